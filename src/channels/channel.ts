@@ -1,0 +1,104 @@
+import type { ZodType } from 'zod'
+
+// The seam every channel implements. A channel is a folder beside this file, one line in channels.ts, and one
+// test that runs the conformance suite over it.
+
+/** Integer micros of the workspace's currency: 5 CNY = 5_000_000. */
+export type Money = number
+
+/** What a channel may know of a contact. */
+export interface ContactView {
+  readonly contactId: number
+  readonly externalId: string
+  readonly email: string | null
+  readonly phone: string | null
+  /** BCP 47, `zh-CN`; already resolved to one the workspace has. */
+  readonly locale: string
+  /** IANA name; already resolved to a zone that exists. */
+  readonly timezone: string
+}
+
+/** Which column of a contact a channel delivers to; `none` where it needs no address. */
+export type AddressKind = 'email' | 'phone' | 'none'
+
+/** The values a template may use: facts by dotted path, nested: `{ contact: { first_name: 'Li' }, … }`. */
+export type TemplateView = Readonly<Record<string, unknown>>
+
+/** A template that was compiled once; one for each name, locale and segment variant. */
+export interface Template {
+  readonly name: string
+  /** Renders with strict lookup. @throws Error naming the variable that no value was given for */
+  render(view: TemplateView): RenderedTemplate
+}
+
+export interface RenderedTemplate {
+  /** Front matter, each rendered as plain text: `subject`, `preheader`. */
+  readonly front: Readonly<Record<string, string>>
+  /** HTML with the layout around it. */
+  readonly html: string
+}
+
+export interface Message<Address, Content> {
+  readonly touchpointId: number
+  readonly address: Address
+  readonly content: Content
+  /** The same for every attempt of a touchpoint: an idempotent provider recognises a repeat by it. */
+  readonly key: string
+}
+
+/** Handed over; the provider took responsibility. */
+export interface Sent {
+  readonly outcome: 'sent'
+  readonly providerId?: string
+  readonly detail?: string
+}
+/** Refused for good: not to be tried again. */
+export interface Rejected {
+  readonly outcome: 'rejected'
+  readonly reason: 'bad_address' | 'refused' | 'content'
+  readonly detail: string
+}
+/** Not handed over, and worth another try. `after` in seconds, where the provider said so. */
+export interface Retry {
+  readonly outcome: 'retry'
+  readonly detail: string
+  readonly after?: number
+}
+/** Handover began and its end is not known: never repeated unless the channel is idempotent. */
+export interface Uncertain {
+  readonly outcome: 'uncertain'
+  readonly detail: string
+}
+export type Delivery = Sent | Rejected | Retry | Uncertain
+
+/** A channel that is open: its connections are made, its settings known. */
+export interface Channel<Address = unknown, Content = unknown> {
+  readonly name: string
+  /** False where the provider cannot recognise a repeat: a send of unknown outcome is then never repeated. */
+  readonly idempotent: boolean
+  /** How many sends may be under way at once: also how many touchpoints one dead worker leaves in doubt. */
+  readonly concurrency: number
+  /** Milliseconds after which a send has ended, one way or the other. Below every lease. */
+  readonly deadline: number
+  addressOf(contact: ContactView): Address | undefined
+  /** `template` is absent where the channel does not render (see {@link ChannelModule.renders}). */
+  render(template: Template | undefined, view: TemplateView, contact: ContactView): Content
+  cost(content: Content): Money
+  /** Never throws for what a provider may do; what it throws is a bug and settles as `retry`. */
+  send(message: Message<Address, Content>): Promise<Delivery>
+  /** Checks the provider without sending. Resolves to what it found, in words. @throws when it is not usable */
+  check(): Promise<string>
+  close(): Promise<void>
+}
+
+/** What the registry holds: how to open a channel, and what is known of it before. */
+export interface ChannelModule<Settings> {
+  readonly name: string
+  readonly idempotent: boolean
+  readonly address: AddressKind
+  /** True where steps need a template. */
+  readonly renders: boolean
+  /** The channel's block in winback.yaml. */
+  readonly settings: ZodType<Settings>
+  open(settings: Settings): Channel
+}

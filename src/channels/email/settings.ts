@@ -1,0 +1,30 @@
+import { z } from 'zod'
+
+/** The `channels.email` block of winback.yaml. Every timeout is far below the claim's lease. */
+export const emailSettings = z.strictObject({
+  from: z.string().min(3).describe('The visible sender: Shop <hello@shop.example>'),
+  reply_to: z.string().optional(),
+  smtp: z.strictObject({
+    host: z.string(),
+    port: z.int().min(1).max(65_535).prefault(587),
+    secure: z.boolean().prefault(false).describe('TLS from the first byte (port 465)'),
+    require_tls: z.boolean().prefault(false).describe('Refuse to send where STARTTLS is not offered'),
+    user: z.string().optional(),
+    password: z.string().optional(),
+    connections: z.int().min(1).max(100).prefault(5),
+    messages_per_connection: z.int().min(1).prefault(1000),
+  }),
+  dkim: z
+    .strictObject({
+      domain: z.string(),
+      selector: z.string(),
+      private_key: z.string().describe('PEM, as ${file:…}'),
+    })
+    .optional(),
+  price: z
+    .string()
+    .regex(/^\d+(\.\d{1,6})?$/)
+    .prefault('0')
+    .describe('Price of one message, in the workspace’s currency'),
+})
+export type EmailSettings = z.output<typeof emailSettings>

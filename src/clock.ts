@@ -1,0 +1,30 @@
+/**
+ * Where "now" comes from. Every decision takes its time from a Clock, so that a year of history can be
+ * replayed in a minute and no test ever sleeps. Leases and BullMQ alone use the database's real time.
+ */
+export interface Clock {
+  /** The current instant (UTC inside; zones are applied where a rule speaks of local time). */
+  now(): Date
+}
+
+/** The machine's own clock. */
+export const systemClock: Clock = { now: () => new Date() }
+
+/** A clock that stands still until it is set: for replays and tests. */
+export interface ManualClock extends Clock {
+  set(time: Date): void
+  advance(seconds: number): void
+}
+
+export function manualClock(start: Date): ManualClock {
+  let current = start.getTime()
+  return {
+    now: () => new Date(current),
+    set: (time) => {
+      current = time.getTime()
+    },
+    advance: (seconds) => {
+      current += seconds * 1000
+    },
+  }
+}

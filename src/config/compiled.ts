@@ -1,0 +1,83 @@
+import type { SQL } from 'drizzle-orm'
+import type { Campaign, Offer } from './campaign.ts'
+
+// What the rest of Winback works with: a campaign version whose conditions have become SQL and whose steps
+// have their ids. Made by compile.ts; types alone live here, for every later stage imports them.
+//
+// The SQL of a condition or fact is an expression over these aliases, which every statement that uses one provides:
+//   c  contacts          a  contact_activity          e  episodes (steps only: segment and earlier steps)
+// and is a function of `now`, a bind value: no statement reads the database's clock.
+
+export interface Condition {
+  /** As the operator wrote it. */
+  readonly source: string
+  /** A three-valued boolean: NULL is "unknown", an error of evaluation included. */
+  sql(now: Date): SQL
+}
+
+/** A value a template needs. */
+export interface TemplateFact {
+  /** Dotted path as the template says it: `contact.first_name`. */
+  readonly path: string
+  /** The value as jsonb; SQL NULL where it is absent. */
+  sql(now: Date): SQL
+  /** True where the value is older than its `fresh` limit; absent for facts without one. */
+  stale?(now: Date): SQL
+}
+
+export interface StepTemplate {
+  readonly name: string
+  readonly facts: readonly TemplateFact[]
+}
+
+export interface CompiledStep {
+  readonly stepId: number
+  readonly tierNo: number
+  readonly tier: string
+  readonly stepNo: number
+  readonly id: string
+  readonly channels: readonly string[]
+  /** Seconds from entering the tier. */
+  readonly after: number
+  /** `when` and not `unless`, in one; undefined where the step has neither. */
+  readonly condition: Condition | undefined
+  /** By segment; `everyone` is the rest. Empty where the channel does not render. */
+  readonly templates: ReadonlyMap<string, StepTemplate>
+  readonly otherwise: StepTemplate | undefined
+  readonly offer: { readonly name: string; readonly terms: Offer } | undefined
+}
+
+export interface CompiledTier {
+  /** 1, 2, …: the order of the file, which is the order of the bands. */
+  readonly no: number
+  readonly name: string
+  /** Seconds of silence, [from, to); to is null without an upper end. */
+  readonly from: number
+  readonly to: number | null
+  readonly holdout: number
+  readonly steps: readonly CompiledStep[]
+}
+
+export interface CompiledCampaign {
+  readonly name: string
+  readonly version: number
+  readonly salt: string
+  readonly definition: Campaign
+  /** The campaign's zone, or the workspace's. */
+  readonly timezone: string
+  /** The campaign's exclusive group, or a group of its own. */
+  readonly exclusive: string
+  /** sha-256 of the template set this version was applied with. */
+  readonly templateSet: string
+  readonly audience: Condition | undefined
+  readonly segments: readonly { readonly name: string; readonly condition: Condition }[]
+  readonly tiers: readonly CompiledTier[]
+}
+
+/** Finds a step of any applied version by its id; loads and compiles a version once. */
+export interface CampaignBook {
+  campaign(name: string, version: number): Promise<CompiledCampaign>
+  /** The version new episodes open with, or undefined for a campaign that was never applied. */
+  current(name: string): Promise<CompiledCampaign | undefined>
+  step(stepId: number): Promise<{ campaign: CompiledCampaign; step: CompiledStep }>
+}

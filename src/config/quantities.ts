@@ -1,0 +1,143 @@
+import { z } from 'zod'
+
+// The quantities operations write in YAML, as zod types: text in, one plain number out. Each keeps its JSON
+// Schema pattern, so that an editor checks it while it is typed.
+
+const UNIT_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 } as const
+const DURATION = /^(\d+(?:\.\d+)?)(s|m|h|d|w)$/
+
+/** Exact elapsed seconds of `90m`, `7d`, `3w`; undefined for anything else. A day is 86,400 s. */
+export function parseDuration(text: string): number | undefined {
+  const match = DURATION.exec(text)
+  if (!match) return undefined
+  const seconds = Number(match[1]) * UNIT_SECONDS[match[2] as keyof typeof UNIT_SECONDS]
+  return Number.isInteger(seconds) ? seconds : undefined
+}
+
+/** The shortest way to write a number of seconds: 604800 → `7d` (weeks are written as days). */
+export function formatDuration(seconds: number): string {
+  for (const unit of ['d', 'h', 'm'] as const) {
+    if (seconds !== 0 && seconds % UNIT_SECONDS[unit] === 0) return `${seconds / UNIT_SECONDS[unit]}${unit}`
+  }
+  return `${seconds}s`
+}
+
+/** Seconds. */
+export const duration = z
+  .string()
+  .regex(DURATION, 'expected a duration such as 90m, 24h, 7d or 3w')
+  .transform((text, context) => {
+    const seconds = parseDuration(text)
+    if (seconds === undefined) {
+      context.addIssue({
+        code: 'custom',
+        message: 'expected a whole number of seconds, such as 90m, 24h, 7d or 3w',
+      })
+      return z.NEVER
+    }
+    return seconds
+  })
+
+/** A fraction from 0 to 1, written `10%`. */
+export const percentage = z
+  .string()
+  .regex(/^\d+(\.\d+)?%$/, 'expected a percentage such as 10%')
+  .transform((text, context) => {
+    const value = Number(text.slice(0, -1))
+    if (value > 100) {
+      context.addIssue({ code: 'custom', message: `expected at most 100%, found ${text}` })
+      return z.NEVER
+    }
+    // Rounded so that 0.1 is the same number whether written 10% or 10.0%.
+    return Math.round(value * 1e6) / 1e8
+  })
+
+/** An amount with its ISO 4217 currency. Integer micros: `5 CNY` is 5,000,000. */
+export interface Amount {
+  micros: number
+  currency: string
+}
+
+const AMOUNT = /^(\d+(?:\.\d{1,6})?) ([A-Z]{3})$/
+
+export const amount = z
+  .string()
+  .regex(AMOUNT, 'expected an amount with its currency, such as 5 CNY or 0.05 USD')
+  .transform((text): Amount => {
+    const [value, currency] = text.split(' ') as [string, string]
+    return { micros: Math.round(Number(value) * 1e6), currency }
+  })
+
+/** `3d..7d`, `15d..` — half-open [from, to) in seconds of elapsed time; `to` is null without an upper end. */
+export interface Band {
+  from: number
+  to: number | null
+}
+
+export const band = z
+  .string()
+  .regex(
+    /^\d+(s|m|h|d|w)\.\.(\d+(s|m|h|d|w))?$/,
+    'expected a band such as 3d..7d, or 15d.. without an upper end',
+  )
+  .transform((text, context): Band => {
+    const [lower = '', upper = ''] = text.split('..')
+    const from = parseDuration(lower) ?? 0
+    const to = upper === '' ? null : (parseDuration(upper) ?? 0)
+    if (to !== null && to <= from) {
+      context.addIssue({
+        code: 'custom',
+        message: `expected the lower end before the upper end, found ${text}`,
+      })
+      return z.NEVER
+    }
+    return { from, to }
+  })
+
+/** `20000 per day`, `4 per week`, `2 per 365d`: a count within a local calendar day, week, or a span in seconds. */
+export interface Rate {
+  count: number
+  per: 'day' | 'week' | number
+}
+
+export const rate = z
+  .string()
+  .regex(
+    /^\d+ per (day|week|\d+(s|m|h|d|w))$/,
+    'expected a rate such as 200 per day, 4 per week or 2 per 365d',
+  )
+  .transform((text): Rate => {
+    const [count = '0', span = 'day'] = text.split(' per ')
+    return {
+      count: Number(count),
+      per: span === 'day' || span === 'week' ? span : (parseDuration(span) ?? 0),
+    }
+  })
+
+/** `09:00-21:00`, `workdays 10:00-19:00`: minutes of the local day, [from, to). Never over midnight. */
+export interface LocalWindow {
+  from: number
+  to: number
+  workdays: boolean
+}
+
+export const localWindow = z
+  .string()
+  .regex(
+    /^(workdays )?([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$/,
+    'expected a window such as 09:00-21:00 or workdays 10:00-19:00',
+  )
+  .transform((text, context): LocalWindow => {
+    const workdays = text.startsWith('workdays ')
+    const [start = '', end = ''] = text.replace('workdays ', '').split('-')
+    const minutes = (clock: string) => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3, 5))
+    const window = { from: minutes(start), to: minutes(end), workdays }
+    if (window.to <= window.from) {
+      context.addIssue({
+        code: 'custom',
+        message: `expected the start before the end, found ${text} (a window cannot cross midnight)`,
+      })
+      return z.NEVER
+    }
+    return window
+  })

@@ -1,0 +1,54 @@
+import { z } from 'zod'
+import { emailSettings } from '../channels/email/settings.ts'
+import { logSettings } from '../channels/log/settings.ts'
+import { duration, percentage } from './quantities.ts'
+
+// winback.yaml. Secrets are only ever written ${NAME} or ${file:path}; environment.ts fills them in.
+
+const attributeType = z.enum(['string', 'number', 'bool', 'timestamp'])
+
+export const workspace = z.strictObject({
+  version: z.literal(1).describe('The version of this file format'),
+  name: z.string().min(1),
+  timezone: z.string().describe('IANA zone: where a contact’s own is unknown'),
+  currency: z.string().regex(/^[A-Z]{3}$/, 'expected an ISO 4217 currency such as CNY'),
+  locales: z.array(z.string()).min(1).describe('Languages templates come in; the first is the fallback'),
+  control: percentage.prefault('0%').describe('Share of persons no campaign ever touches, sticky'),
+  activity: z
+    .array(z.string())
+    .min(1)
+    .prefault(['session', 'order'])
+    .describe('Event types that count as the contact being active'),
+  orders: z.strictObject({ event: z.string().prefault('order') }).prefault({}),
+  persons: z
+    .strictObject({ shared_by_at_most: z.int().min(1).prefault(5) })
+    .prefault({})
+    .describe('An e-mail or phone shared by more contacts than this links nobody'),
+  attributes: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9_]*$/, 'expected a name of lower-case letters, digits and _'),
+      z.union([
+        attributeType.transform((type) => ({ type, fresh: undefined, description: undefined })),
+        z.strictObject({
+          type: attributeType,
+          fresh: duration.optional(),
+          description: z.string().optional(),
+        }),
+      ]),
+    )
+    .prefault({}),
+  channels: z.strictObject({ email: emailSettings.optional(), log: logSettings.prefault({}) }).prefault({}),
+  database: z
+    .strictObject({ url: z.string().optional(), schema: z.string().prefault('winback') })
+    .prefault({})
+    .describe('Without a url, an embedded PostgreSQL under .winback/'),
+  redis: z
+    .strictObject({ url: z.string().optional(), prefix: z.string().prefault('{winback}') })
+    .prefault({})
+    .describe('Without a url, BullMQ runs on the database'),
+  templates: z.string().prefault('templates').describe('Folder of the templates, beside this file'),
+  campaigns: z.string().prefault('campaigns').describe('Folder of the campaigns, beside this file'),
+})
+
+export type Workspace = z.output<typeof workspace>
+export type AttributeType = z.output<typeof attributeType>

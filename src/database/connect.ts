@@ -1,0 +1,139 @@
+import type { SQL } from 'drizzle-orm'
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import { PgDialect } from 'drizzle-orm/pg-core'
+import pg from 'pg'
+import { messageOf, WinbackError } from '../errors.ts'
+import * as tables from './schema.ts'
+
+export type Orm = NodePgDatabase<typeof tables>
+
+/** Where statements run: the pool, or the one connection of an open transaction. */
+export interface Session {
+  /** Drizzle, for ordinary queries on the tables of schema.ts. */
+  readonly orm: Orm
+  /** node-postgres underneath, for COPY and for statements that are algorithms (see {@link rows}). */
+  readonly client: pg.Pool | pg.PoolClient
+}
+
+/** A session inside BEGIN … COMMIT. */
+export interface Transaction extends Session {
+  readonly client: pg.PoolClient
+}
+
+/** An open database: one pool whose every connection looks into one schema. */
+export interface Database extends Session {
+  readonly client: pg.Pool
+  readonly schema: string
+  /** Connection URL as given. Holds a password: never printed. */
+  readonly url: string
+  close(): Promise<void>
+}
+
+const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,50}$/
+const dialect = new PgDialect()
+
+// bigint columns hold ids and micros, both far below 2^53; a larger value is a bug, so it throws.
+// Set on our own pools alone: BullMQ's keep node-postgres' defaults.
+const parsers: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    if (oid === pg.types.builtins.INT8 && format !== 'binary') {
+      return (text: string) => {
+        const value = Number(text)
+        if (!Number.isSafeInteger(value)) throw new RangeError(`${text} does not fit a safe integer`)
+        return value
+      }
+    }
+    return format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : pg.types.getTypeParser(oid, 'text')
+  }) as typeof pg.types.getTypeParser,
+}
+
+/**
+ * Opens a pool on `url` whose connections have search_path = `schema` and timezone = UTC.
+ * Nothing is contacted yet: see {@link assertServer}.
+ * @throws WinbackError `database.schema` for a name that is not a plain lower-case identifier
+ */
+export function connect(
+  url: string,
+  options: { schema?: string; max?: number; applicationName?: string } = {},
+): Database {
+  const schema = options.schema ?? 'winback'
+  if (!SCHEMA_NAME.test(schema)) {
+    throw new WinbackError('database.schema', `"${schema}" cannot be a schema name`, {
+      remedy: 'Use lower-case letters, digits and underscores, 51 at most.',
+    })
+  }
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.max ?? 10,
+    options: `-c search_path=${schema} -c timezone=UTC`,
+    application_name: options.applicationName ?? 'winback',
+    types: parsers,
+  })
+  // A server restart drops idle clients; the next query reconnects, so this is not the end of the process.
+  pool.on('error', () => {})
+  return { orm: drizzle(pool, { schema: tables }), client: pool, schema, url, close: () => pool.end() }
+}
+
+/**
+ * Runs a statement written with drizzle's `sql` template and returns its rows as node-postgres parses them:
+ * timestamptz as Date, bigint as number, numeric as string. (Drizzle's own `execute` leaves timestamps as text.)
+ * An array is one bind value: write `${sql.param(ids)}::bigint[]`.
+ */
+export async function rows<Row extends object>(session: Session, statement: SQL): Promise<Row[]> {
+  const { sql, params } = dialect.sqlToQuery(statement)
+  const result = await session.client.query(sql, params)
+  return result.rows as Row[]
+}
+
+/** Like {@link rows}, for a statement whose count of rows is all that matters. */
+export async function execute(session: Session, statement: SQL): Promise<number> {
+  const { sql, params } = dialect.sqlToQuery(statement)
+  const result = await session.client.query(sql, params)
+  return result.rowCount ?? 0
+}
+
+/** Runs `work` in one transaction on one connection: committed when it returns, rolled back when it throws. */
+export async function transaction<T>(database: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  const client = await database.client.connect()
+  let broken: Error | undefined
+  try {
+    await client.query('BEGIN')
+    const result = await work({ orm: drizzle(client, { schema: tables }), client })
+    await client.query('COMMIT')
+    return result
+  } catch (error) {
+    // A connection that cannot even roll back is thrown away rather than returned to the pool.
+    await client.query('ROLLBACK').catch((cause: Error) => {
+      broken = cause
+    })
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}
+
+/**
+ * Checks that the server answers and is new enough.
+ * @throws WinbackError `database.unreachable` or `database.too_old`, each with the remedy
+ */
+export async function assertServer(database: Database): Promise<{ version: string; major: number }> {
+  let version: number
+  try {
+    const result = await database.client.query<{ v: string }>(
+      `SELECT current_setting('server_version_num') AS v`,
+    )
+    version = Number(result.rows[0]?.v)
+  } catch (cause) {
+    throw new WinbackError('database.unreachable', `the database does not answer: ${messageOf(cause)}`, {
+      remedy: 'Check DATABASE_URL, and that the server is up and lets you in.',
+      cause,
+    })
+  }
+  const major = Math.floor(version / 10000)
+  if (major < 15) {
+    throw new WinbackError('database.too_old', `PostgreSQL ${major} is too old`, {
+      remedy: 'Use PostgreSQL 15 or newer.',
+    })
+  }
+  return { version: `${major}.${version % 10000}`, major }
+}
