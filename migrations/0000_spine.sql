@@ -90,7 +90,7 @@ CREATE TABLE "episodes" (
 	"end_reason" text,
 	CONSTRAINT "episodes_contact_id_episode_id_pk" PRIMARY KEY("contact_id","episode_id"),
 	CONSTRAINT "episodes_arm" CHECK ("episodes"."arm" IN ('treated', 'holdout', 'control', 'seed')),
-	CONSTRAINT "episodes_silenced_by" CHECK ("episodes"."silenced_by" IN ('returned', 'stopped', 'contaminated', 'erased') AND ("episodes"."silenced_at" IS NULL) = ("episodes"."silenced_by" IS NULL)),
+	CONSTRAINT "episodes_silenced_by" CHECK ("episodes"."silenced_by" IN ('returned', 'stopped', 'contaminated', 'merged', 'erased') AND ("episodes"."silenced_at" IS NULL) = ("episodes"."silenced_by" IS NULL)),
 	CONSTRAINT "episodes_end" CHECK ("episodes"."end_reason" IN ('recalled', 'returned', 'expired', 'withdrawn', 'erased') AND ("episodes"."ended_at" IS NULL) = ("episodes"."end_reason" IS NULL))
 ) WITH (fillfactor = 80);
 --> statement-breakpoint
@@ -167,6 +167,7 @@ CREATE TABLE "runs" (
 	"state" text NOT NULL,
 	"cursor" bigint DEFAULT 0 NOT NULL,
 	"intake_from" timestamp with time zone,
+	"intake_contact" bigint,
 	"started_at" timestamp with time zone NOT NULL,
 	"finished_at" timestamp with time zone,
 	"note" text,
@@ -199,6 +200,7 @@ CREATE TABLE "steps" (
 	"step_no" smallint NOT NULL,
 	"step" text NOT NULL,
 	"channels" text[] NOT NULL,
+	"priority" smallint DEFAULT 50 NOT NULL,
 	CONSTRAINT "steps_place" UNIQUE("campaign","version","tier_no","step_no")
 );
 --> statement-breakpoint
@@ -259,6 +261,7 @@ CREATE TABLE "touchpoints" (
 	"planned_for" timestamp with time zone NOT NULL,
 	"due_at" timestamp with time zone NOT NULL,
 	"claim_id" uuid,
+	"channel" text,
 	"lease_until" timestamp with time zone,
 	CONSTRAINT "touchpoints_contact_id_touchpoint_id_pk" PRIMARY KEY("contact_id","touchpoint_id"),
 	CONSTRAINT "touchpoints_state" CHECK ("touchpoints"."state" IN ('planned', 'queued', 'claimed', 'sending')),
@@ -269,7 +272,6 @@ CREATE INDEX "contact_activity_silent_since" ON "contact_activity" USING btree (
 CREATE INDEX "contacts_person" ON "contacts" USING btree ("person_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "episodes_open_once" ON "episodes" USING btree ("contact_id","campaign") WHERE ended_at IS NULL;--> statement-breakpoint
 CREATE UNIQUE INDEX "episodes_exclusive" ON "episodes" USING btree ("contact_id","exclusive") WHERE ended_at IS NULL;--> statement-breakpoint
-CREATE INDEX "episodes_person" ON "episodes" USING btree ("person_id","campaign");--> statement-breakpoint
 CREATE INDEX "ledger_step" ON "ledger" USING btree ("step_id");--> statement-breakpoint
 CREATE INDEX "touchpoint_records_step" ON "touchpoint_records" USING btree ("step_id","state");--> statement-breakpoint
 CREATE INDEX "touchpoints_due" ON "touchpoints" USING btree ("step_id","due_at");

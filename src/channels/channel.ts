@@ -32,10 +32,12 @@ export interface Template {
 }
 
 export interface RenderedTemplate {
-  /** Front matter, each rendered as plain text: `subject`, `preheader`. */
+  /** Front matter, each rendered as plain text: `subject`, `preheader`, `from_name`. */
   readonly front: Readonly<Record<string, string>>
   /** HTML with the layout around it. */
   readonly html: string
+  /** The same as plain text, where the renderer made one; a channel that needs it else derives it from the HTML. */
+  readonly text?: string
 }
 
 export interface Message<Address, Content> {

@@ -204,6 +204,8 @@ export const steps = pgTable(
     stepNo: smallint('step_no').notNull(),
     step: text('step').notNull(),
     channels: text('channels').array().notNull(),
+    /** The campaign's, 0–100: whose touchpoints are dispatched first. */
+    priority: smallint('priority').notNull().default(50),
   },
   (t) => [unique('steps_place').on(t.campaign, t.version, t.tierNo, t.stepNo)],
 )
@@ -239,6 +241,8 @@ export const runs = pgTable(
     cursor: id('cursor').notNull().default(0),
     /** Intake: contacts silent since before this moment wait for another day. */
     intakeFrom: at('intake_from'),
+    /** …and, among those silent since exactly then, the last contact_id that comes in. */
+    intakeContact: id('intake_contact'),
     startedAt: at('started_at').notNull(),
     finishedAt: at('finished_at'),
     note: text('note'),
@@ -303,11 +307,10 @@ export const episodes = pgTable(
     primaryKey({ columns: [t.contactId, t.episodeId] }),
     uniqueIndex('episodes_open_once').on(t.contactId, t.campaign).where(sql`ended_at IS NULL`),
     uniqueIndex('episodes_exclusive').on(t.contactId, t.exclusive).where(sql`ended_at IS NULL`),
-    index('episodes_person').on(t.personId, t.campaign),
     check('episodes_arm', sql`${t.arm} IN ('treated', 'holdout', 'control', 'seed')`),
     check(
       'episodes_silenced_by',
-      sql`${t.silencedBy} IN ('returned', 'stopped', 'contaminated', 'erased') AND (${t.silencedAt} IS NULL) = (${t.silencedBy} IS NULL)`,
+      sql`${t.silencedBy} IN ('returned', 'stopped', 'contaminated', 'merged', 'erased') AND (${t.silencedAt} IS NULL) = (${t.silencedBy} IS NULL)`,
     ),
     check(
       'episodes_end',
@@ -367,6 +370,8 @@ export const touchpoints = pgTable(
     /** When to look next: delays, back-off and quiet hours live here. */
     dueAt: at('due_at').notNull(),
     claimId: uuid('claim_id'),
+    /** The channel it is being sent on, from the moment it is marked `sending`. */
+    channel: text('channel'),
     /** Real time, of the database: the lease of `queued`, `claimed` and `sending`. */
     leaseUntil: at('lease_until'),
   },

@@ -1,0 +1,80 @@
+import { sql } from 'drizzle-orm'
+import { rows, type Transaction } from '../database/connect.ts'
+import { armSql } from './holdout.ts'
+import { answersSql, type Selection } from './select.ts'
+import { enterStages, stageArmSql, tierTable } from './stages.ts'
+
+/** What opening episodes needs beside the selection. */
+export interface Opening extends Selection {
+  readonly runId: number
+  readonly workspaceSalt: string
+  /** Share of persons in the workspace's control group. */
+  readonly control: number
+}
+
+/** How many contacts got which answer. */
+export interface AnswerCount {
+  readonly answer: string
+  readonly contacts: number
+}
+
+/**
+ * One chunk of a run: considers its contacts, opens an episode for each that is taken in, draws its arm, enters
+ * its tier, plans the touchpoints of the treated, counts every answer, and moves the run's cursor — one statement,
+ * so that a chunk happened wholly or not at all, and a run that was killed goes on where it stopped.
+ *
+ * The ids are drawn from the sequence before the insert, so that the later parts read the drawn rows and not
+ * RETURNING: one tuple store less.
+ * @param from contact ids in (from, to]; the caller holds their stripe exclusively
+ */
+export async function openChunk(
+  tx: Transaction,
+  opening: Opening,
+  from: number,
+  to: number,
+): Promise<AnswerCount[]> {
+  const { campaign, now } = opening
+  const { definition } = campaign
+  const windowEnds = new Date(now.getTime() + definition.window * 1000)
+  const outcomeUntil = new Date(windowEnds.getTime() + definition.grace * 1000)
+  const person = sql`person_id`
+  const episodeNo = sql`episode_no`
+  return await rows<AnswerCount>(
+    tx,
+    sql`
+    WITH answered AS MATERIALIZED (
+      ${answersSql(opening, sql`a.contact_id > ${from} AND a.contact_id <= ${to}`)}
+    ), drawn AS MATERIALIZED (
+      SELECT nextval('episode_ids') AS episode_id, contact_id, person_id, silent_since, tier_no, segment, episode_no,
+        ${armSql({
+          workspaceSalt: opening.workspaceSalt,
+          campaignSalt: campaign.salt,
+          control: opening.control,
+          holdout: definition.holdout,
+          person,
+          episodeNo,
+        })} AS episode_arm
+      FROM answered WHERE answer = 'opened'
+    ), opened AS (
+      INSERT INTO episodes (contact_id, episode_id, campaign, version, exclusive, person_id, episode_no, arm,
+        entry_tier, segment, lapsed_at, assigned_at, window_ends_at, outcome_until, tier_no)
+      SELECT contact_id, episode_id, ${campaign.name}, ${campaign.version}, ${campaign.exclusive}, person_id,
+        episode_no, episode_arm, tiers.tier, segment, silent_since, ${now}, ${windowEnds}, ${outcomeUntil}, tier_no
+      FROM drawn JOIN ${tierTable(campaign)} USING (tier_no)
+    ), staged AS MATERIALIZED (
+      SELECT contact_id, episode_id, tier_no,
+        ${stageArmSql(campaign, { treated: sql`episode_arm = 'treated'`, person, episodeNo })} AS arm,
+        episode_arm = 'treated' AND tiers.holdout > 0 AS drawn
+      FROM drawn JOIN ${tierTable(campaign)} USING (tier_no)
+    ), ${enterStages(campaign, now)}, counted AS (
+      INSERT INTO run_answers AS r (run_id, answer, tier, segment, arm, contacts)
+      SELECT ${opening.runId}::bigint, answer, tiers.tier, answered.segment, coalesce(drawn.episode_arm, ''), count(*)
+      FROM answered JOIN ${tierTable(campaign)} USING (tier_no) LEFT JOIN drawn USING (contact_id)
+      GROUP BY 2, 3, 4, 5
+      ON CONFLICT (run_id, answer, tier, segment, arm) DO UPDATE SET contacts = r.contacts + excluded.contacts
+    ), moved AS (
+      UPDATE runs SET cursor = ${to} WHERE run_id = ${opening.runId}
+    )
+    SELECT answer, count(*) AS contacts FROM answered GROUP BY answer`,
+  )
+}

@@ -1,0 +1,44 @@
+import { sql } from 'drizzle-orm'
+import type { CompiledCampaign } from '../config/compiled.ts'
+import { execute, type Transaction } from '../database/connect.ts'
+import { enterStages } from './stages.ts'
+
+/**
+ * Gives the campaign's seeds (colleagues who get every message and are never counted) an episode of the version, at
+ * its first run: all tiers entered at once, so that each step reaches them within its own delay. Their arm is
+ * `seed`, which no report reads, and their group is their own, so that they keep nobody out.
+ * @returns how many touchpoint-bearing episodes were opened; 0 when this version has been seeded before
+ */
+export async function openSeeds(tx: Transaction, campaign: CompiledCampaign, now: Date): Promise<number> {
+  const { seeds, window, grace } = campaign.definition
+  const first = campaign.tiers[0]
+  if (seeds.length === 0 || !first) return 0
+  const windowEnds = new Date(now.getTime() + window * 1000)
+  const outcomeUntil = new Date(windowEnds.getTime() + grace * 1000)
+  const mine = sql`e.campaign = ${campaign.name} AND e.arm = 'seed'`
+  await execute(
+    tx,
+    sql`UPDATE episodes e SET ended_at = ${now}, end_reason = 'withdrawn'
+      WHERE ${mine} AND e.ended_at IS NULL AND e.version <> ${campaign.version}`,
+  )
+  return await execute(
+    tx,
+    sql`
+    WITH drawn AS MATERIALIZED (
+      SELECT nextval('episode_ids') AS episode_id, c.contact_id, c.person_id FROM contacts c
+      WHERE c.external_id = ANY (${sql.param(seeds)}::text[]) AND c.erased_at IS NULL
+        AND NOT EXISTS (SELECT FROM episodes e WHERE ${mine} AND e.contact_id = c.contact_id
+          AND (e.version = ${campaign.version} OR e.ended_at IS NULL))
+    ), opened AS (
+      INSERT INTO episodes (contact_id, episode_id, campaign, version, exclusive, person_id, episode_no, arm,
+        entry_tier, segment, lapsed_at, assigned_at, window_ends_at, outcome_until, tier_no)
+      SELECT contact_id, episode_id, ${campaign.name}, ${campaign.version}, ${`seed:${campaign.name}`}, person_id, 1,
+        'seed', ${first.name}, 'everyone', ${now}, ${now}, ${windowEnds}, ${outcomeUntil}, ${campaign.tiers.length}
+      FROM drawn
+    ), staged AS MATERIALIZED (
+      SELECT contact_id, episode_id, tier_no::smallint AS tier_no, 'treated' AS arm, false AS drawn
+      FROM drawn CROSS JOIN generate_series(1, ${campaign.tiers.length}) AS tier_no
+    ), ${enterStages(campaign, now)}
+    SELECT FROM drawn`,
+  )
+}

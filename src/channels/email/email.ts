@@ -1,0 +1,72 @@
+import { createPrivateKey } from 'node:crypto'
+import { messageOf, WinbackError } from '../../errors.ts'
+import type { Channel, ChannelModule } from '../channel.ts'
+import { parsePrice } from '../price.ts'
+import { plainText } from '../templates/text.ts'
+import { parseAddress, parseSender, type Sender } from './address.ts'
+import { classify } from './handover.ts'
+import { composeMail, type EmailContent, headerText } from './message.ts'
+import { type EmailSettings, emailSettings } from './settings.ts'
+import { defaultTiming, openTransport, type Timing } from './transport.ts'
+
+/** E-mail over SMTP. Not idempotent: no SMTP server recognises a message it was given before. */
+export const email: ChannelModule<EmailSettings> = {
+  name: 'email',
+  idempotent: false,
+  address: 'email',
+  renders: true,
+  settings: emailSettings,
+  open: (settings) => openEmail(settings),
+}
+
+function senderFrom(text: string, setting: string): Sender {
+  const sender = parseSender(text)
+  if (sender) return sender
+  throw new WinbackError('channels.email.settings', `channels.email.${setting}: \`${text}\` is no sender`, {
+    remedy: 'Write one address, with or without a name: Shop <hello@shop.example>',
+  })
+}
+
+/**
+ * Opens the channel; connections are made when they are needed.
+ * @throws WinbackError `channels.email.settings` for a sender or a DKIM key that cannot be used
+ */
+export function openEmail(
+  settings: EmailSettings,
+  timing: Timing = defaultTiming,
+): Channel<string, EmailContent> {
+  const sender = senderFrom(settings.from, 'from')
+  const replyTo = settings.reply_to === undefined ? undefined : senderFrom(settings.reply_to, 'reply_to')
+  if (settings.dkim) {
+    try {
+      createPrivateKey(settings.dkim.private_key)
+    } catch (cause) {
+      throw new WinbackError(
+        'channels.email.settings',
+        `channels.email.dkim.private_key cannot be read: ${messageOf(cause)}`,
+        { remedy: 'Refer to a PEM file of an RSA or Ed25519 private key.', cause },
+      )
+    }
+  }
+  const price = parsePrice(settings.price)
+  const transport = openTransport(settings, timing)
+
+  return {
+    name: email.name,
+    idempotent: email.idempotent,
+    concurrency: settings.smtp.connections,
+    deadline: timing.deadline,
+    addressOf: (contact) => (contact.email === null ? undefined : parseAddress(contact.email)),
+    render: (template, view) => {
+      if (!template) throw new Error('an e-mail needs a template')
+      const { front, html, text } = template.render(view)
+      const subject = headerText(front.subject ?? '')
+      if (subject === '') throw new Error(`the template \`${template.name}\` came out without a subject`)
+      return { subject, fromName: front.from_name, html, text: text ?? plainText(html) }
+    },
+    cost: () => price,
+    send: async (message) => classify(await transport.send(composeMail(message, sender, replyTo))),
+    check: async () => `${await transport.check()}, from ${sender.address}`,
+    close: () => transport.close(),
+  }
+}

@@ -1,0 +1,84 @@
+import type { Delivery } from '../channel.ts'
+
+// When did a mail become the server's? A reply code decides. Without one, handover began if and only if the
+// message's body was read: nodemailer's error is the same in every phase, so the transport watches the body.
+
+/** What nodemailer says of a failure. */
+export interface SmtpFailure {
+  readonly message: string
+  /** EAUTH, ECONNECTION, EENVELOPE, … */
+  readonly code?: string | undefined
+  /** The command under way: CONN, EHLO, STARTTLS, AUTH PLAIN, MAIL FROM, RCPT TO, DATA, API. */
+  readonly command?: string | undefined
+  readonly responseCode?: number | undefined
+  readonly response?: string | undefined
+}
+
+export type Attempt =
+  | { readonly taken: true; readonly response: string; readonly messageId: string }
+  | { readonly taken: false; readonly failure: SmtpFailure; readonly bodyRead: boolean }
+
+/** The session's state or our credentials, never this message: RFC 4954 and 5321. */
+const ABOUT_THE_SESSION = new Set([503, 530, 534, 535, 538])
+const SESSION_COMMAND = /^(CONN|EHLO|HELO|LHLO|STARTTLS|AUTH)\b/
+const NO_SUCH_MAILBOX = new Set([550, 551, 553])
+
+/** `5.1.1` out of a reply, as [subject, detail]: [1, 1]. */
+function enhancedStatus(response: string): readonly [number, number] | undefined {
+  const match = /^\d{3}[ -][245]\.(\d{1,3})\.(\d{1,3})\b/.exec(response)
+  return match ? [Number(match[1]), Number(match[2])] : undefined
+}
+
+/** 5.1.7 and 5.1.8 are about the sender's address. */
+function isBadRecipient([subject, detail]: readonly [number, number]): boolean {
+  return subject === 1 && detail !== 7 && detail !== 8
+}
+
+/** Seconds, where a reply names them (greylisting does): "try again in 300 seconds", "in 5 minutes". */
+function waitIn(response: string): number | undefined {
+  const match = /\bin (\d{1,5}) ?(s|sec|seconds?|m|min|minutes?)\b/i.exec(response)
+  if (!match) return undefined
+  const seconds = Number(match[1]) * (/^m/i.test(match[2] ?? '') ? 60 : 1)
+  return seconds > 0 && seconds <= 86_400 ? seconds : undefined
+}
+
+function rejection(
+  failure: SmtpFailure,
+  code: number,
+  bodyRead: boolean,
+): 'bad_address' | 'refused' | 'content' {
+  const status = enhancedStatus(failure.response ?? '')
+  if (bodyRead) {
+    if (status && isBadRecipient(status)) return 'bad_address'
+    // 5.2.1 and 5.2.2: the mailbox is disabled or full, which the text has no part in.
+    return status && status[0] === 2 && status[1] !== 3 ? 'refused' : 'content'
+  }
+  if (failure.command === 'RCPT TO' && NO_SUCH_MAILBOX.has(code)) {
+    return status === undefined || isBadRecipient(status) ? 'bad_address' : 'refused'
+  }
+  return 'refused'
+}
+
+/** What an attempt came to. Total: any failure has an outcome. */
+export function classify(attempt: Attempt): Delivery {
+  if (attempt.taken) {
+    return { outcome: 'sent', providerId: attempt.messageId, detail: attempt.response }
+  }
+  const { failure, bodyRead } = attempt
+  const detail = failure.response ?? failure.message
+  const code = failure.responseCode
+
+  if (code !== undefined && code >= 400 && code < 600) {
+    const aboutUs = failure.code === 'EAUTH' || (!bodyRead && SESSION_COMMAND.test(failure.command ?? ''))
+    if (code < 500 || aboutUs || ABOUT_THE_SESSION.has(code)) {
+      const after = waitIn(failure.response ?? '')
+      return { outcome: 'retry', detail, ...(after === undefined ? {} : { after }) }
+    }
+    return { outcome: 'rejected', reason: rejection(failure, code, bodyRead), detail }
+  }
+  if (bodyRead) return { outcome: 'uncertain', detail }
+  // Refused on this side for what the message is: another attempt would end the same.
+  if (failure.code === 'EMESSAGE') return { outcome: 'rejected', reason: 'content', detail }
+  if (failure.code === 'EENVELOPE') return { outcome: 'rejected', reason: 'bad_address', detail }
+  return { outcome: 'retry', detail }
+}

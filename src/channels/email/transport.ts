@@ -1,0 +1,186 @@
+import type { Readable } from 'node:stream'
+import { createTransport, type SendMailOptions, type SMTPPoolOptions } from 'nodemailer'
+import SMTPConnection from 'nodemailer/lib/smtp-connection'
+import { messageOf } from '../../errors.ts'
+import type { Attempt, SmtpFailure } from './handover.ts'
+import type { EmailSettings } from './settings.ts'
+
+/** Milliseconds. The first three end a phase; the deadline ends the send whatever the phases do. */
+export interface Timing {
+  /** From the look-up of the host's name to the end of STARTTLS. */
+  readonly connect: number
+  readonly greeting: number
+  /** Without a byte from the server: also how long it may think about a message. */
+  readonly socket: number
+  readonly deadline: number
+}
+
+/** RFC 5321 grants a server ten minutes after the final dot; a lease cannot, and busy filters take seconds. */
+export const defaultTiming: Timing = {
+  connect: 10_000,
+  greeting: 10_000,
+  socket: 35_000,
+  deadline: 60_000,
+}
+
+/** An idle connection is given up before most servers do (Postfix under load: 10 s at worst, 300 s at best). */
+const IDLE_MS = 30_000
+
+export interface Transport {
+  /** Never throws for what a server may do. Has ended within the deadline. */
+  send(mail: SendMailOptions): Promise<Attempt>
+  /** @throws what keeps the server from being used */
+  check(): Promise<string>
+  close(): Promise<void>
+}
+
+function failureOf(error: unknown): SmtpFailure {
+  if (!(error instanceof Error)) return { message: String(error) }
+  const text = (name: string) => {
+    const value: unknown = Reflect.get(error, name)
+    return typeof value === 'string' && value !== '' ? value : undefined
+  }
+  const responseCode: unknown = Reflect.get(error, 'responseCode')
+  return {
+    message: error.message,
+    code: text('code'),
+    command: text('command'),
+    response: text('response'),
+    responseCode: typeof responseCode === 'number' ? responseCode : undefined,
+  }
+}
+
+function poolOptions(settings: EmailSettings, timing: Timing): SMTPPoolOptions & { pool: true } {
+  const { smtp, dkim } = settings
+  return {
+    pool: true,
+    host: smtp.host,
+    port: smtp.port,
+    secure: smtp.secure,
+    requireTLS: smtp.require_tls,
+    ...(smtp.user === undefined ? {} : { auth: { user: smtp.user, pass: smtp.password ?? '' } }),
+    maxConnections: smtp.connections,
+    maxMessages: smtp.messages_per_connection,
+    // A requeue would be a second attempt nobody knows of.
+    maxRequeues: 0,
+    idleTimeout: IDLE_MS,
+    connectionTimeout: timing.connect,
+    dnsTimeout: timing.connect,
+    greetingTimeout: timing.greeting,
+    socketTimeout: timing.socket,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+    ...(dkim
+      ? { dkim: { domainName: dkim.domain, keySelector: dkim.selector, privateKey: dkim.private_key } }
+      : {}),
+  }
+}
+
+/** A pool of SMTP connections, opened as they are needed. */
+export function openTransport(settings: EmailSettings, timing: Timing = defaultTiming): Transport {
+  const options = poolOptions(settings, timing)
+  const transporter = createTransport(options)
+  // Each send has its own outcome; what concerns no send (an idle connection's end) concerns nobody.
+  transporter.on('error', () => {})
+
+  // Which body belongs to which send. The signal is the one value nodemailer carries through untouched.
+  const bodies = new WeakMap<AbortSignal, Readable>()
+  transporter.use('stream', (mail, done) => {
+    const { message, data } = mail
+    const { signal } = data
+    const open = message.createReadStream.bind(message)
+    message.createReadStream = (streamOptions) => {
+      // The outermost stream: with DKIM the message itself is read for signing before the server is asked.
+      const body = open(streamOptions)
+      if (signal) bodies.set(signal, body)
+      return body
+    }
+    done()
+  })
+
+  const underWay = new Set<Promise<Attempt>>()
+  let closed = false
+
+  const attempt = async (mail: SendMailOptions): Promise<Attempt> => {
+    const abort = new AbortController()
+    const timer = setTimeout(() => abort.abort(), timing.deadline)
+    const bodyRead = () => bodies.get(abort.signal)?.readableDidRead ?? false
+    try {
+      const info = await transporter.sendMail({ ...mail, signal: abort.signal })
+      return { taken: true, response: info.response ?? '', messageId: info.messageId }
+    } catch (error) {
+      const failure = abort.signal.aborted
+        ? { message: `no end within ${timing.deadline} ms` }
+        : failureOf(error)
+      return { taken: false, failure, bodyRead: bodyRead() }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  return {
+    send: (mail) => {
+      if (closed) {
+        return Promise.resolve({
+          taken: false,
+          failure: { message: 'the channel is closed' },
+          bodyRead: false,
+        })
+      }
+      const promise = attempt(mail)
+      underWay.add(promise)
+      return promise.finally(() => underWay.delete(promise))
+    },
+    check: () => checkServer(settings, options, timing),
+    close: async () => {
+      if (!closed) {
+        closed = true
+        // Idle connections go at once, busy ones when their delivery has ended.
+        transporter.close()
+      }
+      await Promise.allSettled(underWay)
+    },
+  }
+}
+
+/**
+ * Opens a connection, signs in, and says goodbye.
+ * @returns what it found, in words
+ */
+function checkServer(settings: EmailSettings, options: SMTPPoolOptions, timing: Timing): Promise<string> {
+  const { smtp } = settings
+  const where = `${smtp.host}:${smtp.port}`
+  return new Promise((resolve, reject) => {
+    const connection = new SMTPConnection(options)
+    const fail = (error: unknown) => {
+      clearTimeout(timer)
+      // First, for closing ends the connection, which would be taken for the reason.
+      reject(new Error(`${where} cannot be used: ${messageOf(error)}`, { cause: error }))
+      connection.close()
+    }
+    const timer = setTimeout(() => fail(new Error(`no answer within ${timing.deadline} ms`)), timing.deadline)
+    const succeed = () => {
+      clearTimeout(timer)
+      const findings = [
+        `${where} answers`,
+        connection.secure ? 'encrypted' : 'NOT encrypted',
+        smtp.user === undefined ? 'no sign-in' : `signed in as ${smtp.user}`,
+        settings.dkim
+          ? `signing for ${settings.dkim.domain} (${settings.dkim.selector})`
+          : 'without DKIM signature',
+      ]
+      resolve(findings.join(', '))
+      connection.quit()
+    }
+    connection.once('error', fail)
+    connection.once('end', () => fail(new Error('the connection was closed')))
+    connection.connect((error) => {
+      if (error) return fail(error)
+      if (smtp.user === undefined) return succeed()
+      if (!connection.allowsAuth) return fail(new Error('the server offers no sign-in (before STARTTLS?)'))
+      connection.login({ credentials: { user: smtp.user, pass: smtp.password ?? '' } }, (refused) =>
+        refused ? fail(refused) : succeed(),
+      )
+    })
+  })
+}

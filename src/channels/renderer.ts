@@ -1,0 +1,176 @@
+import Handlebars from 'handlebars'
+import { HELPERS, type Helper, VALUE_HELPER } from './templates/helpers.ts'
+
+// The one file that knows Handlebars. Templates are compiled strictly, may call the listed helpers alone and
+// never reach a prototype.
+
+export type Program = hbs.AST.Program
+export type Node = hbs.AST.Node
+
+export interface SyntaxProblem {
+  readonly message: string
+  /** 1-based, within the source that was parsed. */
+  readonly line: number
+  readonly column: number
+}
+
+/** Values beside the view that a template reads with `@`. */
+export interface TemplateData {
+  /** The language of the template itself. */
+  readonly locale: string
+  readonly subject: string
+  readonly preheader: string
+  /** What a layout is laid around. */
+  readonly body: string
+}
+
+export type Render = (view: Readonly<Record<string, unknown>>, data: TemplateData) => string
+
+/** Parses a template. A fresh tree each time, since the compiler's own rewriting happens in place. */
+export function parseSource(source: string): Program | SyntaxProblem {
+  try {
+    return Handlebars.parse(source)
+  } catch (error) {
+    return syntaxProblem(error, source)
+  }
+}
+
+function syntaxProblem(error: unknown, source: string): SyntaxProblem {
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof Handlebars.Exception && typeof error.lineNumber === 'number') {
+    return {
+      message: message.replace(/ - \d+:\d+$/, ''),
+      line: error.lineNumber,
+      column: (error.column ?? 0) + 1,
+    }
+  }
+  // The parser itself gives its place only in words: the line's number, an excerpt of what was read so far,
+  // and an arrow under the token it stumbled on. The excerpt is cut at 20 characters and folds line breaks.
+  const match = /^Parse error on line (\d+):\n(.*)\n(-*)\^\n?([\s\S]*)$/.exec(message)
+  if (!match) return { message, line: 1, column: 1 }
+  const [, lineText = '1', excerpt = '', arrow = '', words = ''] = match
+  const line = Math.min(Number(lineText), source.split('\n').length)
+  const text = source.split('\n')[line - 1] ?? ''
+  const before = excerpt.slice(0, arrow.length).replace(/^\.\.\./, '')
+  let column = text.length
+  for (let length = Math.min(before.length, 20); length > 0; length--) {
+    const found = text.lastIndexOf(before.slice(-length))
+    if (found !== -1) {
+      column = found + length
+      break
+    }
+  }
+  const expected = /^Expecting (.*), got '(.*)'$/.exec(words.trim())
+  return {
+    message: expected
+      ? `cannot be read: found ${tokenName(expected[2] ?? '')} where something else belongs`
+      : `cannot be read: ${words.trim() || 'unexpected text'}`,
+    line,
+    column: Math.max(1, column),
+  }
+}
+
+const TOKEN_NAMES: Record<string, string> = {
+  EOF: 'the end of the file (is a {{/block}} missing?)',
+  CLOSE: '`}}`',
+  INVALID: 'a character that cannot stand here (is a `}}` missing?)',
+  OPEN_ENDBLOCK: '`{{/`',
+  INVERSE: '`{{else}}`',
+}
+
+function tokenName(token: string): string {
+  return TOKEN_NAMES[token] ?? token
+}
+
+/** Every value that is printed goes through the helper that refuses a blank. */
+function requireValues(node: Node): void {
+  if (isMustache(node) && isPath(node.path) && node.params.length === 0 && !node.path.data) {
+    const path = node.path
+    node.params = [path, literal(path.original, path.loc)]
+    node.path = {
+      type: 'PathExpression',
+      data: false,
+      depth: 0,
+      parts: [VALUE_HELPER],
+      original: VALUE_HELPER,
+      loc: path.loc,
+    }
+    return
+  }
+  if (isProgram(node)) node.body.forEach(requireValues)
+  else if (isBlock(node)) {
+    requireValues(node.program)
+    // The types promise an `{{else}}`; the parser gives none where none is written.
+    const inverse: Program | undefined = node.inverse
+    if (inverse) requireValues(inverse)
+  }
+}
+
+function literal(value: string, loc: hbs.AST.SourceLocation): hbs.AST.StringLiteral {
+  return { type: 'StringLiteral', value, original: value, loc }
+}
+
+export interface Engine {
+  compile(program: Program): Render
+  /** Makes a compiled source available to `{{> name}}`. */
+  addPartial(name: string, program: Program): void
+}
+
+/** A compiler for one language and one kind of output: HTML, whose values are escaped, or plain text. */
+export function createEngine(kind: 'html' | 'text', helpers: Record<string, Helper>): Engine {
+  const handlebars = Handlebars.create()
+  for (const [name, helper] of Object.entries(helpers)) handlebars.registerHelper(name, helper)
+  const known = Object.fromEntries([...HELPERS, VALUE_HELPER].map((name) => [name, true]))
+  const compileProgram = (program: Program) => {
+    requireValues(program)
+    return handlebars.compile<Readonly<Record<string, unknown>>>(program, {
+      strict: true,
+      noEscape: kind === 'text',
+      knownHelpersOnly: true,
+      knownHelpers: {
+        helperMissing: false,
+        blockHelperMissing: false,
+        log: false,
+        lookup: false,
+        each: true,
+        if: true,
+        unless: true,
+        with: true,
+        ...known,
+      },
+    })
+  }
+  return {
+    compile: (program) => {
+      const template = compileProgram(program)
+      return (view, data) =>
+        template(view, {
+          data,
+          allowProtoPropertiesByDefault: false,
+          allowProtoMethodsByDefault: false,
+        })
+    },
+    addPartial: (name, program) => handlebars.registerPartial(name, compileProgram(program)),
+  }
+}
+
+export function isProgram(node: Node): node is hbs.AST.Program {
+  return node.type === 'Program'
+}
+export function isMustache(node: Node): node is hbs.AST.MustacheStatement {
+  return node.type === 'MustacheStatement'
+}
+export function isBlock(node: Node): node is hbs.AST.BlockStatement {
+  return node.type === 'BlockStatement'
+}
+export function isPartial(node: Node): node is hbs.AST.PartialStatement {
+  return node.type === 'PartialStatement'
+}
+export function isCall(node: Node): node is hbs.AST.SubExpression {
+  return node.type === 'SubExpression'
+}
+export function isPath(node: Node): node is hbs.AST.PathExpression {
+  return node.type === 'PathExpression'
+}
+export type Hash = hbs.AST.Hash
+export type Path = hbs.AST.PathExpression

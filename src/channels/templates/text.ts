@@ -1,0 +1,44 @@
+import { compile } from 'html-to-text'
+
+// The plain-text part. Converting each message's HTML costs more than rendering and sending it together, so a
+// template is converted once, with its mustaches left standing, and rendered as a text template of its own.
+
+const convert = compile({
+  wordwrap: false,
+  selectors: [
+    { selector: '.preheader', format: 'skip' },
+    { selector: '[aria-hidden=true]', format: 'skip' },
+    { selector: 'head', format: 'skip' },
+    { selector: 'img', format: 'skip' },
+    { selector: 'table', format: 'block' },
+    { selector: 'a', options: { hideLinkHrefIfSameAsText: true, linkBrackets: ['( ', ' )'] } },
+    ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((selector) => ({ selector, options: { uppercase: false } })),
+  ],
+})
+
+/** The text of an HTML message, for reading without HTML. */
+export function plainText(html: string): string {
+  return tidyText(convert(html))
+}
+
+/** Takes out the gaps that absent blocks leave. */
+export function tidyText(text: string): string {
+  return text
+    .replace(/[ \t]+$/gm, '')
+    .replace(/\n{3,}/g, '\n\n')
+    .trim()
+}
+
+const COMMENT = /\{\{~?!--[\s\S]*?--~?\}\}|\{\{~?![^}]*\}\}/g
+const MUSTACHE = /\{\{\{[\s\S]*?\}\}\}|\{\{[\s\S]*?\}\}/g
+const TOKEN = /\uE000(\d+)\uE001/g
+
+/** The text template of an HTML template: mustaches stand where they stood. */
+export function textSource(source: string): string {
+  const kept: string[] = []
+  // Private-use characters pass through the HTML parser as a word, in text and in attributes alike.
+  const opaque = source
+    .replace(COMMENT, '')
+    .replace(MUSTACHE, (mustache) => `\uE000${kept.push(mustache) - 1}\uE001`)
+  return convert(opaque).replace(TOKEN, (_, index: string) => kept[Number(index)] ?? '')
+}

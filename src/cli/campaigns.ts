@@ -1,0 +1,117 @@
+import { basename, join, relative, resolve } from 'node:path'
+import { readTemplateFiles, parseTemplates, type TemplateSet } from '../channels/templates.ts'
+import { findCampaigns, type LoadedCampaign, loadCampaign } from '../config/load.ts'
+import { nearest } from '../config/problems.ts'
+import { ConfigError, type Problem, WinbackError } from '../errors.ts'
+import type { WorkspaceContext } from './workspace.ts'
+
+/** The templates of the workspace as they are on disk. */
+export interface Templates {
+  readonly files: Readonly<Record<string, string>>
+  readonly set: TemplateSet
+}
+
+/** @throws WinbackError `templates.unreadable` */
+export async function openTemplates(context: WorkspaceContext): Promise<Templates> {
+  const { definition } = context.loaded
+  const folder = join(context.directory, definition.templates)
+  const files = await readTemplateFiles(folder)
+  return { files, set: parseTemplates(files, { locales: definition.locales, folder: shown(context, folder) }) }
+}
+
+/** What became of reading campaign files: those that are right, and every problem of all of them. */
+export interface CampaignFiles {
+  readonly files: readonly string[]
+  readonly campaigns: readonly LoadedCampaign[]
+  readonly problems: readonly Problem[]
+}
+
+/** Loads campaign files, all of the workspace's by default, and gathers the problems instead of throwing. */
+export async function readCampaigns(
+  context: WorkspaceContext,
+  templates: Templates,
+  files?: readonly string[],
+): Promise<CampaignFiles> {
+  const chosen = files ?? (await findCampaigns(context.loaded))
+  const campaigns: LoadedCampaign[] = []
+  const problems: Problem[] = []
+  for (const file of chosen) {
+    try {
+      const campaign = await loadCampaign(file, context.loaded, templates.set)
+      campaigns.push(campaign)
+      problems.push(...campaign.warnings)
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      problems.push(...error.problems)
+    }
+  }
+  return { files: chosen, campaigns, problems: [...problems, ...twice(campaigns)] }
+}
+
+/**
+ * Loads the campaigns a verb is about: by name, by file, or all.
+ * @throws ConfigError with every problem, WinbackError `usage.campaign` for a name that no file has
+ */
+export async function openCampaigns(
+  context: WorkspaceContext,
+  templates: Templates,
+  wanted: readonly string[],
+): Promise<readonly LoadedCampaign[]> {
+  const byFile = wanted.filter(isFile)
+  const byName = wanted.filter((name) => !isFile(name))
+  const all = await findCampaigns(context.loaded)
+  const files = byName.length === 0 && byFile.length > 0 ? byFile.map((file) => resolve(context.cwd, file)) : all
+  const read = await readCampaigns(context, templates, files)
+  const errors = read.problems.filter((problem) => problem.severity === 'error')
+  const named = (name: string) => read.campaigns.find((campaign) => campaign.definition.campaign === name)
+  // A campaign that was not asked for may be broken; one that was asked for may be among the broken.
+  const missing = byName.filter((name) => !named(name))
+  if (errors.length > 0 && (wanted.length === 0 || byFile.length > 0 || missing.length > 0)) {
+    throw new ConfigError(read.problems)
+  }
+  for (const name of missing) {
+    const names = read.campaigns.map((campaign) => campaign.definition.campaign)
+    const near = nearest(name, names)
+    throw new WinbackError('usage.campaign', `no campaign is named "${name}"`, {
+      remedy: near
+        ? `Did you mean ${near}?`
+        : names.length > 0
+          ? `There ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}.`
+          : `Put a campaign file into ${shown(context, join(context.directory, context.loaded.definition.campaigns))}.`,
+    })
+  }
+  return byName.length === 0 ? read.campaigns : read.campaigns.filter(({ definition }) => byName.includes(definition.campaign))
+}
+
+/** A path as the user would type it from where they are. */
+export function shown(context: Pick<WorkspaceContext, 'cwd'>, path: string): string {
+  const short = relative(context.cwd, path)
+  return short === '' ? '.' : short.startsWith('..') ? path : short
+}
+
+function isFile(text: string): boolean {
+  return /\.ya?ml$/.test(text) || basename(text) !== text
+}
+
+/** Two files with one campaign name: whichever were applied last would win. */
+function twice(campaigns: readonly LoadedCampaign[]): Problem[] {
+  const first = new Map<string, LoadedCampaign>()
+  return campaigns.flatMap((campaign): Problem[] => {
+    const name = campaign.definition.campaign
+    const earlier = first.get(name)
+    if (!earlier) {
+      first.set(name, campaign)
+      return []
+    }
+    return [
+      {
+        severity: 'error',
+        location: { file: campaign.file },
+        path: 'campaign',
+        message: `${earlier.file} is named \`${name}\` too`,
+        found: name,
+        expected: 'a name of its own',
+      },
+    ]
+  })
+}

@@ -1,0 +1,104 @@
+import type { Command } from 'commander'
+import { ConfigError, messageOf, WinbackError } from '../errors.ts'
+import { formatProblem } from '../config/problems.ts'
+import { openTemplates, readCampaigns } from './campaigns.ts'
+import { checkDatabase } from './doctor/database.ts'
+import { type Check, fine, type Finding, formatFindings, notYet, verdictOf, wrong } from './doctor/finding.ts'
+import { checkChannels, checkRedis } from './doctor/services.ts'
+import { EXIT, exitCodeOf } from './failure.ts'
+import type { Outcome } from './output.ts'
+import { describe, type Invocation, type Start } from './verb.ts'
+import { count } from './validate.ts'
+import { openWorkspace, withWorkspace, type WorkspaceContext } from './workspace.ts'
+
+export function doctor(start: Start): Command {
+  return describe('doctor', {
+    group: 'care',
+    summary: 'Check everything Winback leans on, and say how to mend what is wrong',
+    description:
+      'Files, database, migrations, clock, queue, mail server, templates and the activity feed. Sends nothing and ' +
+      'changes nothing. Exits with 3 when something does not answer, 1 when something else is wrong.',
+    examples: [
+      ['winback doctor', 'one line a check'],
+      ['winback doctor --json', 'for a monitor'],
+    ],
+  }).action((_options: unknown, command: Command) => start(command, runDoctor))
+}
+
+async function runDoctor(invocation: Invocation): Promise<Outcome<{ ok: boolean; findings: Finding[] }>> {
+  const findings = await examine(invocation)
+  const broken = findings.filter((finding) => finding.state === 'wrong')
+  return {
+    data: { ok: broken.length === 0, findings },
+    text: `${formatFindings(findings, invocation.output.colors)}\n\n${verdictOf(findings)}`,
+    exitCode:
+      broken.length === 0
+        ? EXIT.fine
+        : broken.some((finding) => finding.unavailable)
+          ? EXIT.unavailable
+          : EXIT.input,
+  }
+}
+
+/** Every check that can be made: one that fails leaves out only those that need what it looked for. */
+async function examine(invocation: Invocation): Promise<Finding[]> {
+  const findings: Finding[] = [checkNode(process.versions.node)]
+  const context = await openWorkspace(invocation).catch((error: unknown) => {
+    findings.push(failed('workspace', error))
+    return undefined
+  })
+  if (!context) return findings
+  findings.push(fine('workspace', `${context.loaded.file} is right`))
+  findings.push(...(await checkTemplates(context)))
+  try {
+    findings.push(...(await withWorkspace(invocation, checkDatabase, { asIs: true })))
+  } catch (error) {
+    findings.push(failed('database', error))
+  }
+  findings.push(...(await checkRedis(context.loaded.definition.redis.url)))
+  findings.push(...(await checkChannels(context.loaded.definition.channels)))
+  return findings
+}
+
+/** Node 20.19 is the oldest release the package is tested on. */
+export function checkNode(version: string): Finding {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major > 20 || (major === 20 && minor >= 19)
+    ? fine('node', `Node.js ${version}`)
+    : wrong('node', `Node.js ${version} is too old`, 'Install Node.js 20.19 or newer.')
+}
+
+async function checkTemplates(context: WorkspaceContext): Promise<Finding[]> {
+  try {
+    const templates = await openTemplates(context)
+    const errors = templates.set.problems().filter((problem) => problem.severity === 'error')
+    const read = await readCampaigns(context, templates)
+    const mistakes = read.problems.filter((problem) => problem.severity === 'error')
+    return [
+      errors[0]
+        ? wrong('templates', `${count(errors.length, 'error')}, such as ${formatProblem(errors[0])}`, VALIDATE)
+        : fine('templates', count(templates.set.names().length, 'template')),
+      mistakes[0]
+        ? wrong('campaigns', `${count(mistakes.length, 'error')}, such as ${formatProblem(mistakes[0])}`, VALIDATE)
+        : read.files.length === 0
+          ? notYet('campaigns', 'there is no campaign file', 'Run `winback init`, or write one.')
+          : fine('campaigns', `${count(read.files.length, 'campaign')} without a mistake`),
+    ]
+  } catch (error) {
+    return [failed('templates', error)]
+  }
+}
+
+const VALIDATE = 'Run `winback validate` to see them all.'
+
+function failed(check: Check, error: unknown): Finding {
+  const remedy =
+    error instanceof ConfigError
+      ? VALIDATE
+      : error instanceof WinbackError && error.remedy
+        ? error.remedy
+        : 'Run again with --verbose for more.'
+  const first = error instanceof ConfigError ? error.problems[0] : undefined
+  const words = first ? `${messageOf(error)}, such as ${formatProblem(first)}` : messageOf(error)
+  return { ...wrong(check, words, remedy), unavailable: exitCodeOf(error) === EXIT.unavailable }
+}

@@ -1,0 +1,111 @@
+import { sql } from 'drizzle-orm'
+import { formatDuration } from '../../config/quantities.ts'
+import { rows } from '../../database/connect.ts'
+import { pendingMigrations } from '../../database/migrate.ts'
+import { embeddedDirectory, type DatabaseContext } from '../workspace.ts'
+import { type Finding, fine, notYet, wrong } from './finding.ts'
+
+/** Leases are the database's time, everything else is this machine's: they must not be far apart. */
+const TOLERATED_SKEW_MS = 5000
+/** Feeds come nightly at the slowest; campaigns say more exactly what they need. */
+const FEED_MAX_AGE_S = 36 * 3600
+
+/** Everything that can be asked of an open database, whether or not it was ever migrated. */
+export async function checkDatabase(context: DatabaseContext): Promise<Finding[]> {
+  const { database, engine } = context
+  const place =
+    engine.kind === 'embedded'
+      ? `embedded, data in ${embeddedDirectory(context.directory)}`
+      : `at ${hostOf(database.url)}`
+  const findings = [fine('database', `PostgreSQL ${engine.version} ${place}, schema ${database.schema}`)]
+  findings.push(await checkClock(context))
+  const pending = await pendingMigrations(database)
+  findings.push(
+    pending.length === 0
+      ? fine('migrations', 'up to date')
+      : notYet(
+          'migrations',
+          `${pending.length} pending: ${pending.join(', ')}`,
+          'Any command that needs the database applies them; `winback report` does nothing else.',
+        ),
+  )
+  if (pending.length === 0) findings.push(await checkFeed(context), ...(await checkSwitches(context)))
+  return findings
+}
+
+async function checkClock({ database }: DatabaseContext): Promise<Finding> {
+  const before = Date.now()
+  const [answer] = await rows<{ now: Date }>(database, sql`SELECT clock_timestamp() AS now`)
+  const after = Date.now()
+  const skew = (answer?.now.getTime() ?? before) - (before + after) / 2
+  return judgeClock(skew, (after - before) / 2)
+}
+
+/** @param skew how far the database is ahead, ms; @param doubt half the round trip, ms */
+export function judgeClock(skew: number, doubt: number): Finding {
+  const apart = Math.abs(skew)
+  if (apart - doubt <= TOLERATED_SKEW_MS) {
+    return fine('clock', apart - doubt < 1000 ? 'agrees with the database' : `${Math.round(apart)} ms apart from the database`)
+  }
+  return wrong(
+    'clock',
+    `this machine is ${Math.round(apart / 1000)} s ${skew > 0 ? 'behind' : 'ahead of'} the database`,
+    'Let both keep time by NTP (`timedatectl set-ntp true`).',
+  )
+}
+
+async function checkFeed({ database, clock, loaded }: DatabaseContext): Promise<Finding> {
+  const types = loaded.definition.activity
+  const [newest] = await rows<{ at: Date | null; contacts: number }>(
+    database,
+    sql`SELECT (SELECT max(newest_at) FROM feed_days) AS at, (SELECT count(*) FROM contact_activity) AS contacts`,
+  )
+  return judgeFeed(newest?.at ?? null, newest?.contacts ?? 0, clock.now(), types)
+}
+
+export function judgeFeed(newest: Date | null, contacts: number, now: Date, types: readonly string[]): Finding {
+  if (contacts === 0) {
+    return notYet('feed', 'there are no contacts yet', 'Run `winback import contacts FILE`.')
+  }
+  if (newest === null) {
+    return notYet(
+      'feed',
+      `${contacts.toLocaleString('en')} contacts and not one ${types.join(' or ')}`,
+      'Run `winback import activity FILE`: without activity everybody looks inactive since they signed up.',
+    )
+  }
+  const age = Math.max(0, Math.round((now.getTime() - newest.getTime()) / 1000))
+  const words = `newest activity ${newest.toISOString()}, ${roughly(age)} ago`
+  return age <= FEED_MAX_AGE_S
+    ? fine('feed', words)
+    : wrong('feed', words, 'See why no activity comes in: a broken tracker makes everyone look inactive.')
+}
+
+/** `45m`, `3h`, `12d`: the largest unit that fits. */
+function roughly(seconds: number): string {
+  const unit = seconds >= 172_800 ? 86_400 : seconds >= 7200 ? 3600 : 60
+  return formatDuration(Math.max(1, Math.round(seconds / unit)) * unit)
+}
+
+async function checkSwitches({ database }: DatabaseContext): Promise<Finding[]> {
+  const thrown = await rows<{ scope: string; name: string; state: string; reason: string }>(
+    database,
+    sql`SELECT scope, name, state, reason FROM switches ORDER BY scope, name`,
+  )
+  return thrown.map(({ scope, name, state, reason }) => {
+    const what = scope === 'workspace' ? 'everything' : `${scope} ${name}`
+    return state === 'stopped'
+      ? fine('switches', `${what} is stopped: ${reason}`)
+      : notYet('switches', `${what} is paused: ${reason}`, 'Run `winback resume` when it may go on.')
+  })
+}
+
+/** Host, port and database of a connection URL; never its password. */
+function hostOf(url: string): string {
+  try {
+    const { host, pathname } = new URL(url)
+    return `${host}${pathname}`
+  } catch {
+    return 'the given URL'
+  }
+}

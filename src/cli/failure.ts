@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises'
+import { CommanderError } from 'commander'
+import { formatProblems } from '../config/problems.ts'
+import { ConfigError, type Location, messageOf, type Problem, WinbackError } from '../errors.ts'
+import type { Colors } from './output.ts'
+
+/** What a script may rely on. */
+export const EXIT = {
+  fine: 0,
+  /** The input is wrong: a file, a row, a setting. */
+  input: 1,
+  /** The command is used wrongly: an unknown verb or option. */
+  usage: 2,
+  /** Something needed does not answer: database, Redis, SMTP. */
+  unavailable: 3,
+  /** A safety refused: the plan's inputs changed, the feed is stale, a file would be overwritten. */
+  refused: 4,
+  /** A defect in Winback itself. */
+  defect: 70,
+  interrupted: 130,
+} as const
+
+// By the code's exact name first, then by its first word; anything else is wrong input.
+const EXIT_BY_CODE: Readonly<Record<string, number>> = {
+  'database.schema': EXIT.input,
+  'plan.changed': EXIT.refused,
+  interrupted: EXIT.interrupted,
+  usage: EXIT.usage,
+  database: EXIT.unavailable,
+  embedded: EXIT.unavailable,
+  redis: EXIT.unavailable,
+  queue: EXIT.unavailable,
+  smtp: EXIT.unavailable,
+  channel: EXIT.unavailable,
+  unavailable: EXIT.unavailable,
+  plan: EXIT.refused,
+  feed: EXIT.refused,
+  refused: EXIT.refused,
+}
+
+// Errors of node-postgres, ioredis and the network that mean "it does not answer" wherever they surface.
+const UNREACHABLE =
+  /^(ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ESOCKET|ECONNECTION|57P0[1-3]|08...|53300|28P01|28000|3D000)$/
+
+/** The exit code of anything thrown. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage
+  if (error instanceof WinbackError) {
+    return EXIT_BY_CODE[error.code] ?? EXIT_BY_CODE[error.code.split('.')[0] ?? ''] ?? EXIT.input
+  }
+  return causes(error).some((cause) => UNREACHABLE.test(codeOf(cause))) ? EXIT.unavailable : EXIT.defect
+}
+
+/** What --json prints in place of the result. */
+export interface FailureDocument {
+  readonly error: {
+    readonly code: string
+    readonly message: string
+    readonly location?: Location
+    readonly remedy?: string
+    readonly facts?: Readonly<Record<string, unknown>>
+    readonly problems?: readonly Problem[]
+    readonly causes?: readonly string[]
+  }
+}
+
+export function failureDocument(error: unknown): FailureDocument {
+  const chain = causes(error).slice(1).map(messageOf)
+  const known = error instanceof WinbackError ? error : undefined
+  return {
+    error: {
+      code: known?.code ?? (exitCodeOf(error) === EXIT.unavailable ? 'unavailable' : 'unexpected'),
+      message: messageOf(error),
+      ...(known?.location ? { location: known.location } : {}),
+      ...(known?.remedy ? { remedy: known.remedy } : {}),
+      ...(known && Object.keys(known.facts).length > 0 ? { facts: known.facts } : {}),
+      ...(error instanceof ConfigError ? { problems: error.problems } : {}),
+      ...(chain.length > 0 ? { causes: chain } : {}),
+    },
+  }
+}
+
+/** The failure in words: what happened, where, why, and what to do next. */
+export async function formatFailure(
+  error: unknown,
+  options: { verbose: boolean; colors: Colors },
+): Promise<string> {
+  const { colors, verbose } = options
+  if (error instanceof ConfigError) {
+    const excerpts = formatProblems(error.problems, await sourcesOf(error.problems))
+    return `${excerpts}\n\n${colors.red('error:')} ${error.message}`
+  }
+  const lines = [`${colors.red('error:')} ${messageOf(error)}`]
+  if (error instanceof WinbackError) {
+    if (error.location) lines.push(`  at ${formatLocation(error.location)}`)
+    if (error.remedy) lines.push(`  ${colors.cyan('→')} ${error.remedy}`)
+  }
+  const known = error instanceof WinbackError
+  // A known error has said in its own words what its cause means; the chain is for those who look closer.
+  if (!known || verbose) {
+    for (const cause of causes(error).slice(1)) lines.push(colors.dim(`  because: ${messageOf(cause)}`))
+  }
+  if (!known && exitCodeOf(error) === EXIT.unavailable) {
+    lines.push(`  ${colors.cyan('→')} Run \`winback doctor\` to see what does not answer.`)
+  } else if (!known) {
+    lines.push(
+      verbose
+        ? colors.dim(stackOf(error))
+        : `  ${colors.cyan('→')} This is a defect in Winback. Run again with --verbose for the stack.`,
+    )
+  } else if (verbose) {
+    lines.push(colors.dim(stackOf(error)))
+  }
+  return lines.join('\n')
+}
+
+/** `campaigns/x.yaml:12:5`, as editors and terminals link it. */
+export function formatLocation(location: Location): string {
+  return [location.file, location.line, location.column].filter((part) => part !== undefined).join(':')
+}
+
+/** The text of every file a problem points into; a file that cannot be read is left out. */
+export async function sourcesOf(problems: readonly Problem[]): Promise<Map<string, string>> {
+  const files = [...new Set(problems.map((problem) => problem.location.file))]
+  const texts = await Promise.all(
+    files.map(async (file) => [file, await readFile(file, 'utf8').catch(() => undefined)] as const),
+  )
+  return new Map(texts.flatMap(([file, text]) => (text === undefined ? [] : [[file, text] as const])))
+}
+
+function causes(error: unknown): unknown[] {
+  const chain: unknown[] = []
+  // Errors can be their own cause by mistake; a chain of ten says all there is to say.
+  for (let next = error; next !== undefined && next !== null && chain.length < 10; ) {
+    if (chain.includes(next)) break
+    chain.push(next)
+    if (next instanceof AggregateError) chain.push(...next.errors)
+    next = next instanceof Error ? next.cause : undefined
+  }
+  return chain
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? '') : ''
+}

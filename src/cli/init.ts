@@ -1,0 +1,140 @@
+import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { campaignJsonSchema, workspaceJsonSchema } from '../config/json-schema.ts'
+import { WinbackError } from '../errors.ts'
+import { type WorkspaceFileValues, workspaceFile } from './init/workspace-file.ts'
+import { type Outcome, toJson } from './output.ts'
+import { packageDirectory } from './package.ts'
+import { describe, type Invocation, type Start } from './verb.ts'
+import { WORKSPACE_FILE } from './workspace.ts'
+
+export function init(start: Start): Command {
+  return describe('init', {
+    group: 'begin',
+    summary: 'Write a commented workspace, a campaign and its templates',
+    description:
+      'Writes winback.yaml, campaigns/graded-recall.yaml, templates/ and the schemas editors check them by.\n' +
+      'Nothing that exists is overwritten without --force.',
+    examples: [
+      ['winback init', 'into the current folder'],
+      ['winback init shop --name "Lantern Tea"', 'into the folder shop, made if need be'],
+    ],
+  })
+    .argument('[dir]', 'the folder to write into', '.')
+    .option('--name <name>', 'the name recipients read (default: the folder’s)')
+    .option('--timezone <zone>', 'IANA zone (default: this machine’s)')
+    .option('--force', 'overwrite files that exist')
+    .action((dir: string, options: { name?: string; timezone?: string; force?: boolean }, command: Command) =>
+      start(command, (invocation) => runInit(invocation, { dir, ...options })),
+    )
+}
+
+export interface InitResult {
+  directory: string
+  /** Relative to `directory`. */
+  written: string[]
+}
+
+async function runInit(
+  invocation: Invocation,
+  options: { dir: string; name?: string; timezone?: string; force?: boolean },
+): Promise<Outcome<InitResult>> {
+  const directory = resolve(invocation.cwd, options.dir)
+  const result = await writeWorkspace(directory, {
+    name: options.name ?? titleOf(basename(directory)),
+    timezone: options.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+    overwrite: options.force === true,
+  })
+  return { data: result, text: formatInit(result, invocation) }
+}
+
+/**
+ * Writes a workspace that `winback validate` accepts. All or nothing: existing files are found before the first
+ * is written.
+ * @throws WinbackError `refused.exists` naming every file in the way
+ */
+export async function writeWorkspace(
+  directory: string,
+  values: WorkspaceFileValues & { overwrite: boolean },
+): Promise<InitResult> {
+  const files = new Map<string, string>([
+    [WORKSPACE_FILE, workspaceFile(values)],
+    ['campaigns/graded-recall.yaml', await shipped('campaigns/graded-recall.yaml')],
+    ['campaigns/campaign.schema.json', `${toJson(campaignJsonSchema())}\n`],
+    ['campaigns/workspace.schema.json', `${toJson(workspaceJsonSchema())}\n`],
+  ])
+  for (const file of await shippedTemplates()) files.set(file, await shipped(file))
+  const present: string[] = []
+  for (const file of files.keys()) {
+    const there = await access(join(directory, file)).then(
+      () => true,
+      () => false,
+    )
+    if (there) present.push(file)
+  }
+  if (present.length > 0 && !values.overwrite) {
+    throw new WinbackError(
+      'refused.exists',
+      `${directory} already holds ${present.slice(0, 3).join(', ')}${present.length > 3 ? ` and ${present.length - 3} more` : ''}`,
+      { remedy: 'Name another folder, or overwrite them with --force.', facts: { present } },
+    )
+  }
+  for (const [file, text] of files) {
+    await mkdir(dirname(join(directory, file)), { recursive: true })
+    await writeFile(join(directory, file), text)
+  }
+  const ignored = await ignore(directory, ['.winback/', '*.rejects.*'])
+  return { directory, written: [...files.keys(), ...(ignored ? ['.gitignore'] : [])] }
+}
+
+/** What was written and the commands to go on with. */
+export function formatInit(result: InitResult, invocation: Pick<Invocation, 'cwd' | 'output'>): string {
+  const { colors } = invocation.output
+  const templates = result.written.filter((file) => file.startsWith('templates/'))
+  const others = result.written.filter((file) => !file.startsWith('templates/'))
+  const where = relative(invocation.cwd, result.directory)
+  const first = where === '' ? [] : [`cd ${where.includes(' ') ? JSON.stringify(where) : where}`]
+  return [
+    `Wrote a workspace into ${result.directory}`,
+    ...others.map((file) => `  ${file}`),
+    ...(templates.length > 0 ? [`  templates/ (${templates.length} files)`] : []),
+    '',
+    'Next:',
+    ...[
+      ...first,
+      'winback validate                       # nothing is wrong yet; it says so',
+      'winback import contacts customers.csv  # then: winback import activity events.csv',
+      'winback doctor                         # database, mail server, templates, feed',
+    ].map((line) => `  ${colors.cyan(line)}`),
+  ].join('\n')
+}
+
+function titleOf(folder: string): string {
+  const words = folder.split(/[-_\s]+/).filter((word) => word !== '')
+  return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(' ') || 'My Shop'
+}
+
+function shipped(file: string): Promise<string> {
+  return readFile(join(packageDirectory, file), 'utf8')
+}
+
+async function shippedTemplates(): Promise<string[]> {
+  const entries = await readdir(join(packageDirectory, 'templates'), { recursive: true })
+  return entries
+    .filter((file) => file.endsWith('.hbs'))
+    .map((file) => `templates/${file}`)
+    .sort()
+}
+
+/** Adds to .gitignore what is not in it. @returns whether anything was added */
+async function ignore(directory: string, patterns: readonly string[]): Promise<boolean> {
+  const file = join(directory, '.gitignore')
+  const text = await readFile(file, 'utf8').catch(() => '')
+  const present = new Set(text.split(/\r?\n/).map((line) => line.trim()))
+  const missing = patterns.filter((pattern) => !present.has(pattern))
+  if (missing.length === 0) return false
+  const separator = text === '' || text.endsWith('\n') ? '' : '\n'
+  await writeFile(file, `${text}${separator}${missing.join('\n')}\n`)
+  return true
+}

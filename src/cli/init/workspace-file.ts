@@ -1,0 +1,61 @@
+/** What `winback init` asks of the place it writes into. */
+export interface WorkspaceFileValues {
+  /** The brand's name, as recipients read it. */
+  name: string
+  timezone: string
+  /** Where mail goes; a catcher on this machine unless SMTP_HOST says otherwise. */
+  smtp?: { host: string; port: number }
+}
+
+/** The commented winback.yaml that `winback init` writes. Everything in it is valid as it stands. */
+export function workspaceFile(values: WorkspaceFileValues): string {
+  const smtp = values.smtp ?? { host: '${SMTP_HOST:-127.0.0.1}', port: 1025 }
+  return `# yaml-language-server: $schema=./campaigns/workspace.schema.json
+# The workspace: what is true for every campaign. \`winback validate\` checks it, \`winback doctor\` tries it.
+version: 1
+name: ${JSON.stringify(values.name)}           # as recipients read it
+timezone: ${values.timezone}        # where a contact's own zone is unknown
+currency: CNY
+locales: [zh-CN, en]           # languages the templates come in; the first is the fallback
+
+# The share of people no campaign ever touches. It measures all campaigns together; 5% is a usual choice.
+control: 0%
+
+# Events that count as "the person is active". Anything else is kept and changes nothing.
+activity: [session, order]
+orders: { event: order }
+
+# Contacts that share an e-mail or phone are one person, unless so many share it that it says nothing.
+persons: { shared_by_at_most: 5 }
+
+# What contacts carry. \`fresh\`: older than this, a value is not used in a message.
+attributes:
+  status: string               # campaigns/graded-recall.yaml takes in those that are "active"
+  first_name: { type: string, description: How the person is addressed }
+
+channels:
+  # Delivers nowhere and counts: for steps whose real channel is not set up yet, and for dry runs.
+  log: {}
+  # A log step costs nothing; e-mail needs a sender and a server. Until SMTP_HOST is set, mail goes to port 1025
+  # of this machine, where a mail catcher such as Mailpit listens.
+  email:
+    from: ${JSON.stringify(`${values.name} <hello@example.com>`)}
+    price: "0.002"             # of one message, in \`currency\`
+    smtp:
+      host: ${JSON.stringify(smtp.host)}
+      port: ${smtp.port}               # 587 with a provider, and then require_tls: true
+      connections: 5
+      # Secrets are only ever written as \${NAME} or \${file:path}.
+      # user: "\${SMTP_USER}"
+      # password: "\${SMTP_PASSWORD}"
+    # dkim: { domain: example.com, selector: winback, private_key: "\${file:dkim.pem}" }
+
+# Without a url, an embedded PostgreSQL under .winback/ (for trials and small shops). Yours: DATABASE_URL, or
+# database: { url: "\${DATABASE_URL}" }
+# Without a url, the queue runs on the database. With several machines, REDIS_URL, or
+# redis: { url: "\${REDIS_URL}" }
+
+templates: templates
+campaigns: campaigns
+`
+}

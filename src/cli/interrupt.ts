@@ -1,0 +1,17 @@
+import { EXIT } from './failure.ts'
+
+/**
+ * Ctrl-C and SIGTERM: the first asks the command to close in order, the second ends the process at once
+ * (what was under way is picked up by the next start: the database is told nothing it did not commit).
+ */
+export function listenForInterrupts(say: (text: string) => void): AbortSignal {
+  const controller = new AbortController()
+  const interrupted = (signal: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted)
+    controller.abort(signal)
+    say('Stopping. Once more to stop at once.')
+  }
+  process.on('SIGINT', interrupted)
+  process.on('SIGTERM', interrupted)
+  return controller.signal
+}

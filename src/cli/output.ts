@@ -1,0 +1,70 @@
+import pc from 'picocolors'
+import { type Progress, type ProgressOptions, startProgress } from './progress.ts'
+
+/** Where text goes: process.stdout and process.stderr, or a test's own. */
+export interface Stream {
+  write(text: string): unknown
+  readonly isTTY?: boolean
+  readonly columns?: number
+}
+
+export type Colors = ReturnType<typeof pc.createColors>
+
+/** What a verb came to: data for machines, text for people. */
+export interface Outcome<Data = unknown> {
+  readonly data: Data
+  readonly text: string
+  /** 0 unless the verb ran to its end and found something wrong. */
+  readonly exitCode?: number
+}
+
+/**
+ * The two streams of a command: results on stdout, everything said on the way on stderr. With --json, stdout
+ * carries one JSON document and nothing else, and stderr only warnings.
+ */
+export interface Output {
+  readonly json: boolean
+  readonly colors: Colors
+  /** Columns available to text on stdout; 100 where it is not a terminal. */
+  readonly width: number
+  print(outcome: Outcome): void
+  /** A remark on the way, for people alone. */
+  note(text: string): void
+  /** Something the user should know whatever the format. */
+  warn(text: string): void
+  progress(title: string, options?: ProgressOptions): Progress
+}
+
+/** Opens the output of one command. Colours only where stdout is a terminal and `noColor` is not set. */
+export function openOutput(options: {
+  json: boolean
+  noColor: boolean
+  stdout: Stream
+  stderr: Stream
+}): Output {
+  const { json, stdout, stderr } = options
+  const colors = pc.createColors(!options.noColor && !json && stdout.isTTY === true)
+  const warning = pc.createColors(!options.noColor && stderr.isTTY === true).yellow('warning:')
+  return {
+    json,
+    colors,
+    width: Math.max(60, Math.min(stdout.columns ?? 100, 160)),
+    print: (outcome) => stdout.write(`${json ? toJson(outcome.data) : outcome.text}\n`),
+    note: (text) => {
+      if (!json) stderr.write(`${text}\n`)
+    },
+    warn: (text) => stderr.write(`${warning} ${text}\n`),
+    progress: (title, progress) => startProgress(stderr, title, { ...progress, silent: json }),
+  }
+}
+
+/** Pretty JSON; maps become objects and big integers text, which JSON has no other way to say. */
+export function toJson(data: unknown): string {
+  const plain = (_key: string, value: unknown) => {
+    if (typeof value === 'bigint') return value.toString()
+    if (value instanceof Map) return Object.fromEntries(value)
+    if (value instanceof Set) return [...value]
+    return value
+  }
+  return JSON.stringify(data, plain, 2) ?? 'null'
+}

@@ -1,0 +1,83 @@
+import { SingleBar } from 'cli-progress'
+import type { Stream } from './output.ts'
+
+/** What is under way. Both may be called at any rate. */
+export interface Progress {
+  /** `total` may become known, or change, on the way. `detail` in a few words: "12,000 rows". */
+  update(done: number, total?: number, detail?: string): void
+  finish(): void
+}
+
+export interface ProgressOptions {
+  total?: number
+  /** Says nothing at all. */
+  silent?: boolean
+  /** Milliseconds, monotonic. */
+  clock?: () => number
+}
+
+// What ends within a second needs no bar; a log file wants a line now and then, not a bar redrawn.
+const QUIET_MS = 1000
+const LINE_EVERY_MS = 10_000
+
+/** A bar on a terminal, a line every ten seconds elsewhere; neither before a second has passed. */
+export function startProgress(stream: Stream, title: string, options: ProgressOptions = {}): Progress {
+  if (options.silent) return { update: () => {}, finish: () => {} }
+  const clock = options.clock ?? (() => performance.now())
+  return stream.isTTY
+    ? bar(stream, title, options.total ?? 0, clock)
+    : lines(stream, title, options.total ?? 0, clock)
+}
+
+function bar(stream: Stream, title: string, expected: number, clock: () => number): Progress {
+  const started = clock()
+  let drawn: SingleBar | undefined
+  let total = expected
+  const draw = () => {
+    const bar = new SingleBar({
+      format: (_options, params, payload) => drawBar(title, params.progress, params.eta, String(payload.detail)),
+      stream: stream as NodeJS.WritableStream,
+      clearOnComplete: true,
+      hideCursor: true,
+      // The command has its own SIGINT handling; finish() restores the cursor.
+      gracefulExit: false,
+    })
+    bar.start(total, 0, { detail: '' })
+    return bar
+  }
+  return {
+    update: (done, newTotal, detail = '') => {
+      total = newTotal ?? total
+      if (!drawn && clock() - started < QUIET_MS) return
+      drawn ??= draw()
+      if (drawn.getTotal() !== total) drawn.setTotal(total)
+      drawn.update(done, { detail })
+    },
+    finish: () => drawn?.stop(),
+  }
+}
+
+/** `Importing contacts ━━━━━━━━────────  42 %  12,000 rows, 8 s left` */
+export function drawBar(title: string, fraction: number, etaSeconds: number, detail: string): string {
+  const width = 28
+  const done = Math.round(Math.min(Math.max(fraction, 0), 1) * width)
+  const left = Number.isFinite(etaSeconds) && etaSeconds > 0 ? `${Math.ceil(etaSeconds)} s left` : ''
+  const remarks = [detail, left].filter((text) => text !== '').join(', ')
+  const percent = `${Math.floor(fraction * 100)}`.padStart(3)
+  return `${title} ${'━'.repeat(done)}${'─'.repeat(width - done)} ${percent} %  ${remarks}`
+}
+
+function lines(stream: Stream, title: string, expected: number, clock: () => number): Progress {
+  let last = clock()
+  let total = expected
+  return {
+    update: (done, newTotal, detail = '') => {
+      total = newTotal ?? total
+      if (clock() - last < LINE_EVERY_MS) return
+      last = clock()
+      const share = total > 0 ? `${Math.floor((done / total) * 100)} %` : ''
+      stream.write(`${title}: ${[share, detail].filter((text) => text !== '').join(', ')}\n`)
+    },
+    finish: () => {},
+  }
+}

@@ -1,0 +1,86 @@
+import type { Command } from 'commander'
+import * as config from '../config/switches.ts'
+import { WinbackError } from '../errors.ts'
+import { operator } from './operator.ts'
+import type { Outcome } from './output.ts'
+import { describe, type Start } from './verb.ts'
+import { type DatabaseContext, withWorkspace } from './workspace.ts'
+
+interface SwitchOptions {
+  readonly channel?: string
+  readonly all?: boolean
+  readonly reason?: string
+}
+
+export function pause(start: Start): Command {
+  return switchable('pause', start, runPause, {
+    summary: 'Hold back what would be sent, until resumed',
+    description:
+      'Takes effect at once, on every machine. Nothing is lost: what is due waits, up to the campaign’s max_delay. ' +
+      'People are still taken in, so that the groups stay comparable.',
+    examples: [
+      ['winback pause graded-recall --reason "wrong price"', 'one campaign'],
+      ['winback pause --channel email', 'one channel, in every campaign'],
+      ['winback pause --all', 'everything'],
+    ],
+  })
+}
+
+export function resume(start: Start): Command {
+  return switchable('resume', start, runResume, {
+    summary: 'Let what was paused go on',
+    examples: [
+      ['winback resume graded-recall', 'one campaign'],
+      ['winback resume --all', 'lifts the pause of everything; what was paused by itself stays paused'],
+    ],
+  })
+}
+
+export function stop(start: Start): Command {
+  return describe('stop', {
+    group: 'run',
+    summary: 'End a campaign for good',
+    description: 'It takes nobody in any more and sends nothing more. Outcomes are still counted. There is no way back.',
+    examples: [['winback stop graded-recall --reason "season over"', 'ends it']],
+  })
+    .argument('<campaign>', 'the campaign')
+    .option('--reason <text>', 'why, for those who read it later')
+    .action((campaign: string, options: SwitchOptions, command: Command) =>
+      start(command, (invocation) => withWorkspace(invocation, (context) => runStop(context, campaign, options))),
+    )
+}
+
+type Run = (context: DatabaseContext, target: config.SwitchTarget, reason: string) => Promise<Outcome>
+
+function switchable(
+  name: string,
+  start: Start,
+  run: Run,
+  about: Omit<Parameters<typeof describe>[1], 'group'>,
+): Command {
+  return describe(name, { group: 'run', ...about })
+    .argument('[campaign]', 'a campaign')
+    .option('--channel <name>', 'a channel instead')
+    .option('--all', 'the whole workspace instead')
+    .option('--reason <text>', 'why, for those who read it later')
+    .action((campaign: string | undefined, options: SwitchOptions, command: Command) => {
+      const target = targetOf(campaign, options)
+      const reason = options.reason ?? `${name} by ${operator()}`
+      return start(command, (invocation) => withWorkspace(invocation, (context) => run(context, target, reason)))
+    })
+}
+
+/** Exactly one of a campaign, a channel and everything. @throws WinbackError `usage.target` */
+export function targetOf(campaign: string | undefined, options: SwitchOptions): config.SwitchTarget {
+  const targets: config.SwitchTarget[] = [
+    ...(campaign === undefined ? [] : [{ scope: 'campaign', name: campaign } as const]),
+    ...(options.channel === undefined ? [] : [{ scope: 'channel', name: options.channel } as const]),
+    ...(options.all ? [{ scope: 'workspace', name: '*' } as const] : []),
+  ]
+  const [target] = targets
+  if (target && targets.length === 1) return target
+  throw new WinbackError(
+    'usage.target',
+    targets.length === 0 ? 'say what: a campaign, --channel NAME or --all' : 'say one of: a campaign, --channel NAME, --all',
+  )
+}

@@ -1,0 +1,104 @@
+import { basename, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { formatProblems } from '../config/problems.ts'
+import { ConfigError, type Problem } from '../errors.ts'
+import { openTemplates, readCampaigns, shown } from './campaigns.ts'
+import { EXIT, sourcesOf } from './failure.ts'
+import type { Outcome } from './output.ts'
+import { describe, type Invocation, type Start } from './verb.ts'
+import { findWorkspaceFile, openWorkspace } from './workspace.ts'
+
+export function validate(start: Start): Command {
+  return describe('validate', {
+    group: 'campaigns',
+    summary: 'Find every mistake in the workspace, the campaigns and the templates',
+    description: 'Reads files only; needs neither database nor mail server. Exits with 1 when there is an error.',
+    examples: [
+      ['winback validate', 'everything'],
+      ['winback validate campaigns/autumn.yaml', 'one campaign, and the workspace it is written for'],
+      ['winback validate --json | jq .problems', 'for an editor or a build'],
+    ],
+  })
+    .argument('[files...]', 'campaign files (default: all of the workspace)')
+    .action((files: string[], _options: unknown, command: Command) =>
+      start(command, (invocation) => runValidate(invocation, files)),
+    )
+}
+
+export interface ValidateResult {
+  readonly valid: boolean
+  readonly workspace: string
+  readonly files: readonly string[]
+  readonly templates: number
+  readonly problems: readonly Problem[]
+}
+
+async function runValidate(
+  invocation: Invocation,
+  files: readonly string[],
+): Promise<Outcome<ValidateResult>> {
+  const result = await checkFiles(invocation, files)
+  const text = formatValidate(result, await sourcesOf(result.problems), invocation)
+  return { data: result, text, exitCode: result.valid ? EXIT.fine : EXIT.input }
+}
+
+async function checkFiles(invocation: Invocation, files: readonly string[]): Promise<ValidateResult> {
+  const workspace = shown(invocation, await findWorkspaceFile(invocation))
+  try {
+    const context = await openWorkspace(invocation)
+    const templates = await openTemplates(context)
+    const chosen = files
+      .map((file) => resolve(invocation.cwd, file))
+      .filter((file) => basename(file) !== basename(context.loaded.file))
+    const onlyWorkspace = files.length > 0 && chosen.length === 0
+    const read = await readCampaigns(context, templates, files.length > 0 ? chosen : undefined)
+    const problems = [
+      ...context.loaded.warnings,
+      ...(onlyWorkspace ? [] : templates.set.problems()),
+      ...read.problems,
+    ]
+    return {
+      valid: !problems.some((problem) => problem.severity === 'error'),
+      workspace,
+      files: read.files,
+      templates: templates.set.names().length,
+      problems: once(problems),
+    }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    // A broken workspace leaves nothing to check campaigns against.
+    return { valid: false, workspace, files: [], templates: 0, problems: error.problems }
+  }
+}
+
+/** The problems with their lines, then how many there are. */
+export function formatValidate(
+  result: ValidateResult,
+  sources: ReadonlyMap<string, string>,
+  invocation: Pick<Invocation, 'output'>,
+): string {
+  const { colors } = invocation.output
+  const errors = result.problems.filter((problem) => problem.severity === 'error').length
+  const warnings = result.problems.length - errors
+  const checked = `${result.workspace}, ${count(result.files.length, 'campaign')}, ${count(result.templates, 'template')}`
+  const found = [
+    ...(errors > 0 ? [colors.red(count(errors, 'error'))] : []),
+    ...(warnings > 0 ? [colors.yellow(count(warnings, 'warning'))] : []),
+  ]
+  const verdict = result.valid
+    ? `${colors.green('✓')} ${checked}: ${found.length === 0 ? 'nothing is wrong' : found.join(', ')}`
+    : result.files.length === 0
+      ? `${found.join(', ')} in ${result.workspace}; campaigns are checked once the workspace is right`
+      : `${found.join(', ')} in ${checked}`
+  return result.problems.length === 0 ? verdict : `${formatProblems(result.problems, sources)}\n\n${verdict}`
+}
+
+/** `1 error`, `2 errors`. */
+export function count(n: number, noun: string): string {
+  return `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`
+}
+
+/** A template used by three campaigns is reported with each of them. */
+function once(problems: readonly Problem[]): Problem[] {
+  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()]
+}

@@ -1,0 +1,123 @@
+import { resolve } from 'node:path'
+import { Command } from 'commander'
+import { type Clock, systemClock } from '../clock.ts'
+import type { Environment } from '../config/environment.ts'
+import { WinbackError } from '../errors.ts'
+import { openOutput, type Outcome, type Output } from './output.ts'
+
+/** What every verb is given, whatever it opens. */
+export interface Invocation {
+  readonly environment: Environment
+  readonly output: Output
+  /** Absolute; `--cwd`, or where the command was started. */
+  readonly cwd: string
+  /** `--workspace`, absolute; undefined: look for winback.yaml from `cwd` upward. */
+  readonly workspaceFile: string | undefined
+  readonly clock: Clock
+  /** Aborted by the first Ctrl-C. */
+  readonly interrupt: AbortSignal
+}
+
+/** Runs a verb's work under the options given on the command line, prints its outcome, sets the exit code. */
+export type Start = (command: Command, work: (invocation: Invocation) => Promise<Outcome>) => Promise<void>
+
+/** The tasks `winback` alone lists its verbs by, in this order. */
+export const GROUPS = {
+  begin: 'Start here',
+  campaigns: 'Write and check campaigns',
+  data: 'Bring data in',
+  run: 'Let it run',
+  look: 'See what happened',
+  care: 'Keep it healthy',
+} as const
+
+/** A command with its place in the help, one line for the list, a description and examples. */
+export function describe(
+  name: string,
+  about: {
+    group?: keyof typeof GROUPS
+    summary: string
+    description?: string
+    examples: readonly (readonly [command: string, meaning: string])[]
+  },
+): Command {
+  const command = new Command(name)
+    .summary(about.summary)
+    .description(`${about.summary}.${about.description ? `\n\n${about.description}` : ''}`)
+    .addHelpText('after', `\n${formatExamples(about.examples)}`)
+  return about.group ? command.helpGroup(`${GROUPS[about.group]}:`) : command
+}
+
+/** Two lines an example: the command, then what it does. */
+export function formatExamples(examples: readonly (readonly [string, string])[]): string {
+  const lines = examples.map(([command, meaning]) => `  $ ${command}\n      ${meaning}`)
+  return `Examples:\n${lines.join('\n')}`
+}
+
+/** Global options as commander hands them over. */
+interface GlobalOptions {
+  json?: boolean
+  verbose?: boolean
+  cwd?: string
+  workspace?: string
+}
+
+/** The {@link Start} of a real process. */
+export function startIn(surroundings: {
+  environment: Environment
+  stdout: NodeJS.WriteStream
+  stderr: NodeJS.WriteStream
+  interrupt: AbortSignal
+  exit: (code: number) => void
+}): Start {
+  return async (command, work) => {
+    const options = command.optsWithGlobals<GlobalOptions>()
+    const output = openOutput({
+      json: options.json === true,
+      noColor: surroundings.environment.noColor,
+      stdout: surroundings.stdout,
+      stderr: surroundings.stderr,
+    })
+    const cwd = resolve(options.cwd ?? '.')
+    const outcome = await work({
+      environment: surroundings.environment,
+      output,
+      cwd,
+      workspaceFile: options.workspace === undefined ? undefined : resolve(cwd, options.workspace),
+      clock: systemClock,
+      interrupt: surroundings.interrupt,
+    })
+    output.print(outcome)
+    surroundings.exit(outcome.exitCode ?? 0)
+  }
+}
+
+/** An option's value as a whole number. @throws WinbackError `usage.number` */
+export function wholeNumber(option: string): (text: string) => number {
+  return (text) => {
+    if (!/^\d+$/.test(text)) {
+      throw new WinbackError('usage.number', `${option} wants a whole number, found "${text}"`)
+    }
+    return Number(text)
+  }
+}
+
+/** Collects a repeatable option: `--map a=b --map c=d`. */
+export function repeated(value: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), value]
+}
+
+/** `field=column` pairs as a record. @throws WinbackError `usage.pair` */
+export function pairs(option: string, texts: readonly string[] | undefined): Record<string, string> {
+  return Object.fromEntries(
+    (texts ?? []).map((text) => {
+      const at = text.indexOf('=')
+      if (at < 1) {
+        throw new WinbackError('usage.pair', `${option} wants name=value, found "${text}"`, {
+          remedy: `Write it as ${option} external_id=customer_id, without spaces around the sign.`,
+        })
+      }
+      return [text.slice(0, at), text.slice(at + 1)]
+    }),
+  )
+}

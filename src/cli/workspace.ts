@@ -1,0 +1,163 @@
+import { sql } from 'drizzle-orm'
+import { access } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type LoadedWorkspace, loadWorkspace } from '../config/load.ts'
+import { assertServer, connect, type Database, rows } from '../database/connect.ts'
+import { openEmbedded } from '../database/embedded.ts'
+import { migrate } from '../database/migrate.ts'
+import { WinbackError } from '../errors.ts'
+import type { Invocation } from './verb.ts'
+
+/** What a verb that reads the configuration is given. */
+export interface WorkspaceContext extends Invocation {
+  readonly loaded: LoadedWorkspace
+  /** The folder of winback.yaml, absolute. */
+  readonly directory: string
+}
+
+/** What a verb that needs the database is given. */
+export interface DatabaseContext extends WorkspaceContext {
+  readonly database: Database
+  readonly engine: Engine
+}
+
+export interface Engine {
+  readonly kind: 'embedded' | 'yours'
+  /** Of the server: `18.0`. */
+  readonly version: string
+}
+
+export const WORKSPACE_FILE = 'winback.yaml'
+
+/**
+ * The workspace file: the one named by --workspace, else winback.yaml in `cwd` or the nearest folder above it.
+ * @throws WinbackError `workspace.missing`
+ */
+export async function findWorkspaceFile(invocation: Pick<Invocation, 'cwd' | 'workspaceFile'>): Promise<string> {
+  const { cwd, workspaceFile } = invocation
+  if (workspaceFile !== undefined) {
+    if (await exists(workspaceFile)) return workspaceFile
+    throw new WinbackError('workspace.missing', `${workspaceFile} does not exist`, {
+      remedy: 'Name a workspace file with --workspace, or leave the option out to have it found.',
+    })
+  }
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const file = join(folder, WORKSPACE_FILE)
+    if (await exists(file)) return file
+    if (folder === dirname(folder)) break
+  }
+  throw new WinbackError('workspace.missing', `no ${WORKSPACE_FILE} in ${cwd} or any folder above it`, {
+    remedy: 'Run `winback init` to make one here, or point to one with --cwd or --workspace.',
+  })
+}
+
+/** Finds and loads the workspace. @throws WinbackError `workspace.missing`, ConfigError with every problem */
+export async function openWorkspace<Given extends Invocation>(
+  invocation: Given,
+): Promise<Given & WorkspaceContext> {
+  const file = await findWorkspaceFile(invocation)
+  const loaded = await loadWorkspace(file, invocation.environment)
+  return { ...invocation, loaded, directory: dirname(file) }
+}
+
+/** Where the embedded server keeps its data: beside the workspace file. */
+export function embeddedDirectory(workspaceDirectory: string): string {
+  return join(workspaceDirectory, '.winback', 'postgres')
+}
+
+/**
+ * Opens the workspace and its database, the embedded one where no url is set, brings the schema up to date,
+ * runs `work`, and closes everything again however it ends. Ctrl-C cancels the running statements: what was
+ * not committed is rolled back.
+ */
+export async function withWorkspace<T>(
+  invocation: Invocation,
+  work: (context: DatabaseContext) => Promise<T>,
+  options: {
+    /** Leaves the schema as it is: for `doctor`. */
+    asIs?: boolean
+    /** The verb heeds `interrupt` itself and ends in its own order. */
+    drains?: boolean
+    /** Another schema than the workspace's, such as that of a replay. */
+    schema?: string | undefined
+  } = {},
+): Promise<T> {
+  const context = await openWorkspace(invocation)
+  const schema = options.schema ?? context.loaded.definition.database.schema
+  return withDatabase(context, schema, async (database, engine) => {
+    const server = await assertServer(database)
+    if (!options.asIs) await migrate(database)
+    const run = work({ ...context, database, engine: { kind: engine, version: server.version } })
+    return options.drains ? run : unlessInterrupted(database, invocation.interrupt, run)
+  })
+}
+
+async function withDatabase<T>(
+  context: WorkspaceContext,
+  schema: string,
+  work: (database: Database, engine: Engine['kind']) => Promise<T>,
+): Promise<T> {
+  const settings = context.loaded.definition.database
+  const open = (url: string) => connect(url, { schema, applicationName: `winback ${process.pid}` })
+  if (settings.url !== undefined) {
+    const database = open(settings.url)
+    try {
+      return await work(database, 'yours')
+    } finally {
+      await database.close()
+    }
+  }
+  const directory = embeddedDirectory(context.directory)
+  if (!(await exists(directory))) context.output.note('Setting up the embedded database (once) …')
+  const server = await openEmbedded({ directory })
+  try {
+    const database = open(server.url)
+    try {
+      return await work(database, 'embedded')
+    } finally {
+      await database.close()
+    }
+  } finally {
+    await server.stop()
+  }
+}
+
+/** Waits for `run`; on an interrupt, cancels its statements until it has given up, then says so. */
+async function unlessInterrupted<T>(database: Database, interrupt: AbortSignal, run: Promise<T>): Promise<T> {
+  let canceller: NodeJS.Timeout | undefined
+  // Again and again: the moment of the first may have fallen between two statements.
+  const cancel = () => {
+    canceller ??= setInterval(() => void cancelStatements(database).catch(() => {}), 100)
+  }
+  interrupt.addEventListener('abort', cancel)
+  if (interrupt.aborted) cancel()
+  try {
+    const result = await run
+    return result
+  } catch (cause) {
+    if (!interrupt.aborted) throw cause
+    throw new WinbackError('interrupted', 'interrupted; what was not finished was rolled back', {
+      remedy: 'Run the same command again to go on.',
+      cause,
+    })
+  } finally {
+    interrupt.removeEventListener('abort', cancel)
+    clearInterval(canceller)
+  }
+}
+
+async function cancelStatements(database: Database): Promise<void> {
+  await rows(
+    database,
+    sql`SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+        WHERE application_name = ${`winback ${process.pid}`} AND pid <> pg_backend_pid() AND usename = current_user
+          AND client_addr IS NOT DISTINCT FROM inet_client_addr() AND state <> 'idle'`,
+  )
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}

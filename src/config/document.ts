@@ -1,0 +1,176 @@
+import {
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  type Scalar,
+} from 'yaml'
+import { type Location, messageOf, type Problem } from '../errors.ts'
+
+/** Keys and indexes from the root of a document: `['tiers', 1, 'steps']`. */
+export type Path = readonly (string | number)[]
+
+/** A YAML file that was read: its value, and where each part of it stands in the text. */
+export interface SourceDocument {
+  readonly file: string
+  readonly text: string
+  /** Plain JavaScript values; undefined where the text is not YAML. */
+  readonly value: unknown
+  /** What is wrong with the YAML itself. */
+  readonly problems: readonly Problem[]
+  /**
+   * Where a path stands: its value, or its key. For a path that is not in the file: the nearest parent that is.
+   */
+  locate(path: Path, at?: 'value' | 'key'): Location
+  /** Where the character at `offset` of a text value stands in the file, whatever way the text is quoted. */
+  locateInside(path: Path, offset: number): Location
+}
+
+const EXPLAINED: Record<string, string> = {
+  DUPLICATE_KEY: 'this key is there twice; keep one of them',
+  TAB_AS_INDENT: 'a tab is used for indentation; use spaces',
+  BAD_INDENT: 'the indentation does not fit what is above it',
+  MULTIPLE_DOCS: 'the file holds more than one document (---); keep one',
+}
+
+/** Parses YAML 1.2. Never throws: what is wrong with the text is in `problems`, with its position. */
+export function readDocument(file: string, text: string): SourceDocument {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { prettyErrors: false, lineCounter: lines, uniqueKeys: true })
+  const at = (offset: number): Location => {
+    const { line, col } = lines.linePos(Math.min(offset, text.length))
+    return { file, line, column: col }
+  }
+
+  const problems: Problem[] = [...document.errors, ...document.warnings].map((error) => ({
+    severity: 'error',
+    location: at(error.pos[0]),
+    path: '',
+    message: EXPLAINED[error.code] ?? `not valid YAML: ${error.message}`,
+  }))
+  let value: unknown
+  if (problems.length === 0) {
+    try {
+      value = document.toJS({ maxAliasCount: 100 })
+    } catch (error) {
+      problems.push({
+        severity: 'error',
+        location: at(0),
+        path: '',
+        message: `not valid YAML: ${messageOf(error)}`,
+      })
+    }
+  }
+
+  const resolve = (node: unknown): Node | undefined => {
+    const target = isAlias(node) ? node.resolve(document) : node
+    return isNode(target) ? target : undefined
+  }
+  const root = resolve(document.contents)
+
+  /** The node at `path`, the pair it hangs on, and how many steps of the path there are in the file. */
+  const find = (path: Path): { node: Node | undefined; pair: Pair | undefined; depth: number } => {
+    let node = root
+    let pair: Pair | undefined
+    for (const [depth, step] of path.entries()) {
+      let next: unknown
+      let nextPair: Pair | undefined
+      if (isMap(node)) {
+        nextPair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(step))
+        next = nextPair?.value ?? nextPair?.key
+      } else if (isSeq(node) && typeof step === 'number') {
+        next = node.items[step]
+      }
+      const found = resolve(next)
+      if (!found) return { node, pair, depth }
+      node = found
+      pair = nextPair
+    }
+    return { node, pair, depth: path.length }
+  }
+
+  const locate = (path: Path, place: 'value' | 'key' = 'value'): Location => {
+    const { node, pair, depth } = find(path)
+    // A block collection starts at its first child, which would be blamed for its parent: name the key instead.
+    const whole = depth === path.length && place === 'value' && !(isCollection(node) && !node.flow)
+    const key = isNode(pair?.key) ? pair.key : undefined
+    const target = whole ? node : (key ?? node)
+    return at(target?.range?.[0] ?? 0)
+  }
+
+  const locateInside = (path: Path, offset: number): Location => {
+    const { node, depth } = find(path)
+    if (depth < path.length || !isScalar(node) || typeof node.value !== 'string') return locate(path)
+    return at(offsetInside(text, node, node.value, offset))
+  }
+
+  return { file, text, value, problems, locate, locateInside }
+}
+
+/**
+ * The offset in the file of one character of a scalar's value. Every style keeps the characters that are not
+ * white space in their order, so value and source are walked side by side: white space between them may be
+ * folded, indented or stripped, quotes may be doubled, and a double-quoted text may hold escapes.
+ */
+function offsetInside(text: string, node: Scalar, value: string, offset: number): number {
+  const [start = 0, end = text.length] = node.range ?? []
+  const block = node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED'
+  const quoted = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE'
+  let at = block ? text.indexOf('\n', start) + 1 : quoted ? start + 1 : start
+
+  for (let index = 0; index < value.length; ) {
+    const character = String.fromCodePoint(value.codePointAt(index) ?? 0)
+    if (!isBlank(character) || text[at] === '\\') at = skipBlanks(text, at, node.type === 'QUOTE_DOUBLE')
+    if (index >= offset) return Math.min(at, end)
+    const consumed = sourceLength(text, at, node.type)
+    // A blank that stands in the source as it is, or as an escape, is stepped over; a folded one is not.
+    if (!isBlank(character) || consumed > 1 || text[at] === character) at += Math.max(consumed, 1)
+    index += character.length
+  }
+  return Math.min(at, end)
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === ' ' || character === '\n' || character === '\t' || character === '\r'
+}
+
+function skipBlanks(text: string, from: number, escaped: boolean): number {
+  let at = from
+  // An escaped line break joins two lines and leaves nothing in the value.
+  while (isBlank(text[at]) || (escaped && text[at] === '\\' && /[\r\n]/.test(text[at + 1] ?? ''))) {
+    at += text[at] === '\\' ? 2 : 1
+  }
+  return at
+}
+
+/** How many characters of the source make the one character of the value that starts there. */
+function sourceLength(text: string, at: number, type: Scalar.Type | undefined): number {
+  if (type === 'QUOTE_SINGLE' && text.startsWith("''", at)) return 2
+  if (type === 'QUOTE_DOUBLE' && text[at] === '\\') {
+    return { x: 4, u: 6, U: 10 }[text[at + 1] ?? ''] ?? 2
+  }
+  return String.fromCodePoint(text.codePointAt(at) ?? 0).length
+}
+
+/** A path as people read it: `tiers[1].steps[0].template`. */
+export function formatPath(path: Path): string {
+  return path
+    .map((step, index) => (typeof step === 'number' ? `[${step}]` : index ? `.${step}` : step))
+    .join('')
+}
+
+/** The value at `path`, or undefined. */
+export function valueAt(value: unknown, path: Path): unknown {
+  let current = value
+  for (const step of path) {
+    if (current === null || typeof current !== 'object') return undefined
+    current = Object.hasOwn(current, step) ? Reflect.get(current, step) : undefined
+  }
+  return current
+}

@@ -1,0 +1,196 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { Campaign } from './campaign.ts'
+import { instantSql } from './instants.ts'
+import { formatDuration } from './quantities.ts'
+import type { Salvaged } from './salvaged.ts'
+import type { AttributeType, Workspace } from './workspace.ts'
+
+export type FactType = 'string' | 'number' | 'bool' | 'timestamp' | 'duration' | 'money'
+
+/** Something Winback knows of a contact, by the name conditions and templates use. */
+export interface Fact {
+  /** `contact.first_name`, `orders.total`, `remind.sent` */
+  readonly path: string
+  readonly type: FactType
+  readonly description: string
+  readonly unit?: string
+  /** Seconds after which the value is too old to be used. */
+  readonly fresh?: number
+  /** `steps`: known only once an episode is open, so not for audience and segments. */
+  readonly from: 'anywhere' | 'steps'
+  /**
+   * The value, NULL where it is not known: text, numeric, boolean, timestamptz; durations are numeric seconds, money
+   * numeric currency units. Over the aliases of compiled.ts.
+   */
+  sql(now: Date): SQL
+  /** True where the value is null in the contact's data, as against absent; facts without it are never that. */
+  isNull?(now: Date): SQL
+  /** True where the value is older than `fresh`, or nobody knows how old. */
+  stale?(now: Date): SQL
+}
+
+export type FactCatalogue = ReadonlyMap<string, Fact>
+
+/** First words of fact names: not to be used as ids of steps. */
+export const FACT_ROOTS = [
+  'contact',
+  'orders',
+  'activity',
+  'segment',
+  'campaign',
+  'workspace',
+  'offer',
+  'now',
+]
+
+/** Attributes of a contact that are columns; a workspace may not declare its own by these names. */
+export const BUILT_IN_ATTRIBUTES = ['external_id', 'locale', 'timezone', 'signed_up_at', 'email', 'phone']
+
+/** Every fact of a workspace that is known of any contact, and `segment`. Earlier steps: {@link stepFacts}. */
+export function factCatalogue(workspace: Salvaged<Workspace>): FactCatalogue {
+  const currency = workspace.currency ?? 'currency units'
+  const silence = (since: SQL, now: Date) => sql`extract(epoch FROM ${instant(now)} - ${since})`
+  // Amounts are integer micros; times 0.000001 is exact, where a division would round large ones.
+  const total = sql`coalesce(a.orders_total, 0) * 0.000001`
+  const facts: Fact[] = [
+    column('contact.external_id', 'string', 'The contact’s key in your system', sql`c.external_id`),
+    column('contact.locale', 'string', 'Language, such as zh-CN', sql`c.locale`),
+    column('contact.timezone', 'string', 'IANA zone', sql`c.timezone`),
+    column('contact.signed_up_at', 'timestamp', 'When the contact signed up', sql`c.signed_up_at`),
+    column('orders.count', 'number', 'How many orders', sql`coalesce(a.orders_count, 0)::numeric`),
+    { ...column('orders.total', 'money', 'Sum of all orders', total), unit: currency },
+    {
+      ...column(
+        'orders.average',
+        'money',
+        'Average order; absent without any',
+        sql`${total} / nullif(a.orders_count, 0)`,
+      ),
+      unit: currency,
+    },
+    column('orders.first_at', 'timestamp', 'First order', sql`a.first_order_at`),
+    column('orders.last_at', 'timestamp', 'Latest order', sql`a.last_order_at`),
+    {
+      ...column('orders.silence', 'duration', 'Time since the latest order', sql`NULL`),
+      sql: (now) => silence(sql`a.last_order_at`, now),
+    },
+    column('activity.count', 'number', 'How many activities', sql`coalesce(a.activity_count, 0)::numeric`),
+    column('activity.first_at', 'timestamp', 'First activity', sql`a.first_active_at`),
+    column('activity.last_at', 'timestamp', 'Latest activity', sql`a.last_active_at`),
+    {
+      ...column(
+        'activity.silence',
+        'duration',
+        'Time since the latest activity, or since sign-up',
+        sql`NULL`,
+      ),
+      sql: (now) => silence(sql`a.silent_since`, now),
+    },
+    { ...column('segment', 'string', 'The segment the episode opened with', sql`e.segment`), from: 'steps' },
+    ...Object.entries(workspace.attributes ?? {}).flatMap(([name, attribute]) =>
+      attribute?.type && !BUILT_IN_ATTRIBUTES.includes(name)
+        ? [attributeFact(name, attribute.type, attribute.fresh, attribute.description)]
+        : [],
+    ),
+  ]
+  return new Map(facts.map((fact) => [fact.path, fact]))
+}
+
+function column(path: string, type: FactType, description: string, expression: SQL): Fact {
+  return { path, type, description, from: 'anywhere', sql: () => expression }
+}
+
+/**
+ * An attribute the workspace declares. A value of another type than declared is NULL, never an error. Numbers are held
+ * within thirty digits of the point either way, so that no arithmetic on them can overflow.
+ */
+function attributeFact(
+  name: string,
+  type: AttributeType,
+  fresh: number | undefined,
+  description: string | undefined,
+): Fact {
+  const value = sql`c.attributes -> ${name}::text`
+  const text = sql`(c.attributes ->> ${name}::text)`
+  const kind = sql`jsonb_typeof(${value})`
+  const number = sql`(${value})::numeric`
+  const expressions: Record<AttributeType, SQL> = {
+    string: sql`CASE WHEN ${kind} = 'string' THEN ${text} END`,
+    number: sql`CASE WHEN ${kind} = 'number' THEN CASE WHEN ${number} = 0 OR abs(${number}) BETWEEN 1e-30 AND 1e30
+      THEN ${number} END END`,
+    bool: sql`CASE WHEN ${kind} = 'boolean' THEN (${value})::boolean END`,
+    timestamp: sql`CASE WHEN ${kind} = 'string' THEN ${instantSql(text)} END`,
+  }
+  const age = sql`c.attributes_at -> ${name}::text`
+  return {
+    path: `contact.${name}`,
+    type,
+    description: description ?? `The attribute ${name}`,
+    from: 'anywhere',
+    sql: () => expressions[type],
+    isNull: () => sql`coalesce(${kind} = 'null', FALSE)`,
+    ...(fresh === undefined
+      ? {}
+      : {
+          fresh,
+          stale: (now: Date) => sql`CASE WHEN jsonb_typeof(${age}) = 'number'
+            THEN (${age})::numeric < ${now.getTime() / 1000 - fresh}::numeric ELSE TRUE END`,
+        }),
+  }
+}
+
+const OUTCOMES = { sent: 'sent', failed: 'failed', skipped: 'skipped' } as const
+
+/** How a step's id is written in a condition, where a hyphen would be a minus. */
+export function stepRoot(id: string): string {
+  return id.replaceAll('-', '_')
+}
+
+/**
+ * The facts about earlier steps that the step at (tierNo, stepNo), counted from 0, may use: steps of earlier tiers, and of
+ * its own tier those written before it that are due no later. Each is true or false, never unknown.
+ */
+export function stepFacts(
+  campaign: Salvaged<Campaign>,
+  tierNo: number,
+  stepNo: number,
+): { facts: FactCatalogue; later: ReadonlyMap<string, string> } {
+  const facts = new Map<string, Fact>()
+  const later = new Map<string, string>()
+  const own = campaign.tiers?.[tierNo]?.steps?.[stepNo]
+  for (const [otherTierNo, tier] of (campaign.tiers ?? []).entries()) {
+    for (const [otherNo, step] of (tier?.steps ?? []).entries()) {
+      if (!step?.id) continue
+      const due = otherTierNo === tierNo && otherNo < stepNo && (step.after ?? 0) <= (own?.after ?? 0)
+      for (const [outcome, state] of Object.entries(OUTCOMES)) {
+        const path = `${stepRoot(step.id)}.${outcome}`
+        if (otherTierNo < tierNo || due) facts.set(path, stepFact(path, step.id, state))
+        else if (otherTierNo === tierNo && otherNo === stepNo) later.set(path, `${step.id} is this very step`)
+        else if (otherTierNo === tierNo && otherNo < stepNo)
+          later.set(path, `${step.id} is due later (${formatDuration(step.after ?? 0)}) than this step`)
+        else later.set(path, `${step.id} comes later in the campaign`)
+      }
+    }
+  }
+  return { facts, later }
+}
+
+/** By campaign and id rather than step_id: an earlier step may have run under an earlier version. */
+function stepFact(path: string, id: string, state: string): Fact {
+  return {
+    path,
+    type: 'bool',
+    description: `The step ${id} was ${state}`,
+    from: 'steps',
+    sql: () => sql`EXISTS (
+      SELECT FROM touchpoint_records earlier JOIN steps earlier_step USING (step_id)
+       WHERE earlier.contact_id = e.contact_id AND earlier.episode_id = e.episode_id
+         AND earlier.state = ${state}::text
+         AND earlier_step.campaign = e.campaign AND earlier_step.step = ${id}::text)`,
+  }
+}
+
+/** A bind value: the same instant whatever the session's zone. */
+export function instant(time: Date): SQL {
+  return sql`${time.toISOString()}::timestamptz`
+}

@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { messageOf, type Problem } from '../errors.ts'
+import { formatPath, type Path, type SourceDocument, valueAt } from './document.ts'
+import type { Environment } from './environment.ts'
+
+// References in winback.yaml: ${NAME}, ${NAME:-value} and ${file:path}. They are filled in after the YAML is parsed,
+// so that no secret can change the shape of the file, and before the schema sees it.
+
+const REFERENCE = /\$\{([^}]*)\}/g
+const NAMED = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/
+
+/** Values that are secrets: they are only ever written as a reference. */
+const SECRETS: readonly Path[] = [
+  ['channels', 'email', 'smtp', 'password'],
+  ['channels', 'email', 'dkim', 'private_key'],
+]
+/** URLs whose password is a secret. */
+const URLS: readonly Path[] = [
+  ['database', 'url'],
+  ['redis', 'url'],
+]
+
+/**
+ * Fills in the references of a workspace file. `directory` is what `${file:…}` is relative to.
+ * A missing variable or file, and a secret that stands in the file in clear, is a Problem at its place.
+ */
+export function fillReferences(
+  document: SourceDocument,
+  environment: Environment,
+  directory: string,
+): { value: unknown; problems: Problem[] } {
+  const problems = [...literalSecrets(document)]
+
+  const fill = (text: string, path: Path): string =>
+    text.replaceAll(REFERENCE, (whole, inside: string, offset: number) => {
+      const found = lookUp(inside, environment, directory)
+      if ('value' in found) return found.value
+      problems.push({
+        severity: 'error',
+        location: document.locateInside(path, offset),
+        path: formatPath(path),
+        message: found.message,
+        found: whole,
+      })
+      return ''
+    })
+  const walk = (value: unknown, path: Path): unknown => {
+    if (typeof value === 'string') return value.includes('${') ? fill(value, path) : value
+    if (Array.isArray(value)) return value.map((item, index) => walk(item, [...path, index]))
+    if (value === null || typeof value !== 'object') return value
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item, [...path, key])]))
+  }
+  return { value: walk(document.value, []), problems }
+}
+
+function lookUp(
+  inside: string,
+  environment: Environment,
+  directory: string,
+): { value: string } | { message: string } {
+  if (inside.startsWith('file:')) {
+    const path = inside.slice('file:'.length)
+    try {
+      // Editors end a file with a line break that no secret has.
+      return { value: readFileSync(resolve(directory, path), 'utf8').replace(/\r?\n$/, '') }
+    } catch (error) {
+      return { message: `the file ${path} cannot be read (${messageOf(error)})` }
+    }
+  }
+  const [, name, fallback] = NAMED.exec(inside) ?? []
+  if (name === undefined) return { message: `expected \${NAME}, \${NAME:-value} or \${file:path}` }
+  const value = environment.variables[name] || fallback
+  if (value !== undefined) return { value }
+  return {
+    message: `the environment variable ${name} is not set; export ${name}, or write \${${name}:-value}`,
+  }
+}
+
+function literalSecrets(document: SourceDocument): Problem[] {
+  const problems: Problem[] = []
+  const refuse = (path: Path, message: string) =>
+    problems.push({ severity: 'error', location: document.locate(path), path: formatPath(path), message })
+
+  for (const path of SECRETS) {
+    const text = valueAt(document.value, path)
+    if (typeof text !== 'string' || text === '') continue
+    // `.` cannot stand in a name, so nothing but references may be left when they are taken out.
+    if (text.replaceAll(REFERENCE, '') !== '' || /:-[^}]/.test(text)) {
+      refuse(path, `a secret stands here in clear; write it as \${NAME} or \${file:path}`)
+    }
+  }
+  for (const path of URLS) {
+    const text = valueAt(document.value, path)
+    if (typeof text !== 'string') continue
+    const password = /^[a-z+]+:\/\/[^/@:]*:((?:\$\{[^}]*\}|[^@])*)@/i.exec(text)?.[1] ?? ''
+    const parameter = /[?&]password=([^&]*)/i.exec(text)?.[1] ?? ''
+    for (const secret of [password, parameter]) {
+      if (secret.replaceAll(REFERENCE, '') !== '' || /:-[^}]/.test(secret)) {
+        refuse(
+          path,
+          `a password stands in this url in clear; write it as \${NAME}, or the whole url as a reference`,
+        )
+      }
+    }
+  }
+  return problems
+}

@@ -1,0 +1,21 @@
+import type { Problem } from '../errors.ts'
+
+/** A variable a template uses, and where it stands in the template's file. */
+export interface TemplateVariable {
+  readonly path: string
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+/** What the configuration must know of the templates, without rendering one. */
+export interface TemplateIndex {
+  /** Names campaigns may use, without locale and segment. */
+  names(): readonly string[]
+  /** Everything any variant of the template needs a value for, its layout and partials included. */
+  variables(name: string): readonly TemplateVariable[]
+  /** Segments the template has a variant for. */
+  segmentsOf(name: string): readonly string[]
+  /** What is wrong with the template files themselves. */
+  problems(): readonly Problem[]
+}

@@ -1,0 +1,40 @@
+import { hash } from 'node:crypto'
+import { type SQL, sql } from 'drizzle-orm'
+
+export type IdentifierKind = 'email' | 'phone'
+
+// One @, a local part without the characters that need quoting, and a domain of at least two labels. Mail servers
+// decide the rest.
+const EMAIL =
+  /^[^\s@"(),:;<>[\]\\]{1,64}@[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?(?:\.[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?)+$/u
+const PLAIN_EMAIL = /^[a-z0-9._%+-]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)+$/
+
+/** Trimmed, NFC, lower case; undefined where it cannot be an address (254 characters at most, RFC 5321). */
+export function normaliseEmail(text: string): string | undefined {
+  const email = text.trim().normalize('NFC').toLowerCase()
+  if (email.length > 254 || email.startsWith('.') || email.includes('..') || email.includes('.@')) {
+    return undefined
+  }
+  if (PLAIN_EMAIL.test(email) && !email.includes('@-') && !email.includes('-.')) return email
+  return EMAIL.test(email) ? email : undefined
+}
+
+/**
+ * Digits with a leading + where the country is known (`+86 138-0013-8000`, `0086…`), as they are where it is not;
+ * undefined where it cannot be a number (6 to 15 digits).
+ */
+export function normalisePhone(text: string): string | undefined {
+  const compact = text.normalize('NFKC').replace(/[\s().\-–/]/g, '')
+  const phone = compact.startsWith('00') ? `+${compact.slice(2)}` : compact
+  return /^\+?\d{6,15}$/.test(phone) ? phone : undefined
+}
+
+/** The keyed hash a normalised address is stored and compared by. `addressKey` is the database's own secret. */
+export function addressHash(addressKey: string, kind: IdentifierKind, normalised: string): Buffer {
+  return hash('sha256', `${addressKey}:${kind}:${normalised}`, 'buffer')
+}
+
+/** {@link addressHash} as SQL, of a text expression; NULL of NULL. */
+export function addressHashSql(addressKey: string, kind: IdentifierKind, normalised: SQL): SQL {
+  return sql`sha256(convert_to(${`${addressKey}:${kind}:`} || ${normalised}, 'UTF8'))`
+}

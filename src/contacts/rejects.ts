@@ -1,0 +1,65 @@
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+
+/** Collects the rows that were not taken, or not taken whole, each with its line and the reason. */
+export interface Rejects {
+  /** The row was left out. */
+  reject(line: number, reason: string, raw: string): void
+  /** The row was taken without something. */
+  warn(line: number, reason: string, raw: string): void
+  readonly rejected: number
+  readonly warnings: number
+  /** The file's path where anything was written to it. */
+  close(): string | undefined
+}
+
+/** What is kept of a row: one of a gigabyte must not fill the disk a second time. */
+const RAW_LIMIT = 10_000
+const FLUSH_AT = 64_000
+
+/** A CSV of `line,reason,row` at `path`; an older one is removed, and none is made while nothing is rejected. */
+export function openRejects(path: string): Rejects {
+  rmSync(path, { force: true })
+  let file: number | undefined
+  let rejected = 0
+  let warnings = 0
+  let waiting = ''
+  const flush = () => {
+    if (waiting === '') return
+    if (file === undefined) {
+      file = openSync(path, 'w', 0o600)
+      writeSync(file, 'line,reason,row\n')
+    }
+    writeSync(file, waiting)
+    waiting = ''
+  }
+  const write = (line: number, reason: string, raw: string) => {
+    waiting += `${line},${quote(reason)},${quote(raw.slice(0, RAW_LIMIT))}\n`
+    if (waiting.length > FLUSH_AT) flush()
+  }
+  return {
+    reject: (line, reason, raw) => {
+      rejected += 1
+      write(line, reason, raw)
+    },
+    warn: (line, reason, raw) => {
+      warnings += 1
+      write(line, `warning: ${reason}`, raw)
+    },
+    get rejected() {
+      return rejected
+    },
+    get warnings() {
+      return warnings
+    },
+    close: () => {
+      flush()
+      if (file === undefined) return undefined
+      closeSync(file)
+      return path
+    },
+  }
+}
+
+function quote(text: string): string {
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}

@@ -1,0 +1,294 @@
+import { isUtf8 } from 'node:buffer'
+import { createReadStream, statSync } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+import { messageOf, WinbackError } from '../errors.ts'
+
+// A file as rows: decompressed, cut into lines and columns, a batch at a time, whatever its size. What cannot be
+// read as a row comes out as one with a problem, so that its line can be named and the rest goes on.
+
+export type FileFormat = 'csv' | 'ndjson'
+
+export interface FileRow {
+  /** 1-based line of the file the row starts on. */
+  readonly line: number
+  readonly raw: string
+  /** Columns of a CSV; the object of an NDJSON line; undefined where there is a problem. */
+  readonly values: readonly string[] | Readonly<Record<string, unknown>> | undefined
+  readonly problem?: string
+}
+
+export interface RowSource {
+  readonly format: FileFormat
+  readonly totalBytes: number
+  /** Of the file as it is stored, compressed or not. */
+  bytesRead(): number
+  batches(): AsyncIterable<FileRow[]>
+}
+
+/** Characters; a longer line is a broken file, not a row. */
+const LINE_LIMIT = 1_000_000
+
+/**
+ * Opens `path`. The format is taken from the name (`.csv`, `.tsv`, `.txt`, `.ndjson`, `.jsonl`, each perhaps with
+ * `.gz`) unless given. A CSV's `delimiter` is one character, or `whitespace` for runs of spaces and tabs.
+ * @throws WinbackError `import.unreadable`
+ */
+export function openRows(path: string, options: { format?: FileFormat; delimiter?: string } = {}): RowSource {
+  const plain = path.replace(/\.gz$/i, '')
+  const format = options.format ?? (/\.(ndjson|jsonl)$/i.test(plain) ? 'ndjson' : 'csv')
+  const delimiter = options.delimiter ?? (/\.tsv$/i.test(plain) ? '\t' : ',')
+  let totalBytes: number
+  try {
+    const found = statSync(path)
+    if (!found.isFile()) throw new Error('it is not a file')
+    totalBytes = found.size
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+  const file = createReadStream(path, { highWaterMark: 1 << 20 })
+  const parse = format === 'csv' ? csvParser(delimiter) : ndjsonRow
+  return {
+    format,
+    totalBytes,
+    bytesRead: () => file.bytesRead,
+    batches: async function* () {
+      try {
+        const bytes = plain === path ? file : gunzip(file)
+        if (typeof parse === 'function') {
+          for await (const lines of linesOf(bytes)) yield lines.map(parse)
+        } else {
+          for await (const lines of linesOf(bytes)) yield parse.rows(lines)
+          yield parse.end()
+        }
+      } catch (cause) {
+        throw cause instanceof WinbackError ? cause : unreadable(path, cause)
+      } finally {
+        file.destroy()
+      }
+    },
+  }
+}
+
+function gunzip(file: Readable): Readable {
+  const gunzipped = createGunzip({ chunkSize: 1 << 18 })
+  file.on('error', (error) => gunzipped.destroy(error))
+  return file.pipe(gunzipped)
+}
+
+function unreadable(path: string, cause: unknown): WinbackError {
+  return new WinbackError('import.unreadable', `${path} cannot be read: ${messageOf(cause)}`, {
+    location: { file: path },
+    remedy: 'Check the path and the file; what was imported before stays and is not imported twice.',
+    cause,
+  })
+}
+
+interface Line {
+  readonly line: number
+  readonly text: string
+  readonly problem?: string
+}
+
+const NEWLINE = 10
+
+/** Cut at newlines as bytes: a character that is cut in two by a block's end never reaches the decoder. */
+async function* linesOf(bytes: AsyncIterable<Buffer>): AsyncGenerator<Line[]> {
+  let rest: Buffer[] = []
+  let restLength = 0
+  let line = 1
+  let skipping = false
+  const take = (block: Buffer): Line[] => {
+    const lines: Line[] = []
+    const sound = isUtf8(block)
+    const texts = block.toString(sound ? 'utf8' : 'latin1').split('\n')
+    for (const found of texts) {
+      const text = found.endsWith('\r') ? found.slice(0, -1) : found
+      const problem = problemOf(sound ? text : undefined, text)
+      lines.push(
+        problem.problem === undefined
+          ? { line, text: problem.text }
+          : { line, text: problem.text, problem: problem.problem },
+      )
+      line += 1
+    }
+    return lines
+  }
+  for await (const chunk of bytes) {
+    let block = chunk
+    if (line === 1 && restLength === 0) block = withoutMark(block)
+    const end = block.lastIndexOf(NEWLINE)
+    if (end === -1) {
+      if (skipping) continue
+      rest.push(block)
+      restLength += block.length
+      if (restLength > 4 * LINE_LIMIT) {
+        const start = Buffer.concat(rest).toString('latin1', 0, 1000)
+        yield [{ line, text: start, problem: 'the line is longer than a million characters' }]
+        rest = []
+        restLength = 0
+        skipping = true
+      }
+      continue
+    }
+    let from = 0
+    if (skipping) {
+      from = block.indexOf(NEWLINE) + 1
+      line += 1
+      skipping = false
+    }
+    if (end + 1 > from) {
+      rest.push(block.subarray(from, end))
+      yield take(rest.length === 1 ? (rest[0] ?? block) : Buffer.concat(rest))
+    }
+    rest = [block.subarray(end + 1)]
+    restLength = block.length - end - 1
+  }
+  if (restLength > 0) yield take(Buffer.concat(rest))
+}
+
+/** `sound` is the text where the whole block was UTF-8; otherwise the line is looked at by itself. */
+function problemOf(sound: string | undefined, text: string): { text: string; problem?: string } {
+  let decoded = text
+  if (sound === undefined) {
+    const bytes = Buffer.from(text, 'latin1')
+    if (!isUtf8(bytes)) return { text, problem: 'the line is not UTF-8' }
+    decoded = bytes.toString('utf8')
+  }
+  if (decoded.length > LINE_LIMIT) {
+    return { text: decoded.slice(0, 1000), problem: 'the line is longer than a million characters' }
+  }
+  if (decoded.includes('\0')) return { text: decoded, problem: 'the line holds a NUL byte' }
+  return { text: decoded }
+}
+
+function withoutMark(block: Buffer): Buffer {
+  if (block[0] === 0xef && block[1] === 0xbb && block[2] === 0xbf) return block.subarray(3)
+  if ((block[0] === 0xff && block[1] === 0xfe) || (block[0] === 0xfe && block[1] === 0xff)) {
+    throw new Error('it is UTF-16: save it as UTF-8')
+  }
+  return block
+}
+
+function ndjsonRow({ line, text, problem }: Line): FileRow {
+  if (problem !== undefined) return { line, raw: text, values: undefined, problem }
+  if (text.trim() === '') return { line, raw: text, values: [] }
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return { line, raw: text, values: value as Record<string, unknown> }
+    }
+    return { line, raw: text, values: undefined, problem: 'expected a JSON object' }
+  } catch (error) {
+    return { line, raw: text, values: undefined, problem: `malformed JSON: ${messageOf(error)}` }
+  }
+}
+
+interface CsvParser {
+  rows(lines: Line[]): FileRow[]
+  /** What an unclosed quote still held back. */
+  end(): FileRow[]
+}
+
+/**
+ * Rows of RFC 4180. Lines without a quote, nearly all of them, are split and done; a quoted field may go on over
+ * the next lines. A quote that is never closed costs its own line alone.
+ */
+function csvParser(delimiter: string): CsvParser | ((line: Line) => FileRow) {
+  if (delimiter === 'whitespace') {
+    return ({ line, text, problem }) => {
+      if (problem !== undefined) return { line, raw: text, values: undefined, problem }
+      const trimmed = text.trim()
+      return { line, raw: text, values: trimmed === '' ? [] : trimmed.split(/\s+/) }
+    }
+  }
+  let held: Line[] = []
+  let heldLength = 0
+  const rows = (lines: Line[], atEnd: boolean): FileRow[] => {
+    const found: FileRow[] = []
+    let queue = lines
+    for (let at = 0; at < queue.length; at += 1) {
+      const next = queue[at]
+      if (next === undefined) break
+      if (held.length === 0 && next.problem !== undefined) {
+        found.push({ line: next.line, raw: next.text, values: undefined, problem: next.problem })
+        continue
+      }
+      if (held.length === 0 && !next.text.includes('"')) {
+        found.push({ line: next.line, raw: next.text, values: splitPlain(next.text, delimiter) })
+        continue
+      }
+      held.push(next)
+      heldLength += next.text.length
+      const [first = next] = held
+      const raw = held.length === 1 ? next.text : held.map((part) => part.text).join('\n')
+      const parsed = next.problem === undefined ? splitQuoted(raw, delimiter) : 'open'
+      if (parsed === 'open' && next.problem === undefined && heldLength < LINE_LIMIT && held.length < 1000) continue
+      const again = parsed === 'open' ? held.slice(1) : []
+      found.push(
+        typeof parsed === 'string'
+          ? {
+              line: first.line,
+              raw: parsed === 'open' ? first.text : raw,
+              values: undefined,
+              problem: parsed === 'open' ? 'a quote is never closed' : parsed,
+            }
+          : { line: first.line, raw, values: parsed },
+      )
+      held = []
+      heldLength = 0
+      if (again.length > 0) {
+        queue = [...again, ...queue.slice(at + 1)]
+        at = -1
+      }
+    }
+    if (atEnd && held.length > 0) {
+      const [first, ...again] = held
+      held = []
+      heldLength = 0
+      if (first) {
+        found.push({ line: first.line, raw: first.text, values: undefined, problem: 'a quote is never closed' })
+      }
+      if (again.length > 0) found.push(...rows(again, true))
+    }
+    return found
+  }
+  return { rows: (lines) => rows(lines, false), end: () => rows([], true) }
+}
+
+function splitPlain(text: string, delimiter: string): string[] {
+  return text === '' ? [] : text.split(delimiter)
+}
+
+/** The fields, `open` where the text ends inside quotes, or what is wrong with it. */
+export function splitQuoted(text: string, delimiter: string): string[] | string {
+  const fields: string[] = []
+  let at = 0
+  for (;;) {
+    if (text[at] === '"') {
+      let field = ''
+      let from = at + 1
+      for (;;) {
+        const quote = text.indexOf('"', from)
+        if (quote === -1) return 'open'
+        field += text.slice(from, quote)
+        if (text[quote + 1] !== '"') {
+          at = quote + 1
+          break
+        }
+        field += '"'
+        from = quote + 2
+      }
+      fields.push(field)
+      if (at < text.length && text[at] !== delimiter) return 'text follows a closing quote'
+    } else {
+      const end = text.indexOf(delimiter, at)
+      const field = end === -1 ? text.slice(at) : text.slice(at, end)
+      if (field.includes('"')) return 'a quote stands inside an unquoted field'
+      fields.push(field)
+      at = end === -1 ? text.length : end
+    }
+    if (at >= text.length) return fields
+    at += 1
+  }
+}

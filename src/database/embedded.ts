@@ -1,0 +1,358 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer, Socket } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import { messageOf, WinbackError } from '../errors.ts'
+import { type Home, openBinaries, openHome } from './embedded-home.ts'
+import { isAlive, takeLock } from './lock-file.ts'
+
+/** A hold on the embedded server, shared by every process that works in the same directory. */
+export interface Embedded {
+  /** With the password: never printed. */
+  readonly url: string
+  /** Process id of the postmaster when it was opened. */
+  readonly pid: number
+  /** Lets go. Close your pools first: the last to leave stops the server. */
+  stop(): Promise<void>
+}
+
+export interface EmbeddedOptions {
+  /** The project's own, such as `.winback/postgres`. Root's server may live elsewhere: see embedded-home.ts. */
+  readonly directory: string
+  /** False for tests alone: a crash of the machine may then lose the database. */
+  readonly durable?: boolean
+}
+
+const KEEPER = 'winback keeper'
+/** Milliseconds: crash recovery may have a gigabyte of log to go through. */
+const START_PATIENCE = 300_000
+const STOP_PATIENCE = 120_000
+const LOG_LIMIT = 10_000_000
+
+/**
+ * Opens the embedded PostgreSQL in `directory`: makes it the first time, starts it where it is down, waits where
+ * another process is starting or stopping it, and joins it where it runs. While open, the hold is one idle
+ * connection; should the server die, it is started again on the same port.
+ * @throws WinbackError `database.embedded` with the last lines of the server's log and a remedy
+ */
+export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+  const home = openHome(options.directory)
+  let keeper: pg.Client | undefined
+  let stopped = false
+
+  const hold = async (): Promise<Running> => {
+    const release = await takeLock(join(home.directory, 'lock'), START_PATIENCE)
+    try {
+      const server = await ensureRunning(home, options.durable ?? true)
+      keeper = server.keeper
+      keeper.on('error', () => {})
+      keeper.on('end', () => {
+        if (!stopped) hold().catch(() => {})
+      })
+      return server
+    } finally {
+      release()
+    }
+  }
+
+  const server = await hold()
+  return {
+    url: server.url,
+    pid: server.pid,
+    stop: async () => {
+      if (stopped) return
+      stopped = true
+      await letGo(home, keeper)
+    },
+  }
+}
+
+interface Running {
+  readonly url: string
+  readonly pid: number
+  readonly keeper: pg.Client
+}
+
+/** Called with the lock held. */
+async function ensureRunning(home: Home, durable: boolean): Promise<Running> {
+  const password = passwordOf(home)
+  const deadline = performance.now() + START_PATIENCE
+  for (;;) {
+    const postmaster = postmasterOf(home)
+    if (postmaster) {
+      const url = urlOf(postmaster.port, password)
+      const keeper = await tryConnect(url)
+      if (keeper) return { url, pid: postmaster.pid, keeper }
+    } else {
+      if (!existsSync(dataOf(home))) initialise(home, password, durable)
+      await start(home, durable)
+    }
+    if (performance.now() > deadline) {
+      throw broken(home, 'the embedded PostgreSQL did not come up in time')
+    }
+    await delay(30)
+  }
+}
+
+/** Connects, or undefined while the server is on its way up or down. */
+async function tryConnect(url: string): Promise<pg.Client | undefined> {
+  const socket = new Socket()
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: KEEPER,
+    connectionTimeoutMillis: 5000,
+    keepAlive: true,
+    stream: () => socket,
+  })
+  try {
+    await client.connect()
+    // The hold alone must not keep a process alive that has nothing else to do.
+    socket.unref()
+    return client
+  } catch (cause) {
+    client.on('error', () => {})
+    await client.end().catch(() => {})
+    if (cause instanceof pg.DatabaseError && cause.code === '28P01') {
+      throw new WinbackError('database.embedded', 'the embedded PostgreSQL refuses its own password', {
+        remedy: 'The file "password" beside the data was changed or replaced: put it back.',
+        cause,
+      })
+    }
+    return undefined
+  }
+}
+
+/** In a directory of its own and renamed at the end, so that a half-made one is never started. */
+function initialise(home: Home, password: string, durable: boolean): void {
+  for (const name of readdirSync(home.directory)) {
+    if (name.startsWith('making-')) rmSync(join(home.directory, name), { recursive: true, force: true })
+  }
+  const making = join(home.directory, `making-${process.pid}`)
+  const data = join(making, 'data')
+  const secret = join(making, 'secret')
+  mkdirSync(making, { mode: 0o700 })
+  writeFileSync(secret, password, { mode: 0o600 })
+  if ('uid' in home.account) {
+    chownSync(making, home.account.uid, home.account.gid)
+    chownSync(secret, home.account.uid, home.account.gid)
+  }
+  const result = spawnSync(
+    join(openBinaries(home), 'bin', 'initdb'),
+    [
+      ...['--pgdata', data, '--username', 'winback', '--pwfile', secret, '--auth', 'scram-sha-256'],
+      // The provider that is compiled in: no locale of the host is needed, and none can change under an index.
+      ...['--encoding', 'UTF8', '--locale-provider', 'builtin', '--locale', 'C.UTF-8', '--no-instructions'],
+      ...(durable ? [] : ['--no-sync']),
+    ],
+    // The host's locale may not exist for these binaries; its time zone would end up in the configuration.
+    { ...home.account, cwd: '/', encoding: 'utf8', env: { LC_ALL: 'C', TZ: 'UTC' } },
+  )
+  if (result.status !== 0) {
+    const said = result.error ? messageOf(result.error) : `${result.stdout}${result.stderr}`
+    rmSync(making, { recursive: true, force: true })
+    throw new WinbackError('database.embedded', `initdb failed:\n${lastLines(said)}`, {
+      remedy: 'Mend what it names, or set DATABASE_URL to a PostgreSQL of your own.',
+    })
+  }
+  renameSync(data, dataOf(home))
+  rmSync(making, { recursive: true, force: true })
+}
+
+/** Starts the postmaster and waits until it has written its pid file or ended. */
+async function start(home: Home, durable: boolean): Promise<void> {
+  const port = await portFor(home)
+  const log = join(home.directory, 'server.log')
+  if (existsSync(log) && statSync(log).size > LOG_LIMIT) renameSync(log, `${log}.1`)
+  const before = existsSync(log) ? statSync(log).size : 0
+  const out = openSync(log, 'a', 0o600)
+  const settings = {
+    port,
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    shared_buffers: '128MB',
+    max_connections: 60,
+    max_wal_size: '2GB',
+    log_timezone: 'UTC',
+    log_line_prefix: '%m [%p] ',
+    synchronous_commit: 'on',
+    // A test run opens a pool for each of its databases.
+    ...(durable ? {} : { fsync: 'off', full_page_writes: 'off', max_connections: 200 }),
+  }
+  const server = spawn(
+    join(openBinaries(home), 'bin', 'postgres'),
+    ['-D', dataOf(home), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    {
+      ...home.account,
+      cwd: '/',
+      // A session of its own: Ctrl-C must not stop the database before we have drained.
+      detached: true,
+      stdio: ['ignore', out, out],
+      env: { LC_ALL: 'C', TZ: 'UTC' },
+    },
+  )
+  closeSync(out)
+  let ended: string | undefined
+  server.once('exit', (code, signal) => {
+    ended = `it ended with ${signal ?? code}`
+  })
+  server.once('error', (error) => {
+    ended = error.message
+  })
+  while (ended === undefined) {
+    if (postmasterOf(home)?.pid === server.pid) {
+      server.unref()
+      return
+    }
+    await delay(10)
+  }
+  // Backends that outlive a killed postmaster keep its memory for a moment; another start may have won.
+  const said = readFileSync(log).subarray(before).toString()
+  if (/pre-existing shared memory block|lock file "postmaster.pid" already exists/.test(said)) {
+    await delay(200)
+    return
+  }
+  throw broken(home, `the embedded PostgreSQL did not start: ${ended}`)
+}
+
+/** Stops the server unless another process holds it or works on it. */
+async function letGo(home: Home, keeper: pg.Client | undefined): Promise<void> {
+  const release = await takeLock(join(home.directory, 'lock'), STOP_PATIENCE)
+  try {
+    const postmaster = postmasterOf(home)
+    if (!postmaster || !keeper) return
+    const last = await isLast(keeper)
+    await keeper.end().catch(() => {})
+    if (!last) return
+    // Fast shutdown: sessions are ended, a checkpoint is written.
+    process.kill(postmaster.pid, 'SIGINT')
+    const deadline = performance.now() + STOP_PATIENCE
+    while (postmasterOf(home)) {
+      if (performance.now() > deadline) throw broken(home, 'the embedded PostgreSQL did not stop in time')
+      await delay(20)
+    }
+  } finally {
+    release()
+  }
+}
+
+async function isLast(keeper: pg.Client): Promise<boolean> {
+  // A pool that was closed a moment ago may still show; someone's psql stays.
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    const found = await keeper
+      .query<{ keepers: number; others: number }>(
+        `SELECT count(*) FILTER (WHERE application_name = $1)::int AS keepers,
+                count(*) FILTER (WHERE application_name <> $1)::int AS others
+         FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`,
+        [KEEPER],
+      )
+      .catch(() => undefined)
+    const count = found?.rows[0]
+    if (!count || count.keepers > 0) return false
+    if (count.others === 0) return true
+    await delay(50)
+  }
+  return false
+}
+
+/** The living postmaster, from its pid file; undefined where there is none. */
+function postmasterOf(home: Home): { pid: number; port: number } | undefined {
+  const file = join(dataOf(home), 'postmaster.pid')
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch {
+    return undefined
+  }
+  const [pid, , , port] = text.split('\n').map(Number)
+  if (pid === undefined || !isAlive(pid)) return undefined
+  if (!isOurs(pid, dataOf(home))) {
+    // Its id went to another process. PostgreSQL would take that one for a postmaster and refuse to start.
+    unlinkSync(file)
+    return undefined
+  }
+  return port ? { pid, port } : undefined
+}
+
+/** Where the system says what a process runs: whether it runs on our data. A dead one not yet reaped does not. */
+function isOurs(pid: number, data: string): boolean {
+  if (process.platform !== 'linux') return true
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(data)
+  } catch {
+    return false
+  }
+}
+
+/** Made once and before the data, so that whoever makes the data uses this one. */
+function passwordOf(home: Home): string {
+  const file = join(home.directory, 'password')
+  try {
+    writeFileSync(file, randomBytes(24).toString('hex'), { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  return readFileSync(file, 'utf8').trim()
+}
+
+/** The port of last time while it is free, so that open pools find a restarted server; else another. */
+async function portFor(home: Home): Promise<number> {
+  const file = join(home.directory, 'server.json')
+  let kept = 0
+  try {
+    kept = Number((JSON.parse(readFileSync(file, 'utf8')) as { port?: number }).port ?? 0)
+  } catch {
+    // the first start, or a file someone spoiled
+  }
+  const port = (await freePort(kept)) ?? (await freePort(0))
+  if (port === undefined) throw broken(home, 'no TCP port is free on 127.0.0.1')
+  if (port !== kept) writeFileSync(file, `${JSON.stringify({ port })}\n`, { mode: 0o600 })
+  return port
+}
+
+function freePort(wanted: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(undefined))
+    server.listen(wanted, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(address && typeof address === 'object' ? address.port : undefined))
+    })
+  })
+}
+
+function broken(home: Home, what: string): WinbackError {
+  const log = join(home.directory, 'server.log')
+  const said = existsSync(log) ? lastLines(readFileSync(log, 'utf8')) : ''
+  return new WinbackError('database.embedded', said === '' ? what : `${what}\n${said}`, {
+    location: { file: log },
+    remedy: 'Mend what its log names, or set DATABASE_URL to a PostgreSQL of your own.',
+  })
+}
+
+function lastLines(text: string): string {
+  return text.trimEnd().split('\n').slice(-8).join('\n')
+}
+
+function dataOf(home: Home): string {
+  return join(home.directory, 'data')
+}
+
+function urlOf(port: number, password: string): string {
+  return `postgres://winback:${password}@127.0.0.1:${port}/postgres`
+}

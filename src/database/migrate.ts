@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { sql } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator'
+import { z } from 'zod'
+import { messageOf, WinbackError } from '../errors.ts'
+import { type Database, rows, type Session } from './connect.ts'
+
+// src/database and dist/database are both two steps below the package.
+const folder = fileURLToPath(new URL('../../migrations', import.meta.url))
+
+/** What was drawn once, at the first migration. A change of either would change every draw and every hash. */
+export interface Settings {
+  /** Arms of the workspace's control group hash with it. */
+  readonly workspaceSalt: string
+  /** Keys the hashes of e-mail addresses and phone numbers. A secret: never printed. */
+  readonly addressKey: string
+}
+
+/**
+ * Brings the schema of `database` up to date: makes it where it is missing, applies what is pending, and draws
+ * the settings once. Any number of processes may call it at the same moment. Needs CREATE on the database (or a
+ * schema of that name that the role owns), and no superuser.
+ * @returns the names of the migrations this call applied, oldest first
+ * @throws WinbackError `database.unreachable`, `database.migration`, or `database.newer` where the schema was
+ *   made by a later version of Winback
+ */
+export async function migrate(database: Database): Promise<{ applied: string[] }> {
+  const client = await database.client.connect().catch((cause: unknown) => {
+    throw new WinbackError('database.unreachable', `the database does not answer: ${messageOf(cause)}`, {
+      remedy: 'Check DATABASE_URL, and that the server is up and lets you in.',
+      cause,
+    })
+  })
+  const session: Session = { orm: drizzle(client) as Session['orm'], client }
+  const lock = sql`hashtext(${`winback migrate ${database.schema}`})`
+  try {
+    await rows(session, sql`SELECT pg_advisory_lock(7400, ${lock})`)
+    try {
+      const applied = await pending(session, database.schema)
+      // Drizzle begins with CREATE SCHEMA, which asks for CREATE on the database even where the schema exists.
+      if (applied.length > 0) {
+        await runMigrations(drizzle(client), {
+          migrationsFolder: folder,
+          migrationsSchema: database.schema,
+        })
+      }
+      await drawSettings(session)
+      return { applied }
+    } finally {
+      await rows(session, sql`SELECT pg_advisory_unlock(7400, ${lock})`)
+    }
+  } catch (cause) {
+    if (cause instanceof WinbackError) throw cause
+    throw new WinbackError('database.migration', `the migration failed: ${reasonOf(cause)}`, {
+      remedy: `Nothing was applied. See that the role may create the schema "${database.schema}": GRANT CREATE ON DATABASE … TO …;`,
+      cause,
+    })
+  } finally {
+    client.release()
+  }
+}
+
+/**
+ * Names of the migrations that {@link migrate} would apply, oldest first.
+ * @throws WinbackError `database.newer`
+ */
+export function pendingMigrations(database: Database): Promise<string[]> {
+  return pending(database, database.schema)
+}
+
+/** @throws WinbackError `database.not_migrated` */
+export async function settingsOf(session: Session): Promise<Settings> {
+  const table = await rows<{ exists: boolean }>(
+    session,
+    sql`SELECT to_regclass('settings') IS NOT NULL AS exists`,
+  )
+  const found = new Map<string, string>()
+  if (table[0]?.exists) {
+    for (const row of await rows<{ name: string; value: string }>(
+      session,
+      sql`SELECT name, value FROM settings`,
+    )) {
+      found.set(row.name, row.value)
+    }
+  }
+  const workspaceSalt = found.get('workspace_salt')
+  const addressKey = found.get('address_key')
+  if (workspaceSalt === undefined || addressKey === undefined) {
+    throw new WinbackError('database.not_migrated', 'the database has not been set up yet', {
+      remedy: 'Run a command that migrates first, such as `winback import` or `winback start`.',
+    })
+  }
+  return { workspaceSalt, addressKey }
+}
+
+async function pending(session: Session, schema: string): Promise<string[]> {
+  const known = knownMigrations()
+  const table = await rows<{ exists: boolean }>(
+    session,
+    sql`SELECT to_regclass(${`${schema}.__drizzle_migrations`}) IS NOT NULL AS exists`,
+  )
+  if (!table[0]?.exists) return known.map((migration) => migration.name)
+  const [newest] = await rows<{ created_at: number | null }>(
+    session,
+    sql`SELECT max(created_at) AS created_at FROM ${sql.identifier(schema)}.__drizzle_migrations`,
+  )
+  const last = newest?.created_at ?? 0
+  if (last > (known.at(-1)?.when ?? 0)) {
+    throw new WinbackError('database.newer', 'the database was set up by a later version of Winback', {
+      remedy: 'Upgrade Winback here to the version that last migrated it.',
+    })
+  }
+  return known.filter((migration) => migration.when > last).map(({ name }) => name)
+}
+
+const journal = z.object({ entries: z.array(z.object({ tag: z.string(), when: z.number() })) })
+
+/** Read here rather than with drizzle's reader, which keeps no names. */
+function knownMigrations(): { name: string; when: number }[] {
+  const file = join(folder, 'meta', '_journal.json')
+  try {
+    const { entries } = journal.parse(JSON.parse(readFileSync(file, 'utf8')))
+    return entries.map(({ tag, when }) => ({ name: tag, when }))
+  } catch (cause) {
+    throw new WinbackError('database.migration', `${file} cannot be read: ${messageOf(cause)}`, {
+      remedy: 'Install Winback again: its package is incomplete.',
+      cause,
+    })
+  }
+}
+
+/** Drizzle wraps what PostgreSQL said into "Failed query: …": the cause says more. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error && error.cause instanceof Error ? error.cause.message : messageOf(error)
+}
+
+async function drawSettings(session: Session): Promise<void> {
+  const draw = () => randomBytes(32).toString('hex')
+  await rows(
+    session,
+    sql`INSERT INTO settings (name, value) VALUES ('workspace_salt', ${draw()}), ('address_key', ${draw()})
+        ON CONFLICT (name) DO NOTHING`,
+  )
+}

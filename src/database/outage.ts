@@ -1,0 +1,28 @@
+/** SQLSTATE classes and socket errors that mean "the server went away", not "the statement is wrong". */
+const GONE = /^(08|57P0|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT)/
+const GONE_WORDS =
+  /Connection terminated|connection timeout|Client has encountered a connection error|not queryable/i
+
+/** True for errors that another try on a new connection may not meet. */
+export function isOutage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return GONE.test(code) || GONE_WORDS.test(error.message)
+}
+
+/**
+ * Tries idempotent work again while the database is away, with pauses that double up to two seconds: what a worker
+ * knows about messages already handed over must not be lost to a restart of the server.
+ * @param seconds real time after which the last error is thrown after all
+ */
+export async function throughOutage<T>(work: () => Promise<T>, seconds: number): Promise<T> {
+  const end = performance.now() + seconds * 1000
+  for (let pause = 50; ; pause = Math.min(pause * 2, 2000)) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isOutage(error) || performance.now() + pause > end) throw error
+      await new Promise((resolve) => setTimeout(resolve, pause))
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { sql } from 'drizzle-orm'
+import { execute, type Transaction } from '../database/connect.ts'
+import { cancel } from '../touchpoints/lifecycle.ts'
+
+// Other causes that end the sending to somebody, each inside the transaction that records it.
+
+/**
+ * Skips what was planned to addresses that were just suppressed (temp table `new_suppressions(kind, key)`), on
+ * steps that have no other way to reach the person.
+ * @param channelsOf the channels that deliver to each kind of address
+ */
+export async function recordSuppressions(
+  tx: Transaction,
+  now: Date,
+  channelsOf: { email: readonly string[]; phone: readonly string[] },
+): Promise<void> {
+  for (const kind of ['email', 'phone'] as const) {
+    const key = kind === 'email' ? sql`c.email_key` : sql`c.phone_key`
+    await cancel(tx, {
+      which: sql`t.contact_id IN (
+          SELECT c.contact_id FROM new_suppressions n JOIN contacts c ON ${key} = n.key
+          WHERE n.kind = ${kind})
+        AND EXISTS (SELECT FROM steps s WHERE s.step_id = t.step_id
+          AND s.channels <@ ${sql.param(channelsOf[kind])}::text[])`,
+      reason: 'suppressed',
+      state: 'skipped',
+      now,
+    })
+  }
+}
+
+/**
+ * Two persons turned out to be one (temp table `merged_persons(old_person, new_person)`, contacts already moved).
+ * Open episodes of one campaign with different arms are contaminated: no new touches, counted, kept in their arms.
+ * With the same arm the later one falls silent, so that nobody gets every message twice.
+ */
+export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
+  // Locked first; the next statement decides on what it then sees.
+  await execute(
+    tx,
+    sql`
+    SELECT FROM episodes e JOIN contacts c ON c.contact_id = e.contact_id
+    WHERE e.ended_at IS NULL AND e.arm <> 'seed'
+      AND c.person_id IN (SELECT new_person FROM merged_persons)
+    ORDER BY e.contact_id, e.episode_id FOR UPDATE OF e`,
+  )
+  await execute(
+    tx,
+    sql`
+    WITH open AS (
+      SELECT e.contact_id, e.episode_id, e.arm, c.person_id, e.campaign,
+        row_number() OVER (PARTITION BY c.person_id, e.campaign ORDER BY e.assigned_at, e.episode_id) AS place
+      FROM episodes e JOIN contacts c ON c.contact_id = e.contact_id
+      WHERE e.ended_at IS NULL AND e.arm <> 'seed'
+        AND c.person_id IN (SELECT new_person FROM merged_persons)
+    ), mixed AS (
+      SELECT person_id, campaign FROM open GROUP BY person_id, campaign HAVING count(DISTINCT arm) > 1
+    )
+    UPDATE episodes e SET
+      contaminated = e.contaminated OR o.mixed,
+      silenced_at = coalesce(e.silenced_at, ${now}),
+      silenced_by = coalesce(e.silenced_by, CASE WHEN o.mixed THEN 'contaminated' ELSE 'merged' END)
+    FROM (
+      SELECT open.*, EXISTS (SELECT FROM mixed m WHERE (m.person_id, m.campaign) = (open.person_id, open.campaign))
+        AS mixed
+      FROM open
+    ) o
+    WHERE e.contact_id = o.contact_id AND e.episode_id = o.episode_id AND (o.mixed OR o.place > 1)`,
+  )
+  for (const reason of ['contaminated', 'merged'] as const) {
+    await cancel(tx, {
+      which: sql`(t.contact_id, t.episode_id) IN (
+        SELECT e.contact_id, e.episode_id FROM episodes e JOIN contacts c ON c.contact_id = e.contact_id
+        WHERE e.silenced_by = ${reason} AND e.ended_at IS NULL
+          AND c.person_id IN (SELECT new_person FROM merged_persons))`,
+      reason,
+      now,
+    })
+  }
+}
+
+/** A campaign was stopped for good: what it had planned is cancelled; what it did is measured to the end. */
+export async function recordStop(tx: Transaction, now: Date, campaign: string): Promise<number> {
+  await execute(
+    tx,
+    sql`
+    WITH open AS (
+      SELECT contact_id, episode_id FROM episodes e
+      WHERE e.campaign = ${campaign} AND e.ended_at IS NULL AND e.silenced_at IS NULL
+      ORDER BY contact_id, episode_id FOR UPDATE
+    )
+    UPDATE episodes e SET silenced_at = ${now}, silenced_by = 'stopped'
+    FROM open WHERE e.contact_id = open.contact_id AND e.episode_id = open.episode_id`,
+  )
+  return await cancel(tx, {
+    which: sql`t.step_id IN (SELECT step_id FROM steps WHERE campaign = ${campaign})`,
+    reason: 'stopped',
+    now,
+  })
+}

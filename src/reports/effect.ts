@@ -1,0 +1,187 @@
+import type { Estimate, NotEnough } from '../statistics/estimate.ts'
+import { newcombe } from '../statistics/newcombe.ts'
+import { type SampleRatio, sampleRatio } from '../statistics/sample-ratio.ts'
+import { wilson } from '../statistics/wilson.ts'
+
+// From counts to what may be claimed. Pure: the counts come from SQL, the inference from src/statistics.
+
+/** Below this many recalls in either group no verdict is given, whatever the interval says. */
+export const MINIMUM_RECALLS = 10
+
+/** People of one group. Every rate is over all assigned whose window has elapsed: sent to or not, reached or not. */
+export interface Counts {
+  readonly assigned: number
+  /** Among them, persons that were merged with one of another arm. They stay in the arm they drew. */
+  readonly contaminated: number
+  /** Whose full window has elapsed. */
+  readonly matured: number
+  /** Of the matured. */
+  readonly recalled: number
+}
+
+export interface ArmFigures extends Counts {
+  /** Whose window has not elapsed: in no rate yet. */
+  readonly pending: number
+  /** Recalled of matured, with its Wilson interval. */
+  readonly rate: Estimate | NotEnough
+}
+
+/** One group against another that was drawn with it. */
+export interface Effect {
+  readonly treated: ArmFigures
+  readonly heldOut: ArmFigures
+  /** Recall rate of the treated minus that of the held out, with its Newcombe interval. */
+  readonly difference: Estimate | NotEnough
+  /** The difference times the matured treated: recalls that would not have been. */
+  readonly recalls: Estimate | NotEnough
+}
+
+export const NOBODY: Counts = { assigned: 0, contaminated: 0, matured: 0, recalled: 0 }
+
+export function addCounts(counts: readonly Counts[]): Counts {
+  return counts.reduce(
+    (sum, each) => ({
+      assigned: sum.assigned + each.assigned,
+      contaminated: sum.contaminated + each.contaminated,
+      matured: sum.matured + each.matured,
+      recalled: sum.recalled + each.recalled,
+    }),
+    NOBODY,
+  )
+}
+
+export function figuresOf(counts: Counts): ArmFigures {
+  return {
+    ...counts,
+    pending: counts.assigned - counts.matured,
+    rate: wilson(counts.recalled, counts.matured),
+  }
+}
+
+export function effectOf(treated: Counts, heldOut: Counts): Effect {
+  const difference = newcombe(
+    { recalled: treated.recalled, assigned: treated.matured },
+    { recalled: heldOut.recalled, assigned: heldOut.matured },
+  )
+  return {
+    treated: figuresOf(treated),
+    heldOut: figuresOf(heldOut),
+    difference,
+    recalls: difference.kind === 'estimate' ? scaled(difference, treated.matured) : difference,
+  }
+}
+
+function scaled(estimate: Estimate, factor: number): Estimate {
+  const { value, low, high } = estimate
+  return { ...estimate, value: value * factor, low: low * factor, high: high * factor }
+}
+
+/** Shares a campaign version draws with: `holdout` of those who are not in the workspace's `control`. Each in [0, 1]. */
+export interface Split {
+  readonly holdout: number
+  readonly control: number
+}
+
+export type Arm = 'treated' | 'holdout' | 'control'
+export const ARMS = ['treated', 'holdout', 'control'] as const
+
+/** Whether the arms have the sizes they were drawn with. */
+export interface SplitCheck {
+  readonly arms: readonly { readonly arm: Arm; readonly observed: number; readonly expected: number }[]
+  /** Episodes in an arm that their version gives no share at all. */
+  readonly strayed: number
+  /** Versions whose split is not known: left out of the test. */
+  readonly unknownVersions: readonly number[]
+  readonly test: SampleRatio | NotEnough
+  /** True: nothing may be concluded. */
+  readonly alarm: boolean
+}
+
+/**
+ * The sample-ratio test over all drawn episodes, matured or not. Each version counts with its own shares: a holdout
+ * that was changed on the way is no broken split.
+ */
+export function checkSplit(
+  drawn: readonly { readonly version: number; readonly arm: Arm; readonly assigned: number }[],
+  split: Split | ReadonlyMap<number, Split>,
+): SplitCheck {
+  const splitOf = (version: number) => ('holdout' in split ? split : split.get(version))
+  const shares = { treated: 0, holdout: 0, control: 0 }
+  const observed = { treated: 0, holdout: 0, control: 0 }
+  const unknown = new Set<number>()
+  let strayed = 0
+  for (const { version, arm, assigned } of drawn) {
+    const of = splitOf(version)
+    if (!of) {
+      unknown.add(version)
+      continue
+    }
+    const share = {
+      treated: (1 - of.control) * (1 - of.holdout),
+      holdout: (1 - of.control) * of.holdout,
+      control: of.control,
+    }
+    if (share[arm] === 0) strayed += assigned
+    observed[arm] += assigned
+    for (const each of ARMS) shares[each] += share[each] * assigned
+  }
+  const arms = ARMS.map((arm) => ({ arm, observed: observed[arm], expected: shares[arm] }))
+  const test = sampleRatio(arms)
+  return {
+    arms,
+    strayed,
+    unknownVersions: [...unknown].sort((a, b) => a - b),
+    test,
+    alarm: strayed > 0 || (test.kind === 'tested' && test.alarm),
+  }
+}
+
+/** What the report dares to say. */
+export type Verdict =
+  /** The groups do not have the sizes they were drawn with: no conclusion from them. */
+  | { readonly kind: 'groups_off' }
+  | { readonly kind: 'not_yet'; readonly why: 'nobody' | 'pending' | 'no_holdout' | 'few_recalls' }
+  /** The interval holds zero: an effect of that size could be chance. */
+  | { readonly kind: 'no_difference' }
+  | { readonly kind: 'won_back' }
+  /** The interval lies below zero: fewer came back because of the contact. */
+  | { readonly kind: 'harm' }
+
+/** @param alarm the sample-ratio alarm: it comes before everything else */
+export function verdictOf(effect: Effect, alarm: boolean): Verdict {
+  const { treated, heldOut, difference } = effect
+  if (alarm) return { kind: 'groups_off' }
+  if (treated.assigned + heldOut.assigned === 0) return { kind: 'not_yet', why: 'nobody' }
+  if (heldOut.assigned === 0) return { kind: 'not_yet', why: 'no_holdout' }
+  if (difference.kind === 'not_enough') return { kind: 'not_yet', why: 'pending' }
+  if (Math.min(treated.recalled, heldOut.recalled) < MINIMUM_RECALLS) {
+    return { kind: 'not_yet', why: 'few_recalls' }
+  }
+  if (difference.low > 0) return { kind: 'won_back' }
+  return difference.high < 0 ? { kind: 'harm' } : { kind: 'no_difference' }
+}
+
+/** Money of the matured, by arm. Integer micros. */
+export interface CostOfArms {
+  readonly treated: number
+  readonly heldOut: number
+}
+
+/**
+ * Micros for each recall of the treated: not what a recall costs, for most would have come back anyway.
+ * Undefined while there is none.
+ */
+export function costPerRecall(cost: CostOfArms, effect: Effect): number | undefined {
+  return effect.treated.recalled > 0 ? cost.treated / effect.treated.recalled : undefined
+}
+
+/**
+ * Micros for each recall that would not have been: extra cost per assigned over extra recall rate. Undefined
+ * unless the whole interval of the difference lies above zero: a ratio over a difference that may be nothing is
+ * any number at all.
+ */
+export function costPerIncremental(cost: CostOfArms, effect: Effect): number | undefined {
+  const { treated, heldOut, difference } = effect
+  if (difference.kind !== 'estimate' || difference.low <= 0) return undefined
+  return (cost.treated / treated.matured - cost.heldOut / heldOut.matured) / difference.value
+}

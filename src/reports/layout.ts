@@ -1,0 +1,111 @@
+import pc from 'picocolors'
+
+// Text in columns: a terminal gives Chinese characters two cells, so lengths are counted in cells.
+
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]/
+const MARK = /\p{Mn}/u
+
+/** Terminal cells that `text` (without colours) takes. */
+export function cellsOf(text: string): number {
+  let cells = 0
+  for (const character of text) cells += MARK.test(character) ? 0 : WIDE.test(character) ? 2 : 1
+  return cells
+}
+
+export interface Column {
+  readonly title: string
+  readonly align: 'left' | 'right'
+}
+
+export interface Painter {
+  strong(text: string): string
+  faint(text: string): string
+  good(text: string): string
+  bad(text: string): string
+}
+
+export function painter(color: boolean): Painter {
+  const colors = pc.createColors(color)
+  return { strong: colors.bold, faint: colors.dim, good: colors.green, bad: colors.red }
+}
+
+/** Rows under their titles, each column as wide as its widest cell; indented by two. */
+export function table(
+  columns: readonly Column[],
+  cells: readonly (readonly string[])[],
+  paint: Painter,
+): string[] {
+  const widths = columns.map((column, i) =>
+    Math.max(cellsOf(column.title), ...cells.map((row) => cellsOf(row[i] ?? ''))),
+  )
+  const line = (row: readonly string[]) =>
+    columns
+      .map((column, i) => {
+        const text = row[i] ?? ''
+        const gap = ' '.repeat((widths[i] ?? 0) - cellsOf(text))
+        return column.align === 'left' ? text + gap : gap + text
+      })
+      .join('  ')
+      .trimEnd()
+  const titles = columns.some((column) => column.title !== '')
+    ? [`  ${paint.faint(line(columns.map((column) => column.title)))}`]
+    : []
+  return [...titles, ...cells.map((row) => `  ${line(row)}`)]
+}
+
+/** Cells that {@link table} will take, to know what is left for a plot. */
+export function tableCells(columns: readonly Column[], cells: readonly (readonly string[])[]): number {
+  return columns.reduce(
+    (sum, column, i) =>
+      sum + 2 + Math.max(cellsOf(column.title), ...cells.map((row) => cellsOf(row[i] ?? ''))),
+    0,
+  )
+}
+
+/** What a plot's left and right edge stand for; `low` < `high`. */
+export interface Axis {
+  readonly low: number
+  readonly high: number
+  /** Cells. */
+  readonly width: number
+}
+
+/** The cell a value falls in, kept on the axis. */
+function cellOf(axis: Axis, value: number): number {
+  const share = (value - axis.low) / (axis.high - axis.low)
+  return Math.max(0, Math.min(axis.width - 1, Math.round(share * (axis.width - 1))))
+}
+
+/** An interval with its point: `├──●───┤`, and `┊` where zero lies when the axis crosses it. */
+export function whiskers(axis: Axis, interval: { low: number; value: number; high: number }): string {
+  const cells = Array.from({ length: axis.width }, () => ' ')
+  const from = cellOf(axis, interval.low)
+  const to = cellOf(axis, interval.high)
+  for (let cell = from; cell <= to; cell += 1) cells[cell] = '─'
+  cells[from] = '├'
+  cells[to] = '┤'
+  if (axis.low < 0 && axis.high > 0) {
+    const zero = cellOf(axis, 0)
+    if (cells[zero] === ' ') cells[zero] = '┊'
+    else if (cells[zero] === '─') cells[zero] = '┼'
+  }
+  cells[cellOf(axis, interval.value)] = '●'
+  return cells.join('').trimEnd()
+}
+
+/** Breaks text at spaces (Chinese: anywhere) into lines of at most `width` cells. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const piece of text.match(/[\u3000-\u9fff\uff00-\uffef]|[^\s\u3000-\u9fff\uff00-\uffef]+\s*|\s+/g) ??
+    []) {
+    if (line !== '' && cellsOf(line + piece.trimEnd()) > width) {
+      lines.push(line.trimEnd())
+      line = ''
+    }
+    line += piece
+  }
+  if (line.trim() !== '') lines.push(line.trimEnd())
+  return lines
+}

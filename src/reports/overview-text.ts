@@ -1,0 +1,289 @@
+import type { Estimate } from '../statistics/estimate.ts'
+import type { ArmFigures, Effect } from './effect.ts'
+import { type Axis, type Column, type Painter, painter, table, tableCells, whiskers, wrap } from './layout.ts'
+import type { OverviewData } from './overview.ts'
+import { ANSWERS, REASONS, STATES, sentence } from './reasons.ts'
+import type { Discrepancy } from './reconciliation.ts'
+import type { TextStyle } from './report.ts'
+import { alarmSentence, footnotes, verdictSentence } from './verdict-text.ts'
+import { type Speech, speechOf } from './words.ts'
+
+// The overview as text. Rates and differences are drawn beside their figures: an interval is seen before it is read.
+
+const left = (title: string): Column => ({ title, align: 'left' })
+const right = (title: string): Column => ({ title, align: 'right' })
+
+/** The overview as text for a terminal, in `style.locale`. @throws RangeError for a locale, currency or zone unknown to Intl */
+export function formatReport(data: OverviewData, style: TextStyle): string {
+  const speech = speechOf(style)
+  const paint = painter(style.color)
+  const alarm = alarmSentence(data, speech)
+  const verdict = verdictSentence(data, speech)
+  const tone =
+    data.verdict.kind === 'won_back' ? paint.good : data.verdict.kind === 'harm' ? paint.bad : paint.strong
+  return [
+    heading(data, speech, paint),
+    '',
+    ...(alarm ? [...wrap(alarm, style.width).map(paint.bad), ''] : []),
+    ...wrap(verdict, style.width).map(tone),
+    '',
+    paint.strong(speech.word('cameBackTitle')),
+    ...rateRows(data, speech, paint, style.width),
+    '',
+    paint.strong(
+      alarm ? `${speech.word('wonBackTitle')} — ${speech.word('noConclusion')}` : speech.word('wonBackTitle'),
+    ),
+    ...effectRows(data, speech, paint, style.width),
+    '',
+    paint.strong(speech.word('countsTitle')),
+    ...countRows(data, speech, paint, style.width),
+    '',
+    paint.strong(speech.word('messagesTitle')),
+    ...messageRows(data, speech, paint),
+    '',
+    paint.strong(speech.word('costTitle')),
+    ...costRows(data, speech, paint),
+    '',
+    ...footnotes(data, speech).flatMap((note) => wrap(`* ${note}`, style.width).map(paint.faint)),
+    '',
+  ].join('\n')
+}
+
+function heading(data: OverviewData, speech: Speech, paint: Painter): string {
+  const range =
+    data.from || data.to
+      ? ` · ${speech.word('assignedFrom')} ${data.from ? speech.date(data.from) : '…'} – ${data.to ? speech.date(data.to) : '…'}`
+      : ''
+  return `${paint.strong(data.campaign)}${range} · ${speech.word('asOf')} ${speech.moment(data.now)}`
+}
+
+/** Recall rate by arm, overall and by entry tier, on one common axis from 0. */
+function rateRows(data: OverviewData, speech: Speech, paint: Painter, width: number): string[] {
+  const columns = [
+    left(''),
+    left(speech.word('group')),
+    right(speech.word('assigned')),
+    ...(hasMixed(data) ? [right(speech.word('contaminated'))] : []),
+    right(speech.word('pending')),
+    right(speech.word('matured')),
+    right(speech.word('recalled')),
+    right(speech.word('rate')),
+    left(speech.word('interval')),
+  ]
+  const lines: { cells: string[]; figures: ArmFigures }[] = []
+  for (const group of [{ ...data.overall, name: speech.word('all') }, ...data.byTier]) {
+    const arms = [
+      { word: 'treated', figures: group.treated },
+      { word: 'holdout', figures: group.heldOut },
+      { word: 'control', figures: group.control },
+    ] as const
+    for (const { word, figures } of arms) {
+      if (word === 'control' && data.overall.control.assigned === 0) continue
+      const { rate } = figures
+      const cells = [
+        word === 'treated' ? group.name : '',
+        speech.word(word),
+        speech.count(figures.assigned),
+        ...(hasMixed(data) ? [speech.count(figures.contaminated)] : []),
+        speech.count(figures.pending),
+        speech.count(figures.matured),
+        speech.count(figures.recalled),
+        ...(rate.kind === 'estimate'
+          ? [speech.percent(rate.value), `${speech.percent(rate.low)} – ${speech.percent(rate.high)}`]
+          : ['–', speech.word('notEnough')]),
+      ]
+      lines.push({ cells, figures })
+    }
+  }
+  const highest = Math.max(
+    0,
+    ...lines.map(({ figures: { rate } }) => (rate.kind === 'estimate' ? rate.high : 0)),
+  )
+  return plotted(
+    columns,
+    lines.map(({ cells, figures: { rate } }) => ({
+      cells,
+      estimate: rate.kind === 'estimate' ? rate : undefined,
+    })),
+    { low: 0, high: highest },
+    width,
+    paint,
+  )
+}
+
+function hasMixed({ overall }: OverviewData): boolean {
+  return overall.treated.contaminated + overall.heldOut.contaminated + overall.control.contaminated > 0
+}
+
+/** Treated against held out: overall, by entry tier and segment, by the tiers' own draws, and the programme. */
+function effectRows(data: OverviewData, speech: Speech, paint: Painter, width: number): string[] {
+  const points = speech.language === 'en' ? `${speech.word('difference')}, points` : '差值（百分点）'
+  const columns = [left(''), right(speech.word('wonBack')), right(points), left(speech.word('interval'))]
+  const line = (name: string, effect: Effect) => ({
+    cells:
+      effect.difference.kind === 'estimate' && effect.recalls.kind === 'estimate'
+        ? [
+            name,
+            speech.signed(effect.recalls.value),
+            speech.points(effect.difference.value),
+            `${speech.points(effect.difference.low)} … ${speech.points(effect.difference.high)}`,
+          ]
+        : [name, '–', '–', speech.word('notEnough')],
+    estimate: effect.difference.kind === 'estimate' ? effect.difference : undefined,
+  })
+  const title = (text: string) => ({ cells: [text, '', '', ''], estimate: undefined })
+  const indent = (name: string) => `  ${name === 'everyone' ? speech.word('everyone') : name}`
+  const severalSegments = data.bySegment.length > 1
+  const lines = [
+    line(speech.word('all'), data.overall),
+    ...(data.byTier.length > 0 ? [title(speech.word('byTier'))] : []),
+    ...data.byTier.map((group) => line(indent(group.name), group)),
+    ...(severalSegments ? [title(speech.word('bySegment'))] : []),
+    ...(severalSegments ? data.bySegment.map((group) => line(indent(group.name), group)) : []),
+    ...(data.ownDraws.length > 0 ? [title(speech.word('ownDraws'))] : []),
+    ...data.ownDraws.map((draw) => line(indent(draw.tier), draw)),
+    ...(data.programme
+      ? [title(speech.word('programme')), line(`  ${speech.word('all')}`, data.programme)]
+      : []),
+  ]
+  const known = lines.flatMap(({ estimate }) => (estimate ? [estimate.low, estimate.high] : []))
+  return plotted(columns, lines, { low: Math.min(0, ...known), high: Math.max(0, ...known) }, width, paint)
+}
+
+/** A table with whiskers to its right, where the terminal leaves room for them. */
+function plotted(
+  columns: readonly Column[],
+  lines: readonly { cells: readonly string[]; estimate: Estimate | undefined }[],
+  range: Omit<Axis, 'width'>,
+  width: number,
+  paint: Painter,
+): string[] {
+  const cells = lines.map((line) => line.cells)
+  const room = Math.min(48, width - tableCells(columns, cells) - 4)
+  if (room < 12 || range.high <= range.low) return table(columns, cells, paint)
+  const axis = { ...range, width: room }
+  return table(
+    [...columns, left('')],
+    lines.map((line) => [...line.cells, line.estimate ? whiskers(axis, line.estimate) : '']),
+    paint,
+  )
+}
+
+function countRows(data: OverviewData, speech: Speech, paint: Painter, width: number): string[] {
+  const { reconciliation: counts } = data
+  const { language } = speech
+  const en = language === 'en'
+  const { runs, ladder } = counts
+  const inRuns = en
+    ? `${speech.count(runs.done)} runs${runs.running > 0 ? `, ${speech.count(runs.running)} under way` : ''}${runs.refused > 0 ? `, ${speech.count(runs.refused)} refused` : ''}; once for each run`
+    : `${speech.count(runs.done)} 次运行${runs.running > 0 ? `，${speech.count(runs.running)} 次进行中` : ''}${runs.refused > 0 ? `，${speech.count(runs.refused)} 次被拒` : ''}；每次运行各计一次`
+  const rows = [
+    [speech.word('considered'), speech.count(counts.considered), inRuns],
+    [`= ${speech.word('opened')}`, speech.count(counts.opened), ''],
+    ...counts.arms
+      .filter((arm) => arm.opened > 0 || arm.episodes > 0)
+      .map((arm) => ['', speech.count(arm.opened), speech.word(arm.arm)]),
+    [`+ ${speech.word('leftOut')}`, speech.count(counts.considered - counts.opened), ''],
+    ...counts.leftOut.map((row) => ['', speech.count(row.contacts), sentence(ANSWERS, row.answer, language)]),
+  ]
+  const ladderLine = en
+    ? `${speech.count(ladder.stages)} contacted stays in a tier × their steps = ${speech.count(ladder.expected)} messages; ${speech.count(ladder.found)} have a recorded state.`
+    : `${speech.count(ladder.stages)} 个触达阶段 × 各自步骤 = ${speech.count(ladder.expected)} 条消息；有记录状态的 ${speech.count(ladder.found)} 条。`
+  const conclusion = counts.holds
+    ? [paint.good(en ? 'Everything adds up, to the last person.' : '所有人数逐一对上。')]
+    : counts.off.map((off) => paint.bad(discrepancy(off, speech)))
+  return [
+    ...table([left(''), right(''), left('')], rows, paint),
+    ...wrap(ladderLine, width - 2).map((line) => `  ${line}`),
+    ...conclusion.map((line) => `  ${line}`),
+  ]
+}
+
+function discrepancy(off: Discrepancy, speech: Speech): string {
+  const en = speech.language === 'en'
+  const count = speech.count(off.count)
+  const example = off.contact
+    ? en
+      ? `, such as contact ${off.contact} (winback explain ${off.contact})`
+      : `，例如联系人 ${off.contact}（winback explain ${off.contact}）`
+    : ''
+  const arm = ARM_WORDS.find((word) => word === off.arm)
+  const group = arm ? speech.word(arm) : (off.arm ?? '')
+  switch (off.kind) {
+    case 'episodes':
+      return en
+        ? `OFF: ${speech.signed(off.count)} episodes “${group}” against what the runs counted.`
+        : `不符：“${group}”的实际人数与运行记录相差 ${speech.signed(off.count)}。`
+    case 'unknown_arm':
+      return en
+        ? `OFF: ${count} taken in without a group (“${group}”).`
+        : `不符：${count} 人被纳入但没有分组（“${group}”）。`
+    case 'missing':
+      return en
+        ? `OFF: ${count} messages of contacted stays have no recorded state${example}.`
+        : `不符：触达阶段有 ${count} 条消息没有记录状态${example}。`
+    case 'unexpected':
+      return en
+        ? `OFF: ${count} messages belong to no contacted stay in a tier${example}.`
+        : `不符：${count} 条消息不属于任何触达阶段${example}。`
+    case 'repeated':
+      return en
+        ? `OFF: ${count} messages are there more than once${example}.`
+        : `不符：${count} 条消息重复出现${example}。`
+  }
+}
+
+const ARM_WORDS = ['treated', 'holdout', 'control'] as const
+
+function messageRows(data: OverviewData, speech: Speech, paint: Painter): string[] {
+  const { language } = speech
+  let step = ''
+  const rows = data.touchpoints.map((cell) => {
+    const place = `${cell.tier} › ${cell.step}`
+    const first = place !== step
+    step = place
+    return [
+      first ? place : '',
+      speech.count(cell.touchpoints),
+      sentence(STATES, cell.deferred ? 'deferred' : cell.state, language),
+      cell.reason === null ? '' : sentence(REASONS, cell.reason, language),
+    ]
+  })
+  if (rows.length === 0) return [`  ${language === 'en' ? 'none yet' : '暂无'}`]
+  return table([left(''), right(''), left(''), left('')], rows, paint)
+}
+
+function costRows({ cost, verdict, seeds }: OverviewData, speech: Speech, paint: Painter): string[] {
+  if (cost.total === 0 && seeds.cost === 0) return [`  ${speech.word('nothing')}`]
+  const rows = cost.lines.map((line) => [
+    `${line.tier} › ${line.step}`,
+    line.channel ?? '',
+    speech.word(line.kind),
+    speech.money(line.amount),
+  ])
+  const kinds = (['spend', 'liability', 'labour'] as const).filter((kind) => cost.byKind[kind] !== 0)
+  const totals = [
+    ...(kinds.length > 1
+      ? kinds.map((kind) => [speech.word('total'), '', speech.word(kind), speech.money(cost.byKind[kind])])
+      : []),
+    [speech.word('total'), '', '', speech.money(cost.total)],
+  ]
+  // No verdict from groups that are off: a price of their difference is one.
+  const amount = (micros: number | undefined) =>
+    micros === undefined || verdict.kind === 'groups_off' ? speech.word('notEnough') : speech.money(micros)
+  const rates = [
+    [
+      speech.word('perRecall'),
+      cost.perRecall === undefined ? speech.word('notEnough') : speech.money(cost.perRecall),
+    ],
+    [speech.word('perIncremental'), amount(cost.perIncremental)],
+    ...(cost.byKind.labour > 0
+      ? [[speech.word('withoutLabour'), amount(cost.perIncrementalWithoutLabour)]]
+      : []),
+    ...(cost.acquisition === undefined ? [] : [[speech.word('acquisition'), speech.money(cost.acquisition)]]),
+  ]
+  return [
+    ...table([left(''), left(''), left(''), right('')], [...rows, ...totals], paint),
+    ...table([left(''), right('')], rates, paint),
+  ]
+}

@@ -1,0 +1,217 @@
+import type { Session } from '../database/connect.ts'
+import { type Estimate, type NotEnough, notEnough } from '../statistics/estimate.ts'
+import {
+  ARMS,
+  type Arm,
+  type ArmFigures,
+  addCounts,
+  type Counts,
+  checkSplit,
+  costPerIncremental,
+  costPerRecall,
+  type Effect,
+  effectOf,
+  figuresOf,
+  type Split,
+  type SplitCheck,
+  type Verdict,
+  verdictOf,
+} from './effect.ts'
+import {
+  type AnswerCell,
+  type Cohort,
+  type CostCell,
+  checkLadder,
+  countAnswers,
+  countEpisodes,
+  countOwnDraws,
+  countProgramme,
+  countRuns,
+  countTouchpoints,
+  type EpisodeCell,
+  orderTiers,
+  sumCosts,
+  type TouchpointCell,
+} from './overview-sql.ts'
+import { type Reconciliation, reconcile } from './reconciliation.ts'
+
+export interface OverviewQuestion extends Cohort {
+  /** What the arms were drawn with: the same for every version, or by version. */
+  readonly split: Split | ReadonlyMap<number, Split>
+  /** The event of the primary goal: a tier's own window goes on after the episode's. */
+  readonly goal: string
+  /** What a new customer costs, in micros: shown beside the cost of an incremental recall. */
+  readonly acquisition?: number | undefined
+}
+
+/** People of one entry tier or segment, by arm, and treated against held out. */
+export interface Group extends Effect {
+  readonly name: string
+  /** The workspace's control group. Sticky, so no effect is computed against it here: see `programme`. */
+  readonly control: ArmFigures
+}
+
+export interface OverviewData {
+  readonly campaign: string
+  readonly now: Date
+  readonly from: Date | undefined
+  readonly to: Date | undefined
+  readonly split: SplitCheck
+  readonly verdict: Verdict
+  readonly overall: Group
+  readonly byTier: readonly Group[]
+  readonly bySegment: readonly Group[]
+  /** Tiers that drew on entering, each with its own arms and its own window. */
+  readonly ownDraws: readonly (Effect & { readonly tier: string })[]
+  /** All campaigns against the control group, each person's first lapse alone. Undefined without a control group. */
+  readonly programme: Effect | undefined
+  /** Recall rate of the held out: who comes back anyway. */
+  readonly natural: Estimate | NotEnough
+  /** Difference over natural rate; a point figure. Undefined where nobody comes back anyway, or nothing is known. */
+  readonly relativeUplift: number | undefined
+  readonly reconciliation: Reconciliation
+  readonly answers: readonly AnswerCell[]
+  readonly touchpoints: readonly TouchpointCell[]
+  readonly cost: Cost
+  /** Contacts that get every message and count nowhere. */
+  readonly seeds: { readonly episodes: number; readonly cost: number }
+}
+
+export interface Cost {
+  /** By step, channel and kind, all arms; integer micros. */
+  readonly lines: readonly {
+    readonly tier: string
+    readonly step: string
+    readonly channel: string | null
+    readonly kind: CostCell['kind']
+    readonly amount: number
+  }[]
+  readonly total: number
+  readonly byKind: Readonly<Record<CostCell['kind'], number>>
+  /** Micros; over matured episodes. Undefined: not estimable yet. */
+  readonly perRecall: number | undefined
+  readonly perIncremental: number | undefined
+  readonly perIncrementalWithoutLabour: number | undefined
+  readonly acquisition: number | undefined
+}
+
+/**
+ * The campaign's counts and what follows from them, for episodes assigned in [from, to), as of `now`.
+ * An unknown campaign is a report of nothing.
+ */
+export async function readReport(session: Session, question: OverviewQuestion): Promise<OverviewData> {
+  const { campaign, now, from, to } = question
+  const cells = await countEpisodes(session, question)
+  const tiers = await orderTiers(session, campaign)
+  const stages = await countOwnDraws(session, question, question.goal)
+  const programme = await countProgramme(session, question)
+  const answers = await countAnswers(session, question)
+  const runs = await countRuns(session, question)
+  const touchpoints = await countTouchpoints(session, question)
+  const ladder = await checkLadder(session, question)
+  const costs = await sumCosts(session, question)
+
+  const counted = cells.filter((cell): cell is EpisodeCell & { arm: Arm } => cell.arm !== 'seed')
+  const split = checkSplit(counted, question.split)
+  const overall = groupOf('', counted)
+  const segments = [...new Set(counted.map((cell) => cell.segment))].sort(everyoneLast)
+  const entered = new Set(counted.map((cell) => cell.tier))
+  const natural = overall.heldOut.rate
+  const control = addCounts(programme.filter((cell) => cell.control))
+  return {
+    campaign,
+    now,
+    from,
+    to,
+    split,
+    verdict: verdictOf(overall, split.alarm),
+    overall,
+    byTier: inOrder(entered, tiers).map((tier) =>
+      groupOf(
+        tier,
+        counted.filter((cell) => cell.tier === tier),
+      ),
+    ),
+    bySegment: segments.map((segment) =>
+      groupOf(
+        segment,
+        counted.filter((cell) => cell.segment === segment),
+      ),
+    ),
+    ownDraws: inOrder(new Set(stages.map((cell) => cell.tier)), tiers).map((tier) => {
+      const arm = (name: 'treated' | 'holdout') =>
+        addCounts(stages.filter((cell) => cell.tier === tier && cell.arm === name))
+      return { tier, ...effectOf(arm('treated'), arm('holdout')) }
+    }),
+    programme:
+      control.assigned === 0
+        ? undefined
+        : effectOf(addCounts(programme.filter((cell) => !cell.control)), control),
+    natural: natural.kind === 'estimate' ? natural : notEnough('nobody_held_out'),
+    relativeUplift: upliftOf(overall),
+    reconciliation: reconcile(runs, answers, episodesByArm(counted), ladder),
+    answers,
+    touchpoints,
+    cost: costOf(costs, overall, question.acquisition),
+    seeds: {
+      episodes: sum(cells.filter((cell) => cell.arm === 'seed').map((cell) => cell.assigned)),
+      cost: sum(costs.filter((cell) => cell.arm === 'seed').map((cell) => cell.amount)),
+    },
+  }
+}
+
+function groupOf(name: string, cells: readonly (Counts & { arm: Arm })[]): Group {
+  const arm = (wanted: Arm) => addCounts(cells.filter((cell) => cell.arm === wanted))
+  return { name, ...effectOf(arm('treated'), arm('holdout')), control: figuresOf(arm('control')) }
+}
+
+function episodesByArm(cells: readonly { arm: Arm; assigned: number }[]): Record<Arm, number> {
+  const count = { treated: 0, holdout: 0, control: 0 }
+  for (const arm of ARMS)
+    count[arm] = sum(cells.filter((cell) => cell.arm === arm).map((cell) => cell.assigned))
+  return count
+}
+
+function upliftOf({ difference, heldOut }: Effect): number | undefined {
+  if (difference.kind !== 'estimate' || heldOut.recalled === 0) return undefined
+  return difference.value / (heldOut.recalled / heldOut.matured)
+}
+
+function costOf(cells: readonly CostCell[], effect: Effect, acquisition: number | undefined): Cost {
+  const counted = cells.filter((cell) => cell.arm !== 'seed')
+  const lines = new Map<string, Cost['lines'][number]>()
+  const byKind = { spend: 0, liability: 0, labour: 0 }
+  for (const { tier, step, channel, kind, amount } of counted) {
+    byKind[kind] += amount
+    const key = JSON.stringify([tier, step, channel, kind])
+    lines.set(key, { tier, step, channel, kind, amount: amount + (lines.get(key)?.amount ?? 0) })
+  }
+  const ofArms = (of: readonly CostCell[]) => ({
+    treated: sum(of.filter((cell) => cell.arm === 'treated').map((cell) => cell.matured)),
+    heldOut: sum(of.filter((cell) => cell.arm === 'holdout').map((cell) => cell.matured)),
+  })
+  const withoutLabour = counted.filter((cell) => cell.kind !== 'labour')
+  return {
+    lines: [...lines.values()],
+    total: byKind.spend + byKind.liability + byKind.labour,
+    byKind,
+    perRecall: costPerRecall(ofArms(counted), effect),
+    perIncremental: costPerIncremental(ofArms(counted), effect),
+    perIncrementalWithoutLabour: costPerIncremental(ofArms(withoutLabour), effect),
+    acquisition,
+  }
+}
+
+/** Names in the ladder's order; those the ladder does not know come last. */
+function inOrder(names: ReadonlySet<string>, order: readonly string[]): string[] {
+  const unknown = [...names].filter((name) => !order.includes(name)).sort()
+  return [...order.filter((name) => names.has(name)), ...unknown]
+}
+
+function everyoneLast(a: string, b: string): number {
+  return Number(a === 'everyone') - Number(b === 'everyone') || a.localeCompare(b)
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}

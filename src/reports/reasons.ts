@@ -1,0 +1,118 @@
+import type { Language } from './words.ts'
+
+// A sentence for every answer and reason that is ever recorded. Tables hold the name; people read the sentence.
+
+type Sentences = Readonly<Record<string, Readonly<Record<Language, string>>>>
+
+/** Answers of a selection. */
+export const ANSWERS = {
+  opened: { en: 'taken in', 'zh-CN': '已纳入' },
+  audience: { en: 'not in the audience: its condition is false', 'zh-CN': '不在受众内：条件不成立' },
+  audience_unknown: {
+    en: 'a fact the audience condition needs is unknown',
+    'zh-CN': '受众条件所需的信息未知',
+  },
+  exclusive: {
+    en: 'already in another campaign of the same exclusive group',
+    'zh-CN': '正处于同一互斥组的另一个活动中',
+  },
+  reentry_wait: {
+    en: 'the last time in this campaign ended too recently',
+    'zh-CN': '距上次参与本活动结束的时间太短',
+  },
+  sunset: {
+    en: 'did not come back after as many tries as the campaign allows',
+    'zh-CN': '已达到允许的尝试次数仍未召回，不再打扰',
+  },
+  rollout: { en: 'outside the share of persons rolled out to', 'zh-CN': '不在当前放量比例内' },
+  max_silence: { en: 'silent for longer than the intake allows', 'zh-CN': '沉默时间超过纳入上限' },
+  backlog: { en: 'waits for another day: the daily intake is full', 'zh-CN': '当日纳入名额已满，改日再纳入' },
+  same_person: {
+    en: 'another contact of the same person was taken in',
+    'zh-CN': '同一个人的另一个账号已被纳入',
+  },
+  erased: { en: 'erased at the person’s request', 'zh-CN': '已按本人要求删除' },
+} satisfies Sentences
+
+/** Why a touchpoint was not sent, or how it failed. */
+export const REASONS = {
+  paused: { en: 'sending was paused', 'zh-CN': '发送已暂停' },
+  returned: { en: 'came back before it was sent', 'zh-CN': '发送前已自行回来' },
+  superseded: { en: 'the next tier had begun', 'zh-CN': '已进入下一阶段' },
+  erased: { en: 'erased at the person’s request', 'zh-CN': '已按本人要求删除' },
+  suppressed: {
+    en: 'the address is on the do-not-contact list',
+    'zh-CN': '该地址在禁止联系名单中',
+  },
+  no_address: {
+    en: 'no valid address on any of the step’s channels',
+    'zh-CN': '该步骤的所有渠道都没有有效地址',
+  },
+  condition: { en: 'the step’s condition is false', 'zh-CN': '该步骤的条件不成立' },
+  missing_data: {
+    en: 'a fact the step needs is missing, and nothing is sent with a blank',
+    'zh-CN': '缺少该步骤所需的信息，不发送有空缺的内容',
+  },
+  stale_data: {
+    en: 'a fact the message needs is too old to be quoted',
+    'zh-CN': '内容所需的信息已过时，不再引用',
+  },
+  quiet_hours: {
+    en: 'outside the hours in which the channel may send',
+    'zh-CN': '不在该渠道允许发送的时段内',
+  },
+  too_late: {
+    en: 'later than the campaign allows after its planned time',
+    'zh-CN': '已超过计划时间后允许的最大延迟',
+  },
+  stopped: { en: 'the campaign was stopped', 'zh-CN': '活动已停止' },
+  contaminated: {
+    en: 'two merged persons had drawn different groups: no new messages',
+    'zh-CN': '合并的两人分属不同分组：不再发送新消息',
+  },
+  bad_address: { en: 'the provider says the address does not exist', 'zh-CN': '服务商称该地址不存在' },
+  refused: { en: 'the provider refused it for good', 'zh-CN': '服务商永久拒收' },
+  content: { en: 'the provider refused the content', 'zh-CN': '服务商拒绝了内容' },
+  attempts: { en: 'given up after several tries', 'zh-CN': '多次重试后放弃' },
+} satisfies Sentences
+
+/** States of a touchpoint. */
+export const STATES = {
+  planned: { en: 'planned', 'zh-CN': '已计划' },
+  deferred: { en: 'deferred to a later time', 'zh-CN': '已推迟' },
+  queued: { en: 'queued', 'zh-CN': '排队中' },
+  claimed: { en: 'being prepared', 'zh-CN': '准备中' },
+  sending: { en: 'being sent', 'zh-CN': '发送中' },
+  sent: { en: 'sent', 'zh-CN': '已发送' },
+  failed: { en: 'failed', 'zh-CN': '失败' },
+  skipped: { en: 'not sent', 'zh-CN': '未发送' },
+  cancelled: { en: 'cancelled', 'zh-CN': '已取消' },
+  uncertain: { en: 'delivery unknown', 'zh-CN': '是否送达未知' },
+} satisfies Sentences
+
+/** How an episode ended, or what silenced it. */
+export const ENDS = {
+  recalled: { en: 'recalled', 'zh-CN': '已召回' },
+  returned: { en: 'came back, without reaching the goal', 'zh-CN': '已回来，但未达成目标' },
+  expired: { en: 'did not come back in time', 'zh-CN': '观察期内未回来' },
+  withdrawn: { en: 'withdrawn: the campaign was stopped', 'zh-CN': '已撤出：活动已停止' },
+  erased: { en: 'erased at the person’s request', 'zh-CN': '已按本人要求删除' },
+  stopped: { en: 'the campaign was stopped', 'zh-CN': '活动已停止' },
+  contaminated: {
+    en: 'two merged persons had drawn different groups',
+    'zh-CN': '合并的两人分属不同分组',
+  },
+} satisfies Sentences
+
+/** Why an address is on the do-not-contact list. */
+export const SUPPRESSIONS = {
+  hard_bounce: { en: 'mail to it bounced for good', 'zh-CN': '邮件被永久退回' },
+  complaint: { en: 'complained about a message', 'zh-CN': '投诉过消息' },
+  unsubscribe: { en: 'unsubscribed', 'zh-CN': '已退订' },
+  manual: { en: 'put there by hand', 'zh-CN': '人工加入' },
+} satisfies Sentences
+
+/** The sentence of a recorded name; a name from a newer version, that has none, stands for itself. */
+export function sentence(of: Sentences, name: string, language: Language): string {
+  return Object.hasOwn(of, name) ? (of[name]?.[language] ?? name) : name
+}

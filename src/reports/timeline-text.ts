@@ -1,0 +1,247 @@
+import { cellsOf, painter, wrap } from './layout.ts'
+import { ENDS, REASONS, STATES, SUPPRESSIONS, sentence } from './reasons.ts'
+import type { TextStyle } from './report.ts'
+import type { Entry, Timeline } from './timeline.ts'
+import { type Speech, speechOf } from './words.ts'
+
+/**
+ * A contact's story in words, a line an entry, times in `style.timezone`.
+ * @throws RangeError for a locale, currency or zone unknown to Intl
+ */
+export function formatTimeline(timeline: Timeline, style: TextStyle): string {
+  const speech = speechOf(style)
+  const paint = painter(style.color)
+  const { contact, entries } = timeline
+  const en = speech.language === 'en'
+  const about = [contact.email, contact.phone, contact.locale, contact.timezone].filter(
+    (part) => part !== null,
+  )
+  const others =
+    contact.siblings.length === 0
+      ? []
+      : [
+          en
+            ? `  the same person as ${contact.siblings.join(', ')}`
+            : `  与 ${contact.siblings.join('、')} 是同一个人`,
+        ]
+  const lines = entries.flatMap((entry) => {
+    const when = speech.moment(entry.at)
+    const margin = ' '.repeat(cellsOf(when) + 2)
+    const [first = '', ...rest] = wrap(entryText(entry, speech), Math.max(40, style.width - margin.length))
+    return [`${paint.faint(when)}  ${first}`, ...rest.map((line) => `${margin}${line}`)]
+  })
+  return [
+    `${paint.strong(contact.externalId)}${about.length > 0 ? ` · ${about.join(' · ')}` : ''}`,
+    ...others,
+    paint.faint(en ? `  times in ${style.timezone ?? 'UTC'}` : `  时间按 ${style.timezone ?? 'UTC'}`),
+    '',
+    ...lines,
+    '',
+  ].join('\n')
+}
+
+/** One entry as a sentence or two. */
+export function entryText(entry: Entry, speech: Speech): string {
+  const en = speech.language === 'en'
+  const { language } = speech
+  switch (entry.kind) {
+    case 'signed_up':
+      return en ? 'Signed up.' : '注册。'
+    case 'imported':
+      return en ? 'First imported.' : '首次导入。'
+    case 'erased':
+      return en ? 'Erased at the person’s request.' : '已按本人要求删除。'
+    case 'activity':
+      return activityText(entry, speech)
+    case 'runs':
+      return en
+        ? `${entry.campaign}: ${speech.count(entry.runs)} runs from here to ${speech.moment(entry.last)} looked at everyone silent for long enough. Their answers are kept as counts; who was taken in has an entry here.`
+        : `${entry.campaign}：从此时到 ${speech.moment(entry.last)} 共运行 ${speech.count(entry.runs)} 次，考察所有沉默足够久的人。结果只按人数保存；被纳入者在此另有记录。`
+    case 'opened':
+      return openedText(entry, speech)
+    case 'stage':
+      return stageText(entry, speech)
+    case 'waiting':
+      return waitingText(entry, speech)
+    case 'settled':
+      return settledText(entry, speech)
+    case 'returned':
+      return en
+        ? `Came back: the first activity since ${entry.campaign} took this contact in. Nothing more is sent.`
+        : `回来了：${entry.campaign} 纳入后的首次活跃。不再发送任何消息。`
+    case 'recalled':
+      return recalledText(entry, speech)
+    case 'silenced':
+      return en
+        ? `${entry.campaign}: nothing more is sent: ${sentence(ENDS, entry.by, language)}.`
+        : `${entry.campaign}：不再发送：${sentence(ENDS, entry.by, language)}。`
+    case 'ended':
+      return en
+        ? `${entry.campaign}: ended: ${sentence(ENDS, entry.reason, language)}.`
+        : `${entry.campaign}：结束：${sentence(ENDS, entry.reason, language)}。`
+    case 'open':
+      return en
+        ? `${entry.campaign}: still open; the outcome is waited for until ${speech.moment(entry.until)}.`
+        : `${entry.campaign}：仍在进行；结果观察至 ${speech.moment(entry.until)}。`
+    case 'suppressed': {
+      const kind = en
+        ? entry.address === 'email'
+          ? 'E-mail'
+          : 'Phone'
+        : entry.address === 'email'
+          ? '邮箱'
+          : '手机'
+      const why = sentence(SUPPRESSIONS, entry.reason, language)
+      return en
+        ? `${kind} put on the do-not-contact list: ${why} (${entry.source}).`
+        : `${kind}进入禁止联系名单：${why}（${entry.source}）。`
+    }
+    case 'switch':
+      return switchText(entry, speech)
+  }
+}
+
+type Of<Kind extends Entry['kind']> = Extract<Entry, { kind: Kind }>
+
+function activityText(entry: Of<'activity'>, speech: Speech): string {
+  const en = speech.language === 'en'
+  const worth =
+    entry.value === null
+      ? ''
+      : en
+        ? `, worth ${speech.money(entry.value)}`
+        : `，金额 ${speech.money(entry.value)}`
+  if (entry.events === 1) return en ? `Activity: ${entry.type}${worth}.` : `活跃：${entry.type}${worth}。`
+  return en
+    ? `Activity: ${speech.count(entry.events)} × ${entry.type} from here to ${speech.moment(entry.last)}${worth}.`
+    : `活跃：${entry.type} ${speech.count(entry.events)} 次，至 ${speech.moment(entry.last)}${worth}。`
+}
+
+function openedText(entry: Of<'opened'>, speech: Speech): string {
+  const { campaign, version, entryTier, segment, arm, personId, episodeNo } = entry
+  const group = speech.word(arm)
+  const since = speech.moment(entry.lapsedAt)
+  const until = speech.moment(entry.windowEndsAt)
+  const mixed = entry.contaminated
+  if (speech.language === 'en') {
+    const drawn = {
+      treated: `drawn from the campaign’s salt, person ${personId} and episode ${episodeNo}`,
+      holdout: `drawn from the campaign’s salt, person ${personId} and episode ${episodeNo}`,
+      control: `drawn from the workspace’s salt and person ${personId}, the same in every campaign`,
+      seed: 'not drawn: named in the campaign’s seeds, and counted nowhere',
+    }[arm]
+    return `${campaign} (version ${version}) took this contact in: silent since ${since}, tier ${entryTier}, segment ${segment}. Group: ${group} (${drawn}). A recall counts until ${until}.${mixed ? ' Mixed: merged with a person of another group.' : ''}`
+  }
+  const drawn = {
+    treated: `由活动盐值、人 ${personId}、第 ${episodeNo} 次流失抽取`,
+    holdout: `由活动盐值、人 ${personId}、第 ${episodeNo} 次流失抽取`,
+    control: `由工作区盐值与人 ${personId} 抽取，所有活动一致`,
+    seed: '未抽取：在活动的种子名单中，不计入任何数字',
+  }[arm]
+  return `${campaign}（版本 ${version}）纳入此联系人：自 ${since} 起沉默，阶段 ${entryTier}，分群 ${segment}。分组：${group}（${drawn}）。召回计至 ${until}。${mixed ? '混组：与另一分组的人合并。' : ''}`
+}
+
+function stageText(entry: Of<'stage'>, speech: Speech): string {
+  const en = speech.language === 'en'
+  const steps = entry.planned
+    .map(({ step, channels, plannedFor }) =>
+      en
+        ? `${step} (${channels.join(' or ')}) for ${speech.moment(plannedFor)}`
+        : `${step}（${channels.join(' 或 ')}）${speech.moment(plannedFor)}`,
+    )
+    .join(en ? ', ' : '、')
+  const entered = en ? `Entered tier ${entry.tier}` : `进入阶段 ${entry.tier}`
+  if (entry.arm === 'treated') {
+    const drawn = entry.drawn ? (en ? ', drawn by the tier as contacted' : '，阶段内抽为触达') : ''
+    return en
+      ? `${entered}${drawn}. Planned: ${steps || 'nothing'}.`
+      : `${entered}${drawn}。计划：${steps || '无'}。`
+  }
+  // Held out by this tier's own draw, by an earlier tier's, or from the start.
+  const why = entry.drawn
+    ? en
+      ? 'held out by the tier’s own draw'
+      : '由本阶段抽为对照'
+    : entry.episodeArm === 'treated'
+      ? en
+        ? 'held out by an earlier tier, until the end'
+        : '较早阶段已抽为对照，保持到结束'
+      : en
+        ? `nothing is sent to this group (${speech.word(entry.episodeArm)})`
+        : `该分组不发送（${speech.word(entry.episodeArm)}）`
+  return en ? `${entered}: ${why}.` : `${entered}：${why}。`
+}
+
+function waitingText(entry: Of<'waiting'>, speech: Speech): string {
+  const en = speech.language === 'en'
+  const due = entry.dueAt ? speech.moment(entry.dueAt) : ''
+  const deferred = entry.dueAt !== null && entry.dueAt > entry.plannedFor
+  const state = sentence(
+    STATES,
+    entry.state === 'planned' && deferred ? 'deferred' : entry.state,
+    speech.language,
+  )
+  const tries =
+    entry.attempt === 0
+      ? ''
+      : en
+        ? `, ${speech.count(entry.attempt)} tries so far`
+        : `，已尝试 ${speech.count(entry.attempt)} 次`
+  const when = entry.state === 'planned' ? (en ? `, due ${due}` : `，定于 ${due}`) : ''
+  return en
+    ? `${entry.tier} › ${entry.step}: ${state}${when}${tries}.`
+    : `${entry.tier} › ${entry.step}：${state}${when}${tries}。`
+}
+
+function settledText(entry: Of<'settled'>, speech: Speech): string {
+  const en = speech.language === 'en'
+  const state = sentence(STATES, entry.state, speech.language)
+  const why = entry.reason === null ? undefined : sentence(REASONS, entry.reason, speech.language)
+  const facts = [
+    entry.channel === null ? undefined : en ? `by ${entry.channel}` : `渠道 ${entry.channel}`,
+    entry.template === null ? undefined : en ? `template ${entry.template}` : `模板 ${entry.template}`,
+    entry.attempt > 1 ? (en ? `attempt ${entry.attempt}` : `第 ${entry.attempt} 次尝试`) : undefined,
+    entry.cost > 0 ? speech.money(entry.cost) : undefined,
+    entry.providerId === null
+      ? undefined
+      : en
+        ? `provider’s id ${entry.providerId}`
+        : `服务商编号 ${entry.providerId}`,
+    entry.detail === null ? undefined : en ? `“${entry.detail}”` : `“${entry.detail}”`,
+  ].filter((fact) => fact !== undefined)
+  const details = facts.length === 0 ? '' : en ? ` (${facts.join(', ')})` : `（${facts.join('，')}）`
+  return en
+    ? `${entry.tier} › ${entry.step}: ${state}${why ? `: ${why}` : ''}${details}.`
+    : `${entry.tier} › ${entry.step}：${state}${why ? `：${why}` : ''}${details}。`
+}
+
+function recalledText(entry: Of<'recalled'>, speech: Speech): string {
+  const en = speech.language === 'en'
+  const worth =
+    entry.value === null ? '' : en ? ` (${speech.money(entry.value)})` : `（${speech.money(entry.value)}）`
+  if (!entry.inWindow) {
+    return en
+      ? `${entry.campaign}: goal reached outside the window${worth}; it does not count.`
+      : `${entry.campaign}：在观察期外达成目标${worth}，不计。`
+  }
+  if (entry.goalNo === 0)
+    return en ? `${entry.campaign}: recalled${worth}.` : `${entry.campaign}：召回${worth}。`
+  return en
+    ? `${entry.campaign}: goal ${entry.goalNo + 1} reached${worth}.`
+    : `${entry.campaign}：达成目标 ${entry.goalNo + 1}${worth}。`
+}
+
+function switchText(entry: Of<'switch'>, speech: Speech): string {
+  const en = speech.language === 'en'
+  const since = speech.moment(entry.since)
+  const what = {
+    workspace: en ? 'Everything' : '全部发送',
+    campaign: en ? `Campaign ${entry.name}` : `活动 ${entry.name}`,
+    channel: en ? `Channel ${entry.name}` : `渠道 ${entry.name}`,
+  }[entry.scope]
+  const state =
+    entry.state === 'paused' ? (en ? 'is paused' : '已暂停') : en ? 'is stopped for good' : '已永久停止'
+  return en
+    ? `Now: ${what} ${state} since ${since}: ${entry.reason}.`
+    : `当前：${what}自 ${since} 起${state}：${entry.reason}。`
+}

@@ -1,0 +1,260 @@
+import { distance } from 'fastest-levenshtein'
+import type { Session } from '../database/connect.ts'
+import { WinbackError } from '../errors.ts'
+import {
+  type ActivityRow,
+  type ContactRow,
+  type EpisodeRow,
+  findContact,
+  findEpisodes,
+  findRecalls,
+  findRuns,
+  findStages,
+  findSuppressions,
+  findSwitches,
+  findTouchpoints,
+  neighbouringIds,
+  type RecallRow,
+  type RunsRow,
+  type StageRow,
+  type SuppressionRow,
+  type SwitchRow,
+  sumActivity,
+  type TouchpointRow,
+} from './timeline-sql.ts'
+
+// One contact's story, in the order it happened.
+
+export interface TimelineQuestion {
+  readonly externalId: string
+  /** What happened later is not told; switches and waiting touchpoints are as they are. */
+  readonly now: Date
+}
+
+export interface Timeline {
+  readonly contact: {
+    readonly externalId: string
+    readonly personId: number
+    /** `l***@example.com`: enough to recognise, too little to use. */
+    readonly email: string | null
+    readonly phone: string | null
+    readonly locale: string | null
+    readonly timezone: string | null
+    /** External ids of the same person's other contacts. */
+    readonly siblings: readonly string[]
+  }
+  readonly now: Date
+  /** Ascending. */
+  readonly entries: readonly Entry[]
+}
+
+/** A step as a stage planned it. */
+export interface PlannedStep {
+  readonly step: string
+  readonly channels: readonly string[]
+  readonly plannedFor: Date
+}
+
+/** Something that happened, at `at`. */
+export type Entry =
+  | { readonly kind: 'signed_up' | 'imported' | 'erased'; readonly at: Date }
+  | ({ readonly kind: 'activity'; readonly at: Date } & Omit<ActivityRow, 'era'>)
+  | ({ readonly kind: 'runs'; readonly at: Date } & RunsRow)
+  | ({ readonly kind: 'opened'; readonly at: Date } & EpisodeRow)
+  | ({
+      readonly kind: 'stage'
+      readonly at: Date
+      readonly episodeArm: EpisodeRow['arm']
+      readonly planned: readonly PlannedStep[]
+    } & StageRow)
+  | ({ readonly kind: 'waiting'; readonly at: Date } & TouchpointRow)
+  | ({ readonly kind: 'settled'; readonly at: Date } & TouchpointRow)
+  | { readonly kind: 'returned'; readonly at: Date; readonly campaign: string }
+  | ({
+      readonly kind: 'recalled'
+      readonly at: Date
+      readonly campaign: string
+      readonly inWindow: boolean
+    } & RecallRow)
+  | { readonly kind: 'silenced'; readonly at: Date; readonly campaign: string; readonly by: string }
+  | { readonly kind: 'ended'; readonly at: Date; readonly campaign: string; readonly reason: string }
+  | { readonly kind: 'open'; readonly at: Date; readonly campaign: string; readonly until: Date }
+  | ({ readonly kind: 'suppressed'; readonly at: Date } & SuppressionRow)
+  | ({ readonly kind: 'switch'; readonly at: Date } & SwitchRow)
+
+// What happens at one instant is told in this order: the cause before what it brought about.
+const ORDER: readonly Entry['kind'][] = [
+  'signed_up',
+  'imported',
+  'runs',
+  'opened',
+  'stage',
+  'activity',
+  'returned',
+  'recalled',
+  'suppressed',
+  'settled',
+  'silenced',
+  'ended',
+  'erased',
+  'waiting',
+  'open',
+  'switch',
+]
+
+/**
+ * Reads the whole story of a contact.
+ * @throws WinbackError `contact.unknown`, naming the nearest external ids there are
+ */
+export async function readTimeline(session: Session, question: TimelineQuestion): Promise<Timeline> {
+  const { externalId, now } = question
+  const contact = await findContact(session, externalId)
+  if (!contact) throw await unknownContact(session, externalId)
+  const { contactId } = contact
+  const episodes = await findEpisodes(session, contactId, now)
+  const activity = await sumActivity(
+    session,
+    contactId,
+    now,
+    episodes.map((episode) => episode.assignedAt),
+  )
+  const stages = await findStages(session, contactId, now)
+  const touchpoints = (await findTouchpoints(session, contactId, now)).map((row) => ({
+    ...row,
+    detail: row.detail === null ? null : withoutAddress(row.detail, contact),
+  }))
+  const recalls = await findRecalls(session, contactId, now)
+  const suppressions = await findSuppressions(session, contactId, now)
+  const runs = await findRuns(session, contact.importedAt, now)
+  const switches = await findSwitches(session, now)
+
+  const byId = new Map(episodes.map((episode) => [episode.episodeId, episode]))
+  const campaigns = new Set(episodes.map((episode) => episode.campaign))
+  const channels = new Set(touchpoints.flatMap((touchpoint) => touchpoint.channels))
+  const entries: Entry[] = [
+    ...contactEntries(contact),
+    ...activity.map(({ era: _, ...row }): Entry => ({ kind: 'activity', at: row.first, ...row })),
+    ...runs.map((row): Entry => ({ kind: 'runs', at: row.first, ...row })),
+    ...episodes.flatMap((episode) => episodeEntries(episode, now)),
+    ...stages.map(
+      (row): Entry => ({
+        kind: 'stage',
+        at: row.enteredAt,
+        episodeArm: byId.get(row.episodeId)?.arm ?? row.arm,
+        planned: plannedSteps(row, touchpoints),
+        ...row,
+      }),
+    ),
+    ...touchpoints.map((row) => touchpointEntry(row, now)),
+    ...recalls.map((row): Entry => {
+      const episode = byId.get(row.episodeId)
+      const inWindow =
+        episode !== undefined && row.recalledAt > episode.assignedAt && row.recalledAt <= episode.windowEndsAt
+      return { kind: 'recalled', at: row.recalledAt, campaign: episode?.campaign ?? '', inWindow, ...row }
+    }),
+    ...suppressions.map((row): Entry => ({ kind: 'suppressed', at: row.suppressedAt, ...row })),
+    ...switches
+      .filter(
+        ({ scope, name }) =>
+          scope === 'workspace' || (scope === 'campaign' ? campaigns.has(name) : channels.has(name)),
+      )
+      .map((row): Entry => ({ kind: 'switch', at: now, ...row })),
+  ]
+  entries.sort((a, b) => a.at.getTime() - b.at.getTime() || ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))
+  return {
+    contact: {
+      externalId: contact.externalId,
+      personId: contact.personId,
+      email: contact.email === null ? null : maskEmail(contact.email),
+      phone: contact.phone === null ? null : maskPhone(contact.phone),
+      locale: contact.locale,
+      timezone: contact.timezone,
+      siblings: contact.siblings,
+    },
+    now,
+    entries,
+  }
+}
+
+function contactEntries({ signedUpAt, importedAt, erasedAt }: ContactRow): Entry[] {
+  return [
+    ...(signedUpAt ? [{ kind: 'signed_up' as const, at: signedUpAt }] : []),
+    { kind: 'imported', at: importedAt },
+    ...(erasedAt ? [{ kind: 'erased' as const, at: erasedAt }] : []),
+  ]
+}
+
+function episodeEntries(episode: EpisodeRow, now: Date): Entry[] {
+  const { campaign, assignedAt, returnedAt, silencedAt, silencedBy, endedAt, endReason } = episode
+  const entries: Entry[] = [{ kind: 'opened', at: assignedAt, ...episode }]
+  if (returnedAt && returnedAt <= now) entries.push({ kind: 'returned', at: returnedAt, campaign })
+  // A silence by the return is told by the return itself.
+  if (silencedAt && silencedAt <= now && silencedBy && silencedBy !== 'returned') {
+    entries.push({ kind: 'silenced', at: silencedAt, campaign, by: silencedBy })
+  }
+  if (endedAt && endReason && endedAt <= now)
+    entries.push({ kind: 'ended', at: endedAt, campaign, reason: endReason })
+  else entries.push({ kind: 'open', at: now, campaign, until: episode.outcomeUntil })
+  return entries
+}
+
+/** What waits is told last, as of now; what has ended, when it ended. */
+function touchpointEntry(row: TouchpointRow, now: Date): Entry {
+  return row.settledAt === null
+    ? { kind: 'waiting', at: now, ...row }
+    : { kind: 'settled', at: row.settledAt, ...row }
+}
+
+/** The steps a stage planned, in their order. */
+function plannedSteps(stage: StageRow, touchpoints: readonly TouchpointRow[]): PlannedStep[] {
+  const steps = new Map<number, PlannedStep>()
+  for (const { touchpointId, episodeId, tier, step, channels, plannedFor } of touchpoints) {
+    if (episodeId === stage.episodeId && tier === stage.tier) {
+      steps.set(touchpointId, { step, channels, plannedFor })
+    }
+  }
+  return [...steps.values()]
+}
+
+/** `liwei@example.com` → `l***@example.com`. */
+export function maskEmail(email: string): string {
+  const at = email.lastIndexOf('@')
+  const [first = ''] = email
+  return at > 0 ? `${first}***${email.slice(at)}` : '***'
+}
+
+/** `+8613800001234` → `***1234`. */
+export function maskPhone(phone: string): string {
+  return phone.length > 6 ? `***${phone.slice(-4)}` : '***'
+}
+
+/** Providers quote the address in their refusals. */
+function withoutAddress(words: string, { email, phone }: ContactRow): string {
+  const masked = email === null ? words : words.replaceAll(email, maskEmail(email))
+  return phone === null ? masked : masked.replaceAll(phone, maskPhone(phone))
+}
+
+async function unknownContact(session: Session, externalId: string): Promise<WinbackError> {
+  const wanted = externalId.trim().toLowerCase()
+  const bare = wanted.replace(/^0+/, '')
+  const near = (await neighbouringIds(session, externalId))
+    .map((id) => ({
+      id,
+      // Leading zeros are what spreadsheets lose: they count for little.
+      far: Math.min(
+        distance(wanted, id.toLowerCase()),
+        id.toLowerCase().replace(/^0+/, '') === bare ? 0.5 : Number.POSITIVE_INFINITY,
+      ),
+    }))
+    .filter(({ far }) => far <= Math.max(2, wanted.length / 3))
+    .sort((a, b) => a.far - b.far || a.id.localeCompare(b.id))
+    .slice(0, 3)
+    .map(({ id }) => id)
+  return new WinbackError('contact.unknown', `no contact has the external id "${externalId}"`, {
+    remedy:
+      near.length > 0
+        ? `Did you mean ${near.map((id) => `"${id}"`).join(', ')}?`
+        : 'Look up the id in the file that was imported; `winback import contacts` adds contacts.',
+    facts: { externalId, near },
+  })
+}

@@ -1,0 +1,129 @@
+import { MINIMUM_RECALLS } from './effect.ts'
+import type { OverviewData } from './overview.ts'
+import type { Speech } from './words.ts'
+
+// The sentences a reader takes away. Each says what is known, of how many, and how sure.
+
+/** One sentence above all figures: what the campaign did. */
+export function verdictSentence(data: OverviewData, speech: Speech): string {
+  const { verdict, overall } = data
+  const en = speech.language === 'en'
+  const n = speech.count
+  const { treated, heldOut, recalls, difference } = overall
+  const natural = data.natural.kind === 'estimate' ? speech.percent(data.natural.value) : ''
+  switch (verdict.kind) {
+    case 'groups_off':
+      return en
+        ? 'Groups are off, no conclusion: see the line above for what does not fit.'
+        : '分组异常，结论不可用：原因见上。'
+    case 'not_yet':
+      return notYet(data, speech)
+    default: {
+      if (recalls.kind !== 'estimate' || difference.kind !== 'estimate') return notYet(data, speech)
+      const range = en
+        ? `95 % interval ${n(recalls.low)} to ${n(recalls.high)}`
+        : `95% 区间 ${n(recalls.low)} 至 ${n(recalls.high)}`
+      if (verdict.kind === 'won_back') {
+        return en
+          ? `Won back by us: ${n(recalls.value)} (${range}) of ${n(treated.matured)} contacted; ${natural} would have come back anyway.`
+          : `多召回的人数：${n(recalls.value)}（${range}），触达 ${n(treated.matured)} 人；${natural} 的人不触达也会回来。`
+      }
+      if (verdict.kind === 'harm') {
+        return en
+          ? `Fewer came back because of the contact: ${n(recalls.value)} (${range}) of ${n(treated.matured)} contacted; ${natural} would have come back anyway.`
+          : `触达后回来的人反而更少：${n(recalls.value)}（${range}），触达 ${n(treated.matured)} 人；${natural} 的人不触达也会回来。`
+      }
+      const raw = speech.percent(treated.recalled / treated.matured)
+      return en
+        ? `No effect shown: ${raw} of ${n(treated.matured)} contacted came back, ${natural} of ${n(heldOut.matured)} not contacted did too; the difference (${n(recalls.value)}, ${range}) may be chance.`
+        : `未见效果：触达 ${n(treated.matured)} 人中 ${raw} 回来，未触达的 ${n(heldOut.matured)} 人中也有 ${natural} 回来；差值（${n(recalls.value)}，${range}）可能只是偶然。`
+    }
+  }
+}
+
+function notYet({ verdict, overall }: OverviewData, speech: Speech): string {
+  const en = speech.language === 'en'
+  const n = speech.count
+  const { treated, heldOut } = overall
+  const why = verdict.kind === 'not_yet' ? verdict.why : 'pending'
+  const pending = treated.pending + heldOut.pending
+  switch (why) {
+    case 'nobody':
+      return en ? 'Not yet: nobody has been assigned.' : '暂无结论：还没有人进入分组。'
+    case 'no_holdout':
+      return en
+        ? 'Not yet: nobody is left uncontacted to compare with, so what we won back cannot be told from who would have come back anyway. Set `holdout`.'
+        : '暂无结论：没有未触达的人可供比较，无法区分多召回的人和不触达也会回来的人。请设置 `holdout`。'
+    case 'pending':
+      return en
+        ? `Not yet: observation is complete for ${n(treated.matured)} contacted and ${n(heldOut.matured)} not contacted; ${n(pending)} are still open.`
+        : `暂无结论：观察期已满的触达组 ${n(treated.matured)} 人、对照组 ${n(heldOut.matured)} 人；${n(pending)} 人仍在观察中。`
+    case 'few_recalls':
+      return en
+        ? `Not yet: ${n(treated.recalled)} contacted and ${n(heldOut.recalled)} not contacted came back; at least ${MINIMUM_RECALLS} in each are needed${pending > 0 ? `, and ${n(pending)} are still open` : ''}.`
+        : `暂无结论：触达组回来 ${n(treated.recalled)} 人，对照组回来 ${n(heldOut.recalled)} 人；每组至少需要 ${MINIMUM_RECALLS} 人${pending > 0 ? `，另有 ${n(pending)} 人仍在观察中` : ''}。`
+  }
+}
+
+/** The sample-ratio alarm: what was drawn, what is there. Undefined where the split is right. */
+export function alarmSentence({ split }: OverviewData, speech: Speech): string | undefined {
+  if (!split.alarm) return undefined
+  const en = speech.language === 'en'
+  const arms = split.arms
+    .filter((arm) => arm.expected > 0 || arm.observed > 0)
+    .map((arm) =>
+      en
+        ? `${speech.word(arm.arm)} ${speech.count(arm.observed)} where ${speech.count(arm.expected)} were due`
+        : `${speech.word(arm.arm)} ${speech.count(arm.observed)} 人，应为 ${speech.count(arm.expected)} 人`,
+    )
+    .join(en ? '; ' : '；')
+  const p = split.test.kind === 'tested' ? ` (p = ${split.test.p.toExponential(1)})` : ''
+  return en ? `GROUPS ARE OFF, NO CONCLUSION: ${arms}${p}.` : `分组异常，结论不可用：${arms}${p}。`
+}
+
+/** What else a careful reader must know, a sentence each. */
+export function footnotes(data: OverviewData, speech: Speech): string[] {
+  const en = speech.language === 'en'
+  const notes: string[] = []
+  const { overall, seeds, split } = data
+  const mixed = overall.treated.contaminated + overall.heldOut.contaminated + overall.control.contaminated
+  if (overall.treated.assigned + overall.heldOut.assigned > 0) {
+    notes.push(
+      en
+        ? 'Intervals hold for one look on a day fixed beforehand; looking daily until one pleases is not that.'
+        : '区间只对事先约定的一次查看有效；天天看、看到满意为止则不成立。',
+    )
+  }
+  if (data.relativeUplift !== undefined && data.verdict.kind !== 'groups_off') {
+    const raw = speech.percent(overall.treated.recalled / overall.treated.matured)
+    const uplift = speech.points(data.relativeUplift)
+    notes.push(
+      en
+        ? `Often quoted, and less than it seems: ${raw} of the contacted came back in all, ${uplift} % relative to those not contacted.`
+        : `常被引用但容易高估：触达组总召回率 ${raw}，相对对照组 ${uplift}%。`,
+    )
+  }
+  if (mixed > 0) {
+    notes.push(
+      en
+        ? `${speech.count(mixed)} are mixed: persons that turned out to be one had drawn different groups. They get nothing more and stay where they were drawn.`
+        : `${speech.count(mixed)} 人属于混组：后来发现是同一个人，却抽到不同分组。不再发送，仍计入原分组。`,
+    )
+  }
+  if (split.unknownVersions.length > 0) {
+    const versions = split.unknownVersions.join(', ')
+    notes.push(
+      en
+        ? `The split of version ${versions} is not known; its groups were not checked.`
+        : `版本 ${versions} 的分组比例未知，未做检查。`,
+    )
+  }
+  if (seeds.episodes > 0) {
+    notes.push(
+      en
+        ? `Seeds count nowhere above: ${speech.count(seeds.episodes)} in all, ${speech.money(seeds.cost)}.`
+        : `种子账号不计入以上任何数字：共 ${speech.count(seeds.episodes)} 个，${speech.money(seeds.cost)}。`,
+    )
+  }
+  return notes
+}

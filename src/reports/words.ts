@@ -1,0 +1,121 @@
+// Plain words for marketing; the method's own names stay in the data. One entry a phrase, both languages beside
+// each other, so that neither can be forgotten.
+
+export type Language = 'en' | 'zh-CN'
+
+/** Chinese for any Chinese locale, English for every other. */
+export function languageOf(locale: string): Language {
+  return /^zh\b/i.test(locale) ? 'zh-CN' : 'en'
+}
+
+export const WORDS = {
+  asOf: { en: 'as of', 'zh-CN': '截至' },
+  assignedFrom: { en: 'assigned', 'zh-CN': '分组日期' },
+  treated: { en: 'contacted', 'zh-CN': '触达组' },
+  holdout: { en: 'not contacted', 'zh-CN': '对照组' },
+  control: { en: 'never contacted (control)', 'zh-CN': '全局对照组（从不触达）' },
+  seed: { en: 'seed', 'zh-CN': '种子账号' },
+  group: { en: 'group', 'zh-CN': '分组' },
+  assigned: { en: 'assigned', 'zh-CN': '已分组' },
+  contaminated: { en: 'mixed', 'zh-CN': '混组' },
+  pending: { en: 'still open', 'zh-CN': '观察中' },
+  matured: { en: 'observation complete', 'zh-CN': '观察期已满' },
+  recalled: { en: 'came back', 'zh-CN': '已召回' },
+  rate: { en: 'of complete', 'zh-CN': '召回率' },
+  interval: { en: '95 % interval', 'zh-CN': '95% 区间' },
+  wonBack: { en: 'won back by us', 'zh-CN': '多召回的人数' },
+  difference: { en: 'difference', 'zh-CN': '差值' },
+  all: { en: 'all', 'zh-CN': '全部' },
+  everyone: { en: 'everyone else', 'zh-CN': '其他人' },
+  notEnough: { en: 'not enough data yet', 'zh-CN': '数据不足，暂算不出' },
+  noConclusion: { en: 'no conclusion', 'zh-CN': '结论不可用' },
+  cameBackTitle: {
+    en: 'Who came back, of everyone assigned (sent to or not)',
+    'zh-CN': '召回情况（按全部已分组的人计算，不论是否发出）',
+  },
+  wonBackTitle: {
+    en: 'Won back by us: contacted against not contacted',
+    'zh-CN': '多召回的人数：触达组与对照组之差',
+  },
+  byTier: { en: 'by the tier they entered in', 'zh-CN': '按进入时的沉默阶段' },
+  bySegment: { en: 'by the segment they entered in', 'zh-CN': '按进入时的分群' },
+  ownDraws: { en: 'what each tier adds, by its own draw', 'zh-CN': '各阶段自身的效果（阶段内随机）' },
+  programme: {
+    en: 'the whole programme against its control group (first lapse of each person)',
+    'zh-CN': '整个召回计划与全局对照组相比（每人首次流失）',
+  },
+  countsTitle: { en: 'Where everyone is', 'zh-CN': '人数对账' },
+  considered: { en: 'considered', 'zh-CN': '考察人次' },
+  opened: { en: 'taken in', 'zh-CN': '纳入' },
+  leftOut: { en: 'left out', 'zh-CN': '未纳入' },
+  messagesTitle: { en: 'What became of every message', 'zh-CN': '每条消息的去向' },
+  costTitle: { en: 'Cost', 'zh-CN': '成本' },
+  spend: { en: 'sending', 'zh-CN': '发送费用' },
+  liability: { en: 'offers (expected)', 'zh-CN': '优惠（预计核销）' },
+  labour: { en: 'labour', 'zh-CN': '人工' },
+  total: { en: 'total', 'zh-CN': '合计' },
+  perRecall: { en: 'for each contacted who came back', 'zh-CN': '每个召回的成本' },
+  perIncremental: { en: 'for each won back by us', 'zh-CN': '每多召回一人的成本' },
+  withoutLabour: { en: 'for each won back by us, without labour', 'zh-CN': '每多召回一人的成本（不含人工）' },
+  acquisition: { en: 'to compare: a new customer', 'zh-CN': '对比：获取一位新客' },
+  nothing: { en: 'nothing was booked', 'zh-CN': '没有发生费用' },
+} satisfies Record<string, Record<Language, string>>
+
+export type Word = keyof typeof WORDS
+
+/** How to write in one language and locale. */
+export interface Speech {
+  readonly language: Language
+  word(word: Word): string
+  count(value: number): string
+  /** 0.081 → `8.1 %` in English, `8.1%` in Chinese. */
+  percent(value: number): string
+  /** A difference of rates in points, with its sign: 0.052 → `+5.2`. */
+  points(value: number): string
+  /** A count with its sign. */
+  signed(value: number): string
+  /** Integer micros → the locale's way to write an amount. */
+  money(micros: number): string
+  date(at: Date): string
+  moment(at: Date): string
+}
+
+/** @throws RangeError for a locale, currency or zone that Intl does not know */
+export function speechOf(style: {
+  readonly locale: string
+  readonly currency?: string | undefined
+  readonly timezone?: string | undefined
+}): Speech {
+  const { locale, currency, timezone = 'UTC' } = style
+  const language = languageOf(locale)
+  const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 })
+  const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 })
+  const signedTenth = new Intl.NumberFormat(locale, {
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
+    signDisplay: 'exceptZero',
+  })
+  const signedWhole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, signDisplay: 'exceptZero' })
+  const amount = new Intl.NumberFormat(locale, currency ? { style: 'currency', currency } : {})
+  const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: timezone })
+  const minute = new Intl.DateTimeFormat(locale, {
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+    timeZone: timezone,
+  })
+  return {
+    language,
+    word: (word) => WORDS[word][language],
+    count: (value) => whole.format(value),
+    percent: (value) => `${tenth.format(value * 100)}${language === 'en' ? ' %' : '%'}`,
+    points: (value) => signedTenth.format(value * 100),
+    signed: (value) => signedWhole.format(value),
+    money: (micros) => amount.format(micros / 1e6),
+    date: (at) => day.format(at),
+    moment: (at) => minute.format(at),
+  }
+}

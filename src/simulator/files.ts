@@ -1,0 +1,65 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Population } from './population.ts'
+import type { SimulatedActivity } from './world.ts'
+
+/** What a shop would export, for the importer to read. */
+export interface SimulatedFiles {
+  readonly contacts: string
+  readonly activity: string
+  readonly suppressions: string
+}
+
+/** Writes the population and its history as CSV files into `folder`, which is made. Times in UTC. */
+export async function writeFiles(
+  folder: string,
+  population: Population,
+  history: readonly SimulatedActivity[],
+): Promise<SimulatedFiles> {
+  await mkdir(folder, { recursive: true })
+  const files = {
+    contacts: join(folder, 'contacts.csv'),
+    activity: join(folder, 'activity.csv'),
+    suppressions: join(folder, 'suppressions.csv'),
+  }
+  await writeFile(
+    files.contacts,
+    csv(
+      ['external_id', 'email', 'locale', 'timezone', 'signed_up_at', 'status', 'first_name'],
+      population.people.map((person) => [
+        person.externalId,
+        person.email,
+        person.locale,
+        person.timezone,
+        stamp(person.signedUpAt),
+        person.status,
+        person.firstName,
+      ]),
+    ),
+  )
+  await writeFile(
+    files.activity,
+    csv(
+      ['external_id', 'type', 'occurred_at', 'value'],
+      history.map(({ externalId, type, at, value }) => [externalId, type, stamp(at), value]),
+    ),
+  )
+  const unsubscribed = population.people.filter((person) => person.unsubscribed && person.email !== null)
+  await writeFile(
+    files.suppressions,
+    csv(
+      ['email', 'reason'],
+      unsubscribed.map((person) => [person.email, 'unsubscribe']),
+    ),
+  )
+  return files
+}
+
+function stamp(at: number): string {
+  return new Date(at).toISOString()
+}
+
+// Nothing here holds a comma or a quote: ids, dates, zones and the simulator's own list of names.
+function csv(header: readonly string[], lines: readonly (readonly (string | number | null)[])[]): string {
+  return [header, ...lines].map((cells) => `${cells.map((cell) => cell ?? '').join(',')}\n`).join('')
+}

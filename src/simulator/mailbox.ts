@@ -1,0 +1,69 @@
+import { SMTPServer } from 'smtp-server'
+import type { Clock } from '../clock.ts'
+import type { Population } from './population.ts'
+
+/** A mail that arrived, at the simulation's time (epoch ms). */
+export interface Arrival {
+  readonly externalId: string
+  readonly at: number
+}
+
+/** The mail server of everybody in a population: takes what is sent to them, and nothing else. */
+export interface Mailbox {
+  readonly port: number
+  /** What arrived since the last call, in order. */
+  take(): Arrival[]
+  counts(): { readonly arrived: number; readonly refused: number }
+  close(): Promise<void>
+}
+
+/** Opens a real SMTP server on a free port of this machine. Unknown mailboxes are refused with 550 5.1.1. */
+export async function openMailbox(population: Population, clock: Clock): Promise<Mailbox> {
+  const owners = new Map(
+    population.people.flatMap((person) =>
+      person.email !== null && person.mailbox ? [[person.email, person.externalId] as const] : [],
+    ),
+  )
+  let waiting: Arrival[] = []
+  let arrived = 0
+  let refused = 0
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ['AUTH', 'STARTTLS'],
+    disableReverseLookup: true,
+    onRcptTo: (address, _session, done) => {
+      if (owners.has(address.address.toLowerCase())) return done()
+      refused += 1
+      done(Object.assign(new Error('5.1.1 no such mailbox'), { responseCode: 550 }))
+    },
+    onData: (stream, session, done) => {
+      stream.on('end', () => {
+        for (const { address } of session.envelope.rcptTo) {
+          const externalId = owners.get(address.toLowerCase())
+          if (externalId !== undefined) waiting.push({ externalId, at: clock.now().getTime() })
+          arrived += 1
+        }
+        done()
+      })
+      stream.resume()
+    },
+  })
+  await new Promise<void>((listening, failed) => {
+    server.once('error', failed)
+    server.listen(0, '127.0.0.1', listening)
+  })
+  // A client that goes away mid-sentence is its own affair.
+  server.on('error', () => {})
+  const address = server.server.address()
+  if (address === null || typeof address === 'string') throw new Error('the mail server has no port')
+  return {
+    port: address.port,
+    take: () => {
+      const taken = waiting
+      waiting = []
+      return taken
+    },
+    counts: () => ({ arrived, refused }),
+    close: () => new Promise((closed) => server.close(() => closed())),
+  }
+}

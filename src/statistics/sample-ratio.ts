@@ -1,0 +1,60 @@
+import { type NotEnough, notEnough } from './estimate.ts'
+import { normalUpperTail } from './normal.ts'
+
+/** Below this the split is broken beyond chance, and nothing may be concluded from the groups. */
+export const SAMPLE_RATIO_ALARM = 0.001
+
+export interface SampleRatio {
+  readonly kind: 'tested'
+  readonly statistic: number
+  readonly degrees: number
+  readonly p: number
+  /** True below {@link SAMPLE_RATIO_ALARM}. */
+  readonly alarm: boolean
+}
+
+/**
+ * Pearson's χ² test that groups have the sizes they were drawn with. `expected` are weights of any scale (shares,
+ * or expected counts); a group of weight 0 is left out, so whatever landed in it must be looked at elsewhere.
+ * @throws RangeError for negative sizes or weights
+ */
+export function sampleRatio(
+  groups: readonly { readonly observed: number; readonly expected: number }[],
+): SampleRatio | NotEnough {
+  if (groups.some(({ observed, expected }) => !(observed >= 0 && expected >= 0))) {
+    throw new RangeError('sizes and weights of groups cannot be negative')
+  }
+  const drawn = groups.filter(({ expected }) => expected > 0)
+  if (drawn.length < 2) return notEnough('one_group')
+  const total = drawn.reduce((sum, { observed }) => sum + observed, 0)
+  if (total === 0) return notEnough('nobody')
+  const weight = drawn.reduce((sum, { expected }) => sum + expected, 0)
+  const statistic = drawn.reduce((sum, { observed, expected }) => {
+    const due = (total * expected) / weight
+    return sum + (observed - due) ** 2 / due
+  }, 0)
+  const degrees = drawn.length - 1
+  const p = chiSquareUpperTail(statistic, degrees)
+  return { kind: 'tested', statistic, degrees, p, alarm: p < SAMPLE_RATIO_ALARM }
+}
+
+/**
+ * P(χ² > x) for a whole number of degrees of freedom. For whole numbers the incomplete gamma function is a finite
+ * sum of positive terms, exact to rounding and without an iteration that could stop too early.
+ */
+export function chiSquareUpperTail(x: number, degrees: number): number {
+  if (!(Number.isInteger(degrees) && degrees >= 1)) {
+    throw new RangeError(`${degrees} degrees of freedom is not a whole number above 0`)
+  }
+  if (x <= 0) return 1
+  const odd = degrees % 2 === 1
+  const root = Math.sqrt(x)
+  let tail = odd ? 2 * normalUpperTail(root) : 0
+  // Odd: 2φ(√x)·x^(r−1/2)/(1·3·…·(2r−1)); even: e^(−x/2)·(x/2)^j/j!. Each term follows from the one before.
+  let term = odd ? Math.sqrt(2 / Math.PI) * Math.exp(-x / 2) * root : Math.exp(-x / 2)
+  for (let step = odd ? 3 : 2; step <= degrees; step += 2) {
+    tail += term
+    term *= x / step
+  }
+  return Math.min(1, tail)
+}

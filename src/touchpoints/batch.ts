@@ -1,0 +1,212 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import type { AddressKind, Channel, ContactView, Template } from '../channels/channel.ts'
+import type { Clock } from '../clock.ts'
+import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import { type Database, rows } from '../database/connect.ts'
+import { ensurePartitions } from '../database/partitions.ts'
+import { messageOf } from '../errors.ts'
+import { deliver, type Outgoing, type Slots } from './delivery.ts'
+import { type Candidate, gather } from './gather.ts'
+import { type GuardContext, judge, type Reach } from './guards.ts'
+import { claim, type Deferral, putBack, type Settlement, settle, type TouchpointKey } from './lifecycle.ts'
+import { liabilityOf, type Sender, viewContact, viewMessage } from './view.ts'
+import { openingByZone } from './windows.ts'
+
+// One batch, from the job to the record: claim → gather → guard → render → send → settle. A handful of statements
+// for hundreds of touchpoints; none of them is per contact.
+
+/** The templates a campaign version was applied with. */
+export interface TemplateFinder {
+  find(name: string, variant: { locale: string; segment: string }): Template | undefined
+}
+
+export interface WorkerDependencies {
+  readonly database: Database
+  readonly clock: Clock
+  readonly book: CampaignBook
+  readonly sender: Sender
+  readonly channels: ReadonlyMap<string, Channel>
+  /** What each channel delivers to, by name. */
+  readonly addressKinds: ReadonlyMap<string, AddressKind>
+  /** Loads a template set by its hash; loads each once. */
+  templates(hash: string): Promise<TemplateFinder>
+  /** Sends under way in this process, by channel: jobs that run side by side share them. */
+  readonly slots: ReadonlyMap<string, Slots>
+}
+
+/** What became of a batch. */
+export interface BatchResult {
+  readonly claimed: number
+  readonly settled: Readonly<Record<string, number>>
+  readonly deferred: number
+}
+
+/** Processes the touchpoints of one job. What is no longer queued (a second run of the job, a cancel) is left alone. */
+export async function processBatch(
+  dependencies: WorkerDependencies,
+  batch: { stepId: number; keys: readonly TouchpointKey[] },
+): Promise<BatchResult> {
+  const { database, clock, book, sender } = dependencies
+  const { campaign, step } = await book.step(batch.stepId)
+  const claimId = randomUUID()
+  const keys = await claim(database, claimId, batch.keys)
+  if (keys.length === 0) return { claimed: 0, settled: {}, deferred: 0 }
+
+  const now = clock.now()
+  await ensurePartitions(database, 'touchpoint_records', [now])
+  const candidates = await gather(database, {
+    claimId,
+    keys,
+    step,
+    now,
+    sameOffer: sameOffer(campaign, step),
+  })
+  const context = await guardContext(dependencies, campaign, step, now)
+  const sorted = sortVerdicts(candidates, sender, context)
+  if (sorted.ended.length > 0) await settle(database, claimId, now, sorted.ended)
+  if (sorted.deferred.length > 0) await putBack(database, claimId, sorted.deferred)
+
+  const templates = await dependencies.templates(campaign.templateSet)
+  const compose = composer({ templates, sender, campaign, step, channels: dependencies.channels })
+  const delivered = await deliver(dependencies, {
+    claimId,
+    campaign,
+    context,
+    toSend: sorted.toSend,
+    compose,
+  })
+  const settled: Record<string, number> = { ...delivered.settled }
+  for (const { state } of sorted.ended) settled[state] = (settled[state] ?? 0) + 1
+  return { claimed: keys.length, settled, deferred: sorted.deferred.length + delivered.deferred }
+}
+
+/** A candidate the guards let through. */
+export interface Cleared {
+  readonly candidate: Candidate
+  readonly contact: ContactView
+  readonly channel: string
+  readonly template: string | undefined
+}
+
+function sortVerdicts(
+  candidates: readonly Candidate[],
+  sender: Sender,
+  context: GuardContext,
+): { ended: Settlement[]; deferred: Deferral[]; toSend: Cleared[] } {
+  const ended: Settlement[] = []
+  const deferred: Deferral[] = []
+  const toSend: Cleared[] = []
+  for (const candidate of candidates) {
+    const { contactId, touchpointId } = candidate
+    const contact = viewContact(candidate, sender)
+    const verdict = judge(candidate, contact, context)
+    switch (verdict.kind) {
+      case 'send':
+        toSend.push({ candidate, contact, channel: verdict.channel, template: verdict.template?.name })
+        break
+      case 'defer':
+        deferred.push({ contactId, touchpointId, dueAt: verdict.until, tried: false })
+        break
+      case 'skip':
+        ended.push(unsent(candidate, 'skipped', verdict.reason, verdict.detail))
+        break
+      case 'cancel':
+        ended.push(unsent(candidate, 'cancelled', verdict.reason, null))
+    }
+  }
+  return { ended, deferred, toSend }
+}
+
+/** The settlement of a touchpoint that was never handed over. */
+export function unsent(
+  key: TouchpointKey,
+  state: Settlement['state'],
+  reason: string,
+  detail: string | null,
+): Settlement {
+  const { contactId, touchpointId } = key
+  const nothing = { channel: null, template: null, providerId: null, cost: 0, liability: 0 }
+  return { contactId, touchpointId, state, reason, detail, ...nothing }
+}
+
+async function guardContext(
+  dependencies: WorkerDependencies,
+  campaign: CompiledCampaign,
+  step: CompiledStep,
+  now: Date,
+): Promise<GuardContext> {
+  const paused = await rows<{ name: string }>(
+    dependencies.database,
+    sql`SELECT name FROM switches WHERE scope = 'channel'`,
+  )
+  const off = new Set(paused.map((row) => row.name))
+  const { limits } = campaign.definition
+  const channels = step.channels.flatMap((name): Reach[] => {
+    const channel = dependencies.channels.get(name)
+    if (!channel) return []
+    const window = limits.send_window[name] ?? limits.send_window.default
+    const margin = channel.deadline / 1000
+    return [
+      {
+        name,
+        kind: dependencies.addressKinds.get(name) ?? 'none',
+        paused: off.has(name),
+        reaches: (contact) => channel.addressOf(contact) !== undefined,
+        window,
+        margin,
+        opening: openingByZone(window, now, margin),
+      },
+    ]
+  })
+  return { now, step, channels, maxDelay: limits.max_delay, spread: limits.spread }
+}
+
+/** Turns a cleared candidate into a message, or says why it cannot be one. */
+export type Compose = (cleared: Cleared) => Outgoing | Settlement
+
+function composer(deps: {
+  templates: TemplateFinder
+  sender: Sender
+  campaign: CompiledCampaign
+  step: CompiledStep
+  channels: ReadonlyMap<string, Channel>
+}): Compose {
+  const liability = liabilityOf(deps.step)
+  return (cleared) => {
+    const { candidate, contact } = cleared
+    const channel = deps.channels.get(cleared.channel)
+    const address = channel?.addressOf(contact)
+    if (!channel || address === undefined) return unsent(candidate, 'skipped', 'no_address', null)
+    const { locale } = contact
+    const template =
+      cleared.template === undefined
+        ? undefined
+        : deps.templates.find(cleared.template, { locale, segment: candidate.segment })
+    try {
+      const content = channel.render(template, viewMessage(candidate, contact, deps), contact)
+      return {
+        candidate,
+        contact,
+        channel,
+        address,
+        content,
+        template: cleared.template ?? null,
+        cost: channel.cost(content),
+        liability: candidate.liable ? 0 : liability,
+      }
+    } catch (error) {
+      // The guards saw every fact; what still cannot be rendered is a variable no guard knows. Never a blank.
+      return unsent(candidate, 'skipped', 'missing_data', messageOf(error))
+    }
+  }
+}
+
+/** The steps of a campaign that give the same offer: its liability is booked once for all of them. */
+function sameOffer(campaign: CompiledCampaign, step: CompiledStep): number[] {
+  if (!step.offer) return []
+  const { name } = step.offer
+  return campaign.tiers.flatMap((tier) =>
+    tier.steps.filter((other) => other.offer?.name === name).map((other) => other.stepId),
+  )
+}

@@ -1,0 +1,308 @@
+import type { Channel, ContactView, Delivery } from '../channels/channel.ts'
+import type { Clock } from '../clock.ts'
+import type { CompiledCampaign } from '../config/compiled.ts'
+import type { Database } from '../database/connect.ts'
+import { throughOutage } from '../database/outage.ts'
+import { messageOf } from '../errors.ts'
+import type { Cleared, Compose } from './batch.ts'
+import type { Candidate } from './gather.ts'
+import type { GuardContext } from './guards.ts'
+import {
+  CLAIM_LEASE,
+  type Deferral,
+  markSending,
+  putBack,
+  renew,
+  resolve,
+  SEND_LEASE,
+  type Settlement,
+  settle,
+} from './lifecycle.ts'
+import { openingByZone } from './windows.ts'
+
+// Handing over, as a rolling window: no more touchpoints are `sending` at a time than the channel sends at once, so
+// a worker that is killed leaves at most that many in doubt. Marking the next slice and settling the last one go to
+// the database together.
+
+/** A composed message, ready to be handed over. */
+export interface Outgoing {
+  readonly candidate: Candidate
+  readonly contact: ContactView
+  readonly channel: Channel
+  readonly address: unknown
+  readonly content: unknown
+  readonly template: string | null
+  readonly cost: number
+  readonly liability: number
+}
+
+/** The sends a process may have under way on one channel, shared by the jobs that run side by side. */
+export interface Slots {
+  readonly width: number
+  /** Waits until half of the width (or all that is wanted) is free and takes as many as there are, up to `wanted`. */
+  take(wanted: number): Promise<number>
+  /** Takes without waiting; 0 where too few are free. */
+  tryTake(wanted: number): number
+  give(count: number): void
+}
+
+export function createSlots(width: number): Slots {
+  const half = Math.max(1, Math.ceil(width / 2))
+  const waiting: { wanted: number; grant(count: number): void }[] = []
+  let free = width
+  const tryTake = (wanted: number) => {
+    if (free < Math.min(wanted, half)) return 0
+    const taken = Math.min(wanted, free)
+    free -= taken
+    return taken
+  }
+  return {
+    width,
+    tryTake,
+    take: (wanted) =>
+      new Promise((grant) => {
+        const taken = waiting.length === 0 ? tryTake(wanted) : 0
+        if (taken > 0) grant(taken)
+        else waiting.push({ wanted, grant })
+      }),
+    give: (count) => {
+      free += count
+      for (let next = waiting[0]; next; next = waiting[0]) {
+        const taken = tryTake(next.wanted)
+        if (taken === 0) return
+        waiting.shift()
+        next.grant(taken)
+      }
+    },
+  }
+}
+
+export interface DeliveryDependencies {
+  readonly database: Database
+  readonly clock: Clock
+  readonly slots: ReadonlyMap<string, Slots>
+}
+
+interface Dispatch {
+  readonly claimId: string
+  readonly campaign: CompiledCampaign
+  readonly context: GuardContext
+  readonly toSend: readonly Cleared[]
+  readonly compose: Compose
+}
+
+/** A send that has ended, and how. */
+interface Ended {
+  readonly outgoing: Outgoing
+  readonly delivery: Delivery
+}
+
+/** Sends what the guards let through, channel by channel, and settles it. */
+export async function deliver(
+  dependencies: DeliveryDependencies,
+  dispatch: Dispatch,
+): Promise<{ settled: Record<string, number>; deferred: number }> {
+  const tally = { settled: {} as Record<string, number>, deferred: 0 }
+  for (const channel of new Set(dispatch.toSend.map((cleared) => cleared.channel))) {
+    const toSend = dispatch.toSend.filter((cleared) => cleared.channel === channel)
+    const slots = dependencies.slots.get(channel)
+    if (slots) await roll(dependencies, { ...dispatch, toSend }, slots, tally)
+  }
+  return tally
+}
+
+type Tally = { settled: Record<string, number>; deferred: number }
+
+async function roll(
+  deps: DeliveryDependencies,
+  dispatch: Dispatch,
+  slots: Slots,
+  tally: Tally,
+): Promise<void> {
+  const todo = [...dispatch.toSend]
+  const ended: Ended[] = []
+  const half = slots.width / 2
+  let underWay = 0
+  let wake = () => {}
+  let claimedUntil = performance.now() + CLAIM_LEASE * 1000
+
+  while (todo.length > 0 || underWay > 0 || ended.length > 0) {
+    const results = ended.length >= half || underWay === 0 ? ended.splice(0) : []
+    const idle = underWay === 0 && results.length === 0
+    const room = todo.length === 0 ? 0 : idle ? await slots.take(todo.length) : slots.tryTake(todo.length)
+    if (results.length === 0 && room === 0) {
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+      continue
+    }
+    const [marked] = await Promise.all([
+      markSlice(deps, dispatch, todo.splice(0, room), tally),
+      settleResults(deps, dispatch, results, tally),
+    ])
+    slots.give(results.length + room - marked.outgoing.length)
+    for (const outgoing of marked.outgoing) {
+      underWay += 1
+      void handOver(outgoing, marked.leaseEnds).then((delivery) => {
+        underWay -= 1
+        ended.push({ outgoing, delivery })
+        wake()
+      })
+    }
+    if (todo.length > 0 && performance.now() > claimedUntil - CLAIM_LEASE * 500) {
+      claimedUntil = performance.now() + CLAIM_LEASE * 1000
+      await renew(
+        deps.database,
+        dispatch.claimId,
+        todo.map((cleared) => cleared.candidate),
+      )
+    }
+  }
+}
+
+/**
+ * Composes a slice, looks once more at the local window, and marks what is left `sending`. What was not marked is
+ * no longer ours (a return came first) or is paused: it goes back, where the fence lets it.
+ */
+async function markSlice(
+  deps: DeliveryDependencies,
+  dispatch: Dispatch,
+  slice: readonly Cleared[],
+  tally: Tally,
+): Promise<{ outgoing: Outgoing[]; leaseEnds: number }> {
+  if (slice.length === 0) return { outgoing: [], leaseEnds: 0 }
+  const { database, clock } = deps
+  const { claimId, campaign, context } = dispatch
+  const now = clock.now()
+  const composed: Outgoing[] = []
+  const unfit: Settlement[] = []
+  const deferred: Deferral[] = []
+  const openings = new Map(
+    context.channels.map(({ name, window, margin }) => [name, openingByZone(window, now, margin)]),
+  )
+  for (const cleared of slice) {
+    const { contactId, touchpointId } = cleared.candidate
+    const opening = openings.get(cleared.channel)?.(cleared.contact.timezone)
+    if (opening) {
+      deferred.push({ contactId, touchpointId, dueAt: opening, tried: false })
+      continue
+    }
+    const result = dispatch.compose(cleared)
+    if ('state' in result) unfit.push(result)
+    else composed.push(result)
+  }
+  // Taken before the statement runs: the lease in the database ends no earlier than this one.
+  const leaseEnds = performance.now() + SEND_LEASE * 1000
+  const keys = composed.map(({ candidate, channel }) => ({
+    contactId: candidate.contactId,
+    touchpointId: candidate.touchpointId,
+    channel: channel.name,
+  }))
+  const marked =
+    keys.length === 0 ? [] : await markSending(database, claimId, { keys, campaign: campaign.name })
+  const mine = new Set(marked.map((key) => key.touchpointId))
+  for (const { candidate } of composed) {
+    const { contactId, touchpointId } = candidate
+    if (!mine.has(touchpointId)) deferred.push({ contactId, touchpointId, dueAt: now, tried: false })
+  }
+  if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
+  if (deferred.length > 0) tally.deferred += await putBack(database, claimId, deferred)
+  return { outgoing: composed.filter(({ candidate }) => mine.has(candidate.touchpointId)), leaseEnds }
+}
+
+/** One send. It never throws, and it does not begin where its lease might end before it does. */
+async function handOver(outgoing: Outgoing, leaseEnds: number): Promise<Delivery> {
+  const { channel, candidate, address, content } = outgoing
+  if (performance.now() + channel.deadline > leaseEnds) {
+    return { outcome: 'retry', detail: 'the lease was nearly over before the send began', after: 0 }
+  }
+  const { touchpointId } = candidate
+  try {
+    return await channel.send({ touchpointId, address, content, key: `tp-${touchpointId}` })
+  } catch (error) {
+    return { outcome: 'retry', detail: messageOf(error) }
+  }
+}
+
+/** How often a touchpoint is tried before it is given up, and the seconds between tries. */
+const BACK_OFF = [60, 300, 1800, 7200, 21_600]
+
+async function settleResults(
+  deps: DeliveryDependencies,
+  dispatch: Dispatch,
+  results: readonly Ended[],
+  tally: Tally,
+): Promise<void> {
+  if (results.length === 0) return
+  const { database, clock } = deps
+  const now = clock.now()
+  const settled: Settlement[] = []
+  const retries: Deferral[] = []
+  for (const { outgoing, delivery } of results) {
+    const outcome = concludeSend(outgoing, delivery, now, dispatch.context.maxDelay)
+    if ('dueAt' in outcome) retries.push(outcome)
+    else settled.push(outcome)
+  }
+  // What was handed over is known here and nowhere else: a restart of the database is waited for.
+  await throughOutage(async () => {
+    if (settled.length > 0) {
+      const done = await settle(database, dispatch.claimId, now, settled)
+      // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known.
+      if (done < settled.length) await resolve(database, settled)
+    }
+    if (retries.length > 0) await putBack(database, dispatch.claimId, retries)
+  }, SEND_LEASE)
+  count(tally, settled, settled.length)
+  tally.deferred += retries.length
+}
+
+/** What a send's outcome means for its touchpoint. Pure. */
+export function concludeSend(
+  outgoing: Outgoing,
+  delivery: Delivery,
+  now: Date,
+  maxDelay: number,
+): Settlement | Deferral {
+  const { candidate, channel, template, cost, liability } = outgoing
+  const { contactId, touchpointId, attempt } = candidate
+  const common = { contactId, touchpointId, channel: channel.name, template }
+  const free = { providerId: null, cost: 0, liability: 0 }
+  switch (delivery.outcome) {
+    case 'sent':
+      return {
+        ...common,
+        state: 'sent',
+        reason: null,
+        detail: delivery.detail ?? null,
+        providerId: delivery.providerId ?? null,
+        cost,
+        liability,
+      }
+    case 'rejected':
+      return { ...common, ...free, state: 'failed', reason: delivery.reason, detail: delivery.detail }
+    case 'uncertain':
+      // It may have gone out, so its price and its offer count as spent until somebody knows better.
+      return {
+        ...common,
+        state: 'uncertain',
+        reason: null,
+        detail: delivery.detail,
+        providerId: null,
+        cost,
+        liability,
+      }
+    case 'retry': {
+      const pause = Math.max(BACK_OFF[attempt] ?? 0, delivery.after ?? 0)
+      const dueAt = new Date(now.getTime() + pause * 1000)
+      const tooLate = dueAt.getTime() > candidate.plannedFor.getTime() + maxDelay * 1000
+      if (attempt >= BACK_OFF.length || tooLate) {
+        return { ...common, ...free, state: 'failed', reason: 'attempts', detail: delivery.detail }
+      }
+      return { contactId, touchpointId, dueAt, tried: true }
+    }
+  }
+}
+
+function count(tally: Tally, settled: readonly Settlement[], number: number): void {
+  for (const { state } of settled.slice(0, number)) tally.settled[state] = (tally.settled[state] ?? 0) + 1
+}

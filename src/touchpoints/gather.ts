@@ -1,0 +1,110 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { CompiledStep, TemplateFact } from '../config/compiled.ts'
+import { rows, type Session } from '../database/connect.ts'
+import type { TouchpointKey } from './lifecycle.ts'
+
+/** Everything the guards look at for one claimed touchpoint, read in one statement for the whole batch. */
+export interface Candidate extends TouchpointKey {
+  readonly episodeId: number
+  readonly attempt: number
+  readonly plannedFor: Date
+  readonly externalId: string
+  readonly email: string | null
+  readonly phone: string | null
+  /** As the contact has it; unresolved. */
+  readonly locale: string | null
+  readonly timezone: string | null
+  readonly erased: boolean
+  readonly seed: boolean
+  readonly segment: string
+  /** Why the episode is silent, or null while it is not. */
+  readonly silencedBy: 'returned' | 'stopped' | 'contaminated' | 'merged' | 'erased' | null
+  /** Activity since the contact lapsed, whether or not the episode heard of it. */
+  readonly active: boolean
+  /** The episode has entered a later tier. */
+  readonly superseded: boolean
+  readonly suppressed: { readonly email: string | null; readonly phone: string | null }
+  /** The step's condition; null is unknown. True where the step has none. */
+  readonly condition: boolean | null
+  /** Values by dotted path; absent facts are absent. */
+  readonly facts: Readonly<Record<string, unknown>>
+  /** Paths of facts older than their `fresh` limit. */
+  readonly stale: readonly string[]
+  /** The offer's liability is booked already, by another step of this episode. */
+  readonly liable: boolean
+}
+
+/** jsonb_build_object takes at most 100 arguments. */
+const PAIRS = 50
+
+/**
+ * Reads the candidates of a claim. One statement a batch: the joins are by primary key, and conditions and facts
+ * are expressions over the joined rows, so a step with twenty facts costs no more round trips than one with none.
+ */
+export async function gather(
+  session: Session,
+  batch: {
+    claimId: string
+    keys: readonly TouchpointKey[]
+    step: CompiledStep
+    now: Date
+    sameOffer: readonly number[]
+  },
+): Promise<Candidate[]> {
+  const { step, now } = batch
+  const facts = factsOf(step)
+  return await rows<Candidate>(
+    session,
+    sql`
+    SELECT t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId", t.episode_id AS "episodeId", t.attempt,
+      t.planned_for AS "plannedFor", c.external_id AS "externalId", c.email, c.phone, c.locale, c.timezone,
+      c.erased_at IS NOT NULL AS erased, e.arm = 'seed' AS seed, e.segment, e.silenced_by AS "silencedBy",
+      coalesce(a.silent_since > e.lapsed_at, false) AS active, e.tier_no > ${step.tierNo} AS superseded,
+      jsonb_build_object(
+        'email', (SELECT s.reason FROM suppressions s WHERE s.kind = 'email' AND s.key = c.email_key),
+        'phone', (SELECT s.reason FROM suppressions s WHERE s.kind = 'phone' AND s.key = c.phone_key)) AS suppressed,
+      ${step.condition ? step.condition.sql(now) : sql`true`} AS condition,
+      jsonb_strip_nulls(${valuesSql(facts, now)}) AS facts,
+      ${staleSql(facts, now)} AS stale,
+      ${liableSql(batch.sameOffer)} AS liable
+    FROM unnest(${sql.param(batch.keys.map((key) => key.contactId))}::bigint[],
+      ${sql.param(batch.keys.map((key) => key.touchpointId))}::bigint[]) AS k(contact_id, touchpoint_id)
+    JOIN touchpoints t USING (contact_id, touchpoint_id)
+    JOIN contacts c ON c.contact_id = t.contact_id
+    JOIN contact_activity a ON a.contact_id = t.contact_id
+    JOIN episodes e ON e.contact_id = t.contact_id AND e.episode_id = t.episode_id
+    WHERE t.claim_id = ${batch.claimId}::uuid`,
+  )
+}
+
+/** Every fact any template of the step may need, once. Which of them a contact's own template needs is judged later. */
+function factsOf(step: CompiledStep): TemplateFact[] {
+  const templates = [...step.templates.values(), ...(step.otherwise ? [step.otherwise] : [])]
+  const facts = new Map(
+    templates.flatMap((template) => template.facts.map((fact) => [fact.path, fact] as const)),
+  )
+  return [...facts.values()]
+}
+
+function valuesSql(facts: readonly TemplateFact[], now: Date): SQL {
+  const parts: SQL[] = [sql`'{}'::jsonb`]
+  for (let start = 0; start < facts.length; start += PAIRS) {
+    const pairs = facts.slice(start, start + PAIRS).map((fact) => sql`${fact.path}::text, ${fact.sql(now)}`)
+    parts.push(sql`jsonb_build_object(${sql.join(pairs, sql`, `)})`)
+  }
+  return sql.join(parts, sql` || `)
+}
+
+function staleSql(facts: readonly TemplateFact[], now: Date): SQL {
+  const checks = facts.flatMap((fact) =>
+    fact.stale ? [sql`CASE WHEN ${fact.stale(now)} THEN ${fact.path}::text END`] : [],
+  )
+  if (checks.length === 0) return sql`'{}'::text[]`
+  return sql`array_remove(ARRAY[${sql.join(checks, sql`, `)}], NULL)`
+}
+
+function liableSql(sameOffer: readonly number[]): SQL {
+  if (sameOffer.length === 0) return sql`false`
+  return sql`EXISTS (SELECT FROM ledger l WHERE l.contact_id = t.contact_id AND l.episode_id = t.episode_id
+    AND l.kind = 'liability' AND l.step_id = ANY (${sql.param(sameOffer)}::int[]))`
+}

@@ -1,0 +1,140 @@
+import type { AddressKind, ContactView } from '../channels/channel.ts'
+import type { CompiledStep, StepTemplate } from '../config/compiled.ts'
+import type { LocalWindow } from '../config/quantities.ts'
+import type { Candidate } from './gather.ts'
+import { spreadOffset } from './windows.ts'
+
+// Reasons not to send now. Pure: a candidate and what is known beside it go in, one verdict comes out. The first
+// guard that applies is the one recorded; their order is the order of the table in the docs.
+
+export type Verdict =
+  | { readonly kind: 'send'; readonly channel: string; readonly template: StepTemplate | undefined }
+  | { readonly kind: 'cancel'; readonly reason: string }
+  | { readonly kind: 'skip'; readonly reason: string; readonly detail: string | null }
+  | { readonly kind: 'defer'; readonly until: Date; readonly cause: string }
+
+/** A channel as far as the guards are concerned. */
+export interface Reach {
+  readonly name: string
+  readonly kind: AddressKind
+  /** The channel is switched off for now. */
+  readonly paused: boolean
+  /** An address the channel could send to. */
+  reaches(contact: ContactView): boolean
+  readonly window: LocalWindow | undefined
+  /** Seconds a send may take: what must be left of the window. */
+  readonly margin: number
+  /** When the window next opens in a zone; undefined while it is open. */
+  opening(zone: string): Date | undefined
+}
+
+export interface GuardContext {
+  readonly now: Date
+  readonly step: CompiledStep
+  /** The step's channels in the order of preference. */
+  readonly channels: readonly Reach[]
+  /** Seconds. */
+  readonly maxDelay: number
+  readonly spread: number
+}
+
+/** Seconds after which a touchpoint whose channel is paused is looked at again. */
+const PAUSE_RECHECK = 300
+
+/** The verdict on one candidate. `contact` is the candidate with locale and zone resolved. */
+export function judge(candidate: Candidate, contact: ContactView, context: GuardContext): Verdict {
+  return (
+    ended(candidate) ??
+    erased(candidate) ??
+    reachable(candidate, contact, context) ?? { kind: 'skip', reason: 'no_address', detail: null }
+  )
+}
+
+function ended(candidate: Candidate): Verdict | undefined {
+  if (candidate.silencedBy !== null && candidate.silencedBy !== 'erased') {
+    return { kind: 'cancel', reason: candidate.silencedBy }
+  }
+  // Seeds get every message: that they are active, or that all their tiers run at once, does not matter.
+  if (candidate.seed) return undefined
+  if (candidate.active) return { kind: 'cancel', reason: 'returned' }
+  if (candidate.superseded) return { kind: 'cancel', reason: 'superseded' }
+  return undefined
+}
+
+function erased(candidate: Candidate): Verdict | undefined {
+  return candidate.erased || candidate.silencedBy === 'erased'
+    ? { kind: 'skip', reason: 'erased', detail: null }
+    : undefined
+}
+
+/** Picks the channel: the first on which the contact can be reached. The rest of the guards look at that one. */
+function reachable(candidate: Candidate, contact: ContactView, context: GuardContext): Verdict | undefined {
+  let suppression: string | null = null
+  for (const channel of context.channels) {
+    if (!channel.reaches(contact)) continue
+    const suppressed = channel.kind === 'none' ? null : candidate.suppressed[channel.kind]
+    if (suppressed === null) return conditional(candidate, contact, channel, context)
+    suppression ??= suppressed
+  }
+  return suppression === null ? undefined : { kind: 'skip', reason: 'suppressed', detail: suppression }
+}
+
+function conditional(
+  candidate: Candidate,
+  contact: ContactView,
+  channel: Reach,
+  context: GuardContext,
+): Verdict {
+  const { step } = context
+  if (!candidate.seed) {
+    if (candidate.condition === false) return { kind: 'skip', reason: 'condition', detail: null }
+    if (candidate.condition === null) {
+      return { kind: 'skip', reason: 'missing_data', detail: `unknown: ${step.condition?.source ?? ''}` }
+    }
+  }
+  const chosen = step.templates.get(candidate.segment) ?? step.templates.get('everyone')
+  const lacking = chosen && lack(candidate, chosen)
+  if (!lacking) return timely(candidate, contact, channel, chosen, context)
+  // Never a blank, never a wrong price: the neutral template where there is one and it can be filled, or nothing.
+  if (step.otherwise && !lack(candidate, step.otherwise)) {
+    return timely(candidate, contact, channel, step.otherwise, context)
+  }
+  return { kind: 'skip', ...lacking }
+}
+
+/** The first fact a template needs and does not have. */
+function lack(candidate: Candidate, template: StepTemplate): { reason: string; detail: string } | undefined {
+  for (const { path } of template.facts) {
+    const value = candidate.facts[path]
+    if (value === undefined || value === null || value === '') return { reason: 'missing_data', detail: path }
+    if (candidate.stale.includes(path)) return { reason: 'stale_data', detail: path }
+  }
+  return undefined
+}
+
+function timely(
+  candidate: Candidate,
+  contact: ContactView,
+  channel: Reach,
+  template: StepTemplate | undefined,
+  context: GuardContext,
+): Verdict {
+  const { now, maxDelay } = context
+  const latest = candidate.plannedFor.getTime() + maxDelay * 1000
+  const opening = channel.opening(contact.timezone)
+  if (opening !== undefined && channel.window) {
+    const offset = spreadOffset(candidate.touchpointId, context.spread, channel.window)
+    return deferOrSkip(new Date(opening.getTime() + offset * 1000), latest, 'quiet_hours')
+  }
+  if (now.getTime() > latest) return { kind: 'skip', reason: 'too_late', detail: null }
+  if (channel.paused) return deferOrSkip(new Date(now.getTime() + PAUSE_RECHECK * 1000), latest, 'paused')
+  return { kind: 'send', channel: channel.name, template }
+}
+
+/** A deferral beyond planned_for + max_delay is a skip at once, with the cause. */
+export function deferOrSkip(until: Date, latest: number, cause: string): Verdict {
+  if (until.getTime() > latest) {
+    return { kind: 'skip', reason: 'too_late', detail: `${cause} until ${until.toISOString()}` }
+  }
+  return { kind: 'defer', until, cause }
+}

@@ -1,0 +1,170 @@
+import { createPostgresBackend, Queue, Worker } from 'bullmq'
+import { Cluster, Redis } from 'ioredis'
+import { messageOf, WinbackError } from '../errors.ts'
+import type { TouchpointKey } from './lifecycle.ts'
+
+// BullMQ distributes the work; PostgreSQL holds the truth. A job names rows and nothing else, so the queue may be
+// flushed at any moment. Hence: generated job ids (a completed id could not be added again), one attempt (a
+// touchpoint has its own), nothing kept.
+
+/** Where BullMQ lives: beside our tables, in a schema of its own, or on Redis (single, Sentinel or Cluster). */
+export type Engine =
+  | { readonly kind: 'postgres'; readonly url: string; readonly schema: string }
+  | { readonly kind: 'redis'; readonly url: string; readonly prefix: string }
+
+/** One batch: touchpoints of one step. Ids travel as two arrays, which is half the size of objects. */
+export interface Job {
+  readonly stepId: number
+  readonly contactIds: readonly number[]
+  readonly touchpointIds: readonly number[]
+}
+
+export function jobOf(stepId: number, keys: readonly TouchpointKey[]): Job {
+  return {
+    stepId,
+    contactIds: keys.map((key) => key.contactId),
+    touchpointIds: keys.map((key) => key.touchpointId),
+  }
+}
+
+export function keysOf(job: Job): TouchpointKey[] {
+  return job.contactIds.flatMap((contactId, index) => {
+    const touchpointId = job.touchpointIds[index]
+    return touchpointId === undefined ? [] : [{ contactId, touchpointId }]
+  })
+}
+
+/** The queue as the dispatcher sees it. */
+export interface JobQueue {
+  add(jobs: readonly Job[]): Promise<void>
+  /** Jobs waiting, not counting those under way. */
+  waiting(): Promise<number>
+  /** Workers connected, on any machine. */
+  workers(): Promise<number>
+  /** Throws every job away: for tests and `doctor`. Nothing is lost by it. */
+  flush(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A running worker. */
+export interface JobWorker {
+  /** Lets the jobs under way end, then resolves. */
+  close(): Promise<void>
+}
+
+const NAME = 'touchpoints'
+const KEEP_NOTHING = { attempts: 1, removeOnComplete: true, removeOnFail: true }
+/** Milliseconds of a job's lock. When the event loop blocks past it the job runs twice; the fence makes that harmless. */
+const LOCK_DURATION = 60_000
+
+/**
+ * Opens the queue, migrating BullMQ's own tables first (before any worker starts).
+ * @throws WinbackError `queue.unreachable` with the engine's words
+ */
+export async function openQueue(engine: Engine, onError: (error: Error) => void): Promise<JobQueue> {
+  const queue = engine.kind === 'postgres' ? postgresQueue(engine, onError) : redisQueue(engine, onError)
+  try {
+    await queue.ready()
+    return queue
+  } catch (cause) {
+    await queue.close().catch(() => {})
+    throw new WinbackError('queue.unreachable', `the queue does not answer: ${messageOf(cause)}`, {
+      remedy:
+        engine.kind === 'redis'
+          ? 'Check REDIS_URL, or leave it out: the queue then runs on PostgreSQL.'
+          : 'Check DATABASE_URL, and that its user may create a schema.',
+      cause,
+    })
+  }
+}
+
+/**
+ * Starts taking jobs, `concurrency` at a time. What `handle` throws fails that job alone; the touchpoints it held
+ * come back through the sweeper.
+ */
+export function startWorker(
+  engine: Engine,
+  options: { concurrency: number; onError(error: Error): void },
+  handle: (job: Job) => Promise<void>,
+): JobWorker {
+  const settings = { concurrency: options.concurrency, lockDuration: LOCK_DURATION, maxStalledCount: 2 }
+  const processor = async (job: { data: Job }) => handle(job.data)
+  if (engine.kind === 'postgres') {
+    const connection = postgresConnection(engine)
+    const worker = new Worker(NAME, processor, { ...settings, connection }, createPostgresBackend)
+    worker.on('error', options.onError)
+    return { close: () => worker.close() }
+  }
+  const connection = redisConnection(engine)
+  const worker = new Worker(NAME, processor, { ...settings, connection, prefix: engine.prefix })
+  worker.on('error', options.onError)
+  return {
+    close: async () => {
+      await worker.close()
+      connection.disconnect()
+    },
+  }
+}
+
+type OpenedQueue = JobQueue & { ready(): Promise<unknown> }
+
+function postgresQueue(engine: Engine & { kind: 'postgres' }, onError: (error: Error) => void): OpenedQueue {
+  const queue = new Queue(NAME, { connection: postgresConnection(engine) }, createPostgresBackend)
+  queue.on('error', onError)
+  return {
+    ready: () => queue.waitUntilReady(),
+    add: async (jobs) => {
+      await queue.addBulk(jobs.map(bulkEntry))
+    },
+    waiting: () => queue.getWaitingCount(),
+    workers: () => queue.getWorkersCount(),
+    flush: () => queue.obliterate({ force: true }),
+    close: () => queue.close(),
+  }
+}
+
+function redisQueue(engine: Engine & { kind: 'redis' }, onError: (error: Error) => void): OpenedQueue {
+  const connection = redisConnection(engine)
+  const queue = new Queue(NAME, { connection, prefix: engine.prefix })
+  queue.on('error', onError)
+  return {
+    ready: () => queue.waitUntilReady(),
+    add: async (jobs) => {
+      await queue.addBulk(jobs.map(bulkEntry))
+    },
+    waiting: () => queue.getWaitingCount(),
+    workers: () => queue.getWorkersCount(),
+    flush: () => queue.obliterate({ force: true }),
+    close: async () => {
+      await queue.close()
+      connection.disconnect()
+    },
+  }
+}
+
+function bulkEntry(data: Job) {
+  return { name: 'batch', data, opts: KEEP_NOTHING }
+}
+
+function postgresConnection(engine: Engine & { kind: 'postgres' }) {
+  return { connectionString: engine.url, schema: engine.schema, migrate: true, max: 4 }
+}
+
+/**
+ * One host is a single server; several, separated by commas (`redis://a:6379,b:6379`), are the nodes of a Cluster.
+ * BullMQ blocks on its connection, so requests must be able to wait for ever.
+ */
+function redisConnection(engine: Engine & { kind: 'redis' }): Redis | Cluster {
+  const [scheme = 'redis:', rest = ''] = engine.url.split('//')
+  const hosts = rest.split(',')
+  const connection =
+    hosts.length === 1
+      ? new Redis(engine.url, { maxRetriesPerRequest: null })
+      : new Cluster(
+          hosts.map((host) => `${scheme}//${host}`),
+          { redisOptions: { maxRetriesPerRequest: null } },
+        )
+  // Reconnecting is ioredis' business; what it reports also reaches the queue's own listener.
+  connection.on('error', () => {})
+  return connection
+}

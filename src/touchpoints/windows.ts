@@ -1,0 +1,65 @@
+import { Temporal } from 'temporal-polyfill'
+import type { LocalWindow } from '../config/quantities.ts'
+
+// Local send windows: an hour of the day where the contact is, whatever its zone does with its clocks.
+
+/**
+ * When a message may go: now (`undefined`), or the moment the window next opens.
+ * @param margin seconds that must be left of the window: the time a send may take
+ */
+export function nextOpening(window: LocalWindow, zone: string, now: Date, margin = 0): Date | undefined {
+  const instant = Temporal.Instant.fromEpochMilliseconds(now.getTime())
+  const local = instant.toZonedDateTimeISO(zone)
+  if (isOpen(window, local) && isOpen(window, local.add({ seconds: margin }))) return undefined
+  const minutes = local.hour * 60 + local.minute
+  let day = local.toPlainDate()
+  // Today's opening is past once we are at or after it: open without the margin counts as past, too.
+  if (minutes >= window.from) day = day.add({ days: 1 })
+  for (;;) {
+    if (!window.workdays || day.dayOfWeek <= 5) {
+      const opening = day.toZonedDateTime({
+        timeZone: zone,
+        plainTime: { hour: Math.floor(window.from / 60), minute: window.from % 60 },
+      })
+      // Where clocks jump over the opening, the moment after the jump may already be past the window's end.
+      if (isOpen(window, opening) && opening.epochMilliseconds > now.getTime()) {
+        return new Date(opening.epochMilliseconds)
+      }
+    }
+    day = day.add({ days: 1 })
+  }
+}
+
+function isOpen(window: LocalWindow, local: Temporal.ZonedDateTime): boolean {
+  if (window.workdays && local.dayOfWeek > 5) return false
+  const minutes = local.hour * 60 + local.minute
+  return minutes >= window.from && minutes < window.to
+}
+
+/**
+ * The same answer for a whole batch: one computation a zone, since all its messages look at one clock.
+ */
+export function openingByZone(
+  window: LocalWindow | undefined,
+  now: Date,
+  margin: number,
+): (zone: string) => Date | undefined {
+  if (!window) return () => undefined
+  const known = new Map<string, Date | undefined>()
+  return (zone) => {
+    if (!known.has(zone)) known.set(zone, nextOpening(window, zone, now, margin))
+    return known.get(zone)
+  }
+}
+
+/**
+ * Where in the spread after an opening a touchpoint goes, in seconds: the same each time it is asked, whole minutes,
+ * and never past the window's end.
+ */
+export function spreadOffset(touchpointId: number, spread: number, window: LocalWindow): number {
+  const slots = Math.floor(Math.min(spread, (window.to - window.from) * 60) / 60)
+  if (slots <= 1) return 0
+  // Knuth's multiplicative hash: consecutive ids must not sit in consecutive minutes.
+  const hash = Math.imul(touchpointId % 4_294_967_296, 2_654_435_761) >>> 0
+  return (hash % slots) * 60
+}

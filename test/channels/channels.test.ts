@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest'
+import type { ContactView } from '../../src/channels/channel.ts'
+import { channelDescriptions, openChannels } from '../../src/channels/channels.ts'
+import { describeChannel } from '../../src/channels/conformance.ts'
+import { email, openEmail } from '../../src/channels/email/email.ts'
+import { emailSettings } from '../../src/channels/email/settings.ts'
+import { log, openLog } from '../../src/channels/log/log.ts'
+import { logSettings } from '../../src/channels/log/settings.ts'
+import { parseTemplates } from '../../src/channels/templates.ts'
+import type { Fault } from '../support/smtp.ts'
+import { startRawSmtp } from '../support/smtp-raw.ts'
+
+const li: ContactView = {
+  contactId: 1,
+  externalId: 'c-1',
+  email: 'li@mail.example',
+  phone: null,
+  locale: 'en',
+  timezone: 'Asia/Shanghai',
+}
+const templates = parseTemplates({
+  'hello.en.hbs': '---\nsubject: Hello {{contact.first_name}}\n---\n<p>Hello {{contact.first_name}}</p>',
+})
+const template = templates.find('hello', { locale: 'en' })
+if (!template) throw new Error('no template')
+const view = { $locale: 'en', $timezone: 'Asia/Shanghai', $currency: 'CNY', contact: { first_name: 'Li' } }
+const timing = { connect: 300, greeting: 300, socket: 300, deadline: 1_000 }
+
+describeChannel(
+  'email',
+  {
+    module: email,
+    reachable: [li, { ...li, email: ' 李@例え.jp ' }],
+    unreachable: [
+      { ...li, email: null },
+      { ...li, email: 'nobody' },
+    ],
+    template,
+    view,
+    open: async () => {
+      const server = await startRawSmtp()
+      const settings = emailSettings.parse({
+        from: '小店 <hello@shop.example>',
+        price: '0.0035',
+        smtp: { host: '127.0.0.1', port: server.port, connections: 3 },
+      })
+      const provoke = (fault: Fault) => () => server.faults.add(fault)
+      return {
+        channel: openEmail(settings, timing),
+        faults: [
+          { name: 'no greeting', provoke: provoke({ at: 'connect', action: 'stall' }), promised: 'retry' },
+          { name: 'a drop at MAIL', provoke: provoke({ at: 'mail', action: 'drop' }), promised: 'retry' },
+          { name: 'a stall at DATA', provoke: provoke({ at: 'data', action: 'stall' }), promised: 'retry' },
+          {
+            name: 'a drop in the body',
+            provoke: provoke({ at: 'body', action: 'drop' }),
+            promised: 'uncertain',
+          },
+          { name: 'no last word', provoke: provoke({ at: 'dot', action: 'stall' }), promised: 'uncertain' },
+          {
+            name: 'no such user',
+            provoke: provoke({ at: 'rcpt', reply: '550 5.1.1 no such user' }),
+            promised: 'rejected',
+            reason: 'bad_address',
+          },
+          {
+            name: 'greylisting',
+            provoke: provoke({ at: 'rcpt', reply: '450 4.2.0 later' }),
+            promised: 'retry',
+          },
+          {
+            name: 'a spam filter',
+            provoke: provoke({ at: 'dot', reply: '554 5.7.1 spam' }),
+            promised: 'rejected',
+            reason: 'content',
+          },
+        ],
+        heal: () => server.faults.clear(),
+        taken: () => server.messages.map((mail) => mail.header('X-Winback-Touchpoint') ?? ''),
+        peak: () => server.peak.connections,
+        stop: server.stop,
+      }
+    },
+  },
+  { describe, it },
+)
+
+describeChannel(
+  'log',
+  {
+    module: log,
+    reachable: [li, { ...li, email: null }],
+    unreachable: [],
+    view,
+    open: () =>
+      Promise.resolve({
+        channel: openLog(logSettings.parse({ price: '0.02' })),
+        faults: [],
+        heal: () => {},
+        stop: () => {},
+      }),
+  },
+  { describe, it },
+)
+
+describe('openChannels', () => {
+  it('opens what the workspace has a block for', async () => {
+    const open = openChannels({ log: logSettings.parse({}), email: undefined })
+    expect([...open.keys()]).toEqual(['log'])
+    await Promise.all([...open.values()].map((channel) => channel.close()))
+  })
+  it('describes every channel there is', () => {
+    expect(channelDescriptions).toEqual([
+      { name: 'email', address: 'email', renders: true, idempotent: false },
+      { name: 'log', address: 'none', renders: false, idempotent: true },
+    ])
+  })
+  it('says which setting cannot be used', () => {
+    const smtp = { host: 'localhost' }
+    expect(() => openChannels({ email: emailSettings.parse({ from: 'nobody', smtp }) })).toThrow(
+      /channels.email.from: `nobody` is no sender/,
+    )
+    expect(() =>
+      openChannels({
+        email: emailSettings.parse({
+          from: 'a@shop.example',
+          smtp,
+          dkim: { domain: 'shop.example', selector: 's', private_key: 'not a key' },
+        }),
+      }),
+    ).toThrow(/dkim.private_key cannot be read/)
+  })
+  it('counts and charges on log', async () => {
+    const channel = openLog(logSettings.parse({ price: '0.02' }))
+    expect(channel.cost(null)).toBe(20_000)
+    await channel.send({ touchpointId: 1, key: 'k', address: 'nowhere', content: null })
+    expect(await channel.check()).toBe('delivers nowhere; counted 1 since it was opened')
+  })
+})

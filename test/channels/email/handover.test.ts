@@ -1,0 +1,265 @@
+import { createServer } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Channel, Delivery } from '../../../src/channels/channel.ts'
+import { openEmail } from '../../../src/channels/email/email.ts'
+import { classify } from '../../../src/channels/email/handover.ts'
+import type { EmailContent } from '../../../src/channels/email/message.ts'
+import { emailSettings } from '../../../src/channels/email/settings.ts'
+import { type CaptureServer, type Fault, startSmtp } from '../../support/smtp.ts'
+import { startRawSmtp } from '../../support/smtp-raw.ts'
+
+// Short enough that a stalled server does not make a stalled test.
+const timing = { connect: 300, greeting: 300, socket: 300, deadline: 1_000 }
+
+const stops: (() => Promise<void>)[] = []
+afterEach(async () => {
+  await Promise.all(stops.splice(0).map((stop) => stop()))
+})
+
+function open(server: { port: number }, smtp: Record<string, unknown> = {}): Channel<string, EmailContent> {
+  const settings = emailSettings.parse({
+    from: 'Shop <hello@shop.example>',
+    smtp: { host: '127.0.0.1', port: server.port, connections: 2, ...smtp },
+  })
+  const channel = openEmail(settings, timing)
+  stops.push(() => channel.close())
+  return channel
+}
+
+async function raw(options: Parameters<typeof startRawSmtp>[0] = {}) {
+  const server = await startRawSmtp(options)
+  stops.push(server.stop)
+  return server
+}
+
+const content: EmailContent = {
+  subject: 'Hello',
+  fromName: undefined,
+  html: `<p>${'A long enough text. '.repeat(2_000)}</p>`,
+  text: 'Hello',
+}
+
+function send(channel: Channel<string, EmailContent>, address = 'li@mail.example'): Promise<Delivery> {
+  return channel.send({ touchpointId: 1, address, content, key: 'tp-1' })
+}
+
+function brief(delivery: Delivery): string {
+  return delivery.outcome === 'rejected' ? `rejected ${delivery.reason}` : delivery.outcome
+}
+
+describe('a reply decides', () => {
+  const replies: [Fault, string][] = [
+    [{ at: 'connect', reply: '421 4.3.2 too busy' }, 'retry'],
+    [{ at: 'connect', reply: '554 5.7.1 you are not welcome here' }, 'retry'],
+    [{ at: 'ehlo', reply: '550 5.7.1 no' }, 'retry'],
+    [{ at: 'mail', reply: '451 4.7.1 later' }, 'retry'],
+    [{ at: 'mail', reply: '421 4.7.0 closing' }, 'retry'],
+    [{ at: 'mail', reply: '530 5.7.0 authenticate first' }, 'retry'],
+    [{ at: 'mail', reply: '550 5.7.1 sender not allowed' }, 'rejected refused'],
+    [{ at: 'rcpt', reply: '450 4.2.1 greylisted, try again in 300 seconds' }, 'retry'],
+    [{ at: 'rcpt', reply: '421 4.7.0 closing' }, 'retry'],
+    [{ at: 'rcpt', reply: '550 5.1.1 no such user' }, 'rejected bad_address'],
+    [{ at: 'rcpt', reply: '550 no such user' }, 'rejected bad_address'],
+    [{ at: 'rcpt', reply: '553 5.1.3 bad syntax' }, 'rejected bad_address'],
+    [{ at: 'rcpt', reply: '551 5.1.6 moved' }, 'rejected bad_address'],
+    [{ at: 'rcpt', reply: '550 5.1.8 bad sender domain' }, 'rejected refused'],
+    [{ at: 'rcpt', reply: '550 5.7.1 blocked' }, 'rejected refused'],
+    [{ at: 'rcpt', reply: '552 5.2.2 mailbox full' }, 'rejected refused'],
+    [{ at: 'data', reply: '451 4.3.0 later' }, 'retry'],
+    [{ at: 'data', reply: '554 5.7.1 no' }, 'rejected refused'],
+    [{ at: 'body', reply: '451 4.3.0 out of disk' }, 'retry'],
+    [{ at: 'dot', reply: '451 4.7.1 try later' }, 'retry'],
+    [{ at: 'dot', reply: '421 4.3.2 shutting down' }, 'retry'],
+    [{ at: 'dot', reply: '554 5.7.1 looks like spam' }, 'rejected content'],
+    [{ at: 'dot', reply: '552 5.3.4 too big' }, 'rejected content'],
+    [{ at: 'dot', reply: '550 5.1.1 no such user' }, 'rejected bad_address'],
+    [{ at: 'dot', reply: '552 5.2.2 mailbox full' }, 'rejected refused'],
+  ]
+  for (const pipelining of [true, false]) {
+    it.for(replies)(`${pipelining ? 'pipelined' : 'one by one'}: %j → %s`, async ([fault, outcome]) => {
+      const server = await raw({ faults: [fault], pipelining })
+      expect(brief(await send(open(server)))).toBe(outcome)
+      expect(server.messages).toHaveLength(0)
+    })
+  }
+
+  it('gives the wait that a reply names', async () => {
+    const server = await raw({
+      faults: [{ at: 'rcpt', reply: '450 4.2.0 Greylisted, try again in 5 minutes' }],
+    })
+    expect(await send(open(server))).toMatchObject({ outcome: 'retry', after: 300 })
+  })
+
+  it('sends what is taken, with the message id and the reply', async () => {
+    const server = await raw()
+    expect(await send(open(server))).toEqual({
+      outcome: 'sent',
+      providerId: '<tp-1@shop.example>',
+      detail: '250 2.0.0 taken as raw',
+    })
+    expect(server.messages).toHaveLength(1)
+  })
+
+  it('keeps its connection after a refusal', async () => {
+    const server = await raw({ faults: [{ at: 'rcpt', to: 'gone@mail.example', reply: '550 5.1.1 gone' }] })
+    const channel = open(server, { connections: 1 })
+    expect(brief(await send(channel, 'gone@mail.example'))).toBe('rejected bad_address')
+    expect(brief(await send(channel, 'li@mail.example'))).toBe('sent')
+    expect(server.commands.filter((line) => line.startsWith('EHLO'))).toHaveLength(1)
+  })
+})
+
+describe('without a reply, the body decides', () => {
+  const before = ['connect', 'ehlo', 'mail', 'rcpt', 'data'] as const
+  const after = ['body', 'dot'] as const
+  for (const action of ['drop', 'stall'] as const) {
+    for (const pipelining of [true, false]) {
+      const how = `${action}, ${pipelining ? 'pipelined' : 'one by one'}`
+      it.for(before)(`${how}, at %s: the body was not read → retry`, async (at) => {
+        const server = await raw({ faults: [{ at, action }], pipelining })
+        expect(brief(await send(open(server)))).toBe('retry')
+        expect(server.messages).toHaveLength(0)
+      })
+      it.for(after)(`${how}, at %s: the body was read → uncertain`, async (at) => {
+        const server = await raw({ faults: [{ at, action }], pipelining })
+        expect(brief(await send(open(server)))).toBe('uncertain')
+      })
+    }
+  }
+
+  it('is uncertain of a message that the server kept without saying so', async () => {
+    const server = await raw({ faults: [{ at: 'dot', action: 'drop', kept: true }] })
+    expect(brief(await send(open(server)))).toBe('uncertain')
+    expect(server.messages).toHaveLength(1)
+  })
+
+  it('does not take the signing of a message for its handover', async () => {
+    const { privateKey } = await rsaKey()
+    const server = await raw({ faults: [{ at: 'rcpt', action: 'drop' }] })
+    const settings = emailSettings.parse({
+      from: 'hello@shop.example',
+      smtp: { host: '127.0.0.1', port: server.port },
+      dkim: { domain: 'shop.example', selector: 's1', private_key: privateKey },
+    })
+    const channel = openEmail(settings, timing)
+    stops.push(() => channel.close())
+    expect(brief(await send(channel))).toBe('retry')
+  })
+
+  it('retries where an idle connection had been cut', async () => {
+    const server = await raw({ faults: [{ at: 'mail', to: /never/, action: 'drop' }] })
+    const channel = open(server, { connections: 1 })
+    expect(brief(await send(channel))).toBe('sent')
+    server.faults.add({ at: 'mail', action: 'drop', times: 1 })
+    expect(brief(await send(channel))).toBe('retry')
+    expect(brief(await send(channel))).toBe('sent')
+    expect(server.messages).toHaveLength(2)
+  })
+
+  it('ends a send at its deadline though the server keeps the line alive', async () => {
+    // One byte every 100 ms: no socket timeout ever notices.
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.write('220-')
+      const drip = setInterval(() => socket.write('x'), 100)
+      socket.once('close', () => clearInterval(drip))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    stops.push(() => new Promise((resolve) => server.close(() => resolve())))
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('no port')
+    const settings = emailSettings.parse({
+      from: 'a@shop.example',
+      smtp: { host: '127.0.0.1', port: address.port },
+    })
+    const channel = openEmail(settings, { ...timing, connect: 10_000, greeting: 10_000, deadline: 400 })
+    stops.push(() => channel.close())
+    const started = performance.now()
+    expect(await send(channel)).toEqual({ outcome: 'retry', detail: 'no end within 400 ms' })
+    expect(performance.now() - started).toBeLessThan(1_500)
+  })
+
+  it('ends a send at its deadline while the server thinks about the message', async () => {
+    const server = await raw({ faults: [{ at: 'dot', action: 'stall' }] })
+    const settings = emailSettings.parse({
+      from: 'a@shop.example',
+      smtp: { host: '127.0.0.1', port: server.port },
+    })
+    const channel = openEmail(settings, { connect: 5_000, greeting: 5_000, socket: 30_000, deadline: 400 })
+    stops.push(() => channel.close())
+    expect(await send(channel)).toEqual({ outcome: 'uncertain', detail: 'no end within 400 ms' })
+  })
+
+  it('retries where nobody listens', async () => {
+    const server = await raw()
+    await server.stop()
+    expect(await send(open(server))).toMatchObject({
+      outcome: 'retry',
+      detail: expect.stringMatching(/REFUSED/),
+    })
+  })
+
+  it('retries where TLS fails, is refused or is not offered', async () => {
+    const garbage = await raw({ extensions: ['STARTTLS'] })
+    expect(brief(await send(open(garbage)))).toBe('retry')
+    const plain = await raw()
+    expect(brief(await send(open(plain, { require_tls: true })))).toBe('retry')
+    expect(brief(await send(open(plain, { secure: true })))).toBe('retry')
+    expect(plain.messages).toHaveLength(0)
+  })
+})
+
+describe('signing in', () => {
+  let server: CaptureServer
+  const start = async (faults: Fault[] = []) => {
+    server = await startSmtp({ user: 'shop', password: 'right', faults })
+    stops.push(server.stop)
+  }
+
+  it('sends with the right password', async () => {
+    await start()
+    expect(brief(await send(open(server, { user: 'shop', password: 'right' })))).toBe('sent')
+  })
+  it('retries with the wrong one: the settings are wrong, not the message', async () => {
+    await start()
+    const delivery = await send(open(server, { user: 'shop', password: 'wrong' }))
+    expect(delivery).toMatchObject({ outcome: 'retry', detail: expect.stringMatching(/^535/) })
+  })
+  it('retries when the server fails to check it', async () => {
+    await start([{ at: 'auth', reply: '454 4.7.0 Temporary authentication failure' }])
+    expect(brief(await send(open(server, { user: 'shop', password: 'right' })))).toBe('retry')
+  })
+  it('checks the server in words, or says what is wrong', async () => {
+    await start()
+    expect(await open(server, { user: 'shop', password: 'right' }).check()).toBe(
+      `127.0.0.1:${server.port} answers, NOT encrypted, signed in as shop, without DKIM signature, from hello@shop.example`,
+    )
+    await expect(open(server, { user: 'shop', password: 'wrong' }).check()).rejects.toThrow(/535/)
+    const { port } = server
+    await server.stop()
+    await expect(open({ port }).check()).rejects.toThrow(/cannot be used: .*REFUSED/)
+  })
+})
+
+describe('classify', () => {
+  it('counts a code of success inside an error as no reply', () => {
+    const failure = {
+      message: 'Unexpected Response',
+      code: 'EPROTOCOL',
+      responseCode: 250,
+      response: '250 ok',
+    }
+    expect(classify({ taken: false, failure, bodyRead: true }).outcome).toBe('uncertain')
+    expect(classify({ taken: false, failure, bodyRead: false }).outcome).toBe('retry')
+  })
+  it('rejects what is refused on this side', () => {
+    const tooBig = { message: 'Message size larger than allowed 10', code: 'EMESSAGE', command: 'MAIL FROM' }
+    expect(classify({ taken: false, failure: tooBig, bodyRead: false })).toMatchObject({ reason: 'content' })
+  })
+})
+
+async function rsaKey(): Promise<{ privateKey: string }> {
+  const { generateKeyPairSync } = await import('node:crypto')
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
+  return { privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() }
+}

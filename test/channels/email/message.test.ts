@@ -1,0 +1,250 @@
+import { createHash, createPublicKey, createVerify, generateKeyPairSync } from 'node:crypto'
+import fc from 'fast-check'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openEmail } from '../../../src/channels/email/email.ts'
+import { headerText, messageId } from '../../../src/channels/email/message.ts'
+import { emailSettings } from '../../../src/channels/email/settings.ts'
+import { parseTemplates } from '../../../src/channels/templates.ts'
+import { type CapturedMail, type CaptureServer, startSmtp } from '../../support/smtp.ts'
+import { startRawSmtp } from '../../support/smtp-raw.ts'
+
+let server: CaptureServer
+beforeAll(async () => {
+  server = await startSmtp()
+})
+afterAll(() => server.stop())
+beforeEach(() => {
+  server.messages.length = 0
+})
+
+const contact = {
+  contactId: 1,
+  externalId: 'c-1',
+  email: 'li@mail.example',
+  phone: null,
+  locale: 'en',
+  timezone: 'UTC',
+}
+
+function open(more: Record<string, unknown> = {}) {
+  return openEmail(
+    emailSettings.parse({
+      from: '小店 <hello@shop.example>',
+      smtp: { host: '127.0.0.1', port: server.port },
+      ...more,
+    }),
+  )
+}
+
+type OpenEmail = ReturnType<typeof open>
+
+async function deliver(
+  front: string,
+  body: string,
+  view: Record<string, unknown>,
+  options: { settings?: Record<string, unknown>; key?: string; email?: string; channel?: OpenEmail } = {},
+  to: CaptureServer = server,
+): Promise<CapturedMail> {
+  const template = parseTemplates({ 't.en.hbs': `---\n${front}\n---\n${body}` }).find('t', { locale: 'en' })
+  const channel = options.channel ?? open(options.settings)
+  try {
+    const address = channel.addressOf({ ...contact, email: options.email ?? contact.email })
+    if (address === undefined) throw new Error('no address')
+    const content = channel.render(template, view, contact)
+    const delivery = await channel.send({ touchpointId: 1, key: options.key ?? 'tp-1', address, content })
+    expect(delivery.outcome).toBe('sent')
+  } finally {
+    if (!options.channel) await channel.close()
+  }
+  const mail = to.messages.at(-1)
+  if (!mail) throw new Error('nothing arrived')
+  return mail
+}
+
+function headLines(mail: CapturedMail): string[] {
+  const head = mail.raw.toString('latin1').split('\r\n\r\n', 1)[0] ?? ''
+  return head.replace(/\r\n[ \t]+/g, ' ').split('\r\n')
+}
+
+describe('a mail', () => {
+  it('carries its headers, both parts, and its names in their script', async () => {
+    const mail = await deliver(
+      'subject: 你好，{{name}}，购物车还在\nfrom_name: 小店客服',
+      '<h1>你好 {{name}}</h1><p>We kept your cart &amp; more. <a href="https://shop.example/cart">Go</a></p>',
+      { name: '李<b>' },
+      { settings: { reply_to: 'Hilfe für Sie <help@shop.example>' } },
+    )
+    expect(mail.from).toBe('hello@shop.example')
+    expect(mail.to).toEqual(['li@mail.example'])
+    expect(mail.header('Message-ID')).toBe('<tp-1@shop.example>')
+    expect(mail.header('Auto-Submitted')).toBe('auto-generated')
+    expect(mail.header('Precedence')).toBe('bulk')
+    expect(mail.header('X-Winback-Touchpoint')).toBe('tp-1')
+    // RFC 2047: whatever is not ASCII travels encoded.
+    expect(headLines(mail).join('\n')).toMatch(/^[\t\n -~]*$/)
+    const parsed = await mail.parse()
+    expect(parsed.subject).toBe('你好，李<b>，购物车还在')
+    expect(parsed.from?.value).toEqual([{ name: '小店客服', address: 'hello@shop.example' }])
+    expect(parsed.replyTo?.value).toEqual([{ name: 'Hilfe für Sie', address: 'help@shop.example' }])
+    expect(parsed.html).toContain('<h1>你好 李&lt;b&gt;</h1>')
+    expect(parsed.text).toContain('你好 李<b>')
+    expect(parsed.text).toContain('We kept your cart & more. Go ( https://shop.example/cart )')
+  })
+
+  it('reaches an internationalised address, its domain in punycode', async () => {
+    const raw = await startRawSmtp()
+    const smtp = { host: '127.0.0.1', port: raw.port }
+    await deliver('subject: Hello', '<p>x</p>', {}, { email: '李@例え.jp', settings: { smtp } }, raw)
+    await raw.stop()
+    expect(raw.commands).toContain('MAIL FROM:<hello@shop.example> BODY=8BITMIME SMTPUTF8')
+    expect(raw.commands).toContain('RCPT TO:<李@xn--r8jz45g.jp>')
+  })
+
+  it('refuses to go out without a subject', async () => {
+    await expect(deliver("subject: '{{#if name}}Hello{{/if}}'", '<p>x</p>', { name: '' })).rejects.toThrow(
+      /without a subject/,
+    )
+  })
+})
+
+describe('header injection', () => {
+  const nasty = fc.string({
+    unit: fc.constantFrom(
+      ...['\r', '\n', '\r\n', '\u0000', '\u0085', '\u2028', '\u202e', '\ud800', '\t', ' ', ':', '<', '>'],
+      ...['Bcc', ': ', 'x@evil.example', ',', '"', '=?utf-8?B?', '?=', '\\', '例', 'a', '🙂'],
+    ),
+    maxLength: 60,
+  })
+
+  it('leaves one line, without controls, and changes no harmless text', () => {
+    fc.assert(
+      fc.property(fc.oneof(nasty, fc.string({ unit: 'binary' })), (text) => {
+        expect(headerText(text)).not.toMatch(/[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u)
+        expect(headerText(headerText(text))).toBe(headerText(text))
+      }),
+    )
+    expect(headerText('你好，Zoë 👩‍👩‍👧!')).toBe('你好，Zoë 👩‍👩‍👧!')
+  })
+
+  it('gives every key an id of its own that is one word', () => {
+    fc.assert(
+      fc.property(nasty, nasty, (a, b) => {
+        expect(messageId(a, 'shop.example')).toMatch(/^<[A-Za-z0-9._=-]*@shop\.example>$/)
+        // Lone surrogates have no bytes of their own; a key never has any.
+        const whole = (text: string) => Buffer.from(text).toString() === text
+        if (a !== b && whole(a) && whole(b)) {
+          expect(messageId(a, 'shop.example')).not.toBe(messageId(b, 'shop.example'))
+        }
+      }),
+    )
+  })
+
+  it('is impossible on the wire, by a name, by the sender’s name or by the key', async () => {
+    const channel = open()
+    const expected = (await headersOf(channel, 'Li', 'Shop', 'tp-1')).sort()
+    await fc.assert(
+      fc.asyncProperty(nasty, nasty, nasty, async (name, fromName, key) => {
+        expect((await headersOf(channel, `x${name}`, `x${fromName}`, `x${key}`)).sort()).toEqual(expected)
+        expect(server.messages.at(-1)?.to).toEqual(['li@mail.example'])
+      }),
+      { numRuns: 100 },
+    )
+    await channel.close()
+  })
+
+  async function headersOf(
+    channel: OpenEmail,
+    name: string,
+    fromName: string,
+    key: string,
+  ): Promise<string[]> {
+    const mail = await deliver(
+      'subject: Hello {{name}}!\nfrom_name: "{{from_name}}"',
+      '<p>x</p>',
+      { name, from_name: fromName },
+      { key, channel },
+    )
+    return headLines(mail).map((line) => line.slice(0, line.indexOf(':')))
+  }
+})
+
+describe('DKIM', () => {
+  it('signs so that the signature checks out, and a changed subject does not', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const mail = await deliver(
+      'subject: 你好 {{name}}',
+      '<p>Hello {{name}}</p>',
+      { name: '李' },
+      {
+        settings: {
+          dkim: {
+            domain: 'shop.example',
+            selector: 's1',
+            private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+          },
+        },
+      },
+    )
+    const key = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+    expect(verifyDkim(mail.raw, key)).toEqual({
+      body: true,
+      signature: true,
+      domain: 'shop.example',
+      selector: 's1',
+    })
+    const forged = Buffer.from(mail.raw.toString('latin1').replace(/^Subject: /m, 'Subject: Re: '), 'latin1')
+    expect(verifyDkim(forged, key).signature).toBe(false)
+    const changed = Buffer.concat([mail.raw.subarray(0, -4), Buffer.from('!\r\n')])
+    expect(verifyDkim(changed, key).body).toBe(false)
+  })
+})
+
+/** RFC 6376, relaxed/relaxed with rsa-sha256, by hand: what a receiving server computes. */
+function verifyDkim(raw: Buffer, publicKey: string) {
+  const text = raw.toString('latin1')
+  const split = text.indexOf('\r\n\r\n')
+  const headers = text.slice(0, split).split(/\r\n(?![ \t])/)
+  const relax = (header: string) => {
+    const colon = header.indexOf(':')
+    const value = header
+      .slice(colon + 1)
+      .replace(/\r\n/g, '')
+      .replace(/[ \t]+/g, ' ')
+      .trim()
+    return `${header.slice(0, colon).trim().toLowerCase()}:${value}`
+  }
+  const own = headers.find((header) => /^dkim-signature:/i.test(header)) ?? ''
+  const tags = new Map(
+    relax(own)
+      .slice('dkim-signature:'.length)
+      .split(';')
+      .map((tag) => {
+        const [name = '', ...rest] = tag.trim().split('=')
+        return [name, rest.join('=').replace(/\s/g, '')] as const
+      }),
+  )
+  expect(tags.get('a')).toBe('rsa-sha256')
+  expect(tags.get('c')).toBe('relaxed/relaxed')
+  const body = text
+    .slice(split + 4)
+    .split('\r\n')
+    .map((line) => line.replace(/[ \t]+/g, ' ').replace(/ $/, ''))
+    .join('\r\n')
+    .replace(/(\r\n)*$/, '\r\n')
+  const bodyHash = createHash('sha256').update(body, 'latin1').digest('base64')
+  const rest = [...headers]
+  const signed = (tags.get('h') ?? '').split(':').flatMap((name) => {
+    const index = rest.findLastIndex((header) => header.toLowerCase().startsWith(`${name.toLowerCase()}:`))
+    return index === -1 ? [] : rest.splice(index, 1).map(relax)
+  })
+  const unsigned = relax(own)
+    .replace(/(\bb=)[^;]*$/, '$1')
+    .replace(/(; ?b=)[^;]*/, '$1')
+  const verify = createVerify('RSA-SHA256').update([...signed, unsigned].join('\r\n'), 'latin1')
+  return {
+    body: bodyHash === tags.get('bh'),
+    signature: verify.verify(createPublicKey(publicKey), tags.get('b') ?? '', 'base64'),
+    domain: tags.get('d'),
+    selector: tags.get('s'),
+  }
+}

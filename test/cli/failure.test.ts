@@ -1,0 +1,78 @@
+import { CommanderError } from 'commander'
+import pc from 'picocolors'
+import { expect, test } from 'vitest'
+import { EXIT, exitCodeOf, failureDocument, formatFailure } from '../../src/cli/failure.ts'
+import { ConfigError, WinbackError } from '../../src/errors.ts'
+
+const plain = { verbose: false, colors: pc.createColors(false) }
+
+function withCode(code: string): Error {
+  return Object.assign(new Error(`it said ${code}`), { code })
+}
+
+test.each([
+  [new WinbackError('config.invalid', 'x'), EXIT.input],
+  [new ConfigError([]), EXIT.input],
+  [new WinbackError('import.column', 'x'), EXIT.input],
+  [new WinbackError('database.schema', 'x'), EXIT.input],
+  [new WinbackError('usage.number', 'x'), EXIT.usage],
+  [new WinbackError('database.unreachable', 'x'), EXIT.unavailable],
+  [new WinbackError('embedded.start', 'x'), EXIT.unavailable],
+  [new WinbackError('plan.changed', 'x'), EXIT.refused],
+  [new WinbackError('feed.stale', 'x'), EXIT.refused],
+  [new WinbackError('interrupted', 'x'), EXIT.interrupted],
+  [new CommanderError(1, 'commander.unknownCommand', 'x'), EXIT.usage],
+  [new CommanderError(0, 'commander.helpDisplayed', 'x'), EXIT.fine],
+  [withCode('ECONNREFUSED'), EXIT.unavailable],
+  [new Error('Failed query', { cause: withCode('57P01') }), EXIT.unavailable],
+  [new AggregateError([withCode('ECONNREFUSED')]), EXIT.unavailable],
+  [withCode('23505'), EXIT.defect],
+  [new TypeError('x is not a function'), EXIT.defect],
+  ['a string', EXIT.defect],
+])('%s exits with %i', (error, code) => {
+  expect(exitCodeOf(error)).toBe(code)
+})
+
+test('a known error says what, where and what to do, and keeps its cause for --verbose', async () => {
+  const error = new WinbackError('import.column', 'no column named "mail"', {
+    location: { file: 'customers.csv', line: 1 },
+    remedy: 'Map it: --map email=mail',
+    cause: new Error('the header'),
+  })
+  expect(await formatFailure(error, plain)).toBe(
+    'error: no column named "mail"\n  at customers.csv:1\n  → Map it: --map email=mail',
+  )
+  expect(await formatFailure(error, { ...plain, verbose: true })).toContain('because: the header')
+})
+
+test('a defect shows its causes, and its stack when asked for', async () => {
+  const error = new Error('outer', { cause: new Error('middle', { cause: new Error('inner') }) })
+  const short = await formatFailure(error, plain)
+  expect(short).toContain('error: outer\n  because: middle\n  because: inner\n')
+  expect(short).not.toContain('failure.test.ts')
+  expect(await formatFailure(error, { ...plain, verbose: true })).toContain('failure.test.ts')
+})
+
+test('an error that is its own cause ends', async () => {
+  const error = new Error('round')
+  error.cause = error
+  expect(await formatFailure(error, plain)).toContain('error: round')
+})
+
+test('for machines, every fact is there', () => {
+  const error = new WinbackError('plan.changed', 'the inputs changed', {
+    remedy: 'Run `winback plan` again.',
+    facts: { expected: 'a', found: 'b' },
+  })
+  expect(failureDocument(error)).toEqual({
+    error: {
+      code: 'plan.changed',
+      message: 'the inputs changed',
+      remedy: 'Run `winback plan` again.',
+      facts: { expected: 'a', found: 'b' },
+    },
+  })
+  const problem = { severity: 'error', location: { file: 'x.yaml' }, path: 'a', message: 'no' } as const
+  expect(failureDocument(new ConfigError([problem])).error.problems).toEqual([problem])
+  expect(failureDocument(withCode('ECONNREFUSED')).error.code).toBe('unavailable')
+})

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import { openOutput, toJson } from '../../src/cli/output.ts'
+import { formatExamples, pairs, repeated, wholeNumber } from '../../src/cli/verb.ts'
+
+function streams(isTTY: boolean) {
+  const out: string[] = []
+  const err: string[] = []
+  return {
+    out,
+    err,
+    stdout: { write: (text: string) => out.push(text), isTTY, columns: 300 },
+    stderr: { write: (text: string) => err.push(text), isTTY },
+  }
+}
+
+test('with --json, stdout is one document and remarks are not made', () => {
+  const { out, err, ...both } = streams(true)
+  const output = openOutput({ json: true, noColor: false, ...both })
+  output.note('on the way')
+  output.warn('careful')
+  output.print({ data: { a: new Map([['b', 1n]]) }, text: 'words' })
+  expect(JSON.parse(out.join(''))).toEqual({ a: { b: '1' } })
+  expect(err.join('')).toContain('careful')
+  expect(err.join('')).not.toContain('on the way')
+})
+
+test('for people, text on stdout, remarks on stderr', () => {
+  const { out, err, ...both } = streams(false)
+  const output = openOutput({ json: false, noColor: false, ...both })
+  output.note('on the way')
+  output.print({ data: {}, text: 'words' })
+  expect(out).toEqual(['words\n'])
+  expect(err).toEqual(['on the way\n'])
+})
+
+test('colours only on a terminal that has not asked for none', () => {
+  const colours = (isTTY: boolean, noColor: boolean, json = false) =>
+    openOutput({ json, noColor, ...streams(isTTY) }).colors.red('x') !== 'x'
+  expect(colours(true, false)).toBe(true)
+  expect(colours(true, true)).toBe(false)
+  expect(colours(false, false)).toBe(false)
+  expect(colours(true, false, true)).toBe(false)
+})
+
+test('the width stays readable', () => {
+  expect(openOutput({ json: false, noColor: true, ...streams(true) }).width).toBe(160)
+})
+
+test('nothing to say is null', () => {
+  expect(toJson(undefined)).toBe('null')
+})
+
+test('options are read, or refused by name', () => {
+  expect(pairs('--map', ['email=E-mail', 'external_id=a=b'])).toEqual({ email: 'E-mail', external_id: 'a=b' })
+  expect(() => pairs('--map', ['email'])).toThrow('--map wants name=value, found "email"')
+  expect(wholeNumber('--to')('12')).toBe(12)
+  expect(() => wholeNumber('--to')('1.5')).toThrow('--to wants a whole number')
+  expect(repeated('b', repeated('a', undefined))).toEqual(['a', 'b'])
+})
+
+test('examples show the command and what it does', () => {
+  expect(formatExamples([['winback init', 'here']])).toBe('Examples:\n  $ winback init\n      here')
+})

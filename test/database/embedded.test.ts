@@ -1,0 +1,206 @@
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Embedded, openEmbedded } from '../../src/database/embedded.ts'
+import { openBinaries, openHome, packagedBinaries } from '../../src/database/embedded-home.ts'
+import { isAlive } from '../../src/database/lock-file.ts'
+
+let directory: string
+const open: Embedded[] = []
+const start = async (options: { directory?: string } = {}) => {
+  const server = await openEmbedded({ directory, durable: false, ...options })
+  open.push(server)
+  return server
+}
+const query = async (server: Embedded, statement: string) => {
+  const client = new pg.Client({ connectionString: server.url })
+  await client.connect()
+  try {
+    return (await client.query(statement)).rows
+  } finally {
+    await client.end()
+  }
+}
+const gone = (pid: number) =>
+  vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 20_000, interval: 10 })
+const isRunning = (pid: number) =>
+  isAlive(pid) && !readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.startsWith('Z')
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'winback-embedded-'))
+  chmodSync(directory, 0o755)
+})
+afterEach(async () => {
+  for (const server of open.splice(0)) await server.stop()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+describe('openEmbedded', () => {
+  it('makes a server, shares it, and the last to leave stops it', async () => {
+    const [first, second] = await Promise.all([start(), start()])
+    expect(second.url).toBe(first.url)
+    expect(second.pid).toBe(first.pid)
+    const setting = `SELECT current_setting('server_encoding') AS encoding, datlocale AS locale,
+      current_setting('TimeZone') AS zone FROM pg_database WHERE datname = current_database()`
+    expect(await query(first, setting)).toEqual([{ encoding: 'UTF8', locale: 'C.UTF-8', zone: 'UTC' }])
+    for (const secret of ['password', 'server.json', 'server.log']) {
+      expect(statSync(join(directory, secret)).mode & 0o777).toBe(0o600)
+    }
+    await first.stop()
+    expect(await query(second, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    await second.stop()
+    expect(isRunning(first.pid)).toBe(false)
+  })
+
+  it('asks for its password', async () => {
+    const server = await start()
+    const url = new URL(server.url)
+    url.password = 'guess'
+    const client = new pg.Client({ connectionString: url.href })
+    await expect(client.connect()).rejects.toMatchObject({ code: '28P01' })
+  })
+
+  it('keeps its data and its port from one time to the next', async () => {
+    const first = await start()
+    await query(first, 'CREATE TABLE kept (id int)')
+    await first.stop()
+    const second = await start()
+    expect(second.url).toBe(first.url)
+    expect(await query(second, 'SELECT * FROM kept')).toEqual([])
+  })
+
+  it('leaves the server to a client that still works on it', async () => {
+    const server = await start()
+    const client = new pg.Client({ connectionString: server.url })
+    await client.connect()
+    await server.stop()
+    expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    await client.end()
+    const again = await start()
+    expect(again.pid).toBe(server.pid)
+  })
+
+  it('is started again after the postmaster is killed, by whoever holds it', async () => {
+    const server = await start()
+    await query(server, 'CREATE TABLE kept (id int)')
+    process.kill(server.pid, 'SIGKILL')
+    await gone(server.pid)
+    const again = await start()
+    expect(again.pid).not.toBe(server.pid)
+    expect(again.url).toBe(server.url)
+    expect(await query(again, 'SELECT * FROM kept')).toEqual([])
+  })
+
+  it('waits for a shutdown that is under way, then starts', async () => {
+    const server = await start()
+    await query(server, 'CREATE TABLE kept (id int)')
+    open.splice(0)
+    process.kill(server.pid, 'SIGINT')
+    const again = await start()
+    expect(again.pid).not.toBe(server.pid)
+    expect(await query(again, 'SELECT * FROM kept')).toEqual([])
+  })
+
+  it('takes over what dead processes left: a lock, a half-made database, a pid now used by another', async () => {
+    const dead = 4_190_000
+    mkdirSync(join(directory, `making-${dead}`, 'data'), { recursive: true })
+    writeFileSync(join(directory, 'lock'), JSON.stringify({ pid: dead, started: '1', id: 'dead' }))
+    const server = await start()
+    await server.stop()
+    expect(readdirSync(directory).filter((name) => name.startsWith('making-'))).toEqual([])
+    const reused = `${process.pid}\n${join(directory, 'data')}\n0\n1\n\n127.0.0.1\n\nready\n`
+    writeFileSync(join(directory, 'data', 'postmaster.pid'), reused)
+    // The same pid, but of a process that started at another time.
+    writeFileSync(join(directory, 'lock'), JSON.stringify({ pid: process.pid, started: '1', id: 'before' }))
+    const again = await start()
+    expect(await query(again, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+  })
+
+  it('moves to another port when its own was taken', async () => {
+    const server = await start()
+    await server.stop()
+    const { createServer } = await import('node:net')
+    const squatter = createServer()
+    await new Promise<void>((resolve) =>
+      squatter.listen(Number(new URL(server.url).port), '127.0.0.1', resolve),
+    )
+    const again = await start()
+    expect(again.url).not.toBe(server.url)
+    await new Promise((resolve) => squatter.close(resolve))
+  })
+
+  it('says what the log says when it cannot start, and what to do', async () => {
+    const server = await start()
+    await server.stop()
+    rmSync(join(directory, 'data', 'global', 'pg_control'))
+    await expect(start()).rejects.toMatchObject({
+      code: 'database.embedded',
+      message: expect.stringContaining('pg_control'),
+      remedy: expect.stringContaining('DATABASE_URL'),
+    })
+  })
+})
+
+describe.runIf(process.getuid?.() === 0)('as root', () => {
+  it('runs under an account without rights, which cannot read the password', async () => {
+    const server = await start()
+    const status = readFileSync(`/proc/${server.pid}/status`, 'utf8')
+    expect(/^Uid:\s+(\d+)/m.exec(status)?.[1]).toBe('65534')
+    expect(statSync(join(directory, 'password')).uid).toBe(0)
+    expect(statSync(join(directory, 'data')).uid).toBe(65534)
+  })
+
+  it('keeps the data of a project out of that account’s reach elsewhere, with a copy of the binaries', () => {
+    const project = join(directory, 'private', 'project')
+    mkdirSync(project, { recursive: true })
+    chmodSync(join(directory, 'private'), 0o700)
+    const shared = join(directory, 'shared')
+    const home = openHome(join(project, '.winback'), shared)
+    expect(home.directory.startsWith(`${shared}/`)).toBe(true)
+    expect(openHome(join(project, '.winback'), shared)).toEqual(home)
+
+    const { native, version } = packagedBinaries()
+    expect(openBinaries(home)).toBe(native)
+    const hidden = join(directory, 'private', 'native')
+    cpSync(native, hidden, { recursive: true, verbatimSymlinks: true })
+    const copy = openBinaries(home, { native: hidden, version })
+    expect(copy).toBe(join(home.directory, `postgresql-${version}`))
+  })
+})
+
+describe('openBinaries', () => {
+  it('makes the library links that an install without scripts left out', () => {
+    const { native, version } = packagedBinaries()
+    const bare = join(directory, 'bare')
+    cpSync(native, bare, { recursive: true, verbatimSymlinks: true })
+    const links = JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8')) as { target: string }[]
+    for (const link of links) rmSync(join(directory, 'bare', link.target.replace('native/', '')))
+    const home = openHome(join(directory, 'home'))
+    const copy = openBinaries(home, { native: bare, version })
+    expect(copy).toBe(join(home.directory, `postgresql-${version}`))
+    for (const link of links) expect(existsSync(join(copy, link.target.replace('native/', '')))).toBe(true)
+  })
+
+  it('says so where the binaries cannot run at all', () => {
+    const home = openHome(join(directory, 'home'))
+    const native = join(directory, 'foreign')
+    mkdirSync(join(native, 'bin'), { recursive: true })
+    writeFileSync(join(native, 'bin', 'postgres'), '#!/no/such/loader\n', { mode: 0o755 })
+    expect(() => openBinaries(home, { native, version: '0' })).toThrow(
+      expect.objectContaining({ code: 'database.embedded' }),
+    )
+  })
+})

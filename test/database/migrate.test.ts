@@ -1,0 +1,77 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import { connect, rows } from '../../src/database/connect.ts'
+import { migrate, pendingMigrations, settingsOf } from '../../src/database/migrate.ts'
+import { administer, emptyDatabase, freshDatabase, freshName, urlOf } from '../support/database.ts'
+
+describe('migrate', () => {
+  it('sets an empty database up once, however many processes start at the same moment', async () => {
+    const database = await emptyDatabase()
+    const pending = await pendingMigrations(database)
+    expect(pending).toContain('0000_spine')
+    const others = [1, 2, 3].map(() => connect(database.url))
+    const results = await Promise.all([database, ...others].map(migrate))
+    expect(results.map(({ applied }) => applied).filter((applied) => applied.length > 0)).toEqual([pending])
+    expect(await pendingMigrations(database)).toEqual([])
+    for (const other of others) await other.close()
+  })
+
+  it('draws the settings once and keeps them', async () => {
+    const database = await emptyDatabase()
+    await expect(settingsOf(database)).rejects.toMatchObject({ code: 'database.not_migrated' })
+    await migrate(database)
+    const first = await settingsOf(database)
+    expect(first.workspaceSalt).toMatch(/^[0-9a-f]{64}$/)
+    expect(first.addressKey).not.toBe(first.workspaceSalt)
+    await migrate(database)
+    expect(await settingsOf(database)).toEqual(first)
+    const elsewhere = await freshDatabase()
+    expect(await settingsOf(elsewhere)).not.toEqual(await settingsOf(database))
+  })
+
+  it('keeps a second schema of the same database apart', async () => {
+    const database = await freshDatabase()
+    const replay = connect(database.url, { schema: 'replay_1' })
+    expect((await migrate(replay)).applied).not.toEqual([])
+    expect(await settingsOf(replay)).not.toEqual(await settingsOf(database))
+    await replay.close()
+  })
+
+  it('needs no superuser, only CREATE on its database', async () => {
+    const database = await emptyDatabase()
+    const role = { name: freshName(), password: 'plain' }
+    await administer(`CREATE ROLE ${role.name} LOGIN PASSWORD 'plain'`)
+    const name = new URL(database.url).pathname.slice(1)
+    const plain = connect(urlOf(name, role))
+    try {
+      await expect(migrate(plain)).rejects.toMatchObject({
+        code: 'database.migration',
+        message: expect.stringContaining('permission denied'),
+        remedy: expect.stringContaining('GRANT CREATE'),
+      })
+      await administer(`GRANT CREATE ON DATABASE ${name} TO ${role.name}`)
+      expect((await migrate(plain)).applied).not.toEqual([])
+      await administer(`REVOKE CREATE ON DATABASE ${name} FROM ${role.name}`)
+      expect((await migrate(plain)).applied).toEqual([])
+    } finally {
+      await plain.close()
+      await administer(`DROP OWNED BY ${role.name}`, database.url)
+      await administer(`DROP ROLE ${role.name}`)
+    }
+  })
+
+  it('refuses a schema that a later version has migrated', async () => {
+    const database = await freshDatabase()
+    await rows(
+      database,
+      sql`INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('later', 9999999999999)`,
+    )
+    await expect(migrate(database)).rejects.toMatchObject({ code: 'database.newer' })
+  })
+
+  it('says how to mend a server that does not answer', async () => {
+    const nowhere = connect('postgres://nobody@127.0.0.1:1/none')
+    await expect(migrate(nowhere)).rejects.toMatchObject({ code: 'database.unreachable' })
+    await nowhere.close()
+  })
+})

@@ -1,0 +1,112 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { daysUntilDetectable, detectableDifference } from '../../src/statistics/detectable.ts'
+import { newcombe } from '../../src/statistics/newcombe.ts'
+import { chiSquareUpperTail, sampleRatio } from '../../src/statistics/sample-ratio.ts'
+import { wilson } from '../../src/statistics/wilson.ts'
+
+const group = fc
+  .integer({ min: 1, max: 100_000 })
+  .chain((assigned) => fc.record({ assigned: fc.constant(assigned), recalled: fc.nat(assigned) }))
+
+describe('estimates', () => {
+  it('say that there is not enough data, and never 0–0', () => {
+    expect(wilson(0, 0)).toEqual({ kind: 'not_enough', why: 'nobody' })
+    const some = { recalled: 1, assigned: 2 }
+    const none = { recalled: 0, assigned: 0 }
+    expect(newcombe(none, some)).toEqual({ kind: 'not_enough', why: 'nobody_treated' })
+    expect(newcombe(some, none)).toEqual({ kind: 'not_enough', why: 'nobody_held_out' })
+    expect(sampleRatio([{ observed: 5, expected: 1 }])).toEqual({ kind: 'not_enough', why: 'one_group' })
+  })
+
+  it('refuse counts that cannot be', () => {
+    expect(() => wilson(3, 2)).toThrow(RangeError)
+    expect(() => wilson(-1, 2)).toThrow(RangeError)
+    expect(() => wilson(1, 2, 1)).toThrow(RangeError)
+    expect(() => sampleRatio([{ observed: -1, expected: 1 }])).toThrow(RangeError)
+  })
+
+  it('hold the rate inside, mirror when success and failure swap, and stay within [0, 1]', () => {
+    fc.assert(
+      fc.property(group, ({ recalled, assigned }) => {
+        const rate = wilson(recalled, assigned)
+        const mirrored = wilson(assigned - recalled, assigned)
+        if (rate.kind !== 'estimate' || mirrored.kind !== 'estimate') throw new Error('expected estimates')
+        expect(rate.low).toBeGreaterThanOrEqual(0)
+        expect(rate.low).toBeLessThanOrEqual(rate.value)
+        expect(rate.high).toBeGreaterThanOrEqual(rate.value)
+        expect(rate.high).toBeLessThanOrEqual(1)
+        expect(rate.low + mirrored.high).toBeCloseTo(1, 12)
+      }),
+    )
+  })
+
+  it('of a difference change sign with the order of the groups, and hold 0 for equal rates', () => {
+    fc.assert(
+      fc.property(group, group, (a, b) => {
+        const forward = newcombe(a, b)
+        const backward = newcombe(b, a)
+        if (forward.kind !== 'estimate' || backward.kind !== 'estimate') throw new Error('expected estimates')
+        expect(forward.low).toBeCloseTo(-backward.high, 12)
+        expect(forward.low).toBeGreaterThanOrEqual(-1 - 1e-12)
+        expect(forward.high).toBeLessThanOrEqual(1 + 1e-12)
+        const same = newcombe(a, a)
+        if (same.kind !== 'estimate') throw new Error('expected an estimate')
+        expect(same.low).toBeLessThanOrEqual(0)
+        expect(same.high).toBeGreaterThanOrEqual(0)
+      }),
+    )
+  })
+})
+
+describe('the χ² tail', () => {
+  it('has its closed forms', () => {
+    expect(chiSquareUpperTail(0, 1)).toBe(1)
+    expect(chiSquareUpperTail(3, 2)).toBeCloseTo(Math.exp(-1.5), 14)
+    expect(chiSquareUpperTail(5, 4)).toBeCloseTo(Math.exp(-2.5) * 3.5, 14)
+    // Tables: χ²(0.95; 1, 3, 5).
+    expect(chiSquareUpperTail(3.841458820694124, 1)).toBeCloseTo(0.05, 12)
+    expect(chiSquareUpperTail(7.814727903251179, 3)).toBeCloseTo(0.05, 12)
+    expect(chiSquareUpperTail(11.070497693516351, 5)).toBeCloseTo(0.05, 12)
+  })
+
+  it('keeps its digits far out', () => {
+    expect(chiSquareUpperTail(400, 1)).toBeGreaterThan(0)
+    expect(chiSquareUpperTail(400, 1)).toBeLessThan(1e-87)
+  })
+})
+
+describe('days until a difference can be shown', () => {
+  it('are the first whole day on which the smallest detectable difference is small enough', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0.01, max: 0.9, noNaN: true }),
+        fc.double({ min: 0.005, max: 0.2, noNaN: true }),
+        fc.integer({ min: 1, max: 5000 }),
+        fc.double({ min: 0.02, max: 0.5, noNaN: true }),
+        (rate, difference, perDay, holdout) => {
+          const days = daysUntilDetectable({ rate, difference, perDay, holdout })
+          if (typeof days !== 'number') throw new Error('expected a number')
+          const smallestAfter = (n: number) =>
+            detectableDifference({
+              rate,
+              treated: perDay * n * (1 - holdout),
+              heldOut: perDay * n * holdout,
+            })
+          expect(smallestAfter(days)).toBeLessThanOrEqual(difference * (1 + 1e-9))
+          if (days > 1) expect(smallestAfter(days - 1)).toBeGreaterThan(difference * (1 - 1e-9))
+        },
+      ),
+    )
+  })
+
+  it('need a holdout and an inflow', () => {
+    const question = { rate: 0.1, difference: 0.02, perDay: 100, holdout: 0.1 }
+    expect(daysUntilDetectable({ ...question, holdout: 0 })).toEqual({
+      kind: 'not_enough',
+      why: 'nobody_held_out',
+    })
+    expect(daysUntilDetectable({ ...question, perDay: 0 })).toEqual({ kind: 'not_enough', why: 'nobody' })
+    expect(daysUntilDetectable({ ...question, perDay: 0, already: 1e9 })).toBe(0)
+  })
+})

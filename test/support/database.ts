@@ -1,0 +1,65 @@
+import pg from 'pg'
+import { inject } from 'vitest'
+import { connect, type Database } from '../../src/database/connect.ts'
+
+const opened: { database: Database; name: string }[] = []
+let clones = 0
+
+/** The server's URL, for tests that make roles or databases of their own. The user may create both. */
+export function serverUrl(): string {
+  return inject('serverUrl')
+}
+
+/** A name no other test, file or run uses; whatever database has it is dropped after the file. */
+export function freshName(): string {
+  clones += 1
+  return `${inject('prefix')}_${process.pid}_${clones}`
+}
+
+/** A migrated database of its own, cloned from a template; closed and dropped after the test file. */
+export async function freshDatabase(options: { max?: number } = {}): Promise<Database> {
+  const name = freshName()
+  // FILE_COPY forces two checkpoints of a server that other runs share; WAL_LOG writes the template's few MB.
+  await administer(`CREATE DATABASE ${name} TEMPLATE ${inject('prefix')}_template STRATEGY WAL_LOG`)
+  const database = connect(urlOf(name), { max: options.max ?? 8, applicationName: 'winback test' })
+  opened.push({ database, name })
+  return database
+}
+
+/** An unmigrated, empty database; closed and dropped after the test file. */
+export async function emptyDatabase(): Promise<Database> {
+  const name = freshName()
+  await administer(`CREATE DATABASE ${name}`)
+  const database = connect(urlOf(name), { applicationName: 'winback test' })
+  opened.push({ database, name })
+  return database
+}
+
+/** The server's URL with another database, and perhaps another role. */
+export function urlOf(name: string, role?: { name: string; password: string }): string {
+  const url = new URL(serverUrl())
+  url.pathname = `/${name}`
+  if (role) {
+    url.username = role.name
+    url.password = role.password
+  }
+  return url.href
+}
+
+/** Runs one statement on the server's own database, outside any transaction. */
+export async function administer(statement: string, url = serverUrl()): Promise<pg.QueryResult> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
+export async function dropDatabases(): Promise<void> {
+  for (const { database, name } of opened.splice(0)) {
+    await database.close().catch(() => {})
+    await administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+  }
+}

@@ -1,0 +1,264 @@
+import { sql } from 'drizzle-orm'
+import type { RunDependencies } from '../../src/audience/run.ts'
+import type { Channel, Delivery, Message } from '../../src/channels/channel.ts'
+import { type ManualClock, manualClock } from '../../src/clock.ts'
+import { campaign as campaignSchema } from '../../src/config/campaign.ts'
+import type { CampaignBook, CompiledCampaign, CompiledTier, Condition } from '../../src/config/compiled.ts'
+import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
+import { recordReturns } from '../../src/outcomes/returns.ts'
+import { processBatch, type WorkerDependencies } from '../../src/touchpoints/batch.ts'
+import { createSlots } from '../../src/touchpoints/delivery.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { freshDatabase } from './database.ts'
+
+// The pipeline without files: a compiled campaign made by hand on a database of its own, a channel in memory that
+// does what it is told, and a clock that stands still.
+
+export const DAY = 86_400
+export const START = new Date('2026-03-02T01:00:00Z')
+
+/** A channel whose next outcomes a test decides; by default everything is sent. */
+export interface ScriptedChannel extends Channel<string, string> {
+  readonly sent: Message<string, string>[]
+  answer: (message: Message<string, string>) => Promise<Delivery> | Delivery
+}
+
+export function scriptedChannel(
+  options: { name?: string; idempotent?: boolean; concurrency?: number; price?: number } = {},
+): ScriptedChannel {
+  const sent: Message<string, string>[] = []
+  const channel: ScriptedChannel = {
+    name: options.name ?? 'email',
+    idempotent: options.idempotent ?? false,
+    concurrency: options.concurrency ?? 4,
+    deadline: 1000,
+    sent,
+    answer: () => ({ outcome: 'sent' }),
+    addressOf: (contact) => contact.email ?? undefined,
+    render: (_template, view) => JSON.stringify(view),
+    cost: () => options.price ?? 0,
+    send: async (message) => {
+      sent.push(message)
+      return await channel.answer(message)
+    },
+    check: async () => 'scripted',
+    close: async () => {},
+  }
+  return channel
+}
+
+export interface Pipeline {
+  readonly database: Database
+  readonly clock: ManualClock
+  readonly campaign: CompiledCampaign
+  readonly channel: ScriptedChannel
+  readonly worker: WorkerDependencies
+  readonly run: RunDependencies
+  /** Adds a contact silent since a moment; returns its id. */
+  addContact(contact?: {
+    silentSince?: Date
+    email?: string | null
+    timezone?: string
+    attributes?: Record<string, unknown>
+    person?: number
+  }): Promise<number>
+  /** Records activity as ingest would: facts, returns and cancels in one transaction. */
+  addActivity(contactId: number, at: Date, type?: string): Promise<void>
+  /** Dispatches and processes everything due now, in this process. */
+  work(): Promise<void>
+  records(): Promise<{ contactId: number; step: string; state: string; reason: string | null }[]>
+  open(): Promise<{ contactId: number; step: string; state: string; dueAt: Date }[]>
+}
+
+export interface PipelineOptions {
+  tiers?: { name: string; from: number; to: number | null; holdout?: number; steps: StepSketch[] }[]
+  holdout?: number
+  control?: number
+  definition?: Record<string, unknown>
+  audience?: Condition
+  channel?: ScriptedChannel
+  database?: Database
+}
+
+export interface StepSketch {
+  id: string
+  after?: number
+  channels?: string[]
+  condition?: Condition
+  facts?: { path: string; value: ReturnType<typeof sql>; stale?: ReturnType<typeof sql> }[]
+  otherwise?: boolean
+}
+
+/** A condition written as SQL, for tests of what comes after the compiler. */
+export function condition(source: string, fragment: ReturnType<typeof sql>): Condition {
+  return { source, sql: () => fragment }
+}
+
+export async function openPipeline(options: PipelineOptions = {}): Promise<Pipeline> {
+  const database = options.database ?? (await freshDatabase())
+  const clock = manualClock(START)
+  const channel = options.channel ?? scriptedChannel()
+  const sketches = options.tiers ?? [
+    { name: 'coupon', from: 3 * DAY, to: 7 * DAY, steps: [{ id: 'remind' }, { id: 'coupon', after: DAY }] },
+    { name: 'trial', from: 7 * DAY, to: 15 * DAY, steps: [{ id: 'trial' }] },
+  ]
+  const definition = campaignSchema.parse({
+    version: 1,
+    campaign: 'test',
+    title: 'Test',
+    schedule: '0 9 * * *',
+    timezone: 'UTC',
+    goals: { recall: { event: 'session' } },
+    window: '30d',
+    holdout: `${(options.holdout ?? 0) * 100}%`,
+    tiers: sketches.map((tier) => ({
+      name: tier.name,
+      inactive: `${tier.from}s..${tier.to === null ? '' : `${tier.to}s`}`,
+      steps: tier.steps.map((step) => ({
+        id: step.id,
+        channel: step.channels ?? ['email'],
+        after: `${step.after ?? 0}s`,
+      })),
+    })),
+    ...options.definition,
+  })
+  const campaign = await insertCampaign(database, definition, sketches, options)
+  const steps = new Map(campaign.tiers.flatMap((tier) => tier.steps).map((step) => [step.stepId, step]))
+  const book: CampaignBook = {
+    campaign: async () => campaign,
+    current: async () => campaign,
+    step: async (stepId) => {
+      const step = steps.get(stepId)
+      if (!step) throw new Error(`no step ${stepId}`)
+      return { campaign, step }
+    },
+  }
+  const worker: WorkerDependencies = {
+    database,
+    clock,
+    book,
+    sender: { name: 'Shop', timezone: 'UTC', currency: 'CNY', locales: ['en'] },
+    channels: new Map<string, Channel>([[channel.name, channel as Channel]]),
+    addressKinds: new Map([[channel.name, 'email']]),
+    templates: async () => ({ find: () => undefined }),
+    slots: new Map([[channel.name, createSlots(channel.concurrency)]]),
+  }
+  const run: RunDependencies = { database, book, clock, workspaceSalt: 'salt', control: options.control ?? 0 }
+  let added = 0
+  return {
+    database,
+    clock,
+    campaign,
+    channel,
+    worker,
+    run,
+    addContact: async (contact = {}) => {
+      added += 1
+      const [row] = await rows<{ id: number }>(
+        database,
+        sql`
+        WITH made AS (
+          INSERT INTO contacts (person_id, external_id, email, timezone, attributes, imported_at)
+          VALUES (0, ${`u${added}`}, ${contact.email === undefined ? `u${added}@example.com` : contact.email},
+            ${contact.timezone ?? null}, ${JSON.stringify(contact.attributes ?? {})}::jsonb, ${clock.now()})
+          RETURNING contact_id
+        ), active AS (
+          INSERT INTO contact_activity (contact_id, silent_since, last_active_at, activity_count)
+          SELECT contact_id, ${contact.silentSince ?? null}, ${contact.silentSince ?? null}, 1 FROM made
+        )
+        SELECT contact_id AS id FROM made`,
+      )
+      const id = row?.id ?? 0
+      await execute(
+        database,
+        sql`UPDATE contacts SET person_id = ${contact.person ?? id} WHERE contact_id = ${id}`,
+      )
+      return id
+    },
+    addActivity: async (contactId, at, type = 'session') => {
+      await transaction(database, async (tx) => {
+        await execute(
+          tx,
+          sql`CREATE TEMP TABLE new_activity ON COMMIT DROP AS SELECT ${contactId}::bigint AS contact_id,
+            ${at}::timestamptz AS occurred_at, ${type}::text AS type, NULL::bigint AS value`,
+        )
+        await execute(
+          tx,
+          sql`UPDATE contact_activity SET silent_since = greatest(silent_since, ${at}),
+            last_active_at = greatest(last_active_at, ${at}) WHERE contact_id = ${contactId}`,
+        )
+        await recordReturns(tx, clock.now(), { book, activityTypes: ['session', 'order'] })
+      })
+    },
+    work: async () => {
+      await dispatchDue(database, clock.now(), 1000, async (batch) => {
+        await processBatch(worker, batch)
+      })
+    },
+    records: () =>
+      rows(
+        database,
+        sql`SELECT contact_id AS "contactId", step, state, reason FROM touchpoint_records JOIN steps USING (step_id)
+          ORDER BY contact_id, step`,
+      ),
+    open: () =>
+      rows(
+        database,
+        sql`SELECT contact_id AS "contactId", step, state, due_at AS "dueAt" FROM touchpoints JOIN steps USING (step_id)
+          ORDER BY contact_id, step`,
+      ),
+  }
+}
+
+async function insertCampaign(
+  database: Database,
+  definition: CompiledCampaign['definition'],
+  sketches: NonNullable<PipelineOptions['tiers']>,
+  options: PipelineOptions,
+): Promise<CompiledCampaign> {
+  const tiers: CompiledTier[] = []
+  for (const [tierIndex, tier] of sketches.entries()) {
+    const steps: CompiledTier['steps'][number][] = []
+    for (const [stepIndex, step] of tier.steps.entries()) {
+      const channels = step.channels ?? ['email']
+      const [row] = await rows<{ stepId: number }>(
+        database,
+        sql`INSERT INTO steps (campaign, version, tier_no, tier, step_no, step, channels)
+          VALUES (${definition.campaign}, 1, ${tierIndex + 1}, ${tier.name}, ${stepIndex + 1}, ${step.id},
+            ${sql.param(channels)}::text[]) RETURNING step_id AS "stepId"`,
+      )
+      const facts = (step.facts ?? []).map(({ path, value, stale }) => ({
+        path,
+        sql: () => value,
+        ...(stale ? { stale: () => stale } : {}),
+      }))
+      steps.push({
+        stepId: row?.stepId ?? 0,
+        tierNo: tierIndex + 1,
+        tier: tier.name,
+        stepNo: stepIndex + 1,
+        id: step.id,
+        channels,
+        after: step.after ?? 0,
+        condition: step.condition,
+        templates: new Map(step.facts ? [['everyone', { name: step.id, facts }]] : []),
+        otherwise: step.otherwise ? { name: 'neutral', facts: [] } : undefined,
+        offer: undefined,
+      })
+    }
+    const { name, from, to, holdout = 0 } = tier
+    tiers.push({ no: tierIndex + 1, name, from, to, holdout, steps })
+  }
+  return {
+    name: definition.campaign,
+    version: 1,
+    salt: 'campaign-salt',
+    definition,
+    timezone: 'UTC',
+    exclusive: definition.exclusive ?? definition.campaign,
+    templateSet: '',
+    audience: options.audience,
+    segments: [],
+    tiers,
+  }
+}
