@@ -60,7 +60,8 @@ async function main(argv: readonly string[]): Promise<void> {
     .exitOverride()
   for (const group of Object.values(GROUPS)) program.commandsGroup(`${group}:`)
   program.commandsGroup('More:')
-  for (const verb of verbs) for (const command of [verb(start)].flat()) program.addCommand(inherit(command, program))
+  for (const verb of verbs)
+    for (const command of [verb(start)].flat()) program.addCommand(inherit(command, program))
   if (argv.length === 2) return program.outputHelp()
   try {
     await program.parseAsync(argv)

@@ -26,10 +26,13 @@ export interface TemplateData {
 
 export type Render = (view: Readonly<Record<string, unknown>>, data: TemplateData) => string
 
-/** Parses a template. A fresh tree each time, since the compiler's own rewriting happens in place. */
-export function parseSource(source: string): Program | SyntaxProblem {
+/**
+ * Parses a template. A fresh tree each time, since the compiler's own rewriting happens in place.
+ * @param kind in plain text line breaks mean something: none is taken away around a block
+ */
+export function parseSource(source: string, kind: 'html' | 'text' = 'html'): Program | SyntaxProblem {
   try {
-    return Handlebars.parse(source)
+    return Handlebars.parse(source, { ignoreStandalone: kind === 'text' })
   } catch (error) {
     return syntaxProblem(error, source)
   }

@@ -260,7 +260,7 @@ export function parseTemplates(
       // One that cannot be read fails the templates that use it, not the others.
       if (!source || !parse(source)) continue
       made.html.addPartial(name, readable(source.front.body))
-      made.text.addPartial(name, readable(textSource(source.front.body)))
+      made.text.addPartial(name, readable(textSource(source.front.body), 'text'))
     }
     engines.set(locale, made)
     return made
@@ -320,8 +320,8 @@ function hashFiles(files: Readonly<Record<string, string>>, paths: readonly stri
 }
 
 /** A source that was already found readable. */
-function readable(source: string) {
-  const program = parseSource(source)
+function readable(source: string, kind: 'html' | 'text' = 'html') {
+  const program = parseSource(source, kind)
   if ('type' in program) return program
   throw new Error(program.message)
 }
@@ -335,15 +335,15 @@ function compileTemplate(
   const { html, text } = engines
   const bodies = {
     html: html.compile(readable(source.front.body)),
-    text: text.compile(readable(textSource(source.front.body))),
+    text: text.compile(readable(textSource(source.front.body), 'text')),
   }
   const layouts = layout && {
     html: html.compile(readable(layout.front.body)),
-    text: text.compile(readable(textSource(layout.front.body))),
+    text: text.compile(readable(textSource(layout.front.body), 'text')),
   }
   const front: [FrontKey, Render][] = []
   for (const [key, entry] of source.front.entries) {
-    if (key !== 'layout') front.push([key, text.compile(readable(entry.value))])
+    if (key !== 'layout') front.push([key, text.compile(readable(entry.value, 'text'))])
   }
 
   const render = (view: TemplateView): RenderedTemplate => {

@@ -1,9 +1,13 @@
-import { basename, join, relative, resolve } from 'node:path'
-import { readTemplateFiles, parseTemplates, type TemplateSet } from '../channels/templates.ts'
+import { basename, join, resolve } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { parseTemplates, readTemplateFiles, type TemplateSet } from '../channels/templates.ts'
+import { openCampaignBook } from '../config/book.ts'
+import type { CampaignBook } from '../config/compiled.ts'
 import { findCampaigns, type LoadedCampaign, loadCampaign } from '../config/load.ts'
 import { nearest } from '../config/problems.ts'
+import { rows } from '../database/connect.ts'
 import { ConfigError, type Problem, WinbackError } from '../errors.ts'
-import type { WorkspaceContext } from './workspace.ts'
+import { type DatabaseContext, shown, type WorkspaceContext } from './workspace.ts'
 
 /** The templates of the workspace as they are on disk. */
 export interface Templates {
@@ -14,9 +18,17 @@ export interface Templates {
 /** @throws WinbackError `templates.unreadable` */
 export async function openTemplates(context: WorkspaceContext): Promise<Templates> {
   const { definition } = context.loaded
-  const folder = join(context.directory, definition.templates)
+  const folder = join(context.loaded.directory, definition.templates)
   const files = await readTemplateFiles(folder)
-  return { files, set: parseTemplates(files, { locales: definition.locales, folder: shown(context, folder) }) }
+  return { files, set: parseTemplates(files, { locales: definition.locales, folder: shown(folder) }) }
+}
+
+/** The applied versions, compiled with the templates they were applied with. */
+export function openBook(context: DatabaseContext): CampaignBook {
+  const { definition } = context.loaded
+  return openCampaignBook(context.database, definition, (files) =>
+    parseTemplates(files, { locales: definition.locales }),
+  )
 }
 
 /** What became of reading campaign files: those that are right, and every problem of all of them. */
@@ -32,7 +44,7 @@ export async function readCampaigns(
   templates: Templates,
   files?: readonly string[],
 ): Promise<CampaignFiles> {
-  const chosen = files ?? (await findCampaigns(context.loaded))
+  const chosen = (files ?? (await findCampaigns(context.loaded))).map(shown)
   const campaigns: LoadedCampaign[] = []
   const problems: Problem[] = []
   for (const file of chosen) {
@@ -60,7 +72,8 @@ export async function openCampaigns(
   const byFile = wanted.filter(isFile)
   const byName = wanted.filter((name) => !isFile(name))
   const all = await findCampaigns(context.loaded)
-  const files = byName.length === 0 && byFile.length > 0 ? byFile.map((file) => resolve(context.cwd, file)) : all
+  const files =
+    byName.length === 0 && byFile.length > 0 ? byFile.map((file) => resolve(context.cwd, file)) : all
   const read = await readCampaigns(context, templates, files)
   const errors = read.problems.filter((problem) => problem.severity === 'error')
   const named = (name: string) => read.campaigns.find((campaign) => campaign.definition.campaign === name)
@@ -77,16 +90,38 @@ export async function openCampaigns(
         ? `Did you mean ${near}?`
         : names.length > 0
           ? `There ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}.`
-          : `Put a campaign file into ${shown(context, join(context.directory, context.loaded.definition.campaigns))}.`,
+          : `Put a campaign file into ${shown(join(context.loaded.directory, context.loaded.definition.campaigns))}.`,
     })
   }
-  return byName.length === 0 ? read.campaigns : read.campaigns.filter(({ definition }) => byName.includes(definition.campaign))
+  return byName.length === 0
+    ? read.campaigns
+    : read.campaigns.filter(({ definition }) => byName.includes(definition.campaign))
 }
 
-/** A path as the user would type it from where they are. */
-export function shown(context: Pick<WorkspaceContext, 'cwd'>, path: string): string {
-  const short = relative(context.cwd, path)
-  return short === '' ? '.' : short.startsWith('..') ? path : short
+/** Names of every campaign that was ever applied. */
+export async function appliedCampaigns({ database }: Pick<DatabaseContext, 'database'>): Promise<string[]> {
+  const applied = await rows<{ campaign: string }>(
+    database,
+    sql`SELECT campaign FROM campaigns ORDER BY campaign`,
+  )
+  return applied.map((row) => row.campaign)
+}
+
+/** The name back, where a campaign of that name was ever applied. @throws WinbackError `usage.campaign` */
+export async function appliedCampaign(
+  context: Pick<DatabaseContext, 'database'>,
+  wanted: string,
+): Promise<string> {
+  const names = await appliedCampaigns(context)
+  if (names.includes(wanted)) return wanted
+  const near = nearest(wanted, names)
+  throw new WinbackError('usage.campaign', `no campaign named "${wanted}" was ever applied`, {
+    remedy: near
+      ? `Did you mean ${near}?`
+      : names.length > 0
+        ? `There ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}.`
+        : 'Run `winback apply` first.',
+  })
 }
 
 function isFile(text: string): boolean {

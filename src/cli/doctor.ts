@@ -1,15 +1,15 @@
 import type { Command } from 'commander'
-import { ConfigError, messageOf, WinbackError } from '../errors.ts'
 import { formatProblem } from '../config/problems.ts'
+import { ConfigError, messageOf, WinbackError } from '../errors.ts'
 import { openTemplates, readCampaigns } from './campaigns.ts'
 import { checkDatabase } from './doctor/database.ts'
-import { type Check, fine, type Finding, formatFindings, notYet, verdictOf, wrong } from './doctor/finding.ts'
+import { type Check, type Finding, fine, formatFindings, notYet, verdictOf, wrong } from './doctor/finding.ts'
 import { checkChannels, checkRedis } from './doctor/services.ts'
 import { EXIT, exitCodeOf } from './failure.ts'
 import type { Outcome } from './output.ts'
-import { describe, type Invocation, type Start } from './verb.ts'
 import { count } from './validate.ts'
-import { openWorkspace, withWorkspace, type WorkspaceContext } from './workspace.ts'
+import { describe, type Invocation, type Start } from './verb.ts'
+import { openWorkspace, type WorkspaceContext, withWorkspace } from './workspace.ts'
 
 export function doctor(start: Start): Command {
   return describe('doctor', {
@@ -76,10 +76,18 @@ async function checkTemplates(context: WorkspaceContext): Promise<Finding[]> {
     const mistakes = read.problems.filter((problem) => problem.severity === 'error')
     return [
       errors[0]
-        ? wrong('templates', `${count(errors.length, 'error')}, such as ${formatProblem(errors[0])}`, VALIDATE)
+        ? wrong(
+            'templates',
+            `${count(errors.length, 'error')}, such as ${formatProblem(errors[0])}`,
+            VALIDATE,
+          )
         : fine('templates', count(templates.set.names().length, 'template')),
       mistakes[0]
-        ? wrong('campaigns', `${count(mistakes.length, 'error')}, such as ${formatProblem(mistakes[0])}`, VALIDATE)
+        ? wrong(
+            'campaigns',
+            `${count(mistakes.length, 'error')}, such as ${formatProblem(mistakes[0])}`,
+            VALIDATE,
+          )
         : read.files.length === 0
           ? notYet('campaigns', 'there is no campaign file', 'Run `winback init`, or write one.')
           : fine('campaigns', `${count(read.files.length, 'campaign')} without a mistake`),

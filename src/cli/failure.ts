@@ -23,7 +23,7 @@ export const EXIT = {
 // By the code's exact name first, then by its first word; anything else is wrong input.
 const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   'database.schema': EXIT.input,
-  'plan.changed': EXIT.refused,
+  'plan.hash': EXIT.usage,
   interrupted: EXIT.interrupted,
   usage: EXIT.usage,
   database: EXIT.unavailable,
@@ -35,6 +35,7 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   unavailable: EXIT.unavailable,
   plan: EXIT.refused,
   feed: EXIT.refused,
+  switch: EXIT.refused,
   refused: EXIT.refused,
 }
 

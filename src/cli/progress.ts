@@ -35,7 +35,8 @@ function bar(stream: Stream, title: string, expected: number, clock: () => numbe
   let total = expected
   const draw = () => {
     const bar = new SingleBar({
-      format: (_options, params, payload) => drawBar(title, params.progress, params.eta, String(payload.detail)),
+      format: (_options, params, payload) =>
+        drawBar(title, params.progress, params.eta, String(payload.detail)),
       stream: stream as NodeJS.WritableStream,
       clearOnComplete: true,
       hideCursor: true,

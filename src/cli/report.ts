@@ -1,13 +1,11 @@
 import type { Command } from 'commander'
 import { sql } from 'drizzle-orm'
-import { rows } from '../database/connect.ts'
-import { WinbackError } from '../errors.ts'
-import { nearest } from '../config/problems.ts'
 import type { CampaignBook } from '../config/compiled.ts'
+import { rows } from '../database/connect.ts'
 import type { OverviewData } from '../reports/overview.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
-import { openBook } from './campaigns.ts'
+import { appliedCampaign, appliedCampaigns, openBook } from './campaigns.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
 import { describe, type Start } from './verb.ts'
@@ -61,7 +59,8 @@ async function runReport(
   const { timezone } = context.loaded.definition
   const moment = (option: string, text: string | undefined) =>
     text === undefined ? undefined : parseMoment(option, text, timezone)
-  const names = await appliedCampaigns(context, wanted)
+  const names =
+    wanted === undefined ? await appliedCampaigns(context) : [await appliedCampaign(context, wanted)]
   const book = openBook(context)
   const campaigns: OverviewData[] = []
   for (const name of names) {
@@ -116,15 +115,4 @@ export function textStyle(context: DatabaseContext, locale: string | undefined):
     color: context.output.colors.isColorSupported,
     width: context.output.width,
   }
-}
-
-async function appliedCampaigns({ database }: DatabaseContext, wanted: string | undefined): Promise<string[]> {
-  const applied = await rows<{ campaign: string }>(database, sql`SELECT campaign FROM campaigns ORDER BY campaign`)
-  const names = applied.map((row) => row.campaign)
-  if (wanted === undefined) return names
-  if (names.includes(wanted)) return [wanted]
-  const near = nearest(wanted, names)
-  throw new WinbackError('usage.campaign', `no campaign named "${wanted}" was ever applied`, {
-    remedy: near ? `Did you mean ${near}?` : 'Run `winback apply` first.',
-  })
 }

@@ -8,7 +8,10 @@ export function schema(start: Start): Command {
     group: 'campaigns',
     summary: 'Print the JSON Schema of a file format, for editors',
     examples: [
-      ['winback schema campaign > campaigns/campaign.schema.json', 'what the first line of a campaign points to'],
+      [
+        'winback schema campaign > campaigns/campaign.schema.json',
+        'what the first line of a campaign points to',
+      ],
       ['winback schema workspace', 'the format of winback.yaml'],
     ],
   })

@@ -1,8 +1,12 @@
 import type { Command } from 'commander'
 import * as config from '../config/switches.ts'
+import { transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
+import { recordStop } from '../outcomes/silence.ts'
+import { appliedCampaign } from './campaigns.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
+import { count } from './validate.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
@@ -40,14 +44,82 @@ export function stop(start: Start): Command {
   return describe('stop', {
     group: 'run',
     summary: 'End a campaign for good',
-    description: 'It takes nobody in any more and sends nothing more. Outcomes are still counted. There is no way back.',
+    description:
+      'It takes nobody in any more and sends nothing more. Outcomes are still counted. There is no way back.',
     examples: [['winback stop graded-recall --reason "season over"', 'ends it']],
   })
     .argument('<campaign>', 'the campaign')
     .option('--reason <text>', 'why, for those who read it later')
     .action((campaign: string, options: SwitchOptions, command: Command) =>
-      start(command, (invocation) => withWorkspace(invocation, (context) => runStop(context, campaign, options))),
+      start(command, (invocation) =>
+        withWorkspace(invocation, (context) => runStop(context, campaign, options)),
+      ),
     )
+}
+
+async function runPause(
+  context: DatabaseContext,
+  target: config.SwitchTarget,
+  reason: string,
+): Promise<Outcome> {
+  await assertExists(context, target)
+  const { database, clock } = context
+  const switched = await config.pause(database, target, { reason, clock })
+  const what = wordsOf(target)
+  const text =
+    switched.outcome === 'changed'
+      ? `Paused ${what}: ${reason}. \`winback resume\` lets it go on.`
+      : `${capital(what)} is paused already, since ${switched.now?.since.toISOString() ?? ''}: ${switched.now?.reason ?? ''}`
+  return { data: switched, text }
+}
+
+async function runResume(context: DatabaseContext, target: config.SwitchTarget): Promise<Outcome> {
+  await assertExists(context, target)
+  const switched = await config.resume(context.database, target)
+  const others = await config.readSwitches(context.database)
+  const what = wordsOf(target)
+  const text = [
+    switched.outcome === 'changed' ? `Resumed ${what}.` : `${capital(what)} was not paused.`,
+    ...others.map((each) => `Still ${each.state}: ${wordsOf(each)} (${each.reason})`),
+  ].join('\n')
+  return { data: { ...switched, others }, text }
+}
+
+async function runStop(context: DatabaseContext, name: string, options: SwitchOptions): Promise<Outcome> {
+  const { database, clock } = context
+  const campaign = await appliedCampaign(context, name)
+  const reason = options.reason ?? `stop by ${operator()}`
+  const switched = await config.stop(database, { scope: 'campaign', name: campaign }, { reason, clock })
+  // Whatever the outcome: a stop that was interrupted before this point is completed by the next.
+  const cancelled = await transaction(database, (tx) => recordStop(tx, clock.now(), campaign))
+  const done =
+    switched.outcome === 'changed'
+      ? `Stopped campaign ${campaign} for good`
+      : `Campaign ${campaign} was stopped already`
+  return {
+    data: { ...switched, cancelled },
+    text: `${done}; ${count(cancelled, 'planned message')} cancelled.`,
+  }
+}
+
+/** A switch for something that does not exist would hold back nothing, and say it did. */
+async function assertExists(context: DatabaseContext, target: config.SwitchTarget): Promise<void> {
+  if (target.scope === 'campaign') await appliedCampaign(context, target.name)
+  if (target.scope !== 'channel') return
+  const { channels } = context.loaded.definition
+  const names = Object.entries(channels).flatMap(([name, settings]) => (settings ? [name] : []))
+  if (names.includes(target.name)) return
+  throw new WinbackError('usage.channel', `the workspace has no channel "${target.name}"`, {
+    remedy: `There ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}.`,
+  })
+}
+
+function wordsOf(target: config.SwitchTarget): string {
+  return target.scope === 'workspace' ? 'everything' : `${target.scope} ${target.name}`
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 type Run = (context: DatabaseContext, target: config.SwitchTarget, reason: string) => Promise<Outcome>
@@ -66,7 +138,9 @@ function switchable(
     .action((campaign: string | undefined, options: SwitchOptions, command: Command) => {
       const target = targetOf(campaign, options)
       const reason = options.reason ?? `${name} by ${operator()}`
-      return start(command, (invocation) => withWorkspace(invocation, (context) => run(context, target, reason)))
+      return start(command, (invocation) =>
+        withWorkspace(invocation, (context) => run(context, target, reason)),
+      )
     })
 }
 
@@ -75,12 +149,14 @@ export function targetOf(campaign: string | undefined, options: SwitchOptions): 
   const targets: config.SwitchTarget[] = [
     ...(campaign === undefined ? [] : [{ scope: 'campaign', name: campaign } as const]),
     ...(options.channel === undefined ? [] : [{ scope: 'channel', name: options.channel } as const]),
-    ...(options.all ? [{ scope: 'workspace', name: '*' } as const] : []),
+    ...(options.all ? [{ scope: 'workspace' } as const] : []),
   ]
   const [target] = targets
   if (target && targets.length === 1) return target
   throw new WinbackError(
     'usage.target',
-    targets.length === 0 ? 'say what: a campaign, --channel NAME or --all' : 'say one of: a campaign, --channel NAME, --all',
+    targets.length === 0
+      ? 'say what: a campaign, --channel NAME or --all'
+      : 'say one of: a campaign, --channel NAME, --all',
   )
 }

@@ -2,17 +2,18 @@ import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { formatProblems } from '../config/problems.ts'
 import { ConfigError, type Problem } from '../errors.ts'
-import { openTemplates, readCampaigns, shown } from './campaigns.ts'
+import { openTemplates, readCampaigns } from './campaigns.ts'
 import { EXIT, sourcesOf } from './failure.ts'
 import type { Outcome } from './output.ts'
 import { describe, type Invocation, type Start } from './verb.ts'
-import { findWorkspaceFile, openWorkspace } from './workspace.ts'
+import { findWorkspaceFile, openWorkspace, shown } from './workspace.ts'
 
 export function validate(start: Start): Command {
   return describe('validate', {
     group: 'campaigns',
     summary: 'Find every mistake in the workspace, the campaigns and the templates',
-    description: 'Reads files only; needs neither database nor mail server. Exits with 1 when there is an error.',
+    description:
+      'Reads files only; needs neither database nor mail server. Exits with 1 when there is an error.',
     examples: [
       ['winback validate', 'everything'],
       ['winback validate campaigns/autumn.yaml', 'one campaign, and the workspace it is written for'],
@@ -43,7 +44,7 @@ async function runValidate(
 }
 
 async function checkFiles(invocation: Invocation, files: readonly string[]): Promise<ValidateResult> {
-  const workspace = shown(invocation, await findWorkspaceFile(invocation))
+  const workspace = shown(await findWorkspaceFile(invocation))
   try {
     const context = await openWorkspace(invocation)
     const templates = await openTemplates(context)

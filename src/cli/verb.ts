@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Environment } from '../config/environment.ts'
 import { WinbackError } from '../errors.ts'
-import { openOutput, type Outcome, type Output } from './output.ts'
+import { type Outcome, type Output, openOutput } from './output.ts'
 
 /** What every verb is given, whatever it opens. */
 export interface Invocation {

@@ -1,6 +1,6 @@
-import { sql } from 'drizzle-orm'
 import { access } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
+import { sql } from 'drizzle-orm'
 import { type LoadedWorkspace, loadWorkspace } from '../config/load.ts'
 import { assertServer, connect, type Database, rows } from '../database/connect.ts'
 import { openEmbedded } from '../database/embedded.ts'
@@ -11,8 +11,6 @@ import type { Invocation } from './verb.ts'
 /** What a verb that reads the configuration is given. */
 export interface WorkspaceContext extends Invocation {
   readonly loaded: LoadedWorkspace
-  /** The folder of winback.yaml, absolute. */
-  readonly directory: string
 }
 
 /** What a verb that needs the database is given. */
@@ -33,7 +31,9 @@ export const WORKSPACE_FILE = 'winback.yaml'
  * The workspace file: the one named by --workspace, else winback.yaml in `cwd` or the nearest folder above it.
  * @throws WinbackError `workspace.missing`
  */
-export async function findWorkspaceFile(invocation: Pick<Invocation, 'cwd' | 'workspaceFile'>): Promise<string> {
+export async function findWorkspaceFile(
+  invocation: Pick<Invocation, 'cwd' | 'workspaceFile'>,
+): Promise<string> {
   const { cwd, workspaceFile } = invocation
   if (workspaceFile !== undefined) {
     if (await exists(workspaceFile)) return workspaceFile
@@ -56,8 +56,14 @@ export async function openWorkspace<Given extends Invocation>(
   invocation: Given,
 ): Promise<Given & WorkspaceContext> {
   const file = await findWorkspaceFile(invocation)
-  const loaded = await loadWorkspace(file, invocation.environment)
-  return { ...invocation, loaded, directory: dirname(file) }
+  const loaded = await loadWorkspace(shown(file), invocation.environment)
+  return { ...invocation, loaded }
+}
+
+/** A path as the person at the terminal would type it, so that it can be clicked or copied. */
+export function shown(path: string): string {
+  const short = relative('.', path)
+  return short === '' ? '.' : short.startsWith('..') ? resolve(path) : short
 }
 
 /** Where the embedded server keeps its data: beside the workspace file. */
@@ -107,7 +113,7 @@ async function withDatabase<T>(
       await database.close()
     }
   }
-  const directory = embeddedDirectory(context.directory)
+  const directory = embeddedDirectory(context.loaded.directory)
   if (!(await exists(directory))) context.output.note('Setting up the embedded database (once) …')
   const server = await openEmbedded({ directory })
   try {

@@ -58,6 +58,11 @@ export interface Amount {
   currency: string
 }
 
+/** `5 CNY`, `0.05 USD`, `200000 CNY`: as an amount is written in a campaign. */
+export function formatAmount({ micros, currency }: Amount): string {
+  return `${(micros / 1e6).toFixed(6).replace(/\.?0+$/, '')} ${currency}`
+}
+
 const AMOUNT = /^(\d+(?:\.\d{1,6})?) ([A-Z]{3})$/
 
 export const amount = z
@@ -98,6 +103,11 @@ export const band = z
 export interface Rate {
   count: number
   per: 'day' | 'week' | number
+}
+
+/** `4 per week`, `2 per 365d`. */
+export function formatRate({ count, per }: Rate): string {
+  return `${count} per ${typeof per === 'number' ? formatDuration(per) : per}`
 }
 
 export const rate = z

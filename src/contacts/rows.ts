@@ -223,7 +223,8 @@ function csvParser(delimiter: string): CsvParser | ((line: Line) => FileRow) {
       const [first = next] = held
       const raw = held.length === 1 ? next.text : held.map((part) => part.text).join('\n')
       const parsed = next.problem === undefined ? splitQuoted(raw, delimiter) : 'open'
-      if (parsed === 'open' && next.problem === undefined && heldLength < LINE_LIMIT && held.length < 1000) continue
+      if (parsed === 'open' && next.problem === undefined && heldLength < LINE_LIMIT && held.length < 1000)
+        continue
       const again = parsed === 'open' ? held.slice(1) : []
       found.push(
         typeof parsed === 'string'
@@ -247,7 +248,12 @@ function csvParser(delimiter: string): CsvParser | ((line: Line) => FileRow) {
       held = []
       heldLength = 0
       if (first) {
-        found.push({ line: first.line, raw: first.text, values: undefined, problem: 'a quote is never closed' })
+        found.push({
+          line: first.line,
+          raw: first.text,
+          values: undefined,
+          problem: 'a quote is never closed',
+        })
       }
       if (again.length > 0) found.push(...rows(again, true))
     }

@@ -30,15 +30,16 @@ export function painter(color: boolean): Painter {
   return { strong: colors.bold, faint: colors.dim, good: colors.green, bad: colors.red }
 }
 
-/** Rows under their titles, each column as wide as its widest cell; indented by two. */
+/**
+ * Rows under their titles, each column as wide as its widest cell; indented by two. A row of one cell is a heading
+ * among the rows: it takes the line for itself.
+ */
 export function table(
   columns: readonly Column[],
   cells: readonly (readonly string[])[],
   paint: Painter,
 ): string[] {
-  const widths = columns.map((column, i) =>
-    Math.max(cellsOf(column.title), ...cells.map((row) => cellsOf(row[i] ?? ''))),
-  )
+  const widths = widthsOf(columns, cells)
   const line = (row: readonly string[]) =>
     columns
       .map((column, i) => {
@@ -51,15 +52,18 @@ export function table(
   const titles = columns.some((column) => column.title !== '')
     ? [`  ${paint.faint(line(columns.map((column) => column.title)))}`]
     : []
-  return [...titles, ...cells.map((row) => `  ${line(row)}`)]
+  return [...titles, ...cells.map((row) => `  ${row.length === 1 ? row[0] : line(row)}`)]
 }
 
 /** Cells that {@link table} will take, to know what is left for a plot. */
 export function tableCells(columns: readonly Column[], cells: readonly (readonly string[])[]): number {
-  return columns.reduce(
-    (sum, column, i) =>
-      sum + 2 + Math.max(cellsOf(column.title), ...cells.map((row) => cellsOf(row[i] ?? ''))),
-    0,
+  return widthsOf(columns, cells).reduce((sum, width) => sum + 2 + width, 0)
+}
+
+function widthsOf(columns: readonly Column[], cells: readonly (readonly string[])[]): number[] {
+  const rows = cells.filter((row) => row.length > 1)
+  return columns.map((column, i) =>
+    Math.max(cellsOf(column.title), ...rows.map((row) => cellsOf(row[i] ?? ''))),
   )
 }
 

@@ -22,17 +22,14 @@ export function formatReport(data: OverviewData, style: TextStyle): string {
   const tone =
     data.verdict.kind === 'won_back' ? paint.good : data.verdict.kind === 'harm' ? paint.bad : paint.strong
   return [
-    heading(data, speech, paint),
+    `${heading(data, speech, paint)} (${style.timezone ?? 'UTC'})`,
     '',
     ...(alarm ? [...wrap(alarm, style.width).map(paint.bad), ''] : []),
-    ...wrap(verdict, style.width).map(tone),
-    '',
+    ...(alarm ? [] : [...wrap(verdict, style.width).map(tone), '']),
     paint.strong(speech.word('cameBackTitle')),
     ...rateRows(data, speech, paint, style.width),
     '',
-    paint.strong(
-      alarm ? `${speech.word('wonBackTitle')} — ${speech.word('noConclusion')}` : speech.word('wonBackTitle'),
-    ),
+    paint.strong(speech.word('wonBackTitle')),
     ...effectRows(data, speech, paint, style.width),
     '',
     paint.strong(speech.word('countsTitle')),
@@ -78,7 +75,7 @@ function rateRows(data: OverviewData, speech: Speech, paint: Painter, width: num
       { word: 'control', figures: group.control },
     ] as const
     for (const { word, figures } of arms) {
-      if (word === 'control' && data.overall.control.assigned === 0) continue
+      if (word === 'control' && group.control.assigned === 0) continue
       const { rate } = figures
       const cells = [
         word === 'treated' ? group.name : '',
@@ -106,8 +103,7 @@ function rateRows(data: OverviewData, speech: Speech, paint: Painter, width: num
       estimate: rate.kind === 'estimate' ? rate : undefined,
     })),
     { low: 0, high: highest },
-    width,
-    paint,
+    { width, paint, label: speech.percent },
   )
 }
 
@@ -120,8 +116,9 @@ function effectRows(data: OverviewData, speech: Speech, paint: Painter, width: n
   const points = speech.language === 'en' ? `${speech.word('difference')}, points` : '差值（百分点）'
   const columns = [left(''), right(speech.word('wonBack')), right(points), left(speech.word('interval'))]
   const line = (name: string, effect: Effect) => ({
-    cells:
-      effect.difference.kind === 'estimate' && effect.recalls.kind === 'estimate'
+    cells: data.split.alarm
+      ? [name, '–', '–', speech.word('noConclusion')]
+      : effect.difference.kind === 'estimate' && effect.recalls.kind === 'estimate'
         ? [
             name,
             speech.signed(effect.recalls.value),
@@ -129,9 +126,9 @@ function effectRows(data: OverviewData, speech: Speech, paint: Painter, width: n
             `${speech.points(effect.difference.low)} … ${speech.points(effect.difference.high)}`,
           ]
         : [name, '–', '–', speech.word('notEnough')],
-    estimate: effect.difference.kind === 'estimate' ? effect.difference : undefined,
+    estimate: effect.difference.kind === 'estimate' && !data.split.alarm ? effect.difference : undefined,
   })
-  const title = (text: string) => ({ cells: [text, '', '', ''], estimate: undefined })
+  const title = (text: string) => ({ cells: [text], estimate: undefined })
   const indent = (name: string) => `  ${name === 'everyone' ? speech.word('everyone') : name}`
   const severalSegments = data.bySegment.length > 1
   const lines = [
@@ -147,7 +144,12 @@ function effectRows(data: OverviewData, speech: Speech, paint: Painter, width: n
       : []),
   ]
   const known = lines.flatMap(({ estimate }) => (estimate ? [estimate.low, estimate.high] : []))
-  return plotted(columns, lines, { low: Math.min(0, ...known), high: Math.max(0, ...known) }, width, paint)
+  return plotted(
+    columns,
+    lines,
+    { low: Math.min(0, ...known), high: Math.max(0, ...known) },
+    { width, paint, label: speech.points },
+  )
 }
 
 /** A table with whiskers to its right, where the terminal leaves room for them. */
@@ -155,16 +157,18 @@ function plotted(
   columns: readonly Column[],
   lines: readonly { cells: readonly string[]; estimate: Estimate | undefined }[],
   range: Omit<Axis, 'width'>,
-  width: number,
-  paint: Painter,
+  { width, paint, label }: { width: number; paint: Painter; label: (value: number) => string },
 ): string[] {
   const cells = lines.map((line) => line.cells)
   const room = Math.min(48, width - tableCells(columns, cells) - 4)
   if (room < 12 || range.high <= range.low) return table(columns, cells, paint)
   const axis = { ...range, width: room }
+  const from = label(range.low)
+  const to = label(range.high)
+  const scale = from + ' '.repeat(Math.max(1, room - from.length - to.length)) + to
   return table(
-    [...columns, left('')],
-    lines.map((line) => [...line.cells, line.estimate ? whiskers(axis, line.estimate) : '']),
+    [...columns, left(scale)],
+    lines.map((line) => (line.estimate ? [...line.cells, whiskers(axis, line.estimate)] : line.cells)),
     paint,
   )
 }
@@ -175,7 +179,7 @@ function countRows(data: OverviewData, speech: Speech, paint: Painter, width: nu
   const en = language === 'en'
   const { runs, ladder } = counts
   const inRuns = en
-    ? `${speech.count(runs.done)} runs${runs.running > 0 ? `, ${speech.count(runs.running)} under way` : ''}${runs.refused > 0 ? `, ${speech.count(runs.refused)} refused` : ''}; once for each run`
+    ? `${speech.count(runs.done)} ${runs.done === 1 ? 'run' : 'runs'}${runs.running > 0 ? `, ${speech.count(runs.running)} under way` : ''}${runs.refused > 0 ? `, ${speech.count(runs.refused)} refused` : ''}; once for each run`
     : `${speech.count(runs.done)} 次运行${runs.running > 0 ? `，${speech.count(runs.running)} 次进行中` : ''}${runs.refused > 0 ? `，${speech.count(runs.refused)} 次被拒` : ''}；每次运行各计一次`
   const rows = [
     [speech.word('considered'), speech.count(counts.considered), inRuns],

@@ -34,6 +34,7 @@ import {
   type TouchpointCell,
 } from './overview-sql.ts'
 import { type Reconciliation, reconcile } from './reconciliation.ts'
+import { inSnapshot, type Readable } from './snapshot.ts'
 
 export interface OverviewQuestion extends Cohort {
   /** What the arms were drawn with: the same for every version, or by version. */
@@ -99,7 +100,11 @@ export interface Cost {
  * The campaign's counts and what follows from them, for episodes assigned in [from, to), as of `now`.
  * An unknown campaign is a report of nothing.
  */
-export async function readReport(session: Session, question: OverviewQuestion): Promise<OverviewData> {
+export async function readReport(readable: Readable, question: OverviewQuestion): Promise<OverviewData> {
+  return await inSnapshot(readable, (session) => readOverview(session, question))
+}
+
+async function readOverview(session: Session, question: OverviewQuestion): Promise<OverviewData> {
   const { campaign, now, from, to } = question
   const cells = await countEpisodes(session, question)
   const tiers = await orderTiers(session, campaign)

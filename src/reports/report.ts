@@ -1,4 +1,4 @@
-import type { Session } from '../database/connect.ts'
+import type { Readable } from './snapshot.ts'
 import type { Language } from './words.ts'
 
 // The seam of reports: a question becomes data, read from the database and judged by src/statistics. How data is
@@ -9,7 +9,7 @@ export interface Report<Question, Data> {
   readonly name: string
   readonly title: Readonly<Record<Language, string>>
   /** Reads with aggregates made in SQL: memory does not grow with the number of contacts. */
-  read(session: Session, question: Question): Promise<Data>
+  read(readable: Readable, question: Question): Promise<Data>
   /** Data as text for a terminal. */
   format(data: Data, style: TextStyle): string
 }

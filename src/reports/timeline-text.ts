@@ -24,9 +24,11 @@ export function formatTimeline(timeline: Timeline, style: TextStyle): string {
             ? `  the same person as ${contact.siblings.join(', ')}`
             : `  与 ${contact.siblings.join('、')} 是同一个人`,
         ]
+  const dates = Math.max(0, ...entries.map((entry) => cellsOf(speech.moment(entry.at))))
+  const margin = ' '.repeat(dates + 2)
   const lines = entries.flatMap((entry) => {
-    const when = speech.moment(entry.at)
-    const margin = ' '.repeat(cellsOf(when) + 2)
+    const moment = speech.moment(entry.at)
+    const when = moment + ' '.repeat(dates - cellsOf(moment))
     const [first = '', ...rest] = wrap(entryText(entry, speech), Math.max(40, style.width - margin.length))
     return [`${paint.faint(when)}  ${first}`, ...rest.map((line) => `${margin}${line}`)]
   })
@@ -185,7 +187,7 @@ function waitingText(entry: Of<'waiting'>, speech: Speech): string {
     entry.attempt === 0
       ? ''
       : en
-        ? `, ${speech.count(entry.attempt)} tries so far`
+        ? `, attempts so far: ${speech.count(entry.attempt)}`
         : `，已尝试 ${speech.count(entry.attempt)} 次`
   const when = entry.state === 'planned' ? (en ? `, due ${due}` : `，定于 ${due}`) : ''
   return en
@@ -235,9 +237,9 @@ function switchText(entry: Of<'switch'>, speech: Speech): string {
   const en = speech.language === 'en'
   const since = speech.moment(entry.since)
   const what = {
-    workspace: en ? 'Everything' : '全部发送',
-    campaign: en ? `Campaign ${entry.name}` : `活动 ${entry.name}`,
-    channel: en ? `Channel ${entry.name}` : `渠道 ${entry.name}`,
+    workspace: en ? 'everything' : '全部发送',
+    campaign: en ? `campaign ${entry.name}` : `活动 ${entry.name}`,
+    channel: en ? `channel ${entry.name}` : `渠道 ${entry.name}`,
   }[entry.scope]
   const state =
     entry.state === 'paused' ? (en ? 'is paused' : '已暂停') : en ? 'is stopped for good' : '已永久停止'

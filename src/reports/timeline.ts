@@ -1,6 +1,7 @@
 import { distance } from 'fastest-levenshtein'
 import type { Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
+import { inSnapshot, type Readable } from './snapshot.ts'
 import {
   type ActivityRow,
   type ContactRow,
@@ -106,7 +107,11 @@ const ORDER: readonly Entry['kind'][] = [
  * Reads the whole story of a contact.
  * @throws WinbackError `contact.unknown`, naming the nearest external ids there are
  */
-export async function readTimeline(session: Session, question: TimelineQuestion): Promise<Timeline> {
+export async function readTimeline(readable: Readable, question: TimelineQuestion): Promise<Timeline> {
+  return await inSnapshot(readable, (session) => readStory(session, question))
+}
+
+async function readStory(session: Session, question: TimelineQuestion): Promise<Timeline> {
   const { externalId, now } = question
   const contact = await findContact(session, externalId)
   if (!contact) throw await unknownContact(session, externalId)

@@ -18,10 +18,10 @@ export const WORDS = {
   group: { en: 'group', 'zh-CN': '分组' },
   assigned: { en: 'assigned', 'zh-CN': '已分组' },
   contaminated: { en: 'mixed', 'zh-CN': '混组' },
-  pending: { en: 'still open', 'zh-CN': '观察中' },
-  matured: { en: 'observation complete', 'zh-CN': '观察期已满' },
+  pending: { en: 'open', 'zh-CN': '观察中' },
+  matured: { en: 'complete', 'zh-CN': '观察期已满' },
   recalled: { en: 'came back', 'zh-CN': '已召回' },
-  rate: { en: 'of complete', 'zh-CN': '召回率' },
+  rate: { en: 'rate', 'zh-CN': '召回率' },
   interval: { en: '95 % interval', 'zh-CN': '95% 区间' },
   wonBack: { en: 'won back by us', 'zh-CN': '多召回的人数' },
   difference: { en: 'difference', 'zh-CN': '差值' },
@@ -30,8 +30,8 @@ export const WORDS = {
   notEnough: { en: 'not enough data yet', 'zh-CN': '数据不足，暂算不出' },
   noConclusion: { en: 'no conclusion', 'zh-CN': '结论不可用' },
   cameBackTitle: {
-    en: 'Who came back, of everyone assigned (sent to or not)',
-    'zh-CN': '召回情况（按全部已分组的人计算，不论是否发出）',
+    en: 'Who came back, of everyone assigned (sent to or not) whose observation is complete',
+    'zh-CN': '召回情况（按观察期已满的全部已分组者计算，不论是否发出）',
   },
   wonBackTitle: {
     en: 'Won back by us: contacted against not contacted',
@@ -100,8 +100,9 @@ export function speechOf(style: {
   const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: timezone })
   const minute = new Intl.DateTimeFormat(locale, {
     year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
+    // Named: 03/02 is two days of the year.
+    month: 'short',
+    day: 'numeric',
     hour: '2-digit',
     minute: '2-digit',
     hourCycle: 'h23',

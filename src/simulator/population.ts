@@ -93,8 +93,40 @@ const ZONES: Readonly<Record<Person['locale'], readonly (readonly [string | null
 }
 
 const NAMES = {
-  'zh-CN': ['丽', '伟', '静', '敏', '磊', '洋', '艳', '勇', '杰', '娟', '涛', '明', '秀英', '霞', '晓东', '雨桐'],
-  en: ['Ada', 'Ben', 'Chloe', 'Dan', 'Ella', 'Finn', 'Grace', 'Hugo', 'Iris', 'Jack', 'Kate', 'Liam', 'Mia', 'Zoë'],
+  'zh-CN': [
+    '丽',
+    '伟',
+    '静',
+    '敏',
+    '磊',
+    '洋',
+    '艳',
+    '勇',
+    '杰',
+    '娟',
+    '涛',
+    '明',
+    '秀英',
+    '霞',
+    '晓东',
+    '雨桐',
+  ],
+  en: [
+    'Ada',
+    'Ben',
+    'Chloe',
+    'Dan',
+    'Ella',
+    'Finn',
+    'Grace',
+    'Hugo',
+    'Iris',
+    'Jack',
+    'Kate',
+    'Liam',
+    'Mia',
+    'Zoë',
+  ],
 } as const
 
 /**

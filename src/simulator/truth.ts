@@ -1,5 +1,12 @@
 import { uniform } from './draws.ts'
-import { drawResponse, messageHazard, naturalHazard, type Person, type Population, type Spell } from './population.ts'
+import {
+  drawResponse,
+  messageHazard,
+  naturalHazard,
+  type Person,
+  type Population,
+  type Spell,
+} from './population.ts'
 import type { World } from './world.ts'
 
 // What a campaign really does to the people it took in: known, because the effect was planted. For every
@@ -68,7 +75,9 @@ export function truthOf(world: World, episodes: readonly EpisodeSeen[], ladder: 
   }
   return {
     all: all.cell(),
-    tiers: new Map([...tiers].map(([name, total]) => [name, total.cell()] as const).filter(([, c]) => c.episodes > 0)),
+    tiers: new Map(
+      [...tiers].map(([name, total]) => [name, total.cell()] as const).filter(([, c]) => c.episodes > 0),
+    ),
   }
 }
 
@@ -104,7 +113,8 @@ export function outcomesOf(
     if (!stage) continue
     treated += still * tier.holdout * comesBack(hazard + added)
     still *= 1 - tier.holdout
-    drawnIn = drawnIn && uniform(population.seed, person.index, `held out in tier ${no}`, spell.no) >= tier.holdout
+    drawnIn =
+      drawnIn && uniform(population.seed, person.index, `held out in tier ${no}`, spell.no) >= tier.holdout
     for (const at of stage) {
       const works = Math.max(0, Math.min(population.effects.lasts * DAY, ends - at)) / DAY
       added += messageHazard(population.effects, (at - spell.from) / DAY) * works
@@ -116,7 +126,12 @@ export function outcomesOf(
   }
   treated += still * comesBack(hazard + added)
   const drawnNatural = spell.naturalEnd <= ends
-  return { natural: comesBack(hazard), treated, drawnNatural, drawnTreated: drawnNatural || answered !== undefined }
+  return {
+    natural: comesBack(hazard),
+    treated,
+    drawnNatural,
+    drawnTreated: drawnNatural || answered !== undefined,
+  }
 }
 
 /**

@@ -1,11 +1,4 @@
-import {
-  drawOrder,
-  drawResponse,
-  drawSpell,
-  type Person,
-  type Population,
-  type Spell,
-} from './population.ts'
+import { drawOrder, drawResponse, drawSpell, type Person, type Population, type Spell } from './population.ts'
 
 /** Something a simulated person did. Times in epoch milliseconds, value in currency units. */
 export interface SimulatedActivity {
@@ -59,7 +52,8 @@ export function openWorld(population: Population): World {
   return {
     population,
     deliver: (externalId, at) => {
-      if (at < now) throw new RangeError(`${externalId}: a delivery at ${at} comes after ${now} was lived through`)
+      if (at < now)
+        throw new RangeError(`${externalId}: a delivery at ${at} comes after ${now} was lived through`)
       const life = byId.get(externalId)
       const spell = life?.spells.at(-1)
       if (!life || !spell) return

@@ -24,6 +24,7 @@ export function sampleRatio(
   if (groups.some(({ observed, expected }) => !(observed >= 0 && expected >= 0))) {
     throw new RangeError('sizes and weights of groups cannot be negative')
   }
+  if (groups.every(({ observed }) => observed === 0)) return notEnough('nobody')
   const drawn = groups.filter(({ expected }) => expected > 0)
   if (drawn.length < 2) return notEnough('one_group')
   const total = drawn.reduce((sum, { observed }) => sum + observed, 0)

@@ -130,7 +130,8 @@ export function unsent(
   return { contactId, touchpointId, state, reason, detail, ...nothing }
 }
 
-async function guardContext(
+/** What the guards know beside a candidate: the step's channels with their windows, and the campaign's limits. */
+export async function guardContext(
   dependencies: WorkerDependencies,
   campaign: CompiledCampaign,
   step: CompiledStep,
@@ -162,10 +163,13 @@ async function guardContext(
   return { now, step, channels, maxDelay: limits.max_delay, spread: limits.spread }
 }
 
-/** Turns a cleared candidate into a message, or says why it cannot be one. */
-export type Compose = (cleared: Cleared) => Outgoing | Settlement
+/** A message, or why it cannot be one. */
+export type Composed = Outgoing | Settlement
 
-function composer(deps: {
+/** Turns a cleared candidate into a message. */
+export type Compose = (cleared: Cleared) => Composed
+
+export function composer(deps: {
   templates: TemplateFinder
   sender: Sender
   campaign: CompiledCampaign

@@ -51,7 +51,42 @@ export async function gather(
     sameOffer: readonly number[]
   },
 ): Promise<Candidate[]> {
-  const { step, now } = batch
+  const source = sql`unnest(${sql.param(batch.keys.map((key) => key.contactId))}::bigint[],
+      ${sql.param(batch.keys.map((key) => key.touchpointId))}::bigint[]) AS k(contact_id, touchpoint_id)
+    JOIN touchpoints t USING (contact_id, touchpoint_id)
+    JOIN contacts c ON c.contact_id = t.contact_id
+    JOIN contact_activity a ON a.contact_id = t.contact_id
+    JOIN episodes e ON e.contact_id = t.contact_id AND e.episode_id = t.episode_id
+    WHERE t.claim_id = ${batch.claimId}::uuid`
+  return await read(session, batch, source)
+}
+
+/**
+ * The candidate a contact would be, had it just entered the step's tier: for previews, test mails and samples. No
+ * touchpoint and no episode exist or are made; earlier steps count as not sent.
+ * @param segment an SQL expression over `c` and `a`
+ */
+export async function imagine(
+  session: Session,
+  what: { contactId: number; campaign: string; version: number; step: CompiledStep; now: Date; segment: SQL },
+): Promise<Candidate | undefined> {
+  const source = sql`contacts c JOIN contact_activity a USING (contact_id)
+    CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS touchpoint_id, 0::bigint AS episode_id, 0 AS attempt,
+      ${what.now}::timestamptz AS planned_for) t
+    CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS episode_id, ${what.campaign}::text AS campaign,
+      ${what.version}::int AS version, 'treated'::text AS arm, ${what.segment} AS segment, NULL::text AS silenced_by,
+      'infinity'::timestamptz AS lapsed_at, ${what.step.tierNo}::int AS tier_no) e
+    WHERE c.contact_id = ${what.contactId}`
+  const [candidate] = await read(session, { step: what.step, now: what.now, sameOffer: [] }, source)
+  return candidate
+}
+
+async function read(
+  session: Session,
+  what: { step: CompiledStep; now: Date; sameOffer: readonly number[] },
+  source: SQL,
+): Promise<Candidate[]> {
+  const { step, now } = what
   const facts = factsOf(step)
   return await rows<Candidate>(
     session,
@@ -66,14 +101,8 @@ export async function gather(
       ${step.condition ? step.condition.sql(now) : sql`true`} AS condition,
       jsonb_strip_nulls(${valuesSql(facts, now)}) AS facts,
       ${staleSql(facts, now)} AS stale,
-      ${liableSql(batch.sameOffer)} AS liable
-    FROM unnest(${sql.param(batch.keys.map((key) => key.contactId))}::bigint[],
-      ${sql.param(batch.keys.map((key) => key.touchpointId))}::bigint[]) AS k(contact_id, touchpoint_id)
-    JOIN touchpoints t USING (contact_id, touchpoint_id)
-    JOIN contacts c ON c.contact_id = t.contact_id
-    JOIN contact_activity a ON a.contact_id = t.contact_id
-    JOIN episodes e ON e.contact_id = t.contact_id AND e.episode_id = t.episode_id
-    WHERE t.claim_id = ${batch.claimId}::uuid`,
+      ${liableSql(what.sameOffer)} AS liable
+    FROM ${source}`,
   )
 }
 

@@ -12,7 +12,10 @@ test('off a terminal, says a line every ten seconds and nothing before', () => {
   const progress = startProgress(stream, 'Importing contacts', { total: 200, clock: () => now })
   for (now = 0; now <= 25_000; now += 500) progress.update(now / 250, 200, `${now} rows`)
   progress.finish()
-  expect(written).toEqual(['Importing contacts: 20 %, 10000 rows\n', 'Importing contacts: 40 %, 20000 rows\n'])
+  expect(written).toEqual([
+    'Importing contacts: 20 %, 10000 rows\n',
+    'Importing contacts: 40 %, 20000 rows\n',
+  ])
 })
 
 test('says nothing where nothing may be said', () => {

@@ -10,7 +10,8 @@ test('takes mail to the people it knows, at the time of the simulation, and refu
   const clock = manualClock(start)
   const mailbox = await openMailbox(population, clock)
   const transport = createTransport({ host: '127.0.0.1', port: mailbox.port, ignoreTLS: true })
-  const send = (to: string) => transport.sendMail({ from: 'shop@example.com', to, subject: 'Hi', text: 'Hello' })
+  const send = (to: string) =>
+    transport.sendMail({ from: 'shop@example.com', to, subject: 'Hi', text: 'Hello' })
   try {
     const known = population.people.find((person) => person.email !== null && person.mailbox)
     const gone = population.people.find((person) => person.email !== null && !person.mailbox)

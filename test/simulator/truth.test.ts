@@ -48,7 +48,8 @@ function trial(seed: number, size: number, effects: Effects) {
   const back = new Map<string, number>()
   const note = (until: number) => {
     for (const activity of world.advance(until)) {
-      if (activity.type === 'session' && !back.has(activity.externalId)) back.set(activity.externalId, activity.at)
+      if (activity.type === 'session' && !back.has(activity.externalId))
+        back.set(activity.externalId, activity.at)
     }
   }
   for (const message of messages.sort((a, b) => a.at - b.at)) {
@@ -60,7 +61,12 @@ function trial(seed: number, size: number, effects: Effects) {
     const arm = episodes.filter((episode) => episode.treated === treated)
     return { n: arm.length, p: arm.filter((episode) => back.has(episode.externalId)).length / arm.length }
   }
-  return { truth: truthOf(world, episodes, LADDER), treated: rate(true), held: rate(false), sent: messages.length }
+  return {
+    truth: truthOf(world, episodes, LADDER),
+    treated: rate(true),
+    held: rate(false),
+    sent: messages.length,
+  }
 }
 
 /** Monte-Carlo error of a share. */
@@ -100,7 +106,9 @@ test('nothing planted, nothing true', () => {
 
 test('a message that would come after the next tier begins never comes', () => {
   const population = drawPopulation({ seed: 1, size: 200, start: START })
-  const person = population.people.find((one) => one.email !== null && one.mailbox && !one.unsubscribed && one.timezone === 'Asia/Shanghai')
+  const person = population.people.find(
+    (one) => one.email !== null && one.mailbox && !one.unsubscribed && one.timezone === 'Asia/Shanghai',
+  )
   if (!person) throw new Error('nobody like that')
   const at = START.getTime()
   const early = plannedMessages(person, at - 4 * DAY, at, LADDER)

@@ -59,13 +59,18 @@ test('the same seed gives the same course of events however time is cut', () => 
 
 test('a delivery changes nothing before it and nothing of anybody else', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 1000 }), fc.nat(39), fc.integer({ min: 1, max: 50 }), (seed, person, day) => {
-      const without = live(seed, 40, [], [day])
-      const withMessage = live(seed, 40, [{ day, person }], [day])
-      const untouched = (activity: SimulatedActivity) =>
-        activity.at <= START.getTime() + day * DAY || Number(activity.externalId.slice(1)) !== person + 1
-      expect(withMessage.filter(untouched)).toEqual(without.filter(untouched))
-    }),
+    fc.property(
+      fc.integer({ min: 0, max: 1000 }),
+      fc.nat(39),
+      fc.integer({ min: 1, max: 50 }),
+      (seed, person, day) => {
+        const without = live(seed, 40, [], [day])
+        const withMessage = live(seed, 40, [{ day, person }], [day])
+        const untouched = (activity: SimulatedActivity) =>
+          activity.at <= START.getTime() + day * DAY || Number(activity.externalId.slice(1)) !== person + 1
+        expect(withMessage.filter(untouched)).toEqual(without.filter(untouched))
+      },
+    ),
     { numRuns: 60 },
   )
 })

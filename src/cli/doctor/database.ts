@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { formatDuration } from '../../config/quantities.ts'
 import { rows } from '../../database/connect.ts'
 import { pendingMigrations } from '../../database/migrate.ts'
-import { embeddedDirectory, type DatabaseContext } from '../workspace.ts'
+import { type DatabaseContext, embeddedDirectory, shown } from '../workspace.ts'
 import { type Finding, fine, notYet, wrong } from './finding.ts'
 
 /** Leases are the database's time, everything else is this machine's: they must not be far apart. */
@@ -15,7 +15,7 @@ export async function checkDatabase(context: DatabaseContext): Promise<Finding[]
   const { database, engine } = context
   const place =
     engine.kind === 'embedded'
-      ? `embedded, data in ${embeddedDirectory(context.directory)}`
+      ? `embedded, data in ${shown(embeddedDirectory(context.loaded.directory))}`
       : `at ${hostOf(database.url)}`
   const findings = [fine('database', `PostgreSQL ${engine.version} ${place}, schema ${database.schema}`)]
   findings.push(await checkClock(context))
@@ -26,7 +26,7 @@ export async function checkDatabase(context: DatabaseContext): Promise<Finding[]
       : notYet(
           'migrations',
           `${pending.length} pending: ${pending.join(', ')}`,
-          'Any command that needs the database applies them; `winback report` does nothing else.',
+          'The next command that uses the database applies them.',
         ),
   )
   if (pending.length === 0) findings.push(await checkFeed(context), ...(await checkSwitches(context)))
@@ -45,7 +45,10 @@ async function checkClock({ database }: DatabaseContext): Promise<Finding> {
 export function judgeClock(skew: number, doubt: number): Finding {
   const apart = Math.abs(skew)
   if (apart - doubt <= TOLERATED_SKEW_MS) {
-    return fine('clock', apart - doubt < 1000 ? 'agrees with the database' : `${Math.round(apart)} ms apart from the database`)
+    return fine(
+      'clock',
+      apart - doubt < 1000 ? 'agrees with the database' : `${Math.round(apart)} ms apart from the database`,
+    )
   }
   return wrong(
     'clock',
@@ -63,7 +66,12 @@ async function checkFeed({ database, clock, loaded }: DatabaseContext): Promise<
   return judgeFeed(newest?.at ?? null, newest?.contacts ?? 0, clock.now(), types)
 }
 
-export function judgeFeed(newest: Date | null, contacts: number, now: Date, types: readonly string[]): Finding {
+export function judgeFeed(
+  newest: Date | null,
+  contacts: number,
+  now: Date,
+  types: readonly string[],
+): Finding {
   if (contacts === 0) {
     return notYet('feed', 'there are no contacts yet', 'Run `winback import contacts FILE`.')
   }

@@ -42,7 +42,11 @@ export function unavailable(check: Check, found: string, mend: string): Finding 
 
 /** One line a finding, and under it how to mend it. */
 export function formatFindings(findings: readonly Finding[], colors: Colors): string {
-  const marks = { ok: colors.green('ok     '), not_yet: colors.yellow('not yet'), wrong: colors.red('wrong  ') }
+  const marks = {
+    ok: colors.green('ok     '),
+    not_yet: colors.yellow('not yet'),
+    wrong: colors.red('wrong  '),
+  }
   const width = Math.max(...findings.map((finding) => finding.check.length))
   const indent = ' '.repeat('not yet'.length + 2 + width + 2)
   return findings

@@ -9,7 +9,7 @@ export interface WorkspaceFileValues {
 
 /** The commented winback.yaml that `winback init` writes. Everything in it is valid as it stands. */
 export function workspaceFile(values: WorkspaceFileValues): string {
-  const smtp = values.smtp ?? { host: '${SMTP_HOST:-127.0.0.1}', port: 1025 }
+  const smtp = values.smtp ?? { host: `\${SMTP_HOST:-127.0.0.1}`, port: 1025 }
   return `# yaml-language-server: $schema=./campaigns/workspace.schema.json
 # The workspace: what is true for every campaign. \`winback validate\` checks it, \`winback doctor\` tries it.
 version: 1

@@ -1,0 +1,199 @@
+import { sql } from 'drizzle-orm'
+import type { AddressKind } from '../channels/channel.ts'
+import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+import { intakeBound } from './run.ts'
+import { answersSql, before, tierSql } from './select.ts'
+
+// What a run would do now, without doing it: the same selection, counted.
+
+/** Contacts of one tier and segment with one answer. */
+export interface AudienceCell {
+  readonly tier: string
+  readonly segment: string
+  readonly answer: string
+  readonly contacts: number
+}
+
+/** Contacts no band holds, and why. */
+export interface OutsideBands {
+  readonly total: number
+  /** Silent for less than the first band. */
+  readonly recent: number
+  /** Silent for longer than the last band. */
+  readonly beyond: number
+  /** Neither activity nor a sign-up date. */
+  readonly undated: number
+  /** In a band by the sign-up date alone: they have no activity at all. */
+  readonly bySignUp: number
+  /** Already in an open episode of this campaign. */
+  readonly open: number
+}
+
+/** How one step would go for the contacts that enter its tier now. */
+export interface StepOutlook {
+  readonly tier: string
+  readonly step: string
+  readonly channels: readonly string[]
+  readonly contacts: number
+  /** No address for any of the step's channels. */
+  readonly noAddress: number
+  readonly suppressed: number
+  /** The condition is false. */
+  readonly condition: number
+  /** The condition is unknown. */
+  readonly unknown: number
+  /** What is left: messages, were all of them treated and none returned first. */
+  readonly messages: number
+}
+
+export interface AudiencePlan {
+  readonly cells: readonly AudienceCell[]
+  readonly outside: OutsideBands
+  readonly steps: readonly StepOutlook[]
+  /** Contacts that would be opened, up to three a tier: for samples. */
+  readonly samples: readonly { readonly tierNo: number; readonly contactId: number }[]
+  /** Contacts a day that reach the first band: the flow once the first run is over. */
+  readonly inflowPerDay: number
+}
+
+/**
+ * Counts what a run would do at a moment. Reads only; the answers are kept in a temporary table, so that a long
+ * condition is evaluated once and not once a step.
+ */
+export async function planAudience(
+  database: Database,
+  campaign: CompiledCampaign,
+  now: Date,
+  addressKinds: ReadonlyMap<string, AddressKind>,
+): Promise<AudiencePlan> {
+  const intake = await intakeBound(database, { campaign, now })
+  return await transaction(database, async (tx) => {
+    await execute(
+      tx,
+      sql`CREATE TEMP TABLE plan_answers ON COMMIT DROP AS ${answersSql({ campaign, now, intake }, sql`true`)}`,
+    )
+    await execute(tx, sql`ANALYZE plan_answers`)
+    const cells = await rows<{ tierNo: number } & Omit<AudienceCell, 'tier'>>(
+      tx,
+      sql`SELECT tier_no AS "tierNo", segment, answer, count(*) AS contacts FROM plan_answers
+        GROUP BY tier_no, segment, answer ORDER BY tier_no, segment, answer`,
+    )
+    const steps: StepOutlook[] = []
+    for (const tier of campaign.tiers) {
+      for (const step of tier.steps) steps.push(await outlook(tx, campaign, step, now, addressKinds))
+    }
+    const samples = await rows<{ tierNo: number; contactId: number }>(
+      tx,
+      sql`SELECT tier_no AS "tierNo", contact_id AS "contactId" FROM (
+          SELECT tier_no, contact_id, row_number() OVER (PARTITION BY tier_no ORDER BY silent_since DESC, contact_id) AS n
+          FROM plan_answers WHERE answer = 'opened') ranked
+        WHERE n <= 3 ORDER BY tier_no, n`,
+    )
+    const named = new Map(campaign.tiers.map((tier) => [tier.no, tier.name]))
+    return {
+      cells: cells.map(({ tierNo, ...cell }) => ({ tier: named.get(tierNo) ?? '', ...cell })),
+      outside: await countOutside(tx, campaign, now),
+      steps,
+      samples,
+      inflowPerDay: await countInflow(tx, campaign, now),
+    }
+  })
+}
+
+/** An episode as it would be opened, for conditions over `e`: earlier steps have not been sent. */
+function imaginedEpisode(campaign: CompiledCampaign) {
+  return sql`LATERAL (SELECT p.contact_id, 0::bigint AS episode_id, ${campaign.name}::text AS campaign,
+    ${campaign.version}::int AS version, 'treated'::text AS arm, p.segment) e`
+}
+
+async function outlook(
+  tx: Transaction,
+  campaign: CompiledCampaign,
+  step: CompiledStep,
+  now: Date,
+  addressKinds: ReadonlyMap<string, AddressKind>,
+): Promise<StepOutlook> {
+  const kinds = new Set(step.channels.map((channel) => addressKinds.get(channel) ?? 'none'))
+  const addressed = kinds.has('none') ? sql`true` : sql.join([...kinds].map(hasAddress), sql` OR `)
+  const open = kinds.has('none') ? sql`true` : sql.join([...kinds].map(isOpen), sql` OR `)
+  const condition = step.condition ? step.condition.sql(now) : sql`true`
+  const [counts] = await rows<Omit<StepOutlook, 'tier' | 'step' | 'channels'>>(
+    tx,
+    sql`
+    SELECT count(*) AS contacts,
+      count(*) FILTER (WHERE NOT addressed) AS "noAddress",
+      count(*) FILTER (WHERE addressed AND NOT open) AS suppressed,
+      count(*) FILTER (WHERE addressed AND open AND condition IS FALSE) AS condition,
+      count(*) FILTER (WHERE addressed AND open AND condition IS NULL) AS unknown,
+      count(*) FILTER (WHERE addressed AND open AND condition IS TRUE) AS messages
+    FROM (
+      SELECT (${addressed}) AS addressed, (${open}) AS open, (${condition}) AS condition
+      FROM plan_answers p
+      JOIN contacts c ON c.contact_id = p.contact_id
+      JOIN contact_activity a ON a.contact_id = p.contact_id
+      CROSS JOIN ${imaginedEpisode(campaign)}
+      WHERE p.answer = 'opened' AND p.tier_no = ${step.tierNo}
+    ) reached`,
+  )
+  const none = { contacts: 0, noAddress: 0, suppressed: 0, condition: 0, unknown: 0, messages: 0 }
+  return { tier: step.tier, step: step.id, channels: step.channels, ...(counts ?? none) }
+}
+
+function hasAddress(kind: AddressKind) {
+  return kind === 'email' ? sql`c.email IS NOT NULL` : kind === 'phone' ? sql`c.phone IS NOT NULL` : sql`true`
+}
+
+function isOpen(kind: AddressKind) {
+  if (kind === 'none') return sql`true`
+  const key = kind === 'email' ? sql`c.email_key` : sql`c.phone_key`
+  return sql`(${hasAddress(kind)} AND NOT EXISTS (
+    SELECT FROM suppressions s WHERE s.kind = ${kind} AND s.key = ${key}))`
+}
+
+async function countOutside(tx: Transaction, campaign: CompiledCampaign, now: Date): Promise<OutsideBands> {
+  const first = campaign.tiers[0]?.from ?? 0
+  const last = campaign.tiers.at(-1)?.to ?? null
+  const beyond = last === null ? sql`false` : sql`a.silent_since <= ${before(now, last)}`
+  const [counts] = await rows<OutsideBands>(
+    tx,
+    sql`
+    SELECT count(*) AS total,
+      count(*) FILTER (WHERE a.silent_since > ${before(now, first)}) AS recent,
+      count(*) FILTER (WHERE ${beyond}) AS beyond,
+      count(*) FILTER (WHERE a.silent_since IS NULL) AS undated,
+      count(*) FILTER (WHERE a.last_active_at IS NULL AND ${tierSql(campaign, now, sql`a.silent_since`)} IS NOT NULL)
+        AS "bySignUp",
+      (SELECT count(*) FROM episodes e WHERE e.campaign = ${campaign.name} AND e.ended_at IS NULL AND e.arm <> 'seed')
+        AS open
+    FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id WHERE c.erased_at IS NULL`,
+  )
+  return counts ?? { total: 0, recent: 0, beyond: 0, undated: 0, bySignUp: 0, open: 0 }
+}
+
+/** Contacts that crossed into the first band within the last seven days, a day. */
+async function countInflow(tx: Transaction, campaign: CompiledCampaign, now: Date): Promise<number> {
+  const from = campaign.tiers[0]?.from ?? 0
+  const [week] = await rows<{ contacts: number }>(
+    tx,
+    sql`SELECT count(*) AS contacts FROM contact_activity a
+      WHERE a.silent_since <= ${before(now, from)} AND a.silent_since > ${before(now, from + 7 * 86_400)}`,
+  )
+  return (week?.contacts ?? 0) / 7
+}
+
+/**
+ * The real share that is held out over all draws of a contact entering at each tier: control, then the campaign's
+ * holdout, then each tier's own draw among the still treated. Pure.
+ */
+export function heldOutShares(
+  campaign: CompiledCampaign,
+  control: number,
+): { tier: string; episode: number; withTierDraws: number }[] {
+  const treated = (1 - control) * (1 - campaign.definition.holdout)
+  return campaign.tiers.map((tier) => ({
+    tier: tier.name,
+    episode: 1 - treated,
+    withTierDraws: 1 - treated * (1 - tier.holdout),
+  }))
+}

@@ -1,0 +1,177 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { readDocument } from '../config/document.ts'
+import { problemsOf } from '../config/problems.ts'
+import { type ImportSummary, importActivity, importContacts, importSuppressions } from '../contacts/import.ts'
+import { type ImportMapping, importMapping } from '../contacts/mapping.ts'
+import { ConfigError, messageOf, WinbackError } from '../errors.ts'
+import { openBook } from './campaigns.ts'
+import { openHooks } from './hooks.ts'
+import { parseMoment } from './moments.ts'
+import type { Outcome } from './output.ts'
+import { count } from './validate.ts'
+import { describe, pairs, repeated, type Start } from './verb.ts'
+import { type DatabaseContext, shown, withWorkspace } from './workspace.ts'
+
+interface ImportOptions {
+  readonly map?: readonly string[]
+  readonly set?: readonly string[]
+  readonly mapping?: string
+  readonly format?: string
+  readonly delimiter?: string
+  readonly header?: boolean
+  readonly dateFormat?: string
+  readonly timezone?: string
+  readonly rejectFile?: string
+  readonly asOf?: string
+}
+
+const KINDS = {
+  contacts: {
+    read: importContacts,
+    about: 'People: external_id, email, phone, locale, timezone, signed_up_at and the workspace’s attributes',
+    example: 'winback import contacts customers.csv.gz --map external_id=customer_id --map email=mail',
+    meaning: 'columns named otherwise are mapped; the rest are found by their names',
+  },
+  activity: {
+    read: importActivity,
+    about: 'What people did: external_id, type, occurred_at, value, message_id, properties',
+    example:
+      'winback import activity orders.txt --delimiter whitespace --no-header --map external_id=1 --map occurred_at=3 ' +
+      '--map value=5 --set type=order --date-format yyyymmdd',
+    meaning: 'columns by number, a date format of its own, and the same type for every row',
+  },
+  suppressions: {
+    read: importSuppressions,
+    about: 'Addresses never to write to: email or phone, reason',
+    example: 'winback import suppressions optouts.csv --set reason=unsubscribe',
+    meaning: 'one column `email` is enough then',
+  },
+} as const
+
+type Kind = keyof typeof KINDS
+
+export function importData(start: Start): Command {
+  const command = describe('import', {
+    group: 'data',
+    summary: 'Read contacts, activity or suppressions from a file',
+    description:
+      'CSV or NDJSON, gzip too. The same file twice changes nothing; one that was interrupted is simply imported ' +
+      'again.\nA bad row goes to the reject file with its line and the reason, and stops nothing.',
+    examples: Object.values(KINDS).map(({ example, meaning }) => [example, meaning] as const),
+  })
+  for (const kind of Object.keys(KINDS) as Kind[]) {
+    command
+      .command(kind)
+      .description(`${KINDS[kind].about}.`)
+      .argument('<file>', 'CSV or NDJSON, by its ending; .gz too')
+      .option(
+        '--map <field=column>',
+        'which column is which field: by name, number or NDJSON path; repeatable',
+        repeated,
+      )
+      .option('--set <field=value>', 'a field that is the same in every row; repeatable', repeated)
+      .option('--mapping <file>', 'all of this in a YAML or JSON file')
+      .option('--format <format>', 'csv or ndjson (default: by the file’s ending)')
+      .option('--delimiter <character>', 'between columns: a character, `tab` or `whitespace` (default: ,)')
+      .option('--no-header', 'the first line is data; map columns by number')
+      .option('--date-format <format>', 'such as yyyymmdd (default: ISO 8601)')
+      .option('--timezone <zone>', 'of dates without one (default: UTC)')
+      .option('--reject-file <file>', 'where bad rows go (default: FILE.rejects.csv)')
+      .option('--as-of <time>', 'when the file was true, for attributes that age (default: now)')
+      .addHelpText('after', `\nExample:\n  $ ${KINDS[kind].example}\n      ${KINDS[kind].meaning}`)
+      .action((file: string, options: ImportOptions, child: Command) =>
+        start(child, (invocation) =>
+          withWorkspace(invocation, (context) => runImport(context, kind, file, options)),
+        ),
+      )
+  }
+  return command
+}
+
+/** Flags over the mapping file, where both say something. @throws ConfigError, WinbackError `usage.…` */
+export async function readMapping(cwd: string, options: ImportOptions): Promise<ImportMapping> {
+  const base = options.mapping === undefined ? {} : await readMappingFile(resolve(cwd, options.mapping))
+  const flags = {
+    ...(options.format === undefined ? {} : { format: options.format }),
+    ...(options.delimiter === undefined
+      ? {}
+      : { delimiter: options.delimiter === 'tab' ? '\t' : options.delimiter }),
+    ...(options.header === false ? { header: false } : {}),
+    ...(options.timezone === undefined ? {} : { timezone: options.timezone }),
+    ...(options.dateFormat === undefined ? {} : { date_format: options.dateFormat }),
+    ...(options.map ? { fields: { ...base.fields, ...pairs('--map', options.map) } } : {}),
+    ...(options.set ? { set: { ...base.set, ...pairs('--set', options.set) } } : {}),
+  }
+  const parsed = importMapping.safeParse({ ...base, ...flags })
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new WinbackError(
+    'usage.mapping',
+    `--${String(issue?.path[0] ?? 'map').replace('_', '-')}: ${issue?.message ?? ''}`,
+  )
+}
+
+async function readMappingFile(file: string): Promise<ImportMapping> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new WinbackError('import.mapping', `${shown(file)} cannot be read: ${messageOf(cause)}`, {
+      remedy: 'Check the path given as --mapping.',
+      cause,
+    })
+  })
+  const document = readDocument(shown(file), text)
+  if (document.problems.length > 0) throw new ConfigError(document.problems)
+  const parsed = importMapping.safeParse(document.value)
+  if (parsed.success) return parsed.data
+  throw new ConfigError(problemsOf(parsed.error.issues, document, document.value, importMapping))
+}
+
+async function runImport(
+  context: DatabaseContext,
+  kind: Kind,
+  file: string,
+  options: ImportOptions,
+): Promise<Outcome<ImportSummary>> {
+  const { database, clock, cwd, interrupt, loaded, output } = context
+  const path = shown(resolve(cwd, file))
+  const mapping = await readMapping(cwd, options)
+  const progress = output.progress(`Importing ${kind}`)
+  try {
+    const summary = await KINDS[kind].read(database, {
+      file: path,
+      mapping,
+      clock,
+      workspace: loaded.definition,
+      hooks: openHooks(loaded.definition, openBook(context)),
+      ...(options.rejectFile === undefined ? {} : { rejectFile: resolve(cwd, options.rejectFile) }),
+      ...(options.asOf === undefined
+        ? {}
+        : { asOf: parseMoment('--as-of', options.asOf, loaded.definition.timezone) }),
+      onProgress: ({ rows, bytes, totalBytes }) => {
+        interrupt.throwIfAborted()
+        progress.update(bytes, totalBytes, count(rows, 'row'))
+      },
+    })
+    return { data: summary, text: formatSummary(kind, path, summary) }
+  } finally {
+    progress.finish()
+  }
+}
+
+/** What came in, in a sentence and a line for each number that is not zero. */
+export function formatSummary(kind: Kind, file: string, summary: ImportSummary): string {
+  const { rows, inserted, updated, unchanged, rejected, seconds } = summary
+  const rate = seconds > 0.5 ? `, ${Math.round(rows / seconds).toLocaleString('en')} a second` : ''
+  const n = (value: number) => value.toLocaleString('en')
+  const parts = [
+    ...(inserted > 0 ? [`${n(inserted)} new`] : []),
+    ...(updated > 0 ? [`${n(updated)} updated`] : []),
+    ...(unchanged > 0 ? [`${n(unchanged)} unchanged`] : []),
+    ...(rejected > 0 ? [`${n(rejected)} rejected`] : []),
+  ]
+  return [
+    `${file}: ${count(rows, 'row')} of ${kind} in ${seconds.toFixed(1)} s${rate}`,
+    `  ${inserted + updated + rejected === 0 ? 'nothing new: this was all known' : parts.join(', ')}`,
+  ].join('\n')
+}

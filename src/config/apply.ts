@@ -1,0 +1,329 @@
+import { randomBytes } from 'node:crypto'
+import { relative, resolve } from 'node:path'
+import { sql } from 'drizzle-orm'
+import type { Clock } from '../clock.ts'
+import {
+  type Database,
+  execute,
+  rows,
+  type Session,
+  type Transaction,
+  transaction,
+} from '../database/connect.ts'
+import { WinbackError } from '../errors.ts'
+import { inputsHash, shortHash, type TemplateFiles, templatesHash } from './inputs.ts'
+import { type LoadedCampaign, type LoadedWorkspace, parseCampaign } from './load.ts'
+import type { TemplateIndex } from './templates-index.ts'
+import type { Workspace } from './workspace.ts'
+
+export interface Applied {
+  readonly outcome: 'applied' | 'unchanged'
+  readonly campaign: string
+  readonly version: number
+  /** The version before, where there was one. */
+  readonly previous: number | undefined
+  /** Hash of the inputs, 64 digits. */
+  readonly inputs: string
+}
+
+export interface ApplyInput {
+  readonly loaded: LoadedCampaign
+  readonly templateFiles: TemplateFiles
+  readonly workspace: Pick<LoadedWorkspace, 'source' | 'directory'>
+  readonly clock: Clock
+  /** Who applies it, for the history. */
+  readonly by: string
+  /** The hash a plan was shown with (its first digits will do): refused when the inputs are others by now. */
+  readonly expectedPlan?: string | undefined
+}
+
+/**
+ * Makes a checked campaign the version that new episodes open with. Nothing happens where the current version has the same
+ * inputs. Open episodes keep the version they began with.
+ * @throws WinbackError `plan.changed`
+ */
+export async function applyCampaign(database: Database, input: ApplyInput): Promise<Applied> {
+  const { loaded, templateFiles, workspace } = input
+  const campaign = loaded.definition.campaign
+  const inputs = inputsHash({
+    campaign: loaded.source,
+    workspace: workspace.source,
+    templates: templateFiles,
+  })
+  assertPlan(inputs, input.expectedPlan)
+
+  return transaction(database, async (tx) => {
+    await lockCampaign(tx, campaign)
+    const current = await currentVersion(tx, campaign)
+    if (current?.inputs === inputs) {
+      return { outcome: 'unchanged', campaign, version: current.version, previous: current.version, inputs }
+    }
+    const templates = await storeTemplates(tx, templateFiles)
+    const version = await storeVersion(tx, {
+      definition: loaded.definition,
+      source: loaded.source,
+      file: relative(workspace.directory, resolve(loaded.file)),
+      inputs,
+      templates,
+      restores: null,
+      at: input.clock.now(),
+      by: input.by,
+    })
+    return { outcome: 'applied', campaign, version, previous: current?.version, inputs }
+  })
+}
+
+function assertPlan(inputs: string, expected: string | undefined): void {
+  if (expected === undefined) return
+  if (!/^[0-9a-f]{12,64}$/.test(expected)) {
+    throw new WinbackError('plan.hash', `"${expected}" is not the hash of a plan`, {
+      remedy: 'Copy the twelve digits that `winback plan` prints.',
+    })
+  }
+  if (inputs.startsWith(expected)) return
+  throw new WinbackError(
+    'plan.changed',
+    `the campaign, the workspace or a template changed since plan ${shortHash(expected)}; they are ${shortHash(inputs)} now`,
+    {
+      remedy: 'Run `winback plan` again and look at what it says.',
+      facts: { expected, found: inputs },
+    },
+  )
+}
+
+export interface RollbackInput {
+  /** The version to restore; by default the one before what is current. */
+  readonly to?: number | undefined
+  readonly clock: Clock
+  readonly by: string
+  /** Both given: the old text is held against today's workspace first, so that nothing is restored that cannot run. */
+  readonly workspace?: Workspace
+  readonly indexTemplates?: (files: TemplateFiles) => TemplateIndex
+}
+
+export interface RolledBack {
+  readonly campaign: string
+  /** The new version, which has the old one's text and templates. */
+  readonly version: number
+  readonly restores: number
+  readonly previous: number
+}
+
+/**
+ * Makes a NEW version with an older version's text and templates: history only grows. Rolling back twice goes two back.
+ * @throws WinbackError `campaign.unknown`, `version.unknown`; ConfigError where the old text no longer fits the workspace
+ */
+export async function rollbackCampaign(
+  database: Database,
+  campaign: string,
+  input: RollbackInput,
+): Promise<RolledBack> {
+  return transaction(database, async (tx) => {
+    await lockCampaign(tx, campaign)
+    const versions = await readVersions(tx, campaign)
+    const current = await currentVersion(tx, campaign)
+    if (!current) {
+      throw new WinbackError('campaign.unknown', `no version of ${campaign} was ever applied`, {
+        remedy: `Run \`winback apply ${campaign}\`.`,
+      })
+    }
+    const byNo = new Map(versions.map((each) => [each.version, each]))
+    const original = (no: number): number => byNo.get(no)?.restores ?? no
+    const target = input.to ?? original(original(current.version) - 1)
+    const restored = byNo.get(target)
+    if (!restored) {
+      const known = versions.map((each) => each.version).join(', ')
+      throw new WinbackError(
+        'version.unknown',
+        input.to === undefined
+          ? `${campaign} has no version before ${original(current.version)}`
+          : `${campaign} has no version ${input.to}; there are ${known}`,
+        { remedy: `Name a version with --to; there are ${known}.` },
+      )
+    }
+    const definition = await readDefinition(tx, restored, input)
+    const version = await storeVersion(tx, {
+      definition,
+      source: restored.source,
+      file: restored.file,
+      inputs: restored.inputs,
+      templates: restored.templates,
+      restores: original(target),
+      at: input.clock.now(),
+      by: input.by,
+    })
+    return { campaign, version, restores: target, previous: current.version }
+  })
+}
+
+/** What the new version's steps are made from: the old version's rows, or its text where it is checked. */
+async function readDefinition(
+  tx: Transaction,
+  restored: VersionRow,
+  { workspace, indexTemplates }: RollbackInput,
+): Promise<StepSource> {
+  if (workspace && indexTemplates) {
+    const index = indexTemplates(await readTemplates(tx, restored.templates))
+    return parseCampaign(restored.file, restored.source, workspace, index).definition
+  }
+  const found = await rows<{ tier: string; step: string; channels: string[]; tier_no: number }>(
+    tx,
+    sql`SELECT tier, step, channels, tier_no FROM steps
+         WHERE campaign = ${restored.campaign} AND version = ${restored.version} ORDER BY tier_no, step_no`,
+  )
+  const tiers = new Map<number, { name: string; steps: { id: string; channel: string[] }[] }>()
+  for (const { tier, step, channels, tier_no } of found) {
+    const entry = tiers.get(tier_no) ?? { name: tier, steps: [] }
+    entry.steps.push({ id: step, channel: channels })
+    tiers.set(tier_no, entry)
+  }
+  return { campaign: restored.campaign, tiers: [...tiers.values()] }
+}
+
+export interface HistoryEntry {
+  readonly version: number
+  readonly current: boolean
+  readonly file: string
+  readonly inputs: string
+  readonly appliedAt: Date
+  readonly appliedBy: string
+  readonly restores: number | undefined
+}
+
+/** Every version of a campaign, newest first; empty for one that was never applied. */
+export async function campaignHistory(session: Session, campaign: string): Promise<HistoryEntry[]> {
+  const current = await currentVersion(session, campaign)
+  const versions = await readVersions(session, campaign)
+  return versions
+    .toSorted((a, b) => b.version - a.version)
+    .map((each) => ({
+      version: each.version,
+      current: each.version === current?.version,
+      file: each.file,
+      inputs: each.inputs,
+      appliedAt: each.applied_at,
+      appliedBy: each.applied_by,
+      restores: each.restores ?? undefined,
+    }))
+}
+
+/** Template files of a stored set. */
+export async function readTemplates(session: Session, hash: string): Promise<TemplateFiles> {
+  const [row] = await rows<{ files: TemplateFiles }>(
+    session,
+    sql`SELECT files FROM template_sets WHERE hash = ${hash}`,
+  )
+  if (!row) throw new Error(`the template set ${hash} is not stored`)
+  return row.files
+}
+
+interface VersionRow {
+  readonly campaign: string
+  readonly version: number
+  readonly source: string
+  readonly file: string
+  readonly inputs: string
+  readonly templates: string
+  readonly applied_at: Date
+  readonly applied_by: string
+  readonly restores: number | null
+}
+
+function readVersions(session: Session, campaign: string): Promise<VersionRow[]> {
+  return rows<VersionRow>(
+    session,
+    sql`SELECT * FROM campaign_versions WHERE campaign = ${campaign} ORDER BY version`,
+  )
+}
+
+async function currentVersion(
+  session: Session,
+  campaign: string,
+): Promise<{ version: number; inputs: string } | undefined> {
+  const [row] = await rows<{ version: number; inputs: string }>(
+    session,
+    sql`SELECT v.version, v.inputs
+          FROM campaigns k JOIN campaign_versions v ON v.campaign = k.campaign AND v.version = k.current_version
+         WHERE k.campaign = ${campaign}`,
+  )
+  return row
+}
+
+/** One apply of a campaign at a time: the second sees what the first wrote, and makes the next version. */
+async function lockCampaign(tx: Transaction, campaign: string): Promise<void> {
+  await execute(
+    tx,
+    sql`SELECT pg_advisory_xact_lock(7402, hashtext(current_schema() || '.' || ${campaign}::text))`,
+  )
+}
+
+async function storeTemplates(tx: Transaction, files: TemplateFiles): Promise<string> {
+  const hash = templatesHash(files)
+  await execute(
+    tx,
+    sql`INSERT INTO template_sets (hash, files) VALUES (${hash}, ${JSON.stringify(files)}::jsonb)
+        ON CONFLICT (hash) DO NOTHING`,
+  )
+  return hash
+}
+
+/** What of a campaign the rows of its steps are made from. */
+interface StepSource {
+  readonly campaign: string
+  readonly tiers: readonly {
+    readonly name: string
+    readonly steps: readonly { readonly id: string; readonly channel: readonly string[] }[]
+  }[]
+}
+
+interface NewVersion {
+  readonly definition: StepSource
+  readonly source: string
+  readonly file: string
+  readonly inputs: string
+  readonly templates: string
+  readonly restores: number | null
+  readonly at: Date
+  readonly by: string
+}
+
+async function storeVersion(tx: Transaction, made: NewVersion): Promise<number> {
+  const { definition } = made
+  const { campaign } = definition
+  const [row] = await rows<{ version: number }>(
+    tx,
+    sql`INSERT INTO campaign_versions
+          (campaign, version, source, file, inputs, templates, applied_at, applied_by, restores)
+        SELECT ${campaign}::text, coalesce(max(version), 0) + 1, ${made.source}::text, ${made.file}::text,
+               ${made.inputs}::text, ${made.templates}::text, ${made.at.toISOString()}::timestamptz, ${made.by}::text,
+               ${made.restores}::int
+          FROM campaign_versions WHERE campaign = ${campaign}
+        RETURNING version`,
+  )
+  if (!row) throw new Error(`no version of ${campaign} was written`)
+  const { version } = row
+  const steps = definition.tiers.flatMap((tier, tierNo) =>
+    tier.steps.map((step, stepNo) => ({
+      tier_no: tierNo + 1,
+      tier: tier.name,
+      step_no: stepNo + 1,
+      step: step.id,
+      channels: step.channel,
+    })),
+  )
+  await execute(
+    tx,
+    sql`INSERT INTO steps (campaign, version, tier_no, tier, step_no, step, channels)
+        SELECT ${campaign}::text, ${version}::int, tier_no, tier, step_no, step, channels
+          FROM jsonb_to_recordset(${JSON.stringify(steps)}::jsonb)
+               AS given(tier_no smallint, tier text, step_no smallint, step text, channels text[])
+         ORDER BY tier_no, step_no`,
+  )
+  await execute(
+    tx,
+    sql`INSERT INTO campaigns (campaign, current_version, salt, created_at)
+        VALUES (${campaign}, ${version}, ${randomBytes(16).toString('hex')}, ${made.at.toISOString()}::timestamptz)
+        ON CONFLICT (campaign) DO UPDATE SET current_version = excluded.current_version`,
+  )
+  return version
+}

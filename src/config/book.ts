@@ -1,0 +1,94 @@
+import { sql } from 'drizzle-orm'
+import { rows, type Session } from '../database/connect.ts'
+import { WinbackError } from '../errors.ts'
+import { readTemplates } from './apply.ts'
+import { compileCampaign } from './compile.ts'
+import type { CampaignBook, CompiledCampaign } from './compiled.ts'
+import type { TemplateFiles } from './inputs.ts'
+import { parseAppliedCampaign } from './load.ts'
+import type { TemplateIndex } from './templates-index.ts'
+import type { Workspace } from './workspace.ts'
+
+/**
+ * The applied campaigns of a database. A version never changes, so it is read and compiled once; which one is current is
+ * looked up every time.
+ */
+export function openCampaignBook(
+  session: Session,
+  workspace: Workspace,
+  indexTemplates: (files: TemplateFiles) => TemplateIndex,
+): CampaignBook {
+  const versions = remembering((name: string, version: number) => readVersion(name, version))
+  const places = remembering((stepId: number) => readPlace(stepId))
+
+  async function readVersion(name: string, version: number): Promise<CompiledCampaign> {
+    const [row] = await rows<{ source: string; file: string; templates: string; salt: string }>(
+      session,
+      sql`SELECT v.source, v.file, v.templates, k.salt
+            FROM campaign_versions v JOIN campaigns k USING (campaign)
+           WHERE v.campaign = ${name} AND v.version = ${version}`,
+    )
+    if (!row) {
+      throw new WinbackError('version.unknown', `${name} has no version ${version}`, {
+        remedy: `Look at \`winback history ${name}\`.`,
+      })
+    }
+    const steps = await rows<{ step: string; step_id: number }>(
+      session,
+      sql`SELECT step, step_id FROM steps WHERE campaign = ${name} AND version = ${version}`,
+    )
+    const templates = indexTemplates(await readTemplates(session, row.templates))
+    return compileCampaign({
+      definition: parseAppliedCampaign(`${row.file} (version ${version})`, row.source),
+      version,
+      salt: row.salt,
+      stepIds: new Map(steps.map(({ step, step_id }) => [step, step_id])),
+      workspace,
+      templates,
+      templateSet: row.templates,
+    })
+  }
+
+  async function readPlace(stepId: number): Promise<{ campaign: string; version: number }> {
+    const [row] = await rows<{ campaign: string; version: number }>(
+      session,
+      sql`SELECT campaign, version FROM steps WHERE step_id = ${stepId}`,
+    )
+    if (!row) throw new WinbackError('step.unknown', `no applied campaign has a step ${stepId}`)
+    return row
+  }
+
+  return {
+    campaign: versions,
+    async current(name) {
+      const [row] = await rows<{ version: number }>(
+        session,
+        sql`SELECT current_version AS version FROM campaigns WHERE campaign = ${name}`,
+      )
+      return row && versions(name, row.version)
+    },
+    async step(stepId) {
+      const place = await places(stepId)
+      const campaign = await versions(place.campaign, place.version)
+      const step = campaign.tiers.flatMap(({ steps }) => steps).find((each) => each.stepId === stepId)
+      if (!step) throw new Error(`step ${stepId} is not in ${campaign.name} version ${campaign.version}`)
+      return { campaign, step }
+    },
+  }
+}
+
+/** Asks once for each set of arguments, and again only after a failure. */
+function remembering<Arguments extends readonly (string | number)[], Result>(
+  ask: (...given: Arguments) => Promise<Result>,
+): (...given: Arguments) => Promise<Result> {
+  const answers = new Map<string, Promise<Result>>()
+  return (...given) => {
+    const key = JSON.stringify(given)
+    const known = answers.get(key)
+    if (known) return known
+    const answer = ask(...given)
+    answers.set(key, answer)
+    answer.catch(() => answers.delete(key))
+    return answer
+  }
+}

@@ -1,0 +1,25 @@
+import type { Problem } from '../errors.ts'
+import { checkChannels } from './checks/channels.ts'
+import { checkExpressions } from './checks/expressions.ts'
+import type { Checked } from './checks/findings.ts'
+import { checkLadder } from './checks/ladder.ts'
+import { checkLimits } from './checks/limits.ts'
+import { checkOffers } from './checks/offers.ts'
+import { checkSettings } from './checks/settings.ts'
+import { checkTemplates } from './checks/templates.ts'
+
+/**
+ * Everything about a campaign that its schema cannot say, each refusal with its place and its reason. Works on what
+ * could be read of a broken file, so that one run names every mistake.
+ */
+export function checkCampaign(checked: Checked): Problem[] {
+  return [
+    ...checkSettings(checked),
+    ...checkLadder(checked),
+    ...checkChannels(checked),
+    ...checkTemplates(checked),
+    ...checkExpressions(checked),
+    ...checkOffers(checked),
+    ...checkLimits(checked),
+  ]
+}

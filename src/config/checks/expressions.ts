@@ -1,0 +1,74 @@
+import type { Problem } from '../../errors.ts'
+import type { Campaign } from '../campaign.ts'
+import { compileCondition } from '../conditions.ts'
+import { formatPath, type Path, type SourceDocument } from '../document.ts'
+import { type FactCatalogue, factCatalogue, stepFacts } from '../facts.ts'
+import type { Salvaged } from '../salvaged.ts'
+import type { Workspace } from '../workspace.ts'
+import { type Checked, stepsOf } from './findings.ts'
+
+/** Facts a place may use, and why others are not known there. */
+export interface KnownFacts {
+  readonly facts: FactCatalogue
+  readonly absent: ReadonlyMap<string, string>
+}
+
+/** Facts known before an episode is open: for `audience` and `segments`. */
+export function selectionFacts(workspace: Salvaged<Workspace>, campaign: Salvaged<Campaign>): KnownFacts {
+  const all = [...factCatalogue(workspace)]
+  const reason = 'it exists only once an episode is open; use it in a step'
+  const steps = stepFacts(campaign, -1, -1).later.keys()
+  return {
+    facts: new Map(all.filter(([, fact]) => fact.from === 'anywhere')),
+    absent: new Map([
+      ...all.filter(([, fact]) => fact.from === 'steps').map(([path]) => [path, reason] as const),
+      ...[...steps].map((path) => [path, reason] as const),
+    ]),
+  }
+}
+
+/** Facts known to the step at (tierNo, stepNo), counted from 0. */
+export function knownToStep(
+  workspace: Salvaged<Workspace>,
+  campaign: Salvaged<Campaign>,
+  tierNo: number,
+  stepNo: number,
+): KnownFacts {
+  const { facts, later } = stepFacts(campaign, tierNo, stepNo)
+  return { facts: new Map([...factCatalogue(workspace), ...facts]), absent: later }
+}
+
+/** Every condition: its syntax, its types and its facts, each problem at its character. */
+export function checkExpressions({ campaign, document, workspace }: Checked): Problem[] {
+  const selection = selectionFacts(workspace, campaign)
+  return [
+    ...checkExpression(document, ['audience'], campaign.audience, selection),
+    ...Object.entries(campaign.segments ?? {}).flatMap(([name, source]) =>
+      checkExpression(document, ['segments', name], source, selection),
+    ),
+    ...[...stepsOf(campaign)].flatMap(({ step, path, tierNo, stepNo }) => {
+      const known = knownToStep(workspace, campaign, tierNo, stepNo)
+      return [
+        ...checkExpression(document, [...path, 'when'], step.when, known),
+        ...checkExpression(document, [...path, 'unless'], step.unless, known),
+      ]
+    }),
+  ]
+}
+
+function checkExpression(
+  document: SourceDocument,
+  path: Path,
+  source: string | undefined,
+  { facts, absent }: KnownFacts,
+): Problem[] {
+  if (source === undefined) return []
+  return compileCondition(source, facts, absent).problems.map(({ offset, message, suggestion }) => ({
+    severity: 'error',
+    location: document.locateInside(path, offset),
+    path: formatPath(path),
+    message,
+    found: source,
+    ...(suggestion === undefined ? {} : { suggestion }),
+  }))
+}

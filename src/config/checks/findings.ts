@@ -1,0 +1,73 @@
+import type { Location, Problem } from '../../errors.ts'
+import type { Campaign } from '../campaign.ts'
+import { formatPath, type Path, type SourceDocument, valueAt } from '../document.ts'
+import { nearest } from '../problems.ts'
+import type { Salvaged } from '../salvaged.ts'
+import type { TemplateIndex } from '../templates-index.ts'
+import type { Workspace } from '../workspace.ts'
+
+/** What every check is given: the parts of the campaign that could be read, and all it is held against. */
+export interface Checked {
+  readonly campaign: Salvaged<Campaign>
+  readonly document: SourceDocument
+  readonly workspace: Workspace
+  readonly templates: TemplateIndex
+}
+
+export interface FindingOptions {
+  /** `key` points at the name of the path's last part, not at what stands there. */
+  readonly at?: 'value' | 'key'
+  readonly severity?: Problem['severity']
+  readonly location?: Location
+  readonly found?: string
+  readonly expected?: string
+  readonly suggestion?: string | undefined
+}
+
+/** A problem at `path`, with what stands there. */
+export function finding(
+  document: SourceDocument,
+  path: Path,
+  message: string,
+  options: FindingOptions = {},
+): Problem {
+  const value = valueAt(document.value, path)
+  const found = options.found ?? (options.at === 'key' ? String(path.at(-1)) : value)
+  return {
+    severity: options.severity ?? 'error',
+    location: options.location ?? document.locate(path, options.at),
+    path: formatPath(path),
+    message,
+    ...(typeof found === 'string' || typeof found === 'number' ? { found: String(found) } : {}),
+    ...(options.expected === undefined ? {} : { expected: options.expected }),
+    ...(options.suggestion === undefined ? {} : { suggestion: options.suggestion }),
+  }
+}
+
+/** A name that is not among those there are. */
+export function unknownName(
+  document: SourceDocument,
+  path: Path,
+  what: string,
+  name: string,
+  names: readonly string[],
+  options: FindingOptions = {},
+): Problem {
+  const list =
+    names.length === 0 ? 'there are none' : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`
+  return finding(document, path, `unknown ${what} \`${name}\`; ${list}`, {
+    found: name,
+    suggestion: nearest(name, names),
+    ...options,
+  })
+}
+
+/** Every step with its place, in the order of the file. */
+export function* stepsOf(campaign: Salvaged<Campaign>) {
+  for (const [tierNo, tier] of (campaign.tiers ?? []).entries()) {
+    for (const [stepNo, step] of (tier?.steps ?? []).entries()) {
+      if (tier && step)
+        yield { tierNo, tier, stepNo, step, path: ['tiers', tierNo, 'steps', stepNo] as const }
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import type { Problem } from '../../errors.ts'
+import type { Campaign } from '../campaign.ts'
+import type { Path } from '../document.ts'
+import { type Amount, formatAmount } from '../quantities.ts'
+import type { Salvaged } from '../salvaged.ts'
+import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
+
+/** Offers that exist and are used, amounts in the one currency, and a liability that the stock cannot exceed. */
+export function checkOffers(checked: Checked): Problem[] {
+  return [...checkUse(checked), ...checkCurrency(checked), ...checkLiability(checked)]
+}
+
+function* checkUse({ campaign, document }: Checked): Generator<Problem> {
+  const names = Object.keys(campaign.offers ?? {})
+  const used = new Set<string>()
+  for (const { step, path } of stepsOf(campaign)) {
+    if (step.offer === undefined) continue
+    used.add(step.offer)
+    if (!names.includes(step.offer))
+      yield unknownName(document, [...path, 'offer'], 'offer', step.offer, names)
+  }
+  for (const name of names) {
+    if (used.has(name)) continue
+    yield finding(document, ['offers', name], `no step gives the offer ${name}`, {
+      at: 'key',
+      severity: 'warning',
+    })
+  }
+}
+
+type LenientOffer = NonNullable<Salvaged<Campaign>['offers']>[string]
+
+/** Micros one redemption costs; undefined where the offer says no value. */
+function faceValue(offer: LenientOffer): number | undefined {
+  if (!offer) return undefined
+  return ('amount' in offer ? offer.amount : 'value' in offer ? offer.value : undefined)?.micros
+}
+
+function* amountsOf(campaign: Salvaged<Campaign>): Generator<{ path: Path; amount: Amount }> {
+  const named = (path: Path, amount: Amount | undefined) => (amount ? [{ path, amount }] : [])
+  for (const [name, offer] of Object.entries(campaign.offers ?? {})) {
+    if (!offer) continue
+    if ('amount' in offer) yield* named(['offers', name, 'amount'], offer.amount)
+    if ('minimum' in offer) yield* named(['offers', name, 'minimum'], offer.minimum)
+    if ('value' in offer) yield* named(['offers', name, 'value'], offer.value)
+  }
+  yield* named(['value', 'recall'], campaign.value?.recall)
+  yield* named(['value', 'acquisition'], campaign.value?.acquisition)
+  yield* named(['limits', 'budget', 'liability'], campaign.limits?.budget?.liability)
+}
+
+function* checkCurrency({ campaign, document, workspace }: Checked): Generator<Problem> {
+  for (const { path, amount } of amountsOf(campaign)) {
+    if (amount.currency === workspace.currency) continue
+    yield finding(
+      document,
+      path,
+      `the workspace counts in ${workspace.currency}, and nothing converts ${amount.currency}`,
+      {
+        expected: workspace.currency,
+      },
+    )
+  }
+}
+
+function* checkLiability({ campaign, document }: Checked): Generator<Problem> {
+  const budget = campaign.limits?.budget?.liability
+  if (!budget) return
+  const used = new Set([...stepsOf(campaign)].map(({ step }) => step.offer))
+  const parts: string[] = []
+  let total = 0
+  for (const [name, offer] of Object.entries(campaign.offers ?? {})) {
+    const face = faceValue(offer)
+    if (!offer || !face || !used.has(name)) continue
+    if (offer.stock === undefined) {
+      yield finding(
+        document,
+        ['offers', name],
+        `without a stock ${name} could exceed the liability of ${formatAmount(budget)}; add \`stock\``,
+        { at: 'key' },
+      )
+      continue
+    }
+    const redemption = offer.expected_redemption ?? 1
+    total += offer.stock * face * redemption
+    parts.push(
+      `${name} ${offer.stock} × ${formatAmount({ micros: face, currency: budget.currency })} × ${Math.round(redemption * 1e4) / 100}%`,
+    )
+  }
+  if (total <= budget.micros) return
+  const reached = formatAmount({ micros: Math.round(total), currency: budget.currency })
+  yield finding(
+    document,
+    ['limits', 'budget', 'liability'],
+    `the offers could come to ${reached} (${parts.join(' + ')}), more than the liability of ${formatAmount(budget)}; lower a stock, or allow ${reached}`,
+    { expected: `at least ${reached}` },
+  )
+}

@@ -1,0 +1,111 @@
+import { CronExpressionParser } from 'cron-parser'
+import { messageOf, type Problem } from '../../errors.ts'
+import type { SourceDocument } from '../document.ts'
+import { BUILT_IN_ATTRIBUTES } from '../facts.ts'
+import { nearest } from '../problems.ts'
+import type { Salvaged } from '../salvaged.ts'
+import type { Workspace } from '../workspace.ts'
+import { type Checked, finding, unknownName } from './findings.ts'
+
+/** When a campaign runs, what counts as its success, and shares that add up. */
+export function checkSettings(checked: Checked): Problem[] {
+  return [...checkTimes(checked), ...checkGoals(checked), ...checkShares(checked)]
+}
+
+function* checkTimes({ campaign, document }: Checked): Generator<Problem> {
+  if (campaign.timezone !== undefined) yield* checkZone(document, campaign.timezone)
+  if (campaign.schedule !== undefined) {
+    const trouble = cronTrouble(campaign.schedule)
+    if (trouble)
+      yield finding(document, ['schedule'], `expected cron in five fields such as "0 9 * * *", ${trouble}`)
+  }
+  if (campaign.starts !== undefined && campaign.ends !== undefined && campaign.starts > campaign.ends) {
+    yield finding(document, ['ends'], `the campaign would end before it starts (${campaign.starts})`)
+  }
+}
+
+function cronTrouble(text: string): string | undefined {
+  const fields = text.trim().split(/\s+/).length
+  if (fields !== 5)
+    return `found ${text.startsWith('@') ? `\`${text}\`` : `${fields} field${fields === 1 ? '' : 's'}`}`
+  try {
+    // A day that never comes (the 30th of February) parses; asking for it does not.
+    CronExpressionParser.parse(text, { tz: 'UTC', currentDate: new Date(0) }).next()
+    return undefined
+  } catch (error) {
+    return `found \`${text}\` (${messageOf(error)})`
+  }
+}
+
+function* checkGoals({ campaign, document, workspace }: Checked): Generator<Problem> {
+  for (const [name, goal] of Object.entries(campaign.goals ?? {})) {
+    if (goal?.event === undefined || workspace.activity.includes(goal.event)) continue
+    yield unknownName(document, ['goals', name, 'event'], 'activity', goal.event, workspace.activity, {
+      expected: 'one of `activity` in winback.yaml: a recall is activity',
+    })
+  }
+}
+
+function* checkShares({ campaign, document, workspace }: Checked): Generator<Problem> {
+  if (campaign.holdout === undefined || campaign.holdout + workspace.control <= 1) return
+  const [holdout, control] = [percent(campaign.holdout), percent(workspace.control)]
+  yield finding(
+    document,
+    ['holdout'],
+    `${holdout} held out and ${control} of control group (winback.yaml) are more than 100%; use ${percent(1 - workspace.control)} or less`,
+  )
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 1e6) / 1e4}%`
+}
+
+function* checkZone(document: SourceDocument, zone: string): Generator<Problem> {
+  if (isZone(zone)) return
+  yield finding(document, ['timezone'], `\`${zone}\` is not an IANA time zone such as Asia/Shanghai`, {
+    suggestion: nearest(zone, Intl.supportedValuesOf('timeZone')),
+  })
+}
+
+function isZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone })
+    // An offset is a zone to Intl, but has no summer time.
+    return !/^[+-]/.test(zone)
+  } catch {
+    return false
+  }
+}
+
+/** What the schema cannot say of winback.yaml. */
+export function* checkWorkspace(
+  document: SourceDocument,
+  workspace: Salvaged<Workspace>,
+): Generator<Problem> {
+  if (workspace.timezone !== undefined) yield* checkZone(document, workspace.timezone)
+  for (const name of Object.keys(workspace.attributes ?? {})) {
+    if (!BUILT_IN_ATTRIBUTES.includes(name)) continue
+    yield finding(
+      document,
+      ['attributes', name],
+      `contact.${name} is there without being declared; choose another name`,
+      { at: 'key' },
+    )
+  }
+  const seen = new Set<string>()
+  for (const [no, locale] of (workspace.locales ?? []).entries()) {
+    if (locale === undefined) continue
+    if (!isLocale(locale)) {
+      yield finding(document, ['locales', no], `\`${locale}\` is not a language tag such as en or zh-CN`)
+    } else if (seen.has(locale)) yield finding(document, ['locales', no], `${locale} is there twice`)
+    seen.add(locale)
+  }
+}
+
+function isLocale(text: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(text).length === 1
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,129 @@
+import { channels } from '../../channels/channels.ts'
+import type { Problem } from '../../errors.ts'
+import type { Path } from '../document.ts'
+import { nearest } from '../problems.ts'
+import { knownToStep } from './expressions.ts'
+import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
+
+/** What every message knows beside facts. */
+export const MESSAGE_CONTEXT: readonly string[] = [
+  'workspace.name',
+  'campaign.name',
+  'campaign.title',
+  'segment',
+  'locale',
+  'subject',
+  'preheader',
+]
+
+/** What a message knows of the offer it carries, by the offer's kind. */
+export const OFFER_CONTEXT = {
+  coupon: ['offer.name', 'offer.kind', 'offer.valid_days', 'offer.amount', 'offer.minimum'],
+  trial: ['offer.name', 'offer.kind', 'offer.valid_days', 'offer.days'],
+  benefit: ['offer.name', 'offer.kind', 'offer.valid_days', 'offer.amount'],
+} as const
+
+/** Templates that exist, for segments that exist, whose every variable something can fill. */
+export function checkTemplates(checked: Checked): Problem[] {
+  return [...stepsOf(checked.campaign)].flatMap((place) => [...checkStep(checked, place)])
+}
+
+type Place = ReturnType<typeof stepsOf> extends Generator<infer Found> ? Found : never
+
+function* checkStep(checked: Checked, place: Place): Generator<Problem> {
+  const { campaign, document, templates } = checked
+  const { step, path } = place
+  const names = templates.names()
+  const rendering = (step.channel ?? []).filter((name) => name !== undefined && renders(name))
+  if (step.template === undefined && rendering.length > 0 && !hasKey(checked, [...path, 'template'])) {
+    const id = step.id ?? 'this step'
+    yield finding(
+      document,
+      path,
+      `${id} needs a template: channel ${rendering.join(', ')} sends what a template says`,
+    )
+  }
+  if (
+    step.otherwise !== undefined &&
+    step.template === undefined &&
+    !hasKey(checked, [...path, 'template'])
+  ) {
+    yield finding(
+      document,
+      [...path, 'otherwise'],
+      '`otherwise` stands in for a template, and this step has none',
+      { at: 'key' },
+    )
+  }
+
+  const used: { name: string; path: Path }[] = []
+  if (typeof step.template === 'string') used.push({ name: step.template, path: [...path, 'template'] })
+  else if (step.template) {
+    const segments = [...Object.keys(campaign.segments ?? {}), 'everyone']
+    for (const [segment, name] of Object.entries(step.template)) {
+      const at = [...path, 'template', segment]
+      if (!segments.includes(segment))
+        yield unknownName(document, at, 'segment', segment, segments, { at: 'key' })
+      if (name !== undefined) used.push({ name, path: at })
+    }
+    if (!Object.hasOwn(step.template, 'everyone')) {
+      yield finding(
+        document,
+        [...path, 'template'],
+        'missing: `everyone`, for those whom no segment matches',
+        { at: 'key' },
+      )
+    }
+  }
+  if (step.otherwise !== undefined) used.push({ name: step.otherwise, path: [...path, 'otherwise'] })
+
+  for (const { name, path: at } of used) {
+    if (!names.includes(name)) yield unknownName(document, at, 'template', name, names)
+    else yield* checkVariables(checked, place, name, at)
+  }
+}
+
+function renders(channel: string): boolean {
+  return Object.values(channels).some(({ name, renders }) => name === channel && renders)
+}
+
+/** True where the key is in the file, though what stands there may have been refused. */
+function hasKey({ document }: Checked, path: Path): boolean {
+  const { line, column } = document.locate(path, 'key')
+  const parent = document.locate(path.slice(0, -1))
+  return line !== parent.line || column !== parent.column
+}
+
+function* checkVariables(checked: Checked, place: Place, template: string, path: Path): Generator<Problem> {
+  const { campaign, document, templates, workspace } = checked
+  const { step, tierNo, stepNo } = place
+  const { facts, absent } = knownToStep(workspace, campaign, tierNo, stepNo)
+  const kind = step.offer === undefined ? undefined : campaign.offers?.[step.offer]?.kind
+  const known = new Set([...facts.keys(), ...MESSAGE_CONTEXT, ...(kind ? OFFER_CONTEXT[kind] : [])])
+  const seen = new Set<string>()
+  for (const variable of templates.variables(template)) {
+    if (known.has(variable.path) || seen.has(`${variable.file} ${variable.path}`)) continue
+    seen.add(`${variable.file} ${variable.path}`)
+    const where = `${variable.file}:${variable.line}:${variable.column}`
+    const options = { found: variable.path, suggestion: nearest(variable.path, known) }
+    if (variable.path.startsWith('offer.')) {
+      // An offer that could not be read is reported where it stands.
+      if (step.offer !== undefined && kind === undefined) continue
+      const why = kind ? `a ${kind} has no ${variable.path.slice('offer.'.length)}` : 'the step has no offer'
+      yield finding(document, path, `template ${template} uses {{${variable.path}}} (${where}), but ${why}`, {
+        ...options,
+        suggestion: kind ? options.suggestion : undefined,
+      })
+      continue
+    }
+    // The mistake is in the template, so that is where to look.
+    const reason = absent.get(variable.path)
+    const message = reason
+      ? `{{${variable.path}}} is not known to step ${step.id ?? ''}: ${reason}`
+      : `nothing can fill {{${variable.path}}}, used by template ${template}`
+    yield finding(document, path, message, {
+      ...options,
+      location: { file: variable.file, line: variable.line, column: variable.column },
+    })
+  }
+}

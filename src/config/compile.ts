@@ -1,0 +1,134 @@
+import { sql } from 'drizzle-orm'
+import { ConfigError, type Problem } from '../errors.ts'
+import type { Campaign, Step } from './campaign.ts'
+import { type KnownFacts, knownToStep, selectionFacts } from './checks/expressions.ts'
+import type {
+  CompiledCampaign,
+  CompiledStep,
+  CompiledTier,
+  Condition,
+  StepTemplate,
+  TemplateFact,
+} from './compiled.ts'
+import { combineConditions, compileCondition } from './conditions.ts'
+import type { Fact } from './facts.ts'
+import type { TemplateIndex } from './templates-index.ts'
+import type { Workspace } from './workspace.ts'
+
+export interface CompileInput {
+  readonly definition: Campaign
+  readonly version: number
+  readonly salt: string
+  /** step_id of each step, by the step's id in the campaign. */
+  readonly stepIds: ReadonlyMap<string, number>
+  readonly workspace: Workspace
+  readonly templates: TemplateIndex
+  /** Hash of the template set of this version. */
+  readonly templateSet: string
+}
+
+/**
+ * A campaign that was checked, with its conditions as SQL and its steps as rows.
+ * @throws ConfigError where a condition does not compile, which a checked campaign's does
+ */
+export function compileCampaign(input: CompileInput): CompiledCampaign {
+  const { definition, workspace } = input
+  const selection = selectionFacts(workspace, definition)
+  return {
+    name: definition.campaign,
+    version: input.version,
+    salt: input.salt,
+    definition,
+    timezone: definition.timezone ?? workspace.timezone,
+    // A group of one, told apart from groups that are named: a name has no colon.
+    exclusive: definition.exclusive ?? `campaign:${definition.campaign}`,
+    templateSet: input.templateSet,
+    audience: condition(definition.audience, selection, 'audience', definition),
+    segments: Object.entries(definition.segments).flatMap(([name, source]) => {
+      const compiled = condition(source, selection, `segments.${name}`, definition)
+      return compiled ? [{ name, condition: compiled }] : []
+    }),
+    tiers: definition.tiers.map(
+      (tier, tierNo): CompiledTier => ({
+        no: tierNo + 1,
+        name: tier.name,
+        from: tier.inactive.from,
+        to: tier.inactive.to,
+        holdout: tier.holdout,
+        steps: tier.steps.map((step, stepNo) => compileStep(input, step, tier.name, tierNo, stepNo)),
+      }),
+    ),
+  }
+}
+
+function compileStep(
+  input: CompileInput,
+  step: Step,
+  tier: string,
+  tierNo: number,
+  stepNo: number,
+): CompiledStep {
+  const { definition, templates, workspace } = input
+  const known = knownToStep(workspace, definition, tierNo, stepNo)
+  const place = `tiers[${tierNo}].steps[${stepNo}]`
+  const stepId = input.stepIds.get(step.id)
+  if (stepId === undefined) throw new Error(`step ${step.id} of ${definition.campaign} has no row`)
+  const terms = step.offer === undefined ? undefined : definition.offers[step.offer]
+  const named = typeof step.template === 'string' ? { everyone: step.template } : (step.template ?? {})
+  const template = (name: string): StepTemplate => ({ name, facts: factsOf(name, templates, known) })
+  return {
+    stepId,
+    tierNo: tierNo + 1,
+    tier,
+    stepNo: stepNo + 1,
+    id: step.id,
+    channels: step.channel,
+    after: step.after,
+    condition: combineConditions(
+      condition(step.when, known, `${place}.when`, definition),
+      condition(step.unless, known, `${place}.unless`, definition),
+    ),
+    templates: new Map(Object.entries(named).map(([segment, name]) => [segment, template(name)])),
+    otherwise: step.otherwise === undefined ? undefined : template(step.otherwise),
+    offer: step.offer !== undefined && terms ? { name: step.offer, terms } : undefined,
+  }
+}
+
+function condition(
+  source: string | undefined,
+  known: KnownFacts,
+  path: string,
+  { campaign }: Campaign,
+): Condition | undefined {
+  if (source === undefined) return undefined
+  const { condition, problems } = compileCondition(source, known.facts, known.absent)
+  if (condition) return condition
+  throw new ConfigError(
+    problems.map(
+      ({ message }): Problem => ({
+        severity: 'error',
+        location: { file: campaign },
+        path,
+        message,
+        found: source,
+      }),
+    ),
+  )
+}
+
+/** The facts a template needs; what every message knows by itself is not asked of the database. */
+function factsOf(template: string, templates: TemplateIndex, known: KnownFacts): TemplateFact[] {
+  const paths = new Set(templates.variables(template).map(({ path }) => path))
+  return [...paths].toSorted().flatMap((path) => {
+    const fact = path === 'segment' ? undefined : known.facts.get(path)
+    return fact ? [templateFact(fact)] : []
+  })
+}
+
+function templateFact(fact: Fact): TemplateFact {
+  return {
+    path: fact.path,
+    sql: (now) => sql`to_jsonb(${fact.sql(now)})`,
+    ...(fact.stale ? { stale: fact.stale } : {}),
+  }
+}

@@ -1,0 +1,196 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import type { z } from 'zod'
+import { ConfigError, messageOf, type Problem, WinbackError } from '../errors.ts'
+import { type Campaign, campaign as campaignSchema } from './campaign.ts'
+import { checkWorkspace } from './checks/settings.ts'
+import { checkCampaign } from './checks.ts'
+import { readDocument } from './document.ts'
+import type { Environment } from './environment.ts'
+import { problemsOf, sortProblems } from './problems.ts'
+import { fillReferences } from './references.ts'
+import type { Salvaged } from './salvaged.ts'
+import { salvage } from './shape.ts'
+import type { TemplateIndex } from './templates-index.ts'
+import { type Workspace, workspace as workspaceSchema } from './workspace.ts'
+
+/** A workspace file that was found right. */
+export interface LoadedWorkspace {
+  readonly definition: Workspace
+  /** The file as written, references and not the secrets they stand for. */
+  readonly source: string
+  readonly file: string
+  /** The folder `templates` and `campaigns` are relative to, absolute. */
+  readonly directory: string
+  readonly warnings: readonly Problem[]
+}
+
+/** A campaign file that was found right. */
+export interface LoadedCampaign {
+  readonly definition: Campaign
+  readonly source: string
+  readonly file: string
+  readonly warnings: readonly Problem[]
+}
+
+/**
+ * Reads winback.yaml, with its references filled in.
+ * @throws ConfigError with every problem of the file; WinbackError `config.unreadable`
+ */
+export async function loadWorkspace(file: string, environment: Environment): Promise<LoadedWorkspace> {
+  const source = await read(file)
+  const directory = resolve(dirname(file))
+  const { definition, problems } = readWorkspace(file, source, environment, directory)
+  const { warnings } = settle(problems)
+  if (!definition) throw new ConfigError(problems)
+  return { definition, source, file, directory, warnings }
+}
+
+/**
+ * Reads a campaign file and holds it against the workspace and its templates.
+ * @throws ConfigError with every problem of the file; WinbackError `config.unreadable`
+ */
+export async function loadCampaign(
+  file: string,
+  workspace: Pick<LoadedWorkspace, 'definition'>,
+  templates: TemplateIndex,
+): Promise<LoadedCampaign> {
+  const source = await read(file)
+  return settleCampaign(file, source, readCampaign(file, source, workspace.definition, templates))
+}
+
+/**
+ * {@link loadCampaign} for a campaign whose text is at hand.
+ * @throws ConfigError with every problem of the text
+ */
+export function parseCampaign(
+  file: string,
+  source: string,
+  workspace: Workspace,
+  templates: TemplateIndex,
+): LoadedCampaign {
+  return settleCampaign(file, source, readCampaign(file, source, workspace, templates))
+}
+
+/**
+ * The definition of a version that was applied, and so was right when it was: its text alone is read again. What has since
+ * changed around it, a channel taken out of the workspace say, must not stop the campaigns that run.
+ * @throws ConfigError where the text is not a campaign of this format
+ */
+export function parseAppliedCampaign(file: string, source: string): Campaign {
+  const document = readDocument(file, source)
+  if (document.problems.length > 0) throw new ConfigError(document.problems)
+  const result = campaignSchema.safeParse(document.value)
+  if (result.success) return result.data
+  throw new ConfigError(problemsOf(result.error.issues, document, document.value, campaignSchema))
+}
+
+/** The campaign files of a workspace, by name. @throws WinbackError `config.unreadable` */
+export async function findCampaigns(
+  workspace: Pick<LoadedWorkspace, 'definition' | 'directory'>,
+): Promise<string[]> {
+  const folder = join(workspace.directory, workspace.definition.campaigns)
+  const names = await readdir(folder).catch((cause: unknown) => {
+    throw new WinbackError('config.unreadable', `the campaigns folder cannot be read: ${messageOf(cause)}`, {
+      location: { file: folder },
+      remedy: 'Create the folder, or name another as `campaigns` in winback.yaml.',
+      cause,
+    })
+  })
+  return names
+    .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.'))
+    .toSorted()
+    .map((name) => join(folder, name))
+}
+
+interface Reading<Definition> {
+  readonly definition: Definition | undefined
+  readonly problems: readonly Problem[]
+}
+
+/** Everything right and wrong with the text of a workspace file. */
+export function readWorkspace(
+  file: string,
+  source: string,
+  environment: Environment,
+  directory: string,
+): Reading<Workspace> {
+  const document = readDocument(file, source)
+  if (document.problems.length > 0) return { definition: undefined, problems: document.problems }
+  const { value, problems } = fillReferences(document, environment, directory)
+  const { parsed, lenient, issues } = interpret(workspaceSchema, value)
+  const definition = parsed && {
+    ...parsed,
+    database: { ...parsed.database, url: parsed.database.url ?? environment.databaseUrl },
+    redis: { ...parsed.redis, url: parsed.redis.url ?? environment.redisUrl },
+  }
+  return {
+    definition,
+    problems: sortProblems([
+      ...problems,
+      ...problemsOf(issues, document, value, workspaceSchema),
+      ...checkWorkspace(document, lenient as Salvaged<Workspace>),
+    ]),
+  }
+}
+
+/** Everything right and wrong with the text of a campaign file. */
+export function readCampaign(
+  file: string,
+  source: string,
+  workspace: Workspace,
+  templates: TemplateIndex,
+): Reading<Campaign> {
+  const document = readDocument(file, source)
+  if (document.problems.length > 0) return { definition: undefined, problems: document.problems }
+  const { parsed, lenient, issues } = interpret(campaignSchema, document.value)
+  const campaign = lenient as Salvaged<Campaign>
+  return {
+    definition: parsed,
+    problems: sortProblems([
+      ...problemsOf(issues, document, document.value, campaignSchema),
+      ...checkCampaign({ campaign, document, workspace, templates }),
+    ]),
+  }
+}
+
+/** What the schema makes of a value: all of it, or what can be salvaged and what is wrong. */
+function interpret<Schema extends z.ZodType>(schema: Schema, value: unknown) {
+  const result = schema.safeParse(value)
+  return result.success
+    ? { parsed: result.data, lenient: result.data, issues: [] }
+    : { parsed: undefined, lenient: salvage(schema, value) ?? {}, issues: result.error.issues }
+}
+
+function settle(problems: readonly Problem[]): { warnings: readonly Problem[] } {
+  if (problems.some((problem) => problem.severity === 'error')) throw new ConfigError(problems)
+  return { warnings: problems }
+}
+
+function settleCampaign(file: string, source: string, reading: Reading<Campaign>): LoadedCampaign {
+  const { warnings } = settle(reading.problems)
+  if (!reading.definition) throw new ConfigError(reading.problems)
+  return { definition: reading.definition, source, file, warnings }
+}
+
+async function read(file: string): Promise<string> {
+  let bytes: Buffer
+  try {
+    bytes = await readFile(file)
+  } catch (cause) {
+    throw new WinbackError('config.unreadable', `${file} cannot be read: ${messageOf(cause)}`, {
+      location: { file },
+      remedy: 'Check the path, and that the file may be read.',
+      cause,
+    })
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new WinbackError('config.unreadable', `${file} is not UTF-8 text`, {
+      location: { file },
+      remedy: 'Save the file as UTF-8.',
+      cause,
+    })
+  }
+}

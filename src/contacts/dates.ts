@@ -1,0 +1,171 @@
+import { Temporal } from 'temporal-polyfill'
+import { WinbackError } from '../errors.ts'
+
+/** Reads a date the way the file writes it: the instant in epoch milliseconds, or why it is none. */
+export type DateReader = (value: unknown) => number | string
+
+const ISO =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(Z|z|UTC|[+-]\d{2}(?::?\d{2})?)?)?$/
+const TOKENS: Record<string, string> = {
+  yyyy: '(?<year>\\d{4})',
+  mm: '(?<month>\\d{2})',
+  dd: '(?<day>\\d{2})',
+  hh: '(?<hour>\\d{2})',
+  mi: '(?<minute>\\d{2})',
+  ss: '(?<second>\\d{2})',
+}
+
+/**
+ * ISO 8601 (`2026-01-05`, `2026-01-05 08:30`, with or without a zone), or `format`: `yyyy mm dd hh mi ss` with what
+ * stands between them (`yyyymmdd`, `dd.mm.yyyy hh:mi`), or `epoch` (seconds), or `epoch_ms`. A date without a zone is
+ * local time in `timezone`; one without a time is the start of that day. Numbers in NDJSON are epoch seconds, or
+ * milliseconds where that large.
+ * @throws WinbackError `import.options` for a zone or format that does not exist
+ */
+export function dateReader(options: { timezone?: string; format?: string } = {}): DateReader {
+  const zone = options.timezone ?? 'UTC'
+  const offset = offsetReader(zone)
+  if (options.format === 'epoch') return (value) => epoch(value, 1000)
+  if (options.format === 'epoch_ms') return (value) => epoch(value, 1)
+  if (options.format !== undefined) {
+    const pattern = patternOf(options.format)
+    return (value) => {
+      const text = String(value)
+      const found = pattern.exec(text.trim())?.groups
+      if (!found) return `"${text}" is not a date written ${options.format}`
+      const local = localTime(
+        Number(found.year),
+        Number(found.month),
+        Number(found.day),
+        Number(found.hour ?? 0),
+        Number(found.minute ?? 0),
+        Number(found.second ?? 0),
+        0,
+      )
+      return local === undefined ? `"${text}" is not a date that exists` : local - offset(local)
+    }
+  }
+  return (value) => {
+    if (typeof value === 'number') return epoch(value, Math.abs(value) < 1e11 ? 1000 : 1)
+    if (typeof value !== 'string') return `${JSON.stringify(value)} is not a date`
+    const found = ISO.exec(value) ?? ISO.exec(value.trim())
+    if (!found) return `"${value}" is not a date; expected ISO 8601 such as 2026-01-05T08:30:00Z`
+    const [, year, month, day, hour, minute, second, fraction, mark] = found
+    const local = localTime(
+      Number(year),
+      Number(month),
+      Number(day),
+      Number(hour ?? 0),
+      Number(minute ?? 0),
+      Number(second ?? 0),
+      fraction === undefined ? 0 : Math.floor(Number(`0.${fraction}`) * 1000),
+    )
+    if (local === undefined) return `"${value}" is not a date that exists`
+    if (mark === undefined) return local - offset(local)
+    return local - zoneOffset(mark)
+  }
+}
+
+/** Whether `name` is an IANA zone. Asked once a name: a file has few zones and many rows. */
+export function zoneChecker(): (name: string) => boolean {
+  const known = new Map<string, boolean>()
+  return (name) => {
+    const before = known.get(name)
+    if (before !== undefined) return before
+    const exists = zoneExists(name)
+    // A column that holds anything but zones must not fill the memory.
+    if (known.size < 5000) known.set(name, exists)
+    return exists
+  }
+}
+
+function zoneExists(name: string): boolean {
+  if (!/^[A-Za-z][\w+\-/]*$/.test(name)) return false
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Milliseconds to subtract from a local time, taken as if it were UTC, to have the instant. */
+function offsetReader(zone: string): (local: number) => number {
+  if (!zoneExists(zone)) {
+    throw new WinbackError('import.options', `there is no time zone "${zone}"`, {
+      remedy: 'Use an IANA name such as Asia/Shanghai.',
+    })
+  }
+  if (zone === 'UTC') return () => 0
+  const quarter = 900_000
+  const known = new Map<number, number>()
+  return (local) => {
+    const slot = Math.floor(local / quarter)
+    const before = known.get(slot)
+    if (before !== undefined) return before
+    const instant = Temporal.Instant.fromEpochMilliseconds(slot * quarter)
+      .toZonedDateTimeISO('UTC')
+      .toPlainDateTime()
+      .toZonedDateTime(zone).epochMilliseconds
+    const offset = slot * quarter - instant
+    if (known.size > 100_000) known.clear()
+    known.set(slot, offset)
+    return offset
+  }
+}
+
+function localTime(
+  year: number,
+  month: number,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+  millisecond: number,
+): number | undefined {
+  if (month < 1 || month > 12 || day < 1 || hour > 24 || minute > 59 || second > 59) return undefined
+  if (day > 28 && day > new Date(Date.UTC(year, month, 0)).getUTCDate()) return undefined
+  if (hour === 24 && minute + second + millisecond > 0) return undefined
+  return Date.UTC(year, month - 1, day, hour, minute, second, millisecond)
+}
+
+function zoneOffset(mark: string): number {
+  if (!/^[+-]/.test(mark)) return 0
+  const digits = mark.slice(1).replace(':', '')
+  const minutes = Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2) || 0)
+  return (mark.startsWith('-') ? -minutes : minutes) * 60_000
+}
+
+function epoch(value: unknown, unit: number): number | string {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+  if (typeof number !== 'number' || !Number.isFinite(number)) {
+    return `${JSON.stringify(value)} is not a number of ${unit === 1 ? 'milliseconds' : 'seconds'}`
+  }
+  return Math.floor(number * unit)
+}
+
+function patternOf(format: string): RegExp {
+  const seen: string[] = []
+  const body = format.toLowerCase().replace(/yyyy|mm|dd|hh(?:24)?|mi|ss|[^a-z]|[a-z]+/g, (token) => {
+    const name = token === 'hh24' ? 'hh' : token
+    const pattern = TOKENS[name]
+    if (pattern !== undefined) {
+      seen.push(name)
+      return pattern
+    }
+    if (token === 't' || token === 'z') return token
+    if (/^[a-z]/.test(token)) throw formatError(format)
+    return token.replace(/[.*+?^${}()|[\]\\/]/, '\\$&')
+  })
+  if (new Set(seen).size !== seen.length || !['yyyy', 'mm', 'dd'].every((token) => seen.includes(token))) {
+    throw formatError(format)
+  }
+  return new RegExp(`^${body}$`, 'i')
+}
+
+function formatError(format: string): WinbackError {
+  return new WinbackError('import.options', `"${format}" is not a date format`, {
+    remedy:
+      'Write yyyy, mm, dd, hh, mi and ss once each, such as yyyymmdd or dd.mm.yyyy hh:mi; or epoch, epoch_ms.',
+  })
+}

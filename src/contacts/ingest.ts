@@ -1,0 +1,115 @@
+import { sql } from 'drizzle-orm'
+import { execute, rows, type Transaction } from '../database/connect.ts'
+import { lockStripesShared } from '../database/stripes.ts'
+import type { Hooks } from './hooks.ts'
+
+/** What an ingest must know of the workspace. */
+export interface ActivityRules {
+  /** Types that count as the contact being active. */
+  readonly activity: readonly string[]
+  readonly orders: { readonly event: string }
+}
+
+/** Makes the temporary tables of {@link ingestActivity}, empty, for this transaction. */
+export async function prepareIngest(tx: Transaction): Promise<void> {
+  await tx.client.query(`
+    CREATE TEMP TABLE IF NOT EXISTS incoming_activity (
+      contact_id bigint NOT NULL, occurred_at timestamptz NOT NULL, key bigint NOT NULL, type text NOT NULL,
+      value bigint, properties jsonb
+    ) ON COMMIT DELETE ROWS;
+    CREATE TEMP TABLE IF NOT EXISTS new_activity (
+      contact_id bigint NOT NULL, occurred_at timestamptz NOT NULL, type text NOT NULL, value bigint
+    ) ON COMMIT DELETE ROWS`)
+}
+
+/**
+ * Records what stands in the temporary table `incoming_activity` (10,000 rows at most; contacts that exist, months
+ * that have a partition) and everything that follows from it, in the caller's transaction. The file importer, live
+ * ingest and replay all come through here. What is known already, by (contact, time, key), changes nothing.
+ * Values are integer micros. Both temporary tables are empty again when it returns.
+ * @returns how many rows were new
+ */
+export async function ingestActivity(
+  tx: Transaction,
+  { now, workspace, hooks }: { now: Date; workspace: ActivityRules; hooks: Hooks },
+): Promise<{ inserted: number }> {
+  await lockStripesShared(tx, sql`SELECT contact_id FROM incoming_activity`)
+  // Locked in one order before anything is written: two ingests of the same contacts wait and never deadlock.
+  await execute(
+    tx,
+    sql`SELECT FROM contact_activity WHERE contact_id IN (SELECT contact_id FROM incoming_activity)
+        ORDER BY contact_id FOR NO KEY UPDATE`,
+  )
+  const inserted = await insertNew(tx, now)
+  if (inserted > 0) {
+    await aggregate(tx, workspace)
+    await hooks.onActivity?.(tx, now)
+    await countFeed(tx, workspace)
+  }
+  await tx.client.query('TRUNCATE incoming_activity, new_activity')
+  return { inserted }
+}
+
+async function insertNew(tx: Transaction, now: Date): Promise<number> {
+  return execute(
+    tx,
+    sql`WITH inserted AS (
+          INSERT INTO activity (contact_id, occurred_at, key, type, value, properties, received_at)
+          SELECT contact_id, occurred_at, key, type, value, properties, ${now}
+          FROM incoming_activity ORDER BY contact_id, occurred_at, key
+          ON CONFLICT DO NOTHING
+          RETURNING contact_id, occurred_at, type, value
+        )
+        INSERT INTO new_activity SELECT contact_id, occurred_at, type, value FROM inserted`,
+  )
+}
+
+/**
+ * Min, max, count and sum over the new rows alone, added to what is there: each is commutative, so late, repeated
+ * and out-of-order events come to the same sums. Summed by contact first, for an UPDATE that joins several rows to
+ * one would use any one of them.
+ */
+async function aggregate(tx: Transaction, workspace: ActivityRules): Promise<void> {
+  const counts = sql`type = ANY(${sql.param([...workspace.activity])}::text[])`
+  const ordered = sql`type = ${workspace.orders.event}`
+  await execute(
+    tx,
+    sql`UPDATE contact_activity a SET
+          last_active_at = greatest(a.last_active_at, n.last_active_at),
+          first_active_at = least(a.first_active_at, n.first_active_at),
+          activity_count = a.activity_count + n.activity_count,
+          silent_since = CASE WHEN n.last_active_at IS NULL THEN a.silent_since
+                              ELSE greatest(a.last_active_at, n.last_active_at) END,
+          orders_count = a.orders_count + n.orders_count,
+          orders_total = a.orders_total + n.orders_total,
+          first_order_at = least(a.first_order_at, n.first_order_at),
+          last_order_at = greatest(a.last_order_at, n.last_order_at)
+        FROM (
+          SELECT contact_id,
+            max(occurred_at) FILTER (WHERE ${counts}) AS last_active_at,
+            min(occurred_at) FILTER (WHERE ${counts}) AS first_active_at,
+            count(*) FILTER (WHERE ${counts}) AS activity_count,
+            count(*) FILTER (WHERE ${ordered}) AS orders_count,
+            coalesce(sum(value) FILTER (WHERE ${ordered}), 0) AS orders_total,
+            min(occurred_at) FILTER (WHERE ${ordered}) AS first_order_at,
+            max(occurred_at) FILTER (WHERE ${ordered}) AS last_order_at
+          FROM new_activity WHERE ${counts} OR ${ordered} GROUP BY contact_id
+        ) AS n
+        WHERE a.contact_id = n.contact_id`,
+  )
+}
+
+/** Last in the transaction: every ingest of the same day waits for these rows. */
+async function countFeed(tx: Transaction, workspace: ActivityRules): Promise<void> {
+  await rows(
+    tx,
+    sql`INSERT INTO feed_days (day, events, newest_at)
+        SELECT (occurred_at AT TIME ZONE 'UTC')::date AS day, count(*), max(occurred_at)
+        FROM new_activity
+        WHERE type = ANY(${sql.param([...workspace.activity])}::text[]) OR type = ${workspace.orders.event}
+        GROUP BY day ORDER BY day
+        ON CONFLICT (day) DO UPDATE SET
+          events = feed_days.events + excluded.events,
+          newest_at = greatest(feed_days.newest_at, excluded.newest_at)`,
+  )
+}

@@ -1,0 +1,151 @@
+import { closest } from 'fastest-levenshtein'
+import { z } from 'zod'
+import { WinbackError } from '../errors.ts'
+import type { FileRow } from './rows.ts'
+
+// Which column of the file is which field. A field is what Winback knows (`external_id`, `attributes.plan`); a
+// column is a name from the header, a number from 1 where there is none, or a dotted path into an NDJSON object.
+
+/** How a file is written, as flags or a mapping file (YAML or JSON) say it. */
+export const importMapping = z.strictObject({
+  format: z.enum(['csv', 'ndjson']).optional(),
+  delimiter: z
+    .union([z.literal('whitespace'), z.string().length(1)])
+    .optional()
+    .describe('One character, or `whitespace`'),
+  header: z
+    .boolean()
+    .optional()
+    .describe('Whether the first line of a CSV names the columns; true unless said'),
+  timezone: z.string().optional().describe('IANA zone of dates without one; UTC unless said'),
+  date_format: z.string().optional().describe('Such as yyyymmdd; ISO 8601 unless said'),
+  fields: z
+    .record(z.string(), z.union([z.string(), z.int().min(1)]))
+    .optional()
+    .describe('Field to column: its name in the header, its number, or a path into an NDJSON object'),
+  set: z.record(z.string(), z.string()).optional().describe('Fields that are the same in every row'),
+})
+
+export type ImportMapping = z.output<typeof importMapping>
+
+/** The value of one field in one row: undefined where the row does not carry the field. */
+export type Getter = (values: NonNullable<FileRow['values']>) => unknown
+
+export interface FieldReader {
+  /** Fields this file carries, each with how to read it. */
+  readonly getters: ReadonlyMap<string, Getter>
+  /** Columns every row must have: exactly as many as the header, or at least as many as the mapping names. */
+  readonly columns: { readonly exactly: number } | { readonly atLeast: number } | undefined
+}
+
+/**
+ * Binds a mapping to a file. Without `fields`, columns that are called like a field are taken for it, and the rest
+ * is left alone.
+ * @param fields every field there is; `attributes.*` by the workspace's names
+ * @param header the first line's columns; undefined for NDJSON and for a CSV without one
+ * @throws WinbackError `import.mapping` naming the column or field that does not exist, or that is required
+ */
+export function bindFields(
+  mapping: ImportMapping,
+  fields: readonly string[],
+  required: readonly string[],
+  header: readonly string[] | undefined,
+  csv: boolean,
+  file: string,
+): FieldReader {
+  const fail = (message: string, remedy: string) =>
+    new WinbackError('import.mapping', message, { location: { file, line: 1 }, remedy })
+  const known = (name: string) => {
+    if (fields.includes(name)) return name
+    const short = `attributes.${name}`
+    if (fields.includes(short)) return short
+    throw fail(
+      `there is no field "${name}"`,
+      `Use one of ${fields.join(', ')}${fields.length > 0 ? ` (did you mean ${closest(name, [...fields])}?)` : ''}; attributes are declared in winback.yaml.`,
+    )
+  }
+  const getters = new Map<string, Getter>()
+  let highest = 0
+  const chosen = mapping.fields ?? defaultFields(fields, header, csv)
+  for (const [name, column] of Object.entries(chosen)) {
+    const field = known(name)
+    if (!csv) {
+      getters.set(field, pathGetter(String(column)))
+      continue
+    }
+    const index = columnIndex(column, header)
+    if (index === undefined) {
+      throw fail(
+        header
+          ? `the file has no column "${column}" for ${field}`
+          : `column "${column}" for ${field} is not a number, and the file has no header`,
+        header
+          ? `Its columns are ${header.join(', ')} (did you mean "${closest(String(column), [...header])}"?).`
+          : 'Name columns by their number, the first is 1; or drop --no-header.',
+      )
+    }
+    highest = Math.max(highest, index + 1)
+    getters.set(field, (values) => (values as readonly string[])[index])
+  }
+  for (const [name, value] of Object.entries(mapping.set ?? {})) getters.set(known(name), () => value)
+  for (const field of required) {
+    if (getters.has(field)) continue
+    throw fail(
+      `no column is mapped to ${field}`,
+      `${header ? `The file's columns are ${header.join(', ')}. ` : ''}Map one with --map ${field}=COLUMN, or --set ${field}=VALUE.`,
+    )
+  }
+  return {
+    getters,
+    columns: !csv ? undefined : header ? { exactly: header.length } : { atLeast: highest },
+  }
+}
+
+function defaultFields(
+  fields: readonly string[],
+  header: readonly string[] | undefined,
+  csv: boolean,
+): Record<string, string | number> {
+  const chosen: Record<string, string | number> = {}
+  for (const field of fields) {
+    const short = field.replace(/^attributes\./, '')
+    // An attribute may be called like a field of its own; the field goes first.
+    const names = fields.includes(short) && short !== field ? [field] : [field, short]
+    if (!csv) chosen[field] = names.join('|')
+    else {
+      const column = names.find((name) => header?.includes(name))
+      if (column !== undefined) chosen[field] = column
+    }
+  }
+  return chosen
+}
+
+function columnIndex(column: string | number, header: readonly string[] | undefined): number | undefined {
+  const named = header?.indexOf(String(column)) ?? -1
+  if (named !== -1) return named
+  const number = Number(column)
+  if (!Number.isInteger(number) || number < 1) return undefined
+  return header && number > header.length ? undefined : number - 1
+}
+
+/** `a.b|c`: the key called exactly so, else the path; the first alternative that the object carries. */
+function pathGetter(text: string): Getter {
+  const paths = text.split('|').map((path) => path.split('.'))
+  return (values) => {
+    for (const path of paths) {
+      let value: unknown = values
+      const whole = path.join('.')
+      if (path.length > 1 && Object.hasOwn(values, whole)) {
+        return (values as Record<string, unknown>)[whole]
+      }
+      for (const key of path) {
+        value =
+          typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+            ? (value as Record<string, unknown>)[key]
+            : undefined
+      }
+      if (value !== undefined) return value
+    }
+    return undefined
+  }
+}

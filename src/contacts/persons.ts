@@ -1,0 +1,163 @@
+import { sql } from 'drizzle-orm'
+import { execute, rows, type Transaction } from '../database/connect.ts'
+import { lockStripesShared } from '../database/stripes.ts'
+import type { Hooks } from './hooks.ts'
+
+/** A contact with the identifiers that link it: those shared, and by no more contacts than the limit. */
+export interface Linked {
+  readonly contactId: number
+  readonly personId: number
+  readonly links: readonly string[]
+}
+
+/**
+ * Serialises whoever makes contacts or changes their identifiers: two transactions that each add a contact with
+ * the same address do not see one another's, and would leave them two persons for good.
+ */
+export async function lockContacts(tx: Transaction): Promise<void> {
+  await execute(tx, sql`SELECT pg_advisory_xact_lock(7403, 0)`)
+}
+
+/** Makes the temporary tables of this file, empty. Needed once a transaction, before {@link linkPersons}. */
+export async function prepareLinks(tx: Transaction): Promise<void> {
+  await tx.client.query(`
+    CREATE TEMP TABLE IF NOT EXISTS touched_identifiers (
+      kind text NOT NULL, key bytea NOT NULL, contact_id bigint NOT NULL, added boolean NOT NULL
+    ) ON COMMIT DELETE ROWS;
+    CREATE TEMP TABLE IF NOT EXISTS merged_persons (
+      old_person bigint NOT NULL, new_person bigint NOT NULL
+    ) ON COMMIT DELETE ROWS`)
+}
+
+/**
+ * Assigns persons anew around the identifiers in `touched_identifiers`, which the transaction has added to
+ * contacts or taken from them: a person is a connected component over shared identifiers, named after its first
+ * contact. An identifier that more than `sharedByAtMost` contacts carry links nobody. Expects {@link lockContacts}.
+ */
+export async function linkPersons(
+  tx: Transaction,
+  options: { sharedByAtMost: number; now: Date; hooks: Hooks; isNew: (contactId: number) => boolean },
+): Promise<void> {
+  const members = await readMembers(tx, options.sharedByAtMost)
+  const persons = componentsOf(members)
+  const moved = members.filter((member) => persons.get(member.contactId) !== member.personId)
+  if (moved.length === 0) return
+  const ids = moved.map((member) => member.contactId)
+  const targets = moved.map((member) => persons.get(member.contactId) ?? member.personId)
+  // A selection that draws an arm for one of them comes wholly before or wholly after.
+  await lockStripesShared(tx, sql`SELECT unnest(${sql.param(ids)}::bigint[]) AS contact_id`)
+  await execute(
+    tx,
+    sql`SELECT FROM contacts WHERE contact_id = ANY(${sql.param(ids)}::bigint[])
+        ORDER BY contact_id FOR NO KEY UPDATE`,
+  )
+  await execute(
+    tx,
+    sql`UPDATE contacts SET person_id = moved.person_id
+        FROM unnest(${sql.param(ids)}::bigint[], ${sql.param(targets)}::bigint[]) AS moved (contact_id, person_id)
+        WHERE contacts.contact_id = moved.contact_id`,
+  )
+  const merged = mergesOf(members, persons, options.isNew)
+  if (merged.length === 0 || !options.hooks.onMerged) return
+  await execute(
+    tx,
+    sql`INSERT INTO merged_persons SELECT * FROM unnest(
+          ${sql.param(merged.map(({ from }) => from))}::bigint[], ${sql.param(merged.map(({ to }) => to))}::bigint[])`,
+  )
+  await options.hooks.onMerged(tx, options.now)
+  await execute(tx, sql`DELETE FROM merged_persons`)
+}
+
+/**
+ * Everyone whose person may change: the contacts touched, those that share a touched identifier, and the rest of
+ * all their persons. An identifier that was over the limit before and still is changes nothing, and is read only
+ * as far as it takes to see that: `none@example.com` may stand at a hundred thousand contacts.
+ */
+async function readMembers(tx: Transaction, limit: number): Promise<Linked[]> {
+  const shared = (kind: 'email' | 'phone', key: 'email_key' | 'phone_key') => sql`(
+    SELECT encode(m.${sql.identifier(key)}, 'hex') WHERE 2 <= (
+      SELECT CASE WHEN count(*) <= ${limit} THEN count(*) ELSE 0 END FROM (
+        SELECT FROM identifiers i WHERE i.kind = ${kind} AND i.key = m.${sql.identifier(key)} LIMIT ${limit + 1}
+      ) AS carriers
+    ))`
+  const found = await rows<{
+    contact_id: number
+    person_id: number
+    email: string | null
+    phone: string | null
+  }>(
+    tx,
+    sql`WITH keys AS (
+          SELECT kind, key, count(*) FILTER (WHERE added) AS added FROM touched_identifiers GROUP BY kind, key
+        ), carriers AS (
+          SELECT c.contact_id, k.added, count(*) OVER (PARTITION BY k.kind, k.key) AS carried_by
+          FROM keys k CROSS JOIN LATERAL (
+            SELECT i.contact_id FROM identifiers i WHERE i.kind = k.kind AND i.key = k.key
+            LIMIT ${limit} + k.added + 1
+          ) AS c
+        ), affected AS (
+          SELECT contact_id FROM carriers WHERE carried_by <= ${limit} + added
+          UNION SELECT contact_id FROM touched_identifiers
+        ), persons AS (
+          SELECT DISTINCT person_id FROM contacts JOIN affected USING (contact_id)
+        )
+        SELECT m.contact_id, m.person_id, ${shared('email', 'email_key')} AS email, ${shared('phone', 'phone_key')} AS phone
+        FROM contacts m JOIN persons USING (person_id)`,
+  )
+  return found.map((row) => ({
+    contactId: row.contact_id,
+    personId: row.person_id,
+    links: [
+      ...(row.email === null ? [] : [`email ${row.email}`]),
+      ...(row.phone === null ? [] : [`phone ${row.phone}`]),
+    ],
+  }))
+}
+
+/** The person of each contact: the smallest contact_id it is connected to, directly or through others. */
+export function componentsOf(members: readonly Linked[]): Map<number, number> {
+  const parents = new Map<number, number>()
+  const rootOf = (contactId: number): number => {
+    let root = contactId
+    for (let parent = parents.get(root) ?? root; parent !== root; parent = parents.get(root) ?? root)
+      root = parent
+    for (let at = contactId; at !== root; ) {
+      const parent = parents.get(at) ?? root
+      parents.set(at, root)
+      at = parent
+    }
+    return root
+  }
+  const carrier = new Map<string, number>()
+  for (const { contactId, links } of members) {
+    parents.set(contactId, parents.get(contactId) ?? contactId)
+    for (const link of links) {
+      const other = carrier.get(link)
+      if (other === undefined) {
+        carrier.set(link, contactId)
+        continue
+      }
+      const [one, two] = [rootOf(contactId), rootOf(other)]
+      parents.set(Math.max(one, two), Math.min(one, two))
+    }
+  }
+  return new Map(members.map(({ contactId }) => [contactId, rootOf(contactId)]))
+}
+
+/** Persons that became part of another; contacts made in this very transaction were nobody before. */
+function mergesOf(
+  members: readonly Linked[],
+  persons: ReadonlyMap<number, number>,
+  isNew: (contactId: number) => boolean,
+): { from: number; to: number }[] {
+  const origins = new Map<number, Set<number>>()
+  for (const { contactId, personId } of members) {
+    if (isNew(contactId)) continue
+    const person = persons.get(contactId) ?? personId
+    const origin = origins.get(person) ?? new Set()
+    origins.set(person, origin.add(personId))
+  }
+  return [...origins].flatMap(([to, origin]) =>
+    origin.size < 2 ? [] : [...origin].filter((from) => from !== to).map((from) => ({ from, to })),
+  )
+}

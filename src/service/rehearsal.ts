@@ -1,0 +1,87 @@
+import { sql } from 'drizzle-orm'
+import type { Workspace } from '../config/workspace.ts'
+import { ingestActivity, prepareIngest } from '../contacts/ingest.ts'
+import { connect, type Database, execute, rows, transaction } from '../database/connect.ts'
+import { migrate } from '../database/migrate.ts'
+import { ensurePartitions } from '../database/partitions.ts'
+import { WinbackError } from '../errors.ts'
+import type { Runtime } from './runtime.ts'
+
+// A replay happens in a schema of its own, beside the real one: the same contacts under the same ids (so the same
+// draws), and no activity but what the clock has reached.
+
+const CHUNK = 10_000
+
+/**
+ * Makes the schema of a replay from a database: contacts, addresses, suppressions and salts copied, contact facts as
+ * on the day of the sign-up, all activity up to `to` laid ready in time order. What stood in the schema before is
+ * dropped: a replay can be made again at any time.
+ * @returns a handle on the new schema; the caller closes it
+ */
+export async function prepareRehearsal(source: Database, schema: string, to: Date): Promise<Database> {
+  if (schema === source.schema) {
+    throw new WinbackError('replay.schema', `a replay cannot run in "${schema}", where the real data are`, {
+      remedy: 'Name another schema with --schema.',
+    })
+  }
+  await execute(source, sql`DROP SCHEMA IF EXISTS ${sql.identifier(schema)} CASCADE`)
+  const database = connect(source.url, { schema, applicationName: 'winback replay' })
+  await migrate(database)
+  const from = (table: string) => sql`${sql.identifier(source.schema)}.${sql.identifier(table)}`
+  for (const table of ['external_ids', 'identifiers', 'suppressions']) {
+    await execute(database, sql`INSERT INTO ${sql.identifier(table)} SELECT * FROM ${from(table)}`)
+  }
+  await execute(database, sql`INSERT INTO contacts OVERRIDING SYSTEM VALUE SELECT * FROM ${from('contacts')}`)
+  await execute(
+    database,
+    sql`INSERT INTO contact_activity (contact_id, silent_since) SELECT contact_id, signed_up_at FROM contacts`,
+  )
+  await execute(
+    database,
+    sql`UPDATE settings s SET value = o.value FROM ${from('settings')} o WHERE o.name = s.name`,
+  )
+  await execute(
+    database,
+    sql`
+    CREATE UNLOGGED TABLE upcoming_activity AS
+    SELECT row_number() OVER (ORDER BY occurred_at, contact_id, key) AS place, contact_id, occurred_at, key, type,
+      value, properties
+    FROM ${from('activity')} WHERE occurred_at <= ${to}`,
+  )
+  await execute(database, sql`CREATE INDEX ON upcoming_activity (place)`)
+  await execute(database, sql`CREATE INDEX ON upcoming_activity (occurred_at)`)
+  await execute(database, sql`ANALYZE`)
+  return database
+}
+
+/**
+ * Ingests what was laid ready up to a moment, in chunks, exactly as live events are: facts, returns, cancels.
+ * @returns how many events were revealed
+ */
+export async function revealActivity(runtime: Runtime, workspace: Workspace, upTo: Date): Promise<number> {
+  const { database, hooks } = runtime
+  const [range] = await rows<{ first: number | null; last: number | null; oldest: Date; newest: Date }>(
+    database,
+    sql`SELECT min(place) AS first, max(place) AS last, min(occurred_at) AS oldest, max(occurred_at) AS newest
+      FROM upcoming_activity WHERE occurred_at <= ${upTo}`,
+  )
+  if (!range || range.first === null || range.last === null) return 0
+  await ensurePartitions(database, 'activity', { from: range.oldest, to: range.newest })
+  for (let place = range.first; place <= range.last; place += CHUNK) {
+    const end = Math.min(place + CHUNK - 1, range.last)
+    await transaction(database, async (tx) => {
+      await prepareIngest(tx)
+      await execute(
+        tx,
+        sql`
+        WITH revealed AS (
+          DELETE FROM upcoming_activity WHERE place BETWEEN ${place} AND ${end}
+          RETURNING contact_id, occurred_at, key, type, value, properties
+        )
+        INSERT INTO incoming_activity SELECT contact_id, occurred_at, key, type, value, properties FROM revealed`,
+      )
+      await ingestActivity(tx, { now: upTo, workspace, hooks })
+    })
+  }
+  return range.last - range.first + 1
+}

@@ -1,0 +1,113 @@
+import { sql } from 'drizzle-orm'
+import type { RunDependencies } from '../audience/run.ts'
+import type { AddressKind, Channel } from '../channels/channel.ts'
+import { channelDescriptions, openChannels } from '../channels/channels.ts'
+import { parseTemplates, type TemplateSet } from '../channels/templates.ts'
+import type { Clock } from '../clock.ts'
+import { openCampaignBook } from '../config/book.ts'
+import type { CampaignBook } from '../config/compiled.ts'
+import type { Workspace } from '../config/workspace.ts'
+import type { Hooks } from '../contacts/hooks.ts'
+import { type Database, rows } from '../database/connect.ts'
+import { settingsOf } from '../database/migrate.ts'
+import { WinbackError } from '../errors.ts'
+import { recordReturns } from '../outcomes/returns.ts'
+import { recordMerges, recordSuppressions } from '../outcomes/silence.ts'
+import type { WorkerDependencies } from '../touchpoints/batch.ts'
+import { createSlots } from '../touchpoints/delivery.ts'
+
+// Where the stages are put together: each is given what it needs, here and nowhere else. `start`, `worker`, a replay,
+// the demo and the tests differ in the clock and the channels they put in, and in nothing beyond.
+
+export interface Runtime {
+  readonly database: Database
+  readonly clock: Clock
+  readonly workspace: Workspace
+  readonly book: CampaignBook
+  readonly run: RunDependencies
+  readonly worker: WorkerDependencies
+  /** What importing and ingesting set off, in their own transactions. */
+  readonly hooks: Hooks
+  /** Channels whose provider recognises a repeat. */
+  readonly idempotent: readonly string[]
+  /** Closes the channels; the database is its opener's. */
+  close(): Promise<void>
+}
+
+/**
+ * Puts a runtime together over a migrated database.
+ * @param options.channels open channels instead of the workspace's own: a replay's, a test's
+ */
+export async function openRuntime(options: {
+  database: Database
+  workspace: Workspace
+  clock: Clock
+  channels?: ReadonlyMap<string, Channel>
+}): Promise<Runtime> {
+  const { database, workspace, clock } = options
+  const settings = await settingsOf(database)
+  const channels = options.channels ?? openChannels(workspace.channels)
+  const book = openCampaignBook(database, workspace, (files) => parseTemplates(files, workspace))
+  const { name, timezone, currency, locales } = workspace
+  return {
+    database,
+    clock,
+    workspace,
+    book,
+    run: { database, book, clock, workspaceSalt: settings.workspaceSalt, control: workspace.control },
+    worker: {
+      database,
+      clock,
+      book,
+      sender: { name, timezone, currency, locales },
+      channels,
+      addressKinds: new Map(channelDescriptions.map((channel) => [channel.name, channel.address])),
+      templates: templateLoader(database, workspace.locales),
+      slots: new Map([...channels].map(([channel, { concurrency }]) => [channel, createSlots(concurrency)])),
+    },
+    hooks: {
+      onActivity: (tx, now) => recordReturns(tx, now, { book, activityTypes: workspace.activity }),
+      onSuppressed: (tx, now) =>
+        recordSuppressions(tx, now, { email: channelsOf('email'), phone: channelsOf('phone') }),
+      onMerged: (tx, now) => recordMerges(tx, now),
+    },
+    idempotent: channelDescriptions.filter((channel) => channel.idempotent).map((channel) => channel.name),
+    close: async () => {
+      await Promise.all([...channels.values()].map((channel) => channel.close()))
+    },
+  }
+}
+
+function channelsOf(kind: AddressKind): string[] {
+  return channelDescriptions.filter((channel) => channel.address === kind).map((channel) => channel.name)
+}
+
+/** Loads template sets by hash from the database, each once: what was applied is what is rendered. */
+function templateLoader(
+  database: Database,
+  locales: readonly string[],
+): (hash: string) => Promise<TemplateSet> {
+  const loaded = new Map<string, Promise<TemplateSet>>()
+  const load = async (hash: string) => {
+    const [row] = await rows<{ files: Record<string, string> }>(
+      database,
+      sql`SELECT files FROM template_sets WHERE hash = ${hash}`,
+    )
+    if (!row) {
+      throw new WinbackError(
+        'templates.missing',
+        `template set ${hash.slice(0, 12)} is not in the database`,
+        {
+          remedy: 'Run `winback apply` for the campaign again.',
+        },
+      )
+    }
+    return parseTemplates(row.files, { locales })
+  }
+  return (hash) => {
+    const found = loaded.get(hash) ?? load(hash)
+    loaded.set(hash, found)
+    found.catch(() => loaded.delete(hash))
+    return found
+  }
+}

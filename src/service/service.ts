@@ -1,0 +1,121 @@
+import cron from 'node-cron'
+import type { RunResult } from '../audience/run.ts'
+import { messageOf } from '../errors.ts'
+import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
+import { dispatchDue } from '../touchpoints/dispatch.ts'
+import { type Engine, jobOf, keysOf, openQueue, startWorker } from '../touchpoints/queue.ts'
+import { type Swept, sweep } from '../touchpoints/sweep.ts'
+import type { Runtime } from './runtime.ts'
+import { runDue } from './scheduler.ts'
+
+// The long-running roles. `start` is all of them in one process; `worker` and `scheduler` are the same ones on more
+// machines. None keeps state: any may be killed, and any number may run.
+
+/** What happens while it runs, for a log or a screen. */
+export interface ServiceEvents {
+  onRun(campaign: string, tick: Date, result: RunResult): void
+  onBatch(result: BatchResult): void
+  onSweep(swept: Swept): void
+  onError(where: string, error: unknown): void
+}
+
+export interface Service {
+  /** Lets what is under way end, then resolves. */
+  close(): Promise<void>
+}
+
+/** Jobs queued for each worker: enough to keep it busy, few enough that a pause acts within seconds. */
+const JOBS_PER_WORKER = 3
+const WORKER_CONCURRENCY = 2
+/** Milliseconds between looks at the database while nothing is due, and while there is work. */
+const IDLE_PAUSE = 1000
+const BUSY_PAUSE = 50
+const SWEEP_PAUSE = 15_000
+
+/** Runs schedules (missed ones caught up once), dispatches due touchpoints, sweeps. */
+export async function startScheduler(
+  runtime: Runtime,
+  engine: Engine,
+  events: ServiceEvents,
+): Promise<Service> {
+  const report = (where: string) => (error: unknown) => events.onError(where, error)
+  const queue = await openQueue(engine, report('queue'))
+
+  const schedule = async () => {
+    await runDue(runtime, events.onRun).catch(report('schedule'))
+  }
+  // Every minute; a run that outlasts the minute is not joined by a second one.
+  const heartbeat = cron.schedule('* * * * *', schedule, { noOverlap: true })
+
+  const dispatch = loop(report('dispatch'), async () => {
+    const room = JOBS_PER_WORKER * Math.max(1, await queue.workers()) - (await queue.waiting())
+    if (room <= 0) return BUSY_PAUSE
+    const handed = await dispatchDue(runtime.database, runtime.clock.now(), room, ({ stepId, keys }) =>
+      queue.add([jobOf(stepId, keys)]),
+    )
+    return handed > 0 ? BUSY_PAUSE : IDLE_PAUSE
+  })
+  const sweeper = loop(report('sweep'), async () => {
+    events.onSweep(await sweep(runtime.database, runtime.clock.now(), runtime.idempotent))
+    return SWEEP_PAUSE
+  })
+  void schedule()
+  return {
+    close: async () => {
+      await heartbeat.destroy()
+      await Promise.all([dispatch.stop(), sweeper.stop()])
+      await queue.close()
+    },
+  }
+}
+
+/** Takes batches from the queue and sends them. */
+export async function startSending(
+  runtime: Runtime,
+  engine: Engine,
+  events: ServiceEvents,
+): Promise<Service> {
+  const worker = startWorker(
+    engine,
+    { concurrency: WORKER_CONCURRENCY, onError: (error) => events.onError('worker', error) },
+    async (job) => {
+      try {
+        events.onBatch(await processBatch(runtime.worker, { stepId: job.stepId, keys: keysOf(job) }))
+      } catch (error) {
+        // The rows keep their lease; the sweeper brings them back. The job itself is gone.
+        events.onError('batch', error)
+      }
+    },
+  )
+  return { close: () => worker.close() }
+}
+
+/** A loop that pauses for as long as its work says, outlives errors, and stops between two rounds. */
+function loop(onError: (error: unknown) => void, work: () => Promise<number>): { stop(): Promise<void> } {
+  let stopped = false
+  let wake = () => {}
+  const run = async () => {
+    while (!stopped) {
+      const pause = await work().catch((error: unknown) => {
+        onError(new Error(messageOf(error), { cause: error }))
+        return IDLE_PAUSE
+      })
+      if (stopped) return
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, pause)
+        wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+  }
+  const running = run()
+  return {
+    stop: () => {
+      stopped = true
+      wake()
+      return running
+    },
+  }
+}

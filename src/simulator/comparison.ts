@@ -1,0 +1,108 @@
+import type { Campaign } from '../config/campaign.ts'
+import type { Effect } from '../reports/effect.ts'
+import { painter, table } from '../reports/layout.ts'
+import type { OverviewData } from '../reports/overview.ts'
+import type { Estimate, NotEnough } from '../statistics/estimate.ts'
+import type { Ladder, Truth, TruthCell } from './truth.ts'
+
+/** One figure as it was planted and as the report estimates it. Rates, or differences of rates. */
+export interface Compared {
+  /** `all`, or the entry tier. */
+  readonly group: string
+  readonly figure: 'natural' | 'contacted' | 'difference'
+  readonly planted: number
+  readonly reported: Estimate | NotEnough
+  /** Undefined where the report says "not enough". */
+  readonly holds: boolean | undefined
+}
+
+/** The campaign as the simulated people meet it: what goes out by e-mail reaches them, the log does not. */
+export function ladderOf(campaign: Campaign, timezone: string): Ladder {
+  const { send_window: windows, max_delay: maxDelay } = campaign.limits
+  const window = windows.email ?? windows.default
+  return {
+    window: campaign.window,
+    maxDelay,
+    sendWindow: window ? { from: window.from, to: window.to } : { from: 0, to: 1440 },
+    timezone,
+    tiers: campaign.tiers.map((tier) => ({
+      name: tier.name,
+      from: tier.inactive.from,
+      to: tier.inactive.to,
+      holdout: tier.holdout,
+      messages: tier.steps.filter((step) => step.channel.includes('email')).map((step) => step.after),
+    })),
+  }
+}
+
+/** Sets the report beside the truth, over all and by entry tier. */
+export function compare(truth: Truth, report: OverviewData): Compared[] {
+  return [
+    ...compareGroup('all', truth.all, report.overall),
+    ...report.byTier.flatMap((group) => {
+      const cell = truth.tiers.get(group.name)
+      return cell ? compareGroup(group.name, cell, group) : []
+    }),
+  ]
+}
+
+function compareGroup(group: string, truth: TruthCell, effect: Effect): Compared[] {
+  const figure = (name: Compared['figure'], planted: number, reported: Estimate | NotEnough): Compared => ({
+    group,
+    figure: name,
+    planted,
+    reported,
+    holds: reported.kind === 'estimate' ? reported.low <= planted && planted <= reported.high : undefined,
+  })
+  return [
+    figure('natural', truth.natural, effect.heldOut.rate),
+    figure('contacted', truth.treated, effect.treated.rate),
+    figure('difference', truth.difference, effect.difference),
+  ]
+}
+
+const WORDS = {
+  natural: 'would have come back anyway',
+  contacted: 'came back, contacted',
+  difference: 'won back by us',
+} as const
+
+/** Planted beside reported, a line a figure. */
+export function formatComparison(compared: readonly Compared[], color: boolean): string {
+  const paint = painter(color)
+  const rows = compared.map((each, index) => [
+    each.group === compared[index - 1]?.group ? '' : each.group,
+    WORDS[each.figure],
+    percent(each.planted, each.figure),
+    each.reported.kind === 'estimate' ? percent(each.reported.value, each.figure) : 'not enough data',
+    each.reported.kind === 'estimate'
+      ? `${percent(each.reported.low, each.figure)} to ${percent(each.reported.high, each.figure)}`
+      : '',
+    each.holds === undefined ? '' : each.holds ? '✓' : '✗',
+  ])
+  const judged = compared.filter((each) => each.holds !== undefined)
+  const held = judged.filter((each) => each.holds).length
+  return [
+    paint.strong('What was planted, and what the report found'),
+    ...table(
+      [
+        { title: 'taken in at', align: 'left' },
+        { title: '', align: 'left' },
+        { title: 'planted', align: 'right' },
+        { title: 'reported', align: 'right' },
+        { title: '95 % interval', align: 'right' },
+        { title: '', align: 'left' },
+      ],
+      rows,
+      paint,
+    ),
+    paint.faint(
+      `  ${held} of ${judged.length} intervals hold the planted figure; at 95 %, one in twenty misses by chance.`,
+    ),
+  ].join('\n')
+}
+
+function percent(share: number, figure: Compared['figure']): string {
+  const text = (share * 100).toFixed(1)
+  return figure === 'difference' ? `${share > 0 ? '+' : ''}${text} pp` : `${text} %`
+}

@@ -1,0 +1,70 @@
+import { sql } from 'drizzle-orm'
+import { segmentSql } from '../audience/select.ts'
+import type { ContactView } from '../channels/channel.ts'
+import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import { rows, type Session } from '../database/connect.ts'
+import { WinbackError } from '../errors.ts'
+import { type Composed, composer, guardContext, type WorkerDependencies } from './batch.ts'
+import { imagine } from './gather.ts'
+import { judge, type Verdict } from './guards.ts'
+import { viewContact } from './view.ts'
+
+/** What a contact would get of a step, were it due now. */
+export interface Preview {
+  readonly contact: ContactView
+  readonly segment: string
+  readonly verdict: Verdict
+  /** What the channel made of it, where the guards let it through; why it could not be made, where it could not. */
+  readonly composed: Composed | undefined
+}
+
+/**
+ * Runs a step's guards and templates for one contact exactly as a worker would, without a touchpoint: for previews,
+ * test mails and the samples of a plan.
+ * @param variant.locale instead of the contact's own
+ * @param variant.anyTime leaves the send window out: a sample is looked at by day and by night
+ * @throws WinbackError `contact.unknown`
+ */
+export async function previewStep(
+  dependencies: WorkerDependencies,
+  campaign: CompiledCampaign,
+  step: CompiledStep,
+  contactId: number,
+  variant: { locale?: string | undefined; anyTime?: boolean } = {},
+): Promise<Preview> {
+  const { database, clock, sender } = dependencies
+  const now = clock.now()
+  const { name, version } = campaign
+  const segment = segmentSql(campaign, now)
+  const found = await imagine(database, { contactId, campaign: name, version, step, now, segment })
+  if (!found) throw new WinbackError('contact.unknown', `there is no contact ${contactId}`)
+  const candidate = variant.locale === undefined ? found : { ...found, locale: variant.locale }
+  const contact = viewContact(candidate, sender)
+  const context = await guardContext(dependencies, campaign, step, now)
+  const channels = context.channels.map((reach) =>
+    variant.anyTime ? { ...reach, window: undefined, opening: () => undefined } : reach,
+  )
+  const verdict = judge(candidate, contact, { ...context, channels })
+  if (verdict.kind !== 'send') return { contact, segment: candidate.segment, verdict, composed: undefined }
+  const templates = await dependencies.templates(campaign.templateSet)
+  const compose = composer({ templates, sender, campaign, step, channels: dependencies.channels })
+  const composed = compose({
+    candidate,
+    contact,
+    channel: verdict.channel,
+    template: verdict.template?.name,
+  })
+  return { contact, segment: candidate.segment, verdict, composed }
+}
+
+/** The internal id of a contact of the user's system. @throws WinbackError `contact.unknown` */
+export async function findContact(session: Session, externalId: string): Promise<number> {
+  const [row] = await rows<{ contactId: number }>(
+    session,
+    sql`SELECT contact_id AS "contactId" FROM external_ids WHERE external_id = ${externalId}`,
+  )
+  if (row) return row.contactId
+  throw new WinbackError('contact.unknown', `there is no contact \`${externalId}\``, {
+    remedy: 'Contacts are named by the external id they were imported with.',
+  })
+}
