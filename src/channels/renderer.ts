@@ -129,6 +129,8 @@ export function createEngine(kind: 'html' | 'text', helpers: Record<string, Help
     return handlebars.compile<Readonly<Record<string, unknown>>>(program, {
       strict: true,
       noEscape: kind === 'text',
+      // The compiler treats a tree's white space once more, by its own options.
+      ignoreStandalone: kind === 'text',
       knownHelpersOnly: true,
       knownHelpers: {
         helperMissing: false,

@@ -1,8 +1,6 @@
 import { basename, join, resolve } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { parseTemplates, readTemplateFiles, type TemplateSet } from '../channels/templates.ts'
-import { openCampaignBook } from '../config/book.ts'
-import type { CampaignBook } from '../config/compiled.ts'
 import { findCampaigns, type LoadedCampaign, loadCampaign } from '../config/load.ts'
 import { nearest } from '../config/problems.ts'
 import { rows } from '../database/connect.ts'
@@ -21,14 +19,6 @@ export async function openTemplates(context: WorkspaceContext): Promise<Template
   const folder = join(context.loaded.directory, definition.templates)
   const files = await readTemplateFiles(folder)
   return { files, set: parseTemplates(files, { locales: definition.locales, folder: shown(folder) }) }
-}
-
-/** The applied versions, compiled with the templates they were applied with. */
-export function openBook(context: DatabaseContext): CampaignBook {
-  const { definition } = context.loaded
-  return openCampaignBook(context.database, definition, (files) =>
-    parseTemplates(files, { locales: definition.locales }),
-  )
 }
 
 /** What became of reading campaign files: those that are right, and every problem of all of them. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { formatProblem } from '../config/problems.ts'
 import { ConfigError, messageOf, WinbackError } from '../errors.ts'
@@ -6,10 +7,9 @@ import { checkDatabase } from './doctor/database.ts'
 import { type Check, type Finding, fine, formatFindings, notYet, verdictOf, wrong } from './doctor/finding.ts'
 import { checkChannels, checkRedis } from './doctor/services.ts'
 import { EXIT, exitCodeOf } from './failure.ts'
-import type { Outcome } from './output.ts'
-import { count } from './validate.ts'
+import { count, type Outcome } from './output.ts'
 import { describe, type Invocation, type Start } from './verb.ts'
-import { openWorkspace, type WorkspaceContext, withWorkspace } from './workspace.ts'
+import { embeddedDirectory, openWorkspace, type WorkspaceContext, withWorkspace } from './workspace.ts'
 
 export function doctor(start: Start): Command {
   return describe('doctor', {
@@ -50,14 +50,23 @@ async function examine(invocation: Invocation): Promise<Finding[]> {
   if (!context) return findings
   findings.push(fine('workspace', `${context.loaded.file} is right`))
   findings.push(...(await checkTemplates(context)))
-  try {
-    findings.push(...(await withWorkspace(invocation, checkDatabase, { asIs: true })))
-  } catch (error) {
-    findings.push(failed('database', error))
-  }
+  const embedded = embeddedDirectory(context.loaded.directory)
+  if (context.loaded.definition.database.url === undefined && !existsSync(embedded)) {
+    findings.push(
+      notYet('database', 'embedded, and not made yet', 'The first command that uses it makes it.'),
+    )
+  } else findings.push(...(await examineDatabase(invocation)))
   findings.push(...(await checkRedis(context.loaded.definition.redis.url)))
   findings.push(...(await checkChannels(context.loaded.definition.channels)))
   return findings
+}
+
+async function examineDatabase(invocation: Invocation): Promise<Finding[]> {
+  try {
+    return await withWorkspace(invocation, checkDatabase, { asIs: true })
+  } catch (error) {
+    return [failed('database', error)]
+  }
 }
 
 /** Node 20.19 is the oldest release the package is tested on. */

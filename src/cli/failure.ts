@@ -68,10 +68,11 @@ export interface FailureDocument {
 export function failureDocument(error: unknown): FailureDocument {
   const chain = causes(error).slice(1).map(messageOf)
   const known = error instanceof WinbackError ? error : undefined
+  const codes: Readonly<Record<number, string>> = { [EXIT.usage]: 'usage', [EXIT.unavailable]: 'unavailable' }
   return {
     error: {
-      code: known?.code ?? (exitCodeOf(error) === EXIT.unavailable ? 'unavailable' : 'unexpected'),
-      message: messageOf(error),
+      code: known?.code ?? codes[exitCodeOf(error)] ?? 'unexpected',
+      message: messageOf(error).replace(/^error: /, ''),
       ...(known?.location ? { location: known.location } : {}),
       ...(known?.remedy ? { remedy: known.remedy } : {}),
       ...(known && Object.keys(known.facts).length > 0 ? { facts: known.facts } : {}),

@@ -6,11 +6,9 @@ import { problemsOf } from '../config/problems.ts'
 import { type ImportSummary, importActivity, importContacts, importSuppressions } from '../contacts/import.ts'
 import { type ImportMapping, importMapping } from '../contacts/mapping.ts'
 import { ConfigError, messageOf, WinbackError } from '../errors.ts'
-import { openBook } from './campaigns.ts'
-import { openHooks } from './hooks.ts'
+import { openRuntime } from '../service/runtime.ts'
 import { parseMoment } from './moments.ts'
-import type { Outcome } from './output.ts'
-import { count } from './validate.ts'
+import { count, type Outcome } from './output.ts'
 import { describe, pairs, repeated, type Start } from './verb.ts'
 import { type DatabaseContext, shown, withWorkspace } from './workspace.ts'
 
@@ -136,14 +134,15 @@ async function runImport(
   const { database, clock, cwd, interrupt, loaded, output } = context
   const path = shown(resolve(cwd, file))
   const mapping = await readMapping(cwd, options)
+  // Nothing is sent here: the runtime is for what an import sets off, such as a return that cancels what was planned.
+  const { hooks } = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
   const progress = output.progress(`Importing ${kind}`)
   try {
-    const summary = await KINDS[kind].read(database, {
-      file: path,
+    const summary = await KINDS[kind].read(database, path, {
       mapping,
       clock,
       workspace: loaded.definition,
-      hooks: openHooks(loaded.definition, openBook(context)),
+      hooks,
       ...(options.rejectFile === undefined ? {} : { rejectFile: resolve(cwd, options.rejectFile) }),
       ...(options.asOf === undefined
         ? {}
@@ -153,25 +152,28 @@ async function runImport(
         progress.update(bytes, totalBytes, count(rows, 'row'))
       },
     })
-    return { data: summary, text: formatSummary(kind, path, summary) }
+    return { data: summary, text: formatSummary(summary) }
   } finally {
     progress.finish()
   }
 }
 
-/** What came in, in a sentence and a line for each number that is not zero. */
-export function formatSummary(kind: Kind, file: string, summary: ImportSummary): string {
-  const { rows, inserted, updated, unchanged, rejected, seconds } = summary
+/** What came in, in a few lines; where the rejects are, if there are any. */
+export function formatSummary(summary: ImportSummary): string {
+  const { kind, file, rows, inserted, updated, unchanged, rejected, warnings, seconds, rejectFile } = summary
   const rate = seconds > 0.5 ? `, ${Math.round(rows / seconds).toLocaleString('en')} a second` : ''
-  const n = (value: number) => value.toLocaleString('en')
   const parts = [
-    ...(inserted > 0 ? [`${n(inserted)} new`] : []),
-    ...(updated > 0 ? [`${n(updated)} updated`] : []),
-    ...(unchanged > 0 ? [`${n(unchanged)} unchanged`] : []),
-    ...(rejected > 0 ? [`${n(rejected)} rejected`] : []),
+    ...(inserted > 0 ? [`${inserted.toLocaleString('en')} new`] : []),
+    ...(updated > 0 ? [`${updated.toLocaleString('en')} updated`] : []),
+    ...(unchanged > 0 ? [`${unchanged.toLocaleString('en')} known already`] : []),
+  ]
+  const said = [
+    ...(rejected > 0 ? [`${count(rejected, 'row')} rejected`] : []),
+    ...(warnings > 0 ? [`${count(warnings, 'row')} taken without something`] : []),
   ]
   return [
     `${file}: ${count(rows, 'row')} of ${kind} in ${seconds.toFixed(1)} s${rate}`,
-    `  ${inserted + updated + rejected === 0 ? 'nothing new: this was all known' : parts.join(', ')}`,
+    ...(parts.length > 0 ? [`  ${parts.join(', ')}`] : []),
+    ...(said.length > 0 ? [`  ${said.join(', ')}: see ${rejectFile ?? 'the reject file'}`] : []),
   ].join('\n')
 }

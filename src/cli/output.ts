@@ -68,3 +68,8 @@ export function toJson(data: unknown): string {
   }
   return JSON.stringify(data, plain, 2) ?? 'null'
 }
+
+/** `1 error`, `2 errors`, `12,000 people`. */
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n.toLocaleString('en')} ${n === 1 ? one : many}`
+}

@@ -5,7 +5,8 @@ import { rows } from '../database/connect.ts'
 import type { OverviewData } from '../reports/overview.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
-import { appliedCampaign, appliedCampaigns, openBook } from './campaigns.ts'
+import { openRuntime } from '../service/runtime.ts'
+import { appliedCampaign, appliedCampaigns } from './campaigns.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
 import { describe, type Start } from './verb.ts'
@@ -61,7 +62,12 @@ async function runReport(
     text === undefined ? undefined : parseMoment(option, text, timezone)
   const names =
     wanted === undefined ? await appliedCampaigns(context) : [await appliedCampaign(context, wanted)]
-  const book = openBook(context)
+  const { book } = await openRuntime({
+    database: context.database,
+    workspace: context.loaded.definition,
+    clock: context.clock,
+    channels: new Map(),
+  })
   const campaigns: OverviewData[] = []
   for (const name of names) {
     campaigns.push(

@@ -5,8 +5,7 @@ import { WinbackError } from '../errors.ts'
 import { recordStop } from '../outcomes/silence.ts'
 import { appliedCampaign } from './campaigns.ts'
 import { operator } from './operator.ts'
-import type { Outcome } from './output.ts'
-import { count } from './validate.ts'
+import { count, type Outcome } from './output.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
@@ -149,7 +148,7 @@ export function targetOf(campaign: string | undefined, options: SwitchOptions): 
   const targets: config.SwitchTarget[] = [
     ...(campaign === undefined ? [] : [{ scope: 'campaign', name: campaign } as const]),
     ...(options.channel === undefined ? [] : [{ scope: 'channel', name: options.channel } as const]),
-    ...(options.all ? [{ scope: 'workspace' } as const] : []),
+    ...(options.all ? [{ scope: 'workspace', name: '*' } as const] : []),
   ]
   const [target] = targets
   if (target && targets.length === 1) return target

@@ -4,7 +4,7 @@ import { formatProblems } from '../config/problems.ts'
 import { ConfigError, type Problem } from '../errors.ts'
 import { openTemplates, readCampaigns } from './campaigns.ts'
 import { EXIT, sourcesOf } from './failure.ts'
-import type { Outcome } from './output.ts'
+import { count, type Outcome } from './output.ts'
 import { describe, type Invocation, type Start } from './verb.ts'
 import { findWorkspaceFile, openWorkspace, shown } from './workspace.ts'
 
@@ -92,11 +92,6 @@ export function formatValidate(
       ? `${found.join(', ')} in ${result.workspace}; campaigns are checked once the workspace is right`
       : `${found.join(', ')} in ${checked}`
   return result.problems.length === 0 ? verdict : `${formatProblems(result.problems, sources)}\n\n${verdict}`
-}
-
-/** `1 error`, `2 errors`. */
-export function count(n: number, noun: string): string {
-  return `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`
 }
 
 /** A template used by three campaigns is reported with each of them. */

@@ -113,49 +113,72 @@ export function readDocument(file: string, text: string): SourceDocument {
   return { file, text, value, problems, locate, locateInside }
 }
 
-/**
- * The offset in the file of one character of a scalar's value. Every style keeps the characters that are not
- * white space in their order, so value and source are walked side by side: white space between them may be
- * folded, indented or stripped, quotes may be doubled, and a double-quoted text may hold escapes.
- */
+/** The offset in the file of one character of a scalar's value. */
 function offsetInside(text: string, node: Scalar, value: string, offset: number): number {
   const [start = 0, end = text.length] = node.range ?? []
+  if (node.type === 'QUOTE_DOUBLE') return doubleQuoted(text, start + 1, end - 1)[offset] ?? end - 1
   const block = node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED'
-  const quoted = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE'
-  let at = block ? text.indexOf('\n', start) + 1 : quoted ? start + 1 : start
+  const single = node.type === 'QUOTE_SINGLE'
 
-  for (let index = 0; index < value.length; ) {
-    const character = String.fromCodePoint(value.codePointAt(index) ?? 0)
-    if (!isBlank(character) || text[at] === '\\') at = skipBlanks(text, at, node.type === 'QUOTE_DOUBLE')
-    if (index >= offset) return Math.min(at, end)
-    const consumed = sourceLength(text, at, node.type)
-    // A blank that stands in the source as it is, or as an escape, is stepped over; a folded one is not.
-    if (!isBlank(character) || consumed > 1 || text[at] === character) at += Math.max(consumed, 1)
-    index += character.length
+  // Every other style keeps the characters that are not white space, in their order, so value and source are walked side
+  // by side. White space between them may be folded, indented or stripped, and is stepped over where it is found.
+  let at = block ? text.indexOf('\n', start) + 1 : single ? start + 1 : start
+  for (const [index, character] of [...value].map(indexed())) {
+    if (!isBlank(character)) while (isBlank(text[at])) at += 1
+    if (index >= offset) break
+    if (!isBlank(character)) at += single && text.startsWith("''", at) ? 2 : character.length
+    else if (text[at] === character) at += 1
   }
   return Math.min(at, end)
 }
 
+/** Pairs each character with its offset in UTF-16 units. */
+function indexed(): (character: string) => [number, string] {
+  let next = 0
+  return (character) => {
+    const index = next
+    next += character.length
+    return [index, character]
+  }
+}
+
+const ESCAPE_LENGTH: Record<string, number> = { x: 4, u: 6, U: 10 }
+
+/** Where each UTF-16 unit of a double-quoted text begins: escapes are one, and lines are folded. */
+function doubleQuoted(text: string, start: number, end: number): number[] {
+  const places: number[] = []
+  // Blanks before a line break are not part of the value, unless they were escaped.
+  let solid = 0
+  let at = start
+  while (at < end) {
+    if (text[at] === '\\' && /[\r\n]/.test(text[at + 1] ?? '')) {
+      at += 1
+      while (isBlank(text[at])) at += 1
+      solid = places.length
+    } else if (text[at] === '\\') {
+      const length = ESCAPE_LENGTH[text[at + 1] ?? ''] ?? 2
+      const code = Number.parseInt(text.slice(at + 2, at + length), 16)
+      places.push(at, ...(length === 10 && code > 0xffff ? [at] : []))
+      solid = places.length
+      at += length
+    } else if (text[at] === '\n' || text[at] === '\r') {
+      places.length = solid
+      const from = at
+      while (isBlank(text[at])) at += 1
+      const breaks = text.slice(from, at).split('\n').length - 1
+      for (let no = 0; no < Math.max(1, breaks - 1); no++) places.push(from + no)
+      solid = places.length
+    } else {
+      places.push(at)
+      if (!isBlank(text[at])) solid = places.length
+      at += 1
+    }
+  }
+  return places
+}
+
 function isBlank(character: string | undefined): boolean {
   return character === ' ' || character === '\n' || character === '\t' || character === '\r'
-}
-
-function skipBlanks(text: string, from: number, escaped: boolean): number {
-  let at = from
-  // An escaped line break joins two lines and leaves nothing in the value.
-  while (isBlank(text[at]) || (escaped && text[at] === '\\' && /[\r\n]/.test(text[at + 1] ?? ''))) {
-    at += text[at] === '\\' ? 2 : 1
-  }
-  return at
-}
-
-/** How many characters of the source make the one character of the value that starts there. */
-function sourceLength(text: string, at: number, type: Scalar.Type | undefined): number {
-  if (type === 'QUOTE_SINGLE' && text.startsWith("''", at)) return 2
-  if (type === 'QUOTE_DOUBLE' && text[at] === '\\') {
-    return { x: 4, u: 6, U: 10 }[text[at + 1] ?? ''] ?? 2
-  }
-  return String.fromCodePoint(text.codePointAt(at) ?? 0).length
 }
 
 /** A path as people read it: `tiers[1].steps[0].template`. */

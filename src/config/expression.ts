@@ -285,20 +285,22 @@ function findFact(node: ASTNode, context: Context): Fact | undefined {
   const start = rootOf(node)
   const reason = context.absent.get(name)
   if (reason !== undefined) return context.refuse(start, `${name} is not known here: ${reason}`)
-  const suggestion = nearest(name, context.catalogue.keys()) ?? sameRoot(name, context.catalogue)
+  const suggestion = nearestFact(name, context.catalogue)
   const own = name.startsWith('contact.') ? '; attributes are declared in winback.yaml' : ''
   return context.refuse(start, `unknown fact ${name}${own}`, suggestion)
 }
 
-/** `orders.sum` is far from every name, and yet there is but one family it can belong to. */
-function sameRoot(name: string, catalogue: FactCatalogue): string | undefined {
-  const [root = '', field = ''] = name.split('.')
-  const near = nearest(root, new Set([...catalogue.keys()].map((path) => path.split('.')[0] ?? '')))
-  return near === undefined || near === root
-    ? undefined
-    : catalogue.has(`${near}.${field}`)
-      ? `${near}.${field}`
-      : undefined
+/** Root and field are looked for apart: `contact.` alone would make any two attributes look alike. */
+function nearestFact(name: string, catalogue: FactCatalogue): string | undefined {
+  const [root = '', ...rest] = name.split('.')
+  const paths = [...catalogue.keys()]
+  if (rest.length === 0) return nearest(name, paths)
+  const meant = nearest(root, new Set(paths.map((path) => path.split('.')[0] ?? '')))
+  const fields = paths.flatMap((path) =>
+    path.startsWith(`${meant}.`) ? [path.slice(`${meant}.`.length)] : [],
+  )
+  const field = nearest(rest.join('.'), fields)
+  return field === undefined ? undefined : `${meant}.${field}`
 }
 
 /** cel-js puts the place of a field access at the field; people look for the beginning of the name. */

@@ -10,7 +10,7 @@ export function nearest(name: string, names: Iterable<string>): string | undefin
   if (known.length === 0) return undefined
   const found = closest(name, known)
   const edits = distance(name.toLowerCase(), found.toLowerCase())
-  return edits <= Math.max(1, Math.floor(Math.max(name.length, found.length) / 3)) ? found : undefined
+  return edits <= Math.max(1, Math.floor(Math.max(name.length, found.length) * 0.4)) ? found : undefined
 }
 
 /** Everything zod found wrong with a document, each with the place of the key or value it is about. */
@@ -20,7 +20,16 @@ export function problemsOf(
   value: unknown,
   schema: z.core.$ZodType,
 ): Problem[] {
-  return issues.flatMap((issue) => translate(issue, [], document, value, schema))
+  const problems = issues.flatMap((issue) => translate(issue, [], document, value, schema))
+  // A key that was misspelt is also missing: one mistake, told once.
+  const meant = new Set(
+    problems.flatMap(({ path, found, suggestion }) =>
+      found !== undefined && suggestion !== undefined && path.endsWith(found)
+        ? [path.slice(0, path.length - found.length) + suggestion]
+        : [],
+    ),
+  )
+  return problems.filter(({ path, found }) => found !== undefined || !meant.has(path))
 }
 
 function translate(
@@ -88,8 +97,7 @@ function translate(
       const expected = kind(issue.expected)
       if (found === undefined) {
         const parent = document.locate(path.slice(0, -1))
-        const name = String(path.at(-1))
-        return [problem(`missing: expected ${name} here, ${expected}`, { expected }, parent)]
+        return [problem(`\`${String(path.at(-1))}\` is missing; expected ${expected}`, { expected }, parent)]
       }
       return [problem(`expected ${expected}, found ${describe(found)}`, { expected })]
     }
@@ -118,7 +126,7 @@ function translate(
     const expected = options.join(', ').replace(/, ([^,]*)$/, ' or $1')
     return problem(
       found === undefined
-        ? `missing: expected ${String(path.at(-1))} here, ${expected}`
+        ? `\`${String(path.at(-1))}\` is missing; expected ${expected}`
         : `expected ${expected}, found ${describe(found)}`,
       { expected, ...(suggestion === undefined ? {} : { suggestion }) },
       found === undefined ? document.locate(path.slice(0, -1)) : undefined,

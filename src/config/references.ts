@@ -72,9 +72,7 @@ function lookUp(
   if (name === undefined) return { message: `expected \${NAME}, \${NAME:-value} or \${file:path}` }
   const value = environment.variables[name] || fallback
   if (value !== undefined) return { value }
-  return {
-    message: `the environment variable ${name} is not set; export ${name}, or write \${${name}:-value}`,
-  }
+  return { message: `the environment variable ${name} is not set` }
 }
 
 function literalSecrets(document: SourceDocument): Problem[] {
@@ -93,10 +91,12 @@ function literalSecrets(document: SourceDocument): Problem[] {
   for (const path of URLS) {
     const text = valueAt(document.value, path)
     if (typeof text !== 'string') continue
-    const password = /^[a-z+]+:\/\/[^/@:]*:((?:\$\{[^}]*\}|[^@])*)@/i.exec(text)?.[1] ?? ''
-    const parameter = /[?&]password=([^&]*)/i.exec(text)?.[1] ?? ''
+    // A reference without a default says nothing; with one, the default is in clear.
+    const masked = text.replaceAll(REFERENCE, (_, inside: string) => (/:-./.test(inside) ? 'default' : ''))
+    const password = /^[a-z+]+:\/\/[^/@:]*:([^@]*)@/i.exec(masked)?.[1] ?? ''
+    const parameter = /[?&]password=([^&]*)/i.exec(masked)?.[1] ?? ''
     for (const secret of [password, parameter]) {
-      if (secret.replaceAll(REFERENCE, '') !== '' || /:-[^}]/.test(secret)) {
+      if (secret !== '') {
         refuse(
           path,
           `a password stands in this url in clear; write it as \${NAME}, or the whole url as a reference`,

@@ -56,7 +56,8 @@ async function insertNew(tx: Transaction, now: Date): Promise<number> {
     sql`WITH inserted AS (
           INSERT INTO activity (contact_id, occurred_at, key, type, value, properties, received_at)
           SELECT contact_id, occurred_at, key, type, value, properties, ${now}
-          FROM incoming_activity ORDER BY contact_id, occurred_at, key
+          -- By ctid at the last: of two with one key, the one that came first is kept.
+          FROM incoming_activity ORDER BY contact_id, occurred_at, key, ctid
           ON CONFLICT DO NOTHING
           RETURNING contact_id, occurred_at, type, value
         )

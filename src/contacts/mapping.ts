@@ -57,6 +57,7 @@ export function bindFields(
     new WinbackError('import.mapping', message, { location: { file, line: 1 }, remedy })
   const known = (name: string) => {
     if (fields.includes(name)) return name
+    if (fields.some((field) => field.endsWith('.*') && name.startsWith(field.slice(0, -1)))) return name
     const short = `attributes.${name}`
     if (fields.includes(short)) return short
     throw fail(
@@ -108,6 +109,7 @@ function defaultFields(
 ): Record<string, string | number> {
   const chosen: Record<string, string | number> = {}
   for (const field of fields) {
+    if (field.endsWith('.*')) continue
     const short = field.replace(/^attributes\./, '')
     // An attribute may be called like a field of its own; the field goes first.
     const names = fields.includes(short) && short !== field ? [field] : [field, short]

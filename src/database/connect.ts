@@ -97,18 +97,32 @@ export async function transaction<T>(database: Database, work: (tx: Transaction)
   const client = await database.client.connect()
   let broken: Error | undefined
   try {
+    return await transactionOn(client, work, (cause) => {
+      broken = cause
+    })
+  } finally {
+    // A connection that cannot even roll back is thrown away rather than returned to the pool.
+    client.release(broken)
+  }
+}
+
+/**
+ * {@link transaction} on a connection the caller holds, for work whose temporary tables outlive one transaction.
+ * `onBroken` hears of a connection that could not even roll back, and should not be used again.
+ */
+export async function transactionOn<T>(
+  client: pg.PoolClient,
+  work: (tx: Transaction) => Promise<T>,
+  onBroken: (cause: Error) => void = () => {},
+): Promise<T> {
+  try {
     await client.query('BEGIN')
     const result = await work({ orm: drizzle(client, { schema: tables }), client })
     await client.query('COMMIT')
     return result
   } catch (error) {
-    // A connection that cannot even roll back is thrown away rather than returned to the pool.
-    await client.query('ROLLBACK').catch((cause: Error) => {
-      broken = cause
-    })
+    await client.query('ROLLBACK').catch(onBroken)
     throw error
-  } finally {
-    client.release(broken)
   }
 }
 

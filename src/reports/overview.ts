@@ -1,5 +1,6 @@
 import type { Session } from '../database/connect.ts'
 import { type Estimate, type NotEnough, notEnough } from '../statistics/estimate.ts'
+import type { Cohort } from './cohort.ts'
 import {
   ARMS,
   type Arm,
@@ -18,21 +19,22 @@ import {
   verdictOf,
 } from './effect.ts'
 import {
-  type AnswerCell,
-  type Cohort,
   type CostCell,
   checkLadder,
+  countTouchpoints,
+  sumCosts,
+  type TouchpointCell,
+} from './messages-sql.ts'
+import {
+  type AnswerCell,
   countAnswers,
   countEpisodes,
   countOwnDraws,
   countProgramme,
   countRuns,
-  countTouchpoints,
   type EpisodeCell,
   orderTiers,
-  sumCosts,
-  type TouchpointCell,
-} from './overview-sql.ts'
+} from './people-sql.ts'
 import { type Reconciliation, reconcile } from './reconciliation.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 

@@ -1,6 +1,6 @@
-import type { Arm } from './effect.ts'
-import { ARMS } from './effect.ts'
-import type { AnswerCell, LadderCheck } from './overview-sql.ts'
+import { ARMS, type Arm } from './effect.ts'
+import type { LadderCheck } from './messages-sql.ts'
+import type { AnswerCell } from './people-sql.ts'
 
 // Does everyone who was considered have exactly one answer, and every step of every treated stage exactly one
 // touchpoint? Computed, never assumed.

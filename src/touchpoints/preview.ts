@@ -5,7 +5,7 @@ import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { type Composed, composer, guardContext, type WorkerDependencies } from './batch.ts'
-import { imagine } from './gather.ts'
+import { type Candidate, imagine } from './gather.ts'
 import { judge, type Verdict } from './guards.ts'
 import { viewContact } from './view.ts'
 
@@ -23,6 +23,7 @@ export interface Preview {
  * test mails and the samples of a plan.
  * @param variant.locale instead of the contact's own
  * @param variant.anyTime leaves the send window out: a sample is looked at by day and by night
+ * @param variant.email instead of the contact's own, which then is not suppressed: for test mails
  * @throws WinbackError `contact.unknown`
  */
 export async function previewStep(
@@ -30,7 +31,7 @@ export async function previewStep(
   campaign: CompiledCampaign,
   step: CompiledStep,
   contactId: number,
-  variant: { locale?: string | undefined; anyTime?: boolean } = {},
+  variant: { locale?: string | undefined; anyTime?: boolean; email?: string | undefined } = {},
 ): Promise<Preview> {
   const { database, clock, sender } = dependencies
   const now = clock.now()
@@ -38,7 +39,13 @@ export async function previewStep(
   const segment = segmentSql(campaign, now)
   const found = await imagine(database, { contactId, campaign: name, version, step, now, segment })
   if (!found) throw new WinbackError('contact.unknown', `there is no contact ${contactId}`)
-  const candidate = variant.locale === undefined ? found : { ...found, locale: variant.locale }
+  const candidate: Candidate = {
+    ...found,
+    ...(variant.locale === undefined ? {} : { locale: variant.locale }),
+    ...(variant.email === undefined
+      ? {}
+      : { email: variant.email, suppressed: { ...found.suppressed, email: null }, erased: false }),
+  }
   const contact = viewContact(candidate, sender)
   const context = await guardContext(dependencies, campaign, step, now)
   const channels = context.channels.map((reach) =>

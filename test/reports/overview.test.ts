@@ -1,22 +1,23 @@
 import { sql } from 'drizzle-orm'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute } from '../../src/database/connect.ts'
 import { type OverviewData, type OverviewQuestion, readReport } from '../../src/reports/overview.ts'
 import { formatReport } from '../../src/reports/overview-text.ts'
 import { newcombe } from '../../src/statistics/newcombe.ts'
 import { vectors } from '../statistics/vectors.ts'
 import { freshDatabase } from '../support/database.ts'
-import { DAY, day, type History, writeHistory } from '../support/episodes.ts'
+import { clearHistory, DAY, day, type History, writeHistory } from '../support/episodes.ts'
 
 const LADDER = { coupon: ['remind', 'coupon'], trial: ['trial'], letter: ['letter'] }
 const TEN = { holdout: 0.1, control: 0 }
 
 let database: Database
 let history: History
-beforeEach(async () => {
+beforeAll(async () => {
   database = await freshDatabase({ max: 2 })
-  history = await writeHistory(database, 'graded', LADDER, { drawing: ['trial'] })
+  history = await writeHistory(database, 'graded', LADDER, { drawing: ['trial'], versions: 2 })
 })
+beforeEach(() => clearHistory(database))
 
 async function read(question: Partial<OverviewQuestion> = {}): Promise<OverviewData> {
   return await readReport(database, {

@@ -5,7 +5,7 @@ import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { readReport } from '../../src/reports/overview.ts'
 import { formatReport } from '../../src/reports/overview-text.ts'
 import { freshDatabase } from '../support/database.ts'
-import { day, type History, writeHistory } from '../support/episodes.ts'
+import { clearHistory, day, type History, writeHistory } from '../support/episodes.ts'
 
 const LADDER = { coupon: ['remind', 'coupon'], trial: ['call'], letter: ['letter', 'nudge', 'last'] }
 const TIERS = Object.keys(LADDER)
@@ -16,13 +16,6 @@ beforeAll(async () => {
   database = await freshDatabase({ max: 2 })
   history = await writeHistory(database, 'graded', LADDER, { versions: 2, drawing: ['letter'] })
 })
-
-async function clear(): Promise<void> {
-  await execute(
-    database,
-    sql`TRUNCATE episodes, stages, recalls, touchpoints, touchpoint_records, runs, run_answers, contacts, ledger`,
-  )
-}
 
 async function read() {
   return await readReport(database, {
@@ -103,7 +96,7 @@ describe('the reconciliation', () => {
         fc.array(leftOut, { maxLength: 3 }),
         fc.constantFrom('none', 'lost', 'extra', 'twice', 'held out', 'uncounted'),
         async (assignments, answers, damage) => {
-          await clear()
+          await clearHistory(database)
           const people = { counted: 0, steps: 0 }
           for (const { advances, ...each } of assignments) {
             const made = await history.assign(each)
@@ -142,7 +135,7 @@ describe('the reconciliation', () => {
   })
 
   it('names a contact to look at, and says in words what is off', async () => {
-    await clear()
+    await clearHistory(database)
     await history.assign({ arm: 'treated', count: 3 })
     await harm('lost')
     const data = await read()

@@ -39,6 +39,15 @@ export interface History {
   answer(answer: string, contacts: number, at?: Date): Promise<void>
 }
 
+/** Forgets every contact, episode, touchpoint and run; the ladders stay declared. */
+export async function clearHistory(database: Database): Promise<void> {
+  await execute(
+    database,
+    sql`TRUNCATE contacts, external_ids, activity, episodes, stages, recalls, touchpoints, touchpoint_records, ledger,
+      runs, run_answers`,
+  )
+}
+
 /** Declares a campaign's ladder (tier → steps, for each version) and returns how to write its history. Window 30 days. */
 export async function writeHistory(
   database: Database,

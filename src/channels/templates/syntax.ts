@@ -32,7 +32,7 @@ export interface TemplateVariable {
   readonly column: number
 }
 
-/** A partial as the template sees it: in its language, or undefined where there is none of that name. */
+/** A source that was read. */
 export interface PartialSource {
   readonly program: Program
   readonly origin: Origin
@@ -83,13 +83,13 @@ function resolve(path: Path, scope: Scope): string | undefined {
 }
 
 /**
- * Reads a source and every partial it takes in. `partial` gives a partial in the source's language; a
- * partial's own problems are left to its own reading.
+ * Reads a source and every partial it takes in. `partial` gives the one of that name in the
+ * source's language; its own problems are left to its own reading.
  */
 export function readProgram(
   program: Program,
   origin: Origin,
-  partial: (name: string) => PartialSource | undefined,
+  partial: (name: string) => PartialSource | 'unreadable' | undefined,
   partialNames: readonly string[],
 ): Reading {
   const variables: TemplateVariable[] = []
@@ -225,6 +225,7 @@ export function readProgram(
         })
         return
       }
+      if (found === 'unreadable') return
       if (within.includes(name)) {
         problems.push({
           severity: 'error',

@@ -9,9 +9,10 @@ const convert = compile({
     { selector: '.preheader', format: 'skip' },
     { selector: '[aria-hidden=true]', format: 'skip' },
     { selector: 'head', format: 'skip' },
+    { selector: 'title', format: 'skip' },
     { selector: 'img', format: 'skip' },
     { selector: 'table', format: 'block', options: { leadingLineBreaks: 2, trailingLineBreaks: 2 } },
-    { selector: 'tr', format: 'block' },
+    { selector: 'tr', format: 'block', options: { leadingLineBreaks: 1, trailingLineBreaks: 1 } },
     { selector: 'a', options: { hideLinkHrefIfSameAsText: true, linkBrackets: ['( ', ' )'] } },
     ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((selector) => ({ selector, options: { uppercase: false } })),
   ],
@@ -32,6 +33,7 @@ export function tidyText(text: string): string {
 
 const COMMENT = /\{\{~?!--[\s\S]*?--~?\}\}|\{\{~?![^}]*\}\}/g
 const MUSTACHE = /\{\{\{[\s\S]*?\}\}\}|\{\{[\s\S]*?\}\}/g
+const BODY = /\{\{\{ *@body *\}\}\}/g
 const LONE_PARTIAL = /^[ \t]*(\{\{> ?[^{}]*\}\})[ \t]*$/gm
 const TOKEN = /\uE000(\d+)\uE001/g
 
@@ -41,7 +43,8 @@ export function textSource(source: string): string {
   // Private-use characters pass through the HTML parser as a word, in text and in attributes alike.
   const opaque = source
     .replace(COMMENT, '')
-    // A partial on a line of its own is a block of its own.
+    // What is laid in whole, and a partial on a line of its own, is a block of its own.
+    .replace(BODY, '<p>$&</p>')
     .replace(LONE_PARTIAL, '<p>$1</p>')
     .replace(MUSTACHE, (mustache) => `\uE000${kept.push(mustache) - 1}\uE001`)
   return convert(opaque).replace(TOKEN, (_, index: string) => kept[Number(index)] ?? '')

@@ -91,13 +91,17 @@ describe('a mail', () => {
     expect(parsed.text).toContain('We kept your cart & more. Go ( https://shop.example/cart )')
   })
 
-  it('reaches an internationalised address, its domain in punycode', async () => {
+  it('reaches internationalised addresses: SMTPUTF8 only where the mailbox itself needs it', async () => {
     const raw = await startRawSmtp()
-    const smtp = { host: '127.0.0.1', port: raw.port }
-    await deliver('subject: Hello', '<p>x</p>', {}, { email: '李@例え.jp', settings: { smtp } }, raw)
+    const settings = { smtp: { host: '127.0.0.1', port: raw.port } }
+    await deliver('subject: Hello', '<p>x</p>', {}, { email: 'li@例え.jp', settings }, raw)
+    await deliver('subject: Hello', '<p>x</p>', {}, { email: '李@例え.jp', settings }, raw)
     await raw.stop()
-    expect(raw.commands.find((line) => line.startsWith('MAIL'))).toMatch(/^MAIL FROM:<hello@shop.example> .*SMTPUTF8/)
-    expect(raw.commands).toContain('RCPT TO:<李@xn--r8jz45g.jp>')
+    const envelopes = raw.commands.filter((line) => /^(MAIL|RCPT)/.test(line))
+    expect(envelopes[0]).not.toContain('SMTPUTF8')
+    expect(envelopes[1]).toBe('RCPT TO:<li@xn--r8jz45g.jp>')
+    expect(envelopes[2]).toContain('SMTPUTF8')
+    expect(envelopes[3]).toBe('RCPT TO:<李@例え.jp>')
   })
 
   it('refuses to go out without a subject', async () => {

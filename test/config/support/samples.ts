@@ -1,4 +1,3 @@
-import { campaign } from '../../../src/config/campaign.ts'
 import type { TemplateIndex, TemplateVariable } from '../../../src/config/templates-index.ts'
 import { type Workspace, workspace } from '../../../src/config/workspace.ts'
 
@@ -22,6 +21,14 @@ channels:
     smtp: { host: 127.0.0.1 }
 `
 
+export const ATTRIBUTES = {
+  first_name: 'string',
+  status: 'string',
+  points: { type: 'number', fresh: '7d' },
+  vip: 'bool',
+  born_at: 'timestamp',
+}
+
 export function sampleWorkspace(changes: object = {}): Workspace {
   return workspace.parse({
     version: 1,
@@ -31,13 +38,7 @@ export function sampleWorkspace(changes: object = {}): Workspace {
     locales: ['en', 'zh-CN'],
     control: '5%',
     activity: ['session', 'order'],
-    attributes: {
-      first_name: 'string',
-      status: 'string',
-      points: { type: 'number', fresh: '7d' },
-      vip: 'bool',
-      born_at: 'timestamp',
-    },
+    attributes: ATTRIBUTES,
     channels: { email: { from: 'Shop <hello@shop.example>', smtp: { host: '127.0.0.1' } } },
     ...changes,
   })
@@ -107,9 +108,4 @@ export function sampleTemplates(more: Record<string, readonly string[]> = {}): T
     segmentsOf: () => [],
     problems: () => [],
   }
-}
-
-/** The campaign above as parsed. */
-export function sampleCampaign() {
-  return campaign
 }

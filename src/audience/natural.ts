@@ -1,0 +1,48 @@
+import { sql } from 'drizzle-orm'
+import type { CompiledCampaign } from '../config/compiled.ts'
+import { rows, type Session } from '../database/connect.ts'
+import { before } from './select.ts'
+
+/** How many contacts to look at: enough for a rate within a percentage point. */
+const SAMPLE = 20_000
+
+/** Contacts that were in the campaign's bands one window ago, and how many of them had the primary goal since. */
+export interface PastRecall {
+  readonly contacts: number
+  readonly recalled: number
+}
+
+/**
+ * What would have happened to the same bands one window ago: the expectation a plan's smallest effect is computed
+ * with. Whatever was done to those people meanwhile is in it, so it is a guess; the holdout is the measurement.
+ * Looks at a sample of contacts, whose activity it reads through the primary key.
+ */
+export async function pastRecall(
+  session: Session,
+  campaign: CompiledCampaign,
+  now: Date,
+  activityTypes: readonly string[],
+): Promise<PastRecall> {
+  const goal = Object.values(campaign.definition.goals)[0]?.event
+  const first = campaign.tiers[0]
+  const last = campaign.tiers.at(-1)
+  if (goal === undefined || !first || !last) return { contacts: 0, recalled: 0 }
+  const then = before(now, campaign.definition.window)
+  const oldest = last.to === null ? sql`` : sql` AND silent_since > ${before(then, last.to)}::timestamptz`
+  const [found] = await rows<PastRecall>(
+    session,
+    sql`
+    WITH size AS (SELECT greatest(1, count(*) / ${SAMPLE}::int) AS every FROM contact_activity)
+    SELECT count(*) AS contacts, count(*) FILTER (WHERE recalled) AS recalled FROM (
+      SELECT max(h.occurred_at) FILTER (WHERE h.occurred_at <= ${then} AND h.type = ANY (${sql.param(activityTypes)}::text[]))
+          AS silent_since,
+        bool_or(h.occurred_at > ${then} AND h.type = ${goal}) AS recalled
+      FROM contact_activity a CROSS JOIN size
+      JOIN activity h ON h.contact_id = a.contact_id AND h.occurred_at <= ${now}
+      WHERE a.contact_id % size.every = 0
+      GROUP BY a.contact_id
+    ) past
+    WHERE silent_since <= ${before(then, first.from)}::timestamptz${oldest}`,
+  )
+  return found ?? { contacts: 0, recalled: 0 }
+}

@@ -1,0 +1,148 @@
+import type { Problem } from '../../errors.ts'
+import { parseSource } from '../renderer.ts'
+import { nearest } from './front-matter.ts'
+import { type Source, type Sources, sharedSource } from './sources.ts'
+import { type PartialSource, type Reading, readProgram, type TemplateVariable } from './syntax.ts'
+
+// Everything that can be said of a set of templates before one is rendered.
+
+export interface Review {
+  readonly problems: readonly Problem[]
+  /** What each template reads, with its layout, partials and front matter. */
+  readonly variables: ReadonlyMap<Source, readonly TemplateVariable[]>
+}
+
+/** @param locales the workspace's, the first being the fallback */
+export function reviewSources(sources: Sources, locales: readonly string[], folder: string): Review {
+  const fallback = locales[0]
+  const problems: Problem[] = [...sources.problems]
+  const variables = new Map<Source, TemplateVariable[]>()
+  const partialNames = [...new Set(sources.partials.map(({ name }) => name))]
+
+  /** A source's tree, or undefined where it cannot be read; then said once. */
+  const parsed = new Map<Source, PartialSource | undefined>()
+  const parse = (source: Source): PartialSource | undefined => {
+    if (parsed.has(source)) return parsed.get(source)
+    const { linesBefore, body } = source.front
+    const program = parseSource(body)
+    const readable = 'type' in program
+    if (!readable) {
+      problems.push({
+        severity: 'error',
+        location: { file: source.file, line: linesBefore + program.line, column: program.column },
+        path: '',
+        message: program.message,
+      })
+    }
+    const result = readable
+      ? { program, origin: { file: source.file, linesBefore, columnsBefore: 0 } }
+      : undefined
+    parsed.set(source, result)
+    return result
+  }
+
+  const read = (source: PartialSource, locale: string): Reading =>
+    readProgram(
+      source.program,
+      source.origin,
+      (name) => {
+        const partial = sharedSource(sources.partials, name, locale, fallback)
+        return partial && (parse(partial) ?? 'unreadable')
+      },
+      partialNames,
+    )
+
+  /** Variables and problems of a source's own text and front matter. */
+  const readWhole = (source: Source): TemplateVariable[] => {
+    const locale = source.locale ?? fallback ?? 'en'
+    const readings: Reading[] = []
+    const body = parse(source)
+    if (body) readings.push(read(body, locale))
+    for (const [key, { value, line, column }] of source.front.entries) {
+      if (key === 'layout') continue
+      const program = parseSource(value)
+      if ('type' in program) {
+        const origin = { file: source.file, linesBefore: line - 1, columnsBefore: column - 1 }
+        readings.push(read({ program, origin }, locale))
+      } else {
+        problems.push({
+          severity: 'error',
+          location: { file: source.file, line, column: column - 1 + program.column },
+          path: key,
+          message: program.message,
+        })
+      }
+    }
+    problems.push(...readings.flatMap((reading) => reading.problems))
+    return readings.flatMap((reading) => reading.variables)
+  }
+
+  const readLayout = (source: Source): TemplateVariable[] => {
+    const entry = source.front.entries.get('layout')
+    if (!entry) return []
+    const locale = source.locale ?? fallback ?? 'en'
+    const layout = sharedSource(sources.layouts, entry.value, locale, fallback)
+    if (layout) {
+      const body = parse(layout)
+      return body ? read(body, locale).variables : []
+    }
+    const suggestion = nearest(entry.value, new Set(sources.layouts.map(({ name }) => name)))
+    problems.push({
+      severity: 'error',
+      location: { file: source.file, line: entry.line, column: entry.column },
+      path: 'layout',
+      message: `no layout \`${entry.value}\` in ${folder}/layouts`,
+      found: entry.value,
+      ...(suggestion === undefined ? {} : { suggestion }),
+    })
+    return []
+  }
+
+  for (const source of [...sources.partials, ...sources.layouts]) readWhole(source)
+  for (const source of sources.templates) {
+    variables.set(source, [...readWhole(source), ...readLayout(source)])
+    if (source.front.entries.has('subject')) continue
+    problems.push({
+      severity: 'error',
+      location: { file: source.file, line: 1, column: 1 },
+      path: 'subject',
+      message: 'the template has no subject, which an e-mail needs',
+      expected: '`subject: …` between two lines `---` at the head of the file',
+    })
+  }
+  problems.push(...missingLanguages(sources.templates, locales, folder))
+
+  // A partial's problem shows in each text that takes it in.
+  const unique = new Map(problems.map((problem) => [JSON.stringify(problem), problem]))
+  return { problems: [...unique.values()].sort(byPlace), variables }
+}
+
+function byPlace({ location: a }: Problem, { location: b }: Problem): number {
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1
+  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
+}
+
+function missingLanguages(
+  templates: readonly Source[],
+  locales: readonly string[],
+  folder: string,
+): Problem[] {
+  const problems: Problem[] = []
+  for (const name of new Set(templates.map((source) => source.name))) {
+    const own = templates.filter((source) => source.name === name)
+    const instead = own.find(({ segment }) => segment === undefined)
+    for (const locale of locales) {
+      const inLocale = own.filter((source) => source.locale === locale)
+      if (inLocale.some(({ segment }) => segment === undefined)) continue
+      const segments = inLocale.map(({ segment }) => segment).join(', ')
+      problems.push({
+        severity: instead ? 'warning' : 'error',
+        location: { file: `${folder}/${name}.${locale}.hbs` },
+        path: name,
+        message: `the template \`${name}\` is ${segments === '' ? 'missing' : `there only for ${segments}`} in ${locale}`,
+        ...(instead ? { found: `contacts reading ${locale} get ${instead.file}` } : {}),
+      })
+    }
+  }
+  return problems
+}

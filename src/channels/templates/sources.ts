@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { messageOf, type Problem, WinbackError } from '../../errors.ts'
+import { type FrontMatter, parseFrontMatter } from './front-matter.ts'
+
+// Which files there are, and what their names say: coupon.en.hbs, coupon.en.vip.hbs, layouts/base.hbs,
+// partials/footer.zh-CN.hbs.
+
+export interface Source {
+  readonly name: string
+  /** Absent for a layout or partial that serves every language. */
+  readonly locale: string | undefined
+  readonly segment: string | undefined
+  /** As a problem names it. */
+  readonly file: string
+  readonly front: FrontMatter
+}
+
+export interface Sources {
+  readonly templates: readonly Source[]
+  readonly layouts: readonly Source[]
+  readonly partials: readonly Source[]
+  readonly problems: readonly Problem[]
+}
+
+const FILE = /^(?:(layouts|partials)\/)?([a-z][a-z0-9_-]*)((?:\.[A-Za-z0-9_-]+)*)\.hbs$/
+const LOCALE = /^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$/
+
+/**
+ * Reads every `.hbs` file below a folder: relative path (with `/`) → text.
+ * @throws WinbackError `templates.unreadable` naming the folder
+ */
+export async function readTemplateFiles(folder: string): Promise<Record<string, string>> {
+  try {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+    const paths = entries
+      .filter((entry) => entry.isFile() && entry.name.endsWith('.hbs'))
+      .map((entry) => join(entry.parentPath, entry.name))
+      .sort()
+    const files = await Promise.all(
+      paths.map(async (path) => {
+        const relative = path.slice(join(folder, '/').length).replaceAll('\\', '/')
+        return [relative, await readFile(path, 'utf8')] as const
+      }),
+    )
+    return Object.fromEntries(files)
+  } catch (cause) {
+    throw new WinbackError('templates.unreadable', `The templates cannot be read: ${messageOf(cause)}`, {
+      location: { file: folder },
+      remedy: 'Name the folder under `templates:` in winback.yaml, or run `winback init`.',
+      cause,
+    })
+  }
+}
+
+/** Sorts files by what their names say. `folder` stands before a file's name in a problem. */
+export function sortSources(files: Readonly<Record<string, string>>, folder: string): Sources {
+  const sources = { templates: [] as Source[], layouts: [] as Source[], partials: [] as Source[] }
+  const problems: Problem[] = []
+  for (const path of Object.keys(files).sort()) {
+    const file = `${folder}/${path}`
+    const complain = (message: string) =>
+      problems.push({ severity: 'error', location: { file }, path: '', message })
+    const match = FILE.exec(path)
+    if (!match) {
+      complain(
+        'expected a name such as coupon.en.hbs, coupon.en.vip.hbs, layouts/base.hbs or partials/footer.hbs',
+      )
+      continue
+    }
+    const [, kind, name = '', rest = ''] = match
+    const [locale, segment, ...more] = rest.split('.').slice(1)
+    if (more.length > 0 || (kind !== undefined && segment !== undefined)) {
+      complain('the name has too many parts')
+    } else if (kind === undefined && locale === undefined) {
+      complain(`the name lacks a locale: ${name}.en.hbs`)
+    } else if (locale !== undefined && !LOCALE.test(locale)) {
+      complain(`\`${locale}\` is not a locale: expected one such as en or zh-CN`)
+    } else {
+      const text = files[path] ?? ''
+      const front = kind === undefined ? parseFrontMatter(text, file) : withoutFrontMatter(text)
+      problems.push(...front.problems)
+      const list = kind === 'layouts' || kind === 'partials' ? sources[kind] : sources.templates
+      list.push({ name, locale, segment, file, front })
+    }
+  }
+  return { ...sources, problems }
+}
+
+function withoutFrontMatter(text: string): FrontMatter {
+  // An included text is set into a line: the line break that ends its file is no part of it.
+  const body = text.replaceAll('\r\n', '\n').replace(/\n+$/, '')
+  return { entries: new Map(), body, linesBefore: 0, problems: [] }
+}
+
+/** The languages a text is looked for in, best first. */
+export function localeChain(locale: string, fallback: string | undefined): string[] {
+  const language = locale.split('-')[0] ?? locale
+  return [...new Set([locale, language, ...(fallback === undefined ? [] : [fallback])])]
+}
+
+/** A layout or partial in a language, else the one that serves every language, else in the fallback. */
+export function sharedSource(
+  sources: readonly Source[],
+  name: string,
+  locale: string,
+  fallback: string | undefined,
+): Source | undefined {
+  for (const wanted of [...localeChain(locale, undefined), undefined, fallback]) {
+    const found = sources.find((source) => source.name === name && source.locale === wanted)
+    if (found) return found
+  }
+  return undefined
+}
+
+/** sha-256 over names and contents, hex; the order of files and the kind of line breaks make no difference. */
+export function hashFiles(files: Readonly<Record<string, string>>): string {
+  const hash = createHash('sha256')
+  for (const path of Object.keys(files).sort()) {
+    const text = (files[path] ?? '').replaceAll('\r\n', '\n')
+    // Lengths keep two neighbouring texts from being read as one.
+    hash.update(`${path.length}:${path}${text.length}:${text}`)
+  }
+  return hash.digest('hex')
+}

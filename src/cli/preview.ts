@@ -1,0 +1,228 @@
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { sql } from 'drizzle-orm'
+import { compileCampaign } from '../config/compile.ts'
+import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import { templatesHash } from '../config/inputs.ts'
+import { nearest } from '../config/problems.ts'
+import { rows } from '../database/connect.ts'
+import { WinbackError } from '../errors.ts'
+import { openRuntime, type Runtime } from '../service/runtime.ts'
+import type { Outgoing } from '../touchpoints/delivery.ts'
+import { findContact, type Preview, previewStep } from '../touchpoints/preview.ts'
+import { openCampaigns, openTemplates, type Templates } from './campaigns.ts'
+import type { Outcome } from './output.ts'
+import { wordsOf } from './plan/plan.ts'
+import { describe, type Start } from './verb.ts'
+import { type DatabaseContext, withWorkspace } from './workspace.ts'
+
+interface PreviewOptions {
+  readonly contact?: string
+  readonly locale?: string
+  readonly out?: string
+}
+
+export function preview(start: Start): Command {
+  return describe('preview', {
+    group: 'campaigns',
+    summary: 'Show what one contact would get of a step, and whether they would get it',
+    description: 'Reads the campaign and templates as they are on disk, applied or not. Sends nothing.',
+    examples: [
+      ['winback preview graded-recall coupon --contact u-1042', 'subject and text'],
+      [
+        'winback preview graded-recall letter --contact u-1042 --locale en --out letter.html',
+        'the page, for a browser',
+      ],
+    ],
+  })
+    .argument('<campaign>', 'a name or file')
+    .argument('<step>', 'the id of a step')
+    .requiredOption('--contact <id>', 'external id of a contact')
+    .option('--locale <locale>', 'in this language instead of the contact’s own')
+    .option('--out <file>', 'write the HTML here')
+    .action((campaign: string, step: string, options: PreviewOptions, command: Command) =>
+      start(command, (invocation) =>
+        withWorkspace(invocation, (context) => runPreview(context, campaign, step, options)),
+      ),
+    )
+}
+
+interface TestOptions {
+  readonly to: string
+  readonly contact?: string
+  readonly locale?: string
+}
+
+export function testSend(start: Start): Command {
+  return describe('test-send', {
+    group: 'campaigns',
+    summary: 'Send one step to an address of your own, with a contact’s data',
+    description:
+      'Really sends, to --to alone, through the workspace’s channel. Guards are not asked, nothing is recorded and ' +
+      'nothing is counted. Without --contact, the newest contact that has an address lends its data.',
+    examples: [
+      ['winback test-send graded-recall coupon --to me@example.com', 'see it in your own mailbox'],
+      [
+        'winback test-send graded-recall letter --to me@example.com --contact u-1042 --locale zh-CN',
+        'as that contact would',
+      ],
+    ],
+  })
+    .argument('<campaign>', 'a name or file')
+    .argument('<step>', 'the id of a step')
+    .requiredOption('--to <address>', 'where to send it')
+    .option('--contact <id>', 'external id of the contact whose data are used')
+    .option('--locale <locale>', 'in this language instead of the contact’s own')
+    .action((campaign: string, step: string, options: TestOptions, command: Command) =>
+      start(command, (invocation) =>
+        withWorkspace(invocation, (context) => runTestSend(context, campaign, step, options)),
+      ),
+    )
+}
+
+interface Opened {
+  readonly runtime: Runtime
+  readonly campaign: CompiledCampaign
+  readonly step: CompiledStep
+}
+
+/** Opens a step as it is on disk, with the templates on disk. */
+async function withStep<T>(
+  context: DatabaseContext,
+  wanted: { campaign: string; step: string },
+  work: (opened: Opened) => Promise<T>,
+): Promise<T> {
+  const templates = await openTemplates(context)
+  const [loaded] = await openCampaigns(context, templates, [wanted.campaign])
+  if (!loaded) throw new WinbackError('usage.campaign', `no campaign is named "${wanted.campaign}"`)
+  const { definition } = loaded
+  const ids = definition.tiers.flatMap((tier) => tier.steps).map(({ id }) => id)
+  const workspace = context.loaded.definition
+  const campaign = compileCampaign({
+    definition,
+    version: 0,
+    salt: '',
+    stepIds: new Map(ids.map((id, index) => [id, -1 - index])),
+    workspace,
+    templates: templates.set,
+    templateSet: templatesHash(templates.files),
+  })
+  const step = campaign.tiers.flatMap((tier) => tier.steps).find(({ id }) => id === wanted.step)
+  if (!step) {
+    const near = nearest(wanted.step, ids)
+    throw new WinbackError('usage.step', `${definition.campaign} has no step "${wanted.step}"`, {
+      remedy: near ? `Did you mean ${near}?` : `There are ${ids.join(', ')}.`,
+    })
+  }
+  const runtime = await openRuntime({ database: context.database, workspace, clock: context.clock })
+  try {
+    return await work({ runtime: fromDisk(runtime, templates), campaign, step })
+  } finally {
+    await runtime.close()
+  }
+}
+
+function fromDisk(runtime: Runtime, templates: Templates): Runtime {
+  return { ...runtime, worker: { ...runtime.worker, templates: async () => templates.set } }
+}
+
+async function runPreview(
+  context: DatabaseContext,
+  campaign: string,
+  step: string,
+  options: PreviewOptions,
+): Promise<Outcome> {
+  return await withStep(context, { campaign, step }, async (opened) => {
+    const contactId = await findContact(context.database, options.contact ?? '')
+    const { locale } = options
+    const shown = await previewStep(opened.runtime.worker, opened.campaign, opened.step, contactId, {
+      locale,
+      anyTime: true,
+    })
+    const words = shown.composed && !('state' in shown.composed) ? wordsOf(shown.composed.content) : undefined
+    const out = options.out === undefined ? undefined : resolve(context.cwd, options.out)
+    if (out !== undefined && words?.html) await writeFile(out, words.html)
+    const verdict = sentenceOf(shown)
+    const { bold, dim } = context.output.colors
+    return {
+      data: { contact: shown.contact, segment: shown.segment, verdict, ...words, ...(out ? { out } : {}) },
+      text: [
+        `${bold(`${opened.campaign.name} · ${opened.step.tier} · ${opened.step.id}`)} ${dim(`for ${shown.contact.externalId}, ${shown.contact.locale}, segment ${shown.segment}`)}`,
+        verdict,
+        ...(words?.subject ? ['', bold(words.subject)] : []),
+        ...(words?.text ? [words.text] : []),
+        ...(out && words?.html ? ['', dim(`The page is in ${out}.`)] : []),
+      ].join('\n'),
+    }
+  })
+}
+
+function sentenceOf({ verdict, composed }: Preview): string {
+  if (composed && 'state' in composed) return `Would be skipped: ${composed.reason} (${composed.detail})`
+  switch (verdict.kind) {
+    case 'send':
+      return `Would be sent by ${verdict.channel}.`
+    case 'defer':
+      return `Would wait until ${verdict.until.toISOString()} (${verdict.cause}).`
+    case 'skip':
+      return `Would be skipped: ${verdict.reason}${verdict.detail ? ` (${verdict.detail})` : ''}`
+    case 'cancel':
+      return `Would be cancelled: ${verdict.reason}`
+  }
+}
+
+async function runTestSend(
+  context: DatabaseContext,
+  campaign: string,
+  step: string,
+  options: TestOptions,
+): Promise<Outcome> {
+  return await withStep(context, { campaign, step }, async ({ runtime, ...opened }) => {
+    const contactId = await (options.contact === undefined
+      ? anyContact(context)
+      : findContact(context.database, options.contact))
+    const { locale } = options
+    // The step without its guards: the condition is met, and the one address is the tester's.
+    const unguarded = { ...opened.step, condition: undefined }
+    const shown = await previewStep(runtime.worker, opened.campaign, unguarded, contactId, {
+      locale,
+      anyTime: true,
+      email: options.to,
+    })
+    const { composed } = shown
+    if (!composed || 'state' in composed) {
+      throw new WinbackError('test.impossible', `it cannot be made for this contact. ${sentenceOf(shown)}`, {
+        remedy: 'Name another contact with --contact.',
+      })
+    }
+    const delivery = await send(composed)
+    if (delivery.outcome !== 'sent') {
+      throw new WinbackError('channel.unavailable', `${composed.channel.name}: ${delivery.detail}`, {
+        remedy: 'Run `winback doctor` to see what the mail server says.',
+      })
+    }
+    const subject = wordsOf(composed.content).subject
+    return {
+      data: { to: options.to, channel: composed.channel.name, subject, ...delivery },
+      text: `Sent by ${composed.channel.name} to ${options.to}${subject ? `: ${subject}` : ''}${delivery.detail ? ` (${delivery.detail})` : ''}`,
+    }
+  })
+}
+
+function send(outgoing: Outgoing) {
+  const { channel, address, content } = outgoing
+  return channel.send({ touchpointId: 0, address, content, key: `test-${Date.now().toString(36)}` })
+}
+
+async function anyContact(context: DatabaseContext): Promise<number> {
+  const [row] = await rows<{ contactId: number }>(
+    context.database,
+    sql`SELECT contact_id AS "contactId" FROM contacts WHERE erased_at IS NULL
+      ORDER BY (email IS NOT NULL) DESC, contact_id DESC LIMIT 1`,
+  )
+  if (row) return row.contactId
+  throw new WinbackError('contact.none', 'there are no contacts yet', {
+    remedy: 'Run `winback import contacts FILE` first.',
+  })
+}

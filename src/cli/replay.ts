@@ -1,0 +1,133 @@
+import type { Command } from 'commander'
+import { openChannels } from '../channels/channels.ts'
+import { manualClock } from '../clock.ts'
+import { applyCampaign } from '../config/apply.ts'
+import { parseDuration } from '../config/quantities.ts'
+import { WinbackError } from '../errors.ts'
+import type { OverviewData } from '../reports/overview.ts'
+import { reports } from '../reports/reports.ts'
+import { prepareRehearsal, revealActivity } from '../service/rehearsal.ts'
+import { type ReplayResult, replay as replayCampaigns } from '../service/replay.ts'
+import { openRuntime } from '../service/runtime.ts'
+import { silenceChannels } from '../service/silent.ts'
+import { openCampaigns, openTemplates } from './campaigns.ts'
+import { parseMoment } from './moments.ts'
+import { operator } from './operator.ts'
+import type { Outcome } from './output.ts'
+import { overviewOf, textStyle } from './report.ts'
+import { describe, type Start } from './verb.ts'
+import { type DatabaseContext, withWorkspace } from './workspace.ts'
+
+interface ReplayOptions {
+  readonly from: string
+  readonly to: string
+  readonly schema: string
+  readonly step: string
+  readonly deliver?: boolean
+  readonly locale?: string
+}
+
+export function replay(start: Start): Command {
+  return describe('replay', {
+    group: 'campaigns',
+    summary: 'Rehearse campaigns on the past: the same code, driven by the clock, in a schema of its own',
+    description:
+      'Copies contacts and activity into another schema and goes from tick to tick, knowing at each moment only what ' +
+      'had happened by then. Nothing is sent unless --deliver is given: then messages go out through the workspace’s ' +
+      'channels, so point SMTP at a catch-all first. Nobody in the past got these messages: the incremental figure ' +
+      'of a replay should contain zero.',
+    examples: [
+      ['winback replay --from 2026-01-01 --to 2026-06-30', 'half a year of every campaign, sending nothing'],
+      ['winback report --schema winback_replay', 'its report again'],
+    ],
+  })
+    .argument('[campaigns...]', 'names or files (default: all)')
+    .requiredOption('--from <time>', 'the first moment')
+    .requiredOption('--to <time>', 'the last moment')
+    .option('--schema <name>', 'the schema it happens in; dropped and made anew', 'winback_replay')
+    .option('--step <duration>', 'the grid due messages go out on', '1h')
+    .option('--deliver', 'really send, through the workspace’s channels')
+    .option('--locale <locale>', 'language and number format (default: this machine’s)')
+    .action((campaigns: string[], options: ReplayOptions, command: Command) =>
+      start(command, (invocation) =>
+        withWorkspace(invocation, (context) => runReplay(context, campaigns, options)),
+      ),
+    )
+}
+
+export interface ReplayVerbResult extends ReplayResult {
+  readonly schema: string
+  readonly campaigns: readonly OverviewData[]
+}
+
+async function runReplay(
+  context: DatabaseContext,
+  wanted: readonly string[],
+  options: ReplayOptions,
+): Promise<Outcome<ReplayVerbResult>> {
+  const workspace = context.loaded.definition
+  const from = parseMoment('--from', options.from, workspace.timezone)
+  const to = parseMoment('--to', options.to, workspace.timezone)
+  const step = parseDuration(options.step)
+  if (step === undefined || step === 0) {
+    throw new WinbackError('usage.duration', `--step wants a duration, found "${options.step}"`, {
+      remedy: 'Write 15m, 1h or 1d.',
+    })
+  }
+  if (to <= from) throw new WinbackError('usage.moment', '--to must be later than --from')
+  const templates = await openTemplates(context)
+  const campaigns = await openCampaigns(context, templates, wanted)
+  const clock = manualClock(from)
+  const progress = context.output.progress('Replaying')
+  const database = await prepareRehearsal(context.database, options.schema, to)
+  try {
+    for (const loaded of campaigns) {
+      await applyCampaign(database, {
+        loaded,
+        templateFiles: templates.files,
+        workspace: context.loaded,
+        // Applied before the first tick, as it would have been.
+        clock: { now: () => new Date(from.getTime() - 1) },
+        by: operator(),
+      })
+    }
+    const open = openChannels(workspace.channels)
+    const channels = options.deliver ? open : silenceChannels(open)
+    const runtime = { ...(await openRuntime({ database, workspace, clock, channels })), clock }
+    try {
+      const result = await replayCampaigns(runtime, {
+        from,
+        to,
+        step,
+        reveal: async (_after, upTo) => {
+          await revealActivity(runtime, workspace, upTo)
+        },
+        onProgress: (now) =>
+          progress.update(
+            now.getTime() - from.getTime(),
+            to.getTime() - from.getTime(),
+            now.toISOString().slice(0, 10),
+          ),
+      })
+      progress.finish()
+      const replayed = { ...context, database }
+      const overviews: OverviewData[] = []
+      for (const { definition } of campaigns) {
+        overviews.push(await overviewOf(replayed, runtime.book, definition.campaign, { now: to }))
+      }
+      const style = textStyle(context, options.locale)
+      return {
+        data: { schema: options.schema, ...result, campaigns: overviews },
+        text: [
+          `${result.runs} runs, ${result.refused} refused; everything is in the schema ${options.schema}.`,
+          ...overviews.map((data) => reports.overview.format(data, style)),
+        ].join('\n\n'),
+      }
+    } finally {
+      await runtime.close()
+    }
+  } finally {
+    progress.finish()
+    await database.close()
+  }
+}

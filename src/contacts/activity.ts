@@ -1,0 +1,209 @@
+import { sql } from 'drizzle-orm'
+import { execute, rows, type Transaction } from '../database/connect.ts'
+import { copyInto, copyText, copyTime } from './copy.ts'
+import type { DateReader } from './dates.ts'
+import type { Hooks } from './hooks.ts'
+import { type ActivityRules, ingestActivity, prepareIngest } from './ingest.ts'
+import type { Getter } from './mapping.ts'
+import { lockContacts } from './persons.ts'
+
+export const ACTIVITY_FIELDS = [
+  'external_id',
+  'type',
+  'occurred_at',
+  'value',
+  'message_id',
+  'properties',
+  'properties.*',
+] as const
+
+/** One event as a row gave it. */
+export interface ActivityRow {
+  readonly externalId: string
+  readonly type: string
+  /** Epoch milliseconds. */
+  readonly occurredAt: number
+  /** Integer micros. */
+  readonly value: number | null
+  readonly messageId: string | null
+  /** JSON text. */
+  readonly properties: string | null
+}
+
+export type ActivityReader = (values: Parameters<Getter>[0]) => ActivityRow | string
+
+/** @param latest epoch milliseconds; an event after it is rejected */
+export function activityReader(
+  getters: ReadonlyMap<string, Getter>,
+  options: { date: DateReader; latest: number },
+): ActivityReader {
+  const { date } = options
+  const getter = (name: string) => getters.get(name) ?? (() => undefined)
+  const [getId, getType, getTime, getValue, getMessage, getProperties] = [
+    getter('external_id'),
+    getter('type'),
+    getter('occurred_at'),
+    getter('value'),
+    getter('message_id'),
+    getter('properties'),
+  ]
+  const named = [...getters].flatMap(([field, get]) =>
+    field.startsWith('properties.') ? [{ name: field.slice('properties.'.length), get }] : [],
+  )
+  return (values) => {
+    const externalId = textOf(getId(values))
+    if (externalId === null) return 'there is no external_id'
+    if (externalId.length > 500) return 'the external_id is longer than 500 characters'
+    const type = textOf(getType(values))
+    if (type === null) return 'there is no type'
+    if (type.length > 100) return 'the type is longer than 100 characters'
+    const time = getTime(values)
+    if (time === undefined || time === null || time === '') return 'there is no occurred_at'
+    const occurredAt = date(time)
+    if (typeof occurredAt === 'string') return `occurred_at: ${occurredAt}`
+    if (occurredAt > options.latest) {
+      return `occurred_at: ${new Date(occurredAt).toISOString()} lies in the future`
+    }
+    if (occurredAt < 0) return 'occurred_at: before 1970'
+    const value = microsOf(getValue(values))
+    if (typeof value === 'string') return value
+    const properties = propertiesOf(getProperties(values), named, values)
+    if (typeof properties === 'object' && properties !== null) return properties.problem
+    return { externalId, type, occurredAt, value, messageId: textOf(getMessage(values)), properties }
+  }
+}
+
+function textOf(value: unknown): string | null {
+  if (typeof value === 'string') return value.trim() || null
+  return typeof value === 'number' ? String(value) : null
+}
+
+/** Currency units to integer micros. */
+function microsOf(value: unknown): number | null | string {
+  if (value === undefined || value === null || value === '') return null
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+  const micros = typeof number === 'number' ? Math.round(number * 1e6) : Number.NaN
+  return Number.isSafeInteger(micros) ? micros : `value: ${JSON.stringify(value)} is not an amount`
+}
+
+function propertiesOf(
+  whole: unknown,
+  named: readonly { name: string; get: Getter }[],
+  values: Parameters<Getter>[0],
+): string | null | { problem: string } {
+  let properties: Record<string, unknown> | undefined
+  if (whole !== undefined && whole !== null && whole !== '') {
+    let value = whole
+    if (typeof whole === 'string') {
+      try {
+        value = JSON.parse(whole)
+      } catch {
+        return { problem: 'properties: malformed JSON' }
+      }
+    }
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      return { problem: 'properties: expected a JSON object' }
+    }
+    properties = { ...value }
+  }
+  for (const { name, get } of named) {
+    const value = get(values)
+    if (value === undefined || value === '') continue
+    properties ??= {}
+    properties[name] = value
+  }
+  if (properties === undefined) return null
+  const text = JSON.stringify(properties)
+  return text.includes('\\u0000') ? { problem: 'properties: holds a NUL character' } : text
+}
+
+/** Makes what {@link mergeActivity} keeps from chunk to chunk. Once an import, on the connection it runs on. */
+export async function prepareActivityImport(tx: Transaction): Promise<void> {
+  // How often each content has been seen in the file: in PostgreSQL, for a file may have more rows than Node has memory.
+  await tx.client.query(`
+    DROP TABLE IF EXISTS seen_activity;
+    CREATE TEMP TABLE seen_activity (content bigint PRIMARY KEY, times bigint NOT NULL) WITH (fillfactor = 80)`)
+}
+
+/**
+ * Records a chunk (10,000 rows at most) of a file in the caller's transaction. External ids that nobody knows
+ * become contacts without a sign-up date. The months must have their partitions.
+ * @returns how many rows were new
+ */
+export async function mergeActivity(
+  tx: Transaction,
+  chunk: readonly ActivityRow[],
+  options: { now: Date; workspace: ActivityRules; hooks: Hooks },
+): Promise<{ inserted: number }> {
+  await prepareIngest(tx)
+  await tx.client.query(`
+    CREATE TEMP TABLE IF NOT EXISTS incoming_events (
+      line int NOT NULL, external_id text NOT NULL, type text NOT NULL, occurred_at timestamptz NOT NULL,
+      value bigint, message_id text, properties jsonb
+    ) ON COMMIT DELETE ROWS`)
+  let text = ''
+  for (const [line, row] of chunk.entries()) {
+    text += `${line}\t${copyText(row.externalId)}\t${copyText(row.type)}\t${copyTime(row.occurredAt)}\t${row.value ?? '\\N'}\t${copyText(row.messageId)}\t${copyText(row.properties)}\n`
+  }
+  await copyInto(tx, 'incoming_events', text)
+  await makeUnknown(tx, options.now)
+  await keyEvents(tx)
+  return ingestActivity(tx, options)
+}
+
+async function makeUnknown(tx: Transaction, now: Date): Promise<void> {
+  const [unknown] = await rows<{ any: boolean }>(
+    tx,
+    sql`SELECT EXISTS (SELECT FROM incoming_events i
+          WHERE NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)) AS any`,
+  )
+  if (!unknown?.any) return
+  await lockContacts(tx)
+  await execute(
+    tx,
+    sql`WITH fresh AS MATERIALIZED (
+          SELECT nextval('contacts_contact_id_seq') AS contact_id, external_id FROM (
+            SELECT external_id, min(line) AS line FROM incoming_events i
+            WHERE NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)
+            GROUP BY external_id ORDER BY line
+          ) AS ids
+        ), named AS (
+          INSERT INTO external_ids (external_id, contact_id) SELECT external_id, contact_id FROM fresh
+        ), made AS (
+          INSERT INTO contacts (contact_id, person_id, external_id, imported_at) OVERRIDING SYSTEM VALUE
+          SELECT contact_id, contact_id, external_id, ${now} FROM fresh
+        )
+        INSERT INTO contact_activity (contact_id) SELECT contact_id FROM fresh`,
+  )
+}
+
+/**
+ * Gives each event its key: the hash of its message id, or of its content and its ordinal among the identical rows
+ * of the file. So the same file again adds nothing, and two equal purchases of one day stay two.
+ */
+async function keyEvents(tx: Transaction): Promise<void> {
+  await execute(
+    tx,
+    sql`WITH hashed AS MATERIALIZED (
+          SELECT i.*, hashtextextended(concat_ws(chr(31), external_id, type, extract(epoch FROM occurred_at),
+            coalesce(value::text, '-'), coalesce(properties::text, '-')), 0) AS content
+          FROM incoming_events i
+        ), counted AS (
+          SELECT content, count(*) AS times FROM hashed WHERE message_id IS NULL GROUP BY content
+        ), seen AS (
+          INSERT INTO seen_activity AS s (content, times) SELECT content, times FROM counted
+          ON CONFLICT (content) DO UPDATE SET times = s.times + excluded.times
+          RETURNING s.content, s.times
+        ), before AS (
+          SELECT content, s.times - c.times AS times FROM seen s JOIN counted c USING (content)
+        )
+        INSERT INTO incoming_activity (contact_id, occurred_at, key, type, value, properties)
+        SELECT x.contact_id, h.occurred_at,
+          CASE WHEN h.message_id IS NOT NULL THEN hashtextextended(h.message_id, 1)
+               ELSE hashint8extended(h.content, coalesce(b.times, 0)
+                 + row_number() OVER (PARTITION BY h.message_id IS NULL, h.content ORDER BY h.line)) END,
+          h.type, h.value, h.properties
+        FROM hashed h JOIN external_ids x USING (external_id) LEFT JOIN before b USING (content)
+        ORDER BY h.line`,
+  )
+}

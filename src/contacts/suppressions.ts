@@ -1,0 +1,99 @@
+import { sql } from 'drizzle-orm'
+import { execute, rows, type Transaction } from '../database/connect.ts'
+import { addressHashSql, type IdentifierKind, normaliseEmail, normalisePhone } from './addresses.ts'
+import { copyInto, copyText, copyTime } from './copy.ts'
+import type { DateReader } from './dates.ts'
+import type { Hooks } from './hooks.ts'
+import type { Getter } from './mapping.ts'
+
+export const SUPPRESSION_FIELDS = ['email', 'phone', 'reason', 'suppressed_at'] as const
+export const SUPPRESSION_REASONS = ['hard_bounce', 'complaint', 'unsubscribe', 'manual'] as const
+
+export interface SuppressionRow {
+  readonly addresses: readonly { readonly kind: IdentifierKind; readonly address: string }[]
+  readonly reason: string
+  /** Epoch milliseconds; null where the row does not say. */
+  readonly suppressedAt: number | null
+}
+
+export type SuppressionReader = (values: Parameters<Getter>[0]) => SuppressionRow | string
+
+/** @param latest epoch milliseconds; a date after it is rejected */
+export function suppressionReader(
+  getters: ReadonlyMap<string, Getter>,
+  options: { date: DateReader; latest: number },
+): SuppressionReader {
+  const text = (name: string, values: Parameters<Getter>[0]) => {
+    const value = getters.get(name)?.(values)
+    return value === undefined || value === null ? '' : String(value).trim()
+  }
+  return (values) => {
+    const addresses: { kind: IdentifierKind; address: string }[] = []
+    for (const [kind, normalise] of [
+      ['email', normaliseEmail],
+      ['phone', normalisePhone],
+    ] as const) {
+      const given = text(kind, values)
+      if (given === '') continue
+      const address = normalise(given)
+      if (address === undefined) {
+        return `${kind}: "${given}" is not ${kind === 'email' ? 'an address' : 'a number'}`
+      }
+      addresses.push({ kind, address })
+    }
+    if (addresses.length === 0) return 'there is neither e-mail nor phone'
+    const reason = text('reason', values) || 'manual'
+    if (!SUPPRESSION_REASONS.some((known) => known === reason)) {
+      return `reason: "${reason}" is none of ${SUPPRESSION_REASONS.join(', ')}`
+    }
+    const time = getters.get('suppressed_at')?.(values)
+    if (time === undefined || time === null || time === '') return { addresses, reason, suppressedAt: null }
+    const at = options.date(time)
+    if (typeof at === 'string') return `suppressed_at: ${at}`
+    if (at > options.latest) return `suppressed_at: ${new Date(at).toISOString()} lies in the future`
+    return { addresses, reason, suppressedAt: at }
+  }
+}
+
+/**
+ * Adds a chunk to the suppressions, in the caller's transaction. An address that is suppressed already keeps its
+ * first reason. Addresses are stored as keyed hashes alone.
+ * @returns how many addresses were new
+ */
+export async function mergeSuppressions(
+  tx: Transaction,
+  chunk: readonly SuppressionRow[],
+  options: { now: Date; addressKey: string; source: string; hooks: Hooks },
+): Promise<{ inserted: number }> {
+  await tx.client.query(`
+    CREATE TEMP TABLE IF NOT EXISTS incoming_suppressions (
+      kind text NOT NULL, address text NOT NULL, reason text NOT NULL, suppressed_at timestamptz
+    ) ON COMMIT DELETE ROWS;
+    CREATE TEMP TABLE IF NOT EXISTS new_suppressions (kind text NOT NULL, key bytea NOT NULL) ON COMMIT DELETE ROWS`)
+  const lines = chunk.flatMap(({ addresses, reason, suppressedAt }) =>
+    addresses.map(
+      ({ kind, address }) => `${kind}\t${copyText(address)}\t${reason}\t${copyTime(suppressedAt)}\n`,
+    ),
+  )
+  await copyInto(tx, 'incoming_suppressions', lines.join(''))
+  const { addressKey } = options
+  const inserted = await execute(
+    tx,
+    sql`WITH hashed AS (
+          SELECT kind, CASE kind WHEN 'email' THEN ${addressHashSql(addressKey, 'email', sql`address`)}
+                                 ELSE ${addressHashSql(addressKey, 'phone', sql`address`)} END AS key,
+            reason, coalesce(suppressed_at, ${options.now}) AS suppressed_at
+          FROM incoming_suppressions
+        ), inserted AS (
+          INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
+          SELECT DISTINCT ON (kind, key) kind, key, reason, ${options.source}, suppressed_at
+          FROM hashed ORDER BY kind, key, suppressed_at
+          ON CONFLICT DO NOTHING
+          RETURNING kind, key
+        )
+        INSERT INTO new_suppressions SELECT kind, key FROM inserted`,
+  )
+  if (inserted > 0) await options.hooks.onSuppressed?.(tx, options.now)
+  await rows(tx, sql`TRUNCATE new_suppressions`)
+  return { inserted }
+}

@@ -1,0 +1,141 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { rows, type Session } from '../database/connect.ts'
+import { type Cohort, within } from './cohort.ts'
+
+// Messages, counted: what became of each, whether each that should be there is, and what they cost.
+
+/**
+ * `touched(contact_id, touchpoint_id, episode_id, step_id, tier_no, tier, step_no, step, state, reason, channel, deferred)`:
+ * every touchpoint of the campaign once, at work or settled. A late receipt appends a second record to an
+ * uncertain one; the uncertain one then no longer counts.
+ */
+function touchedSql(cohort: Cohort): SQL {
+  return sql`touched AS (
+      SELECT t.contact_id, t.touchpoint_id, t.episode_id, t.step_id, p.tier_no, p.tier, p.step_no, p.step, t.state,
+        NULL::text AS reason, NULL::text AS channel, t.state = 'planned' AND t.due_at > t.planned_for AS deferred
+      FROM steps p JOIN touchpoints t ON t.step_id = p.step_id
+      WHERE p.campaign = ${cohort.campaign}
+      UNION ALL
+      SELECT r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, p.tier_no, p.tier, p.step_no, p.step, r.state,
+        r.reason, r.channel, false
+      FROM steps p JOIN touchpoint_records r ON r.step_id = p.step_id
+      WHERE p.campaign = ${cohort.campaign}
+        AND NOT (r.state = 'uncertain' AND EXISTS (
+          SELECT FROM touchpoint_records later
+          WHERE later.contact_id = r.contact_id AND later.touchpoint_id = r.touchpoint_id
+            AND later.settled_at > r.settled_at))
+    )`
+}
+
+export interface TouchpointCell {
+  tier: string
+  step: string
+  state: string
+  reason: string | null
+  deferred: boolean
+  touchpoints: number
+}
+
+/** Touchpoints by step × state × reason, in the order of the ladder. Without seeds. */
+export async function countTouchpoints(session: Session, cohort: Cohort): Promise<TouchpointCell[]> {
+  return await rows<TouchpointCell>(
+    session,
+    sql`
+    WITH ${touchedSql(cohort)}
+    SELECT t.tier, t.step, t.state, t.reason, t.deferred, count(*) AS touchpoints
+    FROM touched t
+    LEFT JOIN episodes e ON e.contact_id = t.contact_id AND e.episode_id = t.episode_id
+    WHERE e.contact_id IS NULL OR (e.arm <> 'seed' AND ${within(sql`e.assigned_at`, cohort)})
+    GROUP BY t.tier, t.step, t.state, t.reason, t.deferred
+    ORDER BY min(t.tier_no), min(t.step_no), t.step, touchpoints DESC, t.state, t.reason`,
+  )
+}
+
+export interface LadderCheck {
+  /** Treated stages. */
+  stages: number
+  /** Stages × the steps of their tier. */
+  expected: number
+  found: number
+  missing: number
+  unexpected: number
+  repeated: number
+  missingContact: string | null
+  unexpectedContact: string | null
+  repeatedContact: string | null
+}
+
+/**
+ * Matches each treated stage × step with its touchpoints, one by one: sums that agree may hide one lost and one
+ * that should not be. What has no treated stage (or no episode) is unexpected; an external id of each kind is given.
+ */
+export async function checkLadder(session: Session, cohort: Cohort): Promise<LadderCheck> {
+  const [found] = await rows<LadderCheck>(
+    session,
+    sql`
+    WITH ${touchedSql(cohort)}, staged AS (
+      SELECT s.contact_id, s.episode_id, s.tier_no, e.version
+      FROM stages s JOIN episodes e ON e.contact_id = s.contact_id AND e.episode_id = s.episode_id
+      WHERE s.arm = 'treated' AND e.arm <> 'seed' AND e.campaign = ${cohort.campaign}
+        AND s.entered_at <= ${cohort.now} AND ${within(sql`e.assigned_at`, cohort)}
+    ), expected AS (
+      SELECT s.contact_id, s.episode_id, p.step_id
+      FROM staged s JOIN steps p ON p.campaign = ${cohort.campaign} AND p.version = s.version AND p.tier_no = s.tier_no
+    ), found AS (
+      SELECT t.contact_id, t.episode_id, t.step_id, count(*) AS times
+      FROM touched t
+      LEFT JOIN episodes e ON e.contact_id = t.contact_id AND e.episode_id = t.episode_id
+      WHERE e.contact_id IS NULL OR (e.arm <> 'seed' AND ${within(sql`e.assigned_at`, cohort)})
+      GROUP BY t.contact_id, t.episode_id, t.step_id
+    ), matched AS (
+      SELECT count(x.step_id) AS expected,
+        coalesce(sum(f.times), 0)::bigint AS found,
+        count(*) FILTER (WHERE f.step_id IS NULL) AS missing,
+        coalesce(sum(f.times) FILTER (WHERE x.step_id IS NULL), 0)::bigint AS unexpected,
+        coalesce(sum(f.times - 1) FILTER (WHERE x.step_id IS NOT NULL), 0)::bigint AS repeated,
+        min(x.contact_id) FILTER (WHERE f.step_id IS NULL) AS missing_contact,
+        min(f.contact_id) FILTER (WHERE x.step_id IS NULL) AS unexpected_contact,
+        min(f.contact_id) FILTER (WHERE x.step_id IS NOT NULL AND f.times > 1) AS repeated_contact
+      FROM expected x
+      FULL JOIN found f
+        ON f.contact_id = x.contact_id AND f.episode_id = x.episode_id AND f.step_id = x.step_id
+    )
+    SELECT (SELECT count(*) FROM staged) AS stages, m.expected, m.found, m.missing, m.unexpected, m.repeated,
+      (SELECT external_id FROM contacts WHERE contact_id = m.missing_contact) AS "missingContact",
+      (SELECT external_id FROM contacts WHERE contact_id = m.unexpected_contact) AS "unexpectedContact",
+      (SELECT external_id FROM contacts WHERE contact_id = m.repeated_contact) AS "repeatedContact"
+    FROM matched m`,
+  )
+  if (!found) throw new Error('an aggregate without GROUP BY returned no row')
+  return found
+}
+
+export interface CostCell {
+  tier: string
+  step: string
+  channel: string | null
+  kind: 'spend' | 'liability' | 'labour'
+  arm: 'treated' | 'holdout' | 'control' | 'seed'
+  /** Integer micros. */
+  amount: number
+  /** Part of it that belongs to episodes whose window has elapsed. */
+  matured: number
+}
+
+/** The ledger by step × channel × kind × arm. */
+export async function sumCosts(session: Session, cohort: Cohort): Promise<CostCell[]> {
+  return await rows<CostCell>(
+    session,
+    sql`
+    WITH ${touchedSql(cohort)}
+    SELECT p.tier, p.step, t.channel, l.kind, e.arm, sum(l.amount)::bigint AS amount,
+      coalesce(sum(l.amount) FILTER (WHERE e.window_ends_at <= ${cohort.now}), 0)::bigint AS matured
+    FROM steps p
+    JOIN ledger l ON l.step_id = p.step_id
+    JOIN episodes e ON e.contact_id = l.contact_id AND e.episode_id = l.episode_id
+    LEFT JOIN touched t ON t.contact_id = l.contact_id AND t.touchpoint_id = l.touchpoint_id
+    WHERE p.campaign = ${cohort.campaign} AND l.booked_at <= ${cohort.now} AND ${within(sql`e.assigned_at`, cohort)}
+    GROUP BY p.tier, p.step, t.channel, l.kind, e.arm
+    ORDER BY min(p.tier_no), min(p.step_no), p.step, t.channel, l.kind, e.arm`,
+  )
+}

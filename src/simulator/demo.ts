@@ -1,0 +1,205 @@
+import { mkdir } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import { sql } from 'drizzle-orm'
+import pc from 'picocolors'
+import { openTemplates, readCampaigns } from '../cli/campaigns.ts'
+import { formatFailure } from '../cli/failure.ts'
+import { writeWorkspace } from '../cli/init.ts'
+import { count, openOutput } from '../cli/output.ts'
+import { overviewOf } from '../cli/report.ts'
+import type { Invocation } from '../cli/verb.ts'
+import { embeddedDirectory, openWorkspace } from '../cli/workspace.ts'
+import { manualClock } from '../clock.ts'
+import { applyCampaign } from '../config/apply.ts'
+import { readEnvironment } from '../config/environment.ts'
+import { type ImportOptions, importActivity, importContacts, importSuppressions } from '../contacts/import.ts'
+import { connect, type Database, execute, rows } from '../database/connect.ts'
+import { openEmbedded } from '../database/embedded.ts'
+import { migrate } from '../database/migrate.ts'
+import { ConfigError } from '../errors.ts'
+import { reports } from '../reports/reports.ts'
+import { replay } from '../service/replay.ts'
+import { openRuntime } from '../service/runtime.ts'
+import { compare, formatComparison, ladderOf } from './comparison.ts'
+import { writeFiles } from './files.ts'
+import { openLiving } from './living.ts'
+import { openMailbox } from './mailbox.ts'
+import { drawPopulation } from './population.ts'
+import { type EpisodeSeen, truthOf } from './truth.ts'
+import { openWorld } from './world.ts'
+
+// The whole story in a minute: a population that is known to the last hazard, sixty days of a real campaign over
+// real SMTP, and what the report makes of it beside what is true.
+
+const SEED = 2025
+const SIZE = 5000
+const DAYS = 60
+// In the past, so that whoever looks at the demo afterwards looks back on all of it.
+const START = new Date('2025-09-01T00:00:00+08:00')
+const END = new Date(START.getTime() + DAYS * 86_400_000)
+/** Seconds: messages go out on the hour. */
+const STEP = 3600
+
+async function demo(folder: string): Promise<void> {
+  const environment = { ...readEnvironment(), databaseUrl: undefined, redisUrl: undefined }
+  const clock = manualClock(START)
+  const output = openOutput({
+    json: false,
+    noColor: environment.noColor,
+    stdout: process.stdout,
+    stderr: process.stderr,
+  })
+  const { colors } = output
+  const started = performance.now()
+  const say = (text: string) => {
+    const seconds = `${((performance.now() - started) / 1000).toFixed(1)} s`.padStart(7)
+    process.stdout.write(`${colors.dim(seconds)}  ${text}\n`)
+  }
+
+  const population = drawPopulation({ seed: SEED, size: SIZE, start: START })
+  const world = openWorld(population)
+  const history = world.advance(population.start)
+  const mailbox = await openMailbox(population, clock)
+  await mkdir(folder, { recursive: true })
+  await writeWorkspace(folder, {
+    name: 'Lantern Tea',
+    timezone: 'Asia/Shanghai',
+    smtp: { host: '127.0.0.1', port: mailbox.port },
+    overwrite: true,
+  })
+  say(
+    `A workspace in ${shown(folder)}, ${count(SIZE, 'simulated person', 'simulated people')}, a mail server that takes their mail`,
+  )
+
+  const invocation: Invocation = {
+    environment,
+    output,
+    cwd: folder,
+    workspaceFile: undefined,
+    clock,
+    interrupt: new AbortController().signal,
+  }
+  const context = await openWorkspace(invocation)
+  const workspace = context.loaded.definition
+  const server = await openEmbedded({ directory: embeddedDirectory(folder) })
+  const database = connect(server.url, { schema: workspace.database.schema, applicationName: 'winback demo' })
+  try {
+    await execute(database, sql`DROP SCHEMA IF EXISTS ${sql.identifier(database.schema)} CASCADE`)
+    await migrate(database)
+    say('An embedded PostgreSQL beside it')
+
+    const files = await writeFiles(join(folder, 'data'), population, history)
+    const options: ImportOptions = { clock, workspace, asOf: START }
+    const contacts = await importContacts(database, files.contacts, options)
+    const activity = await importActivity(database, files.activity, options)
+    const suppressions = await importSuppressions(database, files.suppressions, options)
+    say(
+      `Imported ${count(contacts.inserted, 'contact')}, ${count(activity.inserted, 'event')}, ${count(suppressions.inserted, 'suppression')}`,
+    )
+
+    const templates = await openTemplates(context)
+    const read = await readCampaigns(context, templates)
+    const [loaded] = read.campaigns
+    if (!loaded) throw new ConfigError(read.problems)
+    const applied = await applyCampaign(database, {
+      loaded,
+      templateFiles: templates.files,
+      workspace: context.loaded,
+      clock,
+      by: 'demo',
+    })
+    const campaign = applied.campaign
+    say(`Campaign ${campaign} is valid; version ${applied.version} applied`)
+
+    const runtime = { ...(await openRuntime({ database, workspace, clock })), clock }
+    const progress = output.progress(`Replaying ${DAYS} days`, { total: DAYS })
+    try {
+      await replay(runtime, {
+        from: START,
+        to: END,
+        step: STEP,
+        reveal: await openLiving(runtime, world, mailbox),
+        onProgress: (now) => progress.update(daysIn(now), DAYS, now.toISOString().slice(0, 10)),
+      })
+    } finally {
+      progress.finish()
+      await runtime.close()
+    }
+    const { arrived, refused } = mailbox.counts()
+    say(
+      `${DAYS} days replayed: ${count(arrived, 'mail')} arrived over SMTP, ${refused} refused by the mail server`,
+    )
+
+    const report = await overviewOf({ database, loaded: context.loaded }, runtime.book, campaign, {
+      now: END,
+    })
+    const style = {
+      locale: Intl.DateTimeFormat().resolvedOptions().locale,
+      currency: workspace.currency,
+      timezone: workspace.timezone,
+      color: colors.isColorSupported,
+      width: output.width,
+    }
+    process.stdout.write(`\n${reports.overview.format(report, style)}\n`)
+    const episodes = await maturedEpisodes(database, campaign, END)
+    const truth = truthOf(world, episodes, ladderOf(loaded.definition, workspace.timezone))
+    process.stdout.write(`${formatComparison(compare(truth, report), colors.isColorSupported)}\n\n`)
+    process.stdout.write(`${whereNext(folder, campaign, episodes[0]?.externalId ?? 'u000001', colors)}\n`)
+    say('Done')
+  } finally {
+    await database.close()
+    await server.stop()
+    await mailbox.close()
+  }
+}
+
+function daysIn(now: Date): number {
+  return (now.getTime() - START.getTime()) / 86_400_000
+}
+
+/** What the rates of the report are over: episodes whose window has elapsed, seeds and control apart. */
+function maturedEpisodes(database: Database, campaign: string, now: Date): Promise<EpisodeSeen[]> {
+  return rows<EpisodeSeen>(
+    database,
+    sql`SELECT c.external_id AS "externalId", e.assigned_at AS "assignedAt", e.entry_tier AS "entryTier"
+        FROM episodes e JOIN contacts c USING (contact_id)
+        WHERE e.campaign = ${campaign} AND e.arm IN ('treated', 'holdout') AND e.window_ends_at <= ${now}
+        ORDER BY e.arm = 'treated' DESC, e.entry_tier, e.contact_id`,
+  )
+}
+
+function whereNext(
+  folder: string,
+  campaign: string,
+  externalId: string,
+  colors: ReturnType<typeof pc.createColors>,
+): string {
+  const cwd = `--cwd ${shown(folder)}`
+  const asOf = `--as-of ${END.toISOString()}`
+  const lines = [
+    [`npx winback report ${campaign} ${cwd} ${asOf}`, 'the report again; --json for the figures'],
+    [`npx winback explain ${externalId} ${cwd} ${asOf}`, 'one person’s whole story'],
+    [`${shown(join(folder, 'campaigns', `${campaign}.yaml`))}`, 'the campaign that ran'],
+    [`npx winback init shop`, 'a workspace of your own'],
+  ] as const
+  return ['Where to look next', ...lines.map(([what, why]) => `  ${colors.cyan(what)}\n      ${why}`)].join(
+    '\n',
+  )
+}
+
+function shown(path: string): string {
+  return relative('.', path) || '.'
+}
+
+const folder = resolve('.winback', 'demo')
+// The embedded server's hold does not keep a process alive; the demo does until it is told.
+const underWay = setInterval(() => {}, 60_000)
+try {
+  await demo(folder)
+} catch (error) {
+  const colors = pc.createColors(process.stderr.isTTY === true)
+  process.stderr.write(`${await formatFailure(error, { verbose: true, colors })}\n`)
+  process.exitCode = 1
+} finally {
+  clearInterval(underWay)
+}

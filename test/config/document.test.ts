@@ -1,0 +1,105 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { formatPath, readDocument } from '../../src/config/document.ts'
+
+const place = ({ line, column }: { line?: number; column?: number }) => `${line}:${column}`
+
+describe('locate', () => {
+  const text = `# a comment
+name: shop
+tiers:
+  - name: coupon
+    steps: [{ id: a }, { id: b }]
+  - name: &n letter
+again: *n
+`
+  const document = readDocument('a.yaml', text)
+
+  test('values, keys, and parents of what is missing', () => {
+    expect(document.problems).toEqual([])
+    expect(place(document.locate(['name']))).toBe('2:7')
+    expect(place(document.locate(['name'], 'key'))).toBe('2:1')
+    expect(place(document.locate(['tiers', 0, 'name']))).toBe('4:11')
+    expect(place(document.locate(['tiers', 0, 'steps', 1, 'id']))).toBe('5:30')
+    expect(place(document.locate(['tiers', 1, 'inactive']))).toBe('6:5')
+    expect(place(document.locate(['nothing', 'here']))).toBe('2:1')
+  })
+
+  test('an alias stands where its anchor is', () => {
+    expect(document.value).toMatchObject({ again: 'letter' })
+    expect(place(document.locate(['again']))).toBe('6:14')
+  })
+})
+
+test.each([
+  ['a: 1\nb: 2\na: 3\n', '3:1', /twice/],
+  ['a:\n\t- 1\n', '2:1', /tab/],
+  ['a: [1, 2\nb: 3\n', '2:1', /indentation/],
+  ['a: "x\n', '2:1', /YAML/],
+  ['a: *nobody\n', '1:1', /YAML/],
+  ['a: 1\n---\nb: 1\n', '2:1', /more than one/],
+])('%j is refused at %s', (text, at, message) => {
+  const { problems, value } = readDocument('a.yaml', text)
+  expect(problems.length).toBeGreaterThan(0)
+  expect(place(problems[0]?.location ?? {})).toBe(at)
+  expect(problems[0]?.message).toMatch(message)
+  expect(value).toBeUndefined()
+})
+
+describe('locateInside', () => {
+  // In each, the position of the letter X is asked for by its offset in the parsed value.
+  test.each([
+    ['plain', 'k: a == X\n', '1:9'],
+    ['plain over lines', 'k: a ==\n   b\n   && X\n', '3:7'],
+    ['single-quoted', "k: 'it''s == X'\n", '1:14'],
+    ['double-quoted with escapes', 'k: "a\\u0041\\"\\n\\x41 == X"\n', '1:24'],
+    ['double-quoted over lines', 'k: "a\n   b \\\n   X"\n', '3:4'],
+    ['literal block', 'k: |\n  a\n    == X\n', '3:8'],
+    ['literal block with an indentation indicator', 'k: |2-\n    a\n   X\n', '3:4'],
+    ['folded block', 'k: >-\n  a ==\n\n  b X\n', '4:5'],
+    ['in a list of maps', 'l:\n  - k: "a X"\n', '2:11'],
+    ['after Chinese text and an emoji', 'k: "会员 😀 == X"\n', '1:14'],
+  ])('%s', (_, text, at) => {
+    const document = readDocument('a.yaml', text)
+    const path = text.startsWith('l:') ? ['l', 0, 'k'] : ['k']
+    const value = path.reduce<unknown>((inner, step) => Reflect.get(Object(inner), step), document.value)
+    expect(place(document.locateInside(path, String(value).indexOf('X')))).toBe(at)
+  })
+
+  test('the character found is the character meant, in every style YAML has', () => {
+    const word = fc.string({
+      unit: fc.constantFrom('a', 'b', "'", '"', '\\', '#', ':', '会', '😀', '&'),
+      minLength: 1,
+      maxLength: 5,
+    })
+    const text = fc.array(fc.tuple(word, fc.constantFrom(' ', '  ', '\n', '\n\n', '\n   ')), {
+      minLength: 1,
+      maxLength: 8,
+    })
+    const style = fc.constantFrom('PLAIN', 'QUOTE_DOUBLE', 'QUOTE_SINGLE', 'BLOCK_LITERAL', 'BLOCK_FOLDED')
+    fc.assert(
+      fc.property(text, style, (words, type) => {
+        const value = `x${words.map(([w, gap]) => gap + w).join('')}`
+        const yaml = stringify({ k: { l: value } }, { defaultStringType: type as 'PLAIN', lineWidth: 20 })
+        const document = readDocument('a.yaml', yaml)
+        // Plain text with blank lines does not always survive being written, nor an emoji at the end of a line.
+        fc.pre(!/\p{Surrogate}/u.test(yaml))
+        fc.pre(Reflect.get(Object(Reflect.get(Object(document.value), 'k')), 'l') === value)
+        const lines = yaml.split('\n')
+        for (const [offset, character] of [...value.matchAll(/\S/gu)].map((m) => [m.index, m[0]] as const)) {
+          const { line = 0, column = 0 } = document.locateInside(['k', 'l'], offset)
+          const found = (lines[line - 1] ?? '').slice(column - 1)
+          // A quote or backslash may be written as an escape.
+          expect(found.startsWith(character) || found.startsWith(`\\${character}`)).toBe(true)
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
+
+test('formatPath', () => {
+  expect(formatPath(['tiers', 1, 'steps', 0, 'template'])).toBe('tiers[1].steps[0].template')
+  expect(formatPath([])).toBe('')
+})

@@ -1,0 +1,67 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { environmentFrom } from '../../src/config/environment.ts'
+import { readWorkspace } from '../../src/config/load.ts'
+import { WORKSPACE_YAML } from './support/samples.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'winback-references-'))
+writeFileSync(join(folder, 'key.pem'), '-----BEGIN-----\nabc\n-----END-----\n')
+
+function load(text: string, variables: Record<string, string> = {}) {
+  return readWorkspace('winback.yaml', text, environmentFrom(variables), folder)
+}
+const withSmtp = (more: string) =>
+  WORKSPACE_YAML.replace('{ host: 127.0.0.1 }', `{ host: 127.0.0.1, ${more} }`)
+const says = ({ problems }: ReturnType<typeof load>) =>
+  problems.map(({ location, path, message }) => `${location.line}:${location.column} ${path}: ${message}`)
+
+test('variables, defaults and files are filled in', () => {
+  const text = `${withSmtp('user: "\u0024{USER_NAME:-shop}", password: "\u0024{PW}"')}    dkim: { domain: a.example, selector: s, private_key: "\${file:key.pem}" }
+database: { url: "postgres://u:\${PW}@h/db" }
+`
+  const { definition, problems } = load(text, { PW: 'a b:{c}\n#' })
+  expect(problems).toEqual([])
+  expect(definition?.channels.email?.smtp).toMatchObject({ user: 'shop', password: 'a b:{c}\n#' })
+  expect(definition?.channels.email?.dkim?.private_key).toBe('-----BEGIN-----\nabc\n-----END-----')
+  expect(definition?.database.url).toBe('postgres://u:a b:{c}\n#@h/db')
+})
+
+test('a missing variable, a missing file and a bad reference are told at their place, together', () => {
+  const text = `${WORKSPACE_YAML}database: { url: "\${DB}" }\nredis: { url: "redis://\${file:none}@h", prefix: "a \${1x}" }\n`
+  expect(says(load(text))).toEqual([
+    '18:19 database.url: the environment variable DB is not set',
+    expect.stringMatching(/^19:24 redis\.url: the file none cannot be read/),
+    '19:52 redis.prefix: expected \u0024{NAME}, \u0024{NAME:-value} or \u0024{file:path}',
+  ])
+})
+
+test.each([
+  [withSmtp('password: hunter2'), 'channels.email.smtp.password'],
+  [withSmtp('password: "\u0024{PW:-hunter2}"'), 'channels.email.smtp.password'],
+  [withSmtp('password: "x\u0024{PW}"'), 'channels.email.smtp.password'],
+  [
+    `${WORKSPACE_YAML}    dkim: { domain: a, selector: s, private_key: abc }\n`,
+    'channels.email.dkim.private_key',
+  ],
+  [`${WORKSPACE_YAML}database: { url: postgres://u:secret@h/db }\n`, 'database.url'],
+  [`${WORKSPACE_YAML}database: { url: postgres://h/db?password=secret }\n`, 'database.url'],
+  [`${WORKSPACE_YAML}redis: { url: "redis://:se/cret@h:6379" }\n`, 'redis.url'],
+])('a secret in clear is refused: %#', (text, path) => {
+  const { problems } = load(text, { PW: 'x' })
+  expect(problems.map((problem) => problem.path)).toEqual([path])
+  expect(problems[0]?.message).toMatch(/in clear; write it as \$\{NAME\}/)
+  expect(JSON.stringify(problems)).not.toContain('hunter2')
+})
+
+test('urls without a password, and urls that are references, are fine', () => {
+  const text = `${WORKSPACE_YAML}database: { url: "postgres://u@h:5432/db" }\nredis: { url: "\${R}" }\n`
+  expect(load(text, { R: 'redis://:pw@h' }).problems).toEqual([])
+})
+
+test('DATABASE_URL and REDIS_URL stand in where the file says nothing', () => {
+  const { definition } = load(WORKSPACE_YAML, { DATABASE_URL: 'postgres://a', REDIS_URL: 'redis://b' })
+  expect(definition?.database.url).toBe('postgres://a')
+  expect(definition?.redis.url).toBe('redis://b')
+})

@@ -1,0 +1,50 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { dateReader } from '../../src/contacts/dates.ts'
+
+const iso = (value: number | string) => (typeof value === 'number' ? new Date(value).toISOString() : value)
+
+describe('dateReader', () => {
+  it('reads ISO 8601 as Date does', () => {
+    const read = dateReader()
+    fc.assert(
+      fc.property(fc.date({ min: new Date(0), max: new Date('9999-12-31'), noInvalidDate: true }), (at) => {
+        expect(read(at.toISOString())).toBe(at.getTime())
+        expect(read(at.toISOString().replace('T', ' ').replace('Z', '+00'))).toBe(at.getTime())
+      }),
+    )
+  })
+
+  it.each([
+    ['2026-01-05', '2026-01-05T00:00:00.000Z'],
+    ['2026-01-05 08:30', '2026-01-05T08:30:00.000Z'],
+    ['2026-01-05T08:30:00.123456+08:00', '2026-01-05T00:30:00.123Z'],
+    ['2026-01-05T08:30:00-0330', '2026-01-05T12:00:00.000Z'],
+    [1767600000, '2026-01-05T08:00:00.000Z'],
+    [1767600000000, '2026-01-05T08:00:00.000Z'],
+  ])('%s', (written, expected) => expect(iso(dateReader()(written))).toBe(expected))
+
+  it.each(['2026-02-29', '2026-13-01', '05/01/2026', '2026-01-05T25:00:00', 'soon', {}])(
+    'refuses %s',
+    (written) => expect(dateReader()(written)).toEqual(expect.stringContaining('not a date')),
+  )
+
+  it('reads a date without a zone in the given one, across DST', () => {
+    const read = dateReader({ timezone: 'America/New_York' })
+    expect(iso(read('2026-01-05 00:00'))).toBe('2026-01-05T05:00:00.000Z')
+    expect(iso(read('2026-07-05 00:00'))).toBe('2026-07-05T04:00:00.000Z')
+    expect(iso(read('2026-07-05T00:00:00Z'))).toBe('2026-07-05T00:00:00.000Z')
+    expect(iso(dateReader({ timezone: 'Asia/Shanghai' })('2026-01-05'))).toBe('2026-01-04T16:00:00.000Z')
+  })
+
+  it('reads a format of its own', () => {
+    expect(iso(dateReader({ format: 'yyyymmdd' })('19970101'))).toBe('1997-01-01T00:00:00.000Z')
+    expect(iso(dateReader({ format: 'dd.mm.yyyy hh:mi' })('05.01.2026 08:30'))).toBe(
+      '2026-01-05T08:30:00.000Z',
+    )
+    expect(iso(dateReader({ format: 'epoch' })('1767600000'))).toBe('2026-01-05T08:00:00.000Z')
+    expect(dateReader({ format: 'yyyymmdd' })('19970230')).toEqual(expect.stringContaining('exists'))
+    expect(() => dateReader({ format: 'jjjj' })).toThrow('not a date format')
+    expect(() => dateReader({ timezone: 'Mars/Base' })).toThrow('no time zone')
+  })
+})

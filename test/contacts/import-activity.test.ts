@@ -1,0 +1,183 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import { importActivity, importContacts } from '../../src/contacts/import.ts'
+import { type Database, rows } from '../../src/database/connect.ts'
+import { freshDatabase } from '../support/database.ts'
+import { file, options } from './files.ts'
+
+const summed = (database: Database) =>
+  rows<Record<string, unknown>>(
+    database,
+    sql`SELECT external_id, silent_since, last_active_at, first_active_at, activity_count, orders_count,
+          orders_total, first_order_at, last_order_at
+        FROM contacts JOIN contact_activity USING (contact_id) ORDER BY external_id`,
+  )
+const at = (text: string) => new Date(`${text}T00:00:00Z`)
+
+describe('importActivity', () => {
+  it('sums what each contact did; the same file again adds nothing, true duplicates stay', async () => {
+    const database = await freshDatabase()
+    await importContacts(
+      database,
+      file('c.csv', 'external_id,signed_up_at\nu1,2025-12-24\nu2,2025-12-25\n'),
+      options(),
+    )
+    const path = file(
+      'a.csv',
+      `external_id,type,occurred_at,value
+u1,session,2026-01-02,
+u1,order,2026-01-01,29.33
+u1,order,2026-01-01,29.33
+u1,email_open,2026-02-20,
+u3,session,2025-11-30,
+u2,email_open,2026-01-01,
+`,
+    )
+    const seen: unknown[] = []
+    const hooks = {
+      onActivity: async (tx: Parameters<typeof rows>[0]) => {
+        seen.push(...(await rows(tx, sql`SELECT type FROM new_activity ORDER BY 1`)))
+      },
+    }
+    expect(await importActivity(database, path, options({ chunk: 2, hooks }))).toMatchObject({
+      rows: 6,
+      inserted: 6,
+      unchanged: 0,
+    })
+    expect(seen).toHaveLength(6)
+    const expected = [
+      {
+        external_id: 'u1',
+        silent_since: at('2026-01-02'),
+        last_active_at: at('2026-01-02'),
+        first_active_at: at('2026-01-01'),
+        activity_count: 3,
+        orders_count: 2,
+        orders_total: 58_660_000,
+        first_order_at: at('2026-01-01'),
+        last_order_at: at('2026-01-01'),
+      },
+      {
+        external_id: 'u2',
+        silent_since: at('2025-12-25'),
+        last_active_at: null,
+        first_active_at: null,
+        activity_count: 0,
+        orders_count: 0,
+        orders_total: 0,
+        first_order_at: null,
+        last_order_at: null,
+      },
+      {
+        external_id: 'u3',
+        silent_since: at('2025-11-30'),
+        last_active_at: at('2025-11-30'),
+        first_active_at: at('2025-11-30'),
+        activity_count: 1,
+        orders_count: 0,
+        orders_total: 0,
+        first_order_at: null,
+        last_order_at: null,
+      },
+    ]
+    expect(await summed(database)).toEqual(expected)
+    const feed = sql`SELECT day::text, events, newest_at FROM feed_days ORDER BY day`
+    const days = [
+      { day: '2025-11-30', events: 1, newest_at: at('2025-11-30') },
+      { day: '2026-01-01', events: 2, newest_at: at('2026-01-01') },
+      { day: '2026-01-02', events: 1, newest_at: at('2026-01-02') },
+    ]
+    expect(await rows(database, feed)).toEqual(days)
+    expect(await importActivity(database, path, options({ chunk: 5, hooks }))).toMatchObject({
+      inserted: 0,
+      unchanged: 6,
+    })
+    expect(seen).toHaveLength(6)
+    expect(await summed(database)).toEqual(expected)
+    expect(await rows(database, feed)).toEqual(days)
+    expect(await rows(database, sql`SELECT FROM activity`)).toHaveLength(6)
+  })
+
+  it('knows an event by its message id, and keeps its properties', async () => {
+    const database = await freshDatabase()
+    const lines = [
+      '{"external_id":"u1","type":"order","occurred_at":"2026-01-01T10:00:00Z","value":5,"message_id":"m1","properties":{"sku":"a"}}',
+      '{"external_id":"u1","type":"order","occurred_at":"2026-01-01T10:00:00Z","value":6,"message_id":"m1"}',
+      '{"external_id":"u1","type":"order","occurred_at":"2026-01-01T10:00:00Z","value":5,"message_id":"m2"}',
+    ]
+    const summary = await importActivity(database, file('a.ndjson', lines.join('\n')), options())
+    expect(summary).toMatchObject({ inserted: 2, unchanged: 1 })
+    expect(await rows(database, sql`SELECT value, properties FROM activity ORDER BY properties`)).toEqual([
+      { value: 5_000_000, properties: { sku: 'a' } },
+      { value: 5_000_000, properties: null },
+    ])
+  })
+
+  it('rejects what cannot be: no type, a bad amount, a time to come or before 1970', async () => {
+    const database = await freshDatabase()
+    const path = file(
+      'a.csv',
+      `external_id,type,occurred_at,value
+u1,,2026-01-01,
+u1,order,2026-01-01,much
+u1,session,2026-03-01T00:00:01Z,
+u1,session,1969-12-31,
+u1,session,,
+u1,session,2026-03-01T00:00:00Z,
+`,
+    )
+    const summary = await importActivity(database, path, options())
+    expect(summary).toMatchObject({ rows: 6, inserted: 1, rejected: 5 })
+  })
+
+  it('reads columns by number, whitespace between them, constants and dates of a format', async () => {
+    const database = await freshDatabase()
+    const path = file('orders.txt', ' 00004 0001 19970101  2   29.33\n 00004 0001 19970118  2   29.73\n')
+    const mapping = {
+      delimiter: 'whitespace',
+      header: false,
+      date_format: 'yyyymmdd',
+      fields: { external_id: 1, occurred_at: 3, 'properties.quantity': 4, value: 5 },
+      set: { type: 'order' },
+    } as const
+    expect(await importActivity(database, path, options({ mapping }))).toMatchObject({ rows: 2, inserted: 2 })
+    expect(await summed(database)).toMatchObject([
+      { external_id: '00004', orders_count: 2, orders_total: 59_060_000, silent_since: at('1997-01-18') },
+    ])
+    expect(await rows(database, sql`SELECT DISTINCT properties FROM activity`)).toEqual([
+      { properties: { quantity: '2' } },
+    ])
+  })
+
+  it('records together with what follows from it, or not at all', async () => {
+    const database = await freshDatabase()
+    const path = file('a.csv', 'external_id,type,occurred_at\nu1,session,2026-01-01\n')
+    const failing = {
+      onActivity: async () => {
+        throw new Error('no')
+      },
+    }
+    await expect(importActivity(database, path, options({ hooks: failing }))).rejects.toThrow('no')
+    expect(await rows(database, sql`SELECT FROM activity`)).toEqual([])
+    expect(await rows(database, sql`SELECT FROM feed_days`)).toEqual([])
+    expect(await importActivity(database, path, options())).toMatchObject({ inserted: 1 })
+  })
+
+  it('is right when two files of the same contacts come in at once', async () => {
+    const database = await freshDatabase()
+    const lines = (from: number) =>
+      Array.from({ length: 400 }, (_, n) => `u${(n * 7 + from) % 40},session,2026-01-0${1 + (n % 9)}`)
+    const paths = [0, 13, 29].map((from) =>
+      file('a.csv', `external_id,type,occurred_at\n${lines(from).join('\n')}\n`),
+    )
+    await Promise.all(paths.map((path) => importActivity(database, path, options({ chunk: 50 }))))
+    const [check] = await rows<{ wrong: number }>(
+      database,
+      sql`SELECT count(*) AS wrong FROM contact_activity a JOIN (
+            SELECT contact_id, count(*) AS n, max(occurred_at) AS last FROM activity GROUP BY contact_id
+          ) AS real USING (contact_id) WHERE n <> activity_count OR last <> last_active_at`,
+    )
+    expect(check).toEqual({ wrong: 0 })
+    expect(await rows(database, sql`SELECT FROM external_ids`)).toHaveLength(40)
+  })
+})

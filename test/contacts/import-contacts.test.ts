@@ -1,0 +1,222 @@
+import { existsSync, readFileSync, utimesSync } from 'node:fs'
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import { importContacts } from '../../src/contacts/import.ts'
+import { type Database, rows } from '../../src/database/connect.ts'
+import { freshDatabase } from '../support/database.ts'
+import { file, options } from './files.ts'
+
+const contacts = (database: Database) =>
+  rows<Record<string, unknown>>(
+    database,
+    sql`SELECT external_id, email, phone, locale, timezone, signed_up_at, attributes, attributes_at, silent_since
+        FROM contacts JOIN contact_activity USING (contact_id) ORDER BY external_id`,
+  )
+const HEADER = 'external_id,email,phone,locale,timezone,signed_up_at,first_name,points,vip,renewed\n'
+
+describe('importContacts', () => {
+  it('makes contacts, typed and normalised, and the same file again changes nothing', async () => {
+    const database = await freshDatabase()
+    const path = file(
+      'contacts.csv',
+      `${HEADER}u1, Ann@Example.com ,+86 138 0013 8000,zh-CN,Asia/Shanghai,2025-01-05,"Ann, ""A""",12.50,yes,2025-06-01
+u2,,,,,,,,,
+`,
+    )
+    const summary = await importContacts(database, path, options())
+    expect(summary).toMatchObject({
+      rows: 2,
+      inserted: 2,
+      updated: 0,
+      unchanged: 0,
+      rejected: 0,
+      warnings: 0,
+    })
+    expect(await contacts(database)).toEqual([
+      {
+        external_id: 'u1',
+        email: 'ann@example.com',
+        phone: '+8613800138000',
+        locale: 'zh-CN',
+        timezone: 'Asia/Shanghai',
+        signed_up_at: new Date('2025-01-05T00:00:00Z'),
+        attributes: { first_name: 'Ann, "A"', points: 12.5, vip: true, renewed: '2025-06-01T00:00:00.000Z' },
+        attributes_at: { points: Date.parse('2026-02-28T00:00:00Z') / 1000 },
+        silent_since: new Date('2025-01-05T00:00:00Z'),
+      },
+      {
+        external_id: 'u2',
+        email: null,
+        phone: null,
+        locale: null,
+        timezone: null,
+        signed_up_at: null,
+        attributes: {},
+        attributes_at: {},
+        silent_since: null,
+      },
+    ])
+    const before = await rows(database, sql`SELECT xmin, * FROM contacts ORDER BY contact_id`)
+    const again = await importContacts(database, path, options())
+    expect(again).toMatchObject({ rows: 2, inserted: 0, updated: 0, unchanged: 2, rejected: 0 })
+    expect(await rows(database, sql`SELECT xmin, * FROM contacts ORDER BY contact_id`)).toEqual(before)
+    expect(
+      await rows(database, sql`SELECT kind, rows, inserted, unchanged FROM imports ORDER BY import_id`),
+    ).toEqual([
+      { kind: 'contacts', rows: 2, inserted: 2, unchanged: 0 },
+      { kind: 'contacts', rows: 2, inserted: 0, unchanged: 2 },
+    ])
+  })
+
+  it('overwrites only what a later file carries, and attributes by key', async () => {
+    const database = await freshDatabase()
+    await importContacts(
+      database,
+      file('a.csv', `${HEADER}u1,ann@example.com,13800138000,en,,2025-01-05,Ann,1,,\nu2,,,,,,Bob,,,\n`),
+      options(),
+    )
+    const later = file('b.csv', 'external_id,phone,points,vip\nu1,,7,no\nu2,,,\n')
+    const summary = await importContacts(database, later, options({ asOf: new Date('2026-03-01T00:00:00Z') }))
+    expect(summary).toMatchObject({ inserted: 0, updated: 1, unchanged: 1 })
+    expect(await contacts(database)).toMatchObject([
+      {
+        email: 'ann@example.com',
+        phone: null,
+        locale: 'en',
+        attributes: { first_name: 'Ann', points: 7, vip: false },
+        attributes_at: { points: Date.parse('2026-03-01T00:00:00Z') / 1000 },
+      },
+      { attributes: { first_name: 'Bob' } },
+    ])
+    expect(await rows(database, sql`SELECT kind FROM identifiers`)).toEqual([{ kind: 'email' }])
+    const signedUp = file('c.csv', 'external_id,signed_up_at,first_name\nu1,2025-02-05,\n')
+    await importContacts(database, signedUp, options())
+    expect((await contacts(database))[0]).toMatchObject({
+      silent_since: new Date('2025-02-05T00:00:00Z'),
+      attributes: { points: 7, vip: false },
+    })
+  })
+
+  it('takes the last of several rows of one contact, column by column', async () => {
+    const database = await freshDatabase()
+    const path = file(
+      'a.ndjson',
+      [
+        '{"external_id": 1, "email": "a@example.com", "attributes": {"first_name": "Ann", "points": 1}}',
+        '{"external_id": 1, "attributes": {"points": null}, "vip": true}',
+        '{"external_id": 2, "email": null, "timezone": "Mars/Base"}',
+      ].join('\n'),
+    )
+    const summary = await importContacts(database, path, options())
+    expect(summary).toMatchObject({ rows: 3, inserted: 2, unchanged: 1, rejected: 0, warnings: 1 })
+    expect(await contacts(database)).toMatchObject([
+      {
+        external_id: '1',
+        email: 'a@example.com',
+        attributes: { first_name: 'Ann', points: null, vip: true },
+      },
+      { external_id: '2', email: null, timezone: null },
+    ])
+  })
+
+  it('puts bad rows into the reject file with line and reason, and takes the rest', async () => {
+    const database = await freshDatabase()
+    const path = file(
+      'a.csv',
+      Buffer.concat([
+        Buffer.from(`${HEADER}u1,ann@,12,,Mars/Base,2025-01-05,,,,\n`),
+        Buffer.from('u2,,,,,2025-02-30,,,,\nu3,,,,,2027-01-01,,,,\n,,,,,,,,,\nu4,,,,,,,many,,\nu5,,\n'),
+        Buffer.from([0x75, 0xff, 0x0a]),
+        Buffer.from('u6,,,,,,,,perhaps,\n"u7"x,,,,,,,,,\nu8,,,,,,,,,\n'),
+      ]),
+    )
+    const summary = await importContacts(database, path, options())
+    expect(summary).toMatchObject({
+      rows: 10,
+      inserted: 2,
+      rejected: 8,
+      warnings: 3,
+      rejectFile: `${path}.rejects.csv`,
+    })
+    expect((await contacts(database)).map((row) => row.external_id)).toEqual(['u1', 'u8'])
+    const lines = readFileSync(`${path}.rejects.csv`, 'utf8').split('\n')
+    expect(lines[0]).toBe('line,reason,row')
+    expect(lines.slice(1, -1).map((line) => /^(\d+),(.*)/.exec(line)?.slice(1, 3))).toEqual([
+      ['2', expect.stringContaining('warning: kept without e-mail')],
+      ['2', expect.stringContaining('warning: kept without phone')],
+      ['2', expect.stringContaining('Mars/Base')],
+      ['3', expect.stringContaining('2025-02-30')],
+      ['4', expect.stringContaining('lies in the future')],
+      ['5', expect.stringContaining('no external_id')],
+      ['6', expect.stringContaining('is not a number')],
+      ['7', expect.stringContaining('expected 10 columns, found 3')],
+      ['8', expect.stringContaining('not UTF-8')],
+      ['9', expect.stringContaining('is not a bool')],
+      ['10', expect.stringContaining('text follows a closing quote')],
+    ])
+    await importContacts(database, file('good.csv', 'external_id\nu9\n'), options())
+    expect(existsSync(`${path}.rejects.csv`)).toBe(true)
+  })
+
+  it('refuses a mapping that does not fit before anything is read', async () => {
+    const database = await freshDatabase()
+    const path = file('a.csv', 'id,mail\nu1,ann@example.com\n')
+    await expect(importContacts(database, path, options())).rejects.toMatchObject({
+      code: 'import.mapping',
+      message: 'no column is mapped to external_id',
+      remedy: expect.stringContaining('id, mail'),
+    })
+    const mapped = (fields: Record<string, string>) =>
+      importContacts(database, path, options({ mapping: { fields } }))
+    await expect(mapped({ external_id: 'id', email: 'mial' })).rejects.toMatchObject({
+      message: 'the file has no column "mial" for email',
+      remedy: expect.stringContaining('did you mean "mail"'),
+    })
+    await expect(mapped({ external_id: 'id', emial: 'mail' })).rejects.toMatchObject({
+      message: 'there is no field "emial"',
+      remedy: expect.stringContaining('email'),
+    })
+    expect(await rows(database, sql`SELECT FROM imports`)).toEqual([])
+    expect(await mapped({ external_id: 'id', email: 'mail' })).toMatchObject({ inserted: 1 })
+    await expect(importContacts(database, file('e.csv', ''), options())).rejects.toThrow('is empty')
+  })
+
+  it('goes on where an interrupted import stopped', async () => {
+    const database = await freshDatabase()
+    const lines = Array.from({ length: 50 }, (_, n) => `u${n},u${n % 40}@example.com`)
+    const path = file('a.csv', `external_id,email\n${lines.join('\n')}\n`)
+    let calls = 0
+    const hooks = {
+      onMerged: async () => {
+        calls += 1
+        if (calls === 1) throw new Error('power cut')
+      },
+    }
+    // Contacts 41–50 share an e-mail with 1–10: not new ones, so they merge persons only in a second file.
+    await importContacts(database, path, options({ chunk: 7 }))
+    expect(await rows(database, sql`SELECT FROM contacts`)).toHaveLength(50)
+    const moved = file(
+      'b.csv',
+      'external_id,email\nu11,u12@example.com\nu60,x@example.com\nu13,u14@example.com\n',
+    )
+    await expect(importContacts(database, moved, options({ chunk: 2, hooks }))).rejects.toThrow('power cut')
+    expect(await rows(database, sql`SELECT FROM contacts`)).toHaveLength(50)
+    expect(
+      await rows(database, sql`SELECT finished_at FROM imports ORDER BY import_id DESC LIMIT 1`),
+    ).toEqual([{ finished_at: null }])
+    expect(await importContacts(database, moved, options({ chunk: 2, hooks }))).toMatchObject({
+      inserted: 1,
+      updated: 2,
+    })
+  })
+
+  it('takes the file’s own time for the age of its values, so that the file again is no change', async () => {
+    const database = await freshDatabase()
+    const path = file('a.csv', 'external_id,points\nu1,3\n')
+    utimesSync(path, 1_700_000_000, 1_700_000_000)
+    const { asOf: _, ...unaged } = options()
+    await importContacts(database, path, unaged)
+    expect((await contacts(database))[0]).toMatchObject({ attributes_at: { points: 1_700_000_000 } })
+    expect(await importContacts(database, path, unaged)).toMatchObject({ unchanged: 1, updated: 0 })
+  })
+})

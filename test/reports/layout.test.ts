@@ -1,0 +1,47 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { cellsOf, painter, table, whiskers, wrap } from '../../src/reports/layout.ts'
+
+const plain = painter(false)
+
+describe('text in columns', () => {
+  it('lines up Chinese, which takes two cells a character', () => {
+    const lines = table(
+      [
+        { title: '分组', align: 'left' },
+        { title: 'n', align: 'right' },
+      ],
+      [['触达组', '7'], ['a heading that is wider than all'], ['all', '1,000']],
+      plain,
+    )
+    expect(lines).toEqual([
+      '  分组        n',
+      '  触达组      7',
+      '  a heading that is wider than all',
+      '  all     1,000',
+    ])
+    expect(cellsOf('触达组 a')).toBe(8)
+  })
+
+  it('draws an interval where it lies, and zero where it is crossed', () => {
+    const axis = { low: -10, high: 10, width: 21 }
+    expect(whiskers(axis, { low: -4, value: 2, high: 8 })).toBe('      ├───┼─●─────┤')
+    expect(whiskers(axis, { low: 3, value: 5, high: 6 })).toBe('          ┊  ├─●┤')
+    expect(whiskers({ ...axis, low: 0 }, { low: 0, value: 0, high: 0 })).toBe('●')
+  })
+
+  it('wraps without losing a letter, and keeps to the width', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.stringMatching(/^[a-z触达]{1,12}$/), { maxLength: 30 }),
+        fc.integer({ min: 24, max: 60 }),
+        (words, width) => {
+          const text = words.join(' ')
+          const lines = wrap(text, width)
+          expect(lines.join('').replaceAll(' ', '')).toBe(words.join(''))
+          for (const line of lines) expect(cellsOf(line)).toBeLessThanOrEqual(width)
+        },
+      ),
+    )
+  })
+})
