@@ -1,12 +1,19 @@
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
 import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
-import { type Database, execute, rows, type Session, transaction } from '../database/connect.ts'
+import {
+  type Database,
+  execute,
+  rows,
+  type Session,
+  type Transaction,
+  transaction,
+} from '../database/connect.ts'
 import { lockStripe, STRIPE_WIDTH, stripeOf } from '../database/stripes.ts'
 import { advanceChunk, closeChunk, openVersions } from './advance.ts'
 import { judgeFeed, readFeed } from './feed.ts'
 import { openChunk } from './open.ts'
-import { openSeeds } from './seeds.ts'
+import { endSeeds, openSeeds } from './seeds.ts'
 import { answersSql, type Selection } from './select.ts'
 
 // A run of a campaign: end what is over, move what has aged, take in who has lapsed. Chunk by chunk, each in a
@@ -76,14 +83,21 @@ export async function runCampaign(
     await finishRun(database, run.runId, 'refused', verdict.reason, clock.now())
     return { runId: run.runId, state: 'refused', note: verdict.reason, ...NOTHING, ...ages }
   }
+  await transaction(database, (tx) => endSeeds(tx, version, now))
   const opened = await openEpisodes(dependencies, version, run)
-  await transaction(database, (tx) => openSeeds(tx, version, now))
+  if (opened.stopped) {
+    return { runId: run.runId, state: 'stopped', note: 'stopped during the run', ...opened, ...ages }
+  }
+  await transaction(database, async (tx) => {
+    await lockRun(tx, run.runId)
+    await openSeeds(tx, version, now)
+  })
   await finishRun(database, run.runId, 'done', null, clock.now())
   return { runId: run.runId, state: 'done', note: null, ...opened, ...ages }
 }
 
 /** A pause, a stop, or the campaign's dates keep a run from starting; no row is written, so it is caught up later. */
-async function heldBack(
+export async function heldBack(
   session: Session,
   campaign: CompiledCampaign,
   now: Date,
@@ -154,7 +168,7 @@ async function openEpisodes(
   dependencies: RunDependencies,
   campaign: CompiledCampaign,
   run: RunRow,
-): Promise<{ considered: number; answers: Record<string, number> }> {
+): Promise<{ considered: number; answers: Record<string, number>; stopped: boolean }> {
   const { database, workspaceSalt, control } = dependencies
   const intake =
     run.intakeFrom && run.intakeContact !== null
@@ -162,16 +176,15 @@ async function openEpisodes(
       : undefined
   const opening = { campaign, now: run.asOf, intake, runId: run.runId, workspaceSalt, control }
   const todo = await chunks(database, run.cursor)
+  let stopped = false
   for (const [index, [from, to]] of todo.entries()) {
     await transaction(database, async (tx) => {
       await lockStripe(tx, stripeOf(to))
-      // Another process may be going on with the same run: the row lock makes one of the two wait, then skip.
-      const [current] = await rows<{ cursor: number }>(
-        tx,
-        sql`SELECT cursor FROM runs WHERE run_id = ${run.runId} FOR UPDATE`,
-      )
-      if (current && current.cursor < to) await openChunk(tx, opening, from, to)
+      const { cursor } = await lockRun(tx, run.runId)
+      stopped = await isStopped(tx, campaign.name)
+      if (!stopped && cursor < to) await openChunk(tx, opening, from, to)
     })
+    if (stopped) break
     dependencies.onProgress?.(index + 1, todo.length)
   }
   const counted = await rows<{ answer: string; contacts: number }>(
@@ -179,7 +192,28 @@ async function openEpisodes(
     sql`SELECT answer, sum(contacts)::bigint AS contacts FROM run_answers WHERE run_id = ${run.runId} GROUP BY answer`,
   )
   const answers = Object.fromEntries(counted.map((row) => [row.answer, row.contacts]))
-  return { considered: counted.reduce((sum, row) => sum + row.contacts, 0), answers }
+  return { considered: counted.reduce((sum, row) => sum + row.contacts, 0), answers, stopped }
+}
+
+/**
+ * Another process may be going on with the same run, or stopping the campaign: the row lock makes one of the two
+ * wait and then see what the other did.
+ */
+async function lockRun(tx: Transaction, runId: number): Promise<{ cursor: number }> {
+  const [run] = await rows<{ cursor: number }>(
+    tx,
+    sql`SELECT cursor FROM runs WHERE run_id = ${runId} FOR UPDATE`,
+  )
+  if (!run) throw new Error(`run ${runId} vanished`)
+  return run
+}
+
+async function isStopped(session: Session, campaign: string): Promise<boolean> {
+  const found = await rows(
+    session,
+    sql`SELECT FROM switches WHERE scope = 'campaign' AND name = ${campaign} AND state = 'stopped'`,
+  )
+  return found.length > 0
 }
 
 async function finishRun(
@@ -191,7 +225,8 @@ async function finishRun(
 ): Promise<void> {
   await execute(
     session,
-    sql`UPDATE runs SET state = ${state}, note = ${note}, finished_at = ${now} WHERE run_id = ${runId}`,
+    sql`UPDATE runs SET state = ${state}, note = ${note}, finished_at = ${now}
+      WHERE run_id = ${runId} AND state = 'running'`,
   )
 }
 

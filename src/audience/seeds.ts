@@ -1,7 +1,35 @@
 import { sql } from 'drizzle-orm'
 import type { CompiledCampaign } from '../config/compiled.ts'
-import { execute, type Transaction } from '../database/connect.ts'
+import { execute, rows, type Transaction } from '../database/connect.ts'
+import { cancel } from '../touchpoints/lifecycle.ts'
 import { enterStages } from './stages.ts'
+
+/**
+ * Ends the seeds' episodes of other versions, with what they had planned: this version's own follow. Before a run
+ * takes anybody in, for a colleague who is no seed any more is a contact like the others.
+ */
+export async function endSeeds(tx: Transaction, campaign: CompiledCampaign, now: Date): Promise<void> {
+  const old = sql`e.campaign = ${campaign.name} AND e.arm = 'seed' AND e.ended_at IS NULL
+    AND e.version <> ${campaign.version}`
+  const ending = await rows<{ contactId: number; episodeId: number }>(
+    tx,
+    sql`SELECT e.contact_id AS "contactId", e.episode_id AS "episodeId" FROM episodes e
+      WHERE ${old} ORDER BY e.contact_id, e.episode_id FOR UPDATE OF e`,
+  )
+  if (ending.length === 0) return
+  const keys = sql`unnest(${sql.param(ending.map((row) => row.contactId))}::bigint[],
+    ${sql.param(ending.map((row) => row.episodeId))}::bigint[]) AS ending(contact_id, episode_id)`
+  await cancel(tx, {
+    which: sql`(t.contact_id, t.episode_id) IN (SELECT contact_id, episode_id FROM ${keys})`,
+    reason: 'superseded',
+    now,
+  })
+  await execute(
+    tx,
+    sql`UPDATE episodes e SET ended_at = ${now}, end_reason = 'withdrawn' FROM ${keys}
+      WHERE e.contact_id = ending.contact_id AND e.episode_id = ending.episode_id`,
+  )
+}
 
 /**
  * Gives the campaign's seeds (colleagues who get every message and are never counted) an episode of the version, at
@@ -15,20 +43,15 @@ export async function openSeeds(tx: Transaction, campaign: CompiledCampaign, now
   if (seeds.length === 0 || !first) return 0
   const windowEnds = new Date(now.getTime() + window * 1000)
   const outcomeUntil = new Date(windowEnds.getTime() + grace * 1000)
-  const mine = sql`e.campaign = ${campaign.name} AND e.arm = 'seed'`
-  await execute(
-    tx,
-    sql`UPDATE episodes e SET ended_at = ${now}, end_reason = 'withdrawn'
-      WHERE ${mine} AND e.ended_at IS NULL AND e.version <> ${campaign.version}`,
-  )
   return await execute(
     tx,
     sql`
     WITH drawn AS MATERIALIZED (
       SELECT nextval('episode_ids') AS episode_id, c.contact_id, c.person_id FROM contacts c
       WHERE c.external_id = ANY (${sql.param(seeds)}::text[]) AND c.erased_at IS NULL
-        AND NOT EXISTS (SELECT FROM episodes e WHERE ${mine} AND e.contact_id = c.contact_id
-          AND (e.version = ${campaign.version} OR e.ended_at IS NULL))
+        -- One open episode a campaign, whoever opened it: a contact that is made a seed meanwhile has to wait.
+        AND NOT EXISTS (SELECT FROM episodes e WHERE e.campaign = ${campaign.name} AND e.contact_id = c.contact_id
+          AND (e.ended_at IS NULL OR (e.arm = 'seed' AND e.version = ${campaign.version})))
     ), opened AS (
       INSERT INTO episodes (contact_id, episode_id, campaign, version, exclusive, person_id, episode_no, arm,
         entry_tier, segment, lapsed_at, assigned_at, window_ends_at, outcome_until, tier_no)

@@ -10,7 +10,14 @@ export function nearest(name: string, names: Iterable<string>): string | undefin
   if (known.length === 0) return undefined
   const found = closest(name, known)
   const edits = distance(name.toLowerCase(), found.toLowerCase())
-  return edits <= Math.max(1, Math.floor(Math.max(name.length, found.length) * 0.4)) ? found : undefined
+  if (edits <= Math.max(1, Math.floor(Math.max(name.length, found.length) * 0.4))) return found
+  // Two letters exchanged are two edits, and one slip.
+  const letters = (text: string) => [...text.toLowerCase()].toSorted().join('')
+  if (edits === 2 && letters(name) === letters(found)) return found
+  // `boolean` for `bool`, `rollout_share` for `rollout`.
+  return known.find(
+    (each) => Math.min(each.length, name.length) >= 3 && (name.startsWith(each) || each.startsWith(name)),
+  )
 }
 
 /** Everything zod found wrong with a document, each with the place of the key or value it is about. */
@@ -116,7 +123,11 @@ function translate(
         issue.code === 'invalid_format' && issue.format !== 'regex' ? formats[issue.format] : undefined
       const text = says ?? message
       return [
-        problem(text.includes('found') || found === undefined ? text : `${text}, found ${describe(found)}`),
+        problem(
+          text.includes('found') || found === undefined || typeof found === 'object'
+            ? text
+            : `${text}, found ${describe(found)}`,
+        ),
       ]
     }
   }

@@ -277,7 +277,8 @@ async function insertNew(
             ${addressHashSql(options.addressKey, 'email', sql`i.email`)} AS email_key,
             ${addressHashSql(options.addressKey, 'phone', sql`i.phone`)} AS phone_key
           FROM incoming_contacts i
-          WHERE NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)
+          -- A subquery of one value is always 10,000 index look-ups; NOT EXISTS may become a scan of the whole table.
+          WHERE (SELECT x.contact_id FROM external_ids x WHERE x.external_id = i.external_id) IS NULL
         ), named AS (
           INSERT INTO external_ids (external_id, contact_id)
           SELECT external_id, contact_id FROM fresh ORDER BY external_id
@@ -292,19 +293,17 @@ async function insertNew(
           INSERT INTO contact_activity (contact_id, silent_since)
           SELECT contact_id, signed_up_at FROM fresh
         ), keys AS MATERIALIZED (
-          SELECT 'email' AS kind, email_key AS key, contact_id FROM fresh WHERE email_key IS NOT NULL
-          UNION ALL
-          SELECT 'phone', phone_key, contact_id FROM fresh WHERE phone_key IS NOT NULL
-          ORDER BY kind, key
+          SELECT kind, key, contact_id, count(*) OVER (PARTITION BY kind, key) AS times FROM (
+            SELECT 'email' AS kind, email_key AS key, contact_id FROM fresh WHERE email_key IS NOT NULL
+            UNION ALL
+            SELECT 'phone', phone_key, contact_id FROM fresh WHERE phone_key IS NOT NULL
+          ) AS carried
         ), linked AS (
           INSERT INTO identifiers (kind, key, contact_id) SELECT kind, key, contact_id FROM keys
-        ), repeated AS (
-          SELECT kind, key FROM keys GROUP BY kind, key HAVING count(*) > 1
         ), shared AS (
           INSERT INTO touched_identifiers (kind, key, contact_id, added)
           SELECT kind, key, contact_id, TRUE FROM keys k
-          WHERE EXISTS (SELECT FROM identifiers i WHERE i.kind = k.kind AND i.key = k.key)
-             OR EXISTS (SELECT FROM repeated r WHERE r.kind = k.kind AND r.key = k.key)
+          WHERE times > 1 OR EXISTS (SELECT FROM identifiers i WHERE i.kind = k.kind AND i.key = k.key)
           RETURNING 1
         )
         SELECT (SELECT count(*) FROM fresh) AS count, (SELECT min(contact_id) FROM fresh) AS first,

@@ -1,7 +1,8 @@
 /** SQLSTATE classes and socket errors that mean "the server went away", not "the statement is wrong". */
-const GONE = /^(08|57P0|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT)/
+const GONE = /^(08|57P0|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/
+// The last is node-postgres' own, from a pool that could not connect in time.
 const GONE_WORDS =
-  /Connection terminated|connection timeout|Client has encountered a connection error|not queryable/i
+  /Connection terminated|connection timeout|Client has encountered a connection error|not queryable|timeout exceeded when trying to connect/i
 
 /** True for errors that another try on a new connection may not meet. */
 export function isOutage(error: unknown): boolean {

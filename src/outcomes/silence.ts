@@ -1,12 +1,13 @@
 import { sql } from 'drizzle-orm'
 import { execute, type Transaction } from '../database/connect.ts'
-import { cancel } from '../touchpoints/lifecycle.ts'
+import { cancel, unclaim } from '../touchpoints/lifecycle.ts'
 
 // Other causes that end the sending to somebody, each inside the transaction that records it.
 
 /**
  * Skips what was planned to addresses that were just suppressed (temp table `new_suppressions(kind, key)`), on
- * steps that have no other way to reach the person.
+ * steps that have no other way to reach the person. On steps that have one, a worker may have chosen the address
+ * a moment ago: its claim is taken back, and the guards choose again.
  * @param channelsOf the channels that deliver to each kind of address
  */
 export async function recordSuppressions(
@@ -15,17 +16,17 @@ export async function recordSuppressions(
   channelsOf: { email: readonly string[]; phone: readonly string[] },
 ): Promise<void> {
   for (const kind of ['email', 'phone'] as const) {
-    const key = kind === 'email' ? sql`c.email_key` : sql`c.phone_key`
+    // Through the addresses' own index: contacts has none on the keys.
+    const reached = sql`t.contact_id IN (
+      SELECT i.contact_id FROM new_suppressions n JOIN identifiers i USING (kind, key) WHERE n.kind = ${kind})`
     await cancel(tx, {
-      which: sql`t.contact_id IN (
-          SELECT c.contact_id FROM new_suppressions n JOIN contacts c ON ${key} = n.key
-          WHERE n.kind = ${kind})
-        AND EXISTS (SELECT FROM steps s WHERE s.step_id = t.step_id
+      which: sql`${reached} AND EXISTS (SELECT FROM steps s WHERE s.step_id = t.step_id
           AND s.channels <@ ${sql.param(channelsOf[kind])}::text[])`,
       reason: 'suppressed',
       state: 'skipped',
       now,
     })
+    await unclaim(tx, reached)
   }
 }
 
@@ -81,6 +82,11 @@ export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
 
 /** A campaign was stopped for good: what it had planned is cancelled; what it did is measured to the end. */
 export async function recordStop(tx: Transaction, now: Date, campaign: string): Promise<number> {
+  // A run under way holds this row while it opens a chunk: its episodes are seen below, and it opens no more.
+  await execute(
+    tx,
+    sql`SELECT FROM runs WHERE campaign = ${campaign} AND state = 'running' ORDER BY run_id FOR UPDATE`,
+  )
   await execute(
     tx,
     sql`

@@ -67,7 +67,8 @@ export interface LadderCheck {
 
 /**
  * Matches each treated stage × step with its touchpoints, one by one: sums that agree may hide one lost and one
- * that should not be. What has no treated stage (or no episode) is unexpected; an external id of each kind is given.
+ * that should not be. Stages and touchpoints are taken as they stand today, also where `now` lies in the past: a
+ * touchpoint's earlier states are not kept. What has no treated stage (or no episode) is unexpected; an external id of each kind is given.
  */
 export async function checkLadder(session: Session, cohort: Cohort): Promise<LadderCheck> {
   const [found] = await rows<LadderCheck>(
@@ -77,7 +78,7 @@ export async function checkLadder(session: Session, cohort: Cohort): Promise<Lad
       SELECT s.contact_id, s.episode_id, s.tier_no, e.version
       FROM stages s JOIN episodes e ON e.contact_id = s.contact_id AND e.episode_id = s.episode_id
       WHERE s.arm = 'treated' AND e.arm <> 'seed' AND e.campaign = ${cohort.campaign}
-        AND s.entered_at <= ${cohort.now} AND ${within(sql`e.assigned_at`, cohort)}
+        AND ${within(sql`e.assigned_at`, cohort)}
     ), expected AS (
       SELECT s.contact_id, s.episode_id, p.step_id
       FROM staged s JOIN steps p ON p.campaign = ${cohort.campaign} AND p.version = s.version AND p.tier_no = s.tier_no

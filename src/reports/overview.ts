@@ -100,6 +100,7 @@ export interface Cost {
 
 /**
  * The campaign's counts and what follows from them, for episodes assigned in [from, to), as of `now`.
+ * Where `now` lies in the past, people are counted as they stood then; messages as they stand today.
  * An unknown campaign is a report of nothing.
  */
 export async function readReport(readable: Readable, question: OverviewQuestion): Promise<OverviewData> {

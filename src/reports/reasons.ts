@@ -66,6 +66,10 @@ export const REASONS = {
     'zh-CN': '已超过计划时间后允许的最大延迟',
   },
   stopped: { en: 'the campaign was stopped', 'zh-CN': '活动已停止' },
+  expired: {
+    en: 'the observation period ended before it could be sent',
+    'zh-CN': '发送前观察期已结束',
+  },
   contaminated: {
     en: 'two merged persons had drawn different groups: no new messages',
     'zh-CN': '合并的两人分属不同分组：不再发送新消息',

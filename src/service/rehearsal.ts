@@ -40,6 +40,11 @@ export async function prepareRehearsal(source: Database, schema: string, to: Dat
     database,
     sql`UPDATE settings s SET value = o.value FROM ${from('settings')} o WHERE o.name = s.name`,
   )
+  // The salts too, without a version yet: whoever is held out in truth is held out in the rehearsal.
+  await execute(
+    database,
+    sql`INSERT INTO campaigns SELECT campaign, 0, salt, created_at FROM ${from('campaigns')}`,
+  )
   await execute(
     database,
     sql`

@@ -15,6 +15,7 @@ import { recordReturns } from '../outcomes/returns.ts'
 import { recordMerges, recordSuppressions } from '../outcomes/silence.ts'
 import type { WorkerDependencies } from '../touchpoints/batch.ts'
 import { createSlots } from '../touchpoints/delivery.ts'
+import type { Leases } from '../touchpoints/lifecycle.ts'
 
 // Where the stages are put together: each is given what it needs, here and nowhere else. `start`, `worker`, a replay,
 // the demo and the tests differ in the clock and the channels they put in, and in nothing beyond.
@@ -37,12 +38,14 @@ export interface Runtime {
 /**
  * Puts a runtime together over a migrated database.
  * @param options.channels open channels instead of the workspace's own: a replay's, a test's
+ * @param options.leases how long a hold on a touchpoint lasts; the default suits channels that answer within a minute
  */
 export async function openRuntime(options: {
   database: Database
   workspace: Workspace
   clock: Clock
   channels?: ReadonlyMap<string, Channel>
+  leases?: Leases
 }): Promise<Runtime> {
   const { database, workspace, clock } = options
   const settings = await settingsOf(database)
@@ -64,6 +67,7 @@ export async function openRuntime(options: {
       addressKinds: new Map(channelDescriptions.map((channel) => [channel.name, channel.address])),
       templates: templateLoader(database, workspace.locales),
       slots: new Map([...channels].map(([channel, { concurrency }]) => [channel, createSlots(concurrency)])),
+      ...(options.leases ? { leases: options.leases } : {}),
     },
     hooks: {
       onActivity: (tx, now) => recordReturns(tx, now, { book, activityTypes: workspace.activity }),

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
-import { ageEpisodes, type RunResult, runCampaign } from '../audience/run.ts'
+import { ageEpisodes, heldBack, type RunResult, runCampaign } from '../audience/run.ts'
 import { rows, type Session } from '../database/connect.ts'
+import { messageOf } from '../errors.ts'
 import type { Runtime } from './runtime.ts'
 import { lastTick } from './schedule.ts'
 
@@ -26,13 +27,27 @@ export async function runDue(
   onRun: (campaign: string, tick: Date, result: RunResult) => void = () => {},
 ): Promise<void> {
   const { database, book, clock } = runtime
-  for (const { campaign, createdAt } of await appliedCampaigns(database)) {
+  await forEachCampaign(runtime, async ({ campaign, createdAt }) => {
     const current = await book.current(campaign)
-    if (!current) continue
+    if (!current) return
     const tick = lastTick(current.definition.schedule, current.timezone, clock.now())
-    if (tick < createdAt || (await isFinished(database, campaign, tick))) continue
+    if (tick < createdAt || (await isFinished(database, campaign, tick))) return
     onRun(campaign, tick, await runCampaign(runtime.run, current, tick))
+  })
+}
+
+/** One after another. What goes wrong with one campaign keeps none of the others waiting. @throws AggregateError */
+async function forEachCampaign(
+  runtime: Runtime,
+  work: (applied: AppliedCampaign) => Promise<void>,
+): Promise<void> {
+  const failures: Error[] = []
+  for (const applied of await appliedCampaigns(runtime.database)) {
+    await work(applied).catch((cause: unknown) => {
+      failures.push(new Error(`${applied.campaign}: ${messageOf(cause)}`, { cause }))
+    })
   }
+  if (failures.length > 0) throw new AggregateError(failures, failures.map(messageOf).join('; '))
 }
 
 async function isFinished(session: Session, campaign: string, tick: Date): Promise<boolean> {
@@ -41,6 +56,19 @@ async function isFinished(session: Session, campaign: string, tick: Date): Promi
     sql`SELECT FROM runs WHERE campaign = ${campaign} AND scheduled_for = ${tick} AND state <> 'running'`,
   )
   return found.length > 0
+}
+
+/**
+ * Ends what is over in campaigns whose runs are held back (a pause, a stop, an end date): they are measured to the
+ * end like the others, and their contacts become free for other campaigns.
+ */
+export async function ageIdle(runtime: Runtime): Promise<void> {
+  const { database, book, clock, run } = runtime
+  await forEachCampaign(runtime, async ({ campaign }) => {
+    const current = await book.current(campaign)
+    const now = clock.now()
+    if (current && (await heldBack(database, current, now))) await ageEpisodes(run, campaign, now)
+  })
 }
 
 /** Ends what is over in every campaign, also in those that no longer run: a stopped campaign is measured to the end. */

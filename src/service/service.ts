@@ -3,10 +3,10 @@ import type { RunResult } from '../audience/run.ts'
 import { messageOf } from '../errors.ts'
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
 import { dispatchDue } from '../touchpoints/dispatch.ts'
-import { type Engine, jobOf, keysOf, openQueue, startWorker } from '../touchpoints/queue.ts'
+import { type Engine, type JobLock, jobOf, keysOf, openQueue, startWorker } from '../touchpoints/queue.ts'
 import { type Swept, sweep } from '../touchpoints/sweep.ts'
 import type { Runtime } from './runtime.ts'
-import { runDue } from './scheduler.ts'
+import { ageIdle, runDue } from './scheduler.ts'
 
 // The long-running roles. `start` is all of them in one process; `worker` and `scheduler` are the same ones on more
 // machines. None keeps state: any may be killed, and any number may run.
@@ -27,16 +27,25 @@ export interface Service {
 /** Jobs queued for each worker: enough to keep it busy, few enough that a pause acts within seconds. */
 const JOBS_PER_WORKER = 3
 const WORKER_CONCURRENCY = 2
-/** Milliseconds between looks at the database while nothing is due, and while there is work. */
-const IDLE_PAUSE = 1000
-const BUSY_PAUSE = 50
-const SWEEP_PAUSE = 15_000
+
+/** Milliseconds between two looks at the database. */
+export interface Pace {
+  /** While nothing is due. */
+  readonly idle: number
+  /** While there is work. */
+  readonly busy: number
+  readonly sweep: number
+  /** Of campaigns that do not run: paused, stopped, over. */
+  readonly age: number
+}
+const PACE: Pace = { idle: 1000, busy: 50, sweep: 15_000, age: 3_600_000 }
 
 /** Runs schedules (missed ones caught up once), dispatches due touchpoints, sweeps. */
 export async function startScheduler(
   runtime: Runtime,
   engine: Engine,
   events: ServiceEvents,
+  pace: Pace = PACE,
 ): Promise<Service> {
   const report = (where: string) => (error: unknown) => events.onError(where, error)
   const queue = await openQueue(engine, report('queue'))
@@ -44,26 +53,42 @@ export async function startScheduler(
   const schedule = async () => {
     await runDue(runtime, events.onRun).catch(report('schedule'))
   }
-  // Every minute; a run that outlasts the minute is not joined by a second one.
-  const heartbeat = cron.schedule('* * * * *', schedule, { noOverlap: true })
+  let scheduling = Promise.resolve()
+  // One after another: a run that outlasts the minute is not joined by a second one.
+  const heartbeat = cron.schedule(
+    '* * * * *',
+    () => {
+      scheduling = scheduling.then(schedule)
+      return scheduling
+    },
+    { noOverlap: true },
+  )
+  const ager = loop(report('schedule'), pace.idle, async () => {
+    await ageIdle(runtime)
+    return pace.age
+  })
 
-  const dispatch = loop(report('dispatch'), async () => {
+  const dispatch = loop(report('dispatch'), pace.idle, async () => {
     const room = JOBS_PER_WORKER * Math.max(1, await queue.workers()) - (await queue.waiting())
-    if (room <= 0) return BUSY_PAUSE
-    const handed = await dispatchDue(runtime.database, runtime.clock.now(), room, ({ stepId, keys }) =>
-      queue.add([jobOf(stepId, keys)]),
+    if (room <= 0) return pace.busy
+    const handed = await dispatchDue(
+      runtime.database,
+      runtime.clock.now(),
+      room,
+      ({ stepId, keys }) => queue.add([jobOf(stepId, keys)]),
+      runtime.worker.leases?.queued,
     )
-    return handed > 0 ? BUSY_PAUSE : IDLE_PAUSE
+    return handed > 0 ? pace.busy : pace.idle
   })
-  const sweeper = loop(report('sweep'), async () => {
+  const sweeper = loop(report('sweep'), pace.idle, async () => {
     events.onSweep(await sweep(runtime.database, runtime.clock.now(), runtime.idempotent))
-    return SWEEP_PAUSE
+    return pace.sweep
   })
-  void schedule()
+  scheduling = scheduling.then(schedule)
   return {
     close: async () => {
       await heartbeat.destroy()
-      await Promise.all([dispatch.stop(), sweeper.stop()])
+      await Promise.all([scheduling, ager.stop(), dispatch.stop(), sweeper.stop()])
       await queue.close()
     },
   }
@@ -74,10 +99,11 @@ export async function startSending(
   runtime: Runtime,
   engine: Engine,
   events: ServiceEvents,
+  lock?: JobLock,
 ): Promise<Service> {
   const worker = startWorker(
     engine,
-    { concurrency: WORKER_CONCURRENCY, onError: (error) => events.onError('worker', error) },
+    { concurrency: WORKER_CONCURRENCY, lock, onError: (error) => events.onError('worker', error) },
     async (job) => {
       try {
         events.onBatch(await processBatch(runtime.worker, { stepId: job.stepId, keys: keysOf(job) }))
@@ -91,14 +117,18 @@ export async function startSending(
 }
 
 /** A loop that pauses for as long as its work says, outlives errors, and stops between two rounds. */
-function loop(onError: (error: unknown) => void, work: () => Promise<number>): { stop(): Promise<void> } {
+function loop(
+  onError: (error: unknown) => void,
+  afterError: number,
+  work: () => Promise<number>,
+): { stop(): Promise<void> } {
   let stopped = false
   let wake = () => {}
   const run = async () => {
     while (!stopped) {
       const pause = await work().catch((error: unknown) => {
         onError(new Error(messageOf(error), { cause: error }))
-        return IDLE_PAUSE
+        return afterError
       })
       if (stopped) return
       await new Promise<void>((resolve) => {

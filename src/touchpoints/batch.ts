@@ -9,8 +9,18 @@ import { messageOf } from '../errors.ts'
 import { deliver, type Outgoing, type Slots } from './delivery.ts'
 import { type Candidate, gather } from './gather.ts'
 import { type GuardContext, judge, type Reach } from './guards.ts'
-import { claim, type Deferral, putBack, type Settlement, settle, type TouchpointKey } from './lifecycle.ts'
-import { liabilityOf, type Sender, viewContact, viewMessage } from './view.ts'
+import {
+  claim,
+  type Deferral,
+  LEASES,
+  type Leases,
+  putBack,
+  type Settlement,
+  settle,
+  type TouchpointKey,
+} from './lifecycle.ts'
+
+import { liabilityOf, type Sender, stepsOfOffer, viewContact, viewMessage } from './view.ts'
 import { openingByZone } from './windows.ts'
 
 // One batch, from the job to the record: claim → gather → guard → render → send → settle. A handful of statements
@@ -33,7 +43,12 @@ export interface WorkerDependencies {
   templates(hash: string): Promise<TemplateFinder>
   /** Sends under way in this process, by channel: jobs that run side by side share them. */
   readonly slots: ReadonlyMap<string, Slots>
+  /** LEASES by default. */
+  readonly leases?: Leases
 }
+
+/** Seconds: a batch that begins before midnight of a month's last day is settled in the next month. */
+const LONGEST_BATCH = 86_400
 
 /** What became of a batch. */
 export interface BatchResult {
@@ -50,20 +65,26 @@ export async function processBatch(
   const { database, clock, book, sender } = dependencies
   const { campaign, step } = await book.step(batch.stepId)
   const claimId = randomUUID()
-  const keys = await claim(database, claimId, batch.keys)
+  const keys = await claim(database, claimId, batch.keys, (dependencies.leases ?? LEASES).claim)
   if (keys.length === 0) return { claimed: 0, settled: {}, deferred: 0 }
 
   const now = clock.now()
-  await ensurePartitions(database, 'touchpoint_records', [now])
+  const latest = new Date(now.getTime() + LONGEST_BATCH * 1000)
+  await ensurePartitions(database, 'touchpoint_records', [now, latest])
   const candidates = await gather(database, {
     claimId,
     keys,
     step,
     now,
-    sameOffer: sameOffer(campaign, step),
+    sameOffer: stepsOfOffer(campaign, step),
   })
   const context = await guardContext(dependencies, campaign, step, now)
   const sorted = sortVerdicts(candidates, sender, context)
+  // A contact that is there no more has nothing to be judged by, and its touchpoint ends all the same.
+  const gathered = new Set(candidates.map((candidate) => candidate.touchpointId))
+  for (const key of keys) {
+    if (!gathered.has(key.touchpointId)) sorted.ended.push(unsent(key, 'skipped', 'erased', null))
+  }
   if (sorted.ended.length > 0) await settle(database, claimId, now, sorted.ended)
   if (sorted.deferred.length > 0) await putBack(database, claimId, sorted.deferred)
 
@@ -204,13 +225,4 @@ export function composer(deps: {
       return unsent(candidate, 'skipped', 'missing_data', messageOf(error))
     }
   }
-}
-
-/** The steps of a campaign that give the same offer: its liability is booked once for all of them. */
-function sameOffer(campaign: CompiledCampaign, step: CompiledStep): number[] {
-  if (!step.offer) return []
-  const { name } = step.offer
-  return campaign.tiers.flatMap((tier) =>
-    tier.steps.filter((other) => other.offer?.name === name).map((other) => other.stepId),
-  )
 }

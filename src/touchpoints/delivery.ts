@@ -1,23 +1,25 @@
 import type { Channel, ContactView, Delivery } from '../channels/channel.ts'
 import type { Clock } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
-import type { Database } from '../database/connect.ts'
+import { type Database, type Session, transaction } from '../database/connect.ts'
 import { throughOutage } from '../database/outage.ts'
 import { messageOf } from '../errors.ts'
 import type { Cleared, Compose } from './batch.ts'
 import type { Candidate } from './gather.ts'
 import type { GuardContext } from './guards.ts'
 import {
-  CLAIM_LEASE,
   type Deferral,
+  LEASES,
+  type Leases,
+  lockEpisodes,
   markSending,
   putBack,
   renew,
   resolve,
-  SEND_LEASE,
   type Settlement,
   settle,
 } from './lifecycle.ts'
+import { stepsOfOffer } from './view.ts'
 import { openingByZone } from './windows.ts'
 
 // Handing over, as a rolling window: no more touchpoints are `sending` at a time than the channel sends at once, so
@@ -81,6 +83,7 @@ export interface DeliveryDependencies {
   readonly database: Database
   readonly clock: Clock
   readonly slots: ReadonlyMap<string, Slots>
+  readonly leases?: Leases
 }
 
 interface Dispatch {
@@ -121,10 +124,12 @@ async function roll(
 ): Promise<void> {
   const todo = [...dispatch.toSend]
   const ended: Ended[] = []
+  const failures: unknown[] = []
   const half = slots.width / 2
+  const lease = (deps.leases ?? LEASES).claim
   let underWay = 0
   let wake = () => {}
-  let claimedUntil = performance.now() + CLAIM_LEASE * 1000
+  let renewAt = performance.now() + lease * 500
 
   while (todo.length > 0 || underWay > 0 || ended.length > 0) {
     const results = ended.length >= half || underWay === 0 ? ended.splice(0) : []
@@ -136,10 +141,12 @@ async function roll(
       })
       continue
     }
-    const [marked] = await Promise.all([
-      markSlice(deps, dispatch, todo.splice(0, room), tally),
+    const slice = todo.splice(0, room)
+    const [marking, settling] = await Promise.allSettled([
+      markSlice(deps, dispatch, slice, tally),
       settleResults(deps, dispatch, results, tally),
     ])
+    const marked = marking.status === 'fulfilled' ? marking.value : NOTHING_MARKED
     slots.give(results.length + room - marked.outgoing.length)
     for (const outgoing of marked.outgoing) {
       underWay += 1
@@ -149,16 +156,25 @@ async function roll(
         wake()
       })
     }
-    if (todo.length > 0 && performance.now() > claimedUntil - CLAIM_LEASE * 500) {
-      claimedUntil = performance.now() + CLAIM_LEASE * 1000
-      await renew(
-        deps.database,
-        dispatch.claimId,
-        todo.map((cleared) => cleared.candidate),
-      )
+    for (const step of [marking, settling]) if (step.status === 'rejected') failures.push(step.reason)
+    if (todo.length > 0 && performance.now() > renewAt) {
+      renewAt = performance.now() + lease * 500
+      const rest = todo.map((cleared) => cleared.candidate)
+      await renew(deps.database, dispatch.claimId, rest, lease).catch((error) => failures.push(error))
     }
+    // Nothing more is begun, but what is under way is waited for and settled: nobody else knows how it ends. The
+    // rest of the claim comes back by its lease.
+    if (failures.length > 0) todo.length = 0
   }
+  if (failures.length > 0) throw failures[0]
 }
+
+/** What may be handed over, and when its lease ends (performance.now()). */
+interface Marked {
+  readonly outgoing: readonly Outgoing[]
+  readonly leaseEnds: number
+}
+const NOTHING_MARKED: Marked = { outgoing: [], leaseEnds: 0 }
 
 /**
  * Composes a slice, looks once more at the local window, and marks what is left `sending`. What was not marked is
@@ -169,8 +185,8 @@ async function markSlice(
   dispatch: Dispatch,
   slice: readonly Cleared[],
   tally: Tally,
-): Promise<{ outgoing: Outgoing[]; leaseEnds: number }> {
-  if (slice.length === 0) return { outgoing: [], leaseEnds: 0 }
+): Promise<Marked> {
+  if (slice.length === 0) return NOTHING_MARKED
   const { database, clock } = deps
   const { claimId, campaign, context } = dispatch
   const now = clock.now()
@@ -191,23 +207,31 @@ async function markSlice(
     if ('state' in result) unfit.push(result)
     else composed.push(result)
   }
-  // Taken before the statement runs: the lease in the database ends no earlier than this one.
-  const leaseEnds = performance.now() + SEND_LEASE * 1000
   const keys = composed.map(({ candidate, channel }) => ({
     contactId: candidate.contactId,
     touchpointId: candidate.touchpointId,
     channel: channel.name,
   }))
-  const marked =
-    keys.length === 0 ? [] : await markSending(database, claimId, { keys, campaign: campaign.name })
-  const mine = new Set(marked.map((key) => key.touchpointId))
-  for (const { candidate } of composed) {
-    const { contactId, touchpointId } = candidate
-    if (!mine.has(touchpointId)) deferred.push({ contactId, touchpointId, dueAt: now, tried: false })
-  }
-  if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
-  if (deferred.length > 0) tally.deferred += await putBack(database, claimId, deferred)
-  return { outgoing: composed.filter(({ candidate }) => mine.has(candidate.touchpointId)), leaseEnds }
+  const leases = deps.leases ?? LEASES
+  // Again after an outage: what an answer was lost to is `sending`, not handed over, and goes back with the rest.
+  return await throughOutage(async () => {
+    // Taken before the statement runs: the lease in the database ends no earlier than this one.
+    const leaseEnds = performance.now() + leases.send * 1000
+    const marked =
+      keys.length === 0
+        ? []
+        : await markSending(database, claimId, { keys, campaign: campaign.name }, leases.send)
+    const mine = new Set(marked.map((key) => key.touchpointId))
+    const outgoing = composed.filter(({ candidate }) => mine.has(candidate.touchpointId))
+    const back = [...deferred]
+    for (const { candidate } of composed) {
+      const { contactId, touchpointId } = candidate
+      if (!mine.has(touchpointId)) back.push({ contactId, touchpointId, dueAt: now, tried: false })
+    }
+    if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
+    if (back.length > 0) tally.deferred += await putBack(database, claimId, back)
+    return { outgoing, leaseEnds }
+  }, leases.send)
 }
 
 /** One send. It never throws, and it does not begin where its lease might end before it does. */
@@ -243,15 +267,29 @@ async function settleResults(
     if ('dueAt' in outcome) retries.push(outcome)
     else settled.push(outcome)
   }
+  const sameOffer = stepsOfOffer(dispatch.campaign, dispatch.context.step)
+  const record = async (session: Session) => {
+    const done = await settle(session, dispatch.claimId, now, settled, sameOffer)
+    // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known.
+    if (done < settled.length) await resolve(session, now, settled, sameOffer)
+  }
+  const liable = results.filter(({ outgoing }) => outgoing.liability > 0)
   // What was handed over is known here and nowhere else: a restart of the database is waited for.
-  await throughOutage(async () => {
-    if (settled.length > 0) {
-      const done = await settle(database, dispatch.claimId, now, settled)
-      // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known.
-      if (done < settled.length) await resolve(database, settled)
-    }
-    if (retries.length > 0) await putBack(database, dispatch.claimId, retries)
-  }, SEND_LEASE)
+  await throughOutage(
+    async () => {
+      if (settled.length > 0 && liable.length > 0) {
+        await transaction(database, async (tx) => {
+          await lockEpisodes(
+            tx,
+            liable.map(({ outgoing }) => outgoing.candidate),
+          )
+          await record(tx)
+        })
+      } else if (settled.length > 0) await record(database)
+      if (retries.length > 0) await putBack(database, dispatch.claimId, retries)
+    },
+    (deps.leases ?? LEASES).send,
+  )
   count(tally, settled, settled.length)
   tally.deferred += retries.length
 }

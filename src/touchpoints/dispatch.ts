@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { type Database, rows, type Session } from '../database/connect.ts'
-import { queueDue, type TouchpointKey } from './lifecycle.ts'
+import { LEASES, queueDue, type TouchpointKey } from './lifecycle.ts'
 
 /** Touchpoints a job carries. */
 export const BATCH = 400
@@ -41,11 +41,12 @@ export async function dispatchDue(
   now: Date,
   jobs: number,
   deliver: Deliverer,
+  lease = LEASES.queued,
 ): Promise<number> {
   let handed = 0
   for (const stepId of await dueSteps(database, now)) {
     while (handed < jobs) {
-      const keys = await queueDue(database, { stepId, now, limit: BATCH })
+      const keys = await queueDue(database, { stepId, now, limit: BATCH }, lease)
       if (keys.length === 0) break
       await deliver({ stepId, keys })
       handed += 1

@@ -19,6 +19,8 @@ export interface Candidate extends TouchpointKey {
   readonly segment: string
   /** Why the episode is silent, or null while it is not. */
   readonly silencedBy: 'returned' | 'stopped' | 'contaminated' | 'merged' | 'erased' | null
+  /** The episode is over. */
+  readonly over: boolean
   /** Activity since the contact lapsed, whether or not the episode heard of it. */
   readonly active: boolean
   /** The episode has entered a later tier. */
@@ -75,6 +77,7 @@ export async function imagine(
       ${what.now}::timestamptz AS planned_for) t
     CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS episode_id, ${what.campaign}::text AS campaign,
       ${what.version}::int AS version, 'treated'::text AS arm, ${what.segment} AS segment, NULL::text AS silenced_by,
+      NULL::timestamptz AS ended_at,
       'infinity'::timestamptz AS lapsed_at, ${what.step.tierNo}::int AS tier_no) e
     WHERE c.contact_id = ${what.contactId}`
   const [candidate] = await read(session, { step: what.step, now: what.now, sameOffer: [] }, source)
@@ -94,7 +97,7 @@ async function read(
     SELECT t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId", t.episode_id AS "episodeId", t.attempt,
       t.planned_for AS "plannedFor", c.external_id AS "externalId", c.email, c.phone, c.locale, c.timezone,
       c.erased_at IS NOT NULL AS erased, e.arm = 'seed' AS seed, e.segment, e.silenced_by AS "silencedBy",
-      coalesce(a.silent_since > e.lapsed_at, false) AS active, e.tier_no > ${step.tierNo} AS superseded,
+      e.ended_at IS NOT NULL AS over, coalesce(a.silent_since > e.lapsed_at, false) AS active, e.tier_no > ${step.tierNo} AS superseded,
       jsonb_build_object(
         'email', (SELECT s.reason FROM suppressions s WHERE s.kind = 'email' AND s.key = c.email_key),
         'phone', (SELECT s.reason FROM suppressions s WHERE s.kind = 'phone' AND s.key = c.phone_key)) AS suppressed,

@@ -2,7 +2,7 @@ import type { AddressKind, ContactView } from '../channels/channel.ts'
 import type { CompiledStep, StepTemplate } from '../config/compiled.ts'
 import type { LocalWindow } from '../config/quantities.ts'
 import type { Candidate } from './gather.ts'
-import { spreadOffset } from './windows.ts'
+import { spreadFrom } from './windows.ts'
 
 // Reasons not to send now. Pure: a candidate and what is known beside it go in, one verdict comes out. The first
 // guard that applies is the one recorded; their order is the order of the table in the docs.
@@ -54,6 +54,8 @@ function ended(candidate: Candidate): Verdict | undefined {
   if (candidate.silencedBy !== null && candidate.silencedBy !== 'erased') {
     return { kind: 'cancel', reason: candidate.silencedBy }
   }
+  // A send that was under way when its episode ended and came back for another try.
+  if (candidate.over) return { kind: 'cancel', reason: 'expired' }
   // Seeds get every message: that they are active, or that all their tiers run at once, does not matter.
   if (candidate.seed) return undefined
   if (candidate.active) return { kind: 'cancel', reason: 'returned' }
@@ -123,8 +125,9 @@ function timely(
   const latest = candidate.plannedFor.getTime() + maxDelay * 1000
   const opening = channel.opening(contact.timezone)
   if (opening !== undefined && channel.window) {
-    const offset = spreadOffset(candidate.touchpointId, context.spread, channel.window)
-    return deferOrSkip(new Date(opening.getTime() + offset * 1000), latest, 'quiet_hours')
+    const place = { spread: context.spread, margin: channel.margin, zone: contact.timezone, latest }
+    const until = spreadFrom(opening, candidate.touchpointId, channel.window, place)
+    return deferOrSkip(until, latest, 'quiet_hours')
   }
   if (now.getTime() > latest) return { kind: 'skip', reason: 'too_late', detail: null }
   if (channel.paused) return deferOrSkip(new Date(now.getTime() + PAUSE_RECHECK * 1000), latest, 'paused')

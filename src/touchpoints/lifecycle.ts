@@ -11,12 +11,17 @@ import { ensurePartitionsWithin } from '../database/partitions.ts'
 // `claim_id = $mine`. Leases are real time of the database (clock_timestamp()); all else is the caller's `now`.
 // Sets are locked in primary key order, so that two of these statements cannot wait for each other.
 
-/** Seconds a batch may wait in the queue before the sweeper takes it back. */
-export const QUEUED_LEASE = 300
-/** Seconds a worker has for a claimed batch; renewed with each slice it marks. */
-export const CLAIM_LEASE = 120
-/** Seconds after a slice was marked within which each of its sends has ended; above every channel's deadline. */
-export const SEND_LEASE = 90
+/** How long each hold on a touchpoint lasts before the sweeper takes it back; seconds of real time. */
+export interface Leases {
+  /** A batch may wait in the queue. */
+  readonly queued: number
+  /** A worker has for a claimed batch; renewed while it works through it. */
+  readonly claim: number
+  /** After a slice was marked, until each of its sends has ended: above every channel's deadline. */
+  readonly send: number
+}
+
+export const LEASES: Leases = { queued: 300, claim: 120, send: 90 }
 
 /** One touchpoint, by primary key. */
 export interface TouchpointKey {
@@ -59,6 +64,7 @@ function keyTable(keys: readonly TouchpointKey[]): SQL {
 export async function queueDue(
   session: Session,
   batch: { stepId: number; now: Date; limit: number },
+  lease = LEASES.queued,
 ): Promise<TouchpointKey[]> {
   return await rows<TouchpointKey>(
     session,
@@ -70,7 +76,7 @@ export async function queueDue(
       FOR UPDATE SKIP LOCKED
     )
     UPDATE touchpoints t
-    SET state = 'queued', lease_until = clock_timestamp() + make_interval(secs => ${QUEUED_LEASE})
+    SET state = 'queued', lease_until = clock_timestamp() + make_interval(secs => ${lease})
     FROM due WHERE t.contact_id = due.contact_id AND t.touchpoint_id = due.touchpoint_id
     RETURNING t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId"`,
   )
@@ -84,6 +90,7 @@ export async function claim(
   session: Session,
   claimId: string,
   keys: readonly TouchpointKey[],
+  lease = LEASES.claim,
 ): Promise<TouchpointKey[]> {
   return await rows<TouchpointKey>(
     session,
@@ -96,7 +103,7 @@ export async function claim(
     )
     UPDATE touchpoints t
     SET state = 'claimed', claim_id = ${claimId}::uuid,
-        lease_until = clock_timestamp() + make_interval(secs => ${CLAIM_LEASE})
+        lease_until = clock_timestamp() + make_interval(secs => ${lease})
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id
     RETURNING t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId"`,
   )
@@ -105,13 +112,14 @@ export async function claim(
 /**
  * claimed → sending, for one slice. The row lock decides between this and a return, an opt-out or an erasure that
  * is being recorded: whichever comes second finds the row changed. A pause that was switched on meanwhile marks
- * nothing. The lease is renewed from now, and that of the claim's rest with it.
+ * nothing. The slice's own lease begins here; {@link renew} keeps the rest of the claim.
  * @returns the touchpoints that may be handed over; the rest is no longer this worker's, or is paused
  */
 export async function markSending(
   session: Session,
   claimId: string,
   slice: { keys: readonly (TouchpointKey & { channel: string })[]; campaign: string },
+  lease = LEASES.send,
 ): Promise<TouchpointKey[]> {
   const channels = sql`unnest(${sql.param(slice.keys.map((key) => key.contactId))}::bigint[],
     ${sql.param(slice.keys.map((key) => key.touchpointId))}::bigint[],
@@ -131,17 +139,18 @@ export async function markSending(
     )
     UPDATE touchpoints t
     SET state = 'sending', channel = locked.channel,
-        lease_until = clock_timestamp() + make_interval(secs => ${SEND_LEASE})
+        lease_until = clock_timestamp() + make_interval(secs => ${lease})
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id
     RETURNING t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId"`,
   )
 }
 
-/** Keeps the rest of a claim for another CLAIM_LEASE; only where the lease is still live. */
+/** Keeps the rest of a claim for another lease, counted from now; only where the lease is still live. */
 export async function renew(
   session: Session,
   claimId: string,
   keys: readonly TouchpointKey[],
+  lease = LEASES.claim,
 ): Promise<number> {
   return await execute(
     session,
@@ -152,14 +161,16 @@ export async function renew(
       WHERE t.claim_id = ${claimId}::uuid AND t.state = 'claimed' AND t.lease_until > clock_timestamp()
       ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
     )
-    UPDATE touchpoints t SET lease_until = clock_timestamp() + make_interval(secs => ${CLAIM_LEASE})
+    UPDATE touchpoints t SET lease_until = clock_timestamp() + make_interval(secs => ${lease})
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id`,
   )
 }
 
 /**
  * claimed | sending → settled, in one statement: out of the work table, into the record, into the ledger.
- * Rows that are no longer this claim's are left alone.
+ * Rows that are no longer this claim's are left alone. Where a row carries a liability, the caller holds
+ * {@link lockEpisodes}: two steps of one offer may settle at the same moment, and one of them books.
+ * @param sameOffer ids of all steps that give the offer
  * @returns how many were settled
  */
 export async function settle(
@@ -167,6 +178,7 @@ export async function settle(
   claimId: string,
   now: Date,
   ended: readonly Settlement[],
+  sameOffer: readonly number[] = [],
 ): Promise<number> {
   const column = <K extends keyof Settlement>(key: K) => sql.param(ended.map((row) => row[key]))
   const [result] = await rows<{ settled: number }>(
@@ -201,7 +213,7 @@ export async function settle(
       SELECT contact_id, touchpoint_id, episode_id, step_id, kind, amount, ${now}
       FROM gone g
       CROSS JOIN LATERAL (VALUES ('spend', g.cost), ('liability', g.liability)) AS entry(kind, amount)
-      WHERE amount > 0
+      WHERE amount > 0 AND NOT (kind = 'liability' AND ${isLiable(sql`g`, sameOffer)})
     )
     SELECT count(*) AS settled FROM gone`,
   )
@@ -271,21 +283,92 @@ export async function cancel(
   return result?.cancelled ?? 0
 }
 
+/** True where a step of the offer has booked the liability for the episode. */
+function isLiable(row: SQL, sameOffer: readonly number[]): SQL {
+  if (sameOffer.length === 0) return sql`false`
+  return sql`EXISTS (SELECT FROM ledger l WHERE l.contact_id = ${row}.contact_id
+    AND l.episode_id = ${row}.episode_id AND l.kind = 'liability' AND l.amount > 0
+    AND l.step_id = ANY (${sql.param(sameOffer)}::int[]))`
+}
+
+/**
+ * Locks episodes in key order for the transaction. Taken before {@link settle} looks into the ledger: a statement
+ * sees what was committed before it began, so lock and look must be two.
+ */
+export async function lockEpisodes(
+  tx: Transaction,
+  keys: readonly { readonly contactId: number; readonly episodeId: number }[],
+): Promise<void> {
+  await execute(
+    tx,
+    sql`SELECT FROM episodes e WHERE (e.contact_id, e.episode_id) IN (
+        SELECT * FROM unnest(${sql.param(keys.map((key) => key.contactId))}::bigint[],
+          ${sql.param(keys.map((key) => key.episodeId))}::bigint[]))
+      ORDER BY e.contact_id, e.episode_id FOR NO KEY UPDATE OF e`,
+  )
+}
+
+/**
+ * claimed → planned, for all touchpoints a condition picks out: the guards have to look at them again, for what they
+ * saw is no longer so. The worker that holds them finds its claim gone.
+ * @param which an SQL condition over `t` (touchpoints)
+ */
+export async function unclaim(tx: Transaction, which: SQL): Promise<number> {
+  return await execute(
+    tx,
+    sql`
+    WITH locked AS (
+      SELECT t.contact_id, t.touchpoint_id FROM touchpoints t
+      WHERE t.state = 'claimed' AND (${which})
+      ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
+    )
+    UPDATE touchpoints t SET state = 'planned', claim_id = NULL, lease_until = NULL
+    FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id`,
+  )
+}
+
 /**
  * uncertain → sent | failed: what became of a send is known after all (the worker that made it was only slow, or a
- * receipt came). The record is amended in place; nothing else ever changes one.
+ * receipt came). The record is amended in place; nothing else ever changes one. The ledger gets the difference: what
+ * the sweeper could not know the price of is booked, what never went out is taken back.
  */
-export async function resolve(session: Session, known: readonly Settlement[]): Promise<number> {
-  return await execute(
+export async function resolve(
+  session: Session,
+  now: Date,
+  known: readonly Settlement[],
+  sameOffer: readonly number[] = [],
+): Promise<number> {
+  const column = <K extends keyof Settlement>(key: K) => sql.param(known.map((row) => row[key]))
+  const [result] = await rows<{ resolved: number }>(
     session,
     sql`
-    UPDATE touchpoint_records r SET state = k.state, reason = k.reason, detail = k.detail, provider_id = k.provider_id
-    FROM unnest(
-      ${sql.param(known.map((row) => row.contactId))}::bigint[], ${sql.param(known.map((row) => row.touchpointId))}::bigint[],
-      ${sql.param(known.map((row) => row.state))}::text[], ${sql.param(known.map((row) => row.reason))}::text[],
-      ${sql.param(known.map((row) => row.detail))}::text[], ${sql.param(known.map((row) => row.providerId))}::text[]
-    ) AS k(contact_id, touchpoint_id, state, reason, detail, provider_id)
-    WHERE r.contact_id = k.contact_id AND r.touchpoint_id = k.touchpoint_id AND r.state = 'uncertain'
-      AND k.state IN ('sent', 'failed')`,
+    WITH known AS (
+      SELECT * FROM unnest(
+        ${column('contactId')}::bigint[], ${column('touchpointId')}::bigint[], ${column('state')}::text[],
+        ${column('reason')}::text[], ${column('detail')}::text[], ${column('template')}::text[],
+        ${column('providerId')}::text[], ${column('cost')}::bigint[], ${column('liability')}::bigint[]
+      ) AS k(contact_id, touchpoint_id, state, reason, detail, template, provider_id, cost, liability)
+      WHERE state IN ('sent', 'failed')
+    ), amended AS (
+      UPDATE touchpoint_records r SET state = k.state, reason = k.reason, detail = k.detail,
+        provider_id = k.provider_id, template = coalesce(k.template, r.template),
+        cost = CASE k.state WHEN 'sent' THEN greatest(k.cost, r.cost) ELSE 0 END
+      FROM known k
+      WHERE r.contact_id = k.contact_id AND r.touchpoint_id = k.touchpoint_id AND r.state = 'uncertain'
+      RETURNING r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, k.state, k.cost, k.liability
+    ), booked AS (
+      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
+      SELECT a.contact_id, a.touchpoint_id, a.episode_id, a.step_id, kind, target - before, ${now}
+      FROM amended a
+      CROSS JOIN LATERAL (VALUES ('spend', a.cost), ('liability', a.liability)) AS entry(kind, amount)
+      CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0)::bigint AS before FROM ledger l
+        WHERE l.contact_id = a.contact_id AND l.touchpoint_id = a.touchpoint_id AND l.kind = entry.kind) mine
+      CROSS JOIN LATERAL (SELECT CASE WHEN a.state = 'failed' THEN 0
+        WHEN kind = 'liability' AND before = 0 AND ${isLiable(sql`a`, sameOffer)} THEN 0
+        ELSE greatest(amount, before) END AS target) aim
+      WHERE target <> before
+    )
+    SELECT count(*) AS resolved FROM amended`,
   )
+  return result?.resolved ?? 0
 }

@@ -54,8 +54,13 @@ export interface JobWorker {
 
 const NAME = 'touchpoints'
 const KEEP_NOTHING = { attempts: 1, removeOnComplete: true, removeOnFail: true }
-/** Milliseconds of a job's lock. When the event loop blocks past it the job runs twice; the fence makes that harmless. */
-const LOCK_DURATION = 60_000
+/** Milliseconds. When the event loop blocks past a job's lock the job runs twice; the fence makes that harmless. */
+export interface JobLock {
+  readonly duration: number
+  /** Between looks for jobs whose worker has let its lock run out. */
+  readonly check: number
+}
+const LOCK: JobLock = { duration: 60_000, check: 30_000 }
 
 /**
  * Opens the queue, migrating BullMQ's own tables first (before any worker starts).
@@ -84,10 +89,11 @@ export async function openQueue(engine: Engine, onError: (error: Error) => void)
  */
 export function startWorker(
   engine: Engine,
-  options: { concurrency: number; onError(error: Error): void },
+  options: { concurrency: number; lock?: JobLock | undefined; onError(error: Error): void },
   handle: (job: Job) => Promise<void>,
 ): JobWorker {
-  const settings = { concurrency: options.concurrency, lockDuration: LOCK_DURATION, maxStalledCount: 2 }
+  const { duration: lockDuration, check: stalledInterval } = options.lock ?? LOCK
+  const settings = { concurrency: options.concurrency, lockDuration, stalledInterval, maxStalledCount: 2 }
   const processor = async (job: { data: Job }) => handle(job.data)
   if (engine.kind === 'postgres') {
     const connection = postgresConnection(engine)

@@ -26,9 +26,9 @@ export async function sweep(database: Database, now: Date, idempotent: readonly 
     database,
     sql`
     WITH expired AS MATERIALIZED (
-      SELECT t.* FROM touchpoints t
+      SELECT t.* FROM steps s JOIN touchpoints t ON t.step_id = s.step_id AND t.due_at <= ${now}
       WHERE t.state IN ('queued', 'claimed', 'sending') AND t.lease_until < clock_timestamp()
-      ORDER BY t.contact_id, t.touchpoint_id LIMIT 10000 FOR UPDATE SKIP LOCKED
+      ORDER BY t.contact_id, t.touchpoint_id LIMIT 10000 FOR UPDATE OF t SKIP LOCKED
     ), released AS (
       UPDATE touchpoints t
       SET state = 'planned', claim_id = NULL, lease_until = NULL, channel = NULL,

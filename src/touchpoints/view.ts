@@ -110,3 +110,12 @@ export function liabilityOf(step: CompiledStep): number {
         : terms.value.micros
   return Math.round(face * terms.expected_redemption)
 }
+
+/** The steps of a campaign that give the same offer: its liability is booked once for all of them. */
+export function stepsOfOffer(campaign: CompiledCampaign, step: CompiledStep): number[] {
+  if (!step.offer) return []
+  const { name } = step.offer
+  return campaign.tiers.flatMap((tier) =>
+    tier.steps.filter((other) => other.offer?.name === name).map((other) => other.stepId),
+  )
+}

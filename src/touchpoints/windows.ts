@@ -59,7 +59,29 @@ export function openingByZone(
 export function spreadOffset(touchpointId: number, spread: number, window: LocalWindow): number {
   const slots = Math.floor(Math.min(spread, (window.to - window.from) * 60) / 60)
   if (slots <= 1) return 0
-  // Knuth's multiplicative hash: consecutive ids must not sit in consecutive minutes.
+  // Knuth's multiplicative hash, by its high bits: ids of one step often differ by a constant, and the low bits of
+  // the product then take only some of the minutes.
   const hash = Math.imul(touchpointId % 4_294_967_296, 2_654_435_761) >>> 0
-  return (hash % slots) * 60
+  return Math.floor((hash / 4_294_967_296) * slots) * 60
 }
+
+/**
+ * The moment after `opening` at which a touchpoint goes. Where its place in the spread would be too near the window's
+ * end (the clocks jump, or the spread is as long as the window) or past `latest`, it goes at the opening itself: it
+ * would be put off day after day.
+ * @param place.latest epoch milliseconds after which it is not sent
+ */
+export function spreadFrom(
+  opening: Date,
+  touchpointId: number,
+  window: LocalWindow,
+  place: { spread: number; margin: number; zone: string; latest: number },
+): Date {
+  const offset = spreadOffset(touchpointId, place.spread, window)
+  const until = new Date(opening.getTime() + offset * 1000)
+  if (offset === 0 || until.getTime() > place.latest) return opening
+  return nextOpening(window, place.zone, until, place.margin + SLACK) === undefined ? until : opening
+}
+
+/** Seconds that a touchpoint may wait for a worker after its moment has come. */
+const SLACK = 300

@@ -357,7 +357,7 @@ describe('the programme', () => {
 
 describe('cost', () => {
   const book = async (
-    of: { contactId: number; episodeId: number },
+    of: readonly { contactId: number; episodeId: number }[],
     kind: string,
     amount: number,
     step = 'coupon/coupon',
@@ -367,20 +367,20 @@ describe('cost', () => {
       sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
           SELECT contact_id, touchpoint_id, episode_id, step_id, ${kind}, ${amount}, ${day(1)}
           FROM touchpoint_records
-          WHERE contact_id = ${of.contactId} AND episode_id = ${of.episodeId} AND step_id = ${history.stepIds.get(step)}`,
+          WHERE episode_id = ANY (${sql.param(of.map((each) => each.episodeId))}::bigint[]) AND step_id = ${history.stepIds.get(step)}`,
     )
   }
 
   it('is divided by what came of it, where something did', async () => {
     const treated = await history.assign({ arm: 'treated', count: 900, recalled: 180 })
     await history.assign({ arm: 'holdout', count: 100, recalled: 10 })
-    const [young] = await history.assign({ arm: 'treated', count: 1, at: day(50) })
-    const [seed] = await history.assign({ arm: 'seed', count: 1 })
-    for (const each of treated.slice(0, 100)) await book(each, 'spend', 900_000)
-    for (const each of treated.slice(0, 10)) await book(each, 'liability', 4_500_000)
-    for (const each of treated.slice(0, 10)) await book(each, 'labour', 4_500_000)
-    if (young) await book(young, 'spend', 1_000_000)
-    if (seed) await book(seed, 'spend', 7_000_000)
+    const young = await history.assign({ arm: 'treated', count: 1, at: day(50) })
+    const seed = await history.assign({ arm: 'seed', count: 1 })
+    await book(treated.slice(0, 100), 'spend', 900_000)
+    await book(treated.slice(0, 10), 'liability', 4_500_000)
+    await book(treated.slice(0, 10), 'labour', 4_500_000)
+    await book(young, 'spend', 1_000_000)
+    await book(seed, 'spend', 7_000_000)
 
     const { cost, seeds } = await read({ acquisition: 220_000_000 })
     expect(cost.byKind).toEqual({ spend: 91_000_000, liability: 45_000_000, labour: 45_000_000 })
@@ -406,7 +406,7 @@ describe('cost', () => {
   it('has no price for what may be nothing', async () => {
     const treated = await history.assign({ arm: 'treated', count: 90, recalled: 12 })
     await history.assign({ arm: 'holdout', count: 10, recalled: 1 })
-    for (const each of treated) await book(each, 'spend', 1_000_000)
+    await book(treated, 'spend', 1_000_000)
     const data = await read()
     expect(data.cost.perRecall).toBe(7_500_000)
     expect(data.cost.perIncremental).toBeUndefined()

@@ -19,7 +19,7 @@ describe('reasons', () => {
       'condition',
       'missing_data',
     ],
-    ...['stale_data', 'quiet_hours', 'too_late', 'stopped', 'contaminated'],
+    ...['stale_data', 'quiet_hours', 'too_late', 'stopped', 'contaminated', 'expired'],
     ...['bad_address', 'refused', 'content', 'attempts'],
   ])('the reason %s has a sentence', (name) => expect(Object.keys(REASONS)).toContain(name))
 

@@ -1,14 +1,16 @@
 import { sql } from 'drizzle-orm'
-import type { RunDependencies } from '../../src/audience/run.ts'
-import type { Channel, Delivery, Message } from '../../src/channels/channel.ts'
+import { type RunDependencies, type RunResult, runCampaign } from '../../src/audience/run.ts'
+import type { AddressKind, Channel, Delivery, Message } from '../../src/channels/channel.ts'
 import { type ManualClock, manualClock } from '../../src/clock.ts'
-import { campaign as campaignSchema } from '../../src/config/campaign.ts'
+import { campaign as campaignSchema, type Offer } from '../../src/config/campaign.ts'
 import type { CampaignBook, CompiledCampaign, CompiledTier, Condition } from '../../src/config/compiled.ts'
 import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { recordReturns } from '../../src/outcomes/returns.ts'
+import { recordSuppressions } from '../../src/outcomes/silence.ts'
 import { processBatch, type WorkerDependencies } from '../../src/touchpoints/batch.ts'
 import { createSlots } from '../../src/touchpoints/delivery.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import type { Leases } from '../../src/touchpoints/lifecycle.ts'
 import { freshDatabase } from './database.ts'
 
 // The pipeline without files: a compiled campaign made by hand on a database of its own, a channel in memory that
@@ -20,12 +22,20 @@ export const START = new Date('2026-03-02T01:00:00Z')
 /** A channel whose next outcomes a test decides; by default everything is sent. */
 export interface ScriptedChannel extends Channel<string, string> {
   readonly sent: Message<string, string>[]
+  readonly kind: AddressKind
   answer: (message: Message<string, string>) => Promise<Delivery> | Delivery
 }
 
 export function scriptedChannel(
-  options: { name?: string; idempotent?: boolean; concurrency?: number; price?: number } = {},
+  options: {
+    name?: string
+    idempotent?: boolean
+    concurrency?: number
+    price?: number
+    kind?: AddressKind
+  } = {},
 ): ScriptedChannel {
+  const kind = options.kind ?? 'email'
   const sent: Message<string, string>[] = []
   const channel: ScriptedChannel = {
     name: options.name ?? 'email',
@@ -33,8 +43,9 @@ export function scriptedChannel(
     concurrency: options.concurrency ?? 4,
     deadline: 1000,
     sent,
+    kind,
     answer: () => ({ outcome: 'sent' }),
-    addressOf: (contact) => contact.email ?? undefined,
+    addressOf: (contact) => (kind === 'none' ? 'nowhere' : (contact[kind] ?? undefined)),
     render: (_template, view) => JSON.stringify(view),
     cost: () => options.price ?? 0,
     send: async (message) => {
@@ -58,10 +69,15 @@ export interface Pipeline {
   addContact(contact?: {
     silentSince?: Date
     email?: string | null
+    phone?: string | null
     timezone?: string
     attributes?: Record<string, unknown>
     person?: number
   }): Promise<number>
+  /** Puts an address on the do-not-contact list, as an import would. */
+  suppress(kind: 'email' | 'phone', address: string): Promise<void>
+  /** Runs the campaign for this moment. */
+  runNow(): Promise<RunResult>
   /** Records activity as ingest would: facts, returns and cancels in one transaction. */
   addActivity(contactId: number, at: Date, type?: string): Promise<void>
   /** Dispatches and processes everything due now, in this process. */
@@ -77,7 +93,11 @@ export interface PipelineOptions {
   definition?: Record<string, unknown>
   audience?: Condition
   channel?: ScriptedChannel
+  /** More channels beside the first. */
+  others?: readonly ScriptedChannel[]
   database?: Database
+  /** Seconds. */
+  leases?: Leases
 }
 
 export interface StepSketch {
@@ -87,6 +107,7 @@ export interface StepSketch {
   condition?: Condition
   facts?: { path: string; value: ReturnType<typeof sql>; stale?: ReturnType<typeof sql> }[]
   otherwise?: boolean
+  offer?: { name: string; terms: Offer }
 }
 
 /** A condition written as SQL, for tests of what comes after the compiler. */
@@ -133,15 +154,17 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
       return { campaign, step }
     },
   }
+  const channels = [channel, ...(options.others ?? [])]
   const worker: WorkerDependencies = {
     database,
     clock,
     book,
     sender: { name: 'Shop', timezone: 'UTC', currency: 'CNY', locales: ['en'] },
-    channels: new Map<string, Channel>([[channel.name, channel as Channel]]),
-    addressKinds: new Map([[channel.name, 'email']]),
+    channels: new Map<string, Channel>(channels.map((one) => [one.name, one as Channel])),
+    addressKinds: new Map(channels.map((one) => [one.name, one.kind])),
     templates: async () => ({ find: () => undefined }),
-    slots: new Map([[channel.name, createSlots(channel.concurrency)]]),
+    slots: new Map(channels.map((one) => [one.name, createSlots(one.concurrency)])),
+    ...(options.leases ? { leases: options.leases } : {}),
   }
   const run: RunDependencies = { database, book, clock, workspaceSalt: 'salt', control: options.control ?? 0 }
   let added = 0
@@ -154,14 +177,21 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     run,
     addContact: async (contact = {}) => {
       added += 1
+      const email = contact.email === undefined ? `u${added}@example.com` : contact.email
+      const phone = contact.phone ?? null
       const [row] = await rows<{ id: number }>(
         database,
         sql`
         WITH made AS (
-          INSERT INTO contacts (person_id, external_id, email, timezone, attributes, imported_at)
-          VALUES (0, ${`u${added}`}, ${contact.email === undefined ? `u${added}@example.com` : contact.email},
+          INSERT INTO contacts (person_id, external_id, email, email_key, phone, phone_key, timezone, attributes,
+            imported_at)
+          VALUES (0, ${`u${added}`}, ${email}, ${keySql(email)}, ${phone}, ${keySql(phone)},
             ${contact.timezone ?? null}, ${JSON.stringify(contact.attributes ?? {})}::jsonb, ${clock.now()})
-          RETURNING contact_id
+          RETURNING contact_id, email_key, phone_key
+        ), named AS (
+          INSERT INTO identifiers (kind, key, contact_id)
+          SELECT 'email', email_key, contact_id FROM made WHERE email_key IS NOT NULL
+          UNION ALL SELECT 'phone', phone_key, contact_id FROM made WHERE phone_key IS NOT NULL
         ), active AS (
           INSERT INTO contact_activity (contact_id, silent_since, last_active_at, activity_count)
           SELECT contact_id, ${contact.silentSince ?? null}, ${contact.silentSince ?? null}, 1 FROM made
@@ -175,6 +205,23 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
       )
       return id
     },
+    suppress: async (kind, address) => {
+      await transaction(database, async (tx) => {
+        await execute(
+          tx,
+          sql`INSERT INTO suppressions VALUES (${kind}, ${keySql(address)}, 'unsubscribe', 'test', ${clock.now()})`,
+        )
+        await execute(
+          tx,
+          sql`CREATE TEMP TABLE new_suppressions ON COMMIT DROP AS
+            SELECT ${kind}::text AS kind, ${keySql(address)} AS key`,
+        )
+        const named = (wanted: AddressKind) =>
+          channels.filter((one) => one.kind === wanted).map((one) => one.name)
+        await recordSuppressions(tx, clock.now(), { email: named('email'), phone: named('phone') })
+      })
+    },
+    runNow: () => runCampaign(run, campaign, clock.now()),
     addActivity: async (contactId, at, type = 'session') => {
       await transaction(database, async (tx) => {
         await execute(
@@ -210,6 +257,10 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
   }
 }
 
+function keySql(address: string | null) {
+  return sql`sha256(convert_to(${address}::text, 'UTF8'))`
+}
+
 async function insertCampaign(
   database: Database,
   definition: CompiledCampaign['definition'],
@@ -243,7 +294,7 @@ async function insertCampaign(
         condition: step.condition,
         templates: new Map(step.facts ? [['everyone', { name: step.id, facts }]] : []),
         otherwise: step.otherwise ? { name: 'neutral', facts: [] } : undefined,
-        offer: undefined,
+        offer: step.offer,
       })
     }
     const { name, from, to, holdout = 0 } = tier

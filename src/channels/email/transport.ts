@@ -103,7 +103,7 @@ export function openTransport(settings: EmailSettings, timing: Timing = defaultT
 
   const attempt = async (mail: SendMailOptions): Promise<Attempt> => {
     const abort = new AbortController()
-    const timer = setTimeout(() => {}, timing.deadline)
+    const timer = setTimeout(() => abort.abort(), timing.deadline)
     const bodyRead = () => bodies.get(abort.signal)?.readableDidRead ?? false
     try {
       const info = await transporter.sendMail({ ...mail, signal: abort.signal })

@@ -1,0 +1,68 @@
+import { join } from 'node:path'
+import { runCampaign } from '../src/audience/run.ts'
+import { parseTemplates, readTemplateFiles } from '../src/channels/templates.ts'
+import { type ManualClock, manualClock } from '../src/clock.ts'
+import { applyCampaign } from '../src/config/apply.ts'
+import { environmentFrom } from '../src/config/environment.ts'
+import { loadCampaign, loadWorkspace } from '../src/config/load.ts'
+import type { Workspace } from '../src/config/workspace.ts'
+import type { Database } from '../src/database/connect.ts'
+import { openRuntime, type Runtime } from '../src/service/runtime.ts'
+import { packageDirectory } from './arena.ts'
+
+/** When everything in the benchmark happens: a Monday at nine, UTC. */
+export const NOW = new Date('2026-03-02T09:00:00Z')
+
+const directory = join(packageDirectory, 'bench', 'workspace')
+
+/** The benchmark's workspace. @param smtpPort where its e-mail channel delivers to */
+export async function openWorkspace(smtpPort = 1025): Promise<{
+  definition: Workspace
+  apply(database: Database, campaign: string): Promise<void>
+}> {
+  const loaded = await loadWorkspace(join(directory, 'winback.yaml'), environmentFrom({}))
+  const { channels } = loaded.definition
+  const email = channels.email && { ...channels.email, smtp: { ...channels.email.smtp, port: smtpPort } }
+  return {
+    definition: { ...loaded.definition, channels: { ...channels, ...(email ? { email } : {}) } },
+    apply: async (database, campaign) => {
+      const folder = join(loaded.directory, loaded.definition.templates)
+      const files = await readTemplateFiles(folder)
+      const templates = parseTemplates(files, { locales: loaded.definition.locales })
+      const file = join(directory, 'campaigns', `${campaign}.yaml`)
+      await applyCampaign(database, {
+        loaded: await loadCampaign(file, loaded, templates),
+        templateFiles: files,
+        workspace: loaded,
+        clock: manualClock(NOW),
+        by: 'bench',
+      })
+    },
+  }
+}
+
+/** A runtime that stands still at `at`; close the runtime, then the database. */
+export async function openBenchRuntime(
+  database: Database,
+  options: { at?: Date; smtpPort?: number } = {},
+): Promise<Runtime & { clock: ManualClock }> {
+  const workspace = await openWorkspace(options.smtpPort)
+  const clock = manualClock(options.at ?? NOW)
+  const runtime = await openRuntime({ database, workspace: workspace.definition, clock })
+  return { ...runtime, clock }
+}
+
+/** Applies a campaign and runs it once: episodes, stages and planned touchpoints. */
+export async function applyAndRun(database: Database, campaign: string): Promise<void> {
+  const workspace = await openWorkspace()
+  await workspace.apply(database, campaign)
+  const runtime = await openBenchRuntime(database)
+  try {
+    const current = await runtime.book.current(campaign)
+    if (!current) throw new Error(`${campaign} was not applied`)
+    const result = await runCampaign(runtime.run, current, NOW)
+    if (result.state !== 'done') throw new Error(`the run was ${result.state}: ${result.note}`)
+  } finally {
+    await runtime.close()
+  }
+}
