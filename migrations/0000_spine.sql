@@ -133,6 +133,7 @@ CREATE TABLE "ledger" (
 	"episode_id" bigint NOT NULL,
 	"step_id" integer NOT NULL,
 	"kind" text NOT NULL,
+	"channel" text,
 	"amount" bigint NOT NULL,
 	"booked_at" timestamp with time zone NOT NULL,
 	CONSTRAINT "ledger_contact_id_ledger_id_pk" PRIMARY KEY("contact_id","ledger_id"),

@@ -85,8 +85,8 @@ async function writeBatch(database: Database, batch: readonly Row[], offers: boo
         1000, planned_for, ${NOW}
       FROM gone
     )
-    INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
-    SELECT contact_id, touchpoint_id, episode_id, step_id, kind, amount, ${NOW}
+    INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+    SELECT contact_id, touchpoint_id, episode_id, step_id, kind, 'log', amount, ${NOW}
     FROM (SELECT *, 'spend' AS kind, 1000 AS amount FROM gone ${liability}) AS entries`,
   )
 }

@@ -49,6 +49,9 @@ interface RunRow {
   readonly intakeContact: number | null
 }
 
+/** Episodes opened at once from which the planner is told about them. */
+const ANALYZE_FROM = 500
+
 const NOTHING = { considered: 0, answers: {}, advanced: 0, ended: 0 }
 
 /**
@@ -92,6 +95,7 @@ export async function runCampaign(
     await lockRun(tx, run.runId)
     await openSeeds(tx, version, now)
   })
+  if ((opened.answers.opened ?? 0) >= ANALYZE_FROM) await refreshStatistics(database)
   await finishRun(database, run.runId, 'done', null, clock.now())
   return { runId: run.runId, state: 'done', note: null, ...opened, ...ages }
 }
@@ -214,6 +218,14 @@ async function isStopped(session: Session, campaign: string): Promise<boolean> {
     sql`SELECT FROM switches WHERE scope = 'campaign' AND name = ${campaign} AND state = 'stopped'`,
   )
   return found.length > 0
+}
+
+/**
+ * The first run turns empty tables into full ones, and what follows it at once would be planned for empty ones:
+ * autovacuum looks again only within a minute.
+ */
+async function refreshStatistics(database: Database): Promise<void> {
+  await execute(database, sql`ANALYZE episodes, stages, touchpoints`)
 }
 
 async function finishRun(

@@ -53,7 +53,7 @@ const LOG_LIMIT = 10_000_000
  */
 export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const home = openHome(options.directory)
-  let keeper: pg.Client | undefined
+  let keeper: Keeper | undefined
   let stopped = false
 
   const hold = async (): Promise<Running> => {
@@ -61,8 +61,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
     try {
       const server = await ensureRunning(home, options.durable ?? true)
       keeper = server.keeper
-      keeper.on('error', () => {})
-      keeper.on('end', () => {
+      keeper.client.on('error', () => {})
+      keeper.client.on('end', () => {
         if (!stopped) hold().catch(() => {})
       })
       return server
@@ -86,7 +86,13 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
 interface Running {
   readonly url: string
   readonly pid: number
-  readonly keeper: pg.Client
+  readonly keeper: Keeper
+}
+
+/** The connection that tells other processes the server is in use. It alone keeps no process alive. */
+interface Keeper {
+  readonly client: pg.Client
+  readonly socket: Socket
 }
 
 /** Called with the lock held. */
@@ -111,7 +117,7 @@ async function ensureRunning(home: Home, durable: boolean): Promise<Running> {
 }
 
 /** Connects, or undefined while the server is on its way up or down. */
-async function tryConnect(url: string): Promise<pg.Client | undefined> {
+async function tryConnect(url: string): Promise<Keeper | undefined> {
   const socket = new Socket()
   const client = new pg.Client({
     connectionString: url,
@@ -122,9 +128,8 @@ async function tryConnect(url: string): Promise<pg.Client | undefined> {
   })
   try {
     await client.connect()
-    // The hold alone must not keep a process alive that has nothing else to do.
     socket.unref()
-    return client
+    return { client, socket }
   } catch (cause) {
     client.on('error', () => {})
     await client.end().catch(() => {})
@@ -231,13 +236,15 @@ async function start(home: Home, durable: boolean): Promise<void> {
 }
 
 /** Stops the server unless another process holds it or works on it. */
-async function letGo(home: Home, keeper: pg.Client | undefined): Promise<void> {
+async function letGo(home: Home, keeper: Keeper | undefined): Promise<void> {
+  // From here on its answers are awaited: without this, the process may end in the middle.
+  keeper?.socket.ref()
   const release = await takeLock(join(home.directory, 'lock'), STOP_PATIENCE)
   try {
     const postmaster = postmasterOf(home)
     if (!postmaster || !keeper) return
-    const last = await isLast(keeper)
-    await keeper.end().catch(() => {})
+    const last = await isLast(keeper.client)
+    await keeper.client.end().catch(() => {})
     if (!last) return
     // Fast shutdown: sessions are ended, a checkpoint is written.
     process.kill(postmaster.pid, 'SIGINT')

@@ -432,6 +432,7 @@ export const ledger = pgTable(
     episodeId: id('episode_id').notNull(),
     stepId: integer('step_id').notNull(),
     kind: text('kind').notNull(),
+    channel: text('channel'),
     amount: micros('amount').notNull(),
     bookedAt: at('booked_at').notNull(),
   },

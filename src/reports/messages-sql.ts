@@ -128,15 +128,13 @@ export async function sumCosts(session: Session, cohort: Cohort): Promise<CostCe
   return await rows<CostCell>(
     session,
     sql`
-    WITH ${touchedSql(cohort)}
-    SELECT p.tier, p.step, t.channel, l.kind, e.arm, sum(l.amount)::bigint AS amount,
+    SELECT p.tier, p.step, l.channel, l.kind, e.arm, sum(l.amount)::bigint AS amount,
       coalesce(sum(l.amount) FILTER (WHERE e.window_ends_at <= ${cohort.now}), 0)::bigint AS matured
     FROM steps p
     JOIN ledger l ON l.step_id = p.step_id
     JOIN episodes e ON e.contact_id = l.contact_id AND e.episode_id = l.episode_id
-    LEFT JOIN touched t ON t.contact_id = l.contact_id AND t.touchpoint_id = l.touchpoint_id
     WHERE p.campaign = ${cohort.campaign} AND l.booked_at <= ${cohort.now} AND ${within(sql`e.assigned_at`, cohort)}
-    GROUP BY p.tier, p.step, t.channel, l.kind, e.arm
-    ORDER BY min(p.tier_no), min(p.step_no), p.step, t.channel, l.kind, e.arm`,
+    GROUP BY p.tier, p.step, l.channel, l.kind, e.arm
+    ORDER BY min(p.tier_no), min(p.step_no), p.step, l.channel, l.kind, e.arm`,
   )
 }

@@ -209,8 +209,8 @@ export async function settle(
         ${now}
       FROM gone
     ), booked AS (
-      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
-      SELECT contact_id, touchpoint_id, episode_id, step_id, kind, amount, ${now}
+      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+      SELECT contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, ${now}
       FROM gone g
       CROSS JOIN LATERAL (VALUES ('spend', g.cost), ('liability', g.liability)) AS entry(kind, amount)
       WHERE amount > 0 AND NOT (kind = 'liability' AND ${isLiable(sql`g`, sameOffer)})
@@ -355,10 +355,10 @@ export async function resolve(
         cost = CASE k.state WHEN 'sent' THEN greatest(k.cost, r.cost) ELSE 0 END
       FROM known k
       WHERE r.contact_id = k.contact_id AND r.touchpoint_id = k.touchpoint_id AND r.state = 'uncertain'
-      RETURNING r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, k.state, k.cost, k.liability
+      RETURNING r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, r.channel, k.state, k.cost, k.liability
     ), booked AS (
-      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
-      SELECT a.contact_id, a.touchpoint_id, a.episode_id, a.step_id, kind, target - before, ${now}
+      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+      SELECT a.contact_id, a.touchpoint_id, a.episode_id, a.step_id, kind, a.channel, target - before, ${now}
       FROM amended a
       CROSS JOIN LATERAL (VALUES ('spend', a.cost), ('liability', a.liability)) AS entry(kind, amount)
       CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0)::bigint AS before FROM ledger l

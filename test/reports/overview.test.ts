@@ -364,8 +364,8 @@ describe('cost', () => {
   ) => {
     await execute(
       database,
-      sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
-          SELECT contact_id, touchpoint_id, episode_id, step_id, ${kind}, ${amount}, ${day(1)}
+      sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+          SELECT contact_id, touchpoint_id, episode_id, step_id, ${kind}, channel, ${amount}, ${day(1)}
           FROM touchpoint_records
           WHERE episode_id = ANY (${sql.param(of.map((each) => each.episodeId))}::bigint[]) AND step_id = ${history.stepIds.get(step)}`,
     )
