@@ -29,7 +29,7 @@ export const step = z.strictObject({
   after: duration.prefault('0s').describe('Counted from entering the tier'),
   when: condition.optional().describe('Sent only where this is true'),
   unless: condition.optional().describe('Not sent where this is true'),
-  offer: z.string().optional(),
+  offer: z.string().optional().describe('One of `offers`: granted with this message'),
   otherwise: z
     .string()
     .optional()
@@ -37,104 +37,142 @@ export const step = z.strictObject({
 })
 
 export const tier = z.strictObject({
-  name,
+  name: name.describe('Unique: reports name the tier by it'),
   inactive: band.describe('Elapsed silence, half-open: 3d..7d'),
   holdout: percentage.prefault('0%').describe('Of the treated, drawn on entering the tier'),
-  steps: z.array(step).min(1),
+  steps: z.array(step).min(1).describe('What is sent in this tier'),
 })
 
 const offerCommon = {
   valid: duration.describe('How long a grant may be redeemed'),
-  stock: z.int().nonnegative().optional(),
-  expected_redemption: percentage.prefault('100%'),
-  per_contact: rate.optional(),
+  stock: z.int().nonnegative().optional().describe('How many may be granted in all'),
+  expected_redemption: percentage
+    .prefault('100%')
+    .describe('Share of the granted that is redeemed: what liability counts'),
+  per_contact: rate.optional().describe('How many one contact may be granted: 2 per 365d'),
 }
 export const offer = z.discriminatedUnion('kind', [
   z.strictObject({
-    kind: z.literal('coupon'),
-    amount,
-    minimum: amount.optional(),
-    deliver: z.enum(['account', 'code']).prefault('account'),
+    kind: z.literal('coupon').describe('Money off an order'),
+    amount: amount.describe('Money off: 5 CNY'),
+    minimum: amount.optional().describe('Order value it needs; none by default'),
+    deliver: z
+      .enum(['account', 'code'])
+      .prefault('account')
+      .describe('Credited to the account, or a code in the message'),
     ...offerCommon,
   }),
   z.strictObject({
-    kind: z.literal('trial'),
-    days: z.int().positive(),
-    value: amount.optional(),
+    kind: z.literal('trial').describe('Days of something that otherwise costs money'),
+    days: z.int().positive().describe('How many days it lasts'),
+    value: amount.optional().describe('What one redemption costs; nothing by default'),
     ...offerCommon,
   }),
   z.strictObject({
-    kind: z.literal('benefit'),
-    name: z.string(),
-    value: amount,
+    kind: z.literal('benefit').describe('A gift or a service'),
+    name: z.string().describe('What the message calls it'),
+    value: amount.describe('What one redemption costs'),
     ...offerCommon,
-    valid: duration.prefault('30d'),
+    valid: duration.prefault('30d').describe('How long a grant may be redeemed'),
   }),
 ])
 
 export const campaign = z.strictObject({
   version: z.literal(1).describe('The version of this file format'),
   campaign: name.describe('The campaign’s key; never change it'),
-  title: z.string().min(1),
-  owner: z.email().optional(),
+  title: z.string().min(1).describe('What reports call the campaign'),
+  owner: z.email().optional().describe('Who answers for it'),
   schedule: z.string().describe('cron, five fields, in `timezone`'),
   timezone: z.string().optional().describe('IANA zone; the workspace’s by default'),
-  starts: z.iso.date().optional(),
-  ends: z.iso.date().optional(),
+  starts: z.iso.date().optional().describe('First local day it takes anybody in: 2026-11-25'),
+  ends: z.iso.date().optional().describe('Last local day it takes anybody in'),
   exclusive: name.optional().describe('One live episode for each contact within this group'),
-  priority: z.int().min(0).max(100).prefault(50),
+  priority: z.int().min(0).max(100).prefault(50).describe('Higher first, where caps must choose'),
   rollout: percentage.prefault('100%').describe('Share of persons the campaign may take in, by hash'),
-  audience: condition.optional(),
+  audience: condition
+    .optional()
+    .describe('Who may be taken in, beside the silence the tiers ask for: a CEL condition'),
   segments: z.record(name, condition).prefault({}).describe('First that matches; the rest are `everyone`'),
   intake: z
     .strictObject({
-      max_silence: duration.optional(),
-      backlog: rate.optional(),
-      order: z.enum(['newest', 'oldest']).prefault('newest'),
+      max_silence: duration.optional().describe('Nobody is taken in who was silent for longer'),
+      backlog: rate.optional().describe('How many may be taken in: 20000 per day'),
+      order: z
+        .enum(['newest', 'oldest'])
+        .prefault('newest')
+        .describe('Who comes first where there are more: those who lapsed last, or first'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('How fast those who lapsed long ago are taken in'),
   feed: z
-    .strictObject({ max_lag: duration.optional(), min_volume: percentage.optional() })
+    .strictObject({
+      max_lag: duration.optional().describe('Age the newest activity may have'),
+      min_volume: percentage.optional().describe('Of the normal number of events a day'),
+    })
     .prefault({})
     .describe('A run refuses when activity is older or thinner than this'),
   goals: z
-    .record(name, z.strictObject({ event: z.string(), margin: percentage.optional() }))
-    .refine((goals) => Object.keys(goals).length > 0, 'expected at least one goal; the first is the primary'),
+    .record(
+      name,
+      z.strictObject({
+        event: z.string().describe('A type of activity'),
+        margin: percentage.optional().describe('Share of its value that is earned'),
+      }),
+    )
+    .refine((goals) => Object.keys(goals).length > 0, 'expected at least one goal; the first is the primary')
+    .describe('What counts as success; the first is the recall'),
   window: duration.describe('A recall counts within this time of the assignment'),
   grace: duration.prefault('2d').describe('How long after the window late events are still waited for'),
-  value: z.strictObject({ recall: amount.optional(), acquisition: amount.optional() }).prefault({}),
+  value: z
+    .strictObject({
+      recall: amount.optional().describe('What winning one contact back is worth'),
+      acquisition: amount.optional().describe('What winning a new one costs, to compare with'),
+    })
+    .prefault({})
+    .describe('What the report reckons with'),
   holdout: percentage.describe('Share held out, drawn when the episode opens'),
   reentry: z
     .strictObject({
-      wait: duration.prefault('0s'),
+      wait: duration.prefault('0s').describe('From the end of the last episode'),
       sunset: z
         .string()
         .regex(/^\d+ episodes?$/, 'expected a number of episodes, such as 2 episodes')
         .transform((text) => Number.parseInt(text, 10))
-        .optional(),
+        .optional()
+        .describe('Nobody is taken in again after so many episodes without a recall: 2 episodes'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('When somebody may be taken in again'),
   limits: z
     .strictObject({
       per_person: z
         .array(
-          z.strictObject({ at_most: rate, channel: z.string().optional(), then: z.enum(['defer', 'skip']) }),
+          z.strictObject({
+            at_most: rate.describe('Messages: 2 per day. Days and weeks are the recipient’s own'),
+            channel: z.string().optional().describe('Of this channel alone; of all by default'),
+            then: z.enum(['defer', 'skip']).describe('What becomes of a message too many'),
+          }),
         )
-        .prefault([]),
+        .prefault([])
+        .describe('How much one person may get, across campaigns'),
       send_window: z.record(z.string(), localWindow).prefault({}).describe('By channel, or `default`'),
       spread: duration.prefault('0s').describe('Deferred messages are spread over this time'),
       max_delay: duration
         .prefault('2d')
         .describe('Later than this after its planned time a message is not sent'),
-      budget: z.strictObject({ liability: amount.optional() }).prefault({}),
+      budget: z
+        .strictObject({ liability: amount.optional().describe('What the offers may come to') })
+        .prefault({})
+        .describe('What the campaign may cost'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('What no message may exceed'),
   seeds: z
     .array(z.string())
     .prefault([])
     .describe('External ids that get every message and are never counted'),
-  offers: z.record(name, offer).prefault({}),
-  tiers: z.array(tier).min(1),
+  offers: z.record(name, offer).prefault({}).describe('What steps may give, by name'),
+  tiers: z.array(tier).min(1).describe('Bands of silence, one after the other, each with its steps'),
 })
 
 export type Campaign = z.output<typeof campaign>

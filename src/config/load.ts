@@ -7,7 +7,7 @@ import { checkWorkspace } from './checks/settings.ts'
 import { checkCampaign } from './checks.ts'
 import { readDocument } from './document.ts'
 import type { Environment } from './environment.ts'
-import { problemsOf, sortProblems } from './problems.ts'
+import { nearest, problemsOf, sortProblems } from './problems.ts'
 import { fillReferences } from './references.ts'
 import type { Salvaged } from './salvaged.ts'
 import { salvage } from './shape.ts'
@@ -159,7 +159,7 @@ function interpret<Schema extends z.ZodType>(schema: Schema, value: unknown) {
   const result = schema.safeParse(value)
   return result.success
     ? { parsed: result.data, lenient: result.data, issues: [] }
-    : { parsed: undefined, lenient: salvage(schema, value) ?? {}, issues: result.error.issues }
+    : { parsed: undefined, lenient: salvage(schema, value, nearest) ?? {}, issues: result.error.issues }
 }
 
 function settle(problems: readonly Problem[]): { warnings: readonly Problem[] } {

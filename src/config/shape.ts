@@ -70,29 +70,37 @@ function keysOf(schema: Schema, value: unknown): string[] {
 
 /**
  * What a broken document still says: each part that is right by itself is parsed, the rest is undefined. So the
- * checks that look at several parts run in spite of a mistake elsewhere, and one run names every mistake.
+ * checks that look at several parts run in spite of a mistake elsewhere, and one run names every mistake. A key that is
+ * misspelt counts as the one `nearest` takes it for.
  */
-export function salvage(schema: Schema, value: unknown): unknown {
+export function salvage(
+  schema: Schema,
+  value: unknown,
+  nearest: (name: string, names: string[]) => string | undefined,
+): unknown {
+  const part = (inner: Schema, of: unknown) => salvage(inner, of, nearest)
   const whole = z.safeParse(schema, value)
   if (whole.success) return whole.data
   const inner = unwrap(schema)
   if (inner instanceof z.ZodObject && isRecord(value)) {
-    const entries = Object.entries(inner.shape).map(
-      ([key, part]) => [key, salvage(part, value[key])] as const,
-    )
-    return Object.fromEntries(entries.filter(([, part]) => part !== undefined))
+    const keys = Object.keys(inner.shape)
+    const given = new Map<string, unknown>()
+    for (const [key, item] of Object.entries(value)) {
+      const meant = keys.includes(key) ? key : nearest(key, keys)
+      if (meant !== undefined && (meant === key || !Object.hasOwn(value, meant))) given.set(meant, item)
+    }
+    const entries = keys.map((key) => [key, part(inner.shape[key], given.get(key))] as const)
+    return Object.fromEntries(entries.filter(([, item]) => item !== undefined))
   }
   if (inner instanceof z.ZodArray && Array.isArray(value)) {
-    return value.map((item) => salvage(inner.element, item))
+    return value.map((item) => part(inner.element, item))
   }
   if (inner instanceof z.ZodRecord && isRecord(value)) {
-    return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [key, salvage(inner.valueType, item)]),
-    )
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, part(inner.valueType, item)]))
   }
   if (inner instanceof z.ZodDiscriminatedUnion) {
     const found = member(inner, value)
-    return found && salvage(found, value)
+    return found && part(found, value)
   }
   return undefined
 }

@@ -9,9 +9,12 @@ const attributeType = z.enum(['string', 'number', 'bool', 'timestamp'])
 
 export const workspace = z.strictObject({
   version: z.literal(1).describe('The version of this file format'),
-  name: z.string().min(1),
+  name: z.string().min(1).describe('What messages and reports call you'),
   timezone: z.string().describe('IANA zone: where a contact’s own is unknown'),
-  currency: z.string().regex(/^[A-Z]{3}$/, 'expected an ISO 4217 currency such as CNY'),
+  currency: z
+    .string()
+    .regex(/^[A-Z]{3}$/, 'expected an ISO 4217 currency such as CNY')
+    .describe('The one currency of all amounts'),
   locales: z.array(z.string()).min(1).describe('Languages templates come in; the first is the fallback'),
   control: percentage.prefault('0%').describe('Share of persons no campaign ever touches, sticky'),
   activity: z
@@ -19,9 +22,12 @@ export const workspace = z.strictObject({
     .min(1)
     .prefault(['session', 'order'])
     .describe('Event types that count as the contact being active'),
-  orders: z.strictObject({ event: z.string().prefault('order') }).prefault({}),
+  orders: z
+    .strictObject({ event: z.string().prefault('order').describe('The event type of an order') })
+    .prefault({})
+    .describe('What orders.count and orders.total are counted from'),
   persons: z
-    .strictObject({ shared_by_at_most: z.int().min(1).prefault(5) })
+    .strictObject({ shared_by_at_most: z.int().min(1).prefault(5).describe('Contacts') })
     .prefault({})
     .describe('An e-mail or phone shared by more contacts than this links nobody'),
   attributes: z
@@ -30,20 +36,42 @@ export const workspace = z.strictObject({
       z.union([
         attributeType.transform((type) => ({ type, fresh: undefined, description: undefined })),
         z.strictObject({
-          type: attributeType,
-          fresh: duration.optional(),
-          description: z.string().optional(),
+          type: attributeType.describe('A value of another type is unknown'),
+          fresh: duration.optional().describe('Older than this it is not used'),
+          description: z.string().optional().describe('For those who write conditions and templates'),
         }),
       ]),
     )
-    .prefault({}),
-  channels: z.strictObject({ email: emailSettings.optional(), log: logSettings.prefault({}) }).prefault({}),
+    .prefault({})
+    .describe('What you know of a contact, by name: contact.<name> in conditions and templates'),
+  channels: z
+    .strictObject({
+      email: emailSettings.optional().describe('SMTP; absent, no e-mail is sent'),
+      log: logSettings.prefault({}).describe('Delivers nowhere and counts'),
+    })
+    .prefault({})
+    .describe('The channels there are, each with its settings'),
   database: z
-    .strictObject({ url: z.string().optional(), schema: z.string().prefault('winback') })
+    .strictObject({
+      url: z
+        .string()
+        .optional()
+        .describe('PostgreSQL; DATABASE_URL by default. The password only as a reference'),
+      schema: z.string().prefault('winback').describe('The one schema Winback lives in'),
+    })
     .prefault({})
     .describe('Without a url, an embedded PostgreSQL under .winback/'),
   redis: z
-    .strictObject({ url: z.string().optional(), prefix: z.string().prefault('{winback}') })
+    .strictObject({
+      url: z
+        .string()
+        .optional()
+        .describe('Redis or Valkey; REDIS_URL by default. The password only as a reference'),
+      prefix: z
+        .string()
+        .prefault('{winback}')
+        .describe('Of every key; the braces keep them on one node of a cluster'),
+    })
     .prefault({})
     .describe('Without a url, BullMQ runs on the database'),
   templates: z.string().prefault('templates').describe('Folder of the templates, beside this file'),

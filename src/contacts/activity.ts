@@ -168,7 +168,8 @@ async function makeUnknown(tx: Transaction, now: Date): Promise<void> {
             GROUP BY external_id ORDER BY line
           ) AS ids
         ), named AS (
-          INSERT INTO external_ids (external_id, contact_id) SELECT external_id, contact_id FROM fresh
+          INSERT INTO external_ids (external_id, contact_id)
+          SELECT external_id, contact_id FROM fresh ORDER BY external_id
         ), made AS (
           INSERT INTO contacts (contact_id, person_id, external_id, imported_at) OVERRIDING SYSTEM VALUE
           SELECT contact_id, contact_id, external_id, ${now} FROM fresh

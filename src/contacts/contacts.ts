@@ -1,196 +1,11 @@
 import { sql } from 'drizzle-orm'
-import type { AttributeType } from '../config/workspace.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { lockStripesShared } from '../database/stripes.ts'
-import { addressHashSql, normaliseEmail, normalisePhone } from './addresses.ts'
+import { addressHashSql } from './addresses.ts'
+import { type Attributes, CARRIES, type ContactRow } from './contact-rows.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
-import { type DateReader, zoneChecker } from './dates.ts'
 import type { Hooks } from './hooks.ts'
-import type { Getter } from './mapping.ts'
 import { linkPersons, lockContacts, prepareLinks } from './persons.ts'
-
-/** Typed attributes of the workspace; `fresh` where a value has an age that matters. */
-export type Attributes = Readonly<
-  Record<string, { readonly type: AttributeType; readonly fresh?: number | undefined }>
->
-
-/** One contact as a row gave it. `carried` says which columns the row speaks of; the others are left alone. */
-export interface ContactRow {
-  readonly externalId: string
-  carried: number
-  email: string | null
-  phone: string | null
-  locale: string | null
-  timezone: string | null
-  /** Epoch milliseconds. */
-  signedUpAt: number | null
-  attributes: Record<string, unknown>
-  /** Attributes whose cell was empty: taken away. */
-  cleared: string[]
-}
-
-const CARRIES = { email: 1, phone: 2, locale: 4, timezone: 8, signed_up_at: 16 } as const
-
-export const CONTACT_FIELDS = ['external_id', 'email', 'phone', 'locale', 'timezone', 'signed_up_at'] as const
-
-/** What a mapping can name: the columns of a contact and its attributes. */
-export function contactFields(attributes: Attributes): string[] {
-  return [...CONTACT_FIELDS, ...Object.keys(attributes).map((name) => `attributes.${name}`)]
-}
-
-/** Reads one row: the contact, or why there is none. `warn` hears of what the contact had to be kept without. */
-export type ContactReader = (
-  values: Parameters<Getter>[0],
-  warn: (reason: string) => void,
-) => ContactRow | string
-
-/** @param latest epoch milliseconds; a sign-up after it is rejected */
-export function contactReader(
-  getters: ReadonlyMap<string, Getter>,
-  options: { attributes: Attributes; date: DateReader; latest: number },
-): ContactReader {
-  const { date } = options
-  const zoneExists = zoneChecker()
-  const getter = (name: string) => getters.get(name) ?? (() => undefined)
-  const [getId, getEmail, getPhone, getLocale, getZone, getSignUp] = [
-    getter('external_id'),
-    getter('email'),
-    getter('phone'),
-    getter('locale'),
-    getter('timezone'),
-    getter('signed_up_at'),
-  ]
-  const attributes = Object.entries(options.attributes).flatMap(([name, { type }]) => {
-    const get = getters.get(`attributes.${name}`)
-    return get ? [{ name, get, convert: attributeConverter(name, type, date) }] : []
-  })
-  return (values, warn) => {
-    const externalId = textOf(getId(values))
-    if (externalId === null) return 'there is no external_id'
-    if (externalId.length > 500) return 'the external_id is longer than 500 characters'
-    const row: ContactRow = {
-      externalId,
-      carried: 0,
-      email: null,
-      phone: null,
-      locale: null,
-      timezone: null,
-      signedUpAt: null,
-      attributes: {},
-      cleared: [],
-    }
-    const email = getEmail(values)
-    if (email !== undefined) {
-      row.carried |= CARRIES.email
-      const text = textOf(email)
-      if (text !== null) {
-        row.email = normaliseEmail(text) ?? null
-        if (row.email === null) warn(`kept without e-mail: "${text}" is not an address`)
-      }
-    }
-    const phone = getPhone(values)
-    if (phone !== undefined) {
-      row.carried |= CARRIES.phone
-      const text = textOf(phone)
-      if (text !== null) {
-        row.phone = normalisePhone(text) ?? null
-        if (row.phone === null) warn(`kept without phone: "${text}" is not a number`)
-      }
-    }
-    const locale = getLocale(values)
-    if (locale !== undefined) {
-      row.carried |= CARRIES.locale
-      row.locale = textOf(locale)
-    }
-    const zone = getZone(values)
-    if (zone !== undefined) {
-      row.carried |= CARRIES.timezone
-      const text = textOf(zone)
-      if (text !== null && zoneExists(text)) row.timezone = text
-      else if (text !== null) warn(`kept without time zone: there is no zone "${text}"`)
-    }
-    const signUp = getSignUp(values)
-    if (signUp !== undefined) {
-      row.carried |= CARRIES.signed_up_at
-      if (signUp !== null && signUp !== '') {
-        const at = date(signUp)
-        if (typeof at === 'string') return `signed_up_at: ${at}`
-        if (at > options.latest) return `signed_up_at: ${new Date(at).toISOString()} lies in the future`
-        if (at < 0) return 'signed_up_at: before 1970'
-        row.signedUpAt = at
-      }
-    }
-    for (const { name, get, convert } of attributes) {
-      const value = get(values)
-      if (value === undefined) continue
-      if (value === '') {
-        row.cleared.push(name)
-        continue
-      }
-      const converted = value === null ? { value: null } : convert(value)
-      if (typeof converted === 'string') return converted
-      row.attributes[name] = converted.value
-    }
-    return row
-  }
-}
-
-/** A later row of the same contact over an earlier one, column by column. */
-export function mergeRows(earlier: ContactRow, later: ContactRow): void {
-  const carries = (column: keyof typeof CARRIES) => (later.carried & CARRIES[column]) !== 0
-  if (carries('email')) earlier.email = later.email
-  if (carries('phone')) earlier.phone = later.phone
-  if (carries('locale')) earlier.locale = later.locale
-  if (carries('timezone')) earlier.timezone = later.timezone
-  if (carries('signed_up_at')) earlier.signedUpAt = later.signedUpAt
-  earlier.carried |= later.carried
-  for (const name of later.cleared) delete earlier.attributes[name]
-  Object.assign(earlier.attributes, later.attributes)
-  earlier.cleared = [...new Set([...earlier.cleared, ...later.cleared])].filter(
-    (name) => !Object.hasOwn(earlier.attributes, name),
-  )
-}
-
-function textOf(value: unknown): string | null {
-  if (typeof value === 'string') return value.trim() || null
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null
-}
-
-function attributeConverter(
-  name: string,
-  type: AttributeType,
-  date: DateReader,
-): (value: unknown) => { value: unknown } | string {
-  const wrong = (value: unknown) => `attributes.${name}: ${JSON.stringify(value)} is not a ${type}`
-  switch (type) {
-    case 'string':
-      return (value) => {
-        if (typeof value === 'string') return { value }
-        return typeof value === 'number' || typeof value === 'boolean'
-          ? { value: String(value) }
-          : wrong(value)
-      }
-    case 'number':
-      return (value) => {
-        const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-        return typeof number === 'number' && Number.isFinite(number) ? { value: number } : wrong(value)
-      }
-    case 'bool':
-      return (value) => {
-        if (typeof value === 'boolean') return { value }
-        const text = String(value).trim().toLowerCase()
-        if (['true', 't', 'yes', 'y', '1'].includes(text)) return { value: true }
-        return ['false', 'f', 'no', 'n', '0'].includes(text) ? { value: false } : wrong(value)
-      }
-    case 'timestamp':
-      return (value) => {
-        const at = date(value)
-        if (typeof at === 'string') return `attributes.${name}: ${at}`
-        const year = new Date(at).getUTCFullYear()
-        return year >= 1 && year <= 9999 ? { value: new Date(at).toISOString() } : wrong(value)
-      }
-  }
-}
 
 export interface Merged {
   inserted: number
@@ -210,7 +25,9 @@ export interface ContactMerge {
 /**
  * Merges a chunk (10,000 rows at most, each external_id once) into contacts, in the caller's transaction: new ones
  * are made with all that belongs to them, known ones get the columns the rows carry, and persons are linked.
- * The same chunk again changes nothing.
+ * The same chunk again changes nothing. Two chunks without a common external_id may be merged at the same time:
+ * only the second half of the work, from the identifiers on, is done one after the other.
+ * @throws a unique violation (23505) where another transaction made one of the contacts meanwhile: try again
  */
 export async function mergeContacts(
   tx: Transaction,
@@ -219,19 +36,14 @@ export async function mergeContacts(
 ): Promise<Merged> {
   await prepare(tx)
   await copyInto(tx, 'incoming_contacts', staged(chunk, options))
+  const inserted = await insertNew(tx, options)
   await lockContacts(tx)
-  const made = await insertNew(tx, options)
-  const updated = made.count < chunk.size ? await updateKnown(tx, options) : 0
-  if (made.shared > 0 || updated > 0) {
-    const [from, to] = [made.first, made.last]
-    await linkPersons(tx, {
-      sharedByAtMost: options.sharedByAtMost,
-      now: options.now,
-      hooks: options.hooks,
-      isNew: (contactId) => contactId >= from && contactId <= to,
-    })
+  const shared = await identifyNew(tx)
+  const updated = inserted < chunk.size ? await updateKnown(tx, options) : 0
+  if (shared > 0 || updated > 0) {
+    await linkPersons(tx, { sharedByAtMost: options.sharedByAtMost, now: options.now, hooks: options.hooks })
   }
-  return { inserted: made.count, updated }
+  return { inserted, updated }
 }
 
 async function prepare(tx: Transaction): Promise<void> {
@@ -261,16 +73,9 @@ function staged(chunk: ReadonlyMap<string, ContactRow>, options: ContactMerge): 
   return text
 }
 
-/**
- * Everything a new contact needs, in one statement over one reading of the chunk. Identifiers go in sorted: hashes
- * in no order would touch every page of their index once a chunk. Which of them are shared is read from the
- * snapshot before the statement, and from the chunk itself: most chunks share none and need no linking.
- */
-async function insertNew(
-  tx: Transaction,
-  options: ContactMerge,
-): Promise<{ count: number; first: number; last: number; shared: number }> {
-  const [found] = await rows<{ count: number; first: number | null; last: number | null; shared: number }>(
+/** New contacts and all that belongs to them but their identifiers, in one statement over one reading of the chunk. */
+async function insertNew(tx: Transaction, options: ContactMerge): Promise<number> {
+  const [found] = await rows<{ count: number }>(
     tx,
     sql`WITH fresh AS MATERIALIZED (
           SELECT nextval('contacts_contact_id_seq') AS contact_id, i.*,
@@ -291,30 +96,36 @@ async function insertNew(
           FROM fresh
         ), watched AS (
           INSERT INTO contact_activity (contact_id, silent_since)
-          SELECT contact_id, signed_up_at FROM fresh
-        ), keys AS MATERIALIZED (
-          SELECT kind, key, contact_id, count(*) OVER (PARTITION BY kind, key) AS times FROM (
-            SELECT 'email' AS kind, email_key AS key, contact_id FROM fresh WHERE email_key IS NOT NULL
-            UNION ALL
-            SELECT 'phone', phone_key, contact_id FROM fresh WHERE phone_key IS NOT NULL
-          ) AS carried
+          SELECT contact_id, signed_up_at FROM fresh ORDER BY signed_up_at
+        ), identified AS (
+          INSERT INTO made_identifiers (kind, key, contact_id)
+          SELECT 'email', email_key, contact_id FROM fresh WHERE email_key IS NOT NULL
+          UNION ALL
+          SELECT 'phone', phone_key, contact_id FROM fresh WHERE phone_key IS NOT NULL
+        )
+        SELECT count(*) AS count FROM fresh`,
+  )
+  return found?.count ?? 0
+}
+
+/**
+ * The identifiers of the new contacts, and which of them somebody else carries: read from the snapshot before the
+ * statement, and from the chunk itself. Most chunks share none and need no linking. In the order of the key, for
+ * hashes in no order would touch every page of the index anew.
+ * @returns how many are shared; they stand in touched_identifiers
+ */
+async function identifyNew(tx: Transaction): Promise<number> {
+  return execute(
+    tx,
+    sql`WITH keys AS MATERIALIZED (
+          SELECT kind, key, contact_id, count(*) OVER (PARTITION BY kind, key) AS times FROM made_identifiers
         ), linked AS (
           INSERT INTO identifiers (kind, key, contact_id) SELECT kind, key, contact_id FROM keys
-        ), shared AS (
-          INSERT INTO touched_identifiers (kind, key, contact_id, added)
-          SELECT kind, key, contact_id, TRUE FROM keys k
-          WHERE times > 1 OR EXISTS (SELECT FROM identifiers i WHERE i.kind = k.kind AND i.key = k.key)
-          RETURNING 1
         )
-        SELECT (SELECT count(*) FROM fresh) AS count, (SELECT min(contact_id) FROM fresh) AS first,
-          (SELECT max(contact_id) FROM fresh) AS last, (SELECT count(*) FROM shared) AS shared`,
+        INSERT INTO touched_identifiers (kind, key, contact_id, added)
+        SELECT kind, key, contact_id, TRUE FROM keys k
+        WHERE times > 1 OR EXISTS (SELECT FROM identifiers i WHERE i.kind = k.kind AND i.key = k.key)`,
   )
-  return {
-    count: found?.count ?? 0,
-    first: found?.first ?? 0,
-    last: found?.last ?? -1,
-    shared: found?.shared ?? 0,
-  }
 }
 
 /**

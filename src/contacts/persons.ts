@@ -8,6 +8,8 @@ export interface Linked {
   readonly contactId: number
   readonly personId: number
   readonly links: readonly string[]
+  /** Made in this very transaction: it was nobody before. */
+  readonly isNew: boolean
 }
 
 /**
@@ -24,6 +26,9 @@ export async function prepareLinks(tx: Transaction): Promise<void> {
     CREATE TEMP TABLE IF NOT EXISTS touched_identifiers (
       kind text NOT NULL, key bytea NOT NULL, contact_id bigint NOT NULL, added boolean NOT NULL
     ) ON COMMIT DELETE ROWS;
+    CREATE TEMP TABLE IF NOT EXISTS made_identifiers (
+      kind text NOT NULL, key bytea NOT NULL, contact_id bigint NOT NULL
+    ) ON COMMIT DELETE ROWS;
     CREATE TEMP TABLE IF NOT EXISTS merged_persons (
       old_person bigint NOT NULL, new_person bigint NOT NULL
     ) ON COMMIT DELETE ROWS`)
@@ -31,12 +36,12 @@ export async function prepareLinks(tx: Transaction): Promise<void> {
 
 /**
  * Assigns persons anew around the identifiers in `touched_identifiers`, which the transaction has added to
- * contacts or taken from them: a person is a connected component over shared identifiers, named after its first
+ * contacts or taken from them (those of contacts it has made stand in `made_identifiers` as well): a person is a connected component over shared identifiers, named after its first
  * contact. An identifier that more than `sharedByAtMost` contacts carry links nobody. Expects {@link lockContacts}.
  */
 export async function linkPersons(
   tx: Transaction,
-  options: { sharedByAtMost: number; now: Date; hooks: Hooks; isNew: (contactId: number) => boolean },
+  options: { sharedByAtMost: number; now: Date; hooks: Hooks },
 ): Promise<void> {
   const members = await readMembers(tx, options.sharedByAtMost)
   const persons = componentsOf(members)
@@ -57,7 +62,7 @@ export async function linkPersons(
         FROM unnest(${sql.param(ids)}::bigint[], ${sql.param(targets)}::bigint[]) AS moved (contact_id, person_id)
         WHERE contacts.contact_id = moved.contact_id`,
   )
-  const merged = mergesOf(members, persons, options.isNew)
+  const merged = mergesOf(members, persons)
   if (merged.length === 0 || !options.hooks.onMerged) return
   await execute(
     tx,
@@ -85,6 +90,7 @@ async function readMembers(tx: Transaction, limit: number): Promise<Linked[]> {
     person_id: number
     email: string | null
     phone: string | null
+    is_new: boolean
   }>(
     tx,
     sql`WITH keys AS (
@@ -101,12 +107,14 @@ async function readMembers(tx: Transaction, limit: number): Promise<Linked[]> {
         ), persons AS (
           SELECT DISTINCT person_id FROM contacts JOIN affected USING (contact_id)
         )
-        SELECT m.contact_id, m.person_id, ${shared('email', 'email_key')} AS email, ${shared('phone', 'phone_key')} AS phone
+        SELECT m.contact_id, m.person_id, ${shared('email', 'email_key')} AS email, ${shared('phone', 'phone_key')} AS phone,
+          m.contact_id IN (SELECT contact_id FROM made_identifiers) AS is_new
         FROM contacts m JOIN persons USING (person_id)`,
   )
   return found.map((row) => ({
     contactId: row.contact_id,
     personId: row.person_id,
+    isNew: row.is_new,
     links: [
       ...(row.email === null ? [] : [`email ${row.email}`]),
       ...(row.phone === null ? [] : [`phone ${row.phone}`]),
@@ -148,11 +156,10 @@ export function componentsOf(members: readonly Linked[]): Map<number, number> {
 function mergesOf(
   members: readonly Linked[],
   persons: ReadonlyMap<number, number>,
-  isNew: (contactId: number) => boolean,
 ): { from: number; to: number }[] {
   const origins = new Map<number, Set<number>>()
-  for (const { contactId, personId } of members) {
-    if (isNew(contactId)) continue
+  for (const { contactId, personId, isNew } of members) {
+    if (isNew) continue
     const person = persons.get(contactId) ?? personId
     const origin = origins.get(person) ?? new Set()
     origins.set(person, origin.add(personId))

@@ -6,6 +6,7 @@ import { openTemplates, readCampaigns } from '../cli/campaigns.ts'
 import { formatFailure } from '../cli/failure.ts'
 import { writeWorkspace } from '../cli/init.ts'
 import { count, openOutput } from '../cli/output.ts'
+import { planCampaign } from '../cli/plan/plan.ts'
 import { overviewOf } from '../cli/report.ts'
 import type { Invocation } from '../cli/verb.ts'
 import { embeddedDirectory, openWorkspace } from '../cli/workspace.ts'
@@ -13,7 +14,7 @@ import { manualClock } from '../clock.ts'
 import { applyCampaign } from '../config/apply.ts'
 import { readEnvironment } from '../config/environment.ts'
 import { type ImportOptions, importActivity, importContacts, importSuppressions } from '../contacts/import.ts'
-import { connect, type Database, execute, rows } from '../database/connect.ts'
+import { assertServer, connect, type Database, execute, rows } from '../database/connect.ts'
 import { openEmbedded } from '../database/embedded.ts'
 import { migrate } from '../database/migrate.ts'
 import { ConfigError } from '../errors.ts'
@@ -85,6 +86,7 @@ async function demo(folder: string): Promise<void> {
   const database = connect(server.url, { schema: workspace.database.schema, applicationName: 'winback demo' })
   try {
     await execute(database, sql`DROP SCHEMA IF EXISTS ${sql.identifier(database.schema)} CASCADE`)
+    const engine = { kind: 'embedded', version: (await assertServer(database)).version } as const
     await migrate(database)
     say('An embedded PostgreSQL beside it')
 
@@ -101,15 +103,25 @@ async function demo(folder: string): Promise<void> {
     const read = await readCampaigns(context, templates)
     const [loaded] = read.campaigns
     if (!loaded) throw new ConfigError(read.problems)
+    say(`The campaign in ${shown(loaded.file)} is valid`)
+    const plan = await planCampaign({ ...context, database, engine }, loaded, templates, START)
+    const wanted = plan.audience.cells.filter((cell) => cell.answer === 'opened')
+    const largest = plan.detectable.find((each) => each.difference !== null)
+    say(
+      `Plan ${plan.hash}: would take in ${count(total(wanted), 'person', 'people')} at once, hold out ${percent(loaded.definition.holdout)}` +
+        (largest?.difference ? `; shows differences from ${(largest.difference * 100).toFixed(1)} pp` : ''),
+    )
     const applied = await applyCampaign(database, {
       loaded,
       templateFiles: templates.files,
       workspace: context.loaded,
       clock,
       by: 'demo',
+      expectedPlan: plan.hash,
     })
     const campaign = applied.campaign
-    say(`Campaign ${campaign} is valid; version ${applied.version} applied`)
+    await fixDraws(database)
+    say(`Version ${applied.version} of ${campaign} applied, exactly as planned`)
 
     const runtime = { ...(await openRuntime({ database, workspace, clock })), clock }
     const progress = output.progress(`Replaying ${DAYS} days`, { total: DAYS })
@@ -151,6 +163,20 @@ async function demo(folder: string): Promise<void> {
     await server.stop()
     await mailbox.close()
   }
+}
+
+/** Arms are drawn with salts that every installation makes for itself; the demo's are fixed, so that it repeats. */
+async function fixDraws(database: Database): Promise<void> {
+  await execute(database, sql`UPDATE settings SET value = 'demo' WHERE name = 'workspace_salt'`)
+  await execute(database, sql`UPDATE campaigns SET salt = 'demo'`)
+}
+
+function total(cells: readonly { readonly contacts: number }[]): number {
+  return cells.reduce((sum, cell) => sum + cell.contacts, 0)
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`
 }
 
 function daysIn(now: Date): number {

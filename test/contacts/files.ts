@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { type ManualClock, manualClock } from '../../src/clock.ts'
-import type { ImportOptions, ImportWorkspace } from '../../src/contacts/import.ts'
+import type { ImportOptions, ImportWorkspace } from '../../src/contacts/file-import.ts'
 
 export const workspace: ImportWorkspace = {
   activity: ['session', 'order'],

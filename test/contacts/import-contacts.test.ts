@@ -204,10 +204,15 @@ u2,,,,,,,,,
     expect(
       await rows(database, sql`SELECT finished_at FROM imports ORDER BY import_id DESC LIMIT 1`),
     ).toEqual([{ finished_at: null }])
-    expect(await importContacts(database, moved, options({ chunk: 2, hooks }))).toMatchObject({
-      inserted: 1,
-      updated: 2,
-    })
+    expect(await importContacts(database, moved, options({ chunk: 2, hooks }))).toMatchObject({ rejected: 0 })
+    expect(await importContacts(database, moved, options())).toMatchObject({ unchanged: 3 })
+    expect(
+      await rows(
+        database,
+        sql`SELECT string_agg(external_id, ' ' ORDER BY external_id) AS ids FROM contacts
+            GROUP BY person_id HAVING bool_or(external_id IN ('u11', 'u13')) ORDER BY 1`,
+      ),
+    ).toEqual([{ ids: 'u11 u12' }, { ids: 'u13 u14' }])
   })
 
   it('takes the file’s own time for the age of its values, so that the file again is no change', async () => {

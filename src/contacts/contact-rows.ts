@@ -1,0 +1,190 @@
+import type { AttributeType } from '../config/workspace.ts'
+import { normaliseEmail, normalisePhone } from './addresses.ts'
+import { type DateReader, zoneChecker } from './dates.ts'
+import type { Getter } from './mapping.ts'
+
+// A row of a file as a contact: read, normalised and typed, or refused with the reason.
+
+/** Typed attributes of the workspace; `fresh` where a value has an age that matters. */
+export type Attributes = Readonly<
+  Record<string, { readonly type: AttributeType; readonly fresh?: number | undefined }>
+>
+
+/** One contact as a row gave it. `carried` says which columns the row speaks of; the others are left alone. */
+export interface ContactRow {
+  readonly externalId: string
+  carried: number
+  email: string | null
+  phone: string | null
+  locale: string | null
+  timezone: string | null
+  /** Epoch milliseconds. */
+  signedUpAt: number | null
+  attributes: Record<string, unknown>
+  /** Attributes whose cell was empty: taken away. */
+  cleared: string[]
+}
+
+/** The bit of `carried` that stands for each column. */
+export const CARRIES = { email: 1, phone: 2, locale: 4, timezone: 8, signed_up_at: 16 } as const
+
+export const CONTACT_FIELDS = ['external_id', 'email', 'phone', 'locale', 'timezone', 'signed_up_at'] as const
+
+/** What a mapping can name: the columns of a contact and its attributes. */
+export function contactFields(attributes: Attributes): string[] {
+  return [...CONTACT_FIELDS, ...Object.keys(attributes).map((name) => `attributes.${name}`)]
+}
+
+/** Reads one row: the contact, or why there is none. `warn` hears of what the contact had to be kept without. */
+export type ContactReader = (
+  values: Parameters<Getter>[0],
+  warn: (reason: string) => void,
+) => ContactRow | string
+
+/** @param latest epoch milliseconds; a sign-up after it is rejected */
+export function contactReader(
+  getters: ReadonlyMap<string, Getter>,
+  options: { attributes: Attributes; date: DateReader; latest: number },
+): ContactReader {
+  const { date } = options
+  const zoneExists = zoneChecker()
+  const getter = (name: string) => getters.get(name) ?? (() => undefined)
+  const [getId, getEmail, getPhone, getLocale, getZone, getSignUp] = [
+    getter('external_id'),
+    getter('email'),
+    getter('phone'),
+    getter('locale'),
+    getter('timezone'),
+    getter('signed_up_at'),
+  ]
+  const attributes = Object.entries(options.attributes).flatMap(([name, { type }]) => {
+    const get = getters.get(`attributes.${name}`)
+    return get ? [{ name, get, convert: attributeConverter(name, type, date) }] : []
+  })
+  return (values, warn) => {
+    const externalId = textOf(getId(values))
+    if (externalId === null) return 'there is no external_id'
+    if (externalId.length > 500) return 'the external_id is longer than 500 characters'
+    const row: ContactRow = {
+      externalId,
+      carried: 0,
+      email: null,
+      phone: null,
+      locale: null,
+      timezone: null,
+      signedUpAt: null,
+      attributes: {},
+      cleared: [],
+    }
+    const email = getEmail(values)
+    if (email !== undefined) {
+      row.carried |= CARRIES.email
+      const text = textOf(email)
+      if (text !== null) {
+        row.email = normaliseEmail(text) ?? null
+        if (row.email === null) warn(`kept without e-mail: "${text}" is not an address`)
+      }
+    }
+    const phone = getPhone(values)
+    if (phone !== undefined) {
+      row.carried |= CARRIES.phone
+      const text = textOf(phone)
+      if (text !== null) {
+        row.phone = normalisePhone(text) ?? null
+        if (row.phone === null) warn(`kept without phone: "${text}" is not a number`)
+      }
+    }
+    const locale = getLocale(values)
+    if (locale !== undefined) {
+      row.carried |= CARRIES.locale
+      row.locale = textOf(locale)
+    }
+    const zone = getZone(values)
+    if (zone !== undefined) {
+      row.carried |= CARRIES.timezone
+      const text = textOf(zone)
+      if (text !== null && zoneExists(text)) row.timezone = text
+      else if (text !== null) warn(`kept without time zone: there is no zone "${text}"`)
+    }
+    const signUp = getSignUp(values)
+    if (signUp !== undefined) {
+      row.carried |= CARRIES.signed_up_at
+      if (signUp !== null && signUp !== '') {
+        const at = date(signUp)
+        if (typeof at === 'string') return `signed_up_at: ${at}`
+        if (at > options.latest) return `signed_up_at: ${new Date(at).toISOString()} lies in the future`
+        if (at < 0) return 'signed_up_at: before 1970'
+        row.signedUpAt = at
+      }
+    }
+    for (const { name, get, convert } of attributes) {
+      const value = get(values)
+      if (value === undefined) continue
+      if (value === '') {
+        row.cleared.push(name)
+        continue
+      }
+      const converted = value === null ? { value: null } : convert(value)
+      if (typeof converted === 'string') return converted
+      row.attributes[name] = converted.value
+    }
+    return row
+  }
+}
+
+/** A later row of the same contact over an earlier one, column by column. */
+export function mergeRows(earlier: ContactRow, later: ContactRow): void {
+  const carries = (column: keyof typeof CARRIES) => (later.carried & CARRIES[column]) !== 0
+  if (carries('email')) earlier.email = later.email
+  if (carries('phone')) earlier.phone = later.phone
+  if (carries('locale')) earlier.locale = later.locale
+  if (carries('timezone')) earlier.timezone = later.timezone
+  if (carries('signed_up_at')) earlier.signedUpAt = later.signedUpAt
+  earlier.carried |= later.carried
+  for (const name of later.cleared) delete earlier.attributes[name]
+  Object.assign(earlier.attributes, later.attributes)
+  earlier.cleared = [...new Set([...earlier.cleared, ...later.cleared])].filter(
+    (name) => !Object.hasOwn(earlier.attributes, name),
+  )
+}
+
+function textOf(value: unknown): string | null {
+  if (typeof value === 'string') return value.trim() || null
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null
+}
+
+function attributeConverter(
+  name: string,
+  type: AttributeType,
+  date: DateReader,
+): (value: unknown) => { value: unknown } | string {
+  const wrong = (value: unknown) => `attributes.${name}: ${JSON.stringify(value)} is not a ${type}`
+  switch (type) {
+    case 'string':
+      return (value) => {
+        if (typeof value === 'string') return { value }
+        return typeof value === 'number' || typeof value === 'boolean'
+          ? { value: String(value) }
+          : wrong(value)
+      }
+    case 'number':
+      return (value) => {
+        const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+        return typeof number === 'number' && Number.isFinite(number) ? { value: number } : wrong(value)
+      }
+    case 'bool':
+      return (value) => {
+        if (typeof value === 'boolean') return { value }
+        const text = String(value).trim().toLowerCase()
+        if (['true', 't', 'yes', 'y', '1'].includes(text)) return { value: true }
+        return ['false', 'f', 'no', 'n', '0'].includes(text) ? { value: false } : wrong(value)
+      }
+    case 'timestamp':
+      return (value) => {
+        const at = date(value)
+        if (typeof at === 'string') return `attributes.${name}: ${at}`
+        const year = new Date(at).getUTCFullYear()
+        return year >= 1 && year <= 9999 ? { value: new Date(at).toISOString() } : wrong(value)
+      }
+  }
+}

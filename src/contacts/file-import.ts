@@ -1,0 +1,235 @@
+import { sql } from 'drizzle-orm'
+import type { Clock } from '../clock.ts'
+import { type Database, rows, type Transaction } from '../database/connect.ts'
+import { WinbackError } from '../errors.ts'
+import type { Attributes } from './contact-rows.ts'
+import type { Merged } from './contacts.ts'
+import type { Hooks } from './hooks.ts'
+import type { ActivityRules } from './ingest.ts'
+import { type Lanes, openLanes } from './lanes.ts'
+import { bindFields, type FieldReader, type ImportMapping } from './mapping.ts'
+import { openRejects, type Rejects } from './rejects.ts'
+import { type FileRow, openRows } from './rows.ts'
+
+/** What an import must know of winback.yaml; a `Workspace` is one. */
+export interface ImportWorkspace extends ActivityRules {
+  readonly attributes: Attributes
+  readonly persons: { readonly shared_by_at_most: number }
+}
+
+export interface ImportOptions {
+  readonly workspace: ImportWorkspace
+  readonly clock: Clock
+  readonly mapping?: ImportMapping
+  /** `<file>.rejects.csv` unless said. */
+  readonly rejectFile?: string
+  /** When the file's values were true: the file's own time (now, if that is later) unless said. */
+  readonly asOf?: Date
+  readonly hooks?: Hooks
+  readonly onProgress?: (progress: { rows: number; bytes: number; totalBytes: number }) => void
+  /** Rows a transaction, 10,000 at most. */
+  readonly chunk?: number
+}
+
+/** rows = inserted + updated + unchanged + rejected, of this call. */
+export interface ImportSummary {
+  readonly kind: 'contacts' | 'activity' | 'suppressions'
+  readonly file: string
+  rows: number
+  inserted: number
+  updated: number
+  unchanged: number
+  rejected: number
+  /** Rows that were taken without something; they are counted above as well. */
+  warnings: number
+  seconds: number
+  rejectFile: string | undefined
+}
+
+/** Rows that are merged together. */
+export interface Chunk {
+  merge(tx: Transaction): Promise<Merged>
+  /** What the chunk may share with the one before, which has to be merged first then; absent where nothing can. */
+  readonly keys?: ReadonlyMap<string, unknown>
+}
+
+/** What differs between the three imports. */
+export interface Importer {
+  readonly kind: ImportSummary['kind']
+  readonly fields: readonly string[]
+  readonly required: readonly string[]
+  /** How many chunks may be merged at the same time, each on a connection of its own. */
+  readonly lanes: number
+  /** Once, on the connection every chunk is merged on. */
+  prepare?(tx: Transaction): Promise<void>
+  open(getters: FieldReader['getters']): {
+    /** Adds a row to the chunk. @returns why it was not, otherwise undefined */
+    take(row: FileRow, values: NonNullable<FileRow['values']>, rejects: Rejects): string | undefined
+    /** Hands the chunk out and begins another. */
+    release(): Chunk
+  }
+}
+
+const LARGEST_CHUNK = 10_000
+
+/**
+ * Imports one file: reads it as a stream, merges a chunk while the next is read, sends bad rows to the reject file and
+ * keeps a row in `imports`, which stays unfinished where the import fails.
+ * @throws WinbackError `import.unreadable`, `import.mapping`, `import.options`
+ */
+export async function importFile(
+  database: Database,
+  file: string,
+  options: ImportOptions,
+  importer: Importer,
+): Promise<ImportSummary> {
+  const started = performance.now()
+  const mapping = options.mapping ?? {}
+  const source = openRows(file, {
+    ...(mapping.format === undefined ? {} : { format: mapping.format }),
+    ...(mapping.delimiter === undefined ? {} : { delimiter: mapping.delimiter }),
+  })
+  const limit = Math.max(1, Math.min(options.chunk ?? LARGEST_CHUNK, LARGEST_CHUNK))
+  const summary: ImportSummary = {
+    kind: importer.kind,
+    file,
+    rows: 0,
+    inserted: 0,
+    updated: 0,
+    unchanged: 0,
+    rejected: 0,
+    warnings: 0,
+    seconds: 0,
+    rejectFile: undefined,
+  }
+  const csv = source.format === 'csv'
+  const bind = (header: readonly string[] | undefined) => {
+    const bound = bindFields(mapping, importer.fields, importer.required, header, csv, file)
+    return { columns: bound.columns, ...importer.open(bound.getters) }
+  }
+  // Bound before the first row is read, or by the header: a mapping that does not fit stops here, and nothing is written.
+  const headed = csv && mapping.header !== false
+  let bound = headed ? undefined : bind(undefined)
+  let rejects: Rejects | undefined
+  let lanes: Lanes | undefined
+  let importId: number | undefined
+  let finishedAt: Date | undefined
+  let pending = 0
+  /** Once the mapping is known to fit. */
+  const begin = async () => {
+    rejects = openRejects(options.rejectFile ?? `${file}.rejects.csv`)
+    importId = await openRecord(database, importer.kind, file, options.clock.now())
+    // One connection is left for what a merge does beside its transaction: making partitions.
+    const count = Math.max(1, Math.min(importer.lanes, (database.client.options.max ?? 10) - 1))
+    lanes = await openLanes(database, count, importer.prepare)
+    return rejects
+  }
+  /** Merges the chunk while the next one is read. */
+  const flush = async () => {
+    const chunk = bound?.release()
+    const taken = pending
+    pending = 0
+    if (!chunk || !lanes || taken === 0) return
+    await lanes.begin({
+      ...(chunk.keys ? { keys: chunk.keys } : {}),
+      run: chunk.merge,
+      done: ({ inserted, updated }: Merged) => {
+        summary.inserted += inserted
+        summary.updated += updated
+        summary.unchanged += taken - inserted - updated
+        options.onProgress?.({
+          rows: summary.rows,
+          bytes: source.bytesRead(),
+          totalBytes: source.totalBytes,
+        })
+      },
+    })
+  }
+  try {
+    for await (const batch of source.batches()) {
+      for (const row of batch) {
+        if (Array.isArray(row.values) && row.values.length === 0) continue
+        if (!bound) {
+          bound = bind(headerOf(row, file))
+          continue
+        }
+        rejects ??= await begin()
+        summary.rows += 1
+        const problem =
+          row.problem ?? columnProblem(row, bound.columns) ?? bound.take(row, row.values ?? [], rejects)
+        if (problem !== undefined) {
+          rejects.reject(row.line, problem, row.raw)
+          continue
+        }
+        pending += 1
+        if (pending >= limit) await flush()
+      }
+    }
+    if (!bound) {
+      throw new WinbackError('import.mapping', `${file} is empty: it has no header`, {
+        location: { file, line: 1 },
+        remedy: 'Write a first line that names the columns, or say that there is no header.',
+      })
+    }
+    rejects ??= await begin()
+    await flush()
+    await lanes?.finish()
+    finishedAt = options.clock.now()
+  } finally {
+    // What was merged before a failure stays, and the record, unfinished, says how far it came.
+    await lanes?.close()
+    summary.rejected = rejects?.rejected ?? 0
+    summary.warnings = rejects?.warnings ?? 0
+    summary.rejectFile = rejects?.close()
+    summary.seconds = (performance.now() - started) / 1000
+    if (importId !== undefined) {
+      await closeRecord(database, importId, summary, finishedAt)
+    }
+  }
+  return summary
+}
+
+function headerOf(row: FileRow, file: string): string[] {
+  if (row.problem !== undefined || !Array.isArray(row.values)) {
+    throw new WinbackError('import.mapping', `the header cannot be read: ${row.problem ?? 'it is no row'}`, {
+      location: { file, line: row.line },
+      remedy: 'Write a first line that names the columns, or say that there is no header.',
+    })
+  }
+  return row.values.map((name: string) => name.trim())
+}
+
+function columnProblem(row: FileRow, columns: FieldReader['columns']): string | undefined {
+  if (columns === undefined || !Array.isArray(row.values)) return undefined
+  const found = row.values.length
+  if ('exactly' in columns) {
+    return found === columns.exactly ? undefined : `expected ${columns.exactly} columns, found ${found}`
+  }
+  return found >= columns.atLeast ? undefined : `expected at least ${columns.atLeast} columns, found ${found}`
+}
+
+async function openRecord(database: Database, kind: string, file: string, now: Date): Promise<number> {
+  const [row] = await rows<{ import_id: number }>(
+    database,
+    sql`INSERT INTO imports (kind, file, started_at) VALUES (${kind}, ${file}, ${now}) RETURNING import_id`,
+  )
+  if (!row) throw new Error('INSERT … RETURNING returned nothing')
+  return row.import_id
+}
+
+async function closeRecord(
+  database: Database,
+  importId: number,
+  summary: ImportSummary,
+  finishedAt: Date | undefined,
+): Promise<void> {
+  await rows(
+    database,
+    sql`UPDATE imports SET rows = ${summary.rows}, inserted = ${summary.inserted}, updated = ${summary.updated},
+          unchanged = ${summary.unchanged}, rejected = ${summary.rejected}, finished_at = ${finishedAt ?? null}
+        WHERE import_id = ${importId}`,
+  ).catch((error: unknown) => {
+    // The failure that brought us here is the one to tell of, not that it could not be recorded.
+    if (finishedAt) throw error
+  })
+}

@@ -1,0 +1,111 @@
+import type pg from 'pg'
+import { type Database, type Transaction, transactionOn } from '../database/connect.ts'
+
+/** A piece of work in a transaction of its own; done again from the start where it has to be. */
+export interface LaneWork<Result = unknown> {
+  run(tx: Transaction): Promise<Result>
+  /** Once it is committed. */
+  done(result: Result): void
+  /** Two pieces with a key in common are done one after the other, in the order they came. */
+  readonly keys?: ReadonlyMap<string, unknown>
+}
+
+export interface Lanes {
+  /** Waits for a free lane and begins. @throws what an earlier piece failed with */
+  begin<Result>(work: LaneWork<Result>): Promise<void>
+  /** Waits until all is done. @throws what a piece failed with */
+  finish(): Promise<void>
+  /** Waits until nothing is under way, and gives the connections back. */
+  close(): Promise<void>
+}
+
+interface Lane {
+  readonly client: pg.PoolClient
+  broken: Error | undefined
+  busy: Promise<void> | undefined
+  keys: LaneWork['keys']
+}
+
+/** Opens `count` connections, each for one transaction at a time; `prepare` runs once on each. */
+export async function openLanes(
+  database: Database,
+  count: number,
+  prepare: (tx: Transaction) => Promise<void> = async () => {},
+): Promise<Lanes> {
+  const lanes: Lane[] = []
+  let failure: { error: unknown } | undefined
+  const close = async () => {
+    await Promise.all(lanes.map(({ busy }) => busy))
+    for (const lane of lanes.splice(0)) lane.client.release(lane.broken)
+  }
+  try {
+    while (lanes.length < count) {
+      const lane: Lane = {
+        client: await database.client.connect(),
+        broken: undefined,
+        busy: undefined,
+        keys: undefined,
+      }
+      lanes.push(lane)
+      await runOn(lane, prepare)
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+  const check = () => {
+    if (failure) throw failure.error
+  }
+  const turn = async (work: Pick<LaneWork, 'keys'>): Promise<Lane> => {
+    for (;;) {
+      check()
+      const before = lanes.filter(({ keys }) => shareKeys(keys, work.keys)).map(({ busy }) => busy)
+      const free = lanes.find(({ busy }) => busy === undefined)
+      if (free && before.length === 0) return free
+      await (before.length > 0 ? Promise.all(before) : Promise.race(lanes.map(({ busy }) => busy)))
+    }
+  }
+  return {
+    begin: async (work) => {
+      const lane = await turn(work)
+      lane.keys = work.keys
+      lane.busy = runOn(lane, work.run)
+        .then(work.done)
+        .catch((error: unknown) => {
+          failure ??= { error }
+        })
+        .finally(() => {
+          lane.busy = undefined
+          lane.keys = undefined
+        })
+    },
+    finish: async () => {
+      await Promise.all(lanes.map(({ busy }) => busy))
+      check()
+    },
+    close,
+  }
+}
+
+/**
+ * Tried again after a deadlock, a failed serialisation, and a unique violation (another process made the same
+ * contact first): each finds things settled the next time.
+ */
+async function runOn<Result>(lane: Lane, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await transactionOn(lane.client, work, (cause) => {
+        lane.broken = cause
+      })
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+      if (attempt >= 5 || lane.broken || !['40P01', '40001', '23505'].includes(code)) throw error
+    }
+  }
+}
+
+function shareKeys(one: LaneWork['keys'], other: LaneWork['keys']): boolean {
+  if (!one || !other) return false
+  for (const key of other.keys()) if (one.has(key)) return true
+  return false
+}

@@ -1,0 +1,152 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+// Who may import whom: the table of docs/architecture.md, held against the imports. Paths are relative to src/; a
+// folder's name stands for everything in it.
+
+const ROOT = fileURLToPath(new URL('../src', import.meta.url))
+const EVERYONE = ['clock.ts', 'errors.ts']
+
+const ALLOWED: Record<string, readonly string[]> = {
+  'clock.ts': [],
+  'errors.ts': [],
+  statistics: [],
+  database: [],
+  'channels/channel.ts': [],
+  // Channels read prices and templates from beside them; nothing of the pipeline.
+  channels: ['channels'],
+  // The registry says which channels there are, and what each needs of a step.
+  config: ['database', 'channels/email/settings.ts', 'channels/log/settings.ts', 'channels/channels.ts'],
+  contacts: ['config', 'database'],
+  signals: ['config', 'database'],
+  // The life-cycle alone: entering a tier cancels what is left of the one before, in the same transaction.
+  audience: ['config', 'database', 'signals', 'channels/channel.ts', 'touchpoints/lifecycle.ts'],
+  touchpoints: ['config', 'database', 'audience', 'offers', 'channels/channel.ts'],
+  outcomes: ['config', 'database', 'touchpoints/lifecycle.ts'],
+  reports: ['config', 'database', 'statistics'],
+  service: ['config', 'database', 'contacts', 'channels', 'audience', 'touchpoints', 'outcomes'],
+  cli: [
+    ...['config', 'database', 'contacts', 'channels', 'audience', 'touchpoints', 'outcomes', 'statistics'],
+    ...['reports', 'service', 'simulator'],
+  ],
+  'cli.ts': ['cli', 'config'],
+  simulator: [
+    ...['config', 'database', 'contacts', 'channels', 'audience', 'touchpoints', 'outcomes', 'statistics'],
+    ...['reports', 'service', 'cli'],
+  ],
+}
+
+/** Packages that stay in one place, and where. */
+const PACKAGES: Record<string, RegExp> = {
+  yaml: /^config\//,
+  '@marcbachmann/cel-js': /^config\//,
+  nodemailer: /^channels\/email\//,
+  handlebars: /^channels\/(renderer|templates)/,
+  bullmq: /^touchpoints\/queue\.ts$/,
+  ioredis: /^touchpoints\/queue\.ts$|^cli\/doctor/,
+  commander: /^cli(\/|\.ts$)/,
+  'node-cron': /^service\//,
+  'smtp-server': /^simulator\//,
+}
+
+interface Import {
+  readonly from: string
+  readonly to: string
+  readonly types: boolean
+}
+
+const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.replaceAll('\\', '/'))
+
+const imports: Import[] = []
+const packages: { from: string; name: string }[] = []
+for (const file of files) {
+  const text = readFileSync(join(ROOT, file), 'utf8')
+  for (const [, types, target = ''] of text.matchAll(
+    /^(?:import|export)\s+(type\s)?[^;]*?from\s+'([^']+)'|^import\s+'([^']+)'/gm,
+  )) {
+    if (target.startsWith('.')) {
+      const to = relative(ROOT, resolve(ROOT, dirname(file), target)).replaceAll('\\', '/')
+      imports.push({ from: file, to, types: types !== undefined })
+    } else {
+      packages.push({ from: file, name: target.replace(/^(@[^/]+\/[^/]+|[^/]+)\/.*$/, '$1') })
+    }
+  }
+}
+
+function ruleOf(file: string): [string, readonly string[]] {
+  const exact = ALLOWED[file]
+  if (exact) return [file, exact]
+  const folder = file.split('/')[0] ?? file
+  const rule = ALLOWED[folder]
+  if (!rule)
+    throw new Error(`src/${file}: no rule for ${folder}; add it to the table, and to docs/architecture.md`)
+  return [folder, rule]
+}
+
+function allows(rule: readonly string[], to: string): boolean {
+  return rule.some((allowed) => to === allowed || to.startsWith(`${allowed}/`))
+}
+
+describe('the architecture', () => {
+  it('has imports to look at', () => {
+    expect(imports.length).toBeGreaterThan(100)
+  })
+
+  it('lets each folder import what the table says', () => {
+    const wrong = imports.filter(({ from, to }) => {
+      const [own, rule] = ruleOf(from)
+      return !EVERYONE.includes(to) && !(to === own || to.startsWith(`${own}/`)) && !allows(rule, to)
+    })
+    expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([])
+  })
+
+  it('keeps each outside library in its place', () => {
+    const wrong = packages.filter(({ from, name }) => PACKAGES[name] && !PACKAGES[name].test(from))
+    expect(wrong.map(({ from, name }) => `${from} imports ${name}`)).toEqual([])
+  })
+
+  it('reads the environment in one file', () => {
+    const readers = files.filter((file) => readFileSync(join(ROOT, file), 'utf8').includes('process.env'))
+    expect(readers).toEqual(['config/environment.ts'])
+  })
+
+  it('has no import cycle', () => {
+    const edges = new Map<string, string[]>()
+    for (const { from, to, types } of imports) {
+      if (!types) edges.set(from, [...(edges.get(from) ?? []), to])
+    }
+    expect(findCycle(edges)).toBeUndefined()
+  })
+
+  it('keeps SQL’s own clock out of decisions', () => {
+    const offenders = files.filter((file) => {
+      const text = readFileSync(join(ROOT, file), 'utf8').replace(/\/\/.*|\/\*[\s\S]*?\*\//g, '')
+      return /sql`[^`]*\b(now\(\)|CURRENT_TIMESTAMP|current_date)\b/i.test(text)
+    })
+    expect(offenders).toEqual([])
+  })
+})
+
+/** Depth first; a file met again while it is still on the path closes a cycle. */
+function findCycle(edges: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>()
+  const visit = (file: string, path: readonly string[]): string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file]
+    if (done.has(file)) return undefined
+    done.add(file)
+    for (const next of edges.get(file) ?? []) {
+      const cycle = visit(next, [...path, file])
+      if (cycle) return cycle
+    }
+    return undefined
+  }
+  for (const file of edges.keys()) {
+    const cycle = visit(file, [])
+    if (cycle) return cycle
+  }
+  return undefined
+}

@@ -1,0 +1,187 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Database, rows } from '../../src/database/connect.ts'
+import { freshDatabase } from '../support/database.ts'
+import { run, winback } from './command.ts'
+
+// The built command against a real database, in the order a newcomer would go.
+
+let directory: string
+let database: Database
+let here: { cwd: string; env: Record<string, string> }
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'winback-cli-'))
+  database = await freshDatabase()
+  here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
+  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+})
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+async function json(args: readonly string[]): Promise<{ code: number | null; data: unknown; stderr: string }> {
+  const { code, stdout, stderr } = await run([...args, '--json'], here)
+  return { code, data: JSON.parse(stdout), stderr }
+}
+
+test('imports by mapping, keeps the bad rows, and knows a file it has seen', async () => {
+  await writeFile(
+    join(here.cwd, 'customers.csv'),
+    [
+      'customer_id;mail;since;status;name',
+      'c1;ann@example.com;2026-01-01;active;Ann',
+      'c2;ben@example.com;2026-02-30;active;Ben',
+      'c3;;2026-01-03;active;Cem',
+      '',
+    ].join('\n'),
+  )
+  const args = [
+    ...['import', 'contacts', 'customers.csv', '--delimiter', ';', '--reject-file', 'bad.csv'],
+    ...['--map', 'external_id=customer_id', '--map', 'email=mail', '--map', 'signed_up_at=since'],
+    ...['--map', 'status=status', '--map', 'first_name=name'],
+  ]
+  const first = await json(args)
+  expect(first).toMatchObject({ code: 0, data: { kind: 'contacts', rows: 3, inserted: 2, rejected: 1 } })
+  expect(await readFile(join(here.cwd, 'bad.csv'), 'utf8')).toMatch(/3.*2026-02-30/)
+  expect(await json(args)).toMatchObject({ code: 0, data: { inserted: 0, updated: 0, unchanged: 2 } })
+
+  const text = await run(args, here)
+  expect(text.stdout).toMatch(/customers\.csv: 3 rows of contacts in .*\n {2}2 known already\n {2}1 row rejected: see .*bad\.csv/)
+})
+
+test('reads columns by number, constants and a date format', async () => {
+  await writeFile(join(here.cwd, 'orders.txt'), ' c1 0001 20260201  2   29.33\n c1 0001 20260301  1   10.00\n')
+  const { code, data } = await json([
+    ...['import', 'activity', 'orders.txt', '--delimiter', 'whitespace', '--no-header'],
+    ...['--map', 'external_id=1', '--map', 'occurred_at=3', '--map', 'value=5', '--set', 'type=order'],
+    ...['--date-format', 'yyyymmdd'],
+  ])
+  expect({ code, data }).toMatchObject({ code: 0, data: { rows: 2, inserted: 2, rejected: 0 } })
+  const [sums] = await rows<{ count: number; total: number }>(
+    database,
+    sql`SELECT orders_count AS count, orders_total AS total FROM contact_activity JOIN contacts USING (contact_id)
+        WHERE external_id = 'c1'`,
+  )
+  expect(sums).toEqual({ count: 2, total: 39_330_000 })
+})
+
+test('takes the mapping from a file, and says where it is wrong', async () => {
+  await writeFile(join(here.cwd, 'optouts.ndjson'), '{"address": "ann@example.com"}\n')
+  await writeFile(join(here.cwd, 'map.yaml'), 'fields:\n  email: address\nset:\n  reason: unsubscribe\n')
+  const args = ['import', 'suppressions', 'optouts.ndjson', '--mapping', 'map.yaml']
+  expect(await json(args)).toMatchObject({ code: 0, data: { rows: 1, inserted: 1 } })
+  await writeFile(join(here.cwd, 'map.yaml'), 'feilds:\n  email: address\n')
+  const wrong = await run(args, here)
+  expect(wrong.code).toBe(1)
+  expect(wrong.stderr).toMatch(/map\.yaml:1:1 {2}error.*did you mean `fields`\?/)
+})
+
+test('a column that is not there stops before anything is read', async () => {
+  const { code, stderr } = await run(['import', 'contacts', 'customers.csv', '--map', 'external_id=id'], here)
+  expect(code).toBe(1)
+  expect(stderr).toContain('the file has no column "id"')
+  const missing = await run(['import', 'contacts', 'no-such.csv'], here)
+  expect(missing.code).toBe(1)
+  expect(missing.stderr).toContain('no-such.csv')
+})
+
+test('applies what was planned, and refuses what was not', async () => {
+  const refused = await run(['apply', 'graded-recall', '--plan', '0123456789ab'], here)
+  expect(refused.code).toBe(4)
+  expect(refused.stderr).toContain('winback plan')
+  const first = await json(['apply'])
+  expect(first).toMatchObject({ code: 0, data: { campaigns: [{ outcome: 'applied', version: 1 }] } })
+  expect(await json(['apply'])).toMatchObject({ data: { campaigns: [{ outcome: 'unchanged', version: 1 }] } })
+  const unknown = await run(['apply', 'graded-recal'], here)
+  expect(unknown.code).toBe(2)
+  expect(unknown.stderr).toContain('Did you mean graded-recall?')
+})
+
+test('rolls back by a new version', async () => {
+  const file = join(here.cwd, 'campaigns/graded-recall.yaml')
+  const text = await readFile(file, 'utf8')
+  await writeFile(file, text.replace('priority: 50', 'priority: 60'))
+  expect(await json(['apply'])).toMatchObject({ data: { campaigns: [{ version: 2, previous: 1 }] } })
+  expect(await json(['rollback', 'graded-recall'])).toMatchObject({ code: 0, data: { version: 3, restores: 1 } })
+  const list = await run(['rollback', 'graded-recall', '--list'], here)
+  expect(list.stdout).toMatch(/3 +current[\s\S]*2[\s\S]*1/)
+})
+
+test('pauses, resumes and stops what exists', async () => {
+  expect(await json(['pause', 'graded-recall', '--reason', 'wrong price'])).toMatchObject({
+    code: 0,
+    data: { outcome: 'changed', now: { state: 'paused', reason: 'wrong price' } },
+  })
+  expect((await run(['pause', 'graded-recal'], here)).stderr).toContain('Did you mean graded-recall?')
+  expect((await run(['pause', '--channel', 'fax'], here)).code).toBe(2)
+  expect((await run(['pause'], here)).code).toBe(2)
+  expect((await run(['pause', 'graded-recall', '--all'], here)).code).toBe(2)
+  expect((await run(['pause', '--all'], here)).stdout).toContain('Paused everything')
+  const resumed = await run(['resume', '--all'], here)
+  expect(resumed.stdout).toContain('Still paused: campaign graded-recall (wrong price)')
+  expect(await json(['resume', 'graded-recall'])).toMatchObject({ data: { outcome: 'changed' } })
+})
+
+test('reports, explains and examines', async () => {
+  const report = await json(['report'])
+  expect(report).toMatchObject({ code: 0, stderr: '', data: { campaigns: [{ campaign: 'graded-recall' }] } })
+  expect((await run(['report', 'graded-recall', '--locale', 'zh-CN'], here)).stdout).toContain('触达组')
+  expect((await run(['report', '--from', 'yesterday'], here)).code).toBe(2)
+  const story = await run(['explain', 'c1', '--locale', 'en'], here)
+  expect(story.code).toBe(0)
+  expect(story.stdout).toContain('a***@example.com')
+  expect(story.stdout).not.toContain('ann@example.com')
+  const unknown = await run(['explain', 'c9'], here)
+  expect(unknown).toMatchObject({ code: 1, stdout: '' })
+  const examined = await json(['doctor'])
+  // Nothing listens where the mail would go.
+  expect(examined.code).toBe(3)
+  expect(examined.data).toMatchObject({
+    ok: false,
+    findings: expect.arrayContaining([
+      expect.objectContaining({ check: 'database', state: 'ok' }),
+      expect.objectContaining({ check: 'migrations', state: 'ok' }),
+      expect.objectContaining({ check: 'channels', state: 'wrong', unavailable: true }),
+      expect.objectContaining({ check: 'feed', state: 'wrong' }),
+    ]),
+  })
+})
+
+test('stop ends a campaign for good', async () => {
+  expect(await json(['stop', 'graded-recall'])).toMatchObject({ code: 0, data: { outcome: 'changed' } })
+  expect((await run(['resume', 'graded-recall'], here)).code).toBe(4)
+})
+
+test('Ctrl-C during an import rolls back what was under way and exits with 130', async () => {
+  // A lock the import has to wait for: whenever it is seen waiting, it is in the middle.
+  const holder = await database.client.connect()
+  await holder.query('BEGIN; LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE')
+  try {
+    await writeFile(join(here.cwd, 'more.csv'), 'external_id\nc4\nc5\n')
+    const child = winback(['import', 'contacts', 'more.csv'], here)
+    await waits(child.pid)
+    child.kill('SIGINT')
+    const { code, stdout, stderr } = await child.ended
+    expect({ code, stdout }).toEqual({ code: 130, stdout: '' })
+    expect(stderr).toContain('Run the same command again')
+  } finally {
+    await holder.query('ROLLBACK')
+    holder.release()
+  }
+  const found = await rows(database, sql`SELECT FROM contacts WHERE external_id = 'c4'`)
+  expect(found).toHaveLength(0)
+  expect(await json(['import', 'contacts', 'more.csv'])).toMatchObject({ code: 0, data: { inserted: 2 } })
+})
+
+/** Until the process waits for a lock. */
+async function waits(pid: number): Promise<void> {
+  for (;;) {
+    const waiting = await rows(
+      database,
+      sql`SELECT FROM pg_stat_activity WHERE application_name = ${`winback ${pid}`} AND wait_event_type = 'Lock'`,
+    )
+    if (waiting.length > 0) return
+  }
+}

@@ -1,0 +1,188 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import { ageEpisodes } from '../../src/audience/run.ts'
+import { rows } from '../../src/database/connect.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
+import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
+
+const ago = (days: number) => new Date(START.getTime() - days * DAY * 1000)
+const after = (seconds: number) => new Date(START.getTime() + seconds * 1000)
+const WINDOW = 30 * DAY
+
+/** One contact, silent for four days, whose episode opened at START. */
+async function lapsed(options: PipelineOptions = {}): Promise<{ pipeline: Pipeline; contact: number }> {
+  const pipeline = await openPipeline({ ...options, database: await emptiedDatabase() })
+  const contact = await pipeline.addContact({ silentSince: ago(4) })
+  await pipeline.runNow()
+  return { pipeline, contact }
+}
+
+interface Episode {
+  silencedBy: string | null
+  silencedAt: Date | null
+  returnedAt: Date | null
+  endReason: string | null
+}
+
+async function episode(pipeline: Pipeline): Promise<Episode> {
+  const [row] = await rows<Episode>(
+    pipeline.database,
+    sql`SELECT silenced_by AS "silencedBy", silenced_at AS "silencedAt", returned_at AS "returnedAt",
+      end_reason AS "endReason" FROM episodes`,
+  )
+  if (!row) throw new Error('no episode')
+  return row
+}
+
+const recalls = (pipeline: Pipeline) =>
+  rows<{ goal: number; at: Date }>(
+    pipeline.database,
+    sql`SELECT goal_no AS goal, recalled_at AS at FROM recalls ORDER BY goal_no`,
+  )
+
+describe('activity', () => {
+  it('older than the lapse changes nothing', async () => {
+    const { pipeline, contact } = await lapsed()
+    await pipeline.addActivity(contact, ago(5))
+    await pipeline.addActivity(contact, ago(4))
+    expect(await episode(pipeline)).toMatchObject({ silencedBy: null, returnedAt: null })
+    expect(await pipeline.open()).toHaveLength(2)
+  })
+
+  it('newer than the lapse but older than the assignment silences, and is no return', async () => {
+    const { pipeline, contact } = await lapsed()
+    await pipeline.addActivity(contact, ago(3))
+    expect(await episode(pipeline)).toMatchObject({ silencedBy: 'returned', returnedAt: null })
+    expect(await recalls(pipeline)).toEqual([])
+    expect(await pipeline.open()).toEqual([])
+  })
+
+  it('at the very moment of the assignment is no return; a moment later it is', async () => {
+    const { pipeline, contact } = await lapsed()
+    await pipeline.addActivity(contact, START)
+    expect(await episode(pipeline)).toMatchObject({ silencedBy: 'returned', returnedAt: null })
+    await pipeline.addActivity(contact, after(0.001))
+    expect(await episode(pipeline)).toMatchObject({ returnedAt: after(0.001) })
+    expect(await recalls(pipeline)).toEqual([{ goal: 0, at: after(0.001) }])
+  })
+
+  it('that arrives late and out of order ends at the same answer', async () => {
+    const { pipeline, contact } = await lapsed()
+    const moments = [after(9 * DAY), after(3 * DAY), after(20 * DAY), after(5 * DAY)]
+    pipeline.clock.set(after(21 * DAY))
+    for (const moment of moments) await pipeline.addActivity(contact, moment)
+    expect(await episode(pipeline)).toMatchObject({
+      returnedAt: after(3 * DAY),
+      silencedAt: after(21 * DAY),
+    })
+    expect(await recalls(pipeline)).toEqual([{ goal: 0, at: after(3 * DAY) }])
+  })
+
+  it('of a type that does not count as activity recalls where it is a goal, and silences nobody', async () => {
+    const { pipeline, contact } = await lapsed({
+      definition: { goals: { recall: { event: 'session' }, review: { event: 'review' } } },
+    })
+    await pipeline.addActivity(contact, after(60), 'review')
+    expect(await episode(pipeline)).toMatchObject({ silencedBy: null, returnedAt: null })
+    expect(await recalls(pipeline)).toEqual([{ goal: 1, at: after(60) }])
+  })
+
+  it('recalls to the last moment of the window and not beyond', async () => {
+    const { pipeline, contact } = await lapsed()
+    await pipeline.addActivity(contact, after(WINDOW + 0.001))
+    expect(await recalls(pipeline)).toEqual([])
+    expect(await episode(pipeline)).toMatchObject({ returnedAt: after(WINDOW + 0.001) })
+    await pipeline.addActivity(contact, after(WINDOW))
+    expect(await recalls(pipeline)).toEqual([{ goal: 0, at: after(WINDOW) }])
+  })
+
+  it('counts alike for those held out', async () => {
+    const { pipeline, contact } = await lapsed({ holdout: 1 })
+    await pipeline.addActivity(contact, after(60))
+    expect(await episode(pipeline)).toMatchObject({ silencedBy: 'returned', returnedAt: after(60) })
+    expect(await recalls(pipeline)).toHaveLength(1)
+    expect(await pipeline.records()).toEqual([])
+  })
+
+  it('leaves alone what is being sent, and stops what comes after', async () => {
+    const { pipeline, contact } = await lapsed()
+    let answer = () => {}
+    pipeline.channel.answer = () =>
+      new Promise((resolve) => {
+        answer = () => resolve({ outcome: 'retry', detail: '451 later' })
+      })
+    const working = pipeline.work()
+    await new Promise<void>((resolve) => {
+      const look = () => (pipeline.channel.sent.length > 0 ? resolve() : setImmediate(look))
+      look()
+    })
+    pipeline.clock.advance(30)
+    await pipeline.addActivity(contact, after(30))
+    expect(await pipeline.open()).toMatchObject([{ step: 'remind', state: 'sending' }])
+    answer()
+    await working
+    // It was not taken after all and came back; nobody tries again.
+    expect(await pipeline.open()).toMatchObject([{ step: 'remind', state: 'planned' }])
+    pipeline.clock.advance(DAY)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(1)
+    expect(await pipeline.records()).toMatchObject([
+      { step: 'coupon', state: 'cancelled', reason: 'returned' },
+      { step: 'remind', state: 'cancelled', reason: 'returned' },
+    ])
+  })
+})
+
+describe('an episode ends', () => {
+  const end = async (pipeline: Pipeline, seconds = WINDOW + 2 * DAY) => {
+    pipeline.clock.set(after(seconds))
+    return (await ageEpisodes(pipeline.run, pipeline.campaign.name, pipeline.clock.now())).ended
+  }
+
+  it('when window and grace are over, and not a moment sooner', async () => {
+    const { pipeline } = await lapsed()
+    expect(await end(pipeline, WINDOW + 2 * DAY - 1)).toBe(0)
+    expect(await end(pipeline)).toBe(1)
+    expect(await end(pipeline)).toBe(0)
+    expect(await episode(pipeline)).toMatchObject({ endReason: 'expired' })
+    expect(await pipeline.open()).toEqual([])
+  })
+
+  it('as recalled, or as returned where the goal was not reached', async () => {
+    const recalled = await lapsed()
+    await recalled.pipeline.addActivity(recalled.contact, after(60))
+    await end(recalled.pipeline)
+    expect(await episode(recalled.pipeline)).toMatchObject({ endReason: 'recalled' })
+
+    const returned = await lapsed({ definition: { goals: { order: { event: 'order' } } } })
+    await returned.pipeline.addActivity(returned.contact, after(60))
+    await end(returned.pipeline)
+    expect(await episode(returned.pipeline)).toMatchObject({ endReason: 'returned' })
+  })
+
+  it('and late events do not touch it any more', async () => {
+    const { pipeline, contact } = await lapsed()
+    await end(pipeline)
+    await pipeline.addActivity(contact, after(60))
+    expect(await episode(pipeline)).toMatchObject({ endReason: 'expired', returnedAt: null })
+    expect(await recalls(pipeline)).toEqual([])
+  })
+
+  it('and what was being sent then is not tried again', async () => {
+    const { pipeline } = await lapsed({
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }] }],
+      definition: { limits: { max_delay: '60d' } },
+    })
+    pipeline.channel.answer = () => ({ outcome: 'retry', detail: '451 later', after: WINDOW })
+    await pipeline.work()
+    expect(await pipeline.open()).toHaveLength(1)
+    const [step] = pipeline.campaign.tiers[0]?.steps ?? []
+    // As if its worker had still been at it while the episode closed.
+    await end(pipeline, WINDOW + DAY)
+    await rows(pipeline.database, sql`UPDATE episodes SET ended_at = assigned_at, end_reason = 'expired'`)
+    await pipeline.work()
+    expect(step?.id).toBe('remind')
+    expect(pipeline.channel.sent).toHaveLength(1)
+    expect(await pipeline.records()).toMatchObject([{ state: 'cancelled', reason: 'expired' }])
+  })
+})

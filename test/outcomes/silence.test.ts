@@ -1,0 +1,300 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import { draw } from '../../src/audience/holdout.ts'
+import { ageEpisodes } from '../../src/audience/run.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
+import { recordMerges, recordStop } from '../../src/outcomes/silence.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { claim, markSending, putBack } from '../../src/touchpoints/lifecycle.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
+import {
+  DAY,
+  openPipeline,
+  type Pipeline,
+  type PipelineOptions,
+  START,
+  scriptedChannel,
+} from '../support/pipeline.ts'
+
+const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
+const ONE_TIER = [
+  { name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }, { id: 'more', after: DAY }] },
+]
+
+const open = async (options: PipelineOptions = {}) =>
+  await openPipeline({ tiers: ONE_TIER, ...options, database: await emptiedDatabase() })
+
+async function merge(pipeline: Pipeline, from: number, to: number): Promise<void> {
+  await transaction(pipeline.database, async (tx) => {
+    await execute(tx, sql`UPDATE contacts SET person_id = ${to} WHERE person_id = ${from}`)
+    await execute(
+      tx,
+      sql`CREATE TEMP TABLE merged_persons ON COMMIT DROP AS
+        SELECT ${from}::bigint AS old_person, ${to}::bigint AS new_person`,
+    )
+    await recordMerges(tx, pipeline.clock.now())
+  })
+}
+
+const episodes = (pipeline: Pipeline) =>
+  rows<{ contact: number; arm: string; silencedBy: string | null; contaminated: boolean }>(
+    pipeline.database,
+    sql`SELECT contact_id AS contact, arm, silenced_by AS "silencedBy", contaminated FROM episodes ORDER BY 1`,
+  )
+
+/** Two contacts that draw the wanted arms at a holdout of one half. */
+async function pair(pipeline: Pipeline, first: string, second: string): Promise<[number, number]> {
+  const found: number[] = []
+  for (const wanted of [first, second]) {
+    for (let tries = 0; tries < 50; tries += 1) {
+      const contact = await pipeline.addContact()
+      const arm = draw(pipeline.campaign.salt, 'arm', contact, 1) < 0.5 ? 'holdout' : 'treated'
+      if (arm !== wanted) continue
+      await execute(
+        pipeline.database,
+        sql`UPDATE contact_activity SET silent_since = ${silentSince} WHERE contact_id = ${contact}`,
+      )
+      found.push(contact)
+      break
+    }
+  }
+  return [found[0] ?? 0, found[1] ?? 0]
+}
+
+describe('two persons that turn out to be one', () => {
+  it('with different arms are contaminated: no new touches, each kept in its arm', async () => {
+    const pipeline = await open({ holdout: 0.5 })
+    const [one, other] = await pair(pipeline, 'treated', 'holdout')
+    await pipeline.runNow()
+    await merge(pipeline, other, one)
+    expect(await episodes(pipeline)).toEqual([
+      { contact: one, arm: 'treated', silencedBy: 'contaminated', contaminated: true },
+      { contact: other, arm: 'holdout', silencedBy: 'contaminated', contaminated: true },
+    ])
+    pipeline.clock.advance(2 * DAY)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toEqual([])
+    expect((await pipeline.records()).map((row) => row.reason)).toEqual(['contaminated', 'contaminated'])
+  })
+
+  it('with the same arm go on as the earlier one; the later falls silent', async () => {
+    const pipeline = await open({ holdout: 0.5 })
+    const [one, other] = await pair(pipeline, 'treated', 'treated')
+    await pipeline.runNow()
+    await merge(pipeline, other, one)
+    expect(await episodes(pipeline)).toEqual([
+      { contact: one, arm: 'treated', silencedBy: null, contaminated: false },
+      { contact: other, arm: 'treated', silencedBy: 'merged', contaminated: false },
+    ])
+    pipeline.clock.advance(DAY)
+    await pipeline.work()
+    expect(pipeline.channel.sent.map((message) => message.address)).toEqual([
+      `u${one}@example.com`,
+      `u${one}@example.com`,
+    ])
+  })
+
+  it('keep what silenced them before, and episodes that are over stay as they were', async () => {
+    const pipeline = await open({ holdout: 0.5 })
+    const [one, other] = await pair(pipeline, 'treated', 'holdout')
+    await pipeline.runNow()
+    await pipeline.addActivity(other, new Date(START.getTime() + 1000))
+    await merge(pipeline, other, one)
+    expect(await episodes(pipeline)).toMatchObject([
+      { silencedBy: 'contaminated', contaminated: true },
+      { silencedBy: 'returned', contaminated: true },
+    ])
+
+    const ended = await open({ holdout: 0.5 })
+    const [third, fourth] = await pair(ended, 'treated', 'holdout')
+    await ended.runNow()
+    await ageEpisodes(ended.run, ended.campaign.name, new Date(START.getTime() + 40 * DAY * 1000))
+    await merge(ended, fourth, third)
+    expect(await episodes(ended)).toMatchObject([{ contaminated: false }, { contaminated: false }])
+  })
+})
+
+describe('a suppression', () => {
+  const twoWays = () => {
+    const email = scriptedChannel({ concurrency: 1 })
+    const sms = scriptedChannel({ name: 'sms', kind: 'phone' })
+    const steps = [{ id: 'remind', channels: ['email', 'sms'] }, { id: 'mail' }]
+    const tiers = [{ name: 'only', from: 3 * DAY, to: null, steps }]
+    return { email, sms, options: { channel: email, others: [sms], tiers } }
+  }
+
+  it('skips at once what has no other way, and lets the rest take another', async () => {
+    const { email, sms, options } = twoWays()
+    const pipeline = await open(options)
+    await pipeline.addContact({ silentSince, phone: '+8613800000000' })
+    await pipeline.runNow()
+    await pipeline.suppress('email', 'u1@example.com')
+    expect(await pipeline.records()).toMatchObject([{ step: 'mail', state: 'skipped', reason: 'suppressed' }])
+    await pipeline.work()
+    expect(email.sent).toEqual([])
+    expect(sms.sent.map((message) => message.address)).toEqual(['+8613800000000'])
+  })
+
+  it('reaches what a worker has claimed already', async () => {
+    const { email, sms, options } = twoWays()
+    const pipeline = await open(options)
+    for (let n = 0; n < 3; n += 1) await pipeline.addContact({ silentSince, phone: `+861380000000${n}` })
+    await pipeline.runNow()
+    // The first e-mail is under way; the others were guarded with it and wait for its place.
+    email.answer = async () => {
+      email.answer = () => ({ outcome: 'sent' })
+      await pipeline.suppress('email', 'u2@example.com')
+      await pipeline.suppress('email', 'u3@example.com')
+      return { outcome: 'sent' }
+    }
+    await pipeline.work()
+    await pipeline.work()
+    expect(new Set(email.sent.map((message) => message.address))).toEqual(new Set(['u1@example.com']))
+    expect(sms.sent.map((message) => message.address)).toEqual(['+8613800000001', '+8613800000002'])
+  })
+
+  it('of somebody else’s address, or of no address at all, changes nothing', async () => {
+    const pipeline = await open()
+    await pipeline.addContact({ silentSince })
+    await pipeline.runNow()
+    await pipeline.suppress('email', 'nobody@example.com')
+    await pipeline.suppress('phone', '+8613800000000')
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(1)
+  })
+})
+
+describe('a stop', () => {
+  it('cancels what is planned and measures to the end', async () => {
+    const pipeline = await open()
+    const contact = await pipeline.addContact({ silentSince })
+    await pipeline.addContact({ silentSince })
+    await pipeline.runNow()
+    await execute(
+      pipeline.database,
+      sql`INSERT INTO switches VALUES ('campaign', 'test', 'stopped', 'over', ${START})`,
+    )
+    const cancelled = await transaction(pipeline.database, (tx) =>
+      recordStop(tx, pipeline.clock.now(), 'test'),
+    )
+    expect(cancelled).toBe(4)
+    pipeline.clock.advance(DAY)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toEqual([])
+    expect(await pipeline.runNow()).toMatchObject({ state: 'stopped' })
+    await pipeline.addActivity(contact, pipeline.clock.now())
+    await ageEpisodes(pipeline.run, 'test', new Date(START.getTime() + 33 * DAY * 1000))
+    const ends = await rows<{ reason: string }>(
+      pipeline.database,
+      sql`SELECT end_reason AS reason FROM episodes ORDER BY contact_id`,
+    )
+    expect(ends.map((row) => row.reason)).toEqual(['recalled', 'withdrawn'])
+  })
+
+  it('in the middle of a run takes in nobody more, and leaves nothing planned', async () => {
+    const pipeline = await open()
+    const first = await pipeline.addContact({ silentSince })
+    // In the next stripe, so in the run's second chunk.
+    await execute(pipeline.database, sql`SELECT setval('contacts_contact_id_seq', 20000)`)
+    const second = await pipeline.addContact({ silentSince })
+    expect(second).toBeGreaterThan(10_000)
+    const run = {
+      ...pipeline.run,
+      onProgress: undefined as never,
+    }
+    let stopping: Promise<unknown> = Promise.resolve()
+    Object.assign(run, {
+      onProgress: (done: number) => {
+        if (done !== 1) return
+        stopping = (async () => {
+          await execute(
+            pipeline.database,
+            sql`INSERT INTO switches VALUES ('campaign', 'test', 'stopped', 'over', ${START})`,
+          )
+          await transaction(pipeline.database, (tx) => recordStop(tx, START, 'test'))
+        })()
+      },
+    })
+    const { runCampaign } = await import('../../src/audience/run.ts')
+    const result = await runCampaign(run, pipeline.campaign, START)
+    await stopping
+    const opened = await rows<{ contact: number; silencedBy: string | null }>(
+      pipeline.database,
+      sql`SELECT contact_id AS contact, silenced_by AS "silencedBy" FROM episodes ORDER BY 1`,
+    )
+    // The stop came before or after the second chunk: either way nobody is left unsilenced.
+    expect(opened[0]?.contact).toBe(first)
+    expect(new Set(opened.map((row) => row.silencedBy))).toEqual(new Set(['stopped']))
+    expect(['stopped', 'done']).toContain(result.state)
+    expect(await pipeline.open()).toEqual([])
+  })
+})
+
+describe('a pause', () => {
+  const turn = (pipeline: Pipeline, scope: string, name: string) =>
+    execute(
+      pipeline.database,
+      sql`INSERT INTO switches VALUES (${scope}, ${name}, 'paused', 'test', ${START})`,
+    )
+  const release = (pipeline: Pipeline) => execute(pipeline.database, sql`DELETE FROM switches`)
+
+  for (const [scope, name] of [
+    ['workspace', '*'],
+    ['campaign', 'test'],
+    ['channel', 'email'],
+  ] as const) {
+    it(`of the ${scope} holds back without touching a row`, async () => {
+      const pipeline = await open()
+      await pipeline.addContact({ silentSince })
+      await pipeline.runNow()
+      const before = await rows(pipeline.database, sql`SELECT xmin::text, t.* FROM touchpoints t`)
+      await turn(pipeline, scope, name)
+      await pipeline.work()
+      expect(await rows(pipeline.database, sql`SELECT xmin::text, t.* FROM touchpoints t`)).toEqual(before)
+      await release(pipeline)
+      await pipeline.work()
+      expect(pipeline.channel.sent).toHaveLength(1)
+    })
+
+    it(`of the ${scope} stops what was queued before it`, async () => {
+      const pipeline = await open()
+      await pipeline.addContact({ silentSince })
+      await pipeline.runNow()
+      const { database, clock } = pipeline
+      const [key] = await rows<{ contactId: number; touchpointId: number }>(
+        database,
+        sql`SELECT contact_id AS "contactId", touchpoint_id AS "touchpointId" FROM touchpoints WHERE due_at <= ${clock.now()}`,
+      )
+      if (!key) throw new Error('nothing is due')
+      await dispatchDue(database, clock.now(), 1, async () => {})
+      const claimId = '00000000-0000-4000-8000-000000000001'
+      expect(await claim(database, claimId, [key])).toEqual([key])
+      await turn(pipeline, scope, name)
+      const keys = [{ ...key, channel: 'email' }]
+      expect(await markSending(database, claimId, { keys, campaign: 'test' })).toEqual([])
+      await putBack(database, claimId, [{ ...key, dueAt: clock.now(), tried: false }])
+      await pipeline.work()
+      await release(pipeline)
+      await pipeline.work()
+      expect(pipeline.channel.sent).toHaveLength(1)
+    })
+  }
+
+  it('of one channel lets a step take its other one', async () => {
+    const sms = scriptedChannel({ name: 'sms', kind: 'phone' })
+    const steps = [{ id: 'remind', channels: ['email', 'sms'] }]
+    const pipeline = await open({ others: [sms], tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
+    await pipeline.addContact({ silentSince, email: null, phone: '+8613800000000' })
+    await pipeline.addContact({ silentSince, phone: '+8613800000001' })
+    await pipeline.runNow()
+    await turn(pipeline, 'channel', 'email')
+    await pipeline.work()
+    expect(sms.sent.map((message) => message.address)).toEqual(['+8613800000000'])
+    // Who has an e-mail address waits for e-mail: it comes first in the list.
+    expect(await pipeline.open()).toMatchObject([{ contactId: 2, state: 'planned' }])
+    await release(pipeline)
+    pipeline.clock.advance(300)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(1)
+  })
+})

@@ -1,0 +1,208 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import type { ContactView } from '../../src/channels/channel.ts'
+import type { CompiledStep, StepTemplate } from '../../src/config/compiled.ts'
+import type { Candidate } from '../../src/touchpoints/gather.ts'
+import { deferOrSkip, type GuardContext, judge, type Reach } from '../../src/touchpoints/guards.ts'
+
+const NOW = new Date('2026-03-02T10:00:00Z')
+const later = (seconds: number) => new Date(NOW.getTime() + seconds * 1000)
+
+const needing = (name: string, ...paths: string[]): StepTemplate => ({
+  name,
+  facts: paths.map((path) => ({ path, sql: () => sql`NULL` })),
+})
+
+const plain: Candidate = {
+  contactId: 1,
+  touchpointId: 1,
+  episodeId: 1,
+  attempt: 0,
+  plannedFor: NOW,
+  externalId: 'u1',
+  email: 'u1@example.com',
+  phone: '+8613800000000',
+  locale: 'en',
+  timezone: 'UTC',
+  erased: false,
+  seed: false,
+  segment: 'everyone',
+  silencedBy: null,
+  over: false,
+  active: false,
+  superseded: false,
+  suppressed: { email: null, phone: null },
+  condition: true,
+  facts: {},
+  stale: [],
+  liable: false,
+}
+
+const step: CompiledStep = {
+  stepId: 1,
+  tierNo: 1,
+  tier: 'coupon',
+  stepNo: 1,
+  id: 'remind',
+  channels: ['email'],
+  after: 0,
+  condition: { source: 'orders.count > 1', sql: () => sql`true` },
+  templates: new Map([['everyone', needing('hello')]]),
+  otherwise: undefined,
+  offer: undefined,
+}
+
+function reach(name: string, kind: Reach['kind'], also: Partial<Reach> = {}): Reach {
+  const reaches = (contact: ContactView) => kind === 'none' || contact[kind] !== null
+  return {
+    name,
+    kind,
+    paused: false,
+    reaches,
+    window: undefined,
+    margin: 1,
+    opening: () => undefined,
+    ...also,
+  }
+}
+const email = reach('email', 'email')
+const sms = reach('sms', 'phone')
+const shut = (until: Date): Partial<Reach> => ({
+  window: { from: 540, to: 1260, workdays: false },
+  opening: () => until,
+})
+
+function verdict(candidate: Partial<Candidate>, also: Partial<GuardContext> & { step?: CompiledStep } = {}) {
+  const whole = { ...plain, ...candidate }
+  const contact: ContactView = { ...whole, locale: 'en', timezone: 'UTC' }
+  const context = { now: NOW, step, channels: [email], maxDelay: 7200, spread: 0, ...also }
+  const said = judge(whole, contact, context)
+  switch (said.kind) {
+    case 'send':
+      return `send ${said.channel} ${said.template?.name ?? ''}`.trim()
+    case 'defer':
+      return `defer ${said.cause} ${said.until.toISOString()}`
+    case 'skip':
+      return `skip ${said.reason}${said.detail === null ? '' : `: ${said.detail}`}`
+    case 'cancel':
+      return `cancel ${said.reason}`
+  }
+}
+
+describe('guards', () => {
+  it('let through what nothing speaks against', () => {
+    expect(verdict({})).toBe('send email hello')
+  })
+
+  it('each say their own reason', () => {
+    expect(verdict({ silencedBy: 'returned' })).toBe('cancel returned')
+    expect(verdict({ silencedBy: 'stopped' })).toBe('cancel stopped')
+    expect(verdict({ silencedBy: 'contaminated' })).toBe('cancel contaminated')
+    expect(verdict({ silencedBy: 'merged' })).toBe('cancel merged')
+    expect(verdict({ over: true })).toBe('cancel expired')
+    expect(verdict({ active: true })).toBe('cancel returned')
+    expect(verdict({ superseded: true })).toBe('cancel superseded')
+    expect(verdict({ erased: true })).toBe('skip erased')
+    expect(verdict({ silencedBy: 'erased' })).toBe('skip erased')
+    expect(verdict({ suppressed: { email: 'complaint', phone: null } })).toBe('skip suppressed: complaint')
+    expect(verdict({ email: null })).toBe('skip no_address')
+    expect(verdict({ condition: false })).toBe('skip condition')
+    expect(verdict({ condition: null })).toBe('skip missing_data: unknown: orders.count > 1')
+    expect(verdict({ plannedFor: later(-7201) })).toBe('skip too_late')
+    expect(verdict({ plannedFor: later(-7200) })).toBe('send email hello')
+  })
+
+  it('record the first that applies', () => {
+    // Everything is wrong at once; each line mends what the line before said.
+    const wrong: [Partial<Candidate>, string][] = [
+      [{ silencedBy: 'stopped' }, 'cancel stopped'],
+      [{ silencedBy: null, over: true }, 'cancel expired'],
+      [{ over: false, active: true }, 'cancel returned'],
+      [{ active: false, superseded: true }, 'cancel superseded'],
+      [{ superseded: false, erased: true }, 'skip erased'],
+      [{ erased: false, suppressed: { email: 'manual', phone: null } }, 'skip suppressed: manual'],
+      [{ suppressed: { email: null, phone: null }, email: null }, 'skip no_address'],
+      [{ email: 'u1@example.com', condition: false }, 'skip condition'],
+      [{ condition: true, facts: {} }, 'skip missing_data: contact.name'],
+      [{ facts: { 'contact.name': 'Li' }, stale: ['contact.name'] }, 'skip stale_data: contact.name'],
+      [{ stale: [] }, 'skip too_late: quiet_hours until 2026-03-02T12:00:00.000Z'],
+    ]
+    const channels = [{ ...email, paused: true, ...shut(later(7200)) }]
+    const needs = { ...step, templates: new Map([['everyone', needing('hello', 'contact.name')]]) }
+    let candidate: Partial<Candidate> = { plannedFor: later(-7201) }
+    for (const [change, expected] of wrong) {
+      candidate = { ...candidate, ...change }
+      expect(verdict(candidate, { step: needs, channels })).toBe(expected)
+    }
+    const open = [{ ...email, paused: true }]
+    expect(verdict(candidate, { step: needs, channels: open })).toBe('skip too_late')
+    candidate = { ...candidate, plannedFor: NOW }
+    expect(verdict(candidate, { step: needs, channels: open })).toBe('defer paused 2026-03-02T10:05:00.000Z')
+    expect(verdict(candidate, { step: needs })).toBe('send email hello')
+  })
+
+  it('take the first channel with an address that is not suppressed', () => {
+    const channels = [email, sms]
+    expect(verdict({}, { channels })).toBe('send email hello')
+    expect(verdict({ email: null }, { channels })).toBe('send sms hello')
+    expect(verdict({ suppressed: { email: 'manual', phone: null } }, { channels })).toBe('send sms hello')
+    expect(verdict({ suppressed: { email: 'manual', phone: 'complaint' } }, { channels })).toBe(
+      'skip suppressed: manual',
+    )
+    expect(verdict({ email: null, suppressed: { email: null, phone: 'complaint' } }, { channels })).toBe(
+      'skip suppressed: complaint',
+    )
+    expect(verdict({ email: null, phone: null }, { channels })).toBe('skip no_address')
+    expect(verdict({ email: null, phone: null }, { channels: [email, reach('log', 'none')] })).toBe(
+      'send log hello',
+    )
+  })
+
+  it('choose the template of the segment, and the neutral one where a fact is missing or stale', () => {
+    const vip = needing('vip', 'orders.total')
+    const common = needing('hello', 'contact.name')
+    const both = { ...step, templates: new Map([['high_value', vip]]).set('everyone', common) }
+    const softly = { ...both, otherwise: needing('neutral') }
+    const facts = { 'contact.name': 'Li', 'orders.total': 12 }
+    const high = { segment: 'high_value' }
+    expect(verdict({ ...high, facts }, { step: both })).toBe('send email vip')
+    expect(verdict({ facts }, { step: both })).toBe('send email hello')
+    expect(verdict({ ...high, facts: { 'contact.name': 'Li' } }, { step: both })).toBe(
+      'skip missing_data: orders.total',
+    )
+    expect(verdict({ ...high, facts, stale: ['orders.total'] }, { step: softly })).toBe('send email neutral')
+    // Stale where this template does not look is nobody's business.
+    expect(verdict({ facts, stale: ['orders.total'] }, { step: softly })).toBe('send email hello')
+    for (const empty of [undefined, null, '']) {
+      expect(verdict({ facts: { 'contact.name': empty } }, { step: both })).toBe(
+        'skip missing_data: contact.name',
+      )
+    }
+    expect(verdict({ facts: { 'contact.name': 0 } }, { step: both })).toBe('send email hello')
+    const hopeless = { ...both, otherwise: needing('neutral', 'contact.city') }
+    expect(verdict({}, { step: hopeless })).toBe('skip missing_data: contact.name')
+  })
+
+  it('put off to the opening of the window, or skip at once what that would make too late', () => {
+    expect(verdict({}, { channels: [{ ...email, ...shut(later(7200)) }] })).toBe(
+      'defer quiet_hours 2026-03-02T12:00:00.000Z',
+    )
+    expect(verdict({}, { channels: [{ ...email, ...shut(later(7201)) }] })).toBe(
+      'skip too_late: quiet_hours until 2026-03-02T12:00:01.000Z',
+    )
+    expect(deferOrSkip(later(60), later(60).getTime(), 'x')).toMatchObject({ kind: 'defer' })
+    expect(deferOrSkip(later(60), later(59).getTime(), 'x')).toMatchObject({ kind: 'skip' })
+  })
+
+  it('give seeds everything that can be sent at all', () => {
+    const seed = { seed: true, active: true, superseded: true, condition: false }
+    expect(verdict(seed)).toBe('send email hello')
+    expect(verdict({ ...seed, condition: null })).toBe('send email hello')
+    expect(verdict({ ...seed, silencedBy: 'stopped' })).toBe('cancel stopped')
+    expect(verdict({ ...seed, over: true })).toBe('cancel expired')
+    expect(verdict({ ...seed, suppressed: { email: 'manual', phone: null } })).toBe('skip suppressed: manual')
+    expect(
+      verdict(seed, { step: { ...step, templates: new Map([['everyone', needing('hello', 'a.b')]]) } }),
+    ).toBe('skip missing_data: a.b')
+  })
+})
