@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { rows, type Transaction } from '../database/connect.ts'
 import { armSql } from './holdout.ts'
 import { answersSql, type Selection } from './select.ts'
@@ -24,7 +24,8 @@ export interface AnswerCount {
  * so that a chunk happened wholly or not at all, and a run that was killed goes on where it stopped.
  *
  * The ids are drawn from the sequence before the insert, so that the later parts read the drawn rows and not
- * RETURNING: one tuple store less.
+ * RETURNING: one tuple store less. The answers are counted apart from the drawn arms rather than joined to them: where
+ * the planner takes a chunk for a single row, that join compares each contact with each other one.
  * @param from contact ids in (from, to]; the caller holds their stripe exclusively
  */
 export async function openChunk(
@@ -39,11 +40,12 @@ export async function openChunk(
   const outcomeUntil = new Date(windowEnds.getTime() + definition.grace * 1000)
   const person = sql`person_id`
   const episodeNo = sql`episode_no`
+  const within = (contactId: SQL) => sql`${contactId} > ${from} AND ${contactId} <= ${to}`
   return await rows<AnswerCount>(
     tx,
     sql`
     WITH answered AS MATERIALIZED (
-      ${answersSql(opening, sql`a.contact_id > ${from} AND a.contact_id <= ${to}`)}
+      ${answersSql(opening, sql`${within(sql`a.contact_id`)} AND ${within(sql`c.contact_id`)}`)}
     ), drawn AS MATERIALIZED (
       SELECT nextval('episode_ids') AS episode_id, contact_id, person_id, silent_since, tier_no, segment, episode_no,
         ${armSql({
@@ -68,8 +70,13 @@ export async function openChunk(
       FROM drawn JOIN ${tierTable(campaign)} USING (tier_no)
     ), ${enterStages(campaign, now)}, counted AS (
       INSERT INTO run_answers AS r (run_id, answer, tier, segment, arm, contacts)
-      SELECT ${opening.runId}::bigint, answer, tiers.tier, answered.segment, coalesce(drawn.episode_arm, ''), count(*)
-      FROM answered JOIN ${tierTable(campaign)} USING (tier_no) LEFT JOIN drawn USING (contact_id)
+      SELECT ${opening.runId}::bigint, answer, tiers.tier, segment, arm, sum(contacts)
+      FROM (
+        SELECT answer, tier_no, segment, '' AS arm, count(*) AS contacts FROM answered
+        WHERE answer <> 'opened' GROUP BY answer, tier_no, segment
+        UNION ALL
+        SELECT 'opened', tier_no, segment, episode_arm, count(*) FROM drawn GROUP BY tier_no, segment, episode_arm
+      ) AS cells JOIN ${tierTable(campaign)} USING (tier_no)
       GROUP BY 2, 3, 4, 5
       ON CONFLICT (run_id, answer, tier, segment, arm) DO UPDATE SET contacts = r.contacts + excluded.contacts
     ), moved AS (

@@ -1,9 +1,8 @@
-import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { type Clock, systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import type { Environment } from '../config/environment.ts'
 import { WinbackError } from '../errors.ts'
-import { type Outcome, type Output, openOutput } from './output.ts'
+import type { Outcome, Output } from './output.ts'
 
 /** What every verb is given, whatever it opens. */
 export interface Invocation {
@@ -52,44 +51,6 @@ export function describe(
 export function formatExamples(examples: readonly (readonly [string, string])[]): string {
   const lines = examples.map(([command, meaning]) => `  $ ${command}\n      ${meaning}`)
   return `Examples:\n${lines.join('\n')}`
-}
-
-/** Global options as commander hands them over. */
-interface GlobalOptions {
-  json?: boolean
-  verbose?: boolean
-  cwd?: string
-  workspace?: string
-}
-
-/** The {@link Start} of a real process. */
-export function startIn(surroundings: {
-  environment: Environment
-  stdout: NodeJS.WriteStream
-  stderr: NodeJS.WriteStream
-  interrupt: AbortSignal
-  exit: (code: number) => void
-}): Start {
-  return async (command, work) => {
-    const options = command.optsWithGlobals<GlobalOptions>()
-    const output = openOutput({
-      json: options.json === true,
-      noColor: surroundings.environment.noColor,
-      stdout: surroundings.stdout,
-      stderr: surroundings.stderr,
-    })
-    const cwd = resolve(options.cwd ?? '.')
-    const outcome = await work({
-      environment: surroundings.environment,
-      output,
-      cwd,
-      workspaceFile: options.workspace === undefined ? undefined : resolve(cwd, options.workspace),
-      clock: systemClock,
-      interrupt: surroundings.interrupt,
-    })
-    output.print(outcome)
-    surroundings.exit(outcome.exitCode ?? 0)
-  }
 }
 
 /** An option's value as a whole number. @throws WinbackError `usage.number` */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { access } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { sql } from 'drizzle-orm'
@@ -90,25 +91,29 @@ export async function withWorkspace<T>(
 ): Promise<T> {
   const context = await openWorkspace(invocation)
   const schema = options.schema ?? context.loaded.definition.database.schema
-  return withDatabase(context, schema, async (database, engine) => {
+  return withDatabase(context, schema, async (database, engine, applicationName) => {
     const server = await assertServer(database)
     if (!options.asIs) await migrate(database)
     const run = work({ ...context, database, engine: { kind: engine, version: server.version } })
-    return options.drains ? run : unlessInterrupted(database, invocation.interrupt, run)
+    return options.drains
+      ? run
+      : unlessInterrupted(run, invocation.interrupt, () => cancelStatements(database, applicationName))
   })
 }
 
 async function withDatabase<T>(
   context: WorkspaceContext,
   schema: string,
-  work: (database: Database, engine: Engine['kind']) => Promise<T>,
+  work: (database: Database, engine: Engine['kind'], applicationName: string) => Promise<T>,
 ): Promise<T> {
   const settings = context.loaded.definition.database
-  const open = (url: string) => connect(url, { schema, applicationName: `winback ${process.pid}` })
+  // Tells our own connections from those of every other process, whatever machine or container it runs in.
+  const applicationName = `winback ${process.pid} ${randomBytes(6).toString('hex')}`
+  const open = (url: string) => connect(url, { schema, applicationName })
   if (settings.url !== undefined) {
     const database = open(settings.url)
     try {
-      return await work(database, 'yours')
+      return await work(database, 'yours', applicationName)
     } finally {
       await database.close()
     }
@@ -119,7 +124,7 @@ async function withDatabase<T>(
   try {
     const database = open(server.url)
     try {
-      return await work(database, 'embedded')
+      return await work(database, 'embedded', applicationName)
     } finally {
       await database.close()
     }
@@ -129,17 +134,20 @@ async function withDatabase<T>(
 }
 
 /** Waits for `run`; on an interrupt, cancels its statements until it has given up, then says so. */
-async function unlessInterrupted<T>(database: Database, interrupt: AbortSignal, run: Promise<T>): Promise<T> {
+async function unlessInterrupted<T>(
+  run: Promise<T>,
+  interrupt: AbortSignal,
+  cancelStatements: () => Promise<void>,
+): Promise<T> {
   let canceller: NodeJS.Timeout | undefined
   // Again and again: the moment of the first may have fallen between two statements.
   const cancel = () => {
-    canceller ??= setInterval(() => void cancelStatements(database).catch(() => {}), 100)
+    canceller ??= setInterval(() => void cancelStatements().catch(() => {}), 100)
   }
   interrupt.addEventListener('abort', cancel)
   if (interrupt.aborted) cancel()
   try {
-    const result = await run
-    return result
+    return await run
   } catch (cause) {
     if (!interrupt.aborted) throw cause
     throw new WinbackError('interrupted', 'interrupted; what was not finished was rolled back', {
@@ -152,12 +160,11 @@ async function unlessInterrupted<T>(database: Database, interrupt: AbortSignal, 
   }
 }
 
-async function cancelStatements(database: Database): Promise<void> {
+async function cancelStatements(database: Database, applicationName: string): Promise<void> {
   await rows(
     database,
     sql`SELECT pg_cancel_backend(pid) FROM pg_stat_activity
-        WHERE application_name = ${`winback ${process.pid}`} AND pid <> pg_backend_pid() AND usename = current_user
-          AND client_addr IS NOT DISTINCT FROM inet_client_addr() AND state <> 'idle'`,
+        WHERE application_name = ${applicationName} AND pid <> pg_backend_pid() AND state <> 'idle'`,
   )
 }
 

@@ -81,9 +81,10 @@ async function turn(
            WHERE switches.state <> 'stopped'
           RETURNING scope, name, state, reason, since`,
     )
-    return now
-      ? { outcome: 'changed', now, before }
-      : { outcome: 'unchanged', now: await find(tx, target), before }
+    if (now) return { outcome: 'changed', now, before }
+    const stopped = await find(tx, target)
+    if (stopped && state === 'paused') refuseStopped(stopped)
+    return { outcome: 'unchanged', now: stopped, before }
   })
 }
 

@@ -39,8 +39,8 @@ export interface FieldReader {
 }
 
 /**
- * Binds a mapping to a file. Without `fields`, columns that are called like a field are taken for it, and the rest
- * is left alone.
+ * Binds a mapping to a file. Columns that are called like a field are taken for it unless the mapping says otherwise;
+ * the rest is left alone.
  * @param fields every field there is; `attributes.*` by the workspace's names
  * @param header the first line's columns; undefined for NDJSON and for a CSV without one
  * @throws WinbackError `import.mapping` naming the column or field that does not exist, or that is required
@@ -67,9 +67,13 @@ export function bindFields(
   }
   const getters = new Map<string, Getter>()
   let highest = 0
-  const chosen = mapping.fields ?? defaultFields(fields, header, csv)
-  for (const [name, column] of Object.entries(chosen)) {
-    const field = known(name)
+  const named = Object.entries(mapping.fields ?? {}).map(([name, column]) => [known(name), column] as const)
+  const used = new Set(named.map(([, column]) => String(column)))
+  const chosen = new Map([
+    ...defaultFields(fields, header, csv).filter(([, column]) => !used.has(column)),
+    ...named,
+  ])
+  for (const [field, column] of chosen) {
     if (!csv) {
       getters.set(field, pathGetter(String(column)))
       continue
@@ -106,20 +110,16 @@ function defaultFields(
   fields: readonly string[],
   header: readonly string[] | undefined,
   csv: boolean,
-): Record<string, string | number> {
-  const chosen: Record<string, string | number> = {}
-  for (const field of fields) {
-    if (field.endsWith('.*')) continue
+): [field: string, column: string][] {
+  return fields.flatMap((field): [string, string][] => {
+    if (field.endsWith('.*')) return []
     const short = field.replace(/^attributes\./, '')
     // An attribute may be called like a field of its own; the field goes first.
     const names = fields.includes(short) && short !== field ? [field] : [field, short]
-    if (!csv) chosen[field] = names.join('|')
-    else {
-      const column = names.find((name) => header?.includes(name))
-      if (column !== undefined) chosen[field] = column
-    }
-  }
-  return chosen
+    if (!csv) return [[field, [...new Set(names)].join('|')]]
+    const column = names.find((name) => header?.includes(name))
+    return column === undefined ? [] : [[field, column]]
+  })
 }
 
 function columnIndex(column: string | number, header: readonly string[] | undefined): number | undefined {

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { draw } from '../../src/audience/holdout.ts'
 import { planAudience } from '../../src/audience/plan.ts'
+import { runCampaign } from '../../src/audience/run.ts'
 import { type Answer, answersSql } from '../../src/audience/select.ts'
 import { execute, rows } from '../../src/database/connect.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
@@ -376,7 +377,6 @@ describe('seeds', () => {
     pipeline.clock.advance(DAY)
     const second = versioned(2, ['u1'])
     const run = { ...pipeline.run, book: { ...pipeline.run.book, campaign: async () => second } }
-    const { runCampaign } = await import('../../src/audience/run.ts')
     await runCampaign(run, second, pipeline.clock.now())
     const open = await rows(
       pipeline.database,
@@ -398,7 +398,6 @@ describe('seeds', () => {
     pipeline.clock.advance(DAY)
     const second = versioned(2, ['u2'])
     const run = { ...pipeline.run, book: { ...pipeline.run.book, campaign: async () => second } }
-    const { runCampaign } = await import('../../src/audience/run.ts')
     expect(await runCampaign(run, second, pipeline.clock.now())).toMatchObject({
       state: 'done',
       answers: { opened: 1 },

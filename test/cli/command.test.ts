@@ -3,9 +3,10 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { run, winback } from './command.ts'
+import { run, startBuilt } from './command.ts'
 
-// The built command as a process: what a shell sees of it. No database here.
+// What a shell sees of the command where no database is needed: within this process, and as built where only a
+// process will do.
 
 let directory: string
 beforeAll(async () => {
@@ -26,15 +27,21 @@ test('alone, it shows the verbs by task and where to start', async () => {
   const { code, stdout, stderr } = await run([], { cwd: directory })
   expect(code).toBe(0)
   expect(stderr).toBe('')
-  expect(stdout).toMatch(/New here\?[\s\S]*Start here:[\s\S]*Write and check campaigns:[\s\S]*See what happened:/)
+  expect(stdout).toMatch(
+    /New here\?[\s\S]*Start here:[\s\S]*Write and check campaigns:[\s\S]*See what happened:/,
+  )
 })
 
-test('every verb has its own help, with examples', async () => {
-  const { stdout } = await run(['--help'], { cwd: directory })
+test('as built, it is the same program; every verb has its own help, with examples', async () => {
+  const { code, stdout, stderr } = await startBuilt([], { cwd: directory }).ended
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   const commands = stdout.slice(stdout.indexOf('Start here:'))
   const verbs = [...commands.matchAll(/^ {2}([a-z-]+)( [[<].*?)? {2,}/gm)].map((match) => match[1] ?? '')
-  expect(verbs).toEqual(expect.arrayContaining(['init', 'validate', 'apply', 'import', 'report', 'doctor']))
-  const helped = verbs.filter((verb) => verb !== 'help')
+  expect(verbs).toEqual(expect.arrayContaining(['init', 'validate', 'plan', 'import', 'start', 'doctor']))
+  const known = await run([], { cwd: directory })
+  const helped = verbs.filter(
+    (verb) => verb !== 'help' && new RegExp(`^ {2}${verb} `, 'm').test(known.stdout),
+  )
   const shown = await Promise.all(helped.map((verb) => run([verb, '--help'], { cwd: directory })))
   for (const [index, { code, stdout }] of shown.entries()) {
     expect(code, helped[index]).toBe(0)
@@ -75,6 +82,9 @@ test('init writes what validate accepts, and overwrites nothing unless told to',
   const valid = await run(['validate'], { cwd: shop })
   expect(valid).toMatchObject({ code: 0, stderr: '' })
   expect(valid.stdout).toContain('nothing is wrong')
+  const asBuilt = await startBuilt(['validate', '--json'], { cwd: join(shop, 'templates') }).ended
+  expect(asBuilt).toMatchObject({ code: 0, stderr: '' })
+  expect(JSON.parse(asBuilt.stdout)).toMatchObject({ valid: true, workspace: join(shop, 'winback.yaml') })
   // From a folder below, and by name.
   expect((await run(['validate'], { cwd: join(shop, 'campaigns') })).code).toBe(0)
   expect((await run(['validate', '--workspace', 'shop/winback.yaml'], { cwd: directory })).code).toBe(0)
@@ -107,7 +117,7 @@ test('validate names every mistake at once, with its place, and exits with 1', a
   expect(code).toBe(1)
   expect(stderr).toBe('')
   for (const name of ['inactive', 'trial-card', 'orders.count']) expect(stdout).toContain(`\`${name}\``)
-  expect(stdout).toMatch(/^campaigns\/graded-recall\.yaml:\d+:\d+ {2}error/m)
+  expect(stdout).toMatch(/^\/.*\/campaigns\/graded-recall\.yaml:\d+:\d+ {2}error/m)
   expect(stdout).toMatch(/[5-9] errors/)
 
   const json = await run(['validate', '--json'], { cwd: shop })
@@ -172,7 +182,7 @@ test('the second Ctrl-C ends at once what does not heed the first', async () => 
       listening(typeof address === 'object' && address !== null ? address.port : 0)
     })
   })
-  const child = winback(['report'], {
+  const child = startBuilt(['report'], {
     cwd: join(directory, 'stuck'),
     env: { DATABASE_URL: `postgres://x:y@127.0.0.1:${port}/z` },
   })

@@ -1,15 +1,60 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { apply } from '../../src/cli/apply.ts'
+import { doctor } from '../../src/cli/doctor.ts'
+import { explain } from '../../src/cli/explain.ts'
+import { importData } from '../../src/cli/import.ts'
+import { init } from '../../src/cli/init.ts'
+import { runProgram } from '../../src/cli/program.ts'
+import { report } from '../../src/cli/report.ts'
+import { rollback } from '../../src/cli/rollback.ts'
+import { schema } from '../../src/cli/schema.ts'
+import { pause, resume, stop } from '../../src/cli/switches.ts'
+import { validate } from '../../src/cli/validate.ts'
+import { environmentFrom } from '../../src/config/environment.ts'
 
-const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+const built = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
+/** What a shell sees of a command. */
 export interface Ran {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
 }
 
+export interface Place {
+  readonly cwd: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+const verbs = [
+  ...[init, validate, apply, rollback, schema, importData],
+  ...[pause, resume, stop, report, explain, doctor],
+]
+
+/** Runs a command line within this process: the same program, other streams. */
+export async function run(args: readonly string[], { cwd, env = {} }: Place): Promise<Ran> {
+  let stdout = ''
+  let stderr = ''
+  const code = await runProgram(verbs, args.length === 0 ? [] : [...args, '--cwd', cwd], {
+    environment: environmentFrom(env),
+    stdout: {
+      write: (text) => {
+        stdout += text
+      },
+    },
+    stderr: {
+      write: (text) => {
+        stderr += text
+      },
+    },
+    interrupt: new AbortController().signal,
+  })
+  return { code, stdout, stderr }
+}
+
+/** A command running as a process of its own. */
 export interface Running {
   readonly pid: number
   kill(signal: NodeJS.Signals): void
@@ -18,16 +63,12 @@ export interface Running {
   readonly ended: Promise<Ran>
 }
 
-/** Runs the built command as a process of its own. */
-export function winback(
-  args: readonly string[],
-  options: { cwd: string; env?: Record<string, string>; program?: string },
-): Running {
-  const program = options.program ?? cli
-  if (!existsSync(program)) throw new Error(`${program} is missing: run \`npm run build\``)
-  const child = spawn(process.execPath, [program, ...args], {
-    cwd: options.cwd,
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', TZ: 'UTC', ...options.env },
+/** Starts the built command. */
+export function startBuilt(args: readonly string[], { cwd, env = {} }: Place): Running {
+  if (!existsSync(built)) throw new Error(`${built} is missing: run \`npm run build\``)
+  const child = spawn(process.execPath, [built, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', TZ: 'UTC', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''
@@ -60,9 +101,4 @@ export function winback(
       }),
     ended,
   }
-}
-
-/** Runs it to its end. */
-export function run(args: readonly string[], options: Parameters<typeof winback>[1]): Promise<Ran> {
-  return winback(args, options).ended
 }

@@ -5,9 +5,9 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
-import { run, winback } from './command.ts'
+import { run, startBuilt } from './command.ts'
 
-// The built command against a real database, in the order a newcomer would go.
+// The verbs against a real database, in the order a newcomer would go.
 
 let directory: string
 let database: Database
@@ -21,7 +21,9 @@ beforeAll(async () => {
 })
 afterAll(() => rm(directory, { recursive: true, force: true }))
 
-async function json(args: readonly string[]): Promise<{ code: number | null; data: unknown; stderr: string }> {
+async function json(
+  args: readonly string[],
+): Promise<{ code: number | null; data: unknown; stderr: string }> {
   const { code, stdout, stderr } = await run([...args, '--json'], here)
   return { code, data: JSON.parse(stdout), stderr }
 }
@@ -48,11 +50,16 @@ test('imports by mapping, keeps the bad rows, and knows a file it has seen', asy
   expect(await json(args)).toMatchObject({ code: 0, data: { inserted: 0, updated: 0, unchanged: 2 } })
 
   const text = await run(args, here)
-  expect(text.stdout).toMatch(/customers\.csv: 3 rows of contacts in .*\n {2}2 known already\n {2}1 row rejected: see .*bad\.csv/)
+  expect(text.stdout).toMatch(
+    /customers\.csv: 3 rows of contacts in .*\n {2}2 known already\n {2}1 row rejected: see .*bad\.csv/,
+  )
 })
 
 test('reads columns by number, constants and a date format', async () => {
-  await writeFile(join(here.cwd, 'orders.txt'), ' c1 0001 20260201  2   29.33\n c1 0001 20260301  1   10.00\n')
+  await writeFile(
+    join(here.cwd, 'orders.txt'),
+    ' c1 0001 20260201  2   29.33\n c1 0001 20260301  1   10.00\n',
+  )
   const { code, data } = await json([
     ...['import', 'activity', 'orders.txt', '--delimiter', 'whitespace', '--no-header'],
     ...['--map', 'external_id=1', '--map', 'occurred_at=3', '--map', 'value=5', '--set', 'type=order'],
@@ -104,7 +111,10 @@ test('rolls back by a new version', async () => {
   const text = await readFile(file, 'utf8')
   await writeFile(file, text.replace('priority: 50', 'priority: 60'))
   expect(await json(['apply'])).toMatchObject({ data: { campaigns: [{ version: 2, previous: 1 }] } })
-  expect(await json(['rollback', 'graded-recall'])).toMatchObject({ code: 0, data: { version: 3, restores: 1 } })
+  expect(await json(['rollback', 'graded-recall'])).toMatchObject({
+    code: 0,
+    data: { version: 3, restores: 1 },
+  })
   const list = await run(['rollback', 'graded-recall', '--list'], here)
   expect(list.stdout).toMatch(/3 +current[\s\S]*2[\s\S]*1/)
 })
@@ -160,7 +170,7 @@ test('Ctrl-C during an import rolls back what was under way and exits with 130',
   await holder.query('BEGIN; LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE')
   try {
     await writeFile(join(here.cwd, 'more.csv'), 'external_id\nc4\nc5\n')
-    const child = winback(['import', 'contacts', 'more.csv'], here)
+    const child = startBuilt(['import', 'contacts', 'more.csv'], here)
     await waits(child.pid)
     child.kill('SIGINT')
     const { code, stdout, stderr } = await child.ended
@@ -180,7 +190,7 @@ async function waits(pid: number): Promise<void> {
   for (;;) {
     const waiting = await rows(
       database,
-      sql`SELECT FROM pg_stat_activity WHERE application_name = ${`winback ${pid}`} AND wait_event_type = 'Lock'`,
+      sql`SELECT FROM pg_stat_activity WHERE application_name LIKE ${`winback ${pid} %`} AND wait_event_type = 'Lock'`,
     )
     if (waiting.length > 0) return
   }

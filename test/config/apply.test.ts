@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { applyCampaign, campaignHistory, rollbackCampaign } from '../../src/config/apply.ts'
 import { openCampaignBook } from '../../src/config/book.ts'
@@ -273,11 +273,23 @@ describe('switches', () => {
   })
 
   test('a stop is never undone by a pause made at the same time', async () => {
-    await Promise.allSettled([
-      ...Array.from({ length: 4 }, () => pause(database, campaign, { reason: 'p', clock })),
-      stop(database, campaign, { reason: 's', clock }),
-      ...Array.from({ length: 4 }, () => resume(database, campaign)),
-    ])
+    const other = await database.client.connect()
+    try {
+      await other.query('BEGIN')
+      await other.query(`INSERT INTO switches VALUES ('campaign', 'graded', 'stopped', 's', '2026-11-25')`)
+      // The pause sees no switch, and waits for the row the other is about to commit.
+      const paused = pause(database, campaign, { reason: 'p', clock })
+      const waiting = () =>
+        rows(
+          database,
+          sql`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        )
+      await vi.waitUntil(async () => (await waiting()).length > 0, { interval: 5 })
+      await other.query('COMMIT')
+      await expect(paused).rejects.toMatchObject({ code: 'switch.stopped' })
+    } finally {
+      other.release()
+    }
     expect(await readSwitches(database)).toMatchObject([{ state: 'stopped', reason: 's' }])
   })
 })

@@ -5,7 +5,7 @@ import { knownToStep, selectionFacts } from '../../src/config/checks/expressions
 import { combineConditions, compileCondition } from '../../src/config/conditions.ts'
 import { readDocument } from '../../src/config/document.ts'
 import { expandDurations } from '../../src/config/expression.ts'
-import { factCatalogue } from '../../src/config/facts.ts'
+import { type Fact, factCatalogue } from '../../src/config/facts.ts'
 import { evaluateCondition } from '../../src/config/oracle.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -174,6 +174,31 @@ describe('on real rows', async () => {
     expect(await answer('coupon.sent')).toBe(false)
     expect(await answer('segment == "high_value"')).toBe(true)
   })
+})
+
+test('texts are compared by code point, whatever the collation of the database', async () => {
+  const database = await freshDatabase()
+  const [english] = await rows<{ name: string }>(
+    database,
+    sql`SELECT quote_ident(collname) AS name FROM pg_collation WHERE collname IN ('en-x-icu', 'en_US.utf8') LIMIT 1`,
+  )
+  const text = (path: string, value: string): [string, Fact] => [
+    path,
+    {
+      path,
+      type: 'string',
+      description: '',
+      from: 'anywhere',
+      sql: () => sql.raw(`('${value}'::text COLLATE ${english?.name ?? '"C"'})`),
+    },
+  ]
+  const { condition } = compileCondition(
+    'a.b > a.c && a.b in ["a"]',
+    new Map([text('a.b', 'a'), text('a.c', 'B')]),
+  )
+  if (!condition) throw new Error('it compiles')
+  const [row] = await rows<{ v: boolean }>(database, sql`SELECT ${condition.sql(now)} AS v`)
+  expect(row?.v).toBe(true)
 })
 
 test('steps see earlier steps only, and selection sees none', () => {

@@ -181,6 +181,19 @@ u2,,,,,,,,,
     await expect(importContacts(database, file('e.csv', ''), options())).rejects.toThrow('is empty')
   })
 
+  it('finds columns by their names beside those that are mapped', async () => {
+    const database = await freshDatabase()
+    const path = file('a.csv', 'id,email,first_name,Points\nu1,ann@example.com,Ann,3\n')
+    await importContacts(
+      database,
+      path,
+      options({ mapping: { fields: { external_id: 'id', points: 'Points' } } }),
+    )
+    expect(await contacts(database)).toMatchObject([
+      { external_id: 'u1', email: 'ann@example.com', attributes: { first_name: 'Ann', points: 3 } },
+    ])
+  })
+
   it('goes on where an interrupted import stopped', async () => {
     const database = await freshDatabase()
     const lines = Array.from({ length: 50 }, (_, n) => `u${n},u${n % 40}@example.com`)

@@ -6,7 +6,7 @@ import { emptiedDatabase } from '../support/emptied.ts'
 import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
 
 const ago = (days: number) => new Date(START.getTime() - days * DAY * 1000)
-const after = (seconds: number) => new Date(START.getTime() + seconds * 1000)
+const later = (seconds: number) => new Date(START.getTime() + seconds * 1000)
 const WINDOW = 30 * DAY
 
 /** One contact, silent for four days, whose episode opened at START. */
@@ -61,45 +61,45 @@ describe('activity', () => {
     const { pipeline, contact } = await lapsed()
     await pipeline.addActivity(contact, START)
     expect(await episode(pipeline)).toMatchObject({ silencedBy: 'returned', returnedAt: null })
-    await pipeline.addActivity(contact, after(0.001))
-    expect(await episode(pipeline)).toMatchObject({ returnedAt: after(0.001) })
-    expect(await recalls(pipeline)).toEqual([{ goal: 0, at: after(0.001) }])
+    await pipeline.addActivity(contact, later(0.001))
+    expect(await episode(pipeline)).toMatchObject({ returnedAt: later(0.001) })
+    expect(await recalls(pipeline)).toEqual([{ goal: 0, at: later(0.001) }])
   })
 
   it('that arrives late and out of order ends at the same answer', async () => {
     const { pipeline, contact } = await lapsed()
-    const moments = [after(9 * DAY), after(3 * DAY), after(20 * DAY), after(5 * DAY)]
-    pipeline.clock.set(after(21 * DAY))
+    const moments = [later(9 * DAY), later(3 * DAY), later(20 * DAY), later(5 * DAY)]
+    pipeline.clock.set(later(21 * DAY))
     for (const moment of moments) await pipeline.addActivity(contact, moment)
     expect(await episode(pipeline)).toMatchObject({
-      returnedAt: after(3 * DAY),
-      silencedAt: after(21 * DAY),
+      returnedAt: later(3 * DAY),
+      silencedAt: later(21 * DAY),
     })
-    expect(await recalls(pipeline)).toEqual([{ goal: 0, at: after(3 * DAY) }])
+    expect(await recalls(pipeline)).toEqual([{ goal: 0, at: later(3 * DAY) }])
   })
 
   it('of a type that does not count as activity recalls where it is a goal, and silences nobody', async () => {
     const { pipeline, contact } = await lapsed({
       definition: { goals: { recall: { event: 'session' }, review: { event: 'review' } } },
     })
-    await pipeline.addActivity(contact, after(60), 'review')
+    await pipeline.addActivity(contact, later(60), 'review')
     expect(await episode(pipeline)).toMatchObject({ silencedBy: null, returnedAt: null })
-    expect(await recalls(pipeline)).toEqual([{ goal: 1, at: after(60) }])
+    expect(await recalls(pipeline)).toEqual([{ goal: 1, at: later(60) }])
   })
 
   it('recalls to the last moment of the window and not beyond', async () => {
     const { pipeline, contact } = await lapsed()
-    await pipeline.addActivity(contact, after(WINDOW + 0.001))
+    await pipeline.addActivity(contact, later(WINDOW + 0.001))
     expect(await recalls(pipeline)).toEqual([])
-    expect(await episode(pipeline)).toMatchObject({ returnedAt: after(WINDOW + 0.001) })
-    await pipeline.addActivity(contact, after(WINDOW))
-    expect(await recalls(pipeline)).toEqual([{ goal: 0, at: after(WINDOW) }])
+    expect(await episode(pipeline)).toMatchObject({ returnedAt: later(WINDOW + 0.001) })
+    await pipeline.addActivity(contact, later(WINDOW))
+    expect(await recalls(pipeline)).toEqual([{ goal: 0, at: later(WINDOW) }])
   })
 
   it('counts alike for those held out', async () => {
     const { pipeline, contact } = await lapsed({ holdout: 1 })
-    await pipeline.addActivity(contact, after(60))
-    expect(await episode(pipeline)).toMatchObject({ silencedBy: 'returned', returnedAt: after(60) })
+    await pipeline.addActivity(contact, later(60))
+    expect(await episode(pipeline)).toMatchObject({ silencedBy: 'returned', returnedAt: later(60) })
     expect(await recalls(pipeline)).toHaveLength(1)
     expect(await pipeline.records()).toEqual([])
   })
@@ -117,7 +117,7 @@ describe('activity', () => {
       look()
     })
     pipeline.clock.advance(30)
-    await pipeline.addActivity(contact, after(30))
+    await pipeline.addActivity(contact, later(30))
     expect(await pipeline.open()).toMatchObject([{ step: 'remind', state: 'sending' }])
     answer()
     await working
@@ -135,7 +135,7 @@ describe('activity', () => {
 
 describe('an episode ends', () => {
   const end = async (pipeline: Pipeline, seconds = WINDOW + 2 * DAY) => {
-    pipeline.clock.set(after(seconds))
+    pipeline.clock.set(later(seconds))
     return (await ageEpisodes(pipeline.run, pipeline.campaign.name, pipeline.clock.now())).ended
   }
 
@@ -150,12 +150,12 @@ describe('an episode ends', () => {
 
   it('as recalled, or as returned where the goal was not reached', async () => {
     const recalled = await lapsed()
-    await recalled.pipeline.addActivity(recalled.contact, after(60))
+    await recalled.pipeline.addActivity(recalled.contact, later(60))
     await end(recalled.pipeline)
     expect(await episode(recalled.pipeline)).toMatchObject({ endReason: 'recalled' })
 
     const returned = await lapsed({ definition: { goals: { order: { event: 'order' } } } })
-    await returned.pipeline.addActivity(returned.contact, after(60))
+    await returned.pipeline.addActivity(returned.contact, later(60))
     await end(returned.pipeline)
     expect(await episode(returned.pipeline)).toMatchObject({ endReason: 'returned' })
   })
@@ -163,7 +163,7 @@ describe('an episode ends', () => {
   it('and late events do not touch it any more', async () => {
     const { pipeline, contact } = await lapsed()
     await end(pipeline)
-    await pipeline.addActivity(contact, after(60))
+    await pipeline.addActivity(contact, later(60))
     expect(await episode(pipeline)).toMatchObject({ endReason: 'expired', returnedAt: null })
     expect(await recalls(pipeline)).toEqual([])
   })

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { draw } from '../../src/audience/holdout.ts'
-import { ageEpisodes } from '../../src/audience/run.ts'
+import { ageEpisodes, runCampaign } from '../../src/audience/run.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { recordMerges, recordStop } from '../../src/outcomes/silence.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
@@ -198,24 +198,20 @@ describe('a stop', () => {
     await execute(pipeline.database, sql`SELECT setval('contacts_contact_id_seq', 20000)`)
     const second = await pipeline.addContact({ silentSince })
     expect(second).toBeGreaterThan(10_000)
+    let stopping: Promise<unknown> = Promise.resolve()
+    const stop = async () => {
+      await execute(
+        pipeline.database,
+        sql`INSERT INTO switches VALUES ('campaign', 'test', 'stopped', 'over', ${START})`,
+      )
+      await transaction(pipeline.database, (tx) => recordStop(tx, START, 'test'))
+    }
     const run = {
       ...pipeline.run,
-      onProgress: undefined as never,
-    }
-    let stopping: Promise<unknown> = Promise.resolve()
-    Object.assign(run, {
       onProgress: (done: number) => {
-        if (done !== 1) return
-        stopping = (async () => {
-          await execute(
-            pipeline.database,
-            sql`INSERT INTO switches VALUES ('campaign', 'test', 'stopped', 'over', ${START})`,
-          )
-          await transaction(pipeline.database, (tx) => recordStop(tx, START, 'test'))
-        })()
+        if (done === 1) stopping = stop()
       },
-    })
-    const { runCampaign } = await import('../../src/audience/run.ts')
+    }
     const result = await runCampaign(run, pipeline.campaign, START)
     await stopping
     const opened = await rows<{ contact: number; silencedBy: string | null }>(

@@ -9,7 +9,7 @@ let shared: Promise<Database> | undefined
  * milliseconds. For tests that do not run side by side.
  */
 export async function emptiedDatabase(): Promise<Database> {
-  shared ??= freshDatabase()
+  shared ??= prepare()
   const database = await shared
   const tables = await rows<{ name: string }>(
     database,
@@ -22,5 +22,15 @@ export async function emptiedDatabase(): Promise<Database> {
     sql`, `,
   )
   await execute(database, sql`TRUNCATE ${names} RESTART IDENTITY`)
+  for (const name of SEQUENCES) await execute(database, sql`ALTER SEQUENCE ${sql.identifier(name)} RESTART`)
+  return database
+}
+
+const SEQUENCES = ['contacts_contact_id_seq', 'episode_ids', 'touchpoint_ids', 'ledger_ids']
+
+async function prepare(): Promise<Database> {
+  const database = await freshDatabase()
+  // A session keeps the ids it has taken ahead, and would give them out again after a restart of the sequence.
+  for (const name of SEQUENCES) await execute(database, sql`ALTER SEQUENCE ${sql.identifier(name)} CACHE 1`)
   return database
 }

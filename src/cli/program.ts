@@ -1,0 +1,125 @@
+import { resolve } from 'node:path'
+import { Command, CommanderError } from 'commander'
+import pc from 'picocolors'
+import { type Clock, systemClock } from '../clock.ts'
+import type { Environment } from '../config/environment.ts'
+import { EXIT, exitCodeOf, failureDocument, formatFailure } from './failure.ts'
+import { openOutput, type Stream, toJson } from './output.ts'
+import { packageVersion } from './package.ts'
+import { GROUPS, type Start } from './verb.ts'
+
+const ABOUT = `Wins lapsed users back, and says honestly whether it did.
+
+New here?
+  $ winback init shop  a workspace of your own, with a campaign to begin from
+  $ npm run demo       the whole story in a minute, in a clone of the repository`
+
+const EXIT_CODES = `Exit codes: 0 fine · 1 the input is wrong · 2 used wrongly · 3 something does not answer
+            4 refused by a safety · 70 a defect in Winback · 130 interrupted`
+
+/** What a run of the program stands in: the process, or a test. */
+export interface Surroundings {
+  readonly environment: Environment
+  readonly stdout: Stream
+  readonly stderr: Stream
+  /** Aborted by the first Ctrl-C. */
+  readonly interrupt: AbortSignal
+  readonly clock?: Clock
+}
+
+/** Options every verb takes, as commander hands them over. */
+interface GlobalOptions {
+  json?: boolean
+  verbose?: boolean
+  cwd?: string
+  workspace?: string
+}
+
+/**
+ * Runs one command line. Never throws: whatever goes wrong is said on stderr, and with --json on stdout as well.
+ * @param verbs what there is, in the order the help lists it
+ * @param args without the program's own name
+ * @returns the exit code
+ */
+export async function runProgram(
+  verbs: readonly ((start: Start) => Command | Command[])[],
+  args: readonly string[],
+  surroundings: Surroundings,
+): Promise<number> {
+  const { environment, stdout, stderr, interrupt, clock = systemClock } = surroundings
+  const json = args.includes('--json')
+  let code: number = EXIT.fine
+  const start: Start = async (command, work) => {
+    const options = command.optsWithGlobals<GlobalOptions>()
+    const output = openOutput({ json: options.json === true, noColor: environment.noColor, stdout, stderr })
+    const cwd = resolve(options.cwd ?? '.')
+    const workspaceFile = options.workspace === undefined ? undefined : resolve(cwd, options.workspace)
+    const outcome = await work({ environment, output, cwd, workspaceFile, clock, interrupt })
+    output.print(outcome)
+    code = outcome.exitCode ?? EXIT.fine
+  }
+  const program = describeProgram(surroundings)
+  for (const verb of verbs) {
+    for (const command of [verb(start)].flat()) program.addCommand(inherit(command, program))
+  }
+  if (args.length === 0) {
+    program.outputHelp()
+    return EXIT.fine
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return code
+  } catch (error) {
+    const failed = exitCodeOf(error)
+    if (json && failed !== EXIT.fine) stdout.write(`${toJson(failureDocument(error))}\n`)
+    // What commander throws, help included, it has said already.
+    if (!(error instanceof CommanderError)) {
+      const colors = pc.createColors(!environment.noColor && stderr.isTTY === true)
+      stderr.write(`${await formatFailure(error, { verbose: args.includes('--verbose'), colors })}\n`)
+    }
+    return failed
+  }
+}
+
+function describeProgram({ environment, stdout, stderr }: Surroundings): Command {
+  const colours = (stream: Stream) => !environment.noColor && stream.isTTY === true
+  const program = new Command('winback')
+    .description(ABOUT)
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .option('--cwd <dir>', 'work as if started in this folder')
+    .option('--workspace <file>', 'the workspace file (default: winback.yaml here or in a folder above)')
+    .option('--json', 'one JSON document on stdout and nothing else')
+    .option('--verbose', 'show causes and stacks of errors')
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: termOf })
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      getOutHelpWidth: () => stdout.columns ?? 100,
+      getErrHelpWidth: () => stderr.columns ?? 100,
+      getOutHasColors: () => colours(stdout),
+      getErrHasColors: () => colours(stderr),
+    })
+    .addHelpText('after', `\n${EXIT_CODES}`)
+    .addHelpCommand(
+      new Command('help').argument('[verb]').description('Help for one verb').helpGroup(`${GROUPS.begin}:`),
+    )
+    .exitOverride()
+  for (const group of Object.values(GROUPS)) program.commandsGroup(`${group}:`)
+  return program
+}
+
+/** A verb with what it is about; its options are in its own help. */
+function termOf(command: Command): string {
+  const args = command.registeredArguments.map((argument) => {
+    const name = argument.variadic ? `${argument.name()}…` : argument.name()
+    return argument.required ? `<${name}>` : `[${name}]`
+  })
+  return [command.name(), ...args].join(' ')
+}
+
+/** Gives a command and those under it the program's settings: help, colours, and throwing instead of exiting. */
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent)
+  for (const child of command.commands) inherit(child, command)
+  return command
+}

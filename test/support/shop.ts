@@ -1,0 +1,169 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+import { type RunResult, runCampaign } from '../../src/audience/run.ts'
+import type { Channel, Delivery, Message } from '../../src/channels/channel.ts'
+import { parseTemplates } from '../../src/channels/templates.ts'
+import type { ManualClock } from '../../src/clock.ts'
+import { applyCampaign } from '../../src/config/apply.ts'
+import { environmentFrom } from '../../src/config/environment.ts'
+import { parseCampaign, readWorkspace } from '../../src/config/load.ts'
+import type { Workspace } from '../../src/config/workspace.ts'
+import { importActivity, importContacts, importSuppressions } from '../../src/contacts/import.ts'
+import type { Database } from '../../src/database/connect.ts'
+import { openRuntime, type Runtime } from '../../src/service/runtime.ts'
+import type { Leases } from '../../src/touchpoints/lifecycle.ts'
+
+// The whole of Winback but the command line, on files: a workspace, campaigns as YAML, real imports, real templates.
+// Only the channels are scripted.
+
+/** Sends and remembers; a test says how each send ends. Renders with the real templates. */
+export interface TestChannel extends Channel<string, string> {
+  readonly sent: Message<string, string>[]
+  answer: (message: Message<string, string>) => Promise<Delivery> | Delivery
+}
+
+export function testChannel(
+  name: 'email' | 'log',
+  options: { concurrency?: number; price?: number } = {},
+): TestChannel {
+  const sent: Message<string, string>[] = []
+  const channel: TestChannel = {
+    name,
+    idempotent: name === 'log',
+    concurrency: options.concurrency ?? 4,
+    deadline: 1000,
+    sent,
+    answer: () => ({ outcome: 'sent' }),
+    addressOf: (contact) => (name === 'log' ? contact.externalId : (contact.email ?? undefined)),
+    render: (template, view) => template?.render(view).html ?? '',
+    cost: () => options.price ?? 0,
+    send: async (message) => {
+      sent.push(message)
+      return await channel.answer(message)
+    },
+    check: async () => 'scripted',
+    close: async () => {},
+  }
+  return channel
+}
+
+export interface Shop {
+  readonly database: Database
+  readonly clock: ManualClock
+  readonly workspace: Workspace
+  readonly runtime: Runtime
+  /** Makes a campaign's text its current version; returns the version. */
+  apply(source: string): Promise<number>
+  /** Imports rows as a file would bring them. */
+  importContacts(rows: readonly Readonly<Record<string, unknown>>[]): Promise<void>
+  importActivity(rows: readonly Readonly<Record<string, unknown>>[]): Promise<{ inserted: number }>
+  importSuppressions(rows: readonly Readonly<Record<string, unknown>>[]): Promise<void>
+  /** Runs a campaign for a tick; now by default. */
+  run(campaign: string, tick?: Date): Promise<RunResult>
+}
+
+export const WORKSPACE = `
+version: 1
+name: Shop
+timezone: UTC
+currency: CNY
+locales: [en]
+control: 10%
+attributes: { first_name: string, price: { type: number, fresh: 1d } }
+persons: { shared_by_at_most: 20 }
+channels:
+  email: { from: "Shop <hello@shop.example>", smtp: { host: 127.0.0.1, port: 2525 } }
+  log: {}
+`
+
+export const TEMPLATES: Readonly<Record<string, string>> = {
+  'hello.en.hbs': '---\nsubject: Hello\n---\n<p>Hello again</p>\n',
+  'named.en.hbs': '---\nsubject: Hello\n---\n<p>Hello [{{contact.first_name}}]</p>\n',
+  'priced.en.hbs': '---\nsubject: Hello\n---\n<p>Now [{{contact.price}}]</p>\n',
+}
+
+/** The workspace of {@link WORKSPACE}, or of another text. */
+export function parseWorkspace(source = WORKSPACE): Workspace {
+  const { definition, problems } = readWorkspace('winback.yaml', source, environmentFrom({}), '/')
+  if (!definition) throw new Error(JSON.stringify(problems))
+  return definition
+}
+
+export async function openShop(options: {
+  database: Database
+  clock: ManualClock
+  channels: readonly TestChannel[]
+  workspace?: string
+  templates?: Readonly<Record<string, string>>
+  leases?: Leases
+}): Promise<Shop> {
+  const { database, clock } = options
+  const source = options.workspace ?? WORKSPACE
+  const files = options.templates ?? TEMPLATES
+  const workspace = parseWorkspace(source)
+  const templates = parseTemplates(files, { locales: workspace.locales })
+  const runtime = await openRuntime({
+    database,
+    workspace,
+    clock,
+    channels: new Map<string, Channel>(options.channels.map((channel) => [channel.name, channel as Channel])),
+    ...(options.leases ? { leases: options.leases } : {}),
+  })
+  const directory = scratchDirectory()
+  let written = 0
+  const write = (rows: readonly Readonly<Record<string, unknown>>[]) => {
+    written += 1
+    const file = join(directory, `${written}.ndjson`)
+    writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+    return file
+  }
+  const importing = { workspace, clock, hooks: runtime.hooks }
+  const whole = <Summary extends { rejected: number; rejectFile: string | undefined }>(summary: Summary) => {
+    if (summary.rejected > 0) throw new Error(`${summary.rejected} rows were rejected: ${summary.rejectFile}`)
+    return summary
+  }
+  return {
+    database,
+    clock,
+    workspace,
+    runtime,
+    apply: async (text) => {
+      const loaded = parseCampaign('campaigns/test.yaml', text, workspace, templates)
+      const applied = await applyCampaign(database, {
+        loaded,
+        templateFiles: files,
+        workspace: { source, directory: '/' },
+        clock,
+        by: 'test',
+      })
+      return applied.version
+    },
+    importContacts: async (rows) => {
+      whole(await importContacts(database, write(rows), importing))
+    },
+    importActivity: async (rows) => whole(await importActivity(database, write(rows), importing)),
+    importSuppressions: async (rows) => {
+      whole(await importSuppressions(database, write(rows), importing))
+    },
+    run: async (campaign, tick) => {
+      const current = await runtime.book.current(campaign)
+      if (!current) throw new Error(`${campaign} was not applied`)
+      return await runCampaign(runtime.run, current, tick ?? clock.now())
+    },
+  }
+}
+
+const directories: string[] = []
+
+/** A directory that is removed after the test file. */
+export function scratchDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'winback-shop-'))
+  directories.push(directory)
+  return directory
+}
+
+afterAll(() => {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true })
+})

@@ -1,0 +1,476 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { processBatch } from '../../src/touchpoints/batch.ts'
+import { concludeSend, createSlots, type Outgoing } from '../../src/touchpoints/delivery.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { resolve, type Settlement, type TouchpointKey } from '../../src/touchpoints/lifecycle.ts'
+import { sweep } from '../../src/touchpoints/sweep.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
+import {
+  DAY,
+  openPipeline,
+  type Pipeline,
+  type PipelineOptions,
+  START,
+  scriptedChannel,
+} from '../support/pipeline.ts'
+
+const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
+const ONE_STEP = [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }] }]
+const COUPON = {
+  kind: 'coupon',
+  amount: { micros: 5_000_000, currency: 'CNY' },
+  deliver: 'account',
+  valid: 7 * DAY,
+  expected_redemption: 0.08,
+} as const
+
+async function open(contacts: number, options: PipelineOptions = {}): Promise<Pipeline> {
+  const pipeline = await openPipeline({ tiers: ONE_STEP, ...options, database: await emptiedDatabase() })
+  for (let n = 0; n < contacts; n += 1) await pipeline.addContact({ silentSince })
+  await pipeline.runNow()
+  return pipeline
+}
+
+/** Queues what is due and returns the batches, unprocessed. */
+async function queue(pipeline: Pipeline): Promise<{ stepId: number; keys: TouchpointKey[] }[]> {
+  const batches: { stepId: number; keys: TouchpointKey[] }[] = []
+  await dispatchDue(pipeline.database, pipeline.clock.now(), 100, async (batch) => {
+    batches.push(batch)
+  })
+  return batches
+}
+
+const expire = (database: Database) =>
+  execute(database, sql`UPDATE touchpoints SET lease_until = '2000-01-01' WHERE lease_until IS NOT NULL`)
+
+const states = async (pipeline: Pipeline) =>
+  (await pipeline.open()).map((row) => row.state).concat((await pipeline.records()).map((row) => row.state))
+
+const ledger = (pipeline: Pipeline) =>
+  rows<{ kind: string; amount: number; entries: number }>(
+    pipeline.database,
+    sql`SELECT kind, sum(amount)::bigint AS amount, count(*) AS entries FROM ledger GROUP BY kind ORDER BY kind`,
+  )
+
+describe('a send that ended', () => {
+  const outgoing = (attempt: number, channel = scriptedChannel()): Outgoing => ({
+    candidate: {
+      contactId: 1,
+      touchpointId: 1,
+      episodeId: 1,
+      attempt,
+      plannedFor: START,
+      externalId: 'u1',
+      email: null,
+      phone: null,
+      locale: null,
+      timezone: null,
+      erased: false,
+      seed: false,
+      segment: 'everyone',
+      silencedBy: null,
+      over: false,
+      active: false,
+      superseded: false,
+      suppressed: { email: null, phone: null },
+      condition: true,
+      facts: {},
+      stale: [],
+      liable: false,
+    },
+    contact: { contactId: 1, externalId: 'u1', email: null, phone: null, locale: 'en', timezone: 'UTC' },
+    channel,
+    address: 'a',
+    content: null,
+    template: 'hello',
+    cost: 10,
+    liability: 20,
+  })
+  const dueIn = (attempt: number, after?: number, maxDelay = 40 * DAY) => {
+    const retry = { outcome: 'retry', detail: '451', ...(after === undefined ? {} : { after }) } as const
+    const said = concludeSend(outgoing(attempt), retry, START, maxDelay)
+    return 'dueAt' in said ? (said.dueAt.getTime() - START.getTime()) / 1000 : said.reason
+  }
+
+  it('is tried again after a minute, five, thirty, two hours, six; then given up', () => {
+    expect([0, 1, 2, 3, 4, 5].map((attempt) => dueIn(attempt))).toEqual([
+      60,
+      300,
+      1800,
+      7200,
+      21_600,
+      'attempts',
+    ])
+  })
+
+  it('waits for as long as the provider asked for, if that is longer', () => {
+    expect(dueIn(0, 600)).toBe(600)
+    expect(dueIn(3, 600)).toBe(7200)
+  })
+
+  it('is given up at once where the next try would come too late', () => {
+    expect(dueIn(0, 0, 60)).toBe(60)
+    expect(dueIn(0, 0, 59)).toBe('attempts')
+  })
+
+  it('costs nothing where it was refused, and its price where nobody knows', () => {
+    const conclude = (delivery: Parameters<typeof concludeSend>[1]) =>
+      concludeSend(outgoing(0), delivery, START, DAY)
+    expect(conclude({ outcome: 'sent' })).toMatchObject({ state: 'sent', cost: 10, liability: 20 })
+    expect(conclude({ outcome: 'uncertain', detail: 'x' })).toMatchObject({
+      state: 'uncertain',
+      cost: 10,
+      liability: 20,
+    })
+    expect(conclude({ outcome: 'rejected', reason: 'refused', detail: 'x' })).toMatchObject({
+      state: 'failed',
+      reason: 'refused',
+      cost: 0,
+      liability: 0,
+    })
+  })
+})
+
+describe('slots', () => {
+  it('are never more than there are, and are served in turn', async () => {
+    const slots = createSlots(4)
+    expect(await slots.take(10)).toBe(4)
+    const granted: string[] = []
+    const first = slots.take(10).then((count) => granted.push(`first ${count}`))
+    const second = slots.take(1).then((count) => granted.push(`second ${count}`))
+    slots.give(1)
+    expect(slots.tryTake(10)).toBe(0)
+    slots.give(1)
+    await first
+    expect(granted).toEqual(['first 2'])
+    slots.give(2)
+    await second
+    expect(granted).toEqual(['first 2', 'second 1'])
+    expect(slots.tryTake(1)).toBe(1)
+    expect(slots.tryTake(1)).toBe(0)
+  })
+})
+
+describe('a batch', () => {
+  it('has no more under way than the channel sends at once, also where two run side by side', async () => {
+    let underWay = 0
+    let most = 0
+    const channel = scriptedChannel({ concurrency: 5 })
+    channel.answer = async () => {
+      underWay += 1
+      most = Math.max(most, underWay)
+      await new Promise((resolve) => setImmediate(resolve))
+      underWay -= 1
+      return { outcome: 'sent' }
+    }
+    const steps = [{ id: 'one' }, { id: 'two' }]
+    const pipeline = await open(30, { channel, tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
+    const batches = await queue(pipeline)
+    expect(batches).toHaveLength(2)
+    let sending = 0
+    const watch = pipeline.channel.answer
+    channel.answer = async (message) => {
+      const [row] = await rows<{ count: number }>(
+        pipeline.database,
+        sql`SELECT count(*) AS count FROM touchpoints WHERE state = 'sending'`,
+      )
+      sending = Math.max(sending, row?.count ?? 0)
+      return await watch(message)
+    }
+    await Promise.all(batches.map((batch) => processBatch(pipeline.worker, batch)))
+    expect(channel.sent).toHaveLength(60)
+    expect(most).toBe(5)
+    // A killed worker leaves what is `sending` in doubt: settling frees a place, not the end of the send.
+    expect(sending).toBeLessThanOrEqual(5)
+  })
+
+  it('that runs twice, also at the same time, sends once', async () => {
+    const pipeline = await open(20)
+    const [batch] = await queue(pipeline)
+    if (!batch) throw new Error('no batch')
+    await Promise.all([1, 2, 3].map(() => processBatch(pipeline.worker, batch)))
+    await processBatch(pipeline.worker, batch)
+    expect(pipeline.channel.sent).toHaveLength(20)
+    expect(new Set(pipeline.channel.sent.map((message) => message.key)).size).toBe(20)
+    expect(new Set(await states(pipeline))).toEqual(new Set(['sent']))
+  })
+
+  it('of an older job does not touch what another job has claimed', async () => {
+    const pipeline = await open(1)
+    const [old] = await queue(pipeline)
+    if (!old) throw new Error('no batch')
+    await expire(pipeline.database)
+    await sweep(pipeline.database, START, [])
+    let inner: unknown
+    pipeline.channel.answer = async () => {
+      inner = await processBatch(pipeline.worker, old)
+      return { outcome: 'sent' }
+    }
+    const [again] = await queue(pipeline)
+    if (!again) throw new Error('no batch')
+    await processBatch(pipeline.worker, again)
+    expect(inner).toEqual({ claimed: 0, settled: {}, deferred: 0 })
+    expect(pipeline.channel.sent).toHaveLength(1)
+  })
+
+  it('ends what belongs to a contact that is there no more', async () => {
+    const pipeline = await open(2)
+    await execute(pipeline.database, sql`DELETE FROM contact_activity WHERE contact_id = 1`)
+    await pipeline.work()
+    expect(await pipeline.records()).toMatchObject([
+      { contactId: 1, state: 'skipped', reason: 'erased' },
+      { contactId: 2, state: 'sent' },
+    ])
+  })
+
+  it('that begins in one month is settled in the next', async () => {
+    const pipeline = await openPipeline({ tiers: ONE_STEP, database: await emptiedDatabase() })
+    pipeline.clock.set(new Date('2026-08-31T23:59:59Z'))
+    await pipeline.addContact({ silentSince: new Date('2026-08-27T12:00:00Z') })
+    await pipeline.runNow()
+    pipeline.channel.answer = () => {
+      pipeline.clock.advance(2)
+      return { outcome: 'sent' }
+    }
+    await pipeline.work()
+    expect(await states(pipeline)).toEqual(['sent'])
+  })
+
+  it('settles what is under way when the database refuses to mark the next, and gives its places back', async () => {
+    const channel = scriptedChannel({ concurrency: 2 })
+    const pipeline = await open(6, { channel })
+    let marks = 0
+    // The second marking fails for good: not an outage, so nobody waits.
+    const broken: Database = {
+      ...pipeline.database,
+      client: new Proxy(pipeline.database.client, {
+        get: (target, key) => {
+          if (key !== 'query') return Reflect.get(target, key)
+          return (text: string, values: unknown[]) => {
+            if (text.includes(`SET state = 'sending'`)) {
+              marks += 1
+              if (marks === 2) return Promise.reject(new Error('disk full'))
+            }
+            return target.query(text, values)
+          }
+        },
+      }),
+    }
+    const [batch] = await queue(pipeline)
+    if (!batch) throw new Error('no batch')
+    const worker = { ...pipeline.worker, database: broken }
+    await expect(processBatch(worker, batch)).rejects.toThrow('disk full')
+    expect(channel.sent.length).toBe(2)
+    expect((await pipeline.records()).map((row) => row.state)).toEqual(['sent', 'sent'])
+    expect(pipeline.worker.slots.get('email')?.tryTake(2)).toBe(2)
+    pipeline.worker.slots.get('email')?.give(2)
+    await expire(pipeline.database)
+    expect(await sweep(pipeline.database, START, [])).toEqual({ released: 4, repeated: 0, uncertain: 0 })
+    await pipeline.work()
+    expect(channel.sent).toHaveLength(6)
+  })
+
+  it('keeps what it learnt through an outage, and takes back what it marked without hearing so', async () => {
+    const channel = scriptedChannel({ concurrency: 3 })
+    const pipeline = await open(9, { channel })
+    // Each kind of statement loses its first answer, after it was carried out.
+    const lost = new Set<string>()
+    const flaky: Database = {
+      ...pipeline.database,
+      client: new Proxy(pipeline.database.client, {
+        get: (target, key) => {
+          if (key !== 'query') return Reflect.get(target, key)
+          return async (text: string, values: unknown[]) => {
+            const result = await target.query(text, values)
+            const kind = ["SET state = 'sending'", 'INTO touchpoint_records'].find((part) =>
+              text.includes(part),
+            )
+            if (kind === undefined || lost.has(kind)) return result
+            lost.add(kind)
+            throw Object.assign(new Error('terminating connection'), { code: '57P01' })
+          }
+        },
+      }),
+    }
+    for (const batch of await queue(pipeline))
+      await processBatch({ ...pipeline.worker, database: flaky }, batch)
+    expect(lost.size).toBe(2)
+    await pipeline.work()
+    expect(await states(pipeline)).toEqual(Array.from({ length: 9 }, () => 'sent'))
+    expect(new Set(channel.sent.map((message) => message.touchpointId)).size).toBe(9)
+    expect(channel.sent).toHaveLength(9)
+  })
+})
+
+describe('a sweep', () => {
+  const sending = async (pipeline: Pipeline) => {
+    for (const batch of await queue(pipeline)) {
+      // The worker dies in the middle: its sends never end.
+      pipeline.channel.answer = () => new Promise(() => {})
+      void processBatch(pipeline.worker, batch)
+    }
+    await new Promise<void>((resolve) => {
+      const look = () => (pipeline.channel.sent.length > 0 ? resolve() : setImmediate(look))
+      look()
+    })
+  }
+
+  it('leaves live leases alone', async () => {
+    const pipeline = await open(1)
+    await queue(pipeline)
+    expect(await sweep(pipeline.database, START, [])).toEqual({ released: 0, repeated: 0, uncertain: 0 })
+    expect(await states(pipeline)).toEqual(['queued'])
+  })
+
+  it('plans again what was queued or claimed', async () => {
+    const pipeline = await open(6, { channel: scriptedChannel({ concurrency: 1 }) })
+    await queue(pipeline)
+    await expire(pipeline.database)
+    expect(await sweep(pipeline.database, START, [])).toEqual({ released: 6, repeated: 0, uncertain: 0 })
+    await sending(pipeline)
+    await expire(pipeline.database)
+    expect(await sweep(pipeline.database, START, [])).toEqual({ released: 5, repeated: 0, uncertain: 1 })
+    expect(await states(pipeline)).toEqual([...Array.from({ length: 5 }, () => 'planned'), 'uncertain'])
+  })
+
+  it('sends again, with the same key, where the channel knows repeats', async () => {
+    const channel = scriptedChannel({ idempotent: true })
+    const pipeline = await open(1, { channel })
+    await sending(pipeline)
+    await expire(pipeline.database)
+    expect(await sweep(pipeline.database, START, ['email'])).toEqual({
+      released: 0,
+      repeated: 1,
+      uncertain: 0,
+    })
+    channel.answer = () => ({ outcome: 'sent' })
+    // The places of the dead worker died with it.
+    const slots = new Map([['email', createSlots(4)]])
+    for (const batch of await queue(pipeline)) await processBatch({ ...pipeline.worker, slots }, batch)
+    expect(channel.sent.map((message) => message.key)).toEqual([
+      `tp-${channel.sent[0]?.touchpointId}`,
+      `tp-${channel.sent[0]?.touchpointId}`,
+    ])
+    const [record] = await rows(pipeline.database, sql`SELECT state, attempt FROM touchpoint_records`)
+    expect(record).toEqual({ state: 'sent', attempt: 2 })
+  })
+
+  it('that thought a slow worker dead is corrected when the worker tells', async () => {
+    const channel = scriptedChannel({ price: 7 })
+    const pipeline = await open(1, { channel })
+    let end = () => {}
+    channel.answer = () =>
+      new Promise((resolve) => {
+        end = () => resolve({ outcome: 'sent', providerId: 'p-1', detail: '250 taken' })
+      })
+    const [batch] = await queue(pipeline)
+    if (!batch) throw new Error('no batch')
+    const working = processBatch(pipeline.worker, batch)
+    await new Promise<void>((resolve) => {
+      const look = () => (channel.sent.length > 0 ? resolve() : setImmediate(look))
+      look()
+    })
+    await expire(pipeline.database)
+    expect(await sweep(pipeline.database, START, [])).toMatchObject({ uncertain: 1 })
+    expect(await ledger(pipeline)).toEqual([])
+    end()
+    await working
+    const [record] = await rows(
+      pipeline.database,
+      sql`SELECT state, provider_id AS id, detail, cost FROM touchpoint_records`,
+    )
+    expect(record).toEqual({ state: 'sent', id: 'p-1', detail: '250 taken', cost: 7 })
+    expect(await ledger(pipeline)).toEqual([{ kind: 'spend', amount: 7, entries: 1 }])
+  })
+})
+
+describe('what is uncertain', () => {
+  const doubtful = async () => {
+    const channel = scriptedChannel({ price: 7 })
+    channel.answer = () => ({ outcome: 'uncertain', detail: 'dropped after DATA' })
+    const steps = [{ id: 'coupon', offer: { name: 'five', terms: COUPON } }]
+    const pipeline = await open(1, { channel, tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
+    await pipeline.work()
+    const [key] = await rows<TouchpointKey>(
+      pipeline.database,
+      sql`SELECT contact_id AS "contactId", touchpoint_id AS "touchpointId" FROM touchpoint_records`,
+    )
+    if (!key) throw new Error('no record')
+    const known = (state: Settlement['state']): Settlement => ({
+      ...key,
+      state,
+      reason: state === 'failed' ? 'refused' : null,
+      detail: 'receipt',
+      channel: 'email',
+      template: null,
+      providerId: 'p-1',
+      cost: 0,
+      liability: 0,
+    })
+    return { pipeline, known }
+  }
+
+  it('counts as spent, and stays so when a receipt says it arrived', async () => {
+    const { pipeline, known } = await doubtful()
+    const spent = [
+      { kind: 'liability', amount: 400_000, entries: 1 },
+      { kind: 'spend', amount: 7, entries: 1 },
+    ]
+    expect(await ledger(pipeline)).toEqual(spent)
+    expect(await resolve(pipeline.database, START, [known('sent')])).toBe(1)
+    expect(await ledger(pipeline)).toEqual(spent)
+    // Known is known: a second receipt, also a contrary one, changes nothing.
+    expect(await resolve(pipeline.database, START, [known('failed')])).toBe(0)
+    expect(await pipeline.records()).toMatchObject([{ state: 'sent' }])
+  })
+
+  it('is taken back when a receipt says it never arrived', async () => {
+    const { pipeline, known } = await doubtful()
+    expect(await resolve(pipeline.database, START, [known('failed')])).toBe(1)
+    expect(await ledger(pipeline)).toEqual([
+      { kind: 'liability', amount: 0, entries: 2 },
+      { kind: 'spend', amount: 0, entries: 2 },
+    ])
+    expect(await pipeline.records()).toMatchObject([{ state: 'failed', reason: 'refused' }])
+  })
+})
+
+describe('an offer', () => {
+  it('is owed once an episode, also where two of its steps settle at the same moment', async () => {
+    const offer = { name: 'five', terms: COUPON }
+    const steps = [
+      { id: 'one', offer },
+      { id: 'two', offer },
+      { id: 'three', offer },
+    ]
+    const channel = scriptedChannel({ concurrency: 50 })
+    const pipeline = await open(10, { channel, tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
+    const batches = await queue(pipeline)
+    expect(batches).toHaveLength(3)
+    let waiting = 30
+    let go = () => {}
+    const all = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    channel.answer = async () => {
+      waiting -= 1
+      if (waiting === 0) go()
+      await all
+      return { outcome: 'sent' }
+    }
+    await Promise.all(batches.map((batch) => processBatch(pipeline.worker, batch)))
+    expect(channel.sent).toHaveLength(30)
+    expect(await ledger(pipeline)).toEqual([{ kind: 'liability', amount: 10 * 400_000, entries: 10 }])
+  })
+
+  it('is not owed by a message that was refused', async () => {
+    const steps = [{ id: 'one', offer: { name: 'five', terms: COUPON } }]
+    const channel = scriptedChannel({ price: 3 })
+    channel.answer = () => ({ outcome: 'rejected', reason: 'refused', detail: '550' })
+    const pipeline = await open(1, { channel, tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
+    await pipeline.work()
+    expect(await ledger(pipeline)).toEqual([])
+  })
+})
