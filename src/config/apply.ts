@@ -1,19 +1,21 @@
-import { randomBytes } from 'node:crypto'
 import { relative, resolve } from 'node:path'
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
-import {
-  type Database,
-  execute,
-  rows,
-  type Session,
-  type Transaction,
-  transaction,
-} from '../database/connect.ts'
+import { type Database, rows, type Session, type Transaction, transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
-import { inputsHash, shortHash, type TemplateFiles, templatesHash } from './inputs.ts'
+import { inputsHash, shortHash, type TemplateFiles } from './inputs.ts'
 import { type LoadedCampaign, type LoadedWorkspace, parseCampaign } from './load.ts'
 import type { TemplateIndex } from './templates-index.ts'
+import {
+  currentVersion,
+  lockCampaign,
+  readTemplates,
+  readVersions,
+  type StepSource,
+  storeTemplates,
+  storeVersion,
+  type VersionRow,
+} from './versions.ts'
 import type { Workspace } from './workspace.ts'
 
 export interface Applied {
@@ -205,125 +207,4 @@ export async function campaignHistory(session: Session, campaign: string): Promi
       appliedBy: each.applied_by,
       restores: each.restores ?? undefined,
     }))
-}
-
-/** Template files of a stored set. */
-export async function readTemplates(session: Session, hash: string): Promise<TemplateFiles> {
-  const [row] = await rows<{ files: TemplateFiles }>(
-    session,
-    sql`SELECT files FROM template_sets WHERE hash = ${hash}`,
-  )
-  if (!row) throw new Error(`the template set ${hash} is not stored`)
-  return row.files
-}
-
-interface VersionRow {
-  readonly campaign: string
-  readonly version: number
-  readonly source: string
-  readonly file: string
-  readonly inputs: string
-  readonly templates: string
-  readonly applied_at: Date
-  readonly applied_by: string
-  readonly restores: number | null
-}
-
-function readVersions(session: Session, campaign: string): Promise<VersionRow[]> {
-  return rows<VersionRow>(
-    session,
-    sql`SELECT * FROM campaign_versions WHERE campaign = ${campaign} ORDER BY version`,
-  )
-}
-
-async function currentVersion(
-  session: Session,
-  campaign: string,
-): Promise<{ version: number; inputs: string } | undefined> {
-  const [row] = await rows<{ version: number; inputs: string }>(
-    session,
-    sql`SELECT v.version, v.inputs
-          FROM campaigns k JOIN campaign_versions v ON v.campaign = k.campaign AND v.version = k.current_version
-         WHERE k.campaign = ${campaign}`,
-  )
-  return row
-}
-
-/** One apply of a campaign at a time: the second sees what the first wrote, and makes the next version. */
-async function lockCampaign(tx: Transaction, campaign: string): Promise<void> {
-  await execute(
-    tx,
-    sql`SELECT pg_advisory_xact_lock(7402, hashtext(current_schema() || '.' || ${campaign}::text))`,
-  )
-}
-
-async function storeTemplates(tx: Transaction, files: TemplateFiles): Promise<string> {
-  const hash = templatesHash(files)
-  await execute(
-    tx,
-    sql`INSERT INTO template_sets (hash, files) VALUES (${hash}, ${JSON.stringify(files)}::jsonb)
-        ON CONFLICT (hash) DO NOTHING`,
-  )
-  return hash
-}
-
-/** What of a campaign the rows of its steps are made from. */
-interface StepSource {
-  readonly campaign: string
-  readonly tiers: readonly {
-    readonly name: string
-    readonly steps: readonly { readonly id: string; readonly channel: readonly string[] }[]
-  }[]
-}
-
-interface NewVersion {
-  readonly definition: StepSource
-  readonly source: string
-  readonly file: string
-  readonly inputs: string
-  readonly templates: string
-  readonly restores: number | null
-  readonly at: Date
-  readonly by: string
-}
-
-async function storeVersion(tx: Transaction, made: NewVersion): Promise<number> {
-  const { definition } = made
-  const { campaign } = definition
-  const [row] = await rows<{ version: number }>(
-    tx,
-    sql`INSERT INTO campaign_versions
-          (campaign, version, source, file, inputs, templates, applied_at, applied_by, restores)
-        SELECT ${campaign}::text, coalesce(max(version), 0) + 1, ${made.source}::text, ${made.file}::text,
-               ${made.inputs}::text, ${made.templates}::text, ${made.at.toISOString()}::timestamptz, ${made.by}::text,
-               ${made.restores}::int
-          FROM campaign_versions WHERE campaign = ${campaign}
-        RETURNING version`,
-  )
-  if (!row) throw new Error(`no version of ${campaign} was written`)
-  const { version } = row
-  const steps = definition.tiers.flatMap((tier, tierNo) =>
-    tier.steps.map((step, stepNo) => ({
-      tier_no: tierNo + 1,
-      tier: tier.name,
-      step_no: stepNo + 1,
-      step: step.id,
-      channels: step.channel,
-    })),
-  )
-  await execute(
-    tx,
-    sql`INSERT INTO steps (campaign, version, tier_no, tier, step_no, step, channels)
-        SELECT ${campaign}::text, ${version}::int, tier_no, tier, step_no, step, channels
-          FROM jsonb_to_recordset(${JSON.stringify(steps)}::jsonb)
-               AS given(tier_no smallint, tier text, step_no smallint, step text, channels text[])
-         ORDER BY tier_no, step_no`,
-  )
-  await execute(
-    tx,
-    sql`INSERT INTO campaigns (campaign, current_version, salt, created_at)
-        VALUES (${campaign}, ${version}, ${randomBytes(16).toString('hex')}, ${made.at.toISOString()}::timestamptz)
-        ON CONFLICT (campaign) DO UPDATE SET current_version = excluded.current_version`,
-  )
-  return version
 }

@@ -1,12 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
-import { readTemplates } from './apply.ts'
 import { compileCampaign } from './compile.ts'
 import type { CampaignBook, CompiledCampaign } from './compiled.ts'
 import type { TemplateFiles } from './inputs.ts'
 import { parseAppliedCampaign } from './load.ts'
 import type { TemplateIndex } from './templates-index.ts'
+import { readTemplates } from './versions.ts'
 import type { Workspace } from './workspace.ts'
 
 /**

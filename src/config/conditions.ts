@@ -1,8 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Condition } from './compiled.ts'
-import { type Expression, type Literal, type ParsedCondition, parseCondition } from './expression.ts'
+import type { Expression, Literal, ParsedCondition } from './expression.ts'
 import { type FactCatalogue, instant } from './facts.ts'
 import { FIRST_INSTANT, LAST_INSTANT } from './instants.ts'
+import { parseCondition } from './parser.ts'
 
 // Conditions as SQL. The meaning is CEL's, with three rules of our own (evaluateCondition in oracle.ts has the same):
 //   - numbers are exact decimals: 7 / 2 is 3.5 and 0.1 + 0.2 == 0.3;

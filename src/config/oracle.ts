@@ -1,8 +1,9 @@
 import { type ASTNode, Environment } from '@marcbachmann/cel-js'
 import { add, compare, Decimal, divide, multiply, negate, parseDecimal, remainder } from './decimal.ts'
-import { dottedName, expandDurations } from './expression.ts'
 import type { Fact, FactCatalogue } from './facts.ts'
 import { FIRST_INSTANT, LAST_INSTANT, parseInstant, parseSpan } from './instants.ts'
+import { dottedName } from './operands.ts'
+import { expandDurations } from './parser.ts'
 
 // The meaning of a condition a second time, by cel-js' own evaluator, to hold the compiled SQL against. cel-js does the
 // logic, the types, the texts and the dispatch; numbers and times are types of our own, since CEL's whole numbers divide

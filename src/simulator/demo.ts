@@ -38,8 +38,8 @@ const DAYS = 60
 // In the past, so that whoever looks at the demo afterwards looks back on all of it.
 const START = new Date('2025-09-01T00:00:00+08:00')
 const END = new Date(START.getTime() + DAYS * 86_400_000)
-/** Seconds: messages go out on the hour. */
-const STEP = 3600
+/** Seconds: messages go out every other hour. */
+const STEP = 7200
 
 async function demo(folder: string): Promise<void> {
   const environment = { ...readEnvironment(), databaseUrl: undefined, redisUrl: undefined }
@@ -65,7 +65,7 @@ async function demo(folder: string): Promise<void> {
   await writeWorkspace(folder, {
     name: 'Lantern Tea',
     timezone: 'Asia/Shanghai',
-    smtp: { host: '127.0.0.1', port: mailbox.port },
+    smtp: { host: '127.0.0.1', port: mailbox.port, connections: 20 },
     overwrite: true,
   })
   say(

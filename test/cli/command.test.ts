@@ -38,10 +38,7 @@ test('as built, it is the same program; every verb has its own help, with exampl
   const commands = stdout.slice(stdout.indexOf('Start here:'))
   const verbs = [...commands.matchAll(/^ {2}([a-z-]+)( [[<].*?)? {2,}/gm)].map((match) => match[1] ?? '')
   expect(verbs).toEqual(expect.arrayContaining(['init', 'validate', 'plan', 'import', 'start', 'doctor']))
-  const known = await run([], { cwd: directory })
-  const helped = verbs.filter(
-    (verb) => verb !== 'help' && new RegExp(`^ {2}${verb} `, 'm').test(known.stdout),
-  )
+  const helped = verbs.filter((verb) => verb !== 'help')
   const shown = await Promise.all(helped.map((verb) => run([verb, '--help'], { cwd: directory })))
   for (const [index, { code, stdout }] of shown.entries()) {
     expect(code, helped[index]).toBe(0)

@@ -6,10 +6,15 @@ import { doctor } from '../../src/cli/doctor.ts'
 import { explain } from '../../src/cli/explain.ts'
 import { importData } from '../../src/cli/import.ts'
 import { init } from '../../src/cli/init.ts'
+import { plan } from '../../src/cli/plan.ts'
+import { preview, testSend } from '../../src/cli/preview.ts'
 import { runProgram } from '../../src/cli/program.ts'
+import { replay } from '../../src/cli/replay.ts'
 import { report } from '../../src/cli/report.ts'
 import { rollback } from '../../src/cli/rollback.ts'
+import { run as runOnce } from '../../src/cli/run.ts'
 import { schema } from '../../src/cli/schema.ts'
+import { start } from '../../src/cli/start.ts'
 import { pause, resume, stop } from '../../src/cli/switches.ts'
 import { validate } from '../../src/cli/validate.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
@@ -29,8 +34,8 @@ export interface Place {
 }
 
 const verbs = [
-  ...[init, validate, apply, rollback, schema, importData],
-  ...[pause, resume, stop, report, explain, doctor],
+  ...[init, validate, plan, apply, rollback, schema, importData, preview, testSend, replay],
+  ...[runOnce, start, pause, resume, stop, report, explain, doctor],
 ]
 
 /** Runs a command line within this process: the same program, other streams. */

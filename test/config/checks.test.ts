@@ -424,6 +424,14 @@ describe('template variables', () => {
   })
 })
 
+test('a template variant for a segment that is nearly one of ours is a warning', () => {
+  const templates = { ...sampleTemplates(), segmentsOf: () => ['high_valu', 'high_value', 'students'] }
+  const found = problemsIn(CAMPAIGN_YAML, templates).filter(
+    ({ path }) => path === 'tiers[0].steps[0].template',
+  )
+  expect(found).toMatchObject([{ severity: 'warning', found: 'high_valu', suggestion: 'high_value' }])
+})
+
 test('a campaign with five different mistakes shows all five at once', () => {
   const text = changed(
     ['inactive: 3d..7d', 'inactve: 3d..7d'],

@@ -4,9 +4,9 @@ import { campaign } from '../../src/config/campaign.ts'
 import { knownToStep, selectionFacts } from '../../src/config/checks/expressions.ts'
 import { combineConditions, compileCondition } from '../../src/config/conditions.ts'
 import { readDocument } from '../../src/config/document.ts'
-import { expandDurations } from '../../src/config/expression.ts'
 import { type Fact, factCatalogue } from '../../src/config/facts.ts'
 import { evaluateCondition } from '../../src/config/oracle.ts'
+import { expandDurations } from '../../src/config/parser.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
 import { ATTRIBUTES, CAMPAIGN_YAML, sampleWorkspace } from './support/samples.ts'
@@ -189,7 +189,9 @@ test('texts are compared by code point, whatever the collation of the database',
       type: 'string',
       description: '',
       from: 'anywhere',
-      sql: () => sql.raw(`('${value}'::text COLLATE ${english?.name ?? '"C"'})`),
+      sql: () =>
+        // Out of a subquery, a collation is a default that another may override, as a column's is.
+        sql.raw(`(SELECT v FROM (SELECT '${value}'::text COLLATE ${english?.name ?? '"C"'} AS v) AS t)`),
     },
   ]
   const { condition } = compileCondition(

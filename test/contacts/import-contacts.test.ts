@@ -119,6 +119,17 @@ u2,,,,,,,,,
     ])
   })
 
+  it('takes the last row of a contact whichever chunks its rows fall into', async () => {
+    const database = await freshDatabase()
+    const lines = Array.from({ length: 60 }, (_, n) => `u${n % 2},${n}`)
+    const path = file('a.csv', `external_id,points\n${lines.join('\n')}\n`)
+    await importContacts(database, path, options({ chunk: 1 }))
+    expect(await contacts(database)).toMatchObject([
+      { external_id: 'u0', attributes: { points: 58 } },
+      { external_id: 'u1', attributes: { points: 59 } },
+    ])
+  })
+
   it('puts bad rows into the reject file with line and reason, and takes the rest', async () => {
     const database = await freshDatabase()
     const path = file(

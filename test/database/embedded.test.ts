@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   cpSync,
@@ -10,6 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -132,7 +135,6 @@ describe('openEmbedded', () => {
   it('moves to another port when its own was taken', async () => {
     const server = await start()
     await server.stop()
-    const { createServer } = await import('node:net')
     const squatter = createServer()
     await new Promise<void>((resolve) =>
       squatter.listen(Number(new URL(server.url).port), '127.0.0.1', resolve),
@@ -151,6 +153,52 @@ describe('openEmbedded', () => {
       message: expect.stringContaining('pg_control'),
       remedy: expect.stringContaining('DATABASE_URL'),
     })
+  })
+})
+
+const built = join(import.meta.dirname, '../../dist/database/embedded.js')
+
+describe.runIf(existsSync(built))('in a process of its own (built)', () => {
+  const run = (code: string) => {
+    const child = spawn(
+      process.execPath,
+      [
+        '--input-type=module',
+        '-e',
+        `const { openEmbedded } = await import(${JSON.stringify(built)})
+         const server = await openEmbedded({ directory: ${JSON.stringify(directory)}, durable: false })
+         console.log(server.pid)
+         ${code}`,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    const ended = once(child, 'exit')
+    const opened = once(child.stdout, 'data').then(([chunk]) => Number(String(chunk)))
+    return { child, ended, opened }
+  }
+
+  it('has stopped the server when the process ends', async () => {
+    const { ended, opened } = run('await server.stop()')
+    const pid = await opened
+    expect((await ended)[0]).toBe(0)
+    expect(isRunning(pid)).toBe(false)
+  })
+
+  it('survives the kill of who started it, and the next to leave stops it', async () => {
+    const { child, ended, opened } = run('setInterval(() => {}, 1000)')
+    const pid = await opened
+    const server = await start()
+    expect(server.pid).toBe(pid)
+    child.kill('SIGKILL')
+    await ended
+    expect(await query(server, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    await vi.waitFor(async () =>
+      expect(
+        await query(server, `SELECT FROM pg_stat_activity WHERE application_name = 'winback keeper'`),
+      ).toHaveLength(1),
+    )
+    await server.stop()
+    expect(isRunning(pid)).toBe(false)
   })
 })
 

@@ -4,12 +4,12 @@ export interface WorkspaceFileValues {
   name: string
   timezone: string
   /** Where mail goes; a catcher on this machine unless SMTP_HOST says otherwise. */
-  smtp?: { host: string; port: number }
+  smtp?: { host: string; port: number; connections: number }
 }
 
 /** The commented winback.yaml that `winback init` writes. Everything in it is valid as it stands. */
 export function workspaceFile(values: WorkspaceFileValues): string {
-  const smtp = values.smtp ?? { host: `\${SMTP_HOST:-127.0.0.1}`, port: 1025 }
+  const smtp = values.smtp ?? { host: `\${SMTP_HOST:-127.0.0.1}`, port: 1025, connections: 5 }
   return `# yaml-language-server: $schema=./campaigns/workspace.schema.json
 # The workspace: what is true for every campaign. \`winback validate\` checks it, \`winback doctor\` tries it.
 version: 1
@@ -44,7 +44,7 @@ channels:
     smtp:
       host: ${JSON.stringify(smtp.host)}
       port: ${smtp.port}               # 587 with a provider, and then require_tls: true
-      connections: 5
+      connections: ${smtp.connections}
       # Secrets are only ever written as \${NAME} or \${file:path}.
       # user: "\${SMTP_USER}"
       # password: "\${SMTP_PASSWORD}"

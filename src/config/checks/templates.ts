@@ -79,7 +79,33 @@ function* checkStep(checked: Checked, place: Place): Generator<Problem> {
 
   for (const { name, path: at } of used) {
     if (!names.includes(name)) yield unknownName(document, at, 'template', name, names)
-    else yield* checkVariables(checked, place, name, at)
+    else {
+      yield* checkVariants(checked, name, at)
+      yield* checkVariables(checked, place, name, at)
+    }
+  }
+}
+
+/** A template may have variants for the segments of other campaigns; one that is nearly ours is a slip. */
+function* checkVariants(
+  { campaign, document, templates }: Checked,
+  name: string,
+  path: Path,
+): Generator<Problem> {
+  const segments = Object.keys(campaign.segments ?? {})
+  for (const variant of templates.segmentsOf(name)) {
+    const suggestion = segments.includes(variant) ? undefined : nearest(variant, segments)
+    if (suggestion === undefined) continue
+    yield finding(
+      document,
+      path,
+      `template ${name} has a variant for ${variant}, which is no segment of this campaign`,
+      {
+        severity: 'warning',
+        found: variant,
+        suggestion,
+      },
+    )
   }
 }
 

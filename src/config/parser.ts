@@ -1,0 +1,108 @@
+import { type ASTNode, Environment, ParseError } from '@marcbachmann/cel-js'
+import type { ExpressionProblem, ParsedCondition } from './expression.ts'
+import type { FactCatalogue } from './facts.ts'
+import { parseDuration } from './quantities.ts'
+import { checkNode } from './typing.ts'
+
+// A CEL condition → a typed tree. cel-js reads the text; what its tree may hold is decided in typing.ts.
+
+/** Far below what a chain of operations on thirty-digit numbers would need to overflow PostgreSQL's numeric. */
+const limits = { maxAstNodes: 1000, maxDepth: 60, maxListElements: 500, maxCallArguments: 4 }
+const parser = new Environment({ limits })
+
+/**
+ * Parses a condition and checks its types against `catalogue`. All problems are found at once.
+ * @param absent facts that exist but not here, with the reason: `remind.sent` → `remind comes later in the campaign`
+ */
+export function parseCondition(
+  source: string,
+  catalogue: FactCatalogue,
+  absent: ReadonlyMap<string, string> = new Map(),
+): ParsedCondition {
+  const { text, original, invalid } = expandDurations(source)
+  if (invalid.length > 0) return { problems: invalid }
+
+  let tree: ASTNode
+  try {
+    tree = parser.parse(text).ast
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error
+    return { problems: [{ offset: original(error.range?.start ?? 0), message: syntaxMessage(error) }] }
+  }
+
+  const problems: ExpressionProblem[] = []
+  const expression = checkNode(tree, {
+    catalogue,
+    absent,
+    refuse: (node, message, suggestion) => {
+      problems.push({
+        offset: original(node.start),
+        message,
+        ...(suggestion === undefined ? {} : { suggestion }),
+      })
+      return undefined
+    },
+  })
+  if (expression && expression.type !== 'bool') {
+    problems.push({
+      offset: original(tree.start),
+      message: `a condition is true or false, this is a ${expression.type}; compare it with something`,
+    })
+  }
+  return problems.length > 0 || !expression ? { problems } : { expression, problems: [] }
+}
+
+function syntaxMessage(error: ParseError): string {
+  if (error.code === 'unexpected_token' && error.summary.endsWith('EOF'))
+    return 'the condition ends too early'
+  if (error.summary === 'Unexpected character: =')
+    return 'not a CEL condition: a single =; write == to compare'
+  return `not a CEL condition: ${error.summary.charAt(0).toLowerCase()}${error.summary.slice(1)}`
+}
+
+/**
+ * Rewrites the short form `7d` to `duration("604800s")`, which CEL knows, outside of texts and comments, and keeps
+ * where each character came from.
+ */
+export function expandDurations(source: string): {
+  text: string
+  original(offset: number): number
+  invalid: ExpressionProblem[]
+} {
+  // Texts (raw and triple-quoted too), comments and words are matched first, so that no duration is seen in them.
+  const token =
+    /(?:[rRbB]{0,2})("""[\s\S]*?"""|'''[\s\S]*?'''|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\/\/[^\n]*|[A-Za-z_]\w*|(\d+(?:\.\d+)?)(s|m|h|d|w)(?!\w)|\d[\w.]*/g
+  const invalid: ExpressionProblem[] = []
+  const shifts: { from: number; until: number; at: number }[] = []
+  let text = ''
+  let copied = 0
+  for (const match of source.matchAll(token)) {
+    if (match[3] === undefined) continue
+    const seconds = parseDuration(match[0])
+    if (seconds === undefined) {
+      invalid.push({ offset: match.index, message: `${match[0]} is not a whole number of seconds` })
+      continue
+    }
+    text += source.slice(copied, match.index)
+    const from = text.length
+    text += `duration("${seconds}s")`
+    copied = match.index + match[0].length
+    shifts.push({ from, until: text.length, at: match.index })
+  }
+  text += source.slice(copied)
+  const original = (offset: number): number => {
+    let moved = 0
+    for (const { from, until, at } of shifts) {
+      if (offset < from) break
+      if (offset < until) return at
+      // `until` in the text is the end of the short form in the source.
+      moved = until - (at + shortLength(source, at))
+    }
+    return offset - moved
+  }
+  return { text, original, invalid }
+}
+
+function shortLength(source: string, at: number): number {
+  return /^[\d.]+[smhdw]/.exec(source.slice(at))?.[0].length ?? 0
+}

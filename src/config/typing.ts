@@ -1,0 +1,260 @@
+import type { ASTNode } from '@marcbachmann/cel-js'
+import type { Arithmetic, Comparison, Expression, Literal, Type } from './expression.ts'
+import {
+  type Context,
+  checkFact,
+  checkLiteral,
+  constant,
+  dottedName,
+  durationLiteral,
+  findFact,
+  timestampLiteral,
+} from './operands.ts'
+import { nearest } from './problems.ts'
+
+// Which operations conditions have, and on which types. Whatever else CEL has is refused, with its reason and its place.
+
+/** A node of cel-js' tree as a typed expression, or undefined where something in it was refused. */
+export function checkNode(node: ASTNode, context: Context): Expression | undefined {
+  switch (node.op) {
+    case 'value':
+      return checkLiteral(node, node.args, context)
+    case 'id':
+      if (node.args === 'now') return { kind: 'now', type: 'timestamp' }
+      return checkFact(node, context)
+    case '.':
+      return checkFact(node, context)
+    case '!_': {
+      const operand = checkNode(node.args, context)
+      if (!operand) return undefined
+      if (operand.type !== 'bool') return context.refuse(node, `! needs true or false, not a ${operand.type}`)
+      return { kind: 'not', type: 'bool', operand }
+    }
+    case '-_': {
+      const operand = checkNode(node.args, context)
+      if (!operand) return undefined
+      if (operand.type !== 'number' && operand.type !== 'duration') {
+        return context.refuse(node, `- needs a number, not a ${operand.type}`)
+      }
+      return { kind: 'negate', type: operand.type, operand }
+    }
+    case '&&':
+    case '||':
+      return checkLogic(node, node.op, node.args, context)
+    case '==':
+    case '!=':
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+      return checkComparison(node, node.op, node.args, context)
+    case '+':
+    case '-':
+    case '*':
+    case '/':
+    case '%':
+      return checkArithmetic(node, node.op, node.args, context)
+    case 'in':
+      return checkIn(node.args, context)
+    case '?:':
+      return checkChoice(node, node.args, context)
+    case 'call':
+      return checkCall(node, node.args[0], undefined, node.args[1], context)
+    case 'rcall':
+      return checkCall(node, node.args[0], node.args[1], node.args[2], context)
+    case 'list':
+      return context.refuse(node, 'a list may only stand behind `in`')
+    case 'map':
+      return context.refuse(node, 'maps are not used in conditions')
+    default:
+      return context.refuse(node, 'name facts with dots: contact.name')
+  }
+}
+
+type Pair = readonly [ASTNode, ASTNode]
+
+function checkBoth(pair: Pair, context: Context): [Expression, Expression] | undefined {
+  const left = checkNode(pair[0], context)
+  const right = checkNode(pair[1], context)
+  return left && right ? [left, right] : undefined
+}
+
+function checkLogic(
+  node: ASTNode,
+  operator: '&&' | '||',
+  pair: Pair,
+  context: Context,
+): Expression | undefined {
+  const both = checkBoth(pair, context)
+  if (!both) return undefined
+  for (const [index, side] of both.entries()) {
+    if (side.type !== 'bool') {
+      return context.refuse(
+        pair[index] ?? node,
+        `${operator} needs true or false on both sides, this is a ${side.type}`,
+      )
+    }
+  }
+  return { kind: 'logic', type: 'bool', operator, left: both[0], right: both[1] }
+}
+
+function checkComparison(
+  node: ASTNode,
+  operator: Comparison,
+  pair: Pair,
+  context: Context,
+): Expression | undefined {
+  const nulls = pair.filter((side) => side.op === 'value' && side.args === null)
+  if (nulls.length > 0) {
+    const other = pair.find((side) => !nulls.includes(side))
+    if (!other || dottedName(other) === undefined || (operator !== '==' && operator !== '!=')) {
+      return context.refuse(node, 'null can only be compared with a fact, by == or !=')
+    }
+    const fact = findFact(other, context)
+    return fact && { kind: 'null', type: 'bool', fact, negated: operator === '!=' }
+  }
+  const both = checkBoth(pair, context)
+  if (!both) return undefined
+  const [left, right] = both
+  if (left.type !== right.type) {
+    return context.refuse(
+      node,
+      `${operator} compares like with like, not a ${left.type} with a ${right.type}${hint(left, right)}`,
+    )
+  }
+  if (left.type === 'bool' && operator !== '==' && operator !== '!=') {
+    return context.refuse(node, `true and false have no order; ${operator} needs numbers, texts or times`)
+  }
+  return { kind: 'compare', type: 'bool', operator, left, right }
+}
+
+function hint(left: Expression, right: Expression): string {
+  const types = [left.type, right.type]
+  if (types.includes('duration') && types.includes('number')) return '; write a duration as 7d'
+  if (types.includes('timestamp') && types.includes('string'))
+    return '; write timestamp("2026-11-25T00:00:00Z")'
+  if (types.includes('number') && types.includes('string')) return '; a number stands without quotes'
+  if (types.includes('bool') && types.includes('string')) return '; true and false stand without quotes'
+  return ''
+}
+
+function checkArithmetic(
+  node: ASTNode,
+  operator: Arithmetic,
+  pair: Pair,
+  context: Context,
+): Expression | undefined {
+  const both = checkBoth(pair, context)
+  if (!both) return undefined
+  const [left, right] = both
+  const type = resultOf(operator, left.type, right.type)
+  if (!type) return context.refuse(node, `there is no ${left.type} ${operator} ${right.type}`)
+  return { kind: 'arithmetic', type, operator, left, right }
+}
+
+function resultOf(
+  operator: Arithmetic,
+  left: Type,
+  right: Type,
+): 'number' | 'duration' | 'timestamp' | undefined {
+  if (left === 'number' && right === 'number') return 'number'
+  if (operator !== '+' && operator !== '-') return undefined
+  if (left === 'timestamp' && right === 'duration') return 'timestamp'
+  if (left === 'duration' && right === 'duration') return 'duration'
+  if (operator === '-' && left === 'timestamp' && right === 'timestamp') return 'duration'
+  if (operator === '+' && left === 'duration' && right === 'timestamp') return 'timestamp'
+  return undefined
+}
+
+function checkIn(pair: Pair, context: Context): Expression | undefined {
+  const [itemNode, listNode] = pair
+  const item = checkNode(itemNode, context)
+  if (listNode.op !== 'list')
+    return context.refuse(listNode, '`in` needs a list: contact.city in ["Beijing", "Wuhan"]')
+  const list: Literal[] = []
+  for (const element of listNode.args) {
+    const value = checkNode(element, context)
+    if (!value || !item) continue
+    const literal = constant(value)
+    if (!literal) context.refuse(element, 'a list holds constants only')
+    else if (literal.type !== item.type) {
+      context.refuse(element, `the list is searched for a ${item.type}, this is a ${literal.type}`)
+    } else list.push(literal)
+  }
+  return item && list.length === listNode.args.length ? { kind: 'in', type: 'bool', item, list } : undefined
+}
+
+function checkChoice(
+  node: ASTNode,
+  [conditionNode, yesNode, noNode]: readonly [ASTNode, ASTNode, ASTNode],
+  context: Context,
+): Expression | undefined {
+  const condition = checkNode(conditionNode, context)
+  const both = checkBoth([yesNode, noNode], context)
+  if (!condition || !both) return undefined
+  if (condition.type !== 'bool') {
+    return context.refuse(conditionNode, `? needs true or false before it, this is a ${condition.type}`)
+  }
+  const [yes, no] = both
+  if (yes.type !== no.type) {
+    return context.refuse(node, `both results of ? : must be of one type, not ${yes.type} and ${no.type}`)
+  }
+  return { kind: 'choose', type: yes.type, condition, yes, no }
+}
+
+const MACROS = new Set(['all', 'exists', 'exists_one', 'map', 'filter', 'bind'])
+const FUNCTIONS = ['startsWith', 'endsWith', 'contains', 'size', 'has', 'timestamp', 'duration']
+
+function checkCall(
+  node: ASTNode,
+  name: string,
+  receiver: ASTNode | undefined,
+  args: readonly ASTNode[],
+  context: Context,
+): Expression | undefined {
+  const [first] = args
+  switch (name) {
+    case 'has': {
+      if (receiver || !first || args.length > 1) return context.refuse(node, 'write has(contact.x)')
+      const fact = findFact(first, context)
+      return fact && { kind: 'has', type: 'bool', fact }
+    }
+    case 'timestamp':
+    case 'duration': {
+      const text = first?.op === 'value' && args.length === 1 && !receiver ? first.args : undefined
+      if (!first || typeof text !== 'string')
+        return context.refuse(node, `${name}() takes one text in quotes`)
+      return name === 'timestamp'
+        ? timestampLiteral(first, text, context)
+        : durationLiteral(first, text, context)
+    }
+    case 'size': {
+      const subject = receiver ?? first
+      if (!subject || args.length !== (receiver ? 0 : 1)) return context.refuse(node, 'write size(contact.x)')
+      const operand = checkNode(subject, context)
+      if (!operand) return undefined
+      if (operand.type !== 'string')
+        return context.refuse(node, `size() counts the characters of a text, not of a ${operand.type}`)
+      return { kind: 'size', type: 'number', operand }
+    }
+    case 'startsWith':
+    case 'endsWith':
+    case 'contains': {
+      if (!receiver || !first || args.length > 1) return context.refuse(node, `write contact.x.${name}("…")`)
+      const both = checkBoth([receiver, first], context)
+      if (!both) return undefined
+      const wrong = both.find((side) => side.type !== 'string')
+      if (wrong) return context.refuse(node, `${name}() looks at texts, not at a ${wrong.type}`)
+      return { kind: 'text', type: 'bool', operator: name, left: both[0], right: both[1] }
+    }
+    case 'matches':
+      return context.refuse(
+        node,
+        'regular expressions are not allowed: their cost has no bound; use startsWith, endsWith or contains',
+      )
+    default:
+      if (MACROS.has(name))
+        return context.refuse(node, `${name}() loops over lists, which conditions do not have`)
+      return context.refuse(node, `there is no function ${name}() in conditions`, nearest(name, FUNCTIONS))
+  }
+}

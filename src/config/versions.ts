@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
+import { type TemplateFiles, templatesHash } from './inputs.ts'
+
+// Campaign versions as rows: read by everyone, written by apply and rollback under the campaign's lock.
+
+/** Template files of a stored set. */
+export async function readTemplates(session: Session, hash: string): Promise<TemplateFiles> {
+  const [row] = await rows<{ files: TemplateFiles }>(
+    session,
+    sql`SELECT files FROM template_sets WHERE hash = ${hash}`,
+  )
+  if (!row) throw new Error(`the template set ${hash} is not stored`)
+  return row.files
+}
+
+/** A row of campaign_versions. */
+export interface VersionRow {
+  readonly campaign: string
+  readonly version: number
+  readonly source: string
+  readonly file: string
+  readonly inputs: string
+  readonly templates: string
+  readonly applied_at: Date
+  readonly applied_by: string
+  readonly restores: number | null
+}
+
+/** Every version of a campaign, oldest first. */
+export function readVersions(session: Session, campaign: string): Promise<VersionRow[]> {
+  return rows<VersionRow>(
+    session,
+    sql`SELECT * FROM campaign_versions WHERE campaign = ${campaign} ORDER BY version`,
+  )
+}
+
+/** The version new episodes open with, and the hash of its inputs. */
+export async function currentVersion(
+  session: Session,
+  campaign: string,
+): Promise<{ version: number; inputs: string } | undefined> {
+  const [row] = await rows<{ version: number; inputs: string }>(
+    session,
+    sql`SELECT v.version, v.inputs
+          FROM campaigns k JOIN campaign_versions v ON v.campaign = k.campaign AND v.version = k.current_version
+         WHERE k.campaign = ${campaign}`,
+  )
+  return row
+}
+
+/** One apply of a campaign at a time: the second sees what the first wrote, and makes the next version. */
+export async function lockCampaign(tx: Transaction, campaign: string): Promise<void> {
+  await execute(
+    tx,
+    sql`SELECT pg_advisory_xact_lock(7402, hashtext(current_schema() || '.' || ${campaign}::text))`,
+  )
+}
+
+/** Keeps a set of template files; returns the hash it is found by. */
+export async function storeTemplates(tx: Transaction, files: TemplateFiles): Promise<string> {
+  const hash = templatesHash(files)
+  await execute(
+    tx,
+    sql`INSERT INTO template_sets (hash, files) VALUES (${hash}, ${JSON.stringify(files)}::jsonb)
+        ON CONFLICT (hash) DO NOTHING`,
+  )
+  return hash
+}
+
+/** What of a campaign the rows of its steps are made from. */
+export interface StepSource {
+  readonly campaign: string
+  readonly tiers: readonly {
+    readonly name: string
+    readonly steps: readonly { readonly id: string; readonly channel: readonly string[] }[]
+  }[]
+}
+
+/** A version to be written. */
+export interface NewVersion {
+  readonly definition: StepSource
+  readonly source: string
+  readonly file: string
+  readonly inputs: string
+  readonly templates: string
+  readonly restores: number | null
+  readonly at: Date
+  readonly by: string
+}
+
+/** Writes the next version with its steps, and makes it current. Under {@link lockCampaign}. Returns its number. */
+export async function storeVersion(tx: Transaction, made: NewVersion): Promise<number> {
+  const { definition } = made
+  const { campaign } = definition
+  const [row] = await rows<{ version: number }>(
+    tx,
+    sql`INSERT INTO campaign_versions
+          (campaign, version, source, file, inputs, templates, applied_at, applied_by, restores)
+        SELECT ${campaign}::text, coalesce(max(version), 0) + 1, ${made.source}::text, ${made.file}::text,
+               ${made.inputs}::text, ${made.templates}::text, ${made.at.toISOString()}::timestamptz, ${made.by}::text,
+               ${made.restores}::int
+          FROM campaign_versions WHERE campaign = ${campaign}
+        RETURNING version`,
+  )
+  if (!row) throw new Error(`no version of ${campaign} was written`)
+  const { version } = row
+  const steps = definition.tiers.flatMap((tier, tierNo) =>
+    tier.steps.map((step, stepNo) => ({
+      tier_no: tierNo + 1,
+      tier: tier.name,
+      step_no: stepNo + 1,
+      step: step.id,
+      channels: step.channel,
+    })),
+  )
+  await execute(
+    tx,
+    sql`INSERT INTO steps (campaign, version, tier_no, tier, step_no, step, channels)
+        SELECT ${campaign}::text, ${version}::int, tier_no, tier, step_no, step, channels
+          FROM jsonb_to_recordset(${JSON.stringify(steps)}::jsonb)
+               AS given(tier_no smallint, tier text, step_no smallint, step text, channels text[])
+         ORDER BY tier_no, step_no`,
+  )
+  await execute(
+    tx,
+    sql`INSERT INTO campaigns (campaign, current_version, salt, created_at)
+        VALUES (${campaign}, ${version}, ${randomBytes(16).toString('hex')}, ${made.at.toISOString()}::timestamptz)
+        ON CONFLICT (campaign) DO UPDATE SET current_version = excluded.current_version`,
+  )
+  return version
+}

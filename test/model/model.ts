@@ -1,0 +1,520 @@
+import { draw } from '../../src/audience/holdout.ts'
+
+// What ought to be, in plain memory and without SQL: the rules of the pipeline written a second time, as simply as
+// they can be said. Times are epoch milliseconds.
+
+export const HOUR = 3_600_000
+export const DAY = 24 * HOUR
+const WINDOW = 25 * DAY
+const GRACE = 2 * DAY
+const MAX_DELAY = 2 * DAY
+const RECHECK = 300_000
+const BACK_OFF = [60, 300, 1800, 7200, 21_600].map((seconds) => seconds * 1000)
+export const PRICE = 3
+export const LIABILITY = 400_000
+const CONTROL = 0.1
+const HOLDOUT = 0.2
+
+export interface Step {
+  readonly id: string
+  readonly after: number
+  readonly channels: readonly ('email' | 'log')[]
+  readonly needsName: boolean
+  readonly offer: boolean
+}
+
+interface Tier {
+  readonly name: string
+  readonly from: number
+  readonly holdout: number
+  readonly steps: readonly Step[]
+}
+
+const step = (id: string, channels: Step['channels'], also: Partial<Step> = {}): Step => ({
+  id,
+  after: 0,
+  channels,
+  needsName: false,
+  offer: false,
+  ...also,
+})
+
+/** The ladder of a version: odd ones and even ones differ in when the reminder goes out and in what it needs. */
+export function ladder(version: number): Tier[] {
+  const odd = version % 2 === 1
+  return [
+    {
+      name: 'coupon',
+      from: 3 * DAY,
+      holdout: 0.3,
+      steps: [
+        step('remind', ['email'], { after: odd ? 0 : 12 * HOUR }),
+        step('coupon', ['email', 'log'], { after: DAY, needsName: odd, offer: true }),
+      ],
+    },
+    {
+      name: 'trial',
+      from: 7 * DAY,
+      holdout: 0,
+      steps: [step('trial', ['email', 'log'], { offer: true }), step('ping', ['log'], { after: DAY })],
+    },
+    { name: 'letter', from: 15 * DAY, holdout: 0.2, steps: [step('letter', ['email'])] },
+  ]
+}
+
+/** The same as an operator writes it. */
+export function campaignSource(version: number): string {
+  const odd = version % 2 === 1
+  return `
+version: 1
+campaign: game
+title: Game ${odd ? 'one' : 'two'}
+schedule: "0 9 * * *"
+goals: { recall: { event: session } }
+window: 25d
+grace: 2d
+holdout: 20%
+limits: { max_delay: 2d }
+offers:
+  five: { kind: coupon, amount: 5 CNY, minimum: 0 CNY, valid: 7d, expected_redemption: 8% }
+tiers:
+  - name: coupon
+    inactive: 3d..7d
+    holdout: 30%
+    steps:
+      - { id: remind, channel: email, template: hello, after: ${odd ? '0s' : '12h'} }
+      - { id: coupon, after: 1d, channel: [email, log], template: ${odd ? 'named' : 'hello'}, offer: five }
+  - name: trial
+    inactive: 7d..15d
+    steps:
+      - { id: trial, channel: [email, log], template: hello, offer: five }
+      - { id: ping, after: 1d, channel: log }
+  - name: letter
+    inactive: 15d..
+    holdout: 20%
+    steps:
+      - { id: letter, channel: email, template: hello }
+`
+}
+
+export interface Contact {
+  readonly name: string
+  /** The database's own id: nothing is predicted of it but its order. */
+  id: number
+  email: string | null
+  readonly firstName: string | null
+  readonly signedUpAt: number
+  lastActiveAt: number | null
+  person: number
+}
+
+export interface Touch {
+  readonly step: Step
+  readonly plannedFor: number
+  dueAt: number
+  attempt: number
+  state:
+    | 'planned'
+    | 'queued'
+    | 'claimed'
+    | 'sending'
+    | 'sent'
+    | 'failed'
+    | 'skipped'
+    | 'cancelled'
+    | 'uncertain'
+  reason: string | null
+  channel: 'email' | 'log' | null
+  /** Which hanging worker has it, or had it when the sweeper gave it up. */
+  holder: number
+  spent: number
+}
+
+export interface Episode {
+  readonly contact: Contact
+  readonly version: number
+  readonly no: number
+  readonly person: number
+  readonly arm: string
+  readonly entryTier: string
+  readonly lapsedAt: number
+  readonly assignedAt: number
+  id: number
+  tierNo: number
+  readonly stages: { tierNo: number; enteredAt: number; arm: string; drawn: boolean }[]
+  silencedBy: string | null
+  silencedAt: number | null
+  returnedAt: number | null
+  recalledAt: number | null
+  contaminated: boolean
+  endedAt: number | null
+  endReason: string | null
+  readonly touches: Touch[]
+  /** The offer's liability is booked. */
+  liable: boolean
+}
+
+export type Mode = 'sent' | 'retry' | 'rejected' | 'uncertain'
+
+export interface Model {
+  now: number
+  workspaceSalt: string
+  salt: string
+  version: number
+  readonly contacts: Contact[]
+  readonly episodes: Episode[]
+  readonly suppressed: Set<string>
+  readonly events: { contact: Contact; at: number; type: string; id: string }[]
+  readonly paused: Set<'campaign' | 'email'>
+  readonly ticks: Set<number>
+  workers: number
+  readonly hanging: Set<number>
+}
+
+export function emptyModel(now: number): Model {
+  return {
+    now,
+    workspaceSalt: '',
+    salt: '',
+    version: 0,
+    contacts: [],
+    episodes: [],
+    suppressed: new Set(),
+    events: [],
+    paused: new Set(),
+    ticks: new Set(),
+    workers: 0,
+    hanging: new Set(),
+  }
+}
+
+const silentSince = (contact: Contact) => contact.lastActiveAt ?? contact.signedUpAt
+export const isOpen = (touch: Touch) => ['planned', 'queued', 'claimed', 'sending'].includes(touch.state)
+const isPending = (touch: Touch) => isOpen(touch) && touch.state !== 'sending'
+
+function release(touch: Touch): void {
+  touch.state = 'planned'
+  touch.channel = null
+  touch.holder = 0
+}
+
+function end(touch: Touch, state: Touch['state'], reason: string | null): void {
+  touch.state = state
+  touch.reason = reason
+}
+
+function cancel(episode: Episode, reason: string): void {
+  for (const touch of episode.touches) if (isPending(touch)) end(touch, 'cancelled', reason)
+}
+
+function silence(model: Model, episode: Episode, by: string): void {
+  episode.silencedAt ??= model.now
+  episode.silencedBy ??= by
+}
+
+// ── contacts ────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Persons are connected by shared addresses and named after their first contact. Who was somebody else before is
+ * merged; contacts made just now were nobody.
+ */
+export function relink(model: Model, made: ReadonlySet<Contact>): void {
+  const merged = new Set<number>()
+  for (const contact of model.contacts) {
+    const group = model.contacts.filter(
+      (other) => other === contact || (contact.email !== null && other.email === contact.email),
+    )
+    const origins = new Set(group.filter((other) => !made.has(other)).map((other) => other.person))
+    if (origins.size > 1) merged.add(Math.min(...group.map((other) => other.id)))
+  }
+  for (const contact of model.contacts) {
+    const group = model.contacts.filter(
+      (other) => other === contact || (contact.email !== null && other.email === contact.email),
+    )
+    contact.person = Math.min(...group.map((other) => other.id))
+  }
+  for (const person of merged) mergePerson(model, person)
+}
+
+function mergePerson(model: Model, person: number): void {
+  const open = model.episodes
+    .filter((episode) => episode.contact.person === person && episode.endedAt === null)
+    .sort((a, b) => a.assignedAt - b.assignedAt || a.id - b.id)
+  const mixed = new Set(open.map((episode) => episode.arm)).size > 1
+  for (const [place, episode] of open.entries()) {
+    if (mixed) {
+      episode.contaminated = true
+      silence(model, episode, 'contaminated')
+    } else if (place > 0) silence(model, episode, 'merged')
+  }
+  for (const episode of open) {
+    if (episode.silencedBy === 'contaminated' || episode.silencedBy === 'merged') {
+      cancel(episode, episode.silencedBy)
+    }
+  }
+}
+
+/** @returns whether it was new */
+export function act(model: Model, contact: Contact, at: number, type: string, id: string): boolean {
+  if (model.events.some((event) => event.contact === contact && event.at === at && event.id === id)) return false
+  model.events.push({ contact, at, type, id })
+  contact.lastActiveAt = Math.max(contact.lastActiveAt ?? at, at)
+  for (const episode of model.episodes) {
+    if (episode.contact !== contact || episode.endedAt !== null) continue
+    if (at > episode.lapsedAt) {
+      silence(model, episode, 'returned')
+      if (at > episode.assignedAt) episode.returnedAt = Math.min(episode.returnedAt ?? at, at)
+    }
+    if (type === 'session' && at > episode.assignedAt && at <= episode.assignedAt + WINDOW) {
+      episode.recalledAt = Math.min(episode.recalledAt ?? at, at)
+    }
+    if (episode.silencedBy === 'returned') cancel(episode, 'returned')
+  }
+  return true
+}
+
+export function suppress(model: Model, email: string): void {
+  if (model.suppressed.has(email)) return
+  model.suppressed.add(email)
+  for (const episode of model.episodes) {
+    if (episode.contact.email !== email) continue
+    for (const touch of episode.touches) {
+      if (!isPending(touch)) continue
+      if (touch.step.channels.every((channel) => channel === 'email')) end(touch, 'skipped', 'suppressed')
+      else if (touch.state === 'claimed') release(touch)
+    }
+  }
+}
+
+// ── runs ────────────────────────────────────────────────────────────────────────────────────────────
+
+function tierOf(version: number, silence: number): number {
+  return ladder(version).filter((tier) => silence >= tier.from).length
+}
+
+function enter(model: Model, episode: Episode, tierNo: number): void {
+  const tier = ladder(episode.version)[tierNo - 1]
+  if (!tier) throw new Error(`no tier ${tierNo}`)
+  const treated = episode.arm === 'treated' && episode.stages.every((stage) => stage.arm === 'treated')
+  const out =
+    tier.holdout > 0 && draw(model.salt, `tier:${tier.name}`, episode.person, episode.no) < tier.holdout
+  const arm = treated && !out ? 'treated' : 'holdout'
+  episode.tierNo = tierNo
+  episode.stages.push({ tierNo, enteredAt: model.now, arm, drawn: treated && tier.holdout > 0 })
+  if (arm !== 'treated') return
+  for (const one of tier.steps) {
+    const at = model.now + one.after
+    episode.touches.push({
+      step: one,
+      plannedFor: at,
+      dueAt: at,
+      attempt: 0,
+      state: 'planned',
+      reason: null,
+      channel: null,
+      holder: 0,
+      spent: 0,
+    })
+  }
+}
+
+/** @returns the answers by name; undefined where the run does not take place */
+export function run(model: Model): Record<string, number> | undefined {
+  if (model.paused.has('campaign')) return undefined
+  if (model.ticks.has(model.now)) return undefined
+  model.ticks.add(model.now)
+  for (const episode of model.episodes) {
+    if (episode.endedAt !== null || episode.assignedAt + WINDOW + GRACE > model.now) continue
+    cancel(episode, 'expired')
+    episode.endedAt = model.now
+    episode.endReason =
+      episode.recalledAt !== null ? 'recalled' : episode.returnedAt !== null ? 'returned' : 'expired'
+  }
+  for (const episode of model.episodes) {
+    if (episode.endedAt !== null || episode.silencedAt !== null) continue
+    const reached = tierOf(episode.version, model.now - episode.lapsedAt)
+    if (reached <= episode.tierNo) continue
+    cancel(episode, 'superseded')
+    enter(model, episode, reached)
+  }
+  return open(model)
+}
+
+function open(model: Model): Record<string, number> {
+  const answers: Record<string, number> = {}
+  const answer = (name: string) => {
+    answers[name] = (answers[name] ?? 0) + 1
+  }
+  const busy = new Set(
+    model.episodes.filter((episode) => episode.endedAt === null).map((episode) => episode.contact),
+  )
+  const busyPersons = new Set([...busy].map((contact) => contact.person))
+  const lapsed = model.contacts
+    .filter((contact) => !busy.has(contact) && tierOf(model.version, model.now - silentSince(contact)) > 0)
+    .sort((a, b) => silentSince(b) - silentSince(a) || a.id - b.id)
+  for (const contact of lapsed) {
+    if (busyPersons.has(contact.person)) {
+      answer('same_person')
+      continue
+    }
+    busyPersons.add(contact.person)
+    answer('opened')
+    openEpisode(model, contact)
+  }
+  return answers
+}
+
+function openEpisode(model: Model, contact: Contact): void {
+  const { person } = contact
+  const before = model.episodes.filter((episode) => episode.contact.person === person)
+  const no = Math.max(0, ...before.map((episode) => episode.no)) + 1
+  const arm =
+    draw(model.workspaceSalt, 'control', person) < CONTROL
+      ? 'control'
+      : draw(model.salt, 'arm', person, no) < HOLDOUT
+        ? 'holdout'
+        : 'treated'
+  const tierNo = tierOf(model.version, model.now - silentSince(contact))
+  const episode: Episode = {
+    contact,
+    version: model.version,
+    no,
+    person,
+    arm,
+    entryTier: ladder(model.version)[tierNo - 1]?.name ?? '',
+    lapsedAt: silentSince(contact),
+    assignedAt: model.now,
+    id: 0,
+    tierNo,
+    stages: [],
+    silencedBy: null,
+    silencedAt: null,
+    returnedAt: null,
+    recalledAt: null,
+    contaminated: false,
+    endedAt: null,
+    endReason: null,
+    touches: [],
+    liable: false,
+  }
+  model.episodes.push(episode)
+  enter(model, episode, tierNo)
+}
+
+// ── touchpoints ─────────────────────────────────────────────────────────────────────────────────────
+
+export interface Placed {
+  readonly episode: Episode
+  readonly touch: Touch
+}
+
+/** What a dispatcher may take now. */
+export function due(model: Model): Placed[] {
+  if (model.paused.has('campaign')) return []
+  return model.episodes.flatMap((episode) =>
+    episode.touches
+      .filter((touch) => touch.state === 'planned' && touch.dueAt <= model.now)
+      .filter((touch) => !(model.paused.has('email') && touch.step.channels.every((name) => name === 'email')))
+      .map((touch) => ({ episode, touch })),
+  )
+}
+
+export type Verdict =
+  | { readonly kind: 'send'; readonly channel: 'email' | 'log' }
+  | { readonly kind: 'defer'; readonly until: number }
+  | { readonly kind: 'end'; readonly state: 'skipped' | 'cancelled'; readonly reason: string }
+
+export function judge(model: Model, { episode, touch }: Placed): Verdict {
+  const { contact } = episode
+  const stop = (state: 'skipped' | 'cancelled', reason: string): Verdict => ({ kind: 'end', state, reason })
+  if (episode.silencedBy !== null) return stop('cancelled', episode.silencedBy)
+  if (episode.endedAt !== null) return stop('cancelled', 'expired')
+  if (silentSince(contact) > episode.lapsedAt) return stop('cancelled', 'returned')
+  const tier = ladder(episode.version)[episode.tierNo - 1]
+  if (!tier?.steps.some((one) => one.id === touch.step.id)) return stop('cancelled', 'superseded')
+  const mailable = contact.email !== null && !model.suppressed.has(contact.email)
+  const channel = touch.step.channels.find((name) => name === 'log' || mailable)
+  if (!channel) return stop('skipped', contact.email === null ? 'no_address' : 'suppressed')
+  if (touch.step.needsName && contact.firstName === null) return stop('skipped', 'missing_data')
+  if (model.now > touch.plannedFor + MAX_DELAY) return stop('skipped', 'too_late')
+  if (channel === 'email' && model.paused.has('email')) {
+    const until = model.now + RECHECK
+    return until > touch.plannedFor + MAX_DELAY ? stop('skipped', 'too_late') : { kind: 'defer', until }
+  }
+  return { kind: 'send', channel }
+}
+
+export function finish(model: Model, placed: Placed, channel: 'email' | 'log', mode: Mode): void {
+  const { episode, touch } = placed
+  const outcome = channel === 'log' ? 'sent' : mode
+  touch.channel = channel
+  if (outcome === 'retry') {
+    const again = model.now + (BACK_OFF[touch.attempt] ?? 0)
+    const last = touch.attempt >= BACK_OFF.length || again > touch.plannedFor + MAX_DELAY
+    touch.attempt += 1
+    if (last) end(touch, 'failed', 'attempts')
+    else {
+      release(touch)
+      touch.dueAt = again
+    }
+    return
+  }
+  touch.attempt += 1
+  if (outcome === 'rejected') return end(touch, 'failed', 'bad_address')
+  end(touch, outcome, null)
+  touch.holder = 0
+  charge(episode, touch)
+}
+
+function charge(episode: Episode, touch: Touch): void {
+  touch.spent = touch.channel === 'email' ? PRICE : 0
+  if (touch.step.offer) episode.liable = true
+}
+
+/** One touchpoint, from due to what becomes of it. */
+export function process(model: Model, placed: Placed, mode: Mode): void {
+  const verdict = judge(model, placed)
+  if (verdict.kind === 'end') end(placed.touch, verdict.state, verdict.reason)
+  else if (verdict.kind === 'send') finish(model, placed, verdict.channel, mode)
+  else {
+    release(placed.touch)
+    placed.touch.dueAt = verdict.until
+  }
+}
+
+/** All leases have run out: nothing is known of who held what. */
+export function sweep(model: Model): void {
+  for (const { touches } of model.episodes) {
+    for (const touch of touches) {
+      if (touch.state === 'queued' || touch.state === 'claimed') release(touch)
+      else if (touch.state === 'sending') {
+        touch.attempt += 1
+        if (touch.channel === 'log') release(touch)
+        else end(touch, 'uncertain', null)
+      }
+    }
+  }
+}
+
+/** A worker that hung goes on: its sends have ended well, and it does the rest of its batch. */
+export function wake(model: Model, worker: number): void {
+  model.hanging.delete(worker)
+  for (const episode of model.episodes) {
+    for (const touch of episode.touches) {
+      if (touch.holder !== worker) continue
+      if (touch.state === 'sending') finish(model, { episode, touch }, touch.channel ?? 'email', 'sent')
+      else if (touch.state === 'uncertain') {
+        // Given up by the sweeper, and now it is known.
+        touch.state = 'sent'
+        charge(episode, touch)
+      } else if (touch.state === 'claimed') {
+        const channel = touch.channel ?? 'email'
+        if (model.paused.has('campaign') || (channel === 'email' && model.paused.has('email'))) {
+          release(touch)
+          touch.dueAt = model.now
+        } else finish(model, { episode, touch }, channel, 'sent')
+      }
+      touch.holder = 0
+    }
+  }
+}
