@@ -11,7 +11,6 @@ import {
   renameSync,
   rmSync,
   statSync,
-  unlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer, Socket } from 'node:net'
@@ -289,8 +288,9 @@ function postmasterOf(home: Home): { pid: number; port: number } | undefined {
   const [pid, , , port] = text.split('\n').map(Number)
   if (pid === undefined || !isAlive(pid)) return undefined
   if (!isOurs(pid, dataOf(home))) {
-    // Its id went to another process. PostgreSQL would take that one for a postmaster and refuse to start.
-    unlinkSync(file)
+    // It is dead, or its id went to another process, which PostgreSQL would take for a postmaster and refuse to
+    // start. (Backends that outlive it still bar a second server: PostgreSQL finds their shared memory without this.)
+    rmSync(file, { force: true })
     return undefined
   }
   return port ? { pid, port } : undefined

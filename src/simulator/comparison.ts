@@ -1,7 +1,5 @@
 import type { Campaign } from '../config/campaign.ts'
-import type { Effect } from '../reports/effect.ts'
 import { painter, table } from '../reports/layout.ts'
-import type { OverviewData } from '../reports/overview.ts'
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import type { Ladder, Truth, TruthCell } from './truth.ts'
 
@@ -14,6 +12,18 @@ export interface Compared {
   readonly reported: Estimate | NotEnough
   /** Undefined where the report says "not enough". */
   readonly holds: boolean | undefined
+}
+
+/** What of a report is compared: an overview is one. */
+export interface Reported {
+  readonly overall: ReportedGroup
+  readonly byTier: readonly (ReportedGroup & { readonly name: string })[]
+}
+
+interface ReportedGroup {
+  readonly treated: { readonly rate: Estimate | NotEnough }
+  readonly heldOut: { readonly rate: Estimate | NotEnough }
+  readonly difference: Estimate | NotEnough
 }
 
 /** The campaign as the simulated people meet it: what goes out by e-mail reaches them, the log does not. */
@@ -36,7 +46,7 @@ export function ladderOf(campaign: Campaign, timezone: string): Ladder {
 }
 
 /** Sets the report beside the truth, over all and by entry tier. */
-export function compare(truth: Truth, report: OverviewData): Compared[] {
+export function compare(truth: Truth, report: Reported): Compared[] {
   return [
     ...compareGroup('all', truth.all, report.overall),
     ...report.byTier.flatMap((group) => {
@@ -46,7 +56,7 @@ export function compare(truth: Truth, report: OverviewData): Compared[] {
   ]
 }
 
-function compareGroup(group: string, truth: TruthCell, effect: Effect): Compared[] {
+function compareGroup(group: string, truth: TruthCell, effect: ReportedGroup): Compared[] {
   const figure = (name: Compared['figure'], planted: number, reported: Estimate | NotEnough): Compared => ({
     group,
     figure: name,

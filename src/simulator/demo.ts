@@ -3,8 +3,9 @@ import { join, relative, resolve } from 'node:path'
 import { sql } from 'drizzle-orm'
 import pc from 'picocolors'
 import { openTemplates, readCampaigns } from '../cli/campaigns.ts'
-import { formatFailure } from '../cli/failure.ts'
+import { EXIT, exitCodeOf, formatFailure } from '../cli/failure.ts'
 import { writeWorkspace } from '../cli/init.ts'
+import { listenForInterrupts } from '../cli/interrupt.ts'
 import { count, openOutput } from '../cli/output.ts'
 import { planCampaign } from '../cli/plan/plan.ts'
 import { overviewOf } from '../cli/report.ts'
@@ -41,7 +42,7 @@ const END = new Date(START.getTime() + DAYS * 86_400_000)
 /** Seconds: messages go out every other hour. */
 const STEP = 7200
 
-async function demo(folder: string): Promise<void> {
+async function demo(folder: string, interrupt: AbortSignal): Promise<void> {
   const environment = { ...readEnvironment(), databaseUrl: undefined, redisUrl: undefined }
   const clock = manualClock(START)
   const output = openOutput({
@@ -78,7 +79,7 @@ async function demo(folder: string): Promise<void> {
     cwd: folder,
     workspaceFile: undefined,
     clock,
-    interrupt: new AbortController().signal,
+    interrupt,
   }
   const context = await openWorkspace(invocation)
   const workspace = context.loaded.definition
@@ -131,7 +132,10 @@ async function demo(folder: string): Promise<void> {
         to: END,
         step: STEP,
         reveal: await openLiving(runtime, world, mailbox),
-        onProgress: (now) => progress.update(daysIn(now), DAYS, now.toISOString().slice(0, 10)),
+        onProgress: (now) => {
+          interrupt.throwIfAborted()
+          progress.update(daysIn(now), DAYS, now.toISOString().slice(0, 10))
+        },
       })
     } finally {
       progress.finish()
@@ -220,12 +224,13 @@ function shown(path: string): string {
 const folder = resolve('.winback', 'demo')
 // The embedded server's hold does not keep a process alive; the demo does until it is told.
 const underWay = setInterval(() => {}, 60_000)
+const interrupt = listenForInterrupts((text) => process.stderr.write(`\n${text}\n`))
 try {
-  await demo(folder)
+  await demo(folder, interrupt)
 } catch (error) {
   const colors = pc.createColors(process.stderr.isTTY === true)
-  process.stderr.write(`${await formatFailure(error, { verbose: true, colors })}\n`)
-  process.exitCode = 1
+  if (!interrupt.aborted) process.stderr.write(`${await formatFailure(error, { verbose: true, colors })}\n`)
+  process.exitCode = interrupt.aborted ? EXIT.interrupted : exitCodeOf(error)
 } finally {
   clearInterval(underWay)
 }

@@ -20,7 +20,7 @@ import {
   type TouchpointKey,
 } from './lifecycle.ts'
 
-import { liabilityOf, type Sender, stepsOfOffer, viewContact, viewMessage } from './view.ts'
+import { liabilityOf, messageViewer, othersOfOffer, type Sender, viewContact } from './view.ts'
 import { openingByZone } from './windows.ts'
 
 // One batch, from the job to the record: claim → gather → guard → render → send → settle. A handful of statements
@@ -76,7 +76,7 @@ export async function processBatch(
     keys,
     step,
     now,
-    sameOffer: stepsOfOffer(campaign, step),
+    sameOffer: othersOfOffer(campaign, step),
   })
   const context = await guardContext(dependencies, campaign, step, now)
   const sorted = sortVerdicts(candidates, sender, context)
@@ -198,6 +198,7 @@ export function composer(deps: {
   channels: ReadonlyMap<string, Channel>
 }): Compose {
   const liability = liabilityOf(deps.step)
+  const view = messageViewer(deps)
   return (cleared) => {
     const { candidate, contact } = cleared
     const channel = deps.channels.get(cleared.channel)
@@ -209,7 +210,7 @@ export function composer(deps: {
         ? undefined
         : deps.templates.find(cleared.template, { locale, segment: candidate.segment })
     try {
-      const content = channel.render(template, viewMessage(candidate, contact, deps), contact)
+      const content = channel.render(template, view(candidate, contact), contact)
       return {
         candidate,
         contact,

@@ -19,7 +19,7 @@ import {
   type Settlement,
   settle,
 } from './lifecycle.ts'
-import { stepsOfOffer } from './view.ts'
+import { othersOfOffer } from './view.ts'
 import { openingByZone } from './windows.ts'
 
 // Handing over, as a rolling window: no more touchpoints are `sending` at a time than the channel sends at once, so
@@ -267,13 +267,14 @@ async function settleResults(
     if ('dueAt' in outcome) retries.push(outcome)
     else settled.push(outcome)
   }
-  const sameOffer = stepsOfOffer(dispatch.campaign, dispatch.context.step)
+  const sameOffer = othersOfOffer(dispatch.campaign, dispatch.context.step)
   const record = async (session: Session) => {
     const done = await settle(session, dispatch.claimId, now, settled, sameOffer)
     // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known.
     if (done < settled.length) await resolve(session, now, settled, sameOffer)
   }
-  const liable = results.filter(({ outgoing }) => outgoing.liability > 0)
+  // Another step of the offer may settle at this moment for the same episode; where there is none, nothing can race.
+  const liable = sameOffer.length === 0 ? [] : results.filter(({ outgoing }) => outgoing.liability > 0)
   // What was handed over is known here and nowhere else: a restart of the database is waited for.
   await throughOutage(
     async () => {

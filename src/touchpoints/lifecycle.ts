@@ -170,7 +170,7 @@ export async function renew(
  * claimed | sending → settled, in one statement: out of the work table, into the record, into the ledger.
  * Rows that are no longer this claim's are left alone. Where a row carries a liability, the caller holds
  * {@link lockEpisodes}: two steps of one offer may settle at the same moment, and one of them books.
- * @param sameOffer ids of all steps that give the offer
+ * @param sameOffer ids of the other steps that give the offer
  * @returns how many were settled
  */
 export async function settle(
@@ -286,9 +286,10 @@ export async function cancel(
 /** True where a step of the offer has booked the liability for the episode. */
 function isLiable(row: SQL, sameOffer: readonly number[]): SQL {
   if (sameOffer.length === 0) return sql`false`
-  return sql`EXISTS (SELECT FROM ledger l WHERE l.contact_id = ${row}.contact_id
-    AND l.episode_id = ${row}.episode_id AND l.kind = 'liability' AND l.amount > 0
-    AND l.step_id = ANY (${sql.param(sameOffer)}::int[]))`
+  // OFFSET 0: by contact, whatever the planner believes of the index on the step (see gather.ts).
+  return sql`EXISTS (SELECT FROM (SELECT step_id, kind, amount FROM ledger
+      WHERE contact_id = ${row}.contact_id AND episode_id = ${row}.episode_id OFFSET 0) l
+    WHERE l.kind = 'liability' AND l.amount > 0 AND l.step_id = ANY (${sql.param(sameOffer)}::int[]))`
 }
 
 /**

@@ -56,27 +56,46 @@ export function viewMessage(
   contact: ContactView,
   message: { sender: Sender; campaign: CompiledCampaign; step: CompiledStep },
 ): TemplateView {
-  const view: Record<string, unknown> = {}
-  for (const [path, value] of Object.entries(candidate.facts)) nest(view, path.split('.'), value)
+  return messageViewer(message)(candidate, contact)
+}
+
+/** {@link viewMessage} for a whole batch: what all its messages share is made once. */
+export function messageViewer(message: {
+  sender: Sender
+  campaign: CompiledCampaign
+  step: CompiledStep
+}): (candidate: Candidate, contact: ContactView) => TemplateView {
   const { sender, campaign, step } = message
-  nest(view, ['workspace', 'name'], sender.name)
-  nest(view, ['campaign', 'name'], campaign.name)
-  nest(view, ['campaign', 'title'], campaign.definition.title)
-  if (step.offer) view.offer = viewOffer(step.offer)
-  return {
-    ...view,
-    segment: candidate.segment,
-    locale: contact.locale,
-    $locale: contact.locale,
-    $timezone: contact.timezone,
-    $currency: sender.currency,
+  const offer = step.offer ? { offer: viewOffer(step.offer) } : undefined
+  const workspace = { name: sender.name }
+  const titled = { name: campaign.name, title: campaign.definition.title }
+  const paths = new Map<string, readonly string[]>()
+  const split = (path: string) => {
+    const known = paths.get(path) ?? path.split('.')
+    paths.set(path, known)
+    return known
+  }
+  return (candidate, contact) => {
+    const view: Record<string, unknown> = {}
+    for (const path in candidate.facts) nest(view, split(path), candidate.facts[path])
+    return {
+      ...view,
+      workspace,
+      campaign: titled,
+      ...offer,
+      segment: candidate.segment,
+      locale: contact.locale,
+      $locale: contact.locale,
+      $timezone: contact.timezone,
+      $currency: sender.currency,
+    }
   }
 }
 
-function nest(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
-  const [key, ...rest] = path
+function nest(target: Record<string, unknown>, path: readonly string[], value: unknown, depth = 0): void {
+  const key = path[depth]
   if (key === undefined) return
-  if (rest.length === 0) {
+  if (depth === path.length - 1) {
     target[key] = value
     return
   }
@@ -84,7 +103,7 @@ function nest(target: Record<string, unknown>, path: readonly string[], value: u
   const next: Record<string, unknown> =
     typeof inner === 'object' && inner !== null ? (inner as Record<string, unknown>) : {}
   target[key] = next
-  nest(next, rest, value)
+  nest(next, path, value, depth + 1)
 }
 
 /** Amounts in units of the currency: what `{{money offer.amount}}` expects. */
@@ -111,11 +130,16 @@ export function liabilityOf(step: CompiledStep): number {
   return Math.round(face * terms.expected_redemption)
 }
 
-/** The steps of a campaign that give the same offer: its liability is booked once for all of them. */
-export function stepsOfOffer(campaign: CompiledCampaign, step: CompiledStep): number[] {
+/**
+ * The other steps of a campaign that give a step's offer: its liability is booked once for all of them. A step itself
+ * is not among them, for it has one touchpoint an episode and that one settles once.
+ */
+export function othersOfOffer(campaign: CompiledCampaign, step: CompiledStep): number[] {
   if (!step.offer) return []
   const { name } = step.offer
   return campaign.tiers.flatMap((tier) =>
-    tier.steps.filter((other) => other.offer?.name === name).map((other) => other.stepId),
+    tier.steps
+      .filter((other) => other.offer?.name === name && other.stepId !== step.stepId)
+      .map((other) => other.stepId),
   )
 }

@@ -8,9 +8,10 @@ import type { LocalWindow } from '../config/quantities.ts'
  * @param margin seconds that must be left of the window: the time a send may take
  */
 export function nextOpening(window: LocalWindow, zone: string, now: Date, margin = 0): Date | undefined {
-  const instant = Temporal.Instant.fromEpochMilliseconds(now.getTime())
-  const local = instant.toZonedDateTimeISO(zone)
-  if (isOpen(window, local) && isOpen(window, local.add({ seconds: margin }))) return undefined
+  if (isOpenAt(window, zone, now.getTime()) && isOpenAt(window, zone, now.getTime() + margin * 1000)) {
+    return undefined
+  }
+  const local = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(zone)
   const minutes = local.hour * 60 + local.minute
   let day = local.toPlainDate()
   // Today's opening is past once we are at or after it: open without the margin counts as past, too.
@@ -28,6 +29,39 @@ export function nextOpening(window: LocalWindow, zone: string, now: Date, margin
     }
     day = day.add({ days: 1 })
   }
+}
+
+/** A stretch of time within which a zone's clocks do not jump: epoch milliseconds [from, until), and its offset. */
+interface Stretch {
+  readonly from: number
+  readonly until: number
+  readonly offset: number
+}
+const stretches = new Map<string, Stretch>()
+
+/** What is looked up once for each zone and season: with a few hundred zones, a batch is hardly longer than their list. */
+function stretchAt(zone: string, at: number): Stretch {
+  const known = stretches.get(zone)
+  if (known && at >= known.from && at < known.until) return known
+  const local = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(zone)
+  const until = local.getTimeZoneTransition('next')?.epochMilliseconds ?? Number.POSITIVE_INFINITY
+  const stretch = { from: at, until, offset: local.offsetNanoseconds / 1e6 }
+  stretches.set(zone, stretch)
+  return stretch
+}
+
+const MINUTE = 60_000
+const DAY = 86_400_000
+
+/** {@link isOpen} at an epoch millisecond, by arithmetic alone. */
+function isOpenAt(window: LocalWindow, zone: string, at: number): boolean {
+  const local = at + stretchAt(zone, at).offset
+  const day = Math.floor(local / DAY)
+  // Day 0 was a Thursday; 1 is Monday.
+  const dayOfWeek = ((((day + 3) % 7) + 7) % 7) + 1
+  if (window.workdays && dayOfWeek > 5) return false
+  const minutes = Math.floor((local - day * DAY) / MINUTE)
+  return minutes >= window.from && minutes < window.to
 }
 
 function isOpen(window: LocalWindow, local: Temporal.ZonedDateTime): boolean {

@@ -256,7 +256,8 @@ function mergePerson(model: Model, person: number): void {
 
 /** @returns whether it was new */
 export function act(model: Model, contact: Contact, at: number, type: string, id: string): boolean {
-  if (model.events.some((event) => event.contact === contact && event.at === at && event.id === id)) return false
+  if (model.events.some((event) => event.contact === contact && event.at === at && event.id === id))
+    return false
   model.events.push({ contact, at, type, id })
   contact.lastActiveAt = Math.max(contact.lastActiveAt ?? at, at)
   for (const episode of model.episodes) {
@@ -414,7 +415,9 @@ export function due(model: Model): Placed[] {
   return model.episodes.flatMap((episode) =>
     episode.touches
       .filter((touch) => touch.state === 'planned' && touch.dueAt <= model.now)
-      .filter((touch) => !(model.paused.has('email') && touch.step.channels.every((name) => name === 'email')))
+      .filter(
+        (touch) => !(model.paused.has('email') && touch.step.channels.every((name) => name === 'email')),
+      )
       .map((touch) => ({ episode, touch })),
   )
 }
@@ -460,7 +463,10 @@ export function finish(model: Model, placed: Placed, channel: 'email' | 'log', m
     return
   }
   touch.attempt += 1
-  if (outcome === 'rejected') return end(touch, 'failed', 'bad_address')
+  if (outcome === 'rejected') {
+    end(touch, 'failed', 'bad_address')
+    return
+  }
   end(touch, outcome, null)
   touch.holder = 0
   charge(episode, touch)

@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest'
 import { uniform } from '../../src/simulator/draws.ts'
 import { drawPopulation, type Effects, NO_EFFECT, PLANTED } from '../../src/simulator/population.ts'
-import { type EpisodeSeen, type Ladder, plannedMessages, truthOf } from '../../src/simulator/truth.ts'
+import {
+  type EpisodeSeen,
+  type Ladder,
+  outcomesOf,
+  plannedMessages,
+  truthOf,
+} from '../../src/simulator/truth.ts'
 import { openWorld } from '../../src/simulator/world.ts'
 
 const START = new Date('2026-01-05T01:00:00Z')
@@ -23,7 +29,7 @@ const LADDER: Ladder = {
  * A trial by hand, without any of Winback's pipeline: takes in everybody silent for 3 to 180 days on day 0, half
  * of them held out, delivers the planned messages to those still silent, and counts who came back within 30 days.
  */
-function trial(seed: number, size: number, effects: Effects) {
+function trial(seed: number, size: number, effects: Effects, ladder = LADDER) {
   const population = drawPopulation({ seed, size, start: START, effects })
   const world = openWorld(population)
   world.advance(population.start)
@@ -31,7 +37,7 @@ function trial(seed: number, size: number, effects: Effects) {
   const messages: { externalId: string; at: number; silentSince: number }[] = []
   for (const person of population.people) {
     const spell = world.spellAt(person.externalId, population.start)
-    const tier = LADDER.tiers.find((tier) => {
+    const tier = ladder.tiers.find((tier) => {
       const silence = spell ? (population.start - spell.from) / 1000 : -1
       return silence >= tier.from && silence < (tier.to ?? Number.POSITIVE_INFINITY)
     })
@@ -39,8 +45,8 @@ function trial(seed: number, size: number, effects: Effects) {
     const treated = uniform(99, person.index, 'arm') < 0.5
     episodes.push({ externalId: person.externalId, assignedAt: START, entryTier: tier.name, treated })
     if (!treated) continue
-    for (const [name, times] of plannedMessages(person, spell.from, population.start, LADDER)) {
-      const holdout = LADDER.tiers.find((tier) => tier.name === name)?.holdout ?? 0
+    for (const [name, times] of plannedMessages(person, spell.from, population.start, ladder)) {
+      const holdout = ladder.tiers.find((tier) => tier.name === name)?.holdout ?? 0
       if (uniform(99, person.index, `tier ${name}`) < holdout) break
       for (const at of times) messages.push({ externalId: person.externalId, at, silentSince: spell.from })
     }
@@ -62,7 +68,7 @@ function trial(seed: number, size: number, effects: Effects) {
     return { n: arm.length, p: arm.filter((episode) => back.has(episode.externalId)).length / arm.length }
   }
   return {
-    truth: truthOf(world, episodes, LADDER),
+    truth: truthOf(world, episodes, ladder),
     treated: rate(true),
     held: rate(false),
     sent: messages.length,
@@ -96,6 +102,21 @@ test('both outcomes drawn with common numbers agree with their expectations, tie
       4 * error({ n, p: cell.difference }),
     )
   }
+})
+
+test('what the truth says of a person is what the person does', () => {
+  const whole = { ...LADDER, tiers: LADDER.tiers.map((tier) => ({ ...tier, holdout: 0 })) }
+  const { population, world, episodes, back } = trial(14, 2000, PLANTED, whole)
+  const people = new Map(population.people.map((person) => [person.externalId, person]))
+  const wrong = episodes.filter(({ externalId, treated }) => {
+    const person = people.get(externalId)
+    const spell = world.spellAt(externalId, population.start)
+    if (!person || !spell) return true
+    const outcomes = outcomesOf(population, person, spell, population.start, whole)
+    return (treated ? outcomes.drawnTreated : outcomes.drawnNatural) !== back.has(externalId)
+  })
+  expect(episodes.length).toBeGreaterThan(1000)
+  expect(wrong).toEqual([])
 })
 
 test('nothing planted, nothing true', () => {

@@ -1,0 +1,73 @@
+import { sql } from 'drizzle-orm'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
+import { rows } from '../../src/database/connect.ts'
+import { settingsOf } from '../../src/database/migrate.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
+import { openShop, testChannel } from '../support/shop.ts'
+import { anything, beginning, drain } from './commands.ts'
+import { emptyModel, type Model, PRICE } from './model.ts'
+import { checkInvariants, type Real } from './real.ts'
+
+// The whole machine against a model in memory: imports, late and repeated events, runs, returns, new versions, merges,
+// workers that die or hang at every step, lost queues, jobs that run twice, suppressions and pauses, in random order.
+// WINBACK_MODEL_RUNS and WINBACK_MODEL_SEED (a failure prints its seed) make it longer, or the same again.
+
+const START = Date.UTC(2026, 2, 2, 9)
+
+async function world(): Promise<{ model: Model; real: Real }> {
+  const database = await emptiedDatabase()
+  const email = testChannel('email', { concurrency: 2, price: PRICE })
+  const log = testChannel('log')
+  const shop = await openShop({
+    database,
+    clock: manualClock(new Date(START)),
+    channels: [email, log],
+    // Nobody's lease runs out but when a test says so.
+    leases: { queued: 86_400, claim: 86_400, send: 86_400 },
+  })
+  const model = emptyModel(START)
+  const real: Real = { shop, email, log, hanging: new Map() }
+  model.workspaceSalt = (await settingsOf(database)).workspaceSalt
+  for (const command of beginning) await command.run(model, real)
+  const [campaign] = await rows<{ salt: string }>(database, sql`SELECT salt FROM campaigns`)
+  model.salt = campaign?.salt ?? ''
+  return { model, real }
+}
+
+const runs = Number(process.env.WINBACK_MODEL_RUNS ?? 8)
+const seed = process.env.WINBACK_MODEL_SEED
+
+describe('the pipeline', () => {
+  it('does what the model says, whatever happens', { timeout: 60_000 + runs * 20_000 }, async () => {
+    let episodes = 0
+    const ends = new Map<string, number>()
+    await fc.assert(
+      fc.asyncProperty(
+        fc.noBias(fc.commands(anything, { maxCommands: 60, size: 'max' })),
+        async (commands) => {
+          const { model, real } = await world()
+          await fc.asyncModelRun(() => ({ model, real }), commands)
+          await drain(model, real)
+          await checkInvariants(real)
+          episodes += model.episodes.length
+          for (const { touches } of model.episodes) {
+            for (const { state, reason } of touches) {
+              const end = reason === null ? state : `${state} ${reason}`
+              ends.set(end, (ends.get(end) ?? 0) + 1)
+            }
+          }
+        },
+      ),
+      {
+        numRuns: runs,
+        ...(seed === undefined ? {} : { seed: Number(seed) }),
+        interruptAfterTimeLimit: 300_000,
+      },
+    )
+    // A story in which nothing happens proves nothing.
+    expect(episodes).toBeGreaterThan(runs * 3)
+    console.info(`${runs} stories, ${episodes} episodes:`, Object.fromEntries(ends))
+  })
+})

@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { campaign } from '../../src/config/campaign.ts'
+import { type Compared, compare, formatComparison, ladderOf } from '../../src/simulator/comparison.ts'
+import type { Truth } from '../../src/simulator/truth.ts'
+
+const DAY = 86_400
+
+test('the ladder is what reaches people: e-mail steps, by tier', async () => {
+  const file = new URL('../../campaigns/graded-recall.yaml', import.meta.url)
+  const definition = campaign.parse(parse(await readFile(file, 'utf8')))
+  expect(ladderOf(definition, 'Asia/Shanghai')).toEqual({
+    window: 30 * DAY,
+    maxDelay: 2 * DAY,
+    sendWindow: { from: 540, to: 1260 },
+    timezone: 'Asia/Shanghai',
+    tiers: [
+      { name: 'coupon', from: 3 * DAY, to: 7 * DAY, holdout: 0, messages: [DAY] },
+      { name: 'trial', from: 7 * DAY, to: 15 * DAY, holdout: 0, messages: [DAY] },
+      { name: 'letter', from: 15 * DAY, to: 180 * DAY, holdout: 0.1, messages: [0] },
+    ],
+  })
+})
+
+const estimate = (value: number, low: number, high: number) =>
+  ({ kind: 'estimate', value, low, high, confidence: 0.95 }) as const
+const none = { kind: 'not_enough', why: 'nobody_held_out' } as const
+
+test('sets each figure beside the truth and says whether its interval holds it', () => {
+  const cell = {
+    episodes: 10,
+    natural: 0.3,
+    treated: 0.4,
+    difference: 0.1,
+    drawn: { natural: 0.3, treated: 0.4, difference: 0.1 },
+  }
+  const truth: Truth = { all: cell, tiers: new Map([['coupon', cell]]) }
+  const group = (name: string, rate: typeof none | ReturnType<typeof estimate>) => ({
+    name,
+    treated: { rate: estimate(0.5, 0.41, 0.6) },
+    heldOut: { rate },
+    difference: rate.kind === 'estimate' ? estimate(0.2, -0.1, 0.3) : none,
+  })
+  const report = {
+    overall: group('', estimate(0.3, 0.2, 0.4)),
+    byTier: [group('coupon', none), group('unknown to the truth', none)],
+  }
+  const compared = compare(truth, report)
+  expect(compared.map(({ group, figure, holds }) => [group, figure, holds])).toEqual([
+    ['all', 'natural', true],
+    ['all', 'contacted', false],
+    ['all', 'difference', true],
+    ['coupon', 'natural', undefined],
+    ['coupon', 'contacted', false],
+    ['coupon', 'difference', undefined],
+  ])
+})
+
+test('is a table people can read', () => {
+  const compared: Compared[] = [
+    { group: 'all', figure: 'natural', planted: 0.371, reported: estimate(0.376, 0.332, 0.423), holds: true },
+    { group: 'all', figure: 'difference', planted: 0.1, reported: estimate(-0.02, -0.1, 0.05), holds: false },
+    { group: 'coupon', figure: 'difference', planted: 0.1, reported: none, holds: undefined },
+  ]
+  expect(
+    formatComparison(compared, false)
+      .split('\n')
+      .map((line) => line.trimEnd()),
+  ).toEqual([
+    'What was planted, and what the report found',
+    '  taken in at                                planted         reported        95 % interval',
+    '  all          would have come back anyway    37.1 %           37.6 %     33.2 % to 42.3 %  ✓',
+    '               won back by us               +10.0 pp          -2.0 pp  -10.0 pp to +5.0 pp  ✗',
+    '  coupon       won back by us               +10.0 pp  not enough data',
+    '  1 of 2 intervals hold the planted figure; at 95 %, one in twenty misses by chance.',
+  ])
+})

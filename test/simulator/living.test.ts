@@ -1,0 +1,107 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseTemplates, readTemplateFiles } from '../../src/channels/templates.ts'
+import { writeWorkspace } from '../../src/cli/init.ts'
+import { manualClock } from '../../src/clock.ts'
+import { applyCampaign } from '../../src/config/apply.ts'
+import { environmentFrom } from '../../src/config/environment.ts'
+import { loadCampaign, loadWorkspace } from '../../src/config/load.ts'
+import { importActivity, importContacts, importSuppressions } from '../../src/contacts/import.ts'
+import { execute, rows } from '../../src/database/connect.ts'
+import { replay } from '../../src/service/replay.ts'
+import { openRuntime } from '../../src/service/runtime.ts'
+import { writeFiles } from '../../src/simulator/files.ts'
+import { openLiving } from '../../src/simulator/living.ts'
+import { openMailbox } from '../../src/simulator/mailbox.ts'
+import { drawPopulation } from '../../src/simulator/population.ts'
+import { openWorld } from '../../src/simulator/world.ts'
+import { freshDatabase } from '../support/database.ts'
+
+// The demo in small: the shipped campaign over a simulated town, by real import, real SMTP and the real pipeline.
+
+const START = new Date('2025-09-01T00:00:00+08:00')
+const DAYS = 10
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'winback-town-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+async function rehearse(seed: number) {
+  const clock = manualClock(START)
+  const population = drawPopulation({ seed, size: 250, start: START })
+  const world = openWorld(population)
+  const history = world.advance(population.start)
+  const mailbox = await openMailbox(population, clock)
+  const database = await freshDatabase()
+  try {
+    const values = { name: 'Town', timezone: 'Asia/Shanghai', overwrite: true }
+    const smtp = { host: '127.0.0.1', port: mailbox.port, connections: 5 }
+    await writeWorkspace(folder, { ...values, smtp })
+    const workspace = await loadWorkspace(join(folder, 'winback.yaml'), environmentFrom({}))
+    const templateFiles = await readTemplateFiles(join(folder, 'templates'))
+    const files = await writeFiles(join(folder, 'data'), population, history)
+    const options = { clock, workspace: workspace.definition, asOf: START }
+    const summaries = [
+      await importContacts(database, files.contacts, options),
+      await importActivity(database, files.activity, options),
+      await importSuppressions(database, files.suppressions, options),
+    ]
+    const file = join(folder, 'campaigns/graded-recall.yaml')
+    const loaded = await loadCampaign(file, workspace, parseTemplates(templateFiles, workspace.definition))
+    await applyCampaign(database, { loaded, templateFiles, workspace, clock, by: 'test' })
+    // Salts are drawn by every installation for itself; the same ones, and everything is the same.
+    await execute(database, sql`UPDATE settings SET value = 'test' WHERE name = 'workspace_salt'`)
+    await execute(database, sql`UPDATE campaigns SET salt = 'test'`)
+    const runtime = {
+      ...(await openRuntime({ database, workspace: workspace.definition, clock })),
+      clock,
+    }
+    const to = new Date(START.getTime() + DAYS * 86_400_000)
+    try {
+      const reveal = await openLiving(runtime, world, mailbox)
+      await replay(runtime, { from: START, to, step: 14_400, reveal })
+    } finally {
+      await runtime.close()
+    }
+    const sent = await rows<{ externalId: string; settledAt: Date }>(
+      database,
+      sql`SELECT x.external_id AS "externalId", r.settled_at AS "settledAt"
+          FROM touchpoint_records r JOIN external_ids x USING (contact_id)
+          WHERE r.state = 'sent' AND r.channel = 'email' ORDER BY 2, 1`,
+    )
+    const [known] = await rows<{ events: number }>(database, sql`SELECT count(*) AS events FROM activity`)
+    return { summaries, history, population, sent, events: known?.events ?? 0, mail: mailbox.counts() }
+  } finally {
+    await mailbox.close()
+  }
+}
+
+test('every mail that was sent arrived, every act became an event, and a seed repeats', async () => {
+  const first = await rehearse(7)
+  expect(first.summaries.map(({ inserted, rejected }) => ({ inserted, rejected }))).toEqual([
+    { inserted: 250, rejected: 0 },
+    { inserted: first.history.length, rejected: 0 },
+    {
+      inserted: first.population.people.filter((each) => each.unsubscribed && each.email).length,
+      rejected: 0,
+    },
+  ])
+  expect(first.sent.length).toBeGreaterThan(100)
+  expect(first.mail.arrived).toBe(first.sent.length)
+  expect(first.events).toBeGreaterThan(first.history.length)
+  const unreachable = new Set(
+    first.population.people
+      .filter((each) => !each.mailbox || each.unsubscribed)
+      .map((each) => each.externalId),
+  )
+  expect(first.sent.filter(({ externalId }) => unreachable.has(externalId))).toEqual([])
+
+  const second = await rehearse(7)
+  expect(second.sent).toEqual(first.sent)
+  expect(second.events).toBe(first.events)
+})

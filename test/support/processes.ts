@@ -1,0 +1,143 @@
+import { type ChildProcess, fork, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll } from 'vitest'
+import type { Workspace } from '../../src/config/workspace.ts'
+import type { Pace } from '../../src/service/service.ts'
+import type { Leases } from '../../src/touchpoints/lifecycle.ts'
+import type { Engine, JobLock } from '../../src/touchpoints/queue.ts'
+import { eventually } from './eventually.ts'
+
+/** What a process is started with. */
+export interface WorkerTask {
+  readonly role: 'worker' | 'scheduler'
+  readonly databaseUrl: string
+  readonly workspace: Workspace
+  readonly engine: Engine
+  readonly leases: Leases
+  readonly lock: JobLock
+  readonly pace: Pace
+  /** Milliseconds by which its clock is wrong. */
+  readonly clockOffset: number
+  readonly smtp?:
+    | {
+        readonly port: number
+        readonly connections: number
+        readonly timing: {
+          readonly connect: number
+          readonly greeting: number
+          readonly socket: number
+          readonly deadline: number
+        }
+      }
+    | undefined
+}
+
+export type WorkerOrder = { order: 'block'; milliseconds: number } | { order: 'stop' }
+
+export type WorkerNote =
+  | { event: 'ready' }
+  | { event: 'blocking' }
+  | { event: 'run'; campaign: string; tick: string; state: string }
+  | { event: 'batch'; claimed: number }
+  | { event: 'sweep'; released: number; repeated: number; uncertain: number }
+  | { event: 'error'; where: string; message: string }
+
+export interface WorkerProcess {
+  readonly child: ChildProcess
+  readonly notes: WorkerNote[]
+  order(order: WorkerOrder): void
+  /** kill -9; resolves when it is dead. */
+  kill(): Promise<void>
+  /** Lets it end in order. */
+  stop(): Promise<void>
+}
+
+const project = fileURLToPath(new URL('../..', import.meta.url))
+const running = new Set<WorkerProcess>()
+let compiled: string | undefined
+
+/**
+ * worker-process.ts and all it needs as plain JavaScript: Node 20 runs no TypeScript. Under node_modules, so that its
+ * imports are found; not from dist, which says what was built last and not what stands in src now.
+ */
+function compile(): string {
+  if (compiled) return compiled
+  const cache = join(project, 'node_modules', '.cache')
+  mkdirSync(cache, { recursive: true })
+  const directory = mkdtempSync(join(cache, 'winback-processes-'))
+  const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
+  const { bin } = JSON.parse(readFileSync(manifest, 'utf8')) as { bin: { tsc: string } }
+  const settings = join(directory, 'tsconfig.json')
+  writeFileSync(
+    settings,
+    JSON.stringify({
+      extends: join(project, 'tsconfig.json'),
+      compilerOptions: { noEmit: false, noCheck: true, outDir: directory, rootDir: project },
+      include: [],
+      files: [join(project, 'test/support/worker-process.ts')],
+    }),
+  )
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(dirname(manifest), bin.tsc), '-p', settings],
+    { encoding: 'utf8' },
+  )
+  const entry = join(directory, 'test/support/worker-process.js')
+  if (!existsSync(entry)) throw new Error(`worker-process.ts was not compiled: ${stdout}${stderr}`)
+  writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
+  compiled = directory
+  return directory
+}
+
+/** Starts a process; resolves when it takes work. */
+export async function startProcess(task: WorkerTask): Promise<WorkerProcess> {
+  const entry = join(compile(), 'test/support/worker-process.js')
+  const child = fork(entry, [JSON.stringify(task)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+  let said = ''
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+  })
+  const notes: WorkerNote[] = []
+  child.on('message', (note: WorkerNote) => notes.push(note))
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const process: WorkerProcess = {
+    child,
+    notes,
+    order: (order) => {
+      child.send(order)
+    },
+    kill: async () => {
+      running.delete(process)
+      child.kill('SIGKILL')
+      await ended
+    },
+    stop: async () => {
+      running.delete(process)
+      child.send({ order: 'stop' } satisfies WorkerOrder)
+      await ended
+    },
+  }
+  running.add(process)
+  await eventually(
+    'a process takes work',
+    () => {
+      if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${said}`)
+      return notes.some((note) => note.event === 'ready')
+    },
+    (ready) => ready,
+  )
+  return process
+}
+
+/** Ends every process that is still running. */
+export async function killProcesses(): Promise<void> {
+  await Promise.all([...running].map((process) => process.kill()))
+}
+
+afterAll(async () => {
+  await killProcesses()
+  if (compiled) rmSync(compiled, { recursive: true, force: true })
+})

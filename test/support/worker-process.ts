@@ -1,0 +1,77 @@
+import { openEmail } from '../../src/channels/email/email.ts'
+import { connect } from '../../src/database/connect.ts'
+import { messageOf } from '../../src/errors.ts'
+import { openRuntime } from '../../src/service/runtime.ts'
+import { type ServiceEvents, startScheduler, startSending } from '../../src/service/service.ts'
+import type { WorkerNote, WorkerOrder, WorkerTask } from './processes.ts'
+
+// A worker or a scheduler as `winback` starts it, in a process of its own, with shorter patience. Told what to do by
+// its first argument; blocks its event loop or ends in order when it is asked to.
+
+const task = JSON.parse(process.argv[2] ?? '{}') as WorkerTask
+const say = (note: WorkerNote) => process.send?.(note)
+
+const database = connect(task.databaseUrl, { max: 6, applicationName: `winback ${task.role}` })
+const clock = { now: () => new Date(Date.now() + task.clockOffset) }
+const channels =
+  task.smtp === undefined
+    ? new Map()
+    : new Map([
+        [
+          'email',
+          openEmail(
+            {
+              from: 'Shop <hello@shop.example>',
+              smtp: {
+                host: '127.0.0.1',
+                port: task.smtp.port,
+                secure: false,
+                require_tls: false,
+                connections: task.smtp.connections,
+                messages_per_connection: 1000,
+              },
+              price: '0',
+            },
+            task.smtp.timing,
+          ),
+        ],
+      ])
+const runtime = await openRuntime({
+  database,
+  workspace: task.workspace,
+  clock,
+  channels,
+  leases: task.leases,
+})
+const events: ServiceEvents = {
+  onRun: (campaign, tick, result) =>
+    say({ event: 'run', campaign, tick: tick.toISOString(), state: result.state }),
+  onBatch: (result) => say({ event: 'batch', claimed: result.claimed }),
+  onSweep: (swept) => say({ event: 'sweep', ...swept }),
+  onError: (where, error) => say({ event: 'error', where, message: messageOf(error) }),
+}
+const service =
+  task.role === 'scheduler'
+    ? await startScheduler(runtime, task.engine, events, task.pace)
+    : await startSending(runtime, task.engine, events, task.lock)
+say({ event: 'ready' })
+
+process.on('message', (order: WorkerOrder) => {
+  if (order.order === 'block') {
+    say({ event: 'blocking' })
+    // In the next turn, so that the note is out.
+    setImmediate(() => {
+      const end = performance.now() + order.milliseconds
+      while (performance.now() < end);
+    })
+  } else void stop()
+})
+
+async function stop(): Promise<void> {
+  await service.close()
+  await runtime.close()
+  await database.close()
+  process.disconnect()
+}
+// Nobody is left to tell us anything.
+process.on('disconnect', () => process.exit(0))
