@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { SQL } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { PgDialect } from 'drizzle-orm/pg-core'
@@ -82,6 +83,16 @@ export function connect(
 export async function rows<Row extends object>(session: Session, statement: SQL): Promise<Row[]> {
   const { sql, params } = dialect.sqlToQuery(statement)
   const result = await session.client.query(sql, params)
+  return result.rows as Row[]
+}
+
+/**
+ * {@link rows} through a prepared statement, which a connection parses and plans once: for the few statements that run
+ * hundreds of times a second, always with the same text. Planning them anew cost a third of what they take.
+ */
+export async function preparedRows<Row extends object>(session: Session, statement: SQL): Promise<Row[]> {
+  const { sql, params } = dialect.sqlToQuery(statement)
+  const result = await session.client.query({ name: hash('sha1', sql), text: sql }, params)
   return result.rows as Row[]
 }
 

@@ -39,8 +39,8 @@ const DAYS = 60
 // In the past, so that whoever looks at the demo afterwards looks back on all of it.
 const START = new Date('2025-09-01T00:00:00+08:00')
 const END = new Date(START.getTime() + DAYS * 86_400_000)
-/** Seconds: messages go out every other hour. */
-const STEP = 7200
+/** Seconds: messages go out every third hour. */
+const STEP = 10_800
 
 async function demo(folder: string, interrupt: AbortSignal): Promise<void> {
   const environment = { ...readEnvironment(), databaseUrl: undefined, redisUrl: undefined }

@@ -304,38 +304,38 @@ export function concludeSend(
 ): Settlement | Deferral {
   const { candidate, channel, template, cost, liability } = outgoing
   const { contactId, touchpointId, attempt } = candidate
-  const common = { contactId, touchpointId, channel: channel.name, template }
-  const free = { providerId: null, cost: 0, liability: 0 }
+  const settled = (
+    state: Settlement['state'],
+    reason: string | null,
+    detail: string | null,
+    spent: boolean,
+    providerId: string | null = null,
+  ): Settlement => ({
+    contactId,
+    touchpointId,
+    state,
+    reason,
+    detail,
+    channel: channel.name,
+    template,
+    providerId,
+    cost: spent ? cost : 0,
+    liability: spent ? liability : 0,
+  })
   switch (delivery.outcome) {
     case 'sent':
-      return {
-        ...common,
-        state: 'sent',
-        reason: null,
-        detail: delivery.detail ?? null,
-        providerId: delivery.providerId ?? null,
-        cost,
-        liability,
-      }
+      return settled('sent', null, delivery.detail ?? null, true, delivery.providerId ?? null)
     case 'rejected':
-      return { ...common, ...free, state: 'failed', reason: delivery.reason, detail: delivery.detail }
+      return settled('failed', delivery.reason, delivery.detail, false)
     case 'uncertain':
       // It may have gone out, so its price and its offer count as spent until somebody knows better.
-      return {
-        ...common,
-        state: 'uncertain',
-        reason: null,
-        detail: delivery.detail,
-        providerId: null,
-        cost,
-        liability,
-      }
+      return settled('uncertain', null, delivery.detail, true)
     case 'retry': {
       const pause = Math.max(BACK_OFF[attempt] ?? 0, delivery.after ?? 0)
       const dueAt = new Date(now.getTime() + pause * 1000)
       const tooLate = dueAt.getTime() > candidate.plannedFor.getTime() + maxDelay * 1000
       if (attempt >= BACK_OFF.length || tooLate) {
-        return { ...common, ...free, state: 'failed', reason: 'attempts', detail: delivery.detail }
+        return settled('failed', 'attempts', delivery.detail, false)
       }
       return { contactId, touchpointId, dueAt, tried: true }
     }

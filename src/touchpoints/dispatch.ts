@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { type Database, rows, type Session } from '../database/connect.ts'
+import { type Database, preparedRows, rows, type Session } from '../database/connect.ts'
 import { LEASES, queueDue, type TouchpointKey } from './lifecycle.ts'
 
 /** Touchpoints a job carries. */
@@ -13,7 +13,7 @@ export type Deliverer = (batch: { stepId: number; keys: TouchpointKey[] }) => Pr
  * kill switches gate this query; they do not touch rows. A step is paused where all its channels are.
  */
 async function dueSteps(session: Session, now: Date): Promise<number[]> {
-  const found = await rows<{ stepId: number }>(
+  const found = await preparedRows<{ stepId: number }>(
     session,
     sql`
     SELECT s.step_id AS "stepId" FROM steps s

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { CompiledStep, TemplateFact } from '../config/compiled.ts'
-import { rows, type Session } from '../database/connect.ts'
-import type { TouchpointKey } from './lifecycle.ts'
+import { preparedRows, type Session } from '../database/connect.ts'
+import { keyTable, type TouchpointKey } from './lifecycle.ts'
 
 /** Everything the guards look at for one claimed touchpoint, read in one statement for the whole batch. */
 export interface Candidate extends TouchpointKey {
@@ -53,8 +53,7 @@ export async function gather(
     sameOffer: readonly number[]
   },
 ): Promise<Candidate[]> {
-  const source = sql`unnest(${sql.param(batch.keys.map((key) => key.contactId))}::bigint[],
-      ${sql.param(batch.keys.map((key) => key.touchpointId))}::bigint[]) AS k(contact_id, touchpoint_id)
+  const source = sql`${keyTable(batch.keys)}
     JOIN touchpoints t USING (contact_id, touchpoint_id)
     JOIN contacts c ON c.contact_id = t.contact_id
     JOIN contact_activity a ON a.contact_id = t.contact_id
@@ -91,7 +90,7 @@ async function read(
 ): Promise<Candidate[]> {
   const { step, now } = what
   const facts = factsOf(step)
-  return await rows<Candidate>(
+  return await preparedRows<Candidate>(
     session,
     sql`
     SELECT t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId", t.episode_id AS "episodeId", t.attempt,

@@ -39,7 +39,7 @@ u2,email_open,2026-01-01,
         seen.push(...(await rows(tx, sql`SELECT type FROM new_activity ORDER BY 1`)))
       },
     }
-    expect(await importActivity(database, path, options({ chunk: 2, hooks }))).toMatchObject({
+    expect(await importActivity(database, path, options({ chunk: 3, hooks }))).toMatchObject({
       rows: 6,
       inserted: 6,
       unchanged: 0,
@@ -88,7 +88,7 @@ u2,email_open,2026-01-01,
       { day: '2026-01-02', events: 1, newest_at: at('2026-01-02') },
     ]
     expect(await rows(database, feed)).toEqual(days)
-    expect(await importActivity(database, path, options({ chunk: 5, hooks }))).toMatchObject({
+    expect(await importActivity(database, path, options({ chunk: 2, hooks }))).toMatchObject({
       inserted: 0,
       unchanged: 6,
     })
@@ -96,6 +96,13 @@ u2,email_open,2026-01-01,
     expect(await summed(database)).toEqual(expected)
     expect(await rows(database, feed)).toEqual(days)
     expect(await rows(database, sql`SELECT FROM activity`)).toHaveLength(6)
+    const signedUp = file('d.csv', 'external_id,signed_up_at\nu1,2026-02-01\nu2,2026-02-01\n')
+    expect(await importContacts(database, signedUp, options())).toMatchObject({ updated: 2 })
+    expect(await summed(database)).toMatchObject([
+      { silent_since: at('2026-01-02') },
+      { silent_since: at('2026-02-01') },
+      { silent_since: at('2025-11-30') },
+    ])
   })
 
   it('knows an event by its message id, and keeps its properties', async () => {

@@ -68,6 +68,10 @@ function trial(seed: number, size: number, effects: Effects, ladder = LADDER) {
     return { n: arm.length, p: arm.filter((episode) => back.has(episode.externalId)).length / arm.length }
   }
   return {
+    population,
+    world,
+    episodes,
+    back,
     truth: truthOf(world, episodes, ladder),
     treated: rate(true),
     held: rate(false),

@@ -80,11 +80,9 @@ function compile(): string {
       files: [join(project, 'test/support/worker-process.ts')],
     }),
   )
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    [join(dirname(manifest), bin.tsc), '-p', settings],
-    { encoding: 'utf8' },
-  )
+  const { stdout, stderr } = spawnSync(process.execPath, [join(dirname(manifest), bin.tsc), '-p', settings], {
+    encoding: 'utf8',
+  })
   const entry = join(directory, 'test/support/worker-process.js')
   if (!existsSync(entry)) throw new Error(`worker-process.ts was not compiled: ${stdout}${stderr}`)
   writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import type { QueryConfig } from 'pg'
 import { describe, expect, it } from 'vitest'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
@@ -15,6 +16,9 @@ import {
   START,
   scriptedChannel,
 } from '../support/pipeline.ts'
+
+/** A prepared statement comes with a name beside its text. */
+const textOf = (query: string | QueryConfig) => (typeof query === 'string' ? query : query.text)
 
 const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
 const ONE_STEP = [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }] }]
@@ -248,12 +252,12 @@ describe('a batch', () => {
       client: new Proxy(pipeline.database.client, {
         get: (target, key) => {
           if (key !== 'query') return Reflect.get(target, key)
-          return (text: string, values: unknown[]) => {
-            if (text.includes(`SET state = 'sending'`)) {
+          return (query: string | QueryConfig, values: unknown[]) => {
+            if (textOf(query).includes(`SET state = 'sending'`)) {
               marks += 1
               if (marks === 2) return Promise.reject(new Error('disk full'))
             }
-            return target.query(text, values)
+            return target.query(query, values)
           }
         },
       }),
@@ -282,10 +286,10 @@ describe('a batch', () => {
       client: new Proxy(pipeline.database.client, {
         get: (target, key) => {
           if (key !== 'query') return Reflect.get(target, key)
-          return async (text: string, values: unknown[]) => {
-            const result = await target.query(text, values)
+          return async (query: string | QueryConfig, values: unknown[]) => {
+            const result = await target.query(query, values)
             const kind = ["SET state = 'sending'", 'INTO touchpoint_records'].find((part) =>
-              text.includes(part),
+              textOf(query).includes(part),
             )
             if (kind === undefined || lost.has(kind)) return result
             lost.add(kind)

@@ -1,0 +1,112 @@
+import { Redis } from 'ioredis'
+import pc from 'picocolors'
+import { describe, expect, test } from 'vitest'
+import { judgeClock, judgeFeed } from '../../src/cli/doctor/database.ts'
+import { fine, formatFindings, notYet, unavailable, verdictOf, wrong } from '../../src/cli/doctor/finding.ts'
+import { checkChannels, checkRedis } from '../../src/cli/doctor/services.ts'
+import { checkNode } from '../../src/cli/doctor.ts'
+import { workspace } from '../../src/config/workspace.ts'
+import { hasRedis, startRedis } from '../support/redis.ts'
+
+test.each([
+  ['20.18.3', 'wrong'],
+  ['18.20.0', 'wrong'],
+  ['20.19.0', 'ok'],
+  ['22.0.0', 'ok'],
+])('Node.js %s is %s', (version, state) => {
+  expect(checkNode(version).state).toBe(state)
+})
+
+test('clocks that are apart are wrong, unless the answer took as long as that', () => {
+  expect(judgeClock(200, 1).state).toBe('ok')
+  expect(judgeClock(60_000, 100)).toMatchObject({
+    state: 'wrong',
+    found: expect.stringContaining('60 s behind'),
+  })
+  expect(judgeClock(-60_000, 100).found).toContain('60 s ahead of')
+  expect(judgeClock(8000, 8000).state).toBe('ok')
+})
+
+test('the feed is judged by its newest event', () => {
+  const now = new Date('2026-01-10T12:00:00Z')
+  const types = ['session', 'order']
+  const judge = (newest: string | null, contacts = 5) =>
+    judgeFeed(newest === null ? null : new Date(newest), contacts, now, types)
+  expect(judge(null, 0)).toMatchObject({ state: 'not_yet', mend: expect.stringContaining('import contacts') })
+  expect(judge(null)).toMatchObject({ state: 'not_yet', found: '5 contacts and not one session or order' })
+  expect(judge('2026-01-10T09:00:00Z')).toMatchObject({
+    state: 'ok',
+    found: expect.stringContaining('3h ago'),
+  })
+  expect(judge('2026-01-05T12:00:00Z')).toMatchObject({
+    state: 'wrong',
+    found: expect.stringContaining('5d ago'),
+  })
+})
+
+test('a finding is a line, and under it how to mend it', () => {
+  const findings = [
+    fine('node', 'good'),
+    wrong('database', 'bad', 'Mend it.'),
+    notYet('feed', 'empty', 'Fill it.'),
+  ]
+  expect(formatFindings(findings, pc.createColors(false))).toBe(
+    [
+      'ok       node      good',
+      'wrong    database  bad',
+      '                   → Mend it.',
+      'not yet  feed      empty',
+      '                   → Fill it.',
+    ].join('\n'),
+  )
+  expect(verdictOf(findings)).toBe('One thing is wrong.')
+  expect(verdictOf([...findings, unavailable('queue', 'down', 'Start it.')])).toBe('2 things are wrong.')
+  expect(verdictOf([fine('node', 'good'), notYet('feed', 'empty', 'Fill it.')])).toContain('Nothing is wrong')
+  expect(verdictOf([fine('node', 'good')])).toBe('Everything is in order.')
+})
+
+test('a mail server that is not there does not hide the other channels', async () => {
+  const { channels } = workspace.parse({
+    version: 1,
+    name: 'Shop',
+    timezone: 'UTC',
+    currency: 'CNY',
+    locales: ['en'],
+    channels: { email: { from: 'shop@example.com', smtp: { host: '127.0.0.1', port: 1 } }, log: {} },
+  })
+  const findings = await checkChannels(channels)
+  expect(findings).toMatchObject([
+    { state: 'wrong', unavailable: true, found: expect.stringContaining('email: ') },
+    { state: 'ok', found: expect.stringContaining('log: ') },
+  ])
+})
+
+test('without Redis, the queue is on the database', async () => {
+  expect(await checkRedis(undefined)).toMatchObject([{ state: 'ok' }])
+})
+
+test('a Redis that does not answer is named without its password', async () => {
+  const [finding] = await checkRedis('redis://user:secret@127.0.0.1:1')
+  expect(finding).toMatchObject({ state: 'wrong', unavailable: true })
+  expect(finding?.found).toContain('127.0.0.1:1')
+  expect(JSON.stringify(finding)).not.toContain('secret')
+})
+
+describe.skipIf(!hasRedis())('with Redis', () => {
+  test('a policy that throws jobs away is wrong', async () => {
+    const server = await startRedis()
+    const redis = new Redis(server.url)
+    try {
+      expect(await checkRedis(server.url)).toMatchObject([
+        { state: 'ok', found: expect.stringContaining('noeviction') },
+      ])
+      await redis.config('SET', 'maxmemory-policy', 'allkeys-lru')
+      expect(await checkRedis(server.url)).toMatchObject([
+        { state: 'wrong', found: expect.stringContaining('allkeys-lru') },
+      ])
+    } finally {
+      redis.disconnect()
+      await server.stop()
+    }
+  })
+})

@@ -1,0 +1,106 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { formatApplied } from '../../src/cli/apply.ts'
+import { formatSummary } from '../../src/cli/import.ts'
+import { formatInit } from '../../src/cli/init.ts'
+import { parseMoment } from '../../src/cli/moments.ts'
+import { openOutput } from '../../src/cli/output.ts'
+import { formatVersions } from '../../src/cli/rollback.ts'
+import { targetOf } from '../../src/cli/switches.ts'
+import { formatValidate } from '../../src/cli/validate.ts'
+
+// What the verbs say, given what they found.
+
+const quiet = { write: () => {} }
+const output = openOutput({ json: false, noColor: true, stdout: quiet, stderr: quiet })
+
+test('moments are read in the workspace’s zone, unless they bring their own', () => {
+  const read = (text: string, zone = 'Asia/Shanghai') => parseMoment('--from', text, zone).toISOString()
+  expect(read('2026-01-05')).toBe('2026-01-04T16:00:00.000Z')
+  expect(read('2026-01-05T09:30')).toBe('2026-01-05T01:30:00.000Z')
+  expect(read('2026-01-05 09:30')).toBe('2026-01-05T01:30:00.000Z')
+  expect(read('2026-01-05T09:30:00Z')).toBe('2026-01-05T09:30:00.000Z')
+  expect(read('2026-01-05T09:30:00+01:00')).toBe('2026-01-05T08:30:00.000Z')
+  // A midnight that the change to summer time takes away begins an hour later.
+  expect(read('2026-09-06', 'America/Santiago')).toBe('2026-09-06T04:00:00.000Z')
+  for (const wrong of ['yesterday', '2026-02-30', '05/01/2026', '']) {
+    expect(() => read(wrong)).toThrow(`--from wants a date or a time, found "${wrong}"`)
+  }
+})
+
+test('a moment that is printed is read back', () => {
+  const valid = fc.date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true })
+  fc.assert(
+    fc.property(valid, fc.constantFrom('UTC', 'Asia/Shanghai', 'America/New_York'), (date, zone) => {
+      expect(parseMoment('--to', date.toISOString(), zone)).toEqual(date)
+    }),
+  )
+})
+
+test('a switch is for one thing', () => {
+  expect(targetOf('autumn', {})).toEqual({ scope: 'campaign', name: 'autumn' })
+  expect(targetOf(undefined, { channel: 'email' })).toEqual({ scope: 'channel', name: 'email' })
+  expect(targetOf(undefined, { all: true })).toEqual({ scope: 'workspace', name: '*' })
+  expect(() => targetOf(undefined, {})).toThrow('say what')
+  expect(() => targetOf('autumn', { all: true })).toThrow('say one of')
+})
+
+test('an import says what came in, and where the rest is', () => {
+  const summary = {
+    kind: 'contacts',
+    file: 'customers.csv',
+    rows: 12_000,
+    inserted: 10_000,
+    updated: 500,
+    unchanged: 1498,
+    rejected: 2,
+    warnings: 1,
+    seconds: 2,
+    rejectFile: 'customers.csv.rejects.csv',
+  } as const
+  expect(formatSummary(summary)).toBe(
+    'customers.csv: 12,000 rows of contacts in 2.0 s, 6,000 a second\n' +
+      '  10,000 new, 500 updated, 1,498 known already\n' +
+      '  2 rows rejected, 1 row taken without something: see customers.csv.rejects.csv',
+  )
+})
+
+test('init says what to do next', () => {
+  const written = ['winback.yaml', 'templates/a.en.hbs', 'templates/b.en.hbs']
+  const here = formatInit({ directory: '/shop', written }, { cwd: '/shop', output })
+  expect(here).toContain('templates/ (2 files)')
+  expect(here).not.toContain('cd ')
+  const below = formatInit({ directory: '/a b/shop', written }, { cwd: '/', output })
+  expect(below).toContain('cd "a b/shop"')
+})
+
+test('apply and rollback name versions and their hash', () => {
+  const inputs = 'ab'.repeat(32)
+  const base = { campaign: 'autumn', inputs }
+  expect(formatApplied([])).toBe('There is no campaign to apply.')
+  expect(
+    formatApplied([
+      { ...base, outcome: 'applied', version: 2, previous: 1 },
+      { ...base, outcome: 'unchanged', version: 2, previous: 2 },
+    ]),
+  ).toBe(
+    'autumn: version 2 applied, after version 1 (abababababab)\nautumn: unchanged, version 2 (abababababab)',
+  )
+  const entry = { inputs, file: 'a.yaml', appliedAt: new Date('2026-01-05T09:00:00Z'), appliedBy: 'ada@shop' }
+  const versions = [
+    { ...entry, version: 3, current: true, restores: 1 },
+    { ...entry, version: 2, current: false, restores: undefined },
+  ]
+  expect(formatVersions(versions, false)).toMatch(/3 {2}current {2}2026-01-05 09:00 {2}ada@shop[\s\S]*\n +2 /)
+})
+
+test('validate ends with a verdict', () => {
+  const found = { workspace: 'winback.yaml', files: ['a.yaml'], templates: 5, problems: [] }
+  expect(formatValidate({ ...found, valid: true }, new Map(), { output })).toBe(
+    '✓ winback.yaml, 1 campaign, 5 templates: nothing is wrong',
+  )
+  const problem = { severity: 'warning', location: { file: 'a.yaml' }, path: 'x', message: 'hm' } as const
+  expect(formatValidate({ ...found, valid: true, problems: [problem] }, new Map(), { output })).toContain(
+    '✓ winback.yaml, 1 campaign, 5 templates: 1 warning',
+  )
+})

@@ -1,0 +1,64 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { parseTemplates, readTemplateFiles } from '../../src/channels/templates.ts'
+import { environmentFrom } from '../../src/config/environment.ts'
+import { loadCampaign, loadWorkspace } from '../../src/config/load.ts'
+import { ConfigError } from '../../src/errors.ts'
+import { blocksOf, ROOT, readPage, readPages } from './pages.ts'
+
+// Every example of a campaign or a workspace in the pages is checked as `winback validate` would.
+
+const folder = mkdtempSync(join(tmpdir(), 'winback-docs-'))
+mkdirSync(join(folder, 'campaigns'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const blocks = readPages().flatMap((page) => blocksOf(page).map((block) => ({ ...block, page: page.path })))
+const [workspaceExample] = blocksOf(readPage('docs/campaigns.md')).filter(({ info }) => info === 'workspace')
+const [wholeCampaign] = blocksOf(readPage('docs/campaigns.md')).filter(({ info }) => info === 'campaign')
+
+async function problemsOf(campaign: string): Promise<unknown> {
+  const file = join(folder, 'winback.yaml')
+  writeFileSync(file, workspaceExample?.code ?? '')
+  try {
+    const workspace = await loadWorkspace(file, environmentFrom({}))
+    const { locales } = workspace.definition
+    const templates = parseTemplates(await readTemplateFiles(join(ROOT, 'templates')), { locales })
+    const path = join(folder, 'campaigns', 'example.yaml')
+    writeFileSync(path, campaign)
+    await loadCampaign(path, workspace, templates)
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map(({ path, message }) => `${path}: ${message}`)
+    throw error
+  }
+}
+
+describe('examples', () => {
+  it('are there', () => {
+    expect(workspaceExample).toBeDefined()
+    expect(wholeCampaign).toBeDefined()
+    expect(blocks.filter(({ info }) => info === 'campaign fragment').length).toBeGreaterThan(1)
+  })
+
+  for (const { page, line, code, info } of blocks) {
+    if (info === 'campaign') {
+      it(`${page}:${line} is a campaign without a mistake`, async () => {
+        expect(await problemsOf(code)).toEqual([])
+      })
+    }
+    if (info === 'campaign fragment') {
+      it(`${page}:${line} fits into the whole campaign`, async () => {
+        const merged = { ...parse(wholeCampaign?.code ?? ''), ...parse(code) } as Record<string, unknown>
+        // A tier list of its own may leave the example's offers and segments unused, which is no mistake.
+        expect(await problemsOf(stringify(merged))).toEqual([])
+      })
+    }
+  }
+
+  it('with a mistake would be found', async () => {
+    expect(await problemsOf((wholeCampaign?.code ?? '').replace('7d..14d', '7d..13d'))).not.toEqual([])
+  })
+})

@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { ANSWERS } from '../../src/audience/select.ts'
+import { FRONT_KEYS } from '../../src/channels/templates/front-matter.ts'
+import { HELPERS } from '../../src/channels/templates/helpers.ts'
+import { EXIT } from '../../src/cli/failure.ts'
+import { MESSAGE_CONTEXT, OFFER_CONTEXT } from '../../src/config/checks/templates.ts'
+import { factCatalogue } from '../../src/config/facts.ts'
+import { campaignJsonSchema } from '../../src/config/json-schema.ts'
+import { ANSWERS as ANSWER_WORDS, REASONS } from '../../src/reports/reasons.ts'
+import { proseOf, quoted, ROOT, readPage, tableUnder } from './pages.ts'
+
+// Tables that repeat what the code says, held against it.
+
+const campaigns = readPage('docs/campaigns.md')
+const domain = readPage('docs/domain.md')
+const operations = readPage('docs/operations.md')
+const architecture = readPage('docs/architecture.md')
+const readme = readPage('README.md')
+
+const first = (rows: readonly string[][]) => rows.flatMap(([cell = '']) => quoted(cell))
+
+describe('docs/campaigns.md', () => {
+  it('lists the facts there are, with their types, units and reach', () => {
+    const catalogue = factCatalogue({ currency: 'CNY', attributes: {} })
+    expect(tableUnder(campaigns, '## Facts')).toEqual(
+      [...catalogue.values()].map((fact) => [
+        `\`${fact.path}\``,
+        fact.type,
+        fact.unit ? 'the workspace’s currency' : fact.type === 'duration' ? '`7d`' : '',
+        fact.from === 'steps' ? 'steps' : 'everywhere',
+        fact.description,
+      ]),
+    )
+  })
+
+  it('names every key of the campaign file', () => {
+    const tables = ['Who and when', 'What is measured', 'Limits', 'Offers', 'Tiers and steps']
+    const rows = tables.flatMap((heading) => tableUnder(campaigns, `### ${heading}`))
+    const described = new Set(rows.flat().flatMap((cell) => quoted(cell).flatMap((key) => key.split('.'))))
+    const missing = [...keysOf(campaignJsonSchema())].filter((key) => !described.has(key))
+    expect(missing).toEqual([])
+  })
+
+  it('has a row for keys that exist, and for no others', () => {
+    const keys = keysOf(campaignJsonSchema())
+    const rows = ['Who and when', 'What is measured', 'Limits', 'Offers', 'Tiers and steps'].flatMap(
+      (heading) => first(tableUnder(campaigns, `### ${heading}`)),
+    )
+    expect(rows.flatMap((path) => path.split('.')).filter((key) => key !== '*' && !keys.has(key))).toEqual([])
+  })
+
+  it('lists the helpers, the front matter and what a message knows of itself', () => {
+    const table = tableUnder(campaigns, '## Templates')
+    expect(first(table).toSorted()).toEqual([...HELPERS].toSorted())
+    const words = new Set(quoted(proseOf(campaigns)))
+    const known = [...FRONT_KEYS, ...MESSAGE_CONTEXT, ...Object.values(OFFER_CONTEXT).flat()]
+    expect(known.filter((name) => !words.has(name))).toEqual([])
+  })
+})
+
+describe('docs/domain.md', () => {
+  it('lists the answers of a selection, in their order', () => {
+    expect(first(tableUnder(domain, '## Who is taken in'))).toEqual([...ANSWERS])
+    for (const answer of ANSWERS) expect(ANSWER_WORDS).toHaveProperty(answer)
+  })
+
+  it('has a line for every reason a report knows', () => {
+    const listed = first(tableUnder(domain, '## Guards'))
+    const failures = ['bad_address', 'refused', 'content', 'attempts']
+    expect([...listed, ...failures]).toEqual(expect.arrayContaining(Object.keys(REASONS)))
+    for (const failure of failures) expect(quoted(proseOf(domain))).toContain(failure)
+  })
+})
+
+describe('docs/operations.md', () => {
+  it('lists the exit codes there are', () => {
+    const listed = tableUnder(operations, '## Exit codes').map(([code, meaning = '']) => [
+      quoted(meaning)[0],
+      Number(code),
+    ])
+    expect(Object.fromEntries(listed)).toEqual(EXIT)
+  })
+
+  it('lists the variables the environment is asked for', () => {
+    const source = readFileSync(join(ROOT, 'src/config/environment.ts'), 'utf8')
+    const read = [...source.matchAll(/variables\.([A-Z_]+)/g)].map(([, name = '']) => name)
+    const listed = first(tableUnder(operations, '## Environment'))
+    expect(read.filter((name) => ![...listed, 'HOME'].includes(name))).toEqual([])
+  })
+})
+
+describe('docs/architecture.md', () => {
+  it('says who may import whom as the test that enforces it', () => {
+    const source = readFileSync(join(ROOT, 'test/architecture.test.ts'), 'utf8')
+    const literal = /const ALLOWED[^=]*= (\{[\s\S]*?^\})/m.exec(source)?.[1] ?? ''
+    const allowed = new Function(`return (${literal})`)() as Record<string, string[]>
+    const { 'clock.ts': _clock, 'errors.ts': _errors, ...rest } = allowed
+    const listed = tableUnder(architecture, '## Who may import whom').map(([part = '', may = '']) => [
+      quoted(part)[0],
+      quoted(may),
+    ])
+    expect(Object.fromEntries(listed)).toEqual(rest)
+  })
+})
+
+describe('README.md', () => {
+  it('lists every verb, in the order of the help', () => {
+    const source = readFileSync(join(ROOT, 'src/cli.ts'), 'utf8')
+    const list = /const verbs = \[([\s\S]*?)\n\]/.exec(source)?.[1] ?? ''
+    const names: Record<string, string[]> = {
+      importData: ['import'],
+      testSend: ['test-send'],
+      start: ['start', 'worker', 'scheduler'],
+    }
+    const verbs = [...list.matchAll(/^ +(\w+),/gm)].flatMap(([, name = '']) => names[name] ?? [name])
+    expect(first(tableUnder(readme, '## The verbs')).toSorted()).toEqual(verbs.toSorted())
+  })
+
+  it('names npm scripts that exist', () => {
+    const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>
+    }
+    const scripts = [...readme.text.matchAll(/npm (?:run )?([a-z]+)/g)].map(([, name = '']) => name)
+    const known = [...Object.keys(manifest.scripts), 'ci']
+    expect(scripts.filter((name) => !known.includes(name))).toEqual([])
+    expect(scripts).toContain('demo')
+  })
+})
+
+/** Every key a schema names at any depth; names that are the operator's own are not among them. */
+function keysOf(schema: unknown, keys = new Set<string>()): Set<string> {
+  if (Array.isArray(schema)) for (const part of schema) keysOf(part, keys)
+  else if (typeof schema === 'object' && schema !== null) {
+    for (const [name, part] of Object.entries(schema)) {
+      if (name === 'properties') for (const key of Object.keys(part as object)) keys.add(key)
+      keysOf(part, keys)
+    }
+  }
+  return keys
+}

@@ -1,0 +1,144 @@
+import { sql } from 'drizzle-orm'
+import { expect } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
+import { type Database, rows } from '../../src/database/connect.ts'
+import { throughOutage } from '../../src/database/outage.ts'
+import type { Engine } from '../../src/touchpoints/queue.ts'
+import { eventually } from './eventually.ts'
+import { startProcess, type WorkerProcess, type WorkerTask } from './processes.ts'
+import { openShop, parseWorkspace, type Shop, WORKSPACE } from './shop.ts'
+import { type CaptureServer, startSmtp } from './smtp.ts'
+
+// A campaign whose messages go out over real SMTP from processes of their own, for tests that ill-treat those.
+
+const SOURCE = `
+version: 1
+campaign: faults
+title: Faults
+schedule: "0 9 * * *"
+goals: { recall: { event: session } }
+window: 30d
+holdout: 0%
+tiers:
+  - name: only
+    inactive: 3d..
+    steps:
+      - { id: remind, channel: email, template: hello }
+`
+
+/** Sends a process may have under way: what one that is killed may leave in doubt. */
+export const WIDTH = 4
+
+export interface Scene {
+  readonly shop: Shop
+  readonly smtp: CaptureServer
+  /** Starts a process on the scene's database and engine. */
+  start(role: WorkerTask['role']): Promise<WorkerProcess>
+  /** Has so many new people written to: they are planned when it resolves. */
+  wave(people: number): Promise<void>
+  /** Resolves when at least `count` messages of this wave have arrived. */
+  received(count: number): Promise<void>
+  /**
+   * Waits until every touchpoint has ended, and holds what arrived against what is recorded: nobody twice, nobody
+   * lost, nobody in doubt but `doubts` at most.
+   */
+  settled(doubts: number): Promise<{ sent: number; uncertain: number; resolved: number }>
+  close(): Promise<void>
+}
+
+/** @param options.delay milliseconds the server thinks about each message */
+export async function openScene(options: {
+  database: Database
+  engine: Engine
+  delay?: number
+}): Promise<Scene> {
+  const { database, engine } = options
+  const smtp = await startSmtp({ faults: [{ at: 'dot', delay: options.delay ?? 40 }] })
+  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
+  const clock = manualClock(new Date())
+  const shop = await openShop({ database, clock, channels: [], workspace })
+  await shop.apply(SOURCE)
+  let people = 0
+  let begun = 0
+  const task = (role: WorkerTask['role']): WorkerTask => ({
+    role,
+    databaseUrl: database.url,
+    workspace: parseWorkspace(workspace),
+    engine,
+    leases: { queued: 2, claim: 2, send: 2 },
+    lock: { duration: 800, check: 400 },
+    pace: { idle: 50, busy: 20, sweep: 100, age: 3_600_000 },
+    clockOffset: 0,
+    smtp: {
+      port: smtp.port,
+      connections: WIDTH,
+      timing: { connect: 1000, greeting: 1000, socket: 1200, deadline: 1500 },
+    },
+  })
+  const count = async (table: 'touchpoints' | 'touchpoint_records', state?: string) => {
+    const where = state === undefined ? sql`true` : sql`state = ${state}`
+    const [row] = await throughOutage(
+      () =>
+        rows<{ count: number }>(
+          database,
+          sql`SELECT count(*) AS count FROM ${sql.identifier(table)} WHERE ${where}`,
+        ),
+      20,
+    )
+    return row?.count ?? 0
+  }
+  return {
+    shop,
+    smtp,
+    start: (role) => startProcess(task(role)),
+    wave: async (more) => {
+      begun = smtp.messages.length
+      // A few seconds back: the processes' clocks may not have come as far as ours.
+      clock.set(new Date(Date.now() - 2000))
+      const signedUp = new Date(Date.now() - 4 * 86_400_000).toISOString()
+      await shop.importContacts(
+        Array.from({ length: more }, () => {
+          people += 1
+          return { external_id: `p${people}`, email: `p${people}@people.test`, signed_up_at: signedUp }
+        }),
+      )
+      expect((await shop.run('faults')).answers).toEqual({ opened: more })
+    },
+    received: (wanted) => smtp.received(begun + wanted),
+    settled: async (doubts) => {
+      await eventually(
+        'every touchpoint ends',
+        () => count('touchpoints'),
+        (open) => open === 0,
+        60,
+      )
+      // A worker that was only slow may still tell what the sweeper did not know.
+      await eventually(
+        `at most ${doubts} uncertain`,
+        () => count('touchpoint_records', 'uncertain'),
+        (doubtful) => doubtful <= doubts,
+        10,
+      )
+      const records = await rows<{ name: string; state: string; attempt: number }>(
+        database,
+        sql`SELECT c.external_id AS name, r.state, r.attempt::int FROM touchpoint_records r JOIN contacts c USING (contact_id)`,
+      )
+      expect(new Set(records.map((row) => row.name)).size).toBe(people)
+      expect(records).toHaveLength(people)
+      const arrived = smtp.messages.flatMap(({ to }) => to.map((address) => address.split('@')[0] ?? ''))
+      expect(arrived.filter((name, place) => arrived.indexOf(name) !== place)).toEqual([])
+      const heard = new Set(arrived)
+      const states = new Map(records.map((row) => [row.name, row.state]))
+      for (const [name, state] of states) {
+        if (state === 'sent') expect(`${name} ${heard.has(name)}`).toBe(`${name} true`)
+        else expect(state).toBe('uncertain')
+      }
+      const tally = (state: string) => records.filter((row) => row.state === state).length
+      return { sent: tally('sent'), uncertain: tally('uncertain'), resolved: heard.size - tally('sent') }
+    },
+    close: async () => {
+      await shop.runtime.close()
+      await smtp.stop()
+    },
+  }
+}
