@@ -64,12 +64,27 @@ const LOCK: JobLock = { duration: 60_000, check: 30_000 }
 
 /**
  * Opens the queue, migrating BullMQ's own tables first (before any worker starts).
+ * @param patience seconds to wait for an answer
  * @throws WinbackError `queue.unreachable` with the engine's words
  */
-export async function openQueue(engine: Engine, onError: (error: Error) => void): Promise<JobQueue> {
-  const queue = engine.kind === 'postgres' ? postgresQueue(engine, onError) : redisQueue(engine, onError)
+export async function openQueue(
+  engine: Engine,
+  onError: (error: Error) => void,
+  patience = 15,
+): Promise<JobQueue> {
+  let last: Error | undefined
+  const opened = (error: Error) => {
+    last = error
+    onError(error)
+  }
+  const queue = engine.kind === 'postgres' ? postgresQueue(engine, opened) : redisQueue(engine, opened)
+  let timer: NodeJS.Timeout | undefined
+  // ioredis would go on trying for ever.
+  const tired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(last ?? new Error(`no answer within ${patience} s`)), patience * 1000)
+  })
   try {
-    await queue.ready()
+    await Promise.race([queue.ready(), tired])
     return queue
   } catch (cause) {
     await queue.close().catch(() => {})
@@ -80,6 +95,8 @@ export async function openQueue(engine: Engine, onError: (error: Error) => void)
           : 'Check DATABASE_URL, and that its user may create a schema.',
       cause,
     })
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -157,20 +174,45 @@ function postgresConnection(engine: Engine & { kind: 'postgres' }) {
 }
 
 /**
- * One host is a single server; several, separated by commas (`redis://a:6379,b:6379`), are the nodes of a Cluster.
+ * `redis://host:6379` is a single server; several hosts, separated by commas (`redis://a:6379,b:6379`), are the nodes
+ * of a Cluster; `redis+sentinel://a:26379,b:26379/name` asks Sentinels for the master of that name. `rediss` for TLS.
  * BullMQ blocks on its connection, so requests must be able to wait for ever.
  */
 function redisConnection(engine: Engine & { kind: 'redis' }): Redis | Cluster {
-  const [scheme = 'redis:', rest = ''] = engine.url.split('//')
-  const hosts = rest.split(',')
-  const connection =
-    hosts.length === 1
-      ? new Redis(engine.url, { maxRetriesPerRequest: null })
-      : new Cluster(
-          hosts.map((host) => `${scheme}//${host}`),
-          { redisOptions: { maxRetriesPerRequest: null } },
-        )
+  const options = { maxRetriesPerRequest: null }
+  const nodes = nodesOf(engine.url)
+  const [first] = nodes
+  const connection = first?.protocol.endsWith('+sentinel:')
+    ? new Redis({
+        ...options,
+        ...accessOf(first),
+        sentinels: nodes.map(placeOf),
+        name: first.pathname.slice(1),
+      })
+    : nodes.length === 1
+      ? new Redis(engine.url, options)
+      : new Cluster(nodes.map(placeOf), { redisOptions: { ...options, ...(first ? accessOf(first) : {}) } })
   // Reconnecting is ioredis' business; what it reports also reaches the queue's own listener.
   connection.on('error', () => {})
   return connection
+}
+
+/** Each host of a Redis URL as a URL of its own; the user stands before the first, the path after the last. */
+function nodesOf(url: string): URL[] {
+  const [, scheme = 'redis:', user = '', hosts = '', path = ''] =
+    /^([a-z+]+:)\/\/([^/]*@)?([^/]*)(\/.*)?$/.exec(url) ?? []
+  return hosts.split(',').map((host) => new URL(`${scheme}//${user}${host}${path}`))
+}
+
+function placeOf(node: URL): { host: string; port: number } {
+  const usual = node.protocol.endsWith('+sentinel:') ? 26_379 : 6379
+  return { host: node.hostname, port: node.port === '' ? usual : Number(node.port) }
+}
+
+function accessOf(node: URL): { username?: string; password?: string; tls?: object } {
+  return {
+    ...(node.username === '' ? {} : { username: decodeURIComponent(node.username) }),
+    ...(node.password === '' ? {} : { password: decodeURIComponent(node.password) }),
+    ...(node.protocol.startsWith('rediss') ? { tls: {} } : {}),
+  }
 }

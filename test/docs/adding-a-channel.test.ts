@@ -57,7 +57,7 @@ describe('the channel of docs/adding-a-channel.md', () => {
     })
     expect(tsc.stdout + tsc.stderr).toBe('')
     expect(tsc.status).toBe(0)
-  })
+  }, 120_000)
 })
 
 // Its own test: the conformance suite, defined here and run like any other.

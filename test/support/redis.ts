@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -27,22 +27,26 @@ export function hasRedis(): boolean {
 }
 
 /** A redis-server of the caller's own, for tests that flush, stop or kill it. Nothing is kept on disk. */
-export async function startRedis(options: { port?: number } = {}): Promise<RedisServer> {
+export async function startRedis(
+  options: { port?: number; arguments?: readonly string[]; config?: string } = {},
+): Promise<RedisServer> {
   const path = binary()
   if (path === undefined) throw new Error('redis-server is not installed: apt-get install redis-server')
   const port = options.port ?? (await freePort())
   const directory = mkdtempSync(join(tmpdir(), 'winback-redis-'))
-  const server = spawn(
-    path,
-    ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  )
+  const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory]
+  const volatile = options.config === undefined ? ['--save', '', '--appendonly', 'no'] : []
+  if (options.config !== undefined) writeFileSync(join(directory, 'redis.conf'), options.config)
+  const file = options.config === undefined ? [] : [join(directory, 'redis.conf')]
+  const server = spawn(path, [...file, ...settings, ...volatile, ...(options.arguments ?? [])], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()))
   await new Promise<void>((resolve, reject) => {
     let said = ''
     server.stdout.on('data', (chunk: Buffer) => {
       said += chunk.toString()
-      if (said.includes('Ready to accept connections')) resolve()
+      if (/Ready to accept connections|Sentinel ID is/.test(said)) resolve()
     })
     server.once('error', reject)
     server.once('exit', (code) => reject(new Error(`redis-server ended with ${code}: ${said}`)))
