@@ -87,14 +87,15 @@ describe.each([
   })
 })
 
-it('says what to do when the engine is not there', async () => {
-  const nobody: Engine = {
-    kind: 'postgres',
-    url: 'postgres://nobody@127.0.0.1:1/none',
-    schema: 'winback_queue',
-  }
-  await expect(openQueue(nobody, () => {})).rejects.toMatchObject({
+it.each<{ variable: string; engine: Engine }>([
+  {
+    variable: 'DATABASE_URL',
+    engine: { kind: 'postgres', url: 'postgres://nobody@127.0.0.1:1/none', schema: 'winback_queue' },
+  },
+  { variable: 'REDIS_URL', engine: { kind: 'redis', url: 'redis://127.0.0.1:1', prefix: '{winback}' } },
+])('says to look at $variable when the engine is not there', async ({ engine, variable }) => {
+  await expect(openQueue(engine, () => {}, 0.5)).rejects.toMatchObject({
     code: 'queue.unreachable',
-    remedy: expect.stringContaining('DATABASE_URL'),
+    remedy: expect.stringContaining(variable),
   })
 })
