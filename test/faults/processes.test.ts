@@ -58,7 +58,7 @@ describe.each(['postgres', 'redis'] as const)('with the queue on %s', (kind) => 
     const before = await scene.settled(2 * WIDTH)
     await scene.wave(PEOPLE)
     await scene.received(15)
-    workers[0].order({ order: 'block', milliseconds: 3500 })
+    workers[0].order({ order: 'block', milliseconds: 4500 })
     await eventually(
       'it blocks',
       () => workers[0].notes.some((note) => note.event === 'blocking'),

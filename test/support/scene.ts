@@ -65,14 +65,14 @@ export async function openScene(options: {
     databaseUrl: database.url,
     workspace: parseWorkspace(workspace),
     engine,
-    leases: { queued: 2, claim: 2, send: 2 },
+    leases: { queued: 3, claim: 3, send: 3 },
     lock: { duration: 800, check: 400 },
     pace: { idle: 50, busy: 20, sweep: 100, age: 3_600_000 },
     clockOffset: 0,
     smtp: {
       port: smtp.port,
       connections: WIDTH,
-      timing: { connect: 1000, greeting: 1000, socket: 1200, deadline: 1500 },
+      timing: { connect: 2000, greeting: 2000, socket: 2000, deadline: 2500 },
     },
   })
   const count = async (table: 'touchpoints' | 'touchpoint_records', state?: string) => {

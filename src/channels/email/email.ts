@@ -19,6 +19,13 @@ export const email: ChannelModule<EmailSettings> = {
   open: (settings) => openEmail(settings),
 }
 
+/**
+ * Messages given out for each connection: one on the wire, the others waiting for it. A slice is marked and settled in
+ * one statement each; at one message a connection that is a commit for every two or three messages, and the
+ * connections stand idle meanwhile.
+ */
+const AHEAD = 8
+
 function senderFrom(text: string, setting: string): Sender {
   const sender = parseSender(text)
   if (sender) return sender
@@ -54,7 +61,7 @@ export function openEmail(
   return {
     name: email.name,
     idempotent: email.idempotent,
-    concurrency: settings.smtp.connections,
+    concurrency: settings.smtp.window ?? settings.smtp.connections * AHEAD,
     deadline: timing.deadline,
     addressOf: (contact) => (contact.email === null ? undefined : parseAddress(contact.email)),
     render: (template, view) => {

@@ -13,6 +13,12 @@ export const emailSettings = z.strictObject({
     password: z.string().optional(),
     connections: z.int().min(1).max(100).prefault(5),
     messages_per_connection: z.int().min(1).prefault(1000),
+    window: z
+      .int()
+      .min(1)
+      .max(1000)
+      .optional()
+      .describe('Messages given out at a time, so the most a killed worker leaves in doubt; 8 a connection'),
   }),
   dkim: z
     .strictObject({

@@ -1,0 +1,96 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
+import { recordStop } from '../../src/outcomes/silence.ts'
+import { ageIdle, runDue } from '../../src/service/scheduler.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
+import { openShop, type Shop } from '../support/shop.ts'
+
+const START = new Date('2026-03-02T08:30:00Z')
+const DAY = 86_400
+
+const source = (name: string) => `
+version: 1
+campaign: ${name}
+title: ${name}
+schedule: "0 9 * * *"
+goals: { recall: { event: session } }
+window: 30d
+holdout: 0%
+tiers:
+  - { name: only, inactive: 3d.., steps: [{ id: ping, channel: log }] }
+`
+
+async function openTwo(): Promise<Shop & { ran(): Promise<string[]> }> {
+  const database = await emptiedDatabase()
+  const clock = manualClock(START)
+  const shop = await openShop({ database, clock, channels: [] })
+  await shop.apply(source('alpha'))
+  await shop.apply(source('beta'))
+  await shop.importContacts([{ external_id: 'c', signed_up_at: '2026-02-20T00:00:00Z' }])
+  const ran = async () =>
+    (
+      await rows<{ run: string }>(
+        database,
+        sql`SELECT campaign AS run FROM runs ORDER BY scheduled_for, run_id`,
+      )
+    ).map((row) => row.run)
+  return { ...shop, ran }
+}
+
+describe('a scheduler', () => {
+  it('runs no tick from before a campaign was applied, and catches up the newest one alone', async () => {
+    const shop = await openTwo()
+    await runDue(shop.runtime)
+    expect(await shop.ran()).toEqual([])
+    shop.clock.advance(3600)
+    await runDue(shop.runtime)
+    await runDue(shop.runtime)
+    expect(await shop.ran()).toEqual(['alpha', 'beta'])
+    shop.clock.advance(5 * DAY)
+    await runDue(shop.runtime)
+    expect(await shop.ran()).toEqual(['alpha', 'beta', 'alpha', 'beta'])
+  })
+
+  it('keeps no campaign waiting for what is wrong with another', async () => {
+    const shop = await openTwo()
+    await execute(
+      shop.database,
+      sql`UPDATE campaign_versions SET source = 'no campaign at all' WHERE campaign = 'alpha'`,
+    )
+    shop.clock.advance(3600)
+    // A process that has not read the file yet.
+    const other = await openShop({ database: shop.database, clock: shop.clock, channels: [] })
+    await expect(runDue(other.runtime)).rejects.toThrow(/alpha/)
+    expect(await shop.ran()).toEqual(['beta'])
+  })
+
+  it('measures a stopped or paused campaign to the end, and sets its contacts free', async () => {
+    const shop = await openTwo()
+    shop.clock.advance(3600)
+    await runDue(shop.runtime)
+    await execute(
+      shop.database,
+      sql`INSERT INTO switches VALUES ('campaign', 'alpha', 'stopped', 'over', ${START})`,
+    )
+    await execute(
+      shop.database,
+      sql`INSERT INTO switches VALUES ('campaign', 'beta', 'paused', 'wait', ${START})`,
+    )
+    await transaction(shop.database, (tx) => recordStop(tx, shop.clock.now(), 'alpha'))
+    shop.clock.advance(33 * DAY)
+    await runDue(shop.runtime)
+    await ageIdle(shop.runtime)
+    const ends = await rows(
+      shop.database,
+      sql`SELECT campaign, end_reason AS reason FROM episodes ORDER BY campaign`,
+    )
+    expect(ends).toEqual([
+      { campaign: 'alpha', reason: 'withdrawn' },
+      { campaign: 'beta', reason: 'expired' },
+    ])
+    const left = await rows(shop.database, sql`SELECT FROM touchpoints`)
+    expect(left).toEqual([])
+  })
+})
