@@ -24,6 +24,7 @@ CREATE TABLE "campaign_versions" (
 	"file" text NOT NULL,
 	"inputs" text NOT NULL,
 	"templates" text NOT NULL,
+	"workspace" jsonb NOT NULL,
 	"applied_at" timestamp with time zone NOT NULL,
 	"applied_by" text NOT NULL,
 	"restores" integer,

@@ -8,8 +8,6 @@ import { enterStages, stageArmSql, tierTable } from './stages.ts'
 export interface Opening extends Selection {
   readonly runId: number
   readonly workspaceSalt: string
-  /** Share of persons in the workspace's control group. */
-  readonly control: number
 }
 
 /** How many contacts got which answer. */
@@ -51,7 +49,7 @@ export async function openChunk(
         ${armSql({
           workspaceSalt: opening.workspaceSalt,
           campaignSalt: campaign.salt,
-          control: opening.control,
+          control: campaign.control,
           holdout: definition.holdout,
           person,
           episodeNo,

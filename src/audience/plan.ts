@@ -188,9 +188,8 @@ async function countInflow(tx: Transaction, campaign: CompiledCampaign, now: Dat
  */
 export function heldOutShares(
   campaign: CompiledCampaign,
-  control: number,
 ): { tier: string; episode: number; withTierDraws: number }[] {
-  const treated = (1 - control) * (1 - campaign.definition.holdout)
+  const treated = (1 - campaign.control) * (1 - campaign.definition.holdout)
   return campaign.tiers.map((tier) => ({
     tier: tier.name,
     episode: 1 - treated,

@@ -24,8 +24,6 @@ export interface RunDependencies {
   readonly book: CampaignBook
   readonly clock: Clock
   readonly workspaceSalt: string
-  /** Share of persons in the workspace's control group. */
-  readonly control: number
   onProgress?(done: number, total: number): void
 }
 
@@ -173,12 +171,12 @@ async function openEpisodes(
   campaign: CompiledCampaign,
   run: RunRow,
 ): Promise<{ considered: number; answers: Record<string, number>; stopped: boolean }> {
-  const { database, workspaceSalt, control } = dependencies
+  const { database, workspaceSalt } = dependencies
   const intake =
     run.intakeFrom && run.intakeContact !== null
       ? { since: run.intakeFrom, contact: run.intakeContact }
       : undefined
-  const opening = { campaign, now: run.asOf, intake, runId: run.runId, workspaceSalt, control }
+  const opening = { campaign, now: run.asOf, intake, runId: run.runId, workspaceSalt }
   const todo = await chunks(database, run.cursor)
   let stopped = false
   for (const [index, [from, to]] of todo.entries()) {

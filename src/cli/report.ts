@@ -95,7 +95,6 @@ export async function overviewOf(
   campaign: string,
   period: { now: Date; from?: Date | undefined; to?: Date | undefined },
 ): Promise<OverviewData> {
-  const { control } = context.loaded.definition
   const versions = await rows<{ version: number }>(
     context.database,
     sql`SELECT version FROM campaign_versions WHERE campaign = ${campaign} ORDER BY version`,
@@ -104,7 +103,7 @@ export async function overviewOf(
   let current: Awaited<ReturnType<CampaignBook['campaign']>> | undefined
   for (const { version } of versions) {
     current = await book.campaign(campaign, version)
-    split.set(version, { holdout: current.definition.holdout, control })
+    split.set(version, { holdout: current.definition.holdout, control: current.control })
   }
   const goal = Object.values(current?.definition.goals ?? {})[0]?.event ?? ''
   const acquisition = current?.definition.value.acquisition?.micros

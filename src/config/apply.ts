@@ -1,14 +1,14 @@
 import { relative, resolve } from 'node:path'
-import { sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
-import { type Database, rows, type Session, type Transaction, transaction } from '../database/connect.ts'
+import { type Database, type Session, type Transaction, transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { inputsHash, shortHash, type TemplateFiles } from './inputs.ts'
-import { type LoadedCampaign, type LoadedWorkspace, parseCampaign } from './load.ts'
+import { type LoadedCampaign, type LoadedWorkspace, parseAppliedCampaign, parseCampaign } from './load.ts'
 import type { TemplateIndex } from './templates-index.ts'
 import {
   currentVersion,
   lockCampaign,
+  pinWorkspace,
   readTemplates,
   readVersions,
   type StepSource,
@@ -31,7 +31,7 @@ export interface Applied {
 export interface ApplyInput {
   readonly loaded: LoadedCampaign
   readonly templateFiles: TemplateFiles
-  readonly workspace: Pick<LoadedWorkspace, 'source' | 'directory'>
+  readonly workspace: Pick<LoadedWorkspace, 'definition' | 'source' | 'directory'>
   readonly clock: Clock
   /** Who applies it, for the history. */
   readonly by: string
@@ -67,6 +67,7 @@ export async function applyCampaign(database: Database, input: ApplyInput): Prom
       file: relative(workspace.directory, resolve(loaded.file)),
       inputs,
       templates,
+      workspace: workspace.definition,
       restores: null,
       at: input.clock.now(),
       by: input.by,
@@ -150,6 +151,7 @@ export async function rollbackCampaign(
       file: restored.file,
       inputs: restored.inputs,
       templates: restored.templates,
+      workspace: { ...restored.workspace, ...(input.workspace ? pinWorkspace(input.workspace) : {}) },
       restores: original(target),
       at: input.clock.now(),
       by: input.by,
@@ -158,7 +160,7 @@ export async function rollbackCampaign(
   })
 }
 
-/** What the new version's steps are made from: the old version's rows, or its text where it is checked. */
+/** What the new version's steps are made from: the old version's text, checked again where that can be done. */
 async function readDefinition(
   tx: Transaction,
   restored: VersionRow,
@@ -168,18 +170,7 @@ async function readDefinition(
     const index = indexTemplates(await readTemplates(tx, restored.templates))
     return parseCampaign(restored.file, restored.source, workspace, index).definition
   }
-  const found = await rows<{ tier: string; step: string; channels: string[]; tier_no: number }>(
-    tx,
-    sql`SELECT tier, step, channels, tier_no FROM steps
-         WHERE campaign = ${restored.campaign} AND version = ${restored.version} ORDER BY tier_no, step_no`,
-  )
-  const tiers = new Map<number, { name: string; steps: { id: string; channel: string[] }[] }>()
-  for (const { tier, step, channels, tier_no } of found) {
-    const entry = tiers.get(tier_no) ?? { name: tier, steps: [] }
-    entry.steps.push({ id: step, channel: channels })
-    tiers.set(tier_no, entry)
-  }
-  return { campaign: restored.campaign, tiers: [...tiers.values()] }
+  return parseAppliedCampaign(restored.file, restored.source)
 }
 
 export interface HistoryEntry {

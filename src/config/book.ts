@@ -6,7 +6,7 @@ import type { CampaignBook, CompiledCampaign } from './compiled.ts'
 import type { TemplateFiles } from './inputs.ts'
 import { parseAppliedCampaign } from './load.ts'
 import type { TemplateIndex } from './templates-index.ts'
-import { readTemplates } from './versions.ts'
+import { type PinnedWorkspace, readTemplates } from './versions.ts'
 import type { Workspace } from './workspace.ts'
 
 /**
@@ -22,15 +22,21 @@ export function openCampaignBook(
   const places = remembering((stepId: number) => readPlace(stepId))
 
   async function readVersion(name: string, version: number): Promise<CompiledCampaign> {
-    const [row] = await rows<{ source: string; file: string; templates: string; salt: string }>(
+    const [row] = await rows<{
+      source: string
+      file: string
+      templates: string
+      salt: string
+      workspace: PinnedWorkspace
+    }>(
       session,
-      sql`SELECT v.source, v.file, v.templates, k.salt
+      sql`SELECT v.source, v.file, v.templates, v.workspace, k.salt
             FROM campaign_versions v JOIN campaigns k USING (campaign)
            WHERE v.campaign = ${name} AND v.version = ${version}`,
     )
     if (!row) {
       throw new WinbackError('version.unknown', `${name} has no version ${version}`, {
-        remedy: `Look at \`winback history ${name}\`.`,
+        remedy: 'Run `winback report` to see which campaigns were applied.',
       })
     }
     const steps = await rows<{ step: string; step_id: number }>(
@@ -43,7 +49,7 @@ export function openCampaignBook(
       version,
       salt: row.salt,
       stepIds: new Map(steps.map(({ step, step_id }) => [step, step_id])),
-      workspace,
+      workspace: { ...workspace, ...row.workspace },
       templates,
       templateSet: row.templates,
     })

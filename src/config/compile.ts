@@ -39,6 +39,7 @@ export function compileCampaign(input: CompileInput): CompiledCampaign {
     version: input.version,
     salt: input.salt,
     definition,
+    control: workspace.control,
     timezone: definition.timezone ?? workspace.timezone,
     // A group of one, told apart from groups that are named: a name has no colon.
     exclusive: definition.exclusive ?? `campaign:${definition.campaign}`,

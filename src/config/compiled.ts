@@ -63,6 +63,8 @@ export interface CompiledCampaign {
   readonly version: number
   readonly salt: string
   readonly definition: Campaign
+  /** Share of persons in the workspace's control group, as it stood when the version was applied. */
+  readonly control: number
   /** The campaign's zone, or the workspace's. */
   readonly timezone: string
   /** The campaign's exclusive group, or a group of its own. */

@@ -175,7 +175,10 @@ export function stepFacts(
   return { facts, later }
 }
 
-/** By campaign and id rather than step_id: an earlier step may have run under an earlier version. */
+/**
+ * By campaign and id rather than step_id: an earlier step may have run under an earlier version. OFFSET 0 has the
+ * contact's own few records looked up first: by the index on step and state, each contact would read the whole step's.
+ */
 function stepFact(path: string, id: string, state: string): Fact {
   return {
     path,
@@ -183,9 +186,10 @@ function stepFact(path: string, id: string, state: string): Fact {
     description: `The step ${id} was ${state}`,
     from: 'steps',
     sql: () => sql`EXISTS (
-      SELECT FROM touchpoint_records earlier JOIN steps earlier_step USING (step_id)
-       WHERE earlier.contact_id = e.contact_id AND earlier.episode_id = e.episode_id
-         AND earlier.state = ${state}::text
+      SELECT FROM (SELECT step_id, state FROM touchpoint_records
+                    WHERE contact_id = e.contact_id AND episode_id = e.episode_id OFFSET 0) earlier
+        JOIN steps earlier_step USING (step_id)
+       WHERE earlier.state = ${state}::text
          AND earlier_step.campaign = e.campaign AND earlier_step.step = ${id}::text)`,
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 import { type TemplateFiles, templatesHash } from './inputs.ts'
+import type { Workspace } from './workspace.ts'
 
 // Campaign versions as rows: read by everyone, written by apply and rollback under the campaign's lock.
 
@@ -15,6 +16,16 @@ export async function readTemplates(session: Session, hash: string): Promise<Tem
   return row.files
 }
 
+/**
+ * What of the workspace a version keeps from the day it was applied: an attribute that is taken out of winback.yaml
+ * must not stop the episodes that began with it, and a change of the control group must not rewrite old draws.
+ */
+export type PinnedWorkspace = Pick<Workspace, 'attributes' | 'orders' | 'control'>
+
+export function pinWorkspace({ attributes, orders, control }: PinnedWorkspace): PinnedWorkspace {
+  return { attributes, orders, control }
+}
+
 /** A row of campaign_versions. */
 export interface VersionRow {
   readonly campaign: string
@@ -23,6 +34,7 @@ export interface VersionRow {
   readonly file: string
   readonly inputs: string
   readonly templates: string
+  readonly workspace: PinnedWorkspace
   readonly applied_at: Date
   readonly applied_by: string
   readonly restores: number | null
@@ -72,6 +84,7 @@ export async function storeTemplates(tx: Transaction, files: TemplateFiles): Pro
 /** What of a campaign the rows of its steps are made from. */
 export interface StepSource {
   readonly campaign: string
+  readonly priority: number
   readonly tiers: readonly {
     readonly name: string
     readonly steps: readonly { readonly id: string; readonly channel: readonly string[] }[]
@@ -85,6 +98,7 @@ export interface NewVersion {
   readonly file: string
   readonly inputs: string
   readonly templates: string
+  readonly workspace: PinnedWorkspace
   readonly restores: number | null
   readonly at: Date
   readonly by: string
@@ -97,9 +111,10 @@ export async function storeVersion(tx: Transaction, made: NewVersion): Promise<n
   const [row] = await rows<{ version: number }>(
     tx,
     sql`INSERT INTO campaign_versions
-          (campaign, version, source, file, inputs, templates, applied_at, applied_by, restores)
+          (campaign, version, source, file, inputs, templates, workspace, applied_at, applied_by, restores)
         SELECT ${campaign}::text, coalesce(max(version), 0) + 1, ${made.source}::text, ${made.file}::text,
-               ${made.inputs}::text, ${made.templates}::text, ${made.at.toISOString()}::timestamptz, ${made.by}::text,
+               ${made.inputs}::text, ${made.templates}::text,
+               ${JSON.stringify(pinWorkspace(made.workspace))}::jsonb, ${made.at.toISOString()}::timestamptz, ${made.by}::text,
                ${made.restores}::int
           FROM campaign_versions WHERE campaign = ${campaign}
         RETURNING version`,
@@ -117,8 +132,8 @@ export async function storeVersion(tx: Transaction, made: NewVersion): Promise<n
   )
   await execute(
     tx,
-    sql`INSERT INTO steps (campaign, version, tier_no, tier, step_no, step, channels)
-        SELECT ${campaign}::text, ${version}::int, tier_no, tier, step_no, step, channels
+    sql`INSERT INTO steps (campaign, version, priority, tier_no, tier, step_no, step, channels)
+        SELECT ${campaign}::text, ${version}::int, ${definition.priority}::smallint, tier_no, tier, step_no, step, channels
           FROM jsonb_to_recordset(${JSON.stringify(steps)}::jsonb)
                AS given(tier_no smallint, tier text, step_no smallint, step text, channels text[])
          ORDER BY tier_no, step_no`,

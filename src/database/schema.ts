@@ -178,6 +178,8 @@ export const campaignVersions = pgTable(
     /** Hash of every input of the plan: campaign, workspace, templates. */
     inputs: text('inputs').notNull(),
     templates: text('templates').notNull(),
+    /** What of the workspace the version was applied with: its draws, and the facts its conditions ask about. */
+    workspace: jsonb('workspace').$type<Record<string, unknown>>().notNull(),
     appliedAt: at('applied_at').notNull(),
     appliedBy: text('applied_by').notNull(),
     /** The version this one restores, where it came from `rollback`. */

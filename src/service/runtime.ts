@@ -57,7 +57,7 @@ export async function openRuntime(options: {
     clock,
     workspace,
     book,
-    run: { database, book, clock, workspaceSalt: settings.workspaceSalt, control: workspace.control },
+    run: { database, book, clock, workspaceSalt: settings.workspaceSalt },
     worker: {
       database,
       clock,

@@ -21,7 +21,7 @@ function input(title = 'Graded recall', more: object = {}) {
   return {
     loaded: parseCampaign('/shop/campaigns/graded.yaml', source, workspace, sampleTemplates()),
     templateFiles: files,
-    workspace: { source: WORKSPACE_YAML, directory: '/shop' },
+    workspace: { definition: workspace, source: WORKSPACE_YAML, directory: '/shop' },
     clock,
     by: 'ann',
     ...more,

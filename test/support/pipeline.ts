@@ -166,7 +166,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     slots: new Map(channels.map((one) => [one.name, createSlots(one.concurrency)])),
     ...(options.leases ? { leases: options.leases } : {}),
   }
-  const run: RunDependencies = { database, book, clock, workspaceSalt: 'salt', control: options.control ?? 0 }
+  const run: RunDependencies = { database, book, clock, workspaceSalt: 'salt' }
   let added = 0
   return {
     database,
@@ -305,6 +305,7 @@ async function insertCampaign(
     version: 1,
     salt: 'campaign-salt',
     definition,
+    control: options.control ?? 0,
     timezone: 'UTC',
     exclusive: definition.exclusive ?? definition.campaign,
     templateSet: '',

@@ -134,7 +134,7 @@ export async function openShop(options: {
       const applied = await applyCampaign(database, {
         loaded,
         templateFiles: files,
-        workspace: { source, directory: '/' },
+        workspace: { definition: workspace, source, directory: '/' },
         clock,
         by: 'test',
       })

@@ -28,6 +28,7 @@ const channels =
                 secure: false,
                 require_tls: false,
                 connections: task.smtp.connections,
+                window: task.smtp.connections,
                 messages_per_connection: 1000,
               },
               price: '0',

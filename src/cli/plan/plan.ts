@@ -81,7 +81,7 @@ export async function planCampaign(
   try {
     const audience = await planAudience(database, campaign, asOf, runtime.worker.addressKinds)
     const { samples, ...counts } = audience
-    const shares = heldOutShares(campaign, workspace.control)
+    const shares = heldOutShares(campaign)
     const natural = await pastRecall(database, campaign, asOf, workspace.activity)
     return {
       campaign: definition.campaign,
