@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { AddressKind } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
-import { intakeBound } from './run.ts'
+import { intakeBound } from './intake.ts'
 import { answersSql, before, tierSql } from './select.ts'
 
 // What a run would do now, without doing it: the same selection, counted.

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
 import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
+import { chunksAfter } from '../database/chunks.ts'
 import {
   type Database,
   execute,
@@ -9,12 +10,12 @@ import {
   type Transaction,
   transaction,
 } from '../database/connect.ts'
-import { lockStripe, STRIPE_WIDTH, stripeOf } from '../database/stripes.ts'
-import { advanceChunk, closeChunk, openVersions } from './advance.ts'
+import { lockStripe, stripeOf } from '../database/stripes.ts'
+import { ageEpisodes } from './age.ts'
 import { judgeFeed, readFeed } from './feed.ts'
+import { intakeBound } from './intake.ts'
 import { openChunk } from './open.ts'
 import { endSeeds, openSeeds } from './seeds.ts'
-import { answersSql, type Selection } from './select.ts'
 
 // A run of a campaign: end what is over, move what has aged, take in who has lapsed. Chunk by chunk, each in a
 // transaction of its own with its stripe held exclusively, so that no return can be recorded unseen meanwhile.
@@ -76,7 +77,8 @@ export async function runCampaign(
   }
   const version =
     run.version === campaign.version ? campaign : await book.campaign(campaign.name, run.version)
-  const now = run.asOf
+  // A run that was interrupted goes on as of now: nobody is assigned to a moment that has passed.
+  const now = new Date(Math.max(run.asOf.getTime(), clock.now().getTime()))
   const ages = await ageEpisodes(dependencies, campaign.name, now)
 
   const verdict = judgeFeed(await readFeed(database, now), version.definition.feed, now)
@@ -85,7 +87,7 @@ export async function runCampaign(
     return { runId: run.runId, state: 'refused', note: verdict.reason, ...NOTHING, ...ages }
   }
   await transaction(database, (tx) => endSeeds(tx, version, now))
-  const opened = await openEpisodes(dependencies, version, run)
+  const opened = await openEpisodes(dependencies, version, run, now)
   if (opened.stopped) {
     return { runId: run.runId, state: 'stopped', note: 'stopped during the run', ...opened, ...ages }
   }
@@ -132,6 +134,12 @@ async function beginRun(
   if (found) return found
   // The intake is settled before the first chunk and kept with the run: a resumed run takes in the same people.
   const intake = await intakeBound(database, { campaign, now })
+  // Whoever was interrupted and is overtaken by the next tick has nothing left to do: that one considers everybody.
+  await execute(
+    database,
+    sql`UPDATE runs SET state = 'done', note = 'overtaken by the next run', finished_at = ${now}
+      WHERE campaign = ${campaign.name} AND state = 'running' AND scheduled_for < ${scheduledFor}`,
+  )
   await execute(
     database,
     sql`INSERT INTO runs (campaign, scheduled_for, version, as_of, state, intake_from, intake_contact, started_at)
@@ -144,46 +152,26 @@ async function beginRun(
   return begun
 }
 
-/** Ends and advances open episodes, at a run's time or between runs. */
-export async function ageEpisodes(
-  dependencies: Pick<RunDependencies, 'database' | 'book'>,
-  campaign: string,
-  now: Date,
-): Promise<{ advanced: number; ended: number }> {
-  const { database, book } = dependencies
-  const versions: CompiledCampaign[] = []
-  for (const version of await openVersions(database, campaign))
-    versions.push(await book.campaign(campaign, version))
-  let advanced = 0
-  let ended = 0
-  for (const [from, to] of await chunks(database, 0)) {
-    await transaction(database, async (tx) => {
-      await lockStripe(tx, stripeOf(to))
-      ended += await closeChunk(tx, campaign, now, from, to)
-      for (const version of versions) advanced += await advanceChunk(tx, version, now, from, to)
-    })
-  }
-  return { advanced, ended }
-}
-
 async function openEpisodes(
   dependencies: RunDependencies,
   campaign: CompiledCampaign,
   run: RunRow,
+  now: Date,
 ): Promise<{ considered: number; answers: Record<string, number>; stopped: boolean }> {
   const { database, workspaceSalt } = dependencies
   const intake =
     run.intakeFrom && run.intakeContact !== null
       ? { since: run.intakeFrom, contact: run.intakeContact }
       : undefined
-  const opening = { campaign, now: run.asOf, intake, runId: run.runId, workspaceSalt }
-  const todo = await chunks(database, run.cursor)
+  const opening = { campaign, now, intake, runId: run.runId, workspaceSalt }
+  const todo = await chunksAfter(database, run.cursor)
   let stopped = false
   for (const [index, [from, to]] of todo.entries()) {
     await transaction(database, async (tx) => {
       await lockStripe(tx, stripeOf(to))
-      const { cursor } = await lockRun(tx, run.runId)
-      stopped = await isStopped(tx, campaign.name)
+      await lockGroup(tx, campaign.exclusive)
+      const { cursor, state } = await lockRun(tx, run.runId)
+      stopped = state !== 'running' || (await isStopped(tx, campaign.name))
       if (!stopped && cursor < to) await openChunk(tx, opening, from, to)
     })
     if (stopped) break
@@ -201,13 +189,24 @@ async function openEpisodes(
  * Another process may be going on with the same run, or stopping the campaign: the row lock makes one of the two
  * wait and then see what the other did.
  */
-async function lockRun(tx: Transaction, runId: number): Promise<{ cursor: number }> {
-  const [run] = await rows<{ cursor: number }>(
+async function lockRun(tx: Transaction, runId: number): Promise<{ cursor: number; state: RunRow['state'] }> {
+  const [run] = await rows<{ cursor: number; state: RunRow['state'] }>(
     tx,
-    sql`SELECT cursor FROM runs WHERE run_id = ${runId} FOR UPDATE`,
+    sql`SELECT cursor, state FROM runs WHERE run_id = ${runId} FOR UPDATE`,
   )
   if (!run) throw new Error(`run ${runId} vanished`)
   return run
+}
+
+/**
+ * One chunk at a time within an exclusive group: two runs that consider two contacts of one person, or one contact for
+ * two campaigns, must see what the other opened.
+ */
+async function lockGroup(tx: Transaction, exclusive: string): Promise<void> {
+  await execute(
+    tx,
+    sql`SELECT pg_advisory_xact_lock(7405, hashtext(current_schema() || '.' || ${exclusive}::text))`,
+  )
 }
 
 async function isStopped(session: Session, campaign: string): Promise<boolean> {
@@ -238,61 +237,4 @@ async function finishRun(
     sql`UPDATE runs SET state = ${state}, note = ${note}, finished_at = ${now}
       WHERE run_id = ${runId} AND state = 'running'`,
   )
-}
-
-/** Ranges (from, to] of contact ids from a cursor on: one stripe each, at most 10,000 contacts. */
-async function chunks(session: Session, cursor: number): Promise<[number, number][]> {
-  const [top] = await rows<{ last: number | null }>(
-    session,
-    sql`SELECT max(contact_id) AS last FROM contact_activity`,
-  )
-  const last = top?.last ?? 0
-  const ranges: [number, number][] = []
-  // Stripe s holds the ids [s·width, (s+1)·width): (from, to] ends one below the next stripe's first id.
-  for (
-    let start = Math.floor((cursor + 1) / STRIPE_WIDTH) * STRIPE_WIDTH;
-    start <= last;
-    start += STRIPE_WIDTH
-  ) {
-    ranges.push([Math.max(start - 1, cursor), start + STRIPE_WIDTH - 1])
-  }
-  return ranges
-}
-
-/**
- * The last contact that today's intake still takes in, or undefined where all may come. Counts what this local day
- * has opened already. One pass over the considered, before the first chunk.
- */
-export async function intakeBound(
-  session: Session,
-  selection: Selection,
-): Promise<{ since: Date; contact: number } | undefined> {
-  const { campaign, now } = selection
-  const { backlog, order } = campaign.definition.intake
-  if (!backlog) return undefined
-  const [today] = await rows<{ opened: number }>(
-    session,
-    sql`SELECT coalesce(sum(a.contacts), 0)::bigint AS opened FROM run_answers a JOIN runs r USING (run_id)
-      WHERE r.campaign = ${campaign.name} AND a.answer = 'opened' AND r.as_of <= ${now}
-        AND (r.as_of AT TIME ZONE ${campaign.timezone})::date = (${now}::timestamptz AT TIME ZONE ${campaign.timezone})::date`,
-  )
-  const room = Math.max(0, backlog.count - (today?.opened ?? 0))
-  const direction = order === 'newest' ? sql`DESC` : sql`ASC`
-  const bounds = await rows<{ since: Date; contact: number; place: number }>(
-    session,
-    sql`
-    SELECT since, contact_id AS contact, place FROM (
-      SELECT date_trunc('milliseconds', silent_since) AS since, contact_id, row_number() OVER (
-        ORDER BY date_trunc('milliseconds', silent_since) ${direction}, contact_id ${direction}) AS place
-      FROM (${answersSql({ campaign, now }, sql`true`)}) everyone WHERE answer = 'opened'
-    ) placed WHERE place IN (${room}, ${room + 1}) ORDER BY place`,
-  )
-  const beyond = bounds.find((row) => row.place === room + 1)
-  if (!beyond) return undefined
-  const last = bounds.find((row) => row.place === room)
-  if (last) return { since: last.since, contact: last.contact }
-  // No room at all: a bound that nobody meets.
-  return order === 'newest'
-    ? { since: new Date('9999-01-01T00:00:00Z'), contact: 0 }
-    : { since: new Date('0001-01-01T00:00:00Z'), contact: 0 }
 }

@@ -86,7 +86,8 @@ export interface Channel<Address = unknown, Content = unknown> {
   /** `template` is absent where the channel does not render (see {@link ChannelModule.renders}). */
   render(template: Template | undefined, view: TemplateView, contact: ContactView): Content
   cost(content: Content): Money
-  /** Never throws for what a provider may do; what it throws is a bug and settles as `retry`. */
+  /** Never throws for what a provider may do; what it throws is a bug: it settles as `uncertain`, or
+   *  is tried again where the channel is idempotent. */
   send(message: Message<Address, Content>): Promise<Delivery>
   /** Checks the provider without sending. Resolves to what it found, in words. @throws when it is not usable */
   check(): Promise<string>

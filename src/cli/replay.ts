@@ -33,7 +33,7 @@ export function replay(start: Start): Command {
     summary: 'Rehearse campaigns on the past: the same code, driven by the clock, in a schema of its own',
     description:
       'Copies contacts and activity into another schema and goes from tick to tick, knowing at each moment only what ' +
-      'had happened by then. Nothing is sent unless --deliver is given: then messages go out through the workspace’s ' +
+      'had happened by then (attributes, addresses and persons are as they are today). Nothing is sent unless --deliver is given: then messages go out through the workspace’s ' +
       'channels, so point SMTP at a catch-all first. Nobody in the past got these messages: the incremental figure ' +
       'of a replay should contain zero.',
     examples: [
@@ -79,7 +79,12 @@ async function runReplay(
   const campaigns = await openCampaigns(context, templates, wanted)
   const clock = manualClock(from)
   const progress = context.output.progress('Replaying')
-  const database = await prepareRehearsal(context.database, options.schema, to)
+  const database = await prepareRehearsal(
+    context.database,
+    options.schema,
+    to,
+    campaigns.map(({ definition }) => definition.campaign),
+  )
   try {
     for (const loaded of campaigns) {
       await applyCampaign(database, {

@@ -70,7 +70,9 @@ async function runRun(
       remedy: 'Run `winback apply` first.',
     })
   }
-  const runtime = await openRuntime({ database: context.database, workspace, clock: { now: () => asOf } })
+  const runtime = await openRuntime({ database: context.database, workspace, clock: context.clock })
+  // The run speaks of one moment; what is sent looks at the clock again and again, for it may take all evening.
+  const selecting = { ...runtime.run, clock: { now: () => asOf } }
   try {
     if (options.dryRun) return await countOnly(runtime, names, asOf, context)
     const campaigns = []
@@ -81,7 +83,7 @@ async function runRun(
       const onProgress = (done: number, total: number) => progress.update(done, total)
       campaigns.push({
         campaign: name,
-        ...(await runCampaign({ ...runtime.run, onProgress }, current, asOf)),
+        ...(await runCampaign({ ...selecting, onProgress }, current, asOf)),
       })
       progress.finish()
     }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import * as config from '../config/switches.ts'
-import { transaction } from '../database/connect.ts'
+
 import { WinbackError } from '../errors.ts'
 import { recordStop } from '../outcomes/silence.ts'
 import { appliedCampaign } from './campaigns.ts'
@@ -90,7 +90,7 @@ async function runStop(context: DatabaseContext, name: string, options: SwitchOp
   const reason = options.reason ?? `stop by ${operator()}`
   const switched = await config.stop(database, { scope: 'campaign', name: campaign }, { reason, clock })
   // Whatever the outcome: a stop that was interrupted before this point is completed by the next.
-  const cancelled = await transaction(database, (tx) => recordStop(tx, clock.now(), campaign))
+  const cancelled = await recordStop(database, clock.now(), campaign)
   const done =
     switched.outcome === 'changed'
       ? `Stopped campaign ${campaign} for good`

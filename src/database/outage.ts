@@ -1,5 +1,8 @@
-/** SQLSTATE classes and socket errors that mean "the server went away", not "the statement is wrong". */
-const GONE = /^(08|57P0|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/
+// SQLSTATEs and socket errors that mean "not now" and not "the statement is wrong": the connection broke (08), the server
+// stops or starts (57P0), is full (53300) or has become a standby (25006), or it ended a deadlock or a conflict by
+// choosing this transaction (40P01, 40001).
+const GONE =
+  /^(08|57P0|53300|25006|40P01|40001|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/
 // The last is node-postgres' own, from a pool that could not connect in time.
 const GONE_WORDS =
   /Connection terminated|connection timeout|Client has encountered a connection error|not queryable|timeout exceeded when trying to connect/i

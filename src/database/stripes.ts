@@ -10,7 +10,8 @@ import { execute, type Transaction } from './connect.ts'
 export const STRIPE_WIDTH = 10_000
 /** How many stripes there are: few enough that an ingest of scattered contacts may hold them all. */
 export const STRIPES = 64
-const LOCK = 7401
+/** First half of the lock's key: a replay in a schema of its own does not wait for the real one. */
+const LOCK = `hashtext(current_schema() || '.stripe')`
 
 /** The stripe a contact falls into. */
 export function stripeOf(contactId: number): number {
@@ -24,7 +25,7 @@ export function stripeOf(contactId: number): number {
 export async function lockStripesShared(tx: Transaction, contactIds: SQL): Promise<void> {
   await execute(
     tx,
-    sql`SELECT pg_advisory_xact_lock_shared(${sql.raw(String(LOCK))}, stripe) FROM (
+    sql`SELECT pg_advisory_xact_lock_shared(${sql.raw(LOCK)}, stripe) FROM (
           SELECT DISTINCT ((contact_id / ${sql.raw(String(STRIPE_WIDTH))}) % ${sql.raw(String(STRIPES))})::int AS stripe
           FROM (${contactIds}) AS chunk ORDER BY stripe
         ) AS stripes`,
@@ -33,5 +34,5 @@ export async function lockStripesShared(tx: Transaction, contactIds: SQL): Promi
 
 /** Locks one stripe for the transaction alone: nothing is ingested for its contacts until it ends. */
 export async function lockStripe(tx: Transaction, stripe: number): Promise<void> {
-  await execute(tx, sql`SELECT pg_advisory_xact_lock(${sql.raw(String(LOCK))}, ${stripe}::int)`)
+  await execute(tx, sql`SELECT pg_advisory_xact_lock(${sql.raw(LOCK)}, ${stripe}::int)`)
 }

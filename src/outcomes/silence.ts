@@ -1,5 +1,7 @@
 import { sql } from 'drizzle-orm'
-import { execute, type Transaction } from '../database/connect.ts'
+import { chunksWithOpen } from '../database/chunks.ts'
+import { type Database, execute, type Transaction, transaction } from '../database/connect.ts'
+import { lockStripesShared } from '../database/stripes.ts'
 import { cancel, unclaim } from '../touchpoints/lifecycle.ts'
 
 // Other causes that end the sending to somebody, each inside the transaction that records it.
@@ -15,6 +17,11 @@ export async function recordSuppressions(
   now: Date,
   channelsOf: { email: readonly string[]; phone: readonly string[] },
 ): Promise<void> {
+  // No episode opens meanwhile for those it reaches: its touchpoints would be planned unseen.
+  await lockStripesShared(
+    tx,
+    sql`SELECT i.contact_id FROM new_suppressions n JOIN identifiers i USING (kind, key)`,
+  )
   for (const kind of ['email', 'phone'] as const) {
     // Through the addresses' own index: contacts has none on the keys.
     const reached = sql`t.contact_id IN (
@@ -80,26 +87,53 @@ export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
   }
 }
 
-/** A campaign was stopped for good: what it had planned is cancelled; what it did is measured to the end. */
-export async function recordStop(tx: Transaction, now: Date, campaign: string): Promise<number> {
-  // A run under way holds this row while it opens a chunk: its episodes are seen below, and it opens no more.
-  await execute(
-    tx,
-    sql`SELECT FROM runs WHERE campaign = ${campaign} AND state = 'running' ORDER BY run_id FOR UPDATE`,
+/**
+ * A campaign was stopped for good: what it had planned is cancelled; what it did is measured to the end. The switch
+ * has been committed before, so nothing is dispatched and nobody taken in meanwhile, and this goes chunk by chunk: an
+ * ingest beside it waits for ten thousand contacts, not for all of them. Run again after an interruption, it goes on.
+ * @returns how many touchpoints were cancelled
+ */
+export async function recordStop(database: Database, now: Date, campaign: string): Promise<number> {
+  await awaitRun(database, campaign)
+  let cancelled = 0
+  for (const [from, to] of await chunksWithOpen(database, campaign)) {
+    cancelled += await transaction(database, (tx) => stopChunk(tx, now, campaign, from, to))
+  }
+  return cancelled
+}
+
+/** A run under way holds its row while it opens a chunk. Once we have had it, the run sees the stop and opens no more. */
+async function awaitRun(database: Database, campaign: string): Promise<void> {
+  await transaction(database, (tx) =>
+    execute(
+      tx,
+      sql`SELECT FROM runs WHERE campaign = ${campaign} AND state = 'running' ORDER BY run_id FOR UPDATE`,
+    ),
   )
+}
+
+async function stopChunk(
+  tx: Transaction,
+  now: Date,
+  campaign: string,
+  from: number,
+  to: number,
+): Promise<number> {
   await execute(
     tx,
     sql`
     WITH open AS (
       SELECT contact_id, episode_id FROM episodes e
       WHERE e.campaign = ${campaign} AND e.ended_at IS NULL AND e.silenced_at IS NULL
+        AND e.contact_id > ${from} AND e.contact_id <= ${to}
       ORDER BY contact_id, episode_id FOR UPDATE
     )
     UPDATE episodes e SET silenced_at = ${now}, silenced_by = 'stopped'
     FROM open WHERE e.contact_id = open.contact_id AND e.episode_id = open.episode_id`,
   )
   return await cancel(tx, {
-    which: sql`t.step_id IN (SELECT step_id FROM steps WHERE campaign = ${campaign})`,
+    which: sql`t.contact_id > ${from} AND t.contact_id <= ${to}
+      AND t.step_id IN (SELECT step_id FROM steps WHERE campaign = ${campaign})`,
     reason: 'stopped',
     now,
   })

@@ -16,9 +16,15 @@ const CHUNK = 10_000
  * Makes the schema of a replay from a database: contacts, addresses, suppressions and salts copied, contact facts as
  * on the day of the sign-up, all activity up to `to` laid ready in time order. What stood in the schema before is
  * dropped: a replay can be made again at any time.
+ * @param campaigns those that will be applied in it, by name
  * @returns a handle on the new schema; the caller closes it
  */
-export async function prepareRehearsal(source: Database, schema: string, to: Date): Promise<Database> {
+export async function prepareRehearsal(
+  source: Database,
+  schema: string,
+  to: Date,
+  campaigns: readonly string[],
+): Promise<Database> {
   if (schema === source.schema) {
     throw new WinbackError('replay.schema', `a replay cannot run in "${schema}", where the real data are`, {
       remedy: 'Name another schema with --schema.',
@@ -43,7 +49,8 @@ export async function prepareRehearsal(source: Database, schema: string, to: Dat
   // The salts too, without a version yet: whoever is held out in truth is held out in the rehearsal.
   await execute(
     database,
-    sql`INSERT INTO campaigns SELECT campaign, 0, salt, created_at FROM ${from('campaigns')}`,
+    sql`INSERT INTO campaigns SELECT campaign, 0, salt, created_at FROM ${from('campaigns')}
+      WHERE campaign = ANY (${sql.param(campaigns)}::text[])`,
   )
   await execute(
     database,

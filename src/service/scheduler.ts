@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { ageEpisodes, heldBack, type RunResult, runCampaign } from '../audience/run.ts'
+import { ageEpisodes } from '../audience/age.ts'
+import { heldBack, type RunResult, runCampaign } from '../audience/run.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { messageOf } from '../errors.ts'
 import type { Runtime } from './runtime.ts'

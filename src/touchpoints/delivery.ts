@@ -213,6 +213,9 @@ async function markSlice(
     channel: channel.name,
   }))
   const leases = deps.leases ?? LEASES
+  // Marked last: what goes wrong before leaves the slice claimed, and nobody in doubt.
+  if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
+  if (deferred.length > 0) tally.deferred += await putBack(database, claimId, deferred)
   // Again after an outage: what an answer was lost to is `sending`, not handed over, and goes back with the rest.
   return await throughOutage(async () => {
     // Taken before the statement runs: the lease in the database ends no earlier than this one.
@@ -223,12 +226,9 @@ async function markSlice(
         : await markSending(database, claimId, { keys, campaign: campaign.name }, leases.send)
     const mine = new Set(marked.map((key) => key.touchpointId))
     const outgoing = composed.filter(({ candidate }) => mine.has(candidate.touchpointId))
-    const back = [...deferred]
-    for (const { candidate } of composed) {
-      const { contactId, touchpointId } = candidate
-      if (!mine.has(touchpointId)) back.push({ contactId, touchpointId, dueAt: now, tried: false })
-    }
-    if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
+    const back = composed.flatMap(({ candidate: { contactId, touchpointId } }) =>
+      mine.has(touchpointId) ? [] : [{ contactId, touchpointId, dueAt: now, tried: false }],
+    )
     if (back.length > 0) tally.deferred += await putBack(database, claimId, back)
     return { outgoing, leaseEnds }
   }, leases.send)
@@ -244,7 +244,8 @@ async function handOver(outgoing: Outgoing, leaseEnds: number): Promise<Delivery
   try {
     return await channel.send({ touchpointId, address, content, key: `tp-${touchpointId}` })
   } catch (error) {
-    return { outcome: 'retry', detail: messageOf(error) }
+    // A defect of the channel: nobody knows how far it got, so only a recognised repeat is safe.
+    return { outcome: channel.idempotent ? 'retry' : 'uncertain', detail: messageOf(error) }
   }
 }
 
@@ -322,23 +323,25 @@ export function concludeSend(
     cost: spent ? cost : 0,
     liability: spent ? liability : 0,
   })
+  const tryAgain = (detail: string, after: number): Settlement | Deferral => {
+    const pause = Math.max(BACK_OFF[attempt] ?? 0, after)
+    const dueAt = new Date(now.getTime() + pause * 1000)
+    const tooLate = dueAt.getTime() > candidate.plannedFor.getTime() + maxDelay * 1000
+    if (attempt >= BACK_OFF.length || tooLate) return settled('failed', 'attempts', detail, false)
+    return { contactId, touchpointId, dueAt, tried: true }
+  }
   switch (delivery.outcome) {
     case 'sent':
       return settled('sent', null, delivery.detail ?? null, true, delivery.providerId ?? null)
     case 'rejected':
       return settled('failed', delivery.reason, delivery.detail, false)
     case 'uncertain':
+      // An idempotent provider recognises the repeat by its key: doubt is settled by asking again.
+      if (channel.idempotent) return tryAgain(delivery.detail, 0)
       // It may have gone out, so its price and its offer count as spent until somebody knows better.
       return settled('uncertain', null, delivery.detail, true)
-    case 'retry': {
-      const pause = Math.max(BACK_OFF[attempt] ?? 0, delivery.after ?? 0)
-      const dueAt = new Date(now.getTime() + pause * 1000)
-      const tooLate = dueAt.getTime() > candidate.plannedFor.getTime() + maxDelay * 1000
-      if (attempt >= BACK_OFF.length || tooLate) {
-        return settled('failed', 'attempts', delivery.detail, false)
-      }
-      return { contactId, touchpointId, dueAt, tried: true }
-    }
+    case 'retry':
+      return tryAgain(delivery.detail, delivery.after ?? 0)
   }
 }
 

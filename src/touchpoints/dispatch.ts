@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { type Database, preparedRows, rows, type Session } from '../database/connect.ts'
-import { LEASES, queueDue, type TouchpointKey } from './lifecycle.ts'
+import { isOpen, LEASES, queueDue, type TouchpointKey } from './lifecycle.ts'
 
 /** Touchpoints a job carries. */
 export const BATCH = 400
@@ -23,9 +23,7 @@ async function dueSteps(session: Session, now: Date): Promise<number[]> {
         WHERE t.step_id = s.step_id AND t.due_at <= ${now} AND t.state = 'planned' ORDER BY due_at LIMIT 1) t
     ) due
     WHERE due.oldest IS NOT NULL
-      AND NOT EXISTS (SELECT FROM switches w WHERE w.scope = 'workspace')
-      AND NOT EXISTS (SELECT FROM switches w WHERE w.scope = 'campaign' AND w.name = s.campaign)
-      AND NOT s.channels <@ (SELECT coalesce(array_agg(w.name), '{}') FROM switches w WHERE w.scope = 'channel')
+      AND ${isOpen(sql`s`)}
     ORDER BY s.priority DESC, due.oldest, s.step_id`,
   )
   return found.map((row) => row.stepId)
@@ -64,9 +62,7 @@ export async function nextDue(session: Session): Promise<Date | null> {
     SELECT min(due.due_at) AS "dueAt" FROM steps s CROSS JOIN LATERAL (
       SELECT due_at FROM touchpoints t WHERE t.step_id = s.step_id AND t.state = 'planned' ORDER BY due_at LIMIT 1
     ) due
-    WHERE NOT EXISTS (SELECT FROM switches w WHERE w.scope = 'workspace')
-      AND NOT EXISTS (SELECT FROM switches w WHERE w.scope = 'campaign' AND w.name = s.campaign)
-      AND NOT s.channels <@ (SELECT coalesce(array_agg(w.name), '{}') FROM switches w WHERE w.scope = 'channel')`,
+    WHERE ${isOpen(sql`s`)}`,
   )
   return next?.dueAt ?? null
 }

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { CompiledStep, TemplateFact } from '../config/compiled.ts'
 import { preparedRows, type Session } from '../database/connect.ts'
-import { keyTable, type TouchpointKey } from './lifecycle.ts'
+import { isLiable, keyTable, type TouchpointKey } from './lifecycle.ts'
 
 /** Everything the guards look at for one claimed touchpoint, read in one statement for the whole batch. */
 export interface Candidate extends TouchpointKey {
@@ -96,14 +96,14 @@ async function read(
     SELECT t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId", t.episode_id AS "episodeId", t.attempt,
       t.planned_for AS "plannedFor", c.external_id AS "externalId", c.email, c.phone, c.locale, c.timezone,
       c.erased_at IS NOT NULL AS erased, e.arm = 'seed' AS seed, e.segment, e.silenced_by AS "silencedBy",
-      e.ended_at IS NOT NULL AS over, coalesce(a.silent_since > e.lapsed_at, false) AS active, e.tier_no > ${step.tierNo} AS superseded,
+      e.ended_at IS NOT NULL AS over, coalesce(a.last_active_at > e.lapsed_at, false) AS active, e.tier_no > ${step.tierNo} AS superseded,
       jsonb_build_object(
-        'email', (SELECT s.reason FROM suppressions s WHERE s.kind = 'email' AND s.key = c.email_key),
-        'phone', (SELECT s.reason FROM suppressions s WHERE s.kind = 'phone' AND s.key = c.phone_key)) AS suppressed,
+        'email', (SELECT s.reason FROM suppressions s WHERE s.kind = 'email' AND s.key = c.email_key AND s.suppressed_at <= ${now}),
+        'phone', (SELECT s.reason FROM suppressions s WHERE s.kind = 'phone' AND s.key = c.phone_key AND s.suppressed_at <= ${now})) AS suppressed,
       ${step.condition ? step.condition.sql(now) : sql`true`} AS condition,
       jsonb_strip_nulls(${valuesSql(facts, now)}) AS facts,
       ${staleSql(facts, now)} AS stale,
-      ${liableSql(what.sameOffer)} AS liable
+      ${isLiable(sql`t`, what.sameOffer)} AS liable
     FROM ${source}`,
   )
 }
@@ -132,13 +132,4 @@ function staleSql(facts: readonly TemplateFact[], now: Date): SQL {
   )
   if (checks.length === 0) return sql`'{}'::text[]`
   return sql`array_remove(ARRAY[${sql.join(checks, sql`, `)}], NULL)`
-}
-
-function liableSql(sameOffer: readonly number[]): SQL {
-  if (sameOffer.length === 0) return sql`false`
-  // OFFSET 0 keeps the index on the step out of it: in a ledger that has just begun to grow, the planner takes it for
-  // the shorter way, and reads all the step has booked for each contact.
-  return sql`EXISTS (SELECT FROM (SELECT step_id, kind FROM ledger
-      WHERE contact_id = t.contact_id AND episode_id = t.episode_id OFFSET 0) l
-    WHERE l.kind = 'liability' AND l.step_id = ANY (${sql.param(sameOffer)}::int[]))`
 }

@@ -63,6 +63,17 @@ export function keyTable(keys: readonly TouchpointKey[]): SQL {
 }
 
 /**
+ * True where a step may be worked on: pauses, stops and kill switches gate what is dispatched and touch no rows. A step
+ * is paused where all its channels are.
+ * @param step an alias of `steps`
+ */
+export function isOpen(step: SQL): SQL {
+  return sql`NOT EXISTS (SELECT FROM switches w
+      WHERE w.scope = 'workspace' OR (w.scope = 'campaign' AND w.name = ${step}.campaign))
+    AND NOT ${step}.channels <@ (SELECT coalesce(array_agg(w.name), '{}') FROM switches w WHERE w.scope = 'channel')`
+}
+
+/**
  * planned → queued: takes up to `limit` due touchpoints of a step, oldest first, for one job.
  * Rows another dispatcher is taking are passed over rather than waited for.
  */
@@ -77,6 +88,7 @@ export async function queueDue(
     WITH due AS (
       SELECT contact_id, touchpoint_id FROM touchpoints
       WHERE step_id = ${batch.stepId} AND due_at <= ${batch.now} AND state = 'planned'
+        AND EXISTS (SELECT FROM steps s WHERE s.step_id = ${batch.stepId} AND ${isOpen(sql`s`)})
       ORDER BY due_at LIMIT ${batch.limit}
       FOR UPDATE SKIP LOCKED
     )
@@ -290,13 +302,17 @@ export async function cancel(
   return result?.cancelled ?? 0
 }
 
-/** True where a step of the offer has booked the liability for the episode. */
-function isLiable(row: SQL, sameOffer: readonly number[]): SQL {
+/**
+ * True where a step of the offer has booked the liability for the episode, and nothing has taken it back.
+ * OFFSET 0 keeps the index on the step out of it: in a ledger that has just begun to grow, the planner takes it for the
+ * shorter way, and reads all the step has booked for each contact.
+ * @param row an alias with contact_id and episode_id
+ */
+export function isLiable(row: SQL, sameOffer: readonly number[]): SQL {
   if (sameOffer.length === 0) return sql`false`
-  // OFFSET 0: by contact, whatever the planner believes of the index on the step (see gather.ts).
-  return sql`EXISTS (SELECT FROM (SELECT step_id, kind, amount FROM ledger
+  return sql`coalesce((SELECT sum(l.amount) > 0 FROM (SELECT step_id, kind, amount FROM ledger
       WHERE contact_id = ${row}.contact_id AND episode_id = ${row}.episode_id OFFSET 0) l
-    WHERE l.kind = 'liability' AND l.amount > 0 AND l.step_id = ANY (${sql.param(sameOffer)}::int[]))`
+    WHERE l.kind = 'liability' AND l.step_id = ANY (${sql.param(sameOffer)}::int[])), false)`
 }
 
 /**

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
-import { execute, rows, transaction } from '../../src/database/connect.ts'
+import { execute, rows } from '../../src/database/connect.ts'
 import { recordStop } from '../../src/outcomes/silence.ts'
 import { ageIdle, runDue } from '../../src/service/scheduler.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
@@ -78,7 +78,7 @@ describe('a scheduler', () => {
       shop.database,
       sql`INSERT INTO switches VALUES ('campaign', 'beta', 'paused', 'wait', ${START})`,
     )
-    await transaction(shop.database, (tx) => recordStop(tx, shop.clock.now(), 'alpha'))
+    await recordStop(shop.database, shop.clock.now(), 'alpha')
     shop.clock.advance(33 * DAY)
     await runDue(shop.runtime)
     await ageIdle(shop.runtime)

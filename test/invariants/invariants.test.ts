@@ -212,7 +212,7 @@ describe('I1 once, I10 disposable queue', () => {
             sql`SELECT 'tp-' || touchpoint_id AS key FROM touchpoint_records WHERE state IN ('sent', 'uncertain')`,
           )
           expect(new Set(handed.keys())).toEqual(new Set(ids.map((row) => row.key)))
-          if (!idempotent) expect(Math.max(...handed.values())).toBe(1)
+          if (!idempotent) expect(Math.max(1, ...handed.values())).toBe(1)
         },
       ),
       { numRuns: 8 },

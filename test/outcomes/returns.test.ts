@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { ageEpisodes } from '../../src/audience/run.ts'
+import { ageEpisodes } from '../../src/audience/age.ts'
 import { rows } from '../../src/database/connect.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'

@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
+import { ageEpisodes } from '../../src/audience/age.ts'
 import { draw } from '../../src/audience/holdout.ts'
-import { ageEpisodes, runCampaign } from '../../src/audience/run.ts'
+import { runCampaign } from '../../src/audience/run.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { recordMerges, recordStop } from '../../src/outcomes/silence.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
@@ -174,9 +175,7 @@ describe('a stop', () => {
       pipeline.database,
       sql`INSERT INTO switches VALUES ('campaign', 'test', 'stopped', 'over', ${START})`,
     )
-    const cancelled = await transaction(pipeline.database, (tx) =>
-      recordStop(tx, pipeline.clock.now(), 'test'),
-    )
+    const cancelled = await recordStop(pipeline.database, pipeline.clock.now(), 'test')
     expect(cancelled).toBe(4)
     pipeline.clock.advance(DAY)
     await pipeline.work()
@@ -204,7 +203,7 @@ describe('a stop', () => {
         pipeline.database,
         sql`INSERT INTO switches VALUES ('campaign', 'test', 'stopped', 'over', ${START})`,
       )
-      await transaction(pipeline.database, (tx) => recordStop(tx, START, 'test'))
+      await recordStop(pipeline.database, START, 'test')
     }
     const run = {
       ...pipeline.run,

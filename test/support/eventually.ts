@@ -7,7 +7,7 @@ export async function eventually<T>(
   what: string,
   look: () => Promise<T> | T,
   holds: (value: T) => boolean,
-  seconds = 30,
+  seconds = 20,
 ): Promise<T> {
   const end = performance.now() + seconds * 1000
   for (;;) {

@@ -1,0 +1,28 @@
+import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
+import { chunksWithOpen } from '../database/chunks.ts'
+import { type Database, transaction } from '../database/connect.ts'
+import { lockStripe, stripeOf } from '../database/stripes.ts'
+import { advanceChunk, closeChunk, openVersions } from './advance.ts'
+
+/** Ends what is over and advances what has aged, in one campaign: at a run's time, or between runs. */
+export async function ageEpisodes(
+  dependencies: { readonly database: Database; readonly book: CampaignBook },
+  campaign: string,
+  now: Date,
+): Promise<{ advanced: number; ended: number }> {
+  const { database, book } = dependencies
+  const versions: CompiledCampaign[] = []
+  for (const version of await openVersions(database, campaign)) {
+    versions.push(await book.campaign(campaign, version))
+  }
+  let advanced = 0
+  let ended = 0
+  for (const [from, to] of await chunksWithOpen(database, campaign)) {
+    await transaction(database, async (tx) => {
+      await lockStripe(tx, stripeOf(to))
+      ended += await closeChunk(tx, campaign, now, from, to)
+      for (const version of versions) advanced += await advanceChunk(tx, version, now, from, to)
+    })
+  }
+  return { advanced, ended }
+}
