@@ -32,14 +32,17 @@ export interface Arena {
   close(): Promise<void>
 }
 
-/** Starts the servers in a temporary directory. `log` hears of what takes a while. */
-export async function openArena(log: (text: string) => void): Promise<Arena> {
+/**
+ * Starts the servers in a temporary directory. `log` hears of what takes a while.
+ * @param durable false where nothing is measured
+ */
+export async function openArena(log: (text: string) => void, durable: boolean): Promise<Arena> {
   linkMigrations()
   const directory = mkdtempSync(join(tmpdir(), 'winback-bench-'))
   // As root, the server runs under another account, which has to get in.
   chmodSync(directory, 0o711)
   log('starting the embedded PostgreSQL')
-  const server = await openEmbedded({ directory: join(directory, 'postgres') })
+  const server = await openEmbedded({ directory: join(directory, 'postgres'), durable })
   const redis = await startRedis(directory)
   const client = new pg.Client({ connectionString: server.url })
   await client.connect()

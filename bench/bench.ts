@@ -56,7 +56,7 @@ async function main(): Promise<void> {
   const profile = values.profile === undefined ? undefined : resolve(values.profile)
   if (profile !== undefined) mkdirSync(profile, { recursive: true })
   const findings: Finding[] = []
-  const arena = await openArena(log('servers'))
+  const arena = await openArena(log('servers'), !values.quick)
   try {
     for (const [name, { measure, rounds }] of wanted) {
       const repeat = Number(values.rounds ?? (values.quick ? 1 : rounds))
@@ -94,6 +94,7 @@ function rounded(finding: Finding): Finding {
   }
 }
 
-// The hold on the embedded server does not keep a process alive, not even one that waits for it to stop.
-const alive = setInterval(() => {}, 60_000)
-await main().finally(() => clearInterval(alive))
+await main().catch((error: unknown) => {
+  console.error(error instanceof Error ? (error.stack ?? error.message) : error)
+  process.exitCode = 1
+})

@@ -1,6 +1,13 @@
 import type { Command } from 'commander'
+import { type Consideration, considerContact } from '../audience/consider.ts'
+import { ANSWERS, OUTSIDE, sentence } from '../reports/reasons.ts'
+import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
 import type { Timeline } from '../reports/timeline.ts'
+import { languageOf } from '../reports/words.ts'
+import { openRuntime } from '../service/runtime.ts'
+import { findContact } from '../touchpoints/preview.ts'
+import { appliedCampaigns } from './campaigns.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
 import { textStyle } from './report.ts'
@@ -41,10 +48,45 @@ async function runExplain(
   context: DatabaseContext,
   externalId: string,
   options: ExplainOptions,
-): Promise<Outcome<Timeline>> {
+): Promise<Outcome<Timeline & { considered: readonly Consideration[] }>> {
   const { timezone } = context.loaded.definition
   const now =
     options.asOf === undefined ? context.clock.now() : parseMoment('--as-of', options.asOf, timezone)
   const timeline = await reports.timeline.read(context.database, { externalId, now })
-  return { data: timeline, text: reports.timeline.format(timeline, textStyle(context, options.locale)) }
+  const style = textStyle(context, options.locale)
+  const considered = await considerEverywhere(context, externalId, now)
+  return {
+    data: { ...timeline, considered },
+    text: [reports.timeline.format(timeline, style), ...formatConsidered(considered, style)].join('\n'),
+  }
+}
+
+/** What each applied campaign's next run would make of the contact. */
+async function considerEverywhere(
+  context: DatabaseContext,
+  externalId: string,
+  now: Date,
+): Promise<Consideration[]> {
+  const { database, clock } = context
+  const contactId = await findContact(database, externalId)
+  const workspace = context.loaded.definition
+  const { book } = await openRuntime({ database, workspace, clock, channels: new Map() })
+  const considered: Consideration[] = []
+  for (const name of await appliedCampaigns(context)) {
+    const current = await book.current(name)
+    if (current) considered.push(await considerContact(database, current, contactId, now))
+  }
+  return considered
+}
+
+/** `graded-recall, if it ran now: …` */
+function formatConsidered(considered: readonly Consideration[], style: TextStyle): string[] {
+  const language = languageOf(style.locale)
+  return considered.map(({ campaign, answer, tier, segment }) => {
+    const why = sentence({ ...ANSWERS, ...OUTSIDE }, answer, language)
+    const place = tier === null ? '' : ` (${tier}, ${segment})`
+    return language === 'en'
+      ? `${campaign}, if it ran now: ${why}${place}.`
+      : `${campaign}，若此刻运行：${why}${place}。`
+  })
 }

@@ -20,7 +20,7 @@ export function pause(start: Start): Command {
     summary: 'Hold back what would be sent, until resumed',
     description:
       'Takes effect at once, on every machine. Nothing is lost: what is due waits, up to the campaign’s max_delay. ' +
-      'People are still taken in, so that the groups stay comparable.',
+      'While a channel is paused people are still taken in; a paused campaign, or all of them, takes in nobody.',
     examples: [
       ['winback pause graded-recall --reason "wrong price"', 'one campaign'],
       ['winback pause --channel email', 'one channel, in every campaign'],

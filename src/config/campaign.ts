@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { amount, band, duration, localWindow, percentage, rate } from './quantities.ts'
+import { amount, band, dailyCount, duration, localWindow, percentage, rate } from './quantities.ts'
 
 // The campaign file. One schema: the types below are inferred from it, `winback schema` prints it as JSON Schema.
 // What a later part of Winback will read (variants, stop rules, on_return …) is an unknown key until it is
@@ -96,7 +96,7 @@ export const campaign = z.strictObject({
   intake: z
     .strictObject({
       max_silence: duration.optional().describe('Nobody is taken in who was silent for longer'),
-      backlog: rate.optional().describe('How many may be taken in: 20000 per day'),
+      backlog: dailyCount.optional().describe('How many may be taken in: 20000 per day'),
       order: z
         .enum(['newest', 'oldest'])
         .prefault('newest')

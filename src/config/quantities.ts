@@ -124,6 +124,12 @@ export const rate = z
     }
   })
 
+/** `20000 per day`: a count within a local calendar day. */
+export const dailyCount = z
+  .string()
+  .regex(/^\d+ per day$/, 'expected a daily number such as 20000 per day')
+  .transform((text) => ({ count: Number.parseInt(text, 10) }))
+
 /** `09:00-21:00`, `workdays 10:00-19:00`: minutes of the local day, [from, to). Never over midnight. */
 export interface LocalWindow {
   from: number

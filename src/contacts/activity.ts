@@ -6,6 +6,7 @@ import type { Hooks } from './hooks.ts'
 import { type ActivityRules, ingestActivity, prepareIngest } from './ingest.ts'
 import type { Getter } from './mapping.ts'
 import { lockContacts } from './persons.ts'
+import { jsonText, unstorable } from './text.ts'
 
 export const ACTIVITY_FIELDS = [
   'external_id',
@@ -69,7 +70,12 @@ export function activityReader(
     if (typeof value === 'string') return value
     const properties = propertiesOf(getProperties(values), named, values)
     if (typeof properties === 'object' && properties !== null) return properties.problem
-    return { externalId, type, occurredAt, value, messageId: textOf(getMessage(values)), properties }
+    const messageId = textOf(getMessage(values))
+    return (
+      unstorable('external_id', externalId) ??
+      unstorable('type', type) ??
+      unstorable('message_id', messageId) ?? { externalId, type, occurredAt, value, messageId, properties }
+    )
   }
 }
 
@@ -113,8 +119,8 @@ function propertiesOf(
     properties[name] = value
   }
   if (properties === undefined) return null
-  const text = JSON.stringify(properties)
-  return text.includes('\\u0000') ? { problem: 'properties: holds a NUL character' } : text
+  const json = jsonText('properties', properties)
+  return typeof json === 'string' ? { problem: json } : json.text
 }
 
 /** Makes what {@link mergeActivity} keeps from chunk to chunk. Once an import, on the connection it runs on. */
@@ -180,7 +186,8 @@ async function makeUnknown(tx: Transaction, now: Date): Promise<void> {
 
 /**
  * Gives each event its key: the hash of its message id, or of its content and its ordinal among the identical rows
- * of the file. So the same file again adds nothing, and two equal purchases of one day stay two.
+ * of the file. So the same file again adds nothing, and two equal purchases of one day stay two. An event that once
+ * came without its message id and then with it counts twice: nothing says that the two are one.
  */
 async function keyEvents(tx: Transaction): Promise<void> {
   await execute(
@@ -198,12 +205,12 @@ async function keyEvents(tx: Transaction): Promise<void> {
         ), before AS (
           SELECT content, s.times - c.times AS times FROM seen s JOIN counted c USING (content)
         )
-        INSERT INTO incoming_activity (contact_id, occurred_at, key, type, value, properties)
+        INSERT INTO incoming_activity (contact_id, occurred_at, key, type, value, properties, named)
         SELECT x.contact_id, h.occurred_at,
           CASE WHEN h.message_id IS NOT NULL THEN hashtextextended(h.message_id, 1)
                ELSE hashint8extended(h.content, coalesce(b.times, 0)
                  + row_number() OVER (PARTITION BY h.message_id IS NULL, h.content ORDER BY h.line)) END,
-          h.type, h.value, h.properties
+          h.type, h.value, h.properties, h.message_id IS NOT NULL
         FROM hashed h JOIN external_ids x USING (external_id) LEFT JOIN before b USING (content)
         ORDER BY h.line`,
   )

@@ -2,6 +2,7 @@ import type { AttributeType } from '../config/workspace.ts'
 import { normaliseEmail, normalisePhone } from './addresses.ts'
 import { type DateReader, zoneChecker } from './dates.ts'
 import type { Getter } from './mapping.ts'
+import { unstorable } from './text.ts'
 
 // A row of a file as a contact: read, normalised and typed, or refused with the reason.
 
@@ -65,6 +66,8 @@ export function contactReader(
     const externalId = textOf(getId(values))
     if (externalId === null) return 'there is no external_id'
     if (externalId.length > 500) return 'the external_id is longer than 500 characters'
+    const unsound = unstorable('external_id', externalId)
+    if (unsound !== undefined) return unsound
     const row: ContactRow = {
       externalId,
       carried: 0,
@@ -80,6 +83,8 @@ export function contactReader(
     if (email !== undefined) {
       row.carried |= CARRIES.email
       const text = textOf(email)
+      const problem = unstorable('email', text)
+      if (problem !== undefined) return problem
       if (text !== null) {
         row.email = normaliseEmail(text) ?? null
         if (row.email === null) warn(`kept without e-mail: "${text}" is not an address`)
@@ -89,6 +94,8 @@ export function contactReader(
     if (phone !== undefined) {
       row.carried |= CARRIES.phone
       const text = textOf(phone)
+      const problem = unstorable('phone', text)
+      if (problem !== undefined) return problem
       if (text !== null) {
         row.phone = normalisePhone(text) ?? null
         if (row.phone === null) warn(`kept without phone: "${text}" is not a number`)
@@ -98,11 +105,15 @@ export function contactReader(
     if (locale !== undefined) {
       row.carried |= CARRIES.locale
       row.locale = textOf(locale)
+      const problem = unstorable('locale', row.locale)
+      if (problem !== undefined) return problem
     }
     const zone = getZone(values)
     if (zone !== undefined) {
       row.carried |= CARRIES.timezone
       const text = textOf(zone)
+      const problem = unstorable('timezone', text)
+      if (problem !== undefined) return problem
       if (text !== null && zoneExists(text)) row.timezone = text
       else if (text !== null) warn(`kept without time zone: there is no zone "${text}"`)
     }
@@ -162,7 +173,7 @@ function attributeConverter(
   switch (type) {
     case 'string':
       return (value) => {
-        if (typeof value === 'string') return { value }
+        if (typeof value === 'string') return unstorable(`attributes.${name}`, value) ?? { value }
         return typeof value === 'number' || typeof value === 'boolean'
           ? { value: String(value) }
           : wrong(value)

@@ -27,7 +27,7 @@ export interface ImportOptions {
   readonly asOf?: Date
   readonly hooks?: Hooks
   readonly onProgress?: (progress: { rows: number; bytes: number; totalBytes: number }) => void
-  /** Rows a transaction, 10,000 at most. */
+  /** Rows a transaction, 10,000 at most; large rows make a transaction earlier. */
   readonly chunk?: number
 }
 
@@ -71,6 +71,8 @@ export interface Importer {
 }
 
 const LARGEST_CHUNK = 10_000
+/** Characters of the file in a chunk: rows may be large, and a chunk is one string on its way to PostgreSQL. */
+const LARGEST_TEXT = 8_000_000
 
 /**
  * Imports one file: reads it as a stream, merges a chunk while the next is read, sends bad rows to the reject file and
@@ -115,6 +117,7 @@ export async function importFile(
   let importId: number | undefined
   let finishedAt: Date | undefined
   let pending = 0
+  let pendingText = 0
   /** Once the mapping is known to fit. */
   const begin = async () => {
     rejects = openRejects(options.rejectFile ?? `${file}.rejects.csv`)
@@ -129,6 +132,7 @@ export async function importFile(
     const chunk = bound?.release()
     const taken = pending
     pending = 0
+    pendingText = 0
     if (!chunk || !lanes || taken === 0) return
     await lanes.begin({
       ...(chunk.keys ? { keys: chunk.keys } : {}),
@@ -162,7 +166,8 @@ export async function importFile(
           continue
         }
         pending += 1
-        if (pending >= limit) await flush()
+        pendingText += row.raw.length
+        if (pending >= limit || pendingText >= LARGEST_TEXT) await flush()
       }
     }
     if (!bound) {

@@ -15,7 +15,7 @@ export async function prepareIngest(tx: Transaction): Promise<void> {
   await tx.client.query(`
     CREATE TEMP TABLE IF NOT EXISTS incoming_activity (
       contact_id bigint NOT NULL, occurred_at timestamptz NOT NULL, key bigint NOT NULL, type text NOT NULL,
-      value bigint, properties jsonb
+      value bigint, properties jsonb, named boolean NOT NULL DEFAULT FALSE
     ) ON COMMIT DELETE ROWS;
     CREATE TEMP TABLE IF NOT EXISTS new_activity (
       contact_id bigint NOT NULL, occurred_at timestamptz NOT NULL, type text NOT NULL, value bigint
@@ -25,8 +25,8 @@ export async function prepareIngest(tx: Transaction): Promise<void> {
 /**
  * Records what stands in the temporary table `incoming_activity` (10,000 rows at most; contacts that exist, months
  * that have a partition) and everything that follows from it, in the caller's transaction. The file importer, live
- * ingest and replay all come through here. What is known already, by (contact, time, key), changes nothing.
- * Values are integer micros. Both temporary tables are empty again when it returns.
+ * ingest and replay all come through here. What is known already changes nothing: by (contact, time, key), and, where
+ * `named` says that the key stands for the sender's own message id, by (contact, key) at whatever time. Values are integer micros. Both temporary tables are empty again when it returns.
  * @returns how many rows were new
  */
 export async function ingestActivity(
@@ -40,6 +40,7 @@ export async function ingestActivity(
     sql`SELECT FROM contact_activity WHERE contact_id IN (SELECT contact_id FROM incoming_activity)
         ORDER BY contact_id FOR NO KEY UPDATE`,
   )
+  await dropRepeats(tx)
   const inserted = await insertNew(tx, now)
   if (inserted > 0) {
     await aggregate(tx, workspace)
@@ -48,6 +49,25 @@ export async function ingestActivity(
   }
   await tx.client.query('TRUNCATE incoming_activity, new_activity')
   return { inserted }
+}
+
+/**
+ * A message id its contact has had before is the same event, corrected or sent again with another time; the first
+ * stays. The primary key cannot say so, for a partitioned one holds the time. As a subquery of one value: look-ups by
+ * contact in each month's index, where a join may become a scan of all months. An id of a month that was removed
+ * since is not known any more, and the same id of two contacts is two events.
+ */
+async function dropRepeats(tx: Transaction): Promise<void> {
+  await execute(
+    tx,
+    sql`DELETE FROM incoming_activity i USING (
+          SELECT ctid AS place, contact_id, key,
+            row_number() OVER (PARTITION BY contact_id, key ORDER BY ctid) AS time
+          FROM incoming_activity WHERE named
+        ) AS n
+        WHERE i.ctid = n.place AND (n.time > 1 OR (
+          SELECT a.key FROM activity a WHERE a.contact_id = n.contact_id AND a.key = n.key LIMIT 1) IS NOT NULL)`,
+  )
 }
 
 async function insertNew(tx: Transaction, now: Date): Promise<number> {

@@ -5,6 +5,7 @@ import { copyInto, copyText, copyTime } from './copy.ts'
 import type { DateReader } from './dates.ts'
 import type { Hooks } from './hooks.ts'
 import type { Getter } from './mapping.ts'
+import { unstorable } from './text.ts'
 
 export const SUPPRESSION_FIELDS = ['email', 'phone', 'reason', 'suppressed_at'] as const
 export const SUPPRESSION_REASONS = ['hard_bounce', 'complaint', 'unsubscribe', 'manual'] as const
@@ -35,6 +36,8 @@ export function suppressionReader(
     ] as const) {
       const given = text(kind, values)
       if (given === '') continue
+      const problem = unstorable(kind, given)
+      if (problem !== undefined) return problem
       const address = normalise(given)
       if (address === undefined) {
         return `${kind}: "${given}" is not ${kind === 'email' ? 'an address' : 'a number'}`

@@ -34,6 +34,24 @@ export const ANSWERS = {
   erased: { en: 'erased at the person’s request', 'zh-CN': '已按本人要求删除' },
 } satisfies Sentences
 
+/** Why a selection does not even consider a contact. */
+export const OUTSIDE = {
+  open: { en: 'already in this campaign', 'zh-CN': '正在本活动中' },
+  seed: {
+    en: 'a seed: gets every message and is never counted',
+    'zh-CN': '种子联系人：收到全部消息，不计入统计',
+  },
+  undated: {
+    en: 'neither activity nor a sign-up date is known',
+    'zh-CN': '没有任何活动记录，也没有注册日期',
+  },
+  too_recent: {
+    en: 'active too recently for the first tier',
+    'zh-CN': '最近仍活跃，未达到第一阶段的沉默时间',
+  },
+  beyond: { en: 'silent for longer than the last tier takes', 'zh-CN': '沉默时间超过最后阶段的上限' },
+} satisfies Sentences
+
 /** Why a touchpoint was not sent, or how it failed. */
 export const REASONS = {
   paused: { en: 'sending was paused', 'zh-CN': '发送已暂停' },
@@ -66,6 +84,10 @@ export const REASONS = {
     'zh-CN': '已超过计划时间后允许的最大延迟',
   },
   stopped: { en: 'the campaign was stopped', 'zh-CN': '活动已停止' },
+  merged: {
+    en: 'merged with a person who is in the campaign already',
+    'zh-CN': '与已在活动中的同一人合并，不重复发送',
+  },
   expired: {
     en: 'the observation period ended before it could be sent',
     'zh-CN': '发送前观察期已结束',
@@ -102,6 +124,7 @@ export const ENDS = {
   withdrawn: { en: 'withdrawn: the campaign was stopped', 'zh-CN': '已撤出：活动已停止' },
   erased: { en: 'erased at the person’s request', 'zh-CN': '已按本人要求删除' },
   stopped: { en: 'the campaign was stopped', 'zh-CN': '活动已停止' },
+  merged: { en: 'merged with a person who was in it already', 'zh-CN': '与已在活动中的同一人合并' },
   contaminated: {
     en: 'two merged persons had drawn different groups',
     'zh-CN': '合并的两人分属不同分组',

@@ -1,0 +1,34 @@
+import { sql } from 'drizzle-orm'
+import { expect, it } from 'vitest'
+import { considerContact } from '../../src/audience/consider.ts'
+import { runCampaign } from '../../src/audience/run.ts'
+import { condition, DAY, openPipeline, START } from '../support/pipeline.ts'
+
+const ago = (days: number) => new Date(START.getTime() - days * DAY * 1000)
+
+it('tells of one contact what a run would make of them, considered or not', async () => {
+  const pipeline = await openPipeline({
+    audience: condition('vip', sql`(c.attributes->>'vip') = 'yes'`),
+    definition: { seeds: ['u6'] },
+  })
+  const vip = { attributes: { vip: 'yes' } }
+  const taken = await pipeline.addContact({ ...vip, silentSince: ago(4) })
+  const outside = await pipeline.addContact({ attributes: { vip: 'no' }, silentSince: ago(4) })
+  const recent = await pipeline.addContact({ ...vip, silentSince: ago(2) })
+  const beyond = await pipeline.addContact({ ...vip, silentSince: ago(20) })
+  const undated = await pipeline.addContact(vip)
+  const seed = await pipeline.addContact({ ...vip, silentSince: ago(4) })
+  const answerTo = async (contact: number) =>
+    (await considerContact(pipeline.database, pipeline.campaign, contact, START)).answer
+
+  expect(await Promise.all([taken, outside, recent, beyond, undated, seed].map(answerTo))).toEqual([
+    'opened',
+    'audience',
+    'too_recent',
+    'beyond',
+    'undated',
+    'seed',
+  ])
+  await runCampaign(pipeline.run, pipeline.campaign, START)
+  expect(await answerTo(taken)).toBe('open')
+})

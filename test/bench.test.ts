@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, expect, it } from 'vitest'
+import { hasRedis } from './support/redis.ts'
+
+// The benchmark with sizes that say nothing of speed: that it builds, that each measurement's subject and floor do the
+// whole of their work (each counts its rows or messages and fails where one is missing), and what it writes down.
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('..', import.meta.url))
+const directory = mkdtempSync(join(tmpdir(), 'winback-bench-test-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+interface Results {
+  readonly postgres: string
+  readonly quick: boolean
+  readonly findings: readonly {
+    readonly name: string
+    readonly subject: number
+    readonly floor: number
+    readonly ratio: number
+    readonly target: { readonly kind: string; readonly ratio: number }
+  }[]
+}
+
+it('measures everything beside its floor', { timeout: 300_000 }, async () => {
+  const out = join(directory, 'results.json')
+  await run(join(root, 'node_modules', '.bin', 'tsc'), ['-p', join(root, 'bench', 'tsconfig.json')])
+  const bench = join(root, 'dist-bench', 'bench', 'bench.js')
+  const { stdout } = await run(process.execPath, [bench, '--quick', '--out', out])
+  const results = JSON.parse(readFileSync(out, 'utf8')) as Results
+  const redis = hasRedis() ? ['mail-redis', 'touchpoints-redis'] : []
+  const names = ['mail-embedded', 'touchpoints-embedded', 'selection', 'import', 'memory', ...redis]
+  expect(results.findings.map(({ name }) => name).toSorted()).toEqual(names.toSorted())
+  expect(results.quick).toBe(true)
+  expect(results.postgres).toMatch(/^18\.\d+ \(embedded\)$/)
+  for (const { name, subject, floor, ratio } of results.findings) {
+    expect(subject, name).toBeGreaterThan(0)
+    expect(floor, name).toBeGreaterThan(0)
+    expect(ratio / (subject / floor), name).toBeCloseTo(1, 1)
+    expect(stdout).toContain(name)
+  }
+})
+
+it('names the measurements there are where one is asked for that is not', async () => {
+  const bench = join(root, 'dist-bench', 'bench', 'bench.js')
+  await expect(run(process.execPath, [bench, '--only', 'speed'])).rejects.toThrow(
+    /there is no measurement "speed"[\s\S]*mail, touchpoints, selection, import, memory/,
+  )
+})
