@@ -43,7 +43,6 @@ export async function fillContacts(
   )
   await execute(database, sql`SELECT setval('contacts_contact_id_seq', ${count + 1000}::bigint)`)
   await execute(database, sql`INSERT INTO external_ids SELECT external_id, contact_id FROM contacts`)
-  await execute(database, sql`INSERT INTO identifiers SELECT 'email', email_key, contact_id FROM contacts`)
   // 7919 is prime to the span: neighbours by id are not neighbours by silence.
   await execute(
     database,

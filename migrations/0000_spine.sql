@@ -106,14 +106,6 @@ CREATE TABLE "feed_days" (
 	"newest_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "identifiers" (
-	"kind" text NOT NULL,
-	"key" "bytea" NOT NULL,
-	"contact_id" bigint NOT NULL,
-	CONSTRAINT "identifiers_kind_key_contact_id_pk" PRIMARY KEY("kind","key","contact_id"),
-	CONSTRAINT "identifiers_kind" CHECK ("identifiers"."kind" IN ('email', 'phone'))
-);
---> statement-breakpoint
 CREATE TABLE "imports" (
 	"import_id" bigserial PRIMARY KEY NOT NULL,
 	"kind" text NOT NULL,
@@ -272,6 +264,8 @@ CREATE TABLE "touchpoints" (
 --> statement-breakpoint
 CREATE INDEX "contact_activity_silent_since" ON "contact_activity" USING btree ("silent_since");--> statement-breakpoint
 CREATE INDEX "contacts_person" ON "contacts" USING btree ("person_id");--> statement-breakpoint
+CREATE INDEX "contacts_email" ON "contacts" USING btree ("email_key") WHERE email_key IS NOT NULL;--> statement-breakpoint
+CREATE INDEX "contacts_phone" ON "contacts" USING btree ("phone_key") WHERE phone_key IS NOT NULL;--> statement-breakpoint
 CREATE UNIQUE INDEX "episodes_open_once" ON "episodes" USING btree ("contact_id","campaign") WHERE ended_at IS NULL;--> statement-breakpoint
 CREATE UNIQUE INDEX "episodes_exclusive" ON "episodes" USING btree ("contact_id","exclusive") WHERE ended_at IS NULL;--> statement-breakpoint
 CREATE INDEX "ledger_step" ON "ledger" USING btree ("step_id");--> statement-breakpoint

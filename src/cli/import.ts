@@ -77,7 +77,10 @@ export function importData(start: Start): Command {
       .option('--date-format <format>', 'such as yyyymmdd (default: ISO 8601)')
       .option('--timezone <zone>', 'of dates without one (default: UTC)')
       .option('--reject-file <file>', 'where bad rows go (default: FILE.rejects.csv)')
-      .option('--as-of <time>', 'when the file was true, for attributes that age (default: when it was last modified)')
+      .option(
+        '--as-of <time>',
+        'when the file was true, for attributes that age (default: when it was last modified)',
+      )
       .addHelpText('after', `\nExample:\n  $ ${KINDS[kind].example}\n      ${KINDS[kind].meaning}`)
       .action((file: string, options: ImportOptions, child: Command) =>
         start(child, (invocation) =>

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
-import { lockStripesShared } from '../database/stripes.ts'
-import { addressHashSql } from './addresses.ts'
+import { lockStripesShared, STRIPE_WIDTH, STRIPES } from '../database/stripes.ts'
+import { addressHash, addressHashSql, type IdentifierKind } from './addresses.ts'
 import { type Attributes, CARRIES, type ContactRow } from './contact-rows.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { Hooks } from './hooks.ts'
@@ -20,14 +20,17 @@ export interface ContactMerge {
   readonly now: Date
   readonly sharedByAtMost: number
   readonly hooks: Hooks
+  /** The caller expects none of the rows to be known, and they are not looked up. */
+  readonly allNew?: boolean
 }
 
 /**
  * Merges a chunk (10,000 rows at most, each external_id once) into contacts, in the caller's transaction: new ones
  * are made with all that belongs to them, known ones get the columns the rows carry, and persons are linked.
  * The same chunk again changes nothing. Two chunks without a common external_id may be merged at the same time:
- * only the second half of the work, from the identifiers on, is done one after the other.
- * @throws a unique violation (23505) where another transaction made one of the contacts meanwhile: try again
+ * only the second half of the work, from looking for shared addresses on, is done one after the other.
+ * @throws a unique violation (23505) where another transaction made one of the contacts meanwhile, or where one is
+ *   known although `allNew` said that none is: try again, without it
  */
 export async function mergeContacts(
   tx: Transaction,
@@ -35,16 +38,25 @@ export async function mergeContacts(
   options: ContactMerge,
 ): Promise<Merged> {
   await prepare(tx)
-  await copyInto(tx, 'incoming_contacts', staged(chunk, options))
-  const inserted = await insertNew(tx, options)
+  const known = options.allNew ? new Set<string>() : await findKnown(tx, [...chunk.keys()])
+  const all = [...chunk.values()]
+  const fresh = all.filter(({ externalId }) => !known.has(externalId))
+  if (fresh.length > 0) await insertNew(tx, fresh, options)
   await lockContacts(tx)
-  const shared = await identifyNew(tx)
-  const updated = inserted < chunk.size ? await updateKnown(tx, options) : 0
+  const shared = await findShared(tx)
+  // All stripes at once and in order, before anything is decided: whom a merge reaches is known only from reading, and
+  // a selection may be opening an episode for a contact that stays where it is. A chunk of a file reaches most anyway.
+  if (shared > 0 || known.size > 0) await lockStripesShared(tx, ALL_STRIPES)
+  const carried = all.filter(({ externalId }) => known.has(externalId))
+  const updated = carried.length > 0 ? await updateKnown(tx, carried, options) : 0
   if (shared > 0 || updated > 0) {
     await linkPersons(tx, { sharedByAtMost: options.sharedByAtMost, now: options.now, hooks: options.hooks })
   }
-  return { inserted, updated }
+  return { inserted: fresh.length, updated }
 }
+
+/** One contact of each stripe. */
+const ALL_STRIPES = sql`SELECT stripe * ${STRIPE_WIDTH}::bigint AS contact_id FROM generate_series(0, ${STRIPES - 1}::int) AS stripe`
 
 async function prepare(tx: Transaction): Promise<void> {
   await tx.client.query(`
@@ -55,90 +67,121 @@ async function prepare(tx: Transaction): Promise<void> {
   await prepareLinks(tx)
 }
 
-function staged(chunk: ReadonlyMap<string, ContactRow>, options: ContactMerge): string {
+/** Which external ids belong to a contact. */
+async function findKnown(tx: Transaction, externalIds: readonly string[]): Promise<Set<string>> {
+  const found = await rows<{ external_id: string }>(
+    tx,
+    // A subquery of one value is always 10,000 index look-ups; a join may become a scan of the whole table.
+    sql`SELECT i.external_id FROM unnest(${sql.param(externalIds)}::text[]) AS i (external_id)
+        WHERE (SELECT x.contact_id FROM external_ids x WHERE x.external_id = i.external_id) IS NOT NULL`,
+  )
+  return new Set(found.map((row) => row.external_id))
+}
+
+/**
+ * Makes contacts and all that belongs to them, each table by a COPY of its own: that writes a page of rows at a time,
+ * where INSERT … SELECT from a staging table writes row by row, and took three times as long.
+ */
+async function insertNew(
+  tx: Transaction,
+  fresh: readonly ContactRow[],
+  options: ContactMerge,
+): Promise<void> {
+  const [drawn] = await rows<{ ids: string }>(
+    tx,
+    sql`SELECT string_agg(nextval('contacts_contact_id_seq')::text, ' ') AS ids
+        FROM generate_series(1, ${fresh.length}::int)`,
+  )
+  const ids = drawn?.ids.split(' ') ?? []
+  const now = copyTime(options.now.getTime())
+  const timesOf = timesReader(options)
+  const named: string[] = []
+  const watched: { at: number; line: string }[] = []
+  let contacts = ''
+  let keys = ''
+  for (const [n, row] of fresh.entries()) {
+    const id = ids[n] ?? ''
+    const externalId = copyText(row.externalId)
+    const signedUp = copyTime(row.signedUpAt)
+    const emailKey = copyKey(options.addressKey, 'email', row.email)
+    const phoneKey = copyKey(options.addressKey, 'phone', row.phone)
+    contacts += `${id}\t${id}\t${externalId}\t${copyText(row.email)}\t${emailKey}\t${copyText(row.phone)}\t${phoneKey}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${signedUp}\t${copyText(JSON.stringify(row.attributes))}\t${timesOf(row)}\t${now}\n`
+    named.push(`${externalId}\t${id}\n`)
+    watched.push({ at: row.signedUpAt ?? Number.POSITIVE_INFINITY, line: `${id}\t${signedUp}\n` })
+    if (row.email !== null || row.phone !== null) keys += `${id}\t${emailKey}\t${phoneKey}\n`
+  }
+  // In the order of their keys: two imports of the same new contacts wait and never deadlock, and an index takes
+  // neighbours together.
+  await copyInto(tx, 'external_ids (external_id, contact_id)', named.sort().join(''))
+  await copyInto(
+    tx,
+    'contacts (contact_id, person_id, external_id, email, email_key, phone, phone_key, locale, timezone, signed_up_at, attributes, attributes_at, imported_at)',
+    contacts,
+  )
+  watched.sort((one, other) => (one.at < other.at ? -1 : 1))
+  await copyInto(tx, 'contact_activity (contact_id, silent_since)', watched.map(({ line }) => line).join(''))
+  await copyInto(tx, 'made_contacts', keys)
+}
+
+/** The keyed hash of an address in COPY's text format. */
+function copyKey(addressKey: string, kind: IdentifierKind, address: string | null): string {
+  return address === null ? '\\N' : `\\\\x${addressHash(addressKey, kind, address).toString('hex')}`
+}
+
+/** The age of a row's attributes that have a `fresh` limit, as JSON. */
+function timesReader(options: ContactMerge): (row: ContactRow) => string {
   const fresh = new Set(
     Object.entries(options.attributes).flatMap(([name, { fresh }]) => (fresh === undefined ? [] : [name])),
   )
   const asOf = Math.floor(options.asOf.getTime() / 1000)
-  let text = ''
-  for (const row of chunk.values()) {
-    let times = '{}'
-    if (fresh.size > 0) {
-      const names = Object.keys(row.attributes).filter((name) => fresh.has(name))
-      times = JSON.stringify(Object.fromEntries(names.map((name) => [name, asOf])))
-    }
-    const cleared = row.cleared.length === 0 ? '\\N' : `{${row.cleared.join(',')}}`
-    text += `${copyText(row.externalId)}\t${row.carried}\t${copyText(row.email)}\t${copyText(row.phone)}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${times}\t${cleared}\n`
+  return ({ attributes }) => {
+    if (fresh.size === 0) return '{}'
+    const names = Object.keys(attributes).filter((name) => fresh.has(name))
+    return copyText(JSON.stringify(Object.fromEntries(names.map((name) => [name, asOf]))))
   }
-  return text
-}
-
-/** New contacts and all that belongs to them but their identifiers, in one statement over one reading of the chunk. */
-async function insertNew(tx: Transaction, options: ContactMerge): Promise<number> {
-  const [found] = await rows<{ count: number }>(
-    tx,
-    sql`WITH fresh AS MATERIALIZED (
-          SELECT nextval('contacts_contact_id_seq') AS contact_id, i.*,
-            ${addressHashSql(options.addressKey, 'email', sql`i.email`)} AS email_key,
-            ${addressHashSql(options.addressKey, 'phone', sql`i.phone`)} AS phone_key
-          FROM incoming_contacts i
-          -- A subquery of one value is always 10,000 index look-ups; NOT EXISTS may become a scan of the whole table.
-          WHERE (SELECT x.contact_id FROM external_ids x WHERE x.external_id = i.external_id) IS NULL
-        ), named AS (
-          INSERT INTO external_ids (external_id, contact_id)
-          SELECT external_id, contact_id FROM fresh ORDER BY external_id
-        ), made AS (
-          INSERT INTO contacts (contact_id, person_id, external_id, email, email_key, phone, phone_key, locale,
-            timezone, signed_up_at, attributes, attributes_at, imported_at)
-          OVERRIDING SYSTEM VALUE
-          SELECT contact_id, contact_id, external_id, email, email_key, phone, phone_key, locale,
-            timezone, signed_up_at, attributes, attributes_at, ${options.now}
-          FROM fresh
-        ), watched AS (
-          INSERT INTO contact_activity (contact_id, silent_since)
-          SELECT contact_id, signed_up_at FROM fresh ORDER BY signed_up_at
-        ), identified AS (
-          INSERT INTO made_identifiers (kind, key, contact_id)
-          SELECT 'email', email_key, contact_id FROM fresh WHERE email_key IS NOT NULL
-          UNION ALL
-          SELECT 'phone', phone_key, contact_id FROM fresh WHERE phone_key IS NOT NULL
-        )
-        SELECT count(*) AS count FROM fresh`,
-  )
-  return found?.count ?? 0
 }
 
 /**
- * The identifiers of the new contacts, and which of them somebody else carries: read from the snapshot before the
- * statement, and from the chunk itself. Most chunks share none and need no linking. In the order of the key, for
- * hashes in no order would touch every page of the index anew.
+ * Which addresses of the new contacts somebody else carries. Most chunks share none and need no linking. Expects
+ * {@link lockContacts}: whoever made a contact before is seen, and whoever makes one later sees these.
  * @returns how many are shared; they stand in touched_identifiers
  */
-async function identifyNew(tx: Transaction): Promise<number> {
+async function findShared(tx: Transaction): Promise<number> {
+  // A subquery of one value, as above.
+  const shared = (kind: IdentifierKind) => {
+    const key = sql.identifier(`${kind}_key`)
+    return sql`SELECT ${kind}, m.${key}, m.contact_id, TRUE FROM made_contacts m
+      WHERE (SELECT c.contact_id FROM contacts c WHERE c.${key} = m.${key} AND c.contact_id <> m.contact_id
+             LIMIT 1) IS NOT NULL`
+  }
   return execute(
     tx,
-    sql`WITH keys AS MATERIALIZED (
-          SELECT kind, key, contact_id, count(*) OVER (PARTITION BY kind, key) AS times FROM made_identifiers
-        ), linked AS (
-          INSERT INTO identifiers (kind, key, contact_id) SELECT kind, key, contact_id FROM keys
-        )
-        INSERT INTO touched_identifiers (kind, key, contact_id, added)
-        SELECT kind, key, contact_id, TRUE FROM keys k
-        WHERE times > 1 OR EXISTS (SELECT FROM identifiers i WHERE i.kind = k.kind AND i.key = k.key)`,
+    sql`INSERT INTO touched_identifiers (kind, key, contact_id, added)
+        ${shared('email')} UNION ALL ${shared('phone')}`,
   )
 }
 
 /**
  * The columns each row carries, over contacts that were there before; rows that would change nothing are not
- * written. (The chunk's new contacts are compared too, and equal themselves: telling them apart costs more.)
- * Erased contacts are left alone, or tonight's file would bring them back.
+ * written. Erased contacts are left alone, or tonight's file would bring them back.
  */
-async function updateKnown(tx: Transaction, options: ContactMerge): Promise<number> {
-  const known = sql`SELECT x.contact_id FROM external_ids x JOIN incoming_contacts i USING (external_id)`
-  await lockStripesShared(tx, known)
+async function updateKnown(
+  tx: Transaction,
+  carried: readonly ContactRow[],
+  options: ContactMerge,
+): Promise<number> {
+  const timesOf = timesReader(options)
+  let text = ''
+  for (const row of carried) {
+    const cleared = row.cleared.length === 0 ? '\\N' : `{${row.cleared.join(',')}}`
+    text += `${copyText(row.externalId)}\t${row.carried}\t${copyText(row.email)}\t${copyText(row.phone)}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${timesOf(row)}\t${cleared}\n`
+  }
+  await copyInto(tx, 'incoming_contacts', text)
   await execute(
     tx,
-    sql`SELECT FROM contacts WHERE contact_id IN (${known}) ORDER BY contact_id FOR NO KEY UPDATE`,
+    sql`SELECT FROM contacts WHERE contact_id IN (
+          SELECT x.contact_id FROM external_ids x JOIN incoming_contacts i USING (external_id)
+        ) ORDER BY contact_id FOR NO KEY UPDATE`,
   )
   const carries = (column: keyof typeof CARRIES) => {
     const name = sql.identifier(column)
@@ -190,11 +233,6 @@ async function updateKnown(tx: Transaction, options: ContactMerge): Promise<numb
           UNION ALL
           SELECT contact_id, 'phone', phone_key FROM changed
           WHERE old_phone_key IS DISTINCT FROM phone_key AND phone_key IS NOT NULL
-        ), removed AS (
-          DELETE FROM identifiers i USING dropped d
-          WHERE i.kind = d.kind AND i.key = d.key AND i.contact_id = d.contact_id
-        ), added AS (
-          INSERT INTO identifiers (kind, key, contact_id) SELECT kind, key, contact_id FROM gained
         ), touched AS (
           INSERT INTO touched_identifiers (kind, key, contact_id, added)
           SELECT kind, key, contact_id, FALSE FROM dropped

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { basename } from 'node:path'
-import type { Database } from '../database/connect.ts'
+import { sql } from 'drizzle-orm'
+import { type Database, rows } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { WinbackError } from '../errors.ts'
@@ -38,12 +39,14 @@ export async function importContacts(
   const { workspace } = options
   const { addressKey } = await settingsOf(database)
   const now = options.clock.now()
+  // A first import need not look anybody up, until a chunk meets a contact that another chunk, or process, has made.
+  let allNew = await hasNoContacts(database)
   let chunk = new Map<string, ContactRow>()
   return importFile(database, file, options, {
     kind: 'contacts',
     fields: contactFields(workspace.attributes),
     required: ['external_id'],
-    // Two: while one waits for its turn with the identifiers, the other sends and makes contacts.
+    // Two: while one waits for its turn to look for shared addresses, the other sends and makes contacts.
     lanes: 2,
     open: (getters) => {
       const read = contactReader(getters, {
@@ -64,22 +67,32 @@ export async function importContacts(
           const full = chunk
           chunk = new Map()
           const asOf = asOfOf(file, now, options.asOf)
+          let attempts = 0
           return {
             keys: full,
-            merge: (tx) =>
-              mergeContacts(tx, full, {
+            merge: (tx) => {
+              attempts += 1
+              if (attempts > 1) allNew = false
+              return mergeContacts(tx, full, {
                 attributes: workspace.attributes,
                 addressKey,
                 asOf,
                 now,
                 sharedByAtMost: workspace.persons.shared_by_at_most,
                 hooks: options.hooks ?? {},
-              }),
+                allNew,
+              })
+            },
           }
         },
       }
     },
   })
+}
+
+async function hasNoContacts(database: Database): Promise<boolean> {
+  const found = await rows(database, sql`SELECT FROM external_ids LIMIT 1`)
+  return found.length === 0
 }
 
 /**

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
-import { lockStripesShared } from '../database/stripes.ts'
+import type { IdentifierKind } from './addresses.ts'
 import type { Hooks } from './hooks.ts'
 
 /** A contact with the identifiers that link it: those shared, and by no more contacts than the limit. */
@@ -17,7 +17,7 @@ export interface Linked {
  * the same address do not see one another's, and would leave them two persons for good.
  */
 export async function lockContacts(tx: Transaction): Promise<void> {
-  await execute(tx, sql`SELECT pg_advisory_xact_lock(7403, 0)`)
+  await execute(tx, sql`SELECT pg_advisory_xact_lock(7403, hashtext(current_schema()))`)
 }
 
 /** Makes the temporary tables of this file, empty. Needed once a transaction, before {@link linkPersons}. */
@@ -26,8 +26,8 @@ export async function prepareLinks(tx: Transaction): Promise<void> {
     CREATE TEMP TABLE IF NOT EXISTS touched_identifiers (
       kind text NOT NULL, key bytea NOT NULL, contact_id bigint NOT NULL, added boolean NOT NULL
     ) ON COMMIT DELETE ROWS;
-    CREATE TEMP TABLE IF NOT EXISTS made_identifiers (
-      kind text NOT NULL, key bytea NOT NULL, contact_id bigint NOT NULL
+    CREATE TEMP TABLE IF NOT EXISTS made_contacts (
+      contact_id bigint NOT NULL, email_key bytea, phone_key bytea
     ) ON COMMIT DELETE ROWS;
     CREATE TEMP TABLE IF NOT EXISTS merged_persons (
       old_person bigint NOT NULL, new_person bigint NOT NULL
@@ -36,8 +36,10 @@ export async function prepareLinks(tx: Transaction): Promise<void> {
 
 /**
  * Assigns persons anew around the identifiers in `touched_identifiers`, which the transaction has added to
- * contacts or taken from them (those of contacts it has made stand in `made_identifiers` as well): a person is a connected component over shared identifiers, named after its first
- * contact. An identifier that more than `sharedByAtMost` contacts carry links nobody. Expects {@link lockContacts}.
+ * contacts or taken from them (contacts it has made stand in `made_contacts`): a person is a connected component
+ * over shared identifiers, named after its first contact. An identifier that more than `sharedByAtMost` contacts carry
+ * links nobody. Expects {@link lockContacts}, and all stripes: a selection that draws an arm for anybody of a merged
+ * person, moved or not, comes wholly before or wholly after.
  */
 export async function linkPersons(
   tx: Transaction,
@@ -49,8 +51,6 @@ export async function linkPersons(
   if (moved.length === 0) return
   const ids = moved.map((member) => member.contactId)
   const targets = moved.map((member) => persons.get(member.contactId) ?? member.personId)
-  // A selection that draws an arm for one of them comes wholly before or wholly after.
-  await lockStripesShared(tx, sql`SELECT unnest(${sql.param(ids)}::bigint[]) AS contact_id`)
   await execute(
     tx,
     sql`SELECT FROM contacts WHERE contact_id = ANY(${sql.param(ids)}::bigint[])
@@ -79,12 +79,17 @@ export async function linkPersons(
  * as far as it takes to see that: `none@example.com` may stand at a hundred thousand contacts.
  */
 async function readMembers(tx: Transaction, limit: number): Promise<Linked[]> {
-  const shared = (kind: 'email' | 'phone', key: 'email_key' | 'phone_key') => sql`(
-    SELECT encode(m.${sql.identifier(key)}, 'hex') WHERE 2 <= (
-      SELECT CASE WHEN count(*) <= ${limit} THEN count(*) ELSE 0 END FROM (
-        SELECT FROM identifiers i WHERE i.kind = ${kind} AND i.key = m.${sql.identifier(key)} LIMIT ${limit + 1}
-      ) AS carriers
-    ))`
+  const shared = (kind: IdentifierKind) => {
+    const key = sql.identifier(`${kind}_key`)
+    return sql`(
+      SELECT encode(m.${key}, 'hex') WHERE 2 <= (
+        SELECT CASE WHEN count(*) <= ${limit} THEN count(*) ELSE 0 END FROM (
+          SELECT FROM contacts c WHERE c.${key} = m.${key} LIMIT ${limit + 1}
+        ) AS carriers
+      ))`
+  }
+  const carriersOf = (kind: IdentifierKind) =>
+    sql`SELECT c.contact_id FROM contacts c WHERE k.kind = ${kind} AND c.${sql.identifier(`${kind}_key`)} = k.key`
   const found = await rows<{
     contact_id: number
     person_id: number
@@ -98,7 +103,7 @@ async function readMembers(tx: Transaction, limit: number): Promise<Linked[]> {
         ), carriers AS (
           SELECT c.contact_id, k.added, count(*) OVER (PARTITION BY k.kind, k.key) AS carried_by
           FROM keys k CROSS JOIN LATERAL (
-            SELECT i.contact_id FROM identifiers i WHERE i.kind = k.kind AND i.key = k.key
+            ${carriersOf('email')} UNION ALL ${carriersOf('phone')}
             LIMIT ${limit} + k.added + 1
           ) AS c
         ), affected AS (
@@ -107,8 +112,8 @@ async function readMembers(tx: Transaction, limit: number): Promise<Linked[]> {
         ), persons AS (
           SELECT DISTINCT person_id FROM contacts JOIN affected USING (contact_id)
         )
-        SELECT m.contact_id, m.person_id, ${shared('email', 'email_key')} AS email, ${shared('phone', 'phone_key')} AS phone,
-          m.contact_id IN (SELECT contact_id FROM made_identifiers) AS is_new
+        SELECT m.contact_id, m.person_id, ${shared('email')} AS email, ${shared('phone')} AS phone,
+          m.contact_id IN (SELECT contact_id FROM made_contacts) AS is_new
         FROM contacts m JOIN persons USING (person_id)`,
   )
   return found.map((row) => ({

@@ -1,10 +1,13 @@
 // What PostgreSQL cannot hold as text or jsonb, although JSON can write it: it would fail the whole chunk.
 
+/** With the flag `u`, whole pairs are characters and do not match. */
+const LONE = /\p{Surrogate}/u
+
 /** Why `text` cannot be stored, of the field `name`; undefined where it can. */
 export function unstorable(name: string, text: string | null): string | undefined {
   if (text === null) return undefined
   if (text.includes('\0')) return `${name}: holds a NUL character`
-  return text.isWellFormed() ? undefined : `${name}: holds half of a surrogate pair, which is no character`
+  return LONE.test(text) ? `${name}: holds half of a surrogate pair, which is no character` : undefined
 }
 
 /** Levels of objects and arrays; deeper ones exhaust the stack, ours or PostgreSQL's. */
@@ -14,7 +17,7 @@ const DEEPEST = 100
 export function jsonText(name: string, value: unknown): { text: string } | string {
   if (deeperThan(value, DEEPEST)) return `${name}: is nested deeper than ${DEEPEST} levels`
   const text = JSON.stringify(value)
-  // JSON.stringify escapes what it need not only here: NUL as \u0000 and halves of surrogate pairs as \ud…
+  // Both stand escaped here, as \u0000 and \ud800 to \udfff; an even number of backslashes before is a text about them.
   if (!text.includes('\\u')) return { text }
   const found = /(?<!\\)(?:\\\\)*\\u(?:(0000)|d[89a-f])/.exec(text)
   if (!found) return { text }

@@ -55,27 +55,17 @@ export const contacts = pgTable(
     importedAt: at('imported_at').notNull(),
     erasedAt: at('erased_at'),
   },
-  (t) => [index('contacts_person').on(t.personId)],
+  (t) => [
+    index('contacts_person').on(t.personId),
+    index('contacts_email').on(t.emailKey).where(sql`email_key IS NOT NULL`),
+    index('contacts_phone').on(t.phoneKey).where(sql`phone_key IS NOT NULL`),
+  ],
 )
 
 export const externalIds = pgTable('external_ids', {
   externalId: text('external_id').primaryKey(),
   contactId: id('contact_id').notNull(),
 })
-
-/** Which contacts carry an e-mail or a phone: the links that make persons. */
-export const identifiers = pgTable(
-  'identifiers',
-  {
-    kind: text('kind').notNull(),
-    key: bytea('key').notNull(),
-    contactId: id('contact_id').notNull(),
-  },
-  (t) => [
-    primaryKey({ columns: [t.kind, t.key, t.contactId] }),
-    check('identifiers_kind', sql`${t.kind} IN ('email', 'phone')`),
-  ],
-)
 
 /**
  * What a contact did, summed up; kept apart from the contact's JSONB because it changes with every session.

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { chunksWithOpen } from '../database/chunks.ts'
 import { type Database, execute, type Transaction, transaction } from '../database/connect.ts'
 import { lockStripesShared } from '../database/stripes.ts'
@@ -18,14 +18,9 @@ export async function recordSuppressions(
   channelsOf: { email: readonly string[]; phone: readonly string[] },
 ): Promise<void> {
   // No episode opens meanwhile for those it reaches: its touchpoints would be planned unseen.
-  await lockStripesShared(
-    tx,
-    sql`SELECT i.contact_id FROM new_suppressions n JOIN identifiers i USING (kind, key)`,
-  )
+  await lockStripesShared(tx, sql`${carriersOf('email')} UNION ALL ${carriersOf('phone')}`)
   for (const kind of ['email', 'phone'] as const) {
-    // Through the addresses' own index: contacts has none on the keys.
-    const reached = sql`t.contact_id IN (
-      SELECT i.contact_id FROM new_suppressions n JOIN identifiers i USING (kind, key) WHERE n.kind = ${kind})`
+    const reached = sql`t.contact_id IN (${carriersOf(kind)})`
     await cancel(tx, {
       which: sql`${reached} AND EXISTS (SELECT FROM steps s WHERE s.step_id = t.step_id
           AND s.channels <@ ${sql.param(channelsOf[kind])}::text[])`,
@@ -35,6 +30,12 @@ export async function recordSuppressions(
     })
     await unclaim(tx, reached)
   }
+}
+
+/** Contacts that carry an address which was just suppressed. */
+function carriersOf(kind: 'email' | 'phone'): SQL {
+  return sql`SELECT c.contact_id FROM new_suppressions n JOIN contacts c ON c.${sql.identifier(`${kind}_key`)} = n.key
+    WHERE n.kind = ${kind}`
 }
 
 /**

@@ -42,7 +42,7 @@ describeChannel(
       const settings = emailSettings.parse({
         from: '小店 <hello@shop.example>',
         price: '0.0035',
-        smtp: { host: '127.0.0.1', port: server.port, connections: 3 },
+        smtp: { host: '127.0.0.1', port: server.port, connections: 3, window: 3 },
       })
       const provoke = (fault: Fault) => () => server.faults.add(fault)
       return {

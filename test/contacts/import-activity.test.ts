@@ -120,6 +120,65 @@ u2,email_open,2026-01-01,
     ])
   })
 
+  it('knows a message id again at whatever time, in the chunk, the file and another file', async () => {
+    const database = await freshDatabase()
+    const line = (contact: string, time: string, message: string) => `${contact},order,${time},5,${message}\n`
+    const header = 'external_id,type,occurred_at,value,message_id\n'
+    const first = file(
+      'a.csv',
+      `${header}${line('u1', '2026-01-01', 'm1')}${line('u1', '2025-11-02', 'm1')}${line('u2', '2026-01-01', 'm1')}${line('u1', '2026-01-03', 'm1')}${line('u1', '2026-01-04', '')}`,
+    )
+    expect(await importActivity(database, first, options({ chunk: 3 }))).toMatchObject({
+      inserted: 3,
+      unchanged: 2,
+    })
+    const later = file('b.csv', `${header}${line('u1', '2025-06-01', 'm1')}${line('u1', '2025-06-01', 'm2')}`)
+    expect(await importActivity(database, later, options())).toMatchObject({ inserted: 1, unchanged: 1 })
+    expect(await summed(database)).toMatchObject([
+      {
+        external_id: 'u1',
+        orders_count: 3,
+        last_order_at: at('2026-01-04'),
+        first_order_at: at('2025-06-01'),
+      },
+      { external_id: 'u2', orders_count: 1 },
+    ])
+  })
+
+  it('rejects an event that PostgreSQL cannot hold, and takes those around it', async () => {
+    const database = await freshDatabase()
+    const event = (more: string) => `{"external_id":"u1","type":"session","occurred_at":"2026-01-01"${more}}`
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
+    const path = file(
+      'a.ndjson',
+      [
+        event(String.raw`,"properties":{"a":"\\u0000 \ud83d\ude00 \\ud83d"}`),
+        event(String.raw`,"properties":{"a":"abc\ud83d"}`),
+        event(String.raw`,"properties":{"a":{"b\u0000":1}}`),
+        event(String.raw`,"properties":{"a":"\\\udc00"}`),
+        event(String.raw`,"properties":"{\"a\":\"\\u0000\"}"`),
+        event(`,"properties":{"a":${deep}}`),
+        event(String.raw`,"message_id":"m\ud83d"`),
+        event(String.raw`,"type":"m\u0000"`),
+        String.raw`{"external_id":"\ud83d","type":"session","occurred_at":"2026-01-01"}`,
+        event(',"message_id":"m2"'),
+      ].join('\n'),
+    )
+    expect(await importActivity(database, path, options())).toMatchObject({ inserted: 2, rejected: 8 })
+    expect(await rows(database, sql`SELECT properties FROM activity ORDER BY properties`)).toEqual([
+      { properties: { a: '\\u0000 \u{1f600} \\ud83d' } },
+      { properties: null },
+    ])
+    const csv = file(
+      'a.csv',
+      String.raw`external_id,type,occurred_at,properties
+u1,session,2026-01-02,"{""a"":""\ud83d""}"
+u1,session,2026-01-02,"{""a"":""fine""}"
+`,
+    )
+    expect(await importActivity(database, csv, options())).toMatchObject({ inserted: 1, rejected: 1 })
+  })
+
   it('rejects what cannot be: no type, a bad amount, a time to come or before 1970', async () => {
     const database = await freshDatabase()
     const path = file(

@@ -2,9 +2,11 @@ import { existsSync, readFileSync, utimesSync } from 'node:fs'
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { importContacts } from '../../src/contacts/import.ts'
-import { type Database, rows } from '../../src/database/connect.ts'
+import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
+import { lockStripe, STRIPE_WIDTH, stripeOf } from '../../src/database/stripes.ts'
 import { freshDatabase } from '../support/database.ts'
-import { file, options } from './files.ts'
+import { eventually } from '../support/eventually.ts'
+import { clock, file, options } from './files.ts'
 
 const contacts = (database: Database) =>
   rows<Record<string, unknown>>(
@@ -88,7 +90,12 @@ u2,,,,,,,,,
       },
       { attributes: { first_name: 'Bob' } },
     ])
-    expect(await rows(database, sql`SELECT kind FROM identifiers`)).toEqual([{ kind: 'email' }])
+    expect(
+      await rows(
+        database,
+        sql`SELECT external_id FROM contacts WHERE email_key IS NOT NULL OR phone_key IS NOT NULL`,
+      ),
+    ).toEqual([{ external_id: 'u1' }])
     const signedUp = file('c.csv', 'external_id,signed_up_at,first_name\nu1,2025-02-05,\n')
     await importContacts(database, signedUp, options())
     expect((await contacts(database))[0]).toMatchObject({
@@ -237,5 +244,107 @@ u2,,,,,,,,,
     await importContacts(database, path, unaged)
     expect((await contacts(database))[0]).toMatchObject({ attributes_at: { points: 1_700_000_000 } })
     expect(await importContacts(database, path, unaged)).toMatchObject({ unchanged: 1, updated: 0 })
+  })
+
+  it('rejects a value that PostgreSQL cannot hold, and takes the rows around it', async () => {
+    const database = await freshDatabase()
+    const path = file(
+      'a.ndjson',
+      [
+        String.raw`{"external_id":"u1","first_name":"whole \ud83d\ude00 and \\u0000 and \\ud83d"}`,
+        String.raw`{"external_id":"a\u0000b"}`,
+        String.raw`{"external_id":"abc\ud83d"}`,
+        String.raw`{"external_id":"u2","first_name":"abc\ud83d"}`,
+        String.raw`{"external_id":"u3","first_name":"a\u0000"}`,
+        String.raw`{"external_id":"u4","email":"\ud83d@example.com"}`,
+        String.raw`{"external_id":"u5","email":"a\u0000b@example.com"}`,
+        String.raw`{"external_id":"u6","locale":"e\udc00"}`,
+        String.raw`{"external_id":"u7","timezone":"e\u0000"}`,
+        String.raw`{"external_id":"u8","phone":"1380013800\u00000"}`,
+        String.raw`{"external_id":"u9"}`,
+      ].join('\n'),
+    )
+    const summary = await importContacts(database, path, options())
+    expect(summary).toMatchObject({ rows: 11, inserted: 2, rejected: 9, warnings: 0 })
+    expect(await contacts(database)).toMatchObject([
+      { external_id: 'u1', attributes: { first_name: 'whole \u{1f600} and \\u0000 and \\ud83d' } },
+      { external_id: 'u9' },
+    ])
+    const rejected = readFileSync(`${path}.rejects.csv`, 'utf8').split('\n').slice(1, -1)
+    expect(rejected.map((line) => line.split(',').slice(0, 2).join(' '))).toEqual([
+      '2 external_id: holds a NUL character',
+      expect.stringContaining('external_id: holds half of a surrogate pair'),
+      expect.stringContaining('attributes.first_name: holds half'),
+      '5 attributes.first_name: holds a NUL character',
+      expect.stringContaining('email: holds half'),
+      '7 email: holds a NUL character',
+      expect.stringContaining('locale: holds half'),
+      '9 timezone: holds a NUL character',
+      '10 phone: holds a NUL character',
+    ])
+  })
+
+  it('merges by the size of the rows too, and rejects a row that is too large by itself', async () => {
+    const database = await freshDatabase()
+    const name = 'x'.repeat(60_000)
+    const lines = Array.from({ length: 300 }, (_, n) => `u${n},${name}`)
+    const path = file(
+      'a.csv',
+      `external_id,first_name\n${lines.join('\n')}\nhuge,${'y'.repeat(1_000_001)}\nu300,z\n`,
+    )
+    const merged: number[] = []
+    const summary = await importContacts(
+      database,
+      path,
+      options({ onProgress: ({ rows }) => void merged.push(rows) }),
+    )
+    expect(summary).toMatchObject({ rows: 302, inserted: 301, rejected: 1 })
+    expect(merged).toHaveLength(3)
+    expect(readFileSync(`${path}.rejects.csv`, 'utf8')).toContain(
+      '302,the line is longer than a million characters',
+    )
+  })
+
+  it('merges two persons wholly before or wholly after a selection of the one that stays', async () => {
+    const database = await freshDatabase()
+    await importContacts(database, file('a.csv', 'external_id,email\nstays,a@example.com\n'), options())
+    // In another stripe: the merge has no other reason to wait for the selection.
+    await rows(database, sql`SELECT setval('contacts_contact_id_seq', ${STRIPE_WIDTH * 2})`)
+    await importContacts(database, file('b.csv', 'external_id,email\nmoves,b@example.com\n'), options())
+    const ids = await rows<{ contact_id: number }>(database, sql`SELECT contact_id FROM contacts ORDER BY 1`)
+    const [stays = 0, moves = 0] = ids.map(({ contact_id }) => contact_id)
+    expect(stripeOf(moves)).not.toBe(stripeOf(stays))
+    let seen: unknown
+    const hooks = {
+      onMerged: async (tx: Parameters<typeof rows>[0]) => {
+        seen = await rows(tx, sql`SELECT contact_id FROM episodes WHERE ended_at IS NULL`)
+      },
+    }
+    const path = file('c.csv', 'external_id,email\nmoves,a@example.com\n')
+    let merge: Promise<unknown> | undefined
+    await transaction(database, async (selection) => {
+      await lockStripe(selection, stripeOf(stays))
+      let done = false
+      merge = importContacts(database, path, options({ hooks })).finally(() => {
+        done = true
+      })
+      const waiting = sql`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+      await eventually(
+        'the merge waits, or is over',
+        async () => done || (await rows(database, waiting)).length > 0,
+        (settled) => settled,
+      )
+      await execute(
+        selection,
+        sql`INSERT INTO episodes (contact_id, campaign, version, exclusive, person_id, episode_no, arm, entry_tier,
+              segment, lapsed_at, assigned_at, window_ends_at, outcome_until, tier_no)
+            VALUES (${stays}, 'winback', 1, 'winback', ${stays}, 1, 'treated', 'coupon', 'all', ${clock.now()},
+              ${clock.now()}, ${clock.now()}, ${clock.now()}, 0)`,
+      )
+    })
+    expect(await merge).toMatchObject({ updated: 1 })
+    expect(seen).toEqual([{ contact_id: stays }])
+    expect(await rows(database, sql`SELECT DISTINCT person_id FROM contacts`)).toEqual([{ person_id: stays }])
   })
 })

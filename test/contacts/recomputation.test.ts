@@ -50,10 +50,7 @@ const order = <T>(list: T[], seed: number): T[] => {
 }
 const instant = (day: number) => new Date(Date.UTC(2025, 11, day))
 const empty = (database: Database) =>
-  rows(
-    database,
-    sql`TRUNCATE contacts, external_ids, identifiers, contact_activity, activity, feed_days, imports`,
-  )
+  rows(database, sql`TRUNCATE contacts, external_ids, contact_activity, activity, feed_days, imports`)
 
 function groupsOf(list: readonly Person[], limit: number): string[] {
   const links = (person: Person) => [person.email, person.phone].filter((link) => link !== '')

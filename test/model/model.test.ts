@@ -36,11 +36,14 @@ async function world(): Promise<{ model: Model; real: Real }> {
   return { model, real }
 }
 
-const runs = Number(process.env.WINBACK_MODEL_RUNS ?? 8)
+const runs = Number(process.env.WINBACK_MODEL_RUNS ?? 10)
+/** Milliseconds: a busy machine tells fewer stories, and a failure is not shrunk for ever. */
+const limit = 10_000 + runs * 4000
 const seed = process.env.WINBACK_MODEL_SEED
 
 describe('the pipeline', () => {
-  it('does what the model says, whatever happens', { timeout: 60_000 + runs * 20_000 }, async () => {
+  it('does what the model says, whatever happens', { timeout: 4 * limit }, async () => {
+    let stories = 0
     let episodes = 0
     const ends = new Map<string, number>()
     await fc.assert(
@@ -51,6 +54,7 @@ describe('the pipeline', () => {
           await fc.asyncModelRun(() => ({ model, real }), commands)
           await drain(model, real)
           await checkInvariants(real)
+          stories += 1
           episodes += model.episodes.length
           for (const { touches } of model.episodes) {
             for (const { state, reason } of touches) {
@@ -63,11 +67,11 @@ describe('the pipeline', () => {
       {
         numRuns: runs,
         ...(seed === undefined ? {} : { seed: Number(seed) }),
-        interruptAfterTimeLimit: 300_000,
+        interruptAfterTimeLimit: limit,
       },
     )
     // A story in which nothing happens proves nothing.
-    expect(episodes).toBeGreaterThan(runs * 3)
-    console.info(`${runs} stories, ${episodes} episodes:`, Object.fromEntries(ends))
+    expect(episodes).toBeGreaterThan(stories * 3)
+    console.info(`${stories} stories, ${episodes} episodes:`, Object.fromEntries(ends))
   })
 })

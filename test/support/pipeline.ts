@@ -188,10 +188,6 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
           VALUES (0, ${`u${added}`}, ${email}, ${keySql(email)}, ${phone}, ${keySql(phone)},
             ${contact.timezone ?? null}, ${JSON.stringify(contact.attributes ?? {})}::jsonb, ${clock.now()})
           RETURNING contact_id, email_key, phone_key
-        ), named AS (
-          INSERT INTO identifiers (kind, key, contact_id)
-          SELECT 'email', email_key, contact_id FROM made WHERE email_key IS NOT NULL
-          UNION ALL SELECT 'phone', phone_key, contact_id FROM made WHERE phone_key IS NOT NULL
         ), active AS (
           INSERT INTO contact_activity (contact_id, silent_since, last_active_at, activity_count)
           SELECT contact_id, ${contact.silentSince ?? null}, ${contact.silentSince ?? null}, 1 FROM made

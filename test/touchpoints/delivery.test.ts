@@ -162,26 +162,21 @@ describe('a batch', () => {
     let underWay = 0
     let most = 0
     const channel = scriptedChannel({ concurrency: 5 })
-    channel.answer = async () => {
-      underWay += 1
-      most = Math.max(most, underWay)
-      await new Promise((resolve) => setImmediate(resolve))
-      underWay -= 1
-      return { outcome: 'sent' }
-    }
     const steps = [{ id: 'one' }, { id: 'two' }]
     const pipeline = await open(30, { channel, tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
     const batches = await queue(pipeline)
     expect(batches).toHaveLength(2)
     let sending = 0
-    const watch = pipeline.channel.answer
-    channel.answer = async (message) => {
+    channel.answer = async () => {
+      underWay += 1
+      most = Math.max(most, underWay)
       const [row] = await rows<{ count: number }>(
         pipeline.database,
         sql`SELECT count(*) AS count FROM touchpoints WHERE state = 'sending'`,
       )
       sending = Math.max(sending, row?.count ?? 0)
-      return await watch(message)
+      underWay -= 1
+      return { outcome: 'sent' }
     }
     await Promise.all(batches.map((batch) => processBatch(pipeline.worker, batch)))
     expect(channel.sent).toHaveLength(60)
@@ -227,6 +222,29 @@ describe('a batch', () => {
       { contactId: 1, state: 'skipped', reason: 'erased' },
       { contactId: 2, state: 'sent' },
     ])
+  })
+
+  it('looks at the clock again before each slice: what the window has closed on goes when it opens', async () => {
+    const channel = scriptedChannel({ concurrency: 1 })
+    const pipeline = await open(3, {
+      channel,
+      definition: { limits: { send_window: { default: '00:00-02:00' } } },
+    })
+    channel.answer = () => {
+      pipeline.clock.advance(3600)
+      return { outcome: 'sent' }
+    }
+    // START is one in the morning: after the first message it is two.
+    await pipeline.work()
+    expect(channel.sent).toHaveLength(1)
+    const opening = new Date('2026-03-03T00:00:00Z')
+    expect(await pipeline.open()).toMatchObject([
+      { state: 'planned', dueAt: opening },
+      { state: 'planned', dueAt: opening },
+    ])
+    pipeline.clock.set(opening)
+    await pipeline.work()
+    expect(channel.sent).toHaveLength(3)
   })
 
   it('that begins in one month is settled in the next', async () => {
