@@ -18,8 +18,11 @@ export interface TemplateSet {
   names(): string[]
   /** The segments a template has a variant for. */
   segmentsOf(name: string): string[]
-  /** What a template reads, over all its variants, with layout, partials and front matter. */
-  variables(name: string): TemplateVariable[]
+  /**
+   * What a template reads, with layout, partials and front matter: over all its variants, or over those that a contact
+   * of a segment may get, whatever their locale.
+   */
+  variables(name: string, segment?: string): TemplateVariable[]
   problems(): Problem[]
   /**
    * The nearest variant: in the locale, else its language, else the workspace's first locale; in each, the
@@ -87,8 +90,12 @@ export function parseTemplates(
       const own = templates.filter((source) => source.name === name)
       return [...new Set(own.flatMap(({ segment }) => segment ?? []))]
     },
-    variables: (name) =>
-      templates.filter((source) => source.name === name).flatMap((source) => variables.get(source) ?? []),
+    variables: (name, segment) => {
+      const own = templates.filter((source) => source.name === name)
+      return (segment === undefined ? own : reachable(own, segment)).flatMap(
+        (source) => variables.get(source) ?? [],
+      )
+    },
     problems: () => [...problems],
     find: (name, wanted) => {
       for (const locale of localeChain(wanted.locale, fallback)) {
@@ -103,6 +110,16 @@ export function parseTemplates(
       return undefined
     },
   }
+}
+
+/** The files of one template that a contact of a segment may get: in each locale the segment's, else the general one. */
+function reachable(own: readonly Source[], segment: string): Source[] {
+  return own.filter(
+    (source) =>
+      source.segment === segment ||
+      (source.segment === undefined &&
+        !own.some((other) => other.locale === source.locale && other.segment === segment)),
+  )
 }
 
 interface Engines {

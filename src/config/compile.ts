@@ -75,8 +75,13 @@ function compileStep(
   const stepId = input.stepIds.get(step.id)
   if (stepId === undefined) throw new Error(`step ${step.id} of ${definition.campaign} has no row`)
   const terms = step.offer === undefined ? undefined : definition.offers[step.offer]
-  const named = typeof step.template === 'string' ? { everyone: step.template } : (step.template ?? {})
-  const template = (name: string): StepTemplate => ({ name, facts: factsOf(name, templates, known) })
+  const named: Readonly<Record<string, string>> =
+    typeof step.template === 'string' ? { everyone: step.template } : (step.template ?? {})
+  const template = (name: string, segment?: string): StepTemplate => ({
+    name,
+    facts: factsOf(name, templates, known, segment),
+  })
+  const segments = ['everyone', ...Object.keys(definition.segments)]
   return {
     stepId,
     tierNo: tierNo + 1,
@@ -89,7 +94,12 @@ function compileStep(
       condition(step.when, known, `${place}.when`, definition),
       condition(step.unless, known, `${place}.unless`, definition),
     ),
-    templates: new Map(Object.entries(named).map(([segment, name]) => [segment, template(name)])),
+    templates: new Map(
+      segments.flatMap((segment): [string, StepTemplate][] => {
+        const name = named[segment] ?? named.everyone
+        return name === undefined ? [] : [[segment, template(name, segment)]]
+      }),
+    ),
     otherwise: step.otherwise === undefined ? undefined : template(step.otherwise),
     offer: step.offer !== undefined && terms ? { name: step.offer, terms } : undefined,
   }
@@ -118,17 +128,24 @@ function condition(
 }
 
 /** The facts a template needs; what every message knows by itself is not asked of the database. */
-function factsOf(template: string, templates: TemplateIndex, known: KnownFacts): TemplateFact[] {
-  const paths = new Set(templates.variables(template).map(({ path }) => path))
-  return [...paths].toSorted().flatMap((path) => {
+function factsOf(
+  template: string,
+  templates: TemplateIndex,
+  known: KnownFacts,
+  segment: string | undefined,
+): TemplateFact[] {
+  const variables = templates.variables(template, segment)
+  const needed = new Set(variables.filter(({ optional }) => !optional).map(({ path }) => path))
+  return [...new Set(variables.map(({ path }) => path))].toSorted().flatMap((path) => {
     const fact = path === 'segment' ? undefined : known.facts.get(path)
-    return fact ? [templateFact(fact)] : []
+    return fact ? [templateFact(fact, !needed.has(path))] : []
   })
 }
 
-function templateFact(fact: Fact): TemplateFact {
+function templateFact(fact: Fact, optional: boolean): TemplateFact {
   return {
     path: fact.path,
+    optional,
     sql: (now) => sql`to_jsonb(${fact.sql(now)})`,
     ...(fact.stale ? { stale: fact.stale } : {}),
   }

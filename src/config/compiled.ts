@@ -21,6 +21,8 @@ export interface TemplateFact {
   readonly path: string
   /** The value as jsonb; SQL NULL where it is absent. */
   sql(now: Date): SQL
+  /** The template asks whether it is there, and does without. */
+  readonly optional: boolean
   /** True where the value is older than its `fresh` limit; absent for facts without one. */
   stale?(now: Date): SQL
 }
@@ -41,7 +43,7 @@ export interface CompiledStep {
   readonly after: number
   /** `when` and not `unless`, in one; undefined where the step has neither. */
   readonly condition: Condition | undefined
-  /** By segment; `everyone` is the rest. Empty where the channel does not render. */
+  /** For `everyone` and for each segment of the campaign. Empty where the channel does not render. */
   readonly templates: ReadonlyMap<string, StepTemplate>
   readonly otherwise: StepTemplate | undefined
   readonly offer: { readonly name: string; readonly terms: Offer } | undefined

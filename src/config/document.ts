@@ -10,8 +10,10 @@ import {
   type Pair,
   parseDocument,
   type Scalar,
+  type YAMLError,
 } from 'yaml'
 import { type Location, messageOf, type Problem } from '../errors.ts'
+import { fullWidthHint, mendFullWidth } from './full-width.ts'
 
 /** Keys and indexes from the root of a document: `['tiers', 1, 'steps']`. */
 export type Path = readonly (string | number)[]
@@ -36,26 +38,41 @@ const EXPLAINED: Record<string, string> = {
   DUPLICATE_KEY: 'this key is there twice; keep one of them',
   TAB_AS_INDENT: 'a tab is used for indentation; use spaces',
   BAD_INDENT: 'the indentation does not fit what is above it',
+  BLOCK_AS_IMPLICIT_KEY: 'a text with `: ` in it stands in quotes',
   MULTIPLE_DOCS: 'the file holds more than one document (---); keep one',
 }
 
 /** Parses YAML 1.2. Never throws: what is wrong with the text is in `problems`, with its position. */
-export function readDocument(file: string, text: string): SourceDocument {
+export function readDocument(file: string, source: string): SourceDocument {
   const lines = new LineCounter()
-  const document = parseDocument(text, { prettyErrors: false, lineCounter: lines, uniqueKeys: true })
+  const parse = (yaml: string, lineCounter: LineCounter) =>
+    parseDocument(yaml, { prettyErrors: false, lineCounter, uniqueKeys: true })
+  const asWritten = parse(source, lines)
+  // Where the text is no map of keys as it stands, full-width punctuation may be why; the rest is read in spite of it.
+  const broken = asWritten.errors.length > 0 || !isMap(asWritten.contents) || /^[ \t]*\u3000/m.test(source)
+  const mended = broken ? mendFullWidth(source) : undefined
+  const document = mended ? parse(mended.text, new LineCounter()) : asWritten
+  const text = mended?.text ?? source
   const at = (offset: number): Location => {
-    const { line, col } = lines.linePos(Math.min(offset, text.length))
+    const { line, col } = lines.linePos(Math.min(mended?.original(offset) ?? offset, source.length))
     return { file, line, column: col }
   }
 
-  const problems: Problem[] = [...document.errors, ...document.warnings].map((error) => ({
-    severity: 'error',
-    location: at(error.pos[0]),
-    path: '',
-    message: EXPLAINED[error.code] ?? `not valid YAML: ${error.message}`,
-  }))
+  const problems: Problem[] = [
+    ...(mended?.found ?? []).map(({ offset, character }): Problem => {
+      const { line, col } = lines.linePos(offset)
+      return {
+        severity: 'error',
+        location: { file, line, column: col },
+        path: '',
+        message: fullWidthHint(character) ?? `\`${character}\` cannot stand here`,
+        found: character,
+      }
+    }),
+    ...mistakes([...document.errors, ...document.warnings], text, at),
+  ]
   let value: unknown
-  if (problems.length === 0) {
+  if (document.errors.length + document.warnings.length === 0) {
     try {
       value = document.toJS({ maxAliasCount: 100 })
     } catch (error) {
@@ -110,7 +127,38 @@ export function readDocument(file: string, text: string): SourceDocument {
     return at(offsetInside(text, node, node.value, offset))
   }
 
-  return { file, text, value, problems, locate, locateInside }
+  return { file, text: source, value, problems, locate, locateInside }
+}
+
+/** One problem for each mistake: the parser goes on as well as it can, and trips again over what it has not understood. */
+function mistakes(errors: readonly YAMLError[], text: string, at: (offset: number) => Location): Problem[] {
+  const multiline = new Set(
+    errors.filter(({ code }) => code === 'MULTILINE_IMPLICIT_KEY').map(({ pos: [start] }) => start),
+  )
+  const problems: Problem[] = []
+  let last: number | undefined
+  for (const { code, message, pos } of errors) {
+    const { line = 1 } = at(pos[0])
+    const aftermath = code !== 'DUPLICATE_KEY' && last !== undefined && line <= last + 1
+    if (code !== 'DUPLICATE_KEY') last = line
+    if (aftermath) continue
+    // The value of a key, and below it, deeper, another key: the line below is the one that is wrong.
+    const deeper = code === 'BLOCK_AS_IMPLICIT_KEY' && multiline.has(pos[0])
+    const next = deeper ? /\n(?:[ \t]*(?:#.*)?\n)*[ \t]*(?=\S)/.exec(text.slice(pos[0])) : null
+    problems.push({
+      severity: 'error',
+      location: at(next ? pos[0] + next.index + next[0].length : pos[0]),
+      path: '',
+      message: next
+        ? 'this line is indented deeper than the one above, which has a value already; indent both alike'
+        : code === 'MULTILINE_IMPLICIT_KEY'
+          ? 'a key is followed by a colon and a space: `key: value`'
+          : /^(All .* must start at the same column|Sequence item without)/.test(message)
+            ? 'the indentation is not that of the lines around it; give each its neighbours’ column'
+            : (EXPLAINED[code] ?? `not valid YAML: ${message}`),
+    })
+  }
+  return problems
 }
 
 /** The offset in the file of one character of a scalar's value. */

@@ -116,7 +116,7 @@ export function readWorkspace(
   directory: string,
 ): Reading<Workspace> {
   const document = readDocument(file, source)
-  if (document.problems.length > 0) return { definition: undefined, problems: document.problems }
+  if (document.value === undefined) return { definition: undefined, problems: document.problems }
   const { value, problems } = fillReferences(document, environment, directory)
   const { parsed, lenient, issues } = interpret(workspaceSchema, value)
   const definition = parsed && {
@@ -127,6 +127,7 @@ export function readWorkspace(
   return {
     definition,
     problems: sortProblems([
+      ...document.problems,
       ...problems,
       ...problemsOf(issues, document, value, workspaceSchema),
       ...checkWorkspace(document, lenient as Salvaged<Workspace>),
@@ -142,13 +143,14 @@ export function readCampaign(
   templates: TemplateIndex,
 ): Reading<Campaign> {
   const document = readDocument(file, source)
-  if (document.problems.length > 0) return { definition: undefined, problems: document.problems }
+  if (document.value === undefined) return { definition: undefined, problems: document.problems }
   const { parsed, lenient, issues } = interpret(campaignSchema, document.value)
   const campaign = lenient as Salvaged<Campaign>
   return {
     definition: parsed,
     problems: sortProblems([
-      ...problemsOf(issues, document, document.value, campaignSchema),
+      ...document.problems,
+      ...problemsOf(issues, document, document.value, campaignSchema, workspace.currency),
       ...checkCampaign({ campaign, document, workspace, templates }),
     ]),
   }
@@ -178,10 +180,21 @@ async function read(file: string): Promise<string> {
   try {
     bytes = await readFile(file)
   } catch (cause) {
-    throw new WinbackError('config.unreadable', `${file} cannot be read: ${messageOf(cause)}`, {
+    const folder = cause instanceof Error && 'code' in cause && cause.code === 'EISDIR'
+    throw new WinbackError(
+      'config.unreadable',
+      folder ? `${file} is a folder, not a file` : `${file} cannot be read: ${messageOf(cause)}`,
+      {
+        location: { file },
+        remedy: folder ? 'Rename or remove it.' : 'Check the path, and that the file may be read.',
+        cause,
+      },
+    )
+  }
+  if (bytes.includes(0)) {
+    throw new WinbackError('config.unreadable', `${file} is not a text file`, {
       location: { file },
-      remedy: 'Check the path, and that the file may be read.',
-      cause,
+      remedy: 'Remove it, or save it as UTF-8 text.',
     })
   }
   try {

@@ -1,6 +1,7 @@
 import { type ASTNode, Environment, ParseError } from '@marcbachmann/cel-js'
 import type { ExpressionProblem, ParsedCondition } from './expression.ts'
 import type { FactCatalogue } from './facts.ts'
+import { firstFullWidth, fullWidthHint } from './full-width.ts'
 import { parseDuration } from './quantities.ts'
 import { checkNode } from './typing.ts'
 
@@ -27,7 +28,7 @@ export function parseCondition(
     tree = parser.parse(text).ast
   } catch (error) {
     if (!(error instanceof ParseError)) throw error
-    return { problems: [{ offset: original(error.range?.start ?? 0), message: syntaxMessage(error) }] }
+    return { problems: [syntaxProblem(error, source, original(error.range?.start ?? 0))] }
   }
 
   const problems: ExpressionProblem[] = []
@@ -50,6 +51,15 @@ export function parseCondition(
     })
   }
   return problems.length > 0 || !expression ? { problems } : { expression, problems: [] }
+}
+
+/** A full-width character is what is wrong where the parser stopped at one, or where it ran on after an opening quote. */
+function syntaxProblem(error: ParseError, source: string, stopped: number): ExpressionProblem {
+  const found = firstFullWidth(source.slice(stopped))
+  const offset = found === 0 || error.code === 'unterminated_string' ? stopped + (found ?? 0) : undefined
+  const hint = offset === undefined ? undefined : fullWidthHint(source.charAt(offset))
+  if (offset === undefined || hint === undefined) return { offset: stopped, message: syntaxMessage(error) }
+  return { offset, message: `not a CEL condition: ${hint}` }
 }
 
 function syntaxMessage(error: ParseError): string {

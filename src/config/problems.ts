@@ -2,7 +2,9 @@ import { closest, distance } from 'fastest-levenshtein'
 import type { z } from 'zod'
 import type { Location, Problem } from '../errors.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from './document.ts'
-import { keysAt } from './shape.ts'
+import { firstFullWidth, fullWidthHint } from './full-width.ts'
+import { keysAt, schemaAt } from './shape.ts'
+import { expectedAt, rewritten } from './wanted.ts'
 
 /** The name that was most likely meant, where one is near enough to be a slip. */
 export function nearest(name: string, names: Iterable<string>): string | undefined {
@@ -20,32 +22,81 @@ export function nearest(name: string, names: Iterable<string>): string | undefin
   )
 }
 
-/** Everything zod found wrong with a document, each with the place of the key or value it is about. */
+/**
+ * Everything zod found wrong with a document, each with the place of the key or value it is about.
+ * @param currency of the workspace, for the amounts that are suggested
+ */
 export function problemsOf(
   issues: readonly z.core.$ZodIssue[],
   document: SourceDocument,
   value: unknown,
   schema: z.core.$ZodType,
+  currency?: string,
 ): Problem[] {
-  const problems = issues.flatMap((issue) => translate(issue, [], document, value, schema))
-  // A key that was misspelt is also missing: one mistake, told once.
-  const meant = new Set(
-    problems.flatMap(({ path, found, suggestion }) =>
-      found !== undefined && suggestion !== undefined && path.endsWith(found)
-        ? [path.slice(0, path.length - found.length) + suggestion]
-        : [],
-    ),
-  )
-  return problems.filter(({ path, found }) => found !== undefined || !meant.has(path))
+  const context: Context = { document, value, schema, currency }
+  return told(issues.flatMap((issue) => translate(issue, [], context)))
 }
 
-function translate(
-  issue: z.core.$ZodIssue,
-  base: Path,
-  document: SourceDocument,
-  value: unknown,
-  schema: z.core.$ZodType,
-): Problem[] {
+/** One mistake, told once: a key that was misspelt, or stands a level off, is also missing where it belongs. */
+function told(problems: readonly Problem[]): Problem[] {
+  const unknown = problems.filter(({ message }) => message === UNKNOWN_KEY)
+  const missing = (path: string) =>
+    problems.find((problem) => problem.path === path && problem.found === undefined)
+  const meant = new Set<Problem>()
+  const moved = new Map<Problem, string>()
+  for (const problem of unknown) {
+    const key = problem.found ?? ''
+    const parent = problem.path.slice(0, problem.path.length - key.length)
+    const spelt = problem.suggestion === undefined ? undefined : missing(parent + problem.suggestion)
+    if (spelt) {
+      meant.add(spelt)
+      continue
+    }
+    const elsewhere = problems.find(
+      (each) =>
+        each.found === undefined &&
+        /(?:^|\.)([^.[\]]+)$/.exec(each.path)?.[1] === key &&
+        isAround(each.path.slice(0, each.path.length - key.length), parent),
+    )
+    if (!elsewhere) continue
+    meant.add(elsewhere)
+    const owner = elsewhere.path.slice(0, elsewhere.path.length - key.length).replace(/\.$/, '')
+    moved.set(
+      problem,
+      owner === ''
+        ? 'this key belongs to the campaign or workspace itself, not inside a block; mind the indentation'
+        : `this key belongs to ${owner}, a level further in or out; mind the indentation`,
+    )
+  }
+  return problems
+    .filter((problem) => !meant.has(problem))
+    .map((problem) => {
+      const message = moved.get(problem)
+      if (message === undefined) return problem
+      const { suggestion: _, ...rest } = problem
+      return { ...rest, message }
+    })
+}
+
+const UNKNOWN_KEY = 'unknown key'
+
+/** Whether one of two blocks holds the other. */
+function isAround(one: string, other: string): boolean {
+  return (
+    one !== other && (one.startsWith(other.replace(/\.$/, '')) || other.startsWith(one.replace(/\.$/, '')))
+  )
+}
+
+/** What is held against what. */
+interface Context {
+  readonly document: SourceDocument
+  readonly value: unknown
+  readonly schema: z.core.$ZodType
+  readonly currency: string | undefined
+}
+
+function translate(issue: z.core.$ZodIssue, base: Path, context: Context): Problem[] {
+  const { document, value, schema } = context
   const path = [...base, ...issue.path.filter((step) => typeof step !== 'symbol')]
   const found = valueAt(value, path)
   const problem = (message: string, extra: Partial<Problem> = {}, location?: Location): Problem => ({
@@ -56,6 +107,21 @@ function translate(
     ...(found === undefined ? {} : { found: show(found) }),
     ...extra,
   })
+  const missing = (expected: string): Problem =>
+    problem(
+      `\`${String(path.at(-1))}\` is missing; expected ${expected}`,
+      { expected },
+      document.locate(path.slice(0, -1)),
+    )
+  /** What was wanted instead of the value, and the value as it should have been written, where that can be told. */
+  const instead = (expected: string): Problem => {
+    const suggestion = found === undefined ? undefined : rewritten(found, wanted?.schema, context.currency)
+    return problem(`expected ${expected}, found ${describe(found)}`, {
+      expected,
+      ...(suggestion === undefined ? {} : { suggestion }),
+    })
+  }
+  const wanted = schemaAt(schema, value, path)
 
   switch (issue.code) {
     case 'unrecognized_keys':
@@ -66,7 +132,7 @@ function translate(
           severity: 'error',
           location: document.locate(place, 'key'),
           path: formatPath(place),
-          message: 'unknown key',
+          message: UNKNOWN_KEY,
           found: key,
           ...(suggestion === undefined ? {} : { suggestion }),
         }
@@ -88,33 +154,31 @@ function translate(
       const best = issue.errors.reduce((a, b) => (depth(b) > depth(a) ? b : a))
       const values = issue.errors.flat().find((each) => each.code === 'invalid_value')
       if (shallow && typeof found === 'string' && values) {
-        return translate(values, path, document, value, schema)
+        return translate(values, path, context)
       }
-      if (!shallow) return best.flatMap((each) => translate(each, path, document, value, schema))
+      if (!shallow) return best.flatMap((each) => translate(each, path, context))
       const kinds = issue.errors
         .flat()
         .flatMap((each) => (each.code === 'invalid_type' ? kind(each.expected) : []))
-      return [
-        problem(`expected ${kinds.join(' or ')}, found ${describe(found)}`, { expected: kinds.join(' or ') }),
-      ]
+      const expected = [...new Set(kinds)].join(' or ') || 'something else'
+      return [found === undefined ? missing(expected) : instead(expected)]
     }
     case 'invalid_value':
       return [choice(issue.values.map(String))]
     case 'invalid_type': {
-      const expected = kind(issue.expected)
-      if (found === undefined) {
-        const parent = document.locate(path.slice(0, -1))
-        return [problem(`\`${String(path.at(-1))}\` is missing; expected ${expected}`, { expected }, parent)]
-      }
-      return [problem(`expected ${expected}, found ${describe(found)}`, { expected })]
+      const expected = expectedAt(wanted?.schema) ?? kind(issue.expected)
+      return [found === undefined && path.length > 0 ? missing(expected) : instead(expected)]
     }
     case 'too_small':
     case 'too_big': {
       const limit = issue.code === 'too_small' ? issue.minimum : issue.maximum
       const bound = issue.code === 'too_small' ? 'at least' : 'at most'
-      const unit = issue.origin === 'string' ? ' characters' : issue.origin === 'array' ? ' entries' : ''
-      const expected =
-        limit === 1 && unit ? 'something here, not nothing' : `${bound} ${String(limit)}${unit}`
+      const some = limit === 1 && issue.code === 'too_small'
+      const counted: Record<string, string> = {
+        string: some ? 'a text' : `${bound} ${limit} characters`,
+        array: some ? 'at least one entry' : `${bound} ${limit} entries`,
+      }
+      const expected = counted[issue.origin] ?? `${bound} ${String(limit)}`
       return [problem(`expected ${expected}, found ${describe(found)}`, { expected })]
     }
     default: {
@@ -122,26 +186,27 @@ function translate(
       const says =
         issue.code === 'invalid_format' && issue.format !== 'regex' ? formats[issue.format] : undefined
       const text = says ?? message
+      const suggestion = found === undefined ? undefined : rewritten(found, wanted?.schema, context.currency)
       return [
         problem(
           text.includes('found') || found === undefined || typeof found === 'object'
             ? text
             : `${text}, found ${describe(found)}`,
+          suggestion === undefined ? {} : { suggestion },
         ),
       ]
     }
   }
 
   function choice(options: string[]): Problem {
-    const suggestion = typeof found === 'string' ? nearest(found, options) : undefined
     const expected = options.join(', ').replace(/, ([^,]*)$/, ' or $1')
-    return problem(
-      found === undefined
-        ? `\`${String(path.at(-1))}\` is missing; expected ${expected}`
-        : `expected ${expected}, found ${describe(found)}`,
-      { expected, ...(suggestion === undefined ? {} : { suggestion }) },
-      found === undefined ? document.locate(path.slice(0, -1)) : undefined,
-    )
+    if (found === undefined) return missing(expected)
+    const near = typeof found === 'string' ? nearest(found, options) : undefined
+    const suggestion = near ?? rewritten(found, wanted?.schema, context.currency)
+    return problem(`expected ${expected}, found ${describe(found)}`, {
+      expected,
+      ...(suggestion === undefined ? {} : { suggestion }),
+    })
   }
 }
 
@@ -164,15 +229,25 @@ function kind(expected: string): string {
 }
 
 function show(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
   return text.length > 60 ? `${text.slice(0, 59)}…` : text
 }
 
 function describe(value: unknown): string {
-  if (Array.isArray(value)) return 'a list'
-  if (value === null) return 'nothing'
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
+  if (value === null || value === undefined) return 'nothing'
+  if (value === '') return 'an empty text'
   if (typeof value === 'object') return 'a block of keys'
-  return `\`${show(value)}\``
+  // A text that would be something else without its quotes is shown with them.
+  const quoted = typeof value === 'string' && /^(true|false|null|[-+]?\d+(\.\d+)?)$/.test(value)
+  return `\`${quoted ? JSON.stringify(value) : show(value)}\``
+}
+
+/** The message, and what a full-width character in the value that was found has to do with it. */
+function explained({ message, found }: Problem): string {
+  const at = found === undefined ? undefined : firstFullWidth(found)
+  const hint = at === undefined || found === undefined ? undefined : fullWidthHint(found.charAt(at))
+  return hint === undefined || message.includes(hint) ? message : `${message} (${hint})`
 }
 
 /** One line: `campaigns/x.yaml:12:5  error  tiers[0].inactve: unknown key; did you mean `inactive`?` */
@@ -181,7 +256,7 @@ export function formatProblem(problem: Problem): string {
   const place = [file, line, column].filter((part) => part !== undefined).join(':')
   const path = problem.path === '' ? '' : `${problem.path}: `
   const hint = problem.suggestion === undefined ? '' : `; did you mean \`${problem.suggestion}\`?`
-  return `${place}  ${problem.severity}  ${path}${problem.message}${hint}`
+  return `${place}  ${problem.severity}  ${path}${explained(problem)}${hint}`
 }
 
 /**

@@ -30,6 +30,7 @@ function member(schema: z.ZodDiscriminatedUnion, value: unknown): Schema | undef
 
 function child(schema: Schema, step: string | number, value: unknown): Schema | undefined {
   const inner = unwrap(schema)
+  if (inner instanceof z.ZodPipe) return child(inner.in, step, value)
   if (inner instanceof z.ZodObject) return inner.shape[step]
   if (inner instanceof z.ZodRecord) return inner.valueType
   if (inner instanceof z.ZodArray) return inner.element
@@ -46,16 +47,26 @@ function child(schema: Schema, step: string | number, value: unknown): Schema | 
   return undefined
 }
 
-/** The keys that may stand at `path` of a document; empty where any name may, or none. */
-export function keysAt(schema: Schema, document: unknown, path: readonly PropertyKey[]): string[] {
+/** The schema of what stands at `path` of a document; undefined where no key of that name belongs. */
+export function schemaAt(
+  schema: Schema,
+  document: unknown,
+  path: readonly PropertyKey[],
+): { schema: Schema; value: unknown } | undefined {
   let current: Schema | undefined = schema
   let value = document
   for (const step of path) {
-    if (typeof step === 'symbol' || !current) return []
+    if (typeof step === 'symbol' || !current) return undefined
     current = child(current, step, value)
     value = value !== null && typeof value === 'object' ? Reflect.get(value, step) : undefined
   }
-  return current ? keysOf(current, value) : []
+  return current && { schema: current, value }
+}
+
+/** The keys that may stand at `path` of a document; empty where any name may, or none. */
+export function keysAt(schema: Schema, document: unknown, path: readonly PropertyKey[]): string[] {
+  const found = schemaAt(schema, document, path)
+  return found ? keysOf(found.schema, found.value) : []
 }
 
 function keysOf(schema: Schema, value: unknown): string[] {

@@ -6,14 +6,19 @@ export interface TemplateVariable {
   readonly file: string
   readonly line: number
   readonly column: number
+  /** The template does without it: it stands in an {{#if}}. */
+  readonly optional?: true
 }
 
 /** What the configuration must know of the templates, without rendering one. */
 export interface TemplateIndex {
   /** Names campaigns may use, without locale and segment. */
   names(): readonly string[]
-  /** Everything any variant of the template needs a value for, its layout and partials included. */
-  variables(name: string): readonly TemplateVariable[]
+  /**
+   * What a template reads, its layout and partials included: over all its variants, or over those that contacts of a
+   * segment may get (`everyone`: of none).
+   */
+  variables(name: string, segment?: string): readonly TemplateVariable[]
   /** Segments the template has a variant for. */
   segmentsOf(name: string): readonly string[]
   /** What is wrong with the template files themselves. */

@@ -118,7 +118,7 @@ async function insertNew(
     'contacts (contact_id, person_id, external_id, email, email_key, phone, phone_key, locale, timezone, signed_up_at, attributes, attributes_at, imported_at)',
     contacts,
   )
-  watched.sort((one, other) => (one.at < other.at ? -1 : 1))
+  watched.sort((one, other) => one.at - other.at || 0)
   await copyInto(tx, 'contact_activity (contact_id, silent_since)', watched.map(({ line }) => line).join(''))
   await copyInto(tx, 'made_contacts', keys)
 }

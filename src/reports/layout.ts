@@ -55,6 +55,44 @@ export function table(
   return [...titles, ...cells.map((row) => `  ${row.length === 1 ? row[0] : line(row)}`)]
 }
 
+/** Cells that wrapped text needs at least: with fewer, it becomes a column of single words. */
+const READABLE = 20
+
+/**
+ * {@link table} kept to `width` cells. Where it is wider, the text of a last left-aligned column is wrapped beneath
+ * itself; where that leaves too little room, each row becomes a paragraph, its values behind their titles.
+ */
+export function fitted(
+  columns: readonly Column[],
+  cells: readonly (readonly string[])[],
+  paint: Painter,
+  width: number,
+): string[] {
+  const rows = cells.flatMap((row) =>
+    row.length === 1 ? wrap(row[0] ?? '', width - 2).map((line) => [line]) : [row],
+  )
+  if (tableCells(columns, rows) <= width) return table(columns, rows, paint)
+  const last = columns.length - 1
+  const room = width - tableCells(columns.slice(0, last), rows) - 2
+  if (columns[last]?.align === 'left' && room >= READABLE) {
+    const wrapped = rows.flatMap((row) => {
+      if (row.length === 1) return [row]
+      const [first = '', ...rest] = wrap(row[last] ?? '', room)
+      return [[...row.slice(0, last), first], ...rest.map((line) => [...row.slice(0, last).fill(''), line])]
+    })
+    return table(columns, wrapped, paint)
+  }
+  const names = columns.findIndex((column) => column.align === 'right')
+  return rows.flatMap((row) => {
+    if (row.length === 1) return [`  ${row[0]}`]
+    const parts = columns.flatMap(({ title }, i) => {
+      const text = (row[i] ?? '').trim()
+      return text === '' ? [] : [i < names || title === '' ? text : `${title} ${text}`]
+    })
+    return wrap(parts.join(' · '), width - 4).map((line, i) => (i === 0 ? `  ${line}` : `    ${line}`))
+  })
+}
+
 /** Cells that {@link table} will take, to know what is left for a plot. */
 export function tableCells(columns: readonly Column[], cells: readonly (readonly string[])[]): number {
   return widthsOf(columns, cells).reduce((sum, width) => sum + 2 + width, 0)

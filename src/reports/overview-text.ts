@@ -1,6 +1,6 @@
 import type { Estimate } from '../statistics/estimate.ts'
 import type { ArmFigures, Effect } from './effect.ts'
-import { type Axis, type Column, type Painter, painter, table, tableCells, whiskers, wrap } from './layout.ts'
+import { type Axis, type Column, type Painter, fitted, painter, table, tableCells, whiskers, wrap } from './layout.ts'
 import type { OverviewData } from './overview.ts'
 import { ANSWERS, REASONS, STATES, sentence } from './reasons.ts'
 import type { Discrepancy } from './reconciliation.ts'
@@ -22,36 +22,38 @@ export function formatReport(data: OverviewData, style: TextStyle): string {
   const tone =
     data.verdict.kind === 'won_back' ? paint.good : data.verdict.kind === 'harm' ? paint.bad : paint.strong
   return [
-    `${heading(data, speech, paint)} (${style.timezone ?? 'UTC'})`,
+    ...heading(data, speech, paint, style),
     '',
     ...(alarm ? [...wrap(alarm, style.width).map(paint.bad), ''] : []),
     ...(alarm ? [] : [...wrap(verdict, style.width).map(tone), '']),
-    paint.strong(speech.word('cameBackTitle')),
+    ...wrap(speech.word('cameBackTitle'), style.width).map(paint.strong),
     ...rateRows(data, speech, paint, style.width),
     '',
-    paint.strong(speech.word('wonBackTitle')),
+    ...wrap(speech.word('wonBackTitle'), style.width).map(paint.strong),
     ...effectRows(data, speech, paint, style.width),
     '',
-    paint.strong(speech.word('countsTitle')),
+    ...wrap(speech.word('countsTitle'), style.width).map(paint.strong),
     ...countRows(data, speech, paint, style.width),
     '',
-    paint.strong(speech.word('messagesTitle')),
-    ...messageRows(data, speech, paint),
+    ...wrap(speech.word('messagesTitle'), style.width).map(paint.strong),
+    ...messageRows(data, speech, paint, style.width),
     '',
-    paint.strong(speech.word('costTitle')),
-    ...costRows(data, speech, paint),
+    ...wrap(speech.word('costTitle'), style.width).map(paint.strong),
+    ...costRows(data, speech, paint, style.width),
     '',
     ...footnotes(data, speech).flatMap((note) => wrap(`* ${note}`, style.width).map(paint.faint)),
     '',
   ].join('\n')
 }
 
-function heading(data: OverviewData, speech: Speech, paint: Painter): string {
+function heading(data: OverviewData, speech: Speech, paint: Painter, style: TextStyle): string[] {
   const range =
     data.from || data.to
       ? ` · ${speech.word('assignedFrom')} ${data.from ? speech.date(data.from) : '…'} – ${data.to ? speech.date(data.to) : '…'}`
       : ''
-  return `${paint.strong(data.campaign)}${range} · ${speech.word('asOf')} ${speech.moment(data.now)}`
+  const about = `${range} · ${speech.word('asOf')} ${speech.moment(data.now)} (${style.timezone ?? 'UTC'})`
+  const [first = '', ...rest] = wrap(`${data.campaign}${about}`, style.width)
+  return [paint.strong(data.campaign) + first.slice(data.campaign.length), ...rest]
 }
 
 /** Recall rate by arm, overall and by entry tier, on one common axis from 0. */
@@ -161,7 +163,7 @@ function plotted(
 ): string[] {
   const cells = lines.map((line) => line.cells)
   const room = Math.min(48, width - tableCells(columns, cells) - 4)
-  if (room < 12 || range.high <= range.low) return table(columns, cells, paint)
+  if (room < 12 || range.high <= range.low) return fitted(columns, cells, paint, width)
   const axis = { ...range, width: room }
   const from = label(range.low)
   const to = label(range.high)
@@ -195,9 +197,9 @@ function countRows(data: OverviewData, speech: Speech, paint: Painter, width: nu
     : `${speech.count(ladder.stages)} 个触达阶段 × 各自步骤 = ${speech.count(ladder.expected)} 条消息；有记录状态的 ${speech.count(ladder.found)} 条。`
   const conclusion = counts.holds
     ? [paint.good(en ? 'Everything adds up, to the last person.' : '所有人数逐一对上。')]
-    : counts.off.map((off) => paint.bad(discrepancy(off, speech)))
+    : counts.off.flatMap((off) => wrap(discrepancy(off, speech), width - 2).map(paint.bad))
   return [
-    ...table([left(''), right(''), left('')], rows, paint),
+    ...fitted([left(''), right(''), left('')], rows, paint, width),
     ...wrap(ladderLine, width - 2).map((line) => `  ${line}`),
     ...conclusion.map((line) => `  ${line}`),
   ]
@@ -239,7 +241,7 @@ function discrepancy(off: Discrepancy, speech: Speech): string {
 
 const ARM_WORDS = ['treated', 'holdout', 'control'] as const
 
-function messageRows(data: OverviewData, speech: Speech, paint: Painter): string[] {
+function messageRows(data: OverviewData, speech: Speech, paint: Painter, width: number): string[] {
   const { language } = speech
   let step = ''
   const rows = data.touchpoints.map((cell) => {
@@ -254,10 +256,11 @@ function messageRows(data: OverviewData, speech: Speech, paint: Painter): string
     ]
   })
   if (rows.length === 0) return [`  ${language === 'en' ? 'none yet' : '暂无'}`]
-  return table([left(''), right(''), left(''), left('')], rows, paint)
+  return fitted([left(''), right(''), left(''), left('')], rows, paint, width)
 }
 
-function costRows({ cost, verdict, seeds }: OverviewData, speech: Speech, paint: Painter): string[] {
+function costRows(data: OverviewData, speech: Speech, paint: Painter, width: number): string[] {
+  const { cost, verdict, seeds, overall } = data
   if (cost.total === 0 && seeds.cost === 0) return [`  ${speech.word('nothing')}`]
   const rows = cost.lines.map((line) => [
     `${line.tier} › ${line.step}`,
@@ -286,8 +289,16 @@ function costRows({ cost, verdict, seeds }: OverviewData, speech: Speech, paint:
       : []),
     ...(cost.acquisition === undefined ? [] : [[speech.word('acquisition'), speech.money(cost.acquisition)]]),
   ]
+  const [spent, back] = [speech.money(cost.matured.treated), speech.count(overall.treated.recalled)]
+  const divided =
+    cost.perRecall === undefined
+      ? ''
+      : speech.language === 'en'
+        ? `Complete only: ${spent} for the contacted whose observation is complete, divided by the ${back} of them who came back.`
+        : `仅观察期已满：触达组中观察期已满者的成本 ${spent}，除以其中召回的 ${back} 人。`
   return [
-    ...table([left(''), left(''), left(''), right('')], [...rows, ...totals], paint),
-    ...table([left(''), right('')], rates, paint),
+    ...fitted([left(''), left(''), left(''), right('')], [...rows, ...totals], paint, width),
+    ...fitted([left(''), right('')], rates, paint, width),
+    ...wrap(divided, width - 2).map((line) => `  ${paint.faint(line)}`),
   ]
 }

@@ -6,6 +6,7 @@ import {
   type Arm,
   type ArmFigures,
   addCounts,
+  type CostOfArms,
   type Counts,
   checkSplit,
   costPerIncremental,
@@ -43,6 +44,8 @@ export interface OverviewQuestion extends Cohort {
   readonly split: Split | ReadonlyMap<number, Split>
   /** The event of the primary goal: a tier's own window goes on after the episode's. */
   readonly goal: string
+  /** Told after each query, so that a person sees a long report getting on. */
+  readonly onProgress?: ((done: number, of: number) => void) | undefined
   /** What a new customer costs, in micros: shown beside the cost of an incremental recall. */
   readonly acquisition?: number | undefined
 }
@@ -91,6 +94,8 @@ export interface Cost {
   }[]
   readonly total: number
   readonly byKind: Readonly<Record<CostCell['kind'], number>>
+  /** Micros of the matured episodes alone: what the rates below divide. */
+  readonly matured: CostOfArms
   /** Micros; over matured episodes. Undefined: not estimable yet. */
   readonly perRecall: number | undefined
   readonly perIncremental: number | undefined
@@ -107,17 +112,27 @@ export async function readReport(readable: Readable, question: OverviewQuestion)
   return await inSnapshot(readable, (session) => readOverview(session, question))
 }
 
+/** Of one report. */
+const QUERIES = 9
+
 async function readOverview(session: Session, question: OverviewQuestion): Promise<OverviewData> {
   const { campaign, now, from, to } = question
-  const cells = await countEpisodes(session, question)
-  const tiers = await orderTiers(session, campaign)
-  const stages = await countOwnDraws(session, question, question.goal)
-  const programme = await countProgramme(session, question)
-  const answers = await countAnswers(session, question)
-  const runs = await countRuns(session, question)
-  const touchpoints = await countTouchpoints(session, question)
-  const ladder = await checkLadder(session, question)
-  const costs = await sumCosts(session, question)
+  let done = 0
+  const step = async <T>(query: Promise<T>): Promise<T> => {
+    const found = await query
+    done += 1
+    question.onProgress?.(done, QUERIES)
+    return found
+  }
+  const cells = await step(countEpisodes(session, question))
+  const tiers = await step(orderTiers(session, campaign))
+  const stages = await step(countOwnDraws(session, question, question.goal))
+  const programme = await step(countProgramme(session, question))
+  const answers = await step(countAnswers(session, question))
+  const runs = await step(countRuns(session, question))
+  const touchpoints = await step(countTouchpoints(session, question))
+  const ladder = await step(checkLadder(session, question))
+  const costs = await step(sumCosts(session, question))
 
   const counted = cells.filter((cell): cell is EpisodeCell & { arm: Arm } => cell.arm !== 'seed')
   const split = checkSplit(counted, question.split)
@@ -203,6 +218,7 @@ function costOf(cells: readonly CostCell[], effect: Effect, acquisition: number 
     lines: [...lines.values()],
     total: byKind.spend + byKind.liability + byKind.labour,
     byKind,
+    matured: ofArms(counted),
     perRecall: costPerRecall(ofArms(counted), effect),
     perIncremental: costPerIncremental(ofArms(counted), effect),
     perIncrementalWithoutLabour: costPerIncremental(ofArms(withoutLabour), effect),

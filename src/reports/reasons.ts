@@ -102,6 +102,14 @@ export const REASONS = {
   attempts: { en: 'given up after several tries', 'zh-CN': '多次重试后放弃' },
 } satisfies Sentences
 
+/** Why a planned touchpoint waits. */
+export const WAITS = {
+  retry: { en: 'waits for another try', 'zh-CN': '等待重试' },
+  paused: { en: 'waits for its channel to be resumed', 'zh-CN': '等待渠道恢复发送' },
+  quiet_hours: { en: 'waits for the send window', 'zh-CN': '等待允许发送的时段' },
+  held: { en: 'is due and held back by a pause or a stop', 'zh-CN': '已到期，因暂停或停止而未发送' },
+} satisfies Sentences
+
 /** States of a touchpoint. */
 export const STATES = {
   planned: { en: 'planned', 'zh-CN': '已计划' },

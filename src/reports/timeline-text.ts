@@ -1,5 +1,5 @@
 import { cellsOf, painter, wrap } from './layout.ts'
-import { ENDS, REASONS, STATES, SUPPRESSIONS, sentence } from './reasons.ts'
+import { ENDS, REASONS, STATES, SUPPRESSIONS, sentence, WAITS } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import type { Entry, Timeline } from './timeline.ts'
 import { type Speech, speechOf } from './words.ts'
@@ -57,7 +57,7 @@ export function entryText(entry: Entry, speech: Speech): string {
       return activityText(entry, speech)
     case 'runs':
       return en
-        ? `${entry.campaign}: ${speech.count(entry.runs)} runs from here to ${speech.moment(entry.last)} looked at everyone silent for long enough. Their answers are kept as counts; who was taken in has an entry here.`
+        ? `${entry.campaign}: ${entry.runs === 1 ? '1 run' : `${speech.count(entry.runs)} runs from here to ${speech.moment(entry.last)}`} looked at everyone silent for long enough. The answers are kept as counts; who was taken in has an entry here.`
         : `${entry.campaign}：从此时到 ${speech.moment(entry.last)} 共运行 ${speech.count(entry.runs)} 次，考察所有沉默足够久的人。结果只按人数保存；被纳入者在此另有记录。`
     case 'opened':
       return openedText(entry, speech)
@@ -177,12 +177,8 @@ function stageText(entry: Of<'stage'>, speech: Speech): string {
 function waitingText(entry: Of<'waiting'>, speech: Speech): string {
   const en = speech.language === 'en'
   const due = entry.dueAt ? speech.moment(entry.dueAt) : ''
-  const deferred = entry.dueAt !== null && entry.dueAt > entry.plannedFor
-  const state = sentence(
-    STATES,
-    entry.state === 'planned' && deferred ? 'deferred' : entry.state,
-    speech.language,
-  )
+  const state = sentence(STATES, entry.deferral ? 'deferred' : entry.state, speech.language)
+  const why = entry.deferral ? sentence(WAITS, entry.deferral, speech.language) : ''
   const tries =
     entry.attempt === 0
       ? ''
@@ -191,8 +187,8 @@ function waitingText(entry: Of<'waiting'>, speech: Speech): string {
         : `，已尝试 ${speech.count(entry.attempt)} 次`
   const when = entry.state === 'planned' ? (en ? `, due ${due}` : `，定于 ${due}`) : ''
   return en
-    ? `${entry.tier} › ${entry.step}: ${state}${when}${tries}.`
-    : `${entry.tier} › ${entry.step}：${state}${when}${tries}。`
+    ? `${entry.tier} › ${entry.step}: ${state}${why ? `: ${why}` : ''}${when}${tries}.`
+    : `${entry.tier} › ${entry.step}：${state}${why ? `：${why}` : ''}${when}${tries}。`
 }
 
 function settledText(entry: Of<'settled'>, speech: Speech): string {

@@ -1,6 +1,7 @@
 import { distance } from 'fastest-levenshtein'
 import type { Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
+import { type Deferral, deferralOf } from './deferral.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 import {
   type ActivityRow,
@@ -68,7 +69,7 @@ export type Entry =
       readonly episodeArm: EpisodeRow['arm']
       readonly planned: readonly PlannedStep[]
     } & StageRow)
-  | ({ readonly kind: 'waiting'; readonly at: Date } & TouchpointRow)
+  | ({ readonly kind: 'waiting'; readonly at: Date; readonly deferral: Deferral | null } & TouchpointRow)
   | ({ readonly kind: 'settled'; readonly at: Date } & TouchpointRow)
   | { readonly kind: 'returned'; readonly at: Date; readonly campaign: string }
   | ({
@@ -136,6 +137,7 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
   const byId = new Map(episodes.map((episode) => [episode.episodeId, episode]))
   const campaigns = new Set(episodes.map((episode) => episode.campaign))
   const channels = new Set(touchpoints.flatMap((touchpoint) => touchpoint.channels))
+  const off = new Set(switches.filter(({ scope }) => scope === 'channel').map(({ name }) => name))
   const entries: Entry[] = [
     ...contactEntries(contact),
     ...activity.map(({ era: _, ...row }): Entry => ({ kind: 'activity', at: row.first, ...row })),
@@ -150,7 +152,7 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
         ...row,
       }),
     ),
-    ...touchpoints.map((row) => touchpointEntry(row, now)),
+    ...touchpoints.map((row) => touchpointEntry(row, now, off)),
     ...recalls.map((row): Entry => {
       const episode = byId.get(row.episodeId)
       const inWindow =
@@ -204,10 +206,10 @@ function episodeEntries(episode: EpisodeRow, now: Date): Entry[] {
 }
 
 /** What waits is told last, as of now; what has ended, when it ended. */
-function touchpointEntry(row: TouchpointRow, now: Date): Entry {
-  return row.settledAt === null
-    ? { kind: 'waiting', at: now, ...row }
-    : { kind: 'settled', at: row.settledAt, ...row }
+function touchpointEntry(row: TouchpointRow, now: Date, off: ReadonlySet<string>): Entry {
+  if (row.settledAt !== null) return { kind: 'settled', at: row.settledAt, ...row }
+  const deferral = deferralOf({ ...row, paused: row.channels.some((channel) => off.has(channel)) })
+  return { kind: 'waiting', at: now, deferral, ...row }
 }
 
 /** The steps a stage planned, in their order. */

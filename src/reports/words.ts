@@ -54,7 +54,7 @@ export const WORDS = {
   liability: { en: 'offers (expected)', 'zh-CN': '优惠（预计核销）' },
   labour: { en: 'labour', 'zh-CN': '人工' },
   total: { en: 'total', 'zh-CN': '合计' },
-  perRecall: { en: 'for each contacted who came back', 'zh-CN': '每个召回的成本' },
+  perRecall: { en: 'for each contacted who came back (complete only)', 'zh-CN': '每个召回的成本（仅观察期已满）' },
   perIncremental: { en: 'for each won back by us', 'zh-CN': '每多召回一人的成本' },
   withoutLabour: { en: 'for each won back by us, without labour', 'zh-CN': '每多召回一人的成本（不含人工）' },
   acquisition: { en: 'to compare: a new customer', 'zh-CN': '对比：获取一位新客' },
@@ -96,7 +96,9 @@ export function speechOf(style: {
     signDisplay: 'exceptZero',
   })
   const signedWhole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, signDisplay: 'exceptZero' })
-  const amount = new Intl.NumberFormat(locale, currency ? { style: 'currency', currency } : {})
+  // A price of 0.002 is not 0.00: where two decimals say less than two digits, the digits win.
+  const digits = { maximumSignificantDigits: 2, roundingPriority: 'morePrecision' } as const
+  const amount = new Intl.NumberFormat(locale, currency ? { style: 'currency', currency, ...digits } : digits)
   const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: timezone })
   const minute = new Intl.DateTimeFormat(locale, {
     year: 'numeric',

@@ -106,9 +106,11 @@ function conditional(
 
 /** The first fact a template needs and does not have. */
 function lack(candidate: Candidate, template: StepTemplate): { reason: string; detail: string } | undefined {
-  for (const { path } of template.facts) {
+  for (const { path, optional } of template.facts) {
     const value = candidate.facts[path]
-    if (value === undefined || value === null || value === '') return { reason: 'missing_data', detail: path }
+    const missing = value === undefined || value === null || value === ''
+    if (missing && optional) continue
+    if (missing) return { reason: 'missing_data', detail: path }
     if (candidate.stale.includes(path)) return { reason: 'stale_data', detail: path }
   }
   return undefined

@@ -76,7 +76,8 @@ export function messageViewer(message: {
     return known
   }
   return (candidate, contact) => {
-    const view: Record<string, unknown> = {}
+    // Roots that are always there, so that {{#if contact.first_name}} may ask about what is not.
+    const view: Record<string, unknown> = { contact: {}, orders: {}, activity: {} }
     for (const path in candidate.facts) nest(view, split(path), candidate.facts[path])
     return {
       ...view,

@@ -252,6 +252,34 @@ describe('variables', () => {
   })
 })
 
+describe('variables of one segment', () => {
+  const set = parseTemplates(
+    {
+      't.en.hbs': '---\nsubject: Hi {{contact.first_name}}\n---\n{{contact.city}}',
+      't.en.vip.hbs': '---\nsubject: Hi {{contact.first_name}}\n---\n{{orders.total}}',
+      't.zh-CN.hbs': '---\nsubject: {{contact.last_name}}\n---\n',
+    },
+    { locales: ['en', 'zh-CN'] },
+  )
+  const paths = (segment?: string) => [...new Set(set.variables('t', segment).map(({ path }) => path))].sort()
+
+  it('are those of the files a contact of that segment may get, in any language', () => {
+    expect(paths('everyone')).toEqual(['contact.city', 'contact.first_name', 'contact.last_name'])
+    expect(paths('vip')).toEqual(['contact.first_name', 'contact.last_name', 'orders.total'])
+    expect(paths()).toEqual(['contact.city', 'contact.first_name', 'contact.last_name', 'orders.total'])
+  })
+
+  it('are optional where an {{#if}} asks for them first', () => {
+    const asked = parseTemplates({
+      't.en.hbs':
+        '---\nsubject: Hi\n---\n{{#if contact.city}}{{contact.city}}{{contact.street}}{{else}}{{contact.zip}}{{/if}}' +
+        '{{#unless orders.count}}{{orders.last_at}}{{else}}{{orders.count}}{{/unless}}',
+    })
+    const needed = asked.variables('t').flatMap(({ path, optional }) => (optional ? [] : [path]))
+    expect(needed).toEqual(['contact.street', 'contact.zip', 'orders.last_at'])
+  })
+})
+
 describe('problems', () => {
   it('name file, line, column, and what was meant', () => {
     expect(

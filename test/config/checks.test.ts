@@ -47,8 +47,144 @@ const refusals: [
     [['window: 30d', 'window: 30 days']],
     '30 days',
     'expected a duration such as 90m, 24h, 7d or 3w, found `30 days`',
+    '30d',
   ],
-  ['number for text', [['title: Graded recall', 'title: 7']], '7', 'expected a text, found `7`'],
+  ['number for text', [['title: Graded recall', 'title: 7']], '7', 'expected a text, found `7`', '"7"'],
+  [
+    'number for a percentage',
+    [['window: 30d\nholdout: 10%', 'window: 30d\nholdout: 10']],
+    '10\nlimits',
+    'expected a percentage such as 10%, found `10`',
+    '10%',
+  ],
+  [
+    'fraction for a percentage',
+    [['window: 30d\nholdout: 10%', 'window: 30d\nholdout: 0.1']],
+    '0.1',
+    'expected a percentage such as 10%, found `0.1`',
+    '10%',
+  ],
+  [
+    'number for a duration',
+    [['window: 30d', 'window: 30']],
+    '30\n',
+    'expected a duration such as 90m, 24h, 7d or 3w, found `30`',
+    '30d',
+  ],
+  [
+    'number for an amount',
+    [['amount: 5 CNY', 'amount: 5']],
+    '5, valid',
+    'expected an amount with its currency, such as 5 CNY or 0.05 USD, found `5`',
+    '5 CNY',
+  ],
+  [
+    'number for a rate',
+    [['at_most: 4 per week', 'at_most: 4']],
+    '4, then',
+    'expected a rate such as 200 per day, 4 per week or 2 per 365d, found `4`',
+    '4 per day',
+  ],
+  [
+    'number for a band',
+    [['inactive: 7d..15d', 'inactive: 7']],
+    '7\n    steps',
+    'expected a band such as 3d..7d, or 15d.. without an upper end, found `7`',
+    '7d..',
+  ],
+  [
+    'nothing for a percentage',
+    [['window: 30d\nholdout: 10%', 'window: 30d\nholdout:']],
+    'holdout:\n',
+    'expected a percentage such as 10%, found nothing',
+  ],
+  ['text for the version', [['version: 1', 'version: "1"']], '"1"', 'expected 1, found `"1"`', '1'],
+  [
+    'text for a number',
+    [['title: Graded recall', 'title: Graded recall\npriority: "60"']],
+    '"60"',
+    'expected a whole number, found `"60"`',
+    '60',
+  ],
+  [
+    'an empty list',
+    [['    steps:\n      - { id: letter, after: 2d, channel: log }\n', '    steps: []\n']],
+    '[]',
+    'expected at least one entry, found an empty list',
+  ],
+  ['misspelt channel', [['channel: log', 'chanel: log']], 'chanel', 'unknown key', 'channel'],
+  [
+    'a key a level too deep',
+    [['window: 30d\n', '  window: 30d\n']],
+    'window',
+    'this key belongs to the campaign or workspace itself, not inside a block; mind the indentation',
+  ],
+  [
+    'a key a level too shallow',
+    [
+      ['  - name: letter\n    inactive: 7d..15d\n', '  - name: letter\n'],
+      ['tiers:\n', 'inactive: 7d..15d\ntiers:\n'],
+    ],
+    'inactive: 7d..15d',
+    'this key belongs to tiers[1], a level further in or out; mind the indentation',
+  ],
+  // full-width punctuation
+  [
+    'a full-width colon',
+    [['title: Graded', 'title：Graded']],
+    '：',
+    '`：` is the full-width colon; write `:`',
+  ],
+  [
+    'a full-width comma between keys',
+    [['kind: coupon, amount', 'kind: coupon， amount']],
+    '，',
+    '`，` is the full-width comma; write `,`',
+  ],
+  [
+    'a full-width space as indentation',
+    [['  send_window', '　　send_window']],
+    '　　send',
+    'this is a full-width space (U+3000); write an ordinary space',
+  ],
+  [
+    'typographic quotes in a condition',
+    [['contact.status == "active"', 'contact.status == “active”']],
+    '“',
+    'not a CEL condition: `“` is the typographic quote; write `"`',
+  ],
+  [
+    'a text that ends in a typographic quote',
+    [['contact.status == "active"', 'contact.status == "active”']],
+    '”',
+    'not a CEL condition: `”` is the typographic quote; write `"`',
+  ],
+  [
+    'full-width brackets in a condition',
+    [['audience: contact.status == "active"', 'audience: （contact.status == "active"）']],
+    '（',
+    'not a CEL condition: `（` is the full-width bracket; write `(`',
+  ],
+  [
+    'a full-width percent sign',
+    [['window: 30d\nholdout: 10%', 'window: 30d\nholdout: 10％']],
+    '10％',
+    'expected a percentage such as 10%, found `10％`',
+    '10%',
+  ],
+  // the indentation
+  [
+    'a line too deep',
+    [['    inactive: 7d..15d', '     inactive: 7d..15d']],
+    'inactive: 7d..15d',
+    'this line is indented deeper than the one above, which has a value already; indent both alike',
+  ],
+  [
+    'a line not deep enough',
+    [['    inactive: 7d..15d', '   inactive: 7d..15d']],
+    '   inactive: 7d..15d',
+    'the indentation is not that of the lines around it; give each its neighbours’ column',
+  ],
   ['percentage over 100', [['holdout: 10%', 'holdout: 110%']], '110%', 'expected at most 100%, found 110%'],
   ['bad enum', [['then: skip', 'then: skpi']], 'skpi', 'expected defer or skip, found `skpi`', 'skip'],
   [
@@ -462,6 +598,26 @@ test('a campaign with five different mistakes shows all five at once', () => {
          |                                           ^
     "
   `)
+})
+
+test('what full-width punctuation has to do with a value is said beside it', () => {
+  const found = (...change: [string, string]) => problemsIn(changed(change)).map(formatProblem)
+  expect(found('[email, log]', '[email，log]')).toEqual([
+    expect.stringContaining('`email，log`; there are email, log (`，` is the full-width comma; write `,`)'),
+  ])
+  expect(found('channel: log', 'channel: “log”')).toEqual([
+    expect.stringContaining('(`“` is the typographic quote; write `"`)'),
+  ])
+  expect(found('title: Graded recall', 'title: 召回：“七天”（一）')).toEqual([])
+})
+
+test('a full-width colon hides nothing else, and moves no column', () => {
+  const text = changed(['title: Graded recall', 'title：Graded，recall'], ['after: 2d', 'after： 9d'])
+  expect(problemsIn(text).map(({ location, message }) => [location.line, location.column, message])).toEqual([
+    [3, 6, '`：` is the full-width colon; write `:`'],
+    [39, 27, '`：` is the full-width colon; write `:`'],
+    [39, 29, expect.stringMatching(/^this step would never be sent/)],
+  ])
 })
 
 test('the workspace: every problem at once', () => {

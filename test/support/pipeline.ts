@@ -276,6 +276,7 @@ async function insertCampaign(
       )
       const facts = (step.facts ?? []).map(({ path, value, stale }) => ({
         path,
+        optional: false,
         sql: () => value,
         ...(stale ? { stale: () => stale } : {}),
       }))

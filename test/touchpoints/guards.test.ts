@@ -10,7 +10,7 @@ const later = (seconds: number) => new Date(NOW.getTime() + seconds * 1000)
 
 const needing = (name: string, ...paths: string[]): StepTemplate => ({
   name,
-  facts: paths.map((path) => ({ path, sql: () => sql`NULL` })),
+  facts: paths.map((path) => ({ path, optional: false, sql: () => sql`NULL` })),
 })
 
 const plain: Candidate = {

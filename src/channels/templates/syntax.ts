@@ -30,6 +30,8 @@ export interface TemplateVariable {
   readonly file: string
   readonly line: number
   readonly column: number
+  /** Asked about by {{#if}} or {{#unless}}, or printed only where it was found there: the template does without. */
+  readonly optional?: true
 }
 
 /** A source that was read. */
@@ -48,10 +50,18 @@ interface Scope {
   readonly prefix: string
   readonly locals: ReadonlySet<string>
   readonly aliases: ReadonlyMap<string, string>
+  /** Variables that an {{#if}} around has found to be there. */
+  readonly sure: ReadonlySet<string>
   readonly outer: Scope | undefined
 }
 
-const rootScope: Scope = { prefix: '', locals: new Set(), aliases: new Map(), outer: undefined }
+const rootScope: Scope = {
+  prefix: '',
+  locals: new Set(),
+  aliases: new Map(),
+  sure: new Set(),
+  outer: undefined,
+}
 
 /** Names a template reads with `@`. */
 const DATA = ['root', 'locale', 'subject', 'preheader', 'body', 'index', 'key', 'first', 'last']
@@ -122,7 +132,7 @@ export function readProgram(
     }
     const isHelper = (name: string) => HELPERS.some((known) => known === name)
 
-    const expression = (node: Node, scope: Scope): void => {
+    const expression = (node: Node, scope: Scope, asked = false): void => {
       if (isPath(node)) {
         if (node.data && !DATA.includes(node.parts[0] ?? '')) {
           complain(node, node.original, `unknown value \`${node.original}\``, {
@@ -131,7 +141,9 @@ export function readProgram(
           return
         }
         const path = resolve(node, scope)
-        if (path !== undefined) variables.push({ path, ...place(node, from) })
+        if (path === undefined) return
+        const optional = asked || scope.sure.has(path) ? { optional: true as const } : {}
+        variables.push({ path, ...place(node, from), ...optional })
       } else if (isCall(node)) {
         const name = node.path.original
         if (!isHelper(name)) unknownHelper(node, name)
@@ -190,9 +202,13 @@ export function readProgram(
           ...(suggestion === undefined ? {} : { suggestion }),
         })
       }
-      call(node.params, node.hash, scope)
-      let inner = scope
       const [subject] = node.params
+      const asks = (name === 'if' || name === 'unless') && subject !== undefined && isPath(subject)
+      if (asks) expression(subject, scope, true)
+      else call(node.params, node.hash, scope)
+      const found = asks ? resolve(subject, scope) : undefined
+      const sure = found === undefined ? scope : { ...scope, sure: new Set([...scope.sure, found]) }
+      let inner = name === 'if' ? sure : scope
       if ((name === 'each' || name === 'with') && subject && isPath(subject)) {
         const list = resolve(subject, scope)
         const prefix = list === undefined ? '' : name === 'each' ? `${list}[]` : list
@@ -201,12 +217,13 @@ export function readProgram(
           prefix,
           locals: new Set(position === undefined ? [] : [position]),
           aliases: new Map(item === undefined ? [] : [[item, prefix]]),
+          sure: scope.sure,
           outer: scope,
         }
       }
       statement(node.program, inner)
       const inverse: Program | undefined = node.inverse
-      if (inverse) statement(inverse, scope)
+      if (inverse) statement(inverse, name === 'unless' ? sure : scope)
     }
 
     const include = (node: hbs.AST.PartialStatement, scope: Scope): void => {

@@ -1,0 +1,95 @@
+// Punctuation as Chinese and Japanese input methods, and word processors, write it. To a person it looks right, to YAML
+// and CEL it is a letter like any other: so it is named, where it is what is wrong.
+
+const TYPOGRAPHIC: Readonly<Record<string, readonly [name: string, plain: string]>> = {
+  '：': ['full-width colon', ':'],
+  '，': ['full-width comma', ','],
+  '、': ['full-width comma', ','],
+  '。': ['full-width full stop', '.'],
+  '（': ['full-width bracket', '('],
+  '）': ['full-width bracket', ')'],
+  '【': ['full-width bracket', '['],
+  '】': ['full-width bracket', ']'],
+  '“': ['typographic quote', '"'],
+  '”': ['typographic quote', '"'],
+  '„': ['typographic quote', '"'],
+  '‘': ['typographic quote', "'"],
+  '’': ['typographic quote', "'"],
+  '\u3000': ['full-width space', ' '],
+}
+
+/** `：` is the full-width colon; write `:`. Undefined for every other character. */
+export function fullWidthHint(character: string): string | undefined {
+  if (character === '\u3000') return 'this is a full-width space (U+3000); write an ordinary space'
+  const [name, plain] = TYPOGRAPHIC[character] ?? []
+  if (name !== undefined) return `\`${character}\` is the ${name}; write \`${plain}\``
+  // The other full-width forms stand in the order of ASCII.
+  if (!/^[\uff01-\uff5e]$/.test(character)) return undefined
+  const ascii = String.fromCharCode(character.charCodeAt(0) - 0xfee0)
+  return `\`${character}\` is a full-width character; write \`${ascii}\``
+}
+
+/** The offset of the first such character, or undefined. */
+export function firstFullWidth(text: string): number | undefined {
+  const at = text.search(/[\u3000。、【】“”„‘’\uff01-\uff5e]/)
+  return at === -1 ? undefined : at
+}
+
+/** YAML that was mended so that the rest of it can be read. */
+export interface Mended {
+  readonly text: string
+  /** Where each full-width character stood, in the text as written. */
+  readonly found: readonly { readonly offset: number; readonly character: string }[]
+  /** The offset in the text as written of an offset in `text`. */
+  original(offset: number): number
+}
+
+const INDENT = /^[ \t]*\u3000[ \t\u3000]*(?=\S)/
+const KEY = /^[ \t\u3000]*(?:-[ \t\u3000]+)*[A-Za-z_][\w-]*[ \t\u3000]*：/
+/** Between the braces of `{ kind: coupon， amount： 5 CNY }`: before a key, and after one. */
+const FLOW =
+  /，(?=[ \t\u3000]*[A-Za-z_][\w-]*[ \t\u3000]*[:：])|(?<=[{,，][ \t\u3000]*[A-Za-z_][\w-]*[ \t\u3000]*)：/g
+
+/**
+ * Replaces the full-width characters that stand where YAML needs its own: a key's colon, the comma between two keys, the
+ * indentation. Texts keep theirs. Undefined where there is none.
+ */
+export function mendFullWidth(text: string): Mended | undefined {
+  const found: { offset: number; character: string }[] = []
+  const inserted: number[] = []
+  let mended = ''
+  let start = 0
+  for (const line of text.split('\n')) {
+    const places = new Set<number>()
+    const code = line.replace(/(^|\s)#.*$/, '')
+    const indent = INDENT.exec(code)?.[0] ?? ''
+    for (const [at, character] of [...indent].entries()) if (character === '\u3000') places.add(at)
+    const key = KEY.exec(code)?.[0]
+    if (key !== undefined) places.add(key.length - 1)
+    if (code.includes('{')) for (const match of code.matchAll(FLOW)) places.add(match.index)
+
+    let indented = false
+    for (const [at, character] of [...line.split('')].entries()) {
+      if (!places.has(at)) {
+        mended += character
+        continue
+      }
+      // An indentation is one mistake, however wide.
+      if (character !== '\u3000' || !indented) found.push({ offset: start + at, character })
+      indented ||= character === '\u3000'
+      mended += TYPOGRAPHIC[character]?.[1] ?? character
+      if (character !== '\u3000' && /\S/.test(line[at + 1] ?? ' ')) {
+        inserted.push(mended.length)
+        mended += ' '
+      }
+    }
+    mended += '\n'
+    start += line.length + 1
+  }
+  if (found.length === 0) return undefined
+  return {
+    text: mended.slice(0, -1),
+    found,
+    original: (offset) => offset - inserted.filter((place) => place < offset).length,
+  }
+}
