@@ -9,7 +9,7 @@ import type { Answer, Task } from './processes/worker.ts'
 import { applyAndRun, NOW } from './workspace.ts'
 
 /** Jobs a worker has under way, and the dispatcher beside them: the connections that write at a time. */
-const CONCURRENCY = 3
+const CONCURRENCY = 5
 
 /**
  * Touchpoints on the `log` channel with every guard on, against the bare writes of the same rows in batches of the

@@ -1,8 +1,18 @@
 import { sql } from 'drizzle-orm'
 import type { AddressKind } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
-import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+import {
+  type Database,
+  execute,
+  rows,
+  type Session,
+  type Transaction,
+  transaction,
+} from '../database/connect.ts'
+import { type FeedState, judgeFeed, readFeed } from './feed.ts'
+import { drawSql } from './holdout.ts'
 import { intakeBound } from './intake.ts'
+import { type HeldBack, heldBack } from './run.ts'
 import { answersSql, before, tierSql } from './select.ts'
 
 // What a run would do now, without doing it: the same selection, counted.
@@ -53,8 +63,34 @@ export interface AudiencePlan {
   readonly steps: readonly StepOutlook[]
   /** Contacts that would be opened, up to three a tier: for samples. */
   readonly samples: readonly { readonly tierNo: number; readonly contactId: number }[]
-  /** Contacts a day that reach the first band: the flow once the first run is over. */
+  /** Persons a day, of the eligible, that reach the first band: the flow once the first run is over. */
   readonly inflowPerDay: number
+  /** Persons the campaign may ever take in: whom the audience and the rollout allow, silent for too long or sunset aside. */
+  readonly eligible: number
+}
+
+/** What a run would come to: `runs`, or what would refuse it or hold it back. */
+export type Foreseen =
+  | { readonly state: 'runs' }
+  | HeldBack
+  | {
+      readonly state: 'refused'
+      readonly note: string
+      /** What is wrong with the feed: nothing ever came, the newest is too old, or too little came. */
+      readonly feed: FeedState & { readonly fault: 'never' | 'late' | 'thin' }
+    }
+
+/** Whether a run at a moment would do its work: the same switches, dates and feed that the run itself looks at. */
+export async function foreseeRun(session: Session, campaign: CompiledCampaign, now: Date): Promise<Foreseen> {
+  const held = await heldBack(session, campaign, now)
+  if (held) return held
+  const state = await readFeed(session, now)
+  const { feed } = campaign.definition
+  const verdict = judgeFeed(state, feed, now)
+  if (verdict.ok) return { state: 'runs' }
+  const byLag = !judgeFeed(state, { ...feed, min_volume: undefined }, now).ok
+  const fault = !byLag ? 'thin' : state.newestAt === null ? 'never' : 'late'
+  return { state: 'refused', note: verdict.reason, feed: { ...state, fault } }
 }
 
 /**
@@ -66,7 +102,12 @@ export async function planAudience(
   campaign: CompiledCampaign,
   now: Date,
   addressKinds: ReadonlyMap<string, AddressKind>,
+  onProgress: (done: number, total: number, what: string) => void = () => {},
 ): Promise<AudiencePlan> {
+  const ladder = campaign.tiers.flatMap((tier) => tier.steps)
+  // The audience, each step, and what flows in.
+  const total = ladder.length + 2
+  onProgress(0, total, '')
   const intake = await intakeBound(database, { campaign, now })
   return await transaction(database, async (tx) => {
     await execute(
@@ -80,9 +121,11 @@ export async function planAudience(
         GROUP BY tier_no, segment, answer ORDER BY tier_no, segment, answer`,
     )
     const steps: StepOutlook[] = []
-    for (const tier of campaign.tiers) {
-      for (const step of tier.steps) steps.push(await outlook(tx, campaign, step, now, addressKinds))
+    for (const [index, step] of ladder.entries()) {
+      onProgress(1 + index, total, step.id)
+      steps.push(await outlook(tx, campaign, step, now, addressKinds))
     }
+    onProgress(total - 1, total, '')
     const samples = await rows<{ tierNo: number; contactId: number }>(
       tx,
       sql`SELECT tier_no AS "tierNo", contact_id AS "contactId" FROM (
@@ -96,7 +139,7 @@ export async function planAudience(
       outside: await countOutside(tx, campaign, now),
       steps,
       samples,
-      inflowPerDay: await countInflow(tx, campaign, now),
+      ...(await countEligible(tx, campaign, now)),
     }
   })
 }
@@ -171,15 +214,41 @@ async function countOutside(tx: Transaction, campaign: CompiledCampaign, now: Da
   return counts ?? { total: 0, recent: 0, beyond: 0, undated: 0, bySignUp: 0, open: 0 }
 }
 
-/** Contacts that crossed into the first band within the last seven days, a day. */
-async function countInflow(tx: Transaction, campaign: CompiledCampaign, now: Date): Promise<number> {
+/**
+ * Persons the campaign may take in, now or when they lapse, and how many of them a day crossed into the first band
+ * within the last seven. Persons and not contacts: one is taken in at a time.
+ */
+async function countEligible(
+  tx: Transaction,
+  campaign: CompiledCampaign,
+  now: Date,
+): Promise<{ eligible: number; inflowPerDay: number }> {
+  const { definition } = campaign
   const from = campaign.tiers[0]?.from ?? 0
-  const [week] = await rows<{ contacts: number }>(
-    tx,
-    sql`SELECT count(*) AS contacts FROM contact_activity a
-      WHERE a.silent_since <= ${before(now, from)} AND a.silent_since > ${before(now, from + 7 * 86_400)}`,
+  const longest = Math.min(
+    campaign.tiers.at(-1)?.to ?? Number.POSITIVE_INFINITY,
+    definition.intake.max_silence ?? Number.POSITIVE_INFINITY,
   )
-  return (week?.contacts ?? 0) / 7
+  const oldest = Number.isFinite(longest)
+    ? sql`a.silent_since > ${before(now, longest)}::timestamptz`
+    : sql`a.silent_since IS NOT NULL`
+  const rollout =
+    definition.rollout >= 1
+      ? sql`true`
+      : sql`${drawSql(campaign.salt, 'rollout', sql`c.person_id`)} < ${definition.rollout}::numeric`
+  const [counts] = await rows<{ eligible: number; week: number }>(
+    tx,
+    sql`
+    SELECT count(DISTINCT c.person_id) AS eligible,
+      count(DISTINCT c.person_id) FILTER (WHERE a.silent_since <= ${before(now, from)}::timestamptz
+        AND a.silent_since > ${before(now, from + 7 * 86_400)}::timestamptz) AS week
+    FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
+    CROSS JOIN LATERAL (SELECT ${campaign.audience ? campaign.audience.sql(now) : sql`true`} AS audience) v
+    WHERE c.erased_at IS NULL AND ${oldest} AND v.audience IS TRUE AND ${rollout}
+      AND NOT (c.external_id = ANY (${sql.param(definition.seeds)}::text[]))
+      AND NOT EXISTS (SELECT FROM plan_answers p WHERE p.contact_id = c.contact_id AND p.answer = 'sunset')`,
+  )
+  return { eligible: counts?.eligible ?? 0, inflowPerDay: (counts?.week ?? 0) / 7 }
 }
 
 /**

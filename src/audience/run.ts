@@ -88,8 +88,11 @@ export async function runCampaign(
   }
   await transaction(database, (tx) => endSeeds(tx, version, now))
   const opened = await openEpisodes(dependencies, version, run, now)
-  if (opened.stopped) {
+  if (opened.ended === 'stopped') {
     return { runId: run.runId, state: 'stopped', note: 'stopped during the run', ...opened, ...ages }
+  }
+  if (opened.ended === 'elsewhere') {
+    return { runId: run.runId, state: 'already_done', note: 'ended by another process', ...opened, ...ages }
   }
   await transaction(database, async (tx) => {
     await lockRun(tx, run.runId)
@@ -100,24 +103,39 @@ export async function runCampaign(
   return { runId: run.runId, state: 'done', note: null, ...opened, ...ages }
 }
 
+/** What keeps a run from starting. */
+export interface HeldBack {
+  readonly state: 'paused' | 'stopped' | 'not_yet' | 'over'
+  readonly note: string
+  /** What was switched off, or the campaign's own dates. */
+  readonly by: 'workspace' | 'campaign' | 'dates'
+  /** The operator's words, or the date. */
+  readonly why: string
+}
+
 /** A pause, a stop, or the campaign's dates keep a run from starting; no row is written, so it is caught up later. */
 export async function heldBack(
   session: Session,
   campaign: CompiledCampaign,
   now: Date,
-): Promise<{ state: 'paused' | 'stopped' | 'not_yet' | 'over'; note: string } | undefined> {
-  const [off] = await rows<{ state: 'paused' | 'stopped'; scope: string; reason: string }>(
+): Promise<HeldBack | undefined> {
+  const [off] = await rows<{ state: 'paused' | 'stopped'; scope: 'workspace' | 'campaign'; reason: string }>(
     session,
     sql`SELECT state, scope, reason FROM switches
       WHERE scope = 'workspace' OR (scope = 'campaign' AND name = ${campaign.name}) ORDER BY state DESC LIMIT 1`,
   )
-  if (off) return { state: off.state, note: `the ${off.scope} is ${off.state}: ${off.reason}` }
+  if (off) {
+    const note = `the ${off.scope} is ${off.state}: ${off.reason}`
+    return { state: off.state, note, by: off.scope, why: off.reason }
+  }
   const { starts, ends } = campaign.definition
   const today = new Intl.DateTimeFormat('en-CA', { timeZone: campaign.timezone, dateStyle: 'short' }).format(
     now,
   )
-  if (starts !== undefined && today < starts) return { state: 'not_yet', note: `starts ${starts}` }
-  if (ends !== undefined && today > ends) return { state: 'over', note: `ended ${ends}` }
+  const dated = (state: 'not_yet' | 'over', note: string, why: string) =>
+    ({ state, note, by: 'dates', why }) as const
+  if (starts !== undefined && today < starts) return dated('not_yet', `starts ${starts}`, starts)
+  if (ends !== undefined && today > ends) return dated('over', `ended ${ends}`, ends)
   return undefined
 }
 
@@ -152,12 +170,15 @@ async function beginRun(
   return begun
 }
 
+/** What kept a run from its end: a stop, or another process that came there first. */
+type Ended = 'stopped' | 'elsewhere' | undefined
+
 async function openEpisodes(
   dependencies: RunDependencies,
   campaign: CompiledCampaign,
   run: RunRow,
   now: Date,
-): Promise<{ considered: number; answers: Record<string, number>; stopped: boolean }> {
+): Promise<{ considered: number; answers: Record<string, number>; ended: Ended }> {
   const { database, workspaceSalt } = dependencies
   const intake =
     run.intakeFrom && run.intakeContact !== null
@@ -165,16 +186,17 @@ async function openEpisodes(
       : undefined
   const opening = { campaign, now, intake, runId: run.runId, workspaceSalt }
   const todo = await chunksAfter(database, run.cursor)
-  let stopped = false
+  let ended: Ended
   for (const [index, [from, to]] of todo.entries()) {
     await transaction(database, async (tx) => {
       await lockStripe(tx, stripeOf(to))
       await lockGroup(tx, campaign.exclusive)
       const { cursor, state } = await lockRun(tx, run.runId)
-      stopped = state !== 'running' || (await isStopped(tx, campaign.name))
-      if (!stopped && cursor < to) await openChunk(tx, opening, from, to)
+      if (await isStopped(tx, campaign.name)) ended = 'stopped'
+      else if (state !== 'running') ended = 'elsewhere'
+      else if (cursor < to) await openChunk(tx, opening, from, to)
     })
-    if (stopped) break
+    if (ended) break
     dependencies.onProgress?.(index + 1, todo.length)
   }
   const counted = await rows<{ answer: string; contacts: number }>(
@@ -182,7 +204,7 @@ async function openEpisodes(
     sql`SELECT answer, sum(contacts)::bigint AS contacts FROM run_answers WHERE run_id = ${run.runId} GROUP BY answer`,
   )
   const answers = Object.fromEntries(counted.map((row) => [row.answer, row.contacts]))
-  return { considered: counted.reduce((sum, row) => sum + row.contacts, 0), answers, stopped }
+  return { considered: counted.reduce((sum, row) => sum + row.contacts, 0), answers, ended }
 }
 
 /**

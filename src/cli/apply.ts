@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { type Applied, applyCampaign } from '../config/apply.ts'
 import { shortHash } from '../config/inputs.ts'
+import { readSwitches } from '../config/switches.ts'
 import { WinbackError } from '../errors.ts'
 import { openCampaigns, openTemplates } from './campaigns.ts'
 import { operator } from './operator.ts'
@@ -57,7 +58,22 @@ async function runApply(
       }),
     )
   }
+  await warnOfSwitches(context, applied)
   return { data: { campaigns: applied }, text: formatApplied(applied) }
+}
+
+/** A version that is applied to what is held back runs no more than the one before. */
+async function warnOfSwitches(context: DatabaseContext, applied: readonly Applied[]): Promise<void> {
+  const names = applied.map(({ campaign }) => campaign)
+  for (const { scope, name, state, reason } of await readSwitches(context.database)) {
+    if (scope === 'channel' || (scope === 'campaign' && !names.includes(name))) continue
+    const what = scope === 'workspace' ? 'everything' : name
+    context.output.warn(
+      state === 'stopped'
+        ? `${what} was stopped for good (${reason}) and stays stopped: nobody is taken in. Apply it under another name to begin anew.`
+        : `${what} is paused (${reason}) and stays paused until \`winback resume${scope === 'workspace' ? ' --all' : ` ${name}`}\`.`,
+    )
+  }
 }
 
 /** A line for each campaign. */

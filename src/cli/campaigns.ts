@@ -1,6 +1,7 @@
 import { basename, join, resolve } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { parseTemplates, readTemplateFiles, type TemplateSet } from '../channels/templates.ts'
+import { readDocument } from '../config/document.ts'
 import { findCampaigns, type LoadedCampaign, loadCampaign } from '../config/load.ts'
 import { nearest } from '../config/problems.ts'
 import { rows } from '../database/connect.ts'
@@ -43,8 +44,17 @@ export async function readCampaigns(
       campaigns.push(campaign)
       problems.push(...campaign.warnings)
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error
-      problems.push(...error.problems)
+      if (error instanceof ConfigError) problems.push(...error.problems)
+      else if (error instanceof WinbackError && error.code === 'config.unreadable') {
+        // One file that is no campaign must not hide what is wrong with the others.
+        const { message, remedy } = error
+        problems.push({
+          severity: 'error',
+          location: { file },
+          path: '',
+          message: `${message.replace(`${file} `, '')}${remedy ? `. ${remedy}` : ''}`,
+        })
+      } else throw error
     }
   }
   return { files: chosen, campaigns, problems: [...problems, ...twice(campaigns)] }
@@ -131,7 +141,7 @@ function twice(campaigns: readonly LoadedCampaign[]): Problem[] {
     return [
       {
         severity: 'error',
-        location: { file: campaign.file },
+        location: readDocument(campaign.file, campaign.source).locate(['campaign']),
         path: 'campaign',
         message: `${earlier.file} is named \`${name}\` too`,
         found: name,

@@ -33,7 +33,7 @@ export function explain(start: Start): Command {
   })
     .argument('<contact>', 'external id')
     .option('--as-of <time>', 'as it stood then (default: now)')
-    .option('--locale <locale>', 'language of the words (default: this machine’s)')
+    .option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
     .option('--schema <name>', 'look into another schema, such as that of a replay')
     .action((contact: string, options: ExplainOptions, command: Command) =>
       start(command, (invocation) =>
@@ -52,8 +52,8 @@ async function runExplain(
   const { timezone } = context.loaded.definition
   const now =
     options.asOf === undefined ? context.clock.now() : parseMoment('--as-of', options.asOf, timezone)
-  const timeline = await reports.timeline.read(context.database, { externalId, now })
   const style = textStyle(context, options.locale)
+  const timeline = await reports.timeline.read(context.database, { externalId, now })
   const considered = await considerEverywhere(context, externalId, now)
   return {
     data: { ...timeline, considered },

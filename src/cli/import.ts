@@ -7,6 +7,7 @@ import { type ImportSummary, importActivity, importContacts, importSuppressions 
 import { type ImportMapping, importMapping } from '../contacts/mapping.ts'
 import { ConfigError, messageOf, WinbackError } from '../errors.ts'
 import { openRuntime } from '../service/runtime.ts'
+import { EXIT } from './failure.ts'
 import { parseMoment } from './moments.ts'
 import { count, type Outcome } from './output.ts'
 import { describe, pairs, repeated, type Start } from './verb.ts'
@@ -21,6 +22,7 @@ interface ImportOptions {
   readonly header?: boolean
   readonly dateFormat?: string
   readonly timezone?: string
+  readonly encoding?: string
   readonly rejectFile?: string
   readonly asOf?: string
 }
@@ -74,7 +76,11 @@ export function importData(start: Start): Command {
       .option('--format <format>', 'csv or ndjson (default: by the file’s ending)')
       .option('--delimiter <character>', 'between columns: a character, `tab` or `whitespace` (default: ,)')
       .option('--no-header', 'the first line is data; map columns by number')
-      .option('--date-format <format>', 'such as yyyymmdd (default: ISO 8601)')
+      .option('--encoding <name>', 'such as gbk, gb18030, windows-1252, utf-16le (default: UTF-8)')
+      .option(
+        '--date-format <format>',
+        'such as yyyymmdd, dd.mm.yyyy hh:mi, epoch or epoch-ms (default: ISO 8601)',
+      )
       .option('--timezone <zone>', 'of dates without one (default: UTC)')
       .option('--reject-file <file>', 'where bad rows go (default: FILE.rejects.csv)')
       .option(
@@ -101,6 +107,7 @@ export async function readMapping(cwd: string, options: ImportOptions): Promise<
       : { delimiter: options.delimiter === 'tab' ? '\t' : options.delimiter }),
     ...(options.header === false ? { header: false } : {}),
     ...(options.timezone === undefined ? {} : { timezone: options.timezone }),
+    ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
     ...(options.dateFormat === undefined ? {} : { date_format: options.dateFormat }),
     ...(options.map ? { fields: { ...base.fields, ...pairs('--map', options.map) } } : {}),
     ...(options.set ? { set: { ...base.set, ...pairs('--set', options.set) } } : {}),
@@ -155,7 +162,9 @@ async function runImport(
         progress.update(bytes, totalBytes, count(rows, 'row'))
       },
     })
-    return { data: summary, text: formatSummary(summary) }
+    // A file of which nothing could be used was the wrong file, or is read the wrong way.
+    const useless = summary.rows > 0 && summary.rejected === summary.rows
+    return { data: summary, text: formatSummary(summary), exitCode: useless ? EXIT.input : EXIT.fine }
   } finally {
     progress.finish()
   }
@@ -171,7 +180,13 @@ export function formatSummary(summary: ImportSummary): string {
     ...(unchanged > 0 ? [`${unchanged.toLocaleString('en')} known already`] : []),
   ]
   const said = [
-    ...(rejected > 0 ? [`${count(rejected, 'row')} rejected`] : []),
+    ...(rejected > 0
+      ? [
+          rejected === rows
+            ? `every row rejected (${rejected.toLocaleString('en')})`
+            : `${count(rejected, 'row')} rejected`,
+        ]
+      : []),
     ...(warnings > 0 ? [`${count(warnings, 'row')} taken without something`] : []),
   ]
   return [

@@ -52,7 +52,7 @@ async function runInit(
 /**
  * Writes a workspace that `winback validate` accepts. All or nothing: existing files are found before the first
  * is written.
- * @throws WinbackError `refused.exists` naming every file in the way
+ * @throws WinbackError `refused.exists` naming every file in the way, `init.unwritable`
  */
 export async function writeWorkspace(
   directory: string,
@@ -80,12 +80,37 @@ export async function writeWorkspace(
       { remedy: 'Name another folder, or overwrite them with --force.', facts: { present } },
     )
   }
-  for (const [file, text] of files) {
-    await mkdir(dirname(join(directory, file)), { recursive: true })
-    await writeFile(join(directory, file), text)
+  try {
+    for (const [file, text] of files) {
+      await mkdir(dirname(join(directory, file)), { recursive: true })
+      await writeFile(join(directory, file), text)
+    }
+    const ignored = await ignore(directory, ['.winback/', '*.rejects.*'])
+    return { directory, written: [...files.keys(), ...(ignored ? ['.gitignore'] : [])] }
+  } catch (cause) {
+    throw unwritable(directory, cause)
   }
-  const ignored = await ignore(directory, ['.winback/', '*.rejects.*'])
-  return { directory, written: [...files.keys(), ...(ignored ? ['.gitignore'] : [])] }
+}
+
+/** A folder that may not be written to is the caller's to mend; anything else goes on as it is. */
+function unwritable(directory: string, cause: unknown): unknown {
+  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
+  const why: Readonly<Record<string, string>> = {
+    EACCES: 'this account may not write there',
+    EPERM: 'this account may not write there',
+    EROFS: 'the file system is read-only',
+    ENOSPC: 'the disk is full',
+    ENOTDIR: 'a file is in the way of a folder',
+    EEXIST: 'a file is in the way of a folder',
+    EISDIR: 'a folder is in the way of a file',
+  }
+  const reason = why[code]
+  if (reason === undefined) return cause
+  return new WinbackError('init.unwritable', `nothing can be written to ${directory}: ${reason}`, {
+    location: { file: directory },
+    remedy: 'Name another folder (`winback init DIR`), or mend that and run it again with --force.',
+    cause,
+  })
 }
 
 /** What was written and the commands to go on with. */

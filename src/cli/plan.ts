@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { openCampaigns, openTemplates } from './campaigns.ts'
+import { chooseLocale } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
 import { type CampaignPlan, planCampaign } from './plan/plan.ts'
@@ -27,7 +28,7 @@ export function plan(start: Start): Command {
   })
     .argument('[campaigns...]', 'names or files (default: all)')
     .option('--as-of <time>', 'count for this moment (default: now)')
-    .option('--locale <locale>', 'language and number format (default: this machine’s)')
+    .option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
     .action((campaigns: string[], options: PlanOptions, command: Command) =>
       start(command, (invocation) =>
         withWorkspace(invocation, (context) => runPlan(context, campaigns, options)),
@@ -40,6 +41,7 @@ async function runPlan(
   wanted: readonly string[],
   options: PlanOptions,
 ): Promise<Outcome<{ campaigns: CampaignPlan[] }>> {
+  const locale = chooseLocale(options.locale)
   const workspace = context.loaded.definition
   const templates = await openTemplates(context)
   const loaded = await openCampaigns(context, templates, wanted)
@@ -55,7 +57,7 @@ async function runPlan(
     plans.push(await planCampaign(context, campaign, templates, asOf))
   }
   const style = {
-    locale: options.locale ?? Intl.DateTimeFormat().resolvedOptions().locale,
+    locale,
     color: context.output.colors.isColorSupported,
     width: context.output.width,
   }

@@ -2,18 +2,24 @@ import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { sql } from 'drizzle-orm'
+import { parseAddress } from '../channels/email/address.ts'
 import { compileCampaign } from '../config/compile.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { templatesHash } from '../config/inputs.ts'
 import { nearest } from '../config/problems.ts'
 import { rows } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
+import { wrap } from '../reports/layout.ts'
+import { type Speech, speechOf } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
 import type { Outgoing } from '../touchpoints/delivery.ts'
-import { findContact, type Preview, previewStep } from '../touchpoints/preview.ts'
+import { findContact, previewStep } from '../touchpoints/preview.ts'
 import { openCampaigns, openTemplates, type Templates } from './campaigns.ts'
+import { chooseLocale } from './locale.ts'
 import type { Outcome } from './output.ts'
-import { wordsOf } from './plan/plan.ts'
+import { currentVersion, wordsOf } from './plan/plan.ts'
+import { getsIt, readStanding, standingText } from './preview/standing.ts'
+import { outcomeOf, outcomeText, type StepOutcome } from './step-outcome.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
@@ -71,7 +77,7 @@ export function testSend(start: Start): Command {
   })
     .argument('<campaign>', 'a name or file')
     .argument('<step>', 'the id of a step')
-    .requiredOption('--to <address>', 'where to send it')
+    .requiredOption('--to <address>', 'where to send it', mailAddress)
     .option('--contact <id>', 'external id of the contact whose data are used')
     .option('--locale <locale>', 'in this language instead of the contact’s own')
     .action((campaign: string, step: string, options: TestOptions, command: Command) =>
@@ -79,6 +85,15 @@ export function testSend(start: Start): Command {
         withWorkspace(invocation, (context) => runTestSend(context, campaign, step, options)),
       ),
     )
+}
+
+/** @throws WinbackError `usage.address`: the address is the tester's own, and no contact is to blame for it */
+function mailAddress(text: string): string {
+  const address = text.trim()
+  if (parseAddress(address) !== undefined) return address
+  throw new WinbackError('usage.address', `--to wants an e-mail address, found "${text}"`, {
+    remedy: 'Write it as --to me@example.com.',
+  })
 }
 
 interface Opened {
@@ -99,10 +114,12 @@ async function withStep<T>(
   const { definition } = loaded
   const ids = definition.tiers.flatMap((tier) => tier.steps).map(({ id }) => id)
   const workspace = context.loaded.definition
+  const current = await currentVersion(context, definition.campaign)
   const campaign = compileCampaign({
     definition,
     version: 0,
-    salt: '',
+    // The rollout is drawn with it.
+    salt: current?.salt ?? '',
     stepIds: new Map(ids.map((id, index) => [id, -1 - index])),
     workspace,
     templates: templates.set,
@@ -135,6 +152,8 @@ async function runPreview(
 ): Promise<Outcome> {
   return await withStep(context, { campaign, step }, async (opened) => {
     const contactId = await findContact(context.database, options.contact ?? '')
+    const now = context.clock.now()
+    const standing = await readStanding(context.database, opened.campaign, opened.step, contactId, now)
     const { locale } = options
     const shown = await previewStep(opened.runtime.worker, opened.campaign, opened.step, contactId, {
       locale,
@@ -143,33 +162,41 @@ async function runPreview(
     const words = shown.composed && !('state' in shown.composed) ? wordsOf(shown.composed.content) : undefined
     const out = options.out === undefined ? undefined : resolve(context.cwd, options.out)
     if (out !== undefined && words?.html) await writeFile(out, words.html)
-    const verdict = sentenceOf(shown)
+    const speech = speechHere(context)
+    const outcome = outcomeOf(shown.verdict, shown.composed)
     const { bold, dim } = context.output.colors
+    const { contact, segment, verdict } = shown
+    const about =
+      speech.language === 'en'
+        ? `for ${contact.externalId}, ${contact.locale}, segment ${segment}`
+        : `${contact.externalId}，${contact.locale}，分群 ${segment}`
     return {
-      data: { contact: shown.contact, segment: shown.segment, verdict, ...words, ...(out ? { out } : {}) },
+      data: { contact, segment, standing, verdict, ...words, ...(out ? { out } : {}) },
       text: [
-        `${bold(`${opened.campaign.name} · ${opened.step.tier} · ${opened.step.id}`)} ${dim(`for ${shown.contact.externalId}, ${shown.contact.locale}, segment ${shown.segment}`)}`,
-        verdict,
+        `${bold(`${opened.campaign.name} · ${opened.step.tier} · ${opened.step.id}`)} ${dim(about)}`,
+        ...wrap(standingText(standing, opened.step, speech), context.output.width),
+        ...wrap(stepText(outcome, getsIt(standing), speech), context.output.width),
         ...(words?.subject ? ['', bold(words.subject)] : []),
         ...(words?.text ? [words.text] : []),
-        ...(out && words?.html ? ['', dim(`The page is in ${out}.`)] : []),
+        ...(out && words?.html
+          ? ['', dim(speech.language === 'en' ? `The page is in ${out}.` : `网页已写入 ${out}。`)]
+          : []),
       ].join('\n'),
     }
   })
 }
 
-function sentenceOf({ verdict, composed }: Preview): string {
-  if (composed && 'state' in composed) return `Would be skipped: ${composed.reason} (${composed.detail})`
-  switch (verdict.kind) {
-    case 'send':
-      return `Would be sent by ${verdict.channel}.`
-    case 'defer':
-      return `Would wait until ${verdict.until.toISOString()} (${verdict.cause}).`
-    case 'skip':
-      return `Would be skipped: ${verdict.reason}${verdict.detail ? ` (${verdict.detail})` : ''}`
-    case 'cancel':
-      return `Would be cancelled: ${verdict.reason}`
-  }
+/** What the step says: as a fact where the contact gets it, else as what it would be. */
+function stepText(outcome: StepOutcome, gets: boolean, speech: Speech): string {
+  const text = outcomeText(outcome, speech)
+  if (speech.language !== 'en') return gets ? `该步骤${text}。` : `若轮到该步骤，${text}。`
+  return gets ? `This step ${text}.` : `Were it due, this step ${text}.`
+}
+
+/** How sentences are written at this terminal; `--locale` is the message's, not theirs. */
+function speechHere(context: DatabaseContext): Speech {
+  const { currency, timezone } = context.loaded.definition
+  return speechOf({ locale: chooseLocale(undefined), currency, timezone })
 }
 
 async function runTestSend(
@@ -192,9 +219,13 @@ async function runTestSend(
     })
     const { composed } = shown
     if (!composed || 'state' in composed) {
-      throw new WinbackError('test.impossible', `it cannot be made for this contact. ${sentenceOf(shown)}`, {
-        remedy: 'Name another contact with --contact.',
-      })
+      throw new WinbackError(
+        'test.impossible',
+        `it cannot be made for this contact: it ${outcomeText(outcomeOf(shown.verdict, composed), speechOf({ locale: 'en' }))}`,
+        {
+          remedy: 'Name another contact with --contact.',
+        },
+      )
     }
     const delivery = await send(composed)
     if (delivery.outcome !== 'sent') {

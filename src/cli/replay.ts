@@ -13,7 +13,7 @@ import { silenceChannels } from '../service/silent.ts'
 import { openCampaigns, openTemplates } from './campaigns.ts'
 import { parseMoment } from './moments.ts'
 import { operator } from './operator.ts'
-import type { Outcome } from './output.ts'
+import { count, type Outcome } from './output.ts'
 import { overviewOf, textStyle } from './report.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
@@ -47,7 +47,7 @@ export function replay(start: Start): Command {
     .option('--schema <name>', 'the schema it happens in; dropped and made anew', 'winback_replay')
     .option('--step <duration>', 'the grid due messages go out on', '1h')
     .option('--deliver', 'really send, through the workspace’s channels')
-    .option('--locale <locale>', 'language and number format (default: this machine’s)')
+    .option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
     .action((campaigns: string[], options: ReplayOptions, command: Command) =>
       start(command, (invocation) =>
         withWorkspace(invocation, (context) => runReplay(context, campaigns, options)),
@@ -66,6 +66,7 @@ async function runReplay(
   options: ReplayOptions,
 ): Promise<Outcome<ReplayVerbResult>> {
   const workspace = context.loaded.definition
+  const style = textStyle(context, options.locale)
   const from = parseMoment('--from', options.from, workspace.timezone)
   const to = parseMoment('--to', options.to, workspace.timezone)
   const step = parseDuration(options.step)
@@ -120,11 +121,10 @@ async function runReplay(
       for (const { definition } of campaigns) {
         overviews.push(await overviewOf(replayed, runtime.book, definition.campaign, { now: to }))
       }
-      const style = textStyle(context, options.locale)
       return {
         data: { schema: options.schema, ...result, campaigns: overviews },
         text: [
-          `${result.runs} runs, ${result.refused} refused; everything is in the schema ${options.schema}.`,
+          `${count(result.runs, 'run')}, ${result.refused} refused; everything is in the schema ${options.schema}.`,
           ...overviews.map((data) => reports.overview.format(data, style)),
         ].join('\n\n'),
       }

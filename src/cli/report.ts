@@ -2,13 +2,15 @@ import type { Command } from 'commander'
 import { sql } from 'drizzle-orm'
 import type { CampaignBook } from '../config/compiled.ts'
 import { rows } from '../database/connect.ts'
-import type { OverviewData } from '../reports/overview.ts'
+import type { OverviewData, OverviewQuestion } from '../reports/overview.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { appliedCampaign, appliedCampaigns } from './campaigns.ts'
+import { chooseLocale } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
+import { steady } from './steady.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
@@ -37,7 +39,7 @@ export function report(start: Start): Command {
     .option('--from <time>', 'taken in from here on')
     .option('--to <time>', 'taken in before this')
     .option('--as-of <time>', 'as it stood then (default: now)')
-    .option('--locale <locale>', 'language and number format (default: this machine’s)')
+    .option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
     .option('--schema <name>', 'look into another schema, such as that of a replay')
     .action((campaign: string | undefined, options: ReportOptions, command: Command) =>
       start(command, (invocation) =>
@@ -58,6 +60,7 @@ async function runReport(
   options: ReportOptions,
 ): Promise<Outcome<ReportResult>> {
   const { timezone } = context.loaded.definition
+  const style = textStyle(context, options.locale)
   const moment = (option: string, text: string | undefined) =>
     text === undefined ? undefined : parseMoment(option, text, timezone)
   const names =
@@ -68,17 +71,23 @@ async function runReport(
     clock: context.clock,
     channels: new Map(),
   })
-  const campaigns: OverviewData[] = []
-  for (const name of names) {
-    campaigns.push(
-      await overviewOf(context, book, name, {
-        now: moment('--as-of', options.asOf) ?? context.clock.now(),
-        from: moment('--from', options.from),
-        to: moment('--to', options.to),
-      }),
-    )
+  const period = {
+    now: moment('--as-of', options.asOf) ?? context.clock.now(),
+    from: moment('--from', options.from),
+    to: moment('--to', options.to),
   }
-  const style = textStyle(context, options.locale)
+  const campaigns: OverviewData[] = []
+  const progress = steady(context.output.progress('Reporting'))
+  try {
+    for (const [index, name] of names.entries()) {
+      const onProgress = (done: number, of: number) =>
+        progress.update(index * of + done, names.length * of, name)
+      onProgress(0, 1)
+      campaigns.push(await overviewOf(context, book, name, { ...period, onProgress }))
+    }
+  } finally {
+    progress.finish()
+  }
   return {
     data: { campaigns },
     text:
@@ -93,7 +102,7 @@ export async function overviewOf(
   context: Pick<DatabaseContext, 'database' | 'loaded'>,
   book: CampaignBook,
   campaign: string,
-  period: { now: Date; from?: Date | undefined; to?: Date | undefined },
+  period: Pick<OverviewQuestion, 'now' | 'from' | 'to' | 'onProgress'>,
 ): Promise<OverviewData> {
   const versions = await rows<{ version: number }>(
     context.database,
@@ -110,11 +119,11 @@ export async function overviewOf(
   return reports.overview.read(context.database, { campaign, ...period, split, goal, acquisition })
 }
 
-/** How text is written for the person at this terminal. */
+/** How text is written for the person at this terminal. @throws WinbackError `usage.locale` */
 export function textStyle(context: DatabaseContext, locale: string | undefined): TextStyle {
   const { currency, timezone } = context.loaded.definition
   return {
-    locale: locale ?? Intl.DateTimeFormat().resolvedOptions().locale,
+    locale: chooseLocale(locale),
     currency,
     timezone,
     color: context.output.colors.isColorSupported,

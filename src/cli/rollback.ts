@@ -69,6 +69,7 @@ export function formatVersions(versions: readonly HistoryEntry[], color: boolean
     [
       { title: 'version', align: 'right' },
       { title: '', align: 'left' },
+      { title: 'restores', align: 'right' },
       { title: 'applied', align: 'left' },
       { title: 'by', align: 'left' },
       { title: 'inputs', align: 'left' },
@@ -76,7 +77,8 @@ export function formatVersions(versions: readonly HistoryEntry[], color: boolean
     ],
     versions.map((each) => [
       String(each.version),
-      each.current ? 'current' : each.restores === undefined ? '' : `= ${each.restores}`,
+      each.current ? 'current' : '',
+      each.restores === undefined ? '' : String(each.restores),
       each.appliedAt.toISOString().slice(0, 16).replace('T', ' '),
       each.appliedBy,
       shortHash(each.inputs),

@@ -1,16 +1,21 @@
 import type { Command } from 'commander'
-import { planAudience } from '../audience/plan.ts'
+import { type Foreseen, foreseeRun, planAudience } from '../audience/plan.ts'
 import { type RunResult, runCampaign } from '../audience/run.ts'
 import { WinbackError } from '../errors.ts'
-import { ANSWERS, sentence } from '../reports/reasons.ts'
-import { languageOf } from '../reports/words.ts'
+import { readWaiting, type Waiting } from '../reports/deferral.ts'
+import { fitted, painter, wrap } from '../reports/layout.ts'
+import { ANSWERS, STATES, sentence, WAITS } from '../reports/reasons.ts'
+import { type Speech, speechOf } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
 import { dispatchDue } from '../touchpoints/dispatch.ts'
 import { appliedCampaign, appliedCampaigns } from './campaigns.ts'
 import { EXIT } from './failure.ts'
+import { foreseenText } from './foreseen.ts'
+import { chooseLocale } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
+import { steady } from './steady.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
@@ -48,9 +53,16 @@ export function run(start: Start): Command {
 export interface RunVerbResult {
   readonly dryRun: boolean
   readonly asOf: Date
-  readonly campaigns: readonly ({ readonly campaign: string } & RunResult)[]
+  readonly campaigns: readonly ({
+    readonly campaign: string
+    /** Of a dry run: what would refuse the run or hold it back. */
+    readonly foreseen?: Foreseen
+  } & RunResult)[]
   readonly settled: Readonly<Record<string, number>>
+  /** Touchpoints put off while this run was sending. */
   readonly deferred: number
+  /** What waits now, by reason, and until when; what earlier runs put off included. */
+  readonly waiting: readonly Waiting[]
 }
 
 async function runRun(
@@ -81,13 +93,14 @@ async function runRun(
       if (!current) continue
       const progress = context.output.progress(`Running ${name}`)
       const onProgress = (done: number, total: number) => progress.update(done, total)
-      campaigns.push({
-        campaign: name,
-        ...(await runCampaign({ ...selecting, onProgress }, current, asOf)),
-      })
+      const result = await runCampaign({ ...selecting, onProgress }, current, asOf)
+      const ran = result.state === 'done' || result.state === 'already_done'
+      const foreseen = ran ? undefined : await foreseeRun(runtime.database, current, asOf)
+      campaigns.push({ campaign: name, ...(foreseen ? { foreseen } : {}), ...result })
       progress.finish()
     }
-    const sent = options.send === false ? { settled: {}, deferred: 0 } : await sendDue(runtime, context)
+    const sent =
+      options.send === false ? { settled: {}, deferred: 0, waiting: [] } : await sendDue(runtime, context)
     const result = { dryRun: false, asOf, campaigns, ...sent }
     const refused = campaigns.some((each) => each.state === 'refused')
     return { data: result, text: formatRun(result, context), exitCode: refused ? EXIT.refused : EXIT.fine }
@@ -106,21 +119,37 @@ async function countOnly(
   for (const campaign of names) {
     const current = await runtime.book.current(campaign)
     if (!current) continue
-    const { cells } = await planAudience(runtime.database, current, asOf, runtime.worker.addressKinds)
-    const answers: Record<string, number> = {}
-    for (const { answer, contacts } of cells) answers[answer] = (answers[answer] ?? 0) + contacts
-    const considered = cells.reduce((sum, cell) => sum + cell.contacts, 0)
-    const nothing = { runId: 0, note: 'dry run', advanced: 0, ended: 0 }
-    campaigns.push({ campaign, state: 'done' as const, considered, answers, ...nothing })
+    const progress = steady(context.output.progress(`Counting ${campaign}`))
+    try {
+      const foreseen = await foreseeRun(runtime.database, current, asOf)
+      const { cells } = await planAudience(
+        runtime.database,
+        current,
+        asOf,
+        runtime.worker.addressKinds,
+        progress.update,
+      )
+      const answers: Record<string, number> = {}
+      for (const { answer, contacts } of cells) answers[answer] = (answers[answer] ?? 0) + contacts
+      const considered = cells.reduce((sum, cell) => sum + cell.contacts, 0)
+      // Counted all the same: what the run would do, were it not for that.
+      const state: RunResult['state'] = foreseen.state === 'runs' ? 'done' : foreseen.state
+      const note = foreseen.state === 'runs' ? 'dry run' : foreseen.note
+      const nothing = { runId: 0, advanced: 0, ended: 0 }
+      campaigns.push({ campaign, state, note, foreseen, considered, answers, ...nothing })
+    } finally {
+      progress.finish()
+    }
   }
-  const result = { dryRun: true, asOf, campaigns, settled: {}, deferred: 0 }
-  return { data: result, text: formatRun(result, context) }
+  const result = { dryRun: true, asOf, campaigns, settled: {}, deferred: 0, waiting: [] }
+  const refused = campaigns.some((each) => each.state === 'refused')
+  return { data: result, text: formatRun(result, context), exitCode: refused ? EXIT.refused : EXIT.fine }
 }
 
 async function sendDue(
   runtime: Runtime,
   context: DatabaseContext,
-): Promise<{ settled: Record<string, number>; deferred: number }> {
+): Promise<Pick<RunVerbResult, 'settled' | 'deferred' | 'waiting'>> {
   const settled: Record<string, number> = {}
   let deferred = 0
   let done = 0
@@ -136,28 +165,79 @@ async function sendDue(
     tally(await processBatch(runtime.worker, batch))
   })
   progress.finish()
-  return { settled, deferred }
+  return { settled, deferred, waiting: await readWaiting(runtime.database, runtime.clock.now()) }
 }
 
+/** What a run came to, as text in this machine's language. */
 function formatRun(result: RunVerbResult, context: DatabaseContext): string {
-  const locale = Intl.DateTimeFormat().resolvedOptions().locale
-  const number = new Intl.NumberFormat(locale)
-  const { colors } = context.output
-  const lines = result.campaigns.flatMap((each) => {
-    const head = `${colors.bold(each.campaign)}  ${each.considered > 0 ? `${number.format(each.considered)} considered` : each.state.replace('_', ' ')}${each.note ? `: ${each.note}` : ''}`
-    const answers = Object.entries(each.answers)
-      .toSorted(([, a], [, b]) => b - a)
-      .map(
-        ([answer, count]) =>
-          `  ${number.format(count).padStart(9)}  ${answer.padEnd(16)} ${colors.dim(sentence(ANSWERS, answer, languageOf(locale)))}`,
-      )
-    const ages = [
-      ...(each.advanced > 0 ? [`  ${number.format(each.advanced).padStart(9)}  entered the next tier`] : []),
-      ...(each.ended > 0 ? [`  ${number.format(each.ended).padStart(9)}  episodes ended`] : []),
-    ]
-    return [head, ...answers, ...ages]
-  })
-  const sent = Object.entries(result.settled).map(([state, count]) => `${number.format(count)} ${state}`)
-  if (result.deferred > 0) sent.push(`${number.format(result.deferred)} deferred`)
-  return [...lines, ...(sent.length > 0 ? ['', `Touchpoints: ${sent.join(', ')}`] : [])].join('\n')
+  const { colors, width } = context.output
+  const { timezone } = context.loaded.definition
+  const speech = speechOf({ locale: chooseLocale(undefined), timezone })
+  const lines = result.campaigns.flatMap((each) => formatCampaign(each, result.dryRun, speech, context))
+  const wait = (waiting: Waiting) => {
+    const why = sentence(WAITS, waiting.why, speech.language)
+    const from = waiting.why === 'held' ? '' : `${speech.moment(waiting.earliest)} (${timezone})`
+    const count = speech.count(waiting.touchpoints)
+    if (speech.language !== 'en') return `${count} 条${why}${from ? `，最早 ${from}` : ''}`
+    return `${count} ${waiting.touchpoints === 1 ? why : plural(why)}${from ? `, from ${from}` : ''}`
+  }
+  const sent = Object.entries(result.settled).map(
+    ([state, count]) => `${speech.count(count)} ${sentence(STATES, state, speech.language)}`,
+  )
+  if (result.deferred > 0) {
+    sent.push(`${speech.count(result.deferred)} ${sentence(STATES, 'deferred', speech.language)}`)
+  }
+  const messages = speech.language === 'en' ? 'Messages: ' : '消息：'
+  return [
+    ...lines,
+    ...(sent.length > 0 ? ['', ...wrap(`${messages}${sent.join(', ')}`, width)] : []),
+    ...result.waiting.flatMap((each) => wrap(wait(each), width - 2).map((line) => `  ${colors.dim(line)}`)),
+  ].join('\n')
 }
+
+/** `waits for …` → `wait for …`. */
+function plural(verb: string): string {
+  return verb
+    .replace(/^waits /, 'wait ')
+    .replace(/^is /, 'are ')
+    .replace(' its ', ' their ')
+}
+
+function formatCampaign(
+  each: RunVerbResult['campaigns'][number],
+  dryRun: boolean,
+  speech: Speech,
+  { output }: DatabaseContext,
+): string[] {
+  const en = speech.language === 'en'
+  const { colors, width } = output
+  const considered = en
+    ? `${speech.count(each.considered)} considered`
+    : `考察 ${speech.count(each.considered)} 人`
+  const state = each.state.replaceAll('_', ' ')
+  const counted = dryRun || each.considered > 0 || each.state === 'done'
+  // What keeps a run back is told in full beneath.
+  const note = !each.foreseen && !dryRun && each.note ? `: ${each.note}` : ''
+  const dry = dryRun ? (en ? ' (dry run: nothing is written)' : '（试运行：不写入任何数据）') : ''
+  const foreseen = each.foreseen && foreseenText(each.foreseen, each.campaign, speech)
+  const answers = Object.entries(each.answers)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([answer, count]) => [speech.count(count), answer, sentence(ANSWERS, answer, speech.language)])
+  const ages: [number, string, string][] = [
+    [each.advanced, 'advanced', en ? 'entered the next tier' : '进入下一阶段'],
+    [each.ended, 'ended', en ? 'episodes ended' : '已结束'],
+  ]
+  const cells = [
+    ...answers,
+    ...ages.filter(([count]) => count > 0).map(([count, name, words]) => [speech.count(count), name, words]),
+  ]
+  const columns = [right, left, left]
+  return [
+    `${colors.bold(each.campaign)}  ${counted ? considered : state}${note}${dry}`,
+    ...(foreseen ? wrap(foreseen, width - 2).map((line) => `  ${colors.yellow(line)}`) : []),
+    ...fitted(columns, cells, painter(colors.isColorSupported), width),
+  ]
+}
+
+const left = { title: '', align: 'left' } as const
+const right = { title: '', align: 'right' } as const

@@ -1,9 +1,14 @@
 import type { Command } from 'commander'
+import { heldBack, type RunResult } from '../audience/run.ts'
 import { messageOf } from '../errors.ts'
-import { openRuntime } from '../service/runtime.ts'
+import { speechOf } from '../reports/words.ts'
+import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { type Service, type ServiceEvents, startScheduler, startSending } from '../service/service.ts'
+import { appliedCampaigns } from './campaigns.ts'
 import { queueEngine } from './engine.ts'
+import { chooseLocale } from './locale.ts'
 import type { Outcome } from './output.ts'
+import { nextRunOf } from './plan/plan.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
@@ -53,6 +58,7 @@ async function serve(
   const engine = queueEngine(context)
   const events = narrate(context)
   const services: Service[] = []
+  const restoreWarnings = divertWarnings(context)
   try {
     // The scheduler first: it migrates the queue before any worker connects.
     if (roles.includes('scheduler')) services.push(await startScheduler(runtime, engine, events))
@@ -60,13 +66,52 @@ async function serve(
     context.output.note(
       `${context.loaded.definition.name}: ${roles.join(' and ')} running, queue on ${engine.kind === 'redis' ? 'Redis' : 'PostgreSQL'}. Ctrl-C to stop.`,
     )
+    if (roles.includes('scheduler')) {
+      for (const line of await upcoming(runtime)) context.output.note(`  ${line}`)
+    }
     await aborted(interrupt)
     context.output.note('Letting what is under way end …')
   } finally {
     await Promise.all(services.map((service) => service.close()))
     await runtime.close()
+    restoreWarnings()
   }
   return { data: { roles }, text: 'Stopped.' }
+}
+
+/** Each applied campaign with its next run, or why it has none. */
+export async function upcoming({ database, book, clock }: Runtime): Promise<string[]> {
+  const names = await appliedCampaigns({ database })
+  if (names.length === 0)
+    return ['No campaign was applied yet: run `winback apply`; it is picked up within a minute.']
+  const now = clock.now()
+  const lines: string[] = []
+  for (const name of names) {
+    const current = await book.current(name)
+    if (!current) continue
+    const held = await heldBack(database, current, now)
+    const next = nextRunOf(current, held ?? { state: 'runs' }, now)
+    const speech = speechOf({ locale: chooseLocale(undefined), timezone: current.timezone })
+    const run = next === null ? 'no further run' : `next run ${speech.moment(next)} (${current.timezone})`
+    lines.push(`${name}: ${held ? `${held.note}; ` : ''}${run}`)
+  }
+  return lines
+}
+
+/**
+ * BullMQ writes to the console, at each connection, what `winback doctor` says with its remedy: Redis' eviction policy.
+ * What else a library has to say becomes a warning of ours.
+ * @returns what gives the console back
+ */
+function divertWarnings({ output }: DatabaseContext): () => void {
+  const { warn } = console
+  console.warn = (...words: unknown[]) => {
+    const text = words.map(String).join(' ')
+    if (!text.includes('Eviction policy')) output.warn(text)
+  }
+  return () => {
+    console.warn = warn
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -74,8 +119,15 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
+function isHeldBack({ state, runId }: RunResult): boolean {
+  // A stop in the middle of a run is an end of that run, with an id.
+  return runId === 0 && ['paused', 'stopped', 'not_yet', 'over'].includes(state)
+}
+
 /** A line for each thing that happened; with --json, a JSON line on stderr, so that a log collector can read it. */
-function narrate(context: DatabaseContext): ServiceEvents {
+export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>): ServiceEvents {
+  // A campaign that is held back is looked at every minute, and told of once.
+  const told = new Map<string, string>()
   const say = (event: string, facts: Record<string, unknown>, words: string) => {
     const at = context.clock.now().toISOString()
     if (context.output.json) process.stderr.write(`${JSON.stringify({ at, event, ...facts })}\n`)
@@ -87,6 +139,18 @@ function narrate(context: DatabaseContext): ServiceEvents {
       .join(', ')
   return {
     onRun: (campaign, tick, result) => {
+      if (isHeldBack(result)) {
+        const why = `${result.state} ${result.note}`
+        if (told.get(campaign) === why) return
+        told.set(campaign, why)
+        say(
+          'held_back',
+          { campaign, state: result.state, note: result.note },
+          `${campaign} does not run: ${result.note}`,
+        )
+        return
+      }
+      told.delete(campaign)
       const words = `run ${campaign} for ${tick.toISOString()}: ${result.state}${result.note ? ` (${result.note})` : ''}, ${result.considered} considered, ${counts(result.answers)}`
       say('run', { campaign, tick, ...result }, words)
       if (result.state === 'refused') context.output.warn(`${campaign} refused to run: ${result.note}`)

@@ -1,6 +1,8 @@
+import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
+import { sql } from 'drizzle-orm'
 import * as config from '../config/switches.ts'
-
+import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { recordStop } from '../outcomes/silence.ts'
 import { appliedCampaign } from './campaigns.ts'
@@ -44,12 +46,17 @@ export function stop(start: Start): Command {
     group: 'run',
     summary: 'End a campaign for good',
     description:
-      'It takes nobody in any more and sends nothing more. Outcomes are still counted. There is no way back.',
-    examples: [['winback stop graded-recall --reason "season over"', 'ends it']],
+      'It takes nobody in any more and sends nothing more. Outcomes are still counted. There is no way back, so it ' +
+      'asks first; `winback pause` holds a campaign back until it is resumed.',
+    examples: [
+      ['winback stop graded-recall --reason "season over"', 'says whom it concerns, asks, and ends it'],
+      ['winback stop graded-recall --yes', 'without asking, for a script'],
+    ],
   })
     .argument('<campaign>', 'the campaign')
+    .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for those who read it later')
-    .action((campaign: string, options: SwitchOptions, command: Command) =>
+    .action((campaign: string, options: StopOptions, command: Command) =>
       start(command, (invocation) =>
         withWorkspace(invocation, (context) => runStop(context, campaign, options)),
       ),
@@ -84,9 +91,81 @@ async function runResume(context: DatabaseContext, target: config.SwitchTarget):
   return { data: { ...switched, others }, text }
 }
 
-async function runStop(context: DatabaseContext, name: string, options: SwitchOptions): Promise<Outcome> {
+interface StopOptions extends SwitchOptions {
+  readonly yes?: boolean
+}
+
+/** Whom a stop concerns. */
+interface Concerned {
+  readonly people: number
+  readonly messages: number
+}
+
+async function countConcerned(session: Session, campaign: string): Promise<Concerned> {
+  const [found] = await rows<Concerned>(
+    session,
+    sql`SELECT
+      (SELECT count(*) FROM episodes WHERE campaign = ${campaign} AND ended_at IS NULL AND silenced_at IS NULL
+        AND arm = 'treated') AS people,
+      (SELECT count(*) FROM touchpoints JOIN steps USING (step_id) WHERE campaign = ${campaign}) AS messages`,
+  )
+  return found ?? { people: 0, messages: 0 }
+}
+
+/** Asks at the terminal; undefined where there is none to ask at. */
+export type Ask = (question: string) => Promise<string>
+
+/**
+ * Has a stop confirmed: by `--yes`, or by the campaign's name typed at the terminal.
+ * @throws WinbackError `usage.confirm` where nobody can be asked, or another answer was given
+ */
+export async function confirmStop(
+  campaign: string,
+  concerned: Concerned,
+  yes: boolean,
+  ask: Ask | undefined,
+): Promise<void> {
+  if (yes) return
+  const people = count(concerned.people, 'person', 'people')
+  const facts = `${people} would be contacted no more, ${count(concerned.messages, 'planned message')} cancelled`
+  if (!ask) {
+    throw new WinbackError('usage.confirm', `stopping ${campaign} has no way back: ${facts}`, {
+      remedy: `Add --yes if that is meant; \`winback pause ${campaign}\` holds it back until it is resumed.`,
+      facts: { ...concerned },
+    })
+  }
+  const answer = await ask(
+    `Stopping ${campaign} has no way back: ${facts}.\nType the campaign’s name to stop it: `,
+  )
+  if (answer.trim() === campaign) return
+  throw new WinbackError('usage.confirm', `${campaign} was not stopped: the name was not typed`, {
+    remedy: `\`winback pause ${campaign}\` holds it back until it is resumed.`,
+  })
+}
+
+/** A question on stderr, so that stdout stays the result's; undefined where nobody sits at the terminal. */
+function terminal({ output, interrupt }: DatabaseContext): Ask | undefined {
+  if (output.json || !process.stdin.isTTY || !process.stderr.isTTY) return undefined
+  return async (question) => {
+    // Not as a terminal: then Ctrl-C stays the signal that the command listens for.
+    const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
+    try {
+      return await lines.question(question, { signal: interrupt })
+    } finally {
+      lines.close()
+    }
+  }
+}
+
+async function runStop(context: DatabaseContext, name: string, options: StopOptions): Promise<Outcome> {
   const { database, clock } = context
   const campaign = await appliedCampaign(context, name)
+  const stopped = (await config.readSwitches(database)).some(
+    (each) => each.scope === 'campaign' && each.name === campaign && each.state === 'stopped',
+  )
+  const concerned = await countConcerned(database, campaign)
+  // What is stopped already has nothing left to ask about; a stop that was cut short is only completed.
+  if (!stopped) await confirmStop(campaign, concerned, options.yes === true, terminal(context))
   const reason = options.reason ?? `stop by ${operator()}`
   const switched = await config.stop(database, { scope: 'campaign', name: campaign }, { reason, clock })
   // Whatever the outcome: a stop that was interrupted before this point is completed by the next.
@@ -96,8 +175,8 @@ async function runStop(context: DatabaseContext, name: string, options: SwitchOp
       ? `Stopped campaign ${campaign} for good`
       : `Campaign ${campaign} was stopped already`
   return {
-    data: { ...switched, cancelled },
-    text: `${done}; ${count(cancelled, 'planned message')} cancelled.`,
+    data: { ...switched, people: concerned.people, cancelled },
+    text: `${done}; ${count(concerned.people, 'person', 'people')} contacted no more, ${count(cancelled, 'planned message')} cancelled.`,
   }
 }
 

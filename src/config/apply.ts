@@ -136,13 +136,18 @@ export async function rollbackCampaign(
     const restored = byNo.get(target)
     if (!restored) {
       const known = versions.map((each) => each.version).join(', ')
-      throw new WinbackError(
-        'version.unknown',
+      const first = original(current.version)
+      const held = first === current.version ? '' : ` (the current version ${current.version} restores it)`
+      const message =
         input.to === undefined
-          ? `${campaign} has no version before ${original(current.version)}`
-          : `${campaign} has no version ${input.to}; there are ${known}`,
-        { remedy: `Name a version with --to; there are ${known}.` },
-      )
+          ? `there is nothing before version ${first} of ${campaign}${held}`
+          : `${campaign} has no version ${input.to}`
+      throw new WinbackError('version.unknown', message, {
+        remedy:
+          versions.length === 1
+            ? 'It is the only one so far.'
+            : `Name the version you want with --to; there are ${known}. \`winback rollback ${campaign} --list\` shows them.`,
+      })
     }
     const definition = await readDefinition(tx, restored, input)
     const version = await storeVersion(tx, {

@@ -1,3 +1,5 @@
+import type { Problem } from '../errors.ts'
+
 // Punctuation as Chinese and Japanese input methods, and word processors, write it. To a person it looks right, to YAML
 // and CEL it is a letter like any other: so it is named, where it is what is wrong.
 
@@ -33,6 +35,17 @@ export function fullWidthHint(character: string): string | undefined {
 export function firstFullWidth(text: string): number | undefined {
   const at = text.search(/[\u3000。、【】“”„‘’\uff01-\uff5e]/)
   return at === -1 ? undefined : at
+}
+
+/** The problem, and what a full-width character in the value it names has to do with it. */
+export function explainFullWidth(problem: Problem): Problem {
+  const { found, message } = problem
+  // A condition is not named as a whole: its texts may hold what they like.
+  const at = found !== undefined && message.includes(found) ? firstFullWidth(found) : undefined
+  const hint = at === undefined ? undefined : fullWidthHint(found?.charAt(at) ?? '')
+  return hint === undefined || message.includes(hint)
+    ? problem
+    : { ...problem, message: `${message} (${hint})` }
 }
 
 /** YAML that was mended so that the rest of it can be read. */

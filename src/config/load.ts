@@ -7,6 +7,7 @@ import { checkWorkspace } from './checks/settings.ts'
 import { checkCampaign } from './checks.ts'
 import { readDocument } from './document.ts'
 import type { Environment } from './environment.ts'
+import { explainFullWidth } from './full-width.ts'
 import { nearest, problemsOf, sortProblems } from './problems.ts'
 import { fillReferences } from './references.ts'
 import type { Salvaged } from './salvaged.ts'
@@ -126,7 +127,7 @@ export function readWorkspace(
   }
   return {
     definition,
-    problems: sortProblems([
+    problems: finished([
       ...document.problems,
       ...problems,
       ...problemsOf(issues, document, value, workspaceSchema),
@@ -148,12 +149,16 @@ export function readCampaign(
   const campaign = lenient as Salvaged<Campaign>
   return {
     definition: parsed,
-    problems: sortProblems([
+    problems: finished([
       ...document.problems,
       ...problemsOf(issues, document, document.value, campaignSchema, workspace.currency),
       ...checkCampaign({ campaign, document, workspace, templates }),
     ]),
   }
+}
+
+function finished(problems: readonly Problem[]): Problem[] {
+  return sortProblems(problems).map(explainFullWidth)
 }
 
 /** What the schema makes of a value: all of it, or what can be salvaged and what is wrong. */

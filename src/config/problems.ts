@@ -2,7 +2,7 @@ import { closest, distance } from 'fastest-levenshtein'
 import type { z } from 'zod'
 import type { Location, Problem } from '../errors.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from './document.ts'
-import { firstFullWidth, fullWidthHint } from './full-width.ts'
+import { toldOnce, UNKNOWN_KEY } from './misplaced.ts'
 import { keysAt, schemaAt } from './shape.ts'
 import { expectedAt, rewritten } from './wanted.ts'
 
@@ -34,57 +34,7 @@ export function problemsOf(
   currency?: string,
 ): Problem[] {
   const context: Context = { document, value, schema, currency }
-  return told(issues.flatMap((issue) => translate(issue, [], context)))
-}
-
-/** One mistake, told once: a key that was misspelt, or stands a level off, is also missing where it belongs. */
-function told(problems: readonly Problem[]): Problem[] {
-  const unknown = problems.filter(({ message }) => message === UNKNOWN_KEY)
-  const missing = (path: string) =>
-    problems.find((problem) => problem.path === path && problem.found === undefined)
-  const meant = new Set<Problem>()
-  const moved = new Map<Problem, string>()
-  for (const problem of unknown) {
-    const key = problem.found ?? ''
-    const parent = problem.path.slice(0, problem.path.length - key.length)
-    const spelt = problem.suggestion === undefined ? undefined : missing(parent + problem.suggestion)
-    if (spelt) {
-      meant.add(spelt)
-      continue
-    }
-    const elsewhere = problems.find(
-      (each) =>
-        each.found === undefined &&
-        /(?:^|\.)([^.[\]]+)$/.exec(each.path)?.[1] === key &&
-        isAround(each.path.slice(0, each.path.length - key.length), parent),
-    )
-    if (!elsewhere) continue
-    meant.add(elsewhere)
-    const owner = elsewhere.path.slice(0, elsewhere.path.length - key.length).replace(/\.$/, '')
-    moved.set(
-      problem,
-      owner === ''
-        ? 'this key belongs to the campaign or workspace itself, not inside a block; mind the indentation'
-        : `this key belongs to ${owner}, a level further in or out; mind the indentation`,
-    )
-  }
-  return problems
-    .filter((problem) => !meant.has(problem))
-    .map((problem) => {
-      const message = moved.get(problem)
-      if (message === undefined) return problem
-      const { suggestion: _, ...rest } = problem
-      return { ...rest, message }
-    })
-}
-
-const UNKNOWN_KEY = 'unknown key'
-
-/** Whether one of two blocks holds the other. */
-function isAround(one: string, other: string): boolean {
-  return (
-    one !== other && (one.startsWith(other.replace(/\.$/, '')) || other.startsWith(one.replace(/\.$/, '')))
-  )
+  return toldOnce(issues.flatMap((issue) => translate(issue, [], context)))
 }
 
 /** What is held against what. */
@@ -243,20 +193,13 @@ function describe(value: unknown): string {
   return `\`${quoted ? JSON.stringify(value) : show(value)}\``
 }
 
-/** The message, and what a full-width character in the value that was found has to do with it. */
-function explained({ message, found }: Problem): string {
-  const at = found === undefined ? undefined : firstFullWidth(found)
-  const hint = at === undefined || found === undefined ? undefined : fullWidthHint(found.charAt(at))
-  return hint === undefined || message.includes(hint) ? message : `${message} (${hint})`
-}
-
 /** One line: `campaigns/x.yaml:12:5  error  tiers[0].inactve: unknown key; did you mean `inactive`?` */
 export function formatProblem(problem: Problem): string {
   const { file, line, column } = problem.location
   const place = [file, line, column].filter((part) => part !== undefined).join(':')
   const path = problem.path === '' ? '' : `${problem.path}: `
   const hint = problem.suggestion === undefined ? '' : `; did you mean \`${problem.suggestion}\`?`
-  return `${place}  ${problem.severity}  ${path}${explained(problem)}${hint}`
+  return `${place}  ${problem.severity}  ${path}${problem.message}${hint}`
 }
 
 /**

@@ -7,6 +7,12 @@ type Schema = z.core.$ZodType
 /** `a percentage such as 10%`: what a text in a form of its own is called. Undefined for every other schema. */
 export function expectedAt(schema: Schema | undefined): string | undefined {
   if (!schema) return undefined
+  if (
+    z
+      .safeParse(schema, 0.5)
+      .error?.issues.some((each) => each.code === 'invalid_type' && each.expected === 'int')
+  )
+    return 'a whole number'
   // The schema itself says what it expects of a text that has not its form.
   const issue = z.safeParse(schema, '').error?.issues[0]
   return issue?.code === 'invalid_format' && issue.format === 'regex' && issue.message.startsWith('expected ')

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { lockStripesShared, STRIPE_WIDTH, STRIPES } from '../database/stripes.ts'
-import { addressHash, addressHashSql, type IdentifierKind } from './addresses.ts'
+import { addressHashSql, type IdentifierKind, sameKeySql } from './addresses.ts'
 import { type Attributes, CARRIES, type ContactRow } from './contact-rows.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { Hooks } from './hooks.ts'
@@ -38,21 +38,18 @@ export async function mergeContacts(
   options: ContactMerge,
 ): Promise<Merged> {
   await prepare(tx)
-  const known = options.allNew ? new Set<string>() : await findKnown(tx, [...chunk.keys()])
-  const all = [...chunk.values()]
-  const fresh = all.filter(({ externalId }) => !known.has(externalId))
-  if (fresh.length > 0) await insertNew(tx, fresh, options)
+  await copyInto(tx, 'incoming_contacts', staged(chunk, options))
+  const inserted = await insertNew(tx, options)
   await lockContacts(tx)
   const shared = await findShared(tx)
   // All stripes at once and in order, before anything is decided: whom a merge reaches is known only from reading, and
   // a selection may be opening an episode for a contact that stays where it is. A chunk of a file reaches most anyway.
-  if (shared > 0 || known.size > 0) await lockStripesShared(tx, ALL_STRIPES)
-  const carried = all.filter(({ externalId }) => known.has(externalId))
-  const updated = carried.length > 0 ? await updateKnown(tx, carried, options) : 0
+  if (shared > 0 || inserted < chunk.size) await lockStripesShared(tx, ALL_STRIPES)
+  const updated = inserted < chunk.size ? await updateKnown(tx, options) : 0
   if (shared > 0 || updated > 0) {
     await linkPersons(tx, { sharedByAtMost: options.sharedByAtMost, now: options.now, hooks: options.hooks })
   }
-  return { inserted: fresh.length, updated }
+  return { inserted, updated }
 }
 
 /** One contact of each stripe. */
@@ -67,78 +64,54 @@ async function prepare(tx: Transaction): Promise<void> {
   await prepareLinks(tx)
 }
 
-/** Which external ids belong to a contact. */
-async function findKnown(tx: Transaction, externalIds: readonly string[]): Promise<Set<string>> {
-  const found = await rows<{ external_id: string }>(
-    tx,
-    // A subquery of one value is always 10,000 index look-ups; a join may become a scan of the whole table.
-    sql`SELECT i.external_id FROM unnest(${sql.param(externalIds)}::text[]) AS i (external_id)
-        WHERE (SELECT x.contact_id FROM external_ids x WHERE x.external_id = i.external_id) IS NOT NULL`,
-  )
-  return new Set(found.map((row) => row.external_id))
-}
-
-/**
- * Makes contacts and all that belongs to them, each table by a COPY of its own: that writes a page of rows at a time,
- * where INSERT … SELECT from a staging table writes row by row, and took three times as long.
- */
-async function insertNew(
-  tx: Transaction,
-  fresh: readonly ContactRow[],
-  options: ContactMerge,
-): Promise<void> {
-  const [drawn] = await rows<{ ids: string }>(
-    tx,
-    sql`SELECT string_agg(nextval('contacts_contact_id_seq')::text, ' ') AS ids
-        FROM generate_series(1, ${fresh.length}::int)`,
-  )
-  const ids = drawn?.ids.split(' ') ?? []
-  const now = copyTime(options.now.getTime())
-  const timesOf = timesReader(options)
-  const named: string[] = []
-  const watched: { at: number; line: string }[] = []
-  let contacts = ''
-  let keys = ''
-  for (const [n, row] of fresh.entries()) {
-    const id = ids[n] ?? ''
-    const externalId = copyText(row.externalId)
-    const signedUp = copyTime(row.signedUpAt)
-    const emailKey = copyKey(options.addressKey, 'email', row.email)
-    const phoneKey = copyKey(options.addressKey, 'phone', row.phone)
-    contacts += `${id}\t${id}\t${externalId}\t${copyText(row.email)}\t${emailKey}\t${copyText(row.phone)}\t${phoneKey}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${signedUp}\t${copyText(JSON.stringify(row.attributes))}\t${timesOf(row)}\t${now}\n`
-    named.push(`${externalId}\t${id}\n`)
-    watched.push({ at: row.signedUpAt ?? Number.POSITIVE_INFINITY, line: `${id}\t${signedUp}\n` })
-    if (row.email !== null || row.phone !== null) keys += `${id}\t${emailKey}\t${phoneKey}\n`
-  }
-  // In the order of their keys: two imports of the same new contacts wait and never deadlock, and an index takes
-  // neighbours together.
-  await copyInto(tx, 'external_ids (external_id, contact_id)', named.sort().join(''))
-  await copyInto(
-    tx,
-    'contacts (contact_id, person_id, external_id, email, email_key, phone, phone_key, locale, timezone, signed_up_at, attributes, attributes_at, imported_at)',
-    contacts,
-  )
-  watched.sort((one, other) => one.at - other.at || 0)
-  await copyInto(tx, 'contact_activity (contact_id, silent_since)', watched.map(({ line }) => line).join(''))
-  await copyInto(tx, 'made_contacts', keys)
-}
-
-/** The keyed hash of an address in COPY's text format. */
-function copyKey(addressKey: string, kind: IdentifierKind, address: string | null): string {
-  return address === null ? '\\N' : `\\\\x${addressHash(addressKey, kind, address).toString('hex')}`
-}
-
-/** The age of a row's attributes that have a `fresh` limit, as JSON. */
-function timesReader(options: ContactMerge): (row: ContactRow) => string {
+function staged(chunk: ReadonlyMap<string, ContactRow>, options: ContactMerge): string {
   const fresh = new Set(
     Object.entries(options.attributes).flatMap(([name, { fresh }]) => (fresh === undefined ? [] : [name])),
   )
   const asOf = Math.floor(options.asOf.getTime() / 1000)
-  return ({ attributes }) => {
-    if (fresh.size === 0) return '{}'
-    const names = Object.keys(attributes).filter((name) => fresh.has(name))
-    return copyText(JSON.stringify(Object.fromEntries(names.map((name) => [name, asOf]))))
+  let text = ''
+  for (const row of chunk.values()) {
+    let times = '{}'
+    if (fresh.size > 0) {
+      const names = Object.keys(row.attributes).filter((name) => fresh.has(name))
+      times = JSON.stringify(Object.fromEntries(names.map((name) => [name, asOf])))
+    }
+    const cleared = row.cleared.length === 0 ? '\\N' : `{${row.cleared.join(',')}}`
+    text += `${copyText(row.externalId)}\t${row.carried}\t${copyText(row.email)}\t${copyText(row.phone)}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${times}\t${cleared}\n`
   }
+  return text
+}
+
+/** New contacts and all that belongs to them, in one statement over one reading of the chunk. */
+async function insertNew(tx: Transaction, options: ContactMerge): Promise<number> {
+  const [found] = await rows<{ count: number }>(
+    tx,
+    sql`WITH fresh AS MATERIALIZED (
+          SELECT nextval('contacts_contact_id_seq') AS contact_id, i.*,
+            ${addressHashSql(options.addressKey, 'email', sql`i.email`)} AS email_key,
+            ${addressHashSql(options.addressKey, 'phone', sql`i.phone`)} AS phone_key
+          FROM incoming_contacts i
+          -- A subquery of one value is always 10,000 index look-ups; NOT EXISTS may become a scan of the whole table.
+          WHERE ${options.allNew ?? false}::boolean OR (SELECT x.contact_id FROM external_ids x WHERE x.external_id = i.external_id) IS NULL
+        ), named AS (
+          INSERT INTO external_ids (external_id, contact_id)
+          SELECT external_id, contact_id FROM fresh ORDER BY external_id
+        ), made AS (
+          INSERT INTO contacts (contact_id, person_id, external_id, email, email_key, phone, phone_key, locale,
+            timezone, signed_up_at, attributes, attributes_at, imported_at)
+          OVERRIDING SYSTEM VALUE
+          SELECT contact_id, contact_id, external_id, email, email_key, phone, phone_key, locale,
+            timezone, signed_up_at, attributes, attributes_at, ${options.now}
+          FROM fresh
+        ), watched AS (
+          INSERT INTO contact_activity (contact_id, silent_since)
+          SELECT contact_id, signed_up_at FROM fresh ORDER BY signed_up_at
+        ), identified AS (
+          INSERT INTO made_contacts (contact_id, email_key, phone_key) SELECT contact_id, email_key, phone_key FROM fresh
+        )
+        SELECT count(*) AS count FROM fresh`,
+  )
+  return found?.count ?? 0
 }
 
 /**
@@ -147,11 +120,11 @@ function timesReader(options: ContactMerge): (row: ContactRow) => string {
  * @returns how many are shared; they stand in touched_identifiers
  */
 async function findShared(tx: Transaction): Promise<number> {
-  // A subquery of one value, as above.
+  // A subquery of one value is always an index look-up, as above.
   const shared = (kind: IdentifierKind) => {
     const key = sql.identifier(`${kind}_key`)
     return sql`SELECT ${kind}, m.${key}, m.contact_id, TRUE FROM made_contacts m
-      WHERE (SELECT c.contact_id FROM contacts c WHERE c.${key} = m.${key} AND c.contact_id <> m.contact_id
+      WHERE (SELECT c.contact_id FROM contacts c WHERE ${sameKeySql(kind, sql`c`, sql`m.${key}`)} AND c.contact_id <> m.contact_id
              LIMIT 1) IS NOT NULL`
   }
   return execute(
@@ -163,20 +136,10 @@ async function findShared(tx: Transaction): Promise<number> {
 
 /**
  * The columns each row carries, over contacts that were there before; rows that would change nothing are not
- * written. Erased contacts are left alone, or tonight's file would bring them back.
+ * written. (The chunk's new contacts are compared too, and equal themselves: telling them apart costs more.)
+ * Erased contacts are left alone, or tonight's file would bring them back.
  */
-async function updateKnown(
-  tx: Transaction,
-  carried: readonly ContactRow[],
-  options: ContactMerge,
-): Promise<number> {
-  const timesOf = timesReader(options)
-  let text = ''
-  for (const row of carried) {
-    const cleared = row.cleared.length === 0 ? '\\N' : `{${row.cleared.join(',')}}`
-    text += `${copyText(row.externalId)}\t${row.carried}\t${copyText(row.email)}\t${copyText(row.phone)}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${timesOf(row)}\t${cleared}\n`
-  }
-  await copyInto(tx, 'incoming_contacts', text)
+async function updateKnown(tx: Transaction, options: ContactMerge): Promise<number> {
   await execute(
     tx,
     sql`SELECT FROM contacts WHERE contact_id IN (

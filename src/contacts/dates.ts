@@ -17,7 +17,7 @@ const TOKENS: Record<string, string> = {
 
 /**
  * ISO 8601 (`2026-01-05`, `2026-01-05 08:30`, with or without a zone), or `format`: `yyyy mm dd hh mi ss` with what
- * stands between them (`yyyymmdd`, `dd.mm.yyyy hh:mi`), or `epoch` (seconds), or `epoch_ms`. A date without a zone is
+ * stands between them (`yyyymmdd`, `dd.mm.yyyy hh:mi`), or `epoch` (seconds), or `epoch-ms`. A date without a zone is
  * local time in `timezone`; one without a time is the start of that day. Numbers in NDJSON are epoch seconds, or
  * milliseconds where that large.
  * @throws WinbackError `import.options` for a zone or format that does not exist
@@ -26,13 +26,13 @@ export function dateReader(options: { timezone?: string; format?: string } = {})
   const zone = options.timezone ?? 'UTC'
   const offset = offsetReader(zone)
   if (options.format === 'epoch') return (value) => epoch(value, 1000)
-  if (options.format === 'epoch_ms') return (value) => epoch(value, 1)
+  if (options.format === 'epoch-ms' || options.format === 'epoch_ms') return (value) => epoch(value, 1)
   if (options.format !== undefined) {
     const pattern = patternOf(options.format)
     return (value) => {
       const text = String(value)
       const found = pattern.exec(text.trim())?.groups
-      if (!found) return `"${text}" is not a date written ${options.format}`
+      if (!found) return `"${text}" is not a date written ${options.format}; see --date-format`
       const local = localTime(
         Number(found.year),
         Number(found.month),
@@ -49,7 +49,8 @@ export function dateReader(options: { timezone?: string; format?: string } = {})
     if (typeof value === 'number') return epoch(value, Math.abs(value) < 1e11 ? 1000 : 1)
     if (typeof value !== 'string') return `${JSON.stringify(value)} is not a date`
     const found = ISO.exec(value) ?? ISO.exec(value.trim())
-    if (!found) return `"${value}" is not a date; expected ISO 8601 such as 2026-01-05T08:30:00Z`
+    if (!found)
+      return `"${value}" is not a date; expected ISO 8601 such as 2026-01-05T08:30:00Z, or say how it is written with --date-format ${formatOf(value)}`
     const [, year, month, day, hour, minute, second, fraction, mark] = found
     const local = localTime(
       Number(year),
@@ -64,6 +65,15 @@ export function dateReader(options: { timezone?: string; format?: string } = {})
     if (mark === undefined) return local - offset(local)
     return local - zoneOffset(mark)
   }
+}
+
+/** The format a date that is not ISO 8601 looks to be in. Day and month may be the other way round: that is not ours to tell. */
+function formatOf(text: string): string {
+  if (/^\d{9,10}(\.\d+)?$/.test(text.trim())) return 'epoch'
+  if (/^\d{12,13}$/.test(text.trim())) return 'epoch-ms'
+  if (/^\d{8}$/.test(text.trim())) return 'yyyymmdd'
+  const [, separator] = /^\d{4}([/.])\d{2}\1\d{2}$/.exec(text.trim()) ?? []
+  return separator === undefined ? '(such as dd.mm.yyyy)' : `yyyy${separator}mm${separator}dd`
 }
 
 /** Whether `name` is an IANA zone. Asked once a name: a file has few zones and many rows. */
@@ -166,6 +176,6 @@ function patternOf(format: string): RegExp {
 function formatError(format: string): WinbackError {
   return new WinbackError('import.options', `"${format}" is not a date format`, {
     remedy:
-      'Write yyyy, mm, dd, hh, mi and ss once each, such as yyyymmdd or dd.mm.yyyy hh:mi; or epoch, epoch_ms.',
+      'Write yyyy, mm, dd, hh, mi and ss once each, such as yyyymmdd or dd.mm.yyyy hh:mi; or epoch, epoch-ms.',
   })
 }

@@ -90,6 +90,7 @@ export async function importFile(
   const source = openRows(file, {
     ...(mapping.format === undefined ? {} : { format: mapping.format }),
     ...(mapping.delimiter === undefined ? {} : { delimiter: mapping.delimiter }),
+    ...(mapping.encoding === undefined ? {} : { encoding: mapping.encoding }),
   })
   const limit = Math.max(1, Math.min(options.chunk ?? LARGEST_CHUNK, LARGEST_CHUNK))
   const summary: ImportSummary = {

@@ -17,6 +17,7 @@ export const importMapping = z.strictObject({
     .boolean()
     .optional()
     .describe('Whether the first line of a CSV names the columns; true unless said'),
+  encoding: z.string().optional().describe('Such as gbk, windows-1252 or utf-16le; UTF-8 unless said'),
   timezone: z.string().optional().describe('IANA zone of dates without one; UTC unless said'),
   date_format: z.string().optional().describe('Such as yyyymmdd; ISO 8601 unless said'),
   fields: z
@@ -54,7 +55,10 @@ export function bindFields(
   file: string,
 ): FieldReader {
   const fail = (message: string, remedy: string) =>
-    new WinbackError('import.mapping', message, { location: { file, line: 1 }, remedy })
+    new WinbackError('import.mapping', message, {
+      location: { file, line: 1 },
+      remedy: delimiterHint(header) ?? remedy,
+    })
   const known = (name: string) => {
     if (fields.includes(name)) return name
     if (fields.some((field) => field.endsWith('.*') && name.startsWith(field.slice(0, -1)))) return name
@@ -104,6 +108,15 @@ export function bindFields(
     getters,
     columns: !csv ? undefined : header ? { exactly: header.length } : { atLeast: highest },
   }
+}
+
+/** A header of one column is mostly one of several, by a delimiter that was not the one expected. */
+function delimiterHint(header: readonly string[] | undefined): string | undefined {
+  const [only = '', ...more] = header ?? []
+  const delimiter = more.length > 0 ? undefined : [';', '\t', '|', ','].find((each) => only.includes(each))
+  if (delimiter === undefined) return undefined
+  const flag = delimiter === '\t' ? 'tab' : `'${delimiter}'`
+  return `The header is one column, "${only.replaceAll('\t', ' ')}": say what stands between them with --delimiter ${flag}.`
 }
 
 function defaultFields(

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { createReadStream, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
+import { TextDecoder } from 'node:util'
 import { createGunzip } from 'node:zlib'
 import { messageOf, WinbackError } from '../errors.ts'
 
@@ -31,13 +32,18 @@ const LINE_LIMIT = 1_000_000
 
 /**
  * Opens `path`. The format is taken from the name (`.csv`, `.tsv`, `.txt`, `.ndjson`, `.jsonl`, each perhaps with
- * `.gz`) unless given. A CSV's `delimiter` is one character, or `whitespace` for runs of spaces and tabs.
- * @throws WinbackError `import.unreadable`
+ * `.gz`) unless given. A CSV's `delimiter` is one character, or `whitespace` for runs of spaces and tabs. `encoding` is
+ * a label of the WHATWG Encoding Standard (`gbk`, `windows-1252`, `utf-16le` …); UTF-8 unless given.
+ * @throws WinbackError `import.unreadable`, `import.options` for an encoding that does not exist
  */
-export function openRows(path: string, options: { format?: FileFormat; delimiter?: string } = {}): RowSource {
+export function openRows(
+  path: string,
+  options: { format?: FileFormat; delimiter?: string; encoding?: string } = {},
+): RowSource {
   const plain = path.replace(/\.gz$/i, '')
   const format = options.format ?? (/\.(ndjson|jsonl)$/i.test(plain) ? 'ndjson' : 'csv')
   const delimiter = options.delimiter ?? (/\.tsv$/i.test(plain) ? '\t' : ',')
+  const decoder = options.encoding === undefined ? undefined : openDecoder(options.encoding)
   let totalBytes: number
   try {
     const found = statSync(path)
@@ -54,11 +60,12 @@ export function openRows(path: string, options: { format?: FileFormat; delimiter
     bytesRead: () => file.bytesRead,
     batches: async function* () {
       try {
-        const bytes = plain === path ? file : gunzip(file)
+        const stored = plain === path ? file : gunzip(file)
+        const lineBatches = decoder ? decodedLines(stored, decoder) : linesOf(stored)
         if (typeof parse === 'function') {
-          for await (const lines of linesOf(bytes)) yield lines.map(parse)
+          for await (const lines of lineBatches) yield lines.map(parse)
         } else {
-          for await (const lines of linesOf(bytes)) yield parse.rows(lines)
+          for await (const lines of lineBatches) yield parse.rows(lines)
           yield parse.end()
         }
       } catch (cause) {
@@ -68,6 +75,31 @@ export function openRows(path: string, options: { format?: FileFormat; delimiter
       }
     },
   }
+}
+
+function openDecoder(label: string): TextDecoder {
+  try {
+    return new TextDecoder(label)
+  } catch (cause) {
+    throw new WinbackError('import.options', `there is no encoding "${label}"`, {
+      remedy: 'Use a name such as gbk, gb18030, big5, shift_jis, windows-1252 or utf-16le.',
+      cause,
+    })
+  }
+}
+
+/** The lines of a file in another encoding: as UTF-8 from here on, a block at a time. */
+async function* decodedLines(bytes: AsyncIterable<Buffer>, decoder: TextDecoder): AsyncGenerator<Line[]> {
+  const blocks = async function* () {
+    for await (const block of bytes) yield Buffer.from(decoder.decode(block, { stream: true }))
+    yield Buffer.from(decoder.decode())
+  }
+  // What is no character of the encoding was replaced; it must not be stored as if it had been read.
+  const checked = (line: Line): Line =>
+    line.problem === undefined && line.text.includes('\ufffd')
+      ? { ...line, problem: `the line is not ${decoder.encoding}; see whether --encoding is right` }
+      : line
+  for await (const lines of linesOf(blocks())) yield lines.map(checked)
 }
 
 function gunzip(file: Readable): Readable {
@@ -91,6 +123,8 @@ interface Line {
 }
 
 const NEWLINE = 10
+const NOT_UTF8 =
+  'the line is not UTF-8; name the encoding (--encoding gbk) or convert the file (iconv -f GBK -t UTF-8)'
 
 /** Cut at newlines as bytes: a character that is cut in two by a block's end never reaches the decoder. */
 async function* linesOf(bytes: AsyncIterable<Buffer>): AsyncGenerator<Line[]> {
@@ -152,7 +186,7 @@ function problemOf(sound: string | undefined, text: string): { text: string; pro
   let decoded = text
   if (sound === undefined) {
     const bytes = Buffer.from(text, 'latin1')
-    if (!isUtf8(bytes)) return { text, problem: 'the line is not UTF-8' }
+    if (!isUtf8(bytes)) return { text, problem: NOT_UTF8 }
     decoded = bytes.toString('utf8')
   }
   if (decoded.length > LINE_LIMIT) {
@@ -165,7 +199,7 @@ function problemOf(sound: string | undefined, text: string): { text: string; pro
 function withoutMark(block: Buffer): Buffer {
   if (block[0] === 0xef && block[1] === 0xbb && block[2] === 0xbf) return block.subarray(3)
   if ((block[0] === 0xff && block[1] === 0xfe) || (block[0] === 0xfe && block[1] === 0xff)) {
-    throw new Error('it is UTF-16: save it as UTF-8')
+    throw new Error('it is UTF-16: say so with --encoding utf-16le, or save it as UTF-8')
   }
   return block
 }

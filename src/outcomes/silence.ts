@@ -34,7 +34,7 @@ export async function recordSuppressions(
 
 /** Contacts that carry an address which was just suppressed. */
 function carriersOf(kind: 'email' | 'phone'): SQL {
-  return sql`SELECT c.contact_id FROM new_suppressions n JOIN contacts c ON c.${sql.identifier(`${kind}_key`)} = n.key
+  return sql`SELECT c.contact_id FROM new_suppressions n JOIN contacts c ON ${sameKeySql(kind, sql`c`, sql`n.key`)}
     WHERE n.kind = ${kind}`
 }
 

@@ -1,6 +1,16 @@
 import type { Estimate } from '../statistics/estimate.ts'
 import type { ArmFigures, Effect } from './effect.ts'
-import { type Axis, type Column, type Painter, fitted, painter, table, tableCells, whiskers, wrap } from './layout.ts'
+import {
+  type Axis,
+  type Column,
+  fitted,
+  type Painter,
+  painter,
+  table,
+  tableCells,
+  whiskers,
+  wrap,
+} from './layout.ts'
 import type { OverviewData } from './overview.ts'
 import { ANSWERS, REASONS, STATES, sentence } from './reasons.ts'
 import type { Discrepancy } from './reconciliation.ts'

@@ -54,7 +54,10 @@ export const WORDS = {
   liability: { en: 'offers (expected)', 'zh-CN': '优惠（预计核销）' },
   labour: { en: 'labour', 'zh-CN': '人工' },
   total: { en: 'total', 'zh-CN': '合计' },
-  perRecall: { en: 'for each contacted who came back (complete only)', 'zh-CN': '每个召回的成本（仅观察期已满）' },
+  perRecall: {
+    en: 'for each contacted who came back (complete only)',
+    'zh-CN': '每个召回的成本（仅观察期已满）',
+  },
   perIncremental: { en: 'for each won back by us', 'zh-CN': '每多召回一人的成本' },
   withoutLabour: { en: 'for each won back by us, without labour', 'zh-CN': '每多召回一人的成本（不含人工）' },
   acquisition: { en: 'to compare: a new customer', 'zh-CN': '对比：获取一位新客' },
@@ -66,12 +69,16 @@ export type Word = keyof typeof WORDS
 /** How to write in one language and locale. */
 export interface Speech {
   readonly language: Language
+  /** BCP 47: what numbers and dates are written in. */
+  readonly locale: string
   word(word: Word): string
   count(value: number): string
   /** 0.081 → `8.1 %` in English, `8.1%` in Chinese. */
   percent(value: number): string
   /** A difference of rates in points, with its sign: 0.052 → `+5.2`. */
   points(value: number): string
+  /** A number to at most one decimal: 4.25 → `4.3`, 2 → `2`. */
+  plain(value: number): string
   /** A count with its sign. */
   signed(value: number): string
   /** Integer micros → the locale's way to write an amount. */
@@ -89,6 +96,7 @@ export function speechOf(style: {
   const { locale, currency, timezone = 'UTC' } = style
   const language = languageOf(locale)
   const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 })
+  const short = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
   const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 })
   const signedTenth = new Intl.NumberFormat(locale, {
     minimumFractionDigits: 1,
@@ -112,10 +120,12 @@ export function speechOf(style: {
   })
   return {
     language,
+    locale,
     word: (word) => WORDS[word][language],
     count: (value) => whole.format(value),
     percent: (value) => `${tenth.format(value * 100)}${language === 'en' ? ' %' : '%'}`,
     points: (value) => signedTenth.format(value * 100),
+    plain: (value) => short.format(value),
     signed: (value) => signedWhole.format(value),
     money: (micros) => amount.format(micros / 1e6),
     date: (at) => day.format(at),

@@ -25,8 +25,9 @@ export interface Service {
 }
 
 /** Jobs queued for each worker: enough to keep it busy, few enough that a pause acts within seconds. */
-const JOBS_PER_WORKER = 3
-const WORKER_CONCURRENCY = 2
+const JOBS_PER_WORKER = 4
+/** While one batch waits for the database, others are judged, sent and settled. */
+const WORKER_CONCURRENCY = 4
 
 /** Milliseconds between two looks at the database. */
 export interface Pace {
@@ -38,7 +39,7 @@ export interface Pace {
   /** Of campaigns that do not run: paused, stopped, over. */
   readonly age: number
 }
-const PACE: Pace = { idle: 1000, busy: 50, sweep: 15_000, age: 3_600_000 }
+const PACE: Pace = { idle: 1000, busy: 20, sweep: 15_000, age: 3_600_000 }
 
 /** Runs schedules (missed ones caught up once), dispatches due touchpoints, sweeps. */
 export async function startScheduler(

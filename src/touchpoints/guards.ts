@@ -8,10 +8,23 @@ import { spreadFrom } from './windows.ts'
 // guard that applies is the one recorded; their order is the order of the table in the docs.
 
 export type Verdict =
-  | { readonly kind: 'send'; readonly channel: string; readonly template: StepTemplate | undefined }
+  | {
+      readonly kind: 'send'
+      readonly channel: string
+      readonly template: StepTemplate | undefined
+      /** Why the step's own template could not be used, where its `otherwise` is. */
+      readonly instead?: Lack
+    }
   | { readonly kind: 'cancel'; readonly reason: string }
   | { readonly kind: 'skip'; readonly reason: string; readonly detail: string | null }
   | { readonly kind: 'defer'; readonly until: Date; readonly cause: string }
+
+/** The fact a template needs and cannot quote. */
+export interface Lack {
+  readonly reason: 'missing_data' | 'stale_data'
+  /** Its dotted path. */
+  readonly detail: string
+}
 
 /** A channel as far as the guards are concerned. */
 export interface Reach {
@@ -99,13 +112,14 @@ function conditional(
   if (!lacking) return timely(candidate, contact, channel, chosen, context)
   // Never a blank, never a wrong price: the neutral template where there is one and it can be filled, or nothing.
   if (step.otherwise && !lack(candidate, step.otherwise)) {
-    return timely(candidate, contact, channel, step.otherwise, context)
+    const verdict = timely(candidate, contact, channel, step.otherwise, context)
+    return verdict.kind === 'send' ? { ...verdict, instead: lacking } : verdict
   }
   return { kind: 'skip', ...lacking }
 }
 
 /** The first fact a template needs and does not have. */
-function lack(candidate: Candidate, template: StepTemplate): { reason: string; detail: string } | undefined {
+function lack(candidate: Candidate, template: StepTemplate): Lack | undefined {
   for (const { path, optional } of template.facts) {
     const value = candidate.facts[path]
     const missing = value === undefined || value === null || value === ''

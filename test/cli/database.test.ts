@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
@@ -116,7 +118,13 @@ test('rolls back by a new version', async () => {
     data: { version: 3, restores: 1 },
   })
   const list = await run(['rollback', 'graded-recall', '--list'], here)
-  expect(list.stdout).toMatch(/3 +current[\s\S]*2[\s\S]*1/)
+  expect(list.stdout).toMatch(/restores/)
+  expect(list.stdout).toMatch(/3 +current +1 [\s\S]*2[\s\S]*1/)
+  const again = await run(['rollback', 'graded-recall'], here)
+  expect(again.stderr).toContain(
+    'nothing before version 1 of graded-recall (the current version 3 restores it)',
+  )
+  expect(again.stderr).toContain('--to; there are 1, 2, 3')
 })
 
 test('pauses, resumes and stops what exists', async () => {
@@ -145,8 +153,18 @@ test('reports, explains and examines', async () => {
   expect(story.stdout).not.toContain('ann@example.com')
   const unknown = await run(['explain', 'c9'], here)
   expect(unknown).toMatchObject({ code: 1, stdout: '' })
+  // Nothing listens where the mail would go: a port that was free a moment ago.
+  const unused = createServer().listen(0, '127.0.0.1')
+  await once(unused, 'listening')
+  const address = unused.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  await new Promise((resolve) => unused.close(resolve))
+  const workspace = join(here.cwd, 'winback.yaml')
+  const text = await readFile(workspace, 'utf8')
+  expect(text).toMatch(/port: 1025/)
+  await writeFile(workspace, text.replace(/port: 1025/, `port: ${port}`))
   const examined = await json(['doctor'])
-  // Nothing listens where the mail would go.
+  await writeFile(workspace, text)
   expect(examined.code).toBe(3)
   expect(examined.data).toMatchObject({
     ok: false,
@@ -160,8 +178,15 @@ test('reports, explains and examines', async () => {
 })
 
 test('stop ends a campaign for good', async () => {
-  expect(await json(['stop', 'graded-recall'])).toMatchObject({ code: 0, data: { outcome: 'changed' } })
+  expect(await json(['stop', 'graded-recall', '--yes'])).toMatchObject({ code: 0, data: { outcome: 'changed' } })
   expect((await run(['resume', 'graded-recall'], here)).code).toBe(4)
+  const { code, stderr } = await run(['apply'], here)
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: expect.stringMatching(/graded-recall was stopped for good .* stays stopped/),
+  })
+  const examined = await run(['doctor'], here)
+  expect(examined.stdout).toMatch(/not yet +switches +campaign graded-recall is stopped for good/)
 })
 
 test('Ctrl-C during an import rolls back what was under way and exits with 130', async () => {

@@ -91,7 +91,9 @@ test('apply and rollback name versions and their hash', () => {
     { ...entry, version: 3, current: true, restores: 1 },
     { ...entry, version: 2, current: false, restores: undefined },
   ]
-  expect(formatVersions(versions, false)).toMatch(/3 {2}current {2}2026-01-05 09:00 {2}ada@shop[\s\S]*\n +2 /)
+  expect(formatVersions(versions, false)).toMatch(
+    /3 {2}current +1 {2}2026-01-05 09:00 {2}ada@shop[\s\S]*\n +2 /,
+  )
 })
 
 test('validate ends with a verdict', () => {

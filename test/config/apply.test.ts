@@ -134,7 +134,8 @@ describe('rollback', () => {
     expect(await back()).toEqual({ campaign: 'graded', version: 5, restores: 1, previous: 4 })
     await expect(back()).rejects.toMatchObject({
       code: 'version.unknown',
-      message: 'graded has no version before 1',
+      message: 'there is nothing before version 1 of graded (the current version 5 restores it)',
+      remedy: expect.stringContaining('--to; there are 1, 2, 3, 4, 5'),
     })
     expect(await back({ to: 3 })).toEqual({ campaign: 'graded', version: 6, restores: 3, previous: 5 })
     await expect(back({ to: 9 })).rejects.toMatchObject({ code: 'version.unknown' })
@@ -208,8 +209,8 @@ describe('the book', () => {
     expect(
       [...step.templates].map(([segment, { name, facts }]) => [segment, name, facts.map(({ path }) => path)]),
     ).toEqual([
-      ['high_value', 'coupon-vip', ['contact.points']],
       ['everyone', 'coupon', ['contact.first_name']],
+      ['high_value', 'coupon-vip', ['contact.points']],
     ])
     expect(step.templates.get('high_value')?.facts[0]?.stale).toBeDefined()
     expect(step.otherwise).toEqual({ name: 'come-back', facts: [] })

@@ -95,7 +95,7 @@ const refusals: [
   [
     'nothing for a percentage',
     [['window: 30d\nholdout: 10%', 'window: 30d\nholdout:']],
-    'holdout:\n',
+    '\nlimits',
     'expected a percentage such as 10%, found nothing',
   ],
   ['text for the version', [['version: 1', 'version: "1"']], '"1"', 'expected 1, found `"1"`', '1'],
@@ -116,8 +116,8 @@ const refusals: [
   [
     'a key a level too deep',
     [['window: 30d\n', '  window: 30d\n']],
-    'window',
-    'this key belongs to the campaign or workspace itself, not inside a block; mind the indentation',
+    '30d\nholdout',
+    '`window` belongs at the left margin, in no block; mind the indentation',
   ],
   [
     'a key a level too shallow',
@@ -126,7 +126,7 @@ const refusals: [
       ['tiers:\n', 'inactive: 7d..15d\ntiers:\n'],
     ],
     'inactive: 7d..15d',
-    'this key belongs to tiers[1], a level further in or out; mind the indentation',
+    '`inactive` belongs in tiers[1]; mind the indentation',
   ],
   // full-width punctuation
   [
@@ -169,7 +169,7 @@ const refusals: [
     'a full-width percent sign',
     [['window: 30d\nholdout: 10%', 'window: 30d\nholdout: 10％']],
     '10％',
-    'expected a percentage such as 10%, found `10％`',
+    'expected a percentage such as 10%, found `10％` (`％` is a full-width character; write `%`)',
     '10%',
   ],
   // the indentation
@@ -546,11 +546,36 @@ describe('template variables', () => {
   test('offer variables need an offer, and one of the kind that has them', () => {
     const place = { file: FILE, line: 27, column: 19 }
     expect(problemOf(['offer.amount'])).toMatchObject([
-      { location: place, message: expect.stringMatching(/but the step has no offer$/) },
+      { location: place, message: expect.stringMatching(/but the step has no `offer`$/) },
     ])
     expect(
       problemOf(['offer.days'], ['template: reminder', 'template: reminder\n        offer: five_off']),
     ).toMatchObject([{ location: place, message: expect.stringMatching(/but a coupon has no days$/) }])
+  })
+
+  test('a forgotten offer is one finding, whatever uses it', () => {
+    const text = changed(
+      ['        offer: five_off\n', ''],
+      ['  five_off:', '  # five_off:'],
+      ['offers:', 'offers: {}'],
+    )
+    expect(problemsIn(text)).toMatchObject([
+      {
+        path: 'tiers[0].steps[1].template.high_value',
+        message:
+          'template coupon-vip uses {{offer.amount}} (templates/reminder.en.hbs:2:5), template coupon uses {{offer.amount}} (templates/reminder.en.hbs:2:5), {{offer.valid_days}} (templates/reminder.en.hbs:3:5), but the step has no `offer`',
+      },
+    ])
+  })
+
+  test('what nothing can fill is listed once for the step', () => {
+    expect(problemOf(['contact.frist_name', 'basket.items', 'contact.frist_name'])).toMatchObject([
+      {
+        location: { line: 1 },
+        message:
+          'nothing can fill {{contact.frist_name}} (templates/reminder.en.hbs:1:5; did you mean {{contact.first_name}}?), {{basket.items}} (templates/reminder.en.hbs:2:5), used by template reminder',
+      },
+    ])
   })
 
   test('earlier steps are facts of templates too, later ones are not', () => {
@@ -609,14 +634,16 @@ test('what full-width punctuation has to do with a value is said beside it', () 
     expect.stringContaining('(`“` is the typographic quote; write `"`)'),
   ])
   expect(found('title: Graded recall', 'title: 召回：“七天”（一）')).toEqual([])
+  const [other] = found('contact.status == "active"', 'contact.staus == "上海，北京"')
+  expect(other).not.toContain('full-width')
 })
 
 test('a full-width colon hides nothing else, and moves no column', () => {
   const text = changed(['title: Graded recall', 'title：Graded，recall'], ['after: 2d', 'after： 9d'])
   expect(problemsIn(text).map(({ location, message }) => [location.line, location.column, message])).toEqual([
     [3, 6, '`：` is the full-width colon; write `:`'],
-    [39, 27, '`：` is the full-width colon; write `:`'],
-    [39, 29, expect.stringMatching(/^this step would never be sent/)],
+    [39, 28, '`：` is the full-width colon; write `:`'],
+    [39, 30, expect.stringMatching(/^this step would never be sent/)],
   ])
 })
 

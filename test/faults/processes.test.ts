@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Engine, openQueue } from '../../src/touchpoints/queue.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { killProcesses, type WorkerProcess } from '../support/processes.ts'
 import { type RedisServer, redisUrl, startRedis } from '../support/redis.ts'
 import { openScene, type Scene, WIDTH } from '../support/scene.ts'
+
+// Real processes, which start slowly where the machine is busy.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const PEOPLE = 90
 

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { connect, type Database, execute, rows } from '../../src/database/connect.ts'
 import { type Embedded, openEmbedded } from '../../src/database/embedded.ts'
 import { migrate } from '../../src/database/migrate.ts'
@@ -11,6 +11,9 @@ import { eventually } from '../support/eventually.ts'
 import { killProcesses } from '../support/processes.ts'
 import { type RedisServer, redisUrl, startRedis } from '../support/redis.ts'
 import { openScene, type Scene, WIDTH } from '../support/scene.ts'
+
+// Real processes, which start slowly where the machine is busy.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const PEOPLE = 90
 

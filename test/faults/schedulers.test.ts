@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { rows } from '../../src/database/connect.ts'
 import type { Engine } from '../../src/touchpoints/queue.ts'
@@ -19,6 +19,9 @@ holdout: 30%
 tiers:
   - { name: only, inactive: 3d.., steps: [{ id: ping, channel: log }] }
 `
+
+// Real processes, which start slowly where the machine is busy.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 describe('schedulers whose clocks differ', () => {
   it('run each tick once between them, all at the same moment', async () => {

@@ -103,7 +103,11 @@ async function checkSwitches({ database }: DatabaseContext): Promise<Finding[]> 
   return thrown.map(({ scope, name, state, reason }) => {
     const what = scope === 'workspace' ? 'everything' : `${scope} ${name}`
     return state === 'stopped'
-      ? fine('switches', `${what} is stopped: ${reason}`)
+      ? notYet(
+          'switches',
+          `${what} is stopped for good: ${reason}`,
+          'It takes nobody in. To begin anew, give the campaign another name in its file and apply it.',
+        )
       : notYet('switches', `${what} is paused: ${reason}`, 'Run `winback resume` when it may go on.')
   })
 }

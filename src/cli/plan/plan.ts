@@ -1,6 +1,13 @@
 import { sql } from 'drizzle-orm'
+import { Temporal } from 'temporal-polyfill'
 import { pastRecall } from '../../audience/natural.ts'
-import { type AudiencePlan, heldOutShares, planAudience } from '../../audience/plan.ts'
+import {
+  type AudiencePlan,
+  type Foreseen,
+  foreseeRun,
+  heldOutShares,
+  planAudience,
+} from '../../audience/plan.ts'
 import { parsePrice } from '../../channels/price.ts'
 import { compileCampaign } from '../../config/compile.ts'
 import type { CompiledCampaign, CompiledStep } from '../../config/compiled.ts'
@@ -9,28 +16,28 @@ import type { LoadedCampaign } from '../../config/load.ts'
 import { rows } from '../../database/connect.ts'
 import { openRuntime, type Runtime } from '../../service/runtime.ts'
 import { nextTick } from '../../service/schedule.ts'
-import { detectableDifference } from '../../statistics/detectable.ts'
 import { previewStep } from '../../touchpoints/preview.ts'
-import { liabilityOf } from '../../touchpoints/view.ts'
 import type { Templates } from '../campaigns.ts'
+import { steady } from '../steady.ts'
+import { outcomeOf, type StepOutcome } from '../step-outcome.ts'
 import type { DatabaseContext } from '../workspace.ts'
+import {
+  type Detectable,
+  detectableEffects,
+  expectedCost,
+  type HeldOutShare,
+  type Showable,
+  whenShowable,
+} from './forecast.ts'
 
 /** A message one real contact would get. */
 export interface Sample {
   readonly contact: string
   readonly tier: string
   readonly step: string
-  readonly outcome: string
+  readonly outcome: StepOutcome
   readonly subject: string | null
   readonly text: string | null
-}
-
-/** The smallest difference of recall rates that can be shown once so many are assigned. */
-export interface Detectable {
-  readonly afterDays: number
-  readonly assigned: number
-  /** A share: 0.02 is two percentage points. Null where nobody is held out. */
-  readonly difference: number | null
 }
 
 export interface CampaignPlan {
@@ -41,14 +48,20 @@ export interface CampaignPlan {
   readonly hash: string
   readonly version: { readonly current: number | null; readonly changed: boolean }
   readonly asOf: Date
-  readonly nextRun: Date
+  /** The campaign's own, of its schedule. */
+  readonly timezone: string
+  /** The first tick that is not before `starts`; null for a campaign that is over or was stopped. */
+  readonly nextRun: Date | null
+  /** What would refuse a run now or hold it back. */
+  readonly foreseen: Foreseen
   readonly audience: Omit<AudiencePlan, 'samples'>
-  readonly heldOut: readonly { tier: string; episode: number; withTierDraws: number }[]
+  readonly heldOut: readonly HeldOutShare[]
   /** Micros, were nobody to return: an upper bound. */
   readonly spend: number
   readonly liability: number
   readonly natural: { readonly contacts: number; readonly recalled: number }
   readonly detectable: readonly Detectable[]
+  readonly showable: Showable
   readonly samples: readonly Sample[]
 }
 
@@ -78,11 +91,25 @@ export async function planCampaign(
     templates: templates.files,
   })
   const runtime = await openRuntime({ database, workspace, clock: { now: () => asOf } })
+  const progress = steady(context.output.progress(`Planning ${definition.campaign}`))
   try {
-    const audience = await planAudience(database, campaign, asOf, runtime.worker.addressKinds)
+    const foreseen = await foreseeRun(database, campaign, asOf)
+    let steps = 0
+    const audience = await planAudience(
+      database,
+      campaign,
+      asOf,
+      runtime.worker.addressKinds,
+      (done, total, what) => {
+        steps = total
+        progress.update(done, total + LATER, what)
+      },
+    )
+    progress.update(steps, steps + LATER, '')
     const { samples, ...counts } = audience
     const shares = heldOutShares(campaign)
     const natural = await pastRecall(database, campaign, asOf, workspace.activity)
+    progress.update(steps + 1, steps + LATER, '')
     return {
       campaign: definition.campaign,
       title: definition.title,
@@ -90,21 +117,48 @@ export async function planCampaign(
       hash: shortHash(hash),
       version: { current: current?.version ?? null, changed: current?.inputs !== hash },
       asOf,
-      nextRun: nextTick(definition.schedule, campaign.timezone, asOf),
+      timezone: campaign.timezone,
+      nextRun: nextRunOf(campaign, foreseen, asOf),
+      foreseen,
       audience: counts,
       heldOut: shares,
       ...expectedCost(campaign, counts, shares, (channel) => priceOf(context, channel)),
       natural,
       detectable: detectableEffects(campaign, counts, natural, shares),
+      showable: whenShowable(campaign, counts, natural, shares),
       samples: await renderSamples(runtime, campaign, templates, samples),
     }
   } finally {
+    progress.finish()
     await runtime.close()
   }
 }
 
-async function currentVersion(
-  context: DatabaseContext,
+/** Parts of a plan after its audience: the past, and the samples. */
+const LATER = 2
+
+/** The next tick on which the campaign may run at all. */
+export function nextRunOf(
+  campaign: CompiledCampaign,
+  foreseen: { readonly state: Foreseen['state'] },
+  now: Date,
+): Date | null {
+  if (foreseen.state === 'over' || foreseen.state === 'stopped') return null
+  const { schedule, starts, ends } = campaign.definition
+  const first =
+    starts === undefined ? now : new Date(Math.max(now.getTime(), midnight(starts, campaign.timezone) - 1))
+  const next = nextTick(schedule, campaign.timezone, first)
+  return ends !== undefined && next.getTime() >= midnight(ends, campaign.timezone, 1) ? null : next
+}
+
+/** A local day's first moment, in epoch milliseconds. */
+function midnight(day: string, timezone: string, daysLater = 0): number {
+  return Temporal.PlainDate.from(day).add({ days: daysLater }).toZonedDateTime(timezone).epochMilliseconds
+}
+
+/** The version that runs, and the salt all versions draw with; undefined for a campaign that was never applied. */
+export async function currentVersion(
+  context: Pick<DatabaseContext, 'database'>,
   campaign: string,
 ): Promise<{ version: number; salt: string; inputs: string } | undefined> {
   const [row] = await rows<{ version: number; salt: string; inputs: string }>(
@@ -126,68 +180,6 @@ function priceOf(context: DatabaseContext, channel: string): number {
   const { channels } = context.loaded.definition
   const block = channel === 'email' ? channels.email : channel === 'log' ? channels.log : undefined
   return block ? parsePrice(block.price) : 0
-}
-
-/**
- * Spend and liability of those taken in now, were nobody to come back: everyone walks the rest of the ladder, and
- * every step reaches the share of people it reaches today. An upper bound, in micros. Pure.
- */
-export function expectedCost(
-  campaign: CompiledCampaign,
-  audience: Pick<AudiencePlan, 'cells' | 'steps'>,
-  shares: readonly { tier: string; episode: number; withTierDraws: number }[],
-  price: (channel: string) => number,
-): { spend: number; liability: number } {
-  let spend = 0
-  let liability = 0
-  for (const entry of campaign.tiers) {
-    let treated =
-      openedIn(audience, entry.name) * (1 - (shares.find((s) => s.tier === entry.name)?.episode ?? 0))
-    const offered = new Set<string>()
-    for (const tier of campaign.tiers.filter((later) => later.no >= entry.no)) {
-      treated *= 1 - tier.holdout
-      for (const step of tier.steps) {
-        const outlook = audience.steps.find((other) => other.tier === tier.name && other.step === step.id)
-        const reach = outlook && outlook.contacts > 0 ? outlook.messages / outlook.contacts : 1
-        spend += treated * reach * Math.max(0, ...step.channels.map(price))
-        if (step.offer && !offered.has(step.offer.name)) {
-          offered.add(step.offer.name)
-          liability += treated * reach * liabilityOf(step)
-        }
-      }
-    }
-  }
-  return { spend: Math.round(spend), liability: Math.round(liability) }
-}
-
-function openedIn(audience: Pick<AudiencePlan, 'cells'>, tier: string): number {
-  return audience.cells
-    .filter((cell) => cell.tier === tier && cell.answer === 'opened')
-    .reduce((sum, cell) => sum + cell.contacts, 0)
-}
-
-/** After this run, and after one and three months of the usual inflow; each then waits for its window. */
-function detectableEffects(
-  campaign: CompiledCampaign,
-  audience: Pick<AudiencePlan, 'cells' | 'inflowPerDay'>,
-  natural: { contacts: number; recalled: number },
-  shares: readonly { episode: number }[],
-): Detectable[] {
-  const opened = campaign.tiers.reduce((sum, tier) => sum + openedIn(audience, tier.name), 0)
-  const heldOut = shares[0]?.episode ?? 0
-  // Without a past the rate is unknown; a half makes the widest interval, so the answer errs on the safe side.
-  const observed = natural.contacts > 0 ? natural.recalled / natural.contacts : 0.5
-  const rate = Math.min(0.99, Math.max(0.01, observed))
-  const window = Math.ceil(campaign.definition.window / 86_400)
-  return [0, 30, 90].map((days) => {
-    const assigned = Math.round(opened + days * audience.inflowPerDay)
-    const found = detectableDifference({
-      rate,
-      treated: Math.round(assigned * (1 - heldOut)),
-      heldOut: Math.round(assigned * heldOut),
-    })
-    return { afterDays: days + window, assigned, difference: typeof found === 'number' ? found : null }
-  })
 }
 
 /** Three real contacts, from as many tiers as there are, each with the first step of its tier that sends. */
@@ -225,17 +217,11 @@ async function renderSample(
   const { contact, verdict, composed } = await previewStep(worker, campaign, step, contactId, {
     anyTime: true,
   })
-  const common = { contact: contact.externalId, tier: step.tier, step: step.id }
-  if (!composed || 'state' in composed) {
-    const why = composed
-      ? `${composed.reason}: ${composed.detail}`
-      : 'reason' in verdict
-        ? verdict.reason
-        : verdict.kind
-    return { ...common, outcome: why, subject: null, text: null }
-  }
+  const outcome = outcomeOf(verdict, composed)
+  const common = { contact: contact.externalId, tier: step.tier, step: step.id, outcome }
+  if (!composed || 'state' in composed) return { ...common, subject: null, text: null }
   const { subject, text } = wordsOf(composed.content)
-  return { ...common, outcome: `would be sent by ${composed.channel.name}`, subject, text }
+  return { ...common, subject, text }
 }
 
 /** What a person would read of a content, whatever channel made it. */

@@ -1,8 +1,12 @@
 import type { Workspace } from '../../config/workspace.ts'
-import { type Column, painter, table, wrap } from '../../reports/layout.ts'
+import { type Column, fitted, type Painter, painter, wrap } from '../../reports/layout.ts'
 import { ANSWERS, sentence } from '../../reports/reasons.ts'
-import { languageOf } from '../../reports/words.ts'
+import { type Speech, speechOf } from '../../reports/words.ts'
+import { foreseenText } from '../foreseen.ts'
+import { outcomeText } from '../step-outcome.ts'
+import type { Detectable } from './forecast.ts'
 import type { CampaignPlan, Sample } from './plan.ts'
+import { PLAN_WORDS } from './words.ts'
 
 /** How a plan is written for the person at this terminal. */
 export interface PlanStyle {
@@ -11,33 +15,46 @@ export interface PlanStyle {
   readonly width: number
 }
 
+/** What every section is written with. */
+interface Pen {
+  readonly speech: Speech
+  readonly paint: Painter
+  readonly width: number
+  word(word: keyof typeof PLAN_WORDS): string
+}
+
 const left = (title: string): Column => ({ title, align: 'left' })
 const right = (title: string): Column => ({ title, align: 'right' })
 
-/** A plan as text: the audience as a grid, who is left out and why, what it costs, what it can show, samples, hash. */
+/**
+ * A plan as text: whether it would run, the audience as a grid, who is left out and why, what it costs, what it can
+ * show and when, samples, hash.
+ * @throws RangeError for a locale unknown to Intl
+ */
 export function formatPlan(plan: CampaignPlan, workspace: Workspace, style: PlanStyle): string {
+  const { currency, timezone } = workspace
+  const speech = speechOf({ locale: style.locale, currency, timezone })
   const paint = painter(style.color)
-  const write = writers(workspace, style.locale)
+  const word = (name: keyof typeof PLAN_WORDS) => PLAN_WORDS[name][speech.language]
+  const pen: Pen = { speech, paint, width: style.width, word }
+  const section = (title: keyof typeof PLAN_WORDS, lines: readonly string[]) =>
+    lines.length === 0 ? [] : [...wrap(word(title), style.width).map(paint.strong), ...lines]
+  const empty = plan.audience.outside.total === 0
   const sections = [
-    [paint.strong(`${plan.title}`) + paint.faint(`  ${plan.file}`), ...state(plan, write)],
-    [paint.strong('Audience now'), ...grid(plan, write, paint)],
-    leftOut(plan, write, style, paint),
-    outside(plan, write, paint),
-    [paint.strong('Messages, were all treated and none came back first'), ...outlook(plan, write, paint)],
-    [paint.strong('Held out'), ...heldOut(plan, write, paint)],
-    [
-      paint.strong('Cost, at most'),
-      `  spend ${write.money(plan.spend)}, expected redemptions ${write.money(plan.liability)}`,
-    ],
-    [paint.strong('What can be shown'), ...detectable(plan, write, paint)],
-    ...(plan.samples.length > 0
-      ? [[paint.strong('Samples'), ...plan.samples.flatMap((sample) => formatSample(sample, style, paint))]]
-      : []),
-    [
-      plan.version.changed
-        ? `Nothing was changed. To make it run:  ${paint.strong(`winback apply ${plan.campaign} --plan ${plan.hash}`)}`
-        : `Version ${plan.version.current} runs with exactly these files (${plan.hash}).`,
-    ],
+    [`${paint.strong(plan.title)}${paint.faint(`  ${plan.file}`)}`, ...state(plan, workspace, pen)],
+    warning(plan, pen),
+    section('audience', empty ? indented(word('noContacts'), pen) : grid(plan, pen)),
+    section('leftOut', leftOut(plan, pen)),
+    section('outside', outside(plan, pen)),
+    section('messages', empty ? [] : outlook(plan, pen)),
+    section('heldOut', heldOut(plan, pen)),
+    section('cost', empty ? [] : cost(plan, pen)),
+    section('showable', empty ? [] : detectable(plan, pen)),
+    section(
+      'samples',
+      plan.samples.flatMap((sample) => formatSample(sample, pen)),
+    ),
+    next(plan, pen),
   ]
   return sections
     .filter((lines) => lines.length > 0)
@@ -45,145 +62,252 @@ export function formatPlan(plan: CampaignPlan, workspace: Workspace, style: Plan
     .join('\n\n')
 }
 
-type Writers = ReturnType<typeof writers>
-type Paint = ReturnType<typeof painter>
-
-function writers(workspace: Workspace, locale: string) {
-  const number = new Intl.NumberFormat(locale)
-  const share = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 })
-  const money = new Intl.NumberFormat(locale, { style: 'currency', currency: workspace.currency })
-  const time = new Intl.DateTimeFormat(locale, {
-    dateStyle: 'medium',
-    timeStyle: 'short',
-    timeZone: workspace.timezone,
-  })
-  return {
-    number: (value: number) => number.format(value),
-    share: (value: number) => share.format(value),
-    money: (micros: number) => money.format(micros / 1e6),
-    time: (value: Date) => time.format(value),
-    language: languageOf(locale),
-  }
+function indented(text: string, { width }: Pen): string[] {
+  return wrap(text, width - 2).map((line) => `  ${line}`)
 }
 
-function state(plan: CampaignPlan, write: Writers): string[] {
+function state(plan: CampaignPlan, workspace: Workspace, pen: Pen): string[] {
+  const { speech } = pen
+  const en = speech.language === 'en'
+  const { current, changed } = plan.version
   const version =
-    plan.version.current === null
-      ? 'never applied'
-      : plan.version.changed
-        ? `version ${plan.version.current} runs; these files differ`
-        : `version ${plan.version.current} runs`
-  return [`  as of ${write.time(plan.asOf)}; ${version}; next run ${write.time(plan.nextRun)}`]
+    current === null
+      ? en
+        ? 'never applied'
+        : '从未应用'
+      : changed
+        ? en
+          ? `version ${current} runs; these files differ`
+          : `正在运行版本 ${current}，与这些文件不同`
+        : en
+          ? `version ${current} runs`
+          : `正在运行版本 ${current}`
+  // A schedule is read in the campaign's zone, whatever the workspace's.
+  const local = speechOf({ locale: speech.locale, timezone: plan.timezone })
+  const run =
+    plan.nextRun === null
+      ? en
+        ? 'no further run'
+        : '不再运行'
+      : en
+        ? `next run ${local.moment(plan.nextRun)} (${plan.timezone})`
+        : `下次运行 ${local.moment(plan.nextRun)}（${plan.timezone}）`
+  const now = speech.moment(plan.asOf)
+  return indented(
+    en
+      ? `as of ${now} (${workspace.timezone}); ${version}; ${run}`
+      : `截至 ${now}（${workspace.timezone}）；${version}；${run}`,
+    pen,
+  )
 }
 
-function grid(plan: CampaignPlan, write: Writers, paint: Paint): string[] {
+function warning(plan: CampaignPlan, { speech, paint, width }: Pen): string[] {
+  const text = foreseenText(plan.foreseen, plan.campaign, speech)
+  return text === undefined ? [] : wrap(text, width).map(paint.bad)
+}
+
+function grid(plan: CampaignPlan, pen: Pen): string[] {
+  const { speech, paint, width, word } = pen
   const opened = plan.audience.cells.filter((cell) => cell.answer === 'opened')
+  if (opened.length === 0) return indented(word('nobody'), pen)
   const segments = [...new Set(opened.map((cell) => cell.segment))].toSorted()
-  if (opened.length === 0) return ['  nobody would be taken in']
   const count = (tier: string | undefined, segment: string | undefined) =>
     opened
       .filter((cell) => (tier ?? cell.tier) === cell.tier && (segment ?? cell.segment) === cell.segment)
       .reduce((sum, cell) => sum + cell.contacts, 0)
   const line = (title: string, tier: string | undefined) => [
     title,
-    ...segments.map((segment) => write.number(count(tier, segment))),
-    write.number(count(tier, undefined)),
+    ...segments.map((segment) => speech.count(count(tier, segment))),
+    speech.count(count(tier, undefined)),
   ]
   const tiers = plan.heldOut.map(({ tier }) => tier)
-  return table(
-    [left('tier'), ...segments.map(right), right('all')],
-    [...tiers.map((tier) => line(tier, tier)), line('all', undefined)],
+  const named = (segment: string) => (segment === 'everyone' ? word('everyone') : segment)
+  return fitted(
+    [left(word('tier')), ...segments.map((segment) => right(named(segment))), right(word('all'))],
+    [...tiers.map((tier) => line(tier, tier)), line(word('all'), undefined)],
     paint,
+    width,
   )
 }
 
-function leftOut(plan: CampaignPlan, write: Writers, style: PlanStyle, paint: Paint): string[] {
+function leftOut(plan: CampaignPlan, { speech, paint, width }: Pen): string[] {
   const reasons = new Map<string, number>()
   for (const { answer, contacts } of plan.audience.cells) {
     if (answer !== 'opened') reasons.set(answer, (reasons.get(answer) ?? 0) + contacts)
   }
-  if (reasons.size === 0) return []
   const cells = [...reasons.entries()]
     .toSorted(([, a], [, b]) => b - a)
-    .map(([answer, contacts]) => [write.number(contacts), answer, sentence(ANSWERS, answer, write.language)])
-  return [
-    paint.strong('Left out, though silent long enough'),
-    ...table([right(''), left(''), left('')], cells, paint),
-  ].map((line) => line.slice(0, style.width))
+    .map(([answer, contacts]) => [speech.count(contacts), sentence(ANSWERS, answer, speech.language)])
+  return reasons.size === 0 ? [] : fitted([right(''), left('')], cells, paint, width)
 }
 
-function outside(plan: CampaignPlan, write: Writers, paint: Paint): string[] {
+function outside(plan: CampaignPlan, pen: Pen): string[] {
+  const { speech, word } = pen
   const { total, recent, beyond, undated, bySignUp, open } = plan.audience.outside
-  const of = (count: number, words: string) =>
-    count > 0 ? [`  ${write.number(count)} of ${write.number(total)} ${words}`] : []
-  const lines = [
-    ...of(recent, 'were active too recently'),
-    ...of(beyond, 'have been silent for longer than the last tier takes'),
-    ...of(open, 'are already in this campaign'),
-    ...of(undated, 'have neither activity nor a sign-up date'),
-    ...of(bySignUp, 'have no activity; their silence counts from the sign-up'),
+  const of = (count: number, words: keyof typeof PLAN_WORDS) =>
+    count === 0
+      ? []
+      : indented(
+          speech.language === 'en'
+            ? `${speech.count(count)} of ${speech.count(total)} ${word(words)}`
+            : `${speech.count(total)} 人中 ${speech.count(count)} 人${word(words)}`,
+          pen,
+        )
+  return [
+    ...of(recent, 'recent'),
+    ...of(beyond, 'beyond'),
+    ...of(open, 'open'),
+    ...of(undated, 'undated'),
+    ...of(bySignUp, 'bySignUp'),
   ]
-  return lines.length > 0 ? [paint.strong('Everybody else'), ...lines] : []
 }
 
-function outlook(plan: CampaignPlan, write: Writers, paint: Paint): string[] {
+function outlook(plan: CampaignPlan, { speech, paint, width, word }: Pen): string[] {
+  const en = speech.language === 'en'
   const cells = plan.audience.steps.map((step) => {
+    const channels = step.channels.join(en ? ' or ' : ' 或 ')
     const lost: [number, string][] = [
-      [step.noAddress, `have no ${step.channels.join(' or ')} address`],
-      [step.suppressed, 'are suppressed'],
-      [step.condition, 'do not meet the condition'],
-      [step.unknown, 'lack what the condition asks about'],
+      [step.noAddress, en ? `have no ${channels} address` : `没有 ${channels} 地址`],
+      [step.suppressed, word('suppressed')],
+      [step.condition, word('condition')],
+      [step.unknown, word('unknown')],
     ]
     const why = lost
       .filter(([count]) => count > 0)
-      .map(([count, words]) => `${write.number(count)} of ${write.number(step.contacts)} ${words}`)
-    return [step.tier, step.step, step.channels.join(', '), write.number(step.messages), why.join('; ')]
+      .map(([count, words]) =>
+        en
+          ? `${speech.count(count)} of ${speech.count(step.contacts)} ${words}`
+          : `${speech.count(step.contacts)} 人中 ${speech.count(count)} 人${words}`,
+      )
+    const messages = speech.count(step.messages)
+    return [step.tier, step.step, step.channels.join(', '), messages, why.join(en ? '; ' : '；')]
   })
-  return table([left('tier'), left('step'), left('channel'), right('messages'), left('')], cells, paint)
+  const columns = [
+    left(word('tier')),
+    left(word('step')),
+    left(word('channel')),
+    right(word('count')),
+    left(''),
+  ]
+  return fitted(columns, cells, paint, width)
 }
 
-function heldOut(plan: CampaignPlan, write: Writers, paint: Paint): string[] {
-  return table(
-    [left('entering at'), right('not contacted'), right('with the tier’s own draw')],
-    plan.heldOut.map((share) => [share.tier, write.share(share.episode), write.share(share.withTierDraws)]),
+function heldOut(plan: CampaignPlan, { speech, paint, width, word }: Pen): string[] {
+  return fitted(
+    [left(word('entering')), right(word('notContacted')), right(word('withDraws'))],
+    plan.heldOut.map((share) => [
+      share.tier,
+      speech.percent(share.episode),
+      speech.percent(share.withTierDraws),
+    ]),
     paint,
+    width,
   )
 }
 
-function detectable(plan: CampaignPlan, write: Writers, paint: Paint): string[] {
+function cost(plan: CampaignPlan, pen: Pen): string[] {
+  const { speech } = pen
+  const [spend, liability] = [speech.money(plan.spend), speech.money(plan.liability)]
+  return indented(
+    speech.language === 'en'
+      ? `sending ${spend}, expected redemptions ${liability}`
+      : `发送费用 ${spend}，优惠（预计核销）${liability}`,
+    pen,
+  )
+}
+
+/** The smallest effect after some time, and when one worth having can be shown. */
+function detectable(plan: CampaignPlan, pen: Pen): string[] {
+  const { speech, paint, width, word } = pen
   const { contacts, recalled } = plan.natural
+  const en = speech.language === 'en'
   const past =
-    contacts > 0
-      ? `  One window ago ${write.share(recalled / contacts)} of ${write.number(contacts)} people as silent as these came back; the holdout will say more.`
-      : '  There is no past to guess from, so the widest case is assumed.'
-  const cells = plan.detectable.map(({ afterDays, assigned, difference }) => [
-    `${write.number(afterDays)}`,
-    write.number(assigned),
-    difference === null
-      ? 'nothing: nobody is held out'
-      : `${write.number(Math.round(difference * 1000) / 10)} percentage points`,
+    contacts === 0
+      ? word('noPast')
+      : en
+        ? `One window ago ${speech.percent(recalled / contacts)} of ${speech.count(contacts)} people as silent as these came back; those held out will say more.`
+        : `一个观察期之前，同样沉默的 ${speech.count(contacts)} 人中有 ${speech.percent(recalled / contacts)} 回来；更准的答案要看对照组。`
+  const cells = plan.detectable.map((each) => [
+    speech.count(each.afterDays),
+    speech.count(each.assigned),
+    each.difference === null
+      ? shortage(each.why, pen)
+      : en
+        ? `${speech.plain(each.difference * 100)} percentage points`
+        : `${speech.plain(each.difference * 100)} 个百分点`,
   ])
   return [
-    past,
-    ...table(
-      [right('after days'), right('assigned'), left('smallest effect shown (95 %, power 80 %)')],
+    ...indented(past, pen),
+    ...fitted(
+      [right(word('afterDays')), right(word('assigned')), left(word('smallest'))],
       cells,
       paint,
+      width,
     ),
+    ...indented(whenText(plan, pen), pen),
   ]
 }
 
-function formatSample(sample: Sample, style: PlanStyle, paint: Paint): string[] {
-  const head = `  ${sample.contact} · ${sample.tier} · ${sample.step}: ${sample.outcome}`
-  if (sample.subject === null && sample.text === null) return [head]
+function shortage(why: Detectable['why'], { word }: Pen): string {
+  return why === 'nobody_held_out' ? word('nobodyHeldOut') : word('tooFew')
+}
+
+function whenText({ showable }: CampaignPlan, { speech }: Pen): string {
+  const en = speech.language === 'en'
+  const points = speech.plain(showable.difference * 100)
+  const people = showable.assigned === null ? '' : speech.count(showable.assigned)
+  if (showable.afterDays !== null) {
+    const days = speech.count(showable.afterDays)
+    return en
+      ? `${points} percentage points can be shown after ${days} days, with ${people} assigned.`
+      : `${days} 天后（已分组 ${people} 人）可以显示 ${points} 个百分点的差异。`
+  }
+  const why = {
+    nobody_held_out: en ? 'nobody is held out to compare with' : '没有对照组可供比较',
+    nobody_treated: en ? 'everybody is held out' : '所有人都在对照组',
+    nobody: en ? 'nobody would be taken in' : '没有人会被纳入',
+    one_group: en ? 'there is one group only' : '只有一个组',
+    too_few: en
+      ? `it takes ${people} assigned, more than there will be`
+      : `需要 ${people} 人分组，多于可纳入的人数`,
+  }[showable.why ?? 'too_few']
+  return en
+    ? `${points} percentage points can never be shown: ${why}.`
+    : `无法显示 ${points} 个百分点的差异：${why}。`
+}
+
+function formatSample(sample: Sample, pen: Pen): string[] {
+  const { speech, paint, width } = pen
+  const colon = speech.language === 'en' ? ': ' : '：'
+  const place = `${sample.contact} · ${sample.tier} · ${sample.step}`
+  const head = indented(`${place}${colon}${outcomeText(sample.outcome, speech)}`, pen)
+  if (sample.subject === null && sample.text === null) return head
   const body = (sample.text ?? '')
     .split('\n')
     .filter((line) => line.trim() !== '')
     .slice(0, 6)
-    .flatMap((line) => wrap(line, style.width - 6))
+    .flatMap((line) => wrap(line, width - 6))
+  const subject = wrap(sample.subject ?? '', width - 4)
   return [
-    head,
-    `    ${paint.strong(sample.subject ?? '')}`,
+    ...head,
+    ...subject.map((line) => `    ${paint.strong(line)}`),
     ...body.map((line) => `    ${paint.faint(line)}`),
+  ]
+}
+
+/** The command stays on a line of its own, to be copied. */
+function next(plan: CampaignPlan, { speech, paint }: Pen): string[] {
+  const en = speech.language === 'en'
+  if (!plan.version.changed) {
+    const { current } = plan.version
+    return [
+      en
+        ? `Version ${current} runs with exactly these files (${plan.hash}).`
+        : `版本 ${current} 正以这些文件运行（${plan.hash}）。`,
+    ]
+  }
+  return [
+    en ? 'Nothing was changed. To make it run:' : '尚未做任何更改。要使其运行：',
+    `  ${paint.strong(`winback apply ${plan.campaign} --plan ${plan.hash}`)}`,
   ]
 }

@@ -2,6 +2,7 @@ import { channels } from '../../channels/channels.ts'
 import type { Problem } from '../../errors.ts'
 import type { Path } from '../document.ts'
 import { nearest } from '../problems.ts'
+import type { TemplateVariable } from '../templates-index.ts'
 import { knownToStep } from './expressions.ts'
 import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
 
@@ -79,11 +80,13 @@ function* checkStep(checked: Checked, place: Place): Generator<Problem> {
 
   for (const { name, path: at } of used) {
     if (!names.includes(name)) yield unknownName(document, at, 'template', name, names)
-    else {
-      yield* checkVariants(checked, name, at)
-      yield* checkVariables(checked, place, name, at)
-    }
+    else yield* checkVariants(checked, name, at)
   }
+  yield* checkVariables(
+    checked,
+    place,
+    used.filter(({ name }) => names.includes(name)),
+  )
 }
 
 /** A template may have variants for the segments of other campaigns; one that is nearly ours is a slip. */
@@ -120,36 +123,78 @@ function hasKey({ document }: Checked, path: Path): boolean {
   return line !== parent.line || column !== parent.column
 }
 
-function* checkVariables(checked: Checked, place: Place, template: string, path: Path): Generator<Problem> {
+interface Unfilled {
+  readonly variable: TemplateVariable
+  readonly template: string
+  readonly path: Path
+}
+
+/** What nothing fills, with one cause to a finding: a step without its offer is one mistake, however much uses it. */
+function* checkVariables(
+  checked: Checked,
+  place: Place,
+  used: readonly { readonly name: string; readonly path: Path }[],
+): Generator<Problem> {
   const { campaign, document, templates, workspace } = checked
   const { step, tierNo, stepNo } = place
   const { facts, absent } = knownToStep(workspace, campaign, tierNo, stepNo)
   const kind = step.offer === undefined ? undefined : campaign.offers?.[step.offer]?.kind
   const known = new Set([...facts.keys(), ...MESSAGE_CONTEXT, ...(kind ? OFFER_CONTEXT[kind] : [])])
-  const seen = new Set<string>()
-  for (const variable of templates.variables(template)) {
-    if (known.has(variable.path) || seen.has(`${variable.file} ${variable.path}`)) continue
-    seen.add(`${variable.file} ${variable.path}`)
-    const where = `${variable.file}:${variable.line}:${variable.column}`
-    const options = { found: variable.path, suggestion: nearest(variable.path, known) }
-    if (variable.path.startsWith('offer.')) {
+  const causes = new Map<string, Unfilled[]>()
+  for (const { name: template, path } of used) {
+    for (const variable of templates.variables(template)) {
+      const ofOffer = variable.path.startsWith('offer.')
       // An offer that could not be read is reported where it stands.
-      if (step.offer !== undefined && kind === undefined) continue
-      const why = kind ? `a ${kind} has no ${variable.path.slice('offer.'.length)}` : 'the step has no offer'
-      yield finding(document, path, `template ${template} uses {{${variable.path}}} (${where}), but ${why}`, {
+      if (known.has(variable.path) || (ofOffer && step.offer !== undefined && kind === undefined)) continue
+      const cause = ofOffer ? 'offer' : `${template} ${absent.get(variable.path) ?? ''}`
+      causes.set(cause, [...(causes.get(cause) ?? []), { variable, template, path }])
+    }
+  }
+  for (const [cause, unfilled] of causes) {
+    const [first] = unfilled
+    if (!first) continue
+    const { variable, template, path } = first
+    const paths = [...new Set(unfilled.map((each) => each.variable.path))]
+    const suggestion = paths.length === 1 ? nearest(variable.path, known) : undefined
+    const options = { found: variable.path, suggestion }
+    if (cause === 'offer') {
+      const uses = [...new Set(unfilled.map((each) => each.template))].map((name) => {
+        const own = unfilled.filter((each) => each.template === name)
+        return `template ${name} uses ${listed(own, known, kind !== undefined && paths.length > 1)}`
+      })
+      const names = paths.map((each) => each.slice('offer.'.length)).join(' or ')
+      const why = kind ? `a ${kind} has no ${names}` : 'the step has no `offer`'
+      yield finding(document, path, `${uses.join(', ')}, but ${why}`, {
         ...options,
-        suggestion: kind ? options.suggestion : undefined,
+        suggestion: kind ? suggestion : undefined,
       })
       continue
     }
     // The mistake is in the template, so that is where to look.
     const reason = absent.get(variable.path)
+    const list = unfilled.length === 1 ? `{{${variable.path}}}` : listed(unfilled, known, paths.length > 1)
     const message = reason
-      ? `{{${variable.path}}} is not known to step ${step.id ?? ''}: ${reason}`
-      : `nothing can fill {{${variable.path}}}, used by template ${template}`
+      ? `${list} ${paths.length === 1 ? 'is' : 'are'} not known to step ${step.id ?? ''}: ${reason}`
+      : `nothing can fill ${list}, used by template ${template}`
     yield finding(document, path, message, {
       ...options,
       location: { file: variable.file, line: variable.line, column: variable.column },
     })
   }
+}
+
+/** `{{a}} (x.hbs:3:5, x.zh-CN.hbs:3:5), {{b}} (x.hbs:4:1)`: each variable once, with its first place in each file. */
+function listed(unfilled: readonly Unfilled[], known: ReadonlySet<string>, suggest: boolean): string {
+  const paths = [...new Set(unfilled.map(({ variable }) => variable.path))]
+  return paths
+    .map((path) => {
+      const places = new Map<string, string>()
+      for (const { variable } of unfilled) {
+        if (variable.path !== path || places.has(variable.file)) continue
+        places.set(variable.file, `${variable.file}:${variable.line}:${variable.column}`)
+      }
+      const near = suggest ? nearest(path, known) : undefined
+      return `{{${path}}} (${[...places.values()].join(', ')}${near ? `; did you mean {{${near}}}?` : ''})`
+    })
+    .join(', ')
 }

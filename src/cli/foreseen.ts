@@ -1,0 +1,44 @@
+import type { Foreseen } from '../audience/plan.ts'
+import type { Speech } from '../reports/words.ts'
+
+/** What would refuse a run or hold it back, as a sentence; undefined where it would do its work. */
+export function foreseenText(foreseen: Foreseen, campaign: string, speech: Speech): string | undefined {
+  const en = speech.language === 'en'
+  switch (foreseen.state) {
+    case 'runs':
+      return undefined
+    case 'refused':
+      return en
+        ? `The feed check refuses a run: ${foreseen.note}. Import the missing activity first.`
+        : `数据检查拒绝运行：${feedText(foreseen.feed, speech)}。请先导入缺失的活跃数据。`
+    case 'paused': {
+      const target = foreseen.by === 'workspace' ? '--all' : campaign
+      return en
+        ? `Nobody is taken in: ${foreseen.note}. \`winback resume ${target}\` lets it go on.`
+        : `不纳入任何人：${foreseen.by === 'workspace' ? '整个工作区' : '本活动'}已暂停（${foreseen.why}）。用 \`winback resume ${target}\` 恢复。`
+    }
+    case 'stopped':
+      return en
+        ? `Nobody is taken in: ${foreseen.note}, for good. Apply the campaign under another name.`
+        : `不纳入任何人：本活动已永久停止（${foreseen.why}）。请换一个名称重新应用。`
+    case 'not_yet':
+      return en
+        ? `Nobody is taken in: the campaign starts on ${foreseen.why}.`
+        : `不纳入任何人：活动于 ${foreseen.why} 开始。`
+    case 'over':
+      return en
+        ? `Nobody is taken in: the campaign ended on ${foreseen.why}.`
+        : `不纳入任何人：活动已于 ${foreseen.why} 结束。`
+  }
+}
+
+function feedText(feed: Extract<Foreseen, { state: 'refused' }>['feed'], speech: Speech): string {
+  switch (feed.fault) {
+    case 'never':
+      return '从未收到任何活跃数据'
+    case 'late':
+      return `最新的活跃数据停在 ${feed.newestAt ? speech.moment(feed.newestAt) : ''}，超出 feed.max_lag`
+    case 'thin':
+      return `上一个整日只有 ${speech.count(feed.lastDay)} 条活跃数据，正常为 ${speech.count(feed.normal ?? 0)} 条，低于 feed.min_volume`
+  }
+}

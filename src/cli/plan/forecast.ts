@@ -1,0 +1,156 @@
+import type { AudiencePlan } from '../../audience/plan.ts'
+import type { CompiledCampaign } from '../../config/compiled.ts'
+import { daysUntilDetectable, detectableDifference } from '../../statistics/detectable.ts'
+import type { Shortage } from '../../statistics/estimate.ts'
+import { liabilityOf } from '../../touchpoints/view.ts'
+
+// What may be expected of a campaign before it runs: what it costs at most, and what it could show and when. Pure.
+
+/** The share of people held out of each tier, over all draws. */
+export interface HeldOutShare {
+  readonly tier: string
+  /** Not contacted from the start. */
+  readonly episode: number
+  readonly withTierDraws: number
+}
+
+/** The smallest difference of recall rates that can be shown once so many are assigned. */
+export interface Detectable {
+  /** Days from now, the observation of the last of them included. */
+  readonly afterDays: number
+  readonly assigned: number
+  /** A share: 0.02 is two percentage points. Null where nothing can be shown. */
+  readonly difference: number | null
+  readonly why: Shortage | null
+}
+
+/** When a difference worth having can be shown. */
+export interface Showable {
+  /** A share: 0.02 is two percentage points. */
+  readonly difference: number
+  /** Days from now, the observation included; null where it never can. */
+  readonly afterDays: number | null
+  /** People it takes, both groups together; null where no number would do. */
+  readonly assigned: number | null
+  /** `too_few`: there are not that many people, or not within ten years. */
+  readonly why: Shortage | 'too_few' | null
+}
+
+const POINTS = 0.02
+const PATIENCE = 3650
+
+/**
+ * Spend and liability of those taken in now, were nobody to come back: everyone walks the rest of the ladder, and
+ * every step reaches the share of people it reaches today. An upper bound, in micros.
+ */
+export function expectedCost(
+  campaign: CompiledCampaign,
+  audience: Pick<AudiencePlan, 'cells' | 'steps'>,
+  shares: readonly HeldOutShare[],
+  price: (channel: string) => number,
+): { spend: number; liability: number } {
+  let spend = 0
+  let liability = 0
+  for (const entry of campaign.tiers) {
+    let treated =
+      answered(audience, 'opened', entry.name) *
+      (1 - (shares.find((share) => share.tier === entry.name)?.episode ?? 0))
+    const offered = new Set<string>()
+    for (const tier of campaign.tiers.filter((later) => later.no >= entry.no)) {
+      treated *= 1 - tier.holdout
+      for (const step of tier.steps) {
+        const outlook = audience.steps.find((other) => other.tier === tier.name && other.step === step.id)
+        const reach = outlook && outlook.contacts > 0 ? outlook.messages / outlook.contacts : 1
+        spend += treated * reach * Math.max(0, ...step.channels.map(price))
+        if (step.offer && !offered.has(step.offer.name)) {
+          offered.add(step.offer.name)
+          liability += treated * reach * liabilityOf(step)
+        }
+      }
+    }
+  }
+  return { spend: Math.round(spend), liability: Math.round(liability) }
+}
+
+function answered(audience: Pick<AudiencePlan, 'cells'>, answer: string, tier?: string): number {
+  return audience.cells
+    .filter((cell) => cell.answer === answer && (tier ?? cell.tier) === cell.tier)
+    .reduce((sum, cell) => sum + cell.contacts, 0)
+}
+
+type People = Pick<AudiencePlan, 'cells' | 'inflowPerDay' | 'eligible' | 'outside'>
+
+/**
+ * How many will have been assigned after so many days of runs: those taken in now, those who wait for their day under
+ * `intake.backlog`, and the usual inflow; never more a day than the backlog allows, and never more people than there
+ * are, each as often as window, `reentry.wait` and `reentry.sunset` let them come round.
+ */
+export function assignedAfter(campaign: CompiledCampaign, audience: People, days: number): number {
+  const { window, grace, reentry, intake } = campaign.definition
+  const now = answered(audience, 'opened')
+  const arriving = answered(audience, 'backlog') + days * audience.inflowPerDay
+  const flow = intake.backlog ? Math.min(days * intake.backlog.count, arriving) : arriving
+  const rounds = 1 + Math.floor((days * 86_400) / Math.max(1, window + grace + reentry.wait))
+  const most = audience.eligible * Math.min(rounds, reentry.sunset ?? rounds) - audience.outside.open
+  return Math.round(Math.min(now + flow, Math.max(now, most)))
+}
+
+/** How likely somebody is to come back anyway, kept off 0 and 1, where no difference has a size. */
+function rateOf(natural: { contacts: number; recalled: number }): number {
+  // Without a past the rate is unknown; a half makes the widest interval, so the answer errs on the safe side.
+  const observed = natural.contacts > 0 ? natural.recalled / natural.contacts : 0.5
+  return Math.min(0.99, Math.max(0.01, observed))
+}
+
+/** After this run, and after one and three months of the usual inflow; each then waits for its window. */
+export function detectableEffects(
+  campaign: CompiledCampaign,
+  audience: People,
+  natural: { contacts: number; recalled: number },
+  shares: readonly HeldOutShare[],
+): Detectable[] {
+  const heldOut = shares[0]?.episode ?? 0
+  const window = Math.ceil(campaign.definition.window / 86_400)
+  return [0, 30, 90].map((days) => {
+    const assigned = assignedAfter(campaign, audience, days)
+    const common = { afterDays: days + window, assigned }
+    if (heldOut === 0) return { ...common, difference: null, why: 'nobody_held_out' }
+    // Too few for the draw to leave both groups somebody: it is people that lack, not a holdout.
+    if (assigned * Math.min(heldOut, 1 - heldOut) < 0.5) {
+      return { ...common, difference: null, why: 'nobody' }
+    }
+    const found = detectableDifference({
+      rate: rateOf(natural),
+      treated: Math.round(assigned * (1 - heldOut)),
+      heldOut: Math.round(assigned * heldOut),
+    })
+    return typeof found === 'number'
+      ? { ...common, difference: found, why: null }
+      : { ...common, difference: null, why: found.why }
+  })
+}
+
+/** When two percentage points can be shown, the last window included. */
+export function whenShowable(
+  campaign: CompiledCampaign,
+  audience: People,
+  natural: { contacts: number; recalled: number },
+  shares: readonly HeldOutShare[],
+): Showable {
+  const holdout = shares[0]?.episode ?? 0
+  // At one a day, days are people: the flow itself is not even (a backlog empties, people run out).
+  const needed = daysUntilDetectable({ rate: rateOf(natural), difference: POINTS, perDay: 1, holdout })
+  const never = { difference: POINTS, afterDays: null }
+  if (typeof needed !== 'number') return { ...never, assigned: null, why: needed.why }
+  for (let days = 0; days <= PATIENCE; days += 1) {
+    if (assignedAfter(campaign, audience, days) >= needed) {
+      const window = Math.ceil(campaign.definition.window / 86_400)
+      return { difference: POINTS, afterDays: days + window, assigned: needed, why: null }
+    }
+  }
+  return {
+    ...never,
+    assigned: needed,
+    why: assignedAfter(campaign, audience, PATIENCE) === 0 ? 'nobody' : 'too_few',
+  }
+}

@@ -1,0 +1,62 @@
+import { REASONS, sentence, WAITS } from '../reports/reasons.ts'
+import type { Speech } from '../reports/words.ts'
+import type { Composed } from '../touchpoints/batch.ts'
+import type { Lack, Verdict } from '../touchpoints/guards.ts'
+
+/** What a step would come to for a contact, were it due. */
+export type StepOutcome =
+  | {
+      readonly kind: 'send'
+      readonly channel: string
+      readonly template: string | null
+      readonly instead: Lack | null
+    }
+  | { readonly kind: 'skip' | 'cancel'; readonly reason: string; readonly detail: string | null }
+  | { readonly kind: 'defer'; readonly cause: string; readonly until: Date }
+
+/** The guards' verdict and what became of the message, in one. Pure. */
+export function outcomeOf(verdict: Verdict, composed: Composed | undefined): StepOutcome {
+  if (composed && 'state' in composed) {
+    return { kind: 'skip', reason: composed.reason ?? 'missing_data', detail: composed.detail }
+  }
+  switch (verdict.kind) {
+    case 'send': {
+      const { channel, template, instead = null } = verdict
+      return { kind: 'send', channel, template: template?.name ?? null, instead }
+    }
+    case 'defer':
+      return { kind: 'defer', cause: verdict.cause, until: verdict.until }
+    case 'skip':
+      return { kind: 'skip', reason: verdict.reason, detail: verdict.detail }
+    case 'cancel':
+      return { kind: 'cancel', reason: verdict.reason, detail: null }
+  }
+}
+
+/** A step's outcome as a sentence or two. */
+export function outcomeText(outcome: StepOutcome, speech: Speech): string {
+  const { language } = speech
+  const en = language === 'en'
+  switch (outcome.kind) {
+    case 'send': {
+      const { channel, template, instead } = outcome
+      const sent = en ? `would be sent by ${channel}` : `会通过 ${channel} 发送`
+      if (!instead) return sent
+      const why = sentence(REASONS, instead.reason, language)
+      return en
+        ? `${sent}, with the neutral template ${template} instead of its own: ${why} (${instead.detail})`
+        : `${sent}，但改用备用模板 ${template}：${why}（${instead.detail}）`
+    }
+    case 'defer': {
+      const why = sentence({ ...REASONS, ...WAITS }, outcome.cause, language)
+      return en
+        ? `would wait until ${speech.moment(outcome.until)}: ${why}`
+        : `会等到 ${speech.moment(outcome.until)}：${why}`
+    }
+    default: {
+      const why = sentence(REASONS, outcome.reason, language)
+      const detail = outcome.detail ? (en ? ` (${outcome.detail})` : `（${outcome.detail}）`) : ''
+      return en ? `would not be sent: ${why}${detail}` : `不会发送：${why}${detail}`
+    }
+  }
+}

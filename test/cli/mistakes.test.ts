@@ -1,0 +1,119 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Database, rows } from '../../src/database/connect.ts'
+import { freshDatabase } from '../support/database.ts'
+import { run } from './command.ts'
+
+// What a newcomer does wrong, and what is said then.
+
+let directory: string
+let database: Database
+let here: { cwd: string; env: Record<string, string> }
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'winback-mistakes-'))
+  database = await freshDatabase()
+  here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
+  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+})
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+test('init says who is in the way, and is no defect', async () => {
+  await writeFile(join(directory, 'file'), '')
+  const { code, stderr } = await run(['init', 'file/shop'], { cwd: directory })
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/nothing can be written to .*file\/shop: a file is in the way of a folder/)
+  expect(stderr).toContain('Name another folder')
+  expect(stderr).not.toContain('defect')
+})
+
+test('a folder or a binary file among the campaigns hides nothing else', async () => {
+  const shop = join(directory, 'other')
+  await run(['init', 'other', '--timezone', 'UTC'], { cwd: directory })
+  const campaign = await readFile(join(shop, 'campaigns/graded-recall.yaml'), 'utf8')
+  await mkdir(join(shop, 'campaigns/backup.yaml'))
+  await writeFile(join(shop, 'campaigns/image.yaml'), Buffer.from([0, 1, 2]))
+  await writeFile(join(shop, 'campaigns/second.yaml'), campaign)
+  await writeFile(join(shop, 'campaigns/third.yaml'), campaign.replace('holdout: 10%', 'holdout: 10'))
+  const { code, stdout } = await run(['validate', '--json'], { cwd: shop })
+  expect(code).toBe(1)
+  const line = campaign.split('\n').findIndex((each) => each.startsWith('campaign:')) + 1
+  expect(JSON.parse(stdout).problems).toMatchObject([
+    {
+      location: { file: expect.stringContaining('backup.yaml') },
+      message: 'is a folder, not a file. Rename or remove it.',
+    },
+    {
+      location: { file: expect.stringContaining('image.yaml') },
+      message: expect.stringMatching(/^is not a text file/),
+    },
+    { location: { file: expect.stringContaining('third.yaml') }, suggestion: '10%' },
+    {
+      location: { file: expect.stringContaining('second.yaml'), line, column: 11 },
+      message: expect.stringContaining('too'),
+    },
+  ])
+})
+
+test('test-send blames --to for an address that is none', async () => {
+  const { code, stderr } = await run(['test-send', 'graded-recall', 'coupon', '--to', 'notanaddress'], here)
+  expect(code).toBe(2)
+  expect(stderr).toContain('--to wants an e-mail address, found "notanaddress"')
+})
+
+test('a header of one column asks for the delimiter', async () => {
+  await writeFile(join(here.cwd, 'semicolons.csv'), 'external_id;email\nu1;a@example.com\n')
+  await writeFile(join(here.cwd, 'tabs.csv'), 'external_id\temail\nu1\ta@example.com\n')
+  expect((await run(['import', 'contacts', 'semicolons.csv'], here)).stderr).toContain("--delimiter ';'")
+  expect((await run(['import', 'contacts', 'tabs.csv'], here)).stderr).toContain('--delimiter tab')
+})
+
+test('a file of which every row was rejected fails; a date says how to name its form', async () => {
+  await writeFile(
+    join(here.cwd, 'stamps.csv'),
+    'external_id,signed_up_at\nu1,1735689600000\nu2,1735689600000\n',
+  )
+  const wrong = await run(['import', 'contacts', 'stamps.csv', '--reject-file', 'bad.csv'], here)
+  expect(wrong.code).toBe(1)
+  expect(wrong.stdout).toContain('every row rejected (2)')
+  expect(await readFile(join(here.cwd, 'bad.csv'), 'utf8')).toContain('--date-format epoch-ms')
+  const right = await run(['import', 'contacts', 'stamps.csv', '--date-format', 'epoch-ms', '--json'], here)
+  expect({ ...right, data: JSON.parse(right.stdout) }).toMatchObject({
+    code: 0,
+    data: { inserted: 2, rejected: 0 },
+  })
+})
+
+test('a file in another encoding is named, and read where the name is given', async () => {
+  // 张三 in GBK.
+  const gbk = Buffer.from([0xd5, 0xc5, 0xc8, 0xfd])
+  const file = join(here.cwd, 'gbk.csv')
+  await writeFile(file, Buffer.concat([Buffer.from('external_id,first_name\ng1,'), gbk, Buffer.from('\n')]))
+  const wrong = await run(['import', 'contacts', 'gbk.csv'], here)
+  expect(wrong.code).toBe(1)
+  expect(await readFile(`${file}.rejects.csv`, 'utf8')).toContain('iconv -f GBK -t UTF-8')
+  const right = await run(['import', 'contacts', 'gbk.csv', '--encoding', 'gbk'], here)
+  expect(right.code).toBe(0)
+  const utf16 = Buffer.concat([
+    Buffer.from([0xff, 0xfe]),
+    Buffer.from('external_id,first_name\r\ng2,李四\r\n', 'utf16le'),
+  ])
+  await writeFile(join(here.cwd, 'utf16.csv'), utf16)
+  expect((await run(['import', 'contacts', 'utf16.csv'], here)).stderr).toContain('--encoding utf-16le')
+  expect((await run(['import', 'contacts', 'utf16.csv', '--encoding', 'utf-16le'], here)).code).toBe(0)
+  const names = await rows<{ name: string }>(
+    database,
+    sql`SELECT attributes ->> 'first_name' AS name FROM contacts WHERE external_id LIKE 'g%' ORDER BY external_id`,
+  )
+  expect(names.map(({ name }) => name)).toEqual(['张三', '李四'])
+  const unknown = await run(['import', 'contacts', 'gbk.csv', '--encoding', 'klingon'], here)
+  expect(unknown).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('there is no encoding "klingon"'),
+  })
+  const mistaken = await run(['import', 'contacts', 'gbk.csv', '--encoding', 'shift_jis', '--json'], here)
+  expect(JSON.parse(mistaken.stdout).rows).toBe(1)
+})
