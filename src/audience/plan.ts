@@ -61,7 +61,7 @@ export interface AudiencePlan {
   readonly cells: readonly AudienceCell[]
   readonly outside: OutsideBands
   readonly steps: readonly StepOutlook[]
-  /** Contacts that would be opened, up to three a tier: for samples. */
+  /** Contacts that would be opened, up to three a tier, those with an address first: for samples. */
   readonly samples: readonly { readonly tierNo: number; readonly contactId: number }[]
   /** Persons a day, of the eligible, that reach the first band: the flow once the first run is over. */
   readonly inflowPerDay: number
@@ -129,8 +129,9 @@ export async function planAudience(
     const samples = await rows<{ tierNo: number; contactId: number }>(
       tx,
       sql`SELECT tier_no AS "tierNo", contact_id AS "contactId" FROM (
-          SELECT tier_no, contact_id, row_number() OVER (PARTITION BY tier_no ORDER BY silent_since DESC, contact_id) AS n
-          FROM plan_answers WHERE answer = 'opened') ranked
+          SELECT tier_no, contact_id, row_number() OVER (PARTITION BY tier_no
+            ORDER BY (c.email IS NOT NULL OR c.phone IS NOT NULL) DESC, silent_since DESC, contact_id) AS n
+          FROM plan_answers JOIN contacts c USING (contact_id) WHERE answer = 'opened') ranked
         WHERE n <= 3 ORDER BY tier_no, n`,
     )
     const named = new Map(campaign.tiers.map((tier) => [tier.no, tier.name]))

@@ -42,10 +42,10 @@ export function outcomeText(outcome: StepOutcome, speech: Speech): string {
       const { channel, template, instead } = outcome
       const sent = en ? `would be sent by ${channel}` : `会通过 ${channel} 发送`
       if (!instead) return sent
-      const why = sentence(REASONS, instead.reason, language)
+      const stale = instead.reason === 'stale_data'
       return en
-        ? `${sent}, with the neutral template ${template} instead of its own: ${why} (${instead.detail})`
-        : `${sent}，但改用备用模板 ${template}：${why}（${instead.detail}）`
+        ? `${sent}, with the neutral template ${template} instead of its own: ${instead.detail} is ${stale ? 'too old to be quoted' : 'missing'}`
+        : `${sent}，但改用备用模板 ${template}：${stale ? `${instead.detail} 已过时` : `缺少 ${instead.detail}`}`
     }
     case 'defer': {
       const why = sentence({ ...REASONS, ...WAITS }, outcome.cause, language)

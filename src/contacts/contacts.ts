@@ -41,6 +41,9 @@ export async function mergeContacts(
   await copyInto(tx, 'incoming_contacts', staged(chunk, options))
   const inserted = await insertNew(tx, options)
   await lockContacts(tx)
+  // All that follows looks single contacts up. Of tables that have just been filled the planner knows nothing, and it
+  // may take reading all of one for the quicker way to a first match.
+  await execute(tx, sql`SET LOCAL enable_seqscan = off`)
   const shared = await findShared(tx)
   // All stripes at once and in order, before anything is decided: whom a merge reaches is known only from reading, and
   // a selection may be opening an episode for a contact that stays where it is. A chunk of a file reaches most anyway.

@@ -136,12 +136,15 @@ export function whiskers(axis: Axis, interval: { low: number; value: number; hig
   return cells.join('').trimEnd()
 }
 
+// A closing mark stays with what it closes: no line begins with one.
+const PIECES =
+  /[\u3000-\u9fff\uff00-\uffef][，。；：、！？）”’]*|[^\s\u3000-\u9fff\uff00-\uffef]+[，。；：、！？）”’]*\s*|\s+/g
+
 /** Breaks text at spaces (Chinese: anywhere) into lines of at most `width` cells. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   let line = ''
-  for (const piece of text.match(/[\u3000-\u9fff\uff00-\uffef]|[^\s\u3000-\u9fff\uff00-\uffef]+\s*|\s+/g) ??
-    []) {
+  for (const piece of text.match(PIECES) ?? []) {
     if (line !== '' && cellsOf(line + piece.trimEnd()) > width) {
       lines.push(line.trimEnd())
       line = ''

@@ -18,14 +18,14 @@ export type Engine =
  */
 export interface Job {
   readonly stepId: number
-  /** `contact.touchpoint`, each in base 36 and as the difference to the one before; by contact, so that most are small. */
+  /** `contact.touchpoint`, each in base 36 and as the difference to the one before: neighbours by due time are often neighbours. */
   readonly keys: string
 }
 
 export function jobOf(stepId: number, keys: readonly TouchpointKey[]): Job {
   let before: TouchpointKey = { contactId: 0, touchpointId: 0 }
   const differences: string[] = []
-  for (const key of keys.toSorted((a, b) => a.contactId - b.contactId || a.touchpointId - b.touchpointId)) {
+  for (const key of keys) {
     const contact = (key.contactId - before.contactId).toString(36)
     const touchpoint = (key.touchpointId - before.touchpointId).toString(36)
     differences.push(`${contact}.${touchpoint}`)
@@ -34,7 +34,7 @@ export function jobOf(stepId: number, keys: readonly TouchpointKey[]): Job {
   return { stepId, keys: differences.join() }
 }
 
-/** The keys of {@link jobOf}, by contact. */
+/** The keys of {@link jobOf}, in its order. */
 export function keysOf(job: Job): TouchpointKey[] {
   if (job.keys === '') return []
   let contactId = 0

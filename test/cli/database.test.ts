@@ -178,7 +178,10 @@ test('reports, explains and examines', async () => {
 })
 
 test('stop ends a campaign for good', async () => {
-  expect(await json(['stop', 'graded-recall', '--yes'])).toMatchObject({ code: 0, data: { outcome: 'changed' } })
+  expect(await json(['stop', 'graded-recall', '--yes'])).toMatchObject({
+    code: 0,
+    data: { outcome: 'changed' },
+  })
   expect((await run(['resume', 'graded-recall'], here)).code).toBe(4)
   const { code, stderr } = await run(['apply'], here)
   expect({ code, stderr }).toEqual({

@@ -1,6 +1,15 @@
+import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type Engine, type Job, type JobQueue, openQueue, startWorker } from '../../src/touchpoints/queue.ts'
+import {
+  type Engine,
+  type Job,
+  type JobQueue,
+  jobOf,
+  keysOf,
+  openQueue,
+  startWorker,
+} from '../../src/touchpoints/queue.ts'
 import { freshDatabase } from '../support/database.ts'
 import { hasRedis, type RedisServer, startRedis } from '../support/redis.ts'
 
@@ -49,6 +58,15 @@ const fail = (error: Error) => {
   throw error
 }
 
+it('names any rows in a job, in their order', () => {
+  const key = fc.record({ contactId: fc.maxSafeNat(), touchpointId: fc.maxSafeNat() })
+  fc.assert(
+    fc.property(fc.array(key), (keys) => {
+      expect(keysOf(jobOf(7, keys))).toEqual(keys)
+    }),
+  )
+})
+
 describe.each([
   { name: 'PostgreSQL', open: postgres, here: true },
   { name: 'Redis', open: single, here: hasRedis() },
@@ -58,11 +76,12 @@ describe.each([
   it.skipIf(!here)('hands every job to a worker once, keeps nothing, and can be thrown away', async () => {
     const engine = await open()
     const queue: JobQueue = await openQueue(engine, fail)
-    const jobs: Job[] = Array.from({ length: 7 }, (_, index) => ({
-      stepId: index,
-      contactIds: [index, index + 1],
-      touchpointIds: [10 * index, 10 * index + 1],
-    }))
+    const jobs: Job[] = Array.from({ length: 7 }, (_, stepId) =>
+      jobOf(stepId, [
+        { contactId: 40 + stepId, touchpointId: 900 },
+        { contactId: 3, touchpointId: 10 ** 12 + stepId },
+      ]),
+    )
     await queue.add(jobs)
     expect(await queue.waiting()).toBe(7)
 
@@ -78,6 +97,7 @@ describe.each([
     await finished
     await worker.close()
     expect(taken.toSorted((a, b) => a.stepId - b.stepId)).toEqual(jobs)
+    expect(taken.flatMap(keysOf).map((key) => key.touchpointId)).toContain(10 ** 12 + 6)
     expect(await queue.waiting()).toBe(0)
 
     await queue.add(jobs)

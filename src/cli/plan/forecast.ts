@@ -80,6 +80,22 @@ function answered(audience: Pick<AudiencePlan, 'cells'>, answer: string, tier?: 
 
 type People = Pick<AudiencePlan, 'cells' | 'inflowPerDay' | 'eligible' | 'outside'>
 
+/** Whom a campaign can draw on. */
+export interface Pool {
+  /** Persons it may ever take in. */
+  readonly people: number
+  /** Whole days from being taken in until the same person may be again. */
+  readonly again: number
+  /** How often, while nobody comes back; null without `reentry.sunset`. */
+  readonly times: number | null
+}
+
+export function poolOf({ definition }: CompiledCampaign, { eligible }: Pick<People, 'eligible'>): Pool {
+  const { window, grace, reentry } = definition
+  const again = Math.ceil((window + grace + reentry.wait) / 86_400)
+  return { people: eligible, again, times: reentry.sunset ?? null }
+}
+
 /**
  * How many will have been assigned after so many days of runs: those taken in now, those who wait for their day under
  * `intake.backlog`, and the usual inflow; never more a day than the backlog allows, and never more people than there

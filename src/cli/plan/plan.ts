@@ -26,6 +26,8 @@ import {
   detectableEffects,
   expectedCost,
   type HeldOutShare,
+  type Pool,
+  poolOf,
   type Showable,
   whenShowable,
 } from './forecast.ts'
@@ -61,6 +63,7 @@ export interface CampaignPlan {
   readonly liability: number
   readonly natural: { readonly contacts: number; readonly recalled: number }
   readonly detectable: readonly Detectable[]
+  readonly pool: Pool
   readonly showable: Showable
   readonly samples: readonly Sample[]
 }
@@ -125,6 +128,7 @@ export async function planCampaign(
       ...expectedCost(campaign, counts, shares, (channel) => priceOf(context, channel)),
       natural,
       detectable: detectableEffects(campaign, counts, natural, shares),
+      pool: poolOf(campaign, counts),
       showable: whenShowable(campaign, counts, natural, shares),
       samples: await renderSamples(runtime, campaign, templates, samples),
     }

@@ -244,12 +244,21 @@ function detectable(plan: CampaignPlan, pen: Pen): string[] {
       paint,
       width,
     ),
+    ...indented(poolText(plan, pen), pen),
     ...indented(whenText(plan, pen), pen),
   ]
 }
 
 function shortage(why: Detectable['why'], { word }: Pen): string {
   return why === 'nobody_held_out' ? word('nobodyHeldOut') : word('tooFew')
+}
+
+function poolText({ pool }: CampaignPlan, { speech }: Pen): string {
+  const [people, days] = [speech.count(pool.people), speech.count(pool.again)]
+  const times = pool.times === null ? '' : speech.count(pool.times)
+  return speech.language === 'en'
+    ? `There are ${people} people to take in, each again after ${days} days at the earliest${times ? ` and ${times} ${pool.times === 1 ? 'time' : 'times'} at most` : ''}: each time counts.`
+    : `可纳入 ${people} 人，每人最早 ${days} 天后可再次纳入${times ? `，最多 ${times} 次` : ''}；每次各计一次。`
 }
 
 function whenText({ showable }: CampaignPlan, { speech }: Pen): string {

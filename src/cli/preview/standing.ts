@@ -110,9 +110,11 @@ export function standingText(standing: Standing, step: CompiledStep, speech: Spe
           ? 'Held out by a tier’s own draw: not contacted until the end.'
           : '由阶段内抽样分入对照组：直到结束都不触达。'
       }
+      const whose =
+        standing.by === 'control' ? (en ? ', in the workspace’s control group' : '，全局对照组') : ''
       return en
-        ? `Held out: not contacted (${speech.word(standing.by)}, since ${since}).`
-        : `对照组：不触达（${speech.word(standing.by)}，自 ${since} 起）。`
+        ? `Held out: not contacted${whose}, since ${since}.`
+        : `对照组：不触达${whose}，自 ${since} 起。`
     }
     case 'silenced': {
       const by =
@@ -123,7 +125,7 @@ export function standingText(standing: Standing, step: CompiledStep, speech: Spe
     }
     case 'treated':
       return en
-        ? `In the campaign, in tier ${standing.tier}: contacted.${place(standing)}`
+        ? `In the campaign, in tier ${standing.tier}, in the group that is contacted.${place(standing)}`
         : `已在活动中，阶段 ${standing.tier}：触达组。${place(standing)}`
     case 'next':
       return en
