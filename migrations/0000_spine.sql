@@ -264,8 +264,8 @@ CREATE TABLE "touchpoints" (
 --> statement-breakpoint
 CREATE INDEX "contact_activity_silent_since" ON "contact_activity" USING btree ("silent_since");--> statement-breakpoint
 CREATE INDEX "contacts_person" ON "contacts" USING btree ("person_id");--> statement-breakpoint
-CREATE INDEX "contacts_email" ON "contacts" USING btree (substr(email_key, 1, 8)) WHERE email_key IS NOT NULL;--> statement-breakpoint
-CREATE INDEX "contacts_phone" ON "contacts" USING btree (substr(phone_key, 1, 8)) WHERE phone_key IS NOT NULL;--> statement-breakpoint
+CREATE INDEX "contacts_email" ON "contacts" USING hash ("email_key") WHERE email_key IS NOT NULL;--> statement-breakpoint
+CREATE INDEX "contacts_phone" ON "contacts" USING hash ("phone_key") WHERE phone_key IS NOT NULL;--> statement-breakpoint
 CREATE UNIQUE INDEX "episodes_open_once" ON "episodes" USING btree ("contact_id","campaign") WHERE ended_at IS NULL;--> statement-breakpoint
 CREATE UNIQUE INDEX "episodes_exclusive" ON "episodes" USING btree ("contact_id","exclusive") WHERE ended_at IS NULL;--> statement-breakpoint
 CREATE INDEX "ledger_step" ON "ledger" USING btree ("step_id");--> statement-breakpoint

@@ -38,9 +38,3 @@ export function addressHash(addressKey: string, kind: IdentifierKind, normalised
 export function addressHashSql(addressKey: string, kind: IdentifierKind, normalised: SQL): SQL {
   return sql`sha256(convert_to(${`${addressKey}:${kind}:`} || ${normalised}, 'UTF8'))`
 }
-
-/** Whether two keys of one kind are the same, in the way that uses the index on contacts' keys. */
-export function sameKeySql(kind: IdentifierKind, contact: SQL, key: SQL): SQL {
-  const own = sql`${contact}.${sql.identifier(`${kind}_key`)}`
-  return sql`(substr(${own}, 1, 8) = substr(${key}, 1, 8) AND ${own} = ${key})`
-}

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { lockStripesShared, STRIPE_WIDTH, STRIPES } from '../database/stripes.ts'
-import { addressHashSql, type IdentifierKind, sameKeySql } from './addresses.ts'
+import { addressHashSql, type IdentifierKind } from './addresses.ts'
 import { type Attributes, CARRIES, type ContactRow } from './contact-rows.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { Hooks } from './hooks.ts'
@@ -41,9 +41,9 @@ export async function mergeContacts(
   await copyInto(tx, 'incoming_contacts', staged(chunk, options))
   const inserted = await insertNew(tx, options)
   await lockContacts(tx)
-  // All that follows looks single contacts up. Of tables that have just been filled the planner knows nothing, and it
-  // may take reading all of one for the quicker way to a first match.
-  await execute(tx, sql`SET LOCAL enable_seqscan = off`)
+  // All that follows looks single contacts up. Of tables that have just been filled the planner knows nothing, and takes
+  // reading all of one, or all that carry one address, for the quicker way to a first match.
+  await tx.client.query('SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off')
   const shared = await findShared(tx)
   // All stripes at once and in order, before anything is decided: whom a merge reaches is known only from reading, and
   // a selection may be opening an episode for a contact that stays where it is. A chunk of a file reaches most anyway.
@@ -127,7 +127,7 @@ async function findShared(tx: Transaction): Promise<number> {
   const shared = (kind: IdentifierKind) => {
     const key = sql.identifier(`${kind}_key`)
     return sql`SELECT ${kind}, m.${key}, m.contact_id, TRUE FROM made_contacts m
-      WHERE (SELECT c.contact_id FROM contacts c WHERE ${sameKeySql(kind, sql`c`, sql`m.${key}`)} AND c.contact_id <> m.contact_id
+      WHERE (SELECT c.contact_id FROM contacts c WHERE c.${key} = m.${key} AND c.contact_id <> m.contact_id
              LIMIT 1) IS NOT NULL`
   }
   return execute(

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
-import { type IdentifierKind, sameKeySql } from './addresses.ts'
+import type { IdentifierKind } from './addresses.ts'
 import type { Hooks } from './hooks.ts'
 
 /** A contact with the identifiers that link it: those shared, and by no more contacts than the limit. */
@@ -84,12 +84,12 @@ async function readMembers(tx: Transaction, limit: number): Promise<Linked[]> {
     return sql`(
       SELECT encode(m.${key}, 'hex') WHERE 2 <= (
         SELECT CASE WHEN count(*) <= ${limit} THEN count(*) ELSE 0 END FROM (
-          SELECT FROM contacts c WHERE ${sameKeySql(kind, sql`c`, sql`m.${key}`)} LIMIT ${limit + 1}
+          SELECT FROM contacts c WHERE c.${key} = m.${key} LIMIT ${limit + 1}
         ) AS carriers
       ))`
   }
   const carriersOf = (kind: IdentifierKind) =>
-    sql`SELECT c.contact_id FROM contacts c WHERE k.kind = ${kind} AND ${sameKeySql(kind, sql`c`, sql`k.key`)}`
+    sql`SELECT c.contact_id FROM contacts c WHERE k.kind = ${kind} AND c.${sql.identifier(`${kind}_key`)} = k.key`
   const found = await rows<{
     contact_id: number
     person_id: number

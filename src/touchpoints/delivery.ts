@@ -114,6 +114,9 @@ export async function deliver(
   return tally
 }
 
+/** Milliseconds a send that has ended may wait for others to be settled with. */
+const LINGER = 50
+
 type Tally = { settled: Record<string, number>; deferred: number }
 
 async function roll(
@@ -129,15 +132,22 @@ async function roll(
   const lease = (deps.leases ?? LEASES).claim
   let underWay = 0
   let wake = () => {}
+  let settleAt = Number.POSITIVE_INFINITY
   let renewAt = performance.now() + lease * 500
 
   while (todo.length > 0 || underWay > 0 || ended.length > 0) {
-    const results = ended.length >= half || underWay === 0 ? ended.splice(0) : []
+    const enough = ended.length >= half || underWay === 0 || performance.now() >= settleAt
+    const results = enough ? ended.splice(0) : []
     const idle = underWay === 0 && results.length === 0
     const room = todo.length === 0 ? 0 : idle ? await slots.take(todo.length) : slots.tryTake(todo.length)
     if (results.length === 0 && room === 0) {
       await new Promise<void>((resolve) => {
-        wake = resolve
+        // Half a slice is worth waiting for, though not for ever: what has ended is in doubt until it is settled.
+        const timer = ended.length > 0 ? setTimeout(resolve, settleAt - performance.now()) : undefined
+        wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
       })
       continue
     }
@@ -152,6 +162,7 @@ async function roll(
       underWay += 1
       void handOver(outgoing, marked.leaseEnds).then((delivery) => {
         underWay -= 1
+        if (ended.length === 0) settleAt = performance.now() + LINGER
         ended.push({ outgoing, delivery })
         wake()
       })

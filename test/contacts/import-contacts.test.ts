@@ -261,7 +261,7 @@ u2,,,,,,,,,
         String.raw`{"external_id":"u6","locale":"e\udc00"}`,
         String.raw`{"external_id":"u7","timezone":"e\u0000"}`,
         String.raw`{"external_id":"u8","phone":"1380013800\u00000"}`,
-        String.raw`{"external_id":"u9"}`,
+        '{"external_id":"u9"}',
       ].join('\n'),
     )
     const summary = await importContacts(database, path, options())

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { cellsOf, painter, table, whiskers, wrap } from '../../src/reports/layout.ts'
+import { cellsOf, fitted, painter, table, whiskers, wrap } from '../../src/reports/layout.ts'
 
 const plain = painter(false)
 
@@ -21,6 +21,31 @@ describe('text in columns', () => {
       '  all     1,000',
     ])
     expect(cellsOf('触达组 a')).toBe(8)
+  })
+
+  it('keeps a table to the width: by wrapping its text, else by a paragraph a row', () => {
+    const columns = [
+      { title: '', align: 'left' },
+      { title: 'n', align: 'right' },
+      { title: '', align: 'left' },
+    ] as const
+    const rows = [
+      ['coupon', '7', 'no valid address on any of the channels'],
+      ['trial', '1,000', ''],
+    ]
+    expect(fitted(columns, rows, plain, 60)).toEqual(table(columns, rows, plain))
+    expect(fitted(columns, rows, plain, 40)).toEqual([
+      '              n',
+      '  coupon      7  no valid address on any',
+      '                 of the channels',
+      '  trial   1,000',
+    ])
+    expect(fitted(columns, rows, plain, 30)).toEqual([
+      '  coupon · n 7 · no valid',
+      '    address on any of the',
+      '    channels',
+      '  trial · n 1,000',
+    ])
   })
 
   it('draws an interval where it lies, and zero where it is crossed', () => {

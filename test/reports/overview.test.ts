@@ -1,12 +1,13 @@
 import { sql } from 'drizzle-orm'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute } from '../../src/database/connect.ts'
+import { cellsOf } from '../../src/reports/layout.ts'
 import { type OverviewData, type OverviewQuestion, readReport } from '../../src/reports/overview.ts'
 import { formatReport } from '../../src/reports/overview-text.ts'
 import { newcombe } from '../../src/statistics/newcombe.ts'
 import { vectors } from '../statistics/vectors.ts'
 import { freshDatabase } from '../support/database.ts'
-import { clearHistory, DAY, day, type History, writeHistory } from '../support/episodes.ts'
+import { clearHistory, day, type History, writeHistory } from '../support/episodes.ts'
 
 const LADDER = { coupon: ['remind', 'coupon'], trial: ['trial'], letter: ['letter'] }
 const TEN = { holdout: 0.1, control: 0 }
@@ -414,8 +415,27 @@ describe('cost', () => {
   })
 })
 
-it('leaves out the plots where the terminal is narrow', async () => {
-  await history.assign({ arm: 'treated', count: 9, recalled: 3, at: new Date(day(0).getTime() - DAY) })
-  const text = formatReport(await read(), { ...english, width: 60 })
-  expect(text).not.toContain('●')
-})
+it.each([english, chinese])(
+  'keeps to 60 columns: no plots, and no line runs over ($locale)',
+  async (style) => {
+    const treated = await history.assign({ arm: 'treated', count: 900, recalled: 180, segment: 'vip' })
+    await history.assign({ arm: 'treated', count: 9, tier: 'letter', settle: 'skipped' })
+    await history.assign({ arm: 'holdout', count: 100, recalled: 10 })
+    await history.assign({ arm: 'control', count: 40, recalled: 4 })
+    await history.answer('audience_unknown', 400)
+    await execute(
+      database,
+      sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+        SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', 'email', 2000, ${day(1)}
+        FROM touchpoint_records WHERE contact_id = ${treated[0]?.contactId ?? 0}`,
+    )
+    const text = formatReport(await read(), { ...style, timezone: 'Asia/Shanghai', width: 60 })
+    expect(text).not.toContain('●')
+    for (const line of text.split('\n')) expect(cellsOf(line), line).toBeLessThanOrEqual(60)
+    // Less than a cent, and not nothing.
+    expect(text).toContain('¥0.004')
+    const [blank, divided] =
+      style.locale === 'en' ? [' ', 'divided by the 180 of them who came back'] : ['', '除以其中召回的180人']
+    expect(text.replaceAll(/\s+/g, blank)).toContain(divided)
+  },
+)

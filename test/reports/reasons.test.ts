@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ANSWERS, ENDS, REASONS, STATES, SUPPRESSIONS, sentence } from '../../src/reports/reasons.ts'
+import { ANSWERS, ENDS, REASONS, STATES, SUPPRESSIONS, sentence, WAITS } from '../../src/reports/reasons.ts'
 import { reports } from '../../src/reports/reports.ts'
 
 describe('reasons', () => {
@@ -24,7 +24,7 @@ describe('reasons', () => {
   ])('the reason %s has a sentence', (name) => expect(Object.keys(REASONS)).toContain(name))
 
   it('are written in both languages', () => {
-    for (const of of [ANSWERS, REASONS, STATES, ENDS, SUPPRESSIONS]) {
+    for (const of of [ANSWERS, REASONS, STATES, ENDS, SUPPRESSIONS, WAITS]) {
       for (const { en, 'zh-CN': zh } of Object.values(of)) {
         expect(en).toMatch(/^[a-z][^\u4e00-\u9fff]+$/)
         expect(zh).toMatch(/[\u4e00-\u9fff]/)

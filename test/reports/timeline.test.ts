@@ -168,7 +168,7 @@ describe('the timeline of a contact', () => {
       Oct 3, 2025, 08:00   First imported.
       Oct 13, 2025, 08:00  Activity: 2 × session from here to Dec 22, 2025, 08:00.
       Dec 22, 2025, 08:00  Activity: order, worth CN¥120.00.
-      Jan 1, 2026, 08:00   graded: 2 runs from here to Feb 10, 2026, 08:00 looked at everyone silent for long enough. Their answers are kept as counts; who was taken in has an entry here.
+      Jan 1, 2026, 08:00   graded: 2 runs from here to Feb 10, 2026, 08:00 looked at everyone silent for long enough. The answers are kept as counts; who was taken in has an entry here.
       Jan 1, 2026, 08:00   graded (version 1) took this contact in: silent since Dec 22, 2025, 08:00, tier coupon, segment everyone. Group: contacted (drawn from the campaign’s salt, person 1 and episode 1). A recall counts until Jan 31, 2026, 08:00.
       Jan 1, 2026, 08:00   Entered tier coupon. Planned: remind (email) for Jan 1, 2026, 08:00, coupon (email) for Jan 6, 2026, 08:00.
       Jan 1, 2026, 10:24   coupon › remind: sent (by email, template unfinished-order, attempt 2, CN¥0.05, provider’s id abc@mx).
@@ -182,7 +182,7 @@ describe('the timeline of a contact', () => {
       Feb 10, 2026, 08:00  coupon › remind: failed: the provider says the address does not exist (by email, template unfinished-order, “550 5.1.1 <l***@example.com> unknown”).
       Feb 15, 2026, 08:00  E-mail put on the do-not-contact list: unsubscribed (import).
       Feb 18, 2026, 08:00  Entered tier letter: held out by the tier’s own draw.
-      Feb 19, 2026, 08:00  coupon › coupon: deferred to a later time, due Feb 20, 2026, 08:00, attempts so far: 1.
+      Feb 19, 2026, 08:00  coupon › coupon: deferred to a later time: waits for another try, due Feb 20, 2026, 08:00, attempts so far: 1.
       Feb 19, 2026, 08:00  graded: still open; the outcome is waited for until Mar 14, 2026, 08:00.
       Feb 19, 2026, 08:00  Now: campaign graded is paused since Feb 14, 2026, 08:00: wrong price.
       Feb 19, 2026, 08:00  Now: channel email is paused since Feb 14, 2026, 08:00: warming up.
@@ -215,7 +215,7 @@ describe('the timeline of a contact', () => {
       2026年2月10日 08:00   coupon › remind：失败：服务商称该地址不存在（渠道 email，模板 unfinished-order，“550 5.1.1 <l***@example.com> unknown”）。
       2026年2月15日 08:00   邮箱进入禁止联系名单：已退订（import）。
       2026年2月18日 08:00   进入阶段 letter：由本阶段抽为对照。
-      2026年2月19日 08:00   coupon › coupon：已推迟，定于 2026年2月20日 08:00，已尝试 1 次。
+      2026年2月19日 08:00   coupon › coupon：已推迟：等待重试，定于 2026年2月20日 08:00，已尝试 1 次。
       2026年2月19日 08:00   graded：仍在进行；结果观察至 2026年3月14日 08:00。
       2026年2月19日 08:00   当前：活动 graded自 2026年2月14日 08:00 起已暂停：wrong price。
       2026年2月19日 08:00   当前：渠道 email自 2026年2月14日 08:00 起已暂停：warming up。

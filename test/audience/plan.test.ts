@@ -1,0 +1,62 @@
+import { sql } from 'drizzle-orm'
+import { expect, it } from 'vitest'
+import { foreseeRun, planAudience } from '../../src/audience/plan.ts'
+import { runCampaign } from '../../src/audience/run.ts'
+import { execute } from '../../src/database/connect.ts'
+import { condition, DAY, openPipeline, START } from '../support/pipeline.ts'
+
+const ago = (days: number) => new Date(START.getTime() - days * DAY * 1000)
+
+it('counts who may ever be taken in, and a week’s inflow of them, as persons', async () => {
+  const pipeline = await openPipeline({
+    audience: condition('vip', sql`(c.attributes->>'vip') = 'yes'`),
+    definition: { reentry: { sunset: '1 episodes' } },
+  })
+  const vip = { attributes: { vip: 'yes' } }
+  const one = await pipeline.addContact({ ...vip, silentSince: ago(4), email: null })
+  await pipeline.addContact({ ...vip, silentSince: ago(5), person: one })
+  await pipeline.addContact({ ...vip, silentSince: ago(5) })
+  await pipeline.addContact({ ...vip, silentSince: ago(1) })
+  await pipeline.addContact({ ...vip, silentSince: ago(12) })
+  // Outside for good: another audience, silent for too long, never seen.
+  await pipeline.addContact({ attributes: { vip: 'no' }, silentSince: ago(4) })
+  await pipeline.addContact({ ...vip, silentSince: ago(20) })
+  await pipeline.addContact(vip)
+  const seen: number[] = []
+  const plan = () =>
+    planAudience(pipeline.database, pipeline.campaign, START, new Map([['email', 'email']]), (done, total) =>
+      seen.push(done / total),
+    )
+  const found = await plan()
+  expect(found.eligible).toBe(4)
+  expect(found.inflowPerDay).toBeCloseTo(2 / 7, 12)
+  // Those with an address are shown first; three steps, the audience and the inflow are what a bar goes through.
+  expect(found.samples[0]?.contactId).not.toBe(one)
+  expect(seen).toEqual([0, 1 / 5, 2 / 5, 3 / 5, 4 / 5])
+
+  await runCampaign(pipeline.run, pipeline.campaign, START)
+  await execute(pipeline.database, sql`UPDATE episodes SET ended_at = ${START}, end_reason = 'expired'`)
+  // Sunset: nobody that was in it once comes in again.
+  expect((await plan()).eligible).toBe(1)
+})
+
+it('foresees what refuses a run or holds it back, as the run itself does', async () => {
+  const pipeline = await openPipeline({
+    definition: { feed: { max_lag: '6h' }, starts: '2026-03-02', ends: '2026-03-10' },
+  })
+  const { database, campaign } = pipeline
+  const foresee = (at = START) => foreseeRun(database, campaign, at)
+  expect(await foresee()).toMatchObject({ state: 'refused', feed: { fault: 'never', newestAt: null } })
+  await execute(database, sql`INSERT INTO feed_days VALUES ('2026-03-01', 7, '2026-03-01T12:00Z')`)
+  expect(await foresee()).toMatchObject({ state: 'refused', feed: { fault: 'late' } })
+  expect(await foresee(ago(1))).toMatchObject({ state: 'not_yet', by: 'dates', why: '2026-03-02' })
+  expect(await foresee(ago(-20))).toMatchObject({ state: 'over', by: 'dates', why: '2026-03-10' })
+  await execute(database, sql`INSERT INTO feed_days VALUES ('2026-03-02', 7, '2026-03-02T00:30Z')`)
+  expect(await foresee()).toEqual({ state: 'runs' })
+  await execute(
+    database,
+    sql`INSERT INTO switches VALUES ('campaign', 'test', 'paused', 'wrong price', ${START})`,
+  )
+  expect(await foresee()).toMatchObject({ state: 'paused', by: 'campaign', why: 'wrong price' })
+  expect((await runCampaign(pipeline.run, campaign, START)).state).toBe('paused')
+})

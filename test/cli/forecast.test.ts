@@ -1,0 +1,116 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { assignedAfter, detectableEffects, whenShowable } from '../../src/cli/plan/forecast.ts'
+import { campaign as schema } from '../../src/config/campaign.ts'
+import type { CompiledCampaign } from '../../src/config/compiled.ts'
+
+function campaign(settings: Record<string, unknown> = {}): CompiledCampaign {
+  const definition = schema.parse({
+    version: 1,
+    campaign: 'test',
+    title: 'Test',
+    schedule: '0 9 * * *',
+    goals: { recall: { event: 'session' } },
+    window: '30d',
+    holdout: '50%',
+    tiers: [{ name: 'only', inactive: '3d..90d', steps: [{ id: 'one', channel: 'email' }] }],
+    ...settings,
+  })
+  const tiers = [{ no: 1, name: 'only', from: 3 * 86_400, to: 90 * 86_400, holdout: 0, steps: [] }]
+  return {
+    ...{ name: 'test', version: 1, salt: '', definition, control: 0, timezone: 'UTC', exclusive: 'x' },
+    ...{ templateSet: '', audience: undefined, segments: [], tiers },
+  }
+}
+
+function people(counts: {
+  opened?: number
+  backlog?: number
+  eligible: number
+  inflow: number
+  open?: number
+}) {
+  const cell = (answer: string, contacts = 0) => ({ tier: 'only', segment: 'everyone', answer, contacts })
+  return {
+    cells: [cell('opened', counts.opened), cell('backlog', counts.backlog)],
+    inflowPerDay: counts.inflow,
+    eligible: counts.eligible,
+    outside: { total: 0, recent: 0, beyond: 0, undated: 0, bySignUp: 0, open: counts.open ?? 0 },
+  }
+}
+
+const half = [{ tier: 'only', episode: 0.5, withTierDraws: 0.5 }]
+const natural = { contacts: 1000, recalled: 100 }
+
+describe('the inflow', () => {
+  it('never promises more people than there are, each as often as the campaign lets them come round', () => {
+    const once = campaign({ reentry: { wait: '30d', sunset: '1 episodes' } })
+    const some = people({ opened: 500, eligible: 600, inflow: 100 })
+    expect(assignedAfter(once, some, 0)).toBe(500)
+    expect(assignedAfter(once, some, 30)).toBe(600)
+    expect(assignedAfter(once, some, 365)).toBe(600)
+    // Window, grace and wait: 62 days until somebody may come again, and twice at most.
+    const twice = campaign({ reentry: { wait: '30d', sunset: '2 episodes' } })
+    expect(assignedAfter(twice, some, 61)).toBe(600)
+    expect(assignedAfter(twice, some, 62)).toBe(1200)
+    expect(assignedAfter(twice, some, 3650)).toBe(1200)
+    expect(assignedAfter(once, { ...some, outside: { ...some.outside, open: 80 } }, 30)).toBe(520)
+  })
+
+  it('keeps to the daily backlog, and lets those who wait come first', () => {
+    const slow = campaign({ intake: { backlog: '10 per day' } })
+    const waiting = people({ opened: 10, backlog: 100, eligible: 100_000, inflow: 2 })
+    expect(assignedAfter(slow, waiting, 5)).toBe(60)
+    // From day 13 on, nobody waits any more.
+    expect(assignedAfter(slow, waiting, 30)).toBe(10 + 100 + 60)
+  })
+
+  it('only grows', () => {
+    const counts = fc.record({
+      opened: fc.nat(1000),
+      backlog: fc.nat(1000),
+      eligible: fc.nat(5000),
+      inflow: fc.nat(50),
+      open: fc.nat(500),
+    })
+    fc.assert(
+      fc.property(counts, fc.nat(400), fc.nat(400), (some, from, more) => {
+        const one = campaign({ reentry: { wait: '5d' }, intake: { backlog: '20 per day' } })
+        const [before, after] = [
+          assignedAfter(one, people(some), from),
+          assignedAfter(one, people(some), from + more),
+        ]
+        expect(after).toBeGreaterThanOrEqual(before)
+      }),
+    )
+  })
+})
+
+describe('what can be shown', () => {
+  it('names the day on which enough people are assigned and observed', () => {
+    const flowing = people({ opened: 0, eligible: 1_000_000, inflow: 100 })
+    const found = whenShowable(campaign(), flowing, natural, half)
+    // (1.96 + 0.84)² / 0.02² × 0.1 × 0.9 × 4 = 7,064 people at 100 a day, and 30 days of window.
+    expect(found).toEqual({ difference: 0.02, afterDays: 71 + 30, assigned: 7064, why: null })
+  })
+
+  it('says that it cannot be, and why', () => {
+    const why = (some: Parameters<typeof people>[0], shares = half) =>
+      whenShowable(campaign({ reentry: { sunset: '1 episodes' } }), people(some), natural, shares)
+    expect(why({ opened: 10, eligible: 200, inflow: 5 })).toMatchObject({ afterDays: null, why: 'too_few' })
+    expect(why({ eligible: 0, inflow: 0 })).toMatchObject({ afterDays: null, why: 'nobody' })
+    const none = [{ tier: 'only', episode: 0, withTierDraws: 0 }]
+    expect(why({ eligible: 1e6, inflow: 1e4 }, none)).toMatchObject({
+      afterDays: null,
+      why: 'nobody_held_out',
+    })
+  })
+
+  it('does not blame the holdout for an empty audience', () => {
+    const effects = detectableEffects(campaign(), people({ eligible: 0, inflow: 0 }), natural, half)
+    expect(effects.map(({ why }) => why)).toEqual(['nobody', 'nobody', 'nobody'])
+    const none = [{ tier: 'only', episode: 0, withTierDraws: 0 }]
+    const unheld = detectableEffects(campaign(), people({ opened: 9, eligible: 9, inflow: 0 }), natural, none)
+    expect(unheld[0]).toMatchObject({ difference: null, why: 'nobody_held_out' })
+  })
+})

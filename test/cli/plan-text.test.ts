@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest'
+import type { CampaignPlan } from '../../src/cli/plan/plan.ts'
+import { formatPlan } from '../../src/cli/plan/text.ts'
+import { cellsOf } from '../../src/reports/layout.ts'
+import { parseWorkspace } from '../support/shop.ts'
+
+const workspace = parseWorkspace()
+
+const step = { channels: ['email'], noAddress: 0, suppressed: 0, condition: 0, unknown: 0 }
+const plan: CampaignPlan = {
+  campaign: 'graded',
+  title: '分级召回',
+  file: 'campaigns/graded.yaml',
+  hash: '0123456789ab',
+  version: { current: null, changed: true },
+  asOf: new Date('2026-03-02T01:00:00Z'),
+  timezone: 'Asia/Shanghai',
+  nextRun: new Date('2026-03-03T01:00:00Z'),
+  foreseen: { state: 'runs' },
+  audience: {
+    cells: [
+      { tier: 'coupon', segment: 'everyone', answer: 'opened', contacts: 1200 },
+      { tier: 'coupon', segment: 'high_value', answer: 'opened', contacts: 7 },
+      { tier: 'coupon', segment: 'everyone', answer: 'audience_unknown', contacts: 30 },
+      { tier: 'coupon', segment: 'everyone', answer: 'backlog', contacts: 5 },
+    ],
+    outside: { total: 5000, recent: 900, beyond: 20, undated: 3, bySignUp: 4, open: 2 },
+    steps: [
+      { ...step, tier: 'coupon', step: 'remind', contacts: 1207, messages: 0, condition: 1207 },
+      {
+        ...step,
+        tier: 'coupon',
+        step: 'coupon',
+        contacts: 1207,
+        messages: 800,
+        noAddress: 400,
+        suppressed: 7,
+      },
+    ],
+    inflowPerDay: 10,
+    eligible: 4000,
+  },
+  heldOut: [{ tier: 'coupon', episode: 0.1, withTierDraws: 0.19 }],
+  spend: 2000,
+  liability: 344_810_000,
+  natural: { contacts: 2953, recalled: 1872 },
+  detectable: [
+    { afterDays: 30, assigned: 1207, difference: 0.092, why: null },
+    { afterDays: 60, assigned: 1507, difference: 0.08, why: null },
+  ],
+  pool: { people: 4000, again: 62, times: 2 },
+  showable: { difference: 0.02, afterDays: 400, assigned: 9000, why: null },
+  samples: [
+    {
+      contact: 'u1',
+      tier: 'coupon',
+      step: 'coupon',
+      outcome: {
+        kind: 'send',
+        channel: 'email',
+        template: 'come-back',
+        instead: { reason: 'missing_data', detail: 'orders.first_at' },
+      },
+      subject: '好久不见',
+      text: '您好',
+    },
+    {
+      contact: 'u2',
+      tier: 'coupon',
+      step: 'coupon',
+      outcome: { kind: 'skip', reason: 'no_address', detail: null },
+      subject: null,
+      text: null,
+    },
+  ],
+}
+
+const text = (locale: string, change: Partial<CampaignPlan> = {}, width = 100) =>
+  formatPlan({ ...plan, ...change }, workspace, { locale, color: false, width })
+
+/** What the operator named or types: all that may stay in Latin letters. */
+const NAMED =
+  /winback (apply|resume|import)[^`\n]*|campaigns\/\S+|Asia\/Shanghai|UTC|feed\.\w+|orders\.first_at|come-back|high_value|coupon|remind|email|u1|u2|CSV|FILE|graded|0123456789ab/g
+
+describe('a plan in Chinese', () => {
+  it.each([
+    ['as it runs', {}],
+    [
+      'of an empty database',
+      { audience: { ...plan.audience, cells: [], outside: { ...plan.audience.outside, total: 0 } } },
+    ],
+    ['that nobody enters', { audience: { ...plan.audience, cells: [] } }],
+    ['without a past', { natural: { contacts: 0, recalled: 0 } }],
+    [
+      'held out from nobody',
+      { showable: { difference: 0.02, afterDays: null, assigned: null, why: 'nobody_held_out' } },
+    ],
+    ['applied', { version: { current: 2, changed: false }, nextRun: null }],
+    [
+      'paused',
+      { foreseen: { state: 'paused', note: 'the campaign is paused: 价格', by: 'campaign', why: '价格' } },
+    ],
+    [
+      'of a late feed',
+      {
+        foreseen: {
+          state: 'refused',
+          note: 'old',
+          feed: { fault: 'late', newestAt: plan.asOf, lastDay: 1, normal: 9 },
+        },
+      },
+    ],
+    ['not begun', { foreseen: { state: 'not_yet', note: 'starts', by: 'dates', why: '2026-04-01' } }],
+  ] as const)('%s leaves no English behind', (_case, change) => {
+    const rest = text('zh-CN', change).replaceAll(NAMED, '')
+    expect(rest.match(/[A-Za-z]{2,}/g) ?? []).toEqual([])
+  })
+
+  it('lines its columns up, and writes money, dates and shares the Chinese way', () => {
+    const lines = text('zh-CN').split('\n')
+    const from = lines.findIndex((line) => line.startsWith('  阶段') && line.includes('high_value'))
+    const grid = lines.slice(from, from + 3)
+    expect(grid.map((line) => cellsOf(line))).toEqual([
+      cellsOf(grid[0] ?? ''),
+      cellsOf(grid[0] ?? ''),
+      cellsOf(grid[0] ?? ''),
+    ])
+    expect(grid[1]).toContain('1,207')
+    expect(lines.join('\n')).toContain('发送费用 ¥0.002，优惠（预计核销）¥344.81')
+    expect(lines.join('\n')).toContain('下次运行 2026年3月3日 09:00（Asia/Shanghai）')
+    expect(lines.join('\n')).toContain('400 天后（已分组 9,000 人）可以显示 2 个百分点的差异')
+  })
+})
+
+describe('a plan', () => {
+  it('says what messages and cost count: those who enter now, and the whole ladder', () => {
+    expect(text('en')).toContain('Messages to those who enter now, in the tier they enter')
+    expect(text('en')).toContain('Cost of the whole ladder for those who enter now, at most')
+    expect(text('en')).toContain('1,207 of 1,207 do not meet the condition')
+    expect(text('en').replaceAll(/\s+/g, ' ')).toContain(
+      'with the neutral template come-back instead of its own: orders.first_at is missing',
+    )
+  })
+
+  it('names the zone of the next run, which is the campaign’s', () => {
+    expect(text('en')).toMatch(
+      /as of Mar 2, 2026, 01:00 \(UTC\); never applied; next run Mar 3, 2026, 09:00\s+\(Asia\/Shanghai\)/,
+    )
+  })
+
+  it('says that a run would be refused or held back', () => {
+    const feed = { fault: 'never', newestAt: null, lastDay: 0, normal: null } as const
+    expect(
+      text('en', { foreseen: { state: 'refused', note: 'no activity has ever arrived', feed } }),
+    ).toContain('The feed check refuses a run: no activity has ever arrived.')
+    const paused = { state: 'paused', note: 'the workspace is paused: x', by: 'workspace', why: 'x' } as const
+    expect(text('en', { foreseen: paused })).toContain('`winback resume --all`')
+  })
+
+  it('has an empty state, which blames no holdout', () => {
+    const outside = { ...plan.audience.outside, total: 0 }
+    const empty = text('en', {
+      audience: { ...plan.audience, cells: [], outside },
+      detectable: [{ afterDays: 30, assigned: 0, difference: null, why: 'nobody' }],
+      samples: [],
+    })
+    expect(empty).toContain('There are no contacts yet. Run `winback import contacts FILE`')
+    expect(empty).not.toContain('nobody is held out')
+  })
+
+  it.each(['en', 'zh-CN'])('keeps to 60 columns in %s', (locale) => {
+    for (const line of text(locale, {}, 60).split('\n')) {
+      // A command is copied, and a file name clicked: neither is broken.
+      if (line.includes('winback apply') || line.includes('campaigns/')) continue
+      expect(cellsOf(line), line).toBeLessThanOrEqual(60)
+    }
+  })
+})

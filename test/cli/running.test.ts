@@ -1,0 +1,164 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { draw } from '../../src/audience/holdout.ts'
+import type { RunResult } from '../../src/audience/run.ts'
+import { openOutput } from '../../src/cli/output.ts'
+import { narrate } from '../../src/cli/start.ts'
+import { confirmStop } from '../../src/cli/switches.ts'
+import { systemClock } from '../../src/clock.ts'
+import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { WinbackError } from '../../src/errors.ts'
+import { freshDatabase } from '../support/database.ts'
+import { run } from './command.ts'
+
+// What a newcomer is told of runs: before, while and after, and what keeps one back.
+
+let directory: string
+let database: Database
+let here: { cwd: string; env: Record<string, string> }
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'winback-cli-'))
+  database = await freshDatabase()
+  here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
+  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+  const file = join(here.cwd, 'campaigns/graded-recall.yaml')
+  // A window that is shut for the next hours, whenever this runs.
+  const hour = (new Date().getUTCHours() + 3) % 24
+  const shut = `${String(hour === 23 ? 0 : hour).padStart(2, '0')}:00-${String(hour === 23 ? 1 : hour + 1).padStart(2, '0')}:00`
+  const text = (await readFile(file, 'utf8')).replace('default: 09:00-21:00', `default: ${shut}`)
+  await writeFile(
+    file,
+    text.replace('timezone: Asia/Shanghai', 'timezone: UTC').replace('spread: 2h', 'spread: 0h'),
+  )
+})
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+test('an empty database: plan says to import first, and that a run would be refused', async () => {
+  const { code, stdout } = await run(['plan', '--locale', 'en'], here)
+  expect(code).toBe(0)
+  expect(stdout).toContain('There are no contacts yet. Run `winback import contacts FILE`')
+  expect(stdout).toContain('The feed check refuses a run: no activity has ever arrived.')
+  expect(stdout).not.toContain('nobody is held out')
+})
+
+test('a dry run of what would be refused says so, and exits like the run', async () => {
+  expect((await run(['apply'], here)).code).toBe(0)
+  const dry = await run(['run', '--dry-run'], here)
+  expect(dry.code).toBe(4)
+  expect(dry.stdout).toContain('The feed check refuses a run: no activity has ever arrived.')
+  expect(await rows(database, sql`SELECT FROM runs`)).toHaveLength(0)
+  const real = await run(['run', '--as-of', '2026-01-05'], here)
+  expect(real.code).toBe(4)
+})
+
+test('a run says what waits and until when; answers and their sentences stand apart', async () => {
+  const day = (ago: number) => new Date(Date.now() - ago * 86_400_000).toISOString()
+  await writeFile(
+    join(here.cwd, 'people.csv'),
+    `external_id,email,status\nc1,c1@example.com,active\nc2,c2@example.com,active\nc3,c3@example.com,\n`,
+  )
+  await writeFile(
+    join(here.cwd, 'seen.csv'),
+    `external_id,type,occurred_at\nc1,session,${day(4)}\nc2,session,${day(0.1)}\nc3,session,${day(5)}\n`,
+  )
+  await run(['import', 'contacts', 'people.csv'], here)
+  await run(['import', 'activity', 'seen.csv'], here)
+  // A salt that draws c1 among the contacted.
+  const [c1] = await rows<{ person: number }>(
+    database,
+    sql`SELECT person_id AS person FROM contacts WHERE external_id = 'c1'`,
+  )
+  const salt = ['a', 'b', 'c', 'd', 'e'].find((each) => draw(each, 'arm', c1?.person ?? 0, 1) >= 0.1)
+  await execute(database, sql`UPDATE campaigns SET salt = ${salt}`)
+
+  await run(['pause', 'graded-recall', '--reason', 'wrong price'], here)
+  const paused = await run(['run', '--dry-run'], here)
+  expect(paused.code).toBe(0)
+  expect(paused.stdout).toContain('the campaign is paused: wrong price.')
+  expect((await run(['plan', '--locale', 'zh-CN'], here)).stdout).toContain(
+    '不纳入任何人：本活动已暂停（wrong price）',
+  )
+  await run(['resume', 'graded-recall'], here)
+
+  const preview = await run(['preview', 'graded-recall', 'remind', '--contact', 'c2'], here)
+  expect(preview.stdout).toContain('silent for 2 hours; the first tier begins at 3 days')
+  expect(preview.stdout).toContain('Were it due, this step would be sent by log.')
+
+  const done = await run(['run'], here)
+  expect(done.code).toBe(0)
+  expect(done.stdout).toMatch(/1 {2}audience_unknown {2}a fact the audience/)
+  const [open] = await rows<{ arm: string }>(database, sql`SELECT arm FROM episodes`)
+  expect(open?.arm).toBe('treated')
+  expect(done.stdout).toMatch(
+    /Messages: 1 deferred to a later time\n {2}1 waits for the send window, from .*:00 \(UTC\)/,
+  )
+  const story = await run(['explain', 'c1', '--locale', 'en'], here)
+  expect(story.stdout.replaceAll(/\s+/g, ' ')).toContain(
+    'deferred to a later time: waits for the send window, due',
+  )
+  expect(story.stdout).toMatch(/graded-recall: 1 run looked/)
+  const taken = await run(['preview', 'graded-recall', 'letter', '--contact', 'c1'], here)
+  expect(taken.stdout).toContain(
+    'in tier coupon, in the group that is contacted. This step belongs to the later',
+  )
+  await execute(database, sql`UPDATE episodes SET arm = 'holdout'`)
+  const held = await run(['preview', 'graded-recall', 'remind', '--contact', 'c1'], here)
+  expect(held.stdout).toContain('Held out: not contacted')
+  expect(held.stdout).not.toContain('This step would be sent')
+})
+
+test('an unknown locale names the two languages there are', async () => {
+  for (const args of [['plan'], ['report'], ['explain', 'c1']]) {
+    const { code, stderr } = await run([...args, '--locale', 'klingon'], here)
+    expect(code).toBe(2)
+    expect(stderr).toContain('--locale en or --locale zh-CN')
+  }
+})
+
+test('a stop says whom it concerns and wants to be meant', async () => {
+  const { code, stderr } = await run(['stop', 'graded-recall'], here)
+  expect(code).toBe(2)
+  expect(stderr).toMatch(
+    /no way back: \d+ (person|people) would be contacted no more, \d planned messages? cancelled/,
+  )
+  expect(stderr).toContain('--yes')
+  expect(await rows(database, sql`SELECT FROM switches`)).toHaveLength(0)
+
+  const concerned = { people: 2, messages: 3 }
+  const asked: string[] = []
+  const answer = (text: string) => async (question: string) => {
+    asked.push(question)
+    return text
+  }
+  await confirmStop('graded-recall', concerned, false, answer(' graded-recall\n'))
+  expect(asked[0]).toContain('2 people would be contacted no more, 3 planned messages cancelled')
+  await expect(confirmStop('graded-recall', concerned, false, answer('y'))).rejects.toThrow(WinbackError)
+
+  expect((await run(['stop', 'graded-recall', '--yes'], here)).code).toBe(0)
+  // What is stopped is not asked about again.
+  expect((await run(['stop', 'graded-recall'], here)).stdout).toContain('was stopped already')
+})
+
+test('a campaign that is held back is told of once, and again when that changes', () => {
+  let said = ''
+  const stderr = {
+    write: (text: string) => {
+      said += text
+    },
+  }
+  const output = openOutput({ json: false, noColor: true, stdout: { write: () => {} }, stderr })
+  const events = narrate({ clock: systemClock, output })
+  const nothing = { runId: 0, considered: 0, answers: {}, advanced: 0, ended: 0 }
+  const held: RunResult = { ...nothing, state: 'paused', note: 'the campaign is paused: price' }
+  for (let minute = 0; minute < 3; minute += 1) events.onRun('autumn', new Date(0), held)
+  expect(said.match(/autumn does not run: the campaign is paused: price/g)).toHaveLength(1)
+  events.onRun('autumn', new Date(0), { ...held, state: 'over', note: 'ended 2026-01-01' })
+  expect(said).toContain('autumn does not run: ended 2026-01-01')
+  events.onRun('autumn', new Date(0), { ...nothing, runId: 7, state: 'done', note: null })
+  events.onRun('autumn', new Date(0), held)
+  expect(said.match(/is paused: price/g)).toHaveLength(2)
+})
