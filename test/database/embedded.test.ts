@@ -198,7 +198,7 @@ describe.runIf(existsSync(built))('in a process of its own (built)', () => {
       ).toHaveLength(1),
     )
     await server.stop()
-    expect(isRunning(pid)).toBe(false)
+    await gone(pid)
   })
 })
 

@@ -172,7 +172,8 @@ describe('I1 once, I10 disposable queue', () => {
             channel.answer = ({ key, touchpointId }) => {
               const next = fates[turn % fates.length]
               turn += 1
-              if (next === 'refused' && hung.size === 0)
+              // A provider that recognises a repeat does not refuse what it has taken.
+              if (next === 'refused' && hung.size === 0 && !handed.has(key))
                 return { outcome: 'rejected', reason: 'refused', detail: '550' }
               handed.set(key, (handed.get(key) ?? 0) + 1)
               // Once one hangs, all do: the process is frozen.
