@@ -39,7 +39,7 @@ export interface Pace {
   /** Of campaigns that do not run: paused, stopped, over. */
   readonly age: number
 }
-const PACE: Pace = { idle: 1000, busy: 20, sweep: 15_000, age: 3_600_000 }
+const PACE: Pace = { idle: 1000, busy: 40, sweep: 15_000, age: 3_600_000 }
 
 /** Runs schedules (missed ones caught up once), dispatches due touchpoints, sweeps. */
 export async function startScheduler(
@@ -69,8 +69,15 @@ export async function startScheduler(
     return pace.age
   })
 
+  // Counting workers is a list of all connections: once a pause is often enough.
+  let workers = 1
+  let countAt = 0
   const dispatch = loop(report('dispatch'), pace.idle, async () => {
-    const room = JOBS_PER_WORKER * Math.max(1, await queue.workers()) - (await queue.waiting())
+    if (performance.now() >= countAt) {
+      workers = Math.max(1, await queue.workers())
+      countAt = performance.now() + pace.idle
+    }
+    const room = JOBS_PER_WORKER * workers - (await queue.waiting())
     if (room <= 0) return pace.busy
     const handed = await dispatchDue(
       runtime.database,
