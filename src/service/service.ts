@@ -79,13 +79,18 @@ export async function startScheduler(
     }
     const room = JOBS_PER_WORKER * workers - (await queue.waiting())
     if (room <= 0) return pace.busy
+    // The next batch is taken while the queue swallows the one before; one that gets lost comes back by its lease.
+    const adding: Promise<void>[] = []
     const handed = await dispatchDue(
       runtime.database,
       runtime.clock.now(),
       room,
-      ({ stepId, keys }) => queue.add([jobOf(stepId, keys)]),
+      async ({ stepId, keys }) => {
+        adding.push(queue.add([jobOf(stepId, keys)]))
+      },
       runtime.worker.leases?.queued,
-    )
+    ).finally(() => Promise.allSettled(adding))
+    await Promise.all(adding)
     return handed > 0 ? pace.busy : pace.idle
   })
   const sweeper = loop(report('sweep'), pace.idle, async () => {

@@ -20,8 +20,8 @@ export function openLog(settings: LogSettings): Channel<'nowhere', null> {
   return {
     name: log.name,
     idempotent: log.idempotent,
-    // More than two batches: jobs that run side by side need not wait for one another.
-    concurrency: 1_000,
+    // More than a worker's batches together: jobs that run side by side need not wait for one another.
+    concurrency: 2_000,
     deadline: 1_000,
     addressOf: () => 'nowhere',
     render: () => null,
