@@ -70,8 +70,9 @@ describe('the pipeline', () => {
         interruptAfterTimeLimit: limit,
       },
     )
-    // Stories in which nothing happens prove nothing; on a busy machine there are few, so the mean is all that holds.
+    // Stories in which nothing happens prove nothing. A busy machine is cut short after a few of them, whose mean varies.
     expect(episodes).toBeGreaterThanOrEqual(stories)
+    if (stories >= 10) expect(episodes).toBeGreaterThan(stories * 3)
     console.info(`${stories} stories, ${episodes} episodes:`, Object.fromEntries(ends))
   })
 })
