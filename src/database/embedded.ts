@@ -248,7 +248,8 @@ async function letGo(home: Home, keeper: Keeper | undefined): Promise<void> {
     // Fast shutdown: sessions are ended, a checkpoint is written.
     process.kill(postmaster.pid, 'SIGINT')
     const deadline = performance.now() + STOP_PATIENCE
-    while (postmasterOf(home)) {
+    // It removes its pid file a moment before it ends, and holds its port and its memory until then.
+    while (postmasterOf(home) || (isAlive(postmaster.pid) && isOurs(postmaster.pid, dataOf(home)))) {
       if (performance.now() > deadline) throw broken(home, 'the embedded PostgreSQL did not stop in time')
       await delay(20)
     }
