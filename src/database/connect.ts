@@ -4,13 +4,12 @@ import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { PgDialect } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import { messageOf, WinbackError } from '../errors.ts'
-import * as tables from './schema.ts'
 
-export type Orm = NodePgDatabase<typeof tables>
+export type Orm = NodePgDatabase
 
 /** Where statements run: the pool, or the one connection of an open transaction. */
 export interface Session {
-  /** Drizzle, for ordinary queries on the tables of schema.ts. */
+  /** Drizzle, for ordinary queries on the tables of schema/. */
   readonly orm: Orm
   /** node-postgres underneath, for COPY and for statements that are algorithms (see {@link rows}). */
   readonly client: pg.Pool | pg.PoolClient
@@ -72,7 +71,7 @@ export function connect(
   })
   // A server restart drops idle clients; the next query reconnects, so this is not the end of the process.
   pool.on('error', () => {})
-  return { orm: drizzle(pool, { schema: tables }), client: pool, schema, url, close: () => pool.end() }
+  return { orm: drizzle(pool), client: pool, schema, url, close: () => pool.end() }
 }
 
 /**
@@ -128,7 +127,7 @@ export async function transactionOn<T>(
 ): Promise<T> {
   try {
     await client.query('BEGIN')
-    const result = await work({ orm: drizzle(client, { schema: tables }), client })
+    const result = await work({ orm: drizzle(client), client })
     await client.query('COMMIT')
     return result
   } catch (error) {

@@ -1,0 +1,94 @@
+import { sql } from 'drizzle-orm'
+import { check, index, integer, pgTable, primaryKey, smallint, text, uuid } from 'drizzle-orm/pg-core'
+import { at, id, micros } from './columns.ts'
+
+/**
+ * The work table: narrow and hot. No index names `state`, `claim_id` or `lease_until`, so every change of
+ * state is a HOT update; rows leave for touchpoint_records when they are settled.
+ */
+export const touchpoints = pgTable(
+  'touchpoints',
+  {
+    contactId: id('contact_id').notNull(),
+    touchpointId: id('touchpoint_id').notNull().default(sql`nextval('touchpoint_ids')`),
+    episodeId: id('episode_id').notNull(),
+    stepId: integer('step_id').notNull(),
+    state: text('state').notNull().default('planned'),
+    attempt: smallint('attempt').notNull().default(0),
+    /** Never changes; max_delay counts from here. */
+    plannedFor: at('planned_for').notNull(),
+    /** When to look next: delays, back-off and quiet hours live here. */
+    dueAt: at('due_at').notNull(),
+    claimId: uuid('claim_id'),
+    /** The channel it is being sent on, from the moment it is marked `sending`. */
+    channel: text('channel'),
+    /** Real time, of the database: the lease of `queued`, `claimed` and `sending`. */
+    leaseUntil: at('lease_until'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.contactId, t.touchpointId] }),
+    index('touchpoints_due').on(t.stepId, t.dueAt),
+    check('touchpoints_state', sql`${t.state} IN ('planned', 'queued', 'claimed', 'sending')`),
+    check(
+      'touchpoints_lease',
+      sql`(${t.state} = 'planned') = (${t.leaseUntil} IS NULL) AND (${t.state} IN ('claimed', 'sending')) = (${t.claimId} IS NOT NULL)`,
+    ),
+  ],
+)
+
+/** How each touchpoint ended. Append-only, partitioned by month of settled_at. */
+export const touchpointRecords = pgTable(
+  'touchpoint_records',
+  {
+    contactId: id('contact_id').notNull(),
+    touchpointId: id('touchpoint_id').notNull(),
+    episodeId: id('episode_id').notNull(),
+    stepId: integer('step_id').notNull(),
+    state: text('state').notNull(),
+    /** The guard's name, or how it failed. */
+    reason: text('reason'),
+    /** The provider's words, or what was missing. */
+    detail: text('detail'),
+    channel: text('channel'),
+    /** Which template was rendered: the step's own, or its `otherwise`. */
+    template: text('template'),
+    providerId: text('provider_id'),
+    attempt: smallint('attempt').notNull(),
+    cost: micros('cost').notNull().default(0),
+    plannedFor: at('planned_for').notNull(),
+    settledAt: at('settled_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.contactId, t.touchpointId, t.settledAt] }),
+    index('touchpoint_records_step').on(t.stepId, t.state),
+    check(
+      'touchpoint_records_state',
+      sql`${t.state} IN ('sent', 'failed', 'skipped', 'cancelled', 'uncertain')`,
+    ),
+    check(
+      'touchpoint_records_reason',
+      sql`(${t.state} IN ('skipped', 'cancelled', 'failed')) <= (${t.reason} IS NOT NULL)`,
+    ),
+  ],
+)
+
+/** Every amount booked, append-only. Spend by channel price; liability by offer. Integer micros. */
+export const ledger = pgTable(
+  'ledger',
+  {
+    contactId: id('contact_id').notNull(),
+    ledgerId: id('ledger_id').notNull().default(sql`nextval('ledger_ids')`),
+    touchpointId: id('touchpoint_id').notNull(),
+    episodeId: id('episode_id').notNull(),
+    stepId: integer('step_id').notNull(),
+    kind: text('kind').notNull(),
+    channel: text('channel'),
+    amount: micros('amount').notNull(),
+    bookedAt: at('booked_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.contactId, t.ledgerId] }),
+    index('ledger_step').on(t.stepId),
+    check('ledger_kind', sql`${t.kind} IN ('spend', 'liability', 'labour')`),
+  ],
+)
