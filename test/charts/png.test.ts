@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest'
+import { renderPng } from '../../src/charts/png.ts'
+import { drawSvg } from '../../src/charts/svg.ts'
+
+const months = ['1月', '2月', '3月']
+const option = (data: number[], names = months) => ({
+  xAxis: { type: 'category' as const, data: names },
+  yAxis: { type: 'value' as const },
+  series: [{ type: 'bar' as const, data }],
+})
+const size = { width: 300, height: 120 }
+
+describe('a chart as a picture', () => {
+  it('is the same each time it is drawn', () => {
+    expect(drawSvg(option([1, 2, 3]), size)).toBe(drawSvg(option([1, 2, 3]), size))
+    expect(drawSvg(option([1, 2, 3]), size)).not.toBe(drawSvg(option([1, 2, 4]), size))
+  })
+
+  it('is a PNG, as many pixels wide as the scale says', () => {
+    const png = renderPng(drawSvg(option([1, 2, 3]), size), 2)
+    expect(png.subarray(0, 8)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]))
+    expect(png.readUInt32BE(16)).toBe(600)
+    expect(png.readUInt32BE(20)).toBe(240)
+  })
+
+  it('has glyphs for Chinese: other words make another picture', () => {
+    const picture = (word: string) => renderPng(drawSvg(option([1], [word]), size)).toString('base64')
+    expect(picture('订单')).not.toBe(picture('消费'))
+    expect(picture('订单')).not.toBe(picture('  '))
+  })
+})
