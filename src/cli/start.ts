@@ -4,6 +4,7 @@ import { messageOf } from '../errors.ts'
 import { speechOf } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { type Service, type ServiceEvents, startScheduler, startSending } from '../service/service.ts'
+import { startWeb } from '../web/server.ts'
 import { appliedCampaigns } from './campaigns.ts'
 import { queueEngine } from './engine.ts'
 import { chooseLocale } from './locale.ts'
@@ -12,15 +13,15 @@ import { nextRunOf } from './plan/plan.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
-type Role = 'scheduler' | 'worker'
+type Role = 'scheduler' | 'worker' | 'web'
 
 export function start(begin: Start): Command[] {
   return [
-    role(begin, 'start', ['scheduler', 'worker'], {
-      summary: 'Run everything in one process: schedules, dispatch, sending, sweeping',
+    role(begin, 'start', ['scheduler', 'worker', 'web'], {
+      summary: 'Run everything in one process: schedules, dispatch, sending, sweeping, web',
       description:
         'Runs each campaign by its schedule (a missed run is caught up once), sends what is due, and mends what a ' +
-        'crash left behind. Ctrl-C lets what is under way end.',
+        'crash left behind. Serves the web side as `web` in winback.yaml says. Ctrl-C lets what is under way end.',
       examples: [['winback start', 'all of it, until Ctrl-C']],
     }),
     role(begin, 'worker', ['worker'], {
@@ -32,6 +33,12 @@ export function start(begin: Start): Command[] {
       summary: 'Only schedule, dispatch and sweep',
       description: 'Several may run: each schedule still runs once.',
       examples: [['DATABASE_URL=… REDIS_URL=… winback scheduler', 'beside workers on other machines']],
+    }),
+    role(begin, 'web', ['web'], {
+      summary: 'Only serve the web side: events in, links of messages',
+      description:
+        'Listens where `web` in winback.yaml says. Any number may run, behind a load balancer that asks /readyz.',
+      examples: [['DATABASE_URL=… winback web', 'beside the others, on as many machines as it takes']],
     }),
   ]
 }
@@ -51,21 +58,31 @@ function role(
 
 async function serve(
   context: DatabaseContext,
-  roles: readonly Role[],
+  wanted: readonly Role[],
 ): Promise<Outcome<{ roles: readonly Role[] }>> {
   const { database, clock, interrupt } = context
-  const runtime = await openRuntime({ database, workspace: context.loaded.definition, clock })
+  const workspace = context.loaded.definition
+  const runtime = await openRuntime({ database, workspace, clock })
   const engine = queueEngine(context)
   const events = narrate(context)
+  // Asked for by its own verb, it is served whatever the file says.
+  const roles = wanted.filter((role) => role !== 'web' || workspace.web.serve || wanted.length === 1)
   const services: Service[] = []
   const restoreWarnings = divertWarnings(context)
   try {
     // The scheduler first: it migrates the queue before any worker connects.
     if (roles.includes('scheduler')) services.push(await startScheduler(runtime, engine, events))
     if (roles.includes('worker')) services.push(await startSending(runtime, engine, events))
-    context.output.note(
-      `${context.loaded.definition.name}: ${roles.join(' and ')} running, queue on ${engine.kind === 'redis' ? 'Redis' : 'PostgreSQL'}. Ctrl-C to stop.`,
-    )
+    if (roles.includes('web')) {
+      const server = await startWeb({ runtime, onError: events.onError }, workspace.web)
+      services.push(server)
+      context.output.note(`Web on ${server.address}`)
+    }
+    const queue =
+      roles.length === 1 && roles[0] === 'web'
+        ? ''
+        : `, queue on ${engine.kind === 'redis' ? 'Redis' : 'PostgreSQL'}`
+    context.output.note(`${workspace.name}: ${roles.join(' and ')} running${queue}. Ctrl-C to stop.`)
     if (roles.includes('scheduler')) {
       for (const line of await upcoming(runtime)) context.output.note(`  ${line}`)
     }

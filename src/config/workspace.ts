@@ -74,6 +74,23 @@ export const workspace = z.strictObject({
     })
     .prefault({})
     .describe('Without a url, BullMQ runs on the database'),
+  web: z
+    .strictObject({
+      host: z
+        .string()
+        .min(1)
+        .prefault('127.0.0.1')
+        .describe('Address to listen on; 0.0.0.0 for all of this machine’s'),
+      port: z.int().min(0).max(65535).prefault(7420).describe('To listen on; 0 takes one that is free'),
+      url: z
+        .url({ protocol: /^https?$/, error: 'expected an address such as https://winback.example.com' })
+        .transform((url) => url.replace(/\/+$/, ''))
+        .optional()
+        .describe('Where the world reaches it: the base of every link in a message'),
+      serve: z.boolean().prefault(true).describe('Whether `start` serves it; `winback web` always does'),
+    })
+    .prefault({})
+    .describe('The web side: events in, and what links in messages lead to'),
   templates: z.string().prefault('templates').describe('Folder of the templates, beside this file'),
   campaigns: z.string().prefault('campaigns').describe('Folder of the campaigns, beside this file'),
 })

@@ -112,7 +112,7 @@ describe('README.md', () => {
     const names: Record<string, string[]> = {
       importData: ['import'],
       testSend: ['test-send'],
-      start: ['start', 'worker', 'scheduler'],
+      start: ['start', 'worker', 'scheduler', 'web'],
     }
     const verbs = [...list.matchAll(/^ +(\w+),/gm)].flatMap(([, name = '']) => names[name] ?? [name])
     expect(first(tableUnder(readme, '## The verbs')).toSorted()).toEqual(verbs.toSorted())

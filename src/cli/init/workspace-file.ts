@@ -55,6 +55,9 @@ channels:
 # Without a url, the queue runs on the database. With several machines, REDIS_URL, or
 # redis: { url: "\${REDIS_URL}" }
 
+# Where the web side listens, and where the world finds it: the base of links in messages.
+# web: { host: 127.0.0.1, port: 7420, url: https://winback.example.com }
+
 templates: templates
 campaigns: campaigns
 `

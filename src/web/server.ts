@@ -1,0 +1,108 @@
+import { createAdaptorServer } from '@hono/node-server'
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { HTTPException } from 'hono/http-exception'
+import { requestId } from 'hono/request-id'
+import { secureHeaders } from 'hono/secure-headers'
+import { messageOf, WinbackError } from '../errors.ts'
+import type { Runtime } from '../service/runtime.ts'
+import { RefusedError, refuse } from './answers.ts'
+import { healthApi } from './api/health.ts'
+
+// The web side of Winback. Each area is one file of api/ (or pages/) that makes a router from what it needs, and one
+// line in composeWeb. Nothing here decides anything about contacts: routers call the stages' public functions.
+
+/** What the web side is made of. */
+export interface WebDependencies {
+  readonly runtime: Runtime
+  /** True once the process has been asked to end: it serves what comes, and asks for no more. */
+  readonly isDraining?: () => boolean
+  /** Hears of what failed on our side; the request is told no more than that. */
+  onError?(where: string, error: unknown): void
+}
+
+/** Bytes of a request's body unless a router sets a limit of its own before it reads: far above any form or API call. */
+export const BODY_LIMIT = 1_000_000
+
+/** Puts the routers together. The result serves requests without a socket too: `app.request('/healthz')`. */
+export function composeWeb(dependencies: WebDependencies): Hono {
+  const { runtime, isDraining = () => false, onError = () => {} } = dependencies
+  const app = new Hono()
+  app.use(requestId())
+  app.use(secureHeaders())
+  app.use(async (c, next) => {
+    await next()
+    if (isDraining()) c.res.headers.set('Connection', 'close')
+  })
+  app.use(
+    bodyLimit({
+      maxSize: BODY_LIMIT,
+      onError: (c) =>
+        refuse(c, 413, 'too_large', `the body is larger than ${BODY_LIMIT.toLocaleString('en')} bytes`),
+    }),
+  )
+  app.route('/', healthApi({ database: runtime.database, isDraining }))
+
+  app.notFound((c) => refuse(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path}`))
+  app.onError((error, c) => {
+    if (error instanceof RefusedError) return refuse(c, error.status, error.error, error.message)
+    if (error instanceof HTTPException) {
+      return error.res ? error.getResponse() : refuse(c, error.status, 'refused', error.message)
+    }
+    onError(`${c.req.method} ${c.req.path} (request ${c.get('requestId')})`, error)
+    return refuse(c, 500, 'failed', 'something failed on our side; the request can be sent again')
+  })
+  return app
+}
+
+/** A server that listens. */
+export interface WebServer {
+  /** Where it listens, `http://127.0.0.1:7420`: not `web.url`, which is where the world finds it. */
+  readonly address: string
+  /** Takes no more connections, lets the requests under way end (within `patience` ms), then resolves. */
+  close(patience?: number): Promise<void>
+}
+
+/**
+ * Composes the app and listens.
+ * @throws WinbackError `web.address` where the host and port cannot be listened on
+ */
+export async function startWeb(
+  dependencies: Omit<WebDependencies, 'isDraining'>,
+  where: { host: string; port: number },
+): Promise<WebServer> {
+  let draining = false
+  const app = composeWeb({ ...dependencies, isDraining: () => draining })
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false })
+  if (!('closeIdleConnections' in server)) throw new Error('expected a server of HTTP/1.1')
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) => reject(unavailable(where, cause)))
+    server.listen(where.port, where.host, resolve)
+  })
+  const bound = server.address()
+  const port = typeof bound === 'object' && bound !== null ? bound.port : where.port
+  const host = where.host.includes(':') ? `[${where.host}]` : where.host
+  return {
+    address: `http://${host}:${port}`,
+    close: async (patience = 10_000) => {
+      draining = true
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      // A connection that has just been served is idle and kept alive: it would hold the process for seconds.
+      const idle = setInterval(() => server.closeIdleConnections(), 50)
+      const late = setTimeout(() => server.closeAllConnections(), patience)
+      await closed
+      clearInterval(idle)
+      clearTimeout(late)
+    },
+  }
+}
+
+function unavailable({ host, port }: { host: string; port: number }, cause: unknown): WinbackError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  const why = code === 'EADDRINUSE' ? 'something else listens there already' : messageOf(cause)
+  return new WinbackError('web.address', `the web server cannot listen on ${host}:${port}: ${why}`, {
+    remedy:
+      'Stop the other process, or set another `web.port` in winback.yaml (0 takes any that is free; `web: { serve: false }` keeps `start` from listening).',
+    cause,
+  })
+}

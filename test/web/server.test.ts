@@ -1,0 +1,143 @@
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
+import type { Database } from '../../src/database/connect.ts'
+import { composeWeb, startWeb, type WebServer } from '../../src/web/server.ts'
+import { run, startBuilt } from '../cli/command.ts'
+import { freshDatabase } from '../support/database.ts'
+import { eventually } from '../support/eventually.ts'
+import { openShop, type Shop } from '../support/shop.ts'
+
+// The server itself: what it says when it is well, when it refuses, and how it ends.
+
+let database: Database
+let shop: Shop
+let directory: string
+const servers: WebServer[] = []
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'winback-web-'))
+  database = await freshDatabase()
+  shop = await openShop({ database, clock: manualClock(new Date('2026-03-01T00:00:00Z')), channels: [] })
+})
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.close()))
+  await shop.runtime.close()
+  await rm(directory, { recursive: true, force: true })
+})
+
+test('is alive, and ready while its database answers and it has not been asked to end', async () => {
+  const app = composeWeb({ runtime: shop.runtime })
+  expect((await app.request('/healthz')).status).toBe(200)
+  expect((await app.request('/readyz')).status).toBe(200)
+  const draining = composeWeb({ runtime: shop.runtime, isDraining: () => true })
+  expect((await draining.request('/healthz')).status).toBe(200)
+  const answer = await draining.request('/readyz')
+  expect(answer.status).toBe(503)
+  expect(answer.headers.get('connection')).toBe('close')
+  expect(await answer.json()).toMatchObject({ error: 'draining' })
+})
+
+test('not ready without its database, and alive nevertheless', async () => {
+  const gone = await openShop({
+    database: await freshDatabase({ max: 1 }),
+    clock: manualClock(new Date()),
+    channels: [],
+  })
+  await gone.database.close()
+  const app = composeWeb({ runtime: gone.runtime })
+  expect((await app.request('/healthz')).status).toBe(200)
+  const answer = await app.request('/readyz')
+  expect(answer.status).toBe(503)
+  expect(await answer.json()).toMatchObject({
+    error: 'database',
+    reason: expect.stringContaining('database'),
+  })
+})
+
+test('refuses as JSON, with a reason and the id of the request', async () => {
+  const app = composeWeb({ runtime: shop.runtime })
+  const unknown = await app.request('/nowhere', { headers: { 'x-request-id': 'abc-1' } })
+  expect(unknown.status).toBe(404)
+  expect(unknown.headers.get('x-request-id')).toBe('abc-1')
+  expect(await unknown.json()).toEqual({
+    error: 'not_found',
+    reason: 'there is no GET /nowhere',
+    request_id: 'abc-1',
+  })
+  const large = await app.request('/nowhere', { method: 'POST', body: 'x'.repeat(1_000_001) })
+  expect(large.status).toBe(413)
+  expect(await large.json()).toMatchObject({
+    error: 'too_large',
+    request_id: expect.stringMatching(/^[\w-]+$/),
+  })
+})
+
+test('what fails on our side is told to the log and not to the world', async () => {
+  const heard: string[] = []
+  const app = composeWeb({
+    runtime: shop.runtime,
+    onError: (where, error) => heard.push(`${where}: ${String(error)}`),
+  })
+  app.get('/fails', () => {
+    throw new Error('password=secret')
+  })
+  const answer = await app.request('/fails')
+  expect(answer.status).toBe(500)
+  expect(await answer.text()).not.toContain('secret')
+  expect(heard).toEqual([expect.stringMatching(/^GET \/fails \(request .+\): Error: password=secret$/)])
+})
+
+test('listens, lets what is under way end, and then is gone', async () => {
+  const server = await startWeb({ runtime: shop.runtime }, { host: '127.0.0.1', port: 0 })
+  servers.push(server)
+  expect((await fetch(`${server.address}/readyz`)).status).toBe(200)
+  const socket = connect(Number(new URL(server.address).port), '127.0.0.1')
+  let heard = ''
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    heard += text
+  })
+  await once(socket, 'connect')
+  socket.write('POST /halfway HTTP/1.1\r\nHost: here\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nab')
+  await eventually(
+    'the request has begun',
+    () => heard,
+    (text) => text.includes('100 Continue'),
+  )
+  const closed = server.close()
+  socket.write('cd')
+  await once(socket, 'end')
+  expect(heard).toContain('404 Not Found')
+  await closed
+  await expect(fetch(`${server.address}/healthz`)).rejects.toThrow()
+})
+
+test('a port that is taken is said, with what to do', async () => {
+  const other = createServer()
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+  const { port } = other.address() as AddressInfo
+  await expect(startWeb({ runtime: shop.runtime }, { host: '127.0.0.1', port })).rejects.toMatchObject({
+    code: 'web.address',
+    message: `the web server cannot listen on 127.0.0.1:${port}: something else listens there already`,
+    remedy: expect.stringContaining('web.port'),
+  })
+  other.close()
+})
+
+test('`winback web` serves alone, and Ctrl-C ends it in order', async () => {
+  const here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
+  expect((await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })).code).toBe(0)
+  const file = join(here.cwd, 'winback.yaml')
+  await writeFile(file, `${await readFile(file, 'utf8')}\nweb: { port: 0, serve: false }\n`)
+  const web = startBuilt(['web'], here)
+  await web.says('web running')
+  web.kill('SIGINT')
+  const { code, stdout, stderr } = await web.ended
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'Stopped.\n' })
+  expect(stderr).toMatch(/Web on http:\/\/127\.0\.0\.1:\d+\n/)
+})
