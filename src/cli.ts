@@ -14,6 +14,7 @@ import { report } from './cli/report.ts'
 import { rollback } from './cli/rollback.ts'
 import { run } from './cli/run.ts'
 import { schema } from './cli/schema.ts'
+import { signingKeys } from './cli/signing-keys.ts'
 import { start } from './cli/start.ts'
 import { pause, resume, stop } from './cli/switches.ts'
 import { validate } from './cli/validate.ts'
@@ -38,6 +39,7 @@ const verbs = [
   report, //     who came back, and who because of us
   explain, //    one contact's whole story
   doctor, //     what is wrong and how to mend it
+  signingKeys, // keys of signed links
 ]
 
 // `winback report | head` closes the pipe early; that is no failure.

@@ -6,8 +6,10 @@ import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator'
 import { z } from 'zod'
+import { systemClock } from '../clock.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import { type Database, rows, type Session } from './connect.ts'
+import { drawSigningKey } from './signing-keys.ts'
 
 // src/database and dist/database are both two steps below the package.
 const folder = fileURLToPath(new URL('../../migrations', import.meta.url))
@@ -49,6 +51,7 @@ export async function migrate(database: Database): Promise<{ applied: string[] }
         })
       }
       await drawSettings(session)
+      await drawSigningKey(session, systemClock.now())
       return { applied }
     } finally {
       await rows(session, sql`SELECT pg_advisory_unlock(7400, ${lock})`)

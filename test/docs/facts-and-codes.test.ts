@@ -112,6 +112,7 @@ describe('README.md', () => {
     const names: Record<string, string[]> = {
       importData: ['import'],
       testSend: ['test-send'],
+      signingKeys: ['signing-keys'],
       start: ['start', 'worker', 'scheduler', 'web'],
     }
     const verbs = [...list.matchAll(/^ +(\w+),/gm)].flatMap(([, name = '']) => names[name] ?? [name])

@@ -1,0 +1,15 @@
+import type { Session } from '../database/connect.ts'
+import { signingSecrets } from '../database/signing-keys.ts'
+import { type SigningKeys, signingKey } from '../tokens/token.ts'
+
+/**
+ * The keys of signed links as tokens take them. Read once a process or a batch; a rotation is then heard of late by
+ * at most that, which harms nothing: the old key still verifies.
+ */
+export async function readSigningKeys(session: Session): Promise<SigningKeys> {
+  const keys = (await signingSecrets(session)).map(({ keyId, secret }) => signingKey(keyId, secret))
+  const current = keys.at(-1)
+  // signingSecrets has thrown where there is none.
+  if (!current) throw new RangeError('no signing key')
+  return { current, verifying: new Map(keys.map((key) => [key.id, key])) }
+}
