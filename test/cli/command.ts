@@ -14,6 +14,7 @@ import { report } from '../../src/cli/report.ts'
 import { rollback } from '../../src/cli/rollback.ts'
 import { run as runOnce } from '../../src/cli/run.ts'
 import { schema } from '../../src/cli/schema.ts'
+import { signingKeys } from '../../src/cli/signing-keys.ts'
 import { start } from '../../src/cli/start.ts'
 import { pause, resume, stop } from '../../src/cli/switches.ts'
 import { validate } from '../../src/cli/validate.ts'
@@ -35,7 +36,7 @@ export interface Place {
 
 const verbs = [
   ...[init, validate, plan, apply, rollback, schema, importData, preview, testSend, replay],
-  ...[runOnce, start, pause, resume, stop, report, explain, doctor],
+  ...[runOnce, start, pause, resume, stop, report, explain, signingKeys, doctor],
 ]
 
 /** Runs a command line within this process: the same program, other streams. */
