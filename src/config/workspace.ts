@@ -26,6 +26,21 @@ export const workspace = z.strictObject({
     .strictObject({ event: z.string().prefault('order').describe('The event type of an order') })
     .prefault({})
     .describe('What orders.count and orders.total are counted from'),
+  events: z
+    .strictObject({
+      names: z
+        .record(z.string().min(1), z.string().min(1).max(100))
+        .prefault({})
+        .describe('What an event is called where it comes from, and what it is called here'),
+      horizon: duration.prefault('30d').describe('How long a message id is remembered, against repeats'),
+      rate: z
+        .int()
+        .min(1)
+        .prefault(50_000)
+        .describe('Events a second that one write key may send before it is told to wait'),
+    })
+    .prefault({})
+    .describe('Events that arrive over HTTP or by sync'),
   persons: z
     .strictObject({ shared_by_at_most: z.int().min(1).prefault(5).describe('Contacts') })
     .prefault({})
