@@ -41,6 +41,7 @@ export interface RenderedTemplate {
 }
 
 export interface Message<Address, Content> {
+  readonly contactId: number
   readonly touchpointId: number
   readonly address: Address
   readonly content: Content
@@ -73,6 +74,85 @@ export interface Uncertain {
 }
 export type Delivery = Sent | Rejected | Retry | Uncertain
 
+/** A request a provider made to us, as it came in: signatures are over these very bytes. */
+export interface Webhook {
+  /** The public URL that was called, query included: some providers sign it. */
+  readonly url: string
+  /** The part of the path behind the channel, where there is one: `twilio`. */
+  readonly provider: string | undefined
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: Uint8Array
+  /** When it came in. */
+  readonly now: Date
+}
+
+/** What a provider may report of a message it took. */
+export const EVENT_KINDS = [
+  'sent',
+  'soft_bounce',
+  'delivered',
+  'hard_bounce',
+  'opened',
+  'clicked',
+  'complaint',
+] as const
+export type EventKind = (typeof EVENT_KINDS)[number]
+
+export interface DeliveryEvent {
+  readonly contactId: number
+  readonly touchpointId: number
+  readonly kind: EventKind
+  /** The same at every repeat of the report, and of no other: the provider's id, or what is peculiar to the event. */
+  readonly eventId: string
+  readonly at: Date
+  /** The provider's words. */
+  readonly detail?: string
+  readonly providerId?: string
+  /** What the message cost in fact, where the report says so. */
+  readonly cost?: Money
+}
+
+/** What somebody answered to a message. */
+export interface Reply {
+  /** The number or address it came from. */
+  readonly from: string
+  readonly text: string
+  readonly eventId: string
+  readonly at: Date
+}
+
+/** What a webhook says, once it is known to be the provider's own. */
+export interface Receipts {
+  readonly outcome: 'accepted'
+  readonly events: readonly DeliveryEvent[]
+  readonly replies: readonly Reply[]
+  /** What the provider wants to hear, where that is not an empty 204. */
+  readonly answer?: { readonly type: string; readonly body: string }
+}
+/** Not the provider's, or not readable: nothing changes. */
+export interface RefusedWebhook {
+  readonly outcome: 'refused'
+  readonly status: 400 | 401 | 404
+  readonly reason: string
+}
+
+/** A send of unknown outcome, when the provider is asked what it knows of it. */
+export interface Doubt<Address> {
+  readonly contactId: number
+  readonly touchpointId: number
+  readonly address: Address
+  readonly providerId: string | null
+  /** When the doubt was recorded; the send began at most a lease before. */
+  readonly since: Date
+}
+
+/** What the provider knows: it has it, it never got it, or it cannot say yet. */
+export type Answer =
+  | { readonly outcome: 'sent'; readonly events: readonly DeliveryEvent[] }
+  | { readonly outcome: 'absent' }
+  | { readonly outcome: 'unknown' }
+
 /** A channel that is open: its connections are made, its settings known. */
 export interface Channel<Address = unknown, Content = unknown> {
   readonly name: string
@@ -89,6 +169,13 @@ export interface Channel<Address = unknown, Content = unknown> {
   /** Never throws for what a provider may do; what it throws is a bug: it settles as `uncertain`, or
    *  is tried again where the channel is idempotent. */
   send(message: Message<Address, Content>): Promise<Delivery>
+  /**
+   * Reads what the provider calls us with: receipts, replies. Checks the signature first; decides by its input and
+   * the settings alone. Absent where the provider reports nothing.
+   */
+  receipts?(webhook: Webhook): Receipts | RefusedWebhook
+  /** Asks the provider about a send of unknown outcome. Never throws for what a provider may do. */
+  query?(doubt: Doubt<Address>): Promise<Answer>
   /** Checks the provider without sending. Resolves to what it found, in words. @throws when it is not usable */
   check(): Promise<string>
   close(): Promise<void>

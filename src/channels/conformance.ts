@@ -82,6 +82,7 @@ export function describeChannel<Settings, Address, Content>(
     return address
   }
   const message = (channel: Channel<Address, Content>, key: string, address = addressed(channel)) => ({
+    contactId: contact().contactId,
     touchpointId: 1,
     key,
     address,

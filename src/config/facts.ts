@@ -141,6 +141,9 @@ function attributeFact(
 
 const OUTCOMES = { sent: 'sent', failed: 'failed', skipped: 'skipped' } as const
 
+/** What receipts and taps tell of a step. An open is none of them: machines open e-mails, and people unseen. */
+const REPORTED = { delivered: ['delivered', 'opened', 'clicked'], clicked: ['clicked'] } as const
+
 /** How a step's id is written in a condition, where a hyphen would be a minus. */
 export function stepRoot(id: string): string {
   return id.replaceAll('-', '_')
@@ -162,9 +165,19 @@ export function stepFacts(
     for (const [otherNo, step] of (tier?.steps ?? []).entries()) {
       if (!step?.id) continue
       const due = otherTierNo === tierNo && otherNo < stepNo && (step.after ?? 0) <= (own?.after ?? 0)
-      for (const [outcome, state] of Object.entries(OUTCOMES)) {
+      const known: [string, (path: string, id: string) => Fact][] = [
+        ...Object.entries(OUTCOMES).map(([name, state]): [string, (path: string, id: string) => Fact] => [
+          name,
+          (path, id) => stepFact(path, id, state),
+        ]),
+        ...Object.entries(REPORTED).map(([name, kinds]): [string, (path: string, id: string) => Fact] => [
+          name,
+          (path, id) => reportedFact(path, id, name, kinds),
+        ]),
+      ]
+      for (const [outcome, make] of known) {
         const path = `${stepRoot(step.id)}.${outcome}`
-        if (otherTierNo < tierNo || due) facts.set(path, stepFact(path, step.id, state))
+        if (otherTierNo < tierNo || due) facts.set(path, make(path, step.id))
         else if (otherTierNo === tierNo && otherNo === stepNo) later.set(path, `${step.id} is this very step`)
         else if (otherTierNo === tierNo && otherNo < stepNo)
           later.set(path, `${step.id} is due later (${formatDuration(step.after ?? 0)}) than this step`)
@@ -190,6 +203,24 @@ function stepFact(path: string, id: string, state: string): Fact {
                     WHERE contact_id = e.contact_id AND episode_id = e.episode_id OFFSET 0) earlier
         JOIN steps earlier_step USING (step_id)
        WHERE earlier.state = ${state}::text
+         AND earlier_step.campaign = e.campaign AND earlier_step.step = ${id}::text)`,
+  }
+}
+
+/** True once a receipt or a tap says so. By the contact's own few events, as above. */
+function reportedFact(path: string, id: string, name: string, kinds: readonly string[]): Fact {
+  return {
+    path,
+    type: 'bool',
+    description: `The step ${id} was ${name}`,
+    from: 'steps',
+    sql: (now) => sql`EXISTS (
+      SELECT FROM (SELECT touchpoint_id, kind, occurred_at FROM delivery_events
+                    WHERE contact_id = e.contact_id OFFSET 0) event
+        JOIN touchpoint_records earlier ON earlier.contact_id = e.contact_id
+         AND earlier.touchpoint_id = event.touchpoint_id AND earlier.episode_id = e.episode_id
+        JOIN steps earlier_step USING (step_id)
+       WHERE event.kind = ANY (${sql.param([...kinds])}::text[]) AND event.occurred_at <= ${instant(now)}
          AND earlier_step.campaign = e.campaign AND earlier_step.step = ${id}::text)`,
   }
 }

@@ -139,6 +139,17 @@ export const ENDS = {
   },
 } satisfies Sentences
 
+/** What a provider reported of a message. */
+export const RECEIPTS = {
+  sent: { en: 'the provider sent it on', 'zh-CN': '服务商已发出' },
+  soft_bounce: { en: 'could not be delivered for now', 'zh-CN': '暂时无法送达' },
+  delivered: { en: 'delivered', 'zh-CN': '已送达' },
+  hard_bounce: { en: 'came back as undeliverable for good', 'zh-CN': '永久无法送达，已退回' },
+  opened: { en: 'opened', 'zh-CN': '已打开' },
+  clicked: { en: 'tapped or clicked', 'zh-CN': '已点击' },
+  complaint: { en: 'complained about', 'zh-CN': '被投诉' },
+} satisfies Sentences
+
 /** Why an address is on the do-not-contact list. */
 export const SUPPRESSIONS = {
   hard_bounce: { en: 'mail to it bounced for good', 'zh-CN': '邮件被永久退回' },

@@ -255,6 +255,46 @@ export async function findRuns(session: Session, since: Date, now: Date): Promis
   )
 }
 
+export interface ReceiptRow {
+  campaign: string
+  step: string
+  channel: string | null
+  event: string
+  detail: string | null
+  occurredAt: Date
+}
+
+/** What providers reported of the contact's messages; repeats were never recorded. */
+export async function findReceipts(session: Session, contactId: number, now: Date): Promise<ReceiptRow[]> {
+  return await rows<ReceiptRow>(
+    session,
+    sql`
+    SELECT p.campaign, p.step, r.channel, d.kind AS event, d.detail, d.occurred_at AS "occurredAt"
+    FROM delivery_events d
+    JOIN touchpoint_records r ON r.contact_id = d.contact_id AND r.touchpoint_id = d.touchpoint_id
+    JOIN steps p ON p.step_id = r.step_id
+    WHERE d.contact_id = ${contactId} AND d.occurred_at <= ${now}
+    ORDER BY d.occurred_at, d.event_id`,
+  )
+}
+
+export interface ReplyRow {
+  channel: string
+  text: string
+  optOut: boolean
+  repliedAt: Date
+}
+
+export async function findReplies(session: Session, contactId: number, now: Date): Promise<ReplyRow[]> {
+  return await rows<ReplyRow>(
+    session,
+    sql`
+    SELECT channel, text, opt_out AS "optOut", replied_at AS "repliedAt"
+    FROM replies WHERE contact_id = ${contactId} AND replied_at <= ${now}
+    ORDER BY replied_at, event_id`,
+  )
+}
+
 export interface SwitchRow {
   scope: 'workspace' | 'campaign' | 'channel'
   name: string

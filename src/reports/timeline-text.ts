@@ -1,5 +1,5 @@
 import { cellsOf, painter, wrap } from './layout.ts'
-import { ENDS, REASONS, STATES, SUPPRESSIONS, sentence, WAITS } from './reasons.ts'
+import { ENDS, REASONS, RECEIPTS, STATES, SUPPRESSIONS, sentence, WAITS } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import type { Entry, Timeline } from './timeline.ts'
 import { type Speech, speechOf } from './words.ts'
@@ -97,6 +97,19 @@ export function entryText(entry: Entry, speech: Speech): string {
       return en
         ? `${kind} put on the do-not-contact list: ${why} (${entry.source}).`
         : `${kind}进入禁止联系名单：${why}（${entry.source}）。`
+    }
+    case 'receipt': {
+      const what = sentence(RECEIPTS, entry.event, language)
+      const words = entry.detail === null ? '' : en ? ` (${entry.detail})` : `（${entry.detail}）`
+      return en
+        ? `${entry.step}${entry.channel === null ? '' : ` by ${entry.channel}`}: ${what}${words}.`
+        : `${entry.step}${entry.channel === null ? '' : `（${entry.channel}）`}：${what}${words}。`
+    }
+    case 'reply': {
+      const off = entry.optOut ? (en ? ' Taken as an opt-out.' : '按退订处理。') : ''
+      return en
+        ? `Answered by ${entry.channel}: “${entry.text}”.${off}`
+        : `通过 ${entry.channel} 回复：“${entry.text}”。${off}`
     }
     case 'switch':
       return switchText(entry, speech)

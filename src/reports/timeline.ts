@@ -10,6 +10,8 @@ import {
   findContact,
   findEpisodes,
   findRecalls,
+  findReceipts,
+  findReplies,
   findRuns,
   findStages,
   findSuppressions,
@@ -17,6 +19,8 @@ import {
   findTouchpoints,
   neighbouringIds,
   type RecallRow,
+  type ReceiptRow,
+  type ReplyRow,
   type RunsRow,
   type StageRow,
   type SuppressionRow,
@@ -82,6 +86,8 @@ export type Entry =
   | { readonly kind: 'ended'; readonly at: Date; readonly campaign: string; readonly reason: string }
   | { readonly kind: 'open'; readonly at: Date; readonly campaign: string; readonly until: Date }
   | ({ readonly kind: 'suppressed'; readonly at: Date } & SuppressionRow)
+  | ({ readonly kind: 'receipt'; readonly at: Date } & ReceiptRow)
+  | ({ readonly kind: 'reply'; readonly at: Date } & ReplyRow)
   | ({ readonly kind: 'switch'; readonly at: Date } & SwitchRow)
 
 // What happens at one instant is told in this order: the cause before what it brought about.
@@ -96,6 +102,8 @@ const ORDER: readonly Entry['kind'][] = [
   'recalled',
   'suppressed',
   'settled',
+  'receipt',
+  'reply',
   'silenced',
   'ended',
   'erased',
@@ -131,6 +139,11 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
   }))
   const recalls = await findRecalls(session, contactId, now)
   const suppressions = await findSuppressions(session, contactId, now)
+  const receipts = (await findReceipts(session, contactId, now)).map((row) => ({
+    ...row,
+    detail: row.detail === null ? null : withoutAddress(row.detail, contact),
+  }))
+  const replies = await findReplies(session, contactId, now)
   const runs = await findRuns(session, contact.importedAt, now)
   const switches = await findSwitches(session, now)
 
@@ -160,6 +173,8 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
       return { kind: 'recalled', at: row.recalledAt, campaign: episode?.campaign ?? '', inWindow, ...row }
     }),
     ...suppressions.map((row): Entry => ({ kind: 'suppressed', at: row.suppressedAt, ...row })),
+    ...receipts.map((row): Entry => ({ kind: 'receipt', at: row.occurredAt, ...row })),
+    ...replies.map((row): Entry => ({ kind: 'reply', at: row.repliedAt, ...row })),
     ...switches
       .filter(
         ({ scope, name }) =>

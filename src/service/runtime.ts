@@ -11,6 +11,7 @@ import type { Hooks } from '../contacts/hooks.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
+import type { ReportingChannel } from '../outcomes/receipts.ts'
 import { recordReturns } from '../outcomes/returns.ts'
 import { recordMerges, recordSuppressions } from '../outcomes/silence.ts'
 import type { WorkerDependencies } from '../touchpoints/batch.ts'
@@ -31,6 +32,8 @@ export interface Runtime {
   readonly hooks: Hooks
   /** Channels whose provider recognises a repeat. */
   readonly idempotent: readonly string[]
+  /** What recording its receipts has to know of a channel. */
+  reporting(channel: string): ReportingChannel
   /** Closes the channels; the database is its opener's. */
   close(): Promise<void>
 }
@@ -52,6 +55,8 @@ export async function openRuntime(options: {
   const channels = options.channels ?? openChannels(workspace.channels)
   const book = openCampaignBook(database, workspace, (files) => parseTemplates(files, workspace))
   const { name, timezone, currency, locales } = workspace
+  const addressKinds = new Map(channelDescriptions.map((channel) => [channel.name, channel.address]))
+  const silenced = { email: channelsOf('email'), phone: channelsOf('phone') }
   return {
     database,
     clock,
@@ -64,18 +69,22 @@ export async function openRuntime(options: {
       book,
       sender: { name, timezone, currency, locales },
       channels,
-      addressKinds: new Map(channelDescriptions.map((channel) => [channel.name, channel.address])),
+      addressKinds,
       templates: templateLoader(database, workspace.locales),
       slots: new Map([...channels].map(([channel, { concurrency }]) => [channel, createSlots(concurrency)])),
       ...(options.leases ? { leases: options.leases } : {}),
     },
     hooks: {
       onActivity: (tx, now) => recordReturns(tx, now, { book, activityTypes: workspace.activity }),
-      onSuppressed: (tx, now) =>
-        recordSuppressions(tx, now, { email: channelsOf('email'), phone: channelsOf('phone') }),
+      onSuppressed: (tx, now) => recordSuppressions(tx, now, silenced),
       onMerged: (tx, now) => recordMerges(tx, now),
     },
     idempotent: channelDescriptions.filter((channel) => channel.idempotent).map((channel) => channel.name),
+    reporting: (channel) => ({
+      name: channel,
+      kind: addressKinds.get(channel) ?? 'none',
+      channelsOf: silenced,
+    }),
     close: async () => {
       await Promise.all([...channels.values()].map((channel) => channel.close()))
     },

@@ -1,6 +1,7 @@
 import cron from 'node-cron'
 import type { RunResult } from '../audience/run.ts'
 import { messageOf } from '../errors.ts'
+import { askProviders, createInquiries, settleByEvents } from '../outcomes/doubts.ts'
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
 import { dispatchDue } from '../touchpoints/dispatch.ts'
 import { type Engine, type JobLock, jobOf, keysOf, openQueue, startWorker } from '../touchpoints/queue.ts'
@@ -93,8 +94,12 @@ export async function startScheduler(
     await Promise.all(adding)
     return handed > 0 ? pace.busy : pace.idle
   })
+  const inquiries = createInquiries()
   const sweeper = loop(report('sweep'), pace.idle, async () => {
-    events.onSweep(await sweep(runtime.database, runtime.clock.now(), runtime.idempotent))
+    const { database, clock, worker, reporting } = runtime
+    events.onSweep(await sweep(database, clock.now(), runtime.idempotent))
+    await settleByEvents(database, clock.now())
+    await askProviders(database, clock.now(), worker.channels, reporting, inquiries)
     return pace.sweep
   })
   scheduling = scheduling.then(schedule)

@@ -251,9 +251,9 @@ async function handOver(outgoing: Outgoing, leaseEnds: number): Promise<Delivery
   if (performance.now() + channel.deadline > leaseEnds) {
     return { outcome: 'retry', detail: 'the lease was nearly over before the send began', after: 0 }
   }
-  const { touchpointId } = candidate
+  const { contactId, touchpointId } = candidate
   try {
-    return await channel.send({ touchpointId, address, content, key: `tp-${touchpointId}` })
+    return await channel.send({ contactId, touchpointId, address, content, key: `tp-${touchpointId}` })
   } catch (error) {
     // A defect of the channel: nobody knows how far it got, so only a recognised repeat is safe.
     return { outcome: channel.idempotent ? 'retry' : 'uncertain', detail: messageOf(error) }

@@ -377,7 +377,7 @@ export async function resolve(
       WHERE state IN ('sent', 'failed')
     ), amended AS (
       UPDATE touchpoint_records r SET state = k.state, reason = k.reason, detail = k.detail,
-        provider_id = k.provider_id, template = coalesce(k.template, r.template),
+        provider_id = coalesce(k.provider_id, r.provider_id), template = coalesce(k.template, r.template),
         cost = CASE k.state WHEN 'sent' THEN greatest(k.cost, r.cost) ELSE 0 END
       FROM known k
       WHERE r.contact_id = k.contact_id AND r.touchpoint_id = k.touchpoint_id AND r.state = 'uncertain'

@@ -133,7 +133,7 @@ describe('openChannels', () => {
   it('counts and charges on log', async () => {
     const channel = openLog(logSettings.parse({ price: '0.02' }))
     expect(channel.cost(null)).toBe(20_000)
-    await channel.send({ touchpointId: 1, key: 'k', address: 'nowhere', content: null })
+    await channel.send({ contactId: 1, touchpointId: 1, key: 'k', address: 'nowhere', content: null })
     expect(await channel.check()).toBe('delivers nowhere; counted 1 since it was opened')
   })
 })

@@ -40,7 +40,7 @@ const content: EmailContent = {
 }
 
 function send(channel: Channel<string, EmailContent>, address = 'li@mail.example'): Promise<Delivery> {
-  return channel.send({ touchpointId: 1, address, content, key: 'tp-1' })
+  return channel.send({ contactId: 1, touchpointId: 1, address, content, key: 'tp-1' })
 }
 
 function brief(delivery: Delivery): string {

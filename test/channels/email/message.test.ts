@@ -51,7 +51,13 @@ async function deliver(
     const address = channel.addressOf({ ...contact, email: options.email ?? contact.email })
     if (address === undefined) throw new Error('no address')
     const content = channel.render(template, view, contact)
-    const delivery = await channel.send({ touchpointId: 1, key: options.key ?? 'tp-1', address, content })
+    const delivery = await channel.send({
+      contactId: 1,
+      touchpointId: 1,
+      key: options.key ?? 'tp-1',
+      address,
+      content,
+    })
     expect(delivery.outcome).toBe('sent')
   } finally {
     if (!options.channel) await channel.close()

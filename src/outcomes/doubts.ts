@@ -1,0 +1,126 @@
+import { sql } from 'drizzle-orm'
+import type { Answer, Channel } from '../channels/channel.ts'
+import { type Database, rows } from '../database/connect.ts'
+import { messageOf } from '../errors.ts'
+import { resolve, type Settlement } from '../touchpoints/lifecycle.ts'
+import { type ReportingChannel, recordReceipts } from './receipts.ts'
+
+// Sends of unknown outcome, cleared up: by a receipt that came before the doubt was recorded, or by asking the
+// provider, where it can be asked. Nothing is ever sent again from here.
+
+/** What clearing up brought. */
+export interface ClearedUp {
+  readonly sent: number
+  readonly failed: number
+}
+
+/** Seconds after which a doubt is asked about again, by how often it was; then it is left to a late receipt. */
+const PAUSES = [60, 300, 1800, 7200, 21_600, 86_400]
+/** How many are asked about at a time. */
+const BATCH = 50
+
+/** Remembers, for one process, which doubts it has asked about: asking once more after a restart does no harm. */
+export interface Inquiries {
+  readonly asked: Map<number, number>
+}
+
+export function createInquiries(): Inquiries {
+  return { asked: new Map() }
+}
+
+interface DoubtRow {
+  contactId: number
+  touchpointId: number
+  channel: string
+  providerId: string | null
+  settledAt: Date
+  externalId: string
+  email: string | null
+  phone: string | null
+}
+
+/** Settles what receipts have told already, whichever came first. @returns how many */
+export async function settleByEvents(database: Database, now: Date): Promise<number> {
+  const known = await rows<{ contactId: number; touchpointId: number }>(
+    database,
+    sql`
+    SELECT r.contact_id AS "contactId", r.touchpoint_id AS "touchpointId"
+    FROM steps s JOIN touchpoint_records r ON r.step_id = s.step_id AND r.state = 'uncertain'
+    WHERE EXISTS (SELECT FROM delivery_events d
+      WHERE d.contact_id = r.contact_id AND d.touchpoint_id = r.touchpoint_id)
+    ORDER BY r.contact_id, r.touchpoint_id LIMIT 10000`,
+  )
+  if (known.length === 0) return 0
+  return await resolve(
+    database,
+    now,
+    known.map((key) => settlement(key, 'sent', 'known by a receipt')),
+  )
+}
+
+/** Asks the providers that can be asked about the sends whose outcome nobody knows. */
+export async function askProviders(
+  database: Database,
+  now: Date,
+  channels: ReadonlyMap<string, Channel>,
+  reporting: (channel: string) => ReportingChannel,
+  inquiries: Inquiries,
+): Promise<ClearedUp> {
+  const askable = [...channels.values()].filter((channel) => channel.query).map((channel) => channel.name)
+  if (askable.length === 0) return { sent: 0, failed: 0 }
+  const doubts = await rows<DoubtRow>(
+    database,
+    sql`
+    SELECT r.contact_id AS "contactId", r.touchpoint_id AS "touchpointId", r.channel, r.provider_id AS "providerId",
+      r.settled_at AS "settledAt", c.external_id AS "externalId", c.email, c.phone
+    FROM steps s JOIN touchpoint_records r ON r.step_id = s.step_id AND r.state = 'uncertain'
+    JOIN contacts c ON c.contact_id = r.contact_id
+    WHERE r.channel = ANY (${sql.param(askable)}::text[]) AND r.settled_at > ${new Date(now.getTime() - 2 * 86_400_000)}
+    ORDER BY r.settled_at, r.touchpoint_id LIMIT 1000`,
+  )
+  const due = doubts.filter((doubt) => isDue(doubt, now, inquiries)).slice(0, BATCH)
+  const result = { sent: 0, failed: 0 }
+  for (const doubt of due) {
+    inquiries.asked.set(doubt.touchpointId, (inquiries.asked.get(doubt.touchpointId) ?? 0) + 1)
+    const answer = await ask(channels.get(doubt.channel), doubt)
+    if (answer.outcome === 'unknown') continue
+    inquiries.asked.delete(doubt.touchpointId)
+    if (answer.outcome === 'absent') {
+      const failed = settlement(doubt, 'failed', 'the provider never got it', 'refused')
+      result.failed += await resolve(database, now, [failed])
+      continue
+    }
+    const { settled } = await recordReceipts(database, now, reporting(doubt.channel), answer.events)
+    const sent = settlement(doubt, 'sent', 'known by asking the provider')
+    result.sent += settled + (await resolve(database, now, [sent]))
+  }
+  return result
+}
+
+function isDue({ touchpointId, settledAt }: DoubtRow, now: Date, { asked }: Inquiries): boolean {
+  const pause = PAUSES[asked.get(touchpointId) ?? 0]
+  return pause !== undefined && settledAt.getTime() + pause * 1000 <= now.getTime()
+}
+
+async function ask(channel: Channel | undefined, doubt: DoubtRow): Promise<Answer> {
+  const { contactId, touchpointId, externalId, email, phone, providerId, settledAt } = doubt
+  // Neither language nor zone has a part in where a message goes.
+  const address = channel?.addressOf({ contactId, externalId, email, phone, locale: 'en', timezone: 'UTC' })
+  if (!channel?.query || address === undefined) return { outcome: 'unknown' }
+  try {
+    return await channel.query({ contactId, touchpointId, address, providerId, since: settledAt })
+  } catch (cause) {
+    throw new Error(`${channel.name}: asking about a send failed: ${messageOf(cause)}`, { cause })
+  }
+}
+
+function settlement(
+  key: { readonly contactId: number; readonly touchpointId: number },
+  state: 'sent' | 'failed',
+  detail: string,
+  reason: string | null = null,
+): Settlement {
+  const { contactId, touchpointId } = key
+  const nothing = { channel: null, template: null, providerId: null, cost: 0, liability: 0 }
+  return { contactId, touchpointId, state, reason, detail, ...nothing }
+}

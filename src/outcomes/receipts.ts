@@ -1,0 +1,197 @@
+import { sql } from 'drizzle-orm'
+import { type AddressKind, type DeliveryEvent, EVENT_KINDS, type EventKind } from '../channels/channel.ts'
+import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+import { ensurePartitions } from '../database/partitions.ts'
+import { keyTable, resolve, type Settlement } from '../touchpoints/lifecycle.ts'
+import { recordSuppressions } from './silence.ts'
+
+// What providers report. Events are added and never changed; a repeat is not added; and what a message came to is
+// the furthest of its events. So neither the order of reports nor their number makes a difference.
+
+/** What recording needs to know of the channel that reports. */
+export interface ReportingChannel {
+  readonly name: string
+  readonly kind: AddressKind
+  /** Names of the channels that deliver to each kind of address: those a suppression silences. */
+  readonly channelsOf: { readonly email: readonly string[]; readonly phone: readonly string[] }
+}
+
+export interface Recorded {
+  /** Events that were not known before. */
+  readonly added: number
+  /** Repeats, and events about messages that are not ours. */
+  readonly ignored: number
+  /** Uncertain sends of which it is now known that they went out. */
+  readonly settled: number
+  /** Addresses that get nothing more. */
+  readonly suppressed: number
+}
+
+/** How far a message got: the furthest of its events in the order of {@link EVENT_KINDS}; undefined without any. */
+export function standingOf(kinds: Iterable<EventKind>): EventKind | undefined {
+  let furthest = -1
+  for (const kind of kinds) furthest = Math.max(furthest, EVENT_KINDS.indexOf(kind))
+  return EVENT_KINDS[furthest]
+}
+
+/** At most this many characters of a provider's words are kept. */
+const DETAIL = 500
+
+/** Text that PostgreSQL stores: no NUL, no lone surrogate. */
+export function storable(text: string): string {
+  return text.replaceAll('\u0000', '').replace(/\p{Cs}/gu, '\uFFFD')
+}
+
+/**
+ * Records what a channel's provider reports, with all that follows, in one transaction: an uncertain send is settled,
+ * a hard bounce or a complaint silences the address, the ledger gets the difference to what the message cost in fact.
+ * An event about a message we never gave to this channel is left alone.
+ */
+export async function recordReceipts(
+  database: Database,
+  now: Date,
+  channel: ReportingChannel,
+  events: readonly DeliveryEvent[],
+): Promise<Recorded> {
+  if (events.length === 0) return { added: 0, ignored: 0, settled: 0, suppressed: 0 }
+  await ensurePartitions(database, 'touchpoint_records', [now])
+  return await transaction(database, async (tx) => {
+    const added = await addEvents(tx, now, channel.name, events)
+    if (added.length === 0) return { added: 0, ignored: events.length, settled: 0, suppressed: 0 }
+    const suppressed = await suppressAddresses(tx, now, channel, added)
+    await lockRecords(tx, added)
+    const settled = await resolve(tx, now, knownSent(added))
+    await bookFacts(tx, now, added)
+    return { added: added.length, ignored: events.length - added.length, settled, suppressed }
+  })
+}
+
+/** @returns the events that are new, one for each id */
+async function addEvents(
+  tx: Transaction,
+  now: Date,
+  channel: string,
+  events: readonly DeliveryEvent[],
+): Promise<DeliveryEvent[]> {
+  const byId = new Map(
+    events.map((event) => [`${event.contactId} ${event.touchpointId} ${event.eventId}`, event] as const),
+  )
+  const unique = [...byId.values()].map((event) => ({ ...event, eventId: storable(event.eventId) }))
+  const added = await rows<{ contactId: number; touchpointId: number; eventId: string }>(
+    tx,
+    sql`
+    WITH given AS (
+      SELECT * FROM unnest(${sql.param(unique.map((event) => event.contactId))}::bigint[],
+        ${sql.param(unique.map((event) => event.touchpointId))}::bigint[],
+        ${sql.param(unique.map((event) => event.eventId))}::text[],
+        ${sql.param(unique.map((event) => event.kind))}::text[],
+        ${sql.param(unique.map(({ detail }) => (detail ? storable(detail).slice(0, DETAIL) : null)))}::text[],
+        ${sql.param(unique.map((event) => event.at.toISOString()))}::timestamptz[]
+      ) AS g(contact_id, touchpoint_id, event_id, kind, detail, occurred_at)
+    )
+    INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, detail, occurred_at, received_at)
+    SELECT contact_id, touchpoint_id, event_id, kind, detail, least(occurred_at, ${now}), ${now} FROM given g
+    -- A quick provider reports before the send is settled, and about a send that is being tried again.
+    WHERE EXISTS (SELECT FROM touchpoint_records r WHERE r.contact_id = g.contact_id
+        AND r.touchpoint_id = g.touchpoint_id AND r.channel = ${channel})
+      OR EXISTS (SELECT FROM touchpoints t WHERE t.contact_id = g.contact_id
+        AND t.touchpoint_id = g.touchpoint_id AND (t.channel = ${channel} OR t.attempt > 0))
+    ORDER BY contact_id, touchpoint_id, event_id
+    ON CONFLICT DO NOTHING
+    RETURNING contact_id AS "contactId", touchpoint_id AS "touchpointId", event_id AS "eventId"`,
+  )
+  const keys = new Set(added.map((row) => `${row.contactId} ${row.touchpointId} ${row.eventId}`))
+  return unique.filter((event) => keys.has(`${event.contactId} ${event.touchpointId} ${event.eventId}`))
+}
+
+/** Two receipts about one message wait for each other here, so that each sees what the other booked. */
+async function lockRecords(tx: Transaction, events: readonly DeliveryEvent[]): Promise<void> {
+  await execute(
+    tx,
+    sql`SELECT FROM touchpoint_records r WHERE (r.contact_id, r.touchpoint_id) IN
+        (SELECT k.contact_id, k.touchpoint_id FROM ${keyTable(events)})
+      ORDER BY r.contact_id, r.touchpoint_id FOR UPDATE OF r`,
+  )
+}
+
+/** Whatever a provider reports of a message proves that it was handed over. */
+function knownSent(events: readonly DeliveryEvent[]): Settlement[] {
+  const byTouchpoint = new Map<number, Settlement>()
+  for (const { contactId, touchpointId, providerId, cost } of events) {
+    const before = byTouchpoint.get(touchpointId)
+    byTouchpoint.set(touchpointId, {
+      contactId,
+      touchpointId,
+      state: 'sent',
+      reason: null,
+      detail: 'known by a receipt',
+      channel: null,
+      template: null,
+      providerId: providerId ?? before?.providerId ?? null,
+      cost: Math.max(cost ?? 0, before?.cost ?? 0),
+      liability: 0,
+    })
+  }
+  return [...byTouchpoint.values()]
+}
+
+/** Books the difference between what a message was thought to cost and what the provider says. */
+async function bookFacts(tx: Transaction, now: Date, events: readonly DeliveryEvent[]): Promise<void> {
+  const facts = events.flatMap((event) => (event.cost === undefined ? [] : [{ ...event, cost: event.cost }]))
+  if (facts.length === 0) return
+  await execute(
+    tx,
+    sql`
+    WITH fact AS (
+      SELECT contact_id, touchpoint_id, max(cost) AS cost
+      FROM unnest(${sql.param(facts.map((event) => event.contactId))}::bigint[],
+        ${sql.param(facts.map((event) => event.touchpointId))}::bigint[],
+        ${sql.param(facts.map((event) => event.cost))}::bigint[]) AS f(contact_id, touchpoint_id, cost)
+      GROUP BY contact_id, touchpoint_id
+    )
+    INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+    SELECT r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, 'spend', r.channel, f.cost - booked.before, ${now}
+    FROM fact f JOIN touchpoint_records r USING (contact_id, touchpoint_id)
+    CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0)::bigint AS before FROM ledger l
+      WHERE l.contact_id = r.contact_id AND l.touchpoint_id = r.touchpoint_id AND l.kind = 'spend') booked
+    WHERE r.state = 'sent' AND f.cost <> booked.before`,
+  )
+}
+
+/** Hard bounces and complaints put the address on the do-not-contact list and skip what waits for it. */
+async function suppressAddresses(
+  tx: Transaction,
+  now: Date,
+  channel: ReportingChannel,
+  events: readonly DeliveryEvent[],
+): Promise<number> {
+  const final = events.filter(({ kind }) => kind === 'hard_bounce' || kind === 'complaint')
+  if (final.length === 0 || (channel.kind !== 'email' && channel.kind !== 'phone')) return 0
+  const key = sql.identifier(`${channel.kind}_key`)
+  await prepareSuppressions(tx)
+  const suppressed = await execute(
+    tx,
+    sql`
+    WITH inserted AS (
+      INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
+      SELECT DISTINCT ON (c.${key}) ${channel.kind}, c.${key}, e.reason, ${`receipt of ${channel.name}`}, ${now}
+      FROM unnest(${sql.param(final.map((event) => event.contactId))}::bigint[],
+        ${sql.param(final.map((event) => event.kind))}::text[]) AS e(contact_id, reason)
+      JOIN contacts c USING (contact_id) WHERE c.${key} IS NOT NULL
+      ORDER BY c.${key}, e.reason
+      ON CONFLICT DO NOTHING RETURNING kind, key
+    )
+    INSERT INTO new_suppressions SELECT kind, key FROM inserted`,
+  )
+  if (suppressed > 0) await recordSuppressions(tx, now, channel.channelsOf)
+  return suppressed
+}
+
+/** The temporary table that tells {@link recordSuppressions} what is new; empty at the start of each transaction. */
+export async function prepareSuppressions(tx: Transaction): Promise<void> {
+  await execute(
+    tx,
+    sql`CREATE TEMP TABLE IF NOT EXISTS new_suppressions (kind text NOT NULL, key bytea NOT NULL)
+      ON COMMIT DELETE ROWS`,
+  )
+}
