@@ -118,6 +118,8 @@ export interface Reply {
   /** The number or address it came from. */
   readonly from: string
   readonly text: string
+  /** The words are those of somebody who wants no more. */
+  readonly optOut: boolean
   readonly eventId: string
   readonly at: Date
 }
@@ -127,7 +129,7 @@ export interface Receipts {
   readonly outcome: 'accepted'
   readonly events: readonly DeliveryEvent[]
   readonly replies: readonly Reply[]
-  /** What the provider wants to hear, where that is not an empty 204. */
+  /** What the provider wants to hear, where it is not a count of what was taken. */
   readonly answer?: { readonly type: string; readonly body: string }
 }
 /** Not the provider's, or not readable: nothing changes. */
@@ -174,6 +176,8 @@ export interface Channel<Address = unknown, Content = unknown> {
    * the settings alone. Absent where the provider reports nothing.
    */
   receipts?(webhook: Webhook): Receipts | RefusedWebhook
+  /** Tells somebody, once, that their opt-out was understood; absent where the provider does so itself. */
+  confirm?(reply: Reply): Promise<Delivery>
   /** Asks the provider about a send of unknown outcome. Never throws for what a provider may do. */
   query?(doubt: Doubt<Address>): Promise<Answer>
   /** Checks the provider without sending. Resolves to what it found, in words. @throws when it is not usable */

@@ -243,7 +243,13 @@ async function runTestSend(
 
 function send(outgoing: Outgoing) {
   const { channel, address, content } = outgoing
-  return channel.send({ touchpointId: 0, address, content, key: `test-${Date.now().toString(36)}` })
+  return channel.send({
+    contactId: 0,
+    touchpointId: 0,
+    address,
+    content,
+    key: `test-${Date.now().toString(36)}`,
+  })
 }
 
 async function anyContact(context: DatabaseContext): Promise<number> {

@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts'
 import { openCampaignBook } from '../config/book.ts'
 import type { CampaignBook } from '../config/compiled.ts'
 import type { Workspace } from '../config/workspace.ts'
+import { addressHash, normaliseEmail, normalisePhone } from '../contacts/addresses.ts'
 import type { Hooks } from '../contacts/hooks.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
@@ -32,6 +33,8 @@ export interface Runtime {
   readonly hooks: Hooks
   /** Channels whose provider recognises a repeat. */
   readonly idempotent: readonly string[]
+  /** What a contact's address is stored and compared by; undefined where the text is no address. */
+  addressKey(kind: 'email' | 'phone', text: string): Buffer | undefined
   /** What recording its receipts has to know of a channel. */
   reporting(channel: string): ReportingChannel
   /** Closes the channels; the database is its opener's. */
@@ -80,6 +83,10 @@ export async function openRuntime(options: {
       onMerged: (tx, now) => recordMerges(tx, now),
     },
     idempotent: channelDescriptions.filter((channel) => channel.idempotent).map((channel) => channel.name),
+    addressKey: (kind, text) => {
+      const address = kind === 'email' ? normaliseEmail(text) : normalisePhone(text)
+      return address === undefined ? undefined : addressHash(settings.addressKey, kind, address)
+    },
     reporting: (channel) => ({
       name: channel,
       kind: addressKinds.get(channel) ?? 'none',

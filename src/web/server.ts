@@ -8,6 +8,7 @@ import { messageOf, WinbackError } from '../errors.ts'
 import type { Runtime } from '../service/runtime.ts'
 import { RefusedError, refuse } from './answers.ts'
 import { healthApi } from './api/health.ts'
+import { receiptsApi } from './api/receipts.ts'
 
 // The web side of Winback. Each area is one file of api/ (or pages/) that makes a router from what it needs, and one
 // line in composeWeb. Nothing here decides anything about contacts: routers call the stages' public functions.
@@ -42,6 +43,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
     }),
   )
   app.route('/', healthApi({ database: runtime.database, isDraining }))
+  app.route('/', receiptsApi({ runtime }))
 
   app.notFound((c) => refuse(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path}`))
   app.onError((error, c) => {

@@ -315,6 +315,7 @@ const die = (marked: number, handed: boolean) =>
         placed.touch.channel = channel
         if (!handed) continue
         const message = {
+          contactId: key.contactId,
           touchpointId: key.touchpointId,
           address: '',
           content: 'x',

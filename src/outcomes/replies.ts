@@ -1,0 +1,73 @@
+import { sql } from 'drizzle-orm'
+import type { Reply } from '../channels/channel.ts'
+import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+import { prepareSuppressions, type ReportingChannel, storable } from './receipts.ts'
+import { recordSuppressions } from './silence.ts'
+
+/** A reply with the key its sender's number or address is compared by. */
+export interface KeyedReply extends Reply {
+  readonly key: Buffer
+}
+
+/** At most this many characters of a reply are kept. */
+const LENGTH = 2000
+
+/**
+ * Records what people answered; an opt-out puts their number on the do-not-contact list in the same transaction, and
+ * skips what waits for it. One number of several contacts answers for each of them.
+ * @returns those whose opt-out was not known before: each is confirmed once, whatever is repeated
+ */
+export async function recordReplies(
+  database: Database,
+  now: Date,
+  channel: ReportingChannel,
+  replies: readonly KeyedReply[],
+): Promise<readonly KeyedReply[]> {
+  const { kind } = channel
+  if (replies.length === 0 || (kind !== 'email' && kind !== 'phone')) return []
+  return await transaction(database, async (tx) => {
+    await execute(
+      tx,
+      sql`
+      WITH given AS (
+        SELECT DISTINCT ON (key, event_id) * FROM unnest(${sql.param(replies.map((reply) => reply.key))}::bytea[],
+          ${sql.param(replies.map((reply) => storable(reply.eventId)))}::text[],
+          ${sql.param(replies.map((reply) => storable(reply.text).slice(0, LENGTH)))}::text[],
+          ${sql.param(replies.map((reply) => reply.optOut))}::boolean[],
+          ${sql.param(replies.map((reply) => reply.at.toISOString()))}::timestamptz[]
+        ) AS g(key, event_id, text, opt_out, replied_at)
+      )
+      INSERT INTO replies (contact_id, channel, event_id, text, opt_out, replied_at)
+      SELECT c.contact_id, ${channel.name}, g.event_id, g.text, g.opt_out, least(g.replied_at, ${now})
+      FROM given g JOIN contacts c ON c.${sql.identifier(`${kind}_key`)} = g.key
+      ORDER BY c.contact_id, g.event_id
+      ON CONFLICT DO NOTHING`,
+    )
+    return await optOut(tx, now, channel, kind, replies)
+  })
+}
+
+async function optOut(
+  tx: Transaction,
+  now: Date,
+  channel: ReportingChannel,
+  kind: 'email' | 'phone',
+  replies: readonly KeyedReply[],
+): Promise<KeyedReply[]> {
+  const leaving = replies.filter((reply) => reply.optOut)
+  if (leaving.length === 0) return []
+  await prepareSuppressions(tx)
+  const added = await rows<{ key: Buffer }>(
+    tx,
+    sql`
+    WITH inserted AS (
+      INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
+      SELECT DISTINCT ${kind}::text, key, 'unsubscribe', ${`reply to ${channel.name}`}, ${now}::timestamptz
+      FROM unnest(${sql.param(leaving.map((reply) => reply.key))}::bytea[]) AS g(key)
+      ORDER BY key ON CONFLICT DO NOTHING RETURNING kind, key
+    )
+    INSERT INTO new_suppressions SELECT kind, key FROM inserted RETURNING key`,
+  )
+  if (added.length > 0) await recordSuppressions(tx, now, channel.channelsOf)
+  return added.flatMap(({ key }) => leaving.find((reply) => reply.key.equals(key)) ?? [])
+}

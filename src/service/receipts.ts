@@ -1,0 +1,45 @@
+import type { RefusedWebhook, Webhook } from '../channels/channel.ts'
+import { type Recorded, recordReceipts } from '../outcomes/receipts.ts'
+import { recordReplies } from '../outcomes/replies.ts'
+import type { Runtime } from './runtime.ts'
+
+/** What became of a provider's call. */
+export interface Taken extends Recorded {
+  readonly outcome: 'taken'
+  readonly replies: number
+  /** How the provider wants to be answered. */
+  readonly answer: { readonly type: string; readonly body: string } | undefined
+}
+
+/**
+ * Takes what a provider calls us with: read and verified by its channel, then recorded. A call that is refused has
+ * changed nothing; one that is repeated changes nothing more.
+ */
+export async function takeReceipts(
+  runtime: Runtime,
+  channelName: string,
+  webhook: Omit<Webhook, 'now'>,
+): Promise<Taken | RefusedWebhook> {
+  const { database, worker, clock } = runtime
+  const now = clock.now()
+  const channel = worker.channels.get(channelName)
+  if (!channel?.receipts) {
+    const reason = channel
+      ? `the channel ${channelName} takes no receipts`
+      : `there is no channel ${channelName} in winback.yaml`
+    return { outcome: 'refused', status: 404, reason }
+  }
+  const read = channel.receipts({ ...webhook, now })
+  if (read.outcome === 'refused') return read
+  const reporting = runtime.reporting(channelName)
+  const recorded = await recordReceipts(database, now, reporting, read.events)
+  const keyed = read.replies.flatMap((reply) => {
+    const { kind } = reporting
+    const key = kind === 'email' || kind === 'phone' ? runtime.addressKey(kind, reply.from) : undefined
+    return key === undefined ? [] : [{ ...reply, key }]
+  })
+  const leaving = await recordReplies(database, now, reporting, keyed)
+  // After the commit: that they want no more holds, whether or not they can be told so.
+  for (const reply of leaving) await channel.confirm?.(reply)
+  return { outcome: 'taken', ...recorded, replies: keyed.length, answer: read.answer }
+}

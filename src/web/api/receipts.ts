@@ -1,0 +1,29 @@
+import { type Context, Hono } from 'hono'
+import { takeReceipts } from '../../service/receipts.ts'
+import type { Runtime } from '../../service/runtime.ts'
+import { refuse } from '../answers.ts'
+
+const ERRORS = { 400: 'malformed', 401: 'unauthorised', 404: 'not_found' } as const
+
+/** Where providers report: each channel verifies its own provider's signature, so there is no other key. */
+export function receiptsApi(options: { runtime: Runtime }): Hono {
+  const { runtime } = options
+  const take = async (c: Context, channel: string, provider: string | undefined) => {
+    const { pathname, search } = new URL(c.req.url)
+    const base = runtime.workspace.web.url
+    const taken = await takeReceipts(runtime, channel, {
+      // What the provider was told to call, and signs: behind a proxy the request itself says something else.
+      url: base === undefined ? c.req.url : `${base.replace(/\/+$/, '')}${pathname}${search}`,
+      provider,
+      headers: c.req.header(),
+      body: new Uint8Array(await c.req.arrayBuffer()),
+    })
+    if (taken.outcome === 'refused') return refuse(c, taken.status, ERRORS[taken.status], taken.reason)
+    const { answer, added, ignored, replies } = taken
+    if (answer) return c.body(answer.body, 200, { 'Content-Type': answer.type })
+    return c.json({ added, ignored, replies })
+  }
+  return new Hono()
+    .post('/v1/receipts/:channel', (c) => take(c, c.req.param('channel'), undefined))
+    .post('/v1/receipts/:channel/:provider', (c) => take(c, c.req.param('channel'), c.req.param('provider')))
+}

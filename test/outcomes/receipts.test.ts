@@ -1,0 +1,363 @@
+import { sql } from 'drizzle-orm'
+import fc from 'fast-check'
+import { beforeEach, describe, expect, it } from 'vitest'
+import {
+  type Answer,
+  type Channel,
+  type DeliveryEvent,
+  EVENT_KINDS,
+  type Receipts,
+} from '../../src/channels/channel.ts'
+import { readReference, referenceOf } from '../../src/channels/reference.ts'
+import { manualClock } from '../../src/clock.ts'
+import { execute, rows } from '../../src/database/connect.ts'
+import { askProviders, createInquiries, settleByEvents } from '../../src/outcomes/doubts.ts'
+import { type ReportingChannel, recordReceipts, standingOf } from '../../src/outcomes/receipts.ts'
+import { readTimeline } from '../../src/reports/timeline.ts'
+import { formatTimeline } from '../../src/reports/timeline-text.ts'
+import type { Runtime } from '../../src/service/runtime.ts'
+import { processBatch } from '../../src/touchpoints/batch.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { composeWeb } from '../../src/web/server.ts'
+import { freshDatabase } from '../support/database.ts'
+import { DAY, openPipeline, type Pipeline, START, scriptedChannel } from '../support/pipeline.ts'
+import { openShop, testChannel, WORKSPACE } from '../support/shop.ts'
+
+async function workDue({ database, clock, worker }: Runtime): Promise<void> {
+  await dispatchDue(database, clock.now(), 1000, async (batch) => {
+    await processBatch(worker, batch)
+  })
+}
+
+const EMAIL: ReportingChannel = {
+  name: 'email',
+  kind: 'email',
+  channelsOf: { email: ['email'], phone: [] },
+}
+
+describe('how far a message got', () => {
+  it('is the same whatever the order and number of its receipts', () => {
+    const kinds = fc.array(fc.constantFrom(...EVENT_KINDS), { minLength: 1 })
+    fc.assert(
+      fc.property(kinds, fc.infiniteStream(fc.nat()), (events, dice) => {
+        const shuffled = [...events, ...events].toSorted(() => (dice.next().value % 2 === 0 ? 1 : -1))
+        expect(standingOf(shuffled)).toBe(standingOf(events))
+        for (const kind of EVENT_KINDS) {
+          const before = EVENT_KINDS.indexOf(standingOf(events) ?? 'sent')
+          expect(EVENT_KINDS.indexOf(standingOf([...events, kind]) ?? 'sent')).toBeGreaterThanOrEqual(before)
+        }
+      }),
+    )
+    expect(standingOf([])).toBeUndefined()
+  })
+})
+
+it('names a message so that its receipt finds it, and reads no other name', () => {
+  const id = fc.nat({ max: Number.MAX_SAFE_INTEGER })
+  fc.assert(
+    fc.property(id, id, (contactId, touchpointId) => {
+      expect(readReference(referenceOf({ contactId, touchpointId }))).toEqual({ contactId, touchpointId })
+    }),
+  )
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      const read = readReference(text)
+      if (read) expect(referenceOf(read).length).toBeLessThanOrEqual(26)
+    }),
+  )
+  for (const text of ['', 'tp-1', 'wb-1', 'wb-1-', 'wb--1', 'wb-1-1-1', 'wb-zzzzzzzzzzz-1', ' wb-1-1']) {
+    expect(readReference(text)).toBeUndefined()
+  }
+})
+
+describe('receipts', () => {
+  let scene: Pipeline
+  let contactId: number
+  let touchpointId: number
+
+  beforeEach(async () => {
+    scene = await openPipeline({ channel: scriptedChannel({ price: 50_000 }) })
+    contactId = await scene.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })
+    await scene.runNow()
+  })
+
+  const send = async (outcome: 'sent' | 'uncertain' = 'sent') => {
+    scene.channel.answer = () =>
+      outcome === 'sent' ? { outcome, providerId: 'p-1' } : { outcome, detail: 'no answer' }
+    await scene.work()
+    touchpointId = scene.channel.sent[0]?.touchpointId ?? 0
+  }
+  const event = (kind: DeliveryEvent['kind'], more: Partial<DeliveryEvent> = {}): DeliveryEvent => {
+    return { contactId, touchpointId, kind, eventId: kind, at: scene.clock.now(), ...more }
+  }
+  const record = (...events: DeliveryEvent[]) =>
+    recordReceipts(scene.database, scene.clock.now(), EMAIL, events)
+  const spent = async () => {
+    const [row] = await rows<{ spent: string }>(
+      scene.database,
+      sql`SELECT coalesce(sum(amount), 0)::bigint AS spent FROM ledger WHERE kind = 'spend'`,
+    )
+    return row?.spent
+  }
+
+  it('are recorded once, however often they are repeated', async () => {
+    await send()
+    expect(await record(event('delivered'), event('delivered'), event('clicked'))).toMatchObject({
+      added: 2,
+      ignored: 1,
+    })
+    expect(await record(event('delivered'), event('clicked'))).toMatchObject({ added: 0, ignored: 2 })
+    const both = await Promise.all([record(event('opened')), record(event('opened'))])
+    expect(both.reduce((sum, { added }) => sum + added, 0)).toBe(1)
+  })
+
+  it('about messages that were never given to the channel change nothing', async () => {
+    await send()
+    expect(await record(event('complaint', { touchpointId: 987_654 }))).toMatchObject({
+      added: 0,
+      ignored: 1,
+    })
+    const other = { ...EMAIL, name: 'sms' }
+    const now = scene.clock.now()
+    expect(await recordReceipts(scene.database, now, other, [event('complaint')])).toMatchObject({ added: 0 })
+    expect(await rows(scene.database, sql`SELECT FROM suppressions`)).toEqual([])
+  })
+
+  it('settle an uncertain send, and leave its price booked once', async () => {
+    await send('uncertain')
+    expect(await scene.records()).toMatchObject([{ state: 'uncertain' }])
+    expect(await record(event('delivered', { providerId: 'late' }))).toMatchObject({ settled: 1 })
+    expect(await scene.records()).toMatchObject([{ state: 'sent' }])
+    expect(await spent()).toBe(50_000)
+  })
+
+  it('that come before the doubt is recorded settle it as well', async () => {
+    scene.channel.answer = async (message) => {
+      touchpointId = message.touchpointId
+      await record(event('delivered'))
+      return { outcome: 'uncertain', detail: 'no answer' }
+    }
+    await scene.work()
+    expect(await scene.records()).toMatchObject([{ state: 'uncertain' }])
+    expect(await settleByEvents(scene.database, scene.clock.now())).toBe(1)
+    expect(await scene.records()).toMatchObject([{ state: 'sent' }])
+    expect(await settleByEvents(scene.database, scene.clock.now())).toBe(0)
+  })
+
+  it('book what the message cost in fact, once', async () => {
+    await send()
+    await record(event('delivered', { cost: 150_000 }))
+    await record(event('delivered', { cost: 150_000 }), event('opened', { cost: 150_000 }))
+    expect(await spent()).toBe(150_000)
+  })
+
+  it('of a hard bounce or a complaint silence the address, and skip what waits for it', async () => {
+    await send()
+    expect(await scene.open()).toMatchObject([{ step: 'coupon', state: 'planned' }])
+    expect(await record(event('soft_bounce'))).toMatchObject({ suppressed: 0 })
+    expect(await record(event('hard_bounce', { detail: '550 no such user' }))).toMatchObject({
+      suppressed: 1,
+    })
+    expect(await record(event('complaint'))).toMatchObject({ suppressed: 0 })
+    expect(await scene.open()).toEqual([])
+    expect(await scene.records()).toContainEqual(
+      expect.objectContaining({ step: 'coupon', state: 'skipped', reason: 'suppressed' }),
+    )
+    const [suppression] = await rows(scene.database, sql`SELECT kind, reason, source FROM suppressions`)
+    expect(suppression).toEqual({ kind: 'email', reason: 'hard_bounce', source: 'receipt of email' })
+  })
+
+  it('come to the same in any order, with any repeats', async () => {
+    await send('uncertain')
+    const all = EVENT_KINDS.map((kind) => event(kind, { detail: `\u0000${kind}\ud800` }))
+    for (const one of [...all.toReversed(), ...all, ...all]) await record(one)
+    const events = await rows<{ kind: (typeof EVENT_KINDS)[number] }>(
+      scene.database,
+      sql`SELECT kind FROM delivery_events`,
+    )
+    expect(events).toHaveLength(EVENT_KINDS.length)
+    expect(standingOf(events.map(({ kind }) => kind))).toBe('complaint')
+    expect(await spent()).toBe(50_000)
+    expect(await rows(scene.database, sql`SELECT FROM suppressions`)).toHaveLength(1)
+  })
+
+  it('are told by explain', async () => {
+    await send()
+    await execute(scene.database, sql`INSERT INTO external_ids VALUES ('u1', ${contactId})`)
+    await record(event('delivered'), event('clicked', { detail: 'https://shop.example' }))
+    const timeline = await readTimeline(scene.database, { externalId: 'u1', now: scene.clock.now() })
+    const style = { locale: 'en', currency: 'CNY', timezone: 'UTC', color: false, width: 400 }
+    const text = formatTimeline(timeline, style)
+    expect(text).toContain('remind by email: delivered.')
+    expect(text).toContain('remind by email: tapped or clicked (https://shop.example).')
+    expect(formatTimeline(timeline, { ...style, locale: 'zh-CN' })).toContain('remind（email）：已送达。')
+  })
+
+  it('are asked for where none came: the provider has it, never got it, or cannot say', async () => {
+    await send('uncertain')
+    const inquiries = createInquiries()
+    let asked = 0
+    let answer: Answer = { outcome: 'unknown' }
+    const channel = {
+      ...scene.channel,
+      query: async () => {
+        asked += 1
+        return answer
+      },
+    }
+    const channels = new Map<string, Channel>([['email', channel as Channel]])
+    const ask = () => askProviders(scene.database, scene.clock.now(), channels, () => EMAIL, inquiries)
+    expect(await ask()).toEqual({ sent: 0, failed: 0 })
+    expect(asked).toBe(0)
+    scene.clock.set(new Date(START.getTime() + 61_000))
+    expect(await ask()).toEqual({ sent: 0, failed: 0 })
+    expect(await ask()).toEqual({ sent: 0, failed: 0 })
+    expect(asked).toBe(1)
+    scene.clock.set(new Date(START.getTime() + 301_000))
+    answer = { outcome: 'sent', events: [event('delivered', { providerId: 'q-1', cost: 100_000 })] }
+    expect(await ask()).toEqual({ sent: 1, failed: 0 })
+    expect(await scene.records()).toMatchObject([{ state: 'sent' }])
+    expect(await spent()).toBe(100_000)
+  })
+
+  it('that say the provider never got it take back what was booked, and nothing is sent again', async () => {
+    await send('uncertain')
+    const channel = { ...scene.channel, query: async () => ({ outcome: 'absent' as const }) }
+    scene.clock.set(new Date(START.getTime() + 61_000))
+    const channels = new Map<string, Channel>([['email', channel as Channel]])
+    const now = scene.clock.now()
+    const cleared = await askProviders(scene.database, now, channels, () => EMAIL, createInquiries())
+    expect(cleared).toEqual({ sent: 0, failed: 1 })
+    expect(await scene.records()).toMatchObject([{ state: 'failed', reason: 'refused' }])
+    expect(await spent()).toBe(0)
+    await scene.work()
+    expect(scene.channel.sent).toHaveLength(1)
+  })
+})
+
+describe('the door for providers', () => {
+  const CAMPAIGN = `
+version: 1
+campaign: game
+title: Game
+schedule: "0 9 * * *"
+timezone: UTC
+goals: { recall: { event: session } }
+window: 30d
+holdout: 0%
+limits: { spread: 0s }
+tiers:
+  - name: coupon
+    inactive: 3d..7d
+    steps:
+      - { id: remind, channel: email, template: hello }
+      - { id: more, after: 1d, channel: email, template: hello, when: remind.clicked && remind.delivered }
+      - { id: less, after: 1d, channel: email, template: hello, unless: remind.clicked }
+`
+  const at = new Date('2026-03-10T09:00:00Z')
+  async function openDoor() {
+    const channel = testChannel('email')
+    const shop = await openShop({
+      database: await freshDatabase(),
+      clock: manualClock(at),
+      channels: [channel],
+      workspace: WORKSPACE.replace('control: 10%', 'control: 0%'),
+    })
+    await shop.importContacts([
+      { external_id: 'a', email: 'a@x.example' },
+      { external_id: 'b', email: 'b@x.example' },
+    ])
+    const silent = '2026-03-06T00:00:00Z'
+    await shop.importActivity([
+      { external_id: 'a', type: 'session', occurred_at: silent },
+      { external_id: 'b', type: 'session', occurred_at: silent },
+    ])
+    return { channel, shop, app: composeWeb({ runtime: shop.runtime }) }
+  }
+
+  it('refuses what is no provider’s, with a reason, and what nobody takes', async () => {
+    const { app, channel, shop } = await openDoor()
+    expect((await app.request('/v1/receipts/pigeon', { method: 'POST' })).status).toBe(404)
+    expect((await app.request('/v1/receipts/email', { method: 'POST' })).status).toBe(404)
+    Object.assign(channel, {
+      receipts: () => ({ outcome: 'refused', status: 401, reason: 'the signature is not yours' }),
+    })
+    const answer = await app.request('/v1/receipts/email/ses', { method: 'POST', body: '{}' })
+    expect(answer.status).toBe(401)
+    expect(await answer.json()).toMatchObject({
+      error: 'unauthorised',
+      reason: 'the signature is not yours',
+    })
+    expect(await rows(shop.database, sql`SELECT FROM delivery_events`)).toEqual([])
+    await shop.runtime.close()
+  })
+
+  it('hands over the very bytes, answers as the provider wants, and confirms an opt-out once', async () => {
+    const { app, channel, shop } = await openDoor()
+    const confirmed: string[] = []
+    Object.assign(channel, {
+      confirm: async (reply: { from: string }) => {
+        confirmed.push(reply.from)
+        return { outcome: 'sent' }
+      },
+      receipts: ({
+        body,
+        url,
+        provider,
+        headers,
+        now,
+      }: Parameters<NonNullable<typeof channel.receipts>>[0]) => {
+        const text = Buffer.from(body).toString()
+        const receipts: Receipts = {
+          outcome: 'accepted',
+          events: [],
+          replies: [{ from: 'a@x.example', text, optOut: text === 'STOP', eventId: text, at: now }],
+          answer: { type: 'text/plain', body: `${provider} ${new URL(url).search} ${headers['x-sign']}` },
+        }
+        return receipts
+      },
+    })
+    const post = (body: string) =>
+      app.request('/v1/receipts/email/ours?a=1', { method: 'POST', body, headers: { 'X-Sign': 's' } })
+    const answer = await post('thanks')
+    expect(await answer.text()).toBe('ours ?a=1 s')
+    expect(confirmed).toEqual([])
+    for (const body of ['STOP', 'STOP']) await post(body)
+    expect(confirmed).toEqual(['a@x.example'])
+    expect(await rows(shop.database, sql`SELECT text, opt_out FROM replies ORDER BY text`)).toEqual([
+      { text: 'STOP', opt_out: true },
+      { text: 'thanks', opt_out: false },
+    ])
+    const timeline = await readTimeline(shop.database, { externalId: 'a', now: at })
+    expect(timeline.entries).toContainEqual(
+      expect.objectContaining({ kind: 'reply', text: 'STOP', optOut: true }),
+    )
+    await shop.runtime.close()
+  })
+
+  it('steers later steps by what was tapped', async () => {
+    const { channel, shop } = await openDoor()
+    await shop.apply(CAMPAIGN)
+    await shop.run('game')
+    await workDue(shop.runtime)
+    const tapped = channel.sent[0]
+    if (!tapped) throw new Error('nothing was sent')
+    const { contactId, touchpointId } = tapped
+    const clicked = { contactId, touchpointId, kind: 'clicked' as const, eventId: 'c', at }
+    await recordReceipts(shop.database, at, shop.runtime.reporting('email'), [clicked])
+    shop.clock.set(new Date('2026-03-11T10:00:00Z'))
+    await workDue(shop.runtime)
+    const sent = await rows(
+      shop.database,
+      sql`SELECT contact_id = ${contactId} AS tapped, step, state FROM touchpoint_records JOIN steps USING (step_id)
+        WHERE step <> 'remind' ORDER BY tapped, step`,
+    )
+    expect(sent).toEqual([
+      { tapped: false, step: 'less', state: 'sent' },
+      { tapped: false, step: 'more', state: 'skipped' },
+      { tapped: true, step: 'less', state: 'skipped' },
+      { tapped: true, step: 'more', state: 'sent' },
+    ])
+    await shop.runtime.close()
+  })
+})
