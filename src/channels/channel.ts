@@ -38,6 +38,14 @@ export interface RenderedTemplate {
   readonly html: string
   /** The same as plain text, where the renderer made one; a channel that needs it else derives it from the HTML. */
   readonly text?: string
+  /** Pictures the HTML shows as `cid:`, in the order they stand in it. */
+  readonly images?: readonly InlineImage[]
+}
+
+export interface InlineImage {
+  readonly cid: string
+  /** A PNG file. */
+  readonly content: Buffer
 }
 
 export interface Message<Address, Content> {

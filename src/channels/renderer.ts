@@ -1,4 +1,5 @@
 import Handlebars from 'handlebars'
+import type { InlineImage } from './channel.ts'
 import { HELPERS, type Helper, VALUE_HELPER } from './templates/helpers.ts'
 
 // The one file that knows Handlebars. Templates are compiled strictly, may call the listed helpers alone and
@@ -22,6 +23,8 @@ export interface TemplateData {
   readonly preheader: string
   /** What a layout is laid around. */
   readonly body: string
+  /** Pictures the message shows, added as they are drawn. */
+  readonly images: InlineImage[]
 }
 
 export type Render = (view: Readonly<Record<string, unknown>>, data: TemplateData) => string

@@ -1,5 +1,5 @@
 import { messageOf, type Problem } from '../errors.ts'
-import type { RenderedTemplate, Template, TemplateView } from './channel.ts'
+import type { InlineImage, RenderedTemplate, Template, TemplateView } from './channel.ts'
 import { createEngine, type Engine, type Program, parseSource, type Render } from './renderer.ts'
 import type { FrontKey } from './templates/front-matter.ts'
 import { createHelpers } from './templates/helpers.ts'
@@ -154,7 +154,8 @@ function compileTemplate(
 
   const render = (view: TemplateView): RenderedTemplate => {
     const rendered: Record<string, string> = {}
-    const bare = { locale, subject: '', preheader: '', body: '' }
+    const images: InlineImage[] = []
+    const bare = { locale, subject: '', preheader: '', body: '', images }
     for (const [key, renderValue] of front) rendered[key] = renderValue(view, bare)
     const data = { ...bare, subject: rendered.subject ?? '', preheader: rendered.preheader ?? '' }
     const html = body.html(view, data)
@@ -163,6 +164,7 @@ function compileTemplate(
       front: rendered,
       html: around ? around.html(view, { ...data, body: html }) : html,
       text: tidyText(around ? around.text(view, { ...data, body: text }) : text),
+      ...(images.length > 0 ? { images } : {}),
     }
   }
   return {

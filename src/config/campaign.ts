@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DATA_SOURCES } from './annual-report.ts'
 import { amount, band, dailyCount, duration, localWindow, percentage, rate } from './quantities.ts'
 
 // The campaign file. One schema: the types below are inferred from it, `winback schema` prints it as JSON Schema.
@@ -30,6 +31,10 @@ export const step = z.strictObject({
   when: condition.optional().describe('Sent only where this is true'),
   unless: condition.optional().describe('Not sent where this is true'),
   offer: z.string().optional().describe('One of `offers`: granted with this message'),
+  data: z
+    .enum(DATA_SOURCES)
+    .optional()
+    .describe('What is read of the contact beside facts: annual-report gives templates `report.*`'),
   otherwise: z
     .string()
     .optional()

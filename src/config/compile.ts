@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { ConfigError, type Problem } from '../errors.ts'
+import { ANNUAL_REPORT, annualReportSql } from './annual-report.ts'
 import type { Campaign, Step } from './campaign.ts'
 import { type KnownFacts, knownToStep, selectionFacts } from './checks/expressions.ts'
 import type {
@@ -79,7 +80,10 @@ function compileStep(
     typeof step.template === 'string' ? { everyone: step.template } : (step.template ?? {})
   const template = (name: string, segment?: string): StepTemplate => ({
     name,
-    facts: factsOf(name, templates, known, segment),
+    facts: [
+      ...factsOf(name, templates, known, segment),
+      ...(step.data === undefined ? [] : dataOf(name, templates, segment)),
+    ],
   })
   const segments = ['everyone', ...Object.keys(definition.segments)]
   return {
@@ -102,6 +106,7 @@ function compileStep(
     ),
     otherwise: step.otherwise === undefined ? undefined : template(step.otherwise),
     offer: step.offer !== undefined && terms ? { name: step.offer, terms } : undefined,
+    ...(step.data === undefined ? {} : { data: (now: Date) => annualReportSql(workspace, now) }),
   }
 }
 
@@ -139,6 +144,23 @@ function factsOf(
   return [...new Set(variables.map(({ path }) => path))].toSorted().flatMap((path) => {
     const fact = path === 'segment' ? undefined : known.facts.get(path)
     return fact ? [templateFact(fact, !needed.has(path))] : []
+  })
+}
+
+/** What a template uses of the step's data: values like facts, read from what the batch's statement has joined. */
+function dataOf(template: string, templates: TemplateIndex, segment: string | undefined): TemplateFact[] {
+  const variables = templates.variables(template, segment)
+  return ANNUAL_REPORT.flatMap(({ path }): TemplateFact[] => {
+    const uses = variables.filter((variable) => variable.path === path)
+    if (uses.length === 0) return []
+    const key = path.slice(path.indexOf('.') + 1)
+    return [
+      {
+        path,
+        optional: uses.every(({ optional }) => optional === true),
+        sql: () => sql`r.report -> ${key}::text`,
+      },
+    ]
   })
 }
 

@@ -6,6 +6,7 @@ import type { Campaign, Offer } from './campaign.ts'
 //
 // The SQL of a condition or fact is an expression over these aliases, which every statement that uses one provides:
 //   c  contacts          a  contact_activity          e  episodes (steps only: segment and earlier steps)
+//   r  the step's own data (templates of a step with `data` only)
 // and is a function of `now`, a bind value: no statement reads the database's clock.
 
 export interface Condition {
@@ -47,6 +48,8 @@ export interface CompiledStep {
   readonly templates: ReadonlyMap<string, StepTemplate>
   readonly otherwise: StepTemplate | undefined
   readonly offer: { readonly name: string; readonly terms: Offer } | undefined
+  /** What is read of the contact beside facts, as a query of one row over `c` and `a`, with one jsonb column `report`. */
+  readonly data?: (now: Date) => SQL
 }
 
 export interface CompiledTier {

@@ -20,6 +20,7 @@ import {
   type TouchpointKey,
 } from './lifecycle.ts'
 
+import { refreshStandings } from './standings.ts'
 import { liabilityOf, messageViewer, othersOfOffer, type Sender, viewContact } from './view.ts'
 import { openingByZone } from './windows.ts'
 
@@ -71,6 +72,7 @@ export async function processBatch(
   const now = clock.now()
   const latest = new Date(now.getTime() + LONGEST_BATCH * 1000)
   await ensurePartitions(database, 'touchpoint_records', [now, latest])
+  if (step.data) await refreshStandings(database, now)
   const candidates = await gather(database, {
     claimId,
     keys,

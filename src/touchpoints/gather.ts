@@ -57,7 +57,7 @@ export async function gather(
     JOIN touchpoints t USING (contact_id, touchpoint_id)
     JOIN contacts c ON c.contact_id = t.contact_id
     JOIN contact_activity a ON a.contact_id = t.contact_id
-    JOIN episodes e ON e.contact_id = t.contact_id AND e.episode_id = t.episode_id
+    JOIN episodes e ON e.contact_id = t.contact_id AND e.episode_id = t.episode_id${dataSql(batch)}
     WHERE t.claim_id = ${batch.claimId}::uuid`
   return await read(session, batch, source)
 }
@@ -77,7 +77,7 @@ export async function imagine(
     CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS episode_id, ${what.campaign}::text AS campaign,
       ${what.version}::int AS version, 'treated'::text AS arm, ${what.segment} AS segment, NULL::text AS silenced_by,
       NULL::timestamptz AS ended_at,
-      'infinity'::timestamptz AS lapsed_at, ${what.step.tierNo}::int AS tier_no) e
+      'infinity'::timestamptz AS lapsed_at, ${what.step.tierNo}::int AS tier_no) e${dataSql(what)}
     WHERE c.contact_id = ${what.contactId}`
   const [candidate] = await read(session, { step: what.step, now: what.now, sameOffer: [] }, source)
   return candidate
@@ -106,6 +106,11 @@ async function read(
       ${isLiable(sql`t`, what.sameOffer)} AS liable
     FROM ${source}`,
   )
+}
+
+/** What the step reads beside facts, joined as `r`: once a contact, however many of its values a template prints. */
+function dataSql({ step, now }: { step: CompiledStep; now: Date }): SQL {
+  return step.data ? sql` LEFT JOIN LATERAL (${step.data(now)}) r ON true` : sql``
 }
 
 /** Every fact any template of the step may need, once. Which of them a contact's own template needs is judged later. */

@@ -5,6 +5,7 @@ import { ANSWERS } from '../../src/audience/select.ts'
 import { FRONT_KEYS } from '../../src/channels/templates/front-matter.ts'
 import { HELPERS } from '../../src/channels/templates/helpers.ts'
 import { EXIT } from '../../src/cli/failure.ts'
+import { ANNUAL_REPORT } from '../../src/config/annual-report.ts'
 import { MESSAGE_CONTEXT, OFFER_CONTEXT } from '../../src/config/checks/templates.ts'
 import { factCatalogue } from '../../src/config/facts.ts'
 import { campaignJsonSchema } from '../../src/config/json-schema.ts'
@@ -33,6 +34,11 @@ describe('docs/campaigns.md', () => {
         fact.description,
       ]),
     )
+  })
+
+  it('lists what the annual report gives', () => {
+    const table = tableUnder(campaigns, '### The annual report')
+    expect(table).toEqual(ANNUAL_REPORT.map(({ path, description }) => [`\`${path}\``, description]))
   })
 
   it('names every key of the campaign file', () => {

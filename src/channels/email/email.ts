@@ -66,10 +66,16 @@ export function openEmail(
     addressOf: (contact) => (contact.email === null ? undefined : parseAddress(contact.email)),
     render: (template, view) => {
       if (!template) throw new Error('an e-mail needs a template')
-      const { front, html, text } = template.render(view)
+      const { front, html, text, images } = template.render(view)
       const subject = headerText(front.subject ?? '')
       if (subject === '') throw new Error(`the template \`${template.name}\` came out without a subject`)
-      return { subject, fromName: front.from_name, html, text: text ?? plainText(html) }
+      return {
+        subject,
+        fromName: front.from_name,
+        html,
+        text: text ?? plainText(html),
+        ...(images ? { images } : {}),
+      }
     },
     cost: () => price,
     send: async (message) => classify(await transport.send(composeMail(message, sender, replyTo))),

@@ -1,5 +1,6 @@
 import type { SendMailOptions } from 'nodemailer'
-import type { Message } from '../channel.ts'
+import type { Attachment } from 'nodemailer/lib/mailer/index.js'
+import type { InlineImage, Message } from '../channel.ts'
 import type { Sender } from './address.ts'
 
 // From what was rendered to what nodemailer is given. Subjects and names carry what contacts called themselves,
@@ -11,6 +12,7 @@ export interface EmailContent {
   readonly fromName: string | undefined
   readonly html: string
   readonly text: string
+  readonly images?: readonly InlineImage[]
 }
 
 /** Controls, lone surrogates, the Unicode line breaks, and what turns the direction of text to disguise it. */
@@ -31,6 +33,11 @@ function idPart(key: string): string {
 /** The Message-ID of a touchpoint's mail: the same for every attempt. */
 export function messageId(key: string, domain: string): string {
   return `<${idPart(key)}@${domain}>`
+}
+
+/** Shown where the HTML names it, and in no list of attachments. */
+function attached({ cid, content }: InlineImage): Attachment {
+  return { cid, content, filename: `${cid}.png`, contentType: 'image/png', contentDisposition: 'inline' }
 }
 
 export function composeMail(
@@ -55,6 +62,7 @@ export function composeMail(
     },
     html: content.html,
     text: content.text,
+    ...(content.images?.length ? { attachments: content.images.map(attached) } : {}),
     disableFileAccess: true,
     disableUrlAccess: true,
   }

@@ -1,8 +1,11 @@
+import type { InlineImage } from '../channel.ts'
+import { drawMonths, isMonths, measureOf } from './month-chart.ts'
+
 // What a template may call beside `if`, `unless`, `each` and `with`. Formats follow the contact: the view's
 // $locale, $timezone and $currency.
 
 /** Helpers a template may name. */
-export const HELPERS = ['if', 'unless', 'each', 'with', 'eq', 'money', 'number', 'date'] as const
+export const HELPERS = ['if', 'unless', 'each', 'with', 'eq', 'money', 'number', 'date', 'chart'] as const
 
 /** The helper every printed value is passed through: see {@link requireValue}. Not for templates to name. */
 export const VALUE_HELPER = '$value'
@@ -10,7 +13,11 @@ export const VALUE_HELPER = '$value'
 /** What Handlebars hands a helper as its last argument. */
 interface HelperOptions {
   readonly hash: Readonly<Record<string, unknown>>
-  readonly data: { readonly root: Readonly<Record<string, unknown>>; readonly locale: string }
+  readonly data: {
+    readonly root: Readonly<Record<string, unknown>>
+    readonly locale: string
+    readonly images: InlineImage[]
+  }
 }
 
 export type Helper = (...args: unknown[]) => unknown
@@ -92,6 +99,10 @@ function requireValue(value: unknown, path: unknown): unknown {
   return value instanceof Date ? value.toISOString() : value
 }
 
+function escapeAttribute(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')
+}
+
 /** The helpers of one renderer, with formatters of their own. */
 export function createHelpers(): Record<string, Helper> {
   const currencies = remember((locale, currency) => {
@@ -125,6 +136,27 @@ export function createHelpers(): Record<string, Helper> {
       return numbers(localeOf(options), String(numeric(digits, 'number'))).format(
         numeric(values[0], 'number'),
       )
+    },
+    chart: (...args) => {
+      const { values, options } = split(args)
+      const [months] = values
+      if (!isMonths(months)) throw new Error('{{chart}} needs months, such as report.months')
+      const locale = localeOf(options)
+      const days = numbers(locale, '0')
+      const write =
+        measureOf(months) === 'spend'
+          ? currencies(locale, meta(options, '$currency', 'chart'))
+          : (value: number) => days.format(value)
+      const alt = typeof options.hash.alt === 'string' ? options.hash.alt : ''
+      return {
+        toHTML: () => {
+          const cid = `chart-${options.data.images.length + 1}`
+          options.data.images.push({ cid, content: drawMonths(months, locale, write) })
+          return `<img src="cid:${cid}" width="512" alt="${escapeAttribute(alt)}" style="display:block;width:100%;max-width:512px;height:auto;border:0;">`
+        },
+        // In the text part a picture says nothing that the words around it do not.
+        toString: () => '',
+      }
     },
     date: (...args) => {
       const { values, options } = split(args)

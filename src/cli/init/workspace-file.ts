@@ -32,6 +32,8 @@ persons: { shared_by_at_most: 5 }
 attributes:
   status: string               # campaigns/graded-recall.yaml takes in those that are "active"
   first_name: { type: string, description: How the person is addressed }
+  points: { type: number, fresh: 7d, description: Points that can still be spent }
+  points_expire_at: { type: timestamp, fresh: 7d, description: When they lapse }
 
 channels:
   # Delivers nowhere and counts: for steps whose real channel is not set up yet, and for dry runs.

@@ -8,6 +8,7 @@ import {
   heldOutShares,
   planAudience,
 } from '../../audience/plan.ts'
+import { embedImages, imagesOf } from '../../channels/inline-images.ts'
 import { parsePrice } from '../../channels/price.ts'
 import { compileCampaign } from '../../config/compile.ts'
 import type { CompiledCampaign, CompiledStep } from '../../config/compiled.ts'
@@ -239,5 +240,10 @@ export function wordsOf(content: unknown): {
     const value: unknown = Reflect.get(content, name)
     return typeof value === 'string' ? value : null
   }
-  return { subject: field('subject'), text: field('text'), html: field('html') }
+  const html = field('html')
+  return {
+    subject: field('subject'),
+    text: field('text'),
+    html: html === null ? null : embedImages(html, imagesOf(content)),
+  }
 }

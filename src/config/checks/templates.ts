@@ -1,5 +1,6 @@
 import { channels } from '../../channels/channels.ts'
 import type { Problem } from '../../errors.ts'
+import { ANNUAL_REPORT } from '../annual-report.ts'
 import type { Path } from '../document.ts'
 import { nearest } from '../problems.ts'
 import type { TemplateVariable } from '../templates-index.ts'
@@ -139,7 +140,8 @@ function* checkVariables(
   const { step, tierNo, stepNo } = place
   const { facts, absent } = knownToStep(workspace, campaign, tierNo, stepNo)
   const kind = step.offer === undefined ? undefined : campaign.offers?.[step.offer]?.kind
-  const known = new Set([...facts.keys(), ...MESSAGE_CONTEXT, ...(kind ? OFFER_CONTEXT[kind] : [])])
+  const data = step.data === undefined ? [] : ANNUAL_REPORT.map(({ path }) => path)
+  const known = new Set([...facts.keys(), ...MESSAGE_CONTEXT, ...(kind ? OFFER_CONTEXT[kind] : []), ...data])
   const causes = new Map<string, Unfilled[]>()
   for (const { name: template, path } of used) {
     for (const variable of templates.variables(template)) {
@@ -171,7 +173,8 @@ function* checkVariables(
       continue
     }
     // The mistake is in the template, so that is where to look.
-    const reason = absent.get(variable.path)
+    const ofReport = step.data === undefined && ANNUAL_REPORT.some(({ path }) => path === variable.path)
+    const reason = ofReport ? 'the step has no `data: annual-report`' : absent.get(variable.path)
     const list = unfilled.length === 1 ? `{{${variable.path}}}` : listed(unfilled, known, paths.length > 1)
     const message = reason
       ? `${list} ${paths.length === 1 ? 'is' : 'are'} not known to step ${step.id ?? ''}: ${reason}`

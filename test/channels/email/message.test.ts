@@ -1,5 +1,6 @@
 import { createHash, createPublicKey, createVerify, generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
+import { simpleParser } from 'mailparser'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openEmail } from '../../../src/channels/email/email.ts'
 import { headerText, messageId } from '../../../src/channels/email/message.ts'
@@ -73,6 +74,27 @@ function headLines(mail: CapturedMail): string[] {
 }
 
 describe('a mail', () => {
+  it('carries the picture of a chart within it, where the text shows it', async () => {
+    const months = Array.from({ length: 12 }, (_, no) => ({
+      month: `2026-${String(no + 1).padStart(2, '0')}`,
+      spend: no * 10,
+      active_days: no,
+    }))
+    const mail = await deliver('subject: Year', `<p>Here:</p>{{chart report.months alt='A "year"'}}`, {
+      report: { months },
+      $locale: 'zh-CN',
+      $currency: 'CNY',
+    })
+    const parsed = await simpleParser(mail.raw, { keepCidLinks: true })
+    expect(parsed.html).toContain('src="cid:chart-1"')
+    expect(parsed.html).toContain('alt="A &quot;year&quot;"')
+    expect(parsed.text).not.toContain('object')
+    expect(parsed.attachments).toMatchObject([
+      { cid: 'chart-1', contentType: 'image/png', contentDisposition: 'inline', related: true },
+    ])
+    expect(parsed.attachments[0]?.content.subarray(1, 4).toString()).toBe('PNG')
+  })
+
   it('carries its headers, both parts, and its names in their script', async () => {
     const mail = await deliver(
       'subject: 你好，{{name}}，购物车还在\nfrom_name: 小店客服',

@@ -1,0 +1,115 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { Workspace } from './workspace.ts'
+
+// The person's own year, read from what they did: `data: annual-report` on a step. It is read for the contacts of a
+// batch when the message is made, in the statement that gathers everything else about them.
+
+/** What a step may ask to be read of a contact beside facts: `data` in the campaign file. */
+export const DATA_SOURCES = ['annual-report'] as const
+export type DataSourceName = (typeof DATA_SOURCES)[number]
+
+/** A value of a data source, by the name templates use. */
+export interface DataValue {
+  /** `report.orders` */
+  readonly path: string
+  readonly description: string
+}
+
+/** The days a report looks back on. */
+const YEAR = 365
+
+/** What `data: annual-report` gives a template. Money in currency units, moments as ISO 8601 text. */
+export const ANNUAL_REPORT: readonly DataValue[] = [
+  { path: 'report.member_since', description: 'Sign-up, or the first activity where that is not known' },
+  { path: 'report.member_days', description: 'Whole days since then' },
+  { path: 'report.from', description: 'Where the year that is looked at begins: 365 days ago' },
+  { path: 'report.until', description: 'Where it ends: now' },
+  { path: 'report.active_days', description: 'Days of the year with any activity' },
+  { path: 'report.orders', description: 'Orders of the year' },
+  { path: 'report.spend', description: 'What they came to' },
+  {
+    path: 'report.favourite',
+    description: 'What was ordered or liked most often; absent where events do not say',
+  },
+  { path: 'report.favourites', description: 'How many things were liked or put on a list' },
+  {
+    path: 'report.best_month',
+    description: 'The month with the highest spend, else with the most active days',
+  },
+  { path: 'report.best_month_spend', description: 'What was spent in it; absent without an order' },
+  {
+    path: 'report.rank',
+    description: 'Among all buyers by lifetime spend: 8 is the top 8 %; absent for who is in the lower half',
+  },
+  {
+    path: 'report.months',
+    description: 'For {{chart}}: twelve months with `month`, `spend`, `orders`, `active_days`',
+  },
+]
+
+/** Names under which an event may say what it was about, the most telling first. */
+const SUBJECTS = ['product', 'name', 'title', 'category'] as const
+/** Event types that mean something was liked. */
+const LIKES = ['favourite', 'favorite', 'wishlist', 'like']
+
+/**
+ * The report of one contact as a jsonb `report`, for a LATERAL join over `c` (contacts) and `a` (contact_activity).
+ * One pass over the contact's own rows of thirteen months: by the primary key, and by partitions alone that can hold
+ * them. Days and months are the workspace's, whose zone is known to exist.
+ */
+export function annualReportSql(
+  workspace: Pick<Workspace, 'activity' | 'orders' | 'timezone'>,
+  now: Date,
+): SQL {
+  const until = sql`${now}::timestamptz`
+  const from = sql`${new Date(now.getTime() - YEAR * 86_400_000)}::timestamptz`
+  const zone = sql`${workspace.timezone}::text`
+  const active = sql`y.type = ANY (${sql.param(workspace.activity)}::text[])`
+  const ordered = sql`y.type = ${workspace.orders.event}::text`
+  const liked = sql`y.type = ANY (${sql.param(LIKES)}::text[])`
+  const subject = sql`coalesce(${sql.join(
+    SUBJECTS.map((name) => sql`y.properties ->> ${name}::text`),
+    sql`, `,
+  )})`
+  const month = (moment: SQL) => sql`date_trunc('month', ${moment} AT TIME ZONE ${zone})`
+  return sql`
+    WITH year AS (
+      SELECT y.type, y.value, (y.occurred_at AT TIME ZONE ${zone})::date AS day, ${month(sql`y.occurred_at`)} AS month,
+        ${active} AS active, ${ordered} AS ordered, ${liked} AS liked,
+        CASE WHEN ${ordered} OR ${liked} THEN ${subject} END AS subject
+      FROM activity y
+      WHERE y.contact_id = c.contact_id AND y.occurred_at > ${from} AND y.occurred_at <= ${until}
+    ), months AS (
+      SELECT m.month, coalesce(sum(y.value) FILTER (WHERE y.ordered), 0) * 0.000001 AS spend,
+        count(*) FILTER (WHERE y.ordered) AS orders, count(DISTINCT y.day) FILTER (WHERE y.active) AS active_days
+      FROM generate_series(${month(until)} - interval '11 months', ${month(until)}, interval '1 month') AS m(month)
+      LEFT JOIN year y ON y.month = m.month
+      GROUP BY m.month
+    ), best AS (
+      SELECT month, spend FROM months WHERE orders + active_days > 0
+      ORDER BY spend DESC, active_days DESC, month DESC LIMIT 1
+    ), totals AS (
+      SELECT count(DISTINCT day) FILTER (WHERE active) AS active_days, count(*) FILTER (WHERE ordered) AS orders,
+        coalesce(sum(value) FILTER (WHERE ordered), 0) * 0.000001 AS spend,
+        count(*) FILTER (WHERE liked) AS favourites,
+        mode() WITHIN GROUP (ORDER BY subject) AS favourite
+      FROM year
+    ), standing AS (
+      -- The highest hundredth whose threshold the contact reaches: 97 is the top 3 %.
+      SELECT 100 - max(s.percent) AS rank FROM spend_standings s
+      WHERE s.percent >= 50 AND a.orders_count > 0 AND a.orders_total >= s.threshold
+    )
+    SELECT jsonb_strip_nulls(jsonb_build_object(
+      'member_since', coalesce(c.signed_up_at, a.first_active_at),
+      'member_days', floor(extract(epoch FROM ${until} - coalesce(c.signed_up_at, a.first_active_at)) / 86400),
+      'from', ${from}, 'until', ${until},
+      'active_days', t.active_days, 'orders', t.orders, 'spend', t.spend,
+      'favourite', t.favourite, 'favourites', t.favourites,
+      'best_month', (SELECT b.month AT TIME ZONE ${zone} FROM best b),
+      'best_month_spend', (SELECT b.spend FROM best b WHERE b.spend > 0),
+      'rank', (SELECT rank FROM standing),
+      'months', (SELECT jsonb_agg(jsonb_build_object('month', to_char(month, 'YYYY-MM'), 'spend', spend,
+        'orders', orders, 'active_days', active_days) ORDER BY month) FROM months)
+    )) AS report
+    FROM totals t`
+}

@@ -1,0 +1,39 @@
+import { sql } from 'drizzle-orm'
+import { type Database, execute, rows, transaction } from '../database/connect.ts'
+
+/** Seconds a standing is good for: nobody's rank moves by a hundredth within a day. */
+const GOOD_FOR = 86_400
+/** With fewer buyers than this a hundredth is nobody, and no rank is given. */
+const FEWEST = 100
+
+/**
+ * Sees that the standings by spend, which `report.rank` reads, are of the last day. One scan of the buyers; the
+ * process that comes first makes it, and the others go on with what stands there.
+ */
+export async function refreshStandings(database: Database, now: Date): Promise<void> {
+  const [kept] = await rows<{ computedAt: Date | null }>(
+    database,
+    sql`SELECT max(computed_at) AS "computedAt" FROM spend_standings`,
+  )
+  if (kept?.computedAt && now.getTime() - kept.computedAt.getTime() < GOOD_FOR * 1000) return
+  await transaction(database, async (tx) => {
+    const [lock] = await rows<{ mine: boolean }>(
+      tx,
+      sql`SELECT pg_try_advisory_xact_lock(7410, hashtext(current_schema())) AS mine`,
+    )
+    if (!lock?.mine) return
+    await execute(tx, sql`DELETE FROM spend_standings`)
+    await execute(
+      tx,
+      sql`
+      INSERT INTO spend_standings (percent, threshold, computed_at)
+      SELECT percent, threshold, ${now}
+      FROM (
+        SELECT percentile_disc((SELECT array_agg(p / 100.0 ORDER BY p) FROM generate_series(1, 99) p))
+          WITHIN GROUP (ORDER BY orders_total) AS thresholds
+        FROM contact_activity WHERE orders_count > 0 HAVING count(*) >= ${FEWEST}
+      ) spend
+      CROSS JOIN LATERAL unnest(spend.thresholds) WITH ORDINALITY AS t(threshold, percent)`,
+    )
+  })
+}
