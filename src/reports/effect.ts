@@ -1,12 +1,10 @@
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import { newcombe } from '../statistics/newcombe.ts'
 import { type SampleRatio, sampleRatio } from '../statistics/sample-ratio.ts'
+import { confidenceSequence, recallsUntilVerdict } from '../statistics/sequence.ts'
 import { wilson } from '../statistics/wilson.ts'
 
 // From counts to what may be claimed. Pure: the counts come from SQL, the inference from src/statistics.
-
-/** Below this many recalls in either group no verdict is given, whatever the interval says. */
-export const MINIMUM_RECALLS = 10
 
 /** People of one group. Every rate is over all assigned whose window has elapsed: sent to or not, reached or not. */
 export interface Counts {
@@ -32,6 +30,10 @@ export interface Effect {
   readonly heldOut: ArmFigures
   /** Recall rate of the treated minus that of the held out, with its Newcombe interval. */
   readonly difference: Estimate | NotEnough
+  /** The same difference with an interval that holds however often one looks: what verdicts rest on. */
+  readonly sequence: Estimate | NotEnough
+  /** About how many more recalls of the held out a verdict takes, if rates stay as they are; undefined: no number would do. */
+  readonly recallsNeeded: number | undefined
   /** The difference times the matured treated: recalls that would not have been. */
   readonly recalls: Estimate | NotEnough
 }
@@ -59,14 +61,17 @@ export function figuresOf(counts: Counts): ArmFigures {
 }
 
 export function effectOf(treated: Counts, heldOut: Counts): Effect {
-  const difference = newcombe(
+  const groups = [
     { recalled: treated.recalled, assigned: treated.matured },
     { recalled: heldOut.recalled, assigned: heldOut.matured },
-  )
+  ] as const
+  const difference = newcombe(...groups)
   return {
     treated: figuresOf(treated),
     heldOut: figuresOf(heldOut),
     difference,
+    sequence: confidenceSequence(...groups),
+    recallsNeeded: recallsUntilVerdict(...groups),
     recalls: difference.kind === 'estimate' ? scaled(difference, treated.matured) : difference,
   }
 }
@@ -141,24 +146,26 @@ export type Verdict =
   /** The groups do not have the sizes they were drawn with: no conclusion from them. */
   | { readonly kind: 'groups_off' }
   | { readonly kind: 'not_yet'; readonly why: 'nobody' | 'pending' | 'no_holdout' | 'few_recalls' }
-  /** The interval holds zero: an effect of that size could be chance. */
+  /** The interval for daily looks holds zero: an effect of that size could be chance. */
   | { readonly kind: 'no_difference' }
+  /** It lies above zero. */
   | { readonly kind: 'won_back' }
-  /** The interval lies below zero: fewer came back because of the contact. */
+  /** It lies below zero: fewer came back because of the contact. */
   | { readonly kind: 'harm' }
 
-/** @param alarm the sample-ratio alarm: it comes before everything else */
+/**
+ * A verdict that may be looked at every day: in at most one campaign of twenty without any effect it ever claims one.
+ * @param alarm the sample-ratio alarm: it comes before everything else
+ */
 export function verdictOf(effect: Effect, alarm: boolean): Verdict {
-  const { treated, heldOut, difference } = effect
+  const { treated, heldOut, difference, sequence } = effect
   if (alarm) return { kind: 'groups_off' }
   if (treated.assigned + heldOut.assigned === 0) return { kind: 'not_yet', why: 'nobody' }
   if (heldOut.assigned === 0) return { kind: 'not_yet', why: 'no_holdout' }
   if (difference.kind === 'not_enough') return { kind: 'not_yet', why: 'pending' }
-  if (Math.min(treated.recalled, heldOut.recalled) < MINIMUM_RECALLS) {
-    return { kind: 'not_yet', why: 'few_recalls' }
-  }
-  if (difference.low > 0) return { kind: 'won_back' }
-  return difference.high < 0 ? { kind: 'harm' } : { kind: 'no_difference' }
+  if (sequence.kind === 'not_enough') return { kind: 'not_yet', why: 'few_recalls' }
+  if (sequence.low > 0) return { kind: 'won_back' }
+  return sequence.high < 0 ? { kind: 'harm' } : { kind: 'no_difference' }
 }
 
 /** Money of the matured, by arm. Integer micros. */

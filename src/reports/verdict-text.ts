@@ -1,4 +1,5 @@
-import { MINIMUM_RECALLS } from './effect.ts'
+import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
+import type { Effect } from './effect.ts'
 import type { OverviewData } from './overview.ts'
 import type { Speech } from './words.ts'
 
@@ -35,10 +36,19 @@ export function verdictSentence(data: OverviewData, speech: Speech): string {
       }
       const raw = speech.percent(treated.recalled / treated.matured)
       return en
-        ? `No effect shown: ${raw} of ${n(treated.matured)} contacted came back, ${natural} of ${n(heldOut.matured)} not contacted did too; the difference (${n(recalls.value)}, ${range}) may be chance.`
-        : `未见效果：触达 ${n(treated.matured)} 人中 ${raw} 回来，未触达的 ${n(heldOut.matured)} 人中也有 ${natural} 回来；差值（${n(recalls.value)}，${range}）可能只是偶然。`
+        ? `No effect shown: ${raw} of ${n(treated.matured)} contacted came back, ${natural} of ${n(heldOut.matured)} not contacted did too; the difference (${n(recalls.value)}, ${range}) may be chance.${neededSentence(overall, speech)}`
+        : `未见效果：触达 ${n(treated.matured)} 人中 ${raw} 回来，未触达的 ${n(heldOut.matured)} 人中也有 ${natural} 回来；差值（${n(recalls.value)}，${range}）可能只是偶然。${neededSentence(overall, speech)}`
     }
   }
+}
+
+/** What it would take to know, where some number would do: beyond a million, nobody waits for it. */
+function neededSentence({ recallsNeeded }: Effect, speech: Speech): string {
+  if (recallsNeeded === undefined || recallsNeeded === 0 || recallsNeeded > 1e6) return ''
+  const needed = speech.count(recallsNeeded)
+  return speech.language === 'en'
+    ? ` If the rates stay as they are, ${needed} more must come back in the group not contacted before it can be told.`
+    : `若召回率保持不变，对照组还需 ${needed} 人回来才能下结论。`
 }
 
 function notYet({ verdict, overall }: OverviewData, speech: Speech): string {
@@ -88,10 +98,15 @@ export function footnotes(data: OverviewData, speech: Speech): string[] {
   const { overall, seeds, split } = data
   const mixed = overall.treated.contaminated + overall.heldOut.contaminated + overall.control.contaminated
   if (overall.treated.assigned + overall.heldOut.assigned > 0) {
+    const { sequence } = overall
+    const daily =
+      sequence.kind === 'estimate' && !split.alarm
+        ? `${speech.points(sequence.low)} … ${speech.points(sequence.high)}`
+        : ''
     notes.push(
       en
-        ? 'Intervals hold for one look on a day fixed beforehand; looking daily until one pleases is not that.'
-        : '区间只对事先约定的一次查看有效；天天看、看到满意为止则不成立。',
+        ? `The verdict holds however often one looks${daily ? `: ${daily} points for daily looks` : ''}. The other intervals hold for one look each.`
+        : `结论不受查看次数影响${daily ? `：每天查看的区间为 ${daily} 个百分点` : ''}。其他区间只对一次查看有效。`,
     )
   }
   if (data.relativeUplift !== undefined && data.verdict.kind !== 'groups_off') {

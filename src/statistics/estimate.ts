@@ -15,11 +15,25 @@ export interface NotEnough {
   readonly why: Shortage
 }
 
-/** Why nothing can be said yet: nobody in the first or in the second group, or fewer than two groups to compare. */
-export type Shortage = 'nobody' | 'nobody_treated' | 'nobody_held_out' | 'one_group'
+/**
+ * Why nothing can be said yet: nobody in the first or in the second group, fewer than two groups to compare, a single
+ * member of a group (which has no spread), or fewer recalls in a group than a verdict asks for.
+ */
+export type Shortage =
+  | 'nobody'
+  | 'nobody_treated'
+  | 'nobody_held_out'
+  | 'one_group'
+  | 'one_member'
+  | 'few_recalls'
 
 export function notEnough(why: Shortage): NotEnough {
   return { kind: 'not_enough', why }
+}
+
+/** The estimate value ± half. */
+export function estimateAround(value: number, half: number, confidence: number): Estimate {
+  return { kind: 'estimate', value, low: value - half, high: value + half, confidence }
 }
 
 /** @throws RangeError for counts that cannot be: a mistake of the caller, not a lack of data */

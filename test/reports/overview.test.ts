@@ -52,12 +52,12 @@ describe('the overview', () => {
   })
 
   it('counts by arm and entry tier over matured episodes, with everyone assigned below the line', async () => {
-    // 900 treated: 180 recalled; 100 held out: 10 recalled. 20 % against 10 %: 90 recalls that would not have been.
-    await history.assign({ arm: 'treated', count: 600, recalled: 150 })
+    // 900 treated: 270 recalled; 100 held out: 10 recalled. 30 % against 10 %: 180 recalls that would not have been.
+    await history.assign({ arm: 'treated', count: 600, recalled: 210 })
     await history.assign({
       arm: 'treated',
       count: 300,
-      recalled: 30,
+      recalled: 60,
       tier: 'letter',
       segment: 'vip',
       settle: 'skipped',
@@ -72,14 +72,14 @@ describe('the overview', () => {
     await history.answer('backlog', 25, day(50))
 
     const data = await read()
-    expect(data.overall.treated).toMatchObject({ assigned: 990, matured: 900, pending: 90, recalled: 180 })
+    expect(data.overall.treated).toMatchObject({ assigned: 990, matured: 900, pending: 90, recalled: 270 })
     expect(data.overall.heldOut).toMatchObject({ assigned: 110, matured: 100, pending: 10, recalled: 10 })
     expect(data.overall.difference).toEqual(
-      newcombe({ recalled: 180, assigned: 900 }, { recalled: 10, assigned: 100 }),
+      newcombe({ recalled: 270, assigned: 900 }, { recalled: 10, assigned: 100 }),
     )
-    expect(estimate(data.overall.recalls).value).toBeCloseTo(90, 9)
+    expect(estimate(data.overall.recalls).value).toBeCloseTo(180, 9)
     expect(estimate(data.natural).value).toBeCloseTo(0.1, 12)
-    expect(data.relativeUplift).toBeCloseTo(1, 12)
+    expect(data.relativeUplift).toBeCloseTo(2, 12)
     expect(data.verdict).toEqual({ kind: 'won_back' })
     expect(
       data.byTier.map(({ name, treated, heldOut }) => [name, treated.matured, heldOut.recalled]),
@@ -113,12 +113,12 @@ describe('the overview', () => {
     })
 
     const text = formatReport(data, english)
-    expect(text).toContain('Won back by us: 90 (95 % interval')
+    expect(text).toContain('Won back by us: 180 (95 % interval')
     expect(text).toContain('of 900 contacted; 10.0 % would have come back anyway.')
     expect(text).toContain('Everything adds up, to the last person.')
     expect(text).toMatch(/├─+●─+┤/)
     const chineseText = formatReport(data, chinese)
-    expect(chineseText).toContain('多召回的人数：90（95% 区间')
+    expect(chineseText).toContain('多召回的人数：180（95% 区间')
     expect(chineseText).toContain('10.0% 的人不触达也会回来')
     for (const line of [...text.split('\n'), ...chineseText.split('\n')])
       expect(line.length).toBeLessThanOrEqual(120)

@@ -276,6 +276,8 @@ function whenText({ showable }: CampaignPlan, { speech }: Pen): string {
     nobody_treated: en ? 'everybody is held out' : '所有人都在对照组',
     nobody: en ? 'nobody would be taken in' : '没有人会被纳入',
     one_group: en ? 'there is one group only' : '只有一个组',
+    one_member: en ? 'a group has a single member' : '有一组只有一人',
+    few_recalls: en ? 'too few would come back' : '会回来的人太少',
     too_few: en
       ? `it takes ${people} assigned, more than there will be`
       : `需要 ${people} 人分组，多于可纳入的人数`,

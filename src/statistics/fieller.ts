@@ -1,0 +1,49 @@
+import { multiplierOf } from './normal.ts'
+
+/** Two estimates, their variances and their covariance: the ratio a / b is asked for. */
+export interface RatioOfEstimates {
+  readonly a: number
+  readonly b: number
+  readonly varianceA: number
+  readonly varianceB: number
+  readonly covariance: number
+}
+
+/**
+ * Fieller's three answers. `g` = z²·var(b)/b²: from 1 on, b cannot be told from nothing.
+ * - `bounded`: an interval
+ * - `exclusive`: everything but what lies between `low` and `high`
+ * - `everything`: any ratio at all fits
+ */
+export type Fieller =
+  | {
+      readonly kind: 'bounded' | 'exclusive'
+      readonly low: number
+      readonly high: number
+      readonly g: number
+    }
+  | { readonly kind: 'everything'; readonly g: number }
+
+/**
+ * Fieller's interval (1954) of a ratio: the roots of (b² − z²v_b)R² − 2(ab − z²c)R + (a² − z²v_a) = 0. It keeps its
+ * coverage where the delta method's ratio ± se does not: when b may be near zero.
+ * @throws RangeError for a negative variance or a confidence outside (0, 1)
+ */
+export function fieller(
+  { a, b, varianceA, varianceB, covariance }: RatioOfEstimates,
+  confidence = 0.95,
+): Fieller {
+  if (!(varianceA >= 0 && varianceB >= 0)) throw new RangeError('a variance cannot be negative')
+  const z = multiplierOf(confidence)
+  const g = b === 0 ? Number.POSITIVE_INFINITY : (z * z * varianceB) / (b * b)
+  const square = b * b - z * z * varianceB
+  const half = a * b - z * z * covariance
+  const constant = a * a - z * z * varianceA
+  const discriminant = half * half - square * constant
+  if (square === 0 || discriminant < 0) return { kind: 'everything', g }
+  // The larger root in size first: the other from their product, so that no digits cancel.
+  const far = half + (half < 0 ? -1 : 1) * Math.sqrt(discriminant)
+  const roots = far === 0 ? [0, 0] : [far / square, constant / far]
+  const [low = 0, high = 0] = roots.sort((one, other) => one - other)
+  return { kind: square > 0 ? 'bounded' : 'exclusive', low, high, g }
+}

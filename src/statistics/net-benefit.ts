@@ -1,0 +1,101 @@
+import { type Estimate, estimateAround, type NotEnough } from './estimate.ts'
+import { type Fieller, fieller, type RatioOfEstimates } from './fieller.ts'
+import { multiplierOf, normalQuantile } from './normal.ts'
+
+/** Extra cost a head (a) and extra recalls a head (b) of the treated over the held out, with what is known of both. */
+export type Incremental = RatioOfEstimates
+
+/**
+ * What one more recall costs.
+ * - `cost`: a figure with Fieller's bounded interval
+ * - `not_estimable`: the effect cannot be told from nothing; `atLeast` is what it costs at the least (one-sided), where
+ *   even that can be said
+ * - `no_gain`: the effect is nought or less, and there is nothing to divide by
+ */
+export type CostPerRecall =
+  | (Estimate & { readonly answer: 'cost'; readonly g: number })
+  | { readonly answer: 'not_estimable'; readonly fieller: Fieller; readonly atLeast: number | undefined }
+  | { readonly answer: 'no_gain' }
+
+/** Cost per incremental recall, by Fieller with the covariance of cost and effect. In the unit of `a`. */
+export function costPerRecall(incremental: Incremental, confidence = 0.95): CostPerRecall {
+  const { a, b } = incremental
+  if (b <= 0) return { answer: 'no_gain' }
+  const interval = fieller(incremental, confidence)
+  if (interval.kind === 'bounded') {
+    const { low, high, g } = interval
+    return { answer: 'cost', kind: 'estimate', value: a / b, low, high, confidence, g }
+  }
+  return { answer: 'not_estimable', fieller: interval, atLeast: leastCost(incremental, confidence) }
+}
+
+/**
+ * The one-sided bound: the smallest positive R at which "a − R·b ≤ 0" is not rejected at 1 − confidence. Undefined
+ * where even R = 0 is not rejected, so that it may cost nothing.
+ */
+function leastCost(incremental: Incremental, confidence: number): number | undefined {
+  const z = normalQuantile(confidence)
+  const rejected = (price: number) => {
+    const { benefit, error } = benefitAt(incremental, price)
+    return -benefit > z * error
+  }
+  if (!rejected(0)) return undefined
+  let low = 0
+  let high = incremental.a / incremental.b
+  for (let step = 0; step < 200; step += 1) {
+    const middle = (low + high) / 2
+    if (middle === low || middle === high) break
+    if (rejected(middle)) low = middle
+    else high = middle
+  }
+  return low
+}
+
+/**
+ * λ·ΔE − ΔC: what a head treated brings in, at the operator's value of a recall. Always estimable, also where the cost
+ * per recall is not.
+ * @param price λ, what a recall is worth, in the unit of `a`
+ */
+export function netBenefit(incremental: Incremental, price: number, confidence = 0.95): Estimate {
+  const { benefit, error } = benefitAt(incremental, price)
+  return estimateAround(benefit, multiplierOf(confidence) * error, confidence)
+}
+
+function benefitAt(
+  { a, b, varianceA, varianceB, covariance }: Incremental,
+  price: number,
+): { benefit: number; error: number } {
+  const variance = price * price * varianceB + varianceA - 2 * price * covariance
+  return { benefit: price * b - a, error: Math.sqrt(Math.max(0, variance)) }
+}
+
+/** What SQL sums up of one arm to judge its cost: heads, cost c and recalls e a head. */
+export interface CostMoments {
+  readonly n: number
+  readonly cost: number
+  readonly recalls: number
+  readonly costSquares: number
+  /** Σ cost·recalls. */
+  readonly products: number
+}
+
+/** Extra cost and extra recalls a head, first − second. Recalls are yes or no, so Σe² = Σe. */
+export function incrementalOf(treated: CostMoments, heldOut: CostMoments): Incremental | NotEnough {
+  if (treated.n < 2 || heldOut.n < 2) return { kind: 'not_enough', why: 'one_member' }
+  const of = ({ n, cost, recalls, costSquares, products }: CostMoments) => ({
+    cost: cost / n,
+    rate: recalls / n,
+    varianceA: Math.max(0, costSquares - (cost * cost) / n) / (n - 1) / n,
+    varianceB: (recalls - (recalls * recalls) / n) / (n - 1) / n,
+    covariance: (products - (cost * recalls) / n) / (n - 1) / n,
+  })
+  const first = of(treated)
+  const second = of(heldOut)
+  return {
+    a: first.cost - second.cost,
+    b: first.rate - second.rate,
+    varianceA: first.varianceA + second.varianceA,
+    varianceB: first.varianceB + second.varianceB,
+    covariance: first.covariance + second.covariance,
+  }
+}

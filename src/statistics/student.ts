@@ -1,0 +1,14 @@
+import cdf from '@stdlib/stats-base-dists-t-cdf'
+import quantile from '@stdlib/stats-base-dists-t-quantile'
+import { assertShare } from './estimate.ts'
+
+/** P(T > t) of Student's distribution, computed as an upper tail. `degrees` > 0 need not be whole. */
+export function studentUpperTail(t: number, degrees: number): number {
+  return cdf(-t, degrees)
+}
+
+/** The two-sided multiplier of a confidence level: 0.95 at 10 degrees → 2.228. @throws RangeError outside (0, 1) */
+export function studentMultiplier(confidence: number, degrees: number): number {
+  assertShare('confidence', confidence)
+  return -quantile((1 - confidence) / 2, degrees)
+}
