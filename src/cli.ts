@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { apiKeys } from './cli/api-keys.ts'
 import { apply } from './cli/apply.ts'
 import { doctor } from './cli/doctor.ts'
 import { explain } from './cli/explain.ts'
@@ -38,6 +39,7 @@ const verbs = [
   stop, //       end a campaign for good
   report, //     who came back, and who because of us
   explain, //    one contact's whole story
+  apiKeys, //    who may call the API, and for what
   doctor, //     what is wrong and how to mend it
   signingKeys, // keys of signed links
 ]

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { apiKeys } from '../../src/cli/api-keys.ts'
 import { apply } from '../../src/cli/apply.ts'
 import { doctor } from '../../src/cli/doctor.ts'
 import { explain } from '../../src/cli/explain.ts'
@@ -36,7 +37,7 @@ export interface Place {
 
 const verbs = [
   ...[init, validate, plan, apply, rollback, schema, importData, preview, testSend, replay],
-  ...[runOnce, start, pause, resume, stop, report, explain, signingKeys, doctor],
+  ...[runOnce, start, pause, resume, stop, report, explain, signingKeys, apiKeys, doctor],
 ]
 
 /** Runs a command line within this process: the same program, other streams. */

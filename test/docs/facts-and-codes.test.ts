@@ -117,6 +117,7 @@ describe('README.md', () => {
     const list = /const verbs = \[([\s\S]*?)\n\]/.exec(source)?.[1] ?? ''
     const names: Record<string, string[]> = {
       importData: ['import'],
+      apiKeys: ['api-keys'],
       testSend: ['test-send'],
       signingKeys: ['signing-keys'],
       start: ['start', 'worker', 'scheduler', 'web'],

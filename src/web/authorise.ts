@@ -1,0 +1,51 @@
+import type { MiddlewareHandler } from 'hono'
+import { refuse } from './answers.ts'
+import type { ApiKey, KeyRing, Scope } from './api-keys.ts'
+
+/** What a handler behind {@link requireScope} finds in its context: `c.get('apiKey')`. */
+export interface Authorised {
+  Variables: { apiKey: ApiKey }
+}
+
+/**
+ * Lets a request through whose key has `scope`: `Authorization: Bearer KEY`, or Basic with the key as the user and
+ * no password, as Segment's libraries send it. 401 without a good key, 403 where it lacks the scope.
+ */
+export function requireScope(keys: KeyRing, scope: Scope): MiddlewareHandler<Authorised> {
+  return async (c, next) => {
+    const text = keyOf(c.req.header('Authorization'))
+    if (text === undefined) {
+      c.header('WWW-Authenticate', 'Basic realm="winback", Bearer')
+      return refuse(
+        c,
+        401,
+        'unauthorised',
+        'send a key: `Authorization: Bearer KEY`, or Basic with the key as user',
+      )
+    }
+    const key = await keys.find(text)
+    if (!key) {
+      c.header('WWW-Authenticate', 'Basic realm="winback", Bearer')
+      return refuse(
+        c,
+        401,
+        'unauthorised',
+        'the key does not exist or was revoked; `winback api-keys list` shows them',
+      )
+    }
+    if (!key.scopes.includes(scope)) {
+      return refuse(c, 403, 'forbidden', `the key "${key.name}" does not have the scope ${scope}`)
+    }
+    c.set('apiKey', key)
+    return await next()
+  }
+}
+
+/** The key in an Authorization header. */
+function keyOf(header: string | undefined): string | undefined {
+  const [, scheme, value = ''] = /^(basic|bearer) +(\S+)$/i.exec(header ?? '') ?? []
+  if (scheme === undefined) return undefined
+  if (scheme.toLowerCase() === 'bearer') return value
+  const [user = ''] = Buffer.from(value, 'base64').toString('latin1').split(':')
+  return user
+}
