@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { AddressKind } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import {
@@ -9,6 +9,7 @@ import {
   type Transaction,
   transaction,
 } from '../database/connect.ts'
+import { choiceSql, consentSql } from '../database/permissions.ts'
 import { type FeedState, judgeFeed, readFeed } from './feed.ts'
 import { drawSql } from './holdout.ts'
 import { intakeBound } from './intake.ts'
@@ -49,6 +50,10 @@ export interface StepOutlook {
   /** No address for any of the step's channels. */
   readonly noAddress: number
   readonly suppressed: number
+  /** Consent is needed and was not given, or was withdrawn. */
+  readonly noConsent: number
+  /** The contact’s own choice of channel, topic or a pause; a frequency depends on the messages before. */
+  readonly optedOut: number
   /** The condition is false. */
   readonly condition: number
   /** The condition is unknown. */
@@ -101,7 +106,7 @@ export async function planAudience(
   database: Database,
   campaign: CompiledCampaign,
   now: Date,
-  addressKinds: ReadonlyMap<string, AddressKind>,
+  reach: { addressKinds: ReadonlyMap<string, AddressKind>; needsConsent: ReadonlySet<string> },
   onProgress: (done: number, total: number, what: string) => void = () => {},
 ): Promise<AudiencePlan> {
   const ladder = campaign.tiers.flatMap((tier) => tier.steps)
@@ -120,10 +125,11 @@ export async function planAudience(
       sql`SELECT tier_no AS "tierNo", segment, answer, count(*) AS contacts FROM plan_answers
         GROUP BY tier_no, segment, answer ORDER BY tier_no, segment, answer`,
     )
+    const known = await readKnown(tx)
     const steps: StepOutlook[] = []
     for (const [index, step] of ladder.entries()) {
       onProgress(1 + index, total, step.id)
-      steps.push(await outlook(tx, campaign, step, now, addressKinds))
+      steps.push(await outlook(tx, campaign, step, now, { ...reach, ...known }))
     }
     onProgress(total - 1, total, '')
     const samples = await rows<{ tierNo: number; contactId: number }>(
@@ -156,32 +162,92 @@ async function outlook(
   campaign: CompiledCampaign,
   step: CompiledStep,
   now: Date,
-  addressKinds: ReadonlyMap<string, AddressKind>,
+  reach: Reach,
 ): Promise<StepOutlook> {
+  const { addressKinds } = reach
   const kinds = new Set(step.channels.map((channel) => addressKinds.get(channel) ?? 'none'))
   const addressed = kinds.has('none') ? sql`true` : sql.join([...kinds].map(hasAddress), sql` OR `)
   const open = kinds.has('none') ? sql`true` : sql.join([...kinds].map(isOpen), sql` OR `)
   const condition = step.condition ? step.condition.sql(now) : sql`true`
+  const allowed = allowedSql(campaign, step, now, reach)
   const [counts] = await rows<Omit<StepOutlook, 'tier' | 'step' | 'channels'>>(
     tx,
     sql`
     SELECT count(*) AS contacts,
       count(*) FILTER (WHERE NOT addressed) AS "noAddress",
       count(*) FILTER (WHERE addressed AND NOT open) AS suppressed,
-      count(*) FILTER (WHERE addressed AND open AND condition IS FALSE) AS condition,
-      count(*) FILTER (WHERE addressed AND open AND condition IS NULL) AS unknown,
-      count(*) FILTER (WHERE addressed AND open AND condition IS TRUE) AS messages
+      count(*) FILTER (WHERE open AND NOT consented) AS "noConsent",
+      count(*) FILTER (WHERE open AND consented AND NOT wanted) AS "optedOut",
+      count(*) FILTER (WHERE open AND consented AND wanted AND condition IS FALSE) AS condition,
+      count(*) FILTER (WHERE open AND consented AND wanted AND condition IS NULL) AS unknown,
+      count(*) FILTER (WHERE open AND consented AND wanted AND condition IS TRUE) AS messages
     FROM (
-      SELECT (${addressed}) AS addressed, (${open}) AS open, (${condition}) AS condition
+      SELECT (${addressed}) AS addressed, (${open}) AS open, (${condition}) AS condition,
+        (${allowed.consented}) AS consented, (${allowed.wanted}) AS wanted
       FROM plan_answers p
       JOIN contacts c ON c.contact_id = p.contact_id
       JOIN contact_activity a ON a.contact_id = p.contact_id
       CROSS JOIN ${imaginedEpisode(campaign)}
+      CROSS JOIN LATERAL (SELECT ${reach.choices ? choiceSql(sql`c`, now) : sql`NULL::jsonb`} AS choice) held
       WHERE p.answer = 'opened' AND p.tier_no = ${step.tierNo}
     ) reached`,
   )
-  const none = { contacts: 0, noAddress: 0, suppressed: 0, condition: 0, unknown: 0, messages: 0 }
+  const none = {
+    contacts: 0,
+    noAddress: 0,
+    suppressed: 0,
+    noConsent: 0,
+    optedOut: 0,
+    condition: 0,
+    unknown: 0,
+    messages: 0,
+  }
   return { tier: step.tier, step: step.id, channels: step.channels, ...(counts ?? none) }
+}
+
+/** What of the records that grow with contacts there is at all: asking a million contacts about nothing takes time. */
+interface Known {
+  readonly consents: boolean
+  readonly choices: boolean
+}
+
+type Reach = Known & {
+  readonly addressKinds: ReadonlyMap<string, AddressKind>
+  readonly needsConsent: ReadonlySet<string>
+}
+
+async function readKnown(tx: Transaction): Promise<Known> {
+  const [known] = await rows<Known>(
+    tx,
+    sql`SELECT EXISTS (SELECT FROM consents) AS consents, EXISTS (SELECT FROM preferences) AS choices`,
+  )
+  return known ?? { consents: false, choices: false }
+}
+
+/** Over `c` and `held.choice`: some channel that is open has consent; some that has it is wanted, as the guards see it. */
+function allowedSql(campaign: CompiledCampaign, step: CompiledStep, now: Date, reach: Reach) {
+  const each = step.channels.map((channel) => {
+    const open = isOpen(reach.addressKinds.get(channel) ?? 'none')
+    const state = consentSql(sql`c`, sql`${channel}::text`, now)
+    const consented = reach.needsConsent.has(channel)
+      ? sql`${state} IS NOT DISTINCT FROM 'given'`
+      : reach.consents
+        ? sql`${state} IS DISTINCT FROM 'withdrawn'`
+        : sql`true`
+    const off = sql`coalesce(held.choice -> 'channelsOff' ?| ARRAY[${channel}::text, '*'], false)`
+    return {
+      consented: sql`(${open} AND ${consented})`,
+      wanted: sql`(${open} AND ${consented} AND NOT ${off})`,
+    }
+  })
+  const { topic } = campaign.definition
+  const refused = topic === undefined ? sql`false` : sql`held.choice -> 'topicsOff' ? ${topic}::text`
+  const paused = sql`(held.choice ->> 'pausedUntil')::numeric > extract(epoch FROM ${now}::timestamptz)`
+  const any = (parts: readonly SQL[]) => sql`(${sql.join([...parts], sql` OR `)})`
+  return {
+    consented: any(each.map((one) => one.consented)),
+    wanted: sql`${any(each.map((one) => one.wanted))} AND NOT coalesce(${refused}, false) AND NOT coalesce(${paused}, false)`,
+  }
 }
 
 function hasAddress(kind: AddressKind) {

@@ -126,7 +126,10 @@ async function countOnly(
         runtime.database,
         current,
         asOf,
-        runtime.worker.addressKinds,
+        {
+          addressKinds: runtime.worker.addressKinds,
+          needsConsent: runtime.worker.needsConsent ?? new Set<string>(),
+        },
         progress.update,
       )
       const answers: Record<string, number> = {}

@@ -86,6 +86,7 @@ export const campaign = z.strictObject({
   version: z.literal(1).describe('The version of this file format'),
   campaign: name.describe('The campaign’s key; never change it'),
   title: z.string().min(1).describe('What reports call the campaign'),
+  topic: name.optional().describe('One of `topics` of the workspace: contacts may refuse it'),
   owner: z.email().optional().describe('Who answers for it'),
   schedule: z.string().describe('cron, five fields, in `timezone`'),
   timezone: z.string().optional().describe('IANA zone; the workspace’s by default'),

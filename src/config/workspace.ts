@@ -66,6 +66,19 @@ export const workspace = z.strictObject({
     })
     .prefault({})
     .describe('The channels there are, each with its settings'),
+  consent: z
+    .record(z.string(), z.enum(['required', 'not_required']))
+    .prefault({})
+    .describe(
+      'Channels nothing goes out on without consent: sms: required. A withdrawal holds on every channel',
+    ),
+  topics: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9_-]*$/, 'expected a name of lower-case letters, digits, - and _'),
+      z.union([z.string().min(1), z.record(z.string(), z.string().min(1))]),
+    )
+    .prefault({})
+    .describe('What campaigns are about, by name, with its title or one for each language'),
   database: z
     .strictObject({
       url: z

@@ -10,6 +10,8 @@ export interface Hooks {
   onActivity?(tx: Transaction, now: Date): Promise<void>
   /** Temporary table `new_suppressions(kind, key)`. */
   onSuppressed?(tx: Transaction, now: Date): Promise<void>
+  /** Temporary table `new_refusals(contact_id, channel, reason)`: what may not be sent from now on; `*` is every channel. */
+  onRefused?(tx: Transaction, now: Date): Promise<void>
   /** Temporary table `merged_persons(old_person, new_person)`: every contact of old_person is new_person's now. */
   onMerged?(tx: Transaction, now: Date): Promise<void>
 }

@@ -41,6 +41,29 @@ function carriersOf(kind: 'email' | 'phone'): SQL {
 }
 
 /**
+ * Skips what was planned on channels that somebody has just refused (temp table `new_refusals(contact_id, channel,
+ * reason)`; `*` is every channel), where a step has no other. What a worker holds of anything else to them is taken
+ * back, and the guards look again: a refused topic, another frequency.
+ */
+export async function recordRefusals(tx: Transaction, now: Date): Promise<void> {
+  const reached = sql`SELECT contact_id FROM new_refusals`
+  await lockStripesShared(tx, reached)
+  for (const reason of ['no_consent', 'opted_out'] as const) {
+    await cancel(tx, {
+      which: sql`t.contact_id IN (SELECT contact_id FROM new_refusals WHERE reason = ${reason})
+        AND EXISTS (SELECT FROM steps s,
+          LATERAL (SELECT array_agg(r.channel) AS channels FROM new_refusals r
+            WHERE r.contact_id = t.contact_id AND r.reason = ${reason}) refused
+          WHERE s.step_id = t.step_id AND (s.channels <@ refused.channels OR '*' = ANY (refused.channels)))`,
+      reason,
+      state: 'skipped',
+      now,
+    })
+  }
+  await unclaim(tx, sql`t.contact_id IN (${reached})`)
+}
+
+/**
  * Two persons turned out to be one (temp table `merged_persons(old_person, new_person)`, contacts already moved).
  * Open episodes of one campaign with different arms are contaminated: no new touches, counted, kept in their arms.
  * With the same arm the later one falls silent, so that nobody gets every message twice.

@@ -62,6 +62,8 @@ export const REASONS = {
     en: 'the address is on the do-not-contact list',
     'zh-CN': '该地址在禁止联系名单中',
   },
+  no_consent: { en: 'consent was not given, or was withdrawn', 'zh-CN': '未同意接收，或已撤回同意' },
+  opted_out: { en: 'the contact chose not to get it', 'zh-CN': '本人选择不接收' },
   no_address: {
     en: 'no valid address on any of the step’s channels',
     'zh-CN': '该步骤的所有渠道都没有有效地址',
@@ -156,6 +158,7 @@ export const SUPPRESSIONS = {
   complaint: { en: 'complained about a message', 'zh-CN': '投诉过消息' },
   unsubscribe: { en: 'unsubscribed', 'zh-CN': '已退订' },
   manual: { en: 'put there by hand', 'zh-CN': '人工加入' },
+  erased: { en: 'belonged to someone who was erased', 'zh-CN': '属于已按本人要求删除的人' },
 } satisfies Sentences
 
 /** The sentence of a recorded name; a name from a newer version, that has none, stands for itself. */

@@ -14,7 +14,7 @@ import { settingsOf } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
 import type { ReportingChannel } from '../outcomes/receipts.ts'
 import { recordReturns } from '../outcomes/returns.ts'
-import { recordMerges, recordSuppressions } from '../outcomes/silence.ts'
+import { recordMerges, recordRefusals, recordSuppressions } from '../outcomes/silence.ts'
 import type { WorkerDependencies } from '../touchpoints/batch.ts'
 import { createSlots } from '../touchpoints/delivery.ts'
 import type { Leases } from '../touchpoints/lifecycle.ts'
@@ -72,6 +72,9 @@ export async function openRuntime(options: {
       book,
       sender: { name, timezone, currency, locales },
       channels,
+      needsConsent: new Set(
+        Object.entries(workspace.consent).flatMap(([name, need]) => (need === 'required' ? [name] : [])),
+      ),
       addressKinds,
       templates: templateLoader(database, workspace.locales),
       slots: new Map([...channels].map(([channel, { concurrency }]) => [channel, createSlots(concurrency)])),
@@ -80,6 +83,7 @@ export async function openRuntime(options: {
     hooks: {
       onActivity: (tx, now) => recordReturns(tx, now, { book, activityTypes: workspace.activity }),
       onSuppressed: (tx, now) => recordSuppressions(tx, now, silenced),
+      onRefused: (tx, now) => recordRefusals(tx, now),
       onMerged: (tx, now) => recordMerges(tx, now),
     },
     idempotent: channelDescriptions.filter((channel) => channel.idempotent).map((channel) => channel.name),

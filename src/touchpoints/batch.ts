@@ -8,7 +8,7 @@ import { ensurePartitions } from '../database/partitions.ts'
 import { messageOf } from '../errors.ts'
 import { deliver, type Outgoing, type Slots } from './delivery.ts'
 import { type Candidate, gather } from './gather.ts'
-import { type GuardContext, judge, type Reach } from './guards.ts'
+import { frequencyDetail, type GuardContext, judge, type Reach } from './guards.ts'
 import {
   claim,
   type Deferral,
@@ -44,6 +44,8 @@ export interface WorkerDependencies {
   templates(hash: string): Promise<TemplateFinder>
   /** Sends under way in this process, by channel: jobs that run side by side share them. */
   readonly slots: ReadonlyMap<string, Slots>
+  /** Channels nothing goes out on without consent; none by default. */
+  readonly needsConsent?: ReadonlySet<string>
   /** LEASES by default. */
   readonly leases?: Leases
 }
@@ -120,14 +122,25 @@ function sortVerdicts(
   const ended: Settlement[] = []
   const deferred: Deferral[] = []
   const toSend: Cleared[] = []
+  const cleared = new Map<number, number>()
   for (const candidate of candidates) {
     const { contactId, touchpointId } = candidate
     const contact = viewContact(candidate, sender)
     const verdict = judge(candidate, contact, context)
     switch (verdict.kind) {
-      case 'send':
+      case 'send': {
+        const { choice, personId } = candidate
+        const earlier = cleared.get(personId) ?? 0
+        // One look counted what went before the batch; two messages to one person may stand in the same.
+        if (choice?.atMost != null && (choice.lately ?? 0) + earlier >= choice.atMost) {
+          const detail = frequencyDetail(choice.atMost, choice.withinDays ?? 0)
+          ended.push(unsent(candidate, 'skipped', 'opted_out', detail))
+          break
+        }
+        cleared.set(personId, earlier + 1)
         toSend.push({ candidate, contact, channel: verdict.channel, template: verdict.template?.name })
         break
+      }
       case 'defer':
         deferred.push({ contactId, touchpointId, dueAt: verdict.until, tried: false })
         break
@@ -176,6 +189,7 @@ export async function guardContext(
         name,
         kind: dependencies.addressKinds.get(name) ?? 'none',
         paused: off.has(name),
+        needsConsent: dependencies.needsConsent?.has(name) ?? false,
         reaches: (contact) => channel.addressOf(contact) !== undefined,
         window,
         margin,
@@ -183,7 +197,8 @@ export async function guardContext(
       },
     ]
   })
-  return { now, step, channels, maxDelay: limits.max_delay, spread: limits.spread }
+  const { topic } = campaign.definition
+  return { now, step, topic, channels, maxDelay: limits.max_delay, spread: limits.spread }
 }
 
 /** A message, or why it cannot be one. */

@@ -223,6 +223,7 @@ async function markSlice(
     touchpointId: candidate.touchpointId,
     channel: channel.name,
   }))
+  const needsConsent = context.channels.flatMap((channel) => (channel.needsConsent ? [channel.name] : []))
   const leases = deps.leases ?? LEASES
   // Marked last: what goes wrong before leaves the slice claimed, and nobody in doubt.
   if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
@@ -234,7 +235,12 @@ async function markSlice(
     const marked =
       keys.length === 0
         ? []
-        : await markSending(database, claimId, { keys, campaign: campaign.name }, leases.send)
+        : await markSending(
+            database,
+            claimId,
+            { keys, campaign: campaign.name, now: deps.clock.now(), needsConsent },
+            leases.send,
+          )
     const mine = new Set(marked.map((key) => key.touchpointId))
     const outgoing = composed.filter(({ candidate }) => mine.has(candidate.touchpointId))
     const back = composed.flatMap(({ candidate: { contactId, touchpointId } }) =>

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { CompiledStep, TemplateFact } from '../config/compiled.ts'
 import { preparedRows, type Session } from '../database/connect.ts'
+import { choiceSql, consentSql } from '../database/permissions.ts'
 import { isLiable, keyTable, type TouchpointKey } from './lifecycle.ts'
 
 /** Everything the guards look at for one claimed touchpoint, read in one statement for the whole batch. */
@@ -8,6 +9,7 @@ export interface Candidate extends TouchpointKey {
   readonly episodeId: number
   readonly attempt: number
   readonly plannedFor: Date
+  readonly personId: number
   readonly externalId: string
   readonly email: string | null
   readonly phone: string | null
@@ -26,6 +28,10 @@ export interface Candidate extends TouchpointKey {
   /** The episode has entered a later tier. */
   readonly superseded: boolean
   readonly suppressed: { readonly email: string | null; readonly phone: string | null }
+  /** Consent by channel of the step; a channel nothing was ever decided about is absent. */
+  readonly consent: Readonly<Record<string, 'given' | 'withdrawn'>>
+  /** What the person chose last; null where it never chose. */
+  readonly choice: Choice | null
   /** The step's condition; null is unknown. True where the step has none. */
   readonly condition: boolean | null
   /** Values by dotted path; absent facts are absent. */
@@ -34,6 +40,20 @@ export interface Candidate extends TouchpointKey {
   readonly stale: readonly string[]
   /** The offer's liability is booked already, by another step of this episode. */
   readonly liable: boolean
+}
+
+/** A person's latest choice, as the guards look at it. */
+export interface Choice {
+  /** Channels nothing is wanted on; `*` is all of them. */
+  readonly channelsOff: readonly string[]
+  readonly topicsOff: readonly string[]
+  /** Epoch seconds. */
+  readonly pausedUntil: number | null
+  /** At most so many messages within so many days; null without a limit. */
+  readonly atMost: number | null
+  readonly withinDays: number | null
+  /** Messages to the person within that time; null without a limit. */
+  readonly lately: number | null
 }
 
 /** jsonb_build_object takes at most 100 arguments. */
@@ -94,12 +114,13 @@ async function read(
     session,
     sql`
     SELECT t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId", t.episode_id AS "episodeId", t.attempt,
-      t.planned_for AS "plannedFor", c.external_id AS "externalId", c.email, c.phone, c.locale, c.timezone,
+      t.planned_for AS "plannedFor", c.person_id AS "personId", c.external_id AS "externalId", c.email, c.phone, c.locale, c.timezone,
       c.erased_at IS NOT NULL AS erased, e.arm = 'seed' AS seed, e.segment, e.silenced_by AS "silencedBy",
       e.ended_at IS NOT NULL AS over, coalesce(a.last_active_at > e.lapsed_at, false) AS active, e.tier_no > ${step.tierNo} AS superseded,
       jsonb_build_object(
         'email', (SELECT s.reason FROM suppressions s WHERE s.kind = 'email' AND s.key = c.email_key AND s.suppressed_at <= ${now}),
         'phone', (SELECT s.reason FROM suppressions s WHERE s.kind = 'phone' AND s.key = c.phone_key AND s.suppressed_at <= ${now})) AS suppressed,
+      ${consentsSql(step.channels, now)} AS consent, ${choiceSql(sql`c`, now)} AS choice,
       ${step.condition ? step.condition.sql(now) : sql`true`} AS condition,
       jsonb_strip_nulls(${valuesSql(facts, now)}) AS facts,
       ${staleSql(facts, now)} AS stale,
@@ -111,6 +132,12 @@ async function read(
 /** What the step reads beside facts, joined as `r`: once a contact, however many of its values a template prints. */
 function dataSql({ step, now }: { step: CompiledStep; now: Date }): SQL {
   return step.data ? sql` LEFT JOIN LATERAL (${step.data(now)}) r ON true` : sql``
+}
+
+/** An object of the step's channels that something was decided about. */
+function consentsSql(channels: readonly string[], now: Date): SQL {
+  const pairs = channels.map((name) => sql`${name}::text, ${consentSql(sql`c`, sql`${name}::text`, now)}`)
+  return sql`jsonb_strip_nulls(jsonb_build_object(${sql.join(pairs, sql`, `)}))`
 }
 
 /** Every fact any template of the step may need, once. Which of them a contact's own template needs is judged later. */

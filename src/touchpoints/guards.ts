@@ -1,7 +1,7 @@
 import type { AddressKind, ContactView } from '../channels/channel.ts'
 import type { CompiledStep, StepTemplate } from '../config/compiled.ts'
 import type { LocalWindow } from '../config/quantities.ts'
-import type { Candidate } from './gather.ts'
+import type { Candidate, Choice } from './gather.ts'
 import { spreadFrom } from './windows.ts'
 
 // Reasons not to send now. Pure: a candidate and what is known beside it go in, one verdict comes out. The first
@@ -34,6 +34,8 @@ export interface Reach {
   readonly paused: boolean
   /** An address the channel could send to. */
   reaches(contact: ContactView): boolean
+  /** Nothing goes out on it without consent. */
+  readonly needsConsent: boolean
   readonly window: LocalWindow | undefined
   /** Seconds a send may take: what must be left of the window. */
   readonly margin: number
@@ -44,6 +46,8 @@ export interface Reach {
 export interface GuardContext {
   readonly now: Date
   readonly step: CompiledStep
+  /** What the campaign is about, where it says so. */
+  readonly topic: string | undefined
   /** The step's channels in the order of preference. */
   readonly channels: readonly Reach[]
   /** Seconds. */
@@ -84,14 +88,54 @@ function erased(candidate: Candidate): Verdict | undefined {
 
 /** Picks the channel: the first on which the contact can be reached. The rest of the guards look at that one. */
 function reachable(candidate: Candidate, contact: ContactView, context: GuardContext): Verdict | undefined {
-  let suppression: string | null = null
+  // Of the reasons that close the channels, the one that stands first in the table is recorded.
+  const closed: Refusal[] = []
   for (const channel of context.channels) {
     if (!channel.reaches(contact)) continue
-    const suppressed = channel.kind === 'none' ? null : candidate.suppressed[channel.kind]
-    if (suppressed === null) return conditional(candidate, contact, channel, context)
-    suppression ??= suppressed
+    const refusal = refusalOf(candidate, channel, context)
+    if (!refusal) return conditional(candidate, contact, channel, context)
+    closed.push(refusal)
   }
-  return suppression === null ? undefined : { kind: 'skip', reason: 'suppressed', detail: suppression }
+  const first = REFUSALS.flatMap((reason) => closed.filter((refusal) => refusal.reason === reason))[0]
+  return first && { kind: 'skip', ...first }
+}
+
+const REFUSALS = ['suppressed', 'no_consent', 'opted_out'] as const
+
+interface Refusal {
+  readonly reason: (typeof REFUSALS)[number]
+  readonly detail: string
+}
+
+/** Why a channel on which the contact could be reached may not be used for it. */
+function refusalOf(candidate: Candidate, channel: Reach, context: GuardContext): Refusal | undefined {
+  const suppressed = channel.kind === 'none' ? null : candidate.suppressed[channel.kind]
+  if (suppressed !== null) return { reason: 'suppressed', detail: suppressed }
+  const consent = candidate.consent[channel.name]
+  if (consent === 'withdrawn') return { reason: 'no_consent', detail: `${channel.name}: withdrawn` }
+  if (channel.needsConsent && consent !== 'given') {
+    return { reason: 'no_consent', detail: `${channel.name}: never given` }
+  }
+  const choice = candidate.choice && choiceAgainst(candidate.choice, channel.name, context)
+  return choice ? { reason: 'opted_out', detail: choice } : undefined
+}
+
+/** What of a person's choice speaks against a message now. */
+function choiceAgainst(choice: Choice, channel: string, { topic, now }: GuardContext): string | undefined {
+  if (choice.channelsOff.includes('*')) return 'everything'
+  if (choice.channelsOff.includes(channel)) return `channel ${channel}`
+  if (topic !== undefined && choice.topicsOff.includes(topic)) return `topic ${topic}`
+  if (choice.pausedUntil !== null && choice.pausedUntil * 1000 > now.getTime()) {
+    return `until ${new Date(choice.pausedUntil * 1000).toISOString()}`
+  }
+  const { atMost, withinDays } = choice
+  if (atMost === null || (choice.lately ?? 0) < atMost) return undefined
+  return frequencyDetail(atMost, withinDays ?? 0)
+}
+
+/** The detail of a skip for the frequency the person chose. */
+export function frequencyDetail(atMost: number, withinDays: number): string {
+  return `at most ${atMost} in ${withinDays} days`
 }
 
 function conditional(

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { execute, preparedRows, rows, type Session, type Transaction } from '../database/connect.ts'
 import { ensurePartitionsWithin } from '../database/partitions.ts'
+import { isRefused } from '../database/permissions.ts'
 
 // Every edge of a touchpoint's life, as set-based SQL. Nothing else changes the work table.
 //
@@ -129,13 +130,20 @@ export async function claim(
 /**
  * claimed → sending, for one slice. The row lock decides between this and a return, an opt-out or an erasure that
  * is being recorded: whichever comes second finds the row changed. A pause that was switched on meanwhile marks
- * nothing. The slice's own lease begins here; {@link renew} keeps the rest of the claim.
+ * nothing; neither does what the person allows no more, by whatever way it came about (a merge, a message that another
+ * worker sent). The slice's own lease begins here; {@link renew} keeps the rest of the claim.
  * @returns the touchpoints that may be handed over; the rest is no longer this worker's, or is paused
  */
 export async function markSending(
   session: Session,
   claimId: string,
-  slice: { keys: readonly (TouchpointKey & { channel: string })[]; campaign: string },
+  slice: {
+    keys: readonly (TouchpointKey & { channel: string })[]
+    campaign: string
+    now: Date
+    /** Channels nothing goes out on without consent. */
+    needsConsent: readonly string[]
+  },
   lease = LEASES.send,
 ): Promise<TouchpointKey[]> {
   const channels = sql`unnest(${bigints(slice.keys.map((key) => key.contactId))},
@@ -152,6 +160,7 @@ export async function markSending(
           SELECT FROM switches s
           WHERE (s.scope = 'workspace') OR (s.scope = 'campaign' AND s.name = ${slice.campaign})
              OR (s.scope = 'channel' AND s.name = k.channel))
+        AND NOT ${isRefused(sql`t.contact_id`, sql`k.channel`, slice.needsConsent, slice.now)}
       ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
     )
     UPDATE touchpoints t

@@ -23,7 +23,7 @@ export interface Preview {
  * test mails and the samples of a plan.
  * @param variant.locale instead of the contact's own
  * @param variant.anyTime leaves the send window out: a sample is looked at by day and by night
- * @param variant.email instead of the contact's own, which then is not suppressed: for test mails
+ * @param variant.email instead of the contact's own, which then is neither suppressed nor refused: for test mails
  * @throws WinbackError `contact.unknown`
  */
 export async function previewStep(
@@ -44,7 +44,13 @@ export async function previewStep(
     ...(variant.locale === undefined ? {} : { locale: variant.locale }),
     ...(variant.email === undefined
       ? {}
-      : { email: variant.email, suppressed: { ...found.suppressed, email: null }, erased: false }),
+      : {
+          email: variant.email,
+          suppressed: { ...found.suppressed, email: null },
+          erased: false,
+          consent: Object.fromEntries(step.channels.map((channel) => [channel, 'given' as const])),
+          choice: null,
+        }),
   }
   const contact = viewContact(candidate, sender)
   const context = await guardContext(dependencies, campaign, step, now)

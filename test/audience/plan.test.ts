@@ -24,8 +24,12 @@ it('counts who may ever be taken in, and a week’s inflow of them, as persons',
   await pipeline.addContact(vip)
   const seen: number[] = []
   const plan = () =>
-    planAudience(pipeline.database, pipeline.campaign, START, new Map([['email', 'email']]), (done, total) =>
-      seen.push(done / total),
+    planAudience(
+      pipeline.database,
+      pipeline.campaign,
+      START,
+      { addressKinds: new Map([['email', 'email']]), needsConsent: new Set() },
+      (done, total) => seen.push(done / total),
     )
   const found = await plan()
   expect(found.eligible).toBe(4)

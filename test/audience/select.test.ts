@@ -283,7 +283,7 @@ describe('the intake', () => {
   it('is what a plan says it will be', async () => {
     const pipeline = await open({ holdout: 0.2, definition: { intake: { backlog: '2 per day' } } })
     for (let n = 0; n < 5; n += 1) await pipeline.addContact({ silentSince: ago(3 + n) })
-    const kinds = pipeline.worker.addressKinds
+    const kinds = { addressKinds: pipeline.worker.addressKinds, needsConsent: new Set<string>() }
     const plan = await planAudience(pipeline.database, pipeline.campaign, START, kinds)
     const planned = new Map<string, number>()
     for (const cell of plan.cells) planned.set(cell.answer, (planned.get(cell.answer) ?? 0) + cell.contacts)

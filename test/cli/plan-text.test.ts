@@ -6,7 +6,15 @@ import { parseWorkspace } from '../support/shop.ts'
 
 const workspace = parseWorkspace()
 
-const step = { channels: ['email'], noAddress: 0, suppressed: 0, condition: 0, unknown: 0 }
+const step = {
+  channels: ['email'],
+  noAddress: 0,
+  noConsent: 0,
+  optedOut: 0,
+  suppressed: 0,
+  condition: 0,
+  unknown: 0,
+}
 const plan: CampaignPlan = {
   campaign: 'graded',
   title: '分级召回',

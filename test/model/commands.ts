@@ -308,6 +308,8 @@ const die = (marked: number, handed: boolean) =>
       const mine = await markSending(real.shop.database, claimId, {
         keys: slice.map(({ key, channel }) => ({ ...key, channel })),
         campaign: 'game',
+        now: real.shop.clock.now(),
+        needsConsent: [],
       })
       expect(mine).toHaveLength(slice.length)
       for (const { key, placed, channel } of slice) {

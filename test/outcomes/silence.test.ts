@@ -266,7 +266,9 @@ describe('a pause', () => {
       expect(await claim(database, claimId, [key])).toEqual([key])
       await turn(pipeline, scope, name)
       const keys = [{ ...key, channel: 'email' }]
-      expect(await markSending(database, claimId, { keys, campaign: 'test' })).toEqual([])
+      expect(
+        await markSending(database, claimId, { keys, campaign: 'test', now: clock.now(), needsConsent: [] }),
+      ).toEqual([])
       await putBack(database, claimId, [{ ...key, dueAt: clock.now(), tried: false }])
       await pipeline.work()
       await release(pipeline)

@@ -19,6 +19,9 @@ const plain: Candidate = {
   episodeId: 1,
   attempt: 0,
   plannedFor: NOW,
+  personId: 1,
+  consent: {},
+  choice: null,
   externalId: 'u1',
   email: 'u1@example.com',
   phone: '+8613800000000',
@@ -58,6 +61,7 @@ function reach(name: string, kind: Reach['kind'], also: Partial<Reach> = {}): Re
     name,
     kind,
     paused: false,
+    needsConsent: false,
     reaches,
     window: undefined,
     margin: 1,
@@ -75,7 +79,7 @@ const shut = (until: Date): Partial<Reach> => ({
 function verdict(candidate: Partial<Candidate>, also: Partial<GuardContext> & { step?: CompiledStep } = {}) {
   const whole = { ...plain, ...candidate }
   const contact: ContactView = { ...whole, locale: 'en', timezone: 'UTC' }
-  const context = { now: NOW, step, channels: [email], maxDelay: 7200, spread: 0, ...also }
+  const context = { now: NOW, step, topic: undefined, channels: [email], maxDelay: 7200, spread: 0, ...also }
   const said = judge(whole, contact, context)
   switch (said.kind) {
     case 'send':

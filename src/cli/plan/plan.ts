@@ -103,7 +103,10 @@ export async function planCampaign(
       database,
       campaign,
       asOf,
-      runtime.worker.addressKinds,
+      {
+        addressKinds: runtime.worker.addressKinds,
+        needsConsent: runtime.worker.needsConsent ?? new Set<string>(),
+      },
       (done, total, what) => {
         steps = total
         progress.update(done, total + LATER, what)

@@ -169,6 +169,8 @@ function outlook(plan: CampaignPlan, { speech, paint, width, word }: Pen): strin
     const lost: [number, string][] = [
       [step.noAddress, en ? `have no ${channels} address` : `没有 ${channels} 地址`],
       [step.suppressed, word('suppressed')],
+      [step.noConsent, word('noConsent')],
+      [step.optedOut, word('optedOut')],
       [step.condition, word('condition')],
       [step.unknown, word('unknown')],
     ]

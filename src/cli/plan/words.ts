@@ -33,6 +33,8 @@ export const PLAN_WORDS = {
   channel: { en: 'channel', 'zh-CN': '渠道' },
   count: { en: 'messages', 'zh-CN': '消息数' },
   suppressed: { en: 'are on the do-not-contact list', 'zh-CN': '在禁止联系名单中' },
+  noConsent: { en: 'have not given consent', 'zh-CN': '尚未同意接收' },
+  optedOut: { en: 'have chosen not to get it', 'zh-CN': '已自行选择不接收' },
   condition: { en: 'do not meet the condition', 'zh-CN': '不满足条件' },
   unknown: { en: 'lack what the condition asks about', 'zh-CN': '缺少条件所需的信息' },
   heldOut: { en: 'Held out', 'zh-CN': '对照组' },

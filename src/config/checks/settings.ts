@@ -9,7 +9,7 @@ import { type Checked, finding, unknownName } from './findings.ts'
 
 /** When a campaign runs, what counts as its success, and shares that add up. */
 export function checkSettings(checked: Checked): Problem[] {
-  return [...checkTimes(checked), ...checkGoals(checked), ...checkShares(checked)]
+  return [...checkTimes(checked), ...checkGoals(checked), ...checkShares(checked), ...checkTopic(checked)]
 }
 
 function* checkTimes({ campaign, document }: Checked): Generator<Problem> {
@@ -44,6 +44,15 @@ function* checkGoals({ campaign, document, workspace }: Checked): Generator<Prob
       expected: 'one of `activity` in winback.yaml: a recall is activity',
     })
   }
+}
+
+/** A topic nobody could refuse would look like one that can be. */
+function* checkTopic({ campaign, document, workspace }: Checked): Generator<Problem> {
+  const topics = Object.keys(workspace.topics)
+  if (campaign.topic === undefined || topics.includes(campaign.topic)) return
+  yield unknownName(document, ['topic'], 'topic', campaign.topic, topics, {
+    expected: 'one of `topics` in winback.yaml',
+  })
 }
 
 function* checkShares({ campaign, document, workspace }: Checked): Generator<Problem> {

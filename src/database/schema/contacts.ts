@@ -104,7 +104,10 @@ export const suppressions = pgTable(
   (t) => [
     primaryKey({ columns: [t.kind, t.key] }),
     check('suppressions_kind', sql`${t.kind} IN ('email', 'phone')`),
-    check('suppressions_reason', sql`${t.reason} IN ('hard_bounce', 'complaint', 'unsubscribe', 'manual')`),
+    check(
+      'suppressions_reason',
+      sql`${t.reason} IN ('hard_bounce', 'complaint', 'unsubscribe', 'manual', 'erased')`,
+    ),
   ],
 )
 

@@ -1,0 +1,123 @@
+import { sql } from 'drizzle-orm'
+import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
+import { prepareRefusals } from './consent.ts'
+import type { Hooks } from './hooks.ts'
+
+/** What a person wants. Everything is wanted that is not refused. */
+export interface Preferences {
+  /** Channels nothing is wanted on; `*` is all of them. */
+  readonly channelsOff: readonly string[]
+  readonly topicsOff: readonly string[]
+  /** At most so many messages within so many days, over all channels; null without a limit. */
+  readonly frequency: { readonly atMost: number; readonly withinDays: number } | null
+  /** Nothing before this moment. */
+  readonly pausedUntil: Date | null
+}
+
+/** A choice with where it was made. */
+export interface Choice extends Preferences {
+  readonly chosenAt: Date
+  readonly source: string
+  readonly reason: string | null
+}
+
+/** Who never chose. */
+export const ANYTHING: Preferences = { channelsOff: [], topicsOff: [], frequency: null, pausedUntil: null }
+
+interface ChoiceRow {
+  readonly channelsOff: string[]
+  readonly topicsOff: string[]
+  readonly atMost: number | null
+  readonly withinDays: number | null
+  readonly pausedUntil: Date | null
+  readonly chosenAt: Date
+  readonly source: string
+  readonly reason: string | null
+}
+
+/** The latest choice of the contact's person; undefined where it never chose. */
+export async function readChoice(
+  session: Session,
+  contactId: number,
+  now: Date,
+): Promise<Choice | undefined> {
+  const [row] = await rows<ChoiceRow>(
+    session,
+    sql`SELECT p.channels_off AS "channelsOff", p.topics_off AS "topicsOff", p.at_most AS "atMost",
+          p.within_days AS "withinDays", p.paused_until AS "pausedUntil", p.chosen_at AS "chosenAt", p.source, p.reason
+        FROM contacts c JOIN contacts o ON o.person_id = c.person_id JOIN preferences p ON p.contact_id = o.contact_id
+        WHERE c.contact_id = ${contactId} AND p.chosen_at <= ${now}
+        ORDER BY p.chosen_at DESC, p.contact_id LIMIT 1`,
+  )
+  if (!row) return undefined
+  const { atMost, withinDays, ...rest } = row
+  const frequency = atMost === null || withinDays === null ? null : { atMost, withinDays }
+  return { ...rest, frequency }
+}
+
+/**
+ * Records what a contact chose, in the caller's transaction. It holds from its commit on, for every account of the
+ * person: what was planned on a channel that is off is skipped, and what a worker has in hand is looked at again.
+ */
+export async function recordChoice(
+  tx: Transaction,
+  contactId: number,
+  chosen: Preferences & { readonly source: string; readonly reason?: string | undefined },
+  options: { now: Date; hooks: Hooks },
+): Promise<void> {
+  const { now, hooks } = options
+  await prepareRefusals(tx)
+  await lockContact(tx, contactId)
+  await execute(
+    tx,
+    sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, at_most, within_days, paused_until,
+          source, reason)
+        VALUES (${contactId}, ${now}, ${sql.param([...chosen.channelsOff])}::text[],
+          ${sql.param([...chosen.topicsOff])}::text[], ${chosen.frequency?.atMost ?? null},
+          ${chosen.frequency?.withinDays ?? null}, ${chosen.pausedUntil}, ${chosen.source}, ${chosen.reason ?? null})
+        ON CONFLICT (contact_id, chosen_at) DO UPDATE SET channels_off = excluded.channels_off,
+          topics_off = excluded.topics_off, at_most = excluded.at_most, within_days = excluded.within_days,
+          paused_until = excluded.paused_until, source = excluded.source, reason = excluded.reason`,
+  )
+  // One row a refused channel; without any, one that refuses no channel and has the guards look again.
+  const channels = chosen.channelsOff.length > 0 ? [...chosen.channelsOff] : ['']
+  await execute(
+    tx,
+    sql`INSERT INTO new_refusals (contact_id, channel, reason)
+        SELECT o.contact_id, channel, 'opted_out' FROM contacts c JOIN contacts o ON o.person_id = c.person_id
+        CROSS JOIN unnest(${sql.param(channels)}::text[]) AS channel
+        WHERE c.contact_id = ${contactId}`,
+  )
+  await hooks.onRefused?.(tx, now)
+  await rows(tx, sql`TRUNCATE new_refusals`)
+}
+
+/**
+ * All marketing on a channel refused (`*`: on every channel), the rest of what was chosen kept: what an unsubscribe
+ * link, a STOP by text message or a complaint comes to. Again changes nothing.
+ */
+export async function recordOptOut(
+  tx: Transaction,
+  contactId: number,
+  refused: { readonly channel: string; readonly source: string; readonly reason?: string | undefined },
+  options: { now: Date; hooks: Hooks },
+): Promise<'recorded' | 'known'> {
+  await lockContact(tx, contactId)
+  const held = (await readChoice(tx, contactId, options.now)) ?? ANYTHING
+  if (held.channelsOff.includes(refused.channel)) return 'known'
+  const { topicsOff, frequency, pausedUntil } = held
+  const channelsOff = [...held.channelsOff, refused.channel]
+  const { source, reason } = refused
+  await recordChoice(
+    tx,
+    contactId,
+    { channelsOff, topicsOff, frequency, pausedUntil, source, reason },
+    options,
+  )
+  return 'recorded'
+}
+
+/** Two choices of one contact come one after the other, and the second reads what the first left. */
+async function lockContact(tx: Transaction, contactId: number): Promise<void> {
+  await execute(tx, sql`SELECT FROM contacts WHERE contact_id = ${contactId} FOR NO KEY UPDATE`)
+}

@@ -1,0 +1,63 @@
+import { type SQL, sql } from 'drizzle-orm'
+
+// What a contact allows, as SQL over the append-only records. Derived at each look and kept nowhere: a record that
+// comes late, twice or in another order ends at the same answer, and a rehearsal sees what held at its moment.
+// Both look at the whole person: whoever says stop with one account means it for the others.
+
+/**
+ * `given`, `withdrawn` or NULL: whether a contact's consent to a channel is in force. Its own latest consent has to be
+ * younger than any withdrawal of the same person; at the same moment, the withdrawal holds.
+ * @param contact an alias of `contacts`
+ * @param channel a text expression
+ */
+export function consentSql(contact: SQL, channel: SQL, now: Date): SQL {
+  return sql`(SELECT CASE WHEN given > coalesce(withdrawn, '-infinity') THEN 'given'
+      WHEN withdrawn IS NOT NULL THEN 'withdrawn' END
+    FROM (SELECT
+      (SELECT max(g.decided_at) FROM consents g WHERE g.contact_id = ${contact}.contact_id AND g.channel = ${channel}
+        AND g.decision = 'given' AND g.decided_at <= ${now}) AS given,
+      (SELECT max(w.decided_at) FROM contacts o JOIN consents w ON w.contact_id = o.contact_id
+        WHERE o.person_id = ${contact}.person_id AND w.channel = ${channel}
+          AND w.decision = 'withdrawn' AND w.decided_at <= ${now}) AS withdrawn) decided)`
+}
+
+/**
+ * What the person of a contact chose last, as jsonb; NULL of those who never chose. `lately` counts the messages to
+ * the person within the time a frequency speaks of, those under way and those of unknown fate included.
+ * @param contact an alias of `contacts`
+ */
+export function choiceSql(contact: SQL, now: Date): SQL {
+  return sql`(SELECT jsonb_build_object('channelsOff', p.channels_off, 'topicsOff', p.topics_off,
+      'pausedUntil', extract(epoch FROM p.paused_until), 'atMost', p.at_most, 'withinDays', p.within_days,
+      'lately', CASE WHEN p.at_most IS NOT NULL THEN (
+        SELECT count(*) FROM contacts m
+        CROSS JOIN LATERAL (
+          SELECT FROM touchpoint_records r WHERE r.contact_id = m.contact_id AND r.state IN ('sent', 'uncertain')
+            AND r.settled_at > ${now}::timestamptz - make_interval(secs => p.within_days * 86400)
+          UNION ALL SELECT FROM touchpoints t WHERE t.contact_id = m.contact_id AND t.state = 'sending') message
+        WHERE m.person_id = ${contact}.person_id) END)
+    FROM contacts o JOIN preferences p ON p.contact_id = o.contact_id
+    WHERE o.person_id = ${contact}.person_id AND p.chosen_at <= ${now}
+    ORDER BY p.chosen_at DESC, p.contact_id LIMIT 1)`
+}
+
+/**
+ * True where a channel may not be used for a contact: consent withdrawn, or not given where the workspace asks for it,
+ * or the channel refused or paused by the contact. For the last look, when `sending` is marked. Where nobody has ever
+ * recorded anything, two look-ups a statement tell so, and none a contact is made.
+ * @param contactId an expression
+ * @param channel a text expression
+ * @param required channels that need consent
+ */
+export function isRefused(contactId: SQL, channel: SQL, required: readonly string[], now: Date): SQL {
+  const state = consentSql(sql`c`, channel, now)
+  const needed = sql`${channel} = ANY (${sql.param([...required])}::text[])`
+  return sql`((${required.length > 0} OR (SELECT EXISTS (SELECT FROM consents)) OR (SELECT EXISTS (SELECT FROM preferences)))
+    AND EXISTS (SELECT FROM contacts c
+      CROSS JOIN LATERAL (SELECT ${state} AS consent, ${choiceSql(sql`c`, now)} AS choice) held
+      WHERE c.contact_id = ${contactId} AND (
+        held.consent = 'withdrawn' OR (${needed} AND held.consent IS DISTINCT FROM 'given')
+        OR held.choice -> 'channelsOff' ?| ARRAY[${channel}, '*']
+        OR (held.choice ->> 'pausedUntil')::numeric > extract(epoch FROM ${now}::timestamptz)
+        OR (held.choice ->> 'lately')::int >= (held.choice ->> 'atMost')::int)))`
+}

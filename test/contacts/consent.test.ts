@@ -1,0 +1,319 @@
+import { sql } from 'drizzle-orm'
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { planAudience } from '../../src/audience/plan.ts'
+import {
+  type ConsentRecord,
+  consentHistory,
+  consentStates,
+  recordConsents,
+} from '../../src/contacts/consent.ts'
+import type { Hooks } from '../../src/contacts/hooks.ts'
+import {
+  ANYTHING,
+  type Preferences,
+  readChoice,
+  recordChoice,
+  recordOptOut,
+} from '../../src/contacts/preferences.ts'
+import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
+import { recordRefusals } from '../../src/outcomes/silence.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { claim, markSending } from '../../src/touchpoints/lifecycle.ts'
+import { freshDatabase } from '../support/database.ts'
+import {
+  DAY,
+  openPipeline,
+  type Pipeline,
+  type PipelineOptions,
+  START,
+  scriptedChannel,
+} from '../support/pipeline.ts'
+
+const hooks: Hooks = { onRefused: recordRefusals }
+const ago = (days: number) => new Date(START.getTime() - days * DAY * 1000)
+
+const record = (contactId: number, also: Partial<ConsentRecord> = {}): ConsentRecord => ({
+  contactId,
+  channel: 'email',
+  decision: 'given',
+  decidedAt: ago(30),
+  wording: 'v1',
+  source: 'checkout',
+  proof: 'form 7',
+  ...also,
+})
+
+/** One contact of a tier with a reminder now and a coupon a day later. */
+async function scene(options: PipelineOptions & { needsConsent?: readonly string[] } = {}) {
+  const pipeline = await openPipeline(options)
+  const worker = { ...pipeline.worker, needsConsent: new Set(options.needsConsent ?? []) }
+  Object.assign(pipeline.worker, worker)
+  const now = () => pipeline.clock.now()
+  return {
+    pipeline,
+    consent: (...records: ConsentRecord[]) =>
+      transaction(pipeline.database, (tx) => recordConsents(tx, records, { now: now(), hooks })),
+    choose: (contactId: number, chosen: Partial<Preferences>) =>
+      transaction(pipeline.database, (tx) =>
+        recordChoice(tx, contactId, { ...ANYTHING, ...chosen, source: 'test' }, { now: now(), hooks }),
+      ),
+  }
+}
+
+/** What became of each touchpoint, with the detail. */
+async function told({ database }: Pipeline): Promise<string[]> {
+  const found = await rows<{ said: string }>(
+    database,
+    sql`SELECT concat_ws(' ', step, state, reason, detail) AS said FROM touchpoint_records JOIN steps USING (step_id)
+        ORDER BY contact_id, step`,
+  )
+  return found.map((row) => row.said)
+}
+
+describe('consent', () => {
+  it('is needed only where the workspace says so, and then never assumed', async () => {
+    const free = await scene()
+    await free.pipeline.addContact({ silentSince: ago(4) })
+    await free.pipeline.runNow()
+    await free.pipeline.work()
+    expect(free.pipeline.channel.sent).toHaveLength(1)
+
+    const { pipeline, consent } = await scene({ needsConsent: ['email'] })
+    const [willing, silent] = [
+      await pipeline.addContact({ silentSince: ago(4) }),
+      await pipeline.addContact({ silentSince: ago(4) }),
+    ]
+    await consent(record(willing))
+    await pipeline.runNow()
+    await pipeline.work()
+    expect(pipeline.channel.sent.map((message) => message.address)).toEqual(['u1@example.com'])
+    expect(await told(pipeline)).toEqual(['remind sent', 'remind skipped no_consent email: never given'])
+    expect(silent).toBeGreaterThan(willing)
+  })
+
+  it('withdrawn, takes what was planned, queued and claimed with it in the same transaction', async () => {
+    const { pipeline, consent } = await scene({ needsConsent: ['email'] })
+    const { database, clock } = pipeline
+    const contactId = await pipeline.addContact({ silentSince: ago(4) })
+    await consent(record(contactId))
+    await pipeline.runNow()
+    const keys: { contactId: number; touchpointId: number }[] = []
+    await dispatchDue(database, clock.now(), 10, async (batch) => {
+      keys.push(...batch.keys)
+    })
+    const claimId = '00000000-0000-4000-8000-000000000001'
+    expect(await claim(database, claimId, keys)).toHaveLength(1)
+    await consent(record(contactId, { decision: 'withdrawn', decidedAt: clock.now(), wording: null }))
+    const slice = { keys: keys.map((key) => ({ ...key, channel: 'email' })), campaign: 'test' }
+    expect(await markSending(database, claimId, { ...slice, now: clock.now(), needsConsent: [] })).toEqual([])
+    expect(await told(pipeline)).toEqual(['coupon skipped no_consent', 'remind skipped no_consent'])
+    expect(await pipeline.open()).toEqual([])
+  })
+
+  it('is looked at once more when sending is marked, however it came to lack', async () => {
+    const { pipeline } = await scene({ needsConsent: ['email'] })
+    const { database, clock } = pipeline
+    const contactId = await pipeline.addContact({ silentSince: ago(4) })
+    await pipeline.runNow()
+    const keys: { contactId: number; touchpointId: number }[] = []
+    await dispatchDue(database, clock.now(), 10, async (batch) => {
+      keys.push(...batch.keys)
+    })
+    const claimId = '00000000-0000-4000-8000-000000000001'
+    await claim(database, claimId, keys)
+    const slice = {
+      keys: keys.map((key) => ({ ...key, channel: 'email' })),
+      campaign: 'test',
+      now: clock.now(),
+    }
+    expect(await markSending(database, claimId, { ...slice, needsConsent: ['email'] })).toEqual([])
+    // A withdrawal that no hook heard of, as after a merge of two persons.
+    await execute(
+      database,
+      sql`INSERT INTO consents VALUES (${contactId}, 'email', 'withdrawn', ${ago(1)}, NULL, 'test', NULL, ${START})`,
+    )
+    expect(await markSending(database, claimId, { ...slice, needsConsent: [] })).toEqual([])
+    await execute(database, sql`DELETE FROM consents`)
+    expect(await markSending(database, claimId, { ...slice, needsConsent: [] })).toHaveLength(1)
+  })
+
+  it('withdrawn with one account, holds for the others of the person; given, for that account alone', async () => {
+    const { pipeline, consent } = await scene({ needsConsent: ['email'] })
+    const one = await pipeline.addContact({ silentSince: ago(4) })
+    const other = await pipeline.addContact({ silentSince: ago(5), person: one })
+    await consent(record(one))
+    expect(await consentStates(pipeline.database, other, START)).toEqual([])
+    await consent(
+      record(one, { decision: 'withdrawn', decidedAt: ago(20) }),
+      record(other, { decidedAt: ago(25) }),
+    )
+    expect(await consentStates(pipeline.database, other, START)).toEqual([
+      { channel: 'email', state: 'withdrawn' },
+    ])
+    await consent(record(other, { decidedAt: ago(10) }))
+    expect(await consentStates(pipeline.database, other, START)).toEqual([
+      { channel: 'email', state: 'given' },
+    ])
+    expect(await consentHistory(pipeline.database, other)).toHaveLength(2)
+  })
+
+  it('reaches the next channel of a step where the first is refused', async () => {
+    const sms = scriptedChannel({ name: 'sms', kind: 'phone' })
+    const steps = [{ id: 'remind', channels: ['sms', 'email'] }]
+    const { pipeline, consent } = await scene({
+      needsConsent: ['sms'],
+      others: [sms],
+      tiers: [{ name: 'coupon', from: 3 * DAY, to: 7 * DAY, steps }],
+    })
+    const contactId = await pipeline.addContact({ silentSince: ago(4), phone: '+8613800138000' })
+    await consent(record(contactId, { channel: 'sms' }))
+    await pipeline.runNow()
+    await consent(record(contactId, { channel: 'sms', decision: 'withdrawn', decidedAt: ago(1) }))
+    await pipeline.work()
+    expect([sms.sent.length, pipeline.channel.sent.length]).toEqual([0, 1])
+  })
+
+  it('is counted by plan', async () => {
+    const { pipeline, consent, choose } = await scene({ definition: { topic: 'offers' } })
+    const ids = [4, 4, 4, 4].map((days) => pipeline.addContact({ silentSince: ago(days) }))
+    const [a = 0, b = 0, c = 0] = await Promise.all(ids)
+    await consent(record(a), record(b), record(c))
+    await choose(b, { topicsOff: ['offers'] })
+    await choose(c, { channelsOff: ['sms'] })
+    const reach = { addressKinds: pipeline.worker.addressKinds, needsConsent: new Set(['email']) }
+    const { steps } = await planAudience(pipeline.database, pipeline.campaign, START, reach)
+    expect(steps[0]).toMatchObject({ contacts: 4, noConsent: 1, optedOut: 1, messages: 2 })
+  })
+})
+
+describe('the record', () => {
+  let database: Database
+  beforeAll(async () => {
+    database = await freshDatabase()
+  })
+
+  it('ends at the same state in whatever order it comes, and however often (property)', async () => {
+    const decision = fc.record({
+      channel: fc.constantFrom('email', 'sms'),
+      decision: fc.constantFrom('given' as const, 'withdrawn' as const),
+      day: fc.nat(5),
+    })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(decision, { minLength: 1, maxLength: 8 }),
+        fc.nat(),
+        async (decisions, seed) => {
+          const made = await rows<{ id: number }>(
+            database,
+            sql`INSERT INTO contacts (person_id, external_id, imported_at)
+              SELECT 1000000 + floor(random() * 1e12)::bigint, gen_random_uuid()::text, ${START}
+              FROM generate_series(1, 2) RETURNING contact_id AS id`,
+          )
+          const [one = 0, two = 0] = made.map((row) => row.id)
+          const records = (contactId: number) =>
+            decisions.map(({ channel, decision, day }) =>
+              record(contactId, { channel, decision, decidedAt: ago(9 - day) }),
+            )
+          const shuffled = [...records(two), ...records(two)].toSorted(
+            (a, b) => ((a.decidedAt.getTime() + seed) % 97) - ((b.decidedAt.getTime() + seed) % 97),
+          )
+          await transaction(database, (tx) => recordConsents(tx, records(one), { now: START, hooks: {} }))
+          for (const each of shuffled) {
+            await transaction(database, (tx) => recordConsents(tx, [each], { now: START, hooks: {} }))
+          }
+          // The plain rule: the latest decision, and of two at the same moment the withdrawal.
+          const expected = ['email', 'sms'].flatMap((channel) => {
+            const own = records(one).filter((each) => each.channel === channel)
+            const last = own.toSorted(
+              (a, b) =>
+                b.decidedAt.getTime() - a.decidedAt.getTime() || (a.decision === 'withdrawn' ? -1 : 1),
+            )[0]
+            return last ? [{ channel, state: last.decision }] : []
+          })
+          expect(await consentStates(database, one, START)).toEqual(expected)
+          expect(await consentStates(database, two, START)).toEqual(expected)
+        },
+      ),
+      { numRuns: 40 },
+    )
+  })
+})
+
+describe('a choice', () => {
+  it.each<[string, Partial<Preferences>, string]>([
+    ['channel', { channelsOff: ['email'] }, 'remind skipped opted_out'],
+    ['everything', { channelsOff: ['*'] }, 'remind skipped opted_out'],
+    ['topic', { topicsOff: ['offers'] }, 'remind skipped opted_out topic offers'],
+    [
+      'pause',
+      { pausedUntil: new Date('2026-04-01T00:00:00Z') },
+      'remind skipped opted_out until 2026-04-01T00:00:00.000Z',
+    ],
+  ])('of %s holds before the next send', async (_name, chosen, expected) => {
+    const { pipeline, choose } = await scene({ definition: { topic: 'offers' } })
+    const contactId = await pipeline.addContact({ silentSince: ago(4) })
+    await pipeline.runNow()
+    await choose(contactId, chosen)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toEqual([])
+    expect(await told(pipeline)).toContain(expected)
+  })
+
+  it('of another topic, another channel or a pause that is over leaves the message alone', async () => {
+    const { pipeline, choose } = await scene({ definition: { topic: 'offers' } })
+    const contactId = await pipeline.addContact({ silentSince: ago(4) })
+    await pipeline.runNow()
+    await choose(contactId, { channelsOff: ['sms'], topicsOff: ['news'], pausedUntil: ago(1) })
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(1)
+  })
+
+  it('of once a week counts the person’s messages over all accounts, and within one batch', async () => {
+    const { pipeline, choose } = await scene()
+    const one = await pipeline.addContact({ silentSince: ago(4) })
+    const other = await pipeline.addContact({ silentSince: ago(4), person: one + 1_000 })
+    await execute(
+      pipeline.database,
+      sql`UPDATE contacts SET person_id = ${one + 1_000} WHERE contact_id = ${one}`,
+    )
+    await pipeline.runNow()
+    // The run takes one account of a person in; the other is put beside it, as after a later merge.
+    await execute(pipeline.database, sql`UPDATE contacts SET person_id = contact_id`)
+    await pipeline.runNow()
+    await execute(pipeline.database, sql`UPDATE contacts SET person_id = ${one}`)
+    await choose(other, { frequency: { atMost: 1, withinDays: 7 } })
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(1)
+    pipeline.clock.advance(DAY)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(1)
+    expect(
+      (await told(pipeline)).filter((said) => said.includes('opted_out at most 1 in 7 days')),
+    ).not.toEqual([])
+  })
+
+  it('is the latest of the person, and an opt-out keeps the rest of it', async () => {
+    const { pipeline, choose } = await scene()
+    const contactId = await pipeline.addContact({ silentSince: ago(4) })
+    const { database, clock } = pipeline
+    await choose(contactId, { topicsOff: ['news'], frequency: { atMost: 1, withinDays: 30 } })
+    clock.advance(1)
+    const optOut = () =>
+      transaction(database, (tx) =>
+        recordOptOut(
+          tx,
+          contactId,
+          { channel: 'email', source: 'link', reason: 'too_many' },
+          { now: clock.now(), hooks },
+        ),
+      )
+    expect([await optOut(), await optOut()]).toEqual(['recorded', 'known'])
+    expect(await readChoice(database, contactId, clock.now())).toMatchObject({
+      channelsOff: ['email'],
+      topicsOff: ['news'],
+      frequency: { atMost: 1, withinDays: 30 },
+      reason: 'too_many',
+    })
+  })
+})
