@@ -187,6 +187,7 @@ async function outlook(
       FROM plan_answers p
       JOIN contacts c ON c.contact_id = p.contact_id
       JOIN contact_activity a ON a.contact_id = p.contact_id
+      LEFT JOIN contact_signals s ON s.contact_id = p.contact_id
       CROSS JOIN ${imaginedEpisode(campaign)}
       CROSS JOIN LATERAL (SELECT ${reach.choices ? choiceSql(sql`c`, now) : sql`NULL::jsonb`} AS choice) held
       WHERE p.answer = 'opened' AND p.tier_no = ${step.tierNo}
@@ -310,6 +311,7 @@ async function countEligible(
       count(DISTINCT c.person_id) FILTER (WHERE a.silent_since <= ${before(now, from)}::timestamptz
         AND a.silent_since > ${before(now, from + 7 * 86_400)}::timestamptz) AS week
     FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
+    LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
     CROSS JOIN LATERAL (SELECT ${campaign.audience ? campaign.audience.sql(now) : sql`true`} AS audience) v
     WHERE c.erased_at IS NULL AND ${oldest} AND v.audience IS TRUE AND ${rollout}
       AND NOT (c.external_id = ANY (${sql.param(definition.seeds)}::text[]))

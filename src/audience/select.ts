@@ -130,6 +130,7 @@ export function answersSql(selection: Selection, which: SQL): SQL {
         ${answer} AS answer
       FROM contact_activity a
       JOIN contacts c ON c.contact_id = a.contact_id
+      LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
       LEFT JOIN LATERAL (
         SELECT max(e.episode_no) FILTER (WHERE e.campaign = ${campaign.name}) AS episode_no,
           bool_or(e.campaign = ${campaign.name} AND e.ended_at IS NULL AND e.contact_id = c.contact_id) AS open_mine,

@@ -12,7 +12,7 @@ import type {
   TemplateFact,
 } from './compiled.ts'
 import { combineConditions, compileCondition } from './conditions.ts'
-import type { Fact } from './facts.ts'
+import type { Fact } from './fact.ts'
 import type { TemplateIndex } from './templates-index.ts'
 import type { Workspace } from './workspace.ts'
 

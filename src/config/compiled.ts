@@ -5,7 +5,8 @@ import type { Campaign, Offer } from './campaign.ts'
 // have their ids. Made by compile.ts; types alone live here, for every later stage imports them.
 //
 // The SQL of a condition or fact is an expression over these aliases, which every statement that uses one provides:
-//   c  contacts          a  contact_activity          e  episodes (steps only: segment and earlier steps)
+//   c  contacts     a  contact_activity     s  contact_signals, left-joined: no row is no history (and no condition
+//   that asks for none pays for the join)     e  episodes (steps only: segment and earlier steps)
 //   r  the step's own data (templates of a step with `data` only)
 // and is a function of `now`, a bind value: no statement reads the database's clock.
 

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Condition } from './compiled.ts'
 import type { Expression, Literal, ParsedCondition } from './expression.ts'
-import { type FactCatalogue, instant } from './facts.ts'
+import { type FactCatalogue, instant } from './fact.ts'
 import { FIRST_INSTANT, LAST_INSTANT } from './instants.ts'
 import { parseCondition } from './parser.ts'
 

@@ -1,46 +1,41 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Campaign } from './campaign.ts'
+import { column, type Fact, type FactCatalogue, instant, since } from './fact.ts'
+import { actFacts } from './facts/acts.ts'
+import { churnFacts } from './facts/churn.ts'
+import { membershipFacts } from './facts/membership.ts'
+import { returnFacts } from './facts/return.ts'
+import { rfmFacts } from './facts/rfm.ts'
+import { riskFacts } from './facts/risk.ts'
 import { instantSql } from './instants.ts'
 import { formatDuration } from './quantities.ts'
 import type { Salvaged } from './salvaged.ts'
+import { DEFAULT_SIGNALS, type SignalSettings } from './signal-settings.ts'
 import type { AttributeType, Workspace } from './workspace.ts'
 
-export type FactType = 'string' | 'number' | 'bool' | 'timestamp' | 'duration' | 'money'
-
-/** Something Winback knows of a contact, by the name conditions and templates use. */
-export interface Fact {
-  /** `contact.first_name`, `orders.total`, `remind.sent` */
-  readonly path: string
-  readonly type: FactType
-  readonly description: string
-  readonly unit?: string
-  /** Seconds after which the value is too old to be used. */
-  readonly fresh?: number
-  /** `steps`: known only once an episode is open, so not for audience and segments. */
-  readonly from: 'anywhere' | 'steps'
-  /**
-   * The value, NULL where it is not known: text, numeric, boolean, timestamptz; durations are numeric seconds, money
-   * numeric currency units. Over the aliases of compiled.ts.
-   */
-  sql(now: Date): SQL
-  /** True where the value is null in the contact's data, as against absent; facts without it are never that. */
-  isNull?(now: Date): SQL
-  /** True where the value is older than `fresh`, or nobody knows how old. */
-  stale?(now: Date): SQL
-}
-
-export type FactCatalogue = ReadonlyMap<string, Fact>
+/** First words of facts that have a second: templates may ask about any of them, whether or not anything is known. */
+export const FACT_GROUPS = [
+  ...[
+    'contact',
+    'orders',
+    'activity',
+    'rfm',
+    'rhythm',
+    'use',
+    'risk',
+    'cart',
+    'favourites',
+    'comments',
+    'coupons',
+  ],
+  ...['complaints', 'reviews', 'assignments', 'sign_in', 'membership', 'activation', 'episodes'],
+]
 
 /** First words of fact names: not to be used as ids of steps. */
 export const FACT_ROOTS = [
-  'contact',
-  'orders',
-  'activity',
-  'segment',
-  'campaign',
-  'workspace',
-  'offer',
-  'now',
+  ...FACT_GROUPS,
+  ...['churn', 'churn_reason', 'nps', 'nps_at', 'quadrant', 'return_basis', 'return_probability', 'sunset'],
+  ...['segment', 'campaign', 'workspace', 'offer', 'now'],
 ]
 
 /** Attributes of a contact that are columns; a workspace may not declare its own by these names. */
@@ -49,7 +44,7 @@ export const BUILT_IN_ATTRIBUTES = ['external_id', 'locale', 'timezone', 'signed
 /** Every fact of a workspace that is known of any contact, and `segment`. Earlier steps: {@link stepFacts}. */
 export function factCatalogue(workspace: Salvaged<Workspace>): FactCatalogue {
   const currency = workspace.currency ?? 'currency units'
-  const silence = (since: SQL, now: Date) => sql`extract(epoch FROM ${instant(now)} - ${since})`
+  const signals = settingsOf(workspace)
   // Amounts are integer micros; times 0.000001 is exact, where a division would round large ones.
   const total = sql`coalesce(a.orders_total, 0) * 0.000001`
   const facts: Fact[] = [
@@ -72,7 +67,7 @@ export function factCatalogue(workspace: Salvaged<Workspace>): FactCatalogue {
     column('orders.last_at', 'timestamp', 'Latest order', sql`a.last_order_at`),
     {
       ...column('orders.silence', 'duration', 'Time since the latest order', sql`NULL`),
-      sql: (now) => silence(sql`a.last_order_at`, now),
+      sql: (now) => since(sql`a.last_order_at`, now),
     },
     column('activity.count', 'number', 'How many activities', sql`coalesce(a.activity_count, 0)::numeric`),
     column('activity.first_at', 'timestamp', 'First activity', sql`a.first_active_at`),
@@ -84,8 +79,14 @@ export function factCatalogue(workspace: Salvaged<Workspace>): FactCatalogue {
         'Time since the latest activity, or since sign-up',
         sql`NULL`,
       ),
-      sql: (now) => silence(sql`a.silent_since`, now),
+      sql: (now) => since(sql`a.silent_since`, now),
     },
+    ...churnFacts(signals),
+    ...returnFacts(signals),
+    ...rfmFacts(signals),
+    ...actFacts(),
+    ...riskFacts(signals),
+    ...membershipFacts(signals, membershipAttribute(workspace, signals)),
     { ...column('segment', 'string', 'The segment the episode opened with', sql`e.segment`), from: 'steps' },
     ...Object.entries(workspace.attributes ?? {}).flatMap(([name, attribute]) =>
       attribute?.type && !BUILT_IN_ATTRIBUTES.includes(name)
@@ -96,8 +97,29 @@ export function factCatalogue(workspace: Salvaged<Workspace>): FactCatalogue {
   return new Map(facts.map((fact) => [fact.path, fact]))
 }
 
-function column(path: string, type: FactType, description: string, expression: SQL): Fact {
-  return { path, type, description, from: 'anywhere', sql: () => expression }
+/** Settings of which any part may be missing: the defaults stand in for it. */
+function settingsOf({ signals }: Salvaged<Workspace>): SignalSettings {
+  return complete(DEFAULT_SIGNALS, signals)
+}
+
+/** The value with every key the example has; lists and texts are taken as they are, where they are there at all. */
+function complete<T>(example: T, value: unknown): T {
+  if (value === undefined || value === null) return example
+  if (typeof example !== 'object' || example === null || Array.isArray(example)) return value as T
+  const given = value as Readonly<Record<string, unknown>>
+  const keys = new Set([...Object.keys(example), ...Object.keys(given)])
+  return Object.fromEntries(
+    [...keys].map((key) => [key, complete((example as Record<string, unknown>)[key], given[key])]),
+  ) as T
+}
+
+function membershipAttribute(
+  workspace: Salvaged<Workspace>,
+  { membership }: SignalSettings,
+): SQL | undefined {
+  const name = membership.attribute
+  if (name === undefined || workspace.attributes?.[name]?.type !== 'timestamp') return undefined
+  return attributeFact(name, 'timestamp', undefined, undefined).sql(new Date(0))
 }
 
 /**
@@ -223,9 +245,4 @@ function reportedFact(path: string, id: string, name: string, kinds: readonly st
        WHERE event.kind = ANY (${sql.param([...kinds])}::text[]) AND event.occurred_at <= ${instant(now)}
          AND earlier_step.campaign = e.campaign AND earlier_step.step = ${id}::text)`,
   }
-}
-
-/** A bind value: the same instant whatever the session's zone. */
-export function instant(time: Date): SQL {
-  return sql`${time.toISOString()}::timestamptz`
 }

@@ -1,6 +1,6 @@
 import type { ASTNode } from '@marcbachmann/cel-js'
 import type { Expression, Literal, Type } from './expression.ts'
-import type { Fact, FactCatalogue, FactType } from './facts.ts'
+import type { Fact, FactCatalogue, FactType } from './fact.ts'
 import { parseInstant, parseSpan } from './instants.ts'
 import { nearest } from './problems.ts'
 

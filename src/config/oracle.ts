@@ -1,6 +1,6 @@
 import { type ASTNode, Environment } from '@marcbachmann/cel-js'
 import { add, compare, Decimal, divide, multiply, negate, parseDecimal, remainder } from './decimal.ts'
-import type { Fact, FactCatalogue } from './facts.ts'
+import type { Fact, FactCatalogue } from './fact.ts'
 import { FIRST_INSTANT, LAST_INSTANT, parseInstant, parseSpan } from './instants.ts'
 import { dottedName } from './operands.ts'
 import { expandDurations } from './parser.ts'

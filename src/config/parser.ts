@@ -1,6 +1,6 @@
 import { type ASTNode, Environment, ParseError } from '@marcbachmann/cel-js'
 import type { ExpressionProblem, ParsedCondition } from './expression.ts'
-import type { FactCatalogue } from './facts.ts'
+import type { FactCatalogue } from './fact.ts'
 import { firstFullWidth, fullWidthHint } from './full-width.ts'
 import { parseDuration } from './quantities.ts'
 import { checkNode } from './typing.ts'

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { emailSettings } from '../channels/email/settings.ts'
 import { logSettings } from '../channels/log/settings.ts'
 import { duration, percentage } from './quantities.ts'
+import { signalSettings } from './signal-settings.ts'
 
 // winback.yaml. Secrets are only ever written ${NAME} or ${file:path}; environment.ts fills them in.
 
@@ -59,6 +60,7 @@ export const workspace = z.strictObject({
     )
     .prefault({})
     .describe('What you know of a contact, by name: contact.<name> in conditions and templates'),
+  signals: signalSettings.prefault({}).describe('How value, rhythm and discontent are told from activity'),
   channels: z
     .strictObject({
       email: emailSettings.optional().describe('SMTP; absent, no e-mail is sent'),

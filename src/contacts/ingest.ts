@@ -44,6 +44,7 @@ export async function ingestActivity(
   const inserted = await insertNew(tx, now)
   if (inserted > 0) {
     await aggregate(tx, workspace)
+    await markSignals(tx)
     await hooks.onActivity?.(tx, now)
     await countFeed(tx, workspace)
   }
@@ -117,6 +118,18 @@ async function aggregate(tx: Transaction, workspace: ActivityRules): Promise<voi
           FROM new_activity WHERE ${counts} OR ${ordered} GROUP BY contact_id
         ) AS n
         WHERE a.contact_id = n.contact_id`,
+  )
+}
+
+/**
+ * Whose signals are out of date from this commit on. DO NOTHING is enough although a mark may be taken away meanwhile:
+ * whoever takes marks holds the contacts' rows of contact_activity first, as this transaction has since it began.
+ */
+async function markSignals(tx: Transaction): Promise<void> {
+  await execute(
+    tx,
+    sql`INSERT INTO signal_marks (contact_id) SELECT DISTINCT contact_id FROM new_activity ORDER BY contact_id
+        ON CONFLICT DO NOTHING`,
   )
 }
 

@@ -77,6 +77,7 @@ export async function gather(
     JOIN touchpoints t USING (contact_id, touchpoint_id)
     JOIN contacts c ON c.contact_id = t.contact_id
     JOIN contact_activity a ON a.contact_id = t.contact_id
+    LEFT JOIN contact_signals s ON s.contact_id = t.contact_id
     JOIN episodes e ON e.contact_id = t.contact_id AND e.episode_id = t.episode_id${dataSql(batch)}
     WHERE t.claim_id = ${batch.claimId}::uuid`
   return await read(session, batch, source)
@@ -92,6 +93,7 @@ export async function imagine(
   what: { contactId: number; campaign: string; version: number; step: CompiledStep; now: Date; segment: SQL },
 ): Promise<Candidate | undefined> {
   const source = sql`contacts c JOIN contact_activity a USING (contact_id)
+    LEFT JOIN contact_signals s ON s.contact_id = c.contact_id
     CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS touchpoint_id, 0::bigint AS episode_id, 0 AS attempt,
       ${what.now}::timestamptz AS planned_for) t
     CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS episode_id, ${what.campaign}::text AS campaign,

@@ -1,5 +1,6 @@
 import type { ContactView, TemplateView } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import { FACT_GROUPS } from '../config/facts.ts'
 import type { Candidate } from './gather.ts'
 
 /** What a message may say of the workspace. */
@@ -77,7 +78,7 @@ export function messageViewer(message: {
   }
   return (candidate, contact) => {
     // Roots that are always there, so that {{#if contact.first_name}} may ask about what is not.
-    const view: Record<string, unknown> = { contact: {}, orders: {}, activity: {} }
+    const view: Record<string, unknown> = Object.fromEntries(FACT_GROUPS.map((group) => [group, {}]))
     for (const path in candidate.facts) nest(view, split(path), candidate.facts[path])
     return {
       ...view,

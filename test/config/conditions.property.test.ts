@@ -5,7 +5,7 @@ import { compileCondition } from '../../src/config/conditions.ts'
 import { factCatalogue } from '../../src/config/facts.ts'
 import { evaluateCondition } from '../../src/config/oracle.ts'
 import { workspace } from '../../src/config/workspace.ts'
-import { rows as query } from '../../src/database/connect.ts'
+import { type Database, rows as query } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
 
 // Compiled SQL against cel-js' evaluator: generated conditions over generated rows.
@@ -32,6 +32,9 @@ const FACTS: Record<Type, string[]> = {
   timestamp: ['contact.at', 'contact.signed_up_at', 'orders.last_at', 'activity.last_at', 'now'],
   duration: ['orders.silence', 'activity.silence'],
 }
+/** Facts that are themselves formulas: their own SQL says what they are, and the condition around them is compared. */
+const SIGNALS = [...catalogue.values()].filter(({ known }) => known !== undefined)
+for (const { path, type } of SIGNALS) FACTS[type === 'money' ? 'number' : type].push(path)
 const PATHS = Object.values(FACTS)
   .flat()
   .filter((path) => path !== 'now')
@@ -215,6 +218,25 @@ const row = fc.record({
   orders_count: fc.nat(5),
   orders_total: fc.oneof(fc.nat(1e9), fc.constant(9e15), fc.constant(-5_000_000)),
   activity_count: fc.nat(5),
+  active_days: fc.nat(3),
+  first_day: fc.constantFrom('2025-06-01', '2026-05-20'),
+  last_day: fc.constantFrom('2026-05-20', '2026-05-31'),
+  use_bits: fc.constantFrom('1'.padEnd(64, '01'), '1'.padEnd(64, '0'), '1'.repeat(64)),
+  usual_pause: fc.option(fc.constantFrom(0, 86_400, 8_640_000)),
+  sign_in_at: instant,
+  orders: fc.nat(3),
+  coupon_orders: fc.nat(3),
+  cart_items: fc.nat(1),
+  cart_at: instant,
+  favourite_at: instant,
+  nps: fc.option(fc.nat(10)),
+  complaints_open: fc.nat(1),
+  review_rating: fc.option(fc.constantFrom(1, 2.5, 5)),
+  review_at: instant,
+  membership_started_at: instant,
+  membership_ends_at: instant,
+  membership_ended_at: instant,
+  activated_at: instant,
 })
 type Row = typeof row extends fc.Arbitrary<infer T> ? T : never
 
@@ -244,8 +266,55 @@ function toJson(inputs: Row[]): string {
   ).replaceAll('"<huge>"', '1e400')
 }
 
+/** The rows as the aliases that conditions are compiled over. */
+function given(inputs: Row[]) {
+  return sql`jsonb_array_elements(${toJson(inputs)}::jsonb) WITH ORDINALITY AS given(row, no),
+    LATERAL (SELECT * FROM jsonb_to_record(given.row) AS it(contact_id bigint,
+      attributes jsonb, external_id text, locale text, signed_up_at timestamptz)) c,
+    LATERAL (SELECT * FROM jsonb_to_record(given.row) AS it(
+      orders_count int, orders_total bigint, activity_count int, last_order_at timestamptz,
+      last_active_at timestamptz, silent_since timestamptz)) a,
+    LATERAL (SELECT * FROM jsonb_populate_record(NULL::contact_signals, given.row)) s`
+}
+
+/** What the facts of signals are for each row. */
+async function signalValues(
+  database: Database,
+  inputs: Row[],
+  source: string,
+): Promise<[string, unknown][][]> {
+  const asked = SIGNALS.filter(({ path }) => source.includes(path))
+  if (asked.length === 0) return []
+  const parts = [asked.slice(0, 25), asked.slice(25)]
+    .filter((some) => some.length > 0)
+    .map(
+      (some) =>
+        sql`jsonb_build_object(${sql.join(
+          some.map((fact) => sql`${fact.path}::text, ${fact.sql(now)}`),
+          sql`, `,
+        )})`,
+    )
+  const found = await query<{ facts: Record<string, unknown> }>(
+    database,
+    sql`SELECT ${sql.join(parts, sql` || `)} AS facts FROM ${given(inputs)} ORDER BY given.no`,
+  )
+  const types = new Map(SIGNALS.map(({ path, type }) => [path, type]))
+  return found.map(({ facts }) =>
+    Object.entries(facts).map(([path, value]) => [
+      path,
+      types.get(path) === 'timestamp' && typeof value === 'string' ? new Date(value) : value,
+    ]),
+  )
+}
+
 test('compiled SQL and the CEL evaluator agree', { timeout: 120_000 }, async () => {
   const database = await freshDatabase()
+  await query(
+    database,
+    sql`INSERT INTO signal_fits (fitted_at, buyers, recency, frequency, monetary, use, bgnbd, contacts, repeaters)
+        VALUES (${new Date('2026-05-01')}, 100, '{1e6,3e6,1e7,3e7}', '{1,1,2,4}', '{0,1e6,1e8,1e9}', '{1,1,2,2}',
+          '{0.2426,4.4135,0.7929,2.4258}', 100, 50)`,
+  )
   const seen = { true: 0, false: 0, null: 0 }
   await fc.assert(
     fc.asyncProperty(
@@ -254,16 +323,15 @@ test('compiled SQL and the CEL evaluator agree', { timeout: 120_000 }, async () 
       async (source, inputs) => {
         const { condition, problems } = compileCondition(source, catalogue)
         if (!condition) throw new Error(`${source}: ${JSON.stringify(problems)}`)
-        const expected = inputs.map((input) => evaluateCondition(source, catalogue, valuesOf(input), now))
+        const signals = await signalValues(database, inputs, source)
+        const expected = inputs.map((input, place) => {
+          const values = new Map([...valuesOf(input), ...(signals[place] ?? [])])
+          return evaluateCondition(source, catalogue, values, now)
+        })
         const found = await query<{ answer: boolean | null }>(
           database,
           sql`SELECT ${condition.sql(now)} AS answer
-              FROM jsonb_array_elements(${toJson(inputs)}::jsonb) WITH ORDINALITY AS given(row, no),
-                   LATERAL (SELECT * FROM jsonb_to_record(given.row) AS it(
-                     attributes jsonb, external_id text, locale text, signed_up_at timestamptz)) c,
-                   LATERAL (SELECT * FROM jsonb_to_record(given.row) AS it(
-                     orders_count int, orders_total bigint, activity_count int, last_order_at timestamptz,
-                     last_active_at timestamptz, silent_since timestamptz)) a
+              FROM ${given(inputs)}
              ORDER BY given.no`,
         )
         for (const answer of expected) seen[`${answer}`]++

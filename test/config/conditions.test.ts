@@ -4,7 +4,8 @@ import { campaign } from '../../src/config/campaign.ts'
 import { knownToStep, selectionFacts } from '../../src/config/checks/expressions.ts'
 import { combineConditions, compileCondition } from '../../src/config/conditions.ts'
 import { readDocument } from '../../src/config/document.ts'
-import { type Fact, factCatalogue } from '../../src/config/facts.ts'
+import type { Fact } from '../../src/config/fact.ts'
+import { factCatalogue } from '../../src/config/facts.ts'
 import { evaluateCondition } from '../../src/config/oracle.ts'
 import { expandDurations } from '../../src/config/parser.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
@@ -96,7 +97,8 @@ describe('on real rows', async () => {
     const [row] = await rows<{ answer: boolean | null }>(
       database,
       sql`SELECT ${condition.sql(now)} AS answer
-            FROM contacts c LEFT JOIN contact_activity a USING (contact_id) WHERE c.external_id = 'ann'`,
+            FROM contacts c LEFT JOIN contact_activity a USING (contact_id)
+              LEFT JOIN contact_signals s USING (contact_id) WHERE c.external_id = 'ann'`,
     )
     return row?.answer
   }

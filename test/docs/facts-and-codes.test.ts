@@ -7,7 +7,7 @@ import { HELPERS } from '../../src/channels/templates/helpers.ts'
 import { EXIT } from '../../src/cli/failure.ts'
 import { ANNUAL_REPORT } from '../../src/config/annual-report.ts'
 import { MESSAGE_CONTEXT, OFFER_CONTEXT } from '../../src/config/checks/templates.ts'
-import { factCatalogue } from '../../src/config/facts.ts'
+import { factsPage } from '../../src/config/facts-page.ts'
 import { campaignJsonSchema } from '../../src/config/json-schema.ts'
 import { ANSWERS as ANSWER_WORDS, REASONS } from '../../src/reports/reasons.ts'
 import { proseOf, quoted, ROOT, readPage, tableUnder } from './pages.ts'
@@ -22,20 +22,13 @@ const readme = readPage('README.md')
 
 const first = (rows: readonly string[][]) => rows.flatMap(([cell = '']) => quoted(cell))
 
-describe('docs/campaigns.md', () => {
-  it('lists the facts there are, with their types, units and reach', () => {
-    const catalogue = factCatalogue({ currency: 'CNY', attributes: {} })
-    expect(tableUnder(campaigns, '## Facts')).toEqual(
-      [...catalogue.values()].map((fact) => [
-        `\`${fact.path}\``,
-        fact.type,
-        fact.unit ? 'the workspace’s currency' : fact.type === 'duration' ? '`7d`' : '',
-        fact.from === 'steps' ? 'steps' : 'everywhere',
-        fact.description,
-      ]),
-    )
+describe('docs/facts.md', () => {
+  it('is what `npm run facts` writes', () => {
+    expect(readPage('docs/facts.md').text).toBe(factsPage())
   })
+})
 
+describe('docs/campaigns.md', () => {
   it('lists what the annual report gives', () => {
     const table = tableUnder(campaigns, '### The annual report')
     expect(table).toEqual(ANNUAL_REPORT.map(({ path, description }) => [`\`${path}\``, description]))

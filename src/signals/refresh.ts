@@ -1,0 +1,110 @@
+import { type SQL, sql } from 'drizzle-orm'
+import {
+  type Database,
+  execute,
+  rows,
+  type Session,
+  type Transaction,
+  transaction,
+} from '../database/connect.ts'
+import { COLUMNS, historySql, type SignalRules } from './history.ts'
+
+// Keeping contact_signals right: whose events changed is recomputed from all their events. Nothing is added up, so
+// nothing can drift, and late, repeated and out-of-order events need no care.
+
+/** Contacts recomputed at once. */
+const BATCH = 10_000
+
+/**
+ * Recomputes whoever is marked; everybody where the rules have changed since the last time. Cheap where nobody is
+ * marked, and safe to run anywhere at any time: an ingest that commits meanwhile leaves its marks for the next call.
+ * Batch by batch: neither Node's memory nor a transaction grows with the number of contacts.
+ * @returns how many contacts were recomputed
+ */
+export async function refreshSignals(
+  database: Database,
+  rules: SignalRules,
+  now: Date,
+  onProgress: (done: number) => void = () => {},
+): Promise<number> {
+  await adoptRules(database, rules, now)
+  let done = 0
+  for (;;) {
+    const taken = await transaction(database, (tx) => refreshMarked(tx, rules))
+    done += taken
+    onProgress(done)
+    if (taken < BATCH) return done
+  }
+}
+
+/** Marks every contact: the next refresh recomputes them all. */
+export async function markEverybody(session: Session): Promise<void> {
+  await execute(
+    session,
+    sql`INSERT INTO signal_marks (contact_id) SELECT contact_id FROM contact_activity ORDER BY contact_id
+        ON CONFLICT DO NOTHING`,
+  )
+}
+
+/** Where the stored signals were made by other rules, everybody is marked; and only then the rules are stored. */
+async function adoptRules(database: Database, rules: SignalRules, now: Date): Promise<void> {
+  const text = JSON.stringify(rules)
+  const [stored] = await rows<{ rules: string }>(database, sql`SELECT rules FROM signal_rules`)
+  if (stored?.rules === text) return
+  await transaction(database, async (tx) => {
+    await markEverybody(tx)
+    await execute(
+      tx,
+      sql`INSERT INTO signal_rules (rules, changed_at) VALUES (${text}, ${now})
+          ON CONFLICT (one) DO UPDATE SET rules = excluded.rules, changed_at = excluded.changed_at`,
+    )
+  })
+}
+
+async function refreshMarked(tx: Transaction, rules: SignalRules): Promise<number> {
+  const marked = await rows<{ contactId: number }>(
+    tx,
+    sql`SELECT contact_id AS "contactId" FROM signal_marks ORDER BY contact_id LIMIT ${BATCH}`,
+  )
+  const [first, last] = [marked[0]?.contactId, marked.at(-1)?.contactId]
+  if (first === undefined || last === undefined) return 0
+  // A range where most of it is marked, as after an import: one scan in place of ten thousand look-ups a month.
+  const dense = last - first < 2 * marked.length
+  const ids = sql.param(marked.map((row) => row.contactId))
+  const among = (column: SQL) =>
+    dense ? sql`${column} BETWEEN ${first} AND ${last}` : sql`${column} = ANY (${ids}::bigint[])`
+  await recompute(tx, rules, among)
+  return marked.length
+}
+
+/**
+ * Lock first, then take the marks, then look: an ingest holds its contacts' rows of contact_activity until it commits,
+ * so either its events are seen here or its mark is set after ours was taken.
+ */
+async function recompute(tx: Transaction, rules: SignalRules, among: (column: SQL) => SQL): Promise<void> {
+  await execute(
+    tx,
+    sql`SELECT FROM contact_activity WHERE ${among(sql`contact_id`)} ORDER BY contact_id FOR NO KEY UPDATE`,
+  )
+  await execute(tx, sql`DELETE FROM signal_marks WHERE ${among(sql`contact_id`)}`)
+  const columns = COLUMNS.map((name) => sql.identifier(name))
+  const [key, ...values] = columns
+  if (key === undefined) throw new Error('contact_signals has no columns')
+  const changed = sql.join(
+    values.map((name) => sql`${name} = excluded.${name}`),
+    sql`, `,
+  )
+  await execute(
+    tx,
+    sql`INSERT INTO contact_signals AS old (${sql.join(columns, sql`, `)})
+      SELECT * FROM (${historySql(rules, among(sql`x.contact_id`))}) fresh
+      ON CONFLICT (contact_id) DO UPDATE SET ${changed}
+      WHERE (${sql.join(
+        values.map((name) => sql`old.${name}`),
+        sql`, `,
+      )}) IS DISTINCT FROM (${sql.join(
+        values.map((name) => sql`excluded.${name}`),
+        sql`, `,
+      )})`,
+  )
+}
