@@ -569,11 +569,11 @@ describe('template variables', () => {
   })
 
   test('what nothing can fill is listed once for the step', () => {
-    expect(problemOf(['contact.frist_name', 'basket.items', 'contact.frist_name'])).toMatchObject([
+    expect(problemOf(['contact.frist_name', 'warehouse.shelf', 'contact.frist_name'])).toMatchObject([
       {
         location: { line: 1 },
         message:
-          'nothing can fill {{contact.frist_name}} (templates/reminder.en.hbs:1:5; did you mean {{contact.first_name}}?), {{basket.items}} (templates/reminder.en.hbs:2:5), used by template reminder',
+          'nothing can fill {{contact.frist_name}} (templates/reminder.en.hbs:1:5; did you mean {{contact.first_name}}?), {{warehouse.shelf}} (templates/reminder.en.hbs:2:5), used by template reminder',
       },
     ])
   })
