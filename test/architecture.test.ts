@@ -22,7 +22,11 @@ const ALLOWED: Record<string, readonly string[]> = {
   // Channels read prices and templates from beside them; nothing of the pipeline.
   channels: ['channels', 'charts', 'tokens'],
   // The registry says which channels there are, and what each needs of a step.
-  config: ['database', 'channels/email/settings.ts', 'channels/log/settings.ts', 'channels/channels.ts'],
+  config: [
+    ...['database', 'channels/email/settings.ts', 'channels/log/settings.ts', 'channels/channels.ts'],
+    // The terms of an offer belong to its kind, as the settings of a channel do to the channel.
+    ...['offers/offers.ts', 'offers/provider.ts'],
+  ],
   contacts: ['config', 'database'],
   signals: ['config', 'database'],
   // The life-cycle alone: entering a tier cancels what is left of the one before, in the same transaction.

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { offer } from '../offers/offers.ts'
 import { DATA_SOURCES } from './annual-report.ts'
 import { amount, band, dailyCount, duration, localWindow, percentage, rate } from './quantities.ts'
 
@@ -47,40 +48,6 @@ export const tier = z.strictObject({
   holdout: percentage.prefault('0%').describe('Of the treated, drawn on entering the tier'),
   steps: z.array(step).min(1).describe('What is sent in this tier'),
 })
-
-const offerCommon = {
-  valid: duration.describe('How long a grant may be redeemed'),
-  stock: z.int().nonnegative().optional().describe('How many may be granted in all'),
-  expected_redemption: percentage
-    .prefault('100%')
-    .describe('Share of the granted that is redeemed: what liability counts'),
-  per_contact: rate.optional().describe('How many one contact may be granted: 2 per 365d'),
-}
-export const offer = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('coupon').describe('Money off an order'),
-    amount: amount.describe('Money off: 5 CNY'),
-    minimum: amount.optional().describe('Order value it needs; none by default'),
-    deliver: z
-      .enum(['account', 'code'])
-      .prefault('account')
-      .describe('Credited to the account, or a code in the message'),
-    ...offerCommon,
-  }),
-  z.strictObject({
-    kind: z.literal('trial').describe('Days of something that otherwise costs money'),
-    days: z.int().positive().describe('How many days it lasts'),
-    value: amount.optional().describe('What one redemption costs; nothing by default'),
-    ...offerCommon,
-  }),
-  z.strictObject({
-    kind: z.literal('benefit').describe('A gift or a service'),
-    name: z.string().describe('What the message calls it'),
-    value: amount.describe('What one redemption costs'),
-    ...offerCommon,
-    valid: duration.prefault('30d').describe('How long a grant may be redeemed'),
-  }),
-])
 
 export const campaign = z.strictObject({
   version: z.literal(1).describe('The version of this file format'),
@@ -184,4 +151,3 @@ export const campaign = z.strictObject({
 export type Campaign = z.output<typeof campaign>
 export type Tier = Campaign['tiers'][number]
 export type Step = Tier['steps'][number]
-export type Offer = Campaign['offers'][string]

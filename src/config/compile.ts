@@ -84,6 +84,7 @@ function compileStep(
       ...factsOf(name, templates, known, segment),
       ...(step.data === undefined ? [] : dataOf(name, templates, segment)),
     ],
+    offered: templates.variables(name, segment).some(({ path }) => path.startsWith('offer.')),
   })
   const segments = ['everyone', ...Object.keys(definition.segments)]
   return {

@@ -1,5 +1,6 @@
 import type { SQL } from 'drizzle-orm'
-import type { Campaign, Offer } from './campaign.ts'
+import type { Offer } from '../offers/offers.ts'
+import type { Campaign } from './campaign.ts'
 
 // What the rest of Winback works with: a campaign version whose conditions have become SQL and whose steps
 // have their ids. Made by compile.ts; types alone live here, for every later stage imports them.
@@ -32,6 +33,8 @@ export interface TemplateFact {
 export interface StepTemplate {
   readonly name: string
   readonly facts: readonly TemplateFact[]
+  /** It says something of the offer, and cannot be filled without one. */
+  readonly offered?: boolean
 }
 
 export interface CompiledStep {

@@ -13,6 +13,7 @@ const NAMED = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/
 /** Values that are secrets: they are only ever written as a reference. */
 const SECRETS: readonly Path[] = [
   ['channels', 'email', 'smtp', 'password'],
+  ['offers', 'provider', 'token'],
   ['channels', 'email', 'dkim', 'private_key'],
 ]
 /** URLs whose password is a secret. */

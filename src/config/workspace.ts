@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { emailSettings } from '../channels/email/settings.ts'
 import { logSettings } from '../channels/log/settings.ts'
+import { offerProviderSettings } from '../offers/provider.ts'
 import { duration, percentage } from './quantities.ts'
 import { signalSettings } from './signal-settings.ts'
 
@@ -81,6 +82,14 @@ export const workspace = z.strictObject({
     )
     .prefault({})
     .describe('What campaigns are about, by name, with its title or one for each language'),
+  offers: z
+    .strictObject({
+      provider: offerProviderSettings
+        .optional()
+        .describe('Credits offers of `deliver: account`; absent, that is your system’s part'),
+    })
+    .prefault({})
+    .describe('How offers reach the account'),
   database: z
     .strictObject({
       url: z

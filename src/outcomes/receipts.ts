@@ -129,7 +129,6 @@ function knownSent(events: readonly DeliveryEvent[]): Settlement[] {
       template: null,
       providerId: providerId ?? before?.providerId ?? null,
       cost: Math.max(cost ?? 0, before?.cost ?? 0),
-      liability: 0,
     })
   }
   return [...byTouchpoint.values()]

@@ -54,6 +54,10 @@ export const OUTSIDE = {
 
 /** Why a touchpoint was not sent, or how it failed. */
 export const REASONS = {
+  offer_unavailable: {
+    en: 'the offer could not be given: out of stock, or the person has had enough of them',
+    'zh-CN': '优惠无法发放：库存不足，或该用户领取次数已达上限',
+  },
   paused: { en: 'sending was paused', 'zh-CN': '发送已暂停' },
   returned: { en: 'came back before it was sent', 'zh-CN': '发送前已自行回来' },
   superseded: { en: 'the next tier had begun', 'zh-CN': '已进入下一阶段' },

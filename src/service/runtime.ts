@@ -12,6 +12,7 @@ import type { Hooks } from '../contacts/hooks.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
+import { openOfferProvider } from '../offers/provider.ts'
 import type { ReportingChannel } from '../outcomes/receipts.ts'
 import { recordReturns } from '../outcomes/returns.ts'
 import { recordMerges, recordRefusals, recordSuppressions } from '../outcomes/silence.ts'
@@ -75,6 +76,7 @@ export async function openRuntime(options: {
       needsConsent: new Set(
         Object.entries(workspace.consent).flatMap(([name, need]) => (need === 'required' ? [name] : [])),
       ),
+      offerProvider: workspace.offers.provider && openOfferProvider(workspace.offers.provider),
       addressKinds,
       templates: templateLoader(database, workspace.locales),
       slots: new Map([...channels].map(([channel, { concurrency }]) => [channel, createSlots(concurrency)])),

@@ -8,7 +8,7 @@ import { ensurePartitions } from '../database/partitions.ts'
 import { messageOf } from '../errors.ts'
 import { deliver, type Outgoing, type Slots } from './delivery.ts'
 import { type Candidate, gather } from './gather.ts'
-import { frequencyDetail, type GuardContext, judge, type Reach } from './guards.ts'
+import { frequencyDetail, type GuardContext, judge, type Reach, type Verdict } from './guards.ts'
 import {
   claim,
   type Deferral,
@@ -20,8 +20,9 @@ import {
   type TouchpointKey,
 } from './lifecycle.ts'
 
+import { type Promised, type ReserveDependencies, release, reserve } from './reserve.ts'
 import { refreshStandings } from './standings.ts'
-import { liabilityOf, messageViewer, othersOfOffer, type Sender, viewContact } from './view.ts'
+import { messageViewer, type Sender, viewContact } from './view.ts'
 import { openingByZone } from './windows.ts'
 
 // One batch, from the job to the record: claim → gather → guard → render → send → settle. A handful of statements
@@ -32,7 +33,7 @@ export interface TemplateFinder {
   find(name: string, variant: { locale: string; segment: string }): Template | undefined
 }
 
-export interface WorkerDependencies {
+export interface WorkerDependencies extends ReserveDependencies {
   readonly database: Database
   readonly clock: Clock
   readonly book: CampaignBook
@@ -80,7 +81,6 @@ export async function processBatch(
     keys,
     step,
     now,
-    sameOffer: othersOfOffer(campaign, step),
   })
   const context = await guardContext(dependencies, campaign, step, now)
   const sorted = sortVerdicts(candidates, sender, context)
@@ -89,6 +89,8 @@ export async function processBatch(
   for (const key of keys) {
     if (!gathered.has(key.touchpointId)) sorted.ended.push(unsent(key, 'skipped', 'erased', null))
   }
+  const reserved = await reserve(dependencies, { claimId, campaign, step, now, cleared: sorted.toSend })
+  for (const { cleared, verdict } of reserved.refused) sortVerdict(sorted, cleared.candidate, verdict)
   if (sorted.ended.length > 0) await settle(database, claimId, now, sorted.ended)
   if (sorted.deferred.length > 0) await putBack(database, claimId, sorted.deferred)
 
@@ -98,9 +100,10 @@ export async function processBatch(
     claimId,
     campaign,
     context,
-    toSend: sorted.toSend,
+    toSend: reserved.toSend,
     compose,
   })
+  if (step.offer) await release(database, claimId, clock.now(), reserved)
   const settled: Record<string, number> = { ...delivered.settled }
   for (const { state } of sorted.ended) settled[state] = (settled[state] ?? 0) + 1
   return { claimed: keys.length, settled, deferred: sorted.deferred.length + delivered.deferred }
@@ -112,46 +115,63 @@ export interface Cleared {
   readonly contact: ContactView
   readonly channel: string
   readonly template: string | undefined
+  /** The template stands in for the step's own. */
+  readonly instead: boolean
+  /** What the message may promise. */
+  readonly grant?: Promised
 }
 
-function sortVerdicts(
-  candidates: readonly Candidate[],
-  sender: Sender,
-  context: GuardContext,
-): { ended: Settlement[]; deferred: Deferral[]; toSend: Cleared[] } {
-  const ended: Settlement[] = []
-  const deferred: Deferral[] = []
-  const toSend: Cleared[] = []
+/** What became of the candidates of a batch so far. */
+interface Sorted {
+  readonly ended: Settlement[]
+  readonly deferred: Deferral[]
+  readonly toSend: Cleared[]
+}
+
+function sortVerdicts(candidates: readonly Candidate[], sender: Sender, context: GuardContext): Sorted {
+  const sorted: Sorted = { ended: [], deferred: [], toSend: [] }
   const cleared = new Map<number, number>()
   for (const candidate of candidates) {
-    const { contactId, touchpointId } = candidate
     const contact = viewContact(candidate, sender)
     const verdict = judge(candidate, contact, context)
-    switch (verdict.kind) {
-      case 'send': {
-        const { choice, personId } = candidate
-        const earlier = cleared.get(personId) ?? 0
-        // One look counted what went before the batch; two messages to one person may stand in the same.
-        if (choice?.atMost != null && (choice.lately ?? 0) + earlier >= choice.atMost) {
-          const detail = frequencyDetail(choice.atMost, choice.withinDays ?? 0)
-          ended.push(unsent(candidate, 'skipped', 'opted_out', detail))
-          break
-        }
-        cleared.set(personId, earlier + 1)
-        toSend.push({ candidate, contact, channel: verdict.channel, template: verdict.template?.name })
-        break
-      }
-      case 'defer':
-        deferred.push({ contactId, touchpointId, dueAt: verdict.until, tried: false })
-        break
-      case 'skip':
-        ended.push(unsent(candidate, 'skipped', verdict.reason, verdict.detail))
-        break
-      case 'cancel':
-        ended.push(unsent(candidate, 'cancelled', verdict.reason, null))
+    if (verdict.kind !== 'send') {
+      sortVerdict(sorted, candidate, verdict)
+      continue
     }
+    const { choice, personId } = candidate
+    const earlier = cleared.get(personId) ?? 0
+    // One look counted what went before the batch; two messages to one person may stand in the same.
+    if (choice?.atMost != null && (choice.lately ?? 0) + earlier >= choice.atMost) {
+      const detail = frequencyDetail(choice.atMost, choice.withinDays ?? 0)
+      sorted.ended.push(unsent(candidate, 'skipped', 'opted_out', detail))
+      continue
+    }
+    cleared.set(personId, earlier + 1)
+    const { channel, template, instead } = verdict
+    sorted.toSend.push({
+      candidate,
+      contact,
+      channel,
+      template: template?.name,
+      instead: instead !== undefined,
+    })
   }
-  return { ended, deferred, toSend }
+  return sorted
+}
+
+/** Files a verdict that is not to send. */
+function sortVerdict({ ended, deferred }: Sorted, candidate: Candidate, verdict: Verdict): void {
+  const { contactId, touchpointId } = candidate
+  switch (verdict.kind) {
+    case 'defer':
+      deferred.push({ contactId, touchpointId, dueAt: verdict.until, tried: verdict.tried ?? false })
+      break
+    case 'skip':
+      ended.push(unsent(candidate, 'skipped', verdict.reason, verdict.detail))
+      break
+    case 'cancel':
+      ended.push(unsent(candidate, 'cancelled', verdict.reason, null))
+  }
 }
 
 /** The settlement of a touchpoint that was never handed over. */
@@ -162,7 +182,7 @@ export function unsent(
   detail: string | null,
 ): Settlement {
   const { contactId, touchpointId } = key
-  const nothing = { channel: null, template: null, providerId: null, cost: 0, liability: 0 }
+  const nothing = { channel: null, template: null, providerId: null, cost: 0 }
   return { contactId, touchpointId, state, reason, detail, ...nothing }
 }
 
@@ -214,7 +234,6 @@ export function composer(deps: {
   step: CompiledStep
   channels: ReadonlyMap<string, Channel>
 }): Compose {
-  const liability = liabilityOf(deps.step)
   const view = messageViewer(deps)
   return (cleared) => {
     const { candidate, contact } = cleared
@@ -227,7 +246,7 @@ export function composer(deps: {
         ? undefined
         : deps.templates.find(cleared.template, { locale, segment: candidate.segment })
     try {
-      const content = channel.render(template, view(candidate, contact), contact)
+      const content = channel.render(template, view(candidate, contact, cleared.grant), contact)
       return {
         candidate,
         contact,
@@ -236,7 +255,6 @@ export function composer(deps: {
         content,
         template: cleared.template ?? null,
         cost: channel.cost(content),
-        liability: candidate.liable ? 0 : liability,
       }
     } catch (error) {
       // The guards saw every fact; what still cannot be rendered is a variable no guard knows. Never a blank.

@@ -1,7 +1,7 @@
 import type { Channel, ContactView, Delivery } from '../channels/channel.ts'
 import type { Clock } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
-import { type Database, type Session, transaction } from '../database/connect.ts'
+import type { Database } from '../database/connect.ts'
 import { throughOutage } from '../database/outage.ts'
 import { messageOf } from '../errors.ts'
 import type { Cleared, Compose } from './batch.ts'
@@ -11,7 +11,6 @@ import {
   type Deferral,
   LEASES,
   type Leases,
-  lockEpisodes,
   markSending,
   putBack,
   renew,
@@ -19,7 +18,6 @@ import {
   type Settlement,
   settle,
 } from './lifecycle.ts'
-import { othersOfOffer } from './view.ts'
 import { openingByZone } from './windows.ts'
 
 // Handing over, as a rolling window: no more touchpoints are `sending` at a time than the channel sends at once, so
@@ -35,7 +33,6 @@ export interface Outgoing {
   readonly content: unknown
   readonly template: string | null
   readonly cost: number
-  readonly liability: number
 }
 
 /** The sends a process may have under way on one channel, shared by the jobs that run side by side. */
@@ -267,7 +264,7 @@ async function handOver(outgoing: Outgoing, leaseEnds: number): Promise<Delivery
 }
 
 /** How often a touchpoint is tried before it is given up, and the seconds between tries. */
-const BACK_OFF = [60, 300, 1800, 7200, 21_600]
+export const BACK_OFF = [60, 300, 1800, 7200, 21_600]
 
 async function settleResults(
   deps: DeliveryDependencies,
@@ -285,26 +282,14 @@ async function settleResults(
     if ('dueAt' in outcome) retries.push(outcome)
     else settled.push(outcome)
   }
-  const sameOffer = othersOfOffer(dispatch.campaign, dispatch.context.step)
-  const record = async (session: Session) => {
-    const done = await settle(session, dispatch.claimId, now, settled, sameOffer)
-    // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known.
-    if (done < settled.length) await resolve(session, now, settled, sameOffer)
-  }
-  // Another step of the offer may settle at this moment for the same episode; where there is none, nothing can race.
-  const liable = sameOffer.length === 0 ? [] : results.filter(({ outgoing }) => outgoing.liability > 0)
   // What was handed over is known here and nowhere else: a restart of the database is waited for.
   await throughOutage(
     async () => {
-      if (settled.length > 0 && liable.length > 0) {
-        await transaction(database, async (tx) => {
-          await lockEpisodes(
-            tx,
-            liable.map(({ outgoing }) => outgoing.candidate),
-          )
-          await record(tx)
-        })
-      } else if (settled.length > 0) await record(database)
+      if (settled.length > 0) {
+        const done = await settle(database, dispatch.claimId, now, settled)
+        // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known.
+        if (done < settled.length) await resolve(database, now, settled)
+      }
       if (retries.length > 0) await putBack(database, dispatch.claimId, retries)
     },
     (deps.leases ?? LEASES).send,
@@ -320,7 +305,7 @@ export function concludeSend(
   now: Date,
   maxDelay: number,
 ): Settlement | Deferral {
-  const { candidate, channel, template, cost, liability } = outgoing
+  const { candidate, channel, template, cost } = outgoing
   const { contactId, touchpointId, attempt } = candidate
   const settled = (
     state: Settlement['state'],
@@ -338,7 +323,6 @@ export function concludeSend(
     template,
     providerId,
     cost: spent ? cost : 0,
-    liability: spent ? liability : 0,
   })
   const tryAgain = (detail: string, after: number): Settlement | Deferral => {
     const pause = Math.max(BACK_OFF[attempt] ?? 0, after)

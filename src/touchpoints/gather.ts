@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { CompiledStep, TemplateFact } from '../config/compiled.ts'
 import { preparedRows, type Session } from '../database/connect.ts'
 import { choiceSql, consentSql } from '../database/permissions.ts'
-import { isLiable, keyTable, type TouchpointKey } from './lifecycle.ts'
+import { keyTable, type TouchpointKey } from './lifecycle.ts'
 
 /** Everything the guards look at for one claimed touchpoint, read in one statement for the whole batch. */
 export interface Candidate extends TouchpointKey {
@@ -38,8 +38,6 @@ export interface Candidate extends TouchpointKey {
   readonly facts: Readonly<Record<string, unknown>>
   /** Paths of facts older than their `fresh` limit. */
   readonly stale: readonly string[]
-  /** The offer's liability is booked already, by another step of this episode. */
-  readonly liable: boolean
 }
 
 /** A person's latest choice, as the guards look at it. */
@@ -70,7 +68,6 @@ export async function gather(
     keys: readonly TouchpointKey[]
     step: CompiledStep
     now: Date
-    sameOffer: readonly number[]
   },
 ): Promise<Candidate[]> {
   const source = sql`${keyTable(batch.keys)}
@@ -101,13 +98,13 @@ export async function imagine(
       NULL::timestamptz AS ended_at,
       'infinity'::timestamptz AS lapsed_at, ${what.step.tierNo}::int AS tier_no) e${dataSql(what)}
     WHERE c.contact_id = ${what.contactId}`
-  const [candidate] = await read(session, { step: what.step, now: what.now, sameOffer: [] }, source)
+  const [candidate] = await read(session, { step: what.step, now: what.now }, source)
   return candidate
 }
 
 async function read(
   session: Session,
-  what: { step: CompiledStep; now: Date; sameOffer: readonly number[] },
+  what: { step: CompiledStep; now: Date },
   source: SQL,
 ): Promise<Candidate[]> {
   const { step, now } = what
@@ -125,8 +122,7 @@ async function read(
       ${consentsSql(step.channels, now)} AS consent, ${choiceSql(sql`c`, now)} AS choice,
       ${step.condition ? step.condition.sql(now) : sql`true`} AS condition,
       jsonb_strip_nulls(${valuesSql(facts, now)}) AS facts,
-      ${staleSql(facts, now)} AS stale,
-      ${isLiable(sql`t`, what.sameOffer)} AS liable
+      ${staleSql(facts, now)} AS stale
     FROM ${source}`,
   )
 }

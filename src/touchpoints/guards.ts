@@ -17,7 +17,13 @@ export type Verdict =
     }
   | { readonly kind: 'cancel'; readonly reason: string }
   | { readonly kind: 'skip'; readonly reason: string; readonly detail: string | null }
-  | { readonly kind: 'defer'; readonly until: Date; readonly cause: string }
+  | {
+      readonly kind: 'defer'
+      readonly until: Date
+      readonly cause: string
+      /** Something was tried for it: counts as an attempt. */
+      readonly tried?: boolean
+    }
 
 /** The fact a template needs and cannot quote. */
 export interface Lack {
@@ -155,8 +161,9 @@ function conditional(
   const lacking = chosen && lack(candidate, chosen)
   if (!lacking) return timely(candidate, contact, channel, chosen, context)
   // Never a blank, never a wrong price: the neutral template where there is one and it can be filled, or nothing.
-  if (step.otherwise && !lack(candidate, step.otherwise)) {
-    const verdict = timely(candidate, contact, channel, step.otherwise, context)
+  const neutral = standIn(candidate, step)
+  if (neutral) {
+    const verdict = timely(candidate, contact, channel, neutral, context)
     return verdict.kind === 'send' ? { ...verdict, instead: lacking } : verdict
   }
   return { kind: 'skip', ...lacking }
@@ -172,6 +179,11 @@ function lack(candidate: Candidate, template: StepTemplate): Lack | undefined {
     if (candidate.stale.includes(path)) return { reason: 'stale_data', detail: path }
   }
   return undefined
+}
+
+/** The step's neutral template, where it has one and every fact it needs is there. */
+export function standIn(candidate: Candidate, step: CompiledStep): StepTemplate | undefined {
+  return step.otherwise && !lack(candidate, step.otherwise) ? step.otherwise : undefined
 }
 
 function timely(

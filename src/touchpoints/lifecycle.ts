@@ -40,8 +40,6 @@ export interface Settlement extends TouchpointKey {
   readonly providerId: string | null
   /** Micros of spend, booked when positive. */
   readonly cost: number
-  /** Micros of expected redemption: booked once for each episode and offer, at the first `sent`. */
-  readonly liability: number
 }
 
 /** A touchpoint that goes back to `planned`, to be looked at again at dueAt. */
@@ -194,9 +192,7 @@ export async function renew(
 
 /**
  * claimed | sending → settled, in one statement: out of the work table, into the record, into the ledger.
- * Rows that are no longer this claim's are left alone. Where a row carries a liability, the caller holds
- * {@link lockEpisodes}: two steps of one offer may settle at the same moment, and one of them books.
- * @param sameOffer ids of the other steps that give the offer
+ * Rows that are no longer this claim's are left alone.
  * @returns how many were settled
  */
 export async function settle(
@@ -204,11 +200,9 @@ export async function settle(
   claimId: string,
   now: Date,
   ended: readonly Settlement[],
-  sameOffer: readonly number[] = [],
 ): Promise<number> {
   const column = <K extends keyof Settlement>(key: K) => sql.param(ended.map((row) => row[key]))
-  const numbers = (key: 'contactId' | 'touchpointId' | 'cost' | 'liability') =>
-    bigints(ended.map((row) => row[key]))
+  const numbers = (key: 'contactId' | 'touchpointId' | 'cost') => bigints(ended.map((row) => row[key]))
   const [result] = await preparedRows<{ settled: number }>(
     session,
     sql`
@@ -216,12 +210,11 @@ export async function settle(
       SELECT * FROM unnest(
         ${numbers('contactId')}, ${numbers('touchpointId')}, ${column('state')}::text[],
         ${column('reason')}::text[], ${column('detail')}::text[], ${column('channel')}::text[],
-        ${column('template')}::text[], ${column('providerId')}::text[], ${numbers('cost')},
-        ${numbers('liability')}
-      ) AS v(contact_id, touchpoint_id, state, reason, detail, channel, template, provider_id, cost, liability)
+        ${column('template')}::text[], ${column('providerId')}::text[], ${numbers('cost')}
+      ) AS v(contact_id, touchpoint_id, state, reason, detail, channel, template, provider_id, cost)
     ), locked AS (
       SELECT t.contact_id, t.touchpoint_id, t.episode_id, t.step_id, t.attempt, t.planned_for,
-             v.state, v.reason, v.detail, v.channel, v.template, v.provider_id, v.cost, v.liability
+             v.state, v.reason, v.detail, v.channel, v.template, v.provider_id, v.cost
       FROM verdict v JOIN touchpoints t USING (contact_id, touchpoint_id)
       WHERE t.claim_id = ${claimId}::uuid
       ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
@@ -238,10 +231,8 @@ export async function settle(
       FROM gone
     ), booked AS (
       INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
-      SELECT contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, ${now}
-      FROM gone g
-      CROSS JOIN LATERAL (VALUES ('spend', g.cost), ('liability', g.liability)) AS entry(kind, amount)
-      WHERE amount > 0 AND NOT (kind = 'liability' AND ${isLiable(sql`g`, sameOffer)})
+      SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', channel, cost, ${now}
+      FROM gone WHERE cost > 0
     )
     SELECT count(*) AS settled FROM gone`,
   )
@@ -312,32 +303,15 @@ export async function cancel(
 }
 
 /**
- * True where a step of the offer has booked the liability for the episode, and nothing has taken it back.
- * OFFSET 0 keeps the index on the step out of it: in a ledger that has just begun to grow, the planner takes it for the
- * shorter way, and reads all the step has booked for each contact.
- * @param row an alias with contact_id and episode_id
+ * Locks persons for the transaction, by their first contact and in the order of its id: what is counted for a person
+ * in a later statement stays true until the end.
  */
-export function isLiable(row: SQL, sameOffer: readonly number[]): SQL {
-  if (sameOffer.length === 0) return sql`false`
-  return sql`coalesce((SELECT sum(l.amount) > 0 FROM (SELECT step_id, kind, amount FROM ledger
-      WHERE contact_id = ${row}.contact_id AND episode_id = ${row}.episode_id OFFSET 0) l
-    WHERE l.kind = 'liability' AND l.step_id = ANY (${sql.param(sameOffer)}::int[])), false)`
-}
-
-/**
- * Locks episodes in key order for the transaction. Taken before {@link settle} looks into the ledger: a statement
- * sees what was committed before it began, so lock and look must be two.
- */
-export async function lockEpisodes(
-  tx: Transaction,
-  keys: readonly { readonly contactId: number; readonly episodeId: number }[],
-): Promise<void> {
+export async function lockPersons(tx: Transaction, contactIds: readonly number[]): Promise<void> {
   await execute(
     tx,
-    sql`SELECT FROM episodes e WHERE (e.contact_id, e.episode_id) IN (
-        SELECT * FROM unnest(${bigints(keys.map((key) => key.contactId))},
-          ${bigints(keys.map((key) => key.episodeId))}))
-      ORDER BY e.contact_id, e.episode_id FOR NO KEY UPDATE OF e`,
+    sql`SELECT FROM contacts p WHERE p.contact_id IN (
+        SELECT c.person_id FROM contacts c WHERE c.contact_id = ANY (${bigints(contactIds)}))
+      ORDER BY p.contact_id FOR NO KEY UPDATE OF p`,
   )
 }
 
@@ -365,15 +339,9 @@ export async function unclaim(tx: Transaction, which: SQL): Promise<number> {
  * receipt came). The record is amended in place; nothing else ever changes one. The ledger gets the difference: what
  * the sweeper could not know the price of is booked, what never went out is taken back.
  */
-export async function resolve(
-  session: Session,
-  now: Date,
-  known: readonly Settlement[],
-  sameOffer: readonly number[] = [],
-): Promise<number> {
+export async function resolve(session: Session, now: Date, known: readonly Settlement[]): Promise<number> {
   const column = <K extends keyof Settlement>(key: K) => sql.param(known.map((row) => row[key]))
-  const numbers = (key: 'contactId' | 'touchpointId' | 'cost' | 'liability') =>
-    bigints(known.map((row) => row[key]))
+  const numbers = (key: 'contactId' | 'touchpointId' | 'cost') => bigints(known.map((row) => row[key]))
   const [result] = await rows<{ resolved: number }>(
     session,
     sql`
@@ -381,8 +349,8 @@ export async function resolve(
       SELECT * FROM unnest(
         ${numbers('contactId')}, ${numbers('touchpointId')}, ${column('state')}::text[],
         ${column('reason')}::text[], ${column('detail')}::text[], ${column('template')}::text[],
-        ${column('providerId')}::text[], ${numbers('cost')}, ${numbers('liability')}
-      ) AS k(contact_id, touchpoint_id, state, reason, detail, template, provider_id, cost, liability)
+        ${column('providerId')}::text[], ${numbers('cost')}
+      ) AS k(contact_id, touchpoint_id, state, reason, detail, template, provider_id, cost)
       WHERE state IN ('sent', 'failed')
     ), amended AS (
       UPDATE touchpoint_records r SET state = k.state, reason = k.reason, detail = k.detail,
@@ -390,16 +358,15 @@ export async function resolve(
         cost = CASE k.state WHEN 'sent' THEN greatest(k.cost, r.cost) ELSE 0 END
       FROM known k
       WHERE r.contact_id = k.contact_id AND r.touchpoint_id = k.touchpoint_id AND r.state = 'uncertain'
-      RETURNING r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, r.channel, k.state, k.cost, k.liability
+      RETURNING r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, r.channel, k.state, k.cost
     ), booked AS (
       INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
       SELECT a.contact_id, a.touchpoint_id, a.episode_id, a.step_id, kind, a.channel, target - before, ${now}
       FROM amended a
-      CROSS JOIN LATERAL (VALUES ('spend', a.cost), ('liability', a.liability)) AS entry(kind, amount)
+      CROSS JOIN LATERAL (VALUES ('spend', a.cost), ('liability', 0)) AS entry(kind, amount)
       CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0)::bigint AS before FROM ledger l
         WHERE l.contact_id = a.contact_id AND l.touchpoint_id = a.touchpoint_id AND l.kind = entry.kind) mine
       CROSS JOIN LATERAL (SELECT CASE WHEN a.state = 'failed' THEN 0
-        WHEN kind = 'liability' AND before = 0 AND ${isLiable(sql`a`, sameOffer)} THEN 0
         ELSE greatest(amount, before) END AS target) aim
       WHERE target <> before
     )

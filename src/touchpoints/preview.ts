@@ -7,6 +7,7 @@ import { WinbackError } from '../errors.ts'
 import { type Composed, composer, guardContext, type WorkerDependencies } from './batch.ts'
 import { type Candidate, imagine } from './gather.ts'
 import { judge, type Verdict } from './guards.ts'
+import { dummyGrant } from './reserve.ts'
 import { viewContact } from './view.ts'
 
 /** What a contact would get of a step, were it due now. */
@@ -61,11 +62,14 @@ export async function previewStep(
   if (verdict.kind !== 'send') return { contact, segment: candidate.segment, verdict, composed: undefined }
   const templates = await dependencies.templates(campaign.templateSet)
   const compose = composer({ templates, sender, campaign, step, channels: dependencies.channels })
+  const grant = dummyGrant(step, now)
   const composed = compose({
     candidate,
     contact,
     channel: verdict.channel,
     template: verdict.template?.name,
+    instead: verdict.instead !== undefined,
+    ...(grant ? { grant } : {}),
   })
   return { contact, segment: candidate.segment, verdict, composed }
 }

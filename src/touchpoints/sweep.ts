@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
-import { type Database, rows } from '../database/connect.ts'
+import { type Database, rows, transaction } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
+import { concludeGrants, expireGrants } from '../offers/grants.ts'
 
 /** What a sweep found and mended. */
 export interface Swept {
@@ -53,5 +54,8 @@ export async function sweep(database: Database, now: Date, idempotent: readonly 
       (SELECT count(*) FROM released WHERE state = 'sending') AS repeated,
       (SELECT count(*) FROM gone) AS uncertain`,
   )
+  // Of workers that are gone, and of episodes that were cut short: after the touchpoints, whose end decides.
+  await transaction(database, (tx) => concludeGrants(tx, now, 'behind'))
+  await expireGrants(database, now)
   return swept ?? { released: 0, repeated: 0, uncertain: 0 }
 }

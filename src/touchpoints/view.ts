@@ -1,7 +1,9 @@
 import type { ContactView, TemplateView } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { FACT_GROUPS } from '../config/facts.ts'
+import { viewGrant, viewOffer } from '../offers/offers.ts'
 import type { Candidate } from './gather.ts'
+import type { Promised } from './reserve.ts'
 
 /** What a message may say of the workspace. */
 export interface Sender {
@@ -65,9 +67,9 @@ export function messageViewer(message: {
   sender: Sender
   campaign: CompiledCampaign
   step: CompiledStep
-}): (candidate: Candidate, contact: ContactView) => TemplateView {
+}): (candidate: Candidate, contact: ContactView, grant?: Promised) => TemplateView {
   const { sender, campaign, step } = message
-  const offer = step.offer ? { offer: viewOffer(step.offer) } : undefined
+  const offer = step.offer && viewOffer(step.offer.name, step.offer.terms)
   const workspace = { name: sender.name }
   const titled = { name: campaign.name, title: campaign.definition.title }
   const paths = new Map<string, readonly string[]>()
@@ -76,7 +78,7 @@ export function messageViewer(message: {
     paths.set(path, known)
     return known
   }
-  return (candidate, contact) => {
+  return (candidate, contact, grant) => {
     // Roots that are always there, so that {{#if contact.first_name}} may ask about what is not.
     const view: Record<string, unknown> = Object.fromEntries(FACT_GROUPS.map((group) => [group, {}]))
     for (const path in candidate.facts) nest(view, split(path), candidate.facts[path])
@@ -84,7 +86,7 @@ export function messageViewer(message: {
       ...view,
       workspace,
       campaign: titled,
-      ...offer,
+      ...(offer ? { offer: grant ? { ...offer, ...viewGrant(grant) } : offer } : {}),
       segment: candidate.segment,
       locale: contact.locale,
       $locale: contact.locale,
@@ -106,42 +108,4 @@ function nest(target: Record<string, unknown>, path: readonly string[], value: u
     typeof inner === 'object' && inner !== null ? (inner as Record<string, unknown>) : {}
   target[key] = next
   nest(next, path, value, depth + 1)
-}
-
-/** Amounts in units of the currency: what `{{money offer.amount}}` expects. */
-function viewOffer(offer: NonNullable<CompiledStep['offer']>): Record<string, unknown> {
-  const { terms } = offer
-  const common = { name: offer.name, kind: terms.kind, valid_days: Math.floor(terms.valid / 86_400) }
-  if (terms.kind === 'coupon') {
-    return { ...common, amount: terms.amount.micros / 1e6, minimum: (terms.minimum?.micros ?? 0) / 1e6 }
-  }
-  if (terms.kind === 'trial') return { ...common, days: terms.days }
-  return { ...common, name: terms.name, amount: terms.value.micros / 1e6 }
-}
-
-/** Micros an offer is expected to cost once granted: face value × expected redemption. */
-export function liabilityOf(step: CompiledStep): number {
-  const terms = step.offer?.terms
-  if (!terms) return 0
-  const face =
-    terms.kind === 'coupon'
-      ? terms.amount.micros
-      : terms.kind === 'trial'
-        ? (terms.value?.micros ?? 0)
-        : terms.value.micros
-  return Math.round(face * terms.expected_redemption)
-}
-
-/**
- * The other steps of a campaign that give a step's offer: its liability is booked once for all of them. A step itself
- * is not among them, for it has one touchpoint an episode and that one settles once.
- */
-export function othersOfOffer(campaign: CompiledCampaign, step: CompiledStep): number[] {
-  if (!step.offer) return []
-  const { name } = step.offer
-  return campaign.tiers.flatMap((tier) =>
-    tier.steps
-      .filter((other) => other.offer?.name === name && other.stepId !== step.stepId)
-      .map((other) => other.stepId),
-  )
 }

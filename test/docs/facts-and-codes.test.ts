@@ -6,9 +6,10 @@ import { FRONT_KEYS } from '../../src/channels/templates/front-matter.ts'
 import { HELPERS } from '../../src/channels/templates/helpers.ts'
 import { EXIT } from '../../src/cli/failure.ts'
 import { ANNUAL_REPORT } from '../../src/config/annual-report.ts'
-import { MESSAGE_CONTEXT, OFFER_CONTEXT } from '../../src/config/checks/templates.ts'
+import { MESSAGE_CONTEXT } from '../../src/config/checks/templates.ts'
 import { factsPage } from '../../src/config/facts-page.ts'
 import { campaignJsonSchema } from '../../src/config/json-schema.ts'
+import { type OfferKind, offers, offerVariables } from '../../src/offers/offers.ts'
 import { ANSWERS as ANSWER_WORDS, REASONS } from '../../src/reports/reasons.ts'
 import { proseOf, quoted, ROOT, readPage, tableUnder } from './pages.ts'
 
@@ -54,7 +55,9 @@ describe('docs/campaigns.md', () => {
     const table = tableUnder(campaigns, '## Templates')
     expect(first(table).toSorted()).toEqual([...HELPERS].toSorted())
     const words = new Set(quoted(proseOf(campaigns)))
-    const known = [...FRONT_KEYS, ...MESSAGE_CONTEXT, ...Object.values(OFFER_CONTEXT).flat()]
+    const kinds = Object.keys(offers) as OfferKind[]
+    const ofOffers = kinds.flatMap((kind) => offerVariables(kind, 'code'))
+    const known = [...FRONT_KEYS, ...MESSAGE_CONTEXT, ...ofOffers]
     expect(known.filter((name) => !words.has(name))).toEqual([])
   })
 })

@@ -38,7 +38,6 @@ const plain: Candidate = {
   condition: true,
   facts: {},
   stale: [],
-  liable: false,
 }
 
 const step: CompiledStep = {

@@ -1,8 +1,8 @@
 import type { AudiencePlan } from '../../audience/plan.ts'
 import type { CompiledCampaign } from '../../config/compiled.ts'
+import { expectedOf } from '../../offers/offers.ts'
 import { daysUntilDetectable, detectableDifference } from '../../statistics/detectable.ts'
 import type { Shortage } from '../../statistics/estimate.ts'
-import { liabilityOf } from '../../touchpoints/view.ts'
 
 // What may be expected of a campaign before it runs: what it costs at most, and what it could show and when. Pure.
 
@@ -64,7 +64,7 @@ export function expectedCost(
         spend += treated * reach * Math.max(0, ...step.channels.map(price))
         if (step.offer && !offered.has(step.offer.name)) {
           offered.add(step.offer.name)
-          liability += treated * reach * liabilityOf(step)
+          liability += treated * reach * expectedOf(step.offer.terms)
         }
       }
     }

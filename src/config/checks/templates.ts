@@ -1,5 +1,6 @@
 import { channels } from '../../channels/channels.ts'
 import type { Problem } from '../../errors.ts'
+import { offerVariables } from '../../offers/offers.ts'
 import { ANNUAL_REPORT } from '../annual-report.ts'
 import type { Path } from '../document.ts'
 import { nearest } from '../problems.ts'
@@ -17,13 +18,6 @@ export const MESSAGE_CONTEXT: readonly string[] = [
   'subject',
   'preheader',
 ]
-
-/** What a message knows of the offer it carries, by the offer's kind. */
-export const OFFER_CONTEXT = {
-  coupon: ['offer.name', 'offer.kind', 'offer.valid_days', 'offer.amount', 'offer.minimum'],
-  trial: ['offer.name', 'offer.kind', 'offer.valid_days', 'offer.days'],
-  benefit: ['offer.name', 'offer.kind', 'offer.valid_days', 'offer.amount'],
-} as const
 
 /** Templates that exist, for segments that exist, whose every variable something can fill. */
 export function checkTemplates(checked: Checked): Problem[] {
@@ -139,16 +133,18 @@ function* checkVariables(
   const { campaign, document, templates, workspace } = checked
   const { step, tierNo, stepNo } = place
   const { facts, absent } = knownToStep(workspace, campaign, tierNo, stepNo)
-  const kind = step.offer === undefined ? undefined : campaign.offers?.[step.offer]?.kind
+  const offer = step.offer === undefined ? undefined : campaign.offers?.[step.offer]
+  const kind = offer?.kind
+  const ofOffer = kind ? offerVariables(kind, offer?.deliver ?? 'account') : []
   const data = step.data === undefined ? [] : ANNUAL_REPORT.map(({ path }) => path)
-  const known = new Set([...facts.keys(), ...MESSAGE_CONTEXT, ...(kind ? OFFER_CONTEXT[kind] : []), ...data])
+  const known = new Set([...facts.keys(), ...MESSAGE_CONTEXT, ...ofOffer, ...data])
   const causes = new Map<string, Unfilled[]>()
   for (const { name: template, path } of used) {
     for (const variable of templates.variables(template)) {
-      const ofOffer = variable.path.startsWith('offer.')
+      const isOffer = variable.path.startsWith('offer.')
       // An offer that could not be read is reported where it stands.
-      if (known.has(variable.path) || (ofOffer && step.offer !== undefined && kind === undefined)) continue
-      const cause = ofOffer ? 'offer' : `${template} ${absent.get(variable.path) ?? ''}`
+      if (known.has(variable.path) || (isOffer && step.offer !== undefined && kind === undefined)) continue
+      const cause = isOffer ? 'offer' : `${template} ${absent.get(variable.path) ?? ''}`
       causes.set(cause, [...(causes.get(cause) ?? []), { variable, template, path }])
     }
   }

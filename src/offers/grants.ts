@@ -1,0 +1,402 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
+import { generateCode, normaliseCode } from './codes.ts'
+import { expectedOf, faceOf, type Offer } from './offers.ts'
+
+// Grants, set-wise. A grant is reserved together with the touchpoint's other reservations, and becomes granted or is
+// given back once it is known whether the message went out. Whoever reserves or gives back holds the row of
+// offer_stocks, so that stock, codes and the grant of an episode are decided by one at a time.
+
+/** Who is to be granted something: a touchpoint of a claim. */
+export interface Wanted {
+  readonly contactId: number
+  readonly touchpointId: number
+  readonly episodeId: number
+}
+
+/** A grant as a message needs it. */
+export interface Grant {
+  readonly grantId: number
+  readonly code: string | null
+  readonly expiresAt: Date
+  /** Made by this reservation: neither outstanding nor credited before. */
+  readonly fresh: boolean
+  /** The provider has to be asked before the message may go. */
+  readonly credit: 'asking' | 'credited' | null
+}
+
+/** What became of one wish: a grant, a reason why there is none, or nothing yet (another step is granting it). */
+export type Answer = Grant | { readonly refused: Refusal } | 'busy'
+
+export type Refusal = 'stock' | 'codes' | 'per_contact' | 'lifetime' | 'cool_down' | 'redeemed' | 'expired'
+
+export interface OfferPlace {
+  readonly campaign: string
+  readonly name: string
+  readonly terms: Offer
+  readonly stepId: number
+  /** `deliver: account` with a provider that credits it. */
+  readonly credits: boolean
+}
+
+interface Standing {
+  readonly touchpointId: number
+  readonly grantId: number | null
+  readonly state: 'reserved' | 'granted' | 'redeemed' | 'expired' | null
+  readonly holder: number | null
+  readonly code: string | null
+  readonly expiresAt: Date | null
+  readonly credit: 'asking' | 'credited' | null
+  readonly recent: number
+  readonly ever: number
+  readonly last: Date | null
+}
+
+/**
+ * Reserves the offer for a claim's touchpoints, all of one step. To be called within the transaction that holds the
+ * locks on their persons; takes the offer's row and keeps it to the end.
+ * @returns an answer for every touchpoint, by its id
+ */
+export async function reserveGrants(
+  tx: Transaction,
+  offer: OfferPlace,
+  claimId: string,
+  now: Date,
+  wanted: readonly Wanted[],
+): Promise<Map<number, Answer>> {
+  const taken = await lockStock(tx, offer.campaign, offer.name)
+  const standings = await readStandings(tx, offer, now, wanted)
+  const answers = new Map<number, Answer>()
+  const fresh: Wanted[] = []
+  const again: { touchpointId: number; contactId: number; grantId: number }[] = []
+  const left = (offer.terms.stock ?? Number.POSITIVE_INFINITY) - taken
+  for (const wish of wanted) {
+    const standing = standings.get(wish.touchpointId)
+    const decided = standing && decide(standing, offer.terms, now)
+    if (decided === 'mine' && standing?.grantId) {
+      again.push({ ...wish, grantId: standing.grantId })
+      answers.set(wish.touchpointId, grantOf(standing, standing.grantId))
+    } else if (decided !== undefined && decided !== 'mine') answers.set(wish.touchpointId, decided)
+    else if (fresh.length >= left) answers.set(wish.touchpointId, { refused: 'stock' })
+    else fresh.push(wish)
+  }
+  if (again.length > 0) await holdAgain(tx, claimId, again)
+  const made =
+    fresh.length > 0 ? await insertGrants(tx, offer, claimId, now, fresh) : new Map<number, Grant>()
+  for (const { touchpointId } of fresh) {
+    answers.set(touchpointId, made.get(touchpointId) ?? { refused: 'codes' })
+  }
+  if (made.size > 0) await takeStock(tx, offer.campaign, offer.name, made.size)
+  return answers
+}
+
+/** Locks the offer's row (making it where there is none) and says how many are taken: the next statement decides. */
+async function lockStock(tx: Transaction, campaign: string, offer: string): Promise<number> {
+  await execute(
+    tx,
+    sql`INSERT INTO offer_stocks (campaign, offer) VALUES (${campaign}, ${offer}) ON CONFLICT DO NOTHING`,
+  )
+  const [stock] = await rows<{ taken: number }>(
+    tx,
+    sql`SELECT taken FROM offer_stocks WHERE campaign = ${campaign} AND offer = ${offer} FOR UPDATE`,
+  )
+  return stock?.taken ?? 0
+}
+
+async function takeStock(tx: Transaction, campaign: string, offer: string, count: number): Promise<void> {
+  await execute(
+    tx,
+    sql`UPDATE offer_stocks SET taken = taken + ${count} WHERE campaign = ${campaign} AND offer = ${offer}`,
+  )
+}
+
+/** Pure: what an episode's grant and the person's past say. `mine` goes on with the grant there is. */
+function decide(standing: Standing, terms: Offer, now: Date): Answer | 'mine' | undefined {
+  const { state, grantId } = standing
+  if (state === 'redeemed') return { refused: 'redeemed' }
+  if (state === 'expired') return { refused: 'expired' }
+  if (grantId !== null && standing.expiresAt !== null && standing.expiresAt <= now) {
+    return { refused: 'expired' }
+  }
+  if (state === 'granted' && grantId !== null) return grantOf(standing, grantId)
+  if (state === 'reserved') return standing.holder === standing.touchpointId ? 'mine' : 'busy'
+  const { per_contact: perContact, lifetime, cool_down: coolDown } = terms
+  if (lifetime !== undefined && standing.ever >= lifetime) return { refused: 'lifetime' }
+  if (perContact && standing.recent >= perContact.count) return { refused: 'per_contact' }
+  if (coolDown !== undefined && standing.last && standing.last.getTime() + coolDown * 1000 > now.getTime()) {
+    return { refused: 'cool_down' }
+  }
+  return undefined
+}
+
+function grantOf(standing: Standing, grantId: number): Grant {
+  const { code, credit } = standing
+  return { grantId, code, credit, expiresAt: standing.expiresAt ?? new Date(0), fresh: false }
+}
+
+const SPANS = { day: 86_400, week: 604_800 }
+
+/**
+ * The grant each episode has already, and what the person has had of this kind over all campaigns: by the contacts
+ * who are the same person now, whoever they were then.
+ */
+async function readStandings(
+  tx: Transaction,
+  { campaign, name, terms }: OfferPlace,
+  now: Date,
+  wanted: readonly Wanted[],
+): Promise<Map<number, Standing>> {
+  const per = terms.per_contact?.per
+  const span = per === undefined ? 0 : typeof per === 'number' ? per : SPANS[per]
+  const limited =
+    terms.per_contact !== undefined || terms.lifetime !== undefined || terms.cool_down !== undefined
+  const past = limited
+    ? sql`SELECT count(*) FILTER (WHERE p.reserved_at > ${new Date(now.getTime() - span * 1000)}) AS recent,
+        count(*) AS ever, max(p.reserved_at) AS last
+      FROM contacts me JOIN contacts c ON c.person_id = me.person_id
+      JOIN grants p ON p.contact_id = c.contact_id AND p.kind = ${terms.kind}
+      WHERE me.contact_id = w.contact_id`
+    : sql`SELECT 0 AS recent, 0 AS ever, NULL::timestamptz AS last`
+  const found = await rows<Standing>(
+    tx,
+    sql`
+    SELECT w.touchpoint_id AS "touchpointId", g.grant_id AS "grantId", g.state, g.touchpoint_id AS holder, g.code,
+      g.expires_at AS "expiresAt", g.credit, past.recent, past.ever, past.last
+    FROM ${wantedTable(wanted)}
+    LEFT JOIN grants g ON g.contact_id = w.contact_id AND g.episode_id = w.episode_id
+      AND g.campaign = ${campaign} AND g.offer = ${name}
+    CROSS JOIN LATERAL (${past}) past`,
+  )
+  return new Map(found.map((standing) => [standing.touchpointId, standing]))
+}
+
+function bigints(values: readonly number[]): SQL {
+  return sql`${`{${values.join(',')}}`}::bigint[]`
+}
+
+function wantedTable(wanted: readonly Wanted[]): SQL {
+  return sql`unnest(${bigints(wanted.map((wish) => wish.contactId))},
+    ${bigints(wanted.map((wish) => wish.touchpointId))}, ${bigints(wanted.map((wish) => wish.episodeId))}
+  ) AS w(contact_id, touchpoint_id, episode_id)`
+}
+
+/** A try that comes again finds what the one before reserved. */
+async function holdAgain(
+  tx: Transaction,
+  claimId: string,
+  held: readonly { contactId: number; grantId: number }[],
+): Promise<void> {
+  await execute(
+    tx,
+    sql`UPDATE grants g SET claim_id = ${claimId}::uuid
+      FROM unnest(${bigints(held.map((row) => row.contactId))}, ${bigints(held.map((row) => row.grantId))})
+        AS k(contact_id, grant_id)
+      WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'reserved'`,
+  )
+}
+
+/**
+ * Makes the grants, each with its code: of the imported ones as many as there are, so that the last may go without.
+ * @returns by touchpoint; without an entry where there was no code left
+ */
+async function insertGrants(
+  tx: Transaction,
+  offer: OfferPlace,
+  claimId: string,
+  now: Date,
+  wanted: readonly Wanted[],
+): Promise<Map<number, Grant>> {
+  const { terms, campaign, name, stepId } = offer
+  const byCode = terms.deliver === 'code'
+  const imported = byCode && terms.codes === 'imported'
+  const codes = imported
+    ? await freeCodes(tx, offer, now, wanted.length)
+    : wanted.map(() => ({ shown: byCode ? generateCode() : null, expiresAt: null }))
+  const served = wanted.slice(0, codes.length)
+  if (served.length === 0) return new Map()
+  const end = now.getTime() + terms.valid * 1000
+  const expiries = codes.map(({ expiresAt }) =>
+    new Date(Math.min(end, expiresAt?.getTime() ?? end)).toISOString(),
+  )
+  const made = await rows<Grant & { touchpointId: number }>(
+    tx,
+    sql`
+    WITH made AS (
+      INSERT INTO grants (contact_id, episode_id, campaign, offer, kind, step_id, touchpoint_id, claim_id, state,
+        credit, code, face, expected, reserved_at, expires_at)
+      SELECT w.contact_id, w.episode_id, ${campaign}, ${name}, ${terms.kind}, ${stepId}, w.touchpoint_id,
+        ${claimId}::uuid, 'reserved', ${offer.credits ? 'asking' : null}, w.code, ${faceOf(terms)}::bigint,
+        ${expectedOf(terms)}::bigint, ${now}, w.expires_at
+      FROM unnest(${bigints(served.map((wish) => wish.contactId))}, ${bigints(served.map((wish) => wish.touchpointId))},
+        ${bigints(served.map((wish) => wish.episodeId))}, ${sql.param(codes.map(({ shown }) => shown))}::text[],
+        ${sql.param(expiries)}::timestamptz[]) AS w(contact_id, touchpoint_id, episode_id, code, expires_at)
+      RETURNING contact_id, grant_id, touchpoint_id, code, expires_at, credit
+    ), issued AS (
+      INSERT INTO offer_codes AS o (code, shown, campaign, offer, contact_id, grant_id)
+      SELECT k.code, m.code, ${campaign}, ${name}, m.contact_id, m.grant_id
+      FROM made m JOIN unnest(${sql.param(codes.map(({ shown }) => shown))}::text[],
+        ${sql.param(codes.map(({ shown }) => shown && normaliseCode(shown)))}::text[]) AS k(shown, code)
+        ON k.shown = m.code
+      ON CONFLICT (code) DO UPDATE SET contact_id = excluded.contact_id, grant_id = excluded.grant_id
+        WHERE o.contact_id IS NULL
+    )
+    SELECT touchpoint_id AS "touchpointId", grant_id AS "grantId", code, expires_at AS "expiresAt", credit,
+      true AS fresh
+    FROM made`,
+  )
+  return new Map(made.map(({ touchpointId, ...grant }) => [touchpointId, grant]))
+}
+
+/** Imported codes nobody has, those that end first going first. The caller holds the offer's row: nobody else takes any. */
+async function freeCodes(
+  tx: Transaction,
+  { campaign, name }: OfferPlace,
+  now: Date,
+  count: number,
+): Promise<{ shown: string; expiresAt: Date | null }[]> {
+  return await rows(
+    tx,
+    sql`SELECT shown, expires_at AS "expiresAt" FROM offer_codes
+      WHERE campaign = ${campaign} AND offer = ${name} AND contact_id IS NULL
+        AND (expires_at IS NULL OR expires_at > ${now})
+      ORDER BY code LIMIT ${count}`,
+  )
+}
+
+/** Whose reserved grants are to be concluded: a claim that has ended, or all that were left behind. */
+export type Left = { readonly claimId: string; readonly contactIds: readonly number[] } | 'behind'
+
+/**
+ * Concludes reserved grants whose touchpoint is no longer under way: granted where the message went out or may have
+ * (and the offer's expected cost is booked), given back otherwise. By the worker at the end of its batch, and by
+ * the sweeper for workers that are gone; either may come first. A grant that a provider was asked to credit is never
+ * given back: the account may have it.
+ */
+export async function concludeGrants(
+  tx: Transaction,
+  now: Date,
+  left: Left,
+): Promise<{ granted: number; released: number }> {
+  const which =
+    left === 'behind'
+      ? sql`true`
+      : sql`g.claim_id = ${left.claimId}::uuid AND g.contact_id = ANY (${bigints(left.contactIds)})`
+  const over = sql`NOT EXISTS (SELECT FROM touchpoints t WHERE t.contact_id = g.contact_id
+    AND t.touchpoint_id = g.touchpoint_id AND t.claim_id = g.claim_id)`
+  const offers = await rows<{ campaign: string; offer: string }>(
+    tx,
+    sql`SELECT DISTINCT g.campaign, g.offer FROM grants g WHERE g.state = 'reserved' AND ${which}
+      AND ${over} ORDER BY g.campaign, g.offer`,
+  )
+  let granted = 0
+  let released = 0
+  for (const { campaign, offer } of offers) {
+    await lockStock(tx, campaign, offer)
+    const [result] = await rows<{ granted: number; released: number }>(
+      tx,
+      sql`
+      WITH ended AS MATERIALIZED (
+        SELECT g.contact_id, g.grant_id, g.credit, r.state IN ('sent', 'uncertain') OR g.credit IS NOT NULL AS out,
+          EXISTS (SELECT FROM touchpoints t WHERE t.contact_id = g.contact_id AND t.touchpoint_id = g.touchpoint_id)
+            AS again
+        FROM grants g
+        LEFT JOIN LATERAL (SELECT state FROM touchpoint_records r
+          WHERE r.contact_id = g.contact_id AND r.touchpoint_id = g.touchpoint_id
+          ORDER BY settled_at DESC LIMIT 1) r ON true
+        WHERE g.state = 'reserved' AND g.campaign = ${campaign} AND g.offer = ${offer} AND ${which} AND ${over}
+      ), granted AS (
+        UPDATE grants g SET state = 'granted', granted_at = ${now}, claim_id = NULL FROM ended e
+        WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND e.out
+          -- Asked for and not answered: the next try asks again, with the same key.
+          AND NOT (e.again AND e.credit = 'asking')
+        RETURNING g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.expected
+      ), booked AS (
+        INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
+        SELECT contact_id, touchpoint_id, episode_id, step_id, 'liability', expected, ${now} FROM granted
+        WHERE expected > 0
+      ), gone AS (
+        DELETE FROM grants g USING ended e
+        WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND e.out IS NOT TRUE
+        RETURNING g.contact_id, g.grant_id
+      ), freed AS (
+        UPDATE offer_codes o SET contact_id = NULL, grant_id = NULL FROM gone
+        WHERE o.contact_id = gone.contact_id AND o.grant_id = gone.grant_id AND o.imported_at IS NOT NULL
+      ), dropped AS (
+        DELETE FROM offer_codes o USING gone
+        WHERE o.contact_id = gone.contact_id AND o.grant_id = gone.grant_id AND o.imported_at IS NULL
+      ), given AS (
+        UPDATE offer_stocks SET taken = taken - (SELECT count(*) FROM gone)
+        WHERE campaign = ${campaign} AND offer = ${offer} AND EXISTS (SELECT FROM gone)
+      )
+      SELECT (SELECT count(*) FROM granted) AS granted, (SELECT count(*) FROM gone) AS released`,
+    )
+    granted += result?.granted ?? 0
+    released += result?.released ?? 0
+  }
+  return { granted, released }
+}
+
+/** A provider has credited these grants: they are outstanding whatever becomes of the message. */
+export async function markCredited(session: Session, now: Date, keys: readonly Credited[]): Promise<void> {
+  if (keys.length === 0) return
+  await execute(
+    session,
+    sql`
+    WITH granted AS (
+      UPDATE grants g SET credit = 'credited', state = 'granted', granted_at = ${now}, claim_id = NULL
+      FROM unnest(${bigints(keys.map((key) => key.contactId))}, ${bigints(keys.map((key) => key.grantId))})
+        AS k(contact_id, grant_id)
+      WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'reserved'
+      RETURNING g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.expected
+    )
+    INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
+    SELECT contact_id, touchpoint_id, episode_id, step_id, 'liability', expected, ${now} FROM granted
+    WHERE expected > 0`,
+  )
+}
+
+/** A provider has refused these grants: nothing was credited, and they are given back. */
+export async function forgetCredit(session: Session, keys: readonly Credited[]): Promise<void> {
+  if (keys.length === 0) return
+  await execute(
+    session,
+    sql`UPDATE grants g SET credit = NULL
+      FROM unnest(${bigints(keys.map((key) => key.contactId))}, ${bigints(keys.map((key) => key.grantId))})
+        AS k(contact_id, grant_id)
+      WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'reserved'`,
+  )
+}
+
+export interface Credited {
+  readonly contactId: number
+  readonly grantId: number
+}
+
+/** Outstanding grants past their time: expired, and their expected cost taken back. Any number may do it at once. */
+export async function expireGrants(session: Session, now: Date): Promise<number> {
+  return await execute(
+    session,
+    sql`
+    WITH due AS (
+      SELECT contact_id, grant_id FROM grants WHERE state = 'granted' AND expires_at <= ${now}
+      ORDER BY contact_id, grant_id LIMIT 10000 FOR UPDATE SKIP LOCKED
+    ), expired AS (
+      UPDATE grants g SET state = 'expired' FROM due
+      WHERE g.contact_id = due.contact_id AND g.grant_id = due.grant_id
+      RETURNING g.*
+    ), ${settling(sql`expired`, sql`0`, now)}
+    SELECT FROM expired`,
+  )
+}
+
+/** A CTE `settled` that brings what the ledger holds for the grants `g` of a CTE to `target` micros each. */
+export function settling(grants: SQL, target: SQL, now: Date): SQL {
+  return sql`settled AS (
+      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
+      SELECT g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, 'liability', ${target} - booked.amount, ${now}
+      FROM ${grants} g
+      CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0)::bigint AS amount FROM ledger l
+        WHERE l.contact_id = g.contact_id AND l.touchpoint_id = g.touchpoint_id AND l.kind = 'liability') booked
+      WHERE ${target} <> booked.amount
+    )`
+}

@@ -1,0 +1,77 @@
+import { z } from 'zod'
+import { messageOf } from '../errors.ts'
+
+// Crediting an offer to the account, in the user's own system: one HTTP call a grant, with the same key however often
+// it is made.
+
+/** The `offers.provider` block of winback.yaml. */
+export const offerProviderSettings = z.strictObject({
+  url: z
+    .url()
+    .describe('POSTed to, once for each grant and again with the same Idempotency-Key where in doubt'),
+  token: z.string().optional().describe('Sent as Authorization: Bearer; only as a reference'),
+  timeout: z.int().min(100).max(30_000).prefault(5000).describe('Milliseconds for one call'),
+  concurrency: z.int().min(1).max(100).prefault(20).describe('Calls under way at once in a process'),
+})
+export type OfferProviderSettings = z.output<typeof offerProviderSettings>
+
+/** What the provider is told of one grant. */
+export interface CreditRequest {
+  /** The same for every call of a grant: sent as Idempotency-Key and in the body. */
+  readonly key: string
+  readonly external_id: string
+  readonly campaign: string
+  readonly offer: string
+  readonly kind: string
+  /** The kind’s own terms, as a message would say them. */
+  readonly terms: Readonly<Record<string, unknown>>
+  readonly expires_at: string
+}
+
+/** `unknown`: perhaps it was credited. Asking again with the same key is the only way to know. */
+export type CreditAnswer =
+  | { readonly outcome: 'credited' }
+  | { readonly outcome: 'refused'; readonly detail: string }
+  | { readonly outcome: 'unknown'; readonly detail: string }
+
+export interface OfferProvider {
+  readonly concurrency: number
+  /** Never throws for what a provider may do. */
+  credit(request: CreditRequest): Promise<CreditAnswer>
+}
+
+/** Statuses that say nothing about the request itself: it may be made again. */
+const AGAIN = new Set([408, 409, 425, 429])
+
+/**
+ * A provider over HTTP. 2xx means credited (now or by an earlier call with the key); 4xx refused for good, but for
+ * 408, 409 (a call with the key is under way), 425 and 429; anything else, a time-out included, is not known.
+ */
+export function openOfferProvider(settings: OfferProviderSettings): OfferProvider {
+  const { url, token, timeout, concurrency } = settings
+  return {
+    concurrency,
+    credit: async (request) => {
+      try {
+        const response = await fetch(url, {
+          method: 'POST',
+          redirect: 'error',
+          headers: {
+            'content-type': 'application/json',
+            'idempotency-key': request.key,
+            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          },
+          body: JSON.stringify(request),
+          signal: AbortSignal.timeout(timeout),
+        })
+        const said = (await response.text().catch(() => '')).slice(0, 300)
+        if (response.ok) return { outcome: 'credited' }
+        const detail = `${response.status} ${said}`.trim()
+        const refused = response.status >= 400 && response.status < 500 && !AGAIN.has(response.status)
+        return { outcome: refused ? 'refused' : 'unknown', detail }
+      } catch (error) {
+        return { outcome: 'unknown', detail: messageOf(error) }
+      }
+    },
+  }
+}

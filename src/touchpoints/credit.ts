@@ -1,0 +1,97 @@
+import { forgetCredit, type Grant, markCredited, type OfferPlace } from '../offers/grants.ts'
+import { viewOffer } from '../offers/offers.ts'
+import type { CreditAnswer } from '../offers/provider.ts'
+import type { Cleared } from './batch.ts'
+import { BACK_OFF } from './delivery.ts'
+import { deferOrSkip, type Verdict } from './guards.ts'
+import type { Reservation, ReserveDependencies } from './reserve.ts'
+
+// Before a message says that something is in the account, it is: the provider is asked for what was just reserved.
+
+interface Granted {
+  readonly cleared: Cleared
+  readonly grant: Grant
+}
+
+/** Milliseconds of real time a batch may spend asking: its claim has to outlast it. */
+const PATIENCE = 30_000
+
+/**
+ * Asks the provider for each grant that is not credited yet. Where the answer is not known (a time-out), the message
+ * waits and the next try asks again with the same key.
+ */
+export async function creditGrants(
+  deps: ReserveDependencies,
+  { campaign, now }: Reservation,
+  place: OfferPlace,
+  granted: readonly Granted[],
+): Promise<{
+  credited: readonly Granted[]
+  refused: readonly { cleared: Cleared; detail: string }[]
+  later: readonly { cleared: Cleared; verdict: Verdict }[]
+}> {
+  const provider = deps.offerProvider
+  const due = granted.filter(({ grant }) => grant.credit === 'asking')
+  if (!provider || due.length === 0) return { credited: granted, refused: [], later: [] }
+  const deadline = performance.now() + PATIENCE
+  const answers = await each(provider.concurrency, due, async ({ cleared, grant }): Promise<CreditAnswer> => {
+    if (performance.now() > deadline) return { outcome: 'unknown', detail: 'not asked yet: others took long' }
+    return await provider.credit({
+      key: `grant-${grant.grantId}`,
+      external_id: cleared.candidate.externalId,
+      campaign: place.campaign,
+      offer: place.name,
+      kind: place.terms.kind,
+      terms: viewOffer(place.name, place.terms),
+      expires_at: grant.expiresAt.toISOString(),
+    })
+  })
+  const said = due.map((one, index) => ({ ...one, answer: answers[index] }))
+  const keys = (outcome: CreditAnswer['outcome']) =>
+    said
+      .filter(({ answer }) => answer?.outcome === outcome)
+      .map(({ cleared, grant }) => ({ contactId: cleared.candidate.contactId, grantId: grant.grantId }))
+  await markCredited(deps.database, now, keys('credited'))
+  await forgetCredit(deps.database, keys('refused'))
+  const maxDelay = campaign.definition.limits.max_delay
+  return {
+    credited: [
+      ...granted.filter(({ grant }) => grant.credit !== 'asking'),
+      ...said.filter(({ answer }) => answer?.outcome === 'credited'),
+    ],
+    refused: said.flatMap(({ cleared, answer }) =>
+      answer?.outcome === 'refused' ? [{ cleared, detail: `provider: ${answer.detail}` }] : [],
+    ),
+    later: said.flatMap(({ cleared, answer }) =>
+      answer?.outcome === 'unknown'
+        ? [{ cleared, verdict: askAgain(cleared, now, maxDelay, answer.detail) }]
+        : [],
+    ),
+  }
+}
+
+function askAgain({ candidate }: Cleared, now: Date, maxDelay: number, detail: string): Verdict {
+  const pause = BACK_OFF[candidate.attempt]
+  if (pause === undefined) return { kind: 'skip', reason: 'offer_unavailable', detail: `provider: ${detail}` }
+  const latest = candidate.plannedFor.getTime() + maxDelay * 1000
+  const verdict = deferOrSkip(new Date(now.getTime() + pause * 1000), latest, `provider: ${detail}`)
+  return verdict.kind === 'defer' ? { ...verdict, tried: true } : verdict
+}
+
+/** `work` on every item, so many at a time; the answers in the order of the items. */
+async function each<Item, Result>(
+  width: number,
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = []
+  let next = 0
+  const lane = async () => {
+    for (let index = next++; index < items.length; index = next++) {
+      const item = items[index]
+      if (item !== undefined) results[index] = await work(item)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane))
+  return results
+}
