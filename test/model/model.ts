@@ -76,7 +76,7 @@ grace: 2d
 holdout: 20%
 limits: { max_delay: 2d }
 offers:
-  five: { kind: coupon, amount: 5 CNY, minimum: 0 CNY, valid: 7d, expected_redemption: 8% }
+  five: { kind: coupon, amount: 5 CNY, minimum: 0 CNY, valid: 3650d, expected_redemption: 8% }
 tiers:
   - name: coupon
     inactive: 3d..7d
