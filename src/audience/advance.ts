@@ -8,8 +8,8 @@ import { enterStages, stageArmSql, tierTable } from './stages.ts'
 // What time does to open episodes: the next tier, and the end. Both by the clock alone, alike for every arm.
 
 /**
- * Moves the open episodes of one campaign version, in one chunk of contacts, into the tier their silence has
- * reached. Entering a tier cancels what is left of the tier before, as `superseded`; the treated get the new
+ * Moves the open episodes of one campaign version, in one chunk of contacts, into the tier their silence, or the time
+ * around their date or event, has reached. Entering a tier cancels what is left of the tier before, as `superseded`; the treated get the new
  * tier's touchpoints, unless this tier or an earlier one held them out.
  * @param campaign the version the episodes are pinned to
  * @returns how many episodes entered a tier

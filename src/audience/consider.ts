@@ -1,15 +1,29 @@
 import { sql } from 'drizzle-orm'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { rows, type Session } from '../database/connect.ts'
+import { entryOf } from './entries/entries.ts'
+import type { Which } from './entries/entry.ts'
 import { answersSql } from './select.ts'
 
 /** What a run at a moment would make of one contact: a selection's answer, or why it would not consider them at all. */
 export interface Consideration {
   readonly campaign: string
-  readonly answer: string | 'seed' | 'open' | 'undated' | 'too_recent' | 'beyond'
+  readonly answer:
+    | string
+    | 'seed'
+    | 'open'
+    | 'undated'
+    | 'too_recent'
+    | 'beyond'
+    | 'no_date'
+    | 'no_event'
+    | 'not_yet'
+    | 'missed'
+    | 'entered'
   readonly tier: string | null
   readonly segment: string | null
-  readonly silentSince: Date | null
+  /** What the campaign's tiers count from: the last activity, the date, or the event. */
+  readonly since: Date | null
 }
 
 /**
@@ -22,10 +36,10 @@ export async function considerContact(
   contactId: number,
   now: Date,
 ): Promise<Consideration> {
-  const which = sql`a.contact_id = ${contactId} AND c.contact_id = ${contactId}`
-  const [considered] = await rows<{ answer: string; tierNo: number; segment: string; silentSince: Date }>(
+  const which: Which = (column) => sql`${column} = ${contactId}`
+  const [considered] = await rows<{ answer: string; tierNo: number; segment: string; since: Date }>(
     session,
-    sql`SELECT answer, tier_no AS "tierNo", segment, silent_since AS "silentSince"
+    sql`SELECT answer, tier_no AS "tierNo", segment, since
       FROM (${answersSql({ campaign, now }, which)}) one`,
   )
   const name = campaign.name
@@ -33,24 +47,40 @@ export async function considerContact(
     const tier = campaign.tiers.find(({ no }) => no === considered.tierNo)?.name ?? null
     return { campaign: name, tier, ...considered }
   }
-  const [state] = await rows<{ silentSince: Date | null; open: boolean; seed: boolean }>(
+  const entry = entryOf(campaign)
+  const [state] = await rows<{ since: Date | null; open: boolean; entered: boolean; seed: boolean }>(
     session,
-    sql`SELECT a.silent_since AS "silentSince", c.external_id = ANY (${sql.param(campaign.definition.seeds)}::text[]) AS seed,
+    sql`SELECT ${entry.since} AS since,
+      c.external_id = ANY (${sql.param(campaign.definition.seeds)}::text[]) AS seed,
       EXISTS (SELECT FROM episodes e WHERE e.contact_id = a.contact_id AND e.campaign = ${name}
-        AND e.ended_at IS NULL) AS open
-      FROM contact_activity a JOIN contacts c USING (contact_id) WHERE a.contact_id = ${contactId}`,
+        AND e.ended_at IS NULL) AS open,
+      EXISTS (SELECT FROM episodes e WHERE e.contact_id = a.contact_id AND e.campaign = ${name}
+        AND e.lapsed_at = ${entry.since} AND e.arm <> 'seed') AS entered
+      FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
+      LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
+      ${entry.join({ after: null, upTo: null }, now, which)} WHERE ${which(sql`a.contact_id`)}`,
   )
-  const silentSince = state?.silentSince ?? null
+  const since = state?.since ?? null
   const first = campaign.tiers[0]?.from ?? 0
-  const recent = silentSince !== null && now.getTime() - silentSince.getTime() < first * 1000
+  const early = since !== null && now.getTime() - since.getTime() < first * 1000
+  const [none, soon, late] = OUTSIDE[campaign.entry.kind]
   const answer = state?.seed
     ? 'seed'
     : state?.open
       ? 'open'
-      : silentSince === null
-        ? 'undated'
-        : recent
-          ? 'too_recent'
-          : 'beyond'
-  return { campaign: name, answer, tier: null, segment: null, silentSince }
+      : since === null
+        ? none
+        : early
+          ? soon
+          : entry.once && state?.entered
+            ? 'entered'
+            : late
+  return { campaign: name, answer, tier: null, segment: null, since }
 }
+
+/** Why a contact is in no band: no moment at all, not yet, or too late. */
+const OUTSIDE = {
+  silence: ['undated', 'too_recent', 'beyond'],
+  date: ['no_date', 'not_yet', 'missed'],
+  event: ['no_event', 'not_yet', 'missed'],
+} as const

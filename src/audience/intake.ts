@@ -25,9 +25,9 @@ export async function intakeBound(
     session,
     sql`
     SELECT since, contact_id AS contact, place FROM (
-      SELECT date_trunc('milliseconds', silent_since) AS since, contact_id, row_number() OVER (
-        ORDER BY date_trunc('milliseconds', silent_since) ${direction}, contact_id ${direction}) AS place
-      FROM (${answersSql({ campaign, now }, sql`true`)}) everyone WHERE answer = 'opened'
+      SELECT date_trunc('milliseconds', since) AS since, contact_id, row_number() OVER (
+        ORDER BY date_trunc('milliseconds', since) ${direction}, contact_id ${direction}) AS place
+      FROM (${answersSql({ campaign, now }, () => sql`true`)}) everyone WHERE answer = 'opened'
     ) placed WHERE place IN (${room}, ${room + 1}) ORDER BY place`,
   )
   const beyond = bounds.find((row) => row.place === room + 1)

@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { rows, type Session } from '../database/connect.ts'
-import { before } from './select.ts'
+import { entryOf } from './entries/entries.ts'
+import { before, momentsOf, within } from './select.ts'
 
 /** How many contacts to look at: enough for a rate within a percentage point. */
 const SAMPLE = 20_000
@@ -24,11 +25,26 @@ export async function pastRecall(
   activityTypes: readonly string[],
 ): Promise<PastRecall> {
   const goal = Object.values(campaign.definition.goals)[0]?.event
-  const first = campaign.tiers[0]
-  const last = campaign.tiers.at(-1)
-  if (goal === undefined || !first || !last) return { contacts: 0, recalled: 0 }
+  if (goal === undefined) return { contacts: 0, recalled: 0 }
   const then = before(now, campaign.definition.window)
-  const oldest = last.to === null ? sql`` : sql` AND silent_since > ${before(then, last.to)}::timestamptz`
+  const moments = momentsOf(campaign, then)
+  if (campaign.entry.kind !== 'silence') {
+    // A date or an event stays what it was, so the campaign's own entry is asked for that day.
+    const entry = entryOf(campaign)
+    const sampled = sql`CROSS JOIN (SELECT greatest(1, count(*) / ${SAMPLE}::int) AS every FROM contact_activity) size`
+    const [found] = await rows<PastRecall>(
+      session,
+      sql`
+      SELECT count(*) AS contacts, count(*) FILTER (WHERE EXISTS (
+        SELECT FROM activity h WHERE h.contact_id = a.contact_id AND h.type = ${goal}
+          AND h.occurred_at > ${then} AND h.occurred_at <= ${now})) AS recalled
+      FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
+      LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
+      ${entry.join(moments, then, () => sql`true`)} ${sampled}
+      WHERE a.contact_id % size.every = 0 AND ${within(entry.since, moments)}`,
+    )
+    return found ?? { contacts: 0, recalled: 0 }
+  }
   const [found] = await rows<PastRecall>(
     session,
     sql`
@@ -42,7 +58,7 @@ export async function pastRecall(
       WHERE a.contact_id % size.every = 0
       GROUP BY a.contact_id
     ) past
-    WHERE silent_since <= ${before(then, first.from)}::timestamptz${oldest}`,
+    WHERE ${within(sql`silent_since`, moments)}`,
   )
   return found ?? { contacts: 0, recalled: 0 }
 }

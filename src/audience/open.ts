@@ -38,14 +38,14 @@ export async function openChunk(
   const outcomeUntil = new Date(windowEnds.getTime() + definition.grace * 1000)
   const person = sql`person_id`
   const episodeNo = sql`episode_no`
-  const within = (contactId: SQL) => sql`${contactId} > ${from} AND ${contactId} <= ${to}`
+  const chunk = (contactId: SQL) => sql`${contactId} > ${from} AND ${contactId} <= ${to}`
   return await rows<AnswerCount>(
     tx,
     sql`
     WITH answered AS MATERIALIZED (
-      ${answersSql(opening, sql`${within(sql`a.contact_id`)} AND ${within(sql`c.contact_id`)}`)}
+      ${answersSql(opening, chunk)}
     ), drawn AS MATERIALIZED (
-      SELECT nextval('episode_ids') AS episode_id, contact_id, person_id, silent_since, tier_no, segment, episode_no,
+      SELECT nextval('episode_ids') AS episode_id, contact_id, person_id, since, tier_no, segment, episode_no,
         ${armSql({
           workspaceSalt: opening.workspaceSalt,
           campaignSalt: campaign.salt,
@@ -57,9 +57,9 @@ export async function openChunk(
       FROM answered WHERE answer = 'opened'
     ), opened AS (
       INSERT INTO episodes (contact_id, episode_id, campaign, version, exclusive, person_id, episode_no, arm,
-        entry_tier, segment, lapsed_at, assigned_at, window_ends_at, outcome_until, tier_no)
+        entry, entry_tier, segment, lapsed_at, assigned_at, window_ends_at, outcome_until, tier_no)
       SELECT contact_id, episode_id, ${campaign.name}, ${campaign.version}, ${campaign.exclusive}, person_id,
-        episode_no, episode_arm, tiers.tier, segment, silent_since, ${now}, ${windowEnds}, ${outcomeUntil}, tier_no
+        episode_no, episode_arm, ${campaign.entry.kind}, tiers.tier, segment, since, ${now}, ${windowEnds}, ${outcomeUntil}, tier_no
       FROM drawn JOIN ${tierTable(campaign)} USING (tier_no)
     ), staged AS MATERIALIZED (
       SELECT contact_id, episode_id, tier_no,

@@ -10,11 +10,12 @@ import {
   transaction,
 } from '../database/connect.ts'
 import { choiceSql, consentSql } from '../database/permissions.ts'
+import { entryOf } from './entries/entries.ts'
 import { type FeedState, judgeFeed, readFeed } from './feed.ts'
 import { drawSql } from './holdout.ts'
 import { intakeBound } from './intake.ts'
 import { type HeldBack, heldBack } from './run.ts'
-import { answersSql, before, tierSql } from './select.ts'
+import { answersSql, before, momentsOf, tierSql, within } from './select.ts'
 
 // What a run would do now, without doing it: the same selection, counted.
 
@@ -29,11 +30,11 @@ export interface AudienceCell {
 /** Contacts no band holds, and why. */
 export interface OutsideBands {
   readonly total: number
-  /** Silent for less than the first band. */
+  /** Silent for less than the first band; or their date or event is not far enough yet. */
   readonly recent: number
-  /** Silent for longer than the last band. */
+  /** Silent for longer than the last band; or their date or event is too long ago. */
   readonly beyond: number
-  /** Neither activity nor a sign-up date. */
+  /** Neither activity nor a sign-up date; or no such date, no such event. */
   readonly undated: number
   /** In a band by the sign-up date alone: they have no activity at all. */
   readonly bySignUp: number
@@ -117,7 +118,7 @@ export async function planAudience(
   return await transaction(database, async (tx) => {
     await execute(
       tx,
-      sql`CREATE TEMP TABLE plan_answers ON COMMIT DROP AS ${answersSql({ campaign, now, intake }, sql`true`)}`,
+      sql`CREATE TEMP TABLE plan_answers ON COMMIT DROP AS ${answersSql({ campaign, now, intake }, () => sql`true`)}`,
     )
     await execute(tx, sql`ANALYZE plan_answers`)
     const cells = await rows<{ tierNo: number } & Omit<AudienceCell, 'tier'>>(
@@ -136,7 +137,7 @@ export async function planAudience(
       tx,
       sql`SELECT tier_no AS "tierNo", contact_id AS "contactId" FROM (
           SELECT tier_no, contact_id, row_number() OVER (PARTITION BY tier_no
-            ORDER BY (c.email IS NOT NULL OR c.phone IS NOT NULL) DESC, silent_since DESC, contact_id) AS n
+            ORDER BY (c.email IS NOT NULL OR c.phone IS NOT NULL) DESC, since DESC, contact_id) AS n
           FROM plan_answers JOIN contacts c USING (contact_id) WHERE answer = 'opened') ranked
         WHERE n <= 3 ORDER BY tier_no, n`,
     )
@@ -263,21 +264,26 @@ function isOpen(kind: AddressKind) {
 }
 
 async function countOutside(tx: Transaction, campaign: CompiledCampaign, now: Date): Promise<OutsideBands> {
-  const first = campaign.tiers[0]?.from ?? 0
-  const last = campaign.tiers.at(-1)?.to ?? null
-  const beyond = last === null ? sql`false` : sql`a.silent_since <= ${before(now, last)}`
+  const { since, join } = entryOf(campaign)
+  const { after, upTo } = momentsOf(campaign, now)
+  const beyond = after === null ? sql`false` : sql`${since} <= ${after}::timestamptz`
+  const bySignUp =
+    campaign.entry.kind === 'silence'
+      ? sql`a.last_active_at IS NULL AND ${tierSql(campaign, now, since)} IS NOT NULL`
+      : sql`false`
   const [counts] = await rows<OutsideBands>(
     tx,
     sql`
     SELECT count(*) AS total,
-      count(*) FILTER (WHERE a.silent_since > ${before(now, first)}) AS recent,
+      count(*) FILTER (WHERE ${since} > ${upTo}::timestamptz) AS recent,
       count(*) FILTER (WHERE ${beyond}) AS beyond,
-      count(*) FILTER (WHERE a.silent_since IS NULL) AS undated,
-      count(*) FILTER (WHERE a.last_active_at IS NULL AND ${tierSql(campaign, now, sql`a.silent_since`)} IS NOT NULL)
-        AS "bySignUp",
+      count(*) FILTER (WHERE ${since} IS NULL) AS undated,
+      count(*) FILTER (WHERE ${bySignUp}) AS "bySignUp",
       (SELECT count(*) FROM episodes e WHERE e.campaign = ${campaign.name} AND e.ended_at IS NULL AND e.arm <> 'seed')
         AS open
-    FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id WHERE c.erased_at IS NULL`,
+    FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
+    LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
+    ${join({ after: null, upTo: null }, now, () => sql`true`)} WHERE c.erased_at IS NULL`,
   )
   return counts ?? { total: 0, recent: 0, beyond: 0, undated: 0, bySignUp: 0, open: 0 }
 }
@@ -297,9 +303,11 @@ async function countEligible(
     campaign.tiers.at(-1)?.to ?? Number.POSITIVE_INFINITY,
     definition.intake.max_silence ?? Number.POSITIVE_INFINITY,
   )
-  const oldest = Number.isFinite(longest)
-    ? sql`a.silent_since > ${before(now, longest)}::timestamptz`
-    : sql`a.silent_since IS NOT NULL`
+  const { since, join } = entryOf(campaign)
+  const eligible = within(since, {
+    after: Number.isFinite(longest) ? before(now, longest) : null,
+    upTo: null,
+  })
   const rollout =
     definition.rollout >= 1
       ? sql`true`
@@ -308,12 +316,12 @@ async function countEligible(
     tx,
     sql`
     SELECT count(DISTINCT c.person_id) AS eligible,
-      count(DISTINCT c.person_id) FILTER (WHERE a.silent_since <= ${before(now, from)}::timestamptz
-        AND a.silent_since > ${before(now, from + 7 * 86_400)}::timestamptz) AS week
+      count(DISTINCT c.person_id) FILTER (WHERE ${within(since, { after: before(now, from + 7 * 86_400), upTo: before(now, from) })}) AS week
     FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
     LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
+    ${join({ after: null, upTo: null }, now, () => sql`true`)}
     CROSS JOIN LATERAL (SELECT ${campaign.audience ? campaign.audience.sql(now) : sql`true`} AS audience) v
-    WHERE c.erased_at IS NULL AND ${oldest} AND v.audience IS TRUE AND ${rollout}
+    WHERE c.erased_at IS NULL AND ${eligible} AND v.audience IS TRUE AND ${rollout}
       AND NOT (c.external_id = ANY (${sql.param(definition.seeds)}::text[]))
       AND NOT EXISTS (SELECT FROM plan_answers p WHERE p.contact_id = c.contact_id AND p.answer = 'sunset')`,
   )

@@ -54,9 +54,9 @@ export async function openSeeds(tx: Transaction, campaign: CompiledCampaign, now
           AND (e.ended_at IS NULL OR (e.arm = 'seed' AND e.version = ${campaign.version})))
     ), opened AS (
       INSERT INTO episodes (contact_id, episode_id, campaign, version, exclusive, person_id, episode_no, arm,
-        entry_tier, segment, lapsed_at, assigned_at, window_ends_at, outcome_until, tier_no)
+        entry, entry_tier, segment, lapsed_at, assigned_at, window_ends_at, outcome_until, tier_no)
       SELECT contact_id, episode_id, ${campaign.name}, ${campaign.version}, ${`seed:${campaign.name}`}, person_id, 1,
-        'seed', ${first.name}, 'everyone', ${now}, ${now}, ${windowEnds}, ${outcomeUntil}, ${campaign.tiers.length}
+        'seed', ${campaign.entry.kind}, ${first.name}, 'everyone', ${now}, ${now}, ${windowEnds}, ${outcomeUntil}, ${campaign.tiers.length}
       FROM drawn
     ), staged AS MATERIALIZED (
       SELECT contact_id, episode_id, tier_no::smallint AS tier_no, 'treated' AS arm, false AS drawn

@@ -1,5 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { CompiledCampaign, Condition } from '../config/compiled.ts'
+import { entryOf } from './entries/entries.ts'
+import type { Moments, Which } from './entries/entry.ts'
 import { drawSql } from './holdout.ts'
 
 // Selection as SQL: which contacts a campaign considers at a moment, and the answer to each of them. Nobody travels
@@ -10,6 +12,7 @@ export const ANSWERS = [
   'same_person',
   'audience',
   'audience_unknown',
+  'already_returned',
   'max_silence',
   'rollout',
   'exclusive',
@@ -25,18 +28,34 @@ export interface Selection {
   readonly campaign: CompiledCampaign
   readonly now: Date
   /**
-   * Today's intake, found once at the start of a run: contacts at least this recently (or this long) silent come
+   * Today's intake, found once at the start of a run: contacts whose moment is at least this recent (or this old) come
    * in, the rest wait for another day. Undefined: no bound.
    */
   readonly intake?: { readonly since: Date; readonly contact: number } | undefined
 }
 
-/** `now` minus a number of seconds: bands are exact elapsed time, whatever the zone or its DST. */
+/** `now` minus a number of seconds (plus, for a time before a date): exact elapsed time, whatever the zone or its DST. */
 export function before(now: Date, seconds: number): Date {
   return new Date(now.getTime() - seconds * 1000)
 }
 
-/** The band a contact is in, as CASE over `a.silent_since`: tier number, or NULL outside every band. */
+/** The moments that lie in one of the campaign's bands now. */
+export function momentsOf(campaign: CompiledCampaign, now: Date): Moments {
+  const first = campaign.tiers[0]
+  const last = campaign.tiers.at(-1)
+  return {
+    after: last?.to === null || !last ? null : before(now, last.to),
+    upTo: first ? before(now, first.from) : null,
+  }
+}
+
+/** Whether a moment lies within bounds, as SQL. */
+export function within(since: SQL, { after, upTo }: Moments): SQL {
+  const upper = upTo === null ? sql`${since} IS NOT NULL` : sql`${since} <= ${upTo}::timestamptz`
+  return after === null ? upper : sql`${upper} AND ${since} > ${after}::timestamptz`
+}
+
+/** The band a contact is in, as CASE over the moment it counts from: tier number, or NULL outside every band. */
 export function tierSql(campaign: CompiledCampaign, now: Date, since: SQL): SQL {
   const cases = campaign.tiers.map((tier) => {
     const upper = tier.to === null ? sql`` : sql` AND ${since} > ${before(now, tier.to)}::timestamptz`
@@ -64,12 +83,24 @@ function audienceCases(audience: Condition | undefined): SQL {
   return sql`WHEN v.audience IS FALSE THEN 'audience'::text WHEN v.audience IS NULL THEN 'audience_unknown'::text `
 }
 
+/**
+ * True for contacts whom an event since then would have silenced. Silence itself has none by definition; after a date
+ * or an event, somebody may have come back, or done what the campaign wants, before it takes them in.
+ */
+function returnedSql({ campaign, now }: Selection, since: SQL): SQL | undefined {
+  if (campaign.entry.kind === 'silence') return undefined
+  if (campaign.silencedBy === 'activity') return sql`a.last_active_at > ${since}`
+  const goal = Object.values(campaign.definition.goals)[0]?.event
+  return sql`EXISTS (SELECT FROM activity g WHERE g.contact_id = c.contact_id AND g.type = ${goal}
+    AND g.occurred_at > ${since} AND g.occurred_at <= ${now}::timestamptz)`
+}
+
 /** True for contacts that today's intake leaves for later. */
-function backlogSql(selection: Selection): SQL | undefined {
+function backlogSql(selection: Selection, since: SQL): SQL | undefined {
   const intake = selection.intake
   if (!intake) return undefined
   // Milliseconds: the bound has been through a Date.
-  const place = sql`(date_trunc('milliseconds', a.silent_since), c.contact_id)`
+  const place = sql`(date_trunc('milliseconds', ${since}), c.contact_id)`
   const last = sql`(${intake.since}::timestamptz, ${intake.contact}::bigint)`
   return selection.campaign.definition.intake.order === 'newest'
     ? sql`${place} < ${last}`
@@ -79,29 +110,36 @@ function backlogSql(selection: Selection): SQL | undefined {
 /**
  * Every contact the campaign considers, with its answer:
  *
- *   contact_id, person_id, silent_since, tier_no, segment, episode_no, answer
+ *   contact_id, person_id, since, tier_no, segment, episode_no, answer
  *
- * Considered is who is silent for as long as one of the bands says and has no open episode in this campaign.
- * Silence counts from the newest activity, else from the sign-up date; who has neither is never considered.
+ * Considered is whose moment (entries/) lies in one of the bands and who has no open episode in this campaign. Silence
+ * counts from the newest activity, else from the sign-up date; who has neither is never considered. A date or an
+ * event that an episode was opened for is never considered again, whatever came of it.
  *
  * History is looked up for the person through an index, contact by contact: joining all episodes and aggregating
  * them first was slower from the second run on, when most episodes belong to nobody in this chunk. OFFSET 0 holds
  * the planner to it: a run that follows an import at once is planned for tables nobody has counted yet, and a scan
  * of all episodes for each contact made the second chunk 500 times slower than the first.
  *
- * @param which narrows `a` (contact_activity) and `c` (contacts) to a chunk, or to one contact: both, since the
+ * @param which narrows every table that is read to a chunk, or to one contact: each of them, since the
  *   planner carries an equality over to the other side of a join, and a range not
  */
-export function answersSql(selection: Selection, which: SQL): SQL {
+export function answersSql(selection: Selection, which: Which): SQL {
   const { campaign, now } = selection
   const { definition } = campaign
-  const first = campaign.tiers[0]
-  const last = campaign.tiers.at(-1)
-  if (!first || !last) return sql`SELECT WHERE false`
-  const oldest = last.to === null ? sql`` : sql` AND a.silent_since > ${before(now, last.to)}::timestamptz`
+  const entry = entryOf(campaign)
+  const { since } = entry
+  const moments = momentsOf(campaign, now)
+  const unused = entry.once
+    ? sql`AND NOT EXISTS (SELECT FROM episodes u WHERE u.contact_id = c.contact_id AND u.campaign = ${campaign.name}
+          AND u.lapsed_at = ${since} AND u.arm <> 'seed')`
+    : sql``
   const { max_silence: maxSilence } = definition.intake
   const { wait, sunset } = definition.reentry
   const answer = sql`CASE ${when('same_person', sql`h.open_here`)}${audienceCases(campaign.audience)}${when(
+    'already_returned',
+    returnedSql(selection, since),
+  )}${when(
     'max_silence',
     maxSilence === undefined ? undefined : sql`a.silent_since <= ${before(now, maxSilence)}::timestamptz`,
   )}${when(
@@ -115,22 +153,23 @@ export function answersSql(selection: Selection, which: SQL): SQL {
   )}${when(
     'sunset',
     sunset === undefined ? undefined : sql`h.ended_no - coalesce(h.recalled_no, 0) >= ${sunset}`,
-  )}${when('backlog', backlogSql(selection))}ELSE 'opened'::text END`
+  )}${when('backlog', backlogSql(selection, since))}ELSE 'opened'::text END`
   return sql`
-    SELECT contact_id, person_id, silent_since, tier_no, segment, episode_no,
-      -- One contact of a person at a time: the one that was active last.
+    SELECT contact_id, person_id, since, tier_no, segment, episode_no,
+      -- One contact of a person at a time: the one whose moment is the newest.
       CASE WHEN answer = 'opened' AND row_number() OVER (
-        PARTITION BY person_id, answer ORDER BY silent_since DESC, contact_id) > 1
+        PARTITION BY person_id, answer ORDER BY since DESC, contact_id) > 1
       THEN 'same_person' ELSE answer END AS answer
     FROM (
-      SELECT c.contact_id, c.person_id, a.silent_since,
-        ${tierSql(campaign, now, sql`a.silent_since`)} AS tier_no,
+      SELECT c.contact_id, c.person_id, ${since} AS since,
+        ${tierSql(campaign, now, since)} AS tier_no,
         ${segmentSql(campaign, now)} AS segment,
         coalesce(h.episode_no, 0) + 1 AS episode_no,
         ${answer} AS answer
       FROM contact_activity a
       JOIN contacts c ON c.contact_id = a.contact_id
       LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
+      ${entry.join(moments, now, which)}
       LEFT JOIN LATERAL (
         SELECT max(e.episode_no) FILTER (WHERE e.campaign = ${campaign.name}) AS episode_no,
           bool_or(e.campaign = ${campaign.name} AND e.ended_at IS NULL AND e.contact_id = c.contact_id) AS open_mine,
@@ -144,8 +183,9 @@ export function answersSql(selection: Selection, which: SQL): SQL {
         CROSS JOIN LATERAL (SELECT * FROM episodes WHERE contact_id = p.contact_id AND arm <> 'seed' OFFSET 0) e
       ) h ON true
       CROSS JOIN LATERAL (SELECT ${campaign.audience ? campaign.audience.sql(now) : sql`true`} AS audience) v
-      WHERE ${which}
-        AND a.silent_since <= ${before(now, first.from)}::timestamptz${oldest}
+      WHERE ${which(sql`a.contact_id`)} AND ${which(sql`c.contact_id`)}
+        AND ${within(since, moments)}
+        ${unused}
         AND c.erased_at IS NULL
         AND h.open_mine IS NOT TRUE
         AND NOT (c.external_id = ANY (${sql.param(definition.seeds)}::text[]))

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { offer } from '../offers/offers.ts'
 import { DATA_SOURCES } from './annual-report.ts'
+import { enter } from './entering.ts'
 import { amount, band, dailyCount, duration, localWindow, percentage, rate } from './quantities.ts'
 
 // The campaign file. One schema: the types below are inferred from it, `winback schema` prints it as JSON Schema.
@@ -42,11 +43,31 @@ export const step = z.strictObject({
     .describe('The template used where a fact of the first is missing or stale'),
 })
 
-export const tier = z.strictObject({
+const tierKeys = z.strictObject({
   name: name.describe('Unique: reports name the tier by it'),
-  inactive: band.describe('Elapsed silence, half-open: 3d..7d'),
+  inactive: band.optional().describe('Elapsed silence, half-open: 3d..7d'),
+  enter: enter
+    .optional()
+    .describe(
+      'Instead of silence: 7d before membership.ends (any date the contact has), or event first_order (an event; first_ for the first alone)',
+    ),
+  after: duration.optional().describe('With `enter: event`: how long after the event'),
+  where: condition.optional().describe('With `enter: event`: which events; a condition over event.value'),
+  within: duration
+    .optional()
+    .describe(
+      'With `enter`: how long after that moment somebody may still be taken in, where a run was missed',
+    ),
   holdout: percentage.prefault('0%').describe('Of the treated, drawn on entering the tier'),
   steps: z.array(step).min(1).describe('What is sent in this tier'),
+})
+
+export const tier = tierKeys.refine((given) => given.inactive !== undefined || given.enter !== undefined, {
+  path: ['inactive'],
+  message:
+    '`inactive` is missing; expected a band such as 3d..7d, or 15d.. without an upper end (or `enter`, for a date or an event)',
+  // Said beside whatever else is wrong with the tier: a misspelt `inactive` is told once only if both are known.
+  when: ({ value }) => typeof value === 'object' && value !== null,
 })
 
 export const campaign = z.strictObject({
@@ -94,6 +115,12 @@ export const campaign = z.strictObject({
     )
     .refine((goals) => Object.keys(goals).length > 0, 'expected at least one goal; the first is the primary')
     .describe('What counts as success; the first is the recall'),
+  silenced_by: z
+    .enum(['activity', 'goal'])
+    .optional()
+    .describe(
+      'What ends the sending: any activity, or the primary goal alone. By default activity where tiers ask for silence, and goal where they are entered by a date or an event',
+    ),
   window: duration.describe('A recall counts within this time of the assignment'),
   grace: duration.prefault('2d').describe('How long after the window late events are still waited for'),
   value: z
@@ -145,7 +172,12 @@ export const campaign = z.strictObject({
     .prefault([])
     .describe('External ids that get every message and are never counted'),
   offers: z.record(name, offer).prefault({}).describe('What steps may give, by name'),
-  tiers: z.array(tier).min(1).describe('Bands of silence, one after the other, each with its steps'),
+  tiers: z
+    .array(tier)
+    .min(1)
+    .describe(
+      'Bands of silence, or moments around a date or after an event, one after the other, each with its steps',
+    ),
 })
 
 export type Campaign = z.output<typeof campaign>

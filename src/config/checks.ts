@@ -1,5 +1,6 @@
 import type { Problem } from '../errors.ts'
 import { checkChannels } from './checks/channels.ts'
+import { checkEntries } from './checks/entries.ts'
 import { checkExpressions } from './checks/expressions.ts'
 import type { Checked } from './checks/findings.ts'
 import { checkLadder } from './checks/ladder.ts'
@@ -16,6 +17,7 @@ export function checkCampaign(checked: Checked): Problem[] {
   return [
     ...checkSettings(checked),
     ...checkLadder(checked),
+    ...checkEntries(checked),
     ...checkChannels(checked),
     ...checkTemplates(checked),
     ...checkExpressions(checked),

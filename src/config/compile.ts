@@ -2,9 +2,10 @@ import { sql } from 'drizzle-orm'
 import { ConfigError, type Problem } from '../errors.ts'
 import { ANNUAL_REPORT, annualReportSql } from './annual-report.ts'
 import type { Campaign, Step } from './campaign.ts'
-import { type KnownFacts, knownToStep, selectionFacts } from './checks/expressions.ts'
+import { eventFacts, type KnownFacts, knownToStep, selectionFacts } from './checks/expressions.ts'
 import type {
   CompiledCampaign,
+  CompiledEntry,
   CompiledStep,
   CompiledTier,
   Condition,
@@ -12,6 +13,7 @@ import type {
   TemplateFact,
 } from './compiled.ts'
 import { combineConditions, compileCondition } from './conditions.ts'
+import { bandsOf } from './entering.ts'
 import type { Fact } from './fact.ts'
 import type { TemplateIndex } from './templates-index.ts'
 import type { Workspace } from './workspace.ts'
@@ -35,6 +37,8 @@ export interface CompileInput {
 export function compileCampaign(input: CompileInput): CompiledCampaign {
   const { definition, workspace } = input
   const selection = selectionFacts(workspace, definition)
+  const entry = compileEntry(definition, selection, workspace)
+  const bands = bandsOf(definition.tiers)
   return {
     name: definition.campaign,
     version: input.version,
@@ -45,6 +49,8 @@ export function compileCampaign(input: CompileInput): CompiledCampaign {
     // A group of one, told apart from groups that are named: a name has no colon.
     exclusive: definition.exclusive ?? `campaign:${definition.campaign}`,
     templateSet: input.templateSet,
+    entry,
+    silencedBy: definition.silenced_by ?? (entry.kind === 'silence' ? 'activity' : 'goal'),
     audience: condition(definition.audience, selection, 'audience', definition),
     segments: Object.entries(definition.segments).flatMap(([name, source]) => {
       const compiled = condition(source, selection, `segments.${name}`, definition)
@@ -54,13 +60,35 @@ export function compileCampaign(input: CompileInput): CompiledCampaign {
       (tier, tierNo): CompiledTier => ({
         no: tierNo + 1,
         name: tier.name,
-        from: tier.inactive.from,
-        to: tier.inactive.to,
+        from: bands[tierNo]?.from ?? 0,
+        to: bands[tierNo]?.to ?? null,
         holdout: tier.holdout,
         steps: tier.steps.map((step, stepNo) => compileStep(input, step, tier.name, tierNo, stepNo)),
       }),
     ),
   }
+}
+
+/** Every tier of a checked campaign is entered alike, so the first speaks for all. */
+function compileEntry(definition: Campaign, selection: KnownFacts, workspace: Workspace): CompiledEntry {
+  const [tier] = definition.tiers
+  const entering = tier?.enter
+  if (!entering) return { kind: 'silence' }
+  if (entering.kind === 'event') {
+    const where = condition(tier.where, eventFacts(workspace), 'tiers[0].where', definition)
+    return { kind: 'event', type: entering.type, first: entering.first, where }
+  }
+  const fact = selection.facts.get(entering.fact)
+  if (fact?.type === 'timestamp') return { kind: 'date', path: fact.path, sql: (now) => fact.sql(now) }
+  throw new ConfigError([
+    {
+      severity: 'error',
+      location: { file: definition.campaign },
+      path: 'tiers[0].enter',
+      message: `${entering.fact} is no date in this workspace`,
+      found: entering.fact,
+    },
+  ])
 }
 
 function compileStep(

@@ -56,11 +56,25 @@ export interface CompiledStep {
   readonly data?: (now: Date) => SQL
 }
 
+/** What the bands of a campaign's tiers count from, for one contact. */
+export type CompiledEntry =
+  /** Their newest activity, else their sign-up. */
+  | { readonly kind: 'silence' }
+  /** A date they have: a timestamp fact, NULL for those who have none. */
+  | { readonly kind: 'date'; readonly path: string; sql(now: Date): SQL }
+  /** An event of theirs. `where` is over `v`, a row of activity. */
+  | {
+      readonly kind: 'event'
+      readonly type: string
+      readonly first: boolean
+      readonly where: Condition | undefined
+    }
+
 export interface CompiledTier {
   /** 1, 2, …: the order of the file, which is the order of the bands. */
   readonly no: number
   readonly name: string
-  /** Seconds of silence, [from, to); to is null without an upper end. */
+  /** Seconds since what the entry counts from, [from, to); negative before a date; to is null without an upper end. */
   readonly from: number
   readonly to: number | null
   readonly holdout: number
@@ -80,6 +94,9 @@ export interface CompiledCampaign {
   readonly exclusive: string
   /** sha-256 of the template set this version was applied with. */
   readonly templateSet: string
+  readonly entry: CompiledEntry
+  /** What ends the sending: any activity, or the primary goal alone. */
+  readonly silencedBy: 'activity' | 'goal'
   readonly audience: Condition | undefined
   readonly segments: readonly { readonly name: string; readonly condition: Condition }[]
   readonly tiers: readonly CompiledTier[]

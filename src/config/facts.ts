@@ -35,7 +35,7 @@ export const FACT_GROUPS = [
 export const FACT_ROOTS = [
   ...FACT_GROUPS,
   ...['churn', 'churn_reason', 'nps', 'nps_at', 'quadrant', 'return_basis', 'return_probability', 'sunset'],
-  ...['segment', 'campaign', 'workspace', 'offer', 'now'],
+  ...['segment', 'campaign', 'workspace', 'offer', 'event', 'now'],
 ]
 
 /** Attributes of a contact that are columns; a workspace may not declare its own by these names. */

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { CampaignBook } from '../config/compiled.ts'
+import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { cancel } from '../touchpoints/lifecycle.ts'
 
@@ -17,9 +17,10 @@ interface Touched {
  * Records returns and recalls for the new activity in the temp table `new_activity(contact_id, occurred_at, type,
  * value)`, which ingest has just filled.
  *
- * - Any activity after `lapsed_at` silences: the contact was not as lost as the selection thought, even where the
- *   event is older than the assignment and only arrives now.
- * - The return is the first activity after `assigned_at`, the recall of a goal the first such event within the
+ * - Any activity after `lapsed_at` silences (the primary goal alone, where the campaign says `silenced_by: goal`): the
+ *   contact was not as lost as the selection thought, even where the event is older than the assignment and only
+ *   arrives now. Before a date that lies ahead it is the assignment that counts.
+ * - The return is the first such event after `assigned_at`, the recall of a goal the first such event within the
  *   window: both are minima, so that late and out-of-order events end at the same answer.
  *
  * @param activityTypes event types that count as being active
@@ -39,8 +40,9 @@ export async function recordReturns(
   if (touched.length === 0) return
   const keys = sql`unnest(${sql.param(touched.map((row) => row.contactId))}::bigint[],
     ${sql.param(touched.map((row) => row.episodeId))}::bigint[]) AS k(contact_id, episode_id)`
-  await silenceReturned(tx, now, keys, dependencies.activityTypes)
-  await recordRecalls(tx, keys, await goalTable(dependencies.book, touched))
+  const versions = await versionsOf(dependencies.book, touched)
+  await silenceReturned(tx, now, keys, silencerTable(versions, dependencies.activityTypes))
+  await recordRecalls(tx, keys, goalTable(versions))
   await cancel(tx, {
     which: sql`(t.contact_id, t.episode_id) IN (
       SELECT e.contact_id, e.episode_id FROM ${keys} JOIN episodes e USING (contact_id, episode_id)
@@ -50,12 +52,7 @@ export async function recordReturns(
   })
 }
 
-async function silenceReturned(
-  tx: Transaction,
-  now: Date,
-  keys: SQL,
-  types: readonly string[],
-): Promise<void> {
+async function silenceReturned(tx: Transaction, now: Date, keys: SQL, silencers: SQL): Promise<void> {
   await execute(
     tx,
     sql`
@@ -67,8 +64,9 @@ async function silenceReturned(
       SELECT o.contact_id, o.episode_id,
         min(n.occurred_at) FILTER (WHERE n.occurred_at > o.assigned_at) AS returned_at
       FROM ${keys} JOIN episodes o USING (contact_id, episode_id)
-      JOIN new_activity n ON n.contact_id = o.contact_id AND n.occurred_at > o.lapsed_at
-        AND n.type = ANY (${sql.param(types)}::text[])
+      JOIN ${silencers} ON s.campaign = o.campaign AND s.version = o.version
+      JOIN new_activity n ON n.contact_id = o.contact_id AND n.occurred_at > least(o.lapsed_at, o.assigned_at)
+        AND n.type = ANY (s.types)
       GROUP BY o.contact_id, o.episode_id
     ) news
     WHERE e.contact_id = news.contact_id AND e.episode_id = news.episode_id`,
@@ -93,15 +91,27 @@ async function recordRecalls(tx: Transaction, keys: SQL, goals: SQL): Promise<vo
   )
 }
 
-/** The goals of the versions at hand as a table `g(campaign, version, goal_no, event)`. */
-async function goalTable(book: CampaignBook, touched: readonly Touched[]): Promise<SQL> {
+async function versionsOf(book: CampaignBook, touched: readonly Touched[]): Promise<CompiledCampaign[]> {
   const versions = new Map(touched.map((row) => [`${row.campaign} ${row.version}`, row]))
-  const values: SQL[] = []
-  for (const { campaign, version } of versions.values()) {
-    const { definition } = await book.campaign(campaign, version)
-    for (const [goalNo, goal] of Object.values(definition.goals).entries()) {
-      values.push(sql`(${campaign}::text, ${version}::int, ${goalNo}::smallint, ${goal.event}::text)`)
-    }
-  }
+  return Promise.all([...versions.values()].map(({ campaign, version }) => book.campaign(campaign, version)))
+}
+
+/** What silences the versions at hand, as a table `s(campaign, version, types)`. */
+function silencerTable(versions: readonly CompiledCampaign[], activityTypes: readonly string[]): SQL {
+  const values = versions.map((campaign) => {
+    const goal = Object.values(campaign.definition.goals)[0]?.event
+    const types = campaign.silencedBy === 'activity' || goal === undefined ? activityTypes : [goal]
+    return sql`(${campaign.name}::text, ${campaign.version}::int, ${sql.param([...types])}::text[])`
+  })
+  return sql`(VALUES ${sql.join(values, sql`, `)}) AS s(campaign, version, types)`
+}
+
+/** The goals of the versions at hand as a table `g(campaign, version, goal_no, event)`. */
+function goalTable(versions: readonly CompiledCampaign[]): SQL {
+  const values = versions.flatMap(({ name, version, definition }) =>
+    Object.values(definition.goals).map(
+      (goal, goalNo) => sql`(${name}::text, ${version}::int, ${goalNo}::smallint, ${goal.event}::text)`,
+    ),
+  )
   return sql`(VALUES ${sql.join(values, sql`, `)}) AS g(campaign, version, goal_no, event)`
 }

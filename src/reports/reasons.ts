@@ -24,6 +24,10 @@ export const ANSWERS = {
     en: 'did not come back after as many tries as the campaign allows',
     'zh-CN': '已达到允许的尝试次数仍未召回，不再打扰',
   },
+  already_returned: {
+    en: 'came back, or did what the campaign wants, before it could take them in',
+    'zh-CN': '纳入之前已经回来，或已达成活动目标',
+  },
   rollout: { en: 'outside the share of persons rolled out to', 'zh-CN': '不在当前放量比例内' },
   max_silence: { en: 'silent for longer than the intake allows', 'zh-CN': '沉默时间超过纳入上限' },
   backlog: { en: 'waits for another day: the daily intake is full', 'zh-CN': '当日纳入名额已满，改日再纳入' },
@@ -50,6 +54,14 @@ export const OUTSIDE = {
     'zh-CN': '最近仍活跃，未达到第一阶段的沉默时间',
   },
   beyond: { en: 'silent for longer than the last tier takes', 'zh-CN': '沉默时间超过最后阶段的上限' },
+  no_date: { en: 'has no such date', 'zh-CN': '没有该日期' },
+  no_event: { en: 'has had no such event', 'zh-CN': '没有发生过该事件' },
+  not_yet: { en: 'too early for the first tier', 'zh-CN': '尚未到第一阶段的时间' },
+  missed: { en: 'too late for the last tier', 'zh-CN': '已超过最后阶段的时间' },
+  entered: {
+    en: 'was in this campaign for this date or event already',
+    'zh-CN': '已因该日期或事件参与过本活动',
+  },
 } satisfies Sentences
 
 /** Why a touchpoint was not sent, or how it failed. */
@@ -60,6 +72,10 @@ export const REASONS = {
   },
   paused: { en: 'sending was paused', 'zh-CN': '发送已暂停' },
   returned: { en: 'came back before it was sent', 'zh-CN': '发送前已自行回来' },
+  moved: {
+    en: 'the date it was about has changed',
+    'zh-CN': '所依据的日期已变更',
+  },
   superseded: { en: 'the next tier had begun', 'zh-CN': '已进入下一阶段' },
   erased: { en: 'erased at the person’s request', 'zh-CN': '已按本人要求删除' },
   suppressed: {

@@ -99,6 +99,8 @@ export interface EpisodeRow {
   personId: number
   episodeNo: number
   arm: 'treated' | 'holdout' | 'control' | 'seed'
+  /** What lapsedAt is: the last activity, a date, or an event. */
+  entry: 'silence' | 'date' | 'event'
   entryTier: string
   segment: string
   lapsedAt: Date
@@ -118,7 +120,7 @@ export async function findEpisodes(session: Session, contactId: number, now: Dat
     session,
     sql`
     SELECT episode_id AS "episodeId", campaign, version, person_id AS "personId", episode_no AS "episodeNo", arm,
-      entry_tier AS "entryTier", segment, lapsed_at AS "lapsedAt", assigned_at AS "assignedAt",
+      entry, entry_tier AS "entryTier", segment, lapsed_at AS "lapsedAt", assigned_at AS "assignedAt",
       window_ends_at AS "windowEndsAt", outcome_until AS "outcomeUntil", silenced_at AS "silencedAt",
       silenced_by AS "silencedBy", returned_at AS "returnedAt", contaminated, ended_at AS "endedAt",
       end_reason AS "endReason"

@@ -135,7 +135,7 @@ function activityText(entry: Of<'activity'>, speech: Speech): string {
 function openedText(entry: Of<'opened'>, speech: Speech): string {
   const { campaign, version, entryTier, segment, arm, personId, episodeNo } = entry
   const group = speech.word(arm)
-  const since = speech.moment(entry.lapsedAt)
+  const since = sinceText(entry, speech)
   const until = speech.moment(entry.windowEndsAt)
   const mixed = entry.contaminated
   if (speech.language === 'en') {
@@ -145,7 +145,7 @@ function openedText(entry: Of<'opened'>, speech: Speech): string {
       control: `drawn from the workspace’s salt and person ${personId}, the same in every campaign`,
       seed: 'not drawn: named in the campaign’s seeds, and counted nowhere',
     }[arm]
-    return `${campaign} (version ${version}) took this contact in: silent since ${since}, tier ${entryTier}, segment ${segment}. Group: ${group} (${drawn}). A recall counts until ${until}.${mixed ? ' Mixed: merged with a person of another group.' : ''}`
+    return `${campaign} (version ${version}) took this contact in: ${since}, tier ${entryTier}, segment ${segment}. Group: ${group} (${drawn}). A recall counts until ${until}.${mixed ? ' Mixed: merged with a person of another group.' : ''}`
   }
   const drawn = {
     treated: `由活动盐值、人 ${personId}、第 ${episodeNo} 次流失抽取`,
@@ -153,7 +153,21 @@ function openedText(entry: Of<'opened'>, speech: Speech): string {
     control: `由工作区盐值与人 ${personId} 抽取，所有活动一致`,
     seed: '未抽取：在活动的种子名单中，不计入任何数字',
   }[arm]
-  return `${campaign}（版本 ${version}）纳入此联系人：自 ${since} 起沉默，阶段 ${entryTier}，分群 ${segment}。分组：${group}（${drawn}）。召回计至 ${until}。${mixed ? '混组：与另一分组的人合并。' : ''}`
+  return `${campaign}（版本 ${version}）纳入此联系人：${since}，阶段 ${entryTier}，分群 ${segment}。分组：${group}（${drawn}）。召回计至 ${until}。${mixed ? '混组：与另一分组的人合并。' : ''}`
+}
+
+/** What the episode's tiers count from. */
+function sinceText({ entry, lapsedAt }: Of<'opened'>, speech: Speech): string {
+  const moment = speech.moment(lapsedAt)
+  const en = speech.language === 'en'
+  switch (entry) {
+    case 'silence':
+      return en ? `silent since ${moment}` : `自 ${moment} 起沉默`
+    case 'date':
+      return en ? `for the date ${moment}` : `因日期 ${moment}`
+    case 'event':
+      return en ? `for the event of ${moment}` : `因 ${moment} 的事件`
+  }
 }
 
 function stageText(entry: Of<'stage'>, speech: Speech): string {

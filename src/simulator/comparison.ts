@@ -1,4 +1,5 @@
 import type { Campaign } from '../config/campaign.ts'
+import { bandsOf } from '../config/entering.ts'
 import { painter, table } from '../reports/layout.ts'
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import type { Ladder, Truth, TruthCell } from './truth.ts'
@@ -30,15 +31,16 @@ interface ReportedGroup {
 export function ladderOf(campaign: Campaign, timezone: string): Ladder {
   const { send_window: windows, max_delay: maxDelay } = campaign.limits
   const window = windows.email ?? windows.default
+  const bands = bandsOf(campaign.tiers)
   return {
     window: campaign.window,
     maxDelay,
     sendWindow: window ? { from: window.from, to: window.to } : { from: 0, to: 1440 },
     timezone,
-    tiers: campaign.tiers.map((tier) => ({
+    tiers: campaign.tiers.map((tier, no) => ({
       name: tier.name,
-      from: tier.inactive.from,
-      to: tier.inactive.to,
+      from: bands[no]?.from ?? 0,
+      to: bands[no]?.to ?? null,
       holdout: tier.holdout,
       messages: tier.steps.filter((step) => step.channel.includes('email')).map((step) => step.after),
     })),

@@ -79,6 +79,7 @@ export async function processBatch(
   const candidates = await gather(database, {
     claimId,
     keys,
+    campaign,
     step,
     now,
   })

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { CompiledStep, TemplateFact } from '../config/compiled.ts'
+import type { CompiledCampaign, CompiledStep, TemplateFact } from '../config/compiled.ts'
 import { preparedRows, type Session } from '../database/connect.ts'
 import { choiceSql, consentSql } from '../database/permissions.ts'
 import { keyTable, type TouchpointKey } from './lifecycle.ts'
@@ -23,8 +23,10 @@ export interface Candidate extends TouchpointKey {
   readonly silencedBy: 'returned' | 'stopped' | 'contaminated' | 'merged' | 'erased' | null
   /** The episode is over. */
   readonly over: boolean
-  /** Activity since the contact lapsed, whether or not the episode heard of it. */
+  /** Activity since the contact lapsed, whether or not the episode heard of it. Never where the goal alone silences. */
   readonly active: boolean
+  /** The date the episode was opened for is another now: a membership renewed, a trial extended. */
+  readonly moved: boolean
   /** The episode has entered a later tier. */
   readonly superseded: boolean
   readonly suppressed: { readonly email: string | null; readonly phone: string | null }
@@ -66,6 +68,7 @@ export async function gather(
   batch: {
     claimId: string
     keys: readonly TouchpointKey[]
+    campaign: Pick<CompiledCampaign, 'entry' | 'silencedBy'>
     step: CompiledStep
     now: Date
   },
@@ -87,24 +90,24 @@ export async function gather(
  */
 export async function imagine(
   session: Session,
-  what: { contactId: number; campaign: string; version: number; step: CompiledStep; now: Date; segment: SQL },
+  what: { contactId: number; campaign: CompiledCampaign; step: CompiledStep; now: Date; segment: SQL },
 ): Promise<Candidate | undefined> {
   const source = sql`contacts c JOIN contact_activity a USING (contact_id)
     LEFT JOIN contact_signals s ON s.contact_id = c.contact_id
     CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS touchpoint_id, 0::bigint AS episode_id, 0 AS attempt,
       ${what.now}::timestamptz AS planned_for) t
-    CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS episode_id, ${what.campaign}::text AS campaign,
-      ${what.version}::int AS version, 'treated'::text AS arm, ${what.segment} AS segment, NULL::text AS silenced_by,
+    CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS episode_id, ${what.campaign.name}::text AS campaign,
+      ${what.campaign.version}::int AS version, 'treated'::text AS arm, ${what.segment} AS segment, NULL::text AS silenced_by,
       NULL::timestamptz AS ended_at,
-      'infinity'::timestamptz AS lapsed_at, ${what.step.tierNo}::int AS tier_no) e${dataSql(what)}
+      'infinity'::timestamptz AS lapsed_at, 'infinity'::timestamptz AS assigned_at, ${what.step.tierNo}::int AS tier_no) e${dataSql(what)}
     WHERE c.contact_id = ${what.contactId}`
-  const [candidate] = await read(session, { step: what.step, now: what.now }, source)
+  const [candidate] = await read(session, what, source)
   return candidate
 }
 
 async function read(
   session: Session,
-  what: { step: CompiledStep; now: Date },
+  what: { campaign: Pick<CompiledCampaign, 'entry' | 'silencedBy'>; step: CompiledStep; now: Date },
   source: SQL,
 ): Promise<Candidate[]> {
   const { step, now } = what
@@ -115,7 +118,8 @@ async function read(
     SELECT t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId", t.episode_id AS "episodeId", t.attempt,
       t.planned_for AS "plannedFor", c.person_id AS "personId", c.external_id AS "externalId", c.email, c.phone, c.locale, c.timezone,
       c.erased_at IS NOT NULL AS erased, e.arm = 'seed' AS seed, e.segment, e.silenced_by AS "silencedBy",
-      e.ended_at IS NOT NULL AS over, coalesce(a.last_active_at > e.lapsed_at, false) AS active, e.tier_no > ${step.tierNo} AS superseded,
+      e.ended_at IS NOT NULL AS over, ${activeSql(what.campaign)} AS active, ${movedSql(what.campaign, now)} AS moved,
+      e.tier_no > ${step.tierNo} AS superseded,
       jsonb_build_object(
         'email', (SELECT s.reason FROM suppressions s WHERE s.kind = 'email' AND s.key = c.email_key AND s.suppressed_at <= ${now}),
         'phone', (SELECT s.reason FROM suppressions s WHERE s.kind = 'phone' AND s.key = c.phone_key AND s.suppressed_at <= ${now})) AS suppressed,
@@ -136,6 +140,20 @@ function dataSql({ step, now }: { step: CompiledStep; now: Date }): SQL {
 function consentsSql(channels: readonly string[], now: Date): SQL {
   const pairs = channels.map((name) => sql`${name}::text, ${consentSql(sql`c`, sql`${name}::text`, now)}`)
   return sql`jsonb_strip_nulls(jsonb_build_object(${sql.join(pairs, sql`, `)}))`
+}
+
+/** Where the goal alone silences, the episode has heard of it: its transaction and the opening of the episode see to it. */
+function activeSql({ silencedBy }: Pick<CompiledCampaign, 'silencedBy'>): SQL {
+  return silencedBy === 'goal'
+    ? sql`false`
+    : sql`coalesce(a.last_active_at > least(e.lapsed_at, e.assigned_at), false)`
+}
+
+/** An episode that is only imagined is of no date. */
+function movedSql({ entry }: Pick<CompiledCampaign, 'entry'>, now: Date): SQL {
+  return entry.kind === 'date'
+    ? sql`(isfinite(e.lapsed_at) AND (${entry.sql(now)}) IS DISTINCT FROM e.lapsed_at)`
+    : sql`false`
 }
 
 /** Every fact any template of the step may need, once. Which of them a contact's own template needs is judged later. */

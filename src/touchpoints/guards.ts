@@ -82,6 +82,7 @@ function ended(candidate: Candidate): Verdict | undefined {
   // Seeds get every message: that they are active, or that all their tiers run at once, does not matter.
   if (candidate.seed) return undefined
   if (candidate.active) return { kind: 'cancel', reason: 'returned' }
+  if (candidate.moved) return { kind: 'cancel', reason: 'moved' }
   if (candidate.superseded) return { kind: 'cancel', reason: 'superseded' }
   return undefined
 }

@@ -36,9 +36,8 @@ export async function previewStep(
 ): Promise<Preview> {
   const { database, clock, sender } = dependencies
   const now = clock.now()
-  const { name, version } = campaign
   const segment = segmentSql(campaign, now)
-  const found = await imagine(database, { contactId, campaign: name, version, step, now, segment })
+  const found = await imagine(database, { contactId, campaign, step, now, segment })
   if (!found) throw new WinbackError('contact.unknown', `there is no contact ${contactId}`)
   const candidate: Candidate = {
     ...found,

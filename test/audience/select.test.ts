@@ -27,7 +27,7 @@ async function answers(pipeline: Pipeline): Promise<Map<number, Answer>> {
   const selection = { campaign: pipeline.campaign, now: pipeline.clock.now() }
   const found = await rows<{ contactId: number; answer: Answer }>(
     pipeline.database,
-    sql`SELECT contact_id AS "contactId", answer FROM (${answersSql(selection, sql`true`)}) a`,
+    sql`SELECT contact_id AS "contactId", answer FROM (${answersSql(selection, () => sql`true`)}) a`,
   )
   return new Map(found.map(({ contactId, answer }) => [contactId, answer]))
 }

@@ -20,6 +20,7 @@ function campaign(settings: Record<string, unknown> = {}): CompiledCampaign {
   return {
     ...{ name: 'test', version: 1, salt: '', definition, control: 0, timezone: 'UTC', exclusive: 'x' },
     ...{ templateSet: '', audience: undefined, segments: [], tiers },
+    ...{ entry: { kind: 'silence' as const }, silencedBy: 'activity' as const },
   }
 }
 

@@ -23,6 +23,7 @@ const plan: CampaignPlan = {
   version: { current: null, changed: true },
   asOf: new Date('2026-03-02T01:00:00Z'),
   timezone: 'Asia/Shanghai',
+  entry: 'silence',
   nextRun: new Date('2026-03-03T01:00:00Z'),
   foreseen: { state: 'runs' },
   audience: {

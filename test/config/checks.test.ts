@@ -221,6 +221,90 @@ const refusals: [
     '4 }',
     'expected a text or a list, found `4`',
   ],
+  // entry by a date or an event
+  [
+    'a date nobody has',
+    [
+      ['inactive: 3d..7d', 'enter: 7d before contact.born'],
+      ['inactive: 7d..15d', 'enter: 1d before contact.born'],
+    ],
+    '7d before contact.born\n',
+    /^unknown date `contact.born`; there are .*contact.born_at/,
+    'contact.born_at',
+  ],
+  [
+    'a fact that is no date',
+    [
+      ['inactive: 3d..7d', 'enter: 7d before contact.points'],
+      ['inactive: 7d..15d', 'enter: 1d before contact.points'],
+    ],
+    '7d before contact.points',
+    'contact.points is a number, not a date',
+  ],
+  [
+    'a date without a side',
+    [
+      ['inactive: 3d..7d', 'enter: 7d contact.born_at'],
+      ['inactive: 7d..15d', 'enter: 1d before contact.born_at'],
+    ],
+    '7d contact',
+    'expected a date such as 7d before membership.ends, or an event such as event first_order, found `7d contact.born_at`',
+  ],
+  [
+    'silence and a date in one campaign',
+    [['inactive: 7d..15d', 'enter: 7d before contact.born_at']],
+    '7d before',
+    'tier coupon counts from silence and this one from contact.born_at; make it a campaign of its own',
+  ],
+  [
+    'silence and a date in one tier',
+    [['inactive: 7d..15d', 'inactive: 7d..15d\n    enter: 7d before contact.born_at']],
+    '7d before',
+    'a tier has `inactive` or `enter`, not both: it counts from one moment',
+  ],
+  [
+    'dates in the wrong order',
+    [
+      ['inactive: 3d..7d', 'enter: 7d before contact.born_at'],
+      ['inactive: 7d..15d', 'enter: 9d before contact.born_at'],
+    ],
+    '9d before',
+    'tier coupon begins no earlier than this one; put the tiers in the order of their time',
+  ],
+  [
+    'a step due after the next date',
+    [
+      ['inactive: 3d..7d', 'enter: 2d before contact.born_at'],
+      ['inactive: 7d..15d', 'enter: 36h before contact.born_at'],
+    ],
+    '1d\n        channel',
+    /this step would never be sent: 1d after entering, tier coupon is over; use less than 12h/,
+  ],
+  [
+    'a key of events beside silence',
+    [['inactive: 7d..15d', 'inactive: 7d..15d\n    where: event.value > 3']],
+    'where: event',
+    '`where` belongs to a tier entered by an event',
+  ],
+  [
+    'a contact’s fact asked of an event',
+    [
+      ['inactive: 3d..7d', 'enter: event order\n    after: 1d\n    where: orders.count > 3'],
+      ['inactive: 7d..15d', 'enter: event order\n    after: 5d\n    where: orders.count > 3'],
+    ],
+    'orders.count > 3',
+    /only the event itself is known here/,
+  ],
+  [
+    'a bound of silence without silence',
+    [
+      ['inactive: 3d..7d', 'enter: 7d before contact.born_at'],
+      ['inactive: 7d..15d', 'enter: 1d before contact.born_at'],
+      ['window: 30d', 'window: 30d\nintake: { max_silence: 60d }'],
+    ],
+    '60d',
+    /^this bounds silence, and the tiers are entered by a date or an event/,
+  ],
   // the ladder
   [
     'overlapping bands',

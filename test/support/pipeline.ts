@@ -3,8 +3,15 @@ import { type RunDependencies, type RunResult, runCampaign } from '../../src/aud
 import type { AddressKind, Channel, Delivery, Message } from '../../src/channels/channel.ts'
 import { type ManualClock, manualClock } from '../../src/clock.ts'
 import { campaign as campaignSchema } from '../../src/config/campaign.ts'
-import type { CampaignBook, CompiledCampaign, CompiledTier, Condition } from '../../src/config/compiled.ts'
+import type {
+  CampaignBook,
+  CompiledCampaign,
+  CompiledEntry,
+  CompiledTier,
+  Condition,
+} from '../../src/config/compiled.ts'
 import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
+import { ensurePartitions } from '../../src/database/partitions.ts'
 import type { Offer } from '../../src/offers/offers.ts'
 import { recordReturns } from '../../src/outcomes/returns.ts'
 import { recordSuppressions } from '../../src/outcomes/silence.ts'
@@ -93,6 +100,8 @@ export interface PipelineOptions {
   control?: number
   definition?: Record<string, unknown>
   audience?: Condition
+  /** What the tiers' seconds count from; silence by default. */
+  entry?: CompiledEntry
   channel?: ScriptedChannel
   /** More channels beside the first. */
   others?: readonly ScriptedChannel[]
@@ -135,7 +144,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     holdout: `${(options.holdout ?? 0) * 100}%`,
     tiers: sketches.map((tier) => ({
       name: tier.name,
-      inactive: `${tier.from}s..${tier.to === null ? '' : `${tier.to}s`}`,
+      inactive: options.entry ? '1d..2d' : `${tier.from}s..${tier.to === null ? '' : `${tier.to}s`}`,
       steps: tier.steps.map((step) => ({
         id: step.id,
         channel: step.channels ?? ['email'],
@@ -220,7 +229,13 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     },
     runNow: () => runCampaign(run, campaign, clock.now()),
     addActivity: async (contactId, at, type = 'session') => {
+      await ensurePartitions(database, 'activity', [at])
       await transaction(database, async (tx) => {
+        await execute(
+          tx,
+          sql`INSERT INTO activity (contact_id, occurred_at, key, type, received_at)
+            VALUES (${contactId}, ${at}, 0, ${type}, ${clock.now()})`,
+        )
         await execute(
           tx,
           sql`CREATE TEMP TABLE new_activity ON COMMIT DROP AS SELECT ${contactId}::bigint AS contact_id,
@@ -307,6 +322,8 @@ async function insertCampaign(
     timezone: 'UTC',
     exclusive: definition.exclusive ?? definition.campaign,
     templateSet: '',
+    entry: options.entry ?? { kind: 'silence' },
+    silencedBy: definition.silenced_by ?? (options.entry ? 'goal' : 'activity'),
     audience: options.audience,
     segments: [],
     tiers,

@@ -81,6 +81,7 @@ describe('a send that ended', () => {
       silencedBy: null,
       over: false,
       active: false,
+      moved: false,
       superseded: false,
       suppressed: { email: null, phone: null },
       condition: true,

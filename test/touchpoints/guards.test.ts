@@ -33,6 +33,7 @@ const plain: Candidate = {
   silencedBy: null,
   over: false,
   active: false,
+  moved: false,
   superseded: false,
   suppressed: { email: null, phone: null },
   condition: true,

@@ -11,7 +11,7 @@ import {
 import { embedImages, imagesOf } from '../../channels/inline-images.ts'
 import { parsePrice } from '../../channels/price.ts'
 import { compileCampaign } from '../../config/compile.ts'
-import type { CompiledCampaign, CompiledStep } from '../../config/compiled.ts'
+import type { CompiledCampaign, CompiledEntry, CompiledStep } from '../../config/compiled.ts'
 import { inputsHash, shortHash, templatesHash } from '../../config/inputs.ts'
 import type { LoadedCampaign } from '../../config/load.ts'
 import { rows } from '../../database/connect.ts'
@@ -53,6 +53,8 @@ export interface CampaignPlan {
   readonly asOf: Date
   /** The campaign's own, of its schedule. */
   readonly timezone: string
+  /** What the tiers count from. */
+  readonly entry: CompiledEntry['kind']
   /** The first tick that is not before `starts`; null for a campaign that is over or was stopped. */
   readonly nextRun: Date | null
   /** What would refuse a run now or hold it back. */
@@ -125,6 +127,7 @@ export async function planCampaign(
       version: { current: current?.version ?? null, changed: current?.inputs !== hash },
       asOf,
       timezone: campaign.timezone,
+      entry: campaign.entry.kind,
       nextRun: nextRunOf(campaign, foreseen, asOf),
       foreseen,
       audience: counts,

@@ -44,7 +44,7 @@ export function formatPlan(plan: CampaignPlan, workspace: Workspace, style: Plan
     [`${paint.strong(plan.title)}${paint.faint(`  ${plan.file}`)}`, ...state(plan, workspace, pen)],
     warning(plan, pen),
     section('audience', empty ? indented(word('noContacts'), pen) : grid(plan, pen)),
-    section('leftOut', leftOut(plan, pen)),
+    section(plan.entry === 'silence' ? 'leftOut' : 'leftOutInTime', leftOut(plan, pen)),
     section('outside', outside(plan, pen)),
     section('messages', empty ? [] : outlook(plan, pen)),
     section('heldOut', heldOut(plan, pen)),
@@ -153,14 +153,21 @@ function outside(plan: CampaignPlan, pen: Pen): string[] {
             : `${speech.count(total)} 人中 ${speech.count(count)} 人${word(words)}`,
           pen,
         )
+  const [soon, late, none] = OUTSIDE_WORDS[plan.entry]
   return [
-    ...of(recent, 'recent'),
-    ...of(beyond, 'beyond'),
+    ...of(recent, soon),
+    ...of(beyond, late),
     ...of(open, 'open'),
-    ...of(undated, 'undated'),
+    ...of(undated, none),
     ...of(bySignUp, 'bySignUp'),
   ]
 }
+
+const OUTSIDE_WORDS = {
+  silence: ['recent', 'beyond', 'undated'],
+  date: ['early', 'missed', 'noDate'],
+  event: ['early', 'missed', 'noEvent'],
+} as const
 
 function outlook(plan: CampaignPlan, { speech, paint, width, word }: Pen): string[] {
   const en = speech.language === 'en'
@@ -227,8 +234,8 @@ function detectable(plan: CampaignPlan, pen: Pen): string[] {
     contacts === 0
       ? word('noPast')
       : en
-        ? `One window ago ${speech.percent(recalled / contacts)} of ${speech.count(contacts)} people as silent as these came back; those held out will say more.`
-        : `一个观察期之前，同样沉默的 ${speech.count(contacts)} 人中有 ${speech.percent(recalled / contacts)} 回来；更准的答案要看对照组。`
+        ? `One window ago ${speech.percent(recalled / contacts)} of ${speech.count(contacts)} people ${plan.entry === 'silence' ? 'as silent as these came back' : 'in the same place reached the goal'}; those held out will say more.`
+        : `一个观察期之前，${plan.entry === 'silence' ? '同样沉默' : '处于同样时点'}的 ${speech.count(contacts)} 人中有 ${speech.percent(recalled / contacts)} ${plan.entry === 'silence' ? '回来' : '达成目标'}；更准的答案要看对照组。`
   const cells = plan.detectable.map((each) => [
     speech.count(each.afterDays),
     speech.count(each.assigned),

@@ -13,6 +13,11 @@ export const PLAN_WORDS = {
   everyone: { en: 'everyone else', 'zh-CN': '其他人' },
   all: { en: 'all', 'zh-CN': '全部' },
   leftOut: { en: 'Left out, though silent long enough', 'zh-CN': '沉默已久但未纳入' },
+  leftOutInTime: { en: 'Left out, though the time has come', 'zh-CN': '时点已到但未纳入' },
+  early: { en: 'are not there yet: their date or event asks for more time', 'zh-CN': '尚未到时点' },
+  missed: { en: 'had their date or event too long ago', 'zh-CN': '日期或事件已过去太久' },
+  noDate: { en: 'have no such date', 'zh-CN': '没有该日期' },
+  noEvent: { en: 'have had no such event', 'zh-CN': '没有发生过该事件' },
   outside: { en: 'Everybody else', 'zh-CN': '其余的人' },
   recent: { en: 'were active too recently', 'zh-CN': '最近仍活跃' },
   beyond: {

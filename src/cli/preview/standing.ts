@@ -17,7 +17,7 @@ export type Standing =
   | { readonly kind: 'treated'; readonly tier: string; readonly place: 'here' | 'ahead' | 'behind' }
   /** A run now would take them in, to be drawn into a group then. */
   | { readonly kind: 'next'; readonly tier: string; readonly place: 'here' | 'ahead' | 'behind' }
-  /** A run now would not. `silentFor` and `firstTier` in seconds. */
+  /** A run now would not. `silentFor` (or the time since the date or event) and `firstTier` in seconds. */
   | {
       readonly kind: 'outside'
       readonly answer: string
@@ -56,11 +56,11 @@ export async function readStanding(
     WHERE e.contact_id = ${contactId} AND e.campaign = ${campaign.name} AND e.ended_at IS NULL`,
   )
   if (episode) return standingIn(episode, campaign, step)
-  const { answer, tier, silentSince } = await considerContact(session, campaign, contactId, now)
+  const { answer, tier, since } = await considerContact(session, campaign, contactId, now)
   if (answer === 'seed') return { kind: 'seed' }
   if (answer === 'opened' && tier !== null)
     return { kind: 'next', tier, place: placeOf(campaign, step, tier) }
-  const silentFor = silentSince === null ? null : (now.getTime() - silentSince.getTime()) / 1000
+  const silentFor = since === null ? null : (now.getTime() - since.getTime()) / 1000
   return { kind: 'outside', answer, silentFor, firstTier: campaign.tiers[0]?.from ?? 0 }
 }
 

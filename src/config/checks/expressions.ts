@@ -1,8 +1,9 @@
+import { sql } from 'drizzle-orm'
 import type { Problem } from '../../errors.ts'
 import type { Campaign } from '../campaign.ts'
 import { compileCondition } from '../conditions.ts'
 import { formatPath, type Path, type SourceDocument } from '../document.ts'
-import type { FactCatalogue } from '../fact.ts'
+import type { Fact, FactCatalogue } from '../fact.ts'
 import { factCatalogue, stepFacts } from '../facts.ts'
 import type { Salvaged } from '../salvaged.ts'
 import type { Workspace } from '../workspace.ts'
@@ -28,6 +29,23 @@ export function selectionFacts(workspace: Salvaged<Workspace>, campaign: Salvage
   }
 }
 
+/** Facts of one event, over `v`, its row of activity: for `where` of a tier entered by an event. */
+export function eventFacts(workspace: Salvaged<Workspace>): KnownFacts {
+  const value: Fact = {
+    path: 'event.value',
+    type: 'money',
+    description: 'The value of the event that is entered by',
+    unit: workspace.currency ?? 'currency units',
+    from: 'anywhere',
+    sql: () => sql`v.value * 0.000001`,
+  }
+  const reason = 'only the event itself is known here; ask about the contact in `audience`'
+  return {
+    facts: new Map([[value.path, value]]),
+    absent: new Map([...factCatalogue(workspace).keys()].map((path) => [path, reason])),
+  }
+}
+
 /** Facts known to the step at (tierNo, stepNo), counted from 0. */
 export function knownToStep(
   workspace: Salvaged<Workspace>,
@@ -46,6 +64,12 @@ export function checkExpressions({ campaign, document, workspace }: Checked): Pr
     ...checkExpression(document, ['audience'], campaign.audience, selection),
     ...Object.entries(campaign.segments ?? {}).flatMap(([name, source]) =>
       checkExpression(document, ['segments', name], source, selection),
+    ),
+    // The tiers of a campaign ask the same of the event; a mistake is told once.
+    ...(campaign.tiers ?? []).flatMap((tier, no, tiers) =>
+      tiers.findIndex((other) => other?.where === tier?.where) === no
+        ? checkExpression(document, ['tiers', no, 'where'], tier?.where, eventFacts(workspace))
+        : [],
     ),
     ...[...stepsOf(campaign)].flatMap(({ step, path, tierNo, stepNo }) => {
       const known = knownToStep(workspace, campaign, tierNo, stepNo)

@@ -1,4 +1,5 @@
 import type { Problem } from '../../errors.ts'
+import { bandsOf } from '../entering.ts'
 import { FACT_ROOTS, stepRoot } from '../facts.ts'
 import { type Band, formatDuration } from '../quantities.ts'
 import { type Checked, finding, stepsOf } from './findings.ts'
@@ -122,25 +123,31 @@ function* checkNames({ campaign, document }: Checked): Generator<Problem> {
 }
 
 function* checkDelays({ campaign, document }: Checked): Generator<Problem> {
-  for (const { step, tier, path } of stepsOf(campaign)) {
+  const starts = bandsOf(campaign.tiers ?? []).map((band) => band?.from)
+  for (const { step, tier, tierNo, path } of stepsOf(campaign)) {
     const band = tier.inactive
-    if (!step.after || !band || band.to === null) continue
-    const stay = band.to - band.from
+    const from = starts[tierNo]
+    // A tier around a date or an event is left only for the next one.
+    const to = band ? band.to : starts[tierNo + 1]
+    if (!step.after || from === undefined || to === null || to === undefined || to <= from) continue
+    const stay = to - from
     if (step.after < stay) continue
+    const place = band ? ` (${formatBand(band)})` : ''
     yield finding(
       document,
       [...path, 'after'],
-      `this step would never be sent: ${formatDuration(step.after)} after entering, tier ${tier.name ?? ''} (${formatBand(band)}) is over; use less than ${formatDuration(stay)}`,
+      `this step would never be sent: ${formatDuration(step.after)} after entering, tier ${tier.name ?? ''}${place} is over; use less than ${formatDuration(stay)}`,
     )
   }
 }
 
 function* checkWindow({ campaign, document }: Checked): Generator<Problem> {
-  const start = campaign.tiers?.[0]?.inactive?.from
+  const bands = bandsOf(campaign.tiers ?? [])
+  const start = bands[0]?.from
   if (start === undefined || campaign.window === undefined) return
   let [last, by] = [0, '']
-  for (const { step, tier } of stepsOf(campaign)) {
-    const sent = (tier.inactive?.from ?? start) - start + (step.after ?? 0)
+  for (const { step, tierNo } of stepsOf(campaign)) {
+    const sent = (bands[tierNo]?.from ?? start) - start + (step.after ?? 0)
     if (sent >= last) [last, by] = [sent, step.id ?? '']
   }
   const least = last + WEEK
@@ -159,7 +166,13 @@ function* checkIntake({ campaign, document }: Checked): Generator<Problem> {
   const last = campaign.tiers?.at(-1)?.inactive
   const path = ['intake', 'max_silence']
   if (silence === undefined) return
-  if (first && silence <= first.from) {
+  if (campaign.tiers?.[0]?.enter) {
+    yield finding(
+      document,
+      path,
+      'this bounds silence, and the tiers are entered by a date or an event; use `within` in a tier, or a condition in `audience`',
+    )
+  } else if (first && silence <= first.from) {
     yield finding(
       document,
       path,

@@ -1,4 +1,5 @@
 import type { Problem } from '../../errors.ts'
+import { bandsOf } from '../entering.ts'
 import { formatDuration, formatRate, type Rate } from '../quantities.ts'
 import { configuredChannels } from './channels.ts'
 import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
@@ -29,11 +30,12 @@ const SPANS = { day: DAY, week: 7 * DAY }
 
 function* checkCaps({ campaign, document, workspace }: Checked): Generator<Problem> {
   const names = configuredChannels(workspace)
-  const start = campaign.tiers?.[0]?.inactive?.from ?? 0
-  const sends = [...stepsOf(campaign)].map(({ step, tier }) => ({
+  const bands = bandsOf(campaign.tiers ?? [])
+  const start = bands[0]?.from ?? 0
+  const sends = [...stepsOf(campaign)].map(({ step, tierNo }) => ({
     id: step.id ?? '?',
     channels: step.channel ?? [],
-    at: (tier.inactive?.from ?? start) - start + (step.after ?? 0),
+    at: (bands[tierNo]?.from ?? start) - start + (step.after ?? 0),
   }))
   for (const [no, cap] of (campaign.limits?.per_person ?? []).entries()) {
     if (!cap) continue

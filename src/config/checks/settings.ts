@@ -1,6 +1,7 @@
 import { CronExpressionParser } from 'cron-parser'
 import { messageOf, type Problem } from '../../errors.ts'
 import type { SourceDocument } from '../document.ts'
+import { EVENTS } from '../event-names.ts'
 import { BUILT_IN_ATTRIBUTES } from '../facts.ts'
 import { nearest } from '../problems.ts'
 import type { Salvaged } from '../salvaged.ts'
@@ -38,10 +39,26 @@ function cronTrouble(text: string): string | undefined {
 }
 
 function* checkGoals({ campaign, document, workspace }: Checked): Generator<Problem> {
+  // Where the goal alone ends the sending it need not count as being active: a renewal is no visit.
+  const any = silencedByOf(campaign) === 'goal'
+  const known = [...workspace.activity, ...(any ? Object.keys(EVENTS) : [])]
   for (const [name, goal] of Object.entries(campaign.goals ?? {})) {
-    if (goal?.event === undefined || workspace.activity.includes(goal.event)) continue
+    if (goal?.event === undefined || known.includes(goal.event)) continue
+    if (any) {
+      // Events of any name may come in, so only what looks like a slip is told.
+      const suggestion = nearest(goal.event, known)
+      if (suggestion === undefined) continue
+      yield finding(
+        document,
+        ['goals', name, 'event'],
+        `no event \`${goal.event}\` is known here; it will be waited for`,
+        { severity: 'warning', found: goal.event, suggestion },
+      )
+      continue
+    }
     yield unknownName(document, ['goals', name, 'event'], 'activity', goal.event, workspace.activity, {
-      expected: 'one of `activity` in winback.yaml: a recall is activity',
+      expected:
+        'one of `activity` in winback.yaml: a recall is activity (with `silenced_by: goal`, any event)',
     })
   }
 }
@@ -53,6 +70,11 @@ function* checkTopic({ campaign, document, workspace }: Checked): Generator<Prob
   yield unknownName(document, ['topic'], 'topic', campaign.topic, topics, {
     expected: 'one of `topics` in winback.yaml',
   })
+}
+
+/** What ends the sending of a campaign, said or by default. */
+function silencedByOf(campaign: Checked['campaign']): 'activity' | 'goal' {
+  return campaign.silenced_by ?? (campaign.tiers?.[0]?.enter ? 'goal' : 'activity')
 }
 
 function* checkShares({ campaign, document, workspace }: Checked): Generator<Problem> {

@@ -28,6 +28,8 @@ export const episodes = pgTable(
     /** 1, 2, … for the person in this campaign; part of what the arm is drawn from. */
     episodeNo: integer('episode_no').notNull(),
     arm: text('arm').notNull(),
+    /** What lapsed_at is: the last activity, a date the contact has, or an event. */
+    entry: text('entry').notNull().default('silence'),
     entryTier: text('entry_tier').notNull(),
     segment: text('segment').notNull(),
     lapsedAt: at('lapsed_at').notNull(),
@@ -49,6 +51,14 @@ export const episodes = pgTable(
     primaryKey({ columns: [t.contactId, t.episodeId] }),
     uniqueIndex('episodes_open_once').on(t.contactId, t.campaign).where(sql`ended_at IS NULL`),
     uniqueIndex('episodes_exclusive').on(t.contactId, t.exclusive).where(sql`ended_at IS NULL`),
+    // A date or an event opens once, whatever came of it.
+    uniqueIndex('episodes_entry_once')
+      .on(t.contactId, t.campaign, t.lapsedAt)
+      .where(sql`entry <> 'silence' AND arm <> 'seed'`),
+    check(
+      'episodes_entry',
+      sql`${t.entry} IN ('silence', 'date', 'event') AND (${t.entry} = 'date' OR ${t.lapsedAt} <= ${t.assignedAt})`,
+    ),
     check('episodes_arm', sql`${t.arm} IN ('treated', 'holdout', 'control', 'seed')`),
     check(
       'episodes_silenced_by',
