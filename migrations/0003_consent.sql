@@ -40,3 +40,5 @@ CREATE TABLE "erased_ids" (
 ALTER TABLE "suppressions" DROP CONSTRAINT "suppressions_reason";
 --> statement-breakpoint
 ALTER TABLE "suppressions" ADD CONSTRAINT "suppressions_reason" CHECK ("suppressions"."reason" IN ('hard_bounce', 'complaint', 'unsubscribe', 'manual', 'erased'));
+--> statement-breakpoint
+ALTER TABLE "imports" ADD COLUMN "reject_file" text;

@@ -9,6 +9,7 @@ import { init } from './cli/init.ts'
 import { listenForInterrupts } from './cli/interrupt.ts'
 import { plan } from './cli/plan.ts'
 import { preview, testSend } from './cli/preview.ts'
+import { consent, erase, exportPerson } from './cli/privacy.ts'
 import { runProgram } from './cli/program.ts'
 import { replay } from './cli/replay.ts'
 import { report } from './cli/report.ts'
@@ -42,6 +43,9 @@ const verbs = [
   apiKeys, //    who may call the API, and for what
   doctor, //     what is wrong and how to mend it
   signingKeys, // keys of signed links
+  consent, //    what a contact agreed to and chose
+  exportPerson, // everything held about one contact
+  erase, //      one contact, for good
 ]
 
 // `winback report | head` closes the pipe early; that is no failure.

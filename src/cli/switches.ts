@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
 import { sql } from 'drizzle-orm'
 import * as config from '../config/switches.ts'
@@ -6,6 +5,7 @@ import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { recordStop } from '../outcomes/silence.ts'
 import { appliedCampaign } from './campaigns.ts'
+import { type Ask, terminal } from './confirm.ts'
 import { operator } from './operator.ts'
 import { count, type Outcome } from './output.ts'
 import { describe, type Start } from './verb.ts'
@@ -112,9 +112,6 @@ async function countConcerned(session: Session, campaign: string): Promise<Conce
   return found ?? { people: 0, messages: 0 }
 }
 
-/** Asks at the terminal; undefined where there is none to ask at. */
-export type Ask = (question: string) => Promise<string>
-
 /**
  * Has a stop confirmed: by `--yes`, or by the campaign's name typed at the terminal.
  * @throws WinbackError `usage.confirm` where nobody can be asked, or another answer was given
@@ -141,20 +138,6 @@ export async function confirmStop(
   throw new WinbackError('usage.confirm', `${campaign} was not stopped: the name was not typed`, {
     remedy: `\`winback pause ${campaign}\` holds it back until it is resumed.`,
   })
-}
-
-/** A question on stderr, so that stdout stays the result's; undefined where nobody sits at the terminal. */
-function terminal({ output, interrupt }: DatabaseContext): Ask | undefined {
-  if (output.json || !process.stdin.isTTY || !process.stderr.isTTY) return undefined
-  return async (question) => {
-    // Not as a terminal: then Ctrl-C stays the signal that the command listens for.
-    const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
-    try {
-      return await lines.question(question, { signal: interrupt })
-    } finally {
-      lines.close()
-    }
-  }
 }
 
 async function runStop(context: DatabaseContext, name: string, options: StopOptions): Promise<Outcome> {

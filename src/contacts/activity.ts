@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { DateReader } from './dates.ts'
+import { isErased } from './erased.ts'
 import type { Hooks } from './hooks.ts'
 import { type ActivityRules, ingestActivity, prepareIngest } from './ingest.ts'
 import type { Getter } from './mapping.ts'
@@ -161,7 +162,8 @@ async function makeUnknown(tx: Transaction, now: Date): Promise<void> {
   const [unknown] = await rows<{ any: boolean }>(
     tx,
     sql`SELECT EXISTS (SELECT FROM incoming_events i
-          WHERE NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)) AS any`,
+          WHERE NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)
+            AND NOT ${isErased(sql`i.external_id`)}) AS any`,
   )
   if (!unknown?.any) return
   await lockContacts(tx)
@@ -171,6 +173,7 @@ async function makeUnknown(tx: Transaction, now: Date): Promise<void> {
           SELECT nextval('contacts_contact_id_seq') AS contact_id, external_id FROM (
             SELECT external_id, min(line) AS line FROM incoming_events i
             WHERE NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)
+              AND NOT ${isErased(sql`i.external_id`)}
             GROUP BY external_id ORDER BY line
           ) AS ids
         ), named AS (

@@ -4,6 +4,7 @@ import { lockStripesShared, STRIPE_WIDTH, STRIPES } from '../database/stripes.ts
 import { addressHashSql, type IdentifierKind } from './addresses.ts'
 import { type Attributes, CARRIES, type ContactRow } from './contact-rows.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
+import { isErased } from './erased.ts'
 import type { Hooks } from './hooks.ts'
 import { linkPersons, lockContacts, prepareLinks } from './persons.ts'
 
@@ -95,7 +96,8 @@ async function insertNew(tx: Transaction, options: ContactMerge): Promise<number
             ${addressHashSql(options.addressKey, 'phone', sql`i.phone`)} AS phone_key
           FROM incoming_contacts i
           -- A subquery of one value is always 10,000 index look-ups; NOT EXISTS may become a scan of the whole table.
-          WHERE ${options.allNew ?? false}::boolean OR (SELECT x.contact_id FROM external_ids x WHERE x.external_id = i.external_id) IS NULL
+          WHERE (${options.allNew ?? false}::boolean OR (SELECT x.contact_id FROM external_ids x WHERE x.external_id = i.external_id) IS NULL)
+            AND NOT ${isErased(sql`i.external_id`)}
         ), named AS (
           INSERT INTO external_ids (external_id, contact_id)
           SELECT external_id, contact_id FROM fresh ORDER BY external_id
@@ -140,7 +142,6 @@ async function findShared(tx: Transaction): Promise<number> {
 /**
  * The columns each row carries, over contacts that were there before; rows that would change nothing are not
  * written. (The chunk's new contacts are compared too, and equal themselves: telling them apart costs more.)
- * Erased contacts are left alone, or tonight's file would bring them back.
  */
 async function updateKnown(tx: Transaction, options: ContactMerge): Promise<number> {
   await execute(

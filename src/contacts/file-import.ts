@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
 import { type Database, rows, type Transaction } from '../database/connect.ts'
@@ -232,7 +233,8 @@ async function closeRecord(
   await rows(
     database,
     sql`UPDATE imports SET rows = ${summary.rows}, inserted = ${summary.inserted}, updated = ${summary.updated},
-          unchanged = ${summary.unchanged}, rejected = ${summary.rejected}, finished_at = ${finishedAt ?? null}
+          unchanged = ${summary.unchanged}, rejected = ${summary.rejected},
+          reject_file = ${summary.rejectFile === undefined ? null : resolve(summary.rejectFile)}, finished_at = ${finishedAt ?? null}
         WHERE import_id = ${importId}`,
   ).catch((error: unknown) => {
     // The failure that brought us here is the one to tell of, not that it could not be recorded.

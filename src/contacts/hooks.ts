@@ -12,6 +12,8 @@ export interface Hooks {
   onSuppressed?(tx: Transaction, now: Date): Promise<void>
   /** Temporary table `new_refusals(contact_id, channel, reason)`: what may not be sent from now on; `*` is every channel. */
   onRefused?(tx: Transaction, now: Date): Promise<void>
+  /** Temporary table `erased_contacts(contact_id)`, whose rows are about to go. May refuse by throwing. */
+  onErased?(tx: Transaction, now: Date): Promise<void>
   /** Temporary table `merged_persons(old_person, new_person)`: every contact of old_person is new_person's now. */
   onMerged?(tx: Transaction, now: Date): Promise<void>
 }

@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { chunksWithOpen } from '../database/chunks.ts'
 import { type Database, execute, type Transaction, transaction } from '../database/connect.ts'
 import { lockStripesShared } from '../database/stripes.ts'
+import { WinbackError } from '../errors.ts'
 import { cancel, unclaim } from '../touchpoints/lifecycle.ts'
 
 // Other causes that end the sending to somebody, each inside the transaction that records it.
@@ -61,6 +62,34 @@ export async function recordRefusals(tx: Transaction, now: Date): Promise<void> 
     })
   }
   await unclaim(tx, sql`t.contact_id IN (${reached})`)
+}
+
+/**
+ * Somebody is being erased (temp table `erased_contacts(contact_id)`): their open episodes end, and what was planned is
+ * skipped. A message that is being handed over cannot be called back, and its worker has to be able to say what became
+ * of it: then nothing is erased yet.
+ * @throws WinbackError `erase.sending`
+ */
+export async function recordErasure(tx: Transaction, now: Date): Promise<void> {
+  await execute(
+    tx,
+    sql`SELECT FROM episodes WHERE contact_id IN (SELECT contact_id FROM erased_contacts)
+        ORDER BY contact_id, episode_id FOR UPDATE`,
+  )
+  const chosen = sql`t.contact_id IN (SELECT contact_id FROM erased_contacts)`
+  await cancel(tx, { which: chosen, reason: 'erased', state: 'skipped', now })
+  const left = await execute(tx, sql`SELECT FROM touchpoints t WHERE ${chosen} FOR UPDATE`)
+  if (left > 0) {
+    throw new WinbackError('erase.sending', 'a message to the contact is being handed over at this moment', {
+      remedy: 'Try again in two minutes: then it has ended, one way or another.',
+    })
+  }
+  await execute(
+    tx,
+    sql`UPDATE episodes SET silenced_at = coalesce(silenced_at, ${now}), silenced_by = coalesce(silenced_by, 'erased'),
+          ended_at = ${now}, end_reason = 'erased'
+        WHERE contact_id IN (SELECT contact_id FROM erased_contacts) AND ended_at IS NULL`,
+  )
 }
 
 /**

@@ -15,7 +15,7 @@ import { WinbackError } from '../errors.ts'
 import { openOfferProvider } from '../offers/provider.ts'
 import type { ReportingChannel } from '../outcomes/receipts.ts'
 import { recordReturns } from '../outcomes/returns.ts'
-import { recordMerges, recordRefusals, recordSuppressions } from '../outcomes/silence.ts'
+import { recordErasure, recordMerges, recordRefusals, recordSuppressions } from '../outcomes/silence.ts'
 import type { WorkerDependencies } from '../touchpoints/batch.ts'
 import { createSlots } from '../touchpoints/delivery.ts'
 import type { Leases } from '../touchpoints/lifecycle.ts'
@@ -85,6 +85,7 @@ export async function openRuntime(options: {
     hooks: {
       onActivity: (tx, now) => recordReturns(tx, now, { book, activityTypes: workspace.activity }),
       onSuppressed: (tx, now) => recordSuppressions(tx, now, silenced),
+      onErased: (tx, now) => recordErasure(tx, now),
       onRefused: (tx, now) => recordRefusals(tx, now),
       onMerged: (tx, now) => recordMerges(tx, now),
     },

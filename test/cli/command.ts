@@ -9,6 +9,7 @@ import { importData } from '../../src/cli/import.ts'
 import { init } from '../../src/cli/init.ts'
 import { plan } from '../../src/cli/plan.ts'
 import { preview, testSend } from '../../src/cli/preview.ts'
+import { consent, erase, exportPerson } from '../../src/cli/privacy.ts'
 import { runProgram } from '../../src/cli/program.ts'
 import { replay } from '../../src/cli/replay.ts'
 import { report } from '../../src/cli/report.ts'
@@ -37,7 +38,21 @@ export interface Place {
 
 const verbs = [
   ...[init, validate, plan, apply, rollback, schema, importData, preview, testSend, replay],
-  ...[runOnce, start, pause, resume, stop, report, explain, signingKeys, apiKeys, doctor],
+  ...[
+    runOnce,
+    start,
+    pause,
+    resume,
+    stop,
+    report,
+    explain,
+    signingKeys,
+    consent,
+    exportPerson,
+    erase,
+    apiKeys,
+    doctor,
+  ],
 ]
 
 /** Runs a command line within this process: the same program, other streams. */

@@ -116,6 +116,7 @@ describe('README.md', () => {
       apiKeys: ['api-keys'],
       testSend: ['test-send'],
       signingKeys: ['signing-keys'],
+      exportPerson: ['export'],
       start: ['start', 'worker', 'scheduler', 'web'],
     }
     const verbs = [...list.matchAll(/^ +(\w+),/gm)].flatMap(([, name = '']) => names[name] ?? [name])

@@ -123,6 +123,8 @@ export const imports = pgTable('imports', {
   updated: bigint('updated', { mode: 'number' }).notNull().default(0),
   unchanged: bigint('unchanged', { mode: 'number' }).notNull().default(0),
   rejected: bigint('rejected', { mode: 'number' }).notNull().default(0),
+  /** Absolute path on the machine that imported: it holds rows, so an erasure looks into it. */
+  rejectFile: text('reject_file'),
 })
 
 /** Salts and keys made at the first migration; never changed, or every draw and hash would change. */

@@ -1,0 +1,69 @@
+import { type SQL, sql } from 'drizzle-orm'
+
+// Where Winback holds something about a person, and what an erasure makes of it. One line a table: export and erasure
+// go by this list, docs/privacy.md repeats it, and a test fails where a table with a contact_id is missing here.
+
+export interface Holding {
+  readonly table: string
+  /**
+   * `removed`: its rows go. `kept`: they stay under a random id, for the counts of reports. `stays`: as it is, for it
+   * names nobody: keyed hashes that keep the person from being written to again.
+   */
+  readonly fate: 'removed' | 'kept' | 'stays'
+  /** Which rows are the contact's; by contact_id unless said otherwise. */
+  readonly of?: (contactId: SQL) => SQL
+  /** Columns of `kept` rows that could lead back, and what they become. */
+  readonly blanked?: Readonly<Record<string, SQL>>
+  /** Ids of `kept` rows that providers or mailboxes may know: moved by the same random distance as the others'. */
+  readonly shifted?: readonly ('episode_id' | 'touchpoint_id')[]
+  /** Only in the schema of a rehearsal. */
+  readonly rehearsal?: boolean
+}
+
+const own = (keys: SQL) => (contactId: SQL) =>
+  sql`${keys} IN (SELECT k.kind, k.key FROM contacts c, LATERAL (VALUES ('email', c.email_key), ('phone', c.phone_key))
+    AS k(kind, key) WHERE c.contact_id = ${contactId})`
+
+/** In an order in which what finds rows through another table comes before that table. */
+export const HOLDINGS: readonly Holding[] = [
+  { table: 'suppressions', fate: 'stays', of: own(sql`(kind, key)`) },
+  {
+    table: 'anonymous_activity',
+    fate: 'removed',
+    of: (contactId) =>
+      sql`anonymous_id IN (SELECT a.anonymous_id FROM anonymous_ids a WHERE a.contact_id = ${contactId})`,
+  },
+  { table: 'anonymous_ids', fate: 'removed' },
+  { table: 'external_ids', fate: 'removed' },
+  { table: 'activity', fate: 'removed' },
+  { table: 'upcoming_activity', fate: 'removed', rehearsal: true },
+  { table: 'contact_activity', fate: 'removed' },
+  { table: 'consents', fate: 'removed' },
+  { table: 'preferences', fate: 'removed' },
+  { table: 'devices', fate: 'removed' },
+  { table: 'replies', fate: 'removed' },
+  { table: 'touchpoints', fate: 'removed' },
+  { table: 'contacts', fate: 'removed' },
+  { table: 'episodes', fate: 'kept', shifted: ['episode_id'] },
+  { table: 'stages', fate: 'kept', shifted: ['episode_id'] },
+  { table: 'recalls', fate: 'kept', shifted: ['episode_id'] },
+  {
+    table: 'touchpoint_records',
+    fate: 'kept',
+    shifted: ['episode_id', 'touchpoint_id'],
+    blanked: { detail: sql`NULL`, provider_id: sql`NULL` },
+  },
+  { table: 'ledger', fate: 'kept', shifted: ['episode_id', 'touchpoint_id'] },
+  {
+    table: 'delivery_events',
+    fate: 'kept',
+    shifted: ['touchpoint_id'],
+    blanked: { detail: sql`NULL`, event_id: sql`gen_random_uuid()::text` },
+  },
+]
+
+/** The rows of a holding that are a contact's. */
+export function rowsOf(holding: Holding, contactId: number): SQL {
+  const id = sql`${contactId}::bigint`
+  return holding.of ? holding.of(id) : sql`contact_id = ${id}`
+}

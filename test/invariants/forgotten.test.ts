@@ -1,0 +1,246 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import fc from 'fast-check'
+import { expect, it, vi } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
+import { recordConsents } from '../../src/contacts/consent.ts'
+import { exportContact, exportCsv } from '../../src/contacts/export.ts'
+import { importContacts } from '../../src/contacts/import.ts'
+import { ANYTHING, recordChoice } from '../../src/contacts/preferences.ts'
+import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
+import { reports } from '../../src/reports/reports.ts'
+import { eraseEverywhere } from '../../src/service/privacy.ts'
+import { prepareRehearsal } from '../../src/service/rehearsal.ts'
+import { processBatch } from '../../src/touchpoints/batch.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { claim, markSending } from '../../src/touchpoints/lifecycle.ts'
+import { findContact } from '../../src/touchpoints/preview.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
+import { openShop, type Shop, scratchDirectory, testChannel } from '../support/shop.ts'
+
+// I12 forgotten: after an erasure nothing that names the person is left, and reports say what they said.
+
+vi.setConfig({ testTimeout: 90_000 })
+const START = new Date('2026-03-10T09:00:00Z')
+const at = (hours: number) => new Date(START.getTime() - hours * 3_600_000).toISOString()
+
+const CAMPAIGN = `
+version: 1
+campaign: game
+title: Game
+schedule: "0 9 * * *"
+holdout: 30%
+window: 30d
+goals: { recall: { event: order } }
+limits: { max_delay: 7d }
+tiers:
+  - name: coupon
+    inactive: 3d..
+    steps:
+      - { id: hello, channel: email, template: named, otherwise: hello }
+      - { id: later, channel: log, after: 1d }
+`
+
+const OVERVIEW = (now: Date) => ({
+  campaign: 'game',
+  now,
+  goal: 'order',
+  split: { control: 0.1, holdout: 0.3 },
+})
+
+interface Person {
+  readonly id: string
+  readonly email: string
+  readonly phone: string
+  readonly name: string
+}
+
+/** Whether any text, jsonb, array or bytea of any table of any schema (the queue's too) holds one of the words. */
+async function findWords(database: Database, words: readonly string[]): Promise<string[]> {
+  const columns = await rows<{ schema: string; table: string }>(
+    database,
+    sql`SELECT n.nspname AS schema, c.relname AS table FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+          AND n.nspname NOT LIKE 'pg_temp%' ORDER BY 1, 2`,
+  )
+  const found: string[] = []
+  for (const { schema, table } of columns) {
+    const hits = await rows<{ row: string }>(
+      database,
+      sql`SELECT t::text AS row FROM ${sql.identifier(schema)}.${sql.identifier(table)} t
+          WHERE EXISTS (SELECT FROM unnest(${sql.param([...words])}::text[]) w WHERE strpos(lower(t::text), lower(w)) > 0)`,
+    )
+    found.push(...hits.map(({ row }) => `${schema}.${table}: ${row}`))
+  }
+  return found
+}
+
+async function work(shop: Shop): Promise<void> {
+  await dispatchDue(shop.database, shop.clock.now(), 1000, async (batch) => {
+    await processBatch(shop.runtime.worker, batch)
+  })
+}
+
+/** Opens a shop with its people taken in and the first messages sent. */
+async function open(people: readonly Person[]) {
+  const shop = await openShop({
+    database: await emptiedDatabase(),
+    clock: manualClock(START),
+    channels: [testChannel('email', { price: 2 }), testChannel('log')],
+  })
+  const contacts = people.map((person) => ({
+    external_id: person.id,
+    email: person.email,
+    phone: person.phone,
+    first_name: person.name,
+    signed_up_at: at(9000),
+  }))
+  const events = people.map((person, no) => ({
+    external_id: person.id,
+    type: 'session',
+    occurred_at: at(100 + no),
+    properties: { note: `of ${person.name}` },
+  }))
+  await shop.importContacts(contacts)
+  await shop.importActivity(events)
+  await shop.apply(CAMPAIGN)
+  await shop.run('game')
+  await work(shop)
+  return { shop, contacts, events }
+}
+
+const wordy = fc.stringMatching(/^[a-z]{9}$/)
+
+it('erases every trace, keeps the counts, and no import brings the person back (property)', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uniqueArray(wordy, { minLength: 4, maxLength: 8 }),
+      fc.nat(),
+      fc.integer({ min: 0, max: 60 }),
+      async (names, luck, hours) => {
+        const people = names.map((name, no) => ({
+          id: `id-${name}`,
+          email: `${name}@mail.example`,
+          phone: `+8613${String(100_000_000 + no * 7919 + (luck % 7919))}`,
+          name: `Ms ${name}`,
+        }))
+        const { shop, contacts, events } = await open(people)
+        const { database, clock, runtime } = shop
+        const person = people[luck % people.length]
+        if (!person) return
+        const contactId = await findContact(database, person.id)
+        const now = clock.now()
+        await transaction(database, async (tx) => {
+          const record = {
+            contactId,
+            channel: 'email',
+            decidedAt: now,
+            wording: 'v1',
+            source: `call of ${person.name}`,
+          }
+          const options = { now, hooks: runtime.hooks }
+          await recordConsents(tx, [{ ...record, decision: 'given', proof: person.email }], options)
+          await recordChoice(tx, contactId, { ...ANYTHING, source: 'page', reason: person.name }, options)
+        })
+        clock.advance(hours * 3600)
+        await work(shop)
+        const held = await exportContact(database, contactId)
+        expect(held).toMatchObject({
+          contacts: [{ email: person.email }],
+          consents: [{ proof: person.email }],
+        })
+        expect(exportCsv(held)).toContain(`contacts,1,email,${person.email}\r\n`)
+
+        const words = [person.id, person.email, person.phone, person.name]
+        const before = await reports.overview.read(database, OVERVIEW(clock.now()))
+        expect(await findWords(database, words)).not.toEqual([])
+        expect(await eraseEverywhere(runtime, person.id)).toMatchObject({ removed: { contacts: 1 } })
+        expect(await findWords(database, words)).toEqual([])
+        expect(await eraseEverywhere(runtime, person.id)).toBeUndefined()
+
+        const after = await reports.overview.read(database, OVERVIEW(clock.now()))
+        for (const part of ['overall', 'byTier', 'bySegment', 'programme', 'answers', 'cost'] as const) {
+          expect(after[part]).toEqual(before[part])
+        }
+        expect(after.reconciliation).toMatchObject({ holds: true })
+        // Tonight's import, and what the trackers still send.
+        await shop.importContacts(contacts)
+        await shop.importActivity([...events, { ...events[0], external_id: person.id, occurred_at: at(2) }])
+        expect(await findWords(database, words)).toEqual([])
+        const others = people.filter((each) => each !== person)
+        expect(await rows(database, sql`SELECT external_id FROM contacts ORDER BY 1`)).toEqual(
+          others
+            .map((each) => ({ external_id: each.id }))
+            .toSorted((a, b) => (a.external_id < b.external_id ? -1 : 1)),
+        )
+        clock.advance(40 * 86_400)
+        await work(shop)
+      },
+    ),
+    { numRuns: 6, interruptAfterTimeLimit: 25_000 },
+  )
+})
+
+const LEE = { id: 'lee-7', email: 'lee@mail.example', phone: '+8613812345678', name: 'Lee' }
+const KIM = { id: 'kim-8', email: 'kim@mail.example', phone: '+8613900000000', name: 'Kim' }
+
+it('a new account with the address is a contact, and nothing is sent to it', async () => {
+  const { shop } = await open([LEE, KIM])
+  await eraseEverywhere(shop.runtime, LEE.id)
+  await shop.importContacts([{ external_id: 'lee-again', email: LEE.email, signed_up_at: at(200) }])
+  const [row] = await rows<{ reason: string }>(
+    shop.database,
+    sql`SELECT s.reason FROM contacts c JOIN suppressions s ON s.kind = 'email' AND s.key = c.email_key
+        WHERE c.external_id = 'lee-again'`,
+  )
+  expect(row?.reason).toBe('erased')
+})
+
+it('leaves an address open that another account carries', async () => {
+  const { shop } = await open([LEE, { ...KIM, email: LEE.email }])
+  expect(await eraseEverywhere(shop.runtime, LEE.id)).toMatchObject({ suppressed: 1 })
+  expect(await rows(shop.database, sql`SELECT kind FROM suppressions`)).toEqual([{ kind: 'phone' }])
+})
+
+it('waits for a message that is being handed over', async () => {
+  const { shop } = await open([LEE, KIM])
+  const { database, clock, runtime } = shop
+  clock.advance(86_400)
+  const keys: { contactId: number; touchpointId: number }[] = []
+  await dispatchDue(database, clock.now(), 10, async (batch) => {
+    keys.push(...batch.keys)
+  })
+  expect(keys.length).toBeGreaterThan(0)
+  const claimId = '00000000-0000-4000-8000-000000000001'
+  await claim(database, claimId, keys)
+  const slice = keys.map((key) => ({ ...key, channel: 'log' }))
+  await markSending(database, claimId, { keys: slice, campaign: 'game', now: clock.now(), needsConsent: [] })
+  const [busy] = await rows<{ id: string }>(
+    database,
+    sql`SELECT external_id AS id FROM contacts WHERE contact_id = ${keys[0]?.contactId ?? 0}`,
+  )
+  await expect(eraseEverywhere(runtime, busy?.id ?? '')).rejects.toMatchObject({ code: 'erase.sending' })
+  expect(await findWords(database, [busy?.id ?? ''])).not.toEqual([])
+})
+
+it('goes through rehearsals and reject files too', async () => {
+  const { shop } = await open([LEE, KIM])
+  const { database, clock, workspace, runtime } = shop
+  const rehearsal = await prepareRehearsal(database, 'forgotten_replay', clock.now(), ['game'])
+  await rehearsal.close()
+  const file = join(scratchDirectory(), 'customers.ndjson')
+  const bad = (person: Person) => ({
+    external_id: person.id,
+    email: person.email,
+    signed_up_at: 'never\n"ever"',
+  })
+  writeFileSync(file, [LEE, KIM].map((person) => `${JSON.stringify(bad(person))}\n`).join(''))
+  const { rejectFile = '' } = await importContacts(database, file, { workspace, clock })
+  const erasure = await eraseEverywhere(runtime, LEE.id)
+  expect(erasure).toMatchObject({ rehearsals: ['forgotten_replay'], files: { rows: 1, elsewhere: [] } })
+  expect(readFileSync(rejectFile, 'utf8')).not.toContain('lee')
+  expect(readFileSync(rejectFile, 'utf8')).toContain('kim-8')
+  expect(await findWords(database, [LEE.id, LEE.email, LEE.phone])).toEqual([])
+  await execute(database, sql`DROP SCHEMA forgotten_replay CASCADE`)
+})
