@@ -40,8 +40,8 @@ export async function eraseContact(
   const suppressed = await rememberHashes(tx, contactId, now)
   const removed: Record<string, number> = {}
   const kept: Record<string, number> = {}
-  // Below zero no identity column and no sequence ever comes. The distance hides the ids a provider was told.
-  const stranger = sql`${-randomInt(1, 2 ** 47)}::bigint`
+  const stranger = drawStranger()
+  // Hides the ids a provider was told.
   const distance = sql`${randomInt(2 ** 46, 2 ** 47)}::bigint`
   for (const holding of HOLDINGS) {
     if (holding.fate === 'stays' || (holding.rehearsal && !(await exists(tx, holding.table)))) continue
@@ -52,12 +52,17 @@ export async function eraseContact(
     } else {
       kept[holding.table] = await execute(
         tx,
-        sql`UPDATE ${table} SET ${estranged(holding, stranger, distance)} WHERE ${which}`,
+        sql`UPDATE ${table} SET ${estranged(holding, holding.alone ? drawStranger() : stranger, distance)} WHERE ${which}`,
       )
     }
   }
   await rows(tx, sql`TRUNCATE erased_contacts`)
   return { removed, kept, suppressed }
+}
+
+/** Below zero no identity column and no sequence ever comes. */
+function drawStranger(): SQL {
+  return sql`${-randomInt(1, 2 ** 47)}::bigint`
 }
 
 /** The assignments that leave a kept row without a way back. */

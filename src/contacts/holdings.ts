@@ -15,7 +15,9 @@ export interface Holding {
   /** Columns of `kept` rows that could lead back, and what they become. */
   readonly blanked?: Readonly<Record<string, SQL>>
   /** Ids of `kept` rows that providers or mailboxes may know: moved by the same random distance as the others'. */
-  readonly shifted?: readonly ('episode_id' | 'touchpoint_id')[]
+  readonly shifted?: readonly ('episode_id' | 'touchpoint_id' | 'grant_id')[]
+  /** Known outside by what cannot be blanked: gets a random id of its own, which leads to no other table. */
+  readonly alone?: boolean
   /** Only in the schema of a rehearsal. */
   readonly rehearsal?: boolean
 }
@@ -38,6 +40,8 @@ export const HOLDINGS: readonly Holding[] = [
   { table: 'activity', fate: 'removed' },
   { table: 'upcoming_activity', fate: 'removed', rehearsal: true },
   { table: 'contact_activity', fate: 'removed' },
+  { table: 'contact_signals', fate: 'removed' },
+  { table: 'signal_marks', fate: 'removed' },
   { table: 'consents', fate: 'removed' },
   { table: 'preferences', fate: 'removed' },
   { table: 'devices', fate: 'removed' },
@@ -60,6 +64,14 @@ export const HOLDINGS: readonly Holding[] = [
     shifted: ['touchpoint_id'],
     blanked: { detail: sql`NULL`, event_id: sql`gen_random_uuid()::text` },
   },
+  {
+    table: 'grants',
+    fate: 'kept',
+    shifted: ['episode_id', 'touchpoint_id', 'grant_id'],
+    blanked: { credit: sql`NULL`, code: sql`NULL`, redemption_key: sql`NULL` },
+  },
+  // The code is in somebody's mailbox, and must not be given out again.
+  { table: 'offer_codes', fate: 'kept', alone: true, blanked: { grant_id: sql`NULL` } },
 ]
 
 /** The rows of a holding that are a contact's. */
