@@ -21,8 +21,6 @@ export interface ContactMerge {
   readonly now: Date
   readonly sharedByAtMost: number
   readonly hooks: Hooks
-  /** The caller expects none of the rows to be known, and they are not looked up. */
-  readonly allNew?: boolean
 }
 
 /**
@@ -30,8 +28,7 @@ export interface ContactMerge {
  * are made with all that belongs to them, known ones get the columns the rows carry, and persons are linked.
  * The same chunk again changes nothing. Two chunks without a common external_id may be merged at the same time:
  * only the second half of the work, from looking for shared addresses on, is done one after the other.
- * @throws a unique violation (23505) where another transaction made one of the contacts meanwhile, or where one is
- *   known although `allNew` said that none is: try again, without it
+ * @throws a unique violation (23505) where another transaction made one of the contacts meanwhile: try again
  */
 export async function mergeContacts(
   tx: Transaction,
@@ -68,20 +65,26 @@ async function prepare(tx: Transaction): Promise<void> {
   await prepareLinks(tx)
 }
 
+/** When each attribute with a `fresh` limit was true, in seconds, as the JSON of `attributes_at`. */
+export function agesOf({ attributes, asOf }: ContactMerge): (row: ContactRow) => string {
+  const at = Math.floor(asOf.getTime() / 1000)
+  const fresh = Object.keys(attributes).filter((name) => attributes[name]?.fresh !== undefined)
+  const keys = fresh.map((name) => ({ name, text: `${JSON.stringify(name)}:${at}` }))
+  return (row) => {
+    let text = ''
+    for (const key of keys) {
+      if (Object.hasOwn(row.attributes, key.name)) text += text === '' ? key.text : `,${key.text}`
+    }
+    return `{${text}}`
+  }
+}
+
 function staged(chunk: ReadonlyMap<string, ContactRow>, options: ContactMerge): string {
-  const fresh = new Set(
-    Object.entries(options.attributes).flatMap(([name, { fresh }]) => (fresh === undefined ? [] : [name])),
-  )
-  const asOf = Math.floor(options.asOf.getTime() / 1000)
+  const ages = agesOf(options)
   let text = ''
   for (const row of chunk.values()) {
-    let times = '{}'
-    if (fresh.size > 0) {
-      const names = Object.keys(row.attributes).filter((name) => fresh.has(name))
-      times = JSON.stringify(Object.fromEntries(names.map((name) => [name, asOf])))
-    }
     const cleared = row.cleared.length === 0 ? '\\N' : `{${row.cleared.join(',')}}`
-    text += `${copyText(row.externalId)}\t${row.carried}\t${copyText(row.email)}\t${copyText(row.phone)}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${times}\t${cleared}\n`
+    text += `${copyText(row.externalId)}\t${row.carried}\t${copyText(row.email)}\t${copyText(row.phone)}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${ages(row)}\t${cleared}\n`
   }
   return text
 }
@@ -96,7 +99,7 @@ async function insertNew(tx: Transaction, options: ContactMerge): Promise<number
             ${addressHashSql(options.addressKey, 'phone', sql`i.phone`)} AS phone_key
           FROM incoming_contacts i
           -- A subquery of one value is always 10,000 index look-ups; NOT EXISTS may become a scan of the whole table.
-          WHERE (${options.allNew ?? false}::boolean OR (SELECT x.contact_id FROM external_ids x WHERE x.external_id = i.external_id) IS NULL)
+          WHERE (SELECT x.contact_id FROM external_ids x WHERE x.external_id = i.external_id) IS NULL
             AND NOT ${isErased(sql`i.external_id`)}
         ), named AS (
           INSERT INTO external_ids (external_id, contact_id)

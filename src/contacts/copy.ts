@@ -21,9 +21,40 @@ function escaped(character: string): string {
   }
 }
 
-/** Epoch milliseconds as a timestamptz literal. */
+/**
+ * Epoch milliseconds as a timestamptz literal. Of a Date it would take half the time of writing a row; this is the
+ * proleptic Gregorian calendar by arithmetic, in years of which the leap day is the last (H. Hinnant,
+ * chrono-Compatible Low-Level Date Algorithms, civil_from_days).
+ */
 export function copyTime(milliseconds: number | null | undefined): string {
-  return milliseconds === null || milliseconds === undefined ? '\\N' : new Date(milliseconds).toISOString()
+  if (milliseconds === null || milliseconds === undefined) return '\\N'
+  const seconds = Math.floor(milliseconds / 1000)
+  const days = Math.floor(seconds / 86_400)
+  const rest = seconds - days * 86_400
+  const shifted = days + 719_468
+  const era = Math.floor(shifted / 146_097)
+  const dayOfEra = shifted - era * 146_097
+  const yearOfEra = Math.floor(
+    (dayOfEra -
+      Math.floor(dayOfEra / 1460) +
+      Math.floor(dayOfEra / 36_524) -
+      Math.floor(dayOfEra / 146_096)) /
+      365,
+  )
+  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
+  const monthFromMarch = Math.floor((5 * dayOfYear + 2) / 153)
+  const day = dayOfYear - Math.floor((153 * monthFromMarch + 2) / 5) + 1
+  const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+  // What PostgreSQL reads otherwise, the years before the first, is left to those who know how it is written.
+  if (year < 1 || year > 9999) return new Date(milliseconds).toISOString()
+  const date = `${String(year).padStart(4, '0')}-${two(month)}-${two(day)}`
+  const thousandths = String(Math.floor(milliseconds - seconds * 1000)).padStart(3, '0')
+  return `${date}T${two(Math.floor(rest / 3600))}:${two(Math.floor(rest / 60) % 60)}:${two(rest % 60)}.${thousandths}Z`
+}
+
+function two(part: number): string {
+  return part < 10 ? `0${part}` : `${part}`
 }
 
 /** Sends `text`, lines of COPY's text format, into `target` (`table (columns)`), as one block. */

@@ -5,6 +5,7 @@ import { type Database, rows, type Transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import type { Attributes } from './contact-rows.ts'
 import type { Merged } from './contacts.ts'
+import { type Exclusive, openExclusiveLane } from './exclusive-lane.ts'
 import type { Hooks } from './hooks.ts'
 import type { ActivityRules } from './ingest.ts'
 import { type Lanes, openLanes } from './lanes.ts'
@@ -50,6 +51,8 @@ export interface ImportSummary {
 /** Rows that are merged together. */
 export interface Chunk {
   merge(tx: Transaction): Promise<Merged>
+  /** Instead, in the transaction that {@link Importer.exclusive} has opened. */
+  load?(tx: Transaction): Promise<Merged>
   /** What the chunk may share with the one before, which has to be merged first then; absent where nothing can. */
   readonly keys?: ReadonlyMap<string, unknown>
 }
@@ -61,6 +64,8 @@ export interface Importer {
   readonly required: readonly string[]
   /** How many chunks may be merged at the same time, each on a connection of its own. */
   readonly lanes: number
+  /** One transaction that has everything to itself, tried before the lanes. */
+  readonly exclusive?: Exclusive
   /** Once, on the connection every chunk is merged on. */
   prepare?(tx: Transaction): Promise<void>
   open(getters: FieldReader['getters']): {
@@ -126,7 +131,9 @@ export async function importFile(
     importId = await openRecord(database, importer.kind, file, options.clock.now())
     // One connection is left for what a merge does beside its transaction: making partitions.
     const count = Math.max(1, Math.min(importer.lanes, (database.client.options.max ?? 10) - 1))
-    lanes = await openLanes(database, count, importer.prepare)
+    const open = () => openLanes(database, count, importer.prepare)
+    const { exclusive } = importer
+    lanes = (exclusive && (await openExclusiveLane(database, exclusive, open))) ?? (await open())
     return rejects
   }
   /** Merges the chunk while the next one is read. */
@@ -139,10 +146,13 @@ export async function importFile(
     await lanes.begin({
       ...(chunk.keys ? { keys: chunk.keys } : {}),
       run: chunk.merge,
+      ...(chunk.load ? { load: chunk.load } : {}),
       done: ({ inserted, updated }: Merged) => {
         summary.inserted += inserted
         summary.updated += updated
         summary.unchanged += taken - inserted - updated
+      },
+      ran: () => {
         options.onProgress?.({
           rows: summary.rows,
           bytes: source.bytesRead(),

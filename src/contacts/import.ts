@@ -1,7 +1,6 @@
 import { statSync } from 'node:fs'
 import { basename } from 'node:path'
-import { sql } from 'drizzle-orm'
-import { type Database, rows } from '../database/connect.ts'
+import type { Database } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { WinbackError } from '../errors.ts'
@@ -16,6 +15,7 @@ import { type ContactRow, contactFields, contactReader, mergeRows } from './cont
 import { mergeContacts } from './contacts.ts'
 import { dateReader } from './dates.ts'
 import { type ImportOptions, type ImportSummary, importFile } from './file-import.ts'
+import { firstImport, loadContacts } from './first-import.ts'
 import {
   mergeSuppressions,
   SUPPRESSION_FIELDS,
@@ -39,8 +39,7 @@ export async function importContacts(
   const { workspace } = options
   const { addressKey } = await settingsOf(database)
   const now = options.clock.now()
-  // A first import need not look anybody up, until a chunk meets a contact that another chunk, or process, has made.
-  let allNew = await hasNoContacts(database)
+  const sharedByAtMost = workspace.persons.shared_by_at_most
   let chunk = new Map<string, ContactRow>()
   return importFile(database, file, options, {
     kind: 'contacts',
@@ -48,6 +47,7 @@ export async function importContacts(
     required: ['external_id'],
     // Two: while one waits for its turn to look for shared addresses, the other sends and makes contacts.
     lanes: 2,
+    exclusive: firstImport({ now, sharedByAtMost }),
     open: (getters) => {
       const read = contactReader(getters, {
         attributes: workspace.attributes,
@@ -66,33 +66,23 @@ export async function importContacts(
         release: () => {
           const full = chunk
           chunk = new Map()
-          const asOf = asOfOf(file, now, options.asOf)
-          let attempts = 0
+          const merge = {
+            attributes: workspace.attributes,
+            addressKey,
+            asOf: asOfOf(file, now, options.asOf),
+            now,
+            sharedByAtMost,
+            hooks: options.hooks ?? {},
+          }
           return {
             keys: full,
-            merge: (tx) => {
-              attempts += 1
-              if (attempts > 1) allNew = false
-              return mergeContacts(tx, full, {
-                attributes: workspace.attributes,
-                addressKey,
-                asOf,
-                now,
-                sharedByAtMost: workspace.persons.shared_by_at_most,
-                hooks: options.hooks ?? {},
-                allNew,
-              })
-            },
+            merge: (tx) => mergeContacts(tx, full, merge),
+            load: (tx) => loadContacts(tx, full, merge),
           }
         },
       }
     },
   })
-}
-
-async function hasNoContacts(database: Database): Promise<boolean> {
-  const found = await rows(database, sql`SELECT FROM external_ids LIMIT 1`)
-  return found.length === 0
 }
 
 /**

@@ -4,6 +4,10 @@ import { type Database, type Transaction, transactionOn } from '../database/conn
 /** A piece of work in a transaction of its own; done again from the start where it has to be. */
 export interface LaneWork<Result = unknown> {
   run(tx: Transaction): Promise<Result>
+  /** Instead of `run`, in the one long transaction of an exclusive lane. */
+  load?(tx: Transaction): Promise<Result>
+  /** Once it has run, committed or not yet. */
+  ran?(): void
   /** Once it is committed. */
   done(result: Result): void
   /** Two pieces with a key in common are done one after the other, in the order they came. */
@@ -70,7 +74,10 @@ export async function openLanes(
       const lane = await turn(work)
       lane.keys = work.keys
       lane.busy = runOn(lane, work.run)
-        .then(work.done)
+        .then((result) => {
+          work.done(result)
+          work.ran?.()
+        })
         .catch((error: unknown) => {
           failure ??= { error }
         })

@@ -52,7 +52,8 @@ export function openRows(
   } catch (cause) {
     throw unreadable(path, cause)
   }
-  const file = createReadStream(path, { highWaterMark: 1 << 20 })
+  // A block's rows are alive together: with larger ones the collector moves them all.
+  const file = createReadStream(path, { highWaterMark: 1 << 17 })
   const parse = format === 'csv' ? csvParser(delimiter) : ndjsonRow
   return {
     format,

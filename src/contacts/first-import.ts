@@ -1,0 +1,152 @@
+import { sql } from 'drizzle-orm'
+import { execute, rows, type Transaction } from '../database/connect.ts'
+import { addressHashHex } from './addresses.ts'
+import type { ContactRow } from './contact-rows.ts'
+import { agesOf, type ContactMerge, type Merged } from './contacts.ts'
+import { copyInto, copyText, copyTime } from './copy.ts'
+import type { Exclusive } from './exclusive-lane.ts'
+import { linkPersons, prepareLinks } from './persons.ts'
+
+// The first import of a workspace. Nobody is known yet, so nobody has to be looked up; and an index that is built over
+// all rows at once costs a fraction of one that is kept up row by row, at random places. For that, one transaction has
+// the tables to itself from the first row to the last: whoever else wants a contact waits, and before the commit there is
+// none to be had anyway. Where it is killed, nothing of it is there, nor is an index missing.
+
+/** Contacts that share an address, linked at a time: they are read into this process. */
+const LINKED_AT_ONCE = 10_000
+
+/** What the first import begins and ends with; refused where there are contacts, where somebody was
+ * erased (whom a file must not bring back), and where somebody is at work on the tables. */
+export function firstImport({ now, sharedByAtMost }: { now: Date; sharedByAtMost: number }): Exclusive {
+  let dropped: string[] = []
+  return {
+    begin: async (tx) => {
+      if (!(await takeTables(tx))) return false
+      dropped = await dropIndexes(tx)
+      return true
+    },
+    end: async (tx) => {
+      await findShared(tx, sharedByAtMost)
+      for (const definition of dropped) await tx.client.query(definition)
+      await linkShared(tx, { now, sharedByAtMost })
+    },
+  }
+}
+
+/**
+ * Writes a chunk of new contacts and all that belongs to them, each table by a COPY of its own: half of what inserting
+ * them costs PostgreSQL, which for COPY writes and logs whole pages.
+ * @throws a unique violation (23505) where one of them is known after all
+ */
+export async function loadContacts(
+  tx: Transaction,
+  chunk: ReadonlyMap<string, ContactRow>,
+  options: ContactMerge,
+): Promise<Merged> {
+  // Nobody else takes a number meanwhile: whoever makes contacts waits for the table first.
+  const [given] = await rows<{ before: number }>(
+    tx,
+    sql`SELECT last_value AS before, setval('contacts_contact_id_seq', last_value + ${chunk.size}::int)
+        FROM contacts_contact_id_seq`,
+  )
+  if (!given) throw new Error('a sequence has one row')
+  const ages = agesOf(options)
+  const now = copyTime(options.now.getTime())
+  const keyOf = (kind: 'email' | 'phone', address: string | null) =>
+    address === null ? '\\N' : `\\\\x${addressHashHex(options.addressKey, kind, address)}`
+  let [contacts, names, activity] = ['', '', '']
+  let id = given.before
+  for (const row of chunk.values()) {
+    id += 1
+    const name = copyText(row.externalId)
+    const signedUp = copyTime(row.signedUpAt)
+    names += `${name}\t${id}\n`
+    activity += `${id}\t${signedUp}\n`
+    contacts += `${id}\t${id}\t${name}\t${copyText(row.email)}\t${keyOf('email', row.email)}\t${copyText(row.phone)}\t${keyOf('phone', row.phone)}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${signedUp}\t${copyText(JSON.stringify(row.attributes))}\t${ages(row)}\t${now}\n`
+  }
+  await copyInto(tx, 'external_ids (external_id, contact_id)', names)
+  await copyInto(
+    tx,
+    `contacts (contact_id, person_id, external_id, email, email_key, phone, phone_key, locale, timezone, signed_up_at,
+      attributes, attributes_at, imported_at)`,
+    contacts,
+  )
+  await copyInto(tx, 'contact_activity (contact_id, silent_since)', activity)
+  return { inserted: chunk.size, updated: 0 }
+}
+
+async function takeTables(tx: Transaction): Promise<boolean> {
+  try {
+    await tx.client.query(
+      'LOCK TABLE external_ids, contacts, contact_activity IN ACCESS EXCLUSIVE MODE NOWAIT',
+    )
+  } catch (error) {
+    // Somebody reads or writes them, or they belong to another role: nothing is lost but time.
+    if (error instanceof Error && 'code' in error && ['55P03', '42501'].includes(String(error.code)))
+      return false
+    throw error
+  }
+  const [found] = await rows<{ any: boolean }>(
+    tx,
+    sql`SELECT EXISTS (SELECT FROM external_ids) OR EXISTS (SELECT FROM contacts)
+          OR EXISTS (SELECT FROM contact_activity) OR EXISTS (SELECT FROM erased_ids) AS any`,
+  )
+  return found?.any === false
+}
+
+/**
+ * Drops the indexes that forbid nothing. What is unique stays: it is what says that a contact is known after all.
+ * @returns the statements that make them again
+ */
+async function dropIndexes(tx: Transaction): Promise<string[]> {
+  const found = await rows<{ name: string; definition: string }>(
+    tx,
+    sql`SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
+        WHERE indrelid IN ('contacts'::regclass, 'contact_activity'::regclass)
+          AND NOT indisunique AND NOT indisexclusion
+        ORDER BY indexrelid`,
+  )
+  if (found.length > 0) await tx.client.query(`DROP INDEX ${found.map(({ name }) => name).join(', ')}`)
+  return found.map(({ definition }) => definition)
+}
+
+/** Who carries an address that others carry too; one that more than `sharedByAtMost` carry links nobody. */
+async function findShared(tx: Transaction, sharedByAtMost: number): Promise<void> {
+  const carriers = (kind: 'email' | 'phone') => {
+    const key = sql.identifier(`${kind}_key`)
+    return sql`SELECT ${kind}::text AS kind, key, contact_id FROM contacts JOIN (
+        SELECT ${key} AS key FROM contacts WHERE ${key} IS NOT NULL
+        GROUP BY ${key} HAVING count(*) BETWEEN 2 AND ${sharedByAtMost}::bigint
+      ) AS shared ON ${key} = key`
+  }
+  // Millions of keys are counted in memory, not on disk.
+  await tx.client.query(`SET LOCAL work_mem = '128MB'`)
+  await execute(
+    tx,
+    sql`CREATE TEMP TABLE shared_identifiers ON COMMIT DROP AS
+        SELECT kind, key, contact_id, (row_number() OVER (ORDER BY contact_id) - 1) / ${LINKED_AT_ONCE}::int AS part
+        FROM (${carriers('email')} UNION ALL ${carriers('phone')}) AS carriers`,
+  )
+  await tx.client.query('RESET work_mem')
+}
+
+/** Part by part: whom an earlier part has linked, a later one finds as one person. Nobody was anybody before. */
+async function linkShared(tx: Transaction, options: { now: Date; sharedByAtMost: number }): Promise<void> {
+  const [found] = await rows<{ parts: number }>(
+    tx,
+    sql`SELECT coalesce(max(part) + 1, 0) AS parts FROM shared_identifiers`,
+  )
+  const parts = found?.parts ?? 0
+  if (parts === 0) return
+  await tx.client.query('CREATE INDEX ON shared_identifiers (part)')
+  await prepareLinks(tx)
+  for (let part = 0; part < parts; part += 1) {
+    await tx.client.query('TRUNCATE touched_identifiers')
+    await execute(
+      tx,
+      sql`INSERT INTO touched_identifiers (kind, key, contact_id, added)
+          SELECT kind, key, contact_id, TRUE FROM shared_identifiers WHERE part = ${part}::bigint`,
+    )
+    await linkPersons(tx, { ...options, hooks: {} })
+  }
+}
