@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { DateReader } from './dates.ts'
@@ -85,8 +85,8 @@ function textOf(value: unknown): string | null {
   return typeof value === 'number' ? String(value) : null
 }
 
-/** Currency units to integer micros. */
-function microsOf(value: unknown): number | null | string {
+/** Currency units to integer micros; why not, where it is no amount. */
+export function microsOf(value: unknown): number | null | string {
   if (value === undefined || value === null || value === '') return null
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
   const micros = typeof number === 'number' ? Math.round(number * 1e6) : Number.NaN
@@ -153,16 +153,57 @@ export async function mergeActivity(
     text += `${line}\t${copyText(row.externalId)}\t${copyText(row.type)}\t${copyTime(row.occurredAt)}\t${row.value ?? '\\N'}\t${copyText(row.messageId)}\t${copyText(row.properties)}\n`
   }
   await copyInto(tx, 'incoming_events', text)
-  await makeUnknown(tx, options.now)
+  if (chunk.some(({ messageId }) => messageId !== null)) {
+    await claimNamed(tx, options.now, options.workspace.events.horizon)
+  }
+  await makeUnknown(tx, options.now, 'incoming_events')
   await keyEvents(tx)
   return ingestActivity(tx, options)
 }
 
-async function makeUnknown(tx: Transaction, now: Date): Promise<void> {
+/**
+ * A message id that was taken within the horizon, over HTTP or by a file, is the same event whoever it is said of; the
+ * first stays. Rows older than the horizon claim nothing, and a file of ten years does not fill the table with ids that
+ * nobody will repeat: theirs are known again by contact.
+ */
+async function claimNamed(tx: Transaction, now: Date, horizon: number): Promise<void> {
+  const since = new Date(now.getTime() - horizon * 1000)
+  const message = messageKeySql(sql`i.message_id`)
+  await execute(
+    tx,
+    sql`WITH named AS MATERIALIZED (
+          SELECT i.ctid AS place, ${message} AS message, i.occurred_at > ${since} AS recent,
+            row_number() OVER (PARTITION BY i.message_id ORDER BY i.line) AS time
+          FROM incoming_events i WHERE i.message_id IS NOT NULL
+        ), claimed AS (
+          INSERT INTO ingest_keys (source, message_id, received_at)
+          SELECT DISTINCT 'events', message, ${now}::timestamptz FROM named WHERE recent ORDER BY message
+          ON CONFLICT DO NOTHING RETURNING message_id
+        )
+        DELETE FROM incoming_events i USING named n
+        WHERE i.ctid = n.place AND CASE
+          WHEN n.recent THEN n.message NOT IN (SELECT message_id FROM claimed) OR n.time > 1
+          ELSE (SELECT k.message_id FROM ingest_keys k WHERE k.source = 'events' AND k.message_id = n.message) IS NOT NULL
+        END`,
+  )
+}
+
+/** What a message id is stored and compared by in ingest_keys: 128 bits of its SHA-256. */
+export function messageKeySql(messageId: SQL): SQL {
+  return sql`encode(substr(sha256(convert_to(${messageId}, 'UTF8')), 1, 16), 'hex')::uuid`
+}
+
+/** Makes contacts, without a sign-up date, of the external ids of a staged chunk (`line`, `external_id`) that nobody knows. */
+export async function makeUnknown(
+  tx: Transaction,
+  now: Date,
+  staged: 'incoming_events' | 'incoming_calls',
+): Promise<void> {
+  const incoming = sql.identifier(staged)
   const [unknown] = await rows<{ any: boolean }>(
     tx,
-    sql`SELECT EXISTS (SELECT FROM incoming_events i
-          WHERE NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)
+    sql`SELECT EXISTS (SELECT FROM ${incoming} i WHERE i.external_id IS NOT NULL
+          AND NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)
             AND NOT ${isErased(sql`i.external_id`)}) AS any`,
   )
   if (!unknown?.any) return
@@ -171,9 +212,8 @@ async function makeUnknown(tx: Transaction, now: Date): Promise<void> {
     tx,
     sql`WITH fresh AS MATERIALIZED (
           SELECT nextval('contacts_contact_id_seq') AS contact_id, external_id FROM (
-            SELECT external_id, min(line) AS line FROM incoming_events i
-            WHERE NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)
-              AND NOT ${isErased(sql`i.external_id`)}
+            SELECT external_id, min(line) AS line FROM ${incoming} i
+            WHERE external_id IS NOT NULL AND NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)
             GROUP BY external_id ORDER BY line
           ) AS ids
         ), named AS (

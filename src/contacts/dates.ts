@@ -151,8 +151,12 @@ function epoch(value: unknown, unit: number): number | string {
   if (typeof number !== 'number' || !Number.isFinite(number)) {
     return `${JSON.stringify(value)} is not a number of ${unit === 1 ? 'milliseconds' : 'seconds'}`
   }
-  return Math.floor(number * unit)
+  const at = Math.floor(number * unit)
+  return Math.abs(at) <= LAST_INSTANT ? at : `${JSON.stringify(value)} is further away than any date`
 }
+
+/** Of JavaScript's dates, 100,000,000 days from 1970 either way. */
+const LAST_INSTANT = 8.64e15
 
 function patternOf(format: string): RegExp {
   const seen: string[] = []

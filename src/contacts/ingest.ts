@@ -8,6 +8,8 @@ export interface ActivityRules {
   /** Types that count as the contact being active. */
   readonly activity: readonly string[]
   readonly orders: { readonly event: string }
+  /** Seconds for which a message id is known again whoever it is said of. */
+  readonly events: { readonly horizon: number }
 }
 
 /** Makes the temporary tables of {@link ingestActivity}, empty, for this transaction. */

@@ -1,5 +1,6 @@
 import cron from 'node-cron'
 import type { RunResult } from '../audience/run.ts'
+import { pruneIngest } from '../contacts/live.ts'
 import { messageOf } from '../errors.ts'
 import { askProviders, createInquiries, settleByEvents } from '../outcomes/doubts.ts'
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
@@ -40,6 +41,8 @@ export interface Pace {
   /** Of campaigns that do not run: paused, stopped, over. */
   readonly age: number
 }
+/** Milliseconds between two looks for what ingest may forget. */
+const PRUNE_EVERY = 3_600_000
 const PACE: Pace = { idle: 1000, busy: 40, sweep: 15_000, age: 3_600_000 }
 
 /** Runs schedules (missed ones caught up once), dispatches due touchpoints, sweeps. */
@@ -95,6 +98,10 @@ export async function startScheduler(
     return handed > 0 ? pace.busy : pace.idle
   })
   const inquiries = createInquiries()
+  const pruner = loop(report('prune'), pace.idle, async () => {
+    await pruneIngest(runtime.database, runtime.clock.now(), runtime.workspace.events.horizon)
+    return PRUNE_EVERY
+  })
   const sweeper = loop(report('sweep'), pace.idle, async () => {
     const { database, clock, worker, reporting } = runtime
     events.onSweep(await sweep(database, clock.now(), runtime.idempotent))
@@ -106,7 +113,7 @@ export async function startScheduler(
   return {
     close: async () => {
       await heartbeat.destroy()
-      await Promise.all([scheduling, ager.stop(), dispatch.stop(), sweeper.stop()])
+      await Promise.all([scheduling, ager.stop(), dispatch.stop(), sweeper.stop(), pruner.stop()])
       await queue.close()
     },
   }

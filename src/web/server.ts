@@ -8,7 +8,10 @@ import { messageOf, WinbackError } from '../errors.ts'
 import type { Runtime } from '../service/runtime.ts'
 import { RefusedError, refuse } from './answers.ts'
 import { healthApi } from './api/health.ts'
+import { ingestApi } from './api/ingest.ts'
 import { receiptsApi } from './api/receipts.ts'
+import { openKeyRing } from './api-keys.ts'
+import { openIntake } from './intake.ts'
 
 // The web side of Winback. Each area is one file of api/ (or pages/) that makes a router from what it needs, and one
 // line in composeWeb. Nothing here decides anything about contacts: routers call the stages' public functions.
@@ -35,6 +38,10 @@ export function composeWeb(dependencies: WebDependencies): Hono {
     await next()
     if (isDraining()) c.res.headers.set('Connection', 'close')
   })
+  const { database, workspace, clock } = runtime
+  const keys = openKeyRing(database, clock)
+  // Before the limit of all others: it has its own.
+  app.route('/', ingestApi({ workspace, clock, keys, intake: openIntake(runtime) }))
   app.use(
     bodyLimit({
       maxSize: BODY_LIMIT,
@@ -42,7 +49,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
         refuse(c, 413, 'too_large', `the body is larger than ${BODY_LIMIT.toLocaleString('en')} bytes`),
     }),
   )
-  app.route('/', healthApi({ database: runtime.database, isDraining }))
+  app.route('/', healthApi({ database, isDraining }))
   app.route('/', receiptsApi({ runtime }))
 
   app.notFound((c) => refuse(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path}`))

@@ -8,6 +8,7 @@ import type { ImportOptions, ImportWorkspace } from '../../src/contacts/file-imp
 export const workspace: ImportWorkspace = {
   activity: ['session', 'order'],
   orders: { event: 'order' },
+  events: { horizon: 30 * 86_400 },
   persons: { shared_by_at_most: 3 },
   attributes: {
     first_name: { type: 'string' },

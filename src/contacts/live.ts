@@ -1,0 +1,267 @@
+import { sql } from 'drizzle-orm'
+import { type Database, execute, rows, type Transaction } from '../database/connect.ts'
+import { makeUnknown, messageKeySql } from './activity.ts'
+import type { Call } from './calls.ts'
+import { type Attributes, CARRIES, type ContactRow, mergeRows } from './contact-rows.ts'
+import { mergeContacts } from './contacts.ts'
+import { copyInto, copyText, copyTime } from './copy.ts'
+import type { Hooks } from './hooks.ts'
+import { type ActivityRules, ingestActivity, prepareIngest } from './ingest.ts'
+import { lockContacts } from './persons.ts'
+
+// Calls of the events API, many at a time, in one transaction: whoever they concern, whatever they repeat. Files come
+// through activity.ts; both end in ingest.ts.
+
+export interface LiveOptions {
+  readonly workspace: ActivityRules & {
+    readonly attributes: Attributes
+    readonly persons: { readonly shared_by_at_most: number }
+  }
+  readonly addressKey: string
+  readonly now: Date
+  readonly hooks: Hooks
+}
+
+/**
+ * Records calls (10,000 at most) and everything that follows from them, in the caller's transaction; the months of
+ * their events must have partitions. A message id that is known, from whomever and whenever, changes nothing.
+ * - Someone without a userId is a visitor: what visitors do is kept aside until a call says who it was, and then
+ *   becomes the contact's, as if it had arrived now.
+ * - What identify says of a field stands until a later one says otherwise, by the calls' own times and not by their
+ *   arrival.
+ * @returns the places in `calls` of those that were repeats
+ * @throws a unique violation (23505) or deadlock (40P01) where another transaction was first: try again
+ */
+export async function ingestCalls(
+  tx: Transaction,
+  calls: readonly Call[],
+  options: LiveOptions,
+): Promise<{ repeated: ReadonlySet<number> }> {
+  const { now, hooks, workspace } = options
+  const repeated = await claim(tx, calls, now)
+  const fresh = calls.filter((_, place) => !repeated.has(place))
+  if (fresh.length === 0) return { repeated }
+  const visitors = fresh.some((call) => call.anonymousId !== null || call.previousId !== undefined)
+  // Whoever links a visitor and whoever records what one did come one after the other: neither would see the other.
+  if (visitors) await execute(tx, sql`SELECT pg_advisory_xact_lock(7404, hashtext(current_schema()))`)
+  await renameContacts(tx, fresh)
+  await identify(tx, fresh, options)
+  await makeUnknown(tx, now, 'incoming_calls')
+  if (visitors) await linkVisitors(tx)
+  await stageActivity(tx, now, visitors)
+  await ingestActivity(tx, { now, workspace, hooks })
+  await tx.client.query('TRUNCATE incoming_calls')
+  return { repeated }
+}
+
+/** Keeps the message ids that are new, and drops the calls whose are not. In one order: two of these never deadlock. */
+async function claim(tx: Transaction, calls: readonly Call[], now: Date): Promise<Set<number>> {
+  await prepareIngest(tx)
+  await tx.client.query(`
+    CREATE TEMP TABLE IF NOT EXISTS incoming_calls (
+      line int NOT NULL, message_id text NOT NULL, external_id text, anonymous_id text, type text,
+      occurred_at timestamptz NOT NULL, value bigint, properties jsonb
+    ) ON COMMIT DELETE ROWS`)
+  const repeated = new Set<number>()
+  const seen = new Set<string>()
+  let text = ''
+  for (const [line, { messageId, externalId, anonymousId, previousId, at, event }] of calls.entries()) {
+    if (seen.has(messageId)) {
+      repeated.add(line)
+      continue
+    }
+    seen.add(messageId)
+    text += `${line}\t${copyText(messageId)}\t${copyText(externalId)}\t${copyText(previousId ?? anonymousId)}\t${copyText(event?.type)}\t${copyTime(at)}\t${event?.value ?? '\\N'}\t${copyText(event?.properties)}\n`
+  }
+  await copyInto(tx, 'incoming_calls', text)
+  const known = await rows<{ line: number }>(
+    tx,
+    sql`WITH keys AS MATERIALIZED (
+          SELECT line, ${messageKeySql(sql`message_id`)} AS message FROM incoming_calls
+        ), claimed AS (
+          INSERT INTO ingest_keys (source, message_id, received_at)
+          SELECT 'events', message, ${now}::timestamptz FROM keys ORDER BY message
+          ON CONFLICT DO NOTHING RETURNING message_id
+        )
+        DELETE FROM incoming_calls i USING keys k
+        WHERE k.line = i.line AND k.message NOT IN (SELECT message_id FROM claimed)
+        RETURNING i.line`,
+  )
+  for (const { line } of known) repeated.add(line)
+  return repeated
+}
+
+/**
+ * An alias of a known contact under a name nobody has: one contact, two external ids. Where both are contacts already
+ * they stay two; the same e-mail or phone makes them one person.
+ */
+async function renameContacts(tx: Transaction, calls: readonly Call[]): Promise<void> {
+  const renamed = calls.filter((call) => call.previousId !== undefined && call.externalId !== null)
+  if (renamed.length === 0) return
+  await lockContacts(tx)
+  await execute(
+    tx,
+    sql`INSERT INTO external_ids (external_id, contact_id)
+        SELECT DISTINCT ON (a.now) a.now, x.contact_id
+        FROM unnest(${sql.param(renamed.map((call) => call.previousId))}::text[],
+          ${sql.param(renamed.map((call) => call.externalId))}::text[]) AS a (before, now)
+        JOIN external_ids x ON x.external_id = a.before
+        ORDER BY a.now ON CONFLICT DO NOTHING`,
+  )
+}
+
+/** Seconds, as attributes_at holds them, by field; columns of a contact stand there as `@email`. */
+type Times = Record<string, number>
+
+/** Applies what identify calls say, field by field the latest. */
+async function identify(tx: Transaction, calls: readonly Call[], options: LiveOptions): Promise<void> {
+  const identities = calls
+    .flatMap(({ contact, at }) => (contact ? [{ contact, at }] : []))
+    .toSorted((one, other) => one.at - other.at)
+  if (identities.length === 0) return
+  await lockContacts(tx)
+  const known = await knownTimes(tx, [...new Set(identities.map(({ contact }) => contact.externalId))])
+  const merged = new Map<string, ContactRow>()
+  const times = new Map<string, Times>()
+  for (const { contact, at } of identities) {
+    const { externalId } = contact
+    const seconds = at / 1000
+    const row = newerFields(contact, known.get(externalId) ?? {}, seconds)
+    const earlier = merged.get(externalId)
+    if (earlier) mergeRows(earlier, row)
+    else merged.set(externalId, row)
+    const own = times.get(externalId) ?? {}
+    for (const field of fieldsOf(row)) own[field] = seconds
+    times.set(externalId, own)
+  }
+  await mergeContacts(tx, merged, {
+    attributes: options.workspace.attributes,
+    addressKey: options.addressKey,
+    asOf: options.now,
+    now: options.now,
+    sharedByAtMost: options.workspace.persons.shared_by_at_most,
+    hooks: options.hooks,
+  })
+  // What follows joins whole chunks: the planner may read tables again as it likes.
+  await tx.client.query('SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_bitmapscan TO DEFAULT')
+  await execute(
+    tx,
+    sql`UPDATE contacts c SET attributes_at = c.attributes_at || t.times
+        FROM unnest(${sql.param([...times.keys()])}::text[],
+          ${sql.param([...times.values()].map((each) => JSON.stringify(each)))}::jsonb[]) AS t (external_id, times)
+        JOIN external_ids x USING (external_id)
+        WHERE c.contact_id = x.contact_id AND c.erased_at IS NULL AND t.times <> '{}'`,
+  )
+}
+
+async function knownTimes(tx: Transaction, externalIds: readonly string[]): Promise<Map<string, Times>> {
+  const found = await rows<{ externalId: string; times: Times }>(
+    tx,
+    sql`SELECT x.external_id AS "externalId", c.attributes_at AS times
+        FROM unnest(${sql.param(externalIds)}::text[]) AS wanted (external_id)
+        JOIN external_ids x USING (external_id) JOIN contacts c USING (contact_id)`,
+  )
+  return new Map(found.map(({ externalId, times }) => [externalId, times]))
+}
+
+/** The row without the fields of which something later is known. Pure. */
+export function newerFields(row: ContactRow, known: Readonly<Times>, seconds: number): ContactRow {
+  const stale = (field: string) => (known[field] ?? Number.NEGATIVE_INFINITY) > seconds
+  let carried = row.carried
+  for (const [column, bit] of Object.entries(CARRIES)) if (stale(`@${column}`)) carried &= ~bit
+  return {
+    ...row,
+    carried,
+    attributes: Object.fromEntries(Object.entries(row.attributes).filter(([name]) => !stale(name))),
+    cleared: row.cleared.filter((name) => !stale(name)),
+  }
+}
+
+function fieldsOf(row: ContactRow): string[] {
+  const columns = Object.entries(CARRIES).flatMap(([column, bit]) =>
+    row.carried & bit ? [`@${column}`] : [],
+  )
+  return [...columns, ...Object.keys(row.attributes), ...row.cleared]
+}
+
+/** Calls that name a visitor and a contact say who the visitor was; the latest word counts for what comes after. */
+async function linkVisitors(tx: Transaction): Promise<void> {
+  await execute(
+    tx,
+    sql`INSERT INTO anonymous_ids AS a (anonymous_id, contact_id, linked_at)
+        SELECT DISTINCT ON (i.anonymous_id) i.anonymous_id, x.contact_id, i.occurred_at
+        FROM incoming_calls i JOIN external_ids x USING (external_id)
+        WHERE i.anonymous_id IS NOT NULL
+        ORDER BY i.anonymous_id, i.occurred_at DESC, i.line DESC
+        ON CONFLICT (anonymous_id) DO UPDATE SET contact_id = excluded.contact_id, linked_at = excluded.linked_at
+          WHERE a.linked_at < excluded.linked_at`,
+  )
+}
+
+/** From the calls, and from what visitors who have just been named did before, into `incoming_activity`. */
+async function stageActivity(tx: Transaction, now: Date, visitors: boolean): Promise<void> {
+  const key = sql`hashtextextended(i.message_id, 1)`
+  if (!visitors) {
+    await execute(
+      tx,
+      sql`INSERT INTO incoming_activity (contact_id, occurred_at, key, type, value, properties)
+          SELECT x.contact_id, i.occurred_at, ${key}, i.type, i.value, i.properties
+          FROM incoming_calls i JOIN external_ids x USING (external_id) WHERE i.type IS NOT NULL`,
+    )
+    return
+  }
+  await execute(
+    tx,
+    sql`WITH resolved AS MATERIALIZED (
+          SELECT i.*, coalesce(x.contact_id, a.contact_id) AS contact_id
+          FROM incoming_calls i LEFT JOIN external_ids x USING (external_id)
+          LEFT JOIN anonymous_ids a ON a.anonymous_id = i.anonymous_id
+        ), kept_aside AS (
+          INSERT INTO anonymous_activity (anonymous_id, occurred_at, key, type, value, properties, received_at)
+          SELECT i.anonymous_id, i.occurred_at, ${key}, i.type, i.value, i.properties, ${now}
+          FROM resolved i WHERE i.contact_id IS NULL AND i.type IS NOT NULL
+          ON CONFLICT DO NOTHING
+        ), named AS (
+          DELETE FROM anonymous_activity p USING anonymous_ids a
+          WHERE a.anonymous_id = p.anonymous_id
+            AND p.anonymous_id IN (SELECT anonymous_id FROM resolved WHERE contact_id IS NOT NULL)
+          RETURNING a.contact_id, p.occurred_at, p.key, p.type, p.value, p.properties
+        )
+        INSERT INTO incoming_activity (contact_id, occurred_at, key, type, value, properties)
+        SELECT contact_id, occurred_at, ${key}, type, value, properties FROM resolved i
+        WHERE contact_id IS NOT NULL AND type IS NOT NULL
+        UNION ALL SELECT * FROM named`,
+  )
+}
+
+/** Days for which what a visitor did waits for a name. */
+export const VISITOR_DAYS = 90
+const PRUNED_AT_ONCE = 10_000
+
+/**
+ * Forgets message ids older than the horizon (seconds), and what visitors did who never got a name. In chunks, each a
+ * transaction of its own.
+ * @returns how many rows went
+ */
+export async function pruneIngest(database: Database, now: Date, horizon: number): Promise<number> {
+  const before = (seconds: number) => new Date(now.getTime() - seconds * 1000)
+  const keys = await pruneTable(database, 'ingest_keys', before(horizon))
+  return keys + (await pruneTable(database, 'anonymous_activity', before(VISITOR_DAYS * 86_400)))
+}
+
+async function pruneTable(
+  database: Database,
+  table: 'ingest_keys' | 'anonymous_activity',
+  before: Date,
+): Promise<number> {
+  const name = sql.identifier(table)
+  for (let pruned = 0; ; ) {
+    const went = await execute(
+      database,
+      sql`DELETE FROM ${name} WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM ${name} WHERE received_at < ${before} LIMIT ${PRUNED_AT_ONCE}))`,
+    )
+    pruned += went
+    if (went < PRUNED_AT_ONCE) return pruned
+  }
+}

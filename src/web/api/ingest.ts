@@ -1,0 +1,98 @@
+import { isUtf8 } from 'node:buffer'
+import { type Context, Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import type { Clock } from '../../clock.ts'
+import type { Workspace } from '../../config/workspace.ts'
+import { CALLS, type Call, callReader } from '../../contacts/calls.ts'
+import { messageOf } from '../../errors.ts'
+import { refuse } from '../answers.ts'
+import type { KeyRing } from '../api-keys.ts'
+import { type Authorised, requireScope } from '../authorise.ts'
+import type { Intake } from '../intake.ts'
+import { openRates } from '../rates.ts'
+
+// Events in, in the shape of Segment's HTTP API, so that its libraries work unchanged. A request is taken whole or not
+// at all, and an answer of 200 means that what it brought is committed.
+
+/** Bytes of a request. */
+const REQUEST_LIMIT = 500 * 1024
+/** Events of a request: more do not fit into {@link REQUEST_LIMIT} but for empty ones. */
+const BATCH_LIMIT = 5000
+
+export interface IngestDependencies {
+  readonly workspace: Workspace
+  readonly clock: Clock
+  readonly keys: KeyRing
+  readonly intake: Intake
+}
+
+export function ingestApi({ workspace, clock, keys, intake }: IngestDependencies): Hono<Authorised> {
+  const api = new Hono<Authorised>()
+  const rates = openRates(workspace.events.rate, clock)
+  const limited = bodyLimit({
+    maxSize: REQUEST_LIMIT,
+    onError: (c) => refuse(c, 400, 'too_large', 'the request is larger than 500 KB; send smaller batches'),
+  })
+  const take = async (c: Context<Authorised>, type: (typeof CALLS)[number] | 'batch') => {
+    const body = await readBody(c)
+    if (body instanceof Response) return body
+    const calls = readCalls(type, body, callReader(workspace, clock.now(), body.sentAt))
+    if (typeof calls === 'string') return refuse(c, 400, 'malformed', calls)
+    const wait = rates.take(c.get('apiKey').keyId, calls.length)
+    if (wait > 0) {
+      c.header('Retry-After', String(wait))
+      return refuse(c, 429, 'too_fast', `this key may send ${workspace.events.rate} events a second`)
+    }
+    const taking = intake.take(calls)
+    if (!taking) {
+      c.header('Retry-After', '1')
+      return refuse(c, 429, 'busy', 'more is under way than can be kept in memory; send it again in a second')
+    }
+    return c.json({ success: true, ...(await taking) })
+  }
+  for (const type of [...CALLS, 'batch'] as const) {
+    api.post(`/v1/${type}`, requireScope(keys, 'events:write'), limited, (c) => take(c, type))
+  }
+  return api
+}
+
+/** The request's JSON object, or the refusal. */
+async function readBody(c: Context): Promise<Record<string, unknown> | Response> {
+  const encoding = c.req.header('Content-Encoding') ?? 'identity'
+  if (encoding !== 'identity') {
+    return refuse(c, 415, 'encoding', `a body encoded as ${encoding.slice(0, 50)} is not read; send it plain`)
+  }
+  const bytes = Buffer.from(await c.req.arrayBuffer())
+  if (!isUtf8(bytes)) return refuse(c, 400, 'malformed', 'the body is not UTF-8')
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8'))
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>
+    }
+    return refuse(c, 400, 'malformed', 'expected a JSON object')
+  } catch (error) {
+    return refuse(c, 400, 'malformed', `malformed JSON: ${messageOf(error)}`)
+  }
+}
+
+/** The calls of a request, or what is wrong with the first that is. */
+function readCalls(
+  type: (typeof CALLS)[number] | 'batch',
+  body: Readonly<Record<string, unknown>>,
+  read: ReturnType<typeof callReader>,
+): Call[] | string {
+  if (type !== 'batch') {
+    const call = read(body, type)
+    return typeof call === 'string' ? call : [call]
+  }
+  const { batch } = body
+  if (!Array.isArray(batch) || batch.length === 0) return 'batch: expected a list with one event at least'
+  if (batch.length > BATCH_LIMIT) return `batch: more than ${BATCH_LIMIT} events`
+  const calls: Call[] = []
+  for (const [place, raw] of batch.entries()) {
+    const call = read(raw, undefined)
+    if (typeof call === 'string') return `batch[${place}]: ${call}`
+    calls.push(call)
+  }
+  return calls
+}

@@ -1,0 +1,153 @@
+import type { Clock } from '../clock.ts'
+import type { Workspace } from '../config/workspace.ts'
+import type { Call } from '../contacts/calls.ts'
+import type { Hooks } from '../contacts/hooks.ts'
+import { ingestCalls } from '../contacts/live.ts'
+import { type Database, transaction } from '../database/connect.ts'
+import { settingsOf } from '../database/migrate.ts'
+import { ensurePartitions } from '../database/partitions.ts'
+
+// Group commit: while one transaction is under way, the requests that arrive are collected, and the next transaction
+// takes them all. A lone request waits for nobody; under load a commit is shared by thousands of events. Each request
+// is answered when its transaction has committed.
+
+/** What became of the calls of one request. */
+export interface Taken {
+  readonly accepted: number
+  readonly repeated: number
+}
+
+export interface Intake {
+  /**
+   * Records the calls of one request, all or none; resolves when they are durable.
+   * @returns undefined, at once and with nothing recorded, while too much is under way
+   */
+  take(calls: readonly Call[]): Promise<Taken> | undefined
+}
+
+interface Request {
+  readonly calls: readonly Call[]
+  resolve(taken: Taken): void
+  reject(error: unknown): void
+}
+
+/** Calls of one transaction. */
+const GROUP = 10_000
+/** Calls that may wait: a few seconds' work, a few dozen megabytes. */
+const WAITING = 50_000
+/** Another transaction was first: everything is settled the second time. */
+const TRANSIENT = ['40P01', '40001', '23505']
+const ATTEMPTS = 5
+
+export interface IntakeDependencies {
+  readonly database: Database
+  readonly workspace: Workspace
+  readonly clock: Clock
+  readonly hooks: Hooks
+}
+
+export function openIntake(
+  dependencies: IntakeDependencies,
+  limits = { group: GROUP, waiting: WAITING },
+): Intake {
+  const queue: Request[] = []
+  const addressKey = remembered(async () => (await settingsOf(dependencies.database)).addressKey)
+  let inFlight = 0
+  let working = false
+
+  const work = async () => {
+    working = true
+    while (queue.length > 0) {
+      const group = nextGroup(queue, limits.group)
+      await settle((calls) => record(dependencies, calls, addressKey), group)
+      inFlight -= group.reduce((sum, { calls }) => sum + calls.length, 0)
+    }
+    working = false
+  }
+
+  return {
+    take: (calls) => {
+      if (inFlight > 0 && inFlight + calls.length > limits.waiting) return undefined
+      inFlight += calls.length
+      return new Promise<Taken>((resolve, reject) => {
+        queue.push({ calls, resolve, reject })
+        if (!working) void work()
+      })
+    },
+  }
+}
+
+/** Takes whole requests off the queue, as many as one transaction holds and one at least. */
+function nextGroup(queue: Request[], limit: number): Request[] {
+  let size = 0
+  let count = 0
+  for (const { calls } of queue) {
+    if (count > 0 && size + calls.length > limit) break
+    size += calls.length
+    count += 1
+  }
+  return queue.splice(0, count)
+}
+
+/** Records a group. Should it fail as a whole, each request is tried by itself: nobody pays for another's. */
+async function settle(
+  recordAll: (calls: readonly Call[]) => Promise<ReadonlySet<number>>,
+  group: readonly Request[],
+): Promise<void> {
+  try {
+    const repeated = await recordAll(group.flatMap(({ calls }) => calls))
+    let place = 0
+    for (const { calls, resolve } of group) {
+      const from = place
+      const repeats = calls.filter((_, index) => repeated.has(from + index)).length
+      place += calls.length
+      resolve({ accepted: calls.length - repeats, repeated: repeats })
+    }
+  } catch (error) {
+    const [only, ...others] = group
+    if (only && others.length === 0) only.reject(error)
+    else for (const each of group) await settle(recordAll, [each])
+  }
+}
+
+async function record(
+  { database, workspace, clock, hooks }: IntakeDependencies,
+  calls: readonly Call[],
+  addressKey: () => Promise<string>,
+): Promise<ReadonlySet<number>> {
+  await ensurePartitions(database, 'activity', monthsOf(calls))
+  const key = await addressKey()
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const now = clock.now()
+      const { repeated } = await transaction(database, (tx) =>
+        ingestCalls(tx, calls, { workspace, addressKey: key, now, hooks }),
+      )
+      return repeated
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+      if (attempt >= ATTEMPTS || !TRANSIENT.includes(code)) throw error
+    }
+  }
+}
+
+/** Asks once, and again where that failed. */
+function remembered<Value>(ask: () => Promise<Value>): () => Promise<Value> {
+  let asked: Promise<Value> | undefined
+  return () => {
+    asked ??= ask().catch((error: unknown) => {
+      asked = undefined
+      throw error
+    })
+    return asked
+  }
+}
+
+function monthsOf(calls: readonly Call[]): Date[] {
+  const months = new Map<string, Date>()
+  for (const { at } of calls) {
+    const date = new Date(at)
+    months.set(`${date.getUTCFullYear()} ${date.getUTCMonth()}`, date)
+  }
+  return [...months.values()]
+}
