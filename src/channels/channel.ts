@@ -193,6 +193,16 @@ export interface Channel<Address = unknown, Content = unknown> {
   close(): Promise<void>
 }
 
+/** A template's text as it was written, mustaches and all, for one locale or segment. */
+export interface WrittenTemplate {
+  readonly name: string
+  readonly locale: string
+  /** As problems name it. */
+  readonly file: string
+  readonly text: string
+  readonly front: Readonly<Record<string, string>>
+}
+
 /** What the registry holds: how to open a channel, and what is known of it before. */
 export interface ChannelModule<Settings> {
   readonly name: string
@@ -202,5 +212,10 @@ export interface ChannelModule<Settings> {
   readonly renders: boolean
   /** The channel's block in winback.yaml. */
   readonly settings: ZodType<Settings>
+  /**
+   * What is wrong with a template's text for this channel, found without sending: each the rest of a sentence that
+   * begins with the template. Values are still in braces. Absent where the channel has no rules for texts.
+   */
+  lint?(settings: Settings, template: WrittenTemplate, workspace: string): string[]
   open(settings: Settings): Channel
 }

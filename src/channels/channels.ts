@@ -1,13 +1,16 @@
-import type { AddressKind, Channel, ChannelModule } from './channel.ts'
+import type { AddressKind, Channel, ChannelModule, WrittenTemplate } from './channel.ts'
 import { email } from './email/email.ts'
 import type { EmailSettings } from './email/settings.ts'
 import { log } from './log/log.ts'
 import type { LogSettings } from './log/settings.ts'
+import type { SmsSettings } from './sms/settings.ts'
+import { sms } from './sms/sms.ts'
 
 /** The settings of each channel: the `channels` block of winback.yaml. */
 interface SettingsByChannel {
   email: EmailSettings
   log: LogSettings
+  sms: SmsSettings
 }
 
 export type ChannelName = keyof SettingsByChannel
@@ -15,7 +18,7 @@ export type ChannelName = keyof SettingsByChannel
 type Registry = { readonly [Name in ChannelName]: ChannelModule<SettingsByChannel[Name]> }
 
 /** Every channel there is. A new one is a folder, its line here, and the conformance suite over it. */
-export const channels = { email, log } satisfies Registry
+export const channels = { email, log, sms } satisfies Registry
 
 /** What is known of a channel before it is opened. */
 export interface ChannelDescription {
@@ -41,6 +44,27 @@ function openOne<Name extends ChannelName>(name: Name, settings: ChannelSettings
   const registry: Registry = channels
   const block: SettingsByChannel[Name] | undefined = settings[name]
   return block === undefined ? undefined : registry[name].open(block)
+}
+
+function lintOne<Name extends ChannelName>(
+  name: Name,
+  settings: ChannelSettings,
+  template: WrittenTemplate,
+  workspace: string,
+): string[] {
+  const registry: Registry = channels
+  const block: SettingsByChannel[Name] | undefined = settings[name]
+  return block === undefined ? [] : (registry[name].lint?.(block, template, workspace) ?? [])
+}
+
+/** What a channel finds wrong with a template's text; nothing for a channel that is not set up. */
+export function lintTemplate(
+  channel: string,
+  settings: ChannelSettings,
+  template: WrittenTemplate,
+  workspace: string,
+): string[] {
+  return isChannelName(channel) ? lintOne(channel, settings, template, workspace) : []
 }
 
 /**

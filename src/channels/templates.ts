@@ -1,5 +1,5 @@
 import { messageOf, type Problem } from '../errors.ts'
-import type { InlineImage, RenderedTemplate, Template, TemplateView } from './channel.ts'
+import type { InlineImage, RenderedTemplate, Template, TemplateView, WrittenTemplate } from './channel.ts'
 import { createEngine, type Engine, type Program, parseSource, type Render } from './renderer.ts'
 import type { FrontKey } from './templates/front-matter.ts'
 import { createHelpers } from './templates/helpers.ts'
@@ -23,6 +23,8 @@ export interface TemplateSet {
    * of a segment may get, whatever their locale.
    */
   variables(name: string, segment?: string): TemplateVariable[]
+  /** A template's texts as written, one for each locale and segment. */
+  texts(name: string): WrittenTemplate[]
   problems(): Problem[]
   /**
    * The nearest variant: in the locale, else its language, else the workspace's first locale; in each, the
@@ -96,6 +98,16 @@ export function parseTemplates(
         (source) => variables.get(source) ?? [],
       )
     },
+    texts: (name) =>
+      templates
+        .filter((source) => source.name === name && usable(source))
+        .map(({ locale = '', file, front }) => ({
+          name,
+          locale,
+          file,
+          text: textSource(front.body),
+          front: Object.fromEntries([...front.entries].map(([key, { value }]) => [key, value])),
+        })),
     problems: () => [...problems],
     find: (name, wanted) => {
       for (const locale of localeChain(wanted.locale, fallback)) {

@@ -8,6 +8,7 @@ import { checkLimits } from './checks/limits.ts'
 import { checkOffers } from './checks/offers.ts'
 import { checkSettings } from './checks/settings.ts'
 import { checkTemplates } from './checks/templates.ts'
+import { checkTexts } from './checks/texts.ts'
 
 /**
  * Everything about a campaign that its schema cannot say, each refusal with its place and its reason. Works on what
@@ -20,6 +21,7 @@ export function checkCampaign(checked: Checked): Problem[] {
     ...checkEntries(checked),
     ...checkChannels(checked),
     ...checkTemplates(checked),
+    ...checkTexts(checked),
     ...checkExpressions(checked),
     ...checkOffers(checked),
     ...checkLimits(checked),

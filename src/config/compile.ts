@@ -15,7 +15,7 @@ import type {
 import { combineConditions, compileCondition } from './conditions.ts'
 import { bandsOf } from './entering.ts'
 import type { Fact } from './fact.ts'
-import type { TemplateIndex } from './templates-index.ts'
+import { ownTexts, type TemplateIndex } from './templates-index.ts'
 import type { Workspace } from './workspace.ts'
 
 export interface CompileInput {
@@ -106,13 +106,16 @@ function compileStep(
   const terms = step.offer === undefined ? undefined : definition.offers[step.offer]
   const named: Readonly<Record<string, string>> =
     typeof step.template === 'string' ? { everyone: step.template } : (step.template ?? {})
+  const textsOf = (name: string) => [name, ...ownTexts(name, step.channel)]
   const template = (name: string, segment?: string): StepTemplate => ({
     name,
     facts: [
-      ...factsOf(name, templates, known, segment),
-      ...(step.data === undefined ? [] : dataOf(name, templates, segment)),
+      ...factsOf(textsOf(name), templates, known, segment),
+      ...(step.data === undefined ? [] : textsOf(name).flatMap((text) => dataOf(text, templates, segment))),
     ],
-    offered: templates.variables(name, segment).some(({ path }) => path.startsWith('offer.')),
+    offered: textsOf(name).some((text) =>
+      templates.variables(text, segment).some(({ path }) => path.startsWith('offer.')),
+    ),
   })
   const segments = ['everyone', ...Object.keys(definition.segments)]
   return {
@@ -161,14 +164,14 @@ function condition(
   )
 }
 
-/** The facts a template needs; what every message knows by itself is not asked of the database. */
+/** The facts a template and what its channels say in its place need; what every message knows by itself is not asked of the database. */
 function factsOf(
-  template: string,
+  names: readonly string[],
   templates: TemplateIndex,
   known: KnownFacts,
   segment: string | undefined,
 ): TemplateFact[] {
-  const variables = templates.variables(template, segment)
+  const variables = names.flatMap((name) => [...templates.variables(name, segment)])
   const needed = new Set(variables.filter(({ optional }) => !optional).map(({ path }) => path))
   return [...new Set(variables.map(({ path }) => path))].toSorted().flatMap((path) => {
     const fact = path === 'segment' ? undefined : known.facts.get(path)

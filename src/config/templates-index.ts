@@ -10,6 +10,14 @@ export interface TemplateVariable {
   readonly optional?: true
 }
 
+/**
+ * Names of what channels say in the place of a template, where there is such a text: `coupon-sms` for `coupon` by sms.
+ * The sending looks for them by the same rule.
+ */
+export function ownTexts(template: string, channels: readonly (string | undefined)[]): string[] {
+  return channels.flatMap((channel) => (channel === undefined ? [] : [`${template}-${channel}`]))
+}
+
 /** What the configuration must know of the templates, without rendering one. */
 export interface TemplateIndex {
   /** Names campaigns may use, without locale and segment. */
@@ -21,6 +29,14 @@ export interface TemplateIndex {
   variables(name: string, segment?: string): readonly TemplateVariable[]
   /** Segments the template has a variant for. */
   segmentsOf(name: string): readonly string[]
+  /** A template's texts as written, one for each locale and segment. */
+  texts(name: string): readonly {
+    readonly name: string
+    readonly locale: string
+    readonly file: string
+    readonly text: string
+    readonly front: Readonly<Record<string, string>>
+  }[]
   /** What is wrong with the template files themselves. */
   problems(): readonly Problem[]
 }

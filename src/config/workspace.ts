@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { emailSettings } from '../channels/email/settings.ts'
 import { logSettings } from '../channels/log/settings.ts'
+import { smsSettings } from '../channels/sms/settings.ts'
 import { offerProviderSettings } from '../offers/provider.ts'
 import { duration, percentage } from './quantities.ts'
 import { signalSettings } from './signal-settings.ts'
@@ -66,6 +67,7 @@ export const workspace = z.strictObject({
     .strictObject({
       email: emailSettings.optional().describe('SMTP; absent, no e-mail is sent'),
       log: logSettings.prefault({}).describe('Delivers nowhere and counts'),
+      sms: smsSettings.optional().describe('Text messages over Aliyun or Twilio'),
     })
     .prefault({})
     .describe('The channels there are, each with its settings'),

@@ -242,10 +242,13 @@ export function composer(deps: {
     const address = channel?.addressOf(contact)
     if (!channel || address === undefined) return unsent(candidate, 'skipped', 'no_address', null)
     const { locale } = contact
+    const variant = { locale, segment: candidate.segment }
     const template =
       cleared.template === undefined
         ? undefined
-        : deps.templates.find(cleared.template, { locale, segment: candidate.segment })
+        : // What the channel says in its place, where there is such a text.
+          (deps.templates.find(`${cleared.template}-${channel.name}`, variant) ??
+          deps.templates.find(cleared.template, variant))
     try {
       const content = channel.render(template, view(candidate, contact, cleared.grant), contact)
       return {

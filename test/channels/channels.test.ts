@@ -113,6 +113,7 @@ describe('openChannels', () => {
     expect(channelDescriptions).toEqual([
       { name: 'email', address: 'email', renders: true, idempotent: false },
       { name: 'log', address: 'none', renders: false, idempotent: true },
+      { name: 'sms', address: 'phone', renders: true, idempotent: false },
     ])
   })
   it('says which setting cannot be used', () => {

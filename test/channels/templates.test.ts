@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { countSegments } from '../../src/channels/sms/segments.ts'
 import { textSource } from '../../src/channels/templates/text.ts'
 import { parseTemplates, readTemplateFiles } from '../../src/channels/templates.ts'
 import type { Problem } from '../../src/errors.ts'
@@ -288,7 +289,7 @@ describe('problems', () => {
         'b.en.hbs': withSubject('{{#ech xs}}{{/ech}}'),
         'c.en.hbs': withSubject('{{> futer}}'),
         'd.en.hbs': '---\nsubjct: Hi\nsubject: Hi\nlayout: bse\n---\n',
-        'e.en.hbs': '<p>Hi</p>',
+        'e.en.hbs': '---\npreheader: Hi\n---\n<p>Hi</p>',
         'f.en.hbs': withSubject('{{{raw}}} {{&also}}'),
         'g.en.hbs': withSubject('{{money}}'),
         'h.en.hbs': withSubject('{{lookup a "b"}} {{@oops}}'),
@@ -486,9 +487,18 @@ describe('the templates that ship', () => {
   it('have no problems in either language, and render whole', async () => {
     const set = parseTemplates(await shipped, { locales: ['zh-CN', 'en'] })
     expect(set.problems()).toEqual([])
-    expect(set.names()).toEqual(['come-back', 'coupon', 'executive-letter', 'trial-card', 'unfinished-order'])
+    const mails = ['come-back', 'coupon', 'executive-letter', 'trial-card', 'unfinished-order']
+    const texts = ['coupon-sms', 'unfinished-order-sms']
+    expect(set.names().toSorted()).toEqual([...mails, ...texts].toSorted())
     for (const locale of ['zh-CN', 'en']) {
-      for (const name of set.names()) {
+      for (const name of texts) {
+        const { text = '' } = set.find(name, { locale })?.render(view(locale)) ?? {}
+        expect(text).toMatch(
+          locale === 'en' ? /^枫叶小店: .*Reply STOP to opt out$/ : /^【枫叶小店】.*拒收请回复R$/,
+        )
+        expect(countSegments(text, { ucs2: locale !== 'en' }).segments).toBeLessThanOrEqual(2)
+      }
+      for (const name of mails) {
         for (const segment of [undefined, ...set.segmentsOf(name)]) {
           const rendered = set.find(name, { locale, segment })?.render(view(locale))
           expect(rendered?.front.subject, name).toBeTruthy()

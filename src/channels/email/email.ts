@@ -16,6 +16,8 @@ export const email: ChannelModule<EmailSettings> = {
   address: 'email',
   renders: true,
   settings: emailSettings,
+  lint: (_settings, { front }) =>
+    front.subject === undefined ? ['has no subject, which an e-mail needs'] : [],
   open: (settings) => openEmail(settings),
 }
 

@@ -4,8 +4,9 @@ import type { Location, Problem } from '../../errors.ts'
 // The lines between `---` at the head of a template. `key: value`, one a line; a value is itself a template,
 // rendered as plain text. This is deliberately not YAML: no nesting, no lists, nothing to get wrong.
 
-export const FRONT_KEYS = ['subject', 'preheader', 'from_name', 'layout'] as const
-export type FrontKey = (typeof FRONT_KEYS)[number]
+export const FRONT_KEYS = ['subject', 'preheader', 'from_name', 'layout', 'url'] as const
+/** `param_NAME`: a value for the placeholder NAME of a text that a provider keeps. */
+export type FrontKey = (typeof FRONT_KEYS)[number] | `param_${string}`
 
 export interface FrontEntry {
   readonly value: string
@@ -26,7 +27,7 @@ export interface FrontMatter {
 const ENTRY = /^([A-Za-z_][A-Za-z0-9_-]*):([ \t]*)(.*)$/
 
 function isFrontKey(key: string): key is FrontKey {
-  return FRONT_KEYS.some((known) => known === key)
+  return FRONT_KEYS.some((known) => known === key) || /^param_[a-z][a-z0-9_]*$/.test(key)
 }
 
 /** The nearest of `names`, where one is near enough to be a slip of the hand. */

@@ -101,7 +101,10 @@ export function reviewSources(sources: Sources, locales: readonly string[], fold
   for (const source of [...sources.partials, ...sources.layouts]) readWhole(source)
   for (const source of sources.templates) {
     variables.set(source, [...readWhole(source), ...readLayout(source)])
-    if (source.front.entries.has('subject')) continue
+    // Without front matter, or with a provider's parameters alone, it is a text message; whether a step may send it
+    // as something else, its channel says.
+    const keys = [...source.front.entries.keys()]
+    if (source.front.entries.has('subject') || keys.every((key) => key.startsWith('param_'))) continue
     problems.push({
       severity: 'error',
       location: { file: source.file, line: 1, column: 1 },

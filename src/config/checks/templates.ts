@@ -4,7 +4,7 @@ import { offerVariables } from '../../offers/offers.ts'
 import { ANNUAL_REPORT } from '../annual-report.ts'
 import type { Path } from '../document.ts'
 import { nearest } from '../problems.ts'
-import type { TemplateVariable } from '../templates-index.ts'
+import { ownTexts, type TemplateVariable } from '../templates-index.ts'
 import { knownToStep } from './expressions.ts'
 import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
 
@@ -80,7 +80,11 @@ function* checkStep(checked: Checked, place: Place): Generator<Problem> {
   yield* checkVariables(
     checked,
     place,
-    used.filter(({ name }) => names.includes(name)),
+    used
+      .flatMap(({ name, path }) =>
+        [name, ...ownTexts(name, step.channel ?? [])].map((text) => ({ name: text, path })),
+      )
+      .filter(({ name }) => names.includes(name)),
   )
 }
 

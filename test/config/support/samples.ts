@@ -106,6 +106,7 @@ export function sampleTemplates(more: Record<string, readonly string[]> = {}): T
     names: () => Object.keys(templates),
     variables: (name) => (templates[name] ?? []).map((path, no) => variable(path, no + 1)),
     segmentsOf: () => [],
+    texts: () => [],
     problems: () => [],
   }
 }

@@ -1,0 +1,118 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import type { LookupFunction } from 'node:net'
+import { messageOf } from '../errors.ts'
+
+// Requests to providers. What `fetch` cannot say is here: whether a request that failed had left this machine. Before
+// a connection stands nothing was handed over; after that, nobody knows. Redirects are not followed.
+
+export interface Call {
+  readonly method: 'GET' | 'POST'
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array
+}
+
+export type Exchange =
+  | {
+      readonly kind: 'answered'
+      readonly status: number
+      readonly headers: IncomingMessage['headers']
+      readonly text: string
+    }
+  /** It never left. */
+  | { readonly kind: 'unsent'; readonly detail: string }
+  /** It may have arrived. */
+  | { readonly kind: 'lost'; readonly detail: string }
+
+export interface HttpClient {
+  /** Never throws. Ends within the deadline. */
+  call(call: Call): Promise<Exchange>
+  close(): void
+}
+
+/** Bytes of an answer: what is longer is no answer of a provider. */
+const LARGEST_ANSWER = 1_000_000
+
+/**
+ * @param options.deadline milliseconds
+ * @param options.reuse keeps connections. One that is kept may be closed by the other side just as a request goes out,
+ *   and then nobody knows: only for providers that recognise a repeat
+ * @param options.lookup resolves names in the place of the system's resolver
+ */
+export function openHttp(options: { deadline: number; reuse: boolean; lookup?: LookupFunction }): HttpClient {
+  const { deadline, reuse, lookup } = options
+  const agents = {
+    'http:': new HttpAgent({ keepAlive: reuse }),
+    'https:': new HttpsAgent({ keepAlive: reuse }),
+  }
+  return {
+    call: ({ method, url, headers, body }) =>
+      new Promise<Exchange>((resolve) => {
+        let connected = false
+        const fail = (detail: string) => resolve({ kind: connected ? 'lost' : 'unsent', detail })
+        const target = new URL(url)
+        const secure = target.protocol === 'https:'
+        const bytes = body === undefined ? undefined : Buffer.from(body)
+        const request = (secure ? httpsRequest : httpRequest)(target, {
+          method,
+          headers: { ...headers, ...(bytes ? { 'Content-Length': String(bytes.length) } : {}) },
+          agent: agents[secure ? 'https:' : 'http:'],
+          ...(lookup ? { lookup } : {}),
+        })
+        const timer = setTimeout(
+          () => request.destroy(new Error(`no answer within ${deadline / 1000} s`)),
+          deadline,
+        )
+        request.on('socket', (socket) => {
+          if (!socket.connecting) connected = true
+          else socket.once(secure ? 'secureConnect' : 'connect', () => (connected = true))
+        })
+        request.on('error', (error) => {
+          clearTimeout(timer)
+          fail(messageOf(error))
+        })
+        request.on('response', (response) => {
+          const chunks: Buffer[] = []
+          let length = 0
+          response.on('data', (chunk: Buffer) => {
+            length += chunk.length
+            if (length > LARGEST_ANSWER) request.destroy(new Error('the answer does not end'))
+            else chunks.push(chunk)
+          })
+          response.on('error', (error) => {
+            clearTimeout(timer)
+            fail(messageOf(error))
+          })
+          response.on('end', () => {
+            clearTimeout(timer)
+            const { statusCode = 0, headers } = response
+            const text = Buffer.concat(chunks).toString('utf8')
+            resolve({ kind: 'answered', status: statusCode, headers, text })
+          })
+        })
+        request.end(bytes)
+      }),
+    close: () => {
+      agents['http:'].destroy()
+      agents['https:'].destroy()
+    },
+  }
+}
+
+/** Seconds of a `Retry-After` header, whether it counts or names a time; undefined where it says nothing usable. */
+export function retryAfter(headers: IncomingMessage['headers'], now: Date): number | undefined {
+  const value = headers['retry-after']
+  if (value === undefined) return undefined
+  const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - now.getTime()) / 1000
+  return Number.isFinite(seconds) && seconds > 0 ? Math.ceil(seconds) : undefined
+}
+
+/** Parses JSON that somebody else wrote; undefined where it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

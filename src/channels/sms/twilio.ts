@@ -1,0 +1,108 @@
+import { z } from 'zod'
+import type { Channel, Delivery } from '../channel.ts'
+import { type Exchange, openHttp, parseJson, retryAfter } from '../http.ts'
+import { openLane } from '../lane.ts'
+import { parsePrice } from '../price.ts'
+import { referenceOf } from '../reference.ts'
+import { priceOf, renderSms, type SmsContent } from './content.ts'
+import { parsePhone } from './phone.ts'
+import type { TwilioSettings } from './settings.ts'
+import { readTwilioReceipts } from './twilio-receipts.ts'
+
+// Twilio's Messages resource of API version 2010-04-01. It recognises no repeat.
+
+/** Milliseconds a send may take. */
+const DEADLINE = 20_000
+
+const created = z.object({ sid: z.string() })
+const failure = z.object({ code: z.number().optional(), message: z.string().optional() })
+
+/** https://www.twilio.com/docs/api/errors: numbers that cannot be reached. */
+const BAD_NUMBERS = [21211, 21214, 21217, 21401, 21614]
+/** Bodies that are missing, too long or not to be sent. */
+const BAD_BODIES = [21602, 21617, 21619, 30007]
+
+/** @param deadline milliseconds */
+export function openTwilio(settings: TwilioSettings, deadline = DEADLINE): Channel<string, SmsContent> {
+  const price = parsePrice(settings.price)
+  const http = openHttp({ deadline, reuse: false })
+  const lane = openLane(settings.connections)
+  const { account_sid: account, auth_token: token } = settings
+  const authorization = `Basic ${Buffer.from(`${account}:${token}`).toString('base64')}`
+  const base = new URL(`2010-04-01/Accounts/${encodeURIComponent(account)}`, settings.endpoint).href
+  const post = async (to: string, text: string, callback: string | undefined): Promise<Delivery> => {
+    const body = new URLSearchParams({
+      To: to,
+      Body: text,
+      ...(settings.from === undefined ? {} : { From: settings.from }),
+      ...(settings.messaging_service_sid === undefined
+        ? {}
+        : { MessagingServiceSid: settings.messaging_service_sid }),
+      ...(callback === undefined ? {} : { StatusCallback: callback }),
+    })
+    const headers = { Authorization: authorization, 'Content-Type': 'application/x-www-form-urlencoded' }
+    const url = `${base}/Messages.json`
+    return classify(await http.call({ method: 'POST', url, headers, body: body.toString() }))
+  }
+  const { opt_out_confirmation: confirmation } = settings
+  return {
+    name: 'sms',
+    idempotent: false,
+    concurrency: settings.connections,
+    deadline,
+    addressOf: ({ phone }) => (phone === null ? undefined : parsePhone(phone, settings.country)),
+    render: (template, view, contact) => renderSms(template, view, contact, false),
+    cost: (content) => priceOf(content, price),
+    send: (message) =>
+      lane.run(() =>
+        post(message.address, message.content.text, callbackOf(settings.callback_url, referenceOf(message))),
+      ),
+    receipts: (webhook) => readTwilioReceipts(webhook, settings),
+    ...(confirmation === undefined ? {} : { confirm: ({ from }) => post(from, confirmation, undefined) }),
+    check: async () => {
+      const exchange = await http.call({
+        method: 'GET',
+        url: `${base}.json`,
+        headers: { Authorization: authorization },
+      })
+      if (exchange.kind !== 'answered') throw new Error(exchange.detail)
+      if (exchange.status === 200) return `Twilio knows account ${account}`
+      throw new Error(`Twilio answers ${exchange.status} to account ${account}`)
+    },
+    close: async () => {
+      await lane.close()
+      http.close()
+    },
+  }
+}
+
+function callbackOf(url: string | undefined, reference: string): string | undefined {
+  if (url === undefined) return undefined
+  const callback = new URL(url)
+  callback.searchParams.set('ref', reference)
+  return callback.href
+}
+
+function classify(exchange: Exchange): Delivery {
+  if (exchange.kind === 'unsent') return { outcome: 'retry', detail: exchange.detail }
+  if (exchange.kind === 'lost') return { outcome: 'uncertain', detail: exchange.detail }
+  const { status, text, headers } = exchange
+  const value = parseJson(text)
+  if (status < 300) {
+    const message = created.safeParse(value).data
+    return message
+      ? { outcome: 'sent', providerId: message.sid }
+      : { outcome: 'uncertain', detail: `Twilio answers ${status} without an id` }
+  }
+  const { code = 0, message = '' } = failure.safeParse(value).data ?? {}
+  const detail = `${status} ${code || ''} ${message}`.replace(/ +/g, ' ').trim()
+  // What the account is short of can be mended; the message waits for it.
+  if (status === 401 || status === 403) return { outcome: 'retry', detail, after: 3600 }
+  if (status === 429 || code === 20429) {
+    return { outcome: 'retry', detail, after: retryAfter(headers, new Date()) ?? 60 }
+  }
+  if (status >= 500) return { outcome: 'uncertain', detail }
+  if (BAD_NUMBERS.includes(code)) return { outcome: 'rejected', reason: 'bad_address', detail }
+  if (BAD_BODIES.includes(code)) return { outcome: 'rejected', reason: 'content', detail }
+  return { outcome: 'rejected', reason: 'refused', detail }
+}

@@ -1,0 +1,76 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+// A provider of the test's own, over real HTTP: it says what it was asked and answers as it is told.
+
+export interface Asked {
+  readonly method: string
+  readonly path: string
+  readonly headers: IncomingMessage['headers']
+  readonly body: Buffer
+}
+
+export interface Answered {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+/** What a provider does instead of answering. */
+export type Misbehaviour = 'silence' | 'hang up'
+
+export interface Provider {
+  readonly url: string
+  readonly asked: Asked[]
+  /** The most requests that were under way at one time. */
+  readonly peak: number
+  /** Undefined: as `serve` says. */
+  instead: Answered | Misbehaviour | undefined
+  stop(): Promise<void>
+}
+
+/** @param serve what the provider does when it is well; it checks what the real one would check */
+export async function openProvider(serve: (asked: Asked) => Answered): Promise<Provider> {
+  const asked: Asked[] = []
+  let underWay = 0
+  let peak = 0
+  const server: Server = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const { method = '', url = '', headers } = request
+      const one = { method, path: url, headers, body: Buffer.concat(chunks) }
+      underWay += 1
+      peak = Math.max(peak, underWay)
+      const { instead } = provider
+      // Long enough for those who come at the same time to be seen together.
+      setTimeout(() => {
+        underWay -= 1
+        if (instead === 'silence') return
+        if (instead === 'hang up') {
+          request.socket.destroy()
+          return
+        }
+        const answer = instead ?? serve(one)
+        if (instead === undefined) asked.push(one)
+        response.writeHead(answer.status, answer.headers ?? { 'Content-Type': 'application/json' })
+        response.end(answer.body ?? '')
+      }, 15)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const provider: Provider = {
+    url: `http://127.0.0.1:${port}/`,
+    asked,
+    get peak() {
+      return peak
+    },
+    instead: undefined,
+    stop: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+  return provider
+}
