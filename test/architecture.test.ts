@@ -80,6 +80,7 @@ const PACKAGES: Record<string, RegExp> = {
   yaml: /^config\//,
   '@marcbachmann/cel-js': /^config\//,
   nodemailer: /^channels\/email\//,
+  'web-push': /^channels\/push\//,
   handlebars: /^channels\/(renderer|templates)/,
   bullmq: /^touchpoints\/queue\.ts$/,
   ioredis: /^touchpoints\/queue\.ts$|^cli\/doctor/,

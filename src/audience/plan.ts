@@ -253,11 +253,13 @@ function allowedSql(campaign: CompiledCampaign, step: CompiledStep, now: Date, r
 }
 
 function hasAddress(kind: AddressKind) {
+  if (kind === 'device') return sql`EXISTS (SELECT FROM devices d WHERE d.contact_id = c.contact_id)`
   return kind === 'email' ? sql`c.email IS NOT NULL` : kind === 'phone' ? sql`c.phone IS NOT NULL` : sql`true`
 }
 
 function isOpen(kind: AddressKind) {
   if (kind === 'none') return sql`true`
+  if (kind === 'device') return hasAddress(kind)
   const key = kind === 'email' ? sql`c.email_key` : sql`c.phone_key`
   return sql`(${hasAddress(kind)} AND NOT EXISTS (
     SELECT FROM suppressions s WHERE s.kind = ${kind} AND s.key = ${key}))`

@@ -16,10 +16,21 @@ export interface ContactView {
   readonly locale: string
   /** IANA name; already resolved to a zone that exists. */
   readonly timezone: string
+  /** Newest first. Read only for channels that deliver to devices. */
+  readonly devices?: readonly Device[]
 }
 
-/** Which column of a contact a channel delivers to; `none` where it needs no address. */
-export type AddressKind = 'email' | 'phone' | 'none'
+/** What of a contact a channel delivers to; `none` where it needs no address. */
+export type AddressKind = 'email' | 'phone' | 'device' | 'none'
+
+/** Somewhere a push goes. */
+export interface Device {
+  readonly provider: 'web' | 'fcm' | 'jpush'
+  /** The token, the registration id, or the endpoint of a subscription. */
+  readonly token: string
+  /** Of a web subscription: what its messages are encrypted for. */
+  readonly keys: { readonly p256dh: string; readonly auth: string } | null
+}
 
 /** The values a template may use: facts by dotted path, nested: `{ contact: { first_name: 'Li' }, … }`. */
 export type TemplateView = Readonly<Record<string, unknown>>
@@ -62,23 +73,28 @@ export interface Sent {
   readonly outcome: 'sent'
   readonly providerId?: string
   readonly detail?: string
+  /** Tokens of devices that are nobody's any more: they are forgotten. */
+  readonly dead?: readonly string[]
 }
 /** Refused for good: not to be tried again. */
 export interface Rejected {
   readonly outcome: 'rejected'
   readonly reason: 'bad_address' | 'refused' | 'content'
   readonly detail: string
+  readonly dead?: readonly string[]
 }
 /** Not handed over, and worth another try. `after` in seconds, where the provider said so. */
 export interface Retry {
   readonly outcome: 'retry'
   readonly detail: string
   readonly after?: number
+  readonly dead?: readonly string[]
 }
 /** Handover began and its end is not known: never repeated unless the channel is idempotent. */
 export interface Uncertain {
   readonly outcome: 'uncertain'
   readonly detail: string
+  readonly dead?: readonly string[]
 }
 export type Delivery = Sent | Rejected | Retry | Uncertain
 

@@ -3,14 +3,20 @@ import { email } from './email/email.ts'
 import type { EmailSettings } from './email/settings.ts'
 import { log } from './log/log.ts'
 import type { LogSettings } from './log/settings.ts'
+import { push } from './push/push.ts'
+import type { PushSettings } from './push/settings.ts'
 import type { SmsSettings } from './sms/settings.ts'
 import { sms } from './sms/sms.ts'
+import type { WebhookSettings } from './webhook/settings.ts'
+import { webhook } from './webhook/webhook.ts'
 
 /** The settings of each channel: the `channels` block of winback.yaml. */
 interface SettingsByChannel {
   email: EmailSettings
   log: LogSettings
+  push: PushSettings
   sms: SmsSettings
+  webhook: WebhookSettings
 }
 
 export type ChannelName = keyof SettingsByChannel
@@ -18,7 +24,7 @@ export type ChannelName = keyof SettingsByChannel
 type Registry = { readonly [Name in ChannelName]: ChannelModule<SettingsByChannel[Name]> }
 
 /** Every channel there is. A new one is a folder, its line here, and the conformance suite over it. */
-export const channels = { email, log, sms } satisfies Registry
+export const channels = { email, log, push, sms, webhook } satisfies Registry
 
 /** What is known of a channel before it is opened. */
 export interface ChannelDescription {

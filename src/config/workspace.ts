@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { emailSettings } from '../channels/email/settings.ts'
 import { logSettings } from '../channels/log/settings.ts'
+import { pushSettings } from '../channels/push/settings.ts'
 import { smsSettings } from '../channels/sms/settings.ts'
+import { webhookSettings } from '../channels/webhook/settings.ts'
 import { offerProviderSettings } from '../offers/provider.ts'
 import { duration, percentage } from './quantities.ts'
 import { signalSettings } from './signal-settings.ts'
@@ -67,7 +69,9 @@ export const workspace = z.strictObject({
     .strictObject({
       email: emailSettings.optional().describe('SMTP; absent, no e-mail is sent'),
       log: logSettings.prefault({}).describe('Delivers nowhere and counts'),
+      push: pushSettings.optional().describe('Browsers and apps'),
       sms: smsSettings.optional().describe('Text messages over Aliyun or Twilio'),
+      webhook: webhookSettings.optional().describe('Signed HTTP to a provider of your own'),
     })
     .prefault({})
     .describe('The channels there are, each with its settings'),

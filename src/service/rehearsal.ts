@@ -34,7 +34,7 @@ export async function prepareRehearsal(
   const database = connect(source.url, { schema, applicationName: 'winback replay' })
   await migrate(database)
   const from = (table: string) => sql`${sql.identifier(source.schema)}.${sql.identifier(table)}`
-  for (const table of ['external_ids', 'suppressions', 'consents', 'preferences', 'erased_ids']) {
+  for (const table of ['external_ids', 'suppressions', 'consents', 'preferences', 'erased_ids', 'devices']) {
     await execute(database, sql`INSERT INTO ${sql.identifier(table)} SELECT * FROM ${from(table)}`)
   }
   await execute(database, sql`INSERT INTO contacts OVERRIDING SYSTEM VALUE SELECT * FROM ${from('contacts')}`)

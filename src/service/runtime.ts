@@ -8,6 +8,7 @@ import { openCampaignBook } from '../config/book.ts'
 import type { CampaignBook } from '../config/compiled.ts'
 import type { Workspace } from '../config/workspace.ts'
 import { addressHash, normaliseEmail, normalisePhone } from '../contacts/addresses.ts'
+import { forgetDevices } from '../contacts/devices.ts'
 import type { Hooks } from '../contacts/hooks.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
@@ -78,6 +79,7 @@ export async function openRuntime(options: {
       ),
       offerProvider: workspace.offers.provider && openOfferProvider(workspace.offers.provider),
       addressKinds,
+      forgetDevices: (dead) => forgetDevices(database, dead),
       templates: templateLoader(database, workspace.locales),
       slots: new Map([...channels].map(([channel, { concurrency }]) => [channel, createSlots(concurrency)])),
       ...(options.leases ? { leases: options.leases } : {}),

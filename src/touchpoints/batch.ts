@@ -6,7 +6,7 @@ import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/com
 import { type Database, rows } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { messageOf } from '../errors.ts'
-import { deliver, type Outgoing, type Slots } from './delivery.ts'
+import { type DeadDevice, deliver, type Outgoing, type Slots } from './delivery.ts'
 import { type Candidate, gather } from './gather.ts'
 import { frequencyDetail, type GuardContext, judge, type Reach, type Verdict } from './guards.ts'
 import {
@@ -45,6 +45,8 @@ export interface WorkerDependencies extends ReserveDependencies {
   templates(hash: string): Promise<TemplateFinder>
   /** Sends under way in this process, by channel: jobs that run side by side share them. */
   readonly slots: ReadonlyMap<string, Slots>
+  /** Forgets devices that are nobody's any more. */
+  forgetDevices?(dead: readonly DeadDevice[]): Promise<void>
   /** Channels nothing goes out on without consent; none by default. */
   readonly needsConsent?: ReadonlySet<string>
   /** LEASES by default. */
@@ -82,6 +84,7 @@ export async function processBatch(
     campaign,
     step,
     now,
+    devices: reachesDevices(dependencies, step),
   })
   const context = await guardContext(dependencies, campaign, step, now)
   const sorted = sortVerdicts(candidates, sender, context)
@@ -108,6 +111,14 @@ export async function processBatch(
   const settled: Record<string, number> = { ...delivered.settled }
   for (const { state } of sorted.ended) settled[state] = (settled[state] ?? 0) + 1
   return { claimed: keys.length, settled, deferred: sorted.deferred.length + delivered.deferred }
+}
+
+/** Whether a step has a channel that delivers to devices: only then are they read. */
+export function reachesDevices(
+  { addressKinds }: Pick<WorkerDependencies, 'addressKinds'>,
+  step: CompiledStep,
+): boolean {
+  return step.channels.some((channel) => addressKinds.get(channel) === 'device')
 }
 
 /** A candidate the guards let through. */

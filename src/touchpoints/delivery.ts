@@ -81,6 +81,14 @@ export interface DeliveryDependencies {
   readonly clock: Clock
   readonly slots: ReadonlyMap<string, Slots>
   readonly leases?: Leases
+  /** Forgets devices that are nobody's any more. */
+  forgetDevices?(dead: readonly DeadDevice[]): Promise<void>
+}
+
+/** A device a provider says is gone. */
+export interface DeadDevice {
+  readonly contactId: number
+  readonly token: string
 }
 
 interface Dispatch {
@@ -282,6 +290,9 @@ async function settleResults(
     if ('dueAt' in outcome) retries.push(outcome)
     else settled.push(outcome)
   }
+  const dead = results.flatMap(({ outgoing, delivery }) =>
+    (delivery.dead ?? []).map((token) => ({ contactId: outgoing.candidate.contactId, token })),
+  )
   // What was handed over is known here and nowhere else: a restart of the database is waited for.
   await throughOutage(
     async () => {
@@ -294,6 +305,7 @@ async function settleResults(
     },
     (deps.leases ?? LEASES).send,
   )
+  if (dead.length > 0) await deps.forgetDevices?.(dead)
   count(tally, settled, settled.length)
   tally.deferred += retries.length
 }

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import type { Device } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep, TemplateFact } from '../config/compiled.ts'
 import { preparedRows, type Session } from '../database/connect.ts'
 import { choiceSql, consentSql } from '../database/permissions.ts'
@@ -13,6 +14,8 @@ export interface Candidate extends TouchpointKey {
   readonly externalId: string
   readonly email: string | null
   readonly phone: string | null
+  /** Newest first; empty where the step has no channel that delivers to devices. */
+  readonly devices?: readonly Device[]
   /** As the contact has it; unresolved. */
   readonly locale: string | null
   readonly timezone: string | null
@@ -71,6 +74,8 @@ export async function gather(
     campaign: Pick<CompiledCampaign, 'entry' | 'silencedBy'>
     step: CompiledStep
     now: Date
+    /** Whether the step has a channel that delivers to devices. */
+    devices?: boolean
   },
 ): Promise<Candidate[]> {
   const source = sql`${keyTable(batch.keys)}
@@ -90,7 +95,14 @@ export async function gather(
  */
 export async function imagine(
   session: Session,
-  what: { contactId: number; campaign: CompiledCampaign; step: CompiledStep; now: Date; segment: SQL },
+  what: {
+    contactId: number
+    campaign: CompiledCampaign
+    step: CompiledStep
+    now: Date
+    segment: SQL
+    devices?: boolean
+  },
 ): Promise<Candidate | undefined> {
   const source = sql`contacts c JOIN contact_activity a USING (contact_id)
     LEFT JOIN contact_signals s ON s.contact_id = c.contact_id
@@ -107,7 +119,12 @@ export async function imagine(
 
 async function read(
   session: Session,
-  what: { campaign: Pick<CompiledCampaign, 'entry' | 'silencedBy'>; step: CompiledStep; now: Date },
+  what: {
+    campaign: Pick<CompiledCampaign, 'entry' | 'silencedBy'>
+    step: CompiledStep
+    now: Date
+    devices?: boolean
+  },
   source: SQL,
 ): Promise<Candidate[]> {
   const { step, now } = what
@@ -117,6 +134,7 @@ async function read(
     sql`
     SELECT t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId", t.episode_id AS "episodeId", t.attempt,
       t.planned_for AS "plannedFor", c.person_id AS "personId", c.external_id AS "externalId", c.email, c.phone, c.locale, c.timezone,
+      ${what.devices ? DEVICES : sql`'[]'::jsonb`} AS devices,
       c.erased_at IS NOT NULL AS erased, e.arm = 'seed' AS seed, e.segment, e.silenced_by AS "silencedBy",
       e.ended_at IS NOT NULL AS over, ${activeSql(what.campaign)} AS active, ${movedSql(what.campaign, now)} AS moved,
       e.tier_no > ${step.tierNo} AS superseded,
@@ -130,6 +148,10 @@ async function read(
     FROM ${source}`,
   )
 }
+
+const DEVICES = sql`(SELECT coalesce(jsonb_agg(
+      jsonb_build_object('provider', d.provider, 'token', d.token, 'keys', d.keys) ORDER BY d.registered_at DESC, d.device_key), '[]')
+    FROM devices d WHERE d.contact_id = c.contact_id)`
 
 /** What the step reads beside facts, joined as `r`: once a contact, however many of its values a template prints. */
 function dataSql({ step, now }: { step: CompiledStep; now: Date }): SQL {

@@ -116,7 +116,9 @@ interface Refusal {
 
 /** Why a channel on which the contact could be reached may not be used for it. */
 function refusalOf(candidate: Candidate, channel: Reach, context: GuardContext): Refusal | undefined {
-  const suppressed = channel.kind === 'none' ? null : candidate.suppressed[channel.kind]
+  // A device that is dead is forgotten; there is no list of those not to be contacted.
+  const suppressed =
+    channel.kind === 'none' || channel.kind === 'device' ? null : candidate.suppressed[channel.kind]
   if (suppressed !== null) return { reason: 'suppressed', detail: suppressed }
   const consent = candidate.consent[channel.name]
   if (consent === 'withdrawn') return { reason: 'no_consent', detail: `${channel.name}: withdrawn` }

@@ -4,7 +4,7 @@ import type { ContactView } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
-import { type Composed, composer, guardContext, type WorkerDependencies } from './batch.ts'
+import { type Composed, composer, guardContext, reachesDevices, type WorkerDependencies } from './batch.ts'
 import { type Candidate, imagine } from './gather.ts'
 import { judge, type Verdict } from './guards.ts'
 import { dummyGrant } from './reserve.ts'
@@ -37,7 +37,14 @@ export async function previewStep(
   const { database, clock, sender } = dependencies
   const now = clock.now()
   const segment = segmentSql(campaign, now)
-  const found = await imagine(database, { contactId, campaign, step, now, segment })
+  const found = await imagine(database, {
+    contactId,
+    campaign,
+    step,
+    now,
+    segment,
+    devices: reachesDevices(dependencies, step),
+  })
   if (!found) throw new WinbackError('contact.unknown', `there is no contact ${contactId}`)
   const candidate: Candidate = {
     ...found,

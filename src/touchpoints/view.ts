@@ -23,6 +23,7 @@ export function viewContact(candidate: Candidate, sender: Sender): ContactView {
     externalId: candidate.externalId,
     email: candidate.email,
     phone: candidate.phone,
+    ...(candidate.devices ? { devices: candidate.devices } : {}),
     locale: resolveLocale(candidate.locale, sender.locales),
     timezone: resolveZone(candidate.timezone, sender.timezone),
   }

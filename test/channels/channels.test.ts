@@ -113,7 +113,9 @@ describe('openChannels', () => {
     expect(channelDescriptions).toEqual([
       { name: 'email', address: 'email', renders: true, idempotent: false },
       { name: 'log', address: 'none', renders: false, idempotent: true },
+      { name: 'push', address: 'device', renders: true, idempotent: false },
       { name: 'sms', address: 'phone', renders: true, idempotent: false },
+      { name: 'webhook', address: 'none', renders: true, idempotent: true },
     ])
   })
   it('says which setting cannot be used', () => {

@@ -489,8 +489,15 @@ describe('the templates that ship', () => {
     expect(set.problems()).toEqual([])
     const mails = ['come-back', 'coupon', 'executive-letter', 'trial-card', 'unfinished-order']
     const texts = ['coupon-sms', 'unfinished-order-sms']
-    expect(set.names().toSorted()).toEqual([...mails, ...texts].toSorted())
+    const pushes = ['come-back-push', 'unfinished-order-push']
+    expect(set.names().toSorted()).toEqual([...mails, ...pushes, ...texts].toSorted())
     for (const locale of ['zh-CN', 'en']) {
+      for (const name of pushes) {
+        const { front, text = '' } = set.find(name, { locale })?.render(view(locale)) ?? {}
+        expect(front?.subject).toBeTruthy()
+        expect(front?.url).toMatch(/^\//)
+        expect(text.length).toBeGreaterThan(10)
+      }
       for (const name of texts) {
         const { text = '' } = set.find(name, { locale })?.render(view(locale)) ?? {}
         expect(text).toMatch(

@@ -213,7 +213,7 @@ describe('the book', () => {
       ['high_value', 'coupon-vip', ['contact.points']],
     ])
     expect(step.templates.get('high_value')?.facts[0]?.stale).toBeDefined()
-    expect(step.otherwise).toEqual({ name: 'come-back', facts: [] })
+    expect(step.otherwise).toEqual({ name: 'come-back', facts: [], offered: false })
     expect(step.offer?.name).toBe('five_off')
     expect(step.condition?.source).toBe('!(remind.failed || segment == "nobody")')
     await expect(book.step(99)).rejects.toMatchObject({ code: 'step.unknown' })

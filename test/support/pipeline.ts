@@ -53,7 +53,7 @@ export function scriptedChannel(
     sent,
     kind,
     answer: () => ({ outcome: 'sent' }),
-    addressOf: (contact) => (kind === 'none' ? 'nowhere' : (contact[kind] ?? undefined)),
+    addressOf: (contact) => (kind === 'none' || kind === 'device' ? 'nowhere' : (contact[kind] ?? undefined)),
     render: (_template, view) => JSON.stringify(view),
     cost: () => options.price ?? 0,
     send: async (message) => {

@@ -56,7 +56,7 @@ const step: CompiledStep = {
 }
 
 function reach(name: string, kind: Reach['kind'], also: Partial<Reach> = {}): Reach {
-  const reaches = (contact: ContactView) => kind === 'none' || contact[kind] !== null
+  const reaches = (contact: ContactView) => kind === 'none' || kind === 'device' || contact[kind] !== null
   return {
     name,
     kind,

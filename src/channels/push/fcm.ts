@@ -1,0 +1,145 @@
+import { createPrivateKey, createSign } from 'node:crypto'
+import { z } from 'zod'
+import { messageOf, WinbackError } from '../../errors.ts'
+import { type Exchange, openHttp, parseJson, retryAfter } from '../http.ts'
+import { LARGEST_PAYLOAD, type Push } from './content.ts'
+import type { DeviceOutcome, PushProvider } from './device.ts'
+import type { FcmSettings } from './settings.ts'
+
+// Firebase Cloud Messaging, HTTP v1, by a service account: a JWT signed with its key is exchanged for a bearer token
+// (RFC 7523), which is good for an hour.
+
+const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging'
+const granted = z.object({ access_token: z.string(), expires_in: z.number().positive() })
+const accepted = z.object({ name: z.string() })
+const failed = z.object({
+  error: z.object({
+    status: z.string().optional(),
+    message: z.string().optional(),
+    details: z.array(z.looseObject({ errorCode: z.string().optional() })).optional(),
+  }),
+})
+
+/** The assertion of RFC 7523. @param now seconds since 1970 */
+export function signAssertion(settings: FcmSettings, now: number): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const claims = {
+    iss: settings.client_email,
+    scope: SCOPE,
+    aud: settings.token_url,
+    iat: now,
+    exp: now + 3600,
+  }
+  const text = `${part({ alg: 'RS256', typ: 'JWT' })}.${part(claims)}`
+  return `${text}.${createSign('RSA-SHA256').update(text).sign(settings.private_key, 'base64url')}`
+}
+
+/** @throws WinbackError `channels.push.settings` for a key that cannot be read */
+export function openFcm(settings: FcmSettings, deadline: number): PushProvider {
+  try {
+    createPrivateKey(settings.private_key)
+  } catch (cause) {
+    throw new WinbackError(
+      'channels.push.settings',
+      `channels.push.fcm.private_key cannot be read: ${messageOf(cause)}`,
+      { remedy: 'Refer to the PEM of the service account: `private_key` of its JSON file.', cause },
+    )
+  }
+  // Half for the bearer token, where there is none; half for the push.
+  const http = openHttp({ deadline: deadline / 2, reuse: false })
+  const url = new URL(
+    `v1/projects/${encodeURIComponent(settings.project_id)}/messages:send`,
+    settings.endpoint,
+  )
+  let bearer: { token: string; until: number } | undefined
+  let granting: Promise<string> | undefined
+
+  const grant = async (): Promise<string> => {
+    const now = Date.now() / 1000
+    const exchange = await http.call({
+      method: 'POST',
+      url: settings.token_url,
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({
+        grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+        assertion: signAssertion(settings, Math.floor(now)),
+      }).toString(),
+    })
+    if (exchange.kind !== 'answered') throw new Error(exchange.detail)
+    const answer = granted.safeParse(parseJson(exchange.text)).data
+    if (!answer) throw new Error(`Google answers ${exchange.status} to ${settings.client_email}`)
+    bearer = { token: answer.access_token, until: now + answer.expires_in - 60 }
+    return answer.access_token
+  }
+  const authorise = (): Promise<string> => {
+    if (bearer && bearer.until > Date.now() / 1000) return Promise.resolve(bearer.token)
+    granting ??= grant().finally(() => {
+      granting = undefined
+    })
+    return granting
+  }
+
+  return {
+    send: async (device, push) => {
+      const body = JSON.stringify({ message: messageTo(device.token, push) })
+      if (Buffer.byteLength(body) > LARGEST_PAYLOAD) {
+        return {
+          outcome: 'rejected',
+          reason: 'content',
+          detail: `the message is over ${LARGEST_PAYLOAD} bytes`,
+        }
+      }
+      let token: string
+      try {
+        token = await authorise()
+      } catch (error) {
+        return { outcome: 'retry', detail: `no access to FCM: ${messageOf(error)}`, after: 300 }
+      }
+      const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }
+      const exchange = await http.call({ method: 'POST', url: url.href, headers, body })
+      if (exchange.kind === 'answered' && exchange.status === 401) bearer = undefined
+      return classify(exchange)
+    },
+    check: async () => {
+      await authorise()
+      return `FCM project ${settings.project_id}`
+    },
+    close: () => http.close(),
+  }
+}
+
+function messageTo(token: string, push: Push) {
+  const { title, body, url, tap, reference, ttl } = push
+  return {
+    token,
+    notification: { title, body },
+    data: { reference, ...(url === undefined ? {} : { url }), ...(tap === undefined ? {} : { tap }) },
+    android: { ttl: `${ttl}s`, collapse_key: reference },
+    apns: { headers: { 'apns-collapse-id': reference } },
+  }
+}
+
+function classify(exchange: Exchange): DeviceOutcome {
+  if (exchange.kind === 'unsent') return { outcome: 'retry', detail: exchange.detail }
+  if (exchange.kind === 'lost') return { outcome: 'uncertain', detail: exchange.detail }
+  const { status, headers, text } = exchange
+  const value = parseJson(text)
+  if (status < 300) {
+    const name = accepted.safeParse(value).data?.name
+    return { outcome: 'sent', ...(name === undefined ? {} : { providerId: name }) }
+  }
+  const error = failed.safeParse(value).data?.error
+  const code =
+    error?.details?.find(({ errorCode }) => errorCode !== undefined)?.errorCode ?? error?.status ?? ''
+  const detail = `FCM answers ${status} ${code} ${error?.message ?? ''}`.trim()
+  if (code === 'UNREGISTERED' || code === 'SENDER_ID_MISMATCH' || status === 404)
+    return { outcome: 'dead', detail }
+  if (status === 400 && /registration token/i.test(error?.message ?? '')) return { outcome: 'dead', detail }
+  if (status === 400) return { outcome: 'rejected', reason: 'content', detail }
+  if (status === 401 || status === 403) return { outcome: 'retry', detail, after: 300 }
+  // Google's own word for both is to try again later: nothing was taken.
+  if (status === 429 || status === 503) {
+    return { outcome: 'retry', detail, after: retryAfter(headers, new Date()) ?? 60 }
+  }
+  return status >= 500 ? { outcome: 'uncertain', detail } : { outcome: 'rejected', reason: 'refused', detail }
+}

@@ -1,0 +1,126 @@
+import { z } from 'zod'
+import { type Exchange, openHttp, parseJson } from '../http.ts'
+import { LARGEST_PAYLOAD, type Push } from './content.ts'
+import type { DeviceOutcome, PushProvider } from './device.ts'
+import type { JpushSettings } from './settings.ts'
+
+// JPush, REST API v3: for mainland China, where neither FCM nor most web push arrives. A `cid` from its pool makes a
+// repeat recognisable for a day, so a lost answer is asked for once more with the same one.
+
+const pushed = z.object({ msg_id: z.union([z.string(), z.number()]) })
+const pool = z.object({ cidlist: z.array(z.string()) })
+const failed = z.object({ error: z.object({ code: z.number(), message: z.string() }) })
+
+/** How many cids are taken from the pool at a time: what an account without a contract may have. */
+const CIDS = 10
+
+export function openJpush(settings: JpushSettings, deadline: number): PushProvider {
+  // A cid, the push, and once more where its answer was lost.
+  const http = openHttp({ deadline: deadline / 3, reuse: false })
+  const authorization = `Basic ${Buffer.from(`${settings.app_key}:${settings.master_secret}`).toString('base64')}`
+  const headers = { Authorization: authorization, 'Content-Type': 'application/json' }
+  const url = (path: string) => new URL(path, settings.endpoint).href
+  const cids: string[] = []
+  /** Until when the account has used up its rate; real time, ms. */
+  let heldUntil = 0
+
+  const call = async (method: 'GET' | 'POST', path: string, body?: string): Promise<Exchange> => {
+    const exchange = await http.call({
+      method,
+      url: url(path),
+      headers,
+      ...(body === undefined ? {} : { body }),
+    })
+    if (exchange.kind === 'answered') heldUntil = holdOf(exchange, heldUntil)
+    return exchange
+  }
+  const takeCid = async (): Promise<string | Exchange> => {
+    const known = cids.pop()
+    if (known !== undefined) return known
+    const exchange = await call('GET', `v3/push/cid?count=${CIDS}&type=push`)
+    const list =
+      exchange.kind === 'answered' ? pool.safeParse(parseJson(exchange.text)).data?.cidlist : undefined
+    const [first, ...rest] = list ?? []
+    if (first === undefined) return exchange
+    cids.push(...rest)
+    return first
+  }
+
+  return {
+    send: async (device, push) => {
+      const held = heldUntil - Date.now()
+      if (held > 0) {
+        return { outcome: 'retry', detail: 'JPush’s rate is used up', after: Math.ceil(held / 1000) }
+      }
+      const cid = await takeCid()
+      // Nothing has been pushed yet, so whatever came of asking for a cid, it can be tried again.
+      if (typeof cid !== 'string') return forLater(classify(cid))
+      const body = JSON.stringify(pushTo(device.token, push, cid, settings.production))
+      if (Buffer.byteLength(body) > LARGEST_PAYLOAD) {
+        return { outcome: 'rejected', reason: 'content', detail: `the push is over ${LARGEST_PAYLOAD} bytes` }
+      }
+      const first = await call('POST', 'v3/push', body)
+      return classify(first.kind === 'lost' ? await call('POST', 'v3/push', body) : first)
+    },
+    check: async () => {
+      const exchange = await call('GET', 'v3/push/cid?count=1&type=push')
+      if (exchange.kind !== 'answered') throw new Error(exchange.detail)
+      if (exchange.status !== 200) throw new Error(`JPush answers ${exchange.status} to ${settings.app_key}`)
+      return `JPush app ${settings.app_key}`
+    },
+    close: () => http.close(),
+  }
+}
+
+function pushTo(token: string, push: Push, cid: string, production: boolean) {
+  const { title, body, url, tap, reference, ttl } = push
+  const extras = { reference, ...(url === undefined ? {} : { url }), ...(tap === undefined ? {} : { tap }) }
+  return {
+    cid,
+    platform: 'all',
+    audience: { registration_id: [token] },
+    notification: { android: { alert: body, title, extras }, ios: { alert: { title, body }, extras } },
+    options: { time_to_live: Math.min(ttl, 864_000), apns_production: production },
+  }
+}
+
+/** A rate of which nothing is left holds the next push until it is renewed; `Reset` is in seconds. */
+function holdOf({ headers, status }: Extract<Exchange, { kind: 'answered' }>, before: number): number {
+  const [left, reset] = ['x-rate-limit-remaining', 'x-rate-limit-reset'].map((name) =>
+    Number(headers[name] ?? Number.NaN),
+  )
+  const seconds = reset !== undefined && reset > 0 && reset <= 3600 ? reset : 60
+  return left === 0 || status === 429 ? Date.now() + seconds * 1000 : before
+}
+
+function forLater(outcome: DeviceOutcome): DeviceOutcome {
+  return outcome.outcome === 'retry'
+    ? outcome
+    : { outcome: 'retry', detail: `no cid: ${outcome.detail ?? 'none came'}`, after: 60 }
+}
+
+/** https://docs.jiguang.cn/jpush/server/push/rest_api_v3_push (error codes) */
+function classify(exchange: Exchange): DeviceOutcome {
+  if (exchange.kind === 'unsent') return { outcome: 'retry', detail: exchange.detail }
+  if (exchange.kind === 'lost') return { outcome: 'uncertain', detail: exchange.detail }
+  const { status, text, headers } = exchange
+  const value = parseJson(text)
+  if (status < 300) {
+    const id = pushed.safeParse(value).data?.msg_id
+    return id === undefined
+      ? { outcome: 'uncertain', detail: `JPush answers ${status} without an id` }
+      : { outcome: 'sent', providerId: String(id) }
+  }
+  const { code = 0, message = '' } = failed.safeParse(value).data?.error ?? {}
+  const detail = `JPush answers ${status} ${code || ''} ${message}`.replace(/ +/g, ' ').trim()
+  // 1011: nobody has this registration id (any more).
+  if (code === 1011) return { outcome: 'dead', detail }
+  if (status === 429 || code === 2002) {
+    const reset = Number(headers['x-rate-limit-reset'] ?? Number.NaN)
+    return { outcome: 'retry', detail, after: reset > 0 && reset <= 3600 ? reset : 60 }
+  }
+  if (status === 401 || status === 403 || code === 1004 || code === 2003)
+    return { outcome: 'retry', detail, after: 3600 }
+  if (status >= 500) return { outcome: 'uncertain', detail }
+  return { outcome: 'rejected', reason: code === 1005 || code === 1003 ? 'content' : 'refused', detail }
+}

@@ -1,0 +1,51 @@
+import { z } from 'zod'
+
+const web = z.strictObject({
+  subject: z
+    .string()
+    .regex(/^(mailto:|https:)/, 'expected mailto:… or https://…')
+    .describe('Whom push services may write to'),
+  public_key: z.string().describe('VAPID, as `npx web-push generate-vapid-keys` prints it'),
+  private_key: z.string().describe('As ${NAME} or ${file:…}'),
+  allow_private: z.array(z.string()).prefault([]).describe('Hosts of push services in a private network'),
+})
+const fcm = z.strictObject({
+  project_id: z.string(),
+  client_email: z.string().describe('Of the service account'),
+  private_key: z.string().describe('PEM of the service account, as ${file:…}'),
+  token_url: z.url().prefault('https://oauth2.googleapis.com/token'),
+  endpoint: z.url().prefault('https://fcm.googleapis.com/'),
+})
+const jpush = z.strictObject({
+  app_key: z.string(),
+  master_secret: z.string().describe('As ${NAME} or ${file:…}'),
+  production: z.boolean().prefault(true).describe('Of Apple’s push service'),
+  endpoint: z.url().prefault('https://api.jpush.cn/'),
+})
+
+/** The `channels.push` block of winback.yaml: the kinds of devices that are reached, each with its provider. */
+export const pushSettings = z
+  .strictObject({
+    web: web.optional().describe('Browsers'),
+    fcm: fcm.optional().describe('Apps, by Firebase'),
+    jpush: jpush.optional().describe('Apps in mainland China, by JPush'),
+    tap_secret: z
+      .string()
+      .min(16, 'expected a secret of 16 characters at least')
+      .optional()
+      .describe('Signs the `tap` of each push, by which the app reports that it was tapped'),
+    ttl: z.int().min(60).max(2_419_200).prefault(172_800).describe('Seconds a push waits for its device'),
+    connections: z.int().min(1).max(100).prefault(10).describe('Pushes under way at a time'),
+    price: z
+      .string()
+      .regex(/^\d+(\.\d{1,6})?$/)
+      .prefault('0')
+      .describe('Price of one push, in the workspace’s currency'),
+  })
+  .refine(({ web, fcm, jpush }) => web ?? fcm ?? jpush, {
+    message: 'expected one of `web`, `fcm` and `jpush`',
+  })
+export type PushSettings = z.output<typeof pushSettings>
+export type WebPushSettings = z.output<typeof web>
+export type FcmSettings = z.output<typeof fcm>
+export type JpushSettings = z.output<typeof jpush>

@@ -1,0 +1,57 @@
+import { z } from 'zod'
+import { EVENT_KINDS, type Receipts, type RefusedWebhook, type Webhook } from '../channel.ts'
+import { parseJson } from '../http.ts'
+import { readReference } from '../reference.ts'
+import { refuseSignature } from './signature.ts'
+
+const body = z.strictObject({
+  events: z
+    .array(
+      z.strictObject({
+        /** As it came with the message. */
+        reference: z.string(),
+        kind: z.enum(EVENT_KINDS),
+        /** The same at every repeat. */
+        id: z.string().min(1).max(200),
+        at: z.iso.datetime({ offset: true }),
+        detail: z.string().max(2000).optional(),
+        /** In units of the workspace's currency. */
+        cost: z.number().min(0).max(1e6).optional(),
+      }),
+    )
+    .max(1000),
+})
+
+/** What a provider of your own posts, signed as our own requests are. */
+export function readWebhookReceipts(
+  webhook: Webhook,
+  key: { readonly key_id: string; readonly secret: string },
+): Receipts | RefusedWebhook {
+  const refusal = refuseSignature(webhook, key)
+  if (refusal !== undefined) return { outcome: 'refused', status: 401, reason: refusal }
+  const read = body.safeParse(parseJson(Buffer.from(webhook.body).toString('utf8')))
+  if (!read.success) {
+    const [issue] = read.error.issues
+    return {
+      outcome: 'refused',
+      status: 400,
+      reason: `the body is not { events: […] }: ${issue?.path.join('.') || 'body'}: ${issue?.message ?? ''}`,
+    }
+  }
+  const events = []
+  for (const [index, event] of read.data.events.entries()) {
+    const { reference, kind, id, at, detail, cost } = event
+    const named = readReference(reference)
+    if (!named)
+      return { outcome: 'refused', status: 400, reason: `events.${index}.reference is none of ours` }
+    events.push({
+      ...named,
+      kind,
+      eventId: id,
+      at: new Date(at),
+      ...(detail === undefined ? {} : { detail }),
+      ...(cost === undefined ? {} : { cost: Math.round(cost * 1e6) }),
+    })
+  }
+  return { outcome: 'accepted', events, replies: [] }
+}

@@ -1,0 +1,215 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { WinbackError } from '../../errors.ts'
+import type { Channel, ChannelModule, Delivery, Message } from '../channel.ts'
+import { type Exchange, openHttp, parseJson, retryAfter } from '../http.ts'
+import { openLane } from '../lane.ts'
+import { parsePrice } from '../price.ts'
+import { guardedLookup, type Resolve, refusalOf } from '../private-hosts.ts'
+import { referenceOf } from '../reference.ts'
+import { readWebhookReceipts } from './receipts.ts'
+import { type WebhookSettings, webhookSettings } from './settings.ts'
+import { signedHeaders } from './signature.ts'
+
+/** Signed HTTP to a provider of your own, in batches. It must recognise a repeat by each item's `key`. */
+export const webhook: ChannelModule<WebhookSettings> = {
+  name: 'webhook',
+  idempotent: true,
+  address: 'none',
+  renders: true,
+  settings: webhookSettings,
+  open: (settings) => openWebhook(settings),
+}
+
+/** Whom a message is for, as the provider is told. */
+export interface Recipient {
+  readonly external_id: string
+  readonly locale: string
+  readonly timezone: string
+  readonly email?: string | null
+  readonly phone?: string | null
+}
+
+export interface WebhookContent {
+  readonly template: string
+  readonly front: Readonly<Record<string, string>>
+  readonly text: string
+  readonly html: string
+}
+
+const answer = z.object({
+  results: z.array(
+    z.discriminatedUnion('status', [
+      z.object({ key: z.string(), status: z.literal('sent'), id: z.string().optional() }),
+      z.object({
+        key: z.string(),
+        status: z.literal('rejected'),
+        reason: z.enum(['bad_address', 'refused', 'content']).prefault('refused'),
+        detail: z.string().prefault('no reason given'),
+      }),
+      z.object({
+        key: z.string(),
+        status: z.literal('retry'),
+        detail: z.string().prefault('no reason given'),
+        after: z.number().positive().max(86_400).optional(),
+      }),
+    ]),
+  ),
+})
+
+/** Milliseconds. */
+const DEADLINE = 20_000
+/** Milliseconds a message waits for others to go with. */
+const GATHER = 5
+
+interface Waiting {
+  readonly message: Message<Recipient, WebhookContent>
+  done(delivery: Delivery): void
+}
+
+/**
+ * @param options.deadline milliseconds a send may take
+ * @param options.resolve resolves names in the place of the system's resolver
+ * @throws WinbackError `channels.webhook.settings` for a URL that may not be called
+ */
+export function openWebhook(
+  settings: WebhookSettings,
+  options: { deadline?: number; resolve?: Resolve } = {},
+): Channel<Recipient, WebhookContent> {
+  const refusal = refusalOf(settings.url, settings.allow_private)
+  if (refusal !== undefined) {
+    throw new WinbackError('channels.webhook.settings', `channels.webhook.url: ${refusal}`, {
+      remedy: 'Name the host under channels.webhook.allow_private where it is meant to be called.',
+    })
+  }
+  const { deadline = DEADLINE, resolve } = options
+  const price = parsePrice(settings.price)
+  const lookup = guardedLookup(settings.allow_private, resolve)
+  const http = openHttp({ deadline: deadline - GATHER, reuse: true, lookup })
+  const lane = openLane(settings.batch * settings.connections)
+  const requests = openTurns(settings.connections)
+  let gathering: Waiting[] = []
+
+  const post = async (body: object, key: string): Promise<Exchange> => {
+    const text = JSON.stringify(body)
+    // Real time, whatever clock the campaign runs by: the provider compares it with its own.
+    const timestamp = Math.floor(Date.now() / 1000)
+    const headers = {
+      'Content-Type': 'application/json',
+      'Idempotency-Key': key,
+      ...signedHeaders(settings, timestamp, text),
+    }
+    return await requests(() => http.call({ method: 'POST', url: settings.url, headers, body: text }))
+  }
+  const flush = async () => {
+    const batch = gathering
+    gathering = []
+    const items = batch.map(({ message }) => itemOf(message))
+    const outcomes = outcomesOf(await post({ items }, batchKey(batch)))
+    for (const { message, done } of batch) done(outcomes(message.key))
+  }
+  const join = (message: Message<Recipient, WebhookContent>) =>
+    new Promise<Delivery>((done) => {
+      gathering.push({ message, done })
+      if (gathering.length >= settings.batch) void flush()
+      else if (gathering.length === 1) setTimeout(() => gathering.length > 0 && void flush(), GATHER)
+    })
+
+  return {
+    name: webhook.name,
+    idempotent: webhook.idempotent,
+    concurrency: settings.batch * settings.connections,
+    deadline,
+    addressOf: ({ externalId, locale, timezone, email, phone }) => {
+      const given = settings.include
+      return {
+        external_id: externalId,
+        locale,
+        timezone,
+        ...(given.includes('email') ? { email } : {}),
+        ...(given.includes('phone') ? { phone } : {}),
+      }
+    },
+    render: (template, view) => {
+      if (!template) throw new Error('a message needs a template')
+      const { front, text = '', html } = template.render(view)
+      return { template: template.name, front, text, html }
+    },
+    cost: () => price,
+    send: (message) => lane.run(() => join(message)),
+    receipts: (call) => readWebhookReceipts(call, settings),
+    check: async () => {
+      const exchange = await post({ items: [] }, 'check')
+      if (exchange.kind !== 'answered') throw new Error(exchange.detail)
+      if (exchange.status >= 300)
+        throw new Error(`${settings.url} answers ${exchange.status} to an empty batch`)
+      return `${new URL(settings.url).host} answers to a signed batch`
+    },
+    close: async () => {
+      await lane.close()
+      http.close()
+    },
+  }
+}
+
+/** What the provider gets of a message. */
+function itemOf(message: Message<Recipient, WebhookContent>) {
+  return { key: message.key, reference: referenceOf(message), to: message.address, ...message.content }
+}
+
+/** The same for the same messages, whatever else has happened. */
+function batchKey(batch: readonly Waiting[]): string {
+  const keys = batch.map(({ message }) => message.key).toSorted()
+  return createHash('sha256').update(keys.join('\n')).digest('hex')
+}
+
+/** Lets so many requests be under way at a time. */
+function openTurns(width: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = []
+  let free = width
+  return async (work) => {
+    if (free > 0) free -= 1
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = waiting.shift()
+      if (next) next()
+      else free += 1
+    }
+  }
+}
+
+/** What became of each message of a batch. The provider knows keys, so whatever is in doubt is asked again. */
+function outcomesOf(exchange: Exchange): (key: string) => Delivery {
+  if (exchange.kind !== 'answered') return () => ({ outcome: 'retry', detail: exchange.detail })
+  const { status, headers, text } = exchange
+  if (status >= 300) {
+    const after = retryAfter(headers, new Date()) ?? (status === 401 || status === 403 ? 3600 : undefined)
+    const redirected = status < 400 ? '; redirects are not followed' : ''
+    const detail = `the provider answers ${status}${redirected}`
+    return () => ({ outcome: 'retry', detail, ...(after === undefined ? {} : { after }) })
+  }
+  const results = answer.safeParse(parseJson(text)).data?.results
+  if (!results) return () => ({ outcome: 'retry', detail: 'the provider’s answer is not { results: […] }' })
+  const byKey = new Map(results.map((result) => [result.key, result]))
+  return (key) => {
+    const result = byKey.get(key)
+    switch (result?.status) {
+      case 'sent':
+        return { outcome: 'sent', providerId: result.id ?? key }
+      case 'rejected':
+        return { outcome: 'rejected', reason: result.reason, detail: result.detail || 'no reason given' }
+      case 'retry': {
+        const { after, detail } = result
+        return {
+          outcome: 'retry',
+          detail: detail || 'no reason given',
+          ...(after === undefined ? {} : { after }),
+        }
+      }
+      default:
+        return { outcome: 'retry', detail: 'the provider’s answer does not name this message' }
+    }
+  }
+}

@@ -1,0 +1,453 @@
+import {
+  createDecipheriv,
+  createECDH,
+  createVerify,
+  generateKeyPairSync,
+  hkdfSync,
+  randomBytes,
+  randomUUID,
+  verify,
+} from 'node:crypto'
+import fc from 'fast-check'
+import { afterAll, describe, expect, it } from 'vitest'
+import webpush from 'web-push'
+import type { Channel, Device, Webhook } from '../../../src/channels/channel.ts'
+import { describeChannel } from '../../../src/channels/conformance.ts'
+import { type PushContent, readTap, signTap } from '../../../src/channels/push/content.ts'
+import { combine } from '../../../src/channels/push/device.ts'
+import { openPush, push } from '../../../src/channels/push/push.ts'
+import { pushSettings } from '../../../src/channels/push/settings.ts'
+import { referenceOf } from '../../../src/channels/reference.ts'
+import { type Asked, openProvider, type Provider } from '../../support/provider.ts'
+
+const TAP_SECRET = 'sixteen letters at least'
+const vapid = webpush.generateVAPIDKeys()
+const account = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const browser = createECDH('prime256v1')
+browser.generateKeys()
+const auth = randomBytes(16)
+const template = {
+  name: 'hello',
+  render: () => ({ front: { subject: '您好', url: '/cart' }, html: '', text: 'Come\n back' }),
+}
+const li = { contactId: 7, externalId: 'c-7', email: null, phone: null, locale: 'en', timezone: 'UTC' }
+
+const json = (value: unknown, status = 200, headers: Record<string, string> = {}) => ({
+  status,
+  headers,
+  body: JSON.stringify(value),
+})
+
+/** The browser's side of RFC 8188 and 8291: opens what the push service would hand it. */
+function decrypt(body: Buffer): unknown {
+  const salt = body.subarray(0, 16)
+  const keyLength = body.readUInt8(20)
+  const sender = body.subarray(21, 21 + keyLength)
+  const sealed = body.subarray(21 + keyLength)
+  const derive = (secret: Buffer, saltOf: Buffer, info: Buffer, length: number) =>
+    Buffer.from(hkdfSync('sha256', secret, saltOf, info, length))
+  const info = Buffer.concat([Buffer.from('WebPush: info\0'), browser.getPublicKey(), sender])
+  const secret = derive(browser.computeSecret(sender), auth, info, 32)
+  const key = derive(secret, salt, Buffer.from('Content-Encoding: aes128gcm\0'), 16)
+  const nonce = derive(secret, salt, Buffer.from('Content-Encoding: nonce\0'), 12)
+  const decipher = createDecipheriv('aes-128-gcm', key, nonce)
+  decipher.setAuthTag(sealed.subarray(-16))
+  const padded = Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()])
+  return JSON.parse(padded.subarray(0, padded.lastIndexOf(2)).toString())
+}
+
+/** RFC 8292: the header `vapid t=…, k=…` holds a JWT by the key it names. */
+function verifyVapid({ headers }: Asked, origin: string): boolean {
+  const [, token = '', key = ''] = /^vapid t=([^,]+), k=(\S+)$/.exec(headers.authorization ?? '') ?? []
+  const [head = '', claims = '', signature = ''] = token.split('.')
+  const point = Buffer.from(key, 'base64url')
+  const jwk = {
+    kty: 'EC',
+    crv: 'P-256',
+    x: point.subarray(1, 33).toString('base64url'),
+    y: point.subarray(33).toString('base64url'),
+  }
+  const { aud, exp, sub } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as {
+    aud: string
+    exp: number
+    sub: string
+  }
+  const now = Date.now() / 1000
+  const publicKey = { key: jwk, format: 'jwk' as const, dsaEncoding: 'ieee-p1363' as const }
+  return (
+    verify('sha256', Buffer.from(`${head}.${claims}`), publicKey, Buffer.from(signature, 'base64url')) &&
+    aud === origin &&
+    exp > now &&
+    exp <= now + 86_400 &&
+    sub === 'mailto:ops@shop.example' &&
+    key === vapid.publicKey
+  )
+}
+
+/** A push service, Google and JPush in one place; each checks what the real one checks. */
+function openServices() {
+  const tokens: string[] = []
+  const opened = openProvider((asked) => {
+    const origin = `http://${asked.headers.host ?? ''}`
+    if (asked.path.startsWith('/browser')) {
+      if (asked.headers.ttl === undefined) return json({}, 400)
+      if (!verifyVapid(asked, origin) || asked.headers['content-encoding'] !== 'aes128gcm')
+        return json({}, 403)
+      return { status: 201, headers: { Location: `${origin}/message/1` } }
+    }
+    if (asked.path === '/token') {
+      const assertion = new URLSearchParams(asked.body.toString()).get('assertion') ?? ''
+      const [head = '', claims = '', signature = ''] = assertion.split('.')
+      const good = createVerify('RSA-SHA256')
+        .update(`${head}.${claims}`)
+        .verify(account.publicKey, signature, 'base64url')
+      const { iss, aud, scope } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as Record<
+        string,
+        string
+      >
+      if (
+        !good ||
+        iss !== 'push@shop.example' ||
+        aud !== `${origin}/token` ||
+        !scope?.endsWith('firebase.messaging')
+      ) {
+        return json({ error: 'invalid_grant' }, 400)
+      }
+      tokens.push(`bearer-${tokens.length}`)
+      return json({ access_token: tokens.at(-1), expires_in: 3600 })
+    }
+    if (asked.path === '/v1/projects/shop/messages:send') {
+      if (asked.headers.authorization !== `Bearer ${tokens.at(-1)}`)
+        return json({ error: { status: 'UNAUTHENTICATED' } }, 401)
+      return json({ name: 'projects/shop/messages/1' })
+    }
+    if (asked.headers.authorization !== `Basic ${Buffer.from('app:master').toString('base64')}`) {
+      return json({ error: { code: 1004, message: 'Authen failed' } }, 401)
+    }
+    if (asked.path.startsWith('/v3/push/cid'))
+      return json({ cidlist: Array.from({ length: 10 }).map(() => `app-${randomUUID()}`) })
+    return json({ sendno: '0', msg_id: '18100' }, 200, {
+      'X-Rate-Limit-Remaining': '599',
+      'X-Rate-Limit-Reset': '42',
+    })
+  })
+  return opened
+}
+
+const KINDS = ['web', 'fcm', 'jpush'] as const
+function settingsFor(url: string, kinds: readonly (typeof KINDS)[number][] = KINDS) {
+  const all = {
+    web: {
+      subject: 'mailto:ops@shop.example',
+      public_key: vapid.publicKey,
+      private_key: vapid.privateKey,
+      allow_private: ['127.0.0.1'],
+    },
+    fcm: {
+      project_id: 'shop',
+      client_email: 'push@shop.example',
+      private_key: account.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      token_url: `${url}token`,
+      endpoint: url,
+    },
+    jpush: { app_key: 'app', master_secret: 'master', endpoint: url },
+  }
+  return pushSettings.parse({
+    ...Object.fromEntries(kinds.map((kind) => [kind, all[kind]])),
+    tap_secret: TAP_SECRET,
+    connections: 4,
+    price: '0.01',
+  })
+}
+function deviceOf(kind: Device['provider'], url: string): Device {
+  if (kind !== 'web') return { provider: kind, token: `${kind}-1`, keys: null }
+  const keys = { p256dh: browser.getPublicKey('base64url'), auth: auth.toString('base64url') }
+  return { provider: 'web', token: `${url}browser/1`, keys }
+}
+
+const fcmError = (status: number, errorCode: string, message = '') =>
+  json(
+    {
+      error: {
+        status: errorCode,
+        message,
+        details: [{ '@type': 'type.googleapis.com/google.firebase.fcm.v1.FcmError', errorCode }],
+      },
+    },
+    status,
+  )
+const FAULTS = {
+  web: [
+    ['gone', json({}, 410), 'rejected', 'bad_address'],
+    ['never there', json({}, 404), 'rejected', 'bad_address'],
+    ['too large', json({}, 413), 'rejected', 'content'],
+    ['too many', json({}, 429, { 'Retry-After': '9' }), 'retry'],
+    ['out of order', json({}, 503), 'retry'],
+  ],
+  fcm: [
+    ['unregistered', fcmError(404, 'UNREGISTERED'), 'rejected', 'bad_address'],
+    ['another sender’s', fcmError(403, 'SENDER_ID_MISMATCH'), 'rejected', 'bad_address'],
+    [
+      'no token',
+      fcmError(400, 'INVALID_ARGUMENT', 'The registration token is not a valid FCM registration token'),
+      'rejected',
+      'bad_address',
+    ],
+    ['bad content', fcmError(400, 'INVALID_ARGUMENT', 'Invalid data'), 'rejected', 'content'],
+    ['too many', fcmError(429, 'QUOTA_EXCEEDED'), 'retry'],
+    ['an old bearer', fcmError(401, 'UNAUTHENTICATED'), 'retry'],
+  ],
+  jpush: [
+    [
+      'nobody’s',
+      json({ error: { code: 1011, message: 'cannot find user by this audience' } }, 400),
+      'rejected',
+      'bad_address',
+    ],
+    ['too long', json({ error: { code: 1005, message: 'too long' } }, 400), 'rejected', 'content'],
+    ['wrong secret', json({ error: { code: 1004, message: 'Authen failed' } }, 401), 'retry'],
+  ],
+} as const
+
+// Endpoints of subscriptions name the service's port: it is the same for all the conformance tests.
+const services = await openServices()
+afterAll(() => services.stop())
+
+for (const kind of KINDS) {
+  const { url } = services
+  describeChannel(
+    `push by ${kind}`,
+    {
+      module: push,
+      reachable: [{ ...li, devices: [deviceOf(kind, url)] }],
+      unreachable: [li, { ...li, devices: [] }, { ...li, devices: [{ ...deviceOf(kind, url), token: '' }] }],
+      template,
+      view: {},
+      open: async () => {
+        services.instead = undefined
+        const provoke = (instead: Provider['instead']) => () => {
+          services.instead = instead
+        }
+        const channel = openPush(settingsFor(url, [kind]), 1800)
+        // The bearer and the cids are there when the faults begin.
+        const device = deviceOf(kind, url)
+        await channel.send({
+          contactId: 1,
+          touchpointId: 2,
+          key: 'warm',
+          address: [device],
+          content: { title: 'a', body: 'b', url: undefined },
+        })
+        return {
+          channel: channel as Channel<unknown, PushContent>,
+          faults: [
+            ...FAULTS[kind].map(([name, instead, promised, reason]) => ({
+              name,
+              provoke: provoke(instead),
+              promised,
+              address: [device],
+              ...(reason ? { reason } : {}),
+            })),
+            {
+              name: 'silence',
+              provoke: provoke('silence'),
+              promised: 'uncertain' as const,
+              address: [device],
+            },
+          ],
+          heal: provoke(undefined),
+          peak: () => services.peak,
+          stop: () => {},
+        }
+      },
+    },
+    { describe, it },
+  )
+}
+
+describe('a push', () => {
+  const message = (devices: Device[], body = 'Come back') => ({
+    contactId: 7,
+    touchpointId: 42,
+    key: 'tp-42',
+    address: devices,
+    content: { title: '您好', body, url: '/cart' },
+  })
+  const reference = referenceOf({ contactId: 7, touchpointId: 42 })
+  const tap = signTap(TAP_SECRET, { contactId: 7, touchpointId: 42 })
+  const openAll = async () => {
+    const server = await openServices()
+    const channel = openPush(settingsFor(server.url), 3000)
+    return {
+      server,
+      channel,
+      devices: KINDS.map((kind) => deviceOf(kind, server.url)),
+      close: () => Promise.all([channel.close(), server.stop()]),
+    }
+  }
+
+  it('is opened by the browser it was encrypted for', async () => {
+    const { server, channel, devices, close } = await openAll()
+    expect(await channel.send(message(devices.slice(0, 1)))).toMatchObject({
+      outcome: 'sent',
+      providerId: expect.stringContaining('/message/1'),
+    })
+    const [asked] = server.asked
+    expect(decrypt(asked?.body ?? Buffer.alloc(0))).toEqual({
+      title: '您好',
+      body: 'Come back',
+      url: '/cart',
+      tap,
+    })
+    expect(asked?.headers).toMatchObject({ ttl: '172800', topic: reference })
+    await close()
+  })
+
+  it('goes to every device; the bearer is asked for once, the cid comes from the pool', async () => {
+    const { server, channel, devices, close } = await openAll()
+    const outcomes = await Promise.all([1, 2, 3].map(() => channel.send(message(devices))))
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['sent', 'sent', 'sent'])
+    const paths = server.asked.map(({ path }) => path.split('?')[0] ?? '')
+    const count = (path: string) => paths.filter((one) => one === path).length
+    expect([
+      count('/token'),
+      count('/browser/1'),
+      count('/v3/push'),
+      count('/v1/projects/shop/messages:send'),
+    ]).toEqual([1, 3, 3, 3])
+    const bodies = server.asked
+      .filter(({ path }) => path === '/v3/push')
+      .map(({ body }) => JSON.parse(body.toString()) as { cid: string })
+    expect(new Set(bodies.map(({ cid }) => cid)).size).toBe(3)
+    expect(bodies[0]).toMatchObject({
+      audience: { registration_id: ['jpush-1'] },
+      notification: { android: { title: '您好', extras: { tap, url: '/cart' } } },
+    })
+    await close()
+  })
+
+  it('whose answer was lost is asked for again with the same cid, where the provider knows one', async () => {
+    const { server, channel, devices, close } = await openAll()
+    const [, , jpush] = devices
+    if (!jpush) throw new Error('no device')
+    await channel.send(message([jpush]))
+    server.instead = 'hang up'
+    const sending = channel.send(message([jpush]))
+    expect(await sending).toMatchObject({ outcome: 'uncertain' })
+    server.instead = json({ error: { code: 2002, message: 'limit' } }, 429, {
+      'X-Rate-Limit-Remaining': '0',
+      'X-Rate-Limit-Reset': '42',
+    })
+    expect(await channel.send(message([jpush]))).toMatchObject({ outcome: 'retry', after: 42 })
+    server.instead = undefined
+    const asked = server.asked.length
+    expect(await channel.send(message([jpush]))).toMatchObject({
+      outcome: 'retry',
+      detail: expect.stringContaining('rate'),
+    })
+    expect(server.asked).toHaveLength(asked)
+    await close()
+  })
+
+  it('that is too large is refused before it is sent', async () => {
+    const { server, channel, devices, close } = await openAll()
+    for (const device of devices) {
+      expect(await channel.send(message([device], '字'.repeat(1400)))).toMatchObject({
+        outcome: 'rejected',
+        reason: 'content',
+      })
+    }
+    expect(
+      server.asked.filter(
+        ({ path }) => path === '/v3/push' || path.startsWith('/browser') || path.startsWith('/v1'),
+      ),
+    ).toEqual([])
+    await close()
+  })
+
+  it('never goes to an endpoint in a private network, nor to what is no subscription', async () => {
+    const channel = openPush(
+      pushSettings.parse({
+        web: {
+          subject: 'mailto:ops@shop.example',
+          public_key: vapid.publicKey,
+          private_key: vapid.privateKey,
+        },
+      }),
+    )
+    const keys = { p256dh: browser.getPublicKey('base64url'), auth: auth.toString('base64url') }
+    for (const device of [
+      { token: 'https://169.254.169.254/latest', keys },
+      { token: 'http://push.example/', keys },
+      { token: 'nonsense', keys },
+      { token: 'https://push.example/', keys: null },
+      { token: 'https://push.example/', keys: { p256dh: 'x', auth: 'y' } },
+    ]) {
+      expect(await channel.send(message([{ provider: 'web', ...device }]))).toMatchObject({
+        outcome: 'rejected',
+        reason: 'bad_address',
+        dead: [device.token],
+      })
+    }
+    await channel.close()
+  })
+
+  it('that reached one device reached the person; the dead ones are named', () => {
+    const device = (token: string): Device => ({ provider: 'fcm', token, keys: null })
+    const dead = { outcome: 'dead', detail: 'gone' } as const
+    expect(
+      combine([
+        [device('a'), dead],
+        [device('b'), { outcome: 'sent' }],
+        [device('c'), { outcome: 'retry', detail: 'later' }],
+      ]),
+    ).toEqual({ outcome: 'sent', dead: ['a'] })
+    expect(
+      combine([
+        [device('a'), { outcome: 'retry', detail: 'later' }],
+        [device('b'), { outcome: 'uncertain', detail: '?' }],
+      ]),
+    ).toMatchObject({ outcome: 'uncertain' })
+    expect(
+      combine([
+        [device('a'), dead],
+        [device('b'), dead],
+      ]),
+    ).toEqual({ outcome: 'rejected', reason: 'bad_address', detail: 'gone; gone', dead: ['a', 'b'] })
+  })
+})
+
+describe('a tap', () => {
+  const channel = openPush(settingsFor('http://127.0.0.1:9/', ['jpush']))
+  const now = new Date('2026-03-02T04:00:00Z')
+  const post = (body: string) => {
+    const call: Webhook = {
+      url: 'https://shop.example/',
+      provider: undefined,
+      headers: {},
+      body: Buffer.from(body),
+      now,
+    }
+    return channel.receipts?.(call)
+  }
+  const tap = signTap(TAP_SECRET, { contactId: 7, touchpointId: 42 })
+  it('is a click on the push it came with, however often it is told', () => {
+    const event = { contactId: 7, touchpointId: 42, kind: 'clicked', eventId: 'tap', at: now }
+    expect(post(JSON.stringify({ tap }))).toEqual({ outcome: 'accepted', events: [event], replies: [] })
+  })
+  it('is refused where we did not sign it', () => {
+    expect(
+      post(JSON.stringify({ tap: `${tap.slice(0, -1)}${tap.endsWith('A') ? 'B' : 'A'}` })),
+    ).toMatchObject({ status: 401 })
+    expect(post(JSON.stringify({ tap: referenceOf({ contactId: 7, touchpointId: 42 }) }))).toMatchObject({
+      status: 401,
+    })
+    for (const body of ['', '[]', 'null', '{"tap":1}']) expect(post(body)).toMatchObject({ status: 400 })
+    fc.assert(
+      fc.property(fc.oneof(fc.json(), fc.string()), (body) => {
+        expect(post(body)?.outcome).toBe('refused')
+      }),
+    )
+    fc.assert(fc.property(fc.string(), (text) => readTap(TAP_SECRET, text) === undefined))
+  })
+})

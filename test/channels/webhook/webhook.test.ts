@@ -1,0 +1,307 @@
+import { createHmac } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Webhook } from '../../../src/channels/channel.ts'
+import { describeChannel } from '../../../src/channels/conformance.ts'
+import { guardedLookup, isPrivateAddress, refusalOf } from '../../../src/channels/private-hosts.ts'
+import { referenceOf } from '../../../src/channels/reference.ts'
+import { webhookSettings } from '../../../src/channels/webhook/settings.ts'
+import { openWebhook, webhook } from '../../../src/channels/webhook/webhook.ts'
+import { type Asked, openProvider } from '../../support/provider.ts'
+
+const SECRET = 'sixteen letters at least'
+const li = {
+  contactId: 1,
+  externalId: 'c-1',
+  email: 'li@x.example',
+  phone: null,
+  locale: 'en',
+  timezone: 'UTC',
+}
+const template = {
+  name: 'hello',
+  render: () => ({ front: { subject: 'Hi' }, html: '<p>Hi</p>', text: 'Hi' }),
+}
+const settingsFor = (url: string, more: object = {}) =>
+  webhookSettings.parse({
+    url,
+    secret: SECRET,
+    allow_private: ['127.0.0.1'],
+    batch: 3,
+    connections: 2,
+    ...more,
+  })
+
+interface Item {
+  key: string
+  reference: string
+  to: { external_id: string; email?: string }
+  text: string
+}
+const itemsOf = (asked: Asked): Item[] => (JSON.parse(asked.body.toString()) as { items: Item[] }).items
+
+/** A provider that checks the signature by what docs/campaigns.md says of it, and knows keys. */
+function openOwnProvider() {
+  return openProvider((asked) => {
+    const {
+      'x-winback-timestamp': stamp = '',
+      'x-winback-signature': signature,
+      'x-winback-key': key,
+    } = asked.headers
+    const mine = createHmac('sha256', SECRET).update(`${stamp}.${asked.body.toString()}`).digest('hex')
+    const fresh = Math.abs(Number(stamp) - Date.now() / 1000) < 300
+    if (signature !== `v1=${mine}` || key !== 'winback' || !fresh) return { status: 401 }
+    const results = itemsOf(asked).map((item) => ({ key: item.key, status: 'sent', id: `own-${item.key}` }))
+    return { status: 200, body: JSON.stringify({ results }) }
+  })
+}
+const all = (result: object) => (keys: string[]) => ({ results: keys.map((key) => ({ key, ...result })) })
+
+describeChannel(
+  'webhook',
+  {
+    module: webhook,
+    reachable: [li, { ...li, email: null }],
+    unreachable: [],
+    template,
+    view: {},
+    open: async () => {
+      const server = await openOwnProvider()
+      const provoke = (instead: typeof server.instead) => () => {
+        server.instead = instead
+      }
+      const say = (result: object) =>
+        provoke({
+          status: 200,
+          body: JSON.stringify(all(result)(['bad address', 'content', 'later'].map((name) => `tp-${name}`))),
+        })
+      return {
+        channel: openWebhook(settingsFor(server.url), { deadline: 700 }),
+        faults: [
+          {
+            name: 'bad address',
+            provoke: say({ status: 'rejected', reason: 'bad_address' }),
+            promised: 'rejected',
+            reason: 'bad_address',
+          },
+          {
+            name: 'content',
+            provoke: say({ status: 'rejected', reason: 'content', detail: '' }),
+            promised: 'rejected',
+            reason: 'content',
+          },
+          { name: 'later', provoke: say({ status: 'retry', after: 5 }), promised: 'retry' },
+          {
+            name: 'no word of it',
+            provoke: provoke({ status: 200, body: '{"results":[]}' }),
+            promised: 'retry',
+          },
+          { name: 'nonsense', provoke: provoke({ status: 200, body: 'ok' }), promised: 'retry' },
+          {
+            name: 'too many',
+            provoke: provoke({ status: 429, headers: { 'Retry-After': '3' } }),
+            promised: 'retry',
+          },
+          { name: 'wrong secret', provoke: provoke({ status: 401 }), promised: 'retry' },
+          {
+            name: 'a redirect',
+            provoke: provoke({ status: 302, headers: { Location: 'http://169.254.169.254/' } }),
+            promised: 'retry',
+          },
+          { name: 'out of order', provoke: provoke({ status: 503 }), promised: 'retry' },
+          { name: 'silence', provoke: provoke('silence'), promised: 'retry' },
+          { name: 'hanging up', provoke: provoke('hang up'), promised: 'retry' },
+        ],
+        heal: provoke(undefined),
+        taken: () => server.asked.flatMap(itemsOf).map((item) => item.key),
+        peak: () => server.peak,
+        stop: server.stop,
+      }
+    },
+  },
+  { describe, it },
+)
+
+describe('a batch', () => {
+  it('holds what was sent at the same time, with a key for the whole and one for each', async () => {
+    const server = await openOwnProvider()
+    const channel = openWebhook(settingsFor(server.url, { include: ['email'] }))
+    const content = channel.render(template, {}, li)
+    const address = channel.addressOf(li)
+    if (!address) throw new Error('no address')
+    const send = (id: number) =>
+      channel.send({ contactId: 1, touchpointId: id, key: `tp-${id}`, address, content })
+    const sent = await Promise.all([1, 2, 3, 4].map(send))
+    expect(sent.map((delivery) => delivery.outcome === 'sent' && delivery.providerId)).toEqual(
+      [1, 2, 3, 4].map((id) => `own-tp-${id}`),
+    )
+    expect(server.asked.map((asked) => itemsOf(asked).length).toSorted()).toEqual([1, 3])
+    expect(itemsOf(server.asked[0] as Asked)[0]).toEqual({
+      key: 'tp-1',
+      reference: referenceOf({ contactId: 1, touchpointId: 1 }),
+      to: { external_id: 'c-1', locale: 'en', timezone: 'UTC', email: 'li@x.example' },
+      template: 'hello',
+      front: { subject: 'Hi' },
+      text: 'Hi',
+      html: '<p>Hi</p>',
+    })
+    const keyOf = (asked: Asked | undefined) => asked?.headers['idempotency-key']
+    await Promise.all([3, 2, 1].map(send))
+    expect(keyOf(server.asked[2])).toBe(keyOf(server.asked.find((asked) => itemsOf(asked).length === 3)))
+    await channel.close()
+    await server.stop()
+  })
+
+  it('gives no address away unless told to', () => {
+    const channel = openWebhook(settingsFor('https://provider.example/'))
+    expect(channel.addressOf(li)).toEqual({ external_id: 'c-1', locale: 'en', timezone: 'UTC' })
+  })
+})
+
+describe('what only this machine can reach', () => {
+  it.each([
+    '127.0.0.1',
+    '10.1.2.3',
+    '172.31.0.1',
+    '192.168.1.1',
+    '169.254.169.254',
+    '100.100.100.200',
+    '0.0.0.0',
+    '255.255.255.255',
+    '224.0.0.1',
+    '::1',
+    '::',
+    '::ffff:10.0.0.1',
+    '::ffff:7f00:1',
+    'fe80::1',
+    'fd00:ec2::254',
+    '64:ff9b::a00:1',
+    '2002:a00:1::',
+    'ff02::1',
+    'no address',
+  ])('is refused: %s', (address) => expect(isPrivateAddress(address)).toBe(true))
+  it.each(['8.8.8.8', '172.32.0.1', '100.128.0.1', '2606:4700::1111', '::ffff:8.8.8.8'])(
+    'is not: %s',
+    (address) => expect(isPrivateAddress(address)).toBe(false),
+  )
+  it.each([
+    ['https://127.0.0.1/', /private network/],
+    ['https://2130706433/', /127.0.0.1 is in a private network/],
+    ['https://0x7f.1/', /private network/],
+    ['https://[::ffff:127.0.0.1]/', /private network/],
+    ['http://provider.example/', /https/],
+    ['https://me:secret@provider.example/', /password/],
+  ])('is refused in a setting: %s', (url, reason) => {
+    expect(refusalOf(url, [])).toMatch(reason)
+    expect(() => openWebhook(settingsFor(url, { allow_private: [] }))).toThrow(reason)
+  })
+  it('is looked at when the name is resolved, and the address looked at is the one called', async () => {
+    const server = await openOwnProvider()
+    const answers: { address: string; family: number }[][] = []
+    const resolve = (
+      _host: string,
+      done: (error: null, addresses: { address: string; family: number }[]) => void,
+    ) => done(null, answers.shift() ?? [])
+    const port = new URL(server.url).port
+    const send = async (allowed: string[]) => {
+      const settings = {
+        ...settingsFor('https://provider.example/', { allow_private: allowed }),
+        url: `http://provider.example:${port}/`,
+      }
+      const open = () => openWebhook(settings, { resolve, deadline: 1000 })
+      if (allowed.length === 0) {
+        // A plain http URL is refused already; here it is the address that is looked at.
+        const lookup = guardedLookup([], resolve)
+        return await new Promise<string>((done) =>
+          lookup('provider.example', { all: true }, (error) => done(error?.message ?? 'allowed')),
+        )
+      }
+      const channel = open()
+      const content = channel.render(template, {}, li)
+      const address = channel.addressOf(li)
+      if (!address) return 'no address'
+      const { outcome } = await channel.send({ contactId: 1, touchpointId: 1, key: 'tp-1', address, content })
+      await channel.close()
+      return outcome
+    }
+    answers.push([
+      { address: '93.184.216.34', family: 4 },
+      { address: '10.0.0.7', family: 4 },
+    ])
+    expect(await send([])).toBe('provider.example is in a private network (10.0.0.7)')
+    answers.push([{ address: '93.184.216.34', family: 4 }])
+    expect(await send([])).toBe('allowed')
+    // Resolved once: what a second look-up would say does not matter.
+    answers.push([{ address: '127.0.0.1', family: 4 }], [{ address: '10.0.0.7', family: 4 }])
+    expect(await send(['provider.example'])).toBe('sent')
+    expect(answers).toHaveLength(1)
+    await server.stop()
+  })
+})
+
+describe('receipts of a provider of one’s own', () => {
+  const now = new Date('2026-03-02T04:00:00Z')
+  const channel = openWebhook(settingsFor('https://provider.example/'))
+  const reference = referenceOf({ contactId: 7, touchpointId: 42 })
+  const event = { reference, kind: 'clicked', id: 'e-1', at: '2026-03-02T03:59:00+08:00' }
+  const post = (body: string, options: { secret?: string; at?: number; key?: string } = {}) => {
+    const { secret = SECRET, at = now.getTime() / 1000, key = 'winback' } = options
+    const signature = `v1=${createHmac('sha256', secret).update(`${at}.${body}`).digest('hex')}`
+    const headers = {
+      'x-winback-key': key,
+      'x-winback-timestamp': String(at),
+      'x-winback-signature': signature,
+    }
+    const call: Webhook = {
+      url: 'https://shop.example/',
+      provider: undefined,
+      headers,
+      body: Buffer.from(body),
+      now,
+    }
+    return channel.receipts?.(call)
+  }
+  it('are read when they are signed, and fresh', () => {
+    const body = JSON.stringify({ events: [{ ...event, cost: 0.25, detail: 'button' }] })
+    expect(post(body)).toEqual({
+      outcome: 'accepted',
+      replies: [],
+      events: [
+        {
+          contactId: 7,
+          touchpointId: 42,
+          kind: 'clicked',
+          eventId: 'e-1',
+          at: new Date('2026-03-01T19:59:00Z'),
+          detail: 'button',
+          cost: 250_000,
+        },
+      ],
+    })
+    expect(post(body, { secret: 'another secret of ours' })).toMatchObject({ status: 401 })
+    expect(post(body, { key: 'old' })).toMatchObject({ status: 401, reason: 'X-Winback-Key is not winback' })
+    expect(post(body, { at: now.getTime() / 1000 - 301 })).toMatchObject({
+      status: 401,
+      reason: expect.stringContaining('301 s'),
+    })
+    expect(post(body, { at: Number.NaN })).toMatchObject({ status: 401 })
+  })
+  it('are refused with a reason where they make no sense', () => {
+    for (const bad of [
+      '',
+      '{',
+      '[]',
+      '{}',
+      '{"events":[{}]}',
+      JSON.stringify({ events: [{ ...event, kind: 'eaten' }] }),
+      JSON.stringify({ events: [{ ...event, reference: 'tp-1' }] }),
+    ]) {
+      expect(post(bad)).toMatchObject({ outcome: 'refused', status: 400, reason: expect.stringMatching(/./) })
+    }
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (body) => {
+        expect(post(body)?.outcome).toMatch(/accepted|refused/)
+      }),
+    )
+  })
+})
