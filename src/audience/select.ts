@@ -168,7 +168,7 @@ export function answersSql(selection: Selection, which: Which): SQL {
         ${answer} AS answer
       FROM contact_activity a
       JOIN contacts c ON c.contact_id = a.contact_id
-      LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
+      LEFT JOIN contact_signals s ON s.contact_id = a.contact_id AND ${which(sql`s.contact_id`)}
       ${entry.join(moments, now, which)}
       LEFT JOIN LATERAL (
         SELECT max(e.episode_no) FILTER (WHERE e.campaign = ${campaign.name}) AS episode_no,

@@ -54,6 +54,7 @@ export async function openExclusiveLane(
     if (failure) throw failure.error
   }
   return {
+    isExclusive: () => !committed,
     begin: async (work) => {
       await settle()
       if (others) return others.begin(work)

@@ -77,6 +77,8 @@ export interface Importer {
 }
 
 const LARGEST_CHUNK = 10_000
+/** Where a chunk is no transaction: its rows are garbage before the collector has moved them, half the time of a row. */
+const LOADED_CHUNK = 2000
 /** Characters of the file in a chunk: rows may be large, and a chunk is one string on its way to PostgreSQL. */
 const LARGEST_TEXT = 8_000_000
 
@@ -179,7 +181,8 @@ export async function importFile(
         }
         pending += 1
         pendingText += row.raw.length
-        if (pending >= limit || pendingText >= LARGEST_TEXT) await flush()
+        const most = lanes?.isExclusive?.() ? Math.min(limit, LOADED_CHUNK) : limit
+        if (pending >= most || pendingText >= LARGEST_TEXT) await flush()
       }
     }
     if (!bound) {

@@ -21,6 +21,8 @@ export interface Lanes {
   finish(): Promise<void>
   /** Waits until nothing is under way, and gives the connections back. */
   close(): Promise<void>
+  /** True while all pieces go into one transaction, where small ones cost no commit. */
+  isExclusive?(): boolean
 }
 
 interface Lane {
