@@ -55,3 +55,56 @@ CREATE TABLE "offer_codes" (
 CREATE INDEX "offer_codes_free" ON "offer_codes" ("campaign","offer","code") WHERE contact_id IS NULL;
 --> statement-breakpoint
 CREATE INDEX "offer_codes_contact" ON "offer_codes" ("contact_id") WHERE contact_id IS NOT NULL;
+--> statement-breakpoint
+ALTER TABLE "steps" ADD COLUMN "topic" text;
+--> statement-breakpoint
+CREATE TABLE "budgets" (
+	"campaign" text NOT NULL,
+	"kind" text NOT NULL,
+	CONSTRAINT "budgets_campaign_kind_pk" PRIMARY KEY("campaign","kind"),
+	CONSTRAINT "budgets_kind" CHECK ("kind" IN ('spend', 'liability'))
+);
+--> statement-breakpoint
+CREATE TABLE "budget_days" (
+	"campaign" text NOT NULL,
+	"kind" text NOT NULL,
+	"day" date NOT NULL,
+	"spent" bigint NOT NULL,
+	CONSTRAINT "budget_days_campaign_kind_day_pk" PRIMARY KEY("campaign","kind","day")
+);
+--> statement-breakpoint
+CREATE TABLE "budget_entries" (
+	"campaign" text NOT NULL,
+	"kind" text NOT NULL,
+	"booked_at" timestamp with time zone NOT NULL,
+	"amount" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX "budget_entries_campaign" ON "budget_entries" ("campaign","kind");
+--> statement-breakpoint
+CREATE TABLE "budget_holds" (
+	"claim_id" uuid NOT NULL,
+	"campaign" text NOT NULL,
+	"kind" text NOT NULL,
+	"contact_ids" bigint[] NOT NULL,
+	"touchpoint_ids" bigint[] NOT NULL,
+	"amounts" bigint[] NOT NULL,
+	"amount" bigint NOT NULL,
+	CONSTRAINT "budget_holds_claim_id_kind_pk" PRIMARY KEY("claim_id","kind")
+);
+--> statement-breakpoint
+CREATE INDEX "budget_holds_campaign" ON "budget_holds" ("campaign","kind");
+--> statement-breakpoint
+-- Every statement that books something leaves its sum for the budget, whichever it is: settling, a late receipt, a
+-- redemption. One row a statement, and nobody waits for the budget's own row.
+CREATE FUNCTION "budget_entry"() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO budget_entries (campaign, kind, booked_at, amount)
+  SELECT b.campaign, b.kind, n.booked_at, sum(n.amount)
+  FROM booked n JOIN steps s ON s.step_id = n.step_id JOIN budgets b ON b.campaign = s.campaign AND b.kind = n.kind
+  GROUP BY b.campaign, b.kind, n.booked_at;
+  RETURN NULL;
+END $$;
+--> statement-breakpoint
+CREATE TRIGGER "budget_entry" AFTER INSERT ON "ledger" REFERENCING NEW TABLE AS booked
+  FOR EACH STATEMENT EXECUTE FUNCTION "budget_entry"();

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { offer } from '../offers/offers.ts'
 import { DATA_SOURCES } from './annual-report.ts'
 import { enter } from './entering.ts'
-import { amount, band, dailyCount, duration, localWindow, percentage, rate } from './quantities.ts'
+import { amount, band, budget, dailyCount, duration, localWindow, percentage, rate } from './quantities.ts'
 
 // The campaign file. One schema: the types below are inferred from it, `winback schema` prints it as JSON Schema.
 // What a later part of Winback will read (variants, stop rules, on_return …) is an unknown key until it is
@@ -150,6 +150,7 @@ export const campaign = z.strictObject({
           z.strictObject({
             at_most: rate.describe('Messages: 2 per day. Days and weeks are the recipient’s own'),
             channel: z.string().optional().describe('Of this channel alone; of all by default'),
+            topic: z.string().optional().describe('Of campaigns about this topic alone; of all by default'),
             then: z.enum(['defer', 'skip']).describe('What becomes of a message too many'),
           }),
         )
@@ -161,7 +162,10 @@ export const campaign = z.strictObject({
         .prefault('2d')
         .describe('Later than this after its planned time a message is not sent'),
       budget: z
-        .strictObject({ liability: amount.optional().describe('What the offers may come to') })
+        .strictObject({
+          spend: budget.optional().describe('What sending may cost, in all or a local day: 3000 CNY per day'),
+          liability: amount.optional().describe('What the offers may come to'),
+        })
         .prefault({})
         .describe('What the campaign may cost'),
     })

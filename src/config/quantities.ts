@@ -73,6 +73,26 @@ export const amount = z
     return { micros: Math.round(Number(value) * 1e6), currency }
   })
 
+/** `50000 CNY` in all, or `3000 CNY per day`: of the campaign's local day. */
+export interface Allowance {
+  amount: Amount
+  per: 'day' | null
+}
+
+export const budget = z
+  .string()
+  .regex(
+    /^\d+(?:\.\d{1,6})? [A-Z]{3}( per day)?$/,
+    'expected an amount such as 50000 CNY or 3000 CNY per day',
+  )
+  .transform((text): Allowance => {
+    const [value, currency] = text.split(' ') as [string, string]
+    return {
+      amount: { micros: Math.round(Number(value) * 1e6), currency },
+      per: text.endsWith(' per day') ? 'day' : null,
+    }
+  })
+
 /** `3d..7d`, `15d..` — half-open [from, to) in seconds of elapsed time; `to` is null without an upper end. */
 export interface Band {
   from: number

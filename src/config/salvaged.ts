@@ -1,8 +1,8 @@
 import type { Enter } from './entering.ts'
-import type { Amount, Band, LocalWindow, Rate } from './quantities.ts'
+import type { Allowance, Amount, Band, LocalWindow, Rate } from './quantities.ts'
 
 /** A document of which any part may be missing, because it was wrong: what the checks are given. */
-export type Salvaged<T> = T extends Amount | Band | Enter | LocalWindow | Rate
+export type Salvaged<T> = T extends Allowance | Amount | Band | Enter | LocalWindow | Rate
   ? T
   : T extends readonly (infer Item)[]
     ? readonly (Salvaged<Item> | undefined)[]

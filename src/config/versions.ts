@@ -85,6 +85,7 @@ export async function storeTemplates(tx: Transaction, files: TemplateFiles): Pro
 export interface StepSource {
   readonly campaign: string
   readonly priority: number
+  readonly topic?: string | undefined
   readonly tiers: readonly {
     readonly name: string
     readonly steps: readonly { readonly id: string; readonly channel: readonly string[] }[]
@@ -132,8 +133,9 @@ export async function storeVersion(tx: Transaction, made: NewVersion): Promise<n
   )
   await execute(
     tx,
-    sql`INSERT INTO steps (campaign, version, priority, tier_no, tier, step_no, step, channels)
-        SELECT ${campaign}::text, ${version}::int, ${definition.priority}::smallint, tier_no, tier, step_no, step, channels
+    sql`INSERT INTO steps (campaign, version, priority, topic, tier_no, tier, step_no, step, channels)
+        SELECT ${campaign}::text, ${version}::int, ${definition.priority}::smallint,
+          ${definition.topic ?? null}::text, tier_no, tier, step_no, step, channels
           FROM jsonb_to_recordset(${JSON.stringify(steps)}::jsonb)
                AS given(tier_no smallint, tier text, step_no smallint, step text, channels text[])
          ORDER BY tier_no, step_no`,

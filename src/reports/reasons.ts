@@ -66,6 +66,11 @@ export const OUTSIDE = {
 
 /** Why a touchpoint was not sent, or how it failed. */
 export const REASONS = {
+  frequency_cap: {
+    en: 'the person has had as many messages as the campaign’s limits allow',
+    'zh-CN': '该用户收到的消息已达频次上限',
+  },
+  budget_exhausted: { en: 'the campaign’s budget is used up', 'zh-CN': '活动预算已用完' },
   offer_unavailable: {
     en: 'the offer could not be given: out of stock, or the person has had enough of them',
     'zh-CN': '优惠无法发放：库存不足，或该用户领取次数已达上限',

@@ -93,13 +93,21 @@ export async function processBatch(
   for (const key of keys) {
     if (!gathered.has(key.touchpointId)) sorted.ended.push(unsent(key, 'skipped', 'erased', null))
   }
-  const reserved = await reserve(dependencies, { claimId, campaign, step, now, cleared: sorted.toSend })
+  const templates = await dependencies.templates(campaign.templateSet)
+  const composing = composer({ templates, sender, campaign, step, channels: dependencies.channels })
+  const compose = campaign.definition.limits.budget.spend ? once(composing) : composing
+  const reserved = await reserve(dependencies, {
+    claimId,
+    campaign,
+    step,
+    now,
+    cleared: sorted.toSend,
+    compose,
+  })
   for (const { cleared, verdict } of reserved.refused) sortVerdict(sorted, cleared.candidate, verdict)
   if (sorted.ended.length > 0) await settle(database, claimId, now, sorted.ended)
   if (sorted.deferred.length > 0) await putBack(database, claimId, sorted.deferred)
 
-  const templates = await dependencies.templates(campaign.templateSet)
-  const compose = composer({ templates, sender, campaign, step, channels: dependencies.channels })
   const delivered = await deliver(dependencies, {
     claimId,
     campaign,
@@ -107,7 +115,7 @@ export async function processBatch(
     toSend: reserved.toSend,
     compose,
   })
-  if (step.offer) await release(database, claimId, clock.now(), reserved)
+  await release(database, claimId, clock.now(), reserved)
   const settled: Record<string, number> = { ...delivered.settled }
   for (const { state } of sorted.ended) settled[state] = (settled[state] ?? 0) + 1
   return { claimed: keys.length, settled, deferred: sorted.deferred.length + delivered.deferred }
@@ -238,6 +246,17 @@ export type Composed = Outgoing | Settlement
 
 /** Turns a cleared candidate into a message. */
 export type Compose = (cleared: Cleared) => Composed
+
+/** Composes each message once: a budget asks what it costs before it is sent. Let go of as soon as it is handed out again. */
+function once(compose: Compose): Compose {
+  const made = new Map<Cleared, Composed>()
+  return (cleared) => {
+    const known = made.get(cleared)
+    if (known) made.delete(cleared)
+    else made.set(cleared, compose(cleared))
+    return known ?? made.get(cleared) ?? compose(cleared)
+  }
+}
 
 export function composer(deps: {
   templates: TemplateFinder

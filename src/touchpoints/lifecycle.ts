@@ -50,7 +50,7 @@ export interface Deferral extends TouchpointKey {
 }
 
 /** Numbers as one bigint[] value. The driver would quote each; joined here, it is a third of the work. */
-function bigints(values: readonly number[]): SQL {
+export function bigints(values: readonly number[]): SQL {
   return sql`${`{${values.join(',')}}`}::bigint[]`
 }
 
@@ -329,7 +329,7 @@ export async function unclaim(tx: Transaction, which: SQL): Promise<number> {
       WHERE t.state = 'claimed' AND (${which})
       ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
     )
-    UPDATE touchpoints t SET state = 'planned', claim_id = NULL, lease_until = NULL
+    UPDATE touchpoints t SET state = 'planned', claim_id = NULL, lease_until = NULL, channel = NULL
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id`,
   )
 }

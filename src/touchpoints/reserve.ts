@@ -1,15 +1,20 @@
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
-import { type Database, transaction } from '../database/connect.ts'
+import { type Database, type Transaction, transaction } from '../database/connect.ts'
 import { DUMMY_CODE } from '../offers/codes.ts'
-import { concludeGrants, type Grant, reserveGrants } from '../offers/grants.ts'
+import { type Answer, concludeGrants, type Grant, type OfferPlace, reserveGrants } from '../offers/grants.ts'
+import { expectedOf } from '../offers/offers.ts'
 import type { OfferProvider } from '../offers/provider.ts'
-import type { Cleared } from './batch.ts'
+import type { Cleared, Compose } from './batch.ts'
+import { type Budget, holdBudgets, openBudgets, releaseBudgets } from './budgets.ts'
+import { type CapDecision, reserveCaps } from './caps.ts'
 import { creditGrants } from './credit.ts'
 import { deferOrSkip, standIn, type Verdict } from './guards.ts'
 import { lockPersons } from './lifecycle.ts'
+import { startOfNextDay } from './windows.ts'
 
-// What the guards let through asks for what is scarce: an offer. All of a batch in one transaction, in
-// the lock order of the docs (contact, touchpoint, offer), all or nothing for each touchpoint.
+// What the guards let through asks for what is scarce: a place under the person's caps, an offer, a part of the budget.
+// In the lock order of the docs (contact, touchpoint, offer, budget); what is refused at a later place gives back what
+// it had at an earlier one.
 
 /** What a message may say of its grant. */
 export type Promised = Pick<Grant, 'code' | 'expiresAt'>
@@ -26,79 +31,217 @@ export interface Reservation {
   readonly step: CompiledStep
   readonly now: Date
   readonly cleared: readonly Cleared[]
+  /** What a message will cost is known once it is composed. */
+  readonly compose: Compose
 }
 
 /** What may be sent, with what was reserved for it; and the verdict on what may not. */
 export interface Reserved {
   readonly toSend: readonly Cleared[]
-  readonly refused: readonly { readonly cleared: Cleared; readonly verdict: Verdict }[]
+  readonly refused: readonly Refused[]
+  /** Something is held that {@link release} has to let go. */
+  readonly holds: boolean
+}
+
+export interface Refused {
+  readonly cleared: Cleared
+  readonly verdict: Verdict
 }
 
 /** Seconds after which a step looks again at an offer that another step is granting at this moment. */
 const BUSY = 60
 
-/** Reserves for a batch. What is refused holds nothing when this returns; the rest is held until {@link release}. */
+/**
+ * Reserves for a batch. Seeds get theirs without: they count nowhere. What is refused comes back with its verdict; what
+ * is sent is held until {@link release}.
+ */
 export async function reserve(deps: ReserveDependencies, reservation: Reservation): Promise<Reserved> {
-  const { step, now, campaign, claimId, cleared } = reservation
-  const seeds = cleared.filter(({ candidate }) => candidate.seed)
+  const { step, now, campaign, cleared } = reservation
+  const seeds = cleared
+    .filter(({ candidate }) => candidate.seed)
+    .map((each): Cleared => {
+      const grant = dummyGrant(step, now)
+      return grant ? { ...each, grant } : each
+    })
   const real = cleared.filter(({ candidate }) => !candidate.seed)
-  const wishing = real.filter((each) => wantsOffer(step, each))
-  const offer = step.offer
-  if (!offer || wishing.length === 0) {
-    return { toSend: cleared.map((each) => promiseDummy(step, now, each)), refused: [] }
+  const budgets = budgetsOf(campaign, step)
+  const capped = campaign.definition.limits.per_person.length > 0
+  if (real.length === 0 || (!capped && !step.offer && budgets.length === 0)) {
+    return { toSend: [...seeds, ...real], refused: [], holds: false }
   }
-  const place = {
+  const refused: Refused[] = []
+  const promised = await reservePersons(deps, reservation, real, refused)
+  const affordable = await reserveMoney(deps, reservation, budgets, promised, refused)
+  const holds = step.offer !== undefined || budgets.length > 0
+  return { toSend: [...seeds, ...affordable.map(({ cleared: each }) => each)], refused, holds }
+}
+
+/** A message that may go, as far as it was asked; `fresh` where it makes a new promise. */
+interface Allowed {
+  readonly cleared: Cleared
+  readonly fresh: boolean
+}
+
+/** Caps and offers: what depends on the person and is decided under the lock on them. */
+async function reservePersons(
+  deps: ReserveDependencies,
+  reservation: Reservation,
+  real: readonly Cleared[],
+  refused: Refused[],
+): Promise<Allowed[]> {
+  const { campaign, step } = reservation
+  const capped = campaign.definition.limits.per_person.length > 0
+  if (!capped && !step.offer) return real.map((cleared) => ({ cleared, fresh: false }))
+  const place = step.offer && {
     campaign: campaign.name,
-    name: offer.name,
-    terms: offer.terms,
+    name: step.offer.name,
+    terms: step.offer.terms,
     stepId: step.stepId,
-    credits: offer.terms.deliver === 'account' && deps.offerProvider !== undefined,
+    credits: step.offer.terms.deliver === 'account' && deps.offerProvider !== undefined,
   }
-  const answers = await transaction(deps.database, async (tx) => {
+  const decided = await transaction(deps.database, async (tx) => {
     await lockPersons(
       tx,
-      wishing.map(({ candidate }) => candidate.contactId),
+      real.map(({ candidate }) => candidate.contactId),
     )
-    const wanted = wishing.map(({ candidate: { contactId, touchpointId, episodeId } }) => ({
-      contactId,
-      touchpointId,
-      episodeId,
-    }))
-    return await reserveGrants(tx, place, claimId, now, wanted)
+    const caps = capped ? await capDecisions(tx, reservation, real) : undefined
+    const admitted = caps ? real.filter((each) => caps.get(each.candidate.touchpointId) === 'admit') : real
+    const answers = place ? await offerAnswers(tx, reservation, place, admitted) : new Map<number, Answer>()
+    return { caps, answers, admitted }
   })
-  const toSend = seeds.map((each) => promiseDummy(step, now, each))
-  const refused: Reserved['refused'][number][] = []
-  const refuse = (each: Cleared, detail: string) => {
-    const instead = without(each, step)
-    if (instead) toSend.push(instead)
-    else refused.push({ cleared: each, verdict: { kind: 'skip', reason: 'offer_unavailable', detail } })
+  for (const cleared of real) {
+    const decision = decided.caps?.get(cleared.candidate.touchpointId)
+    if (decision !== undefined && decision !== 'admit') refused.push({ cleared, verdict: decision.verdict })
+  }
+  return await promise(deps, reservation, place, decided, refused)
+}
+
+async function capDecisions(
+  tx: Transaction,
+  { campaign, claimId, now }: Reservation,
+  real: readonly Cleared[],
+): Promise<Map<number, CapDecision>> {
+  const { limits, priority, topic } = campaign.definition
+  const asked = { caps: limits.per_person, topic, priority, maxDelay: limits.max_delay, now }
+  return await reserveCaps(tx, claimId, asked, real)
+}
+
+async function offerAnswers(
+  tx: Transaction,
+  { step, claimId, now }: Reservation,
+  place: OfferPlace,
+  admitted: readonly Cleared[],
+): Promise<Map<number, Answer>> {
+  const wishing = admitted.filter((each) => wantsOffer(step, each))
+  if (wishing.length === 0) return new Map()
+  const wanted = wishing.map(({ candidate: { contactId, touchpointId, episodeId } }) => ({
+    contactId,
+    touchpointId,
+    episodeId,
+  }))
+  return await reserveGrants(tx, place, claimId, now, wanted)
+}
+
+/** Puts the grants into the messages, once their provider has credited them. */
+async function promise(
+  deps: ReserveDependencies,
+  reservation: Reservation,
+  place: OfferPlace | undefined,
+  decided: { answers: ReadonlyMap<number, Answer>; admitted: readonly Cleared[] },
+  refused: Refused[],
+): Promise<Allowed[]> {
+  const { step, now, campaign } = reservation
+  const allowed: Allowed[] = []
+  const refuse = (cleared: Cleared, detail: string) => {
+    const instead = without(cleared, step)
+    if (instead) allowed.push({ cleared: instead, fresh: false })
+    else refused.push({ cleared, verdict: { kind: 'skip', reason: 'offer_unavailable', detail } })
   }
   const granted: { cleared: Cleared; grant: Grant }[] = []
-  const wished = new Set(wishing)
-  for (const each of real) {
-    const answer = wished.has(each) ? answers.get(each.candidate.touchpointId) : undefined
-    if (answer === undefined) toSend.push(each)
+  for (const cleared of decided.admitted) {
+    const { touchpointId, plannedFor } = cleared.candidate
+    const answer = decided.answers.get(touchpointId)
+    if (answer === undefined) allowed.push({ cleared, fresh: false })
     else if (answer === 'busy') {
-      const latest = each.candidate.plannedFor.getTime() + campaign.definition.limits.max_delay * 1000
+      const latest = plannedFor.getTime() + campaign.definition.limits.max_delay * 1000
       const until = new Date(now.getTime() + BUSY * 1000)
-      refused.push({ cleared: each, verdict: deferOrSkip(until, latest, 'offer_unavailable') })
-    } else if ('refused' in answer) refuse(each, answer.refused)
-    else granted.push({ cleared: each, grant: answer })
+      refused.push({ cleared, verdict: deferOrSkip(until, latest, 'offer_unavailable') })
+    } else if ('refused' in answer) refuse(cleared, answer.refused)
+    else granted.push({ cleared, grant: answer })
   }
+  if (!place) return allowed
   const credited = await creditGrants(deps, reservation, place, granted)
-  for (const { cleared: each, grant } of credited.credited) toSend.push({ ...each, grant })
-  for (const { cleared: each, detail } of credited.refused) refuse(each, detail)
-  for (const { cleared: each, verdict } of credited.later) refused.push({ cleared: each, verdict })
-  return { toSend, refused }
+  for (const { cleared, grant } of credited.credited) {
+    allowed.push({ cleared: { ...cleared, grant }, fresh: grant.fresh })
+  }
+  for (const { cleared, detail } of credited.refused) refuse(cleared, detail)
+  refused.push(...credited.later)
+  return allowed
+}
+
+/** Spend and liability, last of all: a batch holds what it may cost at most, in one look at each budget. */
+async function reserveMoney(
+  deps: ReserveDependencies,
+  { campaign, step, claimId, now, compose }: Reservation,
+  budgets: readonly Budget[],
+  allowed: readonly Allowed[],
+  refused: Refused[],
+): Promise<readonly Allowed[]> {
+  if (budgets.length === 0 || allowed.length === 0) return allowed
+  await openBudgets(deps.database, budgets)
+  const expected = step.offer ? expectedOf(step.offer.terms) : 0
+  const claimed = allowed.map(({ cleared, fresh }) => {
+    const { contactId, touchpointId } = cleared.candidate
+    const composed = budgets.some(({ kind }) => kind === 'spend') ? compose(cleared) : undefined
+    const spend = composed && !('state' in composed) ? composed.cost : 0
+    return { contactId, touchpointId, spend, liability: fresh ? expected : 0 }
+  })
+  const exhausted = await transaction(deps.database, (tx) => holdBudgets(tx, claimId, budgets, now, claimed))
+  const { max_delay: maxDelay } = campaign.definition.limits
+  return allowed.filter(({ cleared }) => {
+    const budget = exhausted.get(cleared.candidate.touchpointId)
+    if (!budget) return true
+    refused.push({ cleared, verdict: outOfBudget(budget, cleared, now, maxDelay) })
+    return false
+  })
+}
+
+/** A day's budget is there again tomorrow; a campaign's is not. */
+function outOfBudget(budget: Budget, { candidate }: Cleared, now: Date, maxDelay: number): Verdict {
+  const skip: Verdict = { kind: 'skip', reason: 'budget_exhausted', detail: budget.kind }
+  if (budget.per === null) return skip
+  const latest = candidate.plannedFor.getTime() + maxDelay * 1000
+  const verdict = deferOrSkip(startOfNextDay(budget.zone, now), latest, 'budget_exhausted')
+  return verdict.kind === 'skip' ? skip : verdict
+}
+
+function budgetsOf({ name, definition, timezone }: CompiledCampaign, step: CompiledStep): Budget[] {
+  const { spend, liability } = definition.limits.budget
+  const common = { campaign: name, zone: timezone }
+  return [
+    ...(spend ? [{ ...common, kind: 'spend' as const, most: spend.amount.micros, per: spend.per }] : []),
+    ...(liability && step.offer
+      ? [{ ...common, kind: 'liability' as const, most: liability.micros, per: null }]
+      : []),
+  ]
 }
 
 /** Concludes what a batch had reserved, once each of its touchpoints is settled or put back. */
-export async function release(database: Database, claimId: string, now: Date, sent: Reserved): Promise<void> {
-  const contactIds = [...sent.toSend, ...sent.refused.map(({ cleared }) => cleared)]
+export async function release(
+  database: Database,
+  claimId: string,
+  now: Date,
+  reserved: Reserved,
+): Promise<void> {
+  if (!reserved.holds) return
+  const contactIds = [...reserved.toSend, ...reserved.refused.map(({ cleared }) => cleared)]
     .filter(({ candidate }) => !candidate.seed)
     .map(({ candidate }) => candidate.contactId)
-  if (contactIds.length === 0) return
-  await transaction(database, (tx) => concludeGrants(tx, now, { claimId, contactIds }))
+  await transaction(database, async (tx) => {
+    await concludeGrants(tx, now, { claimId, contactIds })
+    // After the last booking: in between, the hold stands for what is not booked yet.
+    await releaseBudgets(tx, claimId)
+  })
 }
 
 /** The step’s own template promises its offer whatever it prints; one that stands in only where it speaks of it. */
@@ -121,9 +264,4 @@ export function dummyGrant(step: CompiledStep, now: Date): Promised | undefined 
     code: terms.deliver === 'code' ? DUMMY_CODE : null,
     expiresAt: new Date(now.getTime() + terms.valid * 1000),
   }
-}
-
-function promiseDummy(step: CompiledStep, now: Date, each: Cleared): Cleared {
-  const grant = each.candidate.seed ? dummyGrant(step, now) : undefined
-  return grant ? { ...each, grant } : each
 }

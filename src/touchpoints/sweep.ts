@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { type Database, rows, transaction } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { concludeGrants, expireGrants } from '../offers/grants.ts'
+import { sweepBudgets } from './budgets.ts'
 
 /** What a sweep found and mended. */
 export interface Swept {
@@ -57,5 +58,6 @@ export async function sweep(database: Database, now: Date, idempotent: readonly 
   // Of workers that are gone, and of episodes that were cut short: after the touchpoints, whose end decides.
   await transaction(database, (tx) => concludeGrants(tx, now, 'behind'))
   await expireGrants(database, now)
+  await sweepBudgets(database, now)
   return swept ?? { released: 0, repeated: 0, uncertain: 0 }
 }

@@ -31,6 +31,12 @@ export function nextOpening(window: LocalWindow, zone: string, now: Date, margin
   }
 }
 
+/** When the next local day of a zone begins. */
+export function startOfNextDay(zone: string, now: Date): Date {
+  const local = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(zone)
+  return new Date(local.startOfDay().add({ days: 1 }).startOfDay().epochMilliseconds)
+}
+
 /** A stretch of time within which a zone's clocks do not jump: epoch milliseconds [from, until), and its offset. */
 interface Stretch {
   readonly from: number

@@ -45,7 +45,11 @@ function* checkCaps({ campaign, document, workspace }: Checked): Generator<Probl
       yield unknownName(document, [...path, 'channel'], 'channel', channel, names)
       continue
     }
-    if (!most) continue
+    if (cap.topic !== undefined && !Object.hasOwn(workspace.topics, cap.topic)) {
+      yield unknownName(document, [...path, 'topic'], 'topic', cap.topic, Object.keys(workspace.topics))
+      continue
+    }
+    if (!most || (cap.topic !== undefined && cap.topic !== campaign.topic)) continue
     const busiest = mostWithin(
       channel === undefined ? sends : sends.filter((send) => send.channels.includes(channel)),
       most,

@@ -46,6 +46,7 @@ function* amountsOf(campaign: Salvaged<Campaign>): Generator<{ path: Path; amoun
   }
   yield* named(['value', 'recall'], campaign.value?.recall)
   yield* named(['value', 'acquisition'], campaign.value?.acquisition)
+  yield* named(['limits', 'budget', 'spend'], campaign.limits?.budget?.spend?.amount)
   yield* named(['limits', 'budget', 'liability'], campaign.limits?.budget?.liability)
 }
 

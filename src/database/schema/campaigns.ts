@@ -63,6 +63,8 @@ export const steps = pgTable(
     channels: text('channels').array().notNull(),
     /** The campaign's, 0–100: whose touchpoints are dispatched first. */
     priority: smallint('priority').notNull().default(50),
+    /** The campaign's topic: what caps by topic count by. */
+    topic: text('topic'),
   },
   (t) => [unique('steps_place').on(t.campaign, t.version, t.tierNo, t.stepNo)],
 )

@@ -1,0 +1,162 @@
+import { sql } from 'drizzle-orm'
+import {
+  type Database,
+  execute,
+  rows,
+  type Session,
+  type Transaction,
+  transaction,
+} from '../database/connect.ts'
+import { bigints, type TouchpointKey } from './lifecycle.ts'
+
+// What a campaign may cost. A batch holds the upper bound of what it is about to spend until all of it is settled and
+// booked; `spent + held ≤ budget` is decided under the lock on the budget's row. What was booked since is folded in by
+// whoever decides next, so that settling never waits for that row.
+
+export interface Budget {
+  readonly campaign: string
+  readonly kind: 'spend' | 'liability'
+  /** Micros. */
+  readonly most: number
+  /** Of each local day in `zone`, or of the whole campaign. */
+  readonly per: 'day' | null
+  /** IANA zone of the campaign. */
+  readonly zone: string
+}
+
+/** What one touchpoint may cost, in micros, by kind. */
+export interface Claimed extends TouchpointKey {
+  readonly spend: number
+  readonly liability: number
+}
+
+/**
+ * Makes the row of each budget that has none, with what the ledger holds for the campaign. The ledger is locked against
+ * writers meanwhile, once for each campaign: nothing is booked unseen between the sum and the row.
+ */
+export async function openBudgets(database: Database, budgets: readonly Budget[]): Promise<void> {
+  for (const { campaign, kind, zone } of budgets) {
+    const known = await rows(
+      database,
+      sql`SELECT FROM budgets WHERE campaign = ${campaign} AND kind = ${kind}`,
+    )
+    if (known.length > 0) continue
+    await transaction(database, async (tx) => {
+      await execute(tx, sql`LOCK TABLE ledger IN SHARE MODE`)
+      await execute(
+        tx,
+        sql`
+        WITH opened AS (
+          INSERT INTO budgets (campaign, kind) VALUES (${campaign}, ${kind}) ON CONFLICT DO NOTHING RETURNING campaign
+        )
+        INSERT INTO budget_days (campaign, kind, day, spent)
+        SELECT ${campaign}, ${kind}, (l.booked_at AT TIME ZONE ${zone})::date, sum(l.amount)
+        FROM ledger l JOIN steps s USING (step_id)
+        WHERE s.campaign = ${campaign} AND l.kind = ${kind} AND EXISTS (SELECT FROM opened)
+        GROUP BY 3`,
+      )
+    })
+  }
+}
+
+/**
+ * Holds what a batch may cost, as far as the budgets go, in the order given. To be called last in a transaction; the
+ * rows of the budgets stay locked to its end.
+ * @returns the touchpoints for which there is nothing left, with the budget that is exhausted
+ */
+export async function holdBudgets(
+  tx: Transaction,
+  claimId: string,
+  budgets: readonly Budget[],
+  now: Date,
+  claimed: readonly Claimed[],
+): Promise<Map<number, Budget>> {
+  const exhausted = new Map<number, Budget>()
+  const left = new Map<Budget, number>()
+  for (const budget of budgets.toSorted((a, b) => (a.kind < b.kind ? -1 : 1))) {
+    left.set(budget, budget.most - (await lockedSpending(tx, budget, now)))
+  }
+  const held: Claimed[] = []
+  for (const claim of claimed) {
+    const short = budgets.find((budget) => claim[budget.kind] > Math.max(0, left.get(budget) ?? 0))
+    if (short) {
+      exhausted.set(claim.touchpointId, short)
+      continue
+    }
+    for (const budget of budgets) left.set(budget, (left.get(budget) ?? 0) - claim[budget.kind])
+    held.push(claim)
+  }
+  for (const { campaign, kind } of budgets) {
+    const costly = held.filter((claim) => claim[kind] > 0)
+    if (costly.length === 0) continue
+    await execute(
+      tx,
+      sql`INSERT INTO budget_holds (claim_id, campaign, kind, contact_ids, touchpoint_ids, amounts, amount)
+        SELECT ${claimId}::uuid, ${campaign}, ${kind}, ${bigints(costly.map((claim) => claim.contactId))},
+          ${bigints(costly.map((claim) => claim.touchpointId))}, ${bigints(costly.map((claim) => claim[kind]))},
+          ${costly.reduce((sum, claim) => sum + claim[kind], 0)}::bigint`,
+    )
+  }
+  return exhausted
+}
+
+/** Locks a budget, folds in what was booked since, and says what is spent or held of it in its day or in all. */
+async function lockedSpending(tx: Transaction, budget: Budget, now: Date): Promise<number> {
+  const { campaign, kind, zone, per } = budget
+  await execute(tx, sql`SELECT FROM budgets WHERE campaign = ${campaign} AND kind = ${kind} FOR UPDATE`)
+  await execute(
+    tx,
+    sql`
+    WITH booked AS (
+      DELETE FROM budget_entries WHERE campaign = ${campaign} AND kind = ${kind} RETURNING booked_at, amount
+    )
+    INSERT INTO budget_days AS d (campaign, kind, day, spent)
+    SELECT ${campaign}, ${kind}, (booked_at AT TIME ZONE ${zone})::date, sum(amount) FROM booked GROUP BY 3
+    ON CONFLICT (campaign, kind, day) DO UPDATE SET spent = d.spent + excluded.spent`,
+  )
+  const [found] = await rows<{ spent: number }>(
+    tx,
+    sql`
+    SELECT coalesce((SELECT sum(spent) FROM budget_days WHERE campaign = ${campaign} AND kind = ${kind}
+        AND (${per === null} OR day = (${now}::timestamptz AT TIME ZONE ${zone})::date)), 0)::bigint
+      + coalesce((SELECT sum(amount) FROM budget_holds WHERE campaign = ${campaign} AND kind = ${kind}), 0)::bigint
+      AS spent`,
+  )
+  return found?.spent ?? 0
+}
+
+/** Lets go of what a batch held, once everything it spent is booked. */
+export async function releaseBudgets(session: Session, claimId: string): Promise<void> {
+  await execute(session, sql`DELETE FROM budget_holds WHERE claim_id = ${claimId}::uuid`)
+}
+
+/**
+ * Lets go of what dead workers held, once none of their touchpoints and grants is theirs any more. What was being sent
+ * and is recorded as uncertain was never priced: it is booked at the bound that was held for it.
+ */
+export async function sweepBudgets(session: Session, now: Date): Promise<number> {
+  return await execute(
+    session,
+    sql`
+    WITH orphaned AS (
+      DELETE FROM budget_holds h WHERE NOT EXISTS (
+        SELECT FROM unnest(h.contact_ids, h.touchpoint_ids) AS k(contact_id, touchpoint_id)
+        JOIN touchpoints t USING (contact_id, touchpoint_id) WHERE t.claim_id = h.claim_id)
+      AND NOT EXISTS (
+        SELECT FROM unnest(h.contact_ids) AS k(contact_id)
+        JOIN grants g USING (contact_id) WHERE g.claim_id = h.claim_id AND g.state = 'reserved')
+      RETURNING h.*
+    ), unpriced AS (
+      UPDATE touchpoint_records r SET cost = k.amount
+      FROM orphaned h CROSS JOIN LATERAL unnest(h.contact_ids, h.touchpoint_ids, h.amounts)
+        AS k(contact_id, touchpoint_id, amount)
+      WHERE h.kind = 'spend' AND r.contact_id = k.contact_id AND r.touchpoint_id = k.touchpoint_id
+        AND r.state = 'uncertain' AND r.cost = 0
+      RETURNING r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, r.channel, r.cost
+    ), booked AS (
+      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+      SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', channel, cost, ${now} FROM unpriced
+    )
+    SELECT FROM orphaned`,
+  )
+}

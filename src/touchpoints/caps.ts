@@ -1,0 +1,289 @@
+import { sql } from 'drizzle-orm'
+import { Temporal } from 'temporal-polyfill'
+import type { Campaign } from '../config/campaign.ts'
+import { formatRate, type Rate } from '../config/quantities.ts'
+import { preparedRows, type Transaction } from '../database/connect.ts'
+import type { Cleared } from './batch.ts'
+import { deferOrSkip, type Verdict } from './guards.ts'
+import { bigints, isOpen } from './lifecycle.ts'
+
+// How much one person may get, over all campaigns. What was sent (or may have been) counts where it falls into the
+// window; what is being sent at this moment counts in every window; and what is due and ranks higher goes first.
+
+export type Cap = Campaign['limits']['per_person'][number]
+
+/** A message of a person: sent, under way, or due and waiting. */
+export interface Message {
+  readonly personId: number
+  readonly touchpointId: number
+  readonly state: 'sent' | 'open' | 'due'
+  /** When it was sent; null while it was not. */
+  readonly at: Date | null
+  /** Of what is due, any it may go out on. */
+  readonly channels: readonly string[]
+  readonly topic: string | null
+  readonly priority: number
+  readonly plannedFor: Date
+}
+
+/** What asks to be sent. */
+export interface Applicant {
+  readonly personId: number
+  readonly touchpointId: number
+  readonly channel: string
+  readonly topic: string | undefined
+  readonly priority: number
+  readonly plannedFor: Date
+  /** IANA zone of the recipient: their days and weeks are counted. */
+  readonly zone: string
+}
+
+export type CapDecision = 'admit' | { readonly verdict: Verdict }
+
+/** Seconds after which somebody who let another message go first is looked at again. */
+const YIELD = 300
+
+/** The window a rate counts in at a moment: it begins at `from`, and what is too much may go at `next`. */
+export function windowOf(rate: Rate, zone: string, now: Date): { from: Date; next: Date } {
+  const { per } = rate
+  if (typeof per === 'number') {
+    return { from: new Date(now.getTime() - per * 1000 + 1), next: new Date(now.getTime() + per * 1000) }
+  }
+  const today = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(zone).startOfDay()
+  const first = per === 'day' ? today : today.subtract({ days: today.dayOfWeek - 1 }).startOfDay()
+  const next = first.add(per === 'day' ? { days: 1 } : { weeks: 1 }).startOfDay()
+  return { from: new Date(first.epochMilliseconds), next: new Date(next.epochMilliseconds) }
+}
+
+/** {@link windowOf}, once for each cap and zone: a batch has one clock. */
+function windows(caps: readonly Cap[], now: Date): (cap: Cap, zone: string) => { from: Date; next: Date } {
+  const known = new Map<string, { from: Date; next: Date }>()
+  return (cap, zone) => {
+    const key = `${caps.indexOf(cap)} ${zone}`
+    const window = known.get(key) ?? windowOf(cap.at_most, zone, now)
+    known.set(key, window)
+    return window
+  }
+}
+
+/**
+ * Who may send. Pure. Applicants are taken in the order of their rank, and each that is admitted counts for the next.
+ * @param messages all of the applicants’ persons: those sent since the earliest window began, those open, those due
+ * @param maxDelay seconds after its planned time at which a message is given up
+ */
+export function decideCaps(
+  caps: readonly Cap[],
+  applicants: readonly Applicant[],
+  messages: readonly Message[],
+  { now, maxDelay }: { now: Date; maxDelay: number },
+): Map<number, CapDecision> {
+  const byPerson = new Map<number, Message[]>()
+  for (const message of messages) {
+    byPerson.set(message.personId, [...(byPerson.get(message.personId) ?? []), message])
+  }
+  const window = windows(caps, now)
+  const decisions = new Map<number, CapDecision>()
+  const applying = new Set(applicants.map(({ touchpointId }) => touchpointId))
+  for (const applicant of applicants.toSorted(byRank)) {
+    const { personId, touchpointId, channel, topic, priority, plannedFor, zone } = applicant
+    const others = (byPerson.get(personId) ?? []).filter((other) => other.touchpointId !== touchpointId)
+    const concerned = caps.filter(
+      (cap) => (cap.channel ?? channel) === channel && (cap.topic === undefined || cap.topic === topic),
+    )
+    const verdict = concerned.reduce<Verdict | undefined>((found, cap) => {
+      if (found) return found
+      return capVerdict(cap, applicant, others, { ...window(cap, zone), now, maxDelay })
+    }, undefined)
+    const yields = verdict ?? yielding(concerned, applicant, others, { window, applying, now, maxDelay })
+    decisions.set(touchpointId, yields ? { verdict: yields } : 'admit')
+    if (yields) continue
+    const admitted = { personId, touchpointId, topic: topic ?? null, priority, plannedFor }
+    const open = { ...admitted, state: 'open', at: null, channels: [channel] } as const
+    byPerson.set(personId, [...others, open])
+  }
+  return decisions
+}
+
+function counted(cap: Cap, message: Message, from: Date): boolean {
+  if (cap.channel !== undefined && !message.channels.includes(cap.channel)) return false
+  if (cap.topic !== undefined && message.topic !== cap.topic) return false
+  if (message.state === 'due') return false
+  return message.at === null || message.at >= from
+}
+
+function capVerdict(
+  cap: Cap,
+  { plannedFor }: Applicant,
+  others: readonly Message[],
+  at: { from: Date; next: Date; now: Date; maxDelay: number },
+): Verdict | undefined {
+  const within = others.filter((other) => counted(cap, other, at.from))
+  if (within.length < cap.at_most.count) return undefined
+  if (cap.then === 'skip') return { kind: 'skip', reason: 'frequency_cap', detail: describeCap(cap) }
+  const latest = plannedFor.getTime() + at.maxDelay * 1000
+  const verdict = deferOrSkip(freeAgain(cap, within, at), latest, 'frequency_cap')
+  // What cannot wait until it is allowed was stopped by the cap, not by the clock.
+  return verdict.kind === 'skip'
+    ? { kind: 'skip', reason: 'frequency_cap', detail: describeCap(cap) }
+    : verdict
+}
+
+/** Of a calendar window, its end; of a span, when enough of what counts has left it. */
+function freeAgain(cap: Cap, within: readonly Message[], at: { next: Date; now: Date }): Date {
+  const { per, count } = cap.at_most
+  if (typeof per !== 'number') return at.next
+  const times = within.map((message) => (message.at ?? at.now).getTime()).toSorted((a, b) => a - b)
+  const leaving = times[within.length - count] ?? at.now.getTime()
+  return new Date(leaving + per * 1000)
+}
+
+/** There is room, but not for everybody who is due: whoever ranks higher goes first, and the others look again. */
+function yielding(
+  caps: readonly Cap[],
+  applicant: Applicant,
+  others: readonly Message[],
+  at: {
+    window: (cap: Cap, zone: string) => { from: Date; next: Date }
+    applying: ReadonlySet<number>
+    now: Date
+    maxDelay: number
+  },
+): Verdict | undefined {
+  for (const cap of caps) {
+    const { from } = at.window(cap, applicant.zone)
+    const room = cap.at_most.count - others.filter((other) => counted(cap, other, from)).length
+    const ahead = others.filter(
+      (other) =>
+        other.state === 'due' &&
+        // Who applies in this batch and ranks higher was decided before.
+        !at.applying.has(other.touchpointId) &&
+        (cap.channel === undefined || other.channels.includes(cap.channel)) &&
+        (cap.topic === undefined || other.topic === cap.topic) &&
+        byRank(other, applicant) < 0,
+    )
+    if (ahead.length < room) continue
+    const latest = applicant.plannedFor.getTime() + at.maxDelay * 1000
+    return deferOrSkip(new Date(at.now.getTime() + YIELD * 1000), latest, 'frequency_cap')
+  }
+  return undefined
+}
+
+interface Ranked {
+  readonly priority: number
+  readonly plannedFor: Date
+  readonly touchpointId: number
+}
+
+function byRank(a: Ranked, b: Ranked): number {
+  return (
+    b.priority - a.priority ||
+    a.plannedFor.getTime() - b.plannedFor.getTime() ||
+    a.touchpointId - b.touchpointId
+  )
+}
+
+/** `2 per day`, `1 per week on sms`, `1 per day about news`. */
+function describeCap({ at_most: most, channel, topic }: Cap): string {
+  return [
+    formatRate(most),
+    ...(channel === undefined ? [] : [`on ${channel}`]),
+    ...(topic === undefined ? [] : [`about ${topic}`]),
+  ].join(' ')
+}
+
+/**
+ * Decides a claim’s caps and marks what is admitted as reserved: a claimed touchpoint with a channel counts as open, until
+ * it is settled, put back or swept. To be called under the locks on the persons, taken by a statement before: what is
+ * counted here stays true until the transaction ends.
+ * @returns a decision for each touchpoint that is still the claim’s
+ */
+export async function reserveCaps(
+  tx: Transaction,
+  claimId: string,
+  limits: { caps: readonly Cap[]; topic: string | undefined; priority: number; maxDelay: number; now: Date },
+  cleared: readonly Cleared[],
+): Promise<Map<number, CapDecision>> {
+  const { caps, now, topic, priority, maxDelay } = limits
+  const applicants = cleared.map(
+    ({ candidate, channel, contact }): Applicant => ({
+      personId: candidate.personId,
+      touchpointId: candidate.touchpointId,
+      plannedFor: candidate.plannedFor,
+      zone: contact.timezone,
+      channel,
+      topic,
+      priority,
+    }),
+  )
+  const zones = new Set(applicants.map(({ zone }) => zone))
+  const starts = caps.flatMap(({ at_most: most }) =>
+    [...zones].map((zone) => windowOf(most, zone, now).from.getTime()),
+  )
+  const messages = await readMessages(tx, applicants, new Date(Math.min(...starts)), now)
+  const decisions = decideCaps(caps, applicants, messages, { now, maxDelay })
+  const admitted = cleared.filter(({ candidate }) => decisions.get(candidate.touchpointId) === 'admit')
+  const held = new Set(await markReserved(tx, claimId, admitted))
+  for (const { candidate } of admitted) {
+    if (!held.has(candidate.touchpointId)) decisions.delete(candidate.touchpointId)
+  }
+  return decisions
+}
+
+/**
+ * The messages of some persons: by the contacts who are the same person now. Each part is look-ups by contact, in the
+ * work table and in the months of the record that the windows reach into.
+ */
+async function readMessages(
+  tx: Transaction,
+  applicants: readonly Applicant[],
+  since: Date,
+  now: Date,
+): Promise<Message[]> {
+  const persons = [...new Set(applicants.map(({ personId }) => personId))]
+  return await preparedRows<Message>(
+    tx,
+    sql`
+    WITH people AS MATERIALIZED (
+      SELECT c.contact_id, c.person_id FROM contacts c WHERE c.person_id = ANY (${bigints(persons)})
+    )
+    SELECT p.person_id AS "personId", r.touchpoint_id AS "touchpointId", 'sent' AS state, r.settled_at AS at,
+      ARRAY[r.channel] AS channels, s.topic, s.priority, r.planned_for AS "plannedFor"
+    FROM people p JOIN touchpoint_records r ON r.contact_id = p.contact_id AND r.settled_at >= ${since}
+      AND r.state IN ('sent', 'uncertain')
+    JOIN steps s ON s.step_id = r.step_id
+    UNION ALL
+    SELECT p.person_id, t.touchpoint_id,
+      CASE WHEN t.state IN ('claimed', 'sending') AND t.channel IS NOT NULL THEN 'open' ELSE 'due' END, NULL,
+      CASE WHEN t.channel IS NOT NULL THEN ARRAY[t.channel] ELSE s.channels END, s.topic, s.priority, t.planned_for
+    FROM people p JOIN touchpoints t ON t.contact_id = p.contact_id
+    JOIN steps s ON s.step_id = t.step_id
+    WHERE t.state = 'sending' OR t.state = 'claimed'
+      OR (t.due_at <= ${now} AND ${isOpen(sql`s`)})`,
+  )
+}
+
+/** @returns the touchpoints that are still the claim’s, reserved now */
+async function markReserved(
+  tx: Transaction,
+  claimId: string,
+  admitted: readonly Cleared[],
+): Promise<number[]> {
+  if (admitted.length === 0) return []
+  const reserved = await preparedRows<{ touchpointId: number }>(
+    tx,
+    sql`
+    WITH locked AS (
+      SELECT t.contact_id, t.touchpoint_id, k.channel
+      FROM unnest(${bigints(admitted.map(({ candidate }) => candidate.contactId))},
+        ${bigints(admitted.map(({ candidate }) => candidate.touchpointId))},
+        ${sql.param(admitted.map(({ channel }) => channel))}::text[]) AS k(contact_id, touchpoint_id, channel)
+      JOIN touchpoints t USING (contact_id, touchpoint_id)
+      WHERE t.claim_id = ${claimId}::uuid AND t.state = 'claimed'
+      ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
+    )
+    UPDATE touchpoints t SET channel = locked.channel FROM locked
+    WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id
+    RETURNING t.touchpoint_id AS "touchpointId"`,
+  )
+  return reserved.map((row) => row.touchpointId)
+}

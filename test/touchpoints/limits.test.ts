@@ -1,0 +1,218 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import { execute, rows } from '../../src/database/connect.ts'
+import { ensurePartitions } from '../../src/database/partitions.ts'
+import { offer } from '../../src/offers/offers.ts'
+import { processBatch } from '../../src/touchpoints/batch.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { sweep } from '../../src/touchpoints/sweep.ts'
+import {
+  DAY,
+  openPipeline,
+  type Pipeline,
+  type PipelineOptions,
+  START,
+  scriptedChannel,
+} from '../support/pipeline.ts'
+
+// Caps and budgets at work: decided under locks, in one place, whoever else decides at the same moment.
+
+const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
+
+async function open(contacts: number, options: PipelineOptions = {}): Promise<Pipeline> {
+  const pipeline = await openPipeline({
+    tiers: [
+      { name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one' }, { id: 'two' }, { id: 'three' }] },
+    ],
+    ...options,
+  })
+  for (let made = 0; made < contacts; made += 1) await pipeline.addContact({ silentSince })
+  await pipeline.runNow()
+  return pipeline
+}
+
+const capped = (...caps: string[]) => ({
+  limits: { per_person: caps.map((cap) => ({ at_most: cap, then: 'defer' })), max_delay: '20d' },
+})
+const later = (pipeline: Pipeline, seconds: number) =>
+  pipeline.clock.set(new Date(pipeline.clock.now().getTime() + seconds * 1000))
+
+/** Hands all that is due to batches that run at the same time. */
+async function rush(pipeline: Pipeline): Promise<void> {
+  const batches: Parameters<typeof processBatch>[1][] = []
+  await dispatchDue(pipeline.database, pipeline.clock.now(), 1000, async (batch) => {
+    batches.push(batch)
+  })
+  await Promise.all(batches.map((batch) => processBatch(pipeline.worker, batch)))
+}
+
+describe('caps', () => {
+  it('let one message a day through of three that are due, the first planned first, on three days', async () => {
+    const pipeline = await open(20, { definition: capped('1 per day') })
+    for (const day of [1, 2, 3]) {
+      await rush(pipeline)
+      later(pipeline, 301)
+      await rush(pipeline)
+      expect(pipeline.channel.sent).toHaveLength(20 * day)
+      later(pipeline, DAY)
+    }
+    expect(await pipeline.open()).toEqual([])
+  })
+
+  it('hold with batches that decide at the same moment', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const pipeline = await open(10, {
+        definition: capped('2 per day'),
+        channel: scriptedChannel({ concurrency: 50 }),
+      })
+      await rush(pipeline)
+      await rush(pipeline)
+      const [most] = await rows<{ most: number }>(
+        pipeline.database,
+        sql`SELECT max(n) AS most FROM (SELECT count(*) AS n FROM touchpoint_records WHERE state = 'sent'
+          GROUP BY contact_id) per`,
+      )
+      expect(most?.most).toBeLessThanOrEqual(2)
+    }
+  })
+
+  it('count what the person got through another account, of another campaign, and what nobody knows', async () => {
+    const pipeline = await open(1, { definition: capped('1 per day') })
+    const [me] = await rows<{ person: number }>(
+      pipeline.database,
+      sql`SELECT person_id AS person FROM contacts`,
+    )
+    const other = await pipeline.addContact({ person: me?.person ?? 0 })
+    const [step] = await rows<{ id: number }>(
+      pipeline.database,
+      sql`INSERT INTO steps (campaign, version, tier_no, tier, step_no, step, channels)
+        VALUES ('other', 1, 1, 'a', 1, 's', '{sms}') RETURNING step_id AS id`,
+    )
+    await ensurePartitions(pipeline.database, 'touchpoint_records', [START])
+    await execute(
+      pipeline.database,
+      sql`INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, state, channel, attempt,
+          planned_for, settled_at)
+        VALUES (${other}, 1000000, 1, ${step?.id}, 'uncertain', 'sms', 1, ${START}, ${START})`,
+    )
+    await pipeline.work()
+    expect(pipeline.channel.sent).toEqual([])
+    later(pipeline, DAY)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(1)
+  })
+
+  it('give a place back where the message was put off or refused', async () => {
+    const channel = scriptedChannel()
+    channel.answer = () =>
+      channel.sent.length === 1
+        ? { outcome: 'rejected', reason: 'refused', detail: '550' }
+        : { outcome: 'sent' }
+    const pipeline = await open(1, { definition: capped('1 per day'), channel })
+    await pipeline.work()
+    later(pipeline, 301)
+    await pipeline.work()
+    expect((await pipeline.records()).map(({ state }) => state).toSorted()).toEqual(['failed', 'sent'])
+  })
+})
+
+describe('a budget', () => {
+  const priced = (budget: Record<string, string>) => ({ limits: { budget, max_delay: '20d' } })
+  const spent = async ({ database }: Pipeline, kind = 'spend') => {
+    const [sum] = await rows<{ amount: number }>(
+      database,
+      sql`SELECT coalesce(sum(amount), 0)::bigint AS amount FROM ledger WHERE kind = ${kind}`,
+    )
+    return sum?.amount
+  }
+  const holds = ({ database }: Pipeline) => rows(database, sql`SELECT * FROM budget_holds`)
+  const cent = 10_000
+
+  it('of a day is spent to the last message it covers, and there again the next day', async () => {
+    const channel = scriptedChannel({ price: cent, concurrency: 50 })
+    const pipeline = await open(10, { definition: priced({ spend: '0.125 CNY per day' }), channel })
+    await rush(pipeline)
+    expect(channel.sent).toHaveLength(12)
+    expect(await spent(pipeline)).toBe(12 * cent)
+    later(pipeline, DAY)
+    await rush(pipeline)
+    expect(channel.sent).toHaveLength(24)
+    later(pipeline, DAY)
+    await rush(pipeline)
+    expect(channel.sent).toHaveLength(30)
+    expect(await holds(pipeline)).toEqual([])
+  })
+
+  it('of a campaign ends it with a reason, and failed sends give back', async () => {
+    const channel = scriptedChannel({ price: cent })
+    channel.answer = () => ({ outcome: 'rejected', reason: 'refused', detail: '550' })
+    const pipeline = await open(2, { definition: priced({ spend: '0.02 CNY' }), channel })
+    await pipeline.work()
+    expect(await spent(pipeline)).toBe(0)
+    channel.answer = () => ({ outcome: 'sent' })
+    const more = await open(3, { definition: priced({ spend: '0.02 CNY' }), channel })
+    await rush(more)
+    expect(await spent(more)).toBe(2 * cent)
+    const reasons = (await more.records()).flatMap(({ reason }) => (reason === null ? [] : [reason]))
+    expect(reasons).toEqual(Array.from({ length: 7 }, () => 'budget_exhausted'))
+  })
+
+  it('counts what was booked before there was one', async () => {
+    const channel = scriptedChannel({ price: cent })
+    const before = await open(1, { definition: { limits: { max_delay: '20d' } }, channel })
+    await before.work()
+    expect(await spent(before)).toBe(3 * cent)
+    await before.addContact({ silentSince })
+    later(before, 3600)
+    await before.runNow()
+    Object.assign(before.campaign.definition.limits.budget, {
+      spend: { amount: { micros: 4 * cent, currency: 'CNY' }, per: null },
+    })
+    await before.work()
+    expect(await spent(before)).toBe(4 * cent)
+  })
+
+  it('of liability covers what is promised at its expected cost, once an episode', async () => {
+    const terms = offer.parse({ kind: 'coupon', amount: '5 CNY', valid: '7d', expected_redemption: '10%' })
+    const steps = [
+      { id: 'one', offer: { name: 'five', terms } },
+      { id: 'two', after: DAY, offer: { name: 'five', terms } },
+    ]
+    const pipeline = await open(5, {
+      definition: priced({ liability: '1.6 CNY' }),
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }],
+    })
+    await rush(pipeline)
+    expect(await spent(pipeline, 'liability')).toBe(3 * 500_000)
+    later(pipeline, DAY)
+    await rush(pipeline)
+    expect(await spent(pipeline, 'liability')).toBe(3 * 500_000)
+    // Those with a grant hear of it again; the others are refused again.
+    expect(pipeline.channel.sent).toHaveLength(6)
+    const [stock] = await rows<{ taken: number }>(pipeline.database, sql`SELECT taken FROM offer_stocks`)
+    expect(stock?.taken).toBe(3)
+  })
+
+  it('is held for what a dead worker was sending, and booked where nobody knows', async () => {
+    const channel = scriptedChannel({ price: cent, concurrency: 1 })
+    const pipeline = await open(1, {
+      definition: priced({ spend: '0.01 CNY' }),
+      channel,
+      leases: { queued: 1, claim: 1.5, send: 1.5 },
+    })
+    channel.answer = () => new Promise(() => {})
+    void rush(pipeline).catch(() => {})
+    await expect.poll(() => channel.sent.length, { timeout: 5000 }).toBe(1)
+    expect(await holds(pipeline)).toHaveLength(1)
+    await expect
+      .poll(
+        async () => {
+          await sweep(pipeline.database, pipeline.clock.now(), [])
+          return (await holds(pipeline)).length
+        },
+        { timeout: 5000 },
+      )
+      .toBe(0)
+    expect(await spent(pipeline)).toBe(cent)
+  })
+})
