@@ -20,12 +20,12 @@ const KEPT = 20
 const LONGEST = 2000
 
 /** A device somebody named, or what is wrong with it. */
-export function parseDevice(value: unknown): Omit<DeviceRow, 'externalId'> | string {
+export function parseDevice(value: unknown): DeviceRow | string {
   if (typeof value !== 'object' || value === null) return 'expected an object'
-  const { provider, token, keys } = { provider: '', token: '', keys: null, ...value } as Record<
-    string,
-    unknown
-  >
+  const { external_id: externalId, provider, token, keys } = value as Record<string, unknown>
+  if (typeof externalId !== 'string' || externalId === '') return 'external_id is missing'
+  const named = unstorable('external_id', externalId)
+  if (named !== undefined) return named
   const known = DEVICE_PROVIDERS.find((one) => one === provider)
   if (known === undefined) return `provider is none of ${DEVICE_PROVIDERS.join(', ')}`
   if (typeof token !== 'string' || token === '' || token.length > LONGEST) {
@@ -33,7 +33,7 @@ export function parseDevice(value: unknown): Omit<DeviceRow, 'externalId'> | str
   }
   const problem = unstorable('token', token)
   if (problem !== undefined) return problem
-  if (known !== 'web') return { provider: known, token, keys: null }
+  if (known !== 'web') return { externalId, provider: known, token, keys: null }
   if (!URL.canParse(token) || new URL(token).protocol !== 'https:')
     return 'token: expected the https endpoint'
   const { p256dh, auth } = { ...(typeof keys === 'object' ? keys : {}) } as Record<string, unknown>
@@ -42,7 +42,7 @@ export function parseDevice(value: unknown): Omit<DeviceRow, 'externalId'> | str
     return 'keys.p256dh is no key'
   if (typeof auth !== 'string' || Buffer.from(auth, 'base64url').length !== 16)
     return 'keys.auth is no secret'
-  return { provider: known, token, keys: { p256dh, auth } }
+  return { externalId, provider: known, token, keys: { p256dh, auth } }
 }
 
 function keyOf({ provider, token }: Pick<DeviceRow, 'provider' | 'token'>): Buffer {
@@ -80,6 +80,15 @@ export async function registerDevice(database: Database, now: Date, device: Devi
     )
     return true
   })
+}
+
+/** Forgets a device its owner takes leave with. */
+export async function forgetDevice(database: Database, device: DeviceRow): Promise<void> {
+  await execute(
+    database,
+    sql`DELETE FROM devices d USING external_ids x
+      WHERE x.external_id = ${device.externalId} AND d.contact_id = x.contact_id AND d.device_key = ${keyOf(device)}`,
+  )
 }
 
 /** Forgets devices that a provider says are gone. */

@@ -7,6 +7,7 @@ import { secureHeaders } from 'hono/secure-headers'
 import { messageOf, WinbackError } from '../errors.ts'
 import type { Runtime } from '../service/runtime.ts'
 import { RefusedError, refuse } from './answers.ts'
+import { devicesApi } from './api/devices.ts'
 import { healthApi } from './api/health.ts'
 import { ingestApi } from './api/ingest.ts'
 import { receiptsApi } from './api/receipts.ts'
@@ -51,6 +52,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   )
   app.route('/', healthApi({ database, isDraining }))
   app.route('/', receiptsApi({ runtime }))
+  app.route('/', devicesApi({ database, clock, keys }))
 
   app.notFound((c) => refuse(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path}`))
   app.onError((error, c) => {

@@ -1,0 +1,128 @@
+import { sql } from 'drizzle-orm'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
+import { parseDevice } from '../../src/contacts/devices.ts'
+import { rows } from '../../src/database/connect.ts'
+import { processBatch } from '../../src/touchpoints/batch.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { createApiKey } from '../../src/web/api-keys.ts'
+import { composeWeb } from '../../src/web/server.ts'
+import { freshDatabase } from '../support/database.ts'
+import { openShop, type Shop, type TestChannel, testChannel, WORKSPACE } from '../support/shop.ts'
+
+const NOW = new Date('2026-03-10T09:00:00Z')
+const CAMPAIGN = `
+version: 1
+campaign: game
+title: Game
+schedule: "0 9 * * *"
+timezone: UTC
+goals: { recall: { event: session } }
+window: 30d
+holdout: 0%
+limits: { spread: 0s }
+tiers:
+  - name: coupon
+    inactive: 3d..7d
+    steps:
+      - { id: remind, channel: [push, email], template: hello }
+      - { id: again, after: 1d, channel: [push, email], template: hello }
+`
+const PUSH = 'channels:\n  push: { jpush: { app_key: a, master_secret: b } }'
+
+let shop: Shop
+let mail: TestChannel
+let pushes: TestChannel
+let post: (body: unknown, method?: string) => Promise<Response>
+
+beforeAll(async () => {
+  mail = testChannel('email')
+  const base = testChannel('email')
+  base.answer = () => ({ outcome: 'sent', dead: ['t-old'] })
+  pushes = {
+    ...base,
+    name: 'push',
+    addressOf: ({ devices = [] }) => devices.map(({ token }) => token).join(' ') || undefined,
+  }
+  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%').replace('channels:', PUSH)
+  const clock = manualClock(NOW)
+  shop = await openShop({ database: await freshDatabase(), clock, channels: [pushes, mail], workspace })
+  const people = ['a', 'b']
+  await shop.importContacts(people.map((id) => ({ external_id: id, email: `${id}@x.example` })))
+  await shop.importActivity(
+    people.map((id) => ({ external_id: id, type: 'session', occurred_at: '2026-03-06T00:00:00Z' })),
+  )
+  const key = { name: 'app', scopes: ['events:write'] as const, now: NOW, by: 'test' }
+  const { text } = await createApiKey(shop.database, key)
+  const app = composeWeb({ runtime: shop.runtime })
+  post = async (body, method = 'POST') =>
+    await app.request('/v1/devices', {
+      method,
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+      headers: { Authorization: `Bearer ${text}` },
+    })
+})
+afterAll(() => shop.runtime.close())
+
+const known = () =>
+  rows<{ who: string; token: string }>(
+    shop.database,
+    sql`SELECT x.external_id AS who, token FROM devices JOIN external_ids x USING (contact_id) ORDER BY who, token`,
+  )
+const device = (external_id: string, token: string) => ({ external_id, provider: 'jpush', token })
+
+describe('a device', () => {
+  it('is registered once, and moves along with whoever signs in on it', async () => {
+    for (const who of ['b', 'a', 'a']) expect((await post(device(who, 't-1'))).status).toBe(200)
+    expect(await known()).toEqual([{ who: 'a', token: 't-1' }])
+    expect((await post(device('b', 't-2'))).status).toBe(200)
+    expect((await post(device('b', 't-2'), 'DELETE')).status).toBe(200)
+    expect(await known()).toEqual([{ who: 'a', token: 't-1' }])
+  })
+
+  it('is refused with a reason, and nothing changes', async () => {
+    const app = composeWeb({ runtime: shop.runtime })
+    expect((await app.request('/v1/devices', { method: 'POST', body: '{}' })).status).toBe(401)
+    expect((await post(device('nobody', 't-3'))).status).toBe(404)
+    const web = { external_id: 'a', provider: 'web', token: 'https://push.example/1' }
+    for (const body of [
+      '{',
+      '[]',
+      {},
+      device('a', ''),
+      device('a', 't\u0000'),
+      { ...device('a', 't'), provider: 'pigeon' },
+      web,
+      { ...web, keys: { p256dh: 'x', auth: 'y' } },
+      { ...web, token: 'http://push.example/1' },
+    ]) {
+      const answer = await post(body)
+      expect(answer.status).toBe(400)
+      expect(await answer.json()).toMatchObject({ error: 'malformed', reason: expect.stringMatching(/./) })
+    }
+    expect(await known()).toEqual([{ who: 'a', token: 't-1' }])
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(typeof parseDevice(value)).toBe('string')
+      }),
+    )
+  })
+
+  it('is where a step goes first, e-mail to who has none; a dead one is forgotten', async () => {
+    await post(device('a', 't-old'))
+    await shop.apply(CAMPAIGN)
+    await shop.run('game')
+    const work = () =>
+      dispatchDue(shop.database, shop.clock.now(), 1000, async (batch) => {
+        await processBatch(shop.runtime.worker, batch)
+      })
+    await work()
+    expect(pushes.sent.map(({ address }) => address.split(' ').toSorted())).toEqual([['t-1', 't-old']])
+    expect(mail.sent.map(({ address }) => address)).toEqual(['b@x.example'])
+    expect(await known()).toEqual([{ who: 'a', token: 't-1' }])
+    shop.clock.set(new Date('2026-03-11T10:00:00Z'))
+    await work()
+    expect(pushes.sent.at(-1)?.address).toBe('t-1')
+  })
+})
