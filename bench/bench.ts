@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openArena, packageDirectory } from './arena.ts'
 import { measureImport } from './import.ts'
+import { measureIngest } from './ingest.ts'
 import { measureMail } from './mail.ts'
 import type { Bench, Finding } from './measure.ts'
 import { measureMemory } from './memory.ts'
@@ -18,6 +19,7 @@ const MEASUREMENTS = {
   touchpoints: { measure: measureTouchpoints, rounds: 3 },
   selection: { measure: measureSelection, rounds: 2 },
   import: { measure: measureImport, rounds: 3 },
+  ingest: { measure: measureIngest, rounds: 2 },
   memory: { measure: measureMemory, rounds: 1 },
 } as const satisfies Record<string, { measure(bench: Bench): Promise<Finding[]>; rounds: number }>
 

@@ -34,7 +34,16 @@ it('measures everything beside its floor', { timeout: 300_000 }, async () => {
   const { stdout } = await run(process.execPath, [bench, '--quick', '--out', out])
   const results = JSON.parse(readFileSync(out, 'utf8')) as Results
   const redis = hasRedis() ? ['mail-redis', 'touchpoints-redis'] : []
-  const names = ['mail-embedded', 'touchpoints-embedded', 'selection', 'import', 'memory', ...redis]
+  const names = [
+    'mail-embedded',
+    'touchpoints-embedded',
+    'selection',
+    'import',
+    'ingest',
+    'ingest-memory',
+    'memory',
+    ...redis,
+  ]
   expect(results.findings.map(({ name }) => name).toSorted()).toEqual(names.toSorted())
   expect(results.quick).toBe(true)
   expect(results.postgres).toMatch(/^18\.\d+ \(embedded\)$/)
@@ -49,6 +58,6 @@ it('measures everything beside its floor', { timeout: 300_000 }, async () => {
 it('names the measurements there are where one is asked for that is not', async () => {
   const bench = join(root, 'dist-bench', 'bench', 'bench.js')
   await expect(run(process.execPath, [bench, '--only', 'speed'])).rejects.toThrow(
-    /there is no measurement "speed"[\s\S]*mail, touchpoints, selection, import, memory/,
+    /there is no measurement "speed"[\s\S]*mail, touchpoints, selection, import, ingest, memory/,
   )
 })

@@ -213,7 +213,9 @@ export async function makeUnknown(
     sql`WITH fresh AS MATERIALIZED (
           SELECT nextval('contacts_contact_id_seq') AS contact_id, external_id FROM (
             SELECT external_id, min(line) AS line FROM ${incoming} i
-            WHERE external_id IS NOT NULL AND NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)
+            WHERE external_id IS NOT NULL
+              AND NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)
+              AND NOT ${isErased(sql`i.external_id`)}
             GROUP BY external_id ORDER BY line
           ) AS ids
         ), named AS (

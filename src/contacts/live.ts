@@ -219,7 +219,8 @@ async function stageActivity(tx: Transaction, now: Date, visitors: boolean): Pro
         ), kept_aside AS (
           INSERT INTO anonymous_activity (anonymous_id, occurred_at, key, type, value, properties, received_at)
           SELECT i.anonymous_id, i.occurred_at, ${key}, i.type, i.value, i.properties, ${now}
-          FROM resolved i WHERE i.contact_id IS NULL AND i.type IS NOT NULL
+          -- An external id without a contact is one that was erased: nothing of it is kept, aside or otherwise.
+          FROM resolved i WHERE i.contact_id IS NULL AND i.external_id IS NULL AND i.type IS NOT NULL
           ON CONFLICT DO NOTHING
         ), named AS (
           DELETE FROM anonymous_activity p USING anonymous_ids a

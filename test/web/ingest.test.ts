@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
+import { externalIdHashSql } from '../../src/contacts/erased.ts'
 import { pruneIngest } from '../../src/contacts/live.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
@@ -301,6 +302,27 @@ describe('visitors', () => {
     await post('alias', { previousId: 'old', userId: 'other', timestamp: ago(5) })
     expect((await events()).map(({ contact }) => contact)).toEqual(['old', 'old', 'other'])
   })
+})
+
+test('an erased contact does not come back, beside an unknown one and with a visitor’s id', async () => {
+  await execute(
+    database,
+    sql`INSERT INTO erased_ids (key, erased_at) SELECT ${externalIdHashSql(sql`'gone'::text`)}, ${NOW}`,
+  )
+  const call = (userId: string, anonymousId?: string) => ({
+    type: 'track',
+    userId,
+    anonymousId,
+    event: 'session',
+  })
+  const { status } = await post('batch', { batch: [call('gone'), call('gone', 'v1'), call('u1')] })
+  expect(status).toBe(200)
+  await shop.importActivity([
+    { external_id: 'gone', type: 'session', occurred_at: ago(1) },
+    { external_id: 'u2', type: 'session', occurred_at: ago(1) },
+  ])
+  expect((await events()).map(({ contact }) => contact).toSorted()).toEqual(['u1', 'u2'])
+  expect(await rows(database, sql`SELECT FROM anonymous_activity`)).toEqual([])
 })
 
 describe('refusals change nothing', () => {
