@@ -5,8 +5,8 @@ import { eventsOf, type Load, type Sent } from './events.ts'
 import { type Bench, conclude, type Finding } from './measure.ts'
 import type { Answer, Ready, Task } from './processes/receiver.ts'
 
-const BATCH = 250
-const CLIENTS = 8
+const BATCH = 500
+const CLIENTS = 16
 
 /** Events over HTTP in batches, each answered when it is durable, against COPY of the same rows into a plain table. */
 export async function measureIngest(bench: Bench): Promise<Finding[]> {
