@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { apiKeys } from './cli/api-keys.ts'
 import { apply } from './cli/apply.ts'
+import { bounce } from './cli/bounce.ts'
 import { doctor } from './cli/doctor.ts'
 import { explain } from './cli/explain.ts'
 import { EXIT } from './cli/failure.ts'
@@ -30,6 +31,7 @@ const verbs = [
   rollback, //   an earlier version again
   schema, //     JSON Schema for editors
   importData, // contacts, activity, suppressions
+  bounce, //     one mail that came back
   preview, //    what one contact would get
   testSend, //   a step in your own mailbox
   replay, //     a rehearsal on the past

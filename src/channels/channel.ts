@@ -1,4 +1,5 @@
 import type { ZodType } from 'zod'
+import type { SigningKeys } from '../tokens/token.ts'
 
 // The seam every channel implements. A channel is a folder beside this file, one line in channels.ts, and one
 // test that runs the conformance suite over it.
@@ -62,6 +63,8 @@ export interface InlineImage {
 export interface Message<Address, Content> {
   readonly contactId: number
   readonly touchpointId: number
+  /** `campaign.step`: what providers may group their own figures by. */
+  readonly stream?: string
   readonly address: Address
   readonly content: Content
   /** The same for every attempt of a touchpoint: an idempotent provider recognises a repeat by it. */
@@ -117,8 +120,11 @@ export const EVENT_KINDS = [
   'soft_bounce',
   'delivered',
   'hard_bounce',
+  /** A machine fetched its pictures: a mail program's proxy, a scanner. Nobody may have seen it. */
+  'prefetched',
   'opened',
   'clicked',
+  'unsubscribed',
   'complaint',
 ] as const
 export type EventKind = (typeof EVENT_KINDS)[number]
@@ -199,7 +205,7 @@ export interface Channel<Address = unknown, Content = unknown> {
    * Reads what the provider calls us with: receipts, replies. Checks the signature first; decides by its input and
    * the settings alone. Absent where the provider reports nothing.
    */
-  receipts?(webhook: Webhook): Receipts | RefusedWebhook
+  receipts?(webhook: Webhook): Receipts | RefusedWebhook | Promise<Receipts | RefusedWebhook>
   /** Tells somebody, once, that their opt-out was understood; absent where the provider does so itself. */
   confirm?(reply: Reply): Promise<Delivery>
   /** Asks the provider about a send of unknown outcome. Never throws for what a provider may do. */
@@ -233,5 +239,13 @@ export interface ChannelModule<Settings> {
    * begins with the template. Values are still in braces. Absent where the channel has no rules for texts.
    */
   lint?(settings: Settings, template: WrittenTemplate, workspace: string): string[]
-  open(settings: Settings): Channel
+  open(settings: Settings, context?: ChannelContext): Channel
+}
+
+/** What a channel is given beside its settings. */
+export interface ChannelContext {
+  /** Where links lead and what signs them; absent where the workspace has no public address. */
+  readonly links?: { readonly url: string; readonly keys: SigningKeys }
+  /** Reads a document a provider's signature names; a test's own in its place. By HTTPS by default. */
+  readonly fetchText?: (url: string) => Promise<string>
 }

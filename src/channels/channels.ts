@@ -1,4 +1,4 @@
-import type { AddressKind, Channel, ChannelModule, WrittenTemplate } from './channel.ts'
+import type { AddressKind, Channel, ChannelContext, ChannelModule, WrittenTemplate } from './channel.ts'
 import { email } from './email/email.ts'
 import type { EmailSettings } from './email/settings.ts'
 import { log } from './log/log.ts'
@@ -46,10 +46,14 @@ function isChannelName(name: string): name is ChannelName {
   return Object.hasOwn(channels, name)
 }
 
-function openOne<Name extends ChannelName>(name: Name, settings: ChannelSettings): Channel | undefined {
+function openOne<Name extends ChannelName>(
+  name: Name,
+  settings: ChannelSettings,
+  context: ChannelContext,
+): Channel | undefined {
   const registry: Registry = channels
   const block: SettingsByChannel[Name] | undefined = settings[name]
-  return block === undefined ? undefined : registry[name].open(block)
+  return block === undefined ? undefined : registry[name].open(block, context)
 }
 
 function lintOne<Name extends ChannelName>(
@@ -77,10 +81,13 @@ export function lintTemplate(
  * Opens every channel the workspace has a block for.
  * @throws WinbackError where a channel's settings cannot be used
  */
-export function openChannels(settings: ChannelSettings): ReadonlyMap<string, Channel> {
+export function openChannels(
+  settings: ChannelSettings,
+  context: ChannelContext = {},
+): ReadonlyMap<string, Channel> {
   const open = new Map<string, Channel>()
   for (const name of Object.keys(channels).filter(isChannelName)) {
-    const channel = openOne(name, settings)
+    const channel = openOne(name, settings, context)
     if (channel) open.set(name, channel)
   }
   return open

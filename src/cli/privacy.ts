@@ -4,7 +4,7 @@ import { exportContact, exportCsv } from '../contacts/export.ts'
 import { readChoice } from '../contacts/preferences.ts'
 import { transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
-import { preferencesLink } from '../service/links.ts'
+import { openLinks, preferencesUrl } from '../service/links.ts'
 import { countSharing, eraseEverywhere } from '../service/privacy.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { findContact } from '../touchpoints/preview.ts'
@@ -78,7 +78,8 @@ async function runConsent(
   const records = (await consentHistory(database, contactId)).map(({ contactId: _id, ...record }) => record)
   const states = await consentStates(database, contactId, now)
   const choice = (await readChoice(database, contactId, now)) ?? null
-  const link = await preferencesLink(database, loaded.definition.web.url, contactId)
+  const links = await openLinks(database, loaded.definition)
+  const link = links && preferencesUrl(links, contactId)
   const lines = [
     ...states.map((each) => `${each.channel}: ${each.state}`),
     ...(states.length === 0 ? ['Nothing was ever agreed to or withdrawn.'] : []),

@@ -164,8 +164,12 @@ async function suppressAddresses(
   channel: ReportingChannel,
   events: readonly DeliveryEvent[],
 ): Promise<number> {
-  const final = events.filter(({ kind }) => kind === 'hard_bounce' || kind === 'complaint')
-  if (final.length === 0 || (channel.kind !== 'email' && channel.kind !== 'phone')) return 0
+  if (channel.kind !== 'email' && channel.kind !== 'phone') return 0
+  const final = [
+    ...events.filter(({ kind }) => kind === 'hard_bounce' || kind === 'complaint'),
+    ...(await findWornOut(tx, channel.name, events)),
+  ]
+  if (final.length === 0) return 0
   const key = sql.identifier(`${channel.kind}_key`)
   await prepareSuppressions(tx)
   const suppressed = await execute(
@@ -184,6 +188,39 @@ async function suppressAddresses(
   )
   if (suppressed > 0) await recordSuppressions(tx, now, channel.channelsOf)
   return suppressed
+}
+
+/** Soft bounces in a row that are as good as a hard one. */
+const PATIENCE = 5
+
+/** Contacts whose last messages all came back, each for a passing reason: nobody is there any more. */
+async function findWornOut(
+  tx: Transaction,
+  channel: string,
+  events: readonly DeliveryEvent[],
+): Promise<{ contactId: number; kind: 'hard_bounce' }[]> {
+  const soft = [
+    ...new Set(events.filter(({ kind }) => kind === 'soft_bounce').map((event) => event.contactId)),
+  ]
+  if (soft.length === 0) return []
+  return await rows(
+    tx,
+    sql`
+    SELECT g.contact_id AS "contactId", 'hard_bounce' AS kind FROM unnest(${sql.param(soft)}::bigint[]) AS g(contact_id)
+    CROSS JOIN LATERAL (
+      SELECT count(*) FILTER (WHERE returned.soft AND NOT returned.taken) AS soft FROM (
+        SELECT touchpoint_id FROM touchpoint_records r
+        WHERE r.contact_id = g.contact_id AND r.channel = ${channel} AND r.state = 'sent'
+        ORDER BY settled_at DESC, touchpoint_id DESC LIMIT ${PATIENCE}
+      ) last
+      CROSS JOIN LATERAL (
+        SELECT coalesce(bool_or(kind = 'soft_bounce'), false) AS soft,
+          coalesce(bool_or(kind NOT IN ('sent', 'soft_bounce')), false) AS taken
+        FROM delivery_events e WHERE e.contact_id = g.contact_id AND e.touchpoint_id = last.touchpoint_id
+      ) returned
+    ) history
+    WHERE history.soft = ${PATIENCE}`,
+  )
 }
 
 /** The temporary table that tells {@link recordSuppressions} what is new; empty at the start of each transaction. */

@@ -1,3 +1,4 @@
+import type { Workspace } from '../config/workspace.ts'
 import type { Session } from '../database/connect.ts'
 import { signingSecrets } from '../database/signing-keys.ts'
 import { type SigningKeys, signingKey, signToken } from '../tokens/token.ts'
@@ -14,13 +15,22 @@ export async function readSigningKeys(session: Session): Promise<SigningKeys> {
   return { current, verifying: new Map(keys.map((key) => [key.id, key])) }
 }
 
-/** The contact’s own preferences page; undefined where the workspace has no `web.url` to put before it. */
-export async function preferencesLink(
+/** The base of signed links: where they lead, and what signs them. */
+export interface Links {
+  readonly url: string
+  readonly keys: SigningKeys
+}
+
+/** What links of messages are made of, or undefined where the workspace has no public address to lead to. */
+export async function openLinks(
   session: Session,
-  base: string | undefined,
-  contactId: number,
-): Promise<string | undefined> {
-  if (base === undefined) return undefined
-  const token = signToken(await readSigningKeys(session), 'preferences', String(contactId))
-  return `${base.replace(/\/+$/, '')}/preferences/${token}`
+  workspace: Pick<Workspace, 'web'>,
+): Promise<Links | undefined> {
+  const { url } = workspace.web
+  return url === undefined ? undefined : { url, keys: await readSigningKeys(session) }
+}
+
+/** The contact’s own preferences page. */
+export function preferencesUrl(links: Links, contactId: number): string {
+  return `${links.url}/preferences/${signToken(links.keys, 'preferences', String(contactId))}`
 }

@@ -29,7 +29,7 @@ export async function takeReceipts(
       : `there is no channel ${channelName} in winback.yaml`
     return { outcome: 'refused', status: 404, reason }
   }
-  const read = channel.receipts({ ...webhook, now })
+  const read = await channel.receipts({ ...webhook, now })
   if (read.outcome === 'refused') return read
   const reporting = runtime.reporting(channelName)
   const recorded = await recordReceipts(database, now, reporting, read.events)

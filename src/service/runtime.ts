@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { RunDependencies } from '../audience/run.ts'
 import type { AddressKind, Channel } from '../channels/channel.ts'
 import { channelDescriptions, openChannels } from '../channels/channels.ts'
+import { unsubscribeUrl } from '../channels/email/links.ts'
 import { parseTemplates, type TemplateSet } from '../channels/templates.ts'
 import type { Clock } from '../clock.ts'
 import { openCampaignBook } from '../config/book.ts'
@@ -20,6 +21,7 @@ import { recordErasure, recordMerges, recordRefusals, recordSuppressions } from 
 import type { WorkerDependencies } from '../touchpoints/batch.ts'
 import { createSlots } from '../touchpoints/delivery.ts'
 import type { Leases } from '../touchpoints/lifecycle.ts'
+import { openLinks, preferencesUrl } from './links.ts'
 
 // Where the stages are put together: each is given what it needs, here and nowhere else. `start`, `worker`, a replay,
 // the demo and the tests differ in the clock and the channels they put in, and in nothing beyond.
@@ -57,7 +59,8 @@ export async function openRuntime(options: {
 }): Promise<Runtime> {
   const { database, workspace, clock } = options
   const settings = await settingsOf(database)
-  const channels = options.channels ?? openChannels(workspace.channels)
+  const links = await openLinks(database, workspace)
+  const channels = options.channels ?? openChannels(workspace.channels, links ? { links } : {})
   const book = openCampaignBook(database, workspace, (files) => parseTemplates(files, workspace))
   const { name, timezone, currency, locales } = workspace
   const addressKinds = new Map(channelDescriptions.map((channel) => [channel.name, channel.address]))
@@ -72,7 +75,20 @@ export async function openRuntime(options: {
       database,
       clock,
       book,
-      sender: { name, timezone, currency, locales },
+      sender: {
+        name,
+        timezone,
+        currency,
+        locales,
+        ...(links
+          ? {
+              linksOf: (message) => ({
+                unsubscribe: unsubscribeUrl(links, message),
+                preferences: preferencesUrl(links, message.contactId),
+              }),
+            }
+          : {}),
+      },
       channels,
       needsConsent: new Set(
         Object.entries(workspace.consent).flatMap(([name, need]) => (need === 'required' ? [name] : [])),

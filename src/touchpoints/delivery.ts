@@ -135,6 +135,7 @@ async function roll(
   const failures: unknown[] = []
   const half = slots.width / 2
   const lease = (deps.leases ?? LEASES).claim
+  const stream = `${dispatch.campaign.name}.${dispatch.context.step.id}`
   let underWay = 0
   let wake = () => {}
   let settleAt = Number.POSITIVE_INFINITY
@@ -165,7 +166,7 @@ async function roll(
     slots.give(results.length + room - marked.outgoing.length)
     for (const outgoing of marked.outgoing) {
       underWay += 1
-      void handOver(outgoing, marked.leaseEnds).then((delivery) => {
+      void handOver(outgoing, marked.leaseEnds, stream).then((delivery) => {
         underWay -= 1
         if (ended.length === 0) settleAt = performance.now() + LINGER
         ended.push({ outgoing, delivery })
@@ -257,14 +258,21 @@ async function markSlice(
 }
 
 /** One send. It never throws, and it does not begin where its lease might end before it does. */
-async function handOver(outgoing: Outgoing, leaseEnds: number): Promise<Delivery> {
+async function handOver(outgoing: Outgoing, leaseEnds: number, stream: string): Promise<Delivery> {
   const { channel, candidate, address, content } = outgoing
   if (performance.now() + channel.deadline > leaseEnds) {
     return { outcome: 'retry', detail: 'the lease was nearly over before the send began', after: 0 }
   }
   const { contactId, touchpointId } = candidate
   try {
-    return await channel.send({ contactId, touchpointId, address, content, key: `tp-${touchpointId}` })
+    return await channel.send({
+      contactId,
+      touchpointId,
+      stream,
+      address,
+      content,
+      key: `tp-${touchpointId}`,
+    })
   } catch (error) {
     // A defect of the channel: nobody knows how far it got, so only a recognised repeat is safe.
     return { outcome: channel.idempotent ? 'retry' : 'uncertain', detail: messageOf(error) }

@@ -12,6 +12,8 @@ export interface Sender {
   /** ISO 4217. */
   readonly currency: string
   readonly locales: readonly string[]
+  /** Where a message's own links lead; absent where the workspace has no public address. */
+  linksOf?(message: { contactId: number; touchpointId: number }): Readonly<Record<string, string>>
 }
 
 const zones = new Set(Intl.supportedValuesOf('timeZone'))
@@ -88,6 +90,7 @@ export function messageViewer(message: {
       workspace,
       campaign: titled,
       ...(offer ? { offer: grant ? { ...offer, ...viewGrant(grant) } : offer } : {}),
+      links: linksOf(candidate, sender),
       segment: candidate.segment,
       locale: contact.locale,
       $locale: contact.locale,
@@ -95,6 +98,12 @@ export function messageViewer(message: {
       $currency: sender.currency,
     }
   }
+}
+
+/** A preview is nobody's message: its links are of the right shape and do nothing. */
+function linksOf(candidate: Candidate, sender: Sender): Readonly<Record<string, string>> {
+  const { contactId, touchpointId } = candidate
+  return sender.linksOf?.({ contactId: touchpointId === 0 ? 0 : contactId, touchpointId }) ?? {}
 }
 
 function nest(target: Record<string, unknown>, path: readonly string[], value: unknown, depth = 0): void {

@@ -10,6 +10,7 @@ import { RefusedError, refuse } from './answers.ts'
 import { devicesApi } from './api/devices.ts'
 import { healthApi } from './api/health.ts'
 import { ingestApi } from './api/ingest.ts'
+import { mailApi } from './api/mail.ts'
 import { receiptsApi } from './api/receipts.ts'
 import { openKeyRing } from './api-keys.ts'
 import { openIntake } from './intake.ts'
@@ -53,6 +54,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   app.route('/', healthApi({ database, isDraining }))
   app.route('/', receiptsApi({ runtime }))
   app.route('/', devicesApi({ database, clock, keys }))
+  app.route('/', mailApi({ runtime }))
 
   app.notFound((c) => refuse(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path}`))
   app.onError((error, c) => {

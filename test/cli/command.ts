@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { apiKeys } from '../../src/cli/api-keys.ts'
 import { apply } from '../../src/cli/apply.ts'
+import { bounce } from '../../src/cli/bounce.ts'
 import { doctor } from '../../src/cli/doctor.ts'
 import { explain } from '../../src/cli/explain.ts'
 import { importData } from '../../src/cli/import.ts'
@@ -37,7 +38,7 @@ export interface Place {
 }
 
 const verbs = [
-  ...[init, validate, plan, apply, rollback, schema, importData, preview, testSend, replay],
+  ...[init, validate, plan, apply, rollback, schema, importData, bounce, preview, testSend, replay],
   ...[
     runOnce,
     start,

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Channel } from '../../src/channels/channel.ts'
 import { openEmail } from '../../src/channels/email/email.ts'
+import { emailSettings } from '../../src/channels/email/settings.ts'
 import { type ManualClock, manualClock } from '../../src/clock.ts'
 import { rows } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
@@ -86,7 +87,7 @@ describe('a server that misbehaves', () => {
   function open(patience: number): void {
     clock.advance(3600)
     email = openEmail(
-      {
+      emailSettings.parse({
         from: 'Shop <hello@shop.example>',
         smtp: {
           host: smtp.host,
@@ -97,7 +98,7 @@ describe('a server that misbehaves', () => {
           messages_per_connection: 100,
         },
         price: '0',
-      },
+      }),
       { connect: patience, greeting: patience, socket: patience, deadline: 2 * patience },
     )
   }

@@ -11,6 +11,7 @@ import {
 import { readReference, referenceOf } from '../../src/channels/reference.ts'
 import { manualClock } from '../../src/clock.ts'
 import { execute, rows } from '../../src/database/connect.ts'
+import { ensurePartitions } from '../../src/database/partitions.ts'
 import { askProviders, createInquiries, settleByEvents } from '../../src/outcomes/doubts.ts'
 import { type ReportingChannel, recordReceipts, standingOf } from '../../src/outcomes/receipts.ts'
 import { readTimeline } from '../../src/reports/timeline.ts'
@@ -49,6 +50,38 @@ describe('how far a message got', () => {
       }),
     )
     expect(standingOf([])).toBeUndefined()
+  })
+})
+
+describe('soft bounces', () => {
+  const soft = (contactId: number, touchpointId: number, kind: DeliveryEvent['kind'] = 'soft_bounce') => ({
+    ...{ contactId, touchpointId, kind, eventId: `${kind} ${touchpointId}`, at: START },
+  })
+  it('five in a row are as good as a hard one; one that got through begins the count again', async () => {
+    const pipeline = await openPipeline()
+    await ensurePartitions(pipeline.database, 'touchpoint_records', [START])
+    const worn = await pipeline.addContact()
+    const alive = await pipeline.addContact()
+    for (const contact of [worn, alive]) {
+      for (let no = 1; no <= 5; no += 1) {
+        await execute(
+          pipeline.database,
+          sql`INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, state, channel, attempt,
+              planned_for, settled_at)
+            SELECT ${contact}, ${contact * 10 + no}, 1, min(step_id), 'sent', 'email', 1, ${START},
+              ${new Date(START.getTime() + no * 1000)} FROM steps`,
+        )
+      }
+    }
+    const record = (...events: DeliveryEvent[]) => recordReceipts(pipeline.database, START, EMAIL, events)
+    await record(soft(alive, alive * 10 + 3, 'delivered'))
+    for (const contact of [worn, alive]) {
+      for (let no = 1; no <= 4; no += 1) {
+        expect(await record(soft(contact, contact * 10 + no))).toMatchObject({ suppressed: 0 })
+      }
+    }
+    expect(await record(soft(alive, alive * 10 + 5))).toMatchObject({ suppressed: 0 })
+    expect(await record(soft(worn, worn * 10 + 5))).toMatchObject({ suppressed: 1 })
   })
 })
 

@@ -1,4 +1,5 @@
 import { openEmail } from '../../src/channels/email/email.ts'
+import { emailSettings } from '../../src/channels/email/settings.ts'
 import { connect } from '../../src/database/connect.ts'
 import { messageOf } from '../../src/errors.ts'
 import { openRuntime } from '../../src/service/runtime.ts'
@@ -20,7 +21,7 @@ const channels =
         [
           'email',
           openEmail(
-            {
+            emailSettings.parse({
               from: 'Shop <hello@shop.example>',
               smtp: {
                 host: '127.0.0.1',
@@ -32,7 +33,7 @@ const channels =
                 messages_per_connection: 1000,
               },
               price: '0',
-            },
+            }),
             task.smtp.timing,
           ),
         ],

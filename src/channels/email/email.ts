@@ -1,11 +1,13 @@
-import { createPrivateKey } from 'node:crypto'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { messageOf, WinbackError } from '../../errors.ts'
-import type { Channel, ChannelModule } from '../channel.ts'
+import type { Channel, ChannelContext, ChannelModule } from '../channel.ts'
 import { parsePrice } from '../price.ts'
 import { plainText } from '../templates/text.ts'
 import { parseAddress, parseSender, type Sender } from './address.ts'
 import { classify } from './handover.ts'
-import { composeMail, type EmailContent, headerText } from './message.ts'
+import { composeMail, type EmailContent, headerText, type Letterhead } from './message.ts'
+import { readSendgrid, sendgridKey } from './sendgrid.ts'
+import { createSesReader } from './ses.ts'
 import { type EmailSettings, emailSettings } from './settings.ts'
 import { defaultTiming, openTransport, type Timing } from './transport.ts'
 
@@ -18,7 +20,7 @@ export const email: ChannelModule<EmailSettings> = {
   settings: emailSettings,
   lint: (_settings, { front }) =>
     front.subject === undefined ? ['has no subject, which an e-mail needs'] : [],
-  open: (settings) => openEmail(settings),
+  open: (settings, context) => openEmail(settings, defaultTiming, context),
 }
 
 /**
@@ -36,6 +38,52 @@ function senderFrom(text: string, setting: string): Sender {
   })
 }
 
+/** Reads the webhooks of the providers that are set up; undefined where there are none. */
+function receiptsReader(settings: EmailSettings, context: ChannelContext): Channel['receipts'] {
+  const { sns, sendgrid } = settings.receipts
+  if (!sns && !sendgrid) return undefined
+  const ses = sns && createSesReader(sns.topics, context.fetchText)
+  const key = sendgrid && sendgridKeyFrom(sendgrid.public_key)
+  return (webhook) => {
+    if (webhook.provider === 'ses' && ses) return ses.read(webhook)
+    if (webhook.provider === 'sendgrid' && key) return readSendgrid(webhook, key)
+    const known = [...(ses ? ['ses'] : []), ...(key ? ['sendgrid'] : [])].join(' and ')
+    return {
+      outcome: 'refused',
+      status: 404,
+      reason: `e-mail takes receipts of ${known}, by that last part of the path`,
+    }
+  }
+}
+
+function sendgridKeyFrom(text: string): KeyObject {
+  try {
+    return sendgridKey(text)
+  } catch (cause) {
+    throw new WinbackError(
+      'channels.email.settings',
+      'channels.email.receipts.sendgrid.public_key cannot be read as a key',
+      { remedy: 'Copy the verification key from SendGrid’s page of the signed event webhook.', cause },
+    )
+  }
+}
+
+/** Room for `+` and the signed reference within the 64 characters of a local part. */
+const LONGEST_MAILBOX = 16
+
+function mailboxFrom(text: string | undefined, setting: string): string | undefined {
+  if (text === undefined) return undefined
+  const address = parseAddress(text)
+  if (address !== undefined && address.indexOf('@') <= LONGEST_MAILBOX) return address
+  throw new WinbackError(
+    'channels.email.settings',
+    `channels.email.${setting}: \`${text}\` cannot be a mailbox of ours`,
+    {
+      remedy: `Write an address of at most ${LONGEST_MAILBOX} characters before the @: bounce@shop.example`,
+    },
+  )
+}
+
 /**
  * Opens the channel; connections are made when they are needed.
  * @throws WinbackError `channels.email.settings` for a sender or a DKIM key that cannot be used
@@ -43,6 +91,7 @@ function senderFrom(text: string, setting: string): Sender {
 export function openEmail(
   settings: EmailSettings,
   timing: Timing = defaultTiming,
+  context: ChannelContext = {},
 ): Channel<string, EmailContent> {
   const sender = senderFrom(settings.from, 'from')
   const replyTo = settings.reply_to === undefined ? undefined : senderFrom(settings.reply_to, 'reply_to')
@@ -58,6 +107,17 @@ export function openEmail(
     }
   }
   const price = parsePrice(settings.price)
+  const head: Letterhead = {
+    sender,
+    replyTo,
+    links: context.links,
+    tracking: settings.tracking,
+    mailboxes: {
+      bounce: mailboxFrom(settings.bounces, 'bounces'),
+      unsubscribe: mailboxFrom(settings.unsubscribe, 'unsubscribe'),
+    },
+  }
+  const reader = receiptsReader(settings, context)
   const transport = openTransport(settings, timing)
 
   return {
@@ -80,7 +140,8 @@ export function openEmail(
       }
     },
     cost: () => price,
-    send: async (message) => classify(await transport.send(composeMail(message, sender, replyTo))),
+    ...(reader ? { receipts: reader } : {}),
+    send: async (message) => classify(await transport.send(composeMail(message, head))),
     check: async () => `${await transport.check()}, from ${sender.address}`,
     close: () => transport.close(),
   }

@@ -1,7 +1,11 @@
 import type { SendMailOptions } from 'nodemailer'
 import type { Attachment } from 'nodemailer/lib/mailer/index.js'
+import { type Mailbox, signAddress } from '../../tokens/address.ts'
+import type { SigningKeys } from '../../tokens/token.ts'
 import type { InlineImage, Message } from '../channel.ts'
+import { type Referred, readReference, referenceOf } from '../reference.ts'
 import type { Sender } from './address.ts'
+import { type LinkBase, type Tracking, trackHtml, unsubscribeUrl } from './links.ts'
 
 // From what was rendered to what nodemailer is given. Subjects and names carry what contacts called themselves,
 // so nothing that could end a header line gets through here, whatever the libraries below would make of it.
@@ -23,16 +27,22 @@ export function headerText(value: string): string {
   return value.replace(UNFIT, ' ').replace(/ {2,}/g, ' ').trim()
 }
 
-/** A key as the left side of a Message-ID: other characters as `=` and their bytes, so that no two keys meet. */
+/** A key as part of a Message-ID: other characters as `=` and their bytes, so that no two keys meet. */
 function idPart(key: string): string {
-  return key.replace(/[^A-Za-z0-9._-]/gu, (character) =>
+  return key.replace(/[^A-Za-z0-9_-]/gu, (character) =>
     [...Buffer.from(character)].map((byte) => `=${byte.toString(16).padStart(2, '0')}`).join(''),
   )
 }
 
-/** The Message-ID of a touchpoint's mail: the same for every attempt. */
-export function messageId(key: string, domain: string): string {
-  return `<${idPart(key)}@${domain}>`
+/** The Message-ID of a touchpoint's mail: the same for every attempt, and readable in what comes back. */
+export function messageId(message: Referred & { readonly key: string }, domain: string): string {
+  return `<${idPart(message.key)}.${referenceOf(message)}@${domain}>`
+}
+
+/** The message a Message-ID of ours names; with or without its brackets. */
+export function referenceOfId(id: string): Referred | undefined {
+  const match = /^<?[^<>@\s]*\.([0-9a-z-]+)@[^<>@\s]+>?$/i.exec(id.trim())
+  return match?.[1] === undefined ? undefined : readReference(match[1].toLowerCase())
 }
 
 /** Shown where the HTML names it, and in no list of attachments. */
@@ -40,27 +50,63 @@ function attached({ cid, content }: InlineImage): Attachment {
   return { cid, content, filename: `${cid}.png`, contentType: 'image/png', contentDisposition: 'inline' }
 }
 
-export function composeMail(
-  message: Message<string, EmailContent>,
-  sender: Sender,
-  replyTo: Sender | undefined,
-): SendMailOptions {
+/** Whom mail is from, and where what comes back of it goes. */
+export interface Letterhead {
+  readonly sender: Sender
+  readonly replyTo: Sender | undefined
+  readonly links: LinkBase | undefined
+  readonly tracking: Tracking
+  /** Mailboxes of ours, `local@domain`; the reference is added behind a plus. */
+  readonly mailboxes: { readonly bounce: string | undefined; readonly unsubscribe: string | undefined }
+}
+
+/** `leave@shop.example` as `leave+<signed reference>@shop.example`. */
+function referring(keys: SigningKeys, mailbox: Mailbox, address: string, message: Referred): string {
+  const at = address.lastIndexOf('@')
+  return `${address.slice(0, at)}+${signAddress(keys, mailbox, referenceOf(message))}${address.slice(at)}`
+}
+
+/** RFC 2369 and 8058: a link that a mail program may post to without asking, and a mailbox for those that cannot. */
+function unsubscribeHeaders({ links, mailboxes }: Letterhead, message: Referred): Record<string, string> {
+  if (!links) return {}
+  const mailbox = mailboxes.unsubscribe
+  const ways = [
+    `<${unsubscribeUrl(links, message)}>`,
+    ...(mailbox === undefined
+      ? []
+      : [`<mailto:${referring(links.keys, 'unsubscribe', mailbox, message)}?subject=unsubscribe>`]),
+  ]
+  return {
+    'List-Unsubscribe': ways.join(', '),
+    'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+  }
+}
+
+export function composeMail(message: Message<string, EmailContent>, head: Letterhead): SendMailOptions {
   const { content, key, address } = message
+  const { sender, replyTo, links, mailboxes } = head
+  const from =
+    links && mailboxes.bounce !== undefined
+      ? referring(links.keys, 'bounce', mailboxes.bounce, message)
+      : sender.address
   const name = headerText(content.fromName ?? sender.name)
   return {
     // Given as objects, addresses are not parsed again, and the envelope is stated rather than derived.
-    envelope: { from: sender.address, to: [address] },
+    envelope: { from, to: [address] },
     from: { name, address: sender.address },
     to: { name: '', address },
     ...(replyTo ? { replyTo: { name: headerText(replyTo.name), address: replyTo.address } } : {}),
     subject: headerText(content.subject),
-    messageId: messageId(key, sender.domain),
+    messageId: messageId(message, sender.domain),
     headers: {
       'Auto-Submitted': 'auto-generated',
       Precedence: 'bulk',
       'X-Winback-Touchpoint': headerText(key),
+      // Gmail's figures by campaign, by us, by our domain.
+      'Feedback-ID': headerText(`${message.stream ?? 'winback'}:winback:${sender.domain}`),
+      ...unsubscribeHeaders(head, message),
     },
-    html: content.html,
+    html: links ? trackHtml(content.html, links, message, head.tracking) : content.html,
     text: content.text,
     ...(content.images?.length ? { attachments: content.images.map(attached) } : {}),
     disableFileAccess: true,

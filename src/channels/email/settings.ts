@@ -27,6 +27,39 @@ export const emailSettings = z.strictObject({
       private_key: z.string().describe('PEM, as ${file:…}'),
     })
     .optional(),
+  tracking: z
+    .strictObject({
+      clicks: z.boolean().prefault(true).describe('Links go by `web.url`, so that a click is known'),
+      opens: z
+        .boolean()
+        .prefault(true)
+        .describe('A picture nobody sees tells of an opening; nothing is decided by it'),
+    })
+    .prefault({})
+    .describe('What is learnt of a message once it is there; needs `web.url`'),
+  unsubscribe: z
+    .string()
+    .optional()
+    .describe('Mailbox for those who unsubscribe by mail: leave@shop.example; piped into `winback bounce`'),
+  bounces: z
+    .string()
+    .optional()
+    .describe('Mailbox that undeliverable mail comes back to, with a reference added: bounce@shop.example'),
+  receipts: z
+    .strictObject({
+      sns: z
+        .strictObject({
+          topics: z.array(z.string().regex(/^arn:aws[\w-]*:sns:/, 'expected the ARN of an SNS topic')).min(1),
+        })
+        .optional()
+        .describe('Amazon SES by SNS: the topics that are believed'),
+      sendgrid: z
+        .strictObject({ public_key: z.string().describe('The verification key of the signed event webhook') })
+        .optional()
+        .describe('SendGrid’s signed event webhook'),
+    })
+    .prefault({})
+    .describe('Providers that report over HTTP, to /v1/receipts/email/ses or …/sendgrid'),
   price: z
     .string()
     .regex(/^\d+(\.\d{1,6})?$/)

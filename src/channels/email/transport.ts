@@ -50,6 +50,24 @@ function failureOf(error: unknown): SmtpFailure {
   }
 }
 
+/** What a signature covers: nodemailer's own list, and what a one-click unsubscription asks for (RFC 8058, 3.1). */
+const SIGNED = [
+  ...[
+    'From',
+    'Sender',
+    'Reply-To',
+    'Subject',
+    'Date',
+    'Message-ID',
+    'To',
+    'Cc',
+    'MIME-Version',
+    'Content-Type',
+  ],
+  ...['Content-Transfer-Encoding', 'Content-ID', 'Content-Description', 'In-Reply-To', 'References'],
+  ...['List-Unsubscribe', 'List-Unsubscribe-Post', 'Feedback-ID', 'Auto-Submitted', 'Precedence'],
+].join(':')
+
 function poolOptions(settings: EmailSettings, timing: Timing): SMTPPoolOptions & { pool: true } {
   const { smtp, dkim } = settings
   return {
@@ -71,7 +89,14 @@ function poolOptions(settings: EmailSettings, timing: Timing): SMTPPoolOptions &
     disableFileAccess: true,
     disableUrlAccess: true,
     ...(dkim
-      ? { dkim: { domainName: dkim.domain, keySelector: dkim.selector, privateKey: dkim.private_key } }
+      ? {
+          dkim: {
+            domainName: dkim.domain,
+            keySelector: dkim.selector,
+            privateKey: dkim.private_key,
+            headerFieldNames: SIGNED,
+          },
+        }
       : {}),
   }
 }

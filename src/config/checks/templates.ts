@@ -17,6 +17,8 @@ export const MESSAGE_CONTEXT: readonly string[] = [
   'locale',
   'subject',
   'preheader',
+  'links.unsubscribe',
+  'links.preferences',
 ]
 
 /** Templates that exist, for segments that exist, whose every variable something can fill. */

@@ -22,7 +22,7 @@ export const deliveryEvents = pgTable(
     primaryKey({ columns: [t.contactId, t.touchpointId, t.eventId] }),
     check(
       'delivery_events_kind',
-      sql`${t.kind} IN ('sent', 'soft_bounce', 'delivered', 'hard_bounce', 'opened', 'clicked', 'complaint')`,
+      sql`${t.kind} IN ('sent', 'soft_bounce', 'delivered', 'hard_bounce', 'prefetched', 'opened', 'clicked', 'unsubscribed', 'complaint')`,
     ),
   ],
 )

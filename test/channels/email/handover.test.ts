@@ -94,7 +94,7 @@ describe('a reply decides', () => {
     const server = await raw()
     expect(await send(open(server))).toEqual({
       outcome: 'sent',
-      providerId: '<tp-1@shop.example>',
+      providerId: '<tp-1.wb-1-1@shop.example>',
       detail: '250 2.0.0 taken as raw',
     })
     expect(server.messages).toHaveLength(1)

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { simpleParser } from 'mailparser'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openEmail } from '../../../src/channels/email/email.ts'
-import { headerText, messageId } from '../../../src/channels/email/message.ts'
+import { headerText, messageId, referenceOfId } from '../../../src/channels/email/message.ts'
 import { emailSettings } from '../../../src/channels/email/settings.ts'
 import { parseTemplates } from '../../../src/channels/templates.ts'
 import { type CapturedMail, type CaptureServer, startSmtp } from '../../support/smtp.ts'
@@ -104,7 +104,7 @@ describe('a mail', () => {
     )
     expect(mail.from).toBe('hello@shop.example')
     expect(mail.to).toEqual(['li@mail.example'])
-    expect(mail.header('Message-ID')).toBe('<tp-1@shop.example>')
+    expect(mail.header('Message-ID')).toBe('<tp-1.wb-1-1@shop.example>')
     expect(mail.header('Auto-Submitted')).toBe('auto-generated')
     expect(mail.header('Precedence')).toBe('bulk')
     expect(mail.header('X-Winback-Touchpoint')).toBe('tp-1')
@@ -161,11 +161,13 @@ describe('header injection', () => {
   it('gives every key an id of its own that is one word', () => {
     fc.assert(
       fc.property(nasty, nasty, (a, b) => {
-        expect(messageId(a, 'shop.example')).toMatch(/^<[A-Za-z0-9._=-]*@shop\.example>$/)
+        const id = (key: string) => messageId({ contactId: 71, touchpointId: 9, key }, 'shop.example')
+        expect(id(a)).toMatch(/^<[A-Za-z0-9_=-]*\.wb-1z-9@shop\.example>$/)
+        expect(referenceOfId(id(a))).toEqual({ contactId: 71, touchpointId: 9 })
         // Lone surrogates have no bytes of their own; a key never has any.
         const whole = (text: string) => Buffer.from(text).toString() === text
         if (a !== b && whole(a) && whole(b)) {
-          expect(messageId(a, 'shop.example')).not.toBe(messageId(b, 'shop.example'))
+          expect(id(a)).not.toBe(id(b))
         }
       }),
     )

@@ -19,6 +19,7 @@ import { openPush, push } from '../../../src/channels/push/push.ts'
 import { pushSettings } from '../../../src/channels/push/settings.ts'
 import { referenceOf } from '../../../src/channels/reference.ts'
 import { type Asked, openProvider, type Provider } from '../../support/provider.ts'
+import { readNow } from '../../support/receipts.ts'
 
 const TAP_SECRET = 'sixteen letters at least'
 const vapid = webpush.generateVAPIDKeys()
@@ -428,7 +429,7 @@ describe('a tap', () => {
       body: Buffer.from(body),
       now,
     }
-    return channel.receipts?.(call)
+    return readNow(channel, call)
   }
   const tap = signTap(TAP_SECRET, { contactId: 7, touchpointId: 42 })
   it('is a click on the push it came with, however often it is told', () => {

@@ -10,6 +10,7 @@ import { smsSettings } from '../../../src/channels/sms/settings.ts'
 import { openSms, sms } from '../../../src/channels/sms/sms.ts'
 import { signTwilio } from '../../../src/channels/sms/twilio-receipts.ts'
 import { type Asked, openProvider } from '../../support/provider.ts'
+import { readNow } from '../../support/receipts.ts'
 
 const NOW = new Date('2026-03-02T04:00:00Z')
 const ALIYUN = {
@@ -267,7 +268,7 @@ describe('Aliyun', () => {
   const channel = openSms(settings('http://127.0.0.1:9/'))
   const url = `https://shop.example/v1/receipts/sms/aliyun?token=${ALIYUN.callback_token}`
   const post = (value: unknown) =>
-    channel.receipts?.(webhook({ url, body: Buffer.from(JSON.stringify(value)) }))
+    readNow(channel, webhook({ url, body: Buffer.from(JSON.stringify(value)) }))
   const report = {
     phone_number: '13800000000',
     send_time: '2026-03-02 12:00:00',
@@ -308,8 +309,8 @@ describe('Aliyun', () => {
 
   it('is refused without the token, or where it makes no sense: nothing then counts', () => {
     const body = Buffer.from(JSON.stringify([report]))
-    expect(channel.receipts?.(webhook({ url: url.slice(0, -1), body }))).toMatchObject({ status: 401 })
-    expect(channel.receipts?.(webhook({ url, body: Buffer.from('{') }))).toMatchObject({ status: 400 })
+    expect(readNow(channel, webhook({ url: url.slice(0, -1), body }))).toMatchObject({ status: 401 })
+    expect(readNow(channel, webhook({ url, body: Buffer.from('{') }))).toMatchObject({ status: 400 })
     for (const value of [
       {},
       1,
@@ -340,7 +341,7 @@ describe('Aliyun', () => {
     )
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
-        expect(channel.receipts?.(webhook({ url, body: bytes }))?.outcome).toMatch(/accepted|refused/)
+        expect(readNow(channel, webhook({ url, body: bytes }))?.outcome).toMatch(/accepted|refused/)
       }),
     )
   })
@@ -389,7 +390,8 @@ describe('Twilio', () => {
     const body = new URLSearchParams(form)
     const headers = { 'x-twilio-signature': sign(TWILIO.callback_url + search, body, '12345') }
     // Behind a proxy the request itself names another host.
-    return channel.receipts?.(
+    return readNow(
+      channel,
       webhook({
         url: `http://10.0.0.2/v1/receipts/sms/twilio${search}`,
         headers,

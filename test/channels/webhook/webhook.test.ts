@@ -8,6 +8,7 @@ import { referenceOf } from '../../../src/channels/reference.ts'
 import { webhookSettings } from '../../../src/channels/webhook/settings.ts'
 import { openWebhook, webhook } from '../../../src/channels/webhook/webhook.ts'
 import { type Asked, openProvider } from '../../support/provider.ts'
+import { readNow } from '../../support/receipts.ts'
 
 const SECRET = 'sixteen letters at least'
 const li = {
@@ -259,7 +260,7 @@ describe('receipts of a provider of one’s own', () => {
       body: Buffer.from(body),
       now,
     }
-    return channel.receipts?.(call)
+    return readNow(channel, call)
   }
   it('are read when they are signed, and fresh', () => {
     const body = JSON.stringify({ events: [{ ...event, cost: 0.25, detail: 'button' }] })

@@ -1,0 +1,127 @@
+import PostalMime from 'postal-mime'
+import { readAddress } from '../../tokens/address.ts'
+import type { SigningKeys } from '../../tokens/token.ts'
+import type { DeliveryEvent, EventKind } from '../channel.ts'
+import { type Referred, readReference } from '../reference.ts'
+
+// Mail that comes back: delivery status notifications (RFC 3464), complaints in the abuse reporting format
+// (RFC 5965), and mails to the mailbox for unsubscribing. Anybody may write to a mailbox, so a mail is believed only
+// by the signed reference in the address it was sent to.
+
+/** What a mail says, or why it says nothing we act on. */
+export type Returned =
+  | { readonly outcome: 'events'; readonly events: readonly DeliveryEvent[] }
+  | { readonly outcome: 'unsubscribe'; readonly message: Referred; readonly eventId: string }
+  | { readonly outcome: 'ignored' | 'refused'; readonly reason: string }
+
+/** A longer mail is no notification: most quote the headers alone. */
+export const LONGEST_MAIL = 1_000_000
+
+interface Part {
+  readonly mimeType: string
+  readonly text: string
+}
+
+/**
+ * Reads a mail that came to one of our mailboxes. Never throws, whatever the bytes.
+ * @param options.recipients addresses it was delivered to, where the pipe or the caller knows them; its own headers
+ *   are looked at besides
+ */
+export async function readReturned(
+  raw: Uint8Array,
+  options: { keys: SigningKeys; now: Date; recipients?: readonly string[] },
+): Promise<Returned> {
+  if (raw.length > LONGEST_MAIL) return { outcome: 'refused', reason: 'the mail is longer than 1 MB' }
+  const mail = await PostalMime.parse(raw, {
+    forceRfc822Attachments: true,
+    attachmentEncoding: 'utf8',
+  }).catch(() => undefined)
+  if (!mail) return { outcome: 'refused', reason: 'it cannot be read as a mail' }
+  const recipients = [
+    ...(options.recipients ?? []),
+    ...mail.headers
+      .filter(({ key }) => ['to', 'delivered-to', 'x-original-to', 'envelope-to'].includes(key))
+      .flatMap(({ value }) => value.match(/[^\s<>,;"]+@[^\s<>,;"]+/g) ?? []),
+  ]
+  const addressed = (mailbox: 'bounce' | 'unsubscribe') =>
+    recipients.flatMap((recipient) => referenceIn(options.keys, mailbox, recipient) ?? [])[0]
+  const eventId = `mail ${mail.messageId?.slice(0, 200) ?? options.now.toISOString()}`
+
+  const leaving = addressed('unsubscribe')
+  if (leaving) return { outcome: 'unsubscribe', message: leaving, eventId }
+  const message = addressed('bounce')
+  if (!message)
+    return { outcome: 'refused', reason: 'it is addressed to no mailbox of ours with a valid reference' }
+
+  const parts = mail.attachments.map(
+    ({ mimeType, content }): Part => ({ mimeType: mimeType.toLowerCase(), text: textOf(content) }),
+  )
+  const event = (kind: EventKind, detail: string): DeliveryEvent => ({
+    ...message,
+    kind,
+    eventId,
+    at: options.now,
+    detail,
+  })
+  const complaint = parts.find(({ mimeType }) => mimeType === 'message/feedback-report')
+  if (complaint) {
+    const type = fieldsOf(complaint.text).get('feedback-type')?.toLowerCase()
+    return type === 'abuse' || type === 'fraud' || type === 'not-spam'
+      ? type === 'not-spam'
+        ? { outcome: 'ignored', reason: 'somebody took it out of the junk folder' }
+        : { outcome: 'events', events: [event('complaint', `feedback report: ${type}`)] }
+      : { outcome: 'ignored', reason: `a feedback report of type ${type ?? 'unknown'}` }
+  }
+  const status = parts.find(({ mimeType }) => mimeType === 'message/delivery-status')
+  if (!status) return { outcome: 'ignored', reason: 'an answer of a person or a program, not a notification' }
+  const said = recipientsOf(status.text).flatMap((fields) => judge(fields) ?? [])
+  return said.length === 0
+    ? { outcome: 'ignored', reason: 'a notification that settles nothing' }
+    : { outcome: 'events', events: said.map(({ kind, detail }) => event(kind, detail)).slice(0, 1) }
+}
+
+function textOf(content: string | ArrayBuffer | Uint8Array): string {
+  return typeof content === 'string' ? content : Buffer.from(content as ArrayBuffer).toString('utf8')
+}
+
+function referenceIn(
+  keys: SigningKeys,
+  mailbox: 'bounce' | 'unsubscribe',
+  address: string,
+): Referred | undefined {
+  const match = /\+([0-9a-z-]+)@/i.exec(address)
+  const reference = match?.[1] === undefined ? undefined : readAddress(keys, mailbox, match[1])
+  return reference === undefined ? undefined : readReference(reference)
+}
+
+/** The groups of fields behind the first, which is about the message as a whole: one for each recipient. */
+function recipientsOf(text: string): ReadonlyMap<string, string>[] {
+  return text
+    .split(/\r?\n[ \t]*\r?\n/)
+    .map(fieldsOf)
+    .filter((fields) => fields.has('action') || fields.has('final-recipient'))
+}
+
+/** Header fields as a map, names in lower case, folded lines joined. */
+function fieldsOf(text: string): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>()
+  for (const line of text.replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/)) {
+    const match = /^([A-Za-z-]{1,60}):[ \t]*(.*)$/.exec(line)
+    if (match) fields.set((match[1] ?? '').toLowerCase(), (match[2] ?? '').trim())
+  }
+  return fields
+}
+
+/**
+ * `failed` with 5.x.x will fail again; with 4.x.x, or for a full mailbox (5.2.2), it may not. A delay settles nothing:
+ * the server is still trying.
+ */
+function judge(fields: ReadonlyMap<string, string>): { kind: EventKind; detail: string } | undefined {
+  const action = fields.get('action')?.toLowerCase()
+  const status = /\b([245])\.(\d{1,3})\.(\d{1,3})\b/.exec(fields.get('status') ?? '')
+  const detail = fields.get('diagnostic-code') ?? fields.get('status') ?? action ?? ''
+  if (action === 'delivered' || action === 'relayed') return { kind: 'delivered', detail }
+  if (action !== 'failed') return undefined
+  const full = status?.[2] === '2' && status[3] === '2'
+  return { kind: status?.[1] === '5' && !full ? 'hard_bounce' : 'soft_bounce', detail }
+}

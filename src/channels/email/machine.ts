@@ -1,0 +1,15 @@
+// Who opened a message: a person, or a machine that fetches pictures for them. Apple's Mail Privacy Protection loads
+// every picture when a mail comes in, from a proxy that calls itself no more than Mozilla/5.0; scanners and link
+// previews say what they are.
+
+const MACHINES =
+  /^Mozilla\/5\.0$|\b(bot|crawler|spider|preview|scanner|monitor|curl|wget|python|java|go-http-client|node|axios|okhttp|barracuda|mimecast|proofpoint|symantec|yahoomailproxy|safelinks)\b/i
+
+/** Seconds after the handover within which nobody has read a mail yet. */
+const TOO_SOON = 5
+
+/** @param sinceSent seconds between handover and request, where they are known */
+export function isMachine(userAgent: string | undefined, sinceSent?: number): boolean {
+  if (userAgent === undefined || userAgent.trim() === '') return true
+  return MACHINES.test(userAgent.trim()) || (sinceSent !== undefined && sinceSent < TOO_SOON)
+}

@@ -1,0 +1,71 @@
+import { type Context, Hono } from 'hono'
+import { accepts } from 'hono/accepts'
+import { LINK_PATHS } from '../../channels/email/links.ts'
+import { type Language, languageOf } from '../../reports/words.ts'
+import {
+  followLink,
+  readUnsubscribeLink,
+  recordOpening,
+  takeReturnedMail,
+  unsubscribe,
+} from '../../service/mail.ts'
+import type { Runtime } from '../../service/runtime.ts'
+import { refuse } from '../answers.ts'
+import { DOCUMENT_POLICY } from '../pages/document.tsx'
+import { askPage, brokenPage, donePage } from '../pages/unsubscribe.tsx'
+
+/** One transparent point: GIF is the smallest there is. */
+const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
+
+/** What links and pictures of a mail lead to, and where returned mail is posted. Tokens are the only credentials. */
+export function mailApi({ runtime }: { runtime: Runtime }): Hono {
+  const brand = runtime.workspace.name
+  const page = (c: Context, content: ReturnType<typeof askPage>, status: 200 | 404 = 200) =>
+    c.html(content, status, {
+      'Content-Security-Policy': DOCUMENT_POLICY,
+      'Cache-Control': 'no-store',
+      'Referrer-Policy': 'no-referrer',
+    })
+
+  return new Hono()
+    .get(`${LINK_PATHS.click}/:token`, async (c) => {
+      const link = await followLink(runtime, c.req.param('token'), c.req.header('user-agent'))
+      if (!link) return page(c, brokenPage(languageOfReader(c), brand), 404)
+      return c.body(null, 302, {
+        Location: link.url,
+        'Cache-Control': 'no-store',
+        'Referrer-Policy': 'no-referrer',
+      })
+    })
+    .get(`${LINK_PATHS.open}/:token`, async (c) => {
+      await recordOpening(runtime, c.req.param('token'), c.req.header('user-agent'))
+      // The same picture whatever the token: whoever tries one learns nothing.
+      return c.body(new Uint8Array(PIXEL), 200, { 'Content-Type': 'image/gif', 'Cache-Control': 'no-store' })
+    })
+    .get(`${LINK_PATHS.unsubscribe}/:token`, async (c) => {
+      const message = await readUnsubscribeLink(runtime, c.req.param('token'))
+      const language = languageOfReader(c)
+      return message ? page(c, askPage(language, brand)) : page(c, brokenPage(language, brand), 404)
+    })
+    .post(`${LINK_PATHS.unsubscribe}/:token`, async (c) => {
+      const message = await readUnsubscribeLink(runtime, c.req.param('token'))
+      const language = languageOfReader(c)
+      if (!message) return page(c, brokenPage(language, brand), 404)
+      // RFC 8058: the mail program posts List-Unsubscribe=One-Click; our own button says that it is the page.
+      const form = await c.req.parseBody().catch(() => ({}) as Record<string, unknown>)
+      await unsubscribe(runtime, message, form.way === 'page' ? 'page' : 'one-click')
+      return page(c, donePage(language, brand))
+    })
+    .post('/v1/bounces', async (c) => {
+      const raw = new Uint8Array(await c.req.arrayBuffer())
+      if (raw.length === 0)
+        return refuse(c, 400, 'malformed', 'the body is empty: post the mail as it came in')
+      const taken = await takeReturnedMail(runtime, raw, c.req.queries('recipient') ?? [])
+      if (taken.outcome === 'refused') return refuse(c, 400, 'malformed', taken.detail)
+      return c.json(taken)
+    })
+}
+
+function languageOfReader(c: Context): Language {
+  return languageOf(accepts(c, { header: 'Accept-Language', supports: ['en', 'zh-CN', 'zh'], default: 'en' }))
+}

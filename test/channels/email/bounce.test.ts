@@ -1,0 +1,145 @@
+import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { readReturned } from '../../../src/channels/email/bounce.ts'
+import { referenceOf } from '../../../src/channels/reference.ts'
+import { signAddress } from '../../../src/tokens/address.ts'
+import { signingKey } from '../../../src/tokens/token.ts'
+
+const key = signingKey(1, randomBytes(32))
+const keys = { current: key, verifying: new Map([[1, key]]) }
+const message = { contactId: 12, touchpointId: 345 }
+const now = new Date('2026-11-27T00:00:00Z')
+const to = (mailbox: 'bounce' | 'unsubscribe') =>
+  `${mailbox}+${signAddress(keys, mailbox, referenceOf(message))}@shop.example`
+const read = (text: string | Uint8Array, recipients?: string[]) =>
+  readReturned(typeof text === 'string' ? Buffer.from(text.replaceAll('\n', '\r\n')) : text, {
+    keys,
+    now,
+    ...(recipients ? { recipients } : {}),
+  })
+
+/** As Postfix writes them: RFC 3464 with one recipient. */
+const notification = (fields: string, address = to('bounce')) => `Return-Path: <>
+From: MAILER-DAEMON@mx.example (Mail Delivery System)
+To: ${address}
+Subject: Undelivered Mail Returned to Sender
+Message-Id: <abc@mx.example>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="B"
+
+--B
+Content-Description: Notification
+Content-Type: text/plain; charset=us-ascii
+
+I'm sorry to have to inform you that your message could not be delivered.
+
+--B
+Content-Description: Delivery report
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example
+Arrival-Date: Fri, 27 Nov 2026 00:00:00 +0000
+
+Final-Recipient: rfc822; li@gone.example
+${fields}
+
+--B
+Content-Description: Undelivered Message
+Content-Type: message/rfc822
+
+From: hello@shop.example
+Subject: Hello
+Action: failed
+
+Body
+
+--B--
+`
+
+describe('a notification', () => {
+  it.for([
+    ['Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 no such user', 'hard_bounce'],
+    ['Action: failed\nStatus: 5.7.1', 'hard_bounce'],
+    ['Action: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 552 5.2.2 mailbox\n  full', 'soft_bounce'],
+    ['Action: failed\nStatus: 4.4.1', 'soft_bounce'],
+    ['action: FAILED\nstatus: 5.1.10', 'hard_bounce'],
+    ['Action: delivered\nStatus: 2.0.0', 'delivered'],
+    ['Action: relayed\nStatus: 2.0.0', 'delivered'],
+  ] as const)('%s → %s', async ([fields, kind]) => {
+    expect(await read(notification(fields))).toMatchObject({
+      outcome: 'events',
+      events: [{ ...message, kind, eventId: 'mail <abc@mx.example>', at: now }],
+    })
+  })
+
+  it('keeps the words of the server, unfolded', async () => {
+    const said = await read(
+      notification('Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550\n  gone away'),
+    )
+    expect(said).toMatchObject({ events: [{ detail: 'smtp; 550 gone away' }] })
+  })
+
+  it('settles nothing while the server is still trying, or says nothing of it', async () => {
+    for (const fields of ['Action: delayed\nStatus: 4.4.7', 'Action: expanded', 'Status: 5.0.0']) {
+      expect(await read(notification(fields)), fields).toMatchObject({ outcome: 'ignored' })
+    }
+  })
+
+  it('is believed by its signed address alone', async () => {
+    const fields = 'Action: failed\nStatus: 5.1.1'
+    const forged = to('bounce').replace(/-(.)(?=@)?/, '-0')
+    for (const address of ['bounce@shop.example', forged, to('bounce').replace('bounce+', 'bounce+x')]) {
+      expect(await read(notification(fields, address)), address).toMatchObject({ outcome: 'refused' })
+    }
+    expect(await read(notification(fields, 'list@mx.example'), [to('bounce')])).toMatchObject({
+      outcome: 'events',
+    })
+  })
+})
+
+describe('other mail', () => {
+  it('a complaint in the abuse reporting format', async () => {
+    const report = (type: string) =>
+      notification('')
+        .replace('report-type=delivery-status', 'report-type=feedback-report')
+        .replace(
+          /Content-Type: message\/delivery-status[\s\S]*?--B/,
+          `Content-Type: message/feedback-report\n\nFeedback-Type: ${type}\nUser-Agent: Loop/1.0\nVersion: 1\n\n--B`,
+        )
+    expect(await read(report('abuse'))).toMatchObject({ outcome: 'events', events: [{ kind: 'complaint' }] })
+    expect(await read(report('not-spam'))).toMatchObject({ outcome: 'ignored' })
+  })
+
+  it('a wish to be left alone, by mail', async () => {
+    const mail = `From: li@mail.example\nTo: ${to('unsubscribe')}\nSubject: unsubscribe\n\n\n`
+    expect(await read(mail)).toMatchObject({ outcome: 'unsubscribe', message })
+  })
+
+  it('a person’s answer, and an out-of-office note', async () => {
+    const mail = `From: li@mail.example\nTo: ${to('bounce')}\nSubject: Re: Hello\n\nThank you, but no.\n`
+    expect(await read(mail)).toMatchObject({ outcome: 'ignored' })
+  })
+
+  it('anything at all: it never throws, and never makes an event without a signed address', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(fc.uint8Array({ maxLength: 2_000 }), fc.string({ maxLength: 2_000 })),
+        async (bytes) => {
+          expect((await read(bytes)).outcome).toBe('refused')
+        },
+      ),
+    )
+    const whole = notification('Action: failed\nStatus: 5.1.1')
+    await fc.assert(
+      fc.asyncProperty(fc.nat(whole.length), fc.nat(200), fc.string(), async (at, length, noise) => {
+        const cut = whole.slice(0, at) + noise + whole.slice(at + length)
+        expect(['events', 'ignored', 'refused', 'unsubscribe']).toContain((await read(cut)).outcome)
+      }),
+    )
+  })
+
+  it('nothing longer than a megabyte', async () => {
+    expect(await read(Buffer.alloc(1_000_001, 'a'))).toMatchObject({ outcome: 'refused' })
+  })
+})

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { parseClick, trackHtml, unsubscribeUrl } from '../../../src/channels/email/links.ts'
+import { isMachine } from '../../../src/channels/email/machine.ts'
+import { readReference, referenceOf } from '../../../src/channels/reference.ts'
+import { readAddress, signAddress } from '../../../src/tokens/address.ts'
+import { readToken, signingKey } from '../../../src/tokens/token.ts'
+
+const key = signingKey(1, randomBytes(32))
+const keys = { current: key, verifying: new Map([[1, key]]) }
+const base = { url: 'https://wb.shop.example', keys }
+const message = { contactId: 4_711, touchpointId: 90_210 }
+const NOW = new Date('2026-11-27T00:00:00Z')
+const both = { clicks: true, opens: true }
+const hrefs = (html: string) => [...html.matchAll(/href="([^"]*)"/g)].map(([, url = '']) => url)
+const numbers = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })
+
+describe('tracked links', () => {
+  it('lead by us to where the template said, whatever its address', () => {
+    fc.assert(
+      fc.property(fc.webUrl({ withQueryParameters: true, withFragments: true }), (url) => {
+        const written = url.replaceAll('&', '&amp;')
+        const [tracked = ''] = hrefs(
+          trackHtml(`<p><a class="x" href="${written}">a</a></p>`, base, message, both),
+        )
+        expect(tracked).toMatch(/^https:\/\/wb\.shop\.example\/c\/[\w.-]+$/)
+        const reading = readToken(keys, 'click', tracked.split('/').at(-1) ?? '', NOW)
+        expect(reading.outcome === 'read' && parseClick(reading.payload)).toEqual({
+          reference: referenceOf(message),
+          url,
+        })
+      }),
+    )
+  })
+
+  it('leave alone what is ours, what is no page, and what is not asked for', () => {
+    const own = unsubscribeUrl(base, message)
+    for (const url of [
+      own,
+      'mailto:a@b.example',
+      'tel:123',
+      '#top',
+      `https://a.example/${'x'.repeat(1_001)}`,
+    ]) {
+      expect(hrefs(trackHtml(`<a href="${url}">a</a>`, base, message, both))).toEqual([url])
+    }
+    const html = '<body><a href="https://a.example/">a</a></body>'
+    expect(trackHtml(html, base, message, { clicks: false, opens: false })).toBe(html)
+    expect(trackHtml(html, base, message, { clicks: false, opens: true })).toMatch(
+      /<img src="https:\/\/wb\.shop\.example\/o\/[\w.-]+" width="1"[^>]*><\/body>$/,
+    )
+  })
+
+  it('cannot be made to lead elsewhere', () => {
+    const [tracked = ''] = hrefs(trackHtml('<a href="https://a.example/">a</a>', base, message, both))
+    const token = tracked.split('/').at(-1) ?? ''
+    fc.assert(
+      fc.property(fc.nat(token.length - 1), fc.constantFrom(...'ABCxyz019-_.'), (at, character) => {
+        const changed = token.slice(0, at) + character + token.slice(at + 1)
+        if (changed !== token) expect(readToken(keys, 'click', changed, NOW)).toEqual({ outcome: 'invalid' })
+      }),
+    )
+    expect(readToken(keys, 'unsubscribe', token, NOW)).toEqual({ outcome: 'invalid' })
+    for (const odd of ['', 'x', '1-2 javascript:alert(1)', '1-2 //evil.example', ' https://a.example']) {
+      expect(parseClick(odd)).toBeUndefined()
+    }
+  })
+})
+
+describe('references', () => {
+  it('are read back, in links and in mailboxes whatever the case, and only where they are whole', () => {
+    fc.assert(
+      fc.property(numbers, numbers, (contactId, touchpointId) => {
+        const reference = { contactId, touchpointId }
+        expect(readReference(referenceOf(reference))).toEqual(reference)
+        const local = signAddress(keys, 'bounce', referenceOf(reference))
+        expect(`${'b'.repeat(15)}+${local}`.length).toBeLessThanOrEqual(64)
+        expect(readAddress(keys, 'bounce', local.toUpperCase())).toBe(referenceOf(reference))
+        expect(readAddress(keys, 'unsubscribe', local)).toBeUndefined()
+      }),
+    )
+    fc.assert(fc.property(fc.string(), (text) => readAddress(keys, 'bounce', text) === undefined))
+  })
+})
+
+describe('who opened it', () => {
+  it.for([
+    ['Mozilla/5.0', true],
+    ['', true],
+    [undefined, true],
+    ['Mozilla/5.0 (compatible; Barracuda Sentinel)', true],
+    ['python-requests/2.31', true],
+    ['Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15', false],
+    ['Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)', false],
+  ] as const)('%s: a machine is %s', ([agent, machine]) => {
+    expect(isMachine(agent)).toBe(machine)
+  })
+  it('is no person within seconds of the handover', () => {
+    expect(isMachine('Mozilla/5.0 (iPhone) AppleWebKit', 2)).toBe(true)
+    expect(isMachine('Mozilla/5.0 (iPhone) AppleWebKit', 60)).toBe(false)
+  })
+})

@@ -1,0 +1,271 @@
+import { execFileSync } from 'node:child_process'
+import { createPrivateKey, createSign, generateKeyPairSync, sign } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Receipts, RefusedWebhook } from '../../../src/channels/channel.ts'
+import { openEmail } from '../../../src/channels/email/email.ts'
+import { emailSettings } from '../../../src/channels/email/settings.ts'
+
+// What Amazon and SendGrid post, signed as they sign it, with keys of the test's own.
+
+const now = new Date('2026-11-27T00:00:00Z')
+const TOPIC = 'arn:aws:sns:eu-west-1:123456789012:mail'
+const CERTIFICATE = 'https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0.pem'
+const REFERENCE = { contactId: 12, touchpointId: 345 }
+const MESSAGE_ID = '<tp-345.wb-c-9l@shop.example>'
+
+const sendgrid = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+let amazonKey = ''
+let certificate = ''
+let directory = ''
+const fetched: string[] = []
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'winback-sns-'))
+  const [key, file] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
+  execFileSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', file],
+      ...['-subj', '/CN=sns.amazonaws.com', '-days', '2'],
+    ],
+    { stdio: 'pipe' },
+  )
+  amazonKey = readFileSync(key, 'utf8')
+  certificate = readFileSync(file, 'utf8')
+})
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+const channel = () =>
+  openEmail(
+    emailSettings.parse({
+      from: 'hello@shop.example',
+      smtp: { host: '127.0.0.1' },
+      receipts: {
+        sns: { topics: [TOPIC] },
+        sendgrid: {
+          public_key: sendgrid.publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
+        },
+      },
+    }),
+    undefined,
+    {
+      fetchText: async (url) => {
+        fetched.push(url)
+        return certificate
+      },
+    },
+  )
+
+async function post(
+  provider: string,
+  body: Uint8Array | string,
+  headers: Record<string, string> = {},
+): Promise<Receipts | RefusedWebhook> {
+  const answer = await channel().receipts?.({
+    url: 'https://wb.shop.example/v1/receipts/email',
+    provider,
+    headers,
+    body: typeof body === 'string' ? Buffer.from(body) : body,
+    now,
+  })
+  if (!answer) throw new Error('the channel takes no receipts')
+  return answer
+}
+
+describe('Amazon SES by SNS', () => {
+  const envelope = (message: unknown, more: Record<string, string> = {}) => {
+    const fields: Record<string, string> = {
+      Type: 'Notification',
+      MessageId: 'm-1',
+      TopicArn: TOPIC,
+      Message: typeof message === 'string' ? message : JSON.stringify(message),
+      Timestamp: '2026-11-26T23:59:00.000Z',
+      SignatureVersion: '2',
+      SigningCertURL: CERTIFICATE,
+      ...more,
+    }
+    const names =
+      fields.Type === 'Notification'
+        ? ['Message', 'MessageId', 'Subject', 'Timestamp', 'TopicArn', 'Type']
+        : ['Message', 'MessageId', 'SubscribeURL', 'Timestamp', 'Token', 'TopicArn', 'Type']
+    const text = names
+      .flatMap((name) => (fields[name] === undefined ? [] : [`${name}\n${fields[name]}\n`]))
+      .join('')
+    const hash = fields.SignatureVersion === '1' ? 'sha1' : 'sha256'
+    const signature = createSign(hash).update(text).sign(createPrivateKey(amazonKey), 'base64')
+    return { Signature: signature, ...fields }
+  }
+  const told = (more: object) => ({
+    mail: { messageId: 'ses-1', headers: [{ name: 'Message-ID', value: MESSAGE_ID }] },
+    ...more,
+  })
+
+  it.for([
+    [{ eventType: 'Bounce', bounce: { bounceType: 'Permanent' } }, 'hard_bounce'],
+    [{ eventType: 'Bounce', bounce: { bounceType: 'Transient' } }, 'soft_bounce'],
+    [{ notificationType: 'Complaint', complaint: { complaintFeedbackType: 'abuse' } }, 'complaint'],
+    [{ eventType: 'Delivery' }, 'delivered'],
+    [{ eventType: 'Open' }, 'opened'],
+    [{ eventType: 'Click' }, 'clicked'],
+  ] as const)('%o → %s', async ([event, kind]) => {
+    expect(await post('ses', JSON.stringify(envelope(told(event))))).toMatchObject({
+      outcome: 'accepted',
+      events: [{ ...REFERENCE, kind, eventId: 'sns m-1', providerId: 'ses-1' }],
+    })
+  })
+
+  it('is believed with either version of the signature, and the certificate is read once', async () => {
+    const both = channel()
+    const call = (message: object) =>
+      both.receipts?.({
+        url: '',
+        provider: 'ses',
+        headers: {},
+        body: Buffer.from(JSON.stringify(message)),
+        now,
+      })
+    const before = fetched.length
+    for (const SignatureVersion of ['1', '2']) {
+      const message = envelope(told({ eventType: 'Delivery' }), { SignatureVersion })
+      expect(await call(message)).toMatchObject({ outcome: 'accepted' })
+    }
+    expect(fetched.length).toBe(before + 1)
+  })
+
+  it('confirms the subscription of a topic of ours, on a host of Amazon alone', async () => {
+    const confirm = (SubscribeURL: string) =>
+      post(
+        'ses',
+        JSON.stringify(
+          envelope('You have chosen …', { Type: 'SubscriptionConfirmation', Token: 't', SubscribeURL }),
+        ),
+      )
+    const url = 'https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription'
+    expect(await confirm(url)).toMatchObject({ outcome: 'accepted', events: [] })
+    expect(fetched).toContain(url)
+    expect(await confirm('https://evil.example/?Action=ConfirmSubscription')).toMatchObject({
+      outcome: 'refused',
+    })
+    expect(fetched).not.toContain('https://evil.example/?Action=ConfirmSubscription')
+  })
+
+  it('is refused from another topic, another host, with another text, or unreadable', async () => {
+    const good = envelope(told({ eventType: 'Delivery' }))
+    const cases: [object, number][] = [
+      [{ ...good, TopicArn: 'arn:aws:sns:eu-west-1:1:other' }, 401],
+      [{ ...good, SigningCertURL: 'https://sns.eu-west-1.amazonaws.com.evil.example/a.pem' }, 401],
+      [{ ...good, SigningCertURL: 'http://sns.eu-west-1.amazonaws.com/a.pem' }, 401],
+      [{ ...good, Message: JSON.stringify(told({ eventType: 'Bounce' })) }, 401],
+      [{ ...good, MessageId: 'm-2' }, 401],
+      [{ ...good, Signature: 'AAAA' }, 401],
+      [{ ...good, SignatureVersion: '3' }, 400],
+      [{}, 400],
+    ]
+    for (const [message, status] of cases) {
+      expect(await post('ses', JSON.stringify(message))).toMatchObject({ outcome: 'refused', status })
+    }
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.string(), fc.json()), async (body) => {
+        expect(await post('ses', body)).toMatchObject({ outcome: 'refused', status: 400 })
+      }),
+    )
+  })
+
+  it('says nothing of messages that are not ours', async () => {
+    const other = envelope({
+      eventType: 'Delivery',
+      mail: { messageId: 'x', commonHeaders: { messageId: '<a@b>' } },
+    })
+    expect(await post('ses', JSON.stringify(other))).toMatchObject({ outcome: 'accepted', events: [] })
+  })
+})
+
+describe('SendGrid', () => {
+  const timestamp = String(now.getTime() / 1000)
+  const signed = (body: string, at = timestamp, key = sendgrid.privateKey) => ({
+    'x-twilio-email-event-webhook-timestamp': at,
+    'x-twilio-email-event-webhook-signature': sign('sha256', Buffer.from(at + body), key).toString('base64'),
+  })
+  const event = (more: object) => ({
+    email: 'li@mail.example',
+    timestamp: 1_795_000_000,
+    'smtp-id': MESSAGE_ID,
+    sg_event_id: 'e-1',
+    sg_message_id: 's-1',
+    ...more,
+  })
+
+  it('reads each event of a post, in order', async () => {
+    const body = JSON.stringify([
+      event({ event: 'processed' }),
+      event({ event: 'delivered', response: '250 OK' }),
+      event({ event: 'bounce', type: 'bounce', reason: '550 no such user' }),
+      event({ event: 'bounce', type: 'blocked' }),
+      event({ event: 'deferred' }),
+      event({ event: 'open', sg_machine_open: true }),
+      event({ event: 'open' }),
+      event({ event: 'spamreport' }),
+      event({ event: 'group_resubscribe' }),
+      event({ event: 'delivered', 'smtp-id': '<another@mail>' }),
+    ])
+    const read = await post('sendgrid', body, signed(body))
+    expect(read.outcome === 'accepted' && read.events.map(({ kind }) => kind)).toEqual([
+      ...[
+        'sent',
+        'delivered',
+        'hard_bounce',
+        'soft_bounce',
+        'soft_bounce',
+        'prefetched',
+        'opened',
+        'complaint',
+      ],
+    ])
+    expect(read).toMatchObject({
+      events: [
+        { ...REFERENCE, eventId: 'e-1', providerId: 's-1' },
+        {},
+        { detail: '550 no such user' },
+        {},
+        {},
+        {},
+        {},
+        {},
+      ],
+    })
+  })
+
+  it('is refused unsigned, changed, late, or by another key', async () => {
+    const body = JSON.stringify([event({ event: 'delivered' })])
+    const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const cases: [string, Record<string, string>, number][] = [
+      [body, {}, 401],
+      [`${body} `, signed(body), 401],
+      [body, { ...signed(body), 'x-twilio-email-event-webhook-timestamp': '1' }, 401],
+      [body, signed(body, String(now.getTime() / 1000 - 601)), 401],
+      [body, signed(body, timestamp, other.privateKey), 401],
+      ['{}', signed('{}'), 400],
+      ['[{"event":1}]', signed('[{"event":1}]'), 400],
+    ]
+    for (const [text, headers, status] of cases) {
+      expect(await post('sendgrid', text, headers)).toMatchObject({ outcome: 'refused', status })
+    }
+    await fc.assert(
+      fc.asyncProperty(fc.string(), async (text) => {
+        expect(await post('sendgrid', text, signed(text))).toMatchObject({ outcome: 'refused', status: 400 })
+      }),
+    )
+  })
+})
+
+it('names the providers it knows where another reports', async () => {
+  expect(await post('mailgun', '{}')).toMatchObject({
+    outcome: 'refused',
+    status: 404,
+    reason: expect.stringContaining('ses and sendgrid'),
+  })
+})

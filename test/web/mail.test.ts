@@ -1,0 +1,230 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { trackHtml, unsubscribeUrl } from '../../src/channels/email/links.ts'
+import { referenceOf } from '../../src/channels/reference.ts'
+import { manualClock } from '../../src/clock.ts'
+import { rows } from '../../src/database/connect.ts'
+import { readSigningKeys } from '../../src/service/links.ts'
+import { signAddress } from '../../src/tokens/address.ts'
+import type { SigningKeys } from '../../src/tokens/token.ts'
+import { processBatch } from '../../src/touchpoints/batch.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { composeWeb } from '../../src/web/server.ts'
+import { freshDatabase } from '../support/database.ts'
+import { openShop, type Shop, type TestChannel, testChannel, WORKSPACE } from '../support/shop.ts'
+
+// What links of a mail lead to, over the composed web side, on what the pipeline really sent.
+
+const BASE = 'https://wb.shop.example'
+const SOURCE = `
+version: 1
+campaign: letters
+title: Letters
+schedule: "0 9 * * *"
+goals: { recall: { event: session } }
+window: 30d
+holdout: 0%
+tiers:
+  - name: only
+    inactive: 3d..
+    steps:
+      - { id: first, channel: email, template: hello }
+      - { id: second, after: 1d, channel: email, template: hello }
+`
+const AGENT = { 'user-agent': 'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15' }
+
+let shop: Shop
+let email: TestChannel
+let keys: SigningKeys
+let app: ReturnType<typeof composeWeb>
+let people = 0
+
+beforeAll(async () => {
+  email = testChannel('email')
+  const workspace = `${WORKSPACE.replace('control: 10%', 'control: 0%')}web: { url: "${BASE}" }\n`
+  const clock = manualClock(new Date('2026-03-02T09:00:00Z'))
+  shop = await openShop({ database: await freshDatabase(), clock, channels: [email], workspace })
+  await shop.apply(SOURCE)
+  keys = await readSigningKeys(shop.database)
+  app = composeWeb({ runtime: shop.runtime })
+})
+afterAll(() => shop.runtime.close())
+
+/** One more person, to whom the first step was sent and for whom the second is planned. */
+let message: { contactId: number; touchpointId: number }
+beforeEach(async () => {
+  people += 1
+  shop.clock.advance(86_400 * 40)
+  const silent = new Date(shop.clock.now().getTime() - 4 * 86_400_000).toISOString()
+  await shop.importContacts([{ external_id: `p${people}`, email: `p${people}@people.test` }])
+  await shop.importActivity([{ external_id: `p${people}`, type: 'session', occurred_at: silent }])
+  await shop.run('letters')
+  await dispatchDue(shop.database, shop.clock.now(), 100, async (batch) => {
+    await processBatch(shop.runtime.worker, batch)
+  })
+  const sent = email.sent.find(({ address }) => address === `p${people}@people.test`)
+  if (!sent) throw new Error('nothing was sent')
+  message = { contactId: sent.contactId, touchpointId: sent.touchpointId }
+})
+
+const base = { url: BASE, keys: undefined as unknown as SigningKeys }
+const links = () => ({ ...base, keys })
+const path = (url: string) => url.slice(BASE.length)
+const events = async () =>
+  await rows<{ kind: string; detail: string | null }>(
+    shop.database,
+    sql`SELECT kind, detail FROM delivery_events WHERE contact_id = ${message.contactId} ORDER BY kind`,
+  )
+const waiting = async () =>
+  await rows(shop.database, sql`SELECT FROM touchpoints WHERE contact_id = ${message.contactId}`)
+const tracked = () => {
+  const html = trackHtml('<a href="https://a.example/x?y=1&amp;z">a</a>', links(), message, {
+    clicks: true,
+    opens: true,
+  })
+  return {
+    click: path(/href="([^"]+)"/.exec(html)?.[1] ?? ''),
+    open: path(/src="([^"]+)"/.exec(html)?.[1] ?? ''),
+  }
+}
+
+describe('a link', () => {
+  it('leads where it was to lead, and is one click however often it is followed', async () => {
+    for (let times = 0; times < 3; times += 1) {
+      const answer = await app.request(tracked().click, { headers: AGENT })
+      expect(answer.status).toBe(302)
+      expect(answer.headers.get('location')).toBe('https://a.example/x?y=1&z')
+    }
+    expect(await events()).toEqual([{ kind: 'clicked', detail: 'https://a.example/x?y=1&z' }])
+  })
+
+  it('leads a scanner on without taking it for a person', async () => {
+    const answer = await app.request(tracked().click, { headers: { 'user-agent': 'Barracuda Scanner' } })
+    expect(answer.status).toBe(302)
+    expect(await events()).toEqual([])
+  })
+
+  it('leads nowhere once it was changed', async () => {
+    const { click } = tracked()
+    for (const changed of [
+      `${click}x`,
+      click.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')),
+      '/c/x',
+      '/c/..a.b',
+    ]) {
+      const answer = await app.request(changed, { headers: AGENT })
+      expect(answer.status).toBe(404)
+      expect(answer.headers.get('location')).toBeNull()
+    }
+    expect(await events()).toEqual([])
+  })
+})
+
+describe('a picture', () => {
+  it('tells people from machines, and looks the same to both', async () => {
+    const { open } = tracked()
+    const seen = await app.request(open, { headers: AGENT })
+    const fetched = await app.request(open, { headers: { 'user-agent': 'Mozilla/5.0' } })
+    const forged = await app.request(`${open}x`, { headers: AGENT })
+    const bodies = await Promise.all(
+      [seen, fetched, forged].map(async (answer) => (await answer.text()).length),
+    )
+    expect(new Set(bodies).size).toBe(1)
+    expect(seen.headers.get('content-type')).toBe('image/gif')
+    expect(await events()).toEqual([
+      { kind: 'opened', detail: null },
+      { kind: 'prefetched', detail: null },
+    ])
+  })
+})
+
+describe('an unsubscription', () => {
+  const url = () => path(unsubscribeUrl(links(), message))
+
+  it('is asked for by a page that changes nothing, in the reader’s language', async () => {
+    for (const [language, words] of [
+      ['zh-CN,zh;q=0.9', '不要再发了'],
+      ['en', 'Stop writing to me'],
+    ]) {
+      const page = await app.request(url(), { headers: { 'accept-language': language ?? '' } })
+      expect(page.status).toBe(200)
+      expect(await page.text()).toContain(words)
+      expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
+    }
+    await app.request(url(), { method: 'HEAD' })
+    expect(await events()).toEqual([])
+    expect(await waiting()).toHaveLength(1)
+  })
+
+  it('is done by a post without a cookie, twice too, and stops what is planned', async () => {
+    for (let times = 0; times < 2; times += 1) {
+      const answer = await app.request(url(), {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: 'List-Unsubscribe=One-Click',
+      })
+      expect(answer.status).toBe(200)
+    }
+    expect(await events()).toEqual([{ kind: 'unsubscribed', detail: 'one-click' }])
+    expect(await waiting()).toEqual([])
+    const [record] = await rows(
+      shop.database,
+      sql`SELECT state, reason FROM touchpoint_records WHERE contact_id = ${message.contactId} AND state = 'skipped'`,
+    )
+    expect(record).toEqual({ state: 'skipped', reason: 'suppressed' })
+  })
+
+  it('is refused with a changed token, or with one that is for something else', async () => {
+    const { click, open } = tracked()
+    for (const wrong of [`${url()}x`, click.replace('/c/', '/u/'), open.replace('/o/', '/u/'), '/u/none']) {
+      expect((await app.request(wrong, { method: 'POST' })).status).toBe(404)
+    }
+    expect(await waiting()).toHaveLength(1)
+  })
+})
+
+describe('a returned mail', () => {
+  const mail = (address: string) =>
+    [
+      `To: ${address}`,
+      'Message-ID: <b1@mx.example>',
+      'MIME-Version: 1.0',
+      'Content-Type: multipart/report; report-type=delivery-status; boundary=B',
+      '',
+      '--B',
+      'Content-Type: message/delivery-status',
+      '',
+      'Reporting-MTA: dns; mx.example',
+      '',
+      'Final-Recipient: rfc822; p@people.test',
+      'Action: failed',
+      'Status: 5.1.1',
+      '',
+      '--B--',
+      '',
+    ].join('\r\n')
+  const address = () => `bounce+${signAddress(keys, 'bounce', referenceOf(message))}@shop.example`
+
+  it('posted: silences the address, once', async () => {
+    const post = async () =>
+      await (await app.request('/v1/bounces', { method: 'POST', body: mail(address()) })).json()
+    expect(await post()).toMatchObject({ outcome: 'recorded' })
+    expect(await post()).toMatchObject({ outcome: 'ignored' })
+    expect(await events()).toMatchObject([{ kind: 'hard_bounce' }])
+    expect(await waiting()).toEqual([])
+  })
+
+  it('is refused with a reason where it is not addressed to us, or is no mail', async () => {
+    for (const body of [
+      '',
+      'x',
+      mail('bounce@shop.example'),
+      mail(address().replace('bounce+', 'bounce+1')),
+    ]) {
+      const answer = await app.request('/v1/bounces', { method: 'POST', body })
+      expect(answer.status).toBe(400)
+      expect(await answer.json()).toMatchObject({ error: 'malformed', reason: expect.any(String) })
+    }
+    expect(await events()).toEqual([])
+  })
+})
