@@ -17,6 +17,7 @@ import { report } from './cli/report.ts'
 import { rollback } from './cli/rollback.ts'
 import { run } from './cli/run.ts'
 import { schema } from './cli/schema.ts'
+import { signals } from './cli/signals.ts'
 import { signingKeys } from './cli/signing-keys.ts'
 import { start } from './cli/start.ts'
 import { pause, resume, stop } from './cli/switches.ts'
@@ -42,6 +43,7 @@ const verbs = [
   stop, //       end a campaign for good
   report, //     who came back, and who because of us
   explain, //    one contact's whole story
+  signals, //    who is lost, who only quiet, and how good the model is
   apiKeys, //    who may call the API, and for what
   doctor, //     what is wrong and how to mend it
   signingKeys, // keys of signed links

@@ -29,7 +29,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     ...['offers/offers.ts', 'offers/provider.ts'],
   ],
   contacts: ['config', 'database'],
-  signals: ['config', 'database'],
+  signals: ['config', 'database', 'statistics'],
   // The life-cycle alone: entering a tier cancels what is left of the one before, in the same transaction.
   audience: ['config', 'database', 'signals', 'channels/channel.ts', 'touchpoints/lifecycle.ts'],
   touchpoints: ['config', 'database', 'audience', 'offers', 'tokens', 'channels/channel.ts'],

@@ -7,6 +7,7 @@ import { fitted, painter, wrap } from '../reports/layout.ts'
 import { ANSWERS, STATES, sentence, WAITS } from '../reports/reasons.ts'
 import { type Speech, speechOf } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
+import { freshenSignals } from '../service/signals.ts'
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
 import { dispatchDue } from '../touchpoints/dispatch.ts'
 import { appliedCampaign, appliedCampaigns } from './campaigns.ts'
@@ -86,6 +87,7 @@ async function runRun(
   // The run speaks of one moment; what is sent looks at the clock again and again, for it may take all evening.
   const selecting = { ...runtime.run, clock: { now: () => asOf } }
   try {
+    await freshenSignals({ database: context.database, workspace, clock: selecting.clock })
     if (options.dryRun) return await countOnly(runtime, names, asOf, context)
     const campaigns = []
     for (const name of names) {

@@ -5,6 +5,7 @@ import { dispatchDue, nextDue } from '../touchpoints/dispatch.ts'
 import type { Runtime } from './runtime.ts'
 import { nextTick } from './schedule.ts'
 import { ageAll, appliedCampaigns } from './scheduler.ts'
+import { asksForSignals, freshenSignals } from './signals.ts'
 
 /** What a replay is made of beside its runtime. */
 export interface Replay {
@@ -44,6 +45,7 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
   ) {
     runtime.clock.set(now)
     await plan.reveal(previous, now)
+    if (await anyAsks(runtime)) await freshenSignals(runtime)
     for (const { campaign, tick } of await ticksAt(runtime, previous, now)) {
       const current = await runtime.book.current(campaign)
       if (!current) continue
@@ -59,6 +61,15 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
   await plan.reveal(previous, plan.to)
   await ageAll(runtime)
   return tally
+}
+
+/** Whether any campaign's current version asks for a signal: those of a replay are as of its clock, as all it knows. */
+async function anyAsks(runtime: Runtime): Promise<boolean> {
+  for (const { campaign } of await appliedCampaigns(runtime.database)) {
+    const current = await runtime.book.current(campaign)
+    if (current && asksForSignals(current, runtime.workspace)) return true
+  }
+  return false
 }
 
 /** The next moment anything happens after `now`: a tick, or a touchpoint due (on the grid, and not in the past). */

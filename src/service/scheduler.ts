@@ -5,6 +5,7 @@ import { rows, type Session } from '../database/connect.ts'
 import { messageOf } from '../errors.ts'
 import type { Runtime } from './runtime.ts'
 import { lastTick } from './schedule.ts'
+import { freshenSignals } from './signals.ts'
 
 /** An applied campaign and when it was first applied: ticks before that are nobody's. */
 export interface AppliedCampaign {
@@ -33,6 +34,8 @@ export async function runDue(
     if (!current) return
     const tick = lastTick(current.definition.schedule, current.timezone, clock.now())
     if (tick < createdAt || (await isFinished(database, campaign, tick))) return
+    // Never a selection by signals that are older than the events.
+    await freshenSignals(runtime)
     onRun(campaign, tick, await runCampaign(runtime.run, current, tick))
   })
 }

@@ -9,6 +9,7 @@ import { type Engine, type JobLock, jobOf, keysOf, openQueue, startWorker } from
 import { type Swept, sweep } from '../touchpoints/sweep.ts'
 import type { Runtime } from './runtime.ts'
 import { ageIdle, runDue } from './scheduler.ts'
+import { freshenSignals } from './signals.ts'
 
 // The long-running roles. `start` is all of them in one process; `worker` and `scheduler` are the same ones on more
 // machines. None keeps state: any may be killed, and any number may run.
@@ -109,11 +110,17 @@ export async function startScheduler(
     await askProviders(database, clock.now(), worker.channels, reporting, inquiries)
     return pace.sweep
   })
+  // Steps ask for signals too, between two runs.
+  const freshener = loop(report('signals'), pace.idle, async () => {
+    await freshenSignals(runtime)
+    return pace.sweep
+  })
   scheduling = scheduling.then(schedule)
   return {
     close: async () => {
       await heartbeat.destroy()
-      await Promise.all([scheduling, ager.stop(), dispatch.stop(), sweeper.stop(), pruner.stop()])
+      const loops = [ager, dispatch, sweeper, pruner, freshener]
+      await Promise.all([scheduling, ...loops.map((each) => each.stop())])
       await queue.close()
     },
   }

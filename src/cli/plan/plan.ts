@@ -17,6 +17,7 @@ import type { LoadedCampaign } from '../../config/load.ts'
 import { rows } from '../../database/connect.ts'
 import { openRuntime, type Runtime } from '../../service/runtime.ts'
 import { nextTick } from '../../service/schedule.ts'
+import { freshenSignals } from '../../service/signals.ts'
 import { previewStep } from '../../touchpoints/preview.ts'
 import type { Templates } from '../campaigns.ts'
 import { steady } from '../steady.ts'
@@ -99,6 +100,8 @@ export async function planCampaign(
   const runtime = await openRuntime({ database, workspace, clock: { now: () => asOf } })
   const progress = steady(context.output.progress(`Planning ${definition.campaign}`))
   try {
+    // What is derived is brought up to date; nothing an operator wrote or a contact did is changed.
+    await freshenSignals(runtime)
     const foreseen = await foreseeRun(database, campaign, asOf)
     let steps = 0
     const audience = await planAudience(

@@ -1,0 +1,55 @@
+import type { CompiledCampaign } from '../config/compiled.ts'
+import { factCatalogue } from '../config/facts.ts'
+import { type Fit, fitSignals, readFit } from '../signals/fit.ts'
+import { rulesOf } from '../signals/history.ts'
+import { refreshSignals } from '../signals/refresh.ts'
+import type { Runtime } from './runtime.ts'
+import { lastTick } from './schedule.ts'
+
+/** What a freshening did. */
+export interface Freshened {
+  readonly contacts: number
+  /** The fit that fell due; undefined where the last one still holds. */
+  readonly fit: Fit | undefined
+}
+
+/**
+ * Brings signals up to the clock: whoever had events is recomputed, and quintiles and model are fitted where the
+ * schedule says so, or where there is none yet. Before each run, and every few seconds while Winback runs.
+ */
+export async function freshenSignals(
+  runtime: Pick<Runtime, 'database' | 'workspace' | 'clock'>,
+  onProgress: (contacts: number) => void = () => {},
+): Promise<Freshened> {
+  const { database, workspace, clock } = runtime
+  const rules = rulesOf(workspace)
+  const now = clock.now()
+  const contacts = await refreshSignals(database, rules, now, onProgress)
+  const last = await readFit(database, now)
+  const due = lastTick(workspace.signals.refit, workspace.timezone, now)
+  if (last && last.fittedAt >= due && !outgrown(last, contacts, now)) return { contacts, fit: undefined }
+  return { contacts, fit: await fitSignals(database, rules, workspace.signals.return, now) }
+}
+
+/** A fit to too little is looked at again every day, and as soon as there is anything at all: the first import. */
+function outgrown(last: Fit, refreshed: number, now: Date): boolean {
+  if (last.note === null || refreshed === 0) return false
+  return last.contacts === 0 || now.getTime() - last.fittedAt.getTime() >= 86_400_000
+}
+
+/** Whether any condition or template of a campaign may ask for a signal: a replay that needs none computes none. */
+export function asksForSignals(campaign: CompiledCampaign, workspace: Runtime['workspace']): boolean {
+  const paths = [...factCatalogue(workspace).values()].flatMap(({ path, known }) => (known ? [path] : []))
+  const steps = campaign.tiers.flatMap((tier) => tier.steps)
+  const sources = [
+    campaign.audience?.source,
+    ...campaign.segments.map((segment) => segment.condition.source),
+    ...steps.map((step) => step.condition?.source),
+    ...steps.flatMap((step) =>
+      [...step.templates.values(), ...(step.otherwise ? [step.otherwise] : [])].flatMap((template) =>
+        template.facts.map((fact) => fact.path),
+      ),
+    ),
+  ]
+  return sources.some((source) => source !== undefined && paths.some((path) => source.includes(path)))
+}

@@ -1,0 +1,97 @@
+import gammaln from '@stdlib/math-base-special-gammaln'
+import { minimise } from './nelder-mead.ts'
+
+// BG/NBD: Fader, Hardie and Lee, “‘Counting Your Customers’ the Easy Way”, Marketing Science 24 (2005). Somebody comes
+// back at a rate of their own (gamma over people: r, α) and after each return may be gone for good (beta: a, b).
+// Everything is calculated in logarithms; time may be in any unit, the same throughout.
+
+/** One history, or many alike: x repeats, the last of them at t_x after the first, observed for T. */
+export interface History {
+  readonly x: number
+  readonly tx: number
+  readonly t: number
+  readonly count: number
+}
+
+export interface ReturnModel {
+  readonly r: number
+  readonly alpha: number
+  readonly a: number
+  readonly b: number
+}
+
+export interface FittedModel extends ReturnModel {
+  readonly logLikelihood: number
+  readonly converged: boolean
+}
+
+/** Σ ln L over the histories, eq. (3) of the paper. What depends on x alone is worked out once for each x. */
+export function logLikelihood({ r, alpha, a, b }: ReturnModel, histories: readonly History[]): number {
+  const terms = new Map<number, { common: number; dropped: number }>()
+  const termsOf = (x: number) => {
+    const known = terms.get(x)
+    if (known) return known
+    const common =
+      gammaln(r + x) -
+      gammaln(r) +
+      r * Math.log(alpha) +
+      gammaln(a + b) +
+      gammaln(b + x) -
+      gammaln(b) -
+      gammaln(a + b + x)
+    const made = { common, dropped: x > 0 ? Math.log(a) - Math.log(b + x - 1) : 0 }
+    terms.set(x, made)
+    return made
+  }
+  let sum = 0
+  for (const { x, tx, t, count } of histories) {
+    const { common, dropped } = termsOf(x)
+    const alive = -(r + x) * Math.log(alpha + t)
+    const gone = x > 0 ? dropped - (r + x) * Math.log(alpha + tx) : Number.NEGATIVE_INFINITY
+    sum += count * (common + addLogs(alive, gone))
+  }
+  return sum
+}
+
+function addLogs(one: number, other: number): number {
+  const high = Math.max(one, other)
+  return high + Math.log1p(Math.exp(Math.min(one, other) - high))
+}
+
+/**
+ * The parameters under which the histories are likeliest. Searched for in logarithms, so that all stay positive, and
+ * from α near the mean time observed: time may be in weeks or in hours.
+ */
+export function fitReturnModel(histories: readonly History[]): FittedModel {
+  const people = histories.reduce((sum, { count }) => sum + count, 0)
+  const time = histories.reduce((sum, { t, count }) => sum + t * count, 0) / Math.max(1, people)
+  const modelOf = (point: readonly number[]): ReturnModel => {
+    const [r = 0, alpha = 0, a = 0, b = 0] = point.map(Math.exp)
+    return { r, alpha, a, b }
+  }
+  const { point, value, converged } = minimise(
+    (at) => -logLikelihood(modelOf(at), histories) / Math.max(1, people),
+    [0, Math.log(Math.max(time, 1e-6) / 4), 0, 0],
+  )
+  return { ...modelOf(point), logLikelihood: -value * people, converged }
+}
+
+/** Probability that somebody with this history will ever come back. It ranks badly: see {@link returnProbability}. */
+export function aliveProbability(
+  { r, alpha, a, b }: ReturnModel,
+  { x, tx, t }: Omit<History, 'count'>,
+): number {
+  if (x <= 0) return 1
+  return 1 / (1 + Math.exp(Math.log(a / (b + x - 1)) + (r + x) * Math.log((alpha + t) / (alpha + tx))))
+}
+
+/** P(return ≤ horizon) = P(alive) · [1 − ((α+T)/(α+T+H))^(r+x)]. */
+export function returnProbability(
+  model: ReturnModel,
+  history: Omit<History, 'count'>,
+  horizon: number,
+): number {
+  const { r, alpha } = model
+  const later = (r + history.x) * Math.log((alpha + history.t) / (alpha + history.t + horizon))
+  return aliveProbability(model, history) * -Math.expm1(later)
+}
