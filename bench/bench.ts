@@ -9,6 +9,7 @@ import { measureMail } from './mail.ts'
 import type { Bench, Finding } from './measure.ts'
 import { measureMemory } from './memory.ts'
 import { measureSelection } from './selection.ts'
+import { measureSignals } from './signals.ts'
 import { formatTable } from './table.ts'
 import { measureTouchpoints } from './touchpoints.ts'
 
@@ -20,6 +21,7 @@ const MEASUREMENTS = {
   selection: { measure: measureSelection, rounds: 2 },
   import: { measure: measureImport, rounds: 3 },
   ingest: { measure: measureIngest, rounds: 2 },
+  signals: { measure: measureSignals, rounds: 1 },
   memory: { measure: measureMemory, rounds: 1 },
 } as const satisfies Record<string, { measure(bench: Bench): Promise<Finding[]>; rounds: number }>
 

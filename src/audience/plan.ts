@@ -63,8 +63,16 @@ export interface StepOutlook {
   readonly messages: number
 }
 
+/** How many of a tier's band are lost, and how many only quiet: by the fact `churn_reason`. */
+export interface ChurnCell {
+  readonly tier: string
+  readonly reason: string
+  readonly contacts: number
+}
+
 export interface AudiencePlan {
   readonly cells: readonly AudienceCell[]
+  readonly churn: readonly ChurnCell[]
   readonly outside: OutsideBands
   readonly steps: readonly StepOutlook[]
   /** Contacts that would be opened, up to three a tier, those with an address first: for samples. */
@@ -126,6 +134,7 @@ export async function planAudience(
       sql`SELECT tier_no AS "tierNo", segment, answer, count(*) AS contacts FROM plan_answers
         GROUP BY tier_no, segment, answer ORDER BY tier_no, segment, answer`,
     )
+    const churn = await countChurn(tx, campaign, now)
     const known = await readKnown(tx)
     const steps: StepOutlook[] = []
     for (const [index, step] of ladder.entries()) {
@@ -144,12 +153,31 @@ export async function planAudience(
     const named = new Map(campaign.tiers.map((tier) => [tier.no, tier.name]))
     return {
       cells: cells.map(({ tierNo, ...cell }) => ({ tier: named.get(tierNo) ?? '', ...cell })),
+      churn,
       outside: await countOutside(tx, campaign, now),
       steps,
       samples,
       ...(await countEligible(tx, campaign, now)),
     }
   })
+}
+
+/** Of everybody considered, whatever the answer: the band as it is. */
+async function countChurn(tx: Transaction, campaign: CompiledCampaign, now: Date): Promise<ChurnCell[]> {
+  const { churnReason, entry } = campaign
+  if (!churnReason || entry.kind !== 'silence') return []
+  const counted = await rows<{ tierNo: number } & Omit<ChurnCell, 'tier'>>(
+    tx,
+    sql`SELECT p.tier_no AS "tierNo", reason, count(*) AS contacts
+      FROM plan_answers p
+      JOIN contacts c ON c.contact_id = p.contact_id
+      JOIN contact_activity a ON a.contact_id = p.contact_id
+      LEFT JOIN contact_signals s ON s.contact_id = p.contact_id
+      CROSS JOIN LATERAL (SELECT coalesce(${churnReason(now)}, 'silent') AS reason) churn
+      GROUP BY p.tier_no, reason ORDER BY p.tier_no, count(*) DESC, reason`,
+  )
+  const named = new Map(campaign.tiers.map((tier) => [tier.no, tier.name]))
+  return counted.map(({ tierNo, ...cell }) => ({ tier: named.get(tierNo) ?? '', ...cell }))
 }
 
 /** An episode as it would be opened, for conditions over `e`: earlier steps have not been sent. */

@@ -4,13 +4,15 @@ import { ANSWERS, OUTSIDE, sentence } from '../reports/reasons.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
 import type { Timeline } from '../reports/timeline.ts'
-import { languageOf } from '../reports/words.ts'
+import { languageOf, speechOf } from '../reports/words.ts'
 import { openRuntime } from '../service/runtime.ts'
+import { type Portrait, readPortrait } from '../signals/portrait.ts'
 import { findContact } from '../touchpoints/preview.ts'
 import { appliedCampaigns } from './campaigns.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
 import { textStyle } from './report.ts'
+import { describePortrait } from './signal-words.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
@@ -48,16 +50,22 @@ async function runExplain(
   context: DatabaseContext,
   externalId: string,
   options: ExplainOptions,
-): Promise<Outcome<Timeline & { considered: readonly Consideration[] }>> {
+): Promise<Outcome<Timeline & { considered: readonly Consideration[]; signals: Portrait }>> {
   const { timezone } = context.loaded.definition
   const now =
     options.asOf === undefined ? context.clock.now() : parseMoment('--as-of', options.asOf, timezone)
   const style = textStyle(context, options.locale)
   const timeline = await reports.timeline.read(context.database, { externalId, now })
   const considered = await considerEverywhere(context, externalId, now)
+  const workspace = context.loaded.definition
+  const contactId = await findContact(context.database, externalId)
+  const signals = await readPortrait(context.database, workspace, contactId, now)
+  const known = describePortrait(signals, speechOf({ locale: style.locale, timezone }))
   return {
-    data: { ...timeline, considered },
-    text: [reports.timeline.format(timeline, style), ...formatConsidered(considered, style)].join('\n'),
+    data: { ...timeline, considered, signals },
+    text: [reports.timeline.format(timeline, style), ...known, ...formatConsidered(considered, style)].join(
+      '\n',
+    ),
   }
 }
 

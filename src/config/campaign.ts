@@ -156,6 +156,15 @@ export const campaign = z.strictObject({
         )
         .prefault([])
         .describe('How much one person may get, across campaigns'),
+      effort: z
+        .strictObject({
+          core: z.int().min(0).optional().describe('Spends and uses much'),
+          harvest: z.int().min(0).optional().describe('Spends much, uses little'),
+          grow: z.int().min(0).optional().describe('Uses much, spends little'),
+          light: z.int().min(0).optional().describe('Neither'),
+        })
+        .prefault({})
+        .describe('Messages an episode, by the fact `quadrant`: who brings little gets fewer'),
       send_window: z.record(z.string(), localWindow).prefault({}).describe('By channel, or `default`'),
       spread: duration.prefault('0s').describe('Deferred messages are spread over this time'),
       max_delay: duration

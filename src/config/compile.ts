@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { ConfigError, type Problem } from '../errors.ts'
 import { ANNUAL_REPORT, annualReportSql } from './annual-report.ts'
 import type { Campaign, Step } from './campaign.ts'
@@ -51,6 +51,8 @@ export function compileCampaign(input: CompileInput): CompiledCampaign {
     templateSet: input.templateSet,
     entry,
     silencedBy: definition.silenced_by ?? (entry.kind === 'silence' ? 'activity' : 'goal'),
+    churnReason: selection.facts.get('churn_reason')?.sql,
+    effort: effortSql(definition, selection),
     audience: condition(definition.audience, selection, 'audience', definition),
     segments: Object.entries(definition.segments).flatMap(([name, source]) => {
       const compiled = condition(source, selection, `segments.${name}`, definition)
@@ -89,6 +91,17 @@ function compileEntry(definition: Campaign, selection: KnownFacts, workspace: Wo
       found: entering.fact,
     },
   ])
+}
+
+/** The limit of the quadrant the contact is in at that moment; who is in none has none. */
+function effortSql({ limits }: Campaign, { facts }: KnownFacts): ((now: Date) => SQL) | undefined {
+  const quadrant = facts.get('quadrant')
+  const set = Object.entries(limits.effort).flatMap(([name, most]) =>
+    most === undefined ? [] : [{ name, most }],
+  )
+  if (set.length === 0 || !quadrant) return undefined
+  const cases = set.map(({ name, most }) => sql`WHEN ${name}::text THEN ${most}::int`)
+  return (now) => sql`CASE ${quadrant.sql(now)} ${sql.join(cases, sql` `)} END`
 }
 
 function compileStep(

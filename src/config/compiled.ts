@@ -97,6 +97,10 @@ export interface CompiledCampaign {
   readonly entry: CompiledEntry
   /** What ends the sending: any activity, or the primary goal alone. */
   readonly silencedBy: 'activity' | 'goal'
+  /** The fact `churn_reason`: how many of a band are only quiet. */
+  readonly churnReason?: ((now: Date) => SQL) | undefined
+  /** Messages an episode may come to, NULL without a limit; undefined where the campaign sets none. */
+  readonly effort?: ((now: Date) => SQL) | undefined
   readonly audience: Condition | undefined
   readonly segments: readonly { readonly name: string; readonly condition: Condition }[]
   readonly tiers: readonly CompiledTier[]

@@ -94,6 +94,10 @@ export const REASONS = {
     'zh-CN': '该步骤的所有渠道都没有有效地址',
   },
   condition: { en: 'the step’s condition is false', 'zh-CN': '该步骤的条件不成立' },
+  effort: {
+    en: 'enough was sent for what the contact brings',
+    'zh-CN': '按该联系人的价值与潜力，已发送足够多的消息',
+  },
   missing_data: {
     en: 'a fact the step needs is missing, and nothing is sent with a blank',
     'zh-CN': '缺少该步骤所需的信息，不发送有空缺的内容',

@@ -43,6 +43,8 @@ export interface Candidate extends TouchpointKey {
   readonly facts: Readonly<Record<string, unknown>>
   /** Paths of facts older than their `fresh` limit. */
   readonly stale: readonly string[]
+  /** Messages the episode may still come to; null without a limit. */
+  readonly effortLeft: number | null
 }
 
 /** A person's latest choice, as the guards look at it. */
@@ -71,7 +73,7 @@ export async function gather(
   batch: {
     claimId: string
     keys: readonly TouchpointKey[]
-    campaign: Pick<CompiledCampaign, 'entry' | 'silencedBy'>
+    campaign: Pick<CompiledCampaign, 'entry' | 'silencedBy' | 'effort'>
     step: CompiledStep
     now: Date
     /** Whether the step has a channel that delivers to devices. */
@@ -120,7 +122,7 @@ export async function imagine(
 async function read(
   session: Session,
   what: {
-    campaign: Pick<CompiledCampaign, 'entry' | 'silencedBy'>
+    campaign: Pick<CompiledCampaign, 'entry' | 'silencedBy' | 'effort'>
     step: CompiledStep
     now: Date
     devices?: boolean
@@ -144,7 +146,7 @@ async function read(
       ${consentsSql(step.channels, now)} AS consent, ${choiceSql(sql`c`, now)} AS choice,
       ${step.condition ? step.condition.sql(now) : sql`true`} AS condition,
       jsonb_strip_nulls(${valuesSql(facts, now)}) AS facts,
-      ${staleSql(facts, now)} AS stale
+      ${staleSql(facts, now)} AS stale, ${effortLeftSql(what.campaign, now)} AS "effortLeft"
     FROM ${source}`,
   )
 }
@@ -156,6 +158,18 @@ const DEVICES = sql`(SELECT coalesce(jsonb_agg(
 /** What the step reads beside facts, joined as `r`: once a contact, however many of its values a template prints. */
 function dataSql({ step, now }: { step: CompiledStep; now: Date }): SQL {
   return step.data ? sql` LEFT JOIN LATERAL (${step.data(now)}) r ON true` : sql``
+}
+
+/**
+ * What is left of the effort the contact is worth: the limit, less what the episode has sent (or may have), less what
+ * is under way before this one. By the contact's own few rows.
+ */
+function effortLeftSql({ effort }: Pick<CompiledCampaign, 'effort'>, now: Date): SQL {
+  if (!effort) return sql`NULL::int`
+  return sql`(${effort(now)} - (SELECT count(*) FROM touchpoint_records done WHERE done.contact_id = t.contact_id
+      AND done.episode_id = t.episode_id AND done.state IN ('sent', 'uncertain'))
+    - (SELECT count(*) FROM touchpoints other WHERE other.contact_id = t.contact_id AND other.episode_id = t.episode_id
+      AND other.state IN ('claimed', 'sending') AND other.touchpoint_id < t.touchpoint_id))::int`
 }
 
 /** An object of the step's channels that something was decided about. */

@@ -159,6 +159,10 @@ function conditional(
     if (candidate.condition === null) {
       return { kind: 'skip', reason: 'missing_data', detail: `unknown: ${step.condition?.source ?? ''}` }
     }
+    // Whose value and potential are low gets fewer messages, where the campaign says so.
+    if (candidate.effortLeft !== null && candidate.effortLeft <= 0) {
+      return { kind: 'skip', reason: 'effort', detail: null }
+    }
   }
   const chosen = step.templates.get(candidate.segment) ?? step.templates.get('everyone')
   const lacking = chosen && lack(candidate, chosen)

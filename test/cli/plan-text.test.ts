@@ -33,6 +33,11 @@ const plan: CampaignPlan = {
       { tier: 'coupon', segment: 'everyone', answer: 'audience_unknown', contacts: 30 },
       { tier: 'coupon', segment: 'everyone', answer: 'backlog', contacts: 5 },
     ],
+    churn: [
+      { tier: 'coupon', reason: 'silent', contacts: 1000 },
+      { tier: 'coupon', reason: 'rhythm', contacts: 200 },
+      { tier: 'coupon', reason: 'cart', contacts: 42 },
+    ],
     outside: { total: 5000, recent: 900, beyond: 20, undated: 3, bySignUp: 4, open: 2 },
     steps: [
       { ...step, tier: 'coupon', step: 'remind', contacts: 1207, messages: 0, condition: 1207 },

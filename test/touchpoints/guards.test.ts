@@ -39,6 +39,7 @@ const plain: Candidate = {
   condition: true,
   facts: {},
   stale: [],
+  effortLeft: null,
 }
 
 const step: CompiledStep = {

@@ -3,6 +3,7 @@ import { type Column, fitted, type Painter, painter, wrap } from '../../reports/
 import { ANSWERS, sentence } from '../../reports/reasons.ts'
 import { type Speech, speechOf } from '../../reports/words.ts'
 import { foreseenText } from '../foreseen.ts'
+import { CHURN_WORDS, isFalseChurn } from '../signal-words.ts'
 import { outcomeText } from '../step-outcome.ts'
 import type { Detectable } from './forecast.ts'
 import type { CampaignPlan, Sample } from './plan.ts'
@@ -45,6 +46,7 @@ export function formatPlan(plan: CampaignPlan, workspace: Workspace, style: Plan
     warning(plan, pen),
     section('audience', empty ? indented(word('noContacts'), pen) : grid(plan, pen)),
     section(plan.entry === 'silence' ? 'leftOut' : 'leftOutInTime', leftOut(plan, pen)),
+    section('falseChurn', falseChurn(plan, pen)),
     section('outside', outside(plan, pen)),
     section('messages', empty ? [] : outlook(plan, pen)),
     section('heldOut', heldOut(plan, pen)),
@@ -139,6 +141,37 @@ function leftOut(plan: CampaignPlan, { speech, paint, width }: Pen): string[] {
     .toSorted(([, a], [, b]) => b - a)
     .map(([answer, contacts]) => [speech.count(contacts), sentence(ANSWERS, answer, speech.language)])
   return reasons.size === 0 ? [] : fitted([right(''), left('')], cells, paint, width)
+}
+
+/** How many of each band are within their own rhythm or have left something unfinished, and which. */
+function falseChurn(
+  { audience, heldOut: tiers }: CampaignPlan,
+  { speech, paint, width, word }: Pen,
+): string[] {
+  const cells = tiers.flatMap(({ tier }) => {
+    const band = audience.churn.filter((cell) => cell.tier === tier)
+    const quiet = band.filter(({ reason }) => isFalseChurn(reason))
+    if (quiet.length === 0) return []
+    const sum = (some: typeof band) => some.reduce((total, { contacts }) => total + contacts, 0)
+    const why = quiet.map(
+      ({ reason, contacts }) => `${sentence(CHURN_WORDS, reason, speech.language)} ${speech.count(contacts)}`,
+    )
+    return [
+      [
+        tier,
+        speech.count(sum(quiet)),
+        speech.count(sum(band)),
+        why.join(speech.language === 'en' ? ', ' : '，'),
+      ],
+    ]
+  })
+  if (cells.length === 0) return []
+  return fitted(
+    [left(word('tier')), right(word('onlyQuiet')), right(word('ofBand')), left('')],
+    cells,
+    paint,
+    width,
+  )
 }
 
 function outside(plan: CampaignPlan, pen: Pen): string[] {

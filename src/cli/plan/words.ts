@@ -18,6 +18,9 @@ export const PLAN_WORDS = {
   missed: { en: 'had their date or event too long ago', 'zh-CN': '日期或事件已过去太久' },
   noDate: { en: 'have no such date', 'zh-CN': '没有该日期' },
   noEvent: { en: 'have had no such event', 'zh-CN': '没有发生过该事件' },
+  onlyQuiet: { en: 'only quiet', 'zh-CN': '未流失' },
+  ofBand: { en: 'of', 'zh-CN': '共' },
+  falseChurn: { en: 'Silent, but only quiet', 'zh-CN': '沉默但未流失' },
   outside: { en: 'Everybody else', 'zh-CN': '其余的人' },
   recent: { en: 'were active too recently', 'zh-CN': '最近仍活跃' },
   beyond: {

@@ -1,0 +1,131 @@
+import { CHURN_REASONS } from '../config/facts/churn.ts'
+import { RISK_SIGNS, type RiskSign } from '../config/facts/risk.ts'
+import type { Language, Speech } from '../reports/words.ts'
+import type { Portrait } from '../signals/portrait.ts'
+
+// Signals in words, both languages beside each other, so that neither can be forgotten.
+
+export const CHURN_WORDS = {
+  recent: { en: 'active recently', 'zh-CN': '最近活跃' },
+  cart: { en: 'items in the cart', 'zh-CN': '购物车里有商品' },
+  favourite: { en: 'a new favourite', 'zh-CN': '新增收藏' },
+  comment: { en: 'a new comment or like', 'zh-CN': '新的评论或点赞' },
+  rhythm: { en: 'within their own rhythm', 'zh-CN': '在其自身节奏内' },
+  silent: { en: 'longer than they ever usually pause', 'zh-CN': '超过其惯常间隔' },
+} as const
+
+/** Whether a reason is one of false churn. */
+export function isFalseChurn(reason: string): boolean {
+  return Object.entries(CHURN_REASONS).some(([name, churn]) => name === reason && churn === 'false')
+}
+
+type Sign = (value: (path: string) => string) => Readonly<Record<Language, string>>
+
+const SIGNS: Readonly<Record<RiskSign, Sign>> = {
+  sign_in: (value) => ({
+    en: `no sign-in for ${value('sign_in.silence')}`,
+    'zh-CN': `${value('sign_in.silence')}未登录`,
+  }),
+  use: () => ({ en: 'uses us half as often as before, or less', 'zh-CN': '使用频率下降一半以上' }),
+  complaint: (value) => ({
+    en: `${value('complaints.open')} complaint(s) not resolved`,
+    'zh-CN': `${value('complaints.open')} 个投诉未解决`,
+  }),
+  review: (value) => ({
+    en: `latest review ${value('reviews.rating')} stars`,
+    'zh-CN': `最近评价 ${value('reviews.rating')} 星`,
+  }),
+  nps: (value) => ({ en: `latest NPS answer ${value('nps')}`, 'zh-CN': `最近 NPS 评分 ${value('nps')}` }),
+  assignments: (value) => ({
+    en: `${value('assignments.open')} task(s) not done`,
+    'zh-CN': `${value('assignments.open')} 项任务未完成`,
+  }),
+}
+
+const GRADES = {
+  none: { en: 'none', 'zh-CN': '无' },
+  light: { en: 'light', 'zh-CN': '轻度' },
+  medium: { en: 'medium', 'zh-CN': '中度' },
+  severe: { en: 'severe', 'zh-CN': '重度' },
+} as const
+
+/** What is known of one contact, a line each: churn with its evidence, return, value, risk with its signs, membership. */
+export function describePortrait(portrait: Portrait, speech: Speech): string[] {
+  const en = speech.language === 'en'
+  const number = (path: string) => (typeof portrait[path] === 'number' ? portrait[path] : undefined)
+  const text = (path: string) => (typeof portrait[path] === 'string' ? portrait[path] : undefined)
+  const days = (path: string) => {
+    const seconds = number(path)
+    if (seconds === undefined) return undefined
+    const count = Math.round(seconds / 86_400)
+    return en ? `${count} ${count === 1 ? 'day' : 'days'}` : `${count} 天`
+  }
+  const value = (path: string) =>
+    path.endsWith('.silence') ? (days(path) ?? '') : String(portrait[path] ?? '')
+  const lines: string[] = []
+
+  const reason = Object.keys(CHURN_WORDS).find((name) => name === text('churn_reason')) as
+    | keyof typeof CHURN_WORDS
+    | undefined
+  if (reason) {
+    const churn = CHURN_REASONS[reason]
+    const state = {
+      active: ['active', '活跃'],
+      false: ['quiet, not lost', '沉默但未流失'],
+      true: ['lost', '已流失'],
+    }[churn]
+    const pause = days('rhythm.pause')
+    const silent = days('activity.silence')
+    const evidence = [
+      CHURN_WORDS[reason][speech.language],
+      ...(silent ? [en ? `silent for ${silent}` : `已沉默 ${silent}`] : []),
+      ...(pause ? [en ? `usual pause ${pause}` : `惯常间隔 ${pause}`] : []),
+      ...(reason === 'cart'
+        ? [en ? `${value('cart.items')} in the cart` : `购物车 ${value('cart.items')} 件`]
+        : []),
+    ]
+    lines.push(
+      en ? `Churn: ${state[0]} (${evidence.join('; ')})` : `流失判断：${state[1]}（${evidence.join('；')}）`,
+    )
+  }
+  const probability = number('return_probability')
+  if (probability !== undefined) {
+    const model = text('return_basis') === 'bg_nbd'
+    const basis = en
+      ? model
+        ? 'by their own rhythm'
+        : 'by silence alone: too little data for the model'
+      : model
+        ? '按其自身节奏'
+        : '仅按沉默时长：数据不足以建模'
+    const share = speech.percent(probability)
+    lines.push(en ? `Comes back unasked: ${share} (${basis})` : `自行回来的概率：${share}（${basis}）`)
+  }
+  if (text('rfm.segment')) {
+    const scores = `${value('rfm.recency')}-${value('rfm.frequency')}-${value('rfm.monetary')}`
+    const more = `${text('rfm.segment')}, RFM ${scores}${text('quadrant') ? `, ${text('quadrant')}` : ''}`
+    lines.push(en ? `Value: ${more}` : `价值：${more}`)
+  }
+  const grade = Object.keys(GRADES).find((name) => name === text('risk.grade')) as
+    | keyof typeof GRADES
+    | undefined
+  if (grade) {
+    const signs = RISK_SIGNS.filter((name) => portrait[`risk.${name}`] === true).map(
+      (name) => SIGNS[name](value)[speech.language],
+    )
+    const why = signs.length === 0 ? '' : en ? ` (${signs.join('; ')})` : `（${signs.join('；')}）`
+    lines.push(en ? `Risk: ${GRADES[grade].en}${why}` : `风险：${GRADES[grade]['zh-CN']}${why}`)
+  }
+  const ends = text('membership.ends')
+  if (ends) {
+    const moment = speech.moment(new Date(ends))
+    const over = portrait['membership.active'] !== true
+    lines.push(
+      en
+        ? `Membership: ${over ? 'ended' : 'ends'} ${moment}`
+        : `会员：${over ? '已于' : ''}${moment}${over ? '结束' : '到期'}`,
+    )
+  }
+  if (portrait.sunset === true) lines.push(en ? 'Better left alone (sunset)' : '建议不再打扰（日落规则）')
+  return lines
+}
