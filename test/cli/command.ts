@@ -17,6 +17,7 @@ import { report } from '../../src/cli/report.ts'
 import { rollback } from '../../src/cli/rollback.ts'
 import { run as runOnce } from '../../src/cli/run.ts'
 import { schema } from '../../src/cli/schema.ts'
+import { signals } from '../../src/cli/signals.ts'
 import { signingKeys } from '../../src/cli/signing-keys.ts'
 import { start } from '../../src/cli/start.ts'
 import { pause, resume, stop } from '../../src/cli/switches.ts'
@@ -47,6 +48,7 @@ const verbs = [
     stop,
     report,
     explain,
+    signals,
     signingKeys,
     consent,
     exportPerson,
