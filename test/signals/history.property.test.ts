@@ -115,7 +115,7 @@ test('an ingest that commits during a refresh is not lost', async () => {
   await transaction(database, async (tx) => {
     await ingestInto(tx, [visit(2)])
     refreshing = refreshSignals(database, rules, new Date(FIRST))
-    await waitsForLock(database)
+    await Promise.race([waitsForLock(database), refreshing])
   })
   await refreshing
   await refreshSignals(database, rules, new Date(FIRST))

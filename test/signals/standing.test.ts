@@ -1,0 +1,125 @@
+import { sql } from 'drizzle-orm'
+import { expect, test } from 'vitest'
+import { planAudience } from '../../src/audience/plan.ts'
+import { manualClock } from '../../src/clock.ts'
+import { factCatalogue } from '../../src/config/facts.ts'
+import { rows } from '../../src/database/connect.ts'
+import { freshenSignals } from '../../src/service/signals.ts'
+import { readStanding } from '../../src/signals/standing.ts'
+import { freshDatabase } from '../support/database.ts'
+import { openShop, testChannel, WORKSPACE } from '../support/shop.ts'
+
+// What is said of everybody: how many of a band are only quiet, and what stands in for the model where data are thin.
+
+const NOW = new Date('2026-06-01T09:00:00Z')
+const CAMPAIGN = `
+version: 1
+campaign: bands
+title: Bands
+schedule: "0 9 * * *"
+timezone: UTC
+goals: { recall: { event: session } }
+window: 90d
+holdout: 0%
+tiers:
+  - name: early
+    inactive: 3d..15d
+    steps: [{ id: hello, channel: log, template: hello, unless: churn == "false" }]
+  - name: late
+    inactive: 15d..60d
+    steps: [{ id: again, channel: log, template: hello }]
+`
+
+async function open() {
+  const clock = manualClock(NOW)
+  return await openShop({
+    database: await freshDatabase(),
+    clock,
+    channels: [testChannel('log')],
+    workspace: WORKSPACE.replace('control: 10%', 'control: 0%'),
+  })
+}
+const sessions = (id: string, days: readonly number[]) =>
+  days.map((day) => ({
+    external_id: id,
+    type: 'session',
+    occurred_at: new Date(NOW.getTime() - day * 86_400_000).toISOString(),
+  }))
+
+test('a plan counts who of each band is only quiet, and the step leaves just those out', async () => {
+  const shop = await open()
+  await shop.importActivity([
+    ...['w1', 'w2', 'w3'].flatMap((id) => sessions(id, [38, 31, 24, 17, 10])),
+    ...sessions('w4', [40, 33, 26, 19]),
+    ...['d1', 'd2'].flatMap((id) => sessions(id, [13, 12, 11, 10])),
+    ...sessions('c1', [10]),
+    {
+      external_id: 'c1',
+      type: 'add_to_cart',
+      occurred_at: new Date(NOW.getTime() - 86_400_000).toISOString(),
+    },
+    ...sessions('m1', [59, 39, 19]),
+  ])
+  await freshenSignals(shop.runtime)
+  await shop.apply(CAMPAIGN)
+  const campaign = await shop.runtime.book.current('bands')
+  if (!campaign) throw new Error('the campaign was not applied')
+  const reach = { addressKinds: new Map([['log', 'none' as const]]), needsConsent: new Set<string>() }
+  const plan = await planAudience(shop.database, campaign, NOW, reach)
+  // Weekly visitors 10 days away: 10 > 1.2 × 7, so lost. Who came every 20 days and is 19 away is not.
+  expect(plan.churn).toEqual([
+    { tier: 'early', reason: 'silent', contacts: 5 },
+    { tier: 'early', reason: 'cart', contacts: 1 },
+    { tier: 'late', reason: 'rhythm', contacts: 1 },
+    { tier: 'late', reason: 'silent', contacts: 1 },
+  ])
+  expect(plan.steps[0]).toMatchObject({ step: 'hello', contacts: 6, condition: 1, messages: 5 })
+  expect(await readStanding(shop.database, shop.workspace, NOW)).toEqual({
+    contacts: 8,
+    waiting: 0,
+    churn: { true: 6, false: 2 },
+    reasons: { silent: 6, cart: 1, rhythm: 1 },
+    risk: { none: 6, light: 2 },
+  })
+  await shop.runtime.close()
+})
+
+test('with too few contacts for the model, the probability is what silence alone says', async () => {
+  const shop = await open()
+  const many = (prefix: string, count: number) => Array.from({ length: count }, (_, n) => `${prefix}${n}`)
+  await shop.importActivity([
+    // As known 30 days ago: thirty silent for 10 days, of whom twelve came back; 25 silent for 40, of whom five did.
+    ...many('a', 30).flatMap((id, n) => sessions(id, n < 12 ? [40, 20] : [40])),
+    ...many('b', 25).flatMap((id, n) => sessions(id, n < 5 ? [70, 25] : [70])),
+    ...sessions('new', [8]),
+  ])
+  const { fit } = await freshenSignals(shop.runtime)
+  expect(fit).toMatchObject({
+    model: null,
+    note: 'too_few_contacts',
+    contacts: 56,
+    repeaters: 17,
+    calibration: null,
+  })
+  const facts = factCatalogue(shop.workspace)
+  const value = (path: string) => facts.get(path)?.sql(NOW) ?? sql`NULL`
+  const found = await rows<{ id: string; probability: string; basis: string }>(
+    shop.database,
+    sql`SELECT c.external_id AS id, round(${value('return_probability')}, 6)::text AS probability, ${value('return_basis')} AS basis
+        FROM contacts c JOIN contact_activity a USING (contact_id) LEFT JOIN contact_signals s USING (contact_id)
+        WHERE c.external_id IN ('a29', 'b24', 'new') ORDER BY 1`,
+  )
+  expect(found).toEqual([
+    // Silent for 40 days now: 5 of 25.
+    { id: 'a29', probability: '0.200000', basis: 'silence' },
+    // Silent for 70: nobody was, so the share of all, 17 of 55.
+    { id: 'b24', probability: '0.309091', basis: 'silence' },
+    // Silent for 8: 12 of 30.
+    { id: 'new', probability: '0.400000', basis: 'silence' },
+  ])
+  // The fit holds until its schedule says otherwise.
+  expect((await freshenSignals(shop.runtime)).fit).toBeUndefined()
+  shop.clock.set(new Date('2026-06-08T04:00:00Z'))
+  expect((await freshenSignals(shop.runtime)).fit).toMatchObject({ note: 'too_few_contacts' })
+  await shop.runtime.close()
+})
