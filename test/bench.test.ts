@@ -39,12 +39,9 @@ it('measures everything beside its floor', { timeout: 300_000 }, async () => {
     'touchpoints-embedded',
     'selection',
     'import',
-<<<<<<< HEAD
     'ingest',
     'ingest-memory',
-=======
     'signals',
->>>>>>> e9693fe (Plan shows how many of a band are only quiet; explain says why; effort by quadrant)
     'memory',
     ...redis,
   ]
