@@ -7,6 +7,7 @@ import { secureHeaders } from 'hono/secure-headers'
 import { messageOf, WinbackError } from '../errors.ts'
 import type { Runtime } from '../service/runtime.ts'
 import { RefusedError, refuse } from './answers.ts'
+import { contactsApi } from './api/contacts.ts'
 import { devicesApi } from './api/devices.ts'
 import { healthApi } from './api/health.ts'
 import { ingestApi } from './api/ingest.ts'
@@ -14,6 +15,7 @@ import { mailApi } from './api/mail.ts'
 import { receiptsApi } from './api/receipts.ts'
 import { openKeyRing } from './api-keys.ts'
 import { openIntake } from './intake.ts'
+import { preferencesPages } from './pages/preferences.ts'
 
 // The web side of Winback. Each area is one file of api/ (or pages/) that makes a router from what it needs, and one
 // line in composeWeb. Nothing here decides anything about contacts: routers call the stages' public functions.
@@ -55,6 +57,8 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   app.route('/', receiptsApi({ runtime }))
   app.route('/', devicesApi({ database, clock, keys }))
   app.route('/', mailApi({ runtime }))
+  app.route('/', contactsApi({ runtime, keys }))
+  app.route('/', preferencesPages({ runtime }))
 
   app.notFound((c) => refuse(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path}`))
   app.onError((error, c) => {

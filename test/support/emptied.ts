@@ -15,7 +15,7 @@ export async function emptiedDatabase(): Promise<Database> {
     database,
     sql`SELECT relname AS name FROM pg_class
       WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-        AND relname NOT IN ('settings', '__drizzle_migrations')`,
+        AND relname NOT IN ('settings', 'signing_keys', '__drizzle_migrations')`,
   )
   const names = sql.join(
     tables.map(({ name }) => sql.identifier(name)),

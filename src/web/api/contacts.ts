@@ -1,0 +1,101 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { exportContact, exportCsv } from '../../contacts/export.ts'
+import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../contacts/preferences.ts'
+import { transaction } from '../../database/connect.ts'
+import { WinbackError } from '../../errors.ts'
+import { eraseEverywhere } from '../../service/privacy.ts'
+import type { Runtime } from '../../service/runtime.ts'
+import { findContact } from '../../touchpoints/preview.ts'
+import { RefusedError, refuse } from '../answers.ts'
+import type { KeyRing } from '../api-keys.ts'
+import { requireScope } from '../authorise.ts'
+
+/** What `PUT /v1/preferences/…` takes, whole: what is left out is wanted. */
+const preferencesBody = z.strictObject({
+  channels_off: z.array(z.string().min(1).max(50)).max(20).prefault([]),
+  topics_off: z.array(z.string().min(1).max(100)).max(100).prefault([]),
+  frequency: z
+    .strictObject({ at_most: z.int().min(1).max(100), within_days: z.int().min(1).max(366) })
+    .nullable()
+    .prefault(null),
+  paused_until: z.iso.datetime({ offset: true }).nullable().prefault(null),
+  reason: z.string().max(200).optional(),
+})
+
+/** One contact’s own affairs, for the user's systems: what they chose, all that is held, and being forgotten. */
+export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono {
+  const { runtime, keys } = options
+  const { database, clock, hooks, workspace } = runtime
+  return new Hono()
+    .get('/v1/preferences/:external_id', requireScope(keys, 'preferences'), async (c) => {
+      const contactId = await contactOf(runtime, c.req.param('external_id'))
+      return c.json(documentOf((await readChoice(database, contactId, clock.now())) ?? ANYTHING))
+    })
+    .put('/v1/preferences/:external_id', requireScope(keys, 'preferences'), async (c) => {
+      const contactId = await contactOf(runtime, c.req.param('external_id'))
+      const parsed = preferencesBody.safeParse(await c.req.json().catch(() => undefined))
+      if (!parsed.success) {
+        const [issue] = parsed.error.issues
+        return refuse(
+          c,
+          400,
+          'malformed',
+          `${issue?.path.join('.') || 'the body'}: ${issue?.message ?? 'not JSON'}`,
+        )
+      }
+      const { channels_off, topics_off, frequency, paused_until, reason } = parsed.data
+      const unknown = topics_off.filter((topic) => !Object.hasOwn(workspace.topics, topic))
+      if (unknown.length > 0) {
+        return refuse(c, 400, 'malformed', `topics_off: the workspace has no topic ${unknown.join(', ')}`)
+      }
+      const chosen = {
+        channelsOff: channels_off,
+        topicsOff: topics_off,
+        frequency: frequency && { atMost: frequency.at_most, withinDays: frequency.within_days },
+        pausedUntil: paused_until === null ? null : new Date(paused_until),
+      }
+      const source = `API, key ${c.get('apiKey').name}`
+      await transaction(database, (tx) =>
+        recordChoice(tx, contactId, { ...chosen, source, reason }, { now: clock.now(), hooks }),
+      )
+      return c.json(documentOf(chosen))
+    })
+    .get('/v1/contacts/:external_id/export', requireScope(keys, 'privacy'), async (c) => {
+      const held = await exportContact(database, await contactOf(runtime, c.req.param('external_id')))
+      c.header('Cache-Control', 'no-store')
+      if (c.req.query('format') !== 'csv') return c.json(held)
+      return c.body(exportCsv(held), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
+    })
+    .delete('/v1/contacts/:external_id', requireScope(keys, 'privacy'), async (c) => {
+      const externalId = c.req.param('external_id')
+      await contactOf(runtime, externalId)
+      try {
+        return c.json((await eraseEverywhere(runtime, externalId)) ?? {})
+      } catch (error) {
+        if (!(error instanceof WinbackError) || error.code !== 'erase.sending') throw error
+        c.header('Retry-After', '120')
+        return refuse(c, 409, 'sending', `${error.message}; ${error.remedy ?? ''}`)
+      }
+    })
+}
+
+/** @throws RefusedError 404 */
+async function contactOf({ database }: Runtime, externalId: string): Promise<number> {
+  try {
+    return await findContact(database, externalId)
+  } catch (error) {
+    if (!(error instanceof WinbackError) || error.code !== 'contact.unknown') throw error
+    throw new RefusedError(404, 'not_found', 'there is no such contact')
+  }
+}
+
+function documentOf(chosen: Preferences): z.output<typeof preferencesBody> {
+  const { frequency, pausedUntil } = chosen
+  return {
+    channels_off: [...chosen.channelsOff],
+    topics_off: [...chosen.topicsOff],
+    frequency: frequency && { at_most: frequency.atMost, within_days: frequency.withinDays },
+    paused_until: pausedUntil?.toISOString() ?? null,
+  }
+}

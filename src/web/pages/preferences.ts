@@ -1,0 +1,166 @@
+import { hash } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import { type Context, Hono } from 'hono'
+import { Temporal } from 'temporal-polyfill'
+import { type ConsentRecord, consentStates, recordConsents } from '../../contacts/consent.ts'
+import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../contacts/preferences.ts'
+import { rows, transaction } from '../../database/connect.ts'
+import { readSigningKeys } from '../../service/links.ts'
+import type { Runtime } from '../../service/runtime.ts'
+import { readToken } from '../../tokens/token.ts'
+import { channelTitle, gonePage, preferencesPage, STYLE } from './preferences-page.tsx'
+import { type Language, pageLanguage } from './preferences-words.ts'
+
+// A contact's own page. The signed link is the permission, to look and to change: no cookie goes along, so another
+// site has nothing to borrow, and without the link it has no address to post to.
+
+/** The wording of the agreement a box stands for; another text is another version. */
+const WORDING = 'preferences-page/1'
+const SOURCE = 'preferences page'
+/** Delivers nowhere: nothing to choose. */
+const SILENT = 'log'
+
+const POLICY = `default-src 'none'; style-src 'sha256-${hash('sha256', STYLE, 'base64')}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`
+
+interface Reader {
+  readonly contactId: number
+  readonly locale: string | null
+  readonly timezone: string
+}
+
+/** `/preferences/TOKEN`: GET shows, POST records and shows again. */
+export function preferencesPages({ runtime }: { runtime: Runtime }): Hono {
+  return new Hono()
+    .get('/preferences/:token', async (c) => {
+      const reader = await readerOf(runtime, c.req.param('token'))
+      return await show(c, runtime, reader)
+    })
+    .post('/preferences/:token', async (c) => {
+      const reader = await readerOf(runtime, c.req.param('token'))
+      if (!reader) return await show(c, runtime, undefined)
+      const form = new URLSearchParams(await c.req.text())
+      await record(runtime, reader, form)
+      const language = pageLanguage(c.req.query('lang'), reader.locale)
+      // Seen by GET, so that going back or reloading sends nothing again.
+      return c.redirect(`?lang=${language}&saved=1`, 303)
+    })
+}
+
+async function readerOf(runtime: Runtime, token: string): Promise<Reader | undefined> {
+  const { database, clock, workspace } = runtime
+  const reading = readToken(await readSigningKeys(database), 'preferences', token, clock.now())
+  if (reading.outcome !== 'read' || !/^\d{1,15}$/.test(reading.payload)) return undefined
+  const [row] = await rows<Reader>(
+    database,
+    sql`SELECT contact_id AS "contactId", locale, coalesce(timezone, ${workspace.timezone}) AS timezone
+        FROM contacts WHERE contact_id = ${Number(reading.payload)}`,
+  )
+  return row
+}
+
+async function show(c: Context, runtime: Runtime, reader: Reader | undefined): Promise<Response> {
+  c.header('Content-Security-Policy', POLICY)
+  c.header('Cache-Control', 'no-store')
+  const language = pageLanguage(c.req.query('lang'), reader?.locale ?? c.req.header('Accept-Language'))
+  if (!reader) return c.html(gonePage(language), 404)
+  const { database, clock, workspace } = runtime
+  const now = clock.now()
+  const held = (await readChoice(database, reader.contactId, now)) ?? ANYTHING
+  const consents = new Map(
+    (await consentStates(database, reader.contactId, now)).map(({ channel, state }) => [channel, state]),
+  )
+  const { pausedUntil } = held
+  return c.html(
+    preferencesPage({
+      language,
+      sender: workspace.name,
+      saved: c.req.query('saved') === '1',
+      channels: channelsOf(runtime).map((name) => {
+        const agrees = needsConsent(runtime, name)
+        const consent = consents.get(name)
+        const allowed = agrees ? consent === 'given' : consent !== 'withdrawn'
+        const wanted = allowed && !held.channelsOff.includes(name) && !held.channelsOff.includes('*')
+        return {
+          name,
+          title: channelTitle(name, language),
+          wanted,
+          agrees: agrees || consent === 'withdrawn',
+        }
+      }),
+      topics: Object.entries(workspace.topics).map(([name, title]) => ({
+        name,
+        title: titleIn(title, language) ?? name,
+        wanted: !held.topicsOff.includes(name),
+      })),
+      held,
+      pausedUntil:
+        pausedUntil && pausedUntil > now ? localDay(pausedUntil, reader.timezone, language) : undefined,
+    }),
+  )
+}
+
+/** One transaction: the choice, and the consents that its boxes stand for. */
+async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): Promise<void> {
+  const { database, clock, hooks, workspace } = runtime
+  const { contactId } = reader
+  const now = clock.now()
+  const nothing = form.get('do') === 'nothing'
+  const ticked = new Set(nothing ? [] : form.getAll('channel'))
+  const channels = channelsOf(runtime)
+  await transaction(database, async (tx) => {
+    const held = (await readChoice(tx, contactId, now)) ?? ANYTHING
+    const states = new Map(
+      (await consentStates(tx, contactId, now)).map(({ channel, state }) => [channel, state]),
+    )
+    const decided = channels.flatMap((channel): ConsentRecord[] => {
+      const state = states.get(channel)
+      const asked = needsConsent(runtime, channel) || state === 'withdrawn'
+      const decision = ticked.has(channel) ? 'given' : 'withdrawn'
+      if (!asked || state === decision || (state === undefined && decision === 'withdrawn')) return []
+      const wording = decision === 'given' ? WORDING : null
+      return [{ contactId, channel, decision, decidedAt: now, wording, source: SOURCE, proof: 'signed link' }]
+    })
+    if (decided.length > 0) await recordConsents(tx, decided, { now, hooks })
+    const topics = new Set(form.getAll('topic'))
+    const chosen: Preferences = {
+      channelsOff: nothing ? ['*'] : channels.filter((channel) => !ticked.has(channel)),
+      topicsOff: nothing ? held.topicsOff : Object.keys(workspace.topics).filter((name) => !topics.has(name)),
+      frequency: FREQUENCIES[form.get('often') ?? ''] ?? null,
+      pausedUntil: pauseOf(form.get('pause'), held, now),
+    }
+    await recordChoice(tx, contactId, { ...chosen, source: SOURCE }, { now, hooks })
+  })
+}
+
+const FREQUENCIES: Readonly<Record<string, Preferences['frequency']>> = {
+  weekly: { atMost: 1, withinDays: 7 },
+  monthly: { atMost: 1, withinDays: 30 },
+}
+
+function pauseOf(answer: string | null, held: Preferences, now: Date): Date | null {
+  if (answer === 'keep') return held.pausedUntil
+  const days = answer === '30' || answer === '90' ? Number(answer) : 0
+  return days === 0 ? null : new Date(now.getTime() + days * 86_400_000)
+}
+
+function channelsOf({ workspace }: Runtime): string[] {
+  return Object.entries(workspace.channels).flatMap(([name, settings]) =>
+    settings !== undefined && name !== SILENT ? [name] : [],
+  )
+}
+
+function needsConsent({ workspace }: Runtime, channel: string): boolean {
+  return workspace.consent[channel] === 'required'
+}
+
+/** A title of one language, or of several: the page's, then any. */
+function titleIn(title: string | Readonly<Record<string, string>>, language: Language): string | undefined {
+  return typeof title === 'string' ? title : (title[language] ?? Object.values(title)[0])
+}
+
+function localDay(at: Date, timezone: string, language: Language): string {
+  return Temporal.Instant.fromEpochMilliseconds(at.getTime())
+    .toZonedDateTimeISO(timezone)
+    .toPlainDate()
+    .toLocaleString(language, { dateStyle: 'long' })
+}

@@ -1,0 +1,167 @@
+import { sql } from 'drizzle-orm'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { type ManualClock, manualClock } from '../../src/clock.ts'
+import { consentHistory, consentStates } from '../../src/contacts/consent.ts'
+import { readChoice } from '../../src/contacts/preferences.ts'
+import { type Database, rows } from '../../src/database/connect.ts'
+import { preferencesLink, readSigningKeys } from '../../src/service/links.ts'
+import { signToken } from '../../src/tokens/token.ts'
+import { findContact } from '../../src/touchpoints/preview.ts'
+import { createApiKey, type Scope } from '../../src/web/api-keys.ts'
+import { composeWeb } from '../../src/web/server.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
+import { openShop, testChannel, WORKSPACE } from '../support/shop.ts'
+
+const SOURCE = `${WORKSPACE}
+consent: { email: required }
+topics: { offers: { en: Offers, zh-CN: 优惠活动 }, news: News }
+`
+
+let database: Database
+let clock: ManualClock
+let app: ReturnType<typeof composeWeb>
+let contactId: number
+let page: string
+
+beforeEach(async () => {
+  clock = manualClock(new Date('2026-03-10T09:00:00Z'))
+  const channels = [testChannel('email'), testChannel('log')]
+  const shop = await openShop({ database: await emptiedDatabase(), clock, channels, workspace: SOURCE })
+  database = shop.database
+  await shop.importContacts([
+    { external_id: 'u1', email: 'li@shop.example', locale: 'zh-CN', signed_up_at: '2026-01-01T00:00:00Z' },
+  ])
+  contactId = await findContact(database, 'u1')
+  app = composeWeb({ runtime: shop.runtime })
+  page = new URL((await preferencesLink(database, 'https://shop.example/', contactId)) ?? '').pathname
+})
+
+async function post(fields: Record<string, string | string[]>) {
+  const form = new URLSearchParams()
+  for (const [name, value] of Object.entries(fields))
+    for (const each of [value].flat()) form.append(name, each)
+  return await app.request(page, { method: 'POST', body: form })
+}
+
+describe('the page behind a signed link', () => {
+  it('speaks the contact’s language, names no address, and needs no script', async () => {
+    const response = await app.request(page)
+    const text = await response.text()
+    expect(response.status).toBe(200)
+    expect(text).toContain('<html lang="zh-CN">')
+    expect(text).toContain('优惠活动')
+    expect(text).not.toMatch(/li@shop|<script|u1\b/)
+    expect(response.headers.get('Content-Security-Policy')).toMatch(
+      /^default-src 'none'; style-src 'sha256-[^']+'; form-action 'self'/,
+    )
+    expect(response.headers.get('Set-Cookie')).toBeNull()
+    expect(response.headers.get('Cache-Control')).toBe('no-store')
+    expect(await (await app.request(`${page}?lang=en`)).text()).toContain('What we may send you')
+  })
+
+  it('records a choice and the consent that its box stands for, and a withdrawal', async () => {
+    const saved = await post({ do: 'save', channel: 'email', topic: 'news', often: 'weekly', pause: '30' })
+    expect(saved.status).toBe(303)
+    expect(await readChoice(database, contactId, clock.now())).toMatchObject({
+      channelsOff: [],
+      topicsOff: ['offers'],
+      frequency: { atMost: 1, withinDays: 7 },
+      pausedUntil: new Date('2026-04-09T09:00:00Z'),
+      source: 'preferences page',
+    })
+    expect(await consentHistory(database, contactId)).toMatchObject([
+      { channel: 'email', decision: 'given', wording: 'preferences-page/1' },
+    ])
+    const seen = await (await app.request(`${page}?lang=en&saved=1`)).text()
+    expect(seen).toContain('Saved.')
+    expect(seen).toContain('Keep the pause until April 9, 2026')
+    expect(seen).toMatch(/value="weekly" checked/)
+
+    clock.advance(60)
+    await post({ do: 'save', topic: ['news', 'offers'], often: '', pause: 'keep' })
+    expect(await consentStates(database, contactId, clock.now())).toEqual([
+      { channel: 'email', state: 'withdrawn' },
+    ])
+    expect(await readChoice(database, contactId, clock.now())).toMatchObject({
+      channelsOff: ['email'],
+      topicsOff: [],
+      frequency: null,
+      pausedUntil: new Date('2026-04-09T09:00:00Z'),
+    })
+  })
+
+  it('takes “nothing at all” at its word', async () => {
+    await post({ do: 'nothing', channel: 'email' })
+    expect(await readChoice(database, contactId, clock.now())).toMatchObject({ channelsOff: ['*'] })
+  })
+
+  it.each(['changed', 'of another purpose', 'of nobody'])('is not there for a link %s', async (kind) => {
+    const keys = await readSigningKeys(database)
+    const path = {
+      changed: `${page.slice(0, -1)}${page.endsWith('A') ? 'B' : 'A'}`,
+      'of another purpose': `/preferences/${signToken(keys, 'unsubscribe', String(contactId))}`,
+      'of nobody': `/preferences/${signToken(keys, 'preferences', '999999')}`,
+    }[kind] as string
+    for (const method of ['GET', 'POST']) {
+      const response = await app.request(path, {
+        method,
+        ...(method === 'POST' ? { body: 'do=nothing' } : {}),
+      })
+      expect(response.status).toBe(404)
+      expect(await response.text()).toContain('This link is no longer good')
+    }
+    expect(await rows(database, sql`SELECT FROM preferences`)).toEqual([])
+  })
+})
+
+describe('the same by API', () => {
+  const call = async (scope: Scope, path: string, init: RequestInit = {}) => {
+    const key = await createApiKey(database, { name: 'shop', scopes: [scope], now: clock.now(), by: 'test' })
+    return await app.request(path, { ...init, headers: { Authorization: `Bearer ${key.text}` } })
+  }
+
+  it('reads and writes a choice, whole', async () => {
+    const chosen = {
+      channels_off: ['sms'],
+      topics_off: ['news'],
+      frequency: { at_most: 2, within_days: 14 },
+      paused_until: '2026-05-01T00:00:00.000Z',
+    }
+    const put = await call('preferences', '/v1/preferences/u1', {
+      method: 'PUT',
+      body: JSON.stringify(chosen),
+    })
+    expect([put.status, await put.json()]).toEqual([200, chosen])
+    expect(await (await call('preferences', '/v1/preferences/u1')).json()).toEqual(chosen)
+  })
+
+  it.each([
+    ['not JSON', '{', 'the body'],
+    ['an unknown key', '{"channels":[]}', 'channels'],
+    ['an unknown topic', '{"topics_off":["sports"]}', 'no topic sports'],
+    ['a frequency of none', '{"frequency":{"at_most":0,"within_days":7}}', 'frequency.at_most'],
+  ])('refuses %s with a reason and changes nothing', async (_what, body, reason) => {
+    const response = await call('preferences', '/v1/preferences/u1', { method: 'PUT', body })
+    expect(response.status).toBe(400)
+    expect(await response.text()).toContain(reason)
+    expect(await rows(database, sql`SELECT FROM preferences`)).toEqual([])
+  })
+
+  it('asks for the scope, and knows whom there is', async () => {
+    expect((await app.request('/v1/preferences/u1')).status).toBe(401)
+    expect((await call('read', '/v1/preferences/u1')).status).toBe(403)
+    expect((await call('preferences', '/v1/contacts/u1', { method: 'DELETE' })).status).toBe(403)
+    expect((await call('privacy', '/v1/contacts/u2/export')).status).toBe(404)
+  })
+
+  it('exports and erases', async () => {
+    const held = await call('privacy', '/v1/contacts/u1/export')
+    expect(await held.json()).toMatchObject({ contacts: [{ email: 'li@shop.example' }] })
+    const csv = await call('privacy', '/v1/contacts/u1/export?format=csv')
+    expect(csv.headers.get('Content-Type')).toContain('text/csv')
+    expect(await csv.text()).toContain('contacts,1,email,li@shop.example')
+    expect((await call('privacy', '/v1/contacts/u1', { method: 'DELETE' })).status).toBe(200)
+    expect((await call('privacy', '/v1/contacts/u1', { method: 'DELETE' })).status).toBe(404)
+    expect((await app.request(page)).status).toBe(404)
+  })
+})
