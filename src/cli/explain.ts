@@ -20,6 +20,7 @@ interface ExplainOptions {
   readonly asOf?: string
   readonly locale?: string
   readonly schema?: string
+  readonly unmasked?: boolean
 }
 
 export function explain(start: Start): Command {
@@ -36,6 +37,7 @@ export function explain(start: Start): Command {
     .argument('<contact>', 'external id')
     .option('--as-of <time>', 'as it stood then (default: now)')
     .option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
+    .option('--unmasked', 'addresses and numbers as they are')
     .option('--schema <name>', 'look into another schema, such as that of a replay')
     .action((contact: string, options: ExplainOptions, command: Command) =>
       start(command, (invocation) =>
@@ -55,7 +57,11 @@ async function runExplain(
   const now =
     options.asOf === undefined ? context.clock.now() : parseMoment('--as-of', options.asOf, timezone)
   const style = textStyle(context, options.locale)
-  const timeline = await reports.timeline.read(context.database, { externalId, now })
+  const timeline = await reports.timeline.read(context.database, {
+    externalId,
+    now,
+    unmasked: options.unmasked,
+  })
   const considered = await considerEverywhere(context, externalId, now)
   const workspace = context.loaded.definition
   const contactId = await findContact(context.database, externalId)

@@ -6,6 +6,7 @@ import { parseAddress } from '../channels/email/address.ts'
 import { compileCampaign } from '../config/compile.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { templatesHash } from '../config/inputs.ts'
+import { MASKED, type Mask, UNMASKED } from '../config/masking.ts'
 import { nearest } from '../config/problems.ts'
 import { rows } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
@@ -27,6 +28,7 @@ interface PreviewOptions {
   readonly contact?: string
   readonly locale?: string
   readonly out?: string
+  readonly unmasked?: boolean
 }
 
 export function preview(start: Start): Command {
@@ -47,6 +49,7 @@ export function preview(start: Start): Command {
     .requiredOption('--contact <id>', 'external id of a contact')
     .option('--locale <locale>', 'in this language instead of the contact’s own')
     .option('--out <file>', 'write the HTML here')
+    .option('--unmasked', 'names, addresses and numbers as they are')
     .action((campaign: string, step: string, options: PreviewOptions, command: Command) =>
       start(command, (invocation) =>
         withWorkspace(invocation, (context) => runPreview(context, campaign, step, options)),
@@ -155,9 +158,11 @@ async function runPreview(
     const now = context.clock.now()
     const standing = await readStanding(context.database, opened.campaign, opened.step, contactId, now)
     const { locale } = options
+    const mask = options.unmasked ? UNMASKED : MASKED
     const shown = await previewStep(opened.runtime.worker, opened.campaign, opened.step, contactId, {
       locale,
       anyTime: true,
+      mask,
     })
     const words = shown.composed && !('state' in shown.composed) ? wordsOf(shown.composed.content) : undefined
     const out = options.out === undefined ? undefined : resolve(context.cwd, options.out)
@@ -171,7 +176,14 @@ async function runPreview(
         ? `for ${contact.externalId}, ${contact.locale}, segment ${segment}`
         : `${contact.externalId}，${contact.locale}，分群 ${segment}`
     return {
-      data: { contact, segment, standing, verdict, ...words, ...(out ? { out } : {}) },
+      data: {
+        contact: maskContact(contact, mask),
+        segment,
+        standing,
+        verdict,
+        ...words,
+        ...(out ? { out } : {}),
+      },
       text: [
         `${bold(`${opened.campaign.name} · ${opened.step.tier} · ${opened.step.id}`)} ${dim(about)}`,
         ...wrap(standingText(standing, opened.step, speech), context.output.width),
@@ -184,6 +196,15 @@ async function runPreview(
       ].join('\n'),
     }
   })
+}
+
+function maskContact<Contact extends { email: string | null; phone: string | null }>(
+  contact: Contact,
+  mask: Mask,
+) {
+  const email = contact.email === null ? null : mask.email(contact.email)
+  const phone = contact.phone === null ? null : mask.phone(contact.phone)
+  return { ...contact, email, phone }
 }
 
 /** What the step says: as a fact where the contact gets it, else as what it would be. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { heldBack, type RunResult } from '../audience/run.ts'
+import { maskText } from '../config/masking.ts'
 import { messageOf } from '../errors.ts'
 import { speechOf } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
@@ -191,6 +192,6 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>): Ser
         )
       }
     },
-    onError: (where, error) => context.output.warn(`${where}: ${messageOf(error)}`),
+    onError: (where, error) => context.output.warn(`${where}: ${maskText(messageOf(error))}`),
   }
 }

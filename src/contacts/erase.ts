@@ -78,12 +78,12 @@ function estranged(holding: Holding, stranger: SQL, distance: SQL): SQL {
   return sql.join([sql`contact_id = ${stranger}`, ...person, ...ids, ...blanks], sql`, `)
 }
 
-/** An address that another account carries stays open for that account. */
+/** Every name the contact had, aliases too. An address that another account carries stays open for that account. */
 async function rememberHashes(tx: Transaction, contactId: number, now: Date): Promise<number> {
   await execute(
     tx,
     sql`INSERT INTO erased_ids (key, erased_at)
-        SELECT ${externalIdHashSql(sql`c.external_id`)}, ${now} FROM contacts c WHERE c.contact_id = ${contactId}
+        SELECT ${externalIdHashSql(sql`x.external_id`)}, ${now} FROM external_ids x WHERE x.contact_id = ${contactId}
         ON CONFLICT DO NOTHING`,
   )
   return await execute(

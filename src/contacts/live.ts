@@ -5,6 +5,7 @@ import type { Call } from './calls.ts'
 import { type Attributes, CARRIES, type ContactRow, mergeRows } from './contact-rows.ts'
 import { mergeContacts } from './contacts.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
+import { isErased } from './erased.ts'
 import type { Hooks } from './hooks.ts'
 import { type ActivityRules, ingestActivity, prepareIngest } from './ingest.ts'
 import { lockContacts } from './persons.ts'
@@ -106,6 +107,7 @@ async function renameContacts(tx: Transaction, calls: readonly Call[]): Promise<
         FROM unnest(${sql.param(renamed.map((call) => call.previousId))}::text[],
           ${sql.param(renamed.map((call) => call.externalId))}::text[]) AS a (before, now)
         JOIN external_ids x ON x.external_id = a.before
+        WHERE NOT ${isErased(sql`a.now`)}
         ORDER BY a.now ON CONFLICT DO NOTHING`,
   )
 }

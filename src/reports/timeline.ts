@@ -1,4 +1,5 @@
 import { distance } from 'fastest-levenshtein'
+import { MASKED, type Mask, UNMASKED } from '../config/masking.ts'
 import type { Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { type Deferral, deferralOf } from './deferral.ts'
@@ -35,6 +36,8 @@ export interface TimelineQuestion {
   readonly externalId: string
   /** What happened later is not told; switches and waiting touchpoints are as they are. */
   readonly now: Date
+  /** Addresses and numbers as they are. */
+  readonly unmasked?: boolean | undefined
 }
 
 export interface Timeline {
@@ -122,6 +125,7 @@ export async function readTimeline(readable: Readable, question: TimelineQuestio
 
 async function readStory(session: Session, question: TimelineQuestion): Promise<Timeline> {
   const { externalId, now } = question
+  const mask = question.unmasked ? UNMASKED : MASKED
   const contact = await findContact(session, externalId)
   if (!contact) throw await unknownContact(session, externalId)
   const { contactId } = contact
@@ -135,15 +139,18 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
   const stages = await findStages(session, contactId, now)
   const touchpoints = (await findTouchpoints(session, contactId, now)).map((row) => ({
     ...row,
-    detail: row.detail === null ? null : withoutAddress(row.detail, contact),
+    detail: row.detail === null ? null : withoutAddress(row.detail, contact, mask),
   }))
   const recalls = await findRecalls(session, contactId, now)
   const suppressions = await findSuppressions(session, contactId, now)
   const receipts = (await findReceipts(session, contactId, now)).map((row) => ({
     ...row,
-    detail: row.detail === null ? null : withoutAddress(row.detail, contact),
+    detail: row.detail === null ? null : withoutAddress(row.detail, contact, mask),
   }))
-  const replies = await findReplies(session, contactId, now)
+  const replies = (await findReplies(session, contactId, now)).map((row) => ({
+    ...row,
+    text: mask.text(row.text),
+  }))
   const runs = await findRuns(session, contact.importedAt, now)
   const switches = await findSwitches(session, now)
 
@@ -187,8 +194,8 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
     contact: {
       externalId: contact.externalId,
       personId: contact.personId,
-      email: contact.email === null ? null : maskEmail(contact.email),
-      phone: contact.phone === null ? null : maskPhone(contact.phone),
+      email: contact.email === null ? null : mask.email(contact.email),
+      phone: contact.phone === null ? null : mask.phone(contact.phone),
       locale: contact.locale,
       timezone: contact.timezone,
       siblings: contact.siblings,
@@ -238,22 +245,10 @@ function plannedSteps(stage: StageRow, touchpoints: readonly TouchpointRow[]): P
   return [...steps.values()]
 }
 
-/** `liwei@example.com` → `l***@example.com`. */
-export function maskEmail(email: string): string {
-  const at = email.lastIndexOf('@')
-  const [first = ''] = email
-  return at > 0 ? `${first}***${email.slice(at)}` : '***'
-}
-
-/** `+8613800001234` → `***1234`. */
-export function maskPhone(phone: string): string {
-  return phone.length > 6 ? `***${phone.slice(-4)}` : '***'
-}
-
 /** Providers quote the address in their refusals. */
-function withoutAddress(words: string, { email, phone }: ContactRow): string {
-  const masked = email === null ? words : words.replaceAll(email, maskEmail(email))
-  return phone === null ? masked : masked.replaceAll(phone, maskPhone(phone))
+function withoutAddress(words: string, { email, phone }: ContactRow, mask: Mask): string {
+  const masked = email === null ? words : words.replaceAll(email, mask.email(email))
+  return mask.text(phone === null ? masked : masked.replaceAll(phone, mask.phone(phone)))
 }
 
 async function unknownContact(session: Session, externalId: string): Promise<WinbackError> {

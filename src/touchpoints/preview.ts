@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { segmentSql } from '../audience/select.ts'
 import type { ContactView } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import type { Mask } from '../config/masking.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { type Composed, composer, guardContext, reachesDevices, type WorkerDependencies } from './batch.ts'
@@ -24,6 +25,7 @@ export interface Preview {
  * test mails and the samples of a plan.
  * @param variant.locale instead of the contact's own
  * @param variant.anyTime leaves the send window out: a sample is looked at by day and by night
+ * @param variant.mask how names and addresses are shown in the message; as they are by default
  * @param variant.email instead of the contact's own, which then is neither suppressed nor refused: for test mails
  * @throws WinbackError `contact.unknown`
  */
@@ -32,7 +34,7 @@ export async function previewStep(
   campaign: CompiledCampaign,
   step: CompiledStep,
   contactId: number,
-  variant: { locale?: string | undefined; anyTime?: boolean; email?: string | undefined } = {},
+  variant: { locale?: string | undefined; anyTime?: boolean; email?: string | undefined; mask?: Mask } = {},
 ): Promise<Preview> {
   const { database, clock, sender } = dependencies
   const now = clock.now()
@@ -48,6 +50,7 @@ export async function previewStep(
   if (!found) throw new WinbackError('contact.unknown', `there is no contact ${contactId}`)
   const candidate: Candidate = {
     ...found,
+    facts: variant.mask ? variant.mask.facts(found.facts) : found.facts,
     ...(variant.locale === undefined ? {} : { locale: variant.locale }),
     ...(variant.email === undefined
       ? {}

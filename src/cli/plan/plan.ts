@@ -14,6 +14,7 @@ import { compileCampaign } from '../../config/compile.ts'
 import type { CompiledCampaign, CompiledEntry, CompiledStep } from '../../config/compiled.ts'
 import { inputsHash, shortHash, templatesHash } from '../../config/inputs.ts'
 import type { LoadedCampaign } from '../../config/load.ts'
+import { MASKED } from '../../config/masking.ts'
 import { rows } from '../../database/connect.ts'
 import { openRuntime, type Runtime } from '../../service/runtime.ts'
 import { nextTick } from '../../service/schedule.ts'
@@ -230,6 +231,7 @@ async function renderSample(
 ): Promise<Sample> {
   const { contact, verdict, composed } = await previewStep(worker, campaign, step, contactId, {
     anyTime: true,
+    mask: MASKED,
   })
   const outcome = outcomeOf(verdict, composed)
   const common = { contact: contact.externalId, tier: step.tier, step: step.id, outcome }
