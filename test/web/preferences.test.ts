@@ -4,7 +4,7 @@ import { type ManualClock, manualClock } from '../../src/clock.ts'
 import { consentHistory, consentStates } from '../../src/contacts/consent.ts'
 import { readChoice } from '../../src/contacts/preferences.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
-import { preferencesLink, readSigningKeys } from '../../src/service/links.ts'
+import { openLinks, preferencesUrl, readSigningKeys } from '../../src/service/links.ts'
 import { signToken } from '../../src/tokens/token.ts'
 import { findContact } from '../../src/touchpoints/preview.ts'
 import { createApiKey, type Scope } from '../../src/web/api-keys.ts'
@@ -33,7 +33,8 @@ beforeEach(async () => {
   ])
   contactId = await findContact(database, 'u1')
   app = composeWeb({ runtime: shop.runtime })
-  page = new URL((await preferencesLink(database, 'https://shop.example/', contactId)) ?? '').pathname
+  const links = await openLinks(database, { web: { ...shop.workspace.web, url: 'https://shop.example' } })
+  page = links ? new URL(preferencesUrl(links, contactId)).pathname : ''
 })
 
 async function post(fields: Record<string, string | string[]>) {
