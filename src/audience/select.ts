@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { CompiledCampaign, Condition } from '../config/compiled.ts'
+import { unansweredSendsSql } from '../database/outside-sends.ts'
 import { entryOf } from './entries/entries.ts'
 import type { Moments, Which } from './entries/entry.ts'
 import { drawSql } from './holdout.ts'
@@ -95,6 +96,18 @@ function returnedSql({ campaign, now }: Selection, since: SQL): SQL | undefined 
     AND g.occurred_at > ${since} AND g.occurred_at <= ${now}::timestamptz)`
 }
 
+/** True for contacts whom enough has been tried with: episodes without a recall, or messages since their last activity. */
+function sunsetSql({ campaign, now }: Selection): SQL | undefined {
+  const { sunset, unanswered } = campaign.definition.reentry
+  const tries = [
+    ...(sunset === undefined ? [] : [sql`h.ended_no - coalesce(h.recalled_no, 0) >= ${sunset}`]),
+    ...(unanswered === undefined
+      ? []
+      : [sql`${unansweredSendsSql(sql`c.contact_id`, sql`a.silent_since`, now)} >= ${unanswered}`]),
+  ]
+  return tries.length === 0 ? undefined : sql`(${sql.join(tries, sql` OR `)})`
+}
+
 /** True for contacts that today's intake leaves for later. */
 function backlogSql(selection: Selection, since: SQL): SQL | undefined {
   const intake = selection.intake
@@ -135,7 +148,7 @@ export function answersSql(selection: Selection, which: Which): SQL {
           AND u.lapsed_at = ${since} AND u.arm <> 'seed')`
     : sql``
   const { max_silence: maxSilence } = definition.intake
-  const { wait, sunset } = definition.reentry
+  const { wait } = definition.reentry
   const answer = sql`CASE ${when('same_person', sql`h.open_here`)}${audienceCases(campaign.audience)}${when(
     'already_returned',
     returnedSql(selection, since),
@@ -152,7 +165,7 @@ export function answersSql(selection: Selection, which: Which): SQL {
     wait === 0 ? undefined : sql`h.last_ended > ${before(now, wait)}::timestamptz`,
   )}${when(
     'sunset',
-    sunset === undefined ? undefined : sql`h.ended_no - coalesce(h.recalled_no, 0) >= ${sunset}`,
+    sunsetSql(selection),
   )}${when('backlog', backlogSql(selection, since))}ELSE 'opened'::text END`
   return sql`
     SELECT contact_id, person_id, since, tier_no, segment, episode_no,

@@ -3,7 +3,14 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { readDocument } from '../config/document.ts'
 import { problemsOf } from '../config/problems.ts'
-import { type ImportSummary, importActivity, importContacts, importSuppressions } from '../contacts/import.ts'
+import {
+  type ImportSummary,
+  importActivity,
+  importConsents,
+  importContacts,
+  importSends,
+  importSuppressions,
+} from '../contacts/import.ts'
 import { type ImportMapping, importMapping } from '../contacts/mapping.ts'
 import { ConfigError, messageOf, WinbackError } from '../errors.ts'
 import { openRuntime } from '../service/runtime.ts'
@@ -48,6 +55,19 @@ const KINDS = {
     example: 'winback import suppressions optouts.csv --set reason=unsubscribe',
     meaning: 'one column `email` is enough then',
   },
+  consents: {
+    read: importConsents,
+    about:
+      'Who agreed to what: external_id, channel, decision (given or withdrawn), decided_at, wording, source, proof',
+    example: 'winback import consents optins.csv --set channel=sms --map decided_at=opted_in_at',
+    meaning: 'consents another system collected, each with its time',
+  },
+  sends: {
+    read: importSends,
+    about: 'What another system sent: external_id, channel, sent_at, topic',
+    example: 'winback import sends history.csv.gz --map sent_at=delivered',
+    meaning: 'so that caps and `reentry.unanswered` count it',
+  },
 } as const
 
 type Kind = keyof typeof KINDS
@@ -55,7 +75,7 @@ type Kind = keyof typeof KINDS
 export function importData(start: Start): Command {
   const command = describe('import', {
     group: 'data',
-    summary: 'Read contacts, activity or suppressions from a file',
+    summary: 'Read contacts, activity, suppressions, consents or sends from a file',
     description:
       'CSV or NDJSON, gzip too. The same file twice changes nothing; one that was interrupted is simply imported ' +
       'again.\nA bad row goes to the reject file with its line and the reason, and stops nothing.',

@@ -1,7 +1,8 @@
 import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { campaignJsonSchema, workspaceJsonSchema } from '../config/json-schema.ts'
+import { nearest } from '../config/problems.ts'
 import { WinbackError } from '../errors.ts'
 import { type WorkspaceFileValues, workspaceFile } from './init/workspace-file.ts'
 import { type Outcome, toJson } from './output.ts'
@@ -19,15 +20,38 @@ export function init(start: Start): Command {
     examples: [
       ['winback init', 'into the current folder'],
       ['winback init shop --name "Lantern Tea"', 'into the folder shop, made if need be'],
+      ['winback init --campaign renewal --campaign unhappy', 'with other campaigns than the default'],
     ],
   })
     .argument('[dir]', 'the folder to write into', '.')
     .option('--name <name>', 'the name recipients read (default: the folder’s)')
     .option('--timezone <zone>', 'IANA zone (default: this machine’s)')
+    .option('--campaign <name>', `${SHIPPED_CAMPAIGNS.join(', ')} (default: the first); repeatable`, oneOf)
     .option('--force', 'overwrite files that exist')
-    .action((dir: string, options: { name?: string; timezone?: string; force?: boolean }, command: Command) =>
+    .action((dir: string, options: InitOptions, command: Command) =>
       start(command, (invocation) => runInit(invocation, { dir, ...options })),
     )
+}
+
+/** The campaigns that ship, the default first: docs/campaigns.md says what each is for. */
+export const SHIPPED_CAMPAIGNS: readonly string[] = ['graded-recall', 'at-risk', 'unhappy', 'renewal']
+
+interface InitOptions {
+  readonly name?: string
+  readonly timezone?: string
+  readonly campaign?: readonly string[]
+  readonly force?: boolean
+}
+
+/** Gathers a repeated choice among the campaigns that ship. */
+function oneOf(value: string, given: readonly string[] | undefined): string[] {
+  if (!SHIPPED_CAMPAIGNS.includes(value)) {
+    const near = nearest(value, SHIPPED_CAMPAIGNS)
+    throw new InvalidArgumentError(
+      `There are ${SHIPPED_CAMPAIGNS.join(', ')}.${near === undefined ? '' : ` Did you mean ${near}?`}`,
+    )
+  }
+  return [...new Set([...(given ?? []), value])]
 }
 
 export interface InitResult {
@@ -38,13 +62,14 @@ export interface InitResult {
 
 async function runInit(
   invocation: Invocation,
-  options: { dir: string; name?: string; timezone?: string; force?: boolean },
+  options: InitOptions & { dir: string },
 ): Promise<Outcome<InitResult>> {
   const directory = resolve(invocation.cwd, options.dir)
   const result = await writeWorkspace(directory, {
     name: options.name ?? titleOf(basename(directory)),
     timezone: options.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
     overwrite: options.force === true,
+    campaigns: options.campaign ?? SHIPPED_CAMPAIGNS.slice(0, 1),
   })
   return { data: result, text: formatInit(result, invocation) }
 }
@@ -56,14 +81,17 @@ async function runInit(
  */
 export async function writeWorkspace(
   directory: string,
-  values: WorkspaceFileValues & { overwrite: boolean },
+  values: WorkspaceFileValues & { overwrite: boolean; campaigns?: readonly string[] },
 ): Promise<InitResult> {
   const files = new Map<string, string>([
     [WORKSPACE_FILE, workspaceFile(values)],
-    ['campaigns/graded-recall.yaml', await shipped('campaigns/graded-recall.yaml')],
     ['campaigns/campaign.schema.json', `${toJson(campaignJsonSchema())}\n`],
     ['campaigns/workspace.schema.json', `${toJson(workspaceJsonSchema())}\n`],
   ])
+  for (const name of values.campaigns ?? SHIPPED_CAMPAIGNS.slice(0, 1)) {
+    const file = `campaigns/${name}.yaml`
+    files.set(file, await shipped(file))
+  }
   for (const file of await shippedTemplates()) files.set(file, await shipped(file))
   const present: string[] = []
   for (const file of files.keys()) {

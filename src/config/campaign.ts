@@ -140,6 +140,14 @@ export const campaign = z.strictObject({
         .transform((text) => Number.parseInt(text, 10))
         .optional()
         .describe('Nobody is taken in again after so many episodes without a recall: 2 episodes'),
+      unanswered: z
+        .string()
+        .regex(/^[1-9]\d* sends?$/, 'expected a number of messages, such as 8 sends')
+        .transform((text) => Number.parseInt(text, 10))
+        .optional()
+        .describe(
+          'Nobody is taken in who got so many messages since their last activity, another system’s included: 8 sends',
+        ),
     })
     .prefault({})
     .describe('When somebody may be taken in again'),

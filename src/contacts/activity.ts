@@ -197,7 +197,7 @@ export function messageKeySql(messageId: SQL): SQL {
 export async function makeUnknown(
   tx: Transaction,
   now: Date,
-  staged: 'incoming_events' | 'incoming_calls',
+  staged: 'incoming_events' | 'incoming_calls' | 'incoming_sends' | 'incoming_consents',
 ): Promise<void> {
   const incoming = sql.identifier(staged)
   const [unknown] = await rows<{ any: boolean }>(

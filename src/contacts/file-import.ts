@@ -17,6 +17,8 @@ import { type FileRow, openRows } from './rows.ts'
 export interface ImportWorkspace extends ActivityRules {
   readonly attributes: Attributes
   readonly persons: { readonly shared_by_at_most: number }
+  /** By name; another system may have sent on others too. */
+  readonly channels?: Readonly<Record<string, unknown>>
 }
 
 export interface ImportOptions {
@@ -35,7 +37,7 @@ export interface ImportOptions {
 
 /** rows = inserted + updated + unchanged + rejected, of this call. */
 export interface ImportSummary {
-  readonly kind: 'contacts' | 'activity' | 'suppressions'
+  readonly kind: 'contacts' | 'activity' | 'suppressions' | 'consents' | 'sends'
   readonly file: string
   rows: number
   inserted: number

@@ -45,6 +45,7 @@ export const HOLDINGS: readonly Holding[] = [
   { table: 'consents', fate: 'removed' },
   { table: 'preferences', fate: 'removed' },
   { table: 'devices', fate: 'removed' },
+  { table: 'outside_sends', fate: 'removed' },
   { table: 'replies', fate: 'removed' },
   { table: 'touchpoints', fate: 'removed' },
   { table: 'contacts', fate: 'removed' },

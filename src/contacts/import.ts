@@ -13,9 +13,19 @@ import {
 } from './activity.ts'
 import { type ContactRow, contactFields, contactReader, mergeRows } from './contact-rows.ts'
 import { mergeContacts } from './contacts.ts'
-import { dateReader } from './dates.ts'
+import { type DateReader, dateReader } from './dates.ts'
 import { type ImportOptions, type ImportSummary, importFile } from './file-import.ts'
 import { firstImport, loadContacts } from './first-import.ts'
+import {
+  CONSENT_FIELDS,
+  type ConsentRow,
+  consentReader,
+  mergeConsents,
+  mergeSends,
+  SEND_FIELDS,
+  type SendRow,
+  sendReader,
+} from './migrated.ts'
 import {
   mergeSuppressions,
   SUPPRESSION_FIELDS,
@@ -183,6 +193,88 @@ export async function importSuppressions(
     },
   })
 }
+
+/**
+ * Imports what another system sent, so that caps and sunset count it; the same file again changes nothing. Otherwise
+ * like {@link importActivity}.
+ */
+export async function importSends(
+  database: Database,
+  file: string,
+  options: ImportOptions,
+): Promise<ImportSummary> {
+  const now = options.clock.now()
+  let chunk: SendRow[] = []
+  return importFile(database, file, options, {
+    kind: 'sends',
+    fields: SEND_FIELDS,
+    required: ['external_id', 'channel', 'sent_at'],
+    lanes: 1,
+    open: (getters) => {
+      const read = sendReader(getters, migratedLimits(options, now))
+      return {
+        take: (_row, values) => {
+          const send = read(values)
+          if (typeof send === 'string') return send
+          chunk.push(send)
+          return undefined
+        },
+        release: () => {
+          const full = chunk
+          chunk = []
+          return { merge: async (tx) => ({ ...(await mergeSends(tx, full, now)), updated: 0 }) }
+        },
+      }
+    },
+  })
+}
+
+/** Imports the consents another system collected. Otherwise like {@link importSends}. */
+export async function importConsents(
+  database: Database,
+  file: string,
+  options: ImportOptions,
+): Promise<ImportSummary> {
+  const now = options.clock.now()
+  let chunk: ConsentRow[] = []
+  return importFile(database, file, options, {
+    kind: 'consents',
+    fields: CONSENT_FIELDS,
+    required: ['external_id', 'channel', 'decided_at'],
+    lanes: 1,
+    open: (getters) => {
+      const read = consentReader(getters, migratedLimits(options, now), `import of ${basename(file)}`)
+      return {
+        take: (_row, values) => {
+          const consent = read(values)
+          if (typeof consent === 'string') return consent
+          chunk.push(consent)
+          return undefined
+        },
+        release: () => {
+          const full = chunk
+          chunk = []
+          const hooks = options.hooks ?? {}
+          return { merge: async (tx) => ({ ...(await mergeConsents(tx, full, { now, hooks })), updated: 0 }) }
+        },
+      }
+    },
+  })
+}
+
+/** A channel that is not set up yet may have been sent on: what counts is that its name is one Winback knows. */
+function migratedLimits(
+  options: ImportOptions,
+  now: Date,
+): { date: DateReader; latest: number; channels: readonly string[] } {
+  return {
+    date: dateReader(dateOptions(options)),
+    latest: now.getTime(),
+    channels: [...new Set([...Object.keys(options.workspace.channels ?? {}), ...CHANNELS])],
+  }
+}
+
+const CHANNELS = ['email', 'sms', 'push', 'callback', 'inapp', 'webhook', 'letter']
 
 function dateOptions({ mapping = {} }: ImportOptions): { timezone?: string; format?: string } {
   return {

@@ -38,6 +38,7 @@ export async function prepareRehearsal(
     await execute(database, sql`INSERT INTO ${sql.identifier(table)} SELECT * FROM ${from(table)}`)
   }
   await execute(database, sql`INSERT INTO contacts OVERRIDING SYSTEM VALUE SELECT * FROM ${from('contacts')}`)
+  await execute(database, sql`INSERT INTO outside_sends SELECT * FROM ${from('outside_sends')}`)
   await execute(
     database,
     sql`INSERT INTO contact_activity (contact_id, silent_since) SELECT contact_id, signed_up_at FROM contacts`,

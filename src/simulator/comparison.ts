@@ -42,7 +42,10 @@ export function ladderOf(campaign: Campaign, timezone: string): Ladder {
       from: bands[no]?.from ?? 0,
       to: bands[no]?.to ?? null,
       holdout: tier.holdout,
-      messages: tier.steps.filter((step) => step.channel.includes('email')).map((step) => step.after),
+      // Two mails due at one time are alternatives, told apart by their conditions.
+      messages: [
+        ...new Set(tier.steps.filter((step) => step.channel.includes('email')).map((step) => step.after)),
+      ],
     })),
   }
 }

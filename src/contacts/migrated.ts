@@ -1,0 +1,190 @@
+import { sql } from 'drizzle-orm'
+import { execute, rows, type Transaction } from '../database/connect.ts'
+import { makeUnknown } from './activity.ts'
+import { type ConsentRecord, recordConsents } from './consent.ts'
+import { copyInto, copyText, copyTime } from './copy.ts'
+import type { DateReader } from './dates.ts'
+import type { Hooks } from './hooks.ts'
+import type { Getter } from './mapping.ts'
+import { unstorable } from './text.ts'
+
+// What another system knew before Winback came: whom it wrote to, and who agreed to what. Both are kept as they were,
+// under the time they happened at.
+
+export const SEND_FIELDS = ['external_id', 'channel', 'sent_at', 'topic'] as const
+export const CONSENT_FIELDS = [
+  'external_id',
+  'channel',
+  'decision',
+  'decided_at',
+  'wording',
+  'source',
+  'proof',
+] as const
+
+export interface SendRow {
+  readonly externalId: string
+  readonly channel: string
+  /** Epoch milliseconds. */
+  readonly sentAt: number
+  /** Empty where the file does not say. */
+  readonly topic: string
+}
+
+export interface ConsentRow extends Omit<ConsentRecord, 'contactId'> {
+  readonly externalId: string
+}
+
+type Values = Parameters<Getter>[0]
+type Limits = { date: DateReader; latest: number; channels: readonly string[] }
+
+/** How the words of other systems for a decision are understood. */
+const DECISIONS: Readonly<Record<string, ConsentRecord['decision']>> = {
+  given: 'given',
+  withdrawn: 'withdrawn',
+  yes: 'given',
+  true: 'given',
+  subscribed: 'given',
+  no: 'withdrawn',
+  false: 'withdrawn',
+  unsubscribed: 'withdrawn',
+}
+
+/** Reads a send, or says why it cannot be one. @param limits.channels those of the workspace */
+export function sendReader(
+  getters: ReadonlyMap<string, Getter>,
+  limits: Limits,
+): (values: Values) => SendRow | string {
+  const { text, moment, known } = fields(getters, limits)
+  return (values) => {
+    const place = known(values)
+    if (typeof place === 'string') return place
+    const sentAt = moment('sent_at', values)
+    if (typeof sentAt === 'string') return sentAt
+    const topic = text('topic', values)
+    return unstorable('topic', topic) ?? { ...place, sentAt, topic }
+  }
+}
+
+/** Reads a consent, or says why it cannot be one. @param source where a row does not say where it was given */
+export function consentReader(
+  getters: ReadonlyMap<string, Getter>,
+  limits: Limits,
+  source: string,
+): (values: Values) => ConsentRow | string {
+  const { text, moment, known } = fields(getters, limits)
+  return (values) => {
+    const place = known(values)
+    if (typeof place === 'string') return place
+    const said = text('decision', values).toLowerCase()
+    const decision = said === '' ? 'given' : DECISIONS[said]
+    if (decision === undefined) return `decision: "${said}" is neither given nor withdrawn`
+    const decidedAt = moment('decided_at', values)
+    if (typeof decidedAt === 'string') return decidedAt
+    const [wording, proof] = [text('wording', values) || null, text('proof', values) || null]
+    const from = text('source', values) || source
+    return (
+      unstorable('wording', wording) ??
+      unstorable('proof', proof) ??
+      unstorable('source', from) ?? {
+        ...place,
+        decision,
+        decidedAt: new Date(decidedAt),
+        wording,
+        source: from,
+        proof,
+      }
+    )
+  }
+}
+
+/** What both kinds of rows have: who, on which channel, when. */
+function fields(getters: ReadonlyMap<string, Getter>, { date, latest, channels }: Limits) {
+  const text = (name: string, values: Values) => {
+    const value = getters.get(name)?.(values)
+    return value === undefined || value === null ? '' : String(value).trim()
+  }
+  return {
+    text,
+    moment: (name: string, values: Values): number | string => {
+      const given = getters.get(name)?.(values)
+      if (given === undefined || given === null || given === '') return `there is no ${name}`
+      const at = date(given)
+      if (typeof at === 'string') return `${name}: ${at}`
+      if (at > latest) return `${name}: ${new Date(at).toISOString()} lies in the future`
+      return at < 0 ? `${name}: before 1970` : at
+    },
+    known: (values: Values): { externalId: string; channel: string } | string => {
+      const externalId = text('external_id', values)
+      if (externalId === '') return 'there is no external_id'
+      if (externalId.length > 500) return 'the external_id is longer than 500 characters'
+      const channel = text('channel', values)
+      if (channel === '') return 'there is no channel'
+      // A misspelt channel would be a consent that nothing asks for, or a message that no cap counts.
+      if (!channels.includes(channel)) return `channel: "${channel}" is none of ${channels.join(', ')}`
+      return unstorable('external_id', externalId) ?? { externalId, channel }
+    },
+  }
+}
+
+/**
+ * Keeps a chunk (10,000 rows at most) of another system's sends, in the caller's transaction. The same contact,
+ * channel, topic and moment is the same message. External ids nobody knows become contacts without a sign-up date.
+ * @returns how many were new
+ */
+export async function mergeSends(
+  tx: Transaction,
+  chunk: readonly SendRow[],
+  now: Date,
+): Promise<{ inserted: number }> {
+  await tx.client.query(`
+    CREATE TEMP TABLE IF NOT EXISTS incoming_sends (
+      line int NOT NULL, external_id text NOT NULL, channel text NOT NULL, sent_at timestamptz NOT NULL, topic text NOT NULL
+    ) ON COMMIT DELETE ROWS`)
+  const lines = chunk.map(
+    (row, line) =>
+      `${line}\t${copyText(row.externalId)}\t${copyText(row.channel)}\t${copyTime(row.sentAt)}\t${copyText(row.topic)}\n`,
+  )
+  await copyInto(tx, 'incoming_sends', lines.join(''))
+  await makeUnknown(tx, now, 'incoming_sends')
+  const inserted = await execute(
+    tx,
+    sql`INSERT INTO outside_sends (contact_id, sent_at, channel, topic, imported_at)
+        SELECT DISTINCT x.contact_id, i.sent_at, i.channel, i.topic, ${now}::timestamptz
+        FROM incoming_sends i JOIN external_ids x USING (external_id)
+        ORDER BY 1, 2, 3, 4
+        ON CONFLICT DO NOTHING`,
+  )
+  return { inserted }
+}
+
+/**
+ * Appends a chunk (10,000 rows at most) of consents, as {@link recordConsents} does: a withdrawal takes effect at
+ * once. External ids nobody knows become contacts without a sign-up date: a consent is no less one for that.
+ */
+export async function mergeConsents(
+  tx: Transaction,
+  chunk: readonly ConsentRow[],
+  options: { now: Date; hooks: Hooks },
+): Promise<{ inserted: number }> {
+  await tx.client.query(`
+    CREATE TEMP TABLE IF NOT EXISTS incoming_consents (
+      line int NOT NULL, external_id text NOT NULL
+    ) ON COMMIT DELETE ROWS`)
+  await copyInto(
+    tx,
+    'incoming_consents',
+    chunk.map((row, line) => `${line}\t${copyText(row.externalId)}\n`).join(''),
+  )
+  await makeUnknown(tx, options.now, 'incoming_consents')
+  const found = await rows<{ line: number; contactId: number }>(
+    tx,
+    sql`SELECT i.line, x.contact_id AS "contactId" FROM incoming_consents i JOIN external_ids x USING (external_id)`,
+  )
+  const contacts = new Map(found.map(({ line, contactId }) => [line, contactId]))
+  const records = chunk.flatMap(({ externalId: _, ...row }, line): ConsentRecord[] => {
+    const contactId = contacts.get(line)
+    return contactId === undefined ? [] : [{ ...row, contactId }]
+  })
+  return recordConsents(tx, records, options)
+}

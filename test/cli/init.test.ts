@@ -1,0 +1,50 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { parseTemplates, readTemplateFiles } from '../../src/channels/templates.ts'
+import { SHIPPED_CAMPAIGNS, writeWorkspace } from '../../src/cli/init.ts'
+import { environmentFrom } from '../../src/config/environment.ts'
+import { findCampaigns, loadCampaign, loadWorkspace } from '../../src/config/load.ts'
+import { quoted, ROOT, readPage, tableUnder } from '../docs/pages.ts'
+
+const values = { name: 'Shop', timezone: 'Asia/Shanghai', overwrite: false }
+
+function folder(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'winback-init-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+it('writes every campaign that ships, each valid as it is in both languages', async () => {
+  const directory = folder()
+  await writeWorkspace(directory, { ...values, campaigns: SHIPPED_CAMPAIGNS })
+  const workspace = await loadWorkspace(join(directory, 'winback.yaml'), environmentFrom({}))
+  const { locales } = workspace.definition
+  expect(locales).toEqual(expect.arrayContaining(['en', 'zh-CN']))
+  const templates = parseTemplates(await readTemplateFiles(join(directory, 'templates')), { locales })
+  expect(templates.problems()).toEqual([])
+  const files = await findCampaigns(workspace)
+  const loaded = await Promise.all(files.map((file) => loadCampaign(file, workspace, templates)))
+  expect(loaded.map(({ definition }) => definition.campaign).toSorted()).toEqual(SHIPPED_CAMPAIGNS.toSorted())
+  expect(loaded.flatMap(({ warnings }) => warnings.map(({ message }) => message))).toEqual([])
+})
+
+it('writes the default alone where nothing is said', async () => {
+  const directory = folder()
+  await writeWorkspace(directory, values)
+  expect(readdirSync(join(directory, 'campaigns')).filter((name) => name.endsWith('.yaml'))).toEqual([
+    'graded-recall.yaml',
+  ])
+})
+
+it('ships what the page lists, and lists what it ships', async () => {
+  const files = readdirSync(join(ROOT, 'campaigns')).filter((name) => name.endsWith('.yaml'))
+  expect(files.map((name) => name.replace('.yaml', '')).toSorted()).toEqual(SHIPPED_CAMPAIGNS.toSorted())
+  const listed = tableUnder(readPage('docs/campaigns.md'), '## The campaigns that ship')
+  expect(listed.flatMap(([cell = '']) => quoted(cell))).toEqual([...SHIPPED_CAMPAIGNS])
+  for (const name of SHIPPED_CAMPAIGNS) {
+    expect(await readFile(join(ROOT, 'campaigns', `${name}.yaml`), 'utf8')).toContain(`campaign: ${name}\n`)
+  }
+})
