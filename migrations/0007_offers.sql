@@ -108,3 +108,35 @@ END $$;
 --> statement-breakpoint
 CREATE TRIGGER "budget_entry" AFTER INSERT ON "ledger" REFERENCING NEW TABLE AS booked
   FOR EACH STATEMENT EXECUTE FUNCTION "budget_entry"();
+--> statement-breakpoint
+CREATE TABLE "send_rates" (
+	"channel" text PRIMARY KEY NOT NULL,
+	"tokens" double precision,
+	"refilled_at" timestamp with time zone NOT NULL,
+	"day" date NOT NULL,
+	"taken" integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "send_counts" (
+	"campaign" text NOT NULL,
+	"channel" text NOT NULL,
+	"sent_at" timestamp with time zone NOT NULL,
+	"sent" integer NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX "send_counts_sent_at" ON "send_counts" ("sent_at");
+--> statement-breakpoint
+CREATE TABLE "breakers" (
+	"channel" text PRIMARY KEY NOT NULL,
+	"state" text NOT NULL,
+	"since" timestamp with time zone NOT NULL,
+	"reason" text NOT NULL,
+	CONSTRAINT "breakers_state" CHECK ("state" IN ('open', 'half_open'))
+);
+--> statement-breakpoint
+CREATE TABLE "stop_marks" (
+	"campaign" text PRIMARY KEY NOT NULL,
+	"stopped_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX "delivery_events_harm" ON "delivery_events" ("received_at") WHERE kind IN ('complaint', 'hard_bounce');

@@ -35,7 +35,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   touchpoints: ['config', 'database', 'audience', 'offers', 'tokens', 'channels/channel.ts'],
   outcomes: ['config', 'database', 'offers', 'channels/channel.ts', 'touchpoints/lifecycle.ts'],
   reports: ['config', 'database', 'statistics'],
-  offers: ['config', 'database'],
+  // Codes and redemptions come as files, too: read as contacts are.
+  offers: ['config', 'database', 'contacts'],
   service: [
     ...[
       'config',

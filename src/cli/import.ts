@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { sql } from 'drizzle-orm'
 import { readDocument } from '../config/document.ts'
 import { problemsOf } from '../config/problems.ts'
 import {
@@ -12,7 +13,9 @@ import {
   importSuppressions,
 } from '../contacts/import.ts'
 import { type ImportMapping, importMapping } from '../contacts/mapping.ts'
+import { rows } from '../database/connect.ts'
 import { ConfigError, messageOf, WinbackError } from '../errors.ts'
+import { findOffer, importCodes, importRedemptions } from '../offers/import.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { EXIT } from './failure.ts'
 import { parseMoment } from './moments.ts'
@@ -68,6 +71,12 @@ const KINDS = {
     example: 'winback import sends history.csv.gz --map sent_at=delivered',
     meaning: 'so that caps and `reentry.unanswered` count it',
   },
+  redemptions: {
+    read: importRedemptions,
+    about: 'Offers that were used: code, or external_id and offer; redeemed_at, value, key',
+    example: 'winback import redemptions used.csv --map code=coupon --map key=order_id',
+    meaning: 'the same file twice changes nothing; what is refused is in the reject file, with the reason',
+  },
 } as const
 
 type Kind = keyof typeof KINDS
@@ -75,47 +84,90 @@ type Kind = keyof typeof KINDS
 export function importData(start: Start): Command {
   const command = describe('import', {
     group: 'data',
-    summary: 'Read contacts, activity, suppressions, consents or sends from a file',
+    summary: 'Read contacts, activity, suppressions, consents, sends, codes or redemptions from a file',
     description:
       'CSV or NDJSON, gzip too. The same file twice changes nothing; one that was interrupted is simply imported ' +
       'again.\nA bad row goes to the reject file with its line and the reason, and stops nothing.',
     examples: Object.values(KINDS).map(({ example, meaning }) => [example, meaning] as const),
   })
   for (const kind of Object.keys(KINDS) as Kind[]) {
-    command
-      .command(kind)
-      .description(`${KINDS[kind].about}.`)
-      .argument('<file>', 'CSV or NDJSON, by its ending; .gz too')
-      .option(
-        '--map <field=column>',
-        'which column is which field: by name, number or NDJSON path; repeatable',
-        repeated,
-      )
-      .option('--set <field=value>', 'a field that is the same in every row; repeatable', repeated)
-      .option('--mapping <file>', 'all of this in a YAML or JSON file')
-      .option('--format <format>', 'csv or ndjson (default: by the file’s ending)')
-      .option('--delimiter <character>', 'between columns: a character, `tab` or `whitespace` (default: ,)')
-      .option('--no-header', 'the first line is data; map columns by number')
-      .option('--encoding <name>', 'such as gbk, gb18030, windows-1252, utf-16le (default: UTF-8)')
-      .option(
-        '--date-format <format>',
-        'such as yyyymmdd, dd.mm.yyyy hh:mi, epoch or epoch-ms (default: ISO 8601)',
-      )
-      .option('--timezone <zone>', 'of dates without one (default: UTC)')
-      .option('--reject-file <file>', 'where bad rows go (default: FILE.rejects.csv)')
-      .option(
-        '--as-of <time>',
-        'when the file was true, for attributes that age (default: when it was last modified)',
-      )
-      .addHelpText('after', `\nExample:\n  $ ${KINDS[kind].example}\n      ${KINDS[kind].meaning}`)
+    const { about, read, example, meaning } = KINDS[kind]
+    fileOptions(command.command(kind).description(`${about}.`))
+      .addHelpText('after', `\nExample:\n  $ ${example}\n      ${meaning}`)
       .action((file: string, options: ImportOptions, child: Command) =>
         start(child, (invocation) =>
-          withWorkspace(invocation, (context) => runImport(context, kind, file, options)),
+          withWorkspace(invocation, (context) => runImport(context, kind, read, file, options)),
         ),
       )
   }
+  fileOptions(
+    command
+      .command('codes')
+      .description('Codes to give out with an offer of `codes: imported`: code, expires_at.')
+      .argument('<offer>', 'its name, or CAMPAIGN.NAME where several campaigns have one'),
+  )
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ winback import codes five_off codes.csv\n      each code is given to one account, once',
+    )
+    .action((offer: string, file: string, options: ImportOptions, child: Command) =>
+      start(child, (invocation) =>
+        withWorkspace(invocation, async (context) => {
+          const place = findOffer(offer, await appliedOffers(context))
+          const read: ReadFile = (database, path, given) =>
+            importCodes(database, path, { ...given, offer: place })
+          return await runImport(context, 'codes', read, file, options)
+        }),
+      ),
+    )
   return command
 }
+
+/** The offers of every campaign as it was applied last. */
+async function appliedOffers({ database, clock, loaded }: DatabaseContext) {
+  const { book } = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+  const names = await rows<{ campaign: string }>(
+    database,
+    sql`SELECT campaign FROM campaigns ORDER BY campaign`,
+  )
+  const offers: { campaign: string; offer: string; imported: boolean }[] = []
+  for (const { campaign } of names) {
+    const current = await book.current(campaign)
+    for (const [offer, terms] of Object.entries(current?.definition.offers ?? {})) {
+      const imported = terms.deliver === 'code' && terms.codes === 'imported'
+      offers.push({ campaign, offer, imported })
+    }
+  }
+  return offers
+}
+
+function fileOptions(command: Command): Command {
+  return command
+    .argument('<file>', 'CSV or NDJSON, by its ending; .gz too')
+    .option(
+      '--map <field=column>',
+      'which column is which field: by name, number or NDJSON path; repeatable',
+      repeated,
+    )
+    .option('--set <field=value>', 'a field that is the same in every row; repeatable', repeated)
+    .option('--mapping <file>', 'all of this in a YAML or JSON file')
+    .option('--format <format>', 'csv or ndjson (default: by the file’s ending)')
+    .option('--delimiter <character>', 'between columns: a character, `tab` or `whitespace` (default: ,)')
+    .option('--no-header', 'the first line is data; map columns by number')
+    .option('--encoding <name>', 'such as gbk, gb18030, windows-1252, utf-16le (default: UTF-8)')
+    .option(
+      '--date-format <format>',
+      'such as yyyymmdd, dd.mm.yyyy hh:mi, epoch or epoch-ms (default: ISO 8601)',
+    )
+    .option('--timezone <zone>', 'of dates without one (default: UTC)')
+    .option('--reject-file <file>', 'where bad rows go (default: FILE.rejects.csv)')
+    .option(
+      '--as-of <time>',
+      'when the file was true, for attributes that age (default: when it was last modified)',
+    )
+}
+
+type ReadFile = (...given: Parameters<typeof importContacts>) => Promise<ImportSummary>
 
 /** Flags over the mapping file, where both say something. @throws ConfigError, WinbackError `usage.…` */
 export async function readMapping(cwd: string, options: ImportOptions): Promise<ImportMapping> {
@@ -157,7 +209,8 @@ async function readMappingFile(file: string): Promise<ImportMapping> {
 
 async function runImport(
   context: DatabaseContext,
-  kind: Kind,
+  kind: ImportSummary['kind'],
+  read: ReadFile,
   file: string,
   options: ImportOptions,
 ): Promise<Outcome<ImportSummary>> {
@@ -168,7 +221,7 @@ async function runImport(
   const { hooks } = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
   const progress = output.progress(`Importing ${kind}`)
   try {
-    const summary = await KINDS[kind].read(database, path, {
+    const summary = await read(database, path, {
       mapping,
       clock,
       workspace: loaded.definition,

@@ -192,6 +192,10 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>): Ser
         )
       }
     },
+    onTripped: (tripped) => {
+      const { scope, name, event, reason } = tripped
+      say('tripped', { ...tripped }, `${scope} ${name} ${event.replace('_', ' ')}: ${reason}`)
+    },
     onError: (where, error) => context.output.warn(`${where}: ${maskText(messageOf(error))}`),
   }
 }

@@ -188,6 +188,14 @@ export const campaign = z.strictObject({
     })
     .prefault({})
     .describe('What no message may exceed'),
+  stop: z
+    .strictObject({
+      unsubscribe: percentage.optional().describe('Share of those written to who opt out'),
+      complaint: percentage.optional().describe('Share of messages that are complained of'),
+      hard_bounce: percentage.optional().describe('Share of messages whose address does not exist'),
+    })
+    .prefault({})
+    .describe('The campaign pauses by itself where the last seven days exceed one of these'),
   seeds: z
     .array(z.string())
     .prefault([])

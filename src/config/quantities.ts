@@ -144,6 +144,29 @@ export const rate = z
     }
   })
 
+/** `2026-12-31`, `2027-02-05..2027-02-12`: local dates, both ends included. */
+export const dateSpan = z
+  .string()
+  .regex(
+    /^\d{4}-\d{2}-\d{2}(\.\.\d{4}-\d{2}-\d{2})?$/,
+    'expected a date such as 2026-12-31, or two with .. between them',
+  )
+  .transform((text, context) => {
+    const [from = '', to = from] = text.split('..')
+    const real = [from, to].every((date) => {
+      const at = Date.parse(`${date}T00:00:00Z`)
+      return !Number.isNaN(at) && new Date(at).toISOString().startsWith(date)
+    })
+    if (!real || to < from) {
+      context.addIssue({
+        code: 'custom',
+        message: `expected dates that exist, the first before the last, found ${text}`,
+      })
+      return z.NEVER
+    }
+    return { from, to }
+  })
+
 /** `20000 per day`: a count within a local calendar day. */
 export const dailyCount = z
   .string()

@@ -5,7 +5,9 @@ import { pushSettings } from '../channels/push/settings.ts'
 import { smsSettings } from '../channels/sms/settings.ts'
 import { webhookSettings } from '../channels/webhook/settings.ts'
 import { offerProviderSettings } from '../offers/provider.ts'
-import { duration, percentage } from './quantities.ts'
+import { type Country, HOLIDAYS } from './calendar.ts'
+import { dateSpan, duration, percentage } from './quantities.ts'
+import { channelRate } from './rates.ts'
 import { signalSettings } from './signal-settings.ts'
 
 // winback.yaml. Secrets are only ever written ${NAME} or ${file:path}; environment.ts fills them in.
@@ -93,9 +95,28 @@ export const workspace = z.strictObject({
       provider: offerProviderSettings
         .optional()
         .describe('Credits offers of `deliver: account`; absent, that is your system’s part'),
+      redemption: z
+        .strictObject({
+          event: z.string().min(1).describe('The type of the event'),
+          code: z.string().min(1).prefault('code').describe('The property that holds the code'),
+        })
+        .optional()
+        .describe('Events that say an offer was used'),
     })
     .prefault({})
     .describe('How offers reach the account'),
+  rates: z
+    .record(z.string(), channelRate)
+    .prefault({})
+    .describe('How fast each channel may send, and when it pauses by itself'),
+  holidays: z
+    .enum(Object.keys(HOLIDAYS) as [Country, ...Country[]])
+    .optional()
+    .describe('Public holidays and worked weekends of a country, for windows of `workdays`'),
+  blackout: z
+    .array(dateSpan)
+    .prefault([])
+    .describe('Days on which nothing is sent, where the recipient is: 2027-02-05..2027-02-12'),
   database: z
     .strictObject({
       url: z

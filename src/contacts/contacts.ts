@@ -11,6 +11,8 @@ import { linkPersons, lockContacts, prepareLinks } from './persons.ts'
 export interface Merged {
   inserted: number
   updated: number
+  /** Rows that could only be refused now, with the reason. */
+  refused?: readonly { readonly line: number; readonly reason: string; readonly raw: string }[]
 }
 
 export interface ContactMerge {

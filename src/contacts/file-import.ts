@@ -37,7 +37,7 @@ export interface ImportOptions {
 
 /** rows = inserted + updated + unchanged + rejected, of this call. */
 export interface ImportSummary {
-  readonly kind: 'contacts' | 'activity' | 'suppressions' | 'consents' | 'sends'
+  readonly kind: 'contacts' | 'activity' | 'suppressions' | 'consents' | 'sends' | 'codes' | 'redemptions'
   readonly file: string
   rows: number
   inserted: number
@@ -151,10 +151,11 @@ export async function importFile(
       ...(chunk.keys ? { keys: chunk.keys } : {}),
       run: chunk.merge,
       ...(chunk.load ? { load: chunk.load } : {}),
-      done: ({ inserted, updated }: Merged) => {
+      done: ({ inserted, updated, refused = [] }: Merged) => {
+        for (const { line, reason, raw } of refused) rejects?.reject(line, reason, raw)
         summary.inserted += inserted
         summary.updated += updated
-        summary.unchanged += taken - inserted - updated
+        summary.unchanged += taken - inserted - updated - refused.length
       },
       ran: () => {
         options.onProgress?.({

@@ -6,7 +6,9 @@ import { unsubscribeUrl } from '../channels/email/links.ts'
 import { parseTemplates, type TemplateSet } from '../channels/templates.ts'
 import type { Clock } from '../clock.ts'
 import { openCampaignBook } from '../config/book.ts'
+import { openCalendar } from '../config/calendar.ts'
 import type { CampaignBook } from '../config/compiled.ts'
+import { openRates, type Rates } from '../config/rates.ts'
 import type { Workspace } from '../config/workspace.ts'
 import { addressHash, normaliseEmail, normalisePhone } from '../contacts/addresses.ts'
 import { forgetDevices } from '../contacts/devices.ts'
@@ -15,6 +17,7 @@ import { type Database, rows } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
 import { openOfferProvider } from '../offers/provider.ts'
+import { redeemActivity } from '../offers/redemptions.ts'
 import type { ReportingChannel } from '../outcomes/receipts.ts'
 import { recordReturns } from '../outcomes/returns.ts'
 import { recordErasure, recordMerges, recordRefusals, recordSuppressions } from '../outcomes/silence.ts'
@@ -32,6 +35,8 @@ export interface Runtime {
   readonly workspace: Workspace
   readonly book: CampaignBook
   readonly run: RunDependencies
+  /** How fast each channel may send. */
+  readonly rates: Rates
   readonly worker: WorkerDependencies
   /** What importing and ingesting set off, in their own transactions. */
   readonly hooks: Hooks
@@ -70,6 +75,7 @@ export async function openRuntime(options: {
     clock,
     workspace,
     book,
+    rates: openRates(timezone, workspace.rates),
     run: { database, book, clock, workspaceSalt: settings.workspaceSalt },
     worker: {
       database,
@@ -93,6 +99,8 @@ export async function openRuntime(options: {
       needsConsent: new Set(
         Object.entries(workspace.consent).flatMap(([name, need]) => (need === 'required' ? [name] : [])),
       ),
+      calendar: openCalendar(workspace),
+      rates: openRates(timezone, workspace.rates),
       offerProvider: workspace.offers.provider && openOfferProvider(workspace.offers.provider),
       addressKinds,
       forgetDevices: (dead) => forgetDevices(database, dead),
@@ -101,7 +109,12 @@ export async function openRuntime(options: {
       ...(options.leases ? { leases: options.leases } : {}),
     },
     hooks: {
-      onActivity: (tx, now) => recordReturns(tx, now, { book, activityTypes: workspace.activity }),
+      onActivity: async (tx, now) => {
+        await recordReturns(tx, now, { book, activityTypes: workspace.activity })
+        const { redemption } = workspace.offers
+        // Last: what it books is folded into a budget by whoever decides next.
+        if (redemption) await redeemActivity(tx, now, { type: redemption.event, code: redemption.code })
+      },
       onSuppressed: (tx, now) => recordSuppressions(tx, now, silenced),
       onErased: (tx, now) => recordErasure(tx, now),
       onRefused: (tx, now) => recordRefusals(tx, now),

@@ -4,6 +4,7 @@ import { pruneIngest } from '../contacts/live.ts'
 import { messageOf } from '../errors.ts'
 import { askProviders, createInquiries, settleByEvents } from '../outcomes/doubts.ts'
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
+import { type Tripped, watchCampaigns, watchChannels } from '../touchpoints/breakers.ts'
 import { dispatchDue } from '../touchpoints/dispatch.ts'
 import { type Engine, type JobLock, jobOf, keysOf, openQueue, startWorker } from '../touchpoints/queue.ts'
 import { type Swept, sweep } from '../touchpoints/sweep.ts'
@@ -19,6 +20,8 @@ export interface ServiceEvents {
   onRun(campaign: string, tick: Date, result: RunResult): void
   onBatch(result: BatchResult): void
   onSweep(swept: Swept): void
+  /** A breaker or a campaign's `stop` rule acted. */
+  onTripped?(tripped: Tripped): void
   onError(where: string, error: unknown): void
 }
 
@@ -94,6 +97,7 @@ export async function startScheduler(
         adding.push(queue.add([jobOf(stepId, keys)]))
       },
       runtime.worker.leases?.queued,
+      runtime.rates,
     ).finally(() => Promise.allSettled(adding))
     await Promise.all(adding)
     return handed > 0 ? pace.busy : pace.idle
@@ -115,11 +119,18 @@ export async function startScheduler(
     await freshenSignals(runtime)
     return pace.sweep
   })
+  const watcher = loop(report('breakers'), pace.idle, async () => {
+    const { database, clock, workspace, book } = runtime
+    const now = clock.now()
+    for (const tripped of await watchChannels(database, now, workspace.rates)) events.onTripped?.(tripped)
+    for (const tripped of await watchCampaigns(database, now, book)) events.onTripped?.(tripped)
+    return pace.sweep
+  })
   scheduling = scheduling.then(schedule)
   return {
     close: async () => {
       await heartbeat.destroy()
-      const loops = [ager, dispatch, sweeper, pruner, freshener]
+      const loops = [ager, dispatch, sweeper, watcher, pruner, freshener]
       await Promise.all([scheduling, ...loops.map((each) => each.stop())])
       await queue.close()
     },

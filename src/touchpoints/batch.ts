@@ -2,10 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { AddressKind, Channel, ContactView, Template } from '../channels/channel.ts'
 import type { Clock } from '../clock.ts'
+import type { Calendar } from '../config/calendar.ts'
 import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import type { Rates } from '../config/rates.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { messageOf } from '../errors.ts'
+import { countSends } from './breakers.ts'
 import { type DeadDevice, deliver, type Outgoing, type Slots } from './delivery.ts'
 import { type Candidate, gather } from './gather.ts'
 import { frequencyDetail, type GuardContext, judge, type Reach, type Verdict } from './guards.ts'
@@ -20,6 +23,7 @@ import {
   type TouchpointKey,
 } from './lifecycle.ts'
 
+import { giveBack } from './rates.ts'
 import { type Promised, type ReserveDependencies, release, reserve } from './reserve.ts'
 import { refreshStandings } from './standings.ts'
 import { messageViewer, type Sender, viewContact } from './view.ts'
@@ -49,6 +53,10 @@ export interface WorkerDependencies extends ReserveDependencies {
   forgetDevices?(dead: readonly DeadDevice[]): Promise<void>
   /** Channels nothing goes out on without consent; none by default. */
   readonly needsConsent?: ReadonlySet<string>
+  /** Which days are workdays, and on which nothing is sent; Monday to Friday by default. */
+  readonly calendar?: Calendar
+  /** What the dispatcher counts by; absent where nothing is limited. */
+  readonly rates?: Rates
   /** LEASES by default. */
   readonly leases?: Leases
 }
@@ -116,6 +124,7 @@ export async function processBatch(
     compose,
   })
   await release(database, claimId, clock.now(), reserved)
+  await account(dependencies, { campaign, step, claimed: keys.length, settled: delivered.byChannel })
   const settled: Record<string, number> = { ...delivered.settled }
   for (const { state } of sorted.ended) settled[state] = (settled[state] ?? 0) + 1
   return { claimed: keys.length, settled, deferred: sorted.deferred.length + delivered.deferred }
@@ -127,6 +136,27 @@ export function reachesDevices(
   step: CompiledStep,
 ): boolean {
   return step.channels.some((channel) => addressKinds.get(channel) === 'device')
+}
+
+/** Tells the breakers what went out, and gives back what the dispatcher took for messages that did not. */
+async function account(
+  { database, clock, rates }: WorkerDependencies,
+  batch: {
+    campaign: CompiledCampaign
+    step: CompiledStep
+    claimed: number
+    settled: ReadonlyMap<string, number>
+  },
+): Promise<void> {
+  const { campaign, step, claimed, settled } = batch
+  let out = 0
+  for (const [channel, sent] of settled) {
+    out += sent
+    await countSends(database, { campaign: campaign.name, channel, now: clock.now(), sent })
+  }
+  if (rates && step.channels.some((channel) => rates.channels.has(channel))) {
+    await giveBack(database, step.channels, claimed - out)
+  }
 }
 
 /** A candidate the guards let through. */
@@ -206,6 +236,9 @@ export function unsent(
   return { contactId, touchpointId, state, reason, detail, ...nothing }
 }
 
+/** The window of a step that has none, where there are days on which nothing is sent. */
+const ALL_DAY = { from: 0, to: 1440, workdays: false }
+
 /** What the guards know beside a candidate: the step's channels with their windows, and the campaign's limits. */
 export async function guardContext(
   dependencies: WorkerDependencies,
@@ -222,7 +255,8 @@ export async function guardContext(
   const channels = step.channels.flatMap((name): Reach[] => {
     const channel = dependencies.channels.get(name)
     if (!channel) return []
-    const window = limits.send_window[name] ?? limits.send_window.default
+    const special = dependencies.calendar?.special ? ALL_DAY : undefined
+    const window = limits.send_window[name] ?? limits.send_window.default ?? special
     const margin = channel.deadline / 1000
     return [
       {
@@ -233,12 +267,13 @@ export async function guardContext(
         reaches: (contact) => channel.addressOf(contact) !== undefined,
         window,
         margin,
-        opening: openingByZone(window, now, margin),
+        opening: openingByZone(window, now, margin, dependencies.calendar),
       },
     ]
   })
   const { topic } = campaign.definition
-  return { now, step, topic, channels, maxDelay: limits.max_delay, spread: limits.spread }
+  const { calendar } = dependencies
+  return { now, step, topic, calendar, channels, maxDelay: limits.max_delay, spread: limits.spread }
 }
 
 /** A message, or why it cannot be one. */

@@ -106,11 +106,8 @@ interface Ended {
 }
 
 /** Sends what the guards let through, channel by channel, and settles it. */
-export async function deliver(
-  dependencies: DeliveryDependencies,
-  dispatch: Dispatch,
-): Promise<{ settled: Record<string, number>; deferred: number }> {
-  const tally = { settled: {} as Record<string, number>, deferred: 0 }
+export async function deliver(dependencies: DeliveryDependencies, dispatch: Dispatch): Promise<Tally> {
+  const tally: Tally = { settled: {}, deferred: 0, byChannel: new Map() }
   for (const channel of new Set(dispatch.toSend.map((cleared) => cleared.channel))) {
     const toSend = dispatch.toSend.filter((cleared) => cleared.channel === channel)
     const slots = dependencies.slots.get(channel)
@@ -122,7 +119,13 @@ export async function deliver(
 /** Milliseconds a send that has ended may wait for others to be settled with. */
 const LINGER = 50
 
-type Tally = { settled: Record<string, number>; deferred: number }
+/** What became of the messages of a batch. */
+export interface Tally {
+  settled: Record<string, number>
+  deferred: number
+  /** How many went out or may have, by channel. */
+  byChannel: Map<string, number>
+}
 
 async function roll(
   deps: DeliveryDependencies,
@@ -211,7 +214,10 @@ async function markSlice(
   const unfit: Settlement[] = []
   const deferred: Deferral[] = []
   const openings = new Map(
-    context.channels.map(({ name, window, margin }) => [name, openingByZone(window, now, margin)]),
+    context.channels.map(({ name, window, margin }) => [
+      name,
+      openingByZone(window, now, margin, context.calendar),
+    ]),
   )
   for (const cleared of slice) {
     const { contactId, touchpointId } = cleared.candidate
@@ -367,5 +373,9 @@ export function concludeSend(
 }
 
 function count(tally: Tally, settled: readonly Settlement[], number: number): void {
-  for (const { state } of settled.slice(0, number)) tally.settled[state] = (tally.settled[state] ?? 0) + 1
+  for (const { state, channel } of settled.slice(0, number)) {
+    tally.settled[state] = (tally.settled[state] ?? 0) + 1
+    const out = state === 'sent' || state === 'uncertain'
+    if (out && channel !== null) tally.byChannel.set(channel, (tally.byChannel.get(channel) ?? 0) + 1)
+  }
 }

@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm'
+import type { Rates } from '../config/rates.ts'
 import { type Database, preparedRows, rows, type Session } from '../database/connect.ts'
 import { isOpen, LEASES, queueDue, type TouchpointKey } from './lifecycle.ts'
+import { giveBack, takeRate } from './rates.ts'
 
 /** Touchpoints a job carries. */
 export const BATCH = 400
@@ -12,11 +14,11 @@ export type Deliverer = (batch: { stepId: number; keys: TouchpointKey[] }) => Pr
  * Steps that have due touchpoints and may be worked on, the campaign of highest priority first. Pauses, stops and
  * kill switches gate this query; they do not touch rows. A step is paused where all its channels are.
  */
-async function dueSteps(session: Session, now: Date): Promise<number[]> {
-  const found = await preparedRows<{ stepId: number }>(
+async function dueSteps(session: Session, now: Date): Promise<{ stepId: number; channels: string[] }[]> {
+  return await preparedRows<{ stepId: number; channels: string[] }>(
     session,
     sql`
-    SELECT s.step_id AS "stepId" FROM steps s
+    SELECT s.step_id AS "stepId", s.channels FROM steps s
     CROSS JOIN LATERAL (
       SELECT min(t.due_at) AS oldest FROM (
         SELECT due_at FROM touchpoints t
@@ -26,12 +28,12 @@ async function dueSteps(session: Session, now: Date): Promise<number[]> {
       AND ${isOpen(sql`s`)}
     ORDER BY s.priority DESC, due.oldest, s.step_id`,
   )
-  return found.map((row) => row.stepId)
 }
 
 /**
  * Queues due touchpoints, up to `jobs` batches, and hands each to `deliver`. Few jobs are queued at a time: pause
  * and priority act on what is still in PostgreSQL. A batch that could not be handed over comes back by its lease.
+ * @param rates what the channels' providers, warm-ups and breakers leave, over all processes
  * @returns how many batches were handed over; fewer than `jobs` means that nothing more is due
  */
 export async function dispatchDue(
@@ -40,11 +42,17 @@ export async function dispatchDue(
   jobs: number,
   deliver: Deliverer,
   lease = LEASES.queued,
+  rates?: Rates,
 ): Promise<number> {
   let handed = 0
-  for (const stepId of await dueSteps(database, now)) {
+  for (const { stepId, channels } of await dueSteps(database, now)) {
     while (handed < jobs) {
-      const keys = await queueDue(database, { stepId, now, limit: BATCH }, lease)
+      const { allowed, ramping } = rates
+        ? await takeRate(database, rates, channels, now, BATCH)
+        : { allowed: BATCH, ramping: false }
+      if (allowed === 0) break
+      const keys = await queueDue(database, { stepId, now, limit: allowed, newest: ramping }, lease)
+      if (rates) await giveBack(database, channels, allowed - keys.length)
       if (keys.length === 0) break
       await deliver({ stepId, keys })
       handed += 1

@@ -1,4 +1,5 @@
 import type { AddressKind, ContactView } from '../channels/channel.ts'
+import type { Calendar } from '../config/calendar.ts'
 import type { CompiledStep, StepTemplate } from '../config/compiled.ts'
 import type { LocalWindow } from '../config/quantities.ts'
 import type { Candidate, Choice } from './gather.ts'
@@ -54,6 +55,7 @@ export interface GuardContext {
   readonly step: CompiledStep
   /** What the campaign is about, where it says so. */
   readonly topic: string | undefined
+  readonly calendar?: Calendar | undefined
   /** The step's channels in the order of preference. */
   readonly channels: readonly Reach[]
   /** Seconds. */
@@ -204,7 +206,13 @@ function timely(
   const latest = candidate.plannedFor.getTime() + maxDelay * 1000
   const opening = channel.opening(contact.timezone)
   if (opening !== undefined && channel.window) {
-    const place = { spread: context.spread, margin: channel.margin, zone: contact.timezone, latest }
+    const place = {
+      spread: context.spread,
+      margin: channel.margin,
+      zone: contact.timezone,
+      latest,
+      calendar: context.calendar,
+    }
     const until = spreadFrom(opening, candidate.touchpointId, channel.window, place)
     return deferOrSkip(until, latest, 'quiet_hours')
   }

@@ -78,9 +78,13 @@ export function isOpen(step: SQL): SQL {
  */
 export async function queueDue(
   session: Session,
-  batch: { stepId: number; now: Date; limit: number },
+  batch: { stepId: number; now: Date; limit: number; newest?: boolean },
   lease = LEASES.queued,
 ): Promise<TouchpointKey[]> {
+  // By the lapse where few may go a day: those who left last know us best. It reads all that is due, few times a day.
+  const lapsed = sql`(SELECT e.lapsed_at FROM episodes e
+    WHERE e.contact_id = touchpoints.contact_id AND e.episode_id = touchpoints.episode_id)`
+  const order = batch.newest ? sql`${lapsed} DESC, due_at` : sql`due_at`
   return await preparedRows<TouchpointKey>(
     session,
     sql`
@@ -88,7 +92,7 @@ export async function queueDue(
       SELECT contact_id, touchpoint_id FROM touchpoints
       WHERE step_id = ${batch.stepId} AND due_at <= ${batch.now} AND state = 'planned'
         AND EXISTS (SELECT FROM steps s WHERE s.step_id = ${batch.stepId} AND ${isOpen(sql`s`)})
-      ORDER BY due_at LIMIT ${batch.limit}
+      ORDER BY ${order} LIMIT ${batch.limit}
       FOR UPDATE SKIP LOCKED
     )
     UPDATE touchpoints t

@@ -1,4 +1,5 @@
 import { Temporal } from 'temporal-polyfill'
+import { type Calendar, PLAIN_CALENDAR } from '../config/calendar.ts'
 import type { LocalWindow } from '../config/quantities.ts'
 
 // Local send windows: an hour of the day where the contact is, whatever its zone does with its clocks.
@@ -6,18 +7,25 @@ import type { LocalWindow } from '../config/quantities.ts'
 /**
  * When a message may go: now (`undefined`), or the moment the window next opens.
  * @param margin seconds that must be left of the window: the time a send may take
+ * @param calendar which days are workdays, and on which nothing is sent
  */
-export function nextOpening(window: LocalWindow, zone: string, now: Date, margin = 0): Date | undefined {
-  if (isOpenAt(window, zone, now.getTime()) && isOpenAt(window, zone, now.getTime() + margin * 1000)) {
-    return undefined
-  }
+export function nextOpening(
+  window: LocalWindow,
+  zone: string,
+  now: Date,
+  margin = 0,
+  calendar: Calendar = PLAIN_CALENDAR,
+): Date | undefined {
+  const open = (at: number) => isOpenAt(window, zone, at, calendar)
+  if (open(now.getTime()) && open(now.getTime() + margin * 1000)) return undefined
   const local = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(zone)
   const minutes = local.hour * 60 + local.minute
   let day = local.toPlainDate()
   // Today's opening is past once we are at or after it: open without the margin counts as past, too.
   if (minutes >= window.from) day = day.add({ days: 1 })
-  for (;;) {
-    if (!window.workdays || day.dayOfWeek <= 5) {
+  // A year of closed days is no window at all: it is looked at again then.
+  for (let days = 0; days < 400; days += 1) {
+    if (isDayOpen(window, day.toString(), day.dayOfWeek, calendar)) {
       const opening = day.toZonedDateTime({
         timeZone: zone,
         plainTime: { hour: Math.floor(window.from / 60), minute: window.from % 60 },
@@ -29,6 +37,12 @@ export function nextOpening(window: LocalWindow, zone: string, now: Date, margin
     }
     day = day.add({ days: 1 })
   }
+  return new Date(day.toZonedDateTime(zone).epochMilliseconds)
+}
+
+function isDayOpen(window: LocalWindow, date: string, weekday: number, calendar: Calendar): boolean {
+  if (calendar.isBlackout(date)) return false
+  return !window.workdays || calendar.isWorkday(date, weekday)
 }
 
 /** When the next local day of a zone begins. */
@@ -60,18 +74,20 @@ const MINUTE = 60_000
 const DAY = 86_400_000
 
 /** {@link isOpen} at an epoch millisecond, by arithmetic alone. */
-function isOpenAt(window: LocalWindow, zone: string, at: number): boolean {
+function isOpenAt(window: LocalWindow, zone: string, at: number, calendar: Calendar): boolean {
   const local = at + stretchAt(zone, at).offset
   const day = Math.floor(local / DAY)
   // Day 0 was a Thursday; 1 is Monday.
   const dayOfWeek = ((((day + 3) % 7) + 7) % 7) + 1
-  if (window.workdays && dayOfWeek > 5) return false
+  if (calendar.special) {
+    const date = new Date(day * DAY).toISOString().slice(0, 10)
+    if (!isDayOpen(window, date, dayOfWeek, calendar)) return false
+  } else if (window.workdays && dayOfWeek > 5) return false
   const minutes = Math.floor((local - day * DAY) / MINUTE)
   return minutes >= window.from && minutes < window.to
 }
 
 function isOpen(window: LocalWindow, local: Temporal.ZonedDateTime): boolean {
-  if (window.workdays && local.dayOfWeek > 5) return false
   const minutes = local.hour * 60 + local.minute
   return minutes >= window.from && minutes < window.to
 }
@@ -83,11 +99,12 @@ export function openingByZone(
   window: LocalWindow | undefined,
   now: Date,
   margin: number,
+  calendar: Calendar = PLAIN_CALENDAR,
 ): (zone: string) => Date | undefined {
   if (!window) return () => undefined
   const known = new Map<string, Date | undefined>()
   return (zone) => {
-    if (!known.has(zone)) known.set(zone, nextOpening(window, zone, now, margin))
+    if (!known.has(zone)) known.set(zone, nextOpening(window, zone, now, margin, calendar))
     return known.get(zone)
   }
 }
@@ -115,12 +132,14 @@ export function spreadFrom(
   opening: Date,
   touchpointId: number,
   window: LocalWindow,
-  place: { spread: number; margin: number; zone: string; latest: number },
+  place: { spread: number; margin: number; zone: string; latest: number; calendar?: Calendar | undefined },
 ): Date {
   const offset = spreadOffset(touchpointId, place.spread, window)
   const until = new Date(opening.getTime() + offset * 1000)
   if (offset === 0 || until.getTime() > place.latest) return opening
-  return nextOpening(window, place.zone, until, place.margin + SLACK) === undefined ? until : opening
+  return nextOpening(window, place.zone, until, place.margin + SLACK, place.calendar) === undefined
+    ? until
+    : opening
 }
 
 /** Seconds that a touchpoint may wait for a worker after its moment has come. */

@@ -25,6 +25,7 @@ export interface WorkerTask {
     | {
         readonly port: number
         readonly connections: number
+        readonly price: string
         readonly timing: {
           readonly connect: number
           readonly greeting: number

@@ -6,7 +6,7 @@ import { throughOutage } from '../../src/database/outage.ts'
 import type { Engine } from '../../src/touchpoints/queue.ts'
 import { eventually } from './eventually.ts'
 import { startProcess, type WorkerProcess, type WorkerTask } from './processes.ts'
-import { openShop, parseWorkspace, type Shop, WORKSPACE } from './shop.ts'
+import { openShop, parseWorkspace, type Shop, TEMPLATES, WORKSPACE } from './shop.ts'
 import { type CaptureServer, startSmtp } from './smtp.ts'
 
 // A campaign whose messages go out over real SMTP from processes of their own, for tests that ill-treat those.
@@ -51,13 +51,24 @@ export async function openScene(options: {
   database: Database
   engine: Engine
   delay?: number
+  /** The campaign `faults`, instead of the one of this file. */
+  source?: string
+  templates?: Readonly<Record<string, string>>
+  /** Of one message, in units. */
+  price?: string
 }): Promise<Scene> {
   const { database, engine } = options
   const smtp = await startSmtp({ faults: [{ at: 'dot', delay: options.delay ?? 40 }] })
   const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
   const clock = manualClock(new Date())
-  const shop = await openShop({ database, clock, channels: [], workspace })
-  await shop.apply(SOURCE)
+  const shop = await openShop({
+    database,
+    clock,
+    channels: [],
+    workspace,
+    ...(options.templates ? { templates: { ...TEMPLATES, ...options.templates } } : {}),
+  })
+  await shop.apply(options.source ?? SOURCE)
   let people = 0
   let begun = 0
   const task = (role: WorkerTask['role']): WorkerTask => ({
@@ -72,6 +83,7 @@ export async function openScene(options: {
     smtp: {
       port: smtp.port,
       connections: WIDTH,
+      price: options.price ?? '0',
       timing: { connect: 2000, greeting: 2000, socket: 2000, deadline: 2500 },
     },
   })

@@ -32,7 +32,7 @@ const channels =
                 window: task.smtp.connections,
                 messages_per_connection: 1000,
               },
-              price: '0',
+              price: task.smtp.price,
             }),
             task.smtp.timing,
           ),

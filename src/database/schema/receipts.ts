@@ -20,6 +20,7 @@ export const deliveryEvents = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.contactId, t.touchpointId, t.eventId] }),
+    index('delivery_events_harm').on(t.receivedAt).where(sql`kind IN ('complaint', 'hard_bounce')`),
     check(
       'delivery_events_kind',
       sql`${t.kind} IN ('sent', 'soft_bounce', 'delivered', 'hard_bounce', 'prefetched', 'opened', 'clicked', 'unsubscribed', 'complaint')`,

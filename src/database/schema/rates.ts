@@ -1,0 +1,43 @@
+import { sql } from 'drizzle-orm'
+import { check, date, doublePrecision, index, integer, pgTable, text } from 'drizzle-orm/pg-core'
+import { at } from './columns.ts'
+
+/** What may still be queued on a channel, over all processes: tokens of its rate, and the number of the day. */
+export const sendRates = pgTable('send_rates', {
+  channel: text('channel').primaryKey(),
+  /** Null until the first look: the bucket is full then. */
+  tokens: doublePrecision('tokens'),
+  refilledAt: at('refilled_at').notNull(),
+  day: date('day').notNull(),
+  taken: integer('taken').notNull(),
+})
+
+/** Messages that went out, a row for each batch and channel: what breakers and `stop` rules take shares of. */
+export const sendCounts = pgTable(
+  'send_counts',
+  {
+    campaign: text('campaign').notNull(),
+    channel: text('channel').notNull(),
+    sentAt: at('sent_at').notNull(),
+    sent: integer('sent').notNull(),
+  },
+  (t) => [index('send_counts_sent_at').on(t.sentAt)],
+)
+
+/** Channels that were paused by their own figures, and are tried again. A closed breaker has no row. */
+export const breakers = pgTable(
+  'breakers',
+  {
+    channel: text('channel').primaryKey(),
+    state: text('state').notNull(),
+    since: at('since').notNull(),
+    reason: text('reason').notNull(),
+  },
+  (t) => [check('breakers_state', sql`${t.state} IN ('open', 'half_open')`)],
+)
+
+/** When a campaign was last paused by its `stop` rules: what was counted before is not counted again. */
+export const stopMarks = pgTable('stop_marks', {
+  campaign: text('campaign').primaryKey(),
+  stoppedAt: at('stopped_at').notNull(),
+})

@@ -1,0 +1,194 @@
+import { sql } from 'drizzle-orm'
+import { dateReader } from '../contacts/dates.ts'
+import { type ImportOptions, type ImportSummary, importFile } from '../contacts/file-import.ts'
+import type { Getter } from '../contacts/mapping.ts'
+import { unstorable } from '../contacts/text.ts'
+import { type Database, rows, type Transaction } from '../database/connect.ts'
+import { WinbackError } from '../errors.ts'
+import { normaliseCode } from './codes.ts'
+import { REFUSALS, type RedemptionClaim, redeem } from './redemptions.ts'
+
+const CODE_FIELDS = ['code', 'expires_at'] as const
+const REDEMPTION_FIELDS = ['key', 'code', 'external_id', 'offer', 'redeemed_at', 'value'] as const
+
+type Values = Parameters<Getter>[0]
+
+function textOf(getters: ReadonlyMap<string, Getter>): (name: string, values: Values) => string {
+  return (name, values) => {
+    const value = getters.get(name)?.(values)
+    return value === undefined || value === null ? '' : String(value).trim()
+  }
+}
+
+/**
+ * The offer a file of codes is for: `five_off`, or `graded-recall.five_off` where several campaigns have one of the name.
+ * @param offers of the campaigns as they were applied last
+ * @throws WinbackError `offer.unknown`, `offer.ambiguous`, `offer.codes`
+ */
+export function findOffer(
+  name: string,
+  offers: readonly { campaign: string; offer: string; imported: boolean }[],
+): { campaign: string; offer: string } {
+  const found = offers.filter(({ campaign, offer }) => name === offer || name === `${campaign}.${offer}`)
+  const [one, another] = found
+  if (!one) {
+    const known = offers
+      .filter(({ imported }) => imported)
+      .map(({ campaign, offer }) => `${campaign}.${offer}`)
+    throw new WinbackError('offer.unknown', `no applied campaign has an offer \`${name}\``, {
+      remedy:
+        known.length > 0
+          ? `Offers that take codes: ${known.join(', ')}.`
+          : 'Apply a campaign whose offer has `deliver: code` and `codes: imported` first.',
+    })
+  }
+  if (another) {
+    throw new WinbackError('offer.ambiguous', `several campaigns have an offer \`${name}\``, {
+      remedy: `Name it with its campaign: ${found.map(({ campaign, offer }) => `${campaign}.${offer}`).join(', ')}.`,
+    })
+  }
+  if (!one.imported) {
+    throw new WinbackError('offer.codes', `\`${one.campaign}.${one.offer}\` takes no imported codes`, {
+      remedy: 'Give the offer `deliver: code` and `codes: imported`, and apply the campaign.',
+    })
+  }
+  return one
+}
+
+/** Imports codes to give out, each once. A code that is known already changes nothing. */
+export async function importCodes(
+  database: Database,
+  file: string,
+  options: ImportOptions & { readonly offer: { campaign: string; offer: string } },
+): Promise<ImportSummary> {
+  const now = options.clock.now()
+  const { campaign, offer } = options.offer
+  let chunk = new Map<string, { shown: string; expiresAt: number | null }>()
+  return await importFile(database, file, options, {
+    kind: 'codes',
+    fields: CODE_FIELDS,
+    required: ['code'],
+    lanes: 1,
+    open: (getters) => {
+      const text = textOf(getters)
+      const date = dateReader(dateOptions(options))
+      return {
+        take: (_row, values) => {
+          const shown = text('code', values)
+          if (shown === '') return 'code: it is empty'
+          if (shown.length > 100) return 'code: longer than 100 characters'
+          const problem = unstorable('code', shown)
+          if (problem !== undefined) return problem
+          const ends = text('expires_at', values)
+          const expiresAt = ends === '' ? null : date(ends)
+          if (typeof expiresAt === 'string') return `expires_at: ${expiresAt}`
+          chunk.set(normaliseCode(shown), { shown, expiresAt })
+          return undefined
+        },
+        release: () => {
+          const full = chunk
+          chunk = new Map()
+          return { merge: (tx) => mergeCodes(tx, full) }
+        },
+      }
+    },
+  })
+
+  async function mergeCodes(tx: Transaction, codes: typeof chunk) {
+    const given = [...codes.values()]
+    const inserted = await rows(
+      tx,
+      sql`INSERT INTO offer_codes (code, shown, campaign, offer, imported_at, expires_at)
+        SELECT code, shown, ${campaign}, ${offer}, ${now}, expires_at
+        FROM unnest(${sql.param([...codes.keys()])}::text[], ${sql.param(given.map(({ shown }) => shown))}::text[],
+          ${sql.param(given.map(({ expiresAt }) => (expiresAt === null ? null : new Date(expiresAt).toISOString())))}::timestamptz[])
+          AS k(code, shown, expires_at)
+        ORDER BY code ON CONFLICT DO NOTHING RETURNING code`,
+    )
+    return { inserted: inserted.length, updated: 0 }
+  }
+}
+
+/**
+ * Imports redemptions. A row without `key` is named by its code, so that the same file twice changes nothing. What is
+ * refused goes to the reject file with the reason.
+ */
+export async function importRedemptions(
+  database: Database,
+  file: string,
+  options: ImportOptions,
+): Promise<ImportSummary> {
+  const now = options.clock.now()
+  let chunk: { claim: RedemptionClaim; line: number; raw: string }[] = []
+  return await importFile(database, file, options, {
+    kind: 'redemptions',
+    fields: REDEMPTION_FIELDS,
+    required: [],
+    lanes: 1,
+    open: (getters) => {
+      const text = textOf(getters)
+      const date = dateReader(dateOptions(options))
+      return {
+        take: (row, values) => {
+          const [code, externalId, offer] = [
+            text('code', values),
+            text('external_id', values),
+            text('offer', values),
+          ]
+          const key = text('key', values) || `file ${code || `${externalId} ${offer}`}`
+          for (const [name, value] of Object.entries({ key, code, externalId, offer })) {
+            const problem = unstorable(name, value)
+            if (problem !== undefined) return problem
+          }
+          const time = text('redeemed_at', values)
+          const at = time === '' ? now.getTime() : date(time)
+          if (typeof at === 'string') return `redeemed_at: ${at}`
+          const worth = text('value', values)
+          const value = Number(worth)
+          if (worth !== '' && !(value >= 0 && value <= 1e9)) return `value: "${worth}" is no amount`
+          const given = (one: string) => (one === '' ? undefined : one)
+          chunk.push({
+            line: row.line,
+            raw: row.raw,
+            claim: {
+              key,
+              at: new Date(at),
+              code: given(code),
+              externalId: given(externalId),
+              offer: given(offer),
+              ...(worth === '' ? {} : { value: Math.round(value * 1e6) }),
+            },
+          })
+          return undefined
+        },
+        release: () => {
+          const full = chunk
+          chunk = []
+          return {
+            merge: async (tx) => {
+              const answers = await redeem(
+                tx,
+                now,
+                full.map(({ claim }) => claim),
+              )
+              const refused = answers.flatMap((answer, no) => {
+                const row = full[no]
+                if (answer.outcome !== 'refused' || !row) return []
+                return [{ line: row.line, reason: REFUSALS[answer.reason], raw: row.raw }]
+              })
+              const inserted = answers.filter(({ outcome }) => outcome === 'redeemed').length
+              return { inserted, updated: 0, refused }
+            },
+          }
+        },
+      }
+    },
+  })
+}
+
+function dateOptions({ mapping = {} }: ImportOptions): { timezone?: string; format?: string } {
+  return {
+    ...(mapping.timezone === undefined ? {} : { timezone: mapping.timezone }),
+    ...(mapping.date_format === undefined ? {} : { format: mapping.date_format }),
+  }
+}

@@ -1,0 +1,232 @@
+import { sql } from 'drizzle-orm'
+import type { CampaignBook } from '../config/compiled.ts'
+import type { ChannelRate } from '../config/rates.ts'
+import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+
+// What stops by itself: a channel whose mail is complained of or bounces (a breaker), and a campaign that goes beyond the
+// shares its own `stop` rules allow. Both are pauses like those of a person, with the figures as their reason.
+
+/** Events that are too few to be a share of anything. */
+const LEAST = { complaint: 2, hard_bounce: 5, unsubscribe: 3 } as const
+export type Harm = keyof typeof LEAST
+
+/** What a stretch of time brought: messages that went out, and what came of them. */
+export interface Tally {
+  readonly sent: number
+  readonly harm: Readonly<Partial<Record<Harm, number>>>
+}
+
+/** The first rule that is broken, in words; undefined where none is. Pure. */
+export function broken(
+  tally: Tally,
+  rules: Readonly<Partial<Record<Harm, number | undefined>>>,
+): string | undefined {
+  for (const kind of Object.keys(LEAST) as Harm[]) {
+    const limit = rules[kind]
+    const count = tally.harm[kind] ?? 0
+    if (limit === undefined || count < LEAST[kind] || tally.sent === 0) continue
+    // Late events of messages before the window can outnumber those in it.
+    const share = count / Math.max(count, tally.sent)
+    if (share <= limit) continue
+    return `${percent(share)} ${WORDS[kind]} (${count} of ${tally.sent}), more than ${percent(limit)}`
+  }
+  return undefined
+}
+
+const WORDS = { complaint: 'complaints', hard_bounce: 'hard bounces', unsubscribe: 'opt-outs' }
+
+function percent(share: number): string {
+  return `${Math.round(share * 1e4) / 100} %`
+}
+
+/** Counts a batch's messages for the breakers; one row, appended. */
+export async function countSends(
+  database: Database,
+  batch: { campaign: string; channel: string; now: Date; sent: number },
+): Promise<void> {
+  await execute(
+    database,
+    sql`INSERT INTO send_counts (campaign, channel, sent_at, sent)
+      VALUES (${batch.campaign}, ${batch.channel}, ${batch.now}, ${batch.sent})`,
+  )
+}
+
+const DEFAULTS = { complaint: 0.001, hard_bounce: 0.05, window: 86_400 }
+
+/** What happened to breakers and campaigns in one look. */
+export interface Tripped {
+  readonly scope: 'channel' | 'campaign'
+  readonly name: string
+  readonly event: 'opened' | 'half_open' | 'closed' | 'stopped'
+  readonly reason: string
+}
+
+/**
+ * Looks at every channel that has sent lately. A closed breaker opens where a share is exceeded: the channel is paused. After its
+ * window it is tried again with a few messages (half open); if they do no harm for as long, it closes, else it opens again. A person
+ * who resumes the channel closes it as well. Any number of processes may look at the same moment.
+ */
+export async function watchChannels(
+  database: Database,
+  now: Date,
+  rules: Readonly<Record<string, Pick<ChannelRate, 'breaker'>>>,
+): Promise<Tripped[]> {
+  return await transaction(database, async (tx) => {
+    await execute(tx, sql`SELECT pg_advisory_xact_lock(7417, hashtext(current_schema()))`)
+    const known = await rows<{ channel: string; state: 'open' | 'half_open'; since: Date; paused: boolean }>(
+      tx,
+      sql`SELECT b.channel, b.state, b.since, w.name IS NOT NULL AS paused FROM breakers b
+        LEFT JOIN switches w ON w.scope = 'channel' AND w.name = b.channel`,
+    )
+    const active = await rows<{ channel: string }>(
+      tx,
+      sql`SELECT DISTINCT channel FROM send_counts WHERE sent_at > ${new Date(now.getTime() - 7 * 86_400_000)}`,
+    )
+    const events: Tripped[] = []
+    for (const channel of new Set([...known, ...active].map((row) => row.channel))) {
+      const { window, ...limits } = rules[channel]?.breaker ?? DEFAULTS
+      const breaker = known.find((row) => row.channel === channel)
+      const due = breaker && breaker.since.getTime() + window * 1000 <= now.getTime()
+      const say = (event: Tripped['event'], reason: string) =>
+        events.push({ scope: 'channel', name: channel, event, reason })
+      if (breaker?.state === 'open' && breaker.paused && !due) continue
+      if (breaker?.state === 'open') {
+        // Its time is over, or somebody resumed the channel: tried with a few.
+        await execute(
+          tx,
+          sql`DELETE FROM switches WHERE scope = 'channel' AND name = ${channel}
+          AND reason LIKE 'breaker: %'`,
+        )
+        await execute(
+          tx,
+          sql`UPDATE breakers SET state = 'half_open', since = ${now} WHERE channel = ${channel}`,
+        )
+        say('half_open', 'tried again with a few messages')
+        continue
+      }
+      const windowStart = new Date(now.getTime() - window * 1000)
+      const since = breaker && breaker.since > windowStart ? breaker.since : windowStart
+      const reason = broken(await tallyOf(tx, { channel, since }), limits)
+      if (reason !== undefined) {
+        await execute(
+          tx,
+          sql`INSERT INTO breakers (channel, state, since, reason) VALUES (${channel}, 'open', ${now}, ${reason})
+            ON CONFLICT (channel) DO UPDATE SET state = 'open', since = excluded.since, reason = excluded.reason`,
+        )
+        await pause(tx, now, 'channel', channel, `breaker: ${reason}`)
+        say('opened', reason)
+      } else if (breaker && due) {
+        await execute(tx, sql`DELETE FROM breakers WHERE channel = ${channel}`)
+        say('closed', 'a few messages did no harm')
+      }
+    }
+    return events
+  })
+}
+
+/** Days over which a campaign's `stop` rules count. */
+const STOP_WINDOW = 7 * 86_400
+
+/** Pauses campaigns that go beyond what their `stop` rules allow, over the last seven days. */
+export async function watchCampaigns(database: Database, now: Date, book: CampaignBook): Promise<Tripped[]> {
+  const since = new Date(now.getTime() - STOP_WINDOW * 1000)
+  const active = await rows<{ campaign: string; resumed: Date | null }>(
+    database,
+    sql`SELECT DISTINCT s.campaign FROM send_counts s WHERE s.sent_at > ${since}
+      AND NOT EXISTS (SELECT FROM switches w WHERE w.scope = 'campaign' AND w.name = s.campaign)`,
+  )
+  const events: Tripped[] = []
+  for (const { campaign } of active) {
+    const rules = (await book.current(campaign))?.definition.stop
+    if (!rules || Object.keys(rules).length === 0) continue
+    const reason = broken(
+      await tallyOf(database, { campaign, since: await watchedSince(database, campaign, since) }),
+      rules,
+    )
+    if (reason === undefined) continue
+    await transaction(database, async (tx) => {
+      await execute(
+        tx,
+        sql`INSERT INTO stop_marks (campaign, stopped_at) VALUES (${campaign}, ${now})
+          ON CONFLICT (campaign) DO UPDATE SET stopped_at = excluded.stopped_at`,
+      )
+      await pause(tx, now, 'campaign', campaign, `stop rule: ${reason}`)
+    })
+    events.push({ scope: 'campaign', name: campaign, event: 'stopped', reason })
+  }
+  return events
+}
+
+/** What was counted when the campaign was paused is not held against it again once somebody has resumed it. */
+async function watchedSince(database: Database, campaign: string, since: Date): Promise<Date> {
+  const [mark] = await rows<{ at: Date }>(
+    database,
+    sql`SELECT stopped_at AS at FROM stop_marks WHERE campaign = ${campaign}`,
+  )
+  return mark && mark.at > since ? mark.at : since
+}
+
+async function pause(
+  tx: Transaction,
+  now: Date,
+  scope: 'channel' | 'campaign',
+  name: string,
+  reason: string,
+): Promise<void> {
+  await execute(
+    tx,
+    sql`INSERT INTO switches (scope, name, state, reason, since) VALUES (${scope}, ${name}, 'paused', ${reason}, ${now})
+      ON CONFLICT DO NOTHING`,
+  )
+}
+
+/** Messages of a channel or a campaign since a moment, and the harm heard of since. */
+async function tallyOf(
+  session: Database | Transaction,
+  of: { channel?: string; campaign?: string; since: Date },
+): Promise<Tally> {
+  const { channel = null, campaign = null, since } = of
+  const [sent] = await rows<{ sent: number }>(
+    session,
+    sql`SELECT coalesce(sum(sent), 0)::bigint AS sent FROM send_counts
+      WHERE sent_at > ${since} AND (${channel}::text IS NULL OR channel = ${channel})
+        AND (${campaign}::text IS NULL OR campaign = ${campaign})`,
+  )
+  const harm = await rows<{ kind: Harm; count: number }>(
+    session,
+    sql`
+    SELECT kind, count(*) AS count FROM (
+      SELECT DISTINCT d.kind, d.contact_id, d.touchpoint_id FROM delivery_events d
+      JOIN touchpoint_records r ON r.contact_id = d.contact_id AND r.touchpoint_id = d.touchpoint_id
+      JOIN steps s ON s.step_id = r.step_id
+      WHERE d.kind IN ('complaint', 'hard_bounce') AND d.received_at > ${since}
+        AND (${channel}::text IS NULL OR r.channel = ${channel})
+        AND (${campaign}::text IS NULL OR s.campaign = ${campaign})
+    ) e GROUP BY kind`,
+  )
+  const left = campaign === null ? 0 : await optOuts(session, campaign, since)
+  return {
+    sent: sent?.sent ?? 0,
+    harm: { ...Object.fromEntries(harm.map(({ kind, count }) => [kind, count])), unsubscribe: left },
+  }
+}
+
+/** Contacts who refused a channel, or were put on the do-not-contact list as unsubscribed, after a message of the campaign. */
+async function optOuts(session: Database | Transaction, campaign: string, since: Date): Promise<number> {
+  const [left] = await rows<{ count: number }>(
+    session,
+    sql`
+    SELECT count(DISTINCT gone.contact_id) AS count FROM (
+      SELECT p.contact_id, p.chosen_at AS at FROM preferences p
+      WHERE p.chosen_at > ${since} AND cardinality(p.channels_off) > 0
+      UNION ALL
+      SELECT c.contact_id, x.suppressed_at FROM suppressions x
+      JOIN contacts c ON (x.kind = 'email' AND c.email_key = x.key) OR (x.kind = 'phone' AND c.phone_key = x.key)
+      WHERE x.reason = 'unsubscribe' AND x.suppressed_at > ${since}
+    ) gone
+    WHERE EXISTS (SELECT FROM touchpoint_records r JOIN steps s USING (step_id)
+      WHERE r.contact_id = gone.contact_id AND s.campaign = ${campaign} AND r.state IN ('sent', 'uncertain')
+        AND r.settled_at <= gone.at AND r.settled_at > gone.at - interval '604800 seconds')`,
+  )
+  return left?.count ?? 0
+}

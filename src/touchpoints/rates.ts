@@ -1,0 +1,157 @@
+import { sql } from 'drizzle-orm'
+import { Temporal } from 'temporal-polyfill'
+import type { Rates, WarmUp } from '../config/rates.ts'
+import { type Database, execute, rows, transaction } from '../database/connect.ts'
+
+// How fast a channel may send, over all workers: a bucket of tokens for the provider's rate, and a number a day while
+// a dormant list is warmed up or a breaker is tried again. Taken where batches are queued, so that what has to wait waits
+// in `planned`, where pauses and priority act.
+
+/** Messages a day while a breaker that has opened is tried again. */
+export const TRIAL = 200
+
+/** What a channel's row remembers. */
+export interface Bucket {
+  readonly tokens: number
+  readonly refilledAt: Date
+  /** Local day of the workspace, and what was taken in it. */
+  readonly day: string
+  readonly taken: number
+}
+
+/** How many may go at a warm-up's day; null once it is over, 0 before it begins. Grows by the same factor each day. */
+export function warmUpOn(warmUp: WarmUp, day: string): number | null {
+  const age = Temporal.PlainDate.from(warmUp.starts).until(Temporal.PlainDate.from(day), {
+    largestUnit: 'days',
+  }).days
+  const days = Math.max(1, Math.round(warmUp.over / 86_400))
+  if (age < 0) return 0
+  if (age >= days) return null
+  const growth = days === 1 ? 1 : (warmUp.to / warmUp.from) ** (age / (days - 1))
+  return Math.floor(warmUp.from * growth)
+}
+
+/** Pure: what of `wanted` a bucket gives now, and what is left in it. */
+export function takeFrom(
+  bucket: Bucket | undefined,
+  rules: { rate?: { count: number; per: number } | undefined; daily: number | null },
+  now: Date,
+  day: string,
+  wanted: number,
+): { allowed: number; bucket: Bucket } {
+  const { rate, daily } = rules
+  const taken = bucket?.day === day ? bucket.taken : 0
+  const elapsed = bucket ? Math.max(0, (now.getTime() - bucket.refilledAt.getTime()) / 1000) : 0
+  const tokens = rate
+    ? Math.min(rate.count, bucket ? bucket.tokens + (elapsed * rate.count) / rate.per : rate.count)
+    : 0
+  const room = daily === null ? wanted : Math.max(0, daily - taken)
+  const allowed = Math.min(wanted, room, rate ? Math.floor(tokens) : wanted)
+  // A clock that is behind another process's takes nothing back.
+  const refilledAt = bucket && bucket.refilledAt > now ? bucket.refilledAt : now
+  return {
+    allowed,
+    bucket: { tokens: tokens - (rate ? allowed : 0), refilledAt, day, taken: taken + allowed },
+  }
+}
+
+/** What may be queued of a step now. */
+export interface Allowance {
+  readonly allowed: number
+  /** A daily number is what limits: those who lapsed last go first. */
+  readonly ramping: boolean
+}
+
+/**
+ * Takes up to `wanted` for a step from each of its channels that has a limit: which of them a message goes out on is not
+ * known yet. What is not used is to be given back by {@link giveBack}.
+ */
+export async function takeRate(
+  database: Database,
+  rates: Rates,
+  channels: readonly string[],
+  now: Date,
+  wanted: number,
+): Promise<Allowance> {
+  const trials = await halfOpen(database, channels)
+  const limited = channels.filter((channel) => rates.channels.has(channel) || trials.has(channel)).toSorted()
+  if (limited.length === 0) return { allowed: wanted, ramping: false }
+  const day = dayIn(rates.timezone, now)
+  return await transaction(database, async (tx) => {
+    await execute(
+      tx,
+      sql`INSERT INTO send_rates (channel, tokens, refilled_at, day, taken)
+        SELECT channel, NULL, ${now}, ${day}::date, 0 FROM unnest(${sql.param(limited)}::text[]) AS k(channel)
+        ORDER BY channel ON CONFLICT DO NOTHING`,
+    )
+    const found = await rows<{
+      channel: string
+      tokens: number | null
+      refilledAt: Date
+      day: string
+      taken: number
+    }>(
+      tx,
+      sql`SELECT channel, tokens, refilled_at AS "refilledAt", day::text, taken FROM send_rates
+        WHERE channel = ANY (${sql.param(limited)}::text[]) ORDER BY channel FOR UPDATE`,
+    )
+    let allowed = wanted
+    let ramping = false
+    const rulesOf = (channel: string) => {
+      const rate = rates.channels.get(channel)
+      const ramp = rate?.warmUp ? warmUpOn(rate.warmUp, day) : null
+      const trial = trials.has(channel) ? TRIAL : null
+      const daily = ramp === null ? trial : trial === null ? ramp : Math.min(ramp, trial)
+      return { rate: rate?.rate, daily }
+    }
+    const bucketOf = ({ tokens, ...row }: (typeof found)[number]): Bucket => ({
+      ...row,
+      tokens: tokens ?? rulesOf(row.channel).rate?.count ?? 0,
+    })
+    for (const row of found) {
+      const rules = rulesOf(row.channel)
+      ramping ||= rules.daily !== null
+      allowed = Math.min(allowed, takeFrom(bucketOf(row), rules, now, day, allowed).allowed)
+    }
+    for (const row of found) {
+      const { bucket } = takeFrom(bucketOf(row), rulesOf(row.channel), now, day, allowed)
+      await execute(
+        tx,
+        sql`UPDATE send_rates SET tokens = ${bucket.tokens}, refilled_at = ${bucket.refilledAt}, day = ${bucket.day}::date,
+          taken = ${bucket.taken} WHERE channel = ${row.channel}`,
+      )
+    }
+    return { allowed, ramping }
+  })
+}
+
+/** Gives back what was taken for messages that did not go out on any of the channels after all. */
+export async function giveBack(
+  database: Database,
+  channels: readonly string[],
+  count: number,
+): Promise<void> {
+  if (count <= 0) return
+  await execute(
+    database,
+    sql`UPDATE send_rates s SET tokens = s.tokens + ${count}, taken = greatest(0, s.taken - ${count})
+      FROM (SELECT channel FROM send_rates WHERE channel = ANY (${sql.param([...channels])}::text[])
+        ORDER BY channel FOR UPDATE) k
+      WHERE s.channel = k.channel`,
+  )
+}
+
+async function halfOpen(database: Database, channels: readonly string[]): Promise<Set<string>> {
+  const found = await rows<{ channel: string }>(
+    database,
+    sql`SELECT channel FROM breakers WHERE state = 'half_open' AND channel = ANY (${sql.param([...channels])}::text[])`,
+  )
+  return new Set(found.map(({ channel }) => channel))
+}
+
+function dayIn(zone: string, now: Date): string {
+  return Temporal.Instant.fromEpochMilliseconds(now.getTime())
+    .toZonedDateTimeISO(zone)
+    .toPlainDate()
+    .toString()
+}

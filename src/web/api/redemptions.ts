@@ -1,0 +1,66 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { transaction } from '../../database/connect.ts'
+import { REFUSALS, type RedemptionAnswer, type RedemptionClaim, redeem } from '../../offers/redemptions.ts'
+import type { Runtime } from '../../service/runtime.ts'
+import { refuse } from '../answers.ts'
+import type { KeyRing } from '../api-keys.ts'
+import { type Authorised, requireScope } from '../authorise.ts'
+
+/** Text that PostgreSQL can store and an index can hold. */
+const text = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((value) => !value.includes('\u0000'), 'expected text without NUL')
+
+const claim = z.strictObject({
+  key: text.optional(),
+  code: text.optional(),
+  external_id: text.optional(),
+  offer: text.optional(),
+  redeemed_at: z.iso.datetime({ offset: true }).optional(),
+  value: z.number().nonnegative().max(1e9).optional(),
+})
+const body = z.union([claim, z.strictObject({ redemptions: z.array(claim).min(1).max(1000) })])
+
+/**
+ * POST /v1/redemptions: an offer was used. One, named by its `key` or the header Idempotency-Key, or up to a thousand
+ * under `redemptions`, each with a key. The same key again answers the same and changes nothing.
+ */
+export function redemptionsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Authorised> {
+  const { database, clock } = options.runtime
+  return new Hono<Authorised>().post(
+    '/v1/redemptions',
+    requireScope(options.keys, 'redemptions'),
+    async (c) => {
+      const json: unknown = await c.req.json().catch(() => undefined)
+      const parsed = body.safeParse(json)
+      if (!parsed.success) return refuse(c, 400, 'malformed', z.prettifyError(parsed.error))
+      const many = 'redemptions' in parsed.data
+      const given = 'redemptions' in parsed.data ? parsed.data.redemptions : [parsed.data]
+      const now = clock.now()
+      const claims: RedemptionClaim[] = []
+      for (const { external_id: externalId, redeemed_at: at, value, ...rest } of given) {
+        const key = rest.key ?? (many ? undefined : c.req.header('Idempotency-Key')?.slice(0, 200))
+        if (!key) return refuse(c, 400, 'malformed', 'name each redemption by a `key`, or by Idempotency-Key')
+        claims.push({
+          ...rest,
+          key,
+          externalId,
+          at: at === undefined ? now : new Date(at),
+          ...(value === undefined ? {} : { value: Math.round(value * 1e6) }),
+        })
+      }
+      const answers = await transaction(database, (tx) => redeem(tx, now, claims))
+      if (many) return c.json({ results: answers.map(described) })
+      const [answer] = answers
+      if (answer?.outcome === 'refused') return refuse(c, 422, answer.reason, REFUSALS[answer.reason])
+      return c.json(answer)
+    },
+  )
+}
+
+function described(answer: RedemptionAnswer): object {
+  return answer.outcome === 'refused' ? { ...answer, message: REFUSALS[answer.reason] } : answer
+}

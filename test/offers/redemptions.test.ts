@@ -1,0 +1,148 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import { rows, transaction } from '../../src/database/connect.ts'
+import { offer } from '../../src/offers/offers.ts'
+import { type RedemptionClaim, redeem, redeemActivity } from '../../src/offers/redemptions.ts'
+import { sweep } from '../../src/touchpoints/sweep.ts'
+import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
+
+async function open(contacts = 2): Promise<Pipeline & { codes: string[] }> {
+  const terms = offer.parse({
+    kind: 'coupon',
+    amount: '5 CNY',
+    valid: '7d',
+    expected_redemption: '10%',
+    deliver: 'code',
+  })
+  const steps = [{ id: 'one', offer: { name: 'five', terms } }]
+  const pipeline = await openPipeline({ tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
+  const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
+  for (let made = 1; made <= contacts; made += 1) {
+    const contactId = await pipeline.addContact({ silentSince })
+    await rows(
+      pipeline.database,
+      sql`INSERT INTO external_ids (external_id, contact_id) VALUES (${`u${made}`}, ${contactId})`,
+    )
+  }
+  await pipeline.runNow()
+  await pipeline.work()
+  const found = await rows<{ code: string }>(
+    pipeline.database,
+    sql`SELECT code FROM grants ORDER BY contact_id`,
+  )
+  return { ...pipeline, codes: found.map(({ code }) => code) }
+}
+
+const hour = (hours: number) => new Date(START.getTime() + hours * 3600_000)
+const say = async ({ database, clock }: Pipeline, ...claims: RedemptionClaim[]) => {
+  const answers = await transaction(database, (tx) => redeem(tx, clock.now(), claims))
+  return answers.map((answer) => (answer.outcome === 'refused' ? answer.reason : answer.outcome))
+}
+const owed = async ({ database }: Pipeline) => {
+  const [sum] = await rows<{ amount: number }>(
+    database,
+    sql`SELECT coalesce(sum(amount), 0)::bigint AS amount FROM ledger WHERE kind = 'liability'`,
+  )
+  return sum?.amount
+}
+
+describe('a redemption', () => {
+  it('settles what the offer costs at its value, once, however often it is told', async () => {
+    const pipeline = await open()
+    const [code = ''] = pipeline.codes
+    expect(await owed(pipeline)).toBe(2 * 500_000)
+    pipeline.clock.set(hour(2))
+    const claim = {
+      key: 'order-1',
+      code: code.toLowerCase().replaceAll('-', ' '),
+      at: hour(1),
+      value: 30_000_000,
+    }
+    expect(await say(pipeline, claim)).toEqual(['redeemed'])
+    expect(await owed(pipeline)).toBe(5_000_000 + 500_000)
+    expect(await say(pipeline, claim, claim)).toEqual(['repeated', 'repeated'])
+    expect(await say(pipeline, { ...claim, key: 'order-2' })).toEqual(['already_redeemed'])
+    expect(await owed(pipeline)).toBe(5_500_000)
+    // What is left expires; what was used does not.
+    pipeline.clock.set(hour(24 * 8))
+    await sweep(pipeline.database, pipeline.clock.now(), [])
+    expect(await owed(pipeline)).toBe(5_000_000)
+  })
+
+  it('gets a reason and changes nothing where it is late, early, unknown or somebody else’s', async () => {
+    const pipeline = await open()
+    const [code = '', other = ''] = pipeline.codes
+    pipeline.clock.set(hour(24 * 10))
+    const at = hour(1)
+    const before = await rows(pipeline.database, sql`SELECT * FROM grants ORDER BY grant_id`)
+    expect(
+      await say(
+        pipeline,
+        { key: 'a', code, at: hour(24 * 7) },
+        { key: 'b', code, at: hour(-1) },
+        { key: 'c', code, at: hour(24 * 11) },
+        { key: 'd', code: '0000-0000-0000-0000', at },
+        { key: 'e', code: other, externalId: 'u1', at },
+        { key: 'f', externalId: 'u1', offer: 'ten', at },
+        { key: 'g', externalId: 'nobody', offer: 'five', at },
+        { key: 'h', at },
+        { key: 'i', code: "'; DROP TABLE grants; --", at },
+      ),
+    ).toEqual([
+      'expired',
+      'too_early',
+      'future',
+      'unknown_code',
+      'foreign',
+      'unknown_grant',
+      'unknown_grant',
+      'incomplete',
+      'unknown_code',
+    ])
+    expect(await rows(pipeline.database, sql`SELECT * FROM grants ORDER BY grant_id`)).toEqual(before)
+    expect(await owed(pipeline)).toBe(2 * 500_000)
+  })
+
+  it('counts by its own time where it is heard of after the grant has expired, and whoever has come back', async () => {
+    const pipeline = await open()
+    const [contact] = await rows<{ id: number }>(
+      pipeline.database,
+      sql`SELECT min(contact_id) AS id FROM contacts`,
+    )
+    pipeline.clock.set(hour(1))
+    await pipeline.addActivity(contact?.id ?? 0, hour(1))
+    pipeline.clock.set(hour(24 * 9))
+    await sweep(pipeline.database, pipeline.clock.now(), [])
+    expect(await owed(pipeline)).toBe(0)
+    expect(await say(pipeline, { key: 'late', externalId: 'u1', offer: 'five', at: hour(20) })).toEqual([
+      'redeemed',
+    ])
+    expect(await owed(pipeline)).toBe(5_000_000)
+  })
+
+  it('comes as an event with the code, in the transaction that records it', async () => {
+    const pipeline = await open()
+    const [code = ''] = pipeline.codes
+    pipeline.clock.set(hour(2))
+    const told = await transaction(pipeline.database, async (tx) => {
+      await tx.client.query(`CREATE TEMP TABLE incoming_activity (contact_id bigint, occurred_at timestamptz,
+        key bigint, type text, value bigint, properties jsonb) ON COMMIT DROP`)
+      await tx.client.query(`CREATE TEMP TABLE new_activity (contact_id bigint, occurred_at timestamptz, type text,
+        value bigint) ON COMMIT DROP`)
+      await rows(
+        tx,
+        sql`INSERT INTO incoming_activity SELECT contact_id, ${hour(1)}, 7, 'coupon_used', 100,
+          jsonb_build_object('code', ${code}::text) FROM contacts`,
+      )
+      await rows(
+        tx,
+        sql`INSERT INTO new_activity SELECT contact_id, occurred_at, type, value FROM incoming_activity`,
+      )
+      return await redeemActivity(tx, pipeline.clock.now(), { type: 'coupon_used', code: 'code' })
+    })
+    // The second contact says the first one's code.
+    expect(
+      told.map((answer) => (answer.outcome === 'refused' ? answer.reason : answer.outcome)).toSorted(),
+    ).toEqual(['foreign', 'redeemed'])
+  })
+})

@@ -1,0 +1,182 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import { channelRate, openRates } from '../../src/config/rates.ts'
+import { connect, execute, rows } from '../../src/database/connect.ts'
+import { processBatch } from '../../src/touchpoints/batch.ts'
+import { broken, watchCampaigns, watchChannels } from '../../src/touchpoints/breakers.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { takeRate, warmUpOn } from '../../src/touchpoints/rates.ts'
+import { DAY, openPipeline, type Pipeline, START, scriptedChannel } from '../support/pipeline.ts'
+
+async function open(contacts: number, definition: Record<string, unknown> = {}): Promise<Pipeline> {
+  const pipeline = await openPipeline({
+    tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one' }] }],
+    definition: { limits: { max_delay: '60d' }, ...definition },
+    channel: scriptedChannel({ concurrency: 100 }),
+  })
+  for (let made = 0; made < contacts; made += 1) {
+    await pipeline.addContact({ silentSince: new Date(START.getTime() - (4 * DAY + made) * 1000) })
+  }
+  await pipeline.runNow()
+  return pipeline
+}
+
+const wait = (pipeline: Pipeline, seconds: number) =>
+  pipeline.clock.set(new Date(pipeline.clock.now().getTime() + seconds * 1000))
+
+async function work(pipeline: Pipeline, rates: ReturnType<typeof openRates>): Promise<number> {
+  const before = pipeline.channel.sent.length
+  Object.assign(pipeline.worker, { rates })
+  await dispatchDue(
+    pipeline.database,
+    pipeline.clock.now(),
+    100,
+    async (batch) => {
+      await processBatch(pipeline.worker, batch)
+    },
+    300,
+    rates,
+  )
+  return pipeline.channel.sent.length - before
+}
+
+describe('a provider’s rate', () => {
+  it('is a bucket that fills again', async () => {
+    const pipeline = await open(50)
+    const rates = openRates('UTC', { email: channelRate.parse({ at_most: '10 per 1s' }) })
+    expect(await work(pipeline, rates)).toBe(10)
+    expect(await work(pipeline, rates)).toBe(0)
+    wait(pipeline, 0.5)
+    expect(await work(pipeline, rates)).toBe(5)
+    wait(pipeline, 3600)
+    expect(await work(pipeline, rates)).toBe(10)
+  })
+
+  it('is one for any number of processes', async () => {
+    const { database } = await open(0)
+    const rates = openRates('UTC', { email: channelRate.parse({ at_most: '100 per 60s' }) })
+    const others = [1, 2, 3].map(() => connect(database.url))
+    const taken = await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        takeRate(others[index % 3] ?? database, rates, ['email'], START, 7).then(({ allowed }) => allowed),
+      ),
+    )
+    expect(taken.reduce((sum, allowed) => sum + allowed, 0)).toBe(100)
+    for (const other of others) await other.close()
+  })
+})
+
+describe('a warm-up', () => {
+  const warmUp = channelRate.parse({ warm_up: { starts: '2026-03-02' } }).warm_up
+
+  it('goes from 50 to 8,000 a day over 21 days, and then is over', () => {
+    if (!warmUp) throw new Error('no warm-up')
+    const on = (day: number) =>
+      warmUpOn(warmUp, new Date(START.getTime() + day * DAY * 1000).toISOString().slice(0, 10))
+    expect([on(-1), on(0), on(1), on(10), on(20), on(21)]).toEqual([0, 50, 64, 632, 8000, null])
+  })
+
+  it('sends its number a day, those who lapsed last first, and counts what went out alone', async () => {
+    const pipeline = await open(12)
+    pipeline.channel.answer = () =>
+      pipeline.channel.sent.length === 1
+        ? { outcome: 'rejected', reason: 'refused', detail: '550' }
+        : { outcome: 'sent' }
+    const rates = openRates('UTC', {
+      email: channelRate.parse({ warm_up: { starts: '2026-03-02', from: 4, to: 8, over: '2d' } }),
+    })
+    // One was refused: its place is given back, and taken in the next look.
+    expect((await work(pipeline, rates)) + (await work(pipeline, rates))).toBe(5)
+    expect(await work(pipeline, rates)).toBe(0)
+    const first = pipeline.channel.sent.map(({ address }) => Number(address.slice(1).split('@')[0]))
+    expect(first.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5])
+    wait(pipeline, DAY)
+    expect(await work(pipeline, rates)).toBe(7)
+  })
+})
+
+describe('a breaker', () => {
+  it('is broken by a share of enough events, and says which', () => {
+    const rules = { complaint: 0.001, hard_bounce: 0.05 }
+    expect(broken({ sent: 1000, harm: { complaint: 1 } }, rules)).toBeUndefined()
+    expect(broken({ sent: 2000, harm: { complaint: 2 } }, rules)).toBeUndefined()
+    expect(broken({ sent: 1000, harm: { complaint: 2 } }, rules)).toBe(
+      '0.2 % complaints (2 of 1000), more than 0.1 %',
+    )
+    expect(broken({ sent: 20, harm: { hard_bounce: 4 } }, rules)).toBeUndefined()
+    expect(broken({ sent: 90, harm: { hard_bounce: 5 } }, rules)).toBe(
+      '5.56 % hard bounces (5 of 90), more than 5 %',
+    )
+    expect(broken({ sent: 0, harm: { complaint: 9 } }, rules)).toBeUndefined()
+  })
+
+  const report = async (pipeline: Pipeline, kind: string, count: number) => {
+    await execute(
+      pipeline.database,
+      sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at)
+        SELECT contact_id, touchpoint_id, ${`${kind}-${count}`}, ${kind}, ${pipeline.clock.now()}, ${pipeline.clock.now()}
+        FROM touchpoint_records WHERE state = 'sent' ORDER BY contact_id LIMIT ${count}`,
+    )
+  }
+  const switches = ({ database }: Pipeline) => rows(database, sql`SELECT scope, name, reason FROM switches`)
+  const none = openRates('UTC', {})
+  const watch = async (pipeline: Pipeline) =>
+    (await watchChannels(pipeline.database, pipeline.clock.now(), {})).map(({ event }) => event)
+
+  it('pauses its channel, is tried with a few after a day, and closes or opens again', async () => {
+    const pipeline = await open(40)
+    expect(await work(pipeline, none)).toBe(40)
+    await report(pipeline, 'complaint', 2)
+    expect(await watch(pipeline)).toEqual(['opened'])
+    expect(await switches(pipeline)).toEqual([
+      { scope: 'channel', name: 'email', reason: 'breaker: 5 % complaints (2 of 40), more than 0.1 %' },
+    ])
+    expect(await watch(pipeline)).toEqual([])
+    await pipeline.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })
+    wait(pipeline, 60)
+    await pipeline.runNow()
+    expect(await work(pipeline, none)).toBe(0)
+    wait(pipeline, DAY)
+    expect(await watch(pipeline)).toEqual(['half_open'])
+    expect(await switches(pipeline)).toEqual([])
+    expect(await takeRate(pipeline.database, none, ['email'], pipeline.clock.now(), 1000)).toEqual({
+      allowed: 200,
+      ramping: true,
+    })
+    expect(await watch(pipeline)).toEqual([])
+    wait(pipeline, DAY)
+    expect(await watch(pipeline)).toEqual(['closed'])
+    expect(await takeRate(pipeline.database, none, ['email'], pipeline.clock.now(), 1000)).toMatchObject({
+      allowed: 1000,
+    })
+  })
+
+  it('stands beside what people paused: their switch is theirs', async () => {
+    const pipeline = await open(40)
+    await work(pipeline, none)
+    await execute(
+      pipeline.database,
+      sql`INSERT INTO switches (scope, name, state, reason, since) VALUES ('channel', 'email', 'paused', 'by hand', ${START})`,
+    )
+    await report(pipeline, 'hard_bounce', 6)
+    expect(await watch(pipeline)).toEqual(['opened'])
+    wait(pipeline, DAY)
+    expect(await watch(pipeline)).toEqual(['half_open'])
+    expect(await switches(pipeline)).toMatchObject([{ reason: 'by hand' }])
+  })
+
+  it('of a campaign’s own stop rules pauses that campaign, and counts anew once it is resumed', async () => {
+    const pipeline = await open(40, { stop: { hard_bounce: '10%' } })
+    await work(pipeline, none)
+    await report(pipeline, 'hard_bounce', 5)
+    const look = () => watchCampaigns(pipeline.database, pipeline.clock.now(), pipeline.worker.book)
+    expect(await look()).toMatchObject([{ scope: 'campaign', name: 'test', event: 'stopped' }])
+    expect(await switches(pipeline)).toEqual([
+      { scope: 'campaign', name: 'test', reason: 'stop rule: 12.5 % hard bounces (5 of 40), more than 10 %' },
+    ])
+    expect(await look()).toEqual([])
+    await execute(pipeline.database, sql`DELETE FROM switches`)
+    wait(pipeline, 60)
+    expect(await look()).toEqual([])
+  })
+})
