@@ -3,6 +3,7 @@ import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openArena, packageDirectory } from './arena.ts'
+import { measureClaim } from './claim.ts'
 import { measureImport } from './import.ts'
 import { measureIngest } from './ingest.ts'
 import { measureMail } from './mail.ts'
@@ -18,6 +19,7 @@ import { measureTouchpoints } from './touchpoints.ts'
 const MEASUREMENTS = {
   mail: { measure: measureMail, rounds: 3 },
   touchpoints: { measure: measureTouchpoints, rounds: 3 },
+  claim: { measure: measureClaim, rounds: 3 },
   selection: { measure: measureSelection, rounds: 2 },
   import: { measure: measureImport, rounds: 3 },
   ingest: { measure: measureIngest, rounds: 2 },

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
+import { execute, preparedRows, rows, type Session, type Transaction } from '../database/connect.ts'
 import { generateCode, normaliseCode } from './codes.ts'
 import { expectedOf, faceOf, type Offer } from './offers.ts'
 
@@ -92,15 +92,19 @@ export async function reserveGrants(
 
 /** Locks the offer's row (making it where there is none) and says how many are taken: the next statement decides. */
 async function lockStock(tx: Transaction, campaign: string, offer: string): Promise<number> {
+  const lock = () =>
+    preparedRows<{ taken: number }>(
+      tx,
+      sql`SELECT taken FROM offer_stocks WHERE campaign = ${campaign} AND offer = ${offer} FOR UPDATE`,
+    )
+  const [known] = await lock()
+  if (known) return known.taken
   await execute(
     tx,
     sql`INSERT INTO offer_stocks (campaign, offer) VALUES (${campaign}, ${offer}) ON CONFLICT DO NOTHING`,
   )
-  const [stock] = await rows<{ taken: number }>(
-    tx,
-    sql`SELECT taken FROM offer_stocks WHERE campaign = ${campaign} AND offer = ${offer} FOR UPDATE`,
-  )
-  return stock?.taken ?? 0
+  const [made] = await lock()
+  return made?.taken ?? 0
 }
 
 async function takeStock(tx: Transaction, campaign: string, offer: string, count: number): Promise<void> {
@@ -157,7 +161,7 @@ async function readStandings(
       JOIN grants p ON p.contact_id = c.contact_id AND p.kind = ${terms.kind}
       WHERE me.contact_id = w.contact_id`
     : sql`SELECT 0 AS recent, 0 AS ever, NULL::timestamptz AS last`
-  const found = await rows<Standing>(
+  const found = await preparedRows<Standing>(
     tx,
     sql`
     SELECT w.touchpoint_id AS "touchpointId", g.grant_id AS "grantId", g.state, g.touchpoint_id AS holder, g.code,

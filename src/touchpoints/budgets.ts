@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import {
   type Database,
   execute,
+  preparedRows,
   rows,
   type Session,
   type Transaction,
@@ -62,7 +63,9 @@ export async function openBudgets(database: Database, budgets: readonly Budget[]
 /**
  * Holds what a batch may cost, as far as the budgets go, in the order given. To be called last in a transaction; the
  * rows of the budgets stay locked to its end.
- * @returns the touchpoints for which there is nothing left, with the budget that is exhausted
+ * @param budgets of one campaign
+ * @returns the touchpoints for which there is nothing left, with the budget that is exhausted; undefined where a budget
+ *   has no row yet (see {@link openBudgets})
  */
 export async function holdBudgets(
   tx: Transaction,
@@ -70,12 +73,11 @@ export async function holdBudgets(
   budgets: readonly Budget[],
   now: Date,
   claimed: readonly Claimed[],
-): Promise<Map<number, Budget>> {
+): Promise<Map<number, Budget> | undefined> {
+  const spending = await lockedSpending(tx, budgets, now)
+  if (!spending) return undefined
   const exhausted = new Map<number, Budget>()
-  const left = new Map<Budget, number>()
-  for (const budget of budgets.toSorted((a, b) => (a.kind < b.kind ? -1 : 1))) {
-    left.set(budget, budget.most - (await lockedSpending(tx, budget, now)))
-  }
+  const left = new Map(budgets.map((budget) => [budget, budget.most - (spending.get(budget.kind) ?? 0)]))
   const held: Claimed[] = []
   for (const claim of claimed) {
     const short = budgets.find((budget) => claim[budget.kind] > Math.max(0, left.get(budget) ?? 0))
@@ -89,10 +91,10 @@ export async function holdBudgets(
   for (const { campaign, kind } of budgets) {
     const costly = held.filter((claim) => claim[kind] > 0)
     if (costly.length === 0) continue
-    await execute(
+    await preparedRows(
       tx,
       sql`INSERT INTO budget_holds (claim_id, campaign, kind, contact_ids, touchpoint_ids, amounts, amount)
-        SELECT ${claimId}::uuid, ${campaign}, ${kind}, ${bigints(costly.map((claim) => claim.contactId))},
+        SELECT ${claimId}::uuid, ${campaign}::text, ${kind}::text, ${bigints(costly.map((claim) => claim.contactId))},
           ${bigints(costly.map((claim) => claim.touchpointId))}, ${bigints(costly.map((claim) => claim[kind]))},
           ${costly.reduce((sum, claim) => sum + claim[kind], 0)}::bigint`,
     )
@@ -100,29 +102,45 @@ export async function holdBudgets(
   return exhausted
 }
 
-/** Locks a budget, folds in what was booked since, and says what is spent or held of it in its day or in all. */
-async function lockedSpending(tx: Transaction, budget: Budget, now: Date): Promise<number> {
-  const { campaign, kind, zone, per } = budget
-  await execute(tx, sql`SELECT FROM budgets WHERE campaign = ${campaign} AND kind = ${kind} FOR UPDATE`)
-  await execute(
+/**
+ * Locks the budgets of a campaign, folds in what was booked since, and says what is spent or held of each, in its day or
+ * in all. Three statements, however many budgets: lock, fold, look.
+ */
+async function lockedSpending(
+  tx: Transaction,
+  budgets: readonly Budget[],
+  now: Date,
+): Promise<Map<string, number> | undefined> {
+  const [first] = budgets
+  if (!first) return new Map()
+  const { campaign, zone } = first
+  const kinds = sql`${sql.param(budgets.map(({ kind }) => kind))}::text[]`
+  const locked = await preparedRows(
+    tx,
+    sql`SELECT FROM budgets WHERE campaign = ${campaign} AND kind = ANY (${kinds}) ORDER BY kind FOR UPDATE`,
+  )
+  if (locked.length < budgets.length) return undefined
+  await preparedRows(
     tx,
     sql`
     WITH booked AS (
-      DELETE FROM budget_entries WHERE campaign = ${campaign} AND kind = ${kind} RETURNING booked_at, amount
+      DELETE FROM budget_entries WHERE campaign = ${campaign} AND kind = ANY (${kinds})
+      RETURNING kind, booked_at, amount
     )
     INSERT INTO budget_days AS d (campaign, kind, day, spent)
-    SELECT ${campaign}, ${kind}, (booked_at AT TIME ZONE ${zone})::date, sum(amount) FROM booked GROUP BY 3
+    SELECT ${campaign}::text, kind, (booked_at AT TIME ZONE ${zone}::text)::date, sum(amount) FROM booked GROUP BY 2, 3
     ON CONFLICT (campaign, kind, day) DO UPDATE SET spent = d.spent + excluded.spent`,
   )
-  const [found] = await rows<{ spent: number }>(
+  const found = await preparedRows<{ kind: string; spent: number }>(
     tx,
     sql`
-    SELECT coalesce((SELECT sum(spent) FROM budget_days WHERE campaign = ${campaign} AND kind = ${kind}
-        AND (${per === null} OR day = (${now}::timestamptz AT TIME ZONE ${zone})::date)), 0)::bigint
-      + coalesce((SELECT sum(amount) FROM budget_holds WHERE campaign = ${campaign} AND kind = ${kind}), 0)::bigint
-      AS spent`,
+    SELECT b.kind, coalesce((SELECT sum(spent) FROM budget_days d WHERE d.campaign = ${campaign} AND d.kind = b.kind
+        AND (NOT b.daily OR d.day = (${now}::timestamptz AT TIME ZONE ${zone}::text)::date)), 0)::bigint
+      + coalesce((SELECT sum(h.amount) FROM budget_holds h WHERE h.campaign = ${campaign} AND h.kind = b.kind), 0)::bigint
+      AS spent
+    FROM unnest(${kinds}, ${sql.param(budgets.map(({ per }) => per === 'day'))}::boolean[]) AS b(kind, daily)`,
   )
-  return found?.spent ?? 0
+  return new Map(found.map(({ kind, spent }) => [kind, spent]))
 }
 
 /** Lets go of what a batch held, once everything it spent is booked. */

@@ -252,6 +252,10 @@ async function readMessages(
       AND r.state IN ('sent', 'uncertain')
     JOIN steps s ON s.step_id = r.step_id
     UNION ALL
+    -- What another system sent before: no touchpoint of ours has a number below nought.
+    SELECT p.person_id, -1, 'sent', o.sent_at, ARRAY[o.channel], nullif(o.topic, ''), 0::smallint, o.sent_at
+    FROM people p JOIN outside_sends o ON o.contact_id = p.contact_id AND o.sent_at >= ${since}
+    UNION ALL
     SELECT p.person_id, t.touchpoint_id,
       CASE WHEN t.state IN ('claimed', 'sending') AND t.channel IS NOT NULL THEN 'open' ELSE 'due' END, NULL,
       CASE WHEN t.channel IS NOT NULL THEN ARRAY[t.channel] ELSE s.channels END, s.topic, s.priority, t.planned_for

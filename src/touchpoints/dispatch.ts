@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Rates } from '../config/rates.ts'
 import { type Database, preparedRows, rows, type Session } from '../database/connect.ts'
 import { isOpen, LEASES, queueDue, type TouchpointKey } from './lifecycle.ts'
-import { giveBack, takeRate } from './rates.ts'
+import { giveBack, readRates, takeRate } from './rates.ts'
 
 /** Touchpoints a job carries. */
 export const BATCH = 400
@@ -45,14 +45,15 @@ export async function dispatchDue(
   rates?: Rates,
 ): Promise<number> {
   let handed = 0
+  const standing = rates && (await readRates(database, rates))
   for (const { stepId, channels } of await dueSteps(database, now)) {
     while (handed < jobs) {
-      const { allowed, ramping } = rates
-        ? await takeRate(database, rates, channels, now, BATCH)
+      const { allowed, ramping } = standing
+        ? await takeRate(database, standing, channels, now, BATCH)
         : { allowed: BATCH, ramping: false }
       if (allowed === 0) break
       const keys = await queueDue(database, { stepId, now, limit: allowed, newest: ramping }, lease)
-      if (rates) await giveBack(database, channels, allowed - keys.length)
+      if (ramping || standing?.channels.size) await giveBack(database, channels, allowed - keys.length)
       if (keys.length === 0) break
       await deliver({ stepId, keys })
       handed += 1

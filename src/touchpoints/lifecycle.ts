@@ -311,7 +311,7 @@ export async function cancel(
  * in a later statement stays true until the end.
  */
 export async function lockPersons(tx: Transaction, contactIds: readonly number[]): Promise<void> {
-  await execute(
+  await preparedRows(
     tx,
     sql`SELECT FROM contacts p WHERE p.contact_id IN (
         SELECT c.person_id FROM contacts c WHERE c.contact_id = ANY (${bigints(contactIds)}))

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { Temporal } from 'temporal-polyfill'
 import type { Rates, WarmUp } from '../config/rates.ts'
-import { type Database, execute, rows, transaction } from '../database/connect.ts'
+import { type Database, execute, preparedRows, rows, transaction } from '../database/connect.ts'
 
 // How fast a channel may send, over all workers: a bucket of tokens for the provider's rate, and a number a day while
 // a dormant list is warmed up or a breaker is tried again. Taken where batches are queued, so that what has to wait waits
@@ -55,6 +55,11 @@ export function takeFrom(
   }
 }
 
+/** Rates, and the channels that send a few on trial. */
+export interface StandingRates extends Rates {
+  readonly trials: ReadonlySet<string>
+}
+
 /** What may be queued of a step now. */
 export interface Allowance {
   readonly allowed: number
@@ -68,12 +73,12 @@ export interface Allowance {
  */
 export async function takeRate(
   database: Database,
-  rates: Rates,
+  rates: StandingRates,
   channels: readonly string[],
   now: Date,
   wanted: number,
 ): Promise<Allowance> {
-  const trials = await halfOpen(database, channels)
+  const { trials } = rates
   const limited = channels.filter((channel) => rates.channels.has(channel) || trials.has(channel)).toSorted()
   if (limited.length === 0) return { allowed: wanted, ramping: false }
   const day = dayIn(rates.timezone, now)
@@ -141,12 +146,13 @@ export async function giveBack(
   )
 }
 
-async function halfOpen(database: Database, channels: readonly string[]): Promise<Set<string>> {
-  const found = await rows<{ channel: string }>(
+/** The rates as they stand now: with the channels whose breaker is being tried. */
+export async function readRates(database: Database, rates: Rates): Promise<StandingRates> {
+  const found = await preparedRows<{ channel: string }>(
     database,
-    sql`SELECT channel FROM breakers WHERE state = 'half_open' AND channel = ANY (${sql.param([...channels])}::text[])`,
+    sql`SELECT channel FROM breakers WHERE state = 'half_open'`,
   )
-  return new Set(found.map(({ channel }) => channel))
+  return { ...rates, trials: new Set(found.map(({ channel }) => channel)) }
 }
 
 function dayIn(zone: string, now: Date): string {

@@ -41,6 +41,8 @@ export interface Reserved {
   readonly refused: readonly Refused[]
   /** Something is held that {@link release} has to let go. */
   readonly holds: boolean
+  /** Grants are among what is held. */
+  readonly promised: boolean
 }
 
 export interface Refused {
@@ -67,13 +69,18 @@ export async function reserve(deps: ReserveDependencies, reservation: Reservatio
   const budgets = budgetsOf(campaign, step)
   const capped = campaign.definition.limits.per_person.length > 0
   if (real.length === 0 || (!capped && !step.offer && budgets.length === 0)) {
-    return { toSend: [...seeds, ...real], refused: [], holds: false }
+    return { toSend: [...seeds, ...real], refused: [], holds: false, promised: false }
   }
   const refused: Refused[] = []
   const promised = await reservePersons(deps, reservation, real, refused)
   const affordable = await reserveMoney(deps, reservation, budgets, promised, refused)
   const holds = step.offer !== undefined || budgets.length > 0
-  return { toSend: [...seeds, ...affordable.map(({ cleared: each }) => each)], refused, holds }
+  return {
+    toSend: [...seeds, ...affordable.map(({ cleared: each }) => each)],
+    refused,
+    holds,
+    promised: step.offer !== undefined,
+  }
 }
 
 /** A message that may go, as far as it was asked; `fresh` where it makes a new promise. */
@@ -188,7 +195,6 @@ async function reserveMoney(
   refused: Refused[],
 ): Promise<readonly Allowed[]> {
   if (budgets.length === 0 || allowed.length === 0) return allowed
-  await openBudgets(deps.database, budgets)
   const expected = step.offer ? expectedOf(step.offer.terms) : 0
   const claimed = allowed.map(({ cleared, fresh }) => {
     const { contactId, touchpointId } = cleared.candidate
@@ -196,7 +202,12 @@ async function reserveMoney(
     const spend = composed && !('state' in composed) ? composed.cost : 0
     return { contactId, touchpointId, spend, liability: fresh ? expected : 0 }
   })
-  const exhausted = await transaction(deps.database, (tx) => holdBudgets(tx, claimId, budgets, now, claimed))
+  const hold = () => transaction(deps.database, (tx) => holdBudgets(tx, claimId, budgets, now, claimed))
+  let exhausted = await hold()
+  if (!exhausted) {
+    await openBudgets(deps.database, budgets)
+    exhausted = (await hold()) ?? new Map()
+  }
   const { max_delay: maxDelay } = campaign.definition.limits
   return allowed.filter(({ cleared }) => {
     const budget = exhausted.get(cleared.candidate.touchpointId)
@@ -238,7 +249,7 @@ export async function release(
     .filter(({ candidate }) => !candidate.seed)
     .map(({ candidate }) => candidate.contactId)
   await transaction(database, async (tx) => {
-    await concludeGrants(tx, now, { claimId, contactIds })
+    if (reserved.promised) await concludeGrants(tx, now, { claimId, contactIds })
     // After the last booking: in between, the hold stands for what is not booked yet.
     await releaseBudgets(tx, claimId)
   })

@@ -102,6 +102,17 @@ describe('caps', () => {
     expect(pipeline.channel.sent).toHaveLength(1)
   })
 
+  it('count what another system sent before', async () => {
+    const pipeline = await open(2, { definition: capped('1 per day') })
+    await execute(
+      pipeline.database,
+      sql`INSERT INTO outside_sends (contact_id, sent_at, channel, imported_at)
+        SELECT min(contact_id), ${START}, 'sms', ${START} FROM contacts`,
+    )
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(1)
+  })
+
   it('give a place back where the message was put off or refused', async () => {
     const channel = scriptedChannel()
     channel.answer = () =>

@@ -5,7 +5,7 @@ import { connect, execute, rows } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { broken, watchCampaigns, watchChannels } from '../../src/touchpoints/breakers.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
-import { takeRate, warmUpOn } from '../../src/touchpoints/rates.ts'
+import { readRates, takeRate, warmUpOn } from '../../src/touchpoints/rates.ts'
 import { DAY, openPipeline, type Pipeline, START, scriptedChannel } from '../support/pipeline.ts'
 
 async function open(contacts: number, definition: Record<string, unknown> = {}): Promise<Pipeline> {
@@ -54,7 +54,10 @@ describe('a provider’s rate', () => {
 
   it('is one for any number of processes', async () => {
     const { database } = await open(0)
-    const rates = openRates('UTC', { email: channelRate.parse({ at_most: '100 per 60s' }) })
+    const rates = await readRates(
+      database,
+      openRates('UTC', { email: channelRate.parse({ at_most: '100 per 60s' }) }),
+    )
     const others = [1, 2, 3].map(() => connect(database.url))
     const taken = await Promise.all(
       Array.from({ length: 40 }, (_, index) =>
@@ -139,14 +142,30 @@ describe('a breaker', () => {
     wait(pipeline, DAY)
     expect(await watch(pipeline)).toEqual(['half_open'])
     expect(await switches(pipeline)).toEqual([])
-    expect(await takeRate(pipeline.database, none, ['email'], pipeline.clock.now(), 1000)).toEqual({
+    expect(
+      await takeRate(
+        pipeline.database,
+        await readRates(pipeline.database, none),
+        ['email'],
+        pipeline.clock.now(),
+        1000,
+      ),
+    ).toEqual({
       allowed: 200,
       ramping: true,
     })
     expect(await watch(pipeline)).toEqual([])
     wait(pipeline, DAY)
     expect(await watch(pipeline)).toEqual(['closed'])
-    expect(await takeRate(pipeline.database, none, ['email'], pipeline.clock.now(), 1000)).toMatchObject({
+    expect(
+      await takeRate(
+        pipeline.database,
+        await readRates(pipeline.database, none),
+        ['email'],
+        pipeline.clock.now(),
+        1000,
+      ),
+    ).toMatchObject({
       allowed: 1000,
     })
   })
