@@ -60,6 +60,6 @@ it('measures everything beside its floor', { timeout: 300_000 }, async () => {
 it('names the measurements there are where one is asked for that is not', async () => {
   const bench = join(root, 'dist-bench', 'bench', 'bench.js')
   await expect(run(process.execPath, [bench, '--only', 'speed'])).rejects.toThrow(
-    /there is no measurement "speed"[\s\S]*mail, touchpoints, claim, selection, import, ingest, memory/,
+    /there is no measurement "speed"[\s\S]*mail, touchpoints, claim, selection, import, ingest, signals, memory/,
   )
 })
