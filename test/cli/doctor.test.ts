@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import pc from 'picocolors'
 import { describe, expect, test } from 'vitest'
-import { judgeClock, judgeFeed } from '../../src/cli/doctor/database.ts'
+import { judgeClock, judgeCodes, judgeFeed } from '../../src/cli/doctor/database.ts'
 import { fine, formatFindings, notYet, unavailable, verdictOf, wrong } from '../../src/cli/doctor/finding.ts'
 import { checkChannels, checkRedis } from '../../src/cli/doctor/services.ts'
 import { checkNode } from '../../src/cli/doctor.ts'
@@ -15,6 +15,14 @@ test.each([
   ['22.0.0', 'ok'],
 ])('Node.js %s is %s', (version, state) => {
   expect(checkNode(version).state).toBe(state)
+})
+
+test('codes that run low, or end soon, are said before they are gone', () => {
+  const said = (all: number, free: number, ending = 0) => judgeCodes({ offer: 'a.five', all, free, ending })
+  expect(said(100, 10)).toBeUndefined()
+  expect(said(100, 9)).toMatchObject({ state: 'not_yet', found: 'a.five has 9 codes left of 100' })
+  expect(said(100, 0)).toMatchObject({ state: 'wrong', mend: 'Run `winback import codes a.five FILE`.' })
+  expect(said(100, 50, 26)?.found).toBe('26 of the 50 codes left for a.five end within a week')
 })
 
 test('clocks that are apart are wrong, unless the answer took as long as that', () => {

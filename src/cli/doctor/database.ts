@@ -29,7 +29,8 @@ export async function checkDatabase(context: DatabaseContext): Promise<Finding[]
           'The next command that uses the database applies them.',
         ),
   )
-  if (pending.length === 0) findings.push(await checkFeed(context), ...(await checkSwitches(context)))
+  if (pending.length === 0)
+    findings.push(await checkFeed(context), ...(await checkSwitches(context)), ...(await checkCodes(context)))
   return findings
 }
 
@@ -110,6 +111,38 @@ async function checkSwitches({ database }: DatabaseContext): Promise<Finding[]> 
         )
       : notYet('switches', `${what} is paused: ${reason}`, 'Run `winback resume` when it may go on.')
   })
+}
+
+/** Imported codes that run low, or that end before many more can be given out. */
+async function checkCodes({ database, clock }: DatabaseContext): Promise<Finding[]> {
+  const now = clock.now()
+  const soon = new Date(now.getTime() + 7 * 86_400_000)
+  const pools = await rows<CodePool>(
+    database,
+    sql`SELECT campaign || '.' || offer AS offer, count(*) AS all,
+        count(*) FILTER (WHERE contact_id IS NULL AND (expires_at IS NULL OR expires_at > ${now})) AS free,
+        count(*) FILTER (WHERE contact_id IS NULL AND expires_at > ${now} AND expires_at <= ${soon}) AS ending
+      FROM offer_codes WHERE imported_at IS NOT NULL GROUP BY campaign, offer ORDER BY campaign, offer`,
+  )
+  return pools.flatMap((pool) => judgeCodes(pool) ?? [])
+}
+
+export interface CodePool {
+  readonly offer: string
+  readonly all: number
+  readonly free: number
+  /** Free ones that end within seven days. */
+  readonly ending: number
+}
+
+/** A tenth is low; undefined where there is nothing to say. */
+export function judgeCodes({ offer, all, free, ending }: CodePool): Finding | undefined {
+  const mend = `Run \`winback import codes ${offer} FILE\`.`
+  if (free === 0) return wrong('offers', `${offer} has no code left of ${all}`, mend)
+  if (free * 10 < all) return notYet('offers', `${offer} has ${free} codes left of ${all}`, mend)
+  if (ending * 2 > free)
+    return notYet('offers', `${ending} of the ${free} codes left for ${offer} end within a week`, mend)
+  return undefined
 }
 
 /** Host, port and database of a connection URL; never its password. */

@@ -12,6 +12,7 @@ export type Check =
   | 'channels'
   | 'feed'
   | 'switches'
+  | 'offers'
 
 /** What one check found, and for all but the fine ones how to mend it. */
 export interface Finding {
