@@ -29,7 +29,8 @@ const SEGMENTS = [
   { segment: 'needs_attention' },
 ]
 
-const weight = (value: number) => z.number().min(0).max(100).prefault(value)
+const weight = (value: number) =>
+  z.number().min(0).max(100).prefault(value).describe('What the sign adds to the grade')
 
 export const signalSettings = z.strictObject({
   refit: z

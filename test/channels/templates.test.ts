@@ -467,6 +467,7 @@ describe('the templates that ship', () => {
     contact: { first_name: '林晓', signed_up_at: '2025-01-02T00:00:00Z' },
     orders: { count: 12, total: 2684.5, first_at: '2025-03-02T08:00:00Z', last_at: '2026-10-30T08:00:00Z' },
     activity: { last_at: '2026-11-05T20:00:00Z' },
+    membership: { ends: '2026-12-04T00:00:00Z', days_left: 7, plan: 'gold' },
     report: {
       member_since: '2025-01-02T00:00:00Z',
       active_days: 41,
@@ -488,7 +489,10 @@ describe('the templates that ship', () => {
   it('have no problems in either language, and render whole', async () => {
     const set = parseTemplates(await shipped, { locales: ['zh-CN', 'en'] })
     expect(set.problems()).toEqual([])
-    const mails = ['come-back', 'coupon', 'executive-letter', 'trial-card', 'unfinished-order']
+    const mails = [
+      ...['care', 'come-back', 'compensation', 'coupon', 'executive-letter', 'renewal'],
+      ...['trial-card', 'unfinished-order'],
+    ]
     const texts = ['coupon-sms', 'unfinished-order-sms']
     const pushes = ['come-back-push', 'unfinished-order-push']
     expect(set.names().toSorted()).toEqual([...mails, ...pushes, ...texts].toSorted())

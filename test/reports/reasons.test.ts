@@ -33,7 +33,7 @@ describe('reasons', () => {
   })
 
   it('that are unknown stand for themselves', () => {
-    expect(sentence(REASONS, 'frequency_cap', 'en')).toBe('frequency_cap')
+    expect(sentence(REASONS, 'no_such_reason', 'en')).toBe('no_such_reason')
     expect(sentence(REASONS, 'toString', 'en')).toBe('toString')
   })
 })

@@ -37,6 +37,16 @@ export interface Vectors {
       derived_dof: number
     }[]
   }
+  bgnbd: {
+    params_published: [number, number, number, number]
+    params_mle: [number, number, number, number]
+    ll_mle: number
+    ll_at_published: number
+    ll_at_ones: number
+    p_alive_at_published: { x: number; t_x: number; T: number; p: number }[]
+    p_return: { x: number; t_x: number; T: number; H: number; p_return: number }[]
+    false_churn_demo_weeks: { desc: string; x: number; t_x: number; T: number; p: number }[]
+  }
   wilson: { cases: { x: number; n: number; ci: Interval }[] }
   risk_difference: {
     cases: {
@@ -83,6 +93,7 @@ export interface Vectors {
     chi2sf: Function2[]
     tcdf: Function2[]
     tq: Function2[]
+    gammaln: Function1[]
     betainc: { in: [number, number, number]; out: number }[]
   }
   band_switching_trap: {

@@ -133,7 +133,7 @@ export async function writeHistory(
           INSERT INTO episodes (contact_id, campaign, version, exclusive, person_id, episode_no, arm, entry_tier, segment,
             lapsed_at, assigned_at, window_ends_at, outcome_until, tier_no, contaminated, ended_at, end_reason)
           SELECT contact_id, ${campaign}, ${version}, ${campaign}, person_id, ${episodeNo}, ${arm}, ${tier}, ${segment},
-            ${day(-10)}, ${at}, ${new Date(at.getTime() + 30 * DAY)}, ${new Date(at.getTime() + 32 * DAY)}, ${tierNo},
+            ${new Date(at.getTime() - 10 * DAY)}, ${at}, ${new Date(at.getTime() + 30 * DAY)}, ${new Date(at.getTime() + 32 * DAY)}, ${tierNo},
             ${contaminated}, ${new Date(at.getTime() + 32 * DAY)}, 'expired'
           FROM who RETURNING contact_id, episode_id, person_id
         ), staged AS (

@@ -234,7 +234,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
         await execute(
           tx,
           sql`INSERT INTO activity (contact_id, occurred_at, key, type, received_at)
-            VALUES (${contactId}, ${at}, 0, ${type}, ${clock.now()})`,
+            VALUES (${contactId}, ${at}, 0, ${type}, ${clock.now()}) ON CONFLICT DO NOTHING`,
         )
         await execute(
           tx,
