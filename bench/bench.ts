@@ -9,6 +9,7 @@ import { measureIngest } from './ingest.ts'
 import { measureMail } from './mail.ts'
 import type { Bench, Finding } from './measure.ts'
 import { measureMemory } from './memory.ts'
+import { measureReports } from './reports.ts'
 import { measureSelection } from './selection.ts'
 import { measureSignals } from './signals.ts'
 import { formatTable } from './table.ts'
@@ -25,13 +26,15 @@ const MEASUREMENTS = {
   ingest: { measure: measureIngest, rounds: 2 },
   signals: { measure: measureSignals, rounds: 1 },
   memory: { measure: measureMemory, rounds: 1 },
+  reports: { measure: measureReports, rounds: 3 },
 } as const satisfies Record<string, { measure(bench: Bench): Promise<Finding[]>; rounds: number }>
 
-const HELP = `npm run bench -- [--only NAME]… [--quick] [--rounds N] [--out FILE] [--profile DIRECTORY]
+const HELP = `npm run bench -- [--only NAME]… [--quick] [--rounds N] [--messages N] [--out FILE] [--profile DIRECTORY]
 
   --only NAME     one of ${Object.keys(MEASUREMENTS).join(', ')}; may be repeated
   --quick         tiny sizes: shows that the benchmark works, says nothing of speed
   --rounds N      repetitions of each measurement
+  --messages N    how large the history is that reports are read from (1,000,000)
   --out FILE      where the results go (bench/results.json, where everything was measured in full)
   --profile DIR   writes CPU profiles of the measured processes`
 
@@ -41,6 +44,7 @@ async function main(): Promise<void> {
       only: { type: 'string', multiple: true },
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
+      messages: { type: 'string' },
       out: { type: 'string' },
       profile: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -67,7 +71,14 @@ async function main(): Promise<void> {
     for (const [name, { measure, rounds }] of wanted) {
       const repeat = Number(values.rounds ?? (values.quick ? 1 : rounds))
       findings.push(
-        ...(await measure({ arena, quick: values.quick, rounds: repeat, profile, log: log(name) })),
+        ...(await measure({
+          arena,
+          quick: values.quick,
+          rounds: repeat,
+          messages: Number(values.messages ?? 1_000_000),
+          profile,
+          log: log(name),
+        })),
       )
     }
   } finally {

@@ -9,6 +9,8 @@ export interface Bench {
   readonly quick: boolean
   /** Repetitions of subject and floor. */
   readonly rounds: number
+  /** How large the history is that reports are read from. */
+  readonly messages: number
   /** Directory for CPU profiles of the measured processes. */
   readonly profile: string | undefined
   log(text: string): void

@@ -1,13 +1,16 @@
 #!/usr/bin/env node
+import { annotate } from './cli/annotate.ts'
 import { apiKeys } from './cli/api-keys.ts'
 import { apply } from './cli/apply.ts'
 import { bounce } from './cli/bounce.ts'
+import { digest } from './cli/digest.ts'
 import { doctor } from './cli/doctor.ts'
 import { explain } from './cli/explain.ts'
 import { EXIT } from './cli/failure.ts'
 import { importData } from './cli/import.ts'
 import { init } from './cli/init.ts'
 import { listenForInterrupts } from './cli/interrupt.ts'
+import { lift } from './cli/lift.ts'
 import { plan } from './cli/plan.ts'
 import { preview, testSend } from './cli/preview.ts'
 import { consent, erase, exportPerson } from './cli/privacy.ts'
@@ -42,6 +45,9 @@ const verbs = [
   resume, //     let it go on
   stop, //       end a campaign for good
   report, //     who came back, and who because of us
+  digest, //     Monday's page by e-mail
+  annotate, //   what else happened that day
+  lift, //       what any experiment's file shows
   explain, //    one contact's whole story
   signals, //    who is lost, who only quiet, and how good the model is
   apiKeys, //    who may call the API, and for what

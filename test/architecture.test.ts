@@ -34,7 +34,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   audience: ['config', 'database', 'signals', 'channels/channel.ts', 'touchpoints/lifecycle.ts'],
   touchpoints: ['config', 'database', 'audience', 'offers', 'tokens', 'channels/channel.ts'],
   outcomes: ['config', 'database', 'offers', 'channels/channel.ts', 'touchpoints/lifecycle.ts'],
-  reports: ['config', 'database', 'statistics'],
+  reports: ['charts', 'config', 'database', 'statistics'],
   // Codes and redemptions come as files, too: read as contacts are.
   offers: ['config', 'database', 'contacts'],
   service: [
@@ -48,6 +48,7 @@ const ALLOWED: Record<string, readonly string[]> = {
       'audience',
       'touchpoints',
       'outcomes',
+      'reports',
     ],
     ...['charts', 'tokens'],
   ],

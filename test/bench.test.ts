@@ -34,6 +34,9 @@ it('measures everything beside its floor', { timeout: 300_000 }, async () => {
   const { stdout } = await run(process.execPath, [bench, '--quick', '--out', out])
   const results = JSON.parse(readFileSync(out, 'utf8')) as Results
   const redis = hasRedis() ? ['mail-redis', 'touchpoints-redis'] : []
+  const reports = ['monday', 'funnel', 'lift', 'cost', 'delivery', 'offers', 'reasons'].map(
+    (name) => `report-${name}`,
+  )
   const names = [
     'mail-embedded',
     'touchpoints-embedded',
@@ -44,6 +47,7 @@ it('measures everything beside its floor', { timeout: 300_000 }, async () => {
     'ingest-memory',
     'signals',
     'memory',
+    ...reports,
     ...redis,
   ]
   expect(results.findings.map(({ name }) => name).toSorted()).toEqual(names.toSorted())

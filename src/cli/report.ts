@@ -1,15 +1,19 @@
 import type { Command } from 'commander'
-import { sql } from 'drizzle-orm'
 import type { CampaignBook } from '../config/compiled.ts'
-import { rows } from '../database/connect.ts'
+import { nearest } from '../config/problems.ts'
+import { WinbackError } from '../errors.ts'
 import type { OverviewData, OverviewQuestion } from '../reports/overview.ts'
+import type { CampaignQuestion } from '../reports/question.ts'
 import type { TextStyle } from '../reports/report.ts'
-import { reports } from '../reports/reports.ts'
+import { reports, type SheetName, sheetReports } from '../reports/reports.ts'
+import { csvOf, formatSheet, type Sheet } from '../reports/sheet.ts'
+import type { SheetReport } from '../reports/sheet-report.ts'
+import { campaignTerms, questionOf, refreshReports } from '../service/reporting.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { appliedCampaign, appliedCampaigns } from './campaigns.ts'
 import { chooseLocale } from './locale.ts'
 import { parseMoment } from './moments.ts'
-import type { Outcome } from './output.ts'
+import { count, type Outcome } from './output.ts'
 import { steady } from './steady.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
@@ -20,6 +24,10 @@ interface ReportOptions {
   readonly asOf?: string
   readonly locale?: string
   readonly schema?: string
+  readonly csv?: boolean
+  readonly table?: string
+  readonly rebuild?: boolean
+  readonly refresh?: boolean
 }
 
 export function report(start: Start): Command {
@@ -33,21 +41,103 @@ export function report(start: Start): Command {
       ['winback report', 'every campaign'],
       ['winback report graded-recall --from 2026-01-01 --to 2026-02-01', 'those taken in during January'],
       ['winback report graded-recall --json', 'the figures, for a dashboard'],
+      ['winback report monday', 'the first page of a week, in plain words'],
+      ['winback report cost graded-recall --csv', 'tables for a spreadsheet'],
     ],
   })
+    .argument('[name]', `${SHEETS.join(', ')}; none: the overview. Or a campaign`)
     .argument('[campaign]', 'a campaign (default: all that were ever applied)')
     .option('--from <time>', 'taken in from here on')
     .option('--to <time>', 'taken in before this')
     .option('--as-of <time>', 'as it stood then (default: now)')
     .option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
+    .option('--csv', 'tables as CSV')
+    .option('--table <id>', 'one table alone, with --csv')
+    .option('--rebuild', 'counts everything anew first, whatever is known')
+    .option('--no-refresh', 'as counted last, by `winback start` or before')
     .option('--schema <name>', 'look into another schema, such as that of a replay')
-    .action((campaign: string | undefined, options: ReportOptions, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runReport(context, campaign, options), {
-          schema: options.schema,
-        }),
-      ),
+    .action(
+      (name: string | undefined, campaign: string | undefined, options: ReportOptions, command: Command) =>
+        start(command, (invocation) =>
+          withWorkspace(
+            invocation,
+            (context): Promise<Outcome> => {
+              const sheet = SHEETS.find((each) => each === name)
+              if (sheet) return runSheet(context, sheet, campaign, options)
+              if (campaign !== undefined) throw unknownReport(name ?? '')
+              if (options.csv)
+                throw new WinbackError('usage.csv', '--csv wants the name of a report', {
+                  remedy: `Write winback report ${SHEETS[0]} --csv; there are ${SHEETS.join(', ')}.`,
+                })
+              return runReport(context, name, options)
+            },
+            { schema: options.schema },
+          ),
+        ),
     )
+}
+
+const SHEETS = Object.keys(sheetReports) as SheetName[]
+
+function unknownReport(name: string): WinbackError {
+  const meant = nearest(name, SHEETS)
+  return new WinbackError('usage.report', `there is no report "${name}"`, {
+    remedy: meant ? `Did you mean ${meant}?` : `There are ${SHEETS.join(', ')}.`,
+  })
+}
+
+/** One of the reports that are read from the kept sums: brought up to date first, so that a terminal never shows less than there is. */
+async function runSheet(
+  context: DatabaseContext,
+  name: SheetName,
+  wanted: string | undefined,
+  options: ReportOptions,
+): Promise<Outcome> {
+  const { database, clock, loaded, output } = context
+  const { timezone } = loaded.definition
+  const report: SheetReport<CampaignQuestion, unknown> = sheetReports[name] as never
+  const names =
+    wanted === undefined ? await appliedCampaigns(context) : [await appliedCampaign(context, wanted)]
+  const runtime = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+  if (options.refresh !== false || options.rebuild) {
+    const progress = steady(output.progress('Counting'))
+    try {
+      await refreshReports(runtime, {
+        only: wanted,
+        rebuild: options.rebuild,
+        onProgress: (done, of) => progress.update(done, of, count(done, 'day')),
+      })
+    } finally {
+      progress.finish()
+    }
+  }
+  const moment = (option: string, text: string | undefined) =>
+    text === undefined ? undefined : parseMoment(option, text, timezone)
+  const period = {
+    now: moment('--as-of', options.asOf) ?? clock.now(),
+    from: moment('--from', options.from),
+    to: moment('--to', options.to),
+  }
+  const style = textStyle(context, options.locale)
+  const read: { campaign: string; data: unknown; sheet: Sheet }[] = []
+  for (const campaign of names) {
+    const data = await report.read(database, await questionOf(runtime, campaign, period))
+    read.push({ campaign, data, sheet: report.sheet(data, style) })
+  }
+  const data = {
+    report: name,
+    campaigns: read.map(({ campaign, data, sheet }) => ({ campaign, data, sheet })),
+  }
+  if (read.length === 0) return { data, text: 'No campaign was ever applied. Run `winback apply` first.' }
+  if (!options.csv) return { data, text: read.map(({ sheet }) => formatSheet(sheet, style)).join('\n\n') }
+  const tables = read.flatMap(({ sheet }) => sheet.tables)
+  const chosen = options.table === undefined ? tables : tables.filter(({ id }) => id === options.table)
+  if (chosen.length === 0) {
+    throw new WinbackError('usage.table', `the report ${name} has no table "${options.table}"`, {
+      remedy: `There are ${[...new Set(tables.map(({ id }) => id))].join(', ')}.`,
+    })
+  }
+  return { data, text: csvOf(chosen).trimEnd() }
 }
 
 export interface ReportResult {
@@ -104,18 +194,7 @@ export async function overviewOf(
   campaign: string,
   period: Pick<OverviewQuestion, 'now' | 'from' | 'to' | 'onProgress'>,
 ): Promise<OverviewData> {
-  const versions = await rows<{ version: number }>(
-    context.database,
-    sql`SELECT version FROM campaign_versions WHERE campaign = ${campaign} ORDER BY version`,
-  )
-  const split = new Map<number, { holdout: number; control: number }>()
-  let current: Awaited<ReturnType<CampaignBook['campaign']>> | undefined
-  for (const { version } of versions) {
-    current = await book.campaign(campaign, version)
-    split.set(version, { holdout: current.definition.holdout, control: current.control })
-  }
-  const goal = Object.values(current?.definition.goals ?? {})[0]?.event ?? ''
-  const acquisition = current?.definition.value.acquisition?.micros
+  const { split, goal, acquisition } = await campaignTerms(context.database, book, campaign)
   return reports.overview.read(context.database, { campaign, ...period, split, goal, acquisition })
 }
 

@@ -6,6 +6,7 @@ import { smsSettings } from '../channels/sms/settings.ts'
 import { webhookSettings } from '../channels/webhook/settings.ts'
 import { offerProviderSettings } from '../offers/provider.ts'
 import { type Country, HOLIDAYS } from './calendar.ts'
+import { cronTrouble } from './cron.ts'
 import { dateSpan, duration, percentage } from './quantities.ts'
 import { channelRate } from './rates.ts'
 import { signalSettings } from './signal-settings.ts'
@@ -157,6 +158,18 @@ export const workspace = z.strictObject({
     })
     .prefault({})
     .describe('The web side: events in, and what links in messages lead to'),
+  digest: z
+    .strictObject({
+      to: z.array(z.email()).prefault([]).describe('Who gets it; nobody, and none is sent'),
+      schedule: z
+        .string()
+        .refine((text) => cronTrouble(text) === undefined, 'expected cron in five fields such as "0 8 * * 1"')
+        .prefault('0 8 * * 1')
+        .describe('When, in cron’s five fields and the workspace’s zone'),
+      locale: z.string().optional().describe('en or zh-CN; the first of `locales` by default'),
+    })
+    .prefault({})
+    .describe('Monday’s page by e-mail, with its charts'),
   templates: z.string().prefault('templates').describe('Folder of the templates, beside this file'),
   campaigns: z.string().prefault('campaigns').describe('Folder of the campaigns, beside this file'),
 })

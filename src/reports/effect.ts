@@ -1,4 +1,4 @@
-import type { Estimate, NotEnough } from '../statistics/estimate.ts'
+import { type Estimate, type NotEnough, scaleEstimate } from '../statistics/estimate.ts'
 import { newcombe } from '../statistics/newcombe.ts'
 import { type SampleRatio, sampleRatio } from '../statistics/sample-ratio.ts'
 import { confidenceSequence, recallsUntilVerdict } from '../statistics/sequence.ts'
@@ -72,13 +72,8 @@ export function effectOf(treated: Counts, heldOut: Counts): Effect {
     difference,
     sequence: confidenceSequence(...groups),
     recallsNeeded: recallsUntilVerdict(...groups),
-    recalls: difference.kind === 'estimate' ? scaled(difference, treated.matured) : difference,
+    recalls: difference.kind === 'estimate' ? scaleEstimate(difference, treated.matured) : difference,
   }
-}
-
-function scaled(estimate: Estimate, factor: number): Estimate {
-  const { value, low, high } = estimate
-  return { ...estimate, value: value * factor, low: low * factor, high: high * factor }
 }
 
 /** Shares a campaign version draws with: `holdout` of those who are not in the workspace's `control`. Each in [0, 1]. */

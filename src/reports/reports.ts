@@ -1,11 +1,71 @@
+import { costSheet, readCost } from './cost.ts'
+import { deliverySheet, readDelivery } from './delivery.ts'
+import { funnelSheet, readFunnel } from './funnel.ts'
+import { leavingSheet, readLeaving } from './leaving.ts'
+import { liftSheet, readLift } from './lift.ts'
+import { mondaySheet, readMonday } from './monday.ts'
+import { offersSheet, readOffers } from './offers.ts'
 import { readReport } from './overview.ts'
 import { formatReport } from './overview-text.ts'
 import type { Report } from './report.ts'
+import { sheetReport } from './sheet-report.ts'
 import { readTimeline } from './timeline.ts'
 import { formatTimeline } from './timeline-text.ts'
 
+/** Reports about one campaign, read from sums that are kept up to date: an answer takes no longer as history grows. */
+export const sheetReports = {
+  monday: sheetReport({
+    name: 'monday',
+    title: {
+      en: 'Monday: who was won back, at what price, and did we annoy anybody',
+      'zh-CN': '周一速览：召回、成本与打扰',
+    },
+    read: readMonday,
+    sheet: mondaySheet,
+  }),
+  funnel: sheetReport({
+    name: 'funnel',
+    title: { en: 'Where everyone is, from considered to redeemed', 'zh-CN': '从考察到核销，人都在哪里' },
+    read: readFunnel,
+    sheet: funnelSheet,
+  }),
+  lift: sheetReport({
+    name: 'lift',
+    title: { en: 'Won back by us, by tier, segment and day', 'zh-CN': '按阶段、分群与天数的增量' },
+    read: readLift,
+    sheet: liftSheet,
+  }),
+  cost: sheetReport({
+    name: 'cost',
+    title: { en: 'What it cost, and what one won back costs', 'zh-CN': '花了多少，每多召回一人多少钱' },
+    read: readCost,
+    sheet: costSheet,
+  }),
+  delivery: sheetReport({
+    name: 'delivery',
+    title: { en: 'Did it arrive, by channel and domain', 'zh-CN': '按渠道与域名的送达' },
+    read: readDelivery,
+    sheet: deliverySheet,
+  }),
+  offers: sheetReport({
+    name: 'offers',
+    title: { en: 'What was offered, and taken up', 'zh-CN': '优惠的发放与核销' },
+    read: readOffers,
+    sheet: offersSheet,
+  }),
+  reasons: sheetReport({
+    name: 'reasons',
+    title: { en: 'Why people leave', 'zh-CN': '人为什么离开' },
+    read: readLeaving,
+    sheet: leavingSheet,
+  }),
+}
+
+export type SheetName = keyof typeof sheetReports
+
 /** Every report by name: how it is read, and how it is written as text. JSON is what `read` returns. */
 export const reports = {
+  ...sheetReports,
   overview: {
     name: 'overview',
     title: { en: 'Who was won back, and what it cost', 'zh-CN': '召回了谁，花了多少' },

@@ -5,8 +5,11 @@ import type { Speech } from './words.ts'
 
 // The sentences a reader takes away. Each says what is known, of how many, and how sure.
 
+/** What a verdict is spoken from. */
+type Judged = { readonly overall: Effect } & Pick<OverviewData, 'verdict' | 'natural'>
+
 /** One sentence above all figures: what the campaign did. */
-export function verdictSentence(data: OverviewData, speech: Speech): string {
+export function verdictSentence(data: Judged, speech: Speech): string {
   const { verdict, overall } = data
   const en = speech.language === 'en'
   const n = speech.count
@@ -51,7 +54,7 @@ function neededSentence({ recallsNeeded }: Effect, speech: Speech): string {
     : `若召回率保持不变，对照组还需 ${needed} 人回来才能下结论。`
 }
 
-function notYet({ verdict, overall }: OverviewData, speech: Speech): string {
+function notYet({ verdict, overall }: Judged, speech: Speech): string {
   const en = speech.language === 'en'
   const n = speech.count
   const { treated, heldOut } = overall
@@ -76,7 +79,7 @@ function notYet({ verdict, overall }: OverviewData, speech: Speech): string {
 }
 
 /** The sample-ratio alarm: what was drawn, what is there. Undefined where the split is right. */
-export function alarmSentence({ split }: OverviewData, speech: Speech): string | undefined {
+export function alarmSentence({ split }: Pick<OverviewData, 'split'>, speech: Speech): string | undefined {
   if (!split.alarm) return undefined
   const en = speech.language === 'en'
   const arms = split.arms

@@ -8,6 +8,8 @@ import { type Tripped, watchCampaigns, watchChannels } from '../touchpoints/brea
 import { dispatchDue } from '../touchpoints/dispatch.ts'
 import { type Engine, type JobLock, jobOf, keysOf, openQueue, startWorker } from '../touchpoints/queue.ts'
 import { type Swept, sweep } from '../touchpoints/sweep.ts'
+import { sendDueDigest } from './digest.ts'
+import { refreshReports } from './reporting.ts'
 import type { Runtime } from './runtime.ts'
 import { ageIdle, runDue } from './scheduler.ts'
 import { freshenSignals } from './signals.ts'
@@ -44,9 +46,12 @@ export interface Pace {
   readonly sweep: number
   /** Of campaigns that do not run: paused, stopped, over. */
   readonly age: number
+  /** Between two passes over the sums that reports are read from. */
+  readonly report?: number
 }
 /** Milliseconds between two looks for what ingest may forget. */
 const PRUNE_EVERY = 3_600_000
+const REPORT_PACE = 600_000
 const PACE: Pace = { idle: 1000, busy: 40, sweep: 15_000, age: 3_600_000 }
 
 /** Runs schedules (missed ones caught up once), dispatches due touchpoints, sweeps. */
@@ -102,6 +107,11 @@ export async function startScheduler(
     await Promise.all(adding)
     return handed > 0 ? pace.busy : pace.idle
   })
+  const reporter = loop(report('report'), pace.idle, async () => {
+    await refreshReports(runtime)
+    await sendDueDigest(runtime)
+    return pace.report ?? REPORT_PACE
+  })
   const inquiries = createInquiries()
   const pruner = loop(report('prune'), pace.idle, async () => {
     await pruneIngest(runtime.database, runtime.clock.now(), runtime.workspace.events.horizon)
@@ -130,7 +140,7 @@ export async function startScheduler(
   return {
     close: async () => {
       await heartbeat.destroy()
-      const loops = [ager, dispatch, sweeper, watcher, pruner, freshener]
+      const loops = [ager, dispatch, sweeper, watcher, pruner, freshener, reporter]
       await Promise.all([scheduling, ...loops.map((each) => each.stop())])
       await queue.close()
     },

@@ -36,6 +36,11 @@ export function estimateAround(value: number, half: number, confidence: number):
   return { kind: 'estimate', value, low: value - half, high: value + half, confidence }
 }
 
+/** The estimate of a multiple: a difference of rates times people is people. */
+export function scaleEstimate({ value, low, high, confidence }: Estimate, factor: number): Estimate {
+  return { kind: 'estimate', value: value * factor, low: low * factor, high: high * factor, confidence }
+}
+
 /** @throws RangeError for counts that cannot be: a mistake of the caller, not a lack of data */
 export function assertCounts(successes: number, total: number): void {
   if (!(Number.isInteger(successes) && Number.isInteger(total) && successes >= 0 && successes <= total)) {

@@ -37,6 +37,13 @@ export interface MeansTest extends Estimate {
   readonly degrees: number
 }
 
+/** The mean of one arm with Student's interval. */
+export function meanOf(sample: Sample | undefined, confidence = 0.95): Estimate | NotEnough {
+  if (!sample || sample.n < 2) return notEnough('one_member')
+  const half = Math.sqrt(sample.variance / sample.n) * studentMultiplier(confidence, sample.n - 1)
+  return estimateAround(sample.mean, half, confidence)
+}
+
 /** The difference of means, first − second, by Welch's test (1947): arms may differ in size and in spread. */
 export function welch(
   treated: Sample | undefined,

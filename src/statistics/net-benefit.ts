@@ -77,16 +77,18 @@ export interface CostMoments {
   readonly costSquares: number
   /** Σ cost·recalls. */
   readonly products: number
+  /** Σ recalls², where a head counts for anything but 0 or 1. */
+  readonly recallSquares?: number
 }
 
-/** Extra cost and extra recalls a head, first − second. Recalls are yes or no, so Σe² = Σe. */
+/** Extra cost and extra recalls a head, first − second, with variances and covariance of the two differences. */
 export function incrementalOf(treated: CostMoments, heldOut: CostMoments): Incremental | NotEnough {
   if (treated.n < 2 || heldOut.n < 2) return { kind: 'not_enough', why: 'one_member' }
-  const of = ({ n, cost, recalls, costSquares, products }: CostMoments) => ({
+  const of = ({ n, cost, recalls, costSquares, products, recallSquares = recalls }: CostMoments) => ({
     cost: cost / n,
     rate: recalls / n,
     varianceA: Math.max(0, costSquares - (cost * cost) / n) / (n - 1) / n,
-    varianceB: (recalls - (recalls * recalls) / n) / (n - 1) / n,
+    varianceB: Math.max(0, recallSquares - (recalls * recalls) / n) / (n - 1) / n,
     covariance: (products - (cost * recalls) / n) / (n - 1) / n,
   })
   const first = of(treated)

@@ -14,6 +14,7 @@ import { ingestApi } from './api/ingest.ts'
 import { mailApi } from './api/mail.ts'
 import { receiptsApi } from './api/receipts.ts'
 import { redemptionsApi } from './api/redemptions.ts'
+import { reportsApi } from './api/reports.ts'
 import { openKeyRing } from './api-keys.ts'
 import { openIntake } from './intake.ts'
 import { preferencesPages } from './pages/preferences.ts'
@@ -61,6 +62,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   app.route('/', contactsApi({ runtime, keys }))
   app.route('/', preferencesPages({ runtime }))
   app.route('/', redemptionsApi({ runtime, keys }))
+  app.route('/', reportsApi({ runtime, keys }))
 
   app.notFound((c) => refuse(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path}`))
   app.onError((error, c) => {

@@ -1,13 +1,16 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { annotate } from '../../src/cli/annotate.ts'
 import { apiKeys } from '../../src/cli/api-keys.ts'
 import { apply } from '../../src/cli/apply.ts'
 import { bounce } from '../../src/cli/bounce.ts'
+import { digest } from '../../src/cli/digest.ts'
 import { doctor } from '../../src/cli/doctor.ts'
 import { explain } from '../../src/cli/explain.ts'
 import { importData } from '../../src/cli/import.ts'
 import { init } from '../../src/cli/init.ts'
+import { lift } from '../../src/cli/lift.ts'
 import { plan } from '../../src/cli/plan.ts'
 import { preview, testSend } from '../../src/cli/preview.ts'
 import { consent, erase, exportPerson } from '../../src/cli/privacy.ts'
@@ -62,20 +65,24 @@ const verbs = [
 export async function run(args: readonly string[], { cwd, env = {} }: Place): Promise<Ran> {
   let stdout = ''
   let stderr = ''
-  const code = await runProgram(verbs, args.length === 0 ? [] : [...args, '--cwd', cwd], {
-    environment: environmentFrom(env),
-    stdout: {
-      write: (text) => {
-        stdout += text
+  const code = await runProgram(
+    [...verbs, lift, annotate, digest],
+    args.length === 0 ? [] : [...args, '--cwd', cwd],
+    {
+      environment: environmentFrom(env),
+      stdout: {
+        write: (text) => {
+          stdout += text
+        },
       },
-    },
-    stderr: {
-      write: (text) => {
-        stderr += text
+      stderr: {
+        write: (text) => {
+          stderr += text
+        },
       },
+      interrupt: new AbortController().signal,
     },
-    interrupt: new AbortController().signal,
-  })
+  )
   return { code, stdout, stderr }
 }
 

@@ -142,6 +142,38 @@ test('pauses, resumes and stops what exists', async () => {
   expect(await json(['resume', 'graded-recall'])).toMatchObject({ data: { outcome: 'changed' } })
 })
 
+test('answers with any report by name, as text, JSON and CSV, and marks what else happened', async () => {
+  expect(
+    (await run(['annotate', 'Spring sale', '--on', '2026-02-20', '--to', '2026-02-21'], here)).stdout,
+  ).toContain('1  2026-02-20 to 2026-02-21  Spring sale')
+  expect((await run(['annotate', 'x', '--on', '2026-02-30'], here)).code).toBe(2)
+  for (const name of ['monday', 'funnel', 'lift', 'cost', 'delivery', 'offers', 'reasons']) {
+    const { code, data } = await json(['report', name])
+    expect(code, name).toBe(0)
+    expect(data).toMatchObject({ report: name, campaigns: [{ campaign: 'graded-recall', sheet: { name } }] })
+    const text = await run(['report', name, 'graded-recall', '--locale', 'en'], here)
+    expect(text.stdout, name).toContain('graded-recall · as of')
+    expect(text.stdout, name).toContain('Spring sale')
+  }
+  const funnel = await run(['report', 'funnel', '--locale', 'en', '--rebuild'], here)
+  expect(funnel.stdout).toContain('Everything adds up, to the last person.')
+  const csv = await run(
+    ['report', 'funnel', '--csv', '--table', 'path', '--locale', 'en', '--no-refresh'],
+    here,
+  )
+  expect(csv.stdout).toMatch(/^,people,share,of/)
+  expect((await run(['report', 'mondya', 'graded-recall'], here)).stderr).toContain('Did you mean monday?')
+  expect((await run(['report', 'cost', '--csv', '--table', 'nothing'], here)).stderr).toContain(
+    'kinds, prices, lines',
+  )
+  expect((await run(['report', '--csv'], here)).code).toBe(2)
+  const digest = await json(['digest', '--save', 'digest', '--locale', 'en'])
+  expect(digest).toMatchObject({ code: 0, data: { to: [], files: [expect.stringContaining('digest.html')] } })
+  expect((await run(['digest'], here)).code).toBe(2)
+  expect((await run(['annotate', '--remove', '1'], here)).stdout).toContain('Nothing was noted.')
+  expect((await run(['annotate', '--remove', '1'], here)).code).toBe(2)
+})
+
 test('reports, explains and examines', async () => {
   const report = await json(['report'])
   expect(report).toMatchObject({ code: 0, stderr: '', data: { campaigns: [{ campaign: 'graded-recall' }] } })

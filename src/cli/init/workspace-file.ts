@@ -60,6 +60,9 @@ channels:
 # Where the web side listens, and where the world finds it: the base of links in messages.
 # web: { host: 127.0.0.1, port: 7420, url: https://winback.example.com }
 
+# Monday's page by e-mail, with its charts, to whoever runs the campaigns.
+# digest: { to: [you@example.com], schedule: "0 8 * * 1" }
+
 templates: templates
 campaigns: campaigns
 `

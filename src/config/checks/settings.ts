@@ -1,5 +1,5 @@
-import { CronExpressionParser } from 'cron-parser'
-import { messageOf, type Problem } from '../../errors.ts'
+import type { Problem } from '../../errors.ts'
+import { cronTrouble } from '../cron.ts'
 import type { SourceDocument } from '../document.ts'
 import { EVENTS } from '../event-names.ts'
 import { BUILT_IN_ATTRIBUTES } from '../facts.ts'
@@ -22,19 +22,6 @@ function* checkTimes({ campaign, document }: Checked): Generator<Problem> {
   }
   if (campaign.starts !== undefined && campaign.ends !== undefined && campaign.starts > campaign.ends) {
     yield finding(document, ['ends'], `the campaign would end before it starts (${campaign.starts})`)
-  }
-}
-
-function cronTrouble(text: string): string | undefined {
-  const fields = text.trim().split(/\s+/).length
-  if (fields !== 5)
-    return `found ${text.startsWith('@') ? `\`${text}\`` : `${fields} field${fields === 1 ? '' : 's'}`}`
-  try {
-    // A day that never comes (the 30th of February) parses; asking for it does not.
-    CronExpressionParser.parse(text, { tz: 'UTC', currentDate: new Date(0) }).next()
-    return undefined
-  } catch (error) {
-    return `found \`${text}\` (${messageOf(error)})`
   }
 }
 

@@ -1,0 +1,196 @@
+import type { BarChart, Chart, ChartMark, ChartUnit, HeatChart, LineChart } from './chart.ts'
+import type { ChartOption } from './svg.ts'
+
+// From what a chart shows to how ECharts draws it. Colours are told apart by those who see no red and green, and on
+// paper; the group that was left alone is always the grey one.
+
+const PALETTE = ['#0b6e75', '#8a8f98', '#d9822b', '#5b4b9a', '#b3446c', '#4c8c4a']
+const INK = '#1f2933'
+const FAINT = '#6b7280'
+
+/** The chart as an ECharts option. @param locale how numbers are written, BCP 47 */
+export function plotOption(chart: Chart, locale: string): ChartOption {
+  const frame = {
+    title: {
+      text: chart.title,
+      left: 8,
+      top: 6,
+      textStyle: { fontSize: 15, color: INK, fontWeight: 500 as const },
+    },
+    color: PALETTE,
+    backgroundColor: '#ffffff',
+  }
+  if (chart.kind === 'heat') return { ...frame, ...heatOption(chart, locale) }
+  if (chart.kind === 'bars') return { ...frame, ...barOption(chart, locale) }
+  return { ...frame, ...lineOption(chart, locale) }
+}
+
+function writerOf(unit: ChartUnit, locale: string): (value: number) => string {
+  const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
+  const signed = new Intl.NumberFormat(locale, { maximumFractionDigits: 1, signDisplay: 'exceptZero' })
+  if (unit === 'percent') return (value) => `${whole.format(value * 100)}%`
+  if (unit === 'points') return (value) => signed.format(value * 100)
+  return (value) => whole.format(value)
+}
+
+const GRID = { left: 56, right: 24, top: 70, bottom: 44 }
+
+function lineOption(chart: LineChart, locale: string): ChartOption {
+  const write = writerOf(chart.unit, locale)
+  const place = (x: number | string) => (typeof x === 'string' ? Date.parse(x) : x)
+  return {
+    // The bands are series of their own and none of the legend's business.
+    legend: {
+      show: chart.series.length > 1,
+      top: 32,
+      left: 8,
+      data: chart.series.map(({ name }) => name),
+      textStyle: { color: INK },
+    },
+    grid: GRID,
+    xAxis: {
+      type: chart.x === 'date' ? 'time' : 'value',
+      name: chart.xTitle,
+      nameLocation: 'middle',
+      nameGap: 28,
+      nameTextStyle: { color: FAINT },
+      axisLabel:
+        chart.x === 'date'
+          ? { color: FAINT, formatter: shortDate(locale), hideOverlap: true }
+          : { color: FAINT },
+      splitLine: { show: false },
+      ...(chart.x === 'number' ? { minInterval: 1 } : {}),
+    },
+    yAxis: {
+      type: 'value',
+      axisLabel: { color: FAINT, formatter: (value: number) => write(value) },
+      splitLine: { lineStyle: { color: '#e5e7eb' } },
+    },
+    series: chart.series.flatMap((series, at) => {
+      const colour = PALETTE[at % PALETTE.length] ?? INK
+      const banded = series.points.filter((point) => point.low !== undefined && point.high !== undefined)
+      const hidden = { type: 'line' as const, symbol: 'none', lineStyle: { opacity: 0 }, silent: true }
+      return [
+        // A band is the low bound, drawn as nothing, with the distance to the high bound stacked upon it. Stacking
+        // by sign would tear a band that crosses zero.
+        ...(banded.length > 0
+          ? [
+              {
+                ...hidden,
+                name: `${series.name} low`,
+                stack: `band ${at}`,
+                stackStrategy: 'all' as const,
+                data: banded.map(({ x, low = 0 }) => [place(x), low]),
+              },
+              {
+                ...hidden,
+                name: `${series.name} high`,
+                stack: `band ${at}`,
+                stackStrategy: 'all' as const,
+                areaStyle: { color: colour, opacity: 0.16 },
+                data: banded.map(({ x, low = 0, high = 0 }) => [place(x), high - low]),
+              },
+            ]
+          : []),
+        {
+          type: 'line' as const,
+          name: series.name,
+          symbol: series.points.length === 1 ? 'circle' : 'none',
+          lineStyle: { width: 2.5, color: colour },
+          itemStyle: { color: colour },
+          data: series.points.map(({ x, y }) => [place(x), y]),
+          ...(at === 0 && chart.marks.length > 0 ? { markArea: markArea(chart.marks) } : {}),
+        },
+      ]
+    }),
+  }
+}
+
+/** Annotations as shaded days, their words at the top. */
+function markArea(marks: readonly ChartMark[]) {
+  return {
+    silent: true,
+    itemStyle: { color: '#d9822b', opacity: 0.14 },
+    label: { show: true, position: 'insideTop' as const, color: FAINT, fontSize: 11 },
+    data: marks.map(({ from, to, label }): [{ name: string; xAxis: number }, { xAxis: number }] => [
+      { name: label, xAxis: Date.parse(from) },
+      { xAxis: Date.parse(to) + 86_400_000 },
+    ]),
+  }
+}
+
+function shortDate(locale: string): (at: number) => string {
+  const format = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric', timeZone: 'UTC' })
+  return (at) => format.format(new Date(at))
+}
+
+function heatOption(chart: HeatChart, locale: string): ChartOption {
+  const write = writerOf(chart.unit, locale)
+  const values = chart.cells.flatMap(({ value }) => (value === null ? [] : [Math.abs(value)]))
+  const edge = Math.max(0.001, ...values)
+  return {
+    grid: { left: 110, right: 24, top: 50, bottom: 74 },
+    xAxis: {
+      type: 'category',
+      data: [...chart.columns],
+      axisLabel: { color: INK },
+      axisTick: { show: false },
+    },
+    yAxis: {
+      type: 'category',
+      data: [...chart.rows],
+      inverse: true,
+      axisLabel: { color: INK },
+      axisTick: { show: false },
+    },
+    visualMap: {
+      min: -edge,
+      max: edge,
+      orient: 'horizontal',
+      left: 'center',
+      bottom: 6,
+      itemWidth: 12,
+      text: [write(edge), write(-edge)],
+      textStyle: { color: FAINT },
+      inRange: { color: ['#b3446c', '#f5f5f4', '#0b6e75'] },
+    },
+    series: [
+      {
+        type: 'heatmap',
+        data: chart.cells.map(({ row, column, value, label, strong }) => ({
+          value: [column, row, value ?? '-'],
+          label: {
+            show: true,
+            formatter: label,
+            fontWeight: strong ? ('bold' as const) : ('normal' as const),
+            color: value !== null && Math.abs(value) > 0.6 * edge ? '#ffffff' : INK,
+          },
+          itemStyle: strong
+            ? { borderColor: INK, borderWidth: 2 }
+            : { borderColor: '#ffffff', borderWidth: 1 },
+        })),
+      },
+    ],
+  }
+}
+
+function barOption(chart: BarChart, locale: string): ChartOption {
+  const write = writerOf(chart.unit, locale)
+  return {
+    legend: { show: chart.series.length > 1, top: 32, left: 8, textStyle: { color: INK } },
+    grid: { ...GRID, left: 130 },
+    xAxis: {
+      type: 'value',
+      axisLabel: { color: FAINT, formatter: (value: number) => write(value), hideOverlap: true },
+      splitLine: { lineStyle: { color: '#e5e7eb' } },
+    },
+    yAxis: { type: 'category', data: [...chart.categories], inverse: true, axisLabel: { color: INK } },
+    series: chart.series.map(({ name, values }) => ({
+      type: 'bar' as const,
+      name,
+      stack: 'all',
+      barMaxWidth: 26,
+      data: [...values],
+    })),
+  }
+}

@@ -1,0 +1,96 @@
+import type { Command } from 'commander'
+import { WinbackError } from '../errors.ts'
+import { addAnnotation, listAnnotations, removeAnnotation } from '../reports/annotations.ts'
+import type { Annotation } from '../reports/freshness.ts'
+import { appliedCampaign } from './campaigns.ts'
+import { operator } from './operator.ts'
+import type { Outcome } from './output.ts'
+import { describe, type Start, wholeNumber } from './verb.ts'
+import { type DatabaseContext, withWorkspace } from './workspace.ts'
+
+interface AnnotateOptions {
+  readonly on?: string
+  readonly to?: string
+  readonly campaign?: string
+  readonly remove?: number
+}
+
+export function annotate(start: Start): Command {
+  return describe('annotate', {
+    group: 'look',
+    summary: 'Note what else happened on a day: it is marked on every curve',
+    description: 'A promotion, an outage, a rival’s sale. Without a text, lists what was noted.',
+    examples: [
+      [
+        'winback annotate "Singles’ Day" --on 2026-11-09 --to 2026-11-11',
+        'days, both included; all campaigns',
+      ],
+      ['winback annotate "SMS provider down" --on 2026-11-20 --campaign graded-recall', 'about one campaign'],
+      ['winback annotate --remove 3', 'by the number the list shows'],
+    ],
+  })
+    .argument('[text]', 'what happened')
+    .option('--on <day>', 'the day it was, or began (default: today)')
+    .option('--to <day>', 'the last day of it')
+    .option('--campaign <name>', 'the campaign it is about (default: all)')
+    .option('--remove <number>', 'takes one away', wholeNumber('--remove'))
+    .action((text: string | undefined, options: AnnotateOptions, command: Command) =>
+      start(command, (invocation) =>
+        withWorkspace(invocation, (context) => runAnnotate(context, text, options)),
+      ),
+    )
+}
+
+export interface AnnotateResult {
+  readonly annotations: readonly Annotation[]
+}
+
+async function runAnnotate(
+  context: DatabaseContext,
+  text: string | undefined,
+  { on, to, campaign, remove }: AnnotateOptions,
+): Promise<Outcome<AnnotateResult>> {
+  const { database, clock } = context
+  if (remove !== undefined && !(await removeAnnotation(database, remove))) {
+    throw new WinbackError('usage.annotation', `there is no annotation ${remove}`, {
+      remedy: 'Run `winback annotate` to see them.',
+    })
+  }
+  if (text !== undefined) {
+    const from = dayOf('--on', on ?? clock.now().toISOString().slice(0, 10))
+    const until = to === undefined ? from : dayOf('--to', to)
+    if (until < from) throw new WinbackError('usage.day', `--to ${until} is before --on ${from}`)
+    const label = text.trim()
+    if (label === '') throw new WinbackError('usage.annotation', 'the text is empty')
+    const about = campaign === undefined ? null : await appliedCampaign(context, campaign)
+    await addAnnotation(database, {
+      campaign: about,
+      from,
+      to: until,
+      label,
+      by: operator(),
+      now: clock.now(),
+    })
+  }
+  const annotations = await listAnnotations(database)
+  return { data: { annotations }, text: formatAnnotations(annotations) }
+}
+
+function formatAnnotations(annotations: readonly Annotation[]): string {
+  if (annotations.length === 0) return 'Nothing was noted.'
+  return annotations
+    .map(({ id, campaign, from, to, label }) => {
+      const days = from === to ? from : `${from} to ${to}`
+      return `${String(id).padStart(4)}  ${days}  ${label}${campaign === null ? '' : ` (${campaign})`}`
+    })
+    .join('\n')
+}
+
+/** @throws WinbackError `usage.day` */
+function dayOf(option: string, text: string): string {
+  const at = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN
+  if (Number.isNaN(at) || new Date(at).toISOString().slice(0, 10) !== text) {
+    throw new WinbackError('usage.day', `${option} wants a day such as 2026-11-11, found "${text}"`)
+  }
+  return text
+}

@@ -1,0 +1,92 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { parseAddress } from '../channels/email/address.ts'
+import { WinbackError } from '../errors.ts'
+import { makeDigest, sendDigest } from '../service/digest.ts'
+import { openRuntime } from '../service/runtime.ts'
+import { appliedCampaign } from './campaigns.ts'
+import { chooseLocale } from './locale.ts'
+import type { Outcome } from './output.ts'
+import { describe, repeated, type Start } from './verb.ts'
+import { type DatabaseContext, shown, withWorkspace } from './workspace.ts'
+
+interface DigestOptions {
+  readonly to?: readonly string[]
+  readonly campaign?: string
+  readonly locale?: string
+  readonly save?: string
+}
+
+export function digest(start: Start): Command {
+  return describe('digest', {
+    group: 'look',
+    summary: 'Monday’s page by e-mail, with its charts as pictures',
+    description:
+      'For every week by itself, set `digest:` in winback.yaml; `start` and `scheduler` send it then.',
+    examples: [
+      ['winback digest --to boss@shop.example', 'now, over the workspace’s mail server'],
+      [
+        'winback digest --save digest --locale zh-CN',
+        'into a folder, to look at it: the page and its pictures',
+      ],
+    ],
+  })
+    .option('--to <address>', 'who gets it; repeatable', repeated)
+    .option('--campaign <name>', 'one campaign (default: all)')
+    .option('--save <folder>', 'writes it there instead of, or beside, sending')
+    .option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
+    .action((options: DigestOptions, command: Command) =>
+      start(command, (invocation) => withWorkspace(invocation, (context) => runDigest(context, options))),
+    )
+}
+
+export interface DigestResult {
+  readonly subject: string
+  readonly to: readonly string[]
+  readonly files: readonly string[]
+}
+
+async function runDigest(context: DatabaseContext, options: DigestOptions): Promise<Outcome<DigestResult>> {
+  const { to = [], save, campaign } = options
+  if (to.length === 0 && save === undefined) {
+    throw new WinbackError('usage.digest', 'nobody is named to send it to', {
+      remedy: 'Write --to boss@shop.example, or --save FOLDER to look at it.',
+    })
+  }
+  const addresses = to.map((text) => {
+    const address = parseAddress(text)
+    if (address === undefined) throw new WinbackError('usage.address', `--to "${text}" is no e-mail address`)
+    return address
+  })
+  const { database, clock, loaded } = context
+  const runtime = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+  const mail = await makeDigest(runtime, {
+    locale: chooseLocale(options.locale),
+    campaigns: campaign === undefined ? undefined : [await appliedCampaign(context, campaign)],
+  })
+  if (!mail) {
+    const data = { subject: '', to: [], files: [] }
+    return { data, text: 'No campaign was ever applied. Run `winback apply` first.' }
+  }
+  const files: string[] = []
+  if (save !== undefined) {
+    const folder = resolve(context.cwd, save)
+    await mkdir(folder, { recursive: true })
+    const write = async (name: string, content: string | Buffer) => {
+      await writeFile(join(folder, name), content)
+      files.push(shown(join(folder, name)))
+    }
+    await write('digest.html', mail.html.replaceAll(/src="cid:([^"]+)"/g, 'src="$1.png"'))
+    for (const { cid, content } of mail.images) await write(`${cid}.png`, content)
+  }
+  if (addresses.length > 0) await sendDigest(runtime, addresses, mail, clock.now().getTime().toString(36))
+  return {
+    data: { subject: mail.subject, to: addresses, files },
+    text: [
+      mail.subject,
+      ...(addresses.length > 0 ? [`Sent to ${addresses.join(', ')}.`] : []),
+      ...files.map((file) => `Wrote ${file}`),
+    ].join('\n'),
+  }
+}

@@ -1,0 +1,235 @@
+import { sql } from 'drizzle-orm'
+import type { LineChart } from '../charts/chart.ts'
+import { rows, type Session } from '../database/connect.ts'
+import {
+  type Annotation,
+  aboutLines,
+  annotationNotes,
+  type Freshness,
+  marksOf,
+  readAnnotations,
+  readFreshness,
+} from './freshness.ts'
+import { nothingYet } from './funnel.ts'
+import { inRange, type Range } from './people-cells.ts'
+import type { CampaignQuestion } from './question.ts'
+import { REASONS, sentence } from './reasons.ts'
+import type { TextStyle } from './report.ts'
+import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { inSnapshot, type Readable } from './snapshot.ts'
+import type { Speech } from './words.ts'
+
+// Did it arrive? By channel and domain, with the denominator of every rate in its column's head.
+
+export interface DeliveryLine {
+  readonly channel: string
+  /** Empty for a channel as a whole. */
+  readonly domain: string
+  readonly sent: number
+  readonly failed: number
+  readonly uncertain: number
+  readonly delivered: number
+  readonly clicked: number
+  readonly bounced: number
+  readonly complained: number
+  /** Seconds from handover to delivery, summed over the delivered; and how many took longer than ten minutes. */
+  readonly latency: number
+  readonly late: number
+}
+
+export interface DeliveryData {
+  readonly range: Range
+  readonly freshness: Freshness
+  readonly annotations: readonly Annotation[]
+  readonly channels: readonly DeliveryLine[]
+  readonly domains: readonly DeliveryLine[]
+  readonly errors: readonly {
+    readonly channel: string
+    readonly reason: string
+    readonly detail: string
+    readonly messages: number
+  }[]
+  readonly days: readonly {
+    readonly day: string
+    readonly channel: string
+    readonly sent: number
+    readonly delivered: number
+  }[]
+  /** What is switched off at this moment, and why. */
+  readonly switches: readonly {
+    readonly scope: string
+    readonly name: string
+    readonly state: string
+    readonly reason: string
+    readonly since: Date
+  }[]
+}
+
+export async function readDelivery(readable: Readable, question: CampaignQuestion): Promise<DeliveryData> {
+  return await inSnapshot(readable, async (session) => {
+    const lines = await readLines(session, question)
+    return {
+      range: question,
+      freshness: await readFreshness(session, question),
+      annotations: await readAnnotations(session, question),
+      channels: lines.filter((line) => line.whole),
+      domains: lines.filter((line) => !line.whole && line.day === '' && line.domain !== '').slice(0, DOMAINS),
+      errors: await rows<DeliveryData['errors'][number]>(
+        session,
+        sql`
+        SELECT channel, reason, detail, sum(messages)::bigint AS messages FROM report_errors WHERE ${inRange(question)}
+        GROUP BY channel, reason, detail ORDER BY messages DESC, channel, reason, detail LIMIT 20`,
+      ),
+      days: lines
+        .filter((line) => line.day !== '')
+        .map(({ day, channel, sent, delivered }) => ({ day, channel, sent, delivered }))
+        .sort((a, b) => a.day.localeCompare(b.day) || a.channel.localeCompare(b.channel)),
+      switches: await rows<DeliveryData['switches'][number]>(
+        session,
+        sql`SELECT scope, name, state, reason, since FROM switches
+            WHERE scope <> 'campaign' OR name = ${question.campaign} ORDER BY since DESC`,
+      ),
+    }
+  })
+}
+
+/** Domains a table shows. */
+const DOMAINS = 30
+
+/**
+ * By channel, by channel and domain, and by channel and day, in one pass: of all report tables this one has the most
+ * rows, and each more pass over them took as long as the first.
+ */
+async function readLines(
+  session: Session,
+  range: Range,
+): Promise<(DeliveryLine & { readonly whole: boolean; readonly day: string })[]> {
+  return await rows(
+    session,
+    sql`
+    SELECT channel, coalesce(domain, '') AS domain, coalesce(sent_on::text, '') AS day,
+      GROUPING(domain, sent_on) = 3 AS whole,
+      coalesce(sum(messages) FILTER (WHERE state = 'sent'), 0)::bigint AS sent,
+      coalesce(sum(messages) FILTER (WHERE state = 'failed'), 0)::bigint AS failed,
+      coalesce(sum(messages) FILTER (WHERE state = 'uncertain'), 0)::bigint AS uncertain,
+      sum(delivered)::bigint AS delivered, sum(clicked)::bigint AS clicked, sum(bounced)::bigint AS bounced,
+      sum(complained)::bigint AS complained, sum(latency)::bigint AS latency, sum(late)::bigint AS late
+    FROM report_messages WHERE ${inRange(range)} AND state IN ('sent', 'failed', 'uncertain')
+    GROUP BY GROUPING SETS ((channel), (channel, domain), (channel, sent_on))
+    ORDER BY domain = 'other', sent DESC, channel, domain`,
+  )
+}
+
+export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
+  const { speech, cell, en } = writing(style)
+  const share = (part: number, whole: number) => (whole > 0 ? part / whole : undefined)
+  const known = data.channels.some((line) => line.delivered + line.bounced > 0)
+  const columns = (first: string) => [
+    left(first),
+    right(en ? 'sent' : '已发送'),
+    right(en ? 'delivered/sent' : '送达/发送'),
+    right(en ? 'bounced/sent' : '退回/发送'),
+    right(en ? 'complained/delivered' : '投诉/送达'),
+    right(en ? 'clicked/delivered' : '点击/送达'),
+    right(en ? 'failed' : '失败'),
+    right(en ? 'unknown' : '未知'),
+    right(en ? 'seconds' : '平均秒数'),
+    right(en ? 'over 10 min' : '超过10分钟'),
+  ]
+  const line = (name: string, of: DeliveryLine) => [
+    cell.text(name),
+    cell.count(of.sent),
+    cell.percent(share(of.delivered, of.sent)),
+    cell.percent(share(of.bounced, of.sent)),
+    cell.percent(share(of.complained, of.delivered)),
+    cell.percent(share(of.clicked, of.delivered)),
+    cell.count(of.failed),
+    cell.count(of.uncertain),
+    cell.plain(of.delivered > 0 ? of.latency / of.delivered : undefined),
+    cell.count(of.late),
+  ]
+  const channels: SheetTable = {
+    id: 'channels',
+    title: en ? 'By channel' : '按渠道',
+    columns: columns(en ? 'channel' : '渠道'),
+    rows: data.channels.map((each) => line(each.channel, each)),
+    empty: nothingYet(speech),
+  }
+  const domains: SheetTable = {
+    id: 'domains',
+    title: en ? 'E-mail by domain' : '邮件按域名',
+    columns: columns(en ? 'domain' : '域名'),
+    rows: data.domains.map((each) =>
+      line(each.domain === 'other' ? (en ? 'other domains' : '其他域名') : each.domain, each),
+    ),
+    empty: en ? 'No e-mail was sent.' : '没有发送邮件。',
+  }
+  const errors: SheetTable = {
+    id: 'errors',
+    title: en ? 'What providers said of what failed' : '服务商对失败的说明',
+    columns: [
+      left(en ? 'channel' : '渠道'),
+      right(en ? 'messages' : '消息数'),
+      left(en ? 'why' : '原因'),
+      left(en ? 'in their words' : '原文'),
+    ],
+    rows: data.errors.map((each) => [
+      cell.text(each.channel),
+      cell.count(each.messages),
+      cell.text(sentence(REASONS, each.reason, speech.language)),
+      cell.text(each.detail),
+    ]),
+    empty: en ? 'Nothing failed.' : '没有失败。',
+  }
+  const switches: SheetTable = {
+    id: 'switches',
+    title: en ? 'Switched off at this moment' : '当前已停用',
+    columns: [left(''), left(en ? 'since' : '起始'), left(en ? 'why' : '原因')],
+    rows: data.switches.map((each) => [
+      cell.text(`${each.scope}${each.name === '*' ? '' : ` ${each.name}`}: ${each.state}`),
+      cell.text(speech.moment(each.since)),
+      cell.text(each.reason),
+    ]),
+    empty: en ? 'Nothing is.' : '没有。',
+  }
+  const sent = data.channels.reduce((sum, each) => sum + each.sent, 0)
+  return {
+    name: 'delivery',
+    title: en ? 'Did it arrive' : '是否送达',
+    about: aboutLines(data, speech),
+    sentences:
+      sent > 0 && !known
+        ? [
+            {
+              text: en
+                ? 'Nothing is known of what arrived: no provider has reported. See the receipts of your channels in docs/operations.md.'
+                : '尚不知是否送达：没有服务商回报。请参阅 docs/operations.md 中的回执设置。',
+              tone: 'plain',
+            },
+          ]
+        : [],
+    tables: [channels, domains, errors, switches],
+    charts: data.days.length === 0 ? [] : [deliveryChart(data, speech)],
+    notes: annotationNotes(data.annotations, speech),
+  }
+}
+
+function deliveryChart(data: DeliveryData, speech: Speech): LineChart {
+  const en = speech.language === 'en'
+  const channels = [...new Set(data.days.map(({ channel }) => channel))]
+  return {
+    kind: 'lines',
+    id: 'sent',
+    title: en ? 'Sent by day' : '每日发送量',
+    xTitle: '',
+    x: 'date',
+    unit: 'count',
+    series: channels.map((channel) => ({
+      name: channel,
+      points: data.days
+        .filter((day) => day.channel === channel)
+        .map(({ day, sent }) => ({ x: day, y: sent })),
+    })),
+    marks: marksOf(data.annotations),
+  }
+}

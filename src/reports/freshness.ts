@@ -1,0 +1,105 @@
+import { sql } from 'drizzle-orm'
+import type { ChartMark } from '../charts/chart.ts'
+import { rows, type Session } from '../database/connect.ts'
+import type { Range } from './people-cells.ts'
+import type { Speech } from './words.ts'
+
+// What stands on every report: how fresh its figures are, and what else happened in those days.
+
+export interface Freshness {
+  /** When the figures were counted last; the oldest of those still moving. Undefined: never. */
+  readonly countedAt: Date | undefined
+  /** The newest activity there is. */
+  readonly activityAt: Date | undefined
+  /** Cohort days known to be out of date. */
+  readonly stale: number
+}
+
+export async function readFreshness(session: Session, { campaign }: Range): Promise<Freshness> {
+  const [found] = await rows<{ countedAt: Date | null; activityAt: Date | null; stale: number }>(
+    session,
+    sql`
+    SELECT (SELECT coalesce(min(rolled_at) FILTER (WHERE open), max(rolled_at)) FROM report_days WHERE campaign = ${campaign})
+        AS "countedAt",
+      (SELECT max(newest_at) FROM feed_days) AS "activityAt",
+      (SELECT count(DISTINCT day) FROM report_dirty WHERE campaign = ${campaign}) AS stale`,
+  )
+  return {
+    countedAt: found?.countedAt ?? undefined,
+    activityAt: found?.activityAt ?? undefined,
+    stale: found?.stale ?? 0,
+  }
+}
+
+/** The lines under every title: whom it is about, and how fresh it is. */
+export function aboutLines(
+  { range, freshness }: { readonly range: Range; readonly freshness: Freshness },
+  speech: Speech,
+): string[] {
+  const en = speech.language === 'en'
+  const day = (iso: string | undefined) =>
+    iso === undefined ? '…' : speech.date(new Date(`${iso}T00:00:00Z`))
+  const whom =
+    range.from === undefined && range.to === undefined
+      ? range.campaign
+      : `${range.campaign} · ${speech.word('assignedFrom')} ${day(range.from)} – ${day(range.to)}`
+  const counted =
+    freshness.countedAt === undefined
+      ? en
+        ? 'not counted yet'
+        : '尚未统计'
+      : `${en ? 'counted' : '统计于'} ${speech.moment(freshness.countedAt)}`
+  const activity =
+    freshness.activityAt === undefined
+      ? en
+        ? 'no activity known'
+        : '尚无活动数据'
+      : `${en ? 'newest activity' : '最新活动'} ${speech.moment(freshness.activityAt)}`
+  const late =
+    freshness.stale > 0
+      ? [
+          en
+            ? `${speech.count(freshness.stale)} days to be counted again`
+            : `${speech.count(freshness.stale)} 天待重新统计`,
+        ]
+      : []
+  return [
+    `${whom} · ${speech.word('asOf')} ${speech.moment(range.now)}`,
+    [counted, activity, ...late].join(' · '),
+  ]
+}
+
+export interface Annotation {
+  readonly id: number
+  /** Null: about every campaign. */
+  readonly campaign: string | null
+  readonly from: string
+  readonly to: string
+  readonly label: string
+}
+
+/** What was noted about the campaign, or about all, that touches the range. */
+export async function readAnnotations(session: Session, range: Range): Promise<Annotation[]> {
+  return await rows<Annotation>(
+    session,
+    sql`
+    SELECT annotation_id AS id, campaign, starts_on::text AS from, ends_on::text AS to, label FROM annotations
+    WHERE (campaign IS NULL OR campaign = ${range.campaign})
+      AND (${range.from ?? null}::date IS NULL OR ends_on >= ${range.from ?? null}::date)
+      AND (${range.to ?? null}::date IS NULL OR starts_on < ${range.to ?? null}::date)
+    ORDER BY starts_on, annotation_id`,
+  )
+}
+
+export function marksOf(annotations: readonly Annotation[]): ChartMark[] {
+  return annotations.map(({ from, to, label }) => ({ from, to, label }))
+}
+
+/** Annotations as lines under a report. */
+export function annotationNotes(annotations: readonly Annotation[], speech: Speech): string[] {
+  const day = (iso: string) => speech.date(new Date(`${iso}T00:00:00Z`))
+  const colon = speech.language === 'en' ? ': ' : '：'
+  return annotations.map(
+    ({ from, to, label }) => `${from === to ? day(from) : `${day(from)} – ${day(to)}`}${colon}${label}`,
+  )
+}

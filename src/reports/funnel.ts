@@ -1,0 +1,275 @@
+import { sql } from 'drizzle-orm'
+import type { BarChart } from '../charts/chart.ts'
+import { rows, type Session } from '../database/connect.ts'
+import { ARMS, type Arm } from './effect.ts'
+import {
+  type Annotation,
+  aboutLines,
+  annotationNotes,
+  type Freshness,
+  readAnnotations,
+  readFreshness,
+} from './freshness.ts'
+import { inRange, type Range } from './people-cells.ts'
+import type { CampaignQuestion } from './question.ts'
+import { ANSWERS, REASONS, sentence } from './reasons.ts'
+import type { TextStyle } from './report.ts'
+import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { inSnapshot, type Readable } from './snapshot.ts'
+import type { Speech } from './words.ts'
+
+// From considered to redeemed, and whether everybody is accounted for.
+
+export interface FunnelCell {
+  readonly arm: Arm
+  /** The furthest any message of the person got: sent, uncertain, waiting, failed, skipped, cancelled; or no message. */
+  readonly answer: string
+  readonly reason: string
+  readonly people: number
+  readonly delivered: number
+  readonly clicked: number
+  readonly returned: number
+  readonly recalled: number
+  readonly redeemed: number
+}
+
+export interface FunnelData {
+  readonly range: Range
+  readonly freshness: Freshness
+  readonly annotations: readonly Annotation[]
+  /** Contacts a run looked at; one looked at on three days counts three times. */
+  readonly considered: number
+  readonly opened: number
+  readonly leftOut: readonly { readonly answer: string; readonly people: number }[]
+  readonly cells: readonly FunnelCell[]
+  /** Episodes there are, counted here and now, beside those the report tables hold. */
+  readonly episodes: number
+  readonly counted: number
+  readonly holds: boolean
+}
+
+export async function readFunnel(readable: Readable, question: CampaignQuestion): Promise<FunnelData> {
+  return await inSnapshot(readable, async (session) => {
+    const answers = await readAnswers(session, question)
+    const cells = await rows<FunnelCell>(
+      session,
+      sql`
+      SELECT arm, answer, reason, sum(people)::bigint AS people, sum(delivered)::bigint AS delivered,
+        sum(clicked)::bigint AS clicked, sum(returned)::bigint AS returned, sum(recalled)::bigint AS recalled,
+        sum(redeemed)::bigint AS redeemed
+      FROM report_funnel WHERE ${inRange(question)} GROUP BY arm, answer, reason ORDER BY arm, people DESC, answer, reason`,
+    )
+    const [people] = await rows<{ assigned: number }>(
+      session,
+      sql`SELECT coalesce(sum(assigned), 0)::bigint AS assigned FROM report_people WHERE ${inRange(question)}`,
+    )
+    const considered = answers.reduce((sum, row) => sum + row.people, 0)
+    const opened = answers.find((row) => row.answer === 'opened')?.people ?? 0
+    const counted = cells.reduce((sum, cell) => sum + cell.people, 0)
+    const episodes = people?.assigned ?? 0
+    return {
+      range: question,
+      freshness: await readFreshness(session, question),
+      annotations: await readAnnotations(session, question),
+      considered,
+      opened,
+      leftOut: answers.filter((row) => row.answer !== 'opened'),
+      cells,
+      episodes,
+      counted,
+      holds: opened === episodes && episodes === counted,
+    }
+  })
+}
+
+async function readAnswers(session: Session, range: Range): Promise<{ answer: string; people: number }[]> {
+  const lower = range.from === undefined ? sql`` : sql` AND r.as_of >= ${range.from}::date`
+  const upper = range.to === undefined ? sql`` : sql` AND r.as_of < ${range.to}::date`
+  return await rows(
+    session,
+    sql`
+    SELECT a.answer, sum(a.contacts)::bigint AS people FROM run_answers a JOIN runs r USING (run_id)
+    WHERE r.campaign = ${range.campaign} AND a.arm <> 'seed'${lower}${upper}
+    GROUP BY a.answer ORDER BY people DESC, a.answer`,
+  )
+}
+
+/** How many people of the treated got as far as each step, each step a part of the one before or of all treated. */
+export function stepsOf(cells: readonly FunnelCell[]): {
+  readonly treated: number
+  readonly sent: number
+  readonly delivered: number
+  readonly clicked: number
+  readonly returned: number
+  readonly recalled: number
+  readonly redeemed: number
+} {
+  const treated = cells.filter((cell) => cell.arm === 'treated')
+  const sum = (
+    of: readonly FunnelCell[],
+    figure: 'people' | 'delivered' | 'clicked' | 'returned' | 'recalled' | 'redeemed',
+  ) => of.reduce((total, cell) => total + cell[figure], 0)
+  const sent = treated.filter((cell) => cell.answer === 'sent')
+  return {
+    treated: sum(treated, 'people'),
+    sent: sum(sent, 'people'),
+    delivered: sum(treated, 'delivered'),
+    clicked: sum(treated, 'clicked'),
+    returned: sum(treated, 'returned'),
+    recalled: sum(treated, 'recalled'),
+    redeemed: sum(treated, 'redeemed'),
+  }
+}
+
+const ANSWER_WORDS: Readonly<Record<string, { en: string; 'zh-CN': string }>> = {
+  sent: { en: 'got a message', 'zh-CN': '已收到消息' },
+  uncertain: { en: 'delivery unknown', 'zh-CN': '是否送达未知' },
+  waiting: { en: 'a message is still to come', 'zh-CN': '消息待发' },
+  failed: { en: 'could not be sent', 'zh-CN': '发送失败' },
+  skipped: { en: 'was not sent', 'zh-CN': '未发送' },
+  cancelled: { en: 'was called off', 'zh-CN': '已取消' },
+  no_message: { en: 'no message planned', 'zh-CN': '没有安排消息' },
+  held_out: { en: 'left alone', 'zh-CN': '不触达' },
+}
+
+export function funnelSheet(data: FunnelData, style: TextStyle): Sheet {
+  const { speech, cell, en } = writing(style)
+  const steps = stepsOf(data.cells)
+  const arm = (name: Arm) =>
+    data.cells.filter((each) => each.arm === name).reduce((sum, each) => sum + each.people, 0)
+  const row = (name: string, people: number, share: number | undefined, of: string) => [
+    cell.text(name),
+    cell.count(people),
+    cell.percent(share),
+    cell.text(of),
+  ]
+  const share = (part: number, whole: number) => (whole > 0 ? part / whole : undefined)
+  const w = speech.word
+  const path: SheetTable = {
+    id: 'path',
+    title: en ? 'From considered to redeemed' : '从考察到核销',
+    columns: [
+      left(''),
+      right(en ? 'people' : '人数'),
+      right(en ? 'share' : '占比'),
+      left(en ? 'of' : '分母'),
+    ],
+    rows:
+      data.considered + data.counted === 0
+        ? []
+        : [
+            row(
+              w('considered'),
+              data.considered,
+              undefined,
+              en ? 'counted anew with each run' : '每次运行各计一次',
+            ),
+            row(w('opened'), data.opened, share(data.opened, data.considered), w('considered')),
+            ...ARMS.filter((name) => arm(name) > 0 || name !== 'control').map((name) =>
+              row(w(name), arm(name), share(arm(name), data.counted), w('opened')),
+            ),
+            row(en ? 'sent a message' : '已发送', steps.sent, share(steps.sent, steps.treated), w('treated')),
+            row(
+              en ? 'delivered' : '已送达',
+              steps.delivered,
+              share(steps.delivered, steps.sent),
+              en ? 'sent' : '已发送',
+            ),
+            row(
+              en ? 'clicked' : '已点击',
+              steps.clicked,
+              share(steps.clicked, steps.delivered),
+              en ? 'delivered' : '已送达',
+            ),
+            row(
+              en ? 'active again' : '再次活跃',
+              steps.returned,
+              share(steps.returned, steps.treated),
+              w('treated'),
+            ),
+            row(w('recalled'), steps.recalled, share(steps.recalled, steps.treated), w('treated')),
+            row(
+              en ? 'redeemed an offer' : '已核销优惠',
+              steps.redeemed,
+              share(steps.redeemed, steps.treated),
+              w('treated'),
+            ),
+          ],
+    empty: nothingYet(speech),
+  }
+  const answers: SheetTable = {
+    id: 'answers',
+    title: en
+      ? 'What became of everyone contacted, by the furthest message'
+      : '触达组每人的结果（按走得最远的一条消息）',
+    columns: [left(''), left(en ? 'why' : '原因'), right(en ? 'people' : '人数'), right(w('recalled'))],
+    rows: data.cells
+      .filter((each) => each.arm === 'treated')
+      .map((each) => [
+        cell.text(ANSWER_WORDS[each.answer]?.[speech.language] ?? each.answer),
+        cell.text(each.reason === '' ? '' : sentence(REASONS, each.reason, speech.language)),
+        cell.count(each.people),
+        cell.count(each.recalled),
+      ]),
+    empty: nothingYet(speech),
+  }
+  const out: SheetTable = {
+    id: 'left_out',
+    title: en ? 'Considered and not taken in' : '考察后未纳入',
+    columns: [left(en ? 'why' : '原因'), right(en ? 'people' : '人次')],
+    rows: data.leftOut.map(({ answer, people }) => [
+      cell.text(sentence(ANSWERS, answer, speech.language)),
+      cell.count(people),
+    ]),
+    empty: en ? 'Nobody was left out.' : '没有人被排除。',
+  }
+  return {
+    name: 'funnel',
+    title: en ? 'Where everyone is' : '人都在哪里',
+    about: aboutLines(data, speech),
+    sentences: [reconciles(data, speech)],
+    tables: [path, answers, out],
+    charts: data.counted === 0 ? [] : [funnelChart(steps, en)],
+    notes: annotationNotes(data.annotations, speech),
+  }
+}
+
+function reconciles({ holds, opened, episodes, counted }: FunnelData, speech: Speech) {
+  const en = speech.language === 'en'
+  const n = speech.count
+  if (holds) {
+    return {
+      text: en ? 'Everything adds up, to the last person.' : '所有人数逐一对上。',
+      tone: 'good' as const,
+    }
+  }
+  const text = en
+    ? `It does not add up: the runs took in ${n(opened)}, ${n(episodes)} are assigned, and ${n(counted)} have an answer. Run \`winback report funnel --rebuild\`; if it stays so, \`winback report\` names contacts to look at.`
+    : `人数对不上：运行记录纳入 ${n(opened)} 人，已分组 ${n(episodes)} 人，有结果的 ${n(counted)} 人。请运行 \`winback report funnel --rebuild\`；若仍不符，\`winback report\` 会列出需要查看的联系人。`
+  return { text, tone: 'bad' as const }
+}
+
+function funnelChart(steps: ReturnType<typeof stepsOf>, en: boolean): BarChart {
+  return {
+    kind: 'bars',
+    id: 'funnel',
+    title: en ? 'The contacted, step by step' : '触达组逐步转化',
+    unit: 'count',
+    categories: en
+      ? ['contacted', 'sent', 'delivered', 'clicked', 'active again', 'came back']
+      : ['触达组', '已发送', '已送达', '已点击', '再次活跃', '已召回'],
+    series: [
+      {
+        name: en ? 'people' : '人数',
+        values: [steps.treated, steps.sent, steps.delivered, steps.clicked, steps.returned, steps.recalled],
+      },
+    ],
+  }
+}
+
+/** What a report without figures says to do next. */
+export function nothingYet(speech: Speech): string {
+  return speech.language === 'en'
+    ? 'Nothing yet. `winback run` takes people in now; `winback start` does so by the schedule.'
+    : '暂无数据。`winback run` 立即纳入；`winback start` 按计划运行。'
+}

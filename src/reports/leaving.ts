@@ -1,0 +1,121 @@
+import { sql } from 'drizzle-orm'
+import { rows } from '../database/connect.ts'
+import {
+  type Annotation,
+  aboutLines,
+  annotationNotes,
+  type Freshness,
+  readAnnotations,
+  readFreshness,
+} from './freshness.ts'
+import type { Range } from './people-cells.ts'
+import type { CampaignQuestion } from './question.ts'
+import type { TextStyle } from './report.ts'
+import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { inSnapshot, type Readable } from './snapshot.ts'
+import type { Speech } from './words.ts'
+
+// Why people leave: what they said themselves, in the range of days, whatever the campaign. Opting out is said to the
+// sender as a whole. What people wrote is counted, not shown: it may hold anything.
+
+export interface LeavingData {
+  readonly range: Range
+  readonly freshness: Freshness
+  readonly annotations: readonly Annotation[]
+  /** By where it was said and what. `reason` is the contact's own words where a form asks for them, or empty. */
+  readonly said: readonly {
+    readonly source: LeavingSource
+    readonly what: string
+    readonly reason: string
+    readonly people: number
+  }[]
+}
+
+export type LeavingSource = 'preferences' | 'consent' | 'suppression' | 'reply'
+
+/** Most of the reasons that are worth a line. */
+const LINES = 60
+
+export async function readLeaving(readable: Readable, question: CampaignQuestion): Promise<LeavingData> {
+  return await inSnapshot(readable, async (session) => {
+    const within = (column: ReturnType<typeof sql>) => sql`${column} <= ${question.now}
+      ${question.from === undefined ? sql`` : sql`AND ${column} >= ${question.from}::date`}
+      ${question.to === undefined ? sql`` : sql`AND ${column} < ${question.to}::date`}`
+    return {
+      range: question,
+      freshness: await readFreshness(session, question),
+      annotations: await readAnnotations(session, question),
+      said: await rows<LeavingData['said'][number]>(
+        session,
+        sql`
+        SELECT source, what, reason, count(DISTINCT who) AS people FROM (
+          SELECT 'preferences' AS source, off AS what, coalesce(p.reason, '') AS reason, p.contact_id::text AS who
+          FROM preferences p CROSS JOIN LATERAL unnest(p.channels_off) AS off WHERE ${within(sql`p.chosen_at`)}
+          UNION ALL
+          SELECT 'consent', c.channel, c.source, c.contact_id::text FROM consents c
+          WHERE c.decision = 'withdrawn' AND ${within(sql`c.decided_at`)}
+          UNION ALL
+          SELECT 'suppression', s.kind, s.reason, encode(s.key, 'hex') FROM suppressions s WHERE ${within(sql`s.suppressed_at`)}
+          UNION ALL
+          SELECT 'reply', r.channel, CASE WHEN r.opt_out THEN 'opt_out' ELSE 'answer' END, r.contact_id::text
+          FROM replies r WHERE ${within(sql`r.replied_at`)}
+        ) said GROUP BY source, what, reason ORDER BY people DESC, source, what, reason LIMIT ${LINES}`,
+      ),
+    }
+  })
+}
+
+const SOURCES: Readonly<Record<LeavingSource, { en: string; 'zh-CN': string }>> = {
+  preferences: { en: 'on the preferences page', 'zh-CN': '偏好页面' },
+  consent: { en: 'consent taken back', 'zh-CN': '撤回同意' },
+  suppression: { en: 'address silenced', 'zh-CN': '地址停发' },
+  reply: { en: 'in a reply', 'zh-CN': '回复' },
+}
+
+const SAID: Readonly<Record<string, { en: string; 'zh-CN': string }>> = {
+  hard_bounce: { en: 'the address does not exist', 'zh-CN': '地址不存在' },
+  complaint: { en: 'reported as unwanted', 'zh-CN': '投诉为垃圾信息' },
+  unsubscribe: { en: 'unsubscribed', 'zh-CN': '退订' },
+  manual: { en: 'put on the list by hand', 'zh-CN': '人工加入' },
+  opt_out: { en: 'asked to stop', 'zh-CN': '要求停止' },
+  answer: { en: 'answered something else', 'zh-CN': '其他回复' },
+}
+
+export function leavingSheet(data: LeavingData, style: TextStyle): Sheet {
+  const { speech, cell, en } = writing(style)
+  const said: SheetTable = {
+    id: 'said',
+    title: en ? 'What was said, by where' : '说了什么，在哪里说的',
+    columns: [
+      left(en ? 'where' : '来源'),
+      left(en ? 'about' : '对象'),
+      right(en ? 'people' : '人数'),
+      left(en ? 'why' : '原因'),
+    ],
+    rows: data.said.map((each) => [
+      cell.text(SOURCES[each.source][speech.language]),
+      cell.text(each.what === '*' ? (en ? 'everything' : '全部') : each.what),
+      cell.count(each.people),
+      cell.text(
+        SAID[each.reason]?.[speech.language] ??
+          (each.reason === '' ? (en ? 'no reason given' : '未说明') : each.reason),
+      ),
+    ]),
+    empty: nobody(speech),
+  }
+  return {
+    name: 'reasons',
+    title: en ? 'Why people leave' : '人为什么离开',
+    about: aboutLines(data, speech),
+    sentences: [],
+    tables: [said],
+    charts: [],
+    notes: annotationNotes(data.annotations, speech),
+  }
+}
+
+function nobody(speech: Speech): string {
+  return speech.language === 'en'
+    ? 'Nobody has said anything yet. The preferences page asks for a reason; link to it from every message.'
+    : '还没有人说明原因。偏好页面会询问原因，请在每条消息中附上链接。'
+}

@@ -1,0 +1,449 @@
+import { sql } from 'drizzle-orm'
+import type { Chart, ChartPoint, HeatChart, LineChart } from '../charts/chart.ts'
+import { rows, type Session } from '../database/connect.ts'
+import { type Adjusted, cuped } from '../statistics/cuped.ts'
+import { type Estimate, type NotEnough, scaleEstimate } from '../statistics/estimate.ts'
+import { benjaminiHochberg, holm, selectedConfidence } from '../statistics/many.ts'
+import { differenceTest } from '../statistics/miettinen-nurminen.ts'
+import { newcombe } from '../statistics/newcombe.ts'
+import { ratioDifference } from '../statistics/ratio.ts'
+import { confidenceSequence } from '../statistics/sequence.ts'
+import { wilson } from '../statistics/wilson.ts'
+import { checkSplit, type Effect, effectOf, type SplitCheck, type Verdict, verdictOf } from './effect.ts'
+import {
+  type Annotation,
+  aboutLines,
+  annotationNotes,
+  type Freshness,
+  marksOf,
+  readAnnotations,
+  readFreshness,
+} from './freshness.ts'
+import { nothingYet } from './funnel.ts'
+import {
+  countsOf,
+  crossMoments,
+  type DayCell,
+  finalOf,
+  hasRepeats,
+  inRange,
+  type PeopleCell,
+  type Range,
+  ratioMoments,
+  readDays,
+  readPeople,
+  total,
+} from './people-cells.ts'
+import { orderTiers } from './people-sql.ts'
+import type { CampaignQuestion } from './question.ts'
+import type { TextStyle } from './report.ts'
+import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { inSnapshot, type Readable } from './snapshot.ts'
+import { alarmSentence, verdictSentence } from './verdict-text.ts'
+import type { Speech } from './words.ts'
+
+// Won back by us: overall, in each cell of tier × segment, by day since the assignment, and as it built up over time.
+
+/** The share of false findings among cells that are called findings. */
+const Q = 0.05
+
+export interface LiftCell extends Effect {
+  readonly tier: string
+  readonly segment: string
+  /** Adjusted for the number of cells (Benjamini–Hochberg); undefined where nothing can be tested. */
+  readonly adjusted: number | undefined
+  /** The campaign's own figure came first, and the cell is among those that remain. */
+  readonly selected: boolean
+  /** As wide as the selection asks for. */
+  readonly interval: Estimate | NotEnough
+}
+
+export interface CurvePoint {
+  /** Whole days since the assignment. */
+  readonly age: number
+  readonly rate: Estimate | NotEnough
+}
+
+export interface LiftData {
+  readonly range: Range
+  readonly freshness: Freshness
+  readonly annotations: readonly Annotation[]
+  readonly split: SplitCheck
+  readonly verdict: Verdict
+  readonly overall: Effect
+  /** The difference with errors clustered by contact; undefined where nobody has several episodes. */
+  readonly clustered: Estimate | NotEnough | undefined
+  /** Steadied by the days each was active in the ninety before. */
+  readonly steadied: Adjusted
+  readonly cells: readonly LiftCell[]
+  readonly tiers: readonly string[]
+  readonly segments: readonly string[]
+  readonly curves: { readonly treated: readonly CurvePoint[]; readonly heldOut: readonly CurvePoint[] }
+  /** By the last day of intake that is in: what a look on the day it became final would have shown. */
+  readonly sequence: readonly { readonly day: string; readonly estimate: Estimate | NotEnough }[]
+  /** Tiers that drew on entering, with p adjusted by Holm. */
+  readonly ownDraws: readonly (Effect & { readonly tier: string; readonly adjusted: number | undefined })[]
+}
+
+export async function readLift(readable: Readable, question: CampaignQuestion): Promise<LiftData> {
+  return await inSnapshot(readable, async (session) => {
+    const days = await readDays(session, question)
+    const cells = await readPeople(session, question, ['tier', 'segment', 'version'])
+    const tiers = await orderTiers(session, question.campaign)
+    const split = checkSplit(
+      cells.map(({ version, arm, assigned }) => ({ version, arm, assigned })),
+      question.split,
+    )
+    const overall = effectOf(countsOf(cells, 'treated'), countsOf(cells, 'holdout'))
+    const verdict = verdictOf(overall, split.alarm)
+    const judged = judgeCells(cells, verdict)
+    return {
+      range: question,
+      freshness: await readFreshness(session, question),
+      annotations: await readAnnotations(session, question),
+      split,
+      verdict,
+      overall,
+      clustered: clusteredDifference(cells),
+      steadied: cuped(pairedOf(cells, 'treated'), pairedOf(cells, 'holdout')),
+      cells: judged,
+      tiers: [...tiers.filter((tier) => judged.some((cell) => cell.tier === tier))],
+      segments: [...new Set(judged.map((cell) => cell.segment))].sort(
+        (a, b) => Number(a === 'everyone') - Number(b === 'everyone') || a.localeCompare(b),
+      ),
+      curves: await readCurves(session, question, days),
+      sequence: sequenceOf(days),
+      ownDraws: await readOwnDraws(session, question, tiers),
+    }
+  })
+}
+
+/** The pooled difference with a contact's episodes as one cluster. */
+export function clusteredDifference(cells: readonly PeopleCell[]): Estimate | NotEnough | undefined {
+  if (!hasRepeats(cells)) return undefined
+  return ratioDifference(ratioMoments(cells, 'treated'), ratioMoments(cells, 'holdout'), crossMoments(cells))
+}
+
+function pairedOf(cells: readonly PeopleCell[], arm: 'treated' | 'holdout') {
+  const final = finalOf(cells, arm)
+  const recalled = total(final, 'recalled')
+  return {
+    n: total(final, 'assigned'),
+    sum: recalled,
+    sumOfSquares: recalled,
+    covariateSum: total(final, 'before'),
+    covariateSumOfSquares: total(final, 'beforeSquares'),
+    productSum: total(final, 'beforeRecalls'),
+  }
+}
+
+/** Cells are findings only where the campaign as a whole is one, and then only those that survive their number. */
+export function judgeCells(cells: readonly PeopleCell[], verdict: Verdict): LiftCell[] {
+  const keys = [...new Set(cells.map(({ tier, segment }) => JSON.stringify([tier, segment])))].sort()
+  const found = keys.map((key) => {
+    const [tier = '', segment = ''] = JSON.parse(key) as string[]
+    const own = cells.filter((cell) => cell.tier === tier && cell.segment === segment)
+    const effect = effectOf(countsOf(own, 'treated'), countsOf(own, 'holdout'))
+    const test = differenceTest(...groupsOf(effect))
+    return { tier, segment, effect, p: test.kind === 'tested' ? test.p : undefined }
+  })
+  const tested = found.filter(({ p }) => p !== undefined)
+  const adjusted = benjaminiHochberg(tested.map(({ p = 1 }) => p))
+  const open = verdict.kind === 'won_back' || verdict.kind === 'harm'
+  const isSelected = (at: number) => open && at >= 0 && (adjusted[at] ?? 1) <= Q
+  const selected = tested.filter((_cell, at) => isSelected(at)).length
+  const confidence = selectedConfidence(Q, selected, Math.max(1, tested.length))
+  return found.map((cell) => {
+    const at = tested.indexOf(cell)
+    return {
+      tier: cell.tier,
+      segment: cell.segment,
+      ...cell.effect,
+      adjusted: at === -1 ? undefined : adjusted[at],
+      selected: isSelected(at),
+      interval: newcombe(...groupsOf(cell.effect), isSelected(at) ? confidence : 0.95),
+    }
+  })
+}
+
+function groupsOf({ treated, heldOut }: Effect) {
+  return [
+    { recalled: treated.recalled, assigned: treated.matured },
+    { recalled: heldOut.recalled, assigned: heldOut.matured },
+  ] as const
+}
+
+/**
+ * The share that has come back by each day since the assignment, over all assigned of final cohorts: the same people at
+ * every age, so that a curve does not bend where cohorts drop out.
+ */
+async function readCurves(
+  session: Session,
+  range: Range,
+  days: readonly DayCell[],
+): Promise<LiftData['curves']> {
+  const found = await rows<{ arm: string; age: number; recalls: number }>(
+    session,
+    sql`
+    SELECT r.arm, r.age::int AS age, sum(r.recalls)::bigint AS recalls
+    FROM report_recalls r
+    JOIN (SELECT day, tier, arm FROM report_people WHERE ${inRange(range)}
+          GROUP BY day, tier, arm HAVING max(final_at) <= ${range.now}) f USING (day, tier, arm)
+    WHERE ${inRange(range, 'r')} AND r.arm IN ('treated', 'holdout') GROUP BY r.arm, r.age ORDER BY r.age`,
+  )
+  const window = Math.max(0, ...days.filter((cell) => cell.final).map((cell) => cell.windowDays))
+  const curve = (arm: 'treated' | 'holdout'): CurvePoint[] => {
+    const assigned = days
+      .filter((cell) => cell.final && cell.arm === arm)
+      .reduce((sum, cell) => sum + cell.assigned, 0)
+    let recalled = 0
+    return Array.from({ length: assigned === 0 ? 0 : window }, (_, age) => {
+      recalled += found
+        .filter((row) => row.arm === arm && row.age === age)
+        .reduce((sum, row) => sum + row.recalls, 0)
+      return { age: age + 1, rate: wilson(Math.min(recalled, assigned), assigned) }
+    })
+  }
+  return { treated: curve('treated'), heldOut: curve('holdout') }
+}
+
+/** How the difference and its interval for daily looks developed, cohort by cohort. */
+function sequenceOf(days: readonly DayCell[]): LiftData['sequence'] {
+  const final = days.filter((cell) => cell.final)
+  const dates = [...new Set(final.map((cell) => cell.day))].sort()
+  const treated = { recalled: 0, assigned: 0 }
+  const heldOut = { recalled: 0, assigned: 0 }
+  const byDate = new Map<string, DayCell[]>()
+  for (const cell of final) byDate.set(cell.day, [...(byDate.get(cell.day) ?? []), cell])
+  return dates.map((day) => {
+    for (const cell of byDate.get(day) ?? []) {
+      const group = cell.arm === 'treated' ? treated : cell.arm === 'holdout' ? heldOut : undefined
+      if (!group) continue
+      group.recalled += cell.recalled
+      group.assigned += cell.assigned
+    }
+    return { day, estimate: confidenceSequence(treated, heldOut) }
+  })
+}
+
+async function readOwnDraws(
+  session: Session,
+  range: Range,
+  tiers: readonly string[],
+): Promise<LiftData['ownDraws']> {
+  const found = await rows<{
+    tier: string
+    arm: string
+    assigned: number
+    contaminated: number
+    matured: number
+    recalled: number
+  }>(
+    session,
+    sql`
+    SELECT tier, arm, sum(assigned)::bigint AS assigned, sum(contaminated)::bigint AS contaminated,
+      coalesce(sum(assigned) FILTER (WHERE final_at <= ${range.now}), 0)::bigint AS matured,
+      coalesce(sum(recalled) FILTER (WHERE final_at <= ${range.now}), 0)::bigint AS recalled
+    FROM report_stages WHERE ${inRange(range)} GROUP BY tier, arm`,
+  )
+  const none = { assigned: 0, contaminated: 0, matured: 0, recalled: 0 }
+  const effects = tiers
+    .filter((tier) => found.some((row) => row.tier === tier))
+    .map((tier) => {
+      const arm = (name: string) => found.find((row) => row.tier === tier && row.arm === name) ?? none
+      const effect = effectOf(arm('treated'), arm('holdout'))
+      const test = differenceTest(...groupsOf(effect))
+      return { tier, effect, p: test.kind === 'tested' ? test.p : undefined }
+    })
+  const adjusted = holm(effects.map(({ p }) => p ?? 1))
+  return effects.map(({ tier, effect, p }, at) => ({
+    tier,
+    ...effect,
+    adjusted: p === undefined ? undefined : adjusted[at],
+  }))
+}
+
+export function liftSheet(data: LiftData, style: TextStyle): Sheet {
+  const { speech, cell, en } = writing(style)
+  const natural = data.overall.heldOut.rate
+  const spoken = {
+    ...data,
+    natural:
+      natural.kind === 'estimate'
+        ? natural
+        : { kind: 'not_enough' as const, why: 'nobody_held_out' as const },
+  }
+  const alarm = alarmSentence(data, speech)
+  const tone =
+    data.verdict.kind === 'won_back' ? 'good' : data.verdict.kind === 'harm' || alarm ? 'bad' : 'plain'
+  const nothing = data.overall.treated.assigned + data.overall.heldOut.assigned === 0
+  const name = (segment: string) => (segment === 'everyone' ? speech.word('everyone') : segment)
+  const range = (estimate: Estimate | NotEnough) =>
+    estimate.kind === 'estimate'
+      ? `${speech.points(estimate.low)} … ${speech.points(estimate.high)}`
+      : speech.word('notEnough')
+  const line = (label: string, effect: Effect, interval: Estimate | NotEnough, last: string) => {
+    const shown = effect.difference.kind === 'estimate' && !data.split.alarm
+    return [
+      cell.text(label),
+      cell.count(effect.treated.matured),
+      cell.count(effect.heldOut.matured),
+      cell.percent(effect.treated.rate.kind === 'estimate' ? effect.treated.rate.value : undefined),
+      cell.percent(effect.heldOut.rate.kind === 'estimate' ? effect.heldOut.rate.value : undefined),
+      shown && effect.difference.kind === 'estimate' ? cell.points(effect.difference.value) : cell.none,
+      cell.text(data.split.alarm ? speech.word('noConclusion') : range(interval)),
+      cell.text(data.split.alarm ? '' : last),
+    ]
+  }
+  const columns = [
+    left(''),
+    right(speech.word('treated')),
+    right(speech.word('holdout')),
+    right(en ? 'rate' : '召回率'),
+    right(en ? 'without us' : '不触达'),
+    right(en ? 'points' : '百分点'),
+    left(en ? 'interval' : '区间'),
+    left(''),
+  ]
+  const found = en ? 'holds among all cells' : '校正后仍成立'
+  const not = en ? 'may be chance' : '可能只是偶然'
+  const cells: SheetTable = {
+    id: 'cells',
+    title: en ? 'By the tier and segment they entered with' : '按进入时的阶段与分群',
+    columns,
+    rows: data.cells.map((each) =>
+      line(
+        `${each.tier} · ${name(each.segment)}`,
+        each,
+        each.interval,
+        each.adjusted === undefined ? '' : each.selected ? found : not,
+      ),
+    ),
+    empty: nothingYet(speech),
+  }
+  const draws: SheetTable = {
+    id: 'own_draws',
+    title: en
+      ? 'What each tier adds, by its own draw (p by Holm)'
+      : '各阶段自身的效果（阶段内随机，Holm 校正）',
+    columns,
+    rows: data.ownDraws.map((each) =>
+      line(
+        each.tier,
+        each,
+        each.difference,
+        each.adjusted === undefined
+          ? ''
+          : `p ${each.adjusted < 0.001 ? '< 0.001' : each.adjusted.toFixed(3)}`,
+      ),
+    ),
+    empty: en
+      ? 'No tier draws on entering. Give a tier a `holdout` to learn what it adds.'
+      : '没有阶段内随机。为阶段设置 `holdout` 即可了解它自身的效果。',
+  }
+  return {
+    name: 'lift',
+    title: en ? 'Won back by us' : '多召回的人数',
+    about: aboutLines(data, speech),
+    sentences: [
+      ...(alarm ? [{ text: alarm, tone: 'bad' as const }] : []),
+      { text: verdictSentence(spoken, speech), tone },
+    ],
+    tables: [cells, draws],
+    charts: nothing || data.split.alarm ? [] : chartsOf(data, speech),
+    notes: [...notesOf(data, speech), ...annotationNotes(data.annotations, speech)],
+  }
+}
+
+function notesOf(data: LiftData, speech: Speech): string[] {
+  const en = speech.language === 'en'
+  const points = (estimate: Estimate) =>
+    `${speech.points(estimate.value)} (${speech.points(estimate.low)} … ${speech.points(estimate.high)})`
+  const notes: string[] = []
+  if (data.split.alarm) return notes
+  const { sequence } = data.overall
+  if (sequence.kind === 'estimate') {
+    notes.push(
+      en ? `For daily looks: ${points(sequence)} points.` : `每天查看适用：${points(sequence)} 个百分点。`,
+    )
+  }
+  const { adjusted, explained } = data.steadied
+  if (adjusted.kind === 'estimate' && explained > 0.005) {
+    const shown = points(scaleEstimate(adjusted, 1))
+    notes.push(
+      en
+        ? `Steadied by how often they were active in the ninety days before: ${shown} points, with ${speech.percent(explained)} less variance.`
+        : `按此前九十天的活跃天数校正：${shown} 个百分点，方差减少 ${speech.percent(explained)}。`,
+    )
+  }
+  if (data.clustered?.kind === 'estimate') {
+    notes.push(
+      en
+        ? `Some lapsed more than once. Counted contact by contact: ${points(data.clustered)} points.`
+        : `部分人多次流失。按联系人聚类：${points(data.clustered)} 个百分点。`,
+    )
+  }
+  notes.push(
+    en
+      ? 'Cells are read only where the campaign as a whole shows an effect; their intervals are as wide as their number asks for.'
+      : '只有活动整体有效时才看各单元格；其区间已按单元格数量放宽。',
+  )
+  return notes
+}
+
+function chartsOf(data: LiftData, speech: Speech): Chart[] {
+  const en = speech.language === 'en'
+  const point = (rate: Estimate | NotEnough, x: number | string): ChartPoint =>
+    rate.kind === 'estimate' ? { x, y: rate.value, low: rate.low, high: rate.high } : { x, y: null }
+  const curves: LineChart = {
+    kind: 'lines',
+    id: 'curves',
+    title: en ? 'Came back by day since the assignment' : '分组后逐日召回率',
+    xTitle: en ? 'days since the assignment' : '分组后天数',
+    x: 'number',
+    unit: 'percent',
+    series: [
+      { name: speech.word('treated'), points: data.curves.treated.map(({ age, rate }) => point(rate, age)) },
+      { name: speech.word('holdout'), points: data.curves.heldOut.map(({ age, rate }) => point(rate, age)) },
+    ],
+    marks: [],
+  }
+  const sequence: LineChart = {
+    kind: 'lines',
+    id: 'sequence',
+    title: en ? 'The difference as it built up, for daily looks' : '差值随时间的变化（适用于每天查看）',
+    xTitle: en ? 'taken in until' : '纳入截至',
+    x: 'date',
+    unit: 'points',
+    series: [
+      {
+        name: speech.word('difference'),
+        points: data.sequence.map(({ day, estimate }) => point(estimate, day)),
+      },
+    ],
+    marks: marksOf(data.annotations),
+  }
+  const heat: HeatChart = {
+    kind: 'heat',
+    id: 'heat',
+    title: en ? 'Difference by tier and segment, points' : '各阶段与分群的差值（百分点）',
+    unit: 'points',
+    rows: data.tiers,
+    columns: data.segments.map((segment) => (segment === 'everyone' ? speech.word('everyone') : segment)),
+    cells: data.cells.flatMap((cell) => {
+      const row = data.tiers.indexOf(cell.tier)
+      if (row === -1) return []
+      const known = cell.difference.kind === 'estimate' ? cell.difference.value : null
+      return [
+        {
+          row,
+          column: data.segments.indexOf(cell.segment),
+          value: known,
+          label: known === null ? '–' : speech.points(known),
+          strong: cell.selected,
+        },
+      ]
+    }),
+  }
+  return [curves, sequence, heat]
+}

@@ -1,0 +1,140 @@
+import { sql } from 'drizzle-orm'
+import { rows } from '../database/connect.ts'
+import {
+  type Annotation,
+  aboutLines,
+  annotationNotes,
+  type Freshness,
+  readAnnotations,
+  readFreshness,
+} from './freshness.ts'
+import { inRange, type Range } from './people-cells.ts'
+import type { CampaignQuestion } from './question.ts'
+import type { TextStyle } from './report.ts'
+import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { inSnapshot, type Readable } from './snapshot.ts'
+
+// What was promised, what was taken up, and by whom.
+
+export interface OfferLine {
+  readonly offer: string
+  readonly kind: string
+  readonly granted: number
+  readonly redeemed: number
+  readonly expired: number
+  /** Integer micros: expected of the outstanding, cost of the redeemed, what they bought. */
+  readonly outstanding: number
+  readonly face: number
+  readonly value: number
+}
+
+export interface OffersData {
+  readonly range: Range
+  readonly freshness: Freshness
+  readonly annotations: readonly Annotation[]
+  readonly offers: readonly OfferLine[]
+  readonly byWhom: readonly (OfferLine & { readonly tier: string; readonly segment: string })[]
+  /** Ever granted or reserved, over the campaign's whole life, and codes that nobody has yet. */
+  readonly stocks: readonly { readonly offer: string; readonly taken: number; readonly free: number | null }[]
+}
+
+export async function readOffers(readable: Readable, question: CampaignQuestion): Promise<OffersData> {
+  return await inSnapshot(readable, async (session) => {
+    const sums = sql`sum(granted)::bigint AS granted, sum(redeemed)::bigint AS redeemed, sum(expired)::bigint AS expired,
+      sum(outstanding)::bigint AS outstanding, sum(face)::bigint AS face, sum(value)::bigint AS value`
+    return {
+      range: question,
+      freshness: await readFreshness(session, question),
+      annotations: await readAnnotations(session, question),
+      offers: await rows<OfferLine>(
+        session,
+        sql`SELECT offer, kind, ${sums} FROM report_offers WHERE ${inRange(question)}
+            GROUP BY offer, kind ORDER BY granted DESC, offer`,
+      ),
+      byWhom: await rows<OffersData['byWhom'][number]>(
+        session,
+        sql`SELECT offer, kind, tier, segment, ${sums} FROM report_offers WHERE ${inRange(question)}
+            GROUP BY offer, kind, tier, segment ORDER BY offer, tier, segment`,
+      ),
+      stocks: await rows<OffersData['stocks'][number]>(
+        session,
+        sql`
+        SELECT s.offer, s.taken, (SELECT nullif(count(*), 0) FROM offer_codes c
+          WHERE c.campaign = s.campaign AND c.offer = s.offer AND c.contact_id IS NULL) AS free
+        FROM offer_stocks s WHERE s.campaign = ${question.campaign} ORDER BY s.offer`,
+      ),
+    }
+  })
+}
+
+export function offersSheet(data: OffersData, style: TextStyle): Sheet {
+  const { speech, cell, en } = writing(style)
+  const empty = en
+    ? 'Nothing was granted yet. Steps grant what their `offer` names; see docs/campaigns.md.'
+    : '尚未发放优惠。步骤通过 `offer` 发放，参阅 docs/campaigns.md。'
+  const figures = [
+    right(en ? 'granted' : '已发放'),
+    right(en ? 'redeemed' : '已核销'),
+    right(en ? 'redeemed/granted' : '核销/发放'),
+    right(en ? 'expired' : '已过期'),
+    right(en ? 'cost so far' : '已发生成本'),
+    right(en ? 'still expected' : '预计还需'),
+    right(en ? 'bought with it' : '带来订单额'),
+  ]
+  const line = (of: OfferLine) => [
+    cell.count(of.granted),
+    cell.count(of.redeemed),
+    cell.percent(of.granted > 0 ? of.redeemed / of.granted : undefined),
+    cell.count(of.expired),
+    cell.money(of.face),
+    cell.money(of.outstanding),
+    cell.money(of.value),
+  ]
+  const offers: SheetTable = {
+    id: 'offers',
+    title: en ? 'Offers' : '优惠',
+    columns: [left(en ? 'offer' : '优惠'), ...figures],
+    rows: data.offers.map((each) => [cell.text(each.offer), ...line(each)]),
+    empty,
+  }
+  const byWhom: SheetTable = {
+    id: 'by_whom',
+    title: en ? 'By whom: the tier and segment they entered with' : '由谁核销：进入时的阶段与分群',
+    columns: [left(en ? 'offer' : '优惠'), left(en ? 'who' : '人群'), ...figures],
+    rows: data.byWhom.map((each) => [
+      cell.text(each.offer),
+      cell.text(`${each.tier} · ${each.segment === 'everyone' ? speech.word('everyone') : each.segment}`),
+      ...line(each),
+    ]),
+    empty,
+  }
+  const stocks: SheetTable = {
+    id: 'stocks',
+    title: en ? 'Stock, over the campaign’s whole life' : '库存（活动全程）',
+    columns: [
+      left(en ? 'offer' : '优惠'),
+      right(en ? 'taken' : '已占用'),
+      right(en ? 'codes left' : '剩余券码'),
+    ],
+    rows: data.stocks.map(({ offer, taken, free }) => [
+      cell.text(offer),
+      cell.count(taken),
+      free === null ? cell.none : cell.count(free),
+    ]),
+    empty,
+  }
+  return {
+    name: 'offers',
+    title: en ? 'What was offered, and taken up' : '优惠的发放与核销',
+    about: aboutLines(data, speech),
+    sentences: [],
+    tables: [offers, byWhom, stocks],
+    charts: [],
+    notes: [
+      en
+        ? 'Redeemed says what was used, not that it won anybody back: people who would have come back anyway redeem too.'
+        : '核销只说明被使用，不代表因此召回：不触达也会回来的人同样会核销。',
+      ...annotationNotes(data.annotations, speech),
+    ],
+  }
+}

@@ -1,0 +1,221 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { rows, type Session } from '../database/connect.ts'
+import type { CostMoments } from '../statistics/net-benefit.ts'
+import type { CrossMoments, RatioMoments } from '../statistics/ratio.ts'
+import type { Arm, Counts } from './effect.ts'
+
+// Sums of the report tables: what every report about people reads. A few thousand rows whatever the audience.
+
+/** Cohort days [from, to), ISO dates, UTC; undefined: without that end. */
+export interface Range {
+  readonly campaign: string
+  readonly now: Date
+  readonly from?: string | undefined
+  readonly to?: string | undefined
+}
+
+export interface PeopleCell {
+  readonly tier: string
+  readonly segment: string
+  readonly version: number
+  /** First day of the bucket, ISO; empty where not asked for. */
+  readonly day: string
+  readonly arm: Arm
+  /** Every window is over. */
+  readonly final: boolean
+  readonly windowDays: number
+  readonly assigned: number
+  readonly contaminated: number
+  readonly returned: number
+  readonly recalled: number
+  readonly optedOut: number
+  readonly complained: number
+  readonly uninstalled: number
+  readonly touches: number
+  readonly spend: number
+  readonly liability: number
+  readonly labour: number
+  readonly costSquares: number
+  readonly costRecalls: number
+  readonly unpaidSquares: number
+  readonly unpaidRecalls: number
+  readonly before: number
+  readonly beforeSquares: number
+  readonly beforeRecalls: number
+  readonly persons: number
+  readonly sameX: number
+  readonly sameY: number
+  readonly sameXy: number
+  readonly sameYy: number
+  readonly otherX: number
+  readonly otherY: number
+  readonly otherXy: number
+  readonly otherYy: number
+  /** Of those who are past day 7, 30, 90: how many that is, and how many were active. */
+  readonly past7: number
+  readonly active7: number
+  readonly past30: number
+  readonly active30: number
+  readonly orders30: number
+  readonly fullPrice30: number
+  readonly fullPriceBuyers30: number
+  readonly past90: number
+  readonly active90: number
+}
+
+const SUMS = [
+  ...[
+    'assigned',
+    'contaminated',
+    'returned',
+    'recalled',
+    'opted_out',
+    'complained',
+    'uninstalled',
+    'touches',
+  ],
+  ...[
+    'spend',
+    'liability',
+    'labour',
+    'cost_recalls',
+    'unpaid_recalls',
+    'before',
+    'before_squares',
+    'before_recalls',
+  ],
+  ...['persons', 'same_x', 'same_y', 'same_xy', 'same_yy', 'other_x', 'other_y', 'other_xy', 'other_yy'],
+]
+
+export type Dimension = 'tier' | 'segment' | 'version' | 'day' | 'week'
+
+/** Sums by arm, by whether final, and by the dimensions named. */
+export async function readPeople(
+  session: Session,
+  range: Range,
+  by: readonly Dimension[] = [],
+): Promise<PeopleCell[]> {
+  const of = (dimension: Dimension, column: SQL, otherwise: SQL) =>
+    by.includes(dimension) ? column : otherwise
+  const bucket = by.includes('week')
+    ? sql`date_trunc('week', day)::date::text`
+    : of('day', sql`day::text`, sql`''`)
+  const past = (days: number) =>
+    sql`day + ${days + 1}::int <= (${range.now}::timestamptz AT TIME ZONE 'UTC')::date`
+  const due = (column: string, days: number) =>
+    sql`coalesce(sum(${sql.identifier(column)}) FILTER (WHERE ${past(days)}), 0)::bigint`
+  const camel = (name: string) => name.replaceAll(/_(\w)/g, (_match, letter: string) => letter.toUpperCase())
+  const sums = sql.join(
+    SUMS.map((name) => sql`sum(${sql.identifier(name)})::bigint AS ${sql.identifier(camel(name))}`),
+    sql`, `,
+  )
+  return await rows<PeopleCell>(
+    session,
+    sql`
+    SELECT ${of('tier', sql`tier`, sql`''`)} AS tier, ${of('segment', sql`segment`, sql`''`)} AS segment,
+      ${of('version', sql`version`, sql`0`)} AS version, ${bucket} AS day, arm, final_at <= ${range.now} AS final,
+      max(window_days) AS "windowDays", ${sums},
+      sum(cost_squares)::float8 AS "costSquares", sum(unpaid_squares)::float8 AS "unpaidSquares",
+      ${due('assigned', 7)} AS past7, ${due('active_7', 7)} AS active7,
+      ${due('assigned', 30)} AS past30, ${due('active_30', 30)} AS active30, ${due('orders_30', 30)} AS orders30,
+      ${due('full_price_30', 30)} AS "fullPrice30", ${due('full_price_buyers_30', 30)} AS "fullPriceBuyers30",
+      ${due('assigned', 90)} AS past90, ${due('active_90', 90)} AS active90
+    FROM report_people WHERE ${inRange(range)} GROUP BY 1, 2, 3, 4, 5, 6`,
+  )
+}
+
+/** Of one cohort day and arm, what curves over time are made of. */
+export type DayCell = Pick<PeopleCell, 'day' | 'arm' | 'final' | 'windowDays' | 'assigned' | 'recalled'>
+
+/** By day and arm: the few columns a curve needs, for there are as many rows as days. */
+export async function readDays(session: Session, range: Range): Promise<DayCell[]> {
+  return await rows<DayCell>(
+    session,
+    sql`
+    SELECT day::text AS day, arm, max(final_at) <= ${range.now} AS final, max(window_days) AS "windowDays",
+      sum(assigned)::bigint AS assigned, sum(recalled)::bigint AS recalled
+    FROM report_people WHERE ${inRange(range)} GROUP BY day, arm`,
+  )
+}
+
+/** `campaign` and `day` of a report table (by its alias, where the statement has several) within the range. */
+export function inRange({ campaign, from, to }: Omit<Range, 'now'>, of?: string): SQL {
+  const column = (name: string) =>
+    of === undefined ? sql.identifier(name) : sql`${sql.identifier(of)}.${sql.identifier(name)}`
+  const lower = from === undefined ? sql`` : sql` AND ${column('day')} >= ${from}::date`
+  const upper = to === undefined ? sql`` : sql` AND ${column('day')} < ${to}::date`
+  return sql`${column('campaign')} = ${campaign}${lower}${upper}`
+}
+
+/** Of some cells, one arm: as {@link Counts}, with only final cohorts as matured. */
+export function countsOf(cells: readonly PeopleCell[], arm: Arm): Counts {
+  const counts = { assigned: 0, contaminated: 0, matured: 0, recalled: 0 }
+  for (const cell of cells) {
+    if (cell.arm !== arm) continue
+    counts.assigned += cell.assigned
+    counts.contaminated += cell.contaminated
+    if (!cell.final) continue
+    counts.matured += cell.assigned
+    counts.recalled += cell.recalled
+  }
+  return counts
+}
+
+type Numeric = { [Key in keyof PeopleCell]: PeopleCell[Key] extends number ? Key : never }[keyof PeopleCell]
+
+/** The sum of one figure over some cells. */
+export function total(cells: readonly PeopleCell[], figure: Numeric): number {
+  return cells.reduce((sum, cell) => sum + cell[figure], 0)
+}
+
+/** Final cells of one arm. */
+export function finalOf(cells: readonly PeopleCell[], arm: Arm): PeopleCell[] {
+  return cells.filter((cell) => cell.final && cell.arm === arm)
+}
+
+/** Heads, cost and recalls of one arm's final cohorts. @param labour with it or without */
+export function costMoments(cells: readonly PeopleCell[], arm: Arm, labour: boolean): CostMoments {
+  const final = finalOf(cells, arm)
+  const cost = total(final, 'spend') + total(final, 'liability')
+  return {
+    n: total(final, 'assigned'),
+    recalls: total(final, 'recalled'),
+    cost: labour ? cost + total(final, 'labour') : cost,
+    costSquares: total(final, labour ? 'costSquares' : 'unpaidSquares'),
+    products: total(final, labour ? 'costRecalls' : 'unpaidRecalls'),
+  }
+}
+
+/** One arm's final cohorts as sums over contacts: what clustering by contact needs. */
+export function ratioMoments(cells: readonly PeopleCell[], arm: Arm): RatioMoments {
+  const final = finalOf(cells, arm)
+  const x = total(final, 'assigned')
+  const y = total(final, 'recalled')
+  return {
+    persons: total(final, 'persons'),
+    x,
+    y,
+    // (Σ)² over a contact's episodes: each with itself, and twice with every earlier one.
+    xx: x + 2 * total(final, 'sameX'),
+    yy: y + 2 * total(final, 'sameYy'),
+    xy: y + total(final, 'sameXy') + total(final, 'sameY'),
+  }
+}
+
+/** Products of the two arms over contacts with episodes in both. */
+export function crossMoments(cells: readonly PeopleCell[]): CrossMoments {
+  const treated = finalOf(cells, 'treated')
+  const heldOut = finalOf(cells, 'holdout')
+  return {
+    xx: total(treated, 'otherX') + total(heldOut, 'otherX'),
+    yy: total(treated, 'otherYy') + total(heldOut, 'otherYy'),
+    // y of the treated with x of the held out: whichever of the two came later keeps the product.
+    yx: total(treated, 'otherXy') + total(heldOut, 'otherY'),
+    xy: total(treated, 'otherY') + total(heldOut, 'otherXy'),
+  }
+}
+
+/** Whether anybody has several episodes, so that clustering matters. */
+export function hasRepeats(cells: readonly PeopleCell[]): boolean {
+  return cells.some((cell) => cell.final && (cell.sameX > 0 || cell.otherX > 0))
+}

@@ -1,0 +1,363 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { execute, type Transaction } from '../database/connect.ts'
+
+// One cohort day, counted: everybody a campaign assigned on that UTC day, with all that ever came of it. Counted anew
+// as a whole, never added to: so a late receipt, a repeated pass and a rebuild end at the same figures.
+//
+// One day is a few people among a year's, so all that belongs to them is looked up by their keys: LATERAL with an
+// aggregate, a window or OFFSET 0, which no planner turns into a join. Left to itself it reads every later partition to
+// hash it, for it thinks such joins come to one row (eight times slower at a million messages); with hash joins switched
+// off it falls into nested loops over whole tables instead.
+
+export interface CohortDay {
+  readonly campaign: string
+  /** ISO date, UTC. */
+  readonly day: string
+}
+
+/** What counting needs of the workspace. */
+export interface CountingRules {
+  /** Event types that count as being active. */
+  readonly activity: readonly string[]
+  /** The event type of an order. */
+  readonly order: string
+  /** The event of each campaign's primary goal: a tier's own window goes on after the episode's. */
+  goalOf(campaign: string): Promise<string>
+}
+
+const TABLES = ['people', 'recalls', 'stages', 'funnel', 'messages', 'errors', 'costs', 'offers']
+
+/** Replaces the day's rows in all tables. The caller's transaction sees one moment. */
+export async function countDay(tx: Transaction, cohort: CohortDay, rules: CountingRules): Promise<void> {
+  const goal = await rules.goalOf(cohort.campaign)
+  for (const table of TABLES) {
+    await execute(
+      tx,
+      sql`DELETE FROM ${sql.identifier(`report_${table}`)} WHERE campaign = ${cohort.campaign} AND day = ${cohort.day}`,
+    )
+  }
+  for (const statement of [
+    gatherCohort(cohort),
+    sql`ANALYZE cohort`,
+    gatherMessages(cohort),
+    gatherActs(cohort, rules),
+    gatherCosts(),
+    sql`ANALYZE cohort_messages`,
+    sql`ANALYZE cohort_acts`,
+    sql`ANALYZE cohort_costs`,
+    countPeople(cohort),
+    countRecalls(cohort),
+    countStages(cohort, goal),
+    countFunnel(cohort),
+    countMessages(cohort),
+    countErrors(cohort),
+    countCosts(cohort),
+    countOffers(cohort),
+    sql`DROP TABLE cohort, cohort_messages, cohort_acts, cohort_costs`,
+  ]) {
+    await execute(tx, statement)
+  }
+}
+
+/** y is 1 for a recall within the window. Temporary tables, not one statement: each step is planned with what is there. */
+function gatherCohort({ campaign, day }: CohortDay): SQL {
+  return sql`
+    CREATE TEMP TABLE cohort ON COMMIT DROP AS
+    SELECT e.contact_id, e.episode_id, e.version, e.entry_tier AS tier, e.segment, e.arm, e.contaminated, e.episode_no,
+      e.assigned_at, e.window_ends_at, e.returned_at, (r.contact_id IS NOT NULL)::int AS y, r.recalled_at
+    FROM episodes e
+    LEFT JOIN LATERAL (
+      SELECT r.contact_id, r.recalled_at FROM recalls r
+      WHERE r.contact_id = e.contact_id AND r.episode_id = e.episode_id AND r.goal_no = 0
+        AND r.recalled_at > e.assigned_at AND r.recalled_at <= e.window_ends_at OFFSET 0
+    ) r ON true
+    WHERE e.campaign = ${literal(campaign)} AND e.arm <> 'seed'
+      AND e.assigned_at >= ${startOf(day)} AND e.assigned_at < ${startOf(day, 1)}`
+}
+
+/** Every touchpoint of theirs once, at work or settled, with how far it got. A doubt that was settled counts as settled. */
+function gatherMessages({ day }: CohortDay): SQL {
+  return sql`
+    CREATE TEMP TABLE cohort_messages ON COMMIT DROP AS
+    SELECT m.*, coalesce(v.delivered, false) AS delivered, coalesce(v.opened, false) AS opened,
+      coalesce(v.clicked, false) AS clicked, coalesce(v.bounced, false) AS bounced,
+      coalesce(v.complained, false) AS complained,
+      greatest(0, extract(epoch FROM v.delivered_at - m.settled_at))::bigint AS seconds
+    FROM (
+      SELECT c.contact_id, c.episode_id, r.touchpoint_id, r.step_id, r.state, coalesce(r.reason, '') AS reason,
+        r.detail, coalesce(r.channel, '') AS channel, r.settled_at, r.settled_at AS at
+      FROM cohort c
+      CROSS JOIN LATERAL (
+        SELECT r.*, lead(r.settled_at) OVER (PARTITION BY r.touchpoint_id ORDER BY r.settled_at) AS known_later
+        FROM touchpoint_records r
+        WHERE r.contact_id = c.contact_id AND r.episode_id = c.episode_id AND r.settled_at >= ${startOf(day)}
+      ) r
+      WHERE r.state <> 'uncertain' OR r.known_later IS NULL
+      UNION ALL
+      SELECT c.contact_id, c.episode_id, t.touchpoint_id, t.step_id, 'waiting', '', NULL, '', NULL, t.planned_for
+      FROM cohort c
+      CROSS JOIN LATERAL (
+        SELECT * FROM touchpoints t WHERE t.contact_id = c.contact_id AND t.episode_id = c.episode_id OFFSET 0
+      ) t
+    ) m
+    LEFT JOIN LATERAL (
+      SELECT bool_or(d.kind IN ('delivered', 'opened', 'clicked', 'complaint')) AS delivered,
+        bool_or(d.kind = 'opened') AS opened, bool_or(d.kind = 'clicked') AS clicked,
+        bool_or(d.kind = 'hard_bounce') AS bounced, bool_or(d.kind = 'complaint') AS complained,
+        min(d.occurred_at) FILTER (WHERE d.kind = 'delivered') AS delivered_at
+      FROM delivery_events d WHERE d.contact_id = m.contact_id AND d.touchpoint_id = m.touchpoint_id
+    ) v ON m.state = 'sent'`
+}
+
+/** What they did: in the ninety days before (for CUPED) and the ninety after. */
+function gatherActs({ day }: CohortDay, { activity, order }: CountingRules): SQL {
+  const active = sql`a.type IN (${sql.join(activity.map(literal), sql`, `)})`
+  const after = (from: number, to: number) =>
+    sql`a.occurred_at > c.assigned_at + ${daysOf(from)} AND a.occurred_at <= c.assigned_at + ${daysOf(to)}`
+  const ordered = sql`a.type = ${literal(order)} AND ${after(0, 30)}`
+  const paid = sql`${ordered} AND coalesce(a.properties ->> 'coupon', '') IN ('', 'false')`
+  return sql`
+    CREATE TEMP TABLE cohort_acts ON COMMIT DROP AS
+    SELECT c.contact_id, c.episode_id, acts.* FROM cohort c
+    CROSS JOIN LATERAL (
+      SELECT count(DISTINCT a.occurred_at::date) FILTER (WHERE a.occurred_at <= c.assigned_at AND ${active}) AS before,
+        bool_or(${active} AND ${after(0, 7)}) AS active_7,
+        bool_or(${active} AND ${after(23, 30)}) AS active_30,
+        bool_or(${active} AND ${after(83, 90)}) AS active_90,
+        count(*) FILTER (WHERE ${ordered}) AS orders_30, count(*) FILTER (WHERE ${paid}) AS full_price_30,
+        bool_or(a.type = 'uninstalled' AND a.occurred_at > c.assigned_at AND a.occurred_at <= c.window_ends_at)
+          AS uninstalled
+      FROM activity a
+      WHERE a.contact_id = c.contact_id
+        AND a.occurred_at > c.assigned_at - ${daysOf(90)} AND a.occurred_at <= c.assigned_at + ${daysOf(90)}
+        AND a.occurred_at >= ${startOf(day, -90)} AND a.occurred_at < ${startOf(day, 92)}
+    ) acts`
+}
+
+function gatherCosts(): SQL {
+  const of = (kind: string) =>
+    sql`coalesce(sum(l.amount) FILTER (WHERE l.kind = ${literal(kind)}), 0)::bigint`
+  return sql`
+    CREATE TEMP TABLE cohort_costs ON COMMIT DROP AS
+    SELECT c.contact_id, c.episode_id, booked.* FROM cohort c
+    CROSS JOIN LATERAL (
+      SELECT ${of('spend')} AS spend, ${of('liability')} AS liability, ${of('labour')} AS labour
+      FROM ledger l WHERE l.contact_id = c.contact_id AND l.episode_id = c.episode_id
+    ) booked`
+}
+
+/**
+ * The arms of a contact with several lapses resemble each other. The variance of a rate clustered by contact needs
+ * Σ(Σy)², which is not a sum over days; but every episode's product with the contact's earlier ones is, and those are
+ * over when it opens. So the products are kept with the later episode's day.
+ */
+function countPeople({ campaign, day }: CohortDay): SQL {
+  const total = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0) + coalesce(k.labour, 0))`
+  const unpaid = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0))`
+  const sum = (value: SQL) => sql`coalesce(sum(${value}), 0)::bigint`
+  return sql`
+    INSERT INTO report_people
+    SELECT ${literal(campaign)}, ${literal(day)}::date, c.version, c.tier, c.segment, c.arm, max(c.window_ends_at),
+      max(ceil(extract(epoch FROM c.window_ends_at - c.assigned_at) / 86400))::int,
+      count(*), count(*) FILTER (WHERE c.contaminated), count(c.returned_at), sum(c.y),
+      count(*) FILTER (WHERE a.active_7), count(*) FILTER (WHERE a.active_30), count(*) FILTER (WHERE a.active_90),
+      ${sum(sql`a.orders_30`)}, ${sum(sql`a.full_price_30`)}, count(*) FILTER (WHERE a.full_price_30 > 0),
+      count(*) FILTER (WHERE o.opted_out), count(*) FILTER (WHERE o.complained OR m.complained),
+      count(*) FILTER (WHERE a.uninstalled), ${sum(sql`m.touches`)},
+      ${sum(sql`k.spend`)}, ${sum(sql`k.liability`)}, ${sum(sql`k.labour`)},
+      coalesce(sum(${total}::numeric ^ 2), 0), ${sum(sql`${total} * c.y`)},
+      coalesce(sum(${unpaid}::numeric ^ 2), 0), ${sum(sql`${unpaid} * c.y`)},
+      ${sum(sql`a.before`)}, ${sum(sql`a.before * a.before`)}, ${sum(sql`a.before * c.y`)},
+      count(*) FILTER (WHERE coalesce(p.same_x, 0) = 0),
+      ${sum(sql`p.same_x`)}, ${sum(sql`p.same_y`)}, ${sum(sql`c.y * p.same_x`)}, ${sum(sql`c.y * p.same_y`)},
+      ${sum(sql`p.other_x`)}, ${sum(sql`p.other_y`)}, ${sum(sql`c.y * p.other_x`)}, ${sum(sql`c.y * p.other_y`)}
+    FROM cohort c
+    LEFT JOIN cohort_acts a USING (contact_id, episode_id)
+    LEFT JOIN cohort_costs k USING (contact_id, episode_id)
+    LEFT JOIN (
+      SELECT contact_id, episode_id, count(*) FILTER (WHERE state = 'sent') AS touches, bool_or(complained) AS complained
+      FROM cohort_messages GROUP BY contact_id, episode_id
+    ) m USING (contact_id, episode_id)
+    CROSS JOIN LATERAL (
+      SELECT EXISTS (SELECT FROM preferences f WHERE f.contact_id = c.contact_id AND cardinality(f.channels_off) > 0
+            AND f.chosen_at > c.assigned_at AND f.chosen_at <= c.window_ends_at)
+          OR EXISTS (SELECT FROM consents n WHERE n.contact_id = c.contact_id AND n.decision = 'withdrawn'
+            AND n.decided_at > c.assigned_at AND n.decided_at <= c.window_ends_at)
+          OR ${suppressedBy('unsubscribe')} AS opted_out,
+        ${suppressedBy('complaint')} AS complained
+    ) o
+    LEFT JOIN LATERAL (
+      SELECT count(*) FILTER (WHERE e.arm = c.arm) AS same_x, count(r.contact_id) FILTER (WHERE e.arm = c.arm) AS same_y,
+        count(*) FILTER (WHERE e.arm <> c.arm) AS other_x, count(r.contact_id) FILTER (WHERE e.arm <> c.arm) AS other_y
+      FROM episodes e
+      LEFT JOIN recalls r ON r.contact_id = e.contact_id AND r.episode_id = e.episode_id AND r.goal_no = 0
+        AND r.recalled_at > e.assigned_at AND r.recalled_at <= e.window_ends_at
+      WHERE e.contact_id = c.contact_id AND e.campaign = ${literal(campaign)} AND e.assigned_at < c.assigned_at
+        AND e.arm IN ('treated', 'holdout')
+    ) p ON c.episode_no > 1 AND c.arm IN ('treated', 'holdout')
+    GROUP BY c.version, c.tier, c.segment, c.arm`
+}
+
+function suppressedBy(reason: string): SQL {
+  return sql`EXISTS (SELECT FROM contacts t
+            JOIN suppressions s ON (s.kind, s.key) IN (('email', t.email_key), ('phone', t.phone_key))
+            WHERE t.contact_id = c.contact_id AND s.reason = ${literal(reason)}
+              AND s.suppressed_at > c.assigned_at AND s.suppressed_at <= c.window_ends_at)`
+}
+
+function countRecalls({ campaign, day }: CohortDay): SQL {
+  return sql`
+    INSERT INTO report_recalls
+    SELECT ${literal(campaign)}, ${literal(day)}::date, tier, arm,
+      floor(extract(epoch FROM recalled_at - assigned_at) / 86400)::smallint AS age, count(*)
+    FROM cohort WHERE y = 1 GROUP BY tier, arm, age`
+}
+
+/** As countOwnDraws says: the goal's events are looked up too, for a tier's window ends after the episode's. */
+function countStages({ campaign, day }: CohortDay, goal: string): SQL {
+  const total = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0) + coalesce(k.labour, 0))`
+  const unpaid = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0))`
+  const sum = (value: SQL) => sql`coalesce(sum(${value}), 0)::bigint`
+  const of = (kind: string) =>
+    sql`coalesce(sum(l.amount) FILTER (WHERE l.kind = ${literal(kind)}), 0)::bigint`
+  return sql`
+    INSERT INTO report_stages
+    SELECT ${literal(campaign)}, ${literal(day)}::date, t.tier, s.arm, max(w.ends_at), count(*),
+      count(*) FILTER (WHERE c.contaminated), sum(came.back),
+      ${sum(sql`k.spend`)}, ${sum(sql`k.liability`)}, ${sum(sql`k.labour`)},
+      coalesce(sum(${total}::numeric ^ 2), 0), ${sum(sql`${total} * came.back`)},
+      coalesce(sum(${unpaid}::numeric ^ 2), 0), ${sum(sql`${unpaid} * came.back`)}
+    FROM cohort c
+    CROSS JOIN LATERAL (
+      SELECT * FROM stages s WHERE s.contact_id = c.contact_id AND s.episode_id = c.episode_id AND s.drawn OFFSET 0
+    ) s
+    JOIN (SELECT DISTINCT version, tier_no, tier FROM steps WHERE campaign = ${literal(campaign)}) t
+      ON t.version = c.version AND t.tier_no = s.tier_no
+    CROSS JOIN LATERAL (SELECT s.entered_at + (c.window_ends_at - c.assigned_at) AS ends_at) w
+    CROSS JOIN LATERAL (
+      SELECT (EXISTS (SELECT FROM recalls r
+                WHERE r.contact_id = s.contact_id AND r.episode_id = s.episode_id AND r.goal_no = 0
+                  AND r.recalled_at > s.entered_at AND r.recalled_at <= w.ends_at)
+        OR EXISTS (SELECT FROM activity a
+                   WHERE a.contact_id = s.contact_id AND a.type = ${literal(goal)}
+                     AND a.occurred_at > s.entered_at AND a.occurred_at <= w.ends_at))::int AS back
+    ) came
+    LEFT JOIN LATERAL (
+      SELECT ${of('spend')} AS spend, ${of('liability')} AS liability, ${of('labour')} AS labour
+      FROM ledger l JOIN steps p ON p.step_id = l.step_id AND p.tier_no = s.tier_no
+      WHERE l.contact_id = s.contact_id AND l.episode_id = s.episode_id
+    ) k ON true
+    WHERE c.arm = 'treated'
+    GROUP BY t.tier, s.arm`
+}
+
+/** Each person once: the furthest of their messages is their answer, and its reason the newest. */
+function countFunnel({ campaign, day }: CohortDay): SQL {
+  return sql`
+    INSERT INTO report_funnel
+    SELECT ${literal(campaign)}, ${literal(day)}::date, c.arm,
+      CASE WHEN c.arm <> 'treated' THEN 'held_out' ELSE coalesce(m.state, 'no_message') END,
+      CASE WHEN c.arm = 'treated' AND m.state IN ('failed', 'skipped', 'cancelled') THEN m.reason ELSE '' END,
+      count(*), count(*) FILTER (WHERE m.delivered), count(*) FILTER (WHERE m.clicked), count(c.returned_at),
+      sum(c.y), count(*) FILTER (WHERE g.redeemed)
+    FROM cohort c
+    LEFT JOIN (
+      SELECT DISTINCT ON (contact_id, episode_id) contact_id, episode_id, state, reason,
+        bool_or(delivered) OVER whole AS delivered, bool_or(clicked) OVER whole AS clicked
+      FROM cohort_messages
+      WINDOW whole AS (PARTITION BY contact_id, episode_id)
+      ORDER BY contact_id, episode_id,
+        array_position(ARRAY['sent', 'uncertain', 'waiting', 'failed', 'skipped', 'cancelled'], state), at DESC,
+        touchpoint_id
+    ) m USING (contact_id, episode_id)
+    CROSS JOIN LATERAL (
+      SELECT EXISTS (SELECT FROM grants x WHERE x.contact_id = c.contact_id AND x.episode_id = c.episode_id
+        AND x.state = 'redeemed') AS redeemed
+    ) g
+    GROUP BY 3, 4, 5`
+}
+
+/** The last message before a recall is the one it is attributed to, where it was one of ours. */
+function countMessages({ campaign, day }: CohortDay): SQL {
+  return sql`
+    INSERT INTO report_messages
+    WITH attributed AS (
+      SELECT DISTINCT ON (m.contact_id, m.episode_id) m.contact_id, m.touchpoint_id
+      FROM cohort_messages m JOIN cohort c USING (contact_id, episode_id)
+      WHERE m.state = 'sent' AND c.y = 1 AND m.settled_at <= c.recalled_at
+      ORDER BY m.contact_id, m.episode_id, m.settled_at DESC, m.touchpoint_id
+    ), placed AS (
+      SELECT m.*, (m.at AT TIME ZONE 'UTC')::date AS sent_on, a.contact_id IS NOT NULL AS recalled,
+        CASE WHEN m.channel = 'email' THEN lower(split_part(coalesce(t.email, ''), '@', 2)) ELSE '' END AS domain
+      FROM cohort_messages m
+      LEFT JOIN LATERAL (
+        SELECT t.email FROM contacts t WHERE t.contact_id = m.contact_id AND m.channel = 'email' OFFSET 0
+      ) t ON true
+      LEFT JOIN attributed a ON a.contact_id = m.contact_id AND a.touchpoint_id = m.touchpoint_id
+    ), known AS (
+      SELECT domain FROM placed WHERE domain <> '' GROUP BY domain ORDER BY count(*) DESC, domain LIMIT 12
+    )
+    SELECT ${literal(campaign)}, ${literal(day)}::date, sent_on, step_id, channel,
+      CASE WHEN domain = '' OR domain IN (SELECT domain FROM known) THEN domain ELSE 'other' END AS domain, state, reason,
+      count(*), count(*) FILTER (WHERE delivered), count(*) FILTER (WHERE opened), count(*) FILTER (WHERE clicked),
+      count(*) FILTER (WHERE bounced), count(*) FILTER (WHERE complained), count(*) FILTER (WHERE recalled),
+      coalesce(sum(seconds), 0)::bigint, count(*) FILTER (WHERE seconds > 600)
+    FROM placed GROUP BY sent_on, step_id, channel, 6, state, reason`
+}
+
+function countErrors({ campaign, day }: CohortDay): SQL {
+  return sql`
+    INSERT INTO report_errors
+    SELECT ${literal(campaign)}, ${literal(day)}::date, sent_on, channel, reason, detail, messages FROM (
+      SELECT (at AT TIME ZONE 'UTC')::date AS sent_on, channel, reason, left(coalesce(detail, ''), 200) AS detail,
+        count(*) AS messages,
+        row_number() OVER (PARTITION BY (at AT TIME ZONE 'UTC')::date, channel ORDER BY count(*) DESC,
+          left(coalesce(detail, ''), 200), reason) AS place
+      FROM cohort_messages WHERE state = 'failed' GROUP BY 1, channel, reason, 4
+    ) ranked WHERE place <= 10`
+}
+
+function countCosts({ campaign, day }: CohortDay): SQL {
+  return sql`
+    INSERT INTO report_costs
+    SELECT ${literal(campaign)}, ${literal(day)}::date, (l.booked_at AT TIME ZONE 'UTC')::date, l.step_id,
+      coalesce(l.channel, ''), l.kind, sum(l.amount)
+    FROM cohort c
+    CROSS JOIN LATERAL (
+      SELECT * FROM ledger l WHERE l.contact_id = c.contact_id AND l.episode_id = c.episode_id OFFSET 0
+    ) l
+    GROUP BY 3, l.step_id, 5, l.kind`
+}
+
+/** What is reserved is not granted yet: its message may still be called off. */
+function countOffers({ campaign, day }: CohortDay): SQL {
+  const sum = (value: SQL, state: string) =>
+    sql`coalesce(sum(${value}) FILTER (WHERE g.state = ${literal(state)}), 0)::bigint`
+  return sql`
+    INSERT INTO report_offers
+    SELECT ${literal(campaign)}, ${literal(day)}::date, g.offer, g.kind, c.tier, c.segment, count(*),
+      count(*) FILTER (WHERE g.state = 'redeemed'), count(*) FILTER (WHERE g.state = 'expired'),
+      ${sum(sql`g.expected`, 'granted')}, ${sum(sql`g.face`, 'redeemed')}, ${sum(sql`g.redeemed_value`, 'redeemed')}
+    FROM cohort c
+    CROSS JOIN LATERAL (
+      SELECT * FROM grants g
+      WHERE g.contact_id = c.contact_id AND g.episode_id = c.episode_id AND g.state <> 'reserved' OFFSET 0
+    ) g
+    GROUP BY g.offer, g.kind, c.tier, c.segment`
+}
+
+// CREATE TABLE AS takes no bind values, so text is written into the statement, quoted as PostgreSQL quotes it.
+function literal(text: string): SQL {
+  return sql.raw(`'${text.replaceAll("'", "''")}'`)
+}
+
+/** Midnight UTC at the start of the day, or so many days later. */
+function startOf(day: string, later = 0): SQL {
+  const at = new Date(Date.parse(`${day}T00:00:00Z`) + later * 86_400_000)
+  return sql.raw(`timestamptz '${at.toISOString()}'`)
+}
+
+/** Exact days of 86,400 seconds, whatever the clocks do. */
+function daysOf(days: number): SQL {
+  return sql.raw(`interval '${days * 86_400} seconds'`)
+}

@@ -1,0 +1,117 @@
+import { sql } from 'drizzle-orm'
+import { type Database, execute, rows, type Session, transaction } from '../database/connect.ts'
+import { type CohortDay, type CountingRules, countDay } from './rollup-sql.ts'
+
+// Keeps the report tables true. A cohort day is counted again while its episodes are open, on the days a later figure
+// falls due (7, 30, 90), when activity came in late for the days it looks at, and when a receipt marked it.
+
+/** Days after the assignment on which something new can be told, one day on so that the whole cohort is past it. */
+const DUE = [8, 31, 91]
+
+export interface RolledUp {
+  readonly days: number
+  /** Another process is at it: nothing was done. */
+  readonly busy: boolean
+}
+
+/**
+ * Counts every cohort day again that may have changed since it was counted. Safe at any time and in any number; each
+ * day is one transaction, so an interruption loses nothing.
+ * @param options.only one campaign
+ * @param options.rebuild every day, whether anything says so or not
+ */
+export async function rollUp(
+  database: Database,
+  now: Date,
+  rules: CountingRules,
+  options: {
+    only?: string | undefined
+    rebuild?: boolean | undefined
+    onProgress?: ((done: number, of: number) => void) | undefined
+  } = {},
+): Promise<RolledUp> {
+  const days = await findStale(database, now, options)
+  for (const [at, day] of days.entries()) {
+    options.onProgress?.(at, days.length)
+    if (!(await rollUpDay(database, now, day, rules))) return { days: at, busy: true }
+  }
+  return { days: days.length, busy: false }
+}
+
+/**
+ * Cohort days that must be counted: new ones by a walk through the index on (campaign, assigned_at) that jumps from
+ * day to day (DISTINCT would read every episode), then those that the conditions above name.
+ */
+async function findStale(
+  session: Session,
+  now: Date,
+  { only, rebuild = false }: { only?: string | undefined; rebuild?: boolean | undefined },
+): Promise<CohortDay[]> {
+  const campaign = only === undefined ? sql`true` : sql`campaign = ${only}`
+  return await rows<CohortDay>(
+    session,
+    sql`
+    WITH RECURSIVE cohort AS (
+      SELECT c.campaign, (SELECT min(e.assigned_at) FROM episodes e WHERE e.campaign = c.campaign) AS at
+      FROM (SELECT DISTINCT campaign FROM campaigns UNION SELECT DISTINCT campaign FROM steps) c WHERE ${campaign}
+      UNION ALL
+      SELECT d.campaign, (
+        SELECT min(e.assigned_at) FROM episodes e WHERE e.campaign = d.campaign
+          AND e.assigned_at >= (((d.at AT TIME ZONE 'UTC')::date + 1)::timestamp AT TIME ZONE 'UTC'))
+      FROM cohort d WHERE d.at IS NOT NULL
+    ), days AS (
+      SELECT campaign, (at AT TIME ZONE 'UTC')::date AS day FROM cohort WHERE at IS NOT NULL
+      UNION SELECT campaign, day FROM report_days WHERE ${campaign}
+    )
+    SELECT d.campaign, d.day::text AS day FROM days d LEFT JOIN report_days r USING (campaign, day)
+    WHERE ${rebuild} OR r.day IS NULL OR r.open
+      OR EXISTS (SELECT FROM report_dirty x WHERE x.campaign = d.campaign AND x.day = d.day)
+      OR EXISTS (SELECT FROM unnest(${sql.param(DUE)}::int[]) AS due(after)
+                 WHERE d.day + due.after > (r.rolled_at AT TIME ZONE 'UTC')::date
+                   AND d.day + due.after <= (${now}::timestamptz AT TIME ZONE 'UTC')::date)
+      OR r.events <> ${eventsOf(sql`d.day`, sql`r.rolled_at`)}
+    ORDER BY d.campaign, d.day`,
+  )
+}
+
+/** Activity of the days a cohort looks at, of days that were over when it was counted: it changes by what comes late alone. */
+function eventsOf(day: ReturnType<typeof sql>, rolledAt: ReturnType<typeof sql>) {
+  return sql`(SELECT coalesce(sum(f.events), 0)::bigint FROM feed_days f
+      WHERE f.day >= ${day} - 90 AND f.day <= ${day} + 91 AND f.day < (${rolledAt} AT TIME ZONE 'UTC')::date)`
+}
+
+/** An arbitrary number: whoever holds it rolls up. */
+const LOCK = 7_020_012
+
+/** @returns false where another process rolls up at this moment */
+async function rollUpDay(
+  database: Database,
+  now: Date,
+  cohort: CohortDay,
+  rules: CountingRules,
+): Promise<boolean> {
+  return await transaction(database, async (tx) => {
+    // One moment for marks and figures: a mark that is taken away belongs to a change that is counted.
+    await execute(tx, sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`)
+    const [lock] = await rows<{ mine: boolean }>(tx, sql`SELECT pg_try_advisory_xact_lock(${LOCK}) AS mine`)
+    if (!lock?.mine) return false
+    const { campaign, day } = cohort
+    await execute(tx, sql`DELETE FROM report_dirty WHERE campaign = ${campaign} AND day = ${day}`)
+    await countDay(tx, cohort, rules)
+    await execute(
+      tx,
+      sql`
+      INSERT INTO report_days (campaign, day, rolled_at, open, events)
+      SELECT ${campaign}, ${day}::date, ${now}, EXISTS (
+          SELECT FROM episodes e WHERE e.campaign = ${campaign} AND e.assigned_at >= ${day}::date AND e.assigned_at < ${day}::date + 1
+            -- A receipt may be under way that saw the episode open: it is over once it has been for a day.
+            AND (e.ended_at IS NULL OR e.ended_at > ${new Date(now.getTime() - 86_400_000)}))
+          OR EXISTS (SELECT FROM report_messages m WHERE m.campaign = ${campaign} AND m.day = ${day}::date
+            AND m.state = 'waiting'),
+        ${eventsOf(sql`${day}::date`, sql`${now}::timestamptz`)}
+      ON CONFLICT (campaign, day) DO UPDATE
+        SET rolled_at = excluded.rolled_at, open = excluded.open, events = excluded.events`,
+    )
+    return true
+  })
+}

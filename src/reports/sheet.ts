@@ -1,0 +1,128 @@
+import type { Chart } from '../charts/chart.ts'
+import { type Column, fitted, painter, wrap } from './layout.ts'
+import type { TextStyle } from './report.ts'
+import { type Speech, speechOf } from './words.ts'
+
+// A report in words, whatever it is shown on: sentences, tables, charts, notes. Terminal, CSV, page and mail are four
+// ways to write the same sheet, so that none of them can say something else than the others.
+
+export type Tone = 'plain' | 'good' | 'bad' | 'faint'
+
+export interface Cell {
+  readonly text: string
+  /** For a CSV: the bare number. Absent, the text is all there is. */
+  readonly value?: number | string | null
+}
+
+export interface SheetTable {
+  /** Stable, for links and `--table`. */
+  readonly id: string
+  readonly title: string
+  readonly columns: readonly Column[]
+  readonly rows: readonly (readonly Cell[])[]
+  /** What to do where there are no rows. */
+  readonly empty: string
+}
+
+export interface Sheet {
+  readonly name: string
+  readonly title: string
+  /** Whom and when it is about, and how fresh it is. */
+  readonly about: readonly string[]
+  readonly sentences: readonly { readonly text: string; readonly tone: Tone }[]
+  readonly tables: readonly SheetTable[]
+  readonly charts: readonly Chart[]
+  readonly notes: readonly string[]
+}
+
+/** Cells, written in one language. The value beside the text is what a spreadsheet calculates with. */
+export interface CellWriter {
+  text(text: string): Cell
+  count(value: number): Cell
+  percent(value: number | undefined): Cell
+  /** A difference of rates, in points. */
+  points(value: number | undefined): Cell
+  /** Integer micros; in the CSV in units. */
+  money(micros: number | undefined): Cell
+  plain(value: number | undefined): Cell
+  readonly none: Cell
+}
+
+export function cellsIn(speech: Speech): CellWriter {
+  const none = { text: '–', value: null }
+  const known = (value: number | undefined, write: (value: number) => string, scale = 1): Cell =>
+    value === undefined ? none : { text: write(value), value: value * scale }
+  return {
+    text: (text) => ({ text }),
+    count: (value) => ({ text: speech.count(value), value }),
+    percent: (value) => known(value, speech.percent),
+    points: (value) => known(value, speech.points),
+    money: (micros) => known(micros, speech.money, 1e-6),
+    plain: (value) => known(value, speech.plain),
+    none,
+  }
+}
+
+export const left = (title: string): Column => ({ title, align: 'left' })
+export const right = (title: string): Column => ({ title, align: 'right' })
+
+/** The sheet as text for a terminal. */
+export function formatSheet(sheet: Sheet, style: TextStyle): string {
+  const paint = painter(style.color)
+  const tone = { plain: paint.strong, good: paint.good, bad: paint.bad, faint: paint.faint }
+  return [
+    paint.strong(sheet.title),
+    ...sheet.about.flatMap((line) => wrap(line, style.width).map(paint.faint)),
+    '',
+    ...sheet.sentences.flatMap(({ text, tone: of }) => wrap(text, style.width).map(tone[of])),
+    ...(sheet.sentences.length > 0 ? [''] : []),
+    ...sheet.tables.flatMap((table) => [
+      ...wrap(table.title, style.width).map(paint.strong),
+      ...(table.rows.length === 0
+        ? wrap(table.empty, style.width - 2).map((line) => `  ${paint.faint(line)}`)
+        : fitted(
+            table.columns,
+            table.rows.map((row) => row.map((cell) => cell.text)),
+            paint,
+            style.width,
+          )),
+      '',
+    ]),
+    ...sheet.notes.flatMap((note) => wrap(`* ${note}`, style.width).map(paint.faint)),
+  ].join('\n')
+}
+
+/**
+ * Tables as CSV (RFC 4180, CRLF), a blank line between two, each under a line with its id. One table alone comes
+ * without that line.
+ */
+export function csvOf(tables: readonly SheetTable[]): string {
+  return tables
+    .map((table) => {
+      const lines = [table.columns.map(({ title }) => title), ...table.rows.map((row) => row.map(bare))]
+      const csv = lines.map((line) => line.map(field).join(',')).join('\r\n')
+      return tables.length === 1 ? `${csv}\r\n` : `${field(table.id)}\r\n${csv}\r\n`
+    })
+    .join('\r\n')
+}
+
+function bare({ text, value }: Cell): string | number {
+  if (value === undefined) return text
+  return value === null ? '' : value
+}
+
+/**
+ * A field that no spreadsheet takes for a formula: text that begins with one of = + - @, a tab or a line break gets an
+ * apostrophe before it, full-width signs included. Names of segments, domains and providers' words come from outside.
+ */
+export function field(value: string | number): string {
+  const text =
+    typeof value === 'number' ? String(value) : /^\s*[=+\-@\t\r\n＝＋－＠]/u.test(value) ? `'${value}` : value
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+/** The speech and the cells of a style: what every report's words begin with. */
+export function writing(style: TextStyle): { speech: Speech; cell: CellWriter; en: boolean } {
+  const speech = speechOf(style)
+  return { speech, cell: cellsIn(speech), en: speech.language === 'en' }
+}

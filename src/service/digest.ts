@@ -1,0 +1,102 @@
+import { sql } from 'drizzle-orm'
+import { openEmail } from '../channels/email/email.ts'
+import { execute, rows } from '../database/connect.ts'
+import { messageOf, WinbackError } from '../errors.ts'
+import { composeDigest, type DigestMail } from '../reports/digest.ts'
+import { sheetReports } from '../reports/reports.ts'
+import { questionOf, refreshReports } from './reporting.ts'
+import type { Runtime } from './runtime.ts'
+import { lastTick } from './schedule.ts'
+import { appliedCampaigns } from './scheduler.ts'
+
+// The weekly digest: Monday's page of every campaign, by e-mail.
+
+type Parts = Pick<Runtime, 'database' | 'workspace' | 'book' | 'clock'>
+
+/** Monday's page of the campaigns as a mail, from sums brought up to date. Undefined where no campaign was ever applied. */
+export async function makeDigest(
+  runtime: Parts,
+  options: { readonly locale: string; readonly campaigns?: readonly string[] | undefined },
+): Promise<DigestMail | undefined> {
+  const { workspace, clock, database } = runtime
+  await refreshReports(runtime)
+  const names = options.campaigns ?? (await appliedCampaigns(database)).map(({ campaign }) => campaign)
+  const { currency, timezone, name } = workspace
+  const style = { locale: options.locale, currency, timezone, color: false, width: 76 }
+  const sheets = []
+  for (const campaign of names) {
+    const data = await sheetReports.monday.read(
+      database,
+      await questionOf(runtime, campaign, { now: clock.now() }),
+    )
+    sheets.push(sheetReports.monday.sheet(data, style))
+  }
+  return sheets.length === 0 ? undefined : composeDigest(name, sheets, style)
+}
+
+/**
+ * Sends a digest over the workspace's mail server, one mail an address.
+ * @param occasion the same for a repeat of the same digest: part of the Message-ID
+ * @throws WinbackError `channel.unavailable` with the server's words, naming who has not got it
+ */
+export async function sendDigest(
+  { workspace }: Pick<Runtime, 'workspace'>,
+  to: readonly string[],
+  mail: DigestMail,
+  occasion: string,
+): Promise<void> {
+  const settings = workspace.channels.email
+  if (!settings) {
+    throw new WinbackError('channel.unavailable', 'there is no mail server to send a digest with', {
+      remedy: 'Set `channels.email` in winback.yaml.',
+    })
+  }
+  const channel = openEmail(settings)
+  const failed: string[] = []
+  try {
+    for (const [at, address] of to.entries()) {
+      const content = { ...mail, fromName: undefined }
+      const key = `digest-${occasion}-${at}`
+      const delivery = await channel.send({ contactId: 0, touchpointId: 0, address, content, key })
+      if (delivery.outcome !== 'sent') failed.push(`${address}: ${delivery.detail}`)
+    }
+  } finally {
+    await channel.close()
+  }
+  if (failed.length === 0) return
+  throw new WinbackError('channel.unavailable', `the digest was not taken: ${failed.join('; ')}`, {
+    remedy: 'Run `winback doctor` to see what the mail server says.',
+  })
+}
+
+/**
+ * Sends the newest digest that fell due, once: the row is written before it is sent, so of two schedulers one sends,
+ * and one that dies on the way leaves it unsent rather than sent twice.
+ * @returns whether one was sent
+ */
+export async function sendDueDigest(runtime: Parts): Promise<boolean> {
+  const { workspace, clock, database } = runtime
+  const { to, schedule, locale } = workspace.digest
+  if (to.length === 0) return false
+  const now = clock.now()
+  const tick = lastTick(schedule, workspace.timezone, now)
+  const [known] = await rows<{ first: boolean }>(
+    database,
+    // A digest that fell due before anybody was there to send it is not made up for a week later.
+    sql`INSERT INTO digests (scheduled_for, state, sent_at)
+        SELECT ${tick}, 'sending', ${now} WHERE ${tick}::timestamptz > ${new Date(now.getTime() - 86_400_000)}
+        ON CONFLICT DO NOTHING RETURNING true AS first`,
+  )
+  if (!known) return false
+  const settle = (state: string, note: string | null) =>
+    execute(database, sql`UPDATE digests SET state = ${state}, note = ${note} WHERE scheduled_for = ${tick}`)
+  try {
+    const mail = await makeDigest(runtime, { locale: locale ?? workspace.locales[0] ?? 'en' })
+    if (mail) await sendDigest(runtime, to, mail, tick.toISOString().slice(0, 10))
+    await settle('sent', null)
+    return mail !== undefined
+  } catch (cause) {
+    await settle('failed', messageOf(cause))
+    throw cause
+  }
+}

@@ -1,0 +1,95 @@
+import { sql } from 'drizzle-orm'
+import type { CampaignBook } from '../config/compiled.ts'
+import { type Database, rows } from '../database/connect.ts'
+import type { Split } from '../reports/effect.ts'
+import type { CampaignQuestion } from '../reports/question.ts'
+import { type RolledUp, rollUp } from '../reports/rollup.ts'
+import type { CountingRules } from '../reports/rollup-sql.ts'
+import type { Runtime } from './runtime.ts'
+
+// What reports need of campaign files and of the workspace, for whoever shows them: terminal, page, digest.
+
+export function countingRules({ workspace, book }: Pick<Runtime, 'workspace' | 'book'>): CountingRules {
+  return {
+    activity: workspace.activity,
+    order: workspace.orders.event,
+    goalOf: async (campaign) => primaryGoal(await book.current(campaign)),
+  }
+}
+
+/** Brings the sums up to date; see {@link rollUp}. */
+export async function refreshReports(
+  runtime: Pick<Runtime, 'database' | 'workspace' | 'book' | 'clock'>,
+  options: Parameters<typeof rollUp>[3] = {},
+): Promise<RolledUp> {
+  return await rollUp(runtime.database, runtime.clock.now(), countingRules(runtime), options)
+}
+
+/** What a campaign's versions say that its reports are asked with. */
+export interface CampaignTerms {
+  readonly split: ReadonlyMap<number, Split>
+  /** The event of the primary goal. */
+  readonly goal: string
+  readonly recallValue: number | undefined
+  readonly acquisition: number | undefined
+  readonly budget: CampaignQuestion['budget']
+}
+
+/** Of all versions the splits, of the newest the rest. An unknown campaign has no terms. */
+export async function campaignTerms(
+  database: Database,
+  book: CampaignBook,
+  campaign: string,
+): Promise<CampaignTerms> {
+  const versions = await rows<{ version: number }>(
+    database,
+    sql`SELECT version FROM campaign_versions WHERE campaign = ${campaign} ORDER BY version`,
+  )
+  const split = new Map<number, Split>()
+  let newest: Awaited<ReturnType<CampaignBook['campaign']>> | undefined
+  for (const { version } of versions) {
+    newest = await book.campaign(campaign, version)
+    split.set(version, { holdout: newest.definition.holdout, control: newest.control })
+  }
+  const { value, limits } = newest?.definition ?? {}
+  const { spend, liability } = limits?.budget ?? {}
+  return {
+    split,
+    goal: primaryGoal(newest),
+    recallValue: value?.recall?.micros,
+    acquisition: value?.acquisition?.micros,
+    budget: {
+      spend: spend && { amount: spend.amount.micros, per: spend.per ?? 'campaign' },
+      liability: liability && { amount: liability.micros, per: 'campaign' },
+    },
+  }
+}
+
+/**
+ * The question that a campaign's reports answer.
+ * @param period cohorts assigned on UTC days [from, to)
+ */
+export async function questionOf(
+  { database, book }: Pick<Runtime, 'database' | 'book'>,
+  campaign: string,
+  period: { readonly now: Date; readonly from?: Date | undefined; readonly to?: Date | undefined },
+): Promise<CampaignQuestion> {
+  const { split, recallValue, acquisition, budget } = await campaignTerms(database, book, campaign)
+  const day = (at: Date | undefined) => at?.toISOString().slice(0, 10)
+  return {
+    campaign,
+    now: period.now,
+    from: day(period.from),
+    to: day(period.to),
+    split,
+    recallValue,
+    acquisition,
+    budget,
+  }
+}
+
+function primaryGoal(
+  campaign: { definition: { goals: Record<string, { event: string }> } } | undefined,
+): string {
+  return Object.values(campaign?.definition.goals ?? {})[0]?.event ?? ''
+}

@@ -1,0 +1,103 @@
+import { sql } from 'drizzle-orm'
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { rows } from '../../database/connect.ts'
+import { chartPng } from '../../reports/digest.ts'
+import type { CampaignQuestion } from '../../reports/question.ts'
+import type { TextStyle } from '../../reports/report.ts'
+import { type SheetName, sheetReports } from '../../reports/reports.ts'
+import { csvOf, type Sheet } from '../../reports/sheet.ts'
+import type { SheetReport } from '../../reports/sheet-report.ts'
+import { questionOf } from '../../service/reporting.ts'
+import type { Runtime } from '../../service/runtime.ts'
+import { RefusedError } from '../answers.ts'
+import type { KeyRing } from '../api-keys.ts'
+import { requireScope } from '../authorise.ts'
+
+const day = z.iso.date().transform((text) => new Date(`${text}T00:00:00Z`))
+
+/** What a report may be asked with. `from` and `to`: UTC days of the assignment, [from, to). */
+export const reportQuery = z.strictObject({
+  campaign: z.string().min(1),
+  from: day.optional(),
+  to: day.optional(),
+  locale: z.enum(['en', 'zh-CN']).prefault('en'),
+  format: z.enum(['json', 'csv']).prefault('json'),
+  /** One table alone, with `format=csv`. */
+  table: z.string().optional(),
+})
+
+/** Reports as figures and as words, for dashboards: JSON, CSV, and each chart as a picture. As counted last. */
+export function reportsApi({ runtime, keys }: { runtime: Runtime; keys: KeyRing }): Hono {
+  return new Hono()
+    .get('/v1/reports', requireScope(keys, 'read'), (c) =>
+      c.json({ reports: Object.values(sheetReports).map(({ name, title }) => ({ name, title })) }),
+    )
+    .get('/v1/reports/:name', requireScope(keys, 'read'), async (c) => {
+      const { report, data, sheet, query } = await read(runtime, c.req.param('name'), c.req.query())
+      c.header('Cache-Control', 'no-store')
+      if (query.format === 'json') return c.json({ report, campaign: query.campaign, data, sheet })
+      const tables =
+        query.table === undefined ? sheet.tables : sheet.tables.filter(({ id }) => id === query.table)
+      if (tables.length === 0) {
+        const known = sheet.tables.map(({ id }) => id).join(', ')
+        throw new RefusedError(
+          404,
+          'not_found',
+          `the report ${report} has no table ${query.table}; there are ${known}`,
+        )
+      }
+      c.header(
+        'Content-Disposition',
+        `attachment; filename="${report}-${tables.length === 1 ? tables[0]?.id : 'tables'}.csv"`,
+      )
+      return c.body(csvOf(tables), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
+    })
+    .get('/v1/reports/:name/charts/:chart', requireScope(keys, 'read'), async (c) => {
+      const { sheet, query } = await read(runtime, c.req.param('name'), c.req.query())
+      const wanted = c.req.param('chart').replace(/\.png$/, '')
+      const chart = sheet.charts.find(({ id }) => id === wanted)
+      if (!chart) throw new RefusedError(404, 'not_found', `there is no chart ${wanted} at this moment`)
+      c.header('Cache-Control', 'no-store')
+      return c.body(new Uint8Array(chartPng(chart, query.locale)), 200, { 'Content-Type': 'image/png' })
+    })
+}
+
+async function read(
+  runtime: Runtime,
+  name: string,
+  asked: Record<string, string>,
+): Promise<{ report: SheetName; data: unknown; sheet: Sheet; query: z.output<typeof reportQuery> }> {
+  if (!Object.hasOwn(sheetReports, name)) {
+    throw new RefusedError(
+      404,
+      'not_found',
+      `there is no report ${name}; there are ${Object.keys(sheetReports).join(', ')}`,
+    )
+  }
+  const parsed = reportQuery.safeParse(asked)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    throw new RefusedError(
+      400,
+      'malformed',
+      `${issue?.path.join('.') || 'the query'}: ${issue?.message ?? ''}`,
+    )
+  }
+  const query = parsed.data
+  const { database, clock, workspace } = runtime
+  const known = await rows(database, sql`SELECT FROM campaigns WHERE campaign = ${query.campaign}`)
+  if (known.length === 0) {
+    throw new RefusedError(404, 'not_found', `no campaign named ${query.campaign} was ever applied`)
+  }
+  const report: SheetReport<CampaignQuestion, unknown> = sheetReports[name as SheetName] as never
+  const question = await questionOf(runtime, query.campaign, {
+    now: clock.now(),
+    from: query.from,
+    to: query.to,
+  })
+  const data = await report.read(database, question)
+  const { currency, timezone } = workspace
+  const style: TextStyle = { locale: query.locale, currency, timezone, color: false, width: 100 }
+  return { report: name as SheetName, data, sheet: report.sheet(data, style), query }
+}

@@ -1,0 +1,189 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import type { LiftResult } from '../../src/cli/lift.ts'
+import { newcombe } from '../../src/statistics/newcombe.ts'
+import { normalDraws, seeded } from '../support/draws.ts'
+import { run } from './command.ts'
+
+const cwd = mkdtempSync(join(tmpdir(), 'winback-lift-'))
+
+function write(name: string, lines: readonly string[]): string {
+  writeFileSync(join(cwd, name), `${lines.join('\n')}\n`)
+  return name
+}
+
+/** `count` rows of a group, of which the first `yes` came back. */
+function rowsOf(group: string, count: number, yes: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${group}${i},${group},${i < yes ? 1 : 0}`)
+}
+
+const HEADER = 'id,group,back'
+const ASKED = ['--arm', 'group', '--control', 'none', '--outcome', 'back']
+
+async function lift(args: readonly string[]) {
+  const text = await run(['lift', ...args], { cwd })
+  const json = await run(['lift', ...args, '--json'], { cwd })
+  return { text, data: JSON.parse(json.stdout) as LiftResult }
+}
+
+describe('winback lift', () => {
+  const file = write('mail.csv', [HEADER, ...rowsOf('mail', 1800, 270), ...rowsOf('none', 200, 10)])
+
+  it('says in words what a file shows, in both languages', async () => {
+    const { text, data } = await lift([file, ...ASKED, '--locale', 'en'])
+    expect(text).toMatchObject({ code: 0, stderr: '' })
+    expect(text.stdout).toContain(
+      'mail: a gain. +10.0 points of back against none (95 % interval +5.7 … +12.8): 180 that',
+    )
+    const [comparison] = data.comparisons
+    expect(comparison?.difference).toEqual(
+      newcombe({ recalled: 270, assigned: 1800 }, { recalled: 10, assigned: 200 }),
+    )
+    expect(comparison?.verdict).toEqual({ kind: 'more' })
+    expect(data).toMatchObject({ rows: 2000, rates: true, control: 'none', bad: { count: 0 }, alarm: false })
+    const chinese = await run(['lift', file, ...ASKED, '--locale', 'zh-CN'], { cwd })
+    expect(chinese.stdout).toContain('mail：有增量。back 与 none 相差 +10.0 个百分点')
+    for (const line of [...text.stdout.split('\n'), ...chinese.stdout.split('\n')]) {
+      expect(line.length).toBeLessThanOrEqual(100)
+    }
+  })
+
+  it('says how many more are needed where nothing can be told yet', async () => {
+    const few = write('few.csv', [HEADER, ...rowsOf('mail', 300, 40), ...rowsOf('none', 30, 3)])
+    expect((await lift([few, ...ASKED, '--locale', 'en'])).text.stdout).toContain(
+      'mail: not yet. Each group needs at least 10 with back; 7 more are missing.',
+    )
+    const near = write('near.csv', [HEADER, ...rowsOf('mail', 1800, 230), ...rowsOf('none', 200, 20)])
+    const { text, data } = await lift([near, ...ASKED, '--locale', 'en'])
+    expect(text.stdout).toContain('no difference shown')
+    const verdict = data.comparisons[0]?.verdict
+    if (verdict?.kind !== 'no_difference') throw new Error(verdict?.kind)
+    expect(verdict.needed).toBeGreaterThan(20)
+    expect(text.stdout.replaceAll(/\s+/g, ' ')).toContain(`more with back are needed in none.`)
+  })
+
+  it('adjusts for several groups: what one comparison would call a difference, four do not', async () => {
+    const groups = ['a', 'b', 'c'].flatMap((name) => rowsOf(name, 1000, 100))
+    const lines = [HEADER, ...groups, ...rowsOf('d', 1000, 132), ...rowsOf('none', 1000, 103)]
+    const { data } = await lift([write('several.csv', lines), ...ASKED])
+    const d = data.comparisons.find(({ arm }) => arm === 'd')
+    expect(d?.p).toBeLessThan(0.05)
+    expect(d?.adjusted).toBeCloseTo(4 * (d?.p ?? 0), 12)
+    expect(d?.verdict.kind).toBe('no_difference')
+  })
+
+  it('gives no conclusion where the groups are not as they were drawn', async () => {
+    const asked = [file, ...ASKED, '--locale', 'en', '--split']
+    expect((await lift([...asked, 'mail=90,none=10'])).data.alarm).toBe(false)
+    const { text, data } = await lift([...asked, 'mail=80%,none=20%'])
+    expect(data.comparisons[0]?.verdict).toEqual({ kind: 'groups_off' })
+    expect(text.stdout).toMatch(/^GROUPS ARE OFF, NO CONCLUSION: mail 1,800, none 200/)
+    expect(text.stdout).not.toContain('+10.0')
+    // A group that the split does not know is no accident either.
+    expect((await lift([...asked, 'other=80,none=20'])).data.alarm).toBe(true)
+  })
+
+  it('names the rows it cannot use by line, and goes on', async () => {
+    const broken = write('broken.csv', [
+      HEADER,
+      ...rowsOf('mail', 100, 30),
+      'x,mail',
+      'y,,1',
+      'z,mail,perhaps',
+      'w,mail,',
+      '"v,mail,1',
+      ...rowsOf('none', 100, 15),
+    ])
+    const { text, data } = await lift([broken, ...ASKED, '--locale', 'en'])
+    expect(data.rows).toBe(205)
+    expect(data.bad.first).toEqual([
+      { line: 102, reason: '2 columns where the header has 3' },
+      { line: 103, reason: 'group is empty' },
+      { line: 104, reason: 'back "perhaps" is not a number' },
+      { line: 105, reason: 'back is empty; write 0 where nothing came of it' },
+      { line: 106, reason: 'a quote is never closed' },
+    ])
+    expect(text.stdout).toContain('Left out: 5 rows of 205\n  line 102: 2 columns')
+    expect(data.arms.map(({ arm, n }) => [arm, n])).toEqual([
+      ['mail', 100],
+      ['none', 100],
+    ])
+  })
+
+  it('compares amounts, steadied by what was known before, and prices one more', async () => {
+    const normal = normalDraws(seeded('lift'))
+    const lines = ['who\tarm\tspent\tbefore\tcost']
+    for (let i = 0; i < 600; i += 1) {
+      const arm = i % 3 === 0 ? 'none' : 'gift'
+      const before = 50 + 20 * normal()
+      const spent = before + 5 * normal() + (arm === 'gift' ? 4 : 0)
+      lines.push(`${i}\t${arm}\t${spent.toFixed(4)}\t${before.toFixed(4)}\t${arm === 'gift' ? 1.5 : 0}`)
+    }
+    writeFileSync(join(cwd, 'spend.tsv.gz'), gzipSync(lines.join('\n')))
+    const asked = ['--arm', 'arm', '--control', 'none', '--outcome', 'spent', '--locale', 'en']
+    const { text, data } = await lift([
+      'spend.tsv.gz',
+      ...asked,
+      '--covariate',
+      'before',
+      '--cost',
+      'cost',
+      '--value',
+      '1',
+    ])
+    expect(data.rates).toBe(false)
+    const adjusted = data.comparisons[0]?.cuped
+    if (adjusted?.adjusted.kind !== 'estimate' || adjusted.raw.kind !== 'estimate')
+      throw new Error('estimates')
+    expect(adjusted.adjusted.value).toBeGreaterThan(3)
+    expect(adjusted.adjusted.value).toBeLessThan(5)
+    expect(adjusted.adjusted.standardError).toBeLessThan(adjusted.raw.standardError / 3)
+    expect(text.stdout).toContain('with the covariate')
+    expect(text.stdout).toMatch(
+      /gift: (each spent that would not have been costs|what one more spent costs cannot)/,
+    )
+    expect(text.stdout).toContain('after its cost')
+  })
+
+  it('reads NDJSON and words for yes and no', async () => {
+    const people = ['yes', 'no', 'true', 'false', '是', '否'].flatMap((back) =>
+      ['mail', 'none'].map((group) => JSON.stringify({ group, back })),
+    )
+    const { data } = await lift([write('people.ndjson', people), ...ASKED])
+    expect(data.arms).toMatchObject([
+      { arm: 'mail', n: 6, sum: 3 },
+      { arm: 'none', n: 6, sum: 3 },
+    ])
+  })
+
+  it('says what is wrong with the question', async () => {
+    const column = await run(['lift', file, '--arm', 'gruop', '--control', 'none', '--outcome', 'back'], {
+      cwd,
+    })
+    expect(column.code).toBe(1)
+    expect(column.stderr).toContain('did you mean "group"?'.replace('did', 'Did'))
+    const control = await run(['lift', file, '--arm', 'group', '--control', 'nobody', '--outcome', 'back'], {
+      cwd,
+    })
+    expect(control.stderr).toContain('The groups are: mail, none.')
+    const arms = await run(['lift', file, '--arm', 'id', '--control', 'none', '--outcome', 'back'], { cwd })
+    expect(arms.stderr).toContain('has more than 50 values')
+    const useless = write('useless.csv', [HEADER, 'a,mail,?', 'b,none,?'])
+    expect(await run(['lift', useless, ...ASKED], { cwd })).toMatchObject({ code: 1 })
+    const help = await run(['lift', '--help'], { cwd })
+    expect(help.stdout).toContain('winback lift last-campaign.csv --arm group')
+  })
+
+  it('is alone with one group: nobody to compare with', async () => {
+    const { text } = await lift([
+      write('alone.csv', [HEADER, ...rowsOf('none', 20, 4)]),
+      ...ASKED,
+      '--locale',
+      'en',
+    ])
+    expect(text.stdout).toContain('Not yet: "none" is alone')
+  })
+})

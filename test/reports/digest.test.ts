@@ -1,0 +1,104 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
+import { type Database, rows } from '../../src/database/connect.ts'
+import { makeDigest, sendDueDigest } from '../../src/service/digest.ts'
+import { refreshReports } from '../../src/service/reporting.ts'
+import { freshDatabase } from '../support/database.ts'
+import { day, writeHistory } from '../support/episodes.ts'
+import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
+import { type CaptureServer, startSmtp } from '../support/smtp.ts'
+
+const CAMPAIGN = `
+version: 1
+campaign: graded
+title: Graded
+schedule: "0 9 * * *"
+goals: { recall: { event: session } }
+window: 30d
+holdout: 10%
+value: { recall: 40 CNY, acquisition: 220 CNY }
+tiers:
+  - name: coupon
+    inactive: 3d..
+    steps:
+      - { id: remind, channel: log }
+`
+
+let database: Database
+let smtp: CaptureServer
+let shop: Shop
+// Monday 2 March 2026, a quarter past eight.
+const clock = manualClock(new Date('2026-03-02T08:15:00Z'))
+beforeAll(async () => {
+  database = await freshDatabase({ max: 4 })
+  smtp = await startSmtp()
+  const workspace = `${WORKSPACE.replace('port: 2525', `port: ${smtp.port}`).replace('control: 10%', 'control: 0%')}
+digest: { to: [boss@shop.example, ops@shop.example], locale: zh-CN }
+`
+  shop = await openShop({ database, clock, channels: [], workspace })
+})
+afterAll(async () => {
+  await shop.runtime.close()
+  await smtp.stop()
+})
+
+it('is nothing where no campaign was ever applied', async () => {
+  expect(await makeDigest(shop.runtime, { locale: 'en' })).toBeUndefined()
+})
+
+it('comes once a week to everybody, with words, tables and charts as pictures, and asks no other host', async () => {
+  await shop.apply(CAMPAIGN)
+  const history = await writeHistory(database, 'graded', {})
+  await database.client.query(`DELETE FROM report_days`)
+  for (const week of [0, 1]) {
+    await history.assign({
+      arm: 'treated',
+      count: 900,
+      recalled: 180 + 45 * week,
+      at: day(4 + 7 * week),
+      tier: 'coupon',
+      settle: false,
+    })
+    await history.assign({ arm: 'holdout', count: 100, recalled: 10, at: day(4 + 7 * week), tier: 'coupon' })
+  }
+  await refreshReports(shop.runtime)
+  expect(await sendDueDigest(shop.runtime)).toBe(true)
+  expect(await sendDueDigest(shop.runtime)).toBe(false)
+  expect(smtp.messages.flatMap(({ to }) => to)).toEqual(['boss@shop.example', 'ops@shop.example'])
+  const mail = await smtp.messages[0]?.parse()
+  expect(mail?.subject).toContain('Shop：2026年1月12日 当周纳入者中，多召回 135 人')
+  expect(mail?.text).toContain('周一速览')
+  const html = String(mail?.html)
+  expect(html).toContain('<h1')
+  expect(html).toContain('前一周为 90 人')
+  expect(html).not.toMatch(/src="https?:/)
+  const [picture] = mail?.attachments ?? []
+  expect(picture?.contentType).toBe('image/png')
+  expect(picture?.content.subarray(1, 4).toString('latin1')).toBe('PNG')
+  expect(picture?.content.length).toBeGreaterThan(8000)
+  const digests = await rows<{ state: string; at: Date }>(
+    database,
+    sql`SELECT state, scheduled_for AS at FROM digests`,
+  )
+  expect(digests).toEqual([{ state: 'sent', at: new Date('2026-03-02T08:00:00Z') }])
+})
+
+it('keeps what a refusing server said, and does not send it again', async () => {
+  clock.set(new Date('2026-03-09T08:15:00Z'))
+  smtp.faults.add({ at: 'rcpt', reply: '550 no such user' })
+  await expect(sendDueDigest(shop.runtime)).rejects.toThrow(/550 no such user/)
+  expect(await sendDueDigest(shop.runtime)).toBe(false)
+  const [row] = await rows<{ state: string; note: string }>(
+    database,
+    sql`SELECT state, note FROM digests ORDER BY scheduled_for DESC LIMIT 1`,
+  )
+  expect(row?.state).toBe('failed')
+  expect(row?.note).toContain('boss@shop.example')
+})
+
+it('is not made up for when nobody was there on Monday', async () => {
+  clock.set(new Date('2026-03-18T08:15:00Z'))
+  expect(await sendDueDigest(shop.runtime)).toBe(false)
+  expect(await rows(database, sql`SELECT FROM digests WHERE scheduled_for > '2026-03-10'`)).toEqual([])
+})

@@ -1,0 +1,406 @@
+import { sql } from 'drizzle-orm'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Database, execute } from '../../src/database/connect.ts'
+import { addAnnotation } from '../../src/reports/annotations.ts'
+import { readCost } from '../../src/reports/cost.ts'
+import { readFunnel } from '../../src/reports/funnel.ts'
+import { readLift } from '../../src/reports/lift.ts'
+import { readMonday } from '../../src/reports/monday.ts'
+import type { CampaignQuestion } from '../../src/reports/question.ts'
+import { sheetReports } from '../../src/reports/reports.ts'
+import { rollUp } from '../../src/reports/rollup.ts'
+import { csvOf, field } from '../../src/reports/sheet.ts'
+import type { SheetReport } from '../../src/reports/sheet-report.ts'
+import { newcombe } from '../../src/statistics/newcombe.ts'
+import { vectors } from '../statistics/vectors.ts'
+import { freshDatabase } from '../support/database.ts'
+import { clearHistory, DAY, day, type History, writeHistory } from '../support/episodes.ts'
+import { clearReports, RULES } from '../support/report-scene.ts'
+
+let database: Database
+let history: History
+beforeAll(async () => {
+  database = await freshDatabase({ max: 3 })
+  history = await writeHistory(
+    database,
+    'graded',
+    { coupon: ['remind', 'coupon'], trial: ['call'], letter: ['letter'] },
+    { drawing: ['trial'] },
+  )
+})
+beforeEach(async () => {
+  await clearHistory(database)
+  await clearReports(database)
+})
+
+const NOW = day(60)
+function question(more: Partial<CampaignQuestion> = {}): CampaignQuestion {
+  return { campaign: 'graded', now: NOW, split: new Map([[1, { holdout: 0.1, control: 0 }]]), ...more }
+}
+
+const english = { locale: 'en', currency: 'CNY', color: false, width: 100 }
+const chinese = { locale: 'zh-CN', currency: 'CNY', color: false, width: 100 }
+
+/** Monday 5 January 2026 and after: weeks of the assignment. */
+const week = (n: number) => day(4 + 7 * n)
+
+async function fill(): Promise<void> {
+  // Two complete weeks (20 % and 25 % against 10 %), and one that is still observed.
+  for (const [n, recalled] of [
+    [0, 180],
+    [1, 225],
+  ] as const) {
+    await history.assign({ arm: 'treated', count: 900, recalled, at: week(n) })
+    await history.assign({ arm: 'holdout', count: 100, recalled: 10, at: week(n), recalledAfter: 2.5 })
+  }
+  await history.assign({
+    arm: 'treated',
+    count: 90,
+    recalled: 30,
+    at: week(6),
+    tier: 'letter',
+    segment: 'vip',
+    settle: 'skipped',
+  })
+  await history.assign({
+    arm: 'holdout',
+    count: 10,
+    recalled: 1,
+    at: week(6),
+    tier: 'letter',
+    segment: 'vip',
+  })
+  await history.answer('backlog', 50, week(0))
+  await execute(
+    database,
+    sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+        SELECT contact_id, touchpoint_id, episode_id, step_id, k.kind, 'email', k.amount, settled_at FROM touchpoint_records
+        CROSS JOIN (VALUES ('spend', 100000), ('labour', 50000)) k(kind, amount) WHERE state = 'sent'`,
+  )
+  await rollUp(database, NOW, RULES)
+}
+
+describe('every report', () => {
+  it('with nothing to show says what to do next, and with figures keeps to the width, in both languages', async () => {
+    for (const filled of [false, true]) {
+      if (filled) await fill()
+      await addAnnotation(database, {
+        campaign: null,
+        from: '2026-01-09',
+        to: '2026-01-10',
+        label: 'New Year sale',
+        by: 'ada',
+        now: NOW,
+      })
+      for (const report of Object.values(sheetReports) as unknown as SheetReport<
+        CampaignQuestion,
+        unknown
+      >[]) {
+        const data = await report.read(database, question())
+        for (const style of [english, chinese]) {
+          const sheet = report.sheet(data, style)
+          const text = report.format(data, style)
+          expect(sheet.name).toBe(report.name)
+          expect(text).toContain('New Year sale')
+          expect(text).toContain(
+            style === english ? (filled ? 'counted ' : 'not counted yet') : filled ? '统计于' : '尚未统计',
+          )
+          if (!filled)
+            for (const table of sheet.tables)
+              if (table.rows.length === 0) expect(text).toContain(table.empty.slice(0, 12))
+          for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
+          for (const table of sheet.tables) {
+            for (const row of table.rows)
+              expect(row.length, `${report.name} ${table.id}`).toBe(table.columns.length)
+          }
+          JSON.stringify(data)
+          expect(csvOf(sheet.tables)).toContain(sheet.tables[0]?.columns.at(-1)?.title ?? '')
+        }
+      }
+    }
+  })
+})
+
+describe('the funnel', () => {
+  it('adds up to the last person, and says so; and says by how much it does not', async () => {
+    await fill()
+    await history.assign({ arm: 'control', count: 7, at: week(1) })
+    await rollUp(database, NOW, RULES)
+    const data = await readFunnel(database, question())
+    expect(data).toMatchObject({ considered: 2157, opened: 2107, episodes: 2107, counted: 2107, holds: true })
+    expect(
+      data.cells
+        .filter((cell) => cell.arm === 'treated')
+        .map(({ answer, reason, people }) => [answer, reason, people]),
+    ).toEqual([
+      ['sent', '', 1800],
+      ['skipped', 'condition', 90],
+    ])
+    expect(sheetReports.funnel.format(data, english)).toContain('Everything adds up, to the last person.')
+    await execute(database, sql`DELETE FROM run_answers WHERE arm = 'control'`)
+    const off = await readFunnel(database, question())
+    expect(off.holds).toBe(false)
+    expect(sheetReports.funnel.format(off, english)).toContain(
+      'It does not add up: the runs took in 2,100, 2,107 are',
+    )
+  })
+})
+
+describe('the lift', () => {
+  it('draws both curves over the same people, the sequence by day, and cells behind the campaign’s gate', async () => {
+    await fill()
+    const data = await readLift(database, question())
+    expect(data.verdict).toEqual({ kind: 'won_back' })
+    expect(data.overall.difference).toEqual(
+      newcombe({ recalled: 405, assigned: 1800 }, { recalled: 20, assigned: 200 }),
+    )
+    expect(data.curves.treated).toHaveLength(30)
+    // Recalled after one day: in the second day's figure, and in all later ones; the held out after two and a half.
+    const rates = (curve: typeof data.curves.treated) =>
+      curve.map(({ rate }) => (rate.kind === 'estimate' ? Math.round(rate.value * 1000) / 1000 : null))
+    expect(rates(data.curves.treated).slice(0, 3)).toEqual([0, 0.225, 0.225])
+    expect(rates(data.curves.heldOut).slice(0, 4)).toEqual([0, 0, 0.1, 0.1])
+    expect(data.sequence.map(({ day: at }) => at)).toEqual(['2026-01-05', '2026-01-12'])
+    expect(data.cells.map(({ tier, segment, selected }) => [tier, segment, selected])).toEqual([
+      ['coupon', 'everyone', true],
+      ['letter', 'vip', false],
+    ])
+    const sheet = sheetReports.lift.sheet(data, english)
+    expect(sheet.charts.map(({ id }) => id)).toEqual(['curves', 'sequence', 'heat'])
+    expect(sheetReports.lift.format(data, english)).toContain('Won back by us: 225 (95 % interval')
+  })
+
+  it('says how many more are needed, and shows no cell as a finding, where the campaign is none', async () => {
+    await history.assign({ arm: 'treated', count: 900, recalled: 108, at: day(0) })
+    await history.assign({ arm: 'holdout', count: 100, recalled: 10, at: day(0) })
+    await rollUp(database, NOW, RULES)
+    const data = await readLift(database, question())
+    expect(data.verdict.kind).toBe('no_difference')
+    expect(data.cells.every(({ selected }) => !selected)).toBe(true)
+    expect(sheetReports.lift.format(data, english).replaceAll(/\s+/g, ' ')).toMatch(
+      /If the rates stay as they are, [\d,]+ more must come back in the group not contacted/,
+    )
+  })
+
+  it('clusters by contact where somebody lapsed again', async () => {
+    const first = await history.assign({ arm: 'treated', count: 200, recalled: 100, at: day(0) })
+    const again = first.slice(0, 150).map(({ personId }) => personId)
+    await history.assign({
+      arm: 'treated',
+      count: 100,
+      recalled: 100,
+      at: day(40),
+      episodeNo: 2,
+      persons: again.slice(0, 100),
+    })
+    await history.assign({
+      arm: 'holdout',
+      count: 50,
+      recalled: 10,
+      at: day(40),
+      episodeNo: 2,
+      persons: again.slice(100),
+    })
+    await history.assign({ arm: 'holdout', count: 40, recalled: 10, at: day(0) })
+    const now = day(100)
+    await rollUp(database, now, RULES)
+    const data = await readLift(database, question({ now }))
+    if (data.clustered?.kind !== 'estimate' || data.overall.difference.kind !== 'estimate')
+      throw new Error('estimates')
+    // By hand: of the first 100 contacts all recalled twice (y = 2, x = 2); 50 with y = 0, x = 1 and a held-out episode.
+    const r = 200 / 300
+    const s = 20 / 90
+    const squares = 100 * (2 - 2 * r) ** 2 + 100 * r ** 2
+    const held = 20 * (1 - s) ** 2 + 70 * s ** 2
+    const both = -r * (10 * (1 - s) + 40 * -s)
+    const variance = (squares * 200) / 199 / 300 ** 2 + (held * 90) / 89 / 90 ** 2 - (2 * both) / (300 * 90)
+    expect(data.clustered.value).toBeCloseTo(r - s, 12)
+    expect(data.clustered.high - data.clustered.value).toBeCloseTo(1.959963984540054 * Math.sqrt(variance), 9)
+  })
+
+  it('steps over the band-switching trap: by entry the effect is true, and a later tier’s by its own draw', async () => {
+    const trap = vectors?.band_switching_trap ?? {
+      correct_itt_by_entry_band: 0.09,
+      control: { total: 0.36875 },
+      treated: { total: 0.45875 },
+    }
+    const n = 8000
+    await history.assign({
+      arm: 'treated',
+      count: n,
+      recalled: Math.round(n * trap.treated.total),
+      at: day(0),
+    })
+    await history.assign({
+      arm: 'holdout',
+      count: n,
+      recalled: Math.round(n * trap.control.total),
+      at: day(0),
+    })
+    // Those still silent go on to the next tier, which draws and does nothing: rates alike in both of its arms.
+    await execute(
+      database,
+      sql`INSERT INTO stages (contact_id, episode_id, tier_no, entered_at, arm, drawn)
+          SELECT e.contact_id, e.episode_id, 2, e.assigned_at + interval '4 days', CASE WHEN row_number() OVER (ORDER BY e.episode_id) % 2 = 0 THEN 'treated' ELSE 'holdout' END, true
+          FROM episodes e LEFT JOIN recalls r USING (contact_id, episode_id) WHERE e.arm = 'treated' AND r.contact_id IS NULL`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO activity (contact_id, occurred_at, key, type, received_at)
+          SELECT contact_id, entered_at + interval '2 days', episode_id, 'session', entered_at FROM (
+            SELECT s.*, ntile(100) OVER (PARTITION BY arm ORDER BY contact_id) AS part FROM stages s WHERE tier_no = 2) s
+          WHERE part <= 13`,
+    )
+    await rollUp(database, NOW, RULES)
+    const data = await readLift(database, question({ split: new Map([[1, { holdout: 0.5, control: 0 }]]) }))
+    const [entry] = data.cells
+    if (entry?.difference.kind !== 'estimate') throw new Error('an estimate')
+    expect(entry.difference.value).toBeCloseTo(trap.correct_itt_by_entry_band, 3)
+    const [own] = data.ownDraws
+    if (own?.difference.kind !== 'estimate') throw new Error('an estimate')
+    expect(own.tier).toBe('trial')
+    expect(Math.abs(own.difference.value)).toBeLessThan(0.005)
+  })
+})
+
+describe('Monday', () => {
+  it('sets the last complete week against the one before, and the running one at its age', async () => {
+    await fill()
+    await history.assign({ arm: 'treated', count: 900, recalled: 90, at: week(5), recalledAfter: 3 })
+    await history.assign({ arm: 'holdout', count: 100, recalled: 5, at: week(5), recalledAfter: 20 })
+    // Later than what can be known by then.
+    await execute(database, sql`DELETE FROM recalls WHERE recalled_at > ${day(49)}`)
+    const now = new Date(day(49).getTime() + DAY / 2)
+    await rollUp(database, now, RULES)
+    const data = await readMonday(database, question({ now, acquisition: 220e6, recallValue: 40e6 }))
+    expect(data.lastFinal?.day).toBe('2026-01-12')
+    expect(data.weekBefore?.day).toBe('2026-01-05')
+    expect(data.running).toMatchObject({ age: 3, week: { day: '2026-02-09' } })
+    expect(data.running?.week.effect.treated).toMatchObject({ matured: 900, recalled: 0 })
+    expect(data.running?.finalAtThatAge?.treated.recalled).toBe(225)
+    const text = sheetReports.monday.format(data, english).replaceAll(/\s+/g, ' ')
+    expect(text).toContain('Of those taken in in the week of Jan 12, 2026, 135 came back because of us')
+    expect(text).toContain('against 90 the week before')
+    expect(text).toContain('a new customer costs CN¥220.00')
+    expect(sheetReports.monday.format(data, chinese)).toContain('多召回 135 人')
+  })
+
+  it('shows the harm done and who stayed, over all assigned', async () => {
+    await fill()
+    await execute(
+      database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, source)
+          SELECT contact_id, assigned_at + interval '1 day', ARRAY['*'], '{}', 'preferences page' FROM episodes
+          WHERE arm = 'treated' AND assigned_at = ${week(0)} ORDER BY contact_id LIMIT 18`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO activity (contact_id, occurred_at, key, type, value, properties, received_at)
+          SELECT contact_id, assigned_at + interval '25 days', 1, 'order', 9000000, CASE WHEN contact_id % 2 = 0 THEN '{"coupon":"X"}'::jsonb END, assigned_at
+          FROM episodes WHERE assigned_at = ${week(0)}`,
+    )
+    await rollUp(database, NOW, RULES, { rebuild: true })
+    const data = await readMonday(database, question())
+    const of = (name: string) => [...data.annoyed, ...data.stayed].find((each) => each.name === name)
+    expect(of('optedOut')).toMatchObject({ treated: { count: 18, of: 1890 }, heldOut: { count: 0, of: 210 } })
+    expect(of('active30')).toMatchObject({
+      treated: { count: 900, of: 1800 },
+      heldOut: { count: 100, of: 200 },
+    })
+    expect(of('orders30')?.treated.count).toBe(900)
+    expect(of('fullPrice30')?.treated.count).toBe(450)
+    expect(of('active90')).toMatchObject({ treated: { of: 0 } })
+    expect(data.touchesAHead).toBeCloseTo((1800 * 2) / 1890, 9)
+  })
+
+  it('concludes nothing where the groups are off', async () => {
+    await history.assign({ arm: 'treated', count: 500, recalled: 200, at: week(0) })
+    await history.assign({ arm: 'holdout', count: 500, recalled: 20, at: week(0) })
+    await rollUp(database, NOW, RULES)
+    for (const name of ['monday', 'lift', 'cost'] as const) {
+      const report: SheetReport<CampaignQuestion, unknown> = sheetReports[name] as never
+      const text = report.format(await report.read(database, question()), english)
+      expect(text, name).toMatch(/[Nn]o conclusion|NO CONCLUSION/)
+      expect(text, name).not.toContain('+36.0')
+    }
+  })
+})
+
+describe('cost', () => {
+  it('prices one more with Fieller, with labour and without, and says at least so much where it cannot', async () => {
+    await fill()
+    const data = await readCost(
+      database,
+      question({
+        recallValue: 40e6,
+        acquisition: 220e6,
+        budget: { liability: { amount: 1e9, per: 'campaign' } },
+      }),
+    )
+    const [whole] = data.prices
+    if (!whole || !('answer' in whole.withLabour) || whole.withLabour.answer !== 'cost')
+      throw new Error('a price')
+    if (!('answer' in whole.withoutLabour) || whole.withoutLabour.answer !== 'cost')
+      throw new Error('a price')
+    // Two messages a head at 0.10 and 0.05, for 12.5 points more.
+    expect(whole.withLabour.value).toBeCloseTo(300000 / 0.125, 3)
+    expect(whole.withoutLabour.value).toBeCloseTo(200000 / 0.125, 3)
+    expect(whole.benefit?.value).toBeCloseTo(40e6 * 0.125 - 300000, 3)
+    const text = sheetReports.cost.format(data, english)
+    expect(text).toMatch(/One won back by us costs: CN¥2\.40 \(CN¥[\d.]+ … CN¥[\d.]+\)/)
+    await clearHistory(database)
+    await clearReports(database)
+    await history.assign({ arm: 'treated', count: 900, recalled: 108, at: day(0) })
+    await history.assign({ arm: 'holdout', count: 100, recalled: 10, at: day(0) })
+    await rollUp(database, NOW, RULES)
+    const weak = await readCost(database, question())
+    expect(weak.prices[0]?.withLabour).toMatchObject({ answer: 'not_estimable' })
+    expect(sheetReports.cost.format(weak, english)).toContain('not enough data yet')
+  })
+})
+
+describe('CSV', () => {
+  it('holds numbers as numbers, and nothing a spreadsheet takes for a formula', () => {
+    const columns = ['a', 'b'].map((title) => ({ title, align: 'left' as const }))
+    const rows = [
+      [{ text: '=HYPERLINK("http://x")' }, { text: '8.1 %', value: 0.081 }],
+      [{ text: '\t@SUM(A1)' }, { text: '–', value: null }],
+      [{ text: '＝1+1' }, { text: '-3', value: -3 }],
+      [{ text: 'plain, with comma' }, { text: '+5.2' }],
+    ]
+    expect(csvOf([{ id: 't', title: 'T', columns, rows, empty: '' }])).toBe(
+      'a,b\r\n"\'=HYPERLINK(""http://x"")",0.081\r\n\'\t@SUM(A1),\r\n\'＝1+1,-3\r\n"plain, with comma",\'+5.2\r\n',
+    )
+    expect(field(' -2')).toBe("' -2")
+  })
+})
+
+describe('delivery', () => {
+  it('counts by channel and domain, each rate over what its column says', async () => {
+    await history.assign({ arm: 'treated', count: 100, at: day(0) })
+    await execute(
+      database,
+      sql`UPDATE contacts SET email = 'c' || contact_id || CASE WHEN contact_id % 4 = 0 THEN '@B.test' ELSE '@a.test' END`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at)
+          SELECT contact_id, touchpoint_id, k.kind, k.kind, settled_at + make_interval(secs => k.seconds), settled_at
+          FROM touchpoint_records r JOIN steps s USING (step_id)
+          CROSS JOIN (VALUES ('delivered', 30), ('clicked', 90)) k(kind, seconds)
+          WHERE s.step = 'remind' AND (k.kind = 'delivered' OR r.contact_id % 4 = 0)`,
+    )
+    await rollUp(database, NOW, RULES)
+    const data = await sheetReports.delivery.read(database, question())
+    const parts = { sent: 200, delivered: 100, clicked: 25, latency: 3000, late: 0, failed: 0 }
+    expect(data.channels).toEqual([expect.objectContaining({ channel: 'email', domain: '', ...parts })])
+    expect(data.domains.map(({ domain, sent, clicked }) => [domain, sent, clicked])).toEqual([
+      ['a.test', 150, 0],
+      ['b.test', 50, 25],
+    ])
+    expect(data.days).toEqual([{ day: '2026-01-01', channel: 'email', sent: 200, delivered: 100 }])
+    const text = sheetReports.delivery.format(data, { ...english, width: 160 })
+    expect(text).toMatch(/email\s+200\s+50\.0 %\s+0\.0 %\s+0\.0 %\s+25\.0 %/)
+    expect(text).not.toContain('no provider has reported')
+  })
+})

@@ -1,0 +1,37 @@
+import { sql } from 'drizzle-orm'
+import { type Database, execute } from '../../src/database/connect.ts'
+import type { CountingRules } from '../../src/reports/rollup-sql.ts'
+
+// What tests of reports begin with.
+
+export const RULES: CountingRules = {
+  activity: ['session', 'order'],
+  order: 'order',
+  goalOf: async () => 'session',
+}
+
+const TABLES = [
+  'days',
+  'dirty',
+  'people',
+  'recalls',
+  'stages',
+  'funnel',
+  'messages',
+  'errors',
+  'costs',
+  'offers',
+]
+
+/** Empties the report tables, and what late news leave behind that a history does not clear. */
+export async function clearReports(database: Database): Promise<void> {
+  for (const table of [
+    ...TABLES.map((table) => `report_${table}`),
+    'delivery_events',
+    'feed_days',
+    'grants',
+    'annotations',
+  ]) {
+    await execute(database, sql`DELETE FROM ${sql.identifier(table)}`)
+  }
+}

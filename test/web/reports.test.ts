@@ -1,0 +1,95 @@
+import { beforeAll, expect, it } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
+import { refreshReports } from '../../src/service/reporting.ts'
+import { createApiKey, type Scope } from '../../src/web/api-keys.ts'
+import { composeWeb } from '../../src/web/server.ts'
+import { freshDatabase } from '../support/database.ts'
+import { day, writeHistory } from '../support/episodes.ts'
+import { openShop, WORKSPACE } from '../support/shop.ts'
+
+const CAMPAIGN = `
+version: 1
+campaign: graded
+title: Graded
+schedule: "0 9 * * *"
+goals: { recall: { event: session } }
+window: 30d
+holdout: 10%
+tiers:
+  - name: coupon
+    inactive: 3d..
+    steps:
+      - { id: remind, channel: log }
+`
+
+let app: ReturnType<typeof composeWeb>
+let keys: Record<'read' | 'other', string>
+beforeAll(async () => {
+  const database = await freshDatabase({ max: 4 })
+  const clock = manualClock(day(60))
+  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
+  const shop = await openShop({ database, clock, channels: [], workspace })
+  await shop.apply(CAMPAIGN)
+  const history = await writeHistory(database, 'graded', {})
+  await history.assign({
+    arm: 'treated',
+    count: 900,
+    recalled: 270,
+    tier: 'coupon',
+    segment: '=vip',
+    settle: false,
+  })
+  await history.assign({ arm: 'holdout', count: 100, recalled: 10, tier: 'coupon', segment: '=vip' })
+  await refreshReports(shop.runtime)
+  const key = async (scope: Scope) =>
+    (await createApiKey(database, { name: scope, scopes: [scope], now: clock.now(), by: 'test' })).text
+  keys = { read: await key('read'), other: await key('events:write') }
+  app = composeWeb({ runtime: shop.runtime })
+})
+
+const ask = (path: string, key = keys.read) =>
+  app.request(path, { headers: { Authorization: `Bearer ${key}` } })
+
+it('answers with figures and words', async () => {
+  const listed = (await (await ask('/v1/reports')).json()) as { reports: { name: string }[] }
+  expect(listed.reports.map(({ name }) => name)).toContain('monday')
+  const response = await ask('/v1/reports/lift?campaign=graded&locale=zh-CN')
+  expect(response.status).toBe(200)
+  const body = (await response.json()) as {
+    data: { verdict: unknown }
+    sheet: { sentences: { text: string }[] }
+  }
+  expect(body.data.verdict).toEqual({ kind: 'won_back' })
+  expect(body.sheet.sentences[0]?.text).toContain('多召回的人数：180')
+  const later = await ask('/v1/reports/lift?campaign=graded&from=2026-02-01')
+  expect(((await later.json()) as typeof body).data.verdict).toEqual({ kind: 'not_yet', why: 'nobody' })
+})
+
+it('gives tables as CSV that no spreadsheet takes for formulas, and charts as pictures', async () => {
+  const csv = await ask('/v1/reports/lift?campaign=graded&format=csv&table=cells')
+  expect(csv.headers.get('Content-Type')).toContain('text/csv')
+  expect(csv.headers.get('Content-Disposition')).toContain('lift-cells.csv')
+  expect(await csv.text()).toMatch(/\r\ncoupon · =vip,900,100,0\.3,0\.1,0\.19/)
+  const chart = await ask('/v1/reports/lift/charts/curves.png?campaign=graded')
+  expect(chart.headers.get('Content-Type')).toBe('image/png')
+  expect(
+    Buffer.from(await chart.arrayBuffer())
+      .subarray(1, 4)
+      .toString('latin1'),
+  ).toBe('PNG')
+})
+
+it('wants the right key, and says what is wrong with a question', async () => {
+  expect((await app.request('/v1/reports')).status).toBe(401)
+  expect((await ask('/v1/reports/lift?campaign=graded', keys.other)).status).toBe(403)
+  expect((await ask('/v1/reports/profit?campaign=graded')).status).toBe(404)
+  expect((await ask('/v1/reports/lift?campaign=other')).status).toBe(404)
+  expect((await ask('/v1/reports/lift/charts/pie?campaign=graded')).status).toBe(404)
+  expect((await ask('/v1/reports/lift?campaign=graded&format=csv&table=x')).status).toBe(404)
+  const malformed = await ask('/v1/reports/lift?campaign=graded&from=yesterday')
+  expect(malformed.status).toBe(400)
+  expect(await malformed.json()).toMatchObject({
+    error: 'malformed',
+    reason: expect.stringContaining('from'),
+  })
+})
