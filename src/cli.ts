@@ -24,6 +24,7 @@ import { signals } from './cli/signals.ts'
 import { signingKeys } from './cli/signing-keys.ts'
 import { start } from './cli/start.ts'
 import { pause, resume, stop } from './cli/switches.ts'
+import { users } from './cli/users.ts'
 import { validate } from './cli/validate.ts'
 import { readEnvironment } from './config/environment.ts'
 
@@ -52,6 +53,7 @@ const verbs = [
   signals, //    who is lost, who only quiet, and how good the model is
   apiKeys, //    who may call the API, and for what
   doctor, //     what is wrong and how to mend it
+  users, //      who may sign in to the web
   signingKeys, // keys of signed links
   consent, //    what a contact agreed to and chose
   exportPerson, // everything held about one contact

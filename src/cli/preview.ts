@@ -198,6 +198,41 @@ async function runPreview(
   })
 }
 
+/** What a step would be for a contact (or for any, where none is named), from the files as they lie on disk; masked unless `unmasked`. */
+export async function previewOf(
+  context: DatabaseContext,
+  wanted: { campaign: string; step: string },
+  options: {
+    readonly contact: string | undefined
+    readonly locale: string | undefined
+    readonly language: string
+    readonly unmasked: boolean
+  },
+) {
+  return await withStep(context, wanted, async ({ runtime, campaign, step }) => {
+    const contactId = await (options.contact === undefined
+      ? anyContact(context)
+      : findContact(context.database, options.contact))
+    const shown = await previewStep(runtime.worker, campaign, step, contactId, {
+      locale: options.locale,
+      anyTime: true,
+      mask: options.unmasked ? UNMASKED : MASKED,
+    })
+    const { currency, timezone } = context.loaded.definition
+    const speech = speechOf({ locale: options.language, currency, timezone })
+    const standing = await readStanding(context.database, campaign, step, contactId, context.clock.now())
+    const words = shown.composed && !('state' in shown.composed) ? wordsOf(shown.composed.content) : undefined
+    return {
+      contact: shown.contact.externalId,
+      segment: shown.segment,
+      outcome: `${standingText(standing, step, speech)} ${stepText(outcomeOf(shown.verdict, shown.composed), getsIt(standing), speech)}`,
+      subject: words?.subject ?? null,
+      text: words?.text ?? null,
+      html: words?.html ?? null,
+    }
+  })
+}
+
 function maskContact<Contact extends { email: string | null; phone: string | null }>(
   contact: Contact,
   mask: Mask,

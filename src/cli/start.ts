@@ -5,10 +5,13 @@ import { messageOf } from '../errors.ts'
 import { speechOf } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { type Service, type ServiceEvents, startScheduler, startSending } from '../service/service.ts'
+import { firstLink } from '../web/accounts/users.ts'
 import { startWeb } from '../web/server.ts'
 import { appliedCampaigns } from './campaigns.ts'
+import { openDesk } from './desk.ts'
 import { queueEngine } from './engine.ts'
 import { chooseLocale } from './locale.ts'
+import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { nextRunOf } from './plan/plan.ts'
 import { describe, type Start } from './verb.ts'
@@ -75,9 +78,15 @@ async function serve(
     if (roles.includes('scheduler')) services.push(await startScheduler(runtime, engine, events))
     if (roles.includes('worker')) services.push(await startSending(runtime, engine, events))
     if (roles.includes('web')) {
-      const server = await startWeb({ runtime, onError: events.onError }, workspace.web)
+      const desk = openDesk(context)
+      const server = await startWeb({ runtime, desk, onError: events.onError }, workspace.web)
       services.push(server)
+      const base = workspace.web.url ?? server.address
       context.output.note(`Web on ${server.address}`)
+      const link = await firstLink(database, clock.now(), operator())
+      if (link !== undefined) {
+        context.output.note(`  Nobody can sign in yet. Set the admin’s password, once: ${base}${link}`)
+      }
     }
     const queue =
       roles.length === 1 && roles[0] === 'web'

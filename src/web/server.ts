@@ -16,7 +16,9 @@ import { receiptsApi } from './api/receipts.ts'
 import { redemptionsApi } from './api/redemptions.ts'
 import { reportsApi } from './api/reports.ts'
 import { openKeyRing } from './api-keys.ts'
+import type { Desk } from './desk.ts'
 import { openIntake } from './intake.ts'
+import { pages } from './pages/pages.ts'
 import { preferencesPages } from './pages/preferences.ts'
 
 // The web side of Winback. Each area is one file of api/ (or pages/) that makes a router from what it needs, and one
@@ -27,6 +29,8 @@ export interface WebDependencies {
   readonly runtime: Runtime
   /** True once the process has been asked to end: it serves what comes, and asks for no more. */
   readonly isDraining?: () => boolean
+  /** What pages may do with campaign files; absent where none are at hand. */
+  readonly desk?: Desk
   /** Hears of what failed on our side; the request is told no more than that. */
   onError?(where: string, error: unknown): void
 }
@@ -63,6 +67,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   app.route('/', preferencesPages({ runtime }))
   app.route('/', redemptionsApi({ runtime, keys }))
   app.route('/', reportsApi({ runtime, keys }))
+  app.route('/', pages({ runtime, desk: dependencies.desk, onError }))
 
   app.notFound((c) => refuse(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path}`))
   app.onError((error, c) => {

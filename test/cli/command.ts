@@ -24,6 +24,7 @@ import { signals } from '../../src/cli/signals.ts'
 import { signingKeys } from '../../src/cli/signing-keys.ts'
 import { start } from '../../src/cli/start.ts'
 import { pause, resume, stop } from '../../src/cli/switches.ts'
+import { users } from '../../src/cli/users.ts'
 import { validate } from '../../src/cli/validate.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
 
@@ -53,6 +54,7 @@ const verbs = [
     explain,
     signals,
     signingKeys,
+    users,
     consent,
     exportPerson,
     erase,

@@ -1,0 +1,163 @@
+import { hash, randomBytes } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import { type Database, execute, rows, type Session, transaction } from '../../database/connect.ts'
+import { WinbackError } from '../../errors.ts'
+import { hashPassword, PASSWORD_LENGTH } from './passwords.ts'
+import type { Role } from './roles.ts'
+
+export interface User {
+  readonly userId: number
+  readonly name: string
+  readonly role: Role
+  readonly createdAt: Date
+  readonly createdBy: string
+  /** False until the one-time link was used. */
+  readonly hasPassword: boolean
+  readonly disabledAt: Date | null
+  readonly seenAt: Date | null
+}
+
+/** Days a one-time link is good. */
+const LINK_DAYS = 7
+
+const COLUMNS = sql`u.user_id AS "userId", u.name, u.role, u.created_at AS "createdAt", u.created_by AS "createdBy",
+  u.password IS NOT NULL AS "hasPassword", u.disabled_at AS "disabledAt",
+  (SELECT max(s.seen_at) FROM web_sessions s WHERE s.user_id = u.user_id) AS "seenAt"`
+
+export async function listUsers(session: Session): Promise<User[]> {
+  return await rows<User>(
+    session,
+    sql`SELECT ${COLUMNS} FROM users u ORDER BY u.disabled_at IS NOT NULL, u.name`,
+  )
+}
+
+export async function findUser(session: Session, name: string): Promise<User | undefined> {
+  const [user] = await rows<User>(
+    session,
+    sql`SELECT ${COLUMNS} FROM users u WHERE u.name = ${name.trim().toLowerCase()}`,
+  )
+  return user
+}
+
+/** Adds a user, who sets a password by the link of {@link issueLink}. @throws WinbackError `users.name`, `users.taken` */
+export async function addUser(
+  session: Session,
+  made: { name: string; role: Role; now: Date; by: string },
+): Promise<User> {
+  const name = made.name.trim().toLowerCase()
+  if (!/^[\p{L}\p{N}][\p{L}\p{N}._@+-]{0,99}$/u.test(name)) {
+    throw new WinbackError('users.name', `"${made.name}" cannot be a user’s name`, {
+      remedy: 'Use letters, digits and . _ @ + -, such as ada or ada@shop.example.',
+    })
+  }
+  const added = await execute(
+    session,
+    sql`INSERT INTO users (name, role, created_at, created_by) VALUES (${name}, ${made.role}, ${made.now}, ${made.by})
+        ON CONFLICT DO NOTHING`,
+  )
+  const user = await findUser(session, name)
+  if (added === 1 && user) return user
+  throw new WinbackError('users.taken', `there is a user ${name} already`, {
+    remedy: `\`winback users link ${name}\` prints a new link to set a password.`,
+  })
+}
+
+/** Changes what a user may do, or shuts a user out, who is then signed out everywhere. @throws WinbackError `users.last_admin` */
+export async function changeUser(
+  database: Database,
+  userId: number,
+  change: { role?: Role; disabled?: boolean; now: Date },
+): Promise<void> {
+  await transaction(database, async (tx) => {
+    // One change at a time: two admins who shut each other out would leave nobody.
+    await rows(tx, sql`SELECT FROM users WHERE role = 'admin' ORDER BY user_id FOR UPDATE`)
+    const disabledAt =
+      change.disabled === undefined
+        ? sql`disabled_at`
+        : change.disabled
+          ? sql`${change.now}::timestamptz`
+          : sql`NULL`
+    await execute(
+      tx,
+      sql`UPDATE users SET role = coalesce(${change.role ?? null}, role), disabled_at = ${disabledAt} WHERE user_id = ${userId}`,
+    )
+    const [left] = await rows<{ admins: number }>(
+      tx,
+      sql`SELECT count(*) AS admins FROM users WHERE role = 'admin' AND disabled_at IS NULL`,
+    )
+    if ((left?.admins ?? 0) === 0) {
+      throw new WinbackError('users.last_admin', 'somebody has to stay admin', {
+        remedy: 'Make another user admin first.',
+      })
+    }
+    if (change.disabled) await endSessions(tx, userId)
+  })
+}
+
+/**
+ * A one-time link's secret for setting a (new) password; links made before are void.
+ * @returns the path to open, `/welcome/SECRET`, to be had now or never
+ */
+export async function issueLink(session: Session, userId: number, now: Date): Promise<string> {
+  const secret = randomBytes(32).toString('base64url')
+  await execute(session, sql`DELETE FROM user_links WHERE user_id = ${userId} OR expires_at < ${now}`)
+  await execute(
+    session,
+    sql`INSERT INTO user_links (link_hash, user_id, expires_at)
+        VALUES (${hash('sha256', secret)}, ${userId}, ${new Date(now.getTime() + LINK_DAYS * 86_400_000)})`,
+  )
+  return `/welcome/${secret}`
+}
+
+/** Whose link it is; undefined for one that is used up, too old, or nobody's. */
+export async function linkOwner(session: Session, secret: string, now: Date): Promise<User | undefined> {
+  const [user] = await rows<User>(
+    session,
+    sql`SELECT ${COLUMNS} FROM user_links l JOIN users u USING (user_id)
+        WHERE l.link_hash = ${hash('sha256', secret)} AND l.expires_at > ${now} AND u.disabled_at IS NULL`,
+  )
+  return user
+}
+
+/**
+ * Sets the password and uses the link up, in one transaction: of two who open it at once, one sets it. Signs the user
+ * out everywhere else.
+ */
+export async function usePasswordLink(
+  database: Database,
+  secret: string,
+  password: string,
+  now: Date,
+): Promise<User | 'no_link' | 'too_short'> {
+  if ([...password].length < PASSWORD_LENGTH) return 'too_short'
+  const kept = await hashPassword(password)
+  return await transaction(database, async (tx) => {
+    const owner = await linkOwner(tx, secret, now)
+    const used = await execute(tx, sql`DELETE FROM user_links WHERE link_hash = ${hash('sha256', secret)}`)
+    if (!owner || used === 0) return 'no_link'
+    await execute(tx, sql`UPDATE users SET password = ${kept} WHERE user_id = ${owner.userId}`)
+    await endSessions(tx, owner.userId)
+    return owner
+  })
+}
+
+async function endSessions(session: Session, userId: number): Promise<void> {
+  await execute(session, sql`DELETE FROM web_sessions WHERE user_id = ${userId}`)
+}
+
+/**
+ * Where nobody could sign in yet: a user `admin`, and the path of a one-time link. Each start prints another one until
+ * it was used.
+ * @returns undefined where somebody has set a password
+ */
+export async function firstLink(database: Database, now: Date, by: string): Promise<string | undefined> {
+  return await transaction(database, async (tx) => {
+    await execute(tx, sql`SELECT pg_advisory_xact_lock(7402, hashtext(current_schema() || '.users'))`)
+    const users = await listUsers(tx)
+    if (users.some((user) => user.hasPassword)) return undefined
+    const admin =
+      users.find((user) => user.role === 'admin' && user.disabledAt === null) ??
+      (await addUser(tx, { name: 'admin', role: 'admin', now, by }))
+    return await issueLink(tx, admin.userId, now)
+  })
+}

@@ -1,0 +1,47 @@
+import { sql } from 'drizzle-orm'
+import { execute, rows, type Session } from '../database/connect.ts'
+
+// Who changed what, when, from where. Append-only. It holds no personal data of contacts: one is named by its internal
+// id (`contact 17`), which after an erasure leads nowhere.
+
+export interface AuditEntry {
+  readonly at: Date
+  /** A user's name, an API key's, or who was at the terminal. */
+  readonly actor: string
+  readonly via: 'web' | 'api' | 'cli'
+  /** `campaign.apply`, `contact.erase` …: see AUDIT_WORDS. */
+  readonly action: string
+  /** `campaign graded-recall`, `contact 17`; null where it was about nothing in particular. */
+  readonly about: string | null
+  readonly detail: Readonly<Record<string, unknown>> | null
+  readonly address: string | null
+}
+
+/** Records an entry; inside a transaction, together with what it tells of. */
+export async function recordAudit(
+  session: Session,
+  entry: Omit<AuditEntry, 'about' | 'detail' | 'address'> &
+    Partial<Pick<AuditEntry, 'about' | 'detail' | 'address'>>,
+): Promise<void> {
+  const { at, actor, via, action, about = null, detail = null, address = null } = entry
+  await execute(
+    session,
+    sql`INSERT INTO audit (at, actor, via, action, about, detail, address)
+        VALUES (${at}, ${actor}, ${via}, ${action}, ${about}, ${detail === null ? null : JSON.stringify(detail)}::jsonb, ${address})`,
+  )
+}
+
+/** The newest entries, before `before` where it is given. */
+export async function readAudit(
+  session: Session,
+  question: { before?: number | undefined; about?: string | undefined; limit: number },
+): Promise<(AuditEntry & { auditId: number })[]> {
+  const { before, about, limit } = question
+  return await rows(
+    session,
+    sql`SELECT audit_id AS "auditId", at, actor, via, action, about, detail, address FROM audit
+        WHERE (${before ?? null}::bigint IS NULL OR audit_id < ${before ?? null})
+          AND (${about ?? null}::text IS NULL OR about = ${about ?? null})
+        ORDER BY audit_id DESC LIMIT ${limit}`,
+  )
+}

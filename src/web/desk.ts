@@ -1,0 +1,74 @@
+import type { Language } from '../reports/words.ts'
+
+// What the pages may do with campaign files: they lie in the workspace of the process that serves, which gives this.
+
+/** A block of a plan as it is shown: a title, sentences, perhaps a table. */
+export interface PlanSection {
+  readonly title: string
+  readonly lines: readonly string[]
+}
+
+export interface DraftPlan {
+  readonly campaign: string
+  /** All 64 digits. */
+  readonly inputs: string
+  /** False where exactly these files run already. */
+  readonly changed: boolean
+  /** In words, without samples: those are about persons, and a plan is kept. */
+  readonly shown: Readonly<Record<Language, string>>
+}
+
+/** A campaign file as it lies on disk. */
+export interface CampaignFile {
+  readonly campaign: string
+  readonly title: string
+  readonly file: string
+  readonly source: string
+  readonly inputs: string
+  readonly steps: readonly {
+    readonly tier: string
+    readonly step: string
+    readonly channels: readonly string[]
+  }[]
+}
+
+/** What is wrong with a file, in words, with file and line. */
+export interface FileProblem {
+  readonly where: string
+  readonly message: string
+  readonly severity: 'error' | 'warning'
+}
+
+/** What one contact would get of a step, from the files as they lie on disk. */
+export interface StepPreview {
+  readonly contact: string
+  readonly segment: string
+  /** Whether they would get it, and why. */
+  readonly outcome: string
+  readonly subject: string | null
+  readonly text: string | null
+  readonly html: string | null
+}
+
+export interface Desk {
+  files(): Promise<{ readonly campaigns: readonly CampaignFile[]; readonly problems: readonly FileProblem[] }>
+  /** @throws WinbackError for a campaign no file has */
+  plan(campaign: string): Promise<DraftPlan>
+  /** @throws WinbackError `plan.changed` where a file is not what was planned */
+  apply(
+    campaign: string,
+    inputs: string,
+    by: string,
+  ): Promise<{ readonly version: number; readonly applied: boolean }>
+  preview(
+    campaign: string,
+    step: string,
+    wanted: {
+      readonly contact: string | undefined
+      readonly locale: string | undefined
+      readonly language: Language
+      /** Names, addresses and numbers as they are. */
+      readonly unmasked: boolean
+    },
+  ): Promise<StepPreview>
+}

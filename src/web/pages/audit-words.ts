@@ -1,0 +1,34 @@
+import type { Language } from '../../reports/words.ts'
+
+/** What was done, by the action's name. */
+export const AUDIT_WORDS: Readonly<Record<string, Record<Language, string>>> = {
+  'campaign.plan': { en: 'planned', 'zh-CN': '计划' },
+  'campaign.apply': { en: 'approved and applied', 'zh-CN': '批准并应用' },
+  'campaign.reject': { en: 'turned a plan down', 'zh-CN': '退回计划' },
+  'campaign.rollback': { en: 'went back to an earlier version', 'zh-CN': '回到早先版本' },
+  'campaign.run': { en: 'ran by hand', 'zh-CN': '手动运行' },
+  'switch.pause': { en: 'paused', 'zh-CN': '暂停' },
+  'switch.resume': { en: 'resumed', 'zh-CN': '恢复' },
+  'switch.stop': { en: 'stopped for good', 'zh-CN': '永久停止' },
+  'contact.preferences': { en: 'recorded what a contact wants', 'zh-CN': '登记联系人的偏好' },
+  'contact.consent': { en: 'recorded consent', 'zh-CN': '登记同意' },
+  'contact.export': { en: 'exported everything held', 'zh-CN': '导出全部数据' },
+  'contact.erase': { en: 'erased', 'zh-CN': '删除' },
+  'contact.reveal': { en: 'looked at an address', 'zh-CN': '查看联系方式' },
+  'user.password': { en: 'set a password', 'zh-CN': '设置密码' },
+  'user.add': { en: 'added a user', 'zh-CN': '添加用户' },
+  'user.link': { en: 'made a one-time link', 'zh-CN': '生成一次性链接' },
+  'user.role': { en: 'changed a role', 'zh-CN': '更改角色' },
+  'user.disable': { en: 'shut a user out', 'zh-CN': '停用用户' },
+  'user.enable': { en: 'let a user in again', 'zh-CN': '重新启用用户' },
+  'key.create': { en: 'made an API key', 'zh-CN': '创建 API 密钥' },
+  'key.revoke': { en: 'revoked an API key', 'zh-CN': '吊销 API 密钥' },
+  'signing_key.rotate': { en: 'made a new signing key', 'zh-CN': '更换签名密钥' },
+  'signing_key.retire': { en: 'retired a signing key', 'zh-CN': '停用签名密钥' },
+}
+
+export const VIA_WORDS: Readonly<Record<string, Record<Language, string>>> = {
+  web: { en: 'web', 'zh-CN': '网页' },
+  api: { en: 'API', 'zh-CN': 'API' },
+  cli: { en: 'terminal', 'zh-CN': '终端' },
+}

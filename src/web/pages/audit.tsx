@@ -1,0 +1,66 @@
+import { Hono } from 'hono'
+import { readAudit } from '../audit.ts'
+import { AUDIT_WORDS, VIA_WORDS } from './audit-words.ts'
+import { Empty, Table } from './parts.tsx'
+import { type PagesDependencies, page } from './visit.ts'
+
+const LINES = 100
+
+/** Who changed what, newest first. */
+export function auditPages(dependencies: PagesDependencies): Hono {
+  return new Hono().get(
+    '/audit',
+    page(dependencies, 'see_audit', async (visit) => {
+      const { say, speech, language } = visit
+      const before = Number(visit.c.req.query('before')) || undefined
+      const entries = await readAudit(visit.runtime.database, { before, limit: LINES })
+      const last = entries.length === LINES ? entries.at(-1)?.auditId : undefined
+      const title = say('Audit', '操作记录')
+      if (entries.length === 0) {
+        return await visit.show(
+          title,
+          <Empty title={say('Nothing was changed yet', '尚无任何更改')}>
+            <p>
+              {say(
+                'Whoever plans, approves, pauses, erases or makes a key stands here, with time and place.',
+                '计划、批准、暂停、删除或创建密钥的人、时间与来源都会记录在这里。',
+              )}
+            </p>
+          </Empty>,
+        )
+      }
+      return await visit.show(
+        title,
+        <div class="card">
+          <Table
+            label={title}
+            columns={[
+              { title: say('When', '时间') },
+              { title: say('Who', '操作者') },
+              { title: say('What', '操作') },
+              { title: say('About', '对象') },
+              { title: say('From', '来源') },
+            ]}
+            rows={entries.map((entry) => [
+              <time datetime={entry.at.toISOString()}>{speech.moment(entry.at)}</time>,
+              entry.actor,
+              <>
+                {AUDIT_WORDS[entry.action]?.[language] ?? entry.action}{' '}
+                <small>{detailText(entry.detail)}</small>
+              </>,
+              entry.about ?? '',
+              `${VIA_WORDS[entry.via]?.[language] ?? entry.via}${entry.address === null ? '' : ` · ${entry.address}`}`,
+            ])}
+          />
+          {last === undefined ? null : <a href={`/audit?before=${last}`}>{say('Earlier', '更早')}</a>}
+        </div>,
+      )
+    }),
+  )
+}
+
+function detailText(detail: Readonly<Record<string, unknown>> | null): string {
+  return Object.entries(detail ?? {})
+    .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+    .join(', ')
+}

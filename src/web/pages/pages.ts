@@ -1,0 +1,16 @@
+import { Hono } from 'hono'
+import { auditPages } from './audit.tsx'
+import { signInPages } from './sign-in.tsx'
+import { STYLE, STYLE_PATH } from './style.ts'
+import type { PagesDependencies } from './visit.ts'
+
+/** Everything a browser opens: one file an area. */
+export function pages(dependencies: PagesDependencies): Hono {
+  return new Hono()
+    .get(STYLE_PATH, (c) => {
+      c.header('Cache-Control', 'public, max-age=31536000, immutable')
+      return c.body(STYLE, 200, { 'Content-Type': 'text/css; charset=utf-8' })
+    })
+    .route('/', signInPages(dependencies))
+    .route('/', auditPages(dependencies))
+}

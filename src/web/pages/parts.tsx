@@ -1,0 +1,71 @@
+import type { Child } from 'hono/jsx'
+import type { Visit } from './visit.ts'
+
+// What several pages are made of.
+
+/** A form of one button, with the session's token. */
+export function Act(props: {
+  visit: Visit
+  to: string
+  words: string
+  kind?: 'quiet' | 'danger' | 'plain'
+  fields?: Readonly<Record<string, string>>
+  children?: Child
+}) {
+  return (
+    <form method="post" action={props.to}>
+      <input type="hidden" name="csrf" value={props.visit.user.csrf} />
+      {Object.entries(props.fields ?? {}).map(([name, value]) => (
+        <input type="hidden" name={name} value={value} />
+      ))}
+      {props.children}
+      <button type="submit" class={props.kind}>
+        {props.words}
+      </button>
+    </form>
+  )
+}
+
+/** A table that scrolls sideways on a phone, and by keyboard. */
+export function Table(props: {
+  label: string
+  columns: readonly { title: string; num?: boolean }[]
+  rows: readonly (readonly Child[])[]
+}) {
+  const { columns } = props
+  return (
+    // What scrolls must be reachable by keyboard.
+    <section class="wide" aria-label={props.label} tabindex={0}>
+      <table>
+        <thead>
+          <tr>
+            {columns.map(({ title, num }) => (
+              <th scope="col" class={num ? 'num' : undefined}>
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {props.rows.map((row) => (
+            <tr>
+              {row.map((cell, at) => (
+                <td class={columns[at]?.num ? 'num' : undefined}>{cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  )
+}
+
+/** What a page says that has nothing to show yet: what to do next. */
+export function Empty({ title, children }: { title: string; children?: Child }) {
+  return (
+    <div class="card empty">
+      <h2>{title}</h2>
+      {children}
+    </div>
+  )
+}

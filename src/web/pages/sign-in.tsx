@@ -1,0 +1,231 @@
+import { type Context, Hono } from 'hono'
+import type { Child } from 'hono/jsx'
+import { languageOf } from '../../reports/words.ts'
+import { PASSWORD_LENGTH } from '../accounts/passwords.ts'
+import { openSession, signIn } from '../accounts/sessions.ts'
+import { linkOwner, usePasswordLink } from '../accounts/users.ts'
+import { recordAudit } from '../audit.ts'
+import { bare } from './layout.tsx'
+import {
+  act,
+  addressOf,
+  endSession,
+  type Guest,
+  guard,
+  guestOf,
+  isFromHere,
+  ownPath,
+  type PagesDependencies,
+  setLanguage,
+  setSession,
+} from './visit.ts'
+
+// In and out: the sign-in, the one-time link that sets a password, the language, the sign-out.
+
+export function signInPages(dependencies: PagesDependencies): Hono {
+  const { runtime } = dependencies
+  const { database, workspace } = runtime
+  const show = (
+    c: Context,
+    guest: Guest,
+    title: string,
+    body: Child,
+    status: 200 | 401 | 404 | 422 | 429 = 200,
+  ) => {
+    guard(c)
+    return c.html(bare(guest, workspace.name, title, body), status)
+  }
+  const formOf = async (c: Context) =>
+    isFromHere(c, runtime) ? new URLSearchParams(await c.req.text()) : new URLSearchParams()
+
+  return new Hono()
+    .get('/sign-in', (c) => {
+      const guest = guestOf(c, runtime)
+      return show(
+        c,
+        guest,
+        guest.say('Sign in', '登录'),
+        <SignInForm guest={guest} next={c.req.query('next')} />,
+      )
+    })
+    .post('/sign-in', async (c) => {
+      const guest = guestOf(c, runtime)
+      const form = await formOf(c)
+      const name = form.get('name') ?? ''
+      const address = addressOf(c)
+      const given = { name, password: form.get('password') ?? '', address, now: guest.now }
+      const signed = await signIn(database, given)
+      if (signed.outcome === 'signed_in') {
+        setSession(c, runtime, signed.cookie)
+        return c.redirect(ownPath(form.get('next')), 303)
+      }
+      const waiting = signed.outcome === 'wait'
+      if (waiting) c.header('Retry-After', String(signed.seconds))
+      const problem = waiting
+        ? guest.say(
+            `Too many failed attempts. Try again in ${signed.seconds} s.`,
+            `失败次数过多，请在 ${signed.seconds} 秒后重试。`,
+          )
+        : guest.say(
+            'Name or password is not right. An admin can make a new link for you.',
+            '用户名或密码不正确。管理员可以为您生成新的链接。',
+          )
+      return show(
+        c,
+        guest,
+        guest.say('Sign in', '登录'),
+        <SignInForm guest={guest} next={form.get('next')} name={name} problem={problem} />,
+        waiting ? 429 : 401,
+      )
+    })
+    .post(
+      '/sign-out',
+      act(dependencies, 'look', async ({ c }) => {
+        await endSession(c, runtime)
+        return c.redirect('/sign-in', 303)
+      }),
+    )
+    .get('/language/:language', (c) => {
+      setLanguage(c, runtime, languageOf(c.req.param('language')))
+      return c.redirect(ownPath(c.req.query('next')), 303)
+    })
+    .get('/welcome/:secret', async (c) => {
+      const guest = guestOf(c, runtime)
+      const owner = await linkOwner(database, c.req.param('secret'), guest.now)
+      if (!owner) return show(c, guest, deadLink(guest), <DeadLink guest={guest} />, 404)
+      return show(c, guest, guest.say('Welcome', '欢迎'), <PasswordForm guest={guest} name={owner.name} />)
+    })
+    .post('/welcome/:secret', async (c) => {
+      const guest = guestOf(c, runtime)
+      const form = await formOf(c)
+      const secret = c.req.param('secret')
+      const owner = await linkOwner(database, secret, guest.now)
+      if (!owner) return show(c, guest, deadLink(guest), <DeadLink guest={guest} />, 404)
+      const password = form.get('password') ?? ''
+      const again = form.get('again') ?? ''
+      const user =
+        password === again ? await usePasswordLink(database, secret, password, guest.now) : 'differ'
+      if (user === 'no_link') return show(c, guest, deadLink(guest), <DeadLink guest={guest} />, 404)
+      if (typeof user === 'string') {
+        const problem =
+          user === 'differ'
+            ? guest.say('The two are not the same.', '两次输入不一致。')
+            : guest.say(
+                `Use ${PASSWORD_LENGTH} characters or more.`,
+                `请至少使用 ${PASSWORD_LENGTH} 个字符。`,
+              )
+        return show(
+          c,
+          guest,
+          guest.say('Welcome', '欢迎'),
+          <PasswordForm guest={guest} name={owner.name} problem={problem} />,
+          422,
+        )
+      }
+      const address = addressOf(c)
+      await recordAudit(database, {
+        at: guest.now,
+        actor: user.name,
+        via: 'web',
+        action: 'user.password',
+        address,
+      })
+      setSession(c, runtime, await openSession(database, user.userId, address, guest.now))
+      return c.redirect('/', 303)
+    })
+}
+
+function deadLink(guest: Guest): string {
+  return guest.say('This link is used up', '此链接已失效')
+}
+
+function DeadLink({ guest }: { guest: Guest }) {
+  return (
+    <>
+      <p>
+        {guest.say(
+          'It works once, within seven days, and a newer one replaces it. An admin makes another in Settings; so does',
+          '链接只能使用一次，七天内有效，新链接会使旧链接失效。管理员可在“设置”中重新生成，也可运行',
+        )}{' '}
+        <code>winback users link NAME</code>
+      </p>
+      <p>
+        <a href="/sign-in">{guest.say('Sign in', '登录')}</a>
+      </p>
+    </>
+  )
+}
+
+function Problem({ words }: { words: string | undefined }) {
+  return words === undefined ? null : (
+    <p class="note bad" role="alert">
+      {words}
+    </p>
+  )
+}
+
+function SignInForm(props: {
+  guest: Guest
+  next?: string | null | undefined
+  name?: string
+  problem?: string
+}) {
+  const { say } = props.guest
+  return (
+    <form method="post" action="/sign-in">
+      <Problem words={props.problem} />
+      <input type="hidden" name="next" value={ownPath(props.next)} />
+      <label>
+        {say('Name', '用户名')}
+        <input
+          name="name"
+          value={props.name ?? ''}
+          autocomplete="username"
+          required
+          autofocus
+          autocapitalize="none"
+        />
+      </label>
+      <label>
+        {say('Password', '密码')}
+        <input name="password" type="password" autocomplete="current-password" required />
+      </label>
+      <button type="submit">{say('Sign in', '登录')}</button>
+    </form>
+  )
+}
+
+function PasswordForm({ guest, name, problem }: { guest: Guest; name: string; problem?: string }) {
+  const { say } = guest
+  return (
+    <form method="post">
+      <Problem words={problem} />
+      <p>
+        {say('You will sign in as', '您的用户名是')} <strong>{name}</strong>
+      </p>
+      {/* For password managers: they keep the two together. */}
+      <input name="name" value={name} autocomplete="username" hidden />
+      <label>
+        {say('A password of your own', '设置密码')}
+        <small>
+          {say(
+            `${PASSWORD_LENGTH} characters or more; a few words will do.`,
+            `至少 ${PASSWORD_LENGTH} 个字符，几个词即可。`,
+          )}
+        </small>
+        <input
+          name="password"
+          type="password"
+          autocomplete="new-password"
+          required
+          minlength={PASSWORD_LENGTH}
+        />
+      </label>
+      <label>
+        {say('Once more', '再次输入')}
+        <input name="again" type="password" autocomplete="new-password" required />
+      </label>
+      <button type="submit">{say('Set it and go on', '设置并继续')}</button>
+    </form>
+  )
+}

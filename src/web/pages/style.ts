@@ -1,0 +1,103 @@
+import { hash } from 'node:crypto'
+
+// The one style sheet, made by hand. Light and dark by the system's wish; two colours carry meaning (good, bad), one
+// leads (accent), all else is ink on paper. Sizes are in rem, so that a reader's larger type enlarges everything.
+
+const COLOURS = `
+:root { color-scheme: light dark;
+  --ink: #1d2528; --soft: #566167; --paper: #f7f6f2; --card: #fff; --line: #e0ddd4; --wash: #efede6;
+  --accent: #0b626a; --on-accent: #fff; --good: #1f6b3b; --good-wash: #e6f2e8; --bad: #a3271d; --bad-wash: #fbe9e6;
+  --shade: 0 1px 2px rgb(30 30 20 / 6%), 0 4px 16px rgb(30 30 20 / 5%) }
+@media (prefers-color-scheme: dark) { :root {
+  --ink: #e9e8e3; --soft: #a8aeae; --paper: #14181a; --card: #1d2326; --line: #333b3f; --wash: #262d31;
+  --accent: #7fd0d3; --on-accent: #06282b; --good: #8fd3a2; --good-wash: #1b3324; --bad: #f2a59b; --bad-wash: #3d201d;
+  --shade: none } }
+`
+
+const FRAME = `
+* { box-sizing: border-box }
+html { -webkit-text-size-adjust: 100% }
+body { margin: 0; background: var(--paper); color: var(--ink);
+  font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans", sans-serif }
+a { color: var(--accent); text-underline-offset: .18em }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 4px }
+.skip { position: absolute; left: -999px } .skip:focus { left: 1rem; top: .5rem; background: var(--card); padding: .5rem 1rem; z-index: 2 }
+.top { display: flex; align-items: center; gap: .5rem 1rem; padding: .7rem 1.5rem; border-bottom: 1px solid var(--line); background: var(--card); flex-wrap: wrap }
+.brand { font-weight: 650; color: var(--ink); text-decoration: none; margin-right: auto; letter-spacing: -.01em }
+.brand span { color: var(--accent) }
+.top form { margin: 0 } .who { color: var(--soft); font-size: .875rem }
+.frame { display: grid; grid-template-columns: 12.5rem minmax(0, 1fr); max-width: 84rem; margin: 0 auto }
+.side { padding: 1.5rem 0 1.5rem 1.5rem } .side ul { list-style: none; margin: 0; padding: 0; position: sticky; top: 1rem }
+.side a { display: block; padding: .45rem .8rem; border-radius: 8px; text-decoration: none; color: var(--soft) }
+.side a:hover { background: var(--wash); color: var(--ink) }
+.side a[aria-current] { background: var(--wash); color: var(--ink); font-weight: 600 }
+main { padding: 1.5rem; min-width: 0 }
+footer { color: var(--soft); font-size: .85rem; padding: 1rem 1.5rem 2.5rem; max-width: 84rem; margin: 0 auto; text-align: right }
+@media (max-width: 48rem) {
+  .top { padding: .6rem 1rem } .frame { display: block }
+  .side { padding: 0; border-bottom: 1px solid var(--line); background: var(--card) }
+  .side ul { display: flex; overflow-x: auto; padding: .35rem .6rem; position: static }
+  .side a { white-space: nowrap; padding: .5rem .7rem }
+  main { padding: 1rem } footer { padding: 1rem; text-align: left } }
+`
+
+const TEXT = `
+h1 { font-size: 1.6rem; line-height: 1.2; letter-spacing: -.015em; margin: .2rem 0 1rem }
+h2 { font-size: 1.1rem; margin: 0 0 .6rem } h3 { font-size: 1rem; margin: 1rem 0 .4rem }
+p { margin: 0 0 .8rem; max-width: 46rem } .soft, small, time { color: var(--soft) } small { font-size: .85rem }
+.lead { font-size: 1.2rem; line-height: 1.45; max-width: 50rem } .lead.good { color: var(--good) } .lead.bad { color: var(--bad) }
+.good { color: var(--good) } .bad { color: var(--bad) }
+code, pre, .mono { font: .85rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Noto Sans Mono CJK SC", monospace }
+code { background: var(--wash); padding: .1em .35em; border-radius: 4px; overflow-wrap: anywhere }
+pre { background: var(--wash); padding: 1rem; border-radius: 10px; overflow: auto; margin: 0 0 1rem; max-height: 38rem }
+pre .add { color: var(--good); background: var(--good-wash); display: block } pre .del { color: var(--bad); background: var(--bad-wash); display: block }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 1.1rem 1.25rem; margin: 0 0 1.1rem; box-shadow: var(--shade); min-width: 0 }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1.1rem; margin: 0 0 1.1rem } .cards > .card { margin: 0 }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .8rem 1.5rem; margin: 0 0 .4rem }
+.figures dt { color: var(--soft); font-size: .85rem } .figures dd { margin: 0; font-size: 1.45rem; font-weight: 600; letter-spacing: -.02em; font-variant-numeric: tabular-nums }
+.note { border-left: 4px solid var(--accent); background: var(--card); padding: .7rem 1rem; border-radius: 0 10px 10px 0; margin: 0 0 1.1rem; overflow-wrap: anywhere }
+.note.bad { border-color: var(--bad); background: var(--bad-wash) } .note.good { border-color: var(--good); background: var(--good-wash) }
+.empty { text-align: center; padding: 2.5rem 1rem; color: var(--soft) } .empty p { margin: 0 auto .8rem }
+.tag { display: inline-block; font-size: .8rem; padding: .1rem .55rem; border-radius: 99px; background: var(--wash); color: var(--ink); white-space: nowrap }
+.tag.good { background: var(--good-wash); color: var(--good) } .tag.bad { background: var(--bad-wash); color: var(--bad) }
+.tabs { display: flex; gap: .3rem; overflow-x: auto; margin: 0 0 1.1rem; border-bottom: 1px solid var(--line) }
+.tabs a { padding: .5rem .8rem; text-decoration: none; color: var(--soft); white-space: nowrap; border-bottom: 2px solid transparent; margin-bottom: -1px }
+.tabs a[aria-current] { color: var(--ink); border-color: var(--accent); font-weight: 600 }
+.story { list-style: none; margin: 0; padding: 0 } .story li { position: relative; padding: 0 0 1rem 1.4rem; border-left: 2px solid var(--line); margin-left: .4rem }
+.story li::before { content: ""; position: absolute; left: -.43rem; top: .45rem; width: .75rem; height: .75rem; border-radius: 50%; background: var(--card); border: 2px solid var(--accent) }
+.story li:last-child { border-color: transparent } .story time { display: block; font-size: .85rem }
+figure { margin: 0 0 1.1rem } .chart { background: #fff; border: 1px solid var(--line); border-radius: 14px; padding: .5rem; overflow-x: auto }
+.chart svg { display: block; max-width: 100%; height: auto; margin: 0 auto }
+@media (prefers-color-scheme: dark) { .chart { background: #e2e2e2; filter: invert(.92) hue-rotate(180deg) } }
+`
+
+const TABLES = `
+.wide { overflow-x: auto; margin: 0 0 .6rem } table { border-collapse: collapse; width: 100%; font-size: .93rem }
+th, td { text-align: left; padding: .5rem .8rem .5rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
+tbody tr:last-child td, tbody tr:last-child th { border-bottom: 0 } th { font-weight: 600; color: var(--soft); font-size: .85rem }
+tbody th { color: var(--ink); font-size: inherit; font-weight: 500 }
+.num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } td form { display: inline }
+`
+
+const FORMS = `
+form { margin: 0 0 1rem } label { display: block; margin: 0 0 .8rem; font-weight: 500 } label small { display: block; font-weight: 400 }
+input, select, textarea { font: inherit; color: inherit; background: var(--card); border: 1px solid #8a9499; border-radius: 8px; padding: .5rem .7rem; min-height: 2.6rem; width: 100%; max-width: 26rem; display: block; margin-top: .2rem }
+input[type=checkbox], input[type=radio] { width: 1.15rem; min-height: 1.15rem; height: 1.15rem; display: inline-block; vertical-align: -.2rem; margin: 0 .5rem 0 0; accent-color: var(--accent) }
+label.tick { font-weight: 400; margin: 0 0 .4rem }
+fieldset { border: 1px solid var(--line); border-radius: 10px; margin: 0 0 .8rem; padding: .6rem 1rem; max-width: 30rem; min-width: 0 } legend { font-weight: 600; padding: 0 .3rem }
+button, .button { font: inherit; font-weight: 600; border-radius: 8px; border: 1px solid var(--accent); background: var(--accent); color: var(--on-accent); padding: .5rem 1rem; min-height: 2.6rem; cursor: pointer; text-decoration: none; display: inline-block }
+button.quiet, .button.quiet { background: transparent; color: var(--accent) }
+button.plain { background: none; border: 0; color: var(--accent); padding: .2rem .3rem; min-height: 0; font-weight: 500; text-decoration: underline; text-underline-offset: .18em }
+button.danger { background: var(--bad); border-color: var(--bad); color: var(--card) }
+.row { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin: 0 0 1rem } .row form, .row label { margin: 0 }
+.narrow { max-width: 25rem; margin: 8vh auto; padding: 1rem }
+iframe { border: 1px solid var(--line); border-radius: 12px; background: #fff; width: 100%; height: 46rem; display: block } iframe.phone { width: 375px; max-width: 100%; margin: 0 auto }
+iframe.dark { background: #121212 }
+details summary { cursor: pointer; padding: .3rem 0; font-weight: 500 } details { margin: 0 0 .8rem }
+.paper { white-space: pre-wrap; overflow-wrap: anywhere }
+`
+
+export const STYLE = [COLOURS, FRAME, TEXT, TABLES, FORMS].join('')
+
+/** Named by its content, so that browsers may keep it for ever. */
+export const STYLE_PATH = `/assets/${hash('sha256', STYLE, 'hex').slice(0, 16)}.css`

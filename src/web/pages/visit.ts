@@ -1,0 +1,262 @@
+import { getConnInfo } from '@hono/node-server/conninfo'
+import type { Context, Handler } from 'hono'
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
+import type { Child } from 'hono/jsx'
+import { messageOf, WinbackError } from '../../errors.ts'
+import { type Language, languageOf, type Speech, speechOf } from '../../reports/words.ts'
+import type { Runtime } from '../../service/runtime.ts'
+import { type Ability, may } from '../accounts/roles.ts'
+import { closeSession, readSession, type SignedIn } from '../accounts/sessions.ts'
+import { type AuditEntry, recordAudit } from '../audit.ts'
+import type { Desk } from '../desk.ts'
+import { readFreshness } from './freshness.ts'
+import { layout, refusalPage } from './layout.tsx'
+
+// One request of a browser: who it is, what they may do, in which language. Every page and every form goes through
+// page() or act(), so none can forget the session, the ability or the token.
+
+/** What the pages are made of. */
+export interface PagesDependencies {
+  readonly runtime: Runtime
+  /** Absent: campaign files are not at hand in this process. */
+  readonly desk?: Desk | undefined
+  /** Hears of what failed on our side. */
+  onError(where: string, error: unknown): void
+}
+
+/** A request whose sender need not be signed in. */
+export interface Guest {
+  readonly c: Context
+  readonly language: Language
+  readonly speech: Speech
+  readonly now: Date
+  /** One text, both languages beside each other. */
+  say(en: string, zh: string): string
+}
+
+export interface Visit extends Guest {
+  readonly user: SignedIn
+  readonly runtime: Runtime
+  readonly desk: Desk | undefined
+  may(ability: Ability): boolean
+  /** The page with its frame. */
+  show(title: string, body: Child, status?: 200 | 400 | 404 | 409 | 422): Promise<Response>
+  /** What the form brought; empty of a GET. */
+  readonly form: URLSearchParams
+  /** Records what was done, by this user, from here. */
+  audit(action: string, about: string | null, detail?: AuditEntry['detail']): Promise<void>
+  /** Goes to a page, which says `note` once. */
+  go(path: string, note?: string): Response
+}
+
+export const SESSION_COOKIE = 'winback_session'
+const LANGUAGE_COOKIE = 'winback_language'
+const NOTE_COOKIE = 'winback_note'
+
+/** Nothing but our own style sheet and pictures; no script of anybody. */
+const POLICY = [
+  "default-src 'none'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "form-action 'self'",
+  "frame-src 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/** The language of a request: the one chosen, else the browser's. */
+export function guestOf(c: Context, runtime: Runtime): Guest {
+  const chosen = getCookie(c, LANGUAGE_COOKIE)
+  const language = languageOf(chosen ?? c.req.header('Accept-Language') ?? 'en')
+  const { currency, timezone } = runtime.workspace
+  return {
+    c,
+    language,
+    speech: speechOf({ locale: language, currency, timezone }),
+    now: runtime.clock.now(),
+    say: (en, zh) => (language === 'en' ? en : zh),
+  }
+}
+
+/** Headers of every page. */
+export function guard(c: Context): void {
+  c.header('Content-Security-Policy', POLICY)
+  c.header('Cache-Control', 'no-store')
+}
+
+/** A page: for whoever is signed in and has the ability. */
+export function page(
+  dependencies: PagesDependencies,
+  ability: Ability,
+  show: (visit: Visit) => Promise<Response>,
+): Handler {
+  return (c) => answer(c, dependencies, ability, show)
+}
+
+/** What a form does: signed in, able, and with the session's token; from our own pages alone. */
+export function act(
+  dependencies: PagesDependencies,
+  ability: Ability,
+  work: (visit: Visit) => Promise<Response>,
+): Handler {
+  return (c) =>
+    answer(c, dependencies, ability, async (visit) => {
+      const mine = isFromHere(c, dependencies.runtime) && visit.form.get('csrf') === visit.user.csrf
+      if (mine) return await work(visit)
+      return c.html(
+        refusalPage(
+          visit,
+          visit.say('This form is too old', '此表单已过期'),
+          visit.say(
+            'It was made before you signed in, or by another site. Go back, load the page again and send it once more.',
+            '表单可能在您登录之前打开，或来自其他网站。请返回并重新载入页面后再提交。',
+          ),
+        ),
+        403,
+      )
+    })
+}
+
+async function answer(
+  c: Context,
+  dependencies: PagesDependencies,
+  ability: Ability,
+  work: (visit: Visit) => Promise<Response>,
+): Promise<Response> {
+  const { runtime, desk } = dependencies
+  const guest = guestOf(c, runtime)
+  guard(c)
+  const cookie = getCookie(c, SESSION_COOKIE)
+  const user = cookie === undefined ? undefined : await readSession(runtime.database, cookie, guest.now)
+  if (!user) {
+    const { pathname, search } = new URL(c.req.url)
+    const next =
+      c.req.method === 'GET' && pathname !== '/' ? `?next=${encodeURIComponent(pathname + search)}` : ''
+    return c.redirect(`/sign-in${next}`, 303)
+  }
+  const form = new URLSearchParams(c.req.method === 'POST' ? await c.req.text() : '')
+  const note = getCookie(c, NOTE_COOKIE)
+  if (note !== undefined) deleteCookie(c, NOTE_COOKIE, { path: '/' })
+  const visit: Visit = {
+    ...guest,
+    user,
+    runtime,
+    desk,
+    form,
+    may: (wanted) => may(user.role, wanted),
+    show: async (title, body, status = 200) =>
+      c.html(
+        layout(visit, { title, body, note, freshness: await readFreshness(runtime.database, guest.now) }),
+        status,
+      ),
+    audit: (action, about, detail = null) =>
+      recordAudit(runtime.database, {
+        at: guest.now,
+        actor: user.name,
+        via: 'web',
+        action,
+        about,
+        detail,
+        address: addressOf(c),
+      }),
+    go: (path, words) => {
+      if (words !== undefined)
+        setCookie(c, NOTE_COOKIE, words.slice(0, 1000), {
+          ...COOKIE,
+          maxAge: 60,
+          secure: isSecure(c, runtime),
+        })
+      return c.redirect(path, 303)
+    },
+  }
+  if (!may(user.role, ability)) {
+    return c.html(
+      refusalPage(
+        visit,
+        visit.say('Not for your role', '您的角色无权进行此操作'),
+        visit.say(
+          `You are signed in as ${user.name} (${user.role}). An admin can change that in Settings.`,
+          `您以 ${user.name}（${user.role}）身份登录。管理员可在“设置”中调整角色。`,
+        ),
+      ),
+      403,
+    )
+  }
+  try {
+    return await work(visit)
+  } catch (error) {
+    if (error instanceof WinbackError) return await showError(visit, error)
+    dependencies.onError(`${c.req.method} ${c.req.path}`, error)
+    return c.html(
+      refusalPage(
+        visit,
+        visit.say('Something failed on our side', '系统出错'),
+        visit.say(
+          'Nothing was changed. Load the page again; the log of this process says more.',
+          '未做任何更改。请重新载入页面；进程日志中有详细信息。',
+        ),
+      ),
+      500,
+    )
+  }
+}
+
+/** What the person can mend, in the words every verb of the command line says it with. */
+async function showError(visit: Visit, error: WinbackError): Promise<Response> {
+  const status = error.code.endsWith('.unknown') ? 404 : error.code === 'plan.changed' ? 409 : 422
+  return visit.c.html(refusalPage(visit, messageOf(error), error.remedy ?? ''), status)
+}
+
+const COOKIE = { path: '/', httpOnly: true, sameSite: 'Lax' } as const
+
+function isSecure(c: Context, runtime: Runtime): boolean {
+  return (runtime.workspace.web.url ?? c.req.url).startsWith('https:')
+}
+
+/** Signs the browser in. */
+export function setSession(c: Context, runtime: Runtime, cookie: string): void {
+  setCookie(c, SESSION_COOKIE, cookie, { ...COOKIE, maxAge: 7 * 86_400, secure: isSecure(c, runtime) })
+}
+
+/** Ends the browser's session, here and in the database. */
+export async function endSession(c: Context, runtime: Runtime): Promise<void> {
+  const cookie = getCookie(c, SESSION_COOKIE)
+  if (cookie !== undefined) await closeSession(runtime.database, cookie)
+  deleteCookie(c, SESSION_COOKIE, { path: '/' })
+}
+
+/** Remembers the language for a year. */
+export function setLanguage(c: Context, runtime: Runtime, language: Language): void {
+  setCookie(c, LANGUAGE_COOKIE, language, { ...COOKIE, maxAge: 365 * 86_400, secure: isSecure(c, runtime) })
+}
+
+/** Where the request came from; of a request without a socket, nothing is known. */
+export function addressOf(c: Context): string {
+  try {
+    return getConnInfo(c).remote.address ?? 'unknown'
+  } catch {
+    return 'unknown'
+  }
+}
+
+/**
+ * Whether a form was sent by one of our own pages. Browsers say so (Sec-Fetch-Site), older ones by the Origin; neither
+ * can be set by another site's page.
+ */
+export function isFromHere(c: Context, runtime: Runtime): boolean {
+  const site = c.req.header('Sec-Fetch-Site')
+  if (site !== undefined) return site === 'same-origin'
+  const origin = c.req.header('Origin')
+  if (origin === undefined) return true
+  const known = [
+    runtime.workspace.web.url,
+    `http://${c.req.header('Host')}`,
+    `https://${c.req.header('Host')}`,
+  ]
+  return known.some((url) => url !== undefined && new URL(url).origin === origin)
+}
+
+/** A path of our own to go on to: never another host, whatever a link says. */
+export function ownPath(text: string | null | undefined): string {
+  return text && /^\/(?![/\\])[\x21-\x7e]*$/.test(text) ? text : '/'
+}

@@ -1,0 +1,152 @@
+import { sql } from 'drizzle-orm'
+import type { Hono } from 'hono'
+import { beforeAll, beforeEach, expect, test } from 'vitest'
+import { type ManualClock, manualClock } from '../../src/clock.ts'
+import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { waitAfter } from '../../src/web/accounts/sessions.ts'
+import { addUser, changeUser, findUser, firstLink, issueLink } from '../../src/web/accounts/users.ts'
+import { composeWeb } from '../../src/web/server.ts'
+import { freshDatabase } from '../support/database.ts'
+import { openShop } from '../support/shop.ts'
+
+// Who gets in, who stays in, and who does not.
+
+const PASSWORD = 'a horse, a battery'
+let database: Database
+let clock: ManualClock
+let app: Hono
+
+beforeAll(async () => {
+  database = await freshDatabase()
+  clock = manualClock(new Date('2026-03-02T08:00:00Z'))
+  const shop = await openShop({ database, clock, channels: [] })
+  app = composeWeb({ runtime: shop.runtime })
+})
+beforeEach(async () => {
+  clock.set(new Date('2026-03-02T08:00:00Z'))
+  await execute(
+    database,
+    sql`TRUNCATE users, user_links, web_sessions, sign_in_failures, audit, campaign_plans`,
+  )
+})
+
+async function post(path: string, fields: Record<string, string>, headers: Record<string, string> = {}) {
+  return await app.request(path, { method: 'POST', body: new URLSearchParams(fields), headers })
+}
+
+const cookieOf = (answer: Response) =>
+  /winback_session=[^;]+/.exec(answer.headers.getSetCookie().join('\n'))?.[0] ?? ''
+
+async function welcome(name: string, role: 'viewer' | 'admin'): Promise<string> {
+  const user = await addUser(database, { name, role, now: clock.now(), by: 'test' })
+  const path = await issueLink(database, user.userId, clock.now())
+  return cookieOf(await post(path, { password: PASSWORD, again: PASSWORD }))
+}
+
+test('the first link sets the admin’s password once, and is printed no more afterwards', async () => {
+  const older = (await firstLink(database, clock.now(), 'test')) ?? ''
+  const path = (await firstLink(database, clock.now(), 'test')) ?? ''
+  expect((await app.request(older)).status).toBe(404)
+  expect(await (await app.request(path)).text()).toContain('admin')
+  expect((await post(path, { password: 'short', again: 'short' })).status).toBe(422)
+  expect((await post(path, { password: PASSWORD, again: `${PASSWORD}!` })).status).toBe(422)
+  const set = await post(path, { password: PASSWORD, again: PASSWORD })
+  expect(set.status).toBe(303)
+  expect(set.headers.getSetCookie().join()).toMatch(/winback_session=.*HttpOnly; SameSite=Lax/)
+  expect((await post(path, { password: PASSWORD, again: PASSWORD })).status).toBe(404)
+  expect(await firstLink(database, clock.now(), 'test')).toBeUndefined()
+  const [kept] = await rows<{ password: string }>(database, sql`SELECT password FROM users`)
+  expect(kept?.password).toMatch(/^scrypt\$32768\$8\$3\$/)
+})
+
+test('signs in with the right password alone, and says the same of a wrong name and a wrong password', async () => {
+  await welcome('ada', 'viewer')
+  const wrong = await post('/sign-in', { name: 'ada', password: 'not hers at all' })
+  const nobody = await post('/sign-in', { name: 'eve', password: PASSWORD })
+  expect([wrong.status, nobody.status]).toEqual([401, 401])
+  expect((await wrong.text()).replaceAll('ada', '')).toBe((await nobody.text()).replaceAll('eve', ''))
+  const right = await post('/sign-in', { name: ' Ada ', password: PASSWORD, next: '//evil.example/' })
+  expect(right.headers.get('location')).toBe('/')
+  const kept = await rows<{ sessionHash: string }>(
+    database,
+    sql`SELECT session_hash AS "sessionHash" FROM web_sessions`,
+  )
+  expect(kept.every(({ sessionHash }) => !cookieOf(right).includes(sessionHash))).toBe(true)
+})
+
+test('makes a name wait after five failures, even for the right password', async () => {
+  await welcome('ada', 'viewer')
+  for (let guess = 0; guess < 5; guess += 1)
+    await post('/sign-in', { name: 'ada', password: `guess number ${guess}` })
+  const early = await post('/sign-in', { name: 'ada', password: PASSWORD })
+  expect([early.status, early.headers.get('retry-after')]).toEqual([429, '2'])
+  clock.advance(2)
+  expect((await post('/sign-in', { name: 'ada', password: PASSWORD })).status).toBe(303)
+  expect([0, 4, 5, 6, 60].map((failures) => waitAfter(failures, 5))).toEqual([0, 0, 2000, 4000, 900_000])
+})
+
+test('a session ends twelve hours after the last click, with the sign-out, and when its user is shut out', async () => {
+  const admin = await welcome('root', 'admin')
+  const look = async (cookie: string) => (await app.request('/audit', { headers: { Cookie: cookie } })).status
+  expect(await look('')).toBe(303)
+  expect(await look(admin)).toBe(200)
+  clock.advance(11 * 3600)
+  expect(await look(admin)).toBe(200)
+  clock.advance(11 * 3600)
+  expect(await look(admin)).toBe(200)
+  clock.advance(13 * 3600)
+  expect(await look(admin)).toBe(303)
+
+  const again = cookieOf(await post('/sign-in', { name: 'root', password: PASSWORD }))
+  const [session] = await rows<{ csrf: string }>(
+    database,
+    sql`SELECT csrf FROM web_sessions ORDER BY created_at DESC LIMIT 1`,
+  )
+  expect((await post('/sign-out', { csrf: 'guessed' }, { Cookie: again })).status).toBe(403)
+  const csrf = session?.csrf ?? ''
+  expect((await post('/sign-out', { csrf }, { Cookie: again, 'Sec-Fetch-Site': 'cross-site' })).status).toBe(
+    403,
+  )
+  expect(
+    (await post('/sign-out', { csrf }, { Cookie: again, Origin: 'https://evil.example', Host: 'here' }))
+      .status,
+  ).toBe(403)
+  expect(await look(again)).toBe(200)
+  expect((await post('/sign-out', { csrf }, { Cookie: again })).status).toBe(303)
+  expect(await look(again)).toBe(303)
+
+  const other = await welcome('second', 'admin')
+  const user = await findUser(database, 'second')
+  await changeUser(database, user?.userId ?? 0, { disabled: true, now: clock.now() })
+  expect(await look(other)).toBe(303)
+  expect((await post('/sign-in', { name: 'second', password: PASSWORD })).status).toBe(401)
+})
+
+test('the last admin stays', async () => {
+  await welcome('root', 'admin')
+  const root = await findUser(database, 'root')
+  const change = (how: { role?: 'viewer'; disabled?: boolean }) =>
+    changeUser(database, root?.userId ?? 0, { ...how, now: clock.now() })
+  await expect(change({ role: 'viewer' })).rejects.toMatchObject({ code: 'users.last_admin' })
+  await expect(change({ disabled: true })).rejects.toMatchObject({ code: 'users.last_admin' })
+})
+
+test('speaks the browser’s language until another is chosen, and lets nothing in from another host', async () => {
+  const english = await app.request('/sign-in')
+  const policy = english.headers.get('content-security-policy') ?? ''
+  expect(policy).toContain("default-src 'none'")
+  expect(policy).not.toMatch(/unsafe|script-src|https?:/)
+  expect(await english.text()).toContain('Password')
+  const chinese = await app.request('/sign-in', { headers: { 'Accept-Language': 'zh-CN,zh;q=0.9' } })
+  expect(await chinese.text()).toContain('密码')
+  const chosen = await app.request('/language/en?next=/sign-in')
+  expect(chosen.headers.get('location')).toBe('/sign-in')
+  expect((await app.request('/language/en?next=https://evil.example')).headers.get('location')).toBe('/')
+})
+
+test('a role that may not is told so, and nothing is shown', async () => {
+  const viewer = await welcome('ada', 'viewer')
+  const refused = await app.request('/audit', { headers: { Cookie: viewer } })
+  expect(refused.status).toBe(403)
+  expect(await refused.text()).toContain('Not for your role')
+})
