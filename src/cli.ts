@@ -3,6 +3,7 @@ import { annotate } from './cli/annotate.ts'
 import { apiKeys } from './cli/api-keys.ts'
 import { apply } from './cli/apply.ts'
 import { bounce } from './cli/bounce.ts'
+import { calls } from './cli/calls.ts'
 import { digest } from './cli/digest.ts'
 import { doctor } from './cli/doctor.ts'
 import { explain } from './cli/explain.ts'
@@ -42,6 +43,7 @@ const verbs = [
   replay, //     a rehearsal on the past
   run, //        one run by hand
   start, //      everything, until Ctrl-C; worker and scheduler alone for more machines
+  calls, //      the calls people are to make
   pause, //      hold what would be sent
   resume, //     let it go on
   stop, //       end a campaign for good

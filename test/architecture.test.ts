@@ -23,7 +23,13 @@ const ALLOWED: Record<string, readonly string[]> = {
   channels: ['channels', 'charts', 'tokens'],
   // The registry says which channels there are, and what each needs of a step.
   config: [
-    ...['database', 'channels/email/settings.ts', 'channels/log/settings.ts', 'channels/push/settings.ts'],
+    ...[
+      'database',
+      'channels/callback/settings.ts',
+      'channels/email/settings.ts',
+      'channels/inapp/settings.ts',
+    ],
+    ...['channels/log/settings.ts', 'channels/push/settings.ts'],
     ...['channels/sms/settings.ts', 'channels/webhook/settings.ts', 'channels/channels.ts'],
     // The terms of an offer belong to its kind, as the settings of a channel do to the channel.
     ...['offers/offers.ts', 'offers/provider.ts'],

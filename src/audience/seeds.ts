@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { ON_RETURN } from '../config/campaign.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { cancel } from '../touchpoints/lifecycle.ts'
@@ -33,7 +34,7 @@ export async function endSeeds(tx: Transaction, campaign: CompiledCampaign, now:
 
 /**
  * Gives the campaign's seeds (colleagues who get every message and are never counted) an episode of the version, at
- * its first run: all tiers entered at once, so that each step reaches them within its own delay. Their arm is
+ * its first run: all tiers entered at once, so that each step reaches them within its own delay, and what the return releases at once. Their arm is
  * `seed`, which no report reads, and their group is their own, so that they keep nobody out.
  * @returns how many touchpoint-bearing episodes were opened; 0 when this version has been seeded before
  */
@@ -61,7 +62,12 @@ export async function openSeeds(tx: Transaction, campaign: CompiledCampaign, now
     ), staged AS MATERIALIZED (
       SELECT contact_id, episode_id, tier_no::smallint AS tier_no, 'treated' AS arm, false AS drawn
       FROM drawn CROSS JOIN generate_series(1, ${campaign.tiers.length}) AS tier_no
-    ), ${enterStages(campaign, now)}
+    ), ${enterStages(campaign, now)}, welcomed AS (
+      INSERT INTO touchpoints (contact_id, episode_id, step_id, planned_for, due_at)
+      SELECT contact_id, episode_id, step_id, at, at FROM drawn
+      JOIN steps ON campaign = ${campaign.name} AND version = ${campaign.version} AND tier = ${ON_RETURN}::text
+      CROSS JOIN LATERAL (SELECT ${now}::timestamptz AS at) due
+    )
     SELECT FROM drawn`,
   )
 }

@@ -69,6 +69,24 @@ export interface Message<Address, Content> {
   readonly content: Content
   /** The same for every attempt of a touchpoint: an idempotent provider recognises a repeat by it. */
   readonly key: string
+  /** More than the people on this step can take in a day: for a provider that takes what is beyond. */
+  readonly overflow?: boolean
+}
+
+/** A message the user's own app will ask for. */
+export interface InappMessage {
+  readonly kind: 'inapp'
+  readonly locale: string
+  readonly title: string
+  readonly text: string
+  readonly html: string
+  readonly url: string | null
+}
+/** A call somebody is to make. */
+export interface CallTask {
+  readonly kind: 'call'
+  readonly script: string
+  readonly taker: 'agent' | 'robot'
 }
 
 /** Handed over; the provider took responsibility. */
@@ -76,6 +94,13 @@ export interface Sent {
   readonly outcome: 'sent'
   readonly providerId?: string
   readonly detail?: string
+  /** What it cost after all, where that is known at once and is not what was reckoned with. */
+  readonly cost?: Money
+  /**
+   * Where the provider is Winback itself: what it keeps of the message, written in the transaction that settles the
+   * send. So a channel needs no database, and what is sent and what is kept can never disagree.
+   */
+  readonly keep?: InappMessage | CallTask
   /** Tokens of devices that are nobody's any more: they are forgotten. */
   readonly dead?: readonly string[]
 }
@@ -154,11 +179,51 @@ export interface Reply {
   readonly at: Date
 }
 
+/** How an attempt to call somebody may end. */
+export const CALL_OUTCOMES = [
+  /** Talked to, with nothing more to be done. */
+  'reached',
+  /** Means to come back. */
+  'promised',
+  'declined',
+  'no_answer',
+  /** Asked to be called at another time. */
+  'call_back',
+  /** Wants to talk to a person: the robot's only. */
+  'handed_over',
+  'wrong_number',
+  /** Wants to hear nothing more. */
+  'opted_out',
+] as const
+export type CallOutcome = (typeof CALL_OUTCOMES)[number]
+
+export const SENTIMENTS = ['positive', 'neutral', 'negative'] as const
+export type Sentiment = (typeof SENTIMENTS)[number]
+
+/** What became of an attempt to call somebody. */
+export interface CallReport {
+  readonly contactId: number
+  readonly touchpointId: number
+  /** The same at every repeat of the report. */
+  readonly eventId: string
+  readonly at: Date
+  readonly outcome: CallOutcome
+  /** A code of the list of reasons; one that is not on it is kept in the notes. */
+  readonly reason?: string | undefined
+  readonly seconds: number
+  readonly sentiment?: Sentiment | undefined
+  readonly transcript?: string | undefined
+  readonly notes?: string | undefined
+  readonly nextAttemptAt?: Date | undefined
+}
+
 /** What a webhook says, once it is known to be the provider's own. */
 export interface Receipts {
   readonly outcome: 'accepted'
   readonly events: readonly DeliveryEvent[]
   readonly replies: readonly Reply[]
+  /** Of a voice robot. */
+  readonly calls?: readonly CallReport[]
   /** What the provider wants to hear, where it is not a count of what was taken. */
   readonly answer?: { readonly type: string; readonly body: string }
 }
@@ -194,6 +259,10 @@ export interface Channel<Address = unknown, Content = unknown> {
   readonly concurrency: number
   /** Milliseconds after which a send has ended, one way or the other. Below every lease. */
   readonly deadline: number
+  /** Its messages wait until they are asked for and disturb nobody: only a send window of its own holds for it. */
+  readonly fetched?: boolean
+  /** Which calls a provider takes off people's hands: those beyond their capacity, or all. */
+  readonly overflow?: 'overflow' | 'all'
   addressOf(contact: ContactView): Address | undefined
   /** `template` is absent where the channel does not render (see {@link ChannelModule.renders}). */
   render(template: Template | undefined, view: TemplateView, contact: ContactView): Content

@@ -1,6 +1,10 @@
+import { callback } from './callback/callback.ts'
+import type { CallbackSettings } from './callback/settings.ts'
 import type { AddressKind, Channel, ChannelContext, ChannelModule, WrittenTemplate } from './channel.ts'
 import { email } from './email/email.ts'
 import type { EmailSettings } from './email/settings.ts'
+import { inapp } from './inapp/inapp.ts'
+import type { InappSettings } from './inapp/settings.ts'
 import { log } from './log/log.ts'
 import type { LogSettings } from './log/settings.ts'
 import { push } from './push/push.ts'
@@ -12,7 +16,9 @@ import { webhook } from './webhook/webhook.ts'
 
 /** The settings of each channel: the `channels` block of winback.yaml. */
 interface SettingsByChannel {
+  callback: CallbackSettings
   email: EmailSettings
+  inapp: InappSettings
   log: LogSettings
   push: PushSettings
   sms: SmsSettings
@@ -24,7 +30,7 @@ export type ChannelName = keyof SettingsByChannel
 type Registry = { readonly [Name in ChannelName]: ChannelModule<SettingsByChannel[Name]> }
 
 /** Every channel there is. A new one is a folder, its line here, and the conformance suite over it. */
-export const channels = { email, log, push, sms, webhook } satisfies Registry
+export const channels = { callback, email, inapp, log, push, sms, webhook } satisfies Registry
 
 /** What is known of a channel before it is opened. */
 export interface ChannelDescription {

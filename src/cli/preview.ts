@@ -115,7 +115,7 @@ async function withStep<T>(
   const [loaded] = await openCampaigns(context, templates, [wanted.campaign])
   if (!loaded) throw new WinbackError('usage.campaign', `no campaign is named "${wanted.campaign}"`)
   const { definition } = loaded
-  const ids = definition.tiers.flatMap((tier) => tier.steps).map(({ id }) => id)
+  const ids = [...definition.tiers.flatMap((tier) => tier.steps), ...definition.on_return].map(({ id }) => id)
   const workspace = context.loaded.definition
   const current = await currentVersion(context, definition.campaign)
   const campaign = compileCampaign({
@@ -128,7 +128,9 @@ async function withStep<T>(
     templates: templates.set,
     templateSet: templatesHash(templates.files),
   })
-  const step = campaign.tiers.flatMap((tier) => tier.steps).find(({ id }) => id === wanted.step)
+  const step = [...campaign.tiers.flatMap((tier) => tier.steps), ...campaign.onReturn].find(
+    ({ id }) => id === wanted.step,
+  )
   if (!step) {
     const near = nearest(wanted.step, ids)
     throw new WinbackError('usage.step', `${definition.campaign} has no step "${wanted.step}"`, {

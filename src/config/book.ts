@@ -76,7 +76,8 @@ export function openCampaignBook(
     async step(stepId) {
       const place = await places(stepId)
       const campaign = await versions(place.campaign, place.version)
-      const step = campaign.tiers.flatMap(({ steps }) => steps).find((each) => each.stepId === stepId)
+      const steps = [...campaign.tiers.flatMap((tier) => tier.steps), ...campaign.onReturn]
+      const step = steps.find((each) => each.stepId === stepId)
       if (!step) throw new Error(`step ${stepId} is not in ${campaign.name} version ${campaign.version}`)
       return { campaign, step }
     },

@@ -5,7 +5,7 @@ import { enter } from './entering.ts'
 import { amount, band, budget, dailyCount, duration, localWindow, percentage, rate } from './quantities.ts'
 
 // The campaign file. One schema: the types below are inferred from it, `winback schema` prints it as JSON Schema.
-// What a later part of Winback will read (variants, stop rules, on_return …) is an unknown key until it is
+// What a later part of Winback will read (variants …) is an unknown key until it is
 // built: a setting that does nothing is worse than an error.
 
 const name = z
@@ -41,7 +41,15 @@ export const step = z.strictObject({
     .string()
     .optional()
     .describe('The template used where a fact of the first is missing or stale'),
+  script: z.string().optional().describe('In the place of `template` on a callback step: what is said'),
+  sla: duration.prefault('24h').describe('Of a callback step: within which time the call is to be made'),
+  capacity: dailyCount
+    .optional()
+    .describe('Of a callback step: calls a day that people can make; the rest waits, or goes to the robot'),
 })
+
+/** What tiers may not be called: reports name the steps of `on_return` by it. */
+export const ON_RETURN = 'on_return'
 
 const tierKeys = z.strictObject({
   name: name.describe('Unique: reports name the tier by it'),
@@ -207,6 +215,10 @@ export const campaign = z.strictObject({
     .describe(
       'Bands of silence, or moments around a date or after an event, one after the other, each with its steps',
     ),
+  on_return: z
+    .array(step)
+    .prefault([])
+    .describe('Steps released by the return, for those alone who were contacted: a greeting, a gift'),
 })
 
 export type Campaign = z.output<typeof campaign>

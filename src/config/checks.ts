@@ -1,4 +1,5 @@
 import type { Problem } from '../errors.ts'
+import { checkCalls } from './checks/calls.ts'
 import { checkChannels } from './checks/channels.ts'
 import { checkEntries } from './checks/entries.ts'
 import { checkExpressions } from './checks/expressions.ts'
@@ -20,6 +21,7 @@ export function checkCampaign(checked: Checked): Problem[] {
     ...checkLadder(checked),
     ...checkEntries(checked),
     ...checkChannels(checked),
+    ...checkCalls(checked),
     ...checkTemplates(checked),
     ...checkTexts(checked),
     ...checkExpressions(checked),

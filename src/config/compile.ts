@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { ConfigError, type Problem } from '../errors.ts'
 import { ANNUAL_REPORT, annualReportSql } from './annual-report.ts'
-import type { Campaign, Step } from './campaign.ts'
+import { type Campaign, ON_RETURN, type Step } from './campaign.ts'
 import { eventFacts, type KnownFacts, knownToStep, selectionFacts } from './checks/expressions.ts'
 import type {
   CompiledCampaign,
@@ -68,6 +68,10 @@ export function compileCampaign(input: CompileInput): CompiledCampaign {
         steps: tier.steps.map((step, stepNo) => compileStep(input, step, tier.name, tierNo, stepNo)),
       }),
     ),
+    onReturn: definition.on_return.map((step, stepNo) => ({
+      ...compileStep(input, step, ON_RETURN, definition.tiers.length, stepNo),
+      onReturn: true as const,
+    })),
   }
 }
 
@@ -113,12 +117,16 @@ function compileStep(
 ): CompiledStep {
   const { definition, templates, workspace } = input
   const known = knownToStep(workspace, definition, tierNo, stepNo)
-  const place = `tiers[${tierNo}].steps[${stepNo}]`
+  const place = tier === ON_RETURN ? `${ON_RETURN}[${stepNo}]` : `tiers[${tierNo}].steps[${stepNo}]`
   const stepId = input.stepIds.get(step.id)
   if (stepId === undefined) throw new Error(`step ${step.id} of ${definition.campaign} has no row`)
   const terms = step.offer === undefined ? undefined : definition.offers[step.offer]
   const named: Readonly<Record<string, string>> =
-    typeof step.template === 'string' ? { everyone: step.template } : (step.template ?? {})
+    step.script !== undefined
+      ? { everyone: step.script }
+      : typeof step.template === 'string'
+        ? { everyone: step.template }
+        : (step.template ?? {})
   const textsOf = (name: string) => [name, ...ownTexts(name, step.channel)]
   const template = (name: string, segment?: string): StepTemplate => ({
     name,
@@ -151,6 +159,7 @@ function compileStep(
     ),
     otherwise: step.otherwise === undefined ? undefined : template(step.otherwise),
     offer: step.offer !== undefined && terms ? { name: step.offer, terms } : undefined,
+    ...(step.script === undefined ? {} : { call: { sla: step.sla, capacity: step.capacity?.count ?? null } }),
     ...(step.data === undefined ? {} : { data: (now: Date) => annualReportSql(workspace, now) }),
   }
 }

@@ -54,6 +54,17 @@ export interface CompiledStep {
   readonly offer: { readonly name: string; readonly terms: Offer } | undefined
   /** What is read of the contact beside facts, as a query of one row over `c` and `a`, with one jsonb column `report`. */
   readonly data?: (now: Date) => SQL
+  /** Released by the return rather than by the tier: what silences the rest lets it go. */
+  readonly onReturn?: true
+  /** Of a step that asks for a call. */
+  readonly call?: CallTerms
+}
+
+export interface CallTerms {
+  /** Seconds within which the call is to be made. */
+  readonly sla: number
+  /** Calls a local day of the campaign that people can make; null without a limit. */
+  readonly capacity: number | null
 }
 
 /** What the bands of a campaign's tiers count from, for one contact. */
@@ -104,6 +115,8 @@ export interface CompiledCampaign {
   readonly audience: Condition | undefined
   readonly segments: readonly { readonly name: string; readonly condition: Condition }[]
   readonly tiers: readonly CompiledTier[]
+  /** Steps the return releases; each has the number of one more tier than there are. */
+  readonly onReturn: readonly CompiledStep[]
 }
 
 /** Finds a step of any applied version by its id; loads and compiles a version once. */

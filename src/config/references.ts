@@ -14,6 +14,7 @@ const NAMED = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/
 const SECRETS: readonly Path[] = [
   ['channels', 'email', 'smtp', 'password'],
   ['offers', 'provider', 'token'],
+  ['channels', 'callback', 'robot', 'secret'],
   ['channels', 'email', 'dkim', 'private_key'],
 ]
 /** URLs whose password is a secret. */

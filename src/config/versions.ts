@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
+import { ON_RETURN } from './campaign.ts'
 import { type TemplateFiles, templatesHash } from './inputs.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -88,8 +89,14 @@ export interface StepSource {
   readonly topic?: string | undefined
   readonly tiers: readonly {
     readonly name: string
-    readonly steps: readonly { readonly id: string; readonly channel: readonly string[] }[]
+    readonly steps: readonly StepKey[]
   }[]
+  readonly on_return: readonly StepKey[]
+}
+
+interface StepKey {
+  readonly id: string
+  readonly channel: readonly string[]
 }
 
 /** A version to be written. */
@@ -122,14 +129,15 @@ export async function storeVersion(tx: Transaction, made: NewVersion): Promise<n
   )
   if (!row) throw new Error(`no version of ${campaign} was written`)
   const { version } = row
-  const steps = definition.tiers.flatMap((tier, tierNo) =>
-    tier.steps.map((step, stepNo) => ({
-      tier_no: tierNo + 1,
-      tier: tier.name,
-      step_no: stepNo + 1,
-      step: step.id,
-      channels: step.channel,
-    })),
+  const steps = [...definition.tiers, { name: ON_RETURN, steps: definition.on_return }].flatMap(
+    (tier, tierNo) =>
+      tier.steps.map((step, stepNo) => ({
+        tier_no: tierNo + 1,
+        tier: tier.name,
+        step_no: stepNo + 1,
+        step: step.id,
+        channels: step.channel,
+      })),
   )
   await execute(
     tx,

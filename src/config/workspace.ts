@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { callbackSettings } from '../channels/callback/settings.ts'
 import { emailSettings } from '../channels/email/settings.ts'
+import { inappSettings } from '../channels/inapp/settings.ts'
 import { logSettings } from '../channels/log/settings.ts'
 import { pushSettings } from '../channels/push/settings.ts'
 import { smsSettings } from '../channels/sms/settings.ts'
@@ -70,7 +72,9 @@ export const workspace = z.strictObject({
   signals: signalSettings.prefault({}).describe('How value, rhythm and discontent are told from activity'),
   channels: z
     .strictObject({
+      callback: callbackSettings.optional().describe('Calls, by people and by a robot'),
       email: emailSettings.optional().describe('SMTP; absent, no e-mail is sent'),
+      inapp: inappSettings.optional().describe('Messages your own app asks for at sign-in'),
       log: logSettings.prefault({}).describe('Delivers nowhere and counts'),
       push: pushSettings.optional().describe('Browsers and apps'),
       sms: smsSettings.optional().describe('Text messages over Aliyun or Twilio'),

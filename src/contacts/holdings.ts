@@ -48,6 +48,10 @@ export const HOLDINGS: readonly Holding[] = [
   { table: 'outside_sends', fate: 'removed' },
   { table: 'replies', fate: 'removed' },
   { table: 'touchpoints', fate: 'removed' },
+  { table: 'inapp_messages', fate: 'removed' },
+  { table: 'calls', fate: 'removed' },
+  { table: 'call_attempts', fate: 'removed' },
+  { table: 'call_slots', fate: 'removed' },
   { table: 'contacts', fate: 'removed' },
   { table: 'episodes', fate: 'kept', shifted: ['episode_id'] },
   { table: 'stages', fate: 'kept', shifted: ['episode_id'] },
@@ -59,6 +63,12 @@ export const HOLDINGS: readonly Holding[] = [
     blanked: { detail: sql`NULL`, provider_id: sql`NULL` },
   },
   { table: 'ledger', fate: 'kept', shifted: ['episode_id', 'touchpoint_id'] },
+  {
+    table: 'reasons_given',
+    fate: 'kept',
+    shifted: ['episode_id'],
+    blanked: { note: sql`NULL` },
+  },
   {
     table: 'delivery_events',
     fate: 'kept',

@@ -190,6 +190,28 @@ async function suppressAddresses(
   return suppressed
 }
 
+/** A number that is somebody else's gets nothing more: what waits for it is skipped. In the caller's transaction. */
+export async function suppressPhone(
+  tx: Transaction,
+  now: Date,
+  channel: ReportingChannel,
+  contactId: number,
+): Promise<void> {
+  await prepareSuppressions(tx)
+  const added = await execute(
+    tx,
+    sql`
+    WITH inserted AS (
+      INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
+      SELECT 'phone', c.phone_key, 'hard_bounce', 'call: wrong number', ${now} FROM contacts c
+      WHERE c.contact_id = ${contactId} AND c.phone_key IS NOT NULL
+      ON CONFLICT DO NOTHING RETURNING kind, key
+    )
+    INSERT INTO new_suppressions SELECT kind, key FROM inserted`,
+  )
+  if (added > 0) await recordSuppressions(tx, now, channel.channelsOf)
+}
+
 /** Soft bounces in a row that are as good as a hard one. */
 const PATIENCE = 5
 

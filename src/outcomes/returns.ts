@@ -1,7 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { ON_RETURN } from '../config/campaign.ts'
 import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { cancel } from '../touchpoints/lifecycle.ts'
+import { closeCalls } from './calls.ts'
 
 // What new activity means for open episodes: sending stops, the return and the recall are written down. Runs inside
 // the transaction that records the activity, so that there is no moment at which a return is known and not heeded.
@@ -43,13 +45,59 @@ export async function recordReturns(
   const versions = await versionsOf(dependencies.book, touched)
   await silenceReturned(tx, now, keys, silencerTable(versions, dependencies.activityTypes))
   await recordRecalls(tx, keys, goalTable(versions))
+  const returned = sql`SELECT e.contact_id, e.episode_id FROM ${keys} JOIN episodes e USING (contact_id, episode_id)
+    WHERE e.silenced_by = 'returned'`
   await cancel(tx, {
-    which: sql`(t.contact_id, t.episode_id) IN (
-      SELECT e.contact_id, e.episode_id FROM ${keys} JOIN episodes e USING (contact_id, episode_id)
-      WHERE e.silenced_by = 'returned')`,
+    which: sql`(t.contact_id, t.episode_id) IN (${returned}) AND NOT ${isReleased(sql`t.step_id`)}`,
     reason: 'returned',
     now,
   })
+  await closeCalls(tx, now, {
+    which: sql`(c.contact_id, c.episode_id) IN (${returned})`,
+    by: 'returned',
+    kinds: ['recall'],
+  })
+  await releaseSteps(tx, now, keys, versions)
+}
+
+/** True of a step that the return releases: what silences the rest is what it waits for. */
+function isReleased(stepId: SQL): SQL {
+  return sql`EXISTS (SELECT FROM steps s WHERE s.step_id = ${stepId} AND s.tier = ${ON_RETURN}::text)`
+}
+
+/**
+ * Plans the steps that wait for the return, once an episode, in the transaction that records it. For the contacted
+ * alone: whoever was held out, by the campaign or by a tier, would otherwise get of it what the measurement says they
+ * get nothing of. Activity that silenced without being a return (it is older than the assignment) releases nothing.
+ */
+async function releaseSteps(
+  tx: Transaction,
+  now: Date,
+  keys: SQL,
+  versions: readonly CompiledCampaign[],
+): Promise<void> {
+  const steps = versions.flatMap(({ name, version, onReturn }) =>
+    onReturn.map((step) => sql`(${name}::text, ${version}::int, ${step.stepId}::int, ${step.after}::int)`),
+  )
+  if (steps.length === 0) return
+  await execute(
+    tx,
+    sql`
+    WITH plan(campaign, version, step_id, after) AS (VALUES ${sql.join(steps, sql`, `)}), released AS (
+      UPDATE episodes e SET released_at = ${now} FROM ${keys}
+      WHERE e.contact_id = k.contact_id AND e.episode_id = k.episode_id
+        AND e.released_at IS NULL AND e.returned_at IS NOT NULL AND e.silenced_by = 'returned'
+        AND e.arm = 'treated' AND NOT e.contaminated
+        AND (e.campaign, e.version) IN (SELECT campaign, version FROM plan)
+        AND NOT EXISTS (SELECT FROM stages s
+          WHERE s.contact_id = e.contact_id AND s.episode_id = e.episode_id AND s.arm = 'holdout')
+      RETURNING e.contact_id, e.episode_id, e.campaign, e.version
+    )
+    INSERT INTO touchpoints (contact_id, episode_id, step_id, planned_for, due_at)
+    SELECT r.contact_id, r.episode_id, p.step_id, at, at
+    FROM released r JOIN plan p USING (campaign, version)
+    CROSS JOIN LATERAL (SELECT ${now}::timestamptz + make_interval(secs => p.after) AS at) due`,
+  )
 }
 
 async function silenceReturned(tx: Transaction, now: Date, keys: SQL, silencers: SQL): Promise<void> {

@@ -4,6 +4,7 @@ import { type Database, execute, type Transaction, transaction } from '../databa
 import { lockStripesShared } from '../database/stripes.ts'
 import { WinbackError } from '../errors.ts'
 import { cancel, unclaim } from '../touchpoints/lifecycle.ts'
+import { CAMPAIGN_CALLS, closeCalls } from './calls.ts'
 
 // Other causes that end the sending to somebody, each inside the transaction that records it.
 
@@ -31,6 +32,11 @@ export async function recordSuppressions(
     })
     await unclaim(tx, reached)
   }
+  await closeCalls(tx, now, {
+    which: sql`c.contact_id IN (${carriersOf('phone')})`,
+    by: 'suppressed',
+    kinds: CAMPAIGN_CALLS,
+  })
 }
 
 /** Contacts that carry an address which was just suppressed, by the indexes on their keys. */
@@ -62,6 +68,11 @@ export async function recordRefusals(tx: Transaction, now: Date): Promise<void> 
     })
   }
   await unclaim(tx, sql`t.contact_id IN (${reached})`)
+  await closeCalls(tx, now, {
+    which: sql`c.contact_id IN (SELECT contact_id FROM new_refusals WHERE channel IN ('*', 'callback'))`,
+    by: 'opted_out',
+    kinds: CAMPAIGN_CALLS,
+  })
 }
 
 /**
@@ -139,6 +150,13 @@ export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
       reason,
       now,
     })
+    await closeCalls(tx, now, {
+      which: sql`EXISTS (SELECT FROM episodes e JOIN contacts o USING (contact_id)
+        WHERE e.contact_id = c.contact_id AND e.episode_id = c.episode_id AND e.silenced_by = ${reason}
+          AND o.person_id IN (SELECT new_person FROM merged_persons))`,
+      by: reason,
+      kinds: CAMPAIGN_CALLS,
+    })
   }
 }
 
@@ -186,6 +204,11 @@ async function stopChunk(
     UPDATE episodes e SET silenced_at = ${now}, silenced_by = 'stopped'
     FROM open WHERE e.contact_id = open.contact_id AND e.episode_id = open.episode_id`,
   )
+  await closeCalls(tx, now, {
+    which: sql`c.contact_id > ${from} AND c.contact_id <= ${to} AND c.campaign = ${campaign}`,
+    by: 'stopped',
+    kinds: CAMPAIGN_CALLS,
+  })
   return await cancel(tx, {
     which: sql`t.contact_id > ${from} AND t.contact_id <= ${to}
       AND t.step_id IN (SELECT step_id FROM steps WHERE campaign = ${campaign})`,

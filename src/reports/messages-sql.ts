@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { ON_RETURN } from '../config/campaign.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { type Cohort, within } from './cohort.ts'
 
@@ -66,7 +67,7 @@ export interface LadderCheck {
 }
 
 /**
- * Matches each treated stage × step with its touchpoints, one by one: sums that agree may hide one lost and one
+ * Matches each treated stage × step, and each return × step it releases, with its touchpoints, one by one: sums that agree may hide one lost and one
  * that should not be. Stages and touchpoints are taken as they stand today, also where `now` lies in the past: a
  * touchpoint's earlier states are not kept. What has no treated stage (or no episode) is unexpected; an external id of each kind is given.
  */
@@ -82,6 +83,11 @@ export async function checkLadder(session: Session, cohort: Cohort): Promise<Lad
     ), expected AS (
       SELECT s.contact_id, s.episode_id, p.step_id
       FROM staged s JOIN steps p ON p.campaign = ${cohort.campaign} AND p.version = s.version AND p.tier_no = s.tier_no
+      UNION ALL
+      SELECT e.contact_id, e.episode_id, p.step_id
+      FROM episodes e JOIN steps p ON p.campaign = e.campaign AND p.version = e.version AND p.tier = ${ON_RETURN}::text
+      WHERE e.released_at IS NOT NULL AND e.arm <> 'seed' AND e.campaign = ${cohort.campaign}
+        AND ${within(sql`e.assigned_at`, cohort)}
     ), found AS (
       SELECT t.contact_id, t.episode_id, t.step_id, count(*) AS times
       FROM touched t

@@ -1,6 +1,7 @@
 import type { RefusedWebhook, Webhook } from '../channels/channel.ts'
 import { type Recorded, recordReceipts } from '../outcomes/receipts.ts'
 import { recordReplies } from '../outcomes/replies.ts'
+import { takeCallReports } from './calls.ts'
 import type { Runtime } from './runtime.ts'
 
 /** What became of a provider's call. */
@@ -31,6 +32,11 @@ export async function takeReceipts(
   }
   const read = await channel.receipts({ ...webhook, now })
   if (read.outcome === 'refused') return read
+  if (read.calls) {
+    const calls = await takeCallReports(runtime, read.calls)
+    if (calls.outcome === 'refused') return calls
+    return { ...calls, settled: 0, suppressed: 0, replies: 0, answer: read.answer }
+  }
   const reporting = runtime.reporting(channelName)
   const recorded = await recordReceipts(database, now, reporting, read.events)
   const keyed = read.replies.flatMap((reply) => {

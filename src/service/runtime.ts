@@ -18,11 +18,13 @@ import { settingsOf } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
 import { openOfferProvider } from '../offers/provider.ts'
 import { redeemActivity } from '../offers/redemptions.ts'
+import { type OpeningCall, openCalls } from '../outcomes/calls.ts'
+import { type Arriving, keepMessages } from '../outcomes/inbox.ts'
 import type { ReportingChannel } from '../outcomes/receipts.ts'
 import { recordReturns } from '../outcomes/returns.ts'
 import { recordErasure, recordMerges, recordRefusals, recordSuppressions } from '../outcomes/silence.ts'
 import type { WorkerDependencies } from '../touchpoints/batch.ts'
-import { createSlots } from '../touchpoints/delivery.ts'
+import { createSlots, type Keep } from '../touchpoints/delivery.ts'
 import type { Leases } from '../touchpoints/lifecycle.ts'
 import { openLinks, preferencesUrl } from './links.ts'
 
@@ -104,6 +106,7 @@ export async function openRuntime(options: {
       offerProvider: workspace.offers.provider && openOfferProvider(workspace.offers.provider),
       addressKinds,
       forgetDevices: (dead) => forgetDevices(database, dead),
+      keep,
       templates: templateLoader(database, workspace.locales),
       slots: new Map([...channels].map(([channel, { concurrency }]) => [channel, createSlots(concurrency)])),
       ...(options.leases ? { leases: options.leases } : {}),
@@ -168,4 +171,24 @@ function templateLoader(
     found.catch(() => loaded.delete(hash))
     return found
   }
+}
+
+/** Writes what Winback itself is the provider of, beside the settlement of its send. */
+const keep: Keep = async (tx, now, { campaign, step }, keepsakes) => {
+  const { stepId } = step
+  const { name, definition } = campaign
+  const arriving = keepsakes.flatMap(({ keep: message, ...key }): Arriving[] =>
+    message.kind === 'inapp' ? [{ ...key, stepId, message }] : [],
+  )
+  await keepMessages(tx, now, arriving)
+  const opening = keepsakes.flatMap(({ keep: task, ...key }): OpeningCall[] =>
+    task.kind === 'call' ? [{ ...key, task }] : [],
+  )
+  const kind = step.onReturn ? 'welcome' : 'recall'
+  const terms = {
+    owner: definition.owner ?? null,
+    priority: definition.priority,
+    sla: step.call?.sla ?? 86_400,
+  }
+  await openCalls(tx, now, { stepId, campaign: name, kind, ...terms }, opening)
 }

@@ -1,7 +1,9 @@
 import cron from 'node-cron'
 import type { RunResult } from '../audience/run.ts'
 import { pruneIngest } from '../contacts/live.ts'
+import { transaction } from '../database/connect.ts'
 import { messageOf } from '../errors.ts'
+import { closeOverdueCalls } from '../outcomes/calls.ts'
 import { askProviders, createInquiries, settleByEvents } from '../outcomes/doubts.ts'
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
 import { type Tripped, watchCampaigns, watchChannels } from '../touchpoints/breakers.ts'
@@ -120,6 +122,7 @@ export async function startScheduler(
   const sweeper = loop(report('sweep'), pace.idle, async () => {
     const { database, clock, worker, reporting } = runtime
     events.onSweep(await sweep(database, clock.now(), runtime.idempotent))
+    await transaction(database, (tx) => closeOverdueCalls(tx, clock.now()))
     await settleByEvents(database, clock.now())
     await askProviders(database, clock.now(), worker.channels, reporting, inquiries)
     return pace.sweep

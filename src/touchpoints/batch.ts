@@ -9,7 +9,8 @@ import { type Database, rows } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { messageOf } from '../errors.ts'
 import { countSends } from './breakers.ts'
-import { type DeadDevice, deliver, type Outgoing, type Slots } from './delivery.ts'
+import { takeSlots } from './capacity.ts'
+import { type DeadDevice, deliver, type Keep, type Outgoing, type Slots } from './delivery.ts'
 import { type Candidate, gather } from './gather.ts'
 import { frequencyDetail, type GuardContext, judge, type Reach, type Verdict } from './guards.ts'
 import {
@@ -51,6 +52,8 @@ export interface WorkerDependencies extends ReserveDependencies {
   readonly slots: ReadonlyMap<string, Slots>
   /** Forgets devices that are nobody's any more. */
   forgetDevices?(dead: readonly DeadDevice[]): Promise<void>
+  /** Keeps what Winback itself is the provider of, in the transaction that settles the sends. */
+  keep?: Keep
   /** Channels nothing goes out on without consent; none by default. */
   readonly needsConsent?: ReadonlySet<string>
   /** Which days are workdays, and on which nothing is sent; Monday to Friday by default. */
@@ -104,15 +107,20 @@ export async function processBatch(
   const templates = await dependencies.templates(campaign.templateSet)
   const composing = composer({ templates, sender, campaign, step, channels: dependencies.channels })
   const compose = campaign.definition.limits.budget.spend ? once(composing) : composing
+  const overflow = dependencies.channels.get('callback')?.overflow
+  const called = step.call
+    ? await takeSlots(database, { campaign, step, now, overflow, cleared: sorted.toSend })
+    : { toSend: sorted.toSend, refused: [] }
   const reserved = await reserve(dependencies, {
     claimId,
     campaign,
     step,
     now,
-    cleared: sorted.toSend,
+    cleared: called.toSend,
     compose,
   })
-  for (const { cleared, verdict } of reserved.refused) sortVerdict(sorted, cleared.candidate, verdict)
+  for (const { cleared, verdict } of [...called.refused, ...reserved.refused])
+    sortVerdict(sorted, cleared.candidate, verdict)
   if (sorted.ended.length > 0) await settle(database, claimId, now, sorted.ended)
   if (sorted.deferred.length > 0) await putBack(database, claimId, sorted.deferred)
 
@@ -169,6 +177,8 @@ export interface Cleared {
   readonly instead: boolean
   /** What the message may promise. */
   readonly grant?: Promised
+  /** A call beyond what people can make today. */
+  readonly overflow?: boolean
 }
 
 /** What became of the candidates of a batch so far. */
@@ -256,7 +266,8 @@ export async function guardContext(
     const channel = dependencies.channels.get(name)
     if (!channel) return []
     const special = dependencies.calendar?.special ? ALL_DAY : undefined
-    const window = limits.send_window[name] ?? limits.send_window.default ?? special
+    const window =
+      limits.send_window[name] ?? (channel.fetched ? undefined : (limits.send_window.default ?? special))
     const margin = channel.deadline / 1000
     return [
       {
@@ -324,6 +335,8 @@ export function composer(deps: {
         content,
         template: cleared.template ?? null,
         cost: channel.cost(content),
+        offer: cleared.grant ? (deps.step.offer?.name ?? null) : null,
+        overflow: cleared.overflow ?? false,
       }
     } catch (error) {
       // The guards saw every fact; what still cannot be rendered is a variable no guard knows. Never a blank.

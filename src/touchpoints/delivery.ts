@@ -1,7 +1,7 @@
-import type { Channel, ContactView, Delivery } from '../channels/channel.ts'
+import type { CallTask, Channel, ContactView, Delivery, InappMessage } from '../channels/channel.ts'
 import type { Clock } from '../clock.ts'
-import type { CompiledCampaign } from '../config/compiled.ts'
-import type { Database } from '../database/connect.ts'
+import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import { type Database, type Transaction, transaction } from '../database/connect.ts'
 import { throughOutage } from '../database/outage.ts'
 import { messageOf } from '../errors.ts'
 import type { Cleared, Compose } from './batch.ts'
@@ -11,6 +11,7 @@ import {
   type Deferral,
   LEASES,
   type Leases,
+  lockEpisodes,
   markSending,
   putBack,
   renew,
@@ -33,7 +34,28 @@ export interface Outgoing {
   readonly content: unknown
   readonly template: string | null
   readonly cost: number
+  /** The offer whose grant the message promises. */
+  readonly offer?: string | null
+  /** A call beyond what people can make today. */
+  readonly overflow?: boolean
 }
+
+/** Something Winback is the provider of, as its channel said it. */
+export interface Keepsake {
+  readonly contactId: number
+  readonly touchpointId: number
+  readonly episodeId: number
+  readonly offer: string | null
+  readonly keep: InappMessage | CallTask
+}
+
+/** Writes what is kept, beside the settlement. Those of a send that turns out to be settled otherwise are left alone. */
+export type Keep = (
+  tx: Transaction,
+  now: Date,
+  place: { readonly campaign: CompiledCampaign; readonly step: CompiledStep },
+  keepsakes: readonly Keepsake[],
+) => Promise<void>
 
 /** The sends a process may have under way on one channel, shared by the jobs that run side by side. */
 export interface Slots {
@@ -83,6 +105,7 @@ export interface DeliveryDependencies {
   readonly leases?: Leases
   /** Forgets devices that are nobody's any more. */
   forgetDevices?(dead: readonly DeadDevice[]): Promise<void>
+  readonly keep?: Keep
 }
 
 /** A device a provider says is gone. */
@@ -265,7 +288,7 @@ async function markSlice(
 
 /** One send. It never throws, and it does not begin where its lease might end before it does. */
 async function handOver(outgoing: Outgoing, leaseEnds: number, stream: string): Promise<Delivery> {
-  const { channel, candidate, address, content } = outgoing
+  const { channel, candidate, address, content, overflow } = outgoing
   if (performance.now() + channel.deadline > leaseEnds) {
     return { outcome: 'retry', detail: 'the lease was nearly over before the send began', after: 0 }
   }
@@ -278,6 +301,7 @@ async function handOver(outgoing: Outgoing, leaseEnds: number, stream: string): 
       address,
       content,
       key: `tp-${touchpointId}`,
+      ...(overflow ? { overflow } : {}),
     })
   } catch (error) {
     // A defect of the channel: nobody knows how far it got, so only a recognised repeat is safe.
@@ -311,7 +335,7 @@ async function settleResults(
   await throughOutage(
     async () => {
       if (settled.length > 0) {
-        const done = await settle(database, dispatch.claimId, now, settled)
+        const done = await settleKeeping(deps, dispatch, now, settled, results)
         // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known.
         if (done < settled.length) await resolve(database, now, settled)
       }
@@ -324,6 +348,29 @@ async function settleResults(
   tally.deferred += retries.length
 }
 
+/** Settles; what Winback itself is the provider of is kept in the same transaction. */
+async function settleKeeping(
+  { database, keep }: DeliveryDependencies,
+  { claimId, campaign, context }: Dispatch,
+  now: Date,
+  settled: readonly Settlement[],
+  results: readonly Ended[],
+): Promise<number> {
+  const keepsakes = results.flatMap(({ outgoing: { candidate, offer }, delivery }): Keepsake[] => {
+    const { contactId, touchpointId, episodeId } = candidate
+    if (delivery.outcome !== 'sent' || !delivery.keep) return []
+    return [{ contactId, touchpointId, episodeId, offer: offer ?? null, keep: delivery.keep }]
+  })
+  if (!keep || keepsakes.length === 0) return await settle(database, claimId, now, settled)
+  return await transaction(database, async (tx) => {
+    // A return that is being recorded comes before or after all of this: it finds the call, or the call finds it.
+    await lockEpisodes(tx, keepsakes)
+    const done = await settle(tx, claimId, now, settled)
+    await keep(tx, now, { campaign, step: context.step }, keepsakes)
+    return done
+  })
+}
+
 /** What a send's outcome means for its touchpoint. Pure. */
 export function concludeSend(
   outgoing: Outgoing,
@@ -331,7 +378,8 @@ export function concludeSend(
   now: Date,
   maxDelay: number,
 ): Settlement | Deferral {
-  const { candidate, channel, template, cost } = outgoing
+  const { candidate, channel, template } = outgoing
+  const cost = delivery.outcome === 'sent' ? (delivery.cost ?? outgoing.cost) : outgoing.cost
   const { contactId, touchpointId, attempt } = candidate
   const settled = (
     state: Settlement['state'],

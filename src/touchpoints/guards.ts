@@ -69,20 +69,22 @@ const PAUSE_RECHECK = 300
 /** The verdict on one candidate. `contact` is the candidate with locale and zone resolved. */
 export function judge(candidate: Candidate, contact: ContactView, context: GuardContext): Verdict {
   return (
-    ended(candidate) ??
+    ended(candidate, context.step) ??
     erased(candidate) ??
     reachable(candidate, contact, context) ?? { kind: 'skip', reason: 'no_address', detail: null }
   )
 }
 
-function ended(candidate: Candidate): Verdict | undefined {
-  if (candidate.silencedBy !== null && candidate.silencedBy !== 'erased') {
+function ended(candidate: Candidate, { onReturn }: CompiledStep): Verdict | undefined {
+  // What the return released is not silenced by it.
+  const released = onReturn === true && candidate.silencedBy === 'returned'
+  if (candidate.silencedBy !== null && candidate.silencedBy !== 'erased' && !released) {
     return { kind: 'cancel', reason: candidate.silencedBy }
   }
   // A send that was under way when its episode ended and came back for another try.
   if (candidate.over) return { kind: 'cancel', reason: 'expired' }
   // Seeds get every message: that they are active, or that all their tiers run at once, does not matter.
-  if (candidate.seed) return undefined
+  if (candidate.seed || onReturn) return undefined
   if (candidate.active) return { kind: 'cancel', reason: 'returned' }
   if (candidate.moved) return { kind: 'cancel', reason: 'moved' }
   if (candidate.superseded) return { kind: 'cancel', reason: 'superseded' }

@@ -319,6 +319,19 @@ export async function lockPersons(tx: Transaction, contactIds: readonly number[]
   )
 }
 
+/** Locks episodes for the transaction, in the order of their keys: whatever silences them comes before or after it. */
+export async function lockEpisodes(
+  tx: Transaction,
+  keys: readonly { readonly contactId: number; readonly episodeId: number }[],
+): Promise<void> {
+  await execute(
+    tx,
+    sql`SELECT FROM episodes e WHERE (e.contact_id, e.episode_id) IN (
+        SELECT * FROM unnest(${bigints(keys.map((key) => key.contactId))}, ${bigints(keys.map((key) => key.episodeId))}))
+      ORDER BY e.contact_id, e.episode_id FOR SHARE OF e`,
+  )
+}
+
 /**
  * claimed → planned, for all touchpoints a condition picks out: the guards have to look at them again, for what they
  * saw is no longer so. The worker that holds them finds its claim gone.

@@ -13,6 +13,7 @@ export const SCOPES = {
   redemptions: 'tell of offers that were used, and ask whether one is good',
   privacy: 'export and erase a person',
   inapp: 'fetch in-app messages and tell of their display',
+  calls: 'see the queue of calls, take them, and say what became of them',
   receipts: 'deliver receipts of providers',
 } as const
 

@@ -7,9 +7,11 @@ import { secureHeaders } from 'hono/secure-headers'
 import { messageOf, WinbackError } from '../errors.ts'
 import type { Runtime } from '../service/runtime.ts'
 import { RefusedError, refuse } from './answers.ts'
+import { callsApi } from './api/calls.ts'
 import { contactsApi } from './api/contacts.ts'
 import { devicesApi } from './api/devices.ts'
 import { healthApi } from './api/health.ts'
+import { inappApi } from './api/inapp.ts'
 import { ingestApi } from './api/ingest.ts'
 import { mailApi } from './api/mail.ts'
 import { receiptsApi } from './api/receipts.ts'
@@ -69,6 +71,8 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   app.route('/', reportsApi({ runtime, keys }))
   app.route('/', pages({ runtime, desk: dependencies.desk, onError }))
 
+  app.route('/', inappApi({ database, clock, keys }))
+  app.route('/', callsApi({ runtime, keys }))
   app.notFound((c) => refuse(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path}`))
   app.onError((error, c) => {
     if (error instanceof RefusedError) return refuse(c, error.status, error.error, error.message)

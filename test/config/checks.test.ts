@@ -597,7 +597,9 @@ test('a channel that is known and not set up', () => {
     sampleTemplates(),
     sampleWorkspace({ channels: {} }),
   )
-  expect(problem?.message).toBe('channel email is not set up; add channels.email to winback.yaml')
+  expect(problem?.message).toBe(
+    'channel email is not set up, so nobody is reached on it; add channels.email to winback.yaml',
+  )
 })
 
 test('an offer nobody gives is a warning', () => {

@@ -2,8 +2,9 @@ import { sql } from 'drizzle-orm'
 import { type RunDependencies, type RunResult, runCampaign } from '../../src/audience/run.ts'
 import type { AddressKind, Channel, Delivery, Message } from '../../src/channels/channel.ts'
 import { type ManualClock, manualClock } from '../../src/clock.ts'
-import { campaign as campaignSchema } from '../../src/config/campaign.ts'
+import { campaign as campaignSchema, ON_RETURN } from '../../src/config/campaign.ts'
 import type {
+  CallTerms,
   CampaignBook,
   CompiledCampaign,
   CompiledEntry,
@@ -96,6 +97,8 @@ export interface Pipeline {
 
 export interface PipelineOptions {
   tiers?: { name: string; from: number; to: number | null; holdout?: number; steps: StepSketch[] }[]
+  /** Released by the return. */
+  onReturn?: StepSketch[]
   holdout?: number
   control?: number
   definition?: Record<string, unknown>
@@ -118,6 +121,7 @@ export interface StepSketch {
   facts?: { path: string; value: ReturnType<typeof sql>; stale?: ReturnType<typeof sql> }[]
   otherwise?: boolean
   offer?: { name: string; terms: Offer }
+  call?: CallTerms
 }
 
 /** A condition written as SQL, for tests of what comes after the compiler. */
@@ -154,7 +158,12 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     ...options.definition,
   })
   const campaign = await insertCampaign(database, definition, sketches, options)
-  const steps = new Map(campaign.tiers.flatMap((tier) => tier.steps).map((step) => [step.stepId, step]))
+  const steps = new Map(
+    [...campaign.tiers.flatMap((tier) => tier.steps), ...campaign.onReturn].map((step) => [
+      step.stepId,
+      step,
+    ]),
+  )
   const book: CampaignBook = {
     campaign: async () => campaign,
     current: async () => campaign,
@@ -280,14 +289,14 @@ async function insertCampaign(
   options: PipelineOptions,
 ): Promise<CompiledCampaign> {
   const tiers: CompiledTier[] = []
-  for (const [tierIndex, tier] of sketches.entries()) {
+  const insertSteps = async (name: string, tierIndex: number, wanted: readonly StepSketch[]) => {
     const steps: CompiledTier['steps'][number][] = []
-    for (const [stepIndex, step] of tier.steps.entries()) {
+    for (const [stepIndex, step] of wanted.entries()) {
       const channels = step.channels ?? ['email']
       const [row] = await rows<{ stepId: number }>(
         database,
         sql`INSERT INTO steps (campaign, version, tier_no, tier, step_no, step, channels)
-          VALUES (${definition.campaign}, 1, ${tierIndex + 1}, ${tier.name}, ${stepIndex + 1}, ${step.id},
+          VALUES (${definition.campaign}, 1, ${tierIndex + 1}, ${name}, ${stepIndex + 1}, ${step.id},
             ${sql.param(channels)}::text[]) RETURNING step_id AS "stepId"`,
       )
       const facts = (step.facts ?? []).map(({ path, value, stale }) => ({
@@ -299,7 +308,7 @@ async function insertCampaign(
       steps.push({
         stepId: row?.stepId ?? 0,
         tierNo: tierIndex + 1,
-        tier: tier.name,
+        tier: name,
         stepNo: stepIndex + 1,
         id: step.id,
         channels,
@@ -308,8 +317,15 @@ async function insertCampaign(
         templates: new Map(step.facts ? [['everyone', { name: step.id, facts }]] : []),
         otherwise: step.otherwise ? { name: 'neutral', facts: [] } : undefined,
         offer: step.offer,
+        ...(name === ON_RETURN ? { onReturn: true } : {}),
+        ...(step.call ? { call: step.call } : {}),
       })
     }
+    return steps
+  }
+  const onReturn = await insertSteps(ON_RETURN, sketches.length, options.onReturn ?? [])
+  for (const [tierIndex, tier] of sketches.entries()) {
+    const steps = await insertSteps(tier.name, tierIndex, tier.steps)
     const { name, from, to, holdout = 0 } = tier
     tiers.push({ no: tierIndex + 1, name, from, to, holdout, steps })
   }
@@ -327,5 +343,6 @@ async function insertCampaign(
     audience: options.audience,
     segments: [],
     tiers,
+    onReturn,
   }
 }

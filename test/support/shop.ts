@@ -94,7 +94,7 @@ export function parseWorkspace(source = WORKSPACE): Workspace {
 export async function openShop(options: {
   database: Database
   clock: ManualClock
-  channels: readonly TestChannel[]
+  channels: readonly Channel[]
   workspace?: string
   templates?: Readonly<Record<string, string>>
   leases?: Leases
@@ -108,7 +108,7 @@ export async function openShop(options: {
     database,
     workspace,
     clock,
-    channels: new Map<string, Channel>(options.channels.map((channel) => [channel.name, channel as Channel])),
+    channels: new Map<string, Channel>(options.channels.map((channel) => [channel.name, channel])),
     ...(options.leases ? { leases: options.leases } : {}),
   })
   const directory = scratchDirectory()

@@ -38,6 +38,10 @@ attributes:
 channels:
   # Delivers nowhere and counts: for steps whose real channel is not set up yet, and for dry runs.
   log: {}
+  # Calls that people make: \`winback calls list\`. An hour of theirs costs \`wage\`.
+  callback: { wage: "60", country: "86" }
+  # What your own app asks for at sign-in: GET /v1/inapp/EXTERNAL_ID.
+  inapp: {}
   # A log step costs nothing; e-mail needs a sender and a server. Until SMTP_HOST is set, mail goes to port 1025
   # of this machine, where a mail catcher such as Mailpit listens.
   email:

@@ -187,14 +187,15 @@ export async function currentVersion(
 
 /** Steps get their ids when they are applied; until then any will do that no real step has. */
 function imaginedIds(loaded: LoadedCampaign): Map<string, number> {
-  const steps = loaded.definition.tiers.flatMap((tier) => tier.steps)
+  const { tiers, on_return: onReturn } = loaded.definition
+  const steps = [...tiers.flatMap((tier) => tier.steps), ...onReturn]
   return new Map(steps.map((step, index) => [step.id, -1 - index]))
 }
 
 function priceOf(context: DatabaseContext, channel: string): number {
   const { channels } = context.loaded.definition
-  const block = channel === 'email' ? channels.email : channel === 'log' ? channels.log : undefined
-  return block ? parsePrice(block.price) : 0
+  const block = Object.entries(channels).find(([name]) => name === channel)?.[1]
+  return block && 'price' in block ? parsePrice(block.price) : 0
 }
 
 /** Three real contacts, from as many tiers as there are, each with the first step of its tier that sends. */

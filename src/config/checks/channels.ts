@@ -20,9 +20,13 @@ export function checkChannels({ campaign, document, workspace }: Checked): Probl
       const place = [...path, 'channel', ...((step.channel?.length ?? 0) > 1 ? [no] : [])]
       if (Object.hasOwn(channels, name)) {
         return [
-          finding(document, place, `channel ${name} is not set up; add channels.${name} to winback.yaml`, {
-            found: name,
-          }),
+          // A campaign may be ahead of its channels: nobody is reached on this one, and a list goes on to the next.
+          finding(
+            document,
+            place,
+            `channel ${name} is not set up, so nobody is reached on it; add channels.${name} to winback.yaml`,
+            { found: name, severity: 'warning' },
+          ),
         ]
       }
       return [unknownName(document, place, 'channel', name, names)]

@@ -1,5 +1,5 @@
 import type { Location, Problem } from '../../errors.ts'
-import type { Campaign } from '../campaign.ts'
+import { type Campaign, ON_RETURN, type Tier } from '../campaign.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from '../document.ts'
 import { nearest } from '../problems.ts'
 import type { Salvaged } from '../salvaged.ts'
@@ -62,8 +62,19 @@ export function unknownName(
   })
 }
 
-/** Every step with its place, in the order of the file. */
+/** Every step with its place, in the order of the file: those of the ladder, and those the return releases. */
 export function* stepsOf(campaign: Salvaged<Campaign>) {
+  yield* ladderSteps(campaign)
+  // As if they were of one more tier, the last: all steps of the ladder are earlier ones.
+  const tierNo = campaign.tiers?.length ?? 0
+  const tier: Salvaged<Tier> = { name: ON_RETURN }
+  for (const [stepNo, step] of (campaign.on_return ?? []).entries()) {
+    if (step) yield { tierNo, tier, stepNo, step, path: [ON_RETURN, stepNo] as const }
+  }
+}
+
+/** The steps of the tiers. */
+export function* ladderSteps(campaign: Salvaged<Campaign>) {
   for (const [tierNo, tier] of (campaign.tiers ?? []).entries()) {
     for (const [stepNo, step] of (tier?.steps ?? []).entries()) {
       if (tier && step)

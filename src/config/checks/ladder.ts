@@ -1,8 +1,9 @@
 import type { Problem } from '../../errors.ts'
+import { ON_RETURN } from '../campaign.ts'
 import { bandsOf } from '../entering.ts'
 import { FACT_ROOTS, stepRoot } from '../facts.ts'
 import { type Band, formatDuration } from '../quantities.ts'
-import { type Checked, finding, stepsOf } from './findings.ts'
+import { type Checked, finding, ladderSteps, stepsOf } from './findings.ts'
 
 const WEEK = 7 * 86_400
 /** Words of CEL: a step of such an id could not be named in a condition. */
@@ -87,6 +88,13 @@ function* checkNames({ campaign, document }: Checked): Generator<Problem> {
   const tiers = new Map<string, number>()
   for (const [no, tier] of (campaign.tiers ?? []).entries()) {
     if (!tier?.name) continue
+    if (tier.name === ON_RETURN) {
+      yield finding(
+        document,
+        ['tiers', no, 'name'],
+        `${ON_RETURN} is what reports call the steps that the return releases; use another name`,
+      )
+    }
     const first = tiers.get(tier.name)
     if (first === undefined) tiers.set(tier.name, no)
     else
@@ -124,7 +132,7 @@ function* checkNames({ campaign, document }: Checked): Generator<Problem> {
 
 function* checkDelays({ campaign, document }: Checked): Generator<Problem> {
   const starts = bandsOf(campaign.tiers ?? []).map((band) => band?.from)
-  for (const { step, tier, tierNo, path } of stepsOf(campaign)) {
+  for (const { step, tier, tierNo, path } of ladderSteps(campaign)) {
     const band = tier.inactive
     const from = starts[tierNo]
     // A tier around a date or an event is left only for the next one.
@@ -146,7 +154,7 @@ function* checkWindow({ campaign, document }: Checked): Generator<Problem> {
   const start = bands[0]?.from
   if (start === undefined || campaign.window === undefined) return
   let [last, by] = [0, '']
-  for (const { step, tierNo } of stepsOf(campaign)) {
+  for (const { step, tierNo } of ladderSteps(campaign)) {
     const sent = (bands[tierNo]?.from ?? start) - start + (step.after ?? 0)
     if (sent >= last) [last, by] = [sent, step.id ?? '']
   }

@@ -2,7 +2,7 @@ import type { Problem } from '../../errors.ts'
 import { bandsOf } from '../entering.ts'
 import { formatDuration, formatRate, type Rate } from '../quantities.ts'
 import { configuredChannels } from './channels.ts'
-import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
+import { type Checked, finding, ladderSteps, unknownName } from './findings.ts'
 
 /** Caps the campaign itself keeps, and windows for channels that are there. */
 export function checkLimits(checked: Checked): Problem[] {
@@ -32,7 +32,7 @@ function* checkCaps({ campaign, document, workspace }: Checked): Generator<Probl
   const names = configuredChannels(workspace)
   const bands = bandsOf(campaign.tiers ?? [])
   const start = bands[0]?.from ?? 0
-  const sends = [...stepsOf(campaign)].map(({ step, tierNo }) => ({
+  const sends = [...ladderSteps(campaign)].map(({ step, tierNo }) => ({
     id: step.id ?? '?',
     channels: step.channel ?? [],
     at: (bands[tierNo]?.from ?? start) - start + (step.after ?? 0),

@@ -33,17 +33,20 @@ function* checkStep(checked: Checked, place: Place): Generator<Problem> {
   const { step, path } = place
   const names = templates.names()
   const rendering = (step.channel ?? []).filter((name) => name !== undefined && renders(name))
-  if (step.template === undefined && rendering.length > 0 && !hasKey(checked, [...path, 'template'])) {
+  // What a call says is its script; that it has one is looked at where calls are.
+  const saying = rendering.filter((name) => name !== 'callback')
+  if (step.template === undefined && saying.length > 0 && !hasKey(checked, [...path, 'template'])) {
     const id = step.id ?? 'this step'
     yield finding(
       document,
       path,
-      `${id} needs a template: channel ${rendering.join(', ')} sends what a template says`,
+      `${id} needs a template: channel ${saying.join(', ')} sends what a template says`,
     )
   }
   if (
     step.otherwise !== undefined &&
     step.template === undefined &&
+    step.script === undefined &&
     !hasKey(checked, [...path, 'template'])
   ) {
     yield finding(
@@ -73,6 +76,7 @@ function* checkStep(checked: Checked, place: Place): Generator<Problem> {
       )
     }
   }
+  if (step.script !== undefined) used.push({ name: step.script, path: [...path, 'script'] })
   if (step.otherwise !== undefined) used.push({ name: step.otherwise, path: [...path, 'otherwise'] })
 
   for (const { name, path: at } of used) {

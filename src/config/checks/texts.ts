@@ -30,10 +30,10 @@ export function checkTexts({ campaign, document, templates, workspace }: Checked
   return [...problems.values()]
 }
 
-type Step = Salvaged<{ template?: string | Record<string, string>; otherwise?: string }>
+type Step = Salvaged<{ template?: string | Record<string, string>; script?: string; otherwise?: string }>
 
 /** Every template a step may send. */
-function namesOf({ template, otherwise }: Step): string[] {
+function namesOf({ template, script, otherwise }: Step): string[] {
   const names = typeof template === 'string' ? [template] : Object.values(template ?? {})
-  return [...new Set([...names, otherwise])].filter((name) => typeof name === 'string')
+  return [...new Set([...names, script, otherwise])].filter((name) => typeof name === 'string')
 }

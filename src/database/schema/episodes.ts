@@ -43,6 +43,8 @@ export const episodes = pgTable(
     silencedBy: text('silenced_by'),
     /** First activity after assigned_at, whatever the arm. */
     returnedAt: at('returned_at'),
+    /** When the return released the steps that wait for it. */
+    releasedAt: at('released_at'),
     contaminated: boolean('contaminated').notNull().default(false),
     endedAt: at('ended_at'),
     endReason: text('end_reason'),

@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import {
+  CALL_OUTCOMES,
+  type CallReport,
+  type Receipts,
+  type RefusedWebhook,
+  SENTIMENTS,
+  type Webhook,
+} from '../channel.ts'
+import { parseJson } from '../http.ts'
+import { readReference } from '../reference.ts'
+import { refuseSignature } from '../webhook/signature.ts'
+
+const body = z.strictObject({
+  calls: z
+    .array(
+      z.strictObject({
+        /** As it came with the call. */
+        reference: z.string(),
+        /** The same at every repeat. */
+        id: z.string().min(1).max(200),
+        at: z.iso.datetime({ offset: true }),
+        outcome: z.enum(CALL_OUTCOMES),
+        reason: z.string().max(60).optional(),
+        minutes: z.number().min(0).max(600).prefault(0),
+        sentiment: z.enum(SENTIMENTS).optional(),
+        transcript: z.string().max(50_000).optional(),
+        notes: z.string().max(2000).optional(),
+        next_attempt_at: z.iso.datetime({ offset: true }).optional(),
+      }),
+    )
+    .max(200),
+})
+
+/** What the robot posts of its calls, signed as our own requests are. */
+export function readCallReports(
+  webhook: Webhook,
+  key: { readonly key_id: string; readonly secret: string },
+): Receipts | RefusedWebhook {
+  const refusal = refuseSignature(webhook, key)
+  if (refusal !== undefined) return { outcome: 'refused', status: 401, reason: refusal }
+  const read = body.safeParse(parseJson(Buffer.from(webhook.body).toString('utf8')))
+  if (!read.success) {
+    const [issue] = read.error.issues
+    const reason = `the body is not { calls: […] }: ${issue?.path.join('.') || 'body'}: ${issue?.message ?? ''}`
+    return { outcome: 'refused', status: 400, reason }
+  }
+  const calls: CallReport[] = []
+  for (const [index, report] of read.data.calls.entries()) {
+    const named = readReference(report.reference)
+    if (!named) return { outcome: 'refused', status: 400, reason: `calls.${index}.reference is none of ours` }
+    const { id, at, minutes, next_attempt_at: next, reason, sentiment, transcript, notes, outcome } = report
+    calls.push({
+      ...named,
+      ...{ eventId: id, at: new Date(at), outcome, seconds: Math.round(minutes * 60) },
+      ...{ reason, sentiment, transcript, notes },
+      nextAttemptAt: next === undefined ? undefined : new Date(next),
+    })
+  }
+  return { outcome: 'accepted', events: [], replies: [], calls }
+}

@@ -1,0 +1,222 @@
+import { type Command, Option } from 'commander'
+import { CALL_OUTCOMES, type CallOutcome, SENTIMENTS, type Sentiment } from '../channels/channel.ts'
+import { isLeavingReason, LEAVING_REASONS } from '../config/reasons.ts'
+import { WinbackError } from '../errors.ts'
+import { type Call, type CallFilter, callIdOf, readCallId } from '../outcomes/calls.ts'
+import { painter, table } from '../reports/layout.ts'
+import { concludeCall, giveCallBack, showCall, showCalls, takeCall } from '../service/calls.ts'
+import { openRuntime, type Runtime } from '../service/runtime.ts'
+import { operator } from './operator.ts'
+import type { Outcome } from './output.ts'
+import { describe, type Start } from './verb.ts'
+import { type DatabaseContext, withWorkspace } from './workspace.ts'
+
+interface OutcomeOptions {
+  readonly agent?: string
+  readonly reason?: string
+  readonly minutes?: string
+  readonly sentiment?: Sentiment
+  readonly notes?: string
+  readonly next?: string
+}
+
+export function calls(start: Start): Command {
+  const command = describe('calls', {
+    group: 'run',
+    summary: 'Work through the calls that people are to make',
+    description: `Outcomes: ${CALL_OUTCOMES.join(', ')}.\nReasons: ${Object.keys(LEAVING_REASONS).join(', ')}.`,
+    examples: [
+      ['winback calls list', 'the queue, the most urgent first'],
+      ['winback calls claim call-7-2', 'take it: shows the number and the script'],
+      [
+        'winback calls outcome call-7-2 promised --reason price --minutes 4 --sentiment positive',
+        'what became of it',
+      ],
+    ],
+  })
+  const withAgent = (child: Command) => child.option('--agent <name>', 'who calls (default: your account)')
+  command
+    .command('list')
+    .description('The queue, the most urgent first')
+    .option('--free', 'only what may be called now and nobody has taken')
+    .option('--campaign <name>', 'of one campaign')
+    .action((options: CallFilter, child: Command) =>
+      start(child, (invocation) => withWorkspace(invocation, (context) => runList(context, options))),
+    )
+  withAgent(
+    command.command('claim').description('Take a call').argument('<id>', 'as the list shows it'),
+  ).action((id: string, options: { agent?: string }, child: Command) =>
+    start(child, (invocation) => withWorkspace(invocation, (context) => runClaim(context, id, options))),
+  )
+  withAgent(
+    command.command('release').description('Give a call back').argument('<id>', 'as the list shows it'),
+  ).action((id: string, options: { agent?: string }, child: Command) =>
+    start(child, (invocation) => withWorkspace(invocation, (context) => runRelease(context, id, options))),
+  )
+  withAgent(
+    command
+      .command('outcome')
+      .description('Say what became of a call')
+      .argument('<id>', 'as the list shows it'),
+  )
+    .argument('<outcome>', CALL_OUTCOMES.join(', '))
+    .option('--reason <code>', 'why the contact stays away')
+    .option('--minutes <number>', 'how long it took')
+    .addOption(new Option('--sentiment <how>', 'how the contact felt').choices([...SENTIMENTS]))
+    .option('--notes <text>', 'what was said')
+    .option('--next <time>', 'when to try again: 2026-11-25T10:00:00+08:00')
+    .action((id: string, outcome: string, options: OutcomeOptions, child: Command) =>
+      start(child, (invocation) =>
+        withWorkspace(invocation, (context) => runOutcome(context, id, outcome, options)),
+      ),
+    )
+  return command
+}
+
+async function withRuntime<T>(context: DatabaseContext, work: (runtime: Runtime) => Promise<T>): Promise<T> {
+  const { database, clock, loaded } = context
+  const runtime = await openRuntime({ database, clock, workspace: loaded.definition, channels: new Map() })
+  try {
+    return await work(runtime)
+  } finally {
+    await runtime.close()
+  }
+}
+
+const COLUMNS = ['id', 'contact', 'phone', 'campaign › step', 'by', 'tries', 'taken by'].map(
+  (title) => ({ title, align: 'left' }) as const,
+)
+
+async function runList(context: DatabaseContext, filter: CallFilter): Promise<Outcome> {
+  const found = await withRuntime(context, (runtime) => showCalls(runtime, filter))
+  const data = { calls: found.map((call) => ({ id: callIdOf(call), ...call })) }
+  if (found.length === 0) return { data, text: 'There is nobody to be called.' }
+  const now = context.clock.now()
+  const lines = found.map((call) => [
+    callIdOf(call),
+    call.externalId,
+    call.phone ?? '',
+    `${call.campaign} › ${call.kind === 'care' ? 'care' : call.step}`,
+    `${call.dueAt.toISOString().slice(0, 16)}${call.dueAt < now ? ' late' : ''}`,
+    String(call.attempts),
+    call.claimedBy ?? '',
+  ])
+  return { data, text: table(COLUMNS, lines, painter(context.output.colors.isColorSupported)).join('\n') }
+}
+
+async function runClaim(context: DatabaseContext, id: string, options: { agent?: string }): Promise<Outcome> {
+  const key = keyOf(id)
+  return await withRuntime(context, async (runtime) => {
+    const answer = await takeCall(runtime, key, options.agent ?? operator())
+    if (answer.outcome === 'unknown') throw unknownCall(id)
+    if (answer.outcome === 'taken') {
+      throw new WinbackError('calls.taken', `${answer.by} has taken ${id}`, {
+        remedy: '`winback calls list --free` shows what nobody has taken.',
+      })
+    }
+    if (answer.outcome === 'over') {
+      throw new WinbackError('calls.over', `${id} is over: ${answer.by}`, { remedy: 'Take another.' })
+    }
+    const shown = await showCall(runtime, key)
+    return {
+      data: { id, ...answer.call, attempts: shown?.attempts ?? [] },
+      text: formatCall(answer.call, shown?.attempts ?? []),
+    }
+  })
+}
+
+function formatCall(
+  call: Call,
+  attempts: readonly {
+    madeAt: Date
+    madeBy: string
+    outcome: string
+    notes: string | null
+    transcript: string | null
+  }[],
+): string {
+  const zone = call.timezone === null ? '' : `, ${call.timezone}`
+  return [
+    `${call.firstName ?? call.externalId}  ${call.phone ?? 'no number'}  (${call.locale ?? 'no language known'}${zone})`,
+    '',
+    call.script,
+    ...attempts.flatMap(({ madeAt, madeBy, outcome, notes, transcript }) => [
+      '',
+      `${madeAt.toISOString()} ${madeBy}: ${outcome}`,
+      ...[notes, transcript].filter((text) => text !== null),
+    ]),
+    '',
+    `Afterwards: winback calls outcome ${callIdOf(call)} OUTCOME --minutes N`,
+  ].join('\n')
+}
+
+async function runRelease(
+  context: DatabaseContext,
+  id: string,
+  options: { agent?: string },
+): Promise<Outcome> {
+  const agent = options.agent ?? operator()
+  const released = await withRuntime(context, (runtime) => giveCallBack(runtime, keyOf(id), agent))
+  if (!released) throw new WinbackError('calls.not_held', `${agent} does not hold ${id}`)
+  return { data: { id, released }, text: `${id} is in the queue again.` }
+}
+
+async function runOutcome(
+  context: DatabaseContext,
+  id: string,
+  text: string,
+  options: OutcomeOptions,
+): Promise<Outcome> {
+  const key = keyOf(id)
+  const outcome = CALL_OUTCOMES.find((each): each is CallOutcome => each === text)
+  if (!outcome) {
+    throw new WinbackError('usage.outcome', `there is no outcome "${text}"`, {
+      remedy: `Use one of ${CALL_OUTCOMES.join(', ')}.`,
+    })
+  }
+  const { reason, minutes = '0', sentiment, notes, next } = options
+  if (reason !== undefined && !isLeavingReason(reason)) {
+    throw new WinbackError('usage.reason', `there is no reason "${reason}"`, {
+      remedy: `Use one of ${Object.keys(LEAVING_REASONS).join(', ')}.`,
+    })
+  }
+  const taken = Number(minutes)
+  const nextAttemptAt = next === undefined ? undefined : new Date(next)
+  if (!(taken >= 0 && taken <= 600))
+    throw new WinbackError('usage.minutes', `--minutes wants 0 to 600, found "${minutes}"`)
+  if (nextAttemptAt && Number.isNaN(nextAttemptAt.getTime())) {
+    throw new WinbackError(
+      'usage.time',
+      `--next wants a time such as 2026-11-25T10:00:00+08:00, found "${next}"`,
+    )
+  }
+  const by = options.agent ?? operator()
+  const at = context.clock.now()
+  const eventId = `${by} ${at.toISOString()}`
+  const seconds = Math.round(taken * 60)
+  const attempt = { eventId, at, by, outcome, reason, seconds, sentiment, notes, nextAttemptAt }
+  const [answer, shown] = await withRuntime(context, async (runtime) => [
+    await concludeCall(runtime, key, attempt),
+    await showCall(runtime, key),
+  ])
+  if (answer.outcome === 'unknown' || !shown) throw unknownCall(id)
+  const ended = answer.outcome === 'recorded' && answer.ends !== undefined
+  const { call } = shown
+  const what = call.closedAt ? 'It is done.' : `It comes again at ${call.nextAttemptAt.toISOString()}.`
+  return {
+    data: { id, ...call, marketingEnded: ended },
+    text: ended ? `${what} ${call.externalId} gets no marketing any more.` : what,
+  }
+}
+
+function keyOf(id: string) {
+  const key = readCallId(id)
+  if (!key) throw unknownCall(id)
+  return key
+}
+
+function unknownCall(id: string): WinbackError {
+  return new WinbackError('calls.unknown', `there is no call ${id}`, {
+    remedy: '`winback calls list` shows the ids.',
+  })
+}

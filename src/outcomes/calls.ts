@@ -1,0 +1,227 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { CallTask } from '../channels/channel.ts'
+import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
+
+// Calls as tasks: opened when their step's send is settled, taken by one agent at a time, and closed as soon as they
+// are pointless. Locks are taken in the order contact → episode → touchpoint → call.
+
+export interface CallKey {
+  readonly contactId: number
+  readonly callId: number
+}
+
+const ID = /^call-([0-9a-z]{1,11})-([0-9a-z]{1,11})$/
+
+/** `call-<contact>-<call>`, both in base 36. */
+export function callIdOf({ contactId, callId }: CallKey): string {
+  return `call-${contactId.toString(36)}-${callId.toString(36)}`
+}
+
+/** The call an id names; undefined where it is none of ours. */
+export function readCallId(text: string): CallKey | undefined {
+  const [, contact, call] = ID.exec(text) ?? []
+  if (contact === undefined || call === undefined) return undefined
+  return { contactId: Number.parseInt(contact, 36), callId: Number.parseInt(call, 36) }
+}
+
+/** A call to be opened, as its step said it. */
+export interface OpeningCall {
+  readonly contactId: number
+  readonly touchpointId: number
+  readonly episodeId: number
+  readonly task: CallTask
+}
+
+/**
+ * Opens the calls whose send has just been settled as sent, in the same transaction and under the locks on their
+ * episodes: one whose contact came back a moment before is closed as it is opened.
+ */
+export async function openCalls(
+  tx: Transaction,
+  now: Date,
+  step: {
+    readonly stepId: number
+    readonly campaign: string
+    readonly kind: 'recall' | 'welcome'
+    readonly owner: string | null
+    readonly priority: number
+    /** Seconds. */
+    readonly sla: number
+  },
+  opening: readonly OpeningCall[],
+): Promise<void> {
+  if (opening.length === 0) return
+  await execute(
+    tx,
+    sql`
+    INSERT INTO calls (contact_id, touchpoint_id, episode_id, step_id, campaign, kind, script, taker, owner, priority,
+      state, opened_at, due_at, next_attempt_at, closed_at, closed_by)
+    SELECT g.contact_id, g.touchpoint_id, g.episode_id, ${step.stepId}::int, ${step.campaign}, ${step.kind}, g.script,
+      g.taker, ${step.owner}::text, ${step.priority}::smallint, CASE WHEN silenced.by IS NULL THEN 'open' ELSE 'closed' END,
+      ${now}, ${now}::timestamptz + make_interval(secs => ${step.sla}), ${now},
+      CASE WHEN silenced.by IS NOT NULL THEN ${now}::timestamptz END, silenced.by
+    FROM unnest(${sql.param(opening.map((row) => row.contactId))}::bigint[],
+      ${sql.param(opening.map((row) => row.touchpointId))}::bigint[],
+      ${sql.param(opening.map((row) => row.episodeId))}::bigint[],
+      ${sql.param(opening.map((row) => row.task.script))}::text[],
+      ${sql.param(opening.map((row) => row.task.taker))}::text[]
+    ) AS g(contact_id, touchpoint_id, episode_id, script, taker)
+    JOIN episodes e ON e.contact_id = g.contact_id AND e.episode_id = g.episode_id
+    CROSS JOIN LATERAL (SELECT CASE WHEN ${step.kind} = 'recall' OR e.silenced_by <> 'returned' THEN e.silenced_by END AS by)
+      silenced
+    WHERE EXISTS (SELECT FROM touchpoint_records r
+      WHERE r.contact_id = g.contact_id AND r.touchpoint_id = g.touchpoint_id AND r.state = 'sent')
+    ON CONFLICT DO NOTHING`,
+  )
+}
+
+/** What is left to be called of a campaign; care for somebody who was unhappy goes on whatever else happens. */
+export const CAMPAIGN_CALLS = ['recall', 'welcome'] as const
+
+/**
+ * Closes the open calls a condition picks out, in the transaction that records the cause.
+ * @param which an SQL condition over `c` (calls)
+ */
+export async function closeCalls(
+  tx: Transaction,
+  now: Date,
+  cause: { which: SQL; by: string; kinds: readonly ('recall' | 'welcome' | 'care')[] },
+): Promise<number> {
+  return await execute(
+    tx,
+    sql`
+    WITH locked AS (
+      SELECT c.contact_id, c.call_id FROM calls c
+      WHERE c.state IN ('open', 'claimed') AND c.kind = ANY (${sql.param([...cause.kinds])}::text[]) AND (${cause.which})
+      ORDER BY c.contact_id, c.call_id FOR UPDATE OF c
+    )
+    UPDATE calls c SET state = 'closed', closed_at = ${now}, closed_by = ${cause.by}
+    FROM locked l WHERE c.contact_id = l.contact_id AND c.call_id = l.call_id`,
+  )
+}
+
+/** Closes what waits for episodes that have ended: nobody is to be won back any more. */
+export async function closeOverdueCalls(tx: Transaction, now: Date): Promise<number> {
+  return await closeCalls(tx, now, {
+    which: sql`EXISTS (SELECT FROM episodes e
+      WHERE e.contact_id = c.contact_id AND e.episode_id = c.episode_id AND e.ended_at <= ${now})`,
+    by: 'expired',
+    kinds: CAMPAIGN_CALLS,
+  })
+}
+
+/** Seconds after which a call that an agent took and never told of is anybody's again. */
+export const CLAIM_LASTS = 7200
+
+/** A call as agents see it. */
+export interface Call extends CallKey {
+  readonly touchpointId: number
+  readonly externalId: string
+  readonly firstName: string | null
+  readonly phone: string | null
+  readonly locale: string | null
+  readonly timezone: string | null
+  readonly campaign: string
+  readonly step: string
+  readonly kind: 'recall' | 'welcome' | 'care'
+  readonly taker: 'agent' | 'robot'
+  readonly script: string
+  readonly owner: string | null
+  readonly priority: number
+  readonly state: 'open' | 'claimed' | 'done' | 'closed'
+  readonly openedAt: Date
+  readonly dueAt: Date
+  readonly nextAttemptAt: Date
+  readonly attempts: number
+  readonly claimedBy: string | null
+  readonly closedAt: Date | null
+  readonly closedBy: string | null
+}
+
+const COLUMNS = sql`c.contact_id AS "contactId", c.call_id AS "callId", c.touchpoint_id AS "touchpointId",
+  o.external_id AS "externalId", o.attributes ->> 'first_name' AS "firstName", o.phone, o.locale, o.timezone,
+  c.campaign, p.step, c.kind, c.taker, c.script, c.owner, c.priority, c.state, c.opened_at AS "openedAt",
+  c.due_at AS "dueAt", c.next_attempt_at AS "nextAttemptAt", c.attempts, c.claimed_by AS "claimedBy",
+  c.closed_at AS "closedAt", c.closed_by AS "closedBy"`
+
+const SOURCE = sql`calls c JOIN contacts o USING (contact_id) JOIN steps p ON p.step_id = c.step_id`
+
+/** True of a call nobody holds. */
+function isFree(now: Date): SQL {
+  return sql`(c.state = 'open' OR (c.state = 'claimed'
+    AND c.claimed_at <= ${now}::timestamptz - make_interval(secs => ${CLAIM_LASTS})))`
+}
+
+export interface CallFilter {
+  /** Calls that may be made now and that nobody holds; by default all that are not over. */
+  readonly free?: boolean
+  readonly campaign?: string | undefined
+  readonly owner?: string | undefined
+  readonly claimedBy?: string | undefined
+  readonly limit?: number
+}
+
+/** The queue: the campaign of highest priority first, then what is due first. Calls of the robot are not in it. */
+export async function listCalls(session: Session, now: Date, filter: CallFilter = {}): Promise<Call[]> {
+  const { free = false, campaign, owner, claimedBy, limit = 100 } = filter
+  const conditions = [
+    sql`c.state IN ('open', 'claimed') AND c.taker = 'agent'`,
+    ...(free ? [sql`${isFree(now)} AND c.next_attempt_at <= ${now}`] : []),
+    ...(campaign === undefined ? [] : [sql`c.campaign = ${campaign}`]),
+    ...(owner === undefined ? [] : [sql`c.owner = ${owner}`]),
+    ...(claimedBy === undefined ? [] : [sql`c.state = 'claimed' AND c.claimed_by = ${claimedBy}`]),
+  ]
+  return await rows<Call>(
+    session,
+    sql`SELECT ${COLUMNS} FROM ${SOURCE} WHERE ${sql.join(conditions, sql` AND `)}
+        ORDER BY c.priority DESC, c.due_at, c.contact_id, c.call_id LIMIT ${limit}`,
+  )
+}
+
+/** One call, whatever its state; undefined where there is none. */
+export async function readCall(session: Session, key: CallKey): Promise<Call | undefined> {
+  const [call] = await rows<Call>(
+    session,
+    sql`SELECT ${COLUMNS} FROM ${SOURCE} WHERE c.contact_id = ${key.contactId} AND c.call_id = ${key.callId}`,
+  )
+  return call
+}
+
+export type ClaimAnswer =
+  | { readonly outcome: 'claimed'; readonly call: Call }
+  /** Somebody else holds it. */
+  | { readonly outcome: 'taken'; readonly by: string }
+  /** It is over: made, or pointless by now. */
+  | { readonly outcome: 'over'; readonly by: string }
+  | { readonly outcome: 'unknown' }
+
+/** An agent takes a call, once; taking one's own again is no mistake. */
+export async function claimCall(
+  tx: Transaction,
+  now: Date,
+  key: CallKey,
+  agent: string,
+): Promise<ClaimAnswer> {
+  const taken = await execute(
+    tx,
+    sql`UPDATE calls c SET state = 'claimed', claimed_by = ${agent}, claimed_at = ${now}
+        WHERE c.contact_id = ${key.contactId} AND c.call_id = ${key.callId}
+          AND (${isFree(now)} OR (c.state = 'claimed' AND c.claimed_by = ${agent}))`,
+  )
+  const call = await readCall(tx, key)
+  if (!call) return { outcome: 'unknown' }
+  if (taken > 0) return { outcome: 'claimed', call }
+  return call.state === 'claimed'
+    ? { outcome: 'taken', by: call.claimedBy ?? '' }
+    : { outcome: 'over', by: call.closedBy ?? '' }
+}
+
+/** An agent gives a call back. @returns false where the agent does not hold it */
+export async function releaseCall(tx: Transaction, key: CallKey, agent: string): Promise<boolean> {
+  const released = await execute(
+    tx,
+    sql`UPDATE calls SET state = 'open', claimed_by = NULL, claimed_at = NULL
+        WHERE contact_id = ${key.contactId} AND call_id = ${key.callId} AND state = 'claimed' AND claimed_by = ${agent}`,
+  )
+  return released > 0
+}

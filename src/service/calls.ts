@@ -1,0 +1,102 @@
+import type { CallReport, RefusedWebhook } from '../channels/channel.ts'
+import { parsePrice } from '../channels/price.ts'
+import { recordOptOut } from '../contacts/preferences.ts'
+import { type Transaction, transaction } from '../database/connect.ts'
+import {
+  type Attempt,
+  type AttemptAnswer,
+  type AttemptMade,
+  findRobotCall,
+  readAttempts,
+  recordAttempt,
+} from '../outcomes/call-attempts.ts'
+import {
+  type Call,
+  type CallFilter,
+  type CallKey,
+  type ClaimAnswer,
+  claimCall,
+  listCalls,
+  readCall,
+  releaseCall,
+} from '../outcomes/calls.ts'
+import { suppressPhone } from '../outcomes/receipts.ts'
+import type { Runtime } from './runtime.ts'
+
+// Calls as agents, the API and the robot work on them: whoever comes in by whatever way, the same happens.
+
+type Part = Pick<Runtime, 'database' | 'clock' | 'workspace' | 'hooks' | 'reporting'>
+
+/** The queue of calls to be made. */
+export async function showCalls(runtime: Part, filter: CallFilter): Promise<Call[]> {
+  return await listCalls(runtime.database, runtime.clock.now(), filter)
+}
+
+/** One call with all that was said so far; undefined where there is none. */
+export async function showCall(
+  runtime: Part,
+  key: CallKey,
+): Promise<{ readonly call: Call; readonly attempts: readonly AttemptMade[] } | undefined> {
+  return await transaction(runtime.database, async (tx) => {
+    const call = await readCall(tx, key)
+    return call && { call, attempts: await readAttempts(tx, key) }
+  })
+}
+
+export async function takeCall(runtime: Part, key: CallKey, agent: string): Promise<ClaimAnswer> {
+  return await transaction(runtime.database, (tx) => claimCall(tx, runtime.clock.now(), key, agent))
+}
+
+export async function giveCallBack(runtime: Part, key: CallKey, agent: string): Promise<boolean> {
+  return await transaction(runtime.database, (tx) => releaseCall(tx, key, agent))
+}
+
+/** Records what became of an attempt, with all that follows, in one transaction. A repeat changes nothing. */
+export async function concludeCall(runtime: Part, key: CallKey, attempt: Attempt): Promise<AttemptAnswer> {
+  return await transaction(runtime.database, (tx) => conclude(tx, runtime, key, attempt))
+}
+
+async function conclude(
+  tx: Transaction,
+  { clock, workspace, hooks, reporting }: Part,
+  key: CallKey,
+  attempt: Attempt,
+): Promise<AttemptAnswer> {
+  const now = clock.now()
+  const settings = workspace.channels.callback
+  const terms = { wage: parsePrice(settings?.wage ?? '0'), attempts: settings?.attempts ?? 3 }
+  const answer = await recordAttempt(tx, now, key, attempt, terms)
+  if (answer.outcome !== 'recorded') return answer
+  if (answer.ends) {
+    // Unhappy is enough: nobody has to find the word STOP first. An agent can take it back with `winback consent`.
+    const refused = { channel: '*', source: `call: ${answer.ends}`, reason: attempt.reason }
+    await recordOptOut(tx, key.contactId, refused, { now, hooks })
+  }
+  if (attempt.outcome === 'wrong_number') {
+    await suppressPhone(tx, now, reporting('callback'), key.contactId)
+  }
+  return answer
+}
+
+/** Takes what the robot says of its calls. One about a call that is not there yet is refused, to be sent again. */
+export async function takeCallReports(
+  runtime: Part,
+  reports: readonly CallReport[],
+): Promise<{ readonly outcome: 'taken'; readonly added: number; readonly ignored: number } | RefusedWebhook> {
+  let added = 0
+  let ignored = 0
+  for (const [index, report] of reports.entries()) {
+    const { contactId, touchpointId, ...attempt } = report
+    const answer = await transaction(runtime.database, async (tx) => {
+      const key = await findRobotCall(tx, { contactId, touchpointId })
+      return key && (await conclude(tx, runtime, key, { ...attempt, by: 'robot' }))
+    })
+    if (!answer || answer.outcome === 'unknown') {
+      const reason = `calls.${index}: the robot has no such call, or not yet; what came before it is recorded`
+      return { outcome: 'refused', status: 404, reason }
+    }
+    if (answer.outcome === 'recorded') added += 1
+    else ignored += 1
+  }
+  return { outcome: 'taken', added, ignored }
+}

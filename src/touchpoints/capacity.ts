@@ -1,0 +1,134 @@
+import { sql } from 'drizzle-orm'
+import { Temporal } from 'temporal-polyfill'
+import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+import type { Cleared } from './batch.ts'
+import { deferOrSkip } from './guards.ts'
+import { keyTable } from './lifecycle.ts'
+import type { Refused } from './reserve.ts'
+import { startOfNextDay } from './windows.ts'
+
+// Calls a day. People can make so many of a step's calls on a local day of the campaign; what is beyond waits for the
+// next day, or goes to the robot where there is one. Whose call it is stays: one that a robot may have been told of is
+// never handed to a person, too.
+
+interface Slot {
+  readonly touchpointId: number
+  readonly day: string
+  readonly taker: 'agent' | 'robot'
+}
+
+/** What a step's calls may go ahead with today, and what has to wait. Seeds take nobody's place. */
+export async function takeSlots(
+  database: Database,
+  asked: {
+    campaign: CompiledCampaign
+    step: CompiledStep
+    now: Date
+    /** Which calls another provider takes; undefined where people make all. */
+    overflow: 'overflow' | 'all' | undefined
+    cleared: readonly Cleared[]
+  },
+): Promise<{ toSend: readonly Cleared[]; refused: readonly Refused[] }> {
+  const { campaign, step, now, overflow, cleared } = asked
+  const capacity = step.call?.capacity ?? null
+  const real = cleared.filter(({ candidate }) => !candidate.seed)
+  if (real.length === 0 || (capacity === null && overflow !== 'all')) return { toSend: cleared, refused: [] }
+  const day = Temporal.Instant.fromEpochMilliseconds(now.getTime())
+    .toZonedDateTimeISO(campaign.timezone)
+    .toPlainDate()
+    .toString()
+  const place = { campaign: campaign.name, step: step.id, day }
+  const takers = await transaction(database, async (tx) => {
+    await lockDay(tx, place)
+    const known = new Map((await readSlots(tx, real)).map((slot) => [slot.touchpointId, slot]))
+    let room = capacity === null ? Number.POSITIVE_INFINITY : capacity - (await countTaken(tx, place))
+    const taken = new Map<number, Slot['taker']>()
+    for (const { candidate } of real) {
+      const slot = known.get(candidate.touchpointId)
+      if (slot?.taker === 'robot' || overflow === 'all') taken.set(candidate.touchpointId, 'robot')
+      else if (slot?.day === day) taken.set(candidate.touchpointId, 'agent')
+      else if (room > 0) {
+        room -= 1
+        taken.set(candidate.touchpointId, 'agent')
+      } else if (overflow === 'overflow') taken.set(candidate.touchpointId, 'robot')
+    }
+    await writeSlots(tx, place, real, taken)
+    return taken
+  })
+  const refused: Refused[] = []
+  const toSend = cleared.flatMap((each): Cleared[] => {
+    if (each.candidate.seed) return [each]
+    const taker = takers.get(each.candidate.touchpointId)
+    if (taker !== undefined) return [taker === 'robot' ? { ...each, overflow: true } : each]
+    const latest = each.candidate.plannedFor.getTime() + campaign.definition.limits.max_delay * 1000
+    const verdict = deferOrSkip(startOfNextDay(campaign.timezone, now), latest, 'capacity')
+    refused.push({ cleared: each, verdict })
+    return []
+  })
+  return { toSend, refused }
+}
+
+interface Place {
+  readonly campaign: string
+  readonly step: string
+  readonly day: string
+}
+
+/** Two workers that hand out calls of one step and day come one after the other. */
+async function lockDay(tx: Transaction, { campaign, step, day }: Place): Promise<void> {
+  await execute(
+    tx,
+    sql`INSERT INTO call_days (campaign, step, day) VALUES (${campaign}, ${step}, ${day}::date) ON CONFLICT DO NOTHING`,
+  )
+  await execute(
+    tx,
+    sql`SELECT FROM call_days WHERE campaign = ${campaign} AND step = ${step} AND day = ${day}::date FOR UPDATE`,
+  )
+}
+
+async function readSlots(tx: Transaction, cleared: readonly Cleared[]): Promise<Slot[]> {
+  const keys = keyTable(cleared.map(({ candidate }) => candidate))
+  return await rows<Slot>(
+    tx,
+    sql`SELECT s.touchpoint_id AS "touchpointId", s.day::text AS day, s.taker
+        FROM ${keys} JOIN call_slots s USING (contact_id, touchpoint_id)`,
+  )
+}
+
+/** A slot whose touchpoint came to nothing is free again: nobody has to give it back. */
+async function countTaken(tx: Transaction, { campaign, step, day }: Place): Promise<number> {
+  const [counted] = await rows<{ taken: number }>(
+    tx,
+    sql`SELECT count(*) AS taken FROM call_slots s
+        WHERE s.campaign = ${campaign} AND s.step = ${step} AND s.day = ${day}::date AND s.taker = 'agent'
+          AND (EXISTS (SELECT FROM touchpoints t
+              WHERE t.contact_id = s.contact_id AND t.touchpoint_id = s.touchpoint_id)
+            OR EXISTS (SELECT FROM touchpoint_records r
+              WHERE r.contact_id = s.contact_id AND r.touchpoint_id = s.touchpoint_id
+                AND r.state IN ('sent', 'uncertain')))`,
+  )
+  return counted?.taken ?? 0
+}
+
+async function writeSlots(
+  tx: Transaction,
+  { campaign, step, day }: Place,
+  cleared: readonly Cleared[],
+  taken: ReadonlyMap<number, Slot['taker']>,
+): Promise<void> {
+  const given = cleared.flatMap(({ candidate: { contactId, touchpointId } }) => {
+    const taker = taken.get(touchpointId)
+    return taker === undefined ? [] : [{ contactId, touchpointId, taker }]
+  })
+  if (given.length === 0) return
+  await execute(
+    tx,
+    sql`INSERT INTO call_slots (contact_id, touchpoint_id, campaign, step, day, taker)
+        SELECT contact_id, touchpoint_id, ${campaign}, ${step}, ${day}::date, taker FROM unnest(
+          ${sql.param(given.map((row) => row.contactId))}::bigint[],
+          ${sql.param(given.map((row) => row.touchpointId))}::bigint[],
+          ${sql.param(given.map((row) => row.taker))}::text[]) AS g(contact_id, touchpoint_id, taker)
+        ON CONFLICT (contact_id, touchpoint_id) DO UPDATE SET day = excluded.day, taker = excluded.taker`,
+  )
+}

@@ -1,0 +1,141 @@
+import { type Context, Hono } from 'hono'
+import { z } from 'zod'
+import { CALL_OUTCOMES, SENTIMENTS } from '../../channels/channel.ts'
+import { LEAVING_REASONS, type LeavingReason } from '../../config/reasons.ts'
+import type { AttemptAnswer, AttemptMade } from '../../outcomes/call-attempts.ts'
+import { type Call, callIdOf, readCallId } from '../../outcomes/calls.ts'
+import { concludeCall, giveCallBack, showCall, showCalls, takeCall } from '../../service/calls.ts'
+import type { Runtime } from '../../service/runtime.ts'
+import { refuse } from '../answers.ts'
+import type { KeyRing } from '../api-keys.ts'
+import { type Authorised, requireScope } from '../authorise.ts'
+
+const agent = z.string().trim().min(1).max(200)
+const claim = z.strictObject({ agent })
+const outcome = z.strictObject({
+  agent,
+  outcome: z.enum(CALL_OUTCOMES),
+  reason: z.enum(Object.keys(LEAVING_REASONS) as [LeavingReason, ...LeavingReason[]]).optional(),
+  minutes: z.number().min(0).max(600).prefault(0),
+  sentiment: z.enum(SENTIMENTS).optional(),
+  notes: z.string().max(5000).optional(),
+  next_attempt_at: z.iso.datetime({ offset: true }).optional(),
+  /** The same at every repeat of one report. */
+  id: z.string().min(1).max(200).optional(),
+})
+
+/** The queue of calls, and what agents do with it. */
+export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Authorised> {
+  const { runtime, keys } = options
+  const api = new Hono<Authorised>()
+  api.use('/v1/calls/*', requireScope(keys, 'calls'))
+  api.use('/v1/calls', requireScope(keys, 'calls'))
+  api.get('/v1/calls', async (c) => {
+    const { free, campaign, owner, agent: claimedBy, limit = '100' } = c.req.query()
+    const most = /^\d{1,4}$/.test(limit) ? Number(limit) : 0
+    if (most < 1 || most > 1000) return refuse(c, 400, 'malformed', '`limit` is a number from 1 to 1000')
+    const calls = await showCalls(runtime, { free: free === 'true', campaign, owner, claimedBy, limit: most })
+    const now = runtime.clock.now()
+    return c.json({ calls: calls.map((call) => callAsJson(call, now)) })
+  })
+  api.get('/v1/calls/:id', async (c) => {
+    const key = readCallId(c.req.param('id'))
+    const found = key && (await showCall(runtime, key))
+    if (!found) return unknown(c)
+    return c.json({
+      ...callAsJson(found.call, runtime.clock.now()),
+      history: found.attempts.map(attemptAsJson),
+    })
+  })
+  api.post('/v1/calls/:id/claim', async (c) => {
+    const key = readCallId(c.req.param('id'))
+    const body = claim.safeParse(await c.req.json<unknown>().catch(() => undefined))
+    if (!body.success) return malformed(c, body.error)
+    const answer = key && (await takeCall(runtime, key, body.data.agent))
+    if (!answer || answer.outcome === 'unknown') return unknown(c)
+    if (answer.outcome === 'taken') return refuse(c, 409, 'taken', `${answer.by} has taken this call`)
+    if (answer.outcome === 'over') return refuse(c, 410, 'over', `this call is over: ${answer.by}`)
+    return c.json(callAsJson(answer.call, runtime.clock.now()))
+  })
+  api.post('/v1/calls/:id/release', async (c) => {
+    const key = readCallId(c.req.param('id'))
+    const body = claim.safeParse(await c.req.json<unknown>().catch(() => undefined))
+    if (!body.success) return malformed(c, body.error)
+    if (!key) return unknown(c)
+    return (await giveCallBack(runtime, key, body.data.agent))
+      ? c.json({ success: true })
+      : refuse(c, 409, 'not_held', `${body.data.agent} does not hold this call`)
+  })
+  api.post('/v1/calls/:id/outcome', async (c) => {
+    const key = readCallId(c.req.param('id'))
+    const body = outcome.safeParse(await c.req.json<unknown>().catch(() => undefined))
+    if (!body.success) return malformed(c, body.error)
+    if (!key) return unknown(c)
+    const { agent: by, minutes, next_attempt_at: next, id, ...said } = body.data
+    const at = runtime.clock.now()
+    const answer: AttemptAnswer = await concludeCall(runtime, key, {
+      ...said,
+      by,
+      at,
+      eventId: id ?? `${by} ${at.toISOString()}`,
+      seconds: Math.round(minutes * 60),
+      nextAttemptAt: next === undefined ? undefined : new Date(next),
+    })
+    if (answer.outcome === 'unknown') return unknown(c)
+    const found = await showCall(runtime, key)
+    return c.json({
+      repeated: answer.outcome === 'repeated',
+      marketing_ended: answer.outcome === 'recorded' && answer.ends !== undefined,
+      ...(found ? callAsJson(found.call, at) : {}),
+    })
+  })
+  return api
+}
+
+/** A call as the API gives it. */
+export function callAsJson(call: Call, now: Date) {
+  return {
+    id: callIdOf(call),
+    kind: call.kind,
+    state: call.state,
+    campaign: call.campaign,
+    step: call.step,
+    contact: call.externalId,
+    first_name: call.firstName,
+    phone: call.phone,
+    locale: call.locale,
+    timezone: call.timezone,
+    script: call.script,
+    taker: call.taker,
+    owner: call.owner,
+    priority: call.priority,
+    opened_at: call.openedAt.toISOString(),
+    due_at: call.dueAt.toISOString(),
+    late: call.closedAt === null && call.dueAt.getTime() < now.getTime(),
+    next_attempt_at: call.nextAttemptAt.toISOString(),
+    attempts: call.attempts,
+    claimed_by: call.claimedBy,
+    closed_at: call.closedAt?.toISOString() ?? null,
+    closed_by: call.closedBy,
+  }
+}
+
+function attemptAsJson(attempt: AttemptMade) {
+  const { madeAt, madeBy, outcome, reason, seconds, sentiment, notes, transcript, nextAttemptAt } = attempt
+  return {
+    made_at: madeAt.toISOString(),
+    made_by: madeBy,
+    ...{ outcome, reason, sentiment, notes, transcript },
+    minutes: seconds / 60,
+    next_attempt_at: nextAttemptAt?.toISOString() ?? null,
+  }
+}
+
+function unknown(c: Context) {
+  return refuse(c, 404, 'not_found', `there is no call ${c.req.param('id')}`)
+}
+
+function malformed(c: Context, error: z.ZodError) {
+  const [issue] = error.issues
+  return refuse(c, 400, 'malformed', `${issue?.path.join('.') || 'body'}: ${issue?.message ?? ''}`)
+}

@@ -1,0 +1,56 @@
+import { Hono } from 'hono'
+import { readReference, referenceOf } from '../../channels/reference.ts'
+import type { Clock } from '../../clock.ts'
+import type { Database } from '../../database/connect.ts'
+import { acknowledgeMessage, fetchMessages } from '../../outcomes/inbox.ts'
+import { refuse } from '../answers.ts'
+import type { KeyRing } from '../api-keys.ts'
+import { type Authorised, requireScope } from '../authorise.ts'
+
+/** What the user's own app asks for at sign-in, and where it says that a message was shown. */
+export function inappApi(options: { database: Database; clock: Clock; keys: KeyRing }): Hono<Authorised> {
+  const { database, clock, keys } = options
+  const api = new Hono<Authorised>()
+  api.get('/v1/inapp/:externalId', requireScope(keys, 'inapp'), async (c) => {
+    const externalId = c.req.param('externalId')
+    const waiting = await fetchMessages(database, clock.now(), externalId)
+    if (!waiting) return refuse(c, 404, 'not_found', `there is no contact "${externalId}"`)
+    c.header('Cache-Control', 'no-store')
+    return c.json({
+      messages: waiting.map(({ contactId, touchpointId, createdAt, offer, ...message }) => ({
+        id: referenceOf({ contactId, touchpointId }),
+        ...message,
+        created_at: createdAt.toISOString(),
+        offer: offer && {
+          name: offer.name,
+          kind: offer.kind,
+          code: offer.code,
+          expires_at: offer.expiresAt.toISOString(),
+        },
+      })),
+    })
+  })
+  api.post('/v1/inapp/:externalId/:message/ack', requireScope(keys, 'inapp'), async (c) => {
+    const named = readReference(c.req.param('message'))
+    const text = await c.req.text()
+    const tapped = text === '' ? false : readTapped(text)
+    if (tapped === undefined) return refuse(c, 400, 'malformed', 'the body is empty, or { "tapped": true }')
+    const externalId = c.req.param('externalId')
+    const known = named && (await acknowledgeMessage(database, clock.now(), { ...named, externalId, tapped }))
+    return known
+      ? c.json({ success: true })
+      : refuse(c, 404, 'not_found', `"${externalId}" has no message ${c.req.param('message')}`)
+  })
+  return api
+}
+
+function readTapped(text: string): boolean | undefined {
+  try {
+    const body: unknown = JSON.parse(text)
+    if (typeof body !== 'object' || body === null) return undefined
+    const tapped = 'tapped' in body ? body.tapped : false
+    return typeof tapped === 'boolean' ? tapped : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,183 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { callback, openCallback } from '../../../src/channels/callback/callback.ts'
+import { readCallReports } from '../../../src/channels/callback/receipts.ts'
+import { callbackSettings } from '../../../src/channels/callback/settings.ts'
+import { describeChannel } from '../../../src/channels/conformance.ts'
+import { referenceOf } from '../../../src/channels/reference.ts'
+import { openRobot, ROBOT, reportHeaders } from '../../support/robot.ts'
+
+const li = {
+  contactId: 1,
+  externalId: 'c-1',
+  email: null,
+  phone: '+86 138 0013 8000',
+  locale: 'en',
+  timezone: 'UTC',
+}
+const template = {
+  name: 'adviser',
+  render: () => ({ front: {}, html: '<p>Say hello</p>', text: 'Say hello\n' }),
+}
+const base = {
+  module: callback,
+  reachable: [li, { ...li, phone: '+44 20 7946 0958' }],
+  unreachable: [
+    { ...li, phone: null },
+    { ...li, phone: '110' },
+  ],
+  template,
+  view: {},
+}
+
+describeChannel(
+  'callback (people)',
+  {
+    ...base,
+    open: async () => ({
+      channel: openCallback(callbackSettings.parse({ wage: '60' })),
+      faults: [],
+      heal: () => {},
+      stop: () => {},
+    }),
+  },
+  { describe, it },
+)
+
+describeChannel(
+  'callback (robot)',
+  {
+    ...base,
+    open: async () => {
+      const robot = await openRobot()
+      const provoke = (instead: typeof robot.instead) => () => {
+        robot.instead = instead
+      }
+      const settings = callbackSettings.parse({
+        robot: { ...ROBOT, url: robot.url, takes: 'all', price: '0.5' },
+      })
+      return {
+        channel: openCallback(settings, { deadline: 700 }),
+        faults: [
+          {
+            name: 'busy',
+            provoke: provoke({ status: 429, headers: { 'Retry-After': '3' } }),
+            promised: 'retry' as const,
+          },
+          { name: 'wrong secret', provoke: provoke({ status: 401 }), promised: 'retry' as const },
+          {
+            name: 'no such number',
+            provoke: provoke({ status: 422 }),
+            promised: 'rejected' as const,
+            reason: 'bad_address' as const,
+          },
+          { name: 'silence', provoke: provoke('silence'), promised: 'retry' as const },
+          { name: 'a hang-up', provoke: provoke('hang up'), promised: 'retry' as const },
+        ],
+        heal: () => {
+          robot.instead = undefined
+        },
+        taken: () => robot.asked.map((asked) => String(asked.headers['idempotency-key'])),
+        peak: () => robot.peak,
+        stop: () => robot.stop(),
+      }
+    },
+  },
+  { describe, it },
+)
+
+describe('who makes a call', () => {
+  it('is the robot only beyond what people can make, unless it makes all', async () => {
+    const robot = await openRobot()
+    const channel = openCallback(callbackSettings.parse({ robot: { ...ROBOT, url: robot.url } }))
+    const content = channel.render(template, {}, li)
+    const send = (key: string, overflow?: boolean) =>
+      channel.send({
+        contactId: 1,
+        touchpointId: 2,
+        key,
+        address: '+8613800138000',
+        content,
+        ...(overflow ? { overflow } : {}),
+      })
+    expect(await send('tp-1')).toMatchObject({
+      outcome: 'sent',
+      cost: 0,
+      keep: { taker: 'agent', script: 'Say hello' },
+    })
+    expect(await send('tp-2', true)).toMatchObject({
+      outcome: 'sent',
+      providerId: 'robot-tp-2',
+      keep: { taker: 'robot' },
+    })
+    expect(robot.asked.map((asked) => JSON.parse(asked.body.toString()))).toEqual([
+      {
+        key: 'tp-2',
+        reference: referenceOf({ contactId: 1, touchpointId: 2 }),
+        phone: '+8613800138000',
+        locale: 'en',
+        script: 'Say hello',
+      },
+    ])
+    await channel.close()
+    await robot.stop()
+  })
+
+  it('may not be a robot in a private network that is not named', () => {
+    const url = 'https://10.0.0.1/'
+    expect(() =>
+      openCallback(callbackSettings.parse({ robot: { ...ROBOT, url, allow_private: [] } })),
+    ).toThrow('private network')
+  })
+})
+
+describe('what a robot reports', () => {
+  const now = new Date('2026-03-10T09:00:00Z')
+  const read = (text: string, headers = reportHeaders(now, text)) =>
+    readCallReports(
+      { url: '', provider: undefined, headers, body: Buffer.from(text), now },
+      { key_id: 'winback', secret: ROBOT.secret },
+    )
+  const report = {
+    reference: 'wb-1-2',
+    id: 'r1',
+    at: now.toISOString(),
+    outcome: 'reached',
+    minutes: 1.5,
+    sentiment: 'negative',
+  }
+
+  it('is taken where it is signed and whole', () => {
+    expect(read(JSON.stringify({ calls: [report] }))).toMatchObject({
+      outcome: 'accepted',
+      calls: [
+        {
+          contactId: 1,
+          touchpointId: 2,
+          eventId: 'r1',
+          seconds: 90,
+          sentiment: 'negative',
+          outcome: 'reached',
+        },
+      ],
+    })
+  })
+
+  it('is refused with a reason otherwise, whatever it is', () => {
+    const text = JSON.stringify({ calls: [report] })
+    expect(read(text, reportHeaders(now, `${text} `))).toMatchObject({ outcome: 'refused', status: 401 })
+    expect(read(JSON.stringify({ calls: [{ ...report, reference: 'mine' }] }))).toMatchObject({ status: 400 })
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.jsonValue().map((value) => JSON.stringify(value)),
+        ),
+        (body) => {
+          expect(read(body)).toMatchObject({ outcome: 'refused', status: 400 })
+          expect(read(body, {})).toMatchObject({ outcome: 'refused', status: 401 })
+        },
+      ),
+    )
+  })
+})

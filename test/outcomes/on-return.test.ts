@@ -1,0 +1,125 @@
+import { sql } from 'drizzle-orm'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { openInapp } from '../../src/channels/inapp/inapp.ts'
+import { inappSettings } from '../../src/channels/inapp/settings.ts'
+import { execute, rows } from '../../src/database/connect.ts'
+import { keepMessages } from '../../src/outcomes/inbox.ts'
+import { checkLadder } from '../../src/reports/messages-sql.ts'
+import { DAY, openPipeline, type Pipeline, START, scriptedChannel } from '../support/pipeline.ts'
+
+const before = (days: number) => new Date(START.getTime() - days * DAY * 1000)
+const greeting = {
+  name: 'welcome',
+  render: () => ({ front: { subject: 'Welcome back' }, html: '', text: 'Hi' }),
+}
+
+/** The scripted pipeline with the app's real channel beside it. */
+async function open(options: { holdout?: number; tierHoldout?: number } = {}): Promise<Pipeline> {
+  const steps = [{ id: 'remind' }, { id: 'later', after: DAY }]
+  const pipeline = await openPipeline({
+    holdout: options.holdout ?? 0,
+    tiers: [{ name: 'coupon', from: 3 * DAY, to: 30 * DAY, holdout: options.tierHoldout ?? 0, steps }],
+    onReturn: [{ id: 'welcome', channels: ['inapp'], facts: [] }],
+    others: [scriptedChannel({ name: 'inapp', kind: 'none' })],
+  })
+  const { worker } = pipeline
+  const inapp = openInapp(inappSettings.parse({}))
+  Object.assign(worker, {
+    channels: new Map([...worker.channels, ['inapp', inapp]]),
+    templates: async () => ({ find: () => greeting }),
+    keep: (async (tx, now, { step }, kept) => {
+      await keepMessages(
+        tx,
+        now,
+        kept.flatMap(({ keep, ...key }) =>
+          keep.kind === 'inapp' ? [{ ...key, stepId: step.stepId, message: keep }] : [],
+        ),
+      )
+    }) satisfies NonNullable<typeof worker.keep>,
+  })
+  return pipeline
+}
+
+const inbox = ({ database }: Pipeline) =>
+  rows<{ contactId: number }>(database, sql`SELECT contact_id AS "contactId" FROM inapp_messages ORDER BY 1`)
+
+it('greets once whoever was written to and came back, and says nothing else to them', async () => {
+  const pipeline = await open()
+  const one = await pipeline.addContact({ silentSince: before(5) })
+  await pipeline.runNow()
+  await pipeline.work()
+  expect(await inbox(pipeline)).toEqual([])
+  pipeline.clock.set(new Date(START.getTime() + 3_600_000))
+  await pipeline.addActivity(one, pipeline.clock.now())
+  expect(await pipeline.open()).toMatchObject([{ step: 'welcome', state: 'planned' }])
+  // More activity neither cancels the greeting nor brings another.
+  pipeline.clock.advance(1)
+  await pipeline.addActivity(one, pipeline.clock.now(), 'order')
+  await pipeline.work()
+  pipeline.clock.advance(1)
+  await pipeline.addActivity(one, pipeline.clock.now())
+  await pipeline.work()
+  expect(await inbox(pipeline)).toEqual([{ contactId: one }])
+  expect((await pipeline.records()).map(({ step, state }) => `${step} ${state}`)).toEqual([
+    'later cancelled',
+    'remind sent',
+    'welcome sent',
+  ])
+})
+
+it('releases nothing by activity that is older than the assignment: it silences, and is no return', async () => {
+  const pipeline = await open()
+  const one = await pipeline.addContact({ silentSince: before(5) })
+  await pipeline.runNow()
+  await pipeline.addActivity(one, before(1))
+  expect(await pipeline.open()).toEqual([])
+})
+
+it('greets nobody whose campaign was stopped before they came back', async () => {
+  const pipeline = await open()
+  const one = await pipeline.addContact({ silentSince: before(5) })
+  await pipeline.runNow()
+  await execute(pipeline.database, sql`UPDATE episodes SET silenced_at = ${START}, silenced_by = 'stopped'`)
+  await pipeline.addActivity(one, new Date(START.getTime() + 1000))
+  expect((await pipeline.open()).map(({ step }) => step)).not.toContain('welcome')
+})
+
+it('I3: whoever is held out, by the campaign or by a tier, is never greeted; I2: every return of the rest is, once', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.record({
+        holdout: fc.constantFrom(0.3, 0.6),
+        tierHoldout: fc.constantFrom(0, 0.5),
+        seed: fc.integer(),
+      }),
+      fc.array(fc.record({ back: fc.boolean(), again: fc.boolean() }), { minLength: 6, maxLength: 12 }),
+      async (shares, people) => {
+        const pipeline = await open(shares)
+        const { database, clock } = pipeline
+        const ids: number[] = []
+        for (const _ of people) ids.push(await pipeline.addContact({ silentSince: before(5) }))
+        await pipeline.runNow()
+        await pipeline.work()
+        clock.set(new Date(START.getTime() + 3_600_000))
+        for (const [no, { back, again }] of people.entries()) {
+          for (let times = (back ? 1 : 0) + (back && again ? 1 : 0); times > 0; times -= 1) {
+            clock.advance(1)
+            await pipeline.addActivity(ids[no] ?? 0, clock.now())
+          }
+        }
+        await pipeline.work()
+        const spared = await rows<{ contactId: number }>(
+          database,
+          sql`SELECT DISTINCT s.contact_id AS "contactId" FROM stages s WHERE s.arm = 'holdout'`,
+        )
+        const held = new Set(spared.map(({ contactId }) => contactId))
+        const greeted = ids.filter((id, no) => people[no]?.back && !held.has(id))
+        expect((await inbox(pipeline)).map(({ contactId }) => contactId)).toEqual(greeted)
+        const ladder = await checkLadder(database, { campaign: 'test', now: clock.now() })
+        expect(ladder).toMatchObject({ missing: 0, unexpected: 0, repeated: 0 })
+      },
+    ),
+    { numRuns: 6 },
+  )
+})

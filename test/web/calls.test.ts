@@ -1,0 +1,361 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, describe, expect, it } from 'vitest'
+import { openCallback } from '../../src/channels/callback/callback.ts'
+import { openInapp } from '../../src/channels/inapp/inapp.ts'
+import { referenceOf } from '../../src/channels/reference.ts'
+import { type ManualClock, manualClock } from '../../src/clock.ts'
+import { readChoice } from '../../src/contacts/preferences.ts'
+import { rows, transaction } from '../../src/database/connect.ts'
+import { closeOverdueCalls } from '../../src/outcomes/calls.ts'
+import { recordStop } from '../../src/outcomes/silence.ts'
+import { processBatch } from '../../src/touchpoints/batch.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { createApiKey } from '../../src/web/api-keys.ts'
+import { composeWeb } from '../../src/web/server.ts'
+import { freshDatabase } from '../support/database.ts'
+import { openRobot, ROBOT, reportHeaders } from '../support/robot.ts'
+import { openShop, parseWorkspace, type Shop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
+
+const START = new Date('2026-03-10T09:00:00Z')
+const CAMPAIGN = `
+version: 1
+campaign: calling
+title: Calling
+owner: team@shop.example
+priority: 70
+schedule: "0 9 * * *"
+timezone: UTC
+goals: { recall: { event: session } }
+window: 30d
+holdout: 0%
+limits: { spread: 0s, max_delay: 2d }
+offers:
+  gift: { kind: benefit, name: A tin of tea, value: 3 CNY, stock: 5 }
+tiers:
+  - name: only
+    inactive: 3d..20d
+    steps:
+      - { id: call, channel: callback, script: adviser, sla: 24h, capacity: 2 per day }
+on_return:
+  - { id: welcome, channel: inapp, template: welcome, offer: gift }
+`
+const TEXTS = {
+  ...TEMPLATES,
+  'adviser.en.hbs': '<p>Ask what {{workspace.name}} could do better</p>\n',
+  'welcome.en.hbs': '---\nsubject: Good to see you\nurl: /gift\n---\n<p>{{offer.name}} is yours</p>\n',
+}
+
+let shop: Shop
+let clock: ManualClock
+let api: (path: string, body?: unknown) => Promise<{ status: number; body: Record<string, unknown> }>
+let robot: Awaited<ReturnType<typeof openRobot>> | undefined
+
+/** @param withRobot what is beyond the capacity goes to a robot */
+async function open(people: number, withRobot = false): Promise<void> {
+  clock = manualClock(START)
+  robot = withRobot ? await openRobot() : undefined
+  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%').replace(
+    'channels:\n',
+    'channels:\n  callback: { wage: "60" }\n  inapp: {}\n',
+  )
+  const { channels } = parseWorkspace(workspace)
+  if (!channels.callback || !channels.inapp) throw new Error('no channels')
+  const callback = robot
+    ? {
+        ...channels.callback,
+        robot: { ...ROBOT, url: robot.url, key_id: 'winback', takes: 'overflow' as const, price: '0.5' },
+      }
+    : channels.callback
+  shop = await openShop({
+    database: await freshDatabase(),
+    clock,
+    channels: [openCallback(callback), openInapp(channels.inapp)],
+    workspace,
+    templates: TEXTS,
+  })
+  const ids = Array.from({ length: people }, (_, no) => `u${no + 1}`)
+  await shop.importContacts(
+    ids.map((id, no) => ({ external_id: id, phone: `+86138001380${10 + no}`, first_name: 'Li' })),
+  )
+  await shop.importActivity(
+    ids.map((id) => ({ external_id: id, type: 'session', occurred_at: '2026-03-06T00:00:00Z' })),
+  )
+  await shop.apply(CAMPAIGN)
+  await shop.run('calling')
+  const app = composeWeb({ runtime: shop.runtime })
+  const key = await createApiKey(shop.database, {
+    name: 'desk',
+    scopes: ['calls', 'inapp'],
+    now: START,
+    by: 'test',
+  })
+  api = async (path, body) => {
+    const headers = { Authorization: `Bearer ${key.text}` }
+    const init = body === undefined ? { headers } : { headers, method: 'POST', body: JSON.stringify(body) }
+    const answer = await app.request(path, init)
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+  }
+  await work()
+}
+
+async function work(): Promise<void> {
+  await dispatchDue(shop.database, clock.now(), 100, async (batch) => {
+    await processBatch(shop.runtime.worker, batch)
+  })
+}
+
+async function queue(query = ''): Promise<Record<string, unknown>[]> {
+  return (await api(`/v1/calls${query}`)).body.calls as Record<string, unknown>[]
+}
+
+afterAll(async () => {
+  await shop.runtime.close()
+  await robot?.stop()
+})
+
+const back = (who: string) =>
+  shop.importActivity([{ external_id: who, type: 'session', occurred_at: clock.now().toISOString() }])
+const count = async (what: ReturnType<typeof sql>) =>
+  (await rows<{ n: number }>(shop.database, sql`SELECT count(*) AS n FROM ${what}`))[0]?.n
+
+describe('the queue of calls', () => {
+  it('has as many a day as people can make, with script, owner, priority and time; the rest waits for tomorrow', async () => {
+    await open(5)
+    const today = await queue()
+    expect(today).toHaveLength(2)
+    expect(today[0]).toMatchObject({
+      ...{
+        kind: 'recall',
+        state: 'open',
+        campaign: 'calling',
+        step: 'call',
+        owner: 'team@shop.example',
+        priority: 70,
+      },
+      ...{
+        script: 'Ask what Shop could do better',
+        first_name: 'Li',
+        due_at: '2026-03-11T09:00:00.000Z',
+        late: false,
+      },
+    })
+    expect(await count(sql`touchpoints WHERE due_at = '2026-03-11T00:00:00Z'`)).toBe(3)
+    clock.set(new Date('2026-03-11T09:30:00Z'))
+    await work()
+    expect((await queue()).map(({ late }) => late)).toEqual([true, true, false, false])
+    // The fifth would be called on the third day, which is later than the campaign allows a message to be.
+    expect(await count(sql`touchpoint_records WHERE reason = 'too_late'`)).toBe(0)
+    clock.set(new Date('2026-03-12T08:59:00Z'))
+    await work()
+    expect(await queue()).toHaveLength(4 + 1)
+  })
+
+  it('is worked on by one agent a call, and what came of it is written down and paid for', async () => {
+    await open(2)
+    const [first, second] = await queue('?free=true')
+    const id = String(first?.id)
+    expect(await api(`/v1/calls/${id}/claim`, { agent: 'mei' })).toMatchObject({
+      status: 200,
+      body: { claimed_by: 'mei' },
+    })
+    expect(await api(`/v1/calls/${id}/claim`, { agent: 'tom' })).toMatchObject({
+      status: 409,
+      body: { reason: 'mei has taken this call' },
+    })
+    expect(await queue('?free=true')).toHaveLength(1)
+    expect(await queue('?agent=mei')).toHaveLength(1)
+    expect((await api(`/v1/calls/${id}/release`, { agent: 'tom' })).status).toBe(409)
+    expect((await api(`/v1/calls/${id}/release`, { agent: 'mei' })).status).toBe(200)
+
+    const nobody = await api(`/v1/calls/${id}/outcome`, { agent: 'mei', outcome: 'no_answer', minutes: 1 })
+    expect(nobody.body).toMatchObject({
+      state: 'open',
+      attempts: 1,
+      next_attempt_at: '2026-03-10T13:00:00.000Z',
+    })
+    expect(await queue('?free=true')).toHaveLength(1)
+    clock.set(new Date('2026-03-10T14:00:00Z'))
+    const said = {
+      agent: 'mei',
+      outcome: 'promised',
+      reason: 'price',
+      minutes: 5,
+      sentiment: 'positive',
+      notes: 'likes tea',
+      id: 'a-1',
+    }
+    expect((await api(`/v1/calls/${id}/outcome`, said)).body).toMatchObject({
+      state: 'done',
+      closed_by: 'promised',
+      repeated: false,
+    })
+    expect((await api(`/v1/calls/${id}/outcome`, said)).body).toMatchObject({ repeated: true, attempts: 2 })
+    expect((await api(`/v1/calls/${id}`)).body.history).toMatchObject([
+      { outcome: 'no_answer', minutes: 1 },
+      { outcome: 'promised', reason: 'price', sentiment: 'positive', notes: 'likes tea', minutes: 5 },
+    ])
+    expect(
+      await rows(shop.database, sql`SELECT kind, sum(amount)::int AS micros FROM ledger GROUP BY kind`),
+    ).toEqual([{ kind: 'labour', micros: 6_000_000 }])
+    expect(await rows(shop.database, sql`SELECT source, reason, note FROM reasons_given`)).toEqual([
+      { source: 'call', reason: 'price', note: 'likes tea' },
+    ])
+    expect(second).toBeDefined()
+  })
+
+  it('refuses what it cannot read, and changes nothing', async () => {
+    await open(1)
+    const [call] = await queue()
+    for (const body of [
+      {},
+      { agent: '' },
+      { agent: 'mei', outcome: 'sold' },
+      { agent: 'mei', outcome: 'reached', reason: 'weather' },
+    ]) {
+      expect((await api(`/v1/calls/${call?.id}/outcome`, body)).status).toBe(400)
+    }
+    for (const id of ['call-1', 'call-zz-zz', 'x'])
+      expect((await api(`/v1/calls/${id}/claim`, { agent: 'mei' })).status).toBe(404)
+    expect((await composeWeb({ runtime: shop.runtime }).request('/v1/calls')).status).toBe(401)
+    expect(await queue()).toEqual([call])
+  })
+
+  it('loses a call in the transaction that records the return, and an agent who comes too late is told', async () => {
+    await open(2)
+    const [call] = await queue()
+    await api(`/v1/calls/${call?.id}/claim`, { agent: 'mei' })
+    await back(String(call?.contact))
+    expect(await queue()).toHaveLength(1)
+    expect(await api(`/v1/calls/${call?.id}/claim`, { agent: 'mei' })).toMatchObject({
+      status: 410,
+      body: { reason: 'this call is over: returned' },
+    })
+    // It was made all the same, and costs what it costs.
+    const late = await api(`/v1/calls/${call?.id}/outcome`, { agent: 'mei', outcome: 'reached', minutes: 2 })
+    expect(late.body).toMatchObject({ state: 'closed', closed_by: 'returned', attempts: 1 })
+  })
+
+  it('closes what a stop, a suppressed number or the end of an episode makes pointless', async () => {
+    await open(2)
+    const [one, other] = await queue()
+    await shop.importSuppressions([{ phone: String(one?.phone), reason: 'unsubscribe' }])
+    expect((await queue()).map(({ id }) => id)).toEqual([other?.id])
+    await recordStop(shop.database, clock.now(), 'calling')
+    expect(await queue()).toEqual([])
+    expect((await api(`/v1/calls/${one?.id}`)).body.closed_by).toBe('suppressed')
+    expect((await api(`/v1/calls/${other?.id}`)).body.closed_by).toBe('stopped')
+
+    await open(1)
+    const [last] = await queue()
+    await rows(shop.database, sql`UPDATE episodes SET ended_at = ${clock.now()}, end_reason = 'expired'`)
+    expect(await transaction(shop.database, (tx) => closeOverdueCalls(tx, clock.now()))).toBe(1)
+    expect((await api(`/v1/calls/${last?.id}`)).body.closed_by).toBe('expired')
+  })
+
+  it('ends marketing to whoever was unhappy, and takes a wrong number out', async () => {
+    await open(2)
+    const [one, other] = await queue()
+    const unhappy = { agent: 'mei', outcome: 'declined', sentiment: 'negative' }
+    expect((await api(`/v1/calls/${one?.id}/outcome`, unhappy)).body).toMatchObject({ marketing_ended: true })
+    const [contact] = await rows<{ id: number }>(
+      shop.database,
+      sql`SELECT contact_id AS id FROM external_ids WHERE external_id = ${one?.contact}`,
+    )
+    const choice = await readChoice(shop.database, contact?.id ?? 0, clock.now())
+    expect(choice).toMatchObject({ channelsOff: ['*'], source: 'call: negative' })
+    await api(`/v1/calls/${other?.id}/outcome`, { agent: 'mei', outcome: 'wrong_number' })
+    expect(await rows(shop.database, sql`SELECT kind, source FROM suppressions`)).toEqual([
+      { kind: 'phone', source: 'call: wrong number' },
+    ])
+  })
+})
+
+describe('a voice robot', () => {
+  it('takes what is beyond the capacity, reports, and leaves whom it made unhappy to a person', async () => {
+    await open(4, true)
+    expect(await queue()).toHaveLength(2)
+    expect(robot?.asked).toHaveLength(2)
+    const [task] = (robot?.asked ?? []).map(
+      ({ body }) => JSON.parse(body.toString()) as { reference: string },
+    )
+    const app = composeWeb({ runtime: shop.runtime })
+    const post = async (calls: object[]) => {
+      const body = JSON.stringify({ calls })
+      const answer = await app.request('/v1/receipts/callback', {
+        method: 'POST',
+        body,
+        headers: reportHeaders(clock.now(), body),
+      })
+      return { status: answer.status, body: await answer.json() }
+    }
+    const report = {
+      ...{
+        reference: task?.reference,
+        id: 'r-1',
+        at: clock.now().toISOString(),
+        outcome: 'reached',
+        minutes: 2,
+      },
+      ...{ sentiment: 'negative', transcript: 'Never call me again', reason: 'rude voice' },
+    }
+    expect(await post([report])).toEqual({ status: 200, body: { added: 1, ignored: 0, replies: 0 } })
+    expect(await post([report])).toEqual({ status: 200, body: { added: 0, ignored: 1, replies: 0 } })
+    const care = (await queue()).filter(({ kind }) => kind === 'care')
+    expect(care).toMatchObject([{ taker: 'agent', priority: 100, script: expect.stringContaining('listen') }])
+    expect((await queue())[0]).toEqual(care[0])
+    const { history } = (await api(`/v1/calls/${care[0]?.id}`)).body
+    expect(history).toMatchObject([
+      { made_by: 'robot', transcript: 'Never call me again', reason: 'other', notes: 'rude voice' },
+    ])
+    // A robot's minutes are its price, not wages.
+    expect(await count(sql`ledger WHERE kind = 'labour'`)).toBe(0)
+    expect(
+      await rows(shop.database, sql`SELECT amount::int AS micros FROM ledger WHERE kind = 'spend'`),
+    ).toEqual([{ micros: 500_000 }, { micros: 500_000 }])
+    // A return closes what was to win somebody back; it does not make up for the call.
+    await back(String(care[0]?.contact))
+    expect((await queue()).filter(({ kind }) => kind === 'care')).toHaveLength(1)
+    const unknown = { ...report, reference: referenceOf({ contactId: 1, touchpointId: 999 }) }
+    expect((await post([unknown])).status).toBe(404)
+  })
+})
+
+describe('messages in the app', () => {
+  it('greet whoever comes back with their gift, until the app says it was shown', async () => {
+    await open(2)
+    expect((await api('/v1/inapp/u1')).body).toEqual({ messages: [] })
+    // At night, too: a message that waits to be asked for disturbs nobody.
+    clock.set(new Date('2026-03-10T23:30:00Z'))
+    await back('u1')
+    await work()
+    const { messages } = (await api('/v1/inapp/u1')).body as { messages: { id: string }[] }
+    expect(messages).toMatchObject([
+      {
+        ...{ title: 'Good to see you', text: 'A tin of tea is yours', url: '/gift', locale: 'en' },
+        offer: { name: 'gift', kind: 'benefit', code: null, expires_at: expect.any(String) },
+      },
+    ])
+    expect((await api('/v1/inapp/u1')).body).toMatchObject({ messages: [{ id: messages[0]?.id }] })
+    expect((await api('/v1/inapp/u2')).body).toEqual({ messages: [] })
+    const ack = `/v1/inapp/u1/${messages[0]?.id}/ack`
+    expect((await api(`/v1/inapp/u2/${messages[0]?.id}/ack`, {})).status).toBe(404)
+    expect((await api(ack, { tapped: 'yes' })).status).toBe(400)
+    for (const body of [{}, { tapped: true }, { tapped: true }])
+      expect((await api(ack, body)).status).toBe(200)
+    expect((await api('/v1/inapp/u1')).body).toEqual({ messages: [] })
+    expect((await api('/v1/inapp/nobody')).status).toBe(404)
+    expect(await rows(shop.database, sql`SELECT kind FROM delivery_events ORDER BY kind`)).toEqual([
+      { kind: 'clicked' },
+      { kind: 'delivered' },
+      { kind: 'opened' },
+    ])
+  })
+
+  it('are not shown once their gift has expired', async () => {
+    await open(1)
+    await back('u1')
+    await work()
+    clock.set(new Date('2026-12-31T00:00:00Z'))
+    expect((await api('/v1/inapp/u1')).body).toEqual({ messages: [] })
+  })
+})
