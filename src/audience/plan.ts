@@ -61,6 +61,13 @@ export interface StepOutlook {
   readonly unknown: number
   /** What is left: messages, were all of them treated and none returned first. */
   readonly messages: number
+  /** The same by the channel each would go by: the first of the step's on which the contact can be reached. */
+  readonly byChannel: readonly ChannelShare[]
+}
+
+export interface ChannelShare {
+  readonly channel: string
+  readonly messages: number
 }
 
 /** How many of a tier's band are lost, and how many only quiet: by the fact `churn_reason`. */
@@ -115,7 +122,7 @@ export async function planAudience(
   database: Database,
   campaign: CompiledCampaign,
   now: Date,
-  reach: { addressKinds: ReadonlyMap<string, AddressKind>; needsConsent: ReadonlySet<string> },
+  reach: Reachable,
   onProgress: (done: number, total: number, what: string) => void = () => {},
 ): Promise<AudiencePlan> {
   const ladder = campaign.tiers.flatMap((tier) => tier.steps)
@@ -194,15 +201,18 @@ async function outlook(
   reach: Reach,
 ): Promise<StepOutlook> {
   const { addressKinds } = reach
-  const kinds = new Set(step.channels.map((channel) => addressKinds.get(channel) ?? 'none'))
-  const addressed = kinds.has('none') ? sql`true` : sql.join([...kinds].map(hasAddress), sql` OR `)
-  const open = kinds.has('none') ? sql`true` : sql.join([...kinds].map(isOpen), sql` OR `)
+  const channels = step.channels.filter((channel) => !reach.closed?.has(channel))
+  const kinds = new Set(channels.map((channel) => addressKinds.get(channel) ?? 'none'))
+  const addressed = anyOf(kinds.has('none') ? [sql`true`] : [...kinds].map(hasAddress))
+  const open = anyOf(kinds.has('none') ? [sql`true`] : [...kinds].map(isOpen))
   const condition = step.condition ? step.condition.sql(now) : sql`true`
-  const allowed = allowedSql(campaign, step, now, reach)
-  const [counts] = await rows<Omit<StepOutlook, 'tier' | 'step' | 'channels'>>(
+  const allowed = allowedSql(campaign, channels, now, reach)
+  const counted = await rows<
+    Omit<StepOutlook, 'tier' | 'step' | 'channels' | 'byChannel'> & { channel: number }
+  >(
     tx,
     sql`
-    SELECT count(*) AS contacts,
+    SELECT coalesce(channel, 0) AS channel, count(*) AS contacts,
       count(*) FILTER (WHERE NOT addressed) AS "noAddress",
       count(*) FILTER (WHERE addressed AND NOT open) AS suppressed,
       count(*) FILTER (WHERE open AND NOT consented) AS "noConsent",
@@ -212,7 +222,7 @@ async function outlook(
       count(*) FILTER (WHERE open AND consented AND wanted AND condition IS TRUE) AS messages
     FROM (
       SELECT (${addressed}) AS addressed, (${open}) AS open, (${condition}) AS condition,
-        (${allowed.consented}) AS consented, (${allowed.wanted}) AS wanted
+        (${allowed.consented}) AS consented, (${allowed.wanted}) AS wanted, ${allowed.first} AS channel
       FROM plan_answers p
       JOIN contacts c ON c.contact_id = p.contact_id
       JOIN contact_activity a ON a.contact_id = p.contact_id
@@ -220,19 +230,29 @@ async function outlook(
       CROSS JOIN ${imaginedEpisode(campaign)}
       CROSS JOIN LATERAL (SELECT ${reach.choices ? choiceSql(sql`c`, now) : sql`NULL::jsonb`} AS choice) held
       WHERE p.answer = 'opened' AND p.tier_no = ${step.tierNo}
-    ) reached`,
+    ) reached GROUP BY 1`,
   )
-  const none = {
-    contacts: 0,
-    noAddress: 0,
-    suppressed: 0,
-    noConsent: 0,
-    optedOut: 0,
-    condition: 0,
-    unknown: 0,
-    messages: 0,
+  const sum = (key: Exclude<keyof (typeof counted)[number], 'channel'>) =>
+    counted.reduce((total, row) => total + row[key], 0)
+  return {
+    ...{ tier: step.tier, step: step.id, channels: step.channels },
+    contacts: sum('contacts'),
+    noAddress: sum('noAddress'),
+    suppressed: sum('suppressed'),
+    noConsent: sum('noConsent'),
+    optedOut: sum('optedOut'),
+    condition: sum('condition'),
+    unknown: sum('unknown'),
+    messages: sum('messages'),
+    byChannel: step.channels.map((channel) => {
+      const place = channels.indexOf(channel) + 1
+      return { channel, messages: counted.find((row) => place > 0 && row.channel === place)?.messages ?? 0 }
+    }),
   }
-  return { tier: step.tier, step: step.id, channels: step.channels, ...(counts ?? none) }
+}
+
+function anyOf(parts: readonly SQL[]): SQL {
+  return parts.length === 0 ? sql`false` : sql`(${sql.join([...parts], sql` OR `)})`
 }
 
 /** What of the records that grow with contacts there is at all: asking a million contacts about nothing takes time. */
@@ -241,10 +261,15 @@ interface Known {
   readonly choices: boolean
 }
 
-type Reach = Known & {
+/** What is known of the channels. */
+export interface Reachable {
   readonly addressKinds: ReadonlyMap<string, AddressKind>
   readonly needsConsent: ReadonlySet<string>
+  /** Channels that are not set up: nobody is reached on them. */
+  readonly closed?: ReadonlySet<string>
 }
+
+type Reach = Known & Reachable
 
 async function readKnown(tx: Transaction): Promise<Known> {
   const [known] = await rows<Known>(
@@ -255,8 +280,8 @@ async function readKnown(tx: Transaction): Promise<Known> {
 }
 
 /** Over `c` and `held.choice`: some channel that is open has consent; some that has it is wanted, as the guards see it. */
-function allowedSql(campaign: CompiledCampaign, step: CompiledStep, now: Date, reach: Reach) {
-  const each = step.channels.map((channel) => {
+function allowedSql(campaign: CompiledCampaign, channels: readonly string[], now: Date, reach: Reach) {
+  const each = channels.map((channel) => {
     const open = isOpen(reach.addressKinds.get(channel) ?? 'none')
     const state = consentSql(sql`c`, sql`${channel}::text`, now)
     const consented = reach.needsConsent.has(channel)
@@ -273,10 +298,12 @@ function allowedSql(campaign: CompiledCampaign, step: CompiledStep, now: Date, r
   const { topic } = campaign.definition
   const refused = topic === undefined ? sql`false` : sql`held.choice -> 'topicsOff' ? ${topic}::text`
   const paused = sql`(held.choice ->> 'pausedUntil')::numeric > extract(epoch FROM ${now}::timestamptz)`
-  const any = (parts: readonly SQL[]) => sql`(${sql.join([...parts], sql` OR `)})`
+  const first = each.map(({ wanted }, place) => sql`WHEN ${wanted} THEN ${place + 1}::int`)
   return {
-    consented: any(each.map((one) => one.consented)),
-    wanted: sql`${any(each.map((one) => one.wanted))} AND NOT coalesce(${refused}, false) AND NOT coalesce(${paused}, false)`,
+    /** The place of the channel it goes by, from 1; NULL without one. */
+    first: first.length === 0 ? sql`NULL::int` : sql`CASE ${sql.join(first, sql` `)} END`,
+    consented: anyOf(each.map((one) => one.consented)),
+    wanted: sql`${anyOf(each.map((one) => one.wanted))} AND NOT coalesce(${refused}, false) AND NOT coalesce(${paused}, false)`,
   }
 }
 

@@ -64,3 +64,48 @@ it('foresees what refuses a run or holds it back, as the run itself does', async
   expect(await foresee()).toMatchObject({ state: 'paused', by: 'campaign', why: 'wrong price' })
   expect((await runCampaign(pipeline.run, campaign, START)).state).toBe('paused')
 })
+
+it('counts a list of channels by the first on which each can be reached, and nobody on one that is not set up', async () => {
+  const channels = ['push', 'sms', 'email']
+  const pipeline = await openPipeline({
+    tiers: [{ name: 'coupon', from: 3 * DAY, to: 7 * DAY, steps: [{ id: 'remind', channels }] }],
+  })
+  const { database } = pipeline
+  const phone = (no: number) => `+86138001380${no}`
+  const people = [
+    {},
+    {},
+    { phone: phone(10) },
+    { phone: phone(11), email: null },
+    { email: null },
+    { phone: phone(12) },
+  ]
+  const ids: number[] = []
+  for (const person of people) ids.push(await pipeline.addContact({ silentSince: ago(5), ...person }))
+  await execute(
+    database,
+    sql`INSERT INTO devices (contact_id, device_key, provider, token, registered_at)
+        VALUES (${ids[0]}, '\\x01', 'jpush', 't', ${START})`,
+  )
+  await pipeline.suppress('phone', phone(12))
+  const outlook = async (closed: string[]) => {
+    const addressKinds = new Map([
+      ['push', 'device'],
+      ['sms', 'phone'],
+      ['email', 'email'],
+    ] as const)
+    const reach = { addressKinds, needsConsent: new Set<string>(), closed: new Set(closed) }
+    const { steps } = await planAudience(database, pipeline.campaign, START, reach)
+    return steps[0]
+  }
+  expect(await outlook([])).toMatchObject({
+    ...{ contacts: 6, messages: 5, noAddress: 1 },
+    byChannel: [
+      { channel: 'push', messages: 1 },
+      { channel: 'sms', messages: 2 },
+      { channel: 'email', messages: 2 },
+    ],
+  })
+  expect((await outlook(['push', 'email']))?.byChannel.map(({ messages }) => messages)).toEqual([0, 2, 0])
+  expect(await outlook(channels)).toMatchObject({ contacts: 6, messages: 0, noAddress: 6 })
+})

@@ -14,6 +14,7 @@ const step = {
   suppressed: 0,
   condition: 0,
   unknown: 0,
+  byChannel: [],
 }
 const plan: CampaignPlan = {
   campaign: 'graded',

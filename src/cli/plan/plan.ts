@@ -112,6 +112,9 @@ export async function planCampaign(
       {
         addressKinds: runtime.worker.addressKinds,
         needsConsent: runtime.worker.needsConsent ?? new Set<string>(),
+        closed: new Set(
+          [...runtime.worker.addressKinds.keys()].filter((name) => !runtime.worker.channels.has(name)),
+        ),
       },
       (done, total, what) => {
         steps = total

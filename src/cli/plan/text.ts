@@ -1,3 +1,4 @@
+import type { StepOutlook } from '../../audience/plan.ts'
 import type { Workspace } from '../../config/workspace.ts'
 import { type Column, fitted, type Painter, painter, wrap } from '../../reports/layout.ts'
 import { ANSWERS, sentence } from '../../reports/reasons.ts'
@@ -222,7 +223,7 @@ function outlook(plan: CampaignPlan, { speech, paint, width, word }: Pen): strin
           : `${speech.count(step.contacts)} 人中 ${speech.count(count)} 人${words}`,
       )
     const messages = speech.count(step.messages)
-    return [step.tier, step.step, step.channels.join(', '), messages, why.join(en ? '; ' : '；')]
+    return [step.tier, step.step, shares(step, speech), messages, why.join(en ? '; ' : '；')]
   })
   const columns = [
     left(word('tier')),
@@ -232,6 +233,12 @@ function outlook(plan: CampaignPlan, { speech, paint, width, word }: Pen): strin
     left(''),
   ]
   return fitted(columns, cells, paint, width)
+}
+
+/** `push 120, sms 40`: by which channel the messages would go, where the step has several. */
+function shares({ channels, byChannel }: StepOutlook, speech: Pen['speech']): string {
+  if (channels.length < 2) return channels.join('')
+  return byChannel.map(({ channel, messages }) => `${channel} ${speech.count(messages)}`).join(', ')
 }
 
 function heldOut(plan: CampaignPlan, { speech, paint, width, word }: Pen): string[] {
