@@ -461,10 +461,20 @@ function sentencesOf(data: MondayData, speech: Speech): Sheet['sentences'] {
     })
   }
   if (running) {
+    // The gate of every verdict: with fewer returns a figure would jump by tens of points from one day to the next.
     const rate = (effect: Effect | undefined) =>
-      effect?.difference.kind === 'estimate' ? `${speech.points(effect.difference.value)}` : undefined
+      effect?.difference.kind === 'estimate' && effect.sequence.kind !== 'not_enough'
+        ? speech.points(effect.difference.value)
+        : undefined
     const [own, then] = [rate(running.week.effect), rate(running.finalAtThatAge)]
-    if (own !== undefined) {
+    if (own === undefined) {
+      words.push({
+        text: en
+          ? `The week of ${date(running.week.day)} is ${n(running.age)} days old; too few came back so far to tell.`
+          : `${date(running.week.day)} 当周已观察 ${n(running.age)} 天，目前回来的人太少，暂算不出。`,
+        tone: 'faint',
+      })
+    } else {
       words.push({
         text: en
           ? `The week of ${date(running.week.day)} is ${n(running.age)} days old: ${own} points so far${then === undefined ? '' : `, where the complete week stood at ${then}`}.`

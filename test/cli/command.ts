@@ -5,6 +5,7 @@ import { annotate } from '../../src/cli/annotate.ts'
 import { apiKeys } from '../../src/cli/api-keys.ts'
 import { apply } from '../../src/cli/apply.ts'
 import { bounce } from '../../src/cli/bounce.ts'
+import { calls } from '../../src/cli/calls.ts'
 import { digest } from '../../src/cli/digest.ts'
 import { doctor } from '../../src/cli/doctor.ts'
 import { explain } from '../../src/cli/explain.ts'
@@ -43,7 +44,7 @@ export interface Place {
 }
 
 const verbs = [
-  ...[init, validate, plan, apply, rollback, schema, importData, bounce, preview, testSend, replay],
+  ...[init, validate, plan, apply, rollback, schema, importData, bounce, calls, preview, testSend, replay],
   ...[
     runOnce,
     start,
