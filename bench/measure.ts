@@ -11,6 +11,8 @@ export interface Bench {
   readonly rounds: number
   /** How large the history is that reports are read from. */
   readonly messages: number
+  /** How much is ingested, where it is not the usual. */
+  readonly load?: { readonly events: number; readonly contacts: number } | undefined
   /** Directory for CPU profiles of the measured processes. */
   readonly profile: string | undefined
   log(text: string): void

@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import { manualClock } from '../../src/clock.ts'
-import { connect } from '../../src/database/connect.ts'
+import { connect, type Database } from '../../src/database/connect.ts'
 import { openRuntime } from '../../src/service/runtime.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { startWeb } from '../../src/web/server.ts'
@@ -24,6 +25,10 @@ export interface Answer {
   /** MiB of the resident set: after the first tenth of the requests, and at the end. */
   readonly early: number
   readonly peak: number
+  /** Seconds of processor time, user's and system's, of this process while it served. */
+  readonly nodeCpu: number
+  /** The same of its connections' server processes; undefined where they cannot be seen. */
+  readonly postgresCpu: number | undefined
 }
 export interface Ready {
   readonly address: string
@@ -31,7 +36,7 @@ export interface Ready {
 }
 
 serve<Task, Answer, Ready>(async ({ url, copy }, note, ended) => {
-  if (copy) return { seconds: await copyPlainly(url, copy), early: 0, peak: 0 }
+  if (copy) return { seconds: await copyPlainly(url, copy), early: 0, peak: 0, nodeCpu: 0, postgresCpu: 0 }
   const database = connect(url)
   const workspace = (await openWorkspace()).definition
   const clock = manualClock(NOW)
@@ -51,6 +56,7 @@ serve<Task, Answer, Ready>(async ({ url, copy }, note, ended) => {
     { host: '127.0.0.1', port: 0 },
   )
   const sizes: number[] = []
+  const before = process.cpuUsage()
   const watch = setInterval(() => sizes.push(process.memoryUsage.rss() / 2 ** 20), 100)
   note({ address: server.address, key: text })
   await new Promise<void>((resolve) => {
@@ -58,12 +64,35 @@ serve<Task, Answer, Ready>(async ({ url, copy }, note, ended) => {
     void ended.then(resolve)
   })
   clearInterval(watch)
+  const used = process.cpuUsage(before)
+  const postgresCpu = await serverCpu(database)
   await server.close()
   await runtime.close()
   await database.close()
   const half = sizes.slice(0, Math.ceil(sizes.length / 2))
-  return { seconds: 0, early: Math.max(...half), peak: Math.max(...sizes) }
+  return {
+    seconds: 0,
+    early: Math.max(...half),
+    peak: Math.max(...sizes),
+    nodeCpu: (used.user + used.system) / 1e6,
+    postgresCpu,
+  }
 })
+
+/** Seconds the server processes of this database's connections have worked; known on Linux, beside the server. */
+async function serverCpu(database: Database): Promise<number | undefined> {
+  const found = await database.client.query<{ pid: number }>(
+    'SELECT pid FROM pg_stat_activity WHERE datname = current_database()',
+  )
+  try {
+    // Fields 14 and 15 of proc(5), in ticks of a hundredth of a second; the name before them may hold blanks.
+    return found.rows
+      .map(({ pid }) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [])
+      .reduce((sum, fields) => sum + (Number(fields[11]) + Number(fields[12])) / 100, 0)
+  } catch {
+    return undefined
+  }
+}
 
 async function copyPlainly(url: string, load: Load): Promise<number> {
   const client = new pg.Client({ connectionString: url })

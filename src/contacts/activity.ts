@@ -158,7 +158,7 @@ export async function mergeActivity(
   }
   await makeUnknown(tx, options.now, 'incoming_events')
   await keyEvents(tx)
-  return ingestActivity(tx, options)
+  return ingestActivity(tx, { ...options, named: true })
 }
 
 /**

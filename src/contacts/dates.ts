@@ -101,12 +101,12 @@ function zoneExists(name: string): boolean {
 
 /** Milliseconds to subtract from a local time, taken as if it were UTC, to have the instant. */
 function offsetReader(zone: string): (local: number) => number {
+  if (zone === 'UTC') return () => 0
   if (!zoneExists(zone)) {
     throw new WinbackError('import.options', `there is no time zone "${zone}"`, {
       remedy: 'Use an IANA name such as Asia/Shanghai.',
     })
   }
-  if (zone === 'UTC') return () => 0
   const quarter = 900_000
   const known = new Map<number, number>()
   return (local) => {

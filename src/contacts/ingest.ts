@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
-import { lockStripesShared } from '../database/stripes.ts'
+import { stripesSharedSql } from '../database/stripes.ts'
 import type { Hooks } from './hooks.ts'
 
 /** What an ingest must know of the workspace. */
@@ -12,46 +12,65 @@ export interface ActivityRules {
   readonly events: { readonly horizon: number }
 }
 
-/** Makes the temporary tables of {@link ingestActivity}, empty, for this transaction. */
+/** Makes the temporary tables of {@link ingestActivity}, empty, where the connection does not have them yet. */
+export const INGEST_TABLES = `
+  CREATE TEMP TABLE IF NOT EXISTS incoming_activity (
+    contact_id bigint NOT NULL, occurred_at timestamptz NOT NULL, key bigint NOT NULL, type text NOT NULL,
+    value bigint, properties jsonb, named boolean NOT NULL DEFAULT FALSE
+  ) ON COMMIT DELETE ROWS;
+  CREATE TEMP TABLE IF NOT EXISTS new_activity (
+    contact_id bigint NOT NULL, occurred_at timestamptz NOT NULL, type text NOT NULL, value bigint
+  ) ON COMMIT DELETE ROWS`
+
+/** Runs {@link INGEST_TABLES} by itself, for this transaction. */
 export async function prepareIngest(tx: Transaction): Promise<void> {
-  await tx.client.query(`
-    CREATE TEMP TABLE IF NOT EXISTS incoming_activity (
-      contact_id bigint NOT NULL, occurred_at timestamptz NOT NULL, key bigint NOT NULL, type text NOT NULL,
-      value bigint, properties jsonb, named boolean NOT NULL DEFAULT FALSE
-    ) ON COMMIT DELETE ROWS;
-    CREATE TEMP TABLE IF NOT EXISTS new_activity (
-      contact_id bigint NOT NULL, occurred_at timestamptz NOT NULL, type text NOT NULL, value bigint
-    ) ON COMMIT DELETE ROWS`)
+  await tx.client.query(INGEST_TABLES)
+}
+
+export interface IngestOptions {
+  readonly now: Date
+  readonly workspace: ActivityRules
+  readonly hooks: Hooks
+  /** Whether rows may be `named`; otherwise nobody looks for their keys at other times. */
+  readonly named?: boolean
+  /** The transaction commits next, which empties the temporary tables for less than TRUNCATE does. */
+  readonly last?: boolean
 }
 
 /**
  * Records what stands in the temporary table `incoming_activity` (10,000 rows at most; contacts that exist, months
  * that have a partition) and everything that follows from it, in the caller's transaction. The file importer, live
  * ingest and replay all come through here. What is known already changes nothing: by (contact, time, key), and, where
- * `named` says that the key stands for the sender's own message id, by (contact, key) at whatever time. Values are integer micros. Both temporary tables are empty again when it returns.
+ * `named` says that the key stands for the sender's own message id, by (contact, key) at whatever time.
+ * Values are integer micros. Both temporary tables are empty again when it returns, or with the commit that is next.
  * @returns how many rows were new
  */
 export async function ingestActivity(
   tx: Transaction,
-  { now, workspace, hooks }: { now: Date; workspace: ActivityRules; hooks: Hooks },
+  { now, workspace, hooks, named = false, last = false }: IngestOptions,
 ): Promise<{ inserted: number }> {
-  await lockStripesShared(tx, sql`SELECT contact_id FROM incoming_activity`)
-  // Locked in one order before anything is written: two ingests of the same contacts wait and never deadlock.
-  await execute(
-    tx,
-    sql`SELECT FROM contact_activity WHERE contact_id IN (SELECT contact_id FROM incoming_activity)
-        ORDER BY contact_id FOR NO KEY UPDATE`,
-  )
-  await dropRepeats(tx)
-  const inserted = await insertNew(tx, now)
+  await lockIncoming(tx)
+  if (named) await dropRepeats(tx)
+  const inserted = await insertNew(tx, now, workspace)
   if (inserted > 0) {
-    await aggregate(tx, workspace)
-    await markSignals(tx)
     await hooks.onActivity?.(tx, now)
     await countFeed(tx, workspace)
   }
-  await tx.client.query('TRUNCATE incoming_activity, new_activity')
+  if (!last) await tx.client.query('TRUNCATE incoming_activity, new_activity')
   return { inserted }
+}
+
+/**
+ * The contacts' stripes, then the contacts: in one order before anything is written, so that two ingests of the same
+ * contacts wait and never deadlock. Two statements in one message: each has its own snapshot, and neither has values.
+ */
+async function lockIncoming(tx: Transaction): Promise<void> {
+  await execute(
+    tx,
+    sql`${stripesSharedSql(sql`SELECT contact_id FROM incoming_activity`)};
+        SELECT FROM contact_activity WHERE contact_id IN (SELECT contact_id FROM incoming_activity)
+        ORDER BY contact_id FOR NO KEY UPDATE`,
+  )
 }
 
 /**
@@ -73,8 +92,20 @@ async function dropRepeats(tx: Transaction): Promise<void> {
   )
 }
 
-async function insertNew(tx: Transaction, now: Date): Promise<number> {
-  return execute(
+/**
+ * The new rows and what follows from them for the contacts, in one statement: each asked by itself, they waited longer
+ * for their turn in a busy process than they worked.
+ * - Sums: min, max, count and sum over the new rows alone, added to what is there. Each is commutative, so late,
+ *   repeated and out-of-order events come to the same. Summed by contact first, for an UPDATE that joins several rows
+ *   to one would use any one of them.
+ * - Marks: whose signals are out of date from this commit on. DO NOTHING is enough although a mark may be taken away
+ *   meanwhile: whoever takes marks holds the contacts' rows of contact_activity first, as this transaction has since
+ *   it began.
+ */
+async function insertNew(tx: Transaction, now: Date, workspace: ActivityRules): Promise<number> {
+  const counts = sql`type = ANY(${sql.param([...workspace.activity])}::text[])`
+  const ordered = sql`type = ${workspace.orders.event}`
+  const [found] = await rows<{ count: number }>(
     tx,
     sql`WITH inserted AS (
           INSERT INTO activity (contact_id, occurred_at, key, type, value, properties, received_at)
@@ -83,56 +114,38 @@ async function insertNew(tx: Transaction, now: Date): Promise<number> {
           FROM incoming_activity ORDER BY contact_id, occurred_at, key, ctid
           ON CONFLICT DO NOTHING
           RETURNING contact_id, occurred_at, type, value
+        ), kept AS (
+          INSERT INTO new_activity SELECT contact_id, occurred_at, type, value FROM inserted
+        ), summed AS (
+          UPDATE contact_activity a SET
+            last_active_at = greatest(a.last_active_at, n.last_active_at),
+            first_active_at = least(a.first_active_at, n.first_active_at),
+            activity_count = a.activity_count + n.activity_count,
+            silent_since = CASE WHEN n.last_active_at IS NULL THEN a.silent_since
+                                ELSE greatest(a.last_active_at, n.last_active_at) END,
+            orders_count = a.orders_count + n.orders_count,
+            orders_total = a.orders_total + n.orders_total,
+            first_order_at = least(a.first_order_at, n.first_order_at),
+            last_order_at = greatest(a.last_order_at, n.last_order_at)
+          FROM (
+            SELECT contact_id,
+              max(occurred_at) FILTER (WHERE ${counts}) AS last_active_at,
+              min(occurred_at) FILTER (WHERE ${counts}) AS first_active_at,
+              count(*) FILTER (WHERE ${counts}) AS activity_count,
+              count(*) FILTER (WHERE ${ordered}) AS orders_count,
+              coalesce(sum(value) FILTER (WHERE ${ordered}), 0) AS orders_total,
+              min(occurred_at) FILTER (WHERE ${ordered}) AS first_order_at,
+              max(occurred_at) FILTER (WHERE ${ordered}) AS last_order_at
+            FROM inserted WHERE ${counts} OR ${ordered} GROUP BY contact_id
+          ) AS n
+          WHERE a.contact_id = n.contact_id
+        ), marked AS (
+          INSERT INTO signal_marks (contact_id) SELECT DISTINCT contact_id FROM inserted ORDER BY contact_id
+          ON CONFLICT DO NOTHING
         )
-        INSERT INTO new_activity SELECT contact_id, occurred_at, type, value FROM inserted`,
+        SELECT count(*) AS count FROM inserted`,
   )
-}
-
-/**
- * Min, max, count and sum over the new rows alone, added to what is there: each is commutative, so late, repeated
- * and out-of-order events come to the same sums. Summed by contact first, for an UPDATE that joins several rows to
- * one would use any one of them.
- */
-async function aggregate(tx: Transaction, workspace: ActivityRules): Promise<void> {
-  const counts = sql`type = ANY(${sql.param([...workspace.activity])}::text[])`
-  const ordered = sql`type = ${workspace.orders.event}`
-  await execute(
-    tx,
-    sql`UPDATE contact_activity a SET
-          last_active_at = greatest(a.last_active_at, n.last_active_at),
-          first_active_at = least(a.first_active_at, n.first_active_at),
-          activity_count = a.activity_count + n.activity_count,
-          silent_since = CASE WHEN n.last_active_at IS NULL THEN a.silent_since
-                              ELSE greatest(a.last_active_at, n.last_active_at) END,
-          orders_count = a.orders_count + n.orders_count,
-          orders_total = a.orders_total + n.orders_total,
-          first_order_at = least(a.first_order_at, n.first_order_at),
-          last_order_at = greatest(a.last_order_at, n.last_order_at)
-        FROM (
-          SELECT contact_id,
-            max(occurred_at) FILTER (WHERE ${counts}) AS last_active_at,
-            min(occurred_at) FILTER (WHERE ${counts}) AS first_active_at,
-            count(*) FILTER (WHERE ${counts}) AS activity_count,
-            count(*) FILTER (WHERE ${ordered}) AS orders_count,
-            coalesce(sum(value) FILTER (WHERE ${ordered}), 0) AS orders_total,
-            min(occurred_at) FILTER (WHERE ${ordered}) AS first_order_at,
-            max(occurred_at) FILTER (WHERE ${ordered}) AS last_order_at
-          FROM new_activity WHERE ${counts} OR ${ordered} GROUP BY contact_id
-        ) AS n
-        WHERE a.contact_id = n.contact_id`,
-  )
-}
-
-/**
- * Whose signals are out of date from this commit on. DO NOTHING is enough although a mark may be taken away meanwhile:
- * whoever takes marks holds the contacts' rows of contact_activity first, as this transaction has since it began.
- */
-async function markSignals(tx: Transaction): Promise<void> {
-  await execute(
-    tx,
-    sql`INSERT INTO signal_marks (contact_id) SELECT DISTINCT contact_id FROM new_activity ORDER BY contact_id
-        ON CONFLICT DO NOTHING`,
-  )
+  return found?.count ?? 0
 }
 
 /** Last in the transaction: every ingest of the same day waits for these rows. */

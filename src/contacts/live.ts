@@ -7,7 +7,7 @@ import { mergeContacts } from './contacts.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import { isErased } from './erased.ts'
 import type { Hooks } from './hooks.ts'
-import { type ActivityRules, ingestActivity, prepareIngest } from './ingest.ts'
+import { type ActivityRules, INGEST_TABLES, ingestActivity } from './ingest.ts'
 import { lockContacts } from './persons.ts'
 
 // Calls of the events API, many at a time, in one transaction: whoever they concern, whatever they repeat. Files come
@@ -24,8 +24,8 @@ export interface LiveOptions {
 }
 
 /**
- * Records calls (10,000 at most) and everything that follows from them, in the caller's transaction; the months of
- * their events must have partitions. A message id that is known, from whomever and whenever, changes nothing.
+ * Records calls (10,000 at most) and everything that follows from them, in the caller's transaction, which does this once
+ * and then commits; the months of their events must have partitions. A message id that is known, from whomever and whenever, changes nothing.
  * - Someone without a userId is a visitor: what visitors do is kept aside until a call says who it was, and then
  *   becomes the contact's, as if it had arrived now.
  * - What identify says of a field stands until a later one says otherwise, by the calls' own times and not by their
@@ -39,7 +39,7 @@ export async function ingestCalls(
   options: LiveOptions,
 ): Promise<{ repeated: ReadonlySet<number> }> {
   const { now, hooks, workspace } = options
-  const repeated = await claim(tx, calls, now)
+  const { repeated, unknown } = await claim(tx, calls, now)
   const fresh = calls.filter((_, place) => !repeated.has(place))
   if (fresh.length === 0) return { repeated }
   const visitors = fresh.some((call) => call.anonymousId !== null || call.previousId !== undefined)
@@ -47,18 +47,23 @@ export async function ingestCalls(
   if (visitors) await execute(tx, sql`SELECT pg_advisory_xact_lock(7404, hashtext(current_schema()))`)
   await renameContacts(tx, fresh)
   await identify(tx, fresh, options)
-  await makeUnknown(tx, now, 'incoming_calls')
+  if (unknown) await makeUnknown(tx, now, 'incoming_calls')
   if (visitors) await linkVisitors(tx)
   await stageActivity(tx, now, visitors)
-  await ingestActivity(tx, { now, workspace, hooks })
-  await tx.client.query('TRUNCATE incoming_calls')
+  await ingestActivity(tx, { now, workspace, hooks, last: true })
   return { repeated }
 }
 
-/** Keeps the message ids that are new, and drops the calls whose are not. In one order: two of these never deadlock. */
-async function claim(tx: Transaction, calls: readonly Call[], now: Date): Promise<Set<number>> {
-  await prepareIngest(tx)
-  await tx.client.query(`
+/**
+ * Keeps the message ids that are new, and drops the calls whose are not. In one order: two of these never deadlock.
+ * @returns the repeats, and whether an external id may be one that nobody has
+ */
+async function claim(
+  tx: Transaction,
+  calls: readonly Call[],
+  now: Date,
+): Promise<{ repeated: Set<number>; unknown: boolean }> {
+  await tx.client.query(`${INGEST_TABLES};
     CREATE TEMP TABLE IF NOT EXISTS incoming_calls (
       line int NOT NULL, message_id text NOT NULL, external_id text, anonymous_id text, type text,
       occurred_at timestamptz NOT NULL, value bigint, properties jsonb
@@ -75,7 +80,7 @@ async function claim(tx: Transaction, calls: readonly Call[], now: Date): Promis
     text += `${line}\t${copyText(messageId)}\t${copyText(externalId)}\t${copyText(previousId ?? anonymousId)}\t${copyText(event?.type)}\t${copyTime(at)}\t${event?.value ?? '\\N'}\t${copyText(event?.properties)}\n`
   }
   await copyInto(tx, 'incoming_calls', text)
-  const known = await rows<{ line: number }>(
+  const known = await rows<{ line: number | null }>(
     tx,
     sql`WITH keys AS MATERIALIZED (
           SELECT line, ${messageKeySql(sql`message_id`)} AS message FROM incoming_calls
@@ -83,13 +88,23 @@ async function claim(tx: Transaction, calls: readonly Call[], now: Date): Promis
           INSERT INTO ingest_keys (source, message_id, received_at)
           SELECT 'events', message, ${now}::timestamptz FROM keys ORDER BY message
           ON CONFLICT DO NOTHING RETURNING message_id
+        ), dropped AS (
+          DELETE FROM incoming_calls i USING keys k
+          WHERE k.line = i.line AND k.message NOT IN (SELECT message_id FROM claimed)
+          RETURNING i.line
         )
-        DELETE FROM incoming_calls i USING keys k
-        WHERE k.line = i.line AND k.message NOT IN (SELECT message_id FROM claimed)
-        RETURNING i.line`,
+        SELECT line FROM dropped
+        -- A line of NULL: somebody new. A subquery of one value is always an index look-up, as in contacts.ts.
+        UNION ALL SELECT NULL WHERE EXISTS (
+          SELECT FROM incoming_calls i WHERE i.external_id IS NOT NULL
+            AND (SELECT x.contact_id FROM external_ids x WHERE x.external_id = i.external_id) IS NULL)`,
   )
-  for (const { line } of known) repeated.add(line)
-  return repeated
+  let unknown = false
+  for (const { line } of known) {
+    if (line === null) unknown = true
+    else repeated.add(line)
+  }
+  return { repeated, unknown }
 }
 
 /**

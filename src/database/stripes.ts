@@ -23,13 +23,15 @@ export function stripeOf(contactId: number): number {
  * column, `contact_id`) names; in ascending order, so that two of these never wait for one another.
  */
 export async function lockStripesShared(tx: Transaction, contactIds: SQL): Promise<void> {
-  await execute(
-    tx,
-    sql`SELECT pg_advisory_xact_lock_shared(${sql.raw(LOCK)}, stripe) FROM (
-          SELECT DISTINCT ((contact_id / ${sql.raw(String(STRIPE_WIDTH))}) % ${sql.raw(String(STRIPES))})::int AS stripe
-          FROM (${contactIds}) AS chunk ORDER BY stripe
-        ) AS stripes`,
-  )
+  await execute(tx, stripesSharedSql(contactIds))
+}
+
+/** The statement of {@link lockStripesShared}; without bind values where `contactIds` has none. */
+export function stripesSharedSql(contactIds: SQL): SQL {
+  return sql`SELECT pg_advisory_xact_lock_shared(${sql.raw(LOCK)}, stripe) FROM (
+        SELECT DISTINCT ((contact_id / ${sql.raw(String(STRIPE_WIDTH))}) % ${sql.raw(String(STRIPES))})::int AS stripe
+        FROM (${contactIds}) AS chunk ORDER BY stripe
+      ) AS stripes`
 }
 
 /** Locks one stripe for the transaction alone: nothing is ingested for its contacts until it ends. */

@@ -7,9 +7,10 @@ import { type Database, transaction } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 
-// Group commit: while one transaction is under way, the requests that arrive are collected, and the next transaction
+// Group commit: while transactions are under way, the requests that arrive are collected, and the next transaction
 // takes them all. A lone request waits for nobody; under load a commit is shared by thousands of events. Each request
-// is answered when its transaction has committed.
+// is answered when its transaction has committed. Two transactions may be under way: while one waits for this process,
+// which is reading requests, the server works on the other.
 
 /** What became of the calls of one request. */
 export interface Taken {
@@ -33,6 +34,8 @@ interface Request {
 
 /** Calls of one transaction. */
 const GROUP = 10_000
+/** Transactions under way at a time. They wait for each other's contacts, so that more gain nothing. */
+const LANES = 2
 /** Calls that may wait: a few seconds' work, a few dozen megabytes. */
 const WAITING = 50_000
 /** Another transaction was first: everything is settled the second time. */
@@ -48,21 +51,21 @@ export interface IntakeDependencies {
 
 export function openIntake(
   dependencies: IntakeDependencies,
-  limits = { group: GROUP, waiting: WAITING },
+  limits = { group: GROUP, waiting: WAITING, lanes: LANES },
 ): Intake {
   const queue: Request[] = []
   const addressKey = remembered(async () => (await settingsOf(dependencies.database)).addressKey)
   let inFlight = 0
-  let working = false
+  let working = 0
 
   const work = async () => {
-    working = true
+    working += 1
     while (queue.length > 0) {
       const group = nextGroup(queue, limits.group)
       await settle((calls) => record(dependencies, calls, addressKey), group)
       inFlight -= group.reduce((sum, { calls }) => sum + calls.length, 0)
     }
-    working = false
+    working -= 1
   }
 
   return {
@@ -71,7 +74,7 @@ export function openIntake(
       inFlight += calls.length
       return new Promise<Taken>((resolve, reject) => {
         queue.push({ calls, resolve, reject })
-        if (!working) void work()
+        if (working < limits.lanes) void work()
       })
     },
   }
