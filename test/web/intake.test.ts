@@ -1,0 +1,156 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
+import { type Call, callReader } from '../../src/contacts/calls.ts'
+import type { Hooks } from '../../src/contacts/hooks.ts'
+import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
+import { ingestApi } from '../../src/web/api/ingest.ts'
+import { createApiKey, openKeyRing } from '../../src/web/api-keys.ts'
+import { openIntake } from '../../src/web/intake.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
+import { openShop, type Shop, testChannel } from '../support/shop.ts'
+
+const NOW = new Date('2026-03-01T12:00:00Z')
+const clock = manualClock(NOW)
+let database: Database
+let shop: Shop
+
+beforeAll(async () => {
+  database = await emptiedDatabase()
+  shop = await openShop({ database, clock, channels: [testChannel('log')] })
+})
+beforeEach(async () => {
+  await emptiedDatabase()
+})
+afterAll(() => shop.runtime.close())
+
+const open = (limits: Partial<Parameters<typeof openIntake>[1]> = {}, hooks: Hooks = {}) =>
+  openIntake(
+    { database, workspace: shop.runtime.workspace, clock, hooks },
+    { group: 10_000, waiting: 50_000, lanes: 1, ...limits },
+  )
+
+function callOf(userId: string, messageId: string, event = 'session'): Call {
+  const call = callReader(
+    shop.runtime.workspace,
+    NOW,
+    undefined,
+  )({ type: 'track', userId, event, messageId }, undefined)
+  if (typeof call === 'string') throw new Error(call)
+  return call
+}
+
+const taken = () =>
+  rows<{ contact: string; type: string }>(
+    database,
+    sql`SELECT c.external_id AS contact, a.type FROM activity a JOIN contacts c USING (contact_id) ORDER BY 1, 2`,
+  )
+
+/** Holds every claim of a message id up until `work` ends. */
+async function whileClaimsWait<T>(work: (waiting: () => Promise<number>) => Promise<T>): Promise<T> {
+  return transaction(database, async (tx) => {
+    await execute(tx, sql`LOCK TABLE ingest_keys IN EXCLUSIVE MODE`)
+    return await work(async () => {
+      const [found] = await rows<{ count: number }>(
+        tx,
+        sql`SELECT count(*) AS count FROM pg_locks WHERE relation = 'ingest_keys'::regclass AND NOT granted`,
+      )
+      return found?.count ?? 0
+    })
+  })
+}
+
+test('429 while too much is under way: nothing of it is taken, and it is welcome afterwards', async () => {
+  const { text } = await createApiKey(database, {
+    name: 'shop',
+    scopes: ['events:write'],
+    now: NOW,
+    by: 'test',
+  })
+  const { workspace } = shop.runtime
+  const app = ingestApi({
+    workspace,
+    clock,
+    keys: openKeyRing(database, clock),
+    intake: open({ waiting: 3 }),
+  })
+  const send = (...ids: string[]) =>
+    app.request('/v1/batch', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${text}` },
+      body: JSON.stringify({
+        batch: ids.map((id) => ({ type: 'track', event: 'session', userId: id, messageId: id })),
+      }),
+    })
+  const first = await whileClaimsWait(async (waiting) => {
+    const under = send('a', 'b')
+    await vi.waitFor(async () => expect(await waiting()).toBe(1), { timeout: 20_000, interval: 5 })
+    const refused = await send('c', 'd')
+    expect(refused.status).toBe(429)
+    expect(refused.headers.get('retry-after')).toBe('1')
+    expect(await refused.json()).toMatchObject({ error: 'busy' })
+    return { under }
+  })
+  expect((await first.under).status).toBe(200)
+  expect((await taken()).map(({ contact }) => contact)).toEqual(['a', 'b'])
+  expect(await (await send('c', 'd')).json()).toMatchObject({ accepted: 2, repeated: 0 })
+  // A request larger than all that may wait is taken where nothing else is under way.
+  expect(await (await send('e', 'f', 'g', 'h')).json()).toMatchObject({ accepted: 4 })
+})
+
+test('a group that fails as a whole is recorded request by request: nobody pays for another’s', async () => {
+  const groups: number[] = []
+  const intake = open(
+    {},
+    {
+      onActivity: async (tx) => {
+        const found = await rows<{ type: string }>(tx, sql`SELECT type FROM new_activity`)
+        groups.push(found.length)
+        if (found.some(({ type }) => type === 'poison')) throw new Error('it is poison')
+      },
+    },
+  )
+  // The first goes alone; what comes meanwhile is one group.
+  const answers = await Promise.allSettled([
+    intake.take([callOf('u0', 'm0')]),
+    intake.take([callOf('u1', 'm1'), callOf('u1', 'm1')]),
+    intake.take([callOf('u2', 'm2'), callOf('u2', 'm3', 'poison')]),
+    intake.take([callOf('u3', 'm4'), callOf('u0', 'm0')]),
+  ])
+  expect(groups).toEqual([1, 4, 1, 2, 1])
+  expect(
+    answers.map((answer) => (answer.status === 'fulfilled' ? answer.value : answer.reason.message)),
+  ).toEqual([
+    { accepted: 1, repeated: 0 },
+    { accepted: 1, repeated: 1 },
+    'it is poison',
+    { accepted: 1, repeated: 1 },
+  ])
+  expect((await taken()).map(({ contact }) => contact)).toEqual(['u0', 'u1', 'u3'])
+  // Nothing of the refused one was kept: not its message ids either.
+  expect(await open().take([callOf('u2', 'm2'), callOf('u2', 'm3', 'poison')])).toEqual({
+    accepted: 2,
+    repeated: 0,
+  })
+})
+
+test('groups under way side by side: a message id in both counts once, and the sums hold', async () => {
+  const intake = open({ lanes: 2, group: 40 })
+  const requests = Array.from({ length: 60 }, (_, request) =>
+    Array.from({ length: 20 }, (_, n) => {
+      // Each message comes twice, of the same contact, in requests that are neighbours.
+      const message = Math.floor(request / 2) * 20 + n
+      return callOf(`u${message % 7}`, `m${message}`)
+    }),
+  )
+  const answers = await Promise.all(requests.map((calls) => intake.take(calls)))
+  const sum = (of: 'accepted' | 'repeated') =>
+    answers.reduce((total, answer) => total + (answer?.[of] ?? 0), 0)
+  expect([sum('accepted'), sum('repeated')]).toEqual([600, 600])
+  const [found] = await rows(
+    database,
+    sql`SELECT (SELECT count(*) FROM activity) AS events, (SELECT sum(activity_count)::int FROM contact_activity) AS counted,
+          (SELECT sum(events)::int FROM feed_days) AS fed, (SELECT count(*) FROM contacts) AS contacts`,
+  )
+  expect(found).toEqual({ events: 600, counted: 600, fed: 600, contacts: 7 })
+})
