@@ -1,7 +1,13 @@
 import { Hono } from 'hono'
 import { auditPages } from './audit.tsx'
+import { campaignPages } from './campaigns.tsx'
+import { contactPages } from './contacts.tsx'
+import { outboxPages } from './outbox.tsx'
+import { reportPages } from './reports.tsx'
+import { settingsPages } from './settings.tsx'
 import { signInPages } from './sign-in.tsx'
 import { STYLE, STYLE_PATH } from './style.ts'
+import { templatePages } from './templates.tsx'
 import type { PagesDependencies } from './visit.ts'
 
 /** Everything a browser opens: one file an area. */
@@ -12,5 +18,11 @@ export function pages(dependencies: PagesDependencies): Hono {
       return c.body(STYLE, 200, { 'Content-Type': 'text/css; charset=utf-8' })
     })
     .route('/', signInPages(dependencies))
+    .route('/', reportPages(dependencies))
+    .route('/', campaignPages(dependencies))
+    .route('/', contactPages(dependencies))
+    .route('/', templatePages(dependencies))
+    .route('/', outboxPages(dependencies))
+    .route('/', settingsPages(dependencies))
     .route('/', auditPages(dependencies))
 }

@@ -1,0 +1,424 @@
+import { sql } from 'drizzle-orm'
+import { Hono } from 'hono'
+import { campaignHistory } from '../../config/apply.ts'
+import { shortHash } from '../../config/inputs.ts'
+import * as switches from '../../config/switches.ts'
+import { readVersions } from '../../config/versions.ts'
+import { rows } from '../../database/connect.ts'
+import { WinbackError } from '../../errors.ts'
+import { recordStop } from '../../outcomes/silence.ts'
+import { appliedCampaigns } from '../../service/scheduler.ts'
+import { decidePlan, newestPlan, othersMayApprove, type PlanRow, storePlan } from '../plans.ts'
+import { diffLines } from './diff.ts'
+import { Act, Empty, Table } from './parts.tsx'
+import { act, type PagesDependencies, page, type Visit } from './visit.ts'
+
+// Campaigns: what runs, what lies in the files, and the way from the one to the other.
+
+export function campaignPages(dependencies: PagesDependencies): Hono {
+  const { runtime, desk } = dependencies
+  const { database, clock } = runtime
+  const nameOf = (visit: Visit) => visit.c.req.param('campaign') ?? ''
+  const back = (visit: Visit, note: string) => visit.go(`/campaigns/${nameOf(visit)}`, note)
+  const target = (visit: Visit) => ({ scope: 'campaign', name: nameOf(visit) }) as const
+  const reasonOf = (visit: Visit) => visit.form.get('reason')?.trim() || `${visit.user.name}`
+
+  return new Hono()
+    .get('/campaigns', page(dependencies, 'look', showList))
+    .get(
+      '/campaigns/:campaign',
+      page(dependencies, 'look', (visit) => showCampaign(visit, nameOf(visit))),
+    )
+    .post(
+      '/campaigns/:campaign/plan',
+      act(dependencies, 'operate', async (visit) => {
+        const { say } = visit
+        if (!desk)
+          return back(visit, say('Campaign files are not on this machine.', '活动文件不在此机器上。'))
+        const plan = await desk.plan(nameOf(visit))
+        if (!plan.changed)
+          return back(visit, say('These very files run already.', '正在运行的就是这些文件。'))
+        await storePlan(database, plan, visit.user.userId, visit.now)
+        await visit.audit('campaign.plan', `campaign ${plan.campaign}`, { plan: shortHash(plan.inputs) })
+        return visit.go(`/campaigns/${plan.campaign}#plan`)
+      }),
+    )
+    .post(
+      '/campaigns/:campaign/decide',
+      act(dependencies, 'operate', async (visit) => {
+        const { say, form, user } = visit
+        const plan = await newestPlan(database, nameOf(visit))
+        if (!desk || !plan || plan.approved !== null || String(plan.planId) !== form.get('plan')) {
+          return back(
+            visit,
+            say('There is another plan by now; look at it first.', '已有新的计划，请先查看。'),
+          )
+        }
+        const about = `campaign ${plan.campaign}`
+        const detail = { plan: shortHash(plan.inputs) }
+        if (form.get('do') !== 'approve') {
+          await decidePlan(database, plan.planId, { approved: false, by: user.userId, now: visit.now })
+          await visit.audit('campaign.reject', about, detail)
+          return back(visit, say('The plan was turned down; nothing changed.', '计划已退回，未做更改。'))
+        }
+        if (plan.plannedBy === user.userId && (await othersMayApprove(database, user.userId))) {
+          return back(visit, say('Somebody else has to approve it.', '须由他人批准。'))
+        }
+        const { version } = await desk.apply(plan.campaign, plan.inputs, user.name)
+        await decidePlan(database, plan.planId, { approved: true, by: user.userId, now: visit.now, version })
+        await visit.audit('campaign.apply', about, { ...detail, version })
+        return back(visit, say(`Version ${version} is what runs from now on.`, `版本 ${version} 现已生效。`))
+      }),
+    )
+    .post(
+      '/campaigns/:campaign/pause',
+      act(dependencies, 'operate', async (visit) => {
+        await assertApplied(visit, nameOf(visit))
+        await switches.pause(database, target(visit), { reason: reasonOf(visit), clock })
+        await visit.audit('switch.pause', `campaign ${nameOf(visit)}`, { reason: reasonOf(visit) })
+        return back(
+          visit,
+          visit.say('Paused, on every machine. What is due waits.', '已在所有机器上暂停，到期消息等待。'),
+        )
+      }),
+    )
+    .post(
+      '/campaigns/:campaign/resume',
+      act(dependencies, 'operate', async (visit) => {
+        await switches.resume(database, target(visit))
+        await visit.audit('switch.resume', `campaign ${nameOf(visit)}`)
+        return back(visit, visit.say('It goes on.', '已恢复。'))
+      }),
+    )
+    .post(
+      '/campaigns/:campaign/stop',
+      act(dependencies, 'operate', async (visit) => {
+        const campaign = nameOf(visit)
+        await assertApplied(visit, campaign)
+        if (visit.form.get('confirm')?.trim() !== campaign) {
+          return back(visit, visit.say('Not stopped: the name was not typed.', '未停止：没有输入活动名称。'))
+        }
+        await switches.stop(database, target(visit), { reason: reasonOf(visit), clock })
+        const cancelled = await recordStop(database, visit.now, campaign)
+        await visit.audit('switch.stop', `campaign ${campaign}`, { reason: reasonOf(visit), cancelled })
+        return back(
+          visit,
+          visit.say(
+            `Stopped for good; ${cancelled} planned messages were cancelled.`,
+            `已永久停止，取消 ${cancelled} 条消息。`,
+          ),
+        )
+      }),
+    )
+}
+
+async function assertApplied({ runtime, say }: Visit, campaign: string): Promise<void> {
+  if ((await appliedCampaigns(runtime.database)).some((each) => each.campaign === campaign)) return
+  throw new WinbackError(
+    'campaign.unknown',
+    say(`No campaign ${campaign} was ever applied`, `从未应用过活动 ${campaign}`),
+  )
+}
+
+async function showList(visit: Visit): Promise<Response> {
+  const { say, speech, runtime, desk } = visit
+  const found = await rows<{
+    campaign: string
+    version: number
+    appliedAt: Date
+    people: number
+    state: string | null
+    inputs: string
+  }>(
+    runtime.database,
+    sql`SELECT k.campaign, v.version, v.applied_at AS "appliedAt", v.inputs, s.state,
+          (SELECT count(*) FROM episodes e WHERE e.campaign = k.campaign AND e.ended_at IS NULL) AS people
+        FROM campaigns k JOIN campaign_versions v ON v.campaign = k.campaign AND v.version = k.current_version
+        LEFT JOIN switches s ON s.scope = 'campaign' AND s.name = k.campaign ORDER BY k.campaign`,
+  )
+  const files = await desk?.files()
+  const fresh =
+    files?.campaigns.filter(({ campaign }) => !found.some((each) => each.campaign === campaign)) ?? []
+  const title = say('Campaigns', '活动')
+  const link = (campaign: string) => <a href={`/campaigns/${campaign}`}>{campaign}</a>
+  return await visit.show(
+    title,
+    <>
+      <Problems visit={visit} problems={files?.problems ?? []} />
+      {found.length === 0 ? null : (
+        <div class="card">
+          <Table
+            label={title}
+            columns={[
+              { title: say('Campaign', '活动') },
+              { title: say('State', '状态') },
+              { title: say('Version', '版本'), num: true },
+              { title: say('Since', '自') },
+              { title: say('People under way', '进行中人数'), num: true },
+            ]}
+            rows={found.map((each) => [
+              link(each.campaign),
+              <>
+                <StateTag visit={visit} state={each.state} />{' '}
+                {files?.campaigns.some(
+                  ({ campaign, inputs }) => campaign === each.campaign && inputs !== each.inputs,
+                ) ? (
+                  <span class="tag">{say('files differ', '文件有改动')}</span>
+                ) : null}
+              </>,
+              String(each.version),
+              <time>{speech.moment(each.appliedAt)}</time>,
+              speech.count(each.people),
+            ])}
+          />
+        </div>
+      )}
+      {fresh.length === 0 ? null : (
+        <div class="card">
+          <h2>{say('In the files, never applied', '文件中尚未应用')}</h2>
+          <ul>
+            {fresh.map(({ campaign, title: words }) => (
+              <li>
+                {link(campaign)} · {words}
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+      {found.length + fresh.length > 0 ? null : (
+        <Empty title={say('There is no campaign yet', '尚无活动')}>
+          <p>
+            {say(
+              'Put a file into the folder of campaigns; this command writes one to begin with:',
+              '请在活动目录中放入文件；以下命令可生成一份起始文件：',
+            )}{' '}
+            <code>winback init</code>
+          </p>
+        </Empty>
+      )}
+    </>,
+  )
+}
+
+function StateTag({ visit, state }: { visit: Visit; state: string | null }) {
+  const { say } = visit
+  if (state === 'paused') return <span class="tag bad">{say('paused', '已暂停')}</span>
+  if (state === 'stopped') return <span class="tag bad">{say('stopped for good', '已永久停止')}</span>
+  return <span class="tag good">{say('runs', '运行中')}</span>
+}
+
+function Problems({
+  visit,
+  problems,
+}: {
+  visit: Visit
+  problems: readonly { where: string; message: string; severity: string }[]
+}) {
+  if (problems.length === 0) return null
+  return (
+    <div class={problems.some(({ severity }) => severity === 'error') ? 'note bad' : 'note'}>
+      <strong>{visit.say('The files say something that needs a look', '文件中有需要查看之处')}</strong>
+      <ul>
+        {problems.map(({ where, message }) => (
+          <li>
+            <code>{where}</code> {message}
+          </li>
+        ))}
+      </ul>
+    </div>
+  )
+}
+
+async function showCampaign(visit: Visit, campaign: string): Promise<Response> {
+  const { say, speech, runtime, desk } = visit
+  const { database } = runtime
+  const history = await campaignHistory(database, campaign)
+  const files = await desk?.files()
+  const file = files?.campaigns.find((each) => each.campaign === campaign)
+  if (history.length === 0 && !file) {
+    throw new WinbackError(
+      'campaign.unknown',
+      say(`There is no campaign ${campaign}`, `没有活动 ${campaign}`),
+      {
+        remedy: say('Go back to the list of campaigns.', '请返回活动列表。'),
+      },
+    )
+  }
+  const current = history.find((each) => each.current)
+  const versions = await readVersions(database, campaign)
+  const running = versions.find((each) => each.version === current?.version)
+  const held = (await switches.readSwitches(database)).find(
+    ({ scope, name }) => scope === 'campaign' && name === campaign,
+  )
+  const plan = await newestPlan(database, campaign)
+  const changed = file !== undefined && file.inputs !== running?.inputs
+  const path = `/campaigns/${campaign}`
+  return await visit.show(
+    file?.title ?? campaign,
+    <>
+      <p>
+        <StateTag visit={visit} state={current ? (held?.state ?? null) : 'new'} /> <code>{campaign}</code>{' '}
+        {held ? <span class="soft">{held.reason}</span> : null}
+      </p>
+      {current ? (
+        <p>
+          <a class="button quiet" href={`${path}/reports/monday`}>
+            {say('Reports', '报告')}
+          </a>
+        </p>
+      ) : null}
+      {visit.may('operate') && current && held?.state !== 'stopped' ? (
+        <Switches visit={visit} campaign={campaign} paused={held?.state === 'paused'} />
+      ) : null}
+      {changed ? (
+        <div class="card">
+          <h2>
+            {running
+              ? say('The files differ from what runs', '文件与运行版本不同')
+              : say('Not applied yet', '尚未应用')}
+          </h2>
+          {running ? (
+            <Diff
+              before={running.source}
+              after={file.source}
+              same={say(
+                'The campaign’s text is the same; the workspace or a template changed.',
+                '活动文本相同；工作区或模板有改动。',
+              )}
+            />
+          ) : null}
+          {visit.may('operate') ? (
+            <Act
+              visit={visit}
+              to={`${path}/plan`}
+              words={say('Plan it: to whom, at what cost', '计划：发给谁、成本多少')}
+            />
+          ) : null}
+        </div>
+      ) : null}
+      {plan ? await PlanCard({ visit, plan }) : null}
+      <div class="card">
+        <h2>{say('Versions', '版本')}</h2>
+        {history.length === 0 ? (
+          <p class="soft">{say('None yet.', '暂无。')}</p>
+        ) : (
+          <Table
+            label={say('Versions', '版本')}
+            columns={[
+              { title: say('Version', '版本'), num: true },
+              { title: say('When', '时间') },
+              { title: say('By', '操作者') },
+              { title: 'hash' },
+            ]}
+            rows={history.map((each) => [
+              `${each.version}${each.current ? ' ●' : ''}`,
+              <time>{speech.moment(each.appliedAt)}</time>,
+              `${each.appliedBy}${each.restores === undefined ? '' : say(` (version ${each.restores} again)`, `（恢复版本 ${each.restores}）`)}`,
+              <code>{shortHash(each.inputs)}</code>,
+            ])}
+          />
+        )}
+      </div>
+      <details class="card" open={history.length === 0}>
+        <summary>{say('Definition', '定义')}</summary>
+        <pre tabindex={0}>{running?.source ?? file?.source ?? ''}</pre>
+      </details>
+    </>,
+  )
+}
+
+function Switches({ visit, campaign, paused }: { visit: Visit; campaign: string; paused: boolean }) {
+  const { say } = visit
+  const path = `/campaigns/${campaign}`
+  const reason = (
+    <label>
+      {say('Why', '原因')}
+      <input name="reason" maxlength={200} required />
+    </label>
+  )
+  return (
+    <details class="card">
+      <summary>{paused ? say('Resume or stop', '恢复或停止') : say('Pause or stop', '暂停或停止')}</summary>
+      {paused ? (
+        <Act visit={visit} to={`${path}/resume`} words={say('Resume', '恢复')} />
+      ) : (
+        <Act visit={visit} to={`${path}/pause`} words={say('Pause', '暂停')} kind="quiet">
+          {reason}
+        </Act>
+      )}
+      <Act visit={visit} to={`${path}/stop`} words={say('Stop for good', '永久停止')} kind="danger">
+        {reason}
+        <label>
+          {say(
+            `There is no way back. Type ${campaign} to confirm`,
+            `此操作无法撤销。请输入 ${campaign} 确认`,
+          )}
+          <input name="confirm" autocomplete="off" required />
+        </label>
+      </Act>
+    </details>
+  )
+}
+
+async function PlanCard({ visit, plan }: { visit: Visit; plan: PlanRow }) {
+  const { say, speech, user } = visit
+  const waits = plan.approved === null
+  const others = await othersMayApprove(visit.runtime.database, user.userId)
+  const mine = plan.plannedBy === user.userId
+  return (
+    <div class="card" id="plan">
+      <h2>
+        {say('Plan', '计划')} <code>{shortHash(plan.inputs)}</code>
+      </h2>
+      <p class="soft">
+        {say(
+          `by ${plan.planner}, ${speech.moment(plan.plannedAt)}`,
+          `${plan.planner}，${speech.moment(plan.plannedAt)}`,
+        )}
+        {waits
+          ? ''
+          : plan.approved
+            ? say(`; approved by ${plan.decider}`, `；由 ${plan.decider} 批准`)
+            : say(`; turned down by ${plan.decider}`, `；被 ${plan.decider} 退回`)}
+      </p>
+      <pre tabindex={0}>{plan.shown[visit.language]}</pre>
+      {waits && visit.may('operate') ? (
+        <div class="row">
+          {mine && others ? (
+            <p>{say('Another operator has to approve this very plan.', '须由另一位运营批准此计划。')}</p>
+          ) : (
+            <Act
+              visit={visit}
+              to={`/campaigns/${plan.campaign}/decide`}
+              words={
+                others
+                  ? say('Approve this very plan', '批准此计划')
+                  : say('Apply this very plan', '应用此计划')
+              }
+              fields={{ plan: String(plan.planId), do: 'approve' }}
+            />
+          )}
+          <Act
+            visit={visit}
+            to={`/campaigns/${plan.campaign}/decide`}
+            kind="quiet"
+            words={say('Turn down', '退回')}
+            fields={{ plan: String(plan.planId), do: 'reject' }}
+          />
+        </div>
+      ) : null}
+    </div>
+  )
+}
+
+function Diff({ before, after, same }: { before: string; after: string; same: string }) {
+  const lines = diffLines(before, after)
+  if (lines.every(({ kind }) => kind === 'same')) return <p>{same}</p>
+  return (
+    <pre tabindex={0}>
+      {lines.map(({ kind, text }) =>
+        kind === 'same' ? `  ${text}\n` : <span class={kind}>{`${kind === 'add' ? '+' : '-'} ${text}`}</span>,
+      )}
+    </pre>
+  )
+}

@@ -1,0 +1,296 @@
+import { sql } from 'drizzle-orm'
+import { Hono } from 'hono'
+import { MASKED, UNMASKED } from '../../config/masking.ts'
+import { consentStates } from '../../contacts/consent.ts'
+import { exportContact, exportCsv } from '../../contacts/export.ts'
+import { ANYTHING, readChoice, recordChoice } from '../../contacts/preferences.ts'
+import { rows, transaction } from '../../database/connect.ts'
+import { reports } from '../../reports/reports.ts'
+import { entryText } from '../../reports/timeline-text.ts'
+import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
+import { findContact } from '../../touchpoints/preview.ts'
+import { Act, Empty, Table } from './parts.tsx'
+import { act, type PagesDependencies, page, type Visit } from './visit.ts'
+
+// Contacts: found by id or whole address, told about, and what they ask for recorded. Addresses are masked unless the
+// role may see them.
+
+const FOUND = 50
+
+export function contactPages(dependencies: PagesDependencies): Hono {
+  const { runtime } = dependencies
+  const { database } = runtime
+  const idOf = (visit: Visit) => visit.c.req.param('contact') ?? ''
+  const home = (visit: Visit) => `/contacts/${encodeURIComponent(idOf(visit))}`
+  return new Hono()
+    .get('/contacts', page(dependencies, 'look', showSearch))
+    .get(
+      '/contacts/:contact',
+      page(dependencies, 'look', (visit) => showContact(visit, idOf(visit))),
+    )
+    .post(
+      '/contacts/:contact/preferences',
+      act(dependencies, 'change_preferences', async (visit) => {
+        const { form, now, say } = visit
+        const contactId = await findContact(database, idOf(visit))
+        const channelsOff = form.getAll('off')
+        await transaction(database, async (tx) => {
+          const held = (await readChoice(tx, contactId, now)) ?? ANYTHING
+          const { topicsOff, frequency, pausedUntil } = held
+          const chosen = { channelsOff, topicsOff, frequency, pausedUntil, source: `web, ${visit.user.name}` }
+          await recordChoice(tx, contactId, chosen, { now, hooks: runtime.hooks })
+        })
+        await visit.audit('contact.preferences', `contact ${contactId}`, { off: channelsOff })
+        return visit.go(
+          home(visit),
+          say('Recorded. It holds before the next send.', '已登记，下次发送前生效。'),
+        )
+      }),
+    )
+    .post(
+      '/contacts/:contact/export',
+      act(dependencies, 'privacy', async (visit) => {
+        const contactId = await findContact(database, idOf(visit))
+        const held = await exportContact(database, contactId)
+        await visit.audit('contact.export', `contact ${contactId}`)
+        const csv = visit.form.get('format') === 'csv'
+        visit.c.header('Content-Disposition', `attachment; filename="contact.${csv ? 'csv' : 'json'}"`)
+        return csv
+          ? visit.c.body(exportCsv(held), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
+          : visit.c.json(held)
+      }),
+    )
+    .post(
+      '/contacts/:contact/erase',
+      act(dependencies, 'privacy', async (visit) => {
+        const { say } = visit
+        const id = idOf(visit)
+        if (visit.form.get('confirm')?.trim() !== id) {
+          return visit.go(
+            home(visit),
+            say('Nothing was erased: the id was not typed.', '未删除：没有输入编号。'),
+          )
+        }
+        const contactId = await findContact(database, id)
+        await eraseEverywhere(runtime, id)
+        await visit.audit('contact.erase', `contact ${contactId}`)
+        return visit.go(
+          '/contacts',
+          say(
+            'Erased. Counts of reports stay; nothing leads back to the person.',
+            '已删除。报告人数保留，但无法再追溯到本人。',
+          ),
+        )
+      }),
+    )
+}
+
+interface Found {
+  readonly externalId: string
+  readonly email: string | null
+  readonly phone: string | null
+  readonly lastActive: Date | null
+  readonly campaigns: string | null
+}
+
+/** An exact id or address, or the beginning of an id: both are looked up in an index. */
+async function find({ runtime }: Visit, words: string): Promise<Found[]> {
+  const key = words.includes('@') ? runtime.addressKey('email', words) : runtime.addressKey('phone', words)
+  const last = `${words}\u{10FFFF}`
+  return await rows<Found>(
+    runtime.database,
+    sql`SELECT c.external_id AS "externalId", c.email, c.phone, a.silent_since AS "lastActive",
+          (SELECT string_agg(e.campaign, ', ') FROM episodes e WHERE e.contact_id = c.contact_id AND e.ended_at IS NULL) AS campaigns
+        FROM contacts c LEFT JOIN contact_activity a USING (contact_id)
+        WHERE c.contact_id IN (
+          (SELECT x.contact_id FROM external_ids x WHERE x.external_id >= ${words} COLLATE "C" AND x.external_id < ${last} COLLATE "C"
+            ORDER BY x.external_id LIMIT ${FOUND})
+          UNION (SELECT k.contact_id FROM contacts k WHERE ${key ?? null}::bytea IS NOT NULL AND (k.email_key = ${key ?? null} OR k.phone_key = ${key ?? null}) LIMIT ${FOUND}))
+        ORDER BY c.external_id LIMIT ${FOUND}`,
+  )
+}
+
+async function showSearch(visit: Visit): Promise<Response> {
+  const { say, speech } = visit
+  const words = visit.c.req.query('q')?.trim() ?? ''
+  const found = await find(visit, words)
+  const mask = visit.may('see_addresses') ? UNMASKED : MASKED
+  const title = say('Contacts', '联系人')
+  return await visit.show(
+    title,
+    <>
+      <form method="get" action="/contacts" class="row">
+        <label>
+          {say('Id, or a whole e-mail address or number', '编号，或完整的邮箱、手机号')}
+          <input name="q" value={words} autocomplete="off" autofocus />
+        </label>
+        <button type="submit">{say('Search', '查找')}</button>
+      </form>
+      {found.length > 0 ? (
+        <div class="card">
+          <Table
+            label={title}
+            columns={[
+              { title: say('Id', '编号') },
+              { title: say('E-mail', '邮箱') },
+              { title: say('Telephone', '电话') },
+              { title: say('Last active', '最近活跃') },
+              { title: say('Under way in', '所在活动') },
+            ]}
+            rows={found.map((each) => [
+              <a href={`/contacts/${encodeURIComponent(each.externalId)}`}>{each.externalId}</a>,
+              each.email === null ? '' : mask.email(each.email),
+              each.phone === null ? '' : mask.phone(each.phone),
+              each.lastActive === null ? '' : <time>{speech.date(each.lastActive)}</time>,
+              each.campaigns ?? '',
+            ])}
+          />
+        </div>
+      ) : words === '' ? (
+        <Empty title={say('There are no contacts yet', '尚无联系人')}>
+          <p>
+            {say('Bring them in from a file:', '从文件导入：')} <code>winback import contacts FILE</code>
+          </p>
+        </Empty>
+      ) : (
+        <Empty title={say('Nobody is found by that', '没有找到')}>
+          <p>
+            {say(
+              'An id may be cut short; an address or a number has to be whole.',
+              '编号可只输入开头，邮箱与手机号需完整。',
+            )}
+          </p>
+        </Empty>
+      )}
+    </>,
+  )
+}
+
+async function showContact(visit: Visit, externalId: string): Promise<Response> {
+  const { say, speech, now, runtime } = visit
+  const { database } = runtime
+  const unmasked = visit.may('see_addresses')
+  const story = await reports.timeline.read(database, { externalId, now, unmasked })
+  const contactId = await findContact(database, externalId)
+  const choice = await readChoice(database, contactId, now)
+  const consents = await consentStates(database, contactId, now)
+  const { contact } = story
+  const path = `/contacts/${encodeURIComponent(externalId)}`
+  const facts = [contact.email, contact.phone, contact.locale, contact.timezone].filter(
+    (part) => part !== null,
+  )
+  return await visit.show(
+    externalId,
+    <>
+      <p class="soft">{facts.join(' · ')}</p>
+      {contact.siblings.length === 0 ? null : (
+        <p>
+          {say('The same person as', '同一个人：')}{' '}
+          {contact.siblings.map((id) => (
+            <>
+              <a href={`/contacts/${encodeURIComponent(id)}`}>{id}</a>{' '}
+            </>
+          ))}
+        </p>
+      )}
+      <div class="card">
+        <h2>{say('The story', '经过')}</h2>
+        <ol class="story">
+          {story.entries.map((entry) => (
+            <li>
+              <time datetime={entry.at.toISOString()}>{speech.moment(entry.at)}</time>
+              {entryText(entry, speech)}
+            </li>
+          ))}
+        </ol>
+      </div>
+      <div class="card">
+        <h2>{say('What they want', '接收意愿')}</h2>
+        {consents.length === 0 ? null : (
+          <p>
+            {consents
+              .map(
+                ({ channel, state }) =>
+                  `${channel}: ${state === 'given' ? say('agreed', '已同意') : say('withdrawn', '已撤回')}`,
+              )
+              .join(' · ')}
+          </p>
+        )}
+        {visit.may('change_preferences') ? (
+          <Act visit={visit} to={`${path}/preferences`} words={say('Record', '登记')} kind="quiet">
+            <fieldset>
+              <legend>{say('Nothing by', '不接收')}</legend>
+              {['*', ...Object.keys(runtime.workspace.channels).filter((name) => name !== 'log')].map(
+                (name) => (
+                  <label class="tick">
+                    <input
+                      type="checkbox"
+                      name="off"
+                      value={name}
+                      checked={choice?.channelsOff.includes(name) ?? false}
+                    />
+                    {name === '*' ? say('any channel', '任何渠道') : name}
+                  </label>
+                ),
+              )}
+            </fieldset>
+          </Act>
+        ) : (
+          <p>
+            {choice === undefined
+              ? say('They have chosen nothing: everything is wanted.', '未作选择：均可接收。')
+              : choice.channelsOff.join(', ')}
+          </p>
+        )}
+      </div>
+      {visit.may('privacy') ? (
+        <Privacy
+          visit={visit}
+          path={path}
+          externalId={externalId}
+          sharing={await countSharing(database, externalId)}
+        />
+      ) : null}
+    </>,
+  )
+}
+
+function Privacy({
+  visit,
+  path,
+  externalId,
+  sharing,
+}: {
+  visit: Visit
+  path: string
+  externalId: string
+  sharing: number
+}) {
+  const { say } = visit
+  return (
+    <details class="card">
+      <summary>{say('Export or erase', '导出或删除')}</summary>
+      <div class="row">
+        <Act visit={visit} to={`${path}/export`} words="JSON" kind="quiet" fields={{ format: 'json' }} />
+        <Act visit={visit} to={`${path}/export`} words="CSV" kind="quiet" fields={{ format: 'csv' }} />
+      </div>
+      {sharing > 0 ? (
+        <p>
+          {say(
+            `${sharing} other accounts of the same person stay.`,
+            `同一人的另外 ${sharing} 个账号将保留。`,
+          )}
+        </p>
+      ) : null}
+      <Act visit={visit} to={`${path}/erase`} words={say('Erase for good', '永久删除')} kind="danger">
+        <label>
+          {say(
+            `There is no way back. Type ${externalId} to confirm`,
+            `此操作无法撤销。请输入 ${externalId} 确认`,
+          )}
+          <input name="confirm" autocomplete="off" required />
+        </label>
+      </Act>
+    </details>
+  )
+}

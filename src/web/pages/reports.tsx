@@ -1,0 +1,148 @@
+import { Hono } from 'hono'
+import { WinbackError } from '../../errors.ts'
+import type { CampaignQuestion } from '../../reports/question.ts'
+import { type SheetName, sheetReports } from '../../reports/reports.ts'
+import { csvOf, type Sheet } from '../../reports/sheet.ts'
+import type { SheetReport } from '../../reports/sheet-report.ts'
+import { questionOf } from '../../service/reporting.ts'
+import { appliedCampaigns } from '../../service/scheduler.ts'
+import { Empty } from './parts.tsx'
+import { SheetView } from './sheet.tsx'
+import { type PagesDependencies, page, type Visit } from './visit.ts'
+
+// Monday, and every report of a campaign: as a page, as JSON, as CSV.
+
+const NAMES = Object.keys(sheetReports) as SheetName[]
+
+/** What the tabs call each report: shorter than its title. */
+const TABS: Readonly<Record<SheetName, readonly [en: string, zh: string]>> = {
+  monday: ['Monday', '周一速览'],
+  funnel: ['Funnel', '漏斗'],
+  lift: ['Won back', '增量'],
+  cost: ['Cost', '成本'],
+  delivery: ['Delivery', '送达'],
+  offers: ['Offers', '优惠'],
+  reasons: ['Why they leave', '流失原因'],
+}
+
+export function reportPages(dependencies: PagesDependencies): Hono {
+  return new Hono()
+    .get(
+      '/',
+      page(dependencies, 'look', async (visit) => {
+        const names = (await appliedCampaigns(visit.runtime.database)).map(({ campaign }) => campaign)
+        const { say } = visit
+        if (names.length === 0) {
+          return await visit.show(
+            say('Monday', '周一速览'),
+            <Empty title={say('Nobody is being won back yet', '尚未开始召回')}>
+              <p>
+                {say(
+                  'Once a campaign is approved, this page says every week how many were won back because of it, what one costs, and whether anybody was annoyed.',
+                  '活动获批后，本页每周说明：因活动多召回了多少人、每人成本多少、是否打扰了用户。',
+                )}
+              </p>
+              <p>
+                <a class="button" href="/campaigns">
+                  {say('Look at the campaigns', '查看活动')}
+                </a>
+              </p>
+            </Empty>,
+          )
+        }
+        const wanted = visit.c.req.query('campaign')
+        const campaign = names.find((name) => name === wanted) ?? names[0] ?? ''
+        const { sheet } = await readSheet(visit, 'monday', campaign)
+        return await visit.show(
+          say('Monday', '周一速览'),
+          <>
+            {names.length < 2 ? null : (
+              <Tabs
+                visit={visit}
+                tabs={names.map((name) => [`/?campaign=${name}`, name, name === campaign])}
+              />
+            )}
+            <SheetView visit={visit} sheet={sheet} />
+            <p>
+              <a href={`/campaigns/${campaign}/reports/funnel`}>
+                {say('All reports of this campaign', '该活动的全部报告')}
+              </a>
+            </p>
+          </>,
+        )
+      }),
+    )
+    .get(
+      '/campaigns/:campaign/reports/:report',
+      page(dependencies, 'look', async (visit) => {
+        const { c, say } = visit
+        const campaign = c.req.param('campaign') ?? ''
+        const [, wanted = '', format] = /^([a-z]+)(?:\.(csv|json))?$/.exec(c.req.param('report') ?? '') ?? []
+        const name = NAMES.find((each) => each === wanted)
+        const known = (await appliedCampaigns(visit.runtime.database)).some(
+          (each) => each.campaign === campaign,
+        )
+        if (!name || !known) {
+          throw new WinbackError('report.unknown', say('There is no such report', '没有此报告'), {
+            remedy: say(
+              `There are ${NAMES.join(', ')}, of campaigns that were applied.`,
+              `已应用的活动有 ${NAMES.join('、')}。`,
+            ),
+          })
+        }
+        const { data, sheet } = await readSheet(visit, name, campaign)
+        if (format === 'json') return c.json({ report: name, campaign, data, sheet })
+        if (format === 'csv') {
+          c.header('Content-Disposition', `attachment; filename="${name}.csv"`)
+          return c.body(csvOf(sheet.tables), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
+        }
+        const base = `/campaigns/${campaign}/reports`
+        return await visit.show(
+          `${campaign} · ${say(...TABS[name])}`,
+          <>
+            <Tabs
+              visit={visit}
+              tabs={[
+                [`/campaigns/${campaign}`, say('Campaign', '活动'), false],
+                ...NAMES.map((each) => [`${base}/${each}`, say(...TABS[each]), each === name] as const),
+              ]}
+            />
+            <SheetView visit={visit} sheet={sheet} />
+            <p>
+              <a href={`${base}/${name}.csv`}>CSV</a> · <a href={`${base}/${name}.json`}>JSON</a>
+            </p>
+          </>,
+        )
+      }),
+    )
+}
+
+/** A report of one campaign in words, as counted last. */
+async function readSheet(
+  { runtime, language, now }: Visit,
+  name: SheetName,
+  campaign: string,
+): Promise<{ data: unknown; sheet: Sheet }> {
+  const report: SheetReport<CampaignQuestion, unknown> = sheetReports[name] as never
+  const { currency, timezone } = runtime.workspace
+  const data = await report.read(runtime.database, await questionOf(runtime, campaign, { now }))
+  return {
+    data,
+    sheet: report.sheet(data, { locale: language, currency, timezone, color: false, width: 100 }),
+  }
+}
+
+export function Tabs(props: {
+  visit: Visit
+  tabs: readonly (readonly [to: string, words: string, here: boolean])[]
+}) {
+  return (
+    <nav class="tabs" aria-label={props.visit.say('Reports', '报告')}>
+      {props.tabs.map(([to, words, here]) => (
+        <a href={to} aria-current={here ? 'page' : undefined}>
+          {words}
+        </a>
+      ))}
+    </nav>
+  )
+}

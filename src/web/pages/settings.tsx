@@ -1,0 +1,266 @@
+import { Hono } from 'hono'
+import { listSigningKeys, rotateSigningKey } from '../../database/signing-keys.ts'
+import { messageOf } from '../../errors.ts'
+import { isRole, ROLES } from '../accounts/roles.ts'
+import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '../accounts/users.ts'
+import { createApiKey, listApiKeys, revokeApiKey, SCOPES, type Scope } from '../api-keys.ts'
+import { Act, Table } from './parts.tsx'
+import { ROLE_MEANINGS, ROLE_WORDS } from './role-words.ts'
+import { act, type PagesDependencies, page, type Visit } from './visit.ts'
+
+// Users, keys, channels. What is shown once (a link, a key) is shown in the note of the next page.
+
+export function settingsPages(dependencies: PagesDependencies): Hono {
+  const { runtime } = dependencies
+  const { database } = runtime
+  const on = (path: string, work: (visit: Visit) => Promise<string>) =>
+    [
+      path,
+      act(dependencies, 'administer', async (visit) => visit.go('/settings', await work(visit))),
+    ] as const
+  const linkFor = async (visit: Visit, user: User) => {
+    const base = runtime.workspace.web.url ?? new URL(visit.c.req.url).origin
+    const link = `${base}${await issueLink(database, user.userId, visit.now)}`
+    return visit.say(
+      `For ${user.name}, once, within a week: ${link}`,
+      `给 ${user.name} 的链接（一次有效，一周内）：${link}`,
+    )
+  }
+  const named = async (visit: Visit, work: (user: User) => Promise<string>) => {
+    const user = await findUser(database, visit.form.get('name') ?? '')
+    return user ? await work(user) : visit.say('There is no such user.', '没有此用户。')
+  }
+  return new Hono()
+    .get('/settings', page(dependencies, 'administer', showSettings))
+    .post(
+      ...on('/settings/users', async (visit) => {
+        const role = visit.form.get('role') ?? ''
+        if (!isRole(role)) return visit.say('Choose a role.', '请选择角色。')
+        const user = await addUser(database, {
+          name: visit.form.get('name') ?? '',
+          role,
+          now: visit.now,
+          by: visit.user.name,
+        })
+        await visit.audit('user.add', `user ${user.name}`, { role })
+        return await linkFor(visit, user)
+      }),
+    )
+    .post(
+      ...on('/settings/users/link', (visit) =>
+        named(visit, async (user) => {
+          await visit.audit('user.link', `user ${user.name}`)
+          return await linkFor(visit, user)
+        }),
+      ),
+    )
+    .post(
+      ...on('/settings/users/switch', (visit) =>
+        named(visit, async (user) => {
+          const disabled = user.disabledAt === null
+          await changeUser(database, user.userId, { disabled, now: visit.now })
+          await visit.audit(disabled ? 'user.disable' : 'user.enable', `user ${user.name}`)
+          return disabled
+            ? visit.say(`${user.name} is out.`, `${user.name} 已停用。`)
+            : visit.say(`${user.name} may come in again.`, `${user.name} 已重新启用。`)
+        }),
+      ),
+    )
+    .post(
+      ...on('/settings/keys', async (visit) => {
+        const { form, say, now, user } = visit
+        const scopes = form.getAll('scope').filter((scope): scope is Scope => Object.hasOwn(SCOPES, scope))
+        const name = form.get('name')?.trim() ?? ''
+        if (name === '' || scopes.length === 0)
+          return say('A key needs a name and a scope.', '密钥需要名称和权限。')
+        const { text, keyId } = await createApiKey(database, { name, scopes, now, by: user.name })
+        await visit.audit('key.create', `key ${keyId}`, { name, scopes })
+        return say(`Shown this once: ${text}`, `仅显示一次：${text}`)
+      }),
+    )
+    .post(
+      ...on('/settings/keys/revoke', async (visit) => {
+        const keyId = visit.form.get('key') ?? ''
+        await revokeApiKey(database, keyId, visit.now)
+        await visit.audit('key.revoke', `key ${keyId}`)
+        return visit.say('Revoked.', '已吊销。')
+      }),
+    )
+    .post(
+      ...on('/settings/signing-keys', async (visit) => {
+        const keyId = await rotateSigningKey(database, visit.now)
+        await visit.audit('signing_key.rotate', `signing key ${keyId}`)
+        return visit.say(
+          `Key ${keyId} signs from now on; links that are out stay good.`,
+          `今后由密钥 ${keyId} 签名，已发出的链接仍有效。`,
+        )
+      }),
+    )
+}
+
+async function showSettings(visit: Visit): Promise<Response> {
+  const { say, speech, language, runtime } = visit
+  const { database } = runtime
+  const users = await listUsers(database)
+  const keys = await listApiKeys(database)
+  const signing = await listSigningKeys(database)
+  const checks = visit.c.req.query('check') === '1' ? await checkChannels(visit) : undefined
+  const moment = (at: Date | null) => (at === null ? say('never', '从未') : <time>{speech.moment(at)}</time>)
+  return await visit.show(
+    say('Settings', '设置'),
+    <>
+      <section class="card" aria-label={say('Users', '用户')}>
+        <h2>{say('Users', '用户')}</h2>
+        <Table
+          label={say('Users', '用户')}
+          columns={[
+            { title: say('Name', '用户名') },
+            { title: say('Role', '角色') },
+            { title: say('Last seen', '最近使用') },
+            { title: '' },
+          ]}
+          rows={users.map((each) => [
+            each.name,
+            <>
+              {ROLE_WORDS[each.role][language]}{' '}
+              {each.disabledAt === null ? null : <span class="tag bad">{say('out', '停用')}</span>}
+            </>,
+            moment(each.seenAt),
+            <>
+              <Act
+                visit={visit}
+                to="/settings/users/link"
+                words={say('New link', '新链接')}
+                kind="plain"
+                fields={{ name: each.name }}
+              />
+              {each.userId === visit.user.userId ? null : (
+                <Act
+                  visit={visit}
+                  to="/settings/users/switch"
+                  words={each.disabledAt === null ? say('Shut out', '停用') : say('Let in', '启用')}
+                  kind="plain"
+                  fields={{ name: each.name }}
+                />
+              )}
+            </>,
+          ])}
+        />
+        <details>
+          <summary>{say('Add a user', '添加用户')}</summary>
+          <Act visit={visit} to="/settings/users" words={say('Add, and show the link', '添加并显示链接')}>
+            <label>
+              {say('Name', '用户名')}
+              <input name="name" required autocomplete="off" />
+            </label>
+            <fieldset>
+              <legend>{say('Role', '角色')}</legend>
+              {ROLES.map((role) => (
+                <label class="tick">
+                  <input type="radio" name="role" value={role} required />
+                  {ROLE_WORDS[role][language]} <small>{ROLE_MEANINGS[role][language]}</small>
+                </label>
+              ))}
+            </fieldset>
+          </Act>
+        </details>
+      </section>
+      <section class="card" aria-label={say('API keys', 'API 密钥')}>
+        <h2>{say('API keys', 'API 密钥')}</h2>
+        {keys.length === 0 ? (
+          <p class="soft">
+            {say('None yet. Your shop needs one to send events.', '暂无。您的系统需要密钥来发送事件。')}
+          </p>
+        ) : (
+          <Table
+            label={say('API keys', 'API 密钥')}
+            columns={[
+              { title: say('Name', '名称') },
+              { title: say('May', '权限') },
+              { title: say('Last used', '最近使用') },
+              { title: '' },
+            ]}
+            rows={keys.map((key) => [
+              key.name,
+              key.scopes.join(', '),
+              moment(key.lastUsedAt),
+              key.revokedAt === null ? (
+                <Act
+                  visit={visit}
+                  to="/settings/keys/revoke"
+                  words={say('Revoke', '吊销')}
+                  kind="plain"
+                  fields={{ key: key.keyId }}
+                />
+              ) : (
+                <span class="tag bad">{say('revoked', '已吊销')}</span>
+              ),
+            ])}
+          />
+        )}
+        <details>
+          <summary>{say('Make a key', '创建密钥')}</summary>
+          <Act visit={visit} to="/settings/keys" words={say('Make it, and show it once', '创建并显示一次')}>
+            <label>
+              {say('Who will use it', '使用者')}
+              <input name="name" required autocomplete="off" />
+            </label>
+            <fieldset>
+              <legend>{say('It may', '权限')}</legend>
+              {Object.entries(SCOPES).map(([scope, meaning]) => (
+                <label class="tick">
+                  <input type="checkbox" name="scope" value={scope} />
+                  {scope} <small>{meaning}</small>
+                </label>
+              ))}
+            </fieldset>
+          </Act>
+        </details>
+      </section>
+      <section class="card" aria-label={say('Signing keys', '签名密钥')}>
+        <h2>{say('Signing keys of links', '链接签名密钥')}</h2>
+        <p>
+          {signing
+            .map(
+              (key) =>
+                `${key.keyId}: ${key.current ? say('signs', '签名') : key.retiredAt === null ? say('verifies', '仅验证') : say('retired', '已停用')}`,
+            )
+            .join(' · ')}
+        </p>
+        <Act visit={visit} to="/settings/signing-keys" words={say('Make a new one', '更换')} kind="quiet" />
+      </section>
+      <section class="card" aria-label={say('Channels', '渠道')}>
+        <h2>{say('Channels', '渠道')}</h2>
+        <p>{[...runtime.worker.channels.keys()].join(' · ')}</p>
+        {checks === undefined ? (
+          <a class="button quiet" href="/settings?check=1">
+            {say('Ask each whether it works', '逐一检查')}
+          </a>
+        ) : (
+          <ul>
+            {checks.map(({ channel, words, good }) => (
+              <li>
+                <strong>{channel}</strong> <span class={good ? 'good' : 'bad'}>{words}</span>
+              </li>
+            ))}
+          </ul>
+        )}
+      </section>
+    </>,
+  )
+}
+
+/** What each channel says of itself: asks its provider, sends nothing. */
+async function checkChannels({
+  runtime,
+}: Visit): Promise<{ channel: string; words: string; good: boolean }[]> {
+  return await Promise.all(
+    [...runtime.worker.channels].map(async ([channel, opened]) => {
+      try {
+        return { channel, words: String(await opened.check()), good: true }
+      } catch (error) {
+        return { channel, words: messageOf(error), good: false }
+      }
+    }),
+  )
+}

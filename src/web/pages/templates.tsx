@@ -1,0 +1,145 @@
+import { Hono } from 'hono'
+import { Empty } from './parts.tsx'
+import { type PagesDependencies, page, type Visit } from './visit.ts'
+
+// What a step says, for any contact, in each language, on a phone and in the dark. The message itself stands in a
+// frame of its own, without scripts and without a way out: a template may hold anything.
+
+const MESSAGE_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+
+export function templatePages(dependencies: PagesDependencies): Hono {
+  const { desk } = dependencies
+  const wantedOf = (visit: Visit) => {
+    const query = (name: string) => visit.c.req.query(name)?.trim() || undefined
+    const [campaign, step] = query('step')?.split('/') ?? []
+    const locale = visit.runtime.workspace.locales.find((each) => each === query('locale'))
+    return {
+      campaign,
+      step,
+      contact: query('contact'),
+      locale,
+      phone: query('width') === 'phone',
+      dark: query('dark') === '1',
+    }
+  }
+  const preview = (visit: Visit, campaign: string, step: string) => {
+    const { contact, locale } = wantedOf(visit)
+    const unmasked = visit.may('see_addresses')
+    return desk?.preview(campaign, step, { contact, locale, language: visit.language, unmasked })
+  }
+  return new Hono()
+    .get(
+      '/templates',
+      page(dependencies, 'look', async (visit) => {
+        const { say, runtime } = visit
+        const files = await desk?.files()
+        const steps =
+          files?.campaigns.flatMap(({ campaign, steps: each }) =>
+            each.map((step) => ({ campaign, ...step })),
+          ) ?? []
+        const title = say('Templates', '模板')
+        const wanted = wantedOf(visit)
+        const chosen =
+          steps.find(({ campaign, step }) => campaign === wanted.campaign && step === wanted.step) ?? steps[0]
+        if (!chosen) {
+          return await visit.show(
+            title,
+            <Empty title={say('There is nothing to preview yet', '暂无可预览的内容')}>
+              <p>
+                {say(
+                  'Templates are shown through the steps of campaigns: put a campaign into its folder.',
+                  '模板通过活动步骤预览：请先在活动目录中放入活动文件。',
+                )}
+              </p>
+            </Empty>,
+          )
+        }
+        const shown = await preview(visit, chosen.campaign, chosen.step)
+        const query = new URLSearchParams({
+          step: `${chosen.campaign}/${chosen.step}`,
+          ...(wanted.contact ? { contact: wanted.contact } : {}),
+          ...(wanted.locale ? { locale: wanted.locale } : {}),
+          dark: wanted.dark ? '1' : '0',
+        })
+        return await visit.show(
+          title,
+          <>
+            <form method="get" action="/templates" class="row">
+              <label>
+                {say('Step', '步骤')}
+                <select name="step">
+                  {steps.map((each) => (
+                    <option value={`${each.campaign}/${each.step}`} selected={each === chosen}>
+                      {`${each.campaign} · ${each.tier} · ${each.step} (${each.channels.join(', ')})`}
+                    </option>
+                  ))}
+                </select>
+              </label>
+              <label>
+                {say('Contact', '联系人')}
+                <input name="contact" value={wanted.contact ?? shown?.contact ?? ''} />
+              </label>
+              <label>
+                {say('Language', '语言')}
+                <select name="locale">
+                  <option value="">{say('their own', '其本人语言')}</option>
+                  {runtime.workspace.locales.map((locale) => (
+                    <option value={locale} selected={locale === wanted.locale}>
+                      {locale}
+                    </option>
+                  ))}
+                </select>
+              </label>
+              <label>
+                {say('Width', '宽度')}
+                <select name="width">
+                  <option value="desktop">{say('desktop', '桌面')}</option>
+                  <option value="phone" selected={wanted.phone}>
+                    {say('phone', '手机')}
+                  </option>
+                </select>
+              </label>
+              <label class="tick">
+                <input type="checkbox" name="dark" value="1" checked={wanted.dark} />
+                {say('dark', '深色')}
+              </label>
+              <button type="submit">{say('Show', '显示')}</button>
+            </form>
+            {shown === undefined ? null : (
+              <div class="card">
+                <p class="soft">{shown.outcome}</p>
+                {shown.subject === null ? null : <h2>{shown.subject}</h2>}
+                {shown.html === null ? (
+                  <p class="paper">{shown.text ?? say('There is nothing to show.', '没有可显示的内容。')}</p>
+                ) : (
+                  <iframe
+                    sandbox=""
+                    title={say('The message', '消息内容')}
+                    class={`${wanted.phone ? 'phone' : ''}${wanted.dark ? ' dark' : ''}`}
+                    src={`/templates/message?${query}`}
+                  />
+                )}
+              </div>
+            )}
+          </>,
+        )
+      }),
+    )
+    .get(
+      '/templates/message',
+      page(dependencies, 'look', async (visit) => {
+        const { campaign = '', step = '', dark } = wantedOf(visit)
+        const shown = await preview(visit, campaign, step)
+        visit.c.header('Content-Security-Policy', MESSAGE_POLICY)
+        return visit.c.html(inLight(shown?.html ?? '', dark))
+      }),
+    )
+}
+
+/** What a mail app in dark (or light) mode makes of it: the message's own rules for that mode hold, whatever this browser is in. */
+function inLight(html: string, dark: boolean): string {
+  return html
+    .replace(/\(\s*prefers-color-scheme\s*:\s*dark\s*\)/g, dark ? '(min-width: 0)' : '(max-width: 0)')
+    .replace(/\(\s*prefers-color-scheme\s*:\s*light\s*\)/g, dark ? '(max-width: 0)' : '(min-width: 0)')
+}

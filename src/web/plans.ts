@@ -1,0 +1,62 @@
+import { sql } from 'drizzle-orm'
+import { execute, rows, type Session } from '../database/connect.ts'
+import type { Language } from '../reports/words.ts'
+import type { DraftPlan } from './desk.ts'
+
+// Plans that wait for approval. What is approved is a hash over every input: whoever approves has seen what will run.
+
+export interface PlanRow {
+  readonly planId: number
+  readonly campaign: string
+  readonly inputs: string
+  readonly shown: Readonly<Record<Language, string>>
+  readonly plannedAt: Date
+  readonly plannedBy: number
+  readonly planner: string
+  /** Null while it waits. */
+  readonly approved: boolean | null
+  readonly decider: string | null
+}
+
+export async function storePlan(session: Session, plan: DraftPlan, by: number, now: Date): Promise<void> {
+  await execute(
+    session,
+    sql`INSERT INTO campaign_plans (campaign, inputs, shown, planned_at, planned_by)
+        VALUES (${plan.campaign}, ${plan.inputs}, ${JSON.stringify(plan.shown)}::jsonb, ${now}, ${by})`,
+  )
+}
+
+/** The plan that was made last: an older one cannot be approved any more. */
+export async function newestPlan(session: Session, campaign: string): Promise<PlanRow | undefined> {
+  const [plan] = await rows<PlanRow>(
+    session,
+    sql`SELECT p.plan_id AS "planId", p.campaign, p.inputs, p.shown, p.planned_at AS "plannedAt",
+          p.planned_by AS "plannedBy", u.name AS planner, p.approved, d.name AS decider
+        FROM campaign_plans p JOIN users u ON u.user_id = p.planned_by LEFT JOIN users d ON d.user_id = p.decided_by
+        WHERE p.campaign = ${campaign} ORDER BY p.plan_id DESC LIMIT 1`,
+  )
+  return plan
+}
+
+export async function decidePlan(
+  session: Session,
+  planId: number,
+  decision: { approved: boolean; by: number; now: Date; version?: number },
+): Promise<void> {
+  await execute(
+    session,
+    sql`UPDATE campaign_plans SET approved = ${decision.approved}, decided_by = ${decision.by},
+          decided_at = ${decision.now}, version = ${decision.version ?? null}
+        WHERE plan_id = ${planId} AND approved IS NULL`,
+  )
+}
+
+/** Whether anybody but this user could approve: with two operators, a second pair of eyes is asked for. */
+export async function othersMayApprove(session: Session, userId: number): Promise<boolean> {
+  const found = await rows(
+    session,
+    sql`SELECT FROM users WHERE user_id <> ${userId} AND role IN ('operator', 'admin') AND disabled_at IS NULL
+          AND password IS NOT NULL LIMIT 1`,
+  )
+  return found.length > 0
+}

@@ -1,0 +1,200 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
+import { type Database, rows } from '../../src/database/connect.ts'
+import { refreshReports } from '../../src/service/reporting.ts'
+import type { Role } from '../../src/web/accounts/roles.ts'
+import { addUser, issueLink } from '../../src/web/accounts/users.ts'
+import type { Desk } from '../../src/web/desk.ts'
+import { startWeb, type WebServer } from '../../src/web/server.ts'
+import { freshDatabase } from '../support/database.ts'
+import { openShop, type Shop, testChannel } from '../support/shop.ts'
+
+// What each role sees and may change.
+
+const NOW = new Date('2026-03-02T09:00:00Z')
+const INPUTS = 'ab'.repeat(32)
+const CAMPAIGN = `
+version: 1
+campaign: spring
+title: Spring
+schedule: "0 9 * * *"
+goals: { recall: { event: session } }
+window: 30d
+holdout: 20%
+tiers:
+  - name: only
+    inactive: 3d..
+    steps:
+      - { id: remind, channel: email, template: hello }
+`
+
+let database: Database
+let shop: Shop
+let server: WebServer
+const applied: string[] = []
+const cookies = new Map<Role | 'second', string>()
+
+// The command line’s desk is tested with the verbs; here it says what the pages have to show.
+const desk: Desk = {
+  files: async () => ({
+    campaigns: [
+      {
+        campaign: 'spring',
+        title: 'Spring',
+        file: 'campaigns/spring.yaml',
+        source: CAMPAIGN.replace('20%', '10%'),
+        inputs: INPUTS,
+        steps: [{ tier: 'only', step: 'remind', channels: ['email'] }],
+      },
+    ],
+    problems: [
+      { where: 'campaigns/spring.yaml:9', message: 'a small share is held out', severity: 'warning' },
+    ],
+  }),
+  plan: async (campaign) => ({
+    campaign,
+    inputs: INPUTS,
+    changed: true,
+    shown: { en: 'Would take in 40 people', 'zh-CN': '将纳入 40 人' },
+  }),
+  apply: async (_campaign, inputs, by) => {
+    applied.push(`${inputs} by ${by}`)
+    return { version: 2, applied: true }
+  },
+  preview: async () => ({
+    contact: 'c1',
+    segment: 'everyone',
+    outcome: 'It would be sent by email.',
+    subject: 'Hello',
+    text: 'Hello again',
+    html: '<html lang="en"><head><title>Hello</title><script>document.title = "ran"</script></head><body><p>Hello again</p></body></html>',
+  }),
+}
+
+async function signIn(name: Role | 'second', role: Role): Promise<void> {
+  const user = await addUser(database, { name, role, now: NOW, by: 'test' })
+  const path = await issueLink(database, user.userId, NOW)
+  const body = new URLSearchParams({ password: 'a horse, a battery', again: 'a horse, a battery' })
+  const answer = await fetch(`${server.address}${path}`, { method: 'POST', body, redirect: 'manual' })
+  cookies.set(name, /winback_session=[^;]+/.exec(answer.headers.getSetCookie().join())?.[0] ?? '')
+}
+
+beforeAll(async () => {
+  database = await freshDatabase()
+  shop = await openShop({
+    database,
+    clock: manualClock(NOW),
+    channels: [testChannel('email'), testChannel('log')],
+  })
+  await shop.apply(CAMPAIGN)
+  await shop.importContacts(
+    Array.from({ length: 40 }, (_, at) => ({
+      external_id: `c${at}`,
+      email: `person${at}@example.com`,
+      first_name: 'Ada',
+    })),
+  )
+  await shop.importActivity(
+    Array.from({ length: 40 }, (_, at) => ({
+      external_id: `c${at}`,
+      type: 'session',
+      occurred_at: new Date(NOW.getTime() - (5 + (at % 9)) * 86_400_000).toISOString(),
+    })),
+  )
+  await shop.run('spring')
+  await refreshReports(shop.runtime)
+  server = await startWeb({ runtime: shop.runtime, desk }, { host: '127.0.0.1', port: 0 })
+  for (const role of ['viewer', 'agent', 'operator', 'admin'] as const) await signIn(role, role)
+}, 60_000)
+afterAll(async () => {
+  await server.close(0)
+  await shop.runtime.close()
+})
+
+const get = (path: string, who: Role) =>
+  fetch(`${server.address}${path}`, { headers: { Cookie: cookies.get(who) ?? '' }, redirect: 'manual' })
+
+async function post(path: string, who: Role, fields: Record<string, string> = {}): Promise<Response> {
+  const cookie = cookies.get(who) ?? ''
+  const [session] = await rows<{ csrf: string }>(
+    database,
+    sql`SELECT csrf FROM web_sessions JOIN users USING (user_id) WHERE name = ${who}`,
+  )
+  const body = new URLSearchParams({ csrf: session?.csrf ?? '', ...fields })
+  return await fetch(`${server.address}${path}`, {
+    method: 'POST',
+    body,
+    headers: { Cookie: cookie },
+    redirect: 'manual',
+  })
+}
+
+describe('what a role may', () => {
+  it('shows a viewer no address, and an agent the whole of it', async () => {
+    const masked = await (await get('/contacts/c1', 'viewer')).text()
+    expect(masked).toContain('p***@example.com')
+    expect(masked).not.toContain('person1@example.com')
+    expect(await (await get('/contacts?q=person1@example.com', 'viewer')).text()).toContain('/contacts/c1"')
+    expect(await (await get('/contacts/c1', 'agent')).text()).toContain('person1@example.com')
+  })
+
+  const CHANGES: readonly [path: string, least: Role, fields?: Record<string, string>][] = [
+    ['/campaigns/spring/plan', 'operator'],
+    ['/campaigns/spring/decide', 'operator', { plan: '0' }],
+    ['/campaigns/spring/pause', 'operator', { reason: 'wrong price' }],
+    ['/campaigns/spring/resume', 'operator'],
+    ['/campaigns/spring/stop', 'operator', { confirm: 'not it' }],
+    ['/contacts/c2/preferences', 'agent', { off: 'email' }],
+    ['/contacts/c2/export', 'operator'],
+    ['/contacts/c2/erase', 'operator', { confirm: 'not it' }],
+    ['/settings/users', 'admin', { name: 'eve', role: 'admin' }],
+    ['/settings/keys', 'admin', { name: 'k', scope: 'read' }],
+    ['/settings/signing-keys', 'admin'],
+  ]
+  it.each(CHANGES)('%s is for an %s and those above alone', async (path, least, fields) => {
+    const order = ['viewer', 'agent', 'operator', 'admin'] as const
+    for (const role of order) {
+      const allowed = order.indexOf(role) >= order.indexOf(least)
+      if (path === '/settings/users' && allowed) continue
+      const { status } = await post(path, role, fields)
+      expect(`${role} ${status === 403 ? 'refused' : 'let through'}`).toBe(
+        `${role} ${allowed ? 'let through' : 'refused'}`,
+      )
+    }
+  })
+
+  it('has no API that a session opens, and none that a key for reading changes anything by', async () => {
+    for (const path of ['/v1/reports/monday?campaign=spring', '/v1/contacts/c1/export']) {
+      expect((await get(path, 'viewer')).status).toBe(401)
+    }
+  })
+})
+
+test('with two who may approve, the other one approves the very hash that was planned', async () => {
+  await post('/campaigns/spring/plan', 'operator')
+  const [plan] = await rows<{ planId: number }>(
+    database,
+    sql`SELECT max(plan_id) AS "planId" FROM campaign_plans`,
+  )
+  const fields = { plan: String(plan?.planId), do: 'approve' }
+  applied.length = 0
+  await post('/campaigns/spring/decide', 'operator', fields)
+  expect(applied).toEqual([])
+  await post('/campaigns/spring/decide', 'admin', fields)
+  await post('/campaigns/spring/decide', 'admin', fields)
+  expect(applied).toEqual([`${INPUTS} by admin`])
+  const entries = await rows<{ actor: string; action: string }>(
+    database,
+    sql`SELECT actor, action FROM audit WHERE about = 'campaign spring' ORDER BY audit_id DESC LIMIT 2`,
+  )
+  expect(entries).toEqual([
+    { actor: 'admin', action: 'campaign.apply' },
+    { actor: 'operator', action: 'campaign.plan' },
+  ])
+})
+
+test('the first page is under 100 KB without its charts', async () => {
+  const html = (await (await get('/', 'viewer')).text()).replace(/<svg[\s\S]*?<\/svg>/g, '')
+  expect(html.length).toBeLessThan(100_000)
+})
