@@ -99,7 +99,6 @@ const PACKAGES: Record<string, RegExp> = {
   '@resvg/resvg-js': /^charts\//,
   hono: /^web\//,
   '@hono/node-server': /^web\//,
-  '@hono/zod-openapi': /^web\//,
   'prom-client': /^web\//,
 }
 

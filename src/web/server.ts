@@ -14,6 +14,7 @@ import { healthApi } from './api/health.ts'
 import { inappApi } from './api/inapp.ts'
 import { ingestApi } from './api/ingest.ts'
 import { mailApi } from './api/mail.ts'
+import { metricsApi } from './api/metrics.ts'
 import { receiptsApi } from './api/receipts.ts'
 import { redemptionsApi } from './api/redemptions.ts'
 import { reportsApi } from './api/reports.ts'
@@ -52,6 +53,8 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   })
   const { database, workspace, clock } = runtime
   const keys = openKeyRing(database, clock)
+  // First, so that it counts every request.
+  app.route('/', metricsApi({ database, clock, keys }))
   // Before the limit of all others: it has its own.
   app.route('/', ingestApi({ workspace, clock, keys, intake: openIntake(runtime) }))
   app.use(

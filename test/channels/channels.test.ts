@@ -111,7 +111,9 @@ describe('openChannels', () => {
   })
   it('describes every channel there is', () => {
     expect(channelDescriptions).toEqual([
+      { name: 'callback', address: 'phone', renders: true, idempotent: true },
       { name: 'email', address: 'email', renders: true, idempotent: false },
+      { name: 'inapp', address: 'none', renders: true, idempotent: true },
       { name: 'log', address: 'none', renders: false, idempotent: true },
       { name: 'push', address: 'device', renders: true, idempotent: false },
       { name: 'sms', address: 'phone', renders: true, idempotent: false },

@@ -495,7 +495,9 @@ describe('the templates that ship', () => {
     ]
     const texts = ['coupon-sms', 'unfinished-order-sms']
     const pushes = ['come-back-push', 'unfinished-order-push']
-    expect(set.names().toSorted()).toEqual([...mails, ...pushes, ...texts].toSorted())
+    // What is said on the telephone and in the app has tests beside their channels.
+    const spoken = ['adviser', 'welcome-back']
+    expect(set.names().toSorted()).toEqual([...mails, ...pushes, ...texts, ...spoken].toSorted())
     for (const locale of ['zh-CN', 'en']) {
       for (const name of pushes) {
         const { front, text = '' } = set.find(name, { locale })?.render(view(locale)) ?? {}

@@ -104,4 +104,4 @@ test('every mail that was sent arrived, every act became an event, and a seed re
   const second = await rehearse(7)
   expect(second.sent).toEqual(first.sent)
   expect(second.events).toBe(first.events)
-})
+}, 90_000)

@@ -1,6 +1,10 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { sql } from 'drizzle-orm'
+import { chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
+import { readEnvironment } from '../../src/config/environment.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
 import type { Role } from '../../src/web/accounts/roles.ts'
@@ -10,8 +14,9 @@ import { startWeb, type WebServer } from '../../src/web/server.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, type Shop, testChannel } from '../support/shop.ts'
 
-// What each role sees and may change.
+// Every page as people open it: in a browser, by role, in both languages.
 
+const CHROMIUM = '/usr/bin/chromium'
 const NOW = new Date('2026-03-02T09:00:00Z')
 const INPUTS = 'ab'.repeat(32)
 const CAMPAIGN = `
@@ -112,6 +117,21 @@ afterAll(async () => {
   await shop.runtime.close()
 })
 
+const PAGES = [
+  '/',
+  '/campaigns',
+  '/campaigns/spring',
+  ...['monday', 'funnel', 'lift', 'cost', 'delivery', 'offers', 'reasons'].map(
+    (name) => `/campaigns/spring/reports/${name}`,
+  ),
+  '/contacts',
+  '/contacts/c1',
+  '/templates',
+  '/outbox',
+  '/audit',
+  '/settings',
+]
+
 const get = (path: string, who: Role) =>
   fetch(`${server.address}${path}`, { headers: { Cookie: cookies.get(who) ?? '' }, redirect: 'manual' })
 
@@ -198,3 +218,73 @@ test('the first page is under 100 KB without its charts', async () => {
   const html = (await (await get('/', 'viewer')).text()).replace(/<svg[\s\S]*?<\/svg>/g, '')
   expect(html.length).toBeLessThan(100_000)
 })
+
+// On a build server the browser is there, or that is a failure; elsewhere its absence is said.
+const there = existsSync(CHROMIUM)
+if (!there) console.warn(`${CHROMIUM} is missing: the pages were not opened in a browser`)
+test.runIf(there || readEnvironment().ci)(
+  'in a browser: no complaint of the console or of axe, in any language, width or light',
+  async () => {
+    const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+    const browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split(
+        ' ',
+      ),
+    })
+    const found: string[] = []
+    try {
+      for (const [language, scheme, width] of [
+        ['en', 'light', 1280],
+        ['zh-CN', 'dark', 390],
+        ['en', 'dark', 390],
+        ['zh-CN', 'light', 1280],
+      ] as const) {
+        const context = await browser.newContext({
+          locale: language,
+          colorScheme: scheme,
+          viewport: { width, height: 900 },
+          bypassCSP: false,
+        })
+        const [name = '', value = ''] = (cookies.get('admin') ?? '').split('=')
+        await context.addCookies([{ name, value, url: server.address }])
+        const page = await context.newPage()
+        let place = ''
+        page.on('console', (message) => {
+          // A frame that may run nothing says so: that is what it is for.
+          if (message.type() === 'error' && !message.text().includes('sandboxed'))
+            found.push(`${place}: ${message.text()}`)
+        })
+        page.on('pageerror', (error) => found.push(`${place}: ${error.message}`))
+        page.on('request', (request) => {
+          if (!request.url().startsWith(server.address) && !request.url().startsWith('data:'))
+            found.push(`${place} asks ${request.url()}`)
+        })
+        for (const path of PAGES) {
+          place = `${path} ${language} ${scheme} ${width}`
+          await page.goto(`${server.address}${path}`)
+          found.push(...(await lookAt(page, axe)).map((problem) => `${place}: ${problem}`))
+        }
+        await context.close()
+      }
+    } finally {
+      await browser.close()
+    }
+    expect(found).toEqual([])
+  },
+  120_000,
+)
+
+/** Serious and critical findings of axe, and a page wider than its window. Scripts go in by the debugger, past the policy. */
+async function lookAt(page: Page, axe: string): Promise<string[]> {
+  await page.evaluate(axe)
+  return (await page.evaluate(`(async () => {
+    const { violations } = await axe.run({ resultTypes: ['violations'], iframes: false })
+    const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    const wide = document.documentElement.scrollWidth > window.innerWidth + 1
+    return [
+      ...(wide ? ['wider than the window'] : []),
+      ...serious.map(({ id, nodes }) => id + ': ' + nodes.slice(0, 2).map(({ html, failureSummary }) => html.slice(0, 160) + ' ' + failureSummary.slice(0, 200)).join(' | ')),
+    ]
+  })()`)) as string[]
+}
