@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module'
 import { describe, expect, it } from 'vitest'
-import { renderPng } from '../../src/charts/png.ts'
+import { encodePng, renderPng } from '../../src/charts/png.ts'
 import { drawSvg } from '../../src/charts/svg.ts'
 
 const months = ['1月', '2月', '3月']
@@ -21,6 +22,23 @@ describe('a chart as a picture', () => {
     expect(png.subarray(0, 8)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]))
     expect(png.readUInt32BE(16)).toBe(600)
     expect(png.readUInt32BE(20)).toBe(240)
+  })
+
+  it('says the same as the renderer’s own encoder', () => {
+    const { Resvg } = createRequire(import.meta.url)('@resvg/resvg-js') as typeof import('@resvg/resvg-js')
+    // Laid under another picture, a browser or this renderer reads it back: what comes out must be equal.
+    const readBack = (png: Buffer) => {
+      const image = `data:image/png;base64,${png.toString('base64')}`
+      const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40"><image href="${image}" width="60" height="40"/></svg>`
+      return Buffer.from(new Resvg(svg, { font: { loadSystemFonts: false } }).render().pixels)
+    }
+    const drawing =
+      '<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40"><circle cx="30" cy="20" r="15" fill="#c4532d" fill-opacity=".6"/></svg>'
+    const rendered = new Resvg(drawing, { font: { loadSystemFonts: false } }).render()
+    const [ours, theirs] = [encodePng(60, 40, rendered.pixels), rendered.asPng()].map(readBack)
+    const furthest = Math.max(...[...(ours ?? [])].map((value, at) => Math.abs(value - (theirs?.[at] ?? -1))))
+    expect(ours?.length).toBe(60 * 40 * 4)
+    expect(furthest).toBeLessThanOrEqual(1)
   })
 
   it('has glyphs for Chinese: other words make another picture', () => {

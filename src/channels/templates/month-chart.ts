@@ -35,14 +35,14 @@ export function measureOf(months: readonly ChartMonth[]): 'spend' | 'active_days
 
 /**
  * @param format writes the tallest bar's value
- * @returns a PNG, at twice its size in pixels
+ * @returns a PNG of 768 by 300 pixels
  */
 export function drawMonths(
   months: readonly ChartMonth[],
   locale: string,
   format: (value: number) => string,
 ): Buffer {
-  return renderPng(drawSvg(monthOption(months, locale, format), SIZE))
+  return renderPng(drawSvg(monthOption(months, locale, format), SIZE), 1.5)
 }
 
 function monthOption(
