@@ -137,7 +137,10 @@ export const REASONS = {
 export const WAITS = {
   retry: { en: 'waits for another try', 'zh-CN': '等待重试' },
   paused: { en: 'waits for its channel to be resumed', 'zh-CN': '等待渠道恢复发送' },
-  quiet_hours: { en: 'waits for the send window', 'zh-CN': '等待允许发送的时段' },
+  quiet_hours: {
+    en: 'waits for the send window or for room under a limit',
+    'zh-CN': '等待允许发送的时段或限额腾出余量',
+  },
   held: { en: 'is due and held back by a pause or a stop', 'zh-CN': '已到期，因暂停或停止而未发送' },
 } satisfies Sentences
 
