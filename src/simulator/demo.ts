@@ -22,8 +22,11 @@ import { ConfigError } from '../errors.ts'
 import { reports } from '../reports/reports.ts'
 import { replay } from '../service/replay.ts'
 import { openRuntime } from '../service/runtime.ts'
+import { freshenSignals } from '../service/signals.ts'
+import { plantActs } from './acts.ts'
 import { compare, formatComparison, ladderOf } from './comparison.ts'
 import { writeFiles } from './files.ts'
+import { findPlanted, formatFindings } from './found.ts'
 import { openLiving } from './living.ts'
 import { openMailbox } from './mailbox.ts'
 import { drawPopulation } from './population.ts'
@@ -61,6 +64,7 @@ async function demo(folder: string, interrupt: AbortSignal): Promise<void> {
   const population = drawPopulation({ seed: SEED, size: SIZE, start: START })
   const world = openWorld(population)
   const history = world.advance(population.start)
+  const planted = plantActs(world)
   const mailbox = await openMailbox(population, clock)
   await mkdir(folder, { recursive: true })
   await writeWorkspace(folder, {
@@ -91,7 +95,8 @@ async function demo(folder: string, interrupt: AbortSignal): Promise<void> {
     await migrate(database)
     say('An embedded PostgreSQL beside it')
 
-    const files = await writeFiles(join(folder, 'data'), population, history)
+    const acts = planted.flatMap((person) => person.acts)
+    const files = await writeFiles(join(folder, 'data'), population, history, acts)
     const options: ImportOptions = { clock, workspace, asOf: START }
     const contacts = await importContacts(database, files.contacts, options)
     const activity = await importActivity(database, files.activity, options)
@@ -99,6 +104,9 @@ async function demo(folder: string, interrupt: AbortSignal): Promise<void> {
     say(
       `Imported ${count(contacts.inserted, 'contact')}, ${count(activity.inserted, 'event')}, ${count(suppressions.inserted, 'suppression')}`,
     )
+
+    await freshenSignals({ database, workspace, clock })
+    const found = await findPlanted(database, workspace, planted, START)
 
     const templates = await openTemplates(context)
     const read = await readCampaigns(context, templates)
@@ -160,6 +168,7 @@ async function demo(folder: string, interrupt: AbortSignal): Promise<void> {
     const episodes = await maturedEpisodes(database, campaign, END)
     const truth = truthOf(world, episodes, ladderOf(loaded.definition, workspace.timezone))
     process.stdout.write(`${formatComparison(compare(truth, report), colors.isColorSupported)}\n\n`)
+    process.stdout.write(`${formatFindings(found, style.locale, colors.isColorSupported)}\n\n`)
     process.stdout.write(`${whereNext(folder, campaign, episodes[0]?.externalId ?? 'u000001', colors)}\n`)
     say('Done')
   } finally {

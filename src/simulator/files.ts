@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { SimulatedAct } from './acts.ts'
 import type { Population } from './population.ts'
 import type { SimulatedActivity } from './world.ts'
 
@@ -15,6 +16,7 @@ export async function writeFiles(
   folder: string,
   population: Population,
   history: readonly SimulatedActivity[],
+  acts: readonly SimulatedAct[] = [],
 ): Promise<SimulatedFiles> {
   await mkdir(folder, { recursive: true })
   const files = {
@@ -40,8 +42,17 @@ export async function writeFiles(
   await writeFile(
     files.activity,
     csv(
-      ['external_id', 'type', 'occurred_at', 'value'],
-      history.map(({ externalId, type, at, value }) => [externalId, type, stamp(at), value]),
+      ['external_id', 'type', 'occurred_at', 'value', 'properties'],
+      [
+        ...history.map(({ externalId, type, at, value }) => [externalId, type, stamp(at), value, null]),
+        ...acts.map(({ externalId, type, at, properties }) => [
+          externalId,
+          type,
+          stamp(at),
+          null,
+          `"${JSON.stringify(properties).replaceAll('"', '""')}"`,
+        ]),
+      ],
     ),
   )
   const unsubscribed = population.people.filter((person) => person.unsubscribed && person.email !== null)
@@ -59,7 +70,7 @@ function stamp(at: number): string {
   return new Date(at).toISOString()
 }
 
-// Nothing here holds a comma or a quote: ids, dates, zones and the simulator's own list of names.
+// Only properties hold a comma or a quote, and come quoted: ids, dates, zones and the simulator's own names do not.
 function csv(header: readonly string[], lines: readonly (readonly (string | number | null)[])[]): string {
   return [header, ...lines].map((cells) => `${cells.map((cell) => cell ?? '').join(',')}\n`).join('')
 }
