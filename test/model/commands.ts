@@ -10,6 +10,7 @@ import { sweep as sweepReal } from '../../src/touchpoints/sweep.ts'
 import {
   act,
   campaignSource,
+  conclude,
   DAY,
   due,
   finish,
@@ -20,6 +21,7 @@ import {
   type Model,
   type Placed,
   process,
+  promise,
   relink,
   run,
   suppress,
@@ -352,6 +354,7 @@ function adopt(model: Model, placed: Placed, row: TouchRow, worker: number): voi
     process(model, placed, 'sent')
     return
   }
+  promise(placed, worker)
   if (verdict.channel === 'log' && row.state === 'sent') {
     finish(model, placed, 'log', 'sent')
     return
@@ -395,7 +398,10 @@ const hang = command('a worker hangs in its first sends', async (model, real) =>
     const placed = places.get(row.id)
     if (placed) adopt(model, placed, row, worker)
   }
-  if (full === 0) return
+  if (full === 0) {
+    conclude(model, worker)
+    return
+  }
   model.hanging.add(worker)
   real.hanging.set(worker, async () => {
     go()

@@ -9,6 +9,7 @@ const WINDOW = 25 * DAY
 const GRACE = 2 * DAY
 const MAX_DELAY = 2 * DAY
 const RECHECK = 300_000
+const BUSY = 60_000
 const BACK_OFF = [60, 300, 1800, 7200, 21_600].map((seconds) => seconds * 1000)
 export const PRICE = 3
 export const LIABILITY = 400_000
@@ -152,6 +153,8 @@ export interface Episode {
   readonly touches: Touch[]
   /** The offer's liability is booked. */
   liable: boolean
+  /** What the offer is reserved for, and by which worker: it hangs, and has neither booked it nor given it back. */
+  promised: { readonly touch: Touch; readonly worker: number } | null
 }
 
 export type Mode = 'sent' | 'retry' | 'rejected' | 'uncertain'
@@ -397,6 +400,7 @@ function openEpisode(model: Model, contact: Contact): void {
     endReason: null,
     touches: [],
     liable: false,
+    promised: null,
   }
   model.episodes.push(episode)
   enter(model, episode, tierNo)
@@ -444,6 +448,10 @@ export function judge(model: Model, { episode, touch }: Placed): Verdict {
     const until = model.now + RECHECK
     return until > touch.plannedFor + MAX_DELAY ? stop('skipped', 'too_late') : { kind: 'defer', until }
   }
+  if (touch.step.offer && episode.promised && episode.promised.touch !== touch) {
+    const until = model.now + BUSY
+    return until > touch.plannedFor + MAX_DELAY ? stop('skipped', 'too_late') : { kind: 'defer', until }
+  }
   return { kind: 'send', channel }
 }
 
@@ -474,15 +482,33 @@ export function finish(model: Model, placed: Placed, channel: 'email' | 'log', m
 
 function charge(episode: Episode, touch: Touch): void {
   touch.spent = touch.channel === 'email' ? PRICE : 0
-  if (touch.step.offer) episode.liable = true
+  if (touch.step.offer && episode.promised?.touch !== touch) episode.liable = true
+}
+
+/** What a batch may send, it may promise the offer in; it is booked, or given back, when the batch ends. */
+export function promise({ episode, touch }: Placed, worker: number): void {
+  if (touch.step.offer && !episode.liable) episode.promised = { touch, worker }
+}
+
+/** A batch has ended, or was given up: what went out or may have is owed, and the rest is given back. */
+export function conclude(model: Model, worker?: number): void {
+  for (const episode of model.episodes) {
+    const { promised } = episode
+    if (!promised || (worker !== undefined && promised.worker !== worker)) continue
+    if (['sent', 'uncertain'].includes(promised.touch.state)) episode.liable = true
+    episode.promised = null
+  }
 }
 
 /** One touchpoint, from due to what becomes of it. */
 export function process(model: Model, placed: Placed, mode: Mode): void {
   const verdict = judge(model, placed)
   if (verdict.kind === 'end') end(placed.touch, verdict.state, verdict.reason)
-  else if (verdict.kind === 'send') finish(model, placed, verdict.channel, mode)
-  else {
+  else if (verdict.kind === 'send') {
+    // Another batch may go on with what one that hangs has reserved for the same touchpoint.
+    if (placed.episode.promised?.touch === placed.touch) placed.episode.promised = null
+    finish(model, placed, verdict.channel, mode)
+  } else {
     release(placed.touch)
     placed.touch.dueAt = verdict.until
   }
@@ -500,6 +526,7 @@ export function sweep(model: Model): void {
       }
     }
   }
+  conclude(model)
 }
 
 /** A worker that hung goes on: its sends have ended well, and it does the rest of its batch. */
@@ -523,4 +550,5 @@ export function wake(model: Model, worker: number): void {
       touch.holder = 0
     }
   }
+  conclude(model, worker)
 }
