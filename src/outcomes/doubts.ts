@@ -121,6 +121,6 @@ function settlement(
   reason: string | null = null,
 ): Settlement {
   const { contactId, touchpointId } = key
-  const nothing = { channel: null, template: null, providerId: null, cost: 0, liability: 0 }
+  const nothing = { channel: null, template: null, providerId: null, cost: 0 }
   return { contactId, touchpointId, state, reason, detail, ...nothing }
 }

@@ -31,6 +31,13 @@ export interface Claimed extends TouchpointKey {
   readonly liability: number
 }
 
+/** Why there is nothing left for a touchpoint. */
+export interface Shortage {
+  readonly budget: Budget
+  /** It would do, but for what other batches hold: they may give some of it back. */
+  readonly held: boolean
+}
+
 /**
  * Makes the row of each budget that has none, with what the ledger holds for the campaign. The ledger is locked against
  * writers meanwhile, once for each campaign: nothing is booked unseen between the sum and the row.
@@ -64,7 +71,7 @@ export async function openBudgets(database: Database, budgets: readonly Budget[]
  * Holds what a batch may cost, as far as the budgets go, in the order given. To be called last in a transaction; the
  * rows of the budgets stay locked to its end.
  * @param budgets of one campaign
- * @returns the touchpoints for which there is nothing left, with the budget that is exhausted; undefined where a budget
+ * @returns the touchpoints for which there is nothing left, with the budget that falls short; undefined where a budget
  *   has no row yet (see {@link openBudgets})
  */
 export async function holdBudgets(
@@ -73,23 +80,24 @@ export async function holdBudgets(
   budgets: readonly Budget[],
   now: Date,
   claimed: readonly Claimed[],
-): Promise<Map<number, Budget> | undefined> {
+): Promise<Map<number, Shortage> | undefined> {
   const spending = await lockedSpending(tx, budgets, now)
   if (!spending) return undefined
-  const exhausted = new Map<number, Budget>()
-  const left = new Map(budgets.map((budget) => [budget, budget.most - (spending.get(budget.kind) ?? 0)]))
-  const held: Claimed[] = []
+  const short = new Map<number, Shortage>()
+  const mine = { spend: 0, liability: 0 }
+  const accepted: Claimed[] = []
   for (const claim of claimed) {
-    const short = budgets.find((budget) => claim[budget.kind] > Math.max(0, left.get(budget) ?? 0))
-    if (short) {
-      exhausted.set(claim.touchpointId, short)
+    const shortage = shortageOf(claim, budgets, spending, mine)
+    if (shortage) {
+      short.set(claim.touchpointId, shortage)
       continue
     }
-    for (const budget of budgets) left.set(budget, (left.get(budget) ?? 0) - claim[budget.kind])
-    held.push(claim)
+    mine.spend += claim.spend
+    mine.liability += claim.liability
+    accepted.push(claim)
   }
   for (const { campaign, kind } of budgets) {
-    const costly = held.filter((claim) => claim[kind] > 0)
+    const costly = accepted.filter((claim) => claim[kind] > 0)
     if (costly.length === 0) continue
     await preparedRows(
       tx,
@@ -99,18 +107,41 @@ export async function holdBudgets(
           ${costly.reduce((sum, claim) => sum + claim[kind], 0)}::bigint`,
     )
   }
-  return exhausted
+  return short
+}
+
+/** What is spent for good says no first: waiting for what others hold would not help. */
+function shortageOf(
+  claim: Claimed,
+  budgets: readonly Budget[],
+  spending: ReadonlyMap<string, Spending>,
+  mine: { readonly spend: number; readonly liability: number },
+): Shortage | undefined {
+  const lacking = budgets.flatMap((budget): Shortage[] => {
+    const { spent, held } = spending.get(budget.kind) ?? { spent: 0, held: 0 }
+    const left = budget.most - spent - mine[budget.kind]
+    if (claim[budget.kind] <= Math.max(0, left - held)) return []
+    return [{ budget, held: claim[budget.kind] <= Math.max(0, left) }]
+  })
+  return lacking.find(({ held }) => !held) ?? lacking[0]
+}
+
+/** Micros of a budget, in its day or in all. */
+interface Spending {
+  readonly spent: number
+  /** By batches under way, at most. */
+  readonly held: number
 }
 
 /**
- * Locks the budgets of a campaign, folds in what was booked since, and says what is spent or held of each, in its day or
+ * Locks the budgets of a campaign, folds in what was booked since, and says what is spent and held of each, in its day or
  * in all. Three statements, however many budgets: lock, fold, look.
  */
 async function lockedSpending(
   tx: Transaction,
   budgets: readonly Budget[],
   now: Date,
-): Promise<Map<string, number> | undefined> {
+): Promise<Map<string, Spending> | undefined> {
   const [first] = budgets
   if (!first) return new Map()
   const { campaign, zone } = first
@@ -131,16 +162,16 @@ async function lockedSpending(
     SELECT ${campaign}::text, kind, (booked_at AT TIME ZONE ${zone}::text)::date, sum(amount) FROM booked GROUP BY 2, 3
     ON CONFLICT (campaign, kind, day) DO UPDATE SET spent = d.spent + excluded.spent`,
   )
-  const found = await preparedRows<{ kind: string; spent: number }>(
+  const found = await preparedRows<Spending & { kind: string }>(
     tx,
     sql`
     SELECT b.kind, coalesce((SELECT sum(spent) FROM budget_days d WHERE d.campaign = ${campaign} AND d.kind = b.kind
-        AND (NOT b.daily OR d.day = (${now}::timestamptz AT TIME ZONE ${zone}::text)::date)), 0)::bigint
-      + coalesce((SELECT sum(h.amount) FROM budget_holds h WHERE h.campaign = ${campaign} AND h.kind = b.kind), 0)::bigint
-      AS spent
+        AND (NOT b.daily OR d.day = (${now}::timestamptz AT TIME ZONE ${zone}::text)::date)), 0)::bigint AS spent,
+      coalesce((SELECT sum(h.amount) FROM budget_holds h WHERE h.campaign = ${campaign} AND h.kind = b.kind), 0)::bigint
+      AS held
     FROM unnest(${kinds}, ${sql.param(budgets.map(({ per }) => per === 'day'))}::boolean[]) AS b(kind, daily)`,
   )
-  return new Map(found.map(({ kind, spent }) => [kind, spent]))
+  return new Map(found.map((row) => [row.kind, row]))
 }
 
 /** Lets go of what a batch held, once everything it spent is booked. */

@@ -354,7 +354,8 @@ export async function unclaim(tx: Transaction, which: SQL): Promise<number> {
 /**
  * uncertain → sent | failed: what became of a send is known after all (the worker that made it was only slow, or a
  * receipt came). The record is amended in place; nothing else ever changes one. The ledger gets the difference: what
- * the sweeper could not know the price of is booked, what never went out is taken back.
+ * the sweeper could not know the price of is booked, what never went out is taken back. The offer's liability stays
+ * with its grant, which outlives the message: another step may promise it anew, and it ends by redemption or expiry.
  */
 export async function resolve(session: Session, now: Date, known: readonly Settlement[]): Promise<number> {
   const column = <K extends keyof Settlement>(key: K) => sql.param(known.map((row) => row[key]))
@@ -378,13 +379,12 @@ export async function resolve(session: Session, now: Date, known: readonly Settl
       RETURNING r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, r.channel, k.state, k.cost
     ), booked AS (
       INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
-      SELECT a.contact_id, a.touchpoint_id, a.episode_id, a.step_id, kind, a.channel, target - before, ${now}
+      SELECT a.contact_id, a.touchpoint_id, a.episode_id, a.step_id, 'spend', a.channel, target - before, ${now}
       FROM amended a
-      CROSS JOIN LATERAL (VALUES ('spend', a.cost), ('liability', 0)) AS entry(kind, amount)
       CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0)::bigint AS before FROM ledger l
-        WHERE l.contact_id = a.contact_id AND l.touchpoint_id = a.touchpoint_id AND l.kind = entry.kind) mine
+        WHERE l.contact_id = a.contact_id AND l.touchpoint_id = a.touchpoint_id AND l.kind = 'spend') mine
       CROSS JOIN LATERAL (SELECT CASE WHEN a.state = 'failed' THEN 0
-        ELSE greatest(amount, before) END AS target) aim
+        ELSE greatest(a.cost, before) END AS target) aim
       WHERE target <> before
     )
     SELECT count(*) AS resolved FROM amended`,

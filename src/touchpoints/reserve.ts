@@ -5,7 +5,7 @@ import { type Answer, concludeGrants, type Grant, type OfferPlace, reserveGrants
 import { expectedOf } from '../offers/offers.ts'
 import type { OfferProvider } from '../offers/provider.ts'
 import type { Cleared, Compose } from './batch.ts'
-import { type Budget, holdBudgets, openBudgets, releaseBudgets } from './budgets.ts'
+import { type Budget, holdBudgets, openBudgets, releaseBudgets, type Shortage } from './budgets.ts'
 import { type CapDecision, reserveCaps } from './caps.ts'
 import { creditGrants } from './credit.ts'
 import { deferOrSkip, standIn, type Verdict } from './guards.ts'
@@ -50,7 +50,7 @@ export interface Refused {
   readonly verdict: Verdict
 }
 
-/** Seconds after which a step looks again at an offer that another step is granting at this moment. */
+/** Seconds after which a step looks again at what another batch holds at this moment: an offer, or the rest of a budget. */
 const BUSY = 60
 
 /**
@@ -203,26 +203,32 @@ async function reserveMoney(
     return { contactId, touchpointId, spend, liability: fresh ? expected : 0 }
   })
   const hold = () => transaction(deps.database, (tx) => holdBudgets(tx, claimId, budgets, now, claimed))
-  let exhausted = await hold()
-  if (!exhausted) {
+  let short = await hold()
+  if (!short) {
     await openBudgets(deps.database, budgets)
-    exhausted = (await hold()) ?? new Map()
+    short = (await hold()) ?? new Map()
   }
   const { max_delay: maxDelay } = campaign.definition.limits
   return allowed.filter(({ cleared }) => {
-    const budget = exhausted.get(cleared.candidate.touchpointId)
-    if (!budget) return true
-    refused.push({ cleared, verdict: outOfBudget(budget, cleared, now, maxDelay) })
+    const shortage = short.get(cleared.candidate.touchpointId)
+    if (!shortage) return true
+    refused.push({ cleared, verdict: outOfBudget(shortage, cleared, now, maxDelay) })
     return false
   })
 }
 
-/** A day's budget is there again tomorrow; a campaign's is not. */
-function outOfBudget(budget: Budget, { candidate }: Cleared, now: Date, maxDelay: number): Verdict {
+/** What others hold may come back at any moment; a day's budget is there again tomorrow; a campaign's is not. */
+function outOfBudget(
+  { budget, held }: Shortage,
+  { candidate }: Cleared,
+  now: Date,
+  maxDelay: number,
+): Verdict {
   const skip: Verdict = { kind: 'skip', reason: 'budget_exhausted', detail: budget.kind }
-  if (budget.per === null) return skip
+  if (budget.per === null && !held) return skip
   const latest = candidate.plannedFor.getTime() + maxDelay * 1000
-  const verdict = deferOrSkip(startOfNextDay(budget.zone, now), latest, 'budget_exhausted')
+  const again = held ? new Date(now.getTime() + BUSY * 1000) : startOfNextDay(budget.zone, now)
+  const verdict = deferOrSkip(again, latest, 'budget_exhausted')
   return verdict.kind === 'skip' ? skip : verdict
 }
 

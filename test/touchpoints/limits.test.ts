@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { execute, rows } from '../../src/database/connect.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
 import { offer } from '../../src/offers/offers.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
+import { holdBudgets, openBudgets, releaseBudgets } from '../../src/touchpoints/budgets.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import {
@@ -163,9 +165,31 @@ describe('a budget', () => {
     channel.answer = () => ({ outcome: 'sent' })
     const more = await open(3, { definition: priced({ spend: '0.02 CNY' }), channel })
     await rush(more)
+    // What another batch held looked again.
+    later(more, 60)
+    await rush(more)
     expect(await spent(more)).toBe(2 * cent)
     const reasons = (await more.records()).flatMap(({ reason }) => (reason === null ? [] : [reason]))
     expect(reasons).toEqual(Array.from({ length: 7 }, () => 'budget_exhausted'))
+  })
+
+  it('waits for what another batch holds, and is skipped only when it is spent', async () => {
+    const channel = scriptedChannel({ price: cent })
+    const pipeline = await open(2, { definition: priced({ spend: '0.01 CNY' }), channel })
+    const budget = { campaign: 'test', kind: 'spend', most: cent, per: null, zone: 'UTC' } as const
+    await openBudgets(pipeline.database, [budget])
+    const holding = randomUUID()
+    const claim = { contactId: 1, touchpointId: 1, spend: cent, liability: 0 }
+    await transaction(pipeline.database, (tx) => holdBudgets(tx, holding, [budget], START, [claim]))
+    await pipeline.work()
+    expect(await pipeline.records()).toEqual([])
+    await releaseBudgets(pipeline.database, holding)
+    later(pipeline, 60)
+    await pipeline.work()
+    expect(await spent(pipeline)).toBe(cent)
+    expect(new Set((await pipeline.records()).map(({ reason }) => reason))).toEqual(
+      new Set([null, 'budget_exhausted']),
+    )
   })
 
   it('counts what was booked before there was one', async () => {
