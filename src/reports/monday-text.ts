@@ -1,0 +1,356 @@
+import type { Chart, LineChart } from '../charts/chart.ts'
+import { priceCell } from './cost.ts'
+import type { Effect } from './effect.ts'
+import { aboutLines, annotationNotes, marksOf } from './freshness.ts'
+import { nothingYet } from './funnel.ts'
+import type { Contrast, MondayData, Week } from './monday.ts'
+import type { TextStyle } from './report.ts'
+import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import type { Speech } from './words.ts'
+
+// The first page in words, in both languages: sentences first, then the tables they rest on.
+
+const CONTRASTS: Readonly<Record<string, { en: string; 'zh-CN': string }>> = {
+  optedOut: { en: 'opted out', 'zh-CN': '退订' },
+  complained: { en: 'complained', 'zh-CN': '投诉' },
+  uninstalled: { en: 'took the app off', 'zh-CN': '卸载应用' },
+  active7: { en: 'active in the week to day 7', 'zh-CN': '第 7 天前一周内活跃' },
+  active30: { en: 'active in the week to day 30', 'zh-CN': '第 30 天前一周内活跃' },
+  active90: { en: 'active in the week to day 90', 'zh-CN': '第 90 天前一周内活跃' },
+  fullPriceBuyers30: { en: 'bought without a coupon in 30 days', 'zh-CN': '30 天内不用券下单的人' },
+  fullPrice30: { en: 'orders without a coupon, a hundred heads', 'zh-CN': '每百人不用券订单数' },
+  orders30: { en: 'orders in 30 days, a hundred heads', 'zh-CN': '每百人 30 天订单数' },
+}
+
+export function mondaySheet(data: MondayData, style: TextStyle): Sheet {
+  const { speech, en } = writing(style)
+  const off = data.split.alarm
+  return {
+    name: 'monday',
+    title: en ? 'Monday' : '周一速览',
+    about: aboutLines(data, speech),
+    sentences: sentencesOf(data, speech),
+    tables: [
+      weeksTable(data, style),
+      earningTable(data, style),
+      channelsTable(data, style),
+      contrastTable(
+        { id: 'annoyed', title: en ? 'Did we annoy people' : '是否打扰了人', contrasts: data.annoyed, off },
+        style,
+      ),
+      contrastTable(
+        {
+          id: 'stayed',
+          title: en ? 'Did they stay, and buy without a coupon' : '是否留下，是否不用券也买',
+          contrasts: data.stayed,
+          off,
+        },
+        style,
+      ),
+    ],
+    charts: off ? [] : weeklyChart(data, speech),
+    notes: [
+      ...(data.touchesAHead === undefined
+        ? []
+        : [
+            en
+              ? `${speech.plain(data.touchesAHead)} messages a head contacted.`
+              : `触达组人均 ${speech.plain(data.touchesAHead)} 条消息。`,
+          ]),
+      ...(data.cost.acquisition === undefined
+        ? []
+        : [`${speech.word('acquisition')}: ${speech.money(data.cost.acquisition)}`]),
+      ...annotationNotes(data.annotations, speech),
+    ],
+  }
+}
+
+function weeksTable(
+  { split, lastFinal, weekBefore, running, overall }: MondayData,
+  style: TextStyle,
+): SheetTable {
+  const { speech, cell, en } = writing(style)
+  const w = speech.word
+  const off = split.alarm
+  const row = (name: string, { treated, heldOut, difference, recalls }: Effect) => {
+    const known = difference.kind === 'estimate' && recalls.kind === 'estimate' && !off
+    return [
+      cell.text(name),
+      cell.count(treated.matured),
+      cell.percent(treated.rate.kind === 'estimate' ? treated.rate.value : undefined),
+      cell.percent(heldOut.rate.kind === 'estimate' ? heldOut.rate.value : undefined),
+      known ? { text: speech.signed(recalls.value), value: recalls.value } : cell.none,
+      cell.text(
+        off
+          ? w('noConclusion')
+          : known
+            ? `${speech.signed(recalls.low)} … ${speech.signed(recalls.high)}`
+            : w('notEnough'),
+      ),
+    ]
+  }
+  const runs = (week: Week, age: number) =>
+    en
+      ? `running, ${dayOf(week, speech)}, day ${speech.count(age)}`
+      : `观察中 ${dayOf(week, speech)}，第 ${speech.count(age)} 天`
+  return {
+    id: 'weeks',
+    title: en ? 'Won back, by the week they were taken in' : '按纳入周统计的召回',
+    columns: [
+      left(''),
+      right(w('treated')),
+      right(w('recalled')),
+      right(en ? 'without us' : '不触达'),
+      right(en ? 'won back' : w('wonBack')),
+      left(w('interval')),
+    ],
+    rows: [
+      ...(lastFinal
+        ? [row(`${en ? 'complete,' : '最近完整周'} ${dayOf(lastFinal, speech)}`, lastFinal.effect)]
+        : []),
+      ...(weekBefore
+        ? [row(`${en ? 'before that,' : '前一周'} ${dayOf(weekBefore, speech)}`, weekBefore.effect)]
+        : []),
+      ...(running ? [row(runs(running.week, running.age), running.week.effect)] : []),
+      ...(running?.finalAtThatAge
+        ? [row(en ? 'the complete one at that age' : '完整周在同一天数时', running.finalAtThatAge)]
+        : []),
+      ...(overall.treated.assigned > 0 ? [row(en ? 'all complete so far' : '全部观察期已满', overall)] : []),
+    ],
+    empty: nothingYet(speech),
+  }
+}
+
+function earningTable({ cost, split }: MondayData, style: TextStyle): SheetTable {
+  const { speech, cell, en } = writing(style)
+  const off = split.alarm
+  return {
+    id: 'earning',
+    title: en ? 'Which tier earns more' : '哪个阶段更赚',
+    columns: [
+      left(''),
+      left(en ? 'one won back costs' : '每多召回一人'),
+      left(en ? 'brings in, a head contacted' : '每触达一人的净收益'),
+    ],
+    rows: cost.prices.map((price) => [
+      cell.text(price.name === '' ? speech.word('all') : price.name),
+      priceCell(price.withLabour, off, speech),
+      price.benefit && !off
+        ? {
+            text: `${speech.money(price.benefit.value)} (${speech.money(price.benefit.low)} … ${speech.money(price.benefit.high)})`,
+            value: price.benefit.value / 1e6,
+          }
+        : cell.none,
+    ]),
+    empty: nothingYet(speech),
+  }
+}
+
+function channelsTable({ channels }: MondayData, style: TextStyle): SheetTable {
+  const { speech, cell, en } = writing(style)
+  return {
+    id: 'channels',
+    title: en
+      ? 'Which channel came last before a return (not: because of it)'
+      : '召回前的最后渠道（不代表因其召回）',
+    columns: [
+      left(en ? 'channel' : '渠道'),
+      right(en ? 'sent' : '已发送'),
+      right(en ? 'came back next' : '随后召回'),
+      right(en ? 'a hundred sent' : '每百条'),
+      right(speech.word('spend')),
+    ],
+    rows: channels.map((each) => [
+      cell.text(each.channel),
+      cell.count(each.sent),
+      cell.count(each.recalled),
+      cell.plain(each.sent > 0 ? (100 * each.recalled) / each.sent : undefined),
+      cell.money(each.spend),
+    ]),
+    empty: en ? 'Nothing was sent yet.' : '尚未发送。',
+  }
+}
+
+interface Contrasts {
+  readonly id: string
+  readonly title: string
+  readonly contrasts: readonly Contrast[]
+  /** The groups are off: nothing is concluded. */
+  readonly off: boolean
+}
+
+function contrastTable({ id, title, contrasts, off }: Contrasts, style: TextStyle): SheetTable {
+  const { speech, cell, en } = writing(style)
+  const w = speech.word
+  const interval = (difference: Contrast['difference']) => {
+    if (off) return w('noConclusion')
+    if (difference === undefined) return ''
+    if (difference.kind !== 'estimate') return w('notEnough')
+    return `${speech.points(difference.low)} … ${speech.points(difference.high)}`
+  }
+  return {
+    id,
+    title,
+    columns: [
+      left(''),
+      right(w('treated')),
+      right(w('holdout')),
+      right(en ? 'points' : '百分点'),
+      left(w('interval')),
+    ],
+    rows: contrasts
+      .filter(({ treated, heldOut }) => treated.of + heldOut.of > 0)
+      .map(({ name, treated, heldOut, difference }) => {
+        const show = (side: { count: number; of: number }) =>
+          side.of === 0
+            ? cell.none
+            : difference === undefined
+              ? cell.plain((100 * side.count) / side.of)
+              : cell.percent(side.count / side.of)
+        return [
+          cell.text(CONTRASTS[name]?.[speech.language] ?? name),
+          show(treated),
+          show(heldOut),
+          difference?.kind === 'estimate' && !off ? cell.points(difference.value) : cell.none,
+          cell.text(interval(difference)),
+        ]
+      }),
+    empty: en ? 'Nobody has been observed for long enough yet.' : '观察时间还不够。',
+  }
+}
+
+type Sentence = Sheet['sentences'][number]
+
+function sentencesOf(data: MondayData, speech: Speech): readonly Sentence[] {
+  if (data.split.alarm) {
+    return [
+      {
+        text:
+          speech.language === 'en'
+            ? 'Groups are off, no conclusion: see the lift report for what does not fit.'
+            : '分组异常，结论不可用：详见增量报告。',
+        tone: 'bad',
+      },
+    ]
+  }
+  const { lastFinal, weekBefore, running } = data
+  return [
+    lastFinal ? lastFinalSentence(lastFinal, weekBefore, speech) : notYetSentence(data, speech),
+    ...(running ? [runningSentence(running, speech)] : []),
+    ...(lastFinal ? priceSentence(data, speech) : []),
+  ]
+}
+
+function notYetSentence({ overall }: MondayData, { language }: Speech): Sentence {
+  const nobody = overall.treated.assigned === 0
+  const text =
+    language === 'en'
+      ? nobody
+        ? 'Not yet: nobody has been assigned.'
+        : 'Not yet: no week is complete. Until then, look at the one that is running.'
+      : nobody
+        ? '暂无结论：还没有人进入分组。'
+        : '暂无结论：尚无观察期已满的一周。'
+  return { text, tone: 'plain' }
+}
+
+function lastFinalSentence(lastFinal: Week, weekBefore: Week | undefined, speech: Speech): Sentence {
+  const en = speech.language === 'en'
+  const n = speech.count
+  const day = dayOf(lastFinal, speech)
+  const won = ({ effect }: Week) => (effect.recalls.kind === 'estimate' ? effect.recalls : undefined)
+  const [now, before] = [won(lastFinal), weekBefore && won(weekBefore)]
+  if (!now || lastFinal.effect.sequence.kind === 'not_enough') {
+    return {
+      text: en
+        ? `The week of ${day} is complete, but too few came back in one of the groups to tell.`
+        : `${day} 当周观察期已满，但有一组回来的人太少，暂算不出。`,
+      tone: 'plain',
+    }
+  }
+  const against = before
+    ? en
+      ? `, against ${n(before.value)} the week before`
+      : `，前一周为 ${n(before.value)} 人`
+    : ''
+  return {
+    text: en
+      ? `Of those taken in in the week of ${day}, ${n(now.value)} came back because of us (${n(now.low)} to ${n(now.high)})${against}.`
+      : `${day} 当周纳入者中，多召回 ${n(now.value)} 人（${n(now.low)} 至 ${n(now.high)}）${against}。`,
+    tone: now.low > 0 ? 'good' : now.high < 0 ? 'bad' : 'plain',
+  }
+}
+
+function runningSentence(
+  { week, age, finalAtThatAge }: NonNullable<MondayData['running']>,
+  speech: Speech,
+): Sentence {
+  const en = speech.language === 'en'
+  const day = dayOf(week, speech)
+  const days = speech.count(age)
+  // The gate of every verdict: with fewer returns a figure would jump by tens of points from one day to the next.
+  const points = (effect: Effect | undefined) =>
+    effect?.difference.kind === 'estimate' && effect.sequence.kind !== 'not_enough'
+      ? speech.points(effect.difference.value)
+      : undefined
+  const [own, then] = [points(week.effect), points(finalAtThatAge)]
+  if (own === undefined) {
+    return {
+      text: en
+        ? `The week of ${day} is ${days} days old; too few came back so far to tell.`
+        : `${day} 当周已观察 ${days} 天，目前回来的人太少，暂算不出。`,
+      tone: 'faint',
+    }
+  }
+  return {
+    text: en
+      ? `The week of ${day} is ${days} days old: ${own} points so far${then === undefined ? '' : `, where the complete week stood at ${then}`}.`
+      : `${day} 当周已观察 ${days} 天：目前相差 ${own} 个百分点${then === undefined ? '' : `，完整周同期为 ${then}`}。`,
+    tone: 'plain',
+  }
+}
+
+function priceSentence({ cost }: MondayData, speech: Speech): Sentence[] {
+  const en = speech.language === 'en'
+  const [whole] = cost.prices
+  if (!whole) return []
+  const price = priceCell(whole.withLabour, false, speech).text
+  const customer = cost.acquisition === undefined ? undefined : speech.money(cost.acquisition)
+  const beside = customer && (en ? `; a new customer costs ${customer}` : `；获取一位新客需 ${customer}`)
+  return [
+    {
+      text: en
+        ? `One won back costs: ${price}${beside ?? ''}.`
+        : `每多召回一人的成本：${price}${beside ?? ''}。`,
+      tone: 'plain',
+    },
+  ]
+}
+
+function dayOf({ day }: Week, speech: Speech): string {
+  return speech.date(new Date(`${day}T00:00:00Z`))
+}
+
+function weeklyChart(data: MondayData, speech: Speech): Chart[] {
+  const en = speech.language === 'en'
+  if (data.weeks.length === 0) return []
+  const chart: LineChart = {
+    kind: 'lines',
+    id: 'weeks',
+    title: en ? 'Came back, by the week they were taken in' : '各纳入周的召回率',
+    xTitle: '',
+    x: 'date',
+    unit: 'percent',
+    series: (['treated', 'heldOut'] as const).map((arm) => ({
+      name: speech.word(arm === 'treated' ? 'treated' : 'holdout'),
+      points: data.weeks.map(({ day, effect }) => {
+        const { rate } = effect[arm]
+        return rate.kind === 'estimate'
+          ? { x: day, y: rate.value, low: rate.low, high: rate.high }
+          : { x: day, y: null }
+      }),
+    })),
+    marks: marksOf(data.annotations),
+  }
+  return [chart]
+}
