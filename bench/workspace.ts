@@ -15,16 +15,31 @@ export const NOW = new Date('2026-03-02T09:00:00Z')
 
 const directory = join(packageDirectory, 'bench', 'workspace')
 
-/** The benchmark's workspace. @param smtpPort where its e-mail channel delivers to */
-export async function openWorkspace(smtpPort = 1025): Promise<{
+export interface WorkspaceOptions {
+  /** Where its e-mail channel delivers to. */
+  readonly smtpPort?: number
+  /** Mails carry signed links, an open pixel, unsubscription by one click and by mail, and a sender of their own. */
+  readonly tracked?: boolean
+}
+
+/** The benchmark's workspace. */
+export async function openWorkspace({ smtpPort = 1025, tracked = false }: WorkspaceOptions = {}): Promise<{
   definition: Workspace
   apply(database: Database, campaign: string): Promise<void>
 }> {
   const loaded = await loadWorkspace(join(directory, 'winback.yaml'), environmentFrom({}))
-  const { channels } = loaded.definition
-  const email = channels.email && { ...channels.email, smtp: { ...channels.email.smtp, port: smtpPort } }
+  const { channels, web } = loaded.definition
+  const email = channels.email && {
+    ...channels.email,
+    smtp: { ...channels.email.smtp, port: smtpPort },
+    ...(tracked ? { unsubscribe: 'leave@bench.example', bounces: 'bounce@bench.example' } : {}),
+  }
   return {
-    definition: { ...loaded.definition, channels: { ...channels, ...(email ? { email } : {}) } },
+    definition: {
+      ...loaded.definition,
+      channels: { ...channels, ...(email ? { email } : {}) },
+      web: { ...web, ...(tracked ? { url: 'https://bench.example' } : {}) },
+    },
     apply: async (database, campaign) => {
       const folder = join(loaded.directory, loaded.definition.templates)
       const files = await readTemplateFiles(folder)
@@ -44,9 +59,9 @@ export async function openWorkspace(smtpPort = 1025): Promise<{
 /** A runtime that stands still at `at`; close the runtime, then the database. */
 export async function openBenchRuntime(
   database: Database,
-  options: { at?: Date; smtpPort?: number } = {},
+  options: WorkspaceOptions & { readonly at?: Date } = {},
 ): Promise<Runtime & { clock: ManualClock }> {
-  const workspace = await openWorkspace(options.smtpPort)
+  const workspace = await openWorkspace(options)
   const clock = manualClock(options.at ?? NOW)
   const runtime = await openRuntime({ database, workspace: workspace.definition, clock })
   return { ...runtime, clock }

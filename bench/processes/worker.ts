@@ -13,6 +13,8 @@ export interface Task {
   /** ISO instant the clock stands at. */
   readonly at: string
   readonly smtpPort: number
+  /** With links, pixel and unsubscription; without by default. */
+  readonly tracked?: boolean
   /** Touchpoints that are due. */
   readonly due: number
 }
@@ -27,7 +29,7 @@ export interface Answer {
 
 serve<Task, Answer>(async (task) => {
   const database = connect(task.url)
-  const runtime = await openBenchRuntime(database, { at: new Date(task.at), smtpPort: task.smtpPort })
+  const runtime = await openBenchRuntime(database, { ...task, at: new Date(task.at) })
   const settled: Record<string, number> = {}
   let total = 0
   let finish = () => {}
