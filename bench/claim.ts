@@ -4,6 +4,7 @@ import { overEngines } from './mail.ts'
 import type { Bench, Finding } from './measure.ts'
 import { fillContacts, fillGuards } from './population.ts'
 import type { Answer, Task } from './processes/worker.ts'
+import { spent } from './server-cpu.ts'
 import { applyAndRun, NOW } from './workspace.ts'
 
 /**
@@ -29,10 +30,13 @@ export async function measureClaim(bench: Bench): Promise<Finding[]> {
     // The second step is due an hour after the first.
     const at = new Date(NOW.getTime() + 3600_000).toISOString()
     const task = { url, engine, at, smtpPort: 1025, due }
-    const { seconds, settled } = await startChild<Task, Answer>('worker', task, bench).answer
+    const { seconds, settled, cpu, postgresCpu } = await startChild<Task, Answer>('worker', task, bench)
+      .answer
     if (settled.sent !== due) throw new Error(`${campaign} settled ${JSON.stringify(settled)} of ${due}`)
     await arena.drop(url)
-    log(`${campaign} (${engine.kind}): ${Math.round(due / seconds)} touchpoints/s`)
+    log(
+      `${campaign} (${engine.kind}): ${Math.round(due / seconds)} touchpoints/s, ${spent({ node: cpu, postgres: postgresCpu })}`,
+    )
     return due / seconds
   }
   const embedded = (url: string): Engine => ({ kind: 'postgres', url, schema: 'winback_queue' })

@@ -6,6 +6,7 @@ import type { Bench, Finding } from './measure.ts'
 import { fillContacts, fillGuards } from './population.ts'
 import type { Answer as BareAnswer, Task as BareTask } from './processes/bare-writes.ts'
 import type { Answer, Task } from './processes/worker.ts'
+import { spent } from './server-cpu.ts'
 import { applyAndRun, NOW } from './workspace.ts'
 
 /** Jobs a worker has under way, and the dispatcher beside them: the connections that write at a time. */
@@ -28,10 +29,11 @@ export async function measureTouchpoints(bench: Bench): Promise<Finding[]> {
   const floor = async () => {
     const url = await arena.copy(prepared)
     const task = { url, batch: BATCH, concurrency: CONCURRENCY }
-    const { seconds, settled } = await startChild<BareTask, BareAnswer>('bare-writes', task).answer
+    const { seconds, settled, postgresCpu } = await startChild<BareTask, BareAnswer>('bare-writes', task)
+      .answer
     if (settled !== due) throw new Error(`the bare writes settled ${settled} of ${due}`)
     await arena.drop(url)
-    log(`bare writes: ${Math.round(due / seconds)} touchpoints/s`)
+    log(`bare writes: ${Math.round(due / seconds)} touchpoints/s, ${spent({ postgres: postgresCpu })}`)
     return due / seconds
   }
   const subject = async (engineOf: (url: string) => Engine) => {
@@ -40,11 +42,12 @@ export async function measureTouchpoints(bench: Bench): Promise<Finding[]> {
     // The second step is due an hour after the first.
     const at = new Date(NOW.getTime() + 3600_000).toISOString()
     const task = { url, engine, at, smtpPort: 1025, due }
-    const { seconds, settled, cpu } = await startChild<Task, Answer>('worker', task, bench).answer
+    const { seconds, settled, cpu, postgresCpu } = await startChild<Task, Answer>('worker', task, bench)
+      .answer
     if (settled.sent !== due) throw new Error(`settled ${JSON.stringify(settled)} of ${due}`)
     await arena.drop(url)
     log(
-      `winback (${engine.kind}): ${Math.round(due / seconds)} touchpoints/s, ${Math.round((100 * cpu) / seconds)} % of a core`,
+      `winback (${engine.kind}): ${Math.round(due / seconds)} touchpoints/s, ${spent({ node: cpu, postgres: postgresCpu })}`,
     )
     return due / seconds
   }

@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm'
 import { connect, type Database, execute, rows } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
 import { serve } from '../child.ts'
+import { serverCpu } from '../server-cpu.ts'
 import { NOW } from '../workspace.ts'
 
 // The floor of the touchpoint measurement: the same rows through the same states into the same tables, as plain
@@ -16,6 +17,8 @@ export interface Task {
 export interface Answer {
   readonly seconds: number
   readonly settled: number
+  /** Seconds of processor time of the server processes; undefined where they cannot be seen. */
+  readonly postgresCpu: number | undefined
 }
 
 interface Row {
@@ -47,8 +50,9 @@ serve<Task, Answer>(async (task) => {
   }
   await Promise.all(Array.from({ length: task.concurrency }, loop))
   const seconds = (performance.now() - started) / 1000
+  const postgresCpu = await serverCpu(database)
   await database.close()
-  return { seconds, settled: due.length }
+  return { seconds, settled: due.length, postgresCpu }
 })
 
 async function writeBatch(database: Database, batch: readonly Row[], offers: boolean): Promise<void> {

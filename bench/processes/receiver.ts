@@ -1,15 +1,15 @@
-import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import { manualClock } from '../../src/clock.ts'
-import { connect, type Database } from '../../src/database/connect.ts'
+import { connect } from '../../src/database/connect.ts'
 import { openRuntime } from '../../src/service/runtime.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { startWeb } from '../../src/web/server.ts'
 import { serve } from '../child.ts'
 import { eventsOf, type Load } from '../events.ts'
+import { serverCpu } from '../server-cpu.ts'
 import { NOW, openWorkspace } from '../workspace.ts'
 
 // The web server alone in its process, until it is hung up on; or its floor: COPY of the same rows into one plain table.
@@ -78,21 +78,6 @@ serve<Task, Answer, Ready>(async ({ url, copy }, note, ended) => {
     postgresCpu,
   }
 })
-
-/** Seconds the server processes of this database's connections have worked; known on Linux, beside the server. */
-async function serverCpu(database: Database): Promise<number | undefined> {
-  const found = await database.client.query<{ pid: number }>(
-    'SELECT pid FROM pg_stat_activity WHERE datname = current_database()',
-  )
-  try {
-    // Fields 14 and 15 of proc(5), in ticks of a hundredth of a second; the name before them may hold blanks.
-    return found.rows
-      .map(({ pid }) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [])
-      .reduce((sum, fields) => sum + (Number(fields[11]) + Number(fields[12])) / 100, 0)
-  } catch {
-    return undefined
-  }
-}
 
 async function copyPlainly(url: string, load: Load): Promise<number> {
   const client = new pg.Client({ connectionString: url })

@@ -2,6 +2,7 @@ import { connect } from '../../src/database/connect.ts'
 import { startScheduler, startSending } from '../../src/service/service.ts'
 import type { Engine } from '../../src/touchpoints/queue.ts'
 import { serve } from '../child.ts'
+import { serverCpu } from '../server-cpu.ts'
 import { openBenchRuntime } from '../workspace.ts'
 
 // One process with the roles of `winback start`: scheduler, dispatcher, sweeper and worker, until everything that
@@ -24,6 +25,8 @@ export interface Answer {
   readonly settled: Readonly<Record<string, number>>
   /** Seconds of processor time of this process meanwhile. */
   readonly cpu: number
+  /** The same of the server processes of its connections; undefined where they cannot be seen. */
+  readonly postgresCpu: number | undefined
   readonly rss: number
 }
 
@@ -60,10 +63,17 @@ serve<Task, Answer>(async (task) => {
   await finished
   const seconds = (performance.now() - started) / 1000
   const { user, system } = process.cpuUsage(cpu)
+  const postgresCpu = await serverCpu(database)
   await scheduler.close()
   await sending.close()
   await runtime.close()
   await database.close()
   if (errors.length > 0) throw errors[0]
-  return { seconds, settled, cpu: (user + system) / 1e6, rss: process.resourceUsage().maxRSS / 1024 }
+  return {
+    seconds,
+    settled,
+    cpu: (user + system) / 1e6,
+    postgresCpu,
+    rss: process.resourceUsage().maxRSS / 1024,
+  }
 })
