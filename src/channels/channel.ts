@@ -261,6 +261,11 @@ export interface Channel<Address = unknown, Content = unknown> {
   readonly deadline: number
   /** Its messages wait until they are asked for and disturb nobody: only a send window of its own holds for it. */
   readonly fetched?: boolean
+  /**
+   * Its sends have no effect outside and end at once: nothing can be left in doubt, so they are settled without having
+   * been marked `sending`.
+   */
+  readonly inert?: boolean
   /** Which calls a provider takes off people's hands: those beyond their capacity, or all. */
   readonly overflow?: 'overflow' | 'all'
   addressOf(contact: ContactView): Address | undefined

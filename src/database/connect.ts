@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { SQL } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { PgDialect } from 'drizzle-orm/pg-core'
 import pg from 'pg'
@@ -102,14 +102,39 @@ export async function execute(session: Session, statement: SQL): Promise<number>
   return result.rowCount ?? 0
 }
 
+/**
+ * A condition that is always true, and whose transaction commits without waiting for its log to reach the disk: it may
+ * be lost should the server crash within the next moments, though never torn. For what nothing outside depends on yet
+ * (a place in the queue, a claim, a reservation). The log is written in order, so whatever is committed later and does
+ * wait, the marking of `sending` first of all, has all of this on the disk with it.
+ */
+export const AWAITING_NO_DISK: SQL = sql`(SELECT set_config('synchronous_commit', 'off', true)) = 'off'`
+
 /** Runs `work` in one transaction on one connection: committed when it returns, rolled back when it throws. */
 export async function transaction<T>(database: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  return await transactionFrom(database, 'BEGIN', work)
+}
+
+/** {@link transaction} that commits without waiting for the disk: see {@link AWAITING_NO_DISK}. */
+export async function provisionally<T>(
+  database: Database,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
+  return await transactionFrom(database, 'BEGIN; SET LOCAL synchronous_commit TO off', work)
+}
+
+async function transactionFrom<T>(
+  database: Database,
+  begin: string,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
   const client = await database.client.connect()
   let broken: Error | undefined
+  const onBroken = (cause: Error) => {
+    broken = cause
+  }
   try {
-    return await transactionOn(client, work, (cause) => {
-      broken = cause
-    })
+    return await transactionOn(client, work, onBroken, begin)
   } finally {
     // A connection that cannot even roll back is thrown away rather than returned to the pool.
     client.release(broken)
@@ -124,9 +149,10 @@ export async function transactionOn<T>(
   client: pg.PoolClient,
   work: (tx: Transaction) => Promise<T>,
   onBroken: (cause: Error) => void = () => {},
+  begin = 'BEGIN',
 ): Promise<T> {
   try {
-    await client.query('BEGIN')
+    await client.query(begin)
     const result = await work({ orm: drizzle(client), client })
     await client.query('COMMIT')
     return result

@@ -24,8 +24,9 @@ import type { ReportingChannel } from '../outcomes/receipts.ts'
 import { recordReturns } from '../outcomes/returns.ts'
 import { recordErasure, recordMerges, recordRefusals, recordSuppressions } from '../outcomes/silence.ts'
 import type { WorkerDependencies } from '../touchpoints/batch.ts'
-import { createSlots, type Keep } from '../touchpoints/delivery.ts'
+import type { Keep } from '../touchpoints/delivery.ts'
 import type { Leases } from '../touchpoints/lifecycle.ts'
+import { createSlots } from '../touchpoints/slots.ts'
 import { openLinks, preferencesUrl } from './links.ts'
 
 // Where the stages are put together: each is given what it needs, here and nowhere else. `start`, `worker`, a replay,

@@ -10,7 +10,7 @@ import { ensurePartitions } from '../database/partitions.ts'
 import { messageOf } from '../errors.ts'
 import { countSends } from './breakers.ts'
 import { takeSlots } from './capacity.ts'
-import { type DeadDevice, deliver, type Keep, type Outgoing, type Slots } from './delivery.ts'
+import { type DeadDevice, deliver, type Keep } from './delivery.ts'
 import { type Candidate, gather } from './gather.ts'
 import { frequencyDetail, type GuardContext, judge, type Reach, type Verdict } from './guards.ts'
 import {
@@ -26,6 +26,8 @@ import {
 
 import { giveBack } from './rates.ts'
 import { type Promised, type ReserveDependencies, release, reserve } from './reserve.ts'
+import type { Outgoing } from './sends.ts'
+import type { Slots } from './slots.ts'
 import { refreshStandings } from './standings.ts'
 import { messageViewer, type Sender, viewContact } from './view.ts'
 import { openingByZone } from './windows.ts'
@@ -89,15 +91,10 @@ export async function processBatch(
   const latest = new Date(now.getTime() + LONGEST_BATCH * 1000)
   await ensurePartitions(database, 'touchpoint_records', [now, latest])
   if (step.data) await refreshStandings(database, now)
-  const candidates = await gather(database, {
-    claimId,
-    keys,
-    campaign,
-    step,
-    now,
-    devices: reachesDevices(dependencies, step),
-  })
-  const context = await guardContext(dependencies, campaign, step, now)
+  const [candidates, context] = await Promise.all([
+    gather(database, { claimId, keys, campaign, step, now, devices: reachesDevices(dependencies, step) }),
+    guardContext(dependencies, campaign, step, now),
+  ])
   const sorted = sortVerdicts(candidates, sender, context)
   // A contact that is there no more has nothing to be judged by, and its touchpoint ends all the same.
   const gathered = new Set(candidates.map((candidate) => candidate.touchpointId))

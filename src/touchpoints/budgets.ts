@@ -187,13 +187,19 @@ export async function sweepBudgets(session: Session, now: Date): Promise<number>
   return await execute(
     session,
     sql`
-    WITH orphaned AS (
-      DELETE FROM budget_holds h WHERE NOT EXISTS (
-        SELECT FROM unnest(h.contact_ids, h.touchpoint_ids) AS k(contact_id, touchpoint_id)
-        JOIN touchpoints t USING (contact_id, touchpoint_id) WHERE t.claim_id = h.claim_id)
-      AND NOT EXISTS (
-        SELECT FROM unnest(h.contact_ids) AS k(contact_id)
-        JOIN grants g USING (contact_id) WHERE g.claim_id = h.claim_id AND g.state = 'reserved')
+    WITH left_behind AS (
+      SELECT h.claim_id, h.campaign, h.kind FROM budget_holds h
+      WHERE NOT EXISTS (
+          SELECT FROM unnest(h.contact_ids, h.touchpoint_ids) AS k(contact_id, touchpoint_id)
+          JOIN touchpoints t USING (contact_id, touchpoint_id) WHERE t.claim_id = h.claim_id)
+        AND NOT EXISTS (
+          SELECT FROM unnest(h.contact_ids) AS k(contact_id)
+          JOIN grants g USING (contact_id) WHERE g.claim_id = h.claim_id AND g.state = 'reserved')
+      -- A worker that is letting go of its own at this moment is not waited for.
+      FOR UPDATE SKIP LOCKED
+    ), orphaned AS (
+      DELETE FROM budget_holds h USING left_behind l
+      WHERE h.claim_id = l.claim_id AND h.campaign = l.campaign AND h.kind = l.kind
       RETURNING h.*
     ), unpriced AS (
       UPDATE touchpoint_records r SET cost = k.amount

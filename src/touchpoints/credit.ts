@@ -2,9 +2,9 @@ import { forgetCredit, type Grant, markCredited, type OfferPlace } from '../offe
 import { viewOffer } from '../offers/offers.ts'
 import type { CreditAnswer } from '../offers/provider.ts'
 import type { Cleared } from './batch.ts'
-import { BACK_OFF } from './delivery.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
 import type { Reservation, ReserveDependencies } from './reserve.ts'
+import { BACK_OFF } from './sends.ts'
 
 // Before a message says that something is in the account, it is: the provider is asked for what was just reserved.
 

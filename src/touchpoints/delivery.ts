@@ -1,12 +1,9 @@
-import type { CallTask, Channel, ContactView, Delivery, InappMessage } from '../channels/channel.ts'
+import type { CallTask, Channel, Delivery, InappMessage } from '../channels/channel.ts'
 import type { Clock } from '../clock.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { type Database, type Transaction, transaction } from '../database/connect.ts'
 import { throughOutage } from '../database/outage.ts'
-import { messageOf } from '../errors.ts'
-import type { Cleared, Compose } from './batch.ts'
-import type { Candidate } from './gather.ts'
-import type { GuardContext } from './guards.ts'
+import type { Cleared } from './batch.ts'
 import {
   type Deferral,
   LEASES,
@@ -18,27 +15,15 @@ import {
   resolve,
   type Settlement,
   settle,
+  settleUnmarked,
+  type TouchpointKey,
 } from './lifecycle.ts'
-import { openingByZone } from './windows.ts'
+import { concludeSend, count, type Dispatch, handOver, type Outgoing, ready, type Tally } from './sends.ts'
+import type { Slots } from './slots.ts'
 
 // Handing over, as a rolling window: no more touchpoints are `sending` at a time than the channel sends at once, so
 // a worker that is killed leaves at most that many in doubt. Marking the next slice and settling the last one go to
 // the database together.
-
-/** A composed message, ready to be handed over. */
-export interface Outgoing {
-  readonly candidate: Candidate
-  readonly contact: ContactView
-  readonly channel: Channel
-  readonly address: unknown
-  readonly content: unknown
-  readonly template: string | null
-  readonly cost: number
-  /** The offer whose grant the message promises. */
-  readonly offer?: string | null
-  /** A call beyond what people can make today. */
-  readonly overflow?: boolean
-}
 
 /** Something Winback is the provider of, as its channel said it. */
 export interface Keepsake {
@@ -57,50 +42,10 @@ export type Keep = (
   keepsakes: readonly Keepsake[],
 ) => Promise<void>
 
-/** The sends a process may have under way on one channel, shared by the jobs that run side by side. */
-export interface Slots {
-  readonly width: number
-  /** Waits until half of the width (or all that is wanted) is free and takes as many as there are, up to `wanted`. */
-  take(wanted: number): Promise<number>
-  /** Takes without waiting; 0 where too few are free. */
-  tryTake(wanted: number): number
-  give(count: number): void
-}
-
-export function createSlots(width: number): Slots {
-  const half = Math.max(1, Math.ceil(width / 2))
-  const waiting: { wanted: number; grant(count: number): void }[] = []
-  let free = width
-  const tryTake = (wanted: number) => {
-    if (free < Math.min(wanted, half)) return 0
-    const taken = Math.min(wanted, free)
-    free -= taken
-    return taken
-  }
-  return {
-    width,
-    tryTake,
-    take: (wanted) =>
-      new Promise((grant) => {
-        const taken = waiting.length === 0 ? tryTake(wanted) : 0
-        if (taken > 0) grant(taken)
-        else waiting.push({ wanted, grant })
-      }),
-    give: (count) => {
-      free += count
-      for (let next = waiting[0]; next; next = waiting[0]) {
-        const taken = tryTake(next.wanted)
-        if (taken === 0) return
-        waiting.shift()
-        next.grant(taken)
-      }
-    },
-  }
-}
-
 export interface DeliveryDependencies {
   readonly database: Database
   readonly clock: Clock
+  readonly channels: ReadonlyMap<string, Channel>
   readonly slots: ReadonlyMap<string, Slots>
   readonly leases?: Leases
   /** Forgets devices that are nobody's any more. */
@@ -112,14 +57,6 @@ export interface DeliveryDependencies {
 export interface DeadDevice {
   readonly contactId: number
   readonly token: string
-}
-
-interface Dispatch {
-  readonly claimId: string
-  readonly campaign: CompiledCampaign
-  readonly context: GuardContext
-  readonly toSend: readonly Cleared[]
-  readonly compose: Compose
 }
 
 /** A send that has ended, and how. */
@@ -134,21 +71,62 @@ export async function deliver(dependencies: DeliveryDependencies, dispatch: Disp
   for (const channel of new Set(dispatch.toSend.map((cleared) => cleared.channel))) {
     const toSend = dispatch.toSend.filter((cleared) => cleared.channel === channel)
     const slots = dependencies.slots.get(channel)
-    if (slots) await roll(dependencies, { ...dispatch, toSend }, slots, tally)
+    if (!slots) continue
+    const inert = dependencies.channels.get(channel)?.inert === true
+    if (inert) await record(dependencies, { ...dispatch, toSend }, tally)
+    else await roll(dependencies, { ...dispatch, toSend }, slots, tally)
   }
   return tally
 }
 
+/**
+ * Sends on a channel that has no effect outside: the record is the handover, so there is nothing to be in doubt of, and
+ * what is sent is settled in the statement that looks whether it may be. What is not (a return came first, a pause)
+ * goes back, where the fence lets it.
+ */
+async function record(deps: DeliveryDependencies, dispatch: Dispatch, tally: Tally): Promise<void> {
+  const { database, clock } = deps
+  const { claimId, campaign, context } = dispatch
+  const now = clock.now()
+  const { composed, unfit, deferred } = ready(dispatch, dispatch.toSend, now)
+  const leases = deps.leases ?? LEASES
+  const leaseEnds = performance.now() + leases.send * 1000
+  const stream = streamOf(dispatch)
+  const sent: Settlement[] = []
+  const retries = [...deferred]
+  for (const outgoing of composed) {
+    const outcome = concludeSend(outgoing, await handOver(outgoing, leaseEnds, stream), now, context.maxDelay)
+    if ('dueAt' in outcome) retries.push(outcome)
+    else sent.push(outcome)
+  }
+  const last = { campaign: campaign.name, now, needsConsent: needingConsent(dispatch) }
+  await throughOutage(async () => {
+    if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
+    if (sent.length > 0) {
+      const done = await settleUnmarked(database, claimId, sent, last)
+      count(tally, sent, done)
+      // Those that are settled are no longer there to go back.
+      if (done < sent.length) retries.push(...sent.map((each) => againAt(each, now)))
+    }
+    if (retries.length > 0) tally.deferred += await putBack(database, claimId, retries)
+  }, leases.send)
+}
+
+function againAt({ contactId, touchpointId }: TouchpointKey, dueAt: Date): Deferral {
+  return { contactId, touchpointId, dueAt, tried: false }
+}
+
+/** `campaign.step`: what providers may group their own figures by. */
+function streamOf({ campaign, context }: Dispatch): string {
+  return `${campaign.name}.${context.step.id}`
+}
+
+function needingConsent({ context }: Dispatch): string[] {
+  return context.channels.flatMap((channel) => (channel.needsConsent ? [channel.name] : []))
+}
+
 /** Milliseconds a send that has ended may wait for others to be settled with. */
 const LINGER = 50
-
-/** What became of the messages of a batch. */
-export interface Tally {
-  settled: Record<string, number>
-  deferred: number
-  /** How many went out or may have, by channel. */
-  byChannel: Map<string, number>
-}
 
 async function roll(
   deps: DeliveryDependencies,
@@ -161,7 +139,7 @@ async function roll(
   const failures: unknown[] = []
   const half = slots.width / 2
   const lease = (deps.leases ?? LEASES).claim
-  const stream = `${dispatch.campaign.name}.${dispatch.context.step.id}`
+  const stream = streamOf(dispatch)
   let underWay = 0
   let wake = () => {}
   let settleAt = Number.POSITIVE_INFINITY
@@ -231,34 +209,15 @@ async function markSlice(
 ): Promise<Marked> {
   if (slice.length === 0) return NOTHING_MARKED
   const { database, clock } = deps
-  const { claimId, campaign, context } = dispatch
+  const { claimId, campaign } = dispatch
   const now = clock.now()
-  const composed: Outgoing[] = []
-  const unfit: Settlement[] = []
-  const deferred: Deferral[] = []
-  const openings = new Map(
-    context.channels.map(({ name, window, margin }) => [
-      name,
-      openingByZone(window, now, margin, context.calendar),
-    ]),
-  )
-  for (const cleared of slice) {
-    const { contactId, touchpointId } = cleared.candidate
-    const opening = openings.get(cleared.channel)?.(cleared.contact.timezone)
-    if (opening) {
-      deferred.push({ contactId, touchpointId, dueAt: opening, tried: false })
-      continue
-    }
-    const result = dispatch.compose(cleared)
-    if ('state' in result) unfit.push(result)
-    else composed.push(result)
-  }
+  const { composed, unfit, deferred } = ready(dispatch, slice, now)
   const keys = composed.map(({ candidate, channel }) => ({
     contactId: candidate.contactId,
     touchpointId: candidate.touchpointId,
     channel: channel.name,
   }))
-  const needsConsent = context.channels.flatMap((channel) => (channel.needsConsent ? [channel.name] : []))
+  const needsConsent = needingConsent(dispatch)
   const leases = deps.leases ?? LEASES
   // Marked last: what goes wrong before leaves the slice claimed, and nobody in doubt.
   if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
@@ -278,39 +237,13 @@ async function markSlice(
           )
     const mine = new Set(marked.map((key) => key.touchpointId))
     const outgoing = composed.filter(({ candidate }) => mine.has(candidate.touchpointId))
-    const back = composed.flatMap(({ candidate: { contactId, touchpointId } }) =>
-      mine.has(touchpointId) ? [] : [{ contactId, touchpointId, dueAt: now, tried: false }],
+    const back = composed.flatMap(({ candidate }) =>
+      mine.has(candidate.touchpointId) ? [] : [againAt(candidate, now)],
     )
     if (back.length > 0) tally.deferred += await putBack(database, claimId, back)
     return { outgoing, leaseEnds }
   }, leases.send)
 }
-
-/** One send. It never throws, and it does not begin where its lease might end before it does. */
-async function handOver(outgoing: Outgoing, leaseEnds: number, stream: string): Promise<Delivery> {
-  const { channel, candidate, address, content, overflow } = outgoing
-  if (performance.now() + channel.deadline > leaseEnds) {
-    return { outcome: 'retry', detail: 'the lease was nearly over before the send began', after: 0 }
-  }
-  const { contactId, touchpointId } = candidate
-  try {
-    return await channel.send({
-      contactId,
-      touchpointId,
-      stream,
-      address,
-      content,
-      key: `tp-${touchpointId}`,
-      ...(overflow ? { overflow } : {}),
-    })
-  } catch (error) {
-    // A defect of the channel: nobody knows how far it got, so only a recognised repeat is safe.
-    return { outcome: channel.idempotent ? 'retry' : 'uncertain', detail: messageOf(error) }
-  }
-}
-
-/** How often a touchpoint is tried before it is given up, and the seconds between tries. */
-export const BACK_OFF = [60, 300, 1800, 7200, 21_600]
 
 async function settleResults(
   deps: DeliveryDependencies,
@@ -369,61 +302,4 @@ async function settleKeeping(
     await keep(tx, now, { campaign, step: context.step }, keepsakes)
     return done
   })
-}
-
-/** What a send's outcome means for its touchpoint. Pure. */
-export function concludeSend(
-  outgoing: Outgoing,
-  delivery: Delivery,
-  now: Date,
-  maxDelay: number,
-): Settlement | Deferral {
-  const { candidate, channel, template } = outgoing
-  const cost = delivery.outcome === 'sent' ? (delivery.cost ?? outgoing.cost) : outgoing.cost
-  const { contactId, touchpointId, attempt } = candidate
-  const settled = (
-    state: Settlement['state'],
-    reason: string | null,
-    detail: string | null,
-    spent: boolean,
-    providerId: string | null = null,
-  ): Settlement => ({
-    contactId,
-    touchpointId,
-    state,
-    reason,
-    detail,
-    channel: channel.name,
-    template,
-    providerId,
-    cost: spent ? cost : 0,
-  })
-  const tryAgain = (detail: string, after: number): Settlement | Deferral => {
-    const pause = Math.max(BACK_OFF[attempt] ?? 0, after)
-    const dueAt = new Date(now.getTime() + pause * 1000)
-    const tooLate = dueAt.getTime() > candidate.plannedFor.getTime() + maxDelay * 1000
-    if (attempt >= BACK_OFF.length || tooLate) return settled('failed', 'attempts', detail, false)
-    return { contactId, touchpointId, dueAt, tried: true }
-  }
-  switch (delivery.outcome) {
-    case 'sent':
-      return settled('sent', null, delivery.detail ?? null, true, delivery.providerId ?? null)
-    case 'rejected':
-      return settled('failed', delivery.reason, delivery.detail, false)
-    case 'uncertain':
-      // An idempotent provider recognises the repeat by its key: doubt is settled by asking again.
-      if (channel.idempotent) return tryAgain(delivery.detail, 0)
-      // It may have gone out, so its price and its offer count as spent until somebody knows better.
-      return settled('uncertain', null, delivery.detail, true)
-    case 'retry':
-      return tryAgain(delivery.detail, delivery.after ?? 0)
-  }
-}
-
-function count(tally: Tally, settled: readonly Settlement[], number: number): void {
-  for (const { state, channel } of settled.slice(0, number)) {
-    tally.settled[state] = (tally.settled[state] ?? 0) + 1
-    const out = state === 'sent' || state === 'uncertain'
-    if (out && channel !== null) tally.byChannel.set(channel, (tally.byChannel.get(channel) ?? 0) + 1)
-  }
 }

@@ -1,5 +1,12 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { execute, preparedRows, rows, type Session, type Transaction } from '../database/connect.ts'
+import {
+  AWAITING_NO_DISK,
+  execute,
+  preparedRows,
+  rows,
+  type Session,
+  type Transaction,
+} from '../database/connect.ts'
 import { ensurePartitionsWithin } from '../database/partitions.ts'
 import { isRefused } from '../database/permissions.ts'
 
@@ -8,6 +15,7 @@ import { isRefused } from '../database/permissions.ts'
 //   planned ─▶ queued ─▶ claimed ─▶ sending ─▶ (settled: a row of touchpoint_records)
 //      ▲─────────┴──────────┴──────────┘ release, defer, retry
 //
+// From `claimed` straight to settled goes what was not sent after all, and what is sent without any effect outside.
 // Claims are fenced: a claim writes a fresh claim_id and a lease, and every later statement says
 // `claim_id = $mine`. Leases are real time of the database (clock_timestamp()); all else is the caller's `now`.
 // Sets are locked in primary key order, so that two of these statements cannot wait for each other.
@@ -97,7 +105,7 @@ export async function queueDue(
     )
     UPDATE touchpoints t
     SET state = 'queued', lease_until = clock_timestamp() + make_interval(secs => ${lease})
-    FROM due WHERE t.contact_id = due.contact_id AND t.touchpoint_id = due.touchpoint_id
+    FROM due WHERE t.contact_id = due.contact_id AND t.touchpoint_id = due.touchpoint_id AND ${AWAITING_NO_DISK}
     RETURNING t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId"`,
   )
 }
@@ -125,8 +133,27 @@ export async function claim(
     SET state = 'claimed', claim_id = ${claimId}::uuid,
         lease_until = clock_timestamp() + make_interval(secs => ${lease})
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id
+      AND ${AWAITING_NO_DISK}
     RETURNING t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId"`,
   )
+}
+
+/** What is looked at once more before a message goes. */
+export interface LastLook {
+  readonly campaign: string
+  readonly now: Date
+  /** Channels nothing goes out on without consent. */
+  readonly needsConsent: readonly string[]
+}
+
+/** True where a claimed touchpoint `t`, its row about to be locked, may still go out. */
+function mayGo(channel: SQL, { campaign, now, needsConsent }: LastLook): SQL {
+  return sql`t.state = 'claimed' AND t.lease_until > clock_timestamp()
+        AND NOT EXISTS (
+          SELECT FROM switches s
+          WHERE (s.scope = 'workspace') OR (s.scope = 'campaign' AND s.name = ${campaign})
+             OR (s.scope = 'channel' AND s.name = ${channel}))
+        AND NOT ${isRefused(sql`t.contact_id`, channel, needsConsent, now)}`
 }
 
 /**
@@ -139,13 +166,7 @@ export async function claim(
 export async function markSending(
   session: Session,
   claimId: string,
-  slice: {
-    keys: readonly (TouchpointKey & { channel: string })[]
-    campaign: string
-    now: Date
-    /** Channels nothing goes out on without consent. */
-    needsConsent: readonly string[]
-  },
+  slice: LastLook & { keys: readonly (TouchpointKey & { channel: string })[] },
   lease = LEASES.send,
 ): Promise<TouchpointKey[]> {
   const channels = sql`unnest(${bigints(slice.keys.map((key) => key.contactId))},
@@ -157,12 +178,7 @@ export async function markSending(
     WITH locked AS (
       SELECT t.contact_id, t.touchpoint_id, k.channel FROM ${channels}
       JOIN touchpoints t USING (contact_id, touchpoint_id)
-      WHERE t.claim_id = ${claimId}::uuid AND t.state = 'claimed' AND t.lease_until > clock_timestamp()
-        AND NOT EXISTS (
-          SELECT FROM switches s
-          WHERE (s.scope = 'workspace') OR (s.scope = 'campaign' AND s.name = ${slice.campaign})
-             OR (s.scope = 'channel' AND s.name = k.channel))
-        AND NOT ${isRefused(sql`t.contact_id`, sql`k.channel`, slice.needsConsent, slice.now)}
+      WHERE t.claim_id = ${claimId}::uuid AND ${mayGo(sql`k.channel`, slice)}
       ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
     )
     UPDATE touchpoints t
@@ -205,6 +221,31 @@ export async function settle(
   now: Date,
   ended: readonly Settlement[],
 ): Promise<number> {
+  return await settleWhere(session, claimId, now, ended, sql`true`)
+}
+
+/**
+ * claimed → settled, for sends that have no effect outside: {@link markSending} and {@link settle} in one statement. What
+ * is settled is what may go at this moment, by the same row lock and the same last look; there is no time between the
+ * two in which a worker could die and leave a send in doubt, which is all that `sending` is for.
+ * @returns how many were settled; the rest is no longer this worker's, or may not go
+ */
+export async function settleUnmarked(
+  session: Session,
+  claimId: string,
+  sent: readonly Settlement[],
+  last: LastLook,
+): Promise<number> {
+  return await settleWhere(session, claimId, last.now, sent, mayGo(sql`v.channel`, last))
+}
+
+async function settleWhere(
+  session: Session,
+  claimId: string,
+  now: Date,
+  ended: readonly Settlement[],
+  which: SQL,
+): Promise<number> {
   const column = <K extends keyof Settlement>(key: K) => sql.param(ended.map((row) => row[key]))
   const numbers = (key: 'contactId' | 'touchpointId' | 'cost') => bigints(ended.map((row) => row[key]))
   const [result] = await preparedRows<{ settled: number }>(
@@ -220,7 +261,7 @@ export async function settle(
       SELECT t.contact_id, t.touchpoint_id, t.episode_id, t.step_id, t.attempt, t.planned_for,
              v.state, v.reason, v.detail, v.channel, v.template, v.provider_id, v.cost
       FROM verdict v JOIN touchpoints t USING (contact_id, touchpoint_id)
-      WHERE t.claim_id = ${claimId}::uuid
+      WHERE t.claim_id = ${claimId}::uuid AND ${which}
       ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
     ), gone AS (
       DELETE FROM touchpoints t USING locked l

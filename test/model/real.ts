@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
 import { rows } from '../../src/database/connect.ts'
-import { createSlots } from '../../src/touchpoints/delivery.ts'
+import { createSlots } from '../../src/touchpoints/slots.ts'
 import type { Shop, TestChannel } from '../support/shop.ts'
 import { isOpen, LIABILITY, type Model, PRICE } from './model.ts'
 

@@ -17,9 +17,9 @@ import type { Offer } from '../../src/offers/offers.ts'
 import { recordReturns } from '../../src/outcomes/returns.ts'
 import { recordSuppressions } from '../../src/outcomes/silence.ts'
 import { processBatch, type WorkerDependencies } from '../../src/touchpoints/batch.ts'
-import { createSlots } from '../../src/touchpoints/delivery.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import type { Leases } from '../../src/touchpoints/lifecycle.ts'
+import { createSlots } from '../../src/touchpoints/slots.ts'
 import { freshDatabase } from './database.ts'
 
 // The pipeline without files: a compiled campaign made by hand on a database of its own, a channel in memory that

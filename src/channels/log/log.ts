@@ -20,6 +20,7 @@ export function openLog(settings: LogSettings): Channel<'nowhere', null> {
   return {
     name: log.name,
     idempotent: log.idempotent,
+    inert: true,
     // More than a worker's batches together: jobs that run side by side need not wait for one another.
     concurrency: 2_000,
     deadline: 1_000,

@@ -1,0 +1,160 @@
+import type { Channel, ContactView, Delivery } from '../channels/channel.ts'
+import type { CompiledCampaign } from '../config/compiled.ts'
+import { messageOf } from '../errors.ts'
+import type { Cleared, Compose } from './batch.ts'
+import type { Candidate } from './gather.ts'
+import type { GuardContext } from './guards.ts'
+import type { Deferral, Settlement } from './lifecycle.ts'
+import { openingByZone } from './windows.ts'
+
+// What is sent, one message at a time: how it is made, handed over, and what its end means. The database is not asked.
+
+/** A composed message, ready to be handed over. */
+export interface Outgoing {
+  readonly candidate: Candidate
+  readonly contact: ContactView
+  readonly channel: Channel
+  readonly address: unknown
+  readonly content: unknown
+  readonly template: string | null
+  readonly cost: number
+  /** The offer whose grant the message promises. */
+  readonly offer?: string | null
+  /** A call beyond what people can make today. */
+  readonly overflow?: boolean
+}
+
+/** What the guards and reservations of a batch let through. */
+export interface Dispatch {
+  readonly claimId: string
+  readonly campaign: CompiledCampaign
+  readonly context: GuardContext
+  readonly toSend: readonly Cleared[]
+  readonly compose: Compose
+}
+
+/** What stands between a slice and its handover, decided now. */
+export interface Readied {
+  readonly composed: readonly Outgoing[]
+  /** Cannot be made into messages. */
+  readonly unfit: readonly Settlement[]
+  /** Their local window has closed meanwhile. */
+  readonly deferred: readonly Deferral[]
+}
+
+/** Composes a slice, after one more look at the local windows. */
+export function ready({ context, compose }: Dispatch, slice: readonly Cleared[], now: Date): Readied {
+  const composed: Outgoing[] = []
+  const unfit: Settlement[] = []
+  const deferred: Deferral[] = []
+  const openings = new Map(
+    context.channels.map(({ name, window, margin }) => [
+      name,
+      openingByZone(window, now, margin, context.calendar),
+    ]),
+  )
+  for (const cleared of slice) {
+    const { contactId, touchpointId } = cleared.candidate
+    const opening = openings.get(cleared.channel)?.(cleared.contact.timezone)
+    if (opening) {
+      deferred.push({ contactId, touchpointId, dueAt: opening, tried: false })
+      continue
+    }
+    const result = compose(cleared)
+    if ('state' in result) unfit.push(result)
+    else composed.push(result)
+  }
+  return { composed, unfit, deferred }
+}
+
+/** One send. It never throws, and it does not begin where its lease might end before it does. */
+export async function handOver(outgoing: Outgoing, leaseEnds: number, stream: string): Promise<Delivery> {
+  const { channel, candidate, address, content, overflow } = outgoing
+  if (performance.now() + channel.deadline > leaseEnds) {
+    return { outcome: 'retry', detail: 'the lease was nearly over before the send began', after: 0 }
+  }
+  const { contactId, touchpointId } = candidate
+  try {
+    return await channel.send({
+      contactId,
+      touchpointId,
+      stream,
+      address,
+      content,
+      key: `tp-${touchpointId}`,
+      ...(overflow ? { overflow } : {}),
+    })
+  } catch (error) {
+    // A defect of the channel: nobody knows how far it got, so only a recognised repeat is safe.
+    return { outcome: channel.idempotent ? 'retry' : 'uncertain', detail: messageOf(error) }
+  }
+}
+
+/** How often a touchpoint is tried before it is given up, and the seconds between tries. */
+export const BACK_OFF = [60, 300, 1800, 7200, 21_600]
+
+/** What a send's outcome means for its touchpoint. Pure. */
+export function concludeSend(
+  outgoing: Outgoing,
+  delivery: Delivery,
+  now: Date,
+  maxDelay: number,
+): Settlement | Deferral {
+  const { candidate, channel, template } = outgoing
+  const cost = delivery.outcome === 'sent' ? (delivery.cost ?? outgoing.cost) : outgoing.cost
+  const { contactId, touchpointId, attempt } = candidate
+  const settled = (
+    state: Settlement['state'],
+    reason: string | null,
+    detail: string | null,
+    spent: boolean,
+    providerId: string | null = null,
+  ): Settlement => ({
+    contactId,
+    touchpointId,
+    state,
+    reason,
+    detail,
+    channel: channel.name,
+    template,
+    providerId,
+    cost: spent ? cost : 0,
+  })
+  const tryAgain = (detail: string, after: number): Settlement | Deferral => {
+    const pause = Math.max(BACK_OFF[attempt] ?? 0, after)
+    const dueAt = new Date(now.getTime() + pause * 1000)
+    const tooLate = dueAt.getTime() > candidate.plannedFor.getTime() + maxDelay * 1000
+    if (attempt >= BACK_OFF.length || tooLate) return settled('failed', 'attempts', detail, false)
+    return { contactId, touchpointId, dueAt, tried: true }
+  }
+  switch (delivery.outcome) {
+    case 'sent':
+      return settled('sent', null, delivery.detail ?? null, true, delivery.providerId ?? null)
+    case 'rejected':
+      return settled('failed', delivery.reason, delivery.detail, false)
+    case 'uncertain':
+      // An idempotent provider recognises the repeat by its key: doubt is settled by asking again.
+      if (channel.idempotent) return tryAgain(delivery.detail, 0)
+      // It may have gone out, so its price and its offer count as spent until somebody knows better.
+      return settled('uncertain', null, delivery.detail, true)
+    case 'retry':
+      return tryAgain(delivery.detail, delivery.after ?? 0)
+  }
+}
+
+/** What became of the messages of a batch. */
+export interface Tally {
+  settled: Record<string, number>
+  deferred: number
+  /** How many went out or may have, by channel. */
+  byChannel: Map<string, number>
+}
+
+/** Counts what was settled: the first `number` of `settled`. */
+export function count(tally: Tally, settled: readonly Settlement[], number: number): void {
+  for (const { state, channel } of settled.slice(0, number)) {
+    tally.settled[state] = (tally.settled[state] ?? 0) + 1
+    const out = state === 'sent' || state === 'uncertain'
+    if (out && channel !== null) tally.byChannel.set(channel, (tally.byChannel.get(channel) ?? 0) + 1)
+  }
+}
