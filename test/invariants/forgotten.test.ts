@@ -205,7 +205,14 @@ it('leaves an address open that another account carries', async () => {
 })
 
 it('waits for a message that is being handed over', async () => {
-  const { shop } = await open([LEE, KIM])
+  // Enough that somebody is not held out.
+  const crowd = Array.from({ length: 12 }, (_, no) => ({
+    ...KIM,
+    id: `kim-${no}x`,
+    email: `kim${no}@mail.example`,
+    phone: `+86139000000${10 + no}`,
+  }))
+  const { shop } = await open(crowd)
   const { database, clock, runtime } = shop
   clock.advance(86_400)
   const keys: { contactId: number; touchpointId: number }[] = []

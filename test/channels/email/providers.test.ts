@@ -256,6 +256,8 @@ describe('SendGrid', () => {
     }
     await fc.assert(
       fc.asyncProperty(fc.string(), async (text) => {
+        // No events are fine.
+        fc.pre(text.trim() !== '[]')
         expect(await post('sendgrid', text, signed(text))).toMatchObject({ outcome: 'refused', status: 400 })
       }),
     )
