@@ -122,7 +122,10 @@ export interface Call extends CallKey {
   readonly locale: string | null
   readonly timezone: string | null
   readonly campaign: string
+  readonly tier: string
   readonly step: string
+  /** Since when the contact has been silent; null where nothing was ever heard of them. */
+  readonly silentSince: Date | null
   readonly kind: 'recall' | 'welcome' | 'care'
   readonly taker: 'agent' | 'robot'
   readonly script: string
@@ -140,11 +143,12 @@ export interface Call extends CallKey {
 
 const COLUMNS = sql`c.contact_id AS "contactId", c.call_id AS "callId", c.touchpoint_id AS "touchpointId",
   o.external_id AS "externalId", o.attributes ->> 'first_name' AS "firstName", o.phone, o.locale, o.timezone,
-  c.campaign, p.step, c.kind, c.taker, c.script, c.owner, c.priority, c.state, c.opened_at AS "openedAt",
+  c.campaign, p.tier, p.step, a.silent_since AS "silentSince", c.kind, c.taker, c.script, c.owner, c.priority, c.state, c.opened_at AS "openedAt",
   c.due_at AS "dueAt", c.next_attempt_at AS "nextAttemptAt", c.attempts, c.claimed_by AS "claimedBy",
   c.closed_at AS "closedAt", c.closed_by AS "closedBy"`
 
-const SOURCE = sql`calls c JOIN contacts o USING (contact_id) JOIN steps p ON p.step_id = c.step_id`
+const SOURCE = sql`calls c JOIN contacts o USING (contact_id) JOIN steps p ON p.step_id = c.step_id
+  LEFT JOIN contact_activity a ON a.contact_id = c.contact_id`
 
 /** True of a call nobody holds. */
 function isFree(now: Date): SQL {

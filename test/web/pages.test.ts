@@ -1,22 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { sql } from 'drizzle-orm'
-import { chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
-import { readEnvironment } from '../../src/config/environment.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
-import type { Role } from '../../src/web/accounts/roles.ts'
-import { addUser, issueLink } from '../../src/web/accounts/users.ts'
+import { ROLES, type Role } from '../../src/web/accounts/roles.ts'
 import type { Desk } from '../../src/web/desk.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
+import { hasBrowser, LOOKS, lookAt, openBrowser, openWindow } from '../support/browser.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, type Shop, testChannel } from '../support/shop.ts'
+import { formOf, signIn } from '../support/sign-in.ts'
 
 // Every page as people open it: in a browser, by role, in both languages.
 
-const CHROMIUM = '/usr/bin/chromium'
 const NOW = new Date('2026-03-02T09:00:00Z')
 const INPUTS = 'ab'.repeat(32)
 const CAMPAIGN = `
@@ -38,7 +34,7 @@ let database: Database
 let shop: Shop
 let server: WebServer
 const applied: string[] = []
-const cookies = new Map<Role | 'second', string>()
+const cookies = new Map<Role, string>()
 
 // The command line’s desk is tested with the verbs; here it says what the pages have to show.
 const desk: Desk = {
@@ -77,14 +73,6 @@ const desk: Desk = {
   }),
 }
 
-async function signIn(name: Role | 'second', role: Role): Promise<void> {
-  const user = await addUser(database, { name, role, now: NOW, by: 'test' })
-  const path = await issueLink(database, user.userId, NOW)
-  const body = new URLSearchParams({ password: 'a horse, a battery', again: 'a horse, a battery' })
-  const answer = await fetch(`${server.address}${path}`, { method: 'POST', body, redirect: 'manual' })
-  cookies.set(name, /winback_session=[^;]+/.exec(answer.headers.getSetCookie().join())?.[0] ?? '')
-}
-
 beforeAll(async () => {
   database = await freshDatabase()
   shop = await openShop({
@@ -110,7 +98,7 @@ beforeAll(async () => {
   await shop.run('spring')
   await refreshReports(shop.runtime)
   server = await startWeb({ runtime: shop.runtime, desk }, { host: '127.0.0.1', port: 0 })
-  for (const role of ['viewer', 'agent', 'operator', 'admin'] as const) await signIn(role, role)
+  for (const role of ROLES) cookies.set(role, await signIn(database, server.address, role, role, NOW))
 }, 60_000)
 afterAll(async () => {
   await server.close(0)
@@ -126,6 +114,7 @@ const PAGES = [
   ),
   '/contacts',
   '/contacts/c1',
+  '/calls',
   '/templates',
   '/outbox',
   '/audit',
@@ -135,20 +124,8 @@ const PAGES = [
 const get = (path: string, who: Role) =>
   fetch(`${server.address}${path}`, { headers: { Cookie: cookies.get(who) ?? '' }, redirect: 'manual' })
 
-async function post(path: string, who: Role, fields: Record<string, string> = {}): Promise<Response> {
-  const cookie = cookies.get(who) ?? ''
-  const [session] = await rows<{ csrf: string }>(
-    database,
-    sql`SELECT csrf FROM web_sessions JOIN users USING (user_id) WHERE name = ${who}`,
-  )
-  const body = new URLSearchParams({ csrf: session?.csrf ?? '', ...fields })
-  return await fetch(`${server.address}${path}`, {
-    method: 'POST',
-    body,
-    headers: { Cookie: cookie },
-    redirect: 'manual',
-  })
-}
+const post = (path: string, who: Role, fields: Record<string, string> = {}) =>
+  formOf(database, server.address, { name: who, cookie: cookies.get(who) ?? '' })(path, fields)
 
 describe('what a role may', () => {
   it('shows a viewer no address, and an agent the whole of it', async () => {
@@ -219,51 +196,24 @@ test('the first page is under 100 KB without its charts', async () => {
   expect(html.length).toBeLessThan(100_000)
 })
 
-// On a build server the browser is there, or that is a failure; elsewhere its absence is said.
-const there = existsSync(CHROMIUM)
-if (!there) console.warn(`${CHROMIUM} is missing: the pages were not opened in a browser`)
-test.runIf(there || readEnvironment().ci)(
+test.runIf(hasBrowser)(
   'in a browser: no complaint of the console or of axe, in any language, width or light',
   async () => {
-    const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-    const browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split(
-        ' ',
-      ),
-    })
+    const browser = await openBrowser()
     const found: string[] = []
     try {
-      for (const [language, scheme, width] of [
-        ['en', 'light', 1280],
-        ['zh-CN', 'dark', 390],
-        ['en', 'dark', 390],
-        ['zh-CN', 'light', 1280],
-      ] as const) {
-        const context = await browser.newContext({
-          locale: language,
-          colorScheme: scheme,
-          viewport: { width, height: 900 },
-          bypassCSP: false,
-        })
-        const [name = '', value = ''] = (cookies.get('admin') ?? '').split('=')
-        await context.addCookies([{ name, value, url: server.address }])
-        const page = await context.newPage()
-        let place = ''
-        page.on('console', (message) => {
-          // A frame that may run nothing says so: that is what it is for.
-          if (message.type() === 'error' && !message.text().includes('sandboxed'))
-            found.push(`${place}: ${message.text()}`)
-        })
-        page.on('pageerror', (error) => found.push(`${place}: ${error.message}`))
-        page.on('request', (request) => {
-          if (!request.url().startsWith(server.address) && !request.url().startsWith('data:'))
-            found.push(`${place} asks ${request.url()}`)
-        })
+      for (const look of LOOKS) {
+        const { context, page } = await openWindow(
+          browser,
+          server.address,
+          cookies.get('admin') ?? '',
+          look,
+          found,
+        )
         for (const path of PAGES) {
-          place = `${path} ${language} ${scheme} ${width}`
           await page.goto(`${server.address}${path}`)
-          found.push(...(await lookAt(page, axe)).map((problem) => `${place}: ${problem}`))
+          const place = `${path} ${Object.values(look).join(' ')}`
+          found.push(...(await lookAt(page)).map((problem) => `${place}: ${problem}`))
         }
         await context.close()
       }
@@ -274,17 +224,3 @@ test.runIf(there || readEnvironment().ci)(
   },
   120_000,
 )
-
-/** Serious and critical findings of axe, and a page wider than its window. Scripts go in by the debugger, past the policy. */
-async function lookAt(page: Page, axe: string): Promise<string[]> {
-  await page.evaluate(axe)
-  return (await page.evaluate(`(async () => {
-    const { violations } = await axe.run({ resultTypes: ['violations'], iframes: false })
-    const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    const wide = document.documentElement.scrollWidth > window.innerWidth + 1
-    return [
-      ...(wide ? ['wider than the window'] : []),
-      ...serious.map(({ id, nodes }) => id + ': ' + nodes.slice(0, 2).map(({ html, failureSummary }) => html.slice(0, 160) + ' ' + failureSummary.slice(0, 200)).join(' | ')),
-    ]
-  })()`)) as string[]
-}

@@ -11,6 +11,8 @@ export const ABILITIES = {
   see_addresses: 'agent',
   /** Record what a contact asked for: on the telephone, say. */
   change_preferences: 'agent',
+  /** Take calls and say what became of them. */
+  make_calls: 'agent',
   /** Plan, approve, pause, resume, stop. */
   operate: 'operator',
   /** Export and erase a person. */

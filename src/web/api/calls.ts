@@ -12,7 +12,8 @@ import { type Authorised, requireScope } from '../authorise.ts'
 
 const agent = z.string().trim().min(1).max(200)
 const claim = z.strictObject({ agent })
-const outcome = z.strictObject({
+/** What an agent reports of a call, by API or by the page. */
+export const outcomeReport = z.strictObject({
   agent,
   outcome: z.enum(CALL_OUTCOMES),
   reason: z.enum(Object.keys(LEAVING_REASONS) as [LeavingReason, ...LeavingReason[]]).optional(),
@@ -68,7 +69,7 @@ export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
   })
   api.post('/v1/calls/:id/outcome', async (c) => {
     const key = readCallId(c.req.param('id'))
-    const body = outcome.safeParse(await c.req.json<unknown>().catch(() => undefined))
+    const body = outcomeReport.safeParse(await c.req.json<unknown>().catch(() => undefined))
     if (!body.success) return malformed(c, body.error)
     if (!key) return unknown(c)
     const { agent: by, minutes, next_attempt_at: next, id, ...said } = body.data
@@ -99,6 +100,7 @@ export function callAsJson(call: Call, now: Date) {
     kind: call.kind,
     state: call.state,
     campaign: call.campaign,
+    tier: call.tier,
     step: call.step,
     contact: call.externalId,
     first_name: call.firstName,
@@ -109,6 +111,7 @@ export function callAsJson(call: Call, now: Date) {
     taker: call.taker,
     owner: call.owner,
     priority: call.priority,
+    silent_since: call.silentSince?.toISOString() ?? null,
     opened_at: call.openedAt.toISOString(),
     due_at: call.dueAt.toISOString(),
     late: call.closedAt === null && call.dueAt.getTime() < now.getTime(),

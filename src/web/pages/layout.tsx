@@ -7,10 +7,18 @@ import { STYLE_PATH } from './style.ts'
 import type { Guest, Visit } from './visit.ts'
 
 /** What stands in the navigation, in its order. */
-const PLACES: readonly { path: string; en: string; zh: string; ability: Ability }[] = [
+const PLACES: readonly {
+  path: string
+  en: string
+  zh: string
+  ability: Ability
+  /** A channel without which there is nothing there. */
+  channel?: 'callback'
+}[] = [
   { path: '/', en: 'Monday', zh: '周一速览', ability: 'look' },
   { path: '/campaigns', en: 'Campaigns', zh: '活动', ability: 'look' },
   { path: '/contacts', en: 'Contacts', zh: '联系人', ability: 'look' },
+  { path: '/calls', en: 'Calls', zh: '电话', ability: 'make_calls', channel: 'callback' },
   { path: '/templates', en: 'Templates', zh: '模板', ability: 'look' },
   { path: '/outbox', en: 'Outbox', zh: '发件箱', ability: 'look' },
   { path: '/audit', en: 'Audit', zh: '操作记录', ability: 'see_audit' },
@@ -24,6 +32,10 @@ export function layout(
 ) {
   const { say, user, c } = visit
   const here = c.req.path
+  const places = PLACES.filter(
+    ({ ability, channel }) =>
+      visit.may(ability) && (!channel || visit.runtime.workspace.channels[channel] !== undefined),
+  )
   const current = PLACES.filter(({ path }) => (path === '/' ? here === '/' : here.startsWith(path))).at(-1)
   return shell(
     visit,
@@ -51,7 +63,7 @@ export function layout(
       <div class="frame">
         <nav class="side" aria-label={say('Main', '主导航')}>
           <ul>
-            {PLACES.filter(({ ability }) => visit.may(ability)).map((place) => (
+            {places.map((place) => (
               <li>
                 <a href={place.path} aria-current={place === current ? 'page' : undefined}>
                   {say(place.en, place.zh)}

@@ -1,7 +1,9 @@
 import { Hono } from 'hono'
 import { auditPages } from './audit.tsx'
+import { callPages } from './calls.tsx'
 import { campaignPages } from './campaigns.tsx'
 import { contactPages } from './contacts.tsx'
+import { KEYS, KEYS_PATH } from './keys.ts'
 import { outboxPages } from './outbox.tsx'
 import { reportPages } from './reports.tsx'
 import { settingsPages } from './settings.tsx'
@@ -17,10 +19,15 @@ export function pages(dependencies: PagesDependencies): Hono {
       c.header('Cache-Control', 'public, max-age=31536000, immutable')
       return c.body(STYLE, 200, { 'Content-Type': 'text/css; charset=utf-8' })
     })
+    .get(KEYS_PATH, (c) => {
+      c.header('Cache-Control', 'public, max-age=31536000, immutable')
+      return c.body(KEYS, 200, { 'Content-Type': 'text/javascript; charset=utf-8' })
+    })
     .route('/', signInPages(dependencies))
     .route('/', reportPages(dependencies))
     .route('/', campaignPages(dependencies))
     .route('/', contactPages(dependencies))
+    .route('/', callPages(dependencies))
     .route('/', templatePages(dependencies))
     .route('/', outboxPages(dependencies))
     .route('/', settingsPages(dependencies))

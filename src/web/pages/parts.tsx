@@ -10,6 +10,8 @@ export function Act(props: {
   words: string
   kind?: 'quiet' | 'danger' | 'plain'
   fields?: Readonly<Record<string, string>>
+  /** The key that presses it, where the page listens to keys. */
+  hotkey?: string
   children?: Child
 }) {
   return (
@@ -19,8 +21,9 @@ export function Act(props: {
         <input type="hidden" name={name} value={value} />
       ))}
       {props.children}
-      <button type="submit" class={props.kind}>
+      <button type="submit" class={props.kind} data-key={props.hotkey} aria-keyshortcuts={props.hotkey}>
         {props.words}
+        {props.hotkey === undefined ? null : <kbd>{props.hotkey}</kbd>}
       </button>
     </form>
   )

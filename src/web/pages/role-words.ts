@@ -12,8 +12,8 @@ export const ROLE_WORDS: Readonly<Record<Role, Record<Language, string>>> = {
 export const ROLE_MEANINGS: Readonly<Record<Role, Record<Language, string>>> = {
   viewer: { en: 'sees figures and stories, addresses masked', 'zh-CN': '查看数据与经过，联系方式已脱敏' },
   agent: {
-    en: 'also sees addresses, records what contacts ask for',
-    'zh-CN': '另可查看联系方式、登记联系人的要求',
+    en: 'also sees addresses, makes calls, records what contacts ask for',
+    'zh-CN': '另可查看联系方式、拨打回访电话、登记联系人的要求',
   },
   operator: {
     en: 'also plans, approves, pauses, stops, exports and erases',

@@ -6,11 +6,11 @@ import { hash } from 'node:crypto'
 const COLOURS = `
 :root { color-scheme: light dark;
   --ink: #1d2528; --soft: #566167; --paper: #f7f6f2; --card: #fff; --line: #e0ddd4; --wash: #efede6;
-  --accent: #0b626a; --on-accent: #fff; --good: #1f6b3b; --good-wash: #e6f2e8; --bad: #a3271d; --bad-wash: #fbe9e6;
+  --accent: #0b626a; --on-accent: #fff; --good: #1f6b3b; --good-wash: #e6f2e8; --bad: #a3271d; --bad-wash: #fbe9e6; --warn: #7a4b00; --warn-wash: #fbf0d9;
   --shade: 0 1px 2px rgb(30 30 20 / 6%), 0 4px 16px rgb(30 30 20 / 5%) }
 @media (prefers-color-scheme: dark) { :root {
   --ink: #e9e8e3; --soft: #a8aeae; --paper: #14181a; --card: #1d2326; --line: #333b3f; --wash: #262d31;
-  --accent: #7fd0d3; --on-accent: #06282b; --good: #8fd3a2; --good-wash: #1b3324; --bad: #f2a59b; --bad-wash: #3d201d;
+  --accent: #7fd0d3; --on-accent: #06282b; --good: #8fd3a2; --good-wash: #1b3324; --bad: #f2a59b; --bad-wash: #3d201d; --warn: #f0c987; --warn-wash: #3a2c12;
   --shade: none } }
 `
 
@@ -60,6 +60,10 @@ pre .add { color: var(--good); background: var(--good-wash); display: block } pr
 .empty { text-align: center; padding: 2.5rem 1rem; color: var(--soft) } .empty p { margin: 0 auto .8rem }
 .tag { display: inline-block; font-size: .8rem; padding: .1rem .55rem; border-radius: 99px; background: var(--wash); color: var(--ink); white-space: nowrap }
 .tag.good { background: var(--good-wash); color: var(--good) } .tag.bad { background: var(--bad-wash); color: var(--bad) }
+.tag.warn { background: var(--warn-wash); color: var(--warn) }
+kbd { font: .8rem/1 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 5px; padding: .1rem .4rem; background: var(--card); color: var(--soft); white-space: nowrap }
+button kbd { background: transparent; color: inherit; border-color: currentcolor; margin-left: .3rem }
+@media (hover: none) and (pointer: coarse) { kbd, .keys { display: none } }
 .tabs { display: flex; gap: .3rem; overflow-x: auto; margin: 0 0 1.1rem; border-bottom: 1px solid var(--line) }
 .tabs a { padding: .5rem .8rem; text-decoration: none; color: var(--soft); white-space: nowrap; border-bottom: 2px solid transparent; margin-bottom: -1px }
 .tabs a[aria-current] { color: var(--ink); border-color: var(--accent); font-weight: 600 }
@@ -76,6 +80,7 @@ const TABLES = `
 th, td { text-align: left; padding: .5rem .8rem .5rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
 tbody tr:last-child td, tbody tr:last-child th { border-bottom: 0 } th { font-weight: 600; color: var(--soft); font-size: .85rem }
 tbody th { color: var(--ink); font-size: inherit; font-weight: 500 }
+@media (max-width: 48rem) { th:not(.num), td:not(.num) { min-width: 5.5rem } th:first-child:not(.num), td:first-child:not(.num) { min-width: 7rem } }
 .num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } td form { display: inline }
 `
 
@@ -89,6 +94,8 @@ button, .button { font: inherit; font-weight: 600; border-radius: 8px; border: 1
 button.quiet, .button.quiet { background: transparent; color: var(--accent) }
 button.plain { background: none; border: 0; color: var(--accent); padding: .2rem .3rem; min-height: 0; font-weight: 500; text-decoration: underline; text-underline-offset: .18em }
 button.danger { background: var(--bad); border-color: var(--bad); color: var(--card) }
+.keys { display: flex; flex-wrap: wrap; gap: .3rem .9rem; max-width: none; font-size: .9rem } .keys span { white-space: nowrap } .cards.top-aligned { align-items: start } .number { font-size: 1.3rem; font-weight: 600; letter-spacing: .01em }
+.cards > fieldset { margin: 0; max-width: none } .cards + .row { margin: 1rem 0 0 }
 .row { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin: 0 0 1rem } .row form, .row label { margin: 0 }
 .narrow { max-width: 25rem; margin: 8vh auto; padding: 1rem }
 iframe { border: 1px solid var(--line); border-radius: 12px; background: #fff; width: 100%; height: 46rem; display: block } iframe.phone { width: 375px; max-width: 100%; margin: 0 auto }

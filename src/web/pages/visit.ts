@@ -53,7 +53,7 @@ export const SESSION_COOKIE = 'winback_session'
 const LANGUAGE_COOKIE = 'winback_language'
 const NOTE_COOKIE = 'winback_note'
 
-/** Nothing but our own style sheet and pictures; no script of anybody. */
+/** Nothing but our own style sheet and pictures; no script of anybody, but for {@link allowScript}. */
 const POLICY = [
   "default-src 'none'",
   "style-src 'self'",
@@ -82,6 +82,11 @@ export function guestOf(c: Context, runtime: Runtime): Guest {
 export function guard(c: Context): void {
   c.header('Content-Security-Policy', POLICY)
   c.header('Cache-Control', 'no-store')
+}
+
+/** Lets a page have our own script, and ask us by it. */
+export function allowScript(c: Context): void {
+  c.header('Content-Security-Policy', `${POLICY}; script-src 'self'; connect-src 'self'`)
 }
 
 /** A page: for whoever is signed in and has the ability. */

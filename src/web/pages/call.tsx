@@ -1,0 +1,251 @@
+import type { Child } from 'hono/jsx'
+import { CALL_OUTCOMES, type CallOutcome, SENTIMENTS, type Sentiment } from '../../channels/channel.ts'
+import { MASKED } from '../../config/masking.ts'
+import { isLeavingReason, LEAVING_REASONS } from '../../config/reasons.ts'
+import type { AttemptMade } from '../../outcomes/call-attempts.ts'
+import { type Call, type CallKey, callIdOf } from '../../outcomes/calls.ts'
+import { reports } from '../../reports/reports.ts'
+import { entryText } from '../../reports/timeline-text.ts'
+import { showCall } from '../../service/calls.ts'
+import { dueText, KIND_WORDS, OUTCOME_WORDS, OVER_WORDS, SENTIMENT_WORDS } from './call-words.ts'
+import { Act } from './parts.tsx'
+import type { Visit } from './visit.ts'
+
+// One call: whom, what to say, what they went through with us, and what became of it.
+
+/** Lines of the contact's story beside the script; the whole of it is a link away. */
+const STORY = 6
+
+/** What an agent can report; a robot alone hands over. */
+const OUTCOMES = CALL_OUTCOMES.filter((outcome) => outcome !== 'handed_over')
+
+/** @returns undefined where there is no such call */
+export async function showTask(visit: Visit, key: CallKey, keys: Child): Promise<Response | undefined> {
+  const { say, runtime, user, now, language } = visit
+  const found = await showCall(runtime, key)
+  if (!found) return undefined
+  const { call, attempts } = found
+  const mine = call.state === 'claimed' && call.claimedBy === user.name
+  const unmasked = mine && visit.may('see_addresses')
+  const story = await reports.timeline.read(runtime.database, { externalId: call.externalId, now, unmasked })
+  const due = dueText(call, now, language)
+  return await visit.show(
+    call.firstName ?? call.externalId,
+    <>
+      <p>
+        {call.closedAt === null ? <span class={`tag ${due.tone}`}>{due.text}</span> : null}{' '}
+        <span class="tag">{KIND_WORDS[call.kind][language]}</span>{' '}
+        <span class="soft">
+          {call.campaign} · {call.tier} · {say(`priority ${call.priority}`, `优先级 ${call.priority}`)}
+        </span>
+      </p>
+      <Standing visit={visit} call={call} mine={mine} />
+      <div class="cards top-aligned">
+        <div class="card">
+          <h2>{say('What to say', '话术')}</h2>
+          <p class="paper">{call.script}</p>
+          <Telephone visit={visit} call={call} mine={mine} />
+        </div>
+        <div class="card">
+          <h2>{say('What happened so far', '此前经过')}</h2>
+          <ol class="story">
+            {story.entries.slice(-STORY).map((entry) => (
+              <li>
+                <time datetime={entry.at.toISOString()}>{visit.speech.moment(entry.at)}</time>
+                {entryText(entry, visit.speech)}
+              </li>
+            ))}
+          </ol>
+          <a href={`/contacts/${encodeURIComponent(call.externalId)}`}>
+            {say('The whole story', '全部经过')}
+          </a>
+        </div>
+      </div>
+      {attempts.length === 0 ? null : <Attempts visit={visit} attempts={attempts} />}
+      {mine ? <Report visit={visit} call={call} /> : null}
+      <p>
+        <a href="/calls" data-key="b">
+          {say('Back to the queue', '返回队列')}
+        </a>
+      </p>
+      {keys}
+    </>,
+  )
+}
+
+/** Whose the call is, and what can be done about that. */
+function Standing({ visit, call, mine }: { visit: Visit; call: Call; mine: boolean }) {
+  const { say, language } = visit
+  const path = `/calls/${callIdOf(call)}`
+  if (mine) {
+    return (
+      <Act
+        visit={visit}
+        to={`${path}/release`}
+        words={say('Give it back', '放回队列')}
+        kind="quiet"
+        hotkey="g"
+      />
+    )
+  }
+  if (call.closedAt !== null) {
+    const why = OVER_WORDS[call.closedBy ?? '']?.[language] ?? call.closedBy
+    return <p class="note">{say(`This call is over: ${why}.`, `这通电话已结束：${why}。`)}</p>
+  }
+  if (call.state === 'claimed') {
+    return (
+      <>
+        <p class="note">
+          {say(
+            `${call.claimedBy} has taken this call. There is nothing for you to do here.`,
+            `${call.claimedBy} 已接手这通电话，您无需处理。`,
+          )}
+        </p>
+        <Act visit={visit} to="/calls/next" words={say('Take the next', '接手下一通')} hotkey="n" />
+      </>
+    )
+  }
+  return <Act visit={visit} to={`${path}/take`} words={say('Take this call', '接手这通电话')} hotkey="t" />
+}
+
+function Telephone({ visit, call, mine }: { visit: Visit; call: Call; mine: boolean }) {
+  const { say, now, language } = visit
+  const clock =
+    call.timezone === null
+      ? null
+      : new Intl.DateTimeFormat(language, {
+          timeStyle: 'short',
+          hourCycle: 'h23',
+          timeZone: call.timezone,
+        }).format(now)
+  return (
+    <p>
+      {call.phone === null ? (
+        say('There is no number.', '没有号码。')
+      ) : mine && visit.may('see_addresses') ? (
+        <a class="number" href={`tel:${call.phone}`}>
+          {call.phone}
+        </a>
+      ) : (
+        <>
+          {MASKED.phone(call.phone)}{' '}
+          <small>{say('Whole once the call is yours.', '接手后显示完整号码。')}</small>
+        </>
+      )}
+      {call.locale === null ? null : <span class="soft"> · {call.locale}</span>}
+      {clock === null ? null : (
+        <span class="soft"> · {say(`it is ${clock} where they are`, `当地时间 ${clock}`)}</span>
+      )}
+    </p>
+  )
+}
+
+function Attempts({ visit, attempts }: { visit: Visit; attempts: readonly AttemptMade[] }) {
+  const { say, speech, language } = visit
+  return (
+    <div class="card">
+      <h2>{say('Calls made before', '此前通话')}</h2>
+      <ol class="story">
+        {attempts.map((each) => (
+          <li>
+            <time datetime={each.madeAt.toISOString()}>{speech.moment(each.madeAt)}</time>
+            {[
+              each.madeBy,
+              OUTCOME_WORDS[each.outcome as CallOutcome]?.[language] ?? each.outcome,
+              ...(each.reason !== null && isLeavingReason(each.reason)
+                ? [LEAVING_REASONS[each.reason][language]]
+                : []),
+              ...(each.sentiment === null ? [] : [SENTIMENT_WORDS[each.sentiment as Sentiment]?.[language]]),
+            ].join(' · ')}
+            {[each.notes, each.transcript].map((text) =>
+              text === null ? null : <p class="paper soft">{text}</p>,
+            )}
+          </li>
+        ))}
+      </ol>
+    </div>
+  )
+}
+
+function Report({ visit, call }: { visit: Visit; call: Call }) {
+  const { say, language, user, runtime } = visit
+  const zone = runtime.workspace.timezone
+  return (
+    <form class="card" method="post" action={`/calls/${callIdOf(call)}/outcome`} data-main>
+      <h2>{say('What became of it', '通话结果')}</h2>
+      <input type="hidden" name="csrf" value={user.csrf} />
+      {/* One report is one attempt, however often the form is sent. */}
+      <input type="hidden" name="attempt" value={`${callIdOf(call)} ${call.attempts + 1}`} />
+      <div class="cards">
+        <fieldset>
+          <legend>{say('Outcome', '结果')}</legend>
+          {OUTCOMES.map((outcome, at) => (
+            <label class="tick">
+              <input type="radio" name="outcome" value={outcome} required data-key={String(at + 1)} />
+              {OUTCOME_WORDS[outcome][language]} <kbd>{at + 1}</kbd>
+            </label>
+          ))}
+        </fieldset>
+        <div>
+          <label>
+            {say('Why they stay away, if they said so', '流失原因（对方说明时）')}
+            <select name="reason" data-key="r">
+              <option value="">{say('not said', '未说明')}</option>
+              {Object.entries(LEAVING_REASONS).map(([code, words]) => (
+                <option value={code}>{words[language]}</option>
+              ))}
+            </select>
+          </label>
+          <fieldset>
+            <legend>{say('How they sounded', '对方态度')}</legend>
+            <div class="row">
+              {SENTIMENTS.map((sentiment) => (
+                <label class="tick">
+                  <input type="radio" name="sentiment" value={sentiment} />
+                  {SENTIMENT_WORDS[sentiment][language]}
+                </label>
+              ))}
+            </div>
+            <small>{say('Unhappy: they hear nothing more from us.', '选择“不满”后不再打扰对方。')}</small>
+          </fieldset>
+          <label>
+            {say('Minutes', '通话分钟数')}
+            <input
+              name="minutes"
+              type="number"
+              min="0"
+              max="600"
+              step="0.5"
+              inputmode="decimal"
+              data-key="m"
+            />
+          </label>
+        </div>
+        <div>
+          <label>
+            {say('Notes', '备注')}
+            <textarea name="notes" rows={4} maxlength={5000} data-key="o"></textarea>
+          </label>
+          <label>
+            {say('Try again at', '下次拨打时间')}
+            <input name="next" type="datetime-local" />
+            <small>
+              {say(
+                `In ${zone}. Empty: after no answer in 4 hours, else tomorrow.`,
+                `时区 ${zone}。留空时：无人接听 4 小时后再打，约定再打则为明天。`,
+              )}
+            </small>
+          </label>
+        </div>
+      </div>
+      <div class="row">
+        <button type="submit" name="then" value="next">
+          {say('Record, and take the next', '登记并接手下一通')}
+        </button>
+        <button type="submit" class="quiet" name="then" value="queue">
+          {say('Record', '登记')}
+        </button>
+      </div>
+    </form>
+  )
+}

@@ -1,0 +1,329 @@
+import { type Context, Hono } from 'hono'
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
+import { Temporal } from 'temporal-polyfill'
+import { MASKED } from '../../config/masking.ts'
+import { type Call, type CallKey, callIdOf, readCallId } from '../../outcomes/calls.ts'
+import { concludeCall, giveCallBack, showCalls, takeCall } from '../../service/calls.ts'
+import { outcomeReport } from '../api/calls.ts'
+import { showTask } from './call.tsx'
+import { dueText, KIND_WORDS, OVER_WORDS, spanText } from './call-words.ts'
+import { KEYS_PATH } from './keys.ts'
+import { Act, Empty, Table } from './parts.tsx'
+import { act, allowScript, type PagesDependencies, page, type Visit } from './visit.ts'
+
+// An agent's queue: what is to be called, the most urgent first; one key takes the next. A call belongs to whoever took
+// it, and its number is shown whole to them alone.
+
+/** Lines of the queue that are shown; nobody works further down it in one go. */
+const LINES = 50
+const KEYS_COOKIE = 'winback_keys'
+
+export function callPages(dependencies: PagesDependencies): Hono {
+  const { runtime } = dependencies
+  const keyOf = (visit: Visit) => readCallId(visit.c.req.param('id') ?? '')
+  const doing = (work: (visit: Visit, key: CallKey) => Promise<Response>) =>
+    act(dependencies, 'make_calls', async (visit) => {
+      const key = keyOf(visit)
+      return key ? await work(visit, key) : visit.go('/calls', unknown(visit))
+    })
+  return new Hono()
+    .get('/calls', page(dependencies, 'make_calls', showQueue))
+    .post('/calls/next', act(dependencies, 'make_calls', takeNext))
+    .get(
+      '/calls/:id',
+      page(dependencies, 'make_calls', async (visit) => {
+        const key = keyOf(visit)
+        allowScript(visit.c)
+        return (
+          (key && (await showTask(visit, key, <Keys visit={visit} />))) ?? visit.go('/calls', unknown(visit))
+        )
+      }),
+    )
+    .post('/calls/:id/take', doing(take))
+    .post(
+      '/calls/:id/release',
+      doing(async (visit, key) => {
+        const released = await giveCallBack(runtime, key, visit.user.name)
+        if (released) await visit.audit('call.release', `contact ${key.contactId}`)
+        return visit.go(
+          '/calls',
+          released ? visit.say('It is in the queue again.', '已放回队列。') : unknown(visit),
+        )
+      }),
+    )
+    .post('/calls/:id/outcome', doing(conclude))
+}
+
+function unknown({ say }: Visit): string {
+  return say('There is no such call any more. The queue is up to date.', '这通电话已不存在，队列已刷新。')
+}
+
+async function take(visit: Visit, key: CallKey): Promise<Response> {
+  const { say, language } = visit
+  const answer = await takeCall(visit.runtime, key, visit.user.name)
+  switch (answer.outcome) {
+    case 'claimed':
+      await visit.audit('call.take', `contact ${key.contactId}`)
+      return visit.go(`/calls/${callIdOf(key)}`)
+    case 'taken':
+      return visit.go(
+        '/calls',
+        say(
+          `${answer.by} took this call a moment before you. Take the next one.`,
+          `${answer.by} 刚刚先接手了这通电话，请取下一通。`,
+        ),
+      )
+    case 'over': {
+      const why = OVER_WORDS[answer.by]?.[language] ?? answer.by
+      return visit.go('/calls', say(`Nobody need call any more: ${why}.`, `无需再打：${why}。`))
+    }
+    case 'unknown':
+      return visit.go('/calls', unknown(visit))
+  }
+}
+
+/** The agent's own call first: who holds one is not given another. Else the first that nobody is quicker to take. */
+async function takeNext(visit: Visit): Promise<Response> {
+  const { runtime, user } = visit
+  const [held] = await showCalls(runtime, { claimedBy: user.name, limit: 1 })
+  if (held) return visit.go(`/calls/${callIdOf(held)}`)
+  for (const call of await showCalls(runtime, { free: true, limit: LINES })) {
+    const answer = await takeCall(runtime, call, user.name)
+    if (answer.outcome !== 'claimed') continue
+    await visit.audit('call.take', `contact ${call.contactId}`)
+    return visit.go(`/calls/${callIdOf(call)}`)
+  }
+  return visit.go('/calls', visit.say('Nothing is left to be called now.', '现在没有需要拨打的电话。'))
+}
+
+async function conclude(visit: Visit, key: CallKey): Promise<Response> {
+  const { runtime, form, say, now, user } = visit
+  const text = (name: string) => form.get(name)?.trim() || undefined
+  const zone = runtime.workspace.timezone
+  const report = outcomeReport.safeParse({
+    agent: user.name,
+    outcome: text('outcome'),
+    reason: text('reason'),
+    minutes: Number(text('minutes') ?? '0'),
+    sentiment: text('sentiment'),
+    notes: text('notes'),
+    next_attempt_at: momentIn(text('next'), zone),
+    id: text('attempt'),
+  })
+  if (!report.success) {
+    const [field] = report.error.issues[0]?.path ?? []
+    return visit.go(
+      `/calls/${callIdOf(key)}`,
+      field === 'outcome'
+        ? say('Choose what became of the call.', '请选择通话结果。')
+        : say(`Not recorded: look at ${String(field)} again.`, `未登记：请检查 ${String(field)}。`),
+    )
+  }
+  const { minutes, next_attempt_at: next, id, agent, ...said } = report.data
+  const answer = await concludeCall(runtime, key, {
+    ...said,
+    by: agent,
+    at: now,
+    eventId: `web ${agent} ${id ?? now.toISOString()}`,
+    seconds: Math.round(minutes * 60),
+    nextAttemptAt: next === undefined ? undefined : new Date(next),
+  })
+  if (answer.outcome === 'unknown') return visit.go('/calls', unknown(visit))
+  if (answer.outcome === 'recorded') {
+    await visit.audit('call.outcome', `contact ${key.contactId}`, { outcome: said.outcome })
+  }
+  if (form.get('then') === 'next') return await takeNext(visit)
+  const ended = answer.outcome === 'recorded' && answer.ends !== undefined
+  return visit.go(
+    '/calls',
+    ended
+      ? say('Recorded. They hear nothing more from us.', '已登记，今后不再打扰对方。')
+      : say('Recorded.', '已登记。'),
+  )
+}
+
+/** A form's `2026-03-10T10:00`, meant in `zone`, as an instant with its offset; what is no time stays as it is. */
+function momentIn(text: string | undefined, zone: string): string | undefined {
+  if (text === undefined) return undefined
+  try {
+    const instant = Temporal.PlainDateTime.from(text).toZonedDateTime(zone).toInstant()
+    return instant.toString()
+  } catch {
+    return text
+  }
+}
+
+async function showQueue(visit: Visit): Promise<Response> {
+  const { say, runtime, user, c } = visit
+  rememberKeys(c)
+  allowScript(c)
+  const mine = await showCalls(runtime, { claimedBy: user.name, limit: LINES })
+  const free = await showCalls(runtime, { free: true, limit: LINES })
+  const all = await showCalls(runtime, { limit: 1000 })
+  const others = all.filter(({ state, claimedBy }) => state === 'claimed' && claimedBy !== user.name)
+  const later = all.length - free.length - mine.length - others.length
+  return await visit.show(
+    say('Calls', '电话'),
+    <>
+      {free.length + mine.length === 0 ? null : (
+        <Act
+          visit={visit}
+          to="/calls/next"
+          words={
+            mine.length > 0 ? say('Go on with yours', '继续我的电话') : say('Take the next', '接手下一通')
+          }
+          hotkey="n"
+        />
+      )}
+      <div data-live>
+        {mine.length === 0 ? null : (
+          <div class="card">
+            <h2>{say('Yours', '我的')}</h2>
+            <Queue visit={visit} calls={mine} label={say('Yours', '我的')} />
+          </div>
+        )}
+        {free.length > 0 ? (
+          <div class="card">
+            <h2>{say('To be called now', '待拨打')}</h2>
+            <Queue visit={visit} calls={free} label={say('To be called now', '待拨打')} />
+            {free.length === LINES ? (
+              <p class="soft">{say(`The first ${LINES}.`, `仅列前 ${LINES} 通。`)}</p>
+            ) : null}
+          </div>
+        ) : (
+          <NothingFree visit={visit} later={later} />
+        )}
+        {others.length + later === 0 ? null : (
+          <p class="soft">
+            {say(
+              `${others.length} taken by others, ${Math.max(0, later)} for later.`,
+              `他人处理中 ${others.length} 通，稍后 ${Math.max(0, later)} 通。`,
+            )}
+          </p>
+        )}
+      </div>
+      <Keys visit={visit} />
+    </>,
+  )
+}
+
+function NothingFree({ visit, later }: { visit: Visit; later: number }) {
+  const { say, runtime } = visit
+  if (runtime.workspace.channels.callback === undefined) {
+    return (
+      <Empty title={say('This workspace makes no calls', '此工作区不使用电话')}>
+        <p>
+          {say('Calls come from steps with', '电话任务来自带有以下设置的步骤：')}{' '}
+          <code>channel: callback</code>
+          {say('; the channel is described in docs/channels.md.', '；渠道说明见 docs/channels.md。')}
+        </p>
+      </Empty>
+    )
+  }
+  return (
+    <Empty title={say('Nobody is to be called now', '现在没有要拨打的电话')}>
+      <p>
+        {later > 0
+          ? say(
+              'The next ones come due later; this page keeps itself current.',
+              '其余电话稍后到时，本页会自动刷新。',
+            )
+          : say(
+              'Whom a campaign wants called stands here as soon as it is due.',
+              '活动需要回访的人到时会出现在这里。',
+            )}
+      </p>
+      <p>
+        <a href="/contacts">{say('Look somebody up', '查找联系人')}</a>
+      </p>
+    </Empty>
+  )
+}
+
+function Queue({ visit, calls, label }: { visit: Visit; calls: readonly Call[]; label: string }) {
+  const { say, language, now } = visit
+  return (
+    <Table
+      label={label}
+      columns={[
+        { title: say('Who', '联系人') },
+        { title: say('Time left', '时限') },
+        { title: say('Why', '缘由') },
+        { title: say('Tier', '阶段') },
+        { title: say('Telephone', '电话') },
+        { title: say('Attempts', '已尝试'), num: true },
+        { title: say('Priority', '优先级'), num: true },
+      ]}
+      rows={calls.map((call) => {
+        const due = dueText(call, now, language)
+        return [
+          <a href={`/calls/${callIdOf(call)}`} data-row>
+            {call.firstName ?? call.externalId}
+          </a>,
+          <span class={`tag ${due.tone}`}>{due.text}</span>,
+          whyText(visit, call),
+          call.tier,
+          call.phone === null ? say('none', '无') : MASKED.phone(call.phone),
+          String(call.attempts),
+          String(call.priority),
+        ]
+      })}
+    />
+  )
+}
+
+/** `to win back · silent for 12 days`. */
+function whyText({ say, language, now }: Visit, call: Call): string {
+  const kind = KIND_WORDS[call.kind][language]
+  if (call.kind !== 'recall' || call.silentSince === null) return kind
+  const span = spanText(now.getTime() - call.silentSince.getTime(), language)
+  return `${kind} · ${say(`silent for ${span}`, `沉默 ${span}`)}`
+}
+
+/** What the keys do, and how to be rid of them: a single letter may be in the way of other software. */
+function Keys({ visit }: { visit: Visit }) {
+  const { say, c } = visit
+  if (
+    c.req.query('keys') === 'off' ||
+    (c.req.query('keys') !== 'on' && getCookie(c, KEYS_COOKIE) === 'off')
+  ) {
+    return (
+      <p class="soft keys">
+        <a href="/calls?keys=on">{say('Turn the keys on', '启用快捷键')}</a>
+      </p>
+    )
+  }
+  const keys = [
+    ['n', say('next call', '下一通')],
+    ['j k', say('down, up', '下、上')],
+    ['Enter', say('open, press', '打开、确认')],
+    ['1–7', say('what became of it', '通话结果')],
+    ['r', say('reason', '原因')],
+    ['m', say('minutes', '分钟')],
+    ['o', say('notes', '备注')],
+    ['Esc', say('out of a field', '离开输入框')],
+    ['Ctrl Enter', say('record', '登记')],
+    ['b', say('back to the queue', '返回队列')],
+  ]
+  return (
+    <>
+      <p class="soft keys">
+        {keys.map(([key, meaning]) => (
+          <span>
+            <kbd>{key}</kbd> {meaning}{' '}
+          </span>
+        ))}
+        <a href="/calls?keys=off">{say('Turn the keys off', '停用快捷键')}</a>
+      </p>
+      <script src={KEYS_PATH} defer></script>
+    </>
+  )
+}
+
+function rememberKeys(c: Context): void {
+  const wanted = c.req.query('keys')
+  if (wanted === 'on') deleteCookie(c, KEYS_COOKIE, { path: '/' })
+  if (wanted === 'off') {
+    setCookie(c, KEYS_COOKIE, 'off', { path: '/', httpOnly: true, sameSite: 'Lax', maxAge: 365 * 86_400 })
+  }
+}

@@ -1,0 +1,48 @@
+import { hash } from 'node:crypto'
+
+// The one script there is, for those who work through a queue: keys that press what stands on the page, and a list that
+// stays current. It knows no page. What has `data-key` is pressed by that key, a field is gone into; j and k walk the
+// links with `data-row`; Ctrl+Enter sends the form one writes in; what is inside `data-live` is fetched again each half
+// minute. Without it every one of these is a link, a button or a field as anywhere.
+
+export const KEYS = `'use strict'
+const writes = (at) => at.matches('textarea, select, input:not([type=radio], [type=checkbox])')
+const rows = () => [...document.querySelectorAll('[data-row]')]
+const walk = (step) => {
+  const all = rows()
+  const next = all.indexOf(document.activeElement) + step
+  all[Math.max(0, Math.min(all.length - 1, next))]?.focus()
+}
+document.addEventListener('keydown', (event) => {
+  const { key, target } = event
+  if (event.isComposing || event.altKey || !(target instanceof Element)) return
+  if (key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+    const form = target.closest('form') ?? document.querySelector('form[data-main]')
+    const button = form?.querySelector('[type=submit]')
+    if (button) { event.preventDefault(); button.click() }
+    return
+  }
+  if (event.ctrlKey || event.metaKey) return
+  if (writes(target)) { if (key === 'Escape') target.blur(); return }
+  if (key === 'j' || key === 'k') { walk(key === 'j' ? 1 : -1); event.preventDefault(); return }
+  const wanted = document.querySelector('[data-key="' + CSS.escape(key) + '"]')
+  if (!wanted) return
+  event.preventDefault()
+  if (writes(wanted)) wanted.focus()
+  else { wanted.focus(); wanted.click() }
+})
+setInterval(async () => {
+  const live = document.querySelector('[data-live]')
+  if (!live || document.hidden) return
+  const answer = await fetch(location.href).catch(() => undefined)
+  if (!answer?.ok) return
+  const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').querySelector('[data-live]')
+  if (!fresh) return
+  const held = document.activeElement?.closest('[data-live]') && document.activeElement.getAttribute('href')
+  live.innerHTML = fresh.innerHTML
+  if (held) live.querySelector('a[href="' + CSS.escape(held) + '"]')?.focus()
+}, 30000)
+`
+
+/** Named by its content, so that browsers may keep it for ever. */
+export const KEYS_PATH = `/assets/${hash('sha256', KEYS, 'hex').slice(0, 16)}.js`

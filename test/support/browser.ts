@@ -1,0 +1,75 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { readEnvironment } from '../../src/config/environment.ts'
+
+// A real browser for the pages: Debian's Chromium.
+
+const CHROMIUM = '/usr/bin/chromium'
+
+/** On a build server the browser is there, or that is a failure; elsewhere its absence is said. */
+export const hasBrowser = existsSync(CHROMIUM) || readEnvironment().ci
+if (!existsSync(CHROMIUM)) console.warn(`${CHROMIUM} is missing: the pages were not opened in a browser`)
+
+export async function openBrowser(): Promise<Browser> {
+  return await chromium.launch({
+    executablePath: CHROMIUM,
+    args: '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split(
+      ' ',
+    ),
+  })
+}
+
+/** In which a page is looked at: both languages, narrow and wide, light and dark. */
+export const LOOKS = [
+  { language: 'en', scheme: 'light', width: 1280 },
+  { language: 'zh-CN', scheme: 'dark', width: 390 },
+  { language: 'en', scheme: 'dark', width: 390 },
+  { language: 'zh-CN', scheme: 'light', width: 1280 },
+] as const
+export type Look = (typeof LOOKS)[number]
+
+/** A window in which somebody is signed in. What the console complains of and what is asked of other hosts goes to `found`. */
+export async function openWindow(
+  browser: Browser,
+  server: string,
+  cookie: string,
+  look: Look,
+  found: string[],
+): Promise<{ readonly context: BrowserContext; readonly page: Page }> {
+  const context = await browser.newContext({
+    locale: look.language,
+    colorScheme: look.scheme,
+    viewport: { width: look.width, height: 900 },
+    bypassCSP: false,
+  })
+  const [name = '', value = ''] = cookie.split('=')
+  if (name !== '') await context.addCookies([{ name, value, url: server }])
+  const page = await context.newPage()
+  const tell = (problem: string) => found.push(`${page.url()} ${Object.values(look).join(' ')}: ${problem}`)
+  page.on('console', (message) => {
+    // A frame that may run nothing says so: that is what it is for.
+    if (message.type() === 'error' && !message.text().includes('sandboxed')) tell(message.text())
+  })
+  page.on('pageerror', (error) => tell(error.message))
+  page.on('request', (request) => {
+    if (!request.url().startsWith(server) && !request.url().startsWith('data:')) tell(`asks ${request.url()}`)
+  })
+  return { context, page }
+}
+
+const axe = () => readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** Serious and critical findings of axe, and a page wider than its window. Scripts go in by the debugger, past the policy. */
+export async function lookAt(page: Page): Promise<string[]> {
+  await page.evaluate(axe())
+  return (await page.evaluate(`(async () => {
+    const { violations } = await axe.run({ resultTypes: ['violations'], iframes: false })
+    const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    const wide = document.documentElement.scrollWidth > window.innerWidth + 1
+    return [
+      ...(wide ? ['wider than the window'] : []),
+      ...serious.map(({ id, nodes }) => id + ': ' + nodes.slice(0, 2).map(({ html, failureSummary }) => html.slice(0, 160) + ' ' + failureSummary.slice(0, 200)).join(' | ')),
+    ]
+  })()`)) as string[]
+}

@@ -1,0 +1,248 @@
+import { sql } from 'drizzle-orm'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
+import { openCallback } from '../../src/channels/callback/callback.ts'
+import { type ManualClock, manualClock } from '../../src/clock.ts'
+import { rows } from '../../src/database/connect.ts'
+import { processBatch } from '../../src/touchpoints/batch.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { startWeb, type WebServer } from '../../src/web/server.ts'
+import { hasBrowser, LOOKS, lookAt, openBrowser, openWindow } from '../support/browser.ts'
+import { freshDatabase } from '../support/database.ts'
+import { openShop, parseWorkspace, type Shop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
+import { formOf, signIn } from '../support/sign-in.ts'
+
+// The queue of calls as agents work through it: by keyboard, by mouse, two of them at once.
+
+const START = new Date('2026-03-10T09:00:00Z')
+const CAMPAIGN = `
+version: 1
+campaign: calling
+title: Calling
+priority: 70
+schedule: "0 9 * * *"
+timezone: UTC
+goals: { recall: { event: session } }
+window: 30d
+holdout: 0%
+limits: { spread: 0s, max_delay: 2d }
+tiers:
+  - name: quiet
+    inactive: 3d..20d
+    steps:
+      - { id: call, channel: callback, script: adviser, sla: 24h, capacity: 50 per day }
+`
+const PEOPLE = 12
+
+let shop: Shop
+let clock: ManualClock
+let server: WebServer
+const cookies = { ada: '', bo: '', viewer: '' }
+
+const get = async (path: string, who: keyof typeof cookies) =>
+  await fetch(`${server.address}${path}`, { headers: { Cookie: cookies[who] }, redirect: 'manual' })
+const post = (path: string, who: keyof typeof cookies, fields: Record<string, string> = {}) =>
+  formOf(shop.database, server.address, { name: who, cookie: cookies[who] })(path, fields)
+const placeOf = (answer: Response) => answer.headers.get('Location') ?? ''
+const noteOf = (answer: Response) =>
+  decodeURIComponent(/winback_note=([^;]*)/.exec(answer.headers.getSetCookie().join())?.[1] ?? '')
+const attempts = async () =>
+  await rows<{ outcome: string; by: string; reason: string | null; seconds: number; notes: string | null }>(
+    shop.database,
+    sql`SELECT outcome, made_by AS by, reason, seconds, notes FROM call_attempts ORDER BY made_at, contact_id`,
+  )
+
+beforeAll(async () => {
+  clock = manualClock(START)
+  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%').replace(
+    'channels:\n',
+    'channels:\n  callback: { wage: "60" }\n',
+  )
+  const { channels } = parseWorkspace(workspace)
+  if (!channels.callback) throw new Error('no channel')
+  shop = await openShop({
+    database: await freshDatabase(),
+    clock,
+    channels: [openCallback(channels.callback)],
+    workspace,
+    templates: { ...TEMPLATES, 'adviser.en.hbs': '<p>Ask what {{workspace.name}} could do better</p>\n' },
+  })
+  const ids = Array.from({ length: PEOPLE }, (_, no) => `u${no + 1}`)
+  await shop.importContacts(
+    ids.map((id, no) => ({
+      external_id: id,
+      phone: `+86138001380${10 + no}`,
+      first_name: `Li ${no + 1}`,
+      timezone: 'Asia/Shanghai',
+    })),
+  )
+  await shop.importActivity(
+    ids.map((id) => ({ external_id: id, type: 'session', occurred_at: '2026-03-06T00:00:00Z' })),
+  )
+  await shop.apply(CAMPAIGN)
+  await shop.run('calling')
+  await dispatchDue(shop.database, clock.now(), 100, async (batch) => {
+    await processBatch(shop.runtime.worker, batch)
+  })
+  server = await startWeb({ runtime: shop.runtime }, { host: '127.0.0.1', port: 0 })
+  cookies.ada = await signIn(shop.database, server.address, 'ada', 'agent', START)
+  cookies.bo = await signIn(shop.database, server.address, 'bo', 'agent', START)
+  cookies.viewer = await signIn(shop.database, server.address, 'viewer', 'viewer', START)
+})
+afterAll(async () => {
+  await server.close(0)
+  await shop.runtime.close()
+})
+
+describe('without a script', () => {
+  it('is for agents: a viewer neither finds the page nor may open it', async () => {
+    expect(await (await get('/campaigns', 'viewer')).text()).not.toContain('href="/calls"')
+    expect((await get('/calls', 'viewer')).status).toBe(403)
+    expect((await post('/calls/next', 'viewer')).status).toBe(403)
+    expect(await (await get('/campaigns', 'ada')).text()).toContain('href="/calls"')
+  })
+
+  it('takes the most urgent, shows the number to whoever took it alone, and records what became of it', async () => {
+    const queue = await (await get('/calls', 'ada')).text()
+    expect(queue).toContain('138****8010')
+    expect(queue).toContain('24 h left')
+    expect(queue).toContain('to win back · silent for 4 days')
+    const place = placeOf(await post('/calls/next', 'ada'))
+    expect(await (await get(place, 'bo')).text()).not.toContain('+8613800138010')
+    const task = await (await get(place, 'ada')).text()
+    expect(task).toContain('href="tel:+8613800138010"')
+    expect(task).toContain('Ask what Shop could do better')
+    expect(task).toContain('it is 17:00 where they are')
+    // Who holds one is not given another.
+    expect(placeOf(await post('/calls/next', 'ada'))).toBe(place)
+    const report = {
+      outcome: 'promised',
+      reason: 'price',
+      minutes: '4.5',
+      sentiment: 'positive',
+      notes: 'Asks for tea',
+      attempt: /name="attempt" value="([^"]+)"/.exec(task)?.[1] ?? '',
+      then: 'queue',
+    }
+    expect(noteOf(await post(`${place}/outcome`, 'ada', report))).toBe('Recorded.')
+    await post(`${place}/outcome`, 'ada', report)
+    expect(await attempts()).toEqual([
+      { outcome: 'promised', by: 'ada', reason: 'price', seconds: 270, notes: 'Asks for tea' },
+    ])
+    expect(await (await get(place, 'bo')).text()).toContain('This call is over: Will come back.')
+  })
+
+  it('tells kindly that somebody was quicker, and that there is nothing left to call for', async () => {
+    const place = placeOf(await post('/calls/next', 'ada'))
+    expect(noteOf(await post(`${place}/take`, 'bo'))).toBe(
+      'ada took this call a moment before you. Take the next one.',
+    )
+    expect(await (await get(place, 'bo')).text()).toContain('ada has taken this call')
+    expect(noteOf(await post(`${place}/release`, 'bo'))).toContain('no such call')
+    expect(noteOf(await post(`${place}/release`, 'ada'))).toBe('It is in the queue again.')
+    await post(`${place}/take`, 'bo')
+    await shop.importActivity([
+      { external_id: 'u2', type: 'session', occurred_at: clock.now().toISOString() },
+    ])
+    expect(noteOf(await post(`${place}/take`, 'ada'))).toBe(
+      'Nobody need call any more: they came back by themselves.',
+    )
+    expect(noteOf(await post('/calls/call-zz-zz/take', 'ada'))).toContain('no such call')
+  })
+
+  it('says what is missing of a report, and keeps a time for the next attempt in the workspace’s zone', async () => {
+    const place = placeOf(await post('/calls/next', 'ada'))
+    expect(noteOf(await post(`${place}/outcome`, 'ada'))).toBe('Choose what became of the call.')
+    expect(noteOf(await post(`${place}/outcome`, 'ada', { outcome: 'reached', minutes: 'x' }))).toContain(
+      'minutes',
+    )
+    expect(noteOf(await post(`${place}/outcome`, 'ada', { outcome: 'call_back', next: 'soon' }))).toContain(
+      'next_attempt_at',
+    )
+    await post(`${place}/outcome`, 'ada', { outcome: 'call_back', next: '2026-03-12T10:00' })
+    const [next] = await rows<{ at: Date }>(
+      shop.database,
+      sql`SELECT next_attempt_at AS at FROM calls WHERE attempts = 1 AND state = 'open'`,
+    )
+    const zone = shop.runtime.workspace.timezone
+    expect(next?.at.toLocaleString('sv', { timeZone: zone })).toBe('2026-03-12 10:00:00')
+  })
+})
+
+test('who took, gave back and reported a call stands in the audit, by the contact’s internal id', async () => {
+  const entries = await rows<{ actor: string; action: string }>(
+    shop.database,
+    sql`SELECT DISTINCT actor, action FROM audit WHERE action LIKE 'call.%' AND about LIKE 'contact %' ORDER BY 1, 2`,
+  )
+  expect(entries).toEqual([
+    { actor: 'ada', action: 'call.outcome' },
+    { actor: 'ada', action: 'call.release' },
+    { actor: 'ada', action: 'call.take' },
+    { actor: 'bo', action: 'call.take' },
+  ])
+})
+
+describe.runIf(hasBrowser)('in a browser', () => {
+  it('is worked through by keyboard: next, a digit for the outcome, minutes, notes, Ctrl+Enter', async () => {
+    const found: string[] = []
+    const browser = await openBrowser()
+    try {
+      const { page } = await openWindow(browser, server.address, cookies.ada, LOOKS[0], found)
+      await page.goto(`${server.address}/calls`)
+      const [first, second] = await page.locator('[data-row]').allTextContents()
+      await page.keyboard.press('j')
+      await page.keyboard.press('j')
+      expect(await focused(page)).toBe(second)
+      await page.keyboard.press('k')
+      expect(await focused(page)).toBe(first)
+      await page.keyboard.press('Enter')
+      await page.waitForURL(/calls\/call-/)
+      await page.keyboard.press('b')
+      await page.waitForURL(/calls$/)
+      await page.keyboard.press('n')
+      await page.waitForURL(/calls\/call-/)
+      const before = await attempts()
+      await page.keyboard.press('4')
+      await page.keyboard.press('m')
+      await page.keyboard.type('2')
+      await page.keyboard.press('Escape')
+      await page.keyboard.press('o')
+      await page.keyboard.type('n, j and 4 are letters here')
+      const here = page.url()
+      await page.keyboard.press('Control+Enter')
+      await page.waitForURL((url) => url.href !== here)
+      const after = await attempts()
+      expect(after).toHaveLength(before.length + 1)
+      expect(after).toContainEqual({
+        ...{ outcome: 'no_answer', by: 'ada', reason: null },
+        ...{ seconds: 120, notes: 'n, j and 4 are letters here' },
+      })
+      // Straight on to the next.
+      expect(page.url()).toMatch(/calls\/call-/)
+    } finally {
+      await browser.close()
+    }
+    expect(found).toEqual([])
+  }, 60_000)
+
+  it('has no complaint of the console or of axe, queue and call, in any language, width or light', async () => {
+    const place = placeOf(await post('/calls/next', 'ada'))
+    const found: string[] = []
+    const browser = await openBrowser()
+    try {
+      for (const look of LOOKS) {
+        const { context, page } = await openWindow(browser, server.address, cookies.ada, look, found)
+        for (const path of ['/calls', place]) {
+          await page.goto(`${server.address}${path}`)
+          found.push(...(await lookAt(page)).map((problem) => `${path} ${look.language}: ${problem}`))
+        }
+        await context.close()
+      }
+    } finally {
+      await browser.close()
+    }
+    expect(found).toEqual([])
+  }, 60_000)
+})
+
+const focused = async (page: Page) => await page.evaluate('document.activeElement?.textContent')
