@@ -179,9 +179,10 @@ function formatRun(result: RunVerbResult, context: DatabaseContext): string {
   const { timezone } = context.loaded.definition
   const speech = speechOf({ locale: chooseLocale(undefined), timezone })
   const lines = result.campaigns.flatMap((each) => formatCampaign(each, result.dryRun, speech, context))
+  const now = context.clock.now()
   const wait = (waiting: Waiting) => {
     const why = sentence(WAITS, waiting.why, speech.language)
-    const from = waiting.why === 'held' ? '' : `${speech.moment(waiting.earliest)} (${timezone})`
+    const from = waiting.earliest <= now ? '' : `${speech.moment(waiting.earliest)} (${timezone})`
     const count = speech.count(waiting.touchpoints)
     if (speech.language !== 'en') return `${count} 条${why}${from ? `，最早 ${from}` : ''}`
     return `${count} ${waiting.touchpoints === 1 ? why : plural(why)}${from ? `, from ${from}` : ''}`

@@ -12,7 +12,7 @@ import {
 } from './freshness.ts'
 import { inRange, type Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
-import { ANSWERS, REASONS, sentence } from './reasons.ts'
+import { ANSWERS, REASONS, sentence, WAITS } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
@@ -207,7 +207,11 @@ export function funnelSheet(data: FunnelData, style: TextStyle): Sheet {
       .filter((each) => each.arm === 'treated')
       .map((each) => [
         cell.text(ANSWER_WORDS[each.answer]?.[speech.language] ?? each.answer),
-        cell.text(each.reason === '' ? '' : sentence(REASONS, each.reason, speech.language)),
+        cell.text(
+          each.reason === ''
+            ? ''
+            : sentence(each.answer === 'waiting' ? WAITS : REASONS, each.reason, speech.language),
+        ),
         cell.count(each.people),
         cell.count(each.recalled),
       ]),

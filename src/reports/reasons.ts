@@ -1,3 +1,4 @@
+import type { Deferral } from './deferral.ts'
 import type { Language } from './words.ts'
 
 // A sentence for every answer and reason that is ever recorded. Tables hold the name; people read the sentence.
@@ -133,16 +134,52 @@ export const REASONS = {
   attempts: { en: 'given up after several tries', 'zh-CN': '多次重试后放弃' },
 } satisfies Sentences
 
-/** Why a planned touchpoint waits. */
+/** Why a planned touchpoint waits: by what put it back, or by what holds back the dispatcher. */
 export const WAITS = {
-  retry: { en: 'waits for another try', 'zh-CN': '等待重试' },
-  paused: { en: 'waits for its channel to be resumed', 'zh-CN': '等待渠道恢复发送' },
-  quiet_hours: {
-    en: 'waits for the send window or for room under a limit',
-    'zh-CN': '等待允许发送的时段或限额腾出余量',
+  quiet_hours: { en: 'waits for the hours in which the channel may send', 'zh-CN': '等待渠道允许发送的时段' },
+  holiday: {
+    en: 'waits for a day on which the channel may send',
+    'zh-CN': '当天不发送（节假日、周末或禁发日）',
   },
+  frequency_cap: {
+    en: 'waits until the person may get another message under the campaign’s limits',
+    'zh-CN': '已达频次上限，等待可再次发送',
+  },
+  outranked: {
+    en: 'waits for another message of higher rank to the same person',
+    'zh-CN': '同一人有更优先的消息，让其先发',
+  },
+  budget_exhausted: { en: 'waits for the next day’s budget', 'zh-CN': '当日预算已用完，等待次日' },
+  budget_held: {
+    en: 'waits for what messages under way hold of the budget',
+    'zh-CN': '预算余额被正在发送的消息占用，稍后再看',
+  },
+  offer_held: {
+    en: 'waits for another step that is granting the same offer',
+    'zh-CN': '另一步骤正在发放同一优惠，稍后再看',
+  },
+  credit: {
+    en: 'waits for the provider that credits the offer, which gave no answer',
+    'zh-CN': '发放优惠的服务商未答复，等待重试',
+  },
+  capacity: { en: 'waits for a day with room for another call', 'zh-CN': '当日外呼名额已满，改日再打' },
+  paused: { en: 'waits for its channel to be resumed', 'zh-CN': '等待渠道恢复发送' },
+  changed: {
+    en: 'waits to be looked at again: something was switched off or refused while it was prepared',
+    'zh-CN': '准备期间有开关或同意发生变化，等待重新检查',
+  },
+  retry: { en: 'waits for another try', 'zh-CN': '等待重试' },
   held: { en: 'is due and held back by a pause or a stop', 'zh-CN': '已到期，因暂停或停止而未发送' },
-} satisfies Sentences
+  breaker: {
+    en: 'is due and waits its turn: the channel sends a few a day until its breaker closes',
+    'zh-CN': '已到期，渠道熔断试发中，每天仅放行少量',
+  },
+  rate_limit: {
+    en: 'is due and waits for the provider’s rate or the warm-up',
+    'zh-CN': '已到期，受服务商速率或预热限制，依次发送',
+  },
+  due: { en: 'is due and goes with one of the next batches', 'zh-CN': '已到期，随后几批发送' },
+} satisfies Record<Deferral, Readonly<Record<Language, string>>>
 
 /** States of a touchpoint. */
 export const STATES = {

@@ -94,7 +94,7 @@ function gatherMessages({ day }: CohortDay): SQL {
       ) r
       WHERE r.state <> 'uncertain' OR r.known_later IS NULL
       UNION ALL
-      SELECT c.contact_id, c.episode_id, t.touchpoint_id, t.step_id, 'waiting', '', NULL, '', NULL, t.planned_for
+      SELECT c.contact_id, c.episode_id, t.touchpoint_id, t.step_id, 'waiting', coalesce(t.waits, ''), NULL, '', NULL, t.planned_for
       FROM cohort c
       CROSS JOIN LATERAL (
         SELECT * FROM touchpoints t WHERE t.contact_id = c.contact_id AND t.episode_id = c.episode_id OFFSET 0
@@ -251,13 +251,13 @@ function countStages({ campaign, day }: CohortDay, goal: string): SQL {
     GROUP BY t.tier, s.arm`
 }
 
-/** Each person once: the furthest of their messages is their answer, and its reason the newest. */
+/** Each person once: the furthest of their messages is their answer, with the reason of the newest, or of the next to go. */
 function countFunnel({ campaign, day }: CohortDay): SQL {
   return sql`
     INSERT INTO report_funnel
     SELECT ${literal(campaign)}, ${literal(day)}::date, c.arm,
       CASE WHEN c.arm <> 'treated' THEN 'held_out' ELSE coalesce(m.state, 'no_message') END,
-      CASE WHEN c.arm = 'treated' AND m.state IN ('failed', 'skipped', 'cancelled') THEN m.reason ELSE '' END,
+      CASE WHEN c.arm = 'treated' AND m.state IN ('failed', 'skipped', 'cancelled', 'waiting') THEN m.reason ELSE '' END,
       count(*), count(*) FILTER (WHERE m.delivered), count(*) FILTER (WHERE m.clicked), count(c.returned_at),
       sum(c.y), count(*) FILTER (WHERE g.redeemed)
     FROM cohort c
@@ -267,8 +267,8 @@ function countFunnel({ campaign, day }: CohortDay): SQL {
       FROM cohort_messages
       WINDOW whole AS (PARTITION BY contact_id, episode_id)
       ORDER BY contact_id, episode_id,
-        array_position(ARRAY['sent', 'uncertain', 'waiting', 'failed', 'skipped', 'cancelled'], state), at DESC,
-        touchpoint_id
+        array_position(ARRAY['sent', 'uncertain', 'waiting', 'failed', 'skipped', 'cancelled'], state),
+        CASE WHEN state = 'waiting' THEN at END, at DESC, touchpoint_id
     ) m USING (contact_id, episode_id)
     CROSS JOIN LATERAL (
       SELECT EXISTS (SELECT FROM grants x WHERE x.contact_id = c.contact_id AND x.episode_id = c.episode_id

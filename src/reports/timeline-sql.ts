@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
+import { type Deferral, whyWaiting } from './deferral.ts'
 
 // Everything that is recorded about one contact, each by the contact's own key.
 
@@ -167,6 +168,8 @@ export interface TouchpointRow {
   attempt: number
   cost: number
   plannedFor: Date
+  /** Why it waits; null where it is merely planned, under way or settled. */
+  deferral: Deferral | null
   /** When it is looked at next; null once settled. */
   dueAt: Date | null
   /** Null while at work. */
@@ -182,19 +185,19 @@ export async function findTouchpoints(
   return await rows<TouchpointRow>(
     session,
     sql`
-    SELECT t.touchpoint_id AS "touchpointId", t.episode_id AS "episodeId", p.campaign, p.tier, p.step, p.channels,
-      t.state, t.reason, t.detail, t.channel, t.template, t.provider_id AS "providerId", t.attempt, t.cost,
+    SELECT t.touchpoint_id AS "touchpointId", t.episode_id AS "episodeId", s.campaign, s.tier, s.step, s.channels,
+      t.state, ${whyWaiting(now)} AS deferral, t.reason, t.detail, t.channel, t.template, t.provider_id AS "providerId", t.attempt, t.cost,
       t.planned_for AS "plannedFor", t.due_at AS "dueAt", t.settled_at AS "settledAt"
     FROM (
       SELECT touchpoint_id, episode_id, step_id, state, NULL::text AS reason, NULL::text AS detail,
         NULL::text AS channel, NULL::text AS template, NULL::text AS provider_id, attempt, 0::bigint AS cost,
-        planned_for, due_at, NULL::timestamptz AS settled_at
+        planned_for, due_at, waits, NULL::timestamptz AS settled_at
       FROM touchpoints WHERE contact_id = ${contactId}
       UNION ALL
       SELECT touchpoint_id, episode_id, step_id, state, reason, detail, channel, template, provider_id, attempt, cost,
-        planned_for, NULL, settled_at
+        planned_for, NULL, NULL, settled_at
       FROM touchpoint_records WHERE contact_id = ${contactId} AND settled_at <= ${now}
-    ) t JOIN steps p ON p.step_id = t.step_id
+    ) t JOIN steps s ON s.step_id = t.step_id
     ORDER BY t.planned_for, t.touchpoint_id, t.settled_at`,
   )
 }

@@ -2,7 +2,6 @@ import { distance } from 'fastest-levenshtein'
 import { MASKED, type Mask, UNMASKED } from '../config/masking.ts'
 import type { Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
-import { type Deferral, deferralOf } from './deferral.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 import {
   type ActivityRow,
@@ -76,7 +75,7 @@ export type Entry =
       readonly episodeArm: EpisodeRow['arm']
       readonly planned: readonly PlannedStep[]
     } & StageRow)
-  | ({ readonly kind: 'waiting'; readonly at: Date; readonly deferral: Deferral | null } & TouchpointRow)
+  | ({ readonly kind: 'waiting'; readonly at: Date } & TouchpointRow)
   | ({ readonly kind: 'settled'; readonly at: Date } & TouchpointRow)
   | { readonly kind: 'returned'; readonly at: Date; readonly campaign: string }
   | ({
@@ -157,7 +156,6 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
   const byId = new Map(episodes.map((episode) => [episode.episodeId, episode]))
   const campaigns = new Set(episodes.map((episode) => episode.campaign))
   const channels = new Set(touchpoints.flatMap((touchpoint) => touchpoint.channels))
-  const off = new Set(switches.filter(({ scope }) => scope === 'channel').map(({ name }) => name))
   const entries: Entry[] = [
     ...contactEntries(contact),
     ...activity.map(({ era: _, ...row }): Entry => ({ kind: 'activity', at: row.first, ...row })),
@@ -172,7 +170,7 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
         ...row,
       }),
     ),
-    ...touchpoints.map((row) => touchpointEntry(row, now, off)),
+    ...touchpoints.map((row) => touchpointEntry(row, now)),
     ...recalls.map((row): Entry => {
       const episode = byId.get(row.episodeId)
       const inWindow =
@@ -228,10 +226,9 @@ function episodeEntries(episode: EpisodeRow, now: Date): Entry[] {
 }
 
 /** What waits is told last, as of now; what has ended, when it ended. */
-function touchpointEntry(row: TouchpointRow, now: Date, off: ReadonlySet<string>): Entry {
+function touchpointEntry(row: TouchpointRow, now: Date): Entry {
   if (row.settledAt !== null) return { kind: 'settled', at: row.settledAt, ...row }
-  const deferral = deferralOf({ ...row, paused: row.channels.some((channel) => off.has(channel)) })
-  return { kind: 'waiting', at: now, deferral, ...row }
+  return { kind: 'waiting', at: now, ...row }
 }
 
 /** The steps a stage planned, in their order. */

@@ -221,7 +221,13 @@ function sortVerdict({ ended, deferred }: Sorted, candidate: Candidate, verdict:
   const { contactId, touchpointId } = candidate
   switch (verdict.kind) {
     case 'defer':
-      deferred.push({ contactId, touchpointId, dueAt: verdict.until, tried: verdict.tried ?? false })
+      deferred.push({
+        contactId,
+        touchpointId,
+        dueAt: verdict.until,
+        tried: verdict.tried ?? false,
+        why: verdict.cause,
+      })
       break
     case 'skip':
       ended.push(unsent(candidate, 'skipped', verdict.reason, verdict.detail))

@@ -163,7 +163,7 @@ function yielding(
     )
     if (ahead.length < room) continue
     const latest = applicant.plannedFor.getTime() + at.maxDelay * 1000
-    return deferOrSkip(new Date(at.now.getTime() + YIELD * 1000), latest, 'frequency_cap')
+    return deferOrSkip(new Date(at.now.getTime() + YIELD * 1000), latest, 'outranked')
   }
   return undefined
 }

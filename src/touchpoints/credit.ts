@@ -74,7 +74,7 @@ function askAgain({ candidate }: Cleared, now: Date, maxDelay: number, detail: s
   const pause = BACK_OFF[candidate.attempt]
   if (pause === undefined) return { kind: 'skip', reason: 'offer_unavailable', detail: `provider: ${detail}` }
   const latest = candidate.plannedFor.getTime() + maxDelay * 1000
-  const verdict = deferOrSkip(new Date(now.getTime() + pause * 1000), latest, `provider: ${detail}`)
+  const verdict = deferOrSkip(new Date(now.getTime() + pause * 1000), latest, 'credit', `provider: ${detail}`)
   return verdict.kind === 'defer' ? { ...verdict, tried: true } : verdict
 }
 

@@ -113,7 +113,7 @@ async function record(deps: DeliveryDependencies, dispatch: Dispatch, tally: Tal
 }
 
 function againAt({ contactId, touchpointId }: TouchpointKey, dueAt: Date): Deferral {
-  return { contactId, touchpointId, dueAt, tried: false }
+  return { contactId, touchpointId, dueAt, tried: false, why: 'changed' }
 }
 
 /** `campaign.step`: what providers may group their own figures by. */

@@ -2,8 +2,9 @@ import type { AddressKind, ContactView } from '../channels/channel.ts'
 import type { Calendar } from '../config/calendar.ts'
 import type { CompiledStep, StepTemplate } from '../config/compiled.ts'
 import type { LocalWindow } from '../config/quantities.ts'
+import type { Wait } from '../config/waits.ts'
 import type { Candidate, Choice } from './gather.ts'
-import { spreadFrom } from './windows.ts'
+import { isDayClosed, spreadFrom } from './windows.ts'
 
 // Reasons not to send now. Pure: a candidate and what is known beside it go in, one verdict comes out. The first
 // guard that applies is the one recorded; their order is the order of the table in the docs.
@@ -21,7 +22,7 @@ export type Verdict =
   | {
       readonly kind: 'defer'
       readonly until: Date
-      readonly cause: string
+      readonly cause: Wait
       /** Something was tried for it: counts as an attempt. */
       readonly tried?: boolean
     }
@@ -216,17 +217,21 @@ function timely(
       calendar: context.calendar,
     }
     const until = spreadFrom(opening, candidate.touchpointId, channel.window, place)
-    return deferOrSkip(until, latest, 'quiet_hours')
+    const closed = isDayClosed(channel.window, contact.timezone, now, context.calendar)
+    return deferOrSkip(until, latest, closed ? 'holiday' : 'quiet_hours')
   }
   if (now.getTime() > latest) return { kind: 'skip', reason: 'too_late', detail: null }
   if (channel.paused) return deferOrSkip(new Date(now.getTime() + PAUSE_RECHECK * 1000), latest, 'paused')
   return { kind: 'send', channel: channel.name, template }
 }
 
-/** A deferral beyond planned_for + max_delay is a skip at once, with the cause. */
-export function deferOrSkip(until: Date, latest: number, cause: string): Verdict {
+/**
+ * A deferral beyond planned_for + max_delay is a skip at once, with the cause.
+ * @param because the cause in other words, where there are any
+ */
+export function deferOrSkip(until: Date, latest: number, cause: Wait, because: string = cause): Verdict {
   if (until.getTime() > latest) {
-    return { kind: 'skip', reason: 'too_late', detail: `${cause} until ${until.toISOString()}` }
+    return { kind: 'skip', reason: 'too_late', detail: `${because} until ${until.toISOString()}` }
   }
   return { kind: 'defer', until, cause }
 }

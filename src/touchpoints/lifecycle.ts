@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import type { Wait } from '../config/waits.ts'
 import {
   AWAITING_NO_DISK,
   execute,
@@ -55,6 +56,7 @@ export interface Deferral extends TouchpointKey {
   readonly dueAt: Date
   /** True where a send was tried: counts as an attempt. */
   readonly tried: boolean
+  readonly why: Wait
 }
 
 /** Numbers as one bigint[] value. The driver would quote each; joined here, it is a third of the work. */
@@ -130,7 +132,7 @@ export async function claim(
       ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
     )
     UPDATE touchpoints t
-    SET state = 'claimed', claim_id = ${claimId}::uuid,
+    SET state = 'claimed', claim_id = ${claimId}::uuid, waits = NULL,
         lease_until = clock_timestamp() + make_interval(secs => ${lease})
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id
       AND ${AWAITING_NO_DISK}
@@ -284,7 +286,7 @@ async function settleWhere(
   return result?.settled ?? 0
 }
 
-/** claimed | sending → planned: not now (a deferral), or not handed over (a retry, which counts as an attempt). */
+/** claimed | sending → planned: not now (a deferral), or not handed over (a retry, which counts as an attempt); and why. */
 export async function putBack(
   session: Session,
   claimId: string,
@@ -294,19 +296,20 @@ export async function putBack(
     session,
     sql`
     WITH locked AS (
-      SELECT t.contact_id, t.touchpoint_id, k.due_at, k.tried
+      SELECT t.contact_id, t.touchpoint_id, k.due_at, k.tried, k.why
       FROM unnest(
         ${bigints(deferred.map((row) => row.contactId))},
         ${bigints(deferred.map((row) => row.touchpointId))},
         ${sql.param(deferred.map((row) => row.dueAt.toISOString()))}::timestamptz[],
-        ${sql.param(deferred.map((row) => row.tried))}::boolean[]
-      ) AS k(contact_id, touchpoint_id, due_at, tried)
+        ${sql.param(deferred.map((row) => row.tried))}::boolean[],
+        ${sql.param(deferred.map((row) => row.why))}::text[]
+      ) AS k(contact_id, touchpoint_id, due_at, tried, why)
       JOIN touchpoints t USING (contact_id, touchpoint_id)
       WHERE t.claim_id = ${claimId}::uuid
       ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
     )
     UPDATE touchpoints t
-    SET state = 'planned', due_at = locked.due_at, attempt = t.attempt + locked.tried::int,
+    SET state = 'planned', due_at = locked.due_at, waits = locked.why, attempt = t.attempt + locked.tried::int,
         claim_id = NULL, lease_until = NULL, channel = NULL
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id`,
   )

@@ -172,7 +172,7 @@ async function promise(
     else if (answer === 'busy') {
       const latest = plannedFor.getTime() + campaign.definition.limits.max_delay * 1000
       const until = new Date(now.getTime() + BUSY * 1000)
-      refused.push({ cleared, verdict: deferOrSkip(until, latest, 'offer_unavailable') })
+      refused.push({ cleared, verdict: deferOrSkip(until, latest, 'offer_held') })
     } else if ('refused' in answer) refuse(cleared, answer.refused)
     else granted.push({ cleared, grant: answer })
   }
@@ -228,7 +228,7 @@ function outOfBudget(
   if (budget.per === null && !held) return skip
   const latest = candidate.plannedFor.getTime() + maxDelay * 1000
   const again = held ? new Date(now.getTime() + BUSY * 1000) : startOfNextDay(budget.zone, now)
-  const verdict = deferOrSkip(again, latest, 'budget_exhausted')
+  const verdict = deferOrSkip(again, latest, held ? 'budget_held' : 'budget_exhausted')
   return verdict.kind === 'skip' ? skip : verdict
 }
 

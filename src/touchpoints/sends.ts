@@ -57,7 +57,7 @@ export function ready({ context, compose }: Dispatch, slice: readonly Cleared[],
     const { contactId, touchpointId } = cleared.candidate
     const opening = openings.get(cleared.channel)?.(cleared.contact.timezone)
     if (opening) {
-      deferred.push({ contactId, touchpointId, dueAt: opening, tried: false })
+      deferred.push({ contactId, touchpointId, dueAt: opening, tried: false, why: 'quiet_hours' })
       continue
     }
     const result = compose(cleared)
@@ -125,7 +125,7 @@ export function concludeSend(
     const dueAt = new Date(now.getTime() + pause * 1000)
     const tooLate = dueAt.getTime() > candidate.plannedFor.getTime() + maxDelay * 1000
     if (attempt >= BACK_OFF.length || tooLate) return settled('failed', 'attempts', detail, false)
-    return { contactId, touchpointId, dueAt, tried: true }
+    return { contactId, touchpointId, dueAt, tried: true, why: 'retry' }
   }
   switch (delivery.outcome) {
     case 'sent':

@@ -34,6 +34,7 @@ export async function sweep(database: Database, now: Date, idempotent: readonly 
     ), released AS (
       UPDATE touchpoints t
       SET state = 'planned', claim_id = NULL, lease_until = NULL, channel = NULL,
+          waits = CASE WHEN t.state = 'sending' THEN 'retry' END,
           attempt = t.attempt + (t.state = 'sending')::int
       FROM expired x
       WHERE t.contact_id = x.contact_id AND t.touchpoint_id = x.touchpoint_id

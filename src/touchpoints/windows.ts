@@ -40,6 +40,17 @@ export function nextOpening(
   return new Date(day.toZonedDateTime(zone).epochMilliseconds)
 }
 
+/** Whether the window is shut for the whole of the local day, whatever the hour. */
+export function isDayClosed(
+  window: LocalWindow,
+  zone: string,
+  now: Date,
+  calendar: Calendar = PLAIN_CALENDAR,
+): boolean {
+  const at = now.getTime()
+  return !isDayOpenAt(window, Math.floor((at + stretchAt(zone, at).offset) / DAY), calendar)
+}
+
 function isDayOpen(window: LocalWindow, date: string, weekday: number, calendar: Calendar): boolean {
   if (calendar.isBlackout(date)) return false
   return !window.workdays || calendar.isWorkday(date, weekday)
@@ -77,14 +88,17 @@ const DAY = 86_400_000
 function isOpenAt(window: LocalWindow, zone: string, at: number, calendar: Calendar): boolean {
   const local = at + stretchAt(zone, at).offset
   const day = Math.floor(local / DAY)
-  // Day 0 was a Thursday; 1 is Monday.
-  const dayOfWeek = ((((day + 3) % 7) + 7) % 7) + 1
-  if (calendar.special) {
-    const date = new Date(day * DAY).toISOString().slice(0, 10)
-    if (!isDayOpen(window, date, dayOfWeek, calendar)) return false
-  } else if (window.workdays && dayOfWeek > 5) return false
+  if (!isDayOpenAt(window, day, calendar)) return false
   const minutes = Math.floor((local - day * DAY) / MINUTE)
   return minutes >= window.from && minutes < window.to
+}
+
+/** {@link isDayOpen} of a day by its number since 1970. */
+function isDayOpenAt(window: LocalWindow, day: number, calendar: Calendar): boolean {
+  // Day 0 was a Thursday; 1 is Monday.
+  const dayOfWeek = ((((day + 3) % 7) + 7) % 7) + 1
+  if (!calendar.special) return !window.workdays || dayOfWeek <= 5
+  return isDayOpen(window, new Date(day * DAY).toISOString().slice(0, 10), dayOfWeek, calendar)
 }
 
 function isOpen(window: LocalWindow, local: Temporal.ZonedDateTime): boolean {

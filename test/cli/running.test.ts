@@ -94,11 +94,11 @@ test('a run says what waits and until when; answers and their sentences stand ap
   const [open] = await rows<{ arm: string }>(database, sql`SELECT arm FROM episodes`)
   expect(open?.arm).toBe('treated')
   expect(done.stdout).toMatch(
-    /Messages: 1 deferred to a later time\n {2}1 waits for the send window or for room under a limit, from .*:00 \(UTC\)/,
+    /Messages: 1 deferred to a later time\n {2}1 waits for the hours in which the channel may send, from .*:00 \(UTC\)/,
   )
   const story = await run(['explain', 'c1', '--locale', 'en'], here)
   expect(story.stdout.replaceAll(/\s+/g, ' ')).toContain(
-    'deferred to a later time: waits for the send window or for room under a limit, due',
+    'deferred to a later time: waits for the hours in which the channel may send, due',
   )
   expect(story.stdout).toMatch(/graded-recall: 1 run looked/)
   const taken = await run(['preview', 'graded-recall', 'letter', '--contact', 'c1'], here)

@@ -9,8 +9,9 @@ import { ANNUAL_REPORT } from '../../src/config/annual-report.ts'
 import { MESSAGE_CONTEXT } from '../../src/config/checks/templates.ts'
 import { factsPage } from '../../src/config/facts-page.ts'
 import { campaignJsonSchema } from '../../src/config/json-schema.ts'
+import { WAITS } from '../../src/config/waits.ts'
 import { type OfferKind, offers, offerVariables } from '../../src/offers/offers.ts'
-import { ANSWERS as ANSWER_WORDS, REASONS } from '../../src/reports/reasons.ts'
+import { ANSWERS as ANSWER_WORDS, REASONS, WAITS as WAIT_WORDS } from '../../src/reports/reasons.ts'
 import { proseOf, quoted, ROOT, readPage, tableUnder } from './pages.ts'
 
 // Tables that repeat what the code says, held against it.
@@ -73,6 +74,15 @@ describe('docs/domain.md', () => {
     const failures = ['bad_address', 'refused', 'content', 'attempts']
     expect([...listed, ...failures]).toEqual(expect.arrayContaining(Object.keys(REASONS)))
     for (const failure of failures) expect(quoted(proseOf(domain))).toContain(failure)
+  })
+})
+
+describe('docs/domain.md, on what waits', () => {
+  it('lists every cause, in the order of the code', () => {
+    const causes = first(tableUnder(domain, '### Why something waits'))
+    expect(causes).toEqual([...WAITS])
+    const said = new Set([...causes, ...quoted(proseOf(domain))])
+    expect(Object.keys(WAIT_WORDS).filter((name) => !said.has(name))).toEqual([])
   })
 })
 

@@ -1,20 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { execute } from '../../src/database/connect.ts'
-import { deferralOf, readWaiting } from '../../src/reports/deferral.ts'
+import { readWaiting } from '../../src/reports/deferral.ts'
+import { funnelSheet, readFunnel } from '../../src/reports/funnel.ts'
+import { rollUp } from '../../src/reports/rollup.ts'
 import { DAY, openPipeline, START } from '../support/pipeline.ts'
 
 const later = (seconds: number) => new Date(START.getTime() + seconds * 1000)
-
-it('tells a retry from the send window and from a pause', () => {
-  const put = { state: 'planned', attempt: 0, plannedFor: START, dueAt: later(60), paused: false }
-  expect(deferralOf(put)).toBe('quiet_hours')
-  expect(deferralOf({ ...put, attempt: 1 })).toBe('retry')
-  expect(deferralOf({ ...put, paused: true })).toBe('paused')
-  expect(deferralOf({ ...put, dueAt: START })).toBeNull()
-  expect(deferralOf({ ...put, state: 'queued' })).toBeNull()
-  expect(deferralOf({ ...put, state: 'sent', dueAt: null })).toBeNull()
-})
 
 it('counts what waits by reason, with the earliest moment; what is planned for later waits for nothing', async () => {
   const pipeline = await openPipeline({
@@ -29,17 +21,31 @@ it('counts what waits by reason, with the earliest moment; what is planned for l
   expect(await readWaiting(pipeline.database, START)).toEqual([
     { why: 'quiet_hours', touchpoints: 2, earliest: new Date('2026-03-02T09:00:00Z') },
   ])
+  const rules = { activity: ['session'], order: 'order', goalOf: async () => 'session' }
+  await rollUp(pipeline.database, START, rules)
+  const funnel = await readFunnel(pipeline.database, { campaign: 'test', now: START, split: new Map() })
+  expect(funnel.cells).toMatchObject([{ answer: 'waiting', reason: 'quiet_hours', people: 2 }])
+  const style = { locale: 'en', currency: 'CNY', color: false, width: 100 }
+  const answers = funnelSheet(funnel, style).tables.find(({ id }) => id === 'answers')
+  expect(JSON.stringify(answers?.rows)).toContain('waits for the hours in which the channel may send')
   await execute(
     pipeline.database,
-    sql`UPDATE touchpoints SET attempt = 1, due_at = ${later(60)} WHERE contact_id = ${first} AND due_at > planned_for`,
+    sql`UPDATE touchpoints SET attempt = 1, waits = 'retry', due_at = ${later(60)} WHERE contact_id = ${first} AND due_at > planned_for`,
   )
   expect(await readWaiting(pipeline.database, START)).toEqual([
     { why: 'retry', touchpoints: 1, earliest: later(60) },
     { why: 'quiet_hours', touchpoints: 1, earliest: new Date('2026-03-02T09:00:00Z') },
   ])
-  expect(await readWaiting(pipeline.database, later(120))).toContainEqual({
-    why: 'held',
-    touchpoints: 1,
-    earliest: later(60),
-  })
+  const due = async () => (await readWaiting(pipeline.database, later(120))).map(({ why }) => why)
+  expect(await due()).toEqual(['due', 'quiet_hours'])
+  await execute(
+    pipeline.database,
+    sql`INSERT INTO send_rates (channel, tokens, refilled_at, day, taken) VALUES ('email', 0, ${START}, '2026-03-02', 1)`,
+  )
+  expect(await due()).toEqual(['rate_limit', 'quiet_hours'])
+  await execute(
+    pipeline.database,
+    sql`INSERT INTO switches (scope, name, state, reason, since) VALUES ('channel', 'email', 'paused', 'bounces', ${START})`,
+  )
+  expect(await due()).toEqual(['held', 'quiet_hours'])
 })

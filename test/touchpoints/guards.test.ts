@@ -195,8 +195,8 @@ describe('guards', () => {
     expect(verdict({}, { channels: [{ ...email, ...shut(later(7201)) }] })).toBe(
       'skip too_late: quiet_hours until 2026-03-02T12:00:01.000Z',
     )
-    expect(deferOrSkip(later(60), later(60).getTime(), 'x')).toMatchObject({ kind: 'defer' })
-    expect(deferOrSkip(later(60), later(59).getTime(), 'x')).toMatchObject({ kind: 'skip' })
+    expect(deferOrSkip(later(60), later(60).getTime(), 'paused')).toMatchObject({ kind: 'defer' })
+    expect(deferOrSkip(later(60), later(59).getTime(), 'paused')).toMatchObject({ kind: 'skip' })
   })
 
   it('give seeds everything that can be sent at all', () => {

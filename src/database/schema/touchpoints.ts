@@ -22,6 +22,8 @@ export const touchpoints = pgTable(
     claimId: uuid('claim_id'),
     /** The channel it is being sent on, from the moment it is marked `sending`. */
     channel: text('channel'),
+    /** Why it was put back, until it is claimed again. */
+    waits: text('waits'),
     /** Real time, of the database: the lease of `queued`, `claimed` and `sending`. */
     leaseUntil: at('lease_until'),
   },

@@ -1,0 +1,1 @@
+ALTER TABLE "touchpoints" ADD COLUMN "waits" text;

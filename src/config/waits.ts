@@ -1,0 +1,31 @@
+// Why a planned touchpoint waits. A guard or a send that puts one back says which of these it was; the row keeps it until
+// it is claimed again, so that whoever asks is told the cause and not merely the time.
+
+export const WAITS = [
+  /** The channel's hours where the contact lives. */
+  'quiet_hours',
+  /** The hours are open, but not on this day: a blackout date, a holiday, a weekend. */
+  'holiday',
+  /** The person has had as much as a cap allows. */
+  'frequency_cap',
+  /** There is room under a cap for one, and another of the person's messages ranks higher. */
+  'outranked',
+  /** The day's budget is spent. */
+  'budget_exhausted',
+  /** What is left of a budget is held by messages under way. */
+  'budget_held',
+  /** Another step is granting the same offer at this moment. */
+  'offer_held',
+  /** The provider that credits accounts gave no answer. */
+  'credit',
+  /** People can make no more calls on this day. */
+  'capacity',
+  /** The channel is switched off: by hand, or by its breaker. */
+  'paused',
+  /** Something was switched off or refused while it was being prepared. */
+  'changed',
+  /** A send was tried, and the provider or the network could not take it. */
+  'retry',
+] as const
+
+export type Wait = (typeof WAITS)[number]
