@@ -54,7 +54,8 @@ export async function runProgram(
     const output = openOutput({ json: options.json === true, noColor: environment.noColor, stdout, stderr })
     const cwd = resolve(options.cwd ?? '.')
     const workspaceFile = options.workspace === undefined ? undefined : resolve(cwd, options.workspace)
-    const outcome = await work({ environment, output, cwd, workspaceFile, clock, interrupt })
+    const asked = { verb: verbOf(command), args: command.processedArgs, options: command.opts() }
+    const outcome = await work({ environment, output, cwd, workspaceFile, clock, interrupt, asked })
     output.print(outcome)
     code = outcome.exitCode ?? EXIT.fine
   }
@@ -79,6 +80,11 @@ export async function runProgram(
     }
     return failed
   }
+}
+
+/** A command's name with those above it, the program's own left out: `api-keys create`. */
+export function verbOf(command: Command): string {
+  return command.parent?.parent ? `${verbOf(command.parent)} ${command.name()}` : command.name()
 }
 
 function describeProgram({ environment, stdout, stderr }: Surroundings): Command {

@@ -3,7 +3,6 @@ import { WinbackError } from '../errors.ts'
 import { painter, table } from '../reports/layout.ts'
 import { isRole, ROLES } from '../web/accounts/roles.ts'
 import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '../web/accounts/users.ts'
-import { recordAudit } from '../web/audit.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { describe, type Start } from './verb.ts'
@@ -84,7 +83,6 @@ async function runAdd(context: DatabaseContext, name: string, role: string): Pro
   const { database, clock } = context
   if (!isRole(role)) throw new Error(`no such role: ${role}`)
   const user = await addUser(database, { name, role, now: clock.now(), by: operator() })
-  await noteDown(context, 'user.add', user, { role })
   const link = await linkFor(context, user)
   return {
     data: { user, link },
@@ -94,7 +92,6 @@ async function runAdd(context: DatabaseContext, name: string, role: string): Pro
 
 async function runLink(context: DatabaseContext, name: string): Promise<Outcome> {
   const user = await userNamed(context, name)
-  await noteDown(context, 'user.link', user)
   const link = await linkFor(context, user)
   return { data: { user, link }, text: `To set a new password, once, within a week:\n${link}` }
 }
@@ -103,14 +100,12 @@ async function runRole(context: DatabaseContext, name: string, role: string): Pr
   if (!isRole(role)) throw new Error(`no such role: ${role}`)
   const user = await userNamed(context, name)
   await changeUser(context.database, user.userId, { role, now: context.clock.now() })
-  await noteDown(context, 'user.role', user, { role })
   return { data: { user: { ...user, role } }, text: `${user.name} is ${role} from now on.` }
 }
 
 async function runSwitch(context: DatabaseContext, name: string, disabled: boolean): Promise<Outcome> {
   const user = await userNamed(context, name)
   await changeUser(context.database, user.userId, { disabled, now: context.clock.now() })
-  await noteDown(context, disabled ? 'user.disable' : 'user.enable', user)
   const text = disabled ? `${user.name} is signed out and stays out.` : `${user.name} may sign in again.`
   return { data: { user: user.name, disabled }, text }
 }
@@ -129,20 +124,4 @@ async function userNamed({ database }: DatabaseContext, name: string): Promise<U
 async function linkFor({ database, clock, loaded }: DatabaseContext, user: User): Promise<string> {
   const { url, port } = loaded.definition.web
   return `${url ?? `http://127.0.0.1:${port}`}${await issueLink(database, user.userId, clock.now())}`
-}
-
-async function noteDown(
-  { database, clock }: DatabaseContext,
-  action: string,
-  user: User,
-  detail: Record<string, unknown> | null = null,
-): Promise<void> {
-  await recordAudit(database, {
-    at: clock.now(),
-    actor: operator(),
-    via: 'cli',
-    action,
-    about: `user ${user.name}`,
-    detail,
-  })
 }

@@ -15,6 +15,16 @@ export interface Invocation {
   readonly clock: Clock
   /** Aborted by the first Ctrl-C. */
   readonly interrupt: AbortSignal
+  /** Absent where a program uses a verb's work: the demo. */
+  readonly asked?: Asked
+}
+
+/** What was asked for on the command line, as commander read it. */
+export interface Asked {
+  /** As it is typed: `apply`, `api-keys create`. */
+  readonly verb: string
+  readonly args: readonly unknown[]
+  readonly options: Readonly<Record<string, unknown>>
 }
 
 /** Runs a verb's work under the options given on the command line, prints its outcome, sets the exit code. */

@@ -7,6 +7,7 @@ import { assertServer, connect, type Database, rows } from '../database/connect.
 import { openEmbedded } from '../database/embedded.ts'
 import { migrate } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
+import { withAudit } from './changes.ts'
 import type { Invocation } from './verb.ts'
 
 /** What a verb that reads the configuration is given. */
@@ -94,7 +95,8 @@ export async function withWorkspace<T>(
   return withDatabase(context, schema, async (database, engine, applicationName) => {
     const server = await assertServer(database)
     if (!options.asIs) await migrate(database)
-    const run = work({ ...context, database, engine: { kind: engine, version: server.version } })
+    const opened = { ...context, database, engine: { kind: engine, version: server.version } }
+    const run = withAudit(database, invocation, () => work(opened))
     return options.drains
       ? run
       : unlessInterrupted(run, invocation.interrupt, () => cancelStatements(database, applicationName))

@@ -4,7 +4,12 @@ import type { ApiKey, KeyRing, Scope } from './api-keys.ts'
 
 /** What a handler behind {@link requireScope} finds in its context: `c.get('apiKey')`. */
 export interface Authorised {
-  Variables: { apiKey: ApiKey }
+  Variables: {
+    apiKey: ApiKey
+    /** What the request changes, and what more there is to say of it: for the audit. */
+    about?: string
+    detail?: Readonly<Record<string, unknown>>
+  }
 }
 
 /**

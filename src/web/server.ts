@@ -8,6 +8,7 @@ import { messageOf, WinbackError } from '../errors.ts'
 import type { Runtime } from '../service/runtime.ts'
 import { RefusedError, refuse } from './answers.ts'
 import { callsApi } from './api/calls.ts'
+import { auditApi } from './api/changes.ts'
 import { contactsApi } from './api/contacts.ts'
 import { devicesApi } from './api/devices.ts'
 import { healthApi } from './api/health.ts'
@@ -55,6 +56,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   const keys = openKeyRing(database, clock)
   // First, so that it counts every request.
   app.route('/', metricsApi({ database, clock, keys }))
+  app.use('/v1/*', auditApi({ database, clock }))
   // Before the limit of all others: it has its own.
   app.route('/', ingestApi({ workspace, clock, keys, intake: openIntake(runtime) }))
   app.use(

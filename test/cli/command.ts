@@ -43,7 +43,8 @@ export interface Place {
   readonly env?: Readonly<Record<string, string>>
 }
 
-const verbs = [
+export const verbs = [
+  ...[lift, annotate, digest],
   ...[init, validate, plan, apply, rollback, schema, importData, bounce, calls, preview, testSend, replay],
   ...[
     runOnce,
@@ -68,24 +69,20 @@ const verbs = [
 export async function run(args: readonly string[], { cwd, env = {} }: Place): Promise<Ran> {
   let stdout = ''
   let stderr = ''
-  const code = await runProgram(
-    [...verbs, lift, annotate, digest],
-    args.length === 0 ? [] : [...args, '--cwd', cwd],
-    {
-      environment: environmentFrom(env),
-      stdout: {
-        write: (text) => {
-          stdout += text
-        },
+  const code = await runProgram(verbs, args.length === 0 ? [] : [...args, '--cwd', cwd], {
+    environment: environmentFrom(env),
+    stdout: {
+      write: (text) => {
+        stdout += text
       },
-      stderr: {
-        write: (text) => {
-          stderr += text
-        },
-      },
-      interrupt: new AbortController().signal,
     },
-  )
+    stderr: {
+      write: (text) => {
+        stderr += text
+      },
+    },
+    interrupt: new AbortController().signal,
+  })
   return { code, stdout, stderr }
 }
 

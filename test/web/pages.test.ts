@@ -161,6 +161,23 @@ describe('what a role may', () => {
     }
   })
 
+  it('has recorded each of these changes, with who made it', async () => {
+    const entries = await rows<{ action: string; actors: string[] }>(
+      database,
+      sql`SELECT action, array_agg(DISTINCT actor ORDER BY actor) AS actors FROM audit
+          WHERE action <> 'user.password' GROUP BY action ORDER BY action`,
+    )
+    expect(Object.fromEntries(entries.map(({ action, actors }) => [action, actors.join()]))).toEqual({
+      'campaign.plan': 'admin,operator',
+      'contact.export': 'admin,operator',
+      'contact.preferences': 'admin,agent,operator',
+      'key.create': 'admin',
+      'signing_key.rotate': 'admin',
+      'switch.pause': 'admin,operator',
+      'switch.resume': 'admin,operator',
+    })
+  })
+
   it('has no API that a session opens, and none that a key for reading changes anything by', async () => {
     for (const path of ['/v1/reports/monday?campaign=spring', '/v1/contacts/c1/export']) {
       expect((await get(path, 'viewer')).status).toBe(401)

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { CALL_OUTCOMES, SENTIMENTS } from '../../channels/channel.ts'
 import { LEAVING_REASONS, type LeavingReason } from '../../config/reasons.ts'
 import type { AttemptAnswer, AttemptMade } from '../../outcomes/call-attempts.ts'
-import { type Call, callIdOf, readCallId } from '../../outcomes/calls.ts'
+import { type Call, type CallKey, callIdOf, readCallId } from '../../outcomes/calls.ts'
 import { concludeCall, giveCallBack, showCall, showCalls, takeCall } from '../../service/calls.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { refuse } from '../answers.ts'
@@ -40,7 +40,7 @@ export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
     return c.json({ calls: calls.map((call) => callAsJson(call, now)) })
   })
   api.get('/v1/calls/:id', async (c) => {
-    const key = readCallId(c.req.param('id'))
+    const key = keyOf(c)
     const found = key && (await showCall(runtime, key))
     if (!found) return unknown(c)
     return c.json({
@@ -49,7 +49,7 @@ export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
     })
   })
   api.post('/v1/calls/:id/claim', async (c) => {
-    const key = readCallId(c.req.param('id'))
+    const key = keyOf(c)
     const body = claim.safeParse(await c.req.json<unknown>().catch(() => undefined))
     if (!body.success) return malformed(c, body.error)
     const answer = key && (await takeCall(runtime, key, body.data.agent))
@@ -59,7 +59,7 @@ export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
     return c.json(callAsJson(answer.call, runtime.clock.now()))
   })
   api.post('/v1/calls/:id/release', async (c) => {
-    const key = readCallId(c.req.param('id'))
+    const key = keyOf(c)
     const body = claim.safeParse(await c.req.json<unknown>().catch(() => undefined))
     if (!body.success) return malformed(c, body.error)
     if (!key) return unknown(c)
@@ -68,12 +68,13 @@ export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
       : refuse(c, 409, 'not_held', `${body.data.agent} does not hold this call`)
   })
   api.post('/v1/calls/:id/outcome', async (c) => {
-    const key = readCallId(c.req.param('id'))
+    const key = keyOf(c)
     const body = outcomeReport.safeParse(await c.req.json<unknown>().catch(() => undefined))
     if (!body.success) return malformed(c, body.error)
     if (!key) return unknown(c)
     const { agent: by, minutes, next_attempt_at: next, id, ...said } = body.data
     const at = runtime.clock.now()
+    c.set('detail', { agent: by, outcome: said.outcome })
     const answer: AttemptAnswer = await concludeCall(runtime, key, {
       ...said,
       by,
@@ -91,6 +92,13 @@ export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
     })
   })
   return api
+}
+
+/** The call a path names, whose contact the request is then about. */
+function keyOf(c: Context<Authorised>): CallKey | undefined {
+  const key = readCallId(c.req.param('id') ?? '')
+  if (key) c.set('about', `contact ${key.contactId}`)
+  return key
 }
 
 /** A call as the API gives it. */

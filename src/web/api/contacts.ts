@@ -1,4 +1,4 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import { exportContact, exportCsv } from '../../contacts/export.ts'
 import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../contacts/preferences.ts'
@@ -9,7 +9,7 @@ import type { Runtime } from '../../service/runtime.ts'
 import { findContact } from '../../touchpoints/preview.ts'
 import { RefusedError, refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
-import { requireScope } from '../authorise.ts'
+import { type Authorised, requireScope } from '../authorise.ts'
 
 /** What `PUT /v1/preferences/…` takes, whole: what is left out is wanted. */
 const preferencesBody = z.strictObject({
@@ -24,16 +24,16 @@ const preferencesBody = z.strictObject({
 })
 
 /** One contact’s own affairs, for the user's systems: what they chose, all that is held, and being forgotten. */
-export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono {
+export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Authorised> {
   const { runtime, keys } = options
   const { database, clock, hooks, workspace } = runtime
-  return new Hono()
+  return new Hono<Authorised>()
     .get('/v1/preferences/:external_id', requireScope(keys, 'preferences'), async (c) => {
-      const contactId = await contactOf(runtime, c.req.param('external_id'))
+      const contactId = await contactOf(runtime, c)
       return c.json(documentOf((await readChoice(database, contactId, clock.now())) ?? ANYTHING))
     })
     .put('/v1/preferences/:external_id', requireScope(keys, 'preferences'), async (c) => {
-      const contactId = await contactOf(runtime, c.req.param('external_id'))
+      const contactId = await contactOf(runtime, c)
       const parsed = preferencesBody.safeParse(await c.req.json().catch(() => undefined))
       if (!parsed.success) {
         const [issue] = parsed.error.issues
@@ -62,14 +62,14 @@ export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono 
       return c.json(documentOf(chosen))
     })
     .get('/v1/contacts/:external_id/export', requireScope(keys, 'privacy'), async (c) => {
-      const held = await exportContact(database, await contactOf(runtime, c.req.param('external_id')))
+      const held = await exportContact(database, await contactOf(runtime, c))
       c.header('Cache-Control', 'no-store')
       if (c.req.query('format') !== 'csv') return c.json(held)
       return c.body(exportCsv(held), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
     })
     .delete('/v1/contacts/:external_id', requireScope(keys, 'privacy'), async (c) => {
       const externalId = c.req.param('external_id')
-      await contactOf(runtime, externalId)
+      await contactOf(runtime, c)
       try {
         return c.json((await eraseEverywhere(runtime, externalId)) ?? {})
       } catch (error) {
@@ -80,10 +80,12 @@ export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono 
     })
 }
 
-/** @throws RefusedError 404 */
-async function contactOf({ database }: Runtime, externalId: string): Promise<number> {
+/** The contact a path names, which the request is then about. @throws RefusedError 404 */
+async function contactOf({ database }: Runtime, c: Context<Authorised>): Promise<number> {
   try {
-    return await findContact(database, externalId)
+    const contactId = await findContact(database, c.req.param('external_id') ?? '')
+    c.set('about', `contact ${contactId}`)
+    return contactId
   } catch (error) {
     if (!(error instanceof WinbackError) || error.code !== 'contact.unknown') throw error
     throw new RefusedError(404, 'not_found', 'there is no such contact')

@@ -52,6 +52,7 @@ export function redemptionsApi(options: { runtime: Runtime; keys: KeyRing }): Ho
           ...(value === undefined ? {} : { value: Math.round(value * 1e6) }),
         })
       }
+      c.set('detail', { redemptions: claims.length })
       const answers = await transaction(database, (tx) => redeem(tx, now, claims))
       if (many) return c.json({ results: answers.map(described) })
       const [answer] = answers

@@ -5,10 +5,10 @@ import { PASSWORD_LENGTH } from '../accounts/passwords.ts'
 import { openSession, signIn } from '../accounts/sessions.ts'
 import { linkOwner, usePasswordLink } from '../accounts/users.ts'
 import { recordAudit } from '../audit.ts'
+import { addressOf } from '../visitor.ts'
 import { bare } from './layout.tsx'
 import {
   act,
-  addressOf,
   endSession,
   type Guest,
   guard,

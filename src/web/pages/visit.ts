@@ -1,4 +1,3 @@
-import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context, Handler } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { Child } from 'hono/jsx'
@@ -9,6 +8,7 @@ import { type Ability, may } from '../accounts/roles.ts'
 import { closeSession, readSession, type SignedIn } from '../accounts/sessions.ts'
 import { type AuditEntry, recordAudit } from '../audit.ts'
 import type { Desk } from '../desk.ts'
+import { addressOf } from '../visitor.ts'
 import { readFreshness } from './freshness.ts'
 import { layout, refusalPage } from './layout.tsx'
 
@@ -233,15 +233,6 @@ export async function endSession(c: Context, runtime: Runtime): Promise<void> {
 /** Remembers the language for a year. */
 export function setLanguage(c: Context, runtime: Runtime, language: Language): void {
   setCookie(c, LANGUAGE_COOKIE, language, { ...COOKIE, maxAge: 365 * 86_400, secure: isSecure(c, runtime) })
-}
-
-/** Where the request came from; of a request without a socket, nothing is known. */
-export function addressOf(c: Context): string {
-  try {
-    return getConnInfo(c).remote.address ?? 'unknown'
-  } catch {
-    return 'unknown'
-  }
 }
 
 /**

@@ -1,0 +1,219 @@
+import { basename } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { rows, type Session } from '../database/connect.ts'
+import { WinbackError } from '../errors.ts'
+import { readCallId } from '../outcomes/calls.ts'
+import { recordAudit } from '../web/audit.ts'
+import { operator } from './operator.ts'
+import type { Asked, Invocation } from './verb.ts'
+
+// What is done at the terminal, as the audit tells it: one table for all verbs, and one place that records. A verb that
+// is in the table with nothing only looks; one that is missing fails a test. Contacts stand in it by their internal id.
+
+/** A change as the command line asked for it. */
+interface Change {
+  /** See AUDIT_WORDS. */
+  readonly action: string
+  readonly about?: string | undefined
+  /** The external id of the contact it is about, instead of `about`. */
+  readonly contact?: string | undefined
+  readonly detail?: Readonly<Record<string, unknown>>
+}
+
+type Reading = ((asked: Asked) => Change | undefined) | null
+
+const first = ({ args }: Asked): string => String(args[0] ?? '')
+const text = (asked: Asked, name: string): string | undefined => {
+  const value = asked.options[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+const switched =
+  (action: string) =>
+  (asked: Asked): Change => {
+    const channel = text(asked, 'channel')
+    const about = asked.options.all
+      ? 'everything'
+      : channel
+        ? `channel ${channel}`
+        : `campaign ${first(asked)}`
+    return { action, about, detail: given({ reason: text(asked, 'reason') }) }
+  }
+const user =
+  (action: string) =>
+  (asked: Asked): Change => ({
+    action,
+    about: `user ${first(asked).toLowerCase()}`,
+    detail: given({ role: text(asked, 'role') }),
+  })
+const call =
+  (action: string) =>
+  (asked: Asked): Change => {
+    const key = readCallId(first(asked))
+    const outcome = action === 'call.outcome' ? String(asked.args[1] ?? '') : undefined
+    return {
+      action,
+      about: key && `contact ${key.contactId}`,
+      detail: given({ agent: text(asked, 'agent'), outcome }),
+    }
+  }
+const imported =
+  (kind: string) =>
+  ({ args }: Asked): Change => ({
+    action: 'data.import',
+    detail: { kind, file: basename(String(args.at(-1) ?? '')) },
+  })
+
+/** Every verb, as it is typed; null: it only looks, or what it does is recorded as it happens. */
+export const CHANGES: Readonly<Record<string, Reading>> = {
+  init: null,
+  validate: null,
+  plan: null,
+  apply: ({ args, options }) => {
+    const campaigns = Array.isArray(args[0]) ? args[0].map(String) : []
+    const [only] = campaigns
+    const about = campaigns.length === 1 ? `campaign ${only}` : undefined
+    return {
+      action: 'campaign.apply',
+      about,
+      detail: given({ plan: options.plan, campaigns: about ? undefined : campaigns }),
+    }
+  },
+  rollback: (asked) =>
+    asked.options.list
+      ? undefined
+      : {
+          action: 'campaign.rollback',
+          about: `campaign ${first(asked)}`,
+          detail: given({ to: asked.options.to }),
+        },
+  'schema campaign': null,
+  'schema workspace': null,
+  'import contacts': imported('contacts'),
+  'import activity': imported('activity'),
+  'import suppressions': imported('suppressions'),
+  'import consents': imported('consents'),
+  'import sends': imported('sends'),
+  'import redemptions': imported('redemptions'),
+  'import codes': imported('codes'),
+  // A mail that came back is kept as a receipt.
+  bounce: null,
+  'calls list': null,
+  'calls claim': call('call.take'),
+  'calls release': call('call.release'),
+  'calls outcome': call('call.outcome'),
+  preview: null,
+  'test-send': (asked) => ({
+    action: 'message.test',
+    about: `campaign ${first(asked)}`,
+    detail: { step: asked.args[1] },
+  }),
+  // It works in a schema of its own.
+  replay: null,
+  run: (asked) =>
+    asked.options.dryRun
+      ? undefined
+      : {
+          action: 'campaign.run',
+          about: asked.args[0] === undefined ? undefined : `campaign ${first(asked)}`,
+        },
+  // What runs by itself stands in the runs, the touchpoints and the switches.
+  start: null,
+  worker: null,
+  scheduler: null,
+  web: null,
+  pause: switched('switch.pause'),
+  resume: switched('switch.resume'),
+  stop: switched('switch.stop'),
+  report: null,
+  digest: (asked) =>
+    Array.isArray(asked.options.to)
+      ? { action: 'digest.send', detail: { to: asked.options.to.length } }
+      : undefined,
+  annotate: (asked) =>
+    asked.options.remove === undefined
+      ? asked.args[0] === undefined
+        ? undefined
+        : { action: 'annotation.add', about: about('campaign', text(asked, 'campaign')) }
+      : { action: 'annotation.remove', detail: { annotation: asked.options.remove } },
+  lift: null,
+  explain: null,
+  signals: ({ options }) =>
+    options.refit ? { action: 'signals.refit' } : options.refresh ? { action: 'signals.refresh' } : undefined,
+  'api-keys create': (asked) => ({
+    action: 'key.create',
+    detail: { name: first(asked), scopes: asked.options.scope },
+  }),
+  'api-keys list': null,
+  'api-keys revoke': (asked) => ({ action: 'key.revoke', about: `key ${first(asked)}` }),
+  doctor: null,
+  'users list': null,
+  'users add': user('user.add'),
+  'users link': user('user.link'),
+  'users role': user('user.role'),
+  'users disable': user('user.disable'),
+  'users enable': user('user.enable'),
+  'signing-keys list': null,
+  'signing-keys rotate': () => ({ action: 'signing_key.rotate' }),
+  'signing-keys retire': (asked) => ({ action: 'signing_key.retire', about: `signing key ${first(asked)}` }),
+  consent: (asked) => {
+    const channel = text(asked, 'give') ?? text(asked, 'withdraw')
+    if (channel === undefined) return undefined
+    const decision = text(asked, 'give') === undefined ? 'withdrawn' : 'given'
+    return { action: 'contact.consent', contact: first(asked), detail: { channel, decision } }
+  },
+  export: (asked) => ({ action: 'contact.export', contact: first(asked) }),
+  erase: (asked) => ({ action: 'contact.erase', contact: first(asked) }),
+}
+
+/**
+ * Runs what a verb does, and records it where it changes something: also where it failed on the way, for part of it may
+ * stand. Refused for how it was asked for, it did nothing, and nothing is recorded.
+ */
+export async function withAudit<T>(
+  session: Session,
+  { asked, clock }: Pick<Invocation, 'asked' | 'clock'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const change = asked && CHANGES[asked.verb]?.(asked)
+  if (!change) return await work()
+  // Before: whom an erasure was about, nobody can say afterwards.
+  const subject = change.contact === undefined ? change.about : await contactNamed(session, change.contact)
+  const record = (detail: Change['detail']) =>
+    recordAudit(session, {
+      at: clock.now(),
+      actor: operator(),
+      via: 'cli',
+      action: change.action,
+      about: subject ?? null,
+      detail: detail && Object.keys(detail).length > 0 ? detail : null,
+    })
+  let result: T
+  try {
+    result = await work()
+  } catch (error) {
+    const code = error instanceof WinbackError ? error.code : 'failed'
+    // What failed may have been the database: the first error is the one to be told.
+    if (!/^usage\.|\.unknown$/.test(code)) await record({ ...change.detail, failed: code }).catch(() => {})
+    throw error
+  }
+  await record(change.detail)
+  return result
+}
+
+async function contactNamed(session: Session, externalId: string): Promise<string | undefined> {
+  const [found] = await rows<{ contactId: number }>(
+    session,
+    sql`SELECT contact_id AS "contactId" FROM external_ids WHERE external_id = ${externalId}`,
+  )
+  return about('contact', found?.contactId)
+}
+
+function about(kind: string, name: string | number | undefined): string | undefined {
+  return name === undefined ? undefined : `${kind} ${name}`
+}
+
+/** Without what was not said. */
+function given(detail: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(detail).filter(([, value]) => value !== undefined))
+}

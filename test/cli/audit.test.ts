@@ -1,0 +1,116 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { CHANGES } from '../../src/cli/changes.ts'
+import { operator } from '../../src/cli/operator.ts'
+import { verbOf } from '../../src/cli/program.ts'
+import { type Database, rows } from '../../src/database/connect.ts'
+import { AUDIT_WORDS } from '../../src/web/pages/audit-words.ts'
+import { freshDatabase } from '../support/database.ts'
+import { run, verbs } from './command.ts'
+
+// Whatever is changed at the terminal stands in the audit, by the account of who typed it.
+
+let directory: string
+let database: Database
+let here: { cwd: string; env: Record<string, string> }
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'winback-audit-'))
+  database = await freshDatabase()
+  here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
+  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+  await writeFile(
+    join(here.cwd, 'people.csv'),
+    'external_id,email,signed_up_at,status\nann-7,ann@example.com,2026-01-01,active\n',
+  )
+})
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+const leaves = (command: Command): Command[] =>
+  command.commands.length === 0 ? [command] : command.commands.flatMap(leaves)
+
+test('every verb says whether it changes anything, and every action has words in both languages', () => {
+  const names = verbs
+    .flatMap((verb) => verb(async () => {}))
+    .flatMap(leaves)
+    .map((leaf) => (leaf.parent ? `${leaf.parent.name()} ${leaf.name()}` : leaf.name()))
+  expect(names.filter((name) => !(name in CHANGES))).toEqual([])
+  expect(Object.keys(CHANGES).filter((name) => !names.includes(name))).toEqual([])
+  const asked = { args: ['x', 'y'], options: { to: ['a'], refit: true, give: 'sms' } }
+  const actions = Object.entries(CHANGES).flatMap(([verb, read]) => read?.({ verb, ...asked })?.action ?? [])
+  expect(actions.filter((action) => AUDIT_WORDS[action] === undefined)).toEqual([])
+})
+
+test('a command under another is named with it', () => {
+  const [apiKeys] = verbs.flatMap((verb) => verb(async () => {})).filter((each) => each.name() === 'api-keys')
+  expect(apiKeys && verbOf(apiKeys)).toBe('api-keys')
+})
+
+test('what changes something leaves an entry, what only looks leaves none, and no entry names a person', async () => {
+  for (const args of [
+    ['import', 'contacts', 'people.csv'],
+    ['validate'],
+    ['plan'],
+    ['apply', 'graded-recall'],
+    ['explain', 'ann-7'],
+    ['run', 'graded-recall', '--dry-run'],
+    ['run', 'graded-recall'],
+    ['pause', 'graded-recall', '--reason', 'wrong price'],
+    ['resume', 'graded-recall'],
+    ['pause', '--channel', 'email'],
+    ['resume', '--channel', 'email'],
+    ['rollback', 'graded-recall', '--list'],
+    ['consent', 'ann-7'],
+    ['consent', 'ann-7', '--withdraw', 'email'],
+    ['export', 'ann-7'],
+    ['annotate', 'a sale'],
+    ['annotate'],
+    ['api-keys', 'create', 'shop', '--scope', 'read'],
+    ['api-keys', 'list'],
+    ['users', 'add', 'bo', '--role', 'admin'],
+    ['users', 'add', 'ada', '--role', 'viewer'],
+    ['users', 'role', 'ada', '--role', 'agent'],
+    ['users', 'disable', 'ada'],
+    ['signing-keys', 'rotate'],
+    ['signals', '--refresh'],
+    ['erase', 'ann-7', '--yes'],
+    ['stop', 'graded-recall', '--yes'],
+    // Refused for how it was asked for, or about nobody: nothing was done.
+    ['erase', 'ann-7', '--yes'],
+    ['pause', 'nothing-of-the-name'],
+  ]) {
+    const ran = await run(args, here)
+    if (ran.code !== 0 && args[0] !== 'pause' && args[0] !== 'erase') expect(ran.stderr).toBe('')
+  }
+  const entries = await rows<{ entry: string; actor: string; via: string; all: string }>(
+    database,
+    sql`SELECT concat_ws(' ', action, about) AS entry, actor, via, audit::text AS all FROM audit ORDER BY audit_id`,
+  )
+  expect(entries.map(({ entry }) => entry.replace(/contact \d+/, 'contact N'))).toEqual([
+    'data.import',
+    'campaign.apply campaign graded-recall',
+    'campaign.run campaign graded-recall',
+    'switch.pause campaign graded-recall',
+    'switch.resume campaign graded-recall',
+    'switch.pause channel email',
+    'switch.resume channel email',
+    'contact.consent contact N',
+    'contact.export contact N',
+    'annotation.add',
+    'key.create',
+    'user.add user bo',
+    'user.add user ada',
+    'user.role user ada',
+    'user.disable user ada',
+    'signing_key.rotate',
+    'signals.refresh',
+    'contact.erase contact N',
+    'switch.stop campaign graded-recall',
+  ])
+  expect(new Set(entries.map(({ actor, via }) => `${actor} ${via}`))).toEqual(new Set([`${operator()} cli`]))
+  expect(entries.filter(({ all }) => /ann-7|ann@/i.test(all))).toEqual([])
+})
