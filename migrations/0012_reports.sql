@@ -174,8 +174,11 @@ BEGIN
   INSERT INTO report_dirty (campaign, day)
   SELECT DISTINCT e.campaign, (e.assigned_at AT TIME ZONE 'UTC')::date
   FROM changed c
-  JOIN touchpoint_records r ON r.contact_id = c.contact_id AND r.touchpoint_id = c.touchpoint_id
-  JOIN episodes e ON e.contact_id = r.contact_id AND e.episode_id = r.episode_id
+  -- By key, row by row: the planner takes a transition table for a thousand rows and would read all episodes.
+  CROSS JOIN LATERAL (SELECT r.contact_id, r.episode_id FROM touchpoint_records r
+    WHERE r.contact_id = c.contact_id AND r.touchpoint_id = c.touchpoint_id OFFSET 0) r
+  CROSS JOIN LATERAL (SELECT e.campaign, e.assigned_at, e.ended_at FROM episodes e
+    WHERE e.contact_id = r.contact_id AND e.episode_id = r.episode_id OFFSET 0) e
   WHERE e.ended_at IS NOT NULL;
   RETURN NULL;
 END $$;
@@ -203,7 +206,8 @@ CREATE FUNCTION mark_report_grants() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO report_dirty (campaign, day)
   SELECT DISTINCT e.campaign, (e.assigned_at AT TIME ZONE 'UTC')::date
-  FROM changed c JOIN episodes e ON e.contact_id = c.contact_id AND e.episode_id = c.episode_id
+  FROM changed c CROSS JOIN LATERAL (SELECT e.campaign, e.assigned_at, e.ended_at FROM episodes e
+    WHERE e.contact_id = c.contact_id AND e.episode_id = c.episode_id OFFSET 0) e
   WHERE e.ended_at IS NOT NULL;
   RETURN NULL;
 END $$;

@@ -115,12 +115,20 @@ export async function transaction<T>(database: Database, work: (tx: Transaction)
   return await transactionFrom(database, 'BEGIN', work)
 }
 
-/** {@link transaction} that commits without waiting for the disk: see {@link AWAITING_NO_DISK}. */
+/**
+ * {@link transaction} that commits without waiting for the disk (see {@link AWAITING_NO_DISK}), and that looks everything
+ * up by index: what is reserved is found by key, in tables that a first run fills within seconds and that the planner,
+ * who saw them empty, would read from end to end.
+ */
 export async function provisionally<T>(
   database: Database,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
-  return await transactionFrom(database, 'BEGIN; SET LOCAL synchronous_commit TO off', work)
+  return await transactionFrom(
+    database,
+    'BEGIN; SET LOCAL synchronous_commit TO off; SET LOCAL enable_seqscan TO off',
+    work,
+  )
 }
 
 async function transactionFrom<T>(

@@ -4,8 +4,9 @@ import { generateCode, normaliseCode } from './codes.ts'
 import { expectedOf, faceOf, type Offer } from './offers.ts'
 
 // Grants, set-wise. A grant is reserved together with the touchpoint's other reservations, and becomes granted or is
-// given back once it is known whether the message went out. Whoever reserves or gives back holds the row of
-// offer_stocks, so that stock, codes and the grant of an episode are decided by one at a time.
+// given back once it is known whether the message went out. The grant of an episode is decided by one at a time, under
+// the lock on its person; stock and codes under the row of offer_stocks, which is taken as late as can be: everybody who
+// promises the offer waits for it. Grants that exist are locked before that row.
 
 /** Who is to be granted something: a touchpoint of a claim. */
 export interface Wanted {
@@ -64,53 +65,65 @@ export async function reserveGrants(
   now: Date,
   wanted: readonly Wanted[],
 ): Promise<Map<number, Answer>> {
-  const taken = await lockStock(tx, offer.campaign, offer.name)
   const standings = await readStandings(tx, offer, now, wanted)
   const answers = new Map<number, Answer>()
   const fresh: Wanted[] = []
   const again: { touchpointId: number; contactId: number; grantId: number }[] = []
-  const left = (offer.terms.stock ?? Number.POSITIVE_INFINITY) - taken
   for (const wish of wanted) {
     const standing = standings.get(wish.touchpointId)
     const decided = standing && decide(standing, offer.terms, now)
-    if (decided === 'mine' && standing?.grantId) {
+    if (decided === undefined) fresh.push(wish)
+    else if (decided !== 'mine') answers.set(wish.touchpointId, decided)
+    else if (standing?.grantId) {
       again.push({ ...wish, grantId: standing.grantId })
       answers.set(wish.touchpointId, grantOf(standing, standing.grantId))
-    } else if (decided !== undefined && decided !== 'mine') answers.set(wish.touchpointId, decided)
-    else if (fresh.length >= left) answers.set(wish.touchpointId, { refused: 'stock' })
-    else fresh.push(wish)
+    }
   }
-  if (again.length > 0) await holdAgain(tx, claimId, again)
-  const made =
-    fresh.length > 0 ? await insertGrants(tx, offer, claimId, now, fresh) : new Map<number, Grant>()
-  for (const { touchpointId } of fresh) {
-    answers.set(touchpointId, made.get(touchpointId) ?? { refused: 'codes' })
+  const held = again.length > 0 ? await holdAgain(tx, claimId, again) : new Set<number>()
+  // Given back meanwhile by whoever concludes what an earlier claim left.
+  for (const { grantId, touchpointId } of again) if (!held.has(grantId)) answers.set(touchpointId, 'busy')
+  if (fresh.length === 0) return answers
+  const count = await takeStock(tx, offer, fresh.length)
+  const made = await insertGrants(tx, offer, claimId, now, fresh.slice(0, count))
+  if (made.size < count) await giveBack(tx, offer, count - made.size)
+  for (const [place, { touchpointId }] of fresh.entries()) {
+    answers.set(touchpointId, made.get(touchpointId) ?? { refused: place < count ? 'codes' : 'stock' })
   }
-  if (made.size > 0) await takeStock(tx, offer.campaign, offer.name, made.size)
   return answers
 }
 
-/** Locks the offer's row (making it where there is none) and says how many are taken: the next statement decides. */
-async function lockStock(tx: Transaction, campaign: string, offer: string): Promise<number> {
-  const lock = () =>
+/**
+ * Takes as much of the stock as there is, `wanted` at most, and holds the offer's row until the transaction ends. Taken
+ * first and compared afterwards: the row's own figure is what is counted up, whoever changed it last.
+ */
+async function takeStock(tx: Transaction, offer: OfferPlace, wanted: number): Promise<number> {
+  const { campaign, name, terms } = offer
+  const take = () =>
     preparedRows<{ taken: number }>(
       tx,
-      sql`SELECT taken FROM offer_stocks WHERE campaign = ${campaign} AND offer = ${offer} FOR UPDATE`,
+      sql`UPDATE offer_stocks SET taken = taken + ${wanted} WHERE campaign = ${campaign} AND offer = ${name}
+        RETURNING taken`,
     )
-  const [known] = await lock()
-  if (known) return known.taken
-  await execute(
-    tx,
-    sql`INSERT INTO offer_stocks (campaign, offer) VALUES (${campaign}, ${offer}) ON CONFLICT DO NOTHING`,
-  )
-  const [made] = await lock()
-  return made?.taken ?? 0
+  let [place] = await take()
+  if (!place) {
+    await execute(
+      tx,
+      sql`INSERT INTO offer_stocks (campaign, offer) VALUES (${campaign}, ${name}) ON CONFLICT DO NOTHING`,
+    )
+    ;[place] = await take()
+  }
+  const before = (place?.taken ?? wanted) - wanted
+  const left = Math.max(0, (terms.stock ?? Number.POSITIVE_INFINITY) - before)
+  const count = Math.min(wanted, left)
+  if (count < wanted) await giveBack(tx, offer, wanted - count)
+  return count
 }
 
-async function takeStock(tx: Transaction, campaign: string, offer: string, count: number): Promise<void> {
-  await execute(
+/** Of what {@link takeStock} took in the same transaction. */
+async function giveBack(tx: Transaction, { campaign, name }: OfferPlace, count: number): Promise<void> {
+  await preparedRows(
     tx,
-    sql`UPDATE offer_stocks SET taken = taken + ${count} WHERE campaign = ${campaign} AND offer = ${offer}`,
+    sql`UPDATE offer_stocks SET taken = taken - ${count} WHERE campaign = ${campaign} AND offer = ${name}`,
   )
 }
 
@@ -158,7 +171,8 @@ async function readStandings(
     ? sql`SELECT count(*) FILTER (WHERE p.reserved_at > ${new Date(now.getTime() - span * 1000)}) AS recent,
         count(*) AS ever, max(p.reserved_at) AS last
       FROM contacts me JOIN contacts c ON c.person_id = me.person_id
-      JOIN grants p ON p.contact_id = c.contact_id AND p.kind = ${terms.kind}
+      CROSS JOIN LATERAL (SELECT g.reserved_at FROM grants g
+        WHERE g.contact_id = c.contact_id AND g.kind = ${terms.kind} OFFSET 0) p
       WHERE me.contact_id = w.contact_id`
     : sql`SELECT 0 AS recent, 0 AS ever, NULL::timestamptz AS last`
   const found = await preparedRows<Standing>(
@@ -167,8 +181,9 @@ async function readStandings(
     SELECT w.touchpoint_id AS "touchpointId", g.grant_id AS "grantId", g.state, g.touchpoint_id AS holder, g.code,
       g.expires_at AS "expiresAt", g.credit, past.recent, past.ever, past.last
     FROM ${wantedTable(wanted)}
-    LEFT JOIN grants g ON g.contact_id = w.contact_id AND g.episode_id = w.episode_id
-      AND g.campaign = ${campaign} AND g.offer = ${name}
+    -- By contact, one after another: the planner may still take the grants of a first run for none.
+    LEFT JOIN LATERAL (SELECT * FROM grants g WHERE g.contact_id = w.contact_id AND g.episode_id = w.episode_id
+      AND g.campaign = ${campaign} AND g.offer = ${name} OFFSET 0) g ON true
     CROSS JOIN LATERAL (${past}) past`,
   )
   return new Map(found.map((standing) => [standing.touchpointId, standing]))
@@ -184,19 +199,30 @@ function wantedTable(wanted: readonly Wanted[]): SQL {
   ) AS w(contact_id, touchpoint_id, episode_id)`
 }
 
-/** A try that comes again finds what the one before reserved. */
+/** A try that comes again finds what the one before reserved. @returns those that are still there */
 async function holdAgain(
   tx: Transaction,
   claimId: string,
   held: readonly { contactId: number; grantId: number }[],
-): Promise<void> {
-  await execute(
+): Promise<Set<number>> {
+  const found = await rows<{ grantId: number }>(
     tx,
-    sql`UPDATE grants g SET claim_id = ${claimId}::uuid
-      FROM unnest(${bigints(held.map((row) => row.contactId))}, ${bigints(held.map((row) => row.grantId))})
-        AS k(contact_id, grant_id)
-      WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'reserved'`,
+    sql`
+    WITH locked AS (
+      SELECT g.contact_id, g.grant_id FROM ${grantTable(held)} JOIN grants g USING (contact_id, grant_id)
+      WHERE g.state = 'reserved' ORDER BY g.contact_id, g.grant_id FOR UPDATE OF g
+    )
+    UPDATE grants g SET claim_id = ${claimId}::uuid FROM locked
+    WHERE g.contact_id = locked.contact_id AND g.grant_id = locked.grant_id
+    RETURNING g.grant_id AS "grantId"`,
   )
+  return new Set(found.map(({ grantId }) => grantId))
+}
+
+/** Grants by primary key, as a table `k(contact_id, grant_id)`. */
+function grantTable(keys: readonly Credited[]): SQL {
+  return sql`unnest(${bigints(keys.map((key) => key.contactId))}, ${bigints(keys.map((key) => key.grantId))})
+    AS k(contact_id, grant_id)`
 }
 
 /**
@@ -222,22 +248,22 @@ async function insertGrants(
   const expiries = codes.map(({ expiresAt }) =>
     new Date(Math.min(end, expiresAt?.getTime() ?? end)).toISOString(),
   )
-  const made = await rows<Grant & { touchpointId: number }>(
+  const made = await preparedRows<Grant & { touchpointId: number }>(
     tx,
     sql`
     WITH made AS (
       INSERT INTO grants (contact_id, episode_id, campaign, offer, kind, step_id, touchpoint_id, claim_id, state,
         credit, code, face, expected, reserved_at, expires_at)
-      SELECT w.contact_id, w.episode_id, ${campaign}, ${name}, ${terms.kind}, ${stepId}, w.touchpoint_id,
-        ${claimId}::uuid, 'reserved', ${offer.credits ? 'asking' : null}, w.code, ${faceOf(terms)}::bigint,
-        ${expectedOf(terms)}::bigint, ${now}, w.expires_at
+      SELECT w.contact_id, w.episode_id, ${campaign}::text, ${name}::text, ${terms.kind}::text, ${stepId}::int,
+        w.touchpoint_id, ${claimId}::uuid, 'reserved', ${offer.credits ? 'asking' : null}::text, w.code, ${faceOf(terms)}::bigint,
+        ${expectedOf(terms)}::bigint, ${now}::timestamptz, w.expires_at
       FROM unnest(${bigints(served.map((wish) => wish.contactId))}, ${bigints(served.map((wish) => wish.touchpointId))},
         ${bigints(served.map((wish) => wish.episodeId))}, ${sql.param(codes.map(({ shown }) => shown))}::text[],
         ${sql.param(expiries)}::timestamptz[]) AS w(contact_id, touchpoint_id, episode_id, code, expires_at)
       RETURNING contact_id, grant_id, touchpoint_id, code, expires_at, credit
     ), issued AS (
       INSERT INTO offer_codes AS o (code, shown, campaign, offer, contact_id, grant_id)
-      SELECT k.code, m.code, ${campaign}, ${name}, m.contact_id, m.grant_id
+      SELECT k.code, m.code, ${campaign}::text, ${name}::text, m.contact_id, m.grant_id
       FROM made m JOIN unnest(${sql.param(codes.map(({ shown }) => shown))}::text[],
         ${sql.param(codes.map(({ shown }) => shown && normaliseCode(shown)))}::text[]) AS k(shown, code)
         ON k.shown = m.code
@@ -283,31 +309,40 @@ export async function concludeGrants(
 ): Promise<{ granted: number; released: number }> {
   const which =
     left === 'behind'
-      ? sql`true`
-      : sql`g.claim_id = ${left.claimId}::uuid AND g.contact_id = ANY (${bigints(left.contactIds)})`
-  const over = sql`NOT EXISTS (SELECT FROM touchpoints t WHERE t.contact_id = g.contact_id
-    AND t.touchpoint_id = g.touchpoint_id AND t.claim_id = g.claim_id)`
-  const offers = await rows<{ campaign: string; offer: string }>(
+      ? sql`g.state = 'reserved'`
+      : sql`g.contact_id = ANY (${bigints(left.contactIds)}) AND g.claim_id = ${left.claimId}::uuid`
+  // Locked first and looked at in the next statement. The sweeper waits for nobody: who holds a grant concludes it.
+  const locked = await preparedRows<Credited & { campaign: string; offer: string }>(
     tx,
-    sql`SELECT DISTINCT g.campaign, g.offer FROM grants g WHERE g.state = 'reserved' AND ${which}
-      AND ${over} ORDER BY g.campaign, g.offer`,
+    sql`SELECT g.contact_id AS "contactId", g.grant_id AS "grantId", g.campaign, g.offer FROM grants g
+      WHERE ${which} ORDER BY g.contact_id, g.grant_id
+      FOR UPDATE ${left === 'behind' ? sql`SKIP LOCKED` : sql``}`,
   )
+  const offers = new Map<string, typeof locked>()
+  for (const grant of locked) {
+    const place = JSON.stringify([grant.campaign, grant.offer])
+    const same = offers.get(place)
+    if (same) same.push(grant)
+    else offers.set(place, [grant])
+  }
   let granted = 0
   let released = 0
-  for (const { campaign, offer } of offers) {
-    await lockStock(tx, campaign, offer)
-    const [result] = await rows<{ granted: number; released: number }>(
+  for (const [, keys] of [...offers].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const [first] = keys
+    if (!first) continue
+    const [result] = await preparedRows<{ granted: number; released: number }>(
       tx,
       sql`
       WITH ended AS MATERIALIZED (
         SELECT g.contact_id, g.grant_id, g.credit, r.state IN ('sent', 'uncertain') OR g.credit IS NOT NULL AS out,
           EXISTS (SELECT FROM touchpoints t WHERE t.contact_id = g.contact_id AND t.touchpoint_id = g.touchpoint_id)
             AS again
-        FROM grants g
+        FROM ${grantTable(keys)} JOIN grants g USING (contact_id, grant_id)
         LEFT JOIN LATERAL (SELECT state FROM touchpoint_records r
           WHERE r.contact_id = g.contact_id AND r.touchpoint_id = g.touchpoint_id
           ORDER BY settled_at DESC LIMIT 1) r ON true
-        WHERE g.state = 'reserved' AND g.campaign = ${campaign} AND g.offer = ${offer} AND ${which} AND ${over}
+        WHERE g.state = 'reserved' AND NOT EXISTS (SELECT FROM touchpoints t WHERE t.contact_id = g.contact_id
+          AND t.touchpoint_id = g.touchpoint_id AND t.claim_id = g.claim_id)
       ), granted AS (
         UPDATE grants g SET state = 'granted', granted_at = ${now}, claim_id = NULL FROM ended e
         WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND e.out
@@ -316,7 +351,7 @@ export async function concludeGrants(
         RETURNING g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.expected
       ), booked AS (
         INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
-        SELECT contact_id, touchpoint_id, episode_id, step_id, 'liability', expected, ${now} FROM granted
+        SELECT contact_id, touchpoint_id, episode_id, step_id, 'liability', expected, ${now}::timestamptz FROM granted
         WHERE expected > 0
       ), gone AS (
         DELETE FROM grants g USING ended e
@@ -330,7 +365,7 @@ export async function concludeGrants(
         WHERE o.contact_id = gone.contact_id AND o.grant_id = gone.grant_id AND o.imported_at IS NULL
       ), given AS (
         UPDATE offer_stocks SET taken = taken - (SELECT count(*) FROM gone)
-        WHERE campaign = ${campaign} AND offer = ${offer} AND EXISTS (SELECT FROM gone)
+        WHERE campaign = ${first.campaign} AND offer = ${first.offer} AND EXISTS (SELECT FROM gone)
       )
       SELECT (SELECT count(*) FROM granted) AS granted, (SELECT count(*) FROM gone) AS released`,
     )
@@ -348,8 +383,7 @@ export async function markCredited(session: Session, now: Date, keys: readonly C
     sql`
     WITH granted AS (
       UPDATE grants g SET credit = 'credited', state = 'granted', granted_at = ${now}, claim_id = NULL
-      FROM unnest(${bigints(keys.map((key) => key.contactId))}, ${bigints(keys.map((key) => key.grantId))})
-        AS k(contact_id, grant_id)
+      FROM ${grantTable(keys)}
       WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'reserved'
       RETURNING g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.expected
     )
@@ -365,8 +399,7 @@ export async function forgetCredit(session: Session, keys: readonly Credited[]):
   await execute(
     session,
     sql`UPDATE grants g SET credit = NULL
-      FROM unnest(${bigints(keys.map((key) => key.contactId))}, ${bigints(keys.map((key) => key.grantId))})
-        AS k(contact_id, grant_id)
+      FROM ${grantTable(keys)}
       WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'reserved'`,
   )
 }

@@ -96,18 +96,33 @@ export async function holdBudgets(
     mine.liability += claim.liability
     accepted.push(claim)
   }
-  for (const { campaign, kind } of budgets) {
-    const costly = accepted.filter((claim) => claim[kind] > 0)
-    if (costly.length === 0) continue
-    await preparedRows(
-      tx,
-      sql`INSERT INTO budget_holds (claim_id, campaign, kind, contact_ids, touchpoint_ids, amounts, amount)
-        SELECT ${claimId}::uuid, ${campaign}::text, ${kind}::text, ${bigints(costly.map((claim) => claim.contactId))},
-          ${bigints(costly.map((claim) => claim.touchpointId))}, ${bigints(costly.map((claim) => claim[kind]))},
-          ${costly.reduce((sum, claim) => sum + claim[kind], 0)}::bigint`,
-    )
-  }
+  await writeHolds(tx, claimId, budgets, accepted)
   return short
+}
+
+/** One row for each budget the batch may cost anything of. */
+async function writeHolds(
+  tx: Transaction,
+  claimId: string,
+  budgets: readonly Budget[],
+  accepted: readonly Claimed[],
+): Promise<void> {
+  const holds = budgets.flatMap(({ campaign, kind }) => {
+    const costly = accepted.filter((claim) => claim[kind] > 0)
+    if (costly.length === 0) return []
+    const total = costly.reduce((sum, claim) => sum + claim[kind], 0)
+    return [
+      sql`(${claimId}::uuid, ${campaign}::text, ${kind}::text, ${bigints(costly.map((claim) => claim.contactId))},
+        ${bigints(costly.map((claim) => claim.touchpointId))}, ${bigints(costly.map((claim) => claim[kind]))},
+        ${total}::bigint)`,
+    ]
+  })
+  if (holds.length === 0) return
+  await preparedRows(
+    tx,
+    sql`INSERT INTO budget_holds (claim_id, campaign, kind, contact_ids, touchpoint_ids, amounts, amount)
+      VALUES ${sql.join(holds, sql`, `)}`,
+  )
 }
 
 /** What is spent for good says no first: waiting for what others hold would not help. */
@@ -135,7 +150,7 @@ interface Spending {
 
 /**
  * Locks the budgets of a campaign, folds in what was booked since, and says what is spent and held of each, in its day or
- * in all. Three statements, however many budgets: lock, fold, look.
+ * in all. Two statements, however many budgets: lock; fold and look.
  */
 async function lockedSpending(
   tx: Transaction,
@@ -151,22 +166,23 @@ async function lockedSpending(
     sql`SELECT FROM budgets WHERE campaign = ${campaign} AND kind = ANY (${kinds}) ORDER BY kind FOR UPDATE`,
   )
   if (locked.length < budgets.length) return undefined
-  await preparedRows(
-    tx,
-    sql`
-    WITH booked AS (
-      DELETE FROM budget_entries WHERE campaign = ${campaign} AND kind = ANY (${kinds})
-      RETURNING kind, booked_at, amount
-    )
-    INSERT INTO budget_days AS d (campaign, kind, day, spent)
-    SELECT ${campaign}::text, kind, (booked_at AT TIME ZONE ${zone}::text)::date, sum(amount) FROM booked GROUP BY 2, 3
-    ON CONFLICT (campaign, kind, day) DO UPDATE SET spent = d.spent + excluded.spent`,
-  )
+  const today = sql`(${now}::timestamptz AT TIME ZONE ${zone}::text)::date`
+  // What is folded in is not in the day's sum yet for this statement: it is added here.
   const found = await preparedRows<Spending & { kind: string }>(
     tx,
     sql`
-    SELECT b.kind, coalesce((SELECT sum(spent) FROM budget_days d WHERE d.campaign = ${campaign} AND d.kind = b.kind
-        AND (NOT b.daily OR d.day = (${now}::timestamptz AT TIME ZONE ${zone}::text)::date)), 0)::bigint AS spent,
+    WITH booked AS MATERIALIZED (
+      DELETE FROM budget_entries WHERE campaign = ${campaign} AND kind = ANY (${kinds})
+      RETURNING kind, (booked_at AT TIME ZONE ${zone}::text)::date AS day, amount
+    ), folded AS (
+      INSERT INTO budget_days AS d (campaign, kind, day, spent)
+      SELECT ${campaign}::text, kind, day, sum(amount) FROM booked GROUP BY 2, 3
+      ON CONFLICT (campaign, kind, day) DO UPDATE SET spent = d.spent + excluded.spent
+    )
+    SELECT b.kind, (coalesce((SELECT sum(spent) FROM budget_days d WHERE d.campaign = ${campaign} AND d.kind = b.kind
+        AND (NOT b.daily OR d.day = ${today})), 0)
+      + coalesce((SELECT sum(n.amount) FROM booked n WHERE n.kind = b.kind AND (NOT b.daily OR n.day = ${today})), 0)
+      )::bigint AS spent,
       coalesce((SELECT sum(h.amount) FROM budget_holds h WHERE h.campaign = ${campaign} AND h.kind = b.kind), 0)::bigint
       AS held
     FROM unnest(${kinds}, ${sql.param(budgets.map(({ per }) => per === 'day'))}::boolean[]) AS b(kind, daily)`,
@@ -176,7 +192,7 @@ async function lockedSpending(
 
 /** Lets go of what a batch held, once everything it spent is booked. */
 export async function releaseBudgets(session: Session, claimId: string): Promise<void> {
-  await execute(session, sql`DELETE FROM budget_holds WHERE claim_id = ${claimId}::uuid`)
+  await preparedRows(session, sql`DELETE FROM budget_holds WHERE claim_id = ${claimId}::uuid`)
 }
 
 /**

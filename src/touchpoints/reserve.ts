@@ -1,5 +1,5 @@
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
-import { type Database, type Transaction, transaction } from '../database/connect.ts'
+import { type Database, provisionally, type Transaction } from '../database/connect.ts'
 import { DUMMY_CODE } from '../offers/codes.ts'
 import { type Answer, concludeGrants, type Grant, type OfferPlace, reserveGrants } from '../offers/grants.ts'
 import { expectedOf } from '../offers/offers.ts'
@@ -106,7 +106,7 @@ async function reservePersons(
     stepId: step.stepId,
     credits: step.offer.terms.deliver === 'account' && deps.offerProvider !== undefined,
   }
-  const decided = await transaction(deps.database, async (tx) => {
+  const decided = await provisionally(deps.database, async (tx) => {
     await lockPersons(
       tx,
       real.map(({ candidate }) => candidate.contactId),
@@ -202,7 +202,7 @@ async function reserveMoney(
     const spend = composed && !('state' in composed) ? composed.cost : 0
     return { contactId, touchpointId, spend, liability: fresh ? expected : 0 }
   })
-  const hold = () => transaction(deps.database, (tx) => holdBudgets(tx, claimId, budgets, now, claimed))
+  const hold = () => provisionally(deps.database, (tx) => holdBudgets(tx, claimId, budgets, now, claimed))
   let short = await hold()
   if (!short) {
     await openBudgets(deps.database, budgets)
@@ -254,7 +254,7 @@ export async function release(
   const contactIds = [...reserved.toSend, ...reserved.refused.map(({ cleared }) => cleared)]
     .filter(({ candidate }) => !candidate.seed)
     .map(({ candidate }) => candidate.contactId)
-  await transaction(database, async (tx) => {
+  await provisionally(database, async (tx) => {
     if (reserved.promised) await concludeGrants(tx, now, { claimId, contactIds })
     // After the last booking: in between, the hold stands for what is not booked yet.
     await releaseBudgets(tx, claimId)

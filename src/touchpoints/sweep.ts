@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { type Database, rows, transaction } from '../database/connect.ts'
+import { type Database, provisionally, rows } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { concludeGrants, expireGrants } from '../offers/grants.ts'
 import { sweepBudgets } from './budgets.ts'
@@ -57,7 +57,7 @@ export async function sweep(database: Database, now: Date, idempotent: readonly 
       (SELECT count(*) FROM gone) AS uncertain`,
   )
   // Of workers that are gone, and of episodes that were cut short: after the touchpoints, whose end decides.
-  await transaction(database, (tx) => concludeGrants(tx, now, 'behind'))
+  await provisionally(database, (tx) => concludeGrants(tx, now, 'behind'))
   await expireGrants(database, now)
   await sweepBudgets(database, now)
   return swept ?? { released: 0, repeated: 0, uncertain: 0 }
