@@ -25,6 +25,7 @@ import { signals } from './cli/signals.ts'
 import { signingKeys } from './cli/signing-keys.ts'
 import { start } from './cli/start.ts'
 import { pause, resume, stop } from './cli/switches.ts'
+import { sync } from './cli/sync.ts'
 import { users } from './cli/users.ts'
 import { validate } from './cli/validate.ts'
 import { readEnvironment } from './config/environment.ts'
@@ -37,6 +38,7 @@ const verbs = [
   rollback, //   an earlier version again
   schema, //     JSON Schema for editors
   importData, // contacts, activity, suppressions
+  sync, //       contacts and activity from a database
   bounce, //     one mail that came back
   preview, //    what one contact would get
   testSend, //   a step in your own mailbox

@@ -75,7 +75,8 @@ async function serve(
   const restoreWarnings = divertWarnings(context)
   try {
     // The scheduler first: it migrates the queue before any worker connects.
-    if (roles.includes('scheduler')) services.push(await startScheduler(runtime, engine, events))
+    if (roles.includes('scheduler'))
+      services.push(await startScheduler(runtime, engine, events, undefined, context.loaded))
     if (roles.includes('worker')) services.push(await startSending(runtime, engine, events))
     if (roles.includes('web')) {
       const desk = openDesk(context)
@@ -204,6 +205,13 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>): Ser
     onTripped: (tripped) => {
       const { scope, name, event, reason } = tripped
       say('tripped', { ...tripped }, `${scope} ${name} ${event.replace('_', ' ')}: ${reason}`)
+    },
+    onSync: (summary) => {
+      // Most syncs of a quiet hour read again what is known, and are nothing to tell of.
+      const { sync, state, inserted, updated, rejected } = summary
+      if (state === 'busy' || inserted + updated + rejected === 0) return
+      const words = `sync ${sync}: ${inserted} new, ${updated} updated, ${rejected} rejected`
+      say('sync', { ...summary }, words)
     },
     onError: (where, error) => context.output.warn(`${where}: ${maskText(messageOf(error))}`),
   }

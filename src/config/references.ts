@@ -90,7 +90,11 @@ function literalSecrets(document: SourceDocument): Problem[] {
       refuse(path, `a secret stands here in clear; write it as \${NAME} or \${file:path}`)
     }
   }
-  for (const path of URLS) {
+  const syncs = valueAt(document.value, ['sync'])
+  const ofSyncs = Object.keys(typeof syncs === 'object' && syncs !== null ? syncs : {}).map(
+    (name): Path => ['sync', name, 'url'],
+  )
+  for (const path of [...URLS, ...ofSyncs]) {
     const text = valueAt(document.value, path)
     if (typeof text !== 'string') continue
     // A reference without a default says nothing; with one, the default is in clear.

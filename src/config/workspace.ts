@@ -12,6 +12,7 @@ import { cronTrouble } from './cron.ts'
 import { dateSpan, duration, percentage } from './quantities.ts'
 import { channelRate } from './rates.ts'
 import { signalSettings } from './signal-settings.ts'
+import { syncSettings } from './sync-settings.ts'
 
 // winback.yaml. Secrets are only ever written ${NAME} or ${file:path}; environment.ts fills them in.
 
@@ -51,6 +52,13 @@ export const workspace = z.strictObject({
     })
     .prefault({})
     .describe('Events that arrive over HTTP or by sync'),
+  sync: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9_-]{0,49}$/, 'expected a name of lower-case letters, digits, - and _'),
+      syncSettings,
+    )
+    .prefault({})
+    .describe('Contacts and activity pulled from your own PostgreSQL, each by a query with a name'),
   persons: z
     .strictObject({ shared_by_at_most: z.int().min(1).prefault(5).describe('Contacts') })
     .prefault({})

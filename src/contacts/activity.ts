@@ -9,16 +9,6 @@ import type { Getter } from './mapping.ts'
 import { lockContacts } from './persons.ts'
 import { jsonText, unstorable } from './text.ts'
 
-export const ACTIVITY_FIELDS = [
-  'external_id',
-  'type',
-  'occurred_at',
-  'value',
-  'message_id',
-  'properties',
-  'properties.*',
-] as const
-
 /** One event as a row gave it. */
 export interface ActivityRow {
   readonly externalId: string

@@ -29,13 +29,6 @@ export interface ContactRow {
 /** The bit of `carried` that stands for each column. */
 export const CARRIES = { email: 1, phone: 2, locale: 4, timezone: 8, signed_up_at: 16 } as const
 
-export const CONTACT_FIELDS = ['external_id', 'email', 'phone', 'locale', 'timezone', 'signed_up_at'] as const
-
-/** What a mapping can name: the columns of a contact and its attributes. */
-export function contactFields(attributes: Attributes): string[] {
-  return [...CONTACT_FIELDS, ...Object.keys(attributes).map((name) => `attributes.${name}`)]
-}
-
 /** Reads one row: the contact, or why there is none. `warn` hears of what the contact had to be kept without. */
 export type ContactReader = (
   values: Parameters<Getter>[0],

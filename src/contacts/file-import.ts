@@ -12,6 +12,7 @@ import { type Lanes, openLanes } from './lanes.ts'
 import { bindFields, type FieldReader, type ImportMapping } from './mapping.ts'
 import { openRejects, type Rejects } from './rejects.ts'
 import { type FileRow, openRows } from './rows.ts'
+import type { Writer } from './writers.ts'
 
 /** What an import must know of winback.yaml; a `Workspace` is one. */
 export interface ImportWorkspace extends ActivityRules {
@@ -50,15 +51,6 @@ export interface ImportSummary {
   rejectFile: string | undefined
 }
 
-/** Rows that are merged together. */
-export interface Chunk {
-  merge(tx: Transaction): Promise<Merged>
-  /** Instead, in the transaction that {@link Importer.exclusive} has opened. */
-  load?(tx: Transaction): Promise<Merged>
-  /** What the chunk may share with the one before, which has to be merged first then; absent where nothing can. */
-  readonly keys?: ReadonlyMap<string, unknown>
-}
-
 /** What differs between the three imports. */
 export interface Importer {
   readonly kind: ImportSummary['kind']
@@ -70,12 +62,7 @@ export interface Importer {
   readonly exclusive?: Exclusive
   /** Once, on the connection every chunk is merged on. */
   prepare?(tx: Transaction): Promise<void>
-  open(getters: FieldReader['getters']): {
-    /** Adds a row to the chunk. @returns why it was not, otherwise undefined */
-    take(row: FileRow, values: NonNullable<FileRow['values']>, rejects: Rejects): string | undefined
-    /** Hands the chunk out and begins another. */
-    release(): Chunk
-  }
+  open(getters: FieldReader['getters']): Writer
 }
 
 const LARGEST_CHUNK = 10_000

@@ -1,21 +1,13 @@
 import { statSync } from 'node:fs'
 import { basename } from 'node:path'
+import { ACTIVITY_FIELDS, contactFields } from '../config/import-fields.ts'
 import type { Database } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
-import { ensurePartitions } from '../database/partitions.ts'
 import { WinbackError } from '../errors.ts'
-import {
-  ACTIVITY_FIELDS,
-  type ActivityRow,
-  activityReader,
-  mergeActivity,
-  prepareActivityImport,
-} from './activity.ts'
-import { type ContactRow, contactFields, contactReader, mergeRows } from './contact-rows.ts'
-import { mergeContacts } from './contacts.ts'
+import { prepareActivityImport } from './activity.ts'
 import { type DateReader, dateReader } from './dates.ts'
 import { type ImportOptions, type ImportSummary, importFile } from './file-import.ts'
-import { firstImport, loadContacts } from './first-import.ts'
+import { firstImport } from './first-import.ts'
 import {
   CONSENT_FIELDS,
   type ConsentRow,
@@ -32,6 +24,7 @@ import {
   type SuppressionRow,
   suppressionReader,
 } from './suppressions.ts'
+import { activityWriter, contactWriter, partitionsOf } from './writers.ts'
 
 export type { ImportOptions, ImportSummary, ImportWorkspace } from './file-import.ts'
 
@@ -50,7 +43,6 @@ export async function importContacts(
   const { addressKey } = await settingsOf(database)
   const now = options.clock.now()
   const sharedByAtMost = workspace.persons.shared_by_at_most
-  let chunk = new Map<string, ContactRow>()
   return importFile(database, file, options, {
     kind: 'contacts',
     fields: contactFields(workspace.attributes),
@@ -58,40 +50,16 @@ export async function importContacts(
     // Two: while one waits for its turn to look for shared addresses, the other sends and makes contacts.
     lanes: 2,
     exclusive: firstImport({ now, sharedByAtMost }),
-    open: (getters) => {
-      const read = contactReader(getters, {
+    open: (getters) =>
+      contactWriter(getters, {
         attributes: workspace.attributes,
         date: dateReader(dateOptions(options)),
-        latest: now.getTime(),
-      })
-      return {
-        take: (row, values, rejects) => {
-          const contact = read(values, (reason) => rejects.warn(row.line, reason, row.raw))
-          if (typeof contact === 'string') return contact
-          const earlier = chunk.get(contact.externalId)
-          if (earlier) mergeRows(earlier, contact)
-          else chunk.set(contact.externalId, contact)
-          return undefined
-        },
-        release: () => {
-          const full = chunk
-          chunk = new Map()
-          const merge = {
-            attributes: workspace.attributes,
-            addressKey,
-            asOf: asOfOf(file, now, options.asOf),
-            now,
-            sharedByAtMost,
-            hooks: options.hooks ?? {},
-          }
-          return {
-            keys: full,
-            merge: (tx) => mergeContacts(tx, full, merge),
-            load: (tx) => loadContacts(tx, full, merge),
-          }
-        },
-      }
-    },
+        addressKey,
+        asOf: asOfOf(file, now, options.asOf),
+        now,
+        sharedByAtMost,
+        hooks: options.hooks ?? {},
+      }),
   })
 }
 
@@ -105,39 +73,20 @@ export async function importActivity(
   options: ImportOptions,
 ): Promise<ImportSummary> {
   const now = options.clock.now()
-  let chunk: ActivityRow[] = []
   return importFile(database, file, options, {
     kind: 'activity',
     fields: ACTIVITY_FIELDS,
     required: ['external_id', 'type', 'occurred_at'],
     lanes: 1,
     prepare: prepareActivityImport,
-    open: (getters) => {
-      const read = activityReader(getters, { date: dateReader(dateOptions(options)), latest: now.getTime() })
-      return {
-        take: (_row, values) => {
-          const event = read(values)
-          if (typeof event === 'string') return event
-          chunk.push(event)
-          return undefined
-        },
-        release: () => {
-          const full = chunk
-          chunk = []
-          return {
-            merge: async (tx) => {
-              await ensurePartitions(database, 'activity', monthsOf(full))
-              const { inserted } = await mergeActivity(tx, full, {
-                now,
-                workspace: options.workspace,
-                hooks: options.hooks ?? {},
-              })
-              return { inserted, updated: 0 }
-            },
-          }
-        },
-      }
-    },
+    open: (getters) =>
+      activityWriter(getters, {
+        date: dateReader(dateOptions(options)),
+        now,
+        workspace: options.workspace,
+        hooks: options.hooks ?? {},
+        partition: partitionsOf(database),
+      }),
   })
 }
 
@@ -287,14 +236,4 @@ function asOfOf(file: string, now: Date, given: Date | undefined): Date {
   if (given) return given
   const { mtime } = statSync(file)
   return mtime < now ? mtime : now
-}
-
-function monthsOf(events: readonly ActivityRow[]): Date[] {
-  const months = new Map<number, Date>()
-  for (const { occurredAt } of events) {
-    const at = new Date(occurredAt)
-    const month = at.getUTCFullYear() * 12 + at.getUTCMonth()
-    if (!months.has(month)) months.set(month, at)
-  }
-  return [...months.values()]
 }

@@ -96,19 +96,32 @@ export async function openLanes(
   }
 }
 
-/**
- * Tried again after a deadlock, a failed serialisation, and a unique violation (another process made the same
- * contact first): each finds things settled the next time.
- */
 async function runOn<Result>(lane: Lane, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+  return await settledOn(lane.client, work, (cause) => {
+    lane.broken = cause
+  })
+}
+
+/**
+ * A transaction on `client`, tried again after a deadlock, a failed serialisation, and a unique violation (another
+ * process made the same contact first): each finds things settled the next time.
+ * @param onBroken hears of a connection that could not even roll back
+ */
+export async function settledOn<Result>(
+  client: pg.PoolClient,
+  work: (tx: Transaction) => Promise<Result>,
+  onBroken: (cause: Error) => void,
+): Promise<Result> {
+  let broken = false
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await transactionOn(lane.client, work, (cause) => {
-        lane.broken = cause
+      return await transactionOn(client, work, (cause) => {
+        broken = true
+        onBroken(cause)
       })
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-      if (attempt >= 5 || lane.broken || !['40P01', '40001', '23505'].includes(code)) throw error
+      if (attempt >= 5 || broken || !['40P01', '40001', '23505'].includes(code)) throw error
     }
   }
 }

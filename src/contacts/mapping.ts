@@ -1,5 +1,6 @@
 import { closest } from 'fastest-levenshtein'
 import { z } from 'zod'
+import { fieldCalled } from '../config/import-fields.ts'
 import { WinbackError } from '../errors.ts'
 import type { FileRow } from './rows.ts'
 
@@ -60,10 +61,8 @@ export function bindFields(
       remedy: delimiterHint(header) ?? remedy,
     })
   const known = (name: string) => {
-    if (fields.includes(name)) return name
-    if (fields.some((field) => field.endsWith('.*') && name.startsWith(field.slice(0, -1)))) return name
-    const short = `attributes.${name}`
-    if (fields.includes(short)) return short
+    const field = fieldCalled(name, fields)
+    if (field !== undefined) return field
     throw fail(
       `there is no field "${name}"`,
       `Use one of ${fields.join(', ')}${fields.length > 0 ? ` (did you mean ${closest(name, [...fields])}?)` : ''}; attributes are declared in winback.yaml.`,

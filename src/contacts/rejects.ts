@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, rmSync, writeSync } from 'node:fs'
 
 /** Collects the rows that were not taken, or not taken whole, each with its line and the reason. */
 export interface Rejects {
@@ -16,9 +16,12 @@ export interface Rejects {
 const RAW_LIMIT = 10_000
 const FLUSH_AT = 64_000
 
-/** A CSV of `line,reason,row` at `path`; an older one is removed, and none is made while nothing is rejected. */
-export function openRejects(path: string): Rejects {
-  rmSync(path, { force: true })
+/**
+ * A CSV of `line,reason,row` at `path`; none is made while nothing is rejected.
+ * @param mode whether an older one is removed, or gone on with
+ */
+export function openRejects(path: string, mode: 'anew' | 'append' = 'anew'): Rejects {
+  if (mode === 'anew') rmSync(path, { force: true })
   let file: number | undefined
   let rejected = 0
   let warnings = 0
@@ -26,8 +29,9 @@ export function openRejects(path: string): Rejects {
   const flush = () => {
     if (waiting === '') return
     if (file === undefined) {
-      file = openSync(path, 'w', 0o600)
-      writeSync(file, 'line,reason,row\n')
+      const begun = mode === 'append' && existsSync(path)
+      file = openSync(path, begun ? 'a' : 'w', 0o600)
+      if (!begun) writeSync(file, 'line,reason,row\n')
     }
     writeSync(file, waiting)
     waiting = ''

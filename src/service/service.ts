@@ -1,6 +1,7 @@
 import cron from 'node-cron'
 import type { RunResult } from '../audience/run.ts'
 import { pruneIngest } from '../contacts/live.ts'
+import type { SyncSummary } from '../contacts/sync/sync.ts'
 import { transaction } from '../database/connect.ts'
 import { messageOf } from '../errors.ts'
 import { closeOverdueCalls } from '../outcomes/calls.ts'
@@ -15,6 +16,7 @@ import { refreshReports } from './reporting.ts'
 import type { Runtime } from './runtime.ts'
 import { ageIdle, runDue } from './scheduler.ts'
 import { freshenSignals } from './signals.ts'
+import { syncDue, type WorkspaceText } from './sync.ts'
 
 // The long-running roles. `start` is all of them in one process; `worker` and `scheduler` are the same ones on more
 // machines. None keeps state: any may be killed, and any number may run.
@@ -26,6 +28,7 @@ export interface ServiceEvents {
   onSweep(swept: Swept): void
   /** A breaker or a campaign's `stop` rule acted. */
   onTripped?(tripped: Tripped): void
+  onSync?(summary: SyncSummary): void
   onError(where: string, error: unknown): void
 }
 
@@ -56,12 +59,16 @@ const PRUNE_EVERY = 3_600_000
 const REPORT_PACE = 600_000
 const PACE: Pace = { idle: 1000, busy: 40, sweep: 15_000, age: 3_600_000 }
 
-/** Runs schedules (missed ones caught up once), dispatches due touchpoints, sweeps. */
+/**
+ * Runs schedules (missed ones caught up once), dispatches due touchpoints, sweeps.
+ * @param text the workspace file, where its syncs are to run
+ */
 export async function startScheduler(
   runtime: Runtime,
   engine: Engine,
   events: ServiceEvents,
   pace: Pace = PACE,
+  text?: WorkspaceText,
 ): Promise<Service> {
   const report = (where: string) => (error: unknown) => events.onError(where, error)
   const queue = await openQueue(engine, report('queue'))
@@ -70,10 +77,22 @@ export async function startScheduler(
     await runDue(runtime, events.onRun).catch(report('schedule'))
   }
   let scheduling = Promise.resolve()
+  // Beside the runs: a first sync of everything must not keep campaigns waiting.
+  const stopping = new AbortController()
+  let syncing: Promise<void> | undefined
+  const sync = () => {
+    if (!text || syncing) return
+    syncing = syncDue(runtime, text, (summary) => events.onSync?.(summary), stopping.signal)
+      .catch(report('sync'))
+      .finally(() => {
+        syncing = undefined
+      })
+  }
   // One after another: a run that outlasts the minute is not joined by a second one.
   const heartbeat = cron.schedule(
     '* * * * *',
     () => {
+      sync()
       scheduling = scheduling.then(schedule)
       return scheduling
     },
@@ -139,12 +158,14 @@ export async function startScheduler(
     for (const tripped of await watchCampaigns(database, now, book)) events.onTripped?.(tripped)
     return pace.sweep
   })
+  sync()
   scheduling = scheduling.then(schedule)
   return {
     close: async () => {
       await heartbeat.destroy()
+      stopping.abort()
       const loops = [ager, dispatch, sweeper, watcher, pruner, freshener, reporter]
-      await Promise.all([scheduling, ...loops.map((each) => each.stop())])
+      await Promise.all([scheduling, syncing, ...loops.map((each) => each.stop())])
       await queue.close()
     },
   }

@@ -25,6 +25,7 @@ import { signals } from '../../src/cli/signals.ts'
 import { signingKeys } from '../../src/cli/signing-keys.ts'
 import { start } from '../../src/cli/start.ts'
 import { pause, resume, stop } from '../../src/cli/switches.ts'
+import { sync } from '../../src/cli/sync.ts'
 import { users } from '../../src/cli/users.ts'
 import { validate } from '../../src/cli/validate.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
@@ -44,7 +45,7 @@ export interface Place {
 }
 
 export const verbs = [
-  ...[lift, annotate, digest],
+  ...[lift, annotate, digest, sync],
   ...[init, validate, plan, apply, rollback, schema, importData, bounce, calls, preview, testSend, replay],
   ...[
     runOnce,

@@ -1,12 +1,13 @@
 import type { Problem } from '../../errors.ts'
 import { cronTrouble } from '../cron.ts'
-import type { SourceDocument } from '../document.ts'
+import type { Path, SourceDocument } from '../document.ts'
 import { EVENTS } from '../event-names.ts'
 import { BUILT_IN_ATTRIBUTES } from '../facts.ts'
 import { nearest } from '../problems.ts'
 import type { Salvaged } from '../salvaged.ts'
 import type { Workspace } from '../workspace.ts'
 import { type Checked, finding, unknownName } from './findings.ts'
+import { checkSync } from './sync.ts'
 
 /** When a campaign runs, what counts as its success, and shares that add up. */
 export function checkSettings(checked: Checked): Problem[] {
@@ -78,9 +79,9 @@ function percent(share: number): string {
   return `${Math.round(share * 1e6) / 1e4}%`
 }
 
-function* checkZone(document: SourceDocument, zone: string): Generator<Problem> {
+function* checkZone(document: SourceDocument, zone: string, path: Path = ['timezone']): Generator<Problem> {
   if (isZone(zone)) return
-  yield finding(document, ['timezone'], `\`${zone}\` is not an IANA time zone such as Asia/Shanghai`, {
+  yield finding(document, path, `\`${zone}\` is not an IANA time zone such as Asia/Shanghai`, {
     suggestion: nearest(zone, Intl.supportedValuesOf('timeZone')),
   })
 }
@@ -109,6 +110,10 @@ export function* checkWorkspace(
       `contact.${name} is there without being declared; choose another name`,
       { at: 'key' },
     )
+  }
+  yield* checkSync(document, workspace)
+  for (const [name, sync] of Object.entries(workspace.sync ?? {})) {
+    if (sync?.timezone !== undefined) yield* checkZone(document, sync.timezone, ['sync', name, 'timezone'])
   }
   const seen = new Set<string>()
   for (const [no, locale] of (workspace.locales ?? []).entries()) {

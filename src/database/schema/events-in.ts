@@ -1,5 +1,5 @@
 import { bigint, index, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
-import { at, id, micros } from './columns.ts'
+import { at, bytea, id, micros } from './columns.ts'
 
 /** Who may call the API, and for what. The key itself is kept nowhere, only its hash. */
 export const apiKeys = pgTable('api_keys', {
@@ -66,10 +66,23 @@ export const anonymousActivity = pgTable(
 /** How far each sync has read, written in the transaction that keeps what it read. */
 export const syncCursors = pgTable('sync_cursors', {
   sync: text('sync').primaryKey(),
-  /** Hash of the query and its cursor column: another query begins from the start. */
+  /** Hash of what is read and what it is read as: another query begins from the start. */
   fingerprint: text('fingerprint').notNull(),
-  /** The cursor column's value in the last row taken, as text, of `cursorType`. */
+  /** The cursor column's value in the last row taken, as text, of `cursorType`; null before the first. */
   cursor: text('cursor'),
   cursorType: text('cursor_type'),
   updatedAt: at('updated_at').notNull(),
+  /** When the last sync that came to its end began: what was due before has been caught up. */
+  readAt: at('read_at'),
 })
+
+/** Rows of syncs that were rejected when last seen, by keyed hash: one that is read again is not told of again. */
+export const syncRejects = pgTable(
+  'sync_rejects',
+  {
+    sync: text('sync').notNull(),
+    rowKey: bytea('row_key').notNull(),
+    seenAt: at('seen_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.sync, t.rowKey] })],
+)

@@ -1,0 +1,168 @@
+import type { Command } from 'commander'
+import { nearest } from '../config/problems.ts'
+import type { SyncSummary } from '../contacts/sync/sync.ts'
+import { WinbackError } from '../errors.ts'
+import { openRuntime } from '../service/runtime.ts'
+import { syncSource } from '../service/sync.ts'
+import { EXIT, exitCodeOf, type FailureDocument, failureDocument, formatFailure } from './failure.ts'
+import { formatSummary } from './import.ts'
+import { count, type Outcome } from './output.ts'
+import { steady } from './steady.ts'
+import { describe, type Start } from './verb.ts'
+import { type DatabaseContext, shown, withWorkspace } from './workspace.ts'
+
+interface SyncVerbOptions {
+  readonly dryRun?: boolean
+  readonly full?: boolean
+}
+
+/** What a newcomer is shown, and `winback init` writes as a comment. */
+export const SYNC_EXAMPLE = `sync:
+  customers:
+    kind: contacts
+    url: "\${SHOP_DATABASE_URL}"       # leave away for a view in Winback's own database
+    query: SELECT id, email, phone, created_at, updated_at FROM customers
+    cursor: updated_at                # grows with every change of a row
+    fields: { external_id: id, signed_up_at: created_at }
+    schedule: "*/15 * * * *"          # while \`winback start\` runs
+  orders:
+    kind: activity
+    url: "\${SHOP_DATABASE_URL}"
+    query: SELECT id, customer_id, paid_at, total FROM orders WHERE paid_at IS NOT NULL
+    cursor: id
+    key: id                           # tells one event from another
+    fields: { external_id: customer_id, occurred_at: paid_at, value: total }
+    set: { type: order }`
+
+export function sync(start: Start): Command {
+  return describe('sync', {
+    group: 'data',
+    summary: 'Pull contacts and activity from your own PostgreSQL, by the queries of winback.yaml',
+    description:
+      'Reads what is new by each query’s cursor, and only reads. One that was interrupted is simply run again; a bad ' +
+      'row goes to .winback/sync/NAME.rejects.csv with its reason, and stops nothing. `winback start` runs those that ' +
+      'have a schedule.',
+    examples: [
+      ['winback sync', 'everything under `sync` in winback.yaml'],
+      ['winback sync customers --dry-run', 'reads and counts, and writes nothing'],
+      ['winback sync customers --full', 'from the start, such as after a repair of old rows'],
+    ],
+  })
+    .argument('[source]', 'a name under `sync` (default: all)')
+    .option('--dry-run', 'write nothing; the same counts as the real thing')
+    .option('--full', 'read everything again, whatever was read before')
+    .action((source: string | undefined, options: SyncVerbOptions, command: Command) =>
+      start(command, (invocation) =>
+        withWorkspace(invocation, (context) => runSyncs(context, source, options)),
+      ),
+    )
+}
+
+/** Every sync with what it came to; those that failed, with why. */
+export interface SyncVerbResult {
+  readonly syncs: readonly SyncSummary[]
+  readonly failures: readonly ({ readonly sync: string } & FailureDocument)[]
+}
+
+async function runSyncs(
+  context: DatabaseContext,
+  wanted: string | undefined,
+  options: SyncVerbOptions,
+): Promise<Outcome<SyncVerbResult>> {
+  const { definition, file } = context.loaded
+  const names = Object.keys(definition.sync)
+  if (wanted !== undefined && !names.includes(wanted)) throw unknownSync(wanted, names, file)
+  if (names.length === 0) return { data: { syncs: [], failures: [] }, text: nothingToSync(file) }
+  const chosen = wanted === undefined ? names : [wanted]
+  const syncs: SyncSummary[] = []
+  const failed: { sync: string; error: unknown }[] = []
+  for (const name of chosen) {
+    try {
+      syncs.push(await runOne(context, name, options))
+    } catch (error) {
+      // Of one alone the failure is the whole answer; Ctrl-C ends all of them.
+      if (chosen.length === 1 || context.interrupt.aborted) throw error
+      failed.push({ sync: name, error })
+    }
+  }
+  const words = await Promise.all(
+    failed.map(({ error }) => formatFailure(error, { verbose: false, colors: context.output.colors })),
+  )
+  const useless = syncs.some(({ rows, rejected }) => rows > 0 && rows === rejected)
+  return {
+    data: { syncs, failures: failed.map(({ sync, error }) => ({ sync, ...failureDocument(error) })) },
+    text: [...syncs.map(formatSync), ...words].join('\n'),
+    exitCode: failed[0] ? exitCodeOf(failed[0].error) : useless ? EXIT.input : EXIT.fine,
+  }
+}
+
+async function runOne(
+  context: DatabaseContext,
+  name: string,
+  { dryRun = false, full = false }: SyncVerbOptions,
+): Promise<SyncSummary> {
+  const { database, clock, interrupt, loaded, output } = context
+  // Nothing is sent here: the runtime is for what a sync sets off, such as a return that cancels what was planned.
+  const runtime = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+  const progress = steady(output.progress(`Syncing ${name}`))
+  try {
+    return await syncSource(runtime, loaded, name, {
+      dryRun,
+      full,
+      onProgress: ({ rows, total }) => {
+        interrupt.throwIfAborted()
+        progress.update(rows, total, count(rows, 'row'))
+      },
+    })
+  } finally {
+    progress.finish()
+  }
+}
+
+const BECAUSE = {
+  first: 'everything: it is the first time',
+  full: 'everything, as asked',
+  changed: 'everything again: the query, its mapping or its database is another one',
+} as const
+
+/** What came in, in a few lines. */
+export function formatSync(summary: SyncSummary): string {
+  const { sync, state, dryRun, because, cursor, reasons, rejected, warnings, rejectFile } = summary
+  if (state === 'busy') return `${sync}: another process is at it; nothing was read`
+  const file = rejectFile === undefined ? undefined : shown(rejectFile)
+  const lines = [
+    formatSummary({
+      ...summary,
+      file: dryRun ? `${sync} (dry run, nothing was written)` : sync,
+      rejectFile: file,
+    })
+      // Rows that are rejected with each reading stand in the file once.
+      .replace(/: see the reject file$/m, dryRun ? '' : ', as before'),
+    ...(rejected + warnings > 0 ? reasons.map((reason) => `    ${reason}`) : []),
+    ...(because ? [`  read ${BECAUSE[because]}`] : []),
+    cursor === null ? '  the query has no rows yet' : `  ${dryRun ? 'would have' : 'has'} come to ${cursor}`,
+  ]
+  return lines.join('\n')
+}
+
+function nothingToSync(file: string): string {
+  return [
+    `Nothing to sync: ${file} has no \`sync\`. It says what to pull, for instance:`,
+    '',
+    SYNC_EXAMPLE,
+    '',
+    'The role of the url needs to read and nothing else:',
+    '  GRANT SELECT ON customers, orders TO winback_reader;',
+    'Try it with `winback sync --dry-run`.',
+  ].join('\n')
+}
+
+function unknownSync(wanted: string, names: readonly string[], file: string): WinbackError {
+  const near = nearest(wanted, names)
+  return new WinbackError('sync.unknown', `there is no sync "${wanted}" in ${file}`, {
+    remedy:
+      names.length === 0
+        ? 'Run `winback sync` without a name to see what to write.'
+        : `${near ? `Did you mean \`winback sync ${near}\`? ` : ''}There ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}.`,
+  })
+}

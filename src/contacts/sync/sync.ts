@@ -1,0 +1,252 @@
+import { sql } from 'drizzle-orm'
+import type { Clock } from '../../clock.ts'
+import { eventNamer } from '../../config/event-names.ts'
+import type { SyncSettings } from '../../config/sync-settings.ts'
+import { type Database, rows, type Transaction } from '../../database/connect.ts'
+import { settingsOf } from '../../database/migrate.ts'
+import { ensurePartitionsWithin } from '../../database/partitions.ts'
+import { WinbackError } from '../../errors.ts'
+import { prepareActivityImport } from '../activity.ts'
+import { dateReader } from '../dates.ts'
+import type { ImportWorkspace } from '../file-import.ts'
+import type { Hooks } from '../hooks.ts'
+import { settledOn } from '../lanes.ts'
+import { activityWriter, contactWriter, partitionsOf, type Writer } from '../writers.ts'
+import { overlapTrouble } from './bound.ts'
+import { openChunks } from './chunks.ts'
+import { type BoundColumns, bindColumns } from './columns.ts'
+import { columnProblems, type SyncPlace } from './failures.ts'
+import { type Beginning, beginningOf, fingerprintOf, keepEnd, readState } from './progress.ts'
+import { openSource, type Source } from './source.ts'
+
+// A sync: rows of somebody's own database, from where the last one had come to, through the writers that files go
+// through. The position is written in the transaction that writes the rows, and a row that is written twice changes
+// nothing: whatever is killed, wherever, nothing is lost and nothing doubled.
+
+export interface SyncOptions {
+  readonly workspace: ImportWorkspace & {
+    readonly events: { readonly names: Readonly<Record<string, string>> }
+    readonly sync: Readonly<Record<string, SyncSettings>>
+  }
+  readonly clock: Clock
+  readonly hooks: Hooks
+  readonly where: SyncPlace
+  /** Absolute: rejected rows are appended, run after run. */
+  readonly rejectFile: string
+  /** Everything is rolled back: the counts are those of the real thing, and nothing stays. */
+  readonly dryRun?: boolean
+  /** From the start, whatever was read before. */
+  readonly full?: boolean
+  /** Stops after the chunk that is under way. */
+  readonly signal?: AbortSignal
+  /** `total` is PostgreSQL's guess. */
+  readonly onProgress?: (progress: { readonly rows: number; readonly total: number }) => void
+  /** Rows a transaction; 10,000 unless a test says otherwise. */
+  readonly chunk?: number
+}
+
+/** rows = inserted + updated + unchanged + rejected, of this call. */
+export interface SyncSummary {
+  readonly sync: string
+  readonly kind: SyncSettings['kind']
+  /** `busy`: another process is at it, and nothing was read. */
+  state: 'done' | 'busy' | 'interrupted'
+  readonly dryRun: boolean
+  /** Host, port and database. */
+  place: string
+  /** Why everything was read; absent where only what is new was. */
+  because?: NonNullable<Beginning['because']>
+  rows: number
+  inserted: number
+  updated: number
+  /** Known already, with those that were read again to be sure. */
+  unchanged: number
+  rejected: number
+  /** Rows that were taken without something; they are counted above as well. */
+  warnings: number
+  seconds: number
+  /** Where the sync has come to: the cursor column's value, as PostgreSQL writes it. */
+  cursor: string | null
+  /** Where rejected rows that were not told of before went. */
+  rejectFile: string | undefined
+  /** The first reasons. */
+  reasons: string[]
+}
+
+/**
+ * Runs one sync to its end.
+ * @throws WinbackError `unavailable.source`, `sync.permission`; ConfigError where the settings do not fit the query's
+ *   columns, or the query is wrong
+ */
+export async function runSync(database: Database, name: string, options: SyncOptions): Promise<SyncSummary> {
+  const settings = options.workspace.sync[name]
+  if (!settings) throw new WinbackError('sync.unknown', `there is no sync "${name}" in winback.yaml`)
+  const started = performance.now()
+  const summary = emptySummary(name, settings, options.dryRun === true)
+  const client = await database.client.connect()
+  let broken: Error | undefined
+  const settle = <Result>(work: (tx: Transaction) => Promise<Result>) =>
+    settledOn(client, work, (cause) => {
+      broken = cause
+    })
+  try {
+    // Held by the connection that writes: should it break, neither is there any more.
+    if (!summary.dryRun && !(await settle((tx) => tryLock(tx, name)))) return { ...summary, state: 'busy' }
+    try {
+      await pull({ database, settle, settings, summary, options })
+    } finally {
+      if (!summary.dryRun && !broken) await settle((tx) => unlock(tx, name))
+    }
+  } catch (error) {
+    // What a connection holds that failed in between is not worth finding out.
+    broken ??= error instanceof WinbackError ? undefined : new Error('failed within a sync', { cause: error })
+    throw error
+  } finally {
+    client.release(broken)
+  }
+  return { ...summary, seconds: (performance.now() - started) / 1000 }
+}
+
+/** What the parts of one sync share; the summary is filled on the way. */
+export interface Pulling {
+  readonly database: Database
+  readonly settle: <Result>(work: (tx: Transaction) => Promise<Result>) => Promise<Result>
+  readonly settings: SyncSettings
+  readonly summary: SyncSummary
+  readonly options: SyncOptions
+}
+
+async function pull(pulling: Pulling): Promise<void> {
+  const { database, settle, settings, summary, options } = pulling
+  const { where, clock } = options
+  const now = clock.now()
+  const own = settings.url !== undefined
+  const source = await openSource({ url: settings.url ?? database.url, own, settings, where, now })
+  try {
+    summary.place = source.place
+    const bound = bind(source, pulling)
+    const fingerprint = fingerprintOf(settings, source.place)
+    const { from, because } = beginningOf(await readState(database, where.name), {
+      fingerprint,
+      cursorType: bound.cursor.type,
+      full: options.full === true,
+    })
+    if (because) summary.because = because
+    summary.cursor = from?.cursor ?? null
+    const { addressKey } = await settingsOf(database)
+    const writer = openWriter(bound, pulling, now, addressKey)
+    if (settings.kind === 'activity') await settle(prepareActivityImport)
+    const chunks = openChunks(pulling, { writer, fingerprint, addressKey, now, began: from })
+    const total = options.onProgress ? await source.estimate(from) : 0
+    try {
+      for await (const batch of ahead(source.read(from))) {
+        if (options.signal?.aborted) break
+        for (const row of batch) await chunks.take(row, bound)
+        options.onProgress?.({ rows: summary.rows, total: Math.max(total, summary.rows) })
+      }
+      await chunks.finish()
+    } finally {
+      await chunks.idle()
+    }
+    if (options.signal?.aborted) {
+      summary.state = 'interrupted'
+    } else if (!summary.dryRun) {
+      await settle(async (tx) => {
+        await chunks.keep(tx)
+        await keepEnd(tx, where.name, now)
+      })
+    }
+  } finally {
+    await source.close()
+  }
+}
+
+function bind(source: Source, { settings, options }: Pulling): BoundColumns {
+  const { where, workspace } = options
+  const bound = bindColumns(where.name, settings, source.columns, workspace.attributes)
+  if (!('getters' in bound)) throw columnProblems(where, bound)
+  const trouble = overlapTrouble(settings.overlap, bound.cursor.type)
+  if (trouble !== undefined) {
+    throw columnProblems(where, [{ path: ['overlap'], message: trouble, names: [] }])
+  }
+  return bound
+}
+
+function openWriter(
+  { getters }: BoundColumns,
+  { database, settings, summary, options }: Pulling,
+  now: Date,
+  addressKey: string,
+): Writer {
+  const { workspace, hooks } = options
+  const date = dateReader({ timezone: settings.timezone })
+  if (settings.kind === 'contacts') {
+    const { attributes, persons } = workspace
+    const sharedByAtMost = persons.shared_by_at_most
+    return contactWriter(getters, { attributes, date, addressKey, asOf: now, now, sharedByAtMost, hooks })
+  }
+  const nameOf = eventNamer(workspace.events.names)
+  const type = getters.get('type')
+  const named = new Map(getters).set('type', (values) => {
+    const theirs = type?.(values)
+    return typeof theirs === 'string' ? nameOf(theirs.trim()) : theirs
+  })
+  const partition = summary.dryRun
+    ? (tx: Transaction, months: readonly Date[]) => ensurePartitionsWithin(tx, 'activity', months)
+    : partitionsOf(database)
+  return activityWriter(named, { date, now, workspace, hooks, partition })
+}
+
+/** Asks for the next before the last is worked on. */
+async function* ahead<Item>(items: AsyncGenerator<Item>): AsyncGenerator<Item> {
+  let next = items.next()
+  try {
+    for (;;) {
+      const { done, value } = await next
+      if (done) return
+      next = items.next()
+      // Whoever asks for it hears of its failure; nobody may.
+      next.catch(() => {})
+      yield value
+    }
+  } finally {
+    await next.catch(() => {})
+    await items.return(undefined)
+  }
+}
+
+/** For as long as the connection holds it: a transaction's end does not give it back. */
+async function tryLock(tx: Transaction, name: string): Promise<boolean> {
+  const [lock] = await rows<{ mine: boolean }>(
+    tx,
+    sql`SELECT pg_try_advisory_lock(7418, hashtext(current_schema() || '.sync.' || ${name}::text)) AS mine`,
+  )
+  return lock?.mine === true
+}
+
+async function unlock(tx: Transaction, name: string): Promise<void> {
+  await rows(
+    tx,
+    sql`SELECT pg_advisory_unlock(7418, hashtext(current_schema() || '.sync.' || ${name}::text))`,
+  )
+}
+
+function emptySummary(name: string, settings: SyncSettings, dryRun: boolean): SyncSummary {
+  return {
+    sync: name,
+    kind: settings.kind,
+    state: 'done',
+    dryRun,
+    place: '',
+    rows: 0,
+    inserted: 0,
+    updated: 0,
+    unchanged: 0,
+    rejected: 0,
+    warnings: 0,
+    seconds: 0,
+    cursor: null,
+    rejectFile: undefined,
+    reasons: [],
+  }
+}

@@ -1,0 +1,110 @@
+import type { Database, Transaction } from '../database/connect.ts'
+import { ensurePartitions } from '../database/partitions.ts'
+import { type ActivityRow, activityReader, mergeActivity } from './activity.ts'
+import { type Attributes, type ContactRow, contactReader, mergeRows } from './contact-rows.ts'
+import { type ContactMerge, type Merged, mergeContacts } from './contacts.ts'
+import type { DateReader } from './dates.ts'
+import { loadContacts } from './first-import.ts'
+import type { Hooks } from './hooks.ts'
+import type { ActivityRules } from './ingest.ts'
+import type { FieldReader } from './mapping.ts'
+import type { Rejects } from './rejects.ts'
+import type { FileRow } from './rows.ts'
+
+// Rows on their way into the database, a chunk at a time, whether a file or a query of a sync brought them.
+
+/** Rows that are merged together. */
+export interface Chunk {
+  merge(tx: Transaction): Promise<Merged>
+  /** Instead, in the transaction that an exclusive lane has opened. */
+  load?(tx: Transaction): Promise<Merged>
+  /** What the chunk may share with the one before, which has to be merged first then; absent where nothing can. */
+  readonly keys?: ReadonlyMap<string, unknown>
+}
+
+/** Collects rows, and hands them out as chunks that know how they are merged. */
+export interface Writer {
+  /** Adds a row to the chunk. @returns why it was not, otherwise undefined */
+  take(row: FileRow, values: NonNullable<FileRow['values']>, rejects: Rejects): string | undefined
+  /** Hands the chunk out and begins another. */
+  release(): Chunk
+}
+
+/** Contacts. Several rows of one contact in a chunk are one, the later over the earlier. */
+export function contactWriter(
+  getters: FieldReader['getters'],
+  options: ContactMerge & { readonly attributes: Attributes; readonly date: DateReader },
+): Writer {
+  const { attributes, date, now } = options
+  const read = contactReader(getters, { attributes, date, latest: now.getTime() })
+  let chunk = new Map<string, ContactRow>()
+  return {
+    take: (row, values, rejects) => {
+      const contact = read(values, (reason) => rejects.warn(row.line, reason, row.raw))
+      if (typeof contact === 'string') return contact
+      const earlier = chunk.get(contact.externalId)
+      if (earlier) mergeRows(earlier, contact)
+      else chunk.set(contact.externalId, contact)
+      return undefined
+    },
+    release: () => {
+      const full = chunk
+      chunk = new Map()
+      return {
+        keys: full,
+        merge: (tx) => mergeContacts(tx, full, options),
+        load: (tx) => loadContacts(tx, full, options),
+      }
+    },
+  }
+}
+
+export interface ActivityWriterOptions {
+  readonly date: DateReader
+  readonly now: Date
+  readonly workspace: ActivityRules
+  readonly hooks: Hooks
+  /** Makes the partitions of months that have none. */
+  readonly partition: (tx: Transaction, months: readonly Date[]) => Promise<void>
+}
+
+/** What people did. */
+export function activityWriter(getters: FieldReader['getters'], options: ActivityWriterOptions): Writer {
+  const { date, now, workspace, hooks, partition } = options
+  const read = activityReader(getters, { date, latest: now.getTime() })
+  let chunk: ActivityRow[] = []
+  return {
+    take: (_row, values) => {
+      const event = read(values)
+      if (typeof event === 'string') return event
+      chunk.push(event)
+      return undefined
+    },
+    release: () => {
+      const full = chunk
+      chunk = []
+      return {
+        merge: async (tx) => {
+          await partition(tx, monthsOf(full))
+          const { inserted } = await mergeActivity(tx, full, { now, workspace, hooks })
+          return { inserted, updated: 0 }
+        },
+      }
+    },
+  }
+}
+
+/** Partitions in transactions of their own: for who means to commit. */
+export function partitionsOf(database: Database): ActivityWriterOptions['partition'] {
+  return (_tx, months) => ensurePartitions(database, 'activity', months)
+}
+
+function monthsOf(events: readonly ActivityRow[]): Date[] {
+  const months = new Map<number, Date>()
+  for (const { occurredAt } of events) {
+    const at = new Date(occurredAt)
+    const month = at.getUTCFullYear() * 12 + at.getUTCMonth()
+    if (!months.has(month)) months.set(month, at)
+  }
+  return [...months.values()]
+}
