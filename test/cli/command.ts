@@ -45,8 +45,22 @@ export interface Place {
 }
 
 export const verbs = [
-  ...[lift, annotate, digest, sync],
-  ...[init, validate, plan, apply, rollback, schema, importData, bounce, calls, preview, testSend, replay],
+  ...[lift, annotate, digest],
+  ...[
+    init,
+    validate,
+    plan,
+    apply,
+    rollback,
+    schema,
+    importData,
+    sync,
+    bounce,
+    calls,
+    preview,
+    testSend,
+    replay,
+  ],
   ...[
     runOnce,
     start,
