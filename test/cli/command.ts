@@ -45,7 +45,6 @@ export interface Place {
 }
 
 export const verbs = [
-  ...[lift, annotate, digest],
   ...[
     init,
     validate,
@@ -78,6 +77,7 @@ export const verbs = [
     apiKeys,
     doctor,
   ],
+  ...[lift, annotate, digest],
 ]
 
 /** Runs a command line within this process: the same program, other streams. */
