@@ -16,6 +16,7 @@ import { type ImportMapping, importMapping } from '../contacts/mapping.ts'
 import { rows } from '../database/connect.ts'
 import { ConfigError, messageOf, WinbackError } from '../errors.ts'
 import { findOffer, importCodes, importRedemptions } from '../offers/import.ts'
+import { REDEMPTION_REFUSALS, sentence } from '../reports/reasons.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { EXIT } from './failure.ts'
 import { parseMoment } from './moments.ts'
@@ -218,7 +219,17 @@ async function runImport(
   const path = shown(resolve(cwd, file))
   const mapping = await readMapping(cwd, options)
   // Nothing is sent here: the runtime is for what an import sets off, such as a return that cancels what was planned.
-  const { hooks } = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+  const refused = new Map<string, number>()
+  const { hooks } = await openRuntime({
+    database,
+    workspace: loaded.definition,
+    clock,
+    channels: new Map(),
+    onRefused: (reasons) => {
+      for (const [reason, times] of Object.entries(reasons))
+        refused.set(reason, (refused.get(reason) ?? 0) + times)
+    },
+  })
   const progress = output.progress(`Importing ${kind}`)
   try {
     const summary = await read(database, path, {
@@ -237,10 +248,19 @@ async function runImport(
     })
     // A file of which nothing could be used was the wrong file, or is read the wrong way.
     const useless = summary.rows > 0 && summary.rejected === summary.rows
+    if (refused.size > 0) output.warn(refusedWords(refused))
     return { data: summary, text: formatSummary(summary), exitCode: useless ? EXIT.input : EXIT.fine }
   } finally {
     progress.finish()
   }
+}
+
+/** Events that told of redemptions which are none: kept with their reason, and nobody else says so. */
+function refusedWords(refused: ReadonlyMap<string, number>): string {
+  const reasons = [...refused].map(
+    ([reason, times]) => `${times} ${sentence(REDEMPTION_REFUSALS, reason, 'en')}`,
+  )
+  return `redemptions refused: ${reasons.join('; ')}. \`winback report offers\` counts them, \`winback explain\` has each`
 }
 
 /** What came in, in a few lines; where the rejects are, if there are any. */

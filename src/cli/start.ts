@@ -66,9 +66,14 @@ async function serve(
 ): Promise<Outcome<{ roles: readonly Role[] }>> {
   const { database, clock, interrupt } = context
   const workspace = context.loaded.definition
-  const runtime = await openRuntime({ database, workspace, clock })
-  const engine = queueEngine(context)
   const events = narrate(context)
+  const runtime = await openRuntime({
+    database,
+    workspace,
+    clock,
+    ...(events.onRefused ? { onRefused: events.onRefused } : {}),
+  })
+  const engine = queueEngine(context)
   // Asked for by its own verb, it is served whatever the file says.
   const roles = wanted.filter((role) => role !== 'web' || workspace.web.serve || wanted.length === 1)
   const services: Service[] = []
@@ -213,6 +218,8 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>): Ser
       const words = `sync ${sync}: ${inserted} new, ${updated} updated, ${rejected} rejected`
       say('sync', { ...summary }, words)
     },
+    onRefused: (reasons) =>
+      say('redemptions_refused', { reasons }, `redemptions refused: ${counts(reasons)}`),
     onError: (where, error) => context.output.warn(`${where}: ${maskText(messageOf(error))}`),
   }
 }

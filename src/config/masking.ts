@@ -5,6 +5,8 @@ export interface Mask {
   email(address: string): string
   phone(number: string): string
   name(name: string): string
+  /** An offer's code: whoever knows it may use it. */
+  code(code: string): string
   /** Free text, such as a provider’s refusal: every address and number in it. */
   text(words: string): string
   /** Values by dotted path, as templates print them: names by their path, addresses by their look. */
@@ -20,6 +22,7 @@ export const MASKED: Mask = {
   email: maskEmail,
   phone: maskPhone,
   name: maskName,
+  code: maskCode,
   text: maskText,
   facts: (values) =>
     Object.fromEntries(
@@ -36,6 +39,7 @@ export const UNMASKED: Mask = {
   email: (address) => address,
   phone: (number) => number,
   name: (name) => name,
+  code: (code) => code,
   text: (words) => words,
   facts: (values) => values,
 }
@@ -59,6 +63,11 @@ export function maskPhone(phone: string): string {
 export function maskName(name: string): string {
   const [first] = name.trim()
   return first === undefined ? name : `${first}**`
+}
+
+/** `7Q2K-9M4X-AB12` → `****-AB12`; of a short one nothing is left. */
+export function maskCode(code: string): string {
+  return code.length > 8 ? `****-${code.slice(-4)}` : '****'
 }
 
 /** Masks the addresses and numbers that stand in free text. */

@@ -171,8 +171,10 @@ async function lockGrants(tx: Transaction, found: ReadonlyMap<number, Found>): P
 
 /**
  * Redemptions among new activity: events of the type the workspace names, whose properties hold a code. Within the
- * transaction that records them, from its temporary tables.
+ * transaction that records them, from its temporary tables. Nobody waits for the answers: those that refuse are kept
+ * with their reason.
  * @param event.type of the event; `event.code` the property that holds the code
+ * @returns an answer for each event, the oldest first
  */
 export async function redeemActivity(
   tx: Transaction,
@@ -180,6 +182,7 @@ export async function redeemActivity(
   event: { type: string; code: string },
 ): Promise<RedemptionAnswer[]> {
   const claims = await rows<{
+    contactId: number
     key: string
     code: string
     externalId: string
@@ -188,16 +191,53 @@ export async function redeemActivity(
   }>(
     tx,
     sql`
-    SELECT DISTINCT 'event ' || i.contact_id || ' ' || i.key AS key, i.properties ->> ${event.code} AS code,
+    SELECT DISTINCT i.contact_id AS "contactId", 'event ' || i.contact_id || ' ' || i.key AS key, i.properties ->> ${event.code} AS code,
       c.external_id AS "externalId", i.occurred_at AS at, i.value
     FROM new_activity n JOIN incoming_activity i USING (contact_id, occurred_at, type)
     JOIN contacts c ON c.contact_id = i.contact_id
     WHERE n.type = ${event.type} AND i.properties ->> ${event.code} IS NOT NULL
     ORDER BY at, key`,
   )
-  return await redeem(
+  const answers = await redeem(
     tx,
     now,
-    claims.map(({ value, ...claim }) => ({ ...claim, ...(value === null ? {} : { value }) })),
+    claims.map(({ value, contactId: _, ...claim }) => ({ ...claim, ...(value === null ? {} : { value }) })),
+  )
+  const refused = claims.flatMap((claim, no): Refused[] => {
+    const answer = answers[no]
+    return answer?.outcome === 'refused' ? [{ ...claim, reason: answer.reason }] : []
+  })
+  if (refused.length > 0) await keepRefused(tx, now, refused)
+  return answers
+}
+
+interface Refused {
+  readonly contactId: number
+  readonly key: string
+  readonly code: string
+  readonly reason: Refusal
+  readonly at: Date
+  readonly value: number | null
+}
+
+/** With the campaign and offer of the code, where somebody was given it or it is free. */
+async function keepRefused(tx: Transaction, now: Date, refused: readonly Refused[]): Promise<void> {
+  await execute(
+    tx,
+    sql`INSERT INTO refused_redemptions (contact_id, redemption_key, code, reason, campaign, offer, value, redeemed_at,
+          recorded_at)
+        SELECT k.contact_id, k.key, k.said, k.reason, o.campaign, o.offer, k.value, k.at, ${now}
+        FROM unnest(${sql.param(refused.map((row) => row.contactId))}::bigint[],
+          ${sql.param(refused.map((row) => row.key))}::text[],
+          ${sql.param(refused.map((row) => row.code.slice(0, 100)))}::text[],
+          ${sql.param(refused.map((row) => normaliseCode(row.code)))}::text[],
+          ${sql.param(refused.map((row) => readGenerated(row.code)))}::text[],
+          ${sql.param(refused.map((row) => row.reason))}::text[],
+          ${sql.param(refused.map((row) => row.value))}::bigint[],
+          ${sql.param(refused.map((row) => row.at.toISOString()))}::timestamptz[])
+          AS k(contact_id, key, said, code, generated, reason, value, at)
+        LEFT JOIN LATERAL (SELECT campaign, offer FROM offer_codes WHERE code IN (k.code, k.generated)
+          ORDER BY code = k.code DESC LIMIT 1) o ON true
+        ORDER BY k.contact_id, k.key ON CONFLICT DO NOTHING`,
   )
 }

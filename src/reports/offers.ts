@@ -10,6 +10,7 @@ import {
 } from './freshness.ts'
 import { inRange, type Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
+import { REDEMPTION_REFUSALS, sentence } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
@@ -34,6 +35,12 @@ export interface OffersData {
   readonly annotations: readonly Annotation[]
   readonly offers: readonly OfferLine[]
   readonly byWhom: readonly (OfferLine & { readonly tier: string; readonly segment: string })[]
+  /** Redemptions told by events that were refused, within the range; codes nobody was given belong to no campaign. */
+  readonly refused: readonly {
+    readonly offer: string | null
+    readonly reason: string
+    readonly times: number
+  }[]
   /** Ever granted or reserved, over the campaign's whole life, and codes that nobody has yet. */
   readonly stocks: readonly { readonly offer: string; readonly taken: number; readonly free: number | null }[]
 }
@@ -55,6 +62,15 @@ export async function readOffers(readable: Readable, question: CampaignQuestion)
         session,
         sql`SELECT offer, kind, tier, segment, ${sums} FROM report_offers WHERE ${inRange(question)}
             GROUP BY offer, kind, tier, segment ORDER BY offer, tier, segment`,
+      ),
+      refused: await rows<OffersData['refused'][number]>(
+        session,
+        sql`
+        SELECT offer, reason, count(*) AS times FROM refused_redemptions
+        WHERE (campaign = ${question.campaign} OR campaign IS NULL) AND redeemed_at <= ${question.now}
+          ${question.from === undefined ? sql`` : sql`AND redeemed_at >= ${question.from}::date`}
+          ${question.to === undefined ? sql`` : sql`AND redeemed_at < ${question.to}::date`}
+        GROUP BY offer, reason ORDER BY times DESC, offer, reason`,
       ),
       stocks: await rows<OffersData['stocks'][number]>(
         session,
@@ -123,12 +139,23 @@ export function offersSheet(data: OffersData, style: TextStyle): Sheet {
     ]),
     empty,
   }
+  const refused: SheetTable = {
+    id: 'refused',
+    title: en ? 'Redemptions that were refused' : '被拒的核销',
+    columns: [left(en ? 'offer' : '优惠'), left(en ? 'why' : '原因'), right(en ? 'times' : '次数')],
+    rows: data.refused.map(({ offer, reason, times }) => [
+      cell.text(offer ?? (en ? 'none of any campaign' : '不属于任何活动')),
+      cell.text(sentence(REDEMPTION_REFUSALS, reason, speech.language)),
+      cell.count(times),
+    ]),
+    empty: en ? 'No event told of a redemption that was refused.' : '没有被拒的核销事件。',
+  }
   return {
     name: 'offers',
     title: en ? 'What was offered, and taken up' : '优惠的发放与核销',
     about: aboutLines(data, speech),
     sentences: [],
-    tables: [offers, byWhom, stocks],
+    tables: [offers, byWhom, stocks, refused],
     charts: [],
     notes: [
       en

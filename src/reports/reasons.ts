@@ -230,6 +230,26 @@ export const SUPPRESSIONS = {
   erased: { en: 'belonged to someone who was erased', 'zh-CN': '属于已按本人要求删除的人' },
 } satisfies Sentences
 
+/** Why a redemption was refused. */
+export const REDEMPTION_REFUSALS = {
+  unknown_code: { en: 'nobody was given this code', 'zh-CN': '没有人领取过此券码' },
+  unknown_grant: { en: 'the contact has no grant of this offer', 'zh-CN': '该联系人未领取此优惠' },
+  foreign: { en: 'the code belongs to another account', 'zh-CN': '券码属于其他账号' },
+  expired: { en: 'it was used after the grant had expired', 'zh-CN': '使用时已过有效期' },
+  too_early: { en: 'it was used before it was granted', 'zh-CN': '使用时间早于发放时间' },
+  future: { en: 'it lies in the future', 'zh-CN': '使用时间在将来' },
+  already_redeemed: { en: 'it was redeemed before', 'zh-CN': '此前已被核销' },
+  incomplete: { en: 'neither a code nor an offer was said', 'zh-CN': '未说明券码或优惠' },
+} satisfies Sentences
+
+/** Where a reason for staying away was said. */
+export const REASON_SOURCES = {
+  call: { en: 'in a call', 'zh-CN': '在通话中' },
+  reply: { en: 'in a reply', 'zh-CN': '在回复中' },
+  opt_out: { en: 'when opting out', 'zh-CN': '退订时' },
+  interview: { en: 'in an interview', 'zh-CN': '在访谈或问卷中' },
+} satisfies Sentences
+
 /** The sentence of a recorded name; a name from a newer version, that has none, stands for itself. */
 export function sentence(of: Sentences, name: string, language: Language): string {
   return Object.hasOwn(of, name) ? (of[name]?.[language] ?? name) : name

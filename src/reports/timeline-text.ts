@@ -1,3 +1,4 @@
+import { dealingText } from './dealings-text.ts'
 import { cellsOf, painter, wrap } from './layout.ts'
 import { ENDS, REASONS, RECEIPTS, STATES, SUPPRESSIONS, sentence, WAITS } from './reasons.ts'
 import type { TextStyle } from './report.ts'
@@ -113,6 +114,8 @@ export function entryText(entry: Entry, speech: Speech): string {
     }
     case 'switch':
       return switchText(entry, speech)
+    default:
+      return dealingText(entry, speech)
   }
 }
 

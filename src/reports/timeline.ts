@@ -2,6 +2,7 @@ import { distance } from 'fastest-levenshtein'
 import { MASKED, type Mask, UNMASKED } from '../config/masking.ts'
 import type { Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
+import { type Dealing, readDealings } from './dealings.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 import {
   type ActivityRow,
@@ -91,6 +92,7 @@ export type Entry =
   | ({ readonly kind: 'receipt'; readonly at: Date } & ReceiptRow)
   | ({ readonly kind: 'reply'; readonly at: Date } & ReplyRow)
   | ({ readonly kind: 'switch'; readonly at: Date } & SwitchRow)
+  | Dealing
 
 // What happens at one instant is told in this order: the cause before what it brought about.
 const ORDER: readonly Entry['kind'][] = [
@@ -104,8 +106,16 @@ const ORDER: readonly Entry['kind'][] = [
   'recalled',
   'suppressed',
   'settled',
+  'grant',
+  'call',
   'receipt',
+  'shown',
+  'attempt',
+  'refused_redemption',
   'reply',
+  'choice',
+  'consent',
+  'reason',
   'silenced',
   'ended',
   'erased',
@@ -150,6 +160,9 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
     ...row,
     text: mask.text(row.text),
   }))
+  const dealings = await readDealings(session, contactId, now, mask, (words) =>
+    withoutAddress(words, contact, mask),
+  )
   const runs = await findRuns(session, contact.importedAt, now)
   const switches = await findSwitches(session, now)
 
@@ -159,6 +172,7 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
   const entries: Entry[] = [
     ...contactEntries(contact),
     ...activity.map(({ era: _, ...row }): Entry => ({ kind: 'activity', at: row.first, ...row })),
+    ...dealings,
     ...runs.map((row): Entry => ({ kind: 'runs', at: row.first, ...row })),
     ...episodes.flatMap((episode) => episodeEntries(episode, now)),
     ...stages.map(

@@ -17,7 +17,7 @@ import { type Database, rows } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
 import { openOfferProvider } from '../offers/provider.ts'
-import { redeemActivity } from '../offers/redemptions.ts'
+import { type RedemptionAnswer, redeemActivity } from '../offers/redemptions.ts'
 import { type OpeningCall, openCalls } from '../outcomes/calls.ts'
 import { type Arriving, keepMessages } from '../outcomes/inbox.ts'
 import type { ReportingChannel } from '../outcomes/receipts.ts'
@@ -64,6 +64,8 @@ export async function openRuntime(options: {
   clock: Clock
   channels?: ReadonlyMap<string, Channel>
   leases?: Leases
+  /** Hears of redemptions told by events that were refused, by reason: nobody else answers for them. */
+  onRefused?: (reasons: Readonly<Record<string, number>>) => void
 }): Promise<Runtime> {
   const { database, workspace, clock } = options
   const settings = await settingsOf(database)
@@ -117,7 +119,10 @@ export async function openRuntime(options: {
         await recordReturns(tx, now, { book, activityTypes: workspace.activity })
         const { redemption } = workspace.offers
         // Last: what it books is folded into a budget by whoever decides next.
-        if (redemption) await redeemActivity(tx, now, { type: redemption.event, code: redemption.code })
+        if (!redemption) return
+        const answers = await redeemActivity(tx, now, { type: redemption.event, code: redemption.code })
+        const refused = countRefused(answers)
+        if (Object.keys(refused).length > 0) options.onRefused?.(refused)
       },
       onSuppressed: (tx, now) => recordSuppressions(tx, now, silenced),
       onErased: (tx, now) => recordErasure(tx, now),
@@ -138,6 +143,15 @@ export async function openRuntime(options: {
       await Promise.all([...channels.values()].map((channel) => channel.close()))
     },
   }
+}
+
+/** Refused redemptions by reason. Pure. */
+function countRefused(answers: readonly RedemptionAnswer[]): Record<string, number> {
+  const counted: Record<string, number> = {}
+  for (const answer of answers) {
+    if (answer.outcome === 'refused') counted[answer.reason] = (counted[answer.reason] ?? 0) + 1
+  }
+  return counted
 }
 
 function channelsOf(kind: AddressKind): string[] {

@@ -29,6 +29,8 @@ export interface ServiceEvents {
   /** A breaker or a campaign's `stop` rule acted. */
   onTripped?(tripped: Tripped): void
   onSync?(summary: SyncSummary): void
+  /** Redemptions told by events that were refused, by reason. */
+  onRefused?(reasons: Readonly<Record<string, number>>): void
   onError(where: string, error: unknown): void
 }
 

@@ -151,6 +151,25 @@ describe('a grant', () => {
     expect(skip).toEqual({ reason: 'offer_unavailable', detail: 'codes' })
   })
 
+  it('gives imported codes by their end: the earliest first, those without one last, none that has ended', async () => {
+    const pipeline = await open(3, coupon({ codes: 'imported' }))
+    const until = (days: number) => new Date(START.getTime() + days * DAY * 1000)
+    await rows(
+      pipeline.database,
+      sql`INSERT INTO offer_codes (code, shown, campaign, offer, imported_at, expires_at) VALUES
+        ('A', 'a', 'test', 'five', ${START}, NULL), ('B', 'b', 'test', 'five', ${START}, ${until(3)}),
+        ('C', 'c', 'test', 'five', ${START}, ${until(-1)}), ('D', 'd', 'test', 'five', ${START}, ${until(2)}),
+        ('E', 'e', 'test', 'five', ${START}, ${until(2)}), ('F', 'f', 'test', 'five', ${START}, NULL)`,
+    )
+    await pipeline.work()
+    expect(promised(pipeline).toSorted()).toEqual(['b', 'd', 'e'])
+    await pipeline.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })
+    pipeline.clock.set(until(0.5))
+    await pipeline.runNow()
+    await pipeline.work()
+    expect(promised(pipeline).toSorted()).toEqual(['a', 'b', 'd', 'e'])
+  })
+
   it('counts what the person had of the kind over all campaigns and accounts', async () => {
     for (const [limit, detail] of [
       [{ per_contact: '1 per 30d' }, 'per_contact'],

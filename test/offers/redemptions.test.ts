@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { rows, transaction } from '../../src/database/connect.ts'
 import { offer } from '../../src/offers/offers.ts'
 import { type RedemptionClaim, redeem, redeemActivity } from '../../src/offers/redemptions.ts'
+import { readOffers } from '../../src/reports/offers.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
 
@@ -144,5 +145,16 @@ describe('a redemption', () => {
     expect(
       told.map((answer) => (answer.outcome === 'refused' ? answer.reason : answer.outcome)).toSorted(),
     ).toEqual(['foreign', 'redeemed'])
+    // Nobody waits for the answer: it is kept, with whose offer the code is.
+    expect(
+      await rows(
+        pipeline.database,
+        sql`SELECT code, reason, campaign, offer, value FROM refused_redemptions`,
+      ),
+    ).toEqual([{ code, reason: 'foreign', campaign: 'test', offer: 'five', value: 100 }])
+    const question = { campaign: 'test', now: hour(3), split: new Map() }
+    expect((await readOffers(pipeline.database, question)).refused).toEqual([
+      { offer: 'five', reason: 'foreign', times: 1 },
+    ])
   })
 })

@@ -76,7 +76,30 @@ export const offerCodes = pgTable(
     expiresAt: at('expires_at'),
   },
   (t) => [
-    index('offer_codes_free').on(t.campaign, t.offer, t.code).where(sql`contact_id IS NULL`),
+    // Those that end first are given first.
+    index('offer_codes_free').on(t.campaign, t.offer, t.expiresAt, t.code).where(sql`contact_id IS NULL`),
     index('offer_codes_contact').on(t.contactId).where(sql`contact_id IS NOT NULL`),
+  ],
+)
+
+/** What an event said of a code, and why it was no redemption. Callers of the API and files are answered instead. */
+export const refusedRedemptions = pgTable(
+  'refused_redemptions',
+  {
+    contactId: id('contact_id').notNull(),
+    redemptionKey: text('redemption_key').notNull(),
+    code: text('code').notNull(),
+    reason: text('reason').notNull(),
+    /** Whose offer the code is; null where nobody was given it. */
+    campaign: text('campaign'),
+    offer: text('offer'),
+    /** Micros of the order it was tried with. */
+    value: micros('value'),
+    redeemedAt: at('redeemed_at').notNull(),
+    recordedAt: at('recorded_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.contactId, t.redemptionKey] }),
+    index('refused_redemptions_time').on(t.redeemedAt),
   ],
 )
