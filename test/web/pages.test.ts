@@ -118,6 +118,7 @@ const PAGES = [
   '/templates',
   '/outbox',
   '/audit',
+  '/api',
   '/settings',
 ]
 

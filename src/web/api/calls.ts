@@ -11,7 +11,8 @@ import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
 
 const agent = z.string().trim().min(1).max(200)
-const claim = z.strictObject({ agent })
+/** Who takes a call, or gives it back. */
+export const claim = z.strictObject({ agent })
 /** What an agent reports of a call, by API or by the page. */
 export const outcomeReport = z.strictObject({
   agent,

@@ -12,7 +12,7 @@ import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
 
 /** What `PUT /v1/preferences/…` takes, whole: what is left out is wanted. */
-const preferencesBody = z.strictObject({
+export const preferencesBody = z.strictObject({
   channels_off: z.array(z.string().min(1).max(50)).max(20).prefault([]),
   topics_off: z.array(z.string().min(1).max(100)).max(100).prefault([]),
   frequency: z

@@ -22,7 +22,11 @@ const claim = z.strictObject({
   redeemed_at: z.iso.datetime({ offset: true }).optional(),
   value: z.number().nonnegative().max(1e9).optional(),
 })
-const body = z.union([claim, z.strictObject({ redemptions: z.array(claim).min(1).max(1000) })])
+/** What `POST /v1/redemptions` takes: one, or many. */
+export const redemptionsBody = z.union([
+  claim,
+  z.strictObject({ redemptions: z.array(claim).min(1).max(1000) }),
+])
 
 /**
  * POST /v1/redemptions: an offer was used. One, named by its `key` or the header Idempotency-Key, or up to a thousand
@@ -35,7 +39,7 @@ export function redemptionsApi(options: { runtime: Runtime; keys: KeyRing }): Ho
     requireScope(options.keys, 'redemptions'),
     async (c) => {
       const json: unknown = await c.req.json().catch(() => undefined)
-      const parsed = body.safeParse(json)
+      const parsed = redemptionsBody.safeParse(json)
       if (!parsed.success) return refuse(c, 400, 'malformed', z.prettifyError(parsed.error))
       const many = 'redemptions' in parsed.data
       const given = 'redemptions' in parsed.data ? parsed.data.redemptions : [parsed.data]

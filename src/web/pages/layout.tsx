@@ -22,6 +22,7 @@ const PLACES: readonly {
   { path: '/templates', en: 'Templates', zh: '模板', ability: 'look' },
   { path: '/outbox', en: 'Outbox', zh: '发件箱', ability: 'look' },
   { path: '/audit', en: 'Audit', zh: '操作记录', ability: 'see_audit' },
+  { path: '/api', en: 'API', zh: 'API', ability: 'operate' },
   { path: '/settings', en: 'Settings', zh: '设置', ability: 'administer' },
 ]
 

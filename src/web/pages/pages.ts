@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { apiPages } from './api.tsx'
 import { auditPages } from './audit.tsx'
 import { callPages } from './calls.tsx'
 import { campaignPages } from './campaigns.tsx'
@@ -32,4 +33,5 @@ export function pages(dependencies: PagesDependencies): Hono {
     .route('/', outboxPages(dependencies))
     .route('/', settingsPages(dependencies))
     .route('/', auditPages(dependencies))
+    .route('/', apiPages(dependencies))
 }

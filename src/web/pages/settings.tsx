@@ -6,6 +6,7 @@ import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '
 import { createApiKey, listApiKeys, revokeApiKey, SCOPES, type Scope } from '../api-keys.ts'
 import { Act, Table } from './parts.tsx'
 import { ROLE_MEANINGS, ROLE_WORDS } from './role-words.ts'
+import { SCOPE_WORDS } from './scope-words.ts'
 import { act, type PagesDependencies, page, type Visit } from './visit.ts'
 
 // Users, keys, channels. What is shown once (a link, a key) is shown in the note of the next page.
@@ -205,12 +206,15 @@ async function showSettings(visit: Visit): Promise<Response> {
               {say('Who will use it', '使用者')}
               <input name="name" required autocomplete="off" />
             </label>
+            <p>
+              <a href="/api">{say('What the API offers', 'API 说明')}</a>
+            </p>
             <fieldset>
               <legend>{say('It may', '权限')}</legend>
-              {Object.entries(SCOPES).map(([scope, meaning]) => (
+              {Object.entries(SCOPE_WORDS).map(([scope, words]) => (
                 <label class="tick">
                   <input type="checkbox" name="scope" value={scope} />
-                  {scope} <small>{meaning}</small>
+                  {scope} <small>{words[visit.language]}</small>
                 </label>
               ))}
             </fieldset>
