@@ -96,6 +96,10 @@ export const CHANGES: Readonly<Record<string, Reading>> = {
   'import sends': imported('sends'),
   'import redemptions': imported('redemptions'),
   'import codes': imported('codes'),
+  sync: (asked) =>
+    asked.options.dryRun
+      ? undefined
+      : { action: 'data.sync', detail: given({ source: asked.args[0], full: asked.options.full }) },
   // A mail that came back is kept as a receipt.
   bounce: null,
   'calls list': null,

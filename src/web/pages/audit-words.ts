@@ -18,6 +18,7 @@ export const AUDIT_WORDS: Readonly<Record<string, Record<Language, string>>> = {
   'call.release': { en: 'gave a call back', 'zh-CN': '放回电话' },
   'call.outcome': { en: 'reported a call', 'zh-CN': '登记通话结果' },
   'data.import': { en: 'imported data', 'zh-CN': '导入数据' },
+  'data.sync': { en: 'pulled data', 'zh-CN': '同步数据' },
   'data.send': { en: 'sent data (first of the hour)', 'zh-CN': '发送数据（本小时首次）' },
   'inapp.use': { en: 'fetched in-app messages (first of the hour)', 'zh-CN': '读取应用内消息（本小时首次）' },
   'offer.redeem': { en: 'reported redemptions', 'zh-CN': '上报核销' },
