@@ -36,8 +36,11 @@ const ALLOWED: Record<string, readonly string[]> = {
   ],
   contacts: ['config', 'database'],
   signals: ['config', 'database', 'statistics'],
-  // The life-cycle alone: entering a tier cancels what is left of the one before, in the same transaction.
-  audience: ['config', 'database', 'signals', 'channels/channel.ts', 'touchpoints/lifecycle.ts'],
+  // The life-cycle and open calls alone: entering a tier cancels what is left of the one before, in the same transaction.
+  audience: [
+    ...['config', 'database', 'signals', 'channels/channel.ts', 'touchpoints/lifecycle.ts'],
+    'outcomes/calls.ts',
+  ],
   touchpoints: ['config', 'database', 'audience', 'offers', 'tokens', 'channels/channel.ts'],
   outcomes: ['config', 'database', 'offers', 'channels/channel.ts', 'touchpoints/lifecycle.ts'],
   reports: ['charts', 'config', 'database', 'statistics'],

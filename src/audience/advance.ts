@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
+import { closeCalls } from '../outcomes/calls.ts'
 import { cancel } from '../touchpoints/lifecycle.ts'
 import { tierSql } from './select.ts'
 import { enterStages, stageArmSql, tierTable } from './stages.ts'
@@ -9,8 +10,8 @@ import { enterStages, stageArmSql, tierTable } from './stages.ts'
 
 /**
  * Moves the open episodes of one campaign version, in one chunk of contacts, into the tier their silence, or the time
- * around their date or event, has reached. Entering a tier cancels what is left of the tier before, as `superseded`; the treated get the new
- * tier's touchpoints, unless this tier or an earlier one held them out.
+ * around their date or event, has reached. Entering a tier cancels what is left of the tier before, as `superseded`, calls
+ * that were not made included; the treated get the new tier's touchpoints, unless this tier or an earlier one held them out.
  * @param campaign the version the episodes are pinned to
  * @returns how many episodes entered a tier
  */
@@ -40,6 +41,12 @@ export async function advanceChunk(
     which: sql`(t.contact_id, t.episode_id) IN (SELECT contact_id, episode_id FROM ${keys})`,
     reason: 'superseded',
     now,
+  })
+  // A call of the tier before is one of its steps, still to be made.
+  await closeCalls(tx, now, {
+    which: sql`(c.contact_id, c.episode_id) IN (SELECT contact_id, episode_id FROM ${keys})`,
+    by: 'superseded',
+    kinds: ['recall'],
   })
   await execute(
     tx,

@@ -54,7 +54,9 @@ async function runPlan(
     for (const warning of campaign.warnings) {
       context.output.warn(`${campaign.file}: ${warning.path}: ${warning.message}`)
     }
-    plans.push(await planCampaign(context, campaign, templates, asOf))
+    const plan = await planCampaign(context, campaign, templates, asOf)
+    for (const { found, mend } of plan.shortages) context.output.warn(`${found}. ${mend}`)
+    plans.push(plan)
   }
   const style = {
     locale,

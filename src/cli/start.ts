@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { heldBack, type RunResult } from '../audience/run.ts'
 import { maskText } from '../config/masking.ts'
 import { messageOf } from '../errors.ts'
+import { readShortages } from '../offers/pools.ts'
 import { speechOf } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { type Service, type ServiceEvents, startScheduler, startSending } from '../service/service.ts'
@@ -126,6 +127,9 @@ export async function upcoming({ database, book, clock }: Runtime): Promise<stri
     const next = nextRunOf(current, held ?? { state: 'runs' }, now)
     const speech = speechOf({ locale: chooseLocale(undefined), timezone: current.timezone })
     const run = next === null ? 'no further run' : `next run ${speech.moment(next)} (${current.timezone})`
+    for (const { found, mend } of await readShortages(database, now, name, current.definition.offers)) {
+      lines.push(`${name}: ${found}. ${mend}`)
+    }
     lines.push(`${name}: ${held ? `${held.note}; ` : ''}${run}`)
   }
   return lines

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import type { LeavingReason } from '../config/reasons.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 import { prepareRefusals } from './consent.ts'
 import type { Hooks } from './hooks.ts'
@@ -62,7 +63,12 @@ export async function readChoice(
 export async function recordChoice(
   tx: Transaction,
   contactId: number,
-  chosen: Preferences & { readonly source: string; readonly reason?: string | undefined },
+  chosen: Preferences & {
+    readonly source: string
+    readonly reason?: string | undefined
+    /** Why they want less, of the one list of reasons. */
+    readonly leaving?: LeavingReason | undefined
+  },
   options: { now: Date; hooks: Hooks },
 ): Promise<void> {
   const { now, hooks } = options
@@ -79,6 +85,13 @@ export async function recordChoice(
           topics_off = excluded.topics_off, at_most = excluded.at_most, within_days = excluded.within_days,
           paused_until = excluded.paused_until, source = excluded.source, reason = excluded.reason`,
   )
+  if (chosen.leaving !== undefined) {
+    await execute(
+      tx,
+      sql`INSERT INTO reasons_given (contact_id, source, reason, said_at, note, recorded_by)
+          VALUES (${contactId}, 'opt_out', ${chosen.leaving}, ${now}, ${chosen.reason ?? null}, ${chosen.source})`,
+    )
+  }
   // One row a refused channel; without any, one that refuses no channel and has the guards look again.
   const channels = chosen.channelsOff.length > 0 ? [...chosen.channelsOff] : ['']
   await execute(

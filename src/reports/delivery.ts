@@ -55,7 +55,7 @@ export interface DeliveryData {
     readonly sent: number
     readonly delivered: number
   }[]
-  /** What is switched off at this moment, and why. */
+  /** What is switched off at this moment, and why; breakers that are open, or tried with a few messages. */
   readonly switches: readonly {
     readonly scope: string
     readonly name: string
@@ -87,7 +87,9 @@ export async function readDelivery(readable: Readable, question: CampaignQuestio
       switches: await rows<DeliveryData['switches'][number]>(
         session,
         sql`SELECT scope, name, state, reason, since FROM switches
-            WHERE scope <> 'campaign' OR name = ${question.campaign} ORDER BY since DESC`,
+            WHERE scope <> 'campaign' OR name = ${question.campaign}
+            UNION ALL SELECT 'breaker', channel, state, reason, since FROM breakers
+            ORDER BY since DESC`,
       ),
     }
   })
@@ -183,10 +185,10 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
   }
   const switches: SheetTable = {
     id: 'switches',
-    title: en ? 'Switched off at this moment' : '当前已停用',
+    title: en ? 'Switched off at this moment, and breakers' : '当前停用与熔断',
     columns: [left(''), left(en ? 'since' : '起始'), left(en ? 'why' : '原因')],
     rows: data.switches.map((each) => [
-      cell.text(`${each.scope}${each.name === '*' ? '' : ` ${each.name}`}: ${each.state}`),
+      cell.text(`${each.scope}${each.name === '*' ? '' : ` ${each.name}`}: ${each.state.replace('_', ' ')}`),
       cell.text(speech.moment(each.since)),
       cell.text(each.reason),
     ]),

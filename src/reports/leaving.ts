@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { rows } from '../database/connect.ts'
+import { reasonWords } from './dealings-text.ts'
 import {
   type Annotation,
   aboutLines,
@@ -10,6 +11,7 @@ import {
 } from './freshness.ts'
 import type { Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
+import { REASON_SOURCES, sentence } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
@@ -29,6 +31,15 @@ export interface LeavingData {
     readonly reason: string
     readonly people: number
   }[]
+  /** In the words of the list that calls, replies, opt-outs and interviews share. */
+  readonly given: readonly GivenReason[]
+}
+
+/** A reason of the one list, by where it was said. */
+export interface GivenReason {
+  readonly source: string
+  readonly reason: string
+  readonly people: number
 }
 
 export type LeavingSource = 'preferences' | 'consent' | 'suppression' | 'reply'
@@ -45,6 +56,12 @@ export async function readLeaving(readable: Readable, question: CampaignQuestion
       range: question,
       freshness: await readFreshness(session, question),
       annotations: await readAnnotations(session, question),
+      given: await rows<GivenReason>(
+        session,
+        sql`SELECT g.source, g.reason, count(DISTINCT g.contact_id) AS people FROM reasons_given g
+          WHERE ${within(sql`g.said_at`)}
+          GROUP BY g.source, g.reason ORDER BY people DESC, g.source, g.reason LIMIT ${LINES}`,
+      ),
       said: await rows<LeavingData['said'][number]>(
         session,
         sql`
@@ -103,12 +120,23 @@ export function leavingSheet(data: LeavingData, style: TextStyle): Sheet {
     ]),
     empty: nobody(speech),
   }
+  const given: SheetTable = {
+    id: 'given',
+    title: en ? 'Why they stay away, by who heard it' : '离开的原因，按来源',
+    columns: [left(en ? 'why' : '原因'), left(en ? 'said' : '来源'), right(en ? 'people' : '人数')],
+    rows: data.given.map((each) => [
+      cell.text(reasonWords(each.reason, speech)),
+      cell.text(sentence(REASON_SOURCES, each.source, speech.language)),
+      cell.count(each.people),
+    ]),
+    empty: nobody(speech),
+  }
   return {
     name: 'reasons',
     title: en ? 'Why people leave' : '人为什么离开',
     about: aboutLines(data, speech),
     sentences: [],
-    tables: [said],
+    tables: [given, said],
     charts: [],
     notes: annotationNotes(data.annotations, speech),
   }

@@ -1,11 +1,12 @@
 import { Redis } from 'ioredis'
 import pc from 'picocolors'
 import { describe, expect, test } from 'vitest'
-import { judgeClock, judgeCodes, judgeFeed } from '../../src/cli/doctor/database.ts'
+import { judgeClock, judgeFeed } from '../../src/cli/doctor/database.ts'
 import { fine, formatFindings, notYet, unavailable, verdictOf, wrong } from '../../src/cli/doctor/finding.ts'
 import { checkChannels, checkRedis } from '../../src/cli/doctor/services.ts'
 import { checkNode } from '../../src/cli/doctor.ts'
 import { workspace } from '../../src/config/workspace.ts'
+import { shortageOf } from '../../src/offers/pools.ts'
 import { hasRedis, startRedis } from '../support/redis.ts'
 
 test.each([
@@ -17,12 +18,21 @@ test.each([
   expect(checkNode(version).state).toBe(state)
 })
 
-test('codes that run low, or end soon, are said before they are gone', () => {
-  const said = (all: number, free: number, ending = 0) => judgeCodes({ offer: 'a.five', all, free, ending })
+test('offers that run low, or whose codes end soon, are said before they are gone', () => {
+  const pool = { campaign: 'a', offer: 'five', taken: 0, codes: 0, free: 0, ending: 0 }
+  const imported = { deliver: 'code', codes: 'imported' } as const
+  const said = (codes: number, free: number, ending = 0) =>
+    shortageOf({ ...pool, terms: imported, codes, free, ending })
   expect(said(100, 10)).toBeUndefined()
-  expect(said(100, 9)).toMatchObject({ state: 'not_yet', found: 'a.five has 9 codes left of 100' })
-  expect(said(100, 0)).toMatchObject({ state: 'wrong', mend: 'Run `winback import codes a.five FILE`.' })
+  expect(said(100, 9)).toMatchObject({ state: 'low', found: 'a.five has 9 codes left of 100' })
+  expect(said(100, 0)).toMatchObject({ state: 'out', mend: 'Run `winback import codes a.five FILE`.' })
   expect(said(100, 50, 26)?.found).toBe('26 of the 50 codes left for a.five end within a week')
+  expect(said(0, 0)?.found).toBe('no codes were imported for a.five')
+  const stocked = (taken: number) =>
+    shortageOf({ ...pool, terms: { deliver: 'account', codes: 'generated', stock: 100 }, taken })
+  expect(stocked(90)).toBeUndefined()
+  expect(stocked(91)).toMatchObject({ state: 'low', found: 'a.five has 9 left of its stock of 100' })
+  expect(stocked(100)).toMatchObject({ state: 'out', found: 'a.five has given out its stock of 100' })
 })
 
 test('clocks that are apart are wrong, unless the answer took as long as that', () => {

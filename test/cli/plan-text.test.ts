@@ -27,6 +27,7 @@ const plan: CampaignPlan = {
   entry: 'silence',
   nextRun: new Date('2026-03-03T01:00:00Z'),
   foreseen: { state: 'runs' },
+  shortages: [],
   audience: {
     cells: [
       { tier: 'coupon', segment: 'everyone', answer: 'opened', contacts: 1200 },

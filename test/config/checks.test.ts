@@ -754,6 +754,32 @@ test('the workspace: every problem at once', () => {
   `)
 })
 
+test('a rate is of a channel there is', () => {
+  const text = `${WORKSPACE_YAML}rates:\n  emial: { at_most: 10 per 1s }\n`
+  const { problems } = readWorkspace('winback.yaml', text, environmentFrom({}), '.')
+  expect(problems.map(formatProblem)).toEqual([
+    expect.stringMatching(
+      /^winback\.yaml:\d+:3 {2}error {2}rates\.emial: unknown channel `emial`; there are email, log; did you mean `email`\?$/,
+    ),
+  ])
+})
+
+test('a benefit has a name, and a price of its own costs something', () => {
+  const offerOf = (terms: string) => changed(['kind: coupon, amount: 5 CNY', `kind: benefit, ${terms}`])
+  const said = (terms: string) =>
+    problemsIn(offerOf(terms))
+      .filter(({ path }) => path.startsWith('offers'))
+      .map(formatProblem)
+  expect(said('name: Members’ price, form: price, value: 5 CNY')).toEqual([])
+  expect(said('name: A tin of tea, value: 0 CNY')).toEqual([])
+  expect(said('name: Members’ price, form: price, value: 0 CNY')).toEqual([
+    expect.stringContaining('a price has to say what one redemption costs you'),
+  ])
+  expect(said('name: " ", form: plan, value: 5 CNY')).toEqual([
+    expect.stringContaining('the message would call the benefit nothing; name it'),
+  ])
+})
+
 test('an empty file and a list are no campaign', () => {
   expect(problemsIn('').map(formatProblem)).toEqual([
     `${FILE}:1:1  error  expected a block of keys, found nothing`,

@@ -4,6 +4,7 @@ import { type ManualClock, manualClock } from '../../src/clock.ts'
 import { consentHistory, consentStates } from '../../src/contacts/consent.ts'
 import { readChoice } from '../../src/contacts/preferences.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
+import { leavingSheet, readLeaving } from '../../src/reports/leaving.ts'
 import { openLinks, preferencesUrl, readSigningKeys } from '../../src/service/links.ts'
 import { signToken } from '../../src/tokens/token.ts'
 import { findContact } from '../../src/touchpoints/preview.ts'
@@ -94,6 +95,22 @@ describe('the page behind a signed link', () => {
   it('takes “nothing at all” at its word', async () => {
     await post({ do: 'nothing', channel: 'email' })
     expect(await readChoice(database, contactId, clock.now())).toMatchObject({ channelsOff: ['*'] })
+    expect(await rows(database, sql`SELECT FROM reasons_given`)).toEqual([])
+  })
+
+  it('asks why, and keeps the answer with what calls heard', async () => {
+    expect(await (await app.request(`${page}?lang=zh-CN`)).text()).toContain('消息太多')
+    await post({ do: 'nothing', why: 'too_many_messages' })
+    clock.advance(60)
+    await post({ do: 'save', channel: 'email', why: 'no reason of the list' })
+    expect(await rows(database, sql`SELECT source, reason, recorded_by FROM reasons_given`)).toEqual([
+      { source: 'opt_out', reason: 'too_many_messages', recorded_by: 'preferences page' },
+    ])
+    const question = { campaign: 'any', now: clock.now(), split: new Map() }
+    const data = await readLeaving(database, question)
+    expect(data.given).toEqual([{ source: 'opt_out', reason: 'too_many_messages', people: 1 }])
+    const style = { locale: 'en', currency: 'CNY', color: false, width: 100 }
+    expect(JSON.stringify(leavingSheet(data, style).tables[0])).toContain('Too many messages')
   })
 
   it.each(['changed', 'of another purpose', 'of nobody'])('is not there for a link %s', async (kind) => {

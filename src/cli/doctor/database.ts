@@ -2,6 +2,9 @@ import { sql } from 'drizzle-orm'
 import { formatDuration } from '../../config/quantities.ts'
 import { rows } from '../../database/connect.ts'
 import { pendingMigrations } from '../../database/migrate.ts'
+import { readShortages } from '../../offers/pools.ts'
+import { openRuntime } from '../../service/runtime.ts'
+import { appliedCampaigns } from '../campaigns.ts'
 import { type DatabaseContext, embeddedDirectory, shown } from '../workspace.ts'
 import { type Finding, fine, notYet, wrong } from './finding.ts'
 
@@ -30,7 +33,11 @@ export async function checkDatabase(context: DatabaseContext): Promise<Finding[]
         ),
   )
   if (pending.length === 0)
-    findings.push(await checkFeed(context), ...(await checkSwitches(context)), ...(await checkCodes(context)))
+    findings.push(
+      await checkFeed(context),
+      ...(await checkSwitches(context)),
+      ...(await checkOffers(context)),
+    )
   return findings
 }
 
@@ -113,36 +120,19 @@ async function checkSwitches({ database }: DatabaseContext): Promise<Finding[]> 
   })
 }
 
-/** Imported codes that run low, or that end before many more can be given out. */
-async function checkCodes({ database, clock }: DatabaseContext): Promise<Finding[]> {
-  const now = clock.now()
-  const soon = new Date(now.getTime() + 7 * 86_400_000)
-  const pools = await rows<CodePool>(
-    database,
-    sql`SELECT campaign || '.' || offer AS offer, count(*) AS all,
-        count(*) FILTER (WHERE contact_id IS NULL AND (expires_at IS NULL OR expires_at > ${now})) AS free,
-        count(*) FILTER (WHERE contact_id IS NULL AND expires_at > ${now} AND expires_at <= ${soon}) AS ending
-      FROM offer_codes WHERE imported_at IS NOT NULL GROUP BY campaign, offer ORDER BY campaign, offer`,
-  )
-  return pools.flatMap((pool) => judgeCodes(pool) ?? [])
-}
-
-export interface CodePool {
-  readonly offer: string
-  readonly all: number
-  readonly free: number
-  /** Free ones that end within seven days. */
-  readonly ending: number
-}
-
-/** A tenth is low; undefined where there is nothing to say. */
-export function judgeCodes({ offer, all, free, ending }: CodePool): Finding | undefined {
-  const mend = `Run \`winback import codes ${offer} FILE\`.`
-  if (free === 0) return wrong('offers', `${offer} has no code left of ${all}`, mend)
-  if (free * 10 < all) return notYet('offers', `${offer} has ${free} codes left of ${all}`, mend)
-  if (ending * 2 > free)
-    return notYet('offers', `${ending} of the ${free} codes left for ${offer} end within a week`, mend)
-  return undefined
+/** Stocks and imported codes that run low or out, or that end before many more can be given. */
+async function checkOffers(context: DatabaseContext): Promise<Finding[]> {
+  const { database, clock, loaded } = context
+  const { book } = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+  const findings: Finding[] = []
+  for (const name of await appliedCampaigns(context)) {
+    const current = await book.current(name)
+    const offers = current?.definition.offers ?? {}
+    for (const { state, found, mend } of await readShortages(database, clock.now(), name, offers)) {
+      findings.push(state === 'out' ? wrong('offers', found, mend) : notYet('offers', found, mend))
+    }
+  }
+  return findings
 }
 
 /** Host, port and database of a connection URL; never its password. */

@@ -16,6 +16,7 @@ import { inputsHash, shortHash, templatesHash } from '../../config/inputs.ts'
 import type { LoadedCampaign } from '../../config/load.ts'
 import { MASKED } from '../../config/masking.ts'
 import { rows } from '../../database/connect.ts'
+import { readShortages, type Shortage } from '../../offers/pools.ts'
 import { openRuntime, type Runtime } from '../../service/runtime.ts'
 import { nextTick } from '../../service/schedule.ts'
 import { freshenSignals } from '../../service/signals.ts'
@@ -61,6 +62,8 @@ export interface CampaignPlan {
   readonly nextRun: Date | null
   /** What would refuse a run now or hold it back. */
   readonly foreseen: Foreseen
+  /** Offers that are out or run low. */
+  readonly shortages: readonly Shortage[]
   readonly audience: Omit<AudiencePlan, 'samples'>
   readonly heldOut: readonly HeldOutShare[]
   /** Micros, were nobody to return: an upper bound. */
@@ -137,6 +140,7 @@ export async function planCampaign(
       entry: campaign.entry.kind,
       nextRun: nextRunOf(campaign, foreseen, asOf),
       foreseen,
+      shortages: await readShortages(database, asOf, definition.campaign, definition.offers),
       audience: counts,
       heldOut: shares,
       ...expectedCost(campaign, counts, shares, (channel) => priceOf(context, channel)),

@@ -7,7 +7,12 @@ import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
 
 /** Offers that exist and are used, amounts in the one currency, and a liability that the stock cannot exceed. */
 export function checkOffers(checked: Checked): Problem[] {
-  return [...checkUse(checked), ...checkCurrency(checked), ...checkLiability(checked)]
+  return [
+    ...checkUse(checked),
+    ...checkBenefits(checked),
+    ...checkCurrency(checked),
+    ...checkLiability(checked),
+  ]
 }
 
 function* checkUse({ campaign, document }: Checked): Generator<Problem> {
@@ -25,6 +30,31 @@ function* checkUse({ campaign, document }: Checked): Generator<Problem> {
       at: 'key',
       severity: 'warning',
     })
+  }
+}
+
+/** A benefit without a name, or a price, plan or refund that costs nothing: the message would promise a blank. */
+function* checkBenefits({ campaign, document }: Checked): Generator<Problem> {
+  for (const [name, offer] of Object.entries(campaign.offers ?? {})) {
+    if (offer?.kind !== 'benefit') continue
+    if (offer.name !== undefined && offer.name.trim() === '') {
+      yield finding(
+        document,
+        ['offers', name, 'name'],
+        'the message would call the benefit nothing; name it',
+        {
+          expected: 'what the message calls it, such as `Double points`',
+        },
+      )
+    }
+    const { form, value } = offer
+    if (form === undefined || form === 'gift' || value?.micros !== 0) continue
+    yield finding(
+      document,
+      ['offers', name, 'value'],
+      `a ${form} has to say what one redemption costs you: budgets and reports count it as nothing`,
+      { expected: `an amount above 0, such as 5 ${value.currency}` },
+    )
   }
 }
 

@@ -111,6 +111,7 @@ export function* checkWorkspace(
       { at: 'key' },
     )
   }
+  yield* checkRates(document, workspace)
   yield* checkSync(document, workspace)
   for (const [name, sync] of Object.entries(workspace.sync ?? {})) {
     if (sync?.timezone !== undefined) yield* checkZone(document, sync.timezone, ['sync', name, 'timezone'])
@@ -122,6 +123,18 @@ export function* checkWorkspace(
       yield finding(document, ['locales', no], `\`${locale}\` is not a language tag such as en or zh-CN`)
     } else if (seen.has(locale)) yield finding(document, ['locales', no], `${locale} is there twice`)
     seen.add(locale)
+  }
+}
+
+/** A rate of a channel nobody has limits nothing, and looks as if it did. */
+function* checkRates(document: SourceDocument, workspace: Salvaged<Workspace>): Generator<Problem> {
+  const channels = Object.keys(workspace.channels ?? {})
+  for (const name of Object.keys(workspace.rates ?? {})) {
+    if (channels.includes(name)) continue
+    yield unknownName(document, ['rates', name], 'channel', name, channels, {
+      at: 'key',
+      expected: 'one of `channels` in winback.yaml',
+    })
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
+import { isLeavingReason, type LeavingReason } from '../../config/reasons.ts'
 import { exportContact, exportCsv } from '../../contacts/export.ts'
 import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../contacts/preferences.ts'
 import { transaction } from '../../database/connect.ts'
@@ -57,7 +58,12 @@ export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<
       }
       const source = `API, key ${c.get('apiKey').name}`
       await transaction(database, (tx) =>
-        recordChoice(tx, contactId, { ...chosen, source, reason }, { now: clock.now(), hooks }),
+        recordChoice(
+          tx,
+          contactId,
+          { ...chosen, source, reason, leaving: leavingOf(chosen, reason) },
+          { now: clock.now(), hooks },
+        ),
       )
       return c.json(documentOf(chosen))
     })
@@ -100,4 +106,13 @@ function documentOf(chosen: Preferences): z.output<typeof preferencesBody> {
     frequency: frequency && { at_most: frequency.atMost, within_days: frequency.withinDays },
     paused_until: pausedUntil?.toISOString() ?? null,
   }
+}
+
+/** A reason counts with the others where something is refused, and it is one of the list. */
+function leavingOf(
+  { channelsOff, topicsOff }: Preferences,
+  reason: string | undefined,
+): LeavingReason | undefined {
+  if (reason === undefined || channelsOff.length + topicsOff.length === 0) return undefined
+  return isLeavingReason(reason) ? reason : 'other'
 }

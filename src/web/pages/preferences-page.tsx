@@ -1,5 +1,6 @@
 import { html } from 'hono/html'
 import type { Child } from 'hono/jsx'
+import { LEAVING_REASONS } from '../../config/reasons.ts'
 import type { Preferences } from '../../contacts/preferences.ts'
 import { CHANNELS, type Language, WORDS } from './preferences-words.ts'
 
@@ -97,6 +98,15 @@ export function preferencesPage(view: PreferencesView) {
           {radio('pause', '30', false, word('thisMonth'))}
           {radio('pause', '90', false, word('quarter'))}
         </fieldset>
+        <label>
+          <span>{word('why')}</span>
+          <select name="why">
+            <option value="">{word('noReason')}</option>
+            {Object.entries(LEAVING_REASONS).map(([code, words]) => (
+              <option value={code}>{words[language]}</option>
+            ))}
+          </select>
+        </label>
         <button class="save" type="submit" name="do" value="save">
           {word('save')}
         </button>

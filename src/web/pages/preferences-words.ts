@@ -30,6 +30,8 @@ export const WORDS = {
     en: 'I agree to receive offers this way; I can take it back here at any time.',
     'zh-CN': '我同意通过此方式接收营销消息，并可随时在此撤回。',
   },
+  why: { en: 'If you want less: why?', 'zh-CN': '如果希望减少接收，原因是？' },
+  noReason: { en: 'I would rather not say', 'zh-CN': '不便说明' },
   save: { en: 'Save', 'zh-CN': '保存' },
   nothing: { en: 'Send me nothing at all', 'zh-CN': '不再接收任何消息' },
   other: { en: '中文', 'zh-CN': 'English' },

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { type Context, Hono } from 'hono'
 import { Temporal } from 'temporal-polyfill'
+import { isLeavingReason } from '../../config/reasons.ts'
 import { type ConsentRecord, consentStates, recordConsents } from '../../contacts/consent.ts'
 import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../contacts/preferences.ts'
 import { rows, transaction } from '../../database/connect.ts'
@@ -128,7 +129,9 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
       frequency: FREQUENCIES[form.get('often') ?? ''] ?? null,
       pausedUntil: pauseOf(form.get('pause'), held, now),
     }
-    await recordChoice(tx, contactId, { ...chosen, source: SOURCE }, { now, hooks })
+    const why = form.get('why') ?? ''
+    const leaving = isLeavingReason(why) ? why : undefined
+    await recordChoice(tx, contactId, { ...chosen, source: SOURCE, leaving }, { now, hooks })
   })
 }
 
