@@ -33,7 +33,7 @@ it('measures everything beside its floor', { timeout: 300_000 }, async () => {
   const bench = join(root, 'dist-bench', 'bench', 'bench.js')
   const { stdout } = await run(process.execPath, [bench, '--quick', '--out', out])
   const results = JSON.parse(readFileSync(out, 'utf8')) as Results
-  const redis = hasRedis() ? ['mail-redis', 'touchpoints-redis'] : []
+  const redis = hasRedis() ? ['mail-redis', 'mail-tracked', 'touchpoints-redis'] : []
   const reports = ['monday', 'funnel', 'lift', 'cost', 'delivery', 'offers', 'reasons'].map(
     (name) => `report-${name}`,
   )
