@@ -97,7 +97,7 @@ const PACKAGES: Record<string, RegExp> = {
   ioredis: /^touchpoints\/queue\.ts$|^cli\/doctor/,
   commander: /^cli(\/|\.ts$)/,
   'node-cron': /^service\//,
-  'smtp-server': /^simulator\//,
+  'smtp-server': /^simulator\/|^channels\/email\/catcher/,
   echarts: /^charts\//,
   '@resvg/resvg-js': /^charts\//,
   hono: /^web\//,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { heldBack, type RunResult } from '../audience/run.ts'
+import type { MailCatcher } from '../channels/email/catcher.ts'
 import { maskText } from '../config/masking.ts'
 import { messageOf } from '../errors.ts'
 import { readShortages } from '../offers/pools.ts'
@@ -9,6 +10,7 @@ import { type Service, type ServiceEvents, startScheduler, startSending } from '
 import { firstLink } from '../web/accounts/users.ts'
 import { startWeb } from '../web/server.ts'
 import { appliedCampaigns } from './campaigns.ts'
+import { catchMail } from './catch-mail.ts'
 import { openDesk } from './desk.ts'
 import { queueEngine } from './engine.ts'
 import { chooseLocale } from './locale.ts'
@@ -27,8 +29,14 @@ export function start(begin: Start): Command[] {
       description:
         'Runs each campaign by its schedule (a missed run is caught up once), sends what is due, and mends what a ' +
         'crash left behind. Serves the web side as `web` in winback.yaml says. Ctrl-C lets what is under way end.',
-      examples: [['winback start', 'all of it, until Ctrl-C']],
-    }),
+      examples: [
+        ['winback start', 'all of it, until Ctrl-C'],
+        [
+          'winback start --catch-mail',
+          'while you develop: mails are shown on the web under Outbox, and go nowhere',
+        ],
+      ],
+    }).option('--catch-mail', 'catch the mail sent to this machine and show it on the web; nothing goes out'),
     role(begin, 'worker', ['worker'], {
       summary: 'Only send: one more machine for the work',
       description: 'Takes batches from the queue that a scheduler fills. Any number may run, anywhere.',
@@ -54,16 +62,20 @@ function role(
   roles: readonly Role[],
   about: { summary: string; description: string; examples: readonly (readonly [string, string])[] },
 ): Command {
-  return describe(name, { group: 'run', ...about }).action((_options: unknown, command: Command) =>
-    begin(command, (invocation) =>
-      withWorkspace(invocation, (context) => serve(context, roles), { drains: true }),
-    ),
+  return describe(name, { group: 'run', ...about }).action(
+    (options: { catchMail?: boolean }, command: Command) =>
+      begin(command, (invocation) =>
+        withWorkspace(invocation, (context) => serve(context, roles, options.catchMail === true), {
+          drains: true,
+        }),
+      ),
   )
 }
 
 async function serve(
   context: DatabaseContext,
   wanted: readonly Role[],
+  catching: boolean,
 ): Promise<Outcome<{ roles: readonly Role[] }>> {
   const { database, clock, interrupt } = context
   const workspace = context.loaded.definition
@@ -79,14 +91,20 @@ async function serve(
   const roles = wanted.filter((role) => role !== 'web' || workspace.web.serve || wanted.length === 1)
   const services: Service[] = []
   const restoreWarnings = divertWarnings(context)
+  let caught: MailCatcher | undefined
   try {
+    // Before anything sends.
+    caught = catching ? await catchMail(context) : undefined
+    if (caught) {
+      context.output.warn('mail is caught and goes nowhere: see Outbox on the web (--catch-mail)')
+    }
     // The scheduler first: it migrates the queue before any worker connects.
     if (roles.includes('scheduler'))
       services.push(await startScheduler(runtime, engine, events, undefined, context.loaded))
     if (roles.includes('worker')) services.push(await startSending(runtime, engine, events))
     if (roles.includes('web')) {
       const desk = openDesk(context)
-      const server = await startWeb({ runtime, desk, onError: events.onError }, workspace.web)
+      const server = await startWeb({ runtime, desk, caught, onError: events.onError }, workspace.web)
       services.push(server)
       const base = workspace.web.url ?? server.address
       context.output.note(`Web on ${server.address}`)
@@ -108,6 +126,8 @@ async function serve(
   } finally {
     await Promise.all(services.map((service) => service.close()))
     await runtime.close()
+    // Last: it waits for the connections that the channels held.
+    await caught?.close()
     restoreWarnings()
   }
   return { data: { roles }, text: 'Stopped.' }

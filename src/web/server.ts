@@ -4,6 +4,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
 import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
+import type { MailCatcher } from '../channels/email/catcher.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import type { Runtime } from '../service/runtime.ts'
 import { RefusedError, refuse } from './answers.ts'
@@ -35,6 +36,8 @@ export interface WebDependencies {
   readonly isDraining?: () => boolean
   /** What pages may do with campaign files; absent where none are at hand. */
   readonly desk?: Desk
+  /** Mails that were caught instead of sent. */
+  readonly caught?: MailCatcher | undefined
   /** Hears of what failed on our side; the request is told no more than that. */
   onError?(where: string, error: unknown): void
 }
@@ -74,7 +77,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   app.route('/', preferencesPages({ runtime }))
   app.route('/', redemptionsApi({ runtime, keys }))
   app.route('/', reportsApi({ runtime, keys }))
-  app.route('/', pages({ runtime, desk: dependencies.desk, onError }))
+  app.route('/', pages({ runtime, desk: dependencies.desk, caught: dependencies.caught, onError }))
 
   app.route('/', inappApi({ database, clock, keys }))
   app.route('/', callsApi({ runtime, keys }))

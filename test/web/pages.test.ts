@@ -117,6 +117,7 @@ const PAGES = [
   '/calls',
   '/templates',
   '/outbox',
+  '/outbox/mails',
   '/audit',
   '/api',
   '/settings',

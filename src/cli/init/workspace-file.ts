@@ -43,7 +43,7 @@ channels:
   # What your own app asks for at sign-in: GET /v1/inapp/EXTERNAL_ID.
   inapp: {}
   # A log step costs nothing; e-mail needs a sender and a server. Until SMTP_HOST is set, mail goes to port 1025
-  # of this machine, where a mail catcher such as Mailpit listens.
+  # of this machine; \`winback start --catch-mail\` shows it on the web instead of sending it.
   email:
     from: ${JSON.stringify(`${values.name} <hello@example.com>`)}
     price: "0.002"             # of one message, in \`currency\`

@@ -3,6 +3,7 @@ import { apiPages } from './api.tsx'
 import { auditPages } from './audit.tsx'
 import { callPages } from './calls.tsx'
 import { campaignPages } from './campaigns.tsx'
+import { caughtPages } from './caught.tsx'
 import { contactPages } from './contacts.tsx'
 import { KEYS, KEYS_PATH } from './keys.ts'
 import { outboxPages } from './outbox.tsx'
@@ -31,6 +32,7 @@ export function pages(dependencies: PagesDependencies): Hono {
     .route('/', callPages(dependencies))
     .route('/', templatePages(dependencies))
     .route('/', outboxPages(dependencies))
+    .route('/', caughtPages(dependencies))
     .route('/', settingsPages(dependencies))
     .route('/', auditPages(dependencies))
     .route('/', apiPages(dependencies))

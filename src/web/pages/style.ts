@@ -101,7 +101,7 @@ button.danger { background: var(--bad); border-color: var(--bad); color: var(--c
 iframe { border: 1px solid var(--line); border-radius: 12px; background: #fff; width: 100%; height: 46rem; display: block } iframe.phone { width: 375px; max-width: 100%; margin: 0 auto }
 iframe.dark { background: #121212 }
 h3 + .wide { margin-top: -.2rem } details summary { overflow-wrap: anywhere; cursor: pointer; padding: .3rem 0; font-weight: 500 } details { margin: 0 0 .8rem }
-.paper { white-space: pre-wrap; overflow-wrap: anywhere }
+.wrap { overflow-wrap: anywhere } .paper { white-space: pre-wrap; overflow-wrap: anywhere }
 `
 
 export const STYLE = [COLOURS, FRAME, TEXT, TABLES, FORMS].join('')

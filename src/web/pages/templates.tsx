@@ -5,7 +5,8 @@ import { type PagesDependencies, page, type Visit } from './visit.ts'
 // What a step says, for any contact, in each language, on a phone and in the dark. The message itself stands in a
 // frame of its own, without scripts and without a way out: a template may hold anything.
 
-const MESSAGE_POLICY =
+/** What a message may do in its frame: show itself, with the pictures it brings along. */
+export const MESSAGE_POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
 export function templatePages(dependencies: PagesDependencies): Hono {

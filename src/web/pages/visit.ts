@@ -1,6 +1,7 @@
 import type { Context, Handler } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { Child } from 'hono/jsx'
+import type { MailCatcher } from '../../channels/email/catcher.ts'
 import { messageOf, WinbackError } from '../../errors.ts'
 import { type Language, languageOf, type Speech, speechOf } from '../../reports/words.ts'
 import type { Runtime } from '../../service/runtime.ts'
@@ -20,6 +21,8 @@ export interface PagesDependencies {
   readonly runtime: Runtime
   /** Absent: campaign files are not at hand in this process. */
   readonly desk?: Desk | undefined
+  /** Mails that were caught instead of sent; absent where mail goes out. */
+  readonly caught?: MailCatcher | undefined
   /** Hears of what failed on our side. */
   onError(where: string, error: unknown): void
 }
@@ -38,6 +41,7 @@ export interface Visit extends Guest {
   readonly user: SignedIn
   readonly runtime: Runtime
   readonly desk: Desk | undefined
+  readonly caught: MailCatcher | undefined
   may(ability: Ability): boolean
   /** The page with its frame. */
   show(title: string, body: Child, status?: 200 | 400 | 404 | 409 | 422): Promise<Response>
@@ -128,7 +132,7 @@ async function answer(
   ability: Ability,
   work: (visit: Visit) => Promise<Response>,
 ): Promise<Response> {
-  const { runtime, desk } = dependencies
+  const { runtime, desk, caught } = dependencies
   const guest = guestOf(c, runtime)
   guard(c)
   const cookie = getCookie(c, SESSION_COOKIE)
@@ -147,6 +151,7 @@ async function answer(
     user,
     runtime,
     desk,
+    caught,
     form,
     may: (wanted) => may(user.role, wanted),
     show: async (title, body, status = 200) =>
