@@ -1,0 +1,108 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { freshDatabase } from '../support/database.ts'
+import { run } from './command.ts'
+
+// Codes that come in by a file, redemptions too, and what is said while there are too few.
+
+let directory: string
+let database: Database
+let here: { cwd: string; env: Record<string, string> }
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'winback-offers-'))
+  database = await freshDatabase()
+  here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
+  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+  const file = join(here.cwd, 'campaigns/graded-recall.yaml')
+  const text = await readFile(file, 'utf8')
+  await writeFile(
+    file,
+    text.replace('kind: coupon, amount', 'kind: coupon, deliver: code, codes: imported, amount'),
+  )
+  expect((await run(['apply'], here)).code).toBe(0)
+})
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+const write = (name: string, text: string) => writeFile(join(here.cwd, name), text)
+
+test('plan and doctor say that an offer of imported codes has none', async () => {
+  const plan = await run(['plan'], here)
+  expect(plan.stderr).toContain('no codes were imported for graded-recall.five_off')
+  expect(plan.stderr).toContain('winback import codes graded-recall.five_off FILE')
+  const doctor = await run(['doctor', '--json'], here)
+  const { findings } = JSON.parse(doctor.stdout) as {
+    findings: { check: string; state: string; found: string }[]
+  }
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      check: 'offers',
+      state: 'wrong',
+      found: 'no codes were imported for graded-recall.five_off',
+    }),
+  )
+})
+
+test('codes come in once each; a bad row goes to the reject file with its reason', async () => {
+  await write('codes.csv', 'code,expires_at\nAAA-1,2099-01-01\nBBB-2,\n,2099-01-01\nCCC-3,never\naaa1,\n')
+  const first = await run(
+    ['import', 'codes', 'five_off', 'codes.csv', '--reject-file', 'bad.csv', '--json'],
+    here,
+  )
+  expect(first.code).toBe(0)
+  expect(JSON.parse(first.stdout)).toMatchObject({ kind: 'codes', rows: 5, inserted: 2, rejected: 2 })
+  const rejects = await readFile(join(here.cwd, 'bad.csv'), 'utf8')
+  expect(rejects).toContain('code: it is empty')
+  expect(rejects).toMatch(/expires_at: .*never/)
+  const again = await run(['import', 'codes', 'graded-recall.five_off', 'codes.csv', '--json'], here)
+  expect(JSON.parse(again.stdout)).toMatchObject({ inserted: 0, rejected: 2 })
+  expect((await run(['plan'], here)).stderr).not.toContain('no codes were imported')
+})
+
+test('codes are for an offer that takes them', async () => {
+  for (const [offer, says] of [
+    ['fiv_off', 'no applied campaign has an offer `fiv_off`'],
+    ['trial_card', '`graded-recall.trial_card` takes no imported codes'],
+  ] as const) {
+    const { code, stderr } = await run(['import', 'codes', offer, 'codes.csv'], here)
+    expect(code).not.toBe(0)
+    expect(stderr).toContain(says)
+  }
+})
+
+test('redemptions come in once; those that are none go to the reject file with the reason', async () => {
+  await write('people.csv', 'external_id,email\nu1,u1@example.com\n')
+  await run(['import', 'contacts', 'people.csv'], here)
+  const day = (days: number) => new Date(Date.now() + days * 86_400_000)
+  await execute(
+    database,
+    sql`WITH made AS (INSERT INTO grants (contact_id, episode_id, campaign, offer, kind, step_id, touchpoint_id, state, code,
+            face, expected, reserved_at, granted_at, expires_at)
+          SELECT contact_id, 1, 'graded-recall', 'five_off', 'coupon', 1, 1, 'granted', 'BBB-2', 5000000, 400000,
+            ${day(-3)}, ${day(-3)}, ${day(3)} FROM contacts RETURNING contact_id, grant_id)
+        UPDATE offer_codes o SET contact_id = made.contact_id, grant_id = made.grant_id FROM made WHERE o.shown = 'BBB-2'`,
+  )
+  const at = day(-1).toISOString()
+  await write(
+    'used.csv',
+    `code,redeemed_at,value,key\nbbb2,${at},30,o1\nNOBODY,${at},,o2\nBBB-2,${at},,o3\nBBB-2,${at},much,o4\n`,
+  )
+  const command = ['import', 'redemptions', 'used.csv', '--reject-file', 'refused.csv', '--json']
+  const first = await run(command, here)
+  expect(JSON.parse(first.stdout)).toMatchObject({ kind: 'redemptions', rows: 4, inserted: 1, rejected: 3 })
+  const rejects = await readFile(join(here.cwd, 'refused.csv'), 'utf8')
+  expect(rejects).toContain('nobody was given this code')
+  expect(rejects).toContain('it was redeemed before, with another key')
+  expect(rejects).toContain('value: ""much"" is no amount')
+  const again = await run(command, here)
+  expect(JSON.parse(again.stdout)).toMatchObject({ inserted: 0, rejected: 3 })
+  expect(await rows(database, sql`SELECT state, redeemed_value AS value FROM grants`)).toEqual([
+    { state: 'redeemed', value: 30_000_000 },
+  ])
+  const told = await run(['explain', 'u1', '--locale', 'en'], here)
+  expect(told.stdout.replaceAll(/\s+/g, ' ')).toContain('graded-recall: offer five_off redeemed, code ****')
+})
