@@ -20,7 +20,7 @@ import { chooseLocale } from './locale.ts'
 import type { Outcome } from './output.ts'
 import { currentVersion, wordsOf } from './plan/plan.ts'
 import { getsIt, readStanding, standingText } from './preview/standing.ts'
-import { outcomeOf, outcomeText, type StepOutcome } from './step-outcome.ts'
+import { outcomeOf, outcomeText, type StepOutcome, scarceText } from './step-outcome.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
@@ -164,6 +164,7 @@ async function runPreview(
     const shown = await previewStep(opened.runtime.worker, opened.campaign, opened.step, contactId, {
       locale,
       anyTime: true,
+      limits: true,
       mask,
     })
     const words = shown.composed && !('state' in shown.composed) ? wordsOf(shown.composed.content) : undefined
@@ -183,6 +184,7 @@ async function runPreview(
         segment,
         standing,
         verdict,
+        scarce: shown.scarce ?? null,
         ...words,
         ...(out ? { out } : {}),
       },
@@ -190,6 +192,7 @@ async function runPreview(
         `${bold(`${opened.campaign.name} · ${opened.step.tier} · ${opened.step.id}`)} ${dim(about)}`,
         ...wrap(standingText(standing, opened.step, speech), context.output.width),
         ...wrap(stepText(outcome, getsIt(standing), speech), context.output.width),
+        ...(shown.scarce ? wrap(scarceText(shown.scarce, speech), context.output.width) : []),
         ...(words?.subject ? ['', bold(words.subject)] : []),
         ...(words?.text ? [words.text] : []),
         ...(out && words?.html
@@ -218,6 +221,7 @@ export async function previewOf(
     const shown = await previewStep(runtime.worker, campaign, step, contactId, {
       locale: options.locale,
       anyTime: true,
+      limits: true,
       mask: options.unmasked ? UNMASKED : MASKED,
     })
     const { currency, timezone } = context.loaded.definition
@@ -227,7 +231,8 @@ export async function previewOf(
     return {
       contact: shown.contact.externalId,
       segment: shown.segment,
-      outcome: `${standingText(standing, step, speech)} ${stepText(outcomeOf(shown.verdict, shown.composed), getsIt(standing), speech)}`,
+      outcome:
+        `${standingText(standing, step, speech)} ${stepText(outcomeOf(shown.verdict, shown.composed), getsIt(standing), speech)} ${scarceText(shown.scarce, speech)}`.trim(),
       subject: words?.subject ?? null,
       text: words?.text ?? null,
       html: words?.html ?? null,

@@ -2,6 +2,7 @@ import { REASONS, sentence, WAITS } from '../reports/reasons.ts'
 import type { Speech } from '../reports/words.ts'
 import type { Composed } from '../touchpoints/batch.ts'
 import type { Lack, Verdict } from '../touchpoints/guards.ts'
+import type { Foreseen } from '../touchpoints/scarce.ts'
 
 /** What a step would come to for a contact, were it due. */
 export type StepOutcome =
@@ -31,6 +32,22 @@ export function outcomeOf(verdict: Verdict, composed: Composed | undefined): Ste
     case 'cancel':
       return { kind: 'cancel', reason: verdict.reason, detail: null }
   }
+}
+
+/** What caps, offer and budgets would make of it now; empty where nothing speaks against it. */
+export function scarceText(scarce: Foreseen | undefined, speech: Speech): string {
+  if (!scarce) return ''
+  const { verdict, neutral } = scarce
+  const text = outcomeText(outcomeOf(verdict, undefined), speech)
+  const missing = verdict.kind === 'skip' ? (verdict.detail ?? verdict.reason) : verdict.kind
+  if (speech.language === 'en') {
+    return neutral
+      ? `But as limits and stock stand it would go without its offer, with the neutral template (${missing}).`
+      : `But as limits and stock stand it ${text}.`
+  }
+  return neutral
+    ? `但就目前的限额与库存而言，会改用不含优惠的备用模板发送（${missing}）。`
+    : `但就目前的限额与库存而言，${text}。`
 }
 
 /** A step's outcome as a sentence or two. */

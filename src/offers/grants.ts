@@ -93,6 +93,31 @@ export async function reserveGrants(
 }
 
 /**
+ * What {@link reserveGrants} would answer one wish at this moment, reserving nothing: a grant made for it (`fresh`), the
+ * one the episode has (`held`), or why there is none.
+ */
+export async function foreseeGrant(
+  session: Session,
+  offer: OfferPlace,
+  now: Date,
+  wish: Wanted,
+): Promise<'fresh' | 'held' | 'busy' | { readonly refused: Refusal }> {
+  const { campaign, name, terms } = offer
+  const standing = (await readStandings(session, offer, now, [wish])).get(wish.touchpointId)
+  const decided = standing && decide(standing, terms, now)
+  if (decided === 'mine') return 'held'
+  if (decided !== undefined) return decided === 'busy' || 'refused' in decided ? decided : 'held'
+  const [stock] = await rows<{ taken: number }>(
+    session,
+    sql`SELECT taken FROM offer_stocks WHERE campaign = ${campaign} AND offer = ${name}`,
+  )
+  if ((stock?.taken ?? 0) >= (terms.stock ?? Number.POSITIVE_INFINITY)) return { refused: 'stock' }
+  const imported = terms.deliver === 'code' && terms.codes === 'imported'
+  if (imported && (await freeCodes(session, offer, now, 1)).length === 0) return { refused: 'codes' }
+  return 'fresh'
+}
+
+/**
  * Takes as much of the stock as there is, `wanted` at most, and holds the offer's row until the transaction ends. Taken
  * first and compared afterwards: the row's own figure is what is counted up, whoever changed it last.
  */
@@ -158,7 +183,7 @@ const SPANS = { day: 86_400, week: 604_800 }
  * who are the same person now, whoever they were then.
  */
 async function readStandings(
-  tx: Transaction,
+  session: Session,
   { campaign, name, terms }: OfferPlace,
   now: Date,
   wanted: readonly Wanted[],
@@ -176,7 +201,7 @@ async function readStandings(
       WHERE me.contact_id = w.contact_id`
     : sql`SELECT 0 AS recent, 0 AS ever, NULL::timestamptz AS last`
   const found = await preparedRows<Standing>(
-    tx,
+    session,
     sql`
     SELECT w.touchpoint_id AS "touchpointId", g.grant_id AS "grantId", g.state, g.touchpoint_id AS holder, g.code,
       g.expires_at AS "expiresAt", g.credit, past.recent, past.ever, past.last
@@ -283,7 +308,7 @@ async function insertGrants(
  * ended already, each time.
  */
 async function freeCodes(
-  tx: Transaction,
+  session: Session,
   { campaign, name }: OfferPlace,
   now: Date,
   count: number,
@@ -291,7 +316,7 @@ async function freeCodes(
   const free = sql`SELECT shown, code, expires_at FROM offer_codes
     WHERE campaign = ${campaign} AND offer = ${name} AND contact_id IS NULL`
   return await rows(
-    tx,
+    session,
     sql`
     SELECT shown, expires_at AS "expiresAt" FROM (
       (${free} AND expires_at > ${now} ORDER BY expires_at, code LIMIT ${count})

@@ -100,6 +100,33 @@ export async function holdBudgets(
   return short
 }
 
+/** What {@link holdBudgets} would say of one message at this moment, holding nothing. */
+export async function foreseeShortage(
+  session: Session,
+  budgets: readonly Budget[],
+  now: Date,
+  claim: Claimed,
+): Promise<Shortage | undefined> {
+  const [first] = budgets
+  if (!first) return undefined
+  const { campaign, zone } = first
+  // The ledger itself: whether a budget has its row yet makes no difference, and what was just booked is there.
+  const found = await rows<Spending & { kind: string }>(
+    session,
+    sql`
+    SELECT b.kind, coalesce((SELECT sum(l.amount) FROM ledger l JOIN steps s USING (step_id)
+        WHERE s.campaign = ${campaign} AND l.kind = b.kind AND (NOT b.daily
+          OR (l.booked_at AT TIME ZONE ${zone}::text)::date = (${now}::timestamptz AT TIME ZONE ${zone}::text)::date)), 0)::bigint
+        AS spent,
+      coalesce((SELECT sum(h.amount) FROM budget_holds h WHERE h.campaign = ${campaign} AND h.kind = b.kind), 0)::bigint
+        AS held
+    FROM unnest(${sql.param(budgets.map(({ kind }) => kind))}::text[],
+      ${sql.param(budgets.map(({ per }) => per === 'day'))}::boolean[]) AS b(kind, daily)`,
+  )
+  const spending = new Map(found.map((row) => [row.kind, row]))
+  return shortageOf(claim, budgets, spending, { spend: 0, liability: 0 })
+}
+
 /** One row for each budget the batch may cost anything of. */
 async function writeHolds(
   tx: Transaction,

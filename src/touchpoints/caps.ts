@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { Temporal } from 'temporal-polyfill'
 import type { Campaign } from '../config/campaign.ts'
 import { formatRate, type Rate } from '../config/quantities.ts'
-import { preparedRows, type Transaction } from '../database/connect.ts'
+import { preparedRows, type Session, type Transaction } from '../database/connect.ts'
 import type { Cleared } from './batch.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
 import { bigints, isOpen } from './lifecycle.ts'
@@ -191,6 +191,42 @@ function describeCap({ at_most: most, channel, topic }: Cap): string {
   ].join(' ')
 }
 
+/** What {@link reserveCaps} would decide of one message at this moment, reserving nothing. */
+export async function foreseeCaps(session: Session, limits: CapLimits, one: Cleared): Promise<CapDecision> {
+  const applicants = applicantsOf(limits, [one])
+  const messages = await readMessages(session, applicants, earliestStart(limits, applicants), limits.now)
+  return decideCaps(limits.caps, applicants, messages, limits).get(one.candidate.touchpointId) ?? 'admit'
+}
+
+interface CapLimits {
+  readonly caps: readonly Cap[]
+  readonly topic: string | undefined
+  readonly priority: number
+  readonly maxDelay: number
+  readonly now: Date
+}
+
+function applicantsOf({ topic, priority }: CapLimits, cleared: readonly Cleared[]): Applicant[] {
+  return cleared.map(({ candidate, channel, contact }) => ({
+    personId: candidate.personId,
+    touchpointId: candidate.touchpointId,
+    plannedFor: candidate.plannedFor,
+    zone: contact.timezone,
+    channel,
+    topic,
+    priority,
+  }))
+}
+
+/** When the first of the windows that concern the applicants began. */
+function earliestStart({ caps, now }: CapLimits, applicants: readonly Applicant[]): Date {
+  const zones = new Set(applicants.map(({ zone }) => zone))
+  const starts = caps.flatMap(({ at_most: most }) =>
+    [...zones].map((zone) => windowOf(most, zone, now).from.getTime()),
+  )
+  return new Date(Math.min(...starts))
+}
+
 /**
  * Decides a claim’s caps and marks what is admitted as reserved: a claimed touchpoint with a channel counts as open, until
  * it is settled, put back or swept. To be called under the locks on the persons, taken by a statement before: what is
@@ -200,27 +236,12 @@ function describeCap({ at_most: most, channel, topic }: Cap): string {
 export async function reserveCaps(
   tx: Transaction,
   claimId: string,
-  limits: { caps: readonly Cap[]; topic: string | undefined; priority: number; maxDelay: number; now: Date },
+  limits: CapLimits,
   cleared: readonly Cleared[],
 ): Promise<Map<number, CapDecision>> {
-  const { caps, now, topic, priority, maxDelay } = limits
-  const applicants = cleared.map(
-    ({ candidate, channel, contact }): Applicant => ({
-      personId: candidate.personId,
-      touchpointId: candidate.touchpointId,
-      plannedFor: candidate.plannedFor,
-      zone: contact.timezone,
-      channel,
-      topic,
-      priority,
-    }),
-  )
-  const zones = new Set(applicants.map(({ zone }) => zone))
-  const starts = caps.flatMap(({ at_most: most }) =>
-    [...zones].map((zone) => windowOf(most, zone, now).from.getTime()),
-  )
-  const messages = await readMessages(tx, applicants, new Date(Math.min(...starts)), now)
-  const decisions = decideCaps(caps, applicants, messages, { now, maxDelay })
+  const applicants = applicantsOf(limits, cleared)
+  const messages = await readMessages(tx, applicants, earliestStart(limits, applicants), limits.now)
+  const decisions = decideCaps(limits.caps, applicants, messages, limits)
   const admitted = cleared.filter(({ candidate }) => decisions.get(candidate.touchpointId) === 'admit')
   const held = new Set(await markReserved(tx, claimId, admitted))
   for (const { candidate } of admitted) {
@@ -234,14 +255,14 @@ export async function reserveCaps(
  * work table and in the months of the record that the windows reach into.
  */
 async function readMessages(
-  tx: Transaction,
+  session: Session,
   applicants: readonly Applicant[],
   since: Date,
   now: Date,
 ): Promise<Message[]> {
   const persons = [...new Set(applicants.map(({ personId }) => personId))]
   return await preparedRows<Message>(
-    tx,
+    session,
     sql`
     WITH people AS MATERIALIZED (
       SELECT c.contact_id, c.person_id FROM contacts c WHERE c.person_id = ANY (${bigints(persons)})

@@ -9,6 +9,7 @@ import { type Composed, composer, guardContext, reachesDevices, type WorkerDepen
 import { type Candidate, imagine } from './gather.ts'
 import { judge, type Verdict } from './guards.ts'
 import { dummyGrant } from './reserve.ts'
+import { type Foreseen, foreseeReservation } from './scarce.ts'
 import { viewContact } from './view.ts'
 
 /** What a contact would get of a step, were it due now. */
@@ -18,6 +19,8 @@ export interface Preview {
   readonly verdict: Verdict
   /** What the channel made of it, where the guards let it through; why it could not be made, where it could not. */
   readonly composed: Composed | undefined
+  /** What caps, offer and budgets would say now, where they were asked and speak against it. */
+  readonly scarce: Foreseen | undefined
 }
 
 /**
@@ -25,6 +28,7 @@ export interface Preview {
  * test mails and the samples of a plan.
  * @param variant.locale instead of the contact's own
  * @param variant.anyTime leaves the send window out: a sample is looked at by day and by night
+ * @param variant.limits asks caps, offer and budgets, too; nothing is reserved
  * @param variant.mask how names and addresses are shown in the message; as they are by default
  * @param variant.email instead of the contact's own, which then is neither suppressed nor refused: for test mails
  * @throws WinbackError `contact.unknown`
@@ -34,7 +38,13 @@ export async function previewStep(
   campaign: CompiledCampaign,
   step: CompiledStep,
   contactId: number,
-  variant: { locale?: string | undefined; anyTime?: boolean; email?: string | undefined; mask?: Mask } = {},
+  variant: {
+    locale?: string | undefined
+    anyTime?: boolean
+    limits?: boolean
+    email?: string | undefined
+    mask?: Mask
+  } = {},
 ): Promise<Preview> {
   const { database, clock, sender } = dependencies
   const now = clock.now()
@@ -68,19 +78,24 @@ export async function previewStep(
     variant.anyTime ? { ...reach, window: undefined, opening: () => undefined } : reach,
   )
   const verdict = judge(candidate, contact, { ...context, channels })
-  if (verdict.kind !== 'send') return { contact, segment: candidate.segment, verdict, composed: undefined }
+  if (verdict.kind !== 'send')
+    return { contact, segment: candidate.segment, verdict, composed: undefined, scarce: undefined }
   const templates = await dependencies.templates(campaign.templateSet)
   const compose = composer({ templates, sender, campaign, step, channels: dependencies.channels })
   const grant = dummyGrant(step, now)
-  const composed = compose({
+  const cleared = {
     candidate,
     contact,
     channel: verdict.channel,
     template: verdict.template?.name,
     instead: verdict.instead !== undefined,
     ...(grant ? { grant } : {}),
-  })
-  return { contact, segment: candidate.segment, verdict, composed }
+  }
+  const composed = compose(cleared)
+  const scarce = variant.limits
+    ? await foreseeReservation(database, { campaign, step, now }, cleared, composed)
+    : undefined
+  return { contact, segment: candidate.segment, verdict, composed, scarce }
 }
 
 /** The internal id of a contact of the user's system. @throws WinbackError `contact.unknown` */

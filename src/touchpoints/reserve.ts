@@ -51,7 +51,7 @@ export interface Refused {
 }
 
 /** Seconds after which a step looks again at what another batch holds at this moment: an offer, or the rest of a budget. */
-const BUSY = 60
+export const BUSY = 60
 
 /**
  * Reserves for a batch. Seeds get theirs without: they count nowhere. What is refused comes back with its verdict; what
@@ -218,7 +218,7 @@ async function reserveMoney(
 }
 
 /** What others hold may come back at any moment; a day's budget is there again tomorrow; a campaign's is not. */
-function outOfBudget(
+export function outOfBudget(
   { budget, held }: Shortage,
   { candidate }: Cleared,
   now: Date,
@@ -232,7 +232,7 @@ function outOfBudget(
   return verdict.kind === 'skip' ? skip : verdict
 }
 
-function budgetsOf({ name, definition, timezone }: CompiledCampaign, step: CompiledStep): Budget[] {
+export function budgetsOf({ name, definition, timezone }: CompiledCampaign, step: CompiledStep): Budget[] {
   const { spend, liability } = definition.limits.budget
   const common = { campaign: name, zone: timezone }
   return [
@@ -262,12 +262,12 @@ export async function release(
 }
 
 /** The step’s own template promises its offer whatever it prints; one that stands in only where it speaks of it. */
-function wantsOffer(step: CompiledStep, { instead }: Cleared): boolean {
+export function wantsOffer(step: CompiledStep, { instead }: Cleared): boolean {
   return step.offer !== undefined && (!instead || step.otherwise?.offered === true)
 }
 
 /** The message without its offer: the neutral template, where there is one that can be filled and promises nothing. */
-function without(each: Cleared, step: CompiledStep): Cleared | undefined {
+export function without(each: Cleared, step: CompiledStep): Cleared | undefined {
   const template = standIn(each.candidate, step)
   if (!template || template.offered || each.instead) return undefined
   return { ...each, template: template.name, instead: true }
