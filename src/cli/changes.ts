@@ -96,6 +96,7 @@ export const CHANGES: Readonly<Record<string, Reading>> = {
   'import sends': imported('sends'),
   'import redemptions': imported('redemptions'),
   'import codes': imported('codes'),
+  'import interviews': imported('interviews'),
   sync: (asked) =>
     asked.options.dryRun
       ? undefined

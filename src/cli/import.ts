@@ -12,6 +12,7 @@ import {
   importSends,
   importSuppressions,
 } from '../contacts/import.ts'
+import { importInterviews } from '../contacts/interviews.ts'
 import { type ImportMapping, importMapping } from '../contacts/mapping.ts'
 import { rows } from '../database/connect.ts'
 import { ConfigError, messageOf, WinbackError } from '../errors.ts'
@@ -72,6 +73,13 @@ const KINDS = {
     example: 'winback import sends history.csv.gz --map sent_at=delivered',
     meaning: 'so that caps and `reentry.unanswered` count it',
   },
+  interviews: {
+    read: importInterviews,
+    about: 'Why people stay away, from interviews and surveys: external_id, reason, said_at, note',
+    example: 'winback import interviews survey.csv --map reason=why --map said_at=answered',
+    meaning:
+      'codes of the list or their words; the Reasons report counts them with calls, replies and opt-outs',
+  },
   redemptions: {
     read: importRedemptions,
     about: 'Offers that were used: code, or external_id and offer; redeemed_at, value, key',
@@ -85,7 +93,8 @@ type Kind = keyof typeof KINDS
 export function importData(start: Start): Command {
   const command = describe('import', {
     group: 'data',
-    summary: 'Read contacts, activity, suppressions, consents, sends, codes or redemptions from a file',
+    summary:
+      'Read contacts, activity, suppressions, consents, sends, codes, redemptions or interviews from a file',
     description:
       'CSV or NDJSON, gzip too. The same file twice changes nothing; one that was interrupted is simply imported ' +
       'again.\nA bad row goes to the reject file with its line and the reason, and stops nothing.',

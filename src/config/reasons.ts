@@ -29,6 +29,19 @@ export function isLeavingReason(text: string): text is LeavingReason {
   return Object.hasOwn(LEAVING_REASONS, text)
 }
 
+/** The reason somebody said, by its code or its words in either language and nothing more; undefined where it is none. */
+export function reasonSaid(text: string): LeavingReason | undefined {
+  const said = text
+    .trim()
+    .replace(/[.!。！]+$/u, '')
+    .toLowerCase()
+  if (isLeavingReason(said)) return said
+  const found = Object.entries(LEAVING_REASONS).find(([, words]) =>
+    Object.values(words).some((each) => each.toLowerCase() === said),
+  )
+  return found && isLeavingReason(found[0]) ? found[0] : undefined
+}
+
 /** Where a reason was heard. */
 export const REASON_SOURCES = ['call', 'reply', 'opt_out', 'interview'] as const
 export type ReasonSource = (typeof REASON_SOURCES)[number]

@@ -38,7 +38,15 @@ export interface ImportOptions {
 
 /** rows = inserted + updated + unchanged + rejected, of this call. */
 export interface ImportSummary {
-  readonly kind: 'contacts' | 'activity' | 'suppressions' | 'consents' | 'sends' | 'codes' | 'redemptions'
+  readonly kind:
+    | 'contacts'
+    | 'activity'
+    | 'suppressions'
+    | 'consents'
+    | 'sends'
+    | 'codes'
+    | 'redemptions'
+    | 'interviews'
   readonly file: string
   rows: number
   inserted: number

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Reply } from '../channels/channel.ts'
+import { reasonSaid } from '../config/reasons.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 import { prepareSuppressions, type ReportingChannel, storable } from './receipts.ts'
 import { recordSuppressions } from './silence.ts'
@@ -14,7 +15,7 @@ const LENGTH = 2000
 
 /**
  * Records what people answered; an opt-out puts their number on the do-not-contact list in the same transaction, and
- * skips what waits for it. One number of several contacts answers for each of them.
+ * skips what waits for it. A reply that is one of the reasons for staying away is kept as such, too. One number of several contacts answers for each of them.
  * @returns those whose opt-out was not known before: each is confirmed once, whatever is repeated
  */
 export async function recordReplies(
@@ -34,14 +35,22 @@ export async function recordReplies(
           ${sql.param(replies.map((reply) => storable(reply.eventId)))}::text[],
           ${sql.param(replies.map((reply) => storable(reply.text).slice(0, LENGTH)))}::text[],
           ${sql.param(replies.map((reply) => reply.optOut))}::boolean[],
-          ${sql.param(replies.map((reply) => reply.at.toISOString()))}::timestamptz[]
-        ) AS g(key, event_id, text, opt_out, replied_at)
+          ${sql.param(replies.map((reply) => reply.at.toISOString()))}::timestamptz[],
+          ${sql.param(replies.map((reply) => reasonSaid(reply.text) ?? null))}::text[]
+        ) AS g(key, event_id, text, opt_out, replied_at, reason)
+      ), kept AS (
+        INSERT INTO replies (contact_id, channel, event_id, text, opt_out, replied_at)
+        SELECT c.contact_id, ${channel.name}, g.event_id, g.text, g.opt_out, least(g.replied_at, ${now})
+        FROM given g JOIN contacts c ON c.${sql.identifier(`${kind}_key`)} = g.key
+        ORDER BY c.contact_id, g.event_id
+        ON CONFLICT DO NOTHING RETURNING contact_id, event_id, replied_at
       )
-      INSERT INTO replies (contact_id, channel, event_id, text, opt_out, replied_at)
-      SELECT c.contact_id, ${channel.name}, g.event_id, g.text, g.opt_out, least(g.replied_at, ${now})
-      FROM given g JOIN contacts c ON c.${sql.identifier(`${kind}_key`)} = g.key
-      ORDER BY c.contact_id, g.event_id
-      ON CONFLICT DO NOTHING`,
+      INSERT INTO reasons_given (contact_id, source, reason, said_at, recorded_by)
+      SELECT k.contact_id, 'reply', g.reason, k.replied_at, ${channel.name}
+      FROM kept k JOIN contacts c USING (contact_id)
+      JOIN given g ON g.event_id = k.event_id AND g.key = c.${sql.identifier(`${kind}_key`)}
+      WHERE g.reason IS NOT NULL
+      ORDER BY k.contact_id`,
     )
     return await optOut(tx, now, channel, kind, replies)
   })

@@ -361,6 +361,11 @@ tiers:
       { text: 'STOP', opt_out: true },
       { text: 'thanks', opt_out: false },
     ])
+    // One that says why and nothing more is a reason given, once.
+    for (const body of ['Too expensive', 'Too expensive']) await post(body)
+    expect(await rows(shop.database, sql`SELECT source, reason, recorded_by FROM reasons_given`)).toEqual([
+      { source: 'reply', reason: 'price', recorded_by: 'email' },
+    ])
     const timeline = await readTimeline(shop.database, { externalId: 'a', now: at })
     expect(timeline.entries).toContainEqual(
       expect.objectContaining({ kind: 'reply', text: 'STOP', optOut: true }),

@@ -1,0 +1,112 @@
+import { basename } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { reasonSaid } from '../config/reasons.ts'
+import { type Database, rows, type Transaction } from '../database/connect.ts'
+import { dateReader } from './dates.ts'
+import { type ImportOptions, type ImportSummary, importFile } from './file-import.ts'
+import { unstorable } from './text.ts'
+
+// Why people stay away, as interviews and surveys heard it: a row an answer, in the codes of the one list that calls,
+// replies and opt-outs use, so that a report can count them together.
+
+export const INTERVIEW_FIELDS = ['external_id', 'reason', 'said_at', 'note'] as const
+
+interface Answer {
+  readonly externalId: string
+  readonly reason: string
+  readonly saidAt: string
+  readonly note: string | null
+  readonly line: number
+  readonly raw: string
+}
+
+/** A note is a few words around the reason, not the protocol of the interview. */
+const NOTE = 2000
+
+/**
+ * Imports answers of interviews and surveys. A reason is a code of the list or its words in either language; anything else
+ * is kept as `other`, in its own words. The same contact, reason and moment is the same answer; nobody is made a contact.
+ */
+export async function importInterviews(
+  database: Database,
+  file: string,
+  options: ImportOptions,
+): Promise<ImportSummary> {
+  const now = options.clock.now()
+  const { timezone, date_format: format } = options.mapping ?? {}
+  const by = `import of ${basename(file)}`
+  let chunk: Answer[] = []
+  return await importFile(database, file, options, {
+    kind: 'interviews',
+    fields: INTERVIEW_FIELDS,
+    required: ['external_id', 'reason', 'said_at'],
+    lanes: 1,
+    open: (getters) => {
+      const date = dateReader({
+        ...(timezone === undefined ? {} : { timezone }),
+        ...(format === undefined ? {} : { format }),
+      })
+      return {
+        take: (row, values) => {
+          const text = (name: string) => {
+            const value = getters.get(name)?.(values)
+            return value === undefined || value === null ? '' : String(value).trim()
+          }
+          const [externalId, said, remark] = [text('external_id'), text('reason'), text('note')]
+          if (externalId === '') return 'there is no external_id'
+          if (said === '') return 'there is no reason'
+          const given = getters.get('said_at')?.(values)
+          if (given === undefined || given === null || given === '') return 'there is no said_at'
+          const at = date(given)
+          if (typeof at === 'string') return `said_at: ${at}`
+          if (at > now.getTime()) return `said_at: ${new Date(at).toISOString()} lies in the future`
+          const known = reasonSaid(said)
+          const note = [known ? '' : said, remark]
+            .filter((part) => part !== '')
+            .join(': ')
+            .slice(0, NOTE)
+          const problem = unstorable('external_id', externalId) ?? unstorable('note', note)
+          if (problem !== undefined) return problem
+          const saidAt = new Date(at).toISOString()
+          const { line, raw } = row
+          chunk.push({ externalId, reason: known ?? 'other', saidAt, note: note || null, line, raw })
+          return undefined
+        },
+        release: () => {
+          const full = chunk
+          chunk = []
+          return { merge: (tx) => mergeAnswers(tx, full, by) }
+        },
+      }
+    },
+  })
+}
+
+async function mergeAnswers(tx: Transaction, answers: readonly Answer[], by: string) {
+  const column = (of: (answer: Answer) => string | null) => sql.param(answers.map(of))
+  const said = sql`unnest(${column(({ externalId }) => externalId)}::text[], ${column(({ reason }) => reason)}::text[],
+    ${column(({ saidAt }) => saidAt)}::timestamptz[], ${column(({ note }) => note)}::text[])
+    WITH ORDINALITY AS k(external_id, reason, said_at, note, no)`
+  const unknown = await rows<{ no: number }>(
+    tx,
+    sql`SELECT k.no::int - 1 AS no FROM ${said}
+      WHERE NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = k.external_id)`,
+  )
+  const inserted = await rows(
+    tx,
+    sql`INSERT INTO reasons_given (contact_id, source, reason, said_at, note, recorded_by)
+      SELECT DISTINCT ON (x.contact_id, k.said_at, k.reason) x.contact_id, 'interview', k.reason, k.said_at, k.note, ${by}
+      FROM ${said} JOIN external_ids x USING (external_id)
+      WHERE NOT EXISTS (SELECT FROM reasons_given g WHERE g.contact_id = x.contact_id AND g.source = 'interview'
+        AND g.reason = k.reason AND g.said_at = k.said_at)
+      ORDER BY x.contact_id, k.said_at, k.reason, k.no RETURNING contact_id`,
+  )
+  const refused = unknown.flatMap(({ no }) => {
+    const answer = answers[no]
+    if (!answer) return []
+    return [
+      { line: answer.line, reason: `nobody has the external_id "${answer.externalId}"`, raw: answer.raw },
+    ]
+  })
+  return { inserted: inserted.length, updated: 0, refused }
+}
