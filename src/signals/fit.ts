@@ -71,7 +71,8 @@ export async function fitSignals(
       : repeaters < settings.repeaters
         ? 'too_few_repeaters'
         : null
-  const fitted = thin ? undefined : fitReturnModel(await readHistories(database, now, divisor))
+  const last = await readFit(database, now)
+  const fitted = thin ? undefined : fitReturnModel(await readHistories(database, now, divisor), last?.model)
   const usable = fitted?.converged ? fitted : undefined
   const past = await readPast(database, rules, settings.horizon, now, divisor)
   const fit: Fit = {
@@ -83,7 +84,7 @@ export async function fitSignals(
     logLikelihood: usable?.logLikelihood ?? null,
     silence: silenceRates(past),
     note: thin ?? (usable ? null : 'not_converged'),
-    calibration: usable ? calibrateOn(past, settings.horizon, now) : null,
+    calibration: usable ? calibrateOn(past, settings.horizon, now, last?.calibration?.model) : null,
   }
   return { ...fit, buyers: await storeFit(database, fit) }
 }
@@ -160,10 +161,18 @@ function silenceRates(past: readonly Past[]): number[] | null {
   })
 }
 
-function calibrateOn(past: readonly Past[], horizon: number, now: Date): Calibration | null {
+function calibrateOn(
+  past: readonly Past[],
+  horizon: number,
+  now: Date,
+  near: ReturnModel | undefined,
+): Calibration | null {
   const repeaters = past.filter(({ x }) => x > 0).length
   if (repeaters < BAND_MINIMUM) return null
-  const { r, alpha, a, b, converged } = fitReturnModel(past.map((history) => ({ ...history, count: 1 })))
+  const { r, alpha, a, b, converged } = fitReturnModel(
+    past.map((history) => ({ ...history, count: 1 })),
+    near,
+  )
   if (!converged) return null
   const model = { r, alpha, a, b }
   const judged = past.map((each) => ({

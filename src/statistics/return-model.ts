@@ -58,11 +58,15 @@ function addLogs(one: number, other: number): number {
   return high + Math.log1p(Math.exp(Math.min(one, other) - high))
 }
 
+/** Of the mean log-likelihood: the parameters then agree to four digits, which is more than the data know. */
+const TOLERANCE = 1e-10
+
 /**
  * The parameters under which the histories are likeliest. Searched for in logarithms, so that all stay positive, and
  * from α near the mean time observed: time may be in weeks or in hours.
+ * @param near what an earlier fit found, to begin from: a week later little has changed, and the way is half as long
  */
-export function fitReturnModel(histories: readonly History[]): FittedModel {
+export function fitReturnModel(histories: readonly History[], near?: ReturnModel | null): FittedModel {
   const people = histories.reduce((sum, { count }) => sum + count, 0)
   const time = histories.reduce((sum, { t, count }) => sum + t * count, 0) / Math.max(1, people)
   const modelOf = (point: readonly number[]): ReturnModel => {
@@ -71,7 +75,8 @@ export function fitReturnModel(histories: readonly History[]): FittedModel {
   }
   const { point, value, converged } = minimise(
     (at) => -logLikelihood(modelOf(at), histories) / Math.max(1, people),
-    [0, Math.log(Math.max(time, 1e-6) / 4), 0, 0],
+    near ? [near.r, near.alpha, near.a, near.b].map(Math.log) : [0, Math.log(Math.max(time, 1e-6) / 4), 0, 0],
+    { step: near ? 0.1 : 0.5, tolerance: TOLERANCE },
   )
   return { ...modelOf(point), logLikelihood: -value * people, converged }
 }
