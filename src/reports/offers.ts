@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { rows } from '../database/connect.ts'
+import { rows, type Session } from '../database/connect.ts'
 import {
   type Annotation,
   aboutLines,
@@ -41,8 +41,54 @@ export interface OffersData {
     readonly reason: string
     readonly times: number
   }[]
-  /** Ever granted or reserved, over the campaign's whole life, and codes that nobody has yet. */
-  readonly stocks: readonly { readonly offer: string; readonly taken: number; readonly free: number | null }[]
+  readonly stocks: readonly StockLine[]
+}
+
+export interface StockLine {
+  readonly offer: string
+  /** Ever granted or reserved, over the campaign's whole life. */
+  readonly taken: number
+  /** How many there are; null without a limit. */
+  readonly stock: number | null
+  /** Imported codes: all, those nobody has and that are good now, and of these the ones that end within seven days. */
+  readonly codes: number
+  readonly free: number
+  readonly ending: number
+  /** Nothing is left, or a tenth, or most codes end soon. */
+  readonly short: 'out' | 'low' | 'ending' | null
+}
+
+/** Offers of the campaign's file and those that were granted once, with what is left of each. */
+async function readStocks(session: Session, question: CampaignQuestion): Promise<StockLine[]> {
+  const { campaign, now, offers = new Map<string, never>() } = question
+  const soon = new Date(now.getTime() + 7 * 86_400_000)
+  const found = await rows<Omit<StockLine, 'stock' | 'short'>>(
+    session,
+    sql`
+    SELECT k.offer, coalesce(s.taken, 0) AS taken, c.codes, c.free, c.ending
+    FROM (SELECT unnest(${sql.param([...offers.keys()])}::text[]) AS offer
+      UNION SELECT offer FROM offer_stocks WHERE campaign = ${campaign}) k
+    LEFT JOIN offer_stocks s ON s.campaign = ${campaign} AND s.offer = k.offer
+    CROSS JOIN LATERAL (
+      SELECT count(*) AS codes,
+        count(*) FILTER (WHERE contact_id IS NULL AND (expires_at IS NULL OR expires_at > ${now})) AS free,
+        count(*) FILTER (WHERE contact_id IS NULL AND expires_at > ${now} AND expires_at <= ${soon}) AS ending
+      FROM offer_codes o WHERE o.campaign = ${campaign} AND o.offer = k.offer AND o.imported_at IS NOT NULL) c
+    ORDER BY k.offer`,
+  )
+  return found.map((line) => {
+    const terms = offers.get(line.offer)
+    const stock = terms?.stock ?? null
+    return { ...line, stock, short: shortOf({ ...line, stock }, terms?.imported ?? line.codes > 0) }
+  })
+}
+
+/** As `winback doctor` judges. Pure. */
+function shortOf(line: Omit<StockLine, 'short'>, imported: boolean): StockLine['short'] {
+  const { taken, stock, codes, free, ending } = line
+  if ((stock !== null && taken >= stock) || (imported && free === 0)) return 'out'
+  if ((stock !== null && (stock - taken) * 10 < stock) || (imported && free * 10 < codes)) return 'low'
+  return imported && ending * 2 > free ? 'ending' : null
 }
 
 export async function readOffers(readable: Readable, question: CampaignQuestion): Promise<OffersData> {
@@ -72,13 +118,7 @@ export async function readOffers(readable: Readable, question: CampaignQuestion)
           ${question.to === undefined ? sql`` : sql`AND redeemed_at < ${question.to}::date`}
         GROUP BY offer, reason ORDER BY times DESC, offer, reason`,
       ),
-      stocks: await rows<OffersData['stocks'][number]>(
-        session,
-        sql`
-        SELECT s.offer, s.taken, (SELECT nullif(count(*), 0) FROM offer_codes c
-          WHERE c.campaign = s.campaign AND c.offer = s.offer AND c.contact_id IS NULL) AS free
-        FROM offer_stocks s WHERE s.campaign = ${question.campaign} ORDER BY s.offer`,
-      ),
+      stocks: await readStocks(session, question),
     }
   })
 }
@@ -130,12 +170,16 @@ export function offersSheet(data: OffersData, style: TextStyle): Sheet {
     columns: [
       left(en ? 'offer' : '优惠'),
       right(en ? 'taken' : '已占用'),
+      right(en ? 'of' : '总量'),
       right(en ? 'codes left' : '剩余券码'),
+      right(en ? 'end within a week' : '一周内到期'),
     ],
-    rows: data.stocks.map(({ offer, taken, free }) => [
+    rows: data.stocks.map(({ offer, taken, stock, codes, free, ending }) => [
       cell.text(offer),
       cell.count(taken),
-      free === null ? cell.none : cell.count(free),
+      stock === null ? cell.none : cell.count(stock),
+      codes === 0 ? cell.none : cell.count(free),
+      codes === 0 ? cell.none : cell.count(ending),
     ]),
     empty,
   }
@@ -154,7 +198,7 @@ export function offersSheet(data: OffersData, style: TextStyle): Sheet {
     name: 'offers',
     title: en ? 'What was offered, and taken up' : '优惠的发放与核销',
     about: aboutLines(data, speech),
-    sentences: [],
+    sentences: data.stocks.flatMap((line) => shortSentence(line, en)),
     tables: [offers, byWhom, stocks, refused],
     charts: [],
     notes: [
@@ -164,4 +208,17 @@ export function offersSheet(data: OffersData, style: TextStyle): Sheet {
       ...annotationNotes(data.annotations, speech),
     ],
   }
+}
+
+/** What is short, in words: nobody should find it out by the messages that did not go. */
+function shortSentence({ offer, short }: StockLine, en: boolean): Sheet['sentences'] {
+  if (short === null) return []
+  const text = {
+    out: en ? `Nothing is left of ${offer}.` : `${offer} 已无剩余。`,
+    low: en ? `Less than a tenth is left of ${offer}.` : `${offer} 剩余不足一成。`,
+    ending: en
+      ? `Most of the codes left for ${offer} end within a week.`
+      : `${offer} 剩余券码多数将在一周内到期。`,
+  }[short]
+  return [{ text, tone: 'bad' }]
 }

@@ -33,6 +33,7 @@ export interface CampaignTerms {
   readonly recallValue: number | undefined
   readonly acquisition: number | undefined
   readonly budget: CampaignQuestion['budget']
+  readonly offers: CampaignQuestion['offers']
 }
 
 /** Of all versions the splits, of the newest the rest. An unknown campaign has no terms. */
@@ -51,7 +52,7 @@ export async function campaignTerms(
     newest = await book.campaign(campaign, version)
     split.set(version, { holdout: newest.definition.holdout, control: newest.control })
   }
-  const { value, limits } = newest?.definition ?? {}
+  const { value, limits, offers } = newest?.definition ?? {}
   const { spend, liability } = limits?.budget ?? {}
   return {
     split,
@@ -62,6 +63,12 @@ export async function campaignTerms(
       spend: spend && { amount: spend.amount.micros, per: spend.per ?? 'campaign' },
       liability: liability && { amount: liability.micros, per: 'campaign' },
     },
+    offers: new Map(
+      Object.entries(offers ?? {}).map(([name, terms]) => [
+        name,
+        { stock: terms.stock ?? null, imported: terms.deliver === 'code' && terms.codes === 'imported' },
+      ]),
+    ),
   }
 }
 
@@ -74,7 +81,7 @@ export async function questionOf(
   campaign: string,
   period: { readonly now: Date; readonly from?: Date | undefined; readonly to?: Date | undefined },
 ): Promise<CampaignQuestion> {
-  const { split, recallValue, acquisition, budget } = await campaignTerms(database, book, campaign)
+  const { split, recallValue, acquisition, budget, offers } = await campaignTerms(database, book, campaign)
   const day = (at: Date | undefined) => at?.toISOString().slice(0, 10)
   return {
     campaign,
@@ -85,6 +92,7 @@ export async function questionOf(
     recallValue,
     acquisition,
     budget,
+    offers,
   }
 }
 

@@ -34,6 +34,8 @@ test('plan and doctor say that an offer of imported codes has none', async () =>
   const plan = await run(['plan'], here)
   expect(plan.stderr).toContain('no codes were imported for graded-recall.five_off')
   expect(plan.stderr).toContain('winback import codes graded-recall.five_off FILE')
+  const report = await run(['report', 'offers', 'graded-recall', '--locale', 'en'], here)
+  expect(report.stdout).toContain('Nothing is left of five_off.')
   const doctor = await run(['doctor', '--json'], here)
   const { findings } = JSON.parse(doctor.stdout) as {
     findings: { check: string; state: string; found: string }[]
@@ -105,4 +107,26 @@ test('redemptions come in once; those that are none go to the reject file with t
   ])
   const told = await run(['explain', 'u1', '--locale', 'en'], here)
   expect(told.stdout.replaceAll(/\s+/g, ' ')).toContain('graded-recall: offer five_off redeemed, code ****')
+})
+
+test('a redemption told by an event that is none is said, counted and told of the contact', async () => {
+  const file = join(here.cwd, 'winback.yaml')
+  const text = await readFile(file, 'utf8')
+  await writeFile(file, `${text}\noffers: { redemption: { event: coupon_used } }\n`)
+  const at = new Date(Date.now() - 3600_000).toISOString()
+  await write(
+    'events.csv',
+    `external_id,type,occurred_at,properties\nu1,coupon_used,${at},"{""code"":""BBB-2""}"\nu1,coupon_used,${at},"{""code"":""NOBODY""}"\n`,
+  )
+  const imported = await run(['import', 'activity', 'events.csv'], here)
+  expect(imported.code).toBe(0)
+  expect(imported.stderr).toContain('redemptions refused: ')
+  expect(imported.stderr).toContain('1 nobody was given this code')
+  expect(imported.stderr).toContain('1 it was redeemed before')
+  const again = await run(['import', 'activity', 'events.csv'], here)
+  expect(again.stderr).not.toContain('redemptions refused')
+  const report = await run(['report', 'offers', 'graded-recall', '--locale', 'en'], here)
+  expect(report.stdout).toMatch(/five_off +it was redeemed before +1/)
+  const story = await run(['explain', 'u1', '--locale', 'zh-CN'], here)
+  expect(story.stdout).toContain('尝试核销券码')
 })

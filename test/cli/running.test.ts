@@ -161,4 +161,6 @@ test('a campaign that is held back is told of once, and again when that changes'
   events.onRun('autumn', new Date(0), { ...nothing, runId: 7, state: 'done', note: null })
   events.onRun('autumn', new Date(0), held)
   expect(said.match(/is paused: price/g)).toHaveLength(2)
+  events.onRefused?.({ unknown_code: 2 })
+  expect(said).toContain('redemptions refused: 2 unknown_code')
 })

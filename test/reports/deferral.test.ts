@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { execute } from '../../src/database/connect.ts'
 import { readWaiting } from '../../src/reports/deferral.ts'
+import { deliverySheet, readDelivery } from '../../src/reports/delivery.ts'
 import { funnelSheet, readFunnel } from '../../src/reports/funnel.ts'
 import { rollUp } from '../../src/reports/rollup.ts'
 import { DAY, openPipeline, START } from '../support/pipeline.ts'
@@ -48,4 +49,14 @@ it('counts what waits by reason, with the earliest moment; what is planned for l
     sql`INSERT INTO switches (scope, name, state, reason, since) VALUES ('channel', 'email', 'paused', 'bounces', ${START})`,
   )
   expect(await due()).toEqual(['held', 'quiet_hours'])
+  // A breaker that is tried again stands in the report of what arrived, beside what is switched off.
+  await execute(pipeline.database, sql`DELETE FROM switches`)
+  await execute(
+    pipeline.database,
+    sql`INSERT INTO breakers (channel, state, since, reason) VALUES ('email', 'half_open', ${START}, '6 % hard bounces')`,
+  )
+  expect(await due()).toEqual(['breaker', 'quiet_hours'])
+  const question = { campaign: 'test', now: START, split: new Map() }
+  const delivery = deliverySheet(await readDelivery(pipeline.database, question), style)
+  expect(JSON.stringify(delivery.tables.at(-1)?.rows)).toMatch(/breaker email: half open.*6 % hard bounces/)
 })
