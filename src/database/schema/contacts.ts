@@ -44,6 +44,7 @@ export const contacts = pgTable(
 )
 
 export const externalIds = pgTable('external_ids', {
+  /** Compared byte by byte (COLLATE "C", by migration 0016): the beginning of an id is a range of the index. */
   externalId: text('external_id').primaryKey(),
   contactId: id('contact_id').notNull(),
 })

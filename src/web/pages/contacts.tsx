@@ -1,21 +1,19 @@
-import { sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import { MASKED, UNMASKED } from '../../config/masking.ts'
 import { consentStates } from '../../contacts/consent.ts'
 import { exportContact, exportCsv } from '../../contacts/export.ts'
 import { ANYTHING, readChoice, recordChoice } from '../../contacts/preferences.ts'
-import { rows, transaction } from '../../database/connect.ts'
+import { transaction } from '../../database/connect.ts'
 import { reports } from '../../reports/reports.ts'
 import { entryText } from '../../reports/timeline-text.ts'
 import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
 import { findContact } from '../../touchpoints/preview.ts'
+import { searchContacts } from './contact-search.ts'
 import { Act, Empty, Table } from './parts.tsx'
 import { act, type PagesDependencies, page, type Visit } from './visit.ts'
 
 // Contacts: found by id or whole address, told about, and what they ask for recorded. Addresses are masked unless the
 // role may see them.
-
-const FOUND = 50
 
 export function contactPages(dependencies: PagesDependencies): Hono {
   const { runtime } = dependencies
@@ -85,35 +83,10 @@ export function contactPages(dependencies: PagesDependencies): Hono {
     )
 }
 
-interface Found {
-  readonly externalId: string
-  readonly email: string | null
-  readonly phone: string | null
-  readonly lastActive: Date | null
-  readonly campaigns: string | null
-}
-
-/** An exact id or address, or the beginning of an id: both are looked up in an index. */
-async function find({ runtime }: Visit, words: string): Promise<Found[]> {
-  const key = words.includes('@') ? runtime.addressKey('email', words) : runtime.addressKey('phone', words)
-  const last = `${words}\u{10FFFF}`
-  return await rows<Found>(
-    runtime.database,
-    sql`SELECT c.external_id AS "externalId", c.email, c.phone, a.silent_since AS "lastActive",
-          (SELECT string_agg(e.campaign, ', ') FROM episodes e WHERE e.contact_id = c.contact_id AND e.ended_at IS NULL) AS campaigns
-        FROM contacts c LEFT JOIN contact_activity a USING (contact_id)
-        WHERE c.contact_id IN (
-          (SELECT x.contact_id FROM external_ids x WHERE x.external_id >= ${words} COLLATE "C" AND x.external_id < ${last} COLLATE "C"
-            ORDER BY x.external_id LIMIT ${FOUND})
-          UNION (SELECT k.contact_id FROM contacts k WHERE ${key ?? null}::bytea IS NOT NULL AND (k.email_key = ${key ?? null} OR k.phone_key = ${key ?? null}) LIMIT ${FOUND}))
-        ORDER BY c.external_id LIMIT ${FOUND}`,
-  )
-}
-
 async function showSearch(visit: Visit): Promise<Response> {
   const { say, speech } = visit
   const words = visit.c.req.query('q')?.trim() ?? ''
-  const found = await find(visit, words)
+  const found = await searchContacts(visit.runtime, words)
   const mask = visit.may('see_addresses') ? UNMASKED : MASKED
   const title = say('Contacts', '联系人')
   return await visit.show(

@@ -1,0 +1,163 @@
+import { campaignHistory } from '../../config/apply.ts'
+import { shortHash } from '../../config/inputs.ts'
+import { readSwitches } from '../../config/switches.ts'
+import { readVersions } from '../../config/versions.ts'
+import { WinbackError } from '../../errors.ts'
+import { newestPlan } from '../plans.ts'
+import { diffLines } from './diff.ts'
+import { Act, Table } from './parts.tsx'
+import { PlanCard } from './plan.tsx'
+import type { Visit } from './visit.ts'
+
+// One campaign: what runs, how its files differ, the plan that waits, its versions.
+
+export async function showCampaign(visit: Visit, campaign: string): Promise<Response> {
+  const { say, speech, runtime, desk } = visit
+  const { database } = runtime
+  const history = await campaignHistory(database, campaign)
+  const files = await desk?.files()
+  const file = files?.campaigns.find((each) => each.campaign === campaign)
+  if (history.length === 0 && !file) {
+    throw new WinbackError(
+      'campaign.unknown',
+      say(`There is no campaign ${campaign}`, `没有活动 ${campaign}`),
+      {
+        remedy: say('Go back to the list of campaigns.', '请返回活动列表。'),
+      },
+    )
+  }
+  const current = history.find((each) => each.current)
+  const versions = await readVersions(database, campaign)
+  const running = versions.find((each) => each.version === current?.version)
+  const held = (await readSwitches(database)).find(
+    ({ scope, name }) => scope === 'campaign' && name === campaign,
+  )
+  const plan = await newestPlan(database, campaign)
+  const changed = file !== undefined && file.inputs !== running?.inputs
+  const path = `/campaigns/${campaign}`
+  return await visit.show(
+    file?.title ?? campaign,
+    <>
+      <p>
+        <StateTag visit={visit} state={current ? (held?.state ?? null) : 'new'} /> <code>{campaign}</code>{' '}
+        {held ? <span class="soft">{held.reason}</span> : null}
+      </p>
+      {current ? (
+        <p>
+          <a class="button quiet" href={`${path}/reports/monday`}>
+            {say('Reports', '报告')}
+          </a>
+        </p>
+      ) : null}
+      {visit.may('operate') && current && held?.state !== 'stopped' ? (
+        <Switches visit={visit} campaign={campaign} paused={held?.state === 'paused'} />
+      ) : null}
+      {changed ? (
+        <div class="card">
+          <h2>
+            {running
+              ? say('The files differ from what runs', '文件与运行版本不同')
+              : say('Not applied yet', '尚未应用')}
+          </h2>
+          {running ? (
+            <Diff
+              before={running.source}
+              after={file.source}
+              same={say(
+                'The campaign’s text is the same; the workspace or a template changed.',
+                '活动文本相同；工作区或模板有改动。',
+              )}
+            />
+          ) : null}
+          {visit.may('operate') ? (
+            <Act
+              visit={visit}
+              to={`${path}/plan`}
+              words={say('Plan it: to whom, at what cost', '计划：发给谁、成本多少')}
+            />
+          ) : null}
+        </div>
+      ) : null}
+      {plan ? await PlanCard({ visit, plan }) : null}
+      <div class="card">
+        <h2>{say('Versions', '版本')}</h2>
+        {history.length === 0 ? (
+          <p class="soft">{say('None yet.', '暂无。')}</p>
+        ) : (
+          <Table
+            label={say('Versions', '版本')}
+            columns={[
+              { title: say('Version', '版本'), num: true },
+              { title: say('When', '时间') },
+              { title: say('By', '操作者') },
+              { title: 'hash' },
+            ]}
+            rows={history.map((each) => [
+              `${each.version}${each.current ? ' ●' : ''}`,
+              <time>{speech.moment(each.appliedAt)}</time>,
+              `${each.appliedBy}${each.restores === undefined ? '' : say(` (version ${each.restores} again)`, `（恢复版本 ${each.restores}）`)}`,
+              <code>{shortHash(each.inputs)}</code>,
+            ])}
+          />
+        )}
+      </div>
+      <details class="card" open={history.length === 0}>
+        <summary>{say('Definition', '定义')}</summary>
+        <pre tabindex={0}>{running?.source ?? file?.source ?? ''}</pre>
+      </details>
+    </>,
+  )
+}
+
+/** Whether a campaign runs. */
+export function StateTag({ visit, state }: { visit: Visit; state: string | null }) {
+  const { say } = visit
+  if (state === 'paused') return <span class="tag bad">{say('paused', '已暂停')}</span>
+  if (state === 'stopped') return <span class="tag bad">{say('stopped for good', '已永久停止')}</span>
+  return <span class="tag good">{say('runs', '运行中')}</span>
+}
+
+function Switches({ visit, campaign, paused }: { visit: Visit; campaign: string; paused: boolean }) {
+  const { say } = visit
+  const path = `/campaigns/${campaign}`
+  const reason = (
+    <label>
+      {say('Why', '原因')}
+      <input name="reason" maxlength={200} required />
+    </label>
+  )
+  return (
+    <details class="card">
+      <summary>{paused ? say('Resume or stop', '恢复或停止') : say('Pause or stop', '暂停或停止')}</summary>
+      {paused ? (
+        <Act visit={visit} to={`${path}/resume`} words={say('Resume', '恢复')} />
+      ) : (
+        <Act visit={visit} to={`${path}/pause`} words={say('Pause', '暂停')} kind="quiet">
+          {reason}
+        </Act>
+      )}
+      <Act visit={visit} to={`${path}/stop`} words={say('Stop for good', '永久停止')} kind="danger">
+        {reason}
+        <label>
+          {say(
+            `There is no way back. Type ${campaign} to confirm`,
+            `此操作无法撤销。请输入 ${campaign} 确认`,
+          )}
+          <input name="confirm" autocomplete="off" required />
+        </label>
+      </Act>
+    </details>
+  )
+}
+
+function Diff({ before, after, same }: { before: string; after: string; same: string }) {
+  const lines = diffLines(before, after)
+  if (lines.every(({ kind }) => kind === 'same')) return <p>{same}</p>
+  return (
+    <pre tabindex={0}>
+      {lines.map(({ kind, text }) =>
+        kind === 'same' ? `  ${text}\n` : <span class={kind}>{`${kind === 'add' ? '+' : '-'} ${text}`}</span>,
+      )}
+    </pre>
+  )
+}
