@@ -63,7 +63,6 @@ pre .add { color: var(--good); background: var(--good-wash); display: block } pr
 .tag.warn { background: var(--warn-wash); color: var(--warn) }
 kbd { font: .8rem/1 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 5px; padding: .1rem .4rem; background: var(--card); color: var(--soft); white-space: nowrap }
 button kbd { background: transparent; color: inherit; border-color: currentcolor; margin-left: .3rem }
-@media (hover: none) and (pointer: coarse) { kbd, .keys { display: none } }
 .tabs { display: flex; gap: .3rem; overflow-x: auto; margin: 0 0 1.1rem; border-bottom: 1px solid var(--line) }
 .tabs a { padding: .5rem .8rem; text-decoration: none; color: var(--soft); white-space: nowrap; border-bottom: 2px solid transparent; margin-bottom: -1px }
 .tabs a[aria-current] { color: var(--ink); border-color: var(--accent); font-weight: 600 }
@@ -94,7 +93,7 @@ button, .button { font: inherit; font-weight: 600; border-radius: 8px; border: 1
 button.quiet, .button.quiet { background: transparent; color: var(--accent) }
 button.plain { background: none; border: 0; color: var(--accent); padding: .2rem .3rem; min-height: 0; font-weight: 500; text-decoration: underline; text-underline-offset: .18em }
 button.danger { background: var(--bad); border-color: var(--bad); color: var(--card) }
-.keys { display: flex; flex-wrap: wrap; gap: .3rem .9rem; max-width: none; font-size: .9rem } .keys span { white-space: nowrap } .cards.top-aligned { align-items: start } .number { font-size: 1.3rem; font-weight: 600; letter-spacing: .01em }
+.keys { display: flex; flex-wrap: wrap; gap: .3rem .9rem; max-width: none; font-size: .9rem } .keys span { white-space: nowrap } @media (hover: none) and (pointer: coarse) { kbd, .keys { display: none } } .cards.top-aligned { align-items: start } .number { font-size: 1.3rem; font-weight: 600; letter-spacing: .01em }
 .cards > fieldset { margin: 0; max-width: none } .cards + .row { margin: 1rem 0 0 }
 .row { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin: 0 0 1rem } .row form, .row label { margin: 0 }
 .narrow { max-width: 25rem; margin: 8vh auto; padding: 1rem }
