@@ -370,7 +370,9 @@ export async function concludeGrants(
         SELECT g.contact_id, g.grant_id, g.credit, r.state IN ('sent', 'uncertain') OR g.credit IS NOT NULL AS out,
           EXISTS (SELECT FROM touchpoints t WHERE t.contact_id = g.contact_id AND t.touchpoint_id = g.touchpoint_id)
             AS again
-        FROM ${grantTable(keys)} JOIN grants g USING (contact_id, grant_id)
+        FROM ${grantTable(keys)}
+        CROSS JOIN LATERAL (SELECT * FROM grants g
+          WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id OFFSET 0) g
         LEFT JOIN LATERAL (SELECT state FROM touchpoint_records r
           WHERE r.contact_id = g.contact_id AND r.touchpoint_id = g.touchpoint_id
           ORDER BY settled_at DESC LIMIT 1) r ON true

@@ -252,7 +252,8 @@ export async function reserveCaps(
 
 /**
  * The messages of some persons: by the contacts who are the same person now. Each part is look-ups by contact, in the
- * work table and in the months of the record that the windows reach into.
+ * work table and in the months of the record that the windows reach into; `OFFSET 0` holds the planner to that, who
+ * still takes the record of a first run for empty and would read all of it for every batch.
  */
 async function readMessages(
   session: Session,
@@ -269,18 +270,20 @@ async function readMessages(
     )
     SELECT p.person_id AS "personId", r.touchpoint_id AS "touchpointId", 'sent' AS state, r.settled_at AS at,
       ARRAY[r.channel] AS channels, s.topic, s.priority, r.planned_for AS "plannedFor"
-    FROM people p JOIN touchpoint_records r ON r.contact_id = p.contact_id AND r.settled_at >= ${since}
-      AND r.state IN ('sent', 'uncertain')
+    FROM people p CROSS JOIN LATERAL (
+      SELECT * FROM touchpoint_records r WHERE r.contact_id = p.contact_id AND r.settled_at >= ${since}
+        AND r.state IN ('sent', 'uncertain') OFFSET 0) r
     JOIN steps s ON s.step_id = r.step_id
     UNION ALL
     -- What another system sent before: no touchpoint of ours has a number below nought.
     SELECT p.person_id, -1, 'sent', o.sent_at, ARRAY[o.channel], nullif(o.topic, ''), 0::smallint, o.sent_at
-    FROM people p JOIN outside_sends o ON o.contact_id = p.contact_id AND o.sent_at >= ${since}
+    FROM people p CROSS JOIN LATERAL (
+      SELECT * FROM outside_sends o WHERE o.contact_id = p.contact_id AND o.sent_at >= ${since} OFFSET 0) o
     UNION ALL
     SELECT p.person_id, t.touchpoint_id,
       CASE WHEN t.state IN ('claimed', 'sending') AND t.channel IS NOT NULL THEN 'open' ELSE 'due' END, NULL,
       CASE WHEN t.channel IS NOT NULL THEN ARRAY[t.channel] ELSE s.channels END, s.topic, s.priority, t.planned_for
-    FROM people p JOIN touchpoints t ON t.contact_id = p.contact_id
+    FROM people p CROSS JOIN LATERAL (SELECT * FROM touchpoints t WHERE t.contact_id = p.contact_id OFFSET 0) t
     JOIN steps s ON s.step_id = t.step_id
     WHERE t.state = 'sending' OR t.state = 'claimed'
       OR (t.due_at <= ${now} AND ${isOpen(sql`s`)})`,
