@@ -43,12 +43,30 @@ export type CapDecision = 'admit' | { readonly verdict: Verdict }
 /** Seconds after which somebody who let another message go first is looked at again. */
 const YIELD = 300
 
-/** The window a rate counts in at a moment: it begins at `from`, and what is too much may go at `next`. */
-export function windowOf(rate: Rate, zone: string, now: Date): { from: Date; next: Date } {
+/** Where a rate counts: it begins at `from`, and what is too much may go at `next`. */
+interface Window {
+  readonly from: Date
+  readonly next: Date
+}
+
+/** The window a rate counts in at a moment. */
+export function windowOf(rate: Rate, zone: string, now: Date): Window {
   const { per } = rate
   if (typeof per === 'number') {
     return { from: new Date(now.getTime() - per * 1000 + 1), next: new Date(now.getTime() + per * 1000) }
   }
+  const key = `${per} ${zone}`
+  const known = current.get(key)
+  if (known && known.from <= now && now < known.next) return known
+  const window = calendarWindow(per, zone, now)
+  current.set(key, window)
+  return window
+}
+
+/** The latest day and week of each zone: with a few hundred zones, looking them up anew was most of what caps cost. */
+const current = new Map<string, Window>()
+
+function calendarWindow(per: 'day' | 'week', zone: string, now: Date): Window {
   const today = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(zone).startOfDay()
   const first = per === 'day' ? today : today.subtract({ days: today.dayOfWeek - 1 }).startOfDay()
   const next = first.add(per === 'day' ? { days: 1 } : { weeks: 1 }).startOfDay()
@@ -56,8 +74,8 @@ export function windowOf(rate: Rate, zone: string, now: Date): { from: Date; nex
 }
 
 /** {@link windowOf}, once for each cap and zone: a batch has one clock. */
-function windows(caps: readonly Cap[], now: Date): (cap: Cap, zone: string) => { from: Date; next: Date } {
-  const known = new Map<string, { from: Date; next: Date }>()
+function windows(caps: readonly Cap[], now: Date): (cap: Cap, zone: string) => Window {
+  const known = new Map<string, Window>()
   return (cap, zone) => {
     const key = `${caps.indexOf(cap)} ${zone}`
     const window = known.get(key) ?? windowOf(cap.at_most, zone, now)
