@@ -272,8 +272,11 @@ function refusedWords(refused: ReadonlyMap<string, number>): string {
   return `redemptions refused: ${reasons.join('; ')}. \`winback report offers\` counts them, \`winback explain\` has each`
 }
 
-/** What came in, in a few lines; where the rejects are, if there are any. */
-export function formatSummary(summary: ImportSummary): string {
+/**
+ * What came in, in a few lines; where the rejects are, if there are any.
+ * @param unfiled stands where the reject file would, where there is none
+ */
+export function formatSummary(summary: ImportSummary, unfiled = ': see the reject file'): string {
   const { kind, file, rows, inserted, updated, unchanged, rejected, warnings, seconds, rejectFile } = summary
   const rate = seconds > 0.5 ? `, ${Math.round(rows / seconds).toLocaleString('en')} a second` : ''
   const parts = [
@@ -294,6 +297,8 @@ export function formatSummary(summary: ImportSummary): string {
   return [
     `${file}: ${count(rows, 'row')} of ${kind} in ${seconds.toFixed(1)} s${rate}`,
     ...(parts.length > 0 ? [`  ${parts.join(', ')}`] : []),
-    ...(said.length > 0 ? [`  ${said.join(', ')}: see ${rejectFile ?? 'the reject file'}`] : []),
+    ...(said.length > 0
+      ? [`  ${said.join(', ')}${rejectFile === undefined ? unfiled : `: see ${rejectFile}`}`]
+      : []),
   ].join('\n')
 }

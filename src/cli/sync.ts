@@ -16,8 +16,8 @@ interface SyncVerbOptions {
   readonly full?: boolean
 }
 
-/** What a newcomer is shown, and `winback init` writes as a comment. */
-export const SYNC_EXAMPLE = `sync:
+/** What a newcomer is shown. */
+const SYNC_EXAMPLE = `sync:
   customers:
     kind: contacts
     url: "\${SHOP_DATABASE_URL}"       # leave away for a view in Winback's own database
@@ -131,13 +131,11 @@ export function formatSync(summary: SyncSummary): string {
   if (state === 'busy') return `${sync}: another process is at it; nothing was read`
   const file = rejectFile === undefined ? undefined : shown(rejectFile)
   const lines = [
-    formatSummary({
-      ...summary,
-      file: dryRun ? `${sync} (dry run, nothing was written)` : sync,
-      rejectFile: file,
-    })
+    formatSummary(
+      { ...summary, file: dryRun ? `${sync} (dry run, nothing was written)` : sync, rejectFile: file },
       // Rows that are rejected with each reading stand in the file once.
-      .replace(/: see the reject file$/m, dryRun ? '' : ', as before'),
+      dryRun ? '' : ', as before',
+    ),
     ...(rejected + warnings > 0 ? reasons.map((reason) => `    ${reason}`) : []),
     ...(because ? [`  read ${BECAUSE[because]}`] : []),
     cursor === null ? '  the query has no rows yet' : `  ${dryRun ? 'would have' : 'has'} come to ${cursor}`,

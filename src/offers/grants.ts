@@ -3,8 +3,8 @@ import { execute, preparedRows, rows, type Session, type Transaction } from '../
 import { generateCode, normaliseCode } from './codes.ts'
 import { expectedOf, faceOf, type Offer } from './offers.ts'
 
-// Grants, set-wise. A grant is reserved together with the touchpoint's other reservations, and becomes granted or is
-// given back once it is known whether the message went out. The grant of an episode is decided by one at a time, under
+// Grants as they are made, set-wise. A grant is reserved together with the touchpoint's other reservations, and becomes
+// granted or is given back once it is known whether the message went out (conclusion.ts). The grant of an episode is decided by one at a time, under
 // the lock on its person; stock and codes under the row of offer_stocks, which is taken as late as can be: everybody who
 // promises the offer waits for it. Grants that exist are locked before that row.
 
@@ -214,7 +214,7 @@ async function readStandings(
   return new Map(found.map((standing) => [standing.touchpointId, standing]))
 }
 
-function bigints(values: readonly number[]): SQL {
+export function bigints(values: readonly number[]): SQL {
   return sql`${`{${values.join(',')}}`}::bigint[]`
 }
 
@@ -244,8 +244,13 @@ async function holdAgain(
   return new Set(found.map(({ grantId }) => grantId))
 }
 
+export interface GrantKey {
+  readonly contactId: number
+  readonly grantId: number
+}
+
 /** Grants by primary key, as a table `k(contact_id, grant_id)`. */
-function grantTable(keys: readonly Credited[]): SQL {
+export function grantTable(keys: readonly GrantKey[]): SQL {
   return sql`unnest(${bigints(keys.map((key) => key.contactId))}, ${bigints(keys.map((key) => key.grantId))})
     AS k(contact_id, grant_id)`
 }
@@ -324,151 +329,4 @@ async function freeCodes(
       (${free} AND expires_at IS NULL ORDER BY expires_at, code LIMIT ${count})
     ) soonest ORDER BY expires_at NULLS LAST, code LIMIT ${count}`,
   )
-}
-
-/** Whose reserved grants are to be concluded: a claim that has ended, or all that were left behind. */
-export type Left = { readonly claimId: string; readonly contactIds: readonly number[] } | 'behind'
-
-/**
- * Concludes reserved grants whose touchpoint is no longer under way: granted where the message went out or may have
- * (and the offer's expected cost is booked), given back otherwise. By the worker at the end of its batch, and by
- * the sweeper for workers that are gone; either may come first. A grant that a provider was asked to credit is never
- * given back: the account may have it.
- */
-export async function concludeGrants(
-  tx: Transaction,
-  now: Date,
-  left: Left,
-): Promise<{ granted: number; released: number }> {
-  const which =
-    left === 'behind'
-      ? sql`g.state = 'reserved'`
-      : sql`g.contact_id = ANY (${bigints(left.contactIds)}) AND g.claim_id = ${left.claimId}::uuid`
-  // Locked first and looked at in the next statement. The sweeper waits for nobody: who holds a grant concludes it.
-  const locked = await preparedRows<Credited & { campaign: string; offer: string }>(
-    tx,
-    sql`SELECT g.contact_id AS "contactId", g.grant_id AS "grantId", g.campaign, g.offer FROM grants g
-      WHERE ${which} ORDER BY g.contact_id, g.grant_id
-      FOR UPDATE ${left === 'behind' ? sql`SKIP LOCKED` : sql``}`,
-  )
-  const offers = new Map<string, typeof locked>()
-  for (const grant of locked) {
-    const place = JSON.stringify([grant.campaign, grant.offer])
-    const same = offers.get(place)
-    if (same) same.push(grant)
-    else offers.set(place, [grant])
-  }
-  let granted = 0
-  let released = 0
-  for (const [, keys] of [...offers].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    const [first] = keys
-    if (!first) continue
-    const [result] = await preparedRows<{ granted: number; released: number }>(
-      tx,
-      sql`
-      WITH ended AS MATERIALIZED (
-        SELECT g.contact_id, g.grant_id, g.credit, r.state IN ('sent', 'uncertain') OR g.credit IS NOT NULL AS out,
-          EXISTS (SELECT FROM touchpoints t WHERE t.contact_id = g.contact_id AND t.touchpoint_id = g.touchpoint_id)
-            AS again
-        FROM ${grantTable(keys)}
-        CROSS JOIN LATERAL (SELECT * FROM grants g
-          WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id OFFSET 0) g
-        LEFT JOIN LATERAL (SELECT state FROM touchpoint_records r
-          WHERE r.contact_id = g.contact_id AND r.touchpoint_id = g.touchpoint_id
-          ORDER BY settled_at DESC LIMIT 1) r ON true
-        WHERE g.state = 'reserved' AND NOT EXISTS (SELECT FROM touchpoints t WHERE t.contact_id = g.contact_id
-          AND t.touchpoint_id = g.touchpoint_id AND t.claim_id = g.claim_id)
-      ), granted AS (
-        UPDATE grants g SET state = 'granted', granted_at = ${now}, claim_id = NULL FROM ended e
-        WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND e.out
-          -- Asked for and not answered: the next try asks again, with the same key.
-          AND NOT (e.again AND e.credit = 'asking')
-        RETURNING g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.expected
-      ), booked AS (
-        INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
-        SELECT contact_id, touchpoint_id, episode_id, step_id, 'liability', expected, ${now}::timestamptz FROM granted
-        WHERE expected > 0
-      ), gone AS (
-        DELETE FROM grants g USING ended e
-        WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND e.out IS NOT TRUE
-        RETURNING g.contact_id, g.grant_id
-      ), freed AS (
-        UPDATE offer_codes o SET contact_id = NULL, grant_id = NULL FROM gone
-        WHERE o.contact_id = gone.contact_id AND o.grant_id = gone.grant_id AND o.imported_at IS NOT NULL
-      ), dropped AS (
-        DELETE FROM offer_codes o USING gone
-        WHERE o.contact_id = gone.contact_id AND o.grant_id = gone.grant_id AND o.imported_at IS NULL
-      ), given AS (
-        UPDATE offer_stocks SET taken = taken - (SELECT count(*) FROM gone)
-        WHERE campaign = ${first.campaign} AND offer = ${first.offer} AND EXISTS (SELECT FROM gone)
-      )
-      SELECT (SELECT count(*) FROM granted) AS granted, (SELECT count(*) FROM gone) AS released`,
-    )
-    granted += result?.granted ?? 0
-    released += result?.released ?? 0
-  }
-  return { granted, released }
-}
-
-/** A provider has credited these grants: they are outstanding whatever becomes of the message. */
-export async function markCredited(session: Session, now: Date, keys: readonly Credited[]): Promise<void> {
-  if (keys.length === 0) return
-  await execute(
-    session,
-    sql`
-    WITH granted AS (
-      UPDATE grants g SET credit = 'credited', state = 'granted', granted_at = ${now}, claim_id = NULL
-      FROM ${grantTable(keys)}
-      WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'reserved'
-      RETURNING g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.expected
-    )
-    INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
-    SELECT contact_id, touchpoint_id, episode_id, step_id, 'liability', expected, ${now} FROM granted
-    WHERE expected > 0`,
-  )
-}
-
-/** A provider has refused these grants: nothing was credited, and they are given back. */
-export async function forgetCredit(session: Session, keys: readonly Credited[]): Promise<void> {
-  if (keys.length === 0) return
-  await execute(
-    session,
-    sql`UPDATE grants g SET credit = NULL
-      FROM ${grantTable(keys)}
-      WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'reserved'`,
-  )
-}
-
-export interface Credited {
-  readonly contactId: number
-  readonly grantId: number
-}
-
-/** Outstanding grants past their time: expired, and their expected cost taken back. Any number may do it at once. */
-export async function expireGrants(session: Session, now: Date): Promise<number> {
-  return await execute(
-    session,
-    sql`
-    WITH due AS (
-      SELECT contact_id, grant_id FROM grants WHERE state = 'granted' AND expires_at <= ${now}
-      ORDER BY contact_id, grant_id LIMIT 10000 FOR UPDATE SKIP LOCKED
-    ), expired AS (
-      UPDATE grants g SET state = 'expired' FROM due
-      WHERE g.contact_id = due.contact_id AND g.grant_id = due.grant_id
-      RETURNING g.*
-    ), ${settling(sql`expired`, sql`0`, now)}
-    SELECT FROM expired`,
-  )
-}
-
-/** A CTE `settled` that brings what the ledger holds for the grants `g` of a CTE to `target` micros each. */
-export function settling(grants: SQL, target: SQL, now: Date): SQL {
-  return sql`settled AS (
-      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
-      SELECT g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, 'liability', ${target} - booked.amount, ${now}
-      FROM ${grants} g
-      CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0)::bigint AS amount FROM ledger l
-        WHERE l.contact_id = g.contact_id AND l.touchpoint_id = g.touchpoint_id AND l.kind = 'liability') booked
-      WHERE ${target} <> booked.amount
-    )`
 }

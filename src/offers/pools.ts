@@ -4,11 +4,14 @@ import type { Offer } from './offers.ts'
 
 // What is left of the offers of a campaign, and whether it will last.
 
+/** The terms that say how much of an offer there is. */
+export type PoolTerms = Pick<Offer, 'stock' | 'deliver' | 'codes'>
+
 /** What is left of one offer. */
 export interface Pool {
   readonly campaign: string
   readonly offer: string
-  readonly terms: Pick<Offer, 'stock' | 'deliver' | 'codes'>
+  readonly terms: PoolTerms
   /** Ever granted or reserved. */
   readonly taken: number
   /** Imported codes in all, those nobody has and that are good now, and of these the ones that end within seven days. */
@@ -20,20 +23,27 @@ export interface Pool {
 /** Days within which the end of codes is worth a word. */
 const SOON = 7
 
+/** A pool whose offer may no longer stand in the campaign's file. */
+export type KnownPool = Omit<Pool, 'terms'> & { readonly terms: PoolTerms | undefined }
+
+/**
+ * What is left of the offers of a campaign's file, and of those that were granted once.
+ * @param offers of the file, by name
+ */
 export async function readPools(
   session: Session,
   now: Date,
   campaign: string,
-  offers: Readonly<Record<string, Pool['terms']>>,
-): Promise<Pool[]> {
+  offers: Readonly<Record<string, PoolTerms>>,
+): Promise<KnownPool[]> {
   const soon = new Date(now.getTime() + SOON * 86_400_000)
-  const names = Object.keys(offers)
   const found = await rows<Omit<Pool, 'campaign' | 'terms'>>(
     session,
     sql`
-    SELECT k.offer, coalesce((SELECT s.taken FROM offer_stocks s WHERE s.campaign = ${campaign} AND s.offer = k.offer), 0)
-        AS taken, c.codes, c.free, c.ending
-    FROM unnest(${sql.param(names)}::text[]) AS k(offer)
+    SELECT k.offer, coalesce(s.taken, 0) AS taken, c.codes, c.free, c.ending
+    FROM (SELECT unnest(${sql.param(Object.keys(offers))}::text[]) AS offer
+      UNION SELECT offer FROM offer_stocks WHERE campaign = ${campaign}) k
+    LEFT JOIN offer_stocks s ON s.campaign = ${campaign} AND s.offer = k.offer
     CROSS JOIN LATERAL (
       SELECT count(*) AS codes,
         count(*) FILTER (WHERE contact_id IS NULL AND (expires_at IS NULL OR expires_at > ${now})) AS free,
@@ -41,10 +51,25 @@ export async function readPools(
       FROM offer_codes o WHERE o.campaign = ${campaign} AND o.offer = k.offer AND o.imported_at IS NOT NULL) c
     ORDER BY k.offer`,
   )
-  return found.flatMap((row): Pool[] => {
-    const terms = offers[row.offer]
-    return terms ? [{ ...row, campaign, terms }] : []
-  })
+  return found.map((row) => ({ ...row, campaign, terms: offers[row.offer] }))
+}
+
+/** What a pool lacks: everything, nearly everything, or time. */
+export type Lack = 'stock_out' | 'never_imported' | 'codes_out' | 'codes_low' | 'codes_ending' | 'stock_low'
+
+/** All that a pool lacks, the first to be mended first; a tenth left is low. Pure. */
+export function lacksOf({ terms, taken, codes, free, ending }: Pool): Lack[] {
+  const { stock } = terms
+  const imported = terms.deliver === 'code' && terms.codes === 'imported'
+  const found: [Lack, boolean][] = [
+    ['stock_out', stock !== undefined && taken >= stock],
+    ['never_imported', imported && codes === 0],
+    ['codes_out', imported && codes > 0 && free === 0],
+    ['codes_low', imported && free > 0 && free * 10 < codes],
+    ['codes_ending', imported && ending * 2 > free],
+    ['stock_low', stock !== undefined && taken < stock && (stock - taken) * 10 < stock],
+  ]
+  return found.flatMap(([lack, holds]) => (holds ? [lack] : []))
 }
 
 /** What is wrong or soon will be, and what mends it. */
@@ -55,49 +80,48 @@ export interface Shortage {
   readonly mend: string
 }
 
-/** A tenth left is low. Pure; undefined where there is nothing to say. */
-export function shortageOf({
-  campaign,
-  offer,
-  terms,
-  taken,
-  codes,
-  free,
-  ending,
-}: Pool): Shortage | undefined {
+/** The first thing a pool lacks, in words. Pure; undefined where there is nothing to say. */
+export function shortageOf(pool: Pool): Shortage | undefined {
+  const { campaign, offer, terms, taken, codes, free, ending } = pool
   const name = `${campaign}.${offer}`
-  const { stock } = terms
-  if (stock !== undefined && taken >= stock) {
-    return { state: 'out', found: `${name} has given out its stock of ${stock}`, mend: RAISE }
-  }
-  if (terms.deliver === 'code' && terms.codes === 'imported') {
-    const mend = `Run \`winback import codes ${name} FILE\`.`
-    if (codes === 0) return { state: 'out', found: `no codes were imported for ${name}`, mend }
-    if (free === 0) return { state: 'out', found: `${name} has no code left of ${codes}`, mend }
-    if (free * 10 < codes) return { state: 'low', found: `${name} has ${free} codes left of ${codes}`, mend }
-    if (ending * 2 > free) {
+  const { stock = 0 } = terms
+  const fill = `Run \`winback import codes ${name} FILE\`.`
+  switch (lacksOf(pool)[0]) {
+    case 'stock_out':
+      return { state: 'out', found: `${name} has given out its stock of ${stock}`, mend: RAISE }
+    case 'never_imported':
+      return { state: 'out', found: `no codes were imported for ${name}`, mend: fill }
+    case 'codes_out':
+      return { state: 'out', found: `${name} has no code left of ${codes}`, mend: fill }
+    case 'codes_low':
+      return { state: 'low', found: `${name} has ${free} codes left of ${codes}`, mend: fill }
+    case 'codes_ending':
       return {
         state: 'low',
         found: `${ending} of the ${free} codes left for ${name} end within a week`,
-        mend,
+        mend: fill,
       }
-    }
+    case 'stock_low':
+      return {
+        state: 'low',
+        found: `${name} has ${stock - taken} left of its stock of ${stock}`,
+        mend: RAISE,
+      }
+    case undefined:
+      return undefined
   }
-  if (stock !== undefined && (stock - taken) * 10 < stock) {
-    return { state: 'low', found: `${name} has ${stock - taken} left of its stock of ${stock}`, mend: RAISE }
-  }
-  return undefined
 }
 
 const RAISE = 'Raise `stock` in the campaign file and apply it, or let the step have an `otherwise`.'
 
-/** What is short of a campaign’s offers. */
+/** What is short of the offers of a campaign’s file. */
 export async function readShortages(
   session: Session,
   now: Date,
   campaign: string,
-  offers: Readonly<Record<string, Pool['terms']>>,
+  offers: Readonly<Record<string, PoolTerms>>,
 ): Promise<Shortage[]> {
   if (Object.keys(offers).length === 0) return []
-  return (await readPools(session, now, campaign, offers)).flatMap((pool) => shortageOf(pool) ?? [])
+  const pools = await readPools(session, now, campaign, offers)
+  return pools.flatMap(({ terms, ...pool }) => (terms && shortageOf({ ...pool, terms })) ?? [])
 }

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { normaliseCode, readGenerated } from './codes.ts'
-import { settling } from './grants.ts'
+import { settling } from './conclusion.ts'
 
 // An offer was used. Whoever says so may say it twice, late, or about a code that is not theirs: every claim gets an
 // answer, and only a good one changes anything.

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
+import { type KnownPool, type Lack, lacksOf, readPools } from '../offers/pools.ts'
 import {
   type Annotation,
   aboutLines,
@@ -58,37 +59,23 @@ export interface StockLine {
   readonly short: 'out' | 'low' | 'ending' | null
 }
 
-/** Offers of the campaign's file and those that were granted once, with what is left of each. */
+/** What is left of each offer, judged as `winback doctor` judges. */
 async function readStocks(session: Session, question: CampaignQuestion): Promise<StockLine[]> {
-  const { campaign, now, offers = new Map<string, never>() } = question
-  const soon = new Date(now.getTime() + 7 * 86_400_000)
-  const found = await rows<Omit<StockLine, 'stock' | 'short'>>(
-    session,
-    sql`
-    SELECT k.offer, coalesce(s.taken, 0) AS taken, c.codes, c.free, c.ending
-    FROM (SELECT unnest(${sql.param([...offers.keys()])}::text[]) AS offer
-      UNION SELECT offer FROM offer_stocks WHERE campaign = ${campaign}) k
-    LEFT JOIN offer_stocks s ON s.campaign = ${campaign} AND s.offer = k.offer
-    CROSS JOIN LATERAL (
-      SELECT count(*) AS codes,
-        count(*) FILTER (WHERE contact_id IS NULL AND (expires_at IS NULL OR expires_at > ${now})) AS free,
-        count(*) FILTER (WHERE contact_id IS NULL AND expires_at > ${now} AND expires_at <= ${soon}) AS ending
-      FROM offer_codes o WHERE o.campaign = ${campaign} AND o.offer = k.offer AND o.imported_at IS NOT NULL) c
-    ORDER BY k.offer`,
-  )
-  return found.map((line) => {
-    const terms = offers.get(line.offer)
-    const stock = terms?.stock ?? null
-    return { ...line, stock, short: shortOf({ ...line, stock }, terms?.imported ?? line.codes > 0) }
+  const { campaign, now, offers = {} } = question
+  return (await readPools(session, now, campaign, offers)).map((pool) => {
+    const { offer, taken, codes, free, ending, terms } = pool
+    return { offer, taken, stock: terms?.stock ?? null, codes, free, ending, short: shortOf(pool) }
   })
 }
 
-/** As `winback doctor` judges. Pure. */
-function shortOf(line: Omit<StockLine, 'short'>, imported: boolean): StockLine['short'] {
-  const { taken, stock, codes, free, ending } = line
-  if ((stock !== null && taken >= stock) || (imported && free === 0)) return 'out'
-  if ((stock !== null && (stock - taken) * 10 < stock) || (imported && free * 10 < codes)) return 'low'
-  return imported && ending * 2 > free ? 'ending' : null
+/** The worst a pool lacks. Of an offer that has left the file, what codes it had says whether it takes any. Pure. */
+function shortOf(pool: KnownPool): StockLine['short'] {
+  const codes = pool.codes > 0 ? 'imported' : 'generated'
+  const lacks = lacksOf({ ...pool, terms: pool.terms ?? { deliver: 'code', codes } })
+  const any = (...wanted: Lack[]) => lacks.some((lack) => wanted.includes(lack))
+  if (any('stock_out', 'never_imported', 'codes_out')) return 'out'
+  if (any('stock_low', 'codes_low')) return 'low'
+  return any('codes_ending') ? 'ending' : null
 }
 
 export async function readOffers(readable: Readable, question: CampaignQuestion): Promise<OffersData> {

@@ -1,3 +1,4 @@
+import type { PoolTerms } from '../offers/pools.ts'
 import type { Split } from './effect.ts'
 import type { Range } from './people-cells.ts'
 
@@ -8,10 +9,8 @@ export interface CampaignQuestion extends Range {
   /** What a recall is worth, and what a new customer costs, in micros. */
   readonly recallValue?: number | undefined
   readonly acquisition?: number | undefined
-  /** Of the campaign's file, by offer: how many there are, null without a limit, and whether it takes imported codes. */
-  readonly offers?:
-    | ReadonlyMap<string, { readonly stock: number | null; readonly imported: boolean }>
-    | undefined
+  /** Of the campaign's file, by offer. */
+  readonly offers?: Readonly<Record<string, PoolTerms>> | undefined
   /** Budgets of the campaign's file, in micros. */
   readonly budget?:
     | {

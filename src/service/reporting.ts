@@ -63,12 +63,7 @@ export async function campaignTerms(
       spend: spend && { amount: spend.amount.micros, per: spend.per ?? 'campaign' },
       liability: liability && { amount: liability.micros, per: 'campaign' },
     },
-    offers: new Map(
-      Object.entries(offers ?? {}).map(([name, terms]) => [
-        name,
-        { stock: terms.stock ?? null, imported: terms.deliver === 'code' && terms.codes === 'imported' },
-      ]),
-    ),
+    offers,
   }
 }
 

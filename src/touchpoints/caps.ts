@@ -73,17 +73,6 @@ function calendarWindow(per: 'day' | 'week', zone: string, now: Date): Window {
   return { from: new Date(first.epochMilliseconds), next: new Date(next.epochMilliseconds) }
 }
 
-/** {@link windowOf}, once for each cap and zone: a batch has one clock. */
-function windows(caps: readonly Cap[], now: Date): (cap: Cap, zone: string) => Window {
-  const known = new Map<string, Window>()
-  return (cap, zone) => {
-    const key = `${caps.indexOf(cap)} ${zone}`
-    const window = known.get(key) ?? windowOf(cap.at_most, zone, now)
-    known.set(key, window)
-    return window
-  }
-}
-
 /**
  * Who may send. Pure. Applicants are taken in the order of their rank, and each that is admitted counts for the next.
  * @param messages all of the applicants’ persons: those sent since the earliest window began, those open, those due
@@ -99,7 +88,6 @@ export function decideCaps(
   for (const message of messages) {
     byPerson.set(message.personId, [...(byPerson.get(message.personId) ?? []), message])
   }
-  const window = windows(caps, now)
   const decisions = new Map<number, CapDecision>()
   const applying = new Set(applicants.map(({ touchpointId }) => touchpointId))
   for (const applicant of applicants.toSorted(byRank)) {
@@ -110,9 +98,9 @@ export function decideCaps(
     )
     const verdict = concerned.reduce<Verdict | undefined>((found, cap) => {
       if (found) return found
-      return capVerdict(cap, applicant, others, { ...window(cap, zone), now, maxDelay })
+      return capVerdict(cap, applicant, others, { ...windowOf(cap.at_most, zone, now), now, maxDelay })
     }, undefined)
-    const yields = verdict ?? yielding(concerned, applicant, others, { window, applying, now, maxDelay })
+    const yields = verdict ?? yielding(concerned, applicant, others, { applying, now, maxDelay })
     decisions.set(touchpointId, yields ? { verdict: yields } : 'admit')
     if (yields) continue
     const admitted = { personId, touchpointId, topic: topic ?? null, priority, plannedFor }
@@ -161,14 +149,13 @@ function yielding(
   applicant: Applicant,
   others: readonly Message[],
   at: {
-    window: (cap: Cap, zone: string) => { from: Date; next: Date }
     applying: ReadonlySet<number>
     now: Date
     maxDelay: number
   },
 ): Verdict | undefined {
   for (const cap of caps) {
-    const { from } = at.window(cap, applicant.zone)
+    const { from } = windowOf(cap.at_most, applicant.zone, at.now)
     const room = cap.at_most.count - others.filter((other) => counted(cap, other, from)).length
     const ahead = others.filter(
       (other) =>

@@ -1,4 +1,5 @@
-import { forgetCredit, type Grant, markCredited, type OfferPlace } from '../offers/grants.ts'
+import { forgetCredit, markCredited } from '../offers/conclusion.ts'
+import type { Grant, OfferPlace } from '../offers/grants.ts'
 import { viewOffer } from '../offers/offers.ts'
 import type { CreditAnswer } from '../offers/provider.ts'
 import type { Cleared } from './batch.ts'

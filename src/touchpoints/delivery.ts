@@ -93,22 +93,20 @@ async function record(deps: DeliveryDependencies, dispatch: Dispatch, tally: Tal
   const leaseEnds = performance.now() + leases.send * 1000
   const stream = streamOf(dispatch)
   const sent: Settlement[] = []
-  const retries = [...deferred]
+  const later = [...deferred]
   for (const outgoing of composed) {
     const outcome = concludeSend(outgoing, await handOver(outgoing, leaseEnds, stream), now, context.maxDelay)
-    if ('dueAt' in outcome) retries.push(outcome)
+    if ('dueAt' in outcome) later.push(outcome)
     else sent.push(outcome)
   }
   const last = { campaign: campaign.name, now, needsConsent: needingConsent(dispatch) }
   await throughOutage(async () => {
     if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
-    if (sent.length > 0) {
-      const done = await settleUnmarked(database, claimId, sent, last)
-      count(tally, sent, done)
-      // Those that are settled are no longer there to go back.
-      if (done < sent.length) retries.push(...sent.map((each) => againAt(each, now)))
-    }
-    if (retries.length > 0) tally.deferred += await putBack(database, claimId, retries)
+    const done = sent.length > 0 ? await settleUnmarked(database, claimId, sent, last) : 0
+    count(tally, sent, done)
+    // Those that are settled are no longer there to go back.
+    const back = done < sent.length ? [...later, ...sent.map((each) => againAt(each, now))] : later
+    if (back.length > 0) tally.deferred += await putBack(database, claimId, back)
   }, leases.send)
 }
 

@@ -1,7 +1,8 @@
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
-import { type Database, provisionally, type Transaction } from '../database/connect.ts'
+import { type Database, provisionally, type Transaction, transaction } from '../database/connect.ts'
 import { DUMMY_CODE } from '../offers/codes.ts'
-import { type Answer, concludeGrants, type Grant, type OfferPlace, reserveGrants } from '../offers/grants.ts'
+import { concludeGrants } from '../offers/conclusion.ts'
+import { type Answer, type Grant, type OfferPlace, reserveGrants } from '../offers/grants.ts'
 import { expectedOf } from '../offers/offers.ts'
 import type { OfferProvider } from '../offers/provider.ts'
 import type { Cleared, Compose } from './batch.ts'
@@ -51,7 +52,7 @@ export interface Refused {
 }
 
 /** Seconds after which a step looks again at what another batch holds at this moment: an offer, or the rest of a budget. */
-export const BUSY = 60
+const BUSY = 60
 
 /**
  * Reserves for a batch. Seeds get theirs without: they count nowhere. What is refused comes back with its verdict; what
@@ -106,7 +107,10 @@ async function reservePersons(
     stepId: step.stepId,
     credits: step.offer.terms.deliver === 'account' && deps.offerProvider !== undefined,
   }
-  const decided = await provisionally(deps.database, async (tx) => {
+  // Before a provider is asked for a credit, the grant whose number is its key must be on the disk: made anew after a
+  // crash of the server, it would be credited twice.
+  const within = place?.credits ? transaction : provisionally
+  const decided = await within(deps.database, async (tx) => {
     await lockPersons(
       tx,
       real.map(({ candidate }) => candidate.contactId),
@@ -166,13 +170,11 @@ async function promise(
   }
   const granted: { cleared: Cleared; grant: Grant }[] = []
   for (const cleared of decided.admitted) {
-    const { touchpointId, plannedFor } = cleared.candidate
+    const { touchpointId } = cleared.candidate
     const answer = decided.answers.get(touchpointId)
     if (answer === undefined) allowed.push({ cleared, fresh: false })
     else if (answer === 'busy') {
-      const latest = plannedFor.getTime() + campaign.definition.limits.max_delay * 1000
-      const until = new Date(now.getTime() + BUSY * 1000)
-      refused.push({ cleared, verdict: deferOrSkip(until, latest, 'offer_held') })
+      refused.push({ cleared, verdict: offerHeld(cleared, now, campaign.definition.limits.max_delay) })
     } else if ('refused' in answer) refuse(cleared, answer.refused)
     else granted.push({ cleared, grant: answer })
   }
@@ -215,6 +217,12 @@ async function reserveMoney(
     refused.push({ cleared, verdict: outOfBudget(shortage, cleared, now, maxDelay) })
     return false
   })
+}
+
+/** Another step is granting the offer of the episode at this moment. */
+export function offerHeld({ candidate }: Cleared, now: Date, maxDelay: number): Verdict {
+  const latest = candidate.plannedFor.getTime() + maxDelay * 1000
+  return deferOrSkip(new Date(now.getTime() + BUSY * 1000), latest, 'offer_held')
 }
 
 /** What others hold may come back at any moment; a day's budget is there again tomorrow; a campaign's is not. */

@@ -6,8 +6,8 @@ import { expectedOf } from '../offers/offers.ts'
 import type { Cleared, Composed } from './batch.ts'
 import { foreseeShortage } from './budgets.ts'
 import { foreseeCaps } from './caps.ts'
-import { deferOrSkip, type Verdict } from './guards.ts'
-import { BUSY, budgetsOf, outOfBudget, wantsOffer, without } from './reserve.ts'
+import type { Verdict } from './guards.ts'
+import { budgetsOf, offerHeld, outOfBudget, wantsOffer, without } from './reserve.ts'
 
 // What a reservation would come to at this moment, for one message, reserving nothing and locking nobody: for previews.
 // In the order in which a worker asks. What is foreseen may be gone when the message is due.
@@ -41,13 +41,7 @@ export async function foreseeReservation(
     const { name, terms } = step.offer
     const offer = { campaign: campaign.name, name, terms, stepId: step.stepId, credits: false }
     const answer = await foreseeGrant(session, offer, now, candidate)
-    if (answer === 'busy') {
-      const latest = candidate.plannedFor.getTime() + maxDelay * 1000
-      return {
-        verdict: deferOrSkip(new Date(now.getTime() + BUSY * 1000), latest, 'offer_held'),
-        neutral: false,
-      }
-    }
+    if (answer === 'busy') return { verdict: offerHeld(wish, now, maxDelay), neutral: false }
     if (answer !== 'fresh' && answer !== 'held') {
       const verdict = { kind: 'skip', reason: 'offer_unavailable', detail: answer.refused } as const
       return { verdict, neutral: without(wish, step) !== undefined }

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { type Database, provisionally, rows } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
-import { concludeGrants, expireGrants } from '../offers/grants.ts'
+import { concludeGrants, expireGrants } from '../offers/conclusion.ts'
 import { sweepBudgets } from './budgets.ts'
 
 /** What a sweep found and mended. */

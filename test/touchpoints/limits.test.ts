@@ -5,7 +5,7 @@ import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
 import { offer } from '../../src/offers/offers.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
-import { holdBudgets, openBudgets, releaseBudgets } from '../../src/touchpoints/budgets.ts'
+import { holdBudgets, openBudgets, releaseBudgets, sweepBudgets } from '../../src/touchpoints/budgets.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import {
@@ -255,5 +255,23 @@ describe('a budget', () => {
       )
       .toBe(0)
     expect(await spent(pipeline)).toBe(cent)
+  })
+
+  it('is swept without waiting for a worker that lets go of its own: the two would wait for each other', async () => {
+    const pipeline = await open(1, { definition: priced({ spend: '0.03 CNY' }) })
+    const budget = { campaign: 'test', kind: 'spend', most: 3 * cent, per: null, zone: 'UTC' } as const
+    await openBudgets(pipeline.database, [budget])
+    // Two that are nobody's any more; a worker is letting go of the first.
+    const [mine, left] = [randomUUID(), randomUUID()]
+    const claim = { contactId: 1, touchpointId: 1, spend: cent, liability: 0 }
+    for (const claimId of [mine, left]) {
+      await transaction(pipeline.database, (tx) => holdBudgets(tx, claimId, [budget], START, [claim]))
+    }
+    await transaction(pipeline.database, async (tx) => {
+      await releaseBudgets(tx, mine)
+      // Returns while the other transaction is open.
+      expect(await sweepBudgets(pipeline.database, START)).toBe(1)
+    })
+    expect(await holds(pipeline)).toEqual([])
   })
 })

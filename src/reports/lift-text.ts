@@ -1,0 +1,197 @@
+import type { Chart, ChartPoint, HeatChart, LineChart } from '../charts/chart.ts'
+import { type Estimate, type NotEnough, scaleEstimate } from '../statistics/estimate.ts'
+import type { Effect } from './effect.ts'
+import { aboutLines, annotationNotes, marksOf } from './freshness.ts'
+import { nothingYet } from './funnel.ts'
+import type { LiftData } from './lift.ts'
+import type { TextStyle } from './report.ts'
+import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { alarmSentence, verdictSentence } from './verdict-text.ts'
+import type { Speech } from './words.ts'
+
+// What was won back in words, in both languages: the verdict, the cells and the tiers' own draws, the curves.
+
+export function liftSheet(data: LiftData, style: TextStyle): Sheet {
+  const { speech, cell, en } = writing(style)
+  const natural = data.overall.heldOut.rate
+  const spoken = {
+    ...data,
+    natural:
+      natural.kind === 'estimate'
+        ? natural
+        : { kind: 'not_enough' as const, why: 'nobody_held_out' as const },
+  }
+  const alarm = alarmSentence(data, speech)
+  const tone =
+    data.verdict.kind === 'won_back' ? 'good' : data.verdict.kind === 'harm' || alarm ? 'bad' : 'plain'
+  const nothing = data.overall.treated.assigned + data.overall.heldOut.assigned === 0
+  const name = (segment: string) => (segment === 'everyone' ? speech.word('everyone') : segment)
+  const range = (estimate: Estimate | NotEnough) =>
+    estimate.kind === 'estimate'
+      ? `${speech.points(estimate.low)} … ${speech.points(estimate.high)}`
+      : speech.word('notEnough')
+  const line = (label: string, effect: Effect, interval: Estimate | NotEnough, last: string) => {
+    const shown = effect.difference.kind === 'estimate' && !data.split.alarm
+    return [
+      cell.text(label),
+      cell.count(effect.treated.matured),
+      cell.count(effect.heldOut.matured),
+      cell.percent(effect.treated.rate.kind === 'estimate' ? effect.treated.rate.value : undefined),
+      cell.percent(effect.heldOut.rate.kind === 'estimate' ? effect.heldOut.rate.value : undefined),
+      shown && effect.difference.kind === 'estimate' ? cell.points(effect.difference.value) : cell.none,
+      cell.text(data.split.alarm ? speech.word('noConclusion') : range(interval)),
+      cell.text(data.split.alarm ? '' : last),
+    ]
+  }
+  const columns = [
+    left(''),
+    right(speech.word('treated')),
+    right(speech.word('holdout')),
+    right(en ? 'rate' : '召回率'),
+    right(en ? 'without us' : '不触达'),
+    right(en ? 'points' : '百分点'),
+    left(en ? 'interval' : '区间'),
+    left(''),
+  ]
+  const found = en ? 'holds among all cells' : '校正后仍成立'
+  const not = en ? 'may be chance' : '可能只是偶然'
+  const cells: SheetTable = {
+    id: 'cells',
+    title: en ? 'By the tier and segment they entered with' : '按进入时的阶段与分群',
+    columns,
+    rows: data.cells.map((each) =>
+      line(
+        `${each.tier} · ${name(each.segment)}`,
+        each,
+        each.interval,
+        each.adjusted === undefined ? '' : each.selected ? found : not,
+      ),
+    ),
+    empty: nothingYet(speech),
+  }
+  const draws: SheetTable = {
+    id: 'own_draws',
+    title: en
+      ? 'What each tier adds, by its own draw (p by Holm)'
+      : '各阶段自身的效果（阶段内随机，Holm 校正）',
+    columns,
+    rows: data.ownDraws.map((each) =>
+      line(
+        each.tier,
+        each,
+        each.difference,
+        each.adjusted === undefined
+          ? ''
+          : `p ${each.adjusted < 0.001 ? '< 0.001' : each.adjusted.toFixed(3)}`,
+      ),
+    ),
+    empty: en
+      ? 'No tier draws on entering. Give a tier a `holdout` to learn what it adds.'
+      : '没有阶段内随机。为阶段设置 `holdout` 即可了解它自身的效果。',
+  }
+  return {
+    name: 'lift',
+    title: en ? 'Won back by us' : '多召回的人数',
+    about: aboutLines(data, speech),
+    sentences: [
+      ...(alarm ? [{ text: alarm, tone: 'bad' as const }] : []),
+      { text: verdictSentence(spoken, speech), tone },
+    ],
+    tables: [cells, draws],
+    charts: nothing || data.split.alarm ? [] : chartsOf(data, speech),
+    notes: [...notesOf(data, speech), ...annotationNotes(data.annotations, speech)],
+  }
+}
+
+function notesOf(data: LiftData, speech: Speech): string[] {
+  const en = speech.language === 'en'
+  const points = (estimate: Estimate) =>
+    `${speech.points(estimate.value)} (${speech.points(estimate.low)} … ${speech.points(estimate.high)})`
+  const notes: string[] = []
+  if (data.split.alarm) return notes
+  const { sequence } = data.overall
+  if (sequence.kind === 'estimate') {
+    notes.push(
+      en ? `For daily looks: ${points(sequence)} points.` : `每天查看适用：${points(sequence)} 个百分点。`,
+    )
+  }
+  const { adjusted, explained } = data.steadied
+  if (adjusted.kind === 'estimate' && explained > 0.005) {
+    const shown = points(scaleEstimate(adjusted, 1))
+    notes.push(
+      en
+        ? `Steadied by how often they were active in the ninety days before: ${shown} points, with ${speech.percent(explained)} less variance.`
+        : `按此前九十天的活跃天数校正：${shown} 个百分点，方差减少 ${speech.percent(explained)}。`,
+    )
+  }
+  if (data.clustered?.kind === 'estimate') {
+    notes.push(
+      en
+        ? `Some lapsed more than once. Counted contact by contact: ${points(data.clustered)} points.`
+        : `部分人多次流失。按联系人聚类：${points(data.clustered)} 个百分点。`,
+    )
+  }
+  notes.push(
+    en
+      ? 'Cells are read only where the campaign as a whole shows an effect; their intervals are as wide as their number asks for.'
+      : '只有活动整体有效时才看各单元格；其区间已按单元格数量放宽。',
+  )
+  return notes
+}
+
+function chartsOf(data: LiftData, speech: Speech): Chart[] {
+  const en = speech.language === 'en'
+  const point = (rate: Estimate | NotEnough, x: number | string): ChartPoint =>
+    rate.kind === 'estimate' ? { x, y: rate.value, low: rate.low, high: rate.high } : { x, y: null }
+  const curves: LineChart = {
+    kind: 'lines',
+    id: 'curves',
+    title: en ? 'Came back by day since the assignment' : '分组后逐日召回率',
+    xTitle: en ? 'days since the assignment' : '分组后天数',
+    x: 'number',
+    unit: 'percent',
+    series: [
+      { name: speech.word('treated'), points: data.curves.treated.map(({ age, rate }) => point(rate, age)) },
+      { name: speech.word('holdout'), points: data.curves.heldOut.map(({ age, rate }) => point(rate, age)) },
+    ],
+    marks: [],
+  }
+  const sequence: LineChart = {
+    kind: 'lines',
+    id: 'sequence',
+    title: en ? 'The difference as it built up, for daily looks' : '差值随时间的变化（适用于每天查看）',
+    xTitle: en ? 'taken in until' : '纳入截至',
+    x: 'date',
+    unit: 'points',
+    series: [
+      {
+        name: speech.word('difference'),
+        points: data.sequence.map(({ day, estimate }) => point(estimate, day)),
+      },
+    ],
+    marks: marksOf(data.annotations),
+  }
+  const heat: HeatChart = {
+    kind: 'heat',
+    id: 'heat',
+    title: en ? 'Difference by tier and segment, points' : '各阶段与分群的差值（百分点）',
+    unit: 'points',
+    rows: data.tiers,
+    columns: data.segments.map((segment) => (segment === 'everyone' ? speech.word('everyone') : segment)),
+    cells: data.cells.flatMap((cell) => {
+      const row = data.tiers.indexOf(cell.tier)
+      if (row === -1) return []
+      const known = cell.difference.kind === 'estimate' ? cell.difference.value : null
+      return [
+        {
+          row,
+          column: data.segments.indexOf(cell.segment),
+          value: known,
+          label: known === null ? '–' : speech.points(known),
+          strong: cell.selected,
+        },
+      ]
+    }),
+  }
+  return [curves, sequence, heat]
+}
