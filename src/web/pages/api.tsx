@@ -41,9 +41,10 @@ export function apiPages(dependencies: PagesDependencies): Hono {
           'API',
           <>
             <p>
+              {say('Programs send a key as', '程序携带密钥的方式：')} <code>Authorization: Bearer KEY</code>
               {say(
-                'Programs send a key as `Authorization: Bearer KEY`. An admin makes keys in Settings. The same, for programs:',
-                '程序以 `Authorization: Bearer KEY` 携带密钥；密钥由管理员在“设置”中创建。供程序读取的版本：',
+                '. An admin makes keys in Settings. The same, for programs:',
+                '；密钥由管理员在“设置”中创建。供程序读取的版本：',
               )}{' '}
               <a href="/openapi.json">openapi.json</a> (OpenAPI 3.1)
             </p>
