@@ -1,4 +1,4 @@
-import type { StepOutlook } from '../../audience/plan.ts'
+import type { StepOutlook } from '../../audience/outlook.ts'
 import type { Workspace } from '../../config/workspace.ts'
 import { type Column, fitted, type Painter, painter, wrap } from '../../reports/layout.ts'
 import { ANSWERS, sentence } from '../../reports/reasons.ts'
