@@ -31,6 +31,8 @@ const ALLOWED: Record<string, readonly string[]> = {
     ],
     ...['channels/log/settings.ts', 'channels/push/settings.ts'],
     ...['channels/sms/settings.ts', 'channels/webhook/settings.ts', 'channels/channels.ts'],
+    // Channels that winback.yaml names a module for are loaded with it.
+    ...['channels/channel.ts', 'channels/outside.ts'],
     // The terms of an offer belong to its kind, as the settings of a channel do to the channel.
     ...['offers/offers.ts', 'offers/provider.ts'],
   ],

@@ -7,6 +7,7 @@ import { inapp } from './inapp/inapp.ts'
 import type { InappSettings } from './inapp/settings.ts'
 import { log } from './log/log.ts'
 import type { LogSettings } from './log/settings.ts'
+import { type OutsideChannels, openOutside } from './outside.ts'
 import { push } from './push/push.ts'
 import type { PushSettings } from './push/settings.ts'
 import type { SmsSettings } from './sms/settings.ts'
@@ -42,9 +43,21 @@ export interface ChannelDescription {
   readonly idempotent: boolean
 }
 
-export const channelDescriptions: readonly ChannelDescription[] = Object.values(channels).map(
-  ({ name, address, renders, idempotent }) => ({ name, address, renders, idempotent }),
-)
+/** A channel a workspace knows, and whether it may be used. */
+export interface KnownChannel extends ChannelDescription {
+  /** The channel's part of winback.yaml, with what can be done once it is there; absent where it is not set up. */
+  readonly setUp?: {
+    /** Of one message, as the settings have it; plans count with it. */
+    readonly price: string | undefined
+    /** What the channel finds wrong with a template's text: each the rest of a sentence that begins with the template. */
+    lint(template: WrittenTemplate, workspace: string): string[]
+    /** @throws WinbackError where the settings cannot be used */
+    open(context: ChannelContext): Channel
+  }
+}
+
+/** Every channel a workspace knows, by name: Winback's own, then those from outside. */
+export type ChannelRegistry = ReadonlyMap<string, KnownChannel>
 
 export type ChannelSettings = { readonly [Name in ChannelName]?: SettingsByChannel[Name] | undefined }
 
@@ -52,35 +65,62 @@ function isChannelName(name: string): name is ChannelName {
   return Object.hasOwn(channels, name)
 }
 
-function openOne<Name extends ChannelName>(
-  name: Name,
-  settings: ChannelSettings,
-  context: ChannelContext,
-): Channel | undefined {
-  const registry: Registry = channels
-  const block: SettingsByChannel[Name] | undefined = settings[name]
-  return block === undefined ? undefined : registry[name].open(block, context)
+/** Whether a channel of this name comes with Winback. */
+export function isBuiltIn(name: string): boolean {
+  return isChannelName(name)
 }
 
-function lintOne<Name extends ChannelName>(
-  name: Name,
-  settings: ChannelSettings,
-  template: WrittenTemplate,
-  workspace: string,
-): string[] {
-  const registry: Registry = channels
-  const block: SettingsByChannel[Name] | undefined = settings[name]
-  return block === undefined ? [] : (registry[name].lint?.(block, template, workspace) ?? [])
+/** The channels of a workspace: what was loaded with its file, as one value. */
+export function registerChannels(workspace: {
+  readonly channels: ChannelSettings
+  readonly outside?: OutsideChannels
+}): ChannelRegistry {
+  const own = Object.keys(channels)
+    .filter(isChannelName)
+    .map((name) => known(name, channels, workspace.channels))
+  const outside = [...(workspace.outside ?? [])].map(([name, each]): KnownChannel => {
+    const { module, settings } = each
+    return {
+      ...describe(module),
+      setUp: {
+        ...setUp(module, settings),
+        open: (context) => openOutside(name, each, context),
+      },
+    }
+  })
+  return new Map([...own, ...outside].map((channel) => [channel.name, channel]))
 }
 
-/** What a channel finds wrong with a template's text; nothing for a channel that is not set up. */
-export function lintTemplate(
-  channel: string,
+function known<Name extends ChannelName>(
+  name: Name,
+  registry: Registry,
   settings: ChannelSettings,
-  template: WrittenTemplate,
-  workspace: string,
-): string[] {
-  return isChannelName(channel) ? lintOne(channel, settings, template, workspace) : []
+): KnownChannel {
+  const module: ChannelModule<SettingsByChannel[Name]> = registry[name]
+  const block: SettingsByChannel[Name] | undefined = settings[name]
+  return { ...describe(module), ...(block === undefined ? {} : { setUp: setUp(module, block) }) }
+}
+
+function describe({ name, address, renders, idempotent }: ChannelDescription): ChannelDescription {
+  return { name, address, renders, idempotent }
+}
+
+function setUp<Settings>(
+  module: ChannelModule<Settings>,
+  settings: Settings,
+): NonNullable<KnownChannel['setUp']> {
+  const price =
+    typeof settings === 'object' && settings !== null && 'price' in settings ? settings.price : undefined
+  return {
+    price: typeof price === 'string' ? price : undefined,
+    lint: (template, workspace) => module.lint?.(settings, template, workspace) ?? [],
+    open: (context) => module.open(settings, context),
+  }
+}
+
+/** The channels a workspace has a block for (`log` needs none). */
+export function channelsSetUp(registry: ChannelRegistry): string[] {
+  return [...registry.values()].flatMap(({ name, setUp }) => (setUp ? [name] : []))
 }
 
 /**
@@ -88,13 +128,12 @@ export function lintTemplate(
  * @throws WinbackError where a channel's settings cannot be used
  */
 export function openChannels(
-  settings: ChannelSettings,
+  registry: ChannelRegistry,
   context: ChannelContext = {},
 ): ReadonlyMap<string, Channel> {
-  const open = new Map<string, Channel>()
-  for (const name of Object.keys(channels).filter(isChannelName)) {
-    const channel = openOne(name, settings, context)
-    if (channel) open.set(name, channel)
-  }
-  return open
+  return new Map(
+    [...registry.values()].flatMap(({ name, setUp }) =>
+      setUp ? [[name, setUp.open(context)] as const] : [],
+    ),
+  )
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
+import { registerChannels } from '../channels/channels.ts'
 import { formatProblem } from '../config/problems.ts'
 import { ConfigError, messageOf, WinbackError } from '../errors.ts'
 import { openTemplates, readCampaigns } from './campaigns.ts'
@@ -57,7 +58,7 @@ async function examine(invocation: Invocation): Promise<Finding[]> {
     )
   } else findings.push(...(await examineDatabase(invocation)))
   findings.push(...(await checkRedis(context.loaded.definition.redis.url)))
-  findings.push(...(await checkChannels(context.loaded.definition.channels)))
+  findings.push(...(await checkChannels(registerChannels(context.loaded.definition))))
   return findings
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { openChannels } from '../channels/channels.ts'
+import { openChannels, registerChannels } from '../channels/channels.ts'
 import { manualClock } from '../clock.ts'
 import { applyCampaign } from '../config/apply.ts'
 import { parseDuration } from '../config/quantities.ts'
@@ -97,7 +97,7 @@ async function runReplay(
         by: operator(),
       })
     }
-    const open = openChannels(workspace.channels)
+    const open = openChannels(registerChannels(workspace))
     const channels = options.deliver ? open : silenceChannels(open)
     const runtime = { ...(await openRuntime({ database, workspace, clock, channels })), clock }
     try {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { sql } from 'drizzle-orm'
+import { channelsSetUp, registerChannels } from '../channels/channels.ts'
 import * as config from '../config/switches.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
@@ -167,8 +168,7 @@ async function runStop(context: DatabaseContext, name: string, options: StopOpti
 async function assertExists(context: DatabaseContext, target: config.SwitchTarget): Promise<void> {
   if (target.scope === 'campaign') await appliedCampaign(context, target.name)
   if (target.scope !== 'channel') return
-  const { channels } = context.loaded.definition
-  const names = Object.entries(channels).flatMap(([name, settings]) => (settings ? [name] : []))
+  const names = channelsSetUp(registerChannels(context.loaded.definition))
   if (names.includes(target.name)) return
   throw new WinbackError('usage.channel', `the workspace has no channel "${target.name}"`, {
     remedy: `There ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}.`,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { campaign } from './campaign.ts'
-import { workspace } from './workspace.ts'
+import { outsideBlock, ownChannels, workspace } from './workspace.ts'
 
 /** JSON Schema of campaign files, as they are written, for editors: what `winback schema campaign` prints. */
 export function campaignJsonSchema(): Record<string, unknown> {
@@ -9,5 +9,13 @@ export function campaignJsonSchema(): Record<string, unknown> {
 
 /** JSON Schema of winback.yaml, as it is written. */
 export function workspaceJsonSchema(): Record<string, unknown> {
-  return { title: 'A Winback workspace', ...z.toJSONSchema(workspace, { io: 'input' }) }
+  const schema = z.toJSONSchema(workspace, {
+    io: 'input',
+    override: ({ zodSchema, jsonSchema }) => {
+      if (zodSchema !== ownChannels) return
+      const { $schema: _, ...block } = z.toJSONSchema(outsideBlock, { io: 'input' })
+      jsonSchema.additionalProperties = block
+    },
+  })
+  return { title: 'A Winback workspace', ...schema }
 }

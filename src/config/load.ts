@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
+import { registerChannels } from '../channels/channels.ts'
 import { ConfigError, messageOf, type Problem, WinbackError } from '../errors.ts'
 import { type Campaign, campaign as campaignSchema } from './campaign.ts'
 import { checkWorkspace } from './checks/settings.ts'
@@ -8,6 +9,13 @@ import { checkCampaign } from './checks.ts'
 import { readDocument } from './document.ts'
 import type { Environment } from './environment.ts'
 import { explainFullWidth } from './full-width.ts'
+import {
+  explainUnknown,
+  loadOutside,
+  NO_MODULES,
+  type OutsideModules,
+  readOutside,
+} from './outside-channels.ts'
 import { nearest, problemsOf, sortProblems } from './problems.ts'
 import { fillReferences } from './references.ts'
 import type { Salvaged } from './salvaged.ts'
@@ -35,13 +43,14 @@ export interface LoadedCampaign {
 }
 
 /**
- * Reads winback.yaml, with its references filled in.
+ * Reads winback.yaml, with its references filled in and the channels it names a module for loaded.
  * @throws ConfigError with every problem of the file; WinbackError `config.unreadable`
  */
 export async function loadWorkspace(file: string, environment: Environment): Promise<LoadedWorkspace> {
   const source = await read(file)
   const directory = resolve(dirname(file))
-  const { definition, problems } = readWorkspace(file, source, environment, directory)
+  const modules = await loadOutside(readDocument(file, source), directory)
+  const { definition, problems } = readWorkspace(file, source, environment, directory, modules)
   const { warnings } = settle(problems)
   if (!definition) throw new ConfigError(problems)
   return { definition, source, file, directory, warnings }
@@ -109,28 +118,35 @@ interface Reading<Definition> {
   readonly problems: readonly Problem[]
 }
 
-/** Everything right and wrong with the text of a workspace file. */
+/**
+ * Everything right and wrong with the text of a workspace file.
+ * @param modules what was loaded of the modules it names
+ */
 export function readWorkspace(
   file: string,
   source: string,
   environment: Environment,
   directory: string,
+  modules: OutsideModules = NO_MODULES,
 ): Reading<Workspace> {
   const document = readDocument(file, source)
   if (document.value === undefined) return { definition: undefined, problems: document.problems }
   const { value, problems } = fillReferences(document, environment, directory)
-  const { parsed, lenient, issues } = interpret(workspaceSchema, value)
+  const { rest, outside, problems: unfit } = readOutside(document, value, modules)
+  const { parsed, lenient, issues } = interpret(workspaceSchema, rest)
   const definition = parsed && {
     ...parsed,
     database: { ...parsed.database, url: parsed.database.url ?? environment.databaseUrl },
     redis: { ...parsed.redis, url: parsed.redis.url ?? environment.redisUrl },
+    ...(outside.size > 0 ? { outside } : {}),
   }
   return {
     definition,
     problems: finished([
       ...document.problems,
       ...problems,
-      ...problemsOf(issues, document, value, workspaceSchema),
+      ...problemsOf(issues, document, rest, workspaceSchema).map(explainUnknown),
+      ...unfit,
       ...checkWorkspace(document, lenient as Salvaged<Workspace>),
     ]),
   }
@@ -152,7 +168,7 @@ export function readCampaign(
     problems: finished([
       ...document.problems,
       ...problemsOf(issues, document, document.value, campaignSchema, workspace.currency),
-      ...checkCampaign({ campaign, document, workspace, templates }),
+      ...checkCampaign({ campaign, document, workspace, templates, channels: registerChannels(workspace) }),
     ]),
   }
 }

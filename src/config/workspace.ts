@@ -3,6 +3,7 @@ import { callbackSettings } from '../channels/callback/settings.ts'
 import { emailSettings } from '../channels/email/settings.ts'
 import { inappSettings } from '../channels/inapp/settings.ts'
 import { logSettings } from '../channels/log/settings.ts'
+import type { OutsideChannels } from '../channels/outside.ts'
 import { pushSettings } from '../channels/push/settings.ts'
 import { smsSettings } from '../channels/sms/settings.ts'
 import { webhookSettings } from '../channels/webhook/settings.ts'
@@ -17,6 +18,22 @@ import { syncSettings } from './sync-settings.ts'
 // winback.yaml. Secrets are only ever written ${NAME} or ${file:path}; environment.ts fills them in.
 
 const attributeType = z.enum(['string', 'number', 'bool', 'timestamp'])
+
+/** The blocks of Winback's own channels. Those from outside are read beside it, each by its own schema. */
+export const ownChannels = z.strictObject({
+  callback: callbackSettings.optional().describe('Calls, by people and by a robot'),
+  email: emailSettings.optional().describe('SMTP; absent, no e-mail is sent'),
+  inapp: inappSettings.optional().describe('Messages your own app asks for at sign-in'),
+  log: logSettings.prefault({}).describe('Delivers nowhere and counts'),
+  push: pushSettings.optional().describe('Browsers and apps'),
+  sms: smsSettings.optional().describe('Text messages over Aliyun or Twilio'),
+  webhook: webhookSettings.optional().describe('Signed HTTP to a provider of your own'),
+})
+
+/** A block under `channels` that brings its channel along. */
+export const outsideBlock = z.looseObject({
+  module: z.string().describe('Path of a module beside this file, or a package: a channel from outside'),
+})
 
 export const workspace = z.strictObject({
   version: z.literal(1).describe('The version of this file format'),
@@ -78,18 +95,7 @@ export const workspace = z.strictObject({
     .prefault({})
     .describe('What you know of a contact, by name: contact.<name> in conditions and templates'),
   signals: signalSettings.prefault({}).describe('How value, rhythm and discontent are told from activity'),
-  channels: z
-    .strictObject({
-      callback: callbackSettings.optional().describe('Calls, by people and by a robot'),
-      email: emailSettings.optional().describe('SMTP; absent, no e-mail is sent'),
-      inapp: inappSettings.optional().describe('Messages your own app asks for at sign-in'),
-      log: logSettings.prefault({}).describe('Delivers nowhere and counts'),
-      push: pushSettings.optional().describe('Browsers and apps'),
-      sms: smsSettings.optional().describe('Text messages over Aliyun or Twilio'),
-      webhook: webhookSettings.optional().describe('Signed HTTP to a provider of your own'),
-    })
-    .prefault({})
-    .describe('The channels there are, each with its settings'),
+  channels: ownChannels.prefault({}).describe('The channels there are, each with its settings'),
   consent: z
     .record(z.string(), z.enum(['required', 'not_required']))
     .prefault({})
@@ -186,5 +192,9 @@ export const workspace = z.strictObject({
   campaigns: z.string().prefault('campaigns').describe('Folder of the campaigns, beside this file'),
 })
 
-export type Workspace = z.output<typeof workspace>
+/** A workspace file that was read, with the modules it names. */
+export type Workspace = z.output<typeof workspace> & {
+  /** Channels from outside the package, loaded when the file was read. */
+  readonly outside?: OutsideChannels
+}
 export type AttributeType = z.output<typeof attributeType>

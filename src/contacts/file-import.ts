@@ -20,6 +20,8 @@ export interface ImportWorkspace extends ActivityRules {
   readonly persons: { readonly shared_by_at_most: number }
   /** By name; another system may have sent on others too. */
   readonly channels?: Readonly<Record<string, unknown>>
+  /** Channels from outside the package, by name. */
+  readonly outside?: ReadonlyMap<string, unknown>
 }
 
 export interface ImportOptions {

@@ -216,10 +216,11 @@ function migratedLimits(
   options: ImportOptions,
   now: Date,
 ): { date: DateReader; latest: number; channels: readonly string[] } {
+  const { channels, outside } = options.workspace
   return {
     date: dateReader(dateOptions(options)),
     latest: now.getTime(),
-    channels: [...new Set([...Object.keys(options.workspace.channels ?? {}), ...CHANNELS])],
+    channels: [...new Set([...Object.keys(channels ?? {}), ...(outside?.keys() ?? []), ...CHANNELS])],
   }
 }
 

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { RunDependencies } from '../audience/run.ts'
 import type { AddressKind, Channel } from '../channels/channel.ts'
-import { channelDescriptions, openChannels } from '../channels/channels.ts'
+import { openChannels, registerChannels } from '../channels/channels.ts'
 import { unsubscribeUrl } from '../channels/email/links.ts'
 import { parseTemplates, type TemplateSet } from '../channels/templates.ts'
 import type { Clock } from '../clock.ts'
@@ -70,10 +70,13 @@ export async function openRuntime(options: {
   const { database, workspace, clock } = options
   const settings = await settingsOf(database)
   const links = await openLinks(database, workspace)
-  const channels = options.channels ?? openChannels(workspace.channels, links ? { links } : {})
+  const registry = registerChannels(workspace)
+  const channels = options.channels ?? openChannels(registry, links ? { links } : {})
   const book = openCampaignBook(database, workspace, (files) => parseTemplates(files, workspace))
   const { name, timezone, currency, locales } = workspace
-  const addressKinds = new Map(channelDescriptions.map((channel) => [channel.name, channel.address]))
+  const addressKinds = new Map([...registry.values()].map((channel) => [channel.name, channel.address]))
+  const channelsOf = (kind: AddressKind) =>
+    [...addressKinds].flatMap(([name, address]) => (address === kind ? [name] : []))
   const silenced = { email: channelsOf('email'), phone: channelsOf('phone') }
   return {
     database,
@@ -129,7 +132,7 @@ export async function openRuntime(options: {
       onRefused: (tx, now) => recordRefusals(tx, now),
       onMerged: (tx, now) => recordMerges(tx, now),
     },
-    idempotent: channelDescriptions.filter((channel) => channel.idempotent).map((channel) => channel.name),
+    idempotent: [...registry.values()].flatMap(({ name, idempotent }) => (idempotent ? [name] : [])),
     addressKey: (kind, text) => {
       const address = kind === 'email' ? normaliseEmail(text) : normalisePhone(text)
       return address === undefined ? undefined : addressHash(settings.addressKey, kind, address)
@@ -152,10 +155,6 @@ function countRefused(answers: readonly RedemptionAnswer[]): Record<string, numb
     if (answer.outcome === 'refused') counted[answer.reason] = (counted[answer.reason] ?? 0) + 1
   }
   return counted
-}
-
-function channelsOf(kind: AddressKind): string[] {
-  return channelDescriptions.filter((channel) => channel.address === kind).map((channel) => channel.name)
 }
 
 /** Loads template sets by hash from the database, each once: what was applied is what is rendered. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ContactView } from '../../src/channels/channel.ts'
-import { channelDescriptions, openChannels } from '../../src/channels/channels.ts'
+import { openChannels, registerChannels } from '../../src/channels/channels.ts'
 import { describeChannel } from '../../src/channels/conformance.ts'
 import { email, openEmail } from '../../src/channels/email/email.ts'
 import { emailSettings } from '../../src/channels/email/settings.ts'
@@ -105,12 +105,14 @@ describeChannel(
 
 describe('openChannels', () => {
   it('opens what the workspace has a block for', async () => {
-    const open = openChannels({ log: logSettings.parse({}), email: undefined })
+    const open = openChannels(
+      registerChannels({ channels: { log: logSettings.parse({}), email: undefined } }),
+    )
     expect([...open.keys()]).toEqual(['log'])
     await Promise.all([...open.values()].map((channel) => channel.close()))
   })
   it('describes every channel there is', () => {
-    expect(channelDescriptions).toEqual([
+    expect([...registerChannels({ channels: {} }).values()]).toEqual([
       { name: 'callback', address: 'phone', renders: true, idempotent: true },
       { name: 'email', address: 'email', renders: true, idempotent: false },
       { name: 'inapp', address: 'none', renders: true, idempotent: true },
@@ -122,16 +124,14 @@ describe('openChannels', () => {
   })
   it('says which setting cannot be used', () => {
     const smtp = { host: 'localhost' }
-    expect(() => openChannels({ email: emailSettings.parse({ from: 'nobody', smtp }) })).toThrow(
-      /channels.email.from: `nobody` is no sender/,
-    )
+    const open = (settings: object) =>
+      openChannels(registerChannels({ channels: { email: emailSettings.parse(settings) } }))
+    expect(() => open({ from: 'nobody', smtp })).toThrow(/channels.email.from: `nobody` is no sender/)
     expect(() =>
-      openChannels({
-        email: emailSettings.parse({
-          from: 'a@shop.example',
-          smtp,
-          dkim: { domain: 'shop.example', selector: 's', private_key: 'not a key' },
-        }),
+      open({
+        from: 'a@shop.example',
+        smtp,
+        dkim: { domain: 'shop.example', selector: 's', private_key: 'not a key' },
       }),
     ).toThrow(/dkim.private_key cannot be read/)
   })

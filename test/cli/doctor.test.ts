@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
 import pc from 'picocolors'
 import { describe, expect, test } from 'vitest'
+import { registerChannels } from '../../src/channels/channels.ts'
 import { judgeClock, judgeFeed } from '../../src/cli/doctor/database.ts'
 import { fine, formatFindings, notYet, unavailable, verdictOf, wrong } from '../../src/cli/doctor/finding.ts'
 import { checkChannels, checkRedis } from '../../src/cli/doctor/services.ts'
@@ -84,7 +85,7 @@ test('a finding is a line, and under it how to mend it', () => {
 })
 
 test('a mail server that is not there does not hide the other channels', async () => {
-  const { channels } = workspace.parse({
+  const definition = workspace.parse({
     version: 1,
     name: 'Shop',
     timezone: 'UTC',
@@ -92,7 +93,7 @@ test('a mail server that is not there does not hide the other channels', async (
     locales: ['en'],
     channels: { email: { from: 'shop@example.com', smtp: { host: '127.0.0.1', port: 1 } }, log: {} },
   })
-  const findings = await checkChannels(channels)
+  const findings = await checkChannels(registerChannels(definition))
   expect(findings).toMatchObject([
     { state: 'wrong', unavailable: true, found: expect.stringContaining('email: ') },
     { state: 'ok', found: expect.stringContaining('log: ') },

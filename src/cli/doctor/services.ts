@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { type ChannelSettings, openChannels } from '../../channels/channels.ts'
+import { type ChannelRegistry, openChannels } from '../../channels/channels.ts'
 import { messageOf } from '../../errors.ts'
 import { type Finding, fine, unavailable, wrong } from './finding.ts'
 
@@ -54,10 +54,10 @@ async function memoryPolicy(redis: Redis): Promise<string | undefined> {
 }
 
 /** Every channel the workspace has: connects to its provider and sends nothing. */
-export async function checkChannels(settings: ChannelSettings): Promise<Finding[]> {
+export async function checkChannels(registry: ChannelRegistry): Promise<Finding[]> {
   let open: ReturnType<typeof openChannels>
   try {
-    open = openChannels(settings)
+    open = openChannels(registry)
   } catch (error) {
     return [wrong('channels', messageOf(error), 'Mend `channels` in winback.yaml.')]
   }

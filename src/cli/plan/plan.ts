@@ -8,6 +8,7 @@ import {
   heldOutShares,
   planAudience,
 } from '../../audience/plan.ts'
+import { registerChannels } from '../../channels/channels.ts'
 import { embedImages, imagesOf } from '../../channels/inline-images.ts'
 import { parsePrice } from '../../channels/price.ts'
 import { compileCampaign } from '../../config/compile.ts'
@@ -200,9 +201,8 @@ function imaginedIds(loaded: LoadedCampaign): Map<string, number> {
 }
 
 function priceOf(context: DatabaseContext, channel: string): number {
-  const { channels } = context.loaded.definition
-  const block = Object.entries(channels).find(([name]) => name === channel)?.[1]
-  return block && 'price' in block ? parsePrice(block.price) : 0
+  const price = registerChannels(context.loaded.definition).get(channel)?.setUp?.price
+  return price === undefined ? 0 : parsePrice(price)
 }
 
 /** Three real contacts, from as many tiers as there are, each with the first step of its tier that sends. */

@@ -1,3 +1,4 @@
+import type { ChannelRegistry } from '../../channels/channels.ts'
 import type { Location, Problem } from '../../errors.ts'
 import { type Campaign, ON_RETURN, type Tier } from '../campaign.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from '../document.ts'
@@ -12,6 +13,8 @@ export interface Checked {
   readonly document: SourceDocument
   readonly workspace: Workspace
   readonly templates: TemplateIndex
+  /** Those of the workspace. */
+  readonly channels: ChannelRegistry
 }
 
 export interface FindingOptions {

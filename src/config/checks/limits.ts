@@ -1,13 +1,13 @@
+import { channelsSetUp } from '../../channels/channels.ts'
 import type { Problem } from '../../errors.ts'
 import { bandsOf } from '../entering.ts'
 import { formatDuration, formatRate, type Rate } from '../quantities.ts'
-import { configuredChannels } from './channels.ts'
 import { type Checked, finding, ladderSteps, unknownName } from './findings.ts'
 
 /** Caps the campaign itself keeps, and windows for channels that are there. */
 export function checkLimits(checked: Checked): Problem[] {
-  const { campaign, document, workspace } = checked
-  const names = configuredChannels(workspace)
+  const { campaign, document, channels } = checked
+  const names = channelsSetUp(channels)
   const windows = Object.keys(campaign.limits?.send_window ?? {}).flatMap((channel) =>
     channel === 'default' || names.includes(channel)
       ? []
@@ -28,8 +28,8 @@ export function checkLimits(checked: Checked): Problem[] {
 const DAY = 86_400
 const SPANS = { day: DAY, week: 7 * DAY }
 
-function* checkCaps({ campaign, document, workspace }: Checked): Generator<Problem> {
-  const names = configuredChannels(workspace)
+function* checkCaps({ campaign, document, workspace, channels }: Checked): Generator<Problem> {
+  const names = channelsSetUp(channels)
   const bands = bandsOf(campaign.tiers ?? [])
   const start = bands[0]?.from ?? 0
   const sends = [...ladderSteps(campaign)].map(({ step, tierNo }) => ({

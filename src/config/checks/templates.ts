@@ -1,4 +1,3 @@
-import { channels } from '../../channels/channels.ts'
 import type { Problem } from '../../errors.ts'
 import { offerVariables } from '../../offers/offers.ts'
 import { ANNUAL_REPORT } from '../annual-report.ts'
@@ -29,10 +28,10 @@ export function checkTemplates(checked: Checked): Problem[] {
 type Place = ReturnType<typeof stepsOf> extends Generator<infer Found> ? Found : never
 
 function* checkStep(checked: Checked, place: Place): Generator<Problem> {
-  const { campaign, document, templates } = checked
+  const { campaign, document, templates, channels } = checked
   const { step, path } = place
   const names = templates.names()
-  const rendering = (step.channel ?? []).filter((name) => name !== undefined && renders(name))
+  const rendering = (step.channel ?? []).filter((name) => name !== undefined && channels.get(name)?.renders)
   // What a call says is its script; that it has one is looked at where calls are.
   const saying = rendering.filter((name) => name !== 'callback')
   if (step.template === undefined && saying.length > 0 && !hasKey(checked, [...path, 'template'])) {
@@ -115,10 +114,6 @@ function* checkVariants(
       },
     )
   }
-}
-
-function renders(channel: string): boolean {
-  return Object.values(channels).some(({ name, renders }) => name === channel && renders)
 }
 
 /** True where the key is in the file, though what stands there may have been refused. */

@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { channelsSetUp, registerChannels } from '../../channels/channels.ts'
 import { MASKED, UNMASKED } from '../../config/masking.ts'
 import { consentStates } from '../../contacts/consent.ts'
 import { exportContact, exportCsv } from '../../contacts/export.ts'
@@ -193,19 +194,20 @@ async function showContact(visit: Visit, externalId: string): Promise<Response> 
           <Act visit={visit} to={`${path}/preferences`} words={say('Record', '登记')} kind="quiet">
             <fieldset>
               <legend>{say('Nothing by', '不接收')}</legend>
-              {['*', ...Object.keys(runtime.workspace.channels).filter((name) => name !== 'log')].map(
-                (name) => (
-                  <label class="tick">
-                    <input
-                      type="checkbox"
-                      name="off"
-                      value={name}
-                      checked={choice?.channelsOff.includes(name) ?? false}
-                    />
-                    {name === '*' ? say('any channel', '任何渠道') : name}
-                  </label>
-                ),
-              )}
+              {[
+                '*',
+                ...channelsSetUp(registerChannels(runtime.workspace)).filter((name) => name !== 'log'),
+              ].map((name) => (
+                <label class="tick">
+                  <input
+                    type="checkbox"
+                    name="off"
+                    value={name}
+                    checked={choice?.channelsOff.includes(name) ?? false}
+                  />
+                  {name === '*' ? say('any channel', '任何渠道') : name}
+                </label>
+              ))}
             </fieldset>
           </Act>
         ) : (

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { type Context, Hono } from 'hono'
 import { Temporal } from 'temporal-polyfill'
+import { channelsSetUp, registerChannels } from '../../channels/channels.ts'
 import { isLeavingReason } from '../../config/reasons.ts'
 import { type ConsentRecord, consentStates, recordConsents } from '../../contacts/consent.ts'
 import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../contacts/preferences.ts'
@@ -147,9 +148,7 @@ function pauseOf(answer: string | null, held: Preferences, now: Date): Date | nu
 }
 
 function channelsOf({ workspace }: Runtime): string[] {
-  return Object.entries(workspace.channels).flatMap(([name, settings]) =>
-    settings !== undefined && name !== SILENT ? [name] : [],
-  )
+  return channelsSetUp(registerChannels(workspace)).filter((name) => name !== SILENT)
 }
 
 function needsConsent({ workspace }: Runtime, channel: string): boolean {

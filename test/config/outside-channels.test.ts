@@ -1,0 +1,116 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openChannels, registerChannels } from '../../src/channels/channels.ts'
+import { environmentFrom } from '../../src/config/environment.ts'
+import { loadWorkspace } from '../../src/config/load.ts'
+import { WORKSPACE_YAML } from './support/samples.ts'
+
+// Blocks of winback.yaml that bring their channel along: real files, loaded as `validate` and workers load them.
+
+const WECHAT = `
+import { z } from 'zod'
+export default {
+  name: 'wechat', idempotent: true, address: 'phone', renders: false,
+  settings: z.strictObject({ url: z.url(), price: z.string().default('0.01') }),
+  open: (settings) => ({
+    name: 'wechat', idempotent: true, concurrency: 2, deadline: 1000,
+    addressOf: (contact) => contact.phone,
+    render: () => settings.url,
+    cost: () => 10000,
+    send: async (message) => ({ outcome: 'sent', providerId: message.key }),
+    check: async () => 'reached ' + settings.url,
+    close: async () => {},
+  }),
+}
+`
+
+let folder: string
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'winback-outside-'))
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(join(import.meta.dirname, '../../node_modules/zod'), join(folder, 'node_modules/zod'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+function write(name: string, content: string): void {
+  mkdirSync(dirname(join(folder, name)), { recursive: true })
+  writeFileSync(join(folder, name), content)
+}
+
+function load(name: string, block: string) {
+  write('winback.yaml', `${WORKSPACE_YAML.trimEnd()}\n  ${name}: ${block}\n`)
+  return loadWorkspace(join(folder, 'winback.yaml'), environmentFrom({}))
+}
+
+/** The one thing that is wrong. */
+async function problemOf(name: string, block: string): Promise<unknown> {
+  const problems = await load(name, block).then(
+    () => [],
+    (error: { problems?: unknown[] }) => error.problems ?? [error],
+  )
+  expect(problems).toHaveLength(1)
+  return problems[0]
+}
+
+test('a path is relative to winback.yaml, and the channel opens with its own settings', async () => {
+  write('channels/wechat.mjs', WECHAT)
+  const { definition } = await load('wechat', '{ module: ./channels/wechat.mjs, url: "https://wx.example/" }')
+  const registry = registerChannels(definition)
+  expect(registry.get('wechat')).toMatchObject({ address: 'phone', setUp: { price: '0.01' } })
+  await expect(openChannels(registry).get('wechat')?.check()).resolves.toBe('reached https://wx.example/')
+})
+
+test('a package that is installed beside winback.yaml', async () => {
+  write('node_modules/winback-wechat/package.json', '{ "name": "winback-wechat", "main": "./index.mjs" }')
+  write('node_modules/winback-wechat/index.mjs', WECHAT)
+  const { definition } = await load('wechat', '{ module: winback-wechat, url: "https://wx.example/" }')
+  expect(registerChannels(definition).has('wechat')).toBe(true)
+})
+
+test('settings are read by its own schema, and wrong ones are found in the file', async () => {
+  write('wechat.mjs', WECHAT)
+  const line = WORKSPACE_YAML.trimEnd().split('\n').length + 1
+  await expect(problemOf('wechat', '{ module: ./wechat.mjs, url: nowhere }')).resolves.toMatchObject({
+    path: 'channels.wechat.url',
+    location: { line, column: expect.any(Number) },
+  })
+  await expect(
+    problemOf('wechat', '{ module: ./wechat.mjs, url: "https://wx.example/", prise: "1" }'),
+  ).resolves.toMatchObject({ path: 'channels.wechat.prise', suggestion: 'price', location: { line } })
+})
+
+test.each([
+  ['no such file', './absent.mjs', 'does not exist; a path is relative to winback.yaml'],
+  ['no such package', 'winback-absent', 'run npm install winback-absent'],
+  ['throws', './throws.mjs', 'cannot be loaded: no luck today'],
+  ['exports nothing', './empty.mjs', 'exports no channel; export it as `default` or as `wechat`'],
+  ['exports something else', './other.mjs', '`idempotent` must be true or false'],
+  ['another name', './renamed.mjs', 'write channels.weixin'],
+  ['calls itself as one of ours', './sms.mjs', 'one of Winback’s own channels; rename it there'],
+])('a module of which nothing comes: %s', async (_, module, message) => {
+  write('throws.mjs', "throw new Error('no luck today')")
+  write('empty.mjs', 'export const nothing = 1')
+  write('other.mjs', "export default { name: 'wechat' }")
+  write('renamed.mjs', WECHAT.replaceAll("'wechat'", "'weixin'"))
+  write('sms.mjs', WECHAT.replaceAll("'wechat'", "'sms'"))
+  await expect(
+    problemOf('wechat', `{ module: ${module}, url: "https://wx.example/" }`),
+  ).resolves.toMatchObject({ message: expect.stringContaining(message) })
+})
+
+test('the name of a channel of ours is taken', async () => {
+  write('wechat.mjs', WECHAT)
+  await expect(problemOf('sms', '{ module: ./wechat.mjs }')).resolves.toMatchObject({
+    path: 'channels.sms',
+    message: expect.stringContaining('give the one of ./wechat.mjs another name'),
+  })
+})
+
+test('an unknown channel without a module', async () => {
+  await expect(problemOf('wechat', '{ url: "https://wx.example/" }')).resolves.toMatchObject({
+    message: 'unknown channel; one from outside the package names its `module`',
+  })
+})
