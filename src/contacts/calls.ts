@@ -3,6 +3,7 @@ import { EVENTS, type EventDescription, eventNamer, valuePropertiesOf } from '..
 import { microsOf } from './activity.ts'
 import { type Attributes, type ContactReader, type ContactRow, contactReader } from './contact-rows.ts'
 import { dateReader } from './dates.ts'
+import { appProviderOf, appTokenOf, type DeviceRow } from './devices.ts'
 import type { Getter } from './mapping.ts'
 import { jsonText, unstorable } from './text.ts'
 
@@ -30,6 +31,8 @@ export interface Call {
   }
   /** What we are told of the contact. */
   readonly contact?: ContactRow
+  /** The app that identify came from, where pushes reach it. */
+  readonly device?: DeviceRow
   /** The id the contact had before: a visitor's, or another external id. */
   readonly previousId?: string
 }
@@ -38,6 +41,7 @@ export interface CallRules {
   readonly attributes: Attributes
   readonly currency: string
   readonly events: { readonly names: Readonly<Record<string, string>> }
+  readonly channels?: { readonly push?: Parameters<typeof appProviderOf>[0] }
 }
 
 /** Bytes of one call as JSON, as Segment limits them. */
@@ -61,6 +65,7 @@ export function callReader(rules: CallRules, now: Date, sentAt: unknown): CallRe
   const ahead = typeof sent === 'number' ? Math.max(0, sent - latest) : 0
   const nameOf = eventNamer(rules.events.names)
   const readContact = traitsReader(rules.attributes, date, latest)
+  const provider = appProviderOf(rules.channels?.push)
 
   const timeOf = (raw: Record<string, unknown>): number | string => {
     const given = raw.timestamp ?? raw.originalTimestamp
@@ -98,11 +103,12 @@ export function callReader(rules: CallRules, now: Date, sentAt: unknown): CallRe
         const traits = raw.traits ?? {}
         if (!isObject(traits)) return 'traits: expected a JSON object'
         if (externalId === null) return call
-        const contact = readContact(
-          { externalId, traits, context: isObject(raw.context) ? raw.context : {} },
-          () => {},
-        )
-        return typeof contact === 'string' ? `traits: ${contact}` : { ...call, contact }
+        const context = isObject(raw.context) ? raw.context : {}
+        const contact = readContact({ externalId, traits, context }, () => {})
+        if (typeof contact === 'string') return `traits: ${contact}`
+        const token = appTokenOf(context)
+        if (provider === undefined || token === undefined) return { ...call, contact }
+        return { ...call, contact, device: { externalId, provider, token, keys: null } }
       }
       case 'alias': {
         const previousId = idOf('previousId', raw.previousId)

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { sql } from 'drizzle-orm'
-import { type Database, execute, rows, transaction } from '../database/connect.ts'
+import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 import { unstorable } from './text.ts'
 
 // Where pushes go. A token is one contact's at a time: a phone that changes hands, or an account, takes its token along.
@@ -45,6 +45,24 @@ export function parseDevice(value: unknown): DeviceRow | string {
   return { externalId, provider: known, token, keys: { p256dh, auth } }
 }
 
+/** Where apps are reached, of all that `channels.push` sets up; what `context.device` brings is of this provider. */
+export function appProviderOf(push: { readonly fcm?: unknown; readonly jpush?: unknown } | undefined) {
+  if (push?.fcm !== undefined) return 'fcm'
+  return push?.jpush === undefined ? undefined : 'jpush'
+}
+
+/**
+ * The app's token in an event's `context`, as Segment's libraries set it (`context.device.token`). A token that cannot
+ * be one is as good as none: libraries send the context by themselves, and no event is refused for it.
+ */
+export function appTokenOf(context: Readonly<Record<string, unknown>>): string | undefined {
+  const { device } = context
+  if (typeof device !== 'object' || device === null || !('token' in device)) return undefined
+  const { token } = device
+  if (typeof token !== 'string' || token === '' || token.length > LONGEST) return undefined
+  return unstorable('token', token) === undefined ? token : undefined
+}
+
 function keyOf({ provider, token }: Pick<DeviceRow, 'provider' | 'token'>): Buffer {
   return hash('sha256', `${provider}:${token}`, 'buffer')
 }
@@ -54,32 +72,56 @@ function keyOf({ provider, token }: Pick<DeviceRow, 'provider' | 'token'>): Buff
  * @returns false where there is no such contact
  */
 export async function registerDevice(database: Database, now: Date, device: DeviceRow): Promise<boolean> {
-  const key = keyOf(device)
-  return await transaction(database, async (tx) => {
-    const [contact] = await rows<{ contactId: number }>(
-      tx,
-      sql`SELECT c.contact_id AS "contactId" FROM external_ids x JOIN contacts c USING (contact_id)
-        WHERE x.external_id = ${device.externalId} AND c.erased_at IS NULL`,
-    )
-    if (!contact) return false
-    const { contactId } = contact
-    await execute(tx, sql`DELETE FROM devices WHERE device_key = ${key} AND contact_id <> ${contactId}`)
-    await execute(
-      tx,
-      sql`INSERT INTO devices (contact_id, device_key, provider, token, keys, registered_at)
-        VALUES (${contactId}, ${key}, ${device.provider}, ${device.token},
-          ${device.keys === null ? null : JSON.stringify(device.keys)}::jsonb, ${now})
-        ON CONFLICT (contact_id, device_key) DO UPDATE
-        SET keys = excluded.keys, registered_at = excluded.registered_at`,
-    )
-    await execute(
-      tx,
-      sql`DELETE FROM devices WHERE contact_id = ${contactId} AND device_key NOT IN (
-        SELECT device_key FROM devices WHERE contact_id = ${contactId}
-        ORDER BY registered_at DESC, device_key LIMIT ${KEPT})`,
-    )
-    return true
-  })
+  return (await transaction(database, (tx) => registerDevices(tx, [{ ...device, at: now }]))) > 0
+}
+
+/**
+ * Registers devices as each was named at its time: of a token that several contacts had, the latest has it, whatever
+ * the order in which they arrive.
+ * @returns how many are of contacts there are
+ */
+export async function registerDevices(
+  tx: Transaction,
+  devices: readonly (DeviceRow & { readonly at: Date })[],
+): Promise<number> {
+  const named = await rows<{ contactId: number }>(
+    tx,
+    sql`WITH named AS MATERIALIZED (
+          SELECT DISTINCT ON (n.device_key) n.*, c.contact_id
+          FROM unnest(${sql.param(devices.map((one) => one.externalId))}::text[],
+            ${sql.param(devices.map(keyOf))}::bytea[], ${sql.param(devices.map((one) => one.provider))}::text[],
+            ${sql.param(devices.map((one) => one.token))}::text[],
+            ${sql.param(devices.map((one) => one.keys && JSON.stringify(one.keys)))}::jsonb[],
+            ${sql.param(devices.map((one) => one.at))}::timestamptz[])
+            AS n(external_id, device_key, provider, token, keys, at)
+          JOIN external_ids x USING (external_id) JOIN contacts c USING (contact_id)
+          WHERE c.erased_at IS NULL
+          ORDER BY n.device_key, n.at DESC, c.contact_id
+        ), left_behind AS (
+          DELETE FROM devices d USING named n
+          WHERE d.device_key = n.device_key AND d.contact_id <> n.contact_id AND d.registered_at <= n.at
+        ), registered AS (
+          INSERT INTO devices AS known (contact_id, device_key, provider, token, keys, registered_at)
+          SELECT contact_id, device_key, provider, token, keys, at FROM named n
+          WHERE NOT EXISTS (SELECT FROM devices d
+            WHERE d.device_key = n.device_key AND d.contact_id <> n.contact_id AND d.registered_at > n.at)
+          ORDER BY contact_id, device_key
+          ON CONFLICT (contact_id, device_key) DO UPDATE
+          SET keys = excluded.keys, registered_at = excluded.registered_at
+          WHERE known.registered_at <= excluded.registered_at
+        )
+        SELECT contact_id AS "contactId" FROM named`,
+  )
+  await execute(
+    tx,
+    sql`DELETE FROM devices d USING (
+          SELECT contact_id, device_key, row_number() OVER (
+            PARTITION BY contact_id ORDER BY registered_at DESC, device_key) AS place
+          FROM devices WHERE contact_id = ANY(${sql.param(named.map(({ contactId }) => contactId))}::bigint[])
+        ) AS placed
+        WHERE d.contact_id = placed.contact_id AND d.device_key = placed.device_key AND placed.place > ${KEPT}`,
+  )
+  return named.length
 }
 
 /** Forgets a device its owner takes leave with. */

@@ -5,6 +5,7 @@ import type { Call } from './calls.ts'
 import { type Attributes, CARRIES, type ContactRow, mergeRows } from './contact-rows.ts'
 import { mergeContacts } from './contacts.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
+import { registerDevices } from './devices.ts'
 import { isErased } from './erased.ts'
 import type { Hooks } from './hooks.ts'
 import { type ActivityRules, INGEST_TABLES, ingestActivity } from './ingest.ts'
@@ -130,7 +131,7 @@ async function renameContacts(tx: Transaction, calls: readonly Call[]): Promise<
 /** Seconds, as attributes_at holds them, by field; columns of a contact stand there as `@email`. */
 type Times = Record<string, number>
 
-/** Applies what identify calls say, field by field the latest. */
+/** Applies what identify calls say, field by field the latest, and registers the apps they come from. */
 async function identify(tx: Transaction, calls: readonly Call[], options: LiveOptions): Promise<void> {
   const identities = calls
     .flatMap(({ contact, at }) => (contact ? [{ contact, at }] : []))
@@ -169,6 +170,8 @@ async function identify(tx: Transaction, calls: readonly Call[], options: LiveOp
         JOIN external_ids x USING (external_id)
         WHERE c.contact_id = x.contact_id AND c.erased_at IS NULL AND t.times <> '{}'`,
   )
+  const devices = calls.flatMap(({ device, at }) => (device ? [{ ...device, at: new Date(at) }] : []))
+  if (devices.length > 0) await registerDevices(tx, devices)
 }
 
 async function knownTimes(tx: Transaction, externalIds: readonly string[]): Promise<Map<string, Times>> {

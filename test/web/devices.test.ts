@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { parseDevice } from '../../src/contacts/devices.ts'
-import { rows } from '../../src/database/connect.ts'
+import { execute, rows } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
@@ -34,7 +34,7 @@ const PUSH = 'channels:\n  push: { jpush: { app_key: a, master_secret: b } }'
 let shop: Shop
 let mail: TestChannel
 let pushes: TestChannel
-let post: (body: unknown, method?: string) => Promise<Response>
+let post: (body: unknown, method?: string, path?: string) => Promise<Response>
 
 beforeAll(async () => {
   mail = testChannel('email')
@@ -56,8 +56,8 @@ beforeAll(async () => {
   const key = { name: 'app', scopes: ['events:write'] as const, now: NOW, by: 'test' }
   const { text } = await createApiKey(shop.database, key)
   const app = composeWeb({ runtime: shop.runtime })
-  post = async (body, method = 'POST') =>
-    await app.request('/v1/devices', {
+  post = async (body, method = 'POST', path = '/v1/devices') =>
+    await app.request(path, {
       method,
       body: typeof body === 'string' ? body : JSON.stringify(body),
       headers: { Authorization: `Bearer ${text}` },
@@ -107,6 +107,47 @@ describe('a device', () => {
         expect(typeof parseDevice(value)).toBe('string')
       }),
     )
+  })
+
+  it('comes with identify, and is whose it was last, in whatever order that arrives', async () => {
+    const said = (userId: string, minutes: number, token: unknown) => ({
+      type: 'identify',
+      userId,
+      timestamp: new Date(NOW.getTime() - minutes * 60_000).toISOString(),
+      context: { device: { id: 'd-1', type: 'android', token } },
+    })
+    const calls = [
+      said('a', 30, 't-app'),
+      said('b', 20, 't-app'),
+      said('a', 25, 't-own'),
+      said('b', 10, 't-own'),
+    ]
+    await fc.assert(
+      fc.asyncProperty(
+        fc.shuffledSubarray(calls, { minLength: 4 }),
+        fc.boolean(),
+        async (order, together) => {
+          await execute(shop.database, sql`DELETE FROM devices`)
+          for (const batch of together ? [order] : order.map((call) => [call])) {
+            expect((await post({ batch }, 'POST', '/v1/batch')).status).toBe(200)
+          }
+          expect(await known()).toEqual([
+            { who: 'b', token: 't-app' },
+            { who: 'b', token: 't-own' },
+          ])
+        },
+      ),
+      { numRuns: 6 },
+    )
+    // What a library put there by itself is no reason to refuse what it brings.
+    for (const token of ['', 7, null, 'x'.repeat(2001)]) {
+      expect((await post(said('a', 0, token), 'POST', '/v1/identify')).status).toBe(200)
+    }
+    expect(await known()).toHaveLength(2)
+    expect((await post(said('new', 0, 't-app'), 'POST', '/v1/identify')).status).toBe(200)
+    expect(await known()).toContainEqual({ who: 'new', token: 't-app' })
+    await execute(shop.database, sql`DELETE FROM devices`)
+    await post(device('a', 't-1'))
   })
 
   it('is where a step goes first, e-mail to who has none; a dead one is forgotten', async () => {
