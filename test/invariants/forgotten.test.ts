@@ -8,7 +8,7 @@ import { recordConsents } from '../../src/contacts/consent.ts'
 import { exportContact, exportCsv } from '../../src/contacts/export.ts'
 import { importContacts } from '../../src/contacts/import.ts'
 import { ANYTHING, recordChoice } from '../../src/contacts/preferences.ts'
-import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { reports } from '../../src/reports/reports.ts'
 import { eraseEverywhere } from '../../src/service/privacy.ts'
 import { prepareRehearsal } from '../../src/service/rehearsal.ts'
@@ -18,6 +18,7 @@ import { claim, markSending } from '../../src/touchpoints/lifecycle.ts'
 import { findContact } from '../../src/touchpoints/preview.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { openShop, type Shop, scratchDirectory, testChannel } from '../support/shop.ts'
+import { findWords } from './promises.ts'
 
 // I12 forgotten: after an erasure nothing that names the person is left, and reports say what they said.
 
@@ -55,26 +56,6 @@ interface Person {
   readonly email: string
   readonly phone: string
   readonly name: string
-}
-
-/** Whether any text, jsonb, array or bytea of any table of any schema (the queue's too) holds one of the words. */
-async function findWords(database: Database, words: readonly string[]): Promise<string[]> {
-  const columns = await rows<{ schema: string; table: string }>(
-    database,
-    sql`SELECT n.nspname AS schema, c.relname AS table FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-          AND n.nspname NOT LIKE 'pg_temp%' ORDER BY 1, 2`,
-  )
-  const found: string[] = []
-  for (const { schema, table } of columns) {
-    const hits = await rows<{ row: string }>(
-      database,
-      sql`SELECT t::text AS row FROM ${sql.identifier(schema)}.${sql.identifier(table)} t
-          WHERE EXISTS (SELECT FROM unnest(${sql.param([...words])}::text[]) w WHERE strpos(lower(t::text), lower(w)) > 0)`,
-    )
-    found.push(...hits.map(({ row }) => `${schema}.${table}: ${row}`))
-  }
-  return found
 }
 
 async function work(shop: Shop): Promise<void> {
