@@ -1,5 +1,27 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** Small files with much work. On a fresh machine, files start by size: these would run alone when all else is done. */
+const LONG = [
+  'test/bench.test.ts',
+  'test/faults/processes.test.ts',
+  'test/database/embedded.test.ts',
+  'test/contacts/recomputation.test.ts',
+  'test/simulator/living.test.ts',
+  'test/model/model.test.ts',
+  'test/acceptance/cdnow.test.ts',
+  'test/docs/adding-a-channel.test.ts',
+]
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => LONG.findIndex((name) => moduleId.endsWith(name))
+    const sorted = await super.sort(files)
+    const long = sorted.filter((file) => place(file) >= 0).toSorted((one, other) => place(one) - place(other))
+    return [...long, ...sorted.filter((file) => place(file) < 0)]
+  }
+}
 
 export default defineConfig({
   test: {
@@ -7,6 +29,7 @@ export default defineConfig({
     pool: 'forks',
     // Test files wait for servers as much as they compute: one more than there are cores keeps both busy.
     maxWorkers: Math.max(3, availableParallelism()),
+    sequence: { sequencer: LongFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     globalSetup: ['test/support/global-setup.ts'],
