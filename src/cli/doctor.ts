@@ -58,7 +58,8 @@ async function examine(invocation: Invocation): Promise<Finding[]> {
     )
   } else findings.push(...(await examineDatabase(invocation)))
   findings.push(...(await checkRedis(context.loaded.definition.redis.url)))
-  findings.push(...(await checkChannels(registerChannels(context.loaded.definition))))
+  const { definition } = context.loaded
+  findings.push(...(await checkChannels(registerChannels(definition), definition.not_yet)))
   return findings
 }
 

@@ -127,7 +127,7 @@ function compileStep(
       : typeof step.template === 'string'
         ? { everyone: step.template }
         : (step.template ?? {})
-  const textsOf = (name: string) => [name, ...ownTexts(name, step.channel)]
+  const textsOf = (name: string) => saidBy(name, step.channel, templates, workspace.locales[0])
   const template = (name: string, segment?: string): StepTemplate => ({
     name,
     facts: [
@@ -184,6 +184,23 @@ function condition(
       }),
     ),
   )
+}
+
+/**
+ * The texts a step may say of a template: what its channels say in its place, and the template itself where one of them
+ * has nothing of its own. A fact that only an e-mail prints must not keep back a push.
+ */
+function saidBy(
+  name: string,
+  channels: readonly string[],
+  templates: TemplateIndex,
+  fallback: string | undefined,
+): string[] {
+  const own = ownTexts(name, channels)
+  // For everybody: a contact whose locale has no such text gets that of the first locale, whatever the segment.
+  const isForAll = (text: string) =>
+    templates.segmentsOf(text).length === 0 && templates.texts(text).some(({ locale }) => locale === fallback)
+  return own.every(isForAll) ? own : [name, ...own]
 }
 
 /** The facts a template and what its channels say in its place need; what every message knows by itself is not asked of the database. */

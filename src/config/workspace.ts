@@ -96,6 +96,12 @@ export const workspace = z.strictObject({
     .describe('What you know of a contact, by name: contact.<name> in conditions and templates'),
   signals: signalSettings.prefault({}).describe('How value, rhythm and discontent are told from activity'),
   channels: ownChannels.prefault({}).describe('The channels there are, each with its settings'),
+  not_yet: z
+    .array(z.string())
+    .prefault([])
+    .describe(
+      'Channels campaigns may name before they are set up: nobody is reached on them, a list goes on to its next',
+    ),
   consent: z
     .record(z.string(), z.enum(['required', 'not_required']))
     .prefault({})

@@ -493,8 +493,8 @@ describe('the templates that ship', () => {
       ...['care', 'come-back', 'compensation', 'coupon', 'executive-letter', 'renewal'],
       ...['trial-card', 'unfinished-order'],
     ]
-    const texts = ['coupon-sms', 'unfinished-order-sms']
-    const pushes = ['come-back-push', 'unfinished-order-push']
+    const texts = ['come-back-sms', 'coupon-sms', 'renewal-sms', 'unfinished-order-sms']
+    const pushes = ['come-back-push', 'renewal-push', 'unfinished-order-push']
     // What is said on the telephone and in the app has tests beside their channels.
     const spoken = ['adviser', 'welcome-back']
     expect(set.names().toSorted()).toEqual([...mails, ...pushes, ...texts, ...spoken].toSorted())

@@ -32,7 +32,11 @@ beforeAll(async () => {
   const text = (await readFile(file, 'utf8')).replace('default: 09:00-21:00', `default: ${shut}`)
   await writeFile(
     file,
-    text.replace('timezone: Asia/Shanghai', 'timezone: UTC').replace('spread: 2h', 'spread: 0h'),
+    text
+      .replace('timezone: Asia/Shanghai', 'timezone: UTC')
+      .replace('spread: 2h', 'spread: 0h')
+      // Its first step by what everybody here has: an address.
+      .replace(/id: remind, .*? }/, 'id: remind, channel: email, template: come-back }'),
   )
 })
 afterAll(() => rm(directory, { recursive: true, force: true }))
@@ -86,7 +90,7 @@ test('a run says what waits and until when; answers and their sentences stand ap
 
   const preview = await run(['preview', 'graded-recall', 'remind', '--contact', 'c2'], here)
   expect(preview.stdout).toContain('silent for 2 hours; the first tier begins at 3 days')
-  expect(preview.stdout).toContain('Were it due, this step would be sent by log.')
+  expect(preview.stdout).toContain('Were it due, this step would be sent by email.')
 
   const done = await run(['run'], here)
   expect(done.code).toBe(0)

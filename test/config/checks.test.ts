@@ -429,14 +429,15 @@ const refusals: [
     'a window for an unknown channel',
     [['email: 10:00', 'emial: 10:00']],
     'emial',
-    'unknown channel `emial`; there are default, email, log',
+    'unknown channel `emial`; there are default, callback, email, inapp, log, push, sms, webhook',
     'email',
   ],
   [
     'a cap for an unknown channel',
-    [['at_most: 2 per day,', 'at_most: 2 per day, channel: sms,']],
+    [['at_most: 2 per day,', 'at_most: 2 per day, channel: smms,']],
+    'smms',
+    'unknown channel `smms`; there are callback, email, inapp, log, push, sms, webhook',
     'sms',
-    'unknown channel `sms`; there are email, log',
   ],
   // templates
   [
@@ -598,8 +599,24 @@ test('a channel that is known and not set up', () => {
     sampleWorkspace({ channels: {} }),
   )
   expect(problem?.message).toBe(
-    'channel email is not set up, so nobody is reached on it; add channels.email to winback.yaml',
+    'channel email is not set up, so nobody is reached on it; add channels.email to winback.yaml, or email to its `not_yet`',
   )
+})
+
+test('a channel that is awaited is no mistake, and has its windows and caps already', () => {
+  const ahead = changed(
+    ['channel: [email, log]', 'channel: [push, sms]'],
+    ['email: 10:00', 'sms: 10:00'],
+    ['at_most: 2 per day,', 'at_most: 2 per day, channel: push,'],
+  )
+  expect(problemsIn(ahead, sampleTemplates(), sampleWorkspace({ not_yet: ['push', 'sms'] }))).toEqual([])
+  expect(problemsIn(ahead).map(({ severity }) => severity)).toEqual(['warning', 'warning'])
+  const text = `${WORKSPACE_YAML}not_yet: [email, pusch]\n`
+  const { problems } = readWorkspace('winback.yaml', text, environmentFrom({}), '.')
+  expect(problems).toMatchObject([
+    { severity: 'warning', message: 'channel email is set up; take it out of `not_yet`' },
+    { severity: 'error', message: expect.stringMatching(/^unknown channel `pusch`/), suggestion: 'push' },
+  ])
 })
 
 test('an offer nobody gives is a warning', () => {

@@ -55,6 +55,14 @@ channels:
       # user: "\${SMTP_USER}"
       # password: "\${SMTP_PASSWORD}"
     # dkim: { domain: example.com, selector: winback, private_key: "\${file:dkim.pem}" }
+  # Text messages, over Aliyun or Twilio (docs/channels.md):
+  # sms: { provider: twilio, account_sid: "\${TWILIO_SID}", auth_token: "\${TWILIO_TOKEN}", from: "+15005550006" }
+  # Browsers and apps, by VAPID, FCM and JPush:
+  # push: { jpush: { app_key: "\${JPUSH_KEY}", master_secret: "\${JPUSH_SECRET}" } }
+
+# Channels that campaigns name and that are not set up above yet. Nobody is reached on them, a list of channels goes on
+# to its next, and the report says how many that left without a message. Take out what you set up.
+not_yet: [push, sms]
 
 # Without a url, an embedded PostgreSQL under .winback/ (for trials and small shops). Yours: DATABASE_URL, or
 # database: { url: "\${DATABASE_URL}" }

@@ -3,11 +3,11 @@ import type { Problem } from '../../errors.ts'
 import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
 
 /** Steps on channels that are there. */
-export function checkChannels({ campaign, document, channels }: Checked): Problem[] {
+export function checkChannels({ campaign, document, channels, workspace }: Checked): Problem[] {
   const names = channelsSetUp(channels)
   return [...stepsOf(campaign)].flatMap(({ step, path }) =>
     (step.channel ?? []).flatMap((name, no) => {
-      if (name === undefined || names.includes(name)) return []
+      if (name === undefined || names.includes(name) || workspace.not_yet.includes(name)) return []
       // One channel may be written without a list; then the index is not in the file, and its parent is found.
       const place = [...path, 'channel', ...((step.channel?.length ?? 0) > 1 ? [no] : [])]
       if (channels.has(name)) {
@@ -16,7 +16,7 @@ export function checkChannels({ campaign, document, channels }: Checked): Proble
           finding(
             document,
             place,
-            `channel ${name} is not set up, so nobody is reached on it; add channels.${name} to winback.yaml`,
+            `channel ${name} is not set up, so nobody is reached on it; add channels.${name} to winback.yaml, or ${name} to its \`not_yet\``,
             { found: name, severity: 'warning' },
           ),
         ]

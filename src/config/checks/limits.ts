@@ -1,4 +1,3 @@
-import { channelsSetUp } from '../../channels/channels.ts'
 import type { Problem } from '../../errors.ts'
 import { bandsOf } from '../entering.ts'
 import { formatDuration, formatRate, type Rate } from '../quantities.ts'
@@ -7,7 +6,8 @@ import { type Checked, finding, ladderSteps, unknownName } from './findings.ts'
 /** Caps the campaign itself keeps, and windows for channels that are there. */
 export function checkLimits(checked: Checked): Problem[] {
   const { campaign, document, channels } = checked
-  const names = channelsSetUp(channels)
+  // A window may be ahead of its channel, as a step may.
+  const names = [...channels.keys()]
   const windows = Object.keys(campaign.limits?.send_window ?? {}).flatMap((channel) =>
     channel === 'default' || names.includes(channel)
       ? []
@@ -29,7 +29,7 @@ const DAY = 86_400
 const SPANS = { day: DAY, week: 7 * DAY }
 
 function* checkCaps({ campaign, document, workspace, channels }: Checked): Generator<Problem> {
-  const names = channelsSetUp(channels)
+  const names = [...channels.keys()]
   const bands = bandsOf(campaign.tiers ?? [])
   const start = bands[0]?.from ?? 0
   const sends = [...ladderSteps(campaign)].map(({ step, tierNo }) => ({

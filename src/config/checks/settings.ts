@@ -1,3 +1,4 @@
+import { channels } from '../../channels/channels.ts'
 import type { Problem } from '../../errors.ts'
 import { cronTrouble } from '../cron.ts'
 import type { Path, SourceDocument } from '../document.ts'
@@ -112,6 +113,7 @@ export function* checkWorkspace(
     )
   }
   yield* checkRates(document, workspace)
+  yield* checkNotYet(document, workspace)
   yield* checkSync(document, workspace)
   for (const [name, sync] of Object.entries(workspace.sync ?? {})) {
     if (sync?.timezone !== undefined) yield* checkZone(document, sync.timezone, ['sync', name, 'timezone'])
@@ -135,6 +137,20 @@ function* checkRates(document: SourceDocument, workspace: Salvaged<Workspace>): 
       at: 'key',
       expected: 'one of `channels` in winback.yaml',
     })
+  }
+}
+
+/** What is awaited is a channel there is, and no longer awaited once it has come. */
+function* checkNotYet(document: SourceDocument, workspace: Salvaged<Workspace>): Generator<Problem> {
+  const names = Object.keys(channels)
+  for (const [no, name] of (workspace.not_yet ?? []).entries()) {
+    if (name === undefined) continue
+    if (!names.includes(name)) yield unknownName(document, ['not_yet', no], 'channel', name, names)
+    else if (Object.hasOwn(workspace.channels ?? {}, name)) {
+      yield finding(document, ['not_yet', no], `channel ${name} is set up; take it out of \`not_yet\``, {
+        severity: 'warning',
+      })
+    }
   }
 }
 

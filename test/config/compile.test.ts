@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { parseTemplates } from '../../src/channels/templates.ts'
+import { campaign } from '../../src/config/campaign.ts'
+import { compileCampaign } from '../../src/config/compile.ts'
+import { sampleWorkspace } from './support/samples.ts'
+
+const MAIL = '---\nsubject: Hello {{contact.first_name}}\npreheader: x\n---\n<p>{{contact.first_name}}</p>'
+
+/** The facts a step on `channel` asks for, by the template files there are. */
+function factsFor(channel: string | string[], files: Record<string, string>): string[] {
+  const definition = campaign.parse({
+    ...{ version: 1, campaign: 'autumn', title: 'Autumn', schedule: '0 9 * * *', holdout: '10%' },
+    ...{ goals: { recall: { event: 'session' } }, window: '30d' },
+    tiers: [{ name: 'only', inactive: '3d..', steps: [{ id: 'hello', channel, template: 'hello' }] }],
+  })
+  const compiled = compileCampaign({
+    ...{ definition, version: 1, salt: 's', templateSet: 'x', stepIds: new Map([['hello', 1]]) },
+    workspace: sampleWorkspace(),
+    templates: parseTemplates(files, { locales: ['en', 'zh-CN'] }),
+  })
+  return compiled.tiers[0]?.steps[0]?.templates.get('everyone')?.facts.map(({ path }) => path) ?? []
+}
+
+test('what only the e-mail prints keeps nobody from a push that has a text of its own', () => {
+  const files = { 'hello.en.hbs': MAIL, 'hello-push.en.hbs': '---\nsubject: Hello\n---\nCome and see.' }
+  expect(factsFor('push', files)).toEqual([])
+  // Where one of the channels says the template itself, what that needs is needed.
+  expect(factsFor(['push', 'email'], files)).toEqual(['contact.first_name'])
+  expect(factsFor('sms', files)).toEqual(['contact.first_name'])
+  // A text that not everybody would get leaves the template in its place for the rest.
+  const { 'hello-push.en.hbs': text, ...mail } = files
+  expect(factsFor('push', { ...mail, 'hello-push.zh-CN.hbs': text })).toEqual(['contact.first_name'])
+  expect(factsFor('push', { ...mail, 'hello-push.en.regulars.hbs': text })).toEqual(['contact.first_name'])
+})
