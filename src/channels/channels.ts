@@ -3,11 +3,13 @@ import type { CallbackSettings } from './callback/settings.ts'
 import type { AddressKind, Channel, ChannelContext, ChannelModule, WrittenTemplate } from './channel.ts'
 import { email } from './email/email.ts'
 import type { EmailSettings } from './email/settings.ts'
+import { lintOutside, openOutside } from './guarded.ts'
 import { inapp } from './inapp/inapp.ts'
 import type { InappSettings } from './inapp/settings.ts'
 import { log } from './log/log.ts'
 import type { LogSettings } from './log/settings.ts'
-import { type OutsideChannels, openOutside } from './outside.ts'
+import type { OutsideChannels } from './outside.ts'
+import { amount } from './price.ts'
 import { push } from './push/push.ts'
 import type { PushSettings } from './push/settings.ts'
 import type { SmsSettings } from './sms/settings.ts'
@@ -84,6 +86,7 @@ export function registerChannels(workspace: {
       ...describe(module),
       setUp: {
         ...setUp(module, settings),
+        lint: (template, workspace) => lintOutside(each, template, workspace),
         open: (context) => openOutside(name, each, context),
       },
     }
@@ -112,7 +115,8 @@ function setUp<Settings>(
   const price =
     typeof settings === 'object' && settings !== null && 'price' in settings ? settings.price : undefined
   return {
-    price: typeof price === 'string' ? price : undefined,
+    // Of a channel from outside it may be anything.
+    price: typeof price === 'string' && amount.safeParse(price).success ? price : undefined,
     lint: (template, workspace) => module.lint?.(settings, template, workspace) ?? [],
     open: (context) => module.open(settings, context),
   }

@@ -1,12 +1,12 @@
-import { access } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { stat } from 'node:fs/promises'
 import { isAbsolute, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { messageOf, WinbackError } from '../errors.ts'
-import type { Channel, ChannelContext, ChannelModule, Delivery, Money } from './channel.ts'
+import { resolve as resolveModule } from 'import-meta-resolve'
+import { messageOf } from '../errors.ts'
+import type { ChannelModule } from './channel.ts'
 
-// Channels from outside the package: a module that winback.yaml names. It is loaded once, when the file is read; what
-// it exports is checked, because no compiler of ours saw it; and what it opens is held to what the pipeline relies on.
+// Channels from outside the package: a module that winback.yaml names. It is loaded once, when the file is read, and
+// what it exports is checked, because no compiler of ours saw it. What it opens is held in guarded.ts.
 
 /** A channel from outside: its module, and its block of winback.yaml as the module's own schema reads it. */
 export interface OutsideChannel {
@@ -17,13 +17,7 @@ export interface OutsideChannel {
 /** By name, as winback.yaml and the steps call them. */
 export type OutsideChannels = ReadonlyMap<string, OutsideChannel>
 
-/** Milliseconds: a send whose lease might end before it does is not begun, and leases are 90 seconds. */
-const LONGEST_DEADLINE = 60_000
-/** Milliseconds a send may end after its deadline before it is taken for lost. */
-const LATENESS = 2_000
-
 const ADDRESSES: readonly unknown[] = ['email', 'phone', 'device', 'none']
-const OUTCOMES: readonly unknown[] = ['sent', 'rejected', 'retry', 'uncertain']
 
 /**
  * Loads the module of the channel `name`: its default export, or the one called as the channel is.
@@ -39,7 +33,7 @@ export async function importChannel(
   if ('trouble' in place) return place
   let exported: unknown
   try {
-    exported = await import(/* @vite-ignore */ pathToFileURL(place.file).href)
+    exported = await import(/* @vite-ignore */ place.url)
   } catch (error) {
     return { trouble: `cannot be loaded: ${messageOf(error)}${hintFor(error)}` }
   }
@@ -50,7 +44,7 @@ export async function importChannel(
   return { trouble: `exports no channel: ${unfit(found).join('; ')} (see docs/adding-a-channel.md)` }
 }
 
-type Place = { readonly file: string } | { readonly trouble: string }
+type Place = { readonly url: string } | { readonly trouble: string }
 
 function isPath(specifier: string): boolean {
   return /^\.{1,2}\//.test(specifier) || isAbsolute(specifier)
@@ -58,19 +52,22 @@ function isPath(specifier: string): boolean {
 
 async function findFile(path: string, directory: string): Promise<Place> {
   const file = resolve(directory, path)
-  return await access(file).then(
-    () => ({ file }),
-    () => ({ trouble: `does not exist; a path is relative to winback.yaml (${file} was looked for)` }),
-  )
+  const found = await stat(file).catch(() => undefined)
+  if (!found) {
+    return { trouble: `does not exist; a path is relative to winback.yaml (${file} was looked for)` }
+  }
+  return found.isDirectory()
+    ? { trouble: 'is a folder; name the file in it' }
+    : { url: pathToFileURL(file).href }
 }
 
+/** As `import` in a module beside winback.yaml would find it: `require` refuses packages that are for `import` alone. */
 function findPackage(name: string, directory: string): Place {
   try {
-    return { file: createRequire(join(directory, 'winback.yaml')).resolve(name) }
+    return { url: resolveModule(name, pathToFileURL(join(directory, 'winback.yaml')).href) }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    return code === 'ERR_PACKAGE_PATH_NOT_EXPORTED'
-      ? { trouble: 'exports itself for `import` alone; name its file: ./node_modules/…' }
+    return codeOf(error) === 'ERR_PACKAGE_PATH_NOT_EXPORTED'
+      ? { trouble: `is no part its package exports: ${messageOf(error)}` }
       : {
           trouble: `is no package that is installed here; run npm install ${name}, or write ./${name} for a file`,
         }
@@ -78,10 +75,18 @@ function findPackage(name: string, directory: string): Place {
 }
 
 function hintFor(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'ERR_UNKNOWN_FILE_EXTENSION') return '; compile it, and name the .js file'
-  if (code === 'ERR_UNSUPPORTED_DIR_IMPORT') return '; name the file, not its folder'
-  return ''
+  switch (codeOf(error)) {
+    case 'ERR_UNKNOWN_FILE_EXTENSION':
+      return '; compile it, and name the .js file'
+    case 'ERR_MODULE_NOT_FOUND':
+      return '; what a module imports is looked for from where the module lies, so install it there'
+    default:
+      return ''
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
 }
 
 /** A module that was compiled to CommonJS has its default export inside the default export. */
@@ -90,7 +95,8 @@ function exportOf(exported: unknown, name: string): unknown {
   return propertyOf(own, 'default') ?? own ?? propertyOf(exported, name)
 }
 
-function propertyOf(value: unknown, key: string): unknown {
+/** A property of what may be no object at all. */
+export function propertyOf(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
 }
 
@@ -107,105 +113,9 @@ export function unfit(value: unknown): string[] {
     ['idempotent', typeof get('idempotent') === 'boolean', 'true or false'],
     ['address', ADDRESSES.includes(get('address')), ADDRESSES.join(', ').replace(/, (\w+)$/, ' or $1')],
     ['renders', typeof get('renders') === 'boolean', 'true or false'],
-    ['settings', typeof propertyOf(get('settings'), 'safeParse') === 'function', 'a zod schema'],
+    ['settings', propertyOf(get('settings'), '_zod') !== undefined, 'a schema of zod 4'],
     ['open', typeof get('open') === 'function', 'a function'],
     ['lint', ['function', 'undefined'].includes(typeof get('lint')), 'a function'],
   ]
   return demands.flatMap(([key, fits, wanted]) => (fits ? [] : [`\`${key}\` must be ${wanted}`]))
-}
-
-/**
- * Opens a channel from outside. Its defects stay its own: a send that answers nothing usable, or not in time, is one of
- * unknown outcome; an address it cannot read is none; a price that is no price stops the one message.
- * @throws WinbackError `channels.<name>.settings`, `channels.<name>.module`
- */
-export function openOutside(name: string, outside: OutsideChannel, context: ChannelContext): Channel {
-  const { module, settings } = outside
-  let channel: Channel
-  try {
-    channel = module.open(settings, context)
-  } catch (cause) {
-    throw new WinbackError(`channels.${name}.settings`, `channels.${name}: ${messageOf(cause)}`, {
-      remedy: `Mend \`channels.${name}\` in winback.yaml.`,
-      cause,
-    })
-  }
-  const wrong = unfitChannel(module, channel)
-  if (wrong.length > 0) {
-    throw new WinbackError(
-      `channels.${name}.module`,
-      `channels.${name}: what its module opens is no channel: ${wrong.join('; ')}`,
-      { remedy: 'Run the conformance suite of winback/testing over it.' },
-    )
-  }
-  const { idempotent, concurrency, deadline, fetched, overflow, receipts, confirm, query } = channel
-  return {
-    ...{ name, idempotent, concurrency, deadline },
-    ...(fetched === undefined ? {} : { fetched }),
-    ...(overflow === undefined ? {} : { overflow }),
-    addressOf: (contact) => {
-      try {
-        return channel.addressOf(contact)
-      } catch {
-        return undefined
-      }
-    },
-    render: (template, view, contact) => channel.render(template, view, contact),
-    cost: (content) => wholeMicros(name, channel.cost(content)),
-    send: async (message) => usable(name, await withinTime(name, channel.send(message), deadline + LATENESS)),
-    check: () => channel.check(),
-    close: () => channel.close(),
-    // Called as its methods: it may be an object of a class.
-    ...(receipts ? { receipts: (webhook) => receipts.call(channel, webhook) } : {}),
-    ...(confirm ? { confirm: (reply) => confirm.call(channel, reply) } : {}),
-    ...(query ? { query: (doubt) => query.call(channel, doubt) } : {}),
-  }
-}
-
-function unfitChannel(module: ChannelModule<unknown>, value: unknown): string[] {
-  if (typeof value !== 'object' || value === null) return ['it is no object']
-  const get = (key: string): unknown => Reflect.get(value, key)
-  const between = (key: string, most: number) => {
-    const number = get(key)
-    return typeof number === 'number' && Number.isSafeInteger(number) && number >= 1 && number <= most
-  }
-  const functions = ['addressOf', 'render', 'cost', 'send', 'check', 'close']
-  const demands: readonly [string, boolean, string][] = [
-    ['name', get('name') === module.name, `\`${module.name}\`, as its module says`],
-    ['idempotent', get('idempotent') === module.idempotent, `${module.idempotent}, as its module says`],
-    ['concurrency', between('concurrency', Number.MAX_SAFE_INTEGER), 'a whole number from 1'],
-    ['deadline', between('deadline', LONGEST_DEADLINE), `1 to ${LONGEST_DEADLINE} milliseconds`],
-    ...functions.map((key) => [key, typeof get(key) === 'function', 'a function'] as const),
-  ].map(([key, fits, wanted]) => [String(key), fits === true, String(wanted)])
-  return demands.flatMap(([key, fits, wanted]) => (fits ? [] : [`\`${key}\` must be ${wanted}`]))
-}
-
-async function withinTime(name: string, sending: Promise<Delivery>, milliseconds: number): Promise<Delivery> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new Error(`the channel ${name} had not answered ${milliseconds} ms after it was asked to send`),
-        ),
-      milliseconds,
-    )
-  })
-  try {
-    return await Promise.race([sending, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-function usable(name: string, delivery: Delivery): Delivery {
-  if (OUTCOMES.includes(propertyOf(delivery, 'outcome'))) return delivery
-  throw new Error(
-    `the channel ${name} answered a send with ${JSON.stringify(delivery) ?? 'nothing'}, which is no outcome`,
-  )
-}
-
-function wholeMicros(name: string, cost: Money): Money {
-  if (Number.isSafeInteger(cost) && cost >= 0) return cost
-  throw new Error(`the channel ${name} asks a price of ${String(cost)}; prices are whole micros`)
 }

@@ -2,9 +2,9 @@ import { sql } from 'drizzle-orm'
 import type { CallOutcome, Sentiment } from '../channels/channel.ts'
 import { isLeavingReason } from '../config/reasons.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { storable } from '../database/storable.ts'
 import { lockEpisodes } from '../touchpoints/lifecycle.ts'
 import type { CallKey } from './calls.ts'
-import { storable } from './receipts.ts'
 
 // What became of an attempt to call somebody, and what follows from it. An attempt is recorded once, whoever reports
 // it how often, also where the call has become pointless meanwhile: it was made.

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { type AddressKind, type DeliveryEvent, EVENT_KINDS, type EventKind } from '../channels/channel.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
+import { storable } from '../database/storable.ts'
 import { keyTable, resolve, type Settlement } from '../touchpoints/lifecycle.ts'
 import { recordSuppressions } from './silence.ts'
 
@@ -36,11 +37,6 @@ export function standingOf(kinds: Iterable<EventKind>): EventKind | undefined {
 
 /** At most this many characters of a provider's words are kept. */
 const DETAIL = 500
-
-/** Text that PostgreSQL stores: no NUL, no lone surrogate. */
-export function storable(text: string): string {
-  return text.replaceAll('\u0000', '').replace(/\p{Cs}/gu, '\uFFFD')
-}
 
 /**
  * Records what a channel's provider reports, with all that follows, in one transaction: an uncertain send is settled,

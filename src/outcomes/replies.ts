@@ -2,7 +2,8 @@ import { sql } from 'drizzle-orm'
 import type { Reply } from '../channels/channel.ts'
 import { reasonSaid } from '../config/reasons.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
-import { prepareSuppressions, type ReportingChannel, storable } from './receipts.ts'
+import { storable } from '../database/storable.ts'
+import { prepareSuppressions, type ReportingChannel } from './receipts.ts'
 import { recordSuppressions } from './silence.ts'
 
 /** A reply with the key its sender's number or address is compared by. */

@@ -1,5 +1,6 @@
 import type { Channel, ContactView, Delivery } from '../channels/channel.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
+import { storable } from '../database/storable.ts'
 import { messageOf } from '../errors.ts'
 import type { Cleared, Compose } from './batch.ts'
 import type { Candidate } from './gather.ts'
@@ -92,6 +93,10 @@ export async function handOver(outgoing: Outgoing, leaseEnds: number, stream: st
 
 /** How often a touchpoint is tried before it is given up, and the seconds between tries. */
 export const BACK_OFF = [60, 300, 1800, 7200, 21_600]
+/** Seconds a provider may put us off, however long it says: a date so far ahead need not exist. */
+const LONGEST_PAUSE = 30 * 86_400
+/** At most this many characters of a provider's words, and of its id for a message, are kept. */
+const WORDS = 500
 
 /** What a send's outcome means for its touchpoint. Pure. */
 export function concludeSend(
@@ -114,14 +119,15 @@ export function concludeSend(
     touchpointId,
     state,
     reason,
-    detail,
+    // In the provider's words: one of them that cannot be stored must not keep a whole batch from being settled.
+    detail: detail === null ? null : storable(detail.slice(0, WORDS)),
     channel: channel.name,
     template,
-    providerId,
+    providerId: providerId === null ? null : storable(providerId.slice(0, WORDS)),
     cost: spent ? cost : 0,
   })
   const tryAgain = (detail: string, after: number): Settlement | Deferral => {
-    const pause = Math.max(BACK_OFF[attempt] ?? 0, after)
+    const pause = Math.max(BACK_OFF[attempt] ?? 0, Math.min(after, LONGEST_PAUSE))
     const dueAt = new Date(now.getTime() + pause * 1000)
     const tooLate = dueAt.getTime() > candidate.plannedFor.getTime() + maxDelay * 1000
     if (attempt >= BACK_OFF.length || tooLate) return settled('failed', 'attempts', detail, false)

@@ -63,11 +63,36 @@ test('a path is relative to winback.yaml, and the channel opens with its own set
   await expect(openChannels(registry).get('wechat')?.check()).resolves.toBe('reached https://wx.example/')
 })
 
-test('a package that is installed beside winback.yaml', async () => {
-  write('node_modules/winback-wechat/package.json', '{ "name": "winback-wechat", "main": "./index.mjs" }')
+test.each([
+  ['as it always was', '{ "name": "winback-wechat", "main": "./index.mjs" }', 'winback-wechat'],
+  [
+    'for import alone',
+    '{ "name": "winback-wechat", "exports": { ".": { "import": "./index.mjs" } } }',
+    'winback-wechat',
+  ],
+  ['a part of it', '{ "name": "winback-wechat", "exports": { "./wx": "./index.mjs" } }', 'winback-wechat/wx'],
+])('a package that is installed beside winback.yaml, %s', async (_, manifest, specifier) => {
+  write('node_modules/winback-wechat/package.json', manifest)
   write('node_modules/winback-wechat/index.mjs', WECHAT)
-  const { definition } = await load('wechat', '{ module: winback-wechat, url: "https://wx.example/" }')
+  const { definition } = await load('wechat', `{ module: ${specifier}, url: "https://wx.example/" }`)
   expect(registerChannels(definition).has('wechat')).toBe(true)
+})
+
+test('a module that was compiled to CommonJS', async () => {
+  const compiled = WECHAT.replace("import { z } from 'zod'", "const { z } = require('zod')")
+  write('wechat.cjs', compiled.replace('export default', 'exports.__esModule = true; exports.default ='))
+  const { definition } = await load('wechat', '{ module: ./wechat.cjs, url: "https://wx.example/" }')
+  expect(registerChannels(definition).has('wechat')).toBe(true)
+})
+
+test('a rate of it limits something', async () => {
+  write('wechat.mjs', WECHAT)
+  write(
+    'winback.yaml',
+    `${WORKSPACE_YAML.trimEnd()}\n  wechat: { module: ./wechat.mjs, url: "https://wx.example/" }\nrates: { wechat: { at_most: 5 per 1s } }\n`,
+  )
+  const { definition } = await loadWorkspace(join(folder, 'winback.yaml'), environmentFrom({}))
+  expect(definition.rates).toHaveProperty('wechat')
 })
 
 test('settings are read by its own schema, and wrong ones are found in the file', async () => {
@@ -85,13 +110,20 @@ test('settings are read by its own schema, and wrong ones are found in the file'
 test.each([
   ['no such file', './absent.mjs', 'does not exist; a path is relative to winback.yaml'],
   ['no such package', 'winback-absent', 'run npm install winback-absent'],
+  ['a part that is not exported', 'winback-closed/wx', 'is no part its package exports'],
   ['throws', './throws.mjs', 'cannot be loaded: no luck today'],
+  ['needs what is not there', './needy.mjs', 'so install it there'],
+  ['a folder', './node_modules', 'is a folder; name the file in it'],
+  ['a schema of another library', './old.mjs', '`settings` must be a schema of zod 4'],
   ['exports nothing', './empty.mjs', 'exports no channel; export it as `default` or as `wechat`'],
   ['exports something else', './other.mjs', '`idempotent` must be true or false'],
   ['another name', './renamed.mjs', 'write channels.weixin'],
   ['calls itself as one of ours', './sms.mjs', 'one of Winback’s own channels; rename it there'],
 ])('a module of which nothing comes: %s', async (_, module, message) => {
   write('throws.mjs', "throw new Error('no luck today')")
+  write('needy.mjs', "import 'winback-absent'")
+  write('old.mjs', WECHAT.replace(/settings: z.*/, 'settings: { safeParse: () => ({ success: true }) },'))
+  write('node_modules/winback-closed/package.json', '{ "name": "winback-closed", "exports": {} }')
   write('empty.mjs', 'export const nothing = 1')
   write('other.mjs', "export default { name: 'wechat' }")
   write('renamed.mjs', WECHAT.replaceAll("'wechat'", "'weixin'"))

@@ -124,6 +124,17 @@ describe('a send that ended', () => {
     expect(dueIn(0, 0, 59)).toBe('attempts')
   })
 
+  it('holds for any time and any words a provider may come up with', () => {
+    expect(dueIn(0, 1e300)).toBe(30 * DAY)
+    const said = concludeSend(
+      outgoing(0),
+      { outcome: 'sent', providerId: 'x\0'.repeat(600), detail: 'half \ud800' },
+      START,
+      DAY,
+    )
+    expect(said).toMatchObject({ providerId: 'x'.repeat(250), detail: 'half \ufffd' })
+  })
+
   it('costs nothing where it was refused, and its price where nobody knows', () => {
     const conclude = (delivery: Parameters<typeof concludeSend>[1]) =>
       concludeSend(outgoing(0), delivery, START, DAY)

@@ -1,9 +1,5 @@
 import { z } from 'zod'
-
-const price = z
-  .string()
-  .regex(/^\d+(\.\d{1,6})?$/)
-  .prefault('0')
+import { amount } from '../price.ts'
 
 const robot = z.strictObject({
   url: z
@@ -23,16 +19,12 @@ const robot = z.strictObject({
     .prefault([])
     .describe('Hosts, by name, that may be in a private network; all others there are refused'),
   connections: z.int().min(1).max(50).prefault(4).describe('Requests under way at a time'),
-  price: price.describe('Price of one call, in the workspace’s currency'),
+  price: amount.describe('Price of one call, in the workspace’s currency'),
 })
 
 /** The `channels.callback` block of winback.yaml: calls made by people, and by a robot if there is one. */
 export const callbackSettings = z.strictObject({
-  wage: z
-    .string()
-    .regex(/^\d+(\.\d{1,6})?$/)
-    .prefault('0')
-    .describe('An hour of an agent, in the workspace’s currency: minutes are booked as labour'),
+  wage: amount.describe('An hour of an agent, in the workspace’s currency: minutes are booked as labour'),
   country: z
     .string()
     .regex(/^\d{1,3}$/)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { amount } from '../price.ts'
 
 /** The `channels.email` block of winback.yaml. Every timeout is far below the claim's lease. */
 export const emailSettings = z.strictObject({
@@ -60,10 +61,6 @@ export const emailSettings = z.strictObject({
     })
     .prefault({})
     .describe('Providers that report over HTTP, to /v1/receipts/email/ses or …/sendgrid'),
-  price: z
-    .string()
-    .regex(/^\d+(\.\d{1,6})?$/)
-    .prefault('0')
-    .describe('Price of one message, in the workspace’s currency'),
+  price: amount.describe('Price of one message, in the workspace’s currency'),
 })
 export type EmailSettings = z.output<typeof emailSettings>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { amount } from '../price.ts'
 
 const web = z.strictObject({
   subject: z
@@ -36,11 +37,7 @@ export const pushSettings = z
       .describe('Signs the `tap` of each push, by which the app reports that it was tapped'),
     ttl: z.int().min(60).max(2_419_200).prefault(172_800).describe('Seconds a push waits for its device'),
     connections: z.int().min(1).max(100).prefault(10).describe('Pushes under way at a time'),
-    price: z
-      .string()
-      .regex(/^\d+(\.\d{1,6})?$/)
-      .prefault('0')
-      .describe('Price of one push, in the workspace’s currency'),
+    price: amount.describe('Price of one push, in the workspace’s currency'),
   })
   .refine(({ web, fcm, jpush }) => web ?? fcm ?? jpush, {
     message: 'expected one of `web`, `fcm` and `jpush`',

@@ -1,10 +1,7 @@
 import { z } from 'zod'
+import { amount } from '../price.ts'
 
-const price = z
-  .string()
-  .regex(/^\d+(\.\d{1,6})?$/)
-  .prefault('0')
-  .describe('Price of one segment, in the workspace’s currency')
+const price = amount.describe('Price of one segment, in the workspace’s currency')
 const connections = z.int().min(1).max(100).prefault(10).describe('Requests under way at a time')
 
 const aliyun = z.strictObject({

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { amount } from '../price.ts'
 
 /** The `channels.webhook` block of winback.yaml: signed HTTP to a provider of your own. */
 export const webhookSettings = z.strictObject({
@@ -20,10 +21,6 @@ export const webhookSettings = z.strictObject({
     .describe('Hosts, by name, that may be in a private network; all others there are refused'),
   batch: z.int().min(1).max(500).prefault(50).describe('Messages in one request'),
   connections: z.int().min(1).max(50).prefault(4).describe('Requests under way at a time'),
-  price: z
-    .string()
-    .regex(/^\d+(\.\d{1,6})?$/)
-    .prefault('0')
-    .describe('Price of one message, in the workspace’s currency'),
+  price: amount.describe('Price of one message, in the workspace’s currency'),
 })
 export type WebhookSettings = z.output<typeof webhookSettings>

@@ -1,7 +1,7 @@
 import { channels } from '../../channels/channels.ts'
 import type { Problem } from '../../errors.ts'
 import { cronTrouble } from '../cron.ts'
-import type { Path, SourceDocument } from '../document.ts'
+import { type Path, type SourceDocument, valueAt } from '../document.ts'
 import { EVENTS } from '../event-names.ts'
 import { BUILT_IN_ATTRIBUTES } from '../facts.ts'
 import { nearest } from '../problems.ts'
@@ -130,7 +130,9 @@ export function* checkWorkspace(
 
 /** A rate of a channel nobody has limits nothing, and looks as if it did. */
 function* checkRates(document: SourceDocument, workspace: Salvaged<Workspace>): Generator<Problem> {
-  const channels = Object.keys(workspace.channels ?? {})
+  // Those that bring their channel along, too, and those that are wrong in themselves, which is told where they stand.
+  const written = valueAt(document.value, ['channels'])
+  const channels = Object.keys({ ...workspace.channels, ...(typeof written === 'object' ? written : {}) })
   for (const name of Object.keys(workspace.rates ?? {})) {
     if (channels.includes(name)) continue
     yield unknownName(document, ['rates', name], 'channel', name, channels, {

@@ -1,6 +1,4 @@
-import type { WrittenTemplate } from '../../channels/channel.ts'
-import type { KnownChannel } from '../../channels/channels.ts'
-import { messageOf, type Problem } from '../../errors.ts'
+import type { Problem } from '../../errors.ts'
 import type { Salvaged } from '../salvaged.ts'
 import { ownTexts } from '../templates-index.ts'
 import { type Checked, finding, stepsOf } from './findings.ts'
@@ -15,7 +13,7 @@ export function checkTexts({ campaign, document, templates, workspace, channels 
         if (channel === undefined || !known.includes(name)) continue
         const own = ownTexts(name, [channel]).find((text) => known.includes(text))
         for (const text of templates.texts(own ?? name)) {
-          for (const message of lint(channels.get(channel), text, workspace.name)) {
+          for (const message of channels.get(channel)?.setUp?.lint(text, workspace.name) ?? []) {
             const key = `${channel} ${text.file} ${message}`
             if (problems.has(key)) continue
             const location = { file: text.file, line: 1, column: 1 }
@@ -29,15 +27,6 @@ export function checkTexts({ campaign, document, templates, workspace, channels 
     }
   }
   return [...problems.values()]
-}
-
-/** A channel from outside may fail at it, which is a finding like any other. */
-function lint(channel: KnownChannel | undefined, text: WrittenTemplate, workspace: string): string[] {
-  try {
-    return channel?.setUp?.lint(text, workspace) ?? []
-  } catch (error) {
-    return [`cannot be looked at by the channel: ${messageOf(error)}`]
-  }
 }
 
 type Step = Salvaged<{ template?: string | Record<string, string>; script?: string; otherwise?: string }>

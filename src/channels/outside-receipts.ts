@@ -1,0 +1,83 @@
+import { z } from 'zod'
+import {
+  type Answer,
+  type DeliveryEvent,
+  EVENT_KINDS,
+  type Receipts,
+  type RefusedWebhook,
+} from './channel.ts'
+
+// What a channel from outside says its provider reported, before any of it is recorded: an event that names no
+// message, or a time that is none, would fail the statement that all of them are written by.
+
+const id = z.int().nonnegative()
+
+const event = z
+  .object({
+    contactId: id,
+    touchpointId: id,
+    kind: z.enum(EVENT_KINDS),
+    eventId: z.string().min(1),
+    at: z.date(),
+    detail: z.string().optional(),
+    providerId: z.string().optional(),
+    cost: z.int().nonnegative().optional(),
+  })
+  .transform(
+    ({ detail, providerId, cost, ...rest }): DeliveryEvent => ({
+      ...rest,
+      ...(detail === undefined ? {} : { detail }),
+      ...(providerId === undefined ? {} : { providerId }),
+      ...(cost === undefined ? {} : { cost }),
+    }),
+  )
+
+const reply = z.object({
+  from: z.string(),
+  text: z.string(),
+  optOut: z.boolean(),
+  eventId: z.string().min(1),
+  at: z.date(),
+})
+
+/** Strict: what it says beside is not recorded, and must not look as if it were. Calls are those of `callback` alone. */
+const receipts = z.discriminatedUnion('outcome', [
+  z.strictObject({
+    outcome: z.literal('accepted'),
+    events: z.array(event),
+    replies: z.array(reply),
+    answer: z.object({ type: z.string(), body: z.string() }).optional(),
+  }),
+  z.object({
+    outcome: z.literal('refused'),
+    status: z.union([z.literal(400), z.literal(401), z.literal(404)]),
+    reason: z.string(),
+  }),
+])
+
+const answer = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('sent'), events: z.array(event) }),
+  z.object({ outcome: z.literal('absent') }),
+])
+
+/** @throws Error naming the first thing that is not as it must be: the provider is answered with an error, and repeats */
+export function readReceipts(name: string, given: unknown): Receipts | RefusedWebhook {
+  const read = receipts.safeParse(given)
+  if (!read.success) {
+    const [issue] = read.error.issues
+    const where = ['receipts', ...(issue?.path ?? [])].join('.')
+    throw new Error(
+      `the channel ${name} reads a webhook as what cannot be recorded: ${where}: ${issue?.message}`,
+    )
+  }
+  const { data } = read
+  if (data.outcome === 'refused') return data
+  const { outcome, events, replies } = data
+  return { outcome, events, replies, ...(data.answer ? { answer: data.answer } : {}) }
+}
+
+/** What cannot be used is not known yet. */
+export function readAnswer(given: unknown): Answer {
+  const read = answer.safeParse(given)
+  return read.success ? read.data : { outcome: 'unknown' }
+}
