@@ -61,7 +61,7 @@ export async function advanceChunk(
           AND s.arm = 'holdout') AS treated
       FROM moved JOIN ${tierTable(campaign)} USING (tier_no)
     ), staged AS MATERIALIZED (
-      SELECT contact_id, episode_id, tier_no,
+      SELECT contact_id, episode_id, person_id, episode_no, tier_no,
         ${stageArmSql(campaign, { treated: sql`treated`, person: sql`person_id`, episodeNo: sql`episode_no` })} AS arm,
         treated AND holdout > 0 AS drawn
       FROM treated

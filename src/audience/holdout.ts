@@ -8,7 +8,7 @@ import { type SQL, sql } from 'drizzle-orm'
 // the holdout each time they lapse: once the treated are recalled and lapse again, the pooled headline is biased.
 
 /** What a draw is for; part of what is hashed, so that draws of one person are independent of each other. */
-export type Purpose = 'control' | 'rollout' | 'arm' | `tier:${string}`
+export type Purpose = 'control' | 'rollout' | 'arm' | `tier:${string}` | `variant:${string}`
 
 /** A number in [0, 1) as an SQL expression: the first 32 bits of sha-256(`salt:purpose:key…`). */
 export function drawSql(salt: string, purpose: Purpose, ...keys: SQL[]): SQL {

@@ -62,7 +62,7 @@ export async function openChunk(
         episode_no, episode_arm, ${campaign.entry.kind}, tiers.tier, segment, since, ${now}, ${windowEnds}, ${outcomeUntil}, tier_no
       FROM drawn JOIN ${tierTable(campaign)} USING (tier_no)
     ), staged AS MATERIALIZED (
-      SELECT contact_id, episode_id, tier_no,
+      SELECT contact_id, episode_id, person_id, episode_no, tier_no,
         ${stageArmSql(campaign, { treated: sql`episode_arm = 'treated'`, person, episodeNo })} AS arm,
         episode_arm = 'treated' AND tiers.holdout > 0 AS drawn
       FROM drawn JOIN ${tierTable(campaign)} USING (tier_no)

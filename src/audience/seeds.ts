@@ -60,7 +60,7 @@ export async function openSeeds(tx: Transaction, campaign: CompiledCampaign, now
         'seed', ${campaign.entry.kind}, ${first.name}, 'everyone', ${now}, ${now}, ${windowEnds}, ${outcomeUntil}, ${campaign.tiers.length}
       FROM drawn
     ), staged AS MATERIALIZED (
-      SELECT contact_id, episode_id, tier_no::smallint AS tier_no, 'treated' AS arm, false AS drawn
+      SELECT contact_id, episode_id, person_id, 1 AS episode_no, tier_no::smallint AS tier_no, 'treated' AS arm, false AS drawn
       FROM drawn CROSS JOIN generate_series(1, ${campaign.tiers.length}) AS tier_no
     ), ${enterStages(campaign, now)}, welcomed AS (
       INSERT INTO touchpoints (contact_id, episode_id, step_id, planned_for, due_at)

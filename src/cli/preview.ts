@@ -27,6 +27,7 @@ import { type DatabaseContext, withWorkspace } from './workspace.ts'
 interface PreviewOptions {
   readonly contact?: string
   readonly locale?: string
+  readonly variant?: string
   readonly out?: string
   readonly unmasked?: boolean
 }
@@ -42,12 +43,17 @@ export function preview(start: Start): Command {
         'winback preview graded-recall letter --contact u-1042 --locale en --out letter.html',
         'the page, for a browser',
       ],
+      [
+        'winback preview graded-recall trial --contact u-1042 --variant story',
+        'a step that compares variants',
+      ],
     ],
   })
     .argument('<campaign>', 'a name or file')
     .argument('<step>', 'the id of a step')
     .requiredOption('--contact <id>', 'external id of a contact')
     .option('--locale <locale>', 'in this language instead of the contact’s own')
+    .option('--variant <name>', 'this variant of the step instead of the contact’s own')
     .option('--out <file>', 'write the HTML here')
     .option('--unmasked', 'names, addresses and numbers as they are')
     .action((campaign: string, step: string, options: PreviewOptions, command: Command) =>
@@ -61,6 +67,7 @@ interface TestOptions {
   readonly to: string
   readonly contact?: string
   readonly locale?: string
+  readonly variant?: string
 }
 
 export function testSend(start: Start): Command {
@@ -83,6 +90,7 @@ export function testSend(start: Start): Command {
     .requiredOption('--to <address>', 'where to send it', mailAddress)
     .option('--contact <id>', 'external id of the contact whose data are used')
     .option('--locale <locale>', 'in this language instead of the contact’s own')
+    .option('--variant <name>', 'this variant of the step instead of the contact’s own')
     .action((campaign: string, step: string, options: TestOptions, command: Command) =>
       start(command, (invocation) =>
         withWorkspace(invocation, (context) => runTestSend(context, campaign, step, options)),
@@ -108,7 +116,7 @@ interface Opened {
 /** Opens a step as it is on disk, with the templates on disk. */
 async function withStep<T>(
   context: DatabaseContext,
-  wanted: { campaign: string; step: string },
+  wanted: { campaign: string; step: string; variant?: string | undefined },
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const templates = await openTemplates(context)
@@ -137,12 +145,24 @@ async function withStep<T>(
       remedy: near ? `Did you mean ${near}?` : `There are ${ids.join(', ')}.`,
     })
   }
+  checkVariant(step, wanted.variant)
   const runtime = await openRuntime({ database: context.database, workspace, clock: context.clock })
   try {
     return await work({ runtime: fromDisk(runtime, templates), campaign, step })
   } finally {
     await runtime.close()
   }
+}
+
+/** @throws WinbackError `usage.variant` for a variant the step does not have */
+function checkVariant({ id, variants = [] }: CompiledStep, wanted: string | undefined): void {
+  const names = variants.map(({ name }) => name)
+  if (wanted === undefined || names.includes(wanted)) return
+  const near = nearest(wanted, names)
+  const list = names.length === 0 ? 'It compares none.' : `There are ${names.join(', ')}.`
+  throw new WinbackError('usage.variant', `step ${id} has no variant "${wanted}"`, {
+    remedy: near ? `Did you mean ${near}?` : list,
+  })
 }
 
 function fromDisk(runtime: Runtime, templates: Templates): Runtime {
@@ -155,14 +175,15 @@ async function runPreview(
   step: string,
   options: PreviewOptions,
 ): Promise<Outcome> {
-  return await withStep(context, { campaign, step }, async (opened) => {
+  return await withStep(context, { campaign, step, variant: options.variant }, async (opened) => {
     const contactId = await findContact(context.database, options.contact ?? '')
     const now = context.clock.now()
     const standing = await readStanding(context.database, opened.campaign, opened.step, contactId, now)
-    const { locale } = options
+    const { locale, variant } = options
     const mask = options.unmasked ? UNMASKED : MASKED
     const shown = await previewStep(opened.runtime.worker, opened.campaign, opened.step, contactId, {
       locale,
+      variant,
       anyTime: true,
       limits: true,
       mask,
@@ -174,14 +195,16 @@ async function runPreview(
     const outcome = outcomeOf(shown.verdict, shown.composed)
     const { bold, dim } = context.output.colors
     const { contact, segment, verdict } = shown
-    const about =
-      speech.language === 'en'
-        ? `for ${contact.externalId}, ${contact.locale}, segment ${segment}`
-        : `${contact.externalId}，${contact.locale}，分群 ${segment}`
+    const en = speech.language === 'en'
+    const named = shown.variant === null ? '' : en ? `, variant ${shown.variant}` : `，方案 ${shown.variant}`
+    const about = en
+      ? `for ${contact.externalId}, ${contact.locale}, segment ${segment}${named}`
+      : `${contact.externalId}，${contact.locale}，分群 ${segment}${named}`
     return {
       data: {
         contact: maskContact(contact, mask),
         segment,
+        variant: shown.variant,
         standing,
         verdict,
         scarce: shown.scarce ?? null,
@@ -195,9 +218,7 @@ async function runPreview(
         ...(shown.scarce ? wrap(scarceText(shown.scarce, speech), context.output.width) : []),
         ...(words?.subject ? ['', bold(words.subject)] : []),
         ...(words?.text ? [words.text] : []),
-        ...(out && words?.html
-          ? ['', dim(speech.language === 'en' ? `The page is in ${out}.` : `网页已写入 ${out}。`)]
-          : []),
+        ...(out && words?.html ? ['', dim(en ? `The page is in ${out}.` : `网页已写入 ${out}。`)] : []),
       ].join('\n'),
     }
   })
@@ -206,7 +227,7 @@ async function runPreview(
 /** What a step would be for a contact (or for any, where none is named), from the files as they lie on disk; masked unless `unmasked`. */
 export async function previewOf(
   context: DatabaseContext,
-  wanted: { campaign: string; step: string },
+  wanted: { campaign: string; step: string; variant?: string | undefined },
   options: {
     readonly contact: string | undefined
     readonly locale: string | undefined
@@ -220,6 +241,7 @@ export async function previewOf(
       : findContact(context.database, options.contact))
     const shown = await previewStep(runtime.worker, campaign, step, contactId, {
       locale: options.locale,
+      variant: wanted.variant,
       anyTime: true,
       limits: true,
       mask: options.unmasked ? UNMASKED : MASKED,
@@ -231,6 +253,7 @@ export async function previewOf(
     return {
       contact: shown.contact.externalId,
       segment: shown.segment,
+      variant: shown.variant,
       outcome:
         `${standingText(standing, step, speech)} ${stepText(outcomeOf(shown.verdict, shown.composed), getsIt(standing), speech)} ${scarceText(shown.scarce, speech)}`.trim(),
       subject: words?.subject ?? null,
@@ -268,40 +291,45 @@ async function runTestSend(
   step: string,
   options: TestOptions,
 ): Promise<Outcome> {
-  return await withStep(context, { campaign, step }, async ({ runtime, ...opened }) => {
-    const contactId = await (options.contact === undefined
-      ? anyContact(context)
-      : findContact(context.database, options.contact))
-    const { locale } = options
-    // The step without its guards: the condition is met, and the one address is the tester's.
-    const unguarded = { ...opened.step, condition: undefined }
-    const shown = await previewStep(runtime.worker, opened.campaign, unguarded, contactId, {
-      locale,
-      anyTime: true,
-      email: options.to,
-    })
-    const { composed } = shown
-    if (!composed || 'state' in composed) {
-      throw new WinbackError(
-        'test.impossible',
-        `it cannot be made for this contact: it ${outcomeText(outcomeOf(shown.verdict, composed), speechOf({ locale: 'en' }))}`,
-        {
-          remedy: 'Name another contact with --contact.',
-        },
-      )
-    }
-    const delivery = await send(composed)
-    if (delivery.outcome !== 'sent') {
-      throw new WinbackError('channel.unavailable', `${composed.channel.name}: ${delivery.detail}`, {
-        remedy: 'Run `winback doctor` to see what the mail server says.',
+  return await withStep(
+    context,
+    { campaign, step, variant: options.variant },
+    async ({ runtime, ...opened }) => {
+      const contactId = await (options.contact === undefined
+        ? anyContact(context)
+        : findContact(context.database, options.contact))
+      const { locale, variant } = options
+      // The step without its guards: the condition is met, and the one address is the tester's.
+      const unguarded = { ...opened.step, condition: undefined }
+      const shown = await previewStep(runtime.worker, opened.campaign, unguarded, contactId, {
+        locale,
+        variant,
+        anyTime: true,
+        email: options.to,
       })
-    }
-    const subject = wordsOf(composed.content).subject
-    return {
-      data: { to: options.to, channel: composed.channel.name, subject, ...delivery },
-      text: `Sent by ${composed.channel.name} to ${options.to}${subject ? `: ${subject}` : ''}${delivery.detail ? ` (${delivery.detail})` : ''}`,
-    }
-  })
+      const { composed } = shown
+      if (!composed || 'state' in composed) {
+        throw new WinbackError(
+          'test.impossible',
+          `it cannot be made for this contact: it ${outcomeText(outcomeOf(shown.verdict, composed), speechOf({ locale: 'en' }))}`,
+          {
+            remedy: 'Name another contact with --contact.',
+          },
+        )
+      }
+      const delivery = await send(composed)
+      if (delivery.outcome !== 'sent') {
+        throw new WinbackError('channel.unavailable', `${composed.channel.name}: ${delivery.detail}`, {
+          remedy: 'Run `winback doctor` to see what the mail server says.',
+        })
+      }
+      const subject = wordsOf(composed.content).subject
+      return {
+        data: { to: options.to, channel: composed.channel.name, subject, ...delivery },
+        text: `Sent by ${composed.channel.name} to ${options.to}${subject ? `: ${subject}` : ''}${delivery.detail ? ` (${delivery.detail})` : ''}`,
+      }
+    },
+  )
 }
 
 function send(outgoing: Outgoing) {

@@ -5,8 +5,8 @@ import { enter } from './entering.ts'
 import { amount, band, budget, dailyCount, duration, localWindow, percentage, rate } from './quantities.ts'
 
 // The campaign file. One schema: the types below are inferred from it, `winback schema` prints it as JSON Schema.
-// What a later part of Winback will read (variants …) is an unknown key until it is
-// built: a setting that does nothing is worse than an error.
+// What a later part of Winback will read is an unknown key until it is built: a setting that does nothing is worse than
+// an error.
 
 const name = z
   .string()
@@ -19,20 +19,45 @@ const condition = z
   .min(1)
   .describe('A CEL condition over facts: orders.total >= 2000 && orders.count >= 4')
 
+const texts = z.union([z.string(), z.record(z.string(), z.string())])
+
+/** One of the messages a step compares. */
+export interface Variant {
+  /** Of those the step is planned for, in (0, 1]. */
+  readonly share: number
+  /** Instead of the step's. */
+  readonly template?: string | Readonly<Record<string, string>> | undefined
+  readonly offer?: string | undefined
+}
+
+const variant = z.union([
+  percentage.transform((share): Variant => ({ share })),
+  z
+    .strictObject({
+      share: percentage.describe('Of those the step is planned for; the shares of a step come to 100%'),
+      template: texts.optional().describe('Instead of the step’s'),
+      offer: z.string().optional().describe('Instead of the step’s; one of `offers`'),
+    })
+    .transform((given): Variant => given),
+])
+
 export const step = z.strictObject({
   id: name.describe('Stable: reports and conditions name the step by it'),
   channel: z
     .union([z.string(), z.array(z.string()).min(1)])
     .transform((value) => (typeof value === 'string' ? [value] : value))
     .describe('A channel, or a list: the first on which the contact can be reached'),
-  template: z
-    .union([z.string(), z.record(z.string(), z.string())])
-    .optional()
-    .describe('A template, or one for each segment (with `everyone` for the rest)'),
+  template: texts.optional().describe('A template, or one for each segment (with `everyone` for the rest)'),
   after: duration.prefault('0s').describe('Counted from entering the tier'),
   when: condition.optional().describe('Sent only where this is true'),
   unless: condition.optional().describe('Not sent where this is true'),
   offer: z.string().optional().describe('One of `offers`: granted with this message'),
+  variants: z
+    .record(name, variant)
+    .optional()
+    .describe(
+      'Messages that are compared, each with its share: { plain: 50%, story: 50% }. The others are held against the first',
+    ),
   data: z
     .enum(DATA_SOURCES)
     .optional()

@@ -10,6 +10,7 @@ import { checkOffers } from './checks/offers.ts'
 import { checkSettings } from './checks/settings.ts'
 import { checkTemplates } from './checks/templates.ts'
 import { checkTexts } from './checks/texts.ts'
+import { checkVariants } from './checks/variants.ts'
 
 /**
  * Everything about a campaign that its schema cannot say, each refusal with its place and its reason. Works on what
@@ -22,6 +23,7 @@ export function checkCampaign(checked: Checked): Problem[] {
     ...checkEntries(checked),
     ...checkChannels(checked),
     ...checkCalls(checked),
+    ...checkVariants(checked),
     ...checkTemplates(checked),
     ...checkTexts(checked),
     ...checkExpressions(checked),

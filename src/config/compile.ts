@@ -16,6 +16,7 @@ import { combineConditions, compileCondition } from './conditions.ts'
 import { bandsOf } from './entering.ts'
 import type { Fact } from './fact.ts'
 import { ownTexts, type TemplateIndex } from './templates-index.ts'
+import { type Saying, sayingOf } from './variants.ts'
 import type { Workspace } from './workspace.ts'
 
 export interface CompileInput {
@@ -116,22 +117,15 @@ function compileStep(
   stepNo: number,
 ): CompiledStep {
   const { definition, templates, workspace } = input
-  const known = knownToStep(workspace, definition, tierNo, stepNo)
+  const knows = knownToStep(workspace, definition, tierNo, stepNo)
   const place = tier === ON_RETURN ? `${ON_RETURN}[${stepNo}]` : `tiers[${tierNo}].steps[${stepNo}]`
   const stepId = input.stepIds.get(step.id)
   if (stepId === undefined) throw new Error(`step ${step.id} of ${definition.campaign} has no row`)
-  const terms = step.offer === undefined ? undefined : definition.offers[step.offer]
-  const named: Readonly<Record<string, string>> =
-    step.script !== undefined
-      ? { everyone: step.script }
-      : typeof step.template === 'string'
-        ? { everyone: step.template }
-        : (step.template ?? {})
   const textsOf = (name: string) => saidBy(name, step.channel, templates, workspace.locales[0])
   const template = (name: string, segment?: string): StepTemplate => ({
     name,
     facts: [
-      ...factsOf(textsOf(name), templates, known, segment),
+      ...factsOf(textsOf(name), templates, knows, segment),
       ...(step.data === undefined ? [] : textsOf(name).flatMap((text) => dataOf(text, templates, segment))),
     ],
     offered: textsOf(name).some((text) =>
@@ -139,7 +133,21 @@ function compileStep(
     ),
   })
   const segments = ['everyone', ...Object.keys(definition.segments)]
-  return {
+  const said = (saying: Saying): Pick<CompiledStep, 'templates' | 'offer'> => {
+    const named =
+      typeof saying.template === 'string' ? { everyone: saying.template } : (saying.template ?? {})
+    const terms = saying.offer === undefined ? undefined : definition.offers[saying.offer]
+    return {
+      templates: new Map(
+        segments.flatMap((segment): [string, StepTemplate][] => {
+          const name = named[segment] ?? named.everyone
+          return name === undefined ? [] : [[segment, template(name, segment)]]
+        }),
+      ),
+      offer: saying.offer !== undefined && terms ? { name: saying.offer, terms } : undefined,
+    }
+  }
+  const plain: CompiledStep = {
     stepId,
     tierNo: tierNo + 1,
     tier,
@@ -148,20 +156,21 @@ function compileStep(
     channels: step.channel,
     after: step.after,
     condition: combineConditions(
-      condition(step.when, known, `${place}.when`, definition),
-      condition(step.unless, known, `${place}.unless`, definition),
+      condition(step.when, knows, `${place}.when`, definition),
+      condition(step.unless, knows, `${place}.unless`, definition),
     ),
-    templates: new Map(
-      segments.flatMap((segment): [string, StepTemplate][] => {
-        const name = named[segment] ?? named.everyone
-        return name === undefined ? [] : [[segment, template(name, segment)]]
-      }),
-    ),
+    ...said(step.script === undefined ? step : { template: step.script, offer: step.offer }),
     otherwise: step.otherwise === undefined ? undefined : template(step.otherwise),
-    offer: step.offer !== undefined && terms ? { name: step.offer, terms } : undefined,
     ...(step.script === undefined ? {} : { call: { sla: step.sla, capacity: step.capacity?.count ?? null } }),
     ...(step.data === undefined ? {} : { data: (now: Date) => annualReportSql(workspace, now) }),
   }
+  const known = new Set(templates.names())
+  const variants = Object.entries(step.variants ?? {}).map(([name, variant]) => {
+    const saying = sayingOf(step, name, variant, (text) => known.has(text))
+    return { name, share: variant.share, step: { ...plain, ...said(saying) } }
+  })
+  const [first] = variants
+  return first ? { ...first.step, variants } : plain
 }
 
 function condition(

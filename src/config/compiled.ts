@@ -52,12 +52,22 @@ export interface CompiledStep {
   readonly templates: ReadonlyMap<string, StepTemplate>
   readonly otherwise: StepTemplate | undefined
   readonly offer: { readonly name: string; readonly terms: Offer } | undefined
+  /** What the step compares, in the order of the file; the step itself then is as its first. */
+  readonly variants?: readonly CompiledVariant[]
   /** What is read of the contact beside facts, as a query of one row over `c` and `a`, with one jsonb column `report`. */
   readonly data?: (now: Date) => SQL
   /** Released by the return rather than by the tier: what silences the rest lets it go. */
   readonly onReturn?: true
   /** Of a step that asks for a call. */
   readonly call?: CallTerms
+}
+
+export interface CompiledVariant {
+  readonly name: string
+  /** In (0, 1]; those of a step come to 1. */
+  readonly share: number
+  /** The step with this variant's templates and offer. */
+  readonly step: CompiledStep
 }
 
 export interface CallTerms {

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { Location, Problem } from '../errors.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from './document.ts'
 import { toldOnce, UNKNOWN_KEY } from './misplaced.ts'
-import { keysAt, schemaAt } from './shape.ts'
+import { branchesOf, keysAt, schemaAt } from './shape.ts'
 import { expectedAt, rewritten } from './wanted.ts'
 
 /** The name that was most likely meant, where one is near enough to be a slip. */
@@ -107,9 +107,15 @@ function translate(issue: z.core.$ZodIssue, base: Path, context: Context): Probl
         return translate(values, path, context)
       }
       if (!shallow) return best.flatMap((each) => translate(each, path, context))
-      const kinds = issue.errors
-        .flat()
-        .flatMap((each) => (each.code === 'invalid_type' ? kind(each.expected) : []))
+      // Of the right type, and wrong as such: the branch says what it wants.
+      const meant = issue.errors.filter((errors) => errors.every((each) => each.code !== 'invalid_type'))
+      if (meant.length === 1) return meant.flat().flatMap((each) => translate(each, path, context))
+      const branches = wanted ? branchesOf(wanted.schema) : []
+      const kinds = issue.errors.flatMap((errors, at) =>
+        errors.flatMap((each) =>
+          each.code === 'invalid_type' ? (expectedAt(branches[at]) ?? kind(each.expected)) : [],
+        ),
+      )
       const expected = [...new Set(kinds)].join(' or ') || 'something else'
       return [found === undefined ? missing(expected) : instead(expected)]
     }

@@ -63,6 +63,12 @@ export function schemaAt(
   return current && { schema: current, value }
 }
 
+/** What a union is a choice of, in its order; empty for anything else. */
+export function branchesOf(schema: Schema): readonly Schema[] {
+  const inner = unwrap(schema)
+  return inner instanceof z.ZodUnion ? inner.options : []
+}
+
 /** The keys that may stand at `path` of a document; empty where any name may, or none. */
 export function keysAt(schema: Schema, document: unknown, path: readonly PropertyKey[]): string[] {
   const found = schemaAt(schema, document, path)

@@ -164,6 +164,8 @@ export interface TouchpointRow {
   detail: string | null
   channel: string | null
   template: string | null
+  /** Of its step; null where the step has none. */
+  variant: string | null
   providerId: string | null
   attempt: number
   cost: number
@@ -186,15 +188,15 @@ export async function findTouchpoints(
     session,
     sql`
     SELECT t.touchpoint_id AS "touchpointId", t.episode_id AS "episodeId", s.campaign, s.tier, s.step, s.channels,
-      t.state, ${whyWaiting(now)} AS deferral, t.reason, t.detail, t.channel, t.template, t.provider_id AS "providerId", t.attempt, t.cost,
+      t.state, ${whyWaiting(now)} AS deferral, t.reason, t.detail, t.channel, t.template, t.variant, t.provider_id AS "providerId", t.attempt, t.cost,
       t.planned_for AS "plannedFor", t.due_at AS "dueAt", t.settled_at AS "settledAt"
     FROM (
       SELECT touchpoint_id, episode_id, step_id, state, NULL::text AS reason, NULL::text AS detail,
-        NULL::text AS channel, NULL::text AS template, NULL::text AS provider_id, attempt, 0::bigint AS cost,
+        NULL::text AS channel, NULL::text AS template, variant, NULL::text AS provider_id, attempt, 0::bigint AS cost,
         planned_for, due_at, waits, NULL::timestamptz AS settled_at
       FROM touchpoints WHERE contact_id = ${contactId}
       UNION ALL
-      SELECT touchpoint_id, episode_id, step_id, state, reason, detail, channel, template, provider_id, attempt, cost,
+      SELECT touchpoint_id, episode_id, step_id, state, reason, detail, channel, template, variant, provider_id, attempt, cost,
         planned_for, NULL, NULL, settled_at
       FROM touchpoint_records WHERE contact_id = ${contactId} AND settled_at <= ${now}
     ) t JOIN steps s ON s.step_id = t.step_id

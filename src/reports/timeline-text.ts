@@ -204,6 +204,12 @@ function stageText(entry: Of<'stage'>, speech: Speech): string {
   return en ? `${entered}: ${why}.` : `${entered}：${why}。`
 }
 
+/** `letter › nudge, variant story`: of which message an entry speaks. */
+function placeText({ tier, step, variant }: Of<'waiting' | 'settled'>, { language }: Speech): string {
+  const named = variant === null ? '' : language === 'en' ? `, variant ${variant}` : `，方案 ${variant}`
+  return `${tier} › ${step}${named}`
+}
+
 function waitingText(entry: Of<'waiting'>, speech: Speech): string {
   const en = speech.language === 'en'
   const due = entry.dueAt ? speech.moment(entry.dueAt) : ''
@@ -217,8 +223,8 @@ function waitingText(entry: Of<'waiting'>, speech: Speech): string {
         : `，已尝试 ${speech.count(entry.attempt)} 次`
   const when = entry.state === 'planned' ? (en ? `, due ${due}` : `，定于 ${due}`) : ''
   return en
-    ? `${entry.tier} › ${entry.step}: ${state}${why ? `: ${why}` : ''}${when}${tries}.`
-    : `${entry.tier} › ${entry.step}：${state}${why ? `：${why}` : ''}${when}${tries}。`
+    ? `${placeText(entry, speech)}: ${state}${why ? `: ${why}` : ''}${when}${tries}.`
+    : `${placeText(entry, speech)}：${state}${why ? `：${why}` : ''}${when}${tries}。`
 }
 
 function settledText(entry: Of<'settled'>, speech: Speech): string {
@@ -239,8 +245,8 @@ function settledText(entry: Of<'settled'>, speech: Speech): string {
   ].filter((fact) => fact !== undefined)
   const details = facts.length === 0 ? '' : en ? ` (${facts.join(', ')})` : `（${facts.join('，')}）`
   return en
-    ? `${entry.tier} › ${entry.step}: ${state}${why ? `: ${why}` : ''}${details}.`
-    : `${entry.tier} › ${entry.step}：${state}${why ? `：${why}` : ''}${details}。`
+    ? `${placeText(entry, speech)}: ${state}${why ? `: ${why}` : ''}${details}.`
+    : `${placeText(entry, speech)}：${state}${why ? `：${why}` : ''}${details}。`
 }
 
 function recalledText(entry: Of<'recalled'>, speech: Speech): string {

@@ -1,5 +1,6 @@
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { factCatalogue } from '../config/facts.ts'
+import { templatesOf } from '../config/variants.ts'
 import { type Fit, fitSignals, readFit } from '../signals/fit.ts'
 import { rulesOf } from '../signals/history.ts'
 import { refreshSignals } from '../signals/refresh.ts'
@@ -45,11 +46,7 @@ export function asksForSignals(campaign: CompiledCampaign, workspace: Runtime['w
     campaign.audience?.source,
     ...campaign.segments.map((segment) => segment.condition.source),
     ...steps.map((step) => step.condition?.source),
-    ...steps.flatMap((step) =>
-      [...step.templates.values(), ...(step.otherwise ? [step.otherwise] : [])].flatMap((template) =>
-        template.facts.map((fact) => fact.path),
-      ),
-    ),
+    ...steps.flatMap((step) => templatesOf(step).flatMap(({ facts }) => facts.map(({ path }) => path))),
   ]
   return sources.some((source) => source !== undefined && paths.some((path) => source.includes(path)))
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { Calendar } from '../config/calendar.ts'
 import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import type { Rates } from '../config/rates.ts'
+import { inVariant } from '../config/variants.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { messageOf } from '../errors.ts'
@@ -338,7 +339,7 @@ export function composer(deps: {
         content,
         template: cleared.template ?? null,
         cost: channel.cost(content),
-        offer: cleared.grant ? (deps.step.offer?.name ?? null) : null,
+        offer: cleared.grant ? (inVariant(deps.step, candidate.variant).offer?.name ?? null) : null,
         overflow: cleared.overflow ?? false,
       }
     } catch (error) {

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Device } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep, TemplateFact } from '../config/compiled.ts'
+import { templatesOf } from '../config/variants.ts'
 import { preparedRows, type Session } from '../database/connect.ts'
 import { choiceSql, consentSql } from '../database/permissions.ts'
 import { keyTable, type TouchpointKey } from './lifecycle.ts'
@@ -22,6 +23,8 @@ export interface Candidate extends TouchpointKey {
   readonly erased: boolean
   readonly seed: boolean
   readonly segment: string
+  /** Of its step; null where the step has none. */
+  readonly variant: string | null
   /** Why the episode is silent, or null while it is not. */
   readonly silencedBy: 'returned' | 'stopped' | 'contaminated' | 'merged' | 'erased' | null
   /** The episode is over. */
@@ -109,7 +112,7 @@ export async function imagine(
   const source = sql`contacts c JOIN contact_activity a USING (contact_id)
     LEFT JOIN contact_signals s ON s.contact_id = c.contact_id
     CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS touchpoint_id, 0::bigint AS episode_id, 0 AS attempt,
-      ${what.now}::timestamptz AS planned_for) t
+      NULL::text AS variant, ${what.now}::timestamptz AS planned_for) t
     CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS episode_id, ${what.campaign.name}::text AS campaign,
       ${what.campaign.version}::int AS version, 'treated'::text AS arm, ${what.segment} AS segment, NULL::text AS silenced_by,
       NULL::timestamptz AS ended_at,
@@ -137,7 +140,7 @@ async function read(
     SELECT t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId", t.episode_id AS "episodeId", t.attempt,
       t.planned_for AS "plannedFor", c.person_id AS "personId", c.external_id AS "externalId", c.email, c.phone, c.locale, c.timezone,
       ${what.devices ? DEVICES : sql`'[]'::jsonb`} AS devices,
-      c.erased_at IS NOT NULL AS erased, e.arm = 'seed' AS seed, e.segment, e.silenced_by AS "silencedBy",
+      c.erased_at IS NOT NULL AS erased, e.arm = 'seed' AS seed, e.segment, t.variant, e.silenced_by AS "silencedBy",
       e.ended_at IS NOT NULL AS over, ${activeSql(what.campaign)} AS active, ${movedSql(what.campaign, now)} AS moved,
       e.tier_no > ${step.tierNo} AS superseded,
       jsonb_build_object(
@@ -194,9 +197,8 @@ function movedSql({ entry }: Pick<CompiledCampaign, 'entry'>, now: Date): SQL {
 
 /** Every fact any template of the step may need, once. Which of them a contact's own template needs is judged later. */
 function factsOf(step: CompiledStep): TemplateFact[] {
-  const templates = [...step.templates.values(), ...(step.otherwise ? [step.otherwise] : [])]
   const facts = new Map(
-    templates.flatMap((template) => template.facts.map((fact) => [fact.path, fact] as const)),
+    templatesOf(step).flatMap((template) => template.facts.map((fact) => [fact.path, fact] as const)),
   )
   return [...facts.values()]
 }

@@ -2,6 +2,7 @@ import type { AddressKind, ContactView } from '../channels/channel.ts'
 import type { Calendar } from '../config/calendar.ts'
 import type { CompiledStep, StepTemplate } from '../config/compiled.ts'
 import type { LocalWindow } from '../config/quantities.ts'
+import { inVariant } from '../config/variants.ts'
 import type { Wait } from '../config/waits.ts'
 import type { Candidate, Choice } from './gather.ts'
 import { isDayClosed, spreadFrom } from './windows.ts'
@@ -169,7 +170,8 @@ function conditional(
       return { kind: 'skip', reason: 'effort', detail: null }
     }
   }
-  const chosen = step.templates.get(candidate.segment) ?? step.templates.get('everyone')
+  const { templates } = inVariant(step, candidate.variant)
+  const chosen = templates.get(candidate.segment) ?? templates.get('everyone')
   const lacking = chosen && lack(candidate, chosen)
   if (!lacking) return timely(candidate, contact, channel, chosen, context)
   // Never a blank, never a wrong price: the neutral template where there is one and it can be filled, or nothing.

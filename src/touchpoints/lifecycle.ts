@@ -260,7 +260,7 @@ async function settleWhere(
         ${column('template')}::text[], ${column('providerId')}::text[], ${numbers('cost')}
       ) AS v(contact_id, touchpoint_id, state, reason, detail, channel, template, provider_id, cost)
     ), locked AS (
-      SELECT t.contact_id, t.touchpoint_id, t.episode_id, t.step_id, t.attempt, t.planned_for,
+      SELECT t.contact_id, t.touchpoint_id, t.episode_id, t.step_id, t.variant, t.attempt, t.planned_for,
              v.state, v.reason, v.detail, v.channel, v.template, v.provider_id, v.cost
       FROM verdict v JOIN touchpoints t USING (contact_id, touchpoint_id)
       WHERE t.claim_id = ${claimId}::uuid AND ${which}
@@ -270,9 +270,9 @@ async function settleWhere(
       WHERE t.contact_id = l.contact_id AND t.touchpoint_id = l.touchpoint_id
       RETURNING l.*
     ), recorded AS (
-      INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, state, reason, detail,
+      INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, variant, state, reason, detail,
         channel, template, provider_id, attempt, cost, planned_for, settled_at)
-      SELECT contact_id, touchpoint_id, episode_id, step_id, state, reason, detail,
+      SELECT contact_id, touchpoint_id, episode_id, step_id, variant, state, reason, detail,
         channel, template, provider_id, attempt + (state IN ('sent', 'failed', 'uncertain'))::int, cost, planned_for,
         ${now}
       FROM gone
@@ -340,8 +340,8 @@ export async function cancel(
       RETURNING l.*
     ), recorded AS (
       INSERT INTO touchpoint_records
-        (contact_id, touchpoint_id, episode_id, step_id, state, reason, detail, attempt, planned_for, settled_at)
-      SELECT contact_id, touchpoint_id, episode_id, step_id, ${cause.state ?? 'cancelled'}, ${cause.reason},
+        (contact_id, touchpoint_id, episode_id, step_id, variant, state, reason, detail, attempt, planned_for, settled_at)
+      SELECT contact_id, touchpoint_id, episode_id, step_id, variant, ${cause.state ?? 'cancelled'}, ${cause.reason},
         ${cause.detail ?? null}, attempt, planned_for, ${cause.now}
       FROM gone
     )

@@ -1,8 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { segmentSql } from '../audience/select.ts'
+import { drawVariant } from '../audience/stages.ts'
 import type { ContactView } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import type { Mask } from '../config/masking.ts'
+import { inVariant } from '../config/variants.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { type Composed, composer, guardContext, reachesDevices, type WorkerDependencies } from './batch.ts'
@@ -16,6 +18,8 @@ import { viewContact } from './view.ts'
 export interface Preview {
   readonly contact: ContactView
   readonly segment: string
+  /** Of the step; null where it has none. */
+  readonly variant: string | null
   readonly verdict: Verdict
   /** What the channel made of it, where the guards let it through; why it could not be made, where it could not. */
   readonly composed: Composed | undefined
@@ -26,11 +30,12 @@ export interface Preview {
 /**
  * Runs a step's guards and templates for one contact exactly as a worker would, without a touchpoint: for previews,
  * test mails and the samples of a plan.
- * @param variant.locale instead of the contact's own
- * @param variant.anyTime leaves the send window out: a sample is looked at by day and by night
- * @param variant.limits asks caps, offer and budgets, too; nothing is reserved
- * @param variant.mask how names and addresses are shown in the message; as they are by default
- * @param variant.email instead of the contact's own, which then is neither suppressed nor refused: for test mails
+ * @param as.locale instead of the contact's own
+ * @param as.anyTime leaves the send window out: a sample is looked at by day and by night
+ * @param as.limits asks caps, offer and budgets, too; nothing is reserved
+ * @param as.mask how names and addresses are shown in the message; as they are by default
+ * @param as.variant instead of the one the contact has, or would draw
+ * @param as.email instead of the contact's own, which then is neither suppressed nor refused: for test mails
  * @throws WinbackError `contact.unknown`
  */
 export async function previewStep(
@@ -38,10 +43,11 @@ export async function previewStep(
   campaign: CompiledCampaign,
   step: CompiledStep,
   contactId: number,
-  variant: {
+  as: {
     locale?: string | undefined
     anyTime?: boolean
     limits?: boolean
+    variant?: string | undefined
     email?: string | undefined
     mask?: Mask
   } = {},
@@ -58,14 +64,18 @@ export async function previewStep(
     devices: reachesDevices(dependencies, step),
   })
   if (!found) throw new WinbackError('contact.unknown', `there is no contact ${contactId}`)
+  const variant = step.variants
+    ? (as.variant ?? (await variantOf(database, campaign, step, contactId)))
+    : null
   const candidate: Candidate = {
     ...found,
-    facts: variant.mask ? variant.mask.facts(found.facts) : found.facts,
-    ...(variant.locale === undefined ? {} : { locale: variant.locale }),
-    ...(variant.email === undefined
+    variant,
+    facts: as.mask ? as.mask.facts(found.facts) : found.facts,
+    ...(as.locale === undefined ? {} : { locale: as.locale }),
+    ...(as.email === undefined
       ? {}
       : {
-          email: variant.email,
+          email: as.email,
           suppressed: { ...found.suppressed, email: null },
           erased: false,
           consent: Object.fromEntries(step.channels.map((channel) => [channel, 'given' as const])),
@@ -75,14 +85,15 @@ export async function previewStep(
   const contact = viewContact(candidate, sender)
   const context = await guardContext(dependencies, campaign, step, now)
   const channels = context.channels.map((reach) =>
-    variant.anyTime ? { ...reach, window: undefined, opening: () => undefined } : reach,
+    as.anyTime ? { ...reach, window: undefined, opening: () => undefined } : reach,
   )
   const verdict = judge(candidate, contact, { ...context, channels })
   if (verdict.kind !== 'send')
-    return { contact, segment: candidate.segment, verdict, composed: undefined, scarce: undefined }
+    return { contact, segment: candidate.segment, variant, verdict, composed: undefined, scarce: undefined }
   const templates = await dependencies.templates(campaign.templateSet)
   const compose = composer({ templates, sender, campaign, step, channels: dependencies.channels })
-  const grant = dummyGrant(step, now)
+  const own = inVariant(step, variant)
+  const grant = dummyGrant(own, now)
   const cleared = {
     candidate,
     contact,
@@ -92,10 +103,40 @@ export async function previewStep(
     ...(grant ? { grant } : {}),
   }
   const composed = compose(cleared)
-  const scarce = variant.limits
-    ? await foreseeReservation(database, { campaign, step, now }, cleared, composed)
+  const scarce = as.limits
+    ? await foreseeReservation(database, { campaign, step: own, now }, cleared, composed)
     : undefined
-  return { contact, segment: candidate.segment, verdict, composed, scarce }
+  return { contact, segment: candidate.segment, variant, verdict, composed, scarce }
+}
+
+/** The variant of a step that a contact has in their open episode, or would draw in it, or in the next one. */
+async function variantOf(
+  session: Session,
+  campaign: CompiledCampaign,
+  step: CompiledStep,
+  contactId: number,
+): Promise<string | null> {
+  const touched = (
+    table: string,
+  ) => sql`SELECT t.variant FROM ${sql.identifier(table)} t JOIN steps s USING (step_id)
+      WHERE t.contact_id = e.contact_id AND t.episode_id = e.episode_id AND s.step = ${step.id} AND t.variant IS NOT NULL`
+  const [found] = await rows<{ personId: number; episodeNo: number; variant: string | null }>(
+    session,
+    sql`
+    SELECT c.person_id AS "personId", e.episode_no AS "episodeNo",
+      (${touched('touchpoints')} UNION ALL ${touched('touchpoint_records')} LIMIT 1) AS variant
+    FROM contacts c CROSS JOIN LATERAL (
+      SELECT e.contact_id, e.episode_id, e.episode_no FROM episodes e
+      WHERE e.contact_id = c.contact_id AND e.campaign = ${campaign.name} AND e.ended_at IS NULL
+      UNION ALL
+      SELECT c.contact_id, 0, coalesce(max(e.episode_no), 0) + 1 FROM episodes e
+      WHERE e.person_id = c.person_id AND e.campaign = ${campaign.name} LIMIT 1
+    ) e WHERE c.contact_id = ${contactId}`,
+  )
+  if (!found) return null
+  const known = step.variants?.some(({ name }) => name === found.variant)
+  if (found.variant !== null && known) return found.variant
+  return drawVariant(campaign.salt, step, found.personId, found.episodeNo) ?? null
 }
 
 /** The internal id of a contact of the user's system. @throws WinbackError `contact.unknown` */

@@ -1,4 +1,5 @@
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import { givesOffer, inVariant } from '../config/variants.ts'
 import { type Database, provisionally, type Transaction, transaction } from '../database/connect.ts'
 import { DUMMY_CODE } from '../offers/codes.ts'
 import { concludeGrants } from '../offers/conclusion.ts'
@@ -63,25 +64,42 @@ export async function reserve(deps: ReserveDependencies, reservation: Reservatio
   const seeds = cleared
     .filter(({ candidate }) => candidate.seed)
     .map((each): Cleared => {
-      const grant = dummyGrant(step, now)
+      const grant = dummyGrant(inVariant(step, each.candidate.variant), now)
       return grant ? { ...each, grant } : each
     })
   const real = cleared.filter(({ candidate }) => !candidate.seed)
   const budgets = budgetsOf(campaign, step)
   const capped = campaign.definition.limits.per_person.length > 0
-  if (real.length === 0 || (!capped && !step.offer && budgets.length === 0)) {
+  const offering = givesOffer(step)
+  if (real.length === 0 || (!capped && !offering && budgets.length === 0)) {
     return { toSend: [...seeds, ...real], refused: [], holds: false, promised: false }
   }
   const refused: Refused[] = []
-  const promised = await reservePersons(deps, reservation, real, refused)
+  const promised: Allowed[] = []
+  // Variants may promise different things; each offer is reserved for those of the batch who are to get it.
+  for (const [offered, group] of byOffer(step, real)) {
+    promised.push(...(await reservePersons(deps, { ...reservation, step: offered }, group, refused)))
+  }
   const affordable = await reserveMoney(deps, reservation, budgets, promised, refused)
-  const holds = step.offer !== undefined || budgets.length > 0
+  const holds = offering || budgets.length > 0
   return {
     toSend: [...seeds, ...affordable.map(({ cleared: each }) => each)],
     refused,
     holds,
-    promised: step.offer !== undefined,
+    promised: offering,
   }
+}
+
+/** A batch by what it promises: a step as one of its variants has it, with those who are to get that offer or none. */
+function byOffer(step: CompiledStep, real: readonly Cleared[]): [CompiledStep, Cleared[]][] {
+  const groups = new Map<string | undefined, [CompiledStep, Cleared[]]>()
+  for (const each of real) {
+    const own = inVariant(step, each.candidate.variant)
+    const group = groups.get(own.offer?.name) ?? [own, []]
+    groups.set(own.offer?.name, group)
+    group[1].push(each)
+  }
+  return [...groups.values()]
 }
 
 /** A message that may go, as far as it was asked; `fresh` where it makes a new promise. */
@@ -197,12 +215,12 @@ async function reserveMoney(
   refused: Refused[],
 ): Promise<readonly Allowed[]> {
   if (budgets.length === 0 || allowed.length === 0) return allowed
-  const expected = step.offer ? expectedOf(step.offer.terms) : 0
   const claimed = allowed.map(({ cleared, fresh }) => {
     const { contactId, touchpointId } = cleared.candidate
     const composed = budgets.some(({ kind }) => kind === 'spend') ? compose(cleared) : undefined
     const spend = composed && !('state' in composed) ? composed.cost : 0
-    return { contactId, touchpointId, spend, liability: fresh ? expected : 0 }
+    const { offer } = inVariant(step, cleared.candidate.variant)
+    return { contactId, touchpointId, spend, liability: fresh && offer ? expectedOf(offer.terms) : 0 }
   })
   const hold = () => provisionally(deps.database, (tx) => holdBudgets(tx, claimId, budgets, now, claimed))
   let short = await hold()
@@ -245,7 +263,7 @@ export function budgetsOf({ name, definition, timezone }: CompiledCampaign, step
   const common = { campaign: name, zone: timezone }
   return [
     ...(spend ? [{ ...common, kind: 'spend' as const, most: spend.amount.micros, per: spend.per }] : []),
-    ...(liability && step.offer
+    ...(liability && givesOffer(step)
       ? [{ ...common, kind: 'liability' as const, most: liability.micros, per: null }]
       : []),
   ]

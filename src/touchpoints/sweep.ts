@@ -47,8 +47,8 @@ export async function sweep(database: Database, now: Date, idempotent: readonly 
       RETURNING x.*
     ), recorded AS (
       INSERT INTO touchpoint_records
-        (contact_id, touchpoint_id, episode_id, step_id, state, detail, channel, attempt, planned_for, settled_at)
-      SELECT contact_id, touchpoint_id, episode_id, step_id, 'uncertain',
+        (contact_id, touchpoint_id, episode_id, step_id, variant, state, detail, channel, attempt, planned_for, settled_at)
+      SELECT contact_id, touchpoint_id, episode_id, step_id, variant, 'uncertain',
         'the worker went away while it was sending', channel, attempt + 1, planned_for, ${now}
       FROM gone
     )

@@ -1,6 +1,7 @@
 import type { ContactView, TemplateView } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { FACT_GROUPS } from '../config/facts.ts'
+import { inVariant } from '../config/variants.ts'
 import { viewGrant, viewOffer } from '../offers/offers.ts'
 import type { Candidate } from './gather.ts'
 import type { Promised } from './reserve.ts'
@@ -72,7 +73,12 @@ export function messageViewer(message: {
   step: CompiledStep
 }): (candidate: Candidate, contact: ContactView, grant?: Promised) => TemplateView {
   const { sender, campaign, step } = message
-  const offer = step.offer && viewOffer(step.offer.name, step.offer.terms)
+  const offers = new Map<CompiledStep['offer'], ReturnType<typeof viewOffer>>()
+  const viewed = (offer: NonNullable<CompiledStep['offer']>) => {
+    const known = offers.get(offer) ?? viewOffer(offer.name, offer.terms)
+    offers.set(offer, known)
+    return known
+  }
   const workspace = { name: sender.name }
   const titled = { name: campaign.name, title: campaign.definition.title }
   const paths = new Map<string, readonly string[]>()
@@ -85,6 +91,8 @@ export function messageViewer(message: {
     // Roots that are always there, so that {{#if contact.first_name}} may ask about what is not.
     const view: Record<string, unknown> = Object.fromEntries(FACT_GROUPS.map((group) => [group, {}]))
     for (const path in candidate.facts) nest(view, split(path), candidate.facts[path])
+    const given = inVariant(step, candidate.variant).offer
+    const offer = given && viewed(given)
     return {
       ...view,
       workspace,

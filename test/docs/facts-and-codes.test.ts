@@ -37,7 +37,14 @@ describe('docs/campaigns.md', () => {
   })
 
   it('names every key of the campaign file', () => {
-    const tables = ['Who and when', 'What is measured', 'Limits', 'Offers', 'Tiers and steps']
+    const tables = [
+      'Who and when',
+      'What is measured',
+      'Limits',
+      'Offers',
+      'Tiers and steps',
+      'Variants of a step',
+    ]
     const rows = tables.flatMap((heading) => tableUnder(campaigns, `### ${heading}`))
     const described = new Set(rows.flat().flatMap((cell) => quoted(cell).flatMap((key) => key.split('.'))))
     const missing = [...keysOf(campaignJsonSchema())].filter((key) => !described.has(key))
@@ -46,9 +53,14 @@ describe('docs/campaigns.md', () => {
 
   it('has a row for keys that exist, and for no others', () => {
     const keys = keysOf(campaignJsonSchema())
-    const rows = ['Who and when', 'What is measured', 'Limits', 'Offers', 'Tiers and steps'].flatMap(
-      (heading) => first(tableUnder(campaigns, `### ${heading}`)),
-    )
+    const rows = [
+      'Who and when',
+      'What is measured',
+      'Limits',
+      'Offers',
+      'Tiers and steps',
+      'Variants of a step',
+    ].flatMap((heading) => first(tableUnder(campaigns, `### ${heading}`)))
     expect(rows.flatMap((path) => path.split('.')).filter((key) => key !== '*' && !keys.has(key))).toEqual([])
   })
 

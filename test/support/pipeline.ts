@@ -8,6 +8,7 @@ import type {
   CampaignBook,
   CompiledCampaign,
   CompiledEntry,
+  CompiledStep,
   CompiledTier,
   Condition,
 } from '../../src/config/compiled.ts'
@@ -121,6 +122,8 @@ export interface StepSketch {
   facts?: { path: string; value: ReturnType<typeof sql>; stale?: ReturnType<typeof sql> }[]
   otherwise?: boolean
   offer?: { name: string; terms: Offer }
+  /** Compared on the step; each says a template of its name. */
+  variants?: { name: string; share: number; offer?: { name: string; terms: Offer } }[]
   call?: CallTerms
 }
 
@@ -305,7 +308,7 @@ async function insertCampaign(
         sql: () => value,
         ...(stale ? { stale: () => stale } : {}),
       }))
-      steps.push({
+      const plain: CompiledStep = {
         stepId: row?.stepId ?? 0,
         tierNo: tierIndex + 1,
         tier: name,
@@ -319,7 +322,13 @@ async function insertCampaign(
         offer: step.offer,
         ...(name === ON_RETURN ? { onReturn: true } : {}),
         ...(step.call ? { call: step.call } : {}),
-      })
+      }
+      const variants = (step.variants ?? []).map(({ name: variant, share, offer }) => ({
+        name: variant,
+        share,
+        step: { ...plain, offer, templates: new Map([['everyone', { name: variant, facts }]]) },
+      }))
+      steps.push(variants[0] ? { ...variants[0].step, variants } : plain)
     }
     return steps
   }

@@ -78,6 +78,7 @@ describe('a send that ended', () => {
       timezone: null,
       erased: false,
       seed: false,
+      variant: null,
       segment: 'everyone',
       silencedBy: null,
       over: false,

@@ -29,6 +29,7 @@ const plain: Candidate = {
   timezone: 'UTC',
   erased: false,
   seed: false,
+  variant: null,
   segment: 'everyone',
   silencedBy: null,
   over: false,

@@ -18,11 +18,9 @@ export function checkOffers(checked: Checked): Problem[] {
 function* checkUse({ campaign, document }: Checked): Generator<Problem> {
   const names = Object.keys(campaign.offers ?? {})
   const used = new Set<string>()
-  for (const { step, path } of stepsOf(campaign)) {
-    if (step.offer === undefined) continue
-    used.add(step.offer)
-    if (!names.includes(step.offer))
-      yield unknownName(document, [...path, 'offer'], 'offer', step.offer, names)
+  for (const { offer, path } of givenOffers(campaign)) {
+    used.add(offer)
+    if (!names.includes(offer)) yield unknownName(document, path, 'offer', offer, names)
   }
   for (const name of names) {
     if (used.has(name)) continue
@@ -30,6 +28,17 @@ function* checkUse({ campaign, document }: Checked): Generator<Problem> {
       at: 'key',
       severity: 'warning',
     })
+  }
+}
+
+/** Every offer a step or one of its variants names, with its place. */
+function* givenOffers(campaign: Salvaged<Campaign>): Generator<{ offer: string; path: Path }> {
+  for (const { step, path } of stepsOf(campaign)) {
+    if (step.offer !== undefined) yield { offer: step.offer, path: [...path, 'offer'] }
+    for (const [name, variant] of Object.entries(step.variants ?? {})) {
+      if (variant?.offer === undefined) continue
+      yield { offer: variant.offer, path: [...path, 'variants', name, 'offer'] }
+    }
   }
 }
 
@@ -97,7 +106,7 @@ function* checkCurrency({ campaign, document, workspace }: Checked): Generator<P
 function* checkLiability({ campaign, document }: Checked): Generator<Problem> {
   const budget = campaign.limits?.budget?.liability
   if (!budget) return
-  const used = new Set([...stepsOf(campaign)].map(({ step }) => step.offer))
+  const used = new Set([...givenOffers(campaign)].map(({ offer }) => offer))
   const parts: string[] = []
   let total = 0
   for (const [name, offer] of Object.entries(campaign.offers ?? {})) {

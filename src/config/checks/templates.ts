@@ -4,6 +4,7 @@ import { ANNUAL_REPORT } from '../annual-report.ts'
 import type { Path } from '../document.ts'
 import { nearest } from '../problems.ts'
 import { ownTexts, type TemplateVariable } from '../templates-index.ts'
+import { sayingOf } from '../variants.ts'
 import { knownToStep } from './expressions.ts'
 import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
 
@@ -22,14 +23,44 @@ export const MESSAGE_CONTEXT: readonly string[] = [
 
 /** Templates that exist, for segments that exist, whose every variable something can fill. */
 export function checkTemplates(checked: Checked): Problem[] {
-  return [...stepsOf(checked.campaign)].flatMap((place) => [...checkStep(checked, place)])
+  const found = new Map<string, Problem>()
+  for (const place of stepsOf(checked.campaign)) {
+    for (const each of sayings(checked, place)) {
+      // Variants share what they do not say anew, and what is wrong with that is wrong once.
+      for (const problem of checkStep(checked, each)) {
+        const { location, message } = problem
+        found.set(JSON.stringify([location, message]), problem)
+      }
+    }
+  }
+  return [...found.values()]
+}
+
+type Said = Place & {
+  /** Where the template stands: the step's, or its variant's. */
+  readonly templatePath: Path
+}
+
+/** A step as each of its variants has it; as it is, where it has none. */
+function* sayings({ templates }: Checked, place: Place): Generator<Said> {
+  const { step, path } = place
+  const names = templates.names()
+  const ownPath = [...path, 'template']
+  const variants = Object.entries(step.variants ?? {})
+  if (variants.length === 0) yield { ...place, templatePath: ownPath }
+  for (const [name, variant] of variants) {
+    if (variant === undefined) continue
+    const said = sayingOf(step, name, variant, (text) => names.includes(text))
+    const templatePath = variant.template === undefined ? ownPath : [...path, 'variants', name, 'template']
+    yield { ...place, step: { ...step, ...said }, templatePath }
+  }
 }
 
 type Place = ReturnType<typeof stepsOf> extends Generator<infer Found> ? Found : never
 
-function* checkStep(checked: Checked, place: Place): Generator<Problem> {
+function* checkStep(checked: Checked, place: Said): Generator<Problem> {
   const { campaign, document, templates, channels } = checked
-  const { step, path } = place
+  const { step, path, templatePath } = place
   const names = templates.names()
   const rendering = (step.channel ?? []).filter((name) => name !== undefined && channels.get(name)?.renders)
   // What a call says is its script; that it has one is looked at where calls are.
@@ -57,22 +88,19 @@ function* checkStep(checked: Checked, place: Place): Generator<Problem> {
   }
 
   const used: { name: string; path: Path }[] = []
-  if (typeof step.template === 'string') used.push({ name: step.template, path: [...path, 'template'] })
+  if (typeof step.template === 'string') used.push({ name: step.template, path: templatePath })
   else if (step.template) {
     const segments = [...Object.keys(campaign.segments ?? {}), 'everyone']
     for (const [segment, name] of Object.entries(step.template)) {
-      const at = [...path, 'template', segment]
+      const at = [...templatePath, segment]
       if (!segments.includes(segment))
         yield unknownName(document, at, 'segment', segment, segments, { at: 'key' })
       if (name !== undefined) used.push({ name, path: at })
     }
     if (!Object.hasOwn(step.template, 'everyone')) {
-      yield finding(
-        document,
-        [...path, 'template'],
-        'missing: `everyone`, for those whom no segment matches',
-        { at: 'key' },
-      )
+      yield finding(document, templatePath, 'missing: `everyone`, for those whom no segment matches', {
+        at: 'key',
+      })
     }
   }
   if (step.script !== undefined) used.push({ name: step.script, path: [...path, 'script'] })
@@ -80,7 +108,7 @@ function* checkStep(checked: Checked, place: Place): Generator<Problem> {
 
   for (const { name, path: at } of used) {
     if (!names.includes(name)) yield unknownName(document, at, 'template', name, names)
-    else yield* checkVariants(checked, name, at)
+    else yield* checkSegments(checked, name, at)
   }
   yield* checkVariables(
     checked,
@@ -94,7 +122,7 @@ function* checkStep(checked: Checked, place: Place): Generator<Problem> {
 }
 
 /** A template may have variants for the segments of other campaigns; one that is nearly ours is a slip. */
-function* checkVariants(
+function* checkSegments(
   { campaign, document, templates }: Checked,
   name: string,
   path: Path,

@@ -1,6 +1,8 @@
 import type { Problem } from '../../errors.ts'
+import type { Step } from '../campaign.ts'
 import type { Salvaged } from '../salvaged.ts'
 import { ownTexts } from '../templates-index.ts'
+import { sayingOf } from '../variants.ts'
 import { type Checked, finding, stepsOf } from './findings.ts'
 
 /** What a step's channels would refuse of the texts it sends, before a provider is asked. */
@@ -9,7 +11,7 @@ export function checkTexts({ campaign, document, templates, workspace, channels 
   const known = templates.names()
   for (const { step, path } of stepsOf(campaign)) {
     for (const channel of step.channel ?? []) {
-      for (const name of namesOf(step)) {
+      for (const name of namesOf(step, known)) {
         if (channel === undefined || !known.includes(name)) continue
         const own = ownTexts(name, [channel]).find((text) => known.includes(text))
         for (const text of templates.texts(own ?? name)) {
@@ -29,10 +31,13 @@ export function checkTexts({ campaign, document, templates, workspace, channels 
   return [...problems.values()]
 }
 
-type Step = Salvaged<{ template?: string | Record<string, string>; script?: string; otherwise?: string }>
-
-/** Every template a step may send. */
-function namesOf({ template, script, otherwise }: Step): string[] {
-  const names = typeof template === 'string' ? [template] : Object.values(template ?? {})
-  return [...new Set([...names, script, otherwise])].filter((name) => typeof name === 'string')
+/** Every template a step may send, of each of its variants. */
+function namesOf(step: Salvaged<Step>, known: readonly string[]): string[] {
+  const variants = Object.entries(step.variants ?? {}).flatMap(([name, variant]) =>
+    variant ? [sayingOf(step, name, variant, (text) => known.includes(text))] : [],
+  )
+  const names = (variants.length > 0 ? variants : [step]).flatMap(({ template }) =>
+    typeof template === 'string' ? [template] : Object.values(template ?? {}),
+  )
+  return [...new Set([...names, step.script, step.otherwise])].filter((name) => typeof name === 'string')
 }

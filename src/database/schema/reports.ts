@@ -162,6 +162,24 @@ export const reportStages = pgTable(
   (t) => [primaryKey({ name: 'report_stages_pk', columns: [t.campaign, t.day, t.tier, t.arm] })],
 )
 
+/** Steps that compare variants: all who drew one, sent to or not. The window counts from entering the tier, as its own draw's. */
+export const reportVariants = pgTable(
+  'report_variants',
+  {
+    campaign: text('campaign').notNull(),
+    day: day('day').notNull(),
+    /** Of one version. */
+    stepId: integer('step_id').notNull(),
+    variant: text('variant').notNull(),
+    finalAt: at('final_at').notNull(),
+    assigned: count('assigned'),
+    contaminated: count('contaminated'),
+    sent: count('sent'),
+    recalled: count('recalled'),
+  },
+  (t) => [primaryKey({ name: 'report_variants_pk', columns: [t.campaign, t.day, t.stepId, t.variant] })],
+)
+
 /** Each assigned person once, by the furthest that any of their messages got. */
 export const reportFunnel = pgTable(
   'report_funnel',

@@ -13,6 +13,8 @@ export const touchpoints = pgTable(
     touchpointId: id('touchpoint_id').notNull().default(sql`nextval('touchpoint_ids')`),
     episodeId: id('episode_id').notNull(),
     stepId: integer('step_id').notNull(),
+    /** Which of the step's variants, drawn when it was planned and never again; null where the step has none. */
+    variant: text('variant'),
     state: text('state').notNull().default('planned'),
     attempt: smallint('attempt').notNull().default(0),
     /** Never changes; max_delay counts from here. */
@@ -46,6 +48,8 @@ export const touchpointRecords = pgTable(
     touchpointId: id('touchpoint_id').notNull(),
     episodeId: id('episode_id').notNull(),
     stepId: integer('step_id').notNull(),
+    /** As the touchpoint had it, sent or not. */
+    variant: text('variant'),
     state: text('state').notNull(),
     /** The guard's name, or how it failed. */
     reason: text('reason'),
