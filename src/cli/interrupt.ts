@@ -15,3 +15,9 @@ export function listenForInterrupts(say: (text: string) => void): AbortSignal {
   process.on('SIGTERM', interrupted)
   return controller.signal
 }
+
+/** Resolves once the signal has come. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

@@ -13,6 +13,7 @@ import { appliedCampaigns } from './campaigns.ts'
 import { catchMail } from './catch-mail.ts'
 import { openDesk } from './desk.ts'
 import { queueEngine } from './engine.ts'
+import { aborted } from './interrupt.ts'
 import { chooseLocale } from './locale.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
@@ -169,11 +170,6 @@ function divertWarnings({ output }: DatabaseContext): () => void {
   return () => {
     console.warn = warn
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 function isHeldBack({ state, runId }: RunResult): boolean {

@@ -1,11 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import { sql } from 'drizzle-orm'
 import pc from 'picocolors'
 import { openTemplates, readCampaigns } from '../cli/campaigns.ts'
 import { EXIT, exitCodeOf, formatFailure } from '../cli/failure.ts'
 import { writeWorkspace } from '../cli/init.ts'
-import { listenForInterrupts } from '../cli/interrupt.ts'
+import { aborted, listenForInterrupts } from '../cli/interrupt.ts'
 import { count, openOutput } from '../cli/output.ts'
 import { planCampaign } from '../cli/plan/plan.ts'
 import { overviewOf } from '../cli/report.ts'
@@ -18,7 +19,7 @@ import { type ImportOptions, importActivity, importContacts, importSuppressions 
 import { assertServer, connect, type Database, execute, rows } from '../database/connect.ts'
 import { openEmbedded } from '../database/embedded.ts'
 import { migrate } from '../database/migrate.ts'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, messageOf, WinbackError } from '../errors.ts'
 import { reports } from '../reports/reports.ts'
 import { replay } from '../service/replay.ts'
 import { openRuntime } from '../service/runtime.ts'
@@ -29,6 +30,8 @@ import { writeFiles } from './files.ts'
 import { findPlanted, formatFindings } from './found.ts'
 import { openLiving } from './living.ts'
 import { openMailbox } from './mailbox.ts'
+import { findRecipient, formatMessages } from './messages.ts'
+import { openWeb } from './open-web.ts'
 import { drawPopulation } from './population.ts'
 import { type EpisodeSeen, truthOf } from './truth.ts'
 import { openWorld } from './world.ts'
@@ -37,15 +40,22 @@ import { openWorld } from './world.ts'
 // real SMTP, and what the report makes of it beside what is true.
 
 const SEED = 2025
-const SIZE = 5000
-const DAYS = 60
 // In the past, so that whoever looks at the demo afterwards looks back on all of it.
 const START = new Date('2025-09-01T00:00:00+08:00')
-const END = new Date(START.getTime() + DAYS * 86_400_000)
 /** Seconds: messages go out every third hour. */
 const STEP = 10_800
 
-async function demo(folder: string, interrupt: AbortSignal): Promise<void> {
+interface DemoOptions {
+  readonly folder: string
+  readonly people: number
+  readonly days: number
+  /** `--web` or `--no-web`; undefined where nothing was said. */
+  readonly web: boolean | undefined
+  readonly interrupt: AbortSignal
+}
+
+async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions): Promise<void> {
+  const end = new Date(START.getTime() + days * 86_400_000)
   const environment = { ...readEnvironment(), databaseUrl: undefined, redisUrl: undefined }
   const clock = manualClock(START)
   const output = openOutput({
@@ -61,7 +71,7 @@ async function demo(folder: string, interrupt: AbortSignal): Promise<void> {
     process.stdout.write(`${colors.dim(seconds)}  ${text}\n`)
   }
 
-  const population = drawPopulation({ seed: SEED, size: SIZE, start: START })
+  const population = drawPopulation({ seed: SEED, size: people, start: START })
   const world = openWorld(population)
   const history = world.advance(population.start)
   const planted = plantActs(world)
@@ -74,7 +84,7 @@ async function demo(folder: string, interrupt: AbortSignal): Promise<void> {
     overwrite: true,
   })
   say(
-    `A workspace in ${shown(folder)}, ${count(SIZE, 'simulated person', 'simulated people')}, a mail server that takes their mail`,
+    `A workspace in ${shown(folder)}, ${count(people, 'simulated person', 'simulated people')}, a mail server that takes their mail`,
   )
 
   const invocation: Invocation = {
@@ -133,16 +143,16 @@ async function demo(folder: string, interrupt: AbortSignal): Promise<void> {
     say(`Version ${applied.version} of ${campaign} applied, exactly as planned`)
 
     const runtime = { ...(await openRuntime({ database, workspace, clock })), clock }
-    const progress = output.progress(`Replaying ${DAYS} days`, { total: DAYS })
+    const progress = output.progress(`Replaying ${days} days`, { total: days })
     try {
       await replay(runtime, {
         from: START,
-        to: END,
+        to: end,
         step: STEP,
         reveal: await openLiving(runtime, world, mailbox),
         onProgress: (now) => {
           interrupt.throwIfAborted()
-          progress.update(daysIn(now), DAYS, now.toISOString().slice(0, 10))
+          progress.update(daysIn(now), days, now.toISOString().slice(0, 10))
         },
       })
     } finally {
@@ -151,11 +161,11 @@ async function demo(folder: string, interrupt: AbortSignal): Promise<void> {
     }
     const { arrived, refused } = mailbox.counts()
     say(
-      `${DAYS} days replayed: ${count(arrived, 'mail')} arrived over SMTP, ${refused} refused by the mail server`,
+      `${days} days replayed: ${count(arrived, 'mail')} arrived over SMTP, ${refused} refused by the mail server`,
     )
 
     const report = await overviewOf({ database, loaded: context.loaded }, runtime.book, campaign, {
-      now: END,
+      now: end,
     })
     const style = {
       locale: Intl.DateTimeFormat().resolvedOptions().locale,
@@ -165,12 +175,27 @@ async function demo(folder: string, interrupt: AbortSignal): Promise<void> {
       width: output.width,
     }
     process.stdout.write(`\n${reports.overview.format(report, style)}\n`)
-    const episodes = await maturedEpisodes(database, campaign, END)
+    const episodes = await maturedEpisodes(database, campaign, end)
     const truth = truthOf(world, episodes, ladderOf(loaded.definition, workspace.timezone))
     process.stdout.write(`${formatComparison(compare(truth, report), colors.isColorSupported)}\n\n`)
     process.stdout.write(`${formatFindings(found, style.locale, colors.isColorSupported)}\n\n`)
-    process.stdout.write(`${whereNext(folder, campaign, episodes[0]?.externalId ?? 'u000001', colors)}\n`)
+    const recipient = (await findRecipient(database)) ?? 'u000001'
+    process.stdout.write(`${colors.bold('What one of them got, in order')}\n`)
+    process.stdout.write(`${await formatMessages(database, { externalId: recipient, now: end }, style)}\n`)
+    process.stdout.write(`${whereNext(folder, campaign, recipient, end, colors)}\n`)
     say('Done')
+    // On a build server, or in a pipe, nobody is there to end it.
+    const watched = process.stdout.isTTY === true && !environment.ci
+    if (!(asked ?? watched) || interrupt.aborted) return
+    const web = await openWeb({ ...context, database, engine }, mailbox, end)
+    try {
+      process.stdout.write(
+        `\n${colors.bold('The web is open')} on all of this, as of ${end.toISOString().slice(0, 10)}. This link signs you in, once:\n  ${colors.cyan(web.link)}\nCtrl-C ends it.\n`,
+      )
+      await aborted(interrupt)
+    } finally {
+      await web.close()
+    }
   } finally {
     await database.close()
     await server.stop()
@@ -211,10 +236,11 @@ function whereNext(
   folder: string,
   campaign: string,
   externalId: string,
+  end: Date,
   colors: ReturnType<typeof pc.createColors>,
 ): string {
   const cwd = `--cwd ${shown(folder)}`
-  const asOf = `--as-of ${END.toISOString()}`
+  const asOf = `--as-of ${end.toISOString()}`
   const lines = [
     [`npx winback report ${campaign} ${cwd} ${asOf}`, 'the report again; --json for the figures'],
     [`npx winback explain ${externalId} ${cwd} ${asOf}`, 'one person’s whole story'],
@@ -230,15 +256,42 @@ function shown(path: string): string {
   return relative('.', path) || '.'
 }
 
-const folder = resolve('.winback', 'demo')
+/** What was asked for on the command line. @throws WinbackError `usage` */
+function readOptions(): Omit<DemoOptions, 'interrupt'> {
+  try {
+    const { values } = parseArgs({
+      options: {
+        web: { type: 'boolean' },
+        people: { type: 'string', default: '5000' },
+        days: { type: 'string', default: '60' },
+      },
+      allowNegative: true,
+    })
+    const number = (name: 'people' | 'days', least: number) => {
+      const value = Number(values[name])
+      if (Number.isInteger(value) && value >= least) return value
+      throw new Error(`--${name} ${values[name]}: expected a whole number from ${least} on`)
+    }
+    const folder = resolve('.winback', 'demo')
+    return { folder, web: values.web, people: number('people', 100), days: number('days', 1) }
+  } catch (cause) {
+    throw new WinbackError('usage', messageOf(cause), {
+      remedy:
+        'npm run demo -- [--web | --no-web] [--people 5000] [--days 60]. By default the web is left open at a terminal.',
+      cause,
+    })
+  }
+}
+
 // The embedded server's hold does not keep a process alive; the demo does until it is told.
 const underWay = setInterval(() => {}, 60_000)
 const interrupt = listenForInterrupts((text) => process.stderr.write(`\n${text}\n`))
 try {
-  await demo(folder, interrupt)
+  await demo({ ...readOptions(), interrupt })
 } catch (error) {
   const colors = pc.createColors(process.stderr.isTTY === true)
-  if (!interrupt.aborted) process.stderr.write(`${await formatFailure(error, { verbose: true, colors })}\n`)
+  const verbose = !(error instanceof WinbackError && error.code === 'usage')
+  if (!interrupt.aborted) process.stderr.write(`${await formatFailure(error, { verbose, colors })}\n`)
   process.exitCode = interrupt.aborted ? EXIT.interrupted : exitCodeOf(error)
 } finally {
   clearInterval(underWay)

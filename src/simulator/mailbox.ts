@@ -1,4 +1,5 @@
 import { SMTPServer } from 'smtp-server'
+import { type CaughtMail, type CaughtMails, KEPT, readMail } from '../channels/email/catcher.ts'
 import type { Clock } from '../clock.ts'
 import type { Population } from './population.ts'
 
@@ -14,6 +15,8 @@ export interface Mailbox {
   /** What arrived since the last call, in order. */
   take(): Arrival[]
   counts(): { readonly arrived: number; readonly refused: number }
+  /** The last mails that arrived, to be looked at: those there are when it is called. */
+  caught(): Promise<CaughtMails>
   close(): Promise<void>
 }
 
@@ -24,6 +27,7 @@ export async function openMailbox(population: Population, clock: Clock): Promise
       person.email !== null && person.mailbox ? [[person.email, person.externalId] as const] : [],
     ),
   )
+  const last: { readonly at: Date; readonly to: string[]; readonly raw: Buffer }[] = []
   let waiting: Arrival[] = []
   let arrived = 0
   let refused = 0
@@ -37,7 +41,13 @@ export async function openMailbox(population: Population, clock: Clock): Promise
       done(Object.assign(new Error('5.1.1 no such mailbox'), { responseCode: 550 }))
     },
     onData: (stream, session, done) => {
+      const chunks: Buffer[] = []
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('end', () => {
+        // Taken apart when somebody looks: most are let go before.
+        const to = session.envelope.rcptTo.map(({ address }) => address)
+        last.push({ at: clock.now(), to, raw: Buffer.concat(chunks) })
+        if (last.length > KEPT) last.shift()
         for (const { address } of session.envelope.rcptTo) {
           const externalId = owners.get(address.toLowerCase())
           if (externalId !== undefined) waiting.push({ externalId, at: clock.now().getTime() })
@@ -45,7 +55,6 @@ export async function openMailbox(population: Population, clock: Clock): Promise
         }
         done()
       })
-      stream.resume()
     },
   })
   await new Promise<void>((listening, failed) => {
@@ -64,6 +73,25 @@ export async function openMailbox(population: Population, clock: Clock): Promise
       return taken
     },
     counts: () => ({ arrived, refused }),
+    caught: async () => {
+      const before = arrived - last.length
+      const mails = await Promise.all(
+        last.map(
+          async ({ at, to, raw }, index): Promise<CaughtMail> => ({
+            no: before + index + 1,
+            at,
+            to,
+            ...(await readMail(raw)),
+          }),
+        ),
+      )
+      const newest = mails.toReversed()
+      return {
+        list: () => newest,
+        find: (no) => newest.find((mail) => mail.no === no),
+        count: () => before + newest.length,
+      }
+    },
     close: () => new Promise((closed) => server.close(() => closed())),
   }
 }

@@ -4,7 +4,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
 import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
-import type { MailCatcher } from '../channels/email/catcher.ts'
+import type { CaughtMails } from '../channels/email/catcher.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import type { Runtime } from '../service/runtime.ts'
 import { RefusedError, refuse } from './answers.ts'
@@ -25,6 +25,7 @@ import type { Desk } from './desk.ts'
 import { openIntake } from './intake.ts'
 import { pages } from './pages/pages.ts'
 import { preferencesPages } from './pages/preferences.ts'
+import { type WayIn, wayInPage } from './pages/way-in.ts'
 
 // The web side of Winback. Each area is one file of api/ (or pages/) that makes a router from what it needs, and one
 // line in composeWeb. Nothing here decides anything about contacts: routers call the stages' public functions.
@@ -37,7 +38,9 @@ export interface WebDependencies {
   /** What pages may do with campaign files; absent where none are at hand. */
   readonly desk?: Desk
   /** Mails that were caught instead of sent. */
-  readonly caught?: MailCatcher | undefined
+  readonly caught?: CaughtMails | undefined
+  /** A link that signs somebody in once. */
+  readonly wayIn?: WayIn
   /** Hears of what failed on our side; the request is told no more than that. */
   onError?(where: string, error: unknown): void
 }
@@ -79,6 +82,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   app.route('/', reportsApi({ runtime, keys }))
   app.route('/', pages({ runtime, desk: dependencies.desk, caught: dependencies.caught, onError }))
 
+  if (dependencies.wayIn) app.route('/', wayInPage(runtime, dependencies.wayIn))
   app.route('/', inappApi({ database, clock, keys }))
   app.route('/', callsApi({ runtime, keys }))
   app.notFound((c) => refuse(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path}`))

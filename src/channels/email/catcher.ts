@@ -19,18 +19,22 @@ export interface CaughtMail {
   readonly headers: readonly { readonly name: string; readonly value: string }[]
 }
 
-export interface MailCatcher {
-  readonly port: number
+/** Mails that are kept to be looked at. */
+export interface CaughtMails {
   /** The newest first. */
   list(): readonly CaughtMail[]
   find(no: number): CaughtMail | undefined
   /** How many came at all; the oldest are let go. */
   count(): number
+}
+
+export interface MailCatcher extends CaughtMails {
+  readonly port: number
   close(): Promise<void>
 }
 
-/** Mails that are kept. */
-const KEPT = 200
+/** How many mails are kept. */
+export const KEPT = 200
 /** Bytes of a mail; more is refused, as a mail server would. */
 const LARGEST = 5_000_000
 
@@ -90,7 +94,8 @@ export async function openCatcher(
   }
 }
 
-async function readMail(raw: Buffer): Promise<Omit<CaughtMail, 'no' | 'at' | 'to'>> {
+/** A mail as it came over the wire, taken apart. */
+export async function readMail(raw: Buffer): Promise<Omit<CaughtMail, 'no' | 'at' | 'to'>> {
   const mail = await PostalMime.parse(raw)
   return {
     from: mail.headers.find(({ key }) => key === 'from')?.value ?? '',

@@ -1,7 +1,7 @@
 import type { Context, Handler } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { Child } from 'hono/jsx'
-import type { MailCatcher } from '../../channels/email/catcher.ts'
+import type { CaughtMails } from '../../channels/email/catcher.ts'
 import { messageOf, WinbackError } from '../../errors.ts'
 import { type Language, languageOf, type Speech, speechOf } from '../../reports/words.ts'
 import type { Runtime } from '../../service/runtime.ts'
@@ -22,7 +22,7 @@ export interface PagesDependencies {
   /** Absent: campaign files are not at hand in this process. */
   readonly desk?: Desk | undefined
   /** Mails that were caught instead of sent; absent where mail goes out. */
-  readonly caught?: MailCatcher | undefined
+  readonly caught?: CaughtMails | undefined
   /** Hears of what failed on our side. */
   onError(where: string, error: unknown): void
 }
@@ -41,7 +41,7 @@ export interface Visit extends Guest {
   readonly user: SignedIn
   readonly runtime: Runtime
   readonly desk: Desk | undefined
-  readonly caught: MailCatcher | undefined
+  readonly caught: CaughtMails | undefined
   may(ability: Ability): boolean
   /** The page with its frame. */
   show(title: string, body: Child, status?: 200 | 400 | 404 | 409 | 422): Promise<Response>
