@@ -35,6 +35,7 @@ export type {
 export { type Call, type Exchange, type HttpClient, openHttp, parseJson, retryAfter } from './http.ts'
 export { type Lane, openLane } from './lane.ts'
 export { amount, parsePrice } from './price.ts'
+export { type Referred, readReference, referenceOf } from './reference.ts'
 
 /** The module a block of winback.yaml names, as its default export; `open` gets the settings as their schema reads them. */
 export function defineChannel<Settings>(module: ChannelModule<Settings>): ChannelModule<Settings> {

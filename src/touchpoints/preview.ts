@@ -35,7 +35,7 @@ export interface Preview {
  * @param as.limits asks caps, offer and budgets, too; nothing is reserved
  * @param as.mask how names and addresses are shown in the message; as they are by default
  * @param as.variant instead of the one the contact has, or would draw
- * @param as.email instead of the contact's own, which then is neither suppressed nor refused: for test mails
+ * @param as.to an address instead of the contact's own, which then is neither suppressed nor refused: for tests
  * @throws WinbackError `contact.unknown`
  */
 export async function previewStep(
@@ -48,7 +48,7 @@ export async function previewStep(
     anyTime?: boolean
     limits?: boolean
     variant?: string | undefined
-    email?: string | undefined
+    to?: { readonly kind: 'email' | 'phone'; readonly address: string }
     mask?: Mask
   } = {},
 ): Promise<Preview> {
@@ -72,11 +72,11 @@ export async function previewStep(
     variant,
     facts: as.mask ? as.mask.facts(found.facts) : found.facts,
     ...(as.locale === undefined ? {} : { locale: as.locale }),
-    ...(as.email === undefined
+    ...(as.to === undefined
       ? {}
       : {
-          email: as.email,
-          suppressed: { ...found.suppressed, email: null },
+          [as.to.kind]: as.to.address,
+          suppressed: { ...found.suppressed, [as.to.kind]: null },
           erased: false,
           consent: Object.fromEntries(step.channels.map((channel) => [channel, 'given' as const])),
           choice: null,

@@ -61,7 +61,7 @@ test('a folder or a binary file among the campaigns hides nothing else', async (
 test('test-send blames --to for an address that is none', async () => {
   const { code, stderr } = await run(['test-send', 'graded-recall', 'coupon', '--to', 'notanaddress'], here)
   expect(code).toBe(2)
-  expect(stderr).toContain('--to wants an e-mail address, found "notanaddress"')
+  expect(stderr).toContain('--to wants an e-mail address or a phone number, found "notanaddress"')
 })
 
 test('a header of one column asks for the delimiter', async () => {

@@ -262,7 +262,8 @@ export function wordsOf(content: unknown): {
   const html = field('html')
   return {
     subject: field('subject'),
-    text: field('text'),
+    // A channel whose content is the text and nothing beside it.
+    text: typeof content === 'string' ? content : field('text'),
     html: html === null ? null : embedImages(html, imagesOf(content)),
   }
 }
