@@ -5,7 +5,7 @@ import type { Bench, Finding } from './measure.ts'
 import { fillContacts, fillGuards } from './population.ts'
 import type { Answer, Task } from './processes/worker.ts'
 import { spent } from './server-cpu.ts'
-import { applyAndRun, NOW } from './workspace.ts'
+import { applyAndRun, countEverything, NOW } from './workspace.ts'
 
 /**
  * What all guards and limits cost: the same touchpoints in the same batches through the same worker, once with every
@@ -21,6 +21,7 @@ export async function measureClaim(bench: Bench): Promise<Finding[]> {
       await fillContacts(database, contacts, { from: 3, to: 15 })
       await fillGuards(database, contacts)
       await applyAndRun(database, campaign)
+      await countEverything(database)
     })
   }
   const prepared = { plain: await prepare('plain'), limited: await prepare('limited') }

@@ -5,7 +5,7 @@ import { fillContacts } from './population.ts'
 import type { Answer as BareAnswer, Task as BareTask } from './processes/bare-mail.ts'
 import type { Counted, Ready } from './processes/sink.ts'
 import type { Answer, Task } from './processes/worker.ts'
-import { applyAndRun, NOW, openWorkspace } from './workspace.ts'
+import { applyAndRun, countEverything, NOW, openWorkspace } from './workspace.ts'
 
 /**
  * SMTP from one worker process to a sink in another, against a bare nodemailer + Handlebars loop over the same
@@ -21,6 +21,7 @@ export async function measureMail(bench: Bench): Promise<Finding[]> {
   const prepared = await arena.prepare('mail', async (database) => {
     await fillContacts(database, messages, { from: 3, to: 15 })
     await applyAndRun(database, 'letter')
+    await countEverything(database)
   })
 
   const floor = async () => {

@@ -7,7 +7,7 @@ import { fillContacts, fillGuards } from './population.ts'
 import type { Answer as BareAnswer, Task as BareTask } from './processes/bare-writes.ts'
 import type { Answer, Task } from './processes/worker.ts'
 import { spent } from './server-cpu.ts'
-import { applyAndRun, NOW } from './workspace.ts'
+import { applyAndRun, countEverything, NOW } from './workspace.ts'
 
 /** Jobs a worker has under way, and the dispatcher beside them: the connections that write at a time. */
 const CONCURRENCY = 5
@@ -25,6 +25,7 @@ export async function measureTouchpoints(bench: Bench): Promise<Finding[]> {
     await fillContacts(database, contacts, { from: 3, to: 15 })
     await fillGuards(database, contacts)
     await applyAndRun(database, 'guarded')
+    await countEverything(database)
   })
   const floor = async () => {
     const url = await arena.copy(prepared)

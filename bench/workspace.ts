@@ -7,7 +7,9 @@ import { environmentFrom } from '../src/config/environment.ts'
 import { loadCampaign, loadWorkspace } from '../src/config/load.ts'
 import type { Workspace } from '../src/config/workspace.ts'
 import type { Database } from '../src/database/connect.ts'
+import { refreshReports } from '../src/service/reporting.ts'
 import { openRuntime, type Runtime } from '../src/service/runtime.ts'
+import { freshenSignals } from '../src/service/signals.ts'
 import { packageDirectory } from './arena.ts'
 
 /** When everything in the benchmark happens: a Monday at nine, UTC. */
@@ -77,6 +79,17 @@ export async function applyAndRun(database: Database, campaign: string): Promise
     if (!current) throw new Error(`${campaign} was not applied`)
     const result = await runCampaign(runtime.run, current, NOW)
     if (result.state !== 'done') throw new Error(`the run was ${result.state}: ${result.note}`)
+  } finally {
+    await runtime.close()
+  }
+}
+
+/** As in a workspace that has been running: the passes that a start makes over signals and sums find nothing to do. */
+export async function countEverything(database: Database): Promise<void> {
+  const runtime = await openBenchRuntime(database)
+  try {
+    await freshenSignals(runtime)
+    await refreshReports(runtime)
   } finally {
     await runtime.close()
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { connect, type Database, execute, rows } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
+import { generateCode, normaliseCode } from '../../src/offers/codes.ts'
 import { serve } from '../child.ts'
 import { serverCpu } from '../server-cpu.ts'
 import { NOW } from '../workspace.ts'
@@ -28,10 +29,13 @@ interface Row {
   readonly stepId: number
 }
 
+/** What the last step gives: a generated code for each touchpoint, worth and expected to cost as the campaign says. */
+const OFFER = { campaign: 'guarded', name: 'five_off', face: 5_000_000, expected: 400_000, days: 7 }
+
 serve<Task, Answer>(async (task) => {
   const database = connect(task.url)
   await ensurePartitions(database, 'touchpoint_records', [NOW])
-  const due = await rows<Row & { spend: number; liability: number }>(
+  const due = await rows<Row>(
     database,
     sql`SELECT contact_id AS "contactId", touchpoint_id AS "touchpointId", episode_id AS "episodeId",
           step_id AS "stepId"
@@ -40,12 +44,16 @@ serve<Task, Answer>(async (task) => {
   const last = due.at(-1)?.stepId
   const batches: Row[][] = []
   for (let at = 0; at < due.length; at += task.batch) batches.push(due.slice(at, at + task.batch))
+  const codes = batches.map((batch) => (batch[0]?.stepId === last ? batch.map(() => generateCode()) : []))
+  await execute(
+    database,
+    sql`INSERT INTO offer_stocks (campaign, offer) VALUES (${OFFER.campaign}, ${OFFER.name})`,
+  )
   const started = performance.now()
   let next = 0
   const loop = async () => {
-    for (let batch = batches[next++]; batch; batch = batches[next++]) {
-      // The last step is the one with the offer.
-      await writeBatch(database, batch, batch[0]?.stepId === last)
+    for (let place = next++; place < batches.length; place = next++) {
+      await writeBatch(database, batches[place] ?? [], codes[place] ?? [])
     }
   }
   await Promise.all(Array.from({ length: task.concurrency }, loop))
@@ -55,34 +63,73 @@ serve<Task, Answer>(async (task) => {
   return { seconds, settled: due.length, postgresCpu }
 })
 
-async function writeBatch(database: Database, batch: readonly Row[], offers: boolean): Promise<void> {
+/** @param codes one for each touchpoint of a batch with the offer, none for another */
+async function writeBatch(
+  database: Database,
+  batch: readonly Row[],
+  codes: readonly string[],
+): Promise<void> {
+  const offers = codes.length > 0
   const column = (key: keyof Row) => sql.param(batch.map((row) => row[key]))
   const keys = sql`unnest(${column('contactId')}::bigint[], ${column('touchpointId')}::bigint[])
     AS k(contact_id, touchpoint_id)`
   const mine = sql`t.contact_id = k.contact_id AND t.touchpoint_id = k.touchpoint_id`
   const lease = sql`clock_timestamp() + interval '60 seconds'`
+  const claim = randomUUID()
   await execute(
     database,
     sql`UPDATE touchpoints t SET state = 'queued', lease_until = ${lease} FROM ${keys} WHERE ${mine}`,
   )
   await execute(
     database,
-    sql`UPDATE touchpoints t SET state = 'claimed', claim_id = ${randomUUID()}::uuid, lease_until = ${lease}
+    sql`UPDATE touchpoints t SET state = 'claimed', claim_id = ${claim}::uuid, lease_until = ${lease}
         FROM ${keys} WHERE ${mine}`,
   )
+  if (offers) {
+    const wanted = sql`unnest(${column('contactId')}::bigint[], ${column('touchpointId')}::bigint[],
+      ${column('episodeId')}::bigint[], ${column('stepId')}::int[], ${sql.param(codes)}::text[],
+      ${sql.param(codes.map(normaliseCode))}::text[]) AS w(contact_id, touchpoint_id, episode_id, step_id, shown, code)`
+    await execute(
+      database,
+      sql`
+      WITH made AS (
+        INSERT INTO grants (contact_id, episode_id, campaign, offer, kind, step_id, touchpoint_id, claim_id, state,
+          code, face, expected, reserved_at, expires_at)
+        SELECT contact_id, episode_id, ${OFFER.campaign}, ${OFFER.name}, 'coupon', step_id, touchpoint_id,
+          ${claim}::uuid, 'reserved', shown, ${OFFER.face}::bigint, ${OFFER.expected}::bigint, ${NOW}::timestamptz,
+          ${NOW}::timestamptz + make_interval(days => ${OFFER.days})
+        FROM ${wanted} RETURNING contact_id, grant_id, code
+      ), taken AS (
+        UPDATE offer_stocks SET taken = taken + ${codes.length}
+        WHERE campaign = ${OFFER.campaign} AND offer = ${OFFER.name}
+      )
+      INSERT INTO offer_codes (code, shown, campaign, offer, contact_id, grant_id)
+      SELECT w.code, w.shown, ${OFFER.campaign}, ${OFFER.name}, m.contact_id, m.grant_id
+      FROM made m JOIN ${wanted} ON w.shown = m.code`,
+    )
+  }
   await execute(
     database,
     sql`UPDATE touchpoints t SET state = 'sending', channel = 'log', lease_until = ${lease}
         FROM ${keys} WHERE ${mine}`,
   )
-  const liability = offers ? sql`UNION ALL SELECT *, 'liability', 400000 FROM gone` : sql``
+  const granted = offers
+    ? sql`granted AS (
+        UPDATE grants g SET state = 'granted', granted_at = ${NOW}, claim_id = NULL FROM gone
+        WHERE g.contact_id = gone.contact_id AND g.claim_id = ${claim}::uuid
+        RETURNING g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.expected
+      ), owed AS (
+        INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
+        SELECT contact_id, touchpoint_id, episode_id, step_id, 'liability', expected, ${NOW} FROM granted
+      ),`
+    : sql``
   await execute(
     database,
     sql`
     WITH gone AS (
       DELETE FROM touchpoints t USING ${keys} WHERE ${mine}
       RETURNING t.contact_id, t.touchpoint_id, t.episode_id, t.step_id, t.planned_for
-    ), recorded AS (
+    ), ${granted} recorded AS (
       INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, state, channel, template,
         provider_id, attempt, cost, planned_for, settled_at)
       SELECT contact_id, touchpoint_id, episode_id, step_id, 'sent', 'log', 'coupon', 'log:' || touchpoint_id, 1,
@@ -90,7 +137,6 @@ async function writeBatch(database: Database, batch: readonly Row[], offers: boo
       FROM gone
     )
     INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
-    SELECT contact_id, touchpoint_id, episode_id, step_id, kind, 'log', amount, ${NOW}
-    FROM (SELECT *, 'spend' AS kind, 1000 AS amount FROM gone ${liability}) AS entries`,
+    SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', 'log', 1000, ${NOW} FROM gone`,
   )
 }

@@ -178,10 +178,11 @@ export async function markSending(
     session,
     sql`
     WITH locked AS (
-      SELECT t.contact_id, t.touchpoint_id, k.channel FROM ${channels}
-      JOIN touchpoints t USING (contact_id, touchpoint_id)
-      WHERE t.claim_id = ${claimId}::uuid AND ${mayGo(sql`k.channel`, slice)}
-      ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
+      SELECT k.contact_id, k.touchpoint_id, k.channel
+      FROM (SELECT * FROM ${channels} ORDER BY contact_id, touchpoint_id) k
+      CROSS JOIN LATERAL (SELECT FROM touchpoints t
+        WHERE t.contact_id = k.contact_id AND t.touchpoint_id = k.touchpoint_id
+          AND t.claim_id = ${claimId}::uuid AND ${mayGo(sql`k.channel`, slice)} FOR UPDATE) t
     )
     UPDATE touchpoints t
     SET state = 'sending', channel = locked.channel,
@@ -260,11 +261,13 @@ async function settleWhere(
         ${column('template')}::text[], ${column('providerId')}::text[], ${numbers('cost')}
       ) AS v(contact_id, touchpoint_id, state, reason, detail, channel, template, provider_id, cost)
     ), locked AS (
-      SELECT t.contact_id, t.touchpoint_id, t.episode_id, t.step_id, t.variant, t.attempt, t.planned_for,
+      SELECT v.contact_id, v.touchpoint_id, t.episode_id, t.step_id, t.variant, t.attempt, t.planned_for,
              v.state, v.reason, v.detail, v.channel, v.template, v.provider_id, v.cost
-      FROM verdict v JOIN touchpoints t USING (contact_id, touchpoint_id)
-      WHERE t.claim_id = ${claimId}::uuid AND ${which}
-      ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
+      FROM (SELECT * FROM verdict ORDER BY contact_id, touchpoint_id) v
+      -- One after another by their keys, and so in order: as a join, some batches read the whole work table.
+      CROSS JOIN LATERAL (SELECT * FROM touchpoints t
+        WHERE t.contact_id = v.contact_id AND t.touchpoint_id = v.touchpoint_id
+          AND t.claim_id = ${claimId}::uuid AND ${which} FOR UPDATE) t
     ), gone AS (
       DELETE FROM touchpoints t USING locked l
       WHERE t.contact_id = l.contact_id AND t.touchpoint_id = l.touchpoint_id
