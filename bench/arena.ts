@@ -98,7 +98,7 @@ export async function openArena(log: (text: string) => void, durable: boolean): 
 }
 
 /** The compiled copy of src/ looks for the migrations where the package's own would find them. */
-function linkMigrations(): void {
+export function linkMigrations(): void {
   const link = fileURLToPath(new URL('../migrations', import.meta.url))
   if (!existsSync(link)) symlinkSync(join(packageDirectory, 'migrations'), link)
 }

@@ -8,7 +8,10 @@ const PALETTE = ['#0b6e75', '#8a8f98', '#d9822b', '#5b4b9a', '#b3446c', '#4c8c4a
 const INK = '#1f2933'
 const FAINT = '#6b7280'
 
-/** The chart as an ECharts option. @param locale how numbers are written, BCP 47 */
+/**
+ * The chart as an ECharts option. One without a title leaves no room for it: where it stands, text of the page says it.
+ * @param locale how numbers are written, BCP 47
+ */
 export function plotOption(chart: Chart, locale: string): ChartOption {
   const frame = {
     title: {
@@ -33,21 +36,30 @@ function writerOf(unit: ChartUnit, locale: string): (value: number) => string {
   return (value) => whole.format(value)
 }
 
-const GRID = { left: 56, right: 24, top: 70, bottom: 44 }
+const GRID = { left: 56, right: 24, bottom: 44 }
+/** Pixels of a title above what it is over. */
+const TITLE = 30
+
+/** Where the legend is, and where the picture itself begins. */
+function topsOf({ title }: Chart, legend: boolean): { legend: number; grid: number } {
+  const from = title === '' ? 4 : 4 + TITLE
+  return { legend: from, grid: from + (legend ? 36 : 10) }
+}
 
 function lineOption(chart: LineChart, locale: string): ChartOption {
   const write = writerOf(chart.unit, locale)
   const place = (x: number | string) => (typeof x === 'string' ? Date.parse(x) : x)
+  const tops = topsOf(chart, chart.series.length > 1)
   return {
     // The bands are series of their own and none of the legend's business.
     legend: {
       show: chart.series.length > 1,
-      top: 32,
+      top: tops.legend,
       left: 8,
       data: chart.series.map(({ name }) => name),
       textStyle: { color: INK },
     },
-    grid: GRID,
+    grid: { ...GRID, top: tops.grid },
     xAxis: {
       type: chart.x === 'date' ? 'time' : 'value',
       name: chart.xTitle,
@@ -129,7 +141,7 @@ function heatOption(chart: HeatChart, locale: string): ChartOption {
   const values = chart.cells.flatMap(({ value }) => (value === null ? [] : [Math.abs(value)]))
   const edge = Math.max(0.001, ...values)
   return {
-    grid: { left: 110, right: 24, top: 50, bottom: 74 },
+    grid: { left: 110, right: 24, top: topsOf(chart, false).grid, bottom: 74 },
     xAxis: {
       type: 'category',
       data: [...chart.columns],
@@ -176,9 +188,10 @@ function heatOption(chart: HeatChart, locale: string): ChartOption {
 
 function barOption(chart: BarChart, locale: string): ChartOption {
   const write = writerOf(chart.unit, locale)
+  const tops = topsOf(chart, chart.series.length > 1)
   return {
-    legend: { show: chart.series.length > 1, top: 32, left: 8, textStyle: { color: INK } },
-    grid: { ...GRID, left: 130 },
+    legend: { show: chart.series.length > 1, top: tops.legend, left: 8, textStyle: { color: INK } },
+    grid: { ...GRID, left: 130, top: tops.grid },
     xAxis: {
       type: 'value',
       axisLabel: { color: FAINT, formatter: (value: number) => write(value), hideOverlap: true },

@@ -1,17 +1,17 @@
 import { applyCampaign } from '../config/apply.ts'
 import { inputsHash } from '../config/inputs.ts'
 import type { LoadedCampaign } from '../config/load.ts'
-import type { Desk, DraftPlan, FileProblem } from '../web/desk.ts'
+import type { Workspace } from '../config/workspace.ts'
+import { type Language, type Speech, speechOf } from '../reports/words.ts'
+import type { Desk, DraftPlan, FileProblem, KeptPlan } from '../web/desk.ts'
 import { openCampaigns, openTemplates, readCampaigns, type Templates } from './campaigns.ts'
-import { planCampaign } from './plan/plan.ts'
-import { formatPlan } from './plan/text.ts'
+import { foreseenText } from './foreseen.ts'
+import { type CampaignPlan, planCampaign } from './plan/plan.ts'
 import { previewOf } from './preview.ts'
+import { outcomeText } from './step-outcome.ts'
 import type { DatabaseContext } from './workspace.ts'
 
 // The verbs plan, apply and preview as the pages use them: files are read anew each time, as each verb does.
-
-/** Columns of a plan's text on a page. */
-const WIDTH = 96
 
 export function openDesk(context: DatabaseContext): Desk {
   // A page has no terminal to draw a progress bar on.
@@ -54,17 +54,11 @@ export function openDesk(context: DatabaseContext): Desk {
     plan: async (campaign): Promise<DraftPlan> => {
       const { templates, loaded } = await open(campaign)
       const plan = await planCampaign(quiet, loaded, templates, context.clock.now())
-      const shown = (locale: string) =>
-        formatPlan({ ...plan, samples: [] }, context.loaded.definition, {
-          locale,
-          color: false,
-          width: WIDTH,
-        })
       return {
         campaign,
         inputs: hashOf(loaded, templates),
         changed: plan.version.changed,
-        shown: { en: shown('en'), 'zh-CN': shown('zh-CN') },
+        figures: keep(plan, context.loaded.definition),
       }
     },
     apply: async (campaign, inputs, by) => {
@@ -80,5 +74,37 @@ export function openDesk(context: DatabaseContext): Desk {
       return { version, applied: outcome === 'applied' }
     },
     preview: async (campaign, step, wanted) => await previewOf(quiet, { campaign, step }, wanted),
+  }
+}
+
+/** What a plan on the web is made of; names and texts of persons are not kept. */
+function keep(plan: CampaignPlan, { currency, timezone }: Workspace): KeptPlan {
+  const { campaign, foreseen, nextRun, samples } = plan
+  const both = (words: (speech: Speech) => string): Record<Language, string> => ({
+    en: words(speechOf({ locale: 'en', currency, timezone })),
+    'zh-CN': words(speechOf({ locale: 'zh-CN', currency, timezone })),
+  })
+  return {
+    version: plan.version,
+    timezone: plan.timezone,
+    entry: plan.entry,
+    shortages: plan.shortages,
+    audience: plan.audience,
+    heldOut: plan.heldOut,
+    spend: plan.spend,
+    liability: plan.liability,
+    natural: plan.natural,
+    detectable: plan.detectable,
+    curve: plan.curve,
+    pool: plan.pool,
+    showable: plan.showable,
+    nextRun: nextRun?.toISOString() ?? null,
+    held: foreseen.state === 'runs' ? null : both((speech) => foreseenText(foreseen, campaign, speech) ?? ''),
+    samples: samples.map(({ tier, step, contactId, outcome }) => ({
+      tier,
+      step,
+      contactId,
+      outcome: both((speech) => outcomeText(outcome, speech)),
+    })),
   }
 }

@@ -76,6 +76,11 @@ export function lacksOf({ terms, taken, codes, free, ending }: Pool): Lack[] {
 export interface Shortage {
   /** `out`: nothing is left. */
   readonly state: 'out' | 'low'
+  readonly lack: Lack
+  readonly offer: string
+  /** How many are left, of how many; of `codes_ending`, how many of those left end. */
+  readonly left: number
+  readonly of: number
   readonly found: string
   readonly mend: string
 }
@@ -86,27 +91,32 @@ export function shortageOf(pool: Pool): Shortage | undefined {
   const name = `${campaign}.${offer}`
   const { stock = 0 } = terms
   const fill = `Run \`winback import codes ${name} FILE\`.`
-  switch (lacksOf(pool)[0]) {
-    case 'stock_out':
-      return { state: 'out', found: `${name} has given out its stock of ${stock}`, mend: RAISE }
-    case 'never_imported':
-      return { state: 'out', found: `no codes were imported for ${name}`, mend: fill }
-    case 'codes_out':
-      return { state: 'out', found: `${name} has no code left of ${codes}`, mend: fill }
-    case 'codes_low':
-      return { state: 'low', found: `${name} has ${free} codes left of ${codes}`, mend: fill }
-    case 'codes_ending':
-      return {
-        state: 'low',
-        found: `${ending} of the ${free} codes left for ${name} end within a week`,
-        mend: fill,
-      }
-    case 'stock_low':
-      return {
-        state: 'low',
-        found: `${name} has ${stock - taken} left of its stock of ${stock}`,
-        mend: RAISE,
-      }
+  const [lack] = lacksOf(pool)
+  switch (lack) {
+    case 'stock_out': {
+      const found = `${name} has given out its stock of ${stock}`
+      return { state: 'out', lack, offer, left: 0, of: stock, found, mend: RAISE }
+    }
+    case 'never_imported': {
+      const found = `no codes were imported for ${name}`
+      return { state: 'out', lack, offer, left: 0, of: 0, found, mend: fill }
+    }
+    case 'codes_out': {
+      const found = `${name} has no code left of ${codes}`
+      return { state: 'out', lack, offer, left: 0, of: codes, found, mend: fill }
+    }
+    case 'codes_low': {
+      const found = `${name} has ${free} codes left of ${codes}`
+      return { state: 'low', lack, offer, left: free, of: codes, found, mend: fill }
+    }
+    case 'codes_ending': {
+      const found = `${ending} of the ${free} codes left for ${name} end within a week`
+      return { state: 'low', lack, offer, left: ending, of: free, found, mend: fill }
+    }
+    case 'stock_low': {
+      const found = `${name} has ${stock - taken} left of its stock of ${stock}`
+      return { state: 'low', lack, offer, left: stock - taken, of: stock, found, mend: RAISE }
+    }
     case undefined:
       return undefined
   }

@@ -1,11 +1,21 @@
 import type { Language } from '../reports/words.ts'
+import type { PlanFigures } from '../service/plan/figures.ts'
 
 // What the pages may do with campaign files: they lie in the workspace of the process that serves, which gives this.
 
-/** A block of a plan as it is shown: a title, sentences, perhaps a table. */
-export interface PlanSection {
-  readonly title: string
-  readonly lines: readonly string[]
+/** A plan as it is kept: figures, and whose message would show each tier. Plain JSON. */
+export interface KeptPlan extends PlanFigures {
+  /** ISO 8601; null where no run is to come. */
+  readonly nextRun: string | null
+  /** What would refuse a run or hold it back, when it was planned; null where nothing did. */
+  readonly held: Readonly<Record<Language, string>> | null
+  /** Contacts that would be taken in, by number: what they would get is made when it is looked at, and never kept. */
+  readonly samples: readonly {
+    readonly tier: string
+    readonly step: string
+    readonly contactId: number
+    readonly outcome: Readonly<Record<Language, string>>
+  }[]
 }
 
 export interface DraftPlan {
@@ -14,8 +24,7 @@ export interface DraftPlan {
   readonly inputs: string
   /** False where exactly these files run already. */
   readonly changed: boolean
-  /** In words, without samples: those are about persons, and a plan is kept. */
-  readonly shown: Readonly<Record<Language, string>>
+  readonly figures: KeptPlan
 }
 
 /** A campaign file as it lies on disk. */

@@ -1,7 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Session } from '../database/connect.ts'
-import type { Language } from '../reports/words.ts'
-import type { DraftPlan } from './desk.ts'
+import type { DraftPlan, KeptPlan } from './desk.ts'
 
 // Plans that wait for approval. What is approved is a hash over every input: whoever approves has seen what will run.
 
@@ -9,7 +8,7 @@ export interface PlanRow {
   readonly planId: number
   readonly campaign: string
   readonly inputs: string
-  readonly shown: Readonly<Record<Language, string>>
+  readonly figures: KeptPlan
   readonly plannedAt: Date
   readonly plannedBy: number
   readonly planner: string
@@ -21,8 +20,8 @@ export interface PlanRow {
 export async function storePlan(session: Session, plan: DraftPlan, by: number, now: Date): Promise<void> {
   await execute(
     session,
-    sql`INSERT INTO campaign_plans (campaign, inputs, shown, planned_at, planned_by)
-        VALUES (${plan.campaign}, ${plan.inputs}, ${JSON.stringify(plan.shown)}::jsonb, ${now}, ${by})`,
+    sql`INSERT INTO campaign_plans (campaign, inputs, figures, planned_at, planned_by)
+        VALUES (${plan.campaign}, ${plan.inputs}, ${JSON.stringify(plan.figures)}::jsonb, ${now}, ${by})`,
   )
 }
 
@@ -30,7 +29,7 @@ export async function storePlan(session: Session, plan: DraftPlan, by: number, n
 export async function newestPlan(session: Session, campaign: string): Promise<PlanRow | undefined> {
   const [plan] = await rows<PlanRow>(
     session,
-    sql`SELECT p.plan_id AS "planId", p.campaign, p.inputs, p.shown, p.planned_at AS "plannedAt",
+    sql`SELECT p.plan_id AS "planId", p.campaign, p.inputs, p.figures, p.planned_at AS "plannedAt",
           p.planned_by AS "plannedBy", u.name AS planner, p.approved, d.name AS decider
         FROM campaign_plans p JOIN users u ON u.user_id = p.planned_by LEFT JOIN users d ON d.user_id = p.decided_by
         WHERE p.campaign = ${campaign} ORDER BY p.plan_id DESC LIMIT 1`,
@@ -59,4 +58,17 @@ export async function othersMayApprove(session: Session, userId: number): Promis
           AND password IS NOT NULL LIMIT 1`,
   )
   return found.length > 0
+}
+
+/** What the contacts of a plan's samples are called; those erased since have no name any more. */
+export async function sampleNames(
+  session: Session,
+  contactIds: readonly number[],
+): Promise<Map<number, string>> {
+  const found = await rows<{ contactId: number; externalId: string }>(
+    session,
+    sql`SELECT contact_id AS "contactId", external_id AS "externalId" FROM contacts
+        WHERE contact_id = ANY (${sql.param(contactIds)}::bigint[]) AND erased_at IS NULL`,
+  )
+  return new Map(found.map(({ contactId, externalId }) => [contactId, externalId]))
 }

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { assignedAfter, detectableEffects, whenShowable } from '../../src/cli/plan/forecast.ts'
 import { campaign as schema } from '../../src/config/campaign.ts'
 import type { CompiledCampaign } from '../../src/config/compiled.ts'
+import { assignedAfter, detectableEffects, whenShowable } from '../../src/service/plan/forecast.ts'
 
 function campaign(settings: Record<string, unknown> = {}): CompiledCampaign {
   const definition = schema.parse({

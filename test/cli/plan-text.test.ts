@@ -64,10 +64,12 @@ const plan: CampaignPlan = {
     { afterDays: 30, assigned: 1207, difference: 0.092, why: null },
     { afterDays: 60, assigned: 1507, difference: 0.08, why: null },
   ],
+  curve: [],
   pool: { people: 4000, again: 62, times: 2 },
   showable: { difference: 0.02, afterDays: 400, assigned: 9000, why: null },
   samples: [
     {
+      contactId: 1,
       contact: 'u1',
       tier: 'coupon',
       step: 'coupon',
@@ -81,6 +83,7 @@ const plan: CampaignPlan = {
       text: '您好',
     },
     {
+      contactId: 2,
       contact: 'u2',
       tier: 'coupon',
       step: 'coupon',

@@ -4,7 +4,7 @@ import { manualClock } from '../../src/clock.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
 import { ROLES, type Role } from '../../src/web/accounts/roles.ts'
-import type { Desk } from '../../src/web/desk.ts'
+import type { Desk, KeptPlan } from '../../src/web/desk.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
 import { hasBrowser, LOOKS, lookAt, openBrowser, openWindow } from '../support/browser.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -30,9 +30,65 @@ tiers:
       - { id: remind, channel: email, template: hello }
 `
 
+const PLAN: KeptPlan = {
+  version: { current: 1, changed: true },
+  timezone: 'Asia/Shanghai',
+  entry: 'silence',
+  shortages: [
+    { state: 'low', lack: 'codes_low', offer: 'five', left: 3, of: 50, found: 'spring.five', mend: '' },
+  ],
+  audience: {
+    cells: [
+      { tier: 'only', segment: 'everyone', answer: 'opened', contacts: 1234 },
+      { tier: 'only', segment: 'high_value', answer: 'opened', contacts: 7 },
+      { tier: 'only', segment: 'everyone', answer: 'reentry_wait', contacts: 30 },
+    ],
+    churn: [
+      { tier: 'only', reason: 'silent', contacts: 1000 },
+      { tier: 'only', reason: 'rhythm', contacts: 20 },
+    ],
+    outside: { total: 5000, recent: 900, beyond: 20, undated: 0, bySignUp: 0, open: 40 },
+    steps: [
+      {
+        ...{ tier: 'only', step: 'remind', channels: ['email', 'sms'], contacts: 1241, noAddress: 41 },
+        ...{ suppressed: 0, noConsent: 0, optedOut: 0, condition: 0, unknown: 0, messages: 1200 },
+        byChannel: [
+          { channel: 'email', messages: 1100 },
+          { channel: 'sms', messages: 100 },
+        ],
+      },
+    ],
+    inflowPerDay: 3,
+    eligible: 4000,
+  },
+  heldOut: [{ tier: 'only', episode: 0.1, withTierDraws: 0.1 }],
+  spend: 12_000_000,
+  liability: 0,
+  natural: { contacts: 900, recalled: 300 },
+  detectable: [{ afterDays: 30, assigned: 1241, difference: 0.081, why: null }],
+  curve: [
+    { afterDays: 30, assigned: 1241, difference: 0.081, why: null },
+    { afterDays: 44, assigned: 1400, difference: 0.076, why: null },
+  ],
+  pool: { people: 4000, again: 60, times: null },
+  showable: { difference: 0.02, afterDays: null, assigned: 20_000, why: 'too_few' },
+  nextRun: '2026-03-03T01:00:00.000Z',
+  held: {
+    en: 'Paused: `winback resume spring` lets it go on.',
+    'zh-CN': '已暂停：用 `winback resume spring` 恢复。',
+  },
+  samples: [
+    {
+      ...{ tier: 'only', step: 'remind', contactId: 1 },
+      outcome: { en: 'would be sent by email', 'zh-CN': '会通过 email 发送' },
+    },
+  ],
+}
+
 let database: Database
 let shop: Shop
 let server: WebServer
+let sampled = 0
 const applied: string[] = []
 const cookies = new Map<Role, string>()
 
@@ -57,7 +113,7 @@ const desk: Desk = {
     campaign,
     inputs: INPUTS,
     changed: true,
-    shown: { en: 'Would take in 40 people', 'zh-CN': '将纳入 40 人' },
+    figures: { ...PLAN, samples: PLAN.samples.map((each) => ({ ...each, contactId: sampled })) },
   }),
   apply: async (_campaign, inputs, by) => {
     applied.push(`${inputs} by ${by}`)
@@ -96,6 +152,8 @@ beforeAll(async () => {
     })),
   )
   await shop.run('spring')
+  const [first] = await rows<{ id: number }>(database, sql`SELECT min(contact_id) AS id FROM contacts`)
+  sampled = first?.id ?? 0
   await refreshReports(shop.runtime)
   server = await startWeb({ runtime: shop.runtime, desk }, { host: '127.0.0.1', port: 0 })
   for (const role of ROLES) cookies.set(role, await signIn(database, server.address, role, role, NOW))
@@ -194,6 +252,16 @@ test('with two who may approve, the other one approves the very hash that was pl
     sql`SELECT max(plan_id) AS "planId" FROM campaign_plans`,
   )
   const fields = { plan: String(plan?.planId), do: 'approve' }
+  const shown = async (who: Role) => await (await get('/campaigns/spring', who)).text()
+  const page = await shown('viewer')
+  const figures = [
+    ...['1,234', 'the last time in this campaign ended too recently', 'five: 3 codes left of 50', 'sms 100'],
+    ...['8.1 percentage points', '<code>winback resume spring</code>', 'step=spring%2Fremind&amp;contact=c'],
+  ]
+  expect(figures.filter((words) => !page.includes(words))).toEqual([])
+  expect(page).not.toContain('/campaigns/spring/decide')
+  expect(await shown('operator')).toContain('Another operator has to approve')
+  expect(await shown('admin')).toContain('Approve abababababab')
   applied.length = 0
   await post('/campaigns/spring/decide', 'operator', fields)
   expect(applied).toEqual([])

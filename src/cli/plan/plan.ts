@@ -1,23 +1,19 @@
 import { sql } from 'drizzle-orm'
 import { Temporal } from 'temporal-polyfill'
 import { pastRecall } from '../../audience/natural.ts'
-import {
-  type AudiencePlan,
-  type Foreseen,
-  foreseeRun,
-  heldOutShares,
-  planAudience,
-} from '../../audience/plan.ts'
+import { type Foreseen, foreseeRun, heldOutShares, planAudience } from '../../audience/plan.ts'
 import { registerChannels } from '../../channels/channels.ts'
 import { embedImages, imagesOf } from '../../channels/inline-images.ts'
 import { parsePrice } from '../../channels/price.ts'
 import { compileCampaign } from '../../config/compile.ts'
-import type { CompiledCampaign, CompiledEntry, CompiledStep } from '../../config/compiled.ts'
+import type { CompiledCampaign, CompiledStep } from '../../config/compiled.ts'
 import { inputsHash, shortHash, templatesHash } from '../../config/inputs.ts'
 import type { LoadedCampaign } from '../../config/load.ts'
 import { MASKED } from '../../config/masking.ts'
 import { rows } from '../../database/connect.ts'
-import { readShortages, type Shortage } from '../../offers/pools.ts'
+import { readShortages } from '../../offers/pools.ts'
+import type { PlanFigures } from '../../service/plan/figures.ts'
+import { CURVE, detectableEffects, expectedCost, poolOf, whenShowable } from '../../service/plan/forecast.ts'
 import { openRuntime, type Runtime } from '../../service/runtime.ts'
 import { nextTick } from '../../service/schedule.ts'
 import { freshenSignals } from '../../service/signals.ts'
@@ -26,19 +22,10 @@ import type { Templates } from '../campaigns.ts'
 import { steady } from '../steady.ts'
 import { outcomeOf, type StepOutcome } from '../step-outcome.ts'
 import type { DatabaseContext } from '../workspace.ts'
-import {
-  type Detectable,
-  detectableEffects,
-  expectedCost,
-  type HeldOutShare,
-  type Pool,
-  poolOf,
-  type Showable,
-  whenShowable,
-} from './forecast.ts'
 
 /** A message one real contact would get. */
 export interface Sample {
+  readonly contactId: number
   readonly contact: string
   readonly tier: string
   readonly step: string
@@ -47,33 +34,17 @@ export interface Sample {
   readonly text: string | null
 }
 
-export interface CampaignPlan {
+export interface CampaignPlan extends PlanFigures {
   readonly campaign: string
   readonly title: string
   readonly file: string
   /** The hash `winback apply --plan` wants. */
   readonly hash: string
-  readonly version: { readonly current: number | null; readonly changed: boolean }
   readonly asOf: Date
-  /** The campaign's own, of its schedule. */
-  readonly timezone: string
-  /** What the tiers count from. */
-  readonly entry: CompiledEntry['kind']
   /** The first tick that is not before `starts`; null for a campaign that is over or was stopped. */
   readonly nextRun: Date | null
   /** What would refuse a run now or hold it back. */
   readonly foreseen: Foreseen
-  /** Offers that are out or run low. */
-  readonly shortages: readonly Shortage[]
-  readonly audience: Omit<AudiencePlan, 'samples'>
-  readonly heldOut: readonly HeldOutShare[]
-  /** Micros, were nobody to return: an upper bound. */
-  readonly spend: number
-  readonly liability: number
-  readonly natural: { readonly contacts: number; readonly recalled: number }
-  readonly detectable: readonly Detectable[]
-  readonly pool: Pool
-  readonly showable: Showable
   readonly samples: readonly Sample[]
 }
 
@@ -147,6 +118,7 @@ export async function planCampaign(
       ...expectedCost(campaign, counts, shares, (channel) => priceOf(context, channel)),
       natural,
       detectable: detectableEffects(campaign, counts, natural, shares),
+      curve: detectableEffects(campaign, counts, natural, shares, CURVE),
       pool: poolOf(campaign, counts),
       showable: whenShowable(campaign, counts, natural, shares),
       samples: await renderSamples(runtime, campaign, templates, samples),
@@ -205,7 +177,7 @@ function priceOf(context: DatabaseContext, channel: string): number {
   return price === undefined ? 0 : parsePrice(price)
 }
 
-/** Three real contacts, from as many tiers as there are, each with the first step of its tier that sends. */
+/** Three real contacts, from as many tiers as there are, each with the first step of its tier that they would get. */
 async function renderSamples(
   runtime: Runtime,
   campaign: CompiledCampaign,
@@ -218,9 +190,17 @@ async function renderSamples(
   )
   const samples: Sample[] = []
   for (const [, { tierNo, contactId }] of byTurn.slice(0, 3)) {
-    const tier = campaign.tiers.find((each) => each.no === tierNo)
-    const step = tier?.steps.find((each) => each.templates.size > 0) ?? tier?.steps[0]
-    if (step) samples.push(await renderSample(worker, campaign, step, contactId))
+    const steps = campaign.tiers.find((each) => each.no === tierNo)?.steps ?? []
+    const written = steps.filter((each) => each.templates.size > 0)
+    let chosen: Sample | undefined
+    for (const step of written.length > 0 ? written : steps.slice(0, 1)) {
+      const sample = await renderSample(worker, campaign, step, contactId)
+      chosen ??= sample
+      if (sample.outcome.kind !== 'send') continue
+      chosen = sample
+      break
+    }
+    if (chosen) samples.push(chosen)
   }
   return samples
 }
@@ -242,7 +222,7 @@ async function renderSample(
     mask: MASKED,
   })
   const outcome = outcomeOf(verdict, composed)
-  const common = { contact: contact.externalId, tier: step.tier, step: step.id, outcome }
+  const common = { contactId, contact: contact.externalId, tier: step.tier, step: step.id, outcome }
   if (!composed || 'state' in composed) return { ...common, subject: null, text: null }
   const { subject, text } = wordsOf(composed.content)
   return { ...common, subject, text }

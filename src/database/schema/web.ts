@@ -85,8 +85,8 @@ export const campaignPlans = pgTable(
     campaign: text('campaign').notNull(),
     /** Hash of every input: what is approved is this and nothing else. */
     inputs: text('inputs').notNull(),
-    /** As it was shown, by language; without its samples, which are about persons. */
-    shown: jsonb('shown').$type<Record<string, unknown>>().notNull(),
+    /** What it counted; of its samples the contacts' numbers alone, for a plan outlives a person's data. */
+    figures: jsonb('figures').$type<Record<string, unknown>>().notNull(),
     plannedAt: at('planned_at').notNull(),
     plannedBy: integer('planned_by')
       .notNull()

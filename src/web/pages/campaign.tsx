@@ -90,7 +90,7 @@ export async function showCampaign(visit: Visit, campaign: string): Promise<Resp
               { title: say('Version', '版本'), num: true },
               { title: say('When', '时间') },
               { title: say('By', '操作者') },
-              { title: 'hash' },
+              { title: say('hash', '哈希') },
             ]}
             rows={history.map((each) => [
               `${each.version}${each.current ? ' ●' : ''}`,
@@ -112,6 +112,7 @@ export async function showCampaign(visit: Visit, campaign: string): Promise<Resp
 /** Whether a campaign runs. */
 export function StateTag({ visit, state }: { visit: Visit; state: string | null }) {
   const { say } = visit
+  if (state === 'new') return <span class="tag">{say('not applied yet', '尚未应用')}</span>
   if (state === 'paused') return <span class="tag bad">{say('paused', '已暂停')}</span>
   if (state === 'stopped') return <span class="tag bad">{say('stopped for good', '已永久停止')}</span>
   return <span class="tag good">{say('runs', '运行中')}</span>

@@ -72,3 +72,8 @@ export function Empty({ title, children }: { title: string; children?: Child }) 
     </div>
   )
 }
+
+/** A sentence in which what is typed stands between backticks, as the command line writes it. */
+export function Coded({ text }: { text: string }) {
+  return <>{text.split('`').map((part, at) => (at % 2 === 1 ? <code>{part}</code> : part))}</>
+}

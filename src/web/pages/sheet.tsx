@@ -1,13 +1,14 @@
 import { raw } from 'hono/html'
 import type { Chart } from '../../charts/chart.ts'
 import { plotOption } from '../../charts/plot.ts'
-import { drawSvg } from '../../charts/svg.ts'
+import { type ChartSize, drawSvg } from '../../charts/svg.ts'
 import type { Sheet } from '../../reports/sheet.ts'
 import { Table } from './parts.tsx'
 import type { Visit } from './visit.ts'
 
 /** Pixels of a chart as it is drawn; a page makes it as narrow as it must. */
-const SIZE = { width: 760, height: 320 }
+const WIDE: ChartSize = { width: 760, height: 300 }
+const NARROW: ChartSize = { width: 340, height: 270 }
 
 /** A report as a page: the same sheet that terminal, CSV and mail are written from. */
 export function SheetView({ visit, sheet }: { visit: Visit; sheet: Sheet }) {
@@ -45,15 +46,23 @@ export function SheetView({ visit, sheet }: { visit: Visit; sheet: Sheet }) {
   )
 }
 
-function ChartView({ chart, language }: { chart: Chart; language: string }) {
+/** A chart as a picture inside the page: one as wide as a desk shows it, one for a phone, whose letters stay readable. */
+export function ChartView({ chart, language }: { chart: Chart; language: string }) {
+  // On the page's own ground, light or dark.
+  const option = { ...plotOption({ ...chart, title: '' }, language), backgroundColor: 'transparent' }
   // Drawn by us from numbers and escaped texts: the one place where markup is put in as it is.
-  const svg = withoutStyles(drawSvg(plotOption(chart, language), SIZE)).replace(
-    '<svg ',
-    '<svg role="presentation" focusable="false" ',
-  )
+  const draw = (size: ChartSize, name: string) =>
+    raw(
+      withoutStyles(drawSvg(option, size))
+        // Two pictures of a page may not share what they name: a hidden one's clip would clip nothing.
+        .replaceAll('zr-', `${chart.id}-${name}-`)
+        .replace('<svg ', `<svg class="${name}" role="presentation" focusable="false" `),
+    )
   return (
     <figure class="chart" role="img" aria-label={chart.title}>
-      {raw(svg)}
+      <figcaption>{chart.title}</figcaption>
+      {draw(WIDE, 'wide-chart')}
+      {draw(NARROW, 'narrow-chart')}
     </figure>
   )
 }
@@ -62,7 +71,19 @@ function ChartView({ chart, language }: { chart: Chart; language: string }) {
 function withoutStyles(svg: string): string {
   return svg.replace(/ style="([^"]*)"/g, (_all, style: string) =>
     [...style.matchAll(/([a-z-]+)\s*:\s*([^;]+)/g)]
-      .map(([, name, value]) => ` ${name}="${value?.trim()}"`)
+      .flatMap(([, name = '', value = '']) => attributesOf(name, value.trim()))
+      .map(([name, value]) => ` ${name}="${value}"`)
       .join(''),
   )
+}
+
+/** `font: normal 12px Some Sans` is no attribute, but its two halves are. */
+function attributesOf(name: string, value: string): [string, string][] {
+  const [, size, family] = (name === 'font' && /^.*?(\d+px) (.*)$/.exec(value)) || []
+  return size && family
+    ? [
+        ['font-size', size],
+        ['font-family', family],
+      ]
+    : [[name, value]]
 }

@@ -34,7 +34,7 @@ a { color: var(--accent); text-underline-offset: .18em }
 main { padding: 1.5rem; min-width: 0 }
 footer { color: var(--soft); font-size: .85rem; padding: 1rem 1.5rem 2.5rem; max-width: 84rem; margin: 0 auto; text-align: right }
 @media (max-width: 48rem) {
-  .top { padding: .6rem 1rem } .frame { display: block }
+  .top { padding: .6rem 1rem; gap: .4rem .8rem } .who { display: none } .frame { display: block }
   .side { padding: 0; border-bottom: 1px solid var(--line); background: var(--card) }
   .side ul { display: flex; overflow-x: auto; padding: .35rem .6rem; position: static }
   .side a { white-space: nowrap; padding: .5rem .7rem }
@@ -69,9 +69,10 @@ button kbd { background: transparent; color: inherit; border-color: currentcolor
 .story { list-style: none; margin: 0; padding: 0 } .story li { position: relative; padding: 0 0 1rem 1.4rem; border-left: 2px solid var(--line); margin-left: .4rem }
 .story li::before { content: ""; position: absolute; left: -.43rem; top: .45rem; width: .75rem; height: .75rem; border-radius: 50%; background: var(--card); border: 2px solid var(--accent) }
 .story li:last-child { border-color: transparent } .story time { display: block; font-size: .85rem }
-figure { margin: 0 0 1.1rem } .chart { background: #fff; border: 1px solid var(--line); border-radius: 14px; padding: .5rem; overflow-x: auto }
-.chart svg { display: block; max-width: 100%; height: auto; margin: 0 auto }
-@media (prefers-color-scheme: dark) { .chart { background: #e2e2e2; filter: invert(.92) hue-rotate(180deg) } }
+figure { margin: 0 0 1.1rem } .chart { background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 1rem; box-shadow: var(--shade) }
+.chart figcaption { font-weight: 600; margin: 0 0 .4rem } .chart svg { display: block; max-width: 100%; height: auto; margin: 0 auto } .chart .narrow-chart { display: none }
+@media (max-width: 36rem) { .chart .wide-chart { display: none } .chart .narrow-chart { display: block } }
+@media (prefers-color-scheme: dark) { .chart svg { filter: invert(.9) hue-rotate(180deg); } }
 `
 
 const TABLES = `
@@ -80,12 +81,18 @@ th, td { text-align: left; padding: .5rem .8rem .5rem 0; border-bottom: 1px soli
 tbody tr:last-child td, tbody tr:last-child th { border-bottom: 0 } th { font-weight: 600; color: var(--soft); font-size: .85rem }
 tbody th { color: var(--ink); font-size: inherit; font-weight: 500 }
 @media (max-width: 48rem) { th:not(.num), td:not(.num) { min-width: 5.5rem } th:first-child:not(.num), td:first-child:not(.num) { min-width: 7rem } }
-.num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } td form { display: inline }
+.heat td { border: 2px solid var(--card); padding: .5rem .8rem } .heat th.num { padding-right: .8rem } .heat .sum td, .heat .sum th { font-weight: 600; border-top: 1px solid var(--line) }
+.heat-1 { background: color-mix(in srgb, var(--accent) 8%, var(--card)) } .heat-2 { background: color-mix(in srgb, var(--accent) 16%, var(--card)) } .heat-3 { background: color-mix(in srgb, var(--accent) 24%, var(--card)) }
+.heat-4 { background: color-mix(in srgb, var(--accent) 32%, var(--card)) } .heat-5 { background: color-mix(in srgb, var(--accent) 40%, var(--card)) }
+.bars { list-style: none; margin: 0; padding: 0 } .bars li { display: grid; grid-template-columns: 1fr auto; gap: .1rem 1rem; margin: 0 0 .8rem } .bars strong { font-variant-numeric: tabular-nums }
+.bars small { grid-column: 1 / -1 } .bars strong small { font-weight: 400 } .steps li { margin: 0 0 1.1rem } .bars svg { grid-column: 1 / -1; width: 100%; display: block; fill: var(--accent) } .bars .ground { fill: var(--wash) }
+.num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } .num + :not(.num) { padding-left: .6rem } td form { display: inline }
 `
 
 const FORMS = `
 form { margin: 0 0 1rem } label { display: block; margin: 0 0 .8rem; font-weight: 500 } label small { display: block; font-weight: 400 }
 input, select, textarea { font: inherit; color: inherit; background: var(--card); border: 1px solid #8a9499; border-radius: 8px; padding: .5rem .7rem; min-height: 2.6rem; width: 100%; max-width: 26rem; display: block; margin-top: .2rem }
+select, input:not([type=checkbox], [type=radio]) { height: 2.7rem }
 input[type=checkbox], input[type=radio] { width: 1.15rem; min-height: 1.15rem; height: 1.15rem; display: inline-block; vertical-align: -.2rem; margin: 0 .5rem 0 0; accent-color: var(--accent) }
 label.tick { font-weight: 400; margin: 0 0 .4rem }
 fieldset { border: 1px solid var(--line); border-radius: 10px; margin: 0 0 .8rem; padding: .6rem 1rem; max-width: 30rem; min-width: 0 } legend { font-weight: 600; padding: 0 .3rem }
@@ -95,10 +102,10 @@ button.plain { background: none; border: 0; color: var(--accent); padding: .2rem
 button.danger { background: var(--bad); border-color: var(--bad); color: var(--card) }
 .keys { display: flex; flex-wrap: wrap; gap: .3rem .9rem; max-width: none; font-size: .9rem } .keys span { white-space: nowrap } @media (hover: none) and (pointer: coarse) { kbd, .keys { display: none } } .cards.top-aligned { align-items: start } .number { font-size: 1.3rem; font-weight: 600; letter-spacing: .01em }
 .cards > fieldset { margin: 0; max-width: none } .cards + .row { margin: 1rem 0 0 }
-.row { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin: 0 0 1rem } .row form, .row label { margin: 0 }
+.row { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin: 0 0 1rem } .row form, .row label { margin: 0 } .row .tick { align-self: end; padding: .5rem 0 }
 .narrow { max-width: 25rem; margin: 8vh auto; padding: 1rem }
 iframe { border: 1px solid var(--line); border-radius: 12px; background: #fff; width: 100%; height: 46rem; display: block } iframe.phone { width: 375px; max-width: 100%; margin: 0 auto }
-iframe.dark { background: #121212 }
+iframe.dark { background: #121212 } iframe.sample { height: 32rem }
 h3 + .wide { margin-top: -.2rem } details summary { overflow-wrap: anywhere; cursor: pointer; padding: .3rem 0; font-weight: 500 } details { margin: 0 0 .8rem }
 .wrap { overflow-wrap: anywhere } .paper { white-space: pre-wrap; overflow-wrap: anywhere }
 `

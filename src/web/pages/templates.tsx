@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { html } from 'hono/html'
 import { Empty } from './parts.tsx'
 import { type PagesDependencies, page, type Visit } from './visit.ts'
 
@@ -42,7 +43,9 @@ export function templatePages(dependencies: PagesDependencies): Hono {
         const title = say('Templates', '模板')
         const wanted = wantedOf(visit)
         const chosen =
-          steps.find(({ campaign, step }) => campaign === wanted.campaign && step === wanted.step) ?? steps[0]
+          steps.find(({ campaign, step }) => campaign === wanted.campaign && step === wanted.step) ??
+          steps.find(({ channels }) => channels.includes('email')) ??
+          steps[0]
         if (!chosen) {
           return await visit.show(
             title,
@@ -133,14 +136,20 @@ export function templatePages(dependencies: PagesDependencies): Hono {
         const { campaign = '', step = '', dark } = wantedOf(visit)
         const shown = await preview(visit, campaign, step)
         visit.c.header('Content-Security-Policy', MESSAGE_POLICY)
-        return visit.c.html(inLight(shown?.html ?? '', dark))
+        return visit.c.html(inLight(shown?.html ?? plainMessage(shown?.text ?? shown?.outcome ?? ''), dark))
       }),
     )
 }
 
 /** What a mail app in dark (or light) mode makes of it: the message's own rules for that mode hold, whatever this browser is in. */
-function inLight(html: string, dark: boolean): string {
-  return html
+function inLight(message: string, dark: boolean): string {
+  return message
     .replace(/\(\s*prefers-color-scheme\s*:\s*dark\s*\)/g, dark ? '(min-width: 0)' : '(max-width: 0)')
     .replace(/\(\s*prefers-color-scheme\s*:\s*light\s*\)/g, dark ? '(max-width: 0)' : '(min-width: 0)')
+}
+
+/** A message without a page of its own (an SMS, a push), or why there is none. */
+function plainMessage(text: string): string {
+  const paragraphs = text.split('\n').map((line) => html`<p>${line}</p>`)
+  return `${html`<!doctype html><meta name="color-scheme" content="light dark"><style>body { font: 1rem/1.5 system-ui, sans-serif; margin: 1rem; overflow-wrap: anywhere } p { margin: 0 0 .4rem }</style>${paragraphs}`}`
 }

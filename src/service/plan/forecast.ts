@@ -118,16 +118,22 @@ function rateOf(natural: { contacts: number; recalled: number }): number {
   return Math.min(0.99, Math.max(0.01, observed))
 }
 
-/** After this run, and after one and three months of the usual inflow; each then waits for its window. */
+/** This run, and one and three months of the usual inflow. */
+const MILESTONES = [0, 30, 90]
+/** Half a year by fortnights: what a curve is drawn from. */
+export const CURVE = Array.from({ length: 14 }, (_, at) => at * 14)
+
+/** After so many days of the usual inflow, counted from this run; each then waits for its window. */
 export function detectableEffects(
   campaign: CompiledCampaign,
   audience: People,
   natural: { contacts: number; recalled: number },
   shares: readonly HeldOutShare[],
+  after: readonly number[] = MILESTONES,
 ): Detectable[] {
   const heldOut = shares[0]?.episode ?? 0
   const window = Math.ceil(campaign.definition.window / 86_400)
-  return [0, 30, 90].map((days) => {
+  return after.map((days) => {
     const assigned = assignedAfter(campaign, audience, days)
     const common = { afterDays: days + window, assigned }
     if (heldOut === 0) return { ...common, difference: null, why: 'nobody_held_out' }

@@ -1,0 +1,163 @@
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { openDesk } from '../src/cli/desk.ts'
+import { openOutput } from '../src/cli/output.ts'
+import { openWorkspace } from '../src/cli/workspace.ts'
+import { manualClock } from '../src/clock.ts'
+import { readEnvironment } from '../src/config/environment.ts'
+import { assertServer, connect, type Database, execute, rows } from '../src/database/connect.ts'
+import { openEmbedded } from '../src/database/embedded.ts'
+import { migrate } from '../src/database/migrate.ts'
+import { refreshReports } from '../src/service/reporting.ts'
+import { openRuntime } from '../src/service/runtime.ts'
+import { addUser, issueLink } from '../src/web/accounts/users.ts'
+import { storePlan } from '../src/web/plans.ts'
+import { startWeb } from '../src/web/server.ts'
+import { linkMigrations } from './arena.ts'
+
+// The web over the workspace that `npm run demo` left behind, as of its last hour, with a browser before it.
+
+/** How a page is looked at. */
+export interface Look {
+  readonly language: 'en' | 'zh-CN'
+  readonly dark: boolean
+  readonly phone: boolean
+}
+
+export interface Gallery {
+  readonly database: Database
+  /** The campaign that has run longest. */
+  readonly campaign: string
+  /** Somebody who was written to more than once and came back, by external id. */
+  readonly contact: string
+  /** Opens a page, signed in as an admin, and hands over the window it is in. */
+  open(path: string, look: Look): Promise<Page>
+}
+
+/** Who looks, and the campaign they plan: gone again when the pictures are taken. */
+const VIEWER = 'ada'
+export const PLANNED = 'autumn'
+
+/** @throws Error where the demo has left nothing to look at */
+export async function withGallery(demo: string, work: (gallery: Gallery) => Promise<void>): Promise<void> {
+  linkMigrations()
+  const environment = { ...readEnvironment(), databaseUrl: undefined, redisUrl: undefined }
+  const output = openOutput({ json: false, noColor: true, stdout: process.stdout, stderr: process.stderr })
+  const interrupt = new AbortController().signal
+  const server = await openEmbedded({ directory: join(demo, '.winback', 'postgres') })
+  const begin = { environment, output, cwd: demo, workspaceFile: undefined, interrupt }
+  const workspace = (await openWorkspace({ ...begin, clock: manualClock(new Date()) })).loaded.definition
+  const database = connect(server.url, { schema: workspace.database.schema, applicationName: 'gallery' })
+  try {
+    await migrate(database)
+    const [last] = await rows<{ at: Date; campaign: string }>(
+      database,
+      sql`SELECT max(finished_at) AS at, campaign FROM runs GROUP BY campaign ORDER BY count(*) DESC LIMIT 1`,
+    )
+    if (!last) throw new Error('the demo has left no run: `npm run demo` first')
+    const clock = manualClock(last.at)
+    const context = await openWorkspace({ ...begin, clock })
+    const runtime = await openRuntime({ database, workspace, clock })
+    await refreshReports(runtime)
+    await forget(database)
+    const { userId } = await addUser(database, {
+      name: VIEWER,
+      role: 'admin',
+      now: clock.now(),
+      by: 'gallery',
+    })
+    const { version } = await assertServer(database)
+    const desk = openDesk({ ...context, database, engine: { kind: 'embedded', version } })
+    const planned = await copyCampaign(join(context.loaded.directory, workspace.campaigns), last.campaign)
+    await storePlan(database, await desk.plan(PLANNED), userId, clock.now())
+    const web = await startWeb({ runtime, desk }, { host: '127.0.0.1', port: 0 })
+    const cookie = await signIn(`${web.address}${await issueLink(database, userId, clock.now())}`)
+    const browser = await openBrowser()
+    try {
+      const contact = await storied(database)
+      await work({
+        ...{ database, campaign: last.campaign, contact },
+        open: (path, look) => openPage(browser, `${web.address}${path}`, cookie, look),
+      })
+    } finally {
+      await browser.close()
+      await web.close(0)
+      await forget(database)
+      await rm(planned, { force: true })
+      await runtime.close()
+    }
+  } finally {
+    await database.close()
+    await server.stop()
+  }
+}
+
+async function openBrowser(): Promise<Browser> {
+  return await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      ...[
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-sync',
+      ],
+      '--disable-background-networking',
+    ],
+  })
+}
+
+async function openPage(browser: Browser, url: string, cookie: string, look: Look): Promise<Page> {
+  const context = await browser.newContext({
+    locale: look.language,
+    colorScheme: look.dark ? 'dark' : 'light',
+    viewport: look.phone ? { width: 375, height: 780 } : { width: 1160, height: 800 },
+    hasTouch: look.phone,
+    isMobile: look.phone,
+  })
+  const [name = '', value = ''] = cookie.split('=')
+  await context.addCookies([{ name, value, url: new URL(url).origin }])
+  const page = await context.newPage()
+  await page.goto(url, { waitUntil: 'networkidle' })
+  return page
+}
+
+async function signIn(link: string): Promise<string> {
+  const body = new URLSearchParams({ password: 'only for the pictures', again: 'only for the pictures' })
+  const answer = await fetch(link, { method: 'POST', body, redirect: 'manual' })
+  return /winback_session=[^;]+/.exec(answer.headers.getSetCookie().join())?.[0] ?? ''
+}
+
+/** The campaign under another name, which has taken in nobody yet: a plan of it has everybody before it. */
+async function copyCampaign(folder: string, campaign: string): Promise<string> {
+  const source = await readFile(join(folder, `${campaign}.yaml`), 'utf8')
+  const file = join(folder, `${PLANNED}.yaml`)
+  const text = source
+    .replace(/^campaign: .*$/m, `campaign: ${PLANNED}`)
+    .replace(/^title: .*$/m, 'title: Autumn recall')
+    .replace(/^exclusive: .*$/m, `exclusive: ${PLANNED}`)
+  await writeFile(file, text)
+  return file
+}
+
+/** Leaves the demo as it was. */
+async function forget(database: Database): Promise<void> {
+  const mine = sql`SELECT user_id FROM users WHERE name = ${VIEWER}`
+  await execute(database, sql`DELETE FROM campaign_plans WHERE planned_by IN (${mine})`)
+  await execute(database, sql`DELETE FROM audit WHERE actor = ${VIEWER} OR about = ${`user ${VIEWER}`}`)
+  await execute(database, sql`DELETE FROM users WHERE name = ${VIEWER}`)
+}
+
+async function storied(database: Database): Promise<string> {
+  const [found] = await rows<{ externalId: string }>(
+    database,
+    sql`SELECT c.external_id AS "externalId" FROM episodes e JOIN contacts c USING (contact_id)
+        JOIN touchpoint_records r USING (contact_id) WHERE e.silenced_by = 'returned' AND r.state = 'sent'
+        GROUP BY c.external_id ORDER BY abs(count(*) - 3), c.external_id LIMIT 1`,
+  )
+  return found?.externalId ?? ''
+}

@@ -1,0 +1,56 @@
+import { mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { type Look, PLANNED, withGallery } from './gallery.ts'
+
+// The pictures of docs/screenshots. With a folder as argument: every page, as a phone in the dark shows it in Chinese
+// and as a desk shows it in English, whole, to be looked through after a change of the style sheet; with a word after
+// it, those pages alone whose path has it.
+
+const DEMO = resolve('.winback', 'demo')
+const WIDE: Look = { language: 'en', dark: false, phone: false }
+const PHONE: Look = { language: 'zh-CN', dark: true, phone: true }
+
+const [, , walk, only] = process.argv
+await withGallery(DEMO, async ({ campaign, contact, open }) => {
+  const of = `/campaigns/${campaign}`
+  const folder = walk === undefined ? resolve('docs', 'screenshots') : resolve(walk)
+  await mkdir(folder, { recursive: true })
+  const take = async (file: string, path: string, look: Look, whole: boolean) => {
+    const page = await open(path, look)
+    // A window as high as the page: a frame outside of the window is not painted.
+    if (whole) {
+      const height = Number(await page.evaluate('document.documentElement.scrollHeight'))
+      await page.setViewportSize({ width: page.viewportSize()?.width ?? 0, height })
+      await page.waitForTimeout(200)
+    }
+    await page.screenshot({ path: join(folder, `${file}.png`) })
+    process.stdout.write(`${join(folder, file)}.png\n`)
+    await page.context().close()
+  }
+  if (walk === undefined) {
+    await take('monday', '/', WIDE, false)
+    await take('lift', `${of}/reports/lift`, WIDE, false)
+    await take('plan', `/campaigns/${PLANNED}`, WIDE, false)
+    await take('contact', `/contacts/${contact}`, WIDE, false)
+    await take('monday-phone', '/', PHONE, false)
+    await take('calls-phone', '/calls', { ...PHONE, language: 'en' }, false)
+    return
+  }
+  const reports = ['monday', 'funnel', 'lift', 'cost', 'delivery', 'offers', 'reasons']
+  const pages = [
+    ...[
+      '/',
+      '/campaigns',
+      of,
+      `/campaigns/${PLANNED}`,
+      ...reports.map((name) => `${of}/reports/${name}`),
+      '/contacts',
+    ],
+    ...[`/contacts/${contact}`, '/calls', '/templates', '/outbox', '/audit', '/api', '/settings'],
+  ]
+  for (const path of pages.filter((each) => only === undefined || each.includes(only))) {
+    const file = path.replaceAll(/[^a-z0-9-]+/g, '_')
+    await take(`${file}-phone`, path, PHONE, true)
+    await take(`${file}-wide`, path, WIDE, true)
+  }
+})

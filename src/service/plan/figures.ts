@@ -1,0 +1,26 @@
+import type { AudiencePlan } from '../../audience/plan.ts'
+import type { CompiledEntry } from '../../config/compiled.ts'
+import type { Shortage } from '../../offers/pools.ts'
+import type { Detectable, HeldOutShare, Pool, Showable } from './forecast.ts'
+
+/** What a plan counted: numbers and names alone, as `plan --json` prints them and as a plan that waits is kept. */
+export interface PlanFigures {
+  readonly version: { readonly current: number | null; readonly changed: boolean }
+  /** The campaign's own, of its schedule. */
+  readonly timezone: string
+  /** What the tiers count from. */
+  readonly entry: CompiledEntry['kind']
+  /** Offers that are out or run low. */
+  readonly shortages: readonly Shortage[]
+  readonly audience: Omit<AudiencePlan, 'samples'>
+  readonly heldOut: readonly HeldOutShare[]
+  /** Micros, were nobody to return: an upper bound. */
+  readonly spend: number
+  readonly liability: number
+  readonly natural: { readonly contacts: number; readonly recalled: number }
+  readonly detectable: readonly Detectable[]
+  /** The same by fortnights, to be drawn. */
+  readonly curve: readonly Detectable[]
+  readonly pool: Pool
+  readonly showable: Showable
+}

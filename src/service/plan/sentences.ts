@@ -1,0 +1,195 @@
+import type { StepOutlook } from '../../audience/outlook.ts'
+import type { AudienceCell } from '../../audience/plan.ts'
+import { CHURN_WORDS, isFalseChurn } from '../../reports/churn-words.ts'
+import { ANSWERS, sentence } from '../../reports/reasons.ts'
+import type { Speech } from '../../reports/words.ts'
+import type { PlanFigures } from './figures.ts'
+import type { Detectable } from './forecast.ts'
+import { PLAN_WORDS } from './words.ts'
+
+// What a plan says, apart from where it stands: the terminal and the page are written from these.
+
+type PlanWord = keyof typeof PLAN_WORDS
+
+/** So many people (or messages), and what is said of them. */
+export interface CountLine {
+  readonly count: number
+  readonly words: string
+}
+
+export function planWord(word: PlanWord, { language }: Speech): string {
+  return PLAN_WORDS[word][language]
+}
+
+/** A segment's name; those that no segment holds have words of their own. */
+export function segmentName(segment: string, speech: Speech): string {
+  return segment === 'everyone' ? planWord('everyone', speech) : segment
+}
+
+/** Who would be taken in: the segments that hold anybody, and how many of a tier and segment (undefined: of all). */
+export function gridOf({ audience }: Pick<PlanFigures, 'audience'>): {
+  readonly segments: readonly string[]
+  count(tier: string | undefined, segment: string | undefined): number
+} {
+  const opened = audience.cells.filter((cell) => cell.answer === 'opened')
+  return {
+    segments: [...new Set(opened.map((cell) => cell.segment))].toSorted(),
+    count: (tier, segment) =>
+      sum(
+        opened.filter(
+          (cell) => (tier ?? cell.tier) === cell.tier && (segment ?? cell.segment) === cell.segment,
+        ),
+      ),
+  }
+}
+
+/** Who is left out though their time has come, the most first. */
+export function leftOutLines({ audience }: Pick<PlanFigures, 'audience'>, { language }: Speech): CountLine[] {
+  const reasons = new Map<string, number>()
+  for (const { answer, contacts } of audience.cells) {
+    if (answer !== 'opened') reasons.set(answer, (reasons.get(answer) ?? 0) + contacts)
+  }
+  return [...reasons]
+    .map(([answer, count]) => ({ count, words: sentence(ANSWERS, answer, language) }))
+    .toSorted((a, b) => b.count - a.count)
+}
+
+/** Whom no tier holds, and why. */
+export function outsideLines({ audience, entry }: PlanFigures, speech: Speech): CountLine[] {
+  const { recent, beyond, undated, bySignUp, open } = audience.outside
+  const [soon, late, none] = OUTSIDE_WORDS[entry]
+  const lines: [number, PlanWord][] = [
+    [recent, soon],
+    [beyond, late],
+    [open, 'open'],
+    [undated, none],
+    [bySignUp, 'bySignUp'],
+  ]
+  return lines.flatMap(([count, word]) => (count === 0 ? [] : [{ count, words: planWord(word, speech) }]))
+}
+
+const OUTSIDE_WORDS = {
+  silence: ['recent', 'beyond', 'undated'],
+  date: ['early', 'missed', 'noDate'],
+  event: ['early', 'missed', 'noEvent'],
+} as const
+
+/** How many of each tier's band are only quiet, of how many, and by which sign. */
+export function quietLines(
+  { audience, heldOut }: PlanFigures,
+  speech: Speech,
+): { readonly tier: string; readonly quiet: number; readonly of: number; readonly why: string }[] {
+  return heldOut.flatMap(({ tier }) => {
+    const band = audience.churn.filter((cell) => cell.tier === tier)
+    const quiet = band.filter(({ reason }) => isFalseChurn(reason))
+    if (quiet.length === 0) return []
+    const why = quiet.map(
+      ({ reason, contacts }) => `${sentence(CHURN_WORDS, reason, speech.language)} ${speech.count(contacts)}`,
+    )
+    return [{ tier, quiet: sum(quiet), of: sum(band), why: why.join(speech.language === 'en' ? ', ' : '，') }]
+  })
+}
+
+/** Whom a step would not reach, and why. */
+export function lossLines(step: StepOutlook, speech: Speech): CountLine[] {
+  const channels = step.channels.join(speech.language === 'en' ? ' or ' : ' 或 ')
+  const lost: [number, string][] = [
+    [step.noAddress, speech.language === 'en' ? `have no ${channels} address` : `没有 ${channels} 地址`],
+    [step.suppressed, planWord('suppressed', speech)],
+    [step.noConsent, planWord('noConsent', speech)],
+    [step.optedOut, planWord('optedOut', speech)],
+    [step.condition, planWord('condition', speech)],
+    [step.unknown, planWord('unknown', speech)],
+  ]
+  return lost.flatMap(([count, words]) => (count > 0 ? [{ count, words }] : []))
+}
+
+/** `3 of 40 have no email address` */
+export function shareText(count: number, of: number, words: string, speech: Speech): string {
+  return speech.language === 'en'
+    ? `${speech.count(count)} of ${speech.count(of)} ${words}`
+    : `${speech.count(of)} 人中 ${speech.count(count)} 人${words}`
+}
+
+/** How many came back by themselves one window ago. */
+export function pastText({ natural, entry }: PlanFigures, speech: Speech): string {
+  const { contacts, recalled } = natural
+  if (contacts === 0) return planWord('noPast', speech)
+  const rate = speech.percent(recalled / contacts)
+  const people = speech.count(contacts)
+  const silent = entry === 'silence'
+  return speech.language === 'en'
+    ? `One window ago ${rate} of ${people} people ${silent ? 'as silent as these came back' : 'in the same place reached the goal'}; those held out will say more.`
+    : `一个观察期之前，${silent ? '同样沉默' : '处于同样时点'}的 ${people} 人中有 ${rate} ${silent ? '回来' : '达成目标'}；更准的答案要看对照组。`
+}
+
+/** The smallest difference that can be shown, or why none can. */
+export function effectText({ difference, why }: Detectable, speech: Speech): string {
+  if (difference === null) return planWord(why === 'nobody_held_out' ? 'nobodyHeldOut' : 'tooFew', speech)
+  const points = speech.plain(difference * 100)
+  return speech.language === 'en' ? `${points} percentage points` : `${points} 个百分点`
+}
+
+export function poolText({ pool }: PlanFigures, speech: Speech): string {
+  const [people, days] = [speech.count(pool.people), speech.count(pool.again)]
+  const times = pool.times === null ? '' : speech.count(pool.times)
+  return speech.language === 'en'
+    ? `There are ${people} people to take in, each again after ${days} days at the earliest${times ? ` and ${times} ${pool.times === 1 ? 'time' : 'times'} at most` : ''}: each time counts.`
+    : `可纳入 ${people} 人，每人最早 ${days} 天后可再次纳入${times ? `，最多 ${times} 次` : ''}；每次各计一次。`
+}
+
+/** When a difference worth having can be shown, or why it never can. */
+export function whenText({ showable }: PlanFigures, speech: Speech): string {
+  const en = speech.language === 'en'
+  const points = speech.plain(showable.difference * 100)
+  const people = showable.assigned === null ? '' : speech.count(showable.assigned)
+  if (showable.afterDays !== null) {
+    const days = speech.count(showable.afterDays)
+    return en
+      ? `${points} percentage points can be shown after ${days} days, with ${people} assigned.`
+      : `${days} 天后（已分组 ${people} 人）可以显示 ${points} 个百分点的差异。`
+  }
+  const why = {
+    nobody_held_out: en ? 'nobody is held out to compare with' : '没有对照组可供比较',
+    nobody_treated: en ? 'everybody is held out' : '所有人都在对照组',
+    nobody: en ? 'nobody would be taken in' : '没有人会被纳入',
+    one_group: en ? 'there is one group only' : '只有一个组',
+    one_member: en ? 'a group has a single member' : '有一组只有一人',
+    few_recalls: en ? 'too few would come back' : '会回来的人太少',
+    too_few: en
+      ? `it takes ${people} assigned, more than there will be`
+      : `需要 ${people} 人分组，多于可纳入的人数`,
+  }[showable.why ?? 'too_few']
+  return en
+    ? `${points} percentage points can never be shown: ${why}.`
+    : `无法显示 ${points} 个百分点的差异：${why}。`
+}
+
+/** What an offer lacks. */
+export function shortageText(
+  { lack, offer, left, of }: PlanFigures['shortages'][number],
+  speech: Speech,
+): string {
+  const en = speech.language === 'en'
+  const [some, all] = [speech.count(left), speech.count(of)]
+  switch (lack) {
+    case 'stock_out':
+      return en ? `${offer}: the stock of ${all} is given out` : `${offer}：库存 ${all} 份已发完`
+    case 'stock_low':
+      return en ? `${offer}: ${some} left of a stock of ${all}` : `${offer}：库存 ${all} 份，仅剩 ${some} 份`
+    case 'never_imported':
+      return en ? `${offer}: no codes were imported` : `${offer}：尚未导入兑换码`
+    case 'codes_out':
+      return en ? `${offer}: no code left of ${all}` : `${offer}：${all} 个兑换码已用完`
+    case 'codes_low':
+      return en ? `${offer}: ${some} codes left of ${all}` : `${offer}：${all} 个兑换码仅剩 ${some} 个`
+    case 'codes_ending':
+      return en
+        ? `${offer}: ${some} of the ${all} codes left end within a week`
+        : `${offer}：剩余 ${all} 个兑换码中有 ${some} 个将在一周内到期`
+  }
+}
+
+function sum(cells: readonly Pick<AudienceCell, 'contacts'>[]): number {
+  return cells.reduce((total, { contacts }) => total + contacts, 0)
+}
