@@ -62,7 +62,8 @@ const ALLOWED: Record<string, readonly string[]> = {
       'outcomes',
       'reports',
     ],
-    ...['charts', 'tokens'],
+    // What a plan could prove at all is reckoned before anything runs.
+    ...['charts', 'tokens', 'statistics'],
   ],
   cli: [
     ...['config', 'database', 'contacts', 'channels', 'audience', 'touchpoints', 'outcomes', 'statistics'],
