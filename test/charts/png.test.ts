@@ -24,7 +24,7 @@ describe('a chart as a picture', () => {
     expect(png.readUInt32BE(20)).toBe(240)
   })
 
-  it('says the same as the renderer’s own encoder', () => {
+  it('says the same as the renderer’s own encoder, with few colours and with many', () => {
     const { Resvg } = createRequire(import.meta.url)('@resvg/resvg-js') as typeof import('@resvg/resvg-js')
     // Laid under another picture, a browser or this renderer reads it back: what comes out must be equal.
     const readBack = (png: Buffer) => {
@@ -32,13 +32,25 @@ describe('a chart as a picture', () => {
       const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40"><image href="${image}" width="60" height="40"/></svg>`
       return Buffer.from(new Resvg(svg, { font: { loadSystemFonts: false } }).render().pixels)
     }
-    const drawing =
-      '<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40"><circle cx="30" cy="20" r="15" fill="#c4532d" fill-opacity=".6"/></svg>'
-    const rendered = new Resvg(drawing, { font: { loadSystemFonts: false } }).render()
-    const [ours, theirs] = [encodePng(60, 40, rendered.pixels), rendered.asPng()].map(readBack)
-    const furthest = Math.max(...[...(ours ?? [])].map((value, at) => Math.abs(value - (theirs?.[at] ?? -1))))
-    expect(ours?.length).toBe(60 * 40 * 4)
-    expect(furthest).toBeLessThanOrEqual(1)
+    const circle = '<circle cx="30" cy="20" r="15" fill="#c4532d" fill-opacity=".6"/>'
+    const fade =
+      '<defs><linearGradient id="g" x2="1" y2="1"><stop stop-color="#c4532d"/><stop offset="1" stop-color="#14f" stop-opacity=".2"/></linearGradient></defs><path d="M0 0h60v30L0 40z" fill="url(#g)"/>'
+    for (const [drawing, kind] of [
+      [circle, 3],
+      [`${fade}${circle}`, 6],
+    ] as const) {
+      const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40">${drawing}</svg>`
+      const rendered = new Resvg(svg, { font: { loadSystemFonts: false } }).render()
+      const png = encodePng(60, 40, rendered.pixels)
+      // By a palette where the colours fit into one.
+      expect(png[25]).toBe(kind)
+      const [ours, theirs] = [png, rendered.asPng()].map(readBack)
+      const furthest = Math.max(
+        ...[...(ours ?? [])].map((value, at) => Math.abs(value - (theirs?.[at] ?? -1))),
+      )
+      expect(ours?.length).toBe(60 * 40 * 4)
+      expect(furthest).toBeLessThanOrEqual(1)
+    }
   })
 
   it('has glyphs for Chinese: other words make another picture', () => {

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import { drawMonths, monthsSvg } from '../../src/channels/templates/month-chart.ts'
+
+const year = (spend: (no: number) => number) =>
+  Array.from({ length: 12 }, (_, no) => ({
+    month: `2025-${String(no + 1).padStart(2, '0')}`,
+    spend: spend(no),
+    active_days: no,
+  }))
+const money = (value: number) => `<&¥${value}`
+
+test('the chart of a letter: a bar for each month with something in it, the tallest with its figure', () => {
+  const svg = monthsSvg(
+    year((no) => (no === 4 ? 900 : no === 7 ? 450 : 0)),
+    'zh-CN',
+    money,
+  )
+  const bars = [...svg.matchAll(/<path d="M[\d.]+ 174V([\d.]+)[^"]*" fill="(#\w+)"/g)]
+  // Twice as much is twice as tall, from the ground at 174 to the top at 30; corners of four pixels are taken off.
+  expect(bars.map(([, shoulder, fill]) => [174 - Number(shoulder) + 4, fill])).toEqual([
+    [144, '#c4532d'],
+    [72, '#d98b6f'],
+  ])
+  expect([...svg.matchAll(/<text[^>]*>([^<]*)</g)].map(([, words]) => words)).toEqual([
+    ...[
+      '1月',
+      '2月',
+      '3月',
+      '4月',
+      '&lt;&amp;¥900',
+      '5月',
+      '6月',
+      '7月',
+      '8月',
+      '9月',
+      '10月',
+      '11月',
+      '12月',
+    ],
+  ])
+})
+
+test('a year without spending shows the days, one without anything the months alone', () => {
+  expect(
+    monthsSvg(
+      year(() => 0),
+      'en',
+      String,
+    ).match(/<path d="M[\d.]+ 174V/g),
+  ).toHaveLength(11)
+  const nothing = year(() => 0).map((month) => ({ ...month, active_days: 0 }))
+  expect(monthsSvg(nothing, 'en', String)).not.toContain('174V')
+  // Wide and high as the template says it is, and small enough for a mail.
+  const png = drawMonths(nothing, 'en', String)
+  expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([768, 300])
+  expect(png.length).toBeLessThan(12_000)
+})
