@@ -1,6 +1,5 @@
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
 import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
@@ -21,6 +20,7 @@ import { receiptsApi } from './api/receipts.ts'
 import { redemptionsApi } from './api/redemptions.ts'
 import { reportsApi } from './api/reports.ts'
 import { openKeyRing } from './api-keys.ts'
+import { limitBody } from './body-limit.ts'
 import type { Desk } from './desk.ts'
 import { openIntake } from './intake.ts'
 import { pages } from './pages/pages.ts'
@@ -66,11 +66,9 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   // Before the limit of all others: it has its own.
   app.route('/', ingestApi({ workspace, clock, keys, intake: openIntake(runtime) }))
   app.use(
-    bodyLimit({
-      maxSize: BODY_LIMIT,
-      onError: (c) =>
-        refuse(c, 413, 'too_large', `the body is larger than ${BODY_LIMIT.toLocaleString('en')} bytes`),
-    }),
+    limitBody(BODY_LIMIT, (c) =>
+      refuse(c, 413, 'too_large', `the body is larger than ${BODY_LIMIT.toLocaleString('en')} bytes`),
+    ),
   )
   app.route('/', healthApi({ database, isDraining }))
   app.route('/', receiptsApi({ runtime }))

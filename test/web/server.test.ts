@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import type { Database } from '../../src/database/connect.ts'
+import { createApiKey } from '../../src/web/api-keys.ts'
 import { composeWeb, startWeb, type WebServer } from '../../src/web/server.ts'
 import { run, startBuilt } from '../cli/command.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -91,6 +92,30 @@ test('what fails on our side is told to the log and not to the world', async () 
   expect(answer.status).toBe(500)
   expect(await answer.text()).not.toContain('secret')
   expect(heard).toEqual([expect.stringMatching(/^GET \/fails \(request .+\): Error: password=secret$/)])
+})
+
+test('takes bodies whose length nobody said, and requests that have none', async () => {
+  const server = await startWeb({ runtime: shop.runtime }, { host: '127.0.0.1', port: 0 })
+  servers.push(server)
+  const { text } = await createApiKey(database, {
+    name: 'chunks',
+    scopes: ['events:write', 'privacy', 'redemptions'],
+    now: new Date(),
+    by: 'test',
+  })
+  const ask = (method: string, path: string, chunks?: readonly string[]) =>
+    fetch(`${server.address}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${text}` },
+      ...(chunks ? { body: new Blob([...chunks]).stream(), duplex: 'half' } : {}),
+    })
+  const call = JSON.stringify({ userId: 'chunky', event: 'session', messageId: 'c1' })
+  expect((await ask('POST', '/v1/track', [call.slice(0, 20), call.slice(20)])).status).toBe(200)
+  expect((await ask('POST', '/v1/redemptions', ['{"key": "k", ', '"code": "none"}'])).status).toBe(422)
+  expect((await ask('POST', '/v1/redemptions', ['x'.repeat(600_000), 'x'.repeat(600_000)])).status).toBe(413)
+  // Without a body, Node's fetch says nothing of its length.
+  expect((await ask('DELETE', '/v1/contacts/chunky')).status).toBe(200)
+  expect((await ask('DELETE', '/v1/contacts/chunky')).status).toBe(404)
 })
 
 test('listens, lets what is under way end, and then is gone', async () => {

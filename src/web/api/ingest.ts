@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer'
 import { type Context, Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import type { Clock } from '../../clock.ts'
 import type { Workspace } from '../../config/workspace.ts'
 import { CALLS, type Call, callReader } from '../../contacts/calls.ts'
@@ -8,6 +7,7 @@ import { messageOf } from '../../errors.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
+import { limitBody } from '../body-limit.ts'
 import type { Intake } from '../intake.ts'
 import { openRates } from '../rates.ts'
 
@@ -29,10 +29,9 @@ export interface IngestDependencies {
 export function ingestApi({ workspace, clock, keys, intake }: IngestDependencies): Hono<Authorised> {
   const api = new Hono<Authorised>()
   const rates = openRates(workspace.events.rate, clock)
-  const limited = bodyLimit({
-    maxSize: REQUEST_LIMIT,
-    onError: (c) => refuse(c, 400, 'too_large', 'the request is larger than 500 KB; send smaller batches'),
-  })
+  const limited = limitBody(REQUEST_LIMIT, (c) =>
+    refuse(c, 400, 'too_large', 'the request is larger than 500 KB; send smaller batches'),
+  )
   const take = async (c: Context<Authorised>, type: (typeof CALLS)[number] | 'batch') => {
     const body = await readBody(c)
     if (body instanceof Response) return body
