@@ -85,7 +85,7 @@ export async function heedReturns(database: Database): Promise<void> {
   )
   await execute(
     database,
-    sql`CREATE TRIGGER heed_returns BEFORE UPDATE ON touchpoints FOR EACH ROW WHEN (NEW.state = 'sending')
+    sql`CREATE TRIGGER heed_returns BEFORE UPDATE ON touchpoints FOR EACH ROW WHEN (NEW.state = 'sending' AND OLD.state <> 'sending')
       EXECUTE FUNCTION heed_returns()`,
   )
 }

@@ -29,8 +29,8 @@ export interface Provider {
   stop(): Promise<void>
 }
 
-/** @param serve what the provider does when it is well; it checks what the real one would check */
-export async function openProvider(serve: (asked: Asked) => Answered): Promise<Provider> {
+/** @param serve what the provider does while `instead` says nothing else; it checks what the real one would check */
+export async function openProvider(serve: (asked: Asked) => Answered | Misbehaviour): Promise<Provider> {
   const asked: Asked[] = []
   let underWay = 0
   let peak = 0
@@ -46,13 +46,13 @@ export async function openProvider(serve: (asked: Asked) => Answered): Promise<P
       // Long enough for those who come at the same time to be seen together.
       setTimeout(() => {
         underWay -= 1
-        if (instead === 'silence') return
-        if (instead === 'hang up') {
+        const answer = instead ?? serve(one)
+        if (instead === undefined) asked.push(one)
+        if (answer === 'silence') return
+        if (answer === 'hang up') {
           request.socket.destroy()
           return
         }
-        const answer = instead ?? serve(one)
-        if (instead === undefined) asked.push(one)
         response.writeHead(answer.status, answer.headers ?? { 'Content-Type': 'application/json' })
         response.end(answer.body ?? '')
       }, 15)
