@@ -6,6 +6,7 @@ import { nothingYet } from './funnel.ts'
 import type { LiftData } from './lift.ts'
 import type { TextStyle } from './report.ts'
 import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { variantNotes, variantSentences, variantTable } from './variants-text.ts'
 import { alarmSentence, verdictSentence } from './verdict-text.ts'
 import type { Speech } from './words.ts'
 
@@ -96,10 +97,15 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
     sentences: [
       ...(alarm ? [{ text: alarm, tone: 'bad' as const }] : []),
       { text: verdictSentence(spoken, speech), tone },
+      ...variantSentences(data.variants, data.split.alarm, speech),
     ],
-    tables: [cells, draws],
+    tables: [cells, draws, variantTable(data.variants, data.split.alarm, style)],
     charts: nothing || data.split.alarm ? [] : chartsOf(data, speech),
-    notes: [...notesOf(data, speech), ...annotationNotes(data.annotations, speech)],
+    notes: [
+      ...notesOf(data, speech),
+      ...variantNotes(data.variants, speech),
+      ...annotationNotes(data.annotations, speech),
+    ],
   }
 }
 

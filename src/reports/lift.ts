@@ -27,6 +27,7 @@ import {
 import { orderTiers } from './people-sql.ts'
 import type { CampaignQuestion } from './question.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
+import { type ComparedStep, readVariants } from './variants.ts'
 
 // Won back by us, as figures (lift-text.ts puts them into words): overall, in each cell of tier × segment, by day since the
 // assignment, and as it built up over time.
@@ -70,6 +71,8 @@ export interface LiftData {
   readonly sequence: readonly { readonly day: string; readonly estimate: Estimate | NotEnough }[]
   /** Tiers that drew on entering, with p adjusted by Holm. */
   readonly ownDraws: readonly (Effect & { readonly tier: string; readonly adjusted: number | undefined })[]
+  /** Steps that compare variants. */
+  readonly variants: readonly ComparedStep[]
 }
 
 export async function readLift(readable: Readable, question: CampaignQuestion): Promise<LiftData> {
@@ -101,6 +104,7 @@ export async function readLift(readable: Readable, question: CampaignQuestion): 
       curves: await readCurves(session, question, days),
       sequence: sequenceOf(days),
       ownDraws: await readOwnDraws(session, question, tiers),
+      variants: await readVariants(session, question),
     }
   })
 }

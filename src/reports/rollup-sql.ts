@@ -1,5 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { execute, type Transaction } from '../database/connect.ts'
+import { type CohortDay, daysOf, literal, startOf } from './cohort-day.ts'
+import { countStages, countVariants } from './rollup-draws.ts'
 
 // One cohort day, counted: everybody a campaign assigned on that UTC day, with all that ever came of it. Counted anew
 // as a whole, never added to: so a late receipt, a repeated pass and a rebuild end at the same figures.
@@ -8,12 +10,6 @@ import { execute, type Transaction } from '../database/connect.ts'
 // aggregate, a window or OFFSET 0, which no planner turns into a join. Left to itself it reads every later partition to
 // hash it, for it thinks such joins come to one row (eight times slower at a million messages); with hash joins switched
 // off it falls into nested loops over whole tables instead.
-
-export interface CohortDay {
-  readonly campaign: string
-  /** ISO date, UTC. */
-  readonly day: string
-}
 
 /** What counting needs of the workspace. */
 export interface CountingRules {
@@ -25,7 +21,7 @@ export interface CountingRules {
   goalOf(campaign: string): Promise<string>
 }
 
-const TABLES = ['people', 'recalls', 'stages', 'funnel', 'messages', 'errors', 'costs', 'offers']
+const TABLES = ['people', 'recalls', 'stages', 'variants', 'funnel', 'messages', 'errors', 'costs', 'offers']
 
 /** Replaces the day's rows in all tables. The caller's transaction sees one moment. */
 export async function countDay(tx: Transaction, cohort: CohortDay, rules: CountingRules): Promise<void> {
@@ -48,6 +44,7 @@ export async function countDay(tx: Transaction, cohort: CohortDay, rules: Counti
     countPeople(cohort),
     countRecalls(cohort),
     countStages(cohort, goal),
+    countVariants(cohort, goal),
     countFunnel(cohort),
     countMessages(cohort),
     countErrors(cohort),
@@ -84,7 +81,7 @@ function gatherMessages({ day }: CohortDay): SQL {
       coalesce(v.complained, false) AS complained,
       greatest(0, extract(epoch FROM v.delivered_at - m.settled_at))::bigint AS seconds
     FROM (
-      SELECT c.contact_id, c.episode_id, r.touchpoint_id, r.step_id, r.state, coalesce(r.reason, '') AS reason,
+      SELECT c.contact_id, c.episode_id, r.touchpoint_id, r.step_id, r.variant, r.state, coalesce(r.reason, '') AS reason,
         r.detail, coalesce(r.channel, '') AS channel, r.settled_at, r.settled_at AS at
       FROM cohort c
       CROSS JOIN LATERAL (
@@ -94,7 +91,7 @@ function gatherMessages({ day }: CohortDay): SQL {
       ) r
       WHERE r.state <> 'uncertain' OR r.known_later IS NULL
       UNION ALL
-      SELECT c.contact_id, c.episode_id, t.touchpoint_id, t.step_id, 'waiting', coalesce(t.waits, ''), NULL, '', NULL, t.planned_for
+      SELECT c.contact_id, c.episode_id, t.touchpoint_id, t.step_id, t.variant, 'waiting', coalesce(t.waits, ''), NULL, '', NULL, t.planned_for
       FROM cohort c
       CROSS JOIN LATERAL (
         SELECT * FROM touchpoints t WHERE t.contact_id = c.contact_id AND t.episode_id = c.episode_id OFFSET 0
@@ -213,44 +210,6 @@ function countRecalls({ campaign, day }: CohortDay): SQL {
     FROM cohort WHERE y = 1 GROUP BY tier, arm, age`
 }
 
-/** As countOwnDraws says: the goal's events are looked up too, for a tier's window ends after the episode's. */
-function countStages({ campaign, day }: CohortDay, goal: string): SQL {
-  const total = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0) + coalesce(k.labour, 0))`
-  const unpaid = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0))`
-  const sum = (value: SQL) => sql`coalesce(sum(${value}), 0)::bigint`
-  const of = (kind: string) =>
-    sql`coalesce(sum(l.amount) FILTER (WHERE l.kind = ${literal(kind)}), 0)::bigint`
-  return sql`
-    INSERT INTO report_stages
-    SELECT ${literal(campaign)}, ${literal(day)}::date, t.tier, s.arm, max(w.ends_at), count(*),
-      count(*) FILTER (WHERE c.contaminated), sum(came.back),
-      ${sum(sql`k.spend`)}, ${sum(sql`k.liability`)}, ${sum(sql`k.labour`)},
-      coalesce(sum(${total}::numeric ^ 2), 0), ${sum(sql`${total} * came.back`)},
-      coalesce(sum(${unpaid}::numeric ^ 2), 0), ${sum(sql`${unpaid} * came.back`)}
-    FROM cohort c
-    CROSS JOIN LATERAL (
-      SELECT * FROM stages s WHERE s.contact_id = c.contact_id AND s.episode_id = c.episode_id AND s.drawn OFFSET 0
-    ) s
-    JOIN (SELECT DISTINCT version, tier_no, tier FROM steps WHERE campaign = ${literal(campaign)}) t
-      ON t.version = c.version AND t.tier_no = s.tier_no
-    CROSS JOIN LATERAL (SELECT s.entered_at + (c.window_ends_at - c.assigned_at) AS ends_at) w
-    CROSS JOIN LATERAL (
-      SELECT (EXISTS (SELECT FROM recalls r
-                WHERE r.contact_id = s.contact_id AND r.episode_id = s.episode_id AND r.goal_no = 0
-                  AND r.recalled_at > s.entered_at AND r.recalled_at <= w.ends_at)
-        OR EXISTS (SELECT FROM activity a
-                   WHERE a.contact_id = s.contact_id AND a.type = ${literal(goal)}
-                     AND a.occurred_at > s.entered_at AND a.occurred_at <= w.ends_at))::int AS back
-    ) came
-    LEFT JOIN LATERAL (
-      SELECT ${of('spend')} AS spend, ${of('liability')} AS liability, ${of('labour')} AS labour
-      FROM ledger l JOIN steps p ON p.step_id = l.step_id AND p.tier_no = s.tier_no
-      WHERE l.contact_id = s.contact_id AND l.episode_id = s.episode_id
-    ) k ON true
-    WHERE c.arm = 'treated'
-    GROUP BY t.tier, s.arm`
-}
-
 /** Each person once: the furthest of their messages is their answer, with the reason of the newest, or of the next to go. */
 function countFunnel({ campaign, day }: CohortDay): SQL {
   return sql`
@@ -344,20 +303,4 @@ function countOffers({ campaign, day }: CohortDay): SQL {
       WHERE g.contact_id = c.contact_id AND g.episode_id = c.episode_id AND g.state <> 'reserved' OFFSET 0
     ) g
     GROUP BY g.offer, g.kind, c.tier, c.segment`
-}
-
-// CREATE TABLE AS takes no bind values, so text is written into the statement, quoted as PostgreSQL quotes it.
-function literal(text: string): SQL {
-  return sql.raw(`'${text.replaceAll("'", "''")}'`)
-}
-
-/** Midnight UTC at the start of the day, or so many days later. */
-function startOf(day: string, later = 0): SQL {
-  const at = new Date(Date.parse(`${day}T00:00:00Z`) + later * 86_400_000)
-  return sql.raw(`timestamptz '${at.toISOString()}'`)
-}
-
-/** Exact days of 86,400 seconds, whatever the clocks do. */
-function daysOf(days: number): SQL {
-  return sql.raw(`interval '${days * 86_400} seconds'`)
 }

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { type Database, execute, rows, type Session, transaction } from '../database/connect.ts'
-import { type CohortDay, type CountingRules, countDay } from './rollup-sql.ts'
+import type { CohortDay } from './cohort-day.ts'
+import { type CountingRules, countDay } from './rollup-sql.ts'
 
 // Keeps the report tables true. A cohort day is counted again while its episodes are open, on the days a later figure
 // falls due (7, 30, 90), when activity came in late for the days it looks at, and when a receipt marked it.
@@ -106,6 +107,11 @@ async function rollUpDay(
           SELECT FROM episodes e WHERE e.campaign = ${campaign} AND e.assigned_at >= ${day}::date AND e.assigned_at < ${day}::date + 1
             -- A receipt may be under way that saw the episode open: it is over once it has been for a day.
             AND (e.ended_at IS NULL OR e.ended_at > ${new Date(now.getTime() - 86_400_000)}))
+          -- The windows of tiers' own draws and of variants begin later than the episode's, and end later.
+          OR EXISTS (SELECT FROM report_stages s WHERE s.campaign = ${campaign} AND s.day = ${day}::date
+            AND s.final_at > ${new Date(now.getTime() - 86_400_000)})
+          OR EXISTS (SELECT FROM report_variants v WHERE v.campaign = ${campaign} AND v.day = ${day}::date
+            AND v.final_at > ${new Date(now.getTime() - 86_400_000)})
           OR EXISTS (SELECT FROM report_messages m WHERE m.campaign = ${campaign} AND m.day = ${day}::date
             AND m.state = 'waiting'),
         ${eventsOf(sql`${day}::date`, sql`${now}::timestamptz`)}

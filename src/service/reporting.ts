@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { CampaignBook } from '../config/compiled.ts'
 import { type Database, rows } from '../database/connect.ts'
 import type { Split } from '../reports/effect.ts'
-import type { CampaignQuestion } from '../reports/question.ts'
+import type { CampaignQuestion, VariantShare } from '../reports/question.ts'
 import { type RolledUp, rollUp } from '../reports/rollup.ts'
 import type { CountingRules } from '../reports/rollup-sql.ts'
 import type { Runtime } from './runtime.ts'
@@ -28,6 +28,7 @@ export async function refreshReports(
 /** What a campaign's versions say that its reports are asked with. */
 export interface CampaignTerms {
   readonly split: ReadonlyMap<number, Split>
+  readonly variants: NonNullable<CampaignQuestion['variants']>
   /** The event of the primary goal. */
   readonly goal: string
   readonly recallValue: number | undefined
@@ -36,7 +37,7 @@ export interface CampaignTerms {
   readonly offers: CampaignQuestion['offers']
 }
 
-/** Of all versions the splits, of the newest the rest. An unknown campaign has no terms. */
+/** Of all versions the splits and variants, of the newest the rest. An unknown campaign has no terms. */
 export async function campaignTerms(
   database: Database,
   book: CampaignBook,
@@ -47,15 +48,19 @@ export async function campaignTerms(
     sql`SELECT version FROM campaign_versions WHERE campaign = ${campaign} ORDER BY version`,
   )
   const split = new Map<number, Split>()
+  const variants = new Map<number, ReadonlyMap<string, readonly VariantShare[]>>()
   let newest: Awaited<ReturnType<CampaignBook['campaign']>> | undefined
   for (const { version } of versions) {
     newest = await book.campaign(campaign, version)
     split.set(version, { holdout: newest.definition.holdout, control: newest.control })
+    const steps = newest.tiers.flatMap((tier) => tier.steps)
+    variants.set(version, new Map(steps.flatMap((step) => (step.variants ? [[step.id, step.variants]] : []))))
   }
   const { value, limits, offers } = newest?.definition ?? {}
   const { spend, liability } = limits?.budget ?? {}
   return {
     split,
+    variants,
     goal: primaryGoal(newest),
     recallValue: value?.recall?.micros,
     acquisition: value?.acquisition?.micros,
@@ -76,7 +81,8 @@ export async function questionOf(
   campaign: string,
   period: { readonly now: Date; readonly from?: Date | undefined; readonly to?: Date | undefined },
 ): Promise<CampaignQuestion> {
-  const { split, recallValue, acquisition, budget, offers } = await campaignTerms(database, book, campaign)
+  const terms = await campaignTerms(database, book, campaign)
+  const { split, variants, recallValue, acquisition, budget, offers } = terms
   const day = (at: Date | undefined) => at?.toISOString().slice(0, 10)
   return {
     campaign,
@@ -84,6 +90,7 @@ export async function questionOf(
     from: day(period.from),
     to: day(period.to),
     split,
+    variants,
     recallValue,
     acquisition,
     budget,

@@ -87,6 +87,30 @@ export function confidenceSequence(
 }
 
 /**
+ * The p of "no difference" that holds at every look together: the α at which the sequence, tuned as it is for
+ * `confidence`, would begin to exclude zero; 1 over the mixture martingale (Howard et al. 2021). At most 1 − confidence
+ * exactly where {@link confidenceSequence} excludes zero, and with the same two precautions.
+ * @throws RangeError for impossible counts
+ */
+export function sequenceTest(
+  treated: Group,
+  heldOut: Group,
+  { confidence = 0.95, tuning = SEQUENCE_TUNING }: Options = {},
+): { readonly kind: 'tested'; readonly p: number } | NotEnough {
+  const estimate = confidenceSequence(treated, heldOut, { confidence, tuning })
+  if (estimate.kind === 'not_enough') return estimate
+  const n = treated.assigned + heldOut.assigned
+  const error = pooledError(treated, heldOut)
+  // Everybody came back: there is no spread, and no difference either.
+  if (error === 0) return { kind: 'tested', p: 1 }
+  const sum = (estimate.value / error) * Math.sqrt(n)
+  return {
+    kind: 'tested',
+    p: Math.min(1, Math.exp(-logMixture(sum, n, mixturePrior(tuning, 1 - confidence)))),
+  }
+}
+
+/**
  * How many more recalls of the second group it takes until the sequence would exclude zero, should both rates stay as
  * they are. At least what the gate asks for. Undefined where no number would do: the rates are equal, or an arm is empty.
  */

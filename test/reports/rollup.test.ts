@@ -22,7 +22,7 @@ beforeEach(async () => {
   await clearReports(database)
 })
 
-const TABLES = ['people', 'recalls', 'stages', 'funnel', 'messages', 'errors', 'costs', 'offers']
+const TABLES = ['people', 'recalls', 'stages', 'variants', 'funnel', 'messages', 'errors', 'costs', 'offers']
 
 /** All report tables as text, in a fixed order. */
 async function figures(): Promise<string> {
@@ -134,6 +134,7 @@ describe('what is rolled up', () => {
               recalled: seed % 3,
               at: day(Math.max(0, now - (seed % 50))),
               tier: seed % 2 ? 'letter' : 'coupon',
+              ...(seed % 3 ? { variant: seed % 5 ? 'plain' : 'story' } : {}),
             })
           } else if (what === 'end') {
             await execute(

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { daysUntilDetectable, detectableDifference } from '../../src/statistics/detectable.ts'
 import { newcombe } from '../../src/statistics/newcombe.ts'
 import { chiSquareUpperTail, sampleRatio } from '../../src/statistics/sample-ratio.ts'
+import { confidenceSequence, sequenceTest } from '../../src/statistics/sequence.ts'
 import { wilson } from '../../src/statistics/wilson.ts'
 
 const group = fc
@@ -108,5 +109,49 @@ describe('days until a difference can be shown', () => {
     })
     expect(daysUntilDetectable({ ...question, perDay: 0 })).toEqual({ kind: 'not_enough', why: 'nobody' })
     expect(daysUntilDetectable({ ...question, perDay: 0, already: 1e9 })).toBe(0)
+  })
+})
+
+describe('the p that holds at every look', () => {
+  const rate = fc.integer({ min: 20, max: 300 }).map((thousandths) => thousandths / 1000)
+  const groups = fc
+    .record({
+      n: fc.integer({ min: 500, max: 50_000 }),
+      m: fc.integer({ min: 500, max: 50_000 }),
+      p: rate,
+      q: rate,
+    })
+    .map(
+      ({ n, m, p, q }) =>
+        [
+          { assigned: n, recalled: Math.round(n * p) },
+          { assigned: m, recalled: Math.round(m * q) },
+        ] as const,
+    )
+
+  it('is below 5 % exactly where the interval for daily looks excludes zero, and never flatters', () => {
+    let excluded = 0
+    fc.assert(
+      fc.property(groups, ([first, second]) => {
+        const test = sequenceTest(first, second)
+        const interval = confidenceSequence(first, second)
+        if (test.kind !== 'tested' || interval.kind !== 'estimate') throw new Error('expected estimates')
+        const excludes = interval.low > 0 || interval.high < 0
+        excluded += excludes ? 1 : 0
+        expect(test.p < 0.05).toBe(excludes)
+        expect(sequenceTest(second, first)).toEqual(test)
+      }),
+    )
+    expect(excluded).toBeGreaterThan(10)
+  })
+
+  it('says nothing before each group has enough, nor of a difference where there is no spread', () => {
+    const some = { recalled: 9, assigned: 100 }
+    expect(sequenceTest(some, { recalled: 50, assigned: 100 })).toEqual({
+      kind: 'not_enough',
+      why: 'few_recalls',
+    })
+    const all = { recalled: 100, assigned: 100 }
+    expect(sequenceTest(all, all)).toEqual({ kind: 'tested', p: 1 })
   })
 })

@@ -27,6 +27,8 @@ export interface Assignment {
   readonly persons?: readonly number[]
   /** State of each touchpoint's record; 'sent' by default, none where false. */
   readonly settle?: 'sent' | 'skipped' | false
+  /** Of each touchpoint. */
+  readonly variant?: string
 }
 
 export interface History {
@@ -113,6 +115,7 @@ export async function writeHistory(
         episodeNo = 1,
         persons,
         settle = 'sent',
+        variant,
       } = assignment
       if (count === 0) return []
       const stageArm = arm === 'treated' || arm === 'seed' ? 'treated' : 'holdout'
@@ -140,9 +143,9 @@ export async function writeHistory(
           INSERT INTO stages (contact_id, episode_id, tier_no, entered_at, arm, drawn)
           SELECT contact_id, episode_id, ${tierNo}, ${at}, ${stageArm}, ${drawn} FROM opened
         ), touched AS (
-          INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, state, reason, channel, attempt,
+          INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, variant, state, reason, channel, attempt,
             planned_for, settled_at)
-          SELECT contact_id, nextval('touchpoint_ids'), episode_id, p.step_id, ${settle === false ? 'sent' : settle},
+          SELECT contact_id, nextval('touchpoint_ids'), episode_id, p.step_id, ${variant ?? null}::text, ${settle === false ? 'sent' : settle},
             ${settle === 'skipped' ? 'condition' : null}::text, 'email', 1, ${at}, ${at}
           FROM opened JOIN steps p ON p.campaign = ${campaign} AND p.version = ${version} AND p.tier_no = ${tierNo}
           WHERE ${stageArm === 'treated' && settle !== false}

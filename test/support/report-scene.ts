@@ -16,6 +16,7 @@ const TABLES = [
   'people',
   'recalls',
   'stages',
+  'variants',
   'funnel',
   'messages',
   'errors',

@@ -1,0 +1,63 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { type CohortDay, literal } from './cohort-day.ts'
+
+// Of one cohort day, what was drawn after the assignment: tiers' own arms and variants of steps. Over the temporary tables
+// of rollup-sql.ts, each by the window that began with its draw.
+
+/** As countOwnDraws says: the goal's events are looked up too, for a tier's window ends after the episode's. */
+export function countStages({ campaign, day }: CohortDay, goal: string): SQL {
+  const total = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0) + coalesce(k.labour, 0))`
+  const unpaid = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0))`
+  const sum = (value: SQL) => sql`coalesce(sum(${value}), 0)::bigint`
+  const of = (kind: string) =>
+    sql`coalesce(sum(l.amount) FILTER (WHERE l.kind = ${literal(kind)}), 0)::bigint`
+  return sql`
+    INSERT INTO report_stages
+    SELECT ${literal(campaign)}, ${literal(day)}::date, t.tier, s.arm, max(w.ends_at), count(*),
+      count(*) FILTER (WHERE c.contaminated), sum(came.back),
+      ${sum(sql`k.spend`)}, ${sum(sql`k.liability`)}, ${sum(sql`k.labour`)},
+      coalesce(sum(${total}::numeric ^ 2), 0), ${sum(sql`${total} * came.back`)},
+      coalesce(sum(${unpaid}::numeric ^ 2), 0), ${sum(sql`${unpaid} * came.back`)}
+    FROM cohort c
+    CROSS JOIN LATERAL (
+      SELECT * FROM stages s WHERE s.contact_id = c.contact_id AND s.episode_id = c.episode_id AND s.drawn OFFSET 0
+    ) s
+    JOIN (SELECT DISTINCT version, tier_no, tier FROM steps WHERE campaign = ${literal(campaign)}) t
+      ON t.version = c.version AND t.tier_no = s.tier_no
+    ${cameBack(goal)}
+    LEFT JOIN LATERAL (
+      SELECT ${of('spend')} AS spend, ${of('liability')} AS liability, ${of('labour')} AS labour
+      FROM ledger l JOIN steps p ON p.step_id = l.step_id AND p.tier_no = s.tier_no
+      WHERE l.contact_id = s.contact_id AND l.episode_id = s.episode_id
+    ) k ON true
+    WHERE c.arm = 'treated'
+    GROUP BY t.tier, s.arm`
+}
+
+/** By the variant each drew on entering the tier, over all who did: whether it could be sent may be the variant's doing. */
+export function countVariants({ campaign, day }: CohortDay, goal: string): SQL {
+  return sql`
+    INSERT INTO report_variants
+    SELECT ${literal(campaign)}, ${literal(day)}::date, m.step_id, m.variant, max(w.ends_at), count(*),
+      count(*) FILTER (WHERE c.contaminated), count(*) FILTER (WHERE m.state = 'sent'), sum(came.back)
+    FROM cohort_messages m JOIN cohort c USING (contact_id, episode_id) JOIN steps p USING (step_id)
+    CROSS JOIN LATERAL (
+      SELECT * FROM stages s
+      WHERE s.contact_id = m.contact_id AND s.episode_id = m.episode_id AND s.tier_no = p.tier_no OFFSET 0
+    ) s
+    ${cameBack(goal)}
+    WHERE m.variant IS NOT NULL GROUP BY m.step_id, m.variant`
+}
+
+/** Joins `w.ends_at` and `came.back`, 1 or 0, of the window that a stage `s` of the cohort `c` begins. */
+function cameBack(goal: string): SQL {
+  return sql`CROSS JOIN LATERAL (SELECT s.entered_at + (c.window_ends_at - c.assigned_at) AS ends_at) w
+    CROSS JOIN LATERAL (
+      SELECT (EXISTS (SELECT FROM recalls r
+                WHERE r.contact_id = s.contact_id AND r.episode_id = s.episode_id AND r.goal_no = 0
+                  AND r.recalled_at > s.entered_at AND r.recalled_at <= w.ends_at)
+        OR EXISTS (SELECT FROM activity a
+                   WHERE a.contact_id = s.contact_id AND a.type = ${literal(goal)}
+                     AND a.occurred_at > s.entered_at AND a.occurred_at <= w.ends_at))::int AS back
+    ) came`
+}

@@ -1,0 +1,205 @@
+import type { Estimate, NotEnough } from '../statistics/estimate.ts'
+import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
+import type { TextStyle } from './report.ts'
+import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import type { ComparedStep, Comparison, VariantFigures } from './variants.ts'
+import type { Speech } from './words.ts'
+
+// Variants of a step in words, in both languages: a sentence a step, and all of them as one table.
+
+/**
+ * What can be said of each step, the finding first.
+ * @param off the campaign's own groups are off: no conclusion about anything
+ */
+export function variantSentences(
+  steps: readonly ComparedStep[],
+  off: boolean,
+  speech: Speech,
+): Sheet['sentences'] {
+  return steps.flatMap((step): Sheet['sentences'][number][] => {
+    const name = `${nameOf(step, steps, speech)}${speech.language === 'en' ? ': ' : '：'}`
+    if (step.split.alarm) return [{ text: name + alarmText(step, speech), tone: 'bad' }]
+    if (off) return []
+    const tone = step.comparisons.some(({ verdict }) => verdict === 'better') ? 'good' : 'plain'
+    return [{ text: name + verdictText(step, speech), tone }]
+  })
+}
+
+export function variantTable(steps: readonly ComparedStep[], off: boolean, style: TextStyle): SheetTable {
+  const { speech, cell, en } = writing(style)
+  const range = (estimate: Estimate | NotEnough, write: (value: number) => string) =>
+    estimate.kind === 'estimate'
+      ? `${write(estimate.low)} … ${write(estimate.high)}`
+      : speech.word('notEnough')
+  const line = (step: ComparedStep, figures: VariantFigures, comparison: Comparison | undefined) => {
+    const silent = off || step.split.alarm
+    const { difference } = comparison ?? {}
+    return [
+      cell.text(`${nameOf(step, steps, speech)} · ${figures.name}`),
+      cell.percent(figures.share),
+      cell.count(figures.assigned),
+      cell.count(figures.sent),
+      cell.count(figures.matured),
+      cell.count(figures.recalled),
+      cell.percent(figures.rate.kind === 'estimate' ? figures.rate.value : undefined),
+      cell.text(range(figures.rate, speech.percent)),
+      !silent && difference?.kind === 'estimate' ? cell.points(difference.value) : cell.none,
+      cell.text(silent ? speech.word('noConclusion') : difference ? range(difference, speech.points) : ''),
+      silent || comparison?.adjusted === undefined ? cell.none : pCell(comparison.adjusted),
+      cell.text(silent ? '' : verdictWord(comparison, en)),
+    ]
+  }
+  return {
+    id: 'variants',
+    title: en
+      ? 'Variants of a step, held against its first (p by Holm)'
+      : '同一步骤的各方案，与第一个方案比较（Holm 校正）',
+    columns: [
+      left(''),
+      right(en ? 'share' : '占比'),
+      right(en ? 'drawn' : '抽中'),
+      right(en ? 'sent' : '已发送'),
+      right(en ? 'complete' : '观察期已满'),
+      right(en ? 'came back' : '回来'),
+      right(en ? 'rate' : '召回率'),
+      left(en ? 'rate, 95 %' : '召回率 95%'),
+      right(en ? 'points' : '百分点'),
+      left(en ? 'points, 95 %' : '百分点 95%'),
+      right('p'),
+      left(''),
+    ],
+    rows: steps.flatMap((step) =>
+      step.variants.map((figures) =>
+        line(
+          step,
+          figures,
+          step.comparisons.find(({ variant }) => variant === figures.name),
+        ),
+      ),
+    ),
+    empty: en
+      ? 'No step compares variants. Give a step `variants` to learn which message brings back more.'
+      : '没有步骤在比较方案。为步骤设置 `variants` 即可了解哪种消息召回更多。',
+  }
+}
+
+/** What a careful reader must know of the table; nothing where there is none. */
+export function variantNotes(steps: readonly ComparedStep[], { language }: Speech): string[] {
+  if (steps.length === 0) return []
+  return [
+    language === 'en'
+      ? 'Variants are compared among all who drew one, sent to or not; each window counts from entering the tier. A verdict holds however often one looks and for all variants of a step together; interval and p hold for one look.'
+      : '各方案按所有抽中的人比较，无论是否发送；观察期自进入阶段起算。结论不受查看次数影响，并已对同一步骤的全部方案校正；区间与 p 只对一次查看有效。',
+  ]
+}
+
+function pCell(p: number) {
+  return { text: p < 0.001 ? '< 0.001' : p.toFixed(3), value: p }
+}
+
+function verdictWord(comparison: Comparison | undefined, en: boolean): string {
+  switch (comparison?.verdict) {
+    case undefined:
+      return en ? 'compared with' : '对照方案'
+    case 'better':
+      return en ? 'brings back more' : '召回更多'
+    case 'worse':
+      return en ? 'brings back fewer' : '召回更少'
+    case 'no_difference':
+      return en ? 'may be chance' : '可能只是偶然'
+    case 'not_yet':
+      return en ? 'not yet' : '暂无结论'
+  }
+}
+
+/** The step, with its versions where other versions drew it otherwise. */
+function nameOf(step: ComparedStep, steps: readonly ComparedStep[], { language }: Speech): string {
+  if (steps.filter((other) => other.step === step.step).length === 1) return step.step
+  const versions = step.versions.join(', ')
+  const word = step.versions.length === 1 ? 'version' : 'versions'
+  return language === 'en' ? `${step.step} (${word} ${versions})` : `${step.step}（版本 ${versions}）`
+}
+
+function alarmText({ split, variants }: ComparedStep, speech: Speech): string {
+  const en = speech.language === 'en'
+  const total = variants.reduce((sum, { assigned }) => sum + assigned, 0)
+  const sizes = variants.map(({ name, share, assigned }) =>
+    en
+      ? `${name} ${speech.count(assigned)} where ${speech.count(total * share)} were due`
+      : `${name} ${speech.count(assigned)} 人，应为 ${speech.count(total * share)} 人`,
+  )
+  if (split.strayed > 0) {
+    const strayed = speech.count(split.strayed)
+    sizes.push(en ? `${strayed} of a variant that has no share` : `${strayed} 人属于没有占比的方案`)
+  }
+  const p = split.test.kind === 'tested' ? ` (p = ${split.test.p.toExponential(1)})` : ''
+  return en
+    ? `the variants are off, no conclusion: ${sizes.join('; ')}${p}.`
+    : `方案分组异常，结论不可用：${sizes.join('；')}${p}。`
+}
+
+function verdictText(step: ComparedStep, speech: Speech): string {
+  const en = speech.language === 'en'
+  const found = step.comparisons.filter(({ verdict }) => verdict === 'better' || verdict === 'worse')
+  if (found.length === 0) return openText(step, speech)
+  const first = step.variants[0]?.name ?? ''
+  const parts = found.map(({ variant, verdict, difference }) => {
+    const size =
+      difference.kind !== 'estimate'
+        ? ''
+        : en
+          ? ` (${speech.points(difference.value)} points, ${speech.points(difference.low)} … ${speech.points(difference.high)})`
+          : `（${speech.points(difference.value)} 个百分点，${speech.points(difference.low)} … ${speech.points(difference.high)}）`
+    if (verdict === 'better')
+      return en
+        ? `${variant} brings back more than ${first}${size}`
+        : `${variant} 比 ${first} 召回更多${size}`
+    return en ? `${variant} brings back fewer than ${first}${size}` : `${variant} 比 ${first} 召回更少${size}`
+  })
+  const open = step.comparisons.filter((each) => !found.includes(each)).map(({ variant }) => variant)
+  const rest =
+    open.length === 0 ? '' : en ? ` Not yet told: ${open.join(', ')}.` : `尚无结论：${open.join('、')}。`
+  return en ? `${parts.join('; ')}.${rest}` : `${parts.join('；')}。${rest}`
+}
+
+/** Nothing is found, and what it would take. */
+function openText({ variants, comparisons }: ComparedStep, speech: Speech): string {
+  const en = speech.language === 'en'
+  const n = speech.count
+  const pending = variants.reduce((sum, each) => sum + each.pending, 0)
+  const waiting =
+    pending === 0 ? '' : en ? ` ${n(pending)} are still open.` : `另有 ${n(pending)} 人仍在观察中。`
+  if (variants.some(({ matured }) => matured === 0)) {
+    const complete = variants.map(({ name, matured }) => `${name} ${n(matured)}`).join(en ? ', ' : '，')
+    return en
+      ? `Not yet: observation is complete for ${complete}.${waiting}`
+      : `暂无结论：观察期已满 ${complete}。${waiting}`
+  }
+  if (comparisons.every(({ verdict }) => verdict === 'not_yet')) {
+    const back = variants.map(({ name, recalled }) => `${name} ${n(recalled)}`).join(en ? ', ' : '，')
+    return en
+      ? `Not yet: came back ${back}; at least ${MINIMUM_RECALLS} in each are needed.${waiting}`
+      : `暂无结论：回来的人数 ${back}；每个方案至少需要 ${MINIMUM_RECALLS} 人。${waiting}`
+  }
+  const rates = variants
+    .flatMap(({ name, rate }) => (rate.kind === 'estimate' ? [`${name} ${speech.percent(rate.value)}`] : []))
+    .join(en ? ', ' : '，')
+  return en
+    ? `Not yet: ${rates} came back, and the difference may be chance.${neededText(variants, comparisons, speech)}${waiting}`
+    : `暂无结论：召回率 ${rates}，差异可能只是偶然。${neededText(variants, comparisons, speech)}${waiting}`
+}
+
+/** For the comparison that would be told first; beyond a million, nobody waits for it. */
+function neededText(
+  [first]: readonly VariantFigures[],
+  comparisons: readonly Comparison[],
+  speech: Speech,
+): string {
+  const needed = Math.min(
+    ...comparisons.map(({ recallsNeeded = 0 }) => recallsNeeded || Number.POSITIVE_INFINITY),
+  )
+  if (!first || needed > 1e6) return ''
+  return speech.language === 'en'
+    ? ` If the rates stay as they are, about ${speech.count(needed)} more must come back with ${first.name} before it can be told.`
+    : `若召回率保持不变，${first.name} 还需约 ${speech.count(needed)} 人回来才能下结论。`
+}
