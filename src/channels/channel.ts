@@ -306,6 +306,8 @@ export interface ChannelModule<Settings> {
   readonly address: AddressKind
   /** True where steps need a template. */
   readonly renders: boolean
+  /** What people call it where they choose, or one for each language; its name where that is absent. */
+  readonly title?: string | Readonly<Record<string, string>>
   /** The channel's block in winback.yaml. */
   readonly settings: ZodType<Settings>
   /**

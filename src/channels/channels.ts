@@ -43,6 +43,8 @@ export interface ChannelDescription {
   readonly renders: boolean
   /** False where a send of unknown outcome is never repeated. */
   readonly idempotent: boolean
+  /** What people call it, or one for each language; of a channel from outside. */
+  readonly title?: string | Readonly<Record<string, string>>
 }
 
 /** A channel a workspace knows, and whether it may be used. */
@@ -104,8 +106,8 @@ function known<Name extends ChannelName>(
   return { ...describe(module), ...(block === undefined ? {} : { setUp: setUp(module, block) }) }
 }
 
-function describe({ name, address, renders, idempotent }: ChannelDescription): ChannelDescription {
-  return { name, address, renders, idempotent }
+function describe({ name, address, renders, idempotent, title }: ChannelDescription): ChannelDescription {
+  return { name, address, renders, idempotent, ...(title === undefined ? {} : { title }) }
 }
 
 function setUp<Settings>(

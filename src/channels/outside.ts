@@ -113,9 +113,15 @@ export function unfit(value: unknown): string[] {
     ['idempotent', typeof get('idempotent') === 'boolean', 'true or false'],
     ['address', ADDRESSES.includes(get('address')), ADDRESSES.join(', ').replace(/, (\w+)$/, ' or $1')],
     ['renders', typeof get('renders') === 'boolean', 'true or false'],
+    ['title', isTitle(get('title')), 'a text, or one for each language'],
     ['settings', propertyOf(get('settings'), '_zod') !== undefined, 'a schema of zod 4'],
     ['open', typeof get('open') === 'function', 'a function'],
     ['lint', ['function', 'undefined'].includes(typeof get('lint')), 'a function'],
   ]
   return demands.flatMap(([key, fits, wanted]) => (fits ? [] : [`\`${key}\` must be ${wanted}`]))
+}
+
+function isTitle(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value === undefined || typeof value === 'string'
+  return Object.values(value).every((title) => typeof title === 'string')
 }

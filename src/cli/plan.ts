@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import { speechOf } from '../reports/words.ts'
+import { shortageWarning } from '../service/plan/sentences.ts'
 import { openCampaigns, openTemplates } from './campaigns.ts'
 import { chooseLocale } from './locale.ts'
 import { parseMoment } from './moments.ts'
@@ -49,13 +51,16 @@ async function runPlan(
     options.asOf === undefined
       ? context.clock.now()
       : parseMoment('--as-of', options.asOf, workspace.timezone)
+  const speech = speechOf({ locale })
   const plans: CampaignPlan[] = []
   for (const campaign of loaded) {
     for (const warning of campaign.warnings) {
       context.output.warn(`${campaign.file}: ${warning.path}: ${warning.message}`)
     }
     const plan = await planCampaign(context, campaign, templates, asOf)
-    for (const { found, mend } of plan.shortages) context.output.warn(`${found}. ${mend}`)
+    for (const shortage of plan.shortages) {
+      context.output.warn(shortageWarning(shortage, plan.campaign, speech))
+    }
     plans.push(plan)
   }
   const style = {

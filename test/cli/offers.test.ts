@@ -31,7 +31,11 @@ afterAll(() => rm(directory, { recursive: true, force: true }))
 const write = (name: string, text: string) => writeFile(join(here.cwd, name), text)
 
 test('plan and doctor say that an offer of imported codes has none', async () => {
-  const plan = await run(['plan'], here)
+  const inChinese = await run(['plan', '--locale', 'zh-CN'], here)
+  expect(inChinese.stderr).toContain(
+    'graded-recall.five_off：尚未导入兑换码。请运行 `winback import codes graded-recall.five_off FILE`。',
+  )
+  const plan = await run(['plan', '--locale', 'en'], here)
   expect(plan.stderr).toContain('no codes were imported for graded-recall.five_off')
   expect(plan.stderr).toContain('winback import codes graded-recall.five_off FILE')
   const report = await run(['report', 'offers', 'graded-recall', '--locale', 'en'], here)

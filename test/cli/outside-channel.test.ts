@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
+import { environmentFrom } from '../../src/config/environment.ts'
+import { loadWorkspace } from '../../src/config/load.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
+import { openLinks, preferencesUrl } from '../../src/service/links.ts'
+import { openRuntime } from '../../src/service/runtime.ts'
+import { findContact } from '../../src/touchpoints/preview.ts'
+import { composeWeb } from '../../src/web/server.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePort, redisUrl } from '../support/redis.ts'
@@ -23,6 +30,7 @@ export default defineChannel({
   idempotent: false,
   address: 'phone',
   renders: true,
+  title: { en: 'Relay', 'zh-CN': '中继短信' },
   settings: z.strictObject({ url: z.url(), key: z.string().min(8), price: amount }),
   lint: (_settings, template) => (template.text.includes('!!') ? ['shouts, which the gateway refuses'] : []),
   open: ({ url, key, price }) => {
@@ -265,3 +273,19 @@ test('start delivers through it, records what became of each, and takes its rece
   const { stdout } = await run(['explain', 'u2', '--locale', 'en'], here)
   expect(stdout).toContain('no such number')
 }, 60_000)
+
+test('its name on the page where people choose is the one they know', async () => {
+  writeWorkspace(settings(), 'web: { url: "https://shop.example" }\n')
+  const { definition: workspace } = await loadWorkspace(
+    join(folder, 'winback.yaml'),
+    environmentFrom({ RELAY_KEY: 'a key of the gateway' }),
+  )
+  const runtime = await openRuntime({ database, workspace, clock: systemClock })
+  const links = await openLinks(database, workspace)
+  const page = links ? new URL(preferencesUrl(links, await findContact(database, 'u1'))).pathname : ''
+  const shown = async (language: string) =>
+    await (await composeWeb({ runtime }).request(`${page}?lang=${language}`)).text()
+  expect(await shown('en')).toContain('<span>Relay')
+  expect(await shown('zh-CN')).toContain('<span>中继短信')
+  await runtime.close()
+})

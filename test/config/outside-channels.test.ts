@@ -95,6 +95,16 @@ test('a rate of it limits something', async () => {
   expect(definition.rates).toHaveProperty('wechat')
 })
 
+test('it is set up, so it is not awaited', async () => {
+  write('wechat.mjs', WECHAT)
+  write(
+    'winback.yaml',
+    `${WORKSPACE_YAML.trimEnd()}\n  wechat: { module: ./wechat.mjs, url: "https://wx.example/" }\nnot_yet: [wechat]\n`,
+  )
+  const { warnings } = await loadWorkspace(join(folder, 'winback.yaml'), environmentFrom({}))
+  expect(warnings).toMatchObject([{ message: 'channel wechat is set up; take it out of `not_yet`' }])
+})
+
 test('settings are read by its own schema, and wrong ones are found in the file', async () => {
   write('wechat.mjs', WECHAT)
   const line = WORKSPACE_YAML.trimEnd().split('\n').length + 1
@@ -117,6 +127,7 @@ test.each([
   ['a schema of another library', './old.mjs', '`settings` must be a schema of zod 4'],
   ['exports nothing', './empty.mjs', 'exports no channel; export it as `default` or as `wechat`'],
   ['exports something else', './other.mjs', '`idempotent` must be true or false'],
+  ['a title that is none', './titled.mjs', '`title` must be a text, or one for each language'],
   ['another name', './renamed.mjs', 'write channels.weixin'],
   ['calls itself as one of ours', './sms.mjs', 'one of Winback’s own channels; rename it there'],
 ])('a module of which nothing comes: %s', async (_, module, message) => {
@@ -124,6 +135,7 @@ test.each([
   write('needy.mjs', "import 'winback-absent'")
   write('old.mjs', WECHAT.replace(/settings: z.*/, 'settings: { safeParse: () => ({ success: true }) },'))
   write('node_modules/winback-closed/package.json', '{ "name": "winback-closed", "exports": {} }')
+  write('titled.mjs', WECHAT.replace('renders', 'title: { en: 1 }, renders'))
   write('empty.mjs', 'export const nothing = 1')
   write('other.mjs', "export default { name: 'wechat' }")
   write('renamed.mjs', WECHAT.replaceAll("'wechat'", "'weixin'"))

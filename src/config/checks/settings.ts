@@ -130,9 +130,7 @@ export function* checkWorkspace(
 
 /** A rate of a channel nobody has limits nothing, and looks as if it did. */
 function* checkRates(document: SourceDocument, workspace: Salvaged<Workspace>): Generator<Problem> {
-  // Those that bring their channel along, too, and those that are wrong in themselves, which is told where they stand.
-  const written = valueAt(document.value, ['channels'])
-  const channels = Object.keys({ ...workspace.channels, ...(typeof written === 'object' ? written : {}) })
+  const channels = blocksOf(document, workspace)
   for (const name of Object.keys(workspace.rates ?? {})) {
     if (channels.includes(name)) continue
     yield unknownName(document, ['rates', name], 'channel', name, channels, {
@@ -144,16 +142,26 @@ function* checkRates(document: SourceDocument, workspace: Salvaged<Workspace>): 
 
 /** What is awaited is a channel there is, and no longer awaited once it has come. */
 function* checkNotYet(document: SourceDocument, workspace: Salvaged<Workspace>): Generator<Problem> {
-  const names = Object.keys(channels)
+  const setUp = blocksOf(document, workspace)
+  const names = [...new Set([...Object.keys(channels), ...setUp])]
   for (const [no, name] of (workspace.not_yet ?? []).entries()) {
     if (name === undefined) continue
     if (!names.includes(name)) yield unknownName(document, ['not_yet', no], 'channel', name, names)
-    else if (Object.hasOwn(workspace.channels ?? {}, name)) {
+    else if (setUp.includes(name)) {
       yield finding(document, ['not_yet', no], `channel ${name} is set up; take it out of \`not_yet\``, {
         severity: 'warning',
       })
     }
   }
+}
+
+/**
+ * The channels that have a block: those that bring their channel along, too, and those that are wrong in themselves,
+ * which is told where they stand.
+ */
+function blocksOf(document: SourceDocument, workspace: Salvaged<Workspace>): string[] {
+  const written = valueAt(document.value, ['channels'])
+  return Object.keys({ ...workspace.channels, ...(typeof written === 'object' ? written : {}) })
 }
 
 function isLocale(text: string): boolean {

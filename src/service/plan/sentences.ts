@@ -190,6 +190,21 @@ export function shortageText(
   }
 }
 
+/** The same at a terminal, with what mends it. */
+export function shortageWarning(
+  shortage: PlanFigures['shortages'][number],
+  campaign: string,
+  speech: Speech,
+): string {
+  const { lack, offer, found, mend } = shortage
+  if (speech.language === 'en') return `${found}. ${mend}`
+  const remedy =
+    lack === 'stock_out' || lack === 'stock_low'
+      ? '请在活动文件中调高 `stock` 后应用，或为该步骤设置 `otherwise`。'
+      : `请运行 \`winback import codes ${campaign}.${offer} FILE\`。`
+  return `${campaign}.${shortageText(shortage, speech)}。${remedy}`
+}
+
 function sum(cells: readonly Pick<AudienceCell, 'contacts'>[]): number {
   return cells.reduce((total, { contacts }) => total + contacts, 0)
 }

@@ -72,6 +72,7 @@ async function show(c: Context, runtime: Runtime, reader: Reader | undefined): P
     (await consentStates(database, reader.contactId, now)).map(({ channel, state }) => [channel, state]),
   )
   const { pausedUntil } = held
+  const registry = registerChannels(workspace)
   return c.html(
     preferencesPage({
       language,
@@ -84,7 +85,7 @@ async function show(c: Context, runtime: Runtime, reader: Reader | undefined): P
         const wanted = allowed && !held.channelsOff.includes(name) && !held.channelsOff.includes('*')
         return {
           name,
-          title: channelTitle(name, language),
+          title: titleIn(registry.get(name)?.title ?? '', language) || channelTitle(name, language),
           wanted,
           agrees: agrees || consent === 'withdrawn',
         }
