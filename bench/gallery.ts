@@ -2,6 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import { unsubscribeUrl } from '../src/channels/email/links.ts'
 import { openDesk } from '../src/cli/desk.ts'
 import { openOutput } from '../src/cli/output.ts'
 import { openWorkspace } from '../src/cli/workspace.ts'
@@ -10,8 +11,10 @@ import { readEnvironment } from '../src/config/environment.ts'
 import { assertServer, connect, type Database, execute, rows } from '../src/database/connect.ts'
 import { openEmbedded } from '../src/database/embedded.ts'
 import { migrate } from '../src/database/migrate.ts'
+import { preferencesUrl, readSigningKeys } from '../src/service/links.ts'
 import { refreshReports } from '../src/service/reporting.ts'
 import { openRuntime } from '../src/service/runtime.ts'
+import { findContact } from '../src/touchpoints/preview.ts'
 import { addUser, issueLink } from '../src/web/accounts/users.ts'
 import { storePlan } from '../src/web/plans.ts'
 import { startWeb } from '../src/web/server.ts'
@@ -32,6 +35,8 @@ export interface Gallery {
   readonly campaign: string
   /** Somebody who was written to more than once and came back, by external id. */
   readonly contact: string
+  /** What that contact comes to from a message: their preferences, and the link to be left alone. */
+  readonly links: { readonly preferences: string; readonly unsubscribe: string }
   /** Opens a page, signed in as an admin, and hands over the window it is in. */
   open(path: string, look: Look): Promise<Page>
 }
@@ -78,7 +83,7 @@ export async function withGallery(demo: string, work: (gallery: Gallery) => Prom
     try {
       const contact = await storied(database)
       await work({
-        ...{ database, campaign: last.campaign, contact },
+        ...{ database, campaign: last.campaign, contact, links: await linksOf(database, contact) },
         open: (path, look) => openPage(browser, `${web.address}${path}`, cookie, look),
       })
     } finally {
@@ -150,6 +155,16 @@ async function forget(database: Database): Promise<void> {
   await execute(database, sql`DELETE FROM campaign_plans WHERE planned_by IN (${mine})`)
   await execute(database, sql`DELETE FROM audit WHERE actor = ${VIEWER} OR about = ${`user ${VIEWER}`}`)
   await execute(database, sql`DELETE FROM users WHERE name = ${VIEWER}`)
+}
+
+async function linksOf(database: Database, contact: string): Promise<Gallery['links']> {
+  const keys = await readSigningKeys(database)
+  const contactId = await findContact(database, contact)
+  return {
+    preferences: new URL(preferencesUrl({ url: 'http://localhost', keys }, contactId)).pathname,
+    unsubscribe: new URL(unsubscribeUrl({ url: 'http://localhost', keys }, { contactId, touchpointId: 1 }))
+      .pathname,
+  }
 }
 
 async function storied(database: Database): Promise<string> {

@@ -11,7 +11,7 @@ const WIDE: Look = { language: 'en', dark: false, phone: false }
 const PHONE: Look = { language: 'zh-CN', dark: true, phone: true }
 
 const [, , walk, only] = process.argv
-await withGallery(DEMO, async ({ campaign, contact, open }) => {
+await withGallery(DEMO, async ({ campaign, contact, links, open }) => {
   const of = `/campaigns/${campaign}`
   const folder = walk === undefined ? resolve('docs', 'screenshots') : resolve(walk)
   await mkdir(folder, { recursive: true })
@@ -38,6 +38,7 @@ await withGallery(DEMO, async ({ campaign, contact, open }) => {
   }
   const reports = ['monday', 'funnel', 'lift', 'cost', 'delivery', 'offers', 'reasons']
   const pages = [
+    ...[links.preferences, links.unsubscribe, `${links.unsubscribe}?done=1`],
     ...[
       '/',
       '/campaigns',
@@ -49,7 +50,7 @@ await withGallery(DEMO, async ({ campaign, contact, open }) => {
     ...[`/contacts/${contact}`, '/calls', '/templates', '/outbox', '/audit', '/api', '/settings'],
   ]
   for (const path of pages.filter((each) => only === undefined || each.includes(only))) {
-    const file = path.replaceAll(/[^a-z0-9-]+/g, '_')
+    const file = path.replace(/\/(u|preferences)\/[^?]*/, '/$1').replaceAll(/[^a-z0-9-]+/g, '_')
     await take(`${file}-phone`, path, PHONE, true)
     await take(`${file}-wide`, path, WIDE, true)
   }

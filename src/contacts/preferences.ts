@@ -86,11 +86,7 @@ export async function recordChoice(
           paused_until = excluded.paused_until, source = excluded.source, reason = excluded.reason`,
   )
   if (chosen.leaving !== undefined) {
-    await execute(
-      tx,
-      sql`INSERT INTO reasons_given (contact_id, source, reason, said_at, note, recorded_by)
-          VALUES (${contactId}, 'opt_out', ${chosen.leaving}, ${now}, ${chosen.reason ?? null}, ${chosen.source})`,
-    )
+    await recordLeaving(tx, contactId, { ...chosen, reason: chosen.leaving, note: chosen.reason, now })
   }
   // One row a refused channel; without any, one that refuses no channel and has the guards look again.
   const channels = chosen.channelsOff.length > 0 ? [...chosen.channelsOff] : ['']
@@ -103,6 +99,28 @@ export async function recordChoice(
   )
   await hooks.onRefused?.(tx, now)
   await rows(tx, sql`TRUNCATE new_refusals`)
+}
+
+/** Why somebody wants less or nothing, as they said it where they opted out. The same again is not counted again. */
+export async function recordLeaving(
+  session: Session,
+  contactId: number,
+  said: {
+    readonly reason: LeavingReason
+    readonly note?: string | undefined
+    readonly source: string
+    readonly now: Date
+  },
+): Promise<void> {
+  await execute(
+    session,
+    sql`INSERT INTO reasons_given (contact_id, source, reason, said_at, note, recorded_by)
+        SELECT contact_id, 'opt_out', ${said.reason}, ${said.now}, ${said.note ?? null}, ${said.source} FROM contacts
+        WHERE contact_id = ${contactId} AND erased_at IS NULL
+          AND NOT EXISTS (SELECT FROM reasons_given g WHERE g.contact_id = ${contactId} AND g.source = 'opt_out'
+            AND g.reason = ${said.reason} AND g.recorded_by = ${said.source}
+            AND g.said_at > ${said.now}::timestamptz - interval '1 day')`,
+  )
 }
 
 /**

@@ -2,6 +2,8 @@ import { readReturned } from '../channels/email/bounce.ts'
 import { parseClick } from '../channels/email/links.ts'
 import { isMachine } from '../channels/email/machine.ts'
 import { type Referred, readReference } from '../channels/reference.ts'
+import type { LeavingReason } from '../config/reasons.ts'
+import { recordLeaving } from '../contacts/preferences.ts'
 import { recordReceipts } from '../outcomes/receipts.ts'
 import { recordUnsubscribe } from '../outcomes/unsubscribes.ts'
 import { type Purpose, readToken } from '../tokens/token.ts'
@@ -55,6 +57,15 @@ export async function unsubscribe(
 ): Promise<boolean> {
   const { database, clock } = runtime
   return await recordUnsubscribe(database, clock.now(), runtime.reporting(CHANNEL), { ...message, way })
+}
+
+/** Why they go, as they chose it after they had unsubscribed. */
+export async function recordReason(
+  { database, clock }: Runtime,
+  { contactId }: Referred,
+  reason: LeavingReason,
+): Promise<void> {
+  await recordLeaving(database, contactId, { reason, source: 'unsubscribe page', now: clock.now() })
 }
 
 /** What a returned mail came to. */

@@ -174,6 +174,32 @@ describe('an unsubscription', () => {
     expect(record).toEqual({ state: 'skipped', reason: 'suppressed' })
   })
 
+  it('asks why when it is done, in the reader’s language, and keeps an answer of the one list once', async () => {
+    const post = async (fields: Record<string, string>, language = 'en') => {
+      const body = new URLSearchParams(fields)
+      const answer = await app.request(`${url()}?lang=${language}`, { method: 'POST', body })
+      expect(answer.status).toBe(303)
+      return await (await app.request(`${url()}${answer.headers.get('location')}`)).text()
+    }
+    expect(await post({ way: 'page' }, 'zh-CN')).toContain('消息太多')
+    for (const why of ['price', 'price', 'no reason of the list', '']) {
+      expect(await post({ way: 'reason', why })).toContain('Thank you')
+    }
+    expect(
+      await rows(
+        shop.database,
+        sql`SELECT source, reason, recorded_by FROM reasons_given WHERE contact_id = ${message.contactId}`,
+      ),
+    ).toEqual([{ source: 'opt_out', reason: 'price', recorded_by: 'unsubscribe page' }])
+    expect(await events()).toEqual([{ kind: 'unsubscribed', detail: 'page' }])
+  })
+
+  it('leads to the preferences page, where less can be chosen than nothing', async () => {
+    const page = await (await app.request(url())).text()
+    const link = page.match(/href="([^"]*\/preferences\/[^"]*)"/)?.[1] ?? ''
+    expect((await app.request(new URL(link).pathname)).status).toBe(200)
+  })
+
   it('is refused with a changed token, or with one that is for something else', async () => {
     const { click, open } = tracked()
     for (const wrong of [`${url()}x`, click.replace('/c/', '/u/'), open.replace('/o/', '/u/'), '/u/none']) {

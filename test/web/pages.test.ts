@@ -1,7 +1,9 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
+import { unsubscribeUrl } from '../../src/channels/email/links.ts'
 import { manualClock } from '../../src/clock.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
+import { preferencesUrl, readSigningKeys } from '../../src/service/links.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
 import { ROLES, type Role } from '../../src/web/accounts/roles.ts'
 import type { Desk, KeptPlan } from '../../src/web/desk.ts'
@@ -181,6 +183,16 @@ const PAGES = [
   '/settings',
 ]
 
+/** What people come to from a message. */
+async function publicPages(): Promise<string[]> {
+  const links = { url: server.address, keys: await readSigningKeys(database) }
+  const unsubscribe = unsubscribeUrl(links, { contactId: sampled, touchpointId: 1 })
+  return [preferencesUrl(links, sampled), unsubscribe, `${unsubscribe}?done=1`].map((url) => {
+    const { pathname, search } = new URL(url)
+    return pathname + search
+  })
+}
+
 const get = (path: string, who: Role) =>
   fetch(`${server.address}${path}`, { headers: { Cookie: cookies.get(who) ?? '' }, redirect: 'manual' })
 
@@ -297,7 +309,7 @@ test.runIf(hasBrowser)(
           look,
           found,
         )
-        for (const path of PAGES) {
+        for (const path of [...PAGES, ...(await publicPages())]) {
           await page.goto(`${server.address}${path}`)
           const place = `${path} ${Object.values(look).join(' ')}`
           found.push(...(await lookAt(page)).map((problem) => `${place}: ${problem}`))

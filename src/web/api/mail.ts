@@ -1,18 +1,21 @@
 import { type Context, Hono } from 'hono'
 import { accepts } from 'hono/accepts'
 import { LINK_PATHS } from '../../channels/email/links.ts'
+import { isLeavingReason } from '../../config/reasons.ts'
 import { type Language, languageOf } from '../../reports/words.ts'
+import { openLinks, preferencesUrl } from '../../service/links.ts'
 import {
   followLink,
   readUnsubscribeLink,
   recordOpening,
+  recordReason,
   takeReturnedMail,
   unsubscribe,
 } from '../../service/mail.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { refuse } from '../answers.ts'
 import { DOCUMENT_POLICY } from '../pages/document.tsx'
-import { askPage, brokenPage, donePage } from '../pages/unsubscribe.tsx'
+import { askPage, brokenPage, DONE, donePage, HEARD } from '../pages/unsubscribe.tsx'
 
 /** One transparent point: GIF is the smallest there is. */
 const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
@@ -45,16 +48,26 @@ export function mailApi({ runtime }: { runtime: Runtime }): Hono {
     .get(`${LINK_PATHS.unsubscribe}/:token`, async (c) => {
       const message = await readUnsubscribeLink(runtime, c.req.param('token'))
       const language = languageOfReader(c)
-      return message ? page(c, askPage(language, brand)) : page(c, brokenPage(language, brand), 404)
+      if (!message) return page(c, brokenPage(language, brand), 404)
+      const done = c.req.query('done')
+      if (done !== undefined) return page(c, donePage(language, brand, done === 'heard'))
+      const links = await openLinks(runtime.database, runtime.workspace)
+      return page(c, askPage(language, brand, links && preferencesUrl(links, message.contactId)))
     })
     .post(`${LINK_PATHS.unsubscribe}/:token`, async (c) => {
       const message = await readUnsubscribeLink(runtime, c.req.param('token'))
       const language = languageOfReader(c)
       if (!message) return page(c, brokenPage(language, brand), 404)
       // RFC 8058: the mail program posts List-Unsubscribe=One-Click; our own button says that it is the page.
-      const form = await c.req.parseBody().catch(() => ({}) as Record<string, unknown>)
-      await unsubscribe(runtime, message, form.way === 'page' ? 'page' : 'one-click')
-      return page(c, donePage(language, brand))
+      const { way, why } = await c.req.parseBody().catch(() => ({}) as Record<string, unknown>)
+      const toPage = (stage: string) => c.redirect(`?lang=${language}&${stage}`, 303)
+      if (way === 'reason') {
+        if (typeof why === 'string' && isLeavingReason(why)) await recordReason(runtime, message, why)
+        return toPage(HEARD)
+      }
+      await unsubscribe(runtime, message, way === 'page' ? 'page' : 'one-click')
+      // A mail program follows no redirect; a browser that loads the page again must not post again.
+      return way === 'page' ? toPage(DONE) : page(c, donePage(language, brand, false))
     })
     .post('/v1/bounces', async (c) => {
       const raw = new Uint8Array(await c.req.arrayBuffer())
@@ -67,5 +80,7 @@ export function mailApi({ runtime }: { runtime: Runtime }): Hono {
 }
 
 function languageOfReader(c: Context): Language {
+  const chosen = c.req.query('lang')
+  if (chosen !== undefined) return languageOf(chosen)
   return languageOf(accepts(c, { header: 'Accept-Language', supports: ['en', 'zh-CN', 'zh'], default: 'en' }))
 }

@@ -34,7 +34,6 @@ export const WORDS = {
   noReason: { en: 'I would rather not say', 'zh-CN': '不便说明' },
   save: { en: 'Save', 'zh-CN': '保存' },
   nothing: { en: 'Send me nothing at all', 'zh-CN': '不再接收任何消息' },
-  other: { en: '中文', 'zh-CN': 'English' },
   gone: { en: 'This link is no longer good', 'zh-CN': '此链接已失效' },
   goneWhy: {
     en: 'It was cut short on its way, or is too old. The newest message from us has one that works.',

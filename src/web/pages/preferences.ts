@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { type Context, Hono } from 'hono'
 import { Temporal } from 'temporal-polyfill'
@@ -10,7 +9,8 @@ import { rows, transaction } from '../../database/connect.ts'
 import { readSigningKeys } from '../../service/links.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { readToken } from '../../tokens/token.ts'
-import { channelTitle, gonePage, preferencesPage, STYLE } from './preferences-page.tsx'
+import { DOCUMENT_POLICY } from './document.tsx'
+import { channelTitle, gonePage, preferencesPage } from './preferences-page.tsx'
 import { type Language, pageLanguage } from './preferences-words.ts'
 
 // A contact's own page. The signed link is the permission, to look and to change: no cookie goes along, so another
@@ -21,8 +21,6 @@ const WORDING = 'preferences-page/1'
 const SOURCE = 'preferences page'
 /** Delivers nowhere: nothing to choose. */
 const SILENT = 'log'
-
-const POLICY = `default-src 'none'; style-src 'sha256-${hash('sha256', STYLE, 'base64')}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`
 
 interface Reader {
   readonly contactId: number
@@ -61,10 +59,10 @@ async function readerOf(runtime: Runtime, token: string): Promise<Reader | undef
 }
 
 async function show(c: Context, runtime: Runtime, reader: Reader | undefined): Promise<Response> {
-  c.header('Content-Security-Policy', POLICY)
+  c.header('Content-Security-Policy', DOCUMENT_POLICY)
   c.header('Cache-Control', 'no-store')
   const language = pageLanguage(c.req.query('lang'), reader?.locale ?? c.req.header('Accept-Language'))
-  if (!reader) return c.html(gonePage(language), 404)
+  if (!reader) return c.html(gonePage(language, runtime.workspace.name), 404)
   const { database, clock, workspace } = runtime
   const now = clock.now()
   const held = (await readChoice(database, reader.contactId, now)) ?? ANYTHING

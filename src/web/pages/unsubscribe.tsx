@@ -1,7 +1,9 @@
+import type { Child } from 'hono/jsx'
 import type { Language } from '../../reports/words.ts'
-import { renderDocument } from './document.tsx'
+import { renderDocument, WhyField } from './document.tsx'
 
-// Where the link under a message leads. Looking changes nothing, for scanners look too; the button does.
+// Where the link under a message leads. Looking changes nothing, for scanners look too; the button does. Why is asked
+// afterwards: whoever wants to go is not held up by a question.
 
 const WORDS = {
   ask: { en: 'No more e-mail from us?', 'zh-CN': '不再接收我们的邮件？' },
@@ -10,11 +12,21 @@ const WORDS = {
     'zh-CN': '按一下就停。已经在路上的邮件可能还会送到。',
   },
   press: { en: 'Stop writing to me', 'zh-CN': '不要再发了' },
+  less: { en: 'Rather less than nothing at all?', 'zh-CN': '只想少收一些？' },
+  choose: { en: 'Choose what we may send you', 'zh-CN': '选择您愿意接收的内容' },
   done: { en: 'Done. We will not write to you again.', 'zh-CN': '好了，我们不会再给您发邮件。' },
   doneMore: {
     en: 'It holds from this moment. Orders and account notices are not affected.',
     'zh-CN': '从现在起生效。订单和账户通知不受影响。',
   },
+  why: { en: 'Would you tell us why?', 'zh-CN': '愿意告诉我们原因吗？' },
+  whyMore: {
+    en: 'Only if you like. Nothing more is sent either way.',
+    'zh-CN': '可以不填。无论如何都不会再发。',
+  },
+  noReason: { en: 'I would rather not say', 'zh-CN': '不便说明' },
+  tell: { en: 'Send my answer', 'zh-CN': '提交' },
+  heard: { en: 'Thank you. That helps us do better.', 'zh-CN': '谢谢，这能帮助我们改进。' },
   broken: { en: 'This link does not work', 'zh-CN': '这个链接打不开' },
   brokenMore: {
     en: 'It was cut off or changed on its way. Open it from the e-mail itself, or answer the e-mail with “unsubscribe”.',
@@ -24,35 +36,76 @@ const WORDS = {
 
 type Word = keyof typeof WORDS
 
-function page(language: Language, brand: string, title: Word, more: Word, action?: Word) {
-  return renderDocument({
+function page(language: Language, brand: string, title: Word, children: Child, stage = '') {
+  return renderDocument({ language, brand, title: WORDS[title][language], children, stage })
+}
+
+/** Asks before anything happens. `preferences` is where less can be chosen than nothing; absent where there is none. */
+export function askPage(language: Language, brand: string, preferences?: string) {
+  const say = (word: Word) => WORDS[word][language]
+  return page(
     language,
     brand,
-    title: WORDS[title][language],
-    children: (
-      <>
-        <h1>{WORDS[title][language]}</h1>
-        <p>{WORDS[more][language]}</p>
-        {action ? (
-          <form method="post">
-            <input type="hidden" name="way" value="page" />
-            <button type="submit">{WORDS[action][language]}</button>
+    'ask',
+    <section>
+      <h1>{say('ask')}</h1>
+      <p>{say('askMore')}</p>
+      <form method="post" action={`?lang=${language}`}>
+        <input type="hidden" name="way" value="page" />
+        <button type="submit">{say('press')}</button>
+      </form>
+      {preferences === undefined ? null : (
+        <p class="quiet less">
+          {say('less')} <a href={preferences}>{say('choose')}</a>
+        </p>
+      )}
+    </section>,
+  )
+}
+
+/** What an address of {@link donePage} has, beside the language. */
+export const DONE = 'done=1'
+export const HEARD = 'done=heard'
+
+/** It is done. Why is asked once; `heard` where it was answered. */
+export function donePage(language: Language, brand: string, heard: boolean) {
+  const say = (word: Word) => WORDS[word][language]
+  return page(
+    language,
+    brand,
+    'done',
+    <>
+      <section>
+        <h1>{say('done')}</h1>
+        <p>{say('doneMore')}</p>
+      </section>
+      <section>
+        {heard ? (
+          <p role="status">{say('heard')}</p>
+        ) : (
+          <form method="post" action={`?lang=${language}`}>
+            <input type="hidden" name="way" value="reason" />
+            <WhyField language={language} label={say('why')} none={say('noReason')} />
+            <p class="quiet">{say('whyMore')}</p>
+            <button class="other" type="submit">
+              {say('tell')}
+            </button>
           </form>
-        ) : null}
-      </>
-    ),
-  })
-}
-
-/** Asks before anything happens. */
-export function askPage(language: Language, brand: string) {
-  return page(language, brand, 'ask', 'askMore', 'press')
-}
-
-export function donePage(language: Language, brand: string) {
-  return page(language, brand, 'done', 'doneMore')
+        )}
+      </section>
+    </>,
+    heard ? HEARD : DONE,
+  )
 }
 
 export function brokenPage(language: Language, brand: string) {
-  return page(language, brand, 'broken', 'brokenMore')
+  return page(
+    language,
+    brand,
+    'broken',
+    <section>
+      <h1>{WORDS.broken[language]}</h1>
+      <p>{WORDS.brokenMore[language]}</p>
+    </section>,
+  )
 }
