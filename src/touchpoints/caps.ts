@@ -55,16 +55,15 @@ export function windowOf(rate: Rate, zone: string, now: Date): Window {
   if (typeof per === 'number') {
     return { from: new Date(now.getTime() - per * 1000 + 1), next: new Date(now.getTime() + per * 1000) }
   }
-  const key = `${per} ${zone}`
-  const known = current.get(key)
+  const known = current[per].get(zone)
   if (known && known.from <= now && now < known.next) return known
   const window = calendarWindow(per, zone, now)
-  current.set(key, window)
+  current[per].set(zone, window)
   return window
 }
 
 /** The latest day and week of each zone: with a few hundred zones, looking them up anew was most of what caps cost. */
-const current = new Map<string, Window>()
+const current = { day: new Map<string, Window>(), week: new Map<string, Window>() }
 
 function calendarWindow(per: 'day' | 'week', zone: string, now: Date): Window {
   const today = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(zone).startOfDay()
@@ -86,21 +85,26 @@ export function decideCaps(
 ): Map<number, CapDecision> {
   const byPerson = new Map<number, Message[]>()
   for (const message of messages) {
-    byPerson.set(message.personId, [...(byPerson.get(message.personId) ?? []), message])
+    const known = byPerson.get(message.personId)
+    if (known) known.push(message)
+    else byPerson.set(message.personId, [message])
   }
   const decisions = new Map<number, CapDecision>()
   const applying = new Set(applicants.map(({ touchpointId }) => touchpointId))
   for (const applicant of applicants.toSorted(byRank)) {
     const { personId, touchpointId, channel, topic, priority, plannedFor, zone } = applicant
     const others = (byPerson.get(personId) ?? []).filter((other) => other.touchpointId !== touchpointId)
-    const concerned = caps.filter(
-      (cap) => (cap.channel ?? channel) === channel && (cap.topic === undefined || cap.topic === topic),
-    )
-    const verdict = concerned.reduce<Verdict | undefined>((found, cap) => {
-      if (found) return found
-      return capVerdict(cap, applicant, others, { ...windowOf(cap.at_most, zone, now), now, maxDelay })
-    }, undefined)
-    const yields = verdict ?? yielding(concerned, applicant, others, { applying, now, maxDelay })
+    const concerned = caps
+      .filter(
+        (cap) => (cap.channel ?? channel) === channel && (cap.topic === undefined || cap.topic === topic),
+      )
+      .map((cap) => {
+        const { from, next } = windowOf(cap.at_most, zone, now)
+        return { cap, next, within: others.filter((other) => counted(cap, other, from)) }
+      })
+    const yields =
+      full(concerned, applicant, { now, maxDelay }) ??
+      yielding(concerned, applicant, others, { applying, now, maxDelay })
     decisions.set(touchpointId, yields ? { verdict: yields } : 'admit')
     if (yields) continue
     const admitted = { personId, touchpointId, topic: topic ?? null, priority, plannedFor }
@@ -117,35 +121,42 @@ function counted(cap: Cap, message: Message, from: Date): boolean {
   return message.at === null || message.at >= from
 }
 
-function capVerdict(
-  cap: Cap,
+/** A cap that concerns an applicant: when its window ends, and what counts within. */
+interface Concern {
+  readonly cap: Cap
+  readonly next: Date
+  readonly within: readonly Message[]
+}
+
+/** What the first cap says that has no room left. */
+function full(
+  concerned: readonly Concern[],
   { plannedFor }: Applicant,
-  others: readonly Message[],
-  at: { from: Date; next: Date; now: Date; maxDelay: number },
+  { now, maxDelay }: { now: Date; maxDelay: number },
 ): Verdict | undefined {
-  const within = others.filter((other) => counted(cap, other, at.from))
-  if (within.length < cap.at_most.count) return undefined
-  if (cap.then === 'skip') return { kind: 'skip', reason: 'frequency_cap', detail: describeCap(cap) }
-  const latest = plannedFor.getTime() + at.maxDelay * 1000
-  const verdict = deferOrSkip(freeAgain(cap, within, at), latest, 'frequency_cap')
+  const reached = concerned.find(({ cap, within }) => within.length >= cap.at_most.count)
+  if (!reached) return undefined
+  const { cap } = reached
+  const skip: Verdict = { kind: 'skip', reason: 'frequency_cap', detail: describeCap(cap) }
+  if (cap.then === 'skip') return skip
+  const latest = plannedFor.getTime() + maxDelay * 1000
+  const verdict = deferOrSkip(freeAgain(reached, now), latest, 'frequency_cap')
   // What cannot wait until it is allowed was stopped by the cap, not by the clock.
-  return verdict.kind === 'skip'
-    ? { kind: 'skip', reason: 'frequency_cap', detail: describeCap(cap) }
-    : verdict
+  return verdict.kind === 'skip' ? skip : verdict
 }
 
 /** Of a calendar window, its end; of a span, when enough of what counts has left it. */
-function freeAgain(cap: Cap, within: readonly Message[], at: { next: Date; now: Date }): Date {
+function freeAgain({ cap, within, next }: Concern, now: Date): Date {
   const { per, count } = cap.at_most
-  if (typeof per !== 'number') return at.next
-  const times = within.map((message) => (message.at ?? at.now).getTime()).toSorted((a, b) => a - b)
-  const leaving = times[within.length - count] ?? at.now.getTime()
+  if (typeof per !== 'number') return next
+  const times = within.map((message) => (message.at ?? now).getTime()).toSorted((a, b) => a - b)
+  const leaving = times[within.length - count] ?? now.getTime()
   return new Date(leaving + per * 1000)
 }
 
 /** There is room, but not for everybody who is due: whoever ranks higher goes first, and the others look again. */
 function yielding(
-  caps: readonly Cap[],
+  concerned: readonly Concern[],
   applicant: Applicant,
   others: readonly Message[],
   at: {
@@ -154,9 +165,8 @@ function yielding(
     maxDelay: number
   },
 ): Verdict | undefined {
-  for (const cap of caps) {
-    const { from } = windowOf(cap.at_most, applicant.zone, at.now)
-    const room = cap.at_most.count - others.filter((other) => counted(cap, other, from)).length
+  for (const { cap, within } of concerned) {
+    const room = cap.at_most.count - within.length
     const ahead = others.filter(
       (other) =>
         other.state === 'due' &&
