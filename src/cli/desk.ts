@@ -39,7 +39,12 @@ export function openDesk(context: DatabaseContext): Desk {
           source: loaded.source,
           inputs: hashOf(loaded, templates),
           steps: loaded.definition.tiers.flatMap((tier) =>
-            tier.steps.map((step) => ({ tier: tier.name, step: step.id, channels: step.channel })),
+            tier.steps.map((step) => ({
+              tier: tier.name,
+              step: step.id,
+              channels: step.channel,
+              variants: Object.keys(step.variants ?? {}),
+            })),
           ),
         })),
         problems: problems.map(
@@ -73,7 +78,8 @@ export function openDesk(context: DatabaseContext): Desk {
       })
       return { version, applied: outcome === 'applied' }
     },
-    preview: async (campaign, step, wanted) => await previewOf(quiet, { campaign, step }, wanted),
+    preview: async (campaign, step, wanted) =>
+      await previewOf(quiet, { campaign, step, variant: wanted.variant }, wanted),
   }
 }
 
@@ -90,6 +96,7 @@ function keep(plan: CampaignPlan, { currency, timezone }: Workspace): KeptPlan {
     entry: plan.entry,
     shortages: plan.shortages,
     audience: plan.audience,
+    variants: plan.variants,
     heldOut: plan.heldOut,
     spend: plan.spend,
     liability: plan.liability,
@@ -100,9 +107,10 @@ function keep(plan: CampaignPlan, { currency, timezone }: Workspace): KeptPlan {
     showable: plan.showable,
     nextRun: nextRun?.toISOString() ?? null,
     held: foreseen.state === 'runs' ? null : both((speech) => foreseenText(foreseen, campaign, speech) ?? ''),
-    samples: samples.map(({ tier, step, contactId, outcome }) => ({
+    samples: samples.map(({ tier, step, variant, contactId, outcome }) => ({
       tier,
       step,
+      variant,
       contactId,
       outcome: both((speech) => outcomeText(outcome, speech)),
     })),

@@ -13,6 +13,8 @@ export interface KeptPlan extends PlanFigures {
   readonly samples: readonly {
     readonly tier: string
     readonly step: string
+    /** Of the step; null where it compares none. */
+    readonly variant: string | null
     readonly contactId: number
     readonly outcome: Readonly<Record<Language, string>>
   }[]
@@ -38,6 +40,8 @@ export interface CampaignFile {
     readonly tier: string
     readonly step: string
     readonly channels: readonly string[]
+    /** Names of the variants it compares. */
+    readonly variants?: readonly string[]
   }[]
 }
 
@@ -74,6 +78,8 @@ export interface Desk {
     step: string,
     wanted: {
       readonly contact: string | undefined
+      /** Instead of the contact's own, of a step that compares variants. */
+      readonly variant?: string | undefined
       readonly locale: string | undefined
       readonly language: Language
       /** Names, addresses and numbers as they are. */

@@ -1,8 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { campaign as schema } from '../../src/config/campaign.ts'
-import type { CompiledCampaign } from '../../src/config/compiled.ts'
-import { assignedAfter, detectableEffects, whenShowable } from '../../src/service/plan/forecast.ts'
+import type { CompiledCampaign, CompiledStep } from '../../src/config/compiled.ts'
+import { offer } from '../../src/offers/offers.ts'
+import {
+  assignedAfter,
+  detectableEffects,
+  expectedCost,
+  splitByVariant,
+  whenShowable,
+} from '../../src/service/plan/forecast.ts'
 
 function campaign(settings: Record<string, unknown> = {}): CompiledCampaign {
   const definition = schema.parse({
@@ -113,5 +120,48 @@ describe('what can be shown', () => {
     const none = [{ tier: 'only', episode: 0, withTierDraws: 0 }]
     const unheld = detectableEffects(campaign(), people({ opened: 9, eligible: 9, inflow: 0 }), natural, none)
     expect(unheld[0]).toMatchObject({ difference: null, why: 'nobody_held_out' })
+  })
+})
+
+describe('a step that compares variants', () => {
+  const terms = offer.parse({ kind: 'coupon', amount: '10 CNY', valid: '7d', expected_redemption: '10%' })
+  const step = { id: 'one', channels: ['email'] } as unknown as CompiledStep
+  const gift = { ...step, offer: { name: 'gift', terms } }
+  const outlook = { tier: 'only', step: 'one', contacts: 1000, messages: 800 }
+  const audience = { ...people({ opened: 1000, eligible: 1000, inflow: 0 }), steps: [outlook] }
+  const comparing = (variants: CompiledStep['variants'], ...more: CompiledStep[]) => {
+    const base = campaign()
+    const [tier] = base.tiers
+    const steps = [{ ...step, ...(variants ? { variants } : {}) }, ...more]
+    return { ...base, tiers: tier ? [{ ...tier, steps }] : [] }
+  }
+  const plain = { name: 'plain', share: 0.7, step }
+  const variants = [plain, { name: 'gift', share: 0.3, step: gift }]
+  const none = [{ tier: 'only', episode: 0, withTierDraws: 0 }]
+  type Audience = Parameters<typeof expectedCost>[1]
+  const liability = (of: CompiledCampaign) =>
+    expectedCost(of, audience as unknown as Audience, none, () => 0).liability
+
+  it('splits its messages by their shares', () => {
+    expect(splitByVariant(comparing(variants), audience as unknown as Audience)).toEqual([
+      {
+        tier: 'only',
+        step: 'one',
+        variants: [
+          { name: 'plain', share: 0.7, messages: 560 },
+          { name: 'gift', share: 0.3, messages: 240 },
+        ],
+      },
+    ])
+    expect(splitByVariant(comparing(undefined), audience as unknown as Audience)).toEqual([])
+  })
+
+  it('promises what its variants do, and nobody the same offer twice', () => {
+    // 1,000 people, 80 % of them reached, 10 CNY redeemed by one in ten.
+    expect(liability(comparing(variants))).toBe(240_000_000)
+    expect(liability(comparing([plain, { name: 'b', share: 0.3, step }]))).toBe(0)
+    const later = { ...gift, id: 'two' }
+    // Who was not promised it by a variant is by the step after, whose reach nobody knows.
+    expect(liability(comparing(variants, later))).toBe(240_000_000 + 700_000_000)
   })
 })

@@ -56,6 +56,16 @@ const plan: CampaignPlan = {
     inflowPerDay: 10,
     eligible: 4000,
   },
+  variants: [
+    {
+      tier: 'coupon',
+      step: 'remind',
+      variants: [
+        { name: 'plain', share: 0.5, messages: 600 },
+        { name: 'story', share: 0.5, messages: 600 },
+      ],
+    },
+  ],
   heldOut: [{ tier: 'coupon', episode: 0.1, withTierDraws: 0.19 }],
   spend: 2000,
   liability: 344_810_000,
@@ -73,6 +83,7 @@ const plan: CampaignPlan = {
       contact: 'u1',
       tier: 'coupon',
       step: 'coupon',
+      variant: null,
       outcome: {
         kind: 'send',
         channel: 'email',
@@ -87,6 +98,7 @@ const plan: CampaignPlan = {
       contact: 'u2',
       tier: 'coupon',
       step: 'coupon',
+      variant: null,
       outcome: { kind: 'skip', reason: 'no_address', detail: null },
       subject: null,
       text: null,
@@ -99,7 +111,7 @@ const text = (locale: string, change: Partial<CampaignPlan> = {}, width = 100) =
 
 /** What the operator named or types: all that may stay in Latin letters. */
 const NAMED =
-  /winback (apply|resume|import)[^`\n]*|campaigns\/\S+|Asia\/Shanghai|UTC|feed\.\w+|orders\.first_at|come-back|high_value|coupon|remind|email|u1|u2|CSV|FILE|graded|0123456789ab/g
+  /winback (apply|resume|import)[^`\n]*|campaigns\/\S+|Asia\/Shanghai|UTC|feed\.\w+|orders\.first_at|come-back|high_value|coupon|remind|email|plain|story|u1|u2|CSV|FILE|graded|0123456789ab/g
 
 describe('a plan in Chinese', () => {
   it.each([
@@ -159,6 +171,22 @@ describe('a plan', () => {
     expect(text('en').replaceAll(/\s+/g, ' ')).toContain(
       'with the neutral template come-back instead of its own: orders.first_at is missing',
     )
+  })
+
+  it('shows how a step that compares variants splits its messages, and whose sample is of which', () => {
+    const [sample] = plan.samples
+    const samples = sample ? [{ ...sample, variant: 'story' }] : []
+    const lines = text('en', { samples })
+      .split('\n')
+      .map((line) => line.replaceAll(/\s+/g, ' '))
+    const from = lines.indexOf('Variants that are compared')
+    expect(lines.slice(from + 1, from + 4)).toEqual([
+      ' tier step variant share messages',
+      ' coupon remind plain 50.0 % 600',
+      ' coupon remind story 50.0 % 600',
+    ])
+    expect(lines.join('\n')).toContain('u1 · coupon · coupon · story: ')
+    expect(text('en', { variants: [] })).not.toContain('Variants')
   })
 
   it('names the zone of the next run, which is the campaign’s', () => {

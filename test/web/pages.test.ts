@@ -63,6 +63,16 @@ const PLAN: KeptPlan = {
     inflowPerDay: 3,
     eligible: 4000,
   },
+  variants: [
+    {
+      tier: 'only',
+      step: 'remind',
+      variants: [
+        { name: 'plain', share: 0.5, messages: 600 },
+        { name: 'story', share: 0.5, messages: 600 },
+      ],
+    },
+  ],
   heldOut: [{ tier: 'only', episode: 0.1, withTierDraws: 0.1 }],
   spend: 12_000_000,
   liability: 0,
@@ -81,7 +91,7 @@ const PLAN: KeptPlan = {
   },
   samples: [
     {
-      ...{ tier: 'only', step: 'remind', contactId: 1 },
+      ...{ tier: 'only', step: 'remind', variant: 'story', contactId: 1 },
       outcome: { en: 'would be sent by email', 'zh-CN': '会通过 email 发送' },
     },
   ],

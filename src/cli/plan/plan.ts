@@ -13,7 +13,14 @@ import { MASKED } from '../../config/masking.ts'
 import { rows } from '../../database/connect.ts'
 import { readShortages } from '../../offers/pools.ts'
 import type { PlanFigures } from '../../service/plan/figures.ts'
-import { CURVE, detectableEffects, expectedCost, poolOf, whenShowable } from '../../service/plan/forecast.ts'
+import {
+  CURVE,
+  detectableEffects,
+  expectedCost,
+  poolOf,
+  splitByVariant,
+  whenShowable,
+} from '../../service/plan/forecast.ts'
 import { openRuntime, type Runtime } from '../../service/runtime.ts'
 import { nextTick } from '../../service/schedule.ts'
 import { freshenSignals } from '../../service/signals.ts'
@@ -29,6 +36,8 @@ export interface Sample {
   readonly contact: string
   readonly tier: string
   readonly step: string
+  /** Of the step; null where it compares none. */
+  readonly variant: string | null
   readonly outcome: StepOutcome
   readonly subject: string | null
   readonly text: string | null
@@ -114,6 +123,7 @@ export async function planCampaign(
       foreseen,
       shortages: await readShortages(database, asOf, definition.campaign, definition.offers),
       audience: counts,
+      variants: splitByVariant(campaign, counts),
       heldOut: shares,
       ...expectedCost(campaign, counts, shares, (channel) => priceOf(context, channel)),
       natural,
@@ -202,6 +212,38 @@ async function renderSamples(
     }
     if (chosen) samples.push(chosen)
   }
+  return [
+    ...samples,
+    ...(await renderVariants(
+      worker,
+      campaign,
+      byTurn.map(([, each]) => each),
+      samples,
+    )),
+  ]
+}
+
+/** A message of each variant that no sample shows yet: of the first contacts of its tier, one who would get it. */
+async function renderVariants(
+  worker: Runtime['worker'],
+  campaign: CompiledCampaign,
+  candidates: readonly { tierNo: number; contactId: number }[],
+  shown: readonly Sample[],
+): Promise<Sample[]> {
+  const samples: Sample[] = []
+  for (const step of campaign.tiers.flatMap((tier) => tier.steps)) {
+    const own = candidates.filter(({ tierNo }) => tierNo === step.tierNo)
+    for (const { name } of step.variants ?? []) {
+      if (shown.some((sample) => sample.step === step.id && sample.variant === name)) continue
+      let chosen: Sample | undefined
+      for (const { contactId } of (own.length > 0 ? own : candidates).slice(0, 3)) {
+        if (chosen?.outcome.kind === 'send') break
+        const sample = await renderSample(worker, campaign, step, contactId, name)
+        if (chosen === undefined || sample.outcome.kind === 'send') chosen = sample
+      }
+      if (chosen) samples.push(chosen)
+    }
+  }
   return samples
 }
 
@@ -216,13 +258,16 @@ async function renderSample(
   campaign: CompiledCampaign,
   step: CompiledStep,
   contactId: number,
+  wanted?: string,
 ): Promise<Sample> {
-  const { contact, verdict, composed } = await previewStep(worker, campaign, step, contactId, {
+  const { contact, variant, verdict, composed } = await previewStep(worker, campaign, step, contactId, {
+    variant: wanted,
     anyTime: true,
     mask: MASKED,
   })
   const outcome = outcomeOf(verdict, composed)
-  const common = { contactId, contact: contact.externalId, tier: step.tier, step: step.id, outcome }
+  const place = { tier: step.tier, step: step.id, variant }
+  const common = { contactId, contact: contact.externalId, ...place, outcome }
   if (!composed || 'state' in composed) return { ...common, subject: null, text: null }
   const { subject, text } = wordsOf(composed.content)
   return { ...common, subject, text }

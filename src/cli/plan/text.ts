@@ -61,6 +61,7 @@ export function formatPlan(plan: CampaignPlan, workspace: Workspace, style: Plan
     section('falseChurn', falseChurn(plan, pen)),
     section('outside', outside(plan, pen)),
     section('messages', empty ? [] : outlook(plan, pen)),
+    section('variants', empty ? [] : variants(plan, pen)),
     section('heldOut', heldOut(plan, pen)),
     section('cost', empty ? [] : cost(plan, pen)),
     section('showable', empty ? [] : detectable(plan, pen)),
@@ -200,6 +201,32 @@ function shares({ channels, byChannel }: StepOutlook, speech: Pen['speech']): st
   return byChannel.map(({ channel, messages }) => `${channel} ${speech.count(messages)}`).join(', ')
 }
 
+/** How each step that compares variants splits its messages. */
+function variants(plan: CampaignPlan, { speech, paint, width, word }: Pen): string[] {
+  const cells = plan.variants.flatMap(({ tier, step, variants: split }) =>
+    split.map(({ name, share, messages }) => [
+      tier,
+      step,
+      name,
+      speech.percent(share),
+      speech.count(messages),
+    ]),
+  )
+  if (cells.length === 0) return []
+  return fitted(
+    [
+      left(word('tier')),
+      left(word('step')),
+      left(word('variant')),
+      right(word('share')),
+      right(word('count')),
+    ],
+    cells,
+    paint,
+    width,
+  )
+}
+
 function heldOut(plan: CampaignPlan, { speech, paint, width, word }: Pen): string[] {
   return fitted(
     [left(word('entering')), right(word('notContacted')), right(word('withDraws'))],
@@ -248,7 +275,8 @@ function detectable(plan: CampaignPlan, pen: Pen): string[] {
 function formatSample(sample: Sample, pen: Pen): string[] {
   const { speech, paint, width } = pen
   const colon = speech.language === 'en' ? ': ' : '：'
-  const place = `${sample.contact} · ${sample.tier} · ${sample.step}`
+  const variant = sample.variant === null ? '' : ` · ${sample.variant}`
+  const place = `${sample.contact} · ${sample.tier} · ${sample.step}${variant}`
   const head = indented(`${place}${colon}${outcomeText(sample.outcome, speech)}`, pen)
   if (sample.subject === null && sample.text === null) return head
   const body = (sample.text ?? '')

@@ -1,7 +1,7 @@
 import type { AudiencePlan } from '../../audience/plan.ts'
 import type { CompiledEntry } from '../../config/compiled.ts'
 import type { Shortage } from '../../offers/pools.ts'
-import type { Detectable, HeldOutShare, Pool, Showable } from './forecast.ts'
+import type { ComparedVariants, Detectable, HeldOutShare, Pool, Showable } from './forecast.ts'
 
 /** What a plan counted: numbers and names alone, as `plan --json` prints them and as a plan that waits is kept. */
 export interface PlanFigures {
@@ -13,6 +13,8 @@ export interface PlanFigures {
   /** Offers that are out or run low. */
   readonly shortages: readonly Shortage[]
   readonly audience: Omit<AudiencePlan, 'samples'>
+  /** Steps that compare variants. */
+  readonly variants: readonly ComparedVariants[]
   readonly heldOut: readonly HeldOutShare[]
   /** Micros, were nobody to return: an upper bound. */
   readonly spend: number

@@ -14,6 +14,18 @@ export interface HeldOutShare {
   readonly withTierDraws: number
 }
 
+/** How a step's messages would be split among its variants. */
+export interface ComparedVariants {
+  readonly tier: string
+  readonly step: string
+  readonly variants: readonly {
+    readonly name: string
+    readonly share: number
+    /** Of those to the people who enter now, as the step's own are counted. */
+    readonly messages: number
+  }[]
+}
+
 /** The smallest difference of recall rates that can be shown once so many are assigned. */
 export interface Detectable {
   /** Days from now, the observation of the last of them included. */
@@ -55,21 +67,42 @@ export function expectedCost(
     let treated =
       answered(audience, 'opened', entry.name) *
       (1 - (shares.find((share) => share.tier === entry.name)?.episode ?? 0))
-    const offered = new Set<string>()
+    const offered = new Map<string, number>()
     for (const tier of campaign.tiers.filter((later) => later.no >= entry.no)) {
       treated *= 1 - tier.holdout
       for (const step of tier.steps) {
         const outlook = audience.steps.find((other) => other.tier === tier.name && other.step === step.id)
         const reach = outlook && outlook.contacts > 0 ? outlook.messages / outlook.contacts : 1
         spend += treated * reach * Math.max(0, ...step.channels.map(price))
-        if (step.offer && !offered.has(step.offer.name)) {
-          offered.add(step.offer.name)
-          liability += treated * reach * expectedOf(step.offer.terms)
+        for (const { share, step: own } of step.variants ?? [{ share: 1, step }]) {
+          if (!own.offer) continue
+          // Granted once for each episode, whichever steps and variants speak of it.
+          const before = offered.get(own.offer.name) ?? 0
+          const more = Math.min(share, 1 - before)
+          offered.set(own.offer.name, before + more)
+          liability += treated * reach * more * expectedOf(own.offer.terms)
         }
       }
     }
   }
   return { spend: Math.round(spend), liability: Math.round(liability) }
+}
+
+/** The steps that compare variants, with how many messages each variant would get of those who enter now. */
+export function splitByVariant(
+  campaign: Pick<CompiledCampaign, 'tiers'>,
+  { steps }: Pick<AudiencePlan, 'steps'>,
+): ComparedVariants[] {
+  return campaign.tiers.flatMap((tier) =>
+    tier.steps.flatMap(({ id, variants }) => {
+      if (!variants) return []
+      const outlook = steps.find((other) => other.tier === tier.name && other.step === id)
+      const split = variants.map(({ name, share }) => {
+        return { name, share, messages: Math.round((outlook?.messages ?? 0) * share) }
+      })
+      return [{ tier: tier.name, step: id, variants: split }]
+    }),
+  )
 }
 
 function answered(audience: Pick<AudiencePlan, 'cells'>, answer: string, tier?: string): number {

@@ -222,6 +222,14 @@ export function Steps({ visit, figures }: Part) {
               {step.contacts === 0 ? null : <small class="soft"> / {speech.count(step.contacts)}</small>}
             </strong>
             <Bar share={step.contacts === 0 ? 0 : step.messages / step.contacts} />
+            {figures.variants
+              .filter((each) => each.tier === step.tier && each.step === step.step)
+              .flatMap(({ variants }) => variants)
+              .map(({ name, share, messages }) => (
+                <small class="soft">
+                  {say('variant', '方案')} {name}: {speech.percent(share)}, {speech.count(messages)}
+                </small>
+              ))}
             {lossLines(step, speech).map(({ count, words }) => (
               <small class="soft">{shareText(count, step.contacts, words, speech)}</small>
             ))}
@@ -352,20 +360,23 @@ export function Samples(props: {
         )}
       </p>
       <div class="cards">
-        {props.samples.map(({ contact, tier, step, outcome }) => {
-          const query = new URLSearchParams({ step: `${props.campaign}/${step}`, contact })
+        {props.samples.map(({ contact, tier, step, variant, outcome }) => {
+          const query = new URLSearchParams({
+            step: `${props.campaign}/${step}`,
+            contact,
+            ...(variant === null ? {} : { variant }),
+          })
+          const place = [tier, step, ...(variant === null ? [] : [variant])].join(' · ')
           return (
             <div>
-              <h3>
-                {tier} · {step}
-              </h3>
+              <h3>{place}</h3>
               <p class="soft">
                 <a href={`/templates?${query}`}>{contact}</a>: {outcome[language]}
               </p>
               <iframe
                 sandbox=""
                 class="sample"
-                title={`${tier} · ${step} · ${contact}`}
+                title={`${place} · ${contact}`}
                 src={`/templates/message?${query}`}
               />
             </div>

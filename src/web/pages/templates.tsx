@@ -20,15 +20,16 @@ export function templatePages(dependencies: PagesDependencies): Hono {
       campaign,
       step,
       contact: query('contact'),
+      variant: query('variant'),
       locale,
       phone: query('width') === 'phone',
       dark: query('dark') === '1',
     }
   }
-  const preview = (visit: Visit, campaign: string, step: string) => {
+  const preview = (visit: Visit, campaign: string, step: string, variant: string | undefined) => {
     const { contact, locale } = wantedOf(visit)
     const unmasked = visit.may('see_addresses')
-    return desk?.preview(campaign, step, { contact, locale, language: visit.language, unmasked })
+    return desk?.preview(campaign, step, { contact, variant, locale, language: visit.language, unmasked })
   }
   return new Hono()
     .get(
@@ -59,10 +60,13 @@ export function templatePages(dependencies: PagesDependencies): Hono {
             </Empty>,
           )
         }
-        const shown = await preview(visit, chosen.campaign, chosen.step)
+        // What was chosen of another step's variants is none of this one's.
+        const variant = chosen.variants?.find((name) => name === wanted.variant)
+        const shown = await preview(visit, chosen.campaign, chosen.step, variant)
         const query = new URLSearchParams({
           step: `${chosen.campaign}/${chosen.step}`,
           ...(wanted.contact ? { contact: wanted.contact } : {}),
+          ...(variant ? { variant } : {}),
           ...(wanted.locale ? { locale: wanted.locale } : {}),
           dark: wanted.dark ? '1' : '0',
         })
@@ -84,6 +88,19 @@ export function templatePages(dependencies: PagesDependencies): Hono {
                 {say('Contact', '联系人')}
                 <input name="contact" value={wanted.contact ?? shown?.contact ?? ''} />
               </label>
+              {(chosen.variants ?? []).length === 0 ? null : (
+                <label>
+                  {say('Variant', '方案')}
+                  <select name="variant">
+                    <option value="">{say('their own', '其本人方案')}</option>
+                    {chosen.variants?.map((name) => (
+                      <option value={name} selected={name === variant}>
+                        {name}
+                      </option>
+                    ))}
+                  </select>
+                </label>
+              )}
               <label>
                 {say('Language', '语言')}
                 <select name="locale">
@@ -133,8 +150,8 @@ export function templatePages(dependencies: PagesDependencies): Hono {
     .get(
       '/templates/message',
       page(dependencies, 'look', async (visit) => {
-        const { campaign = '', step = '', dark } = wantedOf(visit)
-        const shown = await preview(visit, campaign, step)
+        const { campaign = '', step = '', variant, dark } = wantedOf(visit)
+        const shown = await preview(visit, campaign, step, variant)
         visit.c.header('Content-Security-Policy', MESSAGE_POLICY)
         return visit.c.html(inLight(shown?.html ?? plainMessage(shown?.text ?? shown?.outcome ?? ''), dark))
       }),
