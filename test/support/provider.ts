@@ -1,20 +1,10 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Answered, Asked } from '../../src/simulator/providers/loopback.ts'
+
+export type { Asked } from '../../src/simulator/providers/loopback.ts'
 
 // A provider of the test's own, over real HTTP: it says what it was asked and answers as it is told.
-
-export interface Asked {
-  readonly method: string
-  readonly path: string
-  readonly headers: IncomingMessage['headers']
-  readonly body: Buffer
-}
-
-export interface Answered {
-  readonly status: number
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
-}
 
 /** What a provider does instead of answering. */
 export type Misbehaviour = 'silence' | 'hang up'

@@ -1,13 +1,4 @@
-import {
-  createDecipheriv,
-  createECDH,
-  createVerify,
-  generateKeyPairSync,
-  hkdfSync,
-  randomBytes,
-  randomUUID,
-  verify,
-} from 'node:crypto'
+import { createDecipheriv, createECDH, generateKeyPairSync, hkdfSync, randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import webpush from 'web-push'
@@ -18,7 +9,8 @@ import { combine } from '../../../src/channels/push/device.ts'
 import { openPush, push } from '../../../src/channels/push/push.ts'
 import { pushSettings } from '../../../src/channels/push/settings.ts'
 import { referenceOf } from '../../../src/channels/reference.ts'
-import { type Asked, openProvider, type Provider } from '../../support/provider.ts'
+import { servePushes } from '../../../src/simulator/providers/push.ts'
+import { openProvider, type Provider } from '../../support/provider.ts'
 import { readNow } from '../../support/receipts.ts'
 
 const TAP_SECRET = 'sixteen letters at least'
@@ -57,82 +49,15 @@ function decrypt(body: Buffer): unknown {
   return JSON.parse(padded.subarray(0, padded.lastIndexOf(2)).toString())
 }
 
-/** RFC 8292: the header `vapid t=…, k=…` holds a JWT by the key it names. */
-function verifyVapid({ headers }: Asked, origin: string): boolean {
-  const [, token = '', key = ''] = /^vapid t=([^,]+), k=(\S+)$/.exec(headers.authorization ?? '') ?? []
-  const [head = '', claims = '', signature = ''] = token.split('.')
-  const point = Buffer.from(key, 'base64url')
-  const jwk = {
-    kty: 'EC',
-    crv: 'P-256',
-    x: point.subarray(1, 33).toString('base64url'),
-    y: point.subarray(33).toString('base64url'),
-  }
-  const { aud, exp, sub } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as {
-    aud: string
-    exp: number
-    sub: string
-  }
-  const now = Date.now() / 1000
-  const publicKey = { key: jwk, format: 'jwk' as const, dsaEncoding: 'ieee-p1363' as const }
-  return (
-    verify('sha256', Buffer.from(`${head}.${claims}`), publicKey, Buffer.from(signature, 'base64url')) &&
-    aud === origin &&
-    exp > now &&
-    exp <= now + 86_400 &&
-    sub === 'mailto:ops@shop.example' &&
-    key === vapid.publicKey
-  )
-}
-
-/** A push service, Google and JPush in one place; each checks what the real one checks. */
+/** The demo's push services, with the tests' faults around them. */
 function openServices() {
-  const tokens: string[] = []
-  const opened = openProvider((asked) => {
-    const origin = `http://${asked.headers.host ?? ''}`
-    if (asked.path.startsWith('/browser')) {
-      if (asked.headers.ttl === undefined) return json({}, 400)
-      if (!verifyVapid(asked, origin) || asked.headers['content-encoding'] !== 'aes128gcm')
-        return json({}, 403)
-      return { status: 201, headers: { Location: `${origin}/message/1` } }
-    }
-    if (asked.path === '/token') {
-      const assertion = new URLSearchParams(asked.body.toString()).get('assertion') ?? ''
-      const [head = '', claims = '', signature = ''] = assertion.split('.')
-      const good = createVerify('RSA-SHA256')
-        .update(`${head}.${claims}`)
-        .verify(account.publicKey, signature, 'base64url')
-      const { iss, aud, scope } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as Record<
-        string,
-        string
-      >
-      if (
-        !good ||
-        iss !== 'push@shop.example' ||
-        aud !== `${origin}/token` ||
-        !scope?.endsWith('firebase.messaging')
-      ) {
-        return json({ error: 'invalid_grant' }, 400)
-      }
-      tokens.push(`bearer-${tokens.length}`)
-      return json({ access_token: tokens.at(-1), expires_in: 3600 })
-    }
-    if (asked.path === '/v1/projects/shop/messages:send') {
-      if (asked.headers.authorization !== `Bearer ${tokens.at(-1)}`)
-        return json({ error: { status: 'UNAUTHENTICATED' } }, 401)
-      return json({ name: 'projects/shop/messages/1' })
-    }
-    if (asked.headers.authorization !== `Basic ${Buffer.from('app:master').toString('base64')}`) {
-      return json({ error: { code: 1004, message: 'Authen failed' } }, 401)
-    }
-    if (asked.path.startsWith('/v3/push/cid'))
-      return json({ cidlist: Array.from({ length: 10 }).map(() => `app-${randomUUID()}`) })
-    return json({ sendno: '0', msg_id: '18100' }, 200, {
-      'X-Rate-Limit-Remaining': '599',
-      'X-Rate-Limit-Reset': '42',
-    })
-  })
-  return opened
+  return openProvider(
+    servePushes({
+      web: { publicKey: vapid.publicKey, subject: 'mailto:ops@shop.example' },
+      fcm: { project: 'shop', email: 'push@shop.example', publicKey: account.publicKey },
+      jpush: { appKey: 'app', masterSecret: 'master' },
+    }),
+  )
 }
 
 const KINDS = ['web', 'fcm', 'jpush'] as const

@@ -9,6 +9,7 @@ import { lintSms } from '../../../src/channels/sms/lint.ts'
 import { smsSettings } from '../../../src/channels/sms/settings.ts'
 import { openSms, sms } from '../../../src/channels/sms/sms.ts'
 import { signTwilio } from '../../../src/channels/sms/twilio-receipts.ts'
+import { serveTwilio } from '../../../src/simulator/providers/twilio.ts'
 import { type Asked, openProvider } from '../../support/provider.ts'
 import { readNow } from '../../support/receipts.ts'
 
@@ -85,14 +86,7 @@ function openAliyunServer() {
   return opened.then((provider) => Object.assign(provider, { details }))
 }
 
-function openTwilioServer() {
-  return openProvider((asked) => {
-    const basic = `Basic ${Buffer.from('AC1:12345').toString('base64')}`
-    if (asked.headers.authorization !== basic) return json({ code: 20003, message: 'Authenticate' }, 401)
-    if (asked.method === 'GET') return json({ sid: 'AC1' })
-    return json({ sid: 'SM1', num_segments: '1' }, 201)
-  })
-}
+const openTwilioServer = () => openProvider(serveTwilio({ sid: 'AC1', token: '12345' }))
 
 function json(value: unknown, status = 200) {
   return { status, body: JSON.stringify(value) }

@@ -7,6 +7,7 @@ import { guardedLookup, isPrivateAddress, refusalOf } from '../../../src/channel
 import { referenceOf } from '../../../src/channels/reference.ts'
 import { webhookSettings } from '../../../src/channels/webhook/settings.ts'
 import { openWebhook, webhook } from '../../../src/channels/webhook/webhook.ts'
+import { serveWebhook } from '../../../src/simulator/providers/signed.ts'
 import { type Asked, openProvider } from '../../support/provider.ts'
 import { readNow } from '../../support/receipts.ts'
 
@@ -41,21 +42,7 @@ interface Item {
 }
 const itemsOf = (asked: Asked): Item[] => (JSON.parse(asked.body.toString()) as { items: Item[] }).items
 
-/** A provider that checks the signature by what docs/campaigns.md says of it, and knows keys. */
-function openOwnProvider() {
-  return openProvider((asked) => {
-    const {
-      'x-winback-timestamp': stamp = '',
-      'x-winback-signature': signature,
-      'x-winback-key': key,
-    } = asked.headers
-    const mine = createHmac('sha256', SECRET).update(`${stamp}.${asked.body.toString()}`).digest('hex')
-    const fresh = Math.abs(Number(stamp) - Date.now() / 1000) < 300
-    if (signature !== `v1=${mine}` || key !== 'winback' || !fresh) return { status: 401 }
-    const results = itemsOf(asked).map((item) => ({ key: item.key, status: 'sent', id: `own-${item.key}` }))
-    return { status: 200, body: JSON.stringify({ results }) }
-  })
-}
+const openOwnProvider = () => openProvider(serveWebhook(SECRET))
 const all = (result: object) => (keys: string[]) => ({ results: keys.map((key) => ({ key, ...result })) })
 
 describeChannel(
