@@ -15,8 +15,9 @@ import { embeddedDirectory, openWorkspace } from '../cli/workspace.ts'
 import { manualClock } from '../clock.ts'
 import { applyCampaign } from '../config/apply.ts'
 import { readEnvironment } from '../config/environment.ts'
+import { registerDevices } from '../contacts/devices.ts'
 import { type ImportOptions, importActivity, importContacts, importSuppressions } from '../contacts/import.ts'
-import { assertServer, connect, type Database, execute, rows } from '../database/connect.ts'
+import { assertServer, connect, type Database, execute, rows, transaction } from '../database/connect.ts'
 import { openEmbedded } from '../database/embedded.ts'
 import { migrate } from '../database/migrate.ts'
 import { ConfigError, messageOf, WinbackError } from '../errors.ts'
@@ -30,9 +31,11 @@ import { writeFiles } from './files.ts'
 import { findPlanted, formatFindings } from './found.ts'
 import { openLiving } from './living.ts'
 import { openMailbox } from './mailbox.ts'
-import { findRecipient, formatMessages } from './messages.ts'
+import { findRecipient, formatChannels, formatMessages } from './messages.ts'
 import { openWeb } from './open-web.ts'
 import { drawPopulation } from './population.ts'
+import { openProviders } from './providers/providers.ts'
+import { reportBetween } from './providers/reports.ts'
 import { type EpisodeSeen, truthOf } from './truth.ts'
 import { openWorld } from './world.ts'
 
@@ -77,14 +80,16 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
   const planted = plantActs(world)
   const mailbox = await openMailbox(population, clock)
   await mkdir(folder, { recursive: true })
+  const providers = await openProviders(population, folder)
   await writeWorkspace(folder, {
     name: 'Lantern Tea',
     timezone: 'Asia/Shanghai',
     smtp: { host: '127.0.0.1', port: mailbox.port, connections: 20 },
+    channels: providers.channels,
     overwrite: true,
   })
   say(
-    `A workspace in ${shown(folder)}, ${count(people, 'simulated person', 'simulated people')}, a mail server that takes their mail`,
+    `A workspace in ${shown(folder)}, ${count(people, 'simulated person', 'simulated people')}, a mail server and providers of texts, pushes, calls and webhooks that take what is for them`,
   )
 
   const invocation: Invocation = {
@@ -111,8 +116,10 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
     const contacts = await importContacts(database, files.contacts, options)
     const activity = await importActivity(database, files.activity, options)
     const suppressions = await importSuppressions(database, files.suppressions, options)
+    const devices = providers.devices.map((device) => ({ ...device, at: START }))
+    const registered = await transaction(database, (tx) => registerDevices(tx, devices))
     say(
-      `Imported ${count(contacts.inserted, 'contact')}, ${count(activity.inserted, 'event')}, ${count(suppressions.inserted, 'suppression')}`,
+      `Imported ${count(contacts.inserted, 'contact')}, ${count(activity.inserted, 'event')}, ${count(suppressions.inserted, 'suppression')}, ${count(registered, 'device')}`,
     )
 
     await freshenSignals({ database, workspace, clock })
@@ -149,7 +156,9 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
         from: START,
         to: end,
         step: STEP,
-        reveal: await openLiving(runtime, world, mailbox),
+        reveal: await openLiving(runtime, world, mailbox, (after, upTo) =>
+          reportBetween(runtime, population, providers, after, upTo),
+        ),
         onProgress: (now) => {
           interrupt.throwIfAborted()
           progress.update(daysIn(now), days, now.toISOString().slice(0, 10))
@@ -160,8 +169,9 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
       await runtime.close()
     }
     const { arrived, refused } = mailbox.counts()
+    const taken = providers.counts()
     say(
-      `${days} days replayed: ${count(arrived, 'mail')} arrived over SMTP, ${refused} refused by the mail server`,
+      `${days} days replayed: ${count(arrived, 'mail')} arrived over SMTP, ${refused} refused; ${count(taken.pushes, 'push', 'pushes')}, ${count(taken.texts, 'text')} and ${count(taken.calls, 'call')} taken over HTTP`,
     )
 
     const report = await overviewOf({ database, loaded: context.loaded }, runtime.book, campaign, {
@@ -179,6 +189,7 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
     const truth = truthOf(world, episodes, ladderOf(loaded.definition, workspace.timezone))
     process.stdout.write(`${formatComparison(compare(truth, report), colors.isColorSupported)}\n\n`)
     process.stdout.write(`${formatFindings(found, style.locale, colors.isColorSupported)}\n\n`)
+    process.stdout.write(`${await formatChannels(database, colors.isColorSupported)}\n\n`)
     const recipient = (await findRecipient(database)) ?? 'u000001'
     process.stdout.write(`${colors.bold('What one of them got, in order')}\n`)
     process.stdout.write(`${await formatMessages(database, { externalId: recipient, now: end }, style)}\n`)
@@ -199,7 +210,7 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
   } finally {
     await database.close()
     await server.stop()
-    await mailbox.close()
+    await Promise.all([mailbox.close(), providers.close()])
   }
 }
 

@@ -27,10 +27,11 @@ export async function writeFiles(
   await writeFile(
     files.contacts,
     csv(
-      ['external_id', 'email', 'locale', 'timezone', 'signed_up_at', 'status', 'first_name'],
+      ['external_id', 'email', 'phone', 'locale', 'timezone', 'signed_up_at', 'status', 'first_name'],
       population.people.map((person) => [
         person.externalId,
         person.email,
+        person.phone,
         person.locale,
         person.timezone,
         stamp(person.signedUpAt),

@@ -9,13 +9,15 @@ import type { World } from './world.ts'
 const CHUNK = 10_000
 
 /**
- * Joins a world to a replay: each call hands the world the mail that arrived, lets it live up to `upTo`, and
- * ingests what its people did, exactly as live events are.
+ * Joins a world to a replay: each call lets providers report, hands the world the mail that arrived, lets it live up to
+ * `upTo`, and ingests what its people did, exactly as live events are.
+ * @param report what providers have to tell of what was sent at `after`, taken in as they would post it
  */
 export async function openLiving(
   runtime: Runtime,
   world: World,
-  mailbox: Mailbox,
+  mailbox: Pick<Mailbox, 'take'>,
+  report: (after: Date, upTo: Date) => Promise<void> = async () => {},
 ): Promise<(after: Date, upTo: Date) => Promise<void>> {
   const { database, hooks, workspace } = runtime
   const known = await rows<{ externalId: string; contactId: number }>(
@@ -24,7 +26,8 @@ export async function openLiving(
   )
   const contactIds = new Map(known.map((row) => [row.externalId, row.contactId]))
   let key = 0
-  return async (_after, upTo) => {
+  return async (after, upTo) => {
+    await report(after, upTo)
     for (const { externalId, at } of mailbox.take()) world.deliver(externalId, at)
     const done = world.advance(upTo.getTime()).flatMap(({ externalId, at, type, value }) => {
       const contactId = contactIds.get(externalId)

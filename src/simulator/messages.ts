@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { type Database, rows } from '../database/connect.ts'
+import { painter, table } from '../reports/layout.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
 import type { Entry } from '../reports/timeline.ts'
@@ -15,6 +16,45 @@ export async function findRecipient(database: Database): Promise<string | undefi
         ORDER BY count(DISTINCT r.channel) DESC, count(*) DESC, c.contact_id LIMIT 1`,
   )
   return found?.externalId
+}
+
+interface ChannelRow {
+  readonly channel: string
+  readonly sent: number
+  readonly delivered: number
+  readonly failed: number
+}
+
+/** How much went out by each channel, and what providers said of it. */
+export async function formatChannels(database: Database, color: boolean): Promise<string> {
+  const found = await rows<ChannelRow>(
+    database,
+    sql`SELECT r.channel, count(*) FILTER (WHERE r.state = 'sent') AS sent, count(*) FILTER (WHERE r.state = 'failed') AS failed,
+          count(*) FILTER (WHERE r.state = 'sent' AND EXISTS (SELECT FROM delivery_events e
+            WHERE e.contact_id = r.contact_id AND e.touchpoint_id = r.touchpoint_id AND e.kind = 'delivered')) AS delivered
+        FROM touchpoint_records r WHERE r.channel IS NOT NULL AND r.state IN ('sent', 'failed', 'uncertain')
+        GROUP BY r.channel ORDER BY 2 DESC`,
+  )
+  const paint = painter(color)
+  const figure = (value: number) => value.toLocaleString('en')
+  return [
+    paint.strong('By which channel, and what became of it'),
+    ...table(
+      ['channel', 'sent', 'delivered, said the provider', 'refused'].map(
+        (title, no) => ({ title, align: no === 0 ? 'left' : 'right' }) as const,
+      ),
+      found.map((row) => [
+        row.channel,
+        figure(row.sent),
+        row.delivered === 0 ? '–' : figure(row.delivered),
+        figure(row.failed),
+      ]),
+      paint,
+    ),
+    paint.faint(
+      '  Refused: mailboxes, numbers and apps that are nobody’s. Mail, push and webhook report nothing here.',
+    ),
+  ].join('\n')
 }
 
 /** What a message led to, beside the messages themselves. */

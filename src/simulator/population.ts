@@ -17,6 +17,11 @@ export interface Person {
   readonly email: string | null
   /** False where the mailbox does not exist: the server refuses it. */
   readonly mailbox: boolean
+  readonly phone: string | null
+  /** False where the number is nobody's: the provider of texts refuses it. */
+  readonly line: boolean
+  /** The shop's app, or its page in a browser that takes pushes; `installed` is false once it was removed. */
+  readonly app: { readonly provider: 'web' | 'fcm' | 'jpush'; readonly installed: boolean } | null
   /** True for those who said "no more" long ago: on the suppression list. */
   readonly unsubscribed: boolean
   readonly locale: 'zh-CN' | 'en'
@@ -164,6 +169,12 @@ function drawPerson(seed: number, index: number, start: number): Person {
     externalId,
     email: u('has e-mail') < 0.96 ? `${externalId}@example.com` : null,
     mailbox: u('mailbox') < 0.99,
+    phone: u('has phone') < (locale === 'en' ? 0.35 : 0.6) ? phoneOf(locale, index) : null,
+    line: u('line') < 0.99,
+    app:
+      u('has app') < 0.3
+        ? { provider: providerOf(locale, u('app')), installed: u('installed') < 0.97 }
+        : null,
     unsubscribed: u('unsubscribed') < 0.01,
     locale,
     timezone: choose(u('zone'), ZONES[locale]),
@@ -182,6 +193,18 @@ function drawPerson(seed: number, index: number, start: number): Person {
     orders: worth === 'high' ? 0.45 : 0.18,
     orderValue: worth === 'high' ? 520 : 75,
   }
+}
+
+/** Numbers nobody has: Chinese mobiles of a run, and the part of North America's that is kept for stories. */
+function phoneOf(locale: Person['locale'], index: number): string {
+  return locale === 'en'
+    ? `+1${202 + Math.floor(index / 100)}55501${String(index % 100).padStart(2, '0')}`
+    : `+86138${String(index).padStart(8, '0')}`
+}
+
+function providerOf(locale: Person['locale'], u: number): 'web' | 'fcm' | 'jpush' {
+  if (u < 0.15) return 'web'
+  return locale === 'en' ? 'fcm' : 'jpush'
 }
 
 /** One spell of silence: from a session to the next. */

@@ -218,13 +218,22 @@ function timely(
       latest,
       calendar: context.calendar,
     }
-    const until = spreadFrom(opening, candidate.touchpointId, channel.window, place)
+    const until = spreadFrom(opening, seatOf(candidate, context.step), channel.window, place)
     const closed = isDayClosed(channel.window, contact.timezone, now, context.calendar)
     return deferOrSkip(until, latest, closed ? 'holiday' : 'quiet_hours')
   }
   if (now.getTime() > latest) return { kind: 'skip', reason: 'too_late', detail: null }
   if (channel.paused) return deferOrSkip(new Date(now.getTime() + PAUSE_RECHECK * 1000), latest, 'paused')
   return { kind: 'send', channel: channel.name, template }
+}
+
+/**
+ * Where somebody stands among those whom a step's message reaches at one opening. By contact and step, and not by the
+ * message's own id: ids are given out in whatever order the database comes by the rows, and a replay of the same past
+ * must send at the same minutes.
+ */
+function seatOf({ contactId }: Candidate, { stepId }: CompiledStep): number {
+  return contactId * 8191 + stepId
 }
 
 /**

@@ -126,13 +126,14 @@ export function openingByZone(
 /**
  * Where in the spread after an opening a touchpoint goes, in seconds: the same each time it is asked, whole minutes,
  * and never past the window's end.
+ * @param message tells it apart from the others of its opening
  */
-export function spreadOffset(touchpointId: number, spread: number, window: LocalWindow): number {
+export function spreadOffset(message: number, spread: number, window: LocalWindow): number {
   const slots = Math.floor(Math.min(spread, (window.to - window.from) * 60) / 60)
   if (slots <= 1) return 0
   // Knuth's multiplicative hash, by its high bits: ids of one step often differ by a constant, and the low bits of
   // the product then take only some of the minutes.
-  const hash = Math.imul(touchpointId % 4_294_967_296, 2_654_435_761) >>> 0
+  const hash = Math.imul(message % 4_294_967_296, 2_654_435_761) >>> 0
   return Math.floor((hash / 4_294_967_296) * slots) * 60
 }
 
@@ -144,11 +145,11 @@ export function spreadOffset(touchpointId: number, spread: number, window: Local
  */
 export function spreadFrom(
   opening: Date,
-  touchpointId: number,
+  message: number,
   window: LocalWindow,
   place: { spread: number; margin: number; zone: string; latest: number; calendar?: Calendar | undefined },
 ): Date {
-  const offset = spreadOffset(touchpointId, place.spread, window)
+  const offset = spreadOffset(message, place.spread, window)
   const until = new Date(opening.getTime() + offset * 1000)
   if (offset === 0 || until.getTime() > place.latest) return opening
   return nextOpening(window, place.zone, until, place.margin + SLACK, place.calendar) === undefined

@@ -9,14 +9,18 @@ import { manualClock } from '../../src/clock.ts'
 import { applyCampaign } from '../../src/config/apply.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
 import { loadCampaign, loadWorkspace } from '../../src/config/load.ts'
+import { registerDevices } from '../../src/contacts/devices.ts'
 import { importActivity, importContacts, importSuppressions } from '../../src/contacts/import.ts'
-import { execute, rows } from '../../src/database/connect.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { replay } from '../../src/service/replay.ts'
 import { openRuntime } from '../../src/service/runtime.ts'
 import { writeFiles } from '../../src/simulator/files.ts'
 import { openLiving } from '../../src/simulator/living.ts'
 import { openMailbox } from '../../src/simulator/mailbox.ts'
+import { formatChannels } from '../../src/simulator/messages.ts'
 import { drawPopulation } from '../../src/simulator/population.ts'
+import { openProviders } from '../../src/simulator/providers/providers.ts'
+import { reportBetween } from '../../src/simulator/providers/reports.ts'
 import { openWorld } from '../../src/simulator/world.ts'
 import { freshDatabase } from '../support/database.ts'
 
@@ -37,11 +41,12 @@ async function rehearse(seed: number) {
   const world = openWorld(population)
   const history = world.advance(population.start)
   const mailbox = await openMailbox(population, clock)
+  const providers = await openProviders(population, folder)
   const database = await freshDatabase()
   try {
     const values = { name: 'Town', timezone: 'Asia/Shanghai', overwrite: true }
     const smtp = { host: '127.0.0.1', port: mailbox.port, connections: 5 }
-    await writeWorkspace(folder, { ...values, smtp })
+    await writeWorkspace(folder, { ...values, smtp, channels: providers.channels })
     const workspace = await loadWorkspace(join(folder, 'winback.yaml'), environmentFrom({}))
     const templateFiles = await readTemplateFiles(join(folder, 'templates'))
     const files = await writeFiles(join(folder, 'data'), population, history)
@@ -57,13 +62,21 @@ async function rehearse(seed: number) {
     // Salts are drawn by every installation for itself; the same ones, and everything is the same.
     await execute(database, sql`UPDATE settings SET value = 'test' WHERE name = 'workspace_salt'`)
     await execute(database, sql`UPDATE campaigns SET salt = 'test'`)
+    await transaction(database, (tx) =>
+      registerDevices(
+        tx,
+        providers.devices.map((device) => ({ ...device, at: START })),
+      ),
+    )
     const runtime = {
       ...(await openRuntime({ database, workspace: workspace.definition, clock })),
       clock,
     }
     const to = new Date(START.getTime() + DAYS * 86_400_000)
     try {
-      const reveal = await openLiving(runtime, world, mailbox)
+      const reveal = await openLiving(runtime, world, mailbox, (after, upTo) =>
+        reportBetween(runtime, population, providers, after, upTo),
+      )
       await replay(runtime, { from: START, to, step: 14_400, reveal })
     } finally {
       await runtime.close()
@@ -74,10 +87,24 @@ async function rehearse(seed: number) {
           FROM touchpoint_records r JOIN external_ids x USING (contact_id)
           WHERE r.state = 'sent' AND r.channel = 'email' ORDER BY 2, 1`,
     )
+    const channels = await rows<{ channel: string; sent: number; refused: number }>(
+      database,
+      sql`SELECT channel, count(*) FILTER (WHERE state = 'sent') AS sent, count(*) FILTER (WHERE state = 'failed') AS refused
+          FROM touchpoint_records WHERE channel IS NOT NULL GROUP BY channel ORDER BY channel`,
+    )
+    const told = await rows<{ what: string; count: number }>(
+      database,
+      sql`SELECT 'delivered' AS what, count(*) FROM delivery_events WHERE kind = 'delivered'
+          UNION ALL SELECT 'called', count(*) FROM call_attempts ORDER BY what`,
+    )
+    const story = await formatChannels(database, false)
     const [known] = await rows<{ events: number }>(database, sql`SELECT count(*) AS events FROM activity`)
-    return { summaries, history, population, sent, events: known?.events ?? 0, mail: mailbox.counts() }
+    return {
+      ...{ summaries, history, population, sent, channels, told, story },
+      ...{ events: known?.events ?? 0, mail: mailbox.counts(), taken: providers.counts() },
+    }
   } finally {
-    await mailbox.close()
+    await Promise.all([mailbox.close(), providers.close()])
   }
 }
 
@@ -100,6 +127,17 @@ test('every mail that was sent arrived, every act became an event, and a seed re
       .map((each) => each.externalId),
   )
   expect(first.sent.filter(({ externalId }) => unreachable.has(externalId))).toEqual([])
+
+  // Texts, pushes and calls alike: what a provider took was sent, and its report is known.
+  const sentBy = (channel: string) => first.channels.find((each) => each.channel === channel)?.sent ?? 0
+  const { texts, pushes, calls } = first.taken
+  expect([sentBy('sms'), sentBy('push'), sentBy('callback')]).toEqual([texts, pushes, calls])
+  expect(Math.min(texts, pushes, calls)).toBeGreaterThan(0)
+  expect(first.told).toEqual([
+    { what: 'called', count: calls },
+    { what: 'delivered', count: texts },
+  ])
+  expect(first.story).toMatch(new RegExp(`\\n {2}sms +${texts} +${texts} +\\d`))
 
   const second = await rehearse(7)
   expect(second.sent).toEqual(first.sent)

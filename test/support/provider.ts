@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Answered, Asked } from '../../src/simulator/providers/loopback.ts'
 
-export type { Asked } from '../../src/simulator/providers/loopback.ts'
+export type { Answered, Asked } from '../../src/simulator/providers/loopback.ts'
 
 // A provider of the test's own, over real HTTP: it says what it was asked and answers as it is told.
 

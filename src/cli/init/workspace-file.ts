@@ -5,7 +5,22 @@ export interface WorkspaceFileValues {
   timezone: string
   /** Where mail goes; a catcher on this machine unless SMTP_HOST says otherwise. */
   smtp?: { host: string; port: number; connections: number }
+  /** Blocks of all other channels but `log` and `inapp`, indented as below `channels`; none is awaited then. */
+  channels?: string
 }
+
+/** What is there without a provider, and what is set up with one. */
+const AWAITED = `  # Calls that people make: \`winback calls list\`. An hour of theirs costs \`wage\`.
+  callback: { wage: "60", country: "86" }
+  # Text messages, over Aliyun or Twilio (docs/channels.md):
+  # sms: { provider: twilio, account_sid: "\${TWILIO_SID}", auth_token: "\${TWILIO_TOKEN}", from: "+15005550006" }
+  # Browsers and apps, by VAPID, FCM and JPush:
+  # push: { jpush: { app_key: "\${JPUSH_KEY}", master_secret: "\${JPUSH_SECRET}" } }
+
+# Channels that campaigns name and that are not set up above yet. Nobody is reached on them, a list of channels goes on
+# to its next, and the report says how many that left without a message. Take out what you set up.
+not_yet: [push, sms]
+`
 
 /** The commented winback.yaml that `winback init` writes. Everything in it is valid as it stands. */
 export function workspaceFile(values: WorkspaceFileValues): string {
@@ -38,8 +53,6 @@ attributes:
 channels:
   # Delivers nowhere and counts: for steps whose real channel is not set up yet, and for dry runs.
   log: {}
-  # Calls that people make: \`winback calls list\`. An hour of theirs costs \`wage\`.
-  callback: { wage: "60", country: "86" }
   # What your own app asks for at sign-in: GET /v1/inapp/EXTERNAL_ID.
   inapp: {}
   # A log step costs nothing; e-mail needs a sender and a server. Until SMTP_HOST is set, mail goes to port 1025
@@ -55,15 +68,7 @@ channels:
       # user: "\${SMTP_USER}"
       # password: "\${SMTP_PASSWORD}"
     # dkim: { domain: example.com, selector: winback, private_key: "\${file:dkim.pem}" }
-  # Text messages, over Aliyun or Twilio (docs/channels.md):
-  # sms: { provider: twilio, account_sid: "\${TWILIO_SID}", auth_token: "\${TWILIO_TOKEN}", from: "+15005550006" }
-  # Browsers and apps, by VAPID, FCM and JPush:
-  # push: { jpush: { app_key: "\${JPUSH_KEY}", master_secret: "\${JPUSH_SECRET}" } }
-
-# Channels that campaigns name and that are not set up above yet. Nobody is reached on them, a list of channels goes on
-# to its next, and the report says how many that left without a message. Take out what you set up.
-not_yet: [push, sms]
-
+${values.channels ?? AWAITED}
 # Without a url, an embedded PostgreSQL under .winback/ (for trials and small shops). Yours: DATABASE_URL, or
 # database: { url: "\${DATABASE_URL}" }
 # Without a url, the queue runs on the database. With several machines, REDIS_URL, or
