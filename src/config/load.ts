@@ -134,6 +134,9 @@ export function readWorkspace(
   const { value, problems } = fillReferences(document, environment, directory)
   const { rest, outside, problems: unfit } = readOutside(document, value, modules)
   const { parsed, lenient, issues } = interpret(workspaceSchema, rest)
+  // What a reference that leads nowhere leaves behind is wrong for no other reason.
+  const told = new Set(problems.map(({ path }) => path))
+  const unlike = [...problemsOf(issues, document, rest, workspaceSchema).map(explainUnknown), ...unfit]
   const definition = parsed && {
     ...parsed,
     database: { ...parsed.database, url: parsed.database.url ?? environment.databaseUrl },
@@ -145,8 +148,7 @@ export function readWorkspace(
     problems: finished([
       ...document.problems,
       ...problems,
-      ...problemsOf(issues, document, rest, workspaceSchema).map(explainUnknown),
-      ...unfit,
+      ...unlike.filter(({ path }) => !told.has(path)),
       ...checkWorkspace(document, lenient as Salvaged<Workspace>),
     ]),
   }

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Location, Problem } from '../errors.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from './document.ts'
 import { toldOnce, UNKNOWN_KEY } from './misplaced.ts'
+import { isReference } from './references.ts'
 import { branchesOf, keysAt, schemaAt } from './shape.ts'
 import { expectedAt, rewritten } from './wanted.ts'
 
@@ -49,12 +50,16 @@ function translate(issue: z.core.$ZodIssue, base: Path, context: Context): Probl
   const { document, value, schema } = context
   const path = [...base, ...issue.path.filter((step) => typeof step !== 'symbol')]
   const found = valueAt(value, path)
+  // What a reference stands for may be a secret: it is never repeated, only where it was written.
+  const written = valueAt(document.value, path)
+  const reference = isReference(written) ? written : undefined
+  const shown = reference === undefined ? describe(found) : `what \`${show(reference)}\` stands for`
   const problem = (message: string, extra: Partial<Problem> = {}, location?: Location): Problem => ({
     severity: 'error',
     location: location ?? document.locate(path),
     path: formatPath(path),
     message,
-    ...(found === undefined ? {} : { found: show(found) }),
+    ...(found === undefined ? {} : { found: show(reference ?? found) }),
     ...extra,
   })
   const missing = (expected: string): Problem =>
@@ -65,8 +70,8 @@ function translate(issue: z.core.$ZodIssue, base: Path, context: Context): Probl
     )
   /** What was wanted instead of the value, and the value as it should have been written, where that can be told. */
   const instead = (expected: string): Problem => {
-    const suggestion = found === undefined ? undefined : rewritten(found, wanted?.schema, context.currency)
-    return problem(`expected ${expected}, found ${describe(found)}`, {
+    const suggestion = rewrite()
+    return problem(`expected ${expected}, found ${shown}`, {
       expected,
       ...(suggestion === undefined ? {} : { suggestion }),
     })
@@ -135,31 +140,37 @@ function translate(issue: z.core.$ZodIssue, base: Path, context: Context): Probl
         array: some ? 'at least one entry' : `${bound} ${limit} entries`,
       }
       const expected = counted[issue.origin] ?? `${bound} ${String(limit)}`
-      return [problem(`expected ${expected}, found ${describe(found)}`, { expected })]
+      return [problem(`expected ${expected}, found ${shown}`, { expected })]
     }
     default: {
       const message = issue.message.replace(/^Invalid input: /, '')
       const says =
         issue.code === 'invalid_format' && issue.format !== 'regex' ? formats[issue.format] : undefined
       const text = says ?? message
-      const suggestion = found === undefined ? undefined : rewritten(found, wanted?.schema, context.currency)
+      const suggestion = rewrite()
       return [
         problem(
           text.includes('found') || found === undefined || typeof found === 'object'
             ? text
-            : `${text}, found ${describe(found)}`,
+            : `${text}, found ${shown}`,
           suggestion === undefined ? {} : { suggestion },
         ),
       ]
     }
   }
 
+  /** The value as it should have been written. */
+  function rewrite(): string | undefined {
+    if (found === undefined || reference !== undefined) return undefined
+    return rewritten(found, wanted?.schema, context.currency)
+  }
+
   function choice(options: string[]): Problem {
     const expected = options.join(', ').replace(/, ([^,]*)$/, ' or $1')
     if (found === undefined) return missing(expected)
-    const near = typeof found === 'string' ? nearest(found, options) : undefined
-    const suggestion = near ?? rewritten(found, wanted?.schema, context.currency)
-    return problem(`expected ${expected}, found ${describe(found)}`, {
+    const near = typeof found === 'string' && reference === undefined ? nearest(found, options) : undefined
+    const suggestion = near ?? rewrite()
+    return problem(`expected ${expected}, found ${shown}`, {
       expected,
       ...(suggestion === undefined ? {} : { suggestion }),
     })

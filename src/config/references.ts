@@ -16,12 +16,25 @@ const SECRETS: readonly Path[] = [
   ['offers', 'provider', 'token'],
   ['channels', 'callback', 'robot', 'secret'],
   ['channels', 'email', 'dkim', 'private_key'],
+  ['channels', 'sms', 'access_key_secret'],
+  ['channels', 'sms', 'callback_token'],
+  ['channels', 'sms', 'auth_token'],
+  ['channels', 'push', 'web', 'private_key'],
+  ['channels', 'push', 'fcm', 'private_key'],
+  ['channels', 'push', 'jpush', 'master_secret'],
+  ['channels', 'push', 'tap_secret'],
+  ['channels', 'webhook', 'secret'],
 ]
 /** URLs whose password is a secret. */
 const URLS: readonly Path[] = [
   ['database', 'url'],
   ['redis', 'url'],
 ]
+
+/** Whether a value as it was written has a reference in it. */
+export function isReference(written: unknown): written is string {
+  return typeof written === 'string' && written.includes('${')
+}
 
 /**
  * Fills in the references of a workspace file. `directory` is what `${file:…}` is relative to.
@@ -48,7 +61,7 @@ export function fillReferences(
       return ''
     })
   const walk = (value: unknown, path: Path): unknown => {
-    if (typeof value === 'string') return value.includes('${') ? fill(value, path) : value
+    if (typeof value === 'string') return isReference(value) ? fill(value, path) : value
     if (Array.isArray(value)) return value.map((item, index) => walk(item, [...path, index]))
     if (value === null || typeof value !== 'object') return value
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item, [...path, key])]))

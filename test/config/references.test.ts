@@ -55,6 +55,38 @@ test.each([
   expect(JSON.stringify(problems)).not.toContain('hunter2')
 })
 
+test('every secret of a channel is one', () => {
+  const blocks = `  sms: { provider: twilio, account_sid: AC, auth_token: hunter2, from: "+15005550006" }
+  push:
+    web: { subject: "mailto:a@b.example", public_key: x, private_key: hunter2 }
+    fcm: { project_id: p, client_email: c, private_key: hunter2 }
+    jpush: { app_key: a, master_secret: hunter2 }
+    tap_secret: hunter2hunter2hunter2
+  webhook: { url: "https://x.example", secret: hunter2hunter2hunter2 }
+`
+  const { problems } = load(`${WORKSPACE_YAML}${blocks}`)
+  expect(problems.map(({ path }) => path)).toEqual([
+    'channels.sms.auth_token',
+    'channels.push.web.private_key',
+    'channels.push.fcm.private_key',
+    'channels.push.jpush.master_secret',
+    'channels.push.tap_secret',
+    'channels.webhook.secret',
+  ])
+  expect(JSON.stringify(problems)).not.toContain('hunter2')
+})
+
+test('what a reference stands for is never repeated, and what it leaves behind where it leads nowhere is no news', () => {
+  const text = `${WORKSPACE_YAML}  webhook: { url: "\u0024{URL}", secret: "\u0024{PW}" }\n  sms: { provider: "\u0024{BY}" }\n`
+  const { problems } = load(text, { URL: 'hunter2', BY: 'twillio' })
+  expect(problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+    expect.stringMatching(/^channels\.webhook\.url: .*, found what `\u0024{URL}` stands for$/),
+    'channels.webhook.secret: the environment variable PW is not set',
+    'channels.sms.provider: expected aliyun or twilio, found what `\u0024{BY}` stands for',
+  ])
+  expect(JSON.stringify(problems)).not.toMatch(/hunter2|twillio/)
+})
+
 test('urls without a password, and urls that are references, are fine', () => {
   const text = `${WORKSPACE_YAML}database: { url: "postgres://u@h:5432/db" }\nredis: { url: "\${R}" }\n`
   expect(load(text, { R: 'redis://:pw@h' }).problems).toEqual([])
