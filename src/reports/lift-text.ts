@@ -7,24 +7,14 @@ import type { LiftData } from './lift.ts'
 import type { TextStyle } from './report.ts'
 import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
 import { variantNotes, variantSentences, variantTable } from './variants-text.ts'
-import { alarmSentence, verdictSentence } from './verdict-text.ts'
+import { alarmSentence, verdictSentence, verdictTone } from './verdict-text.ts'
 import type { Speech } from './words.ts'
 
 // What was won back in words, in both languages: the verdict, the cells and the tiers' own draws, the curves.
 
 export function liftSheet(data: LiftData, style: TextStyle): Sheet {
   const { speech, cell, en } = writing(style)
-  const natural = data.overall.heldOut.rate
-  const spoken = {
-    ...data,
-    natural:
-      natural.kind === 'estimate'
-        ? natural
-        : { kind: 'not_enough' as const, why: 'nobody_held_out' as const },
-  }
   const alarm = alarmSentence(data, speech)
-  const tone =
-    data.verdict.kind === 'won_back' ? 'good' : data.verdict.kind === 'harm' || alarm ? 'bad' : 'plain'
   const nothing = data.overall.treated.assigned + data.overall.heldOut.assigned === 0
   const name = (segment: string) => (segment === 'everyone' ? speech.word('everyone') : segment)
   const range = (estimate: Estimate | NotEnough) =>
@@ -96,7 +86,7 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
     about: aboutLines(data, speech),
     sentences: [
       ...(alarm ? [{ text: alarm, tone: 'bad' as const }] : []),
-      { text: verdictSentence(spoken, speech), tone },
+      { text: verdictSentence(data, speech), tone: verdictTone(data.verdict) },
       ...variantSentences(data.variants, data.split.alarm, speech),
     ],
     tables: [cells, draws, variantTable(data.variants, data.split.alarm, style)],

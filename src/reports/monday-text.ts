@@ -6,6 +6,7 @@ import { nothingYet } from './funnel.ts'
 import type { Contrast, MondayData, Week } from './monday.ts'
 import type { TextStyle } from './report.ts'
 import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { verdictSentence, verdictTone } from './verdict-text.ts'
 import type { Speech } from './words.ts'
 
 // The first page in words, in both languages: sentences first, then the tables they rest on.
@@ -59,7 +60,7 @@ export function mondaySheet(data: MondayData, style: TextStyle): Sheet {
           ]),
       ...(data.cost.acquisition === undefined
         ? []
-        : [`${speech.word('acquisition')}: ${speech.money(data.cost.acquisition)}`]),
+        : [`${speech.word('acquisition')}${en ? ': ' : '：'}${speech.money(data.cost.acquisition)}`]),
       ...annotationNotes(data.annotations, speech),
     ],
   }
@@ -233,9 +234,9 @@ function sentencesOf(data: MondayData, speech: Speech): readonly Sentence[] {
       },
     ]
   }
-  const { lastFinal, weekBefore, running } = data
+  const { lastFinal, running } = data
   return [
-    lastFinal ? lastFinalSentence(lastFinal, weekBefore, speech) : notYetSentence(data, speech),
+    ...(lastFinal ? weekSentences(lastFinal, data, speech) : [notYetSentence(data, speech)]),
     ...(running ? [runningSentence(running, speech)] : []),
     ...(lastFinal ? priceSentence(data, speech) : []),
   ]
@@ -254,31 +255,34 @@ function notYetSentence({ overall }: MondayData, { language }: Speech): Sentence
   return { text, tone: 'plain' }
 }
 
-function lastFinalSentence(lastFinal: Week, weekBefore: Week | undefined, speech: Speech): Sentence {
+/** The last complete week; where it alone cannot tell, everybody who is complete comes first. */
+function weekSentences(lastFinal: Week, data: MondayData, speech: Speech): Sentence[] {
   const en = speech.language === 'en'
   const n = speech.count
+  const { weekBefore } = data
   const day = dayOf(lastFinal, speech)
   const won = ({ effect }: Week) => (effect.recalls.kind === 'estimate' ? effect.recalls : undefined)
   const [now, before] = [won(lastFinal), weekBefore && won(weekBefore)]
   if (!now || lastFinal.effect.sequence.kind === 'not_enough') {
-    return {
-      text: en
-        ? `The week of ${day} is complete, but too few came back in one of the groups to tell.`
-        : `${day} 当周观察期已满，但有一组回来的人太少，暂算不出。`,
-      tone: 'plain',
-    }
+    return [
+      { text: verdictSentence(data, speech), tone: verdictTone(data.verdict) },
+      {
+        text: en
+          ? `That is everybody whose observation is complete. The week of ${day} alone cannot tell: too few came back in one of the groups.`
+          : `以上为全部观察期已满者。仅看 ${day} 当周尚无法判断：有一组回来的人太少。`,
+        tone: 'plain',
+      },
+    ]
   }
   const against = before
     ? en
       ? `, against ${n(before.value)} the week before`
       : `，前一周为 ${n(before.value)} 人`
     : ''
-  return {
-    text: en
-      ? `Of those taken in in the week of ${day}, ${n(now.value)} came back because of us (${n(now.low)} to ${n(now.high)})${against}.`
-      : `${day} 当周纳入者中，多召回 ${n(now.value)} 人（${n(now.low)} 至 ${n(now.high)}）${against}。`,
-    tone: now.low > 0 ? 'good' : now.high < 0 ? 'bad' : 'plain',
-  }
+  const text = en
+    ? `Of those taken in in the week of ${day}, ${n(now.value)} came back because of us (${n(now.low)} to ${n(now.high)})${against}.`
+    : `${day} 当周纳入者中，多召回 ${n(now.value)} 人（${n(now.low)} 至 ${n(now.high)}）${against}。`
+  return [{ text, tone: now.low > 0 ? 'good' : now.high < 0 ? 'bad' : 'plain' }]
 }
 
 function runningSentence(

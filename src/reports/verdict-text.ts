@@ -1,12 +1,13 @@
 import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
-import type { Effect } from './effect.ts'
+import type { Effect, Verdict } from './effect.ts'
 import type { OverviewData } from './overview.ts'
+import type { Tone } from './sheet.ts'
 import type { Speech } from './words.ts'
 
 // The sentences a reader takes away. Each says what is known, of how many, and how sure.
 
 /** What a verdict is spoken from. */
-type Judged = { readonly overall: Effect } & Pick<OverviewData, 'verdict' | 'natural'>
+type Judged = { readonly overall: Effect; readonly verdict: Verdict }
 
 /** One sentence above all figures: what the campaign did. */
 export function verdictSentence(data: Judged, speech: Speech): string {
@@ -14,7 +15,7 @@ export function verdictSentence(data: Judged, speech: Speech): string {
   const en = speech.language === 'en'
   const n = speech.count
   const { treated, heldOut, recalls, difference } = overall
-  const natural = data.natural.kind === 'estimate' ? speech.percent(data.natural.value) : ''
+  const natural = heldOut.rate.kind === 'estimate' ? speech.percent(heldOut.rate.value) : ''
   switch (verdict.kind) {
     case 'groups_off':
       return en
@@ -43,6 +44,11 @@ export function verdictSentence(data: Judged, speech: Speech): string {
         : `未见效果：触达 ${n(treated.matured)} 人中 ${raw} 回来，未触达的 ${n(heldOut.matured)} 人中也有 ${natural} 回来；差值（${n(recalls.value)}，${range}）可能只是偶然。${neededSentence(overall, speech)}`
     }
   }
+}
+
+/** How a verdict is coloured. */
+export function verdictTone({ kind }: Verdict): Tone {
+  return kind === 'won_back' ? 'good' : kind === 'harm' || kind === 'groups_off' ? 'bad' : 'plain'
 }
 
 /** What it would take to know, where some number would do: beyond a million, nobody waits for it. */

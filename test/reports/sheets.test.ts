@@ -285,6 +285,21 @@ describe('Monday', () => {
     expect(sheetReports.monday.format(data, chinese)).toContain('多召回 135 人')
   })
 
+  it('leads with everybody who is complete where the last week alone cannot tell', async () => {
+    await history.assign({ arm: 'treated', count: 1800, recalled: 720, at: week(0) })
+    await history.assign({ arm: 'holdout', count: 200, recalled: 30, at: week(0) })
+    await history.assign({ arm: 'treated', count: 18, recalled: 9, at: week(1) })
+    await history.assign({ arm: 'holdout', count: 2, recalled: 1, at: week(1) })
+    await rollUp(database, NOW, RULES)
+    const data = await readMonday(database, question())
+    const [first, second] = sheetReports.monday.sheet(data, english).sentences
+    expect(first).toMatchObject({ text: expect.stringMatching(/^Won back by us: 4\d\d \(/), tone: 'good' })
+    expect(second?.text).toContain('The week of Jan 12, 2026 alone cannot tell')
+    const inChinese = sheetReports.monday.sheet(data, chinese).sentences
+    expect(inChinese[0]?.text).toMatch(/^多召回的人数：4\d\d（/)
+    expect(inChinese[1]?.text).toContain('仅看 2026年1月12日 当周尚无法判断')
+  })
+
   it('shows the harm done and who stayed, over all assigned', async () => {
     await fill()
     await execute(
