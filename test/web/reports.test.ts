@@ -1,11 +1,16 @@
+import { sql } from 'drizzle-orm'
 import { beforeAll, expect, it } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
+import { execute } from '../../src/database/connect.ts'
+import { readFreshness } from '../../src/reports/freshness.ts'
+import { openCounting } from '../../src/service/counting.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
 import { createApiKey, type Scope } from '../../src/web/api-keys.ts'
 import { composeWeb } from '../../src/web/server.ts'
 import { freshDatabase } from '../support/database.ts'
 import { day, writeHistory } from '../support/episodes.ts'
-import { openShop, WORKSPACE } from '../support/shop.ts'
+import { eventually } from '../support/eventually.ts'
+import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 
 const CAMPAIGN = `
 version: 1
@@ -23,12 +28,13 @@ tiers:
 `
 
 let app: ReturnType<typeof composeWeb>
+let shop: Shop
 let keys: Record<'read' | 'other', string>
 beforeAll(async () => {
   const database = await freshDatabase({ max: 4 })
   const clock = manualClock(day(60))
   const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
-  const shop = await openShop({ database, clock, channels: [], workspace })
+  shop = await openShop({ database, clock, channels: [], workspace })
   await shop.apply(CAMPAIGN)
   const history = await writeHistory(database, 'graded', {})
   await history.assign({
@@ -92,4 +98,25 @@ it('wants the right key, and says what is wrong with a question', async () => {
     error: 'malformed',
     reason: expect.stringContaining('from'),
   })
+})
+
+it('is counted by whoever looks where nobody else does: the first time waited for, then once in ten minutes', async () => {
+  const { database, clock, runtime } = shop
+  const countedAt = async () =>
+    (await readFreshness(database, { campaign: 'graded', now: clock.now() })).countedAt
+  await execute(database, sql`DELETE FROM report_days`)
+  const failed: unknown[] = []
+  const counting = openCounting(runtime, (error) => failed.push(error))
+  expect(await counting.freshen('graded')).toBe(false)
+  const first = await countedAt()
+  expect(first).toEqual(clock.now())
+  // A receipt marks the day, so that there is something to count.
+  await execute(database, sql`INSERT INTO report_dirty (campaign, day) SELECT campaign, day FROM report_days`)
+  clock.advance(9 * 60)
+  expect(await counting.freshen('graded')).toBe(false)
+  expect(await countedAt()).toEqual(first)
+  clock.advance(2 * 60)
+  expect(await counting.freshen('graded')).toBe(false)
+  await eventually('counted again', countedAt, (at) => at?.getTime() === clock.now().getTime())
+  expect(failed).toEqual([])
 })

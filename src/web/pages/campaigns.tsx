@@ -8,7 +8,7 @@ import { recordStop } from '../../outcomes/silence.ts'
 import { appliedCampaigns } from '../../service/scheduler.ts'
 import { decidePlan, newestPlan, othersMayApprove, storePlan } from '../plans.ts'
 import { StateTag, showCampaign } from './campaign.tsx'
-import { Empty, Table } from './parts.tsx'
+import { Coded, Empty, Table } from './parts.tsx'
 import { act, type PagesDependencies, page, type Visit } from './visit.ts'
 
 // Campaigns: what runs, what lies in the files, and the way from the one to the other.
@@ -212,7 +212,7 @@ function Problems({
       <ul>
         {problems.map(({ where, message }) => (
           <li>
-            <code>{where}</code> {message}
+            <code>{where}</code> <Coded text={message} />
           </li>
         ))}
       </ul>

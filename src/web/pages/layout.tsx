@@ -2,6 +2,7 @@ import { html } from 'hono/html'
 import type { Child } from 'hono/jsx'
 import type { Ability } from '../accounts/roles.ts'
 import type { PageFreshness } from './freshness.ts'
+import { Coded } from './parts.tsx'
 import { ROLE_WORDS } from './role-words.ts'
 import { STYLE_PATH } from './style.ts'
 import type { Guest, Visit } from './visit.ts'
@@ -112,10 +113,12 @@ export function bare(guest: Guest, workspace: string, title: string, body: Child
 /** What somebody is told whose request was not done, inside the frame. */
 export function refusalPage(visit: Visit, title: string, words: string) {
   return layout(visit, {
-    title,
+    title: title.replaceAll('`', ''),
     body: (
       <div class="card">
-        <p>{words}</p>
+        <p>
+          <Coded text={words} />
+        </p>
         <p>
           <a href="/">{visit.say('To the first page', '返回首页')}</a>
         </p>

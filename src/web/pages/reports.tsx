@@ -4,6 +4,7 @@ import type { CampaignQuestion } from '../../reports/question.ts'
 import { type SheetName, sheetReports } from '../../reports/reports.ts'
 import { csvOf, type Sheet } from '../../reports/sheet.ts'
 import type { SheetReport } from '../../reports/sheet-report.ts'
+import { openCounting } from '../../service/counting.ts'
 import { questionOf } from '../../service/reporting.ts'
 import { appliedCampaigns } from '../../service/scheduler.ts'
 import { Empty } from './parts.tsx'
@@ -26,6 +27,7 @@ const TABS: Readonly<Record<SheetName, readonly [en: string, zh: string]>> = {
 }
 
 export function reportPages(dependencies: PagesDependencies): Hono {
+  const counting = openCounting(dependencies.runtime, (error) => dependencies.onError('reports', error))
   return new Hono()
     .get(
       '/',
@@ -52,6 +54,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
         }
         const wanted = visit.c.req.query('campaign')
         const campaign = names.find((name) => name === wanted) ?? names[0] ?? ''
+        const counts = await counting.freshen(campaign)
         const { sheet } = await readSheet(visit, 'monday', campaign)
         return await visit.show(
           say('Monday', '周一速览'),
@@ -62,7 +65,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
                 tabs={names.map((name) => [`/?campaign=${name}`, name, name === campaign])}
               />
             )}
-            <SheetView visit={visit} sheet={sheet} />
+            {counts ? <BeingCounted visit={visit} /> : <SheetView visit={visit} sheet={sheet} />}
             <p>
               <a href={`/campaigns/${campaign}/reports/funnel`}>
                 {say('All reports of this campaign', '该活动的全部报告')}
@@ -90,6 +93,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
             ),
           })
         }
+        const counts = await counting.freshen(campaign)
         const { data, sheet } = await readSheet(visit, name, campaign)
         if (format === 'json') return c.json({ report: name, campaign, data, sheet })
         if (format === 'csv') {
@@ -107,7 +111,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
                 ...NAMES.map((each) => [`${base}/${each}`, say(...TABS[each]), each === name] as const),
               ]}
             />
-            <SheetView visit={visit} sheet={sheet} />
+            {counts ? <BeingCounted visit={visit} /> : <SheetView visit={visit} sheet={sheet} />}
             <p>
               <a href={`${base}/${name}.csv`}>CSV</a> · <a href={`${base}/${name}.json`}>JSON</a>
             </p>
@@ -115,6 +119,18 @@ export function reportPages(dependencies: PagesDependencies): Hono {
         )
       }),
     )
+}
+
+/** There are no figures at all yet, which nobody should take for an answer. */
+function BeingCounted({ visit: { say } }: { visit: Visit }) {
+  return (
+    <p class="note" role="status">
+      {say(
+        'The figures are being counted for the first time. Load the page again in a minute.',
+        '正在首次统计，请稍后刷新页面。',
+      )}
+    </p>
+  )
 }
 
 /** A report of one campaign in words, as counted last. */

@@ -3,7 +3,7 @@ import type { Chart } from '../../charts/chart.ts'
 import { plotOption } from '../../charts/plot.ts'
 import { type ChartSize, drawSvg } from '../../charts/svg.ts'
 import type { Sheet } from '../../reports/sheet.ts'
-import { Table } from './parts.tsx'
+import { Coded, Table } from './parts.tsx'
 import type { Visit } from './visit.ts'
 
 /** Pixels of a chart as it is drawn; a page makes it as narrow as it must. */
@@ -16,9 +16,15 @@ export function SheetView({ visit, sheet }: { visit: Visit; sheet: Sheet }) {
   return (
     <>
       <p class="soft">{sheet.about.join(' · ')}</p>
-      {first === undefined ? null : <p class={`lead ${first.tone}`}>{first.text}</p>}
+      {first === undefined ? null : (
+        <p class={`lead ${first.tone}`}>
+          <Coded text={first.text} />
+        </p>
+      )}
       {rest.map(({ text, tone }) => (
-        <p class={tone === 'faint' ? 'soft' : tone}>{text}</p>
+        <p class={tone === 'faint' ? 'soft' : tone}>
+          <Coded text={text} />
+        </p>
       ))}
       {sheet.charts.map((chart) => (
         <ChartView chart={chart} language={visit.language} />
@@ -27,7 +33,9 @@ export function SheetView({ visit, sheet }: { visit: Visit; sheet: Sheet }) {
         <div class="card" id={table.id}>
           <h2>{table.title}</h2>
           {table.rows.length === 0 ? (
-            <p class="soft">{table.empty}</p>
+            <p class="soft">
+              <Coded text={table.empty} />
+            </p>
           ) : (
             <Table
               label={table.title}
@@ -39,7 +47,9 @@ export function SheetView({ visit, sheet }: { visit: Visit; sheet: Sheet }) {
       ))}
       {sheet.notes.map((note) => (
         <p class="soft">
-          <small>{note}</small>
+          <small>
+            <Coded text={note} />
+          </small>
         </p>
       ))}
     </>

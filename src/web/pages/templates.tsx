@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { html } from 'hono/html'
-import { Empty } from './parts.tsx'
+import { Coded, Empty } from './parts.tsx'
 import { type PagesDependencies, page, type Visit } from './visit.ts'
 
 // What a step says, for any contact, in each language, on a phone and in the dark. The message itself stands in a
@@ -129,7 +129,9 @@ export function templatePages(dependencies: PagesDependencies): Hono {
             </form>
             {shown === undefined ? null : (
               <div class="card">
-                <p class="soft">{shown.outcome}</p>
+                <p class="soft">
+                  <Coded text={shown.outcome} />
+                </p>
                 {shown.subject === null ? null : <h2>{shown.subject}</h2>}
                 {shown.html === null ? (
                   <p class="paper">{shown.text ?? say('There is nothing to show.', '没有可显示的内容。')}</p>

@@ -1,0 +1,62 @@
+import { readFreshness } from '../reports/freshness.ts'
+import { refreshReports } from './reporting.ts'
+import type { Runtime } from './runtime.ts'
+
+// Where nothing counts by itself (`winback web` alone), whoever looks at a report has it counted.
+
+/** Figures older than this are counted again; a scheduler does so more often. Milliseconds. */
+const STALE = 10 * 60_000
+/** What a page waits for a campaign's first figures. Milliseconds. */
+const PATIENCE = 3_000
+
+export interface Counting {
+  /**
+   * Sees to it that a campaign's figures are of these ten minutes. The very first are waited for a little; later ones
+   * are counted beside, and stand on the next page that is opened.
+   * @returns true where there are no figures yet, for they are being counted
+   */
+  freshen(campaign: string): Promise<boolean>
+}
+
+/** @param onError hears why figures could not be counted: the page shows those there are */
+export function openCounting(
+  runtime: Pick<Runtime, 'database' | 'workspace' | 'book' | 'clock'>,
+  onError: (error: unknown) => void,
+): Counting {
+  let running: Promise<void> | undefined
+  // Nothing to count leaves no trace in the tables; without this, each page would look for it again.
+  let tried = Number.NEGATIVE_INFINITY
+  const count = () => {
+    tried = runtime.clock.now().getTime()
+    running ??= refreshReports(runtime)
+      .then(() => undefined, onError)
+      .finally(() => {
+        running = undefined
+      })
+    return running
+  }
+  return {
+    freshen: async (campaign) => {
+      const at = runtime.clock.now()
+      const now = at.getTime()
+      const { countedAt } = await readFreshness(runtime.database, { campaign, now: at })
+      const known = Math.max(tried, countedAt?.getTime() ?? Number.NEGATIVE_INFINITY)
+      if (running === undefined && now - known < STALE) return false
+      const counting = count()
+      return countedAt === undefined ? !(await isOver(counting, PATIENCE)) : false
+    },
+  }
+}
+
+/** Whether something is over within so many milliseconds. */
+async function isOver(work: Promise<void>, patience: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, patience, false)
+  })
+  try {
+    return await Promise.race([work.then(() => true), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
