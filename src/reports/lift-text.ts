@@ -6,7 +6,7 @@ import { nothingYet } from './funnel.ts'
 import type { LiftData } from './lift.ts'
 import type { TextStyle } from './report.ts'
 import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
-import { variantNotes, variantSentences, variantTable } from './variants-text.ts'
+import { variantNotes, variantSentences, variantTables } from './variants-text.ts'
 import { alarmSentence, verdictSentence, verdictTone } from './verdict-text.ts'
 import type { Speech } from './words.ts'
 
@@ -89,7 +89,7 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
       { text: verdictSentence(data, speech), tone: verdictTone(data.verdict) },
       ...variantSentences(data.variants, data.split.alarm, speech),
     ],
-    tables: [cells, draws, variantTable(data.variants, data.split.alarm, style)],
+    tables: [cells, draws, ...variantTables(data.variants, data.split.alarm, style)],
     charts: nothing || data.split.alarm ? [] : chartsOf(data, speech),
     notes: [
       ...notesOf(data, speech),

@@ -25,35 +25,12 @@ export function variantSentences(
   })
 }
 
-export function variantTable(steps: readonly ComparedStep[], off: boolean, style: TextStyle): SheetTable {
+/** Who drew what and came back; and, where anybody did, each variant against the first. */
+export function variantTables(steps: readonly ComparedStep[], off: boolean, style: TextStyle): SheetTable[] {
   const { speech, cell, en } = writing(style)
-  const range = (estimate: Estimate | NotEnough, write: (value: number) => string) =>
-    estimate.kind === 'estimate'
-      ? `${write(estimate.low)} … ${write(estimate.high)}`
-      : speech.word('notEnough')
-  const line = (step: ComparedStep, figures: VariantFigures, comparison: Comparison | undefined) => {
-    const silent = off || step.split.alarm
-    const { difference } = comparison ?? {}
-    return [
-      cell.text(`${nameOf(step, steps, speech)} · ${figures.name}`),
-      cell.percent(figures.share),
-      cell.count(figures.assigned),
-      cell.count(figures.sent),
-      cell.count(figures.matured),
-      cell.count(figures.recalled),
-      cell.percent(figures.rate.kind === 'estimate' ? figures.rate.value : undefined),
-      cell.text(range(figures.rate, speech.percent)),
-      !silent && difference?.kind === 'estimate' ? cell.points(difference.value) : cell.none,
-      cell.text(silent ? speech.word('noConclusion') : difference ? range(difference, speech.points) : ''),
-      silent || comparison?.adjusted === undefined ? cell.none : pCell(comparison.adjusted),
-      cell.text(silent ? '' : verdictWord(comparison, en)),
-    ]
-  }
-  return {
+  const sizes: SheetTable = {
     id: 'variants',
-    title: en
-      ? 'Variants of a step, held against its first (p by Holm)'
-      : '同一步骤的各方案，与第一个方案比较（Holm 校正）',
+    title: en ? 'Variants of a step, among all who drew them' : '同一步骤的各方案（按抽中的人计）',
     columns: [
       left(''),
       right(en ? 'share' : '占比'),
@@ -62,25 +39,54 @@ export function variantTable(steps: readonly ComparedStep[], off: boolean, style
       right(en ? 'complete' : '观察期已满'),
       right(en ? 'came back' : '回来'),
       right(en ? 'rate' : '召回率'),
-      left(en ? 'rate, 95 %' : '召回率 95%'),
-      right(en ? 'points' : '百分点'),
-      left(en ? 'points, 95 %' : '百分点 95%'),
-      right('p'),
-      left(''),
+      left('95 %'),
     ],
     rows: steps.flatMap((step) =>
-      step.variants.map((figures) =>
-        line(
-          step,
-          figures,
-          step.comparisons.find(({ variant }) => variant === figures.name),
-        ),
-      ),
+      step.variants.map(({ name, share, assigned, sent, matured, recalled, rate }) => [
+        cell.text(`${nameOf(step, steps, speech)} · ${name}`),
+        cell.percent(share),
+        cell.count(assigned),
+        cell.count(sent),
+        cell.count(matured),
+        cell.count(recalled),
+        cell.percent(rate.kind === 'estimate' ? rate.value : undefined),
+        cell.text(range(rate, speech.percent, speech)),
+      ]),
     ),
     empty: en
       ? 'No step compares variants. Give a step `variants` to learn which message brings back more.'
       : '没有步骤在比较方案。为步骤设置 `variants` 即可了解哪种消息召回更多。',
   }
+  return steps.length === 0 ? [sizes] : [sizes, comparisonTable(steps, off, style)]
+}
+
+function comparisonTable(steps: readonly ComparedStep[], off: boolean, style: TextStyle): SheetTable {
+  const { speech, cell, en } = writing(style)
+  const line = (step: ComparedStep, { variant, difference, adjusted, verdict }: Comparison) => {
+    const silent = off || step.split.alarm
+    const first = step.variants[0]?.name ?? ''
+    const name = nameOf(step, steps, speech)
+    return [
+      cell.text(en ? `${name} · ${variant} against ${first}` : `${name} · ${variant} 对比 ${first}`),
+      !silent && difference.kind === 'estimate' ? cell.points(difference.value) : cell.none,
+      cell.text(silent ? speech.word('noConclusion') : range(difference, speech.points, speech)),
+      silent || adjusted === undefined ? cell.none : pCell(adjusted),
+      cell.text(silent ? '' : verdictWord(verdict, en)),
+    ]
+  }
+  return {
+    id: 'comparisons',
+    title: en ? 'Each variant against the first (p by Holm)' : '各方案与第一个方案比较（Holm 校正）',
+    columns: [left(''), right(en ? 'points' : '百分点'), left('95 %'), right('p'), left('')],
+    rows: steps.flatMap((step) => step.comparisons.map((comparison) => line(step, comparison))),
+    empty: '',
+  }
+}
+
+function range(estimate: Estimate | NotEnough, write: (value: number) => string, speech: Speech): string {
+  return estimate.kind === 'estimate'
+    ? `${write(estimate.low)} … ${write(estimate.high)}`
+    : speech.word('notEnough')
 }
 
 /** What a careful reader must know of the table; nothing where there is none. */
@@ -97,10 +103,8 @@ function pCell(p: number) {
   return { text: p < 0.001 ? '< 0.001' : p.toFixed(3), value: p }
 }
 
-function verdictWord(comparison: Comparison | undefined, en: boolean): string {
-  switch (comparison?.verdict) {
-    case undefined:
-      return en ? 'compared with' : '对照方案'
+function verdictWord(verdict: Comparison['verdict'], en: boolean): string {
+  switch (verdict) {
     case 'better':
       return en ? 'brings back more' : '召回更多'
     case 'worse':

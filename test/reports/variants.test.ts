@@ -117,15 +117,18 @@ describe('variants in the lift', () => {
     expect(flat(sheetReports.lift.format(data, chinese))).toContain(
       'remind：story 比 plain 召回更多（+8.0 个百分点，+5.0 … +11.0）。',
     )
-    const table = sheetReports.lift.sheet(data, english).tables.find(({ id }) => id === 'variants')
-    expect(
-      csvOf(table ? [table] : [])
+    const tables = sheetReports.lift.sheet(data, english).tables
+    const csv = (id: string) =>
+      csvOf(tables.filter((table) => table.id === id))
         .split('\r\n')
-        .slice(1, 3),
-    ).toEqual([
-      'remind · plain,0.5,1000,800,1000,100,0.1,8.3 % … 12.0 %,,,,compared with',
+        .slice(1, -1)
+    expect(csv('variants')).toEqual([
+      'remind · plain,0.5,1000,800,1000,100,0.1,8.3 % … 12.0 %',
+      'remind · story,0.5,1000,700,1000,180,0.18,15.7 % … 20.5 %',
+    ])
+    expect(csv('comparisons')).toEqual([
       expect.stringMatching(
-        /^remind · story,0.5,1000,700,1000,180,0.18,15.7 % … 20.5 %,0\.0[78]\d*,'\+5.0 … \+11.0,[\d.]*e-7,brings back more$/,
+        /^remind · story against plain,0\.0[78]\d*,'\+5.0 … \+11.0,[\d.]*e-7,brings back more$/,
       ),
     ])
   })

@@ -1,5 +1,6 @@
 import type { AudiencePlan } from '../../audience/plan.ts'
 import type { CompiledCampaign } from '../../config/compiled.ts'
+import { boundsOf } from '../../config/variants.ts'
 import { expectedOf } from '../../offers/offers.ts'
 import { daysUntilDetectable, detectableDifference } from '../../statistics/detectable.ts'
 import type { Shortage } from '../../statistics/estimate.ts'
@@ -97,8 +98,12 @@ export function splitByVariant(
     tier.steps.flatMap(({ id, variants }) => {
       if (!variants) return []
       const outlook = steps.find((other) => other.tier === tier.name && other.step === id)
-      const split = variants.map(({ name, share }) => {
-        return { name, share, messages: Math.round((outlook?.messages ?? 0) * share) }
+      // Rounded at the bounds, so that the parts come to the whole.
+      const ends = [...boundsOf(variants.map(({ share }) => share)), 1].map((end) =>
+        Math.round((outlook?.messages ?? 0) * end),
+      )
+      const split = variants.map(({ name, share }, at) => {
+        return { name, share, messages: (ends[at] ?? 0) - (ends[at - 1] ?? 0) }
       })
       return [{ tier: tier.name, step: id, variants: split }]
     }),
