@@ -9,6 +9,7 @@ import {
   incrementalOf,
   netBenefit,
 } from '../statistics/net-benefit.ts'
+import { channelName } from './channel-words.ts'
 import { checkSplit } from './effect.ts'
 import {
   type Annotation,
@@ -216,7 +217,7 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
     ],
     rows: data.lines.map((line) => [
       cell.text(`${line.tier} › ${line.step}`),
-      cell.text(line.channel),
+      { text: channelName(line.channel, speech.language), value: line.channel },
       cell.text(w(line.kind)),
       cell.money(line.amount),
     ]),

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { LineChart } from '../charts/chart.ts'
 import { rows, type Session } from '../database/connect.ts'
+import { channelName } from './channel-words.ts'
 import {
   type Annotation,
   aboutLines,
@@ -17,7 +18,7 @@ import { REASONS, sentence } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
-import type { Speech } from './words.ts'
+import type { Language, Speech } from './words.ts'
 
 // Did it arrive? By channel and domain, with the denominator of every rate in its column's head.
 
@@ -154,7 +155,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
     id: 'channels',
     title: en ? 'By channel' : '按渠道',
     columns: columns(en ? 'channel' : '渠道'),
-    rows: data.channels.map((each) => line(each.channel, each)),
+    rows: data.channels.map((each) => line(channelName(each.channel, speech.language), each)),
     empty: nothingYet(speech),
   }
   const domains: SheetTable = {
@@ -176,7 +177,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
       left(en ? 'in their words' : '原文'),
     ],
     rows: data.errors.map((each) => [
-      cell.text(each.channel),
+      { text: channelName(each.channel, speech.language), value: each.channel },
       cell.count(each.messages),
       cell.text(sentence(REASONS, each.reason, speech.language)),
       cell.text(each.detail),
@@ -188,7 +189,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
     title: en ? 'Switched off at this moment, and breakers' : '当前停用与熔断',
     columns: [left(''), left(en ? 'since' : '起始'), left(en ? 'why' : '原因')],
     rows: data.switches.map((each) => [
-      cell.text(`${each.scope}${each.name === '*' ? '' : ` ${each.name}`}: ${each.state.replace('_', ' ')}`),
+      cell.text(switchText(each, speech.language)),
       cell.text(speech.moment(each.since)),
       cell.text(each.reason),
     ]),
@@ -216,6 +217,26 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
   }
 }
 
+const SCOPES: Readonly<Record<string, Record<Language, string>>> = {
+  workspace: { en: 'workspace', 'zh-CN': '整个工作区' },
+  campaign: { en: 'campaign', 'zh-CN': '活动' },
+  channel: { en: 'channel', 'zh-CN': '渠道' },
+  breaker: { en: 'breaker', 'zh-CN': '熔断器' },
+}
+const STATES: Readonly<Record<string, Record<Language, string>>> = {
+  paused: { en: 'paused', 'zh-CN': '已暂停' },
+  stopped: { en: 'stopped for good', 'zh-CN': '已永久停止' },
+  open: { en: 'open: nothing is sent', 'zh-CN': '已断开，不发送' },
+  half_open: { en: 'half open: tried with a few messages', 'zh-CN': '半开，少量试发' },
+}
+
+/** `breaker email: half open …` */
+function switchText({ scope, name, state }: DeliveryData['switches'][number], language: Language): string {
+  const what = SCOPES[scope]?.[language] ?? scope
+  const of = name === '*' ? '' : ` ${scope === 'campaign' ? name : channelName(name, language)}`
+  return `${what}${of}${language === 'en' ? ': ' : '：'}${STATES[state]?.[language] ?? state}`
+}
+
 function deliveryChart(data: DeliveryData, speech: Speech): LineChart {
   const en = speech.language === 'en'
   const channels = [...new Set(data.days.map(({ channel }) => channel))]
@@ -227,7 +248,7 @@ function deliveryChart(data: DeliveryData, speech: Speech): LineChart {
     x: 'date',
     unit: 'count',
     series: channels.map((channel) => ({
-      name: channel,
+      name: channelName(channel, speech.language),
       points: data.days
         .filter((day) => day.channel === channel)
         .map(({ day, sent }) => ({ x: day, y: sent })),

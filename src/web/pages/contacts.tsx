@@ -5,6 +5,7 @@ import { consentStates } from '../../contacts/consent.ts'
 import { exportContact, exportCsv } from '../../contacts/export.ts'
 import { ANYTHING, readChoice, recordChoice } from '../../contacts/preferences.ts'
 import { transaction } from '../../database/connect.ts'
+import { channelTitle } from '../../reports/channel-words.ts'
 import { reports } from '../../reports/reports.ts'
 import { entryText } from '../../reports/timeline-text.ts'
 import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
@@ -153,6 +154,8 @@ async function showContact(visit: Visit, externalId: string): Promise<Response> 
   const facts = [contact.email, contact.phone, contact.locale, contact.timezone].filter(
     (part) => part !== null,
   )
+  const named = (name: string) =>
+    name === '*' ? say('any channel', '任何渠道') : channelTitle(name, visit.language)
   return await visit.show(
     externalId,
     <>
@@ -185,7 +188,7 @@ async function showContact(visit: Visit, externalId: string): Promise<Response> 
             {consents
               .map(
                 ({ channel, state }) =>
-                  `${channel}: ${state === 'given' ? say('agreed', '已同意') : say('withdrawn', '已撤回')}`,
+                  `${named(channel)}: ${state === 'given' ? say('agreed', '已同意') : say('withdrawn', '已撤回')}`,
               )
               .join(' · ')}
           </p>
@@ -205,7 +208,7 @@ async function showContact(visit: Visit, externalId: string): Promise<Response> 
                     value={name}
                     checked={choice?.channelsOff.includes(name) ?? false}
                   />
-                  {name === '*' ? say('any channel', '任何渠道') : name}
+                  {named(name)}
                 </label>
               ))}
             </fieldset>
@@ -214,7 +217,7 @@ async function showContact(visit: Visit, externalId: string): Promise<Response> 
           <p>
             {choice === undefined
               ? say('They have chosen nothing: everything is wanted.', '未作选择：均可接收。')
-              : choice.channelsOff.join(', ')}
+              : choice.channelsOff.map(named).join(', ')}
           </p>
         )}
       </div>

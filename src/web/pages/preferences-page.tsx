@@ -1,6 +1,6 @@
 import type { Preferences } from '../../contacts/preferences.ts'
 import { renderDocument, WhyField } from './document.tsx'
-import { CHANNELS, type Language, WORDS } from './preferences-words.ts'
+import { type Language, WORDS } from './preferences-words.ts'
 
 // One page, one form, no script: it has to work in the browser of a mail app, and on any telephone.
 
@@ -96,11 +96,6 @@ export function gonePage(language: Language, brand: string) {
       </section>
     ),
   })
-}
-
-/** A channel as people call it. */
-export function channelTitle(name: string, language: Language): string {
-  return CHANNELS[name]?.[language] ?? name
 }
 
 function boxes(kind: string, legend: string, all: readonly Box[], agreement: string) {

@@ -40,12 +40,3 @@ export const WORDS = {
     'zh-CN': '链接可能不完整，或已过期。请使用我们最近一条消息中的链接。',
   },
 } as const satisfies Record<string, Record<Language, string>>
-
-/** Channels by the names people call them; another keeps its own. */
-export const CHANNELS: Readonly<Record<string, Record<Language, string>>> = {
-  email: { en: 'E-mail', 'zh-CN': '电子邮件' },
-  sms: { en: 'Text message', 'zh-CN': '短信' },
-  push: { en: 'Push notification', 'zh-CN': '推送通知' },
-  callback: { en: 'Telephone call', 'zh-CN': '电话回访' },
-  inapp: { en: 'In the app', 'zh-CN': '应用内消息' },
-}

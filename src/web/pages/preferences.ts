@@ -6,11 +6,12 @@ import { isLeavingReason } from '../../config/reasons.ts'
 import { type ConsentRecord, consentStates, recordConsents } from '../../contacts/consent.ts'
 import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../contacts/preferences.ts'
 import { rows, transaction } from '../../database/connect.ts'
+import { channelTitle } from '../../reports/channel-words.ts'
 import { readSigningKeys } from '../../service/links.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { readToken } from '../../tokens/token.ts'
 import { DOCUMENT_POLICY } from './document.tsx'
-import { channelTitle, gonePage, preferencesPage } from './preferences-page.tsx'
+import { gonePage, preferencesPage } from './preferences-page.tsx'
 import { type Language, pageLanguage } from './preferences-words.ts'
 
 // A contact's own page. The signed link is the permission, to look and to change: no cookie goes along, so another

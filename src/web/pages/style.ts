@@ -7,11 +7,11 @@ const COLOURS = `
 :root { color-scheme: light dark;
   --ink: #1d2528; --soft: #566167; --paper: #f7f6f2; --card: #fff; --line: #e0ddd4; --wash: #efede6;
   --accent: #0b626a; --on-accent: #fff; --good: #1f6b3b; --good-wash: #e6f2e8; --bad: #a3271d; --bad-wash: #fbe9e6; --warn: #7a4b00; --warn-wash: #fbf0d9;
-  --shade: 0 1px 2px rgb(30 30 20 / 6%), 0 4px 16px rgb(30 30 20 / 5%) }
+  --edge: rgb(30 30 20 / 22%); --shade: 0 1px 2px rgb(30 30 20 / 6%), 0 4px 16px rgb(30 30 20 / 5%) }
 @media (prefers-color-scheme: dark) { :root {
   --ink: #e9e8e3; --soft: #a8aeae; --paper: #14181a; --card: #1d2326; --line: #333b3f; --wash: #262d31;
   --accent: #7fd0d3; --on-accent: #06282b; --good: #8fd3a2; --good-wash: #1b3324; --bad: #f2a59b; --bad-wash: #3d201d; --warn: #f0c987; --warn-wash: #3a2c12;
-  --shade: none } }
+  --edge: rgb(0 0 0 / 70%); --shade: none } }
 `
 
 const FRAME = `
@@ -36,8 +36,8 @@ footer { color: var(--soft); font-size: .85rem; padding: 1rem 1.5rem 2.5rem; max
 @media (max-width: 48rem) {
   .top { padding: .6rem 1rem; gap: .4rem .8rem } .who { display: none } .frame { display: block }
   .side { padding: 0; border-bottom: 1px solid var(--line); background: var(--card) }
-  .side ul { display: flex; overflow-x: auto; padding: .35rem .6rem; position: static }
-  .side a { white-space: nowrap; padding: .5rem .7rem }
+  .side ul { display: flex; flex-wrap: wrap; padding: .35rem .6rem; position: static }
+  .side a { white-space: nowrap; padding: .45rem .6rem }
   main { padding: 1rem } footer { padding: 1rem; text-align: left } }
 `
 
@@ -66,6 +66,7 @@ button kbd { background: transparent; color: inherit; border-color: currentcolor
 .tabs { display: flex; gap: .3rem; overflow-x: auto; margin: 0 0 1.1rem; border-bottom: 1px solid var(--line) }
 .tabs a { padding: .5rem .8rem; text-decoration: none; color: var(--soft); white-space: nowrap; border-bottom: 2px solid transparent; margin-bottom: -1px }
 .tabs a[aria-current] { color: var(--ink); border-color: var(--accent); font-weight: 600 }
+@media (max-width: 48rem) { .tabs { flex-wrap: wrap; border: 0 } .tabs a { padding: .35rem .6rem; margin: 0 } }
 .story { list-style: none; margin: 0; padding: 0 } .story li { position: relative; padding: 0 0 1rem 1.4rem; border-left: 2px solid var(--line); margin-left: .4rem }
 .story li::before { content: ""; position: absolute; left: -.43rem; top: .45rem; width: .75rem; height: .75rem; border-radius: 50%; background: var(--card); border: 2px solid var(--accent) }
 .story li:last-child { border-color: transparent } .story time { display: block; font-size: .85rem }
@@ -76,7 +77,9 @@ figure { margin: 0 0 1.1rem } .chart { background: var(--card); border: 1px soli
 `
 
 const TABLES = `
-.wide { overflow-x: auto; margin: 0 0 .6rem } table { border-collapse: collapse; width: 100%; font-size: .93rem }
+.wide { overflow-x: auto; margin: 0 0 .6rem; background: linear-gradient(to right, var(--card) 30%, transparent) 0 0 / 3rem 100% local no-repeat, linear-gradient(to left, var(--card) 30%, transparent) 100% 0 / 3rem 100% local no-repeat,
+  linear-gradient(to right, var(--edge), transparent) 0 0 / .9rem 100% scroll no-repeat, linear-gradient(to left, var(--edge), transparent) 100% 0 / .9rem 100% scroll no-repeat }
+ table { border-collapse: collapse; width: 100%; font-size: .93rem }
 th, td { text-align: left; padding: .5rem .8rem .5rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
 tbody tr:last-child td, tbody tr:last-child th { border-bottom: 0 } th { font-weight: 600; color: var(--soft); font-size: .85rem }
 tbody th { color: var(--ink); font-size: inherit; font-weight: 500 }
