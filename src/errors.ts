@@ -58,5 +58,10 @@ export class ConfigError extends WinbackError {
 
 /** The message of anything thrown, for logs and records. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof Error)) return String(error)
+  // `fetch` says in its cause alone why it failed; where several addresses were tried, that has a code and no message.
+  const { message, cause } = error
+  if (message !== 'fetch failed' || !(cause instanceof Error)) return message
+  const code = 'code' in cause ? String(cause.code) : ''
+  return `${message}: ${cause.message || code}`
 }

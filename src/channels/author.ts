@@ -4,6 +4,7 @@ import type { ChannelModule } from './channel.ts'
 // and what Winback's own channels are made with.
 
 export { z } from 'zod'
+export { messageOf } from '../errors.ts'
 export type {
   AddressKind,
   Answer,

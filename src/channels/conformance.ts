@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Channel, ChannelModule, ContactView, Delivery, Template, TemplateView } from './channel.ts'
+import { unfitChannel } from './guarded.ts'
+import { unfit } from './outside.ts'
 
 // What every channel promises, as tests: published as `winback/testing`, so that a channel from elsewhere can
 // prove itself. It brings no test runner: `describe` and `it` are the caller's (vitest, node:test, jest), and
@@ -107,10 +109,8 @@ export function describeChannel<Settings, Address, Content>(
   describe(`the channel ${name}`, () => {
     it('is what its module says', () =>
       withChannel(async ({ channel }) => {
-        assert.equal(channel.name, module.name)
-        assert.equal(channel.idempotent, module.idempotent)
-        assert(Number.isSafeInteger(channel.concurrency) && channel.concurrency >= 1, 'concurrency')
-        assert(Number.isSafeInteger(channel.deadline) && channel.deadline >= 1, 'deadline')
+        assert.deepEqual(unfit(module), [], 'winback.yaml would refuse the module')
+        assert.deepEqual(unfitChannel(module, channel), [], 'Winback would refuse what it opens')
         if (module.renders) assert(template, 'a channel that renders is tried with a template')
       }))
 
@@ -118,7 +118,9 @@ export function describeChannel<Settings, Address, Content>(
       withChannel(async ({ channel }) => {
         for (const one of reachable) {
           const frozen = Object.freeze({ ...one })
-          assert.notEqual(channel.addressOf(frozen), undefined)
+          const address = channel.addressOf(frozen)
+          assert(address !== undefined && address !== null && address !== '', 'no address is `undefined`')
+          assert(!(address instanceof Promise), 'addressOf answers at once')
           assert.deepEqual(channel.addressOf(frozen), channel.addressOf({ ...one }), 'the same each time')
         }
         for (const one of unreachable) assert.equal(channel.addressOf(one), undefined)
@@ -133,6 +135,7 @@ export function describeChannel<Settings, Address, Content>(
       withChannel(async ({ channel }) => {
         const before = structuredClone(view)
         const first = channel.render(template, view, contact())
+        assert(!(first instanceof Promise), 'render answers at once')
         assert.deepEqual(channel.render(template, view, contact()), first)
         assert.deepEqual(view, before)
       }))

@@ -102,7 +102,11 @@ export function lintOutside(
   }
 }
 
-function unfitChannel(module: ChannelModule<unknown>, value: unknown): string[] {
+/** What keeps an opened channel from being used; nothing where it can be. */
+export function unfitChannel(
+  module: Pick<ChannelModule<unknown>, 'name' | 'idempotent'>,
+  value: unknown,
+): string[] {
   if (typeof value !== 'object' || value === null) return ['it is no object']
   if (isPromise(value)) return ['it is a promise; `open` gives it at once, and connects when it first sends']
   const get = (key: string): unknown => Reflect.get(value, key)

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
-import type { AddressKind, Delivery } from '../channels/channel.ts'
+import type { Delivery } from '../channels/channel.ts'
 import { parseAddress } from '../channels/email/address.ts'
 import { normalisePhone } from '../contacts/addresses.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import { speechOf } from '../reports/words.ts'
+import type { WorkerDependencies } from '../touchpoints/batch.ts'
 import { findContact, previewStep } from '../touchpoints/preview.ts'
 import type { Outgoing } from '../touchpoints/sends.ts'
 import type { Outcome } from './output.ts'
@@ -78,7 +79,7 @@ async function runTestSend(
     { campaign, step, variant: options.variant },
     async ({ runtime, ...opened }) => {
       const { to, locale, variant } = options
-      const channels = channelsTo(to.kind, opened.step.channels, runtime.worker.addressKinds)
+      const channels = channelsTo(to.kind, opened.step.channels, runtime.worker)
       const contactId = await (options.contact === undefined
         ? anyContact(context)
         : findContact(context.database, options.contact))
@@ -127,15 +128,21 @@ async function runTestSend(
 
 /**
  * The channels of a step that deliver to such an address. All others would go to the contact who lends its data.
- * @throws WinbackError `usage.address` where there is none
+ * @throws WinbackError `usage.address` where there is none, `test.impossible` where none is set up
  */
 function channelsTo(
   kind: Recipient['kind'],
   channels: readonly string[],
-  kinds: ReadonlyMap<string, AddressKind>,
+  { addressKinds: kinds, channels: open }: Pick<WorkerDependencies, 'addressKinds' | 'channels'>,
 ): string[] {
   const fitting = channels.filter((name) => kinds.get(name) === kind)
-  if (fitting.length > 0) return fitting
+  const usable = fitting.filter((name) => open.has(name))
+  if (usable.length > 0) return usable
+  if (fitting.length > 0) {
+    throw new WinbackError('test.impossible', `${fitting.join(' and ')} cannot send: not set up yet`, {
+      remedy: `Add channels.${fitting[0]} to winback.yaml.`,
+    })
+  }
   const address = kind === 'email' ? 'an e-mail address' : 'a phone number'
   const other = channels.some((name) => kinds.get(name) === (kind === 'email' ? 'phone' : 'email'))
   throw new WinbackError(

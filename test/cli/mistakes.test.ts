@@ -64,6 +64,13 @@ test('test-send blames --to for an address that is none', async () => {
   expect(stderr).toContain('--to wants an e-mail address or a phone number, found "notanaddress"')
 })
 
+test('test-send says so where the channel is not set up yet', async () => {
+  const { code, stderr } = await run(['test-send', 'graded-recall', 'remind', '--to', '+8613800000002'], here)
+  expect(code).not.toBe(0)
+  expect(stderr).toContain('sms cannot send: not set up yet')
+  expect(stderr).toContain('Add channels.sms to winback.yaml.')
+})
+
 test('a header of one column asks for the delimiter', async () => {
   await writeFile(join(here.cwd, 'semicolons.csv'), 'external_id;email\nu1;a@example.com\n')
   await writeFile(join(here.cwd, 'tabs.csv'), 'external_id\temail\nu1\ta@example.com\n')
