@@ -27,6 +27,12 @@ interface ReportedGroup {
   readonly difference: Estimate | NotEnough
 }
 
+/** How many were drawn into each arm. */
+interface Assigned {
+  readonly treated: { readonly assigned: number }
+  readonly heldOut: { readonly assigned: number }
+}
+
 /** The campaign as the simulated people meet it: what goes out by e-mail reaches them, the log does not. */
 export function ladderOf(campaign: Campaign, timezone: string): Ladder {
   const { send_window: windows, max_delay: maxDelay } = campaign.limits
@@ -113,6 +119,40 @@ export function formatComparison(compared: readonly Compared[], color: boolean):
     ),
     paint.faint(
       `  ${held} of ${judged.length} intervals hold the planted figure; at 95 %, one in twenty misses by chance.`,
+    ),
+  ].join('\n')
+}
+
+/** Campaigns in which nothing was planted, beside what their reports find. */
+export function formatOthers(
+  reported: readonly { readonly campaign: string; readonly overall: ReportedGroup & Assigned }[],
+  color: boolean,
+): string {
+  const paint = painter(color)
+  const rate = (estimate: Estimate | NotEnough) =>
+    estimate.kind === 'estimate' ? percent(estimate.value, 'natural') : '–'
+  const rows = reported.map(({ campaign, overall: { treated, heldOut, difference } }) => {
+    const known = difference.kind === 'estimate'
+    return [
+      campaign,
+      (treated.assigned + heldOut.assigned).toLocaleString('en'),
+      rate(treated.rate),
+      rate(heldOut.rate),
+      known ? percent(difference.value, 'difference') : 'not enough data',
+      known ? `${percent(difference.low, 'difference')} to ${percent(difference.high, 'difference')}` : '',
+      known ? (difference.low <= 0 && difference.high >= 0 ? '✓' : '✗') : '',
+    ]
+  })
+  const heads = ['', 'taken in', 'contacted', 'not contacted', 'won back by us', '95 % interval', '']
+  return [
+    paint.strong('The campaigns beside it: nothing was planted, and nothing should be found'),
+    ...table(
+      heads.map((title, no) => ({ title, align: no === 0 || no === 6 ? 'left' : 'right' }) as const),
+      rows,
+      paint,
+    ),
+    paint.faint(
+      '  Contacted, not contacted: how many came back, renewed or ordered again. ✓: the interval holds 0.',
     ),
   ].join('\n')
 }

@@ -3,9 +3,10 @@ import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { sql } from 'drizzle-orm'
 import pc from 'picocolors'
+import { runCampaign } from '../audience/run.ts'
 import { openTemplates, readCampaigns } from '../cli/campaigns.ts'
 import { EXIT, exitCodeOf, formatFailure } from '../cli/failure.ts'
-import { writeWorkspace } from '../cli/init.ts'
+import { SHIPPED_CAMPAIGNS, writeWorkspace } from '../cli/init.ts'
 import { aborted, listenForInterrupts } from '../cli/interrupt.ts'
 import { count, openOutput } from '../cli/output.ts'
 import { planCampaign } from '../cli/plan/plan.ts'
@@ -21,12 +22,13 @@ import { assertServer, connect, type Database, execute, rows, transaction } from
 import { openEmbedded } from '../database/embedded.ts'
 import { migrate } from '../database/migrate.ts'
 import { ConfigError, messageOf, WinbackError } from '../errors.ts'
+import type { OverviewData } from '../reports/overview.ts'
 import { reports } from '../reports/reports.ts'
 import { replay } from '../service/replay.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { freshenSignals } from '../service/signals.ts'
 import { plantActs } from './acts.ts'
-import { compare, formatComparison, ladderOf } from './comparison.ts'
+import { compare, formatComparison, formatOthers, ladderOf } from './comparison.ts'
 import { writeFiles } from './files.ts'
 import { findPlanted, formatFindings } from './found.ts'
 import { openLiving } from './living.ts'
@@ -34,6 +36,7 @@ import { openMailbox } from './mailbox.ts'
 import { findRecipient, formatChannels, formatMessages } from './messages.ts'
 import { openWeb } from './open-web.ts'
 import { drawPopulation } from './population.ts'
+import { FIRST, MEASURED, plantRenewals, writeProgramme } from './programme.ts'
 import { openProviders } from './providers/providers.ts'
 import { reportBetween } from './providers/reports.ts'
 import { type EpisodeSeen, truthOf } from './truth.ts'
@@ -86,8 +89,10 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
     timezone: 'Asia/Shanghai',
     smtp: { host: '127.0.0.1', port: mailbox.port, connections: 20 },
     channels: providers.channels,
+    campaigns: SHIPPED_CAMPAIGNS,
     overwrite: true,
   })
+  await writeProgramme(folder)
   say(
     `A workspace in ${shown(folder)}, ${count(people, 'simulated person', 'simulated people')}, a mail server and providers of texts, pushes, calls and webhooks that take what is for them`,
   )
@@ -127,38 +132,50 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
 
     const templates = await openTemplates(context)
     const read = await readCampaigns(context, templates)
-    const [loaded] = read.campaigns
-    if (!loaded) throw new ConfigError(read.problems)
-    say(`The campaign in ${shown(loaded.file)} is valid`)
+    const loaded = read.campaigns.find(({ definition }) => definition.campaign === MEASURED)
+    if (!loaded || read.problems.length > 0) throw new ConfigError(read.problems)
+    say(
+      `${count(read.campaigns.length, 'campaign')} in ${shown(join(folder, 'campaigns'))}, and nothing wrong with them`,
+    )
     const plan = await planCampaign({ ...context, database, engine }, loaded, templates, START)
     const wanted = plan.audience.cells.filter((cell) => cell.answer === 'opened')
     const largest = plan.detectable.find((each) => each.difference !== null)
     say(
-      `Plan ${plan.hash}: would take in ${count(total(wanted), 'person', 'people')} at once, hold out ${percent(loaded.definition.holdout)}` +
+      `Plan ${plan.hash} of ${MEASURED}: would take in ${count(total(wanted), 'person', 'people')} at once, hold out ${percent(loaded.definition.holdout)}` +
         (largest?.difference ? `; shows differences from ${(largest.difference * 100).toFixed(1)} pp` : ''),
     )
-    const applied = await applyCampaign(database, {
-      loaded,
-      templateFiles: templates.files,
-      workspace: context.loaded,
-      clock,
-      by: 'demo',
-      expectedPlan: plan.hash,
-    })
-    const campaign = applied.campaign
+    for (const campaign of read.campaigns) {
+      await applyCampaign(database, {
+        loaded: campaign,
+        templateFiles: templates.files,
+        workspace: context.loaded,
+        clock,
+        by: 'demo',
+        ...(campaign === loaded ? { expectedPlan: plan.hash } : {}),
+      })
+    }
+    const campaign = MEASURED
+    const others = read.campaigns.flatMap(({ definition }) =>
+      definition.campaign === MEASURED ? [] : [definition.campaign],
+    )
     await fixDraws(database)
-    say(`Version ${applied.version} of ${campaign} applied, exactly as planned`)
+    say(`Applied: ${campaign} exactly as planned, and beside it ${others.join(', ')}`)
 
     const runtime = { ...(await openRuntime({ database, workspace, clock })), clock }
+    for (const name of FIRST) {
+      const current = await runtime.book.current(name)
+      if (current) await runCampaign(runtime.run, current, START)
+    }
     const progress = output.progress(`Replaying ${days} days`, { total: days })
     try {
       await replay(runtime, {
         from: START,
         to: end,
         step: STEP,
-        reveal: await openLiving(runtime, world, mailbox, (after, upTo) =>
-          reportBetween(runtime, population, providers, after, upTo),
-        ),
+        reveal: await openLiving(runtime, {
+          ...{ world, mailbox, moving: MEASURED, acts: plantRenewals(population, planted) },
+          report: (after, upTo) => reportBetween(runtime, population, providers, after, upTo),
+        }),
         onProgress: (now) => {
           interrupt.throwIfAborted()
           progress.update(daysIn(now), days, now.toISOString().slice(0, 10))
@@ -170,8 +187,14 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
     }
     const { arrived, refused } = mailbox.counts()
     const taken = providers.counts()
+    const overHttp = [
+      count(taken.pushes, 'push', 'pushes'),
+      count(taken.texts, 'text'),
+      count(taken.calls, 'call'),
+      count(taken.webhook, 'card'),
+    ]
     say(
-      `${days} days replayed: ${count(arrived, 'mail')} arrived over SMTP, ${refused} refused; ${count(taken.pushes, 'push', 'pushes')}, ${count(taken.texts, 'text')} and ${count(taken.calls, 'call')} taken over HTTP`,
+      `${days} days replayed: ${count(arrived, 'mail')} arrived over SMTP, ${refused} refused; over HTTP ${overHttp.join(', ')}`,
     )
 
     const report = await overviewOf({ database, loaded: context.loaded }, runtime.book, campaign, {
@@ -188,6 +211,11 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
     const episodes = await maturedEpisodes(database, campaign, end)
     const truth = truthOf(world, episodes, ladderOf(loaded.definition, workspace.timezone))
     process.stdout.write(`${formatComparison(compare(truth, report), colors.isColorSupported)}\n\n`)
+    const reported: OverviewData[] = []
+    for (const name of others) {
+      reported.push(await overviewOf({ database, loaded: context.loaded }, runtime.book, name, { now: end }))
+    }
+    process.stdout.write(`${formatOthers(reported, colors.isColorSupported)}\n\n`)
     process.stdout.write(`${formatFindings(found, style.locale, colors.isColorSupported)}\n\n`)
     process.stdout.write(`${await formatChannels(database, colors.isColorSupported)}\n\n`)
     const recipient = (await findRecipient(database)) ?? 'u000001'

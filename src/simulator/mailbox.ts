@@ -7,6 +7,8 @@ import type { Population } from './population.ts'
 export interface Arrival {
   readonly externalId: string
   readonly at: number
+  /** The campaign, as its mails name it to mailbox providers (Feedback-ID); undefined where they do not. */
+  readonly campaign: string | undefined
 }
 
 /** The mail server of everybody in a population: takes what is sent to them, and nothing else. */
@@ -46,11 +48,13 @@ export async function openMailbox(population: Population, clock: Clock): Promise
       stream.on('end', () => {
         // Taken apart when somebody looks: most are let go before.
         const to = session.envelope.rcptTo.map(({ address }) => address)
-        last.push({ at: clock.now(), to, raw: Buffer.concat(chunks) })
+        const raw = Buffer.concat(chunks)
+        const campaign = campaignOf(raw)
+        last.push({ at: clock.now(), to, raw })
         if (last.length > KEPT) last.shift()
         for (const { address } of session.envelope.rcptTo) {
           const externalId = owners.get(address.toLowerCase())
-          if (externalId !== undefined) waiting.push({ externalId, at: clock.now().getTime() })
+          if (externalId !== undefined) waiting.push({ externalId, at: clock.now().getTime(), campaign })
           arrived += 1
         }
         done()
@@ -94,4 +98,11 @@ export async function openMailbox(population: Population, clock: Clock): Promise
     },
     close: () => new Promise((closed) => server.close(() => closed())),
   }
+}
+
+/** Bytes in which a mail's headers stand. */
+const HEADERS = 4096
+
+function campaignOf(raw: Buffer): string | undefined {
+  return /^Feedback-ID: ([^.:\r\n]+)\./im.exec(raw.toString('latin1', 0, HEADERS))?.[1]
 }

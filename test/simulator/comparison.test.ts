@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { campaign } from '../../src/config/campaign.ts'
-import { type Compared, compare, formatComparison, ladderOf } from '../../src/simulator/comparison.ts'
+import {
+  type Compared,
+  compare,
+  formatComparison,
+  formatOthers,
+  ladderOf,
+} from '../../src/simulator/comparison.ts'
 import type { Truth } from '../../src/simulator/truth.ts'
 
 const DAY = 86_400
@@ -74,5 +80,23 @@ test('is a table people can read', () => {
     '               won back by us               +10.0 pp          -2.0 pp  -10.0 pp to +5.0 pp  ✗',
     '  coupon       won back by us               +10.0 pp  not enough data',
     '  1 of 2 intervals hold the planted figure; at 95 %, one in twenty misses by chance.',
+  ])
+})
+
+test('campaigns in which nothing was planted hold a difference of nothing, or are told apart', () => {
+  const arm = (assigned: number, rate: typeof none | ReturnType<typeof estimate>) => ({ assigned, rate })
+  const known = { treated: arm(180, estimate(0.4, 0.3, 0.5)), heldOut: arm(20, estimate(0.5, 0.3, 0.7)) }
+  const lines = formatOthers(
+    [
+      { campaign: 'at-risk', overall: { ...known, difference: estimate(-0.1, -0.3, 0.1) } },
+      { campaign: 'thanks', overall: { ...known, difference: estimate(0.2, 0.1, 0.3) } },
+      { campaign: 'unhappy', overall: { treated: arm(3, none), heldOut: arm(1, none), difference: none } },
+    ],
+    false,
+  ).split('\n')
+  expect(lines.slice(2, -1).map((line) => line.trim().replaceAll(/ {2,}/g, ' | '))).toEqual([
+    'at-risk | 200 | 40.0 % | 50.0 % | -10.0 pp | -30.0 pp to +10.0 pp | ✓',
+    'thanks | 200 | 40.0 % | 50.0 % | +20.0 pp | +10.0 pp to +30.0 pp | ✗',
+    'unhappy | 4 | – | – | not enough data',
   ])
 })

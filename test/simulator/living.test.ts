@@ -14,11 +14,13 @@ import { importActivity, importContacts, importSuppressions } from '../../src/co
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { replay } from '../../src/service/replay.ts'
 import { openRuntime } from '../../src/service/runtime.ts'
+import { plantActs } from '../../src/simulator/acts.ts'
 import { writeFiles } from '../../src/simulator/files.ts'
 import { openLiving } from '../../src/simulator/living.ts'
 import { openMailbox } from '../../src/simulator/mailbox.ts'
 import { formatChannels } from '../../src/simulator/messages.ts'
 import { drawPopulation } from '../../src/simulator/population.ts'
+import { MEASURED, plantRenewals } from '../../src/simulator/programme.ts'
 import { openProviders } from '../../src/simulator/providers/providers.ts'
 import { reportBetween } from '../../src/simulator/providers/reports.ts'
 import { openWorld } from '../../src/simulator/world.ts'
@@ -74,9 +76,10 @@ async function rehearse(seed: number) {
     }
     const to = new Date(START.getTime() + DAYS * 86_400_000)
     try {
-      const reveal = await openLiving(runtime, world, mailbox, (after, upTo) =>
-        reportBetween(runtime, population, providers, after, upTo),
-      )
+      const reveal = await openLiving(runtime, {
+        ...{ world, mailbox, moving: MEASURED, acts: plantRenewals(population, plantActs(world)) },
+        report: (after, upTo) => reportBetween(runtime, population, providers, after, upTo),
+      })
       await replay(runtime, { from: START, to, step: 14_400, reveal })
     } finally {
       await runtime.close()
