@@ -1,5 +1,6 @@
 import { runCampaign } from '../audience/run.ts'
 import type { ManualClock } from '../clock.ts'
+import type { CompiledCampaign } from '../config/compiled.ts'
 import { processBatch } from '../touchpoints/batch.ts'
 import { dispatchDue, nextDue } from '../touchpoints/dispatch.ts'
 import type { Runtime } from './runtime.ts'
@@ -38,18 +39,24 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
   const grid = (time: Date) => new Date(Math.ceil(time.getTime() / (plan.step * 1000)) * plan.step * 1000)
   // Just before `from`, so that a tick at `from` itself is the first one.
   let previous = new Date(plan.from.getTime() - 1)
-  for (
-    let now = await nextMoment(runtime, previous, grid);
-    now <= plan.to;
-    now = await nextMoment(runtime, now, grid)
-  ) {
+  // Whether a version asks for signals is read out of all its conditions and templates: once.
+  const asking = new Map<CompiledCampaign, boolean>()
+  const asks = (campaign: CompiledCampaign) => {
+    const known = asking.get(campaign) ?? asksForSignals(campaign, runtime.workspace)
+    asking.set(campaign, known)
+    return known
+  }
+  for (;;) {
+    // Asked once for each jump: nobody applies anything while it lasts.
+    const campaigns = await currentCampaigns(runtime)
+    const now = await nextMoment(runtime, campaigns, previous, grid)
+    if (!(now <= plan.to)) break
     runtime.clock.set(now)
     await plan.reveal(previous, now)
-    if (await anyAsks(runtime)) await freshenSignals(runtime)
-    for (const { campaign, tick } of await ticksAt(runtime, previous, now)) {
-      const current = await runtime.book.current(campaign)
-      if (!current) continue
-      const result = await runCampaign(runtime.run, current, tick)
+    // Signals of a replay are as of its clock, as all it knows.
+    if (campaigns.some(asks)) await freshenSignals(runtime)
+    for (const { campaign, tick } of ticksAt(campaigns, previous, now)) {
+      const result = await runCampaign(runtime.run, campaign, tick)
       if (result.state === 'done') tally.runs += 1
       if (result.state === 'refused') tally.refused += 1
     }
@@ -63,41 +70,41 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
   return tally
 }
 
-/** Whether any campaign's current version asks for a signal: those of a replay are as of its clock, as all it knows. */
-async function anyAsks(runtime: Runtime): Promise<boolean> {
-  for (const { campaign } of await appliedCampaigns(runtime.database)) {
-    const current = await runtime.book.current(campaign)
-    if (current && asksForSignals(current, runtime.workspace)) return true
+/** The current version of every applied campaign. */
+async function currentCampaigns({ database, book }: Runtime): Promise<CompiledCampaign[]> {
+  const found: CompiledCampaign[] = []
+  for (const { campaign } of await appliedCampaigns(database)) {
+    const current = await book.current(campaign)
+    if (current) found.push(current)
   }
-  return false
+  return found
 }
 
 /** The next moment anything happens after `now`: a tick, or a touchpoint due (on the grid, and not in the past). */
-async function nextMoment(runtime: Runtime, now: Date, grid: (time: Date) => Date): Promise<Date> {
-  const moments: number[] = []
-  for (const { campaign } of await appliedCampaigns(runtime.database)) {
-    const current = await runtime.book.current(campaign)
-    if (current) moments.push(nextTick(current.definition.schedule, current.timezone, now).getTime())
-  }
+async function nextMoment(
+  runtime: Runtime,
+  campaigns: readonly CompiledCampaign[],
+  now: Date,
+  grid: (time: Date) => Date,
+): Promise<Date> {
+  const moments = campaigns.map(({ definition, timezone }) =>
+    nextTick(definition.schedule, timezone, now).getTime(),
+  )
   const due = await nextDue(runtime.database)
   if (due) moments.push(grid(new Date(Math.max(due.getTime(), now.getTime() + 1))).getTime())
   return new Date(Math.min(...moments))
 }
 
 /** The newest tick of each campaign within (after, upTo]. */
-async function ticksAt(
-  runtime: Runtime,
+function ticksAt(
+  campaigns: readonly CompiledCampaign[],
   after: Date,
   upTo: Date,
-): Promise<{ campaign: string; tick: Date }[]> {
-  const found: { campaign: string; tick: Date }[] = []
-  for (const { campaign } of await appliedCampaigns(runtime.database)) {
-    const current = await runtime.book.current(campaign)
-    if (!current) continue
-    const tick = nextTick(current.definition.schedule, current.timezone, after)
-    if (tick <= upTo) found.push({ campaign, tick })
-  }
-  return found
+): { campaign: CompiledCampaign; tick: Date }[] {
+  return campaigns.flatMap((campaign) => {
+    const tick = nextTick(campaign.definition.schedule, campaign.timezone, after)
+    return tick <= upTo ? [{ campaign, tick }] : []
+  })
 }
 
 /** Processes everything that is due. */

@@ -48,8 +48,11 @@ import { openWorld } from './world.ts'
 const SEED = 2025
 // In the past, so that whoever looks at the demo afterwards looks back on all of it.
 const START = new Date('2025-09-01T00:00:00+08:00')
-/** Seconds: messages go out every third hour. */
-const STEP = 10_800
+/** Seconds: messages go out every sixth hour, which in Shanghai is at two and eight. */
+const STEP = 21_600
+
+/** Sixty days change little of what a model learns of a year: it is fitted three times, and not every Monday. */
+const MONTHLY = 'signals: { refit: "0 3 1 * *" }'
 
 interface DemoOptions {
   readonly folder: string
@@ -89,6 +92,7 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
     timezone: 'Asia/Shanghai',
     smtp: { host: '127.0.0.1', port: mailbox.port, connections: 20 },
     channels: providers.channels,
+    signals: MONTHLY,
     campaigns: SHIPPED_CAMPAIGNS,
     overwrite: true,
   })
@@ -107,7 +111,7 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
   }
   const context = await openWorkspace(invocation)
   const workspace = context.loaded.definition
-  const server = await openEmbedded({ directory: embeddedDirectory(folder) })
+  const server = await openEmbedded({ directory: embeddedDirectory(folder), durable: false })
   const database = connect(server.url, { schema: workspace.database.schema, applicationName: 'winback demo' })
   try {
     await execute(database, sql`DROP SCHEMA IF EXISTS ${sql.identifier(database.schema)} CASCADE`)

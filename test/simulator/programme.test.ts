@@ -32,11 +32,11 @@ test('the demo’s campaigns are valid with its providers, and meet at two hours
   const loaded = await Promise.all(files.map((file) => loadCampaign(file, workspace, templates)))
   expect(loaded.flatMap(({ warnings }) => warnings)).toEqual([])
   expect(loaded.map(({ definition }) => [definition.campaign, definition.schedule])).toEqual([
-    ['at-risk', '0 12 * * *'],
+    ['at-risk', '0 14 * * *'],
     ['graded-recall', '0 9 * * *'],
-    ['renewal', '0 12 * * *'],
-    ['thanks', '0 12 * * *'],
-    ['unhappy', '0 12 * * *'],
+    ['renewal', '0 14 * * *'],
+    ['thanks', '0 14 * * *'],
+    ['unhappy', '0 14 * * *'],
   ])
   // No step goes to the log, and every channel there is has one.
   const used = loaded.flatMap(({ definition: { tiers, on_return: greeting } }) =>
