@@ -55,7 +55,7 @@ export function openClients(base: string, key: string): Clients {
     ask: (method, path, body) => {
       // Ids are left out of the name: one line for each kind of request.
       const [, kind = ''] = path.split('/v1/')
-      return call(`${method} ${kind.split('/')[0]}`, `${base}${path}`, {
+      return call(`${method} ${kind.split(/[/?]/)[0]}`, `${base}${path}`, {
         method,
         headers: { authorization: `Bearer ${key}` },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -237,7 +237,7 @@ function partsOf(scene: Scene, pending: Handover[]): Record<string, Part> {
       every: 10_000,
       work: (luck) => {
         const name = luck.pick(['monday', 'funnel', 'lift', 'cost', 'delivery', 'offers', 'reasons'])
-        return clients.ask('GET', `/v1/reports/${name}`)
+        return clients.ask('GET', `/v1/reports/${name}?campaign=ladder`)
       },
     },
     kills: {

@@ -62,6 +62,7 @@ export async function brokenLimits(database: Database): Promise<string[]> {
   const late = await rows(
     database,
     sql`SELECT c.external_id, c.timezone, r.settled_at FROM touchpoint_records r JOIN contacts c USING (contact_id)
+      JOIN steps s ON s.step_id = r.step_id AND s.campaign = 'ladder'
       CROSS JOIN LATERAL (SELECT extract(hour FROM r.settled_at AT TIME ZONE c.timezone) * 60
         + extract(minute FROM r.settled_at AT TIME ZONE c.timezone) AS minute) local
       WHERE r.channel = 'sms' AND r.state IN ('sent', 'uncertain')

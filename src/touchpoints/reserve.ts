@@ -67,7 +67,8 @@ export async function reserve(deps: ReserveDependencies, reservation: Reservatio
       const grant = dummyGrant(inVariant(step, each.candidate.variant), now)
       return grant ? { ...each, grant } : each
     })
-  const real = cleared.filter(({ candidate }) => !candidate.seed)
+  // Where there is not enough for all, what was planned first gets it.
+  const real = cleared.filter(({ candidate }) => !candidate.seed).toSorted(byPlan)
   const budgets = budgetsOf(campaign, step)
   const capped = campaign.definition.limits.per_person.length > 0
   const offering = givesOffer(step)
@@ -88,6 +89,10 @@ export async function reserve(deps: ReserveDependencies, reservation: Reservatio
     holds,
     promised: offering,
   }
+}
+
+function byPlan({ candidate: a }: Cleared, { candidate: b }: Cleared): number {
+  return a.plannedFor.getTime() - b.plannedFor.getTime() || a.touchpointId - b.touchpointId
 }
 
 /** A batch by what it promises: a step as one of its variants has it, with those who are to get that offer or none. */

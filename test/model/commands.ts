@@ -3,15 +3,20 @@ import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { execute, rows } from '../../src/database/connect.ts'
-import { processBatch } from '../../src/touchpoints/batch.ts'
+import { processBatch as processReally } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { claim, markSending, type TouchpointKey } from '../../src/touchpoints/lifecycle.ts'
 import { sweep as sweepReal } from '../../src/touchpoints/sweep.ts'
 import {
+  ALIVE,
   act,
+  type Batched,
+  type Contact,
   campaignSource,
+  carryOut,
   conclude,
   DAY,
+  decide,
   due,
   finish,
   HOUR,
@@ -20,12 +25,13 @@ import {
   type Mode,
   type Model,
   type Placed,
-  process,
-  promise,
+  processBatch,
   relink,
+  reserve,
   run,
   suppress,
   sweep,
+  type Verdict,
   wake,
 } from './model.ts'
 import {
@@ -261,6 +267,14 @@ async function placesOf(model: Model, real: Real, batches: readonly Batch[]): Pr
   return found
 }
 
+/** A batch as the model knows it. */
+function batched({ keys }: Batch, places: ReadonlyMap<number, Placed>): Batched {
+  return keys.flatMap(({ touchpointId }) => {
+    const placed = places.get(touchpointId)
+    return placed ? [[touchpointId, placed] as const] : []
+  })
+}
+
 function speak(real: Real, mode: Mode): void {
   real.email.answer = (message) => {
     if (mode === 'retry' || mode === 'rejected') refused.add(message)
@@ -278,9 +292,9 @@ const work = (mode: Mode, times: number) =>
     const places = await placesOf(model, real, batches)
     expect(places.size).toBe(due(model).length)
     for (const batch of batches) {
-      await Promise.all(Array.from({ length: times }, () => processBatch(anotherWorker(real), batch)))
+      await Promise.all(Array.from({ length: times }, () => processReally(anotherWorker(real), batch)))
+      processBatch(model, batched(batch, places), mode)
     }
-    for (const placed of places.values()) process(model, placed, mode)
   })
 
 const loseQueue = command('jobs are queued and the queue is flushed', async (model, real) => {
@@ -347,14 +361,12 @@ const sweepNow = command('every lease runs out', async (model, real) => {
 })
 
 /** What a batch that stopped in the middle has left: read, and held against what it may have been. */
-function adopt(model: Model, placed: Placed, row: TouchRow, worker: number): void {
+function adopt(model: Model, placed: Placed, verdict: Verdict, row: TouchRow, worker: number): void {
   const { touch } = placed
-  const verdict = judge(model, placed)
   if (verdict.kind !== 'send') {
-    process(model, placed, 'sent')
+    carryOut(model, placed, verdict, 'sent')
     return
   }
-  promise(placed, worker)
   if (verdict.channel === 'log' && row.state === 'sent') {
     finish(model, placed, 'log', 'sent')
     return
@@ -372,10 +384,10 @@ const hang = command('a worker hangs in its first sends', async (model, real) =>
   const [batch] = batches
   if (!batch) return
   const places = await placesOf(model, real, batches)
-  const mails = [...places.values()].filter((placed) => {
-    const verdict = judge(model, placed)
-    return verdict.kind === 'send' && verdict.channel === 'email'
-  }).length
+  const verdicts = decide(model, batched(batch, places))
+  const mails = [...verdicts.values()].filter(
+    (verdict) => verdict.kind === 'send' && verdict.channel === 'email',
+  ).length
   model.workers += 1
   const worker = model.workers
   let going = 0
@@ -392,11 +404,13 @@ const hang = command('a worker hangs in its first sends', async (model, real) =>
       return { outcome: 'sent' }
     }
   })
-  const done = processBatch(anotherWorker(real), batch)
+  const done = processReally(anotherWorker(real), batch)
   await Promise.race([done, ...(full > 0 ? [quiet] : [])])
+  reserve(model, verdicts, worker)
   for (const row of await readTouches(real)) {
     const placed = places.get(row.id)
-    if (placed) adopt(model, placed, row, worker)
+    const verdict = placed && verdicts.get(placed)
+    if (placed && verdict) adopt(model, placed, verdict, row, worker)
   }
   if (full === 0) {
     conclude(model, worker)
@@ -427,6 +441,37 @@ const wakeUp = (which: number) =>
     (model) => model.hanging.size > 0,
   )
 
+/**
+ * A batch during which a contact came back: the two came in either order, and only the database knows in which. Where the
+ * return was second, what had been reserved for the contact was missing for others, though it was given back.
+ */
+function settleRace(
+  model: Model,
+  batch: Batched,
+  contact: Contact,
+  after: ReadonlyMap<number, TouchRow>,
+): void {
+  const cancelled = new Set(
+    batch.filter(([id]) => after.get(id)?.reason === 'returned').map(([, placed]) => placed),
+  )
+  const others = batch.filter(([, placed]) => !cancelled.has(placed))
+  for (const placed of cancelled) expect(placed.episode.contact).toBe(contact)
+  const [first, second] = [decide(model, others), decide(model, batch)]
+  const fits = (verdicts: ReadonlyMap<Placed, Verdict>) =>
+    others.every(([id, placed]) => {
+      const verdict = verdicts.get(placed)
+      const state = after.get(id)?.state
+      return verdict?.kind === 'send'
+        ? state === 'sent'
+        : state === (verdict?.kind === 'end' ? verdict.state : 'planned')
+    })
+  const verdicts = fits(first) ? first : second
+  const taken = new Map([...verdicts].filter(([placed]) => !cancelled.has(placed)))
+  reserve(model, taken, ALIVE)
+  for (const [placed, verdict] of taken) carryOut(model, placed, verdict, 'sent')
+  conclude(model, ALIVE)
+}
+
 /** A return is recorded while the contact's touchpoints are being worked on, in two workers at once. */
 const returnMeanwhile = (who: number) =>
   command(
@@ -444,15 +489,15 @@ const returnMeanwhile = (who: number) =>
       }
       const batches = await dispatch(real)
       const places = await placesOf(model, real, batches)
-      await Promise.all([
-        ...batches.flatMap((batch) => [1, 2].map(() => processBatch(anotherWorker(real), batch))),
-        real.shop.importActivity([row]),
-      ])
+      const inTurn = async () => {
+        for (const batch of batches) {
+          await Promise.all([1, 2].map(() => processReally(anotherWorker(real), batch)))
+        }
+      }
+      await Promise.all([inTurn(), real.shop.importActivity([row])])
       const after = new Map((await readTouches(real)).map((touch) => [touch.id, touch]))
-      for (const [touchId, placed] of places) {
-        // One of the two came first; which, only the database knows.
-        const cancelled = after.get(touchId)?.reason === 'returned'
-        if (placed.episode.contact !== contact || !cancelled) process(model, placed, 'sent')
+      for (const batch of batches) {
+        settleRace(model, batched(batch, places), contact, after)
       }
       act(model, contact, model.now, 'session', id)
     },
@@ -470,7 +515,7 @@ export async function drain(model: Model, real: Real): Promise<void> {
   expect(model.episodes.flatMap((episode) => episode.touches).filter(isOpen)).toEqual([])
 }
 
-/** The first version, some people, and their first run. */
+/** The first version and some people. */
 export const beginning: readonly Command[] = [
   applyNext,
   signUp([
@@ -482,6 +527,9 @@ export const beginning: readonly Command[] = [
     { days: 20, email: 0, named: true },
   ]),
 ]
+
+/** Takes them in: every story has messages to be sent from its beginning. */
+export const firstRun: Command = runNow(1)
 
 const who = fc.nat({ max: 30 })
 const mode = fc.constantFrom<Mode>('sent', 'sent', 'sent', 'retry', 'rejected', 'uncertain')

@@ -6,12 +6,13 @@ import { rows } from '../../src/database/connect.ts'
 import { settingsOf } from '../../src/database/migrate.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { openShop, testChannel } from '../support/shop.ts'
-import { anything, beginning, drain } from './commands.ts'
+import { anything, beginning, drain, firstRun } from './commands.ts'
 import { emptyModel, type Model, PRICE } from './model.ts'
 import { checkInvariants, type Real } from './real.ts'
 
 // The whole machine against a model in memory: imports, late and repeated events, runs, returns, new versions, merges,
-// workers that die or hang at every step, lost queues, jobs that run twice, suppressions and pauses, in random order.
+// workers that die or hang at every step, lost queues, jobs that run twice, suppressions and pauses, in random order, with
+// caps, an offer with little stock and a day's budget that is soon spent.
 // WINBACK_MODEL_RUNS and WINBACK_MODEL_SEED (a failure prints its seed) make it longer, or the same again.
 
 const START = Date.UTC(2026, 2, 2, 9)
@@ -33,6 +34,7 @@ async function world(): Promise<{ model: Model; real: Real }> {
   for (const command of beginning) await command.run(model, real)
   const [campaign] = await rows<{ salt: string }>(database, sql`SELECT salt FROM campaigns`)
   model.salt = campaign?.salt ?? ''
+  await firstRun.run(model, real)
   return { model, real }
 }
 
@@ -46,6 +48,7 @@ describe('the pipeline', () => {
     let stories = 0
     let episodes = 0
     const ends = new Map<string, number>()
+    const verdicts = new Map<string, number>()
     await fc.assert(
       fc.asyncProperty(
         fc.noBias(fc.commands(anything, { maxCommands: 60, size: 'max' })),
@@ -56,6 +59,7 @@ describe('the pipeline', () => {
           await checkInvariants(real)
           stories += 1
           episodes += model.episodes.length
+          for (const [said, times] of model.verdicts) verdicts.set(said, (verdicts.get(said) ?? 0) + times)
           for (const { touches } of model.episodes) {
             for (const { state, reason } of touches) {
               const end = reason === null ? state : `${state} ${reason}`
@@ -73,6 +77,12 @@ describe('the pipeline', () => {
     // Stories in which nothing happens prove nothing. A busy machine is cut short after a few of them, whose mean varies.
     expect(episodes).toBeGreaterThanOrEqual(stories)
     if (stories >= 10) expect(episodes).toBeGreaterThan(stories * 3)
-    console.info(`${stories} stories, ${episodes} episodes:`, Object.fromEntries(ends))
+    const scarce = ['frequency_cap', 'outranked', 'offer_unavailable', 'budget_exhausted']
+    if (stories >= 10) expect(scarce.some((reason) => verdicts.has(reason))).toBe(true)
+    console.info(
+      `${stories} stories, ${episodes} episodes:`,
+      Object.fromEntries(ends),
+      Object.fromEntries(verdicts),
+    )
   })
 })

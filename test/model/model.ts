@@ -10,9 +10,18 @@ const GRACE = 2 * DAY
 const MAX_DELAY = 2 * DAY
 const RECHECK = 300_000
 const BUSY = 60_000
+const YIELD = 300_000
 const BACK_OFF = [60, 300, 1800, 7200, 21_600].map((seconds) => seconds * 1000)
 export const PRICE = 3
 export const LIABILITY = 400_000
+/** How many are granted in all, and what the mails of one day (UTC) may cost. */
+const STOCK = 2
+const DAY_BUDGET = 3 * PRICE
+/** What one person may get, whatever the episode: mails spread out, and so many messages in all. */
+const CAPS = [
+  { count: 1, per: 12 * HOUR, channel: 'email', skips: false },
+  { count: 5, per: 40 * DAY, channel: null, skips: true },
+] as const
 const CONTROL = 0.1
 const HOLDOUT = 0.2
 
@@ -75,9 +84,12 @@ goals: { recall: { event: session } }
 window: 25d
 grace: 2d
 holdout: 20%
-limits: { max_delay: 2d }
+limits:
+  max_delay: 2d
+  per_person: [{ at_most: 1 per 12h, channel: email, then: defer }, { at_most: 5 per 40d, then: skip }]
+  budget: { spend: ${(DAY_BUDGET / 1e6).toFixed(6)} CNY per day }
 offers:
-  five: { kind: coupon, amount: 5 CNY, minimum: 0 CNY, valid: 3650d, expected_redemption: 8% }
+  five: { kind: coupon, amount: 5 CNY, valid: 3650d, expected_redemption: 8%, stock: ${STOCK} }
 tiers:
   - name: coupon
     inactive: 3d..7d
@@ -129,6 +141,8 @@ export interface Touch {
   /** Which hanging worker has it, or had it when the sweeper gave it up. */
   holder: number
   spent: number
+  /** When it was recorded; null while it is at work. */
+  settledAt: number | null
 }
 
 export interface Episode {
@@ -172,6 +186,12 @@ export interface Model {
   readonly ticks: Set<number>
   workers: number
   readonly hanging: Set<number>
+  /** What batches under way may still spend, by worker. */
+  readonly holds: Map<number, number>
+  /** What was spent, and when. */
+  readonly bookings: { at: number; amount: number }[]
+  /** How often batches came to which verdict: `go`, why it waits, or why it ended. */
+  readonly verdicts: Map<string, number>
 }
 
 export function emptyModel(now: number): Model {
@@ -188,6 +208,9 @@ export function emptyModel(now: number): Model {
     ticks: new Set(),
     workers: 0,
     hanging: new Set(),
+    holds: new Map(),
+    bookings: [],
+    verdicts: new Map(),
   }
 }
 
@@ -318,6 +341,7 @@ function enter(model: Model, episode: Episode, tierNo: number): void {
       channel: null,
       holder: 0,
       spent: 0,
+      settledAt: null,
     })
   }
 }
@@ -428,7 +452,7 @@ export function due(model: Model): Placed[] {
 
 export type Verdict =
   | { readonly kind: 'send'; readonly channel: 'email' | 'log' }
-  | { readonly kind: 'defer'; readonly until: number }
+  | { readonly kind: 'defer'; readonly until: number; readonly cause: string }
   | { readonly kind: 'end'; readonly state: 'skipped' | 'cancelled'; readonly reason: string }
 
 export function judge(model: Model, { episode, touch }: Placed): Verdict {
@@ -446,17 +470,178 @@ export function judge(model: Model, { episode, touch }: Placed): Verdict {
   if (model.now > touch.plannedFor + MAX_DELAY) return stop('skipped', 'too_late')
   if (channel === 'email' && model.paused.has('email')) {
     const until = model.now + RECHECK
-    return until > touch.plannedFor + MAX_DELAY ? stop('skipped', 'too_late') : { kind: 'defer', until }
-  }
-  if (touch.step.offer && episode.promised && episode.promised.touch !== touch) {
-    const until = model.now + BUSY
-    return until > touch.plannedFor + MAX_DELAY ? stop('skipped', 'too_late') : { kind: 'defer', until }
+    return until > touch.plannedFor + MAX_DELAY
+      ? stop('skipped', 'too_late')
+      : { kind: 'defer', until, cause: 'paused' }
   }
   return { kind: 'send', channel }
 }
 
+// ── what is scarce ──────────────────────────────────────────────────────────────────────────────────
+
+/** A batch as it was dispatched: touchpoints with the database's ids, of which nothing is predicted but their order. */
+export type Batched = readonly (readonly [id: number, placed: Placed])[]
+
+/**
+ * What becomes of each of a batch at this moment: the guards first, then caps, offer and budget. What was planned first
+ * gets what there is.
+ */
+export function decide(model: Model, batch: Batched): Map<Placed, Verdict> {
+  const verdicts = new Map<Placed, Verdict>()
+  const admitted: { placed: Placed; channel: 'email' | 'log' }[] = []
+  const ranked = batch.toSorted(([a, one], [b, other]) => rank(one.touch, other.touch) || a - b)
+  for (const [, placed] of ranked) {
+    const verdict = judge(model, placed)
+    verdicts.set(placed, verdict)
+    if (verdict.kind === 'send') admitted.push({ placed, channel: verdict.channel })
+  }
+  const refuse = (placed: Placed, verdict: Verdict | undefined) => {
+    if (verdict) verdicts.set(placed, verdict)
+    return verdict === undefined
+  }
+  const batched = new Set(batch.map(([, { touch }]) => touch))
+  let granted = model.episodes.filter(({ liable, promised }) => liable || promised !== null).length
+  let mine = 0
+  admitted
+    .filter(({ placed, channel }) => refuse(placed, capped(model, placed, channel, batched)))
+    .filter(({ placed }) => {
+      const { episode, touch } = placed
+      if (!touch.step.offer || episode.liable || episode.promised?.touch === touch) return true
+      if (episode.promised) return refuse(placed, later(touch, model.now + BUSY, 'offer_held', 'too_late'))
+      granted += 1
+      return refuse(placed, granted > STOCK ? skip('offer_unavailable') : undefined)
+    })
+    .filter(({ placed, channel }) => {
+      const left = DAY_BUDGET - spentToday(model) - mine
+      const held = [...model.holds.values()].reduce((sum, amount) => sum + amount, 0)
+      const cost = channel === 'email' ? PRICE : 0
+      if (cost <= Math.max(0, left - held)) {
+        mine += cost
+        return true
+      }
+      const tomorrow = (Math.floor(model.now / DAY) + 1) * DAY
+      const again = cost <= left ? model.now + BUSY : tomorrow
+      return refuse(
+        placed,
+        later(placed.touch, again, cost <= left ? 'budget_held' : 'budget_exhausted', 'budget_exhausted'),
+      )
+    })
+  return verdicts
+}
+
+const rank = (a: Touch, b: Touch) => a.plannedFor - b.plannedFor
+const skip = (reason: string): Verdict => ({ kind: 'end', state: 'skipped', reason })
+
+/** Another look at a later time, and what it waits for; or the end where that is too late. */
+function later(touch: Touch, until: number, cause: string, reason: string): Verdict {
+  return until > touch.plannedFor + MAX_DELAY ? skip(reason) : { kind: 'defer', until, cause }
+}
+
+function spentToday({ now, bookings }: Model): number {
+  const today = Math.floor(now / DAY)
+  return bookings.reduce((sum, { at, amount }) => (Math.floor(at / DAY) === today ? sum + amount : sum), 0)
+}
+
+/** A cap that is full, or one with room for fewer than are due and rank higher. */
+function capped(
+  model: Model,
+  { episode, touch }: Placed,
+  channel: 'email' | 'log',
+  batched: ReadonlySet<Touch>,
+): Verdict | undefined {
+  const others = model.episodes
+    .filter((other) => other.contact.person === episode.contact.person)
+    .flatMap(({ touches }) => touches)
+    .filter((other) => other !== touch)
+  const concerned = CAPS.filter((cap) => (cap.channel ?? channel) === channel)
+  const on = (cap: (typeof CAPS)[number], other: Touch) =>
+    cap.channel === null ||
+    (other.channel === null ? other.step.channels.includes(cap.channel) : other.channel === cap.channel)
+  const within = (cap: (typeof CAPS)[number]) =>
+    others
+      .filter((other) => on(cap, other))
+      .flatMap((other) => {
+        if (isUnderWay(other)) return [model.now]
+        const gone = (other.state === 'sent' || other.state === 'uncertain') && other.settledAt !== null
+        return gone && (other.settledAt ?? 0) > model.now - cap.per ? [other.settledAt ?? 0] : []
+      })
+  for (const cap of concerned) {
+    const times = within(cap).toSorted((a, b) => a - b)
+    if (times.length < cap.count) continue
+    if (cap.skips) return skip('frequency_cap')
+    return later(touch, (times[times.length - cap.count] ?? 0) + cap.per, 'frequency_cap', 'frequency_cap')
+  }
+  for (const cap of concerned) {
+    const ahead = others.filter(
+      (other) => isWaiting(model, other) && !batched.has(other) && on(cap, other) && rank(other, touch) < 0,
+    )
+    if (ahead.length >= cap.count - within(cap).length)
+      return later(touch, model.now + YIELD, 'outranked', 'too_late')
+  }
+  return undefined
+}
+
+/** Being sent, or reserved by a batch that will. */
+const isUnderWay = ({ state, channel }: Touch) =>
+  state === 'sending' || (state === 'claimed' && channel !== null)
+
+/** Due, and open to be dispatched; or in a batch that has not come to it. */
+function isWaiting(model: Model, { state, dueAt, step }: Touch): boolean {
+  if (state === 'claimed') return true
+  if ((state !== 'planned' && state !== 'queued') || dueAt > model.now || model.paused.has('campaign'))
+    return false
+  return !(model.paused.has('email') && step.channels.every((name) => name === 'email'))
+}
+
+/** What may be sent is reserved by a worker, until {@link conclude}. */
+export function reserve(model: Model, verdicts: ReadonlyMap<Placed, Verdict>, worker: number): void {
+  let held = 0
+  for (const [{ episode, touch }, verdict] of verdicts) {
+    if (verdict.kind !== 'send') continue
+    if (verdict.channel === 'email') held += PRICE
+    // Another batch may go on with what one that hangs has reserved for the same touchpoint.
+    if (touch.step.offer && !episode.liable) episode.promised = { touch, worker }
+  }
+  model.holds.set(worker, held)
+}
+
+/** A batch has ended, or was given up: what went out or may have is owed, and the rest is given back. */
+export function conclude(model: Model, worker?: number): void {
+  if (worker === undefined) model.holds.clear()
+  else model.holds.delete(worker)
+  for (const episode of model.episodes) {
+    const { promised } = episode
+    if (!promised || (worker !== undefined && promised.worker !== worker)) continue
+    if (['sent', 'uncertain'].includes(promised.touch.state)) episode.liable = true
+    episode.promised = null
+  }
+}
+
+/** One touchpoint, from what was decided to what becomes of it. */
+export function carryOut(model: Model, placed: Placed, verdict: Verdict, mode: Mode): void {
+  const said = verdict.kind === 'send' ? 'go' : verdict.kind === 'end' ? verdict.reason : verdict.cause
+  model.verdicts.set(said, (model.verdicts.get(said) ?? 0) + 1)
+  if (verdict.kind === 'end') end(placed.touch, verdict.state, verdict.reason)
+  else if (verdict.kind === 'send') finish(model, placed, verdict.channel, mode)
+  else {
+    release(placed.touch)
+    placed.touch.dueAt = verdict.until
+  }
+}
+
+/** A whole batch by a worker that lives. */
+export function processBatch(model: Model, batch: Batched, mode: Mode): void {
+  const verdicts = decide(model, batch)
+  reserve(model, verdicts, ALIVE)
+  for (const [placed, verdict] of verdicts) carryOut(model, placed, verdict, mode)
+  conclude(model, ALIVE)
+}
+
+/** No worker that hangs has this number. */
+export const ALIVE = -1
+
 export function finish(model: Model, placed: Placed, channel: 'email' | 'log', mode: Mode): void {
-  const { episode, touch } = placed
+  const { touch } = placed
   const outcome = channel === 'log' ? 'sent' : mode
   touch.channel = channel
   if (outcome === 'retry') {
@@ -476,42 +661,15 @@ export function finish(model: Model, placed: Placed, channel: 'email' | 'log', m
     return
   }
   end(touch, outcome, null)
+  touch.settledAt = model.now
   touch.holder = 0
-  charge(episode, touch)
+  charge(model, touch)
 }
 
-function charge(episode: Episode, touch: Touch): void {
-  touch.spent = touch.channel === 'email' ? PRICE : 0
-  if (touch.step.offer && episode.promised?.touch !== touch) episode.liable = true
-}
-
-/** What a batch may send, it may promise the offer in; it is booked, or given back, when the batch ends. */
-export function promise({ episode, touch }: Placed, worker: number): void {
-  if (touch.step.offer && !episode.liable) episode.promised = { touch, worker }
-}
-
-/** A batch has ended, or was given up: what went out or may have is owed, and the rest is given back. */
-export function conclude(model: Model, worker?: number): void {
-  for (const episode of model.episodes) {
-    const { promised } = episode
-    if (!promised || (worker !== undefined && promised.worker !== worker)) continue
-    if (['sent', 'uncertain'].includes(promised.touch.state)) episode.liable = true
-    episode.promised = null
-  }
-}
-
-/** One touchpoint, from due to what becomes of it. */
-export function process(model: Model, placed: Placed, mode: Mode): void {
-  const verdict = judge(model, placed)
-  if (verdict.kind === 'end') end(placed.touch, verdict.state, verdict.reason)
-  else if (verdict.kind === 'send') {
-    // Another batch may go on with what one that hangs has reserved for the same touchpoint.
-    if (placed.episode.promised?.touch === placed.touch) placed.episode.promised = null
-    finish(model, placed, verdict.channel, mode)
-  } else {
-    release(placed.touch)
-    placed.touch.dueAt = verdict.until
-  }
+function charge(model: Model, touch: Touch): void {
+  const price = touch.channel === 'email' ? PRICE : 0
+  if (price > touch.spent) model.bookings.push({ at: model.now, amount: price - touch.spent })
+  touch.spent = price
 }
 
 /** All leases have run out: nothing is known of who held what. */
@@ -522,7 +680,12 @@ export function sweep(model: Model): void {
       else if (touch.state === 'sending') {
         touch.attempt += 1
         if (touch.channel === 'log') release(touch)
-        else end(touch, 'uncertain', null)
+        else {
+          end(touch, 'uncertain', null)
+          touch.settledAt = model.now
+          // Its price is not known: what was held for it is booked.
+          if (model.holds.has(touch.holder)) charge(model, touch)
+        }
       }
     }
   }
@@ -539,7 +702,7 @@ export function wake(model: Model, worker: number): void {
       else if (touch.state === 'uncertain') {
         // Given up by the sweeper, and now it is known.
         touch.state = 'sent'
-        charge(episode, touch)
+        charge(model, touch)
       } else if (touch.state === 'claimed') {
         const channel = touch.channel ?? 'email'
         if (model.paused.has('campaign') || (channel === 'email' && model.paused.has('email'))) {
