@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict'
-import type { Channel, ChannelModule, ContactView, Delivery, Template, TemplateView } from './channel.ts'
+import type {
+  Channel,
+  ChannelModule,
+  ContactView,
+  Delivery,
+  Template,
+  TemplateView,
+  Webhook,
+} from './channel.ts'
 import { unfitChannel } from './guarded.ts'
 import { unfit } from './outside.ts'
 
@@ -35,6 +43,8 @@ export interface OpenChannel<Address, Content> {
   taken?(): readonly string[] | Promise<readonly string[]>
   /** The most sends the provider saw at one time; undefined where it cannot be asked. */
   peak?(): number | Promise<number>
+  /** A report of the provider's own, as it would come in, of something that became of a message; absent without any. */
+  report?(): Webhook
   /** Ends the provider. The suite itself closes the channel. */
   stop(): void | Promise<void>
 }
@@ -187,6 +197,29 @@ export function describeChannel<Settings, Address, Content>(
           }
           await heal()
           assert.equal((await send(channel, 'tp-after')).outcome, 'sent', `it recovers after ${fault.name}`)
+        }
+      }))
+
+    it('reads what its provider reports, and refuses what anybody could have written', () =>
+      withChannel(async ({ channel, report }) => {
+        const webhook = report?.()
+        const read = async (odd: Partial<Webhook>) =>
+          await channel.receipts?.({ ...webhook, ...odd } as Webhook)
+        if (!webhook) return
+        const taken = await read({})
+        assert(taken?.outcome === 'accepted', `the report is refused: ${JSON.stringify(taken)}`)
+        const { events, replies, calls = [] } = taken
+        assert(events.length + replies.length + calls.length > 0, 'nothing is read of the report')
+        assert.deepEqual(await read({}), taken, 'the same each time')
+        // What only the provider can know stands in a header, in the query, or in both.
+        const bare = { headers: {}, url: webhook.url.replace(/\?.*$/s, '') }
+        assert.equal((await read(bare))?.outcome, 'refused', 'a report without a signature is taken')
+        for (const odd of ['', '{', 'null', '[]', '{"events":null}', '\u0000', 'x'.repeat(100_000)]) {
+          const said = await read({ body: Buffer.from(odd) })
+          assert(
+            said?.outcome === 'refused' || said?.outcome === 'accepted',
+            'unreadable is `refused`, with 400',
+          )
         }
       }))
 

@@ -781,6 +781,16 @@ test('a rate is of a channel there is', () => {
   ])
 })
 
+test('consent is asked for a channel there is, set up or not', () => {
+  const text = `${WORKSPACE_YAML}consent: { smss: required, push: required }\n`
+  const { problems } = readWorkspace('winback.yaml', text, environmentFrom({}), '.')
+  expect(problems.map(formatProblem)).toEqual([
+    expect.stringMatching(
+      /error {2}consent\.smss: unknown channel `smss`; there are .*; did you mean `sms`\?$/,
+    ),
+  ])
+})
+
 test('a benefit has a name, and a price of its own costs something', () => {
   const offerOf = (terms: string) => changed(['kind: coupon, amount: 5 CNY', `kind: benefit, ${terms}`])
   const said = (terms: string) =>

@@ -114,6 +114,7 @@ export function* checkWorkspace(
   }
   yield* checkRates(document, workspace)
   yield* checkNotYet(document, workspace)
+  yield* checkConsent(document, workspace)
   yield* checkSync(document, workspace)
   for (const [name, sync] of Object.entries(workspace.sync ?? {})) {
     if (sync?.timezone !== undefined) yield* checkZone(document, sync.timezone, ['sync', name, 'timezone'])
@@ -140,10 +141,20 @@ function* checkRates(document: SourceDocument, workspace: Salvaged<Workspace>): 
   }
 }
 
+/** Consent that a channel nobody has would need is asked of nobody, and looks as if it were. */
+function* checkConsent(document: SourceDocument, workspace: Salvaged<Workspace>): Generator<Problem> {
+  const names = knownChannels(document, workspace)
+  for (const name of Object.keys(workspace.consent ?? {})) {
+    if (!names.includes(name)) {
+      yield unknownName(document, ['consent', name], 'channel', name, names, { at: 'key' })
+    }
+  }
+}
+
 /** What is awaited is a channel there is, and no longer awaited once it has come. */
 function* checkNotYet(document: SourceDocument, workspace: Salvaged<Workspace>): Generator<Problem> {
   const setUp = blocksOf(document, workspace)
-  const names = [...new Set([...Object.keys(channels), ...setUp])]
+  const names = knownChannels(document, workspace)
   for (const [no, name] of (workspace.not_yet ?? []).entries()) {
     if (name === undefined) continue
     if (!names.includes(name)) yield unknownName(document, ['not_yet', no], 'channel', name, names)
@@ -162,6 +173,11 @@ function* checkNotYet(document: SourceDocument, workspace: Salvaged<Workspace>):
 function blocksOf(document: SourceDocument, workspace: Salvaged<Workspace>): string[] {
   const written = valueAt(document.value, ['channels'])
   return Object.keys({ ...workspace.channels, ...(typeof written === 'object' ? written : {}) })
+}
+
+/** Those, and the others that come with Winback. */
+function knownChannels(document: SourceDocument, workspace: Salvaged<Workspace>): string[] {
+  return [...new Set([...Object.keys(channels), ...blocksOf(document, workspace)])]
 }
 
 function isLocale(text: string): boolean {

@@ -42,6 +42,21 @@ interface Item {
 }
 const itemsOf = (asked: Asked): Item[] => (JSON.parse(asked.body.toString()) as { items: Item[] }).items
 
+const now = new Date('2026-03-02T04:00:00Z')
+
+/** A report as the provider signs it. */
+function signed(body: string, options: { secret?: string; at?: number; key?: string } = {}): Webhook {
+  const { secret = SECRET, at = now.getTime() / 1000, key = 'winback' } = options
+  const signature = `v1=${createHmac('sha256', secret).update(`${at}.${body}`).digest('hex')}`
+  return {
+    url: 'https://shop.example/',
+    provider: undefined,
+    headers: { 'x-winback-key': key, 'x-winback-timestamp': String(at), 'x-winback-signature': signature },
+    body: Buffer.from(body),
+    now,
+  }
+}
+
 const openOwnProvider = () => openProvider(serveWebhook(SECRET))
 const all = (result: object) => (keys: string[]) => ({ results: keys.map((key) => ({ key, ...result })) })
 
@@ -103,6 +118,11 @@ describeChannel(
         heal: provoke(undefined),
         taken: () => server.asked.flatMap(itemsOf).map((item) => item.key),
         peak: () => server.peak,
+        report: () => {
+          const reference = referenceOf({ contactId: 1, touchpointId: 2 })
+          const event = { reference, kind: 'delivered', id: 'e-1', at: '2026-03-02T03:59:00Z' }
+          return signed(JSON.stringify({ events: [event] }))
+        },
         stop: server.stop,
       }
     },
@@ -228,27 +248,11 @@ describe('what only this machine can reach', () => {
 })
 
 describe('receipts of a provider of one’s own', () => {
-  const now = new Date('2026-03-02T04:00:00Z')
   const channel = openWebhook(settingsFor('https://provider.example/'))
   const reference = referenceOf({ contactId: 7, touchpointId: 42 })
   const event = { reference, kind: 'clicked', id: 'e-1', at: '2026-03-02T03:59:00+08:00' }
-  const post = (body: string, options: { secret?: string; at?: number; key?: string } = {}) => {
-    const { secret = SECRET, at = now.getTime() / 1000, key = 'winback' } = options
-    const signature = `v1=${createHmac('sha256', secret).update(`${at}.${body}`).digest('hex')}`
-    const headers = {
-      'x-winback-key': key,
-      'x-winback-timestamp': String(at),
-      'x-winback-signature': signature,
-    }
-    const call: Webhook = {
-      url: 'https://shop.example/',
-      provider: undefined,
-      headers,
-      body: Buffer.from(body),
-      now,
-    }
-    return readNow(channel, call)
-  }
+  const post = (body: string, options?: Parameters<typeof signed>[1]) =>
+    readNow(channel, signed(body, options))
   it('are read when they are signed, and fresh', () => {
     const body = JSON.stringify({ events: [{ ...event, cost: 0.25, detail: 'button' }] })
     expect(post(body)).toEqual({
