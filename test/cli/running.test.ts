@@ -91,6 +91,15 @@ test('a run says what waits and until when; answers and their sentences stand ap
   const preview = await run(['preview', 'graded-recall', 'remind', '--contact', 'c2'], here)
   expect(preview.stdout).toContain('silent for 2 hours; the first tier begins at 3 days')
   expect(preview.stdout).toContain('Were it due, this step would be sent by email.')
+  const variant = (...args: string[]) =>
+    run(['preview', 'graded-recall', 'trial', '--contact', 'c2', '--json', ...args], here)
+  const shown = async (...args: string[]) =>
+    (JSON.parse((await variant(...args)).stdout) as { variant: string; subject: string | null }).variant
+  expect([await shown('--variant', 'plain'), await shown('--variant', 'story')]).toEqual(['plain', 'story'])
+  expect(['plain', 'story']).toContain(await shown())
+  const unknown = await variant('--variant', 'stroy')
+  expect(unknown.code).toBe(2)
+  expect(unknown.stderr).toContain('Did you mean story?')
 
   const done = await run(['run'], here)
   expect(done.code).toBe(0)

@@ -39,16 +39,29 @@ async function sending(database: Database, ids: readonly number[]): Promise<numb
   return row?.count ?? 0
 }
 
+const VARIANTS = [
+  { name: 'plain', share: 0.5 },
+  { name: 'story', share: 0.5 },
+]
 const LADDER = (holdouts: readonly number[]) => [
   {
     name: 'coupon',
     from: 3 * DAY,
     to: 7 * DAY,
     holdout: holdouts[0] ?? 0,
-    steps: [{ id: 'remind' }, { id: 'coupon', after: DAY }],
+    steps: [
+      { id: 'remind', variants: VARIANTS },
+      { id: 'coupon', after: DAY },
+    ],
   },
   { name: 'trial', from: 7 * DAY, to: 15 * DAY, holdout: holdouts[1] ?? 0, steps: [{ id: 'trial' }] },
-  { name: 'letter', from: 15 * DAY, to: null, holdout: holdouts[2] ?? 0, steps: [{ id: 'letter' }] },
+  {
+    name: 'letter',
+    from: 15 * DAY,
+    to: null,
+    holdout: holdouts[2] ?? 0,
+    steps: [{ id: 'letter', variants: VARIANTS }],
+  },
 ]
 const ONE_TIER = [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }, { id: 'more' }] }]
 
@@ -105,7 +118,10 @@ function drawnArms(database: Database): Promise<{ key: string; arm: string }[]> 
   return rows(
     database,
     sql`SELECT 'episode ' || episode_id AS key, arm FROM episodes
-      UNION ALL SELECT 'stage ' || episode_id || ' ' || tier_no, arm FROM stages`,
+      UNION ALL SELECT 'stage ' || episode_id || ' ' || tier_no, arm FROM stages
+      UNION ALL SELECT 'touchpoint ' || touchpoint_id, variant FROM (
+        SELECT touchpoint_id, variant FROM touchpoints UNION ALL SELECT touchpoint_id, variant FROM touchpoint_records) t
+      WHERE variant IS NOT NULL`,
   )
 }
 

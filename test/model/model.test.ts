@@ -5,7 +5,7 @@ import { manualClock } from '../../src/clock.ts'
 import { rows } from '../../src/database/connect.ts'
 import { settingsOf } from '../../src/database/migrate.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
-import { openShop, testChannel } from '../support/shop.ts'
+import { openShop, TEMPLATES, testChannel } from '../support/shop.ts'
 import { anything, beginning, drain, firstRun } from './commands.ts'
 import { emptyModel, type Model, PRICE } from './model.ts'
 import { checkInvariants, type Real } from './real.ts'
@@ -25,6 +25,10 @@ async function world(): Promise<{ model: Model; real: Real }> {
     database,
     clock: manualClock(new Date(START)),
     channels: [email, log],
+    templates: {
+      ...TEMPLATES,
+      'hello-story.en.hbs': '---\nsubject: A story\n---\n<p>Once upon a time</p>\n',
+    },
     // Nobody's lease runs out but when a test says so.
     leases: { queued: 86_400, claim: 86_400, send: 86_400 },
   })

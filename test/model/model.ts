@@ -31,6 +31,8 @@ export interface Step {
   readonly channels: readonly ('email' | 'log')[]
   readonly needsName: boolean
   readonly offer: boolean
+  /** Of a step that compares `plain` and `story`: what `plain` is drawn with. */
+  readonly plain?: number
 }
 
 interface Tier {
@@ -58,7 +60,7 @@ export function ladder(version: number): Tier[] {
       from: 3 * DAY,
       holdout: 0.3,
       steps: [
-        step('remind', ['email'], { after: odd ? 0 : 12 * HOUR }),
+        step('remind', ['email'], { after: odd ? 0 : 12 * HOUR, plain: odd ? 0.5 : 0.2 }),
         step('coupon', ['email', 'log'], { after: DAY, needsName: odd, offer: true }),
       ],
     },
@@ -95,7 +97,11 @@ tiers:
     inactive: 3d..7d
     holdout: 30%
     steps:
-      - { id: remind, channel: email, template: hello, after: ${odd ? '0s' : '12h'} }
+      - id: remind
+        channel: email
+        template: hello
+        after: ${odd ? '0s' : '12h'}
+        variants: ${odd ? '{ plain: 50%, story: 50% }' : '{ plain: 20%, story: 80% }'}
       - { id: coupon, after: 1d, channel: [email, log], template: ${odd ? 'named' : 'hello'}, offer: five }
   - name: trial
     inactive: 7d..15d
@@ -123,6 +129,7 @@ export interface Contact {
 
 export interface Touch {
   readonly step: Step
+  readonly variant: 'plain' | 'story' | null
   readonly plannedFor: number
   dueAt: number
   attempt: number
@@ -331,8 +338,10 @@ function enter(model: Model, episode: Episode, tierNo: number): void {
   if (arm !== 'treated') return
   for (const one of tier.steps) {
     const at = model.now + one.after
+    const drawn = draw(model.salt, `variant:${one.id}`, episode.person, episode.no)
     episode.touches.push({
       step: one,
+      variant: one.plain === undefined ? null : drawn < one.plain ? 'plain' : 'story',
       plannedFor: at,
       dueAt: at,
       attempt: 0,

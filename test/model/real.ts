@@ -28,6 +28,7 @@ export interface TouchRow {
   readonly contact: string
   readonly no: number
   readonly step: string
+  readonly variant: string | null
   readonly state: string
   readonly reason: string | null
   readonly attempt: number
@@ -40,13 +41,13 @@ export function readTouches(real: Real): Promise<TouchRow[]> {
   return rows<TouchRow>(
     real.shop.database,
     sql`
-    SELECT c.external_id AS contact, e.episode_no AS no, s.step, t.state, t.reason, t.attempt::int,
+    SELECT c.external_id AS contact, e.episode_no AS no, s.step, t.variant, t.state, t.reason, t.attempt::int,
       t.planned_for AS "plannedFor", t.due_at AS "dueAt", t.touchpoint_id AS id
     FROM (
-      SELECT contact_id, episode_id, touchpoint_id, step_id, state, NULL AS reason, attempt, planned_for, due_at
+      SELECT contact_id, episode_id, touchpoint_id, step_id, variant, state, NULL AS reason, attempt, planned_for, due_at
       FROM touchpoints
       UNION ALL
-      SELECT contact_id, episode_id, touchpoint_id, step_id, state, reason, attempt, planned_for, NULL
+      SELECT contact_id, episode_id, touchpoint_id, step_id, variant, state, reason, attempt, planned_for, NULL
       FROM touchpoint_records
     ) t JOIN steps s USING (step_id) JOIN contacts c USING (contact_id)
     JOIN episodes e USING (contact_id, episode_id)`,
@@ -107,7 +108,7 @@ export async function compare(model: Model, real: Real): Promise<void> {
     sorted(
       touches.map(
         (t) =>
-          `${t.contact}#${t.no} ${t.step} ${t.state} ${t.reason} tries ${t.attempt} planned ${time(t.plannedFor)} due ${time(t.dueAt)}`,
+          `${t.contact}#${t.no} ${t.step} ${t.variant} ${t.state} ${t.reason} tries ${t.attempt} planned ${time(t.plannedFor)} due ${time(t.dueAt)}`,
       ),
     ),
   ).toEqual(
@@ -115,7 +116,7 @@ export async function compare(model: Model, real: Real): Promise<void> {
       model.episodes.flatMap((e) =>
         e.touches.map(
           (t) =>
-            `${e.contact.name}#${e.no} ${t.step.id} ${t.state} ${t.reason} tries ${t.attempt} planned ${time(t.plannedFor)} due ${isOpen(t) ? time(t.dueAt) : '-'}`,
+            `${e.contact.name}#${e.no} ${t.step.id} ${t.variant} ${t.state} ${t.reason} tries ${t.attempt} planned ${time(t.plannedFor)} due ${isOpen(t) ? time(t.dueAt) : '-'}`,
         ),
       ),
     ),
@@ -137,6 +138,12 @@ export async function checkInvariants(real: Real): Promise<void> {
   // I1: at most one handover where repeats are not recognised.
   const handed = real.email.sent.filter((message) => !refused.has(message)).map((message) => message.key)
   expect(new Set(handed).size).toBe(handed.length)
+  // I11: whatever is sent says what was drawn.
+  const texts = new Map(real.email.sent.map(({ touchpointId, content }) => [touchpointId, content]))
+  for (const { id, variant } of await readTouches(real)) {
+    const text = variant === null ? undefined : texts.get(id)
+    if (text !== undefined) expect(text.includes('Once upon a time')).toBe(variant === 'story')
+  }
   // I9: no blank.
   for (const { content } of [...real.email.sent, ...real.log.sent]) expect(content).not.toContain('[]')
 }
