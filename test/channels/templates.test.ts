@@ -491,7 +491,7 @@ describe('the templates that ship', () => {
     expect(set.problems()).toEqual([])
     const mails = [
       ...['care', 'come-back', 'compensation', 'coupon', 'executive-letter', 'renewal'],
-      ...['trial-card', 'unfinished-order'],
+      ...['trial-card', 'trial-card-story', 'unfinished-order'],
     ]
     const texts = ['come-back-sms', 'coupon-sms', 'renewal-sms', 'unfinished-order-sms']
     const pushes = ['come-back-push', 'renewal-push', 'unfinished-order-push']

@@ -77,7 +77,11 @@ function* checkDifference({ document, templates }: Checked, { step }: Place, pat
         { at: 'key' },
       )
     }
-    const saying = JSON.stringify(sayingOf(step, name, variant, (text) => names.includes(text)))
+    const said = sayingOf(step, name, variant, (text) => names.includes(text))
+    const texts = typeof said.template === 'string' ? [said.template] : Object.values(said.template ?? {})
+    // A template there is not is reported where it stands.
+    if (texts.some((each) => each === undefined || !names.includes(each))) continue
+    const saying = JSON.stringify(said)
     const other = alike.get(saying)
     alike.set(saying, other ?? name)
     if (other === undefined) continue
