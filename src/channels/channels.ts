@@ -43,7 +43,7 @@ export interface ChannelDescription {
   readonly renders: boolean
   /** False where a send of unknown outcome is never repeated. */
   readonly idempotent: boolean
-  /** What people call it, or one for each language; of a channel from outside. */
+  /** What people call it, or one for each language; where the channel cannot know, the settings say. */
   readonly title?: string | Readonly<Record<string, string>>
 }
 
@@ -103,7 +103,10 @@ function known<Name extends ChannelName>(
 ): KnownChannel {
   const module: ChannelModule<SettingsByChannel[Name]> = registry[name]
   const block: SettingsByChannel[Name] | undefined = settings[name]
-  return { ...describe(module), ...(block === undefined ? {} : { setUp: setUp(module, block) }) }
+  if (block === undefined) return describe(module)
+  // What a channel to a provider of one's own reaches people by, only its owner knows.
+  const title = 'title' in block && block.title !== undefined ? { title: block.title } : {}
+  return { ...describe(module), ...title, setUp: setUp(module, block) }
 }
 
 function describe({ name, address, renders, idempotent, title }: ChannelDescription): ChannelDescription {

@@ -7,6 +7,7 @@ import { emailSettings } from '../../src/channels/email/settings.ts'
 import { log, openLog } from '../../src/channels/log/log.ts'
 import { logSettings } from '../../src/channels/log/settings.ts'
 import { parseTemplates } from '../../src/channels/templates.ts'
+import { webhookSettings } from '../../src/channels/webhook/settings.ts'
 import type { Fault } from '../support/smtp.ts'
 import { startRawSmtp } from '../support/smtp-raw.ts'
 
@@ -121,6 +122,12 @@ describe('openChannels', () => {
       { name: 'sms', address: 'phone', renders: true, idempotent: false },
       { name: 'webhook', address: 'none', renders: true, idempotent: true },
     ])
+  })
+  it('knows what people call a provider of one’s own', () => {
+    const settings = { url: 'https://x.example', secret: 'of sixteen letters', title: { 'zh-CN': '微信' } }
+    const registry = registerChannels({ channels: { webhook: webhookSettings.parse(settings) } })
+    expect(registry.get('webhook')).toMatchObject({ title: { 'zh-CN': '微信' } })
+    expect(registry.get('email')).not.toHaveProperty('title')
   })
   it('says which setting cannot be used', () => {
     const smtp = { host: 'localhost' }

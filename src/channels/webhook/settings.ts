@@ -21,6 +21,10 @@ export const webhookSettings = z.strictObject({
     .describe('Hosts, by name, that may be in a private network; all others there are refused'),
   batch: z.int().min(1).max(500).prefault(50).describe('Messages in one request'),
   connections: z.int().min(1).max(50).prefault(4).describe('Requests under way at a time'),
+  title: z
+    .union([z.string().min(1), z.record(z.string(), z.string().min(1))])
+    .optional()
+    .describe('What your contacts call it, or one for each language; it stands where they choose'),
   price: amount.describe('Price of one message, in the workspace’s currency'),
 })
 export type WebhookSettings = z.output<typeof webhookSettings>

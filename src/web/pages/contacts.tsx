@@ -5,11 +5,11 @@ import { consentStates } from '../../contacts/consent.ts'
 import { exportContact, exportCsv } from '../../contacts/export.ts'
 import { ANYTHING, readChoice, recordChoice } from '../../contacts/preferences.ts'
 import { transaction } from '../../database/connect.ts'
-import { channelTitle } from '../../reports/channel-words.ts'
 import { reports } from '../../reports/reports.ts'
 import { entryText } from '../../reports/timeline-text.ts'
 import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
 import { findContact } from '../../touchpoints/preview.ts'
+import { titleOfChannel } from './channel-title.ts'
 import { searchContacts } from './contact-search.ts'
 import { Act, Empty, Table } from './parts.tsx'
 import { act, type PagesDependencies, page, type Visit } from './visit.ts'
@@ -155,7 +155,7 @@ async function showContact(visit: Visit, externalId: string): Promise<Response> 
     (part) => part !== null,
   )
   const named = (name: string) =>
-    name === '*' ? say('any channel', '任何渠道') : channelTitle(name, visit.language)
+    name === '*' ? say('any channel', '任何渠道') : titleOfChannel(runtime.workspace, name, visit.language)
   return await visit.show(
     externalId,
     <>

@@ -6,10 +6,10 @@ import { isLeavingReason } from '../../config/reasons.ts'
 import { type ConsentRecord, consentStates, recordConsents } from '../../contacts/consent.ts'
 import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../contacts/preferences.ts'
 import { rows, transaction } from '../../database/connect.ts'
-import { channelTitle } from '../../reports/channel-words.ts'
 import { readSigningKeys } from '../../service/links.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { readToken } from '../../tokens/token.ts'
+import { titleIn, titleOfChannel } from './channel-title.ts'
 import { DOCUMENT_POLICY } from './document.tsx'
 import { gonePage, preferencesPage } from './preferences-page.tsx'
 import { type Language, pageLanguage } from './preferences-words.ts'
@@ -71,7 +71,6 @@ async function show(c: Context, runtime: Runtime, reader: Reader | undefined): P
     (await consentStates(database, reader.contactId, now)).map(({ channel, state }) => [channel, state]),
   )
   const { pausedUntil } = held
-  const registry = registerChannels(workspace)
   return c.html(
     preferencesPage({
       language,
@@ -84,7 +83,7 @@ async function show(c: Context, runtime: Runtime, reader: Reader | undefined): P
         const wanted = allowed && !held.channelsOff.includes(name) && !held.channelsOff.includes('*')
         return {
           name,
-          title: titleIn(registry.get(name)?.title ?? '', language) || channelTitle(name, language),
+          title: titleOfChannel(workspace, name, language),
           wanted,
           agrees: agrees || consent === 'withdrawn',
         }
@@ -153,11 +152,6 @@ function channelsOf({ workspace }: Runtime): string[] {
 
 function needsConsent({ workspace }: Runtime, channel: string): boolean {
   return workspace.consent[channel] === 'required'
-}
-
-/** A title of one language, or of several: the page's, then any. */
-function titleIn(title: string | Readonly<Record<string, string>>, language: Language): string | undefined {
-  return typeof title === 'string' ? title : (title[language] ?? Object.values(title)[0])
 }
 
 function localDay(at: Date, timezone: string, language: Language): string {
