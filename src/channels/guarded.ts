@@ -10,6 +10,7 @@ import type {
 } from './channel.ts'
 import { type OutsideChannel, propertyOf } from './outside.ts'
 import { readAnswer, readReceipts } from './outside-receipts.ts'
+import { within } from './within.ts'
 
 // A channel from outside, held to what the pipeline relies on. No compiler of ours saw it, and its defects must stay
 // its own: they concern the message they befall, never the batch, the other channels or the database.
@@ -56,21 +57,26 @@ export function openOutside(name: string, outside: OutsideChannel, context: Chan
     addressOf: (contact) => addressOf(channel, contact),
     render: (template, view, contact) => atOnce(name, 'rendered', channel.render(template, view, contact)),
     cost: (content) => wholeMicros(name, channel.cost(content)),
-    send: async (message) => usable(name, await within(longest, name, 'send', () => channel.send(message))),
-    check: async () => String(await within(PATIENCE, name, 'say how it is', () => channel.check())),
+    send: async (message) =>
+      usable(name, await within(longest, `the channel ${name}`, 'send', () => channel.send(message))),
+    check: async () =>
+      String(await within(PATIENCE, `the channel ${name}`, 'say how it is', () => channel.check())),
     // Whatever becomes of its closing, the process ends.
-    close: () => within(longest, name, 'close', () => channel.close()).catch(() => {}),
+    close: () => within(longest, `the channel ${name}`, 'close', () => channel.close()).catch(() => {}),
     // Called as its methods: it may be an object of a class.
     ...(receipts
       ? {
           receipts: async (webhook) =>
-            readReceipts(name, await within(PATIENCE, name, 'read', () => receipts.call(channel, webhook))),
+            readReceipts(
+              name,
+              await within(PATIENCE, `the channel ${name}`, 'read', () => receipts.call(channel, webhook)),
+            ),
         }
       : {}),
     ...(confirm
       ? {
           confirm: (reply) =>
-            within(longest, name, 'confirm', () => confirm.call(channel, reply))
+            within(longest, `the channel ${name}`, 'confirm', () => confirm.call(channel, reply))
               .then((said) => usable(name, said))
               .catch((error: unknown) => ({ outcome: 'uncertain', detail: messageOf(error) })),
         }
@@ -79,7 +85,7 @@ export function openOutside(name: string, outside: OutsideChannel, context: Chan
       ? {
           // Others are asked after it: what it cannot say is not known yet.
           query: (doubt) =>
-            within(PATIENCE, name, 'answer', () => query.call(channel, doubt))
+            within(PATIENCE, `the channel ${name}`, 'answer', () => query.call(channel, doubt))
               .then(readAnswer)
               .catch(() => ({ outcome: 'unknown' })),
         }
@@ -151,25 +157,6 @@ function addressOf(channel: Channel, contact: Parameters<Channel['addressOf']>[0
 function atOnce(name: string, done: string, content: unknown): unknown {
   if (!isPromise(content)) return content
   throw new Error(`the channel ${name} ${done} a promise; it must answer at once`)
-}
-
-/** @throws Error where it throws, at once or later, or has not answered in time */
-async function within<Value>(
-  milliseconds: number,
-  name: string,
-  asked: string,
-  ask: () => Value | Promise<Value>,
-): Promise<Value> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    const message = `the channel ${name} had not answered ${milliseconds} ms after it was asked to ${asked}`
-    timer = setTimeout(() => reject(new Error(message)), milliseconds)
-  })
-  try {
-    return await Promise.race([ask(), late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 const REASONS: readonly Rejected['reason'][] = ['bad_address', 'refused', 'content']

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { resolve as resolveModule } from 'import-meta-resolve'
 import { messageOf } from '../errors.ts'
 import type { ChannelModule } from './channel.ts'
+import { within } from './within.ts'
 
 // Channels from outside the package: a module that winback.yaml names. It is loaded once, when the file is read, and
 // what it exports is checked, because no compiler of ours saw it. What it opens is held in guarded.ts.
@@ -17,23 +18,27 @@ export interface OutsideChannel {
 /** By name, as winback.yaml and the steps call them. */
 export type OutsideChannels = ReadonlyMap<string, OutsideChannel>
 
+const PATIENCE = 30_000
+
 const ADDRESSES: readonly unknown[] = ['email', 'phone', 'device', 'none']
 
 /**
  * Loads the module of the channel `name`: its default export, or the one called as the channel is.
  * @param specifier a path, relative to `directory`, or the name of a package that is installed there
+ * @param patience milliseconds a module may take: one whose top level waits for ever would end the process without a word
  * @returns the module, or the rest of a sentence that begins with the specifier and says what to do
  */
 export async function importChannel(
   name: string,
   specifier: string,
   directory: string,
+  patience = PATIENCE,
 ): Promise<ChannelModule<unknown> | { readonly trouble: string }> {
   const place = isPath(specifier) ? await findFile(specifier, directory) : findPackage(specifier, directory)
   if ('trouble' in place) return place
   let exported: unknown
   try {
-    exported = await import(/* @vite-ignore */ place.url)
+    exported = await within(patience, 'it', 'load', () => import(/* @vite-ignore */ place.url))
   } catch (error) {
     return { trouble: `cannot be loaded: ${messageOf(error)}${hintFor(error)}` }
   }

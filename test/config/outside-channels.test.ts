@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openChannels, registerChannels } from '../../src/channels/channels.ts'
+import { importChannel } from '../../src/channels/outside.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
 import { loadWorkspace } from '../../src/config/load.ts'
 import { WORKSPACE_YAML } from './support/samples.ts'
@@ -143,6 +144,13 @@ test.each([
   await expect(
     problemOf('wechat', `{ module: ${module}, url: "https://wx.example/" }`),
   ).resolves.toMatchObject({ message: expect.stringContaining(message) })
+})
+
+test('a module that never ends loading is not waited for', async () => {
+  write('slow.mjs', 'await new Promise(() => {})')
+  await expect(importChannel('wechat', './slow.mjs', folder, 50)).resolves.toEqual({
+    trouble: 'cannot be loaded: it had not answered 50 ms after it was asked to load',
+  })
 })
 
 test('the name of a channel of ours is taken', async () => {
