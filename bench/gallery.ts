@@ -77,6 +77,7 @@ export async function withGallery(demo: string, work: (gallery: Gallery) => Prom
     const desk = openDesk({ ...context, database, engine: { kind: 'embedded', version } })
     const planned = await copyCampaign(join(context.loaded.directory, workspace.campaigns), last.campaign)
     await storePlan(database, await desk.plan(PLANNED), userId, clock.now())
+    const lent = await lendCalls(database, clock.now())
     const web = await startWeb({ runtime, desk }, { host: '127.0.0.1', port: 0 })
     const cookie = await signIn(`${web.address}${await issueLink(database, userId, clock.now())}`)
     const browser = await openBrowser()
@@ -90,6 +91,7 @@ export async function withGallery(demo: string, work: (gallery: Gallery) => Prom
       await browser.close()
       await web.close(0)
       await forget(database)
+      await giveBack(database, lent)
       await rm(planned, { force: true })
       await runtime.close()
     }
@@ -155,6 +157,41 @@ async function forget(database: Database): Promise<void> {
   await execute(database, sql`DELETE FROM campaign_plans WHERE planned_by IN (${mine})`)
   await execute(database, sql`DELETE FROM audit WHERE actor = ${VIEWER} OR about = ${`user ${VIEWER}`}`)
   await execute(database, sql`DELETE FROM users WHERE name = ${VIEWER}`)
+}
+
+/** A call as it stood, whole. */
+interface Call {
+  readonly callId: number
+  readonly row: string
+}
+
+/** The demo’s robot has made every call: the last few are lent to people, to be given back as they were. */
+async function lendCalls(database: Database, now: Date): Promise<readonly Call[]> {
+  const calls = await rows<Call>(
+    database,
+    sql`SELECT call_id AS "callId", to_jsonb(c)::text AS row FROM calls c ORDER BY opened_at DESC, call_id LIMIT 5`,
+  )
+  for (const [at, { callId }] of calls.entries()) {
+    const due = new Date(now.getTime() + (at * 7 - 4) * 3_600_000)
+    const opened = new Date(due.getTime() - 48 * 3_600_000)
+    await execute(
+      database,
+      sql`UPDATE calls SET taker = 'agent', owner = NULL, state = 'open', closed_at = NULL, closed_by = NULL, claimed_by = NULL,
+            claimed_at = NULL, opened_at = ${opened}, due_at = ${due}, next_attempt_at = ${opened}
+          WHERE call_id = ${callId}`,
+    )
+  }
+  return calls
+}
+
+async function giveBack(database: Database, calls: readonly Call[]): Promise<void> {
+  for (const { callId, row } of calls) {
+    await execute(database, sql`DELETE FROM calls WHERE call_id = ${callId}`)
+    await execute(
+      database,
+      sql`INSERT INTO calls SELECT (jsonb_populate_record(null::calls, ${row}::jsonb)).*`,
+    )
+  }
 }
 
 async function linksOf(database: Database, contact: string): Promise<Gallery['links']> {

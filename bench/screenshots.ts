@@ -30,7 +30,7 @@ await withGallery(DEMO, async ({ campaign, contact, links, open }) => {
   if (walk === undefined) {
     await take('monday', '/', WIDE, false)
     await take('lift', `${of}/reports/lift`, WIDE, false)
-    await take('plan', `/campaigns/${PLANNED}`, WIDE, false)
+    await take('plan', `/campaigns/${PLANNED}#plan`, WIDE, false)
     await take('contact', `/contacts/${contact}`, WIDE, false)
     await take('monday-phone', '/', PHONE, false)
     await take('calls-phone', '/calls', { ...PHONE, language: 'en' }, false)
@@ -47,7 +47,16 @@ await withGallery(DEMO, async ({ campaign, contact, links, open }) => {
       ...reports.map((name) => `${of}/reports/${name}`),
       '/contacts',
     ],
-    ...[`/contacts/${contact}`, '/calls', '/templates', '/outbox', '/audit', '/api', '/settings'],
+    ...[
+      `/contacts/${contact}`,
+      '/calls',
+      '/templates',
+      '/templates?width=phone&dark=1&locale=en',
+      '/outbox',
+      '/audit',
+      '/api',
+      '/settings',
+    ],
   ]
   for (const path of pages.filter((each) => only === undefined || each.includes(only))) {
     const file = path.replace(/\/(u|preferences)\/[^?]*/, '/$1').replaceAll(/[^a-z0-9-]+/g, '_')

@@ -11,8 +11,9 @@ const FAINT = '#6b7280'
 /**
  * The chart as an ECharts option. One without a title leaves no room for it: where it stands, text of the page says it.
  * @param locale how numbers are written, BCP 47
+ * @param width pixels it is drawn in: a long legend goes over several lines
  */
-export function plotOption(chart: Chart, locale: string): ChartOption {
+export function plotOption(chart: Chart, locale: string, width = 760): ChartOption {
   const frame = {
     title: {
       text: chart.title,
@@ -24,8 +25,8 @@ export function plotOption(chart: Chart, locale: string): ChartOption {
     backgroundColor: '#ffffff',
   }
   if (chart.kind === 'heat') return { ...frame, ...heatOption(chart, locale) }
-  if (chart.kind === 'bars') return { ...frame, ...barOption(chart, locale) }
-  return { ...frame, ...lineOption(chart, locale) }
+  if (chart.kind === 'bars') return { ...frame, ...barOption(chart, locale, width) }
+  return { ...frame, ...lineOption(chart, locale, width) }
 }
 
 function writerOf(unit: ChartUnit, locale: string): (value: number) => string {
@@ -40,16 +41,26 @@ const GRID = { left: 56, right: 24, bottom: 44 }
 /** Pixels of a title above what it is over. */
 const TITLE = 30
 
+/** Pixels of one line of a legend, of the sign before a name, and of a letter: those of Chinese are twice as wide. */
+const LEGEND = { line: 24, sign: 40, letter: 6.5 }
+
 /** Where the legend is, and where the picture itself begins. */
-function topsOf({ title }: Chart, legend: boolean): { legend: number; grid: number } {
-  const from = title === '' ? 4 : 4 + TITLE
-  return { legend: from, grid: from + (legend ? 36 : 10) }
+function topsOf(chart: Chart, width: number): { legend: number; grid: number } {
+  const from = chart.title === '' ? 4 : 4 + TITLE
+  const names = chart.kind === 'heat' || chart.series.length < 2 ? [] : chart.series.map(({ name }) => name)
+  const wide = names.reduce(
+    (sum, name) =>
+      sum + LEGEND.sign + LEGEND.letter * [...name].reduce((all, c) => all + (c > '\u2e7f' ? 2 : 1), 0),
+    0,
+  )
+  const lines = Math.ceil(wide / (width - 16))
+  return { legend: from, grid: from + 10 + lines * LEGEND.line }
 }
 
-function lineOption(chart: LineChart, locale: string): ChartOption {
+function lineOption(chart: LineChart, locale: string, width: number): ChartOption {
   const write = writerOf(chart.unit, locale)
   const place = (x: number | string) => (typeof x === 'string' ? Date.parse(x) : x)
-  const tops = topsOf(chart, chart.series.length > 1)
+  const tops = topsOf(chart, width)
   return {
     // The bands are series of their own and none of the legend's business.
     legend: {
@@ -141,7 +152,7 @@ function heatOption(chart: HeatChart, locale: string): ChartOption {
   const values = chart.cells.flatMap(({ value }) => (value === null ? [] : [Math.abs(value)]))
   const edge = Math.max(0.001, ...values)
   return {
-    grid: { left: 110, right: 24, top: topsOf(chart, false).grid, bottom: 74 },
+    grid: { left: 110, right: 24, top: topsOf(chart, 0).grid, bottom: 74 },
     xAxis: {
       type: 'category',
       data: [...chart.columns],
@@ -186,9 +197,9 @@ function heatOption(chart: HeatChart, locale: string): ChartOption {
   }
 }
 
-function barOption(chart: BarChart, locale: string): ChartOption {
+function barOption(chart: BarChart, locale: string, width: number): ChartOption {
   const write = writerOf(chart.unit, locale)
-  const tops = topsOf(chart, chart.series.length > 1)
+  const tops = topsOf(chart, width)
   return {
     legend: { show: chart.series.length > 1, top: tops.legend, left: 8, textStyle: { color: INK } },
     grid: { ...GRID, left: 130, top: tops.grid },

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { rows } from '../database/connect.ts'
+import { channelName } from './channel-words.ts'
 import { reasonWords } from './dealings-text.ts'
 import {
   type Annotation,
@@ -15,7 +16,7 @@ import { REASON_SOURCES, sentence } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
-import type { Speech } from './words.ts'
+import type { Language, Speech } from './words.ts'
 
 // Why people leave: what they said themselves, in the range of days, whatever the campaign. Opting out is said to the
 // sender as a whole. What people wrote is counted, not shown: it may hold anything.
@@ -98,6 +99,12 @@ const SAID: Readonly<Record<string, { en: string; 'zh-CN': string }>> = {
   answer: { en: 'answered something else', 'zh-CN': '其他回复' },
 }
 
+/** A channel, the kind of an address, or all of them. */
+function aboutWhat(what: string, language: Language): string {
+  if (what === '*') return language === 'en' ? 'everything' : '全部'
+  return what === 'phone' && language !== 'en' ? '电话号码' : channelName(what, language)
+}
+
 export function leavingSheet(data: LeavingData, style: TextStyle): Sheet {
   const { speech, cell, en } = writing(style)
   const said: SheetTable = {
@@ -111,7 +118,7 @@ export function leavingSheet(data: LeavingData, style: TextStyle): Sheet {
     ],
     rows: data.said.map((each) => [
       cell.text(SOURCES[each.source][speech.language]),
-      cell.text(each.what === '*' ? (en ? 'everything' : '全部') : each.what),
+      { text: aboutWhat(each.what, speech.language), value: each.what },
       cell.count(each.people),
       cell.text(
         SAID[each.reason]?.[speech.language] ??

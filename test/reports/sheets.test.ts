@@ -418,4 +418,24 @@ describe('delivery', () => {
     expect(text).toMatch(/email\s+200\s+50\.0 %\s+0\.0 %\s+0\.0 %\s+25\.0 %/)
     expect(text).not.toContain('no provider has reported')
   })
+
+  it('says what a provider refused once for all whom it refused so, and names nobody', async () => {
+    const said = [
+      'mailbox ada@people.test unknown (550 5.1.1)',
+      'mailbox bob@people.test unknown (550 5.1.1)',
+      "400 21211: The 'To' number +8613800000001 is not valid",
+      "400 21211: The 'To' number +8613800000002 is not valid",
+    ]
+    await execute(
+      database,
+      sql`INSERT INTO report_errors (campaign, day, sent_on, channel, reason, detail, messages)
+          SELECT ${question().campaign}, '2026-01-01', '2026-01-01', 'sms', 'bad_address', detail, 1
+          FROM unnest(${sql.param(said)}::text[]) AS detail`,
+    )
+    const { errors } = await sheetReports.delivery.read(database, question())
+    expect(errors.map(({ detail, messages }) => `${messages} ${detail}`)).toEqual([
+      "2 400 21211: The 'To' number … is not valid",
+      '2 mailbox … unknown (550 5.1.1)',
+    ])
+  })
 })

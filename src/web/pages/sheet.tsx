@@ -59,11 +59,14 @@ export function SheetView({ visit, sheet }: { visit: Visit; sheet: Sheet }) {
 /** A chart as a picture inside the page: one as wide as a desk shows it, one for a phone, whose letters stay readable. */
 export function ChartView({ chart, language }: { chart: Chart; language: string }) {
   // On the page's own ground, light or dark.
-  const option = { ...plotOption({ ...chart, title: '' }, language), backgroundColor: 'transparent' }
+  const optionIn = (width: number) => ({
+    ...plotOption({ ...chart, title: '' }, language, width),
+    backgroundColor: 'transparent',
+  })
   // Drawn by us from numbers and escaped texts: the one place where markup is put in as it is.
   const draw = (size: ChartSize, name: string) =>
     raw(
-      withoutStyles(drawSvg(option, size))
+      withoutStyles(drawSvg(optionIn(size.width), size))
         // Two pictures of a page may not share what they name: a hidden one's clip would clip nothing.
         .replaceAll('zr-', `${chart.id}-${name}-`)
         .replace('<svg ', `<svg class="${name}" role="presentation" focusable="false" `),

@@ -11,7 +11,7 @@ const COLOURS = `
 @media (prefers-color-scheme: dark) { :root {
   --ink: #e9e8e3; --soft: #a8aeae; --paper: #14181a; --card: #1d2326; --line: #333b3f; --wash: #262d31;
   --accent: #7fd0d3; --on-accent: #06282b; --good: #8fd3a2; --good-wash: #1b3324; --bad: #f2a59b; --bad-wash: #3d201d; --warn: #f0c987; --warn-wash: #3a2c12;
-  --edge: rgb(0 0 0 / 70%); --shade: none } }
+  --edge: rgb(0 0 0 / 45%); --shade: none } }
 `
 
 const FRAME = `
