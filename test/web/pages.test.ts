@@ -29,7 +29,10 @@ tiers:
   - name: only
     inactive: 3d..
     steps:
-      - { id: remind, channel: email, template: hello }
+      - id: remind
+        channel: email
+        template: hello
+        variants: { plain: 50%, story: { share: 50%, template: named } }
 `
 
 const PLAN: KeptPlan = {
@@ -114,7 +117,7 @@ const desk: Desk = {
         file: 'campaigns/spring.yaml',
         source: CAMPAIGN.replace('20%', '10%'),
         inputs: INPUTS,
-        steps: [{ tier: 'only', step: 'remind', channels: ['email'] }],
+        steps: [{ tier: 'only', step: 'remind', channels: ['email'], variants: ['plain', 'story'] }],
       },
     ],
     problems: [
