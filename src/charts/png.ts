@@ -72,9 +72,16 @@ function indexColours(width: number, height: number, pixels: Uint8Array) {
   // Neighbours are mostly of one colour: it is looked up where it changes.
   let last = -1
   let place = 0
-  for (let y = 0, at = 0; y < height; y += 1) {
+  const line = width * 4
+  for (let y = 0; y < height; y += 1) {
     const row = y * (width + 1) + 1
-    for (let x = 0; x < width; x += 1, at += 1) {
+    // Bars stand upright: most lines are the one above.
+    if (y > 0 && Buffer.compare(lineAt(pixels, y, line), lineAt(pixels, y - 1, line)) === 0) {
+      rows.copyWithin(row, row - width - 1, row - 1)
+      continue
+    }
+    for (let x = 0; x < width; x += 1) {
+      const at = y * width + x
       const word = words[at] ?? 0
       if (word !== last) {
         last = word
@@ -99,10 +106,14 @@ function indexColours(width: number, height: number, pixels: Uint8Array) {
   return { rows, colours, alphas }
 }
 
+function lineAt(pixels: Uint8Array, y: number, length: number): Uint8Array {
+  return pixels.subarray(y * length, (y + 1) * length)
+}
+
 function wholeColours(width: number, height: number, pixels: Uint8Array): Buffer {
   const line = width * 4
   const rows = Buffer.alloc((line + 1) * height)
-  for (let y = 0; y < height; y += 1) rows.set(pixels.subarray(y * line, (y + 1) * line), y * (line + 1) + 1)
+  for (let y = 0; y < height; y += 1) rows.set(lineAt(pixels, y, line), y * (line + 1) + 1)
   for (let y = 0; y < height; y += 1) divideByAlpha(rows, y * (line + 1) + 1, line)
   return rows
 }

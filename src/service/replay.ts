@@ -19,6 +19,11 @@ export interface Replay {
   readonly step: number
   /** Brings in what happened in (after, upTo]: the replay knows no other activity. */
   reveal(after: Date, upTo: Date): Promise<void>
+  /**
+   * Signals are brought up to date before runs alone. By default before every jump, as a scheduler does every few seconds:
+   * then a step's condition, too, sees what happened since the last run.
+   */
+  readonly freshen?: 'runs'
   onProgress?(now: Date): void
 }
 
@@ -53,9 +58,10 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
     if (!(now <= plan.to)) break
     runtime.clock.set(now)
     await plan.reveal(previous, now)
+    const ticks = ticksAt(campaigns, previous, now)
     // Signals of a replay are as of its clock, as all it knows.
-    if (campaigns.some(asks)) await freshenSignals(runtime)
-    for (const { campaign, tick } of ticksAt(campaigns, previous, now)) {
+    if ((plan.freshen !== 'runs' || ticks.length > 0) && campaigns.some(asks)) await freshenSignals(runtime)
+    for (const { campaign, tick } of ticks) {
       const result = await runCampaign(runtime.run, campaign, tick)
       if (result.state === 'done') tally.runs += 1
       if (result.state === 'refused') tally.refused += 1

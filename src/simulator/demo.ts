@@ -176,6 +176,7 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
         from: START,
         to: end,
         step: STEP,
+        freshen: 'runs',
         reveal: await openLiving(runtime, {
           ...{ world, mailbox, moving: MEASURED, acts: plantRenewals(population, planted) },
           report: (after, upTo) => reportBetween(runtime, population, providers, after, upTo),

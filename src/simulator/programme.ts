@@ -19,7 +19,7 @@ version: 1
 campaign: thanks
 title: A card for a large order
 owner: growth@example.com
-schedule: "0 14 * * *"
+schedule: "0 9 * * *"
 timezone: Asia/Shanghai
 priority: 20
 
@@ -44,12 +44,12 @@ tiers:
 /** What is changed of a file that ships, and why. */
 const CHANGES: Readonly<Record<string, readonly (readonly [from: string, to: string])[]>> = {
   'at-risk': [
-    ['schedule: "0 10 * * *"', 'schedule: "0 14 * * *"'],
+    ['schedule: "0 10 * * *"', 'schedule: "0 9 * * *"'],
     // Who is merely silent is graded-recall's.
     ['risk.grade != "none"', 'risk.grade in ["medium", "severe"]'],
   ],
-  unhappy: [['schedule: "30 9 * * *"', 'schedule: "0 14 * * *"']],
-  renewal: [['schedule: "0 11 * * *"', 'schedule: "0 14 * * *"']],
+  unhappy: [['schedule: "30 9 * * *"', 'schedule: "0 9 * * *"']],
+  renewal: [['schedule: "0 11 * * *"', 'schedule: "0 9 * * *"']],
 }
 
 /** The campaign whose effect is planted. */
@@ -58,7 +58,7 @@ export const MEASURED = 'graded-recall'
 /** Those that are run before the first tick: they come first where both would take somebody in. */
 export const FIRST: readonly string[] = ['unhappy', 'at-risk']
 
-/** Writes the campaign by the webhook, and sets the others' hours to one: a single jump of the replay for all of them. */
+/** Writes the campaign by the webhook, and lets all run at nine: a single jump of the replay for all of them. */
 export async function writeProgramme(folder: string): Promise<void> {
   const file = (name: string) => join(folder, 'campaigns', `${name}.yaml`)
   await writeFile(file('thanks'), THANKS)

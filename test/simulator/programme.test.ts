@@ -14,7 +14,7 @@ import { openWorld } from '../../src/simulator/world.ts'
 
 const START = new Date('2025-09-01T00:00:00+08:00')
 
-test('the demo’s campaigns are valid with its providers, and meet at two hours of the day', async () => {
+test('the demo’s campaigns are valid with its providers, and run at one hour of the day', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'winback-programme-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const population = drawPopulation({ seed: 1, size: 50, start: START })
@@ -32,11 +32,11 @@ test('the demo’s campaigns are valid with its providers, and meet at two hours
   const loaded = await Promise.all(files.map((file) => loadCampaign(file, workspace, templates)))
   expect(loaded.flatMap(({ warnings }) => warnings)).toEqual([])
   expect(loaded.map(({ definition }) => [definition.campaign, definition.schedule])).toEqual([
-    ['at-risk', '0 14 * * *'],
+    ['at-risk', '0 9 * * *'],
     ['graded-recall', '0 9 * * *'],
-    ['renewal', '0 14 * * *'],
-    ['thanks', '0 14 * * *'],
-    ['unhappy', '0 14 * * *'],
+    ['renewal', '0 9 * * *'],
+    ['thanks', '0 9 * * *'],
+    ['unhappy', '0 9 * * *'],
   ])
   // No step goes to the log, and every channel there is has one.
   const used = loaded.flatMap(({ definition: { tiers, on_return: greeting } }) =>
