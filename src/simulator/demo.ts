@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { join, relative } from 'node:path'
 import { sql } from 'drizzle-orm'
 import pc from 'picocolors'
 import { runCampaign } from '../audience/run.ts'
@@ -10,7 +9,6 @@ import { SHIPPED_CAMPAIGNS, writeWorkspace } from '../cli/init.ts'
 import { aborted, listenForInterrupts } from '../cli/interrupt.ts'
 import { count, openOutput } from '../cli/output.ts'
 import { planCampaign } from '../cli/plan/plan.ts'
-import { overviewOf } from '../cli/report.ts'
 import type { Invocation } from '../cli/verb.ts'
 import { embeddedDirectory, openWorkspace } from '../cli/workspace.ts'
 import { manualClock } from '../clock.ts'
@@ -18,28 +16,26 @@ import { applyCampaign } from '../config/apply.ts'
 import { readEnvironment } from '../config/environment.ts'
 import { registerDevices } from '../contacts/devices.ts'
 import { type ImportOptions, importActivity, importContacts, importSuppressions } from '../contacts/import.ts'
-import { assertServer, connect, type Database, execute, rows, transaction } from '../database/connect.ts'
+import { assertServer, connect, type Database, execute, transaction } from '../database/connect.ts'
 import { openEmbedded } from '../database/embedded.ts'
 import { migrate } from '../database/migrate.ts'
-import { ConfigError, messageOf, WinbackError } from '../errors.ts'
-import type { OverviewData } from '../reports/overview.ts'
-import { reports } from '../reports/reports.ts'
+import { ConfigError, WinbackError } from '../errors.ts'
 import { replay } from '../service/replay.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { freshenSignals } from '../service/signals.ts'
 import { plantActs } from './acts.ts'
-import { compare, formatComparison, formatOthers, ladderOf } from './comparison.ts'
 import { writeFiles } from './files.ts'
-import { findPlanted, formatFindings } from './found.ts'
+import { findPlanted } from './found.ts'
 import { openLiving } from './living.ts'
 import { openMailbox } from './mailbox.ts'
-import { findRecipient, formatChannels, formatMessages } from './messages.ts'
+import { findRecipient, formatMessages } from './messages.ts'
 import { openWeb } from './open-web.ts'
+import { type DemoOptions, readOptions } from './options.ts'
 import { drawPopulation } from './population.ts'
 import { FIRST, MEASURED, plantRenewals, writeProgramme } from './programme.ts'
 import { openProviders } from './providers/providers.ts'
 import { reportBetween } from './providers/reports.ts'
-import { type EpisodeSeen, truthOf } from './truth.ts'
+import { tellResults } from './results.ts'
 import { openWorld } from './world.ts'
 
 // The whole story in a minute: a population that is known to the last hazard, sixty days of a real campaign over
@@ -54,16 +50,10 @@ const STEP = 21_600
 /** Sixty days change little of what a model learns of a year: it is fitted three times, and not every Monday. */
 const MONTHLY = 'signals: { refit: "0 3 1 * *" }'
 
-interface DemoOptions {
-  readonly folder: string
-  readonly people: number
-  readonly days: number
-  /** `--web` or `--no-web`; undefined where nothing was said. */
-  readonly web: boolean | undefined
-  readonly interrupt: AbortSignal
-}
-
-async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions): Promise<void> {
+async function demo(
+  { folder, people, days, web: asked }: DemoOptions,
+  interrupt: AbortSignal,
+): Promise<void> {
   const end = new Date(START.getTime() + days * 86_400_000)
   const environment = { ...readEnvironment(), databaseUrl: undefined, redisUrl: undefined }
   const clock = manualClock(START)
@@ -158,12 +148,11 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
         ...(campaign === loaded ? { expectedPlan: plan.hash } : {}),
       })
     }
-    const campaign = MEASURED
     const others = read.campaigns.flatMap(({ definition }) =>
       definition.campaign === MEASURED ? [] : [definition.campaign],
     )
     await fixDraws(database)
-    say(`Applied: ${campaign} exactly as planned, and beside it ${others.join(', ')}`)
+    say(`Applied: ${MEASURED} exactly as planned, and beside it ${others.join(', ')}`)
 
     const runtime = { ...(await openRuntime({ database, workspace, clock })), clock }
     for (const name of FIRST) {
@@ -202,9 +191,6 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
       `${days} days replayed: ${count(arrived, 'mail')} arrived over SMTP, ${refused} refused; over HTTP ${overHttp.join(', ')}`,
     )
 
-    const report = await overviewOf({ database, loaded: context.loaded }, runtime.book, campaign, {
-      now: end,
-    })
     const style = {
       locale: Intl.DateTimeFormat().resolvedOptions().locale,
       currency: workspace.currency,
@@ -212,21 +198,14 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
       color: colors.isColorSupported,
       width: output.width,
     }
-    process.stdout.write(`\n${reports.overview.format(report, style)}\n`)
-    const episodes = await maturedEpisodes(database, campaign, end)
-    const truth = truthOf(world, episodes, ladderOf(loaded.definition, workspace.timezone))
-    process.stdout.write(`${formatComparison(compare(truth, report), colors.isColorSupported)}\n\n`)
-    const reported: OverviewData[] = []
-    for (const name of others) {
-      reported.push(await overviewOf({ database, loaded: context.loaded }, runtime.book, name, { now: end }))
+    const results = { book: runtime.book, loaded, others, world, found, now: end }
+    for await (const text of tellResults({ database, loaded: context.loaded }, results, style)) {
+      process.stdout.write(`${text}\n\n`)
     }
-    process.stdout.write(`${formatOthers(reported, colors.isColorSupported)}\n\n`)
-    process.stdout.write(`${formatFindings(found, style.locale, colors.isColorSupported)}\n\n`)
-    process.stdout.write(`${await formatChannels(database, colors.isColorSupported)}\n\n`)
     const recipient = (await findRecipient(database)) ?? 'u000001'
     process.stdout.write(`${colors.bold('What one of them got, in order')}\n`)
     process.stdout.write(`${await formatMessages(database, { externalId: recipient, now: end }, style)}\n`)
-    process.stdout.write(`${whereNext(folder, campaign, recipient, end, colors)}\n`)
+    process.stdout.write(`${whereNext(folder, recipient, end, colors)}\n`)
     say('Done')
     // On a build server, or in a pipe, nobody is there to end it.
     const watched = process.stdout.isTTY === true && !environment.ci
@@ -247,10 +226,16 @@ async function demo({ folder, people, days, web: asked, interrupt }: DemoOptions
   }
 }
 
-/** Arms are drawn with salts that every installation makes for itself; the demo's are fixed, so that it repeats. */
+/**
+ * Arms are drawn with salts that every installation makes for itself; the demo's are fixed, so that it repeats. Each
+ * campaign has its own, as ever: were the same people held out of all, one's effect would show in the others.
+ */
 async function fixDraws(database: Database): Promise<void> {
   await execute(database, sql`UPDATE settings SET value = 'demo' WHERE name = 'workspace_salt'`)
-  await execute(database, sql`UPDATE campaigns SET salt = 'demo'`)
+  await execute(
+    database,
+    sql`UPDATE campaigns SET salt = CASE campaign WHEN ${MEASURED} THEN 'demo' ELSE 'demo ' || campaign END`,
+  )
 }
 
 function total(cells: readonly { readonly contacts: number }[]): number {
@@ -265,20 +250,8 @@ function daysIn(now: Date): number {
   return (now.getTime() - START.getTime()) / 86_400_000
 }
 
-/** What the rates of the report are over: episodes whose window has elapsed, seeds and control apart. */
-function maturedEpisodes(database: Database, campaign: string, now: Date): Promise<EpisodeSeen[]> {
-  return rows<EpisodeSeen>(
-    database,
-    sql`SELECT c.external_id AS "externalId", e.assigned_at AS "assignedAt", e.entry_tier AS "entryTier"
-        FROM episodes e JOIN contacts c USING (contact_id)
-        WHERE e.campaign = ${campaign} AND e.arm IN ('treated', 'holdout') AND e.window_ends_at <= ${now}
-        ORDER BY e.arm = 'treated' DESC, e.entry_tier, e.contact_id`,
-  )
-}
-
 function whereNext(
   folder: string,
-  campaign: string,
   externalId: string,
   end: Date,
   colors: ReturnType<typeof pc.createColors>,
@@ -286,9 +259,9 @@ function whereNext(
   const cwd = `--cwd ${shown(folder)}`
   const asOf = `--as-of ${end.toISOString()}`
   const lines = [
-    [`npx winback report ${campaign} ${cwd} ${asOf}`, 'the report again; --json for the figures'],
+    [`npx winback report ${MEASURED} ${cwd} ${asOf}`, 'the report again; --json for the figures'],
     [`npx winback explain ${externalId} ${cwd} ${asOf}`, 'one person’s whole story'],
-    [`${shown(join(folder, 'campaigns', `${campaign}.yaml`))}`, 'the campaign that ran'],
+    [`${shown(join(folder, 'campaigns', `${MEASURED}.yaml`))}`, 'the campaign that ran'],
     [`npx winback init shop`, 'a workspace of your own'],
   ] as const
   return ['Where to look next', ...lines.map(([what, why]) => `  ${colors.cyan(what)}\n      ${why}`)].join(
@@ -300,38 +273,11 @@ function shown(path: string): string {
   return relative('.', path) || '.'
 }
 
-/** What was asked for on the command line. @throws WinbackError `usage` */
-function readOptions(): Omit<DemoOptions, 'interrupt'> {
-  try {
-    const { values } = parseArgs({
-      options: {
-        web: { type: 'boolean' },
-        people: { type: 'string', default: '5000' },
-        days: { type: 'string', default: '60' },
-      },
-      allowNegative: true,
-    })
-    const number = (name: 'people' | 'days', least: number) => {
-      const value = Number(values[name])
-      if (Number.isInteger(value) && value >= least) return value
-      throw new Error(`--${name} ${values[name]}: expected a whole number from ${least} on`)
-    }
-    const folder = resolve('.winback', 'demo')
-    return { folder, web: values.web, people: number('people', 100), days: number('days', 1) }
-  } catch (cause) {
-    throw new WinbackError('usage', messageOf(cause), {
-      remedy:
-        'npm run demo -- [--web | --no-web] [--people 5000] [--days 60]. By default the web is left open at a terminal.',
-      cause,
-    })
-  }
-}
-
 // The embedded server's hold does not keep a process alive; the demo does until it is told.
 const underWay = setInterval(() => {}, 60_000)
 const interrupt = listenForInterrupts((text) => process.stderr.write(`\n${text}\n`))
 try {
-  await demo({ ...readOptions(), interrupt })
+  await demo(readOptions(), interrupt)
 } catch (error) {
   const colors = pc.createColors(process.stderr.isTTY === true)
   const verbose = !(error instanceof WinbackError && error.code === 'usage')

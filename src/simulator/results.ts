@@ -1,0 +1,57 @@
+import { sql } from 'drizzle-orm'
+import { overviewOf } from '../cli/report.ts'
+import type { DatabaseContext } from '../cli/workspace.ts'
+import type { CampaignBook } from '../config/compiled.ts'
+import type { LoadedCampaign } from '../config/load.ts'
+import { type Database, rows } from '../database/connect.ts'
+import type { OverviewData } from '../reports/overview.ts'
+import type { TextStyle } from '../reports/report.ts'
+import { reports } from '../reports/reports.ts'
+import { compare, formatComparison, formatOthers, ladderOf } from './comparison.ts'
+import { type Finding, formatFindings } from './found.ts'
+import { formatChannels } from './messages.ts'
+import { type EpisodeSeen, truthOf } from './truth.ts'
+import type { World } from './world.ts'
+
+/** What a replay left to tell of. */
+export interface Results {
+  readonly book: CampaignBook
+  /** The campaign whose effect was planted, and those beside it. */
+  readonly loaded: LoadedCampaign
+  readonly others: readonly string[]
+  readonly world: World
+  /** What the signals found on the first day. */
+  readonly found: readonly Finding[]
+  readonly now: Date
+}
+
+/** The report, what was planted beside it, and what went out: one text after the other, as each is worked out. */
+export async function* tellResults(
+  context: Pick<DatabaseContext, 'database' | 'loaded'>,
+  { book, loaded, others, world, found, now }: Results,
+  style: TextStyle,
+): AsyncGenerator<string> {
+  const { database } = context
+  const { definition } = loaded
+  const report = await overviewOf(context, book, definition.campaign, { now })
+  yield `\n${reports.overview.format(report, style).trimEnd()}`
+  const episodes = await maturedEpisodes(database, definition.campaign, now)
+  const truth = truthOf(world, episodes, ladderOf(definition, context.loaded.definition.timezone))
+  yield formatComparison(compare(truth, report), style.color)
+  const reported: OverviewData[] = []
+  for (const name of others) reported.push(await overviewOf(context, book, name, { now }))
+  yield formatOthers(reported, style.color)
+  yield formatFindings(found, style.locale, style.color)
+  yield await formatChannels(database, style.color)
+}
+
+/** What the rates of the report are over: episodes whose window has elapsed, seeds and control apart. */
+function maturedEpisodes(database: Database, campaign: string, now: Date): Promise<EpisodeSeen[]> {
+  return rows<EpisodeSeen>(
+    database,
+    sql`SELECT c.external_id AS "externalId", e.assigned_at AS "assignedAt", e.entry_tier AS "entryTier"
+        FROM episodes e JOIN contacts c USING (contact_id)
+        WHERE e.campaign = ${campaign} AND e.arm IN ('treated', 'holdout') AND e.window_ends_at <= ${now}
+        ORDER BY e.arm = 'treated' DESC, e.entry_tier, e.contact_id`,
+  )
+}
