@@ -81,6 +81,7 @@ export const HOLDINGS: readonly Holding[] = [
     shifted: ['episode_id', 'touchpoint_id', 'grant_id'],
     blanked: { credit: sql`NULL`, code: sql`NULL`, redemption_key: sql`NULL` },
   },
+  { table: 'released_grants', fate: 'removed' },
   { table: 'refused_redemptions', fate: 'removed' },
   // The code is in somebody's mailbox, and must not be given out again.
   { table: 'offer_codes', fate: 'kept', alone: true, blanked: { grant_id: sql`NULL` } },

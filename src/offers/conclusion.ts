@@ -70,7 +70,10 @@ export async function concludeGrants(
       ), gone AS (
         DELETE FROM grants g USING ended e
         WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND e.out IS NOT TRUE
-        RETURNING g.contact_id, g.grant_id
+        RETURNING g.*
+      ), remembered AS (
+        INSERT INTO released_grants (contact_id, grant_id, campaign, offer, step_id, reserved_at, released_at)
+        SELECT contact_id, grant_id, campaign, offer, step_id, reserved_at, ${now}::timestamptz FROM gone
       ), freed AS (
         UPDATE offer_codes o SET contact_id = NULL, grant_id = NULL FROM gone
         WHERE o.contact_id = gone.contact_id AND o.grant_id = gone.grant_id AND o.imported_at IS NOT NULL

@@ -28,6 +28,25 @@ export async function findGrants(session: Session, contactId: number, now: Date)
   )
 }
 
+export interface ReleasedRow {
+  campaign: string
+  offer: string
+  step: string
+  reservedAt: Date
+  releasedAt: Date
+}
+
+/** Promises that came to nothing: the message did not go out, and the offer was given back. */
+export async function findReleased(session: Session, contactId: number, now: Date): Promise<ReleasedRow[]> {
+  return await rows<ReleasedRow>(
+    session,
+    sql`
+    SELECT g.campaign, g.offer, s.step, g.reserved_at AS "reservedAt", g.released_at AS "releasedAt"
+    FROM released_grants g JOIN steps s USING (step_id)
+    WHERE g.contact_id = ${contactId} AND g.released_at <= ${now} ORDER BY g.released_at, g.grant_id`,
+  )
+}
+
 export interface RefusedRow {
   /** Null where nobody was given the code. */
   campaign: string | null

@@ -12,6 +12,10 @@ export function dealingText(entry: Dealing, speech: Speech): string {
   switch (entry.kind) {
     case 'grant':
       return grantText(entry, speech)
+    case 'released':
+      return en
+        ? `${entry.campaign}: offer ${entry.offer} given back: ${entry.step} did not go out with it.`
+        : `${entry.campaign}：优惠 ${entry.offer} 已退回：${entry.step} 未随之发出。`
     case 'refused_redemption':
       return refusedText(entry, speech)
     case 'call':

@@ -12,10 +12,12 @@ import {
   findGrants,
   findReasons,
   findRefused,
+  findReleased,
   findShown,
   type GrantRow,
   type ReasonRow,
   type RefusedRow,
+  type ReleasedRow,
   type ShownRow,
 } from './dealings-sql.ts'
 
@@ -26,6 +28,7 @@ type Told<Kind extends string, Row> = { readonly kind: Kind; readonly at: Date }
 /** Something between the contact and us, at `at`. Codes are masked unless asked for. */
 export type Dealing =
   | Told<'grant', GrantRow & { readonly became: GrantRow['state'] }>
+  | Told<'released', ReleasedRow>
   | Told<'refused_redemption', RefusedRow>
   | Told<'call', CallRow & { readonly became: 'opened' | 'closed' }>
   | Told<'attempt', AttemptRow>
@@ -46,6 +49,7 @@ export async function readDealings(
   words: (text: string) => string,
 ): Promise<Dealing[]> {
   const grants = await findGrants(session, contactId, now)
+  const released = await findReleased(session, contactId, now)
   const refused = await findRefused(session, contactId, now)
   const calls = await findCalls(session, contactId, now)
   const attempts = await findAttempts(session, contactId, now)
@@ -57,6 +61,7 @@ export async function readDealings(
     ...grants.flatMap((row) =>
       grantDealings({ ...row, code: row.code === null ? null : mask.code(row.code) }, now),
     ),
+    ...released.map((row): Dealing => ({ kind: 'released', at: row.releasedAt, ...row })),
     ...refused.map(
       (row): Dealing => ({
         kind: 'refused_redemption',

@@ -106,6 +106,7 @@ const ORDER: readonly Entry['kind'][] = [
   'recalled',
   'suppressed',
   'settled',
+  'released',
   'grant',
   'call',
   'receipt',

@@ -62,6 +62,8 @@ const takenOf = async ({ database }: Pipeline) => {
   const [stock] = await rows<{ taken: number }>(database, sql`SELECT taken FROM offer_stocks`)
   return stock?.taken ?? 0
 }
+const releasedOf = async ({ database }: Pipeline) =>
+  (await rows(database, sql`SELECT FROM released_grants JOIN steps USING (step_id)`)).length
 const liability = async ({ database }: Pipeline) => {
   const [sum] = await rows<{ amount: number }>(
     database,
@@ -105,6 +107,7 @@ describe('a grant', () => {
     expect(await grantsOf(refused)).toEqual([])
     expect(await takenOf(refused)).toBe(0)
     expect(await liability(refused)).toBe(0)
+    expect(await releasedOf(refused)).toBe(2)
 
     const slow = scriptedChannel()
     slow.answer = () => ({ outcome: 'retry', detail: '451' })
@@ -115,6 +118,8 @@ describe('a grant', () => {
     wait(retried, 60)
     await retried.work()
     expect(await grantsOf(retried)).toMatchObject([{ state: 'granted' }])
+    // The story tells of the try that came to nothing, too.
+    expect(await releasedOf(retried)).toBe(1)
   })
 
   it('is never more than the stock, and those who come too late get the neutral message or none', async () => {

@@ -39,6 +39,10 @@ beforeAll(async () => {
   )
   await execute(
     database,
+    sql`INSERT INTO released_grants VALUES (${me}, 9, 'graded', 'five', ${step('coupon/coupon')}, ${day(2.6)}, ${day(2.7)})`,
+  )
+  await execute(
+    database,
     sql`INSERT INTO refused_redemptions (contact_id, redemption_key, code, reason, campaign, offer, redeemed_at, recorded_at)
         VALUES (${me}, 'k', 'AAAA-BBBB-CCCC-DDDD', 'already_redeemed', 'graded', 'five', ${day(4)}, ${day(4)}),
           (${me}, 'l', 'GUESS', 'unknown_code', NULL, NULL, ${day(4.5)}, ${day(4.5)})`,
@@ -95,6 +99,7 @@ describe('the story of a contact', () => {
       'graded: offer five granted, code ****-DDDD, good until Jan 9, 2026, 00:00.',
       'graded: offer five redeemed, code ****-DDDD, with an order of CN¥30.00.',
       'coupon: “Welcome back” was shown in the app.',
+      'graded: offer five given back: coupon did not go out with it.',
       'graded: offer five granted, good until Jan 6, 2026, 00:00.',
       'Tried to redeem the code ****-DDDD of graded’s five: refused, it was redeemed before.',
       'Tried to redeem the code ****: refused, nobody was given this code.',
@@ -112,7 +117,7 @@ describe('the story of a contact', () => {
 
   it('is told in Chinese, too', async () => {
     const lines = await told('zh-CN')
-    expect(lines).toHaveLength(16)
+    expect(lines).toHaveLength(17)
     for (const line of lines) expect(line).toMatch(/[\u4e00-\u9fff].*。$/)
     expect(lines).toContain('graded：优惠 five 已核销，券码 ****-DDDD，订单金额 ¥30.00。')
     expect(lines).toContain(

@@ -48,6 +48,25 @@ export const grants = pgTable(
   ],
 )
 
+/**
+ * Grants that were given back, for whoever asks what became of a promise: the message it was reserved for did not go out.
+ * Neither stock nor limits count them, so they are no grants any more.
+ */
+export const releasedGrants = pgTable(
+  'released_grants',
+  {
+    contactId: id('contact_id').notNull(),
+    grantId: id('grant_id').notNull(),
+    campaign: text('campaign').notNull(),
+    offer: text('offer').notNull(),
+    /** The step whose message it was reserved for. */
+    stepId: integer('step_id').notNull(),
+    reservedAt: at('reserved_at').notNull(),
+    releasedAt: at('released_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.contactId, t.grantId] })],
+)
+
 /** How many of an offer were ever granted or are reserved; the row is the lock under which that is decided. */
 export const offerStocks = pgTable(
   'offer_stocks',
