@@ -1,10 +1,17 @@
 import { sql } from 'drizzle-orm'
 import { Temporal } from 'temporal-polyfill'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
-import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+import {
+  type Database,
+  execute,
+  rows,
+  type Session,
+  type Transaction,
+  transaction,
+} from '../database/connect.ts'
 import type { Cleared } from './batch.ts'
-import { deferOrSkip } from './guards.ts'
-import { keyTable } from './lifecycle.ts'
+import { deferOrSkip, type Verdict } from './guards.ts'
+import { keyTable, type TouchpointKey } from './lifecycle.ts'
 import type { Refused } from './reserve.ts'
 import { startOfNextDay } from './windows.ts'
 
@@ -34,14 +41,18 @@ export async function takeSlots(
   const capacity = step.call?.capacity ?? null
   const real = cleared.filter(({ candidate }) => !candidate.seed)
   if (real.length === 0 || (capacity === null && overflow !== 'all')) return { toSend: cleared, refused: [] }
-  const day = Temporal.Instant.fromEpochMilliseconds(now.getTime())
-    .toZonedDateTimeISO(campaign.timezone)
-    .toPlainDate()
-    .toString()
+  const day = dayIn(campaign.timezone, now)
   const place = { campaign: campaign.name, step: step.id, day }
   const takers = await transaction(database, async (tx) => {
     await lockDay(tx, place)
-    const known = new Map((await readSlots(tx, real)).map((slot) => [slot.touchpointId, slot]))
+    const known = new Map(
+      (
+        await readSlots(
+          tx,
+          real.map(({ candidate }) => candidate),
+        )
+      ).map((slot) => [slot.touchpointId, slot]),
+    )
     let room = capacity === null ? Number.POSITIVE_INFINITY : capacity - (await countTaken(tx, place))
     const taken = new Map<number, Slot['taker']>()
     for (const { candidate } of real) {
@@ -61,12 +72,45 @@ export async function takeSlots(
     if (each.candidate.seed) return [each]
     const taker = takers.get(each.candidate.touchpointId)
     if (taker !== undefined) return [taker === 'robot' ? { ...each, overflow: true } : each]
-    const latest = each.candidate.plannedFor.getTime() + campaign.definition.limits.max_delay * 1000
-    const verdict = deferOrSkip(startOfNextDay(campaign.timezone, now), latest, 'capacity')
-    refused.push({ cleared: each, verdict })
+    refused.push({ cleared: each, verdict: tomorrow(campaign, each.candidate, now) })
     return []
   })
   return { toSend, refused }
+}
+
+/**
+ * What {@link takeSlots} would say of one call at this moment, taking no place: why it waits, or undefined where it may go.
+ */
+export async function foreseeSlot(
+  session: Session,
+  asked: {
+    campaign: CompiledCampaign
+    step: CompiledStep
+    now: Date
+    overflow: 'overflow' | 'all' | undefined
+  },
+  { candidate }: Cleared,
+): Promise<Verdict | undefined> {
+  const { campaign, step, now, overflow } = asked
+  const capacity = step.call?.capacity ?? null
+  if (candidate.seed || capacity === null || overflow !== undefined) return undefined
+  const place = { campaign: campaign.name, step: step.id, day: dayIn(campaign.timezone, now) }
+  const [own] = await readSlots(session, [candidate])
+  if (own?.day === place.day || (await countTaken(session, place)) < capacity) return undefined
+  return tomorrow(campaign, candidate, now)
+}
+
+function dayIn(timezone: string, now: Date): string {
+  return Temporal.Instant.fromEpochMilliseconds(now.getTime())
+    .toZonedDateTimeISO(timezone)
+    .toPlainDate()
+    .toString()
+}
+
+/** People can make no more of these calls today. */
+function tomorrow(campaign: CompiledCampaign, { plannedFor }: { plannedFor: Date }, now: Date): Verdict {
+  const latest = plannedFor.getTime() + campaign.definition.limits.max_delay * 1000
+  return deferOrSkip(startOfNextDay(campaign.timezone, now), latest, 'capacity')
 }
 
 interface Place {
@@ -87,19 +131,19 @@ async function lockDay(tx: Transaction, { campaign, step, day }: Place): Promise
   )
 }
 
-async function readSlots(tx: Transaction, cleared: readonly Cleared[]): Promise<Slot[]> {
-  const keys = keyTable(cleared.map(({ candidate }) => candidate))
+async function readSlots(session: Session, touchpoints: readonly TouchpointKey[]): Promise<Slot[]> {
+  const keys = keyTable(touchpoints)
   return await rows<Slot>(
-    tx,
+    session,
     sql`SELECT s.touchpoint_id AS "touchpointId", s.day::text AS day, s.taker
         FROM ${keys} JOIN call_slots s USING (contact_id, touchpoint_id)`,
   )
 }
 
 /** A slot whose touchpoint came to nothing is free again: nobody has to give it back. */
-async function countTaken(tx: Transaction, { campaign, step, day }: Place): Promise<number> {
+async function countTaken(session: Session, { campaign, step, day }: Place): Promise<number> {
   const [counted] = await rows<{ taken: number }>(
-    tx,
+    session,
     sql`SELECT count(*) AS taken FROM call_slots s
         WHERE s.campaign = ${campaign} AND s.step = ${step} AND s.day = ${day}::date AND s.taker = 'agent'
           AND (EXISTS (SELECT FROM touchpoints t

@@ -23,7 +23,7 @@ export interface Preview {
   readonly verdict: Verdict
   /** What the channel made of it, where the guards let it through; why it could not be made, where it could not. */
   readonly composed: Composed | undefined
-  /** What caps, offer and budgets would say now, where they were asked and speak against it. */
+  /** What the day's calls, caps, offer and budgets would say now, where they were asked and speak against it. */
   readonly scarce: Foreseen | undefined
 }
 
@@ -32,7 +32,7 @@ export interface Preview {
  * test mails and the samples of a plan.
  * @param as.locale instead of the contact's own
  * @param as.anyTime leaves the send window out: a sample is looked at by day and by night
- * @param as.limits asks caps, offer and budgets, too; nothing is reserved
+ * @param as.limits asks the day's calls, caps, offer and budgets, too; nothing is reserved
  * @param as.mask how names and addresses are shown in the message; as they are by default
  * @param as.variant instead of the one the contact has, or would draw
  * @param as.to an address instead of the contact's own, which then is neither suppressed nor refused: for tests
@@ -103,8 +103,9 @@ export async function previewStep(
     ...(grant ? { grant } : {}),
   }
   const composed = compose(cleared)
+  const overflow = dependencies.channels.get('callback')?.overflow
   const scarce = as.limits
-    ? await foreseeReservation(database, { campaign, step: own, now }, cleared, composed)
+    ? await foreseeReservation(database, { campaign, step: own, now, overflow }, cleared, composed)
     : undefined
   return { contact, segment: candidate.segment, variant, verdict, composed, scarce }
 }

@@ -5,6 +5,7 @@ import { foreseeGrant } from '../offers/grants.ts'
 import { expectedOf } from '../offers/offers.ts'
 import type { Cleared, Composed } from './batch.ts'
 import { foreseeShortage } from './budgets.ts'
+import { foreseeSlot } from './capacity.ts'
 import { foreseeCaps } from './caps.ts'
 import type { Verdict } from './guards.ts'
 import { budgetsOf, offerHeld, outOfBudget, wantsOffer, without } from './reserve.ts'
@@ -12,7 +13,7 @@ import { budgetsOf, offerHeld, outOfBudget, wantsOffer, without } from './reserv
 // What a reservation would come to at this moment, for one message, reserving nothing and locking nobody: for previews.
 // In the order in which a worker asks. What is foreseen may be gone when the message is due.
 
-/** The verdict of caps, offer and budgets; undefined where nothing speaks against the message. */
+/** The verdict of capacity, caps, offer and budgets; undefined where nothing speaks against the message. */
 export interface Foreseen {
   readonly verdict: Verdict
   /** The offer is what is missing, and the step's neutral template would go without it. */
@@ -22,7 +23,13 @@ export interface Foreseen {
 /** @param composed the message, for its price; undefined where it cannot be made */
 export async function foreseeReservation(
   session: Session,
-  place: { campaign: CompiledCampaign; step: CompiledStep; now: Date },
+  place: {
+    campaign: CompiledCampaign
+    step: CompiledStep
+    now: Date
+    /** Which calls a robot takes; undefined where people make all. */
+    overflow?: 'overflow' | 'all' | undefined
+  },
   cleared: Cleared,
   composed: Composed | undefined,
 ): Promise<Foreseen | undefined> {
@@ -32,6 +39,8 @@ export async function foreseeReservation(
   const standing = await standingOf(session, place, cleared.candidate.contactId)
   const candidate = { ...cleared.candidate, ...standing }
   const wish = { ...cleared, candidate }
+  const full = await foreseeSlot(session, { ...place, overflow: place.overflow }, wish)
+  if (full) return { verdict: full, neutral: false }
   const caps = limits.per_person
   const decision =
     caps.length === 0 ? undefined : await foreseeCaps(session, { caps, topic, priority, maxDelay, now }, wish)

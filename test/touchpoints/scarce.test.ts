@@ -102,6 +102,27 @@ describe('a preview', () => {
     )
   })
 
+  it('says that people can make no more calls today, unless a robot takes what is beyond', async () => {
+    const call = { capacity: 1, sla: 3600, script: 'x' } as never
+    const robot = scriptedChannel({ name: 'callback', kind: 'phone' })
+    const pipeline = await open({
+      definition: definition({}),
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one', call }] }],
+      others: [robot],
+    })
+    await pipeline.runNow()
+    expect((await foresee(pipeline)).scarce).toBeUndefined()
+    await pipeline.work()
+    // The place is their own: looked at once more, it is not full for them. For somebody else it is.
+    const another = { ...pipeline, me: await pipeline.addContact({ silentSince }) }
+    const { scarce } = await foresee(another)
+    expect(scarce).toMatchObject({ verdict: { kind: 'defer', cause: 'capacity' }, neutral: false })
+    expect(scarceText(scarce, english)).toContain('it would wait until')
+    Object.assign(robot, { overflow: 'overflow' })
+    expect((await foresee(another)).scarce).toBeUndefined()
+    expect(await rows(pipeline.database, sql`SELECT FROM call_slots`)).toHaveLength(1)
+  })
+
   it('takes nothing', async () => {
     const pipeline = await open(withOffer({ stock: 1 }))
     await pipeline.runNow()
