@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
 import { type Database, execute, rows, type Session, transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
+import { maskText } from './masking.ts'
 
 /** What a switch is for. The workspace has one, whose name is `*`. */
 export interface SwitchTarget {
@@ -23,7 +24,11 @@ export interface Switched {
   readonly before: Switch | undefined
 }
 
-/** Holds messages back until {@link resume}. @throws WinbackError `switch.stopped` for what was stopped for good */
+/**
+ * Holds messages back until {@link resume}. Addresses and numbers in the reason are masked before it is kept: nobody's
+ * erasure looks for them there.
+ * @throws WinbackError `switch.stopped` for what was stopped for good
+ */
 export function pause(
   database: Database,
   target: SwitchTarget,
@@ -75,7 +80,7 @@ async function turn(
     const [now] = await rows<Switch>(
       tx,
       sql`INSERT INTO switches (scope, name, state, reason, since)
-          VALUES (${target.scope}, ${target.name}, ${state}, ${reason}, ${clock.now().toISOString()}::timestamptz)
+          VALUES (${target.scope}, ${target.name}, ${state}, ${maskText(reason)}, ${clock.now().toISOString()}::timestamptz)
           ON CONFLICT (scope, name) DO UPDATE
              SET state = excluded.state, reason = excluded.reason, since = excluded.since
            WHERE switches.state <> 'stopped'

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { maskText } from '../config/masking.ts'
 import { execute, rows, type Session } from '../database/connect.ts'
 
 // Who changed what, when, from where. Append-only. It holds no personal data of contacts: one is named by its internal
@@ -17,7 +18,10 @@ export interface AuditEntry {
   readonly address: string | null
 }
 
-/** Records an entry; inside a transaction, together with what it tells of. */
+/**
+ * Records an entry; inside a transaction, together with what it tells of. Addresses and numbers that somebody typed, as
+ * in the reason of a pause, are masked: an erasure does not come here.
+ */
 export async function recordAudit(
   session: Session,
   entry: Omit<AuditEntry, 'about' | 'detail' | 'address'> &
@@ -27,9 +31,11 @@ export async function recordAudit(
   await execute(
     session,
     sql`INSERT INTO audit (at, actor, via, action, about, detail, address)
-        VALUES (${at}, ${actor}, ${via}, ${action}, ${about}, ${detail === null ? null : JSON.stringify(detail)}::jsonb, ${address})`,
+        VALUES (${at}, ${actor}, ${via}, ${action}, ${about}, ${detail === null ? null : JSON.stringify(detail, masked)}::jsonb, ${address})`,
   )
 }
+
+const masked = (_key: string, value: unknown) => (typeof value === 'string' ? maskText(value) : value)
 
 /** The newest entries, before `before` where it is given. */
 export async function readAudit(

@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { expect, it, vi } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
+import { pause } from '../../src/config/switches.ts'
 import { recordConsents } from '../../src/contacts/consent.ts'
 import { exportContact, exportCsv } from '../../src/contacts/export.ts'
 import { importContacts } from '../../src/contacts/import.ts'
@@ -16,6 +17,7 @@ import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { claim, markSending } from '../../src/touchpoints/lifecycle.ts'
 import { findContact } from '../../src/touchpoints/preview.ts'
+import { recordAudit } from '../../src/web/audit.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { openShop, type Shop, scratchDirectory, testChannel } from '../support/shop.ts'
 import { findWords } from './promises.ts'
@@ -124,6 +126,16 @@ it('erases every trace, keeps the counts, and no import brings the person back (
           const options = { now, hooks: runtime.hooks }
           await recordConsents(tx, [{ ...record, decision: 'given', proof: person.email }], options)
           await recordChoice(tx, contactId, { ...ANYTHING, source: 'page', reason: person.name }, options)
+        })
+        // What an operator types about somebody is no row of theirs.
+        const reason = `${person.email} (${person.phone}) asked for a call`
+        await pause(database, { scope: 'channel', name: 'sms' }, { reason, clock })
+        await recordAudit(database, {
+          at: now,
+          actor: 'test',
+          via: 'cli',
+          action: 'switch.pause',
+          detail: { reason },
         })
         clock.advance(hours * 3600)
         await work(shop)
