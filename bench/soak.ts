@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { sql } from 'drizzle-orm'
@@ -14,7 +14,7 @@ import { openPeople, type People, rowOf } from './soak/people.ts'
 import { openProviders } from './soak/providers.ts'
 import { openRoles, type Roles, type Running } from './soak/roles.ts'
 import { SECRET, writeShop } from './soak/shop.ts'
-import { type Growth, growthOf, judge } from './soak/verdict.ts'
+import { deadlocksIn, type Growth, growthOf, isOfFlush, judge } from './soak/verdict.ts'
 
 // `npm run soak`: everything at once for ten minutes, on each engine. Processes as anybody starts them (two schedulers,
 // three workers, the web), fed by HTTP and by files, with providers that fail, people who return and are erased, pauses,
@@ -145,7 +145,8 @@ async function soak(arena: Arena, engine: Engine, minutes: number, seed: number)
       ...growth.filter(({ flat }) => !flat).map(({ name }) => `memory of ${name} grows`),
       ...load.failures,
       ...clients.failures,
-      ...roles.said,
+      ...roles.said.filter((remark) => !flush || !isOfFlush(remark)),
+      ...deadlocksIn(readFileSync(join(arena.directory, 'postgres', 'server.log'), 'utf8')),
     ]
     const counted = [...clients.answered, ...load.done, ...roles.told].map(
       ([name, count]) => [name, count] as const,
@@ -260,7 +261,7 @@ function describe({ engine, wrong, growth, figures }: Soaked): string {
         `  ${name}: ${from.toFixed(0)} MiB after warming up, ${to.toFixed(0)} at the end, ${slope.toFixed(2)} a minute`,
     ),
     wrong.length === 0 ? '  nothing is wrong' : `  ${wrong.length} things are WRONG`,
-    ...wrong.slice(0, 60).map((line) => `    ${line.slice(0, 800)}`),
+    ...wrong.slice(0, 60).map((line) => `    ${line.slice(0, 4000)}`),
   ].join('\n')
 }
 

@@ -50,11 +50,12 @@ export async function brokenLimits(database: Database): Promise<string[]> {
         AND NOT EXISTS (SELECT FROM contacts j WHERE j.person_id = c.person_id AND j.external_id LIKE 'join%')
       GROUP BY 1 HAVING count(*) > ${LIMITS.perPerson} LIMIT 5`,
   )
+  // What a redemption brings beyond what was expected of the grant is booked all the same, and is no reservation.
   const [scarce] = await rows<{ granted: number; spent: number; owed: number }>(
     database,
     sql`SELECT (SELECT count(*) FROM grants WHERE campaign = 'scarce') AS granted,
       coalesce(sum(l.amount) FILTER (WHERE l.kind = 'spend'), 0)::bigint AS spent,
-      coalesce(sum(l.amount) FILTER (WHERE l.kind = 'liability'), 0)::bigint AS owed
+      (SELECT coalesce(sum(expected), 0)::bigint FROM grants WHERE campaign = 'scarce') AS owed
       FROM ledger l JOIN steps s USING (step_id) WHERE s.campaign = 'scarce'`,
   )
   const { granted = 0, spent = 0, owed = 0 } = scarce ?? {}
@@ -112,6 +113,23 @@ export async function brokenHandovers(database: Database, providers: Providers):
   }
   if (providers.blanks.length > 0) broken.push(`I9 whole: a blank in ${providers.blanks[0]}`)
   return broken
+}
+
+/** What PostgreSQL's log tells of deadlocks: who waited for whom, and the statement that was given up. */
+export function deadlocksIn(log: string): string[] {
+  // Each entry begins with its time; what belongs to one follows it, with the same process in brackets.
+  const entries = log.split(/\n(?=\d{4}-\d\d-\d\d )/)
+  return entries.flatMap((entry, place) => {
+    const [, pid] = /\[(\d+)\] ERROR: {2}deadlock detected/.exec(entry) ?? []
+    if (pid === undefined) return []
+    const more = entries.slice(place + 1, place + 12).filter((each) => each.includes(`[${pid}]`))
+    return [[entry, ...more.slice(0, 4)].join('\n')]
+  })
+}
+
+/** Remarks that a queue which was emptied under the workers' hands is worth. */
+export function isOfFlush(remark: string): boolean {
+  return /could not renew lock for job|Missing (key|lock) for job/.test(remark)
 }
 
 /** I10 and I12, and what PostgreSQL has to say: to be asked when everything is drained and everybody erased. */
