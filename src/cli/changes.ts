@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { readCallId } from '../outcomes/calls.ts'
-import { recordAudit } from '../web/audit.ts'
+import { beginAudit, endAudit } from '../web/audit.ts'
 import { operator } from './operator.ts'
 import type { Asked, Invocation } from './verb.ts'
 
@@ -172,8 +172,8 @@ export const CHANGES: Readonly<Record<string, Reading>> = {
 }
 
 /**
- * Runs what a verb does, and records it where it changes something: also where it failed on the way, for part of it may
- * stand. Refused for how it was asked for, it did nothing, and nothing is recorded.
+ * Records what a verb is about to change, and runs it: a verb is many transactions, and one that is killed on the way has
+ * done part of it. Where it fails, the entry says so; refused for how it was asked for, it did nothing, and the entry goes.
  */
 export async function withAudit<T>(
   session: Session,
@@ -182,28 +182,25 @@ export async function withAudit<T>(
 ): Promise<T> {
   const change = asked && CHANGES[asked.verb]?.(asked)
   if (!change) return await work()
-  // Before: whom an erasure was about, nobody can say afterwards.
+  // Whom an erasure was about, nobody can say afterwards.
   const subject = change.contact === undefined ? change.about : await contactNamed(session, change.contact)
-  const record = (detail: Change['detail']) =>
-    recordAudit(session, {
-      at: clock.now(),
-      actor: operator(),
-      via: 'cli',
-      action: change.action,
-      about: subject ?? null,
-      detail: detail && Object.keys(detail).length > 0 ? detail : null,
-    })
-  let result: T
+  const auditId = await beginAudit(session, {
+    at: clock.now(),
+    actor: operator(),
+    via: 'cli',
+    action: change.action,
+    about: subject ?? null,
+    detail: change.detail && Object.keys(change.detail).length > 0 ? change.detail : null,
+  })
   try {
-    result = await work()
+    return await work()
   } catch (error) {
     const code = error instanceof WinbackError ? error.code : 'failed'
+    const end = /^usage\.|\.unknown$/.test(code) ? 'refused' : { failed: code }
     // What failed may have been the database: the first error is the one to be told.
-    if (!/^usage\.|\.unknown$/.test(code)) await record({ ...change.detail, failed: code }).catch(() => {})
+    await endAudit(session, auditId, end).catch(() => {})
     throw error
   }
-  await record(change.detail)
-  return result
 }
 
 async function contactNamed(session: Session, externalId: string): Promise<string | undefined> {

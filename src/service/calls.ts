@@ -43,17 +43,52 @@ export async function showCall(
   })
 }
 
-export async function takeCall(runtime: Part, key: CallKey, agent: string): Promise<ClaimAnswer> {
-  return await transaction(runtime.database, (tx) => claimCall(tx, runtime.clock.now(), key, agent))
+/** What else belongs to a change, in its transaction: the audit's entry. */
+export type Also = (tx: Transaction) => Promise<void>
+
+/** @param also where the call is now the agent's */
+export async function takeCall(
+  runtime: Part,
+  key: CallKey,
+  agent: string,
+  also?: Also,
+): Promise<ClaimAnswer> {
+  return await transaction(runtime.database, async (tx) => {
+    const answer = await claimCall(tx, runtime.clock.now(), key, agent)
+    if (answer.outcome === 'claimed') await also?.(tx)
+    return answer
+  })
 }
 
-export async function giveCallBack(runtime: Part, key: CallKey, agent: string): Promise<boolean> {
-  return await transaction(runtime.database, (tx) => releaseCall(tx, key, agent))
+/** @param also where the agent held it */
+export async function giveCallBack(
+  runtime: Part,
+  key: CallKey,
+  agent: string,
+  also?: Also,
+): Promise<boolean> {
+  return await transaction(runtime.database, async (tx) => {
+    const released = await releaseCall(tx, key, agent)
+    if (released) await also?.(tx)
+    return released
+  })
 }
 
-/** Records what became of an attempt, with all that follows, in one transaction. A repeat changes nothing. */
-export async function concludeCall(runtime: Part, key: CallKey, attempt: Attempt): Promise<AttemptAnswer> {
-  return await transaction(runtime.database, (tx) => conclude(tx, runtime, key, attempt))
+/**
+ * Records what became of an attempt, with all that follows, in one transaction. A repeat changes nothing.
+ * @param also where it was recorded
+ */
+export async function concludeCall(
+  runtime: Part,
+  key: CallKey,
+  attempt: Attempt,
+  also?: Also,
+): Promise<AttemptAnswer> {
+  return await transaction(runtime.database, async (tx) => {
+    const answer = await conclude(tx, runtime, key, attempt)
+    if (answer.outcome === 'recorded') await also?.(tx)
+    return answer
+  })
 }
 
 async function conclude(

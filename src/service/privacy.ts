@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { type Erased, eraseContact } from '../contacts/erase.ts'
 import { scrubRejects, type Traces } from '../contacts/scrub.ts'
-import { connect, type Database, rows, transaction } from '../database/connect.ts'
+import { connect, type Database, rows, type Transaction, transaction } from '../database/connect.ts'
 import type { Runtime } from './runtime.ts'
 
 /** What an erasure came to; it names nobody. */
@@ -19,12 +19,14 @@ export interface Erasure extends Erased {
 /**
  * Erases a contact wherever Winback holds something: the tables, those of rehearsals, reject files. The queue holds
  * internal ids alone, which then lead nowhere.
+ * @param also what else belongs to it, in the transaction that erases: the audit's entry
  * @returns undefined where there is no such contact
  * @throws WinbackError `erase.sending`: try again in two minutes
  */
 export async function eraseEverywhere(
   runtime: Pick<Runtime, 'database' | 'hooks' | 'clock'>,
   externalId: string,
+  also?: (tx: Transaction) => Promise<void>,
 ): Promise<Erasure | undefined> {
   const { database, hooks, clock } = runtime
   const now = clock.now()
@@ -42,7 +44,11 @@ export async function eraseEverywhere(
       await other.close()
     }
   }
-  const erased = await transaction(database, (tx) => eraseContact(tx, found.contactId, { now, hooks }))
+  const erased = await transaction(database, async (tx) => {
+    const done = await eraseContact(tx, found.contactId, { now, hooks })
+    if (done) await also?.(tx)
+    return done
+  })
   return erased && { ...erased, rehearsals, files }
 }
 

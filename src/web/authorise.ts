@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono'
+import type { Transaction } from '../database/connect.ts'
 import { refuse } from './answers.ts'
 import type { ApiKey, KeyRing, Scope } from './api-keys.ts'
 
@@ -9,6 +10,8 @@ export interface Authorised {
     /** What the request changes, and what more there is to say of it: for the audit. */
     about?: string
     detail?: Readonly<Record<string, unknown>>
+    /** Records the change in the transaction that makes it. */
+    record: (tx: Transaction) => Promise<void>
   }
 }
 

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { CHANGES } from '../../src/cli/changes.ts'
+import { CHANGES, withAudit } from '../../src/cli/changes.ts'
 import { operator } from '../../src/cli/operator.ts'
 import { verbOf } from '../../src/cli/program.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
+import { WinbackError } from '../../src/errors.ts'
 import { AUDIT_WORDS } from '../../src/web/pages/audit-words.ts'
 import { freshDatabase } from '../support/database.ts'
 import { run, verbs } from './command.ts'
@@ -113,4 +114,22 @@ test('what changes something leaves an entry, what only looks leaves none, and n
   ])
   expect(new Set(entries.map(({ actor, via }) => `${actor} ${via}`))).toEqual(new Set([`${operator()} cli`]))
   expect(entries.filter(({ all }) => /ann-7|ann@/i.test(all))).toEqual([])
+})
+
+test('the entry is there before the work: whoever kills a verb on the way leaves it behind', async () => {
+  const asked = { verb: 'signing-keys rotate', args: [], options: {} }
+  const count = async () => (await rows(database, sql`SELECT FROM audit`)).length
+  const before = await count()
+  const clock = { now: () => new Date() }
+  await expect(
+    withAudit(database, { asked, clock }, async () => {
+      expect(await count()).toBe(before + 1)
+      throw new WinbackError('database.unreachable', 'gone')
+    }),
+  ).rejects.toThrow('gone')
+  const [last] = await rows<{ detail: unknown }>(
+    database,
+    sql`SELECT detail FROM audit ORDER BY audit_id DESC LIMIT 1`,
+  )
+  expect(last?.detail).toEqual({ failed: 'database.unreachable' })
 })

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, it, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
-import { rows } from '../../src/database/connect.ts'
+import { execute, rows } from '../../src/database/connect.ts'
 import { API_CHANGES } from '../../src/web/api/changes.ts'
 import { createApiKey, SCOPES, type Scope } from '../../src/web/api-keys.ts'
 import { AUDIT_WORDS } from '../../src/web/pages/audit-words.ts'
@@ -72,6 +72,23 @@ test('every form is one that is known to leave an entry, to be the contact’s o
     // sign-in.test.ts
     '/welcome/:secret',
   ])
+})
+
+it('has no change without its entry: what cannot be recorded is not done', async () => {
+  const { database } = shop
+  await execute(
+    database,
+    sql`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$`,
+  )
+  await execute(
+    database,
+    sql`CREATE TRIGGER full_disk BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION full_disk()`,
+  )
+  expect((await ask('PUT', '/v1/preferences/ann-7', { channels_off: ['email'] })).status).toBe(500)
+  expect((await ask('DELETE', '/v1/contacts/ann-7')).status).toBe(500)
+  await execute(database, sql`DROP FUNCTION full_disk CASCADE`)
+  expect(await rows(database, sql`SELECT FROM contacts`)).toHaveLength(1)
+  expect(await rows(database, sql`SELECT FROM preferences`)).toEqual([])
 })
 
 it('records each change under the key’s name, a program’s traffic once an hour, and nothing that was refused', async () => {

@@ -53,7 +53,7 @@ export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
     const key = keyOf(c)
     const body = claim.safeParse(await c.req.json<unknown>().catch(() => undefined))
     if (!body.success) return malformed(c, body.error)
-    const answer = key && (await takeCall(runtime, key, body.data.agent))
+    const answer = key && (await takeCall(runtime, key, body.data.agent, c.get('record')))
     if (!answer || answer.outcome === 'unknown') return unknown(c)
     if (answer.outcome === 'taken') return refuse(c, 409, 'taken', `${answer.by} has taken this call`)
     if (answer.outcome === 'over') return refuse(c, 410, 'over', `this call is over: ${answer.by}`)
@@ -64,7 +64,7 @@ export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
     const body = claim.safeParse(await c.req.json<unknown>().catch(() => undefined))
     if (!body.success) return malformed(c, body.error)
     if (!key) return unknown(c)
-    return (await giveCallBack(runtime, key, body.data.agent))
+    return (await giveCallBack(runtime, key, body.data.agent, c.get('record')))
       ? c.json({ success: true })
       : refuse(c, 409, 'not_held', `${body.data.agent} does not hold this call`)
   })
@@ -76,14 +76,15 @@ export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
     const { agent: by, minutes, next_attempt_at: next, id, ...said } = body.data
     const at = runtime.clock.now()
     c.set('detail', { agent: by, outcome: said.outcome })
-    const answer: AttemptAnswer = await concludeCall(runtime, key, {
+    const attempt = {
       ...said,
       by,
       at,
       eventId: id ?? `${by} ${at.toISOString()}`,
       seconds: Math.round(minutes * 60),
       nextAttemptAt: next === undefined ? undefined : new Date(next),
-    })
+    }
+    const answer: AttemptAnswer = await concludeCall(runtime, key, attempt, c.get('record'))
     if (answer.outcome === 'unknown') return unknown(c)
     const found = await showCall(runtime, key)
     return c.json({

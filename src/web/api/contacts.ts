@@ -57,14 +57,15 @@ export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<
         pausedUntil: paused_until === null ? null : new Date(paused_until),
       }
       const source = `API, key ${c.get('apiKey').name}`
-      await transaction(database, (tx) =>
-        recordChoice(
+      await transaction(database, async (tx) => {
+        await recordChoice(
           tx,
           contactId,
           { ...chosen, source, reason, leaving: leavingOf(chosen, reason) },
           { now: clock.now(), hooks },
-        ),
-      )
+        )
+        await c.get('record')(tx)
+      })
       return c.json(documentOf(chosen))
     })
     .get('/v1/contacts/:external_id/export', requireScope(keys, 'privacy'), async (c) => {
@@ -77,7 +78,7 @@ export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<
       const externalId = c.req.param('external_id')
       await contactOf(runtime, c)
       try {
-        return c.json((await eraseEverywhere(runtime, externalId)) ?? {})
+        return c.json((await eraseEverywhere(runtime, externalId, c.get('record'))) ?? {})
       } catch (error) {
         if (!(error instanceof WinbackError) || error.code !== 'erase.sending') throw error
         c.header('Retry-After', '120')

@@ -57,7 +57,11 @@ export function redemptionsApi(options: { runtime: Runtime; keys: KeyRing }): Ho
         })
       }
       c.set('detail', { redemptions: claims.length })
-      const answers = await transaction(database, (tx) => redeem(tx, now, claims))
+      const answers = await transaction(database, async (tx) => {
+        const redeemed = await redeem(tx, now, claims)
+        if (many || redeemed[0]?.outcome !== 'refused') await c.get('record')(tx)
+        return redeemed
+      })
       if (many) return c.json({ results: answers.map(described) })
       const [answer] = answers
       if (answer?.outcome === 'refused') return refuse(c, 422, answer.reason, REFUSALS[answer.reason])

@@ -4,7 +4,7 @@ import { Temporal } from 'temporal-polyfill'
 import { MASKED } from '../../config/masking.ts'
 import { type Call, type CallKey, callIdOf, readCallId } from '../../outcomes/calls.ts'
 import { KIND_WORDS, OVER_WORDS } from '../../reports/call-words.ts'
-import { concludeCall, giveCallBack, showCalls, takeCall } from '../../service/calls.ts'
+import { type Also, concludeCall, giveCallBack, showCalls, takeCall } from '../../service/calls.ts'
 import { outcomeReport } from '../api/calls.ts'
 import { showTask } from './call.tsx'
 import { dueText, spanText } from './call-words.ts'
@@ -44,8 +44,9 @@ export function callPages(dependencies: PagesDependencies): Hono {
     .post(
       '/calls/:id/release',
       doing(async (visit, key) => {
-        const released = await giveCallBack(runtime, key, visit.user.name)
-        if (released) await visit.audit('call.release', `contact ${key.contactId}`)
+        const released = await giveCallBack(runtime, key, visit.user.name, (tx) =>
+          visit.audit('call.release', `contact ${key.contactId}`, null, tx),
+        )
         return visit.go(
           '/calls',
           released ? visit.say('It is in the queue again.', '已放回队列。') : unknown(visit),
@@ -59,12 +60,16 @@ function unknown({ say }: Visit): string {
   return say('There is no such call any more. The queue is up to date.', '这通电话已不存在，队列已刷新。')
 }
 
+/** Records that the user has a call now. */
+function taking(visit: Visit, { contactId }: CallKey): Also {
+  return (tx) => visit.audit('call.take', `contact ${contactId}`, null, tx)
+}
+
 async function take(visit: Visit, key: CallKey): Promise<Response> {
   const { say, language } = visit
-  const answer = await takeCall(visit.runtime, key, visit.user.name)
+  const answer = await takeCall(visit.runtime, key, visit.user.name, taking(visit, key))
   switch (answer.outcome) {
     case 'claimed':
-      await visit.audit('call.take', `contact ${key.contactId}`)
       return visit.go(`/calls/${callIdOf(key)}`)
     case 'taken':
       return visit.go(
@@ -89,10 +94,8 @@ async function takeNext(visit: Visit): Promise<Response> {
   const [held] = await showCalls(runtime, { claimedBy: user.name, limit: 1 })
   if (held) return visit.go(`/calls/${callIdOf(held)}`)
   for (const call of await showCalls(runtime, { free: true, limit: LINES })) {
-    const answer = await takeCall(runtime, call, user.name)
-    if (answer.outcome !== 'claimed') continue
-    await visit.audit('call.take', `contact ${call.contactId}`)
-    return visit.go(`/calls/${callIdOf(call)}`)
+    const answer = await takeCall(runtime, call, user.name, taking(visit, call))
+    if (answer.outcome === 'claimed') return visit.go(`/calls/${callIdOf(call)}`)
   }
   return visit.go('/calls', visit.say('Nothing is left to be called now.', '现在没有需要拨打的电话。'))
 }
@@ -121,18 +124,18 @@ async function conclude(visit: Visit, key: CallKey): Promise<Response> {
     )
   }
   const { minutes, next_attempt_at: next, id, agent, ...said } = report.data
-  const answer = await concludeCall(runtime, key, {
+  const attempt = {
     ...said,
     by: agent,
     at: now,
     eventId: `web ${agent} ${id ?? now.toISOString()}`,
     seconds: Math.round(minutes * 60),
     nextAttemptAt: next === undefined ? undefined : new Date(next),
-  })
-  if (answer.outcome === 'unknown') return visit.go('/calls', unknown(visit))
-  if (answer.outcome === 'recorded') {
-    await visit.audit('call.outcome', `contact ${key.contactId}`, { outcome: said.outcome })
   }
+  const answer = await concludeCall(runtime, key, attempt, (tx) =>
+    visit.audit('call.outcome', `contact ${key.contactId}`, { outcome: said.outcome }, tx),
+  )
+  if (answer.outcome === 'unknown') return visit.go('/calls', unknown(visit))
   if (form.get('then') === 'next') return await takeNext(visit)
   const ended = answer.outcome === 'recorded' && answer.ends !== undefined
   return visit.go(

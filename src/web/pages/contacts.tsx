@@ -72,8 +72,9 @@ export function contactPages(dependencies: PagesDependencies): Hono {
           )
         }
         const contactId = await findContact(database, id)
-        await eraseEverywhere(runtime, id)
-        await visit.audit('contact.erase', `contact ${contactId}`)
+        await eraseEverywhere(runtime, id, (tx) =>
+          visit.audit('contact.erase', `contact ${contactId}`, null, tx),
+        )
         return visit.go(
           '/contacts',
           say(

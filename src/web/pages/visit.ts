@@ -2,6 +2,7 @@ import type { Context, Handler } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { Child } from 'hono/jsx'
 import type { CaughtMails } from '../../channels/email/catcher.ts'
+import type { Session } from '../../database/connect.ts'
 import { messageOf, WinbackError } from '../../errors.ts'
 import { type Language, languageOf, type Speech, speechOf } from '../../reports/words.ts'
 import type { Runtime } from '../../service/runtime.ts'
@@ -47,8 +48,8 @@ export interface Visit extends Guest {
   show(title: string, body: Child, status?: 200 | 400 | 404 | 409 | 422): Promise<Response>
   /** What the form brought; empty of a GET. */
   readonly form: URLSearchParams
-  /** Records what was done, by this user, from here. */
-  audit(action: string, about: string | null, detail?: AuditEntry['detail']): Promise<void>
+  /** Records what was done, by this user, from here; in the transaction that does it, where one is given. */
+  audit(action: string, about: string | null, detail?: AuditEntry['detail'], tx?: Session): Promise<void>
   /** Goes to a page, which says `note` once. */
   go(path: string, note?: string): Response
 }
@@ -159,8 +160,8 @@ async function answer(
         layout(visit, { title, body, note, freshness: await readFreshness(runtime.database, guest.now) }),
         status,
       ),
-    audit: (action, about, detail = null) =>
-      recordAudit(runtime.database, {
+    audit: (action, about, detail = null, tx = runtime.database) =>
+      recordAudit(tx, {
         at: guest.now,
         actor: user.name,
         via: 'web',
