@@ -111,15 +111,8 @@ describe('a channel of one’s own', () => {
 
   it('is the channel of the workspace beside it', () => {
     const cli = join(shop, 'node_modules/winback/dist/cli.js')
-    const right = node([cli, 'validate'], shop, { RELAY_TOKEN: 'a secret of the gateway' })
-    expect(right).toMatchObject({ status: 0, said: expect.stringContaining('nothing is wrong') })
-    const wrong = node([cli, 'validate'], shop, { RELAY_TOKEN: 'short' })
-    expect(wrong).toMatchObject({
-      status: 1,
-      said: expect.stringMatching(
-        /winback.yaml:\d+:12 .*token: expected at least 8 characters, found what `/,
-      ),
-    })
+    const said = node([cli, 'validate'], shop, { RELAY_TOKEN: 'a secret of the gateway' })
+    expect(said).toMatchObject({ status: 0, said: expect.stringContaining('nothing is wrong') })
   }, 60_000)
 })
 

@@ -18,6 +18,8 @@ const AWAITED = `  # Calls that people make: \`winback calls list\`. An hour of 
   # sms: { provider: twilio, account_sid: "\${TWILIO_SID}", auth_token: "\${TWILIO_TOKEN}", from: "+15005550006" }
   # Browsers and apps, by VAPID, FCM and JPush:
   # push: { jpush: { app_key: "\${JPUSH_KEY}", master_secret: "\${JPUSH_SECRET}" } }
+  # One of your own, by its module (docs/adding-a-channel.md):
+  # relay: { module: ./channels/relay.js }
 
 # Channels that campaigns name and that are not set up above yet. Nobody is reached on them, a list of channels goes on
 # to its next, and the report says how many that left without a message. Take out what you set up.
