@@ -34,11 +34,14 @@ export function countStages({ campaign, day }: CohortDay, goal: string): SQL {
     GROUP BY t.tier, s.arm`
 }
 
-/** By the variant each drew on entering the tier, over all who did: whether it could be sent may be the variant's doing. */
+/**
+ * By the variant each drew on entering the tier, over all who did: whether it could be sent may be the variant's doing.
+ * A touchpoint without one beside others that have one is counted as `''`: it has to be seen, not left out.
+ */
 export function countVariants({ campaign, day }: CohortDay, goal: string): SQL {
   return sql`
     INSERT INTO report_variants
-    SELECT ${literal(campaign)}, ${literal(day)}::date, m.step_id, m.variant, max(w.ends_at), count(*),
+    SELECT ${literal(campaign)}, ${literal(day)}::date, m.step_id, coalesce(m.variant, ''), max(w.ends_at), count(*),
       count(*) FILTER (WHERE c.contaminated), count(*) FILTER (WHERE m.state = 'sent'), sum(came.back)
     FROM cohort_messages m JOIN cohort c USING (contact_id, episode_id) JOIN steps p USING (step_id)
     CROSS JOIN LATERAL (
@@ -46,7 +49,8 @@ export function countVariants({ campaign, day }: CohortDay, goal: string): SQL {
       WHERE s.contact_id = m.contact_id AND s.episode_id = m.episode_id AND s.tier_no = p.tier_no OFFSET 0
     ) s
     ${cameBack(goal)}
-    WHERE m.variant IS NOT NULL GROUP BY m.step_id, m.variant`
+    WHERE m.step_id IN (SELECT step_id FROM cohort_messages WHERE variant IS NOT NULL)
+    GROUP BY m.step_id, coalesce(m.variant, '')`
 }
 
 /** Joins `w.ends_at` and `came.back`, 1 or 0, of the window that a stage `s` of the cohort `c` begins. */

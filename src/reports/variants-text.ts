@@ -94,8 +94,8 @@ export function variantNotes(steps: readonly ComparedStep[], { language }: Speec
   if (steps.length === 0) return []
   return [
     language === 'en'
-      ? 'Variants are compared among all who drew one, sent to or not; each window counts from entering the tier. A verdict holds however often one looks and for all variants of a step together; interval and p hold for one look.'
-      : '各方案按所有抽中的人比较，无论是否发送；观察期自进入阶段起算。结论不受查看次数影响，并已对同一步骤的全部方案校正；区间与 p 只对一次查看有效。',
+      ? 'Variants are compared among all who drew one, sent to or not; each window counts from entering the tier. A verdict holds however often one looks and for all variants of a step together; interval and p hold for one look. What a variant costs is not weighed.'
+      : '各方案按所有抽中的人比较，无论是否发送；观察期自进入阶段起算。结论不受查看次数影响，并已对同一步骤的全部方案校正；区间与 p 只对一次查看有效。各方案的成本未计入。',
   ]
 }
 

@@ -196,6 +196,16 @@ describe('variants in the lift', () => {
     expect(sheetReports.lift.format(unbalanced, english)).not.toContain('brings back more')
   })
 
+  it('concludes nothing where a message of the step is of no variant', async () => {
+    await history.assign({ arm: 'treated', count: 1 })
+    const data = await plant(
+      { variant: 'plain', count: 500, recalled: 50 },
+      { variant: 'story', count: 500, recalled: 150 },
+    )
+    expect(data.variants[0]?.split).toMatchObject({ strayed: 1, alarm: true, test: { alarm: false } })
+    expect(flat(sheetReports.lift.format(data, english))).toContain('1 of a variant that has no share')
+  })
+
   it('counts versions together that drew alike, and others apart', async () => {
     const data = await plant(
       { variant: 'plain', count: 100, recalled: 20, version: 1 },
