@@ -25,6 +25,9 @@ it('writes every campaign that ships, each valid as it is in both languages', as
   expect(locales).toEqual(expect.arrayContaining(['en', 'zh-CN']))
   const templates = parseTemplates(await readTemplateFiles(join(directory, 'templates')), { locales })
   expect(templates.problems()).toEqual([])
+  // What the README shows of a fresh workspace.
+  const verdict = `✓ winback.yaml, 1 campaign, ${templates.names().length} templates: nothing is wrong`
+  expect(readPage('README.md').text).toContain(verdict)
   const files = await findCampaigns(workspace)
   const loaded = await Promise.all(files.map((file) => loadCampaign(file, workspace, templates)))
   expect(loaded.map(({ definition }) => definition.campaign).toSorted()).toEqual(SHIPPED_CAMPAIGNS.toSorted())

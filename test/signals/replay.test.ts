@@ -25,68 +25,76 @@ tiers:
     steps: [{ id: hello, channel: log }]
 `
 
-test('a replay finds churn as it stood on each day, whatever happened later', async () => {
-  const database = await freshDatabase()
-  const now = new Date('2026-04-01T00:00:00Z')
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
-  const shop = await openShop({
-    database,
-    clock: manualClock(now),
-    channels: [testChannel('log')],
-    workspace,
-  })
-  const visit = (id: string, days: readonly string[]) =>
-    days.map((day) => ({ external_id: id, type: 'session', occurred_at: `2026-${day}T00:00:00Z` }))
-  await shop.importContacts(
-    ['monthly', 'gone'].map((id) => ({ external_id: id, email: `${id}@people.test` })),
-  )
-  await shop.importActivity([
-    // Comes every other week: quiet on 10 March, not lost. The later visits would make the usual pause three days.
-    ...visit('monthly', [
-      '01-20',
-      '02-03',
-      '02-17',
-      '03-03',
-      '03-20',
-      '03-22',
-      '03-24',
-      '03-26',
-      '03-28',
-      '03-30',
-    ]),
-    // Came twice within two days and never again.
-    ...visit('gone', ['02-28', '03-01', '03-02', '03-03']),
-  ])
-  const rehearsal = await prepareRehearsal(database, 'signals_replay', now, ['quiet'])
-  try {
-    const clock = manualClock(new Date('2026-02-28T23:59:59Z'))
-    const past = await openShop({ database: rehearsal, clock, channels: [testChannel('log')], workspace })
-    await past.apply(CAMPAIGN)
-    const runtime = { ...past.runtime, clock }
-    const to = new Date('2026-03-12T00:00:00Z')
-    await replay(runtime, {
-      from: new Date('2026-03-01T00:00:00Z'),
-      to,
-      step: 3600,
-      reveal: async (_after, upTo) => {
-        await revealActivity(runtime, shop.workspace, upTo)
-      },
+// Before every jump, or before runs alone: what a run asks is as of the run.
+test.each([
+  ['before every jump', undefined],
+  ['before runs', 'runs'],
+] as const)(
+  'a replay freshened %s finds churn as it stood on each day, whatever happened later',
+  async (_, freshen) => {
+    const database = await freshDatabase()
+    const now = new Date('2026-04-01T00:00:00Z')
+    const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
+    const shop = await openShop({
+      database,
+      clock: manualClock(now),
+      channels: [testChannel('log')],
+      workspace,
     })
-    const opened = await rows<{ contact: string; day: string }>(
-      rehearsal,
-      sql`SELECT c.external_id AS contact, e.assigned_at::date::text AS day FROM episodes e JOIN contacts c USING (contact_id)`,
+    const visit = (id: string, days: readonly string[]) =>
+      days.map((day) => ({ external_id: id, type: 'session', occurred_at: `2026-${day}T00:00:00Z` }))
+    await shop.importContacts(
+      ['monthly', 'gone'].map((id) => ({ external_id: id, email: `${id}@people.test` })),
     )
-    // "gone" has a usual pause of a day: lost as soon as the band begins. "monthly" is within the rhythm throughout.
-    expect(opened).toEqual([{ contact: 'gone', day: '2026-03-06' }])
-    const [known] = await rows<{ newest: string; fits: number; late: number }>(
-      rehearsal,
-      sql`SELECT (SELECT max(last_day)::text FROM contact_signals) AS newest, count(*) AS fits,
+    await shop.importActivity([
+      // Comes every other week: quiet on 10 March, not lost. The later visits would make the usual pause three days.
+      ...visit('monthly', [
+        '01-20',
+        '02-03',
+        '02-17',
+        '03-03',
+        '03-20',
+        '03-22',
+        '03-24',
+        '03-26',
+        '03-28',
+        '03-30',
+      ]),
+      // Came twice within two days and never again.
+      ...visit('gone', ['02-28', '03-01', '03-02', '03-03']),
+    ])
+    const rehearsal = await prepareRehearsal(database, `signals_${freshen ?? 'always'}`, now, ['quiet'])
+    try {
+      const clock = manualClock(new Date('2026-02-28T23:59:59Z'))
+      const past = await openShop({ database: rehearsal, clock, channels: [testChannel('log')], workspace })
+      await past.apply(CAMPAIGN)
+      const runtime = { ...past.runtime, clock }
+      const to = new Date('2026-03-12T00:00:00Z')
+      await replay(runtime, {
+        from: new Date('2026-03-01T00:00:00Z'),
+        to,
+        step: 3600,
+        ...(freshen ? { freshen } : {}),
+        reveal: async (_after, upTo) => {
+          await revealActivity(runtime, shop.workspace, upTo)
+        },
+      })
+      const opened = await rows<{ contact: string; day: string }>(
+        rehearsal,
+        sql`SELECT c.external_id AS contact, e.assigned_at::date::text AS day FROM episodes e JOIN contacts c USING (contact_id)`,
+      )
+      // "gone" has a usual pause of a day: lost as soon as the band begins. "monthly" is within the rhythm throughout.
+      expect(opened).toEqual([{ contact: 'gone', day: '2026-03-06' }])
+      const [known] = await rows<{ newest: string; fits: number; late: number }>(
+        rehearsal,
+        sql`SELECT (SELECT max(last_day)::text FROM contact_signals) AS newest, count(*) AS fits,
             count(*) FILTER (WHERE fitted_at > ${to}) AS late FROM signal_fits`,
-    )
-    expect(known).toMatchObject({ newest: '2026-03-03', late: 0 })
-    expect(known?.fits).toBeGreaterThan(1)
-  } finally {
-    await rehearsal.close()
-    await shop.runtime.close()
-  }
-})
+      )
+      expect(known).toMatchObject({ newest: '2026-03-03', late: 0 })
+      expect(known?.fits).toBeGreaterThan(1)
+    } finally {
+      await rehearsal.close()
+      await shop.runtime.close()
+    }
+  },
+)
