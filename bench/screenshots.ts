@@ -6,6 +6,8 @@ import { type Look, PLANNED, withGallery } from './gallery.ts'
 // and as a desk shows it in English, whole, to be looked through after a change of the style sheet; with a word after
 // it, those pages alone whose path has it.
 
+/** Takes the most urgent call. */
+const NEXT_CALL = 'form[action="/calls/next"] button'
 const DEMO = resolve('.winback', 'demo')
 const WIDE: Look = { language: 'en', dark: false, phone: false }
 const PHONE: Look = { language: 'zh-CN', dark: true, phone: true }
@@ -15,8 +17,12 @@ await withGallery(DEMO, async ({ campaign, contact, links, open }) => {
   const of = `/campaigns/${campaign}`
   const folder = walk === undefined ? resolve('docs', 'screenshots') : resolve(walk)
   await mkdir(folder, { recursive: true })
-  const take = async (file: string, path: string, look: Look, whole: boolean) => {
+  const take = async (file: string, path: string, look: Look, whole: boolean, press?: string) => {
     const page = await open(path, look)
+    if (press !== undefined) {
+      await page.click(press)
+      await page.waitForLoadState('networkidle')
+    }
     // A window as high as the page: a frame outside of the window is not painted.
     if (whole) {
       const height = Number(await page.evaluate('document.documentElement.scrollHeight'))
@@ -34,6 +40,7 @@ await withGallery(DEMO, async ({ campaign, contact, links, open }) => {
     await take('contact', `/contacts/${contact}`, WIDE, false)
     await take('monday-phone', '/', PHONE, false)
     await take('calls-phone', '/calls', { ...PHONE, language: 'en' }, false)
+    await take('call', '/calls', WIDE, false, NEXT_CALL)
     return
   }
   const reports = ['monday', 'funnel', 'lift', 'cost', 'delivery', 'offers', 'reasons']
@@ -63,4 +70,5 @@ await withGallery(DEMO, async ({ campaign, contact, links, open }) => {
     await take(`${file}-phone`, path, PHONE, true)
     await take(`${file}-wide`, path, WIDE, true)
   }
+  if (only === undefined || 'call'.includes(only)) await take('call-phone', '/calls', PHONE, true, NEXT_CALL)
 })

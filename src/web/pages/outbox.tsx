@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import { rows } from '../../database/connect.ts'
+import { channelName } from '../../reports/channel-words.ts'
 import { REASONS, STATES, sentence } from '../../reports/reasons.ts'
 import { OutboxTabs } from './caught.tsx'
-import { Empty, Table } from './parts.tsx'
+import { Coded, Empty, Table } from './parts.tsx'
 import { type PagesDependencies, page } from './visit.ts'
 
 const LINES = 100
@@ -41,10 +42,12 @@ export function outboxPages(dependencies: PagesDependencies): Hono {
             <OutboxTabs visit={visit} here="messages" />
             <Empty title={say('Nothing went out in the last month', '近一个月没有发出消息')}>
               <p>
-                {say(
-                  'A campaign sends once it is approved and `winback start` runs. See what a message looks like under',
-                  '活动获批且 `winback start` 运行后才会发送。消息样式见',
-                )}{' '}
+                <Coded
+                  text={say(
+                    'A campaign sends once it is approved and `winback start` runs. See what a message looks like under',
+                    '活动获批且 `winback start` 运行后才会发送。消息样式见',
+                  )}
+                />{' '}
                 <a href="/templates">{say('Templates', '模板')}</a>
               </p>
             </Empty>
@@ -61,10 +64,10 @@ export function outboxPages(dependencies: PagesDependencies): Hono {
               columns={[
                 { title: say('When', '时间') },
                 { title: say('Contact', '联系人') },
-                { title: say('Campaign', '活动') },
-                { title: say('Step', '步骤') },
-                { title: say('Channel', '渠道') },
                 { title: say('What became of it', '结果') },
+                { title: say('Channel', '渠道') },
+                { title: say('Step', '步骤') },
+                { title: say('Campaign', '活动') },
               ]}
               rows={found.map((each) => [
                 <time>{speech.moment(each.settledAt)}</time>,
@@ -73,10 +76,10 @@ export function outboxPages(dependencies: PagesDependencies): Hono {
                 ) : (
                   <a href={`/contacts/${encodeURIComponent(each.externalId)}`}>{each.externalId}</a>
                 ),
-                each.campaign,
+                `${sentence(STATES, each.state, language)}${each.reason === null ? '' : `${say(': ', '：')}${sentence(REASONS, each.reason, language)}`}`,
+                each.channel === null ? '' : channelName(each.channel, language),
                 each.step,
-                each.channel ?? '',
-                `${sentence(STATES, each.state, language)}${each.reason === null ? '' : `: ${sentence(REASONS, each.reason, language)}`}`,
+                each.campaign,
               ])}
             />
           </div>

@@ -13,6 +13,7 @@ import type { Desk } from '../desk.ts'
 import { addressOf } from '../visitor.ts'
 import { readFreshness } from './freshness.ts'
 import { layout, refusalPage } from './layout.tsx'
+import { ROLE_WORDS } from './role-words.ts'
 
 // One request of a browser: who it is, what they may do, in which language. Every page and every form goes through
 // page() or act(), so none can forget the session, the ability or the token.
@@ -186,8 +187,8 @@ async function answer(
         visit,
         visit.say('Not for your role', '您的角色无权进行此操作'),
         visit.say(
-          `You are signed in as ${user.name} (${user.role}). An admin can change that in Settings.`,
-          `您以 ${user.name}（${user.role}）身份登录。管理员可在“设置”中调整角色。`,
+          `You are signed in as ${user.name} (${ROLE_WORDS[user.role].en}). An admin can change that in Settings.`,
+          `您以 ${user.name}（${ROLE_WORDS[user.role]['zh-CN']}）身份登录。管理员可在“设置”中调整角色。`,
         ),
       ),
       403,
