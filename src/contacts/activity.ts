@@ -6,7 +6,7 @@ import { isErased } from './erased.ts'
 import type { Hooks } from './hooks.ts'
 import { type ActivityRules, ingestActivity, prepareIngest } from './ingest.ts'
 import type { Getter } from './mapping.ts'
-import { lockContacts } from './persons.ts'
+import { lockNames } from './persons.ts'
 import { jsonText, unstorable } from './text.ts'
 
 /** One event as a row gave it. */
@@ -197,7 +197,7 @@ export async function makeUnknown(
             AND NOT ${isErased(sql`i.external_id`)}) AS any`,
   )
   if (!unknown?.any) return
-  await lockContacts(tx)
+  await lockNames(tx)
   await execute(
     tx,
     sql`WITH fresh AS MATERIALIZED (

@@ -6,7 +6,7 @@ import { type Attributes, CARRIES, type ContactRow } from './contact-rows.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import { isErased } from './erased.ts'
 import type { Hooks } from './hooks.ts'
-import { linkPersons, lockContacts, prepareLinks } from './persons.ts'
+import { linkPersons, lockContacts, prepareLinks, shareNames } from './persons.ts'
 
 export interface Merged {
   inserted: number
@@ -39,6 +39,7 @@ export async function mergeContacts(
 ): Promise<Merged> {
   await prepare(tx)
   await copyInto(tx, 'incoming_contacts', staged(chunk, options))
+  await shareNames(tx)
   const inserted = await insertNew(tx, options)
   await lockContacts(tx)
   // All that follows looks single contacts up. Of tables that have just been filled the planner knows nothing, and takes

@@ -9,7 +9,7 @@ import { registerDevices } from './devices.ts'
 import { isErased } from './erased.ts'
 import type { Hooks } from './hooks.ts'
 import { type ActivityRules, INGEST_TABLES, ingestActivity } from './ingest.ts'
-import { lockContacts } from './persons.ts'
+import { lockNames } from './persons.ts'
 
 // Calls of the events API, many at a time, in one transaction: whoever they concern, whatever they repeat. Files come
 // through activity.ts; both end in ingest.ts.
@@ -115,7 +115,7 @@ async function claim(
 async function renameContacts(tx: Transaction, calls: readonly Call[]): Promise<void> {
   const renamed = calls.filter((call) => call.previousId !== undefined && call.externalId !== null)
   if (renamed.length === 0) return
-  await lockContacts(tx)
+  await lockNames(tx)
   await execute(
     tx,
     sql`INSERT INTO external_ids (external_id, contact_id)
@@ -137,7 +137,7 @@ async function identify(tx: Transaction, calls: readonly Call[], options: LiveOp
     .flatMap(({ contact, at }) => (contact ? [{ contact, at }] : []))
     .toSorted((one, other) => one.at - other.at)
   if (identities.length === 0) return
-  await lockContacts(tx)
+  await lockNames(tx)
   const known = await knownTimes(tx, [...new Set(identities.map(({ contact }) => contact.externalId))])
   const merged = new Map<string, ContactRow>()
   const times = new Map<string, Times>()

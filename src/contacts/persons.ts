@@ -20,6 +20,21 @@ export async function lockContacts(tx: Transaction): Promise<void> {
   await execute(tx, sql`SELECT pg_advisory_xact_lock(7403, hashtext(current_schema()))`)
 }
 
+/**
+ * {@link lockContacts} for whoever makes contacts under that lock. A chunk of a file makes its contacts before it asks
+ * for the lock (see {@link shareNames}), so that two chunks go on side by side: who held the lock and then waited for
+ * one of the chunk's external ids would be waited for by the chunk. Here the names come first, for both.
+ */
+export async function lockNames(tx: Transaction): Promise<void> {
+  await execute(tx, sql`SELECT pg_advisory_xact_lock(7406, hashtext(current_schema()))`)
+  await lockContacts(tx)
+}
+
+/** Before a chunk makes contacts: beside other chunks, and not beside those of {@link lockNames}. */
+export async function shareNames(tx: Transaction): Promise<void> {
+  await execute(tx, sql`SELECT pg_advisory_xact_lock_shared(7406, hashtext(current_schema()))`)
+}
+
 /** Makes the temporary tables of this file, empty. Needed once a transaction, before {@link linkPersons}. */
 export async function prepareLinks(tx: Transaction): Promise<void> {
   await tx.client.query(`

@@ -1,0 +1,51 @@
+import { sql } from 'drizzle-orm'
+import { expect, it } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
+import { callReader } from '../../src/contacts/calls.ts'
+import { ingestCalls } from '../../src/contacts/live.ts'
+import { lockNames } from '../../src/contacts/persons.ts'
+import { rows, transaction } from '../../src/database/connect.ts'
+import { settingsOf } from '../../src/database/migrate.ts'
+import { ensurePartitions } from '../../src/database/partitions.ts'
+import { freshDatabase } from '../support/database.ts'
+import { eventually } from '../support/eventually.ts'
+import { openShop } from '../support/shop.ts'
+
+it('a file and an event that bring the same new contact wait for one another in one order alone', async () => {
+  const now = new Date('2026-03-02T09:00:00Z')
+  const database = await freshDatabase()
+  const shop = await openShop({ database, clock: manualClock(now), channels: [] })
+  // The first file of a workspace has the tables to itself.
+  await shop.importContacts([{ external_id: 'first' }])
+  const { addressKey } = await settingsOf(database)
+  const { hooks, workspace } = shop.runtime
+  const read = callReader(workspace, now, undefined)
+  const call = read({ userId: 'new', messageId: 'm1', traits: { first_name: 'Li' } }, 'identify')
+  if (typeof call === 'string') throw new Error(call)
+  await ensurePartitions(database, 'activity', [now])
+  let file: Promise<void> | undefined
+  await transaction(database, async (tx) => {
+    // As far as the event comes before the file begins.
+    await lockNames(tx)
+    file = shop.importContacts([{ external_id: 'new', email: 'new@names.test' }])
+    // For the names, and with nothing made yet: one that had made its contact would be waited for by the event.
+    await eventually(
+      'the file waits',
+      () =>
+        rows<{ lock: number }>(
+          database,
+          sql`SELECT classid::int AS lock FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+        ),
+      (waiting) => waiting.map(({ lock }) => lock).join() === '7406',
+      5,
+    )
+    await ingestCalls(tx, [call], { workspace, addressKey, now, hooks })
+  })
+  await file
+  const found = await rows(
+    database,
+    sql`SELECT external_id, email, attributes FROM contacts WHERE external_id = 'new'`,
+  )
+  expect(found).toEqual([{ external_id: 'new', email: 'new@names.test', attributes: { first_name: 'Li' } }])
+})
