@@ -50,9 +50,21 @@ const STEP = 21_600
 /** Sixty days change little of what a model learns of a year: it is fitted three times, and not every Monday. */
 const MONTHLY = 'signals: { refit: "0 3 1 * *" }'
 
-async function demo(
+/** Closes whatever was opened on the way, the last first, however far it came. */
+async function demo(options: DemoOptions, interrupt: AbortSignal): Promise<void> {
+  const open: (() => Promise<void>)[] = []
+  try {
+    await play(options, interrupt, (close) => open.push(close))
+  } finally {
+    for (const close of open.toReversed()) await close()
+  }
+}
+
+/** @param keep is handed what closes each thing that was opened */
+async function play(
   { folder, people, days, web: asked }: DemoOptions,
   interrupt: AbortSignal,
+  keep: (close: () => Promise<void>) => void,
 ): Promise<void> {
   const end = new Date(START.getTime() + days * 86_400_000)
   const environment = { ...readEnvironment(), databaseUrl: undefined, redisUrl: undefined }
@@ -75,8 +87,10 @@ async function demo(
   const history = world.advance(population.start)
   const planted = plantActs(world)
   const mailbox = await openMailbox(population, clock)
+  keep(mailbox.close)
   await mkdir(folder, { recursive: true })
   const providers = await openProviders(population, folder)
+  keep(providers.close)
   await writeWorkspace(folder, {
     name: 'Lantern Tea',
     timezone: 'Asia/Shanghai',
@@ -102,127 +116,123 @@ async function demo(
   const context = await openWorkspace(invocation)
   const workspace = context.loaded.definition
   const server = await openEmbedded({ directory: embeddedDirectory(folder), durable: false })
+  keep(() => server.stop())
   const database = connect(server.url, { schema: workspace.database.schema, applicationName: 'winback demo' })
+  keep(() => database.close())
+  await execute(database, sql`DROP SCHEMA IF EXISTS ${sql.identifier(database.schema)} CASCADE`)
+  const engine = { kind: 'embedded', version: (await assertServer(database)).version } as const
+  await migrate(database)
+  say('An embedded PostgreSQL beside it')
+
+  const acts = planted.flatMap((person) => person.acts)
+  const files = await writeFiles(join(folder, 'data'), population, history, acts)
+  const options: ImportOptions = { clock, workspace, asOf: START }
+  const contacts = await importContacts(database, files.contacts, options)
+  const activity = await importActivity(database, files.activity, options)
+  const suppressions = await importSuppressions(database, files.suppressions, options)
+  const devices = providers.devices.map((device) => ({ ...device, at: START }))
+  const registered = await transaction(database, (tx) => registerDevices(tx, devices))
+  say(
+    `Imported ${count(contacts.inserted, 'contact')}, ${count(activity.inserted, 'event')}, ${count(suppressions.inserted, 'suppression')}, ${count(registered, 'device')}`,
+  )
+
+  await freshenSignals({ database, workspace, clock })
+  const found = await findPlanted(database, workspace, planted, START)
+
+  const templates = await openTemplates(context)
+  const read = await readCampaigns(context, templates)
+  const loaded = read.campaigns.find(({ definition }) => definition.campaign === MEASURED)
+  if (!loaded || read.problems.length > 0) throw new ConfigError(read.problems)
+  say(
+    `${count(read.campaigns.length, 'campaign')} in ${shown(join(folder, 'campaigns'))}, and nothing wrong with them`,
+  )
+  const plan = await planCampaign({ ...context, database, engine }, loaded, templates, START)
+  const wanted = plan.audience.cells.filter((cell) => cell.answer === 'opened')
+  const largest = plan.detectable.find((each) => each.difference !== null)
+  say(
+    `Plan ${plan.hash} of ${MEASURED}: would take in ${count(total(wanted), 'person', 'people')} at once, hold out ${percent(loaded.definition.holdout)}` +
+      (largest?.difference ? `; shows differences from ${(largest.difference * 100).toFixed(1)} pp` : ''),
+  )
+  for (const campaign of read.campaigns) {
+    await applyCampaign(database, {
+      loaded: campaign,
+      templateFiles: templates.files,
+      workspace: context.loaded,
+      clock,
+      by: 'demo',
+      ...(campaign === loaded ? { expectedPlan: plan.hash } : {}),
+    })
+  }
+  const others = read.campaigns.flatMap(({ definition }) =>
+    definition.campaign === MEASURED ? [] : [definition.campaign],
+  )
+  await fixDraws(database)
+  say(`Applied: ${MEASURED} exactly as planned, and beside it ${others.join(', ')}`)
+
+  const runtime = { ...(await openRuntime({ database, workspace, clock })), clock }
+  for (const name of FIRST) {
+    const current = await runtime.book.current(name)
+    if (current) await runCampaign(runtime.run, current, START)
+  }
+  const progress = output.progress(`Replaying ${days} days`, { total: days })
   try {
-    await execute(database, sql`DROP SCHEMA IF EXISTS ${sql.identifier(database.schema)} CASCADE`)
-    const engine = { kind: 'embedded', version: (await assertServer(database)).version } as const
-    await migrate(database)
-    say('An embedded PostgreSQL beside it')
-
-    const acts = planted.flatMap((person) => person.acts)
-    const files = await writeFiles(join(folder, 'data'), population, history, acts)
-    const options: ImportOptions = { clock, workspace, asOf: START }
-    const contacts = await importContacts(database, files.contacts, options)
-    const activity = await importActivity(database, files.activity, options)
-    const suppressions = await importSuppressions(database, files.suppressions, options)
-    const devices = providers.devices.map((device) => ({ ...device, at: START }))
-    const registered = await transaction(database, (tx) => registerDevices(tx, devices))
-    say(
-      `Imported ${count(contacts.inserted, 'contact')}, ${count(activity.inserted, 'event')}, ${count(suppressions.inserted, 'suppression')}, ${count(registered, 'device')}`,
-    )
-
-    await freshenSignals({ database, workspace, clock })
-    const found = await findPlanted(database, workspace, planted, START)
-
-    const templates = await openTemplates(context)
-    const read = await readCampaigns(context, templates)
-    const loaded = read.campaigns.find(({ definition }) => definition.campaign === MEASURED)
-    if (!loaded || read.problems.length > 0) throw new ConfigError(read.problems)
-    say(
-      `${count(read.campaigns.length, 'campaign')} in ${shown(join(folder, 'campaigns'))}, and nothing wrong with them`,
-    )
-    const plan = await planCampaign({ ...context, database, engine }, loaded, templates, START)
-    const wanted = plan.audience.cells.filter((cell) => cell.answer === 'opened')
-    const largest = plan.detectable.find((each) => each.difference !== null)
-    say(
-      `Plan ${plan.hash} of ${MEASURED}: would take in ${count(total(wanted), 'person', 'people')} at once, hold out ${percent(loaded.definition.holdout)}` +
-        (largest?.difference ? `; shows differences from ${(largest.difference * 100).toFixed(1)} pp` : ''),
-    )
-    for (const campaign of read.campaigns) {
-      await applyCampaign(database, {
-        loaded: campaign,
-        templateFiles: templates.files,
-        workspace: context.loaded,
-        clock,
-        by: 'demo',
-        ...(campaign === loaded ? { expectedPlan: plan.hash } : {}),
-      })
-    }
-    const others = read.campaigns.flatMap(({ definition }) =>
-      definition.campaign === MEASURED ? [] : [definition.campaign],
-    )
-    await fixDraws(database)
-    say(`Applied: ${MEASURED} exactly as planned, and beside it ${others.join(', ')}`)
-
-    const runtime = { ...(await openRuntime({ database, workspace, clock })), clock }
-    for (const name of FIRST) {
-      const current = await runtime.book.current(name)
-      if (current) await runCampaign(runtime.run, current, START)
-    }
-    const progress = output.progress(`Replaying ${days} days`, { total: days })
-    try {
-      await replay(runtime, {
-        from: START,
-        to: end,
-        step: STEP,
-        freshen: 'runs',
-        reveal: await openLiving(runtime, {
-          ...{ world, mailbox, moving: MEASURED, acts: plantRenewals(population, planted) },
-          report: (after, upTo) => reportBetween(runtime, population, providers, after, upTo),
-        }),
-        onProgress: (now) => {
-          interrupt.throwIfAborted()
-          progress.update(daysIn(now), days, now.toISOString().slice(0, 10))
-        },
-      })
-    } finally {
-      progress.finish()
-      await runtime.close()
-    }
-    const { arrived, refused } = mailbox.counts()
-    const taken = providers.counts()
-    const overHttp = [
-      count(taken.pushes, 'push', 'pushes'),
-      count(taken.texts, 'text'),
-      count(taken.calls, 'call'),
-      count(taken.webhook, 'card'),
-    ]
-    say(
-      `${days} days replayed: ${count(arrived, 'mail')} arrived over SMTP, ${refused} refused; over HTTP ${overHttp.join(', ')}`,
-    )
-
-    const style = {
-      locale: Intl.DateTimeFormat().resolvedOptions().locale,
-      currency: workspace.currency,
-      timezone: workspace.timezone,
-      color: colors.isColorSupported,
-      width: output.width,
-    }
-    const results = { book: runtime.book, loaded, others, world, found, now: end }
-    for await (const text of tellResults({ database, loaded: context.loaded }, results, style)) {
-      process.stdout.write(`${text}\n\n`)
-    }
-    const recipient = (await findRecipient(database)) ?? 'u000001'
-    process.stdout.write(`${colors.bold('What one of them got, in order')}\n`)
-    process.stdout.write(`${await formatMessages(database, { externalId: recipient, now: end }, style)}\n`)
-    process.stdout.write(`${whereNext(folder, recipient, end, colors)}\n`)
-    say('Done')
-    // On a build server, or in a pipe, nobody is there to end it.
-    const watched = process.stdout.isTTY === true && !environment.ci
-    if (!(asked ?? watched) || interrupt.aborted) return
-    const web = await openWeb({ ...context, database, engine }, mailbox, end)
-    try {
-      process.stdout.write(
-        `\n${colors.bold('The web is open')} on all of this, as of ${end.toISOString().slice(0, 10)}. This link signs you in, once:\n  ${colors.cyan(web.link)}\nCtrl-C ends it.\n`,
-      )
-      await aborted(interrupt)
-    } finally {
-      await web.close()
-    }
+    await replay(runtime, {
+      from: START,
+      to: end,
+      step: STEP,
+      freshen: 'runs',
+      reveal: await openLiving(runtime, {
+        ...{ world, mailbox, moving: MEASURED, acts: plantRenewals(population, planted) },
+        report: (after, upTo) => reportBetween(runtime, population, providers, after, upTo),
+      }),
+      onProgress: (now) => {
+        interrupt.throwIfAborted()
+        progress.update(daysIn(now), days, now.toISOString().slice(0, 10))
+      },
+    })
   } finally {
-    await database.close()
-    await server.stop()
-    await Promise.all([mailbox.close(), providers.close()])
+    progress.finish()
+    await runtime.close()
+  }
+  const { arrived, refused } = mailbox.counts()
+  const taken = providers.counts()
+  const overHttp = [
+    count(taken.pushes, 'push', 'pushes'),
+    count(taken.texts, 'text'),
+    count(taken.calls, 'call'),
+    count(taken.webhook, 'card'),
+  ]
+  say(
+    `${days} days replayed: ${count(arrived, 'mail')} arrived over SMTP, ${refused} refused; over HTTP ${overHttp.join(', ')}`,
+  )
+
+  const style = {
+    locale: Intl.DateTimeFormat().resolvedOptions().locale,
+    currency: workspace.currency,
+    timezone: workspace.timezone,
+    color: colors.isColorSupported,
+    width: output.width,
+  }
+  const results = { book: runtime.book, loaded, others, world, found, now: end }
+  for await (const text of tellResults({ database, loaded: context.loaded }, results, style)) {
+    process.stdout.write(`${text}\n\n`)
+  }
+  const recipient = (await findRecipient(database)) ?? 'u000001'
+  process.stdout.write(`${colors.bold('What one of them got, in order')}\n`)
+  process.stdout.write(`${await formatMessages(database, { externalId: recipient, now: end }, style)}\n`)
+  process.stdout.write(`${whereNext(folder, recipient, end, colors)}\n`)
+  say('Done')
+  // On a build server, or in a pipe, nobody is there to end it.
+  const watched = process.stdout.isTTY === true && !environment.ci
+  if (!(asked ?? watched) || interrupt.aborted) return
+  const web = await openWeb({ ...context, database, engine }, mailbox, end)
+  try {
+    process.stdout.write(
+      `\n${colors.bold('The web is open')} on all of this, as of ${end.toISOString().slice(0, 10)}. This link signs you in, once:\n  ${colors.cyan(web.link)}\nCtrl-C ends it.\n`,
+    )
+    await aborted(interrupt)
+  } finally {
+    await web.close()
   }
 }
 
