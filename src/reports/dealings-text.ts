@@ -94,12 +94,14 @@ function callText(entry: Of<'call'>, speech: Speech): string {
     const by = sentence(OVER_WORDS, entry.closedBy ?? '', language)
     return en ? `${entry.campaign}: call closed: ${by}.` : `${entry.campaign}：外呼任务关闭：${by}。`
   }
+  // A name stands apart from Chinese words, and they from each other do not.
+  const owner = entry.owner !== null && !en ? ` ${entry.owner} ` : entry.owner
   const taker =
-    entry.taker === 'robot' ? (en ? 'the robot' : '机器人') : (entry.owner ?? (en ? 'any agent' : '任意坐席'))
+    entry.taker === 'robot' ? (en ? 'the robot' : '机器人') : (owner ?? (en ? 'any agent' : '任意坐席'))
   const due = speech.moment(entry.dueAt)
   return en
     ? `${entry.campaign}: a call is to be made (${why}) by ${taker}, before ${due}.`
-    : `${entry.campaign}：待外呼（${why}），由 ${taker} 在 ${due} 前完成。`
+    : `${entry.campaign}：待外呼（${why}），由${taker}在 ${due} 前完成。`
 }
 
 function attemptText(entry: Of<'attempt'>, speech: Speech): string {

@@ -151,7 +151,7 @@ function Attempts({ visit, attempts }: { visit: Visit; attempts: readonly Attemp
           <li>
             <time datetime={each.madeAt.toISOString()}>{speech.moment(each.madeAt)}</time>
             {[
-              each.madeBy,
+              each.madeBy === 'robot' ? say('the robot', '机器人') : each.madeBy,
               OUTCOME_WORDS[each.outcome as CallOutcome]?.[language] ?? each.outcome,
               ...(each.reason !== null && isLeavingReason(each.reason)
                 ? [LEAVING_REASONS[each.reason][language]]

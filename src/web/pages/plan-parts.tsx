@@ -371,7 +371,9 @@ export function Samples(props: {
             <div>
               <h3>{place}</h3>
               <p class="soft">
-                <a href={`/templates?${query}`}>{contact}</a>: {outcome[language]}
+                <a href={`/templates?${query}`}>{contact}</a>
+                {say(': ', '：')}
+                {outcome[language]}
               </p>
               <iframe
                 sandbox=""
