@@ -336,7 +336,7 @@ const die = (marked: number, handed: boolean) =>
           contactId: key.contactId,
           touchpointId: key.touchpointId,
           address: '',
-          content: 'x',
+          content: placed.touch.variant === 'story' ? 'Once upon a time' : 'Hello',
           key: `tp-${key.touchpointId}`,
         }
         real[channel].sent.push(message)
