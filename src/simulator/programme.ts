@@ -19,7 +19,7 @@ version: 1
 campaign: thanks
 title: A card for a large order
 owner: growth@example.com
-schedule: "0 9 * * *"
+schedule: "0 9 */2 * *"
 timezone: Asia/Shanghai
 priority: 20
 
@@ -44,11 +44,11 @@ tiers:
 /** What is changed of a file that ships, and why. */
 const CHANGES: Readonly<Record<string, readonly (readonly [from: string, to: string])[]>> = {
   'at-risk': [
-    ['schedule: "0 10 * * *"', 'schedule: "0 9 * * *"'],
+    ['schedule: "0 10 * * *"', 'schedule: "0 9 * * 1"'],
     // Who is merely silent is graded-recall's.
     ['risk.grade != "none"', 'risk.grade in ["medium", "severe"]'],
   ],
-  unhappy: [['schedule: "30 9 * * *"', 'schedule: "0 9 * * *"']],
+  unhappy: [['schedule: "30 9 * * *"', 'schedule: "0 9 * * 1"']],
   renewal: [['schedule: "0 11 * * *"', 'schedule: "0 9 * * *"']],
 }
 
@@ -58,7 +58,10 @@ export const MEASURED = 'graded-recall'
 /** Those that are run before the first tick: they come first where both would take somebody in. */
 export const FIRST: readonly string[] = ['unhappy', 'at-risk']
 
-/** Writes the campaign by the webhook, and lets all run at nine: a single jump of the replay for all of them. */
+/**
+ * Writes the campaign by the webhook, and lets all run at nine, on Mondays alone where that will do: a run looks at
+ * everybody, and all the runs of a morning are one jump of the replay.
+ */
 export async function writeProgramme(folder: string): Promise<void> {
   const file = (name: string) => join(folder, 'campaigns', `${name}.yaml`)
   await writeFile(file('thanks'), THANKS)

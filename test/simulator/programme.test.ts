@@ -32,11 +32,11 @@ test('the demo’s campaigns are valid with its providers, and run at one hour o
   const loaded = await Promise.all(files.map((file) => loadCampaign(file, workspace, templates)))
   expect(loaded.flatMap(({ warnings }) => warnings)).toEqual([])
   expect(loaded.map(({ definition }) => [definition.campaign, definition.schedule])).toEqual([
-    ['at-risk', '0 9 * * *'],
+    ['at-risk', '0 9 * * 1'],
     ['graded-recall', '0 9 * * *'],
     ['renewal', '0 9 * * *'],
-    ['thanks', '0 9 * * *'],
-    ['unhappy', '0 9 * * *'],
+    ['thanks', '0 9 */2 * *'],
+    ['unhappy', '0 9 * * 1'],
   ])
   // No step goes to the log, and every channel there is has one.
   const used = loaded.flatMap(({ definition: { tiers, on_return: greeting } }) =>
