@@ -32,6 +32,8 @@ export async function eraseContact(
   await lockStripesShared(tx, sql`SELECT ${contactId}::bigint AS contact_id`)
   const found = await execute(tx, sql`SELECT FROM contacts WHERE contact_id = ${contactId} FOR UPDATE`)
   if (found === 0) return undefined
+  // Before the episodes, as whoever records activity locks them.
+  await execute(tx, sql`SELECT FROM contact_activity WHERE contact_id = ${contactId} FOR UPDATE`)
   await tx.client.query(
     'CREATE TEMP TABLE IF NOT EXISTS erased_contacts (contact_id bigint NOT NULL) ON COMMIT DELETE ROWS',
   )

@@ -3,6 +3,7 @@ import type { CallOutcome, Sentiment } from '../channels/channel.ts'
 import { isLeavingReason } from '../config/reasons.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { storable } from '../database/storable.ts'
+import { lockStripesShared } from '../database/stripes.ts'
 import { lockEpisodes } from '../touchpoints/lifecycle.ts'
 import type { CallKey } from './calls.ts'
 
@@ -65,6 +66,9 @@ interface Held {
  */
 async function holdCall(tx: Transaction, key: CallKey): Promise<Held | undefined> {
   const { contactId, callId } = key
+  // Before the episode: a call may end in an opt-out, which asks for the stripe, and a selection holds that while it
+  // takes episodes.
+  await lockStripesShared(tx, sql`SELECT ${contactId}::bigint AS contact_id`)
   await execute(tx, sql`SELECT FROM contacts WHERE contact_id = ${contactId} FOR NO KEY UPDATE`)
   const [place] = await rows<{ episodeId: number }>(
     tx,
