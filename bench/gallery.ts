@@ -31,7 +31,7 @@ export interface Look {
 
 export interface Gallery {
   readonly database: Database
-  /** The campaign that has run longest. */
+  /** The campaign that has taken in most people. */
   readonly campaign: string
   /** Somebody who was written to more than once and came back, by external id. */
   readonly contact: string
@@ -59,7 +59,8 @@ export async function withGallery(demo: string, work: (gallery: Gallery) => Prom
     await migrate(database)
     const [last] = await rows<{ at: Date; campaign: string }>(
       database,
-      sql`SELECT max(finished_at) AS at, campaign FROM runs GROUP BY campaign ORDER BY count(*) DESC LIMIT 1`,
+      sql`SELECT max(r.finished_at) AS at, r.campaign FROM runs r GROUP BY r.campaign
+          ORDER BY (SELECT count(*) FROM episodes e WHERE e.campaign = r.campaign) DESC LIMIT 1`,
     )
     if (!last) throw new Error('the demo has left no run: `npm run demo` first')
     const clock = manualClock(last.at)
@@ -77,12 +78,12 @@ export async function withGallery(demo: string, work: (gallery: Gallery) => Prom
     const desk = openDesk({ ...context, database, engine: { kind: 'embedded', version } })
     const planned = await copyCampaign(join(context.loaded.directory, workspace.campaigns), last.campaign)
     await storePlan(database, await desk.plan(PLANNED), userId, clock.now())
-    const lent = await lendCalls(database, clock.now())
+    const lent = await lendCalls(database, last.campaign, clock.now())
     const web = await startWeb({ runtime, desk }, { host: '127.0.0.1', port: 0 })
     const cookie = await signIn(`${web.address}${await issueLink(database, userId, clock.now())}`)
     const browser = await openBrowser()
     try {
-      const contact = await storied(database)
+      const contact = await storied(database, last.campaign)
       await work({
         ...{ database, campaign: last.campaign, contact, links: await linksOf(database, contact) },
         open: (path, look) => openPage(browser, `${web.address}${path}`, cookie, look),
@@ -166,10 +167,11 @@ interface Call {
 }
 
 /** The demo’s robot has made every call: the last few are lent to people, to be given back as they were. */
-async function lendCalls(database: Database, now: Date): Promise<readonly Call[]> {
+async function lendCalls(database: Database, campaign: string, now: Date): Promise<readonly Call[]> {
   const calls = await rows<Call>(
     database,
-    sql`SELECT call_id AS "callId", to_jsonb(c)::text AS row FROM calls c ORDER BY opened_at DESC, call_id LIMIT 5`,
+    sql`SELECT call_id AS "callId", to_jsonb(c)::text AS row FROM calls c WHERE campaign = ${campaign}
+        ORDER BY opened_at DESC, call_id LIMIT 5`,
   )
   for (const [at, { callId }] of calls.entries()) {
     const due = new Date(now.getTime() + (at * 7 - 4) * 3_600_000)
@@ -204,11 +206,11 @@ async function linksOf(database: Database, contact: string): Promise<Gallery['li
   }
 }
 
-async function storied(database: Database): Promise<string> {
+async function storied(database: Database, campaign: string): Promise<string> {
   const [found] = await rows<{ externalId: string }>(
     database,
     sql`SELECT c.external_id AS "externalId" FROM episodes e JOIN contacts c USING (contact_id)
-        JOIN touchpoint_records r USING (contact_id) WHERE e.silenced_by = 'returned' AND r.state = 'sent'
+        JOIN touchpoint_records r USING (contact_id) WHERE e.campaign = ${campaign} AND e.silenced_by = 'returned' AND r.state = 'sent'
         GROUP BY c.external_id ORDER BY abs(count(*) - 3), c.external_id LIMIT 1`,
   )
   return found?.externalId ?? ''

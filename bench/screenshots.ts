@@ -34,11 +34,11 @@ await withGallery(DEMO, async ({ campaign, contact, links, open }) => {
     await page.context().close()
   }
   if (walk === undefined) {
-    await take('monday', '/', WIDE, false)
+    await take('monday', `/?campaign=${campaign}`, WIDE, false)
     await take('lift', `${of}/reports/lift`, WIDE, false)
     await take('plan', `/campaigns/${PLANNED}#plan`, WIDE, false)
     await take('contact', `/contacts/${contact}`, WIDE, false)
-    await take('monday-phone', '/', PHONE, false)
+    await take('monday-phone', `/?campaign=${campaign}`, PHONE, false)
     await take('calls-phone', '/calls', { ...PHONE, language: 'en' }, false)
     await take('call', '/calls', WIDE, false, NEXT_CALL)
     return
