@@ -118,7 +118,7 @@ describe('importing in any order, any chunks, with repeats', () => {
           expect(again).toMatchObject({ inserted: 0, updated: 0, unchanged: list.length })
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
   })
 
@@ -136,7 +136,7 @@ describe('importing in any order, any chunks, with repeats', () => {
         }
         expect(await storedGroups(database)).toEqual(groupsOf([...state.values()], limit))
       }),
-      { numRuns: 30 },
+      { numRuns: 15 },
     )
   })
 
@@ -193,7 +193,7 @@ describe('importing in any order, any chunks, with repeats', () => {
           expect(feed).toEqual({ events: list.filter(({ type }) => type !== 'email_open').length })
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
   })
 })
