@@ -106,7 +106,10 @@ function* checkCurrency({ campaign, document, workspace }: Checked): Generator<P
 function* checkLiability({ campaign, document }: Checked): Generator<Problem> {
   const budget = campaign.limits?.budget?.liability
   if (!budget) return
-  const used = new Set([...givenOffers(campaign)].map(({ offer }) => offer))
+  const given = [...givenOffers(campaign)]
+  const used = new Set(given.map(({ offer }) => offer))
+  // A return gives a thing once an episode, to fewer than were sent to; the budget, which is asked each time, is enough.
+  const sent = new Set(given.filter(({ path }) => path[0] !== 'on_return').map(({ offer }) => offer))
   const parts: string[] = []
   let total = 0
   for (const [name, offer] of Object.entries(campaign.offers ?? {})) {
@@ -116,8 +119,10 @@ function* checkLiability({ campaign, document }: Checked): Generator<Problem> {
       yield finding(
         document,
         ['offers', name],
-        `without a stock ${name} could exceed the liability of ${formatAmount(budget)}; add \`stock\``,
-        { at: 'key' },
+        sent.has(name)
+          ? `without a stock ${name} could exceed the liability of ${formatAmount(budget)}; add \`stock\``
+          : `only the liability of ${formatAmount(budget)} limits ${name}: who returns when it is used up gets none; a \`stock\` says how many there are`,
+        { at: 'key', ...(sent.has(name) ? {} : { severity: 'warning' as const }) },
       )
       continue
     }
