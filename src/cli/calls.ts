@@ -2,7 +2,9 @@ import { type Command, Option } from 'commander'
 import { CALL_OUTCOMES, type CallOutcome, SENTIMENTS, type Sentiment } from '../channels/channel.ts'
 import { isLeavingReason, LEAVING_REASONS } from '../config/reasons.ts'
 import { WinbackError } from '../errors.ts'
+import type { AttemptMade } from '../outcomes/call-attempts.ts'
 import { type Call, type CallFilter, callIdOf, readCallId } from '../outcomes/calls.ts'
+import { OUTCOME_WORDS, OVER_WORDS, SENTIMENT_WORDS } from '../reports/call-words.ts'
 import { painter, table } from '../reports/layout.ts'
 import { concludeCall, giveCallBack, showCall, showCalls, takeCall } from '../service/calls.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
@@ -115,7 +117,9 @@ async function runClaim(context: DatabaseContext, id: string, options: { agent?:
       })
     }
     if (answer.outcome === 'over') {
-      throw new WinbackError('calls.over', `${id} is over: ${answer.by}`, { remedy: 'Take another.' })
+      throw new WinbackError('calls.over', `${id} is over: ${wordOf(OVER_WORDS, answer.by)}`, {
+        remedy: 'Take another.',
+      })
     }
     const shown = await showCall(runtime, key)
     return {
@@ -125,29 +129,29 @@ async function runClaim(context: DatabaseContext, id: string, options: { agent?:
   })
 }
 
-function formatCall(
-  call: Call,
-  attempts: readonly {
-    madeAt: Date
-    madeBy: string
-    outcome: string
-    notes: string | null
-    transcript: string | null
-  }[],
-): string {
+function formatCall(call: Call, attempts: readonly AttemptMade[]): string {
   const zone = call.timezone === null ? '' : `, ${call.timezone}`
   return [
     `${call.firstName ?? call.externalId}  ${call.phone ?? 'no number'}  (${call.locale ?? 'no language known'}${zone})`,
     '',
     call.script,
-    ...attempts.flatMap(({ madeAt, madeBy, outcome, notes, transcript }) => [
+    ...attempts.flatMap(({ madeAt, madeBy, outcome, reason, sentiment, notes, transcript }) => [
       '',
-      `${madeAt.toISOString()} ${madeBy}: ${outcome}`,
+      `${madeAt.toISOString()} ${madeBy}: ${[
+        wordOf(OUTCOME_WORDS, outcome),
+        ...(reason === null ? [] : [wordOf(LEAVING_REASONS, reason)]),
+        ...(sentiment === null ? [] : [wordOf(SENTIMENT_WORDS, sentiment)]),
+      ].join(', ')}`,
       ...[notes, transcript].filter((text) => text !== null),
     ]),
     '',
     `Afterwards: winback calls outcome ${callIdOf(call)} OUTCOME --minutes N`,
   ].join('\n')
+}
+
+/** A code as people read it. */
+function wordOf(words: Readonly<Record<string, { readonly en: string }>>, code: string): string {
+  return words[code]?.en ?? code
 }
 
 async function runRelease(

@@ -168,6 +168,7 @@ async function runErase(context: DatabaseContext, externalId: string, yes: boole
     data: erasure,
     text: [
       `Erased: ${count(total(erasure.removed), 'row')} removed, ${count(total(erasure.kept), 'row')} kept under a random id.`,
+      ...(erasure.blotted > 0 ? [`${count(erasure.blotted, 'text')} of operators named them: blotted.`] : []),
       ...(files.rows > 0 ? [`${count(files.rows, 'row')} taken out of reject files.`] : []),
       ...(rehearsals.length > 0 ? [`Rehearsals too: ${rehearsals.join(', ')}.`] : []),
       ...files.elsewhere.map((file) => `Not on this machine, look into it where the import ran: ${file}`),

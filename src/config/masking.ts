@@ -16,7 +16,8 @@ export interface Mask {
 const EMAIL = /[^\s@"'<>(),:;[\]\\]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/gu
 // Seven digits or more that are no part of a date, an amount or an id: a + before them, or a mobile number of China.
 const PHONE = /\+\d[\d .-]{6,18}\d|(?<![A-Za-z\d])1[3-9]\d{9}(?![A-Za-z\d])/gu
-const NAME = /(?:name|surname|nick)$/
+/** Paths and attributes that hold a name. */
+export const NAME = /(?:name|surname|nick)$/
 
 export const MASKED: Mask = {
   email: maskEmail,

@@ -5,6 +5,7 @@ import { lockStripesShared } from '../database/stripes.ts'
 import { externalIdHashSql } from './erased.ts'
 import { HOLDINGS, type Holding, rowsOf } from './holdings.ts'
 import type { Hooks } from './hooks.ts'
+import { blotTyped } from './typed.ts'
 
 /** What an erasure did, in numbers; it names nobody. */
 export interface Erased {
@@ -14,6 +15,8 @@ export interface Erased {
   readonly kept: Readonly<Record<string, number>>
   /** Addresses that were put on the do-not-contact list as keyed hashes. */
   readonly suppressed: number
+  /** Texts that operators typed and that named the person: blotted. */
+  readonly blotted: number
 }
 
 /**
@@ -40,6 +43,7 @@ export async function eraseContact(
   await execute(tx, sql`INSERT INTO erased_contacts VALUES (${contactId})`)
   await hooks.onErased?.(tx, now)
   const suppressed = await rememberHashes(tx, contactId, now)
+  const blotted = await blotTyped(tx, contactId)
   const removed: Record<string, number> = {}
   const kept: Record<string, number> = {}
   const stranger = drawStranger()
@@ -59,7 +63,7 @@ export async function eraseContact(
     }
   }
   await rows(tx, sql`TRUNCATE erased_contacts`)
-  return { removed, kept, suppressed }
+  return { removed, kept, suppressed, blotted }
 }
 
 /** Below zero no identity column and no sequence ever comes. */

@@ -12,6 +12,7 @@ import { systemClock } from '../../src/clock.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { WinbackError } from '../../src/errors.ts'
 import { freshDatabase } from '../support/database.ts'
+import { startSmtp } from '../support/smtp.ts'
 import { run } from './command.ts'
 
 // What a newcomer is told of runs: before, while and after, and what keeps one back.
@@ -122,6 +123,51 @@ test('a run says what waits and until when; answers and their sentences stand ap
   const held = await run(['preview', 'graded-recall', 'remind', '--contact', 'c1'], here)
   expect(held.stdout).toContain('Held out: not contacted')
   expect(held.stdout).not.toContain('This step would be sent')
+})
+
+test('test-send sends the variant that is asked for, to the tester alone', async () => {
+  await execute(
+    database,
+    sql`UPDATE contacts SET attributes = attributes || '{"first_name": "Wei"}' WHERE external_id = 'c2'`,
+  )
+  const server = await startSmtp()
+  const file = join(here.cwd, 'winback.yaml')
+  const before = await readFile(file, 'utf8')
+  await writeFile(
+    file,
+    before
+      .replace(/host: "?localhost"?\n/, `host: ${server.host}\n`)
+      .replace(/port: 1025/, `port: ${server.port}`),
+  )
+  try {
+    const send = (variant: string) =>
+      run(
+        ['test-send', 'graded-recall', 'trial', '--to', 'me@example.com', '--contact', 'c2'].concat([
+          '--locale',
+          'en',
+          '--variant',
+          variant,
+        ]),
+        here,
+      )
+    expect(await send('plain')).toMatchObject({ code: 0 })
+    expect(await send('story')).toMatchObject({ code: 0 })
+    expect(await send('stroy')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Did you mean story?'),
+    })
+    expect(server.messages.map(({ to }) => to)).toEqual([['me@example.com'], ['me@example.com']])
+    const subjects = await Promise.all(server.messages.map(async (mail) => (await mail.parse()).subject))
+    expect(subjects).toEqual([
+      expect.stringMatching(/days of membership, with our compliments$/),
+      expect.stringMatching(/days as a member, told in advance$/),
+    ])
+    expect(await rows(database, sql`SELECT FROM touchpoint_records`)).toHaveLength(0)
+    expect(await rows(database, sql`SELECT FROM grants`)).toHaveLength(0)
+  } finally {
+    await writeFile(file, before)
+    await server.stop()
+  }
 })
 
 test('an unknown locale names the two languages there are', async () => {

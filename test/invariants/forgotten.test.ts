@@ -9,7 +9,9 @@ import { recordConsents } from '../../src/contacts/consent.ts'
 import { exportContact, exportCsv } from '../../src/contacts/export.ts'
 import { importContacts } from '../../src/contacts/import.ts'
 import { ANYTHING, recordChoice } from '../../src/contacts/preferences.ts'
+import { patternOf } from '../../src/contacts/typed.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
+import { addAnnotation } from '../../src/reports/annotations.ts'
 import { reports } from '../../src/reports/reports.ts'
 import { eraseEverywhere } from '../../src/service/privacy.ts'
 import { prepareRehearsal } from '../../src/service/rehearsal.ts'
@@ -128,7 +130,7 @@ it('erases every trace, keeps the counts, and no import brings the person back (
           await recordChoice(tx, contactId, { ...ANYTHING, source: 'page', reason: person.name }, options)
         })
         // What an operator types about somebody is no row of theirs.
-        const reason = `${person.email} (${person.phone}) asked for a call`
+        const reason = `${person.name} (${person.id}, ${person.email}, ${person.phone}) asked for a call`
         await pause(database, { scope: 'channel', name: 'sms' }, { reason, clock })
         await recordAudit(database, {
           at: now,
@@ -136,6 +138,14 @@ it('erases every trace, keeps the counts, and no import brings the person back (
           via: 'cli',
           action: 'switch.pause',
           detail: { reason },
+        })
+        await addAnnotation(database, {
+          campaign: null,
+          from: '2026-03-10',
+          to: '2026-03-10',
+          label: `${person.name} wrote in the press`,
+          by: 'test',
+          now,
         })
         clock.advance(hours * 3600)
         await work(shop)
@@ -149,7 +159,10 @@ it('erases every trace, keeps the counts, and no import brings the person back (
         const words = [person.id, person.email, person.phone, person.name]
         const before = await reports.overview.read(database, OVERVIEW(clock.now()))
         expect(await findWords(database, words)).not.toEqual([])
-        expect(await eraseEverywhere(runtime, person.id)).toMatchObject({ removed: { contacts: 1 } })
+        expect(await eraseEverywhere(runtime, person.id)).toMatchObject({
+          removed: { contacts: 1 },
+          blotted: 3,
+        })
         expect(await findWords(database, words)).toEqual([])
         expect(await eraseEverywhere(runtime, person.id)).toBeUndefined()
 
@@ -189,6 +202,16 @@ it('a new account with the address is a contact, and nothing is sent to it', asy
         WHERE c.external_id = 'lee-again'`,
   )
   expect(row?.reason).toBe('erased')
+})
+
+it('finds a person in what somebody typed, and leaves the words around them', async () => {
+  const pattern = patternOf(['Li', '李伟', 'u.1', 'Ann  Lee', 'Ó', ' '])
+  const [row] = await rows<{ text: string }>(
+    (await open([LEE])).shop.database,
+    sql`SELECT regexp_replace(${'Li and ANN LEE (u.1, not u-1 or u.12) on the list: 因李伟投诉'}, ${pattern}, '***', 'gi') AS text`,
+  )
+  expect(row?.text).toBe('*** and *** (***, not u-1 or u.12) on the list: 因***投诉')
+  expect(patternOf(['', 'X'])).toBeUndefined()
 })
 
 it('leaves an address open that another account carries', async () => {
