@@ -34,15 +34,25 @@ export interface ReleasedRow {
   step: string
   reservedAt: Date
   releasedAt: Date
+  /** How the message had ended by then; null where it was put off or is tried again. */
+  state: 'failed' | 'skipped' | 'cancelled' | null
+  reason: string | null
 }
 
-/** Promises that came to nothing: the message did not go out, and the offer was given back. */
+/**
+ * Promises that came to nothing: the message did not go out, and the offer was given back. A step has one message an
+ * episode, and its record of the time between tells why.
+ */
 export async function findReleased(session: Session, contactId: number, now: Date): Promise<ReleasedRow[]> {
   return await rows<ReleasedRow>(
     session,
     sql`
-    SELECT g.campaign, g.offer, s.step, g.reserved_at AS "reservedAt", g.released_at AS "releasedAt"
+    SELECT g.campaign, g.offer, s.step, g.reserved_at AS "reservedAt", g.released_at AS "releasedAt", r.state, r.reason
     FROM released_grants g JOIN steps s USING (step_id)
+    LEFT JOIN LATERAL (SELECT r.state, r.reason FROM touchpoint_records r
+      WHERE r.contact_id = g.contact_id AND r.step_id = g.step_id AND r.settled_at BETWEEN g.reserved_at AND g.released_at
+        AND r.state IN ('failed', 'skipped', 'cancelled')
+      ORDER BY r.settled_at DESC LIMIT 1) r ON true
     WHERE g.contact_id = ${contactId} AND g.released_at <= ${now} ORDER BY g.released_at, g.grant_id`,
   )
 }

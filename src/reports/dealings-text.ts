@@ -1,7 +1,7 @@
 import { isLeavingReason, LEAVING_REASONS } from '../config/reasons.ts'
 import { KIND_WORDS, OUTCOME_WORDS, OVER_WORDS, SENTIMENT_WORDS } from './call-words.ts'
 import type { Dealing } from './dealings.ts'
-import { REASON_SOURCES, REDEMPTION_REFUSALS, sentence } from './reasons.ts'
+import { REASON_SOURCES, REASONS, REDEMPTION_REFUSALS, STATES, sentence } from './reasons.ts'
 import type { Speech } from './words.ts'
 
 type Of<Kind extends Dealing['kind']> = Extract<Dealing, { kind: Kind }>
@@ -13,9 +13,7 @@ export function dealingText(entry: Dealing, speech: Speech): string {
     case 'grant':
       return grantText(entry, speech)
     case 'released':
-      return en
-        ? `${entry.campaign}: offer ${entry.offer} given back: ${entry.step} did not go out with it.`
-        : `${entry.campaign}：优惠 ${entry.offer} 已退回：${entry.step} 未随之发出。`
+      return releasedText(entry, speech)
     case 'refused_redemption':
       return refusedText(entry, speech)
     case 'call':
@@ -74,6 +72,23 @@ function grantText(entry: Of<'grant'>, speech: Speech): string {
     case 'expired':
       return en ? `${what} expired unused${code}.` : `${what} 未使用，已过期${code}。`
   }
+}
+
+function releasedText(entry: Of<'released'>, speech: Speech): string {
+  const { campaign, offer, step, state, reason } = entry
+  const { language } = speech
+  const en = language === 'en'
+  const since = speech.moment(entry.reservedAt)
+  if (state === null) {
+    return en
+      ? `${campaign}: offer ${offer}, reserved ${since}, given back: ${step} did not go out with it, and may be tried again.`
+      : `${campaign}：优惠 ${offer}（${since} 预留）已退回：${step} 未随之发出，可能重试。`
+  }
+  const ended = sentence(STATES, state, language)
+  const why = reason === null ? '' : `${en ? ': ' : '：'}${sentence(REASONS, reason, language)}`
+  return en
+    ? `${campaign}: offer ${offer}, reserved ${since}, given back: ${step} ${ended}${why}.`
+    : `${campaign}：优惠 ${offer}（${since} 预留）已退回：${step} ${ended}${why}。`
 }
 
 function refusedText(entry: Of<'refused_redemption'>, speech: Speech): string {

@@ -39,7 +39,14 @@ beforeAll(async () => {
   )
   await execute(
     database,
-    sql`INSERT INTO released_grants VALUES (${me}, 9, 'graded', 'five', ${step('coupon/coupon')}, ${day(2.6)}, ${day(2.7)})`,
+    sql`INSERT INTO released_grants VALUES (${me}, 9, 'graded', 'five', ${step('coupon/coupon')}, ${day(2.6)}, ${day(2.7)}),
+      (${me}, 10, 'graded', 'five', ${step('coupon/coupon')}, ${day(2.8)}, ${day(2.9)})`,
+  )
+  await execute(
+    database,
+    sql`INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, state, reason, channel, attempt,
+          planned_for, settled_at)
+        VALUES (${me}, 9, 1, ${step('coupon/coupon')}, 'failed', 'refused', 'email', 2, ${day(2)}, ${day(2.9)})`,
   )
   await execute(
     database,
@@ -99,7 +106,9 @@ describe('the story of a contact', () => {
       'graded: offer five granted, code ****-DDDD, good until Jan 9, 2026, 00:00.',
       'graded: offer five redeemed, code ****-DDDD, with an order of CN¥30.00.',
       'coupon: “Welcome back” was shown in the app.',
-      'graded: offer five given back: coupon did not go out with it.',
+      'graded: offer five, reserved Jan 3, 2026, 14:24, given back: coupon did not go out with it, and may be tried again.',
+      'coupon › coupon: failed: the provider refused it for good (by email, attempt 2).',
+      'graded: offer five, reserved Jan 3, 2026, 19:12, given back: coupon failed: the provider refused it for good.',
       'graded: offer five granted, good until Jan 6, 2026, 00:00.',
       'Tried to redeem the code ****-DDDD of graded’s five: refused, it was redeemed before.',
       'Tried to redeem the code ****: refused, nobody was given this code.',
@@ -117,7 +126,7 @@ describe('the story of a contact', () => {
 
   it('is told in Chinese, too', async () => {
     const lines = await told('zh-CN')
-    expect(lines).toHaveLength(17)
+    expect(lines).toHaveLength(19)
     for (const line of lines) expect(line).toMatch(/[\u4e00-\u9fff].*。$/)
     expect(lines).toContain('graded：优惠 five 已核销，券码 ****-DDDD，订单金额 ¥30.00。')
     expect(lines).toContain(
