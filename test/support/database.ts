@@ -1,8 +1,8 @@
 import pg from 'pg'
 import { inject } from 'vitest'
 import { connect, type Database } from '../../src/database/connect.ts'
+import { afterFile } from './after-file.ts'
 
-const opened: { database: Database; name: string }[] = []
 let clones = 0
 
 /** The server's URL, for tests that make roles or databases of their own. The user may create both. */
@@ -10,7 +10,7 @@ export function serverUrl(): string {
   return inject('serverUrl')
 }
 
-/** A name no other test, file or run uses; whatever database has it is dropped after the file. */
+/** A name no other test, file or run uses; whatever database has it is dropped after the run. */
 export function freshName(): string {
   clones += 1
   return `${inject('prefix')}_${process.pid}_${clones}`
@@ -22,7 +22,7 @@ export async function freshDatabase(options: { max?: number } = {}): Promise<Dat
   // FILE_COPY forces two checkpoints of a server that other runs share; WAL_LOG writes the template's few MB.
   await administer(`CREATE DATABASE ${name} TEMPLATE ${inject('prefix')}_template STRATEGY WAL_LOG`)
   const database = connect(urlOf(name), { max: options.max ?? 8, applicationName: 'winback test' })
-  opened.push({ database, name })
+  dropAfterFile(database, name)
   return database
 }
 
@@ -31,7 +31,7 @@ export async function emptyDatabase(): Promise<Database> {
   const name = freshName()
   await administer(`CREATE DATABASE ${name}`)
   const database = connect(urlOf(name), { applicationName: 'winback test' })
-  opened.push({ database, name })
+  dropAfterFile(database, name)
   return database
 }
 
@@ -57,9 +57,9 @@ export async function administer(statement: string, url = serverUrl()): Promise<
   }
 }
 
-export async function dropDatabases(): Promise<void> {
-  for (const { database, name } of opened.splice(0)) {
+function dropAfterFile(database: Database, name: string): void {
+  afterFile(async () => {
     await database.close().catch(() => {})
     await administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
-  }
+  })
 }

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { afterFile } from './after-file.ts'
 import { freshDatabase } from './database.ts'
 
 let shared: Promise<Database> | undefined
@@ -30,6 +31,9 @@ const SEQUENCES = ['contacts_contact_id_seq', 'episode_ids', 'touchpoint_ids', '
 
 async function prepare(): Promise<Database> {
   const database = await freshDatabase()
+  afterFile(() => {
+    shared = undefined
+  })
   // A session keeps the ids it has taken ahead, and would give them out again after a restart of the sequence.
   for (const name of SEQUENCES) await execute(database, sql`ALTER SEQUENCE ${sql.identifier(name)} CACHE 1`)
   return database

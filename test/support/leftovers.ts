@@ -1,5 +1,5 @@
 import { afterAll } from 'vitest'
-import { dropDatabases } from './database.ts'
+import { endFile } from './after-file.ts'
 
-// Registered before any of the file's own hooks, so it runs after them.
-afterAll(dropDatabases)
+// Read anew for each test file, and registered before any of the file's own hooks, so it runs after them.
+afterAll(endFile)

@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll } from 'vitest'
 import type { Workspace } from '../../src/config/workspace.ts'
 import type { Pace } from '../../src/service/service.ts'
 import type { Leases } from '../../src/touchpoints/lifecycle.ts'
 import type { Engine, JobLock } from '../../src/touchpoints/queue.ts'
+import { afterFile } from './after-file.ts'
 import { eventually } from './eventually.ts'
 
 /** What a process is started with. */
@@ -88,6 +88,11 @@ function compile(): string {
   if (!existsSync(entry)) throw new Error(`worker-process.ts was not compiled: ${stdout}${stderr}`)
   writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
   compiled = directory
+  afterFile(async () => {
+    await killProcesses()
+    compiled = undefined
+    rmSync(directory, { recursive: true, force: true })
+  })
   return directory
 }
 
@@ -135,8 +140,3 @@ export async function startProcess(task: WorkerTask): Promise<WorkerProcess> {
 export async function killProcesses(): Promise<void> {
   await Promise.all([...running].map((process) => process.kill()))
 }
-
-afterAll(async () => {
-  await killProcesses()
-  if (compiled) rmSync(compiled, { recursive: true, force: true })
-})

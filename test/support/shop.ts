@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
 import { type RunResult, runCampaign } from '../../src/audience/run.ts'
 import type { Channel, Delivery, Message } from '../../src/channels/channel.ts'
 import { parseTemplates } from '../../src/channels/templates.ts'
@@ -14,6 +13,7 @@ import { importActivity, importContacts, importSuppressions } from '../../src/co
 import type { Database } from '../../src/database/connect.ts'
 import { openRuntime, type Runtime } from '../../src/service/runtime.ts'
 import type { Leases } from '../../src/touchpoints/lifecycle.ts'
+import { afterFile } from './after-file.ts'
 
 // The whole of Winback but the command line, on files: a workspace, campaigns as YAML, real imports, real templates.
 // Only the channels are scripted.
@@ -155,15 +155,9 @@ export async function openShop(options: {
   }
 }
 
-const directories: string[] = []
-
 /** A directory that is removed after the test file. */
 export function scratchDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'winback-shop-'))
-  directories.push(directory)
+  afterFile(() => rmSync(directory, { recursive: true, force: true }))
   return directory
 }
-
-afterAll(() => {
-  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true })
-})

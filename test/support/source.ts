@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
 import type { ManualClock } from '../../src/clock.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
 import { readWorkspace } from '../../src/config/load.ts'
@@ -9,6 +8,7 @@ import type { SyncSummary } from '../../src/contacts/sync/sync.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { openRuntime, type Runtime } from '../../src/service/runtime.ts'
 import { syncSource, type WorkspaceText } from '../../src/service/sync.ts'
+import { afterFile } from './after-file.ts'
 
 // A shop whose contacts and orders stand in a database of its own, and the workspace that syncs them.
 
@@ -51,11 +51,6 @@ export interface Syncing {
   run(name: string, options?: Parameters<typeof syncSource>[3]): Promise<SyncSummary>
 }
 
-const directories: string[] = []
-afterAll(() => {
-  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true })
-})
-
 /** A workspace over `database` whose \${SHOP} is the url of another. */
 export async function openSyncing(options: {
   database: Database
@@ -65,7 +60,7 @@ export async function openSyncing(options: {
 }): Promise<Syncing> {
   const { database, clock, shop, source = SYNC } = options
   const directory = mkdtempSync(join(tmpdir(), 'winback-sync-'))
-  directories.push(directory)
+  afterFile(() => rmSync(directory, { recursive: true, force: true }))
   const file = 'winback.yaml'
   const { definition, problems } = readWorkspace(file, source, environmentFrom({ SHOP: shop }), directory)
   if (!definition) throw new Error(JSON.stringify(problems))
