@@ -109,6 +109,7 @@ function describeProgram({ environment, stdout, stderr }: Surroundings): Command
     .addHelpCommand(
       new Command('help').argument('[verb]').description('Help for one verb').helpGroup(`${GROUPS.begin}:`),
     )
+    .showHelpAfterError('  → winback --help has the verbs.')
     .exitOverride()
   for (const group of Object.values(GROUPS)) program.commandsGroup(`${group}:`)
   return program
@@ -125,7 +126,10 @@ function termOf(command: Command): string {
 
 /** Gives a command and those under it the program's settings: help, colours, and throwing instead of exiting. */
 function inherit(command: Command, parent: Command): Command {
-  command.copyInheritedSettings(parent)
+  const name = parent.name() === 'winback' ? command.name() : `${parent.name()} ${command.name()}`
+  command
+    .copyInheritedSettings(parent)
+    .showHelpAfterError(`  → winback ${name} --help has the options and examples.`)
   for (const child of command.commands) inherit(child, command)
   return command
 }

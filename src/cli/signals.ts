@@ -83,6 +83,9 @@ function formatSignals(data: SignalsData, { output }: DatabaseContext): string {
     Object.entries(values)
       .map(([name, contacts]) => `${name} ${number(contacts)}`)
       .join(', ')
+  if (data.contacts === 0 && data.waiting === 0) {
+    return 'Nothing is known of anybody yet. Run `winback import contacts FILE` and `winback import activity FILE` first.'
+  }
   const lines = [
     `Signals of ${number(data.contacts)} contacts; ${number(data.waiting)} wait to be recomputed${data.recomputed > 0 ? `, ${number(data.recomputed)} were just now` : ''}.`,
     `Churn: ${counts(data.churn)}`,

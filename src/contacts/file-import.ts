@@ -188,7 +188,7 @@ export async function importFile(
     if (!bound) {
       throw new WinbackError('import.mapping', `${file} is empty: it has no header`, {
         location: { file, line: 1 },
-        remedy: 'Write a first line that names the columns, or say that there is no header.',
+        remedy: 'Export it again; its first line should name the columns.',
       })
     }
     rejects ??= await begin()
@@ -213,7 +213,7 @@ function headerOf(row: FileRow, file: string): string[] {
   if (row.problem !== undefined || !Array.isArray(row.values)) {
     throw new WinbackError('import.mapping', `the header cannot be read: ${row.problem ?? 'it is no row'}`, {
       location: { file, line: row.line },
-      remedy: 'Write a first line that names the columns, or say that there is no header.',
+      remedy: 'Write a first line that names the columns, or say --no-header and map columns by number.',
     })
   }
   return row.values.map((name: string) => name.trim())

@@ -100,7 +100,7 @@ export function bindFields(
     if (getters.has(field)) continue
     throw fail(
       `no column is mapped to ${field}`,
-      `${header ? `The file's columns are ${header.join(', ')}. ` : ''}Map one with --map ${field}=COLUMN, or --set ${field}=VALUE.`,
+      `${header ? `The file's columns are ${header.join(', ')}. ` : ''}Map one with --map ${field}=COLUMN, or --set ${field}=VALUE.${header ? ` Are these no names but the first row? Then say --no-header and --map ${field}=1.` : ''}`,
     )
   }
   return {

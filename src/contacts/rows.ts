@@ -110,7 +110,9 @@ function gunzip(file: Readable): Readable {
 }
 
 function unreadable(path: string, cause: unknown): WinbackError {
-  return new WinbackError('import.unreadable', `${path} cannot be read: ${messageOf(cause)}`, {
+  const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+  const why = absent ? 'there is no such file' : messageOf(cause)
+  return new WinbackError('import.unreadable', `${path} cannot be read: ${why}`, {
     location: { file: path },
     remedy: 'Check the path and the file; what was imported before stays and is not imported twice.',
     cause,
@@ -125,7 +127,7 @@ interface Line {
 
 const NEWLINE = 10
 const NOT_UTF8 =
-  'the line is not UTF-8; name the encoding (--encoding gbk) or convert the file (iconv -f GBK -t UTF-8)'
+  'the line is not UTF-8; name the encoding (--encoding gbk, or windows-1252 for Western Europe) or convert the file (iconv -f GBK -t UTF-8)'
 
 /** Cut at newlines as bytes: a character that is cut in two by a block's end never reaches the decoder. */
 async function* linesOf(bytes: AsyncIterable<Buffer>): AsyncGenerator<Line[]> {

@@ -62,6 +62,9 @@ test('with --json, a failure is one document on stdout too', async () => {
   const usage = await run(['inti', '--json'], { cwd: directory })
   expect(usage.code).toBe(2)
   expect(JSON.parse(usage.stdout)).toMatchObject({ error: { code: 'usage' } })
+  expect(usage.stderr).toContain('winback --help has the verbs')
+  const nested = await run(['calls', 'claim'], { cwd: directory })
+  expect(nested).toMatchObject({ code: 2, stderr: expect.stringContaining('winback calls claim --help has') })
   const missing = await run(['validate', '--json'], { cwd: directory })
   expect(missing.code).toBe(1)
   expect(JSON.parse(missing.stdout)).toMatchObject({

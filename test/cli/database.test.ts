@@ -30,6 +30,15 @@ async function json(
   return { code, data: JSON.parse(stdout), stderr }
 }
 
+test('of an empty workspace, the signals say what to do first', async () => {
+  const { code, stdout } = await run(['signals'], here)
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: expect.stringContaining('`winback import contacts FILE`'),
+  })
+  expect(stdout).not.toContain('Churn')
+})
+
 test('imports by mapping, keeps the bad rows, and knows a file it has seen', async () => {
   await writeFile(
     join(here.cwd, 'customers.csv'),

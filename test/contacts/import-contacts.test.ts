@@ -186,6 +186,13 @@ u2,,,,,,,,,
     expect(await rows(database, sql`SELECT FROM imports`)).toEqual([])
     expect(await mapped({ external_id: 'id', email: 'mail' })).toMatchObject({ inserted: 1 })
     await expect(importContacts(database, file('e.csv', ''), options())).rejects.toThrow('is empty')
+    await expect(importContacts(database, 'nowhere.csv', options())).rejects.toThrow(
+      'nowhere.csv cannot be read: there is no such file',
+    )
+    const unnamed = file('n.csv', 'u1,ann@example.com\nu2,bob@example.com\n')
+    await expect(importContacts(database, unnamed, options())).rejects.toMatchObject({
+      remedy: expect.stringContaining('say --no-header and --map external_id=1'),
+    })
   })
 
   it('finds columns by their names beside those that are mapped', async () => {
