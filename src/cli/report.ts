@@ -8,7 +8,7 @@ import type { TextStyle } from '../reports/report.ts'
 import { reports, type SheetName, sheetReports } from '../reports/reports.ts'
 import { csvOf, formatSheet, type Sheet } from '../reports/sheet.ts'
 import type { SheetReport } from '../reports/sheet-report.ts'
-import { campaignTerms, questionOf, refreshReports } from '../service/reporting.ts'
+import { campaignTerms, questionOf, refreshReports, styleOfWorkspace } from '../service/reporting.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { appliedCampaign, appliedCampaigns } from './campaigns.ts'
 import { chooseLocale } from './locale.ts'
@@ -200,11 +200,9 @@ export async function overviewOf(
 
 /** How text is written for the person at this terminal. @throws WinbackError `usage.locale` */
 export function textStyle(context: DatabaseContext, locale: string | undefined): TextStyle {
-  const { currency, timezone } = context.loaded.definition
   return {
+    ...styleOfWorkspace(context.loaded.definition),
     locale: chooseLocale(locale),
-    currency,
-    timezone,
     color: context.output.colors.isColorSupported,
     width: context.output.width,
   }

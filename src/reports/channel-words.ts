@@ -9,12 +9,27 @@ const CHANNELS: Readonly<Record<string, Record<Language, string>>> = {
   inapp: { en: 'In the app', 'zh-CN': '应用内消息' },
 }
 
-/** A channel as people call it. */
-export function channelTitle(name: string, language: Language): string {
-  return CHANNELS[name]?.[language] ?? name
+/** What a channel from outside, or its settings, call it: one title, or one for each language. */
+export type Title = string | Readonly<Record<string, string>>
+
+/** Titles by channel, of those that declare one. */
+export type ChannelTitles = ReadonlyMap<string, Title>
+
+/** A channel as people call it: by the title it was given, where it has one. */
+export function channelTitle(name: string, language: Language, titles?: ChannelTitles): string {
+  const title = titles?.get(name)
+  return (title === undefined ? undefined : titleIn(title, language)) || (CHANNELS[name]?.[language] ?? name)
 }
 
-/** A channel in a table: in English as campaign files name it, which is a word as well. */
-export function channelName(name: string, language: Language): string {
-  return language === 'en' ? name : channelTitle(name, language)
+/** A title of one language, or of several: the page's, then any. */
+export function titleIn(title: Title, language: Language): string | undefined {
+  return typeof title === 'string' ? title : (title[language] ?? Object.values(title)[0])
+}
+
+/**
+ * A channel in a table: by the title it was given, where it has one; else in English as campaign files name it, which
+ * is a word as well.
+ */
+export function channelName(name: string, language: Language, titles?: ChannelTitles): string {
+  return language === 'en' && !titles?.has(name) ? name : channelTitle(name, language, titles)
 }

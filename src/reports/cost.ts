@@ -9,7 +9,6 @@ import {
   incrementalOf,
   netBenefit,
 } from '../statistics/net-benefit.ts'
-import { channelName } from './channel-words.ts'
 import { checkSplit } from './effect.ts'
 import {
   type Annotation,
@@ -217,7 +216,7 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
     ],
     rows: data.lines.map((line) => [
       cell.text(`${line.tier} › ${line.step}`),
-      { text: channelName(line.channel, speech.language), value: line.channel },
+      { text: speech.channel(line.channel), value: line.channel },
       cell.text(w(line.kind)),
       cell.money(line.amount),
     ]),

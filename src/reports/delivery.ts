@@ -1,7 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { LineChart } from '../charts/chart.ts'
 import { rows, type Session } from '../database/connect.ts'
-import { channelName } from './channel-words.ts'
 import {
   type Annotation,
   aboutLines,
@@ -165,7 +164,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
     id: 'channels',
     title: en ? 'By channel' : '按渠道',
     columns: columns(en ? 'channel' : '渠道'),
-    rows: data.channels.map((each) => line(channelName(each.channel, speech.language), each)),
+    rows: data.channels.map((each) => line(speech.channel(each.channel), each)),
     empty: nothingYet(speech),
   }
   const domains: SheetTable = {
@@ -187,7 +186,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
       left(en ? 'in their words' : '原文'),
     ],
     rows: data.errors.map((each) => [
-      { text: channelName(each.channel, speech.language), value: each.channel },
+      { text: speech.channel(each.channel), value: each.channel },
       cell.count(each.messages),
       cell.text(sentence(REASONS, each.reason, speech.language)),
       cell.text(each.detail),
@@ -199,7 +198,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
     title: en ? 'Switched off at this moment, and breakers' : '当前停用与熔断',
     columns: [left(''), left(en ? 'since' : '起始'), left(en ? 'why' : '原因')],
     rows: data.switches.map((each) => [
-      cell.text(switchText(each, speech.language)),
+      cell.text(switchText(each, speech)),
       cell.text(speech.moment(each.since)),
       cell.text(each.reason),
     ]),
@@ -241,9 +240,10 @@ const STATES: Readonly<Record<string, Record<Language, string>>> = {
 }
 
 /** `breaker email: half open …` */
-function switchText({ scope, name, state }: DeliveryData['switches'][number], language: Language): string {
+function switchText({ scope, name, state }: DeliveryData['switches'][number], speech: Speech): string {
+  const { language } = speech
   const what = SCOPES[scope]?.[language] ?? scope
-  const of = name === '*' ? '' : ` ${scope === 'campaign' ? name : channelName(name, language)}`
+  const of = name === '*' ? '' : ` ${scope === 'campaign' ? name : speech.channel(name)}`
   return `${what}${of}${language === 'en' ? ': ' : '：'}${STATES[state]?.[language] ?? state}`
 }
 
@@ -258,7 +258,7 @@ function deliveryChart(data: DeliveryData, speech: Speech): LineChart {
     x: 'date',
     unit: 'count',
     series: channels.map((channel) => ({
-      name: channelName(channel, speech.language),
+      name: speech.channel(channel),
       points: data.days
         .filter((day) => day.channel === channel)
         .map(({ day, sent }) => ({ x: day, y: sent })),

@@ -1,6 +1,5 @@
 import { sql } from 'drizzle-orm'
 import { rows } from '../database/connect.ts'
-import { channelName } from './channel-words.ts'
 import { reasonWords } from './dealings-text.ts'
 import {
   type Annotation,
@@ -16,7 +15,7 @@ import { REASON_SOURCES, sentence } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
-import type { Language, Speech } from './words.ts'
+import type { Speech } from './words.ts'
 
 // Why people leave: what they said themselves, in the range of days, whatever the campaign. Opting out is said to the
 // sender as a whole. What people wrote is counted, not shown: it may hold anything.
@@ -100,9 +99,10 @@ const SAID: Readonly<Record<string, { en: string; 'zh-CN': string }>> = {
 }
 
 /** A channel, the kind of an address, or all of them. */
-function aboutWhat(what: string, language: Language): string {
+function aboutWhat(what: string, speech: Speech): string {
+  const { language } = speech
   if (what === '*') return language === 'en' ? 'everything' : '全部'
-  return what === 'phone' && language !== 'en' ? '电话号码' : channelName(what, language)
+  return what === 'phone' && language !== 'en' ? '电话号码' : speech.channel(what)
 }
 
 export function leavingSheet(data: LeavingData, style: TextStyle): Sheet {
@@ -118,7 +118,7 @@ export function leavingSheet(data: LeavingData, style: TextStyle): Sheet {
     ],
     rows: data.said.map((each) => [
       cell.text(SOURCES[each.source][speech.language]),
-      { text: aboutWhat(each.what, speech.language), value: each.what },
+      { text: aboutWhat(each.what, speech), value: each.what },
       cell.count(each.people),
       cell.text(
         SAID[each.reason]?.[speech.language] ??

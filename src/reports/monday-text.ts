@@ -1,5 +1,4 @@
 import type { Chart, LineChart } from '../charts/chart.ts'
-import { channelName } from './channel-words.ts'
 import { priceCell } from './cost.ts'
 import type { Effect } from './effect.ts'
 import { aboutLines, annotationNotes, marksOf } from './freshness.ts'
@@ -163,7 +162,7 @@ function channelsTable({ channels }: MondayData, style: TextStyle): SheetTable {
       right(speech.word('spend')),
     ],
     rows: channels.map((each) => [
-      { text: channelName(each.channel, speech.language), value: each.channel },
+      { text: speech.channel(each.channel), value: each.channel },
       cell.count(each.sent),
       cell.count(each.recalled),
       cell.plain(each.sent > 0 ? (100 * each.recalled) / each.sent : undefined),

@@ -1,3 +1,4 @@
+import type { ChannelTitles } from './channel-words.ts'
 import type { Readable } from './snapshot.ts'
 import type { Language } from './words.ts'
 
@@ -22,6 +23,8 @@ export interface TextStyle {
   readonly currency: string
   /** IANA zone of the dates; UTC by default. */
   readonly timezone?: string | undefined
+  /** What channels from outside are called; others go by their names. */
+  readonly channels?: ChannelTitles | undefined
   readonly color: boolean
   /** Columns of the terminal. */
   readonly width: number

@@ -1,3 +1,5 @@
+import { type ChannelTitles, channelName } from './channel-words.ts'
+
 // Plain words for marketing; the method's own names stay in the data. One entry a phrase, both languages beside
 // each other, so that neither can be forgotten.
 
@@ -85,6 +87,8 @@ export interface Speech {
   money(micros: number): string
   date(at: Date): string
   moment(at: Date): string
+  /** A channel in a table. */
+  channel(name: string): string
 }
 
 /** @throws RangeError for a locale, currency or zone that Intl does not know */
@@ -92,8 +96,9 @@ export function speechOf(style: {
   readonly locale: string
   readonly currency?: string | undefined
   readonly timezone?: string | undefined
+  readonly channels?: ChannelTitles | undefined
 }): Speech {
-  const { locale, currency, timezone = 'UTC' } = style
+  const { locale, currency, timezone = 'UTC', channels } = style
   const language = languageOf(locale)
   const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 })
   const short = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
@@ -136,5 +141,6 @@ export function speechOf(style: {
     },
     date: (at) => day.format(at),
     moment: (at) => minute.format(at),
+    channel: (name) => channelName(name, language, channels),
   }
 }

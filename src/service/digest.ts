@@ -4,7 +4,7 @@ import { execute, rows } from '../database/connect.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import { composeDigest, type DigestMail } from '../reports/digest.ts'
 import { sheetReports } from '../reports/reports.ts'
-import { questionOf, refreshReports } from './reporting.ts'
+import { questionOf, refreshReports, styleOfWorkspace } from './reporting.ts'
 import type { Runtime } from './runtime.ts'
 import { lastTick } from './schedule.ts'
 import { appliedCampaigns } from './scheduler.ts'
@@ -21,8 +21,7 @@ export async function makeDigest(
   const { workspace, clock, database } = runtime
   await refreshReports(runtime)
   const names = options.campaigns ?? (await appliedCampaigns(database)).map(({ campaign }) => campaign)
-  const { currency, timezone, name } = workspace
-  const style = { locale: options.locale, currency, timezone, color: false, width: 76 }
+  const style = { ...styleOfWorkspace(workspace), locale: options.locale, color: false, width: 76 }
   const sheets = []
   for (const campaign of names) {
     const data = await sheetReports.monday.read(
@@ -31,7 +30,7 @@ export async function makeDigest(
     )
     sheets.push(sheetReports.monday.sheet(data, style))
   }
-  return sheets.length === 0 ? undefined : composeDigest(name, sheets, style)
+  return sheets.length === 0 ? undefined : composeDigest(workspace.name, sheets, style)
 }
 
 /**

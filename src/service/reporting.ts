@@ -1,8 +1,10 @@
 import { sql } from 'drizzle-orm'
+import { registerChannels } from '../channels/channels.ts'
 import type { CampaignBook } from '../config/compiled.ts'
 import { type Database, rows } from '../database/connect.ts'
 import type { Split } from '../reports/effect.ts'
 import type { CampaignQuestion, VariantShare } from '../reports/question.ts'
+import type { TextStyle } from '../reports/report.ts'
 import { type RolledUp, rollUp } from '../reports/rollup.ts'
 import type { CountingRules } from '../reports/rollup-sql.ts'
 import type { Runtime } from './runtime.ts'
@@ -15,6 +17,17 @@ export function countingRules({ workspace, book }: Pick<Runtime, 'workspace' | '
     order: workspace.orders.event,
     goalOf: async (campaign) => primaryGoal(await book.current(campaign)),
   }
+}
+
+/** What a workspace says of how its reports are written: whoever shows one adds the language. */
+export function styleOfWorkspace(
+  workspace: Runtime['workspace'],
+): Required<Pick<TextStyle, 'currency' | 'timezone' | 'channels'>> {
+  const { currency, timezone } = workspace
+  const titled = [...registerChannels(workspace).values()].flatMap(({ name, title }) =>
+    title === undefined ? [] : ([[name, title]] as const),
+  )
+  return { currency, timezone, channels: new Map(titled) }
 }
 
 /** Brings the sums up to date; see {@link rollUp}. */

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute } from '../../src/database/connect.ts'
 import { addAnnotation } from '../../src/reports/annotations.ts'
+import { campaignsTable, readCampaigns } from '../../src/reports/campaigns.ts'
 import { readCost } from '../../src/reports/cost.ts'
 import { readFunnel } from '../../src/reports/funnel.ts'
 import { readLift } from '../../src/reports/lift.ts'
@@ -437,5 +438,34 @@ describe('delivery', () => {
       "2 400 21211: The 'To' number … is not valid",
       '2 mailbox … unknown (550 5.1.1)',
     ])
+  })
+})
+
+describe('all campaigns beside each other', () => {
+  it('says of each what its own Monday says, the busiest first', async () => {
+    await fill()
+    const monday = await readMonday(database, question())
+    const lines = await readCampaigns(database, [question({ campaign: 'adrift' }), question()], NOW)
+    expect(lines.map(({ campaign }) => campaign)).toEqual(['graded', 'adrift'])
+    expect(lines[0]).toMatchObject({ effect: monday.overall, verdict: monday.verdict })
+    const words = (style: typeof english) =>
+      campaignsTable(lines, style).rows.map((row) => row.map(({ text }) => text))
+    expect(words(english)[0]?.slice(0, 4)).toEqual([
+      'graded',
+      '+225',
+      expect.stringMatching(/^\+\d+ … \+\d+$/),
+      'it works',
+    ])
+    expect(words(english)[1]).toEqual(['adrift', '–', '–', 'not yet', '0'])
+    expect(words(chinese)[1]).toEqual(['adrift', '–', '–', '暂无结论', '0'])
+  })
+
+  it('claims nothing where the groups are off', async () => {
+    await fill()
+    const split = new Map([[1, { holdout: 0.5, control: 0 }]])
+    const [line, ...rest] = await readCampaigns(database, [question({ split })], NOW)
+    expect(rest).toEqual([])
+    const row = campaignsTable(line ? [line] : [], english).rows[0]?.map(({ text }) => text)
+    expect(row?.slice(1, 4)).toEqual(['–', '–', 'groups are off'])
   })
 })

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import type { Title } from '../../src/reports/channel-words.ts'
 import { speechOf } from '../../src/reports/words.ts'
 
 it('shows amounts below a cent with enough digits, and others to the cent', () => {
@@ -12,4 +13,15 @@ it('shows amounts below a cent with enough digits, and others to the cent', () =
   expect(money(1_234_567_890)).toBe('CN¥1,234.57')
   expect(money(0)).toBe('CN¥0.00')
   expect(money(120_000_000, 'JPY')).toBe('¥120')
+})
+
+it('calls a channel from outside as it says it is called, and others as everybody does', () => {
+  const channels = new Map<string, Title>([
+    ['line', { en: 'LINE message', 'zh-CN': 'LINE 消息' }],
+    ['pager', 'Pager'],
+  ])
+  const named = (locale: string) =>
+    ['line', 'pager', 'email', 'kiosk'].map(speechOf({ locale, channels }).channel)
+  expect(named('en')).toEqual(['LINE message', 'Pager', 'email', 'kiosk'])
+  expect(named('zh-CN')).toEqual(['LINE 消息', 'Pager', '电子邮件', 'kiosk'])
 })

@@ -152,6 +152,10 @@ beforeAll(async () => {
     channels: [testChannel('email'), testChannel('log')],
   })
   await shop.apply(CAMPAIGN)
+  // By name it comes first, and nobody was taken in.
+  await shop.apply(
+    CAMPAIGN.replace('campaign: spring', 'campaign: autumn').replace('title: Spring', 'title: Autumn'),
+  )
   await shop.importContacts(
     Array.from({ length: 40 }, (_, at) => ({
       external_id: `c${at}`,
@@ -211,6 +215,16 @@ const get = (path: string, who: Role) =>
 
 const post = (path: string, who: Role, fields: Record<string, string> = {}) =>
   formOf(database, server.address, { name: who, cookie: cookies.get(who) ?? '' })(path, fields)
+
+it('begins with the campaign that takes in most people, of several, and with the way to the others', async () => {
+  const first = await (await get('/', 'viewer')).text()
+  expect(first).toContain('All campaigns, the busiest first')
+  expect(first).toContain('<a href="/?campaign=spring" aria-current="page">spring</a>')
+  expect(first.indexOf('campaign=spring')).toBeLessThan(first.indexOf('campaign=autumn'))
+  const other = await (await get('/?campaign=autumn', 'viewer')).text()
+  expect(other).toContain('<a href="/?campaign=autumn" aria-current="page">autumn</a>')
+  expect(other).toContain('nobody has been assigned')
+})
 
 describe('what a role may', () => {
   it('shows a viewer no address, and an agent the whole of it', async () => {

@@ -8,7 +8,7 @@ import type { TextStyle } from '../../reports/report.ts'
 import { type SheetName, sheetReports } from '../../reports/reports.ts'
 import { csvOf, type Sheet } from '../../reports/sheet.ts'
 import type { SheetReport } from '../../reports/sheet-report.ts'
-import { questionOf } from '../../service/reporting.ts'
+import { questionOf, styleOfWorkspace } from '../../service/reporting.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { RefusedError } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
@@ -97,7 +97,11 @@ async function read(
     to: query.to,
   })
   const data = await report.read(database, question)
-  const { currency, timezone } = workspace
-  const style: TextStyle = { locale: query.locale, currency, timezone, color: false, width: 100 }
+  const style: TextStyle = {
+    ...styleOfWorkspace(workspace),
+    locale: query.locale,
+    color: false,
+    width: 100,
+  }
   return { report: name as SheetName, data, sheet: report.sheet(data, style), query }
 }

@@ -1,7 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import { rows } from '../../database/connect.ts'
-import { channelName } from '../../reports/channel-words.ts'
 import { REASONS, STATES, sentence } from '../../reports/reasons.ts'
 import { OutboxTabs } from './caught.tsx'
 import { Coded, Empty, Table } from './parts.tsx'
@@ -77,7 +76,7 @@ export function outboxPages(dependencies: PagesDependencies): Hono {
                   <a href={`/contacts/${encodeURIComponent(each.externalId)}`}>{each.externalId}</a>
                 ),
                 `${sentence(STATES, each.state, language)}${each.reason === null ? '' : `${say(': ', '：')}${sentence(REASONS, each.reason, language)}`}`,
-                each.channel === null ? '' : channelName(each.channel, language),
+                each.channel === null ? '' : speech.channel(each.channel),
                 each.step,
                 each.campaign,
               ])}

@@ -1,13 +1,15 @@
 import { Hono } from 'hono'
 import { WinbackError } from '../../errors.ts'
+import { type CampaignLine, campaignsTable, readCampaigns } from '../../reports/campaigns.ts'
 import type { CampaignQuestion } from '../../reports/question.ts'
+import type { TextStyle } from '../../reports/report.ts'
 import { type SheetName, sheetReports } from '../../reports/reports.ts'
 import { csvOf, type Sheet } from '../../reports/sheet.ts'
 import type { SheetReport } from '../../reports/sheet-report.ts'
 import { openCounting } from '../../service/counting.ts'
-import { questionOf } from '../../service/reporting.ts'
+import { questionOf, styleOfWorkspace } from '../../service/reporting.ts'
 import { appliedCampaigns } from '../../service/scheduler.ts'
-import { Empty } from './parts.tsx'
+import { Empty, Table } from './parts.tsx'
 import { SheetView } from './sheet.tsx'
 import { type PagesDependencies, page, type Visit } from './visit.ts'
 
@@ -52,19 +54,15 @@ export function reportPages(dependencies: PagesDependencies): Hono {
             </Empty>,
           )
         }
-        const wanted = visit.c.req.query('campaign')
-        const campaign = names.find((name) => name === wanted) ?? names[0] ?? ''
+        const wanted = names.find((name) => name === visit.c.req.query('campaign'))
+        const lines = names.length < 2 ? [] : await readLines(visit, names)
+        const campaign = wanted ?? lines[0]?.campaign ?? names[0] ?? ''
         const counts = await counting.freshen(campaign)
         const { sheet } = await readSheet(visit, 'monday', campaign)
         return await visit.show(
           say('Monday', '周一速览'),
           <>
-            {names.length < 2 ? null : (
-              <Tabs
-                visit={visit}
-                tabs={names.map((name) => [`/?campaign=${name}`, name, name === campaign])}
-              />
-            )}
+            {lines.length === 0 ? null : <CampaignLines visit={visit} lines={lines} here={campaign} />}
             {counts ? <BeingCounted visit={visit} /> : <SheetView visit={visit} sheet={sheet} />}
             <p>
               <a href={`/campaigns/${campaign}/reports/funnel`}>
@@ -121,6 +119,40 @@ export function reportPages(dependencies: PagesDependencies): Hono {
     )
 }
 
+/** What each campaign brought, from the sums as counted last. */
+async function readLines(visit: Visit, names: readonly string[]): Promise<CampaignLine[]> {
+  const { runtime, now } = visit
+  const questions = await Promise.all(names.map((name) => questionOf(runtime, name, { now })))
+  return await readCampaigns(runtime.database, questions, now)
+}
+
+/** All campaigns, each a way to its own Monday, which follows beneath. */
+function CampaignLines(props: { visit: Visit; lines: readonly CampaignLine[]; here: string }) {
+  const { visit, lines, here } = props
+  const table = campaignsTable(lines, styleOf(visit))
+  return (
+    <>
+      <nav class="card" aria-label={table.title}>
+        <h2>{table.title}</h2>
+        <Table
+          label={table.title}
+          columns={table.columns.map(({ title, align }) => ({ title, num: align === 'right' }))}
+          rows={table.rows.map(([name, ...figures]) => [
+            <a
+              href={`/?campaign=${encodeURIComponent(name?.text ?? '')}`}
+              aria-current={name?.text === here ? 'page' : undefined}
+            >
+              {name?.text}
+            </a>,
+            ...figures.map(({ text }) => text),
+          ])}
+        />
+      </nav>
+      <h2>{here}</h2>
+    </>
+  )
+}
+
 /** There are no figures at all yet, which nobody should take for an answer. */
 function BeingCounted({ visit: { say } }: { visit: Visit }) {
   return (
@@ -135,17 +167,18 @@ function BeingCounted({ visit: { say } }: { visit: Visit }) {
 
 /** A report of one campaign in words, as counted last. */
 async function readSheet(
-  { runtime, language, now }: Visit,
+  visit: Visit,
   name: SheetName,
   campaign: string,
 ): Promise<{ data: unknown; sheet: Sheet }> {
+  const { runtime, now } = visit
   const report: SheetReport<CampaignQuestion, unknown> = sheetReports[name] as never
-  const { currency, timezone } = runtime.workspace
   const data = await report.read(runtime.database, await questionOf(runtime, campaign, { now }))
-  return {
-    data,
-    sheet: report.sheet(data, { locale: language, currency, timezone, color: false, width: 100 }),
-  }
+  return { data, sheet: report.sheet(data, styleOf(visit)) }
+}
+
+function styleOf({ runtime: { workspace }, language }: Visit): TextStyle {
+  return { ...styleOfWorkspace(workspace), locale: language, color: false, width: 100 }
 }
 
 export function Tabs(props: {

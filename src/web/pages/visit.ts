@@ -5,6 +5,7 @@ import type { CaughtMails } from '../../channels/email/catcher.ts'
 import type { Session } from '../../database/connect.ts'
 import { messageOf, WinbackError } from '../../errors.ts'
 import { type Language, languageOf, type Speech, speechOf } from '../../reports/words.ts'
+import { styleOfWorkspace } from '../../service/reporting.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { type Ability, may } from '../accounts/roles.ts'
 import { closeSession, readSession, type SignedIn } from '../accounts/sessions.ts'
@@ -74,11 +75,10 @@ const POLICY = [
 export function guestOf(c: Context, runtime: Runtime): Guest {
   const chosen = getCookie(c, LANGUAGE_COOKIE)
   const language = languageOf(chosen ?? c.req.header('Accept-Language') ?? 'en')
-  const { currency, timezone } = runtime.workspace
   return {
     c,
     language,
-    speech: speechOf({ locale: language, currency, timezone }),
+    speech: speechOf({ ...styleOfWorkspace(runtime.workspace), locale: language }),
     now: runtime.clock.now(),
     say: (en, zh) => (language === 'en' ? en : zh),
   }

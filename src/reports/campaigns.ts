@@ -1,0 +1,110 @@
+import { sql } from 'drizzle-orm'
+import { rows } from '../database/connect.ts'
+import { type Arm, addCounts, checkSplit, type Effect, effectOf, type Verdict, verdictOf } from './effect.ts'
+import { nothingYet } from './funnel.ts'
+import type { CampaignQuestion } from './question.ts'
+import type { TextStyle } from './report.ts'
+import { left, right, type SheetTable, writing } from './sheet.ts'
+import { inSnapshot, type Readable } from './snapshot.ts'
+
+// All campaigns beside each other, a line each: what Monday begins with where there are several.
+
+/** Days that count as recent: four weeks, so that one run by the week counts as often as one by the day. */
+const RECENT = 28
+
+export interface CampaignLine {
+  readonly campaign: string
+  /** Episodes of the last {@link RECENT} days, all arms but seeds. */
+  readonly recent: number
+  readonly effect: Effect
+  readonly verdict: Verdict
+}
+
+/** One campaign's sums by what verdict and order need of them. */
+interface LineCell {
+  readonly campaign: string
+  readonly version: number
+  readonly arm: Arm
+  readonly recent: number
+  readonly assigned: number
+  readonly contaminated: number
+  readonly matured: number
+  readonly recalled: number
+}
+
+/** A line for each question, in one read of the sums whatever the number of campaigns; the busiest first. */
+export async function readCampaigns(
+  readable: Readable,
+  questions: readonly Pick<CampaignQuestion, 'campaign' | 'split'>[],
+  now: Date,
+): Promise<CampaignLine[]> {
+  const cells = await inSnapshot(readable, (session) =>
+    rows<LineCell>(
+      session,
+      sql`
+      SELECT campaign, version, arm, sum(assigned)::bigint AS assigned, sum(contaminated)::bigint AS contaminated,
+        coalesce(sum(assigned) FILTER (WHERE day > (${now}::timestamptz AT TIME ZONE 'UTC')::date - ${RECENT}::int), 0)::bigint AS recent,
+        coalesce(sum(assigned) FILTER (WHERE final_at <= ${now}), 0)::bigint AS matured,
+        coalesce(sum(recalled) FILTER (WHERE final_at <= ${now}), 0)::bigint AS recalled
+      FROM report_people WHERE campaign = ANY(${sql.param(questions.map(({ campaign }) => campaign))}::text[])
+      GROUP BY campaign, version, arm`,
+    ),
+  )
+  return questions
+    .map(({ campaign, split }): CampaignLine => {
+      const own = cells.filter((cell) => cell.campaign === campaign)
+      const effect = effectOf(
+        addCounts(own.filter(({ arm }) => arm === 'treated')),
+        addCounts(own.filter(({ arm }) => arm === 'holdout')),
+      )
+      return {
+        campaign,
+        recent: own.reduce((sum, cell) => sum + cell.recent, 0),
+        effect,
+        verdict: verdictOf(effect, checkSplit(own, split).alarm),
+      }
+    })
+    .toSorted(
+      (a, b) => b.recent - a.recent || assignedOf(b) - assignedOf(a) || (a.campaign < b.campaign ? -1 : 1),
+    )
+}
+
+function assignedOf({ effect }: CampaignLine): number {
+  return effect.treated.assigned + effect.heldOut.assigned
+}
+
+/** The lines as a table: what the contact brought first, for a phone shows the first columns. */
+export function campaignsTable(lines: readonly CampaignLine[], style: TextStyle): SheetTable {
+  const { speech, cell, en } = writing(style)
+  return {
+    id: 'campaigns',
+    title: en ? 'All campaigns, the busiest first' : '全部活动（近期纳入人数多的在前）',
+    columns: [
+      left(en ? 'campaign' : '活动'),
+      right(speech.word('wonBack')),
+      left(speech.word('interval')),
+      left(''),
+      right(en ? `taken in, ${RECENT} days` : `近 ${RECENT} 天纳入`),
+    ],
+    rows: lines.map(({ campaign, recent, effect: { recalls }, verdict }) => {
+      const known = recalls.kind === 'estimate' && verdict.kind !== 'groups_off' ? recalls : undefined
+      return [
+        cell.text(campaign),
+        known ? { text: speech.signed(known.value), value: known.value } : cell.none,
+        known ? cell.text(`${speech.signed(known.low)} … ${speech.signed(known.high)}`) : cell.none,
+        cell.text(VERDICTS[verdict.kind][speech.language]),
+        cell.count(recent),
+      ]
+    }),
+    empty: nothingYet(speech),
+  }
+}
+
+/** The verdict in a word; the sentence stands in the campaign's own report. */
+const VERDICTS: Readonly<Record<Verdict['kind'], { en: string; 'zh-CN': string }>> = {
+  won_back: { en: 'it works', 'zh-CN': '有效果' },
+  no_difference: { en: 'may be chance', 'zh-CN': '可能只是偶然' },
+  harm: { en: 'it does harm', 'zh-CN': '反而有害' },
+  not_yet: { en: 'not yet', 'zh-CN': '暂无结论' },
+  groups_off: { en: 'groups are off', 'zh-CN': '分组异常' },
+}
