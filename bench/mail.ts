@@ -1,6 +1,6 @@
 import type { Engine } from '../src/touchpoints/queue.ts'
 import { startChild } from './child.ts'
-import { type Bench, conclude, type Finding } from './measure.ts'
+import { type Bench, conclude, type Finding, sharedFloor } from './measure.ts'
 import { fillContacts } from './population.ts'
 import type { Answer as BareAnswer, Task as BareTask } from './processes/bare-mail.ts'
 import type { Counted, Ready } from './processes/sink.ts'
@@ -24,7 +24,7 @@ export async function measureMail(bench: Bench): Promise<Finding[]> {
     await countEverything(database)
   })
 
-  const floor = async () => {
+  const floor = sharedFloor(bench, async () => {
     const sink = await openSink()
     const task = {
       port: sink.port,
@@ -36,7 +36,7 @@ export async function measureMail(bench: Bench): Promise<Finding[]> {
     const { bytes } = await sink.close(messages)
     log(`bare loop: ${Math.round(messages / seconds)} messages/s of ${Math.round(bytes / messages)} bytes`)
     return messages / seconds
-  }
+  })
   const subject = async (engineOf: (url: string) => Engine, tracked: boolean) => {
     const sink = await openSink()
     const url = await arena.copy(prepared)

@@ -44,6 +44,16 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2
 }
 
+/** A floor that stands beside several subjects: measured anew for each, but once with `--quick`, which measures nothing. */
+export function sharedFloor(bench: Bench, measure: () => Promise<number>): () => Promise<number> {
+  let once: Promise<number> | undefined
+  return () => {
+    if (!bench.quick) return measure()
+    once ??= measure()
+    return once
+  }
+}
+
 /** Puts the repetitions of one measurement together and holds them against the target. */
 export function conclude(
   measured: Pick<Finding, 'name' | 'unit' | 'target' | 'rounds'> & { note?: string },

@@ -19,6 +19,7 @@ const TARGET_MS = 200
 const RULES: CountingRules = { activity: ['session', 'order'], order: 'order', goalOf: async () => 'session' }
 
 export async function measureReports(bench: Bench): Promise<Finding[]> {
+  const reads = bench.quick ? 2 : 20
   const touchpoints = bench.quick ? 4_000 : bench.messages
   const days = bench.quick ? 40 : DAYS
   const prepared = await bench.arena.prepare('reports', async (database) => {
@@ -45,14 +46,17 @@ export async function measureReports(bench: Bench): Promise<Finding[]> {
       const rounds = []
       for (let round = 0; round < bench.rounds; round += 1) {
         const times: number[] = []
-        for (let times20 = 0; times20 < 20; times20 += 1) {
+        for (let read = 0; read < reads; read += 1) {
           const begun = performance.now()
           const data = await report.read(database, question())
           report.sheet(data, { locale: 'en', currency: 'CNY', color: false, width: 100 })
           times.push(performance.now() - begun)
         }
         // Of twenty, the nineteenth: 95 in a hundred are no slower.
-        rounds.push({ subject: times.sort((a, b) => a - b)[18] ?? 0, floor: TARGET_MS })
+        rounds.push({
+          subject: times.sort((a, b) => a - b).at(Math.ceil(reads * 0.95) - 1) ?? 0,
+          floor: TARGET_MS,
+        })
       }
       found.push(
         conclude({

@@ -2,7 +2,7 @@ import { BATCH } from '../src/touchpoints/dispatch.ts'
 import type { Engine } from '../src/touchpoints/queue.ts'
 import { startChild } from './child.ts'
 import { overEngines } from './mail.ts'
-import type { Bench, Finding } from './measure.ts'
+import { type Bench, type Finding, sharedFloor } from './measure.ts'
 import { fillContacts, fillGuards } from './population.ts'
 import type { Answer as BareAnswer, Task as BareTask } from './processes/bare-writes.ts'
 import type { Answer, Task } from './processes/worker.ts'
@@ -27,7 +27,7 @@ export async function measureTouchpoints(bench: Bench): Promise<Finding[]> {
     await applyAndRun(database, 'guarded')
     await countEverything(database)
   })
-  const floor = async () => {
+  const floor = sharedFloor(bench, async () => {
     const url = await arena.copy(prepared)
     const task = { url, batch: BATCH, concurrency: CONCURRENCY }
     const { seconds, settled, postgresCpu } = await startChild<BareTask, BareAnswer>('bare-writes', task)
@@ -36,7 +36,7 @@ export async function measureTouchpoints(bench: Bench): Promise<Finding[]> {
     await arena.drop(url)
     log(`bare writes: ${Math.round(due / seconds)} touchpoints/s, ${spent({ postgres: postgresCpu })}`)
     return due / seconds
-  }
+  })
   const subject = async (engineOf: (url: string) => Engine) => {
     const url = await arena.copy(prepared)
     const engine = engineOf(url)

@@ -29,7 +29,9 @@ interface Results {
 
 it('measures everything beside its floor', { timeout: 300_000 }, async () => {
   const out = join(directory, 'results.json')
-  await run(join(root, 'node_modules', '.bin', 'tsc'), ['-p', join(root, 'bench', 'tsconfig.json')])
+  // Its types are `npm run check`'s business, which reads bench/ with everything else.
+  const settings = join(root, 'bench', 'tsconfig.json')
+  await run(join(root, 'node_modules', '.bin', 'tsc'), ['-p', settings, '--noCheck'])
   const bench = join(root, 'dist-bench', 'bench', 'bench.js')
   const { stdout } = await run(process.execPath, [bench, '--quick', '--out', out])
   const results = JSON.parse(readFileSync(out, 'utf8')) as Results
