@@ -56,6 +56,15 @@ export class ConfigError extends WinbackError {
   }
 }
 
+/** Why a file could not be read, in words where the system has only a code for what is met every day. */
+export function whyUnreadable(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  if (code === 'ENOENT') return 'there is no such file'
+  if (code === 'EISDIR') return 'it is a folder'
+  if (code === 'EACCES') return 'this account may not read it'
+  return messageOf(cause)
+}
+
 /** The message of anything thrown, for logs and records. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { messageOf, WinbackError } from '../errors.ts'
+import { WinbackError, whyUnreadable } from '../errors.ts'
 import { takeReturnedMail } from '../service/mail.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { EXIT } from './failure.ts'
@@ -57,7 +57,7 @@ async function readMail(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file)
   } catch (cause) {
-    throw new WinbackError('usage.file', `${file} cannot be read: ${messageOf(cause)}`, {
+    throw new WinbackError('usage.file', `${file} cannot be read: ${whyUnreadable(cause)}`, {
       remedy: 'Name a file with one mail, or pipe it in.',
       cause,
     })

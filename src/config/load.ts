@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { registerChannels } from '../channels/channels.ts'
-import { ConfigError, messageOf, type Problem, WinbackError } from '../errors.ts'
+import { ConfigError, messageOf, type Problem, WinbackError, whyUnreadable } from '../errors.ts'
 import { type Campaign, campaign as campaignSchema } from './campaign.ts'
 import { checkWorkspace } from './checks/settings.ts'
 import { checkCampaign } from './checks.ts'
@@ -206,7 +206,7 @@ async function read(file: string): Promise<string> {
     const folder = cause instanceof Error && 'code' in cause && cause.code === 'EISDIR'
     throw new WinbackError(
       'config.unreadable',
-      folder ? `${file} is a folder, not a file` : `${file} cannot be read: ${messageOf(cause)}`,
+      folder ? `${file} is a folder, not a file` : `${file} cannot be read: ${whyUnreadable(cause)}`,
       {
         location: { file },
         remedy: folder ? 'Rename or remove it.' : 'Check the path, and that the file may be read.',

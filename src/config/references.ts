@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { messageOf, type Problem } from '../errors.ts'
+import { type Problem, whyUnreadable } from '../errors.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from './document.ts'
 import type { Environment } from './environment.ts'
 
@@ -80,7 +80,7 @@ function lookUp(
       // Editors end a file with a line break that no secret has.
       return { value: readFileSync(resolve(directory, path), 'utf8').replace(/\r?\n$/, '') }
     } catch (error) {
-      return { message: `the file ${path} cannot be read (${messageOf(error)})` }
+      return { message: `the file ${path} cannot be read (${whyUnreadable(error)})` }
     }
   }
   const [, name, fallback] = NAMED.exec(inside) ?? []

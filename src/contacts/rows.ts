@@ -3,7 +3,7 @@ import { createReadStream, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { TextDecoder } from 'node:util'
 import { createGunzip } from 'node:zlib'
-import { messageOf, WinbackError } from '../errors.ts'
+import { messageOf, WinbackError, whyUnreadable } from '../errors.ts'
 
 // A file as rows: decompressed, cut into lines and columns, a batch at a time, whatever its size. What cannot be
 // read as a row comes out as one with a problem, so that its line can be named and the rest goes on.
@@ -110,9 +110,7 @@ function gunzip(file: Readable): Readable {
 }
 
 function unreadable(path: string, cause: unknown): WinbackError {
-  const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-  const why = absent ? 'there is no such file' : messageOf(cause)
-  return new WinbackError('import.unreadable', `${path} cannot be read: ${why}`, {
+  return new WinbackError('import.unreadable', `${path} cannot be read: ${whyUnreadable(cause)}`, {
     location: { file: path },
     remedy: 'Check the path and the file; what was imported before stays and is not imported twice.',
     cause,

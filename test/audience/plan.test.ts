@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
-import { foreseeRun, planAudience } from '../../src/audience/plan.ts'
+import { foreseeRun, heldOutShares, planAudience } from '../../src/audience/plan.ts'
 import { runCampaign } from '../../src/audience/run.ts'
 import { execute } from '../../src/database/connect.ts'
 import { condition, DAY, openPipeline, START } from '../support/pipeline.ts'
@@ -108,4 +108,12 @@ it('counts a list of channels by the first on which each can be reached, and nob
   })
   expect((await outlook(['push', 'email']))?.byChannel.map(({ messages }) => messages)).toEqual([0, 2, 0])
   expect(await outlook(channels)).toMatchObject({ contacts: 6, messages: 0, noAddress: 6 })
+})
+
+it('says which share is held out over all draws: control, then the campaign’s, then the tier’s among the rest', async () => {
+  const { campaign } = await openPipeline({ control: 0.1, definition: { holdout: '20%' } })
+  const tiers = campaign.tiers.map((tier) => ({ ...tier, holdout: 0.5 }))
+  const [shares] = heldOutShares({ ...campaign, tiers })
+  expect(shares?.episode).toBeCloseTo(1 - 0.9 * 0.8, 12)
+  expect(shares?.withTierDraws).toBeCloseTo(1 - 0.9 * 0.8 * 0.5, 12)
 })

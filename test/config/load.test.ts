@@ -50,6 +50,7 @@ test('files that cannot be read say why', async () => {
   const loaded = await workspace()
   await expect(loadCampaign(join(folder, 'none.yaml'), loaded, sampleTemplates())).rejects.toMatchObject({
     code: 'config.unreadable',
+    message: expect.stringContaining('cannot be read: there is no such file'),
     location: { file: join(folder, 'none.yaml') },
   })
   write('campaigns/latin.yaml', Buffer.from('title: Grüße\n', 'latin1'))
