@@ -7,9 +7,8 @@ import {
   SENTIMENTS,
   type Webhook,
 } from '../channel.ts'
-import { parseJson } from '../http.ts'
 import { readReference } from '../reference.ts'
-import { refuseSignature } from '../webhook/signature.ts'
+import { readSigned } from '../webhook/signed-body.ts'
 
 const body = z.strictObject({
   calls: z
@@ -37,14 +36,8 @@ export function readCallReports(
   webhook: Webhook,
   key: { readonly key_id: string; readonly secret: string },
 ): Receipts | RefusedWebhook {
-  const refusal = refuseSignature(webhook, key)
-  if (refusal !== undefined) return { outcome: 'refused', status: 401, reason: refusal }
-  const read = body.safeParse(parseJson(Buffer.from(webhook.body).toString('utf8')))
-  if (!read.success) {
-    const [issue] = read.error.issues
-    const reason = `the body is not { calls: […] }: ${issue?.path.join('.') || 'body'}: ${issue?.message ?? ''}`
-    return { outcome: 'refused', status: 400, reason }
-  }
+  const read = readSigned(webhook, key, body, '{ calls: […] }')
+  if (read.outcome === 'refused') return read
   const calls: CallReport[] = []
   for (const [index, report] of read.data.calls.entries()) {
     const named = readReference(report.reference)

@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import { EVENT_KINDS, type Receipts, type RefusedWebhook, type Webhook } from '../channel.ts'
-import { parseJson } from '../http.ts'
 import { readReference } from '../reference.ts'
-import { refuseSignature } from './signature.ts'
+import { readSigned } from './signed-body.ts'
 
 const body = z.strictObject({
   events: z
@@ -27,17 +26,8 @@ export function readWebhookReceipts(
   webhook: Webhook,
   key: { readonly key_id: string; readonly secret: string },
 ): Receipts | RefusedWebhook {
-  const refusal = refuseSignature(webhook, key)
-  if (refusal !== undefined) return { outcome: 'refused', status: 401, reason: refusal }
-  const read = body.safeParse(parseJson(Buffer.from(webhook.body).toString('utf8')))
-  if (!read.success) {
-    const [issue] = read.error.issues
-    return {
-      outcome: 'refused',
-      status: 400,
-      reason: `the body is not { events: […] }: ${issue?.path.join('.') || 'body'}: ${issue?.message ?? ''}`,
-    }
-  }
+  const read = readSigned(webhook, key, body, '{ events: […] }')
+  if (read.outcome === 'refused') return read
   const events = []
   for (const [index, event] of read.data.events.entries()) {
     const { reference, kind, id, at, detail, cost } = event

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type Fact, instant } from '../fact.ts'
 import type { SignalSettings } from '../signal-settings.ts'
-import { fitted } from './rfm.ts'
+import { fitFact, fitted } from './fitted.ts'
 
 // The probability that somebody comes back by themselves. Time is counted in weeks of days: T and t_x from the first
 // day of activity (UTC), x is the number of further days with activity.
@@ -39,28 +39,15 @@ function silenceRateSql(now: Date): SQL {
 
 export function returnFacts(settings: SignalSettings): Fact[] {
   const { horizon } = settings.return
-  const fact = (
-    path: string,
-    type: 'number' | 'string',
-    description: string,
-    value: (now: Date) => SQL,
-  ): Fact => ({
-    path,
-    type,
-    description,
-    known: 'fit',
-    from: 'anywhere',
-    sql: value,
-  })
   return [
-    fact(
+    fitFact(
       'return_probability',
       'number',
       'Probability of coming back unasked within `signals.return.horizon` (30 days by default), 0 to 1',
       (now) =>
         sql`(CASE WHEN ${fitted('bgnbd', now)} IS NULL THEN ${silenceRateSql(now)} ELSE ${returnProbabilitySql(now, horizon)} END)`,
     ),
-    fact(
+    fitFact(
       'return_basis',
       'string',
       'What the probability rests on: bg_nbd (the contact’s own rhythm) or silence (data too thin for it)',

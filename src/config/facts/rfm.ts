@@ -1,17 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { type Fact, instant, since } from '../fact.ts'
+import { type Fact, since } from '../fact.ts'
 import type { SignalSettings } from '../signal-settings.ts'
+import { fitFact, fitted } from './fitted.ts'
 
 // Recency, frequency, money: each contact against the quintiles of all who ever bought.
-
-/** A column of the newest fit that was known at `now`: uncorrelated, so read once a statement. */
-export function fitted(
-  column: 'recency' | 'frequency' | 'monetary' | 'use' | 'bgnbd' | 'silence',
-  now: Date,
-): SQL {
-  return sql`(SELECT f.${sql.identifier(column)} FROM signal_fits f
-    WHERE f.fitted_at <= ${instant(now)} ORDER BY f.fitted_at DESC LIMIT 1)`
-}
 
 /**
  * 1 to 5 by the thresholds of a fit. By value and closed above: whoever has the same value has the same score, which
@@ -63,33 +55,20 @@ function quadrantSql(settings: SignalSettings['quadrants'], now: Date): SQL {
 }
 
 export function rfmFacts(settings: SignalSettings): Fact[] {
-  const fact = (
-    path: string,
-    type: 'number' | 'string',
-    description: string,
-    value: (now: Date) => SQL,
-  ): Fact => ({
-    path,
-    type,
-    description,
-    known: 'fit',
-    from: 'anywhere',
-    sql: value,
-  })
   return [
-    fact(
+    fitFact(
       'rfm.recency',
       'number',
       '5 for the fifth that bought last, 1 for the one that bought longest ago',
       recency,
     ),
-    fact('rfm.frequency', 'number', '5 for the fifth with the most orders', frequency),
-    fact('rfm.monetary', 'number', '5 for the fifth that spent most', monetary),
-    fact('rfm.segment', 'string', 'The first of the rules `signals.rfm.segments` that matches', (now) =>
+    fitFact('rfm.frequency', 'number', '5 for the fifth with the most orders', frequency),
+    fitFact('rfm.monetary', 'number', '5 for the fifth that spent most', monetary),
+    fitFact('rfm.segment', 'string', 'The first of the rules `signals.rfm.segments` that matches', (now) =>
       segmentSql(settings.rfm.segments, now),
     ),
-    fact('use.score', 'number', '5 for the fifth that was active on most days', use),
-    fact(
+    fitFact('use.score', 'number', '5 for the fifth that was active on most days', use),
+    fitFact(
       'quadrant',
       'string',
       'Value × potential: core, harvest (spends, uses little), grow (uses, spends little) or light',
