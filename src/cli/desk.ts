@@ -97,6 +97,7 @@ function keep(plan: CampaignPlan, { currency, timezone }: Workspace): KeptPlan {
     shortages: plan.shortages,
     audience: plan.audience,
     variants: plan.variants,
+    between: plan.between,
     heldOut: plan.heldOut,
     spend: plan.spend,
     liability: plan.liability,

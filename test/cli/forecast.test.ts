@@ -5,6 +5,7 @@ import type { CompiledCampaign, CompiledStep } from '../../src/config/compiled.t
 import { offer } from '../../src/offers/offers.ts'
 import {
   assignedAfter,
+  detectableBetween,
   detectableEffects,
   expectedCost,
   splitByVariant,
@@ -154,6 +155,35 @@ describe('a step that compares variants', () => {
       },
     ])
     expect(splitByVariant(comparing(undefined), audience as unknown as Audience)).toEqual([])
+  })
+
+  it('names the difference that its variants can show, the stricter the more there are, and later tiers with it', () => {
+    const told = (of: CompiledCampaign, shares = none) =>
+      detectableBetween(of, audience as unknown as Parameters<typeof detectableBetween>[1], natural, shares)
+    const [two] = told(comparing(variants))
+    // (1.96 + 0.84) × √(0.1 × 0.9 × (1/300 + 1/700)); of two comparisons Holm's first has 2.24 for 1.96.
+    expect(two?.detectable[0]).toMatchObject({ afterDays: 30, assigned: 1000 })
+    expect(two?.detectable[0]?.difference).toBeCloseTo(0.058, 3)
+    const third = { name: 'c', share: 0.3, step }
+    const [three] = told(comparing([{ ...plain, share: 0.4 }, { name: 'b', share: 0.3, step }, third]))
+    expect(three?.detectable[0]?.difference).toBeCloseTo(
+      (2.2414 + 0.8416) * 0.3 * Math.sqrt(1 / 400 + 1 / 300),
+      3,
+    )
+    expect(told(comparing(undefined))).toEqual([])
+    const held = [{ tier: 'only', episode: 0.5, withTierDraws: 0.5 }]
+    expect(told(comparing(variants), held)[0]?.detectable[0]?.assigned).toBe(500)
+    const [tier] = comparing(variants).tiers
+    const later = {
+      ...comparing(undefined),
+      tiers: tier
+        ? [
+            { ...tier, steps: [] },
+            { ...tier, no: 2, name: 'later' },
+          ]
+        : [],
+    }
+    expect(told(later)).toMatchObject([{ tier: 'later', detectable: [{ assigned: 1000 }, {}, {}] }])
   })
 
   it('promises what its variants do, and nobody the same offer twice', () => {

@@ -66,6 +66,12 @@ const plan: CampaignPlan = {
       ],
     },
   ],
+  between: [
+    {
+      ...{ tier: 'coupon', step: 'remind' },
+      detectable: [{ afterDays: 30, assigned: 1200, difference: 0.078, why: null }],
+    },
+  ],
   heldOut: [{ tier: 'coupon', episode: 0.1, withTierDraws: 0.19 }],
   spend: 2000,
   liability: 344_810_000,
@@ -185,6 +191,8 @@ describe('a plan', () => {
       ' coupon remind plain 50.0 % 600',
       ' coupon remind story 50.0 % 600',
     ])
+    expect(lines.join('')).toContain('at best: 7.8 percentage points after 30 days')
+    expect(text('zh-CN')).toContain('30 天后 7.8 个百分点')
     expect(lines.join('\n')).toContain('u1 · coupon · coupon · story: ')
     expect(text('en', { variants: [] })).not.toContain('Variants')
   })

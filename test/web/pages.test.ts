@@ -76,6 +76,15 @@ const PLAN: KeptPlan = {
       ],
     },
   ],
+  between: [
+    {
+      ...{ tier: 'only', step: 'remind' },
+      detectable: [
+        { afterDays: 30, assigned: 1117, difference: 0.079, why: null },
+        { afterDays: 60, assigned: 1198, difference: 0.076, why: null },
+      ],
+    },
+  ],
   heldOut: [{ tier: 'only', episode: 0.1, withTierDraws: 0.1 }],
   spend: 12_000_000,
   liability: 0,

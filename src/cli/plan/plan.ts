@@ -15,6 +15,7 @@ import { readShortages } from '../../offers/pools.ts'
 import type { PlanFigures } from '../../service/plan/figures.ts'
 import {
   CURVE,
+  detectableBetween,
   detectableEffects,
   expectedCost,
   poolOf,
@@ -124,6 +125,7 @@ export async function planCampaign(
       shortages: await readShortages(database, asOf, definition.campaign, definition.offers),
       audience: counts,
       variants: splitByVariant(campaign, counts),
+      between: detectableBetween(campaign, counts, natural, shares),
       heldOut: shares,
       ...expectedCost(campaign, counts, shares, (channel) => priceOf(context, channel)),
       natural,

@@ -3,6 +3,7 @@ import type { Workspace } from '../../config/workspace.ts'
 import { type Column, fitted, type Painter, painter, wrap } from '../../reports/layout.ts'
 import { type Speech, speechOf } from '../../reports/words.ts'
 import {
+  betweenText,
   effectText,
   gridOf,
   leftOutLines,
@@ -202,7 +203,8 @@ function shares({ channels, byChannel }: StepOutlook, speech: Pen['speech']): st
 }
 
 /** How each step that compares variants splits its messages. */
-function variants(plan: CampaignPlan, { speech, paint, width, word }: Pen): string[] {
+function variants(plan: CampaignPlan, pen: Pen): string[] {
+  const { speech, paint, width, word } = pen
   const cells = plan.variants.flatMap(({ tier, step, variants: split }) =>
     split.map(({ name, share, messages }) => [
       tier,
@@ -213,7 +215,7 @@ function variants(plan: CampaignPlan, { speech, paint, width, word }: Pen): stri
     ]),
   )
   if (cells.length === 0) return []
-  return fitted(
+  const table = fitted(
     [
       left(word('tier')),
       left(word('step')),
@@ -225,6 +227,7 @@ function variants(plan: CampaignPlan, { speech, paint, width, word }: Pen): stri
     paint,
     width,
   )
+  return [...table, ...plan.between.flatMap((each) => indented(betweenText(each, speech), pen))]
 }
 
 function heldOut(plan: CampaignPlan, { speech, paint, width, word }: Pen): string[] {

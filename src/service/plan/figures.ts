@@ -1,7 +1,14 @@
 import type { AudiencePlan } from '../../audience/plan.ts'
 import type { CompiledEntry } from '../../config/compiled.ts'
 import type { Shortage } from '../../offers/pools.ts'
-import type { ComparedVariants, Detectable, HeldOutShare, Pool, Showable } from './forecast.ts'
+import type {
+  ComparedVariants,
+  Detectable,
+  DetectableBetween,
+  HeldOutShare,
+  Pool,
+  Showable,
+} from './forecast.ts'
 
 /** What a plan counted: numbers and names alone, as `plan --json` prints them and as a plan that waits is kept. */
 export interface PlanFigures {
@@ -15,6 +22,8 @@ export interface PlanFigures {
   readonly audience: Omit<AudiencePlan, 'samples'>
   /** Steps that compare variants. */
   readonly variants: readonly ComparedVariants[]
+  /** What their comparisons could show. */
+  readonly between: readonly DetectableBetween[]
   readonly heldOut: readonly HeldOutShare[]
   /** Micros, were nobody to return: an upper bound. */
   readonly spend: number

@@ -190,6 +190,55 @@ export function detectableEffects(
   })
 }
 
+/** Of one step that compares variants, what its comparisons could show and when. */
+export interface DetectableBetween {
+  readonly tier: string
+  readonly step: string
+  readonly detectable: readonly Detectable[]
+}
+
+/**
+ * The smallest difference between the first variant of a step and the one with the smallest share, as strict as Holm's
+ * first comparison has to be. At best: as with {@link expectedCost}, nobody comes back before the tier is entered, where
+ * a variant is drawn. `assigned` counts those who draw one, held-out people aside.
+ */
+export function detectableBetween(
+  campaign: CompiledCampaign,
+  audience: People,
+  natural: { contacts: number; recalled: number },
+  shares: readonly HeldOutShare[],
+): DetectableBetween[] {
+  const window = Math.ceil(campaign.definition.window / 86_400)
+  const opened = answered(audience, 'opened')
+  return campaign.tiers.flatMap((tier) => {
+    const held = shares.find((share) => share.tier === tier.name)?.withTierDraws ?? 0
+    const before = campaign.tiers.filter(({ no }) => no <= tier.no)
+    const entering = before.reduce((sum, { name }) => sum + answered(audience, 'opened', name), 0)
+    const part = opened > 0 ? (entering / opened) * (1 - held) : 0
+    return tier.steps.flatMap(({ id, variants = [] }): DetectableBetween[] => {
+      const [first, ...others] = variants
+      if (!first || others.length === 0) return []
+      const least = Math.min(...others.map(({ share }) => share))
+      const detectable = MILESTONES.map((days): Detectable => {
+        const assigned = Math.round(assignedAfter(campaign, audience, days) * part)
+        const common = { afterDays: days + window, assigned }
+        if (assigned * Math.min(first.share, least) < 0.5)
+          return { ...common, difference: null, why: 'nobody' }
+        const found = detectableDifference({
+          rate: rateOf(natural),
+          treated: Math.round(assigned * least),
+          heldOut: Math.round(assigned * first.share),
+          confidence: 1 - 0.05 / others.length,
+        })
+        return typeof found === 'number'
+          ? { ...common, difference: found, why: null }
+          : { ...common, difference: null, why: found.why }
+      })
+      return [{ tier: tier.name, step: id, detectable }]
+    })
+  })
+}
+
 /** When two percentage points can be shown, the last window included. */
 export function whenShowable(
   campaign: CompiledCampaign,

@@ -4,7 +4,7 @@ import { CHURN_WORDS, isFalseChurn } from '../../reports/churn-words.ts'
 import { ANSWERS, sentence } from '../../reports/reasons.ts'
 import type { Speech } from '../../reports/words.ts'
 import type { PlanFigures } from './figures.ts'
-import type { Detectable } from './forecast.ts'
+import type { Detectable, DetectableBetween } from './forecast.ts'
 import { PLAN_WORDS } from './words.ts'
 
 // What a plan says, apart from where it stands: the terminal and the page are written from these.
@@ -128,6 +128,22 @@ export function effectText({ difference, why }: Detectable, speech: Speech): str
   if (difference === null) return planWord(why === 'nobody_held_out' ? 'nobodyHeldOut' : 'tooFew', speech)
   const points = speech.plain(difference * 100)
   return speech.language === 'en' ? `${points} percentage points` : `${points} 个百分点`
+}
+
+/** What a step's comparison of variants could show, and when. */
+export function betweenText({ step, detectable }: DetectableBetween, speech: Speech): string {
+  const en = speech.language === 'en'
+  const known = detectable.filter(({ difference }) => difference !== null)
+  if (known.length === 0)
+    return en ? `${step}: too few people to compare its variants` : `${step}：人数太少，无法比较方案`
+  const parts = known.map((each) =>
+    en
+      ? `${effectText(each, speech)} after ${speech.count(each.afterDays)} days`
+      : `${speech.count(each.afterDays)} 天后 ${effectText(each, speech)}`,
+  )
+  return en
+    ? `${step}: smallest difference between variants that can be shown, at best: ${parts.join(', ')}`
+    : `${step}：方案之间可识别的最小差异（最好情况）：${parts.join('，')}`
 }
 
 export function poolText({ pool }: PlanFigures, speech: Speech): string {

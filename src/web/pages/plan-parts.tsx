@@ -1,6 +1,7 @@
 import type { LineChart } from '../../charts/chart.ts'
 import type { PlanFigures } from '../../service/plan/figures.ts'
 import {
+  betweenText,
   type CountLine,
   effectText,
   gridOf,
@@ -229,6 +230,11 @@ export function Steps({ visit, figures }: Part) {
                 <small class="soft">
                   {say('variant', '方案')} {name}: {speech.percent(share)}, {speech.count(messages)}
                 </small>
+              ))}
+            {figures.between
+              .filter((each) => each.tier === step.tier && each.step === step.step)
+              .map((each) => (
+                <small class="soft">{betweenText(each, speech)}</small>
               ))}
             {lossLines(step, speech).map(({ count, words }) => (
               <small class="soft">{shareText(count, step.contacts, words, speech)}</small>
