@@ -1,4 +1,5 @@
-import { LOOPBACK, type MailCatcher, openCatcher } from '../channels/email/catcher.ts'
+import { type MailCatcher, openCatcher } from '../channels/email/catcher.ts'
+import { LOOPBACK } from '../channels/email/settings.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import type { DatabaseContext } from './workspace.ts'
 

@@ -95,7 +95,10 @@ test('a mail server that is not there does not hide the other channels', async (
   })
   const findings = await checkChannels(registerChannels(definition))
   expect(findings).toMatchObject([
-    { state: 'wrong', unavailable: true, found: expect.stringContaining('email: ') },
+    {
+      ...{ state: 'wrong', unavailable: true, found: expect.stringContaining('email: ') },
+      mend: expect.stringContaining('`winback start --catch-mail`'),
+    },
     { state: 'ok', found: expect.stringContaining('log: ') },
   ])
 })

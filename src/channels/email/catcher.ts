@@ -38,12 +38,9 @@ export const KEPT = 200
 /** Bytes of a mail; more is refused, as a mail server would. */
 const LARGEST = 5_000_000
 
-/** Hosts that are this machine and cannot be reached from another. */
-export const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '::1']
-
 /**
  * Listens and catches.
- * @param where.host one of {@link LOOPBACK}; port 0 takes any that is free
+ * @param where.host one of `LOOPBACK`; port 0 takes any that is free
  * @param now when a mail is said to have come
  * @throws the socket's error where it cannot listen: EADDRINUSE
  */

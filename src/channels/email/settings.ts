@@ -64,3 +64,6 @@ export const emailSettings = z.strictObject({
   price: amount.describe('Price of one message, in the workspace’s currency'),
 })
 export type EmailSettings = z.output<typeof emailSettings>
+
+/** Hosts that are this machine and cannot be reached from another. */
+export const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '::1']

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream'
 import { createTransport, type SendMailOptions, type SMTPPoolOptions } from 'nodemailer'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
-import { messageOf } from '../../errors.ts'
+import { messageOf, WinbackError } from '../../errors.ts'
 import type { Attempt, SmtpFailure } from './handover.ts'
-import type { EmailSettings } from './settings.ts'
+import { type EmailSettings, LOOPBACK } from './settings.ts'
 
 /** Milliseconds. The first three end a phase; the deadline ends the send whatever the phases do. */
 export interface Timing {
@@ -180,7 +180,18 @@ function checkServer(settings: EmailSettings, options: SMTPPoolOptions, timing: 
     const fail = (error: unknown) => {
       clearTimeout(timer)
       // First, for closing ends the connection, which would be taken for the reason.
-      reject(new Error(`${where} cannot be used: ${messageOf(error)}`, { cause: error }))
+      const message = `${where} cannot be used: ${messageOf(error)}`
+      // A fresh workspace sends to this machine, where nobody listens yet: no provider is at fault.
+      const nobody = messageOf(error).includes('ECONNREFUSED') && LOOPBACK.includes(smtp.host)
+      reject(
+        nobody
+          ? new WinbackError('channels.email.nobody', message, {
+              remedy:
+                'Set SMTP_HOST to your mail server; to try things out, `winback start --catch-mail` listens there.',
+              cause: error,
+            })
+          : new Error(message, { cause: error }),
+      )
       connection.close()
     }
     const timer = setTimeout(() => fail(new Error(`no answer within ${timing.deadline} ms`)), timing.deadline)

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { type ChannelRegistry, openChannels } from '../../channels/channels.ts'
-import { messageOf } from '../../errors.ts'
+import { messageOf, WinbackError } from '../../errors.ts'
 import { type Finding, fine, unavailable, wrong } from './finding.ts'
 
 const PATIENCE_MS = 3000
@@ -78,7 +78,8 @@ export async function checkChannels(
         return unavailable(
           'channels',
           `${name}: ${messageOf(error)}`,
-          `Check \`channels.${name}\` in winback.yaml and that the provider lets this machine in.`,
+          (error instanceof WinbackError && error.remedy) ||
+            `Check \`channels.${name}\` in winback.yaml and that the provider lets this machine in.`,
         )
       } finally {
         await channel.close()
