@@ -83,7 +83,7 @@ export function campaignsTable(lines: readonly CampaignLine[], style: TextStyle)
       left(en ? 'campaign' : '活动'),
       right(speech.word('wonBack')),
       left(speech.word('interval')),
-      left(''),
+      left(en ? 'verdict' : '结论'),
       right(en ? `taken in, ${RECENT} days` : `近 ${RECENT} 天纳入`),
     ],
     rows: lines.map(({ campaign, recent, effect: { recalls }, verdict }) => {

@@ -29,31 +29,43 @@ export function Act(props: {
   )
 }
 
-/** A table that scrolls sideways on a phone, and by keyboard. */
+/** Columns that a phone shows beside each other; with more, each row becomes a card of lines, its first cell the head. */
+const BESIDE = 3
+
+/** A table; wherever it is too wide, it scrolls sideways, by keyboard too. */
 export function Table(props: {
   label: string
   columns: readonly { title: string; num?: boolean }[]
   rows: readonly (readonly Child[])[]
 }) {
   const { columns } = props
+  const stacked = columns.length > BESIDE
+  // Rows that are laid out as cards are rows to a screen reader only where that is said.
+  const role = (name: string) => (stacked ? name : undefined)
   return (
     // What scrolls must be reachable by keyboard.
     <section class="wide" aria-label={props.label} tabindex={0}>
-      <table>
-        <thead>
-          <tr>
+      <table class={stacked ? 'stacked' : undefined} role={stacked ? 'table' : undefined}>
+        <thead role={role('rowgroup')}>
+          <tr role={role('row')}>
             {columns.map(({ title, num }) => (
-              <th scope="col" class={num ? 'num' : undefined}>
+              <th scope="col" role={role('columnheader')} class={num ? 'num' : undefined}>
                 {title}
               </th>
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role={role('rowgroup')}>
           {props.rows.map((row) => (
-            <tr>
+            <tr role={role('row')}>
               {row.map((cell, at) => (
-                <td class={columns[at]?.num ? 'num' : undefined}>{cell}</td>
+                <td
+                  role={role('cell')}
+                  class={columns[at]?.num ? 'num' : undefined}
+                  data-title={stacked ? columns[at]?.title : undefined}
+                >
+                  {cell}
+                </td>
               ))}
             </tr>
           ))}
