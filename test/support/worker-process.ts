@@ -63,8 +63,8 @@ process.on('message', (order: WorkerOrder) => {
     say({ event: 'blocking' })
     // In the next turn, so that the note is out.
     setImmediate(() => {
-      const end = performance.now() + order.milliseconds
-      while (performance.now() < end);
+      // Nothing of it runs meanwhile, as in a long computation, and the processor is free for the other processes.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, order.milliseconds)
     })
   } else void stop()
 })
