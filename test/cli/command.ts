@@ -111,14 +111,15 @@ export interface Running {
   readonly ended: Promise<Ran>
 }
 
-/** Starts the built command. */
-export function startBuilt(args: readonly string[], { cwd, env = {} }: Place): Running {
+/** Starts the built command, with `input` on its standard input. */
+export function startBuilt(args: readonly string[], { cwd, env = {} }: Place, input = ''): Running {
   if (!existsSync(built)) throw new Error(`${built} is missing: run \`npm run build\``)
   const child = spawn(process.execPath, [built, ...args], {
     cwd,
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', TZ: 'UTC', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
+  child.stdin.end(input)
   let stdout = ''
   let stderr = ''
   const waiting = new Set<() => void>()

@@ -1,0 +1,104 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { referenceOf } from '../../src/channels/reference.ts'
+import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { readSigningKeys } from '../../src/service/links.ts'
+import { signAddress } from '../../src/tokens/address.ts'
+import { freshDatabase } from '../support/database.ts'
+import { run, startBuilt } from './command.ts'
+
+// What is worked on at the terminal: calls, and mail that comes back through a pipe.
+
+let directory: string
+let database: Database
+let here: { cwd: string; env: Record<string, string> }
+let contactId: number
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'winback-desk-'))
+  database = await freshDatabase()
+  here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
+  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+  const file = join(here.cwd, 'winback.yaml')
+  const text = await readFile(file, 'utf8')
+  await writeFile(file, text.replace(/^ {2}email:\n/m, '  email:\n    bounces: bounce@shop.example\n'))
+  await writeFile(join(here.cwd, 'people.csv'), 'external_id,email,phone\nc1,c1@example.com,+8613800000001\n')
+  await run(['import', 'contacts', 'people.csv'], here)
+  expect((await run(['apply'], here)).code).toBe(0)
+  const [made] = await rows<{ id: number }>(
+    database,
+    sql`INSERT INTO calls (contact_id, touchpoint_id, episode_id, step_id, campaign, kind, script, taker, priority, state,
+          opened_at, due_at, next_attempt_at)
+        SELECT c.contact_id, 1, 1, s.step_id, s.campaign, 'recall', 'Say hello', 'agent', 5, 'open', now(), now(), now()
+        FROM contacts c, (SELECT * FROM steps ORDER BY step_id LIMIT 1) s RETURNING contact_id AS id`,
+  )
+  contactId = made?.id ?? 0
+})
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+test('a call is taken, tried again at the time an agent names, and told of in words', async () => {
+  const calls = (...args: string[]) => run(['calls', ...args], here)
+  const listed = JSON.parse((await calls('list', '--free', '--json')).stdout) as { calls: { id: string }[] }
+  const id = listed.calls[0]?.id ?? ''
+  expect((await calls('claim', id, '--agent', 'mei')).stdout).toContain('Say hello')
+  const taken = await calls('claim', id, '--agent', 'bo')
+  expect(taken.stderr).toContain(`mei has taken ${id}`)
+  const said = ['--agent', 'mei', '--minutes', '2']
+  const again = await calls('outcome', id, 'call_back', ...said, '--next', '2099-01-02T10:00:00+08:00')
+  expect(again.stdout).toBe('It comes again at 2099-01-02T02:00:00.000Z.\n')
+  expect((await calls('list', '--free')).stdout).toBe('There is nobody to be called.\n')
+  await execute(database, sql`UPDATE calls SET next_attempt_at = now()`)
+  await calls('outcome', id, 'call_back', ...said, '--reason', 'price', '--sentiment', 'neutral')
+  const told = await calls('claim', id, '--agent', 'mei')
+  expect(told.stdout).toContain('mei: Call again later\n')
+  expect(told.stdout).toContain('mei: Call again later, Too expensive, neutral\n')
+  const ended = await calls('outcome', id, 'opted_out', ...said)
+  expect(ended.stdout).toBe('It is done. c1 gets no marketing any more.\n')
+  expect((await calls('claim', id, '--agent', 'bo')).stderr).toContain(
+    `${id} is over: they want to hear nothing more`,
+  )
+})
+
+test('a returned mail is read from a pipe, and silences the address once', async () => {
+  const message = { contactId, touchpointId: 2 }
+  await execute(
+    database,
+    sql`INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, state, channel, attempt, planned_for,
+          settled_at)
+        SELECT ${contactId}, 2, 1, min(step_id), 'sent', 'email', 1, now(), now() FROM steps`,
+  )
+  const keys = await readSigningKeys(database)
+  const mail = (to: string) =>
+    [
+      `To: ${to}`,
+      'MIME-Version: 1.0',
+      'Content-Type: multipart/report; report-type=delivery-status; boundary=B',
+      '',
+      '--B',
+      'Content-Type: message/delivery-status',
+      '',
+      'Reporting-MTA: dns; mx.example',
+      '',
+      'Final-Recipient: rfc822; c1@example.com',
+      'Action: failed',
+      'Status: 5.1.1',
+      '',
+      '--B--',
+      '',
+    ].join('\r\n')
+  const pipe = (text: string) => startBuilt(['bounce'], here, text).ended
+  const ours = mail(`bounce+${signAddress(keys, 'bounce', referenceOf(message))}@shop.example`)
+  expect(await pipe(ours)).toMatchObject({ code: 0, stdout: expect.stringContaining('recorded: ') })
+  expect(await pipe(ours)).toMatchObject({ code: 0, stdout: expect.stringContaining('ignored: ') })
+  await writeFile(join(here.cwd, 'forged.eml'), mail('bounce+1-forged@shop.example'))
+  expect(await run(['bounce', 'forged.eml'], here)).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('refused: '),
+  })
+  expect(await rows(database, sql`SELECT reason FROM suppressions WHERE kind = 'email'`)).toEqual([
+    { reason: 'hard_bounce' },
+  ])
+})
