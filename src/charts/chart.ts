@@ -62,3 +62,15 @@ export interface BarChart {
 }
 
 export type Chart = LineChart | HeatChart | BarChart
+
+/** Whether there is anything to see: axes without a value look like an answer of nothing. */
+export function hasValues(chart: Chart): boolean {
+  switch (chart.kind) {
+    case 'lines':
+      return chart.series.some(({ points }) => points.some(({ y }) => y !== null))
+    case 'heat':
+      return chart.cells.some(({ value }) => value !== null)
+    case 'bars':
+      return chart.series.some(({ values }) => values.length > 0)
+  }
+}

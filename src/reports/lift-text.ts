@@ -1,4 +1,4 @@
-import type { Chart, ChartPoint, HeatChart, LineChart } from '../charts/chart.ts'
+import { type Chart, type ChartPoint, type HeatChart, hasValues, type LineChart } from '../charts/chart.ts'
 import { type Estimate, type NotEnough, scaleEstimate } from '../statistics/estimate.ts'
 import type { Effect } from './effect.ts'
 import { aboutLines, annotationNotes, marksOf } from './freshness.ts'
@@ -189,5 +189,5 @@ function chartsOf(data: LiftData, speech: Speech): Chart[] {
       ]
     }),
   }
-  return [curves, sequence, heat]
+  return [curves, sequence, heat].filter(hasValues)
 }

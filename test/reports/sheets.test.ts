@@ -469,3 +469,14 @@ describe('all campaigns beside each other', () => {
     expect(row?.slice(1, 4)).toEqual(['–', '–', 'groups are off'])
   })
 })
+
+it('draws no axes while nothing is complete', async () => {
+  await history.assign({ arm: 'treated', count: 90, at: day(58) })
+  await history.assign({ arm: 'holdout', count: 10, at: day(58) })
+  await rollUp(database, NOW, RULES)
+  const shown = async () =>
+    sheetReports.lift.sheet(await readLift(database, question()), english).charts.map(({ id }) => id)
+  expect(await shown()).not.toContain('heat')
+  await fill()
+  expect(await shown()).toContain('heat')
+})
