@@ -518,6 +518,7 @@ describe('the templates that ship', () => {
           expect(rendered?.front.subject, name).toBeTruthy()
           expect(rendered?.front.preheader, name).toBeTruthy()
           expect(rendered?.html, name).toContain(`<html lang="${locale}"`)
+          expect(rendered?.html, name).toMatch(/@media \(prefers-color-scheme: ?dark\)/)
           expect(rendered?.html, name).not.toMatch(/\{\{|undefined|null|\[object/)
           expect(rendered?.text, name).not.toMatch(/\{\{|<|&[a-z]+;|undefined/)
           expect(rendered?.text, name).toContain('枫叶小店')
