@@ -3,7 +3,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute } from '../../src/database/connect.ts'
 import { addAnnotation } from '../../src/reports/annotations.ts'
 import { campaignsTable, readCampaigns } from '../../src/reports/campaigns.ts'
-import { readCost } from '../../src/reports/cost.ts'
+import { priceCell, readCost } from '../../src/reports/cost.ts'
 import { readFunnel } from '../../src/reports/funnel.ts'
 import { readLift } from '../../src/reports/lift.ts'
 import { readMonday } from '../../src/reports/monday.ts'
@@ -12,6 +12,7 @@ import { sheetReports } from '../../src/reports/reports.ts'
 import { rollUp } from '../../src/reports/rollup.ts'
 import { csvOf, field } from '../../src/reports/sheet.ts'
 import type { SheetReport } from '../../src/reports/sheet-report.ts'
+import { speechOf } from '../../src/reports/words.ts'
 import { newcombe } from '../../src/statistics/newcombe.ts'
 import { vectors } from '../statistics/vectors.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -373,6 +374,29 @@ describe('cost', () => {
     expect(weak.prices[0]?.withLabour).toMatchObject({ answer: 'not_estimable' })
     expect(sheetReports.cost.format(weak, english)).toContain('not enough data yet')
   })
+})
+
+it('has words for every answer of Fieller, in both languages, and none while the groups are off', () => {
+  const told = (price: Parameters<typeof priceCell>[0], off = false) =>
+    [english, chinese].map((style) => priceCell(price, off, speechOf(style)).text)
+  const cost = {
+    answer: 'cost',
+    kind: 'estimate',
+    value: 24e5,
+    low: 2e6,
+    high: 3e6,
+    confidence: 0.95,
+    g: 0.1,
+  } as const
+  expect(told(cost)).toEqual(['CN¥2.40 (CN¥2.00 … CN¥3.00)', '¥2.40 (¥2.00 … ¥3.00)'])
+  const fieller = { kind: 'everything', g: 2 } as const
+  expect(told({ answer: 'not_estimable', fieller, atLeast: 5e6 })).toEqual([
+    'not enough data yet, at least CN¥5.00',
+    '数据不足，暂算不出，至少 ¥5.00',
+  ])
+  expect(told({ answer: 'not_estimable', fieller, atLeast: undefined })[0]).toBe('not enough data yet')
+  expect(told({ answer: 'no_gain' })).toEqual(['no gain to divide by', '没有增量'])
+  expect(told(cost, true)).toEqual(['no conclusion', '结论不可用'])
 })
 
 describe('CSV', () => {
