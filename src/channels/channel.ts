@@ -56,8 +56,8 @@ export interface RenderedTemplate {
 
 export interface InlineImage {
   readonly cid: string
-  /** A PNG file. */
-  readonly content: Buffer
+  /** @returns a PNG file. Asked for when the message is handed over or looked at, and not before: drawing takes time */
+  draw(): Promise<Buffer>
 }
 
 export interface Message<Address, Content> {

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { crc32, deflateSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { crc32, deflate } from 'node:zlib'
 import { CHART_FONT } from './svg.ts'
 
 // src/charts and dist/charts are both two steps below the package.
@@ -19,23 +20,25 @@ let loaded: typeof import('@resvg/resvg-js') | undefined
  * Makes a picture of an SVG document, for readers that show no SVG: mail programs above all. Drawn with the font that
  * ships, never with the machine's.
  * @param scale pixels of the picture for each of the document: 2 is sharp on a phone
+ * Drawn on another thread: the one that calls goes on with other messages.
  * @returns a PNG file
  */
-export function renderPng(svg: string, scale = 2): Buffer {
+export async function renderPng(svg: string, scale = 2): Promise<Buffer> {
   loaded ??= require('@resvg/resvg-js') as typeof import('@resvg/resvg-js')
-  const picture = new loaded.Resvg(svg, {
+  const picture = await loaded.renderAsync(svg, {
     font: {
       fontFiles: [FIGURES.test(svg) ? FIGURES_FONT : FONT],
       loadSystemFonts: false,
       defaultFontFamily: CHART_FONT,
     },
     fitTo: { mode: 'zoom', value: scale },
-  }).render()
-  return encodePng(picture.width, picture.height, picture.pixels)
+  })
+  return await encodePng(picture.width, picture.height, picture.pixels)
 }
 
 /** Enough for bars on a plain ground; the renderer's own encoder takes four times as long for half the bytes. */
 const LEVEL = 1
+const pack = promisify<Buffer, { level: number }, Buffer>(deflate)
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
 
 /**
@@ -44,7 +47,7 @@ const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
  * most of what a letter cost, and a byte a pixel is a quarter of what is packed, sent and stored.
  * @param pixels row by row, four bytes each, with the colours multiplied by alpha as the renderer leaves them
  */
-export function encodePng(width: number, height: number, pixels: Uint8Array): Buffer {
+export async function encodePng(width: number, height: number, pixels: Uint8Array): Promise<Buffer> {
   const head = Buffer.alloc(13)
   head.writeUInt32BE(width, 0)
   head.writeUInt32BE(height, 4)
@@ -56,7 +59,7 @@ export function encodePng(width: number, height: number, pixels: Uint8Array): Bu
     SIGNATURE,
     chunk('IHDR', head),
     ...(indexed ? [chunk('PLTE', indexed.colours), chunk('tRNS', indexed.alphas)] : []),
-    chunk('IDAT', deflateSync(rows, { level: LEVEL })),
+    chunk('IDAT', await pack(rows, { level: LEVEL })),
     chunk('IEND', Buffer.alloc(0)),
   ])
 }

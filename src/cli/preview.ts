@@ -7,7 +7,7 @@ import { type Speech, speechOf } from '../reports/words.ts'
 import { findContact, previewStep } from '../touchpoints/preview.ts'
 import { chooseLocale } from './locale.ts'
 import type { Outcome } from './output.ts'
-import { wordsOf } from './plan/plan.ts'
+import { pageOf, wordsOf } from './plan/plan.ts'
 import { anyContact, withStep } from './preview/opened-step.ts'
 import { getsIt, readStanding, standingText } from './preview/standing.ts'
 import { outcomeOf, outcomeText, type StepOutcome, scarceText } from './step-outcome.ts'
@@ -72,7 +72,8 @@ async function runPreview(
       limits: true,
       mask,
     })
-    const words = shown.composed && !('state' in shown.composed) ? wordsOf(shown.composed.content) : undefined
+    const words =
+      shown.composed && !('state' in shown.composed) ? await readable(shown.composed.content) : undefined
     const out = options.out === undefined ? undefined : resolve(context.cwd, options.out)
     if (out !== undefined && words?.html) await writeFile(out, words.html)
     const speech = speechHere(context)
@@ -133,7 +134,8 @@ export async function previewOf(
     const { currency, timezone } = context.loaded.definition
     const speech = speechOf({ locale: options.language, currency, timezone })
     const standing = await readStanding(context.database, campaign, step, contactId, context.clock.now())
-    const words = shown.composed && !('state' in shown.composed) ? wordsOf(shown.composed.content) : undefined
+    const words =
+      shown.composed && !('state' in shown.composed) ? await readable(shown.composed.content) : undefined
     return {
       contact: shown.contact.externalId,
       segment: shown.segment,
@@ -145,6 +147,10 @@ export async function previewOf(
       html: words?.html ?? null,
     }
   })
+}
+
+async function readable(content: unknown) {
+  return { ...wordsOf(content), html: await pageOf(content) }
 }
 
 function maskContact<Contact extends { email: string | null; phone: string | null }>(

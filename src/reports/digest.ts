@@ -20,19 +20,23 @@ export interface DigestMail {
 const CHART = { width: 600, height: 320 }
 
 /** A chart as a PNG. */
-export function chartPng(chart: Chart, locale: string): Buffer {
-  return renderPng(drawSvg(plotOption(chart, locale), CHART))
+export async function chartPng(chart: Chart, locale: string): Promise<Buffer> {
+  return await renderPng(drawSvg(plotOption(chart, locale), CHART))
 }
 
 /** @param workspace whose digest it is, for the subject */
-export function composeDigest(workspace: string, sheets: readonly Sheet[], style: TextStyle): DigestMail {
+export async function composeDigest(
+  workspace: string,
+  sheets: readonly Sheet[],
+  style: TextStyle,
+): Promise<DigestMail> {
   const en = languageOf(style.locale) === 'en'
   const subject = `${workspace}${en ? ': ' : '：'}${sheets[0]?.sentences[0]?.text ?? (en ? 'the week' : '本周')}`
-  const images: { cid: string; content: Buffer }[] = []
+  const shown: { cid: string; chart: Chart }[] = []
   const body = sheets.map((sheet, at) => {
     const charts = sheet.charts.map((chart) => {
       const cid = `chart-${at}-${chart.id}`
-      images.push({ cid, content: chartPng(chart, style.locale) })
+      shown.push({ cid, chart })
       return `<p style="margin:16px 0"><img src="cid:${cid}" width="${CHART.width}" alt="${inHtml(chart.title)}" style="max-width:100%;height:auto;border:0"></p>`
     })
     return [
@@ -55,7 +59,9 @@ export function composeDigest(workspace: string, sheets: readonly Sheet[], style
 ${body.join('\n<hr style="border:0;border-top:1px solid #e5e7eb;margin:32px 0">\n')}
 </div></body></html>`,
     text: sheets.map((sheet) => formatSheet(sheet, { ...style, color: false, width: 76 })).join('\n\n'),
-    images,
+    images: await Promise.all(
+      shown.map(async ({ cid, chart }) => ({ cid, content: await chartPng(chart, style.locale) })),
+    ),
   }
 }
 

@@ -30,7 +30,7 @@ export async function makeDigest(
     )
     sheets.push(sheetReports.monday.sheet(data, style))
   }
-  return sheets.length === 0 ? undefined : composeDigest(workspace.name, sheets, style)
+  return sheets.length === 0 ? undefined : await composeDigest(workspace.name, sheets, style)
 }
 
 /**
@@ -54,7 +54,8 @@ export async function sendDigest(
   const failed: string[] = []
   try {
     for (const [at, address] of to.entries()) {
-      const content = { ...mail, fromName: undefined }
+      const images = mail.images.map(({ cid, content }) => ({ cid, draw: async () => content }))
+      const content = { ...mail, images, fromName: undefined }
       const key = `digest-${occasion}-${at}`
       const delivery = await channel.send({ contactId: 0, touchpointId: 0, address, content, key })
       if (delivery.outcome !== 'sent') failed.push(`${address}: ${delivery.detail}`)

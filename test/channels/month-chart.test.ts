@@ -40,7 +40,7 @@ test('the chart of a letter: a bar for each month with something in it, the tall
   ])
 })
 
-test('a year without spending shows the days, one without anything the months alone', () => {
+test('a year without spending shows the days, one without anything the months alone', async () => {
   expect(
     monthsSvg(
       year(() => 0),
@@ -51,7 +51,7 @@ test('a year without spending shows the days, one without anything the months al
   const nothing = year(() => 0).map((month) => ({ ...month, active_days: 0 }))
   expect(monthsSvg(nothing, 'en', String)).not.toContain('174V')
   // Wide and high as the template says it is, and small enough for a mail.
-  const png = drawMonths(nothing, 'en', String)
+  const png = await drawMonths(nothing, 'en', String)
   expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([768, 300])
   expect(png.length).toBeLessThan(12_000)
 })

@@ -17,14 +17,14 @@ describe('a chart as a picture', () => {
     expect(drawSvg(option([1, 2, 3]), size)).not.toBe(drawSvg(option([1, 2, 4]), size))
   })
 
-  it('is a PNG, as many pixels wide as the scale says', () => {
-    const png = renderPng(drawSvg(option([1, 2, 3]), size), 2)
+  it('is a PNG, as many pixels wide as the scale says', async () => {
+    const png = await renderPng(drawSvg(option([1, 2, 3]), size), 2)
     expect(png.subarray(0, 8)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]))
     expect(png.readUInt32BE(16)).toBe(600)
     expect(png.readUInt32BE(20)).toBe(240)
   })
 
-  it('says the same as the renderer’s own encoder, with few colours and with many', () => {
+  it('says the same as the renderer’s own encoder, with few colours and with many', async () => {
     const { Resvg } = createRequire(import.meta.url)('@resvg/resvg-js') as typeof import('@resvg/resvg-js')
     // Laid under another picture, a browser or this renderer reads it back: what comes out must be equal.
     const readBack = (png: Buffer) => {
@@ -41,7 +41,7 @@ describe('a chart as a picture', () => {
     ] as const) {
       const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40">${drawing}</svg>`
       const rendered = new Resvg(svg, { font: { loadSystemFonts: false } }).render()
-      const png = encodePng(60, 40, rendered.pixels)
+      const png = await encodePng(60, 40, rendered.pixels)
       // By a palette where the colours fit into one.
       expect(png[25]).toBe(kind)
       const [ours, theirs] = [png, rendered.asPng()].map(readBack)
@@ -53,9 +53,11 @@ describe('a chart as a picture', () => {
     }
   })
 
-  it('has glyphs for Chinese: other words make another picture', () => {
-    const picture = (word: string) => renderPng(drawSvg(option([1], [word]), size)).toString('base64')
-    expect(picture('订单')).not.toBe(picture('消费'))
-    expect(picture('订单')).not.toBe(picture('  '))
+  it('has glyphs for Chinese: other words make another picture', async () => {
+    const picture = async (word: string) =>
+      (await renderPng(drawSvg(option([1], [word]), size))).toString('base64')
+    const orders = await picture('订单')
+    expect(orders).not.toBe(await picture('消费'))
+    expect(orders).not.toBe(await picture('  '))
   })
 })

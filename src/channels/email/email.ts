@@ -141,7 +141,11 @@ export function openEmail(
     },
     cost: () => price,
     ...(reader ? { receipts: reader } : {}),
-    send: async (message) => classify(await transport.send(composeMail(message, head))),
+    send: async (message) => {
+      const mail = await composeMail(message, head).catch(messageOf)
+      if (typeof mail === 'string') return { outcome: 'rejected', reason: 'content', detail: mail }
+      return classify(await transport.send(mail))
+    },
     check: async () => `${await transport.check()}, from ${sender.address}`,
     close: () => transport.close(),
   }

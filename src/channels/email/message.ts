@@ -46,8 +46,14 @@ export function referenceOfId(id: string): Referred | undefined {
 }
 
 /** Shown where the HTML names it, and in no list of attachments. */
-function attached({ cid, content }: InlineImage): Attachment {
-  return { cid, content, filename: `${cid}.png`, contentType: 'image/png', contentDisposition: 'inline' }
+async function attached({ cid, draw }: InlineImage): Promise<Attachment> {
+  return {
+    cid,
+    content: await draw(),
+    filename: `${cid}.png`,
+    contentType: 'image/png',
+    contentDisposition: 'inline',
+  }
 }
 
 /** Whom mail is from, and where what comes back of it goes. */
@@ -82,7 +88,11 @@ function unsubscribeHeaders({ links, mailboxes }: Letterhead, message: Referred)
   }
 }
 
-export function composeMail(message: Message<string, EmailContent>, head: Letterhead): SendMailOptions {
+/** @throws Error of a picture that cannot be drawn */
+export async function composeMail(
+  message: Message<string, EmailContent>,
+  head: Letterhead,
+): Promise<SendMailOptions> {
   const { content, key, address } = message
   const { sender, replyTo, links, mailboxes } = head
   const from =
@@ -108,7 +118,7 @@ export function composeMail(message: Message<string, EmailContent>, head: Letter
     },
     html: links ? trackHtml(content.html, links, message, head.tracking) : content.html,
     text: content.text,
-    ...(content.images?.length ? { attachments: content.images.map(attached) } : {}),
+    ...(content.images?.length ? { attachments: await Promise.all(content.images.map(attached)) } : {}),
     disableFileAccess: true,
     disableUrlAccess: true,
   }

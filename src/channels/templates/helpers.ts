@@ -151,7 +151,7 @@ export function createHelpers(): Record<string, Helper> {
       return {
         toHTML: () => {
           const cid = `chart-${options.data.images.length + 1}`
-          options.data.images.push({ cid, content: drawMonths(months, locale, write) })
+          options.data.images.push({ cid, draw: () => drawMonths(months, locale, write) })
           return `<img src="cid:${cid}" width="512" alt="${escapeAttribute(alt)}" style="display:block;width:100%;max-width:512px;height:auto;border:0;">`
         },
         // In the text part a picture says nothing that the words around it do not.

@@ -45,12 +45,12 @@ export function measureOf(months: readonly ChartMonth[]): 'spend' | 'active_days
  * @param format writes the tallest bar's value
  * @returns a PNG of 768 by 300 pixels
  */
-export function drawMonths(
+export async function drawMonths(
   months: readonly ChartMonth[],
   locale: string,
   format: (value: number) => string,
-): Buffer {
-  return renderPng(monthsSvg(months, locale, format), 1.5)
+): Promise<Buffer> {
+  return await renderPng(monthsSvg(months, locale, format), 1.5)
 }
 
 /** The chart as an SVG document. Pure. */

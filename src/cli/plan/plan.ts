@@ -276,21 +276,22 @@ async function renderSample(
 }
 
 /** What a person would read of a content, whatever channel made it. */
-export function wordsOf(content: unknown): {
-  subject: string | null
-  text: string | null
-  html: string | null
-} {
-  const field = (name: string) => {
-    if (typeof content !== 'object' || content === null || !(name in content)) return null
-    const value: unknown = Reflect.get(content, name)
-    return typeof value === 'string' ? value : null
-  }
-  const html = field('html')
+export function wordsOf(content: unknown): { subject: string | null; text: string | null } {
   return {
-    subject: field('subject'),
+    subject: wordsAt(content, 'subject'),
     // A channel whose content is the text and nothing beside it.
-    text: typeof content === 'string' ? content : field('text'),
-    html: html === null ? null : embedImages(html, imagesOf(content)),
+    text: typeof content === 'string' ? content : wordsAt(content, 'text'),
   }
+}
+
+/** A content as a page to be looked at, its pictures within; null where its channel makes no HTML. */
+export async function pageOf(content: unknown): Promise<string | null> {
+  const html = wordsAt(content, 'html')
+  return html === null ? null : await embedImages(html, imagesOf(content))
+}
+
+function wordsAt(content: unknown, name: string): string | null {
+  if (typeof content !== 'object' || content === null || !(name in content)) return null
+  const value: unknown = Reflect.get(content, name)
+  return typeof value === 'string' ? value : null
 }

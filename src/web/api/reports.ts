@@ -59,7 +59,7 @@ export function reportsApi({ runtime, keys }: { runtime: Runtime; keys: KeyRing 
       const chart = sheet.charts.find(({ id }) => id === wanted)
       if (!chart) throw new RefusedError(404, 'not_found', `there is no chart ${wanted} at this moment`)
       c.header('Cache-Control', 'no-store')
-      return c.body(new Uint8Array(chartPng(chart, query.locale)), 200, { 'Content-Type': 'image/png' })
+      return c.body(new Uint8Array(await chartPng(chart, query.locale)), 200, { 'Content-Type': 'image/png' })
     })
 }
 
