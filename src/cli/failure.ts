@@ -65,7 +65,8 @@ export interface FailureDocument {
   }
 }
 
-export function failureDocument(error: unknown): FailureDocument {
+export function failureDocument(error: unknown, verb?: string): FailureDocument {
+  const remedy = remedyOf(error, verb)
   const chain = causes(error).slice(1).map(messageOf)
   const known = error instanceof WinbackError ? error : undefined
   const codes: Readonly<Record<number, string>> = { [EXIT.usage]: 'usage', [EXIT.unavailable]: 'unavailable' }
@@ -74,7 +75,7 @@ export function failureDocument(error: unknown): FailureDocument {
       code: known?.code ?? codes[exitCodeOf(error)] ?? 'unexpected',
       message: messageOf(error).replace(/^error: /, ''),
       ...(known?.location ? { location: known.location } : {}),
-      ...(known?.remedy ? { remedy: known.remedy } : {}),
+      ...(remedy ? { remedy } : {}),
       ...(known && Object.keys(known.facts).length > 0 ? { facts: known.facts } : {}),
       ...(error instanceof ConfigError ? { problems: error.problems } : {}),
       ...(chain.length > 0 ? { causes: chain } : {}),
@@ -82,12 +83,27 @@ export function failureDocument(error: unknown): FailureDocument {
   }
 }
 
+/**
+ * What to do next. A usage error that has nothing better to say points at the help of its verb, as commander's do.
+ * @param verb what was asked for: `calls claim`; undefined where it came to none
+ */
+function remedyOf(error: unknown, verb: string | undefined): string | undefined {
+  if (!(error instanceof WinbackError)) return undefined
+  if (error.remedy !== undefined || exitCodeOf(error) !== EXIT.usage) return error.remedy
+  return verb === undefined ? undefined : helpOf(verb)
+}
+
+/** Where the options of a verb are explained. */
+export function helpOf(verb: string): string {
+  return `winback ${verb} --help has the options and examples.`
+}
+
 /** The failure in words: what happened, where, why, and what to do next. */
 export async function formatFailure(
   error: unknown,
-  options: { verbose: boolean; colors: Colors },
+  options: { verbose: boolean; colors: Colors; verb?: string | undefined },
 ): Promise<string> {
-  const { colors, verbose } = options
+  const { colors, verbose, verb } = options
   if (error instanceof ConfigError) {
     const excerpts = formatProblems(error.problems, await sourcesOf(error.problems))
     return `${excerpts}\n\n${colors.red('error:')} ${error.message}`
@@ -95,7 +111,8 @@ export async function formatFailure(
   const lines = [`${colors.red('error:')} ${messageOf(error)}`]
   if (error instanceof WinbackError) {
     if (error.location) lines.push(`  at ${formatLocation(error.location)}`)
-    if (error.remedy) lines.push(`  ${colors.cyan('→')} ${error.remedy}`)
+    const remedy = remedyOf(error, verb)
+    if (remedy) lines.push(`  ${colors.cyan('→')} ${remedy}`)
   }
   const known = error instanceof WinbackError
   // A known error has said in its own words what its cause means; the chain is for those who look closer.

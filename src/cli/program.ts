@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander'
 import pc from 'picocolors'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Environment } from '../config/environment.ts'
-import { EXIT, exitCodeOf, failureDocument, formatFailure } from './failure.ts'
+import { EXIT, exitCodeOf, failureDocument, formatFailure, helpOf } from './failure.ts'
 import { openOutput, type Stream, toJson } from './output.ts'
 import { packageVersion } from './package.ts'
 import { GROUPS, type Start } from './verb.ts'
@@ -49,6 +49,8 @@ export async function runProgram(
   const { environment, stdout, stderr, interrupt, clock = systemClock } = surroundings
   const json = args.includes('--json')
   let code: number = EXIT.fine
+  // Known before its options are read, so that one that is wrong can say where the right ones are.
+  let verb: string | undefined
   const start: Start = async (command, work) => {
     const options = command.optsWithGlobals<GlobalOptions>()
     const output = openOutput({ json: options.json === true, noColor: environment.noColor, stdout, stderr })
@@ -60,8 +62,14 @@ export async function runProgram(
     code = outcome.exitCode ?? EXIT.fine
   }
   const program = describeProgram(surroundings)
-  for (const verb of verbs) {
-    for (const command of [verb(start)].flat()) program.addCommand(inherit(command, program))
+  const recordVerb = (_: Command, asked: Command) => {
+    verb = verbOf(asked)
+  }
+  program.hook('preSubcommand', recordVerb)
+  for (const describeVerb of verbs) {
+    for (const command of [describeVerb(start)].flat()) {
+      program.addCommand(inherit(command.hook('preSubcommand', recordVerb), program))
+    }
   }
   if (args.length === 0) {
     program.outputHelp()
@@ -72,11 +80,11 @@ export async function runProgram(
     return code
   } catch (error) {
     const failed = exitCodeOf(error)
-    if (json && failed !== EXIT.fine) stdout.write(`${toJson(failureDocument(error))}\n`)
+    if (json && failed !== EXIT.fine) stdout.write(`${toJson(failureDocument(error, verb))}\n`)
     // What commander throws, help included, it has said already.
     if (!(error instanceof CommanderError)) {
       const colors = pc.createColors(!environment.noColor && stderr.isTTY === true)
-      stderr.write(`${await formatFailure(error, { verbose: args.includes('--verbose'), colors })}\n`)
+      stderr.write(`${await formatFailure(error, { verbose: args.includes('--verbose'), colors, verb })}\n`)
     }
     return failed
   }
@@ -127,9 +135,7 @@ function termOf(command: Command): string {
 /** Gives a command and those under it the program's settings: help, colours, and throwing instead of exiting. */
 function inherit(command: Command, parent: Command): Command {
   const name = parent.name() === 'winback' ? command.name() : `${parent.name()} ${command.name()}`
-  command
-    .copyInheritedSettings(parent)
-    .showHelpAfterError(`  → winback ${name} --help has the options and examples.`)
+  command.copyInheritedSettings(parent).showHelpAfterError(`  → ${helpOf(name)}`)
   for (const child of command.commands) inherit(child, command)
   return command
 }

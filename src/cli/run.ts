@@ -79,7 +79,7 @@ async function runRun(
   const names =
     wanted === undefined ? await appliedCampaigns(context) : [await appliedCampaign(context, wanted)]
   if (names.length === 0) {
-    throw new WinbackError('campaign.none', 'no campaign was ever applied', {
+    throw new WinbackError('usage.campaign', 'no campaign was ever applied', {
       remedy: 'Run `winback apply` first.',
     })
   }

@@ -105,6 +105,14 @@ test('a column that is not there stops before anything is read', async () => {
   expect(missing.stderr).toContain('no-such.csv')
 })
 
+test('a verb that wants an applied campaign is used too early where there is none', async () => {
+  for (const args of [['run'], ['pause', 'graded-recall'], ['rollback', 'graded-recall']]) {
+    const early = await run(args, here)
+    expect(early.code, args[0]).toBe(2)
+    expect(early.stderr, args[0]).toMatch(/was ever applied\n {2}→ Run `winback apply` first\./)
+  }
+})
+
 test('applies what was planned, and refuses what was not', async () => {
   const refused = await run(['apply', 'graded-recall', '--plan', '0123456789ab'], here)
   expect(refused.code).toBe(4)
@@ -143,7 +151,9 @@ test('pauses, resumes and stops what exists', async () => {
   })
   expect((await run(['pause', 'graded-recal'], here)).stderr).toContain('Did you mean graded-recall?')
   expect((await run(['pause', '--channel', 'fax'], here)).code).toBe(2)
-  expect((await run(['pause'], here)).code).toBe(2)
+  const nothing = await run(['pause'], here)
+  expect(nothing.code).toBe(2)
+  expect(nothing.stderr).toContain('→ winback pause --help has the options')
   expect((await run(['pause', 'graded-recall', '--all'], here)).code).toBe(2)
   expect((await run(['pause', '--all'], here)).stdout).toContain('Paused everything')
   const resumed = await run(['resume', '--all'], here)

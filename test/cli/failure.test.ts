@@ -45,6 +45,17 @@ test('a known error says what, where and what to do, and keeps its cause for --v
   expect(await formatFailure(error, { ...plain, verbose: true })).toContain('because: the header')
 })
 
+test('a usage error without a remedy of its own points at the help of its verb', async () => {
+  const options = { ...plain, verb: 'calls claim' }
+  const remedy = 'winback calls claim --help has the options and examples.'
+  const bare = new WinbackError('usage.number', 'x')
+  expect(await formatFailure(bare, options)).toBe(`error: x\n  → ${remedy}`)
+  expect(failureDocument(bare, 'calls claim').error.remedy).toBe(remedy)
+  const own = new WinbackError('usage.number', 'x', { remedy: 'Count.' })
+  expect(await formatFailure(own, options)).toBe('error: x\n  → Count.')
+  expect(await formatFailure(new WinbackError('import.row', 'x'), options)).toBe('error: x')
+})
+
 test('a defect shows its causes, and its stack when asked for', async () => {
   const error = new Error('outer', { cause: new Error('middle', { cause: new Error('inner') }) })
   const short = await formatFailure(error, plain)
