@@ -3,6 +3,7 @@ import { inputsHash } from '../config/inputs.ts'
 import type { LoadedCampaign } from '../config/load.ts'
 import type { Workspace } from '../config/workspace.ts'
 import { type Language, type Speech, speechOf } from '../reports/words.ts'
+import { styleOfWorkspace } from '../service/reporting.ts'
 import type { Desk, DraftPlan, FileProblem, KeptPlan } from '../web/desk.ts'
 import { openCampaigns, openTemplates, readCampaigns, type Templates } from './campaigns.ts'
 import { foreseenText } from './foreseen.ts'
@@ -84,11 +85,12 @@ export function openDesk(context: DatabaseContext): Desk {
 }
 
 /** What a plan on the web is made of; names and texts of persons are not kept. */
-function keep(plan: CampaignPlan, { currency, timezone }: Workspace): KeptPlan {
+function keep(plan: CampaignPlan, workspace: Workspace): KeptPlan {
   const { campaign, foreseen, nextRun, samples } = plan
+  const style = styleOfWorkspace(workspace)
   const both = (words: (speech: Speech) => string): Record<Language, string> => ({
-    en: words(speechOf({ locale: 'en', currency, timezone })),
-    'zh-CN': words(speechOf({ locale: 'zh-CN', currency, timezone })),
+    en: words(speechOf({ ...style, locale: 'en' })),
+    'zh-CN': words(speechOf({ ...style, locale: 'zh-CN' })),
   })
   return {
     version: plan.version,

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { MASKED, type Mask, UNMASKED } from '../config/masking.ts'
 import { wrap } from '../reports/layout.ts'
 import { type Speech, speechOf } from '../reports/words.ts'
+import { styleOfWorkspace } from '../service/reporting.ts'
 import { findContact, previewStep } from '../touchpoints/preview.ts'
 import { chooseLocale } from './locale.ts'
 import type { Outcome } from './output.ts'
@@ -131,8 +132,7 @@ export async function previewOf(
       limits: true,
       mask: options.unmasked ? UNMASKED : MASKED,
     })
-    const { currency, timezone } = context.loaded.definition
-    const speech = speechOf({ locale: options.language, currency, timezone })
+    const speech = speechOf({ ...styleOfWorkspace(context.loaded.definition), locale: options.language })
     const standing = await readStanding(context.database, campaign, step, contactId, context.clock.now())
     const words =
       shown.composed && !('state' in shown.composed) ? await readable(shown.composed.content) : undefined
@@ -171,6 +171,5 @@ function stepText(outcome: StepOutcome, gets: boolean, speech: Speech): string {
 
 /** How sentences are written at this terminal; `--locale` is the message's, not theirs. */
 function speechHere(context: DatabaseContext): Speech {
-  const { currency, timezone } = context.loaded.definition
-  return speechOf({ locale: chooseLocale(undefined), currency, timezone })
+  return speechOf({ ...styleOfWorkspace(context.loaded.definition), locale: chooseLocale(undefined) })
 }

@@ -56,8 +56,9 @@ export function outcomeText(outcome: StepOutcome, speech: Speech): string {
   const en = language === 'en'
   switch (outcome.kind) {
     case 'send': {
-      const { channel, template, instead } = outcome
-      const sent = en ? `would be sent by ${channel}` : `会通过 ${channel} 发送`
+      const { template, instead } = outcome
+      const channel = speech.channel(outcome.channel)
+      const sent = en ? `would be sent by ${channel}` : `会通过${channel}发送`
       if (!instead) return sent
       const stale = instead.reason === 'stale_data'
       return en

@@ -17,6 +17,10 @@ export interface PlanRow {
   readonly decider: string | null
 }
 
+/** What a plan holds since others were stored: an older one knew nothing of it. */
+const LATER = { variants: [], between: [] } satisfies Partial<KeptPlan>
+type StoredPlan = Omit<KeptPlan, keyof typeof LATER> & Partial<KeptPlan>
+
 export async function storePlan(session: Session, plan: DraftPlan, by: number, now: Date): Promise<void> {
   await execute(
     session,
@@ -27,14 +31,14 @@ export async function storePlan(session: Session, plan: DraftPlan, by: number, n
 
 /** The plan that was made last: an older one cannot be approved any more. */
 export async function newestPlan(session: Session, campaign: string): Promise<PlanRow | undefined> {
-  const [plan] = await rows<PlanRow>(
+  const [plan] = await rows<Omit<PlanRow, 'figures'> & { figures: StoredPlan }>(
     session,
     sql`SELECT p.plan_id AS "planId", p.campaign, p.inputs, p.figures, p.planned_at AS "plannedAt",
           p.planned_by AS "plannedBy", u.name AS planner, p.approved, d.name AS decider
         FROM campaign_plans p JOIN users u ON u.user_id = p.planned_by LEFT JOIN users d ON d.user_id = p.decided_by
         WHERE p.campaign = ${campaign} ORDER BY p.plan_id DESC LIMIT 1`,
   )
-  return plan
+  return plan && { ...plan, figures: { ...LATER, ...plan.figures } }
 }
 
 export async function decidePlan(

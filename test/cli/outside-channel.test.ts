@@ -203,9 +203,11 @@ test('plan shows how many it reaches, and what they cost', async () => {
   expect((await run(['import', 'contacts', 'people.csv'], here)).code).toBe(0)
   expect((await run(['import', 'activity', 'seen.csv'], here)).code).toBe(0)
   const { stdout } = await run(['plan', '--locale', 'en'], here)
-  expect(stdout).toMatch(/hello +relay 3, log 1 +4/)
+  expect(stdout).toMatch(/hello +Relay 3, log 1 +4/)
   expect(stdout).toContain('sending CN¥0.20')
-  expect(stdout).toContain('u1 · only · hello: would be sent by relay\n    Hello again')
+  expect(stdout).toContain('u1 · only · hello: would be sent by Relay\n    Hello again')
+  const chinese = (await run(['plan', '--locale', 'zh-CN'], here)).stdout
+  expect(chinese).toContain('会通过中继短信发送')
 })
 
 test('test-send goes to the number it is given, and to nobody else', async () => {

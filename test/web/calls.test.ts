@@ -228,7 +228,7 @@ describe('the queue of calls', () => {
     expect(await queue()).toHaveLength(1)
     expect(await api(`/v1/calls/${call?.id}/claim`, { agent: 'mei' })).toMatchObject({
       status: 410,
-      body: { reason: 'this call is over: returned' },
+      body: { reason: 'this call is over: they came back by themselves' },
     })
     // It was made all the same, and costs what it costs.
     const late = await api(`/v1/calls/${call?.id}/outcome`, { agent: 'mei', outcome: 'reached', minutes: 2 })

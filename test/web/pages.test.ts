@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { unsubscribeUrl } from '../../src/channels/email/links.ts'
 import { manualClock } from '../../src/clock.ts'
-import { type Database, rows } from '../../src/database/connect.ts'
+import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { preferencesUrl, readSigningKeys } from '../../src/service/links.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
 import { ROLES, type Role } from '../../src/web/accounts/roles.ts'
@@ -324,6 +324,16 @@ test('with two who may approve, the other one approves the very hash that was pl
     { actor: 'admin', action: 'campaign.apply' },
     { actor: 'operator', action: 'campaign.plan' },
   ])
+})
+
+test('a plan that was stored before plans held variants is shown still', async () => {
+  await execute(
+    database,
+    sql`UPDATE campaign_plans SET figures = figures - 'variants' - 'between' WHERE campaign = 'spring'`,
+  )
+  const page = await get('/campaigns/spring', 'viewer')
+  expect(page.status).toBe(200)
+  expect(await page.text()).toContain('sms 100')
 })
 
 test('the first page is under 100 KB without its charts', async () => {

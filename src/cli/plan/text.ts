@@ -18,6 +18,7 @@ import {
   whenText,
 } from '../../service/plan/sentences.ts'
 import type { PLAN_WORDS } from '../../service/plan/words.ts'
+import { styleOfWorkspace } from '../../service/reporting.ts'
 import { foreseenText } from '../foreseen.ts'
 import { outcomeText } from '../step-outcome.ts'
 import type { CampaignPlan, Sample } from './plan.ts'
@@ -46,8 +47,7 @@ const right = (title: string): Column => ({ title, align: 'right' })
  * @throws RangeError for a locale unknown to Intl
  */
 export function formatPlan(plan: CampaignPlan, workspace: Workspace, style: PlanStyle): string {
-  const { currency, timezone } = workspace
-  const speech = speechOf({ locale: style.locale, currency, timezone })
+  const speech = speechOf({ ...styleOfWorkspace(workspace), locale: style.locale })
   const paint = painter(style.color)
   const word = (name: keyof typeof PLAN_WORDS) => planWord(name, speech)
   const pen: Pen = { speech, paint, width: style.width, word }
@@ -198,8 +198,10 @@ function outlook(plan: CampaignPlan, { speech, paint, width, word }: Pen): strin
 
 /** `push 120, sms 40`: by which channel the messages would go, where the step has several. */
 function shares({ channels, byChannel }: StepOutlook, speech: Pen['speech']): string {
-  if (channels.length < 2) return channels.join('')
-  return byChannel.map(({ channel, messages }) => `${channel} ${speech.count(messages)}`).join(', ')
+  if (channels.length < 2) return channels.map(speech.channel).join('')
+  return byChannel
+    .map(({ channel, messages }) => `${speech.channel(channel)} ${speech.count(messages)}`)
+    .join(', ')
 }
 
 /** How each step that compares variants splits its messages. */

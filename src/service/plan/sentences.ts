@@ -92,9 +92,9 @@ export function quietLines(
 
 /** Whom a step would not reach, and why. */
 export function lossLines(step: StepOutlook, speech: Speech): CountLine[] {
-  const channels = step.channels.join(speech.language === 'en' ? ' or ' : ' 或 ')
+  const channels = step.channels.map(speech.channel).join(speech.language === 'en' ? ' or ' : '或')
   const lost: [number, string][] = [
-    [step.noAddress, speech.language === 'en' ? `have no ${channels} address` : `没有 ${channels} 地址`],
+    [step.noAddress, speech.language === 'en' ? `have no ${channels} address` : `没有${channels}地址`],
     [step.suppressed, planWord('suppressed', speech)],
     [step.noConsent, planWord('noConsent', speech)],
     [step.optedOut, planWord('optedOut', speech)],

@@ -4,6 +4,7 @@ import { CALL_OUTCOMES, SENTIMENTS } from '../../channels/channel.ts'
 import { LEAVING_REASONS, type LeavingReason } from '../../config/reasons.ts'
 import type { AttemptAnswer, AttemptMade } from '../../outcomes/call-attempts.ts'
 import { type Call, type CallKey, callIdOf, readCallId } from '../../outcomes/calls.ts'
+import { OVER_WORDS } from '../../reports/call-words.ts'
 import { concludeCall, giveCallBack, showCall, showCalls, takeCall } from '../../service/calls.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { refuse } from '../answers.ts'
@@ -56,7 +57,8 @@ export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
     const answer = key && (await takeCall(runtime, key, body.data.agent, c.get('record')))
     if (!answer || answer.outcome === 'unknown') return unknown(c)
     if (answer.outcome === 'taken') return refuse(c, 409, 'taken', `${answer.by} has taken this call`)
-    if (answer.outcome === 'over') return refuse(c, 410, 'over', `this call is over: ${answer.by}`)
+    if (answer.outcome === 'over')
+      return refuse(c, 410, 'over', `this call is over: ${OVER_WORDS[answer.by]?.en ?? answer.by}`)
     return c.json(callAsJson(answer.call, runtime.clock.now()))
   })
   api.post('/v1/calls/:id/release', async (c) => {

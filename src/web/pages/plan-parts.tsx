@@ -250,8 +250,10 @@ type Step = PlanFigures['audience']['steps'][number]
 
 /** `push 120, sms 40`: by which channel the messages would go, where the step has several. */
 function channelsOf({ channels, byChannel }: Step, speech: Visit['speech']): string {
-  if (channels.length < 2) return channels.join('')
-  return byChannel.map(({ channel, messages }) => `${channel} ${speech.count(messages)}`).join(' · ')
+  if (channels.length < 2) return channels.map(speech.channel).join('')
+  return byChannel
+    .map(({ channel, messages }) => `${speech.channel(channel)} ${speech.count(messages)}`)
+    .join(' · ')
 }
 
 /** Who is held out, and what it costs at most. */
