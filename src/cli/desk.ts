@@ -108,6 +108,7 @@ function keep(plan: CampaignPlan, workspace: Workspace): KeptPlan {
     curve: plan.curve,
     pool: plan.pool,
     showable: plan.showable,
+    ...(plan.withoutModel ? { withoutModel: plan.withoutModel } : {}),
     nextRun: nextRun?.toISOString() ?? null,
     held: foreseen.state === 'runs' ? null : both((speech) => foreseenText(foreseen, campaign, speech) ?? ''),
     samples: samples.map(({ tier, step, variant, contactId, outcome }) => ({

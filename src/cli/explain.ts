@@ -6,6 +6,7 @@ import { reports } from '../reports/reports.ts'
 import type { Timeline } from '../reports/timeline.ts'
 import { languageOf, speechOf } from '../reports/words.ts'
 import { openRuntime } from '../service/runtime.ts'
+import { readFit } from '../signals/fit.ts'
 import { type Portrait, readPortrait } from '../signals/portrait.ts'
 import { findContact } from '../touchpoints/preview.ts'
 import { appliedCampaigns } from './campaigns.ts'
@@ -66,7 +67,8 @@ async function runExplain(
   const workspace = context.loaded.definition
   const contactId = await findContact(context.database, externalId)
   const signals = await readPortrait(context.database, workspace, contactId, now)
-  const known = describePortrait(signals, speechOf({ locale: style.locale, timezone }))
+  const fit = await readFit(context.database, now)
+  const known = describePortrait(signals, speechOf({ locale: style.locale, timezone }), fit?.note)
   return {
     data: { ...timeline, considered, signals },
     text: [reports.timeline.format(timeline, style), ...known, ...formatConsidered(considered, style)].join(

@@ -2,6 +2,8 @@ import { CHURN_REASONS } from '../config/facts/churn.ts'
 import { RISK_SIGNS, type RiskSign } from '../config/facts/risk.ts'
 import { CHURN_WORDS } from '../reports/churn-words.ts'
 import type { Language, Speech } from '../reports/words.ts'
+import { MODEL_WORDS } from '../service/signals.ts'
+import type { Thinness } from '../signals/fit.ts'
 import type { Portrait } from '../signals/portrait.ts'
 
 // Signals in words, both languages beside each other, so that neither can be forgotten.
@@ -36,8 +38,11 @@ const GRADES = {
   severe: { en: 'severe', 'zh-CN': '重度' },
 } as const
 
-/** What is known of one contact, a line each: churn with its evidence, return, value, risk with its signs, membership. */
-export function describePortrait(portrait: Portrait, speech: Speech): string[] {
+/**
+ * What is known of one contact, a line each: churn with its evidence, return, value, risk with its signs, membership.
+ * @param thin why there is no return model, where there is none
+ */
+export function describePortrait(portrait: Portrait, speech: Speech, thin: Thinness | null = null): string[] {
   const en = speech.language === 'en'
   const number = (path: string) => (typeof portrait[path] === 'number' ? portrait[path] : undefined)
   const text = (path: string) => (typeof portrait[path] === 'string' ? portrait[path] : undefined)
@@ -78,13 +83,14 @@ export function describePortrait(portrait: Portrait, speech: Speech): string[] {
   const probability = number('return_probability')
   if (probability !== undefined) {
     const model = text('return_basis') === 'bg_nbd'
+    const why = MODEL_WORDS[thin ?? 'too_few_contacts'][speech.language]
     const basis = en
       ? model
         ? 'by their own rhythm'
-        : 'by silence alone: too little data for the model'
+        : `by silence alone, without a model: ${why}`
       : model
         ? '按其自身节奏'
-        : '仅按沉默时长：数据不足以建模'
+        : `仅按沉默时长，未建模：${why}`
     const share = speech.percent(probability)
     lines.push(en ? `Comes back unasked: ${share} (${basis})` : `自行回来的概率：${share}（${basis}）`)
   }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { painter, table } from '../reports/layout.ts'
-import { freshenSignals } from '../service/signals.ts'
-import { type Calibration, type Fit, fitSignals, readFit, type Thinness } from '../signals/fit.ts'
+import { freshenSignals, MODEL_WORDS } from '../service/signals.ts'
+import { type Calibration, type Fit, fitSignals, readFit, sampleDivisor } from '../signals/fit.ts'
 import { rulesOf } from '../signals/history.ts'
 import { markEverybody, refreshSignals } from '../signals/refresh.ts'
 import { readStanding, type Standing } from '../signals/standing.ts'
@@ -70,12 +70,6 @@ async function runSignals(context: DatabaseContext, options: SignalsOptions): Pr
   return { data, text: formatSignals(data, context) }
 }
 
-const THIN: Record<Thinness, string> = {
-  too_few_contacts: 'too few contacts with activity',
-  too_few_repeaters: 'too few contacts that ever came back',
-  not_converged: 'no parameters fit',
-}
-
 function formatSignals(data: SignalsData, { output }: DatabaseContext): string {
   const number = (value: number) => value.toLocaleString('en')
   const color = painter(output.colors.isColorSupported)
@@ -97,10 +91,10 @@ function formatSignals(data: SignalsData, { output }: DatabaseContext): string {
   if (!fit) return [...lines, 'Nothing was fitted yet: run `winback signals --refit`.'].join('\n')
   const when = fit.fittedAt.toISOString().slice(0, 16).replace('T', ' ')
   lines.push(
-    `Fitted ${when} UTC on ${number(fit.buyers)} buyers and ${number(fit.contacts)} contacts, ${number(fit.repeaters)} of whom came back at least once.`,
+    `Fitted ${when} UTC on ${number(fit.buyers)} buyers and ${number(fit.contacts)} contacts with activity, ${number(fit.repeaters)} of whom came back at least once.`,
   )
   if (!fit.model) {
-    const why = fit.note ? THIN[fit.note] : 'no model'
+    const why = fit.note ? MODEL_WORDS[fit.note].en : 'no model'
     const instead = fit.silence ? 'by plain silence' : 'not at all, for there is no past yet'
     return [...lines, `Return model: none (${why}). return_probability is told ${instead}.`].join('\n')
   }
@@ -109,15 +103,20 @@ function formatSignals(data: SignalsData, { output }: DatabaseContext): string {
   lines.push(
     `Return model BG/NBD in weeks: r ${four(r)}, α ${four(alpha)}, a ${four(a)}, b ${four(b)}; log-likelihood ${fit.logLikelihood?.toFixed(4) ?? ''}`,
   )
-  return [...lines, '', ...formatCalibration(fit.calibration, color)].join('\n')
+  return [...lines, '', ...formatCalibration(fit, color)].join('\n')
 }
 
-function formatCalibration(calibration: Calibration | null, color: ReturnType<typeof painter>): string[] {
+function formatCalibration(
+  { calibration, contacts }: { readonly calibration: Calibration | null; readonly contacts: number },
+  color: ReturnType<typeof painter>,
+): string[] {
   if (!calibration) return ['There is too little past yet to hold the model against.']
+  const divisor = sampleDivisor(contacts)
+  const sample = divisor === 1 ? '' : ` in a sample of one in ${divisor.toLocaleString('en')}`
   const percent = (share: number) => `${(share * 100).toFixed(2)} %`
   const days = Math.round(calibration.horizon / 86_400)
   return [
-    `As known on ${calibration.cutoff.slice(0, 10)}, of ${calibration.people.toLocaleString('en')} contacts ${percent(calibration.foreseen)} would return within ${days} days; ${percent(calibration.seen)} did.`,
+    `As known on ${calibration.cutoff.slice(0, 10)}, of ${calibration.people.toLocaleString('en')} contacts active by then${sample}, ${percent(calibration.foreseen)} would return within ${days} days; ${percent(calibration.seen)} did.`,
     `Told apart (AUC, 0.5 is chance): model ${calibration.auc.toFixed(3)}, plain silence ${calibration.silenceAuc.toFixed(3)}`,
     '',
     ...table(

@@ -1,7 +1,8 @@
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { factCatalogue } from '../config/facts.ts'
 import { templatesOf } from '../config/variants.ts'
-import { type Fit, fitSignals, readFit } from '../signals/fit.ts'
+import type { Language } from '../reports/words.ts'
+import { type Fit, fitSignals, readFit, type Thinness } from '../signals/fit.ts'
 import { rulesOf } from '../signals/history.ts'
 import { refreshSignals } from '../signals/refresh.ts'
 import type { Runtime } from './runtime.ts'
@@ -41,6 +42,10 @@ function outgrown(last: Fit, refreshed: number, now: Date): boolean {
 /** Whether any condition or template of a campaign may ask for a signal: a replay that needs none computes none. */
 export function asksForSignals(campaign: CompiledCampaign, workspace: Runtime['workspace']): boolean {
   const paths = [...factCatalogue(workspace).values()].flatMap(({ path, known }) => (known ? [path] : []))
+  return asksFor(campaign, paths)
+}
+
+function asksFor(campaign: CompiledCampaign, paths: readonly string[]): boolean {
   const steps = campaign.tiers.flatMap((tier) => tier.steps)
   const sources = [
     campaign.audience?.source,
@@ -49,4 +54,32 @@ export function asksForSignals(campaign: CompiledCampaign, workspace: Runtime['w
     ...steps.flatMap((step) => templatesOf(step).flatMap(({ facts }) => facts.map(({ path }) => path))),
   ]
   return sources.some((source) => source !== undefined && paths.some((path) => source.includes(path)))
+}
+
+/** Why there is no return model, and whether silence stands in for it. */
+export interface WithoutModel {
+  readonly why: Thinness
+  readonly silence: boolean
+}
+
+/** Of a campaign that asks for the probability of a return: why no model tells it. Undefined where one does. */
+export async function withoutModel(
+  database: Runtime['database'],
+  campaign: CompiledCampaign,
+  now: Date,
+): Promise<WithoutModel | undefined> {
+  if (!asksFor(campaign, ['return_probability', 'return_basis'])) return undefined
+  const fit = await readFit(database, now)
+  return fit?.note ? { why: fit.note, silence: fit.silence !== null } : undefined
+}
+
+/** What keeps the model away, both languages beside each other. */
+export const MODEL_WORDS: Readonly<Record<Thinness, Readonly<Record<Language, string>>>> = {
+  too_few_contacts: { en: 'too few contacts with activity', 'zh-CN': '有活跃记录的联系人太少' },
+  too_few_repeaters: { en: 'too few contacts that ever came back', 'zh-CN': '回来过的联系人太少' },
+  not_converged: { en: 'no parameters fit', 'zh-CN': '没有合适的参数' },
+  at_the_edge: {
+    en: 'people’s histories are too few or too alike to tell them apart',
+    'zh-CN': '联系人的历史太少或太相似，无法区分',
+  },
 }

@@ -26,6 +26,7 @@ export interface Calibration {
   readonly cutoff: string
   /** Seconds. */
   readonly horizon: number
+  /** Those active by the cutoff, of the sample that the model is fitted to. */
   readonly people: number
   readonly model: ReturnModel
   /** Mean probability, and the share that came back. */
@@ -38,7 +39,7 @@ export interface Calibration {
 }
 
 /** Why there is no return model. */
-export type Thinness = 'too_few_contacts' | 'too_few_repeaters' | 'not_converged'
+export type Thinness = 'too_few_contacts' | 'too_few_repeaters' | 'not_converged' | 'at_the_edge'
 
 export interface Fit {
   readonly fittedAt: Date
@@ -64,7 +65,7 @@ export async function fitSignals(
   now: Date,
 ): Promise<Fit> {
   const { contacts, repeaters } = await countHistories(database)
-  const divisor = Math.max(1, Math.ceil(contacts / SAMPLE))
+  const divisor = sampleDivisor(contacts)
   const thin: Thinness | null =
     contacts < settings.contacts
       ? 'too_few_contacts'
@@ -73,7 +74,7 @@ export async function fitSignals(
         : null
   const last = await readFit(database, now)
   const fitted = thin ? undefined : fitReturnModel(await readHistories(database, now, divisor), last?.model)
-  const usable = fitted?.converged ? fitted : undefined
+  const usable = fitted?.converged && !fitted.edge ? fitted : undefined
   const past = await readPast(database, rules, settings.horizon, now, divisor)
   const fit: Fit = {
     fittedAt: now,
@@ -83,10 +84,15 @@ export async function fitSignals(
     model: usable ? { r: usable.r, alpha: usable.alpha, a: usable.a, b: usable.b } : null,
     logLikelihood: usable?.logLikelihood ?? null,
     silence: silenceRates(past),
-    note: thin ?? (usable ? null : 'not_converged'),
+    note: thin ?? (usable ? null : fitted?.edge ? 'at_the_edge' : 'not_converged'),
     calibration: usable ? calibrateOn(past, settings.horizon, now, last?.calibration?.model) : null,
   }
   return { ...fit, buyers: await storeFit(database, fit) }
+}
+
+/** The model and its calibration look at one in so many contacts. */
+export function sampleDivisor(contacts: number): number {
+  return Math.max(1, Math.ceil(contacts / SAMPLE))
 }
 
 async function countHistories(session: Session): Promise<{ contacts: number; repeaters: number }> {
@@ -169,12 +175,12 @@ function calibrateOn(
 ): Calibration | null {
   const repeaters = past.filter(({ x }) => x > 0).length
   if (repeaters < BAND_MINIMUM) return null
-  const { r, alpha, a, b, converged } = fitReturnModel(
+  const { r, alpha, a, b, converged, edge } = fitReturnModel(
     // Objects of one shape: copied with what else a row holds, each look at them took five times as long.
     past.map(({ x, tx, t }) => ({ x, tx, t, count: 1 })),
     near,
   )
-  if (!converged) return null
+  if (!converged || edge) return null
   const model = { r, alpha, a, b }
   const judged = past.map((each) => ({
     score: returnProbability(model, each, horizon / WEEK),

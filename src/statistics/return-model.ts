@@ -23,6 +23,8 @@ export interface ReturnModel {
 export interface FittedModel extends ReturnModel {
   readonly logLikelihood: number
   readonly converged: boolean
+  /** A parameter ran away: the histories are too few or too alike for the model to tell people apart. */
+  readonly edge: boolean
 }
 
 /** Σ ln L over the histories, eq. (3) of the paper. What depends on x alone is worked out once for each x. */
@@ -60,6 +62,12 @@ function addLogs(one: number, other: number): number {
 
 /** Of the mean log-likelihood: the parameters then agree to four digits, which is more than the data know. */
 const TOLERANCE = 1e-10
+/**
+ * Beyond this, or below its inverse, r, α (in mean times observed), a and b are no estimates any more: the likelihood
+ * is flat there, the search ends anywhere, and a probability may be 0 or 1 for everybody. Data of real shops lie within
+ * a factor of twenty of 1.
+ */
+const EDGE = 1000
 
 /**
  * The parameters under which the histories are likeliest. Searched for in logarithms, so that all stay positive, and
@@ -73,12 +81,17 @@ export function fitReturnModel(histories: readonly History[], near?: ReturnModel
     const [r = 0, alpha = 0, a = 0, b = 0] = point.map(Math.exp)
     return { r, alpha, a, b }
   }
+  const unit = Math.max(time, 1e-6)
   const { point, value, converged } = minimise(
     (at) => -logLikelihood(modelOf(at), histories) / Math.max(1, people),
-    near ? [near.r, near.alpha, near.a, near.b].map(Math.log) : [0, Math.log(Math.max(time, 1e-6) / 4), 0, 0],
+    near ? [near.r, near.alpha, near.a, near.b].map(Math.log) : [0, Math.log(unit / 4), 0, 0],
     { step: near ? 0.1 : 0.5, tolerance: TOLERANCE },
   )
-  return { ...modelOf(point), logLikelihood: -value * people, converged }
+  const model = modelOf(point)
+  const edge = [model.r, model.alpha / unit, model.a, model.b].some(
+    (parameter) => !(parameter < EDGE && parameter > 1 / EDGE),
+  )
+  return { ...model, logLikelihood: -value * people, converged, edge }
 }
 
 /** Probability that somebody with this history will ever come back. It ranks badly: see {@link returnProbability}. */

@@ -1,10 +1,14 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { planAudience } from '../../src/audience/plan.ts'
+import { describePortrait } from '../../src/cli/signal-words.ts'
 import { manualClock } from '../../src/clock.ts'
 import { factCatalogue } from '../../src/config/facts.ts'
 import { rows } from '../../src/database/connect.ts'
-import { freshenSignals } from '../../src/service/signals.ts'
+import { speechOf } from '../../src/reports/words.ts'
+import { modelText } from '../../src/service/plan/sentences.ts'
+import { freshenSignals, withoutModel } from '../../src/service/signals.ts'
+import { readPortrait } from '../../src/signals/portrait.ts'
 import { readStanding } from '../../src/signals/standing.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, testChannel, WORKSPACE } from '../support/shop.ts'
@@ -121,5 +125,52 @@ test('with too few contacts for the model, the probability is what silence alone
   expect((await freshenSignals(shop.runtime)).fit).toBeUndefined()
   shop.clock.set(new Date('2026-06-08T04:00:00Z'))
   expect((await freshenSignals(shop.runtime)).fit).toMatchObject({ note: 'too_few_contacts' })
+  await shop.runtime.close()
+})
+
+test('where everybody is alike no model is believed: silence tells, and the plan and explain say why', async () => {
+  const shop = await open()
+  // Four hundred who came twice, sixty days apart. The likeliest parameters would say that all of them are gone.
+  await shop.importActivity(
+    Array.from({ length: 400 }, (_, n) => sessions(`u${n}`, [((n * 7) % 40) + 60, (n * 7) % 40])).flat(),
+  )
+  const { fit } = await freshenSignals(shop.runtime)
+  expect(fit).toMatchObject({ model: null, note: 'at_the_edge', contacts: 400, calibration: null })
+  expect(fit?.silence).not.toBeNull()
+
+  await shop.apply(CAMPAIGN.replace('unless: churn == "false"', 'when: return_probability < 0.2'))
+  const asking = await shop.runtime.book.current('bands')
+  if (!asking) throw new Error('the campaign was not applied')
+  const missing = await withoutModel(shop.database, asking, NOW)
+  expect(missing).toEqual({ why: 'at_the_edge', silence: true })
+  const told = (locale: string) =>
+    missing && modelText({ withoutModel: missing }, speechOf({ locale, timezone: 'UTC' }))
+  expect(told('en')).toBe(
+    'There is no return model: people’s histories are too few or too alike to tell them apart. `return_probability` goes by silence alone.',
+  )
+  expect(told('zh-CN')).toBe(
+    '没有回归模型：联系人的历史太少或太相似，无法区分。`return_probability` 仅按沉默时长估计。',
+  )
+
+  const [someone] = await rows<{ id: number }>(
+    shop.database,
+    sql`SELECT contact_id AS id FROM contacts WHERE external_id = 'u3'`,
+  )
+  const portrait = await readPortrait(shop.database, shop.workspace, someone?.id ?? 0, NOW)
+  expect(portrait).toMatchObject({ return_basis: 'silence' })
+  expect(describePortrait(portrait, speechOf({ locale: 'en', timezone: 'UTC' }), fit?.note)).toContainEqual(
+    expect.stringMatching(/^Comes back unasked: .* % \(by silence alone, without a model: .* too alike/),
+  )
+  await shop.runtime.close()
+})
+
+test('a campaign that does not ask for the probability is told nothing of the model', async () => {
+  const shop = await open()
+  await shop.importActivity(sessions('one', [10]))
+  await freshenSignals(shop.runtime)
+  await shop.apply(CAMPAIGN)
+  const silent = await shop.runtime.book.current('bands')
+  if (!silent) throw new Error('the campaign was not applied')
+  expect(await withoutModel(shop.database, silent, NOW)).toBeUndefined()
   await shop.runtime.close()
 })

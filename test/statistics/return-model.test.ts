@@ -2,7 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { minimise } from '../../src/statistics/nelder-mead.ts'
 import { areaUnderCurve, calibrate } from '../../src/statistics/ranking.ts'
-import { aliveProbability, logLikelihood, returnProbability } from '../../src/statistics/return-model.ts'
+import {
+  aliveProbability,
+  fitReturnModel,
+  logLikelihood,
+  returnProbability,
+} from '../../src/statistics/return-model.ts'
 
 const model = { r: 0.2426, alpha: 4.4135, a: 0.7929, b: 2.4258 }
 
@@ -33,6 +38,34 @@ describe('return model', () => {
         expect(Number.isFinite(logLikelihood(model, [{ ...given, count: 1 }]))).toBe(true)
       }),
     )
+  })
+})
+
+describe('a fit that ran to an edge', () => {
+  it('says so where everybody came back once and after the same time', () => {
+    // Of such people the likeliest model says that all are alike and gone for good: r and α without end, b nought.
+    const alike = Array.from({ length: 40 }, (_, n) => ({ x: 1, tx: 60 / 7, t: (60 + n) / 7, count: 10 }))
+    expect(fitReturnModel(alike)).toMatchObject({ edge: true })
+  })
+
+  it('is none where people differ, in weeks or in hours', () => {
+    const mixed = [
+      [0, 0, 600],
+      [1, 2, 60],
+      [1, 8, 40],
+      [1, 20, 40],
+      [2, 6, 30],
+      [2, 15, 20],
+      [2, 26, 30],
+      [4, 12, 10],
+      [4, 28, 30],
+      [8, 18, 4],
+      [8, 29, 12],
+    ].map(([x = 0, tx = 0, count = 0]) => ({ x, tx, t: 30, count }))
+    const hours = mixed.map(({ tx, t, ...rest }) => ({ ...rest, tx: tx * 168, t: t * 168 }))
+    for (const histories of [mixed, hours]) {
+      expect(fitReturnModel(histories)).toMatchObject({ edge: false, converged: true })
+    }
   })
 })
 

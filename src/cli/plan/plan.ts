@@ -24,7 +24,7 @@ import {
 } from '../../service/plan/forecast.ts'
 import { openRuntime, type Runtime } from '../../service/runtime.ts'
 import { nextTick } from '../../service/schedule.ts'
-import { freshenSignals } from '../../service/signals.ts'
+import { freshenSignals, withoutModel } from '../../service/signals.ts'
 import { previewStep } from '../../touchpoints/preview.ts'
 import type { Templates } from '../campaigns.ts'
 import { steady } from '../steady.ts'
@@ -109,6 +109,7 @@ export async function planCampaign(
     progress.update(steps, steps + LATER, '')
     const { samples, ...counts } = audience
     const shares = heldOutShares(campaign)
+    const model = await withoutModel(database, campaign, asOf)
     const natural = await pastRecall(database, campaign, asOf, workspace.activity)
     progress.update(steps + 1, steps + LATER, '')
     return {
@@ -133,6 +134,7 @@ export async function planCampaign(
       curve: detectableEffects(campaign, counts, natural, shares, CURVE),
       pool: poolOf(campaign, counts),
       showable: whenShowable(campaign, counts, natural, shares),
+      ...(model ? { withoutModel: model } : {}),
       samples: await renderSamples(runtime, campaign, templates, samples),
     }
   } finally {

@@ -1,6 +1,7 @@
 import type { AudiencePlan } from '../../audience/plan.ts'
 import type { CompiledEntry } from '../../config/compiled.ts'
 import type { Shortage } from '../../offers/pools.ts'
+import type { WithoutModel } from '../signals.ts'
 import type {
   ComparedVariants,
   Detectable,
@@ -34,4 +35,6 @@ export interface PlanFigures {
   readonly curve: readonly Detectable[]
   readonly pool: Pool
   readonly showable: Showable
+  /** Where the campaign asks for the probability of a return and no model tells it; absent in older plans. */
+  readonly withoutModel?: WithoutModel
 }

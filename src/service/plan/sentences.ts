@@ -3,6 +3,7 @@ import type { AudienceCell } from '../../audience/plan.ts'
 import { CHURN_WORDS, isFalseChurn } from '../../reports/churn-words.ts'
 import { ANSWERS, sentence } from '../../reports/reasons.ts'
 import type { Speech } from '../../reports/words.ts'
+import { MODEL_WORDS } from '../signals.ts'
 import type { PlanFigures } from './figures.ts'
 import type { Detectable, DetectableBetween } from './forecast.ts'
 import { PLAN_WORDS } from './words.ts'
@@ -179,6 +180,19 @@ export function whenText({ showable }: PlanFigures, speech: Speech): string {
   return en
     ? `${points} percentage points can never be shown: ${why}.`
     : `无法显示 ${points} 个百分点的差异：${why}。`
+}
+
+/** That no model tells who comes back unasked, what does instead, and why. */
+export function modelText(
+  { withoutModel }: Pick<PlanFigures, 'withoutModel'>,
+  { language }: Speech,
+): string | undefined {
+  if (!withoutModel) return undefined
+  const { why, silence } = withoutModel
+  const because = MODEL_WORDS[why][language]
+  return language === 'en'
+    ? `There is no return model: ${because}. \`return_probability\` ${silence ? 'goes by silence alone' : 'is not known, so no condition on it holds'}.`
+    : `没有回归模型：${because}。\`return_probability\` ${silence ? '仅按沉默时长估计' : '未知，涉及它的条件均不成立'}。`
 }
 
 /** What an offer lacks. */

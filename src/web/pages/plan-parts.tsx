@@ -7,6 +7,7 @@ import {
   gridOf,
   leftOutLines,
   lossLines,
+  modelText,
   outsideLines,
   pastText,
   planWord,
@@ -33,6 +34,7 @@ interface Part {
 export function Warnings({ visit, figures }: Part) {
   const { say, speech } = visit
   const next = figures.nextRun === null ? undefined : new Date(figures.nextRun)
+  const model = modelText(figures, speech)
   return (
     <>
       {figures.held === null ? null : (
@@ -43,6 +45,11 @@ export function Warnings({ visit, figures }: Part) {
       {figures.shortages.map((shortage) => (
         <p class={shortage.state === 'out' ? 'note bad' : 'note'}>{shortageText(shortage, speech)}</p>
       ))}
+      {model === undefined ? null : (
+        <p class="note">
+          <Coded text={model} />
+        </p>
+      )}
       <p class="soft">
         {next === undefined
           ? say('No further run.', '不再运行。')
