@@ -195,8 +195,10 @@ async function start(home: Home, durable: boolean): Promise<void> {
     log_timezone: 'UTC',
     log_line_prefix: '%m [%p] ',
     synchronous_commit: 'on',
-    // A test run opens a pool for each of its databases.
-    ...(durable ? {} : { fsync: 'off', full_page_writes: 'off', max_connections: 200 }),
+    // A test run opens a pool for each of its databases, and may keep its data in memory.
+    ...(durable
+      ? {}
+      : { fsync: 'off', full_page_writes: 'off', max_connections: 200, max_wal_size: '512MB' }),
   }
   const server = spawn(
     join(openBinaries(home), 'bin', 'postgres'),
