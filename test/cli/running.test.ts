@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
@@ -222,4 +222,53 @@ test('a campaign that is held back is told of once, and again when that changes'
   expect(said.match(/is paused: price/g)).toHaveLength(2)
   events.onRefused?.({ unknown_code: 2 })
   expect(said).toContain('redemptions refused: 2 unknown_code')
+})
+
+test('a run by hand keeps to the rates of the channels, and leaves what a day’s number holds back', async () => {
+  const shop = { cwd: join(directory, 'warm'), env: { DATABASE_URL: (await freshDatabase()).url } }
+  for (const folder of ['campaigns', 'templates']) await mkdir(join(shop.cwd, folder), { recursive: true })
+  await writeFile(
+    join(shop.cwd, 'winback.yaml'),
+    `version: 1
+name: Warm
+timezone: UTC
+currency: CNY
+locales: [en]
+control: 0%
+channels: { log: {} }
+rates: { log: { at_most: 2 per 1s, warm_up: { starts: 2026-01-01, from: 3, to: 3, over: 9000d } } }
+`,
+  )
+  await writeFile(
+    join(shop.cwd, 'campaigns/back.yaml'),
+    `version: 1
+campaign: back
+title: Back
+schedule: "0 9 * * *"
+goals: { recall: { event: session } }
+window: 30d
+holdout: 0%
+tiers: [{ name: only, inactive: 3d.., steps: [{ id: one, channel: log }] }]
+`,
+  )
+  const ago = new Date(Date.now() - 4 * 86_400_000).toISOString()
+  const people = [1, 2, 3, 4, 5].map((at) => `w${at}`)
+  await writeFile(
+    join(shop.cwd, 'people.csv'),
+    `external_id,signed_up_at\n${people.map((id) => `${id},${ago}\n`).join('')}`,
+  )
+  await writeFile(
+    join(shop.cwd, 'seen.csv'),
+    `external_id,type,occurred_at\nw0,session,${new Date(Date.now() - 3_600_000).toISOString()}\n${people.map((id) => `${id},session,${ago}\n`).join('')}`,
+  )
+  for (const verb of [['apply'], ['import', 'contacts', 'people.csv'], ['import', 'activity', 'seen.csv']]) {
+    expect(await run(verb, shop)).toMatchObject({ code: 0 })
+  }
+  // Two at once, another when a second has passed; the other two when the day has.
+  const done = await run(['run', '--json'], shop)
+  expect(JSON.parse(done.stdout)).toMatchObject({
+    settled: { sent: 3 },
+    waiting: [{ why: 'rate_limit', touchpoints: 2 }],
+  })
+  expect(JSON.parse((await run(['run', '--json'], shop)).stdout)).toMatchObject({ settled: {} })
 })

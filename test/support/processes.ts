@@ -132,6 +132,8 @@ export async function startProcess(task: WorkerTask): Promise<WorkerProcess> {
       return notes.some((note) => note.event === 'ready')
     },
     (ready) => ready,
+    // Several that start at once on a busy machine.
+    60,
   )
   return process
 }

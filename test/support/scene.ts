@@ -56,10 +56,14 @@ export async function openScene(options: {
   templates?: Readonly<Record<string, string>>
   /** Of one message, in units. */
   price?: string
+  /** The workspace's `rates`, as YAML, and the zone whose days they count. */
+  rates?: string
+  timezone?: string
 }): Promise<Scene> {
   const { database, engine } = options
   const smtp = await startSmtp({ faults: [{ at: 'dot', delay: options.delay ?? 40 }] })
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
+  const { rates = '{}', timezone = 'UTC' } = options
+  const workspace = `${WORKSPACE.replace('control: 10%', 'control: 0%').replace('timezone: UTC', `timezone: ${timezone}`)}rates: ${rates}\n`
   const clock = manualClock(new Date())
   const shop = await openShop({
     database,

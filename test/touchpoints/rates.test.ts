@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { channelRate, openRates } from '../../src/config/rates.ts'
-import { connect, execute, rows } from '../../src/database/connect.ts'
+import { connect, type Database, execute, rows } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { broken, watchCampaigns, watchChannels } from '../../src/touchpoints/breakers.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
@@ -95,6 +95,44 @@ describe('a warm-up', () => {
     expect(first.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5])
     wait(pipeline, DAY)
     expect(await work(pipeline, rates)).toBe(7)
+  })
+
+  it('is one for any number of workers, each with a connection of its own', async () => {
+    const pipeline = await open(90)
+    const { channel } = pipeline
+    // Refused ones give their places back, while the others are taking theirs.
+    let refused = 0
+    channel.answer = () => {
+      if (channel.sent.length % 7 !== 0) return { outcome: 'sent' }
+      refused += 1
+      return { outcome: 'rejected', reason: 'refused', detail: '550' }
+    }
+    const rates = openRates('UTC', {
+      email: channelRate.parse({
+        at_most: '1000 per 1d',
+        warm_up: { starts: '2026-03-02', from: 15, to: 25, over: '2d' },
+      }),
+    })
+    const others = [1, 2, 3, 4].map(() => connect(pipeline.database.url))
+    const dispatch = (database: Database) =>
+      dispatchDue(
+        database,
+        pipeline.clock.now(),
+        100,
+        async (batch) => {
+          await processBatch({ ...pipeline.worker, database, rates }, batch)
+        },
+        300,
+        rates,
+      )
+    for (const sent of [15, 40]) {
+      while ((await Promise.all(others.map(dispatch))).some((handed) => handed > 0)) {
+        expect(channel.sent.length - refused).toBeLessThanOrEqual(sent)
+      }
+      expect(channel.sent.length - refused).toBe(sent)
+      wait(pipeline, DAY)
+    }
+    for (const other of others) await other.close()
   })
 })
 
