@@ -9,6 +9,7 @@ import {
   incrementalOf,
   netBenefit,
 } from '../statistics/net-benefit.ts'
+import { boundlessText } from './boundless-price.ts'
 import { checkSplit } from './effect.ts'
 import {
   type Annotation,
@@ -280,13 +281,7 @@ export function priceCell(price: CostPerRecall | NotEnough, alarm: boolean, spee
     }
   }
   if (price.answer === 'no_gain') return { text: en ? 'no gain to divide by' : '没有增量', value: null }
-  const least =
-    price.atLeast === undefined
-      ? ''
-      : en
-        ? `, at least ${speech.money(price.atLeast)}`
-        : `，至少 ${speech.money(price.atLeast)}`
-  return { text: `${speech.word('notEnough')}${least}`, value: null }
+  return { text: boundlessText(price, speech.money, speech.language), value: null }
 }
 
 function priceSentence(data: CostData, speech: Speech): Sheet['sentences'][number] {

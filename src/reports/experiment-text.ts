@@ -1,6 +1,7 @@
 import type { Estimate } from '../statistics/estimate.ts'
 import type { CostPerRecall } from '../statistics/net-benefit.ts'
 import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
+import { boundlessText } from './boundless-price.ts'
 import type { Comparison, ExperimentResult } from './experiment.ts'
 import { type Column, fitted, type Painter, painter, wrap } from './layout.ts'
 import type { TextStyle } from './report.ts'
@@ -234,13 +235,8 @@ function costSentence(each: CostPerRecall, { speech, number, outcome }: Pen): st
   if (each.answer === 'no_gain') {
     return en ? 'there is no gain to divide the cost by.' : '没有增量，成本无从分摊。'
   }
-  const least =
-    each.atLeast === undefined
-      ? ''
-      : en
-        ? `; it is at least ${number(each.atLeast)}`
-        : `；至少为 ${number(each.atLeast)}`
+  const known = boundlessText(each, number, speech.language)
   return en
-    ? `what one more ${outcome} costs cannot be said yet${least}.`
-    : `每多一个 ${outcome} 的成本暂算不出${least}。`
+    ? `what one more ${outcome} costs cannot be said yet: ${known}.`
+    : `每多一个 ${outcome} 的成本暂算不出：${known}。`
 }

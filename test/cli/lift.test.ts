@@ -146,6 +146,55 @@ describe('winback lift', () => {
       /gift: (each spent that would not have been costs|what one more spent costs cannot)/,
     )
     expect(text.stdout).toContain('after its cost')
+    // --json has all three beside each other: the difference, steadied, and priced.
+    const [priced] = data.comparisons
+    expect(data).toMatchObject({ rows: 600, control: 'none', rates: false, alarm: false })
+    expect(priced).toMatchObject({ arm: 'gift', verdict: { kind: 'more' }, difference: { kind: 'estimate' } })
+    expect(adjusted.theta).toBeCloseTo(1, 1)
+    expect(priced?.cost).toMatchObject({ each: { answer: 'cost' }, benefit: { kind: 'estimate' } })
+  })
+
+  it.each([
+    {
+      what: 'a floor without a ceiling',
+      // Each costs one: what two points more may be is anything from nothing on.
+      mail: (n: number) => ({ back: n < 36, cost: 1 }),
+      none: 30,
+      kind: 'exclusive',
+      en: /cannot be said yet: at least [\d.]+, no upper limit yet\./,
+      chinese: /暂算不出：至少 [\d.]+，尚无上限。/,
+    },
+    {
+      what: 'two ends without a middle',
+      // Only who came back cost anything, and hardly anybody did.
+      mail: (n: number) => ({ back: n < 3, cost: n < 3 ? 5 : 0 }),
+      none: 2,
+      kind: 'exclusive',
+      en: /cannot be said yet: [\d.]+ or less, or [\d.]+ or more: which of the two cannot be told yet\./,
+      chinese: /暂算不出：不高于 [\d.]+ 或不低于 [\d.]+，尚无法判断是哪一种。/,
+    },
+    {
+      what: 'anything at all',
+      // Costs that scatter by hundreds, refunds among them.
+      mail: (n: number) => ({ back: n < 36, cost: n % 2 === 0 ? 202 : -200 }),
+      none: 30,
+      kind: 'everything',
+      en: /cannot be said yet: any amount fits yet\./,
+      chinese: /暂算不出：目前任何金额都有可能。/,
+    },
+  ])('says of a price without bounds what it can: $what', async ({ mail, none, kind, en, chinese }) => {
+    const lines = ['group,back,cost']
+    for (let n = 0; n < 300; n += 1) {
+      const { back, cost } = mail(n)
+      lines.push(`mail,${back ? 1 : 0},${cost}`, `none,${n < none ? 1 : 0},0`)
+    }
+    const asked = [write('prices.csv', lines), ...ASKED, '--cost', 'cost']
+    const { text, data } = await lift([...asked, '--locale', 'en'])
+    expect(data.comparisons[0]?.cost).toMatchObject({ each: { answer: 'not_estimable', fieller: { kind } } })
+    const flat = (told: string) => told.replaceAll(/\s+/g, ' ')
+    expect(flat(text.stdout)).toMatch(en)
+    const other = await run(['lift', ...asked, '--locale', 'zh-CN'], { cwd })
+    expect(other.stdout.replaceAll(/\n\s*/g, '')).toMatch(chinese)
   })
 
   it('reads NDJSON and words for yes and no', async () => {

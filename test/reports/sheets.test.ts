@@ -13,6 +13,7 @@ import { rollUp } from '../../src/reports/rollup.ts'
 import { csvOf, field } from '../../src/reports/sheet.ts'
 import type { SheetReport } from '../../src/reports/sheet-report.ts'
 import { speechOf } from '../../src/reports/words.ts'
+import { costPerRecall } from '../../src/statistics/net-benefit.ts'
 import { newcombe } from '../../src/statistics/newcombe.ts'
 import { vectors } from '../statistics/vectors.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -73,13 +74,18 @@ async function fill(): Promise<void> {
     segment: 'vip',
   })
   await history.answer('backlog', 50, week(0))
+  await book()
+  await rollUp(database, NOW, RULES)
+}
+
+/** What was sent cost 0.10, and 0.05 of labour. */
+async function book(): Promise<void> {
   await execute(
     database,
     sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
         SELECT contact_id, touchpoint_id, episode_id, step_id, k.kind, 'email', k.amount, settled_at FROM touchpoint_records
         CROSS JOIN (VALUES ('spend', 100000), ('labour', 50000)) k(kind, amount) WHERE state = 'sent'`,
   )
-  await rollUp(database, NOW, RULES)
 }
 
 describe('every report', () => {
@@ -369,10 +375,20 @@ describe('cost', () => {
     await clearReports(database)
     await history.assign({ arm: 'treated', count: 900, recalled: 108, at: day(0) })
     await history.assign({ arm: 'holdout', count: 100, recalled: 10, at: day(0) })
+    await book()
     await rollUp(database, NOW, RULES)
     const weak = await readCost(database, question())
     expect(weak.prices[0]?.withLabour).toMatchObject({ answer: 'not_estimable' })
-    expect(sheetReports.cost.format(weak, english)).toContain('not enough data yet')
+    // Two points more may be none: Fieller's answer lies outside of an interval around nought, so there is a floor alone.
+    const flat = (text: string) => text.replaceAll(/\s+/g, ' ')
+    expect(flat(sheetReports.cost.format(weak, english))).toMatch(
+      /One won back by us costs: at least CN¥[\d.]+, no upper limit yet\./,
+    )
+    const monday = await readMonday(database, question())
+    expect(flat(sheetReports.monday.format(monday, english))).toMatch(
+      /Which tier earns more .* at least CN¥[\d.]+, no upper limit yet/,
+    )
+    expect(flat(sheetReports.monday.format(monday, chinese))).toMatch(/至少 ¥[\d.]+，尚无上限/)
   })
 })
 
@@ -389,12 +405,39 @@ it('has words for every answer of Fieller, in both languages, and none while the
     g: 0.1,
   } as const
   expect(told(cost)).toEqual(['CN¥2.40 (CN¥2.00 … CN¥3.00)', '¥2.40 (¥2.00 … ¥3.00)'])
-  const fieller = { kind: 'everything', g: 2 } as const
-  expect(told({ answer: 'not_estimable', fieller, atLeast: 5e6 })).toEqual([
-    'not enough data yet, at least CN¥5.00',
-    '数据不足，暂算不出，至少 ¥5.00',
+  // Extra cost and extra recalls a head, as they may turn out; nothing is known to be won in any of them.
+  const found = (varianceA: number, covariance: number) =>
+    costPerRecall({
+      a: 2e6,
+      b: 0.05,
+      varianceA: varianceA * 1e12,
+      varianceB: 0.03 ** 2,
+      covariance: covariance * 1e6,
+    })
+  const floor = found(0.01, 0)
+  expect(floor).toMatchObject({ fieller: { kind: 'exclusive' } })
+  expect(told(floor)).toEqual(['at least CN¥19.99, no upper limit yet', '至少 ¥19.99，尚无上限'])
+  const ends = found(2, 0.042)
+  expect(ends).toMatchObject({ fieller: { kind: 'exclusive' } })
+  expect(told(ends)).toEqual([
+    'CN¥47.99 or less, or CN¥80.16 or more: which of the two cannot be told yet',
+    '不高于 ¥47.99 或不低于 ¥80.16，尚无法判断是哪一种',
   ])
-  expect(told({ answer: 'not_estimable', fieller, atLeast: undefined })[0]).toBe('not enough data yet')
+  const anything = found(100, 0)
+  expect(anything).toMatchObject({ fieller: { kind: 'everything' }, atLeast: undefined })
+  expect(told(anything)).toEqual(['any amount fits yet', '目前任何金额都有可能'])
+  const hardly = found(1.2, 0.026)
+  expect(hardly).toMatchObject({ fieller: { kind: 'everything' } })
+  expect(told(hardly)).toEqual([
+    'any amount fits yet, though hardly less than CN¥12.88',
+    '目前难以确定，但不太可能低于 ¥12.88',
+  ])
+  const free = costPerRecall({ a: 0, b: 0.05, varianceA: 0, varianceB: 0.03 ** 2, covariance: 0 })
+  expect(told(free)).toEqual(['nothing was spent', '没有花费'])
+  expect(told({ kind: 'not_enough', why: 'one_member' })).toEqual([
+    'not enough data yet',
+    '数据不足，暂算不出',
+  ])
   expect(told({ answer: 'no_gain' })).toEqual(['no gain to divide by', '没有增量'])
   expect(told(cost, true)).toEqual(['no conclusion', '结论不可用'])
 })
