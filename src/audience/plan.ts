@@ -106,6 +106,8 @@ export async function planAudience(
       tx,
       sql`CREATE TEMP TABLE plan_answers ON COMMIT DROP AS ${answersSql({ campaign, now, intake }, () => sql`true`)}`,
     )
+    // For countEligible: conditions are taken for all but always false, and few answers would be looked through for each contact.
+    await execute(tx, sql`CREATE INDEX ON plan_answers (contact_id) WHERE answer = 'sunset'`)
     await execute(tx, sql`ANALYZE plan_answers`)
     const cells = await rows<{ tierNo: number } & Omit<AudienceCell, 'tier'>>(
       tx,

@@ -55,9 +55,11 @@ export const COLUMNS = [
  * The rows of contact_signals for the contacts that have any event, from the events alone and as of a moment: the one
  * statement behind full, incremental and single computations, so that they cannot disagree.
  *
- * The events are read once, in the order of their primary key, and kept: four passes over a chunk in memory cost less
- * than four index scans over every month. What needs pairs (a complaint and its end) is grouped by pair first; what
- * needs the event before (pauses, coupon cycles) is a window over the contact's own.
+ * The events are read once, in the order of their primary key, and kept: six passes over a chunk in memory cost less
+ * than six index scans over every month. Most events are sessions, of which only the number and the latest count: they
+ * are added up by type first, so that a dozen filters look at a few types of a contact and not at all its events. What
+ * needs pairs (a complaint and its end) is grouped by pair first; what needs the event before (pauses, coupon cycles) is
+ * a window over the contact's own.
  * @param which narrows `x` (activity) to a chunk or to some contacts
  * @param asOf events after it are not known; undefined: all there are
  */
@@ -73,17 +75,20 @@ export function historySql(rules: SignalRules, which: SQL, asOf?: Date): SQL {
   ) => sql`coalesce(CASE WHEN properties ->> ${name}::text ~ '^-?[0-9]{1,6}([.][0-9]{1,6})?$'
     THEN (properties ->> ${name}::text)::numeric END, value * 0.000001)`
   const quantity = sql`CASE WHEN properties ->> 'quantity' ~ '^[0-9]{1,4}$' THEN (properties ->> 'quantity')::int ELSE 1 END`
-  const coupon = sql`(${order} AND coalesce(properties ->> 'coupon', '') NOT IN ('', 'false'))`
+  const coupon = sql`(coalesce(properties ->> 'coupon', '') NOT IN ('', 'false'))`
   const nps = sql`${is('nps')} AND ${number('score')} BETWEEN 0 AND 10`
   const review = sql`${is('review')} AND ${number('rating')} IS NOT NULL`
-  const latest = (value: SQL, where: SQL) =>
+  const newest = (value: SQL, where: SQL) =>
     sql`(array_agg(${value} ORDER BY occurred_at DESC, ${value}) FILTER (WHERE ${where}))[1]`
+  const times = (...types: EventName[]) => sql`coalesce(sum(times) FILTER (WHERE ${is(...types)}), 0)`
+  const latest = (...types: (EventName | string)[]) => sql`max(last_at) FILTER (WHERE ${is(...types)})`
   return sql`
     WITH events AS MATERIALIZED (
-      SELECT x.contact_id, x.occurred_at, x.key, x.type, x.value, x.properties FROM activity x WHERE ${which}${known}
+      SELECT x.contact_id, (x.occurred_at AT TIME ZONE 'UTC')::date AS day, x.occurred_at, x.key, x.type, x.value, x.properties
+      FROM activity x WHERE ${which}${known}
     ), days AS (
       SELECT contact_id, day, day - lag(day) OVER own AS pause, last_value(day) OVER (own ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS last
-      FROM (SELECT DISTINCT contact_id, (occurred_at AT TIME ZONE 'UTC')::date AS day FROM events WHERE ${active}) d
+      FROM (SELECT DISTINCT contact_id, day FROM events WHERE ${active}) d
       WINDOW own AS (PARTITION BY contact_id ORDER BY day)
     ), rhythm AS (
       SELECT contact_id, count(*)::int AS active_days, min(day) AS first_day, max(day) AS last_day,
@@ -111,42 +116,49 @@ export function historySql(rules: SignalRules, which: SQL, asOf?: Date): SQL {
         ) named GROUP BY contact_id, complaint, id, settled
       ) p GROUP BY contact_id
     ), cycles AS (
-      SELECT contact_id, count(*) FILTER (WHERE redeemed AND occurred_at - before >= make_interval(secs => ${rules.lapse}::int))::int AS coupon_cycles
+      SELECT contact_id, count(*) FILTER (WHERE redeemed)::int AS coupon_orders,
+        count(*) FILTER (WHERE redeemed AND occurred_at - before >= make_interval(secs => ${rules.lapse}::int))::int AS coupon_cycles
       FROM (
         SELECT contact_id, occurred_at, ${coupon} AS redeemed, lag(occurred_at) OVER (
           PARTITION BY contact_id ORDER BY occurred_at, ${coupon} DESC, key) AS before
         FROM events WHERE ${order}
       ) o GROUP BY contact_id
+    ), types AS (
+      SELECT contact_id, type, count(*) AS times, min(occurred_at) AS first_at, max(occurred_at) AS last_at
+      FROM events GROUP BY contact_id, type
     ), sums AS (
       SELECT contact_id,
-        max(occurred_at) FILTER (WHERE ${is('sign_in', 'session')}) AS sign_in_at,
-        count(*) FILTER (WHERE ${order})::int AS orders,
-        count(*) FILTER (WHERE ${coupon})::int AS coupon_orders,
-        max(occurred_at) FILTER (WHERE ${is('add_to_cart', 'remove_from_cart')}) AS cart_at,
-        greatest(0, count(*) FILTER (WHERE ${is('favourite_added')}) - count(*) FILTER (WHERE ${is('favourite_removed')}))::int AS favourites,
-        max(occurred_at) FILTER (WHERE ${is('favourite_added')}) AS favourite_at,
-        max(occurred_at) FILTER (WHERE ${is('comment', 'like')}) AS comment_at,
-        ${latest(number('score'), nps)} AS nps,
+        ${latest('sign_in', 'session')} AS sign_in_at,
+        coalesce(sum(times) FILTER (WHERE ${order}), 0)::int AS orders,
+        ${latest('add_to_cart', 'remove_from_cart')} AS cart_at,
+        greatest(0, ${times('favourite_added')} - ${times('favourite_removed')})::int AS favourites,
+        ${latest('favourite_added')} AS favourite_at,
+        ${latest('comment', 'like')} AS comment_at,
+        ${latest('subscription_started')} AS membership_started_at,
+        ${latest('subscription_ended')} AS membership_ended_at,
+        min(first_at) FILTER (WHERE ${is(...rules.activation)}) AS activated_at,
+        ${latest(rules.order)} AS ordered_at
+      FROM types GROUP BY contact_id
+    ), said AS (
+      SELECT contact_id,
+        ${newest(number('score'), nps)} AS nps,
         max(occurred_at) FILTER (WHERE ${nps}) AS nps_at,
-        ${latest(number('rating'), review)} AS review_rating,
+        ${newest(number('rating'), review)} AS review_rating,
         max(occurred_at) FILTER (WHERE ${review}) AS review_at,
-        max(occurred_at) FILTER (WHERE ${is('subscription_started')}) AS membership_started_at,
-        ${latest(sql`properties ->> 'ends_at'`, is('subscription_started'))} AS ends_text,
-        max(occurred_at) FILTER (WHERE ${is('subscription_ended')}) AS membership_ended_at,
-        min(occurred_at) FILTER (WHERE ${is(...rules.activation)}) AS activated_at,
-        max(occurred_at) FILTER (WHERE ${order}) AS ordered_at
-      FROM events GROUP BY contact_id
+        ${newest(sql`properties ->> 'ends_at'`, is('subscription_started'))} AS ends_text
+      FROM events WHERE ${is('nps', 'review', 'subscription_started')} GROUP BY contact_id
     ), carts AS (
       SELECT contact_id, greatest(0, sum(CASE WHEN ${is('add_to_cart')} THEN ${quantity} ELSE -(${quantity}) END))::int AS cart_items
       FROM events JOIN sums USING (contact_id)
       WHERE ${is('add_to_cart', 'remove_from_cart')} AND occurred_at > coalesce(ordered_at, '-infinity') GROUP BY contact_id
     )
     SELECT contact_id, coalesce(active_days, 0) AS active_days, first_day, last_day,
-      coalesce(use_bits, repeat('0', 64)::bit(64)) AS use_bits, usual_pause, sign_in_at, orders, coupon_orders,
+      coalesce(use_bits, repeat('0', 64)::bit(64)) AS use_bits, usual_pause, sign_in_at, orders,
+      coalesce(coupon_orders, 0) AS coupon_orders,
       coalesce(coupon_cycles, 0) AS coupon_cycles, coalesce(cart_items, 0) AS cart_items, cart_at, favourites,
       favourite_at, comment_at, nps, nps_at, coalesce(complaints_open, 0) AS complaints_open, review_rating, review_at,
       coalesce(assignments_open, 0) AS assignments_open, membership_started_at, ${instantSql(sql`ends_text`)} AS membership_ends_at,
       membership_ended_at, activated_at
     FROM sums LEFT JOIN rhythm USING (contact_id) LEFT JOIN pairs USING (contact_id) LEFT JOIN cycles USING (contact_id)
-      LEFT JOIN carts USING (contact_id)`
+      LEFT JOIN said USING (contact_id) LEFT JOIN carts USING (contact_id)`
 }

@@ -12,6 +12,9 @@ import type { TakenText } from './twilio.ts'
 // What providers post back: the carrier's receipt of a text, the robot's word on its calls. Signed as theirs are, and
 // taken by the very code that stands behind /v1/receipts.
 
+/** Texts are reported one by one; as many at once as a carrier posts side by side. */
+const TEXTS = 4
+
 /** Calls in one report. */
 const CALLS = 200
 
@@ -46,7 +49,12 @@ async function reportBack(
   now: Date,
 ): Promise<void> {
   const { texts, calls } = providers.take()
-  for (const text of texts) await reportText(runtime, text, providers.secrets.twilio)
+  const waiting = texts.values()
+  await Promise.all(
+    Array.from({ length: TEXTS }, async () => {
+      for (const text of waiting) await reportText(runtime, text, providers.secrets.twilio)
+    }),
+  )
   for (let from = 0; from < calls.length; from += CALLS) {
     await reportCalls(runtime, population, calls.slice(from, from + CALLS), providers.secrets.robot, now)
   }
