@@ -21,6 +21,8 @@ export interface LineChart {
   readonly xTitle: string
   readonly x: 'number' | 'date'
   readonly unit: ChartUnit
+  /** Of an amount of money, ISO 4217. */
+  readonly currency?: string | undefined
   readonly series: readonly { readonly name: string; readonly points: readonly ChartPoint[] }[]
   readonly marks: readonly ChartMark[]
 }

@@ -29,7 +29,16 @@ export function plotOption(chart: Chart, locale: string, width = 760): ChartOpti
   return { ...frame, ...lineOption(chart, locale, width) }
 }
 
-function writerOf(unit: ChartUnit, locale: string): (value: number) => string {
+function writerOf(unit: ChartUnit, locale: string, currency?: string): (value: number) => string {
+  if (unit === 'money' && currency !== undefined) {
+    const money = new Intl.NumberFormat(locale, {
+      style: 'currency',
+      currency,
+      minimumFractionDigits: 0,
+      maximumFractionDigits: 2,
+    })
+    return (value) => money.format(value)
+  }
   const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
   const signed = new Intl.NumberFormat(locale, { maximumFractionDigits: 1, signDisplay: 'exceptZero' })
   if (unit === 'percent') return (value) => `${whole.format(value * 100)}%`
@@ -37,12 +46,14 @@ function writerOf(unit: ChartUnit, locale: string): (value: number) => string {
   return (value) => whole.format(value)
 }
 
-const GRID = { left: 56, right: 24, bottom: 44 }
+const GRID = { left: 56, right: 24, bottom: 28 }
+/** Pixels under the axis where it has a title. */
+const NAMED = 44
 /** Pixels of a title above what it is over. */
 const TITLE = 30
 
 /** Pixels of one line of a legend, of the sign before a name, and of a letter: those of Chinese are twice as wide. */
-const LEGEND = { line: 24, sign: 40, letter: 6.5 }
+const LEGEND = { line: 24, sign: 48, letter: 6.5 }
 
 /** Where the legend is, and where the picture itself begins. */
 function topsOf(chart: Chart, width: number): { legend: number; grid: number } {
@@ -58,9 +69,10 @@ function topsOf(chart: Chart, width: number): { legend: number; grid: number } {
 }
 
 function lineOption(chart: LineChart, locale: string, width: number): ChartOption {
-  const write = writerOf(chart.unit, locale)
+  const write = writerOf(chart.unit, locale, chart.currency)
   const place = (x: number | string) => (typeof x === 'string' ? Date.parse(x) : x)
   const tops = topsOf(chart, width)
+  const days = chart.x === 'date' ? namedDays(chart, width) : []
   return {
     // The bands are series of their own and none of the legend's business.
     legend: {
@@ -68,9 +80,10 @@ function lineOption(chart: LineChart, locale: string, width: number): ChartOptio
       top: tops.legend,
       left: 8,
       data: chart.series.map(({ name }) => name),
+      itemGap: 16,
       textStyle: { color: INK },
     },
-    grid: { ...GRID, top: tops.grid },
+    grid: { ...GRID, top: tops.grid, ...(chart.xTitle === '' ? {} : { bottom: NAMED }) },
     xAxis: {
       type: chart.x === 'date' ? 'time' : 'value',
       name: chart.xTitle,
@@ -79,8 +92,9 @@ function lineOption(chart: LineChart, locale: string, width: number): ChartOptio
       nameTextStyle: { color: FAINT },
       axisLabel:
         chart.x === 'date'
-          ? { color: FAINT, formatter: shortDate(locale), hideOverlap: true }
+          ? { color: FAINT, formatter: shortDate(locale), hideOverlap: true, customValues: days }
           : { color: FAINT },
+      ...(chart.x === 'date' ? { axisTick: { customValues: days } } : {}),
       splitLine: { show: false },
       ...(chart.x === 'number' ? { minInterval: 1 } : {}),
     },
@@ -127,6 +141,29 @@ function lineOption(chart: LineChart, locale: string, width: number): ChartOptio
       ]
     }),
   }
+}
+
+const DAY = 86_400_000
+/** Days between two that an axis names. */
+const APART = [1, 2, 7, 14, 28, 91, 182, 364]
+/** Pixels that a day needs, and those of the picture that no day stands in. */
+const NAME = { width: 64, margin: 90 }
+
+/** The days an axis names: evenly from the first, as many as fit; where the points are weeks, weeks. */
+function namedDays({ series }: LineChart, width: number): number[] {
+  const all = series.flatMap(({ points }) => points.map(({ x }) => Date.parse(String(x))))
+  const days = [...new Set(all)].sort((a, b) => a - b)
+  const [first, last] = [days[0], days.at(-1)]
+  if (first === undefined || last === undefined) return []
+  const weekly = days.length > 1 && days.every((day) => (day - first) % (7 * DAY) === 0)
+  const fit = Math.max(2, Math.floor((width - NAME.margin) / NAME.width))
+  const apart =
+    APART.filter((each) => !weekly || each % 7 === 0).find((each) => (last - first) / (each * DAY) < fit) ??
+    Math.ceil((last - first) / (364 * DAY * fit)) * 364
+  return Array.from(
+    { length: Math.floor((last - first) / (apart * DAY)) + 1 },
+    (_, at) => first + at * apart * DAY,
+  )
 }
 
 /** Annotations as shaded days, their words at the top. */

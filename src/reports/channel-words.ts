@@ -7,6 +7,8 @@ const CHANNELS: Readonly<Record<string, Record<Language, string>>> = {
   push: { en: 'Push notification', 'zh-CN': '推送通知' },
   callback: { en: 'Telephone call', 'zh-CN': '电话回访' },
   inapp: { en: 'In the app', 'zh-CN': '应用内消息' },
+  // What a webhook does is the shop’s own matter; who is asked on a page need not know the word.
+  webhook: { en: 'Other messages', 'zh-CN': '其他消息' },
 }
 
 /** What a channel from outside, or its settings, call it: one title, or one for each language. */

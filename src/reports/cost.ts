@@ -230,7 +230,7 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
       left(''),
       left(en ? 'with labour' : '含人工'),
       left(en ? 'without labour' : '不含人工'),
-      left(en ? 'brings in, a head contacted' : '每触达一人的净收益'),
+      left(en ? 'brings in, per person contacted' : '每触达一人的净收益'),
     ],
     rows: data.prices.map((price) => [
       cell.text(price.name === '' ? w('all') : price.name),
@@ -264,7 +264,7 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
     about: aboutLines(data, speech),
     sentences: [priceSentence(data, speech)],
     tables: [kinds, prices, lines],
-    charts: data.days.length === 0 ? [] : burnDown(data, speech),
+    charts: data.days.length === 0 ? [] : burnDown(data, speech, style.currency),
     notes: [...notes, ...annotationNotes(data.annotations, speech)],
   }
 }
@@ -302,10 +302,11 @@ function priceSentence(data: CostData, speech: Speech): Sheet['sentences'][numbe
 }
 
 /** What is spent so far, day by day, and where the budget of the whole campaign lies. */
-function burnDown(data: CostData, speech: Speech): Chart[] {
+function burnDown(data: CostData, speech: Speech, currency: string | undefined): Chart[] {
   const en = speech.language === 'en'
   return (['spend', 'liability'] as const).map((kind): LineChart => {
     let spent = 0
+    const name = speech.word(kind)
     const points = data.days.map((day) => {
       spent += day[kind]
       return { x: day.day, y: spent / 1e6 }
@@ -315,12 +316,13 @@ function burnDown(data: CostData, speech: Speech): Chart[] {
     return {
       kind: 'lines',
       id: `burn_${kind}`,
-      title: `${speech.word(kind)}${en ? ', summed up' : '（累计）'}`,
+      title: en ? `${name.charAt(0).toUpperCase()}${name.slice(1)}, added up day by day` : `${name}（累计）`,
       xTitle: '',
       x: 'date',
       unit: 'money',
+      currency,
       series: [
-        { name: speech.word(kind), points },
+        { name, points },
         ...(limit === undefined
           ? []
           : [{ name: en ? 'budget' : '预算', points: points.map(({ x }) => ({ x, y: limit })) }]),

@@ -145,20 +145,22 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
     right(en ? 'clicked/delivered' : '点击/送达'),
     right(en ? 'failed' : '失败'),
     right(en ? 'unknown' : '未知'),
-    right(en ? 'seconds' : '平均秒数'),
+    right(en ? 'seconds, on average' : '平均秒数'),
     right(en ? 'over 10 min' : '超过10分钟'),
   ]
+  // Where no provider reported, nothing is known: which is not that nothing arrived.
+  const reported = (of: DeliveryLine) => of.delivered + of.bounced > 0
   const line = (name: string, of: DeliveryLine) => [
     cell.text(name),
     cell.count(of.sent),
-    cell.percent(share(of.delivered, of.sent)),
-    cell.percent(share(of.bounced, of.sent)),
+    cell.percent(reported(of) ? share(of.delivered, of.sent) : undefined),
+    cell.percent(reported(of) ? share(of.bounced, of.sent) : undefined),
     cell.percent(share(of.complained, of.delivered)),
     cell.percent(share(of.clicked, of.delivered)),
     cell.count(of.failed),
     cell.count(of.uncertain),
     cell.plain(of.delivered > 0 ? of.latency / of.delivered : undefined),
-    cell.count(of.late),
+    of.delivered > 0 ? cell.count(of.late) : cell.none,
   ]
   const channels: SheetTable = {
     id: 'channels',
@@ -222,7 +224,16 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
         : [],
     tables: [channels, domains, errors, switches],
     charts: data.days.length === 0 ? [] : [deliveryChart(data, speech)],
-    notes: annotationNotes(data.annotations, speech),
+    notes: [
+      ...(known && data.channels.some((each) => each.sent > 0 && !reported(each))
+        ? [
+            en
+              ? '–: of that, no provider has reported anything; what it sent may well have arrived.'
+              : '“–”表示服务商没有回报，不代表没有送达。',
+          ]
+        : []),
+      ...annotationNotes(data.annotations, speech),
+    ],
   }
 }
 

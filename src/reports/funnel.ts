@@ -170,7 +170,7 @@ export function funnelSheet(data: FunnelData, style: TextStyle): Sheet {
             ),
             row(en ? 'sent a message' : '已发送', steps.sent, share(steps.sent, steps.treated), w('treated')),
             row(
-              en ? 'delivered' : '已送达',
+              en ? 'delivered, said the provider' : '已送达（服务商回报）',
               steps.delivered,
               share(steps.delivered, steps.sent),
               en ? 'sent' : '已发送',
@@ -260,8 +260,8 @@ function funnelChart(steps: ReturnType<typeof stepsOf>, en: boolean): BarChart {
     title: en ? 'The contacted, step by step' : '触达组逐步转化',
     unit: 'count',
     categories: en
-      ? ['contacted', 'sent', 'delivered', 'clicked', 'active again', 'came back']
-      : ['触达组', '已发送', '已送达', '已点击', '再次活跃', '已召回'],
+      ? ['contacted', 'sent', 'reported delivered', 'clicked', 'active again', 'came back']
+      : ['触达组', '已发送', '回报送达', '已点击', '再次活跃', '已召回'],
     series: [
       {
         name: en ? 'people' : '人数',

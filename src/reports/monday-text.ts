@@ -5,7 +5,7 @@ import { aboutLines, annotationNotes, marksOf } from './freshness.ts'
 import { nothingYet } from './funnel.ts'
 import type { Contrast, MondayData, Week } from './monday.ts'
 import type { TextStyle } from './report.ts'
-import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { type Figure, left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
 import { verdictSentence, verdictTone } from './verdict-text.ts'
 import type { Speech } from './words.ts'
 
@@ -19,8 +19,8 @@ const CONTRASTS: Readonly<Record<string, { en: string; 'zh-CN': string }>> = {
   active30: { en: 'active in the week to day 30', 'zh-CN': '第 30 天前一周内活跃' },
   active90: { en: 'active in the week to day 90', 'zh-CN': '第 90 天前一周内活跃' },
   fullPriceBuyers30: { en: 'bought without a coupon in 30 days', 'zh-CN': '30 天内不用券下单的人' },
-  fullPrice30: { en: 'orders without a coupon, a hundred heads', 'zh-CN': '每百人不用券订单数' },
-  orders30: { en: 'orders in 30 days, a hundred heads', 'zh-CN': '每百人 30 天订单数' },
+  fullPrice30: { en: 'orders without a coupon, per 100 people', 'zh-CN': '每百人不用券订单数' },
+  orders30: { en: 'orders in 30 days, per 100 people', 'zh-CN': '每百人 30 天订单数' },
 }
 
 export function mondaySheet(data: MondayData, style: TextStyle): Sheet {
@@ -30,6 +30,7 @@ export function mondaySheet(data: MondayData, style: TextStyle): Sheet {
     name: 'monday',
     title: en ? 'Monday' : '周一速览',
     about: aboutLines(data, speech),
+    figures: figuresOf(data, speech),
     sentences: sentencesOf(data, speech),
     tables: [
       weeksTable(data, style),
@@ -55,7 +56,7 @@ export function mondaySheet(data: MondayData, style: TextStyle): Sheet {
         ? []
         : [
             en
-              ? `${speech.plain(data.touchesAHead)} messages a head contacted.`
+              ? `${speech.plain(data.touchesAHead)} messages per person contacted.`
               : `触达组人均 ${speech.plain(data.touchesAHead)} 条消息。`,
           ]),
       ...(data.cost.acquisition === undefined
@@ -131,7 +132,7 @@ function earningTable({ cost, split }: MondayData, style: TextStyle): SheetTable
     columns: [
       left(''),
       left(en ? 'one won back costs' : '每多召回一人'),
-      left(en ? 'brings in, a head contacted' : '每触达一人的净收益'),
+      left(en ? 'brings in, per person contacted' : '每触达一人的净收益'),
     ],
     rows: cost.prices.map((price) => [
       cell.text(price.name === '' ? speech.word('all') : price.name),
@@ -158,7 +159,7 @@ function channelsTable({ channels }: MondayData, style: TextStyle): SheetTable {
       left(en ? 'channel' : '渠道'),
       right(en ? 'sent' : '已发送'),
       right(en ? 'came back next' : '随后召回'),
-      right(en ? 'a hundred sent' : '每百条'),
+      right(en ? 'per 100 sent' : '每百条'),
       right(speech.word('spend')),
     ],
     rows: channels.map((each) => [
@@ -221,6 +222,54 @@ function contrastTable({ id, title, contrasts, off }: Contrasts, style: TextStyl
 }
 
 type Sentence = Sheet['sentences'][number]
+
+/** Large: how many were won back, the two rates behind it, the price. Nothing where there is no verdict. */
+function figuresOf({ overall, verdict, split, cost }: MondayData, speech: Speech): Sheet['figures'] {
+  const en = speech.language === 'en'
+  const { treated, heldOut, recalls } = overall
+  if (split.alarm || verdict.kind === 'not_yet' || verdict.kind === 'groups_off') return undefined
+  if (recalls.kind !== 'estimate' || treated.rate.kind !== 'estimate' || heldOut.rate.kind !== 'estimate') {
+    return undefined
+  }
+  const n = speech.count
+  const [low, high] = [speech.signed(recalls.low), speech.signed(recalls.high)]
+  const of = ({ matured }: { matured: number }) => (en ? `of ${n(matured)}` : `共 ${n(matured)} 人`)
+  const [whole] = cost.prices
+  const price =
+    whole && 'answer' in whole.withLabour && whole.withLabour.answer === 'cost' && whole.withLabour
+  const customer = cost.acquisition === undefined ? undefined : speech.money(cost.acquisition)
+  const figures: readonly Figure[] = [
+    {
+      name: speech.word('wonBack'),
+      text: speech.signed(recalls.value),
+      tone: verdictTone(verdict),
+      beside: en ? `95 % interval ${low} to ${high}` : `95% 区间 ${low} 至 ${high}`,
+    },
+    {
+      name: en ? 'came back, contacted' : '触达组召回率',
+      text: speech.percent(treated.rate.value),
+      tone: 'plain',
+      beside: of(treated),
+    },
+    {
+      name: en ? 'came back, not contacted' : '对照组召回率',
+      text: speech.percent(heldOut.rate.value),
+      tone: 'plain',
+      beside: of(heldOut),
+    },
+    ...(price
+      ? [
+          {
+            name: en ? 'one won back costs' : '每多召回一人的成本',
+            text: speech.money(price.value),
+            tone: 'plain' as const,
+            beside: customer && (en ? `a new customer: ${customer}` : `获取一位新客：${customer}`),
+          },
+        ]
+      : []),
+  ]
+  return { title: en ? 'Everybody whose observation is complete' : '全部观察期已满者', figures }
+}
 
 function sentencesOf(data: MondayData, speech: Speech): readonly Sentence[] {
   if (data.split.alarm) {

@@ -24,12 +24,22 @@ export interface SheetTable {
   readonly empty: string
 }
 
+export interface Figure {
+  readonly name: string
+  readonly text: string
+  readonly tone: Tone
+  /** Its interval, what it is of, or what to hold it against. */
+  readonly beside?: string | undefined
+}
+
 export interface Sheet {
   readonly name: string
   readonly title: string
   /** Whom and when it is about, and how fresh it is. */
   readonly about: readonly string[]
   readonly sentences: readonly { readonly text: string; readonly tone: Tone }[]
+  /** What a page shows large, before the sentences: nothing that they and the tables do not say. */
+  readonly figures?: { readonly title: string; readonly figures: readonly Figure[] } | undefined
   readonly tables: readonly SheetTable[]
   readonly charts: readonly Chart[]
   readonly notes: readonly string[]

@@ -303,6 +303,14 @@ describe('Monday', () => {
     const [first, second] = sheetReports.monday.sheet(data, english).sentences
     expect(first).toMatchObject({ text: expect.stringMatching(/^Won back by us: 4\d\d \(/), tone: 'good' })
     expect(second?.text).toContain('The week of Jan 12, 2026 alone cannot tell')
+    // Large on a page: what the sentences and tables say, no more.
+    const { figures } = sheetReports.monday.sheet(data, english).figures ?? {}
+    expect(figures?.[0]).toMatchObject({ name: 'won back by us', tone: 'good' })
+    expect(figures?.[0]?.text).toMatch(/^\+4\d\d$/)
+    expect(figures?.slice(1, 3).map(({ text, beside }) => [text, beside])).toEqual([
+      ['40.1 %', 'of 1,818'],
+      ['15.3 %', 'of 202'],
+    ])
     const inChinese = sheetReports.monday.sheet(data, chinese).sentences
     expect(inChinese[0]?.text).toMatch(/^多召回的人数：4\d\d（/)
     expect(inChinese[1]?.text).toContain('仅看 2026年1月12日 当周尚无法判断')
@@ -485,6 +493,13 @@ describe('delivery', () => {
     const text = sheetReports.delivery.format(data, { ...english, width: 160 })
     expect(text).toMatch(/email\s+200\s+50\.0 %\s+0\.0 %\s+0\.0 %\s+25\.0 %/)
     expect(text).not.toContain('no provider has reported')
+    // Nothing reported is not nothing delivered.
+    const silent = { channel: 'push', domain: '', sent: 9, failed: 1, uncertain: 0, delivered: 0, clicked: 0 }
+    const beside = { ...silent, bounced: 0, complained: 0, latency: 0, late: 0 }
+    const both = { ...data, channels: [...data.channels, beside] }
+    const told = sheetReports.delivery.format(both, { ...english, width: 160 })
+    expect(told).toMatch(/push\s+9\s+–\s+–\s+–\s+–\s+1\s+0\s+–\s+–/)
+    expect(told).toContain('may well have arrived')
   })
 
   it('says what a provider refused once for all whom it refused so, and names nobody', async () => {

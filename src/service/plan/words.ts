@@ -34,7 +34,7 @@ export const PLAN_WORDS = {
     'zh-CN': '没有活跃记录，沉默从注册日算起',
   },
   messages: {
-    en: 'Messages to those who enter now, in the tier they enter: were all treated and none came back first',
+    en: 'Messages to those who enter now, in the tier they enter, if all were contacted and nobody came back first',
     'zh-CN': '发给此刻进入者的消息（仅其进入的阶段；假设全部触达且无人先回来）',
   },
   step: { en: 'step', 'zh-CN': '步骤' },

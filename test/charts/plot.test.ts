@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import type { LineChart } from '../../src/charts/chart.ts'
+import { plotOption } from '../../src/charts/plot.ts'
+import { drawSvg } from '../../src/charts/svg.ts'
+
+const DAY = 86_400_000
+
+const chartOf = (from: string, count: number, apart: number, over: Partial<LineChart> = {}): LineChart => ({
+  ...{ kind: 'lines', id: 'test', title: '', xTitle: '', x: 'date', unit: 'count', marks: [] },
+  series: [
+    {
+      name: 'all',
+      points: Array.from({ length: count }, (_, at) => ({
+        x: new Date(Date.parse(from) + at * apart * DAY).toISOString().slice(0, 10),
+        y: at * 1000,
+      })),
+    },
+  ],
+  ...over,
+})
+
+/** What stands on the picture, in the order it is drawn. */
+const texts = (chart: LineChart, width = 760, locale = 'en') =>
+  [...drawSvg(plotOption(chart, locale, width), { width, height: 300 }).matchAll(/<text[^>]*>([^<]+)</g)].map(
+    ([, text]) => text,
+  )
+
+const days = (chart: LineChart, width = 760, locale = 'en') =>
+  texts(chart, width, locale).filter((text) => /[A-Z][a-z]{2} \d|月/.test(text ?? ''))
+
+describe('a curve over days', () => {
+  it('names weeks where its points are weeks', () => {
+    expect(days(chartOf('2025-09-01', 4, 7))).toEqual(['Sep 1', 'Sep 8', 'Sep 15', 'Sep 22'])
+  })
+
+  it('names days that are as far apart from each other, as many as fit', () => {
+    expect(days(chartOf('2025-09-01', 3, 1))).toEqual(['Sep 1', 'Sep 2', 'Sep 3'])
+    const wide = days(chartOf('2025-09-01', 60, 1))
+    expect(wide).toEqual([
+      'Sep 1',
+      'Sep 8',
+      'Sep 15',
+      'Sep 22',
+      'Sep 29',
+      'Oct 6',
+      'Oct 13',
+      'Oct 20',
+      'Oct 27',
+    ])
+    expect(days(chartOf('2025-09-01', 60, 1), 340, 'zh-CN')).toEqual(['9月1日', '9月29日', '10月27日'])
+    // Of ten years, too.
+    expect(days(chartOf('2016-01-01', 3650, 1)).length).toBeLessThan(12)
+  })
+
+  it('writes amounts of money with their currency', () => {
+    const chart = chartOf('2025-09-01', 3, 1, { unit: 'money', currency: 'CNY' })
+    expect(texts(chart)).toContain('CN¥2,000')
+    expect(texts(chart, 760, 'zh-CN')).toContain('¥2,000')
+  })
+})
