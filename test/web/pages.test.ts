@@ -228,10 +228,10 @@ const post = (path: string, who: Role, fields: Record<string, string> = {}) =>
 it('begins with the campaign that takes in most people, of several, and with the way to the others', async () => {
   const first = await (await get('/', 'viewer')).text()
   expect(first).toContain('All campaigns, the busiest first')
-  expect(first).toContain('<a href="/?campaign=spring" aria-current="page">spring</a>')
+  expect(first).toContain('<a href="/?campaign=spring" aria-current="page">Spring</a>')
   expect(first.indexOf('campaign=spring')).toBeLessThan(first.indexOf('campaign=autumn'))
   const other = await (await get('/?campaign=autumn', 'viewer')).text()
-  expect(other).toContain('<a href="/?campaign=autumn" aria-current="page">autumn</a>')
+  expect(other).toContain('<a href="/?campaign=autumn" aria-current="page">Autumn</a>')
   expect(other).toContain('nobody has been assigned')
 })
 

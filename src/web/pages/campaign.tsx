@@ -73,7 +73,12 @@ export async function showCampaign(visit: Visit, campaign: string): Promise<Resp
             <Act
               visit={visit}
               to={`${path}/plan`}
-              words={say('Plan it: to whom, at what cost', '计划：发给谁、成本多少')}
+              words={
+                plan
+                  ? say('Plan it again', '重新计划')
+                  : say('Plan it: to whom, at what cost', '计划：发给谁、成本多少')
+              }
+              {...(plan ? { kind: 'quiet' as const } : {})}
             />
           ) : null}
         </div>
@@ -90,10 +95,16 @@ export async function showCampaign(visit: Visit, campaign: string): Promise<Resp
               { title: say('Version', '版本'), num: true },
               { title: say('When', '时间') },
               { title: say('By', '操作者') },
-              { title: say('hash', '哈希') },
+              { title: say('Hash', '哈希') },
             ]}
             rows={history.map((each) => [
-              `${each.version}${each.current ? ' ●' : ''}`,
+              each.current ? (
+                <>
+                  <StateTag visit={visit} state={held?.state ?? null} /> {each.version}
+                </>
+              ) : (
+                String(each.version)
+              ),
               <time>{speech.moment(each.appliedAt)}</time>,
               `${each.appliedBy}${each.restores === undefined ? '' : say(` (version ${each.restores} again)`, `（恢复版本 ${each.restores}）`)}`,
               <code>{shortHash(each.inputs)}</code>,

@@ -8,6 +8,7 @@ import { recordStop } from '../../outcomes/silence.ts'
 import { appliedCampaigns } from '../../service/scheduler.ts'
 import { decidePlan, newestPlan, othersMayApprove, storePlan } from '../plans.ts'
 import { StateTag, showCampaign } from './campaign.tsx'
+import { campaignTitles } from './campaign-titles.ts'
 import { Coded, Empty, Table } from './parts.tsx'
 import { act, type PagesDependencies, page, type Visit } from './visit.ts'
 
@@ -138,7 +139,16 @@ async function showList(visit: Visit): Promise<Response> {
   const fresh =
     files?.campaigns.filter(({ campaign }) => !found.some((each) => each.campaign === campaign)) ?? []
   const title = say('Campaigns', '活动')
-  const link = (campaign: string) => <a href={`/campaigns/${campaign}`}>{campaign}</a>
+  const titles = await campaignTitles(
+    visit,
+    found.map(({ campaign }) => campaign),
+  )
+  const link = (campaign: string, words: string | undefined) => (
+    <>
+      <a href={`/campaigns/${campaign}`}>{words}</a>
+      {words === campaign ? null : <small class="under">{campaign}</small>}
+    </>
+  )
   return await visit.show(
     title,
     <>
@@ -155,7 +165,7 @@ async function showList(visit: Visit): Promise<Response> {
               { title: say('People under way', '进行中人数'), num: true },
             ]}
             rows={found.map((each) => [
-              link(each.campaign),
+              link(each.campaign, titles.get(each.campaign)),
               <>
                 <StateTag visit={visit} state={each.state} />{' '}
                 {files?.campaigns.some(
@@ -176,9 +186,7 @@ async function showList(visit: Visit): Promise<Response> {
           <h2>{say('In the files, never applied', '文件中尚未应用')}</h2>
           <ul>
             {fresh.map(({ campaign, title: words }) => (
-              <li>
-                {link(campaign)} · {words}
-              </li>
+              <li>{link(campaign, words)}</li>
             ))}
           </ul>
         </div>

@@ -9,6 +9,7 @@ import { reports } from '../../reports/reports.ts'
 import { entryText } from '../../reports/timeline-text.ts'
 import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
 import { findContact } from '../../touchpoints/preview.ts'
+import { campaignTitles } from './campaign-titles.ts'
 import { titleOfChannel } from './channel-title.ts'
 import { searchContacts } from './contact-search.ts'
 import { Act, Empty, Table } from './parts.tsx'
@@ -92,6 +93,10 @@ async function showSearch(visit: Visit): Promise<Response> {
   const found = await searchContacts(visit.runtime, words)
   const mask = visit.may('see_addresses') ? UNMASKED : MASKED
   const title = say('Contacts', '联系人')
+  const titles = await campaignTitles(
+    visit,
+    found.flatMap(({ campaigns }) => campaigns?.split(', ') ?? []),
+  )
   return await visit.show(
     title,
     <>
@@ -118,7 +123,7 @@ async function showSearch(visit: Visit): Promise<Response> {
               each.email === null ? '' : mask.email(each.email),
               each.phone === null ? '' : mask.phone(each.phone),
               each.lastActive === null ? '' : <time>{speech.date(each.lastActive)}</time>,
-              each.campaigns ?? '',
+              (each.campaigns?.split(', ') ?? []).map((name) => titles.get(name)).join(say(', ', '、')),
             ])}
           />
         </div>

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import { rows } from '../../database/connect.ts'
 import { REASONS, STATES, sentence } from '../../reports/reasons.ts'
+import { campaignTitles } from './campaign-titles.ts'
 import { OutboxTabs } from './caught.tsx'
 import { Coded, Empty, Table } from './parts.tsx'
 import { type PagesDependencies, page } from './visit.ts'
@@ -34,6 +35,10 @@ export function outboxPages(dependencies: PagesDependencies): Hono {
             JOIN steps s USING (step_id) LEFT JOIN contacts c USING (contact_id) ORDER BY r.settled_at DESC`,
       )
       const title = say('Outbox', '发件箱')
+      const titles = await campaignTitles(
+        visit,
+        found.map(({ campaign }) => campaign),
+      )
       if (found.length === 0) {
         return await visit.show(
           title,
@@ -78,7 +83,7 @@ export function outboxPages(dependencies: PagesDependencies): Hono {
                 `${sentence(STATES, each.state, language)}${each.reason === null ? '' : `${say(': ', '：')}${sentence(REASONS, each.reason, language)}`}`,
                 each.channel === null ? '' : speech.channel(each.channel),
                 each.step,
-                each.campaign,
+                titles.get(each.campaign) ?? each.campaign,
               ])}
             />
           </div>

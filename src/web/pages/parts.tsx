@@ -32,6 +32,11 @@ export function Act(props: {
 /** Columns that a phone shows beside each other; with more, each row becomes a card of lines, its first cell the head. */
 const BESIDE = 3
 
+/** As a heading begins: with a capital, unless it is a sign of one letter. */
+export function headed(title: string): string {
+  return title.length < 2 ? title : title.charAt(0).toUpperCase() + title.slice(1)
+}
+
 /** A table; wherever it is too wide, it scrolls sideways, by keyboard too. */
 export function Table(props: {
   label: string
@@ -50,7 +55,19 @@ export function Table(props: {
           <tr role={role('row')}>
             {columns.map(({ title, num }) => (
               <th scope="col" role={role('columnheader')} class={num ? 'num' : undefined}>
-                {title}
+                {/* A long pair of words may be parted where it is a fraction. */}
+                {headed(title)
+                  .split('/')
+                  .map((part, at) =>
+                    at === 0 ? (
+                      part
+                    ) : (
+                      <>
+                        /<wbr />
+                        {part}
+                      </>
+                    ),
+                  )}
               </th>
             ))}
           </tr>
@@ -62,7 +79,7 @@ export function Table(props: {
                 <td
                   role={role('cell')}
                   class={columns[at]?.num ? 'num' : undefined}
-                  data-title={stacked ? columns[at]?.title : undefined}
+                  data-title={stacked ? headed(columns[at]?.title ?? '') : undefined}
                 >
                   {cell}
                 </td>

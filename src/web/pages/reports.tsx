@@ -9,6 +9,7 @@ import type { SheetReport } from '../../reports/sheet-report.ts'
 import { openCounting } from '../../service/counting.ts'
 import { questionOf, styleOfWorkspace } from '../../service/reporting.ts'
 import { appliedCampaigns } from '../../service/scheduler.ts'
+import { campaignTitles } from './campaign-titles.ts'
 import { Empty, Table } from './parts.tsx'
 import { SheetView } from './sheet.tsx'
 import { type PagesDependencies, page, type Visit } from './visit.ts'
@@ -57,12 +58,15 @@ export function reportPages(dependencies: PagesDependencies): Hono {
         const wanted = names.find((name) => name === visit.c.req.query('campaign'))
         const lines = names.length < 2 ? [] : await readLines(visit, names)
         const campaign = wanted ?? lines[0]?.campaign ?? names[0] ?? ''
+        const titles = await campaignTitles(visit, names)
         const counts = await counting.freshen(campaign)
         const { sheet } = await readSheet(visit, 'monday', campaign)
         return await visit.show(
           say('Monday', '周一速览'),
           <>
-            {lines.length === 0 ? null : <CampaignLines visit={visit} lines={lines} here={campaign} />}
+            {lines.length === 0 ? null : (
+              <CampaignLines visit={visit} lines={lines} titles={titles} here={campaign} />
+            )}
             {counts ? <BeingCounted visit={visit} /> : <SheetView visit={visit} sheet={sheet} />}
             <p>
               <a href={`/campaigns/${campaign}/reports/funnel`}>
@@ -99,8 +103,9 @@ export function reportPages(dependencies: PagesDependencies): Hono {
           return c.body(csvOf(sheet.tables), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
         }
         const base = `/campaigns/${campaign}/reports`
+        const titles = await campaignTitles(visit, [campaign])
         return await visit.show(
-          `${campaign} · ${say(...TABS[name])}`,
+          `${titles.get(campaign)} · ${say(...TABS[name])}`,
           <>
             <Tabs
               visit={visit}
@@ -127,8 +132,13 @@ async function readLines(visit: Visit, names: readonly string[]): Promise<Campai
 }
 
 /** All campaigns, each a way to its own Monday, which follows beneath. */
-function CampaignLines(props: { visit: Visit; lines: readonly CampaignLine[]; here: string }) {
-  const { visit, lines, here } = props
+function CampaignLines(props: {
+  visit: Visit
+  lines: readonly CampaignLine[]
+  titles: ReadonlyMap<string, string>
+  here: string
+}) {
+  const { visit, lines, titles, here } = props
   const table = campaignsTable(lines, styleOf(visit))
   return (
     <>
@@ -142,13 +152,13 @@ function CampaignLines(props: { visit: Visit; lines: readonly CampaignLine[]; he
               href={`/?campaign=${encodeURIComponent(name?.text ?? '')}`}
               aria-current={name?.text === here ? 'page' : undefined}
             >
-              {name?.text}
+              {titles.get(name?.text ?? '')}
             </a>,
             ...figures.map(({ text }) => text),
           ])}
         />
       </nav>
-      <h2>{here}</h2>
+      <h2>{titles.get(here)}</h2>
     </>
   )
 }

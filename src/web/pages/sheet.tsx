@@ -3,11 +3,11 @@ import type { Chart } from '../../charts/chart.ts'
 import { plotOption } from '../../charts/plot.ts'
 import { type ChartSize, drawSvg } from '../../charts/svg.ts'
 import type { Sheet } from '../../reports/sheet.ts'
-import { Coded, Table } from './parts.tsx'
+import { Coded, headed, Table } from './parts.tsx'
 import type { Visit } from './visit.ts'
 
 /** Pixels of a chart as it is drawn; a page makes it as narrow as it must. */
-const WIDE: ChartSize = { width: 760, height: 300 }
+const WIDE: ChartSize = { width: 880, height: 300 }
 const NARROW: ChartSize = { width: 340, height: 270 }
 
 /** A report as a page: the same sheet that terminal, CSV and mail are written from. */
@@ -15,7 +15,19 @@ export function SheetView({ visit, sheet }: { visit: Visit; sheet: Sheet }) {
   const [first, ...rest] = sheet.sentences
   return (
     <>
-      <p class="soft">{sheet.about.join(' · ')}</p>
+      <p class="soft about">
+        {/* A moment is not torn apart where the line ends. */}
+        {sheet.about
+          .join(' · ')
+          .split(' · ')
+          .map((each, at, all) => (
+            <>
+              {at === 0 ? '' : ' '}
+              <span>{at === all.length - 1 ? each : `${each} ·`}</span>
+            </>
+          ))}
+      </p>
+      {sheet.figures === undefined ? null : <Figures {...sheet.figures} />}
       {first === undefined ? null : (
         <p class={`lead ${first.tone}`}>
           <Coded text={first.text} />
@@ -53,6 +65,26 @@ export function SheetView({ visit, sheet }: { visit: Visit; sheet: Sheet }) {
         </p>
       ))}
     </>
+  )
+}
+
+/** What is read from afar; the sentences beneath say the same. */
+function Figures({ title, figures }: NonNullable<Sheet['figures']>) {
+  return (
+    <section class="card">
+      <h2>{title}</h2>
+      <dl class="figures">
+        {figures.map(({ name, text, tone, beside }) => (
+          <div>
+            <dt>{headed(name)}</dt>
+            <dd class={tone}>
+              {text}
+              {beside === undefined ? null : <small class="soft">{beside}</small>}
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
   )
 }
 

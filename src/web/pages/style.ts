@@ -44,7 +44,7 @@ footer { color: var(--soft); font-size: .85rem; padding: 1rem 1.5rem 2.5rem; max
 const TEXT = `
 h1 { font-size: 1.6rem; line-height: 1.2; letter-spacing: -.015em; margin: .2rem 0 1rem }
 h2 { font-size: 1.1rem; margin: 0 0 .6rem } h3 { font-size: 1rem; margin: 1rem 0 .4rem }
-p { margin: 0 0 .8rem; max-width: 46rem } .soft, small, time { color: var(--soft) } small { font-size: .85rem }
+p { margin: 0 0 .8rem; max-width: 46rem; text-wrap: pretty } .soft, small, time { color: var(--soft) } small { font-size: .85rem }
 .lead { font-size: 1.2rem; line-height: 1.45; max-width: 50rem } .lead.good { color: var(--good) } .lead.bad { color: var(--bad) }
 .good { color: var(--good) } .bad { color: var(--bad) }
 code, pre, .mono { font: .85rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Noto Sans Mono CJK SC", monospace }
@@ -52,9 +52,12 @@ code { background: var(--wash); padding: .1em .35em; border-radius: 4px; overflo
 pre { background: var(--wash); padding: 1rem; border-radius: 10px; overflow: auto; margin: 0 0 1rem; max-height: 38rem }
 pre .add { color: var(--good); background: var(--good-wash); display: block } pre .del { color: var(--bad); background: var(--bad-wash); display: block }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 1.1rem 1.25rem; margin: 0 0 1.1rem; box-shadow: var(--shade); min-width: 0 }
+.card > :last-child { margin-bottom: 0 } details.card:not([open]) { padding-block: .7rem }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1.1rem; margin: 0 0 1.1rem } .cards > .card { margin: 0 }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .8rem 1.5rem; margin: 0 0 .4rem }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .8rem 1rem; margin: 0 0 .4rem }
 .figures dt { color: var(--soft); font-size: .85rem } .figures dd { margin: 0; font-size: 1.45rem; font-weight: 600; letter-spacing: -.02em; font-variant-numeric: tabular-nums }
+.figures small { display: block; line-height: 1.4 } .figures dd small { font-weight: 400; letter-spacing: 0 } .figures dd.good { color: var(--good) } .figures dd.bad { color: var(--bad) }
+.about { max-width: none } .about span { display: inline-block } small.under { display: block }
 .note { border-left: 4px solid var(--accent); background: var(--card); padding: .7rem 1rem; border-radius: 0 10px 10px 0; margin: 0 0 1.1rem; overflow-wrap: anywhere }
 .note.bad { border-color: var(--bad); background: var(--bad-wash) } .note.good { border-color: var(--good); background: var(--good-wash) }
 .empty { text-align: center; padding: 2.5rem 1rem; color: var(--soft) } .empty p { margin: 0 auto .8rem }
@@ -71,7 +74,7 @@ button kbd { background: transparent; color: inherit; border-color: currentcolor
 .story li::before { content: ""; position: absolute; left: -.43rem; top: .45rem; width: .75rem; height: .75rem; border-radius: 50%; background: var(--card); border: 2px solid var(--accent) }
 .story li:last-child { border-color: transparent } .story time { display: block; font-size: .85rem }
 figure { margin: 0 0 1.1rem } .chart { background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 1rem; box-shadow: var(--shade) }
-.chart figcaption { font-weight: 600; margin: 0 0 .4rem } .chart svg { display: block; max-width: 100%; height: auto; margin: 0 auto } .chart .narrow-chart { display: none }
+.chart figcaption { font-weight: 600; margin: 0 0 .4rem } .chart svg { display: block; max-width: 100%; height: auto; margin: 0 auto } .chart svg text { font-family: inherit } .chart .narrow-chart { display: none }
 @media (max-width: 36rem) { .chart .wide-chart { display: none } .chart .narrow-chart { display: block } }
 @media (prefers-color-scheme: dark) { .chart svg { filter: invert(.9) hue-rotate(180deg); } }
 `
@@ -81,11 +84,12 @@ const TABLES = `
   linear-gradient(to right, var(--edge), transparent) 0 0 / .9rem 100% scroll no-repeat, linear-gradient(to left, var(--edge), transparent) 100% 0 / .9rem 100% scroll no-repeat }
  table { border-collapse: collapse; width: 100%; font-size: .93rem }
 th, td { text-align: left; padding: .5rem .8rem .5rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
+thead th { vertical-align: bottom } td time { white-space: nowrap } thead th.num { white-space: normal }
 tbody tr:last-child td, tbody tr:last-child th { border-bottom: 0 } th { font-weight: 600; color: var(--soft); font-size: .85rem }
 tbody th { color: var(--ink); font-size: inherit; font-weight: 500 }
 @media (max-width: 48rem) { th:not(.num), td:not(.num) { min-width: 6.5rem } th:first-child:not(.num), td:first-child:not(.num) { min-width: 7rem } }
 @media (max-width: 36rem) { .stacked thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) } .stacked, .stacked tbody { display: block } .stacked tr { display: block; padding: .6rem 0; border-bottom: 1px solid var(--line) } .stacked tr:last-child { border-bottom: 0 }
- .stacked td, .stacked td:not(.num) { display: flex; justify-content: space-between; gap: 1rem; min-width: 0; padding: .15rem 0; border: 0; white-space: normal; text-align: right; overflow-wrap: anywhere } .stacked td::before { content: attr(data-title); color: var(--soft); font-size: .85rem; text-align: left; flex: none; max-width: 60% }
+ .stacked td, .stacked td:not(.num) { display: flex; justify-content: flex-end; gap: 1rem; min-width: 0; padding: .15rem 0; border: 0; white-space: normal; text-align: right; overflow-wrap: anywhere } .stacked td::before { content: attr(data-title); color: var(--soft); font-size: .85rem; text-align: left; flex: none; max-width: 60%; margin-right: auto }
  .stacked td:first-child:not(.num) { justify-content: flex-start; min-width: 0; font-weight: 600; text-align: left } .stacked td:first-child:not(.num)::before, .stacked td[data-title=""]::before { content: none } .stacked td[data-title=""]:not(:first-child) { justify-content: flex-end } .stacked td:empty { display: none } }
 .heat td { border: 2px solid var(--card); padding: .5rem .8rem } .heat th.num { padding-right: .8rem } .heat .sum td, .heat .sum th { font-weight: 600; border-top: 1px solid var(--line) }
 .heat-1 { background: color-mix(in srgb, var(--accent) 8%, var(--card)) } .heat-2 { background: color-mix(in srgb, var(--accent) 16%, var(--card)) } .heat-3 { background: color-mix(in srgb, var(--accent) 24%, var(--card)) }

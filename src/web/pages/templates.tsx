@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { html } from 'hono/html'
+import { titleOfChannel } from './channel-title.ts'
 import { Coded, Empty } from './parts.tsx'
 import { type PagesDependencies, page, type Visit } from './visit.ts'
 
@@ -9,6 +10,9 @@ import { type PagesDependencies, page, type Visit } from './visit.ts'
 /** What a message may do in its frame: show itself, with the pictures it brings along. */
 export const MESSAGE_POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+
+/** Steps looked at for one that has something to show. */
+const TRIED = 6
 
 export function templatePages(dependencies: PagesDependencies): Hono {
   const { desk } = dependencies
@@ -31,6 +35,16 @@ export function templatePages(dependencies: PagesDependencies): Hono {
     const unmasked = visit.may('see_addresses')
     return desk?.preview(campaign, step, { contact, variant, locale, language: visit.language, unmasked })
   }
+  const firstShown = async <S extends { readonly campaign: string; readonly step: string }>(
+    visit: Visit,
+    steps: readonly S[],
+  ) => {
+    for (const step of steps) {
+      const shown = await preview(visit, step.campaign, step.step, undefined)
+      if (shown && (shown.html ?? shown.text) !== null) return { step, shown }
+    }
+    return undefined
+  }
   return new Hono()
     .get(
       '/templates',
@@ -38,15 +52,16 @@ export function templatePages(dependencies: PagesDependencies): Hono {
         const { say, runtime } = visit
         const files = await desk?.files()
         const steps =
-          files?.campaigns.flatMap(({ campaign, steps: each }) =>
-            each.map((step) => ({ campaign, ...step })),
+          files?.campaigns.flatMap(({ campaign, title, steps: each }) =>
+            each.map((step) => ({ campaign, title, ...step })),
           ) ?? []
         const title = say('Templates', '模板')
         const wanted = wantedOf(visit)
-        const chosen =
-          steps.find(({ campaign, step }) => campaign === wanted.campaign && step === wanted.step) ??
-          steps.find(({ channels }) => channels.includes('email')) ??
-          steps[0]
+        const asked = steps.find(({ campaign, step }) => campaign === wanted.campaign && step === wanted.step)
+        const mails = steps.filter(({ channels }) => channels.includes('email'))
+        // Unasked, a step that has something to show for whoever comes first.
+        const first = asked ? undefined : await firstShown(visit, mails.slice(0, TRIED))
+        const chosen = asked ?? first?.step ?? mails[0] ?? steps[0]
         if (!chosen) {
           return await visit.show(
             title,
@@ -62,7 +77,7 @@ export function templatePages(dependencies: PagesDependencies): Hono {
         }
         // What was chosen of another step's variants is none of this one's.
         const variant = chosen.variants?.find((name) => name === wanted.variant)
-        const shown = await preview(visit, chosen.campaign, chosen.step, variant)
+        const shown = first?.shown ?? (await preview(visit, chosen.campaign, chosen.step, variant))
         const query = new URLSearchParams({
           step: `${chosen.campaign}/${chosen.step}`,
           ...(wanted.contact ? { contact: wanted.contact } : {}),
@@ -79,7 +94,7 @@ export function templatePages(dependencies: PagesDependencies): Hono {
                 <select name="step">
                   {steps.map((each) => (
                     <option value={`${each.campaign}/${each.step}`} selected={each === chosen}>
-                      {`${each.campaign} · ${each.tier} · ${each.step} (${each.channels.join(', ')})`}
+                      {`${each.title} · ${each.tier} · ${each.step} (${each.channels.map((name) => titleOfChannel(runtime.workspace, name, visit.language)).join(', ')})`}
                     </option>
                   ))}
                 </select>
