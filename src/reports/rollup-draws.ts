@@ -42,13 +42,20 @@ export function countVariants({ campaign, day }: CohortDay, goal: string): SQL {
   return sql`
     INSERT INTO report_variants
     SELECT ${literal(campaign)}, ${literal(day)}::date, m.step_id, coalesce(m.variant, ''), max(w.ends_at), count(*),
-      count(*) FILTER (WHERE c.contaminated), count(*) FILTER (WHERE m.state = 'sent'), sum(came.back)
+      count(*) FILTER (WHERE c.contaminated), count(*) FILTER (WHERE m.state = 'sent'), sum(came.back),
+      sum(k.cost), sum(k.cost::numeric ^ 2), sum(k.cost * came.back)
     FROM cohort_messages m JOIN cohort c USING (contact_id, episode_id) JOIN steps p USING (step_id)
     CROSS JOIN LATERAL (
       SELECT * FROM stages s
       WHERE s.contact_id = m.contact_id AND s.episode_id = m.episode_id AND s.tier_no = p.tier_no OFFSET 0
     ) s
     ${cameBack(goal)}
+    -- Of the whole tier, as its own price is counted: who comes back by the one variant is spared the steps that follow.
+    CROSS JOIN LATERAL (
+      SELECT coalesce(sum(l.amount), 0)::bigint AS cost
+      FROM ledger l JOIN steps b ON b.step_id = l.step_id AND b.tier_no = s.tier_no
+      WHERE l.contact_id = s.contact_id AND l.episode_id = s.episode_id
+    ) k
     WHERE m.step_id IN (SELECT step_id FROM cohort_messages WHERE variant IS NOT NULL)
     GROUP BY m.step_id, coalesce(m.variant, '')`
 }

@@ -2,6 +2,8 @@ import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
 import type { TextStyle } from './report.ts'
 import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { costSentences, variantCostTables } from './variant-costs-text.ts'
+import { nameOf } from './variant-words.ts'
 import type { ComparedStep, Comparison, VariantFigures } from './variants.ts'
 import type { Speech } from './words.ts'
 
@@ -21,7 +23,9 @@ export function variantSentences(
     if (step.split.alarm) return [{ text: name + alarmText(step, speech), tone: 'bad' }]
     if (off) return []
     const tone = step.comparisons.some(({ verdict }) => verdict === 'better') ? 'good' : 'plain'
-    return [{ text: name + verdictText(step, speech), tone }]
+    const gap = speech.language === 'en' ? ' ' : ''
+    const parts = [verdictText(step, speech), ...costSentences(step, speech)]
+    return [{ text: name + parts.join(gap), tone }]
   })
 }
 
@@ -57,7 +61,9 @@ export function variantTables(steps: readonly ComparedStep[], off: boolean, styl
       ? 'No step compares variants. Give a step `variants` to learn which message brings back more.'
       : '没有步骤在比较方案。为步骤设置 `variants` 即可了解哪种消息召回更多。',
   }
-  return steps.length === 0 ? [sizes] : [sizes, comparisonTable(steps, off, style)]
+  return steps.length === 0
+    ? [sizes]
+    : [sizes, comparisonTable(steps, off, style), ...variantCostTables(steps, off, style)]
 }
 
 function comparisonTable(steps: readonly ComparedStep[], off: boolean, style: TextStyle): SheetTable {
@@ -94,8 +100,8 @@ export function variantNotes(steps: readonly ComparedStep[], { language }: Speec
   if (steps.length === 0) return []
   return [
     language === 'en'
-      ? 'Variants are compared among all who drew one, sent to or not; each window counts from entering the tier. A verdict holds however often one looks and for all variants of a step together; interval and p hold for one look. What a variant costs is not weighed.'
-      : '各方案按所有抽中的人比较，无论是否发送；观察期自进入阶段起算。结论不受查看次数影响，并已对同一步骤的全部方案校正；区间与 p 只对一次查看有效。各方案的成本未计入。',
+      ? 'Variants are compared among all who drew one, sent to or not; each window counts from entering the tier. A verdict holds however often one looks and for all variants of a step together; interval and p hold for one look. Cost is all that was booked in the tier to those complete, labour too; the verdict does not weigh it.'
+      : '各方案按所有抽中的人比较，无论是否发送；观察期自进入阶段起算。结论不受查看次数影响，并已对同一步骤的全部方案校正；区间与 p 只对一次查看有效。成本为该阶段内计入观察期已满者的全部金额（含人工），结论未将其计入。',
   ]
 }
 
@@ -114,14 +120,6 @@ function verdictWord(verdict: Comparison['verdict'], en: boolean): string {
     case 'not_yet':
       return en ? 'not yet' : '暂无结论'
   }
-}
-
-/** The step, with its versions where other versions drew it otherwise. */
-function nameOf(step: ComparedStep, steps: readonly ComparedStep[], { language }: Speech): string {
-  if (steps.filter((other) => other.step === step.step).length === 1) return step.step
-  const versions = step.versions.join(', ')
-  const word = step.versions.length === 1 ? 'version' : 'versions'
-  return language === 'en' ? `${step.step} (${word} ${versions})` : `${step.step}（版本 ${versions}）`
 }
 
 function alarmText({ split, variants }: ComparedStep, speech: Speech): string {

@@ -1,11 +1,14 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
-import type { Estimate, NotEnough } from '../statistics/estimate.ts'
+import { type Estimate, type NotEnough, notEnough } from '../statistics/estimate.ts'
 import { holm } from '../statistics/many.ts'
+import { meanOf, sampleOf, welch } from '../statistics/means.ts'
 import { differenceTest } from '../statistics/miettinen-nurminen.ts'
+import { type CostMoments, incrementalOf, netBenefit } from '../statistics/net-benefit.ts'
 import { newcombe } from '../statistics/newcombe.ts'
+import { type RatioMoments, ratio, ratioDifference } from '../statistics/ratio.ts'
 import { type SampleRatio, sampleRatio } from '../statistics/sample-ratio.ts'
-import { recallsUntilVerdict, sequenceTest } from '../statistics/sequence.ts'
+import { MINIMUM_RECALLS, recallsUntilVerdict, sequenceTest } from '../statistics/sequence.ts'
 import { type ArmFigures, type Counts, figuresOf } from './effect.ts'
 import { inRange } from './people-cells.ts'
 import type { CampaignQuestion, VariantShare } from './question.ts'
@@ -22,6 +25,25 @@ export interface VariantFigures extends ArmFigures {
   readonly share: number
   /** Of the assigned. */
   readonly sent: number
+  readonly cost: VariantCost
+}
+
+/** What was booked to the complete of a variant: messages, offers and labour of the tier. Micros. */
+export interface VariantCost {
+  /** Sums over the complete, one lapse a head. */
+  readonly moments: CostMoments
+  /** A person, sent to or not, with the interval of a mean. */
+  readonly perPerson: Estimate | NotEnough
+  /** For each who came back; not enough data below the recalls that a verdict asks for. */
+  readonly perRecall: Estimate | NotEnough
+}
+
+/** What a variant costs more than the step's first; for one look. Micros. */
+export interface CostComparison {
+  readonly perPerson: Estimate | NotEnough
+  readonly perRecall: Estimate | NotEnough
+  /** λΔE − ΔC a head, at the campaign's value of a recall; undefined where it names none. */
+  readonly benefit: Estimate | NotEnough | undefined
 }
 
 /** A variant against the step's first. */
@@ -36,6 +58,7 @@ export interface Comparison {
   /** About how many more recalls of the first it takes to tell, if rates stay as they are; undefined: no number would do. */
   readonly recallsNeeded: number | undefined
   readonly verdict: 'not_yet' | 'no_difference' | 'better' | 'worse'
+  readonly cost: CostComparison
 }
 
 /** Whether the variants have the sizes they were drawn with. */
@@ -56,6 +79,8 @@ export interface ComparedStep {
   /** In the order of the file: the first is the one the others are held against. */
   readonly variants: readonly VariantFigures[]
   readonly comparisons: readonly Comparison[]
+  /** What a recall is worth to the campaign, micros. */
+  readonly recallValue: number | undefined
 }
 
 interface VariantRow extends Counts {
@@ -64,6 +89,10 @@ interface VariantRow extends Counts {
   readonly version: number
   readonly variant: string
   readonly sent: number
+  /** Of the complete. */
+  readonly cost: number
+  readonly costSquares: number
+  readonly costRecalls: number
 }
 
 /**
@@ -78,7 +107,10 @@ export async function readVariants(session: Session, question: CampaignQuestion)
     SELECT p.tier, p.step, p.version, v.variant, sum(v.assigned)::bigint AS assigned,
       sum(v.contaminated)::bigint AS contaminated, sum(v.sent)::bigint AS sent,
       coalesce(sum(v.assigned) FILTER (WHERE v.final), 0)::bigint AS matured,
-      coalesce(sum(v.recalled) FILTER (WHERE v.final), 0)::bigint AS recalled
+      coalesce(sum(v.recalled) FILTER (WHERE v.final), 0)::bigint AS recalled,
+      coalesce(sum(v.cost) FILTER (WHERE v.final), 0)::bigint AS cost,
+      coalesce(sum(v.cost_squares) FILTER (WHERE v.final), 0)::float8 AS "costSquares",
+      coalesce(sum(v.cost_recalls) FILTER (WHERE v.final), 0)::bigint AS "costRecalls"
     FROM (
       SELECT r.*, max(r.final_at) OVER (PARTITION BY r.day, r.step_id) <= ${question.now} AS final
       FROM report_variants r WHERE ${inRange(question, 'r')}
@@ -86,13 +118,13 @@ export async function readVariants(session: Session, question: CampaignQuestion)
     GROUP BY p.tier_no, p.step_no, p.tier, p.step, p.version, v.variant
     ORDER BY p.tier_no, p.step_no, p.version DESC`,
   )
-  return compareSteps(found, question.variants ?? new Map())
+  return compareSteps(found, question)
 }
 
 /** Rows of one step and of versions with the same names and shares, judged together. Pure. */
 export function compareSteps(
   found: readonly VariantRow[],
-  known: NonNullable<CampaignQuestion['variants']>,
+  { variants: known = new Map(), recallValue }: Pick<CampaignQuestion, 'variants' | 'recallValue'>,
 ): ComparedStep[] {
   const groups = new Map<string, { shares: readonly VariantShare[]; rows: VariantRow[] }>()
   for (const row of found) {
@@ -103,21 +135,33 @@ export function compareSteps(
     groups.set(key, group)
     group.rows.push(row)
   }
-  return [...groups.values()].map(({ shares, rows: own }) => compareStep(own, shares))
+  return [...groups.values()].map(({ shares, rows: own }) => compareStep(own, shares, recallValue))
 }
 
-function compareStep(own: readonly VariantRow[], shares: readonly VariantShare[]): ComparedStep {
+function compareStep(
+  own: readonly VariantRow[],
+  shares: readonly VariantShare[],
+  recallValue: number | undefined,
+): ComparedStep {
   const [newest] = own
   const figures = shares.map(({ name, share }): VariantFigures => {
     const mine = own.filter((row) => row.variant === name)
-    const sum = (of: keyof Counts | 'sent') => mine.reduce((total, row) => total + row[of], 0)
+    const sum = (of: keyof Counts | 'sent' | 'cost' | 'costSquares' | 'costRecalls') =>
+      mine.reduce((total, row) => total + row[of], 0)
     const counts = {
       assigned: sum('assigned'),
       contaminated: sum('contaminated'),
       matured: sum('matured'),
       recalled: sum('recalled'),
     }
-    return { name, share, sent: sum('sent'), ...figuresOf(counts) }
+    const cost = costOf({
+      n: counts.matured,
+      recalls: counts.recalled,
+      cost: sum('cost'),
+      costSquares: sum('costSquares'),
+      products: sum('costRecalls'),
+    })
+    return { name, share, sent: sum('sent'), ...figuresOf(counts), cost }
   })
   const strayed = own
     .filter((row) => !shares.some(({ name }) => name === row.variant))
@@ -130,12 +174,65 @@ function compareStep(own: readonly VariantRow[], shares: readonly VariantShare[]
     versions: [...new Set(own.map(({ version }) => version))].toSorted((a, b) => a - b),
     split: { test, strayed, alarm },
     variants: figures,
-    comparisons: compareWithFirst(figures),
+    comparisons: compareWithFirst(figures, recallValue),
+    recallValue,
   }
 }
 
-/** Each variant against the first, with p corrected for how many there are. */
-export function compareWithFirst(figures: readonly VariantFigures[]): Comparison[] {
+/** What a variant costs, from its sums. */
+export function costOf(moments: CostMoments): VariantCost {
+  return {
+    moments,
+    perPerson: meanOf(sampleOfCost(moments)),
+    perRecall: moments.recalls < MINIMUM_RECALLS ? notEnough('few_recalls') : ratio(ratioOf(moments)),
+  }
+}
+
+/**
+ * What a variant costs more than another: a mean by Welch, a ratio of sums by the delta method. A lapse is the unit: each
+ * draws its variant anew, so several of one person are in either by chance.
+ */
+export function compareCosts(
+  variant: CostMoments,
+  first: CostMoments,
+  recallValue: number | undefined,
+): CostComparison {
+  const incremental = incrementalOf(variant, first)
+  return {
+    perPerson: plainEstimate(welch(sampleOfCost(variant), sampleOfCost(first))),
+    perRecall:
+      Math.min(variant.recalls, first.recalls) < MINIMUM_RECALLS
+        ? notEnough('few_recalls')
+        : plainEstimate(ratioDifference(ratioOf(variant), ratioOf(first))),
+    benefit:
+      recallValue === undefined
+        ? undefined
+        : 'kind' in incremental
+          ? incremental
+          : netBenefit(incremental, recallValue),
+  }
+}
+
+function sampleOfCost({ n, cost, costSquares }: CostMoments) {
+  return sampleOf({ n, sum: cost, sumOfSquares: costSquares })
+}
+
+/** Cost over recalls, each a sum over lapses. A recall is 0 or 1, and so is its square. */
+function ratioOf({ n, cost, recalls, costSquares, products }: CostMoments): RatioMoments {
+  return { persons: n, y: cost, x: recalls, yy: costSquares, xx: recalls, xy: products }
+}
+
+function plainEstimate(found: Estimate | NotEnough): Estimate | NotEnough {
+  if (found.kind !== 'estimate') return found
+  const { kind, value, low, high, confidence } = found
+  return { kind, value, low, high, confidence }
+}
+
+/**
+ * Each variant against the first, with p corrected for how many there are.
+ * @param recallValue what a recall is worth, micros
+ */
+export function compareWithFirst(figures: readonly VariantFigures[], recallValue?: number): Comparison[] {
   const [first, ...others] = figures
   if (!first) return []
   const groupOf = ({ recalled, matured }: Counts) => ({ recalled, assigned: matured })
@@ -149,17 +246,19 @@ export function compareWithFirst(figures: readonly VariantFigures[]): Comparison
       daily: sequenceTest(group, control),
       // As strict as the first of the corrected comparisons has to be.
       recallsNeeded: recallsUntilVerdict(group, control, { confidence: 1 - ALPHA / others.length }),
+      cost: compareCosts(variant.cost.moments, first.cost.moments, recallValue),
     }
   })
   // What cannot be tested yet counts among the comparisons: the correction is for all that are looked at.
   const adjusted = holm(found.map(({ once }) => (once.kind === 'tested' ? once.p : 1)))
   const adjustedDaily = holm(found.map(({ daily }) => (daily.kind === 'tested' ? daily.p : 1)))
-  return found.map(({ variant, difference, once, daily, recallsNeeded }, at) => ({
+  return found.map(({ variant, difference, once, daily, recallsNeeded, cost }, at) => ({
     variant,
     difference,
     adjusted: once.kind === 'tested' ? adjusted[at] : undefined,
     adjustedDaily: daily.kind === 'tested' ? adjustedDaily[at] : undefined,
     recallsNeeded,
+    cost,
     verdict:
       daily.kind !== 'tested' || difference.kind !== 'estimate'
         ? 'not_yet'

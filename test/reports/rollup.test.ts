@@ -51,6 +51,13 @@ const LATE = {
     sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at)
         SELECT r.contact_id, r.touchpoint_id, 'late ' || ${seed}::text, (ARRAY['delivered', 'clicked', 'hard_bounce'])[${(seed % 3) + 1}::int], ${at}::timestamptz, ${at}::timestamptz
         FROM touchpoint_records r JOIN ${pick(sql`${seed}::text`)} p USING (contact_id, episode_id) ON CONFLICT DO NOTHING`,
+  // What an episode costs is booked while it is open; later, an offer's redemption says so.
+  booked: (at: Date, seed: number) =>
+    sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+        SELECT r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, (ARRAY['spend', 'liability', 'labour'])[${(seed % 3) + 1}::int],
+          'email', ${seed}::bigint * 1000, ${at}::timestamptz
+        FROM touchpoint_records r JOIN episodes e USING (contact_id, episode_id)
+        WHERE e.ended_at > ${at} AND r.touchpoint_id % 2 = ${seed % 2}::int`,
   opened: undefined,
   activity: (at: Date, seed: number) =>
     sql`WITH e AS (SELECT e.contact_id, e.assigned_at + make_interval(days => ${(seed % 80) + 1}::int) AS at
@@ -115,7 +122,7 @@ describe('what is rolled up', () => {
 
   it('never differs from a rebuild, whatever happens in whatever order', async () => {
     const act = fc.record({
-      what: fc.constantFrom('opened', 'receipt', 'activity', 'roll', 'end'),
+      what: fc.constantFrom('opened', 'receipt', 'activity', 'booked', 'roll', 'end'),
       seed: fc.nat(10_000),
       days: fc.integer({ min: 0, max: 20 }),
     })
@@ -142,7 +149,7 @@ describe('what is rolled up', () => {
               sql`UPDATE episodes SET ended_at = ${day(now)} WHERE ended_at > ${day(now)} AND episode_id % 2 = 0`,
             )
           } else if (what === 'roll') await rollUp(database, day(now), RULES)
-          else await execute(database, LATE[what as 'receipt' | 'activity'](day(now), seed))
+          else await execute(database, LATE[what as 'receipt' | 'activity' | 'booked'](day(now), seed))
         }
         // What came late is known by the day after.
         now += 1

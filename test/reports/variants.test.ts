@@ -7,8 +7,9 @@ import type { CampaignQuestion } from '../../src/reports/question.ts'
 import { sheetReports } from '../../src/reports/reports.ts'
 import { rollUp } from '../../src/reports/rollup.ts'
 import { csvOf } from '../../src/reports/sheet.ts'
-import { compareWithFirst, type VariantFigures } from '../../src/reports/variants.ts'
+import { compareWithFirst, costOf, type VariantFigures } from '../../src/reports/variants.ts'
 import { holm } from '../../src/statistics/many.ts'
+import { sampleOf, welch } from '../../src/statistics/means.ts'
 import { differenceTest } from '../../src/statistics/miettinen-nurminen.ts'
 import { newcombe } from '../../src/statistics/newcombe.ts'
 import { wilson } from '../../src/statistics/wilson.ts'
@@ -131,6 +132,130 @@ describe('variants in the lift', () => {
         /^remind · story against plain,0\.0[78]\d*,'\+5.0 … \+11.0,[\d.]*e-7,brings back more$/,
       ),
     ])
+  })
+
+  /** Books an amount to everybody who was sent a variant, or to those of them who came back. Units. */
+  const book = (variant: string, kind: string, amount: number, backOnly = false) =>
+    execute(
+      database,
+      sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+        SELECT contact_id, touchpoint_id, episode_id, step_id, ${kind}, 'email', ${amount * 1e6}::bigint, settled_at
+        FROM touchpoint_records r WHERE variant = ${variant} AND state = 'sent'
+          AND (NOT ${backOnly} OR EXISTS (SELECT FROM recalls b WHERE b.contact_id = r.contact_id))`,
+    )
+
+  it('weighs what each variant cost: a person, each who came back, and against what a recall is worth', async () => {
+    await history.assign({ arm: 'treated', variant: 'plain', count: 900, recalled: 100 })
+    await history.assign({ arm: 'treated', variant: 'plain', count: 100, settle: 'skipped' })
+    await history.assign({ arm: 'treated', variant: 'story', count: 1000, recalled: 180 })
+    await history.assign({ arm: 'holdout', count: 222, recalled: 22 })
+    await book('plain', 'spend', 0.1)
+    await book('story', 'spend', 0.1)
+    await book('story', 'liability', 4, true)
+    await book('story', 'labour', 1, true)
+    // Still open: in no figure yet.
+    await history.assign({ arm: 'treated', variant: 'story', count: 10, at: day(50) })
+    await history.assign({ arm: 'treated', variant: 'plain', count: 10, at: day(50) })
+    await execute(
+      database,
+      sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
+        SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', 99000000, settled_at
+        FROM touchpoint_records WHERE settled_at = ${day(50)}`,
+    )
+    await rollUp(database, NOW, RULES)
+    const data = await readLift(database, question({ recallValue: 100_000_000 }))
+    const [step] = data.variants
+    const heads = (parts: readonly [number, number, number][]) =>
+      parts.flatMap(([count, cost, back]) =>
+        Array.from({ length: count }, () => ({ cost: cost * 1e6, back })),
+      )
+    const plain = heads([
+      [100, 0.1, 1],
+      [800, 0.1, 0],
+      [100, 0, 0],
+    ])
+    const story = heads([
+      [180, 5.1, 1],
+      [820, 0.1, 0],
+    ])
+    const sum = (of: typeof plain, by: (head: (typeof plain)[number]) => number) =>
+      of.reduce((all, head) => all + by(head), 0)
+    const moments = (of: typeof plain) => ({
+      n: of.length,
+      recalls: sum(of, ({ back }) => back),
+      cost: sum(of, ({ cost }) => cost),
+      costSquares: sum(of, ({ cost }) => cost * cost),
+      products: sum(of, ({ cost, back }) => cost * back),
+    })
+    expect(step?.variants.map(({ cost }) => cost.moments)).toEqual([moments(plain), moments(story)])
+    const cost = step?.comparisons[0]?.cost
+    const sample = (of: typeof plain) =>
+      sampleOf({
+        n: of.length,
+        sum: sum(of, (head) => head.cost),
+        sumOfSquares: sum(of, (head) => head.cost ** 2),
+      })
+    const mean = welch(sample(story), sample(plain))
+    expect(cost?.perPerson).toMatchObject(
+      mean.kind === 'estimate' ? { value: 910_000, low: mean.low, high: mean.high } : {},
+    )
+    // The variance of a ratio of sums, from its residuals.
+    const residual = (of: typeof plain) => {
+      const { n, cost: c, recalls } = moments(of)
+      return (sum(of, (head) => (head.cost - (c / recalls) * head.back) ** 2) * n) / (n - 1) / recalls ** 2
+    }
+    const half = 1.959963984540054 * Math.sqrt(residual(story) + residual(plain))
+    const perRecall = cost?.perRecall.kind === 'estimate' ? cost.perRecall : undefined
+    expect(perRecall?.value).toBeCloseTo((1_000 / 180 - 90 / 100) * 1e6, 3)
+    expect((perRecall?.high ?? 0) - (perRecall?.value ?? 0)).toBeCloseTo(half, 0)
+    // 8 points of a recall's 100, less 0.91.
+    expect(cost?.benefit).toMatchObject({ kind: 'estimate', value: expect.closeTo(7_090_000, 0) })
+
+    const inEnglish = flat(sheetReports.lift.format(data, english))
+    expect(inEnglish).toContain(
+      'Cost: plain CN¥0.09 a person, for each who came back CN¥0.90; story CN¥1.00 a person, for each who came back CN¥5.56.',
+    )
+    expect(inEnglish).toMatch(
+      /With a recall worth CN¥100.00, what they bring in less what they cost: story \+CN¥7.09 a head against plain \(\+CN¥4\.\d\d … \+CN¥\d+\.\d\d\)\./,
+    )
+    expect(flat(sheetReports.lift.format(data, chinese))).toContain(
+      '成本：plain 人均 ¥0.09，每召回一人 ¥0.90；story 人均 ¥1.00，每召回一人 ¥5.56。',
+    )
+    const tables = sheetReports.lift.sheet(data, english).tables
+    const csv = (id: string) => csvOf(tables.filter((table) => table.id === id)).split('\r\n')
+    expect(csv('variant_costs').slice(0, 2)).toEqual([
+      ',booked,a person,95 %,each who came back,95 %',
+      expect.stringMatching(/^remind · plain,90,0\.09,CN¥0\.0\d+ … CN¥0\.0\d+,0\.9,CN¥0\.\d+ … CN¥\d\.\d+$/),
+    ])
+    expect(csv('cost_comparisons')[1]).toMatch(
+      /^remind · story against plain,0\.91,'\+CN¥0\.79 … \+CN¥1\.03,4\.655556,'\+CN¥\d\.\d\d … \+CN¥\d\.\d\d,7\.09,'\+CN¥4\.16 … \+CN¥10\.02$/,
+    )
+  })
+
+  it('says that too few came back to price one, and nothing of costs where none were booked', async () => {
+    const none = await plant(
+      { variant: 'plain', count: 100, recalled: 9 },
+      { variant: 'story', count: 100, recalled: 30 },
+    )
+    expect(sheetReports.lift.format(none, english)).not.toContain('Cost:')
+    await book('plain', 'spend', 0.1)
+    await book('story', 'spend', 0.2)
+    await rollUp(database, NOW, RULES, { rebuild: true })
+    const few = await readLift(database, question())
+    expect(few.variants[0]?.comparisons[0]?.cost).toMatchObject({
+      perPerson: { kind: 'estimate', value: 100_000 },
+      perRecall: { kind: 'not_enough', why: 'few_recalls' },
+      benefit: undefined,
+    })
+    const text = flat(sheetReports.lift.format(few, english))
+    expect(text).toContain(
+      'Cost: plain CN¥0.10 a person, for each who came back not enough data yet; story CN¥0.20 a person, for each who came back CN¥0.67.',
+    )
+    expect(text).toContain('alike for everyone')
+    expect(text).not.toContain('what they bring in')
+    expect(sheetReports.lift.sheet(few, chinese).sentences[1]?.text).toContain(
+      '成本：plain 人均 ¥0.10，每召回一人 数据不足，暂算不出；story 人均 ¥0.20，每召回一人 ¥0.67。',
+    )
   })
 
   it('says how many more are needed where the difference may be chance, and when nothing can be told at all', async () => {
@@ -258,6 +383,7 @@ describe('several variants against the first', () => {
     share: 1 / 3,
     sent: matured,
     ...figuresOf({ assigned: matured, contaminated: 0, matured, recalled }),
+    cost: costOf({ n: matured, recalls: recalled, cost: 0, costSquares: 0, products: 0 }),
   })
 
   it('have their p corrected by Holm', () => {

@@ -176,6 +176,10 @@ export const reportVariants = pgTable(
     contaminated: count('contaminated'),
     sent: count('sent'),
     recalled: count('recalled'),
+    /** Booked to their episodes in the tier, all kinds together, integer micros; and Σ cost² and Σ cost·recall a head. */
+    cost: micros('cost').notNull(),
+    costSquares: numeric('cost_squares', { mode: 'number' }).notNull(),
+    costRecalls: micros('cost_recalls').notNull(),
   },
   (t) => [primaryKey({ name: 'report_variants_pk', columns: [t.campaign, t.day, t.stepId, t.variant] })],
 )
