@@ -123,9 +123,10 @@ const imports: Import[] = []
 const packages: { from: string; name: string }[] = []
 for (const file of files) {
   const text = readFileSync(join(ROOT, file), 'utf8')
-  for (const [, types, target = ''] of text.matchAll(
-    /^(?:import|export)\s+(type\s)?[^;]*?from\s+'([^']+)'|^import\s+'([^']+)'/gm,
+  for (const [, types, named, bare, late] of text.matchAll(
+    /^(?:import|export)\s+(type\s)?[^;]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm,
   )) {
+    const target = named ?? bare ?? late ?? ''
     if (target.startsWith('.')) {
       const to = relative(ROOT, resolve(ROOT, dirname(file), target)).replaceAll('\\', '/')
       imports.push({ from: file, to, types: types !== undefined })

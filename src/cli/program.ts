@@ -7,6 +7,7 @@ import { EXIT, exitCodeOf, failureDocument, formatFailure, helpOf } from './fail
 import { openOutput, type Stream, toJson } from './output.ts'
 import { packageVersion } from './package.ts'
 import { GROUPS, type Start } from './verb.ts'
+import type { DescribeVerb } from './verbs.ts'
 
 const ABOUT = `Wins lapsed users back, and says honestly whether it did.
 
@@ -42,7 +43,7 @@ interface GlobalOptions {
  * @returns the exit code
  */
 export async function runProgram(
-  verbs: readonly ((start: Start) => Command | Command[])[],
+  verbs: readonly DescribeVerb[],
   args: readonly string[],
   surroundings: Surroundings,
 ): Promise<number> {

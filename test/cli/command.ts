@@ -1,34 +1,8 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { annotate } from '../../src/cli/annotate.ts'
-import { apiKeys } from '../../src/cli/api-keys.ts'
-import { apply } from '../../src/cli/apply.ts'
-import { bounce } from '../../src/cli/bounce.ts'
-import { calls } from '../../src/cli/calls.ts'
-import { digest } from '../../src/cli/digest.ts'
-import { doctor } from '../../src/cli/doctor.ts'
-import { explain } from '../../src/cli/explain.ts'
-import { importData } from '../../src/cli/import.ts'
-import { init } from '../../src/cli/init.ts'
-import { lift } from '../../src/cli/lift.ts'
-import { plan } from '../../src/cli/plan.ts'
-import { preview } from '../../src/cli/preview.ts'
-import { consent, erase, exportPerson } from '../../src/cli/privacy.ts'
 import { runProgram } from '../../src/cli/program.ts'
-import { replay } from '../../src/cli/replay.ts'
-import { report } from '../../src/cli/report.ts'
-import { rollback } from '../../src/cli/rollback.ts'
-import { run as runOnce } from '../../src/cli/run.ts'
-import { schema } from '../../src/cli/schema.ts'
-import { signals } from '../../src/cli/signals.ts'
-import { signingKeys } from '../../src/cli/signing-keys.ts'
-import { start } from '../../src/cli/start.ts'
-import { pause, resume, stop } from '../../src/cli/switches.ts'
-import { sync } from '../../src/cli/sync.ts'
-import { testSend } from '../../src/cli/test-send.ts'
-import { users } from '../../src/cli/users.ts'
-import { validate } from '../../src/cli/validate.ts'
+import { readVerbs } from '../../src/cli/verbs.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
 
 const built = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
@@ -45,41 +19,7 @@ export interface Place {
   readonly env?: Readonly<Record<string, string>>
 }
 
-export const verbs = [
-  ...[
-    init,
-    validate,
-    plan,
-    apply,
-    rollback,
-    schema,
-    importData,
-    sync,
-    bounce,
-    calls,
-    preview,
-    testSend,
-    replay,
-  ],
-  ...[
-    runOnce,
-    start,
-    pause,
-    resume,
-    stop,
-    report,
-    explain,
-    signals,
-    signingKeys,
-    users,
-    consent,
-    exportPerson,
-    erase,
-    apiKeys,
-    doctor,
-  ],
-  ...[lift, annotate, digest],
-]
+export const verbs = await readVerbs([])
 
 /** Runs a command line within this process: the same program, other streams. */
 export async function run(args: readonly string[], { cwd, env = {} }: Place): Promise<Ran> {
