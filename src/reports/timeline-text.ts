@@ -103,14 +103,14 @@ export function entryText(entry: Entry, speech: Speech): string {
       const what = sentence(RECEIPTS, entry.event, language)
       const words = entry.detail === null ? '' : en ? ` (${entry.detail})` : `（${entry.detail}）`
       return en
-        ? `${entry.step}${entry.channel === null ? '' : ` by ${entry.channel}`}: ${what}${words}.`
-        : `${entry.step}${entry.channel === null ? '' : `（${entry.channel}）`}：${what}${words}。`
+        ? `${entry.step}${entry.channel === null ? '' : ` by ${speech.channel(entry.channel)}`}: ${what}${words}.`
+        : `${entry.step}${entry.channel === null ? '' : `（${speech.channel(entry.channel)}）`}：${what}${words}。`
     }
     case 'reply': {
       const off = entry.optOut ? (en ? ' Taken as an opt-out.' : '按退订处理。') : ''
       return en
-        ? `Answered by ${entry.channel}: “${entry.text}”.${off}`
-        : `通过 ${entry.channel} 回复：“${entry.text}”。${off}`
+        ? `Answered by ${speech.channel(entry.channel)}: “${entry.text}”.${off}`
+        : `通过${speech.channel(entry.channel)}回复：“${entry.text}”。${off}`
     }
     case 'switch':
       return switchText(entry, speech)
@@ -176,11 +176,12 @@ function sinceText({ entry, lapsedAt }: Of<'opened'>, speech: Speech): string {
 function stageText(entry: Of<'stage'>, speech: Speech): string {
   const en = speech.language === 'en'
   const steps = entry.planned
-    .map(({ step, channels, plannedFor }) =>
-      en
-        ? `${step} (${channels.join(' or ')}) for ${speech.moment(plannedFor)}`
-        : `${step}（${channels.join(' 或 ')}）${speech.moment(plannedFor)}`,
-    )
+    .map(({ step, channels, plannedFor }) => {
+      const names = channels.map((name) => speech.channel(name))
+      return en
+        ? `${step} (${names.join(' or ')}) for ${speech.moment(plannedFor)}`
+        : `${step}（${names.join('或')}）${speech.moment(plannedFor)}`
+    })
     .join(en ? ', ' : '、')
   const entered = en ? `Entered tier ${entry.tier}` : `进入阶段 ${entry.tier}`
   if (entry.arm === 'treated') {
@@ -232,7 +233,7 @@ function settledText(entry: Of<'settled'>, speech: Speech): string {
   const state = sentence(STATES, entry.state, speech.language)
   const why = entry.reason === null ? undefined : sentence(REASONS, entry.reason, speech.language)
   const facts = [
-    entry.channel === null ? undefined : en ? `by ${entry.channel}` : `渠道 ${entry.channel}`,
+    entry.channel === null ? undefined : `${en ? 'by ' : '通过'}${speech.channel(entry.channel)}`,
     entry.template === null ? undefined : en ? `template ${entry.template}` : `模板 ${entry.template}`,
     entry.attempt > 1 ? (en ? `attempt ${entry.attempt}` : `第 ${entry.attempt} 次尝试`) : undefined,
     entry.cost > 0 ? speech.money(entry.cost) : undefined,
@@ -271,7 +272,7 @@ function switchText(entry: Of<'switch'>, speech: Speech): string {
   const what = {
     workspace: en ? 'everything' : '全部发送',
     campaign: en ? `campaign ${entry.name}` : `活动 ${entry.name}`,
-    channel: en ? `channel ${entry.name}` : `渠道 ${entry.name}`,
+    channel: `${en ? 'channel ' : '渠道'}${speech.channel(entry.name)}`,
   }[entry.scope]
   const state =
     entry.state === 'paused' ? (en ? 'is paused' : '已暂停') : en ? 'is stopped for good' : '已永久停止'

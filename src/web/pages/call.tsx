@@ -6,10 +6,11 @@ import type { AttemptMade } from '../../outcomes/call-attempts.ts'
 import { type Call, type CallKey, callIdOf } from '../../outcomes/calls.ts'
 import { KIND_WORDS, OUTCOME_WORDS, OVER_WORDS, SENTIMENT_WORDS } from '../../reports/call-words.ts'
 import { reports } from '../../reports/reports.ts'
-import { entryText } from '../../reports/timeline-text.ts'
 import { showCall } from '../../service/calls.ts'
 import { dueText } from './call-words.ts'
+import { campaignTitles } from './campaign-titles.ts'
 import { Act } from './parts.tsx'
+import { Story } from './story.tsx'
 import type { Visit } from './visit.ts'
 
 // One call: whom, what to say, what they went through with us, and what became of it.
@@ -30,6 +31,7 @@ export async function showTask(visit: Visit, key: CallKey, keys: Child): Promise
   const unmasked = mine && visit.may('see_addresses')
   const story = await reports.timeline.read(runtime.database, { externalId: call.externalId, now, unmasked })
   const due = dueText(call, now, language)
+  const titles = await campaignTitles(visit, [call.campaign])
   return await visit.show(
     call.firstName ?? call.externalId,
     <>
@@ -37,7 +39,8 @@ export async function showTask(visit: Visit, key: CallKey, keys: Child): Promise
         {call.closedAt === null ? <span class={`tag ${due.tone}`}>{due.text}</span> : null}{' '}
         <span class="tag">{KIND_WORDS[call.kind][language]}</span>{' '}
         <span class="soft">
-          {call.campaign} · {call.tier} · {say(`priority ${call.priority}`, `优先级 ${call.priority}`)}
+          {titles.get(call.campaign)} · {call.tier} ·{' '}
+          {say(`priority ${call.priority}`, `优先级 ${call.priority}`)}
         </span>
       </p>
       <Standing visit={visit} call={call} mine={mine} />
@@ -49,14 +52,7 @@ export async function showTask(visit: Visit, key: CallKey, keys: Child): Promise
         </div>
         <div class="card">
           <h2>{say('What happened so far', '此前经过')}</h2>
-          <ol class="story">
-            {story.entries.slice(-STORY).map((entry) => (
-              <li>
-                <time datetime={entry.at.toISOString()}>{visit.speech.moment(entry.at)}</time>
-                {entryText(entry, visit.speech)}
-              </li>
-            ))}
-          </ol>
+          <Story visit={visit} entries={story.entries.slice(-STORY)} />
           <a href={`/contacts/${encodeURIComponent(call.externalId)}`}>
             {say('The whole story', '全部经过')}
           </a>

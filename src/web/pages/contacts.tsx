@@ -6,13 +6,13 @@ import { exportContact, exportCsv } from '../../contacts/export.ts'
 import { ANYTHING, readChoice, recordChoice } from '../../contacts/preferences.ts'
 import { transaction } from '../../database/connect.ts'
 import { reports } from '../../reports/reports.ts'
-import { entryText } from '../../reports/timeline-text.ts'
 import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
 import { findContact } from '../../touchpoints/preview.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { titleOfChannel } from './channel-title.ts'
 import { searchContacts } from './contact-search.ts'
 import { Act, Empty, Table } from './parts.tsx'
+import { Story } from './story.tsx'
 import { act, type PagesDependencies, page, type Visit } from './visit.ts'
 
 // Contacts: found by id or whole address, told about, and what they ask for recorded. Addresses are masked unless the
@@ -148,7 +148,7 @@ async function showSearch(visit: Visit): Promise<Response> {
 }
 
 async function showContact(visit: Visit, externalId: string): Promise<Response> {
-  const { say, speech, now, runtime } = visit
+  const { say, now, runtime } = visit
   const { database } = runtime
   const unmasked = visit.may('see_addresses')
   const story = await reports.timeline.read(database, { externalId, now, unmasked })
@@ -178,14 +178,7 @@ async function showContact(visit: Visit, externalId: string): Promise<Response> 
       )}
       <div class="card">
         <h2>{say('The story', '经过')}</h2>
-        <ol class="story">
-          {story.entries.map((entry) => (
-            <li>
-              <time datetime={entry.at.toISOString()}>{speech.moment(entry.at)}</time>
-              {entryText(entry, speech)}
-            </li>
-          ))}
-        </ol>
+        <Story visit={visit} entries={story.entries} />
       </div>
       <div class="card">
         <h2>{say('What they want', '接收意愿')}</h2>

@@ -4,6 +4,7 @@ import { messageOf } from '../../errors.ts'
 import { isRole, ROLES } from '../accounts/roles.ts'
 import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '../accounts/users.ts'
 import { createApiKey, listApiKeys, revokeApiKey, SCOPES, type Scope } from '../api-keys.ts'
+import { titleOfChannel } from './channel-title.ts'
 import { Act, Table } from './parts.tsx'
 import { ROLE_MEANINGS, ROLE_WORDS } from './role-words.ts'
 import { SCOPE_WORDS } from './scope-words.ts'
@@ -227,7 +228,7 @@ async function showSettings(visit: Visit): Promise<Response> {
           {signing
             .map(
               (key) =>
-                `${key.keyId}: ${key.current ? say('signs', '签名') : key.retiredAt === null ? say('verifies', '仅验证') : say('retired', '已停用')}`,
+                `${say('Key', '密钥')} ${key.keyId}${say(': ', '：')}${key.current ? say('signs new links', '签署新链接') : key.retiredAt === null ? say('still verifies old links', '仍可验证旧链接') : say('retired', '已停用')}`,
             )
             .join(' · ')}
         </p>
@@ -235,7 +236,11 @@ async function showSettings(visit: Visit): Promise<Response> {
       </section>
       <section class="card" aria-label={say('Channels', '渠道')}>
         <h2>{say('Channels', '渠道')}</h2>
-        <p>{[...runtime.worker.channels.keys()].join(' · ')}</p>
+        <p>
+          {[...runtime.worker.channels.keys()]
+            .map((name) => titleOfChannel(runtime.workspace, name, language))
+            .join(' · ')}
+        </p>
         {checks === undefined ? (
           <a class="button quiet" href="/settings?check=1">
             {say('Ask each whether it works', '逐一检查')}

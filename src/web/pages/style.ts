@@ -72,6 +72,7 @@ button kbd { background: transparent; color: inherit; border-color: currentcolor
 @media (max-width: 48rem) { .tabs { flex-wrap: wrap; border: 0 } .tabs a { padding: .35rem .6rem; margin: 0 } }
 .story { list-style: none; margin: 0; padding: 0 } .story li { position: relative; padding: 0 0 1rem 1.4rem; border-left: 2px solid var(--line); margin-left: .4rem }
 .story li::before { content: ""; position: absolute; left: -.43rem; top: .45rem; width: .75rem; height: .75rem; border-radius: 50%; background: var(--card); border: 2px solid var(--accent) }
+.story li.done::before { background: var(--accent) } .story li.good::before { background: var(--good); border-color: var(--good) }
 .story li:last-child { border-color: transparent } .story time { display: block; font-size: .85rem }
 figure { margin: 0 0 1.1rem } .chart { background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 1rem; box-shadow: var(--shade) }
 .chart figcaption { font-weight: 600; margin: 0 0 .4rem } .chart svg { display: block; max-width: 100%; height: auto; margin: 0 auto } .chart svg text { font-family: inherit } .chart .narrow-chart { display: none }

@@ -1,0 +1,22 @@
+import type { Entry } from '../../reports/timeline.ts'
+import { entryText } from '../../reports/timeline-text.ts'
+import type { Visit } from './visit.ts'
+
+/** A contact's story, or the end of it: what was sent stands out, and so does a return. */
+export function Story({ visit, entries }: { visit: Visit; entries: readonly Entry[] }) {
+  return (
+    <ol class="story">
+      {entries.map((entry) => (
+        <li class={markOf(entry)}>
+          <time datetime={entry.at.toISOString()}>{visit.speech.moment(entry.at)}</time>
+          {entryText(entry, visit.speech)}
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+function markOf(entry: Entry): string | undefined {
+  if (entry.kind === 'returned' || entry.kind === 'recalled') return 'good'
+  return entry.kind === 'settled' && entry.state === 'sent' ? 'done' : undefined
+}
