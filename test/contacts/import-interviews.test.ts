@@ -5,6 +5,7 @@ import { LEAVING_REASONS, reasonSaid } from '../../src/config/reasons.ts'
 import { importContacts } from '../../src/contacts/import.ts'
 import { importInterviews } from '../../src/contacts/interviews.ts'
 import { rows } from '../../src/database/connect.ts'
+import { leavingSheet, readLeaving } from '../../src/reports/leaving.ts'
 import { freshDatabase } from '../support/database.ts'
 import { file, options } from './files.ts'
 
@@ -42,6 +43,30 @@ it('keeps what interviews heard once, in the codes of the one list, and says wha
   ).toEqual([
     { who: 'u1', source: 'interview', reason: 'price', note: 'half of what it was' },
     { who: 'u2', source: 'interview', reason: 'other', note: 'The tea was stale' },
+  ])
+  // The reasons report counts them in its own words, and shows nothing of what was written beside.
+  const report = await readLeaving(database, {
+    campaign: 'any',
+    now: new Date('2026-02-01'),
+    split: new Map(),
+  })
+  const given = (locale: string) => {
+    const { tables } = leavingSheet(report, {
+      locale,
+      timezone: 'UTC',
+      currency: 'CNY',
+      color: false,
+      width: 100,
+    })
+    return tables.find(({ id }) => id === 'given')?.rows.map((cells) => cells.map(({ text }) => text))
+  }
+  expect(given('en')).toEqual([
+    [LEAVING_REASONS.other.en, 'in an interview', '1'],
+    [LEAVING_REASONS.price.en, 'in an interview', '1'],
+  ])
+  expect(given('zh-CN')?.map(([why]) => why)).toEqual([
+    LEAVING_REASONS.other['zh-CN'],
+    LEAVING_REASONS.price['zh-CN'],
   ])
 })
 

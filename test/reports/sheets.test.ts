@@ -400,6 +400,51 @@ describe('cost', () => {
   })
 })
 
+it('draws what was spent and promised, summed up by day, against the budget of the whole campaign', async () => {
+  await fill()
+  await execute(database, sql`UPDATE ledger SET kind = 'liability' WHERE kind = 'labour'`)
+  await clearReports(database)
+  await rollUp(database, NOW, RULES)
+  const budget = {
+    spend: { amount: 5e6, per: 'day' },
+    liability: { amount: 900e6, per: 'campaign' },
+  } as const
+  const data = await readCost(database, question({ budget }))
+  const burnt = (style: typeof english) =>
+    sheetReports.cost.sheet(data, style).charts.map((chart) => {
+      if (chart.kind !== 'lines') throw new Error(chart.kind)
+      const { id, title, unit, series } = chart
+      return {
+        id,
+        title,
+        unit,
+        series: series.map(({ name, points }) => ({ name, ys: points.map(({ y }) => y) })),
+      }
+    })
+  // 900 of each of two weeks got two messages, at 0.10 and 0.05; nothing of the third was sent.
+  expect(burnt(english)).toEqual([
+    {
+      id: 'burn_spend',
+      title: 'sending, summed up',
+      unit: 'money',
+      series: [{ name: 'sending', ys: [180, 360] }],
+    },
+    {
+      id: 'burn_liability',
+      title: 'offers (expected), summed up',
+      unit: 'money',
+      series: [
+        { name: 'offers (expected)', ys: [90, 180] },
+        { name: 'budget', ys: [900, 900] },
+      ],
+    },
+  ])
+  expect(burnt(chinese).map(({ title, series }) => [title, series.at(-1)?.name])).toEqual([
+    ['发送费用（累计）', '发送费用'],
+    ['优惠（预计核销）（累计）', '预算'],
+  ])
+})
+
 it('has words for every answer of Fieller, in both languages, and none while the groups are off', () => {
   const told = (price: Parameters<typeof priceCell>[0], off = false) =>
     [english, chinese].map((style) => priceCell(price, off, speechOf(style)).text)
@@ -515,11 +560,36 @@ describe('delivery', () => {
           SELECT ${question().campaign}, '2026-01-01', '2026-01-01', 'sms', 'bad_address', detail, 1
           FROM unnest(${sql.param(said)}::text[]) AS detail`,
     )
-    const { errors } = await sheetReports.delivery.read(database, question())
+    const data = await sheetReports.delivery.read(database, question())
+    const { errors } = data
     expect(errors.map(({ detail, messages }) => `${messages} ${detail}`)).toEqual([
       "2 400 21211: The 'To' number … is not valid",
       '2 mailbox … unknown (550 5.1.1)',
     ])
+    const told = (style: typeof english) =>
+      sheetReports.delivery.format({ ...data, errors }, { ...style, width: 160 })
+    expect(told(english)).toMatch(
+      /What providers said of what failed\n.*\n\s+sms\s+2\s+the provider says the address does not exist\s+400 21211: The 'To' number … is not valid/,
+    )
+    expect(told(chinese)).toMatch(/服务商对失败的说明\n.*\n\s+短信\s+2\s+\S+\s+400 21211/)
+  })
+
+  it('says which breakers are open, which are tried, since when and why', async () => {
+    await execute(
+      database,
+      sql`INSERT INTO breakers (channel, state, since, reason) VALUES ('email', 'open', ${day(1)}, '6 % hard bounces'),
+          ('sms', 'half_open', ${day(2)}, '5 % failures')`,
+    )
+    const data = await sheetReports.delivery.read(database, question())
+    await execute(database, sql`DELETE FROM breakers`)
+    const told = (style: typeof english) => sheetReports.delivery.format(data, { ...style, width: 160 })
+    expect(told(english)).toMatch(
+      /Switched off at this moment, and breakers\n.*\n.*\n\s+breaker email: open: nothing is sent\s+Jan 2, 2026, \S+\s+6 % hard bounces/,
+    )
+    expect(told(english)).toMatch(
+      /breaker sms: half open: tried with a few messages\s+Jan 3, 2026.*5 % failures/,
+    )
+    expect(told(chinese)).toMatch(/熔断器 电子邮件：已断开，不发送\s+2026.*6 % hard bounces/)
   })
 })
 

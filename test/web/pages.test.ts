@@ -336,6 +336,67 @@ test('a plan that was stored before plans held variants is shown still', async (
   expect(await page.text()).toContain('sms 100')
 })
 
+test('where a file differs from what runs, the page shows the lines, the old one and the new', async () => {
+  const page = await (await get('/campaigns/spring', 'viewer')).text()
+  const changed = page.slice(page.indexOf('The files differ from what runs'))
+  expect(changed).toContain('<span class="del">- holdout: 20%</span><span class="add">+ holdout: 10%</span>')
+  // What is the same stands around it, and what is far away does not.
+  expect(changed.slice(0, changed.indexOf('</pre>'))).toContain('  window: 30d\n')
+  expect(changed.slice(0, changed.indexOf('</pre>'))).not.toContain('template: hello')
+})
+
+test('a contact’s page hands over everything held, and erases for good once the id is typed', async () => {
+  const json = await post('/contacts/c39/export', 'operator', { format: 'json' })
+  expect(json.headers.get('content-disposition')).toBe('attachment; filename="contact.json"')
+  expect(await json.json()).toMatchObject({
+    contacts: [{ external_id: 'c39', email: 'person39@example.com' }],
+  })
+  const csv = await post('/contacts/c39/export', 'operator', { format: 'csv' })
+  expect(csv.headers.get('content-type')).toMatch(/^text\/csv/)
+  expect(await csv.text()).toContain('contacts,1,email,person39@example.com\r\n')
+
+  const held = () =>
+    rows<{ email: string | null; erased: boolean }>(
+      database,
+      sql`SELECT email, erased_at IS NOT NULL AS erased FROM contacts WHERE contact_id = ${last}`,
+    )
+  const [found] = await rows<{ id: number }>(
+    database,
+    sql`SELECT contact_id AS id FROM contacts WHERE external_id = 'c39'`,
+  )
+  const last = found?.id ?? 0
+  await post('/contacts/c39/erase', 'operator', { confirm: 'c38' })
+  expect(await held()).toEqual([{ email: 'person39@example.com', erased: false }])
+  const erased = await post('/contacts/c39/erase', 'operator', { confirm: ' c39 ' })
+  expect(erased.headers.get('location')).toBe('/contacts')
+  expect(await held()).toEqual([])
+  expect((await get('/contacts/c39', 'operator')).status).toBe(404)
+  expect(
+    await rows(
+      database,
+      sql`SELECT actor, about FROM audit WHERE action = 'contact.erase' ORDER BY audit_id`,
+    ),
+  ).toEqual([{ actor: 'operator', about: `contact ${last}` }])
+})
+
+test('the cost page draws what was spent by day, the delivery page says which breaker is open', async () => {
+  await execute(
+    database,
+    sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+        SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', 'email', 20000, ${NOW} FROM touchpoints LIMIT 10`,
+  )
+  await refreshReports(shop.runtime)
+  const cost = await (await get('/campaigns/spring/reports/cost', 'viewer')).text()
+  expect(cost).toMatch(/<figcaption>sending, summed up<\/figcaption><svg /)
+  await execute(
+    database,
+    sql`INSERT INTO breakers (channel, state, since, reason) VALUES ('email', 'open', ${NOW}, '6 % hard bounces')`,
+  )
+  const delivery = await (await get('/campaigns/spring/reports/delivery', 'viewer')).text()
+  expect(delivery).toContain('breaker email: open: nothing is sent')
+  expect(delivery).toContain('6 % hard bounces')
+})
+
 test('the first page is under 100 KB without its charts', async () => {
   const html = (await (await get('/', 'viewer')).text()).replace(/<svg[\s\S]*?<\/svg>/g, '')
   expect(html.length).toBeLessThan(100_000)
