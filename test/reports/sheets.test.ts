@@ -425,13 +425,13 @@ it('draws what was spent and promised, summed up by day, against the budget of t
   expect(burnt(english)).toEqual([
     {
       id: 'burn_spend',
-      title: 'sending, summed up',
+      title: 'Sending, added up day by day',
       unit: 'money',
       series: [{ name: 'sending', ys: [180, 360] }],
     },
     {
       id: 'burn_liability',
-      title: 'offers (expected), summed up',
+      title: 'Offers (expected), added up day by day',
       unit: 'money',
       series: [
         { name: 'offers (expected)', ys: [90, 180] },

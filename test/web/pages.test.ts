@@ -387,7 +387,7 @@ test('the cost page draws what was spent by day, the delivery page says which br
   )
   await refreshReports(shop.runtime)
   const cost = await (await get('/campaigns/spring/reports/cost', 'viewer')).text()
-  expect(cost).toMatch(/<figcaption>sending, summed up<\/figcaption><svg /)
+  expect(cost).toMatch(/<figcaption>Sending, added up day by day<\/figcaption><svg /)
   await execute(
     database,
     sql`INSERT INTO breakers (channel, state, since, reason) VALUES ('email', 'open', ${NOW}, '6 % hard bounces')`,
