@@ -30,7 +30,7 @@ import { openLiving } from './living.ts'
 import { openMailbox } from './mailbox.ts'
 import { findRecipient, formatMessages } from './messages.ts'
 import { openWeb } from './open-web.ts'
-import { type DemoOptions, readOptions } from './options.ts'
+import { type DemoOptions, readOptions, USAGE } from './options.ts'
 import { drawPopulation } from './population.ts'
 import { FIRST, MEASURED, plantRenewals, writeProgramme } from './programme.ts'
 import { openProviders } from './providers/providers.ts'
@@ -287,7 +287,9 @@ function shown(path: string): string {
 const underWay = setInterval(() => {}, 60_000)
 const interrupt = listenForInterrupts((text) => process.stderr.write(`\n${text}\n`))
 try {
-  await demo(readOptions(), interrupt)
+  const options = readOptions()
+  if (options) await demo(options, interrupt)
+  else process.stdout.write(`${USAGE}\n`)
 } catch (error) {
   const colors = pc.createColors(process.stderr.isTTY === true)
   const verbose = !(error instanceof WinbackError && error.code === 'usage')

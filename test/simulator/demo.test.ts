@@ -60,3 +60,16 @@ test('leaves the web open behind a link that signs in once, and ends by Ctrl-C',
   child.kill('SIGINT')
   expect(await ended).toBe(0)
 }, 90_000)
+
+test('explains its options, and leads there from one that does not exist', async () => {
+  const helped = start('--help')
+  expect(await helped.ended).toBe(0)
+  expect(helped.said()).toMatch(/^npm run demo -- \[--web/)
+  expect(helped.said()).toContain('npm run demo -- --people 500 --days 30')
+  const wrong = start('--peple', '7')
+  expect(await wrong.ended).toBe(2)
+  expect(wrong.said()).toMatch(/Unknown option '--peple'[\s\S]*npm run demo -- --help/)
+  const few = start('--people', '7')
+  expect(await few.ended).toBe(2)
+  expect(few.said()).toContain('--people 7: expected a whole number from 100 on')
+}, 30_000)
