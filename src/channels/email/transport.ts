@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { createTransport, type SendMailOptions, type SMTPPoolOptions } from 'nodemailer'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { messageOf, WinbackError } from '../../errors.ts'
@@ -116,7 +116,7 @@ export function openTransport(settings: EmailSettings, timing: Timing = defaultT
     const open = message.createReadStream.bind(message)
     message.createReadStream = (streamOptions) => {
       // The outermost stream: with DKIM the message itself is read for signing before the server is asked.
-      const body = open(streamOptions)
+      const body = inOnePiece(() => open(streamOptions))
       if (signal) bodies.set(signal, body)
       return body
     }
@@ -166,6 +166,25 @@ export function openTransport(settings: EmailSettings, timing: Timing = defaultT
       await Promise.allSettled(underWay)
     },
   }
+}
+
+/**
+ * A message is made of a dozen pieces (headers, a boundary, a part), and each was a packet of its own to the server: a tenth of
+ * what a mail costs. It is read when the server asks for it and not before.
+ */
+function inOnePiece(open: () => Readable): Readable {
+  return new Readable({
+    read() {
+      const pieces: Buffer[] = []
+      open()
+        .on('data', (piece: Buffer) => pieces.push(piece))
+        .once('error', (error) => this.destroy(error))
+        .once('end', () => {
+          this.push(Buffer.concat(pieces))
+          this.push(null)
+        })
+    },
+  })
 }
 
 /**
