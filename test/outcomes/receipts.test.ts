@@ -223,7 +223,7 @@ describe('receipts', () => {
     const text = formatTimeline(timeline, style)
     expect(text).toContain('remind by email: delivered.')
     expect(text).toContain('remind by email: tapped or clicked (https://shop.example).')
-    expect(formatTimeline(timeline, { ...style, locale: 'zh-CN' })).toContain('remind（email）：已送达。')
+    expect(formatTimeline(timeline, { ...style, locale: 'zh-CN' })).toContain('remind（电子邮件）：已送达。')
   })
 
   it('are asked for where none came: the provider has it, never got it, or cannot say', async () => {
