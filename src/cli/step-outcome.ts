@@ -1,7 +1,7 @@
 import { REASONS, sentence, WAITS } from '../reports/reasons.ts'
 import type { Speech } from '../reports/words.ts'
-import type { Composed } from '../touchpoints/batch.ts'
 import type { Lack, Verdict } from '../touchpoints/guards.ts'
+import type { Composed } from '../touchpoints/message.ts'
 import type { Foreseen } from '../touchpoints/scarce.ts'
 
 /** What a step would come to for a contact, were it due. */

@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
-import type { AddressKind, Channel, ContactView, Template } from '../channels/channel.ts'
+import type { AddressKind, Channel } from '../channels/channel.ts'
 import type { Clock } from '../clock.ts'
 import type { Calendar } from '../config/calendar.ts'
 import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import type { Rates } from '../config/rates.ts'
-import { inVariant } from '../config/variants.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
-import { messageOf } from '../errors.ts'
 import { countSends } from './breakers.ts'
 import { takeSlots } from './capacity.ts'
 import { type DeadDevice, deliver, type Keep } from './delivery.ts'
@@ -24,22 +22,16 @@ import {
   settle,
   type TouchpointKey,
 } from './lifecycle.ts'
-
+import { type Cleared, composeOnce, composer, type TemplateFinder, unsent } from './message.ts'
 import { giveBack } from './rates.ts'
-import { type Promised, type ReserveDependencies, release, reserve } from './reserve.ts'
-import type { Outgoing } from './sends.ts'
+import { type ReserveDependencies, release, reserve } from './reserve.ts'
 import type { Slots } from './slots.ts'
 import { refreshStandings } from './standings.ts'
-import { messageViewer, type Sender, viewContact } from './view.ts'
+import { type Sender, viewContact } from './view.ts'
 import { openingByZone } from './windows.ts'
 
 // One batch, from the job to the record: claim → gather → guard → render → send → settle. A handful of statements
 // for hundreds of touchpoints; none of them is per contact.
-
-/** The templates a campaign version was applied with. */
-export interface TemplateFinder {
-  find(name: string, variant: { locale: string; segment: string }): Template | undefined
-}
 
 export interface WorkerDependencies extends ReserveDependencies {
   readonly database: Database
@@ -104,7 +96,7 @@ export async function processBatch(
   }
   const templates = await dependencies.templates(campaign.templateSet)
   const composing = composer({ templates, sender, campaign, step, channels: dependencies.channels })
-  const compose = campaign.definition.limits.budget.spend ? once(composing) : composing
+  const compose = campaign.definition.limits.budget.spend ? composeOnce(composing) : composing
   const overflow = dependencies.channels.get('callback')?.overflow
   const called = step.call
     ? await takeSlots(database, { campaign, step, now, overflow, cleared: sorted.toSend })
@@ -163,20 +155,6 @@ async function account(
   if (rates && step.channels.some((channel) => rates.channels.has(channel))) {
     await giveBack(database, step.channels, claimed - out)
   }
-}
-
-/** A candidate the guards let through. */
-export interface Cleared {
-  readonly candidate: Candidate
-  readonly contact: ContactView
-  readonly channel: string
-  readonly template: string | undefined
-  /** The template stands in for the step's own. */
-  readonly instead: boolean
-  /** What the message may promise. */
-  readonly grant?: Promised
-  /** A call beyond what people can make today. */
-  readonly overflow?: boolean
 }
 
 /** What became of the candidates of a batch so far. */
@@ -238,18 +216,6 @@ function sortVerdict({ ended, deferred }: Sorted, candidate: Candidate, verdict:
   }
 }
 
-/** The settlement of a touchpoint that was never handed over. */
-export function unsent(
-  key: TouchpointKey,
-  state: Settlement['state'],
-  reason: string,
-  detail: string | null,
-): Settlement {
-  const { contactId, touchpointId } = key
-  const nothing = { channel: null, template: null, providerId: null, cost: 0 }
-  return { contactId, touchpointId, state, reason, detail, ...nothing }
-}
-
 /** The window of a step that has none, where there are days on which nothing is sent. */
 const ALL_DAY = { from: 0, to: 1440, workdays: false }
 
@@ -289,62 +255,4 @@ export async function guardContext(
   const { topic } = campaign.definition
   const { calendar } = dependencies
   return { now, step, topic, calendar, channels, maxDelay: limits.max_delay, spread: limits.spread }
-}
-
-/** A message, or why it cannot be one. */
-export type Composed = Outgoing | Settlement
-
-/** Turns a cleared candidate into a message. */
-export type Compose = (cleared: Cleared) => Composed
-
-/** Composes each message once: a budget asks what it costs before it is sent. Let go of as soon as it is handed out again. */
-function once(compose: Compose): Compose {
-  const made = new Map<Cleared, Composed>()
-  return (cleared) => {
-    const known = made.get(cleared)
-    if (known) made.delete(cleared)
-    else made.set(cleared, compose(cleared))
-    return known ?? made.get(cleared) ?? compose(cleared)
-  }
-}
-
-export function composer(deps: {
-  templates: TemplateFinder
-  sender: Sender
-  campaign: CompiledCampaign
-  step: CompiledStep
-  channels: ReadonlyMap<string, Channel>
-}): Compose {
-  const view = messageViewer(deps)
-  return (cleared) => {
-    const { candidate, contact } = cleared
-    const channel = deps.channels.get(cleared.channel)
-    const address = channel?.addressOf(contact)
-    if (!channel || address === undefined) return unsent(candidate, 'skipped', 'no_address', null)
-    const { locale } = contact
-    const variant = { locale, segment: candidate.segment }
-    const template =
-      cleared.template === undefined
-        ? undefined
-        : // What the channel says in its place, where there is such a text.
-          (deps.templates.find(`${cleared.template}-${channel.name}`, variant) ??
-          deps.templates.find(cleared.template, variant))
-    try {
-      const content = channel.render(template, view(candidate, contact, cleared.grant), contact)
-      return {
-        candidate,
-        contact,
-        channel,
-        address,
-        content,
-        template: cleared.template ?? null,
-        cost: channel.cost(content),
-        offer: cleared.grant ? (inVariant(deps.step, candidate.variant).offer?.name ?? null) : null,
-        overflow: cleared.overflow ?? false,
-      }
-    } catch (error) {
-      // The guards saw every fact; what still cannot be rendered is a variable no guard knows. Never a blank.
-      return unsent(candidate, 'skipped', 'missing_data', messageOf(error))
-    }
-  }
 }

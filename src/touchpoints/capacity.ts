@@ -9,9 +9,9 @@ import {
   type Transaction,
   transaction,
 } from '../database/connect.ts'
-import type { Cleared } from './batch.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
 import { keyTable, type TouchpointKey } from './lifecycle.ts'
+import type { Cleared } from './message.ts'
 import type { Refused } from './reserve.ts'
 import { startOfNextDay } from './windows.ts'
 

@@ -3,9 +3,9 @@ import { Temporal } from 'temporal-polyfill'
 import type { Campaign } from '../config/campaign.ts'
 import { formatRate, type Rate } from '../config/quantities.ts'
 import { preparedRows, type Session, type Transaction } from '../database/connect.ts'
-import type { Cleared } from './batch.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
 import { bigints, isOpen } from './lifecycle.ts'
+import type { Cleared } from './message.ts'
 
 // How much one person may get, over all campaigns. What was sent (or may have been) counts where it falls into the
 // window; what is being sent at this moment counts in every window; and what is due and ranks higher goes first.

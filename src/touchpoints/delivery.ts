@@ -3,7 +3,6 @@ import type { Clock } from '../clock.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { type Database, type Transaction, transaction } from '../database/connect.ts'
 import { throughOutage } from '../database/outage.ts'
-import type { Cleared } from './batch.ts'
 import {
   type Deferral,
   LEASES,
@@ -18,6 +17,7 @@ import {
   settleUnmarked,
   type TouchpointKey,
 } from './lifecycle.ts'
+import type { Cleared } from './message.ts'
 import { concludeSend, count, type Dispatch, handOver, type Outgoing, ready, type Tally } from './sends.ts'
 import type { Slots } from './slots.ts'
 

@@ -6,12 +6,12 @@ import { concludeGrants } from '../offers/conclusion.ts'
 import { type Answer, type Grant, type OfferPlace, reserveGrants } from '../offers/grants.ts'
 import { expectedOf } from '../offers/offers.ts'
 import type { OfferProvider } from '../offers/provider.ts'
-import type { Cleared, Compose } from './batch.ts'
 import { type Budget, holdBudgets, openBudgets, releaseBudgets, type Shortage } from './budgets.ts'
 import { type CapDecision, reserveCaps } from './caps.ts'
 import { creditGrants } from './credit.ts'
 import { deferOrSkip, standIn, type Verdict } from './guards.ts'
 import { lockPersons } from './lifecycle.ts'
+import type { Cleared, Compose } from './message.ts'
 import { startOfNextDay } from './windows.ts'
 
 // What the guards let through asks for what is scarce: a place under the person's caps, an offer, a part of the budget.

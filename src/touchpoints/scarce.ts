@@ -3,11 +3,11 @@ import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { foreseeGrant } from '../offers/grants.ts'
 import { expectedOf } from '../offers/offers.ts'
-import type { Cleared, Composed } from './batch.ts'
 import { foreseeShortage } from './budgets.ts'
 import { foreseeSlot } from './capacity.ts'
 import { foreseeCaps } from './caps.ts'
 import type { Verdict } from './guards.ts'
+import type { Cleared, Composed } from './message.ts'
 import { budgetsOf, offerHeld, outOfBudget, wantsOffer, without } from './reserve.ts'
 
 // What a reservation would come to at this moment, for one message, reserving nothing and locking nobody: for previews.

@@ -2,10 +2,10 @@ import type { Channel, ContactView, Delivery } from '../channels/channel.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { storable } from '../database/storable.ts'
 import { messageOf } from '../errors.ts'
-import type { Cleared, Compose } from './batch.ts'
 import type { Candidate } from './gather.ts'
 import type { GuardContext } from './guards.ts'
 import type { Deferral, Settlement } from './lifecycle.ts'
+import type { Cleared, Compose } from './message.ts'
 import { openingByZone } from './windows.ts'
 
 // What is sent, one message at a time: how it is made, handed over, and what its end means. The database is not asked.
