@@ -4,7 +4,7 @@ import { type Database, execute, rows, type Transaction, transaction } from '../
 import { ensurePartitions } from '../database/partitions.ts'
 import { storable } from '../database/storable.ts'
 import { keyTable, resolve, type Settlement } from '../touchpoints/lifecycle.ts'
-import { recordSuppressions } from './silence.ts'
+import { suppress } from './do-not-contact.ts'
 
 // What providers report. Events are added and never changed; a repeat is not added; and what a message came to is
 // the furthest of its events. So neither the order of reports nor their number makes a difference.
@@ -167,45 +167,37 @@ async function suppressAddresses(
   ]
   if (final.length === 0) return 0
   const key = sql.identifier(`${channel.kind}_key`)
-  await prepareSuppressions(tx)
-  const suppressed = await execute(
+  const suppressed = await suppress(
     tx,
-    sql`
-    WITH inserted AS (
-      INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
-      SELECT DISTINCT ON (c.${key}) ${channel.kind}, c.${key}, e.reason, ${`receipt of ${channel.name}`}, ${now}
-      FROM unnest(${sql.param(final.map((event) => event.contactId))}::bigint[],
-        ${sql.param(final.map((event) => event.kind))}::text[]) AS e(contact_id, reason)
-      JOIN contacts c USING (contact_id) WHERE c.${key} IS NOT NULL
-      ORDER BY c.${key}, e.reason
-      ON CONFLICT DO NOTHING RETURNING kind, key
-    )
-    INSERT INTO new_suppressions SELECT kind, key FROM inserted`,
+    now,
+    { kind: channel.kind, channelsOf: channel.channelsOf },
+    {
+      source: `receipt of ${channel.name}`,
+      found: sql`SELECT c.${key} AS key, e.reason
+        FROM unnest(${sql.param(final.map((event) => event.contactId))}::bigint[],
+          ${sql.param(final.map((event) => event.kind))}::text[]) AS e(contact_id, reason)
+        JOIN contacts c USING (contact_id)`,
+    },
   )
-  if (suppressed > 0) await recordSuppressions(tx, now, channel.channelsOf)
-  return suppressed
+  return suppressed.length
 }
 
 /** A number that is somebody else's gets nothing more: what waits for it is skipped. In the caller's transaction. */
 export async function suppressPhone(
   tx: Transaction,
   now: Date,
-  channel: ReportingChannel,
+  { channelsOf }: ReportingChannel,
   contactId: number,
 ): Promise<void> {
-  await prepareSuppressions(tx)
-  const added = await execute(
+  await suppress(
     tx,
-    sql`
-    WITH inserted AS (
-      INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
-      SELECT 'phone', c.phone_key, 'hard_bounce', 'call: wrong number', ${now} FROM contacts c
-      WHERE c.contact_id = ${contactId} AND c.phone_key IS NOT NULL
-      ON CONFLICT DO NOTHING RETURNING kind, key
-    )
-    INSERT INTO new_suppressions SELECT kind, key FROM inserted`,
+    now,
+    { kind: 'phone', channelsOf },
+    {
+      source: 'call: wrong number',
+      found: sql`SELECT phone_key AS key, 'hard_bounce' AS reason FROM contacts WHERE contact_id = ${contactId}`,
+    },
   )
-  if (added > 0) await recordSuppressions(tx, now, channel.channelsOf)
 }
 
 /** Soft bounces in a row that are as good as a hard one. */
@@ -238,14 +230,5 @@ async function findWornOut(
       ) returned
     ) history
     WHERE history.soft = ${PATIENCE}`,
-  )
-}
-
-/** The temporary table that tells {@link recordSuppressions} what is new; empty at the start of each transaction. */
-export async function prepareSuppressions(tx: Transaction): Promise<void> {
-  await execute(
-    tx,
-    sql`CREATE TEMP TABLE IF NOT EXISTS new_suppressions (kind text NOT NULL, key bytea NOT NULL)
-      ON COMMIT DELETE ROWS`,
   )
 }

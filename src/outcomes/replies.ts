@@ -1,10 +1,10 @@
 import { sql } from 'drizzle-orm'
 import type { Reply } from '../channels/channel.ts'
 import { reasonSaid } from '../config/reasons.ts'
-import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+import { type Database, execute, type Transaction, transaction } from '../database/connect.ts'
 import { storable } from '../database/storable.ts'
-import { prepareSuppressions, type ReportingChannel } from './receipts.ts'
-import { recordSuppressions } from './silence.ts'
+import { suppress } from './do-not-contact.ts'
+import type { ReportingChannel } from './receipts.ts'
 
 /** A reply with the key its sender's number or address is compared by. */
 export interface KeyedReply extends Reply {
@@ -66,18 +66,15 @@ async function optOut(
 ): Promise<KeyedReply[]> {
   const leaving = replies.filter((reply) => reply.optOut)
   if (leaving.length === 0) return []
-  await prepareSuppressions(tx)
-  const added = await rows<{ key: Buffer }>(
+  const added = await suppress(
     tx,
-    sql`
-    WITH inserted AS (
-      INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
-      SELECT DISTINCT ${kind}::text, key, 'unsubscribe', ${`reply to ${channel.name}`}, ${now}::timestamptz
-      FROM unnest(${sql.param(leaving.map((reply) => reply.key))}::bytea[]) AS g(key)
-      ORDER BY key ON CONFLICT DO NOTHING RETURNING kind, key
-    )
-    INSERT INTO new_suppressions SELECT kind, key FROM inserted RETURNING key`,
+    now,
+    { kind, channelsOf: channel.channelsOf },
+    {
+      source: `reply to ${channel.name}`,
+      found: sql`SELECT key, 'unsubscribe' AS reason
+        FROM unnest(${sql.param(leaving.map((reply) => reply.key))}::bytea[]) AS g(key)`,
+    },
   )
-  if (added.length > 0) await recordSuppressions(tx, now, channel.channelsOf)
-  return added.flatMap(({ key }) => leaving.find((reply) => reply.key.equals(key)) ?? [])
+  return added.flatMap((key) => leaving.find((reply) => reply.key.equals(key)) ?? [])
 }

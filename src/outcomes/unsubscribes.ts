@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { type Database, execute, transaction } from '../database/connect.ts'
-import { prepareSuppressions, type ReportingChannel } from './receipts.ts'
-import { recordSuppressions } from './silence.ts'
+import { suppress } from './do-not-contact.ts'
+import type { ReportingChannel } from './receipts.ts'
 
 /** Somebody who wants no more of a channel, by the message that had the link. */
 export interface Unsubscribe {
@@ -26,18 +26,6 @@ export async function recordUnsubscribe(
   if (kind !== 'email' && kind !== 'phone') return false
   const key = sql.identifier(`${kind}_key`)
   return await transaction(database, async (tx) => {
-    await prepareSuppressions(tx)
-    const added = await execute(
-      tx,
-      sql`
-      WITH inserted AS (
-        INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
-        SELECT ${kind}, c.${key}, 'unsubscribe', ${leaving.way}, ${now} FROM contacts c
-        WHERE c.contact_id = ${leaving.contactId} AND c.${key} IS NOT NULL
-        ON CONFLICT DO NOTHING RETURNING kind, key
-      )
-      INSERT INTO new_suppressions SELECT kind, key FROM inserted`,
-    )
     await execute(
       tx,
       sql`
@@ -47,7 +35,15 @@ export async function recordUnsubscribe(
         WHERE r.contact_id = ${leaving.contactId} AND r.touchpoint_id = ${leaving.touchpointId})
       ON CONFLICT DO NOTHING`,
     )
-    if (added > 0) await recordSuppressions(tx, now, channel.channelsOf)
-    return added > 0
+    const added = await suppress(
+      tx,
+      now,
+      { kind, channelsOf: channel.channelsOf },
+      {
+        source: leaving.way,
+        found: sql`SELECT ${key} AS key, 'unsubscribe' AS reason FROM contacts WHERE contact_id = ${leaving.contactId}`,
+      },
+    )
+    return added.length > 0
   })
 }
