@@ -17,7 +17,13 @@ await withGallery(DEMO, async ({ campaign, contact, links, open }) => {
   const of = `/campaigns/${campaign}`
   const folder = walk === undefined ? resolve('docs', 'screenshots') : resolve(walk)
   await mkdir(folder, { recursive: true })
-  const take = async (file: string, path: string, look: Look, whole: boolean, press?: string) => {
+  const take = async (
+    file: string,
+    path: string,
+    look: Look,
+    whole: boolean,
+    { press, from, height: tall }: { press?: string; from?: string; height?: number } = {},
+  ) => {
     const page = await open(path, look)
     if (press !== undefined) {
       await page.click(press)
@@ -29,18 +35,28 @@ await withGallery(DEMO, async ({ campaign, contact, links, open }) => {
       await page.setViewportSize({ width: page.viewportSize()?.width ?? 0, height })
       await page.waitForTimeout(200)
     }
+    if (tall !== undefined) {
+      await page.setViewportSize({ width: page.viewportSize()?.width ?? 0, height: tall })
+    }
+    // The picture begins there, and not at the head of the page.
+    if (from !== undefined) {
+      await page
+        .locator(from)
+        .first()
+        .evaluate((element) => element.scrollIntoView())
+    }
     await page.screenshot({ path: join(folder, `${file}.png`) })
     process.stdout.write(`${join(folder, file)}.png\n`)
     await page.context().close()
   }
   if (walk === undefined) {
-    await take('monday', `/?campaign=${campaign}`, WIDE, false)
+    await take('monday', `/?campaign=${campaign}`, WIDE, false, { height: 1300 })
     await take('lift', `${of}/reports/lift`, WIDE, false)
     await take('plan', `/campaigns/${PLANNED}#plan`, WIDE, false)
-    await take('contact', `/contacts/${contact}`, WIDE, false)
-    await take('monday-phone', `/?campaign=${campaign}`, PHONE, false)
+    await take('contact', `/contacts/${contact}`, WIDE, false, { from: '.story li.done' })
+    await take('monday-phone', `/?campaign=${campaign}`, PHONE, false, { from: 'main > h2' })
     await take('calls-phone', '/calls', { ...PHONE, language: 'en' }, false)
-    await take('call', '/calls', WIDE, false, NEXT_CALL)
+    await take('call', '/calls', WIDE, false, { press: NEXT_CALL })
     return
   }
   const reports = ['monday', 'funnel', 'lift', 'cost', 'delivery', 'offers', 'reasons']
@@ -70,5 +86,6 @@ await withGallery(DEMO, async ({ campaign, contact, links, open }) => {
     await take(`${file}-phone`, path, PHONE, true)
     await take(`${file}-wide`, path, WIDE, true)
   }
-  if (only === undefined || 'call'.includes(only)) await take('call-phone', '/calls', PHONE, true, NEXT_CALL)
+  if (only === undefined || 'call'.includes(only))
+    await take('call-phone', '/calls', PHONE, true, { press: NEXT_CALL })
 })
