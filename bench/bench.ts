@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openArena, packageDirectory } from './arena.ts'
 import { measureClaim } from './claim.ts'
+import { measureFirstPage } from './first-page.ts'
 import { measureImport } from './import.ts'
 import { measureIngest } from './ingest.ts'
 import { measureMail } from './mail.ts'
@@ -27,6 +28,7 @@ const MEASUREMENTS = {
   signals: { measure: measureSignals, rounds: 1 },
   memory: { measure: measureMemory, rounds: 1 },
   reports: { measure: measureReports, rounds: 3 },
+  'first-page': { measure: measureFirstPage, rounds: 3 },
 } as const satisfies Record<string, { measure(bench: Bench): Promise<Finding[]>; rounds: number }>
 
 const HELP = `npm run bench -- [--only NAME]… [--quick] [--rounds N] [--messages N] [--out FILE] [--profile DIRECTORY]

@@ -13,7 +13,7 @@ import { type Bench, conclude, type Finding } from './measure.ts'
 
 const DAY = 86_400_000
 const DAYS = 365
-const NOW = new Date(Date.UTC(2026, 0, 1) + (DAYS + 5) * DAY)
+export const NOW = new Date(Date.UTC(2026, 0, 1) + (DAYS + 5) * DAY)
 const TARGET_MS = 200
 
 const RULES: CountingRules = { activity: ['session', 'order'], order: 'order', goalOf: async () => 'session' }
@@ -88,8 +88,16 @@ function question(): CampaignQuestion {
   }
 }
 
-/** Three tiers of two steps, three segments, one in ten held out; a fifth comes back, a sixth of them anyway. */
-async function fillHistory(database: Database, touchpoints: number, days: number): Promise<void> {
+/**
+ * Three tiers of two steps, three segments, one in ten held out; a fifth comes back, a sixth of them anyway.
+ * @param versions how many of the campaign took people in; its steps are those that were applied, or made here
+ */
+export async function fillHistory(
+  database: Database,
+  touchpoints: number,
+  days: number,
+  versions = 2,
+): Promise<void> {
   const people = Math.ceil(touchpoints / 2 / 0.9)
   const from = new Date(NOW.getTime() - (days + 5) * DAY)
   await ensurePartitions(database, 'touchpoint_records', { from, to: NOW })
@@ -98,7 +106,8 @@ async function fillHistory(database: Database, touchpoints: number, days: number
     database,
     sql`INSERT INTO steps (campaign, version, tier_no, tier, step_no, step, channels)
         SELECT 'year', v, t, (ARRAY['coupon', 'trial', 'letter'])[t], s, 'step ' || s, ARRAY['email']
-        FROM generate_series(1, 2) v, generate_series(1, 3) t, generate_series(1, 2) s`,
+        FROM generate_series(1, ${versions}::int) v, generate_series(1, 3) t, generate_series(1, 2) s
+        WHERE NOT EXISTS (SELECT FROM steps WHERE campaign = 'year')`,
   )
   await execute(
     database,
@@ -109,7 +118,7 @@ async function fillHistory(database: Database, touchpoints: number, days: number
     database,
     sql`INSERT INTO episodes (contact_id, campaign, version, exclusive, person_id, episode_no, arm, entry_tier, segment,
           lapsed_at, assigned_at, window_ends_at, outcome_until, tier_no, returned_at, ended_at, end_reason)
-        SELECT n, 'year', 1 + (n % 2)::int, 'year', n, 1, CASE WHEN n % 10 = 0 THEN 'holdout' ELSE 'treated' END,
+        SELECT n, 'year', 1 + (n % ${versions}::int)::int, 'year', n, 1, CASE WHEN n % 10 = 0 THEN 'holdout' ELSE 'treated' END,
           (ARRAY['coupon', 'trial', 'letter'])[1 + n % 3], (ARRAY['vip', 'price', 'everyone'])[1 + (n / 3) % 3],
           at - interval '7 days', at, at + interval '30 days', at + interval '32 days', 1 + (n % 3)::int,
           CASE WHEN n % 7 = 0 THEN at + interval '3 days' END,

@@ -49,6 +49,8 @@ it('measures everything beside its floor', { timeout: 300_000 }, async () => {
     'ingest-memory',
     'signals',
     'memory',
+    'first-page',
+    'first-page-size',
     ...reports,
     ...redis,
   ]
