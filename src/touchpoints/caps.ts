@@ -316,13 +316,14 @@ async function markReserved(
     tx,
     sql`
     WITH locked AS (
-      SELECT t.contact_id, t.touchpoint_id, k.channel
-      FROM unnest(${bigints(admitted.map(({ candidate }) => candidate.contactId))},
+      SELECT k.contact_id, k.touchpoint_id, k.channel
+      FROM (SELECT * FROM unnest(${bigints(admitted.map(({ candidate }) => candidate.contactId))},
         ${bigints(admitted.map(({ candidate }) => candidate.touchpointId))},
         ${sql.param(admitted.map(({ channel }) => channel))}::text[]) AS k(contact_id, touchpoint_id, channel)
-      JOIN touchpoints t USING (contact_id, touchpoint_id)
-      WHERE t.claim_id = ${claimId}::uuid AND t.state = 'claimed'
-      ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
+        ORDER BY contact_id, touchpoint_id) k
+      CROSS JOIN LATERAL (SELECT FROM touchpoints t
+        WHERE t.contact_id = k.contact_id AND t.touchpoint_id = k.touchpoint_id
+          AND t.claim_id = ${claimId}::uuid AND t.state = 'claimed' FOR UPDATE) t
     )
     UPDATE touchpoints t SET channel = locked.channel FROM locked
     WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id
