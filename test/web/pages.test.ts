@@ -430,5 +430,5 @@ test.runIf(hasBrowser)(
     }
     expect(found).toEqual([])
   },
-  120_000,
+  300_000,
 )
