@@ -4,6 +4,12 @@ import { type CohortDay, literal } from './cohort-day.ts'
 // Of one cohort day, what was drawn after the assignment: tiers' own arms and variants of steps. Over the temporary tables
 // of rollup-sql.ts, each by the window that began with its draw.
 
+/**
+ * What was booked on the episode of a stage `s`. By contact, and never by the index of steps, which a planner that takes a
+ * ledger just filled for empty prefers: each episode then reads all that was booked.
+ */
+const BOOKED = sql`(SELECT * FROM ledger l WHERE l.contact_id = s.contact_id AND l.episode_id = s.episode_id OFFSET 0)`
+
 /** As countOwnDraws says: the goal's events are looked up too, for a tier's window ends after the episode's. */
 export function countStages({ campaign, day }: CohortDay, goal: string): SQL {
   const total = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0) + coalesce(k.labour, 0))`
@@ -27,8 +33,7 @@ export function countStages({ campaign, day }: CohortDay, goal: string): SQL {
     ${cameBack(goal)}
     LEFT JOIN LATERAL (
       SELECT ${of('spend')} AS spend, ${of('liability')} AS liability, ${of('labour')} AS labour
-      FROM ledger l JOIN steps p ON p.step_id = l.step_id AND p.tier_no = s.tier_no
-      WHERE l.contact_id = s.contact_id AND l.episode_id = s.episode_id
+      FROM ${BOOKED} l JOIN steps p ON p.step_id = l.step_id AND p.tier_no = s.tier_no
     ) k ON true
     WHERE c.arm = 'treated'
     GROUP BY t.tier, s.arm`
@@ -44,7 +49,10 @@ export function countVariants({ campaign, day }: CohortDay, goal: string): SQL {
     SELECT ${literal(campaign)}, ${literal(day)}::date, m.step_id, coalesce(m.variant, ''), max(w.ends_at), count(*),
       count(*) FILTER (WHERE c.contaminated), count(*) FILTER (WHERE m.state = 'sent'), sum(came.back),
       sum(k.cost), sum(k.cost::numeric ^ 2), sum(k.cost * came.back)
-    FROM cohort_messages m JOIN cohort c USING (contact_id, episode_id) JOIN steps p USING (step_id)
+    FROM (
+      SELECT * FROM cohort_messages
+      WHERE step_id IN (SELECT step_id FROM cohort_messages WHERE variant IS NOT NULL) OFFSET 0
+    ) m JOIN cohort c USING (contact_id, episode_id) JOIN steps p USING (step_id)
     CROSS JOIN LATERAL (
       SELECT * FROM stages s
       WHERE s.contact_id = m.contact_id AND s.episode_id = m.episode_id AND s.tier_no = p.tier_no OFFSET 0
@@ -53,10 +61,8 @@ export function countVariants({ campaign, day }: CohortDay, goal: string): SQL {
     -- Of the whole tier, as its own price is counted: who comes back by the one variant is spared the steps that follow.
     CROSS JOIN LATERAL (
       SELECT coalesce(sum(l.amount), 0)::bigint AS cost
-      FROM ledger l JOIN steps b ON b.step_id = l.step_id AND b.tier_no = s.tier_no
-      WHERE l.contact_id = s.contact_id AND l.episode_id = s.episode_id
+      FROM ${BOOKED} l JOIN steps b ON b.step_id = l.step_id AND b.tier_no = s.tier_no
     ) k
-    WHERE m.step_id IN (SELECT step_id FROM cohort_messages WHERE variant IS NOT NULL)
     GROUP BY m.step_id, coalesce(m.variant, '')`
 }
 
