@@ -81,8 +81,9 @@ describe('the pipeline', () => {
     // Stories in which nothing happens prove nothing. A busy machine is cut short after a few of them, whose mean varies.
     expect(episodes).toBeGreaterThanOrEqual(stories)
     if (stories >= 10) expect(episodes).toBeGreaterThan(stories * 3)
+    // Something runs short in one story of six: ten of them may well know none, of sixty one in ten thousand.
     const scarce = ['frequency_cap', 'outranked', 'offer_unavailable', 'budget_exhausted']
-    if (stories >= 10) expect(scarce.some((reason) => verdicts.has(reason))).toBe(true)
+    if (stories >= 60) expect(scarce.some((reason) => verdicts.has(reason))).toBe(true)
     console.info(
       `${stories} stories, ${episodes} episodes:`,
       Object.fromEntries(ends),
