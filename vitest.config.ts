@@ -33,8 +33,8 @@ export default defineConfig({
     // Test files wait for servers as much as they compute: one more than there are cores keeps both busy.
     maxWorkers: Math.max(3, availableParallelism()),
     sequence: { sequencer: LongFirst },
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/leftovers.ts'],
   },

@@ -533,6 +533,16 @@ export const beginning: readonly Command[] = [
 /** Takes them in: every story has messages to be sent from its beginning. */
 export const firstRun: Command = runNow(1)
 
+/** More than there is for: a stock of two, and a day's money for three letters. */
+export const crowd: readonly Command[] = [
+  signUp(Array.from({ length: 32 }, (_, no) => ({ days: no % 2 ? 9 : 20, email: 0, named: true }))),
+  advance(DAY),
+  runNow(1),
+  work('sent', 1),
+  advance(DAY),
+  work('sent', 1),
+]
+
 const who = fc.nat({ max: 30 })
 const mode = fc.constantFrom<Mode>('sent', 'sent', 'sent', 'retry', 'rejected', 'uncertain')
 const often = <T>(times: number, arbitrary: T): T[] => Array.from({ length: times }, () => arbitrary)

@@ -430,5 +430,5 @@ test.runIf(hasBrowser)(
     }
     expect(found).toEqual([])
   },
-  300_000,
+  120_000,
 )
