@@ -4,7 +4,7 @@ import type { Campaign } from '../config/campaign.ts'
 import { formatRate, type Rate } from '../config/quantities.ts'
 import { preparedRows, type Session, type Transaction } from '../database/connect.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
-import { bigints, isOpen } from './lifecycle.ts'
+import { bigints, isOpen, lockByKey } from './lifecycle.ts'
 import type { Cleared } from './message.ts'
 
 // How much one person may get, over all campaigns. What was sent (or may have been) counts where it falls into the
@@ -312,18 +312,14 @@ async function markReserved(
   admitted: readonly Cleared[],
 ): Promise<number[]> {
   if (admitted.length === 0) return []
+  const channels = sql`unnest(${bigints(admitted.map(({ candidate }) => candidate.contactId))},
+        ${bigints(admitted.map(({ candidate }) => candidate.touchpointId))},
+        ${sql.param(admitted.map(({ channel }) => channel))}::text[]) AS k(contact_id, touchpoint_id, channel)`
   const reserved = await preparedRows<{ touchpointId: number }>(
     tx,
     sql`
     WITH locked AS (
-      SELECT k.contact_id, k.touchpoint_id, k.channel
-      FROM (SELECT * FROM unnest(${bigints(admitted.map(({ candidate }) => candidate.contactId))},
-        ${bigints(admitted.map(({ candidate }) => candidate.touchpointId))},
-        ${sql.param(admitted.map(({ channel }) => channel))}::text[]) AS k(contact_id, touchpoint_id, channel)
-        ORDER BY contact_id, touchpoint_id) k
-      CROSS JOIN LATERAL (SELECT FROM touchpoints t
-        WHERE t.contact_id = k.contact_id AND t.touchpoint_id = k.touchpoint_id
-          AND t.claim_id = ${claimId}::uuid AND t.state = 'claimed' FOR UPDATE) t
+      ${lockByKey(channels, sql`t.claim_id = ${claimId}::uuid AND t.state = 'claimed'`)}
     )
     UPDATE touchpoints t SET channel = locked.channel FROM locked
     WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id

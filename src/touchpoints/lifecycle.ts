@@ -72,6 +72,19 @@ export function keyTable(keys: readonly TouchpointKey[]): SQL {
 }
 
 /**
+ * Locks the touchpoints of a table of keys, one after another in the order of their keys, and gives back the rows of the
+ * table whose touchpoint is in the state. By key and not as a join: with statistics from before anything was queued, a
+ * join read the whole work table and held each row it found against all keys.
+ * @param keys a table `k` with contact_id and touchpoint_id, among other columns
+ * @param state what has to hold of `t`, the touchpoint, once it is locked; may read `k`
+ */
+export function lockByKey(keys: SQL, state: SQL): SQL {
+  return sql`SELECT k.* FROM (SELECT * FROM ${keys} ORDER BY contact_id, touchpoint_id) k
+      CROSS JOIN LATERAL (SELECT FROM touchpoints t
+        WHERE t.contact_id = k.contact_id AND t.touchpoint_id = k.touchpoint_id AND ${state} FOR UPDATE) t`
+}
+
+/**
  * True where a step may be worked on: pauses, stops and kill switches gate what is dispatched and touch no rows. A step
  * is paused where all its channels are.
  * @param step an alias of `steps`
@@ -126,11 +139,7 @@ export async function claim(
     session,
     sql`
     WITH locked AS (
-      SELECT k.contact_id, k.touchpoint_id FROM (SELECT * FROM ${keyTable(keys)} ORDER BY contact_id, touchpoint_id) k
-      -- One after another by their keys. As a join, with statistics from before anything was queued, a batch read the
-      -- whole work table and held each row it found against all keys: six times as long.
-      CROSS JOIN LATERAL (SELECT FROM touchpoints t
-        WHERE t.contact_id = k.contact_id AND t.touchpoint_id = k.touchpoint_id AND t.state = 'queued' FOR UPDATE) t
+      ${lockByKey(keyTable(keys), sql`t.state = 'queued'`)}
     )
     UPDATE touchpoints t
     SET state = 'claimed', claim_id = ${claimId}::uuid, waits = NULL,
@@ -179,11 +188,7 @@ export async function markSending(
     session,
     sql`
     WITH locked AS (
-      SELECT k.contact_id, k.touchpoint_id, k.channel
-      FROM (SELECT * FROM ${channels} ORDER BY contact_id, touchpoint_id) k
-      CROSS JOIN LATERAL (SELECT FROM touchpoints t
-        WHERE t.contact_id = k.contact_id AND t.touchpoint_id = k.touchpoint_id
-          AND t.claim_id = ${claimId}::uuid AND ${mayGo(sql`k.channel`, slice)} FOR UPDATE) t
+      ${lockByKey(channels, sql`t.claim_id = ${claimId}::uuid AND ${mayGo(sql`k.channel`, slice)}`)}
     )
     UPDATE touchpoints t
     SET state = 'sending', channel = locked.channel,
@@ -204,10 +209,10 @@ export async function renew(
     session,
     sql`
     WITH locked AS (
-      SELECT k.contact_id, k.touchpoint_id FROM (SELECT * FROM ${keyTable(keys)} ORDER BY contact_id, touchpoint_id) k
-      CROSS JOIN LATERAL (SELECT FROM touchpoints t
-        WHERE t.contact_id = k.contact_id AND t.touchpoint_id = k.touchpoint_id
-          AND t.claim_id = ${claimId}::uuid AND t.state = 'claimed' AND t.lease_until > clock_timestamp() FOR UPDATE) t
+      ${lockByKey(
+        keyTable(keys),
+        sql`t.claim_id = ${claimId}::uuid AND t.state = 'claimed' AND t.lease_until > clock_timestamp()`,
+      )}
     )
     UPDATE touchpoints t SET lease_until = clock_timestamp() + make_interval(secs => ${lease})
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id`,
@@ -296,20 +301,18 @@ export async function putBack(
   claimId: string,
   deferred: readonly Deferral[],
 ): Promise<number> {
-  return await execute(
-    session,
-    sql`
-    WITH locked AS (
-      SELECT k.* FROM (SELECT * FROM unnest(
+  const later = sql`unnest(
         ${bigints(deferred.map((row) => row.contactId))},
         ${bigints(deferred.map((row) => row.touchpointId))},
         ${sql.param(deferred.map((row) => row.dueAt.toISOString()))}::timestamptz[],
         ${sql.param(deferred.map((row) => row.tried))}::boolean[],
         ${sql.param(deferred.map((row) => row.why))}::text[]
-      ) AS k(contact_id, touchpoint_id, due_at, tried, why) ORDER BY contact_id, touchpoint_id) k
-      CROSS JOIN LATERAL (SELECT FROM touchpoints t
-        WHERE t.contact_id = k.contact_id AND t.touchpoint_id = k.touchpoint_id
-          AND t.claim_id = ${claimId}::uuid FOR UPDATE) t
+      ) AS k(contact_id, touchpoint_id, due_at, tried, why)`
+  return await execute(
+    session,
+    sql`
+    WITH locked AS (
+      ${lockByKey(later, sql`t.claim_id = ${claimId}::uuid`)}
     )
     UPDATE touchpoints t
     SET state = 'planned', due_at = locked.due_at, waits = locked.why, attempt = t.attempt + locked.tried::int,

@@ -7,7 +7,7 @@ export interface Found {
   readonly email: string | null
   readonly phone: string | null
   readonly lastActive: Date | null
-  readonly campaigns: string | null
+  readonly campaigns: readonly string[]
 }
 
 /** Contacts that are shown; who looks for somebody types another letter. */
@@ -29,7 +29,7 @@ export async function searchContacts(
 export function searchSql(words: string, key: Buffer | undefined): SQL {
   const last = `${words}\u{10FFFF}`
   return sql`SELECT c.external_id AS "externalId", c.email, c.phone, a.silent_since AS "lastActive",
-      (SELECT string_agg(e.campaign, ', ') FROM episodes e WHERE e.contact_id = c.contact_id AND e.ended_at IS NULL) AS campaigns
+      ARRAY(SELECT e.campaign FROM episodes e WHERE e.contact_id = c.contact_id AND e.ended_at IS NULL) AS campaigns
     FROM contacts c LEFT JOIN contact_activity a USING (contact_id)
     WHERE c.contact_id IN (
       (SELECT x.contact_id FROM external_ids x WHERE x.external_id >= ${words} AND x.external_id < ${last}

@@ -95,7 +95,7 @@ async function showSearch(visit: Visit): Promise<Response> {
   const title = say('Contacts', '联系人')
   const titles = await campaignTitles(
     visit,
-    found.flatMap(({ campaigns }) => campaigns?.split(', ') ?? []),
+    found.flatMap(({ campaigns }) => campaigns),
   )
   return await visit.show(
     title,
@@ -123,7 +123,7 @@ async function showSearch(visit: Visit): Promise<Response> {
               each.email === null ? '' : mask.email(each.email),
               each.phone === null ? '' : mask.phone(each.phone),
               each.lastActive === null ? '' : <time>{speech.date(each.lastActive)}</time>,
-              (each.campaigns?.split(', ') ?? []).map((name) => titles.get(name)).join(say(', ', '、')),
+              each.campaigns.map((name) => titles.get(name)).join(say(', ', '、')),
             ])}
           />
         </div>

@@ -18,8 +18,7 @@ export function SheetView({ visit, sheet }: { visit: Visit; sheet: Sheet }) {
       <p class="soft about">
         {/* A moment is not torn apart where the line ends. */}
         {sheet.about
-          .join(' · ')
-          .split(' · ')
+          .flatMap((line) => line.split(' · '))
           .map((each, at, all) => (
             <>
               {at === 0 ? '' : ' '}
