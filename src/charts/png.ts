@@ -1,141 +1,31 @@
-import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { crc32, deflate } from 'node:zlib'
-import { CHART_FONT } from './svg.ts'
+import { Piscina } from 'piscina'
+import type { Drawing } from './painter.ts'
 
-// src/charts and dist/charts are both two steps below the package.
-const font = (name: string) => fileURLToPath(new URL(`../../templates/fonts/${name}.otf`, import.meta.url))
-const FONT = font('NotoSansCJKsc-subset')
-/** A thirtieth of it, with the {@link FIGURES}: the renderer reads the whole file for each picture, a third of its time. */
-const FIGURES_FONT = font('NotoSansCJKsc-figures')
-/** What the axes and figures of a chart are written with. */
-const FIGURES =
-  /^[\n\t\x20-\x7e\u00a0-\u00ff\u2010-\u2014‘’“”•…‰€−一二三四五六七八九十单万亿元人次天日周月季年度时分星期第、。，：；（）％￥]*$/u
+/** What is built, for a thread reads no TypeScript. src/charts and dist/charts are both two steps below the package. */
+const PAINTER = fileURLToPath(new URL('../../dist/charts/painter.js', import.meta.url))
+/** Milliseconds after which a thread without work ends. */
+const IDLE = 10_000
 
-const require = createRequire(import.meta.url)
-let loaded: typeof import('@resvg/resvg-js') | undefined
+let painters: Piscina<Drawing, Uint8Array> | undefined
 
 /**
  * Makes a picture of an SVG document, for readers that show no SVG: mail programs above all. Drawn with the font that
- * ships, never with the machine's.
+ * ships, and on other threads, one fewer than there are processors: they begin with the first picture, end when there
+ * are none, and keep no process alive.
  * @param scale pixels of the picture for each of the document: 2 is sharp on a phone
- * Drawn on another thread: the one that calls goes on with other messages.
  * @returns a PNG file
  */
 export async function renderPng(svg: string, scale = 2): Promise<Buffer> {
-  loaded ??= require('@resvg/resvg-js') as typeof import('@resvg/resvg-js')
-  const picture = await loaded.renderAsync(svg, {
-    font: {
-      fontFiles: [FIGURES.test(svg) ? FIGURES_FONT : FONT],
-      loadSystemFonts: false,
-      defaultFontFamily: CHART_FONT,
-    },
-    fitTo: { mode: 'zoom', value: scale },
+  painters ??= new Piscina<Drawing, Uint8Array>({
+    filename: PAINTER,
+    minThreads: 0,
+    maxThreads: Math.max(1, availableParallelism() - 1),
+    idleTimeout: IDLE,
+    // A thread that waits on an atomic never lets go of the pictures it is done with.
+    atomics: 'disabled',
   })
-  return await encodePng(picture.width, picture.height, picture.pixels)
-}
-
-/** Enough for bars on a plain ground; the renderer's own encoder takes four times as long for half the bytes. */
-const LEVEL = 1
-const pack = promisify<Buffer, { level: number }, Buffer>(deflate)
-const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
-
-/**
- * RGBA pixels as a PNG file (ISO/IEC 15948): no filter, one IDAT; a byte a pixel where there are few enough colours, as in
- * a chart, else four. A letter carries a picture of its own for each reader: with the renderer's encoder the picture was
- * most of what a letter cost, and a byte a pixel is a quarter of what is packed, sent and stored.
- * @param pixels row by row, four bytes each, with the colours multiplied by alpha as the renderer leaves them
- */
-export async function encodePng(width: number, height: number, pixels: Uint8Array): Promise<Buffer> {
-  const head = Buffer.alloc(13)
-  head.writeUInt32BE(width, 0)
-  head.writeUInt32BE(height, 4)
-  const indexed = indexColours(width, height, pixels)
-  // Eight bits a channel; a palette, or colour with alpha.
-  head.set(indexed ? [8, 3, 0, 0, 0] : [8, 6, 0, 0, 0], 8)
-  const rows = indexed?.rows ?? wholeColours(width, height, pixels)
-  return Buffer.concat([
-    SIGNATURE,
-    chunk('IHDR', head),
-    ...(indexed ? [chunk('PLTE', indexed.colours), chunk('tRNS', indexed.alphas)] : []),
-    chunk('IDAT', await pack(rows, { level: LEVEL })),
-    chunk('IEND', Buffer.alloc(0)),
-  ])
-}
-
-const LARGEST_PALETTE = 256
-
-/** Rows of places in a palette; undefined where there are more colours than it holds. */
-function indexColours(width: number, height: number, pixels: Uint8Array) {
-  const words = new Uint32Array(pixels.buffer, pixels.byteOffset, width * height)
-  const rows = Buffer.alloc((width + 1) * height)
-  const places = new Map<number, number>()
-  const palette = Buffer.alloc(LARGEST_PALETTE * 4)
-  // Neighbours are mostly of one colour: it is looked up where it changes.
-  let last = -1
-  let place = 0
-  const line = width * 4
-  for (let y = 0; y < height; y += 1) {
-    const row = y * (width + 1) + 1
-    // Bars stand upright: most lines are the one above.
-    if (y > 0 && Buffer.compare(lineAt(pixels, y, line), lineAt(pixels, y - 1, line)) === 0) {
-      rows.copyWithin(row, row - width - 1, row - 1)
-      continue
-    }
-    for (let x = 0; x < width; x += 1) {
-      const at = y * width + x
-      const word = words[at] ?? 0
-      if (word !== last) {
-        last = word
-        const known = places.get(word)
-        if (known === undefined) {
-          if (places.size === LARGEST_PALETTE) return undefined
-          place = places.size
-          places.set(word, place)
-          palette.set(pixels.subarray(at * 4, at * 4 + 4), place * 4)
-        } else place = known
-      }
-      rows[row + x] = place
-    }
-  }
-  divideByAlpha(palette, 0, places.size * 4)
-  const colours = Buffer.alloc(places.size * 3)
-  const alphas = Buffer.alloc(places.size)
-  for (let no = 0; no < places.size; no += 1) {
-    colours.set(palette.subarray(no * 4, no * 4 + 3), no * 3)
-    alphas[no] = palette[no * 4 + 3] ?? 0
-  }
-  return { rows, colours, alphas }
-}
-
-function lineAt(pixels: Uint8Array, y: number, length: number): Uint8Array {
-  return pixels.subarray(y * length, (y + 1) * length)
-}
-
-function wholeColours(width: number, height: number, pixels: Uint8Array): Buffer {
-  const line = width * 4
-  const rows = Buffer.alloc((line + 1) * height)
-  for (let y = 0; y < height; y += 1) rows.set(lineAt(pixels, y, line), y * (line + 1) + 1)
-  for (let y = 0; y < height; y += 1) divideByAlpha(rows, y * (line + 1) + 1, line)
-  return rows
-}
-
-function divideByAlpha(rows: Buffer, from: number, length: number): void {
-  for (let at = from; at < from + length; at += 4) {
-    const alpha = rows[at + 3] ?? 0
-    if (alpha === 0 || alpha === 255) continue
-    for (let channel = at; channel < at + 3; channel += 1) {
-      rows[channel] = Math.min(255, Math.round(((rows[channel] ?? 0) * 255) / alpha))
-    }
-  }
-}
-
-function chunk(type: string, data: Buffer): Buffer {
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), data])
-  const whole = Buffer.alloc(body.length + 8)
-  whole.writeUInt32BE(data.length, 0)
-  whole.set(body, 4)
-  whole.writeUInt32BE(crc32(body), body.length + 4)
-  return whole
+  const png = await painters.run({ svg, scale })
+  return Buffer.from(png.buffer, png.byteOffset, png.byteLength)
 }

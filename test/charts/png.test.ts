@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { describe, expect, it } from 'vitest'
-import { encodePng, renderPng } from '../../src/charts/png.ts'
+import { renderPng } from '../../src/charts/png.ts'
+import { encodePng } from '../../src/charts/png-file.ts'
 import { drawSvg } from '../../src/charts/svg.ts'
 
 const months = ['1月', '2月', '3月']
@@ -41,7 +42,7 @@ describe('a chart as a picture', () => {
     ] as const) {
       const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40">${drawing}</svg>`
       const rendered = new Resvg(svg, { font: { loadSystemFonts: false } }).render()
-      const png = await encodePng(60, 40, rendered.pixels)
+      const png = encodePng(60, 40, rendered.pixels)
       // By a palette where the colours fit into one.
       expect(png[25]).toBe(kind)
       const [ours, theirs] = [png, rendered.asPng()].map(readBack)
@@ -51,6 +52,11 @@ describe('a chart as a picture', () => {
       expect(ours?.length).toBe(60 * 40 * 4)
       expect(furthest).toBeLessThanOrEqual(1)
     }
+  })
+
+  it('is refused where there is nothing to draw, and the next one is drawn', async () => {
+    await expect(renderPng('<svg')).rejects.toThrow(/SVG/)
+    expect((await renderPng(drawSvg(option([1]), size))).length).toBeGreaterThan(500)
   })
 
   it('has glyphs for Chinese: other words make another picture', async () => {
