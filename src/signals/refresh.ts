@@ -12,8 +12,12 @@ import { COLUMNS, historySql, type SignalRules } from './history.ts'
 // Keeping contact_signals right: whose events changed is recomputed from all their events. Nothing is added up, so
 // nothing can drift, and late, repeated and out-of-order events need no care.
 
-/** Contacts recomputed at once. */
+/** Contacts recomputed at once, in a transaction. */
 const BATCH = 10_000
+/** Batches recomputed beside each other: PostgreSQL works each out on one processor. */
+const BESIDE = 2
+/** Below this many contacts a second connection gains nothing. */
+const FEW = 200
 
 /**
  * Recomputes whoever is marked; everybody where the rules have changed since the last time. Cheap where nobody is
@@ -30,10 +34,21 @@ export async function refreshSignals(
   await adoptRules(database, rules, now)
   let done = 0
   for (;;) {
-    const taken = await transaction(database, (tx) => refreshMarked(tx, rules))
-    done += taken
+    const marked = await rows<{ contactId: number }>(
+      database,
+      sql`SELECT contact_id AS "contactId" FROM signal_marks ORDER BY contact_id LIMIT ${BATCH * BESIDE}`,
+    )
+    const size = Math.max(FEW, Math.ceil(marked.length / BESIDE))
+    const batches: number[][] = []
+    for (let from = 0; from < marked.length; from += size)
+      batches.push(marked.slice(from, from + size).map(({ contactId }) => contactId))
+    const ends = await Promise.allSettled(
+      batches.map((contacts) => transaction(database, (tx) => recompute(tx, rules, amongOf(contacts)))),
+    )
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+    done += marked.length
     onProgress(done)
-    if (taken < BATCH) return done
+    if (marked.length < BATCH * BESIDE) return done
   }
 }
 
@@ -61,20 +76,13 @@ async function adoptRules(database: Database, rules: SignalRules, now: Date): Pr
   })
 }
 
-async function refreshMarked(tx: Transaction, rules: SignalRules): Promise<number> {
-  const marked = await rows<{ contactId: number }>(
-    tx,
-    sql`SELECT contact_id AS "contactId" FROM signal_marks ORDER BY contact_id LIMIT ${BATCH}`,
-  )
-  const [first, last] = [marked[0]?.contactId, marked.at(-1)?.contactId]
-  if (first === undefined || last === undefined) return 0
+/** Whether a column names one of these contacts, which are in order. */
+function amongOf(contacts: readonly number[]): (column: SQL) => SQL {
+  const [first = 0, last = 0] = [contacts[0], contacts.at(-1)]
   // A range where most of it is marked, as after an import: one scan in place of ten thousand look-ups a month.
-  const dense = last - first < 2 * marked.length
-  const ids = sql.param(marked.map((row) => row.contactId))
-  const among = (column: SQL) =>
-    dense ? sql`${column} BETWEEN ${first} AND ${last}` : sql`${column} = ANY (${ids}::bigint[])`
-  await recompute(tx, rules, among)
-  return marked.length
+  if (last - first < 2 * contacts.length) return (column) => sql`${column} BETWEEN ${first} AND ${last}`
+  const ids = sql.param(contacts)
+  return (column) => sql`${column} = ANY (${ids}::bigint[])`
 }
 
 /**
