@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
   chownSync,
@@ -16,6 +16,7 @@ import {
 import { createServer, Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { messageOf, WinbackError } from '../errors.ts'
 import { type Home, openBinaries, openHome } from './embedded-home.ts'
@@ -105,7 +106,7 @@ async function ensureRunning(home: Home, durable: boolean): Promise<Running> {
       const keeper = await tryConnect(url)
       if (keeper) return { url, pid: postmaster.pid, keeper }
     } else {
-      if (!existsSync(dataOf(home))) initialise(home, password, durable)
+      if (!existsSync(dataOf(home))) await initialise(home, password, durable)
       await start(home, durable)
     }
     if (performance.now() > deadline) {
@@ -142,8 +143,16 @@ async function tryConnect(url: string): Promise<Keeper | undefined> {
   }
 }
 
+const run = promisify(execFile)
+
+/** What a program wrote before it failed; else why it could not be started. */
+function saidBy(failure: unknown): string {
+  const { stdout = '', stderr = '' } = failure as { stdout?: string; stderr?: string }
+  return `${stdout}${stderr}` || messageOf(failure)
+}
+
 /** In a directory of its own and renamed at the end, so that a half-made one is never started. */
-function initialise(home: Home, password: string, durable: boolean): void {
+async function initialise(home: Home, password: string, durable: boolean): Promise<void> {
   for (const name of readdirSync(home.directory)) {
     if (name.startsWith('making-')) rmSync(join(home.directory, name), { recursive: true, force: true })
   }
@@ -156,22 +165,21 @@ function initialise(home: Home, password: string, durable: boolean): void {
     chownSync(making, home.account.uid, home.account.gid)
     chownSync(secret, home.account.uid, home.account.gid)
   }
-  const result = spawnSync(
-    join(openBinaries(home), 'bin', 'initdb'),
-    [
-      ...['--pgdata', data, '--username', 'winback', '--pwfile', secret, '--auth', 'scram-sha-256'],
-      // The provider that is compiled in: no locale of the host is needed, and none can change under an index.
-      ...['--encoding', 'UTF8', '--locale-provider', 'builtin', '--locale', 'C.UTF-8', '--no-instructions'],
-      ...(durable ? [] : ['--no-sync']),
-    ],
+  const initdb = join(openBinaries(home), 'bin', 'initdb')
+  const options = [
+    ...['--pgdata', data, '--username', 'winback', '--pwfile', secret, '--auth', 'scram-sha-256'],
+    // The provider that is compiled in: no locale of the host is needed, and none can change under an index.
+    ...['--encoding', 'UTF8', '--locale-provider', 'builtin', '--locale', 'C.UTF-8', '--no-instructions'],
+    ...(durable ? [] : ['--no-sync']),
+  ]
+  try {
     // The host's locale may not exist for these binaries; its time zone would end up in the configuration.
-    { ...home.account, cwd: '/', encoding: 'utf8', env: { LC_ALL: 'C', TZ: 'UTC' } },
-  )
-  if (result.status !== 0) {
-    const said = result.error ? messageOf(result.error) : `${result.stdout}${result.stderr}`
+    await run(initdb, options, { ...home.account, cwd: '/', env: { LC_ALL: 'C', TZ: 'UTC' } })
+  } catch (cause) {
     rmSync(making, { recursive: true, force: true })
-    throw new WinbackError('database.embedded', `initdb failed:\n${lastLines(said)}`, {
+    throw new WinbackError('database.embedded', `initdb failed:\n${lastLines(saidBy(cause))}`, {
       remedy: 'Mend what it names, or set DATABASE_URL to a PostgreSQL of your own.',
+      cause,
     })
   }
   renameSync(data, dataOf(home))
