@@ -7,6 +7,7 @@ import type { Runtime } from './runtime.ts'
 import { nextTick } from './schedule.ts'
 import { ageAll, appliedCampaigns } from './scheduler.ts'
 import { asksForSignals, freshenSignals } from './signals.ts'
+import { openTurns } from './turns.ts'
 
 /** What a replay is made of beside its runtime. */
 export interface Replay {
@@ -24,6 +25,11 @@ export interface Replay {
    * then a step's condition, too, sees what happened since the last run.
    */
   readonly freshen?: 'runs'
+  /**
+   * Batches processed beside each other, as by so many workers: those alone that share no contact. By default one
+   * after another; where stock, a budget or a day's calls run short, who gets the last one then depends on nothing else.
+   */
+  readonly beside?: number
   onProgress?(now: Date): void
 }
 
@@ -36,8 +42,8 @@ export interface ReplayResult {
 
 /**
  * Drives the very code that runs live by the clock: jumps to the earlier of the next tick and the next due
- * touchpoint, reveals the activity up to there, runs, dispatches. Batches are processed here and now, one after
- * another, instead of through the queue: the queue only ever says which rows to look at.
+ * touchpoint, reveals the activity up to there, runs, dispatches. Batches are processed here and now instead of through
+ * the queue: the queue only ever says which rows to look at.
  */
 export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Replay): Promise<ReplayResult> {
   const tally = { runs: 0, refused: 0, batches: 0, settled: {} as Record<string, number> }
@@ -51,14 +57,20 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
     asking.set(campaign, known)
     return known
   }
+  // A tick holds until it has passed: working out one takes longer than asking the database.
+  let ahead: Ahead[] = []
   for (;;) {
     // Asked once for each jump: nobody applies anything while it lasts.
     const campaigns = await currentCampaigns(runtime)
-    const now = await nextMoment(runtime, campaigns, previous, grid)
+    ahead = campaigns.map((campaign) => {
+      const known = ahead.find((each) => each.campaign === campaign)
+      return known && known.tick > previous ? known : { campaign, tick: nextTickOf(campaign, previous) }
+    })
+    const now = await nextMoment(runtime, ahead, previous, grid)
     if (!(now <= plan.to)) break
     runtime.clock.set(now)
     await plan.reveal(previous, now)
-    const ticks = ticksAt(campaigns, previous, now)
+    const ticks = ahead.filter(({ tick }) => tick <= now)
     // Signals of a replay are as of its clock, as all it knows.
     if ((plan.freshen !== 'runs' || ticks.length > 0) && campaigns.some(asks)) await freshenSignals(runtime)
     for (const { campaign, tick } of ticks) {
@@ -66,7 +78,7 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
       if (result.state === 'done') tally.runs += 1
       if (result.state === 'refused') tally.refused += 1
     }
-    tally.batches += await work(runtime, tally.settled)
+    tally.batches += await work(runtime, tally.settled, plan.beside ?? 1)
     plan.onProgress?.(now)
     previous = now
   }
@@ -86,38 +98,45 @@ async function currentCampaigns({ database, book }: Runtime): Promise<CompiledCa
   return found
 }
 
+/** A campaign and its first tick after the moment of a replay. */
+interface Ahead {
+  readonly campaign: CompiledCampaign
+  readonly tick: Date
+}
+
+function nextTickOf({ definition, timezone }: CompiledCampaign, now: Date): Date {
+  return nextTick(definition.schedule, timezone, now)
+}
+
 /** The next moment anything happens after `now`: a tick, or a touchpoint due (on the grid, and not in the past). */
 async function nextMoment(
-  runtime: Runtime,
-  campaigns: readonly CompiledCampaign[],
+  { database }: Runtime,
+  ahead: readonly Ahead[],
   now: Date,
   grid: (time: Date) => Date,
 ): Promise<Date> {
-  const moments = campaigns.map(({ definition, timezone }) =>
-    nextTick(definition.schedule, timezone, now).getTime(),
-  )
-  const due = await nextDue(runtime.database)
+  const moments = ahead.map(({ tick }) => tick.getTime())
+  const due = await nextDue(database)
   if (due) moments.push(grid(new Date(Math.max(due.getTime(), now.getTime() + 1))).getTime())
   return new Date(Math.min(...moments))
 }
 
-/** The newest tick of each campaign within (after, upTo]. */
-function ticksAt(
-  campaigns: readonly CompiledCampaign[],
-  after: Date,
-  upTo: Date,
-): { campaign: CompiledCampaign; tick: Date }[] {
-  return campaigns.flatMap((campaign) => {
-    const tick = nextTick(campaign.definition.schedule, campaign.timezone, after)
-    return tick <= upTo ? [{ campaign, tick }] : []
-  })
-}
-
 /** Processes everything that is due. */
-async function work(runtime: Runtime, settled: Record<string, number>): Promise<number> {
-  return await dispatchDue(runtime.database, runtime.clock.now(), Number.POSITIVE_INFINITY, async (batch) => {
-    const result = await processBatch(runtime.worker, batch)
-    for (const [state, count] of Object.entries(result.settled))
-      settled[state] = (settled[state] ?? 0) + count
-  })
+async function work(runtime: Runtime, settled: Record<string, number>, beside: number): Promise<number> {
+  const turns = openTurns(beside)
+  const batches = await dispatchDue(
+    runtime.database,
+    runtime.clock.now(),
+    Number.POSITIVE_INFINITY,
+    (batch) =>
+      turns.begin(
+        batch.keys.map(({ contactId }) => contactId),
+        async () => {
+          const result = await processBatch(runtime.worker, batch)
+          for (const [state, count] of Object.entries(result.settled))
+            settled[state] = (settled[state] ?? 0) + count
+        },
+      ),
+  ).finally(() => turns.finish())
+  return batches
 }

@@ -46,6 +46,8 @@ const SEED = 2025
 const START = new Date('2025-09-01T00:00:00+08:00')
 /** Seconds: messages go out every sixth hour, which in Shanghai is at two and eight. */
 const STEP = 21_600
+/** Batches at a time: PostgreSQL is busy with one while another is rendered and sent. */
+const BESIDE = 3
 
 /** Sixty days change little of what a model learns of a year: it is fitted three times, and not every Monday. */
 const MONTHLY = 'signals: { refit: "0 3 1 * *" }'
@@ -82,13 +84,17 @@ async function play(
     process.stdout.write(`${colors.dim(seconds)}  ${text}\n`)
   }
 
+  // Made ready while people are drawn.
+  await mkdir(folder, { recursive: true })
+  const starting = openEmbedded({ directory: embeddedDirectory(folder), durable: false })
+  keep(async () => (await starting).stop())
+
   const population = drawPopulation({ seed: SEED, size: people, start: START })
   const world = openWorld(population)
   const history = world.advance(population.start)
   const planted = plantActs(world)
   const mailbox = await openMailbox(population, clock)
   keep(mailbox.close)
-  await mkdir(folder, { recursive: true })
   const providers = await openProviders(population, folder)
   keep(providers.close)
   await writeWorkspace(folder, {
@@ -115,8 +121,7 @@ async function play(
   }
   const context = await openWorkspace(invocation)
   const workspace = context.loaded.definition
-  const server = await openEmbedded({ directory: embeddedDirectory(folder), durable: false })
-  keep(() => server.stop())
+  const server = await starting
   const database = connect(server.url, { schema: workspace.database.schema, applicationName: 'winback demo' })
   keep(() => database.close())
   await execute(database, sql`DROP SCHEMA IF EXISTS ${sql.identifier(database.schema)} CASCADE`)
@@ -181,6 +186,7 @@ async function play(
       to: end,
       step: STEP,
       freshen: 'runs',
+      beside: BESIDE,
       reveal: await openLiving(runtime, {
         ...{ world, mailbox, moving: MEASURED, acts: plantRenewals(population, planted) },
         report: (after, upTo) => reportBetween(runtime, population, providers, after, upTo),

@@ -80,7 +80,7 @@ async function rehearse(seed: number) {
         ...{ world, mailbox, moving: MEASURED, acts: plantRenewals(population, plantActs(world)) },
         report: (after, upTo) => reportBetween(runtime, population, providers, after, upTo),
       })
-      await replay(runtime, { from: START, to, step: 21_600, reveal })
+      await replay(runtime, { from: START, to, step: 21_600, beside: 3, reveal })
     } finally {
       await runtime.close()
     }
