@@ -6,6 +6,7 @@ import type { InlineImage, Message } from '../channel.ts'
 import { type Referred, readReference, referenceOf } from '../reference.ts'
 import type { Sender } from './address.ts'
 import { type LinkBase, type Tracking, trackHtml, unsubscribeUrl } from './links.ts'
+import { textPart } from './parts.ts'
 
 // From what was rendered to what nodemailer is given. Subjects and names carry what contacts called themselves,
 // so nothing that could end a header line gets through here, whatever the libraries below would make of it.
@@ -116,8 +117,8 @@ export async function composeMail(
       'Feedback-ID': headerText(`${message.stream ?? 'winback'}:winback:${sender.domain}`),
       ...unsubscribeHeaders(head, message),
     },
-    html: links ? trackHtml(content.html, links, message, head.tracking) : content.html,
-    text: content.text,
+    html: textPart('html', links ? trackHtml(content.html, links, message, head.tracking) : content.html),
+    text: textPart('plain', content.text),
     ...(content.images?.length ? { attachments: await Promise.all(content.images.map(attached)) } : {}),
     disableFileAccess: true,
     disableUrlAccess: true,
