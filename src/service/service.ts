@@ -9,7 +9,7 @@ import { askProviders, createInquiries, settleByEvents } from '../outcomes/doubt
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
 import { type Tripped, watchCampaigns, watchChannels } from '../touchpoints/breakers.ts'
 import { dispatchDue } from '../touchpoints/dispatch.ts'
-import { type Engine, type JobLock, jobOf, keysOf, openQueue, startWorker } from '../touchpoints/queue.ts'
+import { batchOf, type Engine, type JobLock, jobOf, openQueue, startWorker } from '../touchpoints/queue.ts'
 import { type Swept, sweep } from '../touchpoints/sweep.ts'
 import { sendDueDigest } from './digest.ts'
 import { refreshReports } from './reporting.ts'
@@ -121,8 +121,8 @@ export async function startScheduler(
       runtime.database,
       runtime.clock.now(),
       room,
-      async ({ stepId, keys }) => {
-        adding.push(queue.add([jobOf(stepId, keys)]))
+      async (batch) => {
+        adding.push(queue.add([jobOf(batch)]))
       },
       runtime.worker.leases?.queued,
       runtime.rates,
@@ -185,7 +185,7 @@ export async function startSending(
     { concurrency: WORKER_CONCURRENCY, lock, onError: (error) => events.onError('worker', error) },
     async (job) => {
       try {
-        events.onBatch(await processBatch(runtime.worker, { stepId: job.stepId, keys: keysOf(job) }))
+        events.onBatch(await processBatch(runtime.worker, batchOf(job)))
       } catch (error) {
         // The rows keep their lease; the sweeper brings them back. The job itself is gone.
         events.onError('batch', error)

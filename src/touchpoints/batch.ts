@@ -10,18 +10,10 @@ import { ensurePartitions } from '../database/partitions.ts'
 import { countSends } from './breakers.ts'
 import { takeSlots } from './capacity.ts'
 import { type DeadDevice, deliver, type Keep } from './delivery.ts'
+import type { Batch } from './dispatch.ts'
 import { type Candidate, gather } from './gather.ts'
 import { frequencyDetail, type GuardContext, judge, type Reach, type Verdict } from './guards.ts'
-import {
-  claim,
-  type Deferral,
-  LEASES,
-  type Leases,
-  putBack,
-  type Settlement,
-  settle,
-  type TouchpointKey,
-} from './lifecycle.ts'
+import { claim, type Deferral, LEASES, type Leases, putBack, type Settlement, settle } from './lifecycle.ts'
 import { type Cleared, composeOnce, composer, type TemplateFinder, unsent } from './message.ts'
 import { giveBack } from './rates.ts'
 import { type ReserveDependencies, release, reserve } from './reserve.ts'
@@ -70,10 +62,7 @@ export interface BatchResult {
 }
 
 /** Processes the touchpoints of one job. What is no longer queued (a second run of the job, a cancel) is left alone. */
-export async function processBatch(
-  dependencies: WorkerDependencies,
-  batch: { stepId: number; keys: readonly TouchpointKey[] },
-): Promise<BatchResult> {
+export async function processBatch(dependencies: WorkerDependencies, batch: Batch): Promise<BatchResult> {
   const { database, clock, book, sender } = dependencies
   const { campaign, step } = await book.step(batch.stepId)
   const claimId = randomUUID()
@@ -122,7 +111,10 @@ export async function processBatch(
     compose,
   })
   await release(database, claimId, clock.now(), reserved)
-  await account(dependencies, { campaign, step, claimed: keys.length, settled: delivered.byChannel })
+  await account(dependencies, {
+    ...{ campaign, step, claimed: keys.length },
+    ...{ settled: delivered.byChannel, ratedOn: batch.ratedOn },
+  })
   const settled: Record<string, number> = { ...delivered.settled }
   for (const { state } of sorted.ended) settled[state] = (settled[state] ?? 0) + 1
   return { claimed: keys.length, settled, deferred: sorted.deferred.length + delivered.deferred }
@@ -144,16 +136,17 @@ async function account(
     step: CompiledStep
     claimed: number
     settled: ReadonlyMap<string, number>
+    ratedOn: string | undefined
   },
 ): Promise<void> {
-  const { campaign, step, claimed, settled } = batch
+  const { campaign, step, claimed, settled, ratedOn } = batch
   let out = 0
   for (const [channel, sent] of settled) {
     out += sent
     await countSends(database, { campaign: campaign.name, channel, now: clock.now(), sent })
   }
   if (rates && step.channels.some((channel) => rates.channels.has(channel))) {
-    await giveBack(database, step.channels, claimed - out)
+    await giveBack(database, step.channels, claimed - out, ratedOn)
   }
 }
 

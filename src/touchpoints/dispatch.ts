@@ -2,13 +2,21 @@ import { sql } from 'drizzle-orm'
 import type { Rates } from '../config/rates.ts'
 import { type Database, preparedRows, rows, type Session } from '../database/connect.ts'
 import { isOpen, LEASES, queueDue, type TouchpointKey } from './lifecycle.ts'
-import { giveBack, readRates, takeRate } from './rates.ts'
+import { type Allowance, giveBack, readRates, takeRate } from './rates.ts'
 
 /** Touchpoints a job carries. */
 export const BATCH = 400
 
 /** What the dispatcher gives batches to: BullMQ, or a function that processes them here and now (a replay). */
-export type Deliverer = (batch: { stepId: number; keys: TouchpointKey[] }) => Promise<void>
+export type Deliverer = (batch: Batch) => Promise<void>
+
+/** Touchpoints of one step that go together. */
+export interface Batch {
+  readonly stepId: number
+  readonly keys: readonly TouchpointKey[]
+  /** The day whose rates they were counted in; undefined where nothing limits. */
+  readonly ratedOn?: string | undefined
+}
 
 /**
  * Steps that have due touchpoints and may be worked on, the campaign of highest priority first. Pauses, stops and
@@ -48,14 +56,14 @@ export async function dispatchDue(
   const standing = rates && (await readRates(database, rates))
   for (const { stepId, channels } of await dueSteps(database, now)) {
     while (handed < jobs) {
-      const { allowed, ramping } = standing
+      const { allowed, ramping, day }: Allowance = standing
         ? await takeRate(database, standing, channels, now, BATCH)
         : { allowed: BATCH, ramping: false }
       if (allowed === 0) break
       const keys = await queueDue(database, { stepId, now, limit: allowed, newest: ramping }, lease)
-      if (ramping || standing?.channels.size) await giveBack(database, channels, allowed - keys.length)
+      await giveBack(database, channels, allowed - keys.length, day)
       if (keys.length === 0) break
-      await deliver({ stepId, keys })
+      await deliver({ stepId, keys, ratedOn: day })
       handed += 1
     }
     if (handed >= jobs) break

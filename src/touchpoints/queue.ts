@@ -1,6 +1,7 @@
 import { createPostgresBackend, Queue, Worker } from 'bullmq'
 import { Cluster, Redis } from 'ioredis'
 import { messageOf, WinbackError } from '../errors.ts'
+import type { Batch } from './dispatch.ts'
 import type { TouchpointKey } from './lifecycle.ts'
 
 // BullMQ distributes the work; PostgreSQL holds the truth. A job names rows and nothing else, so the queue may be
@@ -20,9 +21,11 @@ export interface Job {
   readonly stepId: number
   /** `contact.touchpoint`, each in base 36 and as the difference to the one before: neighbours by due time are often neighbours. */
   readonly keys: string
+  /** The day whose rates they were counted in. */
+  readonly day?: string
 }
 
-export function jobOf(stepId: number, keys: readonly TouchpointKey[]): Job {
+export function jobOf({ stepId, keys, ratedOn }: Batch): Job {
   let before: TouchpointKey = { contactId: 0, touchpointId: 0 }
   const differences: string[] = []
   for (const key of keys) {
@@ -31,11 +34,15 @@ export function jobOf(stepId: number, keys: readonly TouchpointKey[]): Job {
     differences.push(`${contact}.${touchpoint}`)
     before = key
   }
-  return { stepId, keys: differences.join() }
+  return { stepId, keys: differences.join(), ...(ratedOn === undefined ? {} : { day: ratedOn }) }
 }
 
-/** The keys of {@link jobOf}, in its order. */
-export function keysOf(job: Job): TouchpointKey[] {
+/** The batch of {@link jobOf}, its keys in their order. */
+export function batchOf(job: Job): Batch {
+  return { stepId: job.stepId, keys: keysOf(job), ratedOn: job.day }
+}
+
+function keysOf(job: Job): TouchpointKey[] {
   if (job.keys === '') return []
   let contactId = 0
   let touchpointId = 0

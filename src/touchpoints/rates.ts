@@ -65,6 +65,8 @@ export interface Allowance {
   readonly allowed: number
   /** A daily number is what limits: those who lapsed last go first. */
   readonly ramping: boolean
+  /** Local day of the workspace it was taken in, to be given back to; undefined where nothing limits. */
+  readonly day?: string
 }
 
 /**
@@ -126,20 +128,25 @@ export async function takeRate(
           taken = ${bucket.taken} WHERE channel = ${row.channel}`,
       )
     }
-    return { allowed, ramping }
+    return { allowed, ramping, day }
   })
 }
 
-/** Gives back what was taken for messages that did not go out on any of the channels after all. */
+/**
+ * Gives back what was taken for messages that did not go out on any of the channels after all. A place in a day's number is
+ * given back to its own day: once that is over, nobody needs it.
+ */
 export async function giveBack(
   database: Database,
   channels: readonly string[],
   count: number,
+  day: string | undefined,
 ): Promise<void> {
-  if (count <= 0) return
+  if (count <= 0 || day === undefined) return
   await execute(
     database,
-    sql`UPDATE send_rates s SET tokens = s.tokens + ${count}, taken = greatest(0, s.taken - ${count})
+    sql`UPDATE send_rates s SET tokens = s.tokens + ${count},
+        taken = CASE WHEN s.day = ${day}::date THEN greatest(0, s.taken - ${count}) ELSE s.taken END
       FROM (SELECT channel FROM send_rates WHERE channel = ANY (${sql.param([...channels])}::text[])
         ORDER BY channel FOR UPDATE) k
       WHERE s.channel = k.channel`,

@@ -3,7 +3,7 @@ import type { QueryConfig } from 'pg'
 import { describe, expect, it } from 'vitest'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
-import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { resolve, type Settlement, type TouchpointKey } from '../../src/touchpoints/lifecycle.ts'
 import { concludeSend, type Outgoing } from '../../src/touchpoints/sends.ts'
 import { createSlots } from '../../src/touchpoints/slots.ts'
@@ -40,8 +40,8 @@ async function open(contacts: number, options: PipelineOptions = {}): Promise<Pi
 }
 
 /** Queues what is due and returns the batches, unprocessed. */
-async function queue(pipeline: Pipeline): Promise<{ stepId: number; keys: TouchpointKey[] }[]> {
-  const batches: { stepId: number; keys: TouchpointKey[] }[] = []
+async function queue(pipeline: Pipeline): Promise<Batch[]> {
+  const batches: Batch[] = []
   await dispatchDue(pipeline.database, pipeline.clock.now(), 100, async (batch) => {
     batches.push(batch)
   })

@@ -2,11 +2,11 @@ import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it } from 'vitest'
 import {
+  batchOf,
   type Engine,
   type Job,
   type JobQueue,
   jobOf,
-  keysOf,
   openQueue,
   startWorker,
 } from '../../src/touchpoints/queue.ts'
@@ -62,7 +62,9 @@ it('names any rows in a job, in their order', () => {
   const key = fc.record({ contactId: fc.maxSafeNat(), touchpointId: fc.maxSafeNat() })
   fc.assert(
     fc.property(fc.array(key), (keys) => {
-      expect(keysOf(jobOf(7, keys))).toEqual(keys)
+      expect(batchOf(jobOf({ stepId: 7, keys }))).toEqual({ stepId: 7, keys })
+      const rated = { stepId: 7, keys, ratedOn: '2026-03-02' }
+      expect(batchOf(jobOf(rated))).toEqual(rated)
     }),
   )
 })
@@ -77,10 +79,13 @@ describe.each([
     const engine = await open()
     const queue: JobQueue = await openQueue(engine, fail)
     const jobs: Job[] = Array.from({ length: 7 }, (_, stepId) =>
-      jobOf(stepId, [
-        { contactId: 40 + stepId, touchpointId: 900 },
-        { contactId: 3, touchpointId: 10 ** 12 + stepId },
-      ]),
+      jobOf({
+        stepId,
+        keys: [
+          { contactId: 40 + stepId, touchpointId: 900 },
+          { contactId: 3, touchpointId: 10 ** 12 + stepId },
+        ],
+      }),
     )
     await queue.add(jobs)
     expect(await queue.waiting()).toBe(7)
@@ -97,7 +102,7 @@ describe.each([
     await finished
     await worker.close()
     expect(taken.toSorted((a, b) => a.stepId - b.stepId)).toEqual(jobs)
-    expect(taken.flatMap(keysOf).map((key) => key.touchpointId)).toContain(10 ** 12 + 6)
+    expect(taken.flatMap((job) => batchOf(job).keys).map((key) => key.touchpointId)).toContain(10 ** 12 + 6)
     expect(await queue.waiting()).toBe(0)
 
     await queue.add(jobs)

@@ -4,7 +4,7 @@ import { channelRate, openRates } from '../../src/config/rates.ts'
 import { connect, type Database, execute, rows } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { broken, watchCampaigns, watchChannels } from '../../src/touchpoints/breakers.ts'
-import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { readRates, takeRate, warmUpOn } from '../../src/touchpoints/rates.ts'
 import { DAY, openPipeline, type Pipeline, START, scriptedChannel } from '../support/pipeline.ts'
 
@@ -95,6 +95,31 @@ describe('a warm-up', () => {
     expect(first.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5])
     wait(pipeline, DAY)
     expect(await work(pipeline, rates)).toBe(7)
+  })
+
+  it('gets a place back on the day it was taken, not on the one after', async () => {
+    const pipeline = await open(12)
+    const { channel } = pipeline
+    const rates = openRates('UTC', {
+      email: channelRate.parse({ warm_up: { starts: '2026-03-02', from: 4, to: 5, over: '2d' } }),
+    })
+    const lateBatches: Batch[] = []
+    await dispatchDue(
+      pipeline.database,
+      pipeline.clock.now(),
+      100,
+      async (batch) => void lateBatches.push(batch),
+      300,
+      rates,
+    )
+    wait(pipeline, DAY)
+    expect(await work(pipeline, rates)).toBe(5)
+    // What was queued yesterday is refused today: today's number stays as it is.
+    channel.answer = () => ({ outcome: 'rejected', reason: 'refused', detail: '550' })
+    expect(lateBatches.flatMap(({ keys }) => keys)).toHaveLength(4)
+    for (const batch of lateBatches) await processBatch(pipeline.worker, batch)
+    expect(channel.sent).toHaveLength(9)
+    expect(await work(pipeline, rates)).toBe(0)
   })
 
   it('is one for any number of workers, each with a connection of its own', async () => {
@@ -191,6 +216,7 @@ describe('a breaker', () => {
     ).toEqual({
       allowed: 200,
       ramping: true,
+      day: '2026-03-03',
     })
     expect(await watch(pipeline)).toEqual([])
     wait(pipeline, DAY)
