@@ -104,6 +104,7 @@ const PACKAGES: Record<string, RegExp> = {
   'smtp-server': /^simulator\/|^channels\/email\/catcher/,
   echarts: /^charts\//,
   '@resvg/resvg-js': /^charts\//,
+  piscina: /^charts\/png\.ts$/,
   hono: /^web\//,
   '@hono/node-server': /^web\//,
   'prom-client': /^web\//,
