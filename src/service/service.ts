@@ -59,6 +59,8 @@ export interface Pace {
 /** Milliseconds between two looks for what ingest may forget. */
 const PRUNE_EVERY = 3_600_000
 const REPORT_PACE = 600_000
+/** Messages are going out as long as the last batch was handed over no longer ago than this. Milliseconds. */
+const LULL = 5_000
 const PACE: Pace = { idle: 1000, busy: 40, sweep: 15_000, age: 3_600_000 }
 
 /**
@@ -108,6 +110,8 @@ export async function startScheduler(
   // Counting workers is a list of all connections: once a pause is often enough.
   let workers = 1
   let countAt = 0
+  /** When a batch was handed over last, of performance.now(); undefined until it is known whether anything is due. */
+  let handedAt: number | undefined
   const dispatch = loop(report('dispatch'), pace.idle, async () => {
     if (performance.now() >= countAt) {
       workers = Math.max(1, await queue.workers())
@@ -128,12 +132,20 @@ export async function startScheduler(
       runtime.rates,
     ).finally(() => Promise.allSettled(adding))
     await Promise.all(adding)
+    handedAt = handed > 0 ? performance.now() : (handedAt ?? Number.NEGATIVE_INFINITY)
     return handed > 0 ? pace.busy : pace.idle
   })
+  // Sums want a processor for themselves: while messages go out they are put off, though not for ever.
+  const reportPace = pace.report ?? REPORT_PACE
+  let reportBy = performance.now() + reportPace
   const reporter = loop(report('report'), pace.idle, async () => {
+    const now = performance.now()
+    const sending = handedAt === undefined || now - handedAt < LULL
+    if (sending && now < reportBy) return pace.idle
     await refreshReports(runtime)
     await sendDueDigest(runtime)
-    return pace.report ?? REPORT_PACE
+    reportBy = performance.now() + 2 * reportPace
+    return reportPace
   })
   const inquiries = createInquiries()
   const pruner = loop(report('prune'), pace.idle, async () => {
