@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { Piscina } from 'piscina'
+import type { Piscina } from 'piscina'
 import type { Drawing } from './painter.ts'
 
 /** What is built, for a thread reads no TypeScript. src/charts and dist/charts are both two steps below the package. */
@@ -8,7 +8,8 @@ const PAINTER = fileURLToPath(new URL('../../dist/charts/painter.js', import.met
 /** Milliseconds after which a thread without work ends. */
 const IDLE = 10_000
 
-let painters: Piscina<Drawing, Uint8Array> | undefined
+type Painters = Piscina<Drawing, Uint8Array>
+let painters: Promise<Painters> | undefined
 
 /**
  * Makes a picture of an SVG document, for readers that show no SVG: mail programs above all. Drawn with the font that
@@ -18,7 +19,15 @@ let painters: Piscina<Drawing, Uint8Array> | undefined
  * @returns a PNG file
  */
 export async function renderPng(svg: string, scale = 2): Promise<Buffer> {
-  painters ??= new Piscina<Drawing, Uint8Array>({
+  painters ??= openPainters()
+  const png = await (await painters).run({ svg, scale })
+  return Buffer.from(png.buffer, png.byteOffset, png.byteLength)
+}
+
+/** Read at the first picture: no verb that draws nothing should wait for it. */
+async function openPainters(): Promise<Painters> {
+  const { Piscina } = await import('piscina')
+  return new Piscina({
     filename: PAINTER,
     minThreads: 0,
     maxThreads: Math.max(1, availableParallelism() - 1),
@@ -26,6 +35,4 @@ export async function renderPng(svg: string, scale = 2): Promise<Buffer> {
     // A thread that waits on an atomic never lets go of the pictures it is done with.
     atomics: 'disabled',
   })
-  const png = await painters.run({ svg, scale })
-  return Buffer.from(png.buffer, png.byteOffset, png.byteLength)
 }

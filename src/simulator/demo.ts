@@ -87,7 +87,9 @@ async function play(
   // Made ready while people are drawn.
   await mkdir(folder, { recursive: true })
   const starting = openEmbedded({ directory: embeddedDirectory(folder), durable: false })
-  keep(async () => (await starting).stop())
+  // It is asked for below: until then, a server that does not start is nobody's error.
+  const embedded = starting.catch(() => undefined)
+  keep(async () => (await embedded)?.stop())
 
   const population = drawPopulation({ seed: SEED, size: people, start: START })
   const world = openWorld(population)
