@@ -13,7 +13,7 @@ let painters: Promise<Painters> | undefined
 
 /**
  * Makes a picture of an SVG document, for readers that show no SVG: mail programs above all. Drawn with the font that
- * ships, and on other threads, one fewer than there are processors: they begin with the first picture, end when there
+ * ships, and on other threads, at most as many as there are processors: they begin with the first picture, end when there
  * are none, and keep no process alive.
  * @param scale pixels of the picture for each of the document: 2 is sharp on a phone
  * @returns a PNG file
@@ -30,7 +30,7 @@ async function openPainters(): Promise<Painters> {
   return new Piscina({
     filename: PAINTER,
     minThreads: 0,
-    maxThreads: Math.max(1, availableParallelism() - 1),
+    maxThreads: availableParallelism(),
     idleTimeout: IDLE,
     // A thread that waits on an atomic never lets go of the pictures it is done with.
     atomics: 'disabled',

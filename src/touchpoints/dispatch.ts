@@ -65,6 +65,8 @@ export async function dispatchDue(
       if (keys.length === 0) break
       await deliver({ stepId, keys, ratedOn: day })
       handed += 1
+      // Nothing more is due of the step, or it is in somebody's hands at this moment: for the next look.
+      if (keys.length < allowed) break
     }
     if (handed >= jobs) break
   }
