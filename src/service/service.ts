@@ -135,13 +135,10 @@ export async function startScheduler(
     handedAt = handed > 0 ? performance.now() : (handedAt ?? Number.NEGATIVE_INFINITY)
     return handed > 0 ? pace.busy : pace.idle
   })
-  // Sums want a processor for themselves: while messages go out they are put off, though not for ever.
   const reportPace = pace.report ?? REPORT_PACE
   let reportBy = performance.now() + reportPace
   const reporter = loop(report('report'), pace.idle, async () => {
-    const now = performance.now()
-    const sending = handedAt === undefined || now - handedAt < LULL
-    if (sending && now < reportBy) return pace.idle
+    if (sumsWait(performance.now(), handedAt, reportBy)) return pace.idle
     await refreshReports(runtime)
     await sendDueDigest(runtime)
     reportBy = performance.now() + 2 * reportPace
@@ -183,6 +180,16 @@ export async function startScheduler(
       await queue.close()
     },
   }
+}
+
+/**
+ * Whether the sums of reports are put off: they want a processor for themselves while messages go out, though they do not
+ * wait for ever. Pure; all in milliseconds of one clock.
+ * @param handedAt when a batch was handed over last; undefined until it is known whether anything is due
+ * @param latest when they are counted whatever goes out
+ */
+export function sumsWait(now: number, handedAt: number | undefined, latest: number): boolean {
+  return now < latest && (handedAt === undefined || now - handedAt < LULL)
 }
 
 /** Takes batches from the queue and sends them. */

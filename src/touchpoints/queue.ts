@@ -21,8 +21,8 @@ export interface Job {
   readonly stepId: number
   /** `contact.touchpoint`, each in base 36 and as the difference to the one before: neighbours by due time are often neighbours. */
   readonly keys: string
-  /** The day whose rates they were counted in. */
-  readonly day?: string
+  /** As of the batch. */
+  readonly ratedOn?: string | undefined
 }
 
 export function jobOf({ stepId, keys, ratedOn }: Batch): Job {
@@ -34,12 +34,12 @@ export function jobOf({ stepId, keys, ratedOn }: Batch): Job {
     differences.push(`${contact}.${touchpoint}`)
     before = key
   }
-  return { stepId, keys: differences.join(), ...(ratedOn === undefined ? {} : { day: ratedOn }) }
+  return { stepId, keys: differences.join(), ratedOn }
 }
 
 /** The batch of {@link jobOf}, its keys in their order. */
 export function batchOf(job: Job): Batch {
-  return { stepId: job.stepId, keys: keysOf(job), ratedOn: job.day }
+  return { stepId: job.stepId, keys: keysOf(job), ratedOn: job.ratedOn }
 }
 
 function keysOf(job: Job): TouchpointKey[] {

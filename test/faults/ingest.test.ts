@@ -9,7 +9,7 @@ import { createApiKey } from '../../src/web/api-keys.ts'
 import { run, startBuilt } from '../cli/command.ts'
 import { freshDatabase } from '../support/database.ts'
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
+vi.setConfig({ testTimeout: 60_000 })
 
 // The web process is killed while it takes events. What it answered is there; what it did not is sent again.
 
