@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { rows, type Transaction } from '../database/connect.ts'
+import { execute, rows, type Transaction } from '../database/connect.ts'
 import { armSql } from './holdout.ts'
 import { answersSql, type Selection } from './select.ts'
 import { enterStages, stageArmSql, tierTable } from './stages.ts'
@@ -10,21 +10,26 @@ export interface Opening extends Selection {
   readonly workspaceSalt: string
 }
 
-/** How many contacts got which answer. */
+/** How many contacts of a chunk got which answer. */
 export interface AnswerCount {
   readonly answer: string
+  readonly tier: string
+  readonly segment: string
+  /** Of those taken in; empty for all others. */
+  readonly arm: string
   readonly contacts: number
 }
 
 /**
  * One chunk of a run: considers its contacts, opens an episode for each that is taken in, draws its arm, enters
- * its tier, plans the touchpoints of the treated, counts every answer, and moves the run's cursor — one statement,
- * so that a chunk happened wholly or not at all, and a run that was killed goes on where it stopped.
+ * its tier, plans the touchpoints of the treated, and counts every answer, in one statement. What all chunks of a run
+ * write to, its row and its answers, is left to the end of the transaction: see {@link addAnswers}.
  *
  * The ids are drawn from the sequence before the insert, so that the later parts read the drawn rows and not
  * RETURNING: one tuple store less. The answers are counted apart from the drawn arms rather than joined to them: where
  * the planner takes a chunk for a single row, that join compares each contact with each other one.
  * @param from contact ids in (from, to]; the caller holds their stripe exclusively
+ * @returns a cell for each answer, tier, segment and arm there is
  */
 export async function openChunk(
   tx: Transaction,
@@ -66,20 +71,31 @@ export async function openChunk(
         ${stageArmSql(campaign, { treated: sql`episode_arm = 'treated'`, person, episodeNo })} AS arm,
         episode_arm = 'treated' AND tiers.holdout > 0 AS drawn
       FROM drawn JOIN ${tierTable(campaign)} USING (tier_no)
-    ), ${enterStages(campaign, now)}, counted AS (
-      INSERT INTO run_answers AS r (run_id, answer, tier, segment, arm, contacts)
-      SELECT ${opening.runId}::bigint, answer, tiers.tier, segment, arm, sum(contacts)
-      FROM (
-        SELECT answer, tier_no, segment, '' AS arm, count(*) AS contacts FROM answered
-        WHERE answer <> 'opened' GROUP BY answer, tier_no, segment
-        UNION ALL
-        SELECT 'opened', tier_no, segment, episode_arm, count(*) FROM drawn GROUP BY tier_no, segment, episode_arm
-      ) AS cells JOIN ${tierTable(campaign)} USING (tier_no)
-      GROUP BY 2, 3, 4, 5
-      ON CONFLICT (run_id, answer, tier, segment, arm) DO UPDATE SET contacts = r.contacts + excluded.contacts
-    ), moved AS (
-      UPDATE runs SET cursor = ${to} WHERE run_id = ${opening.runId}
-    )
-    SELECT answer, count(*) AS contacts FROM answered GROUP BY answer`,
+    ), ${enterStages(campaign, now)}
+    SELECT answer, tiers.tier, segment, arm, sum(contacts)::bigint AS contacts
+    FROM (
+      SELECT answer, tier_no, segment, '' AS arm, count(*) AS contacts FROM answered
+      WHERE answer <> 'opened' GROUP BY answer, tier_no, segment
+      UNION ALL
+      SELECT 'opened', tier_no, segment, episode_arm, count(*) FROM drawn GROUP BY tier_no, segment, episode_arm
+    ) AS cells JOIN ${tierTable(campaign)} USING (tier_no)
+    GROUP BY 1, 2, 3, 4`,
+  )
+}
+
+/** Adds a chunk's answers to its run's. The caller holds the run's row. */
+export async function addAnswers(
+  tx: Transaction,
+  runId: number,
+  cells: readonly AnswerCount[],
+): Promise<void> {
+  const column = (key: 'answer' | 'tier' | 'segment' | 'arm') =>
+    sql`${sql.param(cells.map((cell) => cell[key]))}::text[]`
+  await execute(
+    tx,
+    sql`INSERT INTO run_answers AS r (run_id, answer, tier, segment, arm, contacts)
+      SELECT ${runId}::bigint, * FROM unnest(${column('answer')}, ${column('tier')}, ${column('segment')},
+        ${column('arm')}, ${sql.param(cells.map(({ contacts }) => contacts))}::bigint[])
+      ON CONFLICT (run_id, answer, tier, segment, arm) DO UPDATE SET contacts = r.contacts + excluded.contacts`,
   )
 }

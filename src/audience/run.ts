@@ -1,7 +1,7 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
 import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
-import { chunksAfter } from '../database/chunks.ts'
+import { type Chunk, chunksAfter, isDone, type Progress, withDone } from '../database/chunks.ts'
 import {
   type Database,
   execute,
@@ -14,11 +14,12 @@ import { lockStripe, stripeOf } from '../database/stripes.ts'
 import { ageEpisodes } from './age.ts'
 import { judgeFeed, readFeed } from './feed.ts'
 import { intakeBound } from './intake.ts'
-import { openChunk } from './open.ts'
+import { addAnswers, type Opening, openChunk } from './open.ts'
 import { endSeeds, openSeeds } from './seeds.ts'
 
 // A run of a campaign: end what is over, move what has aged, take in who has lapsed. Chunk by chunk, each in a
-// transaction of its own with its stripe held exclusively, so that no return can be recorded unseen meanwhile.
+// transaction of its own with its stripe held exclusively, so that no return can be recorded unseen meanwhile; taking
+// in goes on in as many chunks at a time as there are lanes.
 
 export interface RunDependencies {
   readonly database: Database
@@ -38,16 +39,17 @@ export interface RunResult {
   readonly ended: number
 }
 
-interface RunRow {
+interface RunRow extends Progress {
   readonly runId: number
   readonly version: number
   readonly asOf: Date
   readonly state: 'running' | 'done' | 'refused'
-  readonly cursor: number
   readonly intakeFrom: Date | null
   readonly intakeContact: number | null
 }
 
+/** Chunks taken in side by side: PostgreSQL works each out on one processor. */
+const LANES = 2
 /** Episodes opened at once from which the planner is told about them. */
 const ANALYZE_FROM = 500
 
@@ -145,7 +147,7 @@ async function beginRun(
   scheduledFor: Date,
   now: Date,
 ): Promise<RunRow> {
-  const find = sql`SELECT run_id AS "runId", version, as_of AS "asOf", state, cursor, intake_from AS "intakeFrom",
+  const find = sql`SELECT run_id AS "runId", version, as_of AS "asOf", state, cursor, to_jsonb(ahead) AS ahead, intake_from AS "intakeFrom",
       intake_contact AS "intakeContact"
     FROM runs WHERE campaign = ${campaign.name} AND scheduled_for = ${scheduledFor}`
   const [found] = await rows<RunRow>(database, find)
@@ -185,23 +187,25 @@ async function openEpisodes(
       ? { since: run.intakeFrom, contact: run.intakeContact }
       : undefined
   const opening = { campaign, now, intake, runId: run.runId, workspaceSalt }
-  const todo = await chunksAfter(database, run.cursor)
+  const chunks = await chunksAfter(database, run.cursor)
+  const todo = chunks.filter(([, to]) => !isDone(run, to)).values()
+  let done = 0
   let ended: Ended
-  for (const [index, [from, to]] of todo.entries()) {
-    await transaction(database, async (tx) => {
-      // The cursor commits with its chunk: what a crash of the server takes back is considered again. The end of the
-      // run waits for the disk, as does a return or a send, and all of this is on it by then.
-      await execute(tx, sql`SET LOCAL synchronous_commit TO off`)
-      await lockStripe(tx, stripeOf(to))
-      await lockGroup(tx, campaign.exclusive)
-      const { cursor, state } = await lockRun(tx, run.runId)
-      if (await isStopped(tx, campaign.name)) ended = 'stopped'
-      else if (state !== 'running') ended = 'elsewhere'
-      else if (cursor < to) await openChunk(tx, opening, from, to)
-    })
-    if (ended) break
-    dependencies.onProgress?.(index + 1, todo.length)
+  let failed = false
+  const lane = async () => {
+    for (const chunk of todo) {
+      if (ended || failed) return
+      const end = await transaction(database, (tx) => takeIn(tx, opening, chunk)).catch((error: unknown) => {
+        failed = true
+        throw error
+      })
+      ended ??= end
+      done += 1
+      dependencies.onProgress?.(done, chunks.length)
+    }
   }
+  const lanes = await Promise.allSettled(Array.from({ length: LANES }, lane))
+  for (const result of lanes) if (result.status === 'rejected') throw result.reason
   const counted = await rows<{ answer: string; contacts: number }>(
     database,
     sql`SELECT answer, sum(contacts)::bigint AS contacts FROM run_answers WHERE run_id = ${run.runId} GROUP BY answer`,
@@ -210,22 +214,82 @@ async function openEpisodes(
   return { considered: counted.reduce((sum, row) => sum + row.contacts, 0), answers, ended }
 }
 
-/**
- * Another process may be going on with the same run, or stopping the campaign: the row lock makes one of the two
- * wait and then see what the other did.
- */
-async function lockRun(tx: Transaction, runId: number): Promise<{ cursor: number; state: RunRow['state'] }> {
-  const [run] = await rows<{ cursor: number; state: RunRow['state'] }>(
+/** One chunk of a run, wholly or not at all. @returns what ended the run before it */
+async function takeIn(tx: Transaction, opening: Opening, [from, to]: Chunk): Promise<Ended> {
+  const { campaign, runId } = opening
+  // The chunk commits with the run's row: what a crash of the server takes back is considered again. The end of the
+  // run waits for the disk, as does a return or a send, and all of this is on it by then.
+  await execute(tx, sql`SET LOCAL synchronous_commit TO off; SAVEPOINT chunk`)
+  await lockStripe(tx, stripeOf(to))
+  if (await reachesBeyond(tx, from, to)) await lockGroup(tx, campaign.exclusive)
+  // Another process may be going on with the same run: whoever has the stripe second finds the chunk done.
+  const before = await readRun(tx, runId)
+  if (isDone(before, to)) return undefined
+  const over = await whatEnded(tx, campaign.name, before)
+  if (over) return over
+  const cells = await openChunk(tx, opening, from, to)
+  const run = await lockRun(tx, runId)
+  const overMeanwhile = await whatEnded(tx, campaign.name, run)
+  if (overMeanwhile) {
+    await execute(tx, sql`ROLLBACK TO SAVEPOINT chunk`)
+    return overMeanwhile
+  }
+  await addAnswers(tx, runId, cells)
+  const { cursor, ahead } = withDone(run, to)
+  await execute(
     tx,
-    sql`SELECT cursor, state FROM runs WHERE run_id = ${runId} FOR UPDATE`,
+    sql`UPDATE runs SET cursor = ${cursor}, ahead = ${sql.param([...ahead])}::bigint[] WHERE run_id = ${runId}`,
+  )
+  return undefined
+}
+
+async function whatEnded(
+  session: Session,
+  campaign: string,
+  { state }: Pick<RunRow, 'state'>,
+): Promise<Ended> {
+  if (await isStopped(session, campaign)) return 'stopped'
+  return state === 'running' ? undefined : 'elsewhere'
+}
+
+/**
+ * Whether a person has a contact in the chunk and one outside. Merges hold all stripes: while we have ours, the answer
+ * stays.
+ */
+async function reachesBeyond(session: Session, from: number, to: number): Promise<boolean> {
+  const within = (id: SQL) => sql`${id} > ${from} AND ${id} <= ${to}`
+  const beyond = (id: SQL) => sql`(${id} <= ${from} OR ${id} > ${to})`
+  const [found] = await rows<{ any: boolean }>(
+    session,
+    sql`SELECT EXISTS (SELECT FROM contacts WHERE ${within(sql`contact_id`)} AND ${beyond(sql`person_id`)})
+      OR EXISTS (SELECT FROM contacts WHERE ${within(sql`person_id`)} AND ${beyond(sql`contact_id`)}) AS any`,
+  )
+  return found?.any === true
+}
+
+type RunState = Progress & Pick<RunRow, 'state'>
+
+async function readRun(tx: Transaction, runId: number, lock: SQL = sql``): Promise<RunState> {
+  const [run] = await rows<RunState>(
+    tx,
+    sql`SELECT cursor, to_jsonb(ahead) AS ahead, state FROM runs WHERE run_id = ${runId} ${lock}`,
   )
   if (!run) throw new Error(`run ${runId} vanished`)
   return run
 }
 
 /**
- * One chunk at a time within an exclusive group: two runs that consider two contacts of one person, or one contact for
- * two campaigns, must see what the other opened.
+ * Held from here to the end of the transaction: a process that is stopping the campaign, or ending the run, waits for
+ * the chunk and then sees what it opened, or was first, and the chunk sees that.
+ */
+async function lockRun(tx: Transaction, runId: number): Promise<RunState> {
+  return await readRun(tx, runId, sql`FOR UPDATE`)
+}
+
+/**
+ * One chunk at a time within an exclusive group, of those with a person who has contacts elsewhere: whoever considers
+ * two contacts of one person must see what was opened for the other. One contact is considered by one run at a time,
+ * for its stripe is held.
  */
 async function lockGroup(tx: Transaction, exclusive: string): Promise<void> {
   await execute(

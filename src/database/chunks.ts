@@ -21,6 +21,32 @@ export async function chunksAfter(session: Session, cursor: number): Promise<Chu
   })
 }
 
+/** How far a pass has come whose chunks end in any order. */
+export interface Progress {
+  /** Everything up to this contact id is done. */
+  readonly cursor: number
+  /** The ends of the chunks beyond it that are done. */
+  readonly ahead: readonly number[]
+}
+
+/** Whether the chunk that ends at `to` is done. Pure. */
+export function isDone({ cursor, ahead }: Progress, to: number): boolean {
+  return to <= cursor || ahead.includes(to)
+}
+
+/** How far a pass has come once the chunk that ends at `to` is done, too: the cursor goes on over all that are. Pure. */
+export function withDone({ cursor, ahead }: Progress, to: number): Progress {
+  const beyond = new Set([...ahead, to])
+  let reached = cursor
+  for (let next = endAfter(reached); beyond.delete(next); next = endAfter(reached)) reached = next
+  return { cursor: reached, ahead: [...beyond].filter((end) => end > reached).toSorted((a, b) => a - b) }
+}
+
+/** The end of the chunk that the contact id after `cursor` is in. */
+function endAfter(cursor: number): number {
+  return chunkOf(Math.floor((cursor + 1) / STRIPE_WIDTH))[1]
+}
+
 /** The chunks in which a campaign has open episodes: what a campaign that is over still costs is nothing. */
 export async function chunksWithOpen(session: Session, campaign: string): Promise<Chunk[]> {
   const found = await rows<{ place: number }>(

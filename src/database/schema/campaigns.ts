@@ -98,6 +98,8 @@ export const runs = pgTable(
     state: text('state').notNull(),
     /** Contacts up to this contact_id are done; a run that was interrupted goes on from here. */
     cursor: id('cursor').notNull().default(0),
+    /** …and beyond it the chunks that end at these: chunks are taken side by side, and end in any order. */
+    ahead: bigint('ahead', { mode: 'number' }).array().notNull().default([]),
     /** Intake: contacts silent since before this moment wait for another day. */
     intakeFrom: at('intake_from'),
     /** …and, among those silent since exactly then, the last contact_id that comes in. */

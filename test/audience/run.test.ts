@@ -1,0 +1,116 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
+import { lockStripe, STRIPE_WIDTH, stripeOf } from '../../src/database/stripes.ts'
+import { eventually } from '../support/eventually.ts'
+import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
+
+const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
+
+/** A pipeline with a contact in each of some chunks. `person`: the place of the contact who is the same person. */
+async function openChunks(
+  chunks: readonly { person?: number }[],
+): Promise<Pipeline & { contacts: number[] }> {
+  const pipeline = await openPipeline()
+  const contacts: number[] = []
+  for (const [place, { person }] of chunks.entries()) {
+    const before = Math.max(1, place * STRIPE_WIDTH)
+    await execute(pipeline.database, sql`SELECT setval('contacts_contact_id_seq', ${before}::bigint)`)
+    const same = person === undefined ? undefined : contacts[person]
+    contacts.push(await pipeline.addContact({ silentSince, ...(same === undefined ? {} : { person: same }) }))
+  }
+  return { ...pipeline, contacts }
+}
+
+const openedIn = async ({ database }: Pipeline) =>
+  (
+    await rows<{ contact: number }>(
+      database,
+      sql`SELECT contact_id AS contact FROM episodes ORDER BY contact_id`,
+    )
+  ).map(({ contact }) => contact)
+
+const waiting =
+  ({ database }: Pipeline, locktype: string) =>
+  () =>
+    rows(
+      database,
+      sql`SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+        WHERE a.datname = current_database() AND l.locktype = ${locktype} AND NOT l.granted`,
+    )
+
+describe('a run over several chunks', () => {
+  it('takes in everybody, counts everybody, and leaves nothing to remember', async () => {
+    const pipeline = await openChunks([{}, {}, {}, {}, {}])
+    const result = await pipeline.runNow()
+    expect(result).toMatchObject({ state: 'done', considered: 5, answers: { opened: 5 } })
+    expect(await openedIn(pipeline)).toEqual(pipeline.contacts)
+    const [run] = await rows(pipeline.database, sql`SELECT cursor, ahead FROM runs`)
+    expect(run).toEqual({ cursor: 5 * STRIPE_WIDTH - 1, ahead: [] })
+  })
+
+  it('goes on with the chunks that were not done when it was interrupted', async () => {
+    const pipeline = await openChunks([{}, {}, {}, {}])
+    await execute(
+      pipeline.database,
+      sql`INSERT INTO runs (campaign, scheduled_for, version, as_of, state, cursor, ahead, started_at)
+          VALUES ('test', ${START}, 1, ${START}, 'running', ${STRIPE_WIDTH - 1}, ARRAY[${3 * STRIPE_WIDTH - 1}::bigint], ${START})`,
+    )
+    expect(await pipeline.runNow()).toMatchObject({ state: 'done', answers: { opened: 2 } })
+    expect(await openedIn(pipeline)).toEqual([pipeline.contacts[1], pipeline.contacts[3]])
+  })
+
+  it('waits for the group where a person has a contact elsewhere, and there alone', async () => {
+    const apart = await openChunks([{}, {}])
+    const across = await openChunks([{}, { person: 0 }])
+    const holding = (pipeline: Pipeline, work: () => Promise<void>) =>
+      transaction(pipeline.database, async (tx) => {
+        await execute(
+          tx,
+          sql`SELECT pg_advisory_xact_lock(7405, hashtext(current_schema() || '.' || ${pipeline.campaign.exclusive}::text))`,
+        )
+        await work()
+      })
+    await holding(apart, async () => {
+      expect((await apart.runNow()).answers).toEqual({ opened: 2 })
+    })
+    let running: Promise<{ answers: Readonly<Record<string, number>> }> | undefined
+    await holding(across, async () => {
+      running = across.runNow()
+      await eventually('both chunks wait', waiting(across, 'advisory'), (found) => found.length === 2)
+      expect(await openedIn(across)).toEqual([])
+    })
+    expect((await running)?.answers).toEqual({ opened: 1, same_person: 1 })
+    expect(await openedIn(across)).toHaveLength(1)
+  })
+
+  it('opens nothing in a chunk during which the campaign was stopped', async () => {
+    const pipeline = await openChunks([{}])
+    const { database, contacts } = pipeline
+    let running: ReturnType<Pipeline['runNow']> | undefined
+    await transaction(database, async (stopping) => {
+      await transaction(database, async (tx) => {
+        await lockStripe(tx, stripeOf(contacts[0] ?? 0))
+        running = pipeline.runNow()
+        await eventually(
+          'the chunk waits for its stripe',
+          waiting(pipeline, 'advisory'),
+          (found) => found.length > 0,
+        )
+        expect(await rows(stopping, sql`SELECT FROM runs FOR UPDATE`)).toHaveLength(1)
+      })
+      await eventually(
+        'it waits for the run',
+        waiting(pipeline, 'transactionid'),
+        (found) => found.length > 0,
+      )
+      await execute(
+        database,
+        sql`INSERT INTO switches (scope, name, state, reason, since) VALUES ('campaign', 'test', 'stopped', 'enough', ${START})`,
+      )
+    })
+    expect(await running).toMatchObject({ state: 'stopped', considered: 0 })
+    expect(await openedIn(pipeline)).toEqual([])
+    expect(await rows(database, sql`SELECT cursor FROM runs`)).toEqual([{ cursor: 0 }])
+  })
+})
