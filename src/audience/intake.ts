@@ -20,6 +20,8 @@ export async function intakeBound(
         AND (r.as_of AT TIME ZONE ${campaign.timezone})::date = (${now}::timestamptz AT TIME ZONE ${campaign.timezone})::date`,
   )
   const room = Math.max(0, backlog.count - (today?.opened ?? 0))
+  // Ranking them answers for every contact once more: not where there is a place for each of them.
+  if (!(await moreContactsThan(session, room))) return undefined
   const direction = order === 'newest' ? sql`DESC` : sql`ASC`
   const bounds = await rows<{ since: Date; contact: number; place: number }>(
     session,
@@ -38,4 +40,13 @@ export async function intakeBound(
   return order === 'newest'
     ? { since: new Date('9999-01-01T00:00:00Z'), contact: 0 }
     : { since: new Date('0001-01-01T00:00:00Z'), contact: 0 }
+}
+
+/** Whether there are more contacts than so many; no more than those are counted. */
+async function moreContactsThan(session: Session, most: number): Promise<boolean> {
+  const [found] = await rows<{ more: boolean }>(
+    session,
+    sql`SELECT EXISTS (SELECT FROM contacts OFFSET ${most}) AS more`,
+  )
+  return found?.more === true
 }
