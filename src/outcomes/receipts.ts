@@ -1,6 +1,13 @@
 import { sql } from 'drizzle-orm'
 import { type AddressKind, type DeliveryEvent, EVENT_KINDS, type EventKind } from '../channels/channel.ts'
-import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+import {
+  type Database,
+  execute,
+  preparedRows,
+  rows,
+  type Transaction,
+  transaction,
+} from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { storable } from '../database/storable.ts'
 import { keyTable, resolve, type Settlement } from '../touchpoints/lifecycle.ts'
@@ -73,7 +80,7 @@ async function addEvents(
     events.map((event) => [`${event.contactId} ${event.touchpointId} ${event.eventId}`, event] as const),
   )
   const unique = [...byId.values()].map((event) => ({ ...event, eventId: storable(event.eventId) }))
-  const added = await rows<{ contactId: number; touchpointId: number; eventId: string }>(
+  const added = await preparedRows<{ contactId: number; touchpointId: number; eventId: string }>(
     tx,
     sql`
     WITH given AS (
@@ -102,7 +109,7 @@ async function addEvents(
 
 /** Two receipts about one message wait for each other here, so that each sees what the other booked. */
 async function lockRecords(tx: Transaction, events: readonly DeliveryEvent[]): Promise<void> {
-  await execute(
+  await preparedRows(
     tx,
     sql`SELECT FROM touchpoint_records r WHERE (r.contact_id, r.touchpoint_id) IN
         (SELECT k.contact_id, k.touchpoint_id FROM ${keyTable(events)})

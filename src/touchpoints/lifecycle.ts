@@ -410,7 +410,7 @@ export async function unclaim(tx: Transaction, which: SQL): Promise<number> {
 export async function resolve(session: Session, now: Date, known: readonly Settlement[]): Promise<number> {
   const column = <K extends keyof Settlement>(key: K) => sql.param(known.map((row) => row[key]))
   const numbers = (key: 'contactId' | 'touchpointId' | 'cost') => bigints(known.map((row) => row[key]))
-  const [result] = await rows<{ resolved: number }>(
+  const [result] = await preparedRows<{ resolved: number }>(
     session,
     sql`
     WITH known AS (
