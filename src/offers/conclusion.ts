@@ -47,16 +47,17 @@ export async function concludeGrants(
       sql`
       WITH ended AS MATERIALIZED (
         SELECT g.contact_id, g.grant_id, g.credit, r.state IN ('sent', 'uncertain') OR g.credit IS NOT NULL AS out,
-          EXISTS (SELECT FROM touchpoints t WHERE t.contact_id = g.contact_id AND t.touchpoint_id = g.touchpoint_id)
-            AS again
+          t.waiting IS TRUE AS again
         FROM ${grantTable(keys)}
         CROSS JOIN LATERAL (SELECT * FROM grants g
           WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id OFFSET 0) g
         LEFT JOIN LATERAL (SELECT state FROM touchpoint_records r
           WHERE r.contact_id = g.contact_id AND r.touchpoint_id = g.touchpoint_id
           ORDER BY settled_at DESC LIMIT 1) r ON true
-        WHERE g.state = 'reserved' AND NOT EXISTS (SELECT FROM touchpoints t WHERE t.contact_id = g.contact_id
-          AND t.touchpoint_id = g.touchpoint_id AND t.claim_id = g.claim_id)
+        -- By key: as EXISTS it was answered by reading and hashing the whole work table, for every batch.
+        LEFT JOIN LATERAL (SELECT true AS waiting, claim_id FROM touchpoints t
+          WHERE t.contact_id = g.contact_id AND t.touchpoint_id = g.touchpoint_id OFFSET 0) t ON true
+        WHERE g.state = 'reserved' AND (t.claim_id = g.claim_id) IS NOT TRUE
       ), granted AS (
         UPDATE grants g SET state = 'granted', granted_at = ${now}, claim_id = NULL FROM ended e
         WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND e.out
