@@ -41,7 +41,6 @@ export interface OfferPlace {
 }
 
 interface Standing {
-  readonly touchpointId: number
   readonly grantId: number | null
   readonly state: 'reserved' | 'granted' | 'redeemed' | 'expired' | null
   readonly holder: number | null
@@ -51,6 +50,11 @@ interface Standing {
   readonly recent: number
   readonly ever: number
   readonly last: Date | null
+}
+
+const NOTHING_BEFORE: Standing = {
+  ...{ grantId: null, state: null, holder: null, code: null, expiresAt: null, credit: null },
+  ...{ recent: 0, ever: 0, last: null },
 }
 
 /**
@@ -70,11 +74,11 @@ export async function reserveGrants(
   const fresh: Wanted[] = []
   const again: { touchpointId: number; contactId: number; grantId: number }[] = []
   for (const wish of wanted) {
-    const standing = standings.get(wish.touchpointId)
-    const decided = standing && decide(standing, offer.terms, now)
+    const standing = standings.get(wish.touchpointId) ?? NOTHING_BEFORE
+    const decided = decide(wish.touchpointId, standing, offer.terms, now)
     if (decided === undefined) fresh.push(wish)
     else if (decided !== 'mine') answers.set(wish.touchpointId, decided)
-    else if (standing?.grantId) {
+    else if (standing.grantId) {
       again.push({ ...wish, grantId: standing.grantId })
       answers.set(wish.touchpointId, grantOf(standing, standing.grantId))
     }
@@ -103,8 +107,8 @@ export async function foreseeGrant(
   wish: Wanted,
 ): Promise<'fresh' | 'held' | 'busy' | { readonly refused: Refusal }> {
   const { campaign, name, terms } = offer
-  const standing = (await readStandings(session, offer, now, [wish])).get(wish.touchpointId)
-  const decided = standing && decide(standing, terms, now)
+  const standings = await readStandings(session, offer, now, [wish])
+  const decided = decide(wish.touchpointId, standings.get(wish.touchpointId) ?? NOTHING_BEFORE, terms, now)
   if (decided === 'mine') return 'held'
   if (decided !== undefined) return decided === 'busy' || 'refused' in decided ? decided : 'held'
   const [stock] = await rows<{ taken: number }>(
@@ -153,7 +157,12 @@ async function giveBack(tx: Transaction, { campaign, name }: OfferPlace, count: 
 }
 
 /** Pure: what an episode's grant and the person's past say. `mine` goes on with the grant there is. */
-function decide(standing: Standing, terms: Offer, now: Date): Answer | 'mine' | undefined {
+function decide(
+  touchpointId: number,
+  standing: Standing,
+  terms: Offer,
+  now: Date,
+): Answer | 'mine' | undefined {
   const { state, grantId } = standing
   if (state === 'redeemed') return { refused: 'redeemed' }
   if (state === 'expired') return { refused: 'expired' }
@@ -161,7 +170,7 @@ function decide(standing: Standing, terms: Offer, now: Date): Answer | 'mine' | 
     return { refused: 'expired' }
   }
   if (state === 'granted' && grantId !== null) return grantOf(standing, grantId)
-  if (state === 'reserved') return standing.holder === standing.touchpointId ? 'mine' : 'busy'
+  if (state === 'reserved') return standing.holder === touchpointId ? 'mine' : 'busy'
   const { per_contact: perContact, lifetime, cool_down: coolDown } = terms
   if (lifetime !== undefined && standing.ever >= lifetime) return { refused: 'lifetime' }
   if (perContact && standing.recent >= perContact.count) return { refused: 'per_contact' }
@@ -181,6 +190,7 @@ const SPANS = { day: 86_400, week: 604_800 }
 /**
  * The grant each episode has already, and what the person has had of this kind over all campaigns: by the contacts
  * who are the same person now, whoever they were then.
+ * @returns by touchpoint; without an entry where there has been nothing
  */
 async function readStandings(
   session: Session,
@@ -200,7 +210,7 @@ async function readStandings(
         WHERE g.contact_id = c.contact_id AND g.kind = ${terms.kind} OFFSET 0) p
       WHERE me.contact_id = w.contact_id`
     : sql`SELECT 0 AS recent, 0 AS ever, NULL::timestamptz AS last`
-  const found = await preparedRows<Standing>(
+  const found = await preparedRows<Standing & { touchpointId: number }>(
     session,
     sql`
     SELECT w.touchpoint_id AS "touchpointId", g.grant_id AS "grantId", g.state, g.touchpoint_id AS holder, g.code,
@@ -209,7 +219,8 @@ async function readStandings(
     -- By contact, one after another: the planner may still take the grants of a first run for none.
     LEFT JOIN LATERAL (SELECT * FROM grants g WHERE g.contact_id = w.contact_id AND g.episode_id = w.episode_id
       AND g.campaign = ${campaign} AND g.offer = ${name} OFFSET 0) g ON true
-    CROSS JOIN LATERAL (${past}) past`,
+    CROSS JOIN LATERAL (${past}) past
+    WHERE g.grant_id IS NOT NULL OR past.ever > 0`,
   )
   return new Map(found.map((standing) => [standing.touchpointId, standing]))
 }
@@ -275,22 +286,21 @@ async function insertGrants(
   const served = wanted.slice(0, codes.length)
   if (served.length === 0) return new Map()
   const end = now.getTime() + terms.valid * 1000
-  const expiries = codes.map(({ expiresAt }) =>
-    new Date(Math.min(end, expiresAt?.getTime() ?? end)).toISOString(),
-  )
-  const made = await preparedRows<Grant & { touchpointId: number }>(
+  const expiries = codes.map(({ expiresAt }) => new Date(Math.min(end, expiresAt?.getTime() ?? end)))
+  const credit = offer.credits ? 'asking' : null
+  const made = await preparedRows<{ touchpointId: number; grantId: number }>(
     tx,
     sql`
     WITH made AS (
       INSERT INTO grants (contact_id, episode_id, campaign, offer, kind, step_id, touchpoint_id, claim_id, state,
         credit, code, face, expected, reserved_at, expires_at)
       SELECT w.contact_id, w.episode_id, ${campaign}::text, ${name}::text, ${terms.kind}::text, ${stepId}::int,
-        w.touchpoint_id, ${claimId}::uuid, 'reserved', ${offer.credits ? 'asking' : null}::text, w.code, ${faceOf(terms)}::bigint,
+        w.touchpoint_id, ${claimId}::uuid, 'reserved', ${credit}::text, w.code, ${faceOf(terms)}::bigint,
         ${expectedOf(terms)}::bigint, ${now}::timestamptz, w.expires_at
       FROM unnest(${bigints(served.map((wish) => wish.contactId))}, ${bigints(served.map((wish) => wish.touchpointId))},
         ${bigints(served.map((wish) => wish.episodeId))}, ${sql.param(codes.map(({ shown }) => shown))}::text[],
-        ${sql.param(expiries)}::timestamptz[]) AS w(contact_id, touchpoint_id, episode_id, code, expires_at)
-      RETURNING contact_id, grant_id, touchpoint_id, code, expires_at, credit
+        ${sql.param(expiries.map((expiry) => expiry.toISOString()))}::timestamptz[]) AS w(contact_id, touchpoint_id, episode_id, code, expires_at)
+      RETURNING contact_id, grant_id, touchpoint_id, code
     ), issued AS (
       INSERT INTO offer_codes AS o (code, shown, campaign, offer, contact_id, grant_id)
       SELECT k.code, m.code, ${campaign}::text, ${name}::text, m.contact_id, m.grant_id
@@ -300,11 +310,16 @@ async function insertGrants(
       ON CONFLICT (code) DO UPDATE SET contact_id = excluded.contact_id, grant_id = excluded.grant_id
         WHERE o.contact_id IS NULL
     )
-    SELECT touchpoint_id AS "touchpointId", grant_id AS "grantId", code, expires_at AS "expiresAt", credit,
-      true AS fresh
-    FROM made`,
+    SELECT touchpoint_id AS "touchpointId", grant_id AS "grantId" FROM made`,
   )
-  return new Map(made.map(({ touchpointId, ...grant }) => [touchpointId, grant]))
+  const ids = new Map(made.map(({ touchpointId, grantId }) => [touchpointId, grantId]))
+  return new Map(
+    served.flatMap(({ touchpointId }, place): [number, Grant][] => {
+      const [grantId, code, expiresAt] = [ids.get(touchpointId), codes[place], expiries[place]]
+      if (grantId === undefined || !code || !expiresAt) return []
+      return [[touchpointId, { grantId, code: code.shown, expiresAt, credit, fresh: true }]]
+    }),
+  )
 }
 
 /**

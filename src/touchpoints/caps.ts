@@ -91,10 +91,13 @@ export function decideCaps(
   }
   const decisions = new Map<number, CapDecision>()
   const applying = new Set(applicants.map(({ touchpointId }) => touchpointId))
+  const never = caps.some(({ at_most: most }) => most.count === 0)
   for (const applicant of applicants.toSorted(byRank)) {
     const { personId, touchpointId, channel, topic, priority, plannedFor, zone } = applicant
     const others = (byPerson.get(personId) ?? []).filter((other) => other.touchpointId !== touchpointId)
-    const concerned = caps
+    // With nothing beside it, all but a cap of nought have room.
+    const binding = others.length > 0 || never ? caps : []
+    const concerned = binding
       .filter(
         (cap) => (cap.channel ?? channel) === channel && (cap.topic === undefined || cap.topic === topic),
       )
@@ -209,7 +212,8 @@ function describeCap({ at_most: most, channel, topic }: Cap): string {
 /** What {@link reserveCaps} would decide of one message at this moment, reserving nothing. */
 export async function foreseeCaps(session: Session, limits: CapLimits, one: Cleared): Promise<CapDecision> {
   const applicants = applicantsOf(limits, [one])
-  const messages = await readMessages(session, applicants, earliestStart(limits, applicants), limits.now)
+  // The message itself may not be among those that are due yet.
+  const messages = await readMessages(session, limits, applicants, fewest(limits) - 1)
   return decideCaps(limits.caps, applicants, messages, limits).get(one.candidate.touchpointId) ?? 'admit'
 }
 
@@ -255,7 +259,7 @@ export async function reserveCaps(
   cleared: readonly Cleared[],
 ): Promise<Map<number, CapDecision>> {
   const applicants = applicantsOf(limits, cleared)
-  const messages = await readMessages(tx, applicants, earliestStart(limits, applicants), limits.now)
+  const messages = await readMessages(tx, limits, applicants, fewest(limits))
   const decisions = decideCaps(limits.caps, applicants, messages, limits)
   const admitted = cleared.filter(({ candidate }) => decisions.get(candidate.touchpointId) === 'admit')
   const held = new Set(await markReserved(tx, claimId, admitted))
@@ -265,17 +269,25 @@ export async function reserveCaps(
   return decisions
 }
 
+/** No cap holds back the messages of a person who has so many at most, sent, open and due ones together. */
+function fewest({ caps }: CapLimits): number {
+  return Math.min(...caps.map(({ at_most: most }) => most.count))
+}
+
 /**
- * The messages of some persons: by the contacts who are the same person now. Each part is look-ups by contact, in the
- * work table and in the months of the record that the windows reach into; `OFFSET 0` holds the planner to that, who
- * still takes the record of a first run for empty and would read all of it for every batch.
+ * The messages of those who have more than `most`: by the contacts who are the same person now. Nearly everybody has
+ * fewer, and then no cap says no. Each part is look-ups by contact, in the work table and in the months of the record
+ * that the windows reach into; `OFFSET 0` holds the planner to that, who still takes the record of a first run for empty
+ * and would read all of it for every batch.
  */
 async function readMessages(
   session: Session,
+  limits: CapLimits,
   applicants: readonly Applicant[],
-  since: Date,
-  now: Date,
+  most: number,
 ): Promise<Message[]> {
+  const { now } = limits
+  const since = earliestStart(limits, applicants)
   const persons = [...new Set(applicants.map(({ personId }) => personId))]
   return await preparedRows<Message>(
     session,
@@ -283,8 +295,11 @@ async function readMessages(
     WITH people AS MATERIALIZED (
       SELECT c.contact_id, c.person_id FROM contacts c WHERE c.person_id = ANY (${bigints(persons)})
     )
-    SELECT p.person_id AS "personId", r.touchpoint_id AS "touchpointId", 'sent' AS state, r.settled_at AS at,
-      ARRAY[r.channel] AS channels, s.topic, s.priority, r.planned_for AS "plannedFor"
+    SELECT person_id AS "personId", touchpoint_id AS "touchpointId", state, at, channels, topic, priority,
+      planned_for AS "plannedFor"
+    FROM (SELECT *, count(*) OVER (PARTITION BY person_id) AS messages FROM (
+    SELECT p.person_id, r.touchpoint_id, 'sent' AS state, r.settled_at AS at, ARRAY[r.channel] AS channels, s.topic,
+      s.priority, r.planned_for
     FROM people p CROSS JOIN LATERAL (
       SELECT * FROM touchpoint_records r WHERE r.contact_id = p.contact_id AND r.settled_at >= ${since}
         AND r.state IN ('sent', 'uncertain') OFFSET 0) r
@@ -301,7 +316,8 @@ async function readMessages(
     FROM people p CROSS JOIN LATERAL (SELECT * FROM touchpoints t WHERE t.contact_id = p.contact_id OFFSET 0) t
     JOIN steps s ON s.step_id = t.step_id
     WHERE t.state = 'sending' OR t.state = 'claimed'
-      OR (t.due_at <= ${now} AND ${isOpen(sql`s`)})`,
+      OR (t.due_at <= ${now} AND ${isOpen(sql`s`)})
+    ) AS known) AS counted WHERE messages > ${most}::bigint`,
   )
 }
 

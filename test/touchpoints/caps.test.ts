@@ -182,3 +182,42 @@ it('never lets more through than a cap allows, whoever asks in whatever order', 
     }),
   )
 })
+
+it('holds nobody back who has no more messages, in whatever state, than the smallest cap allows (property)', () => {
+  const cap = fc.record({
+    at_most: fc.record({
+      count: fc.integer({ min: 0, max: 4 }),
+      per: fc.constantFrom('day' as const, 'week' as const, 7200),
+    }),
+    channel: fc.option(fc.constantFrom('email', 'sms'), { nil: undefined }),
+    then: fc.constantFrom('defer' as const, 'skip' as const),
+  })
+  const other = fc.record({
+    state: fc.constantFrom('sent' as const, 'open' as const, 'due' as const),
+    channels: fc.constantFrom(['email'], ['sms'], ['email', 'sms']),
+    priority: fc.integer({ min: 0, max: 100 }),
+    ago: fc.integer({ min: 0, max: 8 * 86_400 }),
+  })
+  fc.assert(
+    fc.property(
+      fc.array(cap, { minLength: 1, maxLength: 3 }),
+      fc.array(fc.constantFrom('email', 'sms'), { minLength: 1, maxLength: 4 }),
+      fc.array(other, { maxLength: 4 }),
+      (caps, asking, others) => {
+        const fewest = Math.min(...caps.map(({ at_most: most }) => most.count))
+        fc.pre(asking.length + others.length <= fewest)
+        const wanted = asking.map((channel, index) => ({ ...applicant, channel, touchpointId: 100 + index }))
+        const own = wanted.map(({ touchpointId, channel }) =>
+          message({ touchpointId, channels: [channel], state: 'due', at: null }),
+        )
+        const known = others.map(({ state, ago, ...rest }, index) =>
+          message({ ...rest, state, touchpointId: index, at: state === 'sent' ? later(-ago) : null }),
+        )
+        const decisions = decideCaps(caps as Cap[], wanted, [...own, ...known], LIMITS)
+        expect([...decisions.values()]).toEqual(wanted.map(() => 'admit'))
+        // Which is why they are not even read.
+        expect(decideCaps(caps as Cap[], wanted, [], LIMITS)).toEqual(decisions)
+      },
+    ),
+  )
+})
