@@ -1,5 +1,12 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { execute, preparedRows, rows, type Session, type Transaction } from '../database/connect.ts'
+import {
+  execute,
+  ofAnyLength,
+  preparedRows,
+  rows,
+  type Session,
+  type Transaction,
+} from '../database/connect.ts'
 import { generateCode, normaliseCode } from './codes.ts'
 import { expectedOf, faceOf, type Offer } from './offers.ts'
 
@@ -230,7 +237,7 @@ export function bigints(values: readonly number[]): SQL {
 }
 
 function wantedTable(wanted: readonly Wanted[]): SQL {
-  return sql`unnest(${bigints(wanted.map((wish) => wish.contactId))},
+  return sql`unnest(${ofAnyLength(bigints(wanted.map((wish) => wish.contactId)))},
     ${bigints(wanted.map((wish) => wish.touchpointId))}, ${bigints(wanted.map((wish) => wish.episodeId))}
   ) AS w(contact_id, touchpoint_id, episode_id)`
 }
@@ -262,7 +269,7 @@ export interface GrantKey {
 
 /** Grants by primary key, as a table `k(contact_id, grant_id)`. */
 export function grantTable(keys: readonly GrantKey[]): SQL {
-  return sql`unnest(${bigints(keys.map((key) => key.contactId))}, ${bigints(keys.map((key) => key.grantId))})
+  return sql`unnest(${ofAnyLength(bigints(keys.map((key) => key.contactId)))}, ${bigints(keys.map((key) => key.grantId))})
     AS k(contact_id, grant_id)`
 }
 
@@ -297,7 +304,7 @@ async function insertGrants(
       SELECT w.contact_id, w.episode_id, ${campaign}::text, ${name}::text, ${terms.kind}::text, ${stepId}::int,
         w.touchpoint_id, ${claimId}::uuid, 'reserved', ${credit}::text, w.code, ${faceOf(terms)}::bigint,
         ${expectedOf(terms)}::bigint, ${now}::timestamptz, w.expires_at
-      FROM unnest(${bigints(served.map((wish) => wish.contactId))}, ${bigints(served.map((wish) => wish.touchpointId))},
+      FROM unnest(${ofAnyLength(bigints(served.map((wish) => wish.contactId)))}, ${bigints(served.map((wish) => wish.touchpointId))},
         ${bigints(served.map((wish) => wish.episodeId))}, ${sql.param(codes.map(({ shown }) => shown))}::text[],
         ${sql.param(expiries.map((expiry) => expiry.toISOString()))}::timestamptz[]) AS w(contact_id, touchpoint_id, episode_id, code, expires_at)
       RETURNING contact_id, grant_id, touchpoint_id, code

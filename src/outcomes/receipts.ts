@@ -3,6 +3,7 @@ import { type AddressKind, type DeliveryEvent, EVENT_KINDS, type EventKind } fro
 import {
   type Database,
   execute,
+  ofAnyLength,
   preparedRows,
   rows,
   type Transaction,
@@ -84,7 +85,7 @@ async function addEvents(
     tx,
     sql`
     WITH given AS (
-      SELECT * FROM unnest(${sql.param(unique.map((event) => event.contactId))}::bigint[],
+      SELECT * FROM unnest(${ofAnyLength(sql`${sql.param(unique.map((event) => event.contactId))}::bigint[]`)},
         ${sql.param(unique.map((event) => event.touchpointId))}::bigint[],
         ${sql.param(unique.map((event) => event.eventId))}::text[],
         ${sql.param(unique.map((event) => event.kind))}::text[],

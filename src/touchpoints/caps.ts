@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { Temporal } from 'temporal-polyfill'
 import type { Campaign } from '../config/campaign.ts'
 import { formatRate, type Rate } from '../config/quantities.ts'
-import { preparedRows, type Session, type Transaction } from '../database/connect.ts'
+import { ofAnyLength, preparedRows, type Session, type Transaction } from '../database/connect.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
 import { bigints, isOpen, lockByKey } from './lifecycle.ts'
 import type { Cleared } from './message.ts'
@@ -328,7 +328,7 @@ async function markReserved(
   admitted: readonly Cleared[],
 ): Promise<number[]> {
   if (admitted.length === 0) return []
-  const channels = sql`unnest(${bigints(admitted.map(({ candidate }) => candidate.contactId))},
+  const channels = sql`unnest(${ofAnyLength(bigints(admitted.map(({ candidate }) => candidate.contactId)))},
         ${bigints(admitted.map(({ candidate }) => candidate.touchpointId))},
         ${sql.param(admitted.map(({ channel }) => channel))}::text[]) AS k(contact_id, touchpoint_id, channel)`
   const reserved = await preparedRows<{ touchpointId: number }>(

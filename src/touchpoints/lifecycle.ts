@@ -3,6 +3,7 @@ import type { Wait } from '../config/waits.ts'
 import {
   AWAITING_NO_DISK,
   execute,
+  ofAnyLength,
   preparedRows,
   rows,
   type Session,
@@ -68,7 +69,7 @@ export function bigints(values: readonly number[]): SQL {
 export function keyTable(keys: readonly TouchpointKey[]): SQL {
   const contactIds = bigints(keys.map((key) => key.contactId))
   const touchpointIds = bigints(keys.map((key) => key.touchpointId))
-  return sql`unnest(${contactIds}, ${touchpointIds}) AS k(contact_id, touchpoint_id)`
+  return sql`unnest(${ofAnyLength(contactIds)}, ${touchpointIds}) AS k(contact_id, touchpoint_id)`
 }
 
 /**
@@ -181,7 +182,7 @@ export async function markSending(
   slice: LastLook & { keys: readonly (TouchpointKey & { channel: string })[] },
   lease = LEASES.send,
 ): Promise<TouchpointKey[]> {
-  const channels = sql`unnest(${bigints(slice.keys.map((key) => key.contactId))},
+  const channels = sql`unnest(${ofAnyLength(bigints(slice.keys.map((key) => key.contactId)))},
     ${bigints(slice.keys.map((key) => key.touchpointId))},
     ${sql.param(slice.keys.map((key) => key.channel))}::text[]) AS k(contact_id, touchpoint_id, channel)`
   return await preparedRows<TouchpointKey>(
@@ -262,7 +263,7 @@ async function settleWhere(
     sql`
     WITH verdict AS (
       SELECT * FROM unnest(
-        ${numbers('contactId')}, ${numbers('touchpointId')}, ${column('state')}::text[],
+        ${ofAnyLength(numbers('contactId'))}, ${numbers('touchpointId')}, ${column('state')}::text[],
         ${column('reason')}::text[], ${column('detail')}::text[], ${column('channel')}::text[],
         ${column('template')}::text[], ${column('providerId')}::text[], ${numbers('cost')}
       ) AS v(contact_id, touchpoint_id, state, reason, detail, channel, template, provider_id, cost)
@@ -415,7 +416,7 @@ export async function resolve(session: Session, now: Date, known: readonly Settl
     sql`
     WITH known AS (
       SELECT * FROM unnest(
-        ${numbers('contactId')}, ${numbers('touchpointId')}, ${column('state')}::text[],
+        ${ofAnyLength(numbers('contactId'))}, ${numbers('touchpointId')}, ${column('state')}::text[],
         ${column('reason')}::text[], ${column('detail')}::text[], ${column('template')}::text[],
         ${column('providerId')}::text[], ${numbers('cost')}
       ) AS k(contact_id, touchpoint_id, state, reason, detail, template, provider_id, cost)
