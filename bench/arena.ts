@@ -37,7 +37,7 @@ export interface Arena {
  * @param durable false where nothing is measured
  */
 export async function openArena(log: (text: string) => void, durable: boolean): Promise<Arena> {
-  linkMigrations()
+  linkAssets()
   const directory = mkdtempSync(join(tmpdir(), 'winback-bench-'))
   // As root, the server runs under another account, which has to get in.
   chmodSync(directory, 0o711)
@@ -98,9 +98,11 @@ export async function openArena(log: (text: string) => void, durable: boolean): 
 }
 
 /** The compiled copy of src/ looks for the migrations where the package's own would find them. */
-export function linkMigrations(): void {
-  const link = fileURLToPath(new URL('../migrations', import.meta.url))
-  if (!existsSync(link)) symlinkSync(join(packageDirectory, 'migrations'), link)
+export function linkAssets(): void {
+  for (const name of ['migrations', 'templates']) {
+    const link = fileURLToPath(new URL(`../${name}`, import.meta.url))
+    if (!existsSync(link)) symlinkSync(join(packageDirectory, name), link)
+  }
 }
 
 async function startRedis(directory: string): Promise<{ url: string; stop(): Promise<void> } | undefined> {

@@ -18,7 +18,7 @@ import { findContact } from '../src/touchpoints/preview.ts'
 import { addUser, issueLink } from '../src/web/accounts/users.ts'
 import { storePlan } from '../src/web/plans.ts'
 import { startWeb } from '../src/web/server.ts'
-import { linkMigrations } from './arena.ts'
+import { linkAssets } from './arena.ts'
 
 // The web over the workspace that `npm run demo` left behind, as of its last hour, with a browser before it.
 
@@ -47,7 +47,7 @@ export const PLANNED = 'autumn'
 
 /** @throws Error where the demo has left nothing to look at */
 export async function withGallery(demo: string, work: (gallery: Gallery) => Promise<void>): Promise<void> {
-  linkMigrations()
+  linkAssets()
   const environment = { ...readEnvironment(), databaseUrl: undefined, redisUrl: undefined }
   const output = openOutput({ json: false, noColor: true, stdout: process.stdout, stderr: process.stderr })
   const interrupt = new AbortController().signal

@@ -3,8 +3,10 @@ import { fileURLToPath } from 'node:url'
 import type { Piscina } from 'piscina'
 import type { Drawing } from './painter.ts'
 
-/** What is built, for a thread reads no TypeScript. src/charts and dist/charts are both two steps below the package. */
-const PAINTER = fileURLToPath(new URL('../../dist/charts/painter.js', import.meta.url))
+/** What is built, for a thread reads no TypeScript: beside this file, or where this is not built itself, in dist. */
+const PAINTER = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../../dist/charts/painter.js' : 'painter.js', import.meta.url),
+)
 /** Milliseconds after which a thread without work ends. */
 const IDLE = 10_000
 

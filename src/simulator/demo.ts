@@ -44,13 +44,13 @@ import { openWorld } from './world.ts'
 const SEED = 2025
 // In the past, so that whoever looks at the demo afterwards looks back on all of it.
 const START = new Date('2025-09-01T00:00:00+08:00')
-/** Seconds: messages go out every sixth hour, which in Shanghai is at two and eight. */
-const STEP = 21_600
+/** Seconds: what is due between the runs at nine goes out every eighth hour, which in Shanghai is at eight and sixteen. */
+const STEP = 28_800
 /** Batches at a time: PostgreSQL is busy with one while another is rendered and sent. */
 const BESIDE = 3
 
-/** Sixty days change little of what a model learns of a year: it is fitted three times, and not every Monday. */
-const MONTHLY = 'signals: { refit: "0 3 1 * *" }'
+/** Sixty days change little of what a model learns of a year: it is fitted twice, and not every Monday. */
+const QUARTERLY = 'signals: { refit: "0 3 1 1,4,7,10 *" }'
 
 /** Closes whatever was opened on the way, the last first, however far it came. */
 async function demo(options: DemoOptions, interrupt: AbortSignal): Promise<void> {
@@ -104,7 +104,7 @@ async function play(
     timezone: 'Asia/Shanghai',
     smtp: { host: '127.0.0.1', port: mailbox.port, connections: 20 },
     channels: providers.channels,
-    signals: MONTHLY,
+    signals: QUARTERLY,
     campaigns: SHIPPED_CAMPAIGNS,
     overwrite: true,
   })

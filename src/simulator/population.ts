@@ -1,10 +1,10 @@
 import { choose, exponential, normal, uniform } from './draws.ts'
 
 // A population whose behaviour is known, and therefore what a campaign does to it. Everybody lives in spells: a
-// session begins one, and the next session ends it. While engaged a person comes back at a rate of their own;
-// after each session they may lose interest, and from then on come back by themselves only at the small hazard
-// below, which falls with silence. A delivered message raises the hazard by a known amount for a few days. It does
-// so for anybody, but for those who would have come back tomorrow it hardly matters.
+// session begins one, and the next session ends it. While engaged a person comes back at a rate of their own, and a
+// regular one in a rhythm; after each session they may lose interest, and from then on come back by themselves only at
+// the small hazard below, which falls with silence. A delivered message raises the hazard by a known amount for a few
+// days. It does so for anybody, but for those who would have come back tomorrow it hardly matters.
 
 const DAY = 86_400_000
 
@@ -34,6 +34,8 @@ export interface Person {
   readonly signedUpAt: number
   /** Sessions a day while engaged. */
   readonly rate: number
+  /** How even their pauses are while engaged: the shape of an Erlang distribution. 1 knows no rhythm at all. */
+  readonly rhythm: number
   /** The chance of losing interest after a session. */
   readonly dropout: number
   /** The chance that a session brings an order, and what the order is worth (median, currency units). */
@@ -185,11 +187,12 @@ function drawPerson(seed: number, index: number, start: number): Person {
     signedUpAt: Math.round(start - days * DAY),
     rate:
       temper === 'regular'
-        ? spread(0.9, 2, 'rate')
+        ? spread(0.55, 0.85, 'rate')
         : temper === 'sporadic'
           ? spread(0.06, 0.16, 'rate')
           : spread(0.3, 0.9, 'rate'),
-    dropout: temper === 'regular' ? 0.004 : temper === 'sporadic' ? 0.03 : 0.14,
+    rhythm: temper === 'regular' ? 3 : 1,
+    dropout: temper === 'regular' ? 0.008 : temper === 'sporadic' ? 0.03 : 0.14,
     orders: worth === 'high' ? 0.45 : 0.18,
     orderValue: worth === 'high' ? 520 : 75,
   }
@@ -226,9 +229,17 @@ export function drawSpell(population: Population, person: Person, no: number, fr
   const needed = exponential(seed, person.index, 'gap', no)
   const days = dormant
     ? silenceAt(population.effects, person.worth, needed)
-    : Math.max(needed / person.rate, 1 / 1440)
+    : Math.max(drawPause(seed, person, no, needed) / person.rate, 1 / 1440)
   // Whole seconds, as the files have them; a minute at least, so that sessions stay apart.
   return { no, from, dormant, naturalEnd: from + Math.max(60, Math.round(days * 86_400)) * 1000 }
+}
+
+/** A pause of mean 1 (Erlang: the mean of as many exponential parts as the rhythm says); `first` is one of them. */
+function drawPause(seed: number, person: Person, no: number, first: number): number {
+  let total = first
+  for (let part = 1; part < person.rhythm; part += 1)
+    total += exponential(seed, person.index, `gap, part ${part}`, no)
+  return total / person.rhythm
 }
 
 /** Epoch milliseconds at which a message answered in this spell brings the person back; undefined: never. */
@@ -255,6 +266,21 @@ export function drawOrder(population: Population, person: Person, no: number): n
 /** Hazard a day that a message adds when it arrives after `silence` days. */
 export function messageHazard(effects: Effects, silence: number): number {
   return effects.message.find((step) => silence < step.until)?.hazard ?? 0
+}
+
+/**
+ * Cumulative natural hazard of one who is engaged, from the session to `silence` days after it: minus the logarithm of
+ * the Erlang distribution's survival function.
+ */
+export function engagedHazard({ rate, rhythm }: Person, silence: number): number {
+  const stretched = rhythm * rate * silence
+  let term = 1
+  let series = 1
+  for (let part = 1; part < rhythm; part += 1) {
+    term *= stretched / part
+    series += term
+  }
+  return stretched - Math.log(series)
 }
 
 /** Cumulative natural hazard of one who lost interest, from the session to `silence` days after it. */

@@ -1,6 +1,7 @@
 import { uniform } from './draws.ts'
 import {
   drawResponse,
+  engagedHazard,
   messageHazard,
   naturalHazard,
   type Person,
@@ -171,8 +172,12 @@ function naturalHazardBetween(
   from: number,
   to: number,
 ): number {
-  if (!spell.dormant) return (person.rate * (to - from)) / DAY
-  const upTo = (at: number) => naturalHazard(population.effects, person.worth, (at - spell.from) / DAY)
+  const upTo = (at: number) => {
+    const silence = (at - spell.from) / DAY
+    return spell.dormant
+      ? naturalHazard(population.effects, person.worth, silence)
+      : engagedHazard(person, silence)
+  }
   return upTo(to) - upTo(from)
 }
 
