@@ -188,12 +188,13 @@ async function openEpisodes(
       : undefined
   const opening = { campaign, now, intake, runId: run.runId, workspaceSalt }
   const chunks = await chunksAfter(database, run.cursor)
-  const todo = chunks.filter(([, to]) => !isDone(run, to)).values()
+  const todo = chunks.filter(([, to]) => !isDone(run, to))
+  const waiting = todo.values()
   let done = 0
   let ended: Ended
   let failed = false
   const lane = async () => {
-    for (const chunk of todo) {
+    for (const chunk of waiting) {
       if (ended || failed) return
       const end = await transaction(database, (tx) => takeIn(tx, opening, chunk)).catch((error: unknown) => {
         failed = true
@@ -201,7 +202,7 @@ async function openEpisodes(
       })
       ended ??= end
       done += 1
-      dependencies.onProgress?.(done, chunks.length)
+      dependencies.onProgress?.(done, todo.length)
     }
   }
   const lanes = await Promise.allSettled(Array.from({ length: LANES }, lane))
@@ -222,11 +223,11 @@ async function takeIn(tx: Transaction, opening: Opening, [from, to]: Chunk): Pro
   await execute(tx, sql`SET LOCAL synchronous_commit TO off; SAVEPOINT chunk`)
   await lockStripe(tx, stripeOf(to))
   if (await reachesBeyond(tx, from, to)) await lockGroup(tx, campaign.exclusive)
-  // Another process may be going on with the same run: whoever has the stripe second finds the chunk done.
   const before = await readRun(tx, runId)
-  if (isDone(before, to)) return undefined
   const over = await whatEnded(tx, campaign.name, before)
   if (over) return over
+  // Another process may be going on with the same run: whoever has the stripe second finds the chunk done.
+  if (isDone(before, to)) return undefined
   const cells = await openChunk(tx, opening, from, to)
   const run = await lockRun(tx, runId)
   const overMeanwhile = await whatEnded(tx, campaign.name, run)
