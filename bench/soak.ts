@@ -135,9 +135,12 @@ async function soak(arena: Arena, engine: Engine, minutes: number, seed: number)
       [...steady, ...[...victims.values()].map(({ running }) => running)].map((each) => each.stop()),
     )
     providers.heal()
-    const drained = await drain(database, roles, say)
+    const last = await startLast(database, roles)
+    await drain(database, say)
     await eraseAll(people, clients)
-    await Promise.all(drained.map((each) => each.stop()))
+    // Meanwhile a run may have come due, and planned something for later.
+    await drain(database, say)
+    await Promise.all(last.map((each) => each.stop()))
     say(`${engine}: judging`)
     const growth = minutes < 3 ? [] : steady.flatMap((each) => growthOf(each) ?? [])
     const wrong = [
@@ -190,24 +193,23 @@ function progress({ told, said }: Roles): string {
   return `${told.get('run') ?? 0} runs, ${told.get('batch') ?? 0} batches, ${said.length} remarks`
 }
 
-/**
- * Brings everything to its end: nobody is alive, so every lease has run out; and what looks again in minutes or hours
- * looks again now. Who waits for the hours of their own zone goes on waiting.
- * @throws Error with what is left, after {@link PATIENCE}
- */
-async function drain(
-  database: Database,
-  roles: Roles,
-  note: (text: string) => void,
-): Promise<readonly Running[]> {
+/** Those who bring everything to its end. Nobody else is alive, so every lease has run out. */
+async function startLast(database: Database, roles: Roles): Promise<readonly Running[]> {
   await execute(database, sql`DELETE FROM switches`)
   await execute(
     database,
     sql`UPDATE touchpoints SET lease_until = '2000-01-01' WHERE lease_until IS NOT NULL`,
   )
-  const last = await Promise.all(
+  return await Promise.all(
     (['scheduler', 'worker', 'web'] as const).map((role) => roles.start(role, `last ${role}`)),
   )
+}
+
+/**
+ * Waits until everything has ended, {@link PATIENCE} at most; what looks again in minutes or hours looks again now. Who
+ * waits for the hours of their own zone goes on waiting.
+ */
+async function drain(database: Database, note: (text: string) => void): Promise<void> {
   const end = performance.now() + PATIENCE * 1000
   const left = async () => {
     await execute(
@@ -229,7 +231,6 @@ async function drain(
     if (performance.now() > end) break
     await new Promise((resolve) => setTimeout(resolve, 2000))
   }
-  return last
 }
 
 /** Whoever is to be erased and was not yet; some never came. @throws Error where somebody cannot be */

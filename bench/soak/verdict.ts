@@ -134,13 +134,10 @@ export function isOfFlush(remark: string): boolean {
 
 /** I10 and I12, and what PostgreSQL has to say: to be asked when everything is drained and everybody erased. */
 export async function brokenRest(database: Database): Promise<string[]> {
-  // While everybody is erased a run may come due once more: what it planned for later is not stuck.
   const stuck = await rows(
     database,
     sql`SELECT s.step, t.state, t.waits, count(*) FROM touchpoints t JOIN steps s USING (step_id)
-      WHERE t.waits IS DISTINCT FROM 'quiet_hours' AND t.waits IS DISTINCT FROM 'capacity'
-        AND NOT (t.state = 'planned' AND t.waits IS NULL AND t.attempt = 0 AND t.due_at > now())
-      GROUP BY 1, 2, 3`,
+      WHERE t.waits IS DISTINCT FROM 'quiet_hours' AND t.waits IS DISTINCT FROM 'capacity' GROUP BY 1, 2, 3`,
   )
   const held = await rows(
     database,

@@ -147,8 +147,8 @@ async function beginRun(
   scheduledFor: Date,
   now: Date,
 ): Promise<RunRow> {
-  const find = sql`SELECT run_id AS "runId", version, as_of AS "asOf", state, cursor, to_jsonb(ahead) AS ahead, intake_from AS "intakeFrom",
-      intake_contact AS "intakeContact"
+  const find = sql`SELECT run_id AS "runId", version, as_of AS "asOf", state, cursor,
+      to_jsonb(ahead) AS ahead, intake_from AS "intakeFrom", intake_contact AS "intakeContact"
     FROM runs WHERE campaign = ${campaign.name} AND scheduled_for = ${scheduledFor}`
   const [found] = await rows<RunRow>(database, find)
   if (found) return found

@@ -95,15 +95,6 @@ export async function preparedRows<Row extends object>(session: Session, stateme
   return result.rows as Row[]
 }
 
-/**
- * The first array of an `unnest` in a prepared statement. Of an array it is handed, PostgreSQL looks at the length: for a
- * few rows it takes a plan of their own to be cheaper than the one it has for ten, and so it plans for each few rows anew
- * – for a slice of mails, longer than the statement takes. Of the result of a subquery it knows no length.
- */
-export function ofAnyLength(array: SQL): SQL {
-  return sql`(SELECT ${array})`
-}
-
 /** Like {@link rows}, for a statement whose count of rows is all that matters. */
 export async function execute(session: Session, statement: SQL): Promise<number> {
   const { sql, params } = dialect.sqlToQuery(statement)

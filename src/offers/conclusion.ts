@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { bigints } from '../database/arrays.ts'
 import { execute, preparedRows, type Session, type Transaction } from '../database/connect.ts'
-import { bigints, type GrantKey, grantTable } from './grants.ts'
+import { type GrantKey, grantTable } from './grants.ts'
 
 // What becomes of grants, set-wise: granted once their message is out, given back where it is not, credited or refused by
 // a provider, expired. The ledger follows each.

@@ -1,12 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
-import {
-  execute,
-  ofAnyLength,
-  preparedRows,
-  rows,
-  type Session,
-  type Transaction,
-} from '../database/connect.ts'
+import { bigints, ofAnyLength } from '../database/arrays.ts'
+import { execute, preparedRows, rows, type Session, type Transaction } from '../database/connect.ts'
 import { generateCode, normaliseCode } from './codes.ts'
 import { expectedOf, faceOf, type Offer } from './offers.ts'
 
@@ -230,10 +224,6 @@ async function readStandings(
     WHERE g.grant_id IS NOT NULL OR past.ever > 0`,
   )
   return new Map(found.map((standing) => [standing.touchpointId, standing]))
-}
-
-export function bigints(values: readonly number[]): SQL {
-  return sql`${`{${values.join(',')}}`}::bigint[]`
 }
 
 function wantedTable(wanted: readonly Wanted[]): SQL {

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm'
 import { type AddressKind, type DeliveryEvent, EVENT_KINDS, type EventKind } from '../channels/channel.ts'
+import { bigints, ofAnyLength } from '../database/arrays.ts'
 import {
   type Database,
   execute,
-  ofAnyLength,
   preparedRows,
   rows,
   type Transaction,
@@ -85,7 +85,7 @@ async function addEvents(
     tx,
     sql`
     WITH given AS (
-      SELECT * FROM unnest(${ofAnyLength(sql`${sql.param(unique.map((event) => event.contactId))}::bigint[]`)},
+      SELECT * FROM unnest(${ofAnyLength(bigints(unique.map((event) => event.contactId)))},
         ${sql.param(unique.map((event) => event.touchpointId))}::bigint[],
         ${sql.param(unique.map((event) => event.eventId))}::text[],
         ${sql.param(unique.map((event) => event.kind))}::text[],

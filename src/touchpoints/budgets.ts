@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { bigints } from '../database/arrays.ts'
 import {
   type Database,
   execute,
@@ -8,7 +9,7 @@ import {
   type Transaction,
   transaction,
 } from '../database/connect.ts'
-import { bigints, type TouchpointKey } from './lifecycle.ts'
+import type { TouchpointKey } from './lifecycle.ts'
 
 // What a campaign may cost. A batch holds the upper bound of what it is about to spend until all of it is settled and
 // booked; `spent + held ≤ budget` is decided under the lock on the budget's row. What was booked since is folded in by

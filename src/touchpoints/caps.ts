@@ -2,9 +2,10 @@ import { sql } from 'drizzle-orm'
 import { Temporal } from 'temporal-polyfill'
 import type { Campaign } from '../config/campaign.ts'
 import { formatRate, type Rate } from '../config/quantities.ts'
-import { ofAnyLength, preparedRows, type Session, type Transaction } from '../database/connect.ts'
+import { bigints } from '../database/arrays.ts'
+import { preparedRows, type Session, type Transaction } from '../database/connect.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
-import { bigints, isOpen, lockByKey } from './lifecycle.ts'
+import { channelTable, isOpen, lockByKey } from './lifecycle.ts'
 import type { Cleared } from './message.ts'
 
 // How much one person may get, over all campaigns. What was sent (or may have been) counts where it falls into the
@@ -294,30 +295,31 @@ async function readMessages(
     sql`
     WITH people AS MATERIALIZED (
       SELECT c.contact_id, c.person_id FROM contacts c WHERE c.person_id = ANY (${bigints(persons)})
+    ), known AS (
+      SELECT p.person_id, r.touchpoint_id, 'sent' AS state, r.settled_at AS at, ARRAY[r.channel] AS channels, s.topic,
+        s.priority, r.planned_for
+      FROM people p CROSS JOIN LATERAL (
+        SELECT * FROM touchpoint_records r WHERE r.contact_id = p.contact_id AND r.settled_at >= ${since}
+          AND r.state IN ('sent', 'uncertain') OFFSET 0) r
+      JOIN steps s ON s.step_id = r.step_id
+      UNION ALL
+      -- What another system sent before: no touchpoint of ours has a number below nought.
+      SELECT p.person_id, -1, 'sent', o.sent_at, ARRAY[o.channel], nullif(o.topic, ''), 0::smallint, o.sent_at
+      FROM people p CROSS JOIN LATERAL (
+        SELECT * FROM outside_sends o WHERE o.contact_id = p.contact_id AND o.sent_at >= ${since} OFFSET 0) o
+      UNION ALL
+      SELECT p.person_id, t.touchpoint_id,
+        CASE WHEN t.state IN ('claimed', 'sending') AND t.channel IS NOT NULL THEN 'open' ELSE 'due' END, NULL,
+        CASE WHEN t.channel IS NOT NULL THEN ARRAY[t.channel] ELSE s.channels END, s.topic, s.priority, t.planned_for
+      FROM people p CROSS JOIN LATERAL (SELECT * FROM touchpoints t WHERE t.contact_id = p.contact_id OFFSET 0) t
+      JOIN steps s ON s.step_id = t.step_id
+      WHERE t.state = 'sending' OR t.state = 'claimed'
+        OR (t.due_at <= ${now} AND ${isOpen(sql`s`)})
     )
     SELECT person_id AS "personId", touchpoint_id AS "touchpointId", state, at, channels, topic, priority,
       planned_for AS "plannedFor"
-    FROM (SELECT *, count(*) OVER (PARTITION BY person_id) AS messages FROM (
-    SELECT p.person_id, r.touchpoint_id, 'sent' AS state, r.settled_at AS at, ARRAY[r.channel] AS channels, s.topic,
-      s.priority, r.planned_for
-    FROM people p CROSS JOIN LATERAL (
-      SELECT * FROM touchpoint_records r WHERE r.contact_id = p.contact_id AND r.settled_at >= ${since}
-        AND r.state IN ('sent', 'uncertain') OFFSET 0) r
-    JOIN steps s ON s.step_id = r.step_id
-    UNION ALL
-    -- What another system sent before: no touchpoint of ours has a number below nought.
-    SELECT p.person_id, -1, 'sent', o.sent_at, ARRAY[o.channel], nullif(o.topic, ''), 0::smallint, o.sent_at
-    FROM people p CROSS JOIN LATERAL (
-      SELECT * FROM outside_sends o WHERE o.contact_id = p.contact_id AND o.sent_at >= ${since} OFFSET 0) o
-    UNION ALL
-    SELECT p.person_id, t.touchpoint_id,
-      CASE WHEN t.state IN ('claimed', 'sending') AND t.channel IS NOT NULL THEN 'open' ELSE 'due' END, NULL,
-      CASE WHEN t.channel IS NOT NULL THEN ARRAY[t.channel] ELSE s.channels END, s.topic, s.priority, t.planned_for
-    FROM people p CROSS JOIN LATERAL (SELECT * FROM touchpoints t WHERE t.contact_id = p.contact_id OFFSET 0) t
-    JOIN steps s ON s.step_id = t.step_id
-    WHERE t.state = 'sending' OR t.state = 'claimed'
-      OR (t.due_at <= ${now} AND ${isOpen(sql`s`)})
-    ) AS known) AS counted WHERE messages > ${most}::bigint`,
+    FROM (SELECT *, count(*) OVER (PARTITION BY person_id) AS messages FROM known) AS counted
+    WHERE messages > ${most}::bigint`,
   )
 }
 
@@ -328,14 +330,16 @@ async function markReserved(
   admitted: readonly Cleared[],
 ): Promise<number[]> {
   if (admitted.length === 0) return []
-  const channels = sql`unnest(${ofAnyLength(bigints(admitted.map(({ candidate }) => candidate.contactId)))},
-        ${bigints(admitted.map(({ candidate }) => candidate.touchpointId))},
-        ${sql.param(admitted.map(({ channel }) => channel))}::text[]) AS k(contact_id, touchpoint_id, channel)`
+  const keys = admitted.map(({ candidate: { contactId, touchpointId }, channel }) => ({
+    contactId,
+    touchpointId,
+    channel,
+  }))
   const reserved = await preparedRows<{ touchpointId: number }>(
     tx,
     sql`
     WITH locked AS (
-      ${lockByKey(channels, sql`t.claim_id = ${claimId}::uuid AND t.state = 'claimed'`)}
+      ${lockByKey(channelTable(keys), sql`t.claim_id = ${claimId}::uuid AND t.state = 'claimed'`)}
     )
     UPDATE touchpoints t SET channel = locked.channel FROM locked
     WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id

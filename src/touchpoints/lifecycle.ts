@@ -1,9 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Wait } from '../config/waits.ts'
+import { bigints, ofAnyLength } from '../database/arrays.ts'
 import {
   AWAITING_NO_DISK,
   execute,
-  ofAnyLength,
   preparedRows,
   rows,
   type Session,
@@ -60,16 +60,18 @@ export interface Deferral extends TouchpointKey {
   readonly why: Wait
 }
 
-/** Numbers as one bigint[] value. The driver would quote each; joined here, it is a third of the work. */
-export function bigints(values: readonly number[]): SQL {
-  return sql`${`{${values.join(',')}}`}::bigint[]`
-}
-
 /** The keys as a table `k(contact_id, touchpoint_id)`: two arrays, whatever the number of rows. */
 export function keyTable(keys: readonly TouchpointKey[]): SQL {
   const contactIds = bigints(keys.map((key) => key.contactId))
   const touchpointIds = bigints(keys.map((key) => key.touchpointId))
   return sql`unnest(${ofAnyLength(contactIds)}, ${touchpointIds}) AS k(contact_id, touchpoint_id)`
+}
+
+/** {@link keyTable} with a channel for each: `k(contact_id, touchpoint_id, channel)`. */
+export function channelTable(keys: readonly (TouchpointKey & { readonly channel: string })[]): SQL {
+  return sql`unnest(${ofAnyLength(bigints(keys.map((key) => key.contactId)))},
+    ${bigints(keys.map((key) => key.touchpointId))}, ${sql.param(keys.map((key) => key.channel))}::text[]
+  ) AS k(contact_id, touchpoint_id, channel)`
 }
 
 /**
@@ -182,14 +184,11 @@ export async function markSending(
   slice: LastLook & { keys: readonly (TouchpointKey & { channel: string })[] },
   lease = LEASES.send,
 ): Promise<TouchpointKey[]> {
-  const channels = sql`unnest(${ofAnyLength(bigints(slice.keys.map((key) => key.contactId)))},
-    ${bigints(slice.keys.map((key) => key.touchpointId))},
-    ${sql.param(slice.keys.map((key) => key.channel))}::text[]) AS k(contact_id, touchpoint_id, channel)`
   return await preparedRows<TouchpointKey>(
     session,
     sql`
     WITH locked AS (
-      ${lockByKey(channels, sql`t.claim_id = ${claimId}::uuid AND ${mayGo(sql`k.channel`, slice)}`)}
+      ${lockByKey(channelTable(slice.keys), sql`t.claim_id = ${claimId}::uuid AND ${mayGo(sql`k.channel`, slice)}`)}
     )
     UPDATE touchpoints t
     SET state = 'sending', channel = locked.channel,

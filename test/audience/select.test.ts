@@ -267,6 +267,17 @@ describe('the intake', () => {
     expect((await pipeline.runNow()).answers).toEqual({ backlog: 3 })
   })
 
+  it('leaves out one where there is one more than there are places, and nobody where each has one', async () => {
+    for (const [places, answers] of [
+      [2, { opened: 2, backlog: 1 }],
+      [3, { opened: 3 }],
+    ] as const) {
+      const pipeline = await open({ definition: { intake: { backlog: `${places} per day` } } })
+      for (let n = 0; n < 3; n += 1) await pipeline.addContact({ silentSince: ago(4) })
+      expect((await pipeline.runNow()).answers).toEqual(answers)
+    }
+  })
+
   it('counts the day where the campaign lives', async () => {
     const pipeline = await open({
       definition: { timezone: 'Asia/Shanghai', intake: { backlog: '1 per day' } },
