@@ -137,9 +137,7 @@ async function soak(arena: Arena, engine: Engine, minutes: number, seed: number)
     providers.heal()
     const last = await startLast(database, roles)
     await drain(database, say)
-    await eraseAll(people, clients)
-    // Meanwhile a run may have come due, and planned something for later.
-    await drain(database, say)
+    await eraseAll(people, clients, () => drain(database, say))
     await Promise.all(last.map((each) => each.stop()))
     say(`${engine}: judging`)
     const growth = minutes < 3 ? [] : steady.flatMap((each) => growthOf(each) ?? [])
@@ -233,11 +231,24 @@ async function drain(database: Database, note: (text: string) => void): Promise<
   }
 }
 
-/** Whoever is to be erased and was not yet; some never came. @throws Error where somebody cannot be */
-async function eraseAll({ leaving }: People, { ask }: Clients): Promise<void> {
-  for (const { id } of leaving.splice(0)) {
-    const { status, body } = await ask('DELETE', `/v1/contacts/${id}`)
-    if (status !== 200 && status !== 404) throw new Error(`${id} is not erased: ${JSON.stringify(body)}`)
+/**
+ * Erases whoever is to be erased and was not yet; some never came. Meanwhile a run may come due: whoever has a message
+ * under way is asked about again once all of it has ended, {@link PATIENCE} at most, and what it planned for later ends,
+ * too.
+ * @throws Error where somebody cannot be erased
+ */
+async function eraseAll({ leaving }: People, { ask }: Clients, drainAll: () => Promise<void>): Promise<void> {
+  const end = performance.now() + PATIENCE * 1000
+  for (let left = leaving.splice(0); left.length > 0; ) {
+    const underWay: typeof left = []
+    for (const person of left) {
+      const { status, body } = await ask('DELETE', `/v1/contacts/${person.id}`)
+      if (status === 409 && performance.now() < end) underWay.push(person)
+      else if (status !== 200 && status !== 404)
+        throw new Error(`${person.id} is not erased: ${JSON.stringify(body)}`)
+    }
+    await drainAll()
+    left = underWay
   }
 }
 
