@@ -11,6 +11,7 @@ import { type SQL, sql } from 'drizzle-orm'
  * @param channel a text expression
  */
 export function consentSql(contact: SQL, channel: SQL, now: Date): SQL {
+  // OFFSET 0: else PostgreSQL puts each of the two in where it is named, and looks for withdrawals twice.
   return sql`(SELECT CASE WHEN given > coalesce(withdrawn, '-infinity') THEN 'given'
       WHEN withdrawn IS NOT NULL THEN 'withdrawn' END
     FROM (SELECT
@@ -18,7 +19,7 @@ export function consentSql(contact: SQL, channel: SQL, now: Date): SQL {
         AND g.decision = 'given' AND g.decided_at <= ${now}) AS given,
       (SELECT max(w.decided_at) FROM contacts o JOIN consents w ON w.contact_id = o.contact_id
         WHERE o.person_id = ${contact}.person_id AND w.channel = ${channel}
-          AND w.decision = 'withdrawn' AND w.decided_at <= ${now}) AS withdrawn) decided)`
+          AND w.decision = 'withdrawn' AND w.decided_at <= ${now}) AS withdrawn OFFSET 0) decided)`
 }
 
 /**
