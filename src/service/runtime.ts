@@ -108,7 +108,6 @@ export async function openRuntime(options: {
         Object.entries(workspace.consent).flatMap(([name, need]) => (need === 'required' ? [name] : [])),
       ),
       calendar: openCalendar(workspace),
-      rates: openRates(timezone, workspace.rates),
       offerProvider: workspace.offers.provider && openOfferProvider(workspace.offers.provider),
       addressKinds,
       forgetDevices: (dead) => forgetDevices(database, dead),

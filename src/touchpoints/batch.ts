@@ -4,7 +4,6 @@ import type { AddressKind, Channel } from '../channels/channel.ts'
 import type { Clock } from '../clock.ts'
 import type { Calendar } from '../config/calendar.ts'
 import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/compiled.ts'
-import type { Rates } from '../config/rates.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { countSends } from './breakers.ts'
@@ -45,8 +44,6 @@ export interface WorkerDependencies extends ReserveDependencies {
   readonly needsConsent?: ReadonlySet<string>
   /** Which days are workdays, and on which nothing is sent; Monday to Friday by default. */
   readonly calendar?: Calendar
-  /** What the dispatcher counts by; absent where nothing is limited. */
-  readonly rates?: Rates
   /** LEASES by default. */
   readonly leases?: Leases
 }
@@ -130,7 +127,7 @@ export function reachesDevices(
 
 /** Tells the breakers what went out, and gives back what the dispatcher took for messages that did not. */
 async function account(
-  { database, clock, rates }: WorkerDependencies,
+  { database, clock }: WorkerDependencies,
   batch: {
     campaign: CompiledCampaign
     step: CompiledStep
@@ -145,9 +142,7 @@ async function account(
     out += sent
     await countSends(database, { campaign: campaign.name, channel, now: clock.now(), sent })
   }
-  if (rates && step.channels.some((channel) => rates.channels.has(channel))) {
-    await giveBack(database, step.channels, claimed - out, ratedOn)
-  }
+  await giveBack(database, step.channels, claimed - out, ratedOn)
 }
 
 /** What became of the candidates of a batch so far. */

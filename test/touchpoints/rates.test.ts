@@ -26,7 +26,6 @@ const wait = (pipeline: Pipeline, seconds: number) =>
 
 async function work(pipeline: Pipeline, rates: ReturnType<typeof openRates>): Promise<number> {
   const before = pipeline.channel.sent.length
-  Object.assign(pipeline.worker, { rates })
   await dispatchDue(
     pipeline.database,
     pipeline.clock.now(),
@@ -145,7 +144,7 @@ describe('a warm-up', () => {
         pipeline.clock.now(),
         100,
         async (batch) => {
-          await processBatch({ ...pipeline.worker, database, rates }, batch)
+          await processBatch({ ...pipeline.worker, database }, batch)
         },
         300,
         rates,
@@ -232,6 +231,25 @@ describe('a breaker', () => {
     ).toMatchObject({
       allowed: 1000,
     })
+  })
+
+  it('gets a place of its few messages back where one did not go out', async () => {
+    const pipeline = await open(40)
+    await work(pipeline, none)
+    await report(pipeline, 'complaint', 2)
+    expect(await watch(pipeline)).toEqual(['opened'])
+    for (const late of [1, 2]) {
+      await pipeline.addContact({ silentSince: new Date(START.getTime() - (4 * DAY + late) * 1000) })
+    }
+    wait(pipeline, DAY)
+    expect(await watch(pipeline)).toEqual(['half_open'])
+    await pipeline.runNow()
+    pipeline.channel.answer = () =>
+      pipeline.channel.sent.length === 41
+        ? { outcome: 'rejected', reason: 'refused', detail: '550' }
+        : { outcome: 'sent' }
+    expect(await work(pipeline, none)).toBe(2)
+    expect(await rows(pipeline.database, sql`SELECT taken FROM send_rates`)).toEqual([{ taken: 1 }])
   })
 
   it('stands beside what people paused: their switch is theirs', async () => {
