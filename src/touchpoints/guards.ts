@@ -8,7 +8,9 @@ import type { Candidate, Choice } from './gather.ts'
 import { isDayClosed, spreadFrom } from './windows.ts'
 
 // Reasons not to send now. Pure: a candidate and what is known beside it go in, one verdict comes out. The first
-// guard that applies is the one recorded; their order is the order of the table in the docs.
+// guard that applies is the one recorded; their order is the order of the table in docs/domain.md. Its last reasons are
+// not given here but where something is taken: `capacity` in capacity.ts, and after it `frequency_cap`,
+// `offer_unavailable` and `budget_exhausted` in reserve.ts.
 
 export type Verdict =
   | {

@@ -4,6 +4,7 @@ import type { ContactView } from '../../src/channels/channel.ts'
 import type { CompiledStep, StepTemplate } from '../../src/config/compiled.ts'
 import type { Candidate } from '../../src/touchpoints/gather.ts'
 import { deferOrSkip, type GuardContext, judge, type Reach } from '../../src/touchpoints/guards.ts'
+import { quoted, readPage, tableUnder } from '../docs/pages.ts'
 
 const NOW = new Date('2026-03-02T10:00:00Z')
 const later = (seconds: number) => new Date(NOW.getTime() + seconds * 1000)
@@ -118,33 +119,67 @@ describe('guards', () => {
     expect(verdict({ plannedFor: later(-7200) })).toBe('send email hello')
   })
 
-  it('record the first that applies', () => {
+  it('record the first that applies, in the order docs/domain.md says', () => {
     // Everything is wrong at once; each line mends what the line before said.
+    const own = {
+      channelsOff: ['email'],
+      topicsOff: [],
+      pausedUntil: null,
+      atMost: null,
+      withinDays: null,
+      lately: null,
+    }
     const wrong: [Partial<Candidate>, string][] = [
+      [{ silencedBy: 'contaminated' }, 'cancel contaminated'],
+      [{ silencedBy: 'merged' }, 'cancel merged'],
       [{ silencedBy: 'stopped' }, 'cancel stopped'],
       [{ silencedBy: null, over: true }, 'cancel expired'],
       [{ over: false, active: true }, 'cancel returned'],
-      [{ active: false, superseded: true }, 'cancel superseded'],
+      [{ active: false, moved: true }, 'cancel moved'],
+      [{ moved: false, superseded: true }, 'cancel superseded'],
       [{ superseded: false, erased: true }, 'skip erased'],
       [{ erased: false, suppressed: { email: 'manual', phone: null } }, 'skip suppressed: manual'],
-      [{ suppressed: { email: null, phone: null }, email: null }, 'skip no_address'],
+      [{ suppressed: { email: null, phone: null } }, 'skip no_consent: email: withdrawn'],
+      [{ consent: {}, choice: own }, 'skip opted_out: channel email'],
+      [{ choice: null, email: null }, 'skip no_address'],
       [{ email: 'u1@example.com', condition: false }, 'skip condition'],
-      [{ condition: true, facts: {} }, 'skip missing_data: contact.name'],
+      [{ condition: null }, 'skip missing_data: unknown: orders.count > 1'],
+      [{ condition: true, effortLeft: 0 }, 'skip effort'],
+      [{ effortLeft: null, facts: {} }, 'skip missing_data: contact.name'],
       [{ facts: { 'contact.name': 'Li' }, stale: ['contact.name'] }, 'skip stale_data: contact.name'],
-      [{ stale: [] }, 'skip too_late: quiet_hours until 2026-03-02T12:00:00.000Z'],
     ]
-    const channels = [{ ...email, paused: true, ...shut(later(7200)) }]
+    const channels = [{ ...email, paused: true, ...shut(later(60)) }]
+    const open = [{ ...email, paused: true }]
     const needs = { ...step, templates: new Map([['everyone', needing('hello', 'contact.name')]]) }
-    let candidate: Partial<Candidate> = { plannedFor: later(-7201) }
+    const recorded: string[] = []
+    const expectSaid = (said: string, expected: string) => {
+      expect(said).toBe(expected)
+      recorded.push(expected.split(/[ :]+/)[1] ?? '')
+    }
+    let candidate: Partial<Candidate> = {
+      ...{ plannedFor: later(-7201), over: true, active: true, moved: true, superseded: true, erased: true },
+      ...{ suppressed: { email: 'manual', phone: null }, consent: { email: 'withdrawn' }, choice: own },
+      ...{ condition: false, effortLeft: 0, stale: ['contact.name'] },
+    }
     for (const [change, expected] of wrong) {
       candidate = { ...candidate, ...change }
-      expect(verdict(candidate, { step: needs, channels })).toBe(expected)
+      expectSaid(verdict(candidate, { step: needs, channels }), expected)
     }
-    const open = [{ ...email, paused: true }]
-    expect(verdict(candidate, { step: needs, channels: open })).toBe('skip too_late')
+    candidate = { ...candidate, stale: [], plannedFor: NOW }
+    const shortly = '2026-03-02T10:01:00.000Z'
+    expectSaid(verdict(candidate, { step: needs, channels }), `defer quiet_hours ${shortly}`)
+    candidate = { ...candidate, plannedFor: later(-7201) }
+    expect(verdict(candidate, { step: needs, channels })).toBe(`skip too_late: quiet_hours until ${shortly}`)
+    expectSaid(verdict(candidate, { step: needs, channels: open }), 'skip too_late')
     candidate = { ...candidate, plannedFor: NOW }
-    expect(verdict(candidate, { step: needs, channels: open })).toBe('defer paused 2026-03-02T10:05:00.000Z')
+    expectSaid(verdict(candidate, { step: needs, channels: open }), 'defer paused 2026-03-02T10:05:00.000Z')
     expect(verdict(candidate, { step: needs })).toBe('send email hello')
+
+    const told = tableUnder(readPage('docs/domain.md'), '## Guards').flatMap(([reasons = '']) =>
+      quoted(reasons),
+    )
+    const taken = ['capacity', 'frequency_cap', 'offer_unavailable', 'budget_exhausted']
+    expect(told).toEqual([...recorded, ...taken])
   })
 
   it('take the first channel with an address that is not suppressed', () => {
