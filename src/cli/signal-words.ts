@@ -31,7 +31,15 @@ const SIGNS: Readonly<Record<RiskSign, Sign>> = {
   }),
 }
 
-const GRADES = {
+/** Of the fact `churn`. */
+export const CHURN_STATES = {
+  active: { en: 'active', 'zh-CN': '活跃' },
+  false: { en: 'quiet, not lost', 'zh-CN': '沉默但未流失' },
+  true: { en: 'lost', 'zh-CN': '已流失' },
+} as const
+
+/** Of the fact `risk.grade`. */
+export const RISK_GRADES = {
   none: { en: 'none', 'zh-CN': '无' },
   light: { en: 'light', 'zh-CN': '轻度' },
   medium: { en: 'medium', 'zh-CN': '中度' },
@@ -61,11 +69,7 @@ export function describePortrait(portrait: Portrait, speech: Speech, thin: Thinn
     | undefined
   if (reason) {
     const churn = CHURN_REASONS[reason]
-    const state = {
-      active: ['active', '活跃'],
-      false: ['quiet, not lost', '沉默但未流失'],
-      true: ['lost', '已流失'],
-    }[churn]
+    const state = CHURN_STATES[churn]
     const pause = days('rhythm.pause')
     const silent = days('activity.silence')
     const evidence = [
@@ -77,7 +81,9 @@ export function describePortrait(portrait: Portrait, speech: Speech, thin: Thinn
         : []),
     ]
     lines.push(
-      en ? `Churn: ${state[0]} (${evidence.join('; ')})` : `流失判断：${state[1]}（${evidence.join('；')}）`,
+      en
+        ? `Churn: ${state.en} (${evidence.join('; ')})`
+        : `流失判断：${state['zh-CN']}（${evidence.join('；')}）`,
     )
   }
   const probability = number('return_probability')
@@ -99,15 +105,15 @@ export function describePortrait(portrait: Portrait, speech: Speech, thin: Thinn
     const more = `${text('rfm.segment')}, RFM ${scores}${text('quadrant') ? `, ${text('quadrant')}` : ''}`
     lines.push(en ? `Value: ${more}` : `价值：${more}`)
   }
-  const grade = Object.keys(GRADES).find((name) => name === text('risk.grade')) as
-    | keyof typeof GRADES
+  const grade = Object.keys(RISK_GRADES).find((name) => name === text('risk.grade')) as
+    | keyof typeof RISK_GRADES
     | undefined
   if (grade) {
     const signs = RISK_SIGNS.filter((name) => portrait[`risk.${name}`] === true).map(
       (name) => SIGNS[name](value)[speech.language],
     )
     const why = signs.length === 0 ? '' : en ? ` (${signs.join('; ')})` : `（${signs.join('；')}）`
-    lines.push(en ? `Risk: ${GRADES[grade].en}${why}` : `风险：${GRADES[grade]['zh-CN']}${why}`)
+    lines.push(en ? `Risk: ${RISK_GRADES[grade].en}${why}` : `风险：${RISK_GRADES[grade]['zh-CN']}${why}`)
   }
   const ends = text('membership.ends')
   if (ends) {
