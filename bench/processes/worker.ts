@@ -1,5 +1,6 @@
 import { connect } from '../../src/database/connect.ts'
-import { startScheduler, startSending } from '../../src/service/service.ts'
+import { startScheduler } from '../../src/service/scheduler.ts'
+import { startSending } from '../../src/service/sending.ts'
 import type { Engine } from '../../src/touchpoints/queue.ts'
 import { serve } from '../child.ts'
 import { serverCpu } from '../server-cpu.ts'

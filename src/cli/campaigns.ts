@@ -1,10 +1,9 @@
 import { basename, join, resolve } from 'node:path'
-import { sql } from 'drizzle-orm'
 import { parseTemplates, readTemplateFiles, type TemplateSet } from '../channels/templates.ts'
 import { readDocument } from '../config/document.ts'
 import { findCampaigns, type LoadedCampaign, loadCampaign } from '../config/load.ts'
 import { nearest } from '../config/problems.ts'
-import { rows } from '../database/connect.ts'
+import { appliedNames } from '../config/versions.ts'
 import { ConfigError, type Problem, WinbackError } from '../errors.ts'
 import { type DatabaseContext, shown, type WorkspaceContext } from './workspace.ts'
 
@@ -98,21 +97,12 @@ export async function openCampaigns(
     : read.campaigns.filter(({ definition }) => byName.includes(definition.campaign))
 }
 
-/** Names of every campaign that was ever applied. */
-export async function appliedCampaigns({ database }: Pick<DatabaseContext, 'database'>): Promise<string[]> {
-  const applied = await rows<{ campaign: string }>(
-    database,
-    sql`SELECT campaign FROM campaigns ORDER BY campaign`,
-  )
-  return applied.map((row) => row.campaign)
-}
-
 /** The name back, where a campaign of that name was ever applied. @throws WinbackError `usage.campaign` */
 export async function appliedCampaign(
-  context: Pick<DatabaseContext, 'database'>,
+  { database }: Pick<DatabaseContext, 'database'>,
   wanted: string,
 ): Promise<string> {
-  const names = await appliedCampaigns(context)
+  const names = await appliedNames(database)
   if (names.includes(wanted)) return wanted
   const near = nearest(wanted, names)
   throw new WinbackError('usage.campaign', `no campaign named "${wanted}" was ever applied`, {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type Consideration, considerContact } from '../audience/consider.ts'
+import { appliedNames } from '../config/versions.ts'
 import { ANSWERS, OUTSIDE, sentence } from '../reports/reasons.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
@@ -9,7 +10,6 @@ import { openRuntime } from '../service/runtime.ts'
 import { readFit } from '../signals/fit.ts'
 import { type Portrait, readPortrait } from '../signals/portrait.ts'
 import { findContact } from '../touchpoints/preview.ts'
-import { appliedCampaigns } from './campaigns.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
 import { textStyle } from './report.ts'
@@ -88,7 +88,7 @@ async function considerEverywhere(
   const workspace = context.loaded.definition
   const { book } = await openRuntime({ database, workspace, clock, channels: new Map() })
   const considered: Consideration[] = []
-  for (const name of await appliedCampaigns(context)) {
+  for (const name of await appliedNames(database)) {
     const current = await book.current(name)
     if (current) considered.push(await considerContact(database, current, contactId, now))
   }

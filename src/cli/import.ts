@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { sql } from 'drizzle-orm'
 import { readDocument } from '../config/document.ts'
 import { problemsOf } from '../config/problems.ts'
+import { appliedNames } from '../config/versions.ts'
 import {
   type ImportSummary,
   importActivity,
@@ -14,7 +14,6 @@ import {
 } from '../contacts/import.ts'
 import { importInterviews } from '../contacts/interviews.ts'
 import { type ImportMapping, importMapping } from '../contacts/mapping.ts'
-import { rows } from '../database/connect.ts'
 import { ConfigError, messageOf, WinbackError } from '../errors.ts'
 import { findOffer, importCodes, importRedemptions } from '../offers/import.ts'
 import { REDEMPTION_REFUSALS, sentence } from '../reports/reasons.ts'
@@ -136,12 +135,8 @@ export function importData(start: Start): Command {
 /** The offers of every campaign as it was applied last. */
 async function appliedOffers({ database, clock, loaded }: DatabaseContext) {
   const { book } = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
-  const names = await rows<{ campaign: string }>(
-    database,
-    sql`SELECT campaign FROM campaigns ORDER BY campaign`,
-  )
   const offers: { campaign: string; offer: string; imported: boolean }[] = []
-  for (const { campaign } of names) {
+  for (const campaign of await appliedNames(database)) {
     const current = await book.current(campaign)
     for (const [offer, terms] of Object.entries(current?.definition.offers ?? {})) {
       const imported = terms.deliver === 'code' && terms.codes === 'imported'

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { CampaignBook } from '../config/compiled.ts'
 import { nearest } from '../config/problems.ts'
+import { appliedNames } from '../config/versions.ts'
 import { WinbackError } from '../errors.ts'
 import type { OverviewData, OverviewQuestion } from '../reports/overview.ts'
 import type { CampaignQuestion } from '../reports/question.ts'
@@ -10,7 +11,7 @@ import { csvOf, formatSheet, type Sheet } from '../reports/sheet.ts'
 import type { SheetReport } from '../reports/sheet-report.ts'
 import { campaignTerms, questionOf, refreshReports, styleOfWorkspace } from '../service/reporting.ts'
 import { openRuntime } from '../service/runtime.ts'
-import { appliedCampaign, appliedCampaigns } from './campaigns.ts'
+import { appliedCampaign } from './campaigns.ts'
 import { chooseLocale } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import { count, type Outcome } from './output.ts'
@@ -97,7 +98,7 @@ async function runSheet(
   const { timezone } = loaded.definition
   const report: SheetReport<CampaignQuestion, unknown> = sheetReports[name] as never
   const names =
-    wanted === undefined ? await appliedCampaigns(context) : [await appliedCampaign(context, wanted)]
+    wanted === undefined ? await appliedNames(context.database) : [await appliedCampaign(context, wanted)]
   const runtime = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
   if (options.refresh !== false || options.rebuild) {
     const progress = steady(output.progress('Counting'))
@@ -154,7 +155,7 @@ async function runReport(
   const moment = (option: string, text: string | undefined) =>
     text === undefined ? undefined : parseMoment(option, text, timezone)
   const names =
-    wanted === undefined ? await appliedCampaigns(context) : [await appliedCampaign(context, wanted)]
+    wanted === undefined ? await appliedNames(context.database) : [await appliedCampaign(context, wanted)]
   const { book } = await openRuntime({
     database: context.database,
     workspace: context.loaded.definition,

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { type Foreseen, foreseeRun, planAudience } from '../audience/plan.ts'
 import { type RunResult, runCampaign } from '../audience/run.ts'
+import { appliedNames } from '../config/versions.ts'
 import { WinbackError } from '../errors.ts'
 import { readWaiting, type Waiting } from '../reports/deferral.ts'
 import { fitted, painter, wrap } from '../reports/layout.ts'
@@ -11,7 +12,7 @@ import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { freshenSignals } from '../service/signals.ts'
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
 import { dispatchDue } from '../touchpoints/dispatch.ts'
-import { appliedCampaign, appliedCampaigns } from './campaigns.ts'
+import { appliedCampaign } from './campaigns.ts'
 import { EXIT } from './failure.ts'
 import { foreseenText } from './foreseen.ts'
 import { chooseLocale } from './locale.ts'
@@ -78,7 +79,7 @@ async function runRun(
       ? context.clock.now()
       : parseMoment('--as-of', options.asOf, workspace.timezone)
   const names =
-    wanted === undefined ? await appliedCampaigns(context) : [await appliedCampaign(context, wanted)]
+    wanted === undefined ? await appliedNames(context.database) : [await appliedCampaign(context, wanted)]
   if (names.length === 0) {
     throw new WinbackError('usage.campaign', 'no campaign was ever applied', {
       remedy: 'Run `winback apply` first.',

@@ -2,14 +2,16 @@ import type { Command } from 'commander'
 import { heldBack, type RunResult } from '../audience/run.ts'
 import type { MailCatcher } from '../channels/email/catcher.ts'
 import { maskText } from '../config/masking.ts'
+import { appliedNames } from '../config/versions.ts'
 import { messageOf } from '../errors.ts'
 import { readShortages } from '../offers/pools.ts'
 import { speechOf } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
-import { type Service, type ServiceEvents, startScheduler, startSending } from '../service/service.ts'
+import { startScheduler } from '../service/scheduler.ts'
+import { startSending } from '../service/sending.ts'
+import type { Service, ServiceEvents } from '../service/service.ts'
 import { firstLink } from '../web/accounts/users.ts'
 import { startWeb } from '../web/server.ts'
-import { appliedCampaigns } from './campaigns.ts'
 import { catchMail } from './catch-mail.ts'
 import { openDesk } from './desk.ts'
 import { queueEngine } from './engine.ts'
@@ -136,7 +138,7 @@ async function serve(
 
 /** Each applied campaign with its next run, or why it has none. */
 export async function upcoming({ database, book, clock }: Runtime): Promise<string[]> {
-  const names = await appliedCampaigns({ database })
+  const names = await appliedNames(database)
   if (names.length === 0)
     return ['No campaign was applied yet: run `winback apply`; it is picked up within a minute.']
   const now = clock.now()

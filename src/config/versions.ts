@@ -41,6 +41,25 @@ export interface VersionRow {
   readonly restores: number | null
 }
 
+/** A campaign that was ever applied, and when it first was. */
+export interface AppliedCampaign {
+  readonly campaign: string
+  readonly createdAt: Date
+}
+
+/** Every campaign that was ever applied, by name. */
+export function appliedCampaigns(session: Session): Promise<AppliedCampaign[]> {
+  return rows<AppliedCampaign>(
+    session,
+    sql`SELECT campaign, created_at AS "createdAt" FROM campaigns ORDER BY campaign`,
+  )
+}
+
+/** Names of every campaign that was ever applied, in order. */
+export async function appliedNames(session: Session): Promise<string[]> {
+  return (await appliedCampaigns(session)).map(({ campaign }) => campaign)
+}
+
 /** Every version of a campaign, oldest first. */
 export function readVersions(session: Session, campaign: string): Promise<VersionRow[]> {
   return rows<VersionRow>(

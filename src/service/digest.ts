@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { openEmail } from '../channels/email/email.ts'
+import { appliedNames } from '../config/versions.ts'
 import { execute, rows } from '../database/connect.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import { composeDigest, type DigestMail } from '../reports/digest.ts'
@@ -7,7 +8,6 @@ import { sheetReports } from '../reports/reports.ts'
 import { questionOf, refreshReports, styleOfWorkspace } from './reporting.ts'
 import type { Runtime } from './runtime.ts'
 import { lastTick } from './schedule.ts'
-import { appliedCampaigns } from './scheduler.ts'
 
 // The weekly digest: Monday's page of every campaign, by e-mail.
 
@@ -20,7 +20,7 @@ export async function makeDigest(
 ): Promise<DigestMail | undefined> {
   const { workspace, clock, database } = runtime
   await refreshReports(runtime)
-  const names = options.campaigns ?? (await appliedCampaigns(database)).map(({ campaign }) => campaign)
+  const names = options.campaigns ?? (await appliedNames(database))
   const style = { ...styleOfWorkspace(workspace), locale: options.locale, color: false, width: 76 }
   const sheets = []
   for (const campaign of names) {

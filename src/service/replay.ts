@@ -1,12 +1,13 @@
 import { runCampaign } from '../audience/run.ts'
 import type { ManualClock } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
+import { appliedNames } from '../config/versions.ts'
 import { processBatch } from '../touchpoints/batch.ts'
 import { dispatchDue, nextDue } from '../touchpoints/dispatch.ts'
 import type { Runtime } from './runtime.ts'
 import { nextTick } from './schedule.ts'
-import { ageAll, appliedCampaigns } from './scheduler.ts'
 import { asksForSignals, freshenSignals } from './signals.ts'
+import { ageAll } from './ticks.ts'
 import { openTurns } from './turns.ts'
 
 /** What a replay is made of beside its runtime. */
@@ -91,8 +92,8 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
 /** The current version of every applied campaign. */
 async function currentCampaigns({ database, book }: Runtime): Promise<CompiledCampaign[]> {
   const found: CompiledCampaign[] = []
-  for (const { campaign } of await appliedCampaigns(database)) {
-    const current = await book.current(campaign)
+  for (const name of await appliedNames(database)) {
+    const current = await book.current(name)
     if (current) found.push(current)
   }
   return found

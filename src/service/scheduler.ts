@@ -1,83 +1,213 @@
-import { sql } from 'drizzle-orm'
-import { ageEpisodes } from '../audience/age.ts'
-import { heldBack, type RunResult, runCampaign } from '../audience/run.ts'
-import { rows, type Session } from '../database/connect.ts'
-import { messageOf } from '../errors.ts'
+import cron from 'node-cron'
+import { pruneIngest } from '../contacts/live.ts'
+import { transaction } from '../database/connect.ts'
+import { closeOverdueCalls } from '../outcomes/calls.ts'
+import { askProviders, createInquiries, settleByEvents } from '../outcomes/doubts.ts'
+import { watchCampaigns, watchChannels } from '../touchpoints/breakers.ts'
+import { dispatchDue } from '../touchpoints/dispatch.ts'
+import { type Engine, type JobQueue, jobOf, openQueue } from '../touchpoints/queue.ts'
+import { sweep } from '../touchpoints/sweep.ts'
+import { sendDueDigest } from './digest.ts'
+import { type Loop, startLoop } from './loop.ts'
+import { refreshReports } from './reporting.ts'
 import type { Runtime } from './runtime.ts'
-import { lastTick } from './schedule.ts'
+import type { Service, ServiceEvents } from './service.ts'
 import { freshenSignals } from './signals.ts'
+import { syncDue, type WorkspaceText } from './sync.ts'
+import { ageIdle, runDue } from './ticks.ts'
 
-/** An applied campaign and when it was first applied: ticks before that are nobody's. */
-export interface AppliedCampaign {
-  readonly campaign: string
-  readonly createdAt: Date
+/** Milliseconds between two looks at the database. */
+export interface Pace {
+  /** While nothing is due. */
+  readonly idle: number
+  /** While there is work. */
+  readonly busy: number
+  readonly sweep: number
+  /** Of campaigns that do not run: paused, stopped, over. */
+  readonly age: number
+  /** Between two passes over the sums that reports are read from. */
+  readonly report?: number
+}
+const PACE: Pace = { idle: 1000, busy: 40, sweep: 15_000, age: 3_600_000 }
+const REPORT_PACE = 600_000
+/** Milliseconds between two looks for what ingest may forget. */
+const PRUNE_EVERY = 3_600_000
+/** Jobs queued for each worker: enough to keep it busy, few enough that a pause acts within seconds. */
+const JOBS_PER_WORKER = 4
+/** Messages are going out as long as the last batch was handed over no longer ago than this. Milliseconds. */
+const LULL = 5_000
+
+/**
+ * Runs schedules (missed ones caught up once), dispatches due touchpoints, sweeps.
+ * @param text the workspace file, where its syncs are to run
+ */
+export async function startScheduler(
+  runtime: Runtime,
+  engine: Engine,
+  events: ServiceEvents,
+  pace: Pace = PACE,
+  text?: WorkspaceText,
+): Promise<Service> {
+  const report = (where: string) => (error: unknown) => events.onError(where, error)
+  const queue = await openQueue(engine, report('queue'))
+  const dispatcher = createDispatcher(runtime, queue, pace)
+  const start = (where: string, round: () => Promise<number>) => startLoop(report(where), pace.idle, round)
+  const loops = [
+    start('schedule', () => age(runtime, pace)),
+    start('dispatch', dispatcher.dispatch),
+    start('report', createReporter(runtime, dispatcher, pace)),
+    start('prune', () => prune(runtime)),
+    start('sweep', createSweeper(runtime, events, pace)),
+    start('signals', () => freshen(runtime, pace)),
+    start('breakers', () => watch(runtime, events, pace)),
+    startMinutes(runtime, events, text),
+  ]
+  return {
+    close: async () => {
+      await Promise.all(loops.map((each) => each.stop()))
+      await queue.close()
+    },
+  }
 }
 
-export async function appliedCampaigns(session: Session): Promise<AppliedCampaign[]> {
-  return await rows<AppliedCampaign>(
-    session,
-    sql`SELECT campaign, created_at AS "createdAt" FROM campaigns ORDER BY campaign`,
-  )
+/** Every minute, and now: what the schedules of campaigns and of syncs ask for. */
+function startMinutes(runtime: Runtime, events: ServiceEvents, text: WorkspaceText | undefined): Loop {
+  // One after another: a run that outlasts the minute is not joined by a second one.
+  let running = Promise.resolve()
+  const run = () => {
+    running = running.then(() =>
+      runDue(runtime, events.onRun).catch((error: unknown) => events.onError('schedule', error)),
+    )
+    return running
+  }
+  // Beside the runs: a first sync of everything must not keep campaigns waiting.
+  const stopping = new AbortController()
+  let syncing: Promise<void> | undefined
+  const sync = () => {
+    if (!text || syncing) return
+    syncing = syncDue(runtime, text, (summary) => events.onSync?.(summary), stopping.signal)
+      .catch((error: unknown) => events.onError('sync', error))
+      .finally(() => {
+        syncing = undefined
+      })
+  }
+  const tick = () => {
+    sync()
+    return run()
+  }
+  const minutes = cron.schedule('* * * * *', tick, { noOverlap: true })
+  void tick()
+  return {
+    stop: async () => {
+      await minutes.destroy()
+      stopping.abort()
+      await Promise.all([running, syncing])
+    },
+  }
+}
+
+/** Measures campaigns that do not run to their end. */
+async function age(runtime: Runtime, pace: Pace): Promise<number> {
+  await ageIdle(runtime)
+  return pace.age
+}
+
+interface Dispatcher {
+  /** Hands over what is due, as much as there is room for. @returns milliseconds until there may be more */
+  dispatch(): Promise<number>
+  /** When a batch was handed over last, of performance.now(); undefined until it is known whether anything is due. */
+  handedAt(): number | undefined
+}
+
+function createDispatcher(runtime: Runtime, queue: JobQueue, pace: Pace): Dispatcher {
+  // Counting workers is a list of all connections: once a pause is often enough.
+  let workers = 1
+  let countAt = 0
+  let handedAt: number | undefined
+  const dispatch = async () => {
+    if (performance.now() >= countAt) {
+      workers = Math.max(1, await queue.workers())
+      countAt = performance.now() + pace.idle
+    }
+    const room = JOBS_PER_WORKER * workers - (await queue.waiting())
+    if (room <= 0) return pace.busy
+    const handed = await handOver(runtime, queue, room)
+    handedAt = handed > 0 ? performance.now() : (handedAt ?? Number.NEGATIVE_INFINITY)
+    return handed > 0 ? pace.busy : pace.idle
+  }
+  return { dispatch, handedAt: () => handedAt }
+}
+
+/** The next batch is taken while the queue swallows the one before; one that gets lost comes back by its lease. */
+async function handOver(runtime: Runtime, queue: JobQueue, room: number): Promise<number> {
+  const adding: Promise<void>[] = []
+  const handed = await dispatchDue(
+    runtime.database,
+    runtime.clock.now(),
+    room,
+    async (batch) => {
+      adding.push(queue.add([jobOf(batch)]))
+    },
+    runtime.worker.leases?.queued,
+    runtime.rates,
+  ).finally(() => Promise.allSettled(adding))
+  await Promise.all(adding)
+  return handed
+}
+
+/** Counts the sums of reports, and sends the digest that is made of them. */
+function createReporter(runtime: Runtime, { handedAt }: Dispatcher, pace: Pace): () => Promise<number> {
+  const reportPace = pace.report ?? REPORT_PACE
+  let reportBy = performance.now() + reportPace
+  return async () => {
+    if (sumsWait(performance.now(), handedAt(), reportBy)) return pace.idle
+    await refreshReports(runtime)
+    await sendDueDigest(runtime)
+    reportBy = performance.now() + 2 * reportPace
+    return reportPace
+  }
 }
 
 /**
- * Runs every campaign whose newest tick has no finished run. A machine that was off for a week catches up once: only
- * the newest tick is looked at, for a selection always speaks of now.
+ * Whether the sums of reports are put off: they want a processor for themselves while messages go out, though they do not
+ * wait for ever. Pure; all in milliseconds of one clock.
+ * @param handedAt when a batch was handed over last; undefined until it is known whether anything is due
+ * @param latest when they are counted whatever goes out
  */
-export async function runDue(
-  runtime: Runtime,
-  onRun: (campaign: string, tick: Date, result: RunResult) => void = () => {},
-): Promise<void> {
-  const { database, book, clock } = runtime
-  await forEachCampaign(runtime, async ({ campaign, createdAt }) => {
-    const current = await book.current(campaign)
-    if (!current) return
-    const tick = lastTick(current.definition.schedule, current.timezone, clock.now())
-    if (tick < createdAt || (await isFinished(database, campaign, tick))) return
-    // Never a selection by signals that are older than the events.
-    await freshenSignals(runtime)
-    onRun(campaign, tick, await runCampaign(runtime.run, current, tick))
-  })
+export function sumsWait(now: number, handedAt: number | undefined, latest: number): boolean {
+  return now < latest && (handedAt === undefined || now - handedAt < LULL)
 }
 
-/** One after another. What goes wrong with one campaign keeps none of the others waiting. @throws AggregateError */
-async function forEachCampaign(
-  runtime: Runtime,
-  work: (applied: AppliedCampaign) => Promise<void>,
-): Promise<void> {
-  const failures: Error[] = []
-  for (const applied of await appliedCampaigns(runtime.database)) {
-    await work(applied).catch((cause: unknown) => {
-      failures.push(new Error(`${applied.campaign}: ${messageOf(cause)}`, { cause }))
-    })
+/** Forgets what ingest need no longer know. */
+async function prune({ database, clock, workspace }: Runtime): Promise<number> {
+  await pruneIngest(database, clock.now(), workspace.events.horizon)
+  return PRUNE_EVERY
+}
+
+/** Brings back what a crash left, closes calls nobody made, and clears up what is in doubt. */
+function createSweeper(runtime: Runtime, events: ServiceEvents, pace: Pace): () => Promise<number> {
+  const { database, clock, worker, reporting, idempotent } = runtime
+  const inquiries = createInquiries()
+  return async () => {
+    events.onSweep(await sweep(database, clock.now(), idempotent))
+    await transaction(database, (tx) => closeOverdueCalls(tx, clock.now()))
+    await settleByEvents(database, clock.now())
+    await askProviders(database, clock.now(), worker.channels, reporting, inquiries)
+    return pace.sweep
   }
-  if (failures.length > 0) throw new AggregateError(failures, failures.map(messageOf).join('; '))
 }
 
-async function isFinished(session: Session, campaign: string, tick: Date): Promise<boolean> {
-  const found = await rows(
-    session,
-    sql`SELECT FROM runs WHERE campaign = ${campaign} AND scheduled_for = ${tick} AND state <> 'running'`,
-  )
-  return found.length > 0
+/** Steps ask for signals too, between two runs. */
+async function freshen(runtime: Runtime, pace: Pace): Promise<number> {
+  await freshenSignals(runtime)
+  return pace.sweep
 }
 
-/**
- * Ends what is over in campaigns whose runs are held back (a pause, a stop, an end date): they are measured to the
- * end like the others, and their contacts become free for other campaigns.
- */
-export async function ageIdle(runtime: Runtime): Promise<void> {
-  const { database, book, clock, run } = runtime
-  await forEachCampaign(runtime, async ({ campaign }) => {
-    const current = await book.current(campaign)
-    const now = clock.now()
-    if (current && (await heldBack(database, current, now))) await ageEpisodes(run, campaign, now)
-  })
-}
-
-/** Ends what is over in every campaign, also in those that no longer run: a stopped campaign is measured to the end. */
-export async function ageAll(runtime: Runtime): Promise<void> {
-  for (const { campaign } of await appliedCampaigns(runtime.database)) {
-    await ageEpisodes(runtime.run, campaign, runtime.clock.now())
-  }
+/** Pauses channels and campaigns whose limits of complaints and the like are reached. */
+async function watch(runtime: Runtime, events: ServiceEvents, pace: Pace): Promise<number> {
+  const { database, clock, workspace, book } = runtime
+  const now = clock.now()
+  for (const tripped of await watchChannels(database, now, workspace.rates)) events.onTripped?.(tripped)
+  for (const tripped of await watchCampaigns(database, now, book)) events.onTripped?.(tripped)
+  return pace.sweep
 }

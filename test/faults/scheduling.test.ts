@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { execute, rows } from '../../src/database/connect.ts'
 import { recordStop } from '../../src/outcomes/silence.ts'
-import { ageIdle, runDue } from '../../src/service/scheduler.ts'
+import { ageIdle, runDue } from '../../src/service/ticks.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { openShop, type Shop } from '../support/shop.ts'
 

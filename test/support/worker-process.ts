@@ -3,7 +3,9 @@ import { emailSettings } from '../../src/channels/email/settings.ts'
 import { connect } from '../../src/database/connect.ts'
 import { messageOf } from '../../src/errors.ts'
 import { openRuntime } from '../../src/service/runtime.ts'
-import { type ServiceEvents, startScheduler, startSending } from '../../src/service/service.ts'
+import { startScheduler } from '../../src/service/scheduler.ts'
+import { startSending } from '../../src/service/sending.ts'
+import type { ServiceEvents } from '../../src/service/service.ts'
 import type { WorkerNote, WorkerOrder, WorkerTask } from './processes.ts'
 
 // A worker or a scheduler as `winback` starts it, in a process of its own, with shorter patience. Told what to do by

@@ -1,10 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { formatDuration } from '../../config/quantities.ts'
+import { appliedNames } from '../../config/versions.ts'
 import { rows } from '../../database/connect.ts'
 import { pendingMigrations } from '../../database/migrate.ts'
 import { readShortages } from '../../offers/pools.ts'
 import { openRuntime } from '../../service/runtime.ts'
-import { appliedCampaigns } from '../campaigns.ts'
 import { type DatabaseContext, embeddedDirectory, shown } from '../workspace.ts'
 import { type Finding, fine, notYet, wrong } from './finding.ts'
 
@@ -125,7 +125,7 @@ async function checkOffers(context: DatabaseContext): Promise<Finding[]> {
   const { database, clock, loaded } = context
   const { book } = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
   const findings: Finding[] = []
-  for (const name of await appliedCampaigns(context)) {
+  for (const name of await appliedNames(database)) {
     const current = await book.current(name)
     const offers = current?.definition.offers ?? {}
     for (const { state, found, mend } of await readShortages(database, clock.now(), name, offers)) {

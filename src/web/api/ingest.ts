@@ -9,7 +9,7 @@ import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
 import { limitBody } from '../body-limit.ts'
 import type { Intake } from '../intake.ts'
-import { openRates } from '../rates.ts'
+import { openKeyRates } from '../key-rates.ts'
 
 // Events in, in the shape of Segment's HTTP API, so that its libraries work unchanged. A request is taken whole or not
 // at all, and an answer of 200 means that what it brought is committed.
@@ -28,7 +28,7 @@ export interface IngestDependencies {
 
 export function ingestApi({ workspace, clock, keys, intake }: IngestDependencies): Hono<Authorised> {
   const api = new Hono<Authorised>()
-  const rates = openRates(workspace.events.rate, clock)
+  const rates = openKeyRates(workspace.events.rate, clock)
   const limited = limitBody(REQUEST_LIMIT, (c) =>
     refuse(c, 400, 'too_large', 'the request is larger than 500 KB; send smaller batches'),
   )

@@ -2,10 +2,10 @@ import { sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import { shortHash } from '../../config/inputs.ts'
 import * as switches from '../../config/switches.ts'
+import { appliedNames } from '../../config/versions.ts'
 import { rows } from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
 import { recordStop } from '../../outcomes/silence.ts'
-import { appliedCampaigns } from '../../service/scheduler.ts'
 import { decidePlan, newestPlan, othersMayApprove, storePlan } from '../plans.ts'
 import { StateTag, showCampaign } from './campaign.tsx'
 import { campaignTitles } from './campaign-titles.ts'
@@ -112,7 +112,7 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
 }
 
 async function assertApplied({ runtime, say }: Visit, campaign: string): Promise<void> {
-  if ((await appliedCampaigns(runtime.database)).some((each) => each.campaign === campaign)) return
+  if ((await appliedNames(runtime.database)).includes(campaign)) return
   throw new WinbackError(
     'campaign.unknown',
     say(`No campaign ${campaign} was ever applied`, `从未应用过活动 ${campaign}`),

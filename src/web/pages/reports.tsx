@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { appliedNames } from '../../config/versions.ts'
 import { WinbackError } from '../../errors.ts'
 import { type CampaignLine, campaignsTable, readCampaigns } from '../../reports/campaigns.ts'
 import type { CampaignQuestion } from '../../reports/question.ts'
@@ -8,7 +9,6 @@ import { csvOf, type Sheet } from '../../reports/sheet.ts'
 import type { SheetReport } from '../../reports/sheet-report.ts'
 import { openCounting } from '../../service/counting.ts'
 import { questionOf, styleOfWorkspace } from '../../service/reporting.ts'
-import { appliedCampaigns } from '../../service/scheduler.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { Empty, Table } from './parts.tsx'
 import { SheetView } from './sheet.tsx'
@@ -35,7 +35,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
     .get(
       '/',
       page(dependencies, 'look', async (visit) => {
-        const names = (await appliedCampaigns(visit.runtime.database)).map(({ campaign }) => campaign)
+        const names = await appliedNames(visit.runtime.database)
         const { say } = visit
         if (names.length === 0) {
           return await visit.show(
@@ -84,9 +84,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
         const campaign = c.req.param('campaign') ?? ''
         const [, wanted = '', format] = /^([a-z]+)(?:\.(csv|json))?$/.exec(c.req.param('report') ?? '') ?? []
         const name = NAMES.find((each) => each === wanted)
-        const known = (await appliedCampaigns(visit.runtime.database)).some(
-          (each) => each.campaign === campaign,
-        )
+        const known = (await appliedNames(visit.runtime.database)).includes(campaign)
         if (!name || !known) {
           throw new WinbackError('report.unknown', say('There is no such report', '没有此报告'), {
             remedy: say(

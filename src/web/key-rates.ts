@@ -1,15 +1,15 @@
 import type { Clock } from '../clock.ts'
 
-// How fast each key may go: a bucket that holds a second's worth and refills as time passes. It is of this process
-// alone; with several, a key may go that much faster.
+// How fast each API key may send events: a bucket that holds a second's worth and refills as time passes. It is of this process
+// alone; with several, a key may send that much faster.
 
-export interface Rates {
+export interface KeyRates {
   /** Takes `count` from the key's bucket. @returns 0, or the whole seconds to wait, and nothing was taken */
   take(key: string, count: number): number
 }
 
 /** @param perSecond what a bucket holds, and what it gains in a second */
-export function openRates(perSecond: number, clock: Clock): Rates {
+export function openKeyRates(perSecond: number, clock: Clock): KeyRates {
   const buckets = new Map<string, { level: number; at: number }>()
   return {
     take: (key, count) => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { sumsWait } from '../../src/service/service.ts'
+import { sumsWait } from '../../src/service/scheduler.ts'
 
 it('the sums of reports wait while messages go out, though not for ever', () => {
   const latest = 600_000

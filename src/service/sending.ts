@@ -1,0 +1,29 @@
+import { processBatch } from '../touchpoints/batch.ts'
+import { batchOf, type Engine, type JobLock, startWorker } from '../touchpoints/queue.ts'
+import type { Runtime } from './runtime.ts'
+import type { Service, ServiceEvents } from './service.ts'
+
+/** While one batch waits for the database, others are judged, sent and settled. */
+const WORKER_CONCURRENCY = 4
+
+/** Takes batches from the queue and sends them. */
+export async function startSending(
+  runtime: Runtime,
+  engine: Engine,
+  events: ServiceEvents,
+  lock?: JobLock,
+): Promise<Service> {
+  const worker = startWorker(
+    engine,
+    { concurrency: WORKER_CONCURRENCY, lock, onError: (error) => events.onError('worker', error) },
+    async (job) => {
+      try {
+        events.onBatch(await processBatch(runtime.worker, batchOf(job)))
+      } catch (error) {
+        // The rows keep their lease; the sweeper brings them back. The job itself is gone.
+        events.onError('batch', error)
+      }
+    },
+  )
+  return { close: () => worker.close() }
+}
