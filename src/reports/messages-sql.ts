@@ -7,8 +7,7 @@ import { type Cohort, within } from './cohort.ts'
 
 /**
  * `touched(contact_id, touchpoint_id, episode_id, step_id, tier_no, tier, step_no, step, state, reason, channel, deferred)`:
- * every touchpoint of the campaign once, at work or settled. A late receipt appends a second record to an
- * uncertain one; the uncertain one then no longer counts.
+ * every touchpoint of the campaign once, at work or settled.
  */
 function touchedSql(cohort: Cohort): SQL {
   return sql`touched AS (
@@ -21,10 +20,6 @@ function touchedSql(cohort: Cohort): SQL {
         r.reason, r.channel, false
       FROM steps p JOIN touchpoint_records r ON r.step_id = p.step_id
       WHERE p.campaign = ${cohort.campaign}
-        AND NOT (r.state = 'uncertain' AND EXISTS (
-          SELECT FROM touchpoint_records later
-          WHERE later.contact_id = r.contact_id AND later.touchpoint_id = r.touchpoint_id
-            AND later.settled_at > r.settled_at))
     )`
 }
 

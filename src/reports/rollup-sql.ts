@@ -7,7 +7,7 @@ import { countStages, countVariants } from './rollup-draws.ts'
 // as a whole, never added to: so a late receipt, a repeated pass and a rebuild end at the same figures.
 //
 // One day is a few people among a year's, so all that belongs to them is looked up by their keys: LATERAL with an
-// aggregate, a window or OFFSET 0, which no planner turns into a join. Left to itself it reads every later partition to
+// aggregate or OFFSET 0, which no planner turns into a join. Left to itself it reads every later partition to
 // hash it, for it thinks such joins come to one row (eight times slower at a million messages); with hash joins switched
 // off it falls into nested loops over whole tables instead.
 
@@ -72,7 +72,7 @@ function gatherCohort({ campaign, day }: CohortDay): SQL {
       AND e.assigned_at >= ${startOf(day)} AND e.assigned_at < ${startOf(day, 1)}`
 }
 
-/** Every touchpoint of theirs once, at work or settled, with how far it got. A doubt that was settled counts as settled. */
+/** Every touchpoint of theirs once, at work or settled, with how far it got. */
 function gatherMessages({ day }: CohortDay): SQL {
   return sql`
     CREATE TEMP TABLE cohort_messages ON COMMIT DROP AS
@@ -85,11 +85,9 @@ function gatherMessages({ day }: CohortDay): SQL {
         r.detail, coalesce(r.channel, '') AS channel, r.settled_at, r.settled_at AS at
       FROM cohort c
       CROSS JOIN LATERAL (
-        SELECT r.*, lead(r.settled_at) OVER (PARTITION BY r.touchpoint_id ORDER BY r.settled_at) AS known_later
-        FROM touchpoint_records r
-        WHERE r.contact_id = c.contact_id AND r.episode_id = c.episode_id AND r.settled_at >= ${startOf(day)}
+        SELECT * FROM touchpoint_records r
+        WHERE r.contact_id = c.contact_id AND r.episode_id = c.episode_id AND r.settled_at >= ${startOf(day)} OFFSET 0
       ) r
-      WHERE r.state <> 'uncertain' OR r.known_later IS NULL
       UNION ALL
       SELECT c.contact_id, c.episode_id, t.touchpoint_id, t.step_id, t.variant, 'waiting', coalesce(t.waits, ''), NULL, '', NULL, t.planned_for
       FROM cohort c

@@ -178,7 +178,7 @@ export interface TouchpointRow {
   settledAt: Date | null
 }
 
-/** Every touchpoint and every record of one; an uncertain one that was cleared up later has two records. */
+/** Every touchpoint once, at work or settled. */
 export async function findTouchpoints(
   session: Session,
   contactId: number,

@@ -64,9 +64,12 @@ async function advance(
       continue
     }
     if (fate === 2) {
-      // A late receipt cleared it up: two records, one touchpoint.
+      // A late receipt cleared it up.
       await execute(database, settled('uncertain', null, day(11)))
-      await execute(database, settled('failed', 'bad_address', day(12)))
+      await execute(
+        database,
+        sql`UPDATE touchpoint_records SET state = 'failed', reason = 'bad_address' WHERE ${at}`,
+      )
     } else if (fate === 3) await execute(database, settled('uncertain', null, day(11)))
     else await execute(database, settled('cancelled', 'returned', day(11)))
     await execute(database, sql`DELETE FROM touchpoints WHERE ${at}`)
