@@ -9,6 +9,7 @@ import { createSlots } from '../../src/touchpoints/slots.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { eventually } from '../support/eventually.ts'
+import { assertPatiently } from '../support/patience.ts'
 import { DAY, openPipeline, type Pipeline, START, scriptedChannel } from '../support/pipeline.ts'
 import { openShop, testChannel } from '../support/shop.ts'
 import { brokenPromises, heedReturns } from './promises.ts'
@@ -16,8 +17,7 @@ import { brokenPromises, heedReturns } from './promises.ts'
 // The numbered promises, each on a real database under random circumstances. The model-based test checks most of them
 // after each of its steps, too; here each one is driven where it is most likely to break.
 
-// A busy machine tries less and fails no more; what fails is shrunk no longer than this.
-const PATIENCE = { interruptAfterTimeLimit: 25_000 }
+const PATIENCE = { milliseconds: 25_000 }
 vi.setConfig({ testTimeout: 90_000 })
 
 const ago = (seconds: number) => new Date(START.getTime() - seconds * 1000)
@@ -69,7 +69,7 @@ const share = fc.constantFrom(0, 0.2, 0.5, 1)
 
 describe('I2 reconciled, I3 held out means untouched, I11 same arm', () => {
   it('whatever the shares, the silences and the rhythm of the runs', async () => {
-    await fc.assert(
+    await assertPatiently(
       fc.asyncProperty(
         fc.record({
           control: share,
@@ -128,7 +128,7 @@ function drawnArms(database: Database): Promise<{ key: string; arm: string }[]> 
 describe('I1 once, I10 disposable queue', () => {
   it('whatever dies, hangs, runs twice or is flushed', async () => {
     const fate = fc.constantFrom('done', 'done', 'done', 'hangs', 'doubtful', 'refused')
-    await fc.assert(
+    await assertPatiently(
       fc.asyncProperty(
         fc.boolean(),
         fc.integer({ min: 1, max: 5 }),
@@ -218,7 +218,7 @@ describe('I4 returned means silent', () => {
     const database = await emptiedDatabase()
     await heedReturns(database)
     let raced = 0
-    await fc.assert(
+    await assertPatiently(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 4 }),
         fc.array(fc.integer({ min: 1, max: 24 }), { minLength: 4, maxLength: 16 }),
@@ -279,7 +279,7 @@ describe('I6 windows', () => {
     `${String(Math.floor(minutes / 60)).padStart(2, '0')}:${String(minutes % 60).padStart(2, '0')}`
 
   it('hold to the minute for each contact’s own clock, across its changes, however slow the sending is', async () => {
-    await fc.assert(
+    await assertPatiently(
       fc.asyncProperty(
         fc.constantFrom(
           '2026-03-28T20:00:00Z',
@@ -370,7 +370,7 @@ tiers:
   it('no message leaves with a missing or a stale fact', async () => {
     const name = fc.constantFrom(undefined, null, '', 'Li', '{{x}}', '0')
     const price = fc.constantFrom(undefined, null, 0, 12.5, -1)
-    await fc.assert(
+    await assertPatiently(
       fc.asyncProperty(
         fc.array(fc.record({ name, price }), { minLength: 3, maxLength: 8 }),
         fc.integer({ min: 0, max: 48 * 60 }),

@@ -5,6 +5,7 @@ import { manualClock } from '../../src/clock.ts'
 import { rows } from '../../src/database/connect.ts'
 import { settingsOf } from '../../src/database/migrate.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
+import { assertPatiently } from '../support/patience.ts'
 import { openShop, TEMPLATES, testChannel } from '../support/shop.ts'
 import { anything, beginning, crowd, drain, firstRun } from './commands.ts'
 import { emptyModel, type Model, PRICE } from './model.ts'
@@ -53,7 +54,7 @@ describe('the pipeline', () => {
     let episodes = 0
     const ends = new Map<string, number>()
     const verdicts = new Map<string, number>()
-    await fc.assert(
+    await assertPatiently(
       fc.asyncProperty(
         fc.noBias(fc.commands(anything, { maxCommands: 60, size: 'max' })),
         async (commands) => {
@@ -75,7 +76,7 @@ describe('the pipeline', () => {
       {
         numRuns: runs,
         ...(seed === undefined ? {} : { seed: Number(seed) }),
-        interruptAfterTimeLimit: limit,
+        milliseconds: limit,
       },
     )
     // Stories in which nothing happens prove nothing. A busy machine is cut short after a few of them, whose mean varies.
