@@ -5,7 +5,7 @@ import { type FactCatalogue, instant } from './fact.ts'
 import { FIRST_INSTANT, LAST_INSTANT } from './instants.ts'
 import { parseCondition } from './parser.ts'
 
-// Conditions as SQL. The meaning is CEL's, with three rules of our own (evaluateCondition in oracle.ts has the same):
+// Conditions as SQL. The meaning is CEL's, with three rules of our own (evaluateCondition in test/config/support/oracle.ts has the same):
 //   - numbers are exact decimals: 7 / 2 is 3.5 and 0.1 + 0.2 == 0.3;
 //   - what CEL calls an error is unknown, NULL: a missing value, a wrong type, a division by zero, a date out of range;
 //     && || ! treat it as SQL does, and whoever uses a condition puts IS TRUE above it;

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { type AddressKind, type DeliveryEvent, EVENT_KINDS, type EventKind } from '../channels/channel.ts'
+import type { AddressKind, DeliveryEvent } from '../channels/channel.ts'
 import { bigints, ofAnyLength } from '../database/arrays.ts'
 import {
   type Database,
@@ -34,13 +34,6 @@ export interface Recorded {
   readonly settled: number
   /** Addresses that get nothing more. */
   readonly suppressed: number
-}
-
-/** How far a message got: the furthest of its events in the order of {@link EVENT_KINDS}; undefined without any. */
-export function standingOf(kinds: Iterable<EventKind>): EventKind | undefined {
-  let furthest = -1
-  for (const kind of kinds) furthest = Math.max(furthest, EVENT_KINDS.indexOf(kind))
-  return EVENT_KINDS[furthest]
 }
 
 /** At most this many characters of a provider's words are kept. */

@@ -77,12 +77,6 @@ export const PLANTED: Effects = {
   lasts: 4,
 }
 
-/** The same population with no effect planted: whatever a report finds in it is noise. */
-export const NO_EFFECT: Effects = {
-  ...PLANTED,
-  message: [{ until: Number.POSITIVE_INFINITY, hazard: 0 }],
-}
-
 const ZONES: Readonly<Record<Person['locale'], readonly (readonly [string | null, number])[]>> = {
   'zh-CN': [
     ['Asia/Shanghai', 88],

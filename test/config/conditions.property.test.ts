@@ -3,10 +3,10 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { compileCondition } from '../../src/config/conditions.ts'
 import { factCatalogue } from '../../src/config/facts.ts'
-import { evaluateCondition } from '../../src/config/oracle.ts'
 import { workspace } from '../../src/config/workspace.ts'
 import { type Database, rows as query } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
+import { evaluateCondition } from './support/oracle.ts'
 
 // Compiled SQL against cel-js' evaluator: generated conditions over generated rows.
 

@@ -6,10 +6,10 @@ import { combineConditions, compileCondition } from '../../src/config/conditions
 import { readDocument } from '../../src/config/document.ts'
 import type { Fact } from '../../src/config/fact.ts'
 import { factCatalogue } from '../../src/config/facts.ts'
-import { evaluateCondition } from '../../src/config/oracle.ts'
 import { expandDurations } from '../../src/config/parser.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
+import { evaluateCondition } from './support/oracle.ts'
 import { ATTRIBUTES, CAMPAIGN_YAML, sampleWorkspace } from './support/samples.ts'
 
 const workspace = sampleWorkspace()

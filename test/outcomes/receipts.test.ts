@@ -13,7 +13,7 @@ import { manualClock } from '../../src/clock.ts'
 import { execute, rows } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
 import { askProviders, createInquiries, settleByEvents } from '../../src/outcomes/doubts.ts'
-import { type ReportingChannel, recordReceipts, standingOf } from '../../src/outcomes/receipts.ts'
+import { type ReportingChannel, recordReceipts } from '../../src/outcomes/receipts.ts'
 import { readTimeline } from '../../src/reports/timeline.ts'
 import { formatTimeline } from '../../src/reports/timeline-text.ts'
 import type { Runtime } from '../../src/service/runtime.ts'
@@ -35,23 +35,6 @@ const EMAIL: ReportingChannel = {
   kind: 'email',
   channelsOf: { email: ['email'], phone: [] },
 }
-
-describe('how far a message got', () => {
-  it('is the same whatever the order and number of its receipts', () => {
-    const kinds = fc.array(fc.constantFrom(...EVENT_KINDS), { minLength: 1 })
-    fc.assert(
-      fc.property(kinds, fc.infiniteStream(fc.nat()), (events, dice) => {
-        const shuffled = [...events, ...events].toSorted(() => (dice.next().value % 2 === 0 ? 1 : -1))
-        expect(standingOf(shuffled)).toBe(standingOf(events))
-        for (const kind of EVENT_KINDS) {
-          const before = EVENT_KINDS.indexOf(standingOf(events) ?? 'sent')
-          expect(EVENT_KINDS.indexOf(standingOf([...events, kind]) ?? 'sent')).toBeGreaterThanOrEqual(before)
-        }
-      }),
-    )
-    expect(standingOf([])).toBeUndefined()
-  })
-})
 
 describe('soft bounces', () => {
   const soft = (contactId: number, touchpointId: number, kind: DeliveryEvent['kind'] = 'soft_bounce') => ({
@@ -202,16 +185,40 @@ describe('receipts', () => {
 
   it('come to the same in any order, with any repeats', async () => {
     await send('uncertain')
-    const all = EVENT_KINDS.map((kind) => event(kind, { detail: `\u0000${kind}\ud800` }))
-    for (const one of [...all.toReversed(), ...all, ...all]) await record(one)
-    const events = await rows<{ kind: (typeof EVENT_KINDS)[number] }>(
-      scene.database,
-      sql`SELECT kind FROM delivery_events`,
+    await execute(scene.database, sql`INSERT INTO external_ids VALUES ('u1', ${contactId})`)
+    const all = EVENT_KINDS.map((kind, no) =>
+      event(kind, { at: new Date(START.getTime() + no * 1000), detail: `\u0000${kind}\ud800` }),
     )
-    expect(events).toHaveLength(EVENT_KINDS.length)
-    expect(standingOf(events.map(({ kind }) => kind))).toBe('complaint')
-    expect(await spent()).toBe(50_000)
-    expect(await rows(scene.database, sql`SELECT FROM suppressions`)).toHaveLength(1)
+    scene.clock.advance(60)
+    const told = async () => {
+      const timeline = await readTimeline(scene.database, { externalId: 'u1', now: scene.clock.now() })
+      return timeline.entries.filter(({ kind }) => kind === 'receipt' || kind === 'settled')
+    }
+    const orders = fc.shuffledSubarray([...all, ...all, ...all], { minLength: 3 * all.length })
+    let story: Awaited<ReturnType<typeof told>> | undefined
+    await fc.assert(
+      fc.asyncProperty(orders, async (order) => {
+        await execute(scene.database, sql`DELETE FROM delivery_events`)
+        await execute(scene.database, sql`DELETE FROM suppressions`)
+        await execute(
+          scene.database,
+          sql`UPDATE touchpoint_records SET state = 'uncertain' WHERE state = 'sent'`,
+        )
+        for (const one of order) await record(one)
+        const now = await told()
+        expect(now.filter(({ kind }) => kind === 'receipt')).toMatchObject(
+          all.map(({ kind, at }) => ({ event: kind, at })),
+        )
+        expect(now).toContainEqual(
+          expect.objectContaining({ kind: 'settled', step: 'remind', state: 'sent' }),
+        )
+        story ??= now
+        expect(now).toEqual(story)
+        expect(await spent()).toBe(50_000)
+        expect(await rows(scene.database, sql`SELECT FROM suppressions`)).toHaveLength(1)
+      }),
+      { numRuns: 5 },
+    )
   })
 
   it('are told by explain', async () => {

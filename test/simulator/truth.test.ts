@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { uniform } from '../../src/simulator/draws.ts'
-import { drawPopulation, type Effects, NO_EFFECT, PLANTED } from '../../src/simulator/population.ts'
+import { drawPopulation, type Effects, PLANTED } from '../../src/simulator/population.ts'
 import {
   type EpisodeSeen,
   type Ladder,
@@ -124,7 +124,7 @@ test('what the truth says of a person is what the person does', () => {
 })
 
 test('nothing planted, nothing true', () => {
-  const { truth } = trial(13, 2000, NO_EFFECT)
+  const { truth } = trial(13, 2000, { ...PLANTED, message: [{ until: Number.POSITIVE_INFINITY, hazard: 0 }] })
   expect(truth.all.difference).toBe(0)
   expect(truth.all.drawn.difference).toBe(0)
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { uniform } from '../../src/simulator/draws.ts'
-import { drawPopulation, NO_EFFECT } from '../../src/simulator/population.ts'
+import { drawPopulation, PLANTED } from '../../src/simulator/population.ts'
 import { openWorld, type SimulatedActivity } from '../../src/simulator/world.ts'
 
 const START = new Date('2026-01-05T00:00:00Z')
@@ -86,7 +86,12 @@ test('a larger population begins with the same people', () => {
 })
 
 test('a message that does nothing changes nothing', () => {
-  const population = drawPopulation({ seed: 5, size: 300, start: START, effects: NO_EFFECT })
+  const population = drawPopulation({
+    seed: 5,
+    size: 300,
+    start: START,
+    effects: { ...PLANTED, message: [{ until: Number.POSITIVE_INFINITY, hazard: 0 }] },
+  })
   const silent = openWorld(population)
   const written = openWorld(population)
   silent.advance(population.start)
