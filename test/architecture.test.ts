@@ -182,6 +182,18 @@ describe('the architecture', () => {
     expect(findCycle(edges)).toBeUndefined()
   })
 
+  it('writes the work table where docs/domain.md says', () => {
+    const writers = (statement: RegExp) =>
+      files.filter((file) => statement.test(readFileSync(join(ROOT, file), 'utf8'))).toSorted()
+    const marks = 'touchpoints/caps.ts'
+    expect(writers(/(UPDATE|DELETE FROM) touchpoints\b/)).toEqual([marks, 'touchpoints/lifecycle.ts'])
+    expect(writers(/INSERT INTO touchpoints\b/)).toEqual([
+      'audience/seeds.ts',
+      'audience/stages.ts',
+      'outcomes/returns.ts',
+    ])
+  })
+
   it('keeps SQL’s own clock out of decisions', () => {
     const offenders = files.filter((file) => {
       const text = readFileSync(join(ROOT, file), 'utf8').replace(/\/\/.*|\/\*[\s\S]*?\*\//g, '')

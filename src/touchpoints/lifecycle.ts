@@ -12,7 +12,9 @@ import {
 import { ensurePartitionsWithin } from '../database/partitions.ts'
 import { isRefused } from '../database/permissions.ts'
 
-// Every edge of a touchpoint's life, as set-based SQL. Nothing else changes the work table.
+// Every change of a touchpoint's state, as set-based SQL. Elsewhere, rows of the work table are only born (as `planned`:
+// audience/stages.ts, audience/seeds.ts, outcomes/returns.ts), marked with the channel that caps.ts reserved, and removed
+// when a person is erased.
 //
 //   planned ─▶ queued ─▶ claimed ─▶ sending ─▶ (settled: a row of touchpoint_records)
 //      ▲─────────┴──────────┴──────────┘ release, defer, retry
@@ -356,19 +358,6 @@ export async function cancel(
   return result?.cancelled ?? 0
 }
 
-/**
- * Locks persons for the transaction, by their first contact and in the order of its id: what is counted for a person
- * in a later statement stays true until the end.
- */
-export async function lockPersons(tx: Transaction, contactIds: readonly number[]): Promise<void> {
-  await preparedRows(
-    tx,
-    sql`SELECT FROM contacts p WHERE p.contact_id IN (
-        SELECT c.person_id FROM contacts c WHERE c.contact_id = ANY (${bigints(contactIds)}))
-      ORDER BY p.contact_id FOR NO KEY UPDATE OF p`,
-  )
-}
-
 /** Locks episodes for the transaction, in the order of their keys: whatever silences them comes before or after it. */
 export async function lockEpisodes(
   tx: Transaction,
@@ -401,9 +390,67 @@ export async function unclaim(tx: Transaction, which: SQL): Promise<number> {
   )
 }
 
+/** What a sweep found and mended. */
+export interface Swept {
+  /** Claims or queue places whose lease ran out before anything was handed over: planned again. */
+  readonly released: number
+  /** Sends of unknown outcome on a channel that recognises repeats: to be sent again with the same key. */
+  readonly repeated: number
+  /** Sends of unknown outcome elsewhere: recorded, never repeated. */
+  readonly uncertain: number
+}
+
+/**
+ * Whatever has outlived its lease: queued | claimed → planned, and of `sending` → planned where the channel recognises a
+ * repeat, else → uncertain. Leases are the database's real time; `now` dates the records, whose partition must be there.
+ *
+ * It reads the due part of the work table through its index. An index on the lease would find the expired at once,
+ * and would turn each of a touchpoint's changes of state into a non-HOT update.
+ * @param idempotent names of the channels whose provider recognises a repeat by its key
+ */
+export async function reclaimExpired(
+  session: Session,
+  now: Date,
+  idempotent: readonly string[],
+): Promise<Swept> {
+  const [swept] = await rows<Swept>(
+    session,
+    sql`
+    WITH expired AS MATERIALIZED (
+      SELECT t.* FROM steps s JOIN touchpoints t ON t.step_id = s.step_id AND t.due_at <= ${now}
+      WHERE t.state IN ('queued', 'claimed', 'sending') AND t.lease_until < clock_timestamp()
+      ORDER BY t.contact_id, t.touchpoint_id LIMIT 10000 FOR UPDATE OF t SKIP LOCKED
+    ), released AS (
+      UPDATE touchpoints t
+      SET state = 'planned', claim_id = NULL, lease_until = NULL, channel = NULL,
+          waits = CASE WHEN t.state = 'sending' THEN 'retry' END,
+          attempt = t.attempt + (t.state = 'sending')::int
+      FROM expired x
+      WHERE t.contact_id = x.contact_id AND t.touchpoint_id = x.touchpoint_id
+        AND (x.state <> 'sending' OR x.channel = ANY (${sql.param(idempotent)}::text[]))
+      RETURNING x.state
+    ), gone AS (
+      DELETE FROM touchpoints t USING expired x
+      WHERE t.contact_id = x.contact_id AND t.touchpoint_id = x.touchpoint_id
+        AND x.state = 'sending' AND NOT x.channel = ANY (${sql.param(idempotent)}::text[])
+      RETURNING x.*
+    ), recorded AS (
+      INSERT INTO touchpoint_records
+        (contact_id, touchpoint_id, episode_id, step_id, variant, state, detail, channel, attempt, planned_for, settled_at)
+      SELECT contact_id, touchpoint_id, episode_id, step_id, variant, 'uncertain',
+        'the worker went away while it was sending', channel, attempt + 1, planned_for, ${now}
+      FROM gone
+    )
+    SELECT (SELECT count(*) FROM released WHERE state <> 'sending') AS released,
+      (SELECT count(*) FROM released WHERE state = 'sending') AS repeated,
+      (SELECT count(*) FROM gone) AS uncertain`,
+  )
+  return swept ?? { released: 0, repeated: 0, uncertain: 0 }
+}
+
 /**
  * uncertain → sent | failed: what became of a send is known after all (the worker that made it was only slow, or a
- * receipt came). The record is amended in place; nothing else ever changes one. The ledger gets the difference: what
+ * receipt came). The record is amended in place. The ledger gets the difference: what
  * the sweeper could not know the price of is booked, what never went out is taken back. The offer's liability stays
  * with its grant, which outlives the message: another step may promise it anew, and it ends by redemption or expiry.
  */

@@ -22,7 +22,7 @@ export const touchpoints = pgTable(
     /** When to look next: delays, back-off and quiet hours live here. */
     dueAt: at('due_at').notNull(),
     claimId: uuid('claim_id'),
-    /** The channel it is being sent on, from the moment it is marked `sending`. */
+    /** The channel it goes out on: from when a place under a cap is reserved for it, else from when it is marked `sending`. */
     channel: text('channel'),
     /** Why it was put back, until it is claimed again. */
     waits: text('waits'),
@@ -40,7 +40,10 @@ export const touchpoints = pgTable(
   ],
 )
 
-/** How each touchpoint ended. Append-only, partitioned by month of settled_at. */
+/**
+ * How each touchpoint ended, partitioned by month of settled_at. A row changes where it was uncertain (what became of it
+ * is known after all, or what it may have cost), and where its person is erased.
+ */
 export const touchpointRecords = pgTable(
   'touchpoint_records',
   {
