@@ -97,6 +97,7 @@ const PACKAGES: Record<string, RegExp> = {
   nodemailer: /^channels\/email\//,
   'web-push': /^channels\/push\//,
   handlebars: /^channels\/(renderer|templates)/,
+  'import-meta-resolve': /^channels\/outside\.ts$/,
   bullmq: /^touchpoints\/queue\.ts$/,
   ioredis: /^touchpoints\/queue\.ts$|^cli\/doctor/,
   commander: /^cli(\/|\.ts$)/,

@@ -70,6 +70,7 @@ export function report(start: Start): Command {
                 throw new WinbackError('usage.csv', '--csv wants the name of a report', {
                   remedy: `Write winback report ${SHEETS[0]} --csv; there are ${SHEETS.join(', ')}.`,
                 })
+              if (options.rebuild || options.refresh === false) throw readsNoSums(options)
               return runReport(context, name, options)
             },
             { schema: options.schema },
@@ -79,6 +80,14 @@ export function report(start: Start): Command {
 }
 
 const SHEETS = Object.keys(sheetReports) as SheetName[]
+
+/** The overview counts rows: there are no sums to bring up to date, or not to. */
+function readsNoSums({ rebuild }: ReportOptions): WinbackError {
+  const option = rebuild ? '--rebuild' : '--no-refresh'
+  return new WinbackError('usage.sums', `${option} wants the name of a report: the overview reads no sums`, {
+    remedy: `Leave it out, or write winback report ${SHEETS[0]} ${option}; there are ${SHEETS.join(', ')}.`,
+  })
+}
 
 function unknownReport(name: string): WinbackError {
   const meant = nearest(name, SHEETS)

@@ -10,7 +10,10 @@ import { type CohortDay, literal } from './cohort-day.ts'
  */
 const BOOKED = sql`(SELECT * FROM ledger l WHERE l.contact_id = s.contact_id AND l.episode_id = s.episode_id OFFSET 0)`
 
-/** As countOwnDraws says: the goal's events are looked up too, for a tier's window ends after the episode's. */
+/**
+ * A tier's own window ends after the episode's, so the goal's events are looked up in `activity` too; the recorded recall
+ * keeps counting where activity has been erased.
+ */
 export function countStages({ campaign, day }: CohortDay, goal: string): SQL {
   const total = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0) + coalesce(k.labour, 0))`
   const unpaid = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0))`

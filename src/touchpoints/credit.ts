@@ -1,10 +1,11 @@
+import type { CompiledCampaign } from '../config/compiled.ts'
+import type { Database } from '../database/connect.ts'
 import { forgetCredit, markCredited } from '../offers/conclusion.ts'
 import type { Grant, OfferPlace } from '../offers/grants.ts'
 import { viewOffer } from '../offers/offers.ts'
-import type { CreditAnswer } from '../offers/provider.ts'
+import type { CreditAnswer, OfferProvider } from '../offers/provider.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
 import type { Cleared } from './message.ts'
-import type { Reservation, ReserveDependencies } from './reserve.ts'
 import { BACK_OFF } from './sends.ts'
 
 // Before a message says that something is in the account, it is: the provider is asked for what was just reserved.
@@ -22,8 +23,8 @@ const PATIENCE = 30_000
  * waits and the next try asks again with the same key.
  */
 export async function creditGrants(
-  deps: ReserveDependencies,
-  { campaign, now }: Reservation,
+  deps: { readonly database: Database; readonly offerProvider?: OfferProvider | undefined },
+  { campaign, now }: { readonly campaign: CompiledCampaign; readonly now: Date },
   place: OfferPlace,
   granted: readonly Granted[],
 ): Promise<{

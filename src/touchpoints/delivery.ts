@@ -17,8 +17,8 @@ import {
   settleUnmarked,
   type TouchpointKey,
 } from './lifecycle.ts'
-import type { Cleared } from './message.ts'
-import { concludeSend, count, type Dispatch, handOver, type Outgoing, ready, type Tally } from './sends.ts'
+import type { Cleared, Outgoing } from './message.ts'
+import { concludeSend, count, type Dispatch, handOver, ready, type Tally } from './sends.ts'
 import type { Slots } from './slots.ts'
 
 // Handing over, as a rolling window: no more touchpoints are `sending` at a time than the channel sends at once, so

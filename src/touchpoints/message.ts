@@ -4,9 +4,7 @@ import { inVariant } from '../config/variants.ts'
 import { messageOf } from '../errors.ts'
 import type { Candidate } from './gather.ts'
 import type { Settlement, TouchpointKey } from './lifecycle.ts'
-import type { Promised } from './reserve.ts'
-import type { Outgoing } from './sends.ts'
-import { messageViewer, type Sender } from './view.ts'
+import { messageViewer, type Promised, type Sender } from './view.ts'
 
 // A candidate the guards let through, and the message made of it.
 
@@ -27,6 +25,21 @@ export interface Cleared {
 /** The templates a campaign version was applied with. */
 export interface TemplateFinder {
   find(name: string, variant: { locale: string; segment: string }): Template | undefined
+}
+
+/** A composed message, ready to be handed over. */
+export interface Outgoing {
+  readonly candidate: Candidate
+  readonly contact: ContactView
+  readonly channel: Channel
+  readonly address: unknown
+  readonly content: unknown
+  readonly template: string | null
+  readonly cost: number
+  /** The offer whose grant the message promises. */
+  readonly offer?: string | null
+  /** A call beyond what people can make today. */
+  readonly overflow?: boolean
 }
 
 /** A message, or why it cannot be one. */

@@ -19,14 +19,12 @@ import { type CapDecision, reserveCaps } from './caps.ts'
 import { creditGrants } from './credit.ts'
 import { deferOrSkip, standIn, type Verdict } from './guards.ts'
 import type { Cleared, Compose } from './message.ts'
+import type { Promised } from './view.ts'
 import { startOfNextDay } from './windows.ts'
 
 // What the guards let through asks for what is scarce: a place under the person's caps, an offer, a part of the budget.
 // In the lock order of the docs (contact, touchpoint, offer, budget); what is refused at a later place gives back what
 // it had at an earlier one.
-
-/** What a message may say of its grant. */
-export type Promised = Pick<Grant, 'code' | 'expiresAt'>
 
 export interface ReserveDependencies {
   readonly database: Database

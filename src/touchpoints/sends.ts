@@ -1,29 +1,13 @@
-import type { Channel, ContactView, Delivery } from '../channels/channel.ts'
+import type { Delivery } from '../channels/channel.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { storable } from '../database/storable.ts'
 import { messageOf } from '../errors.ts'
-import type { Candidate } from './gather.ts'
 import type { GuardContext } from './guards.ts'
 import type { Deferral, Settlement } from './lifecycle.ts'
-import type { Cleared, Compose } from './message.ts'
+import type { Cleared, Compose, Outgoing } from './message.ts'
 import { openingByZone } from './windows.ts'
 
 // What is sent, one message at a time: how it is made, handed over, and what its end means. The database is not asked.
-
-/** A composed message, ready to be handed over. */
-export interface Outgoing {
-  readonly candidate: Candidate
-  readonly contact: ContactView
-  readonly channel: Channel
-  readonly address: unknown
-  readonly content: unknown
-  readonly template: string | null
-  readonly cost: number
-  /** The offer whose grant the message promises. */
-  readonly offer?: string | null
-  /** A call beyond what people can make today. */
-  readonly overflow?: boolean
-}
 
 /** What the guards and reservations of a batch let through. */
 export interface Dispatch {

@@ -2,9 +2,9 @@ import type { ContactView, TemplateView } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { FACT_GROUPS } from '../config/facts.ts'
 import { inVariant } from '../config/variants.ts'
+import type { Grant } from '../offers/grants.ts'
 import { viewGrant, viewOffer } from '../offers/offers.ts'
 import type { Candidate } from './gather.ts'
-import type { Promised } from './reserve.ts'
 
 /** What a message may say of the workspace. */
 export interface Sender {
@@ -56,6 +56,9 @@ function resolveZone(wanted: string | null, fallback: string): string {
     return fallback
   }
 }
+
+/** What a message may say of its grant. */
+export type Promised = Pick<Grant, 'code' | 'expiresAt'>
 
 /** The values a template sees: the gathered facts, nested by their dots, and the message's own context. */
 export function viewMessage(

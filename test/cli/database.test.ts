@@ -186,6 +186,13 @@ test('answers with any report by name, as text, JSON and CSV, and marks what els
     'kinds, prices, lines',
   )
   expect((await run(['report', '--csv'], here)).code).toBe(2)
+  for (const option of ['--rebuild', '--no-refresh']) {
+    for (const name of [[], ['graded-recall']]) {
+      const { code, stderr } = await run(['report', ...name, option], here)
+      expect(code).toBe(2)
+      expect(stderr).toContain(`${option} wants the name of a report: the overview reads no sums`)
+    }
+  }
   const digest = await json(['digest', '--save', 'digest', '--locale', 'en'])
   expect(digest).toMatchObject({ code: 0, data: { to: [], files: [expect.stringContaining('digest.html')] } })
   expect((await run(['digest'], here)).code).toBe(2)

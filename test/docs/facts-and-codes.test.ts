@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ANSWERS } from '../../src/audience/select.ts'
@@ -118,15 +118,32 @@ describe('docs/operations.md', () => {
 
 describe('docs/architecture.md', () => {
   it('says who may import whom as the test that enforces it', () => {
-    const source = readFileSync(join(ROOT, 'test/architecture.test.ts'), 'utf8')
-    const literal = /const ALLOWED[^=]*= (\{[\s\S]*?^\})/m.exec(source)?.[1] ?? ''
-    const allowed = new Function(`return (${literal})`)() as Record<string, string[]>
-    const { 'clock.ts': _clock, 'errors.ts': _errors, ...rest } = allowed
+    const { 'clock.ts': _clock, 'errors.ts': _errors, ...rest } = ruleNamed<string[]>('ALLOWED')
     const listed = tableUnder(architecture, '## Who may import whom').map(([part = '', may = '']) => [
       quoted(part)[0],
       quoted(may),
     ])
     expect(Object.fromEntries(listed)).toEqual(rest)
+  })
+
+  it('says where each library may be used as the test that enforces it', () => {
+    const rules = ruleNamed<RegExp>('PACKAGES')
+    const table = architecture.text.split('These outside libraries')[1] ?? ''
+    const listed = [...table.matchAll(/^\| (`.*) \| (`.*) \|$/gm)].flatMap(([, names = '', places = '']) =>
+      quoted(names).map((name) => [name, quoted(places)] as const),
+    )
+    expect(listed.map(([name]) => name).toSorted()).toEqual(Object.keys(rules).toSorted())
+    for (const [name, places] of listed) {
+      const outside = places.filter((place) => !rules[name]?.test(place.replace(/^src\//, '')))
+      expect([name, outside]).toEqual([name, []])
+    }
+  })
+
+  it('has a place in its layout for everything in src, and no other', () => {
+    const places = first(tableUnder(architecture, '## Layout')).filter((place) => place.startsWith('src/'))
+    const there = readdirSync(join(ROOT, 'src'), { withFileTypes: true })
+    const expected = there.map((entry) => `src/${entry.name}${entry.isDirectory() ? '/' : ''}`)
+    expect(places.toSorted()).toEqual(expected.toSorted())
   })
 })
 
@@ -145,6 +162,13 @@ describe('README.md', () => {
     expect(scripts).toContain('demo')
   })
 })
+
+/** A table of test/architecture.test.ts: what may be where. */
+function ruleNamed<Rule>(name: string): Record<string, Rule> {
+  const source = readFileSync(join(ROOT, 'test/architecture.test.ts'), 'utf8')
+  const literal = new RegExp(`const ${name}[^=]*= (\\{[\\s\\S]*?^\\})`, 'm').exec(source)?.[1] ?? ''
+  return new Function(`return (${literal})`)() as Record<string, Rule>
+}
 
 /** Every key a schema names at any depth; names that are the operator's own are not among them. */
 function keysOf(schema: unknown, keys = new Set<string>()): Set<string> {
