@@ -13,7 +13,7 @@ export function tierTable(campaign: CompiledCampaign): SQL {
   return sql`(VALUES ${sql.join(values, sql`, `)}) AS tiers(tier_no, tier, holdout)`
 }
 
-/** The campaign's steps as a table `steps(tier_no, step_id, after)`, `after` in seconds from entering the tier. */
+/** The campaign's steps as a table `plan(tier_no, step_id, after)`, `after` in seconds from entering the tier. */
 function stepTable(campaign: CompiledCampaign): SQL {
   const values = campaign.tiers.flatMap((tier) =>
     tier.steps.map((step) => sql`(${tier.no}::smallint, ${step.stepId}::int, ${step.after}::int)`),

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { WinbackError } from '../errors.ts'
-import { addAnnotation, listAnnotations, removeAnnotation } from '../reports/annotations.ts'
-import type { Annotation } from '../reports/freshness.ts'
+import { type Annotation, addAnnotation, listAnnotations, removeAnnotation } from '../reports/annotations.ts'
 import { appliedCampaign } from './campaigns.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'

@@ -61,7 +61,7 @@ export interface ImportSummary {
   rejectFile: string | undefined
 }
 
-/** What differs between the three imports. */
+/** What differs between the kinds of import. */
 export interface Importer {
   readonly kind: ImportSummary['kind']
   readonly fields: readonly string[]

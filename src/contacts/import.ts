@@ -224,6 +224,10 @@ function migratedLimits(
   }
 }
 
+/**
+ * What another system may have sent on, whether or not the workspace does: `letter` is one by post, for which there is no
+ * channel here. `log` is missing, for it reaches nobody.
+ */
 const CHANNELS = ['email', 'sms', 'push', 'callback', 'inapp', 'webhook', 'letter']
 
 function dateOptions({ mapping = {} }: ImportOptions): { timezone?: string; format?: string } {

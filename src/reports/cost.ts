@@ -9,17 +9,10 @@ import {
   incrementalOf,
   netBenefit,
 } from '../statistics/net-benefit.ts'
+import { type Annotation, annotationNotes, marksOf, readAnnotations } from './annotations.ts'
 import { boundlessText } from './boundless-price.ts'
 import { checkSplit } from './effect.ts'
-import {
-  type Annotation,
-  aboutLines,
-  annotationNotes,
-  type Freshness,
-  marksOf,
-  readAnnotations,
-  readFreshness,
-} from './freshness.ts'
+import { aboutLines, type Freshness, readFreshness } from './freshness.ts'
 import { nothingYet } from './funnel.ts'
 import { costMoments, inRange, type Range, readPeople } from './people-cells.ts'
 import { orderTiers } from './people-sql.ts'

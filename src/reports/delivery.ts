@@ -1,15 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { LineChart } from '../charts/chart.ts'
 import { rows, type Session } from '../database/connect.ts'
-import {
-  type Annotation,
-  aboutLines,
-  annotationNotes,
-  type Freshness,
-  marksOf,
-  readAnnotations,
-  readFreshness,
-} from './freshness.ts'
+import { type Annotation, annotationNotes, marksOf, readAnnotations } from './annotations.ts'
+import { aboutLines, type Freshness, readFreshness } from './freshness.ts'
 import { nothingYet } from './funnel.ts'
 import { inRange, type Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'

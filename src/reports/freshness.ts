@@ -1,10 +1,9 @@
 import { sql } from 'drizzle-orm'
-import type { ChartMark } from '../charts/chart.ts'
 import { rows, type Session } from '../database/connect.ts'
 import type { Range } from './people-cells.ts'
 import type { Speech } from './words.ts'
 
-// What stands on every report: how fresh its figures are, and what else happened in those days.
+// What stands on every report: whom it is about, and how fresh its figures are.
 
 export interface Freshness {
   /** When the figures were counted last; the oldest of those still moving. Undefined: never. */
@@ -67,39 +66,4 @@ export function aboutLines(
     `${whom} · ${speech.word('asOf')} ${speech.moment(range.now)}`,
     [counted, activity, ...late].join(' · '),
   ]
-}
-
-export interface Annotation {
-  readonly id: number
-  /** Null: about every campaign. */
-  readonly campaign: string | null
-  readonly from: string
-  readonly to: string
-  readonly label: string
-}
-
-/** What was noted about the campaign, or about all, that touches the range. */
-export async function readAnnotations(session: Session, range: Range): Promise<Annotation[]> {
-  return await rows<Annotation>(
-    session,
-    sql`
-    SELECT annotation_id AS id, campaign, starts_on::text AS from, ends_on::text AS to, label FROM annotations
-    WHERE (campaign IS NULL OR campaign = ${range.campaign})
-      AND (${range.from ?? null}::date IS NULL OR ends_on >= ${range.from ?? null}::date)
-      AND (${range.to ?? null}::date IS NULL OR starts_on < ${range.to ?? null}::date)
-    ORDER BY starts_on, annotation_id`,
-  )
-}
-
-export function marksOf(annotations: readonly Annotation[]): ChartMark[] {
-  return annotations.map(({ from, to, label }) => ({ from, to, label }))
-}
-
-/** Annotations as lines under a report. */
-export function annotationNotes(annotations: readonly Annotation[], speech: Speech): string[] {
-  const day = (iso: string) => speech.date(new Date(`${iso}T00:00:00Z`))
-  const colon = speech.language === 'en' ? ': ' : '：'
-  return annotations.map(
-    ({ from, to, label }) => `${from === to ? day(from) : `${day(from)} – ${day(to)}`}${colon}${label}`,
-  )
 }

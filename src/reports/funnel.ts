@@ -1,15 +1,9 @@
 import { sql } from 'drizzle-orm'
 import type { BarChart } from '../charts/chart.ts'
 import { rows, type Session } from '../database/connect.ts'
+import { type Annotation, annotationNotes, readAnnotations } from './annotations.ts'
 import { ARMS, type Arm } from './effect.ts'
-import {
-  type Annotation,
-  aboutLines,
-  annotationNotes,
-  type Freshness,
-  readAnnotations,
-  readFreshness,
-} from './freshness.ts'
+import { aboutLines, type Freshness, readFreshness } from './freshness.ts'
 import { inRange, type Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { ANSWERS, REASONS, sentence, WAITS } from './reasons.ts'

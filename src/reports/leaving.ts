@@ -1,14 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { rows } from '../database/connect.ts'
+import { type Annotation, annotationNotes, readAnnotations } from './annotations.ts'
 import { reasonWords } from './dealings-text.ts'
-import {
-  type Annotation,
-  aboutLines,
-  annotationNotes,
-  type Freshness,
-  readAnnotations,
-  readFreshness,
-} from './freshness.ts'
+import { aboutLines, type Freshness, readFreshness } from './freshness.ts'
 import type { Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { REASON_SOURCES, sentence } from './reasons.ts'

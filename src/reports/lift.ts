@@ -8,8 +8,9 @@ import { newcombe } from '../statistics/newcombe.ts'
 import { ratioDifference } from '../statistics/ratio.ts'
 import { confidenceSequence } from '../statistics/sequence.ts'
 import { wilson } from '../statistics/wilson.ts'
+import { type Annotation, readAnnotations } from './annotations.ts'
 import { checkSplit, type Effect, effectOf, type SplitCheck, type Verdict, verdictOf } from './effect.ts'
-import { type Annotation, type Freshness, readAnnotations, readFreshness } from './freshness.ts'
+import { type Freshness, readFreshness } from './freshness.ts'
 import {
   countsOf,
   crossMoments,

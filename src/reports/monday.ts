@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { rows } from '../database/connect.ts'
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import { newcombe } from '../statistics/newcombe.ts'
+import type { Annotation } from './annotations.ts'
 import { type CostData, costWithin } from './cost.ts'
 import {
   type Arm,
@@ -12,7 +13,7 @@ import {
   type Verdict,
   verdictOf,
 } from './effect.ts'
-import type { Annotation, Freshness } from './freshness.ts'
+import type { Freshness } from './freshness.ts'
 import { countsOf, inRange, type PeopleCell, type Range, readPeople, total } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'

@@ -1,14 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import { type KnownPool, type Lack, lacksOf, readPools } from '../offers/pools.ts'
-import {
-  type Annotation,
-  aboutLines,
-  annotationNotes,
-  type Freshness,
-  readAnnotations,
-  readFreshness,
-} from './freshness.ts'
+import { type Annotation, annotationNotes, readAnnotations } from './annotations.ts'
+import { aboutLines, type Freshness, readFreshness } from './freshness.ts'
 import { inRange, type Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { REDEMPTION_REFUSALS, sentence } from './reasons.ts'

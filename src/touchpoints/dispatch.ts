@@ -42,7 +42,8 @@ async function dueSteps(session: Session, now: Date): Promise<{ stepId: number; 
  * Queues due touchpoints, up to `jobs` batches, and hands each to `deliver`. Few jobs are queued at a time: pause
  * and priority act on what is still in PostgreSQL. A batch that could not be handed over comes back by its lease.
  * @param rates what the channels' providers, warm-ups and breakers leave, over all processes
- * @returns how many batches were handed over; fewer than `jobs` means that nothing more is due
+ * @returns how many batches were handed over; fewer than `jobs`: nothing more could be handed over at this look, and what
+ *   a rate holds back or somebody else is taking stays planned
  */
 export async function dispatchDue(
   database: Database,
