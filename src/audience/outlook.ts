@@ -84,7 +84,9 @@ export async function foreseeStep(
   const sum = (key: Exclude<keyof (typeof counted)[number], 'channel'>) =>
     counted.reduce((total, row) => total + row[key], 0)
   return {
-    ...{ tier: step.tier, step: step.id, channels: step.channels },
+    tier: step.tier,
+    step: step.id,
+    channels: step.channels,
     contacts: sum('contacts'),
     noAddress: sum('noAddress'),
     suppressed: sum('suppressed'),

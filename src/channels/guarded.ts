@@ -52,7 +52,10 @@ export function openOutside(name: string, outside: OutsideChannel, context: Chan
   const { idempotent, concurrency, deadline, fetched, receipts, confirm, query } = channel
   const longest = deadline + LATENESS
   return {
-    ...{ name, idempotent, concurrency, deadline },
+    name,
+    idempotent,
+    concurrency,
+    deadline,
     ...(fetched === undefined ? {} : { fetched }),
     addressOf: (contact) => addressOf(channel, contact),
     render: (template, view, contact) => atOnce(name, 'rendered', channel.render(template, view, contact)),

@@ -54,8 +54,15 @@ interface Standing {
 }
 
 const NOTHING_BEFORE: Standing = {
-  ...{ grantId: null, state: null, holder: null, code: null, expiresAt: null, credit: null },
-  ...{ recent: 0, ever: 0, last: null },
+  grantId: null,
+  state: null,
+  holder: null,
+  code: null,
+  expiresAt: null,
+  credit: null,
+  recent: 0,
+  ever: 0,
+  last: null,
 }
 
 /**

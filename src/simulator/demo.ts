@@ -190,7 +190,10 @@ async function play(
       freshen: 'runs',
       beside: BESIDE,
       reveal: await openLiving(runtime, {
-        ...{ world, mailbox, moving: MEASURED, acts: plantRenewals(population, planted) },
+        world,
+        mailbox,
+        moving: MEASURED,
+        acts: plantRenewals(population, planted),
         report: (after, upTo) => reportBetween(runtime, population, providers, after, upTo),
       }),
       onProgress: (now) => {

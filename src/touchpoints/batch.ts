@@ -11,8 +11,17 @@ import { takeSlots } from './capacity.ts'
 import { type DeadDevice, deliver, type Keep } from './delivery.ts'
 import type { Batch } from './dispatch.ts'
 import { type Candidate, gather } from './gather.ts'
-import { frequencyDetail, type GuardContext, judge, type Reach, type Verdict } from './guards.ts'
-import { claim, type Deferral, LEASES, type Leases, putBack, type Settlement, settle } from './lifecycle.ts'
+import { type GuardContext, judgeAll, type Reach, type Verdict } from './guards.ts'
+import {
+  claim,
+  type Deferral,
+  LEASES,
+  type Leases,
+  putBack,
+  type Settlement,
+  settle,
+  type TouchpointKey,
+} from './lifecycle.ts'
 import { type Cleared, composeOnce, composer, type TemplateFinder, unsent } from './message.ts'
 import { giveBack } from './rates.ts'
 import { type ReserveDependencies, release, reserve } from './reserve.ts'
@@ -21,8 +30,9 @@ import { refreshStandings } from './standings.ts'
 import { type Sender, viewContact } from './view.ts'
 import { openingByZone } from './windows.ts'
 
-// One batch, from the job to the record: claim → gather → guard → render → send → settle. A handful of statements
-// for hundreds of touchpoints; none of them is per contact.
+// One batch, from the job to the record: claim → gather → judge → take slots of calls → reserve → settle or put back
+// what does not go → deliver, which renders, sends and settles the rest → release → account. A handful of statements for
+// hundreds of touchpoints; none of them is per contact.
 
 export interface WorkerDependencies extends ReserveDependencies {
   readonly database: Database
@@ -74,19 +84,25 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     gather(database, { claimId, keys, campaign, step, now, devices: reachesDevices(dependencies, step) }),
     guardContext(dependencies, campaign, step, now),
   ])
-  const sorted = sortVerdicts(candidates, sender, context)
-  // A contact that is there no more has nothing to be judged by, and its touchpoint ends all the same.
-  const gathered = new Set(candidates.map((candidate) => candidate.touchpointId))
-  for (const key of keys) {
-    if (!gathered.has(key.touchpointId)) sorted.ended.push(unsent(key, 'skipped', 'erased', null))
+  const held: Held = { ended: endGone(keys, candidates), deferred: [] }
+  const cleared: Cleared[] = []
+  for (const { candidate, contact, verdict } of judgeAll(
+    candidates,
+    (one) => viewContact(one, sender),
+    context,
+  )) {
+    if (verdict.kind === 'send') {
+      const { channel, template, instead } = verdict
+      cleared.push({ candidate, contact, channel, template: template?.name, instead: instead !== undefined })
+    } else hold(held, candidate, verdict)
   }
   const templates = await dependencies.templates(campaign.templateSet)
   const composing = composer({ templates, sender, campaign, step, channels: dependencies.channels })
   const compose = campaign.definition.limits.budget.spend ? composeOnce(composing) : composing
   const overflow = dependencies.channels.get('callback')?.overflow
   const called = step.call
-    ? await takeSlots(database, { campaign, step, now, overflow, cleared: sorted.toSend })
-    : { toSend: sorted.toSend, refused: [] }
+    ? await takeSlots(database, { campaign, step, now, overflow, cleared })
+    : { toSend: cleared, refused: [] }
   const reserved = await reserve(dependencies, {
     claimId,
     campaign,
@@ -95,10 +111,11 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     cleared: called.toSend,
     compose,
   })
-  for (const { cleared, verdict } of [...called.refused, ...reserved.refused])
-    sortVerdict(sorted, cleared.candidate, verdict)
-  if (sorted.ended.length > 0) await settle(database, claimId, now, sorted.ended)
-  if (sorted.deferred.length > 0) await putBack(database, claimId, sorted.deferred)
+  for (const refused of [...called.refused, ...reserved.refused]) {
+    hold(held, refused.cleared.candidate, refused.verdict)
+  }
+  if (held.ended.length > 0) await settle(database, claimId, now, held.ended)
+  if (held.deferred.length > 0) await putBack(database, claimId, held.deferred)
 
   const delivered = await deliver(dependencies, {
     claimId,
@@ -109,12 +126,15 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   })
   await release(database, claimId, clock.now(), reserved)
   await account(dependencies, {
-    ...{ campaign, step, claimed: keys.length },
-    ...{ settled: delivered.byChannel, ratedOn: batch.ratedOn },
+    campaign,
+    step,
+    claimed: keys.length,
+    settled: delivered.byChannel,
+    ratedOn: batch.ratedOn,
   })
   const settled: Record<string, number> = { ...delivered.settled }
-  for (const { state } of sorted.ended) settled[state] = (settled[state] ?? 0) + 1
-  return { claimed: keys.length, settled, deferred: sorted.deferred.length + delivered.deferred }
+  for (const { state } of held.ended) settled[state] = (settled[state] ?? 0) + 1
+  return { claimed: keys.length, settled, deferred: held.deferred.length + delivered.deferred }
 }
 
 /** Whether a step has a channel that delivers to devices: only then are they read. */
@@ -145,46 +165,21 @@ async function account(
   await giveBack(database, step.channels, claimed - out, ratedOn)
 }
 
-/** What became of the candidates of a batch so far. */
-interface Sorted {
+/** What of a batch does not go now. */
+interface Held {
   readonly ended: Settlement[]
   readonly deferred: Deferral[]
-  readonly toSend: Cleared[]
 }
 
-function sortVerdicts(candidates: readonly Candidate[], sender: Sender, context: GuardContext): Sorted {
-  const sorted: Sorted = { ended: [], deferred: [], toSend: [] }
-  const cleared = new Map<number, number>()
-  for (const candidate of candidates) {
-    const contact = viewContact(candidate, sender)
-    const verdict = judge(candidate, contact, context)
-    if (verdict.kind !== 'send') {
-      sortVerdict(sorted, candidate, verdict)
-      continue
-    }
-    const { choice, personId } = candidate
-    const earlier = cleared.get(personId) ?? 0
-    // One look counted what went before the batch; two messages to one person may stand in the same.
-    if (choice?.atMost != null && (choice.lately ?? 0) + earlier >= choice.atMost) {
-      const detail = frequencyDetail(choice.atMost, choice.withinDays ?? 0)
-      sorted.ended.push(unsent(candidate, 'skipped', 'opted_out', detail))
-      continue
-    }
-    cleared.set(personId, earlier + 1)
-    const { channel, template, instead } = verdict
-    sorted.toSend.push({
-      candidate,
-      contact,
-      channel,
-      template: template?.name,
-      instead: instead !== undefined,
-    })
-  }
-  return sorted
+/** A contact that is there no more has nothing to be judged by, and its touchpoint ends all the same. */
+function endGone(keys: readonly TouchpointKey[], candidates: readonly Candidate[]): Settlement[] {
+  const gathered = new Set(candidates.map((candidate) => candidate.touchpointId))
+  const gone = keys.filter(({ touchpointId }) => !gathered.has(touchpointId))
+  return gone.map((key) => unsent(key, 'skipped', 'erased', null))
 }
 
-/** Files a verdict that is not to send. */
-function sortVerdict({ ended, deferred }: Sorted, candidate: Candidate, verdict: Verdict): void {
+/** Files a candidate that does not go under what becomes of it. */
+function hold({ ended, deferred }: Held, candidate: Candidate, verdict: Verdict): void {
   const { contactId, touchpointId } = candidate
   switch (verdict.kind) {
     case 'defer':

@@ -70,6 +70,37 @@ export interface GuardContext {
 /** Seconds after which a touchpoint whose channel is paused is looked at again. */
 const PAUSE_RECHECK = 300
 
+/** A candidate with its verdict. */
+export interface Judged {
+  readonly candidate: Candidate
+  readonly contact: ContactView
+  readonly verdict: Verdict
+}
+
+/**
+ * The verdicts on a batch, in its order. One look counted what went before it; but two messages to one person may stand
+ * in the same batch, so the frequency a person chose counts what the batch has already let through, too.
+ * @param contactOf a candidate's contact with locale and zone resolved
+ */
+export function judgeAll(
+  candidates: readonly Candidate[],
+  contactOf: (candidate: Candidate) => ContactView,
+  context: GuardContext,
+): Judged[] {
+  const through = new Map<number, number>()
+  return candidates.map((candidate) => {
+    const contact = contactOf(candidate)
+    const verdict = judge(candidate, contact, context)
+    if (verdict.kind !== 'send') return { candidate, contact, verdict }
+    const { choice, personId } = candidate
+    const earlier = through.get(personId) ?? 0
+    const detail = choice && tooOften(choice, earlier)
+    if (detail) return { candidate, contact, verdict: { kind: 'skip', reason: 'opted_out', detail } }
+    through.set(personId, earlier + 1)
+    return { candidate, contact, verdict }
+  })
+}
+
 /** The verdict on one candidate. `contact` is the candidate with locale and zone resolved. */
 export function judge(candidate: Candidate, contact: ContactView, context: GuardContext): Verdict {
   return (
@@ -145,14 +176,13 @@ function choiceAgainst(choice: Choice, channel: string, { topic, now }: GuardCon
   if (choice.pausedUntil !== null && choice.pausedUntil * 1000 > now.getTime()) {
     return `until ${new Date(choice.pausedUntil * 1000).toISOString()}`
   }
-  const { atMost, withinDays } = choice
-  if (atMost === null || (choice.lately ?? 0) < atMost) return undefined
-  return frequencyDetail(atMost, withinDays ?? 0)
+  return tooOften(choice)
 }
 
-/** The detail of a skip for the frequency the person chose. */
-export function frequencyDetail(atMost: number, withinDays: number): string {
-  return `at most ${atMost} in ${withinDays} days`
+/** The frequency the person chose, where one message more would be more than that. */
+function tooOften({ atMost, withinDays, lately }: Choice, besides = 0): string | undefined {
+  if (atMost === null || (lately ?? 0) + besides < atMost) return undefined
+  return `at most ${atMost} in ${withinDays ?? 0} days`
 }
 
 function conditional(

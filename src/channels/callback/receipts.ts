@@ -45,8 +45,14 @@ export function readCallReports(
     const { id, at, minutes, next_attempt_at: next, reason, sentiment, transcript, notes, outcome } = report
     calls.push({
       ...named,
-      ...{ eventId: id, at: new Date(at), outcome, seconds: Math.round(minutes * 60) },
-      ...{ reason, sentiment, transcript, notes },
+      eventId: id,
+      at: new Date(at),
+      outcome,
+      seconds: Math.round(minutes * 60),
+      reason,
+      sentiment,
+      transcript,
+      notes,
       nextAttemptAt: next === undefined ? undefined : new Date(next),
     })
   }

@@ -140,7 +140,11 @@ function attemptAsJson(attempt: AttemptMade) {
   return {
     made_at: madeAt.toISOString(),
     made_by: madeBy,
-    ...{ outcome, reason, sentiment, notes, transcript },
+    outcome,
+    reason,
+    sentiment,
+    notes,
+    transcript,
     minutes: seconds / 60,
     next_attempt_at: nextAttemptAt?.toISOString() ?? null,
   }

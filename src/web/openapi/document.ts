@@ -74,7 +74,9 @@ function describe(method: string, path: string, operation: Operation): Json {
 
 function parametersOf(path: string, { query }: Operation): Json[] {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
-    ...{ name, in: 'path', required: true },
+    name,
+    in: 'path',
+    required: true,
     schema: { type: 'string' },
   }))
   if (!query) return inPath
@@ -83,7 +85,10 @@ function parametersOf(path: string, { query }: Operation): Json[] {
     required?: string[]
   }
   const asked = Object.entries(properties).map(([name, { description, ...schema }]) => ({
-    ...{ name, in: 'query', required: required.includes(name), schema },
+    name,
+    in: 'query',
+    required: required.includes(name),
+    schema,
     ...(description === undefined ? {} : { description }),
   }))
   return [...inPath, ...asked]
