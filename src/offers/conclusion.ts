@@ -73,19 +73,7 @@ export async function concludeGrants(
         DELETE FROM grants g USING ended e
         WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND e.out IS NOT TRUE
         RETURNING g.*
-      ), remembered AS (
-        INSERT INTO released_grants (contact_id, grant_id, campaign, offer, step_id, reserved_at, released_at)
-        SELECT contact_id, grant_id, campaign, offer, step_id, reserved_at, ${now}::timestamptz FROM gone
-      ), freed AS (
-        UPDATE offer_codes o SET contact_id = NULL, grant_id = NULL FROM gone
-        WHERE o.contact_id = gone.contact_id AND o.grant_id = gone.grant_id AND o.imported_at IS NOT NULL
-      ), dropped AS (
-        DELETE FROM offer_codes o USING gone
-        WHERE o.contact_id = gone.contact_id AND o.grant_id = gone.grant_id AND o.imported_at IS NULL
-      ), given AS (
-        UPDATE offer_stocks SET taken = taken - (SELECT count(*) FROM gone)
-        WHERE campaign = ${first.campaign} AND offer = ${first.offer} AND EXISTS (SELECT FROM gone)
-      )
+      ), ${givenBack(first, now)}
       SELECT (SELECT count(*) FROM granted) AS granted, (SELECT count(*) FROM gone) AS released`,
     )
     granted += result?.granted ?? 0
@@ -112,15 +100,44 @@ export async function markCredited(session: Session, now: Date, keys: readonly G
   )
 }
 
-/** A provider has refused these grants: nothing was credited, and they are given back. */
-export async function forgetCredit(session: Session, keys: readonly GrantKey[]): Promise<void> {
+/**
+ * A provider has refused these grants: nothing was credited, and they are given back at once. The message may go without
+ * them all the same, and that it went out must not make them granted.
+ */
+export async function giveBackRefused(
+  session: Session,
+  now: Date,
+  offer: { readonly campaign: string; readonly offer: string },
+  keys: readonly GrantKey[],
+): Promise<void> {
   if (keys.length === 0) return
   await execute(
     session,
-    sql`UPDATE grants g SET credit = NULL
-      FROM ${grantTable(keys)}
-      WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'reserved'`,
+    sql`
+    WITH gone AS (
+      DELETE FROM grants g USING ${grantTable(keys)}
+      WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'reserved'
+      RETURNING g.*
+    ), ${givenBack(offer, now)}
+    SELECT FROM gone`,
   )
+}
+
+/** CTEs after `gone`, the grants of an offer that were deleted: remembered, their codes free again, and their stock. */
+function givenBack({ campaign, offer }: { readonly campaign: string; readonly offer: string }, now: Date): SQL {
+  return sql`remembered AS (
+        INSERT INTO released_grants (contact_id, grant_id, campaign, offer, step_id, reserved_at, released_at)
+        SELECT contact_id, grant_id, campaign, offer, step_id, reserved_at, ${now}::timestamptz FROM gone
+      ), freed AS (
+        UPDATE offer_codes o SET contact_id = NULL, grant_id = NULL FROM gone
+        WHERE o.contact_id = gone.contact_id AND o.grant_id = gone.grant_id AND o.imported_at IS NOT NULL
+      ), dropped AS (
+        DELETE FROM offer_codes o USING gone
+        WHERE o.contact_id = gone.contact_id AND o.grant_id = gone.grant_id AND o.imported_at IS NULL
+      ), given AS (
+        UPDATE offer_stocks SET taken = taken - (SELECT count(*) FROM gone)
+        WHERE campaign = ${campaign} AND offer = ${offer} AND EXISTS (SELECT FROM gone)
+      )`
 }
 
 /** Outstanding grants past their time: expired, and their expected cost taken back. Any number may do it at once. */

@@ -1,6 +1,6 @@
 import type { CompiledCampaign } from '../config/compiled.ts'
 import type { Database } from '../database/connect.ts'
-import { forgetCredit, markCredited } from '../offers/conclusion.ts'
+import { giveBackRefused, markCredited } from '../offers/conclusion.ts'
 import type { Grant, OfferPlace } from '../offers/grants.ts'
 import { viewOffer } from '../offers/offers.ts'
 import type { CreditAnswer, OfferProvider } from '../offers/provider.ts'
@@ -54,7 +54,8 @@ export async function creditGrants(
       .filter(({ answer }) => answer?.outcome === outcome)
       .map(({ cleared, grant }) => ({ contactId: cleared.candidate.contactId, grantId: grant.grantId }))
   await markCredited(deps.database, now, keys('credited'))
-  await forgetCredit(deps.database, keys('refused'))
+  const { campaign: owner, name: offer } = place
+  await giveBackRefused(deps.database, now, { campaign: owner, offer }, keys('refused'))
   const maxDelay = campaign.definition.limits.max_delay
   return {
     credited: [

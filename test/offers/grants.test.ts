@@ -302,5 +302,13 @@ describe('an offer that a provider credits', () => {
     expect(await takenOf(pipeline)).toBe(0)
     const soft = await begin(['refused'], { otherwise: true, facts: [] })
     expect(promised(soft.pipeline)).toEqual([undefined])
+    // The message went out, and without the offer: nobody has it, nothing is booked, and the next step asks anew.
+    expect(await grantsOf(soft.pipeline)).toEqual([])
+    expect(await takenOf(soft.pipeline)).toBe(0)
+    expect(await liability(soft.pipeline)).toBe(0)
+    wait(soft.pipeline, DAY)
+    await soft.pipeline.work()
+    expect(new Set(soft.keys).size).toBe(2)
+    expect(await grantsOf(soft.pipeline)).toMatchObject([{ state: 'granted', credit: 'credited' }])
   })
 })
