@@ -41,8 +41,8 @@ export async function takeSlots(
   const capacity = step.call?.capacity ?? null
   const real = cleared.filter(({ candidate }) => !candidate.seed)
   if (real.length === 0 || (capacity === null && overflow !== 'all')) return { toSend: cleared, refused: [] }
-  const day = dayIn(campaign.timezone, now)
-  const place = { campaign: campaign.name, step: step.id, day }
+  const place = placeOf(campaign, step, now)
+  const { day } = place
   const takers = await transaction(database, async (tx) => {
     await lockDay(tx, place)
     const known = new Map(
@@ -94,7 +94,7 @@ export async function foreseeSlot(
   const { campaign, step, now, overflow } = asked
   const capacity = step.call?.capacity ?? null
   if (candidate.seed || capacity === null || overflow !== undefined) return undefined
-  const place = { campaign: campaign.name, step: step.id, day: dayIn(campaign.timezone, now) }
+  const place = placeOf(campaign, step, now)
   const [own] = await readSlots(session, [candidate])
   if (own?.day === place.day || (await countTaken(session, place)) < capacity) return undefined
   return tomorrow(campaign, candidate, now)
@@ -113,10 +113,16 @@ function tomorrow(campaign: CompiledCampaign, { plannedFor }: { plannedFor: Date
   return deferOrSkip(startOfNextDay(campaign.timezone, now), latest, 'capacity')
 }
 
+/** A step's calls of one local day of the campaign, which ends at `until`. */
 interface Place {
   readonly campaign: string
   readonly step: string
   readonly day: string
+  readonly until: Date
+}
+
+function placeOf({ name, timezone }: CompiledCampaign, step: CompiledStep, now: Date): Place {
+  return { campaign: name, step: step.id, day: dayIn(timezone, now), until: startOfNextDay(timezone, now) }
 }
 
 /** Two workers that hand out calls of one step and day come one after the other. */
@@ -140,14 +146,15 @@ async function readSlots(session: Session, touchpoints: readonly TouchpointKey[]
   )
 }
 
-/** A slot whose touchpoint came to nothing is free again: nobody has to give it back. */
-async function countTaken(session: Session, { campaign, step, day }: Place): Promise<number> {
+/** A slot whose touchpoint came to nothing, or waits for a later day, is free again: nobody has to give it back. */
+async function countTaken(session: Session, { campaign, step, day, until }: Place): Promise<number> {
   const [counted] = await rows<{ taken: number }>(
     session,
     sql`SELECT count(*) AS taken FROM call_slots s
         WHERE s.campaign = ${campaign} AND s.step = ${step} AND s.day = ${day}::date AND s.taker = 'agent'
           AND (EXISTS (SELECT FROM touchpoints t
-              WHERE t.contact_id = s.contact_id AND t.touchpoint_id = s.touchpoint_id)
+              WHERE t.contact_id = s.contact_id AND t.touchpoint_id = s.touchpoint_id
+                AND (t.state <> 'planned' OR t.due_at < ${until}))
             OR EXISTS (SELECT FROM touchpoint_records r
               WHERE r.contact_id = s.contact_id AND r.touchpoint_id = s.touchpoint_id
                 AND r.state IN ('sent', 'uncertain')))`,
