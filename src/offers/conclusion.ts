@@ -124,7 +124,10 @@ export async function giveBackRefused(
 }
 
 /** CTEs after `gone`, the grants of an offer that were deleted: remembered, their codes free again, and their stock. */
-function givenBack({ campaign, offer }: { readonly campaign: string; readonly offer: string }, now: Date): SQL {
+function givenBack(
+  { campaign, offer }: { readonly campaign: string; readonly offer: string },
+  now: Date,
+): SQL {
   return sql`remembered AS (
         INSERT INTO released_grants (contact_id, grant_id, campaign, offer, step_id, reserved_at, released_at)
         SELECT contact_id, grant_id, campaign, offer, step_id, reserved_at, ${now}::timestamptz FROM gone

@@ -63,8 +63,9 @@ export interface Tripped {
 
 /**
  * Looks at every channel that has sent lately. A closed breaker opens where a share is exceeded: the channel is paused. After its
- * window it is tried again with a few messages (half open); if they do no harm for as long, it closes, else it opens again. A person
- * who resumes the channel closes it as well. Any number of processes may look at the same moment.
+ * window it is tried again with a few messages (half open); if they do no harm for as long after the first of them, it closes,
+ * else it opens again. Where none went out, nothing was tried. A person who resumes the channel closes it as well. Any number of
+ * processes may look at the same moment.
  */
 export async function watchChannels(
   database: Database,
@@ -115,13 +116,22 @@ export async function watchChannels(
         )
         await pause(tx, now, 'channel', channel, `breaker: ${reason}`)
         say('opened', reason)
-      } else if (breaker && due) {
+      } else if (breaker && (await wasTried(tx, channel, breaker.since, windowStart))) {
         await execute(tx, sql`DELETE FROM breakers WHERE channel = ${channel}`)
         say('closed', 'a few messages did no harm')
       }
     }
     return events
   })
+}
+
+/** Whether a message went out since a breaker is half open, so long ago that its window is over. */
+async function wasTried(tx: Transaction, channel: string, since: Date, before: Date): Promise<boolean> {
+  const [first] = await rows(
+    tx,
+    sql`SELECT FROM send_counts WHERE channel = ${channel} AND sent_at > ${since} AND sent_at <= ${before} AND sent > 0 LIMIT 1`,
+  )
+  return first !== undefined
 }
 
 /** Days over which a campaign's `stop` rules count. */

@@ -218,7 +218,13 @@ describe('a breaker', () => {
       day: '2026-03-03',
     })
     expect(await watch(pipeline)).toEqual([])
+    // Nothing went out: nothing was tried.
     wait(pipeline, DAY)
+    expect(await watch(pipeline)).toEqual([])
+    expect(await work(pipeline, none)).toBe(1)
+    wait(pipeline, DAY - 1)
+    expect(await watch(pipeline)).toEqual([])
+    wait(pipeline, 1)
     expect(await watch(pipeline)).toEqual(['closed'])
     expect(
       await takeRate(
