@@ -63,7 +63,11 @@ export function windowOf(rate: Rate, zone: string, now: Date): Window {
   return window
 }
 
-/** The latest day and week of each zone: with a few hundred zones, looking them up anew was most of what caps cost. */
+/**
+ * The latest day and week of each zone, for the life of the process: with a few hundred zones, looking them up anew for
+ * each batch was most of what caps cost. Whoever asks cannot tell: what is known answers only where it holds the very
+ * zone and moment that are asked about.
+ */
 const current = { day: new Map<string, Window>(), week: new Map<string, Window>() }
 
 function calendarWindow(per: 'day' | 'week', zone: string, now: Date): Window {

@@ -68,9 +68,14 @@ interface Stretch {
   readonly until: number
   readonly offset: number
 }
+/**
+ * The latest stretch of each zone, for the life of the process: a batch with a few hundred zones would look up nearly
+ * all of them anew. Whoever asks cannot tell: what is known answers only where it holds the very zone and moment that
+ * are asked about.
+ */
 const stretches = new Map<string, Stretch>()
 
-/** What is looked up once for each zone and season: with a few hundred zones, a batch is hardly longer than their list. */
+/** The stretch a moment of a zone lies in. */
 function stretchAt(zone: string, at: number): Stretch {
   const known = stretches.get(zone)
   if (known && at >= known.from && at < known.until) return known
