@@ -3,6 +3,7 @@ import type { CompiledCampaign } from '../config/compiled.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 import { closeCalls } from '../outcomes/calls.ts'
 import { cancel } from '../touchpoints/lifecycle.ts'
+import { endEpisodes } from './endings.ts'
 import { tierSql } from './select.ts'
 import { enterStages, stageArmSql, tierTable } from './stages.ts'
 
@@ -86,30 +87,13 @@ export async function closeChunk(
 ): Promise<number> {
   const over = sql`e.campaign = ${campaign} AND e.contact_id > ${from} AND e.contact_id <= ${to}
     AND e.ended_at IS NULL AND e.outcome_until <= ${now}`
-  const ending = await rows<{ contactId: number; episodeId: number }>(
-    tx,
-    sql`SELECT e.contact_id AS "contactId", e.episode_id AS "episodeId" FROM episodes e
-      WHERE ${over} ORDER BY e.contact_id, e.episode_id FOR UPDATE OF e`,
-  )
-  if (ending.length === 0) return 0
-  const keys = sql`unnest(${sql.param(ending.map((row) => row.contactId))}::bigint[],
-    ${sql.param(ending.map((row) => row.episodeId))}::bigint[]) AS ending(contact_id, episode_id)`
-  await cancel(tx, {
-    which: sql`(t.contact_id, t.episode_id) IN (SELECT contact_id, episode_id FROM ${keys})`,
-    reason: 'expired',
-    now,
-  })
-  return await execute(
-    tx,
-    sql`
-    UPDATE episodes e SET ended_at = ${now}, end_reason = CASE
-        WHEN EXISTS (SELECT FROM recalls r WHERE r.contact_id = e.contact_id AND r.episode_id = e.episode_id
-          AND r.goal_no = 0) THEN 'recalled'
-        WHEN e.returned_at IS NOT NULL THEN 'returned'
-        WHEN e.silenced_by = 'stopped' THEN 'withdrawn'
-        ELSE 'expired' END
-    FROM ${keys} WHERE e.contact_id = ending.contact_id AND e.episode_id = ending.episode_id`,
-  )
+  const endReason = sql`CASE
+    WHEN EXISTS (SELECT FROM recalls r WHERE r.contact_id = e.contact_id AND r.episode_id = e.episode_id
+      AND r.goal_no = 0) THEN 'recalled'
+    WHEN e.returned_at IS NOT NULL THEN 'returned'
+    WHEN e.silenced_by = 'stopped' THEN 'withdrawn'
+    ELSE 'expired' END`
+  return await endEpisodes(tx, over, { reason: 'expired', endReason, now })
 }
 
 /** The versions of a campaign that still have open episodes to advance. */

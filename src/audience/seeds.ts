@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { ON_RETURN } from '../config/campaign.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
-import { execute, rows, type Transaction } from '../database/connect.ts'
-import { cancel } from '../touchpoints/lifecycle.ts'
+import { execute, type Transaction } from '../database/connect.ts'
+import { endEpisodes } from './endings.ts'
 import { enterStages } from './stages.ts'
 
 /**
@@ -12,24 +12,7 @@ import { enterStages } from './stages.ts'
 export async function endSeeds(tx: Transaction, campaign: CompiledCampaign, now: Date): Promise<void> {
   const old = sql`e.campaign = ${campaign.name} AND e.arm = 'seed' AND e.ended_at IS NULL
     AND e.version <> ${campaign.version}`
-  const ending = await rows<{ contactId: number; episodeId: number }>(
-    tx,
-    sql`SELECT e.contact_id AS "contactId", e.episode_id AS "episodeId" FROM episodes e
-      WHERE ${old} ORDER BY e.contact_id, e.episode_id FOR UPDATE OF e`,
-  )
-  if (ending.length === 0) return
-  const keys = sql`unnest(${sql.param(ending.map((row) => row.contactId))}::bigint[],
-    ${sql.param(ending.map((row) => row.episodeId))}::bigint[]) AS ending(contact_id, episode_id)`
-  await cancel(tx, {
-    which: sql`(t.contact_id, t.episode_id) IN (SELECT contact_id, episode_id FROM ${keys})`,
-    reason: 'superseded',
-    now,
-  })
-  await execute(
-    tx,
-    sql`UPDATE episodes e SET ended_at = ${now}, end_reason = 'withdrawn' FROM ${keys}
-      WHERE e.contact_id = ending.contact_id AND e.episode_id = ending.episode_id`,
-  )
+  await endEpisodes(tx, old, { reason: 'superseded', endReason: sql`'withdrawn'`, now })
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
 import { WinbackError } from '../errors.ts'
+import type { ImportMapping } from './mapping.ts'
 
 /** Reads a date the way the file writes it: the instant in epoch milliseconds, or why it is none. */
 export type DateReader = (value: unknown) => number | string
@@ -65,6 +66,15 @@ export function dateReader(options: { timezone?: string; format?: string } = {})
     if (mark === undefined) return local - offset(local)
     return local - zoneOffset(mark)
   }
+}
+
+/** {@link dateReader} of an import: dates are written as its mapping says. */
+export function mappedDateReader(mapping: Pick<ImportMapping, 'timezone' | 'date_format'> = {}): DateReader {
+  const { timezone, date_format: format } = mapping
+  return dateReader({
+    ...(timezone === undefined ? {} : { timezone }),
+    ...(format === undefined ? {} : { format }),
+  })
 }
 
 /** The format a date that is not ISO 8601 looks to be in. Day and month may be the other way round: that is not ours to tell. */

@@ -5,7 +5,7 @@ import type { Database } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
 import { prepareActivityImport } from './activity.ts'
-import { type DateReader, dateReader } from './dates.ts'
+import { type DateReader, mappedDateReader } from './dates.ts'
 import { type ImportOptions, type ImportSummary, importFile } from './file-import.ts'
 import { firstImport } from './first-import.ts'
 import {
@@ -53,7 +53,7 @@ export async function importContacts(
     open: (getters) =>
       contactWriter(getters, {
         attributes: workspace.attributes,
-        date: dateReader(dateOptions(options)),
+        date: mappedDateReader(options.mapping),
         addressKey,
         asOf: asOfOf(file, now, options.asOf),
         now,
@@ -81,7 +81,7 @@ export async function importActivity(
     prepare: prepareActivityImport,
     open: (getters) =>
       activityWriter(getters, {
-        date: dateReader(dateOptions(options)),
+        date: mappedDateReader(options.mapping),
         now,
         workspace: options.workspace,
         hooks: options.hooks ?? {},
@@ -112,7 +112,7 @@ export async function importSuppressions(
         })
       }
       const read = suppressionReader(getters, {
-        date: dateReader(dateOptions(options)),
+        date: mappedDateReader(options.mapping),
         latest: now.getTime(),
       })
       return {
@@ -218,7 +218,7 @@ function migratedLimits(
 ): { date: DateReader; latest: number; channels: readonly string[] } {
   const { channels, outside } = options.workspace
   return {
-    date: dateReader(dateOptions(options)),
+    date: mappedDateReader(options.mapping),
     latest: now.getTime(),
     channels: [...new Set([...Object.keys(channels ?? {}), ...(outside?.keys() ?? []), ...CHANNELS])],
   }
@@ -229,13 +229,6 @@ function migratedLimits(
  * channel here. `log` is missing, for it reaches nobody.
  */
 const CHANNELS = ['email', 'sms', 'push', 'callback', 'inapp', 'webhook', 'letter']
-
-function dateOptions({ mapping = {} }: ImportOptions): { timezone?: string; format?: string } {
-  return {
-    ...(mapping.timezone === undefined ? {} : { timezone: mapping.timezone }),
-    ...(mapping.date_format === undefined ? {} : { format: mapping.date_format }),
-  }
-}
 
 function asOfOf(file: string, now: Date, given: Date | undefined): Date {
   if (given) return given

@@ -2,7 +2,7 @@ import { basename } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { reasonSaid } from '../config/reasons.ts'
 import { type Database, rows, type Transaction } from '../database/connect.ts'
-import { dateReader } from './dates.ts'
+import { mappedDateReader } from './dates.ts'
 import { type ImportOptions, type ImportSummary, importFile } from './file-import.ts'
 import { unstorable } from './text.ts'
 
@@ -33,7 +33,6 @@ export async function importInterviews(
   options: ImportOptions,
 ): Promise<ImportSummary> {
   const now = options.clock.now()
-  const { timezone, date_format: format } = options.mapping ?? {}
   const by = `import of ${basename(file)}`
   let chunk: Answer[] = []
   return await importFile(database, file, options, {
@@ -42,10 +41,7 @@ export async function importInterviews(
     required: ['external_id', 'reason', 'said_at'],
     lanes: 1,
     open: (getters) => {
-      const date = dateReader({
-        ...(timezone === undefined ? {} : { timezone }),
-        ...(format === undefined ? {} : { format }),
-      })
+      const date = mappedDateReader(options.mapping)
       return {
         take: (row, values) => {
           const text = (name: string) => {

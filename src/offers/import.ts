@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { dateReader } from '../contacts/dates.ts'
+import { mappedDateReader } from '../contacts/dates.ts'
 import { type ImportOptions, type ImportSummary, importFile } from '../contacts/file-import.ts'
 import type { Getter } from '../contacts/mapping.ts'
 import { unstorable } from '../contacts/text.ts'
@@ -71,7 +71,7 @@ export async function importCodes(
     lanes: 1,
     open: (getters) => {
       const text = textOf(getters)
-      const date = dateReader(dateOptions(options))
+      const date = mappedDateReader(options.mapping)
       return {
         take: (_row, values) => {
           const shown = text('code', values)
@@ -127,7 +127,7 @@ export async function importRedemptions(
     lanes: 1,
     open: (getters) => {
       const text = textOf(getters)
-      const date = dateReader(dateOptions(options))
+      const date = mappedDateReader(options.mapping)
       return {
         take: (row, values) => {
           const [code, externalId, offer] = [
@@ -184,11 +184,4 @@ export async function importRedemptions(
       }
     },
   })
-}
-
-function dateOptions({ mapping = {} }: ImportOptions): { timezone?: string; format?: string } {
-  return {
-    ...(mapping.timezone === undefined ? {} : { timezone: mapping.timezone }),
-    ...(mapping.date_format === undefined ? {} : { format: mapping.date_format }),
-  }
 }

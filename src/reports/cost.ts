@@ -229,12 +229,7 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
       cell.text(price.name === '' ? w('all') : price.name),
       priceCell(price.withLabour, data.alarm, speech),
       priceCell(price.withoutLabour, data.alarm, speech),
-      price.benefit === undefined || data.alarm
-        ? cell.none
-        : {
-            text: `${speech.money(price.benefit.value)} (${speech.money(price.benefit.low)} … ${speech.money(price.benefit.high)})`,
-            value: price.benefit.value / 1e6,
-          },
+      benefitCell(price.benefit, data.alarm, style),
     ]),
     empty: nothingYet(speech),
   }
@@ -275,6 +270,16 @@ export function priceCell(price: CostPerRecall | NotEnough, alarm: boolean, spee
   }
   if (price.answer === 'no_gain') return { text: en ? 'no gain to divide by' : '没有增量', value: null }
   return { text: boundlessText(price, speech.money, speech.language), value: null }
+}
+
+/** What each person contacted brings in; nothing where it is not known what a recall is worth. */
+export function benefitCell(benefit: Estimate | undefined, alarm: boolean, style: TextStyle): Cell {
+  const { speech, cell } = writing(style)
+  if (benefit === undefined || alarm) return cell.none
+  return {
+    text: `${speech.money(benefit.value)} (${speech.money(benefit.low)} … ${speech.money(benefit.high)})`,
+    value: benefit.value / 1e6,
+  }
 }
 
 function priceSentence(data: CostData, speech: Speech): Sheet['sentences'][number] {

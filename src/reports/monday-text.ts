@@ -1,6 +1,6 @@
 import type { Chart, LineChart } from '../charts/chart.ts'
 import { annotationNotes, marksOf } from './annotations.ts'
-import { priceCell } from './cost.ts'
+import { benefitCell, priceCell } from './cost.ts'
 import type { Effect } from './effect.ts'
 import { aboutLines } from './freshness.ts'
 import { nothingYet } from './funnel.ts'
@@ -138,12 +138,7 @@ function earningTable({ cost, split }: MondayData, style: TextStyle): SheetTable
     rows: cost.prices.map((price) => [
       cell.text(price.name === '' ? speech.word('all') : price.name),
       priceCell(price.withLabour, off, speech),
-      price.benefit && !off
-        ? {
-            text: `${speech.money(price.benefit.value)} (${speech.money(price.benefit.low)} … ${speech.money(price.benefit.high)})`,
-            value: price.benefit.value / 1e6,
-          }
-        : cell.none,
+      benefitCell(price.benefit, off, style),
     ]),
     empty: nothingYet(speech),
   }

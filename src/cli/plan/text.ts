@@ -1,9 +1,9 @@
-import type { StepOutlook } from '../../audience/outlook.ts'
 import type { Workspace } from '../../config/workspace.ts'
 import { type Column, fitted, type Painter, painter, wrap } from '../../reports/layout.ts'
 import { type Speech, speechOf } from '../../reports/words.ts'
 import {
   betweenText,
+  channelShares,
   effectText,
   gridOf,
   leftOutLines,
@@ -183,7 +183,7 @@ function outlook(plan: CampaignPlan, { speech, paint, width, word }: Pen): strin
     return [
       step.tier,
       step.step,
-      shares(step, speech),
+      channelShares(step, speech).join(', '),
       messages,
       why.join(speech.language === 'en' ? '; ' : '；'),
     ]
@@ -196,14 +196,6 @@ function outlook(plan: CampaignPlan, { speech, paint, width, word }: Pen): strin
     left(''),
   ]
   return fitted(columns, cells, paint, width)
-}
-
-/** `push 120, sms 40`: by which channel the messages would go, where the step has several. */
-function shares({ channels, byChannel }: StepOutlook, speech: Pen['speech']): string {
-  if (channels.length < 2) return channels.map(speech.channel).join('')
-  return byChannel
-    .map(({ channel, messages }) => `${speech.channel(channel)} ${speech.count(messages)}`)
-    .join(', ')
 }
 
 /** How each step that compares variants splits its messages. */

@@ -27,6 +27,15 @@ export function segmentName(segment: string, speech: Speech): string {
   return segment === 'everyone' ? planWord('everyone', speech) : segment
 }
 
+/** `push 120`, `sms 40`: by which channel a step's messages would go; of one channel its name alone. */
+export function channelShares(
+  { channels, byChannel }: Pick<StepOutlook, 'channels' | 'byChannel'>,
+  speech: Speech,
+): string[] {
+  if (channels.length < 2) return channels.map(speech.channel)
+  return byChannel.map(({ channel, messages }) => `${speech.channel(channel)} ${speech.count(messages)}`)
+}
+
 /** Who would be taken in: the segments that hold anybody, and how many of a tier and segment (undefined: of all). */
 export function gridOf({ audience }: Pick<PlanFigures, 'audience'>): {
   readonly segments: readonly string[]

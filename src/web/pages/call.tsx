@@ -10,6 +10,7 @@ import { showCall } from '../../service/calls.ts'
 import { dueText } from './call-words.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { Act } from './parts.tsx'
+import { ReasonOptions } from './reasons.tsx'
 import { Story } from './story.tsx'
 import type { Visit } from './visit.ts'
 
@@ -187,10 +188,7 @@ function Report({ visit, call }: { visit: Visit; call: Call }) {
           <label>
             {say('Why they stay away, if they said so', '流失原因（对方说明时）')}
             <select name="reason" data-key="r">
-              <option value="">{say('not said', '未说明')}</option>
-              {Object.entries(LEAVING_REASONS).map(([code, words]) => (
-                <option value={code}>{words[language]}</option>
-              ))}
+              <ReasonOptions language={language} none={say('not said', '未说明')} />
             </select>
           </label>
           <fieldset>

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { html } from 'hono/html'
 import type { Child } from 'hono/jsx'
-import { LEAVING_REASONS } from '../../config/reasons.ts'
 import type { Language } from '../../reports/words.ts'
+import { ReasonOptions } from './reasons.tsx'
 
 // The frame of pages that people come to from a message: no script, no other host, one small style sheet inside the
 // page, which the policy allows by its hash.
@@ -99,10 +99,7 @@ export function WhyField({ language, label, none }: { language: Language; label:
     <label class="asks">
       {label}
       <select name="why">
-        <option value="">{none}</option>
-        {Object.entries(LEAVING_REASONS).map(([code, words]) => (
-          <option value={code}>{words[language]}</option>
-        ))}
+        <ReasonOptions language={language} none={none} />
       </select>
     </label>
   )

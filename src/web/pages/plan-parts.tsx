@@ -1,8 +1,8 @@
 import type { LineChart } from '../../charts/chart.ts'
-import type { PlanFigures } from '../../service/plan/figures.ts'
 import {
   betweenText,
   type CountLine,
+  channelShares,
   effectText,
   gridOf,
   leftOutLines,
@@ -223,7 +223,7 @@ export function Steps({ visit, figures }: Part) {
           <li>
             <span>
               <span class="soft">{step.tier} ›</span> {step.step}{' '}
-              <span class="tag">{channelsOf(step, speech)}</span>
+              <span class="tag">{channelShares(step, speech).join(' · ')}</span>
             </span>
             <strong>
               {speech.count(step.messages)}
@@ -251,16 +251,6 @@ export function Steps({ visit, figures }: Part) {
       </ul>
     </div>
   )
-}
-
-type Step = PlanFigures['audience']['steps'][number]
-
-/** `push 120, sms 40`: by which channel the messages would go, where the step has several. */
-function channelsOf({ channels, byChannel }: Step, speech: Visit['speech']): string {
-  if (channels.length < 2) return channels.map(speech.channel).join('')
-  return byChannel
-    .map(({ channel, messages }) => `${speech.channel(channel)} ${speech.count(messages)}`)
-    .join(' · ')
 }
 
 /** Who is held out, and what it costs at most. */

@@ -1,0 +1,14 @@
+import { LEAVING_REASONS } from '../../config/reasons.ts'
+import type { Language } from '../../reports/words.ts'
+
+/** What a list of the reasons people have for leaving offers: `none` first, to say nothing. */
+export function ReasonOptions({ language, none }: { language: Language; none: string }) {
+  return (
+    <>
+      <option value="">{none}</option>
+      {Object.entries(LEAVING_REASONS).map(([code, words]) => (
+        <option value={code}>{words[language]}</option>
+      ))}
+    </>
+  )
+}
