@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { CompiledCampaign } from '../config/compiled.ts'
+import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 import { closeCalls } from '../outcomes/calls.ts'
 import { cancel } from '../touchpoints/lifecycle.ts'
@@ -35,8 +36,8 @@ export async function advanceChunk(
     ORDER BY e.contact_id, e.episode_id FOR UPDATE OF e`,
   )
   if (moving.length === 0) return 0
-  const keys = sql`unnest(${sql.param(moving.map((row) => row.contactId))}::bigint[],
-    ${sql.param(moving.map((row) => row.episodeId))}::bigint[],
+  const keys = sql`unnest(${bigints(moving.map((row) => row.contactId))},
+    ${bigints(moving.map((row) => row.episodeId))},
     ${sql.param(moving.map((row) => row.tierNo))}::smallint[]) AS moving(contact_id, episode_id, next_tier)`
   await cancel(tx, {
     which: sql`(t.contact_id, t.episode_id) IN (SELECT contact_id, episode_id FROM ${keys})`,

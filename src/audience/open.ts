@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { armSql } from './holdout.ts'
 import { answersSql, type Selection } from './select.ts'
@@ -95,7 +96,7 @@ export async function addAnswers(
     tx,
     sql`INSERT INTO run_answers AS r (run_id, answer, tier, segment, arm, contacts)
       SELECT ${runId}::bigint, * FROM unnest(${column('answer')}, ${column('tier')}, ${column('segment')},
-        ${column('arm')}, ${sql.param(cells.map(({ contacts }) => contacts))}::bigint[])
+        ${column('arm')}, ${bigints(cells.map(({ contacts }) => contacts))})
       ON CONFLICT (run_id, answer, tier, segment, arm) DO UPDATE SET contacts = r.contacts + excluded.contacts`,
   )
 }

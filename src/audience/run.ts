@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
 import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
+import { bigints } from '../database/arrays.ts'
 import { type Chunk, chunksAfter, isDone, type Progress, withDone } from '../database/chunks.ts'
 import {
   type Database,
@@ -239,7 +240,7 @@ async function takeIn(tx: Transaction, opening: Opening, [from, to]: Chunk): Pro
   const { cursor, ahead } = withDone(run, to)
   await execute(
     tx,
-    sql`UPDATE runs SET cursor = ${cursor}, ahead = ${sql.param([...ahead])}::bigint[] WHERE run_id = ${runId}`,
+    sql`UPDATE runs SET cursor = ${cursor}, ahead = ${bigints([...ahead])} WHERE run_id = ${runId}`,
   )
   return undefined
 }

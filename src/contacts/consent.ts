@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 import { consentSql } from '../database/permissions.ts'
 import type { Hooks } from './hooks.ts'
@@ -31,19 +32,20 @@ export async function recordConsents(
   records: readonly ConsentRecord[],
   options: { now: Date; hooks: Hooks },
 ): Promise<{ inserted: number }> {
+  const contactIds = bigints(records.map((row) => row.contactId))
   const column = <K extends keyof ConsentRecord>(key: K) => sql.param(records.map((row) => row[key]))
   await prepareRefusals(tx)
   // Contacts before touchpoints, as everywhere; the other accounts are only read.
   await execute(
     tx,
-    sql`SELECT FROM contacts WHERE contact_id = ANY (${column('contactId')}::bigint[])
+    sql`SELECT FROM contacts WHERE contact_id = ANY (${contactIds})
         ORDER BY contact_id FOR NO KEY UPDATE`,
   )
   const inserted = await execute(
     tx,
     sql`INSERT INTO consents (contact_id, channel, decision, decided_at, wording, source, proof, recorded_at)
         SELECT contact_id, channel, decision, decided_at, wording, source, proof, ${options.now}
-        FROM unnest(${column('contactId')}::bigint[], ${column('channel')}::text[], ${column('decision')}::text[],
+        FROM unnest(${contactIds}, ${column('channel')}::text[], ${column('decision')}::text[],
           ${sql.param(records.map((row) => row.decidedAt.toISOString()))}::timestamptz[], ${column('wording')}::text[],
           ${column('source')}::text[], ${column('proof')}::text[])
           AS r(contact_id, channel, decision, decided_at, wording, source, proof)
@@ -55,7 +57,7 @@ export async function recordConsents(
       tx,
       sql`INSERT INTO new_refusals (contact_id, channel, reason)
           SELECT DISTINCT o.contact_id, w.channel, 'no_consent'
-          FROM unnest(${sql.param(withdrawn.map((row) => row.contactId))}::bigint[],
+          FROM unnest(${bigints(withdrawn.map((row) => row.contactId))},
             ${sql.param(withdrawn.map((row) => row.channel))}::text[]) AS w(contact_id, channel)
           JOIN contacts c ON c.contact_id = w.contact_id
           JOIN contacts o ON o.person_id = c.person_id

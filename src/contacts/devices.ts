@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { sql } from 'drizzle-orm'
+import { bigints } from '../database/arrays.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 import { unstorable } from './text.ts'
 
@@ -117,7 +118,7 @@ export async function registerDevices(
     sql`DELETE FROM devices d USING (
           SELECT contact_id, device_key, row_number() OVER (
             PARTITION BY contact_id ORDER BY registered_at DESC, device_key) AS place
-          FROM devices WHERE contact_id = ANY(${sql.param(named.map(({ contactId }) => contactId))}::bigint[])
+          FROM devices WHERE contact_id = ANY(${bigints(named.map(({ contactId }) => contactId))})
         ) AS placed
         WHERE d.contact_id = placed.contact_id AND d.device_key = placed.device_key AND placed.place > ${KEPT}`,
   )
@@ -140,7 +141,7 @@ export async function forgetDevices(
 ): Promise<void> {
   await execute(
     database,
-    sql`DELETE FROM devices d USING unnest(${sql.param(dead.map((one) => one.contactId))}::bigint[],
+    sql`DELETE FROM devices d USING unnest(${bigints(dead.map((one) => one.contactId))},
         ${sql.param(dead.map((one) => one.token))}::text[]) AS gone(contact_id, token)
       WHERE d.contact_id = gone.contact_id AND d.token = gone.token`,
   )

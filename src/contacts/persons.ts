@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import type { IdentifierKind } from './addresses.ts'
 import type { Hooks } from './hooks.ts'
@@ -68,13 +69,13 @@ export async function linkPersons(
   const targets = moved.map((member) => persons.get(member.contactId) ?? member.personId)
   await execute(
     tx,
-    sql`SELECT FROM contacts WHERE contact_id = ANY(${sql.param(ids)}::bigint[])
+    sql`SELECT FROM contacts WHERE contact_id = ANY(${bigints(ids)})
         ORDER BY contact_id FOR NO KEY UPDATE`,
   )
   await execute(
     tx,
     sql`UPDATE contacts SET person_id = moved.person_id
-        FROM unnest(${sql.param(ids)}::bigint[], ${sql.param(targets)}::bigint[]) AS moved (contact_id, person_id)
+        FROM unnest(${bigints(ids)}, ${bigints(targets)}) AS moved (contact_id, person_id)
         WHERE contacts.contact_id = moved.contact_id`,
   )
   const merged = mergesOf(members, persons)
@@ -82,7 +83,7 @@ export async function linkPersons(
   await execute(
     tx,
     sql`INSERT INTO merged_persons SELECT * FROM unnest(
-          ${sql.param(merged.map(({ from }) => from))}::bigint[], ${sql.param(merged.map(({ to }) => to))}::bigint[])`,
+          ${bigints(merged.map(({ from }) => from))}, ${bigints(merged.map(({ to }) => to))})`,
   )
   await options.hooks.onMerged(tx, options.now)
   await execute(tx, sql`DELETE FROM merged_persons`)

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 
 // Arrays as bind values: one for a column of a table of keys, whatever the number of rows.
 
-/** Numbers as one bigint[] value. The driver would quote each; joined here, it is a third of the work. */
+/** Numbers, none of them null, as one bigint[] value. The driver would quote each; joined here, it is a third of the work. */
 export function bigints(values: readonly number[]): SQL {
   return sql`${`{${values.join(',')}}`}::bigint[]`
 }

@@ -77,7 +77,7 @@ export function connect(
 /**
  * Runs a statement written with drizzle's `sql` template and returns its rows as node-postgres parses them:
  * timestamptz as Date, bigint as number, numeric as string. (Drizzle's own `execute` leaves timestamps as text.)
- * An array is one bind value: write `${sql.param(ids)}::bigint[]`.
+ * An array is one bind value: write `${sql.param(names)}::text[]`, and of numbers `${bigints(ids)}` (arrays.ts).
  */
 export async function rows<Row extends object>(session: Session, statement: SQL): Promise<Row[]> {
   const { sql, params } = dialect.sqlToQuery(statement)

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { normaliseCode, readGenerated } from './codes.ts'
 import { settling } from './conclusion.ts'
@@ -87,8 +88,8 @@ export async function redeem(
       WITH redeemed AS (
         UPDATE grants g SET state = 'redeemed', redeemed_at = k.at, redeemed_value = k.value,
           redemption_key = k.key, granted_at = coalesce(g.granted_at, g.reserved_at), claim_id = NULL
-        FROM unnest(${sql.param(redeemed.map((row) => row.contactId))}::bigint[],
-          ${sql.param(redeemed.map((row) => row.grantId))}::bigint[],
+        FROM unnest(${bigints(redeemed.map((row) => row.contactId))},
+          ${bigints(redeemed.map((row) => row.grantId))},
           ${sql.param(redeemed.map((row) => row.at.toISOString()))}::timestamptz[],
           ${sql.param(redeemed.map((row) => row.value))}::bigint[],
           ${sql.param(redeemed.map((row) => row.key))}::text[]) AS k(contact_id, grant_id, at, value, key)
@@ -153,9 +154,11 @@ async function findGrants(tx: Transaction, claims: readonly RedemptionClaim[]): 
 
 /** Locks first; the next statement reads what then holds. */
 async function lockGrants(tx: Transaction, found: ReadonlyMap<number, Found>): Promise<Map<string, Held>> {
-  const places = [...found.values()].filter(({ grantId }) => grantId !== null)
-  const keys = sql`SELECT * FROM unnest(${sql.param(places.map(({ contactId }) => contactId))}::bigint[],
-    ${sql.param(places.map(({ grantId }) => grantId))}::bigint[])`
+  const places = [...found.values()].flatMap(({ contactId, grantId }) =>
+    contactId === null || grantId === null ? [] : [{ contactId, grantId }],
+  )
+  const keys = sql`SELECT * FROM unnest(${bigints(places.map(({ contactId }) => contactId))},
+    ${bigints(places.map(({ grantId }) => grantId))})`
   await execute(
     tx,
     sql`SELECT FROM grants WHERE (contact_id, grant_id) IN (${keys}) ORDER BY contact_id, grant_id FOR NO KEY UPDATE`,
@@ -227,7 +230,7 @@ async function keepRefused(tx: Transaction, now: Date, refused: readonly Refused
     sql`INSERT INTO refused_redemptions (contact_id, redemption_key, code, reason, campaign, offer, value, redeemed_at,
           recorded_at)
         SELECT k.contact_id, k.key, k.said, k.reason, o.campaign, o.offer, k.value, k.at, ${now}
-        FROM unnest(${sql.param(refused.map((row) => row.contactId))}::bigint[],
+        FROM unnest(${bigints(refused.map((row) => row.contactId))},
           ${sql.param(refused.map((row) => row.key))}::text[],
           ${sql.param(refused.map((row) => row.code.slice(0, 100)))}::text[],
           ${sql.param(refused.map((row) => normaliseCode(row.code)))}::text[],

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { CallTask } from '../channels/channel.ts'
+import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 
 // Calls as tasks: opened when their step's send is settled, taken by one agent at a time, and closed as soon as they
@@ -60,9 +61,9 @@ export async function openCalls(
       g.taker, ${step.owner}::text, ${step.priority}::smallint, CASE WHEN silenced.by IS NULL THEN 'open' ELSE 'closed' END,
       ${now}, ${now}::timestamptz + make_interval(secs => ${step.sla}), ${now},
       CASE WHEN silenced.by IS NOT NULL THEN ${now}::timestamptz END, silenced.by
-    FROM unnest(${sql.param(opening.map((row) => row.contactId))}::bigint[],
-      ${sql.param(opening.map((row) => row.touchpointId))}::bigint[],
-      ${sql.param(opening.map((row) => row.episodeId))}::bigint[],
+    FROM unnest(${bigints(opening.map((row) => row.contactId))},
+      ${bigints(opening.map((row) => row.touchpointId))},
+      ${bigints(opening.map((row) => row.episodeId))},
       ${sql.param(opening.map((row) => row.task.script))}::text[],
       ${sql.param(opening.map((row) => row.task.taker))}::text[]
     ) AS g(contact_id, touchpoint_id, episode_id, script, taker)

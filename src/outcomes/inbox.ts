@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { InappMessage } from '../channels/channel.ts'
+import { bigints } from '../database/arrays.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 
 // Messages that wait inside the user's own app: written when their send is settled, handed out until the app says that
@@ -30,9 +31,9 @@ export async function keepMessages(tx: Transaction, now: Date, arriving: readonl
     INSERT INTO inapp_messages (contact_id, touchpoint_id, episode_id, step_id, locale, title, text, html, url, offer,
       created_at)
     SELECT g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.locale, g.title, g.text, g.html, g.url, g.offer, ${now}
-    FROM unnest(${sql.param(arriving.map((row) => row.contactId))}::bigint[],
-      ${sql.param(arriving.map((row) => row.touchpointId))}::bigint[],
-      ${sql.param(arriving.map((row) => row.episodeId))}::bigint[],
+    FROM unnest(${bigints(arriving.map((row) => row.contactId))},
+      ${bigints(arriving.map((row) => row.touchpointId))},
+      ${bigints(arriving.map((row) => row.episodeId))},
       ${sql.param(arriving.map((row) => row.stepId))}::int[],
       ${column('locale')}::text[], ${column('title')}::text[], ${column('text')}::text[], ${column('html')}::text[],
       ${column('url')}::text[], ${sql.param(arriving.map((row) => row.offer))}::text[]
@@ -94,7 +95,7 @@ export async function fetchMessages(
     await execute(
       tx,
       sql`UPDATE inapp_messages SET fetched_at = ${now} WHERE contact_id = ${contact.contactId} AND fetched_at IS NULL
-          AND touchpoint_id = ANY (${sql.param(waiting.map((row) => row.touchpointId))}::bigint[])`,
+          AND touchpoint_id = ANY (${bigints(waiting.map((row) => row.touchpointId))})`,
     )
     return waiting.map(({ kind, code, expiresAt, offer, ...message }) => ({
       ...message,
@@ -148,7 +149,7 @@ async function noteAll(
     tx,
     sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at)
         SELECT ${contactId}::bigint, touchpoint_id, ${`inapp ${kind}`}, ${kind}, ${now}, ${now}
-        FROM unnest(${sql.param(messages.map((row) => row.touchpointId))}::bigint[]) AS touchpoint_id
+        FROM unnest(${bigints(messages.map((row) => row.touchpointId))}) AS touchpoint_id
         ON CONFLICT DO NOTHING`,
   )
 }

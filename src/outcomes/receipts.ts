@@ -79,7 +79,7 @@ async function addEvents(
     sql`
     WITH given AS (
       SELECT * FROM unnest(${ofAnyLength(bigints(unique.map((event) => event.contactId)))},
-        ${sql.param(unique.map((event) => event.touchpointId))}::bigint[],
+        ${bigints(unique.map((event) => event.touchpointId))},
         ${sql.param(unique.map((event) => event.eventId))}::text[],
         ${sql.param(unique.map((event) => event.kind))}::text[],
         ${sql.param(unique.map(({ detail }) => (detail ? storable(detail).slice(0, DETAIL) : null)))}::text[],
@@ -140,9 +140,9 @@ async function bookFacts(tx: Transaction, now: Date, events: readonly DeliveryEv
     sql`
     WITH fact AS (
       SELECT contact_id, touchpoint_id, max(cost) AS cost
-      FROM unnest(${sql.param(facts.map((event) => event.contactId))}::bigint[],
-        ${sql.param(facts.map((event) => event.touchpointId))}::bigint[],
-        ${sql.param(facts.map((event) => event.cost))}::bigint[]) AS f(contact_id, touchpoint_id, cost)
+      FROM unnest(${bigints(facts.map((event) => event.contactId))},
+        ${bigints(facts.map((event) => event.touchpointId))},
+        ${bigints(facts.map((event) => event.cost))}) AS f(contact_id, touchpoint_id, cost)
       GROUP BY contact_id, touchpoint_id
     )
     INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
@@ -175,7 +175,7 @@ async function suppressAddresses(
     {
       source: `receipt of ${channel.name}`,
       found: sql`SELECT c.${key} AS key, e.reason
-        FROM unnest(${sql.param(final.map((event) => event.contactId))}::bigint[],
+        FROM unnest(${bigints(final.map((event) => event.contactId))},
           ${sql.param(final.map((event) => event.kind))}::text[]) AS e(contact_id, reason)
         JOIN contacts c USING (contact_id)`,
     },
@@ -217,7 +217,7 @@ async function findWornOut(
   return await rows(
     tx,
     sql`
-    SELECT g.contact_id AS "contactId", 'hard_bounce' AS kind FROM unnest(${sql.param(soft)}::bigint[]) AS g(contact_id)
+    SELECT g.contact_id AS "contactId", 'hard_bounce' AS kind FROM unnest(${bigints(soft)}) AS g(contact_id)
     CROSS JOIN LATERAL (
       SELECT count(*) FILTER (WHERE returned.soft AND NOT returned.taken) AS soft FROM (
         SELECT touchpoint_id FROM touchpoint_records r

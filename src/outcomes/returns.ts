@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { ON_RETURN } from '../config/campaign.ts'
 import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
+import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { cancel } from '../touchpoints/lifecycle.ts'
 import { closeCalls } from './calls.ts'
@@ -40,8 +41,8 @@ export async function recordReturns(
     ORDER BY e.contact_id, e.episode_id FOR UPDATE OF e`,
   )
   if (touched.length === 0) return
-  const keys = sql`unnest(${sql.param(touched.map((row) => row.contactId))}::bigint[],
-    ${sql.param(touched.map((row) => row.episodeId))}::bigint[]) AS k(contact_id, episode_id)`
+  const keys = sql`unnest(${bigints(touched.map((row) => row.contactId))},
+    ${bigints(touched.map((row) => row.episodeId))}) AS k(contact_id, episode_id)`
   const versions = await versionsOf(dependencies.book, touched)
   await silenceReturned(tx, now, keys, silencerTable(versions, dependencies.activityTypes))
   await recordRecalls(tx, keys, goalTable(versions))

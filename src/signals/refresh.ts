@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { bigints } from '../database/arrays.ts'
 import {
   type Database,
   execute,
@@ -81,8 +82,8 @@ function amongOf(contacts: readonly number[]): (column: SQL) => SQL {
   const [first = 0, last = 0] = [contacts[0], contacts.at(-1)]
   // A range where most of it is marked, as after an import: one scan in place of ten thousand look-ups a month.
   if (last - first < 2 * contacts.length) return (column) => sql`${column} BETWEEN ${first} AND ${last}`
-  const ids = sql.param(contacts)
-  return (column) => sql`${column} = ANY (${ids}::bigint[])`
+  const ids = bigints(contacts)
+  return (column) => sql`${column} = ANY (${ids})`
 }
 
 /**

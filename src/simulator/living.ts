@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { ingestActivity, prepareIngest } from '../contacts/ingest.ts'
+import { bigints } from '../database/arrays.ts'
 import { execute, rows, transaction } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import type { Runtime } from '../service/runtime.ts'
@@ -72,8 +73,8 @@ export async function openLiving(
         await execute(
           tx,
           sql`INSERT INTO incoming_activity (contact_id, occurred_at, key, type, value, properties)
-              SELECT * FROM unnest(${sql.param(chunk.map((each) => each.contactId))}::bigint[],
-                ${sql.param(chunk.map((each) => each.at.toISOString()))}::timestamptz[], ${sql.param(keys)}::bigint[],
+              SELECT * FROM unnest(${bigints(chunk.map((each) => each.contactId))},
+                ${sql.param(chunk.map((each) => each.at.toISOString()))}::timestamptz[], ${bigints(keys)},
                 ${sql.param(chunk.map((each) => each.type))}::text[],
                 ${sql.param(chunk.map((each) => each.value))}::bigint[],
                 ${sql.param(chunk.map((each) => each.properties))}::jsonb[])`,

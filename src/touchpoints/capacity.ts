@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { Temporal } from 'temporal-polyfill'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import { bigints } from '../database/arrays.ts'
 import {
   type Database,
   execute,
@@ -177,8 +178,8 @@ async function writeSlots(
     tx,
     sql`INSERT INTO call_slots (contact_id, touchpoint_id, campaign, step, day, taker)
         SELECT contact_id, touchpoint_id, ${campaign}, ${step}, ${day}::date, taker FROM unnest(
-          ${sql.param(given.map((row) => row.contactId))}::bigint[],
-          ${sql.param(given.map((row) => row.touchpointId))}::bigint[],
+          ${bigints(given.map((row) => row.contactId))},
+          ${bigints(given.map((row) => row.touchpointId))},
           ${sql.param(given.map((row) => row.taker))}::text[]) AS g(contact_id, touchpoint_id, taker)
         ON CONFLICT (contact_id, touchpoint_id) DO UPDATE SET day = excluded.day, taker = excluded.taker`,
   )

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Session } from '../database/connect.ts'
 import type { DraftPlan, KeptPlan } from './desk.ts'
 
@@ -72,7 +73,7 @@ export async function sampleNames(
   const found = await rows<{ contactId: number; externalId: string }>(
     session,
     sql`SELECT contact_id AS "contactId", external_id AS "externalId" FROM contacts
-        WHERE contact_id = ANY (${sql.param(contactIds)}::bigint[]) AND erased_at IS NULL`,
+        WHERE contact_id = ANY (${bigints(contactIds)}) AND erased_at IS NULL`,
   )
   return new Map(found.map(({ contactId, externalId }) => [contactId, externalId]))
 }
