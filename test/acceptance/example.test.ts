@@ -1,13 +1,11 @@
 import { existsSync } from 'node:fs'
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { type Database, rows } from '../../src/database/connect.ts'
-import { run as winback } from '../cli/command.ts'
-import { freshDatabase } from '../support/database.ts'
+import { type CliShop, openCliShop, run as winback } from '../cli/command.ts'
 
 // The campaign of the design, as it is written, in the workspace that `init` makes: from validate to its first run.
 
@@ -16,23 +14,19 @@ const present = existsSync(EXAMPLE)
 if (!present) console.warn(`\n*** ${EXAMPLE} is absent: THE TEST OF THE DESIGN'S CAMPAIGN IS SKIPPED ***\n`)
 
 describe.skipIf(!present)('the campaign of the design', () => {
-  let folder: string
   let database: Database
-  const run = (...words: string[]) =>
-    winback(words, { cwd: join(folder, 'shop'), env: { DATABASE_URL: database.url } })
+  let here: CliShop['here']
+  const run = (...words: string[]) => winback(words, here)
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'winback-example-'))
-    database = await freshDatabase()
-    await winback(['init', 'shop'], { cwd: folder, env: {} })
-    await copyFile(EXAMPLE, join(folder, 'shop/campaigns/graded-recall.yaml'))
+    ;({ database, here } = await openCliShop())
+    await copyFile(EXAMPLE, join(here.cwd, 'campaigns/graded-recall.yaml'))
     // What it calls a template of its own is one of ours for a segment.
     for (const locale of ['en', 'zh-CN']) {
-      const file = (name: string) => join(folder, 'shop/templates', name)
+      const file = (name: string) => join(here.cwd, 'templates', name)
       await copyFile(file(`coupon.${locale}.high_value.hbs`), file(`coupon-vip.${locale}.hbs`))
     }
   })
-  afterAll(() => rm(folder, { recursive: true, force: true }))
 
   it('is valid, and sends nothing to the log', async () => {
     expect(await readFile(EXAMPLE, 'utf8')).not.toMatch(/channel: .*log/)
@@ -48,10 +42,10 @@ describe.skipIf(!present)('the campaign of the design', () => {
     const ago = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString()
     const people = Array.from({ length: 30 }, (_, at) => ({ id: `u${at}`, silent: 4 + (at % 3) * 6 }))
     const contacts = people.map(({ id }) => `${id},${id}@example.com,active\n`)
-    await writeFile(join(folder, 'shop/people.csv'), `external_id,email,status\n${contacts.join('')}`)
+    await writeFile(join(here.cwd, 'people.csv'), `external_id,email,status\n${contacts.join('')}`)
     const sessions = people.map(({ id, silent }) => `${id},session,${ago(silent)}\n`)
     const fed = `fresh,session,${ago(0)}\n`
-    await writeFile(join(folder, 'shop/seen.csv'), `external_id,type,occurred_at\n${sessions.join('')}${fed}`)
+    await writeFile(join(here.cwd, 'seen.csv'), `external_id,type,occurred_at\n${sessions.join('')}${fed}`)
     for (const words of [
       ['import', 'contacts', 'people.csv'],
       ['import', 'activity', 'seen.csv'],

@@ -1,35 +1,28 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { CHANGES, withAudit } from '../../src/cli/changes.ts'
 import { operator } from '../../src/cli/operator.ts'
 import { verbOf } from '../../src/cli/program.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { WinbackError } from '../../src/errors.ts'
 import { AUDIT_WORDS } from '../../src/web/pages/audit-words.ts'
-import { freshDatabase } from '../support/database.ts'
-import { run, verbs } from './command.ts'
+import { type CliShop, openCliShop, run, verbs } from './command.ts'
 
 // Whatever is changed at the terminal stands in the audit, by the account of who typed it.
 
-let directory: string
 let database: Database
-let here: { cwd: string; env: Record<string, string> }
+let here: CliShop['here']
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'winback-audit-'))
-  database = await freshDatabase()
-  here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
-  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+  ;({ database, here } = await openCliShop())
   await writeFile(
     join(here.cwd, 'people.csv'),
     'external_id,email,signed_up_at,status\nann-7,ann@example.com,2026-01-01,active\n',
   )
 })
-afterAll(() => rm(directory, { recursive: true, force: true }))
 
 const leaves = (command: Command): Command[] =>
   command.commands.length === 0 ? [command] : command.commands.flatMap(leaves)

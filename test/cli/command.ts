@@ -1,9 +1,13 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runProgram } from '../../src/cli/program.ts'
 import { readVerbs } from '../../src/cli/verbs.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
+import type { Database } from '../../src/database/connect.ts'
+import { freshDatabase } from '../support/database.ts'
+import { scratchDirectory } from '../support/scratch.ts'
 
 const built = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
@@ -40,6 +44,27 @@ export async function run(args: readonly string[], { cwd, env = {} }: Place): Pr
     interrupt: new AbortController().signal,
   })
   return { code, stdout, stderr }
+}
+
+/** A workspace as `winback init` makes it, over a database. */
+export interface CliShop {
+  /** The folder that the workspace, `shop`, lies in. */
+  readonly directory: string
+  readonly database: Database
+  /** Where a command of the workspace is run. */
+  readonly here: { readonly cwd: string; readonly env: Readonly<Record<string, string>> }
+}
+
+/**
+ * Makes a workspace in a folder of its own, both removed after the test file.
+ * @param database the one it works on; one of its own by default
+ */
+export async function openCliShop(database?: Database): Promise<CliShop> {
+  const directory = scratchDirectory()
+  const own = database ?? (await freshDatabase())
+  const made = await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+  if (made.code !== 0) throw new Error(made.stderr)
+  return { directory, database: own, here: { cwd: join(directory, 'shop'), env: { DATABASE_URL: own.url } } }
 }
 
 /** A command running as a process of its own. */

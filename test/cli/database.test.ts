@@ -1,27 +1,20 @@
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { type Database, rows } from '../../src/database/connect.ts'
-import { freshDatabase } from '../support/database.ts'
-import { run, startBuilt } from './command.ts'
+import { type CliShop, openCliShop, run, startBuilt } from './command.ts'
 
 // The verbs against a real database, in the order a newcomer would go.
 
-let directory: string
 let database: Database
-let here: { cwd: string; env: Record<string, string> }
+let here: CliShop['here']
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'winback-cli-'))
-  database = await freshDatabase()
-  here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
-  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+  ;({ database, here } = await openCliShop())
 })
-afterAll(() => rm(directory, { recursive: true, force: true }))
 
 async function json(
   args: readonly string[],

@@ -1,27 +1,21 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { referenceOf } from '../../src/channels/reference.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { readSigningKeys } from '../../src/service/links.ts'
 import { signAddress } from '../../src/tokens/address.ts'
-import { freshDatabase } from '../support/database.ts'
-import { run, startBuilt } from './command.ts'
+import { type CliShop, openCliShop, run, startBuilt } from './command.ts'
 
 // What is worked on at the terminal: calls, and mail that comes back through a pipe.
 
-let directory: string
 let database: Database
-let here: { cwd: string; env: Record<string, string> }
+let here: CliShop['here']
 let contactId: number
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'winback-desk-'))
-  database = await freshDatabase()
-  here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
-  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+  ;({ database, here } = await openCliShop())
   const file = join(here.cwd, 'winback.yaml')
   const text = await readFile(file, 'utf8')
   await writeFile(file, text.replace(/^ {2}email:\n/m, '  email:\n    bounces: bounce@shop.example\n'))
@@ -37,7 +31,6 @@ beforeAll(async () => {
   )
   contactId = made?.id ?? 0
 })
-afterAll(() => rm(directory, { recursive: true, force: true }))
 
 test('a call is taken, tried again at the time an agent names, and told of in words', async () => {
   const calls = (...args: string[]) => run(['calls', ...args], here)

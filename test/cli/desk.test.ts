@@ -1,27 +1,22 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { openDesk } from '../../src/cli/desk.ts'
 import { openOutput } from '../../src/cli/output.ts'
 import { type DatabaseContext, withWorkspace } from '../../src/cli/workspace.ts'
 import { manualClock } from '../../src/clock.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
-import { freshDatabase } from '../support/database.ts'
-import { run } from './command.ts'
+import { openCliShop, run } from './command.ts'
 
 // The verbs plan, apply and preview as the pages use them: on the files as they lie on disk at that moment.
 
-let directory: string
 let shop: string
 let url: string
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'winback-desk-'))
-  shop = join(directory, 'shop')
-  url = (await freshDatabase()).url
-  const here = { cwd: shop, env: { DATABASE_URL: url } }
-  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+  const { database, here } = await openCliShop()
+  shop = here.cwd
+  url = database.url
   await writeFile(
     join(shop, 'people.csv'),
     'external_id,email,first_name,status,locale,signed_up_at\nann-7,ann@desk.test,Ann,active,en,2026-02-25\n',
@@ -33,7 +28,6 @@ beforeAll(async () => {
   expect((await run(['import', 'contacts', 'people.csv'], here)).code).toBe(0)
   expect((await run(['import', 'activity', 'events.csv'], here)).code).toBe(0)
 })
-afterAll(() => rm(directory, { recursive: true, force: true }))
 
 /** The desk of a process that serves this workspace. */
 const atDesk = <T>(work: (desk: ReturnType<typeof openDesk>, context: DatabaseContext) => Promise<T>) => {

@@ -1,25 +1,19 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { type Database, rows } from '../../src/database/connect.ts'
-import { freshDatabase } from '../support/database.ts'
-import { run } from './command.ts'
+import { type CliShop, openCliShop, run } from './command.ts'
 
 // What a newcomer does wrong, and what is said then.
 
 let directory: string
 let database: Database
-let here: { cwd: string; env: Record<string, string> }
+let here: CliShop['here']
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'winback-mistakes-'))
-  database = await freshDatabase()
-  here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
-  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+  ;({ directory, database, here } = await openCliShop())
 })
-afterAll(() => rm(directory, { recursive: true, force: true }))
 
 test('init says who is in the way, and is no defect', async () => {
   await writeFile(join(directory, 'file'), '')

@@ -1,23 +1,17 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
-import { freshDatabase } from '../support/database.ts'
-import { run } from './command.ts'
+import { type CliShop, openCliShop, run } from './command.ts'
 
 // Codes that come in by a file, redemptions too, and what is said while there are too few.
 
-let directory: string
 let database: Database
-let here: { cwd: string; env: Record<string, string> }
+let here: CliShop['here']
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'winback-offers-'))
-  database = await freshDatabase()
-  here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
-  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+  ;({ database, here } = await openCliShop())
   const file = join(here.cwd, 'campaigns/graded-recall.yaml')
   const text = await readFile(file, 'utf8')
   await writeFile(
@@ -26,7 +20,6 @@ beforeAll(async () => {
   )
   expect((await run(['apply'], here)).code).toBe(0)
 })
-afterAll(() => rm(directory, { recursive: true, force: true }))
 
 const write = (name: string, text: string) => writeFile(join(here.cwd, name), text)
 

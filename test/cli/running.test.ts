@@ -1,8 +1,7 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { draw } from '../../src/audience/holdout.ts'
 import type { RunResult } from '../../src/audience/run.ts'
 import { openOutput } from '../../src/cli/output.ts'
@@ -13,19 +12,16 @@ import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { WinbackError } from '../../src/errors.ts'
 import { freshDatabase } from '../support/database.ts'
 import { startSmtp } from '../support/smtp.ts'
-import { run } from './command.ts'
+import { type CliShop, openCliShop, run } from './command.ts'
 
 // What a newcomer is told of runs: before, while and after, and what keeps one back.
 
 let directory: string
 let database: Database
-let here: { cwd: string; env: Record<string, string> }
+let here: CliShop['here']
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'winback-cli-'))
-  database = await freshDatabase()
-  here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
-  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+  ;({ directory, database, here } = await openCliShop())
   const file = join(here.cwd, 'campaigns/graded-recall.yaml')
   // A window that is shut for the next hours, whenever this runs.
   const hour = (new Date().getUTCHours() + 3) % 24
@@ -40,7 +36,6 @@ beforeAll(async () => {
       .replace(/id: remind, .*? }/, 'id: remind, channel: email, template: come-back }'),
   )
 })
-afterAll(() => rm(directory, { recursive: true, force: true }))
 
 test('an empty database: plan says to import first, and that a run would be refused', async () => {
   const { code, stdout } = await run(['plan', '--locale', 'en'], here)

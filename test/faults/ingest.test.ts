@@ -1,30 +1,21 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { afterAll, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { rows } from '../../src/database/connect.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
-import { run, startBuilt } from '../cli/command.ts'
-import { freshDatabase } from '../support/database.ts'
+import { openCliShop, startBuilt } from '../cli/command.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
 // The web process is killed while it takes events. What it answered is there; what it did not is sent again.
 
-const directories: string[] = []
-afterAll(() => Promise.all(directories.map((each) => rm(each, { recursive: true, force: true }))))
-
 const BATCHES = 240
 const SIZE = 50
 
 test('kill -9 during ingest loses nothing that was accepted, and doubles nothing', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'winback-kill-'))
-  directories.push(directory)
-  const database = await freshDatabase()
-  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
-  const here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
+  const { database, here } = await openCliShop()
   const port = await freePort()
   const file = join(here.cwd, 'winback.yaml')
   await writeFile(file, `${await readFile(file, 'utf8')}\nweb: { port: ${port} }\n`)

@@ -22,7 +22,8 @@ import { findContact } from '../../src/touchpoints/preview.ts'
 import { recordAudit } from '../../src/web/audit.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { assertPatiently } from '../support/patience.ts'
-import { openShop, type Shop, scratchDirectory, testChannel } from '../support/shop.ts'
+import { scratchDirectory } from '../support/scratch.ts'
+import { openShop, type Shop, testChannel } from '../support/shop.ts'
 import { findWords } from './promises.ts'
 
 // I12 forgotten: after an erasure nothing that names the person is left, and reports say what they said.

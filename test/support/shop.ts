@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type RunResult, runCampaign } from '../../src/audience/run.ts'
 import type { Channel, Delivery, Message } from '../../src/channels/channel.ts'
@@ -13,7 +12,7 @@ import { importActivity, importContacts, importSuppressions } from '../../src/co
 import type { Database } from '../../src/database/connect.ts'
 import { openRuntime, type Runtime } from '../../src/service/runtime.ts'
 import type { Leases } from '../../src/touchpoints/lifecycle.ts'
-import { afterFile } from './after-file.ts'
+import { scratchDirectory } from './scratch.ts'
 
 // The whole of Winback but the command line, on files: a workspace, campaigns as YAML, real imports, real templates.
 // Only the channels are scripted.
@@ -153,11 +152,4 @@ export async function openShop(options: {
       return await runCampaign(runtime.run, current, tick ?? clock.now())
     },
   }
-}
-
-/** A directory that is removed after the test file. */
-export function scratchDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'winback-shop-'))
-  afterFile(() => rmSync(directory, { recursive: true, force: true }))
-  return directory
 }

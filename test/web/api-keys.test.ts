@@ -1,9 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { Hono } from 'hono'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import {
@@ -14,7 +11,7 @@ import {
   revokeApiKey,
 } from '../../src/web/api-keys.ts'
 import { requireScope } from '../../src/web/authorise.ts'
-import { run } from '../cli/command.ts'
+import { openCliShop, run } from '../cli/command.ts'
 import { freshDatabase } from '../support/database.ts'
 
 let database: Database
@@ -96,10 +93,7 @@ test('a revoked key is refused within seconds; its use is noted to the minute', 
 })
 
 test('the verb makes, lists and revokes, and shows a key once', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'winback-keys-'))
-  afterAll(() => rm(directory, { recursive: true, force: true }))
-  await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
-  const here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
+  const { here } = await openCliShop(database)
   const made = await run(
     ['api-keys', 'create', 'backend', '--scope', 'events:write', '--scope', 'read'],
     here,

@@ -1,14 +1,13 @@
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import nodemailer from 'nodemailer'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { type MailCatcher, openCatcher } from '../../src/channels/email/catcher.ts'
 import { manualClock } from '../../src/clock.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
-import { run } from '../cli/command.ts'
+import { type CliShop, openCliShop, run } from '../cli/command.ts'
 import { hasBrowser, LOOKS, lookAt, openBrowser, openWindow } from '../support/browser.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, type Shop, testChannel } from '../support/shop.ts'
@@ -123,14 +122,10 @@ test('the catcher keeps the newest 200', async () => {
 })
 
 describe('start --catch-mail is refused', () => {
-  let directory: string
-  let here: { cwd: string; env: Record<string, string> }
+  let here: CliShop['here']
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'winback-catch-'))
-    here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: (await freshDatabase()).url } }
-    await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })
+    here = (await openCliShop()).here
   })
-  afterAll(() => rm(directory, { recursive: true, force: true }))
 
   it('where mail goes to another machine: it is real', async () => {
     const real = { ...here, env: { ...here.env, SMTP_HOST: 'smtp.tea.example' } }

@@ -1,15 +1,14 @@
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { composeWeb, startWeb, type WebServer } from '../../src/web/server.ts'
-import { run, startBuilt } from '../cli/command.ts'
+import { openCliShop, startBuilt } from '../cli/command.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { openShop, type Shop } from '../support/shop.ts'
@@ -18,18 +17,15 @@ import { openShop, type Shop } from '../support/shop.ts'
 
 let database: Database
 let shop: Shop
-let directory: string
 const servers: WebServer[] = []
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'winback-web-'))
   database = await freshDatabase()
   shop = await openShop({ database, clock: manualClock(new Date('2026-03-01T00:00:00Z')), channels: [] })
 })
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.close()))
   await shop.runtime.close()
-  await rm(directory, { recursive: true, force: true })
 })
 
 test('is alive, and ready while its database answers and it has not been asked to end', async () => {
@@ -155,8 +151,7 @@ test('a port that is taken is said, with what to do', async () => {
 })
 
 test('`winback web` serves alone, and Ctrl-C ends it in order', async () => {
-  const here = { cwd: join(directory, 'shop'), env: { DATABASE_URL: database.url } }
-  expect((await run(['init', 'shop', '--timezone', 'UTC'], { cwd: directory })).code).toBe(0)
+  const { here } = await openCliShop(database)
   const file = join(here.cwd, 'winback.yaml')
   await writeFile(file, `${await readFile(file, 'utf8')}\nweb: { port: 0, serve: false }\n`)
   const web = startBuilt(['web'], here)
