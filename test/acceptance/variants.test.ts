@@ -11,9 +11,10 @@ import { replay } from '../../src/service/replay.ts'
 import { questionOf, refreshReports } from '../../src/service/reporting.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { seeded } from '../support/draws.ts'
-import { openShop, type Shop, TEMPLATES, testChannel, WORKSPACE } from '../support/shop.ts'
+import { openShop, type Shop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
 
 // Two letters of which one is better, from the file to the verdict: real templates, real imports, a planted truth.
 

@@ -6,8 +6,9 @@ import { drawVariant, variantSql } from '../../src/audience/stages.ts'
 import type { CompiledCampaign, CompiledStep } from '../../src/config/compiled.ts'
 import { rows } from '../../src/database/connect.ts'
 import { offer } from '../../src/offers/offers.ts'
+import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
-import { DAY, openPipeline, START, scriptedChannel } from '../support/pipeline.ts'
+import { DAY, openPipeline, START } from '../support/pipeline.ts'
 
 /** A step that compares variants of these shares, named v0, v1, … */
 function stepOf(id: string, shares: readonly number[]): CompiledStep {
@@ -103,7 +104,7 @@ describe('a touchpoint of a step with variants', () => {
     const terms = offer.parse({ kind: 'coupon', amount: '5 CNY', valid: '7d', expected_redemption: '10%' })
     const gift = { name: 'gift', share: 0.5, offer: { name: 'five_off', terms } }
     const variants = [{ name: 'plain', share: 0.5 }, gift]
-    const channel = scriptedChannel()
+    const channel = testChannel()
     const pipeline = await openPipeline({
       channel,
       holdout: 0.3,

@@ -20,15 +20,9 @@ import { type Database, execute, rows, transaction } from '../../src/database/co
 import { recordRefusals } from '../../src/outcomes/silence.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { claim, markSending } from '../../src/touchpoints/lifecycle.ts'
+import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import {
-  DAY,
-  openPipeline,
-  type Pipeline,
-  type PipelineOptions,
-  START,
-  scriptedChannel,
-} from '../support/pipeline.ts'
+import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
 
 const hooks: Hooks = { onRefused: recordRefusals }
 const ago = (days: number) => new Date(START.getTime() - days * DAY * 1000)
@@ -159,7 +153,7 @@ describe('consent', () => {
   })
 
   it('reaches the next channel of a step where the first is refused', async () => {
-    const sms = scriptedChannel({ name: 'sms', kind: 'phone' })
+    const sms = testChannel('sms')
     const steps = [{ id: 'remind', channels: ['sms', 'email'] }]
     const { pipeline, consent } = await scene({
       needsConsent: ['sms'],

@@ -20,10 +20,11 @@ import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { claim, markSending } from '../../src/touchpoints/lifecycle.ts'
 import { findContact } from '../../src/touchpoints/preview.ts'
 import { recordAudit } from '../../src/web/audit.ts'
+import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { assertPatiently } from '../support/patience.ts'
 import { scratchDirectory } from '../support/scratch.ts'
-import { openShop, type Shop, testChannel } from '../support/shop.ts'
+import { openShop, type Shop } from '../support/shop.ts'
 import { findWords } from './promises.ts'
 
 // I12 forgotten: after an erasure nothing that names the person is left, and reports say what they said.

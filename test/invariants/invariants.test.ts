@@ -7,11 +7,12 @@ import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue, nextDue } from '../../src/touchpoints/dispatch.ts'
 import { createSlots } from '../../src/touchpoints/slots.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
+import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { eventually } from '../support/eventually.ts'
 import { assertPatiently } from '../support/patience.ts'
-import { DAY, openPipeline, type Pipeline, START, scriptedChannel } from '../support/pipeline.ts'
-import { openShop, testChannel } from '../support/shop.ts'
+import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
+import { openShop } from '../support/shop.ts'
 import { brokenPromises, heedReturns } from './promises.ts'
 
 // The numbered promises, each on a real database under random circumstances. The model-based test checks most of them
@@ -141,7 +142,7 @@ describe('I1 once, I10 disposable queue', () => {
           { minLength: 1, maxLength: 4 },
         ),
         async (idempotent, concurrency, rounds) => {
-          const channel = scriptedChannel({ idempotent, concurrency })
+          const channel = testChannel('email', { idempotent, concurrency })
           const pipeline = await openPipeline({ database: await emptiedDatabase(), tiers: ONE_TIER, channel })
           for (let n = 0; n < 15; n += 1) await pipeline.addContact({ silentSince: ago(4 * DAY) })
           await pipeline.runNow()
@@ -223,7 +224,7 @@ describe('I4 returned means silent', () => {
         fc.integer({ min: 1, max: 4 }),
         fc.array(fc.integer({ min: 1, max: 24 }), { minLength: 4, maxLength: 16 }),
         async (concurrency, backs) => {
-          const channel = scriptedChannel({ concurrency })
+          const channel = testChannel('email', { concurrency })
           const pipeline = await openPipeline({ database: await emptiedDatabase(), tiers: ONE_TIER, channel })
           for (let n = 0; n < 24; n += 1) await pipeline.addContact({ silentSince: ago(4 * DAY) })
           await pipeline.runNow()
@@ -294,7 +295,7 @@ describe('I6 windows', () => {
         fc.integer({ min: 0, max: 900 }),
         async (base, minutes, from, length, spread, slowness) => {
           const window = { from, to: Math.min(24 * 60, from + length) }
-          const channel = scriptedChannel({ concurrency: 3 })
+          const channel = testChannel('email', { concurrency: 3 })
           const pipeline = await openPipeline({
             database: await emptiedDatabase(),
             tiers: ONE_TIER,

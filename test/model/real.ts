@@ -3,7 +3,8 @@ import { expect } from 'vitest'
 import { rows } from '../../src/database/connect.ts'
 import { createSlots } from '../../src/touchpoints/slots.ts'
 import { brokenPromises } from '../invariants/promises.ts'
-import type { Shop, TestChannel } from '../support/shop.ts'
+import type { TestChannel } from '../support/channel.ts'
+import type { Shop } from '../support/shop.ts'
 import { isOpen, LIABILITY, type Model, PRICE } from './model.ts'
 
 /** The system under test, and what of it is hanging in the air. */

@@ -5,6 +5,7 @@ import { type Offer, offer } from '../../src/offers/offers.ts'
 import type { OfferProvider } from '../../src/offers/provider.ts'
 import { findReleased } from '../../src/reports/dealings-sql.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
+import { testChannel } from '../support/channel.ts'
 import {
   DAY,
   openPipeline,
@@ -12,7 +13,6 @@ import {
   type PipelineOptions,
   START,
   type StepSketch,
-  scriptedChannel,
 } from '../support/pipeline.ts'
 
 // One promise an episode: reserved while a message is under way, granted once it is out, given back otherwise.
@@ -105,7 +105,7 @@ describe('a grant', () => {
   })
 
   it('is given back where the message was refused, and where it is tried again', async () => {
-    const channel = scriptedChannel()
+    const channel = testChannel()
     channel.answer = () => ({ outcome: 'rejected', reason: 'refused', detail: '550' })
     const refused = await open(2, coupon(), { channel })
     await refused.work()
@@ -114,7 +114,7 @@ describe('a grant', () => {
     expect(await liability(refused)).toBe(0)
     expect(await releasedOf(refused)).toEqual(['failed refused', 'failed refused'])
 
-    const slow = scriptedChannel()
+    const slow = testChannel()
     slow.answer = () => ({ outcome: 'retry', detail: '451' })
     const retried = await open(1, coupon(), { channel: slow })
     await retried.work()
@@ -217,7 +217,7 @@ describe('a grant', () => {
   })
 
   it('of a worker that died comes back with its touchpoint, or stays where the message may be out', async () => {
-    const channel = scriptedChannel({ concurrency: 1 })
+    const channel = testChannel('email', { concurrency: 1 })
     const pipeline = await open(2, coupon(), { channel, leases: { queued: 1, claim: 1.5, send: 1.5 } })
     // Dies with its first message in the air: the answer never comes back from this one.
     channel.answer = () => new Promise(() => {})

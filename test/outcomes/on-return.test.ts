@@ -6,7 +6,8 @@ import { inappSettings } from '../../src/channels/inapp/settings.ts'
 import { execute, rows } from '../../src/database/connect.ts'
 import { keepMessages } from '../../src/outcomes/inbox.ts'
 import { checkLadder } from '../../src/reports/messages-sql.ts'
-import { DAY, openPipeline, type Pipeline, START, scriptedChannel } from '../support/pipeline.ts'
+import { testChannel } from '../support/channel.ts'
+import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
 
 const before = (days: number) => new Date(START.getTime() - days * DAY * 1000)
 const greeting = {
@@ -21,7 +22,7 @@ async function open(options: { holdout?: number; tierHoldout?: number } = {}): P
     holdout: options.holdout ?? 0,
     tiers: [{ name: 'coupon', from: 3 * DAY, to: 30 * DAY, holdout: options.tierHoldout ?? 0, steps }],
     onReturn: [{ id: 'welcome', channels: ['inapp'], facts: [] }],
-    others: [scriptedChannel({ name: 'inapp', kind: 'none' })],
+    others: [testChannel('inapp')],
   })
   const { worker } = pipeline
   const inapp = openInapp(inappSettings.parse({}))

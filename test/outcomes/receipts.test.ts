@@ -20,9 +20,10 @@ import type { Runtime } from '../../src/service/runtime.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { composeWeb } from '../../src/web/server.ts'
+import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { DAY, openPipeline, type Pipeline, START, scriptedChannel } from '../support/pipeline.ts'
-import { openShop, testChannel, WORKSPACE } from '../support/shop.ts'
+import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
+import { openShop, WORKSPACE } from '../support/shop.ts'
 
 async function workDue({ database, clock, worker }: Runtime): Promise<void> {
   await dispatchDue(database, clock.now(), 1000, async (batch) => {
@@ -92,7 +93,7 @@ describe('receipts', () => {
   let touchpointId: number
 
   beforeEach(async () => {
-    scene = await openPipeline({ channel: scriptedChannel({ price: 50_000 }) })
+    scene = await openPipeline({ channel: testChannel('email', { price: 50_000 }) })
     contactId = await scene.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })
     await scene.runNow()
   })

@@ -7,15 +7,9 @@ import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { recordMerges, recordStop } from '../../src/outcomes/silence.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { claim, markSending, putBack } from '../../src/touchpoints/lifecycle.ts'
+import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
-import {
-  DAY,
-  openPipeline,
-  type Pipeline,
-  type PipelineOptions,
-  START,
-  scriptedChannel,
-} from '../support/pipeline.ts'
+import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
 
 const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
 const ONE_TIER = [
@@ -117,8 +111,8 @@ describe('two persons that turn out to be one', () => {
 
 describe('a suppression', () => {
   const twoWays = () => {
-    const email = scriptedChannel({ concurrency: 1 })
-    const sms = scriptedChannel({ name: 'sms', kind: 'phone' })
+    const email = testChannel('email', { concurrency: 1 })
+    const sms = testChannel('sms')
     const steps = [{ id: 'remind', channels: ['email', 'sms'] }, { id: 'mail' }]
     const tiers = [{ name: 'only', from: 3 * DAY, to: null, steps }]
     return { email, sms, options: { channel: email, others: [sms], tiers } }
@@ -280,7 +274,7 @@ describe('a pause', () => {
   }
 
   it('of one channel lets a step take its other one', async () => {
-    const sms = scriptedChannel({ name: 'sms', kind: 'phone' })
+    const sms = testChannel('sms')
     const steps = [{ id: 'remind', channels: ['email', 'sms'] }]
     const pipeline = await open({ others: [sms], tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
     await pipeline.addContact({ silentSince, email: null, phone: '+8613800000000' })

@@ -5,8 +5,9 @@ import { rows } from '../../src/database/connect.ts'
 import { freshenSignals } from '../../src/service/signals.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, testChannel, WORKSPACE } from '../support/shop.ts'
+import { openShop, WORKSPACE } from '../support/shop.ts'
 
 // limits.effort: who brings little and uses little gets one message of the two; whoever brings much gets both.
 

@@ -9,8 +9,9 @@ import { fitSignals, readFit } from '../../src/signals/fit.ts'
 import { rulesOf } from '../../src/signals/history.ts'
 import { readPortrait } from '../../src/signals/portrait.ts'
 import { refreshSignals } from '../../src/signals/refresh.ts'
+import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, type Shop, testChannel, WORKSPACE } from '../support/shop.ts'
+import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 
 // Worked examples, small enough to be checked by hand, through import, refresh and fit.
 

@@ -4,8 +4,9 @@ import { manualClock } from '../../src/clock.ts'
 import { rows } from '../../src/database/connect.ts'
 import { prepareRehearsal, revealActivity } from '../../src/service/rehearsal.ts'
 import { replay } from '../../src/service/replay.ts'
+import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, testChannel, WORKSPACE } from '../support/shop.ts'
+import { openShop, WORKSPACE } from '../support/shop.ts'
 
 // A replay knows signals as of its clock: what a contact did later, and what was fitted later, it does not know.
 

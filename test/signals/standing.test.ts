@@ -10,8 +10,9 @@ import { modelText } from '../../src/service/plan/sentences.ts'
 import { freshenSignals, withoutModel } from '../../src/service/signals.ts'
 import { readPortrait } from '../../src/signals/portrait.ts'
 import { readStanding } from '../../src/signals/standing.ts'
+import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, testChannel, WORKSPACE } from '../support/shop.ts'
+import { openShop, WORKSPACE } from '../support/shop.ts'
 
 // What is said of everybody: how many of a band are only quiet, and what stands in for the model where data are thin.
 

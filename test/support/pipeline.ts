@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { type RunDependencies, type RunResult, runCampaign } from '../../src/audience/run.ts'
-import type { AddressKind, Channel, Delivery, Message } from '../../src/channels/channel.ts'
+import type { AddressKind, Channel } from '../../src/channels/channel.ts'
 import { type ManualClock, manualClock } from '../../src/clock.ts'
 import { campaign as campaignSchema, ON_RETURN } from '../../src/config/campaign.ts'
 import type {
@@ -21,6 +21,7 @@ import { processBatch, type WorkerDependencies } from '../../src/touchpoints/bat
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import type { Leases } from '../../src/touchpoints/lifecycle.ts'
 import { createSlots } from '../../src/touchpoints/slots.ts'
+import { type TestChannel, testChannel } from './channel.ts'
 import { freshDatabase } from './database.ts'
 
 // The pipeline without files: a compiled campaign made by hand on a database of its own, a channel in memory that
@@ -29,50 +30,11 @@ import { freshDatabase } from './database.ts'
 export const DAY = 86_400
 export const START = new Date('2026-03-02T01:00:00Z')
 
-/** A channel whose next outcomes a test decides; by default everything is sent. */
-export interface ScriptedChannel extends Channel<string, string> {
-  readonly sent: Message<string, string>[]
-  readonly kind: AddressKind
-  answer: (message: Message<string, string>) => Promise<Delivery> | Delivery
-}
-
-export function scriptedChannel(
-  options: {
-    name?: string
-    idempotent?: boolean
-    concurrency?: number
-    price?: number
-    kind?: AddressKind
-  } = {},
-): ScriptedChannel {
-  const kind = options.kind ?? 'email'
-  const sent: Message<string, string>[] = []
-  const channel: ScriptedChannel = {
-    name: options.name ?? 'email',
-    idempotent: options.idempotent ?? false,
-    concurrency: options.concurrency ?? 4,
-    deadline: 1000,
-    sent,
-    kind,
-    answer: () => ({ outcome: 'sent' }),
-    addressOf: (contact) => (kind === 'none' || kind === 'device' ? 'nowhere' : (contact[kind] ?? undefined)),
-    render: (_template, view) => JSON.stringify(view),
-    cost: () => options.price ?? 0,
-    send: async (message) => {
-      sent.push(message)
-      return await channel.answer(message)
-    },
-    check: async () => 'scripted',
-    close: async () => {},
-  }
-  return channel
-}
-
 export interface Pipeline {
   readonly database: Database
   readonly clock: ManualClock
   readonly campaign: CompiledCampaign
-  readonly channel: ScriptedChannel
+  readonly channel: TestChannel
   readonly worker: WorkerDependencies
   readonly run: RunDependencies
   /** Adds a contact silent since a moment; returns its id. */
@@ -106,9 +68,9 @@ export interface PipelineOptions {
   audience?: Condition
   /** What the tiers' seconds count from; silence by default. */
   entry?: CompiledEntry
-  channel?: ScriptedChannel
+  channel?: TestChannel
   /** More channels beside the first. */
-  others?: readonly ScriptedChannel[]
+  others?: readonly TestChannel[]
   database?: Database
   /** Seconds. */
   leases?: Leases
@@ -135,7 +97,7 @@ export function condition(source: string, fragment: ReturnType<typeof sql>): Con
 export async function openPipeline(options: PipelineOptions = {}): Promise<Pipeline> {
   const database = options.database ?? (await freshDatabase())
   const clock = manualClock(START)
-  const channel = options.channel ?? scriptedChannel()
+  const channel = options.channel ?? testChannel()
   const sketches = options.tiers ?? [
     { name: 'coupon', from: 3 * DAY, to: 7 * DAY, steps: [{ id: 'remind' }, { id: 'coupon', after: DAY }] },
     { name: 'trial', from: 7 * DAY, to: 15 * DAY, steps: [{ id: 'trial' }] },

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type RunResult, runCampaign } from '../../src/audience/run.ts'
-import type { Channel, Delivery, Message } from '../../src/channels/channel.ts'
+import type { Channel } from '../../src/channels/channel.ts'
 import { parseTemplates } from '../../src/channels/templates.ts'
 import type { ManualClock } from '../../src/clock.ts'
 import { applyCampaign } from '../../src/config/apply.ts'
@@ -16,37 +16,6 @@ import { scratchDirectory } from './scratch.ts'
 
 // The whole of Winback but the command line, on files: a workspace, campaigns as YAML, real imports, real templates.
 // Only the channels are scripted.
-
-/** Sends and remembers; a test says how each send ends. Renders with the real templates. */
-export interface TestChannel extends Channel<string, string> {
-  readonly sent: Message<string, string>[]
-  answer: (message: Message<string, string>) => Promise<Delivery> | Delivery
-}
-
-export function testChannel(
-  name: 'email' | 'log',
-  options: { concurrency?: number; price?: number } = {},
-): TestChannel {
-  const sent: Message<string, string>[] = []
-  const channel: TestChannel = {
-    name,
-    idempotent: name === 'log',
-    concurrency: options.concurrency ?? 4,
-    deadline: 1000,
-    sent,
-    answer: () => ({ outcome: 'sent' }),
-    addressOf: (contact) => (name === 'log' ? contact.externalId : (contact.email ?? undefined)),
-    render: (template, view) => template?.render(view).html ?? '',
-    cost: () => options.price ?? 0,
-    send: async (message) => {
-      sent.push(message)
-      return await channel.answer(message)
-    },
-    check: async () => 'scripted',
-    close: async () => {},
-  }
-  return channel
-}
 
 export interface Shop {
   readonly database: Database

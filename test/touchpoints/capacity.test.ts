@@ -1,10 +1,11 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { execute } from '../../src/database/connect.ts'
-import { DAY, openPipeline, START, scriptedChannel } from '../support/pipeline.ts'
+import { testChannel } from '../support/channel.ts'
+import { DAY, openPipeline, START } from '../support/pipeline.ts'
 
 it('a call that is put off to another day takes nobody’s place today', async () => {
-  const calls = scriptedChannel({ name: 'callback', kind: 'phone' })
+  const calls = testChannel('callback')
   const pipeline = await openPipeline({
     definition: {
       limits: { max_delay: '60d', per_person: [{ at_most: '1 per week', then: 'defer' }] },

@@ -9,15 +9,9 @@ import type { Outgoing } from '../../src/touchpoints/message.ts'
 import { concludeSend } from '../../src/touchpoints/sends.ts'
 import { createSlots } from '../../src/touchpoints/slots.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
+import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
-import {
-  DAY,
-  openPipeline,
-  type Pipeline,
-  type PipelineOptions,
-  START,
-  scriptedChannel,
-} from '../support/pipeline.ts'
+import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
 
 /** A prepared statement comes with a name beside its text. */
 const textOf = (query: string | QueryConfig) => (typeof query === 'string' ? query : query.text)
@@ -62,7 +56,7 @@ const ledger = (pipeline: Pipeline) =>
   )
 
 describe('a send that ended', () => {
-  const outgoing = (attempt: number, channel = scriptedChannel()): Outgoing => ({
+  const outgoing = (attempt: number, channel = testChannel()): Outgoing => ({
     candidate: {
       contactId: 1,
       touchpointId: 1,
@@ -177,7 +171,7 @@ describe('a batch', () => {
   it('has no more under way than the channel sends at once, also where two run side by side', async () => {
     let underWay = 0
     let most = 0
-    const channel = scriptedChannel({ concurrency: 5 })
+    const channel = testChannel('email', { concurrency: 5 })
     const steps = [{ id: 'one' }, { id: 'two' }]
     const pipeline = await open(30, { channel, tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
     const batches = await queue(pipeline)
@@ -241,7 +235,7 @@ describe('a batch', () => {
   })
 
   it('looks at the clock again before each slice: what the window has closed on goes when it opens', async () => {
-    const channel = scriptedChannel({ concurrency: 1 })
+    const channel = testChannel('email', { concurrency: 1 })
     const pipeline = await open(3, {
       channel,
       definition: { limits: { send_window: { default: '00:00-02:00' } } },
@@ -277,7 +271,7 @@ describe('a batch', () => {
   })
 
   it('settles what is under way when the database refuses to mark the next, and gives its places back', async () => {
-    const channel = scriptedChannel({ concurrency: 2 })
+    const channel = testChannel('email', { concurrency: 2 })
     const pipeline = await open(6, { channel })
     let marks = 0
     // The second marking fails for good: not an outage, so nobody waits.
@@ -311,7 +305,7 @@ describe('a batch', () => {
   })
 
   it('keeps what it learnt through an outage, and takes back what it marked without hearing so', async () => {
-    const channel = scriptedChannel({ concurrency: 3 })
+    const channel = testChannel('email', { concurrency: 3 })
     const pipeline = await open(9, { channel })
     // Each kind of statement loses its first answer, after it was carried out.
     const lost = new Set<string>()
@@ -363,7 +357,7 @@ describe('a sweep', () => {
   })
 
   it('plans again what was queued or claimed', async () => {
-    const pipeline = await open(6, { channel: scriptedChannel({ concurrency: 1 }) })
+    const pipeline = await open(6, { channel: testChannel('email', { concurrency: 1 }) })
     await queue(pipeline)
     await expire(pipeline.database)
     expect(await sweep(pipeline.database, START, [])).toEqual({ released: 6, repeated: 0, uncertain: 0 })
@@ -374,7 +368,7 @@ describe('a sweep', () => {
   })
 
   it('sends again, with the same key, where the channel knows repeats', async () => {
-    const channel = scriptedChannel({ idempotent: true })
+    const channel = testChannel('email', { idempotent: true })
     const pipeline = await open(1, { channel })
     await sending(pipeline)
     await expire(pipeline.database)
@@ -396,7 +390,7 @@ describe('a sweep', () => {
   })
 
   it('that thought a slow worker dead is corrected when the worker tells', async () => {
-    const channel = scriptedChannel({ price: 7 })
+    const channel = testChannel('email', { price: 7 })
     const pipeline = await open(1, { channel })
     let end = () => {}
     channel.answer = () =>
@@ -426,7 +420,7 @@ describe('a sweep', () => {
 
 describe('what is uncertain', () => {
   const doubtful = async () => {
-    const channel = scriptedChannel({ price: 7 })
+    const channel = testChannel('email', { price: 7 })
     channel.answer = () => ({ outcome: 'uncertain', detail: 'dropped after DATA' })
     const steps = [{ id: 'coupon', offer: { name: 'five', terms: COUPON } }]
     const pipeline = await open(1, { channel, tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
@@ -483,7 +477,7 @@ describe('an offer', () => {
       { id: 'two', offer },
       { id: 'three', offer },
     ]
-    const channel = scriptedChannel({ concurrency: 50 })
+    const channel = testChannel('email', { concurrency: 50 })
     const pipeline = await open(10, { channel, tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
     const batches = await queue(pipeline)
     expect(batches).toHaveLength(3)
@@ -499,7 +493,7 @@ describe('an offer', () => {
 
   it('is not owed by a message that was refused', async () => {
     const steps = [{ id: 'one', offer: { name: 'five', terms: COUPON } }]
-    const channel = scriptedChannel({ price: 3 })
+    const channel = testChannel('email', { price: 3 })
     channel.answer = () => ({ outcome: 'rejected', reason: 'refused', detail: '550' })
     const pipeline = await open(1, { channel, tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
     await pipeline.work()

@@ -8,14 +8,8 @@ import { processBatch } from '../../src/touchpoints/batch.ts'
 import { holdBudgets, openBudgets, releaseBudgets, sweepBudgets } from '../../src/touchpoints/budgets.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
-import {
-  DAY,
-  openPipeline,
-  type Pipeline,
-  type PipelineOptions,
-  START,
-  scriptedChannel,
-} from '../support/pipeline.ts'
+import { testChannel } from '../support/channel.ts'
+import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
 
 // Caps and budgets at work: decided under locks, in one place, whoever else decides at the same moment.
 
@@ -65,7 +59,7 @@ describe('caps', () => {
     for (let round = 0; round < 5; round += 1) {
       const pipeline = await open(10, {
         definition: capped('2 per day'),
-        channel: scriptedChannel({ concurrency: 50 }),
+        channel: testChannel('email', { concurrency: 50 }),
       })
       await rush(pipeline)
       await rush(pipeline)
@@ -116,7 +110,7 @@ describe('caps', () => {
   })
 
   it('give a place back where the message was put off or refused', async () => {
-    const channel = scriptedChannel()
+    const channel = testChannel()
     channel.answer = () =>
       channel.sent.length === 1
         ? { outcome: 'rejected', reason: 'refused', detail: '550' }
@@ -142,7 +136,7 @@ describe('a budget', () => {
   const cent = 10_000
 
   it('of a day is spent to the last message it covers, and there again the next day', async () => {
-    const channel = scriptedChannel({ price: cent, concurrency: 50 })
+    const channel = testChannel('email', { price: cent, concurrency: 50 })
     const pipeline = await open(10, { definition: priced({ spend: '0.125 CNY per day' }), channel })
     // What another batch still held looks again a minute later.
     const spend = async () => {
@@ -163,7 +157,7 @@ describe('a budget', () => {
   })
 
   it('of a campaign ends it with a reason, and failed sends give back', async () => {
-    const channel = scriptedChannel({ price: cent })
+    const channel = testChannel('email', { price: cent })
     channel.answer = () => ({ outcome: 'rejected', reason: 'refused', detail: '550' })
     const pipeline = await open(2, { definition: priced({ spend: '0.02 CNY' }), channel })
     await pipeline.work()
@@ -180,7 +174,7 @@ describe('a budget', () => {
   })
 
   it('waits for what another batch holds, and is skipped only when it is spent', async () => {
-    const channel = scriptedChannel({ price: cent })
+    const channel = testChannel('email', { price: cent })
     const pipeline = await open(2, { definition: priced({ spend: '0.01 CNY' }), channel })
     const budget = { campaign: 'test', kind: 'spend', most: cent, per: null, zone: 'UTC' } as const
     await openBudgets(pipeline.database, [budget])
@@ -199,7 +193,7 @@ describe('a budget', () => {
   })
 
   it('counts what was booked before there was one', async () => {
-    const channel = scriptedChannel({ price: cent })
+    const channel = testChannel('email', { price: cent })
     const before = await open(1, { definition: { limits: { max_delay: '20d' } }, channel })
     await before.work()
     expect(await spent(before)).toBe(3 * cent)
@@ -235,7 +229,7 @@ describe('a budget', () => {
   })
 
   it('is held for what a dead worker was sending, and booked where nobody knows', async () => {
-    const channel = scriptedChannel({ price: cent, concurrency: 1 })
+    const channel = testChannel('email', { price: cent, concurrency: 1 })
     const pipeline = await open(1, {
       definition: priced({ spend: '0.01 CNY' }),
       channel,

@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { runCampaign } from '../../src/audience/run.ts'
-import { condition, DAY, openPipeline, START, scriptedChannel } from '../support/pipeline.ts'
+import { testChannel } from '../support/channel.ts'
+import { condition, DAY, openPipeline, START } from '../support/pipeline.ts'
 
 const ago = (days: number) => new Date(START.getTime() - days * DAY * 1000)
 
@@ -122,7 +123,7 @@ describe('one lapse, from selection to record', () => {
   })
 
   it('retries with back-off, gives up, and never repeats what is uncertain', async () => {
-    const channel = scriptedChannel()
+    const channel = testChannel()
     const pipeline = await openPipeline({
       channel,
       tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }] }],

@@ -6,13 +6,14 @@ import { processBatch } from '../../src/touchpoints/batch.ts'
 import { broken, watchCampaigns, watchChannels } from '../../src/touchpoints/breakers.ts'
 import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { readRates, takeRate, warmUpOn } from '../../src/touchpoints/rates.ts'
-import { DAY, openPipeline, type Pipeline, START, scriptedChannel } from '../support/pipeline.ts'
+import { testChannel } from '../support/channel.ts'
+import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
 
 async function open(contacts: number, definition: Record<string, unknown> = {}): Promise<Pipeline> {
   const pipeline = await openPipeline({
     tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one' }] }],
     definition: { limits: { max_delay: '60d' }, ...definition },
-    channel: scriptedChannel({ concurrency: 100 }),
+    channel: testChannel('email', { concurrency: 100 }),
   })
   for (let made = 0; made < contacts; made += 1) {
     await pipeline.addContact({ silentSince: new Date(START.getTime() - (4 * DAY + made) * 1000) })

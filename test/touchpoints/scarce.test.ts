@@ -7,14 +7,8 @@ import { offer } from '../../src/offers/offers.ts'
 import { speechOf } from '../../src/reports/words.ts'
 import { holdBudgets, openBudgets } from '../../src/touchpoints/budgets.ts'
 import { previewStep } from '../../src/touchpoints/preview.ts'
-import {
-  DAY,
-  openPipeline,
-  type Pipeline,
-  type PipelineOptions,
-  START,
-  scriptedChannel,
-} from '../support/pipeline.ts'
+import { testChannel } from '../support/channel.ts'
+import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
 
 // A preview asks what a reservation would say, and takes nothing.
 
@@ -84,7 +78,7 @@ describe('a preview', () => {
 
   it('says what a budget would, spent or held', async () => {
     const cent = 10_000
-    const channel = scriptedChannel({ price: cent })
+    const channel = testChannel('email', { price: cent })
     const pipeline = await open({ definition: definition({ budget: { spend: '0.01 CNY' } }), channel })
     expect((await foresee(pipeline)).scarce).toBeUndefined()
     const budget = { campaign: 'test', kind: 'spend', most: cent, per: null, zone: 'UTC' } as const
@@ -104,7 +98,7 @@ describe('a preview', () => {
 
   it('says that people can make no more calls today, unless a robot takes what is beyond', async () => {
     const call = { capacity: 1, sla: 3600, script: 'x' } as never
-    const robot = scriptedChannel({ name: 'callback', kind: 'phone' })
+    const robot = testChannel('callback')
     const pipeline = await open({
       definition: definition({}),
       tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one', call }] }],

@@ -7,14 +7,8 @@ import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { offer } from '../../src/offers/offers.ts'
 import { WAITS as WORDS } from '../../src/reports/reasons.ts'
 import { holdBudgets, openBudgets } from '../../src/touchpoints/budgets.ts'
-import {
-  DAY,
-  openPipeline,
-  type Pipeline,
-  type PipelineOptions,
-  START,
-  scriptedChannel,
-} from '../support/pipeline.ts'
+import { testChannel } from '../support/channel.ts'
+import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
 
 // Whatever puts a touchpoint back says why, and the row keeps it until it is claimed again.
 
@@ -87,11 +81,11 @@ describe('a touchpoint that is put back keeps the cause:', () => {
   it('a day’s budget that is spent, and one that others hold', async () => {
     const cent = 10_000
     const spend = { definition: limits({ budget: { spend: '0.01 CNY per day' } }) }
-    const pipeline = await open({ ...spend, tiers: TWO, channel: scriptedChannel({ price: cent }) })
+    const pipeline = await open({ ...spend, tiers: TWO, channel: testChannel('email', { price: cent }) })
     await pipeline.work()
     expect(await waits(pipeline)).toEqual(['budget_exhausted'])
 
-    const other = await open({ ...spend, channel: scriptedChannel({ price: cent }) })
+    const other = await open({ ...spend, channel: testChannel('email', { price: cent }) })
     const budget = { campaign: 'test', kind: 'spend', most: cent, per: 'day', zone: 'UTC' } as const
     await openBudgets(other.database, [budget])
     const claim = { contactId: 1, touchpointId: 1, spend: cent, liability: 0 }
@@ -129,7 +123,7 @@ describe('a touchpoint that is put back keeps the cause:', () => {
   })
 
   it('its channel that is off, and a send that failed for now', async () => {
-    const channel = scriptedChannel()
+    const channel = testChannel()
     channel.answer = () => ({ outcome: 'retry', detail: '451' })
     const pipeline = await open({ channel, definition: limits({}) })
     await pipeline.work()
@@ -137,7 +131,7 @@ describe('a touchpoint that is put back keeps the cause:', () => {
     // Of two channels the first is off: the step is worked on, and waits for it.
     const other = await open({
       tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one', channels: ['email', 'sms'] }] }],
-      others: [scriptedChannel({ name: 'sms', kind: 'phone' })],
+      others: [testChannel('sms')],
       definition: limits({}),
     })
     await execute(
@@ -149,7 +143,7 @@ describe('a touchpoint that is put back keeps the cause:', () => {
   })
 
   it('and loses it with the claim', async () => {
-    const channel = scriptedChannel()
+    const channel = testChannel()
     channel.answer = () => ({ outcome: 'retry', detail: '451' })
     const pipeline = await open({ channel, definition: limits({}) })
     await pipeline.work()

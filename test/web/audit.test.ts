@@ -6,8 +6,9 @@ import { API_CHANGES } from '../../src/web/api/changes.ts'
 import { createApiKey, SCOPES, type Scope } from '../../src/web/api-keys.ts'
 import { AUDIT_WORDS } from '../../src/web/pages/audit-words.ts'
 import { composeWeb } from '../../src/web/server.ts'
+import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, type Shop, testChannel } from '../support/shop.ts'
+import { openShop, type Shop } from '../support/shop.ts'
 
 // Whatever is changed by the API stands in the audit, by the name of the key.
 

@@ -9,8 +9,9 @@ import { manualClock } from '../../src/clock.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
 import { type CliShop, openCliShop, run } from '../cli/command.ts'
 import { hasBrowser, LOOKS, lookAt, openBrowser, openWindow } from '../support/browser.ts'
+import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, type Shop, testChannel } from '../support/shop.ts'
+import { openShop, type Shop } from '../support/shop.ts'
 import { signIn } from '../support/sign-in.ts'
 
 // Mail caught instead of sent, and shown to those who may see whom it was for.

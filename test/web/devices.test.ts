@@ -8,8 +8,9 @@ import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { composeWeb } from '../../src/web/server.ts'
+import { type TestChannel, testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, type Shop, type TestChannel, testChannel, WORKSPACE } from '../support/shop.ts'
+import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 
 const NOW = new Date('2026-03-10T09:00:00Z')
 const CAMPAIGN = `

@@ -8,8 +8,9 @@ import { pruneIngest } from '../../src/contacts/live.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { composeWeb, startWeb } from '../../src/web/server.ts'
+import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
-import { openShop, type Shop, testChannel, WORKSPACE } from '../support/shop.ts'
+import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 
 const NOW = new Date('2026-03-01T12:00:00Z')
 const clock = manualClock(NOW)

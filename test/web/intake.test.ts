@@ -7,8 +7,9 @@ import { type Database, execute, rows, transaction } from '../../src/database/co
 import { ingestApi } from '../../src/web/api/ingest.ts'
 import { createApiKey, openKeyRing } from '../../src/web/api-keys.ts'
 import { openIntake } from '../../src/web/intake.ts'
+import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
-import { openShop, type Shop, testChannel } from '../support/shop.ts'
+import { openShop, type Shop } from '../support/shop.ts'
 
 const NOW = new Date('2026-03-01T12:00:00Z')
 const clock = manualClock(NOW)

@@ -10,8 +10,9 @@ import type { SigningKeys } from '../../src/tokens/token.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { composeWeb } from '../../src/web/server.ts'
+import { type TestChannel, testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, type Shop, type TestChannel, testChannel, WORKSPACE } from '../support/shop.ts'
+import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 
 // What links of a mail lead to, over the composed web side, on what the pipeline really sent.
 

@@ -9,8 +9,9 @@ import { ROLES, type Role } from '../../src/web/accounts/roles.ts'
 import type { Desk, KeptPlan } from '../../src/web/desk.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
 import { hasBrowser, LOOKS, lookAt, openBrowser, openWindow } from '../support/browser.ts'
+import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, type Shop, testChannel } from '../support/shop.ts'
+import { openShop, type Shop } from '../support/shop.ts'
 import { formOf, signIn } from '../support/sign-in.ts'
 
 // Every page as people open it: in a browser, by role, in both languages.

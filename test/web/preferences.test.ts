@@ -10,8 +10,9 @@ import { signToken } from '../../src/tokens/token.ts'
 import { findContact } from '../../src/touchpoints/preview.ts'
 import { createApiKey, type Scope } from '../../src/web/api-keys.ts'
 import { composeWeb } from '../../src/web/server.ts'
+import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
-import { openShop, testChannel, WORKSPACE } from '../support/shop.ts'
+import { openShop, WORKSPACE } from '../support/shop.ts'
 
 const SOURCE = `${WORKSPACE}
 consent: { email: required }

@@ -12,9 +12,10 @@ import type { Runtime } from '../../../src/service/runtime.ts'
 import { processBatch } from '../../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../../src/touchpoints/dispatch.ts'
 import { createSlots } from '../../../src/touchpoints/slots.ts'
+import { testChannel } from '../../support/channel.ts'
 import { freshDatabase } from '../../support/database.ts'
 import { hasMta, type Mta, startMta } from '../../support/mta.ts'
-import { openShop, type Shop, testChannel, WORKSPACE } from '../../support/shop.ts'
+import { openShop, type Shop, WORKSPACE } from '../../support/shop.ts'
 import { type CaptureServer, startSmtp } from '../../support/smtp.ts'
 
 // Through a mail server that others wrote: it takes each mail once and hands it on as it was signed; what nobody
