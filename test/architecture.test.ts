@@ -111,6 +111,16 @@ const PACKAGES: Record<string, RegExp> = {
   'prom-client': /^web\//,
 }
 
+/** Imports of a type that close a circle, which nothing runs into. No other may. */
+const CIRCLES = [
+  'cli/progress.ts imports cli/output.ts',
+  'contacts/sync/chunks.ts imports contacts/sync/sync.ts',
+  'outcomes/do-not-contact.ts imports outcomes/receipts.ts',
+  'reports/channel-words.ts imports reports/words.ts',
+  'web/pages/layout.tsx imports web/pages/visit.ts',
+  'web/pages/parts.tsx imports web/pages/visit.ts',
+]
+
 interface Import {
   readonly from: string
   readonly to: string
@@ -178,7 +188,8 @@ describe('the architecture', () => {
   it('has no import cycle', () => {
     const edges = new Map<string, string[]>()
     for (const { from, to, types } of imports) {
-      if (!types) edges.set(from, [...(edges.get(from) ?? []), to])
+      if (types && CIRCLES.includes(`${from} imports ${to}`)) continue
+      edges.set(from, [...(edges.get(from) ?? []), to])
     }
     expect(findCycle(edges)).toBeUndefined()
   })
