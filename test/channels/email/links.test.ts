@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
+import Handlebars from 'handlebars'
 import { describe, expect, it } from 'vitest'
 import { parseClick, trackHtml, unsubscribeUrl } from '../../../src/channels/email/links.ts'
 import { isMachine } from '../../../src/channels/email/machine.ts'
@@ -28,10 +29,29 @@ describe('tracked links', () => {
         const reading = readToken(keys, 'click', tracked.split('/').at(-1) ?? '', NOW)
         expect(reading.outcome === 'read' && parseClick(reading.payload)).toEqual({
           reference: referenceOf(message),
-          url,
+          url: new URL(url).href,
         })
       }),
     )
+  })
+
+  it('lead to what a template printed, whatever the value and its letters, in ASCII', () => {
+    const print = Handlebars.compile('<a href="https://shop.example/p?q={{value}}">a</a>')
+    const values = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 60 }),
+      fc.constantFrom('优惠', "id=7&u=o'x", '&lt;', '`a`<b>"c"', '&#x3D;'),
+    )
+    fc.assert(
+      fc.property(values, (value) => {
+        const [tracked = ''] = hrefs(trackHtml(print({ value }), base, message, both))
+        const reading = readToken(keys, 'click', tracked.split('/').at(-1) ?? '', NOW)
+        const click = reading.outcome === 'read' ? parseClick(reading.payload) : undefined
+        expect(click?.url).toBe(new URL(`https://shop.example/p?q=${value}`).href)
+        expect(click?.url).toMatch(/^[!-~]+$/)
+      }),
+    )
+    // What is in mailboxes since before was signed as it was written.
+    expect(parseClick('1-2 https://shop.example/优惠')?.url).toBe('https://shop.example/%E4%BC%98%E6%83%A0')
   })
 
   it('leave alone what is ours, what is no page, and what is not asked for', () => {
@@ -42,6 +62,8 @@ describe('tracked links', () => {
       'tel:123',
       '#top',
       `https://a.example/${'x'.repeat(1_001)}`,
+      `https://a.example/${'优'.repeat(600)}`,
+      'https://a.example:port/',
     ]) {
       expect(hrefs(trackHtml(`<a href="${url}">a</a>`, base, message, both))).toEqual([url])
     }
