@@ -63,15 +63,28 @@ export function formatAmount({ micros, currency }: Amount): string {
   return `${(micros / 1e6).toFixed(6).replace(/\.?0+$/, '')} ${currency}`
 }
 
+/** Undefined: more than is counted exactly. */
+function readAmount(text: string): Amount | undefined {
+  const [value, currency] = text.split(' ') as [string, string]
+  const micros = Math.round(Number(value) * 1e6)
+  return Number.isSafeInteger(micros) ? { micros, currency } : undefined
+}
+
+function refuseAmount(text: string, context: z.RefinementCtx): never {
+  const most = Math.floor(Number.MAX_SAFE_INTEGER / 1e6)
+  context.addIssue({
+    code: 'custom',
+    message: `expected at most ${most}, which is what is counted exactly, found ${text}`,
+  })
+  return z.NEVER
+}
+
 const AMOUNT = /^(\d+(?:\.\d{1,6})?) ([A-Z]{3})$/
 
 export const amount = z
   .string()
   .regex(AMOUNT, 'expected an amount with its currency, such as 5 CNY or 0.05 USD')
-  .transform((text): Amount => {
-    const [value, currency] = text.split(' ') as [string, string]
-    return { micros: Math.round(Number(value) * 1e6), currency }
-  })
+  .transform((text, context): Amount => readAmount(text) ?? refuseAmount(text, context))
 
 /** `50000 CNY` in all, or `3000 CNY per day`: of the campaign's local day. */
 export interface Allowance {
@@ -85,12 +98,9 @@ export const budget = z
     /^\d+(?:\.\d{1,6})? [A-Z]{3}( per day)?$/,
     'expected an amount such as 50000 CNY or 3000 CNY per day',
   )
-  .transform((text): Allowance => {
-    const [value, currency] = text.split(' ') as [string, string]
-    return {
-      amount: { micros: Math.round(Number(value) * 1e6), currency },
-      per: text.endsWith(' per day') ? 'day' : null,
-    }
+  .transform((text, context): Allowance => {
+    const amount = readAmount(text) ?? refuseAmount(text, context)
+    return { amount, per: text.endsWith(' per day') ? 'day' : null }
   })
 
 /** `3d..7d`, `15d..` — half-open [from, to) in seconds of elapsed time; `to` is null without an upper end. */

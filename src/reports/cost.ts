@@ -74,16 +74,16 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
   const lines = await rows<CostLine>(
     session,
     sql`
-      SELECT p.tier, p.step, c.channel, c.kind, sum(c.amount)::bigint AS amount
+      SELECT p.tier, p.step, c.channel, c.kind, sum(c.amount)::float8 AS amount
       FROM report_costs c JOIN steps p USING (step_id) WHERE ${inRange(question, 'c')}
       GROUP BY p.tier, p.step, c.channel, c.kind ORDER BY min(p.tier_no), min(p.step_no), p.step, c.channel, c.kind`,
   )
   const days = await rows<CostData['days'][number]>(
     session,
     sql`
-      SELECT booked_on::text AS day, coalesce(sum(amount) FILTER (WHERE kind = 'spend'), 0)::bigint AS spend,
-        coalesce(sum(amount) FILTER (WHERE kind = 'liability'), 0)::bigint AS liability,
-        coalesce(sum(amount) FILTER (WHERE kind = 'labour'), 0)::bigint AS labour
+      SELECT booked_on::text AS day, coalesce(sum(amount) FILTER (WHERE kind = 'spend'), 0)::float8 AS spend,
+        coalesce(sum(amount) FILTER (WHERE kind = 'liability'), 0)::float8 AS liability,
+        coalesce(sum(amount) FILTER (WHERE kind = 'labour'), 0)::float8 AS labour
       FROM report_costs WHERE ${inRange(question)} GROUP BY booked_on ORDER BY booked_on`,
   )
   const stages = await rows<{
@@ -101,9 +101,9 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
     session,
     sql`
       SELECT tier, arm, sum(assigned)::bigint AS n, sum(recalled)::bigint AS recalls,
-        sum(spend + liability + labour)::bigint AS cost, sum(cost_squares)::float8 AS "costSquares",
-        sum(cost_recalls)::bigint AS products, sum(spend + liability)::bigint AS unpaid,
-        sum(unpaid_squares)::float8 AS "unpaidSquares", sum(unpaid_recalls)::bigint AS "unpaidProducts"
+        sum(spend + liability + labour)::float8 AS cost, sum(cost_squares)::float8 AS "costSquares",
+        sum(cost_recalls)::float8 AS products, sum(spend + liability)::float8 AS unpaid,
+        sum(unpaid_squares)::float8 AS "unpaidSquares", sum(unpaid_recalls)::float8 AS "unpaidProducts"
       FROM report_stages WHERE ${inRange(question)} AND final_at <= ${question.now} GROUP BY tier, arm`,
   )
   const priceOf = (

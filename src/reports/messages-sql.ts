@@ -129,8 +129,8 @@ export async function sumCosts(session: Session, cohort: Cohort): Promise<CostCe
   return await rows<CostCell>(
     session,
     sql`
-    SELECT p.tier, p.step, l.channel, l.kind, e.arm, sum(l.amount)::bigint AS amount,
-      coalesce(sum(l.amount) FILTER (WHERE e.window_ends_at <= ${cohort.now}), 0)::bigint AS matured
+    SELECT p.tier, p.step, l.channel, l.kind, e.arm, sum(l.amount)::float8 AS amount,
+      coalesce(sum(l.amount) FILTER (WHERE e.window_ends_at <= ${cohort.now}), 0)::float8 AS matured
     FROM steps p
     JOIN ledger l ON l.step_id = p.step_id
     JOIN episodes e ON e.contact_id = l.contact_id AND e.episode_id = l.episode_id

@@ -82,7 +82,7 @@ export async function sumActivity(
   return await rows<ActivityRow>(
     session,
     sql`
-    SELECT era, type, count(*) AS events, min(occurred_at) AS first, max(occurred_at) AS last, sum(value)::bigint AS value
+    SELECT era, type, count(*) AS events, min(occurred_at) AS first, max(occurred_at) AS last, sum(value)::float8 AS value
     FROM activity a
     CROSS JOIN LATERAL (
       SELECT count(*) AS era FROM unnest(${sql.param(moments.map((moment) => moment.toISOString()))}::timestamptz[]) AS m

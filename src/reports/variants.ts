@@ -108,9 +108,9 @@ export async function readVariants(session: Session, question: CampaignQuestion)
       sum(v.contaminated)::bigint AS contaminated, sum(v.sent)::bigint AS sent,
       coalesce(sum(v.assigned) FILTER (WHERE v.final), 0)::bigint AS matured,
       coalesce(sum(v.recalled) FILTER (WHERE v.final), 0)::bigint AS recalled,
-      coalesce(sum(v.cost) FILTER (WHERE v.final), 0)::bigint AS cost,
+      coalesce(sum(v.cost) FILTER (WHERE v.final), 0)::float8 AS cost,
       coalesce(sum(v.cost_squares) FILTER (WHERE v.final), 0)::float8 AS "costSquares",
-      coalesce(sum(v.cost_recalls) FILTER (WHERE v.final), 0)::bigint AS "costRecalls"
+      coalesce(sum(v.cost_recalls) FILTER (WHERE v.final), 0)::float8 AS "costRecalls"
     FROM (
       SELECT r.*, max(r.final_at) OVER (PARTITION BY r.day, r.step_id) <= ${question.now} AS final
       FROM report_variants r WHERE ${inRange(question, 'r')}

@@ -32,6 +32,9 @@ export interface Claimed extends TouchpointKey {
   readonly liability: number
 }
 
+/** No budget is larger, so what is spent or held need not be told beyond it: a number holds all up to here exactly. */
+const ENOUGH = sql.raw(String(Number.MAX_SAFE_INTEGER))
+
 /** Why there is nothing left for a touchpoint. */
 export interface Shortage {
   readonly budget: Budget
@@ -115,12 +118,12 @@ export async function foreseeShortage(
   const found = await rows<Spending & { kind: string }>(
     session,
     sql`
-    SELECT b.kind, coalesce((SELECT sum(l.amount) FROM ledger l JOIN steps s USING (step_id)
+    SELECT b.kind, least(${ENOUGH}, coalesce((SELECT sum(l.amount) FROM ledger l JOIN steps s USING (step_id)
         WHERE s.campaign = ${campaign} AND l.kind = b.kind AND (NOT b.daily
-          OR (l.booked_at AT TIME ZONE ${zone}::text)::date = (${now}::timestamptz AT TIME ZONE ${zone}::text)::date)), 0)::bigint
+          OR (l.booked_at AT TIME ZONE ${zone}::text)::date = (${now}::timestamptz AT TIME ZONE ${zone}::text)::date)), 0))::bigint
         AS spent,
-      coalesce((SELECT sum(h.amount) FROM budget_holds h WHERE h.campaign = ${campaign} AND h.kind = b.kind), 0)::bigint
-        AS held
+      least(${ENOUGH}, coalesce((SELECT sum(h.amount) FROM budget_holds h WHERE h.campaign = ${campaign}
+        AND h.kind = b.kind), 0))::bigint AS held
     FROM unnest(${sql.param(budgets.map(({ kind }) => kind))}::text[],
       ${sql.param(budgets.map(({ per }) => per === 'day'))}::boolean[]) AS b(kind, daily)`,
   )
@@ -207,12 +210,12 @@ async function lockedSpending(
       SELECT ${campaign}::text, kind, day, sum(amount) FROM booked GROUP BY 2, 3
       ON CONFLICT (campaign, kind, day) DO UPDATE SET spent = d.spent + excluded.spent
     )
-    SELECT b.kind, (coalesce((SELECT sum(spent) FROM budget_days d WHERE d.campaign = ${campaign} AND d.kind = b.kind
+    SELECT b.kind, least(${ENOUGH}, coalesce((SELECT sum(spent) FROM budget_days d WHERE d.campaign = ${campaign} AND d.kind = b.kind
         AND (NOT b.daily OR d.day = ${today})), 0)
       + coalesce((SELECT sum(n.amount) FROM booked n WHERE n.kind = b.kind AND (NOT b.daily OR n.day = ${today})), 0)
       )::bigint AS spent,
-      coalesce((SELECT sum(h.amount) FROM budget_holds h WHERE h.campaign = ${campaign} AND h.kind = b.kind), 0)::bigint
-      AS held
+      least(${ENOUGH}, coalesce((SELECT sum(h.amount) FROM budget_holds h WHERE h.campaign = ${campaign}
+        AND h.kind = b.kind), 0))::bigint AS held
     FROM unnest(${kinds}, ${sql.param(budgets.map(({ per }) => per === 'day'))}::boolean[]) AS b(kind, daily)`,
   )
   return new Map(found.map((row) => [row.kind, row]))

@@ -186,6 +186,12 @@ const refusals: [
     'the indentation is not that of the lines around it; give each its neighbours’ column',
   ],
   ['percentage over 100', [['holdout: 10%', 'holdout: 110%']], '110%', 'expected at most 100%, found 110%'],
+  [
+    'budget beyond what is counted exactly',
+    [['liability: 10000 CNY', 'liability: 10000000000 CNY']],
+    '10000000000 CNY',
+    'expected at most 9007199254, which is what is counted exactly, found 10000000000 CNY',
+  ],
   ['bad enum', [['then: skip', 'then: skpi']], 'skpi', 'expected defer or skip, found `skpi`', 'skip'],
   [
     'offer kind',

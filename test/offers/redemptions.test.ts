@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { rows, transaction } from '../../src/database/connect.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { offer } from '../../src/offers/offers.ts'
 import { type RedemptionClaim, redeem, redeemActivity } from '../../src/offers/redemptions.ts'
 import { readOffers } from '../../src/reports/offers.ts'
@@ -157,4 +157,16 @@ describe('a redemption', () => {
       { offer: 'five', reason: 'foreign', times: 1 },
     ])
   })
+})
+
+it('is added up in the report beyond what a number holds exactly', async () => {
+  const { database } = await openPipeline({})
+  const value = '10000000000000000'
+  await execute(
+    database,
+    sql`INSERT INTO report_offers VALUES
+      ('test', ${START}, 'five', 'coupon', 'only', 'everyone', 20000, 20000, 0, 0, ${value}::bigint, ${value}::bigint)`,
+  )
+  const { offers } = await readOffers(database, { campaign: 'test', now: START, split: new Map() })
+  expect(offers).toMatchObject([{ face: 1e16, value: 1e16 }])
 })

@@ -251,6 +251,21 @@ describe('a budget', () => {
     expect(await spent(pipeline)).toBe(cent)
   })
 
+  it('is spent where more went than a number holds exactly, and nothing throws', async () => {
+    const pipeline = await open(1, { definition: priced({ spend: '0.03 CNY' }) })
+    const budget = { campaign: 'test', kind: 'spend', most: 3 * cent, per: null, zone: 'UTC' } as const
+    await openBudgets(pipeline.database, [budget])
+    await execute(
+      pipeline.database,
+      sql`INSERT INTO budget_days (campaign, kind, day, spent) VALUES ('test', 'spend', ${START}, ${'10000000000000000'}::bigint)`,
+    )
+    const claim = { contactId: 1, touchpointId: 1, spend: cent, liability: 0 }
+    const short = await transaction(pipeline.database, (tx) =>
+      holdBudgets(tx, randomUUID(), [budget], START, [claim]),
+    )
+    expect(short).toEqual(new Map([[1, { budget, held: false }]]))
+  })
+
   it('is swept without waiting for a worker that lets go of its own: the two would wait for each other', async () => {
     const pipeline = await open(1, { definition: priced({ spend: '0.03 CNY' }) })
     const budget = { campaign: 'test', kind: 'spend', most: 3 * cent, per: null, zone: 'UTC' } as const
