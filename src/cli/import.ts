@@ -13,7 +13,7 @@ import {
   importSuppressions,
 } from '../contacts/import.ts'
 import { importInterviews } from '../contacts/interviews.ts'
-import { type ImportMapping, importMapping } from '../contacts/mapping.ts'
+import { type ImportMapping, importMapping, type UnusedColumn } from '../contacts/mapping.ts'
 import { ConfigError, messageOf, WinbackError } from '../errors.ts'
 import { findOffer, importCodes, importRedemptions } from '../offers/import.ts'
 import { REDEMPTION_REFUSALS, sentence } from '../reports/reasons.ts'
@@ -273,6 +273,7 @@ function refusedWords(refused: ReadonlyMap<string, number>): string {
  */
 export function formatSummary(summary: ImportSummary, unfiled = ': see the reject file'): string {
   const { kind, file, rows, inserted, updated, unchanged, rejected, warnings, seconds, rejectFile } = summary
+  const { unused } = summary
   const rate = seconds > 0.5 ? `, ${Math.round(rows / seconds).toLocaleString('en')} a second` : ''
   const parts = [
     ...(inserted > 0 ? [`${inserted.toLocaleString('en')} new`] : []),
@@ -295,5 +296,19 @@ export function formatSummary(summary: ImportSummary, unfiled = ': see the rejec
     ...(said.length > 0
       ? [`  ${said.join(', ')}${rejectFile === undefined ? unfiled : `: see ${rejectFile}`}`]
       : []),
+    ...(unused.length > 0 ? [`  not used: ${unusedWords(unused)}`] : []),
   ].join('\n')
+}
+
+/** Columns named in a summary at most. */
+const NAMED_COLUMNS = 12
+
+function unusedWords(unused: readonly UnusedColumn[]): string {
+  const named = unused
+    .slice(0, NAMED_COLUMNS)
+    .map(({ column, meant }) =>
+      meant === undefined ? column : `${column} (did you mean ${meant}? --map ${meant}=${column})`,
+    )
+  const more = unused.length - named.length
+  return `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }

@@ -78,6 +78,15 @@ async function runRun(
     options.asOf === undefined
       ? context.clock.now()
       : parseMoment('--as-of', options.asOf, workspace.timezone)
+  if (asOf > context.clock.now() && !options.dryRun) {
+    throw new WinbackError(
+      'usage.moment',
+      '--as-of lies in the future: a run would end what is not over yet',
+      {
+        remedy: 'Leave it out, or add --dry-run to see what a run would do then.',
+      },
+    )
+  }
   const names =
     wanted === undefined ? await appliedNames(context.database) : [await appliedCampaign(context, wanted)]
   if (names.length === 0) {

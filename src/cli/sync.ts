@@ -132,7 +132,12 @@ export function formatSync(summary: SyncSummary): string {
   const file = rejectFile === undefined ? undefined : shown(rejectFile)
   const lines = [
     formatSummary(
-      { ...summary, file: dryRun ? `${sync} (dry run, nothing was written)` : sync, rejectFile: file },
+      {
+        ...summary,
+        unused: [],
+        file: dryRun ? `${sync} (dry run, nothing was written)` : sync,
+        rejectFile: file,
+      },
       // Rows that are rejected with each reading stand in the file once.
       dryRun ? '' : ', as before',
     ),

@@ -9,7 +9,7 @@ import { type Exclusive, openExclusiveLane } from './exclusive-lane.ts'
 import type { Hooks } from './hooks.ts'
 import type { ActivityRules } from './ingest.ts'
 import { type Lanes, openLanes } from './lanes.ts'
-import { bindFields, type FieldReader, type ImportMapping } from './mapping.ts'
+import { bindFields, type FieldReader, type ImportMapping, type UnusedColumn } from './mapping.ts'
 import { openRejects, type Rejects } from './rejects.ts'
 import { type FileRow, openRows } from './rows.ts'
 import type { Writer } from './writers.ts'
@@ -59,6 +59,8 @@ export interface ImportSummary {
   warnings: number
   seconds: number
   rejectFile: string | undefined
+  /** Columns of the header that were left alone; of other formats none is known. */
+  unused: readonly UnusedColumn[]
 }
 
 /** What differs between the kinds of import. */
@@ -111,10 +113,12 @@ export async function importFile(
     warnings: 0,
     seconds: 0,
     rejectFile: undefined,
+    unused: [],
   }
   const csv = source.format === 'csv'
   const bind = (header: readonly string[] | undefined) => {
     const bound = bindFields(mapping, importer.fields, importer.required, header, csv, file)
+    summary.unused = bound.unused
     return { columns: bound.columns, ...importer.open(bound.getters) }
   }
   // Bound before the first row is read, or by the header: a mapping that does not fit stops here, and nothing is written.

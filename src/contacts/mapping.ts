@@ -1,6 +1,7 @@
 import { closest } from 'fastest-levenshtein'
 import { z } from 'zod'
 import { fieldCalled } from '../config/import-fields.ts'
+import { nearest } from '../config/problems.ts'
 import { WinbackError } from '../errors.ts'
 import type { FileRow } from './rows.ts'
 
@@ -38,6 +39,14 @@ export interface FieldReader {
   readonly getters: ReadonlyMap<string, Getter>
   /** Columns every row must have: exactly as many as the header, or at least as many as the mapping names. */
   readonly columns: { readonly exactly: number } | { readonly atLeast: number } | undefined
+  /** Columns of the header that no field is read from. */
+  readonly unused: readonly UnusedColumn[]
+}
+
+/** A column that is left alone, and the field that may have been meant by it. */
+export interface UnusedColumn {
+  readonly column: string
+  readonly meant?: string
 }
 
 /**
@@ -70,6 +79,7 @@ export function bindFields(
   }
   const getters = new Map<string, Getter>()
   let highest = 0
+  const read = new Set<number>()
   const named = Object.entries(mapping.fields ?? {}).map(([name, column]) => [known(name), column] as const)
   const used = new Set(named.map(([, column]) => String(column)))
   const chosen = new Map([
@@ -93,6 +103,7 @@ export function bindFields(
       )
     }
     highest = Math.max(highest, index + 1)
+    read.add(index)
     getters.set(field, (values) => (values as readonly string[])[index])
   }
   for (const [name, value] of Object.entries(mapping.set ?? {})) getters.set(known(name), () => value)
@@ -106,7 +117,22 @@ export function bindFields(
   return {
     getters,
     columns: !csv ? undefined : header ? { exactly: header.length } : { atLeast: highest },
+    unused: unusedOf(header ?? [], read, fields, getters),
   }
+}
+
+function unusedOf(
+  header: readonly string[],
+  read: ReadonlySet<number>,
+  fields: readonly string[],
+  getters: ReadonlyMap<string, Getter>,
+): UnusedColumn[] {
+  const free = fields.filter((field) => !getters.has(field) && !field.endsWith('.*'))
+  return header.flatMap((column, index) => {
+    if (read.has(index) || column.trim() === '') return []
+    const meant = nearest(column, free)
+    return [meant === undefined ? { column } : { column, meant }]
+  })
 }
 
 /** A header of one column is mostly one of several, by a delimiter that was not the one expected. */

@@ -444,8 +444,14 @@ describe('files', () => {
     await writeFile(join(folder, 'a.en.hbs'), withSubject('x'))
     await writeFile(join(folder, 'notes.txt'), 'not a template')
     const files = await readTemplateFiles(folder)
-    await rm(folder, { recursive: true })
     expect(Object.keys(files)).toEqual(['a.en.hbs'])
+    // 优惠, as GBK writes it.
+    await writeFile(join(folder, 'gbk.zh-CN.hbs'), Buffer.from([0xd3, 0xc5, 0xbb, 0xdd]))
+    await expect(readTemplateFiles(folder)).rejects.toMatchObject({
+      code: 'templates.unreadable',
+      message: expect.stringContaining('gbk.zh-CN.hbs is not UTF-8 text'),
+    })
+    await rm(folder, { recursive: true })
     const hash = (of: Record<string, string>) => parseTemplates(of).hash
     expect(hash({ 'a.en.hbs': 'x', 'b.en.hbs': 'y' })).toBe(hash({ 'b.en.hbs': 'y', 'a.en.hbs': 'x' }))
     expect(hash({ 'a.en.hbs': 'x\r\n' })).toBe(hash({ 'a.en.hbs': 'x\n' }))

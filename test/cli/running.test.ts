@@ -55,6 +55,13 @@ test('a dry run of what would be refused says so, and exits like the run', async
   expect(real.code).toBe(4)
 })
 
+test('a run as of a day to come is refused before anything is written: it would end what is not over', async () => {
+  const early = await run(['run', '--as-of', '2126-01-05'], here)
+  expect(early.code).toBe(2)
+  expect(early.stderr).toContain('--as-of lies in the future')
+  expect(early.stderr).toContain('--dry-run')
+})
+
 test('a run says what waits and until when; answers and their sentences stand apart', async () => {
   const day = (ago: number) => new Date(Date.now() - ago * 86_400_000).toISOString()
   await writeFile(

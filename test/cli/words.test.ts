@@ -57,12 +57,19 @@ test('an import says what came in, and where the rest is', () => {
     warnings: 1,
     seconds: 2,
     rejectFile: 'customers.csv.rejects.csv',
+    unused: [],
   } as const
   expect(formatSummary(summary)).toBe(
     'customers.csv: 12,000 rows of contacts in 2.0 s, 6,000 a second\n' +
       '  10,000 new, 500 updated, 1,498 known already\n' +
       '  2 rows rejected, 1 row taken without something: see customers.csv.rejects.csv',
   )
+  const unused = [{ column: 'e-mail', meant: 'email' }, { column: 'shoe_size' }]
+  expect(
+    formatSummary({ ...summary, rejected: 0, warnings: 0, unused })
+      .split('\n')
+      .at(-1),
+  ).toBe('  not used: e-mail (did you mean email? --map email=e-mail), shoe_size')
 })
 
 test('init says what to do next', () => {

@@ -165,6 +165,14 @@ u2,,,,,,,,,
     expect(existsSync(`${path}.rejects.csv`)).toBe(true)
   })
 
+  it('names the columns it did not use, and what may have been meant', async () => {
+    const path = file('a.csv', 'external_id,e-mail,shoe_size,locale,locale\nu1,ann@example.com,39,en,de\n')
+    expect(await importContacts(await freshDatabase(), path, options())).toMatchObject({
+      inserted: 1,
+      unused: [{ column: 'e-mail', meant: 'email' }, { column: 'shoe_size' }, { column: 'locale' }],
+    })
+  })
+
   it('refuses a mapping that does not fit before anything is read', async () => {
     const database = await freshDatabase()
     const path = file('a.csv', 'id,mail\nu1,ann@example.com\n')

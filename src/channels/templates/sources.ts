@@ -41,14 +41,28 @@ export async function readTemplateFiles(folder: string): Promise<Record<string, 
     const files = await Promise.all(
       paths.map(async (path) => {
         const relative = path.slice(join(folder, '/').length).replaceAll('\\', '/')
-        return [relative, await readFile(path, 'utf8')] as const
+        return [relative, textOf(await readFile(path), path)] as const
       }),
     )
     return Object.fromEntries(files)
   } catch (cause) {
+    if (cause instanceof WinbackError) throw cause
     throw new WinbackError('templates.unreadable', `The templates cannot be read: ${messageOf(cause)}`, {
       location: { file: folder },
       remedy: 'Name the folder under `templates:` in winback.yaml, or run `winback init`.',
+      cause,
+    })
+  }
+}
+
+/** @throws WinbackError `templates.unreadable`: read as what it is not, it would go out as signs nobody can read */
+function textOf(bytes: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new WinbackError('templates.unreadable', `${file} is not UTF-8 text`, {
+      location: { file },
+      remedy: 'Save the file as UTF-8 (iconv -f GBK -t UTF-8 does so for one written in GBK).',
       cause,
     })
   }
