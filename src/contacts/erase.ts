@@ -7,6 +7,9 @@ import { HOLDINGS, type Holding, rowsOf } from './holdings.ts'
 import type { Hooks } from './hooks.ts'
 import { blotTyped } from './typed.ts'
 
+/** Where a record of refusal came from that an erased account left to the person's others. */
+const HANDED_ON = 'erasure of another account'
+
 /** What an erasure did, in numbers; it names nobody. */
 export interface Erased {
   /** Rows removed, by table. */
@@ -33,8 +36,7 @@ export async function eraseContact(
 ): Promise<Erased | undefined> {
   const { now, hooks } = options
   await lockStripesShared(tx, sql`SELECT ${contactId}::bigint AS contact_id`)
-  const found = await execute(tx, sql`SELECT FROM contacts WHERE contact_id = ${contactId} FOR UPDATE`)
-  if (found === 0) return undefined
+  if (!(await lockPerson(tx, contactId))) return undefined
   // Before the episodes, as whoever records activity locks them.
   await execute(tx, sql`SELECT FROM contact_activity WHERE contact_id = ${contactId} FOR UPDATE`)
   await tx.client.query(
@@ -43,6 +45,7 @@ export async function eraseContact(
   await execute(tx, sql`INSERT INTO erased_contacts VALUES (${contactId})`)
   await hooks.onErased?.(tx, now)
   const suppressed = await rememberHashes(tx, contactId, now)
+  await handOnRefusals(tx, contactId, now)
   const blotted = await blotTyped(tx, contactId)
   const removed: Record<string, number> = {}
   const kept: Record<string, number> = {}
@@ -64,6 +67,55 @@ export async function eraseContact(
   }
   await rows(tx, sql`TRUNCATE erased_contacts`)
   return { removed, kept, suppressed, blotted }
+}
+
+/**
+ * Locks all accounts of the person, in the order of their ids: of two that are erased at once, the second hands on
+ * what the first left it, and neither hands on to one that goes.
+ * @returns whether the contact is there
+ */
+async function lockPerson(tx: Transaction, contactId: number): Promise<boolean> {
+  const locked = await rows<{ asked: boolean }>(
+    tx,
+    sql`SELECT l.contact_id = ${contactId} AS asked FROM contacts l WHERE l.contact_id IN (
+          SELECT o.contact_id FROM contacts c JOIN contacts o ON o.person_id = c.person_id
+          WHERE c.contact_id = ${contactId})
+        ORDER BY l.contact_id FOR UPDATE OF l`,
+  )
+  return locked.some(({ asked }) => asked)
+}
+
+/**
+ * What the person refused with this account goes on for its other accounts: the choice in force, if it was made here,
+ * and the latest withdrawal a channel. At their own times, so that whatever the others said later still holds; without
+ * the words, wordings and proofs, which are the erased account's.
+ */
+async function handOnRefusals(tx: Transaction, contactId: number, now: Date): Promise<void> {
+  const others = sql`contacts c JOIN contacts o ON o.person_id = c.person_id AND o.contact_id <> c.contact_id`
+  // At the same moment the choice of the lower id is in force, as where it is read.
+  await execute(
+    tx,
+    sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, at_most, within_days, paused_until,
+          source, reason)
+        SELECT o.contact_id, held.chosen_at, held.channels_off, held.topics_off, held.at_most, held.within_days,
+          held.paused_until, ${HANDED_ON}, NULL
+        FROM ${others} CROSS JOIN LATERAL (
+          SELECT p.* FROM contacts m JOIN preferences p ON p.contact_id = m.contact_id
+          WHERE m.person_id = c.person_id AND p.chosen_at <= ${now}
+          ORDER BY p.chosen_at DESC, p.contact_id LIMIT 1) held
+        WHERE c.contact_id = ${contactId} AND held.contact_id = c.contact_id
+        ON CONFLICT (contact_id, chosen_at) DO UPDATE SET channels_off = excluded.channels_off,
+          topics_off = excluded.topics_off, at_most = excluded.at_most, within_days = excluded.within_days,
+          paused_until = excluded.paused_until, source = excluded.source, reason = excluded.reason`,
+  )
+  await execute(
+    tx,
+    sql`INSERT INTO consents (contact_id, channel, decision, decided_at, source, recorded_at)
+        SELECT o.contact_id, w.channel, 'withdrawn', max(w.decided_at), ${HANDED_ON}, ${now}
+        FROM ${others} JOIN consents w ON w.contact_id = c.contact_id AND w.decision = 'withdrawn'
+        WHERE c.contact_id = ${contactId} GROUP BY o.contact_id, w.channel
+        ON CONFLICT DO NOTHING`,
+  )
 }
 
 /** Below zero no identity column and no sequence ever comes. */

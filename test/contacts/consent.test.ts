@@ -8,6 +8,7 @@ import {
   consentStates,
   recordConsents,
 } from '../../src/contacts/consent.ts'
+import { eraseContact } from '../../src/contacts/erase.ts'
 import type { Hooks } from '../../src/contacts/hooks.ts'
 import {
   ANYTHING,
@@ -309,5 +310,43 @@ describe('a choice', () => {
       frequency: { atMost: 1, withinDays: 30 },
       reason: 'too_many',
     })
+  })
+
+  it('outlives the account it was made with, and gives way to what another account said later', async () => {
+    const { pipeline, choose, consent } = await scene()
+    const { database, clock } = pipeline
+    const one = await pipeline.addContact({ silentSince: ago(4) })
+    const other = await pipeline.addContact({ silentSince: ago(4), person: one })
+    const later = await pipeline.addContact({ silentSince: ago(4) })
+    const latest = await pipeline.addContact({ silentSince: ago(4), person: later })
+    for (const [refusing, staying, given] of [
+      [one, other, ago(20)],
+      [later, latest, ago(2)],
+    ] as const) {
+      await consent(
+        record(staying, { decidedAt: given }),
+        record(refusing, { decision: 'withdrawn', decidedAt: ago(10), proof: 'a letter' }),
+      )
+      await choose(refusing, { channelsOff: ['*'], topicsOff: ['news'] })
+    }
+    clock.advance(1)
+    await choose(latest, { channelsOff: ['sms'] })
+    const holds = async (contactId: number) => [
+      (await readChoice(database, contactId, clock.now()))?.channelsOff,
+      (await consentStates(database, contactId, clock.now())).map(({ state }) => state),
+    ]
+    for (const contactId of [one, later])
+      await transaction(database, (tx) => eraseContact(tx, contactId, { now: clock.now(), hooks }))
+    expect(await holds(other)).toEqual([['*'], ['withdrawn']])
+    expect(await holds(latest)).toEqual([['sms'], ['given']])
+    expect(await readChoice(database, other, clock.now())).toMatchObject({
+      topicsOff: ['news'],
+      chosenAt: START,
+      source: 'erasure of another account',
+      reason: null,
+    })
+    expect(await consentHistory(database, other)).toContainEqual(
+      expect.objectContaining({ decision: 'withdrawn', decidedAt: ago(10), proof: null }),
+    )
   })
 })
