@@ -4,12 +4,10 @@ import { nearest } from '../config/problems.ts'
 import { appliedNames } from '../config/versions.ts'
 import { WinbackError } from '../errors.ts'
 import type { OverviewData, OverviewQuestion } from '../reports/overview.ts'
-import type { CampaignQuestion } from '../reports/question.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports, type SheetName, sheetReports } from '../reports/reports.ts'
 import { csvOf, formatSheet, type Sheet } from '../reports/sheet.ts'
-import type { SheetReport } from '../reports/sheet-report.ts'
-import { campaignTerms, questionOf, refreshReports, styleOfWorkspace } from '../service/reporting.ts'
+import { campaignTerms, readSheet, refreshReports, styleOfWorkspace } from '../service/reporting.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { appliedCampaign } from './campaigns.ts'
 import { chooseLocale } from './locale.ts'
@@ -96,6 +94,23 @@ function unknownReport(name: string): WinbackError {
   })
 }
 
+/** What a report is asked with: of which campaigns, about when, and how it is written. */
+async function askedFor(context: DatabaseContext, wanted: string | undefined, options: ReportOptions) {
+  const { database, clock, loaded } = context
+  const moment = (option: string, text: string | undefined) =>
+    text === undefined ? undefined : parseMoment(option, text, loaded.definition.timezone)
+  return {
+    campaigns: wanted === undefined ? await appliedNames(database) : [await appliedCampaign(context, wanted)],
+    runtime: await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() }),
+    period: {
+      now: moment('--as-of', options.asOf) ?? clock.now(),
+      from: moment('--from', options.from),
+      to: moment('--to', options.to),
+    },
+    style: textStyle(context, options.locale),
+  }
+}
+
 /** One of the reports that are read from the kept sums: brought up to date first, so that a terminal never shows less than there is. */
 async function runSheet(
   context: DatabaseContext,
@@ -103,14 +118,9 @@ async function runSheet(
   wanted: string | undefined,
   options: ReportOptions,
 ): Promise<Outcome> {
-  const { database, clock, loaded, output } = context
-  const { timezone } = loaded.definition
-  const report: SheetReport<CampaignQuestion, unknown> = sheetReports[name] as never
-  const names =
-    wanted === undefined ? await appliedNames(context.database) : [await appliedCampaign(context, wanted)]
-  const runtime = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+  const { runtime, campaigns, period, style } = await askedFor(context, wanted, options)
   if (options.refresh !== false || options.rebuild) {
-    const progress = steady(output.progress('Counting'))
+    const progress = steady(context.output.progress('Counting'))
     try {
       await refreshReports(runtime, {
         only: wanted,
@@ -121,23 +131,11 @@ async function runSheet(
       progress.finish()
     }
   }
-  const moment = (option: string, text: string | undefined) =>
-    text === undefined ? undefined : parseMoment(option, text, timezone)
-  const period = {
-    now: moment('--as-of', options.asOf) ?? clock.now(),
-    from: moment('--from', options.from),
-    to: moment('--to', options.to),
-  }
-  const style = textStyle(context, options.locale)
   const read: { campaign: string; data: unknown; sheet: Sheet }[] = []
-  for (const campaign of names) {
-    const data = await report.read(database, await questionOf(runtime, campaign, period))
-    read.push({ campaign, data, sheet: report.sheet(data, style) })
+  for (const campaign of campaigns) {
+    read.push({ campaign, ...(await readSheet(runtime, name, campaign, period, style)) })
   }
-  const data = {
-    report: name,
-    campaigns: read.map(({ campaign, data, sheet }) => ({ campaign, data, sheet })),
-  }
+  const data = { report: name, campaigns: read }
   if (read.length === 0) return { data, text: 'No campaign was ever applied. Run `winback apply` first.' }
   if (!options.csv) return { data, text: read.map(({ sheet }) => formatSheet(sheet, style)).join('\n\n') }
   const tables = read.flatMap(({ sheet }) => sheet.tables)
@@ -159,23 +157,7 @@ async function runReport(
   wanted: string | undefined,
   options: ReportOptions,
 ): Promise<Outcome<ReportResult>> {
-  const { timezone } = context.loaded.definition
-  const style = textStyle(context, options.locale)
-  const moment = (option: string, text: string | undefined) =>
-    text === undefined ? undefined : parseMoment(option, text, timezone)
-  const names =
-    wanted === undefined ? await appliedNames(context.database) : [await appliedCampaign(context, wanted)]
-  const { book } = await openRuntime({
-    database: context.database,
-    workspace: context.loaded.definition,
-    clock: context.clock,
-    channels: new Map(),
-  })
-  const period = {
-    now: moment('--as-of', options.asOf) ?? context.clock.now(),
-    from: moment('--from', options.from),
-    to: moment('--to', options.to),
-  }
+  const { runtime, campaigns: names, period, style } = await askedFor(context, wanted, options)
   const campaigns: OverviewData[] = []
   const progress = steady(context.output.progress('Reporting'))
   try {
@@ -183,7 +165,7 @@ async function runReport(
       const onProgress = (done: number, of: number) =>
         progress.update(index * of + done, names.length * of, name)
       onProgress(0, 1)
-      campaigns.push(await overviewOf(context, book, name, { ...period, onProgress }))
+      campaigns.push(await overviewOf(context, runtime.book, name, { ...period, onProgress }))
     }
   } finally {
     progress.finish()

@@ -4,8 +4,7 @@ import { appliedNames } from '../config/versions.ts'
 import { execute, rows } from '../database/connect.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import { composeDigest, type DigestMail } from '../reports/digest.ts'
-import { sheetReports } from '../reports/reports.ts'
-import { questionOf, refreshReports, styleOfWorkspace } from './reporting.ts'
+import { readSheet, refreshReports, styleOfWorkspace } from './reporting.ts'
 import type { Runtime } from './runtime.ts'
 import { lastTick } from './schedule.ts'
 
@@ -24,11 +23,7 @@ export async function makeDigest(
   const style = { ...styleOfWorkspace(workspace), locale: options.locale, color: false, width: 76 }
   const sheets = []
   for (const campaign of names) {
-    const data = await sheetReports.monday.read(
-      database,
-      await questionOf(runtime, campaign, { now: clock.now() }),
-    )
-    sheets.push(sheetReports.monday.sheet(data, style))
+    sheets.push((await readSheet(runtime, 'monday', campaign, { now: clock.now() }, style)).sheet)
   }
   return sheets.length === 0 ? undefined : await composeDigest(workspace.name, sheets, style)
 }

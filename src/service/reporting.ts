@@ -5,8 +5,11 @@ import { type Database, rows } from '../database/connect.ts'
 import type { Split } from '../reports/effect.ts'
 import type { CampaignQuestion, VariantShare } from '../reports/question.ts'
 import type { TextStyle } from '../reports/report.ts'
+import { type SheetName, sheetReports } from '../reports/reports.ts'
 import { type RolledUp, rollUp } from '../reports/rollup.ts'
 import type { CountingRules } from '../reports/rollup-sql.ts'
+import type { Sheet } from '../reports/sheet.ts'
+import type { SheetReport } from '../reports/sheet-report.ts'
 import type { Runtime } from './runtime.ts'
 
 // What reports need of campaign files and of the workspace, for whoever shows them: terminal, page, digest.
@@ -85,6 +88,26 @@ export async function campaignTerms(
   }
 }
 
+interface Period {
+  readonly now: Date
+  readonly from?: Date | undefined
+  readonly to?: Date | undefined
+}
+
+/** A report of one campaign, its figures and in words, as counted last. */
+export async function readSheet(
+  runtime: Pick<Runtime, 'database' | 'book'>,
+  name: SheetName,
+  campaign: string,
+  period: Period,
+  style: TextStyle,
+): Promise<{ data: unknown; sheet: Sheet }> {
+  // Which data belongs to which report is known within each alone.
+  const report: SheetReport<CampaignQuestion, unknown> = sheetReports[name] as never
+  const data = await report.read(runtime.database, await questionOf(runtime, campaign, period))
+  return { data, sheet: report.sheet(data, style) }
+}
+
 /**
  * The question that a campaign's reports answer.
  * @param period cohorts assigned on UTC days [from, to)
@@ -92,7 +115,7 @@ export async function campaignTerms(
 export async function questionOf(
   { database, book }: Pick<Runtime, 'database' | 'book'>,
   campaign: string,
-  period: { readonly now: Date; readonly from?: Date | undefined; readonly to?: Date | undefined },
+  period: Period,
 ): Promise<CampaignQuestion> {
   const terms = await campaignTerms(database, book, campaign)
   const { split, variants, recallValue, acquisition, budget, offers } = terms

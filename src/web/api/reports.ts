@@ -3,12 +3,10 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { rows } from '../../database/connect.ts'
 import { chartPng } from '../../reports/digest.ts'
-import type { CampaignQuestion } from '../../reports/question.ts'
 import type { TextStyle } from '../../reports/report.ts'
 import { type SheetName, sheetReports } from '../../reports/reports.ts'
 import { csvOf, type Sheet } from '../../reports/sheet.ts'
-import type { SheetReport } from '../../reports/sheet-report.ts'
-import { questionOf, styleOfWorkspace } from '../../service/reporting.ts'
+import { readSheet, styleOfWorkspace } from '../../service/reporting.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { RefusedError } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
@@ -90,18 +88,13 @@ async function read(
   if (known.length === 0) {
     throw new RefusedError(404, 'not_found', `no campaign named ${query.campaign} was ever applied`)
   }
-  const report: SheetReport<CampaignQuestion, unknown> = sheetReports[name as SheetName] as never
-  const question = await questionOf(runtime, query.campaign, {
-    now: clock.now(),
-    from: query.from,
-    to: query.to,
-  })
-  const data = await report.read(database, question)
   const style: TextStyle = {
     ...styleOfWorkspace(workspace),
     locale: query.locale,
     color: false,
     width: 100,
   }
-  return { report: name as SheetName, data, sheet: report.sheet(data, style), query }
+  const report = name as SheetName
+  const period = { now: clock.now(), from: query.from, to: query.to }
+  return { report, ...(await readSheet(runtime, report, query.campaign, period, style)), query }
 }

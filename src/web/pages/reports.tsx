@@ -2,13 +2,11 @@ import { Hono } from 'hono'
 import { appliedNames } from '../../config/versions.ts'
 import { WinbackError } from '../../errors.ts'
 import { type CampaignLine, campaignsTable, readCampaigns } from '../../reports/campaigns.ts'
-import type { CampaignQuestion } from '../../reports/question.ts'
 import type { TextStyle } from '../../reports/report.ts'
 import { type SheetName, sheetReports } from '../../reports/reports.ts'
-import { csvOf, type Sheet } from '../../reports/sheet.ts'
-import type { SheetReport } from '../../reports/sheet-report.ts'
+import { csvOf } from '../../reports/sheet.ts'
 import { openCounting } from '../../service/counting.ts'
-import { questionOf, styleOfWorkspace } from '../../service/reporting.ts'
+import { questionOf, readSheet, styleOfWorkspace } from '../../service/reporting.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { Empty, Table } from './parts.tsx'
 import { SheetView } from './sheet.tsx'
@@ -60,7 +58,13 @@ export function reportPages(dependencies: PagesDependencies): Hono {
         const campaign = wanted ?? lines[0]?.campaign ?? names[0] ?? ''
         const titles = await campaignTitles(visit, names)
         const counts = await counting.freshen(campaign)
-        const { sheet } = await readSheet(visit, 'monday', campaign)
+        const { sheet } = await readSheet(
+          visit.runtime,
+          'monday',
+          campaign,
+          { now: visit.now },
+          styleOf(visit),
+        )
         return await visit.show(
           say('Monday', '周一速览'),
           <>
@@ -94,7 +98,13 @@ export function reportPages(dependencies: PagesDependencies): Hono {
           })
         }
         const counts = await counting.freshen(campaign)
-        const { data, sheet } = await readSheet(visit, name, campaign)
+        const { data, sheet } = await readSheet(
+          visit.runtime,
+          name,
+          campaign,
+          { now: visit.now },
+          styleOf(visit),
+        )
         if (format === 'json') return c.json({ report: name, campaign, data, sheet })
         if (format === 'csv') {
           c.header('Content-Disposition', `attachment; filename="${name}.csv"`)
@@ -171,18 +181,6 @@ function BeingCounted({ visit: { say } }: { visit: Visit }) {
       )}
     </p>
   )
-}
-
-/** A report of one campaign in words, as counted last. */
-async function readSheet(
-  visit: Visit,
-  name: SheetName,
-  campaign: string,
-): Promise<{ data: unknown; sheet: Sheet }> {
-  const { runtime, now } = visit
-  const report: SheetReport<CampaignQuestion, unknown> = sheetReports[name] as never
-  const data = await report.read(runtime.database, await questionOf(runtime, campaign, { now }))
-  return { data, sheet: report.sheet(data, styleOf(visit)) }
 }
 
 function styleOf({ runtime: { workspace }, language }: Visit): TextStyle {
