@@ -9,7 +9,6 @@ import type { TemplateVariable } from './templates/syntax.ts'
 import { textSource, tidyText } from './templates/text.ts'
 
 export { readTemplateFiles } from './templates/sources.ts'
-export type { TemplateVariable } from './templates/syntax.ts'
 
 /** Every template of a folder, compiled once. Also what the configuration needs to know of templates. */
 export interface TemplateSet {

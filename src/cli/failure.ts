@@ -134,7 +134,7 @@ export async function formatFailure(
 }
 
 /** `campaigns/x.yaml:12:5`, as editors and terminals link it. */
-export function formatLocation(location: Location): string {
+function formatLocation(location: Location): string {
   return [location.file, location.line, location.column].filter((part) => part !== undefined).join(':')
 }
 

@@ -6,7 +6,6 @@ import type { Workspace } from './workspace.ts'
 
 /** What a step may ask to be read of a contact beside facts: `data` in the campaign file. */
 export const DATA_SOURCES = ['annual-report'] as const
-export type DataSourceName = (typeof DATA_SOURCES)[number]
 
 /** A value of a data source, by the name templates use. */
 export interface DataValue {

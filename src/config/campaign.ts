@@ -41,7 +41,7 @@ const variant = z.union([
     .transform((given): Variant => given),
 ])
 
-export const step = z.strictObject({
+const step = z.strictObject({
   id: name.describe('Stable: reports and conditions name the step by it'),
   channel: z
     .union([z.string(), z.array(z.string()).min(1)])
@@ -95,7 +95,7 @@ const tierKeys = z.strictObject({
   steps: z.array(step).min(1).describe('What is sent in this tier'),
 })
 
-export const tier = tierKeys.refine((given) => given.inactive !== undefined || given.enter !== undefined, {
+const tier = tierKeys.refine((given) => given.inactive !== undefined || given.enter !== undefined, {
   path: ['inactive'],
   message:
     '`inactive` is missing; expected a band such as 3d..7d, or 15d.. without an upper end (or `enter`, for a date or an event)',

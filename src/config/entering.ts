@@ -21,7 +21,7 @@ export type Enter =
     }
 
 /** How long after its moment a tier still takes somebody in, where nothing else bounds it: a week, in seconds. */
-export const DEFAULT_WITHIN = 7 * 86_400
+const DEFAULT_WITHIN = 7 * 86_400
 
 /** `7d before membership.ends`, `0d after contact.trial_ends`, `event order`, `event first_order`. */
 export const enter = z

@@ -1,6 +1,6 @@
 // What a mapping can name, of files and of queries alike.
 
-export const CONTACT_FIELDS = ['external_id', 'email', 'phone', 'locale', 'timezone', 'signed_up_at'] as const
+const CONTACT_FIELDS = ['external_id', 'email', 'phone', 'locale', 'timezone', 'signed_up_at'] as const
 
 export const ACTIVITY_FIELDS = [
   'external_id',

@@ -67,7 +67,7 @@ export function maskName(name: string): string {
 }
 
 /** `7Q2K-9M4X-AB12` → `****-AB12`; of a short one nothing is left. */
-export function maskCode(code: string): string {
+function maskCode(code: string): string {
   return code.length > 8 ? `****-${code.slice(-4)}` : '****'
 }
 

@@ -45,7 +45,7 @@ export interface CallRules {
 }
 
 /** Bytes of one call as JSON, as Segment limits them. */
-export const CALL_LIMIT = 32 * 1024
+const CALL_LIMIT = 32 * 1024
 /** Milliseconds a sender's clock may be ahead of ours: such a time is taken as now. */
 const AHEAD_MS = 60_000
 /** A year's history makes twelve partitions: nothing goes back further than a generation. */

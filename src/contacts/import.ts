@@ -26,7 +26,7 @@ import {
 } from './suppressions.ts'
 import { activityWriter, contactWriter, partitionsOf } from './writers.ts'
 
-export type { ImportOptions, ImportSummary, ImportWorkspace } from './file-import.ts'
+export type { ImportOptions, ImportSummary } from './file-import.ts'
 
 /**
  * Imports contacts from a CSV or NDJSON file, perhaps gzipped: new ones are made, known ones get the columns the

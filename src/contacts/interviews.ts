@@ -9,7 +9,7 @@ import { unstorable } from './text.ts'
 // Why people stay away, as interviews and surveys heard it: a row an answer, in the codes of the one list that calls,
 // replies and opt-outs use, so that a report can count them together.
 
-export const INTERVIEW_FIELDS = ['external_id', 'reason', 'said_at', 'note'] as const
+const INTERVIEW_FIELDS = ['external_id', 'reason', 'said_at', 'note'] as const
 
 interface Answer {
   readonly externalId: string

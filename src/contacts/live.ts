@@ -185,7 +185,7 @@ async function knownTimes(tx: Transaction, externalIds: readonly string[]): Prom
 }
 
 /** The row without the fields of which something later is known. Pure. */
-export function newerFields(row: ContactRow, known: Readonly<Times>, seconds: number): ContactRow {
+function newerFields(row: ContactRow, known: Readonly<Times>, seconds: number): ContactRow {
   const stale = (field: string) => (known[field] ?? Number.NEGATIVE_INFINITY) > seconds
   let carried = row.carried
   for (const [column, bit] of Object.entries(CARRIES)) if (stale(`@${column}`)) carried &= ~bit
@@ -256,7 +256,7 @@ async function stageActivity(tx: Transaction, now: Date, visitors: boolean): Pro
 }
 
 /** Days for which what a visitor did waits for a name. */
-export const VISITOR_DAYS = 90
+const VISITOR_DAYS = 90
 const PRUNED_AT_ONCE = 10_000
 
 /**

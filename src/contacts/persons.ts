@@ -144,7 +144,7 @@ async function readMembers(tx: Transaction, limit: number): Promise<Linked[]> {
 }
 
 /** The person of each contact: the smallest contact_id it is connected to, directly or through others. */
-export function componentsOf(members: readonly Linked[]): Map<number, number> {
+function componentsOf(members: readonly Linked[]): Map<number, number> {
   const parents = new Map<number, number>()
   const rootOf = (contactId: number): number => {
     let root = contactId

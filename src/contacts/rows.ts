@@ -302,7 +302,7 @@ function splitPlain(text: string, delimiter: string): string[] {
 }
 
 /** The fields, `open` where the text ends inside quotes, or what is wrong with it. */
-export function splitQuoted(text: string, delimiter: string): string[] | string {
+function splitQuoted(text: string, delimiter: string): string[] | string {
   const fields: string[] = []
   let at = 0
   for (;;) {

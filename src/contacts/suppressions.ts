@@ -8,7 +8,7 @@ import type { Getter } from './mapping.ts'
 import { unstorable } from './text.ts'
 
 export const SUPPRESSION_FIELDS = ['email', 'phone', 'reason', 'suppressed_at'] as const
-export const SUPPRESSION_REASONS = ['hard_bounce', 'complaint', 'unsubscribe', 'manual'] as const
+const SUPPRESSION_REASONS = ['hard_bounce', 'complaint', 'unsubscribe', 'manual'] as const
 
 export interface SuppressionRow {
   readonly addresses: readonly { readonly kind: IdentifierKind; readonly address: string }[]

@@ -36,7 +36,7 @@ export type Following = { readonly state: 'done' } | { readonly state: 'open'; r
 /** Seconds until somebody who could not be reached is tried again, where nobody said otherwise. */
 const AGAIN = { no_answer: 4 * 3600, call_back: 24 * 3600 }
 
-export function followAttempt(attempt: Attempt, attemptNo: number, most: number): Following {
+function followAttempt(attempt: Attempt, attemptNo: number, most: number): Following {
   const { outcome, at, nextAttemptAt } = attempt
   if (outcome !== 'no_answer' && outcome !== 'call_back') return { state: 'done' }
   // Who asked to be called is called, however often nobody answered before.
@@ -45,7 +45,7 @@ export function followAttempt(attempt: Attempt, attemptNo: number, most: number)
 }
 
 /** Why marketing to somebody ends with an attempt; undefined where it does not. */
-export function endsMarketing({ outcome, sentiment }: Attempt): 'opted_out' | 'negative' | undefined {
+function endsMarketing({ outcome, sentiment }: Attempt): 'opted_out' | 'negative' | undefined {
   if (outcome === 'opted_out') return 'opted_out'
   return sentiment === 'negative' ? 'negative' : undefined
 }

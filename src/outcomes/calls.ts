@@ -112,7 +112,7 @@ export async function closeOverdueCalls(tx: Transaction, now: Date): Promise<num
 }
 
 /** Seconds after which a call that an agent took and never told of is anybody's again. */
-export const CLAIM_LASTS = 7200
+const CLAIM_LASTS = 7200
 
 /** A call as agents see it. */
 export interface Call extends CallKey {

@@ -94,7 +94,7 @@ export async function readDealings(
 }
 
 /** A grant's stations up to a moment; its reservation is told only while there is no more to tell. Pure. */
-export function grantDealings(row: GrantRow, now: Date): Dealing[] {
+function grantDealings(row: GrantRow, now: Date): Dealing[] {
   const { reservedAt, grantedAt, redeemedAt, expiresAt } = row
   const station = (became: GrantRow['state'], at: Date): Dealing => ({ kind: 'grant', at, ...row, became })
   if (grantedAt === null || grantedAt > now) return [station('reserved', reservedAt)]

@@ -38,7 +38,7 @@ export interface Effect {
   readonly recalls: Estimate | NotEnough
 }
 
-export const NOBODY: Counts = { assigned: 0, contaminated: 0, matured: 0, recalled: 0 }
+const NOBODY: Counts = { assigned: 0, contaminated: 0, matured: 0, recalled: 0 }
 
 export function addCounts(counts: readonly Counts[]): Counts {
   return counts.reduce(

@@ -89,7 +89,7 @@ async function readAnswers(session: Session, range: Range): Promise<{ answer: st
 }
 
 /** How many people of the treated got as far as each step, each step a part of the one before or of all treated. */
-export function stepsOf(cells: readonly FunnelCell[]): {
+function stepsOf(cells: readonly FunnelCell[]): {
   readonly treated: number
   readonly sent: number
   readonly delivered: number

@@ -111,7 +111,7 @@ export async function readLift(readable: Readable, question: CampaignQuestion): 
 }
 
 /** The pooled difference with a contact's episodes as one cluster. */
-export function clusteredDifference(cells: readonly PeopleCell[]): Estimate | NotEnough | undefined {
+function clusteredDifference(cells: readonly PeopleCell[]): Estimate | NotEnough | undefined {
   if (!hasRepeats(cells)) return undefined
   return ratioDifference(ratioMoments(cells, 'treated'), ratioMoments(cells, 'holdout'), crossMoments(cells))
 }
@@ -130,7 +130,7 @@ function pairedOf(cells: readonly PeopleCell[], arm: 'treated' | 'holdout') {
 }
 
 /** Cells are findings only where the campaign as a whole is one, and then only those that survive their number. */
-export function judgeCells(cells: readonly PeopleCell[], verdict: Verdict): LiftCell[] {
+function judgeCells(cells: readonly PeopleCell[], verdict: Verdict): LiftCell[] {
   const keys = [...new Set(cells.map(({ tier, segment }) => JSON.stringify([tier, segment])))].sort()
   const found = keys.map((key) => {
     const [tier = '', segment = ''] = JSON.parse(key) as string[]

@@ -58,7 +58,7 @@ export interface CellWriter {
   readonly none: Cell
 }
 
-export function cellsIn(speech: Speech): CellWriter {
+function cellsIn(speech: Speech): CellWriter {
   const none = { text: '–', value: null }
   const known = (value: number | undefined, write: (value: number) => string, scale = 1): Cell =>
     value === undefined ? none : { text: write(value), value: value * scale }

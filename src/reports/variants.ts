@@ -122,7 +122,7 @@ export async function readVariants(session: Session, question: CampaignQuestion)
 }
 
 /** Rows of one step and of versions with the same names and shares, judged together. Pure. */
-export function compareSteps(
+function compareSteps(
   found: readonly VariantRow[],
   { variants: known = new Map(), recallValue }: Pick<CampaignQuestion, 'variants' | 'recallValue'>,
 ): ComparedStep[] {
@@ -192,7 +192,7 @@ export function costOf(moments: CostMoments): VariantCost {
  * What a variant costs more than another: a mean by Welch, a ratio of sums by the delta method. A lapse is the unit: each
  * draws its variant anew, so several of one person are in either by chance.
  */
-export function compareCosts(
+function compareCosts(
   variant: CostMoments,
   first: CostMoments,
   recallValue: number | undefined,

@@ -10,7 +10,7 @@ export function languageOf(locale: string): Language {
   return /^zh\b/i.test(locale) ? 'zh-CN' : 'en'
 }
 
-export const WORDS = {
+const WORDS = {
   asOf: { en: 'as of', 'zh-CN': '截至' },
   assignedFrom: { en: 'assigned', 'zh-CN': '分组日期' },
   treated: { en: 'contacted', 'zh-CN': '触达组' },

@@ -14,7 +14,7 @@ import type { Runtime } from './runtime.ts'
 
 // What reports need of campaign files and of the workspace, for whoever shows them: terminal, page, digest.
 
-export function countingRules({ workspace, book }: Pick<Runtime, 'workspace' | 'book'>): CountingRules {
+function countingRules({ workspace, book }: Pick<Runtime, 'workspace' | 'book'>): CountingRules {
   return {
     activity: workspace.activity,
     order: workspace.orders.event,

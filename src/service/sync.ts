@@ -36,7 +36,7 @@ export function rejectFileOf(text: Pick<WorkspaceText, 'directory'>, name: strin
 }
 
 /** The workspace file, to name lines of. */
-export function documentOf({ file, source }: WorkspaceText): SourceDocument {
+function documentOf({ file, source }: WorkspaceText): SourceDocument {
   return readDocument(file, source)
 }
 

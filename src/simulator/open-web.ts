@@ -10,7 +10,7 @@ import { startWeb, type WebServer } from '../web/server.ts'
 import type { Mailbox } from './mailbox.ts'
 
 /** A clock that goes on from `moment` as fast as `real` does: whoever looks at a past looks from its end. */
-export function clockFrom(moment: Date, real: Clock = systemClock): Clock {
+function clockFrom(moment: Date, real: Clock = systemClock): Clock {
   const behind = real.now().getTime() - moment.getTime()
   return { now: () => new Date(real.now().getTime() - behind) }
 }

@@ -47,7 +47,7 @@ export function cuped(treated: PairedMoments, heldOut: PairedMoments, confidence
 }
 
 /** The slope of y on x within arms, over any number of them; 0 where x does not vary. */
-export function thetaOf(arms: readonly PairedMoments[]): number {
+function thetaOf(arms: readonly PairedMoments[]): number {
   let xx = 0
   let xy = 0
   for (const arm of arms) {

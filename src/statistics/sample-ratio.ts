@@ -2,7 +2,7 @@ import { type NotEnough, notEnough } from './estimate.ts'
 import { normalUpperTail } from './normal.ts'
 
 /** Below this the split is broken beyond chance, and nothing may be concluded from the groups. */
-export const SAMPLE_RATIO_ALARM = 0.001
+const SAMPLE_RATIO_ALARM = 0.001
 
 export interface SampleRatio {
   readonly kind: 'tested'

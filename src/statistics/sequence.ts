@@ -13,7 +13,7 @@ import type { Group } from './newcombe.ts'
 // (2021), two-sided normal mixture; Waudby-Smith et al. (2021) for estimates with a standard error.
 
 /** Sizes the sequence is narrowest at: both arms together. */
-export const SEQUENCE_TUNING = 5_000
+const SEQUENCE_TUNING = 5_000
 
 /** Recalls each arm needs before any verdict: below, a normal approximation promises what it cannot keep. */
 export const MINIMUM_RECALLS = 10

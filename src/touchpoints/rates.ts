@@ -8,7 +8,7 @@ import { type Database, execute, preparedRows, rows, transaction } from '../data
 // in `planned`, where pauses and priority act.
 
 /** Messages a day while a breaker that has opened is tried again. */
-export const TRIAL = 200
+const TRIAL = 200
 
 /** What a channel's row remembers. */
 export interface Bucket {
@@ -32,7 +32,7 @@ export function warmUpOn(warmUp: WarmUp, day: string): number | null {
 }
 
 /** Pure: what of `wanted` a bucket gives now, and what is left in it. */
-export function takeFrom(
+function takeFrom(
   bucket: Bucket | undefined,
   rules: { rate?: { count: number; per: number } | undefined; daily: number | null },
   now: Date,

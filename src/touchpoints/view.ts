@@ -33,7 +33,7 @@ export function viewContact(candidate: Candidate, sender: Sender): ContactView {
 }
 
 /** The contact's locale if there is one, else one of the same language, else the workspace's first. */
-export function resolveLocale(wanted: string | null, locales: readonly string[]): string {
+function resolveLocale(wanted: string | null, locales: readonly string[]): string {
   const first = locales[0] ?? 'en'
   if (wanted === null) return first
   const language = wanted.split('-')[0]?.toLowerCase()
@@ -60,16 +60,10 @@ function resolveZone(wanted: string | null, fallback: string): string {
 /** What a message may say of its grant. */
 export type Promised = Pick<Grant, 'code' | 'expiresAt'>
 
-/** The values a template sees: the gathered facts, nested by their dots, and the message's own context. */
-export function viewMessage(
-  candidate: Candidate,
-  contact: ContactView,
-  message: { sender: Sender; campaign: CompiledCampaign; step: CompiledStep },
-): TemplateView {
-  return messageViewer(message)(candidate, contact)
-}
-
-/** {@link viewMessage} for a whole batch: what all its messages share is made once. */
+/**
+ * The values a template sees: the gathered facts, nested by their dots, and the message's own context. For a whole batch:
+ * what all its messages share is made once.
+ */
 export function messageViewer(message: {
   sender: Sender
   campaign: CompiledCampaign

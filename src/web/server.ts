@@ -46,7 +46,7 @@ export interface WebDependencies {
 }
 
 /** Bytes of a request's body unless a router sets a limit of its own before it reads: far above any form or API call. */
-export const BODY_LIMIT = 1_000_000
+const BODY_LIMIT = 1_000_000
 
 /** Puts the routers together. The result serves requests without a socket too: `app.request('/healthz')`. */
 export function composeWeb(dependencies: WebDependencies): Hono {

@@ -16,7 +16,7 @@ export type Returned =
   | { readonly outcome: 'ignored' | 'refused'; readonly reason: string }
 
 /** A longer mail is no notification: most quote the headers alone. */
-export const LONGEST_MAIL = 1_000_000
+const LONGEST_MAIL = 1_000_000
 
 interface Part {
   readonly mimeType: string

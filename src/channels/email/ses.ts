@@ -10,7 +10,7 @@ import { referenceOfId } from './message.ts'
 /** Reads a document of Amazon's; given, so that a test may stand in its place. */
 export type Fetch = (url: string) => Promise<string>
 
-export const fetchText: Fetch = async (url) => {
+const fetchText: Fetch = async (url) => {
   const answer = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(5_000) })
   if (!answer.ok) throw new Error(`${url} answered ${answer.status}`)
   return await answer.text()

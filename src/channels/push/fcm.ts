@@ -21,7 +21,7 @@ const failed = z.object({
 })
 
 /** The assertion of RFC 7523. @param now seconds since 1970 */
-export function signAssertion(settings: FcmSettings, now: number): string {
+function signAssertion(settings: FcmSettings, now: number): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const claims = {
     iss: settings.client_email,

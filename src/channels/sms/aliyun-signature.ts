@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 
 /** RFC 3986 with Aliyun's reading of it: everything but letters, digits and `-_.~` as its bytes. */
-export function percentEncode(text: string): string {
+function percentEncode(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,

@@ -107,7 +107,7 @@ export function openAliyun(settings: AliyunSettings, deadline = DEADLINE): Chann
 }
 
 /** The approved template for a message: by name and locale, else by name. */
-export function codeOf(
+function codeOf(
   { templates }: Pick<AliyunSettings, 'templates'>,
   { template, locale }: { template: string; locale: string },
 ): string | undefined {

@@ -1,5 +1,5 @@
 /** Replies that mean: no more. English ones as US carriers and the FCC list them, Chinese ones as its carriers do. */
-export const OPT_OUT_WORDS: readonly string[] = [
+const OPT_OUT_WORDS: readonly string[] = [
   'STOP',
   'STOPALL',
   'QUIT',

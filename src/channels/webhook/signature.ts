@@ -3,10 +3,10 @@ import type { Webhook } from '../channel.ts'
 import { sameSecret } from '../signatures.ts'
 
 /** Seconds a signed request may be old, or ahead of us: what is older is a replay. */
-export const REPLAY_WINDOW = 300
+const REPLAY_WINDOW = 300
 
 /** `v1=` and HMAC-SHA256 in hex, over the timestamp (Unix seconds), a full stop and the body. */
-export function signBody(secret: string, timestamp: number, body: string | Uint8Array): string {
+function signBody(secret: string, timestamp: number, body: string | Uint8Array): string {
   return `v1=${createHmac('sha256', secret).update(`${timestamp}.`).update(body).digest('hex')}`
 }
 

@@ -47,7 +47,7 @@ export function checkLadder(checked: Checked): Problem[] {
   ]
 }
 
-export function formatBand({ from, to }: Band): string {
+function formatBand({ from, to }: Band): string {
   return `${formatDuration(from)}..${to === null ? '' : formatDuration(to)}`
 }
 

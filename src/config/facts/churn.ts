@@ -13,7 +13,6 @@ export const CHURN_REASONS = {
   rhythm: 'false',
   silent: 'true',
 } as const
-export type ChurnReason = keyof typeof CHURN_REASONS
 
 /**
  * The reason of {@link CHURN_REASONS}, NULL for whoever has neither activity nor a sign-up date. The usual pause is

@@ -18,7 +18,7 @@ export const SILENCE_BANDS = [1, 3, 7, 15, 30, 60, 120, 240] as const
  *
  * The powers go through exp of a clamped logarithm: PostgreSQL raises an error where a double over- or underflows.
  */
-export function returnProbabilitySql(now: Date, horizon: number): SQL {
+function returnProbabilitySql(now: Date, horizon: number): SQL {
   const weeks = (from: SQL, to: SQL) =>
     sql`extract(epoch FROM ${to} - ${from}::timestamp)::float8 / ${sql.raw(String(WEEK))}`
   const moment = sql`(${instant(now)} AT TIME ZONE 'UTC')`

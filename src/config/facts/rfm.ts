@@ -9,7 +9,7 @@ import { fitFact, fitted } from './fitted.ts'
  * 1 to 5 by the thresholds of a fit. By value and closed above: whoever has the same value has the same score, which
  * NTILE does not grant. NULL without a value or without a fit.
  */
-export function scoreSql(value: SQL, thresholds: SQL): SQL {
+function scoreSql(value: SQL, thresholds: SQL): SQL {
   const below = (place: number) =>
     sql`WHEN ${value} <= (${thresholds})[${sql.raw(String(place))}] THEN ${sql.raw(String(place))}`
   return sql`CASE WHEN ${value} IS NULL OR ${thresholds} IS NULL THEN NULL

@@ -5,7 +5,7 @@ import type { Overlap } from '../../config/sync-settings.ts'
 export type CursorKind = 'time' | 'number' | 'plain'
 
 /** How far a column's value can be gone back from, by its type. */
-export function cursorKindOf(type: string): CursorKind {
+function cursorKindOf(type: string): CursorKind {
   if (['timestamp with time zone', 'timestamp without time zone', 'date'].includes(type)) return 'time'
   const numbers = ['smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision']
   return numbers.includes(type) ? 'number' : 'plain'

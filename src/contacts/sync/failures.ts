@@ -140,7 +140,7 @@ function locateError({ name, document }: SyncPlace, statement: Statement | undef
 }
 
 /** The grant a refusal asks for, in so far as PostgreSQL's words name the object. */
-export function grantFor(message: string, role: string): string {
+function grantFor(message: string, role: string): string {
   const [, kind = '', object = ''] = /permission denied for (\w+(?: \w+)*) (\S+)$/.exec(message) ?? []
   const to = /^[a-z_][a-z0-9_$]*$/.test(role) ? role : `"${role.replaceAll('"', '""')}"`
   switch (kind) {

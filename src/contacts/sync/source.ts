@@ -134,7 +134,7 @@ export async function openSource(options: SourceOptions): Promise<Source> {
 }
 
 /** Host, port and database of a url; never its password. */
-export function placeOf(url: string): string {
+function placeOf(url: string): string {
   try {
     const { host, pathname } = new URL(url)
     return `${host}${decodeURIComponent(pathname)}`

@@ -4,7 +4,7 @@ export const ROLES = ['viewer', 'agent', 'operator', 'admin'] as const
 export type Role = (typeof ROLES)[number]
 
 /** The least role that has each ability; every role can do what those before it can. */
-export const ABILITIES = {
+const ABILITIES = {
   /** Figures, campaigns, stories of contacts with their addresses masked. */
   look: 'viewer',
   /** Addresses as they are. */

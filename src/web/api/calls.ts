@@ -106,7 +106,7 @@ function keyOf(c: Context<Authorised>): CallKey | undefined {
 }
 
 /** A call as the API gives it. */
-export function callAsJson(call: Call, now: Date) {
+function callAsJson(call: Call, now: Date) {
   return {
     id: callIdOf(call),
     kind: call.kind,

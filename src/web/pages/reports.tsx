@@ -187,7 +187,7 @@ function styleOf({ runtime: { workspace }, language }: Visit): TextStyle {
   return { ...styleOfWorkspace(workspace), locale: language, color: false, width: 100 }
 }
 
-export function Tabs(props: {
+function Tabs(props: {
   visit: Visit
   tabs: readonly (readonly [to: string, words: string, here: boolean])[]
 }) {

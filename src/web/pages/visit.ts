@@ -56,7 +56,7 @@ export interface Visit extends Guest {
   go(path: string, note?: string): Response
 }
 
-export const SESSION_COOKIE = 'winback_session'
+const SESSION_COOKIE = 'winback_session'
 const LANGUAGE_COOKIE = 'winback_language'
 const NOTE_COOKIE = 'winback_note'
 
