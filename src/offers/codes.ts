@@ -30,11 +30,11 @@ export function readGenerated(typed: string): string {
   return normaliseCode(typed).replace(/O/g, '0').replace(/[IL]/g, '1')
 }
 
-/** Whether a code could be a generated one: length, letters and check letter. Says nothing of who holds it. */
-export function isWellFormed(typed: string): boolean {
+/** Whether a code has the length and the letters of a generated one, and not the check letter. */
+export function isMistyped(typed: string): boolean {
   const code = readGenerated(typed)
   if (code.length !== LENGTH + 1 || [...code].some((letter) => !ALPHABET.includes(letter))) return false
-  return checkLetter(code.slice(0, -1)) === code.at(-1)
+  return checkLetter(code.slice(0, -1)) !== code.at(-1)
 }
 
 /** Luhn's algorithm in base 32 (https://en.wikipedia.org/wiki/Luhn_mod_N_algorithm). */

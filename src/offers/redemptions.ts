@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
-import { normaliseCode, readGenerated } from './codes.ts'
+import { isMistyped, normaliseCode, readGenerated } from './codes.ts'
 import { settling } from './conclusion.ts'
 
 // An offer was used. Whoever says so may say it twice, late, or about a code that is not theirs: every claim gets an
@@ -21,6 +21,7 @@ export interface RedemptionClaim {
 
 export const REFUSALS = {
   unknown_code: 'nobody was given this code',
+  mistyped_code: 'its check letter does not fit: it was mistyped, or is no code of ours',
   unknown_grant: 'the contact has no grant of this offer',
   foreign: 'the code belongs to another account',
   expired: 'it was used after the grant had expired',
@@ -42,6 +43,8 @@ interface Found {
   readonly grantId: number | null
   /** Whose the external id is that was said. */
   readonly ownerId: number | null
+  /** The code is there, whoever has it; imported ones have no check letter. */
+  readonly known: boolean
 }
 
 interface Held {
@@ -113,7 +116,10 @@ function answerTo(
   if (claim.code === undefined && (claim.externalId === undefined || claim.offer === undefined)) {
     return refused('incomplete')
   }
-  if (!grant) return refused(claim.code === undefined ? 'unknown_grant' : 'unknown_code')
+  if (!grant) {
+    if (claim.code === undefined) return refused('unknown_grant')
+    return refused(!place?.known && isMistyped(claim.code) ? 'mistyped_code' : 'unknown_code')
+  }
   if (claim.externalId !== undefined && place?.ownerId !== grant.contactId) return refused('foreign')
   if (claim.offer !== undefined && claim.offer !== grant.offer) return refused('unknown_grant')
   const { campaign, offer } = grant
@@ -136,7 +142,8 @@ async function findGrants(tx: Transaction, claims: readonly RedemptionClaim[]): 
     tx,
     sql`
     SELECT k.no::int - 1 AS no, coalesce(o.contact_id, own.contact_id) AS "contactId",
-      coalesce(o.grant_id, own.grant_id) AS "grantId", x.contact_id AS "ownerId"
+      coalesce(o.grant_id, own.grant_id) AS "grantId", x.contact_id AS "ownerId",
+      EXISTS (SELECT FROM offer_codes c WHERE c.code IN (k.code, k.generated)) AS known
     FROM unnest(${text(({ code }) => code && normaliseCode(code))}, ${text(({ code }) => code && readGenerated(code))},
       ${text(({ externalId }) => externalId)}, ${text(({ offer }) => offer)}, ${text(({ key }) => key)})
       WITH ORDINALITY AS k(code, generated, external_id, offer, key, no)

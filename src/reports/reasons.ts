@@ -233,6 +233,10 @@ export const SUPPRESSIONS = {
 /** Why a redemption was refused. */
 export const REDEMPTION_REFUSALS = {
   unknown_code: { en: 'nobody was given this code', 'zh-CN': '没有人领取过此券码' },
+  mistyped_code: {
+    en: 'its check letter does not fit: it was mistyped, or is no code of ours',
+    'zh-CN': '校验位不符：输入有误，或不是我方的券码',
+  },
   unknown_grant: { en: 'the contact has no grant of this offer', 'zh-CN': '该联系人未领取此优惠' },
   foreign: { en: 'the code belongs to another account', 'zh-CN': '券码属于其他账号' },
   expired: { en: 'it was used after the grant had expired', 'zh-CN': '使用时已过有效期' },

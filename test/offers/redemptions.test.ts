@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
+import { isMistyped } from '../../src/offers/codes.ts'
 import { offer } from '../../src/offers/offers.ts'
 import { type RedemptionClaim, redeem, redeemActivity } from '../../src/offers/redemptions.ts'
 import { readOffers } from '../../src/reports/offers.ts'
@@ -75,6 +76,14 @@ describe('a redemption', () => {
     const [code = '', other = ''] = pipeline.codes
     pipeline.clock.set(hour(24 * 10))
     const at = hour(1)
+    // An imported code looks as it likes, and has no check letter.
+    const POOLED = '1234567890ABCDEF'
+    await rows(
+      pipeline.database,
+      sql`INSERT INTO offer_codes (code, shown, campaign, offer, imported_at)
+          VALUES (${POOLED}, ${POOLED}, 'other', 'pool', ${START})`,
+    )
+    expect(isMistyped(POOLED)).toBe(true)
     const before = await rows(pipeline.database, sql`SELECT * FROM grants ORDER BY grant_id`)
     expect(
       await say(
@@ -88,6 +97,8 @@ describe('a redemption', () => {
         { key: 'g', externalId: 'nobody', offer: 'five', at },
         { key: 'h', at },
         { key: 'i', code: "'; DROP TABLE grants; --", at },
+        { key: 'j', code: `${code.slice(0, -1)}${code.endsWith('7') ? '8' : '7'}`, at },
+        { key: 'k', code: POOLED, at },
       ),
     ).toEqual([
       'expired',
@@ -98,6 +109,8 @@ describe('a redemption', () => {
       'unknown_grant',
       'unknown_grant',
       'incomplete',
+      'unknown_code',
+      'mistyped_code',
       'unknown_code',
     ])
     expect(await rows(pipeline.database, sql`SELECT * FROM grants ORDER BY grant_id`)).toEqual(before)
