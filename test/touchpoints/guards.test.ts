@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { ContactView } from '../../src/channels/channel.ts'
 import type { CompiledStep, StepTemplate } from '../../src/config/compiled.ts'
 import type { Candidate } from '../../src/touchpoints/gather.ts'
-import { deferOrSkip, type GuardContext, judge, type Reach } from '../../src/touchpoints/guards.ts'
+import { deferOrSkip, type GuardContext, judge, judgeAll, type Reach } from '../../src/touchpoints/guards.ts'
 import { quoted, readPage, tableUnder } from '../docs/pages.ts'
 
 const NOW = new Date('2026-03-02T10:00:00Z')
@@ -117,6 +117,26 @@ describe('guards', () => {
     expect(verdict({ condition: null })).toBe('skip missing_data: unknown: orders.count > 1')
     expect(verdict({ plannedFor: later(-7201) })).toBe('skip too_late')
     expect(verdict({ plannedFor: later(-7200) })).toBe('send email hello')
+  })
+
+  it('count what a batch has let through against the frequency a person chose', () => {
+    const choice = { channelsOff: [], topicsOff: [], pausedUntil: null, atMost: 2, withinDays: 7, lately: 1 }
+    const batch: Candidate[] = [
+      { ...plain, touchpointId: 1, choice, email: null },
+      { ...plain, touchpointId: 2, choice },
+      { ...plain, touchpointId: 3, choice },
+      { ...plain, touchpointId: 4, personId: 2, choice },
+      { ...plain, touchpointId: 5, personId: 2 },
+    ]
+    const context = { now: NOW, step, topic: undefined, channels: [email], maxDelay: 7200, spread: 0 }
+    const judged = judgeAll(batch, (each) => ({ ...each, locale: 'en', timezone: 'UTC' }), context)
+    expect(judged.map(({ candidate, verdict: said }) => [candidate.touchpointId, said])).toMatchObject([
+      [1, { kind: 'skip', reason: 'no_address' }],
+      [2, { kind: 'send' }],
+      [3, { kind: 'skip', reason: 'opted_out', detail: 'at most 2 in 7 days' }],
+      [4, { kind: 'send' }],
+      [5, { kind: 'send' }],
+    ])
   })
 
   it('record the first that applies, in the order docs/domain.md says', () => {
