@@ -55,3 +55,34 @@ export function daysUntilDetectable(
   if (perDay <= 0) return notEnough('nobody')
   return Math.ceil((needed - already) / perDay)
 }
+
+/**
+ * How many treated it takes to show the difference between two given rates when each has its own variance.
+ * `pooled` is the size for a test that pools the variance under "no difference" (R's power.prop.test),
+ * `unpooled` for one that does not. Not rounded.
+ * @param question.ratio held out for each treated
+ * @throws RangeError for rates, confidence or power outside (0, 1), or equal rates
+ */
+export function requiredTreated(
+  question: {
+    readonly treatedRate: number
+    readonly heldOutRate: number
+    readonly ratio: number
+  } & Strictness,
+): { pooled: number; unpooled: number } {
+  const { treatedRate: p1, heldOutRate: p2, ratio, confidence = 0.95, power = 0.8 } = question
+  assertShare('treatedRate', p1)
+  assertShare('heldOutRate', p2)
+  if (p1 === p2 || !(ratio > 0)) {
+    throw new RangeError(`no size shows ${p1} from ${p2} with ${ratio} held out for each treated`)
+  }
+  const pooledRate = (p1 + ratio * p2) / (1 + ratio)
+  const own = p1 * (1 - p1) + (p2 * (1 - p2)) / ratio
+  const atNull = multiplierOf(confidence) * Math.sqrt(pooledRate * (1 - pooledRate) * (1 + 1 / ratio))
+  const atDifference = normalQuantile(power) * Math.sqrt(own)
+  const squared = (p1 - p2) ** 2
+  return {
+    pooled: (atNull + atDifference) ** 2 / squared,
+    unpooled: (reach({ confidence, power }) ** 2 * own) / squared,
+  }
+}

@@ -31,6 +31,20 @@ export function mixturePrior(best: number, alpha: number): number {
   return best / (level + Math.log(1 + level))
 }
 
+/** The same solved exactly, with the lower branch of Lambert's W: best / (−W₋₁(−α²/e) − 1). */
+export function exactMixturePrior(best: number, alpha: number): number {
+  assertShare('alpha', alpha)
+  // W = −w solves w − ln w = 1 − 2 ln α. Newton from above converges from the first step, the left side being convex.
+  const target = 1 - 2 * Math.log(alpha)
+  let w = target + Math.log(target) + 1
+  for (let step = 0; step < 50; step += 1) {
+    const next = w - (w - Math.log(w) - target) / (1 - 1 / w)
+    if (Math.abs(next - w) <= 1e-15 * w) break
+    w = next
+  }
+  return best / (w - 1)
+}
+
 /** How far a sum with intrinsic time `v` may stray, at any time, with probability 1 − alpha. */
 export function mixtureBound(v: number, prior: number, alpha: number): number {
   return Math.sqrt((v + prior) * Math.log((v + prior) / (prior * alpha * alpha)))

@@ -4,7 +4,7 @@ import type { Estimate, NotEnough } from '../../src/statistics/estimate.ts'
 import { fieller } from '../../src/statistics/fieller.ts'
 import { benjaminiHochberg, holm, selectedConfidence } from '../../src/statistics/many.ts'
 import { type Moments, sampleOf, welch } from '../../src/statistics/means.ts'
-import { differenceTest } from '../../src/statistics/miettinen-nurminen.ts'
+import { differenceTest, miettinenNurminen } from '../../src/statistics/miettinen-nurminen.ts'
 import { costPerRecall, incrementalOf, netBenefit } from '../../src/statistics/net-benefit.ts'
 import { newcombe } from '../../src/statistics/newcombe.ts'
 import { type RatioMoments, ratioDifference } from '../../src/statistics/ratio.ts'
@@ -32,7 +32,7 @@ describe('intervals hold the truth as often as they say', () => {
     expectCoverage(4000, () => inside(wilson(draw(), 800), 0.12))
   })
 
-  it('Newcombe, at nine to one', () => {
+  it('Newcombe and Miettinen–Nurminen, at nine to one', () => {
     const random = seeded('difference')
     const many = binomialDraws(1800, 0.15, random)
     const few = binomialDraws(200, 0.1, random)
@@ -42,6 +42,7 @@ describe('intervals hold the truth as often as they say', () => {
         { recalled: few(), assigned: 200 },
       ] as const
     expectCoverage(4000, () => inside(newcombe(...groups()), 0.05))
+    expectCoverage(600, () => inside(miettinenNurminen(...groups()), 0.05))
   })
 
   it('Welch, with arms of unequal size and spread', () => {

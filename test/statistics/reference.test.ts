@@ -2,16 +2,22 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import betainc from '@stdlib/math-base-special-betainc'
 import gammaln from '@stdlib/math-base-special-gammaln'
 import { describe, expect, it } from 'vitest'
-import { detectableDifference } from '../../src/statistics/detectable.ts'
+import { detectableDifference, requiredTreated } from '../../src/statistics/detectable.ts'
 import { fieller } from '../../src/statistics/fieller.ts'
 import { benjaminiHochberg, holm } from '../../src/statistics/many.ts'
 import { relativeWelch, sampleOf, sampleOfCount, welch } from '../../src/statistics/means.ts'
-import { differenceTest } from '../../src/statistics/miettinen-nurminen.ts'
+import { miettinenNurminen } from '../../src/statistics/miettinen-nurminen.ts'
 import { newcombe } from '../../src/statistics/newcombe.ts'
 import { normalQuantile, normalUpperTail } from '../../src/statistics/normal.ts'
 import { aliveProbability, returnProbability } from '../../src/statistics/return-model.ts'
 import { chiSquareUpperTail, sampleRatio } from '../../src/statistics/sample-ratio.ts'
-import { logMixture, mixtureBound, mixturePrior, sequenceMultiplier } from '../../src/statistics/sequence.ts'
+import {
+  exactMixturePrior,
+  logMixture,
+  mixtureBound,
+  mixturePrior,
+  sequenceMultiplier,
+} from '../../src/statistics/sequence.ts'
 import { studentMultiplier, studentUpperTail } from '../../src/statistics/student.ts'
 import { wilson } from '../../src/statistics/wilson.ts'
 import { type ArmSums, expectWithin, type Vectors, vectors } from './vectors.ts'
@@ -62,19 +68,20 @@ describe.skipIf(!vectors)('against the reference figures', () => {
     expectWithin(estimate.high, ci[1])
   })
 
-  it.each(section('risk_difference').cases)('the difference $x1/$n1 − $x2/$n2', (known) => {
+  it.each(section('risk_difference').cases)('three intervals for $x1/$n1 − $x2/$n2', (known) => {
     const groups = [
       { recalled: known.x1, assigned: known.n1 },
       { recalled: known.x2, assigned: known.n2 },
     ] as const
-    const estimate = newcombe(...groups)
-    if (estimate.kind !== 'estimate') throw new Error('expected an estimate')
-    expectWithin(estimate.low, known.newcombe10[0])
-    expectWithin(estimate.high, known.newcombe10[1])
-    // Their interval holds the differences their test does not reject.
-    const [low, high] = known.miettinen_nurminen
-    const test = differenceTest(...groups)
-    expect(test.kind === 'tested' && test.p < 0.05).toBe(low > 0 || high < 0)
+    for (const [estimate, interval] of [
+      [newcombe(...groups), known.newcombe10],
+      [miettinenNurminen(...groups), known.miettinen_nurminen],
+      [miettinenNurminen(...groups, { corrected: false }), known.mee],
+    ] as const) {
+      if (estimate.kind !== 'estimate') throw new Error('expected an estimate')
+      expectWithin(estimate.low, interval[0])
+      expectWithin(estimate.high, interval[1])
+    }
   })
 
   // The source prints five decimals.
@@ -116,9 +123,10 @@ describe.skipIf(!vectors)('against the reference figures', () => {
     expectWithin(sequenceMultiplier(N, { tuning: Nstar }), k)
   })
 
-  it('the prior of the sequence', () => {
-    const { a, Nstar, rho2_approx_used_by_growthbook } = section('acs_multiplier').rho2_exact_lambertW
+  it('the prior of the sequence, approximated and exact', () => {
+    const { a, Nstar, rho2, rho2_approx_used_by_growthbook } = section('acs_multiplier').rho2_exact_lambertW
     expectWithin(1 / mixturePrior(Nstar, a), rho2_approx_used_by_growthbook)
+    expectWithin(1 / exactMixturePrior(Nstar, a), rho2)
   })
 
   it.each(section('fieller').cases)('Fieller for $a / $b', (known) => {
@@ -146,6 +154,17 @@ describe.skipIf(!vectors)('against the reference figures', () => {
     for (const [at, adjusted] of benjaminiHochberg(p).entries()) {
       expectWithin(adjusted, adjusted_same_order[at] ?? 0, 1e-4)
     }
+  })
+
+  it.each(section('power').cases)('size to tell $p1 from $p2 at 1:$k', (known) => {
+    const size = requiredTreated({
+      treatedRate: known.p1,
+      heldOutRate: known.p2,
+      ratio: known.k,
+      power: known.power,
+    })
+    expectWithin(size.pooled, known.n1_pooled)
+    expectWithin(size.unpooled, known.n1_unpooled)
   })
 
   it.each(section('power').mde_cases)('smallest difference at $p with $nT and $nC', (known) => {
