@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { type SQL, sql } from 'drizzle-orm'
+import { dropsZero, isWithin, parsePhone } from '../channels/sms/phone.ts'
 
 export type IdentifierKind = 'email' | 'phone'
 
@@ -27,6 +28,43 @@ export function normalisePhone(text: string): string | undefined {
   const compact = text.normalize('NFKC').replace(/[\s().\-–/]/g, '')
   const phone = compact.startsWith('00') ? `+${compact.slice(2)}` : compact
   return /^\+?\d{6,15}$/.test(phone) ? phone : undefined
+}
+
+/**
+ * Every way in which the number may be kept, as {@link normalisePhone} leaves it, the most complete first: with plus and
+ * country, with the country alone, without it, with the zero that stands for it. Contacts are kept as their file wrote
+ * them, and who opts out is named as the provider writes it. Where a number without plus can be read in two ways, both
+ * are given: a number too many on the do-not-contact list costs less than one too few.
+ * @param phone normalised
+ * @param countries codes of the countries that numbers without one may be of
+ */
+export function spellings(phone: string, countries: readonly string[]): string[] {
+  const digits = phone.replace('+', '')
+  const readings = new Set<string>()
+  const read = (text: string) => {
+    for (const country of countries) {
+      const whole = parsePhone(text, country)
+      if (whole !== undefined) readings.add(whole)
+    }
+  }
+  read(phone)
+  if (!phone.startsWith('+') && !countries.some((country) => isWithin(digits.replace(/^0/, ''), country))) {
+    read(`+${digits}`)
+  }
+  if (readings.size === 0) readings.add(`+${digits}`)
+  const written = [...readings].flatMap((whole) => [
+    whole,
+    whole.slice(1),
+    ...countries.flatMap((country) => withoutCountry(whole, country)),
+  ])
+  return [...new Set([...written, phone])].filter((each) => normalisePhone(each) === each)
+}
+
+function withoutCountry(whole: string, country: string): string[] {
+  if (!whole.startsWith(`+${country}`)) return []
+  const number = whole.slice(1 + country.length)
+  if (!dropsZero(country)) return [number]
+  return [number, `0${number}`, `+${country}0${number}`, `${country}0${number}`]
 }
 
 /** The keyed hash a normalised address is stored and compared by. `addressKey` is the database's own secret. */

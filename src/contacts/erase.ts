@@ -32,9 +32,9 @@ export interface Erased {
 export async function eraseContact(
   tx: Transaction,
   contactId: number,
-  options: { now: Date; hooks: Hooks },
+  options: { now: Date; hooks: Hooks; phoneKeys: (phone: string) => readonly Buffer[] },
 ): Promise<Erased | undefined> {
-  const { now, hooks } = options
+  const { now, hooks, phoneKeys } = options
   await lockStripesShared(tx, sql`SELECT ${contactId}::bigint AS contact_id`)
   if (!(await lockPerson(tx, contactId))) return undefined
   // Before the episodes, as whoever records activity locks them.
@@ -44,7 +44,7 @@ export async function eraseContact(
   )
   await execute(tx, sql`INSERT INTO erased_contacts VALUES (${contactId})`)
   await hooks.onErased?.(tx, now)
-  const suppressed = await rememberHashes(tx, contactId, now)
+  const suppressed = await rememberHashes(tx, contactId, now, phoneKeys)
   await handOnRefusals(tx, contactId, now)
   const blotted = await blotTyped(tx, contactId)
   const removed: Record<string, number> = {}
@@ -136,24 +136,42 @@ function estranged(holding: Holding, stranger: SQL, distance: SQL): SQL {
   return sql.join([sql`contact_id = ${stranger}`, ...person, ...ids, ...blanks], sql`, `)
 }
 
-/** Every name the contact had, aliases too. An address that another account carries stays open for that account. */
-async function rememberHashes(tx: Transaction, contactId: number, now: Date): Promise<number> {
+/**
+ * Every name the contact had, aliases too, and its number in every spelling. An address that another account carries
+ * stays open for that account.
+ */
+async function rememberHashes(
+  tx: Transaction,
+  contactId: number,
+  now: Date,
+  phoneKeys: (phone: string) => readonly Buffer[],
+): Promise<number> {
   await execute(
     tx,
     sql`INSERT INTO erased_ids (key, erased_at)
         SELECT ${externalIdHashSql(sql`x.external_id`)}, ${now} FROM external_ids x WHERE x.contact_id = ${contactId}
         ON CONFLICT DO NOTHING`,
   )
-  return await execute(
+  const [contact] = await rows<{ email: Buffer | null; phone: string | null }>(
     tx,
-    sql`INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
-        SELECT k.kind, k.key, 'erased', 'erasure', ${now}
-        FROM contacts c, LATERAL (VALUES ('email', c.email_key), ('phone', c.phone_key)) AS k(kind, key)
-        WHERE c.contact_id = ${contactId} AND k.key IS NOT NULL AND NOT EXISTS (
-          SELECT FROM contacts o WHERE o.contact_id <> c.contact_id
-            AND ((k.kind = 'email' AND o.email_key = k.key) OR (k.kind = 'phone' AND o.phone_key = k.key)))
-        ON CONFLICT DO NOTHING`,
+    sql`SELECT email_key AS email, phone FROM contacts WHERE contact_id = ${contactId}`,
   )
+  const kinds = { email: contact?.email ? [contact.email] : [], phone: phoneKeys(contact?.phone ?? '') }
+  let suppressed = 0
+  for (const [kind, keys] of Object.entries(kinds)) {
+    const carried = sql.identifier(`${kind}_key`)
+    const list = sql`${sql.param([...keys])}::bytea[]`
+    const added = await execute(
+      tx,
+      sql`INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
+          SELECT ${kind}, k.key, 'erased', 'erasure', ${now} FROM unnest(${list}) AS k(key)
+          WHERE NOT EXISTS (SELECT FROM contacts o
+            WHERE o.contact_id <> ${contactId} AND o.${carried} = ANY (${list}))
+          ON CONFLICT DO NOTHING`,
+    )
+    if (added > 0) suppressed += 1
+  }
+  return suppressed
 }
 
 async function exists(tx: Transaction, table: string): Promise<boolean> {

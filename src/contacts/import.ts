@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { basename } from 'node:path'
+import { countriesOf } from '../channels/sms/phone.ts'
 import { ACTIVITY_FIELDS, contactFields } from '../config/import-fields.ts'
 import type { Database } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
@@ -97,6 +98,7 @@ export async function importSuppressions(
   options: ImportOptions,
 ): Promise<ImportSummary> {
   const { addressKey } = await settingsOf(database)
+  const countries = countriesOf(options.workspace.channels)
   const now = options.clock.now()
   let chunk: SuppressionRow[] = []
   return importFile(database, file, options, {
@@ -131,6 +133,7 @@ export async function importSuppressions(
               const { inserted } = await mergeSuppressions(tx, full, {
                 now,
                 addressKey,
+                countries,
                 source,
                 hooks: options.hooks ?? {},
               })

@@ -1,6 +1,12 @@
 import { sql } from 'drizzle-orm'
-import { execute, rows, type Transaction } from '../database/connect.ts'
-import { addressHashSql, type IdentifierKind, normaliseEmail, normalisePhone } from './addresses.ts'
+import { rows, type Transaction } from '../database/connect.ts'
+import {
+  addressHashSql,
+  type IdentifierKind,
+  normaliseEmail,
+  normalisePhone,
+  spellings,
+} from './addresses.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { DateReader } from './dates.ts'
 import type { Hooks } from './hooks.ts'
@@ -60,30 +66,34 @@ export function suppressionReader(
 
 /**
  * Adds a chunk to the suppressions, in the caller's transaction. An address that is suppressed already keeps its
- * first reason. Addresses are stored as keyed hashes alone.
+ * first reason. Addresses are stored as keyed hashes alone, a number's in each of its spellings.
+ * @param options.countries of numbers that have none
  * @returns how many addresses were new
  */
 export async function mergeSuppressions(
   tx: Transaction,
   chunk: readonly SuppressionRow[],
-  options: { now: Date; addressKey: string; source: string; hooks: Hooks },
+  options: { now: Date; addressKey: string; countries: readonly string[]; source: string; hooks: Hooks },
 ): Promise<{ inserted: number }> {
   await tx.client.query(`
     CREATE TEMP TABLE IF NOT EXISTS incoming_suppressions (
-      kind text NOT NULL, address text NOT NULL, reason text NOT NULL, suppressed_at timestamptz
+      kind text NOT NULL, address text NOT NULL, whole text NOT NULL, reason text NOT NULL, suppressed_at timestamptz
     ) ON COMMIT DELETE ROWS;
     CREATE TEMP TABLE IF NOT EXISTS new_suppressions (kind text NOT NULL, key bytea NOT NULL) ON COMMIT DELETE ROWS`)
   const lines = chunk.flatMap(({ addresses, reason, suppressedAt }) =>
-    addresses.map(
-      ({ kind, address }) => `${kind}\t${copyText(address)}\t${reason}\t${copyTime(suppressedAt)}\n`,
-    ),
+    addresses.flatMap(({ kind, address }) => {
+      const written = kind === 'phone' ? spellings(address, options.countries) : [address]
+      // The first spelling is the same whichever of them the file has: numbers are counted by it.
+      const end = `${copyText(written[0] ?? address)}\t${reason}\t${copyTime(suppressedAt)}\n`
+      return written.map((each) => `${kind}\t${copyText(each)}\t${end}`)
+    }),
   )
   await copyInto(tx, 'incoming_suppressions', lines.join(''))
   const { addressKey } = options
-  const inserted = await execute(
+  const [counted] = await rows<{ inserted: number }>(
     tx,
     sql`WITH hashed AS (
-          SELECT kind, CASE kind WHEN 'email' THEN ${addressHashSql(addressKey, 'email', sql`address`)}
+          SELECT kind, whole, CASE kind WHEN 'email' THEN ${addressHashSql(addressKey, 'email', sql`address`)}
                                  ELSE ${addressHashSql(addressKey, 'phone', sql`address`)} END AS key,
             reason, coalesce(suppressed_at, ${options.now}) AS suppressed_at
           FROM incoming_suppressions
@@ -93,9 +103,12 @@ export async function mergeSuppressions(
           FROM hashed ORDER BY kind, key, suppressed_at
           ON CONFLICT DO NOTHING
           RETURNING kind, key
+        ), told AS (
+          INSERT INTO new_suppressions SELECT kind, key FROM inserted
         )
-        INSERT INTO new_suppressions SELECT kind, key FROM inserted`,
+        SELECT count(DISTINCT (kind, whole))::int AS inserted FROM inserted JOIN hashed USING (kind, key)`,
   )
+  const inserted = counted?.inserted ?? 0
   if (inserted > 0) await options.hooks.onSuppressed?.(tx, options.now)
   await rows(tx, sql`TRUNCATE new_suppressions`)
   return { inserted }

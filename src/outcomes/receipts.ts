@@ -23,6 +23,8 @@ export interface ReportingChannel {
   readonly kind: AddressKind
   /** Names of the channels that deliver to each kind of address: those a suppression silences. */
   readonly channelsOf: { readonly email: readonly string[]; readonly phone: readonly string[] }
+  /** What a number is compared by, in each of its spellings. */
+  phoneKeys(phone: string): readonly Buffer[]
 }
 
 export interface Recorded {
@@ -171,7 +173,7 @@ async function suppressAddresses(
   const suppressed = await suppress(
     tx,
     now,
-    { kind: channel.kind, channelsOf: channel.channelsOf },
+    { ...channel, kind: channel.kind },
     {
       source: `receipt of ${channel.name}`,
       found: sql`SELECT c.${key} AS key, e.reason
@@ -187,13 +189,13 @@ async function suppressAddresses(
 export async function suppressPhone(
   tx: Transaction,
   now: Date,
-  { channelsOf }: ReportingChannel,
+  channel: ReportingChannel,
   contactId: number,
 ): Promise<void> {
   await suppress(
     tx,
     now,
-    { kind: 'phone', channelsOf },
+    { ...channel, kind: 'phone' },
     {
       source: 'call: wrong number',
       found: sql`SELECT phone_key AS key, 'hard_bounce' AS reason FROM contacts WHERE contact_id = ${contactId}`,

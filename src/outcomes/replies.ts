@@ -6,9 +6,9 @@ import { storable } from '../database/storable.ts'
 import { suppress } from './do-not-contact.ts'
 import type { ReportingChannel } from './receipts.ts'
 
-/** A reply with the key its sender's number or address is compared by. */
+/** A reply with the keys its sender's number or address is compared by: a number has several spellings. */
 export interface KeyedReply extends Reply {
-  readonly key: Buffer
+  readonly keys: readonly Buffer[]
 }
 
 /** At most this many characters of a reply are kept. */
@@ -17,7 +17,7 @@ const LENGTH = 2000
 /**
  * Records what people answered; an opt-out puts their number on the do-not-contact list in the same transaction, and
  * skips what waits for it. A reply that is one of the reasons for staying away is kept as such, too. One number of several contacts answers for each of them.
- * @returns those whose opt-out was not known before: each is confirmed once, whatever is repeated
+ * @returns those whose opt-out was not known before, of a contact: each is confirmed once, whatever is repeated
  */
 export async function recordReplies(
   database: Database,
@@ -26,18 +26,19 @@ export async function recordReplies(
   replies: readonly KeyedReply[],
 ): Promise<readonly KeyedReply[]> {
   const { kind } = channel
-  if (replies.length === 0 || (kind !== 'email' && kind !== 'phone')) return []
+  const keyed = replies.flatMap((reply) => reply.keys.map((key) => ({ ...reply, key })))
+  if (keyed.length === 0 || (kind !== 'email' && kind !== 'phone')) return []
   return await transaction(database, async (tx) => {
     await execute(
       tx,
       sql`
       WITH given AS (
-        SELECT DISTINCT ON (key, event_id) * FROM unnest(${sql.param(replies.map((reply) => reply.key))}::bytea[],
-          ${sql.param(replies.map((reply) => storable(reply.eventId)))}::text[],
-          ${sql.param(replies.map((reply) => storable(reply.text).slice(0, LENGTH)))}::text[],
-          ${sql.param(replies.map((reply) => reply.optOut))}::boolean[],
-          ${sql.param(replies.map((reply) => reply.at.toISOString()))}::timestamptz[],
-          ${sql.param(replies.map((reply) => reasonSaid(reply.text) ?? null))}::text[]
+        SELECT DISTINCT ON (key, event_id) * FROM unnest(${sql.param(keyed.map((reply) => reply.key))}::bytea[],
+          ${sql.param(keyed.map((reply) => storable(reply.eventId)))}::text[],
+          ${sql.param(keyed.map((reply) => storable(reply.text).slice(0, LENGTH)))}::text[],
+          ${sql.param(keyed.map((reply) => reply.optOut))}::boolean[],
+          ${sql.param(keyed.map((reply) => reply.at.toISOString()))}::timestamptz[],
+          ${sql.param(keyed.map((reply) => reasonSaid(reply.text) ?? null))}::text[]
         ) AS g(key, event_id, text, opt_out, replied_at, reason)
       ), kept AS (
         INSERT INTO replies (contact_id, channel, event_id, text, opt_out, replied_at)
@@ -69,12 +70,16 @@ async function optOut(
   const added = await suppress(
     tx,
     now,
-    { kind, channelsOf: channel.channelsOf },
+    { ...channel, kind },
     {
       source: `reply to ${channel.name}`,
       found: sql`SELECT key, 'unsubscribe' AS reason
-        FROM unnest(${sql.param(leaving.map((reply) => reply.key))}::bytea[]) AS g(key)`,
+        FROM unnest(${sql.param(leaving.flatMap((reply) => reply.keys))}::bytea[]) AS g(key)`,
     },
   )
-  return added.flatMap((key) => leaving.find((reply) => reply.key.equals(key)) ?? [])
+  return leaving.filter(
+    (reply, index) =>
+      reply.keys.some((key) => added.some((each) => each.equals(key))) &&
+      leaving.findIndex(({ from }) => from === reply.from) === index,
+  )
 }

@@ -38,7 +38,7 @@ export async function recordUnsubscribe(
     const added = await suppress(
       tx,
       now,
-      { kind, channelsOf: channel.channelsOf },
+      { ...channel, kind },
       {
         source: leaving.way,
         found: sql`SELECT ${key} AS key, 'unsubscribe' AS reason FROM contacts WHERE contact_id = ${leaving.contactId}`,

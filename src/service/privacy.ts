@@ -24,12 +24,13 @@ export interface Erasure extends Erased {
  * @throws WinbackError `erase.sending`: try again in two minutes
  */
 export async function eraseEverywhere(
-  runtime: Pick<Runtime, 'database' | 'hooks' | 'clock'>,
+  runtime: Pick<Runtime, 'database' | 'hooks' | 'clock' | 'addressKeys'>,
   externalId: string,
   also?: (tx: Transaction) => Promise<void>,
 ): Promise<Erasure | undefined> {
-  const { database, hooks, clock } = runtime
+  const { database, hooks, clock, addressKeys } = runtime
   const now = clock.now()
+  const options = { now, hooks, phoneKeys: (phone: string) => addressKeys('phone', phone) }
   const found = await findTraces(database, externalId)
   if (!found) return undefined
   // Files and rehearsals first: should the process die between, the contact is still there to be erased again.
@@ -38,14 +39,14 @@ export async function eraseEverywhere(
   for (const schema of await rehearsalsOf(database)) {
     const other = connect(database.url, { schema, max: 1 })
     try {
-      const done = await transaction(other, (tx) => eraseContact(tx, found.contactId, { now, hooks }))
+      const done = await transaction(other, (tx) => eraseContact(tx, found.contactId, options))
       if (done) rehearsals.push(schema)
     } finally {
       await other.close()
     }
   }
   const erased = await transaction(database, async (tx) => {
-    const done = await eraseContact(tx, found.contactId, { now, hooks })
+    const done = await eraseContact(tx, found.contactId, options)
     if (done) await also?.(tx)
     return done
   })

@@ -41,8 +41,8 @@ export async function takeReceipts(
   const recorded = await recordReceipts(database, now, reporting, read.events)
   const keyed = read.replies.flatMap((reply) => {
     const { kind } = reporting
-    const key = kind === 'email' || kind === 'phone' ? runtime.addressKey(kind, reply.from) : undefined
-    return key === undefined ? [] : [{ ...reply, key }]
+    const keys = kind === 'email' || kind === 'phone' ? runtime.addressKeys(kind, reply.from) : []
+    return keys.length === 0 ? [] : [{ ...reply, keys }]
   })
   const leaving = await recordReplies(database, now, reporting, keyed)
   // After the commit: that they want no more holds, whether or not they can be told so.

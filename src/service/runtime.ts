@@ -3,6 +3,7 @@ import type { RunDependencies } from '../audience/run.ts'
 import type { AddressKind, Channel } from '../channels/channel.ts'
 import { openChannels, registerChannels } from '../channels/channels.ts'
 import { unsubscribeUrl } from '../channels/email/links.ts'
+import { countriesOf } from '../channels/sms/phone.ts'
 import { parseTemplates, type TemplateSet } from '../channels/templates.ts'
 import type { Clock } from '../clock.ts'
 import { openCampaignBook } from '../config/book.ts'
@@ -10,7 +11,7 @@ import { openCalendar } from '../config/calendar.ts'
 import type { CampaignBook } from '../config/compiled.ts'
 import { openRates, type Rates } from '../config/rates.ts'
 import type { Workspace } from '../config/workspace.ts'
-import { addressHash, normaliseEmail, normalisePhone } from '../contacts/addresses.ts'
+import { addressHash, normaliseEmail, normalisePhone, spellings } from '../contacts/addresses.ts'
 import { forgetDevices } from '../contacts/devices.ts'
 import type { Hooks } from '../contacts/hooks.ts'
 import { type Database, rows } from '../database/connect.ts'
@@ -45,8 +46,8 @@ export interface Runtime {
   readonly hooks: Hooks
   /** Channels whose provider recognises a repeat. */
   readonly idempotent: readonly string[]
-  /** What a contact's address is stored and compared by; undefined where the text is no address. */
-  addressKey(kind: 'email' | 'phone', text: string): Buffer | undefined
+  /** What contacts with the address are stored and compared by: a number's key in each spelling; none of what is no address. */
+  addressKeys(kind: 'email' | 'phone', text: string): readonly Buffer[]
   /** What recording its receipts has to know of a channel. */
   reporting(channel: string): ReportingChannel
   /** Closes the channels; the database is its opener's. */
@@ -78,6 +79,14 @@ export async function openRuntime(options: {
   const channelsOf = (kind: AddressKind) =>
     [...addressKinds].flatMap(([name, address]) => (address === kind ? [name] : []))
   const silenced = { email: channelsOf('email'), phone: channelsOf('phone') }
+  const countries = countriesOf(workspace.channels)
+  const addressKeys = (kind: 'email' | 'phone', text: string): readonly Buffer[] => {
+    const address = kind === 'email' ? normaliseEmail(text) : normalisePhone(text)
+    if (address === undefined) return []
+    const written = kind === 'phone' ? spellings(address, countries) : [address]
+    return written.map((each) => addressHash(settings.addressKey, kind, each))
+  }
+  const phoneKeys = (phone: string) => addressKeys('phone', phone)
   return {
     database,
     clock,
@@ -132,14 +141,12 @@ export async function openRuntime(options: {
       onMerged: (tx, now) => recordMerges(tx, now),
     },
     idempotent: [...registry.values()].flatMap(({ name, idempotent }) => (idempotent ? [name] : [])),
-    addressKey: (kind, text) => {
-      const address = kind === 'email' ? normaliseEmail(text) : normalisePhone(text)
-      return address === undefined ? undefined : addressHash(settings.addressKey, kind, address)
-    },
+    addressKeys,
     reporting: (channel) => ({
       name: channel,
       kind: addressKinds.get(channel) ?? 'none',
       channelsOf: silenced,
+      phoneKeys,
     }),
     close: async () => {
       await Promise.all([...channels.values()].map((channel) => channel.close()))

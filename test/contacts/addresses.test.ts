@@ -1,6 +1,14 @@
 import { sql } from 'drizzle-orm'
+import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { addressHash, addressHashSql, normaliseEmail, normalisePhone } from '../../src/contacts/addresses.ts'
+import { parsePhone } from '../../src/channels/sms/phone.ts'
+import {
+  addressHash,
+  addressHashSql,
+  normaliseEmail,
+  normalisePhone,
+  spellings,
+} from '../../src/contacts/addresses.ts'
 import { rows } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
 
@@ -27,6 +35,50 @@ it.each([
   ['+1234567890123456', undefined],
   ['call me', undefined],
 ])('phone %j', (written, expected) => expect(normalisePhone(written)).toBe(expected))
+
+/** A number of a country, and of the shop's own. */
+const NATIONAL = {
+  86: /^1[3-9]\d{9}$/,
+  1: /^[2-9]\d{2}[2-9]\d{6}$/,
+  49: /^1[5-7]\d{8,9}$/,
+  33: /^[1-9]\d{8}$/,
+  39: /^(3\d{8,9}|0[1-9]\d{6,8})$/,
+}
+
+it('has any two writings of a number in each other’s spellings', () => {
+  const country = fc.constantFrom('86', '1', '49', '33', '39') as fc.Arbitrary<`${keyof typeof NATIONAL}`>
+  const numbers = country.chain((code) =>
+    fc.tuple(fc.constant(code), fc.stringMatching(NATIONAL[code]), fc.subarray(['86', '44', '33'])),
+  )
+  fc.assert(
+    fc.property(numbers, ([code, number, others]) => {
+      const countries = [code, ...others]
+      const writings = [
+        ...[`+${code}${number}`, `00${code}${number}`, `${code}${number}`, number],
+        ...(code === '39' ? [] : [`0${number}`, `+${code} (0)${number}`, `${code} (0) ${number}`]),
+      ].map((text) => normalisePhone(text) ?? '')
+      for (const one of writings) expect(spellings(one, countries)).toEqual(expect.arrayContaining(writings))
+      // What is sent to at the number is among them, and all of them can be kept.
+      for (const text of spellings(`+${code}${number}`, [code])) expect(normalisePhone(text)).toBe(text)
+      expect(spellings(number, [code])[0]).toBe(parsePhone(number, code))
+      // Of another country, or where none is known, the plus is all that may be missing.
+      const abroad = others.filter((other) => !`${code}${number}`.startsWith(other))
+      expect(new Set(spellings(`+${code}${number}`, abroad))).toEqual(
+        new Set([`+${code}${number}`, `${code}${number}`]),
+      )
+    }),
+  )
+})
+
+it.each([
+  // A Chinese mobile number is nobody's in America, as one is sent to here.
+  ['13800138000', ['86'], '+13800138000'],
+  // Italy keeps its zero.
+  ['+39061234567', ['39'], '+3961234567'],
+  ['+8613800138000', ['49'], '13800138000'],
+])('%s with %j is not %s', (phone, countries, other) =>
+  expect(spellings(phone, countries)).not.toContain(other),
+)
 
 it('hashes alike here and in PostgreSQL', async () => {
   const database = await freshDatabase()

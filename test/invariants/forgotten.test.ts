@@ -220,7 +220,20 @@ it('finds a person in what somebody typed, and leaves the words around them', as
 it('leaves an address open that another account carries', async () => {
   const { shop } = await open([LEE, { ...KIM, email: LEE.email }])
   expect(await eraseEverywhere(shop.runtime, LEE.id)).toMatchObject({ suppressed: 1 })
-  expect(await rows(shop.database, sql`SELECT kind FROM suppressions`)).toEqual([{ kind: 'phone' }])
+  expect(await rows(shop.database, sql`SELECT DISTINCT kind FROM suppressions`)).toEqual([{ kind: 'phone' }])
+})
+
+it('remembers a number in each of its spellings, unless another account writes it differently', async () => {
+  const { shop } = await open([LEE, { ...KIM, phone: LEE.phone.slice(1) }])
+  expect(await eraseEverywhere(shop.runtime, LEE.id)).toMatchObject({ suppressed: 1 })
+  expect(await eraseEverywhere(shop.runtime, KIM.id)).toMatchObject({ suppressed: 2 })
+  await shop.importContacts([{ external_id: 'again', phone: LEE.phone }])
+  expect(
+    await rows(
+      shop.database,
+      sql`SELECT s.reason FROM contacts c JOIN suppressions s ON s.key = c.phone_key`,
+    ),
+  ).toEqual([{ reason: 'erased' }])
 })
 
 it('waits for a message that is being handed over', async () => {

@@ -35,6 +35,7 @@ const EMAIL: ReportingChannel = {
   name: 'email',
   kind: 'email',
   channelsOf: { email: ['email'], phone: [] },
+  phoneKeys: () => [],
 }
 
 describe('soft bounces', () => {

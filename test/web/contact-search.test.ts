@@ -22,7 +22,7 @@ test('a search asks indexes alone, for ids by a range of them', async () => {
   await execute(database, sql`ANALYZE external_ids, contacts`)
   const key = Buffer.from('00', 'hex')
   const plan = await transaction(database, async (tx) =>
-    (await rows<{ 'QUERY PLAN': string }>(tx, sql`EXPLAIN ${searchSql('u00123', key)}`))
+    (await rows<{ 'QUERY PLAN': string }>(tx, sql`EXPLAIN ${searchSql('u00123', [key])}`))
       .map((line) => line['QUERY PLAN'])
       .join('\n'),
   )
@@ -30,7 +30,7 @@ test('a search asks indexes alone, for ids by a range of them', async () => {
   expect(plan).toContain('contacts_email')
   expect(plan).toContain('contacts_phone')
   expect(plan).not.toMatch(/Seq Scan on (external_ids|contacts)/)
-  const found = await rows<{ externalId: string }>(database, searchSql('u00123', undefined))
+  const found = await rows<{ externalId: string }>(database, searchSql('u00123', []))
   expect(found[0]?.externalId).toBe('u0012300')
   expect(found).toHaveLength(50)
 })

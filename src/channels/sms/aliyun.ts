@@ -8,7 +8,7 @@ import { readReference, referenceOf } from '../reference.ts'
 import { readAliyunReceipts } from './aliyun-receipts.ts'
 import { signAliyun } from './aliyun-signature.ts'
 import { priceOf, renderSms, type SmsContent } from './content.ts'
-import { parsePhone } from './phone.ts'
+import { CHINA, parsePhone } from './phone.ts'
 import type { AliyunSettings } from './settings.ts'
 
 // Aliyun's SMS API, dysmsapi of 2017-05-25. It recognises no repeat: a send without an answer is asked about by its
@@ -70,7 +70,7 @@ export function openAliyun(settings: AliyunSettings, deadline = DEADLINE): Chann
     idempotent: false,
     concurrency: settings.connections,
     deadline,
-    addressOf: ({ phone }) => (phone === null ? undefined : mobile(parsePhone(phone, '86'))),
+    addressOf: ({ phone }) => (phone === null ? undefined : mobile(parsePhone(phone, CHINA))),
     render: (template, view, contact) => renderSms(template, view, contact, true),
     cost: (content) => priceOf(content, price),
     send: (message) => lane.run(() => send(message)),
@@ -80,7 +80,7 @@ export function openAliyun(settings: AliyunSettings, deadline = DEADLINE): Chann
       ? {}
       : {
           confirm: async ({ from }) => {
-            const number = mobile(parsePhone(from, '86'))
+            const number = mobile(parsePhone(from, CHINA))
             if (number === undefined)
               return { outcome: 'rejected', reason: 'bad_address', detail: 'no mobile' }
             const { opt_out_template: TemplateCode = '', sign_name: SignName } = settings

@@ -15,18 +15,19 @@ const MOST = 50
 
 /** Contacts by an exact address, or the beginning of an id. */
 export async function searchContacts(
-  { database, addressKey }: Pick<Runtime, 'database' | 'addressKey'>,
+  { database, addressKeys }: Pick<Runtime, 'database' | 'addressKeys'>,
   words: string,
 ): Promise<Found[]> {
-  const key = addressKey(words.includes('@') ? 'email' : 'phone', words)
-  return await rows<Found>(database, searchSql(words, key))
+  const keys = addressKeys(words.includes('@') ? 'email' : 'phone', words)
+  return await rows<Found>(database, searchSql(words, keys))
 }
 
 /**
  * Ids and addresses are looked up each in its index and put together: one condition with OR over two tables would read
  * all of both. Ids are stored in the order of their bytes, so a beginning is a range. 1,000,000 contacts: 1 ms.
  */
-export function searchSql(words: string, key: Buffer | undefined): SQL {
+export function searchSql(words: string, keys: readonly Buffer[]): SQL {
+  const list = sql`${sql.param([...keys])}::bytea[]`
   const last = `${words}\u{10FFFF}`
   return sql`SELECT c.external_id AS "externalId", c.email, c.phone, a.silent_since AS "lastActive",
       ARRAY(SELECT e.campaign FROM episodes e WHERE e.contact_id = c.contact_id AND e.ended_at IS NULL) AS campaigns
@@ -34,7 +35,7 @@ export function searchSql(words: string, key: Buffer | undefined): SQL {
     WHERE c.contact_id IN (
       (SELECT x.contact_id FROM external_ids x WHERE x.external_id >= ${words} AND x.external_id < ${last}
         ORDER BY x.external_id LIMIT ${MOST})
-      UNION (SELECT k.contact_id FROM contacts k WHERE k.email_key = ${key ?? null}::bytea LIMIT ${MOST})
-      UNION (SELECT k.contact_id FROM contacts k WHERE k.phone_key = ${key ?? null}::bytea LIMIT ${MOST}))
+      UNION (SELECT k.contact_id FROM contacts k WHERE k.email_key = ANY (${list}) LIMIT ${MOST})
+      UNION (SELECT k.contact_id FROM contacts k WHERE k.phone_key = ANY (${list}) LIMIT ${MOST}))
     ORDER BY c.external_id LIMIT ${MOST}`
 }

@@ -6,6 +6,7 @@ import { describeChannel } from '../../../src/channels/conformance.ts'
 import { referenceOf } from '../../../src/channels/reference.ts'
 import { signAliyun } from '../../../src/channels/sms/aliyun-signature.ts'
 import { lintSms } from '../../../src/channels/sms/lint.ts'
+import { parsePhone } from '../../../src/channels/sms/phone.ts'
 import { smsSettings } from '../../../src/channels/sms/settings.ts'
 import { openSms, sms } from '../../../src/channels/sms/sms.ts'
 import { signTwilio } from '../../../src/channels/sms/twilio-receipts.ts'
@@ -430,6 +431,26 @@ describe('Twilio', () => {
     )
   })
 })
+
+it.each([
+  ['13800138000', '86', '+8613800138000'],
+  ['8613800138000', '86', '+8613800138000'],
+  ['86 (0) 138 0013 8000', '86', '+8613800138000'],
+  ['013800138000', '86', '+8613800138000'],
+  // Too long for Shanghai, too short for a mobile number with its country: as it was written.
+  ['86138001380', '86', '+8686138001380'],
+  ['01701234567', '49', '+491701234567'],
+  ['+49 (0)170 1234567', '49', '+491701234567'],
+  ['4155550123', '1', '+14155550123'],
+  ['14155550123', '1', '+14155550123'],
+  // Italy keeps its zero, and a zero abroad is not ours to judge.
+  ['06 1234 5678', '39', '+390612345678'],
+  ['+390612345678', '49', '+390612345678'],
+  ['+8613800138000', '49', '+8613800138000'],
+  ['13800138000', undefined, undefined],
+])('%s in a country of %s is %s', (text, country, expected) =>
+  expect(parsePhone(text, country)).toBe(expected),
+)
 
 describe('what a provider would refuse is said before', () => {
   const written = (text: string, locale = 'zh-CN', name = 'hello') => ({
