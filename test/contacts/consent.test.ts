@@ -336,7 +336,9 @@ describe('a choice', () => {
       (await consentStates(database, contactId, clock.now())).map(({ state }) => state),
     ]
     for (const contactId of [one, later])
-      await transaction(database, (tx) => eraseContact(tx, contactId, { now: clock.now(), hooks }))
+      await transaction(database, (tx) =>
+        eraseContact(tx, contactId, { now: clock.now(), hooks, phoneKeys: () => [] }),
+      )
     expect(await holds(other)).toEqual([['*'], ['withdrawn']])
     expect(await holds(latest)).toEqual([['sms'], ['given']])
     expect(await readChoice(database, other, clock.now())).toMatchObject({

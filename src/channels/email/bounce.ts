@@ -4,6 +4,7 @@ import { readAddress } from '../../tokens/address.ts'
 import type { SigningKeys } from '../../tokens/token.ts'
 import type { DeliveryEvent, EventKind } from '../channel.ts'
 import { type Referred, readReference } from '../reference.ts'
+import { enhancedStatus, isBadRecipient, knownStatus } from './handover.ts'
 
 // Mail that comes back: delivery status notifications (RFC 3464), complaints in the abuse reporting format
 // (RFC 5965), and mails to the mailbox for unsubscribing. Anybody may write to a mailbox, so a mail is believed only
@@ -115,8 +116,8 @@ function fieldsOf(text: string): ReadonlyMap<string, string> {
 }
 
 /**
- * `failed` with 5.x.x will fail again; with 4.x.x, or for a full mailbox (5.2.2), it may not. A delay settles nothing:
- * the server is still trying.
+ * `failed` with 5.x.x is final where it is about the address ({@link isBadRecipient}), or where nothing else is said: for a
+ * policy, a blocklist, the size or a full mailbox another message may pass, as with 4.x.x. A delay settles nothing: the server is still trying.
  */
 function judge(fields: ReadonlyMap<string, string>): { kind: EventKind; detail: string } | undefined {
   const action = fields.get('action')?.toLowerCase()
@@ -124,6 +125,17 @@ function judge(fields: ReadonlyMap<string, string>): { kind: EventKind; detail: 
   const detail = fields.get('diagnostic-code') ?? fields.get('status') ?? action ?? ''
   if (action === 'delivered' || action === 'relayed') return { kind: 'delivered', detail }
   if (action !== 'failed') return undefined
-  const full = status?.[2] === '2' && status[3] === '2'
-  return { kind: status?.[1] === '5' && !full ? 'hard_bounce' : 'soft_bounce', detail }
+  // `smtp; 550 5.1.1 no such user`: the words of the server that refused it.
+  const text = detail.replace(/^[^;]*;[ \t]*/, '')
+  const code = /^(5\d\d)(?=[ -]|$)/.exec(text)?.[1]
+  const said = {
+    status: knownStatus(status?.[2], status?.[3]) ?? enhancedStatus(text),
+    code: code === undefined ? undefined : Number(code),
+    text,
+    asked: false,
+  }
+  // OpenSMTPD says 5.0.0 and no more, in what is for machines: taken at its word.
+  const unsaid = said.status === undefined && !fields.has('diagnostic-code')
+  const final = (status?.[1] ?? code?.[0]) === '5' && (unsaid || isBadRecipient(said))
+  return { kind: final ? 'hard_bounce' : 'soft_bounce', detail }
 }

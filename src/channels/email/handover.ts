@@ -23,15 +23,43 @@ const ABOUT_THE_SESSION = new Set([503, 530, 534, 535, 538])
 const SESSION_COMMAND = /^(CONN|EHLO|HELO|LHLO|STARTTLS|AUTH)\b/
 const NO_SUCH_MAILBOX = new Set([550, 551, 553])
 
-/** `5.1.1` out of a reply, as [subject, detail]: [1, 1]. */
-function enhancedStatus(response: string): readonly [number, number] | undefined {
+/** What a server says of a mailbox that is not there, where it gives no enhanced code. */
+const NOBODY =
+  /\b(no such (user|mailbox|recipient|person|account)|(user|mailbox|recipient|address|account)( is| was)? (unknown|not found|disabled|invalid|does ?n[o']t exist|not exist)|(unknown|invalid|non-?existent) (user|mailbox|recipient|local[ -]part)|not (a )?(known|valid) (user|mailbox|recipient)|does ?n[o']t (exist|have an account)|no mailbox here)/i
+
+/** Subject and detail of an enhanced status code: [1, 1] of 5.1.1 (RFC 3463). */
+export type Status = readonly [subject: number, detail: number]
+
+/** `5.1.1` out of a reply; undefined also of `5.0.0`, which says nothing. */
+export function enhancedStatus(response: string): Status | undefined {
   const match = /^\d{3}[ -][245]\.(\d{1,3})\.(\d{1,3})\b/.exec(response)
-  return match ? [Number(match[1]), Number(match[2])] : undefined
+  return match ? knownStatus(match[1], match[2]) : undefined
 }
 
-/** 5.1.7 and 5.1.8 are about the sender's address. */
-function isBadRecipient([subject, detail]: readonly [number, number]): boolean {
-  return subject === 1 && detail !== 7 && detail !== 8
+export function knownStatus(subject = '0', detail = '0'): Status | undefined {
+  const status = [Number(subject), Number(detail)] as const
+  return status[0] === 0 && status[1] === 0 ? undefined : status
+}
+
+/**
+ * Whether a permanent refusal is about the address of the recipient: there is nobody there, and will not be. 5.1.x is,
+ * but for 5.1.7 and 5.1.8, which are about the sender's; so is 5.2.1, a disabled mailbox. All else (a blocklist, a
+ * policy, the size, a loop, a full mailbox) says nothing of the address. One for what a server answers and for what it
+ * reports later.
+ * @param asked true where the reply is to the recipient's address and to nothing else
+ */
+export function isBadRecipient(said: {
+  readonly status: Status | undefined
+  readonly code: number | undefined
+  readonly text: string
+  readonly asked: boolean
+}): boolean {
+  const { status, code, text, asked } = said
+  if (status) {
+    const [subject, detail] = status
+    return subject === 1 ? detail !== 7 && detail !== 8 : subject === 2 && detail === 1
+  }
+  return code !== undefined && NO_SUCH_MAILBOX.has(code) && (asked || NOBODY.test(text))
 }
 
 /** Seconds, where a reply names them (greylisting does): "try again in 300 seconds", "in 5 minutes". */
@@ -47,16 +75,12 @@ function rejection(
   code: number,
   bodyRead: boolean,
 ): 'bad_address' | 'refused' | 'content' {
-  const status = enhancedStatus(failure.response ?? '')
-  if (bodyRead) {
-    if (status && isBadRecipient(status)) return 'bad_address'
-    // 5.2.1 and 5.2.2: the mailbox is disabled or full, which the text has no part in.
-    return status && status[0] === 2 && status[1] !== 3 ? 'refused' : 'content'
-  }
-  if (failure.command === 'RCPT TO' && NO_SUCH_MAILBOX.has(code)) {
-    return status === undefined || isBadRecipient(status) ? 'bad_address' : 'refused'
-  }
-  return 'refused'
+  const text = failure.response ?? ''
+  const status = enhancedStatus(text)
+  const asked = !bodyRead && failure.command === 'RCPT TO'
+  if ((bodyRead || asked) && isBadRecipient({ status, code, text, asked })) return 'bad_address'
+  // 5.2.2: the mailbox is full, which the text has no part in.
+  return bodyRead && !(status && status[0] === 2 && status[1] !== 3) ? 'content' : 'refused'
 }
 
 /** What an attempt came to. Total: any failure has an outcome. */

@@ -10,11 +10,19 @@ const KINDS: Readonly<Record<string, EventKind>> = {
   processed: 'sent',
   delivered: 'delivered',
   deferred: 'soft_bounce',
-  dropped: 'hard_bounce',
   spamreport: 'complaint',
   open: 'opened',
   click: 'clicked',
 }
+
+/**
+ * Why SendGrid gave a message to no server, where the address is the reason; the others (`Spam Content`, `Invalid
+ * SMTPAPI header`, `Recipient List over Package Quota`) say nothing of it.
+ * https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
+ */
+const ABOUT_THE_ADDRESS = new Set([
+  ...['Bounced Address', 'Invalid', 'Unsubscribed Address', 'Spam Reporting Address'],
+])
 
 const event = z.looseObject({
   event: z.string(),
@@ -79,6 +87,7 @@ function eventOf(one: z.output<typeof event>): DeliveryEvent | undefined {
 
 function kindOf(one: z.output<typeof event>): EventKind | undefined {
   if (one.event === 'bounce') return one.type === 'blocked' ? 'soft_bounce' : 'hard_bounce'
+  if (one.event === 'dropped') return ABOUT_THE_ADDRESS.has(one.reason ?? '') ? 'hard_bounce' : 'soft_bounce'
   if (one.event === 'open' && one.sg_machine_open) return 'prefetched'
   return Object.hasOwn(KINDS, one.event) ? KINDS[one.event] : undefined
 }

@@ -136,7 +136,8 @@ const KINDS: Readonly<Record<string, EventKind>> = {
   Open: 'opened',
   Click: 'clicked',
   Complaint: 'complaint',
-  Reject: 'hard_bounce',
+  // Something in our mail, such as a virus: it says nothing of the address.
+  Reject: 'soft_bounce',
 }
 
 function eventOf(told: z.output<typeof notification>, message: Envelope): DeliveryEvent[] | undefined {

@@ -60,7 +60,20 @@ Body
 describe('a notification', () => {
   it.for([
     ['Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 no such user', 'hard_bounce'],
-    ['Action: failed\nStatus: 5.7.1', 'hard_bounce'],
+    ['Action: failed\nStatus: 5.2.1\nDiagnostic-Code: smtp; 550 5.2.1 disabled', 'hard_bounce'],
+    // A blocklist, a broken DMARC record, the size, a loop, the sender: nothing about the address.
+    ['Action: failed\nStatus: 5.7.1', 'soft_bounce'],
+    ['Action: failed\nStatus: 5.7.26\nDiagnostic-Code: smtp; 550 5.7.26 DMARC', 'soft_bounce'],
+    ['Action: failed\nStatus: 5.3.4', 'soft_bounce'],
+    ['Action: failed\nStatus: 5.4.6', 'soft_bounce'],
+    ['Action: failed\nStatus: 5.1.8', 'soft_bounce'],
+    // Servers that give no enhanced code: Postfix writes 5.0.0, others nothing.
+    ['Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 User unknown', 'hard_bounce'],
+    ['Action: failed\nDiagnostic-Code: smtp; 550 No such user here', 'hard_bounce'],
+    ['Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550-5.7.1 blocked', 'soft_bounce'],
+    ['Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 looks like spam', 'soft_bounce'],
+    ['Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 554 the user is unknown', 'soft_bounce'],
+    ['Action: failed\nDiagnostic-Code: smtp; 450 No such user here', 'soft_bounce'],
     ['Action: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 552 5.2.2 mailbox\n  full', 'soft_bounce'],
     ['Action: failed\nStatus: 4.4.1', 'soft_bounce'],
     ['action: FAILED\nstatus: 5.1.10', 'hard_bounce'],

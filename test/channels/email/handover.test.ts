@@ -72,6 +72,8 @@ describe('a reply decides', () => {
     [{ at: 'rcpt', reply: '551 5.1.6 moved' }, 'rejected bad_address'],
     [{ at: 'rcpt', reply: '550 5.1.8 bad sender domain' }, 'rejected refused'],
     [{ at: 'rcpt', reply: '550 5.7.1 blocked' }, 'rejected refused'],
+    [{ at: 'rcpt', reply: '550 5.2.1 mailbox disabled' }, 'rejected bad_address'],
+    [{ at: 'rcpt', reply: '552 5.3.4 too big' }, 'rejected refused'],
     [{ at: 'rcpt', reply: '552 5.2.2 mailbox full' }, 'rejected refused'],
     [{ at: 'data', reply: '451 4.3.0 later' }, 'retry'],
     [{ at: 'data', reply: '554 5.7.1 no' }, 'rejected refused'],
@@ -81,6 +83,8 @@ describe('a reply decides', () => {
     [{ at: 'dot', reply: '554 5.7.1 looks like spam' }, 'rejected content'],
     [{ at: 'dot', reply: '552 5.3.4 too big' }, 'rejected content'],
     [{ at: 'dot', reply: '550 5.1.1 no such user' }, 'rejected bad_address'],
+    [{ at: 'dot', reply: '550 no such user' }, 'rejected bad_address'],
+    [{ at: 'dot', reply: '550 looks like spam' }, 'rejected content'],
     [{ at: 'dot', reply: '552 5.2.2 mailbox full' }, 'rejected refused'],
   ]
   for (const pipelining of [true, false]) {

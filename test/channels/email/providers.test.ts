@@ -108,6 +108,7 @@ describe('Amazon SES by SNS', () => {
     [{ eventType: 'Bounce', bounce: { bounceType: 'Permanent' } }, 'hard_bounce'],
     [{ eventType: 'Bounce', bounce: { bounceType: 'Transient' } }, 'soft_bounce'],
     [{ notificationType: 'Complaint', complaint: { complaintFeedbackType: 'abuse' } }, 'complaint'],
+    [{ eventType: 'Reject', reject: { reason: 'Bad content' } }, 'soft_bounce'],
     [{ eventType: 'Delivery' }, 'delivered'],
     [{ eventType: 'Open' }, 'opened'],
     [{ eventType: 'Click' }, 'clicked'],
@@ -197,6 +198,20 @@ describe('SendGrid', () => {
     sg_event_id: 'e-1',
     sg_message_id: 's-1',
     ...more,
+  })
+
+  it.for([
+    ['Bounced Address', 'hard_bounce'],
+    ['Invalid', 'hard_bounce'],
+    ['Unsubscribed Address', 'hard_bounce'],
+    ['Spam Reporting Address', 'hard_bounce'],
+    ['Spam Content', 'soft_bounce'],
+    ['Invalid SMTPAPI header', 'soft_bounce'],
+    ['Recipient List over Package Quota', 'soft_bounce'],
+    [undefined, 'soft_bounce'],
+  ] as const)('dropped for %s → %s', async ([reason, kind]) => {
+    const body = JSON.stringify([event({ event: 'dropped', reason })])
+    expect(await post('sendgrid', body, signed(body))).toMatchObject({ events: [{ kind }] })
   })
 
   it('reads each event of a post, in order', async () => {
