@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { LeavingReason } from '../config/reasons.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
+import { lockPersons } from '../database/person-locks.ts'
 import { prepareRefusals } from './consent.ts'
 import type { Hooks } from './hooks.ts'
 
@@ -73,7 +74,7 @@ export async function recordChoice(
 ): Promise<void> {
   const { now, hooks } = options
   await prepareRefusals(tx)
-  await lockContact(tx, contactId)
+  await lockPersons(tx, [contactId])
   await execute(
     tx,
     sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, at_most, within_days, paused_until,
@@ -133,8 +134,9 @@ export async function recordOptOut(
   refused: { readonly channel: string; readonly source: string; readonly reason?: string | undefined },
   options: { now: Date; hooks: Hooks },
 ): Promise<'recorded' | 'known'> {
-  await lockContact(tx, contactId)
-  const held = (await readChoice(tx, contactId, options.now)) ?? ANYTHING
+  await lockPersons(tx, [contactId])
+  const now = await momentOfChoice(tx, contactId, options.now)
+  const held = (await readChoice(tx, contactId, now)) ?? ANYTHING
   if (held.channelsOff.includes(refused.channel)) return 'known'
   const { topicsOff, frequency, pausedUntil } = held
   const channelsOff = [...held.channelsOff, refused.channel]
@@ -143,12 +145,25 @@ export async function recordOptOut(
     tx,
     contactId,
     { channelsOff, topicsOff, frequency, pausedUntil, source, reason },
-    options,
+    { ...options, now },
   )
   return 'recorded'
 }
 
-/** Two choices of one contact come one after the other, and the second reads what the first left. */
-async function lockContact(tx: Transaction, contactId: number): Promise<void> {
-  await execute(tx, sql`SELECT FROM contacts WHERE contact_id = ${contactId} FOR NO KEY UPDATE`)
+/**
+ * To be called under {@link lockPersons}, for what changes a choice: whoever waited there may have looked at the clock
+ * before the one it waited for.
+ * @returns `now`, or the moment after the person's latest choice where that is a little later
+ */
+export async function momentOfChoice(tx: Transaction, contactId: number, now: Date): Promise<Date> {
+  const [row] = await rows<{ latest: Date | null }>(
+    tx,
+    sql`SELECT max(p.chosen_at) AS latest
+        FROM contacts c JOIN contacts o ON o.person_id = c.person_id JOIN preferences p ON p.contact_id = o.contact_id
+        WHERE c.contact_id = ${contactId} AND p.chosen_at BETWEEN ${now} AND ${new Date(now.getTime() + PATIENCE)}`,
+  )
+  return row?.latest ? new Date(row.latest.getTime() + 1) : now
 }
+
+/** Milliseconds somebody may have waited for the lock. */
+const PATIENCE = 60_000

@@ -1,14 +1,7 @@
-import { sql } from 'drizzle-orm'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { givesOffer, inVariant } from '../config/variants.ts'
-import { bigints } from '../database/arrays.ts'
-import {
-  type Database,
-  preparedRows,
-  provisionally,
-  type Transaction,
-  transaction,
-} from '../database/connect.ts'
+import { type Database, provisionally, type Transaction, transaction } from '../database/connect.ts'
+import { lockPersons } from '../database/person-locks.ts'
 import { DUMMY_CODE } from '../offers/codes.ts'
 import { concludeGrants } from '../offers/conclusion.ts'
 import { type Answer, type Grant, type OfferPlace, reserveGrants } from '../offers/grants.ts'
@@ -153,19 +146,6 @@ async function reservePersons(
     if (decision !== undefined && decision !== 'admit') refused.push({ cleared, verdict: decision.verdict })
   }
   return await promise(deps, reservation, place, decided, refused)
-}
-
-/**
- * Locks persons for the transaction, by their first contact and in the order of its id: what is counted for a person
- * in a later statement stays true until the end.
- */
-async function lockPersons(tx: Transaction, contactIds: readonly number[]): Promise<void> {
-  await preparedRows(
-    tx,
-    sql`SELECT FROM contacts p WHERE p.contact_id IN (
-        SELECT c.person_id FROM contacts c WHERE c.contact_id = ANY (${bigints(contactIds)}))
-      ORDER BY p.contact_id FOR NO KEY UPDATE OF p`,
-  )
 }
 
 async function capDecisions(

@@ -17,7 +17,7 @@ import {
   recordChoice,
   recordOptOut,
 } from '../../src/contacts/preferences.ts'
-import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
+import { type Database, execute, rows, type Transaction, transaction } from '../../src/database/connect.ts'
 import { recordRefusals } from '../../src/outcomes/silence.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { claim, markSending } from '../../src/touchpoints/lifecycle.ts'
@@ -54,6 +54,15 @@ async function scene(options: PipelineOptions & { needsConsent?: readonly string
         recordChoice(tx, contactId, { ...ANYTHING, ...chosen, source: 'test' }, { now: now(), hooks }),
       ),
   }
+}
+
+/** What waits until it is opened. */
+function gate(): { opened: Promise<void>; open(): void } {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open: () => open() }
 }
 
 /** What became of each touchpoint, with the detail. */
@@ -310,6 +319,39 @@ describe('a choice', () => {
       frequency: { atMost: 1, withinDays: 30 },
       reason: 'too_many',
     })
+  })
+
+  it('made with two accounts at once, keeps both: the second reads what the first left', async () => {
+    const { pipeline } = await scene()
+    const { database, clock } = pipeline
+    const one = await pipeline.addContact({ silentSince: ago(4) })
+    const other = await pipeline.addContact({ silentSince: ago(4), person: one })
+    const held = gate()
+    const recorded = gate()
+    const now = clock.now()
+    const refuse = (tx: Transaction, contactId: number, channel: string, at: Date) =>
+      recordOptOut(tx, contactId, { channel, source: 'test' }, { now: at, hooks })
+    const email = transaction(database, async (tx) => {
+      await refuse(tx, one, 'email', now)
+      recorded.open()
+      await held.opened
+    })
+    await recorded.opened
+    // It looked at the clock before the one it has to wait for.
+    const sms = transaction(database, (tx) => refuse(tx, other, 'sms', new Date(now.getTime() - 5)))
+    await expect
+      .poll(() =>
+        rows(
+          database,
+          sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+        ),
+      )
+      .toHaveLength(1)
+    held.open()
+    await Promise.all([email, sms])
+    clock.advance(1)
+    const choice = await readChoice(database, one, clock.now())
+    expect(choice?.channelsOff.toSorted()).toEqual(['email', 'sms'])
   })
 
   it('outlives the account it was made with, and gives way to what another account said later', async () => {

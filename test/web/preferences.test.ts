@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type ManualClock, manualClock } from '../../src/clock.ts'
 import { consentHistory, consentStates } from '../../src/contacts/consent.ts'
-import { readChoice } from '../../src/contacts/preferences.ts'
-import { type Database, rows } from '../../src/database/connect.ts'
+import { readChoice, recordChoice } from '../../src/contacts/preferences.ts'
+import { type Database, rows, transaction } from '../../src/database/connect.ts'
 import { leavingSheet, readLeaving } from '../../src/reports/leaving.ts'
 import { openLinks, preferencesUrl, readSigningKeys } from '../../src/service/links.ts'
 import { signToken } from '../../src/tokens/token.ts'
@@ -91,6 +91,40 @@ describe('the page behind a signed link', () => {
       frequency: null,
       pausedUntil: new Date('2026-04-09T09:00:00Z'),
     })
+  })
+
+  it('saved unchanged, takes nothing back that the page does not show', async () => {
+    const save = async () => {
+      const html = await (await app.request(page)).text()
+      const ticked = (name: string) =>
+        [...html.matchAll(new RegExp(`<input[^>]*name="${name}"[^>]*>`, 'g'))].flatMap(([tag]) =>
+          tag.includes('checked') ? [/value="([^"]*)"/.exec(tag)?.[1] ?? ''] : [],
+        )
+      const fields = ['channel', 'topic', 'often'].map((name) => [name, ticked(name)] as const)
+      clock.advance(60)
+      await post({ do: 'save', ...Object.fromEntries(fields) })
+      return await readChoice(database, contactId, clock.now())
+    }
+    const held = {
+      channelsOff: ['sms'],
+      topicsOff: ['of_old', 'news'],
+      frequency: { atMost: 3, withinDays: 7 },
+      pausedUntil: null,
+      source: 'API',
+    }
+    const choose = (changes: object) =>
+      transaction(database, (tx) =>
+        recordChoice(tx, contactId, { ...held, ...changes }, { now: clock.now(), hooks: {} }),
+      )
+    await choose({})
+    expect(await save()).toMatchObject({
+      channelsOff: expect.arrayContaining(['sms']),
+      topicsOff: held.topicsOff,
+      frequency: held.frequency,
+    })
+    clock.advance(60)
+    await choose({ channelsOff: ['*'] })
+    expect((await save())?.channelsOff).toContain('*')
   })
 
   it('takes “nothing at all” at its word', async () => {

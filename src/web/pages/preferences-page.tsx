@@ -24,12 +24,17 @@ export interface PreferencesView {
   readonly pausedUntil: string | undefined
 }
 
+/** Which answer to "how often" stands for a frequency: the nearest of those on the page. */
+export function oftenOf(frequency: Preferences['frequency']): '' | 'weekly' | 'monthly' {
+  if (!frequency) return ''
+  return frequency.withinDays <= 7 ? 'weekly' : 'monthly'
+}
+
 /** The page of one contact. */
 export function preferencesPage(view: PreferencesView) {
   const { language, held } = view
   const word = (name: keyof typeof WORDS) => WORDS[name][language]
-  const within = held.frequency?.withinDays
-  const often = within === undefined ? '' : within <= 7 ? 'weekly' : 'monthly'
+  const often = oftenOf(held.frequency)
   const radio = (name: string, value: string, checked: boolean, text: string) => (
     <label>
       <input type="radio" name={name} value={value} checked={checked} />

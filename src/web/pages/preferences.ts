@@ -4,15 +4,22 @@ import { Temporal } from 'temporal-polyfill'
 import { channelsSetUp, registerChannels } from '../../channels/channels.ts'
 import { isLeavingReason } from '../../config/reasons.ts'
 import { type ConsentRecord, consentStates, recordConsents } from '../../contacts/consent.ts'
-import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../contacts/preferences.ts'
+import {
+  ANYTHING,
+  momentOfChoice,
+  type Preferences,
+  readChoice,
+  recordChoice,
+} from '../../contacts/preferences.ts'
 import { rows, transaction } from '../../database/connect.ts'
+import { lockPersons } from '../../database/person-locks.ts'
 import { titleIn } from '../../reports/channel-words.ts'
 import { readSigningKeys } from '../../service/links.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { readToken } from '../../tokens/token.ts'
 import { titleOfChannel } from './channel-title.ts'
 import { DOCUMENT_POLICY } from './document.tsx'
-import { gonePage, preferencesPage } from './preferences-page.tsx'
+import { gonePage, oftenOf, preferencesPage } from './preferences-page.tsx'
 import { type Language, pageLanguage } from './preferences-words.ts'
 
 // A contact's own page. The signed link is the permission, to look and to change: no cookie goes along, so another
@@ -105,11 +112,12 @@ async function show(c: Context, runtime: Runtime, reader: Reader | undefined): P
 async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): Promise<void> {
   const { database, clock, hooks, workspace } = runtime
   const { contactId } = reader
-  const now = clock.now()
   const nothing = form.get('do') === 'nothing'
   const ticked = new Set(nothing ? [] : form.getAll('channel'))
   const channels = channelsOf(runtime)
   await transaction(database, async (tx) => {
+    await lockPersons(tx, [contactId])
+    const now = await momentOfChoice(tx, contactId, clock.now())
     const held = (await readChoice(tx, contactId, now)) ?? ANYTHING
     const states = new Map(
       (await consentStates(tx, contactId, now)).map(({ channel, state }) => [channel, state]),
@@ -124,10 +132,15 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
     })
     if (decided.length > 0) await recordConsents(tx, decided, { now, hooks })
     const topics = new Set(form.getAll('topic'))
+    const shownTopics = Object.keys(workspace.topics)
     const chosen: Preferences = {
-      channelsOff: nothing ? ['*'] : channels.filter((channel) => !ticked.has(channel)),
-      topicsOff: nothing ? held.topicsOff : Object.keys(workspace.topics).filter((name) => !topics.has(name)),
-      frequency: FREQUENCIES[form.get('often') ?? ''] ?? null,
+      channelsOff: nothing ? ['*'] : refusedOf(held.channelsOff, channels, ticked),
+      topicsOff: nothing
+        ? held.topicsOff
+        : [...held.topicsOff, ...shownTopics].filter(
+            (name, at, all) => !(shownTopics.includes(name) && topics.has(name)) && all.indexOf(name) === at,
+          ),
+      frequency: frequencyOf(form.get('often'), held),
       pausedUntil: pauseOf(form.get('pause'), held, now),
     }
     const why = form.get('why') ?? ''
@@ -136,9 +149,23 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
   })
 }
 
+/**
+ * Pure: the channels that are refused once the boxes of those on the page were read. What the page does not show stays
+ * refused, and so does everything while nothing is ticked.
+ */
+function refusedOf(held: readonly string[], shown: readonly string[], ticked: ReadonlySet<string>): string[] {
+  const kept = held.filter((name) => !shown.includes(name) && (name !== '*' || ticked.size === 0))
+  return [...kept, ...shown.filter((name) => !ticked.has(name))]
+}
+
 const FREQUENCIES: Readonly<Record<string, Preferences['frequency']>> = {
   weekly: { atMost: 1, withinDays: 7 },
   monthly: { atMost: 1, withinDays: 30 },
+}
+
+/** What is asked for now; what was held where the answer is the one that stood for it. */
+function frequencyOf(answer: string | null, { frequency }: Preferences): Preferences['frequency'] {
+  return answer === oftenOf(frequency) ? frequency : (FREQUENCIES[answer ?? ''] ?? null)
 }
 
 function pauseOf(answer: string | null, held: Preferences, now: Date): Date | null {

@@ -1,0 +1,19 @@
+import { sql } from 'drizzle-orm'
+import { bigints } from './arrays.ts'
+import { preparedRows, type Transaction } from './connect.ts'
+
+/**
+ * Locks the persons of these contacts, in order, until the transaction ends: what is decided of a person as a whole (caps,
+ * offers, choices) is decided by one at a time. Between statements: what a later statement counts stays true until the end.
+ * The lock is on the row of the contact the person is named after; once that one is erased, on the first that is left.
+ */
+export async function lockPersons(tx: Transaction, contactIds: readonly number[]): Promise<void> {
+  await preparedRows(
+    tx,
+    sql`SELECT FROM contacts p WHERE p.contact_id IN (
+        SELECT CASE WHEN EXISTS (SELECT FROM contacts n WHERE n.contact_id = c.person_id) THEN c.person_id
+          ELSE (SELECT min(o.contact_id) FROM contacts o WHERE o.person_id = c.person_id) END
+        FROM contacts c WHERE c.contact_id = ANY (${bigints(contactIds)}))
+      ORDER BY p.contact_id FOR NO KEY UPDATE OF p`,
+  )
+}
