@@ -99,13 +99,15 @@ async function askedFor(context: DatabaseContext, wanted: string | undefined, op
   const { database, clock, loaded } = context
   const moment = (option: string, text: string | undefined) =>
     text === undefined ? undefined : parseMoment(option, text, loaded.definition.timezone)
+  const [from, to] = [moment('--from', options.from), moment('--to', options.to)]
+  if (from && to && to <= from) throw new WinbackError('usage.moment', '--to must be later than --from')
   return {
     campaigns: wanted === undefined ? await appliedNames(database) : [await appliedCampaign(context, wanted)],
     runtime: await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() }),
     period: {
       now: moment('--as-of', options.asOf) ?? clock.now(),
-      from: moment('--from', options.from),
-      to: moment('--to', options.to),
+      from,
+      to,
     },
     style: textStyle(context, options.locale),
   }

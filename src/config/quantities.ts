@@ -22,6 +22,10 @@ export function formatDuration(seconds: number): string {
   return `${seconds}s`
 }
 
+/** Seconds of a century: a span beyond it reaches before or after any date there is. */
+const LONGEST = 36_525 * 86_400
+const TOO_LONG = 'expected at most 36525d, which is a hundred years'
+
 /** Seconds. */
 export const duration = z
   .string()
@@ -33,6 +37,10 @@ export const duration = z
         code: 'custom',
         message: 'expected a whole number of seconds, such as 90m, 24h, 7d or 3w',
       })
+      return z.NEVER
+    }
+    if (seconds > LONGEST) {
+      context.addIssue({ code: 'custom', message: `${TOO_LONG}, found ${text}` })
       return z.NEVER
     }
     return seconds
@@ -119,6 +127,10 @@ export const band = z
     const [lower = '', upper = ''] = text.split('..')
     const from = parseDuration(lower) ?? 0
     const to = upper === '' ? null : (parseDuration(upper) ?? 0)
+    if (Math.max(from, to ?? 0) > LONGEST) {
+      context.addIssue({ code: 'custom', message: `${TOO_LONG}, found ${text}` })
+      return z.NEVER
+    }
     if (to !== null && to <= from) {
       context.addIssue({
         code: 'custom',

@@ -55,6 +55,17 @@ test('a dry run of what would be refused says so, and exits like the run', async
   expect(real.code).toBe(4)
 })
 
+test('a report over a time that ends before it begins is refused', async () => {
+  for (const report of [[], ['monday']]) {
+    const { code, stderr } = await run(
+      ['report', ...report, '--from', '2026-02-01', '--to', '2026-01-01'],
+      here,
+    )
+    expect(code).toBe(2)
+    expect(stderr).toContain('--to must be later than --from')
+  }
+})
+
 test('a run as of a day to come is refused before anything is written: it would end what is not over', async () => {
   const early = await run(['run', '--as-of', '2126-01-05'], here)
   expect(early.code).toBe(2)

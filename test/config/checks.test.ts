@@ -49,6 +49,18 @@ const refusals: [
     'expected a duration such as 90m, 24h, 7d or 3w, found `30 days`',
     '30d',
   ],
+  [
+    'duration beyond any date',
+    [['window: 30d', 'window: 99999999d']],
+    '99999999d',
+    'expected at most 36525d, which is a hundred years, found 99999999d',
+  ],
+  [
+    'band beyond any date',
+    [['inactive: 7d..15d', 'inactive: 7d..99999999d']],
+    '7d..99999999d',
+    'expected at most 36525d, which is a hundred years, found 7d..99999999d',
+  ],
   ['number for text', [['title: Graded recall', 'title: 7']], '7', 'expected a text, found `7`', '"7"'],
   [
     'number for a percentage',
