@@ -132,14 +132,9 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
     })
     if (decided.length > 0) await recordConsents(tx, decided, { now, hooks })
     const topics = new Set(form.getAll('topic'))
-    const shownTopics = Object.keys(workspace.topics)
     const chosen: Preferences = {
       channelsOff: nothing ? ['*'] : refusedOf(held.channelsOff, channels, ticked),
-      topicsOff: nothing
-        ? held.topicsOff
-        : [...held.topicsOff, ...shownTopics].filter(
-            (name, at, all) => !(shownTopics.includes(name) && topics.has(name)) && all.indexOf(name) === at,
-          ),
+      topicsOff: nothing ? held.topicsOff : refusedOf(held.topicsOff, Object.keys(workspace.topics), topics),
       frequency: frequencyOf(form.get('often'), held),
       pausedUntil: pauseOf(form.get('pause'), held, now),
     }
@@ -150,8 +145,8 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
 }
 
 /**
- * Pure: the channels that are refused once the boxes of those on the page were read. What the page does not show stays
- * refused, and so does everything while nothing is ticked.
+ * Pure: the channels or topics that are refused once the boxes of those on the page were read. What the page does not show
+ * stays refused, and so does everything (`*`) while nothing is ticked.
  */
 function refusedOf(held: readonly string[], shown: readonly string[], ticked: ReadonlySet<string>): string[] {
   const kept = held.filter((name) => !shown.includes(name) && (name !== '*' || ticked.size === 0))
