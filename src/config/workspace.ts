@@ -10,6 +10,7 @@ import { webhookSettings } from '../channels/webhook/settings.ts'
 import { offerProviderSettings } from '../offers/provider.ts'
 import { type Country, HOLIDAYS } from './calendar.ts'
 import { cronTrouble } from './cron.ts'
+import { network } from './networks.ts'
 import { dateSpan, duration, percentage } from './quantities.ts'
 import { channelRate } from './rates.ts'
 import { signalSettings } from './signal-settings.ts'
@@ -178,6 +179,10 @@ export const workspace = z.strictObject({
         .transform((url) => url.replace(/\/+$/, ''))
         .optional()
         .describe('Where the world reaches it: the base of every link in a message'),
+      trusted_proxies: z
+        .array(network)
+        .prefault([])
+        .describe('Proxies before it whose X-Forwarded-For is believed: addresses or ranges, 10.0.0.0/8'),
       serve: z.boolean().prefault(true).describe('Whether `start` serves it; `winback web` always does'),
     })
     .prefault({})

@@ -26,6 +26,7 @@ import { openIntake } from './intake.ts'
 import { pages } from './pages/pages.ts'
 import { preferencesPages } from './pages/preferences.ts'
 import { type WayIn, wayInPage } from './pages/way-in.ts'
+import { trustProxies } from './visitor.ts'
 
 // The web side of Winback. Each area is one file of api/ (or pages/) that makes a router from what it needs, and one
 // line in composeWeb. Nothing here decides anything about contacts: routers call the stages' public functions.
@@ -52,6 +53,7 @@ const BODY_LIMIT = 1_000_000
 export function composeWeb(dependencies: WebDependencies): Hono {
   const { runtime, isDraining = () => false, onError = () => {} } = dependencies
   const app = new Hono()
+  app.use(trustProxies(runtime.workspace.web.trusted_proxies))
   app.use(requestId())
   app.use(secureHeaders())
   app.use(async (c, next) => {

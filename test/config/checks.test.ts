@@ -789,6 +789,30 @@ test('the workspace: every problem at once', () => {
   `)
 })
 
+test('a trusted proxy is an address or a range, and not everybody', () => {
+  const proxies = [
+    '10.0.0.7',
+    '10.0.0.0/8',
+    'fd00::/8',
+    'nginx',
+    '10.0.0.0/33',
+    '0.0.0.0/0',
+    '::/0',
+    'fe80::1%eth0',
+  ]
+  const text = `${WORKSPACE_YAML}web:\n  trusted_proxies:\n${proxies.map((proxy) => `    - "${proxy}"\n`).join('')}`
+  const { problems } = readWorkspace('winback.yaml', text, environmentFrom({}), '.')
+  expect(
+    problems.map((problem) => formatProblem(problem).replace(/^winback\.yaml:\d+:7 {2}error {2}/, '')),
+  ).toEqual([
+    'web.trusted_proxies[3]: expected an address or a range such as 10.0.0.7, 10.0.0.0/8 or fd00::/8, found `nginx`',
+    'web.trusted_proxies[4]: expected an address or a range such as 10.0.0.7, 10.0.0.0/8 or fd00::/8, found `10.0.0.0/33`',
+    'web.trusted_proxies[5]: expected the addresses of your proxies, not everybody, found `0.0.0.0/0`',
+    'web.trusted_proxies[6]: expected the addresses of your proxies, not everybody, found `::/0`',
+    'web.trusted_proxies[7]: expected an address or a range such as 10.0.0.7, 10.0.0.0/8 or fd00::/8, found `fe80::1%eth0`',
+  ])
+})
+
 test('a rate is of a channel there is', () => {
   const text = `${WORKSPACE_YAML}rates:\n  emial: { at_most: 10 per 1s }\n`
   const { problems } = readWorkspace('winback.yaml', text, environmentFrom({}), '.')

@@ -11,7 +11,7 @@ import { type Ability, may } from '../accounts/roles.ts'
 import { closeSession, readSession, type SignedIn } from '../accounts/sessions.ts'
 import { type AuditEntry, recordAudit } from '../audit.ts'
 import type { Desk } from '../desk.ts'
-import { addressOf } from '../visitor.ts'
+import { addressOf, isForwardedHttps } from '../visitor.ts'
 import { readFreshness } from './freshness.ts'
 import { layout, refusalPage } from './layout.tsx'
 import { ROLE_WORDS } from './role-words.ts'
@@ -222,7 +222,9 @@ async function showError(visit: Visit, error: WinbackError): Promise<Response> {
 const COOKIE = { path: '/', httpOnly: true, sameSite: 'Lax' } as const
 
 function isSecure(c: Context, runtime: Runtime): boolean {
-  return (runtime.workspace.web.url ?? c.req.url).startsWith('https:')
+  const { url } = runtime.workspace.web
+  if (url !== undefined) return url.startsWith('https:')
+  return c.req.url.startsWith('https:') || isForwardedHttps(c)
 }
 
 /** Signs the browser in. */
