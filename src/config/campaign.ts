@@ -100,7 +100,7 @@ const tier = tierKeys.refine((given) => given.inactive !== undefined || given.en
   message:
     '`inactive` is missing; expected a band such as 3d..7d, or 15d.. without an upper end (or `enter`, for a date or an event)',
   // Said beside whatever else is wrong with the tier: a misspelt `inactive` is told once only if both are known.
-  when: ({ value }) => typeof value === 'object' && value !== null,
+  when: ({ value }) => typeof value === 'object' && value !== null && !Array.isArray(value),
 })
 
 export const campaign = z.strictObject({

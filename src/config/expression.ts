@@ -54,6 +54,8 @@ export interface ExpressionProblem {
   readonly offset: number
   readonly message: string
   readonly suggestion?: string
+  /** The fact that was asked for, where there is none of that name. */
+  readonly unknown?: string
 }
 
 export type ParsedCondition =

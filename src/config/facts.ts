@@ -161,6 +161,13 @@ function attributeFact(
   }
 }
 
+/** Whether a name is that of a fact about a step, whatever the step is called. */
+export function isStepFact(path: string): boolean {
+  const [root = '', outcome = '', ...more] = path.split('.')
+  if (more.length > 0 || FACT_ROOTS.includes(root)) return false
+  return Object.hasOwn(OUTCOMES, outcome) || Object.hasOwn(REPORTED, outcome)
+}
+
 const OUTCOMES = { sent: 'sent', failed: 'failed', skipped: 'skipped' } as const
 
 /** What receipts and taps tell of a step. An open is none of them: machines open e-mails, and people unseen. */
@@ -186,7 +193,9 @@ export function stepFacts(
   for (const [otherTierNo, tier] of (campaign.tiers ?? []).entries()) {
     for (const [otherNo, step] of (tier?.steps ?? []).entries()) {
       if (!step?.id) continue
-      const due = otherTierNo === tierNo && otherNo < stepNo && (step.after ?? 0) <= (own?.after ?? 0)
+      // What could not be read is no reason to call a step late.
+      const late = (step.after ?? 0) > (own?.after ?? Number.POSITIVE_INFINITY)
+      const due = otherTierNo === tierNo && otherNo < stepNo && !late
       const known: [string, (path: string, id: string) => Fact][] = [
         ...Object.entries(OUTCOMES).map(([name, state]): [string, (path: string, id: string) => Fact] => [
           name,

@@ -4,6 +4,9 @@ import type { Problem } from '../errors.ts'
 
 export const UNKNOWN_KEY = 'unknown key'
 
+/** Keys that stand in the place of another, which is missing where they are misspelt. */
+const INSTEAD: Readonly<Record<string, string>> = { enter: 'inactive' }
+
 /** The problems without those that say again, from the other side, what another says. */
 export function toldOnce(problems: readonly Problem[]): Problem[] {
   const missing = problems.filter(({ found }) => found === undefined)
@@ -12,7 +15,9 @@ export function toldOnce(problems: readonly Problem[]): Problem[] {
     if (problem.found === undefined) return problem
     const { parent, key } = split(problem.path)
     const misspelt = missing.find(
-      ({ path }) => problem.suggestion !== undefined && path === join(parent, problem.suggestion),
+      ({ path }) =>
+        problem.suggestion !== undefined &&
+        [problem.suggestion, INSTEAD[problem.suggestion] ?? ''].some((name) => path === join(parent, name)),
     )
     if (misspelt && problem.message === UNKNOWN_KEY) {
       echoes.add(misspelt)

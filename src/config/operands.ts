@@ -10,7 +10,7 @@ import { nearest } from './problems.ts'
 export interface Context {
   readonly catalogue: FactCatalogue
   readonly absent: ReadonlyMap<string, string>
-  refuse(node: ASTNode, message: string, suggestion?: string): undefined
+  refuse(node: ASTNode, message: string, suggestion?: string, unknown?: string): undefined
 }
 
 /** The dotted name an identifier or a chain of fields spells. */
@@ -75,7 +75,7 @@ export function findFact(node: ASTNode, context: Context): Fact | undefined {
   if (reason !== undefined) return context.refuse(start, `${name} is not known here: ${reason}`)
   const suggestion = nearestFact(name, context.catalogue)
   const own = name.startsWith('contact.') ? '; attributes are declared in winback.yaml' : ''
-  return context.refuse(start, `unknown fact ${name}${own}`, suggestion)
+  return context.refuse(start, `unknown fact ${name}${own}`, suggestion, name)
 }
 
 /** Root and field are looked for apart: `contact.` alone would make any two attributes look alike. */

@@ -35,11 +35,12 @@ export function parseCondition(
   const expression = checkNode(tree, {
     catalogue,
     absent,
-    refuse: (node, message, suggestion) => {
+    refuse: (node, message, suggestion, unknown) => {
       problems.push({
         offset: original(node.start),
         message,
         ...(suggestion === undefined ? {} : { suggestion }),
+        ...(unknown === undefined ? {} : { unknown }),
       })
       return undefined
     },

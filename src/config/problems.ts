@@ -35,7 +35,12 @@ export function problemsOf(
   currency?: string,
 ): Problem[] {
   const context: Context = { document, value, schema, currency }
-  return toldOnce(issues.flatMap((issue) => translate(issue, [], context)))
+  // Of a list where a text belongs, zod finds the length wrong, too.
+  const unlike = new Set(
+    issues.flatMap(({ code, path }) => (code === 'invalid_type' ? [path.join('\n')] : [])),
+  )
+  const own = issues.filter(({ code, path }) => !(code === 'too_small' && unlike.has(path.join('\n'))))
+  return toldOnce(own.flatMap((issue) => translate(issue, [], context)))
 }
 
 /** What is held against what. */
@@ -147,13 +152,17 @@ function translate(issue: z.core.$ZodIssue, base: Path, context: Context): Probl
       const says =
         issue.code === 'invalid_format' && issue.format !== 'regex' ? formats[issue.format] : undefined
       const text = says ?? message
+      const [, expected] = /^expected (.*?)(?:, found .*)?$/s.exec(text) ?? []
       const suggestion = rewrite()
       return [
         problem(
           text.includes('found') || found === undefined || typeof found === 'object'
             ? text
             : `${text}, found ${shown}`,
-          suggestion === undefined ? {} : { suggestion },
+          {
+            ...(expected === undefined ? {} : { expected }),
+            ...(suggestion === undefined ? {} : { suggestion }),
+          },
         ),
       ]
     }

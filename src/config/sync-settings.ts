@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { cronTrouble } from './cron.ts'
 import { duration } from './quantities.ts'
+import { postgresUrl } from './urls.ts'
 
 // `sync:` of winback.yaml: what is pulled from the user's own PostgreSQL, each by a query.
 
@@ -17,9 +18,7 @@ const overlap = z.union([
 
 export const syncSettings = z.strictObject({
   kind: z.enum(['contacts', 'activity']).describe('What a row of the query is'),
-  url: z
-    .string()
-    .min(1)
+  url: postgresUrl
     .optional()
     .describe('The PostgreSQL to read; Winback’s own by default. The password only as a reference'),
   query: z.string().min(1).describe('One SELECT. It is read as a subquery, and only what is new of it'),

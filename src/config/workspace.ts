@@ -15,6 +15,7 @@ import { dateSpan, duration, percentage } from './quantities.ts'
 import { channelRate } from './rates.ts'
 import { signalSettings } from './signal-settings.ts'
 import { syncSettings } from './sync-settings.ts'
+import { postgresUrl, redisUrl } from './urls.ts'
 
 // winback.yaml. Secrets are only ever written ${NAME} or ${file:path}; environment.ts fills them in.
 
@@ -145,8 +146,7 @@ export const workspace = z.strictObject({
     .describe('Days on which nothing is sent, where the recipient is: 2027-02-05..2027-02-12'),
   database: z
     .strictObject({
-      url: z
-        .string()
+      url: postgresUrl
         .optional()
         .describe('PostgreSQL; DATABASE_URL by default. The password only as a reference'),
       schema: z.string().prefault('winback').describe('The one schema Winback lives in'),
@@ -155,8 +155,7 @@ export const workspace = z.strictObject({
     .describe('Without a url, an embedded PostgreSQL under .winback/'),
   redis: z
     .strictObject({
-      url: z
-        .string()
+      url: redisUrl
         .optional()
         .describe('Redis or Valkey; REDIS_URL by default. The password only as a reference'),
       prefix: z

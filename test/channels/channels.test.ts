@@ -133,7 +133,11 @@ describe('openChannels', () => {
     const smtp = { host: 'localhost' }
     const open = (settings: object) =>
       openChannels(registerChannels({ channels: { email: emailSettings.parse(settings) } }))
-    expect(() => open({ from: 'nobody', smtp })).toThrow(/channels.email.from: `nobody` is no sender/)
+    expect(() => open({ from: 'nobody', smtp })).toThrow(/expected one address, with or without a name/)
+    const unchecked = { ...emailSettings.parse({ from: 'a@shop.example', smtp }), from: 'nobody' }
+    expect(() => openChannels(registerChannels({ channels: { email: unchecked } }))).toThrow(
+      /channels.email.from: `nobody` is no sender/,
+    )
     expect(() =>
       open({
         from: 'a@shop.example',

@@ -813,6 +813,72 @@ test('a trusted proxy is an address or a range, and not everybody', () => {
   ])
 })
 
+test.each([
+  ['from: Shop <hello@shop.example>', 'from: Tea', 'channels.email.from', 'one address, with or without'],
+  [
+    'smtp: {',
+    'reply_to: a@x.example, b@x.example\n    smtp: {',
+    'channels.email.reply_to',
+    'one address, with or without',
+  ],
+  ['smtp: {', 'bounces: undelivered\n    smtp: {', 'channels.email.bounces', 'an address of at most 16'],
+  [
+    'smtp: {',
+    'unsubscribe: those-who-unsubscribe@x.example\n    smtp: {',
+    'channels.email.unsubscribe',
+    'an address of at most 16',
+  ],
+  [
+    'channels:',
+    'database:\n  url: mysql://shop@db/shop\nchannels:',
+    'database.url',
+    'a PostgreSQL url such as postgres://',
+  ],
+  ['channels:', 'database:\n  url: localhost/shop\nchannels:', 'database.url', 'a PostgreSQL url such as'],
+  ['channels:', 'redis:\n  url: cache:6379\nchannels:', 'redis.url', 'a Redis url such as redis://'],
+  [
+    'channels:',
+    'sync:\n  people: { kind: contacts, query: SELECT 1, cursor: at, url: mysql://shop@db/shop }\nchannels:',
+    'sync.people.url',
+    'a PostgreSQL url such as postgres://',
+  ],
+])('an address that is none: %s → %s', (from, to, path, expected) => {
+  const text = WORKSPACE_YAML.replace(from, to)
+  const { problems } = readWorkspace('winback.yaml', text, environmentFrom({}), '.')
+  expect(problems).toHaveLength(1)
+  const [problem] = problems
+  const found = problem?.found ?? ''
+  expect(to).toContain(found)
+  expect(problem).toMatchObject({ path, message: `expected ${problem?.expected}, found \`${found}\`` })
+  expect(problem?.expected?.slice(0, expected.length)).toBe(expected)
+  expect(`${problem?.location.line}:${problem?.location.column}`).toBe(placeOf(text, found))
+})
+
+test.each([
+  'database:\n  url: postgresql://shop@db/shop',
+  'database:\n  url: /var/run/postgresql shop',
+  'redis:\n  url: redis+sentinel://a:26379,b:26379/shop',
+])('a url as it should be: %s', (block) => {
+  const { problems } = readWorkspace('winback.yaml', `${WORKSPACE_YAML}${block}\n`, environmentFrom({}), '.')
+  expect(problems).toEqual([])
+})
+
+test('a url of the environment is told by its protocol alone, where it is used', () => {
+  const environment = environmentFrom({ DATABASE_URL: 'mysql://shop:secret@db/shop' })
+  const said = (text: string) => readWorkspace('winback.yaml', text, environment, '.').problems
+  expect(said(WORKSPACE_YAML)).toMatchObject([
+    {
+      path: 'database.url',
+      found: 'mysql:',
+      message: expect.stringMatching(
+        /^the environment variable DATABASE_URL .* found `mysql:`; unset it, or/,
+      ),
+    },
+  ])
+  expect(JSON.stringify(said(WORKSPACE_YAML))).not.toContain('secret')
+  expect(said(`${WORKSPACE_YAML}database:\n  url: postgres://db/shop\n`)).toEqual([])
+})
+
 test('a rate is of a channel there is', () => {
   const text = `${WORKSPACE_YAML}rates:\n  emial: { at_most: 10 per 1s }\n`
   const { problems } = readWorkspace('winback.yaml', text, environmentFrom({}), '.')

@@ -51,3 +51,12 @@ export function parseSender(text: string): Sender | undefined {
   if (address === undefined) return undefined
   return { name: first.name, address, domain: address.slice(address.lastIndexOf('@') + 1) }
 }
+
+/** Room for `+` and the signed reference within the 64 characters of a local part. */
+export const LONGEST_MAILBOX = 16
+
+/** An address that references can be added to: `bounce@shop.example`. */
+export function parseMailbox(text: string): string | undefined {
+  const address = parseAddress(text)
+  return address !== undefined && address.indexOf('@') <= LONGEST_MAILBOX ? address : undefined
+}

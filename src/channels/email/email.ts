@@ -3,7 +3,7 @@ import { messageOf, WinbackError } from '../../errors.ts'
 import type { Channel, ChannelContext, ChannelModule } from '../channel.ts'
 import { parsePrice } from '../price.ts'
 import { plainText } from '../templates/text.ts'
-import { parseAddress, parseSender, type Sender } from './address.ts'
+import { LONGEST_MAILBOX, parseAddress, parseMailbox, parseSender, type Sender } from './address.ts'
 import { classify } from './handover.ts'
 import { composeMail, type EmailContent, headerText, type Letterhead } from './message.ts'
 import { readSendgrid, sendgridKey } from './sendgrid.ts'
@@ -68,13 +68,10 @@ function sendgridKeyFrom(text: string): KeyObject {
   }
 }
 
-/** Room for `+` and the signed reference within the 64 characters of a local part. */
-const LONGEST_MAILBOX = 16
-
 function mailboxFrom(text: string | undefined, setting: string): string | undefined {
   if (text === undefined) return undefined
-  const address = parseAddress(text)
-  if (address !== undefined && address.indexOf('@') <= LONGEST_MAILBOX) return address
+  const address = parseMailbox(text)
+  if (address !== undefined) return address
   throw new WinbackError(
     'channels.email.settings',
     `channels.email.${setting}: \`${text}\` cannot be a mailbox of ours`,

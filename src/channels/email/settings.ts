@@ -1,10 +1,26 @@
 import { z } from 'zod'
 import { amount } from '../price.ts'
+import { LONGEST_MAILBOX, parseMailbox, parseSender } from './address.ts'
+
+const sender = z
+  .string()
+  .refine(
+    (text) => parseSender(text) !== undefined,
+    'expected one address, with or without a name, such as Shop <hello@shop.example>',
+  )
+
+const mailbox = (example: string) =>
+  z
+    .string()
+    .refine(
+      (text) => parseMailbox(text) !== undefined,
+      `expected an address of at most ${LONGEST_MAILBOX} characters before the @, such as ${example}`,
+    )
 
 /** The `channels.email` block of winback.yaml. Every timeout is far below the claim's lease. */
 export const emailSettings = z.strictObject({
-  from: z.string().min(3).describe('The visible sender: Shop <hello@shop.example>'),
-  reply_to: z.string().optional(),
+  from: sender.describe('The visible sender: Shop <hello@shop.example>'),
+  reply_to: sender.optional(),
   smtp: z.strictObject({
     host: z.string(),
     port: z.int().min(1).max(65_535).prefault(587),
@@ -38,12 +54,10 @@ export const emailSettings = z.strictObject({
     })
     .prefault({})
     .describe('What is learnt of a message once it is there; needs `web.url`'),
-  unsubscribe: z
-    .string()
+  unsubscribe: mailbox('leave@shop.example')
     .optional()
     .describe('Mailbox for those who unsubscribe by mail: leave@shop.example; piped into `winback bounce`'),
-  bounces: z
-    .string()
+  bounces: mailbox('bounce@shop.example')
     .optional()
     .describe('Mailbox that undeliverable mail comes back to, with a reference added: bounce@shop.example'),
   receipts: z

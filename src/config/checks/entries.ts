@@ -1,9 +1,10 @@
 import type { Problem } from '../../errors.ts'
-import { bandsOf, subjectOf } from '../entering.ts'
+import { compileCondition } from '../conditions.ts'
+import { subjectOf } from '../entering.ts'
 import { EVENTS } from '../event-names.ts'
 import { formatDuration } from '../quantities.ts'
-import { selectionFacts } from './expressions.ts'
-import { type Checked, finding, unknownName } from './findings.ts'
+import { eventFacts, selectionFacts } from './expressions.ts'
+import { type Checked, finding, readBands, unknownName, unread } from './findings.ts'
 
 // Tiers entered by a date or an event: all alike, in order, about something that exists.
 
@@ -12,7 +13,8 @@ export function checkEntries(checked: Checked): Problem[] {
 }
 
 /** One campaign counts from one moment: an episode walks all its tiers. */
-function* checkKinds({ campaign, document }: Checked): Generator<Problem> {
+function* checkKinds(checked: Checked): Generator<Problem> {
+  const { campaign, document } = checked
   const tiers = campaign.tiers ?? []
   const first = tiers[0]
   for (const [no, tier] of tiers.entries()) {
@@ -25,6 +27,7 @@ function* checkKinds({ campaign, document }: Checked): Generator<Problem> {
       continue
     }
     if (!first || !tier || no === 0) continue
+    if ([0, no].some((each) => !conditionReads(checked, each))) continue
     const [own, other] = [written(tier), written(first)]
     if (own === undefined || other === undefined || own === other) continue
     yield finding(
@@ -33,6 +36,13 @@ function* checkKinds({ campaign, document }: Checked): Generator<Problem> {
       `tier ${first.name ?? 'tiers[0]'} counts from ${other} and this one from ${own}; make it a campaign of its own`,
     )
   }
+}
+
+/** Whether the condition on a tier's events, where there is one, could be read. */
+function conditionReads(checked: Checked, no: number): boolean {
+  const where = checked.campaign.tiers?.[no]?.where
+  if (where === undefined) return !unread(checked, ['tiers', no, 'where'])
+  return compileCondition(where, eventFacts(checked.workspace).facts).problems.length === 0
 }
 
 function written(tier: NonNullable<NonNullable<Checked['campaign']['tiers']>[number]>): string | undefined {
@@ -74,9 +84,10 @@ function* checkSubjects({ campaign, document, workspace }: Checked): Generator<P
   }
 }
 
-function* checkOrder({ campaign, document }: Checked): Generator<Problem> {
+function* checkOrder(checked: Checked): Generator<Problem> {
+  const { campaign, document } = checked
   const tiers = campaign.tiers ?? []
-  const bands = bandsOf(tiers)
+  const bands = readBands(checked)
   for (const [no, tier] of tiers.entries()) {
     const [own, other] = [bands[no], bands[no - 1]]
     if (!tier?.enter || !tiers[no - 1]?.enter || !own || !other || own.from > other.from) continue

@@ -4,10 +4,10 @@ import type { Campaign } from '../campaign.ts'
 import { compileCondition } from '../conditions.ts'
 import { formatPath, type Path, type SourceDocument } from '../document.ts'
 import type { Fact, FactCatalogue } from '../fact.ts'
-import { factCatalogue, stepFacts } from '../facts.ts'
+import { factCatalogue, isStepFact, stepFacts } from '../facts.ts'
 import type { Salvaged } from '../salvaged.ts'
 import type { Workspace } from '../workspace.ts'
-import { type Checked, stepsOf } from './findings.ts'
+import { type Checked, stepsOf, unread } from './findings.ts'
 
 /** Facts a place may use, and why others are not known there. */
 export interface KnownFacts {
@@ -58,24 +58,28 @@ export function knownToStep(
 }
 
 /** Every condition: its syntax, its types and its facts, each problem at its character. */
-export function checkExpressions({ campaign, document, workspace }: Checked): Problem[] {
+export function checkExpressions(checked: Checked): Problem[] {
+  const { campaign, document, workspace } = checked
+  const hidden = anyIdUnread(checked)
+  const check = (path: Path, source: string | undefined, known: KnownFacts) =>
+    checkExpression(document, path, source, known, hidden)
   const selection = selectionFacts(workspace, campaign)
   return [
-    ...checkExpression(document, ['audience'], campaign.audience, selection),
+    ...check(['audience'], campaign.audience, selection),
     ...Object.entries(campaign.segments ?? {}).flatMap(([name, source]) =>
-      checkExpression(document, ['segments', name], source, selection),
+      check(['segments', name], source, selection),
     ),
     // The tiers of a campaign ask the same of the event; a mistake is told once.
     ...(campaign.tiers ?? []).flatMap((tier, no, tiers) =>
       tiers.findIndex((other) => other?.where === tier?.where) === no
-        ? checkExpression(document, ['tiers', no, 'where'], tier?.where, eventFacts(workspace))
+        ? check(['tiers', no, 'where'], tier?.where, eventFacts(workspace))
         : [],
     ),
     ...[...stepsOf(campaign)].flatMap(({ step, path, tierNo, stepNo }) => {
       const known = knownToStep(workspace, campaign, tierNo, stepNo)
       return [
-        ...checkExpression(document, [...path, 'when'], step.when, known),
-        ...checkExpression(document, [...path, 'unless'], step.unless, known),
+        ...check([...path, 'when'], step.when, known),
+        ...check([...path, 'unless'], step.unless, known),
       ]
     }),
   ]
@@ -86,14 +90,39 @@ function checkExpression(
   path: Path,
   source: string | undefined,
   { facts, absent }: KnownFacts,
+  idUnread: boolean,
 ): Problem[] {
   if (source === undefined) return []
-  return compileCondition(source, facts, absent).problems.map(({ offset, message, suggestion }) => ({
-    severity: 'error',
-    location: document.locateInside(path, offset),
-    path: formatPath(path),
-    message,
-    found: source,
-    ...(suggestion === undefined ? {} : { suggestion }),
-  }))
+  return compileCondition(source, facts, absent).problems.flatMap(
+    ({ offset, message, suggestion, unknown }) =>
+      idUnread && unknown !== undefined && isStepFact(unknown)
+        ? []
+        : [
+            {
+              severity: 'error',
+              location: document.locateInside(path, offset),
+              path: formatPath(path),
+              message,
+              found: source,
+              ...(suggestion === undefined ? {} : { suggestion }),
+            },
+          ],
+  )
+}
+
+/** Whether the id of some step could not be read: then a fact about an unknown step may be about that one. */
+export function anyIdUnread(checked: Checked): boolean {
+  const { campaign } = checked
+  return anyStepUnread(checked) || [...stepsOf(campaign)].some(({ path }) => unread(checked, [...path, 'id']))
+}
+
+function anyStepUnread(checked: Checked): boolean {
+  return (
+    unread(checked, ['tiers']) ||
+    (checked.campaign.tiers ?? []).some(
+      (tier, no) =>
+        unread(checked, ['tiers', no, 'steps']) ||
+        (tier?.steps ?? []).some((_, stepNo) => unread(checked, ['tiers', no, 'steps', stepNo])),
+    )
+  )
 }

@@ -1,9 +1,8 @@
 import type { Problem } from '../../errors.ts'
 import { ON_RETURN } from '../campaign.ts'
-import { bandsOf } from '../entering.ts'
 import { FACT_ROOTS, stepRoot } from '../facts.ts'
 import { type Band, formatDuration } from '../quantities.ts'
-import { type Checked, finding, ladderSteps, stepsOf } from './findings.ts'
+import { type Checked, finding, ladderSteps, readBands, stepsOf } from './findings.ts'
 
 const WEEK = 7 * 86_400
 /** Words of CEL: a step of such an id could not be named in a condition. */
@@ -130,8 +129,9 @@ function* checkNames({ campaign, document }: Checked): Generator<Problem> {
   }
 }
 
-function* checkDelays({ campaign, document }: Checked): Generator<Problem> {
-  const starts = bandsOf(campaign.tiers ?? []).map((band) => band?.from)
+function* checkDelays(checked: Checked): Generator<Problem> {
+  const { campaign, document } = checked
+  const starts = readBands(checked).map((band) => band?.from)
   for (const { step, tier, tierNo, path } of ladderSteps(campaign)) {
     const band = tier.inactive
     const from = starts[tierNo]
@@ -149,13 +149,16 @@ function* checkDelays({ campaign, document }: Checked): Generator<Problem> {
   }
 }
 
-function* checkWindow({ campaign, document }: Checked): Generator<Problem> {
-  const bands = bandsOf(campaign.tiers ?? [])
+function* checkWindow(checked: Checked): Generator<Problem> {
+  const { campaign, document } = checked
+  const bands = readBands(checked)
   const start = bands[0]?.from
   if (start === undefined || campaign.window === undefined) return
   let [last, by] = [0, '']
   for (const { step, tierNo } of ladderSteps(campaign)) {
-    const sent = (bands[tierNo]?.from ?? start) - start + (step.after ?? 0)
+    const from = bands[tierNo]?.from
+    if (from === undefined || step.after === undefined) continue
+    const sent = from - start + step.after
     if (sent >= last) [last, by] = [sent, step.id ?? '']
   }
   const least = last + WEEK

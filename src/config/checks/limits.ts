@@ -1,7 +1,6 @@
 import type { Problem } from '../../errors.ts'
-import { bandsOf } from '../entering.ts'
 import { formatDuration, formatRate, type Rate } from '../quantities.ts'
-import { type Checked, finding, ladderSteps, unknownName } from './findings.ts'
+import { type Checked, finding, ladderSteps, readBands, unknownName } from './findings.ts'
 
 /** Caps the campaign itself keeps, and windows for channels that are there. */
 export function checkLimits(checked: Checked): Problem[] {
@@ -28,15 +27,16 @@ export function checkLimits(checked: Checked): Problem[] {
 const DAY = 86_400
 const SPANS = { day: DAY, week: 7 * DAY }
 
-function* checkCaps({ campaign, document, workspace, channels }: Checked): Generator<Problem> {
+function* checkCaps(checked: Checked): Generator<Problem> {
+  const { campaign, document, workspace, channels } = checked
   const names = [...channels.keys()]
-  const bands = bandsOf(campaign.tiers ?? [])
-  const start = bands[0]?.from ?? 0
-  const sends = [...ladderSteps(campaign)].map(({ step, tierNo }) => ({
-    id: step.id ?? '?',
-    channels: step.channel ?? [],
-    at: (bands[tierNo]?.from ?? start) - start + (step.after ?? 0),
-  }))
+  const bands = readBands(checked)
+  // A step whose time could not be read is counted nowhere.
+  const sends = [...ladderSteps(campaign)].flatMap(({ step, tierNo }): (Send & { channels: unknown[] })[] => {
+    const from = bands[tierNo]?.from
+    if (from === undefined || step.after === undefined) return []
+    return [{ id: step.id ?? '?', channels: [...(step.channel ?? [])], at: from + step.after }]
+  })
   for (const [no, cap] of (campaign.limits?.per_person ?? []).entries()) {
     if (!cap) continue
     const path = ['limits', 'per_person', no]

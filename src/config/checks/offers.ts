@@ -3,7 +3,7 @@ import type { Campaign } from '../campaign.ts'
 import type { Path } from '../document.ts'
 import { type Amount, formatAmount } from '../quantities.ts'
 import type { Salvaged } from '../salvaged.ts'
-import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
+import { anyUnread, type Checked, finding, stepsOf, unknownName, unread } from './findings.ts'
 
 /** Offers that exist and are used, amounts in the one currency, and a liability that the stock cannot exceed. */
 export function checkOffers(checked: Checked): Problem[] {
@@ -15,13 +15,18 @@ export function checkOffers(checked: Checked): Problem[] {
   ]
 }
 
-function* checkUse({ campaign, document }: Checked): Generator<Problem> {
+function* checkUse(checked: Checked): Generator<Problem> {
+  const { campaign, document } = checked
+  if (unread(checked, ['offers'])) return
   const names = Object.keys(campaign.offers ?? {})
   const used = new Set<string>()
   for (const { offer, path } of givenOffers(campaign)) {
     used.add(offer)
     if (!names.includes(offer)) yield unknownName(document, path, 'offer', offer, names)
   }
+  // A step whose offer could not be read, or is misspelt, may be the one that gives it.
+  if (anyUnread(checked, ['tiers']) || anyUnread(checked, ['on_return'])) return
+  if ([...used].some((offer) => !names.includes(offer))) return
   for (const name of names) {
     if (used.has(name)) continue
     yield finding(document, ['offers', name], `no step gives the offer ${name}`, {
@@ -103,7 +108,8 @@ function* checkCurrency({ campaign, document, workspace }: Checked): Generator<P
   }
 }
 
-function* checkLiability({ campaign, document }: Checked): Generator<Problem> {
+function* checkLiability(checked: Checked): Generator<Problem> {
+  const { campaign, document } = checked
   const budget = campaign.limits?.budget?.liability
   if (!budget) return
   const given = [...givenOffers(campaign)]
@@ -114,8 +120,9 @@ function* checkLiability({ campaign, document }: Checked): Generator<Problem> {
   let total = 0
   for (const [name, offer] of Object.entries(campaign.offers ?? {})) {
     const face = faceValue(offer)
-    if (!offer || !face || !used.has(name)) continue
+    if (!offer || !face || !used.has(name) || offer.expected_redemption === undefined) continue
     if (offer.stock === undefined) {
+      if (unread(checked, ['offers', name, 'stock'])) continue
       yield finding(
         document,
         ['offers', name],
@@ -126,7 +133,7 @@ function* checkLiability({ campaign, document }: Checked): Generator<Problem> {
       )
       continue
     }
-    const redemption = offer.expected_redemption ?? 1
+    const redemption = offer.expected_redemption
     total += offer.stock * face * redemption
     parts.push(
       `${name} ${offer.stock} × ${formatAmount({ micros: face, currency: budget.currency })} × ${Math.round(redemption * 1e4) / 100}%`,

@@ -7,7 +7,7 @@ import { BUILT_IN_ATTRIBUTES } from '../facts.ts'
 import { nearest } from '../problems.ts'
 import type { Salvaged } from '../salvaged.ts'
 import type { Workspace } from '../workspace.ts'
-import { type Checked, finding, unknownName } from './findings.ts'
+import { type Checked, finding, unknownName, unread } from './findings.ts'
 import { checkSync } from './sync.ts'
 
 /** When a campaign runs, what counts as its success, and shares that add up. */
@@ -27,7 +27,9 @@ function* checkTimes({ campaign, document }: Checked): Generator<Problem> {
   }
 }
 
-function* checkGoals({ campaign, document, workspace }: Checked): Generator<Problem> {
+function* checkGoals(checked: Checked): Generator<Problem> {
+  const { campaign, document, workspace } = checked
+  if (unread(checked, ['silenced_by']) || unread(checked, ['tiers', 0, 'enter'])) return
   // Where the goal alone ends the sending it need not count as being active: a renewal is no visit.
   const any = silencedByOf(campaign) === 'goal'
   const known = [...workspace.activity, ...(any ? Object.keys(EVENTS) : [])]

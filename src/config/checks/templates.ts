@@ -2,11 +2,12 @@ import type { Problem } from '../../errors.ts'
 import { offerVariables } from '../../offers/offers.ts'
 import { ANNUAL_REPORT } from '../annual-report.ts'
 import type { Path } from '../document.ts'
+import { isStepFact } from '../facts.ts'
 import { nearest } from '../problems.ts'
 import { ownTexts, type TemplateVariable } from '../templates-index.ts'
 import { sayingOf } from '../variants.ts'
-import { knownToStep } from './expressions.ts'
-import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
+import { anyIdUnread, knownToStep } from './expressions.ts'
+import { type Checked, finding, stepsOf, unknownName, unread } from './findings.ts'
 
 /** What every message knows beside facts. */
 export const MESSAGE_CONTEXT: readonly string[] = [
@@ -93,11 +94,14 @@ function* checkStep(checked: Checked, place: Said): Generator<Problem> {
     const segments = [...Object.keys(campaign.segments ?? {}), 'everyone']
     for (const [segment, name] of Object.entries(step.template)) {
       const at = [...templatePath, segment]
-      if (!segments.includes(segment))
+      if (!segments.includes(segment) && !unread(checked, ['segments']))
         yield unknownName(document, at, 'segment', segment, segments, { at: 'key' })
       if (name !== undefined) used.push({ name, path: at })
     }
-    if (!Object.hasOwn(step.template, 'everyone')) {
+    const misspelt = Object.keys(step.template).some(
+      (segment) => !segments.includes(segment) && nearest(segment, segments) === 'everyone',
+    )
+    if (!Object.hasOwn(step.template, 'everyone') && !misspelt) {
       yield finding(document, templatePath, 'missing: `everyone`, for those whom no segment matches', {
         at: 'key',
       })
@@ -164,19 +168,26 @@ function* checkVariables(
   used: readonly { readonly name: string; readonly path: Path }[],
 ): Generator<Problem> {
   const { campaign, document, templates, workspace } = checked
-  const { step, tierNo, stepNo } = place
+  const { step, tierNo, stepNo, path: at } = place
   const { facts, absent } = knownToStep(workspace, campaign, tierNo, stepNo)
   const offer = step.offer === undefined ? undefined : campaign.offers?.[step.offer]
   const kind = offer?.kind
-  const ofOffer = kind ? offerVariables(kind, offer?.deliver ?? 'account') : []
+  // A way of delivery that could not be read may be by code.
+  const ofOffer = kind ? offerVariables(kind, offer?.deliver ?? 'code') : []
+  const offerUnread = (step.offer !== undefined && kind === undefined) || unread(checked, [...at, 'offer'])
+  const dataUnread = unread(checked, [...at, 'data'])
+  const idUnread = anyIdUnread(checked)
   const data = step.data === undefined ? [] : ANNUAL_REPORT.map(({ path }) => path)
   const known = new Set([...facts.keys(), ...MESSAGE_CONTEXT, ...ofOffer, ...data])
   const causes = new Map<string, Unfilled[]>()
   for (const { name: template, path } of used) {
     for (const variable of templates.variables(template)) {
       const isOffer = variable.path.startsWith('offer.')
-      // An offer that could not be read is reported where it stands.
-      if (known.has(variable.path) || (isOffer && step.offer !== undefined && kind === undefined)) continue
+      if (known.has(variable.path)) continue
+      // What could not be read is reported where it stands.
+      if (isOffer && offerUnread) continue
+      if (dataUnread && ANNUAL_REPORT.some(({ path }) => path === variable.path)) continue
+      if (idUnread && isStepFact(variable.path)) continue
       const cause = isOffer ? 'offer' : `${template} ${absent.get(variable.path) ?? ''}`
       causes.set(cause, [...(causes.get(cause) ?? []), { variable, template, path }])
     }

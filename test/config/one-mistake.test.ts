@@ -1,0 +1,122 @@
+import { expect, test } from 'vitest'
+import { parse, parseDocument } from 'yaml'
+import { environmentFrom } from '../../src/config/environment.ts'
+import { readCampaign, readWorkspace } from '../../src/config/load.ts'
+import { formatProblem } from '../../src/config/problems.ts'
+import { CAMPAIGN_YAML, sampleTemplates, sampleWorkspace, WORKSPACE_YAML } from './support/samples.ts'
+
+// Whatever single value of a right file cannot be read, there is one problem: nothing that rests on it is blamed.
+
+/** Every limit is just wide enough, so that whatever is left out or put elsewhere would break one. */
+const SILENCE = replaced(
+  CAMPAIGN_YAML,
+  [
+    'window: 30d',
+    'window: 13d\ngrace: 2d\nintake: { max_silence: 10d, backlog: 20 per day }\nreentry: { wait: 30d, sunset: 2 episodes }\nvalue: { recall: 10 CNY }\nrollout: 50%\nstarts: 2026-01-01\nends: 2026-12-01',
+  ],
+  ['budget: {', 'budget: { spend: 3000 CNY per day,'],
+  ['at_most: 4 per week', 'at_most: 3 per week'],
+  ['liability: 10000 CNY', 'liability: 8000 CNY'],
+  ['id: letter, ', 'id: letter, when: coupon.sent, '],
+).concat(`on_return:
+  - { id: hello, channel: email, template: year, data: annual-report, unless: letter.sent }
+  - { id: phone, channel: callback, script: say, sla: 3h, capacity: 200 per day }
+`)
+const DATES = replaced(
+  SILENCE,
+  ['inactive: 3d..7d', 'enter: 7d before contact.born_at\n    within: 3d'],
+  ['inactive: 7d..15d', 'enter: 1d before contact.born_at'],
+  ['max_silence: 10d, ', ''],
+  ['window: 13d', 'window: 15d'],
+)
+const EVENTS = replaced(
+  SILENCE,
+  ['inactive: 3d..7d', 'enter: event order\n    after: 3d\n    where: event.value > 3'],
+  ['inactive: 7d..15d', 'enter: event order\n    after: 7d\n    where: event.value > 3'],
+  ['max_silence: 10d, ', ''],
+  ['window: 13d', 'window: 13d\nsilenced_by: goal'],
+  ['event: session', 'event: renewal'],
+)
+const VARIANTS = replaced(
+  SILENCE,
+  [
+    'offer: five_off',
+    'offer: five_off\n        variants: { a: 50%, b: { share: 50%, template: coupon-b, offer: five_off } }',
+  ],
+  ['kind: coupon,', 'kind: coupon, deliver: code,'],
+)
+const WORKSPACE = `${WORKSPACE_YAML}rates: { email: { at_most: 5 per 1s } }
+consent: { email: required }
+sync:
+  people: { kind: contacts, query: SELECT, cursor: at, fields: { first_name: fn }, set: { status: x } }
+  events: { kind: activity, query: SELECT, cursor: at, key: id, set: { type: order } }
+not_yet: [sms]
+database: { url: "postgres://db/shop", schema: shop }
+`
+
+const UNREADABLE = ['3x..7d', []]
+
+function replaced(text: string, ...changes: [string, string][]): string {
+  return changes.reduce((before, [from, to]) => {
+    if (!before.includes(from)) throw new Error(`the sample has no ${from}`)
+    return before.replace(from, to)
+  }, text)
+}
+
+type Path = (string | number)[]
+
+/** Every single value of a document. */
+function leavesOf(value: unknown, path: Path = []): Path[] {
+  if (value === null || typeof value !== 'object') return [path]
+  return Object.entries(value).flatMap(([key, item]) =>
+    leavesOf(item, [...path, Array.isArray(value) ? Number(key) : key]),
+  )
+}
+
+/** What is said where one value is unreadable, and that is more than one thing. */
+function followOns(text: string, problemsIn: (text: string) => string[]): string[] {
+  return leavesOf(parse(text)).flatMap((path) =>
+    UNREADABLE.flatMap((value) => {
+      const document = parseDocument(text)
+      document.setIn(path, value)
+      const problems = problemsIn(document.toString())
+      return problems.length < 2 ? [] : [`${path.join('.')}: ${JSON.stringify(value)}`, ...problems]
+    }),
+  )
+}
+
+function inCampaign(text: string): string[] {
+  const templates = sampleTemplates({ year: ['report.spend'], say: [], 'coupon-b': ['offer.code'] })
+  const workspace = sampleWorkspace({ not_yet: ['callback'] })
+  return readCampaign('x.yaml', text, workspace, templates).problems.map(formatProblem)
+}
+
+test.each([
+  ['of silence', SILENCE],
+  ['around a date', DATES],
+  ['after an event', EVENTS],
+  ['with variants', VARIANTS],
+])(
+  'a campaign %s',
+  (_, text) => {
+    expect(inCampaign(text)).toEqual([])
+    expect(followOns(text, inCampaign)).toEqual([])
+  },
+  60_000,
+)
+
+test('a workspace', () => {
+  const problemsIn = (text: string) =>
+    readWorkspace('winback.yaml', text, environmentFrom({}), '.').problems.map(formatProblem)
+  expect(problemsIn(WORKSPACE)).toEqual([])
+  expect(followOns(WORKSPACE, problemsIn)).toEqual([])
+}, 60_000)
+
+test('a key that is misspelt is missing nowhere', () => {
+  expect(inCampaign(replaced(DATES, ['enter: 7d', 'eter: 7d']))).toEqual([
+    expect.stringContaining('tiers[0].eter: unknown key; did you mean `enter`?'),
+  ])
+  expect(inCampaign(replaced(SILENCE, ['everyone: coupon', 'eeryone: coupon']))).toEqual([
+    expect.stringContaining('unknown segment `eeryone`'),
+  ])
+})
