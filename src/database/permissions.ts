@@ -46,11 +46,24 @@ export function choiceSql(contact: SQL, now: Date): SQL {
  * True where a channel may not be used for a contact: consent withdrawn, or not given where the workspace asks for it,
  * or the channel refused or paused by the contact. For the last look, when `sending` is marked. Where nobody has ever
  * recorded anything, two look-ups a statement tell so, and none a contact is made.
+ *
+ * Whoever chose how often they want to hear is refused unless `counted`: two workers that count at the same moment would
+ * both find room for the last message.
  * @param contactId an expression
  * @param channel a text expression
  * @param required channels that need consent
+ * @param counted the caller holds the lock on the person (person-locks.ts), and so what it counts stays true
  */
-export function isRefused(contactId: SQL, channel: SQL, required: readonly string[], now: Date): SQL {
+export function isRefused(
+  contactId: SQL,
+  channel: SQL,
+  required: readonly string[],
+  now: Date,
+  counted: boolean,
+): SQL {
+  const tooOften = counted
+    ? sql`(held.choice ->> 'lately')::int >= (held.choice ->> 'atMost')::int`
+    : sql`held.choice ->> 'atMost' IS NOT NULL`
   const state = consentSql(sql`c`, channel, now)
   const needed = sql`${channel} = ANY (${sql.param([...required])}::text[])`
   return sql`((${required.length > 0} OR (SELECT EXISTS (SELECT FROM consents)) OR (SELECT EXISTS (SELECT FROM preferences)))
@@ -60,5 +73,5 @@ export function isRefused(contactId: SQL, channel: SQL, required: readonly strin
         held.consent = 'withdrawn' OR (${needed} AND held.consent IS DISTINCT FROM 'given')
         OR held.choice -> 'channelsOff' ?| ARRAY[${channel}, '*']
         OR (held.choice ->> 'pausedUntil')::numeric > extract(epoch FROM ${now}::timestamptz)
-        OR (held.choice ->> 'lately')::int >= (held.choice ->> 'atMost')::int)))`
+        OR ${tooOften})))`
 }

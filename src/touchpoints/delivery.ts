@@ -1,8 +1,9 @@
 import type { CallTask, Channel, Delivery, InappMessage } from '../channels/channel.ts'
 import type { Clock } from '../clock.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
-import { type Database, type Transaction, transaction } from '../database/connect.ts'
+import { type Database, type Session, type Transaction, transaction } from '../database/connect.ts'
 import { throughOutage } from '../database/outage.ts'
+import { lockPersons } from '../database/person-locks.ts'
 import {
   type Deferral,
   LEASES,
@@ -102,12 +103,46 @@ async function record(deps: DeliveryDependencies, dispatch: Dispatch, tally: Tal
   const last = { campaign: campaign.name, now, needsConsent: needingConsent(dispatch) }
   await throughOutage(async () => {
     if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
-    const done = sent.length > 0 ? await settleUnmarked(database, claimId, sent, last) : 0
+    const done =
+      sent.length > 0
+        ? await counting(database, composed, async (session, asked, counted) => {
+            const ids = new Set(asked.map(({ candidate }) => candidate.touchpointId))
+            const mine = sent.filter(({ touchpointId }) => ids.has(touchpointId))
+            return await settleUnmarked(session, claimId, mine, { ...last, counted })
+          })
+        : 0
     count(tally, sent, done)
     // Those that are settled are no longer there to go back.
     const back = done < sent.length ? [...later, ...sent.map((each) => againAt(each, now))] : later
     if (back.length > 0) tally.deferred += await putBack(database, claimId, back)
   }, leases.send)
+}
+
+/**
+ * The last look at a slice, where messages are counted. Where nobody of it chose how often they want to hear, it is one
+ * statement. Else their persons are locked before, so that no other worker counts at the same moment; and of the messages
+ * to one of them only the first is asked for, since none of one statement counts the others. The rest goes back, and is
+ * judged with that one counted.
+ */
+async function counting<T>(
+  database: Database,
+  slice: readonly Outgoing[],
+  look: (session: Session, asked: readonly Outgoing[], counted: boolean) => Promise<T>,
+): Promise<T> {
+  const chose = ({ candidate: { choice } }: Outgoing) => choice !== null && choice.atMost !== null
+  if (!slice.some(chose)) return await look(database, slice, false)
+  const persons = new Set<number>()
+  const asked = slice.filter((outgoing) => {
+    const { personId } = outgoing.candidate
+    return !chose(outgoing) || (!persons.has(personId) && persons.add(personId))
+  })
+  return await transaction(database, async (tx) => {
+    await lockPersons(
+      tx,
+      asked.map(({ candidate }) => candidate.contactId),
+    )
+    return await look(tx, asked, true)
+  })
 }
 
 function againAt({ contactId, touchpointId }: TouchpointKey, dueAt: Date): Deferral {
@@ -210,11 +245,6 @@ async function markSlice(
   const { claimId, campaign } = dispatch
   const now = clock.now()
   const { composed, unfit, deferred } = ready(dispatch, slice, now)
-  const keys = composed.map(({ candidate, channel }) => ({
-    contactId: candidate.contactId,
-    touchpointId: candidate.touchpointId,
-    channel: channel.name,
-  }))
   const needsConsent = needingConsent(dispatch)
   const leases = deps.leases ?? LEASES
   // Marked last: what goes wrong before leaves the slice claimed, and nobody in doubt.
@@ -225,13 +255,21 @@ async function markSlice(
     // Taken before the statement runs: the lease in the database ends no earlier than this one.
     const leaseEnds = performance.now() + leases.send * 1000
     const marked =
-      keys.length === 0
+      composed.length === 0
         ? []
-        : await markSending(
-            database,
-            claimId,
-            { keys, campaign: campaign.name, now: deps.clock.now(), needsConsent },
-            leases.send,
+        : await counting(database, composed, (session, asked, counted) =>
+            markSending(
+              session,
+              claimId,
+              {
+                keys: asked.map(keyOf),
+                campaign: campaign.name,
+                now: deps.clock.now(),
+                needsConsent,
+                counted,
+              },
+              leases.send,
+            ),
           )
     const mine = new Set(marked.map((key) => key.touchpointId))
     const outgoing = composed.filter(({ candidate }) => mine.has(candidate.touchpointId))
@@ -241,6 +279,14 @@ async function markSlice(
     if (back.length > 0) tally.deferred += await putBack(database, claimId, back)
     return { outgoing, leaseEnds }
   }, leases.send)
+}
+
+function keyOf({ candidate, channel }: Outgoing): TouchpointKey & { channel: string } {
+  return {
+    contactId: candidate.contactId,
+    touchpointId: candidate.touchpointId,
+    channel: channel.name,
+  }
 }
 
 async function settleResults(

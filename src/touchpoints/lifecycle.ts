@@ -161,16 +161,18 @@ export interface LastLook {
   readonly now: Date
   /** Channels nothing goes out on without consent. */
   readonly needsConsent: readonly string[]
+  /** The persons are locked: what they get can be counted, for those who chose how often. Else they have to wait. */
+  readonly counted?: boolean
 }
 
 /** True where a claimed touchpoint `t`, its row about to be locked, may still go out. */
-function mayGo(channel: SQL, { campaign, now, needsConsent }: LastLook): SQL {
+function mayGo(channel: SQL, { campaign, now, needsConsent, counted = false }: LastLook): SQL {
   return sql`t.state = 'claimed' AND t.lease_until > clock_timestamp()
         AND NOT EXISTS (
           SELECT FROM switches s
           WHERE (s.scope = 'workspace') OR (s.scope = 'campaign' AND s.name = ${campaign})
              OR (s.scope = 'channel' AND s.name = ${channel}))
-        AND NOT ${isRefused(sql`t.contact_id`, channel, needsConsent, now)}`
+        AND NOT ${isRefused(sql`t.contact_id`, channel, needsConsent, now, counted)}`
 }
 
 /**

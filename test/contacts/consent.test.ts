@@ -19,10 +19,12 @@ import {
 } from '../../src/contacts/preferences.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../../src/database/connect.ts'
 import { recordRefusals } from '../../src/outcomes/silence.ts'
-import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { processBatch } from '../../src/touchpoints/batch.ts'
+import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { claim, markSending } from '../../src/touchpoints/lifecycle.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
+import { eventually } from '../support/eventually.ts'
 import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
 
 const hooks: Hooks = { onRefused: recordRefusals }
@@ -64,6 +66,47 @@ function gate(): { opened: Promise<void>; open(): void } {
   })
   return { opened, open: () => open() }
 }
+
+/** Two steps that fall due together: two batches. */
+const TOGETHER = [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one' }, { id: 'two' }] }]
+
+/**
+ * Works off what is due with batches that have all judged before any of them marks, and then all mark at once: they wait
+ * for the touchpoints they want to mark, or for each other.
+ * @param meanwhile what happens when they have judged
+ */
+async function collide({ database, clock, worker }: Pipeline, meanwhile = async () => {}): Promise<void> {
+  const batches: Batch[] = []
+  await dispatchDue(database, clock.now(), 1000, async (batch) => {
+    batches.push(batch)
+  })
+  const held = gate()
+  let judged = 0
+  const templates = async () => {
+    judged += 1
+    await held.opened
+    return { find: () => undefined }
+  }
+  const working = Promise.all(batches.map((batch) => processBatch({ ...worker, templates }, batch)))
+  await eventually(
+    'all judged',
+    () => judged,
+    (number) => number === batches.length,
+  )
+  await meanwhile()
+  await transaction(database, async (tx) => {
+    await execute(tx, sql`SELECT FROM touchpoints FOR UPDATE`)
+    held.open()
+    await eventually(
+      'all are about to mark',
+      () => execute(database, WAITING),
+      (number) => number === batches.length,
+    )
+  })
+  await working
+}
+
+const WAITING = sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`
 
 /** What became of each touchpoint, with the detail. */
 async function told({ database }: Pipeline): Promise<string[]> {
@@ -139,7 +182,15 @@ describe('consent', () => {
     )
     expect(await markSending(database, claimId, { ...slice, needsConsent: [] })).toEqual([])
     await execute(database, sql`DELETE FROM consents`)
-    expect(await markSending(database, claimId, { ...slice, needsConsent: [] })).toHaveLength(1)
+    // A frequency the batch did not know of: nobody has locked the person to count.
+    await execute(
+      database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, at_most, within_days, source)
+          VALUES (${contactId}, ${ago(1)}, '{}', '{}', 1, 7, 'test')`,
+    )
+    expect(await markSending(database, claimId, { ...slice, needsConsent: [] })).toEqual([])
+    const counted = { ...slice, needsConsent: [], counted: true }
+    expect(await markSending(database, claimId, counted)).toHaveLength(1)
   })
 
   it('withdrawn with one account, holds for the others of the person; given, for that account alone', async () => {
@@ -273,28 +324,72 @@ describe('a choice', () => {
     expect(pipeline.channel.sent).toHaveLength(1)
   })
 
-  it('of once a week counts the person’s messages over all accounts, and within one batch', async () => {
-    const { pipeline, choose } = await scene()
+  /** Two accounts of one person with an open episode each, as after a merge that no hook heard of. */
+  async function twoAccounts(steps: { id: string; after?: number }[]) {
+    const tiers = [{ name: 'only', from: 3 * DAY, to: null, steps }]
+    const { pipeline, choose } = await scene({ tiers })
     const one = await pipeline.addContact({ silentSince: ago(4) })
-    const other = await pipeline.addContact({ silentSince: ago(4), person: one + 1_000 })
-    await execute(
-      pipeline.database,
-      sql`UPDATE contacts SET person_id = ${one + 1_000} WHERE contact_id = ${one}`,
-    )
-    await pipeline.runNow()
-    // The run takes one account of a person in; the other is put beside it, as after a later merge.
-    await execute(pipeline.database, sql`UPDATE contacts SET person_id = contact_id`)
+    const other = await pipeline.addContact({ silentSince: ago(4) })
     await pipeline.runNow()
     await execute(pipeline.database, sql`UPDATE contacts SET person_id = ${one}`)
-    await choose(other, { frequency: { atMost: 1, withinDays: 7 } })
+    expect(await pipeline.open()).toHaveLength(2 * steps.length)
+    return { pipeline, one, choose: (chosen: Partial<Preferences>) => choose(other, chosen) }
+  }
+
+  it('of once a week counts the person’s messages over all accounts, and within one batch', async () => {
+    const { pipeline, choose } = await twoAccounts([{ id: 'one' }, { id: 'two', after: DAY }])
+    await choose({ frequency: { atMost: 1, withinDays: 7 } })
+    const least = 'skipped opted_out at most 1 in 7 days'
     await pipeline.work()
-    expect(pipeline.channel.sent).toHaveLength(1)
+    expect(await told(pipeline)).toEqual(['one sent', `one ${least}`])
     pipeline.clock.advance(DAY)
     await pipeline.work()
     expect(pipeline.channel.sent).toHaveLength(1)
-    expect(
-      (await told(pipeline)).filter((said) => said.includes('opted_out at most 1 in 7 days')),
-    ).not.toEqual([])
+    expect(await told(pipeline)).toEqual(['one sent', `two ${least}`, `one ${least}`, `two ${least}`])
+  })
+
+  it('counts what went meanwhile with every message of a batch, one after the other', async () => {
+    const { pipeline, one, choose } = await twoAccounts([{ id: 'one' }])
+    await choose({ frequency: { atMost: 2, withinDays: 7 } })
+    await collide(pipeline, async () => {
+      await execute(
+        pipeline.database,
+        sql`INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, state, channel, attempt,
+            planned_for, settled_at)
+          SELECT contact_id, touchpoint_id + 1000, episode_id, step_id, 'sent', 'email', 1, ${START}, ${START}
+          FROM touchpoints WHERE contact_id = ${one}`,
+      )
+    })
+    expect(pipeline.channel.sent).toHaveLength(1)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(1)
+    expect(await pipeline.open()).toEqual([])
+  })
+
+  it.each([
+    ['', false],
+    [' on a channel without effect outside', true],
+  ])('of once a week holds with two batches that mark at the same moment%s', async (_name, inert) => {
+    const { pipeline, choose } = await scene({
+      tiers: TOGETHER,
+      channel: Object.assign(testChannel(), { inert }),
+    })
+    const choosing = await pipeline.addContact({ silentSince: ago(4) })
+    await pipeline.addContact({ silentSince: ago(4) })
+    await choose(choosing, { frequency: { atMost: 1, withinDays: 7 } })
+    await pipeline.runNow()
+    await collide(pipeline)
+    // What was not marked is judged anew.
+    await pipeline.work()
+    const ended = (await pipeline.records()).map(
+      ({ contactId, state, reason }) => `${contactId === choosing ? 'choosing' : 'other'} ${state} ${reason}`,
+    )
+    expect(ended.toSorted()).toEqual([
+      'choosing sent null',
+      'choosing skipped opted_out',
+      'other sent null',
+      'other sent null',
+    ])
   })
 
   it('is the latest of the person, and an opt-out keeps the rest of it', async () => {
@@ -339,14 +434,11 @@ describe('a choice', () => {
     await recorded.opened
     // It looked at the clock before the one it has to wait for.
     const sms = transaction(database, (tx) => refuse(tx, other, 'sms', new Date(now.getTime() - 5)))
-    await expect
-      .poll(() =>
-        rows(
-          database,
-          sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
-        ),
-      )
-      .toHaveLength(1)
+    await eventually(
+      'the second waits',
+      () => execute(database, WAITING),
+      (number) => number === 1,
+    )
     held.open()
     await Promise.all([email, sms])
     clock.advance(1)
