@@ -4,9 +4,10 @@ import { closeSync, existsSync, openSync, rmSync, writeSync } from 'node:fs'
 export interface Rejects {
   /** The row was left out. */
   reject(line: number, reason: string, raw: string): void
-  /** The row was taken without something. */
-  warn(line: number, reason: string, raw: string): void
+  /** The row was taken without something: each of the reasons says without what. Once a row. */
+  warn(line: number, reasons: readonly string[], raw: string): void
   readonly rejected: number
+  /** Rows that were taken without something. */
   readonly warnings: number
   /** The file's path where anything was written to it. */
   close(): string | undefined
@@ -45,9 +46,9 @@ export function openRejects(path: string, mode: 'anew' | 'append' = 'anew'): Rej
       rejected += 1
       write(line, reason, raw)
     },
-    warn: (line, reason, raw) => {
+    warn: (line, reasons, raw) => {
       warnings += 1
-      write(line, `warning: ${reason}`, raw)
+      for (const reason of reasons) write(line, `warning: ${reason}`, raw)
     },
     get rejected() {
       return rejected

@@ -40,8 +40,10 @@ export function contactWriter(
   let chunk = new Map<string, ContactRow>()
   return {
     take: (row, values, rejects) => {
-      const contact = read(values, (reason) => rejects.warn(row.line, reason, row.raw))
+      const without: string[] = []
+      const contact = read(values, (reason) => without.push(reason))
       if (typeof contact === 'string') return contact
+      if (without.length > 0) rejects.warn(row.line, without, row.raw)
       const earlier = chunk.get(contact.externalId)
       if (earlier) mergeRows(earlier, contact)
       else chunk.set(contact.externalId, contact)

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import type { SyncSettings } from '../../config/sync-settings.ts'
 import type { Transaction } from '../../database/connect.ts'
 import type { Merged } from '../contacts.ts'
-import { openRejects } from '../rejects.ts'
+import { openRejects, type Rejects } from '../rejects.ts'
 import type { Writer } from '../writers.ts'
 import type { BoundColumns } from './columns.ts'
 import { freshRejects, keepPosition, type Reject } from './progress.ts'
@@ -38,15 +38,19 @@ export function openChunks(
   let text = 0
   let rejects: Reject[] = []
   let writing: Promise<void> = Promise.resolve()
-  const collect = (warning: boolean) => (line: number, reason: string, raw: string) => {
+  const collect = (line: number, reason: string, raw: string, warning: boolean) => {
     rejects.push({ line, reason, raw, warning })
     if (summary.reasons.length < REASONS) summary.reasons.push(`row ${line}: ${reason}`)
-    if (warning) summary.warnings += 1
-    else summary.rejected += 1
   }
-  const collector = {
-    reject: collect(false),
-    warn: collect(true),
+  const collector: Rejects = {
+    reject: (line, reason, raw) => {
+      summary.rejected += 1
+      collect(line, reason, raw, false)
+    },
+    warn: (line, reasons, raw) => {
+      summary.warnings += 1
+      for (const reason of reasons) collect(line, reason, raw, true)
+    },
     rejected: 0,
     warnings: 0,
     close: () => undefined,
@@ -131,7 +135,7 @@ function append(path: string, fresh: readonly Reject[]): string | undefined {
   mkdirSync(dirname(path), { recursive: true })
   const file = openRejects(path, 'append')
   for (const { line, reason, raw, warning } of fresh) {
-    if (warning) file.warn(line, reason, raw)
+    if (warning) file.warn(line, [reason], raw)
     else file.reject(line, reason, raw)
   }
   return file.close()
