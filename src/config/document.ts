@@ -1,4 +1,5 @@
 import {
+  type Document,
   isAlias,
   isCollection,
   isMap,
@@ -10,6 +11,7 @@ import {
   type Pair,
   parseDocument,
   type Scalar,
+  visit,
   type YAMLError,
 } from 'yaml'
 import { type Location, messageOf, type Problem } from '../errors.ts'
@@ -36,6 +38,7 @@ export interface SourceDocument {
 
 const EXPLAINED: Record<string, string> = {
   DUPLICATE_KEY: 'this key is there twice; keep one of them',
+  BAD_SCALAR_START: 'a text that begins with this character stands in quotes',
   TAB_AS_INDENT: 'a tab is used for indentation; use spaces',
   BAD_INDENT: 'the indentation does not fit what is above it',
   BLOCK_AS_IMPLICIT_KEY: 'a text with `: ` in it stands in quotes',
@@ -49,8 +52,8 @@ export function readDocument(file: string, source: string): SourceDocument {
     parseDocument(yaml, { prettyErrors: false, lineCounter, uniqueKeys: true })
   const asWritten = parse(source, lines)
   // Where the text is no map of keys as it stands, full-width punctuation may be why; the rest is read in spite of it.
-  const broken = asWritten.errors.length > 0 || !isMap(asWritten.contents) || /^[ \t]*\u3000/m.test(source)
-  const mended = broken ? mendFullWidth(source) : undefined
+  const unlike = asWritten.errors.length > 0 || !isMap(asWritten.contents) || /^[ \t]*\u3000/m.test(source)
+  const mended = unlike ? mendFullWidth(source) : undefined
   const document = mended ? parse(mended.text, new LineCounter()) : asWritten
   const text = mended?.text ?? source
   const at = (offset: number): Location => {
@@ -58,6 +61,7 @@ export function readDocument(file: string, source: string): SourceDocument {
     return { file, line, column: col }
   }
 
+  const broken = brokenAliases(document, at)
   const problems: Problem[] = [
     ...(mended?.found ?? []).map(({ offset, character }): Problem => {
       const { line, col } = lines.linePos(offset)
@@ -69,10 +73,13 @@ export function readDocument(file: string, source: string): SourceDocument {
         found: character,
       }
     }),
-    ...mistakes([...document.errors, ...document.warnings], text, at),
+    ...mistakes(document, text, at).filter(
+      ({ location }) => !broken.some((alias) => alias.location.line === location.line),
+    ),
+    ...broken,
   ]
   let value: unknown
-  if (document.errors.length + document.warnings.length === 0) {
+  if (problems.length === (mended?.found.length ?? 0)) {
     try {
       value = document.toJS({ maxAliasCount: 100 })
     } catch (error) {
@@ -130,8 +137,48 @@ export function readDocument(file: string, source: string): SourceDocument {
   return { file, text: source, value, problems, locate, locateInside }
 }
 
+/** Aliases of anchors there are not, and of anchors they stand in themselves. */
+function brokenAliases(document: Document, at: (offset: number) => Location): Problem[] {
+  const problems: Problem[] = []
+  visit(document, {
+    Alias: (_, alias, above) => {
+      const target = alias.resolve(document)
+      if (target && !above.includes(target)) return
+      problems.push({
+        severity: 'error',
+        location: at(alias.range?.[0] ?? 0),
+        path: '',
+        message: target
+          ? `\`*${alias.source}\` stands inside what \`&${alias.source}\` names, which would have no end`
+          : `no \`&${alias.source}\` before this names a part of the file; a text that begins with * stands in quotes`,
+        found: `*${alias.source}`,
+      })
+    },
+  })
+  return problems
+}
+
+/** Where the innermost bracket or quote stands that is opened before an offset and closed nowhere. */
+function openedAt(document: Document, text: string, before: number): number | undefined {
+  let opened: number | undefined
+  visit(document, {
+    Node: (_, node) => {
+      const [start, end] = isNode(node) && node.range ? node.range : []
+      if (start === undefined || end === undefined || start > before) return
+      const closing = CLOSING[text.charAt(start)]
+      const quoted = isScalar(node) && (node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE')
+      if (closing === undefined || !(quoted || (isCollection(node) && node.flow))) return
+      if (end - start < 2 || text.charAt(end - 1) !== closing) opened = start
+    },
+  })
+  return opened
+}
+
+const CLOSING: Readonly<Record<string, string>> = { '{': '}', '[': ']', '"': '"', "'": "'" }
+
 /** One problem for each mistake: the parser goes on as well as it can, and trips again over what it has not understood. */
-function mistakes(errors: readonly YAMLError[], text: string, at: (offset: number) => Location): Problem[] {
+function mistakes(document: Document, text: string, at: (offset: number) => Location): Problem[] {
+  const errors: readonly YAMLError[] = [...document.errors, ...document.warnings]
   const multiline = new Set(
     errors.filter(({ code }) => code === 'MULTILINE_IMPLICIT_KEY').map(({ pos: [start] }) => start),
   )
@@ -142,6 +189,19 @@ function mistakes(errors: readonly YAMLError[], text: string, at: (offset: numbe
     const aftermath = code !== 'DUPLICATE_KEY' && last !== undefined && line <= last + 1
     if (code !== 'DUPLICATE_KEY') last = line
     if (aftermath) continue
+    const unclosed = /^Missing closing .*quote$|must be sufficiently indented and end with/.test(message)
+    const opened = unclosed ? openedAt(document, text, pos[0]) : undefined
+    if (opened !== undefined) {
+      const opening = text.charAt(opened)
+      problems.push({
+        severity: 'error',
+        location: at(opened),
+        path: '',
+        message: `this \`${opening}\` is closed nowhere; end it with \`${CLOSING[opening]}\``,
+        found: opening,
+      })
+      continue
+    }
     // The value of a key, and below it, deeper, another key: the line below is the one that is wrong.
     const deeper = code === 'BLOCK_AS_IMPLICIT_KEY' && multiline.has(pos[0])
     const next = deeper ? /\n(?:[ \t]*(?:#.*)?\n)*[ \t]*(?=\S)/.exec(text.slice(pos[0])) : null
@@ -155,7 +215,9 @@ function mistakes(errors: readonly YAMLError[], text: string, at: (offset: numbe
           ? 'a key is followed by a colon and a space: `key: value`'
           : /^(All .* must start at the same column|Sequence item without)/.test(message)
             ? 'the indentation is not that of the lines around it; give each its neighbours’ column'
-            : (EXPLAINED[code] ?? `not valid YAML: ${message}`),
+            : /^Unexpected flow-(map|seq)-end token/.test(message)
+              ? `this \`${text.charAt(pos[0])}\` closes nothing; take it out`
+              : (EXPLAINED[code] ?? `not valid YAML: ${message}`),
     })
   }
   return problems

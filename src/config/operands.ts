@@ -64,6 +64,18 @@ export function checkFact(node: ASTNode, context: Context): Expression | undefin
   return fact && { kind: 'fact', type: SQL_TYPE[fact.type], fact }
 }
 
+/** What other languages call the constants of CEL. */
+const WORDS: Readonly<Record<string, string>> = {
+  true: 'true',
+  yes: 'true',
+  false: 'false',
+  no: 'false',
+  null: 'null',
+  none: 'null',
+  nil: 'null',
+  undefined: 'null',
+}
+
 /** The fact a node names; refused with the nearest name, or with the reason why it is not known here. */
 export function findFact(node: ASTNode, context: Context): Fact | undefined {
   const name = dottedName(node)
@@ -75,7 +87,10 @@ export function findFact(node: ASTNode, context: Context): Fact | undefined {
   if (reason !== undefined) return context.refuse(start, `${name} is not known here: ${reason}`)
   const suggestion = nearestFact(name, context.catalogue)
   const own = name.startsWith('contact.') ? '; attributes are declared in winback.yaml' : ''
-  return context.refuse(start, `unknown fact ${name}${own}`, suggestion, name)
+  const word = WORDS[name.toLowerCase()]
+  if (word !== undefined) return context.refuse(start, `unknown fact ${name}; write ${word}`)
+  const text = name.includes('.') || suggestion !== undefined ? '' : `; a text stands in quotes: "${name}"`
+  return context.refuse(start, `unknown fact ${name}${own}${text}`, suggestion, name)
 }
 
 /** Root and field are looked for apart: `contact.` alone would make any two attributes look alike. */

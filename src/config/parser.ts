@@ -3,6 +3,7 @@ import type { ExpressionProblem, ParsedCondition } from './expression.ts'
 import type { FactCatalogue } from './fact.ts'
 import { firstFullWidth, fullWidthHint } from './full-width.ts'
 import { parseDuration } from './quantities.ts'
+import { findSlip, loneBracket } from './slips.ts'
 import { checkNode } from './typing.ts'
 
 // A CEL condition → a typed tree. cel-js reads the text; what its tree may hold is decided in typing.ts.
@@ -59,15 +60,21 @@ function syntaxProblem(error: ParseError, source: string, stopped: number): Expr
   const found = firstFullWidth(source.slice(stopped))
   const offset = found === 0 || error.code === 'unterminated_string' ? stopped + (found ?? 0) : undefined
   const hint = offset === undefined ? undefined : fullWidthHint(source.charAt(offset))
-  if (offset === undefined || hint === undefined) return { offset: stopped, message: syntaxMessage(error) }
-  return { offset, message: `not a CEL condition: ${hint}` }
+  if (offset !== undefined && hint !== undefined) return { offset, message: `not a CEL condition: ${hint}` }
+  const slip = findSlip(source) ?? loneBracket(source)
+  if (slip) return { offset: slip.offset, message: `not a CEL condition: ${slip.message}` }
+  return { offset: stopped, message: syntaxMessage(error, source.slice(stopped)) }
 }
 
-function syntaxMessage(error: ParseError): string {
+function syntaxMessage(error: ParseError, rest: string): string {
   if (error.code === 'unexpected_token' && error.summary.endsWith('EOF'))
-    return 'the condition ends too early'
-  if (error.summary === 'Unexpected character: =')
-    return 'not a CEL condition: a single =; write == to compare'
+    return 'the condition ends too early; something is missing after the last sign'
+  if (error.code === 'unterminated_string')
+    return 'not a CEL condition: this quote is closed nowhere; close it where the text ends'
+  // One thing after another, and nothing to say how they belong together.
+  const next = /^(?:[\w.]+|["'])/.exec(rest)?.[0]
+  if (next !== undefined && error.summary.startsWith('Unexpected character'))
+    return `not a CEL condition: \`${next}\` follows on something that is complete; join the two with && or ||`
   return `not a CEL condition: ${error.summary.charAt(0).toLowerCase()}${error.summary.slice(1)}`
 }
 

@@ -131,7 +131,8 @@ function checkComparison(
 function hint(left: Expression, right: Expression): string {
   const types = [left.type, right.type]
   if (types.includes('duration') && types.includes('number')) return '; write a duration as 7d'
-  if (types.includes('timestamp') && types.includes('string'))
+  if (types.includes('duration') && types.includes('string')) return '; a duration stands without quotes: 30d'
+  if (types.includes('timestamp') && (types.includes('string') || types.includes('number')))
     return '; write timestamp("2026-11-25T00:00:00Z")'
   if (types.includes('number') && types.includes('string')) return '; a number stands without quotes'
   if (types.includes('bool') && types.includes('string')) return '; true and false stand without quotes'

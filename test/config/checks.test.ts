@@ -24,6 +24,11 @@ function placeOf(text: string, part: string): string {
   return `${before.length}:${(before.at(-1) ?? '').length + 1}`
 }
 
+/** The column of an offset, 1-based. */
+function placeColumn(text: string, offset: number): number {
+  return offset - text.lastIndexOf('\n', offset)
+}
+
 test('nothing is wrong with the sample', () => {
   const { definition, problems } = readCampaign(FILE, CAMPAIGN_YAML, sampleWorkspace(), sampleTemplates())
   expect(problems).toEqual([])
@@ -877,6 +882,57 @@ test('a url of the environment is told by its protocol alone, where it is used',
   ])
   expect(JSON.stringify(said(WORKSPACE_YAML))).not.toContain('secret')
   expect(said(`${WORKSPACE_YAML}database:\n  url: postgres://db/shop\n`)).toEqual([])
+})
+
+test.each([
+  ['contact.vip and contact.points > 3', 'and', 'write && for `and`'],
+  ['contact.vip OR contact.points > 3', 'OR', 'write || for `OR`'],
+  ['contact.points > 3 && not contact.vip', 'not', 'write ! for `not`'],
+  ['activity.silence > 30 days', '30 days', 'write 30d for `30 days`'],
+  ['activity.silence > 2Weeks', '2Weeks', 'write 2w for `2Weeks`'],
+  ['activity.silence > 1 month', '1 month', 'write 30d for `1 month`'],
+  ['> 30 days', '>', 'what is compared stands before the sign: activity.silence > 30d'],
+  ['contact.status = "a = b"', '= "', 'a single =; write == to compare'],
+  ['contact.status <> "a"', '<>', 'write != for `<>`'],
+  ['contact.status is not null', 'is', 'write != null for `is not null`'],
+  ['contact.status not in ["a"]', 'not', 'write !(contact.x in ["a", "b"]) for `not in`'],
+  ['contact.status in ("a", "b")', '("a', 'a list stands in square brackets: in ["a", "b"]'],
+  ['orders.total >= 2,000', '2,000', 'write 2000 for `2,000`'],
+  ['orders.total >= 99.5 CNY', '99.5', 'write 99.5 for `99.5 CNY`: amounts are in the workspace’s currency'],
+  ['orders.total => 3', '=>', 'write >= for `=>`'],
+  ['contact.vip & has(contact.points)', '&', 'write && for `&`'],
+  ['price: cheap', ': cheap', 'write == to compare: contact.x == "a"'],
+  ['contact.vip && (orders.count > 3', '(orders', 'this bracket is closed nowhere; write )'],
+  [
+    'orders.count > 3 orders.total > 5',
+    'orders.total',
+    /^`orders.total` follows on .*; join the two with && or/,
+  ],
+  ['contact.status == "and', '"and', /^this quote is closed nowhere/],
+])('a slip in a condition: %s', (condition, at, says) => {
+  const text = changed(['contact.status == "active"', `'${condition}'`])
+  const [problem, ...more] = problemsIn(text)
+  expect(more).toEqual([])
+  expect(problem?.message.replace('not a CEL condition: ', '')).toMatch(says)
+  if (typeof says === 'string') expect(problem?.message).toBe(`not a CEL condition: ${says}`)
+  const start = text.indexOf(condition)
+  expect(problem?.location).toMatchObject({
+    line: 5,
+    column: placeColumn(text, start + condition.indexOf(at)),
+  })
+})
+
+test.each([
+  ['contact.vip == True', 'unknown fact True; write true'],
+  ['contact.first_name != None', 'unknown fact None; write null'],
+  ['contact.status == cheap', 'unknown fact cheap; a text stands in quotes: "cheap"'],
+  ['activity.silence > "30d"', /; a duration stands without quotes: 30d$/],
+  ['contact.born_at > 2026-01-01', /; write timestamp\("/],
+])('a slip in a value of a condition: %s', (condition, says) => {
+  const said = problemsIn(changed(['contact.status == "active"', `'${condition}'`])).map(
+    ({ message }) => message,
+  )
+  expect(said).toEqual([typeof says === 'string' ? says : expect.stringMatching(says)])
 })
 
 test('a rate is of a channel there is', () => {
