@@ -88,7 +88,7 @@ export async function readMonday(readable: Readable, question: CampaignQuestion)
     const channels = await rows<MondayData['channels'][number]>(
       session,
       sql`
-      SELECT m.channel, m.sent, m.recalled, coalesce(c.spend, 0)::bigint AS spend
+      SELECT m.channel, m.sent, m.recalled, coalesce(c.spend, 0) AS spend
       FROM (SELECT channel, sum(messages)::bigint AS sent, sum(recalled)::bigint AS recalled FROM report_messages
             WHERE ${inRange(question)} AND state = 'sent' GROUP BY channel) m
       LEFT JOIN (SELECT channel, sum(amount)::float8 AS spend FROM report_costs WHERE ${inRange(question)} AND kind = 'spend'

@@ -75,7 +75,7 @@ function shortOf(pool: KnownPool): StockLine['short'] {
 export async function readOffers(readable: Readable, question: CampaignQuestion): Promise<OffersData> {
   return await inSnapshot(readable, async (session) => {
     const sums = sql`sum(granted)::bigint AS granted, sum(redeemed)::bigint AS redeemed, sum(expired)::bigint AS expired,
-      sum(outstanding)::bigint AS outstanding, sum(face)::float8 AS face, sum(value)::float8 AS value`
+      sum(outstanding)::float8 AS outstanding, sum(face)::float8 AS face, sum(value)::float8 AS value`
     return {
       range: question,
       freshness: await readFreshness(session, question),

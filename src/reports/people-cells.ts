@@ -78,7 +78,9 @@ const SUMS = [
     'spend',
     'liability',
     'labour',
+    'cost_squares',
     'cost_recalls',
+    'unpaid_squares',
     'unpaid_recalls',
     'before',
     'before_squares',
@@ -106,7 +108,8 @@ export async function readPeople(
     sql`coalesce(sum(${sql.identifier(column)}) FILTER (WHERE ${past(days)}), 0)::bigint`
   const camel = (name: string) => name.replaceAll(/_(\w)/g, (_match, letter: string) => letter.toUpperCase())
   const sums = sql.join(
-    SUMS.map((name) => sql`sum(${sql.identifier(name)})::bigint AS ${sql.identifier(camel(name))}`),
+    // Exact up to 2^53, and no error beyond: money and squares get there.
+    SUMS.map((name) => sql`sum(${sql.identifier(name)})::float8 AS ${sql.identifier(camel(name))}`),
     sql`, `,
   )
   return await rows<PeopleCell>(
@@ -115,7 +118,6 @@ export async function readPeople(
     SELECT ${of('tier', sql`tier`, sql`''`)} AS tier, ${of('segment', sql`segment`, sql`''`)} AS segment,
       ${of('version', sql`version`, sql`0`)} AS version, ${bucket} AS day, arm, final_at <= ${range.now} AS final,
       max(window_days) AS "windowDays", ${sums},
-      sum(cost_squares)::float8 AS "costSquares", sum(unpaid_squares)::float8 AS "unpaidSquares",
       ${due('assigned', 7)} AS past7, ${due('active_7', 7)} AS active7,
       ${due('assigned', 30)} AS past30, ${due('active_30', 30)} AS active30, ${due('orders_30', 30)} AS orders30,
       ${due('full_price_30', 30)} AS "fullPrice30", ${due('full_price_buyers_30', 30)} AS "fullPriceBuyers30",

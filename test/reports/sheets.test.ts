@@ -7,6 +7,7 @@ import { priceCell, readCost } from '../../src/reports/cost.ts'
 import { readFunnel } from '../../src/reports/funnel.ts'
 import { readLift } from '../../src/reports/lift.ts'
 import { readMonday } from '../../src/reports/monday.ts'
+import { readOffers } from '../../src/reports/offers.ts'
 import type { CampaignQuestion } from '../../src/reports/question.ts'
 import { sheetReports } from '../../src/reports/reports.ts'
 import { rollUp } from '../../src/reports/rollup.ts'
@@ -126,6 +127,26 @@ describe('every report', () => {
         }
       }
     }
+  })
+
+  it('adds up money beyond what a number holds exactly', async () => {
+    await fill()
+    const each = 900_000_000_000_000
+    await execute(database, sql`UPDATE ledger SET amount = ${each}`)
+    await rollUp(database, NOW, RULES, { rebuild: true })
+    const large = sql`${'10000000000000000'}::bigint`
+    await execute(
+      database,
+      sql`INSERT INTO report_offers VALUES
+        ('graded', ${NOW}, 'five', 'coupon', 'coupon', 'everyone', 9, 9, 0, ${large}, ${large}, ${large})`,
+    )
+    for (const report of Object.values(sheetReports) as unknown as SheetReport<CampaignQuestion, unknown>[]) {
+      report.format(await report.read(database, question()), english)
+    }
+    const { channels } = await readMonday(database, question())
+    expect(channels).toMatchObject([{ channel: 'email', sent: 3600, spend: 3600 * each }])
+    const { offers } = await readOffers(database, question())
+    expect(offers).toMatchObject([{ outstanding: 1e16, face: 1e16, value: 1e16 }])
   })
 })
 
