@@ -116,7 +116,6 @@ const PACKAGES: Record<string, RegExp> = {
 const CIRCLES = [
   'cli/progress.ts imports cli/output.ts',
   'contacts/sync/chunks.ts imports contacts/sync/sync.ts',
-  'outcomes/do-not-contact.ts imports outcomes/receipts.ts',
   'reports/channel-words.ts imports reports/words.ts',
   'web/pages/layout.tsx imports web/pages/visit.ts',
   'web/pages/parts.tsx imports web/pages/visit.ts',

@@ -60,7 +60,8 @@ export const HOLDINGS: readonly Holding[] = [
     table: 'touchpoint_records',
     fate: 'kept',
     shifted: ['episode_id', 'touchpoint_id'],
-    blanked: { detail: sql`NULL`, provider_id: sql`NULL` },
+    // The do-not-contact list has the same hash: it would lead from an address to what its owner did.
+    blanked: { detail: sql`NULL`, provider_id: sql`NULL`, address_key: sql`NULL` },
   },
   { table: 'ledger', fate: 'kept', shifted: ['episode_id', 'touchpoint_id'] },
   {

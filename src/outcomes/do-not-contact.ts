@@ -1,17 +1,23 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
-import type { ReportingChannel } from './receipts.ts'
+import type { ReportingChannel } from './reporting.ts'
 import { recordSuppressions } from './silence.ts'
 
 // The do-not-contact list, as what comes back of messages adds to it: a bounce, a complaint, a wrong number, somebody
 // who wants no more. Files that bring such a list come through src/contacts/suppressions.ts.
 
+/** What an address is compared by, and why it gets nothing more. */
+export interface Found {
+  readonly key: Buffer
+  readonly reason: string
+}
+
 /**
  * Puts addresses of one kind on the list and skips what waits for them, in the caller's transaction. A number that a
  * contact carries goes on it in all its spellings: another contact, or tomorrow's file, may write it differently.
- * @param found a SELECT of `key` and `reason`; a key may be null, or come twice
+ * @param found a key may come twice
  * @param source who says so
- * @returns the keys that contacts carry and that were not on it before
+ * @returns the keys that were not on it before, other spellings included, and whether a contact carries them
  */
 export async function suppress(
   tx: Transaction,
@@ -21,19 +27,17 @@ export async function suppress(
     channelsOf,
     phoneKeys,
   }: Pick<ReportingChannel, 'channelsOf' | 'phoneKeys'> & { kind: 'email' | 'phone' },
-  { found, source }: { found: SQL; source: string },
-): Promise<Buffer[]> {
+  { found, source }: { found: readonly Found[]; source: string },
+): Promise<{ readonly key: Buffer; readonly carried: boolean }[]> {
+  if (found.length === 0) return []
   // Tells recordSuppressions what is new; empty at the start of each transaction.
   await execute(
     tx,
     sql`CREATE TEMP TABLE IF NOT EXISTS new_suppressions (kind text NOT NULL, key bytea NOT NULL)
       ON COMMIT DELETE ROWS`,
   )
-  const listed = await rows<{ key: Buffer; reason: string }>(
-    tx,
-    sql`SELECT f.key, min(f.reason) AS reason FROM (${found}) AS f WHERE f.key IS NOT NULL GROUP BY f.key`,
-  )
-  if (kind === 'phone') listed.push(...(await otherSpellings(tx, listed, phoneKeys)))
+  const spelled = kind === 'phone' ? await otherSpellings(tx, found, phoneKeys) : []
+  const listed = [...found, ...spelled]
   const carried = sql.identifier(`${kind}_key`)
   const added = await rows<{ key: Buffer; carried: boolean }>(
     tx,
@@ -50,15 +54,15 @@ export async function suppress(
     RETURNING key, EXISTS (SELECT FROM contacts c WHERE c.${carried} = key) AS carried`,
   )
   if (added.length > 0) await recordSuppressions(tx, now, channelsOf)
-  return added.flatMap((each) => (each.carried ? [each.key] : []))
+  return added
 }
 
 /** The numbers of the contacts that carry these keys, as others may have written them. */
 async function otherSpellings(
   tx: Transaction,
-  listed: readonly { key: Buffer; reason: string }[],
+  listed: readonly Found[],
   phoneKeys: ReportingChannel['phoneKeys'],
-): Promise<{ key: Buffer; reason: string }[]> {
+): Promise<Found[]> {
   const carriers = await rows<{ phone: string; reason: string }>(
     tx,
     sql`SELECT DISTINCT c.phone, f.reason FROM unnest(${sql.param(listed.map(({ key }) => key))}::bytea[],

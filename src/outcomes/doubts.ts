@@ -3,7 +3,8 @@ import type { Answer, Channel } from '../channels/channel.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { messageOf } from '../errors.ts'
 import { resolve, type Settlement } from '../touchpoints/lifecycle.ts'
-import { type ReportingChannel, recordReceipts } from './receipts.ts'
+import { recordReceipts } from './receipts.ts'
+import type { ReportingChannel } from './reporting.ts'
 
 // Sends of unknown outcome, cleared up: by a receipt that came before the doubt was recorded, or by asking the
 // provider, where it can be asked. Nothing is ever sent again from here.

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { AddressKind, DeliveryEvent } from '../channels/channel.ts'
+import type { DeliveryEvent } from '../channels/channel.ts'
 import { bigints, ofAnyLength } from '../database/arrays.ts'
 import {
   type Database,
@@ -13,19 +13,11 @@ import { ensurePartitions } from '../database/partitions.ts'
 import { storable } from '../database/storable.ts'
 import { keyTable, resolve, type Settlement } from '../touchpoints/lifecycle.ts'
 import { suppress } from './do-not-contact.ts'
+import type { Addressed, ReportingChannel } from './reporting.ts'
+import { findPresent, findSentTo, presentKey, sentToKey } from './sent-to.ts'
 
 // What providers report. Events are added and never changed; a repeat is not added; and what a message came to is
 // the furthest of its events. So neither the order of reports nor their number makes a difference.
-
-/** What recording needs to know of the channel that reports. */
-export interface ReportingChannel {
-  readonly name: string
-  readonly kind: AddressKind
-  /** Names of the channels that deliver to each kind of address: those a suppression silences. */
-  readonly channelsOf: { readonly email: readonly string[]; readonly phone: readonly string[] }
-  /** What a number is compared by, in each of its spellings. */
-  phoneKeys(phone: string): readonly Buffer[]
-}
 
 export interface Recorded {
   /** Events that were not known before. */
@@ -43,7 +35,7 @@ const DETAIL = 500
 
 /**
  * Records what a channel's provider reports, with all that follows, in one transaction: an uncertain send is settled,
- * a hard bounce or a complaint silences the address, the ledger gets the difference to what the message cost in fact.
+ * a hard bounce or a complaint silences the address it went to, the ledger gets the difference to what the message cost in fact.
  * An event about a message we never gave to this channel is left alone.
  */
 export async function recordReceipts(
@@ -156,80 +148,81 @@ async function bookFacts(tx: Transaction, now: Date, events: readonly DeliveryEv
   )
 }
 
-/** Hard bounces and complaints put the address on the do-not-contact list and skip what waits for it. */
+/** Hard bounces and complaints put the address a message went to on the do-not-contact list and skip what waits for it. */
 async function suppressAddresses(
   tx: Transaction,
   now: Date,
   channel: ReportingChannel,
   events: readonly DeliveryEvent[],
 ): Promise<number> {
-  if (channel.kind !== 'email' && channel.kind !== 'phone') return 0
+  const { kind, name } = channel
+  if (kind !== 'email' && kind !== 'phone') return 0
+  const to = { ...channel, kind }
   const final = [
-    ...events.filter(({ kind }) => kind === 'hard_bounce' || kind === 'complaint'),
-    ...(await findWornOut(tx, channel.name, events)),
+    ...events.filter((event) => event.kind === 'hard_bounce' || event.kind === 'complaint'),
+    ...(await findWornOut(tx, to, events)),
   ]
   if (final.length === 0) return 0
-  const key = sql.identifier(`${channel.kind}_key`)
-  const suppressed = await suppress(
-    tx,
-    now,
-    { ...channel, kind: channel.kind },
-    {
-      source: `receipt of ${channel.name}`,
-      found: sql`SELECT c.${key} AS key, e.reason
-        FROM unnest(${bigints(final.map((event) => event.contactId))},
-          ${sql.param(final.map((event) => event.kind))}::text[]) AS e(contact_id, reason)
-        JOIN contacts c USING (contact_id)`,
-    },
-  )
-  return suppressed.length
+  const said = final.map((event) => ({ ...event, reason: event.kind }))
+  const found = await findSentTo(tx, to, said)
+  const added = await suppress(tx, now, to, { source: `receipt of ${name}`, found })
+  // An address counts whoever has it by now; another spelling of a number only where somebody has it.
+  const sentTo = new Set(found.map(({ key }) => key.toString('hex')))
+  return added.filter(({ key, carried }) => carried || sentTo.has(key.toString('hex'))).length
 }
 
-/** A number that is somebody else's gets nothing more: what waits for it is skipped. In the caller's transaction. */
+/**
+ * A number that is somebody else's gets nothing more: what waits for it is skipped. In the caller's transaction. A robot
+ * rang the number it was handed; an agent, the one the contact has.
+ */
 export async function suppressPhone(
   tx: Transaction,
   now: Date,
   channel: ReportingChannel,
-  contactId: number,
+  call: { readonly contactId: number; readonly callId: number },
 ): Promise<void> {
-  await suppress(
+  const to = { ...channel, kind: 'phone' as const }
+  const [rung] = await rows<{ touchpointId: number; taker: 'agent' | 'robot' }>(
     tx,
-    now,
-    { ...channel, kind: 'phone' },
-    {
-      source: 'call: wrong number',
-      found: sql`SELECT phone_key AS key, 'hard_bounce' AS reason FROM contacts WHERE contact_id = ${contactId}`,
-    },
+    sql`SELECT touchpoint_id AS "touchpointId", taker FROM calls
+        WHERE contact_id = ${call.contactId} AND call_id = ${call.callId}`,
   )
+  if (!rung) return
+  const { contactId } = call
+  const said = [{ contactId, touchpointId: rung.touchpointId, reason: 'hard_bounce' }]
+  const found = rung.taker === 'robot' ? await findSentTo(tx, to, said) : await findPresent(tx, to, said)
+  await suppress(tx, now, to, { source: 'call: wrong number', found })
 }
 
 /** Soft bounces in a row that are as good as a hard one. */
 const PATIENCE = 5
 
-/** Contacts whose last messages all came back, each for a passing reason: nobody is there any more. */
+/** Messages whose address returned the last ones to its contact, each for a passing reason: nobody is there any more. */
 async function findWornOut(
   tx: Transaction,
-  channel: string,
+  channel: Addressed,
   events: readonly DeliveryEvent[],
-): Promise<{ contactId: number; kind: 'hard_bounce' }[]> {
-  const soft = [
-    ...new Set(events.filter(({ kind }) => kind === 'soft_bounce').map((event) => event.contactId)),
-  ]
+): Promise<{ contactId: number; touchpointId: number; kind: 'hard_bounce' }[]> {
+  const soft = events.filter(({ kind }) => kind === 'soft_bounce')
   if (soft.length === 0) return []
+  const present = presentKey(channel)
   return await rows(
     tx,
     sql`
-    SELECT g.contact_id AS "contactId", 'hard_bounce' AS kind FROM unnest(${bigints(soft)}) AS g(contact_id)
+    SELECT k.contact_id AS "contactId", k.touchpoint_id AS "touchpointId", 'hard_bounce' AS kind
+    FROM ${keyTable(soft)} JOIN contacts c USING (contact_id)
+    CROSS JOIN LATERAL (SELECT ${sentToKey(channel)} AS key) went
     CROSS JOIN LATERAL (
       SELECT count(*) FILTER (WHERE returned.soft AND NOT returned.taken) AS soft FROM (
         SELECT touchpoint_id FROM touchpoint_records r
-        WHERE r.contact_id = g.contact_id AND r.channel = ${channel} AND r.state = 'sent'
+        WHERE r.contact_id = k.contact_id AND r.channel = ${channel.name} AND r.state = 'sent'
+          AND coalesce(r.address_key, ${present}) = went.key
         ORDER BY settled_at DESC, touchpoint_id DESC LIMIT ${PATIENCE}
       ) last
       CROSS JOIN LATERAL (
         SELECT coalesce(bool_or(kind = 'soft_bounce'), false) AS soft,
           coalesce(bool_or(kind NOT IN ('sent', 'soft_bounce')), false) AS taken
-        FROM delivery_events e WHERE e.contact_id = g.contact_id AND e.touchpoint_id = last.touchpoint_id
+        FROM delivery_events e WHERE e.contact_id = k.contact_id AND e.touchpoint_id = last.touchpoint_id
       ) returned
     ) history
     WHERE history.soft = ${PATIENCE}`,

@@ -4,7 +4,7 @@ import { reasonSaid } from '../config/reasons.ts'
 import { type Database, execute, type Transaction, transaction } from '../database/connect.ts'
 import { storable } from '../database/storable.ts'
 import { suppress } from './do-not-contact.ts'
-import type { ReportingChannel } from './receipts.ts'
+import type { ReportingChannel } from './reporting.ts'
 
 /** A reply with the keys its sender's number or address is compared by: a number has several spellings. */
 export interface KeyedReply extends Reply {
@@ -73,13 +73,12 @@ async function optOut(
     { ...channel, kind },
     {
       source: `reply to ${channel.name}`,
-      found: sql`SELECT key, 'unsubscribe' AS reason
-        FROM unnest(${sql.param(leaving.flatMap((reply) => reply.keys))}::bytea[]) AS g(key)`,
+      found: leaving.flatMap((reply) => reply.keys.map((key) => ({ key, reason: 'unsubscribe' }))),
     },
   )
   return leaving.filter(
     (reply, index) =>
-      reply.keys.some((key) => added.some((each) => each.equals(key))) &&
+      reply.keys.some((key) => added.some((each) => each.carried && each.key.equals(key))) &&
       leaving.findIndex(({ from }) => from === reply.from) === index,
   )
 }

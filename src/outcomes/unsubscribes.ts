@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { type Database, execute, transaction } from '../database/connect.ts'
 import { suppress } from './do-not-contact.ts'
-import type { ReportingChannel } from './receipts.ts'
+import type { ReportingChannel } from './reporting.ts'
+import { findPresent, findSentTo } from './sent-to.ts'
 
 /** Somebody who wants no more of a channel, by the message that had the link. */
 export interface Unsubscribe {
@@ -12,9 +13,10 @@ export interface Unsubscribe {
 }
 
 /**
- * Records an unsubscription in one transaction: the contact's address goes on the do-not-contact list, what is
- * planned, queued or claimed for it is skipped, and the message it came from knows. A repeat changes nothing.
- * @returns false where the address was on the list already, or the contact has none any more
+ * Records an unsubscription in one transaction: the address the message went to goes on the do-not-contact list, what is
+ * planned, queued or claimed for it is skipped, and the message it came from knows. So does the address the contact has
+ * by now: they were told that we will not write again, whatever they changed since. A repeat changes nothing.
+ * @returns false where both were on the list already, or there is none any more
  */
 export async function recordUnsubscribe(
   database: Database,
@@ -24,7 +26,6 @@ export async function recordUnsubscribe(
 ): Promise<boolean> {
   const { kind } = channel
   if (kind !== 'email' && kind !== 'phone') return false
-  const key = sql.identifier(`${kind}_key`)
   return await transaction(database, async (tx) => {
     await execute(
       tx,
@@ -35,15 +36,10 @@ export async function recordUnsubscribe(
         WHERE r.contact_id = ${leaving.contactId} AND r.touchpoint_id = ${leaving.touchpointId})
       ON CONFLICT DO NOTHING`,
     )
-    const added = await suppress(
-      tx,
-      now,
-      { ...channel, kind },
-      {
-        source: leaving.way,
-        found: sql`SELECT ${key} AS key, 'unsubscribe' AS reason FROM contacts WHERE contact_id = ${leaving.contactId}`,
-      },
-    )
+    const to = { ...channel, kind }
+    const said = [{ ...leaving, reason: 'unsubscribe' }]
+    const found = [...(await findSentTo(tx, to, said)), ...(await findPresent(tx, to, said))]
+    const added = await suppress(tx, now, to, { source: leaving.way, found })
     return added.length > 0
   })
 }

@@ -108,7 +108,7 @@ async function conclude(
     await recordOptOut(tx, key.contactId, refused, { now, hooks })
   }
   if (attempt.outcome === 'wrong_number') {
-    await suppressPhone(tx, now, reporting('callback'), key.contactId)
+    await suppressPhone(tx, now, reporting('callback'), key)
   }
   return answer
 }

@@ -21,7 +21,7 @@ import { openOfferProvider } from '../offers/provider.ts'
 import { type RedemptionAnswer, redeemActivity } from '../offers/redemptions.ts'
 import { type OpeningCall, openCalls } from '../outcomes/calls.ts'
 import { type Arriving, keepMessages } from '../outcomes/inbox.ts'
-import type { ReportingChannel } from '../outcomes/receipts.ts'
+import type { ReportingChannel } from '../outcomes/reporting.ts'
 import { recordReturns } from '../outcomes/returns.ts'
 import { recordErasure, recordMerges, recordRefusals, recordSuppressions } from '../outcomes/silence.ts'
 import type { WorkerDependencies } from '../touchpoints/batch.ts'
@@ -119,6 +119,12 @@ export async function openRuntime(options: {
       calendar: openCalendar(workspace),
       offerProvider: workspace.offers.provider && openOfferProvider(workspace.offers.provider),
       addressKinds,
+      addressKey: (channel, contact) => {
+        const kind = addressKinds.get(channel)
+        if (kind !== 'email' && kind !== 'phone') return null
+        const address = contact[kind]
+        return address === null ? null : addressHash(settings.addressKey, kind, address)
+      },
       forgetDevices: (dead) => forgetDevices(database, dead),
       keep,
       templates: templateLoader(database, workspace.locales),

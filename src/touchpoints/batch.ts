@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
-import type { AddressKind, Channel } from '../channels/channel.ts'
+import type { AddressKind, Channel, ContactView } from '../channels/channel.ts'
 import type { Clock } from '../clock.ts'
 import type { Calendar } from '../config/calendar.ts'
 import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/compiled.ts'
@@ -46,6 +46,8 @@ export interface WorkerDependencies extends ReserveDependencies {
   templates(hash: string): Promise<TemplateFinder>
   /** Sends under way in this process, by channel: jobs that run side by side share them. */
   readonly slots: ReadonlyMap<string, Slots>
+  /** What the address a channel delivers to is remembered by; null where it delivers to no address. None by default. */
+  addressKey?(channel: string, contact: ContactView): Buffer | null
   /** Forgets devices that are nobody's any more. */
   forgetDevices?(dead: readonly DeadDevice[]): Promise<void>
   /** Keeps what Winback itself is the provider of, in the transaction that settles the sends. */

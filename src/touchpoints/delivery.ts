@@ -1,4 +1,4 @@
-import type { CallTask, Channel, Delivery, InappMessage } from '../channels/channel.ts'
+import type { CallTask, Channel, ContactView, Delivery, InappMessage } from '../channels/channel.ts'
 import type { Clock } from '../clock.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { type Database, type Session, type Transaction, transaction } from '../database/connect.ts'
@@ -6,6 +6,7 @@ import { throughOutage } from '../database/outage.ts'
 import { lockPersons } from '../database/person-locks.ts'
 import {
   type Deferral,
+  type Going,
   LEASES,
   type Leases,
   lockEpisodes,
@@ -49,6 +50,8 @@ export interface DeliveryDependencies {
   readonly channels: ReadonlyMap<string, Channel>
   readonly slots: ReadonlyMap<string, Slots>
   readonly leases?: Leases
+  /** What the address a channel delivers to is remembered by; null where it delivers to no address. None by default. */
+  addressKey?(channel: string, contact: ContactView): Buffer | null
   /** Forgets devices that are nobody's any more. */
   forgetDevices?(dead: readonly DeadDevice[]): Promise<void>
   readonly keep?: Keep
@@ -262,7 +265,7 @@ async function markSlice(
               session,
               claimId,
               {
-                keys: asked.map(keyOf),
+                keys: asked.map((outgoing) => goingOf(deps, outgoing)),
                 campaign: campaign.name,
                 now: deps.clock.now(),
                 needsConsent,
@@ -281,11 +284,12 @@ async function markSlice(
   }, leases.send)
 }
 
-function keyOf({ candidate, channel }: Outgoing): TouchpointKey & { channel: string } {
+function goingOf({ addressKey }: DeliveryDependencies, { candidate, channel, contact }: Outgoing): Going {
   return {
     contactId: candidate.contactId,
     touchpointId: candidate.touchpointId,
     channel: channel.name,
+    addressKey: addressKey?.(channel.name, contact) ?? null,
   }
 }
 

@@ -175,27 +175,40 @@ function mayGo(channel: SQL, { campaign, now, needsConsent, counted = false }: L
         AND NOT ${isRefused(sql`t.contact_id`, channel, needsConsent, now, counted)}`
 }
 
+/** A touchpoint that is about to be handed over, and to where. */
+export interface Going extends TouchpointKey {
+  readonly channel: string
+  /** The keyed hash of the address or number it goes to; absent where it goes to none of them. */
+  readonly addressKey?: Buffer | null
+}
+
 /**
  * claimed → sending, for one slice. The row lock decides between this and a return, an opt-out or an erasure that
  * is being recorded: whichever comes second finds the row changed. A pause that was switched on meanwhile marks
  * nothing; neither does what the person allows no more, by whatever way it came about (a merge, a message that another
- * worker sent). The slice's own lease begins here; {@link renew} keeps the rest of the claim.
+ * worker sent). The slice's own lease begins here; {@link renew} keeps the rest of the claim. Where each message goes is
+ * remembered before it does, for whatever comes back of it: the contact may have another address by then.
  * @returns the touchpoints that may be handed over; the rest is no longer this worker's, or is paused
  */
 export async function markSending(
   session: Session,
   claimId: string,
-  slice: LastLook & { keys: readonly (TouchpointKey & { channel: string })[] },
+  slice: LastLook & { keys: readonly Going[] },
   lease = LEASES.send,
 ): Promise<TouchpointKey[]> {
+  const { keys } = slice
+  const going = sql`unnest(${ofAnyLength(bigints(keys.map((key) => key.contactId)))},
+        ${bigints(keys.map((key) => key.touchpointId))}, ${sql.param(keys.map((key) => key.channel))}::text[],
+        ${sql.param(keys.map((key) => key.addressKey ?? null))}::bytea[]
+      ) AS k(contact_id, touchpoint_id, channel, address_key)`
   return await preparedRows<TouchpointKey>(
     session,
     sql`
     WITH locked AS (
-      ${lockByKey(channelTable(slice.keys), sql`t.claim_id = ${claimId}::uuid AND ${mayGo(sql`k.channel`, slice)}`)}
+      ${lockByKey(going, sql`t.claim_id = ${claimId}::uuid AND ${mayGo(sql`k.channel`, slice)}`)}
     )
     UPDATE touchpoints t
-    SET state = 'sending', channel = locked.channel,
+    SET state = 'sending', channel = locked.channel, address_key = locked.address_key,
         lease_until = clock_timestamp() + make_interval(secs => ${lease})
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id
     RETURNING t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId"`,
@@ -271,8 +284,8 @@ async function settleWhere(
         ${column('template')}::text[], ${column('providerId')}::text[], ${numbers('cost')}
       ) AS v(contact_id, touchpoint_id, state, reason, detail, channel, template, provider_id, cost)
     ), locked AS (
-      SELECT v.contact_id, v.touchpoint_id, t.episode_id, t.step_id, t.variant, t.attempt, t.planned_for,
-             v.state, v.reason, v.detail, v.channel, v.template, v.provider_id, v.cost
+      SELECT v.contact_id, v.touchpoint_id, t.episode_id, t.step_id, t.variant, t.attempt, t.address_key,
+             t.planned_for, v.state, v.reason, v.detail, v.channel, v.template, v.provider_id, v.cost
       FROM (SELECT * FROM verdict ORDER BY contact_id, touchpoint_id) v
       -- One after another by their keys, and so in order: as a join, some batches read the whole work table.
       CROSS JOIN LATERAL (SELECT * FROM touchpoints t
@@ -284,9 +297,9 @@ async function settleWhere(
       RETURNING l.*
     ), recorded AS (
       INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, variant, state, reason, detail,
-        channel, template, provider_id, attempt, cost, planned_for, settled_at)
+        channel, template, provider_id, address_key, attempt, cost, planned_for, settled_at)
       SELECT contact_id, touchpoint_id, episode_id, step_id, variant, state, reason, detail,
-        channel, template, provider_id, attempt + (state IN ('sent', 'failed', 'uncertain'))::int, cost, planned_for,
+        channel, template, provider_id, address_key, attempt + (state IN ('sent', 'failed', 'uncertain'))::int, cost, planned_for,
         ${now}
       FROM gone
     ), booked AS (
@@ -320,7 +333,7 @@ export async function putBack(
     )
     UPDATE touchpoints t
     SET state = 'planned', due_at = locked.due_at, waits = locked.why, attempt = t.attempt + locked.tried::int,
-        claim_id = NULL, lease_until = NULL, channel = NULL
+        claim_id = NULL, lease_until = NULL, channel = NULL, address_key = NULL
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id`,
   )
 }
@@ -424,7 +437,7 @@ export async function reclaimExpired(
       ORDER BY t.contact_id, t.touchpoint_id LIMIT 10000 FOR UPDATE OF t SKIP LOCKED
     ), released AS (
       UPDATE touchpoints t
-      SET state = 'planned', claim_id = NULL, lease_until = NULL, channel = NULL,
+      SET state = 'planned', claim_id = NULL, lease_until = NULL, channel = NULL, address_key = NULL,
           waits = CASE WHEN t.state = 'sending' THEN 'retry' END,
           attempt = t.attempt + (t.state = 'sending')::int
       FROM expired x
@@ -438,9 +451,10 @@ export async function reclaimExpired(
       RETURNING x.*
     ), recorded AS (
       INSERT INTO touchpoint_records
-        (contact_id, touchpoint_id, episode_id, step_id, variant, state, detail, channel, attempt, planned_for, settled_at)
+        (contact_id, touchpoint_id, episode_id, step_id, variant, state, detail, channel, address_key, attempt, planned_for,
+          settled_at)
       SELECT contact_id, touchpoint_id, episode_id, step_id, variant, 'uncertain',
-        'the worker went away while it was sending', channel, attempt + 1, planned_for, ${now}
+        'the worker went away while it was sending', channel, address_key, attempt + 1, planned_for, ${now}
       FROM gone
     )
     SELECT (SELECT count(*) FROM released WHERE state <> 'sending') AS released,

@@ -168,6 +168,13 @@ it('erases every trace, keeps the counts, and no import brings the person back (
         })
         expect(await findWords(database, words)).toEqual([])
         expect(await eraseEverywhere(runtime, person.id)).toBeUndefined()
+        // The do-not-contact list has the hash of the address: on a record it would lead to what its owner did.
+        expect(
+          await rows(
+            database,
+            sql`SELECT FROM touchpoint_records WHERE contact_id < 0 AND address_key IS NOT NULL`,
+          ),
+        ).toEqual([])
 
         const after = await reports.overview.read(database, OVERVIEW(clock.now()))
         for (const part of ['overall', 'byTier', 'bySegment', 'programme', 'answers', 'cost'] as const) {

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, index, integer, pgTable, primaryKey, smallint, text, uuid } from 'drizzle-orm/pg-core'
-import { at, id, micros } from './columns.ts'
+import { at, bytea, id, micros } from './columns.ts'
 
 /**
  * The work table: narrow and hot. No index names `state`, `claim_id` or `lease_until`, so every change of
@@ -24,6 +24,8 @@ export const touchpoints = pgTable(
     claimId: uuid('claim_id'),
     /** The channel it goes out on: from when a place under a cap is reserved for it, else from when it is marked `sending`. */
     channel: text('channel'),
+    /** The keyed hash of the e-mail address or number it is being handed over to; set with `sending`, null before. */
+    addressKey: bytea('address_key'),
     /** Why it was put back, until it is claimed again. */
     waits: text('waits'),
     /** Real time, of the database: the lease of `queued`, `claimed` and `sending`. */
@@ -62,6 +64,8 @@ export const touchpointRecords = pgTable(
     /** Which template was rendered: the step's own, or its `otherwise`. */
     template: text('template'),
     providerId: text('provider_id'),
+    /** The keyed hash of the e-mail address or number it was handed over to; null where it went to none of them. */
+    addressKey: bytea('address_key'),
     attempt: smallint('attempt').notNull(),
     cost: micros('cost').notNull().default(0),
     plannedFor: at('planned_for').notNull(),

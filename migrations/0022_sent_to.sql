@@ -1,0 +1,2 @@
+ALTER TABLE "touchpoints" ADD COLUMN "address_key" bytea;--> statement-breakpoint
+ALTER TABLE "touchpoint_records" ADD COLUMN "address_key" bytea;

@@ -1,0 +1,14 @@
+import type { AddressKind } from '../channels/channel.ts'
+
+/** What recording needs to know of the channel that reports. */
+export interface ReportingChannel {
+  readonly name: string
+  readonly kind: AddressKind
+  /** Names of the channels that deliver to each kind of address: those a suppression silences. */
+  readonly channelsOf: { readonly email: readonly string[]; readonly phone: readonly string[] }
+  /** What a number is compared by, in each of its spellings. */
+  phoneKeys(phone: string): readonly Buffer[]
+}
+
+/** A channel that delivers to addresses or numbers. */
+export type Addressed = Pick<ReportingChannel, 'name' | 'phoneKeys'> & { readonly kind: 'email' | 'phone' }

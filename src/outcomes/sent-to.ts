@@ -1,0 +1,69 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { bigints } from '../database/arrays.ts'
+import { rows, type Transaction } from '../database/connect.ts'
+import type { TouchpointKey } from '../touchpoints/lifecycle.ts'
+import type { Found } from './do-not-contact.ts'
+import type { Addressed } from './reporting.ts'
+
+// Where a message went, by the keyed hash that was written down before it did. What comes back of it days later is said
+// of that address, whatever the contact has by now.
+
+/** Something said about a message. */
+type Said = TouchpointKey & { readonly reason: string }
+
+/** The key of the address that `c`, a contact, has now. */
+export function presentKey({ kind }: Addressed): SQL {
+  return kind === 'email' ? sql`c.email_key` : sql`c.phone_key`
+}
+
+/**
+ * The key of the address the message `k(contact_id, touchpoint_id)` went to on the channel, be it still under way. Of one
+ * that was sent before that was written down, the address its contact `c` has now.
+ */
+export function sentToKey(channel: Addressed): SQL {
+  const of = (alias: SQL) =>
+    sql`${alias}.contact_id = k.contact_id AND ${alias}.touchpoint_id = k.touchpoint_id AND ${alias}.channel = ${channel.name}`
+  return sql`coalesce(
+      (SELECT r.address_key FROM touchpoint_records r WHERE ${of(sql`r`)} LIMIT 1),
+      (SELECT t.address_key FROM touchpoints t WHERE ${of(sql`t`)}), ${presentKey(channel)})`
+}
+
+/** The addresses that messages went to; of a number that its contact has only spelled anew, the present spelling. */
+export async function findSentTo(
+  tx: Transaction,
+  channel: Addressed,
+  said: readonly Said[],
+): Promise<Found[]> {
+  const found = await find(tx, channel, said, sentToKey(channel))
+  return found.flatMap(({ key, present, phone, reason }) => {
+    if (key === null) return []
+    const respelled =
+      channel.kind === 'phone' && phone !== null && channel.phoneKeys(phone).some((each) => each.equals(key))
+    return [{ key: respelled && present !== null ? present : key, reason }]
+  })
+}
+
+/** The addresses that the contacts of messages have now. */
+export async function findPresent(
+  tx: Transaction,
+  channel: Addressed,
+  said: readonly Said[],
+): Promise<Found[]> {
+  const found = await find(tx, channel, said, presentKey(channel))
+  return found.flatMap(({ key, reason }) => (key === null ? [] : [{ key, reason }]))
+}
+
+async function find(
+  tx: Transaction,
+  channel: Addressed,
+  said: readonly Said[],
+  key: SQL,
+): Promise<{ key: Buffer | null; present: Buffer | null; phone: string | null; reason: string }[]> {
+  return await rows(
+    tx,
+    sql`SELECT ${key} AS key, ${presentKey(channel)} AS present, c.phone, k.reason
+        FROM unnest(${bigints(said.map((each) => each.contactId))}, ${bigints(said.map((each) => each.touchpointId))},
+          ${sql.param(said.map((each) => each.reason))}::text[]) AS k(contact_id, touchpoint_id, reason)
+        JOIN contacts c USING (contact_id)`,
+  )
+}

@@ -1,0 +1,226 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import type { DeliveryEvent } from '../../src/channels/channel.ts'
+import { manualClock } from '../../src/clock.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
+import { recordReceipts, suppressPhone } from '../../src/outcomes/receipts.ts'
+import { unsubscribe } from '../../src/service/mail.ts'
+import { processBatch } from '../../src/touchpoints/batch.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { reclaimExpired } from '../../src/touchpoints/lifecycle.ts'
+import { testChannel } from '../support/channel.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
+import { openShop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
+
+// What comes back of a message is said of the address it went to, whatever its contact has by then.
+
+const SAYS = {
+  email: 'template: hello',
+  log: 'template: hello',
+  sms: 'template: note',
+  callback: 'script: note',
+}
+
+const campaign = (channel: keyof typeof SAYS) => `
+version: 1
+campaign: letters
+title: Letters
+schedule: "0 9 * * *"
+goals: { recall: { event: session } }
+window: 60d
+holdout: 0%
+tiers:
+  - name: only
+    inactive: 3d..
+    steps:
+${[0, 1, 2, 3, 4, 5].map((day) => `      - { id: day-${day}, channel: ${channel}, ${SAYS[channel]}, after: ${day}d }`).join('\n')}
+`
+
+const SMS = `
+  sms: { provider: twilio, account_sid: AC, auth_token: "\${T:-a-token-of-16-or-more}", from: "+1", country: "86", price: "0" }
+  callback: { country: "86" }
+`
+
+/** One contact, and a message a day to come. */
+async function openLetters(name: keyof typeof SAYS, address: string) {
+  const channel = testChannel(name)
+  const shop = await openShop({
+    database: await emptiedDatabase(),
+    clock: manualClock(new Date('2026-03-02T09:00:00Z')),
+    channels: [channel],
+    templates: { ...TEMPLATES, 'note.en.hbs': 'Hello. Reply STOP to opt out' },
+    workspace: WORKSPACE.replace('control: 10%', 'control: 0%').trimEnd() + SMS,
+  })
+  const { database, clock, runtime } = shop
+  const field = name === 'email' || name === 'log' ? 'email' : 'phone'
+  const contact = { external_id: 'p1', [field]: address }
+  await shop.importContacts([contact])
+  await shop.importActivity([{ external_id: 'p1', type: 'session', occurred_at: '2026-02-26T00:00:00Z' }])
+  await shop.apply(campaign(name))
+  await shop.run('letters')
+  const work = async () => {
+    await dispatchDue(database, clock.now(), 100, async (batch) => {
+      await processBatch(runtime.worker, batch)
+    })
+  }
+  const move = async (to: string) => {
+    clock.advance(3600)
+    await shop.importContacts([{ external_id: 'p1', [field]: to }])
+  }
+  const report = async (kind: DeliveryEvent['kind'], no = -1) => {
+    const { contactId, touchpointId } = channel.sent.at(no) ?? { contactId: 0, touchpointId: 0 }
+    clock.advance(60)
+    const event = { contactId, touchpointId, kind, eventId: `${kind} ${touchpointId}`, at: clock.now() }
+    return await recordReceipts(database, clock.now(), runtime.reporting(name), [event])
+  }
+  const isSilent = async (written: string) => {
+    const [key] = await rows(
+      database,
+      sql`SELECT FROM suppressions
+          WHERE key = ANY (${sql.param([...runtime.addressKeys(field, written)])}::bytea[])`,
+    )
+    return key !== undefined
+  }
+  const waiting = async () => (await rows(database, sql`SELECT FROM touchpoints`)).length
+  const remembered = async () => {
+    return await rows<{ state: string; known: boolean }>(
+      database,
+      sql`SELECT state, address_key IS NOT NULL AS known FROM touchpoint_records`,
+    )
+  }
+  return { shop, channel, work, move, report, isSilent, waiting, remembered }
+}
+
+describe('a report about a message', () => {
+  it.each(['hard_bounce', 'complaint'] as const)(
+    'that comes after the address was changed (%s) silences the old one, and nothing that waits for the new',
+    async (kind) => {
+      const { work, move, report, isSilent, waiting } = await openLetters('email', 'old@people.test')
+      await work()
+      await move('new@people.test')
+      expect(await report(kind)).toMatchObject({ suppressed: 1 })
+      expect(await isSilent('old@people.test')).toBe(true)
+      expect(await isSilent('new@people.test')).toBe(false)
+      expect(await waiting()).toBe(5)
+      // Back at the old address, it stays silent.
+      await move('old@people.test')
+      expect(await isSilent('old@people.test')).toBe(true)
+    },
+  )
+
+  it('that comes before the message is settled is of the address it was handed over to', async () => {
+    const { channel, work, move, report, isSilent, remembered } = await openLetters(
+      'email',
+      'old@people.test',
+    )
+    channel.answer = async () => {
+      await move('new@people.test')
+      await report('hard_bounce')
+      return { outcome: 'uncertain', detail: 'no answer' }
+    }
+    await work()
+    expect([await isSilent('old@people.test'), await isSilent('new@people.test')]).toEqual([true, false])
+    expect(await remembered()).toContainEqual({ state: 'uncertain', known: true })
+  })
+
+  it('finds the address where the worker went away in the middle', async () => {
+    const { shop, channel, work, move, report, isSilent } = await openLetters('email', 'old@people.test')
+    const { database, clock } = shop
+    channel.answer = async () => {
+      await execute(database, sql`UPDATE touchpoints SET lease_until = '-infinity' WHERE state = 'sending'`)
+      expect(await reclaimExpired(database, clock.now(), [])).toMatchObject({ uncertain: 1 })
+      return { outcome: 'uncertain', detail: 'too late' }
+    }
+    await work()
+    await move('new@people.test')
+    expect(await report('hard_bounce')).toMatchObject({ settled: 1, suppressed: 1 })
+    expect([await isSilent('old@people.test'), await isSilent('new@people.test')]).toEqual([true, false])
+  })
+
+  it('that was sent before addresses were remembered is of the one the contact has', async () => {
+    const { shop, work, report, isSilent, move } = await openLetters('email', 'old@people.test')
+    await work()
+    await execute(shop.database, sql`UPDATE touchpoint_records SET address_key = NULL`)
+    await move('new@people.test')
+    await report('hard_bounce')
+    expect([await isSilent('old@people.test'), await isSilent('new@people.test')]).toEqual([false, true])
+  })
+
+  it('counts passing failures of the same address alone', async () => {
+    const { shop, work, report, isSilent, move } = await openLetters('email', 'old@people.test')
+    for (let day = 0; day < 4; day += 1) {
+      await work()
+      expect(await report('soft_bounce')).toMatchObject({ suppressed: 0 })
+      shop.clock.advance(86_400)
+    }
+    await move('new@people.test')
+    await work()
+    expect(await report('soft_bounce')).toMatchObject({ added: 1, suppressed: 0 })
+    await move('old@people.test')
+    shop.clock.advance(86_400)
+    await work()
+    expect(await report('soft_bounce')).toMatchObject({ added: 1, suppressed: 1 })
+    expect([await isSilent('old@people.test'), await isSilent('new@people.test')]).toEqual([true, false])
+  })
+
+  it('of a channel without addresses has none to remember', async () => {
+    const { work, remembered } = await openLetters('log', 'old@people.test')
+    await work()
+    expect(await remembered()).toEqual([{ state: 'sent', known: false }])
+  })
+})
+
+it('a link to unsubscribe silences the address it was sent to and the one its owner has by now', async () => {
+  const { shop, channel, work, move, isSilent, waiting } = await openLetters('email', 'old@people.test')
+  await work()
+  await move('new@people.test')
+  const [message] = channel.sent
+  if (!message) throw new Error('nothing was sent')
+  expect(await unsubscribe(shop.runtime, message, 'one-click')).toBe(true)
+  expect([await isSilent('old@people.test'), await isSilent('new@people.test')]).toEqual([true, true])
+  expect(await waiting()).toBe(0)
+  expect(await unsubscribe(shop.runtime, message, 'page')).toBe(false)
+})
+
+describe('a number', () => {
+  it('that was changed since is let go, and the new one kept', async () => {
+    const { work, move, report, isSilent, waiting } = await openLetters('sms', '13800138000')
+    await work()
+    await move('13900139000')
+    expect(await report('hard_bounce')).toMatchObject({ suppressed: 1 })
+    expect([await isSilent('13800138000'), await isSilent('13900139000')]).toEqual([true, false])
+    expect(await waiting()).toBe(5)
+  })
+
+  it('that was only written anew since is the same number', async () => {
+    const { work, move, report, waiting } = await openLetters('sms', '13800138000')
+    await work()
+    await move('+86 138 0013 8000')
+    expect(await report('hard_bounce')).toMatchObject({ suppressed: 1 })
+    expect(await waiting()).toBe(0)
+  })
+
+  it.each([
+    ['robot', { old: true, present: false }],
+    ['agent', { old: false, present: true }],
+  ])('that is somebody else’s is the one the %s rang', async (taker, silenced) => {
+    const { shop, work, move, isSilent } = await openLetters('callback', '13800138000')
+    await work()
+    await execute(
+      shop.database,
+      sql`INSERT INTO calls (contact_id, touchpoint_id, episode_id, step_id, campaign, kind, script, taker, priority, state,
+            opened_at, due_at, next_attempt_at)
+          SELECT contact_id, touchpoint_id, episode_id, step_id, 'letters', 'recall', '', ${taker}, 1, 'open', settled_at,
+            settled_at, settled_at FROM touchpoint_records WHERE state = 'sent'`,
+    )
+    await move('13900139000')
+    const [call] = await rows<{ contactId: number; callId: number }>(
+      shop.database,
+      sql`SELECT contact_id AS "contactId", call_id AS "callId" FROM calls`,
+    )
+    if (!call) throw new Error('there is no call')
+    const { database, clock, runtime } = shop
+    await transaction(database, (tx) => suppressPhone(tx, clock.now(), runtime.reporting('callback'), call))
+    expect({ old: await isSilent('13800138000'), present: await isSilent('13900139000') }).toEqual(silenced)
+  })
+})
