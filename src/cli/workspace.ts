@@ -3,9 +3,10 @@ import { access } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { type LoadedWorkspace, loadWorkspace } from '../config/load.ts'
+import { nearest } from '../config/problems.ts'
 import { assertServer, connect, type Database, rows } from '../database/connect.ts'
 import { openEmbedded } from '../database/embedded.ts'
-import { migrate } from '../database/migrate.ts'
+import { installedSchemas, migrate } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
 import { withAudit } from './changes.ts'
 import type { Invocation } from './verb.ts'
@@ -86,7 +87,7 @@ export async function withWorkspace<T>(
     asIs?: boolean
     /** The verb heeds `interrupt` itself and ends in its own order. */
     drains?: boolean
-    /** Another schema than the workspace's, such as that of a replay. */
+    /** Another schema than the workspace's, such as that of a replay: one that is there. */
     schema?: string | undefined
   } = {},
 ): Promise<T> {
@@ -94,12 +95,32 @@ export async function withWorkspace<T>(
   const schema = options.schema ?? context.loaded.definition.database.schema
   return withDatabase(context, schema, async (database, engine, applicationName) => {
     const server = await assertServer(database)
+    // A name that was mistyped must not make a schema, in which nothing ever happened.
+    if (options.schema !== undefined && schema !== context.loaded.definition.database.schema) {
+      await assertSchema(database)
+    }
     if (!options.asIs) await migrate(database)
     const opened = { ...context, database, engine: { kind: engine, version: server.version } }
     const run = withAudit(database, invocation, () => work(opened))
     return options.drains
       ? run
       : unlessInterrupted(run, invocation.interrupt, () => cancelStatements(database, applicationName))
+  })
+}
+
+/** @throws WinbackError `database.no_schema` where Winback does not live in the schema */
+async function assertSchema(database: Database): Promise<void> {
+  const { schema } = database
+  const schemas = await installedSchemas(database)
+  if (schemas.includes(schema)) return
+  const near = nearest(schema, schemas)
+  const known =
+    schemas.length === 0
+      ? 'There is none yet: `winback import` makes the workspace’s, `winback replay` one of its own.'
+      : `There ${schemas.length === 1 ? 'is' : 'are'} ${schemas.join(', ')}; \`winback replay\` makes one of its own.`
+  throw new WinbackError('database.no_schema', `there is no schema "${schema}" of Winback in this database`, {
+    remedy: near === undefined ? known : `Did you mean --schema ${near}? ${known}`,
+    facts: { schemas },
   })
 }
 

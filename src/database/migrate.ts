@@ -75,6 +75,17 @@ export function pendingMigrations(database: Database): Promise<string[]> {
   return pending(database, database.schema)
 }
 
+/** The schemas of this database that Winback lives in: a workspace's, and those of replays. */
+export async function installedSchemas(session: Session): Promise<string[]> {
+  const found = await rows<{ name: string }>(
+    session,
+    sql`SELECT namespace.nspname AS name FROM pg_class
+          JOIN pg_namespace namespace ON namespace.oid = pg_class.relnamespace
+         WHERE pg_class.relname = '__drizzle_migrations' AND pg_class.relkind = 'r' ORDER BY 1`,
+  )
+  return found.map(({ name }) => name)
+}
+
 /** @throws WinbackError `database.not_migrated` */
 export async function settingsOf(session: Session): Promise<Settings> {
   const table = await rows<{ exists: boolean }>(

@@ -52,6 +52,21 @@ test('a folder or a binary file among the campaigns hides nothing else', async (
   ])
 })
 
+test('a schema that is not there is not made, and those that are are named', async () => {
+  const { code, stderr } = await run(['report', '--schema', 'winbakc_replay'], here)
+  expect(code).toBe(1)
+  expect(stderr).toContain('there is no schema "winbakc_replay" of Winback in this database')
+  expect(stderr).toContain(`There is ${database.schema}; \`winback replay\` makes one of its own.`)
+  const made = await rows(database, sql`SELECT 1 FROM pg_namespace WHERE nspname = 'winbakc_replay'`)
+  expect(made).toEqual([])
+  expect((await run(['report', '--schema', database.schema], here)).code).toBe(0)
+  const told = await run(['explain', 'u1', '--schema', 'winbakc_replay', '--json'], here)
+  expect(JSON.parse(told.stdout).error).toMatchObject({
+    code: 'database.no_schema',
+    facts: { schemas: expect.arrayContaining([database.schema]) },
+  })
+})
+
 test('test-send blames --to for an address that is none', async () => {
   const { code, stderr } = await run(['test-send', 'graded-recall', 'coupon', '--to', 'notanaddress'], here)
   expect(code).toBe(2)
