@@ -161,7 +161,10 @@ async function runRelease(
 ): Promise<Outcome> {
   const agent = options.agent ?? operator()
   const released = await withRuntime(context, (runtime) => giveCallBack(runtime, keyOf(id), agent))
-  if (!released) throw new WinbackError('calls.not_held', `${agent} does not hold ${id}`)
+  if (!released)
+    throw new WinbackError('calls.not_held', `${agent} does not hold ${id}`, {
+      remedy: '`winback calls list` shows who has taken it; give their name as --agent.',
+    })
   return { data: { id, released }, text: `${id} is in the queue again.` }
 }
 

@@ -22,6 +22,7 @@ export const EXIT = {
 
 // By the code's exact name first, then by its first word; anything else is wrong input.
 const EXIT_BY_CODE: Readonly<Record<string, number>> = {
+  'database.no_schema': EXIT.input,
   'database.schema': EXIT.input,
   'plan.hash': EXIT.usage,
   interrupted: EXIT.interrupted,
@@ -58,7 +59,7 @@ export interface FailureDocument {
     readonly code: string
     readonly message: string
     readonly location?: Location
-    readonly remedy?: string
+    readonly remedy: string
     readonly facts?: Readonly<Record<string, unknown>>
     readonly problems?: readonly Problem[]
     readonly causes?: readonly string[]
@@ -66,16 +67,16 @@ export interface FailureDocument {
 }
 
 export function failureDocument(error: unknown, verb?: string): FailureDocument {
-  const remedy = remedyOf(error, verb)
+  const remedy = remedyOf(error, verb) ?? helpOf(verb)
   const chain = causes(error).slice(1).map(messageOf)
   const known = error instanceof WinbackError ? error : undefined
   const codes: Readonly<Record<number, string>> = { [EXIT.usage]: 'usage', [EXIT.unavailable]: 'unavailable' }
   return {
     error: {
       code: known?.code ?? codes[exitCodeOf(error)] ?? 'unexpected',
-      message: messageOf(error).replace(/^error: /, ''),
+      message: isHelp(error) ? whatIsMissing(verb) : messageOf(error).replace(/^error: /, ''),
       ...(known?.location ? { location: known.location } : {}),
-      ...(remedy ? { remedy } : {}),
+      remedy,
       ...(known && Object.keys(known.facts).length > 0 ? { facts: known.facts } : {}),
       ...(error instanceof ConfigError ? { problems: error.problems } : {}),
       ...(chain.length > 0 ? { causes: chain } : {}),
@@ -88,14 +89,36 @@ export function failureDocument(error: unknown, verb?: string): FailureDocument 
  * @param verb what was asked for: `calls claim`; undefined where it came to none
  */
 function remedyOf(error: unknown, verb: string | undefined): string | undefined {
-  if (!(error instanceof WinbackError)) return undefined
-  if (error.remedy !== undefined || exitCodeOf(error) !== EXIT.usage) return error.remedy
-  return verb === undefined ? undefined : helpOf(verb)
+  if (error instanceof CommanderError) return helpOf(verb)
+  if (error instanceof ConfigError) return 'Mend each problem at its place; `winback validate` checks again.'
+  const known = error instanceof WinbackError
+  if (known && error.remedy !== undefined) return error.remedy
+  switch (exitCodeOf(error)) {
+    case EXIT.usage:
+      return helpOf(verb)
+    case EXIT.unavailable:
+      return known ? undefined : 'Run `winback doctor` to see what does not answer.'
+    default:
+      return known ? undefined : 'This is a defect in Winback. Run again with --verbose for the stack.'
+  }
 }
 
-/** Where the options of a verb are explained. */
-export function helpOf(verb: string): string {
-  return `winback ${verb} --help has the options and examples.`
+/** Where the options of a verb are explained, or the verbs. */
+export function helpOf(verb: string | undefined): string {
+  return verb === undefined
+    ? 'winback --help has the verbs.'
+    : `winback ${verb} --help has the options and examples.`
+}
+
+/** What commander throws where it shows help instead of doing anything. */
+function isHelp(error: unknown): boolean {
+  return error instanceof CommanderError && error.code === 'commander.help'
+}
+
+function whatIsMissing(verb: string | undefined): string {
+  return verb === undefined || verb === 'help'
+    ? 'no verb was given that there is'
+    : `winback ${verb} needs one of its own verbs behind it`
 }
 
 /** The failure in words: what happened, where, why, and what to do next. */
@@ -119,17 +142,9 @@ export async function formatFailure(
   if (!known || verbose) {
     for (const cause of causes(error).slice(1)) lines.push(colors.dim(`  because: ${messageOf(cause)}`))
   }
-  if (!known && exitCodeOf(error) === EXIT.unavailable) {
-    lines.push(`  ${colors.cyan('→')} Run \`winback doctor\` to see what does not answer.`)
-  } else if (!known) {
-    lines.push(
-      verbose
-        ? colors.dim(stackOf(error))
-        : `  ${colors.cyan('→')} This is a defect in Winback. Run again with --verbose for the stack.`,
-    )
-  } else if (verbose) {
-    lines.push(colors.dim(stackOf(error)))
-  }
+  const defect = exitCodeOf(error) === EXIT.defect
+  if (!known && !(defect && verbose)) lines.push(`  ${colors.cyan('→')} ${remedyOf(error, verb) ?? ''}`)
+  if (verbose && (known || defect)) lines.push(colors.dim(stackOf(error)))
   return lines.join('\n')
 }
 

@@ -118,7 +118,7 @@ function describeProgram({ environment, stdout, stderr }: Surroundings): Command
     .addHelpCommand(
       new Command('help').argument('[verb]').description('Help for one verb').helpGroup(`${GROUPS.begin}:`),
     )
-    .showHelpAfterError('  → winback --help has the verbs.')
+    .showHelpAfterError(`  → ${helpOf(undefined)}`)
     .exitOverride()
   for (const group of Object.values(GROUPS)) program.commandsGroup(`${group}:`)
   return program

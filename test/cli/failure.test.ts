@@ -1,8 +1,10 @@
+import { tmpdir } from 'node:os'
 import { CommanderError } from 'commander'
 import pc from 'picocolors'
 import { expect, test } from 'vitest'
 import { EXIT, exitCodeOf, failureDocument, formatFailure } from '../../src/cli/failure.ts'
 import { ConfigError, WinbackError } from '../../src/errors.ts'
+import { run } from './command.ts'
 
 const plain = { verbose: false, colors: pc.createColors(false) }
 
@@ -86,4 +88,28 @@ test('for machines, every fact is there', () => {
   const problem = { severity: 'error', location: { file: 'x.yaml' }, path: 'a', message: 'no' } as const
   expect(failureDocument(new ConfigError([problem])).error.problems).toEqual([problem])
   expect(failureDocument(withCode('ECONNREFUSED')).error.code).toBe('unavailable')
+})
+
+test.each([
+  ['import', 'winback import needs one of its own verbs behind it', 'winback import --help has'],
+  ['nope', "unknown command 'nope'", 'winback --help has the verbs.'],
+  ['import contacts', "missing required argument 'file'", 'winback import contacts --help has'],
+  ['plan --nope', "unknown option '--nope'", 'winback plan --help has'],
+  ['', 'no verb was given that there is', 'winback --help has the verbs.'],
+  ['validate --workspace none.yaml', /none.yaml does not exist/, 'Name a workspace file'],
+])('for machines, `winback %s` fails with a remedy', async (line, message, remedy) => {
+  const args = [...line.split(' ').filter((word) => word !== ''), '--json']
+  const { code, stdout } = await run(args, { cwd: tmpdir() })
+  expect(code).not.toBe(0)
+  const { error } = JSON.parse(stdout)
+  expect(error.code).toMatch(/^[a-z_.]+$/)
+  expect(error.message).toMatch(message)
+  expect(error.remedy).toContain(remedy)
+})
+
+test('a defect, an outage and a broken file have a remedy, too', () => {
+  expect(failureDocument(new TypeError('x')).error.remedy).toContain('This is a defect in Winback')
+  expect(failureDocument(withCode('ECONNREFUSED')).error.remedy).toContain('winback doctor')
+  expect(failureDocument(new ConfigError([])).error.remedy).toContain('winback validate')
+  expect(failureDocument(new WinbackError('x.y', 'x'), 'plan').error.remedy).toContain('winback plan --help')
 })
