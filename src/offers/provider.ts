@@ -46,8 +46,12 @@ const AGAIN = new Set([408, 409, 425, 429])
 /**
  * A provider over HTTP. 2xx means credited (now or by an earlier call with the key); 4xx refused for good, but for
  * 408, 409 (a call with the key is under way), 425 and 429; anything else, a time-out included, is not known.
+ * @param timeOut a signal that aborts after so many milliseconds
  */
-export function openOfferProvider(settings: OfferProviderSettings): OfferProvider {
+export function openOfferProvider(
+  settings: OfferProviderSettings,
+  timeOut: (milliseconds: number) => AbortSignal = (milliseconds) => AbortSignal.timeout(milliseconds),
+): OfferProvider {
   const { url, token, timeout, concurrency } = settings
   return {
     concurrency,
@@ -62,7 +66,7 @@ export function openOfferProvider(settings: OfferProviderSettings): OfferProvide
             ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           },
           body: JSON.stringify(request),
-          signal: AbortSignal.timeout(timeout),
+          signal: timeOut(timeout),
         })
         const said = (await response.text().catch(() => '')).slice(0, 300)
         if (response.ok) return { outcome: 'credited' }

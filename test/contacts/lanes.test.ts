@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm'
-import { expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import { openLanes } from '../../src/contacts/lanes.ts'
 import { execute, rows } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
+import { eventually } from '../support/eventually.ts'
 
 const keys = (...names: string[]) => new Map(names.map((name) => [name, true]))
 const gate = () => {
@@ -29,7 +30,11 @@ it('does two pieces at once, but never two with a key in common', async () => {
   await lanes.begin(piece('a', first.opened, 'x', 'y'))
   await lanes.begin(piece('b', second.opened, 'z'))
   second.open()
-  await vi.waitFor(() => expect(log).toContain('b done'), { interval: 5 })
+  await eventually(
+    'b is done',
+    () => log,
+    (said) => said.includes('b done'),
+  )
   let begun = false
   const third = lanes.begin(piece('c', Promise.resolve(), 'y')).then(() => {
     begun = true

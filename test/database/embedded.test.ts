@@ -20,6 +20,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Embedded, openEmbedded } from '../../src/database/embedded.ts'
 import { openBinaries, openHome, packagedBinaries } from '../../src/database/embedded-home.ts'
 import { isAlive } from '../../src/database/lock-file.ts'
+import { eventually } from '../support/eventually.ts'
 
 let directory: string
 const open: Embedded[] = []
@@ -192,10 +193,10 @@ describe.runIf(existsSync(built))('in a process of its own (built)', () => {
     child.kill('SIGKILL')
     await ended
     expect(await query(server, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
-    await vi.waitFor(async () =>
-      expect(
-        await query(server, `SELECT FROM pg_stat_activity WHERE application_name = 'winback keeper'`),
-      ).toHaveLength(1),
+    await eventually(
+      'one keeper is left',
+      () => query(server, `SELECT FROM pg_stat_activity WHERE application_name = 'winback keeper'`),
+      (keepers) => keepers.length === 1,
     )
     await server.stop()
     await gone(pid)

@@ -11,7 +11,7 @@ vi.setConfig({ testTimeout: 60_000 })
 
 // The web process is killed while it takes events. What it answered is there; what it did not is sent again.
 
-const BATCHES = 240
+const BATCHES = 100
 const SIZE = 50
 
 test('kill -9 during ingest loses nothing that was accepted, and doubles nothing', async () => {
@@ -43,7 +43,7 @@ test('kill -9 during ingest loses nothing that was accepted, and doubles nothing
   }
   let open = Array.from({ length: BATCHES }, (_, batch) => batch)
   const answered = new Set<number>()
-  for (const killAfter of [20, 60, BATCHES]) {
+  for (const killAfter of [10, 30, BATCHES]) {
     const web = startBuilt(['web'], here)
     await web.says('web running')
     const queue = [...open]

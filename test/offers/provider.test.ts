@@ -27,6 +27,8 @@ async function openShop(...turns: Turn[]) {
   const credited = new Map<string, CreditRequest>()
   const keys: string[] = []
   const problems: string[] = []
+  // Whoever calls loses patience when the shop has heard the call and says nothing: however busy the machine, not before.
+  const patience = new Map<string, AbortController>()
   const server = createServer((request, response) => {
     let body = ''
     request.on('data', (part: Buffer) => (body += part.toString('utf8')))
@@ -48,6 +50,7 @@ async function openShop(...turns: Turn[]) {
       if (credits && !earlier) credited.set(key, said)
       if (typeof turn === 'number') response.writeHead(turn, { location: '/' }).end(`said ${turn}`)
       else if (turn.endsWith('drop')) request.socket.destroy()
+      else patience.get(key)?.abort(new Error('the time is over'))
     })
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
@@ -57,9 +60,20 @@ async function openShop(...turns: Turn[]) {
   })
   const address = server.address()
   const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/credit`
-  const open = (changes: { token?: string; url?: string } = {}): OfferProvider =>
-    openOfferProvider(offerProviderSettings.parse({ url, token: TOKEN, timeout: 200, ...changes }))
-  return { credited, keys, problems, open }
+  const open = (changes: { token?: string; url?: string } = {}): OfferProvider => {
+    const settings = offerProviderSettings.parse({ url, token: TOKEN, ...changes })
+    const credit = (request: CreditRequest) => {
+      const timeOut = (milliseconds: number) => {
+        if (milliseconds !== settings.timeout) problems.push(`a time-out of ${milliseconds}`)
+        const controller = new AbortController()
+        patience.set(request.key, controller)
+        return controller.signal
+      }
+      return openOfferProvider(settings, timeOut).credit(request)
+    }
+    return { concurrency: settings.concurrency, credit }
+  }
+  return { url, credited, keys, problems, open }
 }
 
 const REQUEST: CreditRequest = {
@@ -125,6 +139,15 @@ describe('the provider of offers over HTTP', () => {
       expect(shop.problems).toEqual([])
     },
   )
+})
+
+it('a provider that says nothing is waited for no longer than was agreed', async () => {
+  const { url } = await openShop('say nothing')
+  const provider = openOfferProvider(offerProviderSettings.parse({ url, token: TOKEN, timeout: 100 }))
+  expect(await provider.credit(REQUEST)).toEqual({
+    outcome: 'unknown',
+    detail: 'The operation was aborted due to timeout',
+  })
 })
 
 describe('a campaign whose offers the provider credits', () => {

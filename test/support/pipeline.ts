@@ -19,7 +19,6 @@ import { recordReturns } from '../../src/outcomes/returns.ts'
 import { recordSuppressions } from '../../src/outcomes/silence.ts'
 import { processBatch, type WorkerDependencies } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
-import type { Leases } from '../../src/touchpoints/lifecycle.ts'
 import { createSlots } from '../../src/touchpoints/slots.ts'
 import { type TestChannel, testChannel } from './channel.ts'
 import { freshDatabase } from './database.ts'
@@ -72,8 +71,6 @@ export interface PipelineOptions {
   /** More channels beside the first. */
   others?: readonly TestChannel[]
   database?: Database
-  /** Seconds. */
-  leases?: Leases
 }
 
 export interface StepSketch {
@@ -148,7 +145,6 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     addressKinds: new Map(channels.map((one) => [one.name, one.kind])),
     templates: async () => ({ find: () => undefined }),
     slots: new Map(channels.map((one) => [one.name, createSlots(one.concurrency)])),
-    ...(options.leases ? { leases: options.leases } : {}),
   }
   const run: RunDependencies = { database, book, clock, workspaceSalt: 'salt' }
   let added = 0
@@ -241,6 +237,14 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
           ORDER BY contact_id, step`,
       ),
   }
+}
+
+/** Every claim and every place in the queue is over: for the sweeper, whoever held them is dead. */
+export async function expireLeases(database: Database): Promise<void> {
+  await execute(
+    database,
+    sql`UPDATE touchpoints SET lease_until = '2000-01-01' WHERE lease_until IS NOT NULL`,
+  )
 }
 
 function keySql(address: string | null) {

@@ -11,7 +11,14 @@ import { createSlots } from '../../src/touchpoints/slots.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
-import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
+import {
+  DAY,
+  expireLeases,
+  openPipeline,
+  type Pipeline,
+  type PipelineOptions,
+  START,
+} from '../support/pipeline.ts'
 
 /** A prepared statement comes with a name beside its text. */
 const textOf = (query: string | QueryConfig) => (typeof query === 'string' ? query : query.text)
@@ -42,9 +49,6 @@ async function queue(pipeline: Pipeline): Promise<Batch[]> {
   })
   return batches
 }
-
-const expire = (database: Database) =>
-  execute(database, sql`UPDATE touchpoints SET lease_until = '2000-01-01' WHERE lease_until IS NOT NULL`)
 
 const states = async (pipeline: Pipeline) =>
   (await pipeline.open()).map((row) => row.state).concat((await pipeline.records()).map((row) => row.state))
@@ -210,7 +214,7 @@ describe('a batch', () => {
     const pipeline = await open(1)
     const [old] = await queue(pipeline)
     if (!old) throw new Error('no batch')
-    await expire(pipeline.database)
+    await expireLeases(pipeline.database)
     await sweep(pipeline.database, START, [])
     let inner: unknown
     pipeline.channel.answer = async () => {
@@ -298,7 +302,7 @@ describe('a batch', () => {
     expect((await pipeline.records()).map((row) => row.state)).toEqual(['sent', 'sent'])
     expect(pipeline.worker.slots.get('email')?.tryTake(2)).toBe(2)
     pipeline.worker.slots.get('email')?.give(2)
-    await expire(pipeline.database)
+    await expireLeases(pipeline.database)
     expect(await sweep(pipeline.database, START, [])).toEqual({ released: 4, repeated: 0, uncertain: 0 })
     await pipeline.work()
     expect(channel.sent).toHaveLength(6)
@@ -359,10 +363,10 @@ describe('a sweep', () => {
   it('plans again what was queued or claimed', async () => {
     const pipeline = await open(6, { channel: testChannel('email', { concurrency: 1 }) })
     await queue(pipeline)
-    await expire(pipeline.database)
+    await expireLeases(pipeline.database)
     expect(await sweep(pipeline.database, START, [])).toEqual({ released: 6, repeated: 0, uncertain: 0 })
     await sending(pipeline)
-    await expire(pipeline.database)
+    await expireLeases(pipeline.database)
     expect(await sweep(pipeline.database, START, [])).toEqual({ released: 5, repeated: 0, uncertain: 1 })
     expect(await states(pipeline)).toEqual([...Array.from({ length: 5 }, () => 'planned'), 'uncertain'])
   })
@@ -371,7 +375,7 @@ describe('a sweep', () => {
     const channel = testChannel('email', { idempotent: true })
     const pipeline = await open(1, { channel })
     await sending(pipeline)
-    await expire(pipeline.database)
+    await expireLeases(pipeline.database)
     expect(await sweep(pipeline.database, START, ['email'])).toEqual({
       released: 0,
       repeated: 1,
@@ -404,7 +408,7 @@ describe('a sweep', () => {
       const look = () => (channel.sent.length > 0 ? resolve() : setImmediate(look))
       look()
     })
-    await expire(pipeline.database)
+    await expireLeases(pipeline.database)
     expect(await sweep(pipeline.database, START, [])).toMatchObject({ uncertain: 1 })
     expect(await ledger(pipeline)).toEqual([])
     end()

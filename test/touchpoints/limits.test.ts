@@ -9,7 +9,14 @@ import { holdBudgets, openBudgets, releaseBudgets, sweepBudgets } from '../../sr
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
-import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
+import {
+  DAY,
+  expireLeases,
+  openPipeline,
+  type Pipeline,
+  type PipelineOptions,
+  START,
+} from '../support/pipeline.ts'
 
 // Caps and budgets at work: decided under locks, in one place, whoever else decides at the same moment.
 
@@ -233,21 +240,19 @@ describe('a budget', () => {
     const pipeline = await open(1, {
       definition: priced({ spend: '0.01 CNY' }),
       channel,
-      leases: { queued: 1, claim: 1.5, send: 1.5 },
     })
-    channel.answer = () => new Promise(() => {})
-    void rush(pipeline).catch(() => {})
-    await expect.poll(() => channel.sent.length, { timeout: 5000 }).toBe(1)
+    await new Promise<void>((sending) => {
+      channel.answer = () => {
+        sending()
+        return new Promise(() => {})
+      }
+      void rush(pipeline).catch(() => {})
+    })
+    await sweep(pipeline.database, pipeline.clock.now(), [])
     expect(await holds(pipeline)).toHaveLength(1)
-    await expect
-      .poll(
-        async () => {
-          await sweep(pipeline.database, pipeline.clock.now(), [])
-          return (await holds(pipeline)).length
-        },
-        { timeout: 5000 },
-      )
-      .toBe(0)
+    await expireLeases(pipeline.database)
+    await sweep(pipeline.database, pipeline.clock.now(), [])
+    expect(await holds(pipeline)).toEqual([])
     expect(await spent(pipeline)).toBe(cent)
   })
 
