@@ -7,7 +7,8 @@ import { rows } from '../../src/database/connect.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { openCliShop, startBuilt } from '../cli/command.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
+// Four processes start one after another: on a busy machine, that alone is most of a minute.
+vi.setConfig({ testTimeout: 180_000 })
 
 // The web process is killed while it takes events. What it answered is there; what it did not is sent again.
 
