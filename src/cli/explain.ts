@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { type Consideration, considerContact } from '../audience/consider.ts'
 import { appliedNames } from '../config/versions.ts'
+import { hanging } from '../reports/layout.ts'
 import { ANSWERS, OUTSIDE, sentence } from '../reports/reasons.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
@@ -69,11 +70,12 @@ async function runExplain(
   const signals = await readPortrait(context.database, workspace, contactId, now)
   const fit = await readFit(context.database, now)
   const known = describePortrait(signals, speechOf({ locale: style.locale, timezone }), fit?.note)
+  const below = [...known, ...formatConsidered(considered, style)].flatMap((line) =>
+    hanging(line, style.width),
+  )
   return {
     data: { ...timeline, considered, signals },
-    text: [reports.timeline.format(timeline, style), ...known, ...formatConsidered(considered, style)].join(
-      '\n',
-    ),
+    text: [reports.timeline.format(timeline, style), ...below].join('\n'),
   }
 }
 

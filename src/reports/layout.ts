@@ -156,3 +156,9 @@ export function wrap(text: string, width: number): string[] {
   if (line.trim() !== '') lines.push(line.trimEnd())
   return lines
 }
+
+/** {@link wrap} of an entry among others: what does not fit on its first line is indented by two. */
+export function hanging(text: string, width: number): string[] {
+  if (cellsOf(text) <= width) return [text]
+  return wrap(text, width - 2).map((line, no) => (no === 0 ? line : `  ${line}`))
+}

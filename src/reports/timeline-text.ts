@@ -1,5 +1,5 @@
 import { dealingText } from './dealings-text.ts'
-import { cellsOf, painter, wrap } from './layout.ts'
+import { cellsOf, hanging, painter, wrap } from './layout.ts'
 import { ENDS, REASONS, RECEIPTS, STATES, SUPPRESSIONS, sentence, WAITS } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import type { Entry, Timeline } from './timeline.ts'
@@ -22,20 +22,22 @@ export function formatTimeline(timeline: Timeline, style: TextStyle): string {
       ? []
       : [
           en
-            ? `  the same person as ${contact.siblings.join(', ')}`
-            : `  与 ${contact.siblings.join('、')} 是同一个人`,
+            ? `the same person as ${contact.siblings.join(', ')}`
+            : `与 ${contact.siblings.join('、')} 是同一个人`,
         ]
   const dates = Math.max(0, ...entries.map((entry) => cellsOf(speech.moment(entry.at))))
   const margin = ' '.repeat(dates + 2)
   const lines = entries.flatMap((entry) => {
     const moment = speech.moment(entry.at)
     const when = moment + ' '.repeat(dates - cellsOf(moment))
-    const [first = '', ...rest] = wrap(entryText(entry, speech), Math.max(40, style.width - margin.length))
+    const [first = '', ...rest] = wrap(entryText(entry, speech), Math.max(20, style.width - margin.length))
     return [`${paint.faint(when)}  ${first}`, ...rest.map((line) => `${margin}${line}`)]
   })
+  const [first = '', ...more] = hanging([contact.externalId, ...about].join(' · '), style.width)
   return [
-    `${paint.strong(contact.externalId)}${about.length > 0 ? ` · ${about.join(' · ')}` : ''}`,
-    ...others,
+    `${paint.strong(contact.externalId)}${first.slice(contact.externalId.length)}`,
+    ...more,
+    ...others.flatMap((line) => wrap(line, style.width - 2).map((part) => `  ${part}`)),
     paint.faint(en ? `  times in ${style.timezone ?? 'UTC'}` : `  时间按 ${style.timezone ?? 'UTC'}`),
     '',
     ...lines,

@@ -197,6 +197,20 @@ describe('a plan', () => {
     expect(text('en', { variants: [] })).not.toContain('Variants')
   })
 
+  it.each([60, 80])('keeps to a terminal of %i columns, but for the command to copy', (width) => {
+    const file = 'campaigns/spring-and-autumn/graded.yaml'
+    const title = 'A recall in four grades, for all who have been silent'
+    for (const locale of ['en', 'zh-CN']) {
+      for (const version of [plan.version, { current: 3, changed: false }]) {
+        const lines = text(locale, { title, file, version }, width).split('\n')
+        expect(lines).toContain(`  ${file}`)
+        expect(lines.filter((line) => cellsOf(line) > width && !line.startsWith('  winback apply'))).toEqual(
+          [],
+        )
+      }
+    }
+  })
+
   it('names the zone of the next run, which is the campaign’s', () => {
     expect(text('en')).toMatch(
       /as of Mar 2, 2026, 01:00 \(UTC\); never applied; next run Mar 3, 2026, 09:00\s+\(Asia\/Shanghai\)/,

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Database, execute } from '../../src/database/connect.ts'
 import { WinbackError } from '../../src/errors.ts'
+import { cellsOf } from '../../src/reports/layout.ts'
 import { readTimeline, type Timeline } from '../../src/reports/timeline.ts'
 import { formatTimeline } from '../../src/reports/timeline-text.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -188,6 +189,18 @@ describe('the timeline of a contact', () => {
       Feb 19, 2026, 08:00  Now: channel email is paused since Feb 14, 2026, 08:00: warming up.
       "
     `)
+  })
+
+  it.each([60, 80])('keeps to a terminal of %i columns', async (width) => {
+    const told = await read()
+    const contact = {
+      ...told.contact,
+      siblings: Array.from({ length: 9 }, (_, no) => `u-200${no}-of-the-shop`),
+    }
+    for (const locale of ['en', 'zh-CN']) {
+      const lines = formatTimeline({ ...told, contact }, { ...english, locale, width }).split('\n')
+      expect(lines.filter((line) => cellsOf(line) > width)).toEqual([])
+    }
   })
 
   it('is told in Chinese', async () => {

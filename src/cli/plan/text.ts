@@ -1,5 +1,5 @@
 import type { Workspace } from '../../config/workspace.ts'
-import { type Column, fitted, type Painter, painter, wrap } from '../../reports/layout.ts'
+import { type Column, cellsOf, fitted, type Painter, painter, wrap } from '../../reports/layout.ts'
 import { type Speech, speechOf } from '../../reports/words.ts'
 import {
   betweenText,
@@ -56,7 +56,7 @@ export function formatPlan(plan: CampaignPlan, workspace: Workspace, style: Plan
     lines.length === 0 ? [] : [...wrap(word(title), style.width).map(paint.strong), ...lines]
   const empty = plan.audience.outside.total === 0
   const sections = [
-    [`${paint.strong(plan.title)}${paint.faint(`  ${plan.file}`)}`, ...state(plan, workspace, pen)],
+    [...heading(plan, pen), ...state(plan, workspace, pen)],
     warning(plan, pen),
     section('audience', empty ? indented(word('noContacts'), pen) : grid(plan, pen)),
     section(plan.entry === 'silence' ? 'leftOut' : 'leftOutInTime', leftOut(plan, pen)),
@@ -78,6 +78,13 @@ export function formatPlan(plan: CampaignPlan, workspace: Workspace, style: Plan
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join('\n'))
     .join('\n\n')
+}
+
+/** The title with its file beside it, or beneath where the line is too short for both. */
+function heading({ title, file }: CampaignPlan, { paint, width }: Pen): string[] {
+  if (cellsOf(title) + 2 + cellsOf(file) <= width)
+    return [`${paint.strong(title)}${paint.faint(`  ${file}`)}`]
+  return [...wrap(title, width).map(paint.strong), `  ${paint.faint(file)}`]
 }
 
 function indented(text: string, { width }: Pen): string[] {
@@ -292,15 +299,14 @@ function formatSample(sample: Sample, pen: Pen): string[] {
 }
 
 /** The command stays on a line of its own, to be copied. */
-function next(plan: CampaignPlan, { speech, paint }: Pen): string[] {
+function next(plan: CampaignPlan, { speech, paint, width }: Pen): string[] {
   const en = speech.language === 'en'
   if (!plan.version.changed) {
     const { current } = plan.version
-    return [
-      en
-        ? `Version ${current} runs with exactly these files (${plan.hash}).`
-        : `版本 ${current} 正以这些文件运行（${plan.hash}）。`,
-    ]
+    const runs = en
+      ? `Version ${current} runs with exactly these files (${plan.hash}).`
+      : `版本 ${current} 正以这些文件运行（${plan.hash}）。`
+    return wrap(runs, width)
   }
   return [
     en ? 'Nothing was changed. To make it run:' : '尚未做任何更改。要使其运行：',
