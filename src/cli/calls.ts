@@ -2,19 +2,28 @@ import { type Command, Option } from 'commander'
 import { CALL_OUTCOMES, type CallOutcome, SENTIMENTS, type Sentiment } from '../channels/channel.ts'
 import { isLeavingReason, LEAVING_REASONS } from '../config/reasons.ts'
 import { WinbackError } from '../errors.ts'
-import type { AttemptMade } from '../outcomes/call-attempts.ts'
-import { type Call, type CallFilter, callIdOf, readCallId } from '../outcomes/calls.ts'
-import { OUTCOME_WORDS, OVER_WORDS, SENTIMENT_WORDS } from '../reports/call-words.ts'
-import { painter, table } from '../reports/layout.ts'
+import { type CallFilter, callIdOf, readCallId } from '../outcomes/calls.ts'
+import { OVER_WORDS } from '../reports/call-words.ts'
+import { painter } from '../reports/layout.ts'
+import { type Speech, speechOf } from '../reports/words.ts'
 import { concludeCall, giveCallBack, showCall, showCalls, takeCall } from '../service/calls.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
+import { formatCall, formatCalls, formatConcluded, formatReleased } from './calls-text.ts'
+import { chooseLocale } from './locale.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
-interface OutcomeOptions {
+interface Agent {
   readonly agent?: string
+}
+
+interface Spoken {
+  readonly locale?: string
+}
+
+interface OutcomeOptions extends Agent, Spoken {
   readonly reason?: string
   readonly minutes?: string
   readonly sentiment?: Sentiment
@@ -36,23 +45,24 @@ export function calls(start: Start): Command {
       ],
     ],
   })
-  const withAgent = (child: Command) => child.option('--agent <name>', 'who calls (default: your account)')
-  command
-    .command('list')
-    .description('The queue, the most urgent first')
+  const withLocale = (child: Command) =>
+    child.option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
+  const withAgent = (child: Command) =>
+    withLocale(child.option('--agent <name>', 'who calls (default: your account)'))
+  withLocale(command.command('list').description('The queue, the most urgent first'))
     .option('--free', 'only what may be called now and nobody has taken')
     .option('--campaign <name>', 'of one campaign')
-    .action((options: CallFilter, child: Command) =>
+    .action((options: CallFilter & Spoken, child: Command) =>
       start(child, (invocation) => withWorkspace(invocation, (context) => runList(context, options))),
     )
   withAgent(
     command.command('claim').description('Take a call').argument('<id>', 'as the list shows it'),
-  ).action((id: string, options: { agent?: string }, child: Command) =>
+  ).action((id: string, options: Agent & Spoken, child: Command) =>
     start(child, (invocation) => withWorkspace(invocation, (context) => runClaim(context, id, options))),
   )
   withAgent(
     command.command('release').description('Give a call back').argument('<id>', 'as the list shows it'),
-  ).action((id: string, options: { agent?: string }, child: Command) =>
+  ).action((id: string, options: Agent & Spoken, child: Command) =>
     start(child, (invocation) => withWorkspace(invocation, (context) => runRelease(context, id, options))),
   )
   withAgent(
@@ -75,6 +85,11 @@ export function calls(start: Start): Command {
   return command
 }
 
+/** In the language asked for, times in the workspace's zone. @throws WinbackError `usage.locale` */
+function speechIn({ loaded }: DatabaseContext, { locale }: Spoken): Speech {
+  return speechOf({ locale: chooseLocale(locale), timezone: loaded.definition.timezone })
+}
+
 async function withRuntime<T>(context: DatabaseContext, work: (runtime: Runtime) => Promise<T>): Promise<T> {
   const { database, clock, loaded } = context
   const runtime = await openRuntime({ database, clock, workspace: loaded.definition, channels: new Map() })
@@ -85,29 +100,19 @@ async function withRuntime<T>(context: DatabaseContext, work: (runtime: Runtime)
   }
 }
 
-const COLUMNS = ['id', 'contact', 'phone', 'campaign › step', 'by', 'tries', 'taken by'].map(
-  (title) => ({ title, align: 'left' }) as const,
-)
-
-async function runList(context: DatabaseContext, filter: CallFilter): Promise<Outcome> {
+async function runList(context: DatabaseContext, filter: CallFilter & Spoken): Promise<Outcome> {
+  const speech = speechIn(context, filter)
   const found = await withRuntime(context, (runtime) => showCalls(runtime, filter))
-  const data = { calls: found.map((call) => ({ id: callIdOf(call), ...call })) }
-  if (found.length === 0) return { data, text: 'There is nobody to be called.' }
-  const now = context.clock.now()
-  const lines = found.map((call) => [
-    callIdOf(call),
-    call.externalId,
-    call.phone ?? '',
-    `${call.campaign} › ${call.kind === 'care' ? 'care' : call.step}`,
-    `${call.dueAt.toISOString().slice(0, 16)}${call.dueAt < now ? ' late' : ''}`,
-    String(call.attempts),
-    call.claimedBy ?? '',
-  ])
-  return { data, text: table(COLUMNS, lines, painter(context.output.colors.isColorSupported)).join('\n') }
+  const { colors, width } = context.output
+  return {
+    data: { calls: found.map((call) => ({ id: callIdOf(call), ...call })) },
+    text: formatCalls(found, context.clock.now(), speech, painter(colors.isColorSupported), width),
+  }
 }
 
-async function runClaim(context: DatabaseContext, id: string, options: { agent?: string }): Promise<Outcome> {
+async function runClaim(context: DatabaseContext, id: string, options: Agent & Spoken): Promise<Outcome> {
   const key = keyOf(id)
+  const speech = speechIn(context, options)
   return await withRuntime(context, async (runtime) => {
     const answer = await takeCall(runtime, key, options.agent ?? operator())
     if (answer.outcome === 'unknown') throw unknownCall(id)
@@ -124,29 +129,9 @@ async function runClaim(context: DatabaseContext, id: string, options: { agent?:
     const shown = await showCall(runtime, key)
     return {
       data: { id, ...answer.call, attempts: shown?.attempts ?? [] },
-      text: formatCall(answer.call, shown?.attempts ?? []),
+      text: formatCall(answer.call, shown?.attempts ?? [], speech),
     }
   })
-}
-
-function formatCall(call: Call, attempts: readonly AttemptMade[]): string {
-  const zone = call.timezone === null ? '' : `, ${call.timezone}`
-  return [
-    `${call.firstName ?? call.externalId}  ${call.phone ?? 'no number'}  (${call.locale ?? 'no language known'}${zone})`,
-    '',
-    call.script,
-    ...attempts.flatMap(({ madeAt, madeBy, outcome, reason, sentiment, notes, transcript }) => [
-      '',
-      `${madeAt.toISOString()} ${madeBy}: ${[
-        wordOf(OUTCOME_WORDS, outcome),
-        ...(reason === null ? [] : [wordOf(LEAVING_REASONS, reason)]),
-        ...(sentiment === null ? [] : [wordOf(SENTIMENT_WORDS, sentiment)]),
-      ].join(', ')}`,
-      ...[notes, transcript].filter((text) => text !== null),
-    ]),
-    '',
-    `Afterwards: winback calls outcome ${callIdOf(call)} OUTCOME --minutes N`,
-  ].join('\n')
 }
 
 /** A code as people read it. */
@@ -154,18 +139,15 @@ function wordOf(words: Readonly<Record<string, { readonly en: string }>>, code: 
   return words[code]?.en ?? code
 }
 
-async function runRelease(
-  context: DatabaseContext,
-  id: string,
-  options: { agent?: string },
-): Promise<Outcome> {
+async function runRelease(context: DatabaseContext, id: string, options: Agent & Spoken): Promise<Outcome> {
+  const speech = speechIn(context, options)
   const agent = options.agent ?? operator()
   const released = await withRuntime(context, (runtime) => giveCallBack(runtime, keyOf(id), agent))
   if (!released)
     throw new WinbackError('calls.not_held', `${agent} does not hold ${id}`, {
       remedy: '`winback calls list` shows who has taken it; give their name as --agent.',
     })
-  return { data: { id, released }, text: `${id} is in the queue again.` }
+  return { data: { id, released }, text: formatReleased(id, speech) }
 }
 
 async function runOutcome(
@@ -175,6 +157,7 @@ async function runOutcome(
   options: OutcomeOptions,
 ): Promise<Outcome> {
   const key = keyOf(id)
+  const speech = speechIn(context, options)
   const outcome = CALL_OUTCOMES.find((each): each is CallOutcome => each === text)
   if (!outcome) {
     throw new WinbackError('usage.outcome', `there is no outcome "${text}"`, {
@@ -209,10 +192,9 @@ async function runOutcome(
   if (answer.outcome === 'unknown' || !shown) throw unknownCall(id)
   const ended = answer.outcome === 'recorded' && answer.ends !== undefined
   const { call } = shown
-  const what = call.closedAt ? 'It is done.' : `It comes again at ${call.nextAttemptAt.toISOString()}.`
   return {
     data: { id, ...call, marketingEnded: ended },
-    text: ended ? `${what} ${call.externalId} gets no marketing any more.` : what,
+    text: formatConcluded(call, ended, speech),
   }
 }
 

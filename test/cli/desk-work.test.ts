@@ -41,13 +41,22 @@ test('a call is taken, tried again at the time an agent names, and told of in wo
   expect(taken.stderr).toContain(`mei has taken ${id}`)
   const said = ['--agent', 'mei', '--minutes', '2']
   const again = await calls('outcome', id, 'call_back', ...said, '--next', '2099-01-02T10:00:00+08:00')
-  expect(again.stdout).toBe('It comes again at 2099-01-02T02:00:00.000Z.\n')
+  expect(again.stdout).toBe('It comes again on Jan 2, 2099, 02:00.\n')
   expect((await calls('list', '--free')).stdout).toBe('There is nobody to be called.\n')
+  expect((await calls('list', '--free', '--locale', 'zh-CN')).stdout).toBe('当前没有需要拨打的电话。\n')
   await execute(database, sql`UPDATE calls SET next_attempt_at = now()`)
+  const chinese = (await calls('list', '--locale', 'zh-CN')).stdout
+  expect(chinese).toMatch(/年\d+月\d+日 [\d:]+ 已超时.* 已拨 1\n/)
   await calls('outcome', id, 'call_back', ...said, '--reason', 'price', '--sentiment', 'neutral')
   const told = await calls('claim', id, '--agent', 'mei')
   expect(told.stdout).toContain('mei: Call again later\n')
   expect(told.stdout).toContain('mei: Call again later, Too expensive, neutral\n')
+  expect((await calls('release', id, '--agent', 'mei', '--locale', 'zh-CN')).stdout).toBe(
+    `${id} 已放回队列。\n`,
+  )
+  const spoken = await calls('claim', id, '--agent', 'mei', '--locale', 'zh-CN')
+  expect(spoken.stdout).toContain('mei：约定再打，价格太高，平淡\n')
+  expect(spoken.stdout).toContain('通话之后：winback calls outcome')
   const ended = await calls('outcome', id, 'opted_out', ...said)
   expect(ended.stdout).toBe('It is done. c1 gets no marketing any more.\n')
   expect((await calls('claim', id, '--agent', 'bo')).stderr).toContain(
