@@ -16,7 +16,12 @@ const DAYS = 365
 export const NOW = new Date(Date.UTC(2026, 0, 1) + (DAYS + 5) * DAY)
 const TARGET_MS = 200
 
-const RULES: CountingRules = { activity: ['session', 'order'], order: 'order', goalOf: async () => 'session' }
+const RULES: CountingRules = {
+  activity: ['session', 'order'],
+  order: 'order',
+  goalOf: async () => 'session',
+  earnedOf: async () => ({ order: 0.3, order_refunded: -0.3 }),
+}
 
 export async function measureReports(bench: Bench): Promise<Finding[]> {
   const reads = bench.quick ? 2 : 20

@@ -9,12 +9,20 @@ import {
   incrementalOf,
   netBenefit,
 } from '../statistics/net-benefit.ts'
+import {
+  MINIMUM_BUYERS,
+  type Return,
+  type ReturnMoments,
+  type ReturnOnCost,
+  returnOf,
+} from '../statistics/return-on-cost.ts'
 import { type Annotation, annotationNotes, marksOf, readAnnotations } from './annotations.ts'
 import { boundlessText } from './boundless-price.ts'
+import type { Earned } from './cohort-day.ts'
 import { checkSplit } from './effect.ts'
 import { aboutLines, type Freshness, readFreshness } from './freshness.ts'
 import { nothingYet } from './funnel.ts'
-import { costMoments, inRange, type Range, readPeople } from './people-cells.ts'
+import { costMoments, inRange, type Range, readPeople, returnMoments } from './people-cells.ts'
 import { orderTiers } from './people-sql.ts'
 import type { CampaignQuestion } from './question.ts'
 import type { TextStyle } from './report.ts'
@@ -40,6 +48,10 @@ export interface Price {
   readonly withoutLabour: CostPerRecall | NotEnough
   /** λΔE − ΔC a head, at the campaign's value of a recall. */
   readonly benefit: Estimate | undefined
+  /** Extra margin for extra cost; absent where no goal has a margin. */
+  readonly returns:
+    | { readonly withLabour: Return | NotEnough; readonly withoutLabour: Return | NotEnough }
+    | undefined
 }
 
 export interface CostData {
@@ -61,6 +73,8 @@ export interface CostData {
   readonly budget: CampaignQuestion['budget']
   readonly recallValue: number | undefined
   readonly acquisition: number | undefined
+  /** What was counted as margin; undefined where no goal has one, or not every day was counted with the same. */
+  readonly earned: Earned | undefined
 }
 
 export async function readCost(readable: Readable, question: CampaignQuestion): Promise<CostData> {
@@ -97,19 +111,24 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
     unpaid: number
     unpaidSquares: number
     unpaidProducts: number
+    buyers: number
+    margin: number
+    marginSquares: number
+    marginCosts: number
+    marginUnpaid: number
   }>(
     session,
     sql`
       SELECT tier, arm, sum(assigned)::bigint AS n, sum(recalled)::bigint AS recalls,
         sum(spend + liability + labour)::float8 AS cost, sum(cost_squares)::float8 AS "costSquares",
         sum(cost_recalls)::float8 AS products, sum(spend + liability)::float8 AS unpaid,
-        sum(unpaid_squares)::float8 AS "unpaidSquares", sum(unpaid_recalls)::float8 AS "unpaidProducts"
+        sum(unpaid_squares)::float8 AS "unpaidSquares", sum(unpaid_recalls)::float8 AS "unpaidProducts",
+        sum(buyers)::bigint AS buyers, sum(margin)::float8 AS margin, sum(margin_squares)::float8 AS "marginSquares",
+        sum(margin_costs)::float8 AS "marginCosts", sum(margin_unpaid)::float8 AS "marginUnpaid"
       FROM report_stages WHERE ${inRange(question)} AND final_at <= ${question.now} GROUP BY tier, arm`,
   )
-  const priceOf = (
-    name: string,
-    moments: (arm: 'treated' | 'holdout', labour: boolean) => CostMoments,
-  ): Price => {
+  const earned = await readEarned(session, question)
+  const priceOf = (name: string, moments: Moments<CostMoments>, brought: Moments<ReturnMoments>): Price => {
     const judged = (labour: boolean) => incrementalOf(moments('treated', labour), moments('holdout', labour))
     const [paid, unpaid] = [judged(true), judged(false)]
     return {
@@ -120,6 +139,10 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
         'kind' in paid || question.recallValue === undefined
           ? undefined
           : netBenefit(paid, question.recallValue),
+      returns: earned && {
+        withLabour: returnOf(brought('treated', true), brought('holdout', true)),
+        withoutLabour: returnOf(brought('treated', false), brought('holdout', false)),
+      },
     }
   }
   const ofStage =
@@ -137,6 +160,22 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
             products: row.unpaidProducts,
           }
     }
+  const returnOfStage =
+    (tier: string) =>
+    (arm: 'treated' | 'holdout', labour: boolean): ReturnMoments => {
+      const { n, cost, costSquares } = ofStage(tier)(arm, labour)
+      const row = stages.find((each) => each.tier === tier && each.arm === arm)
+      const { buyers = 0, margin = 0, marginSquares = 0, marginCosts = 0, marginUnpaid = 0 } = row ?? {}
+      return {
+        n,
+        cost,
+        costSquares,
+        buyers,
+        margin,
+        marginSquares,
+        products: labour ? marginCosts : marginUnpaid,
+      }
+    }
   const entered = new Set(people.map((cell) => cell.tier))
   return {
     range: question,
@@ -144,29 +183,43 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
     annotations: await readAnnotations(session, question),
     lines,
     prices: [
-      priceOf('', (arm, labour) => costMoments(people, arm, labour)),
+      priceOf(
+        '',
+        (arm, labour) => costMoments(people, arm, labour),
+        (arm, labour) => returnMoments(people, arm, labour),
+      ),
       ...tiers
         .filter((tier) => entered.has(tier) || stages.some((each) => each.tier === tier))
-        .map((tier) =>
-          priceOf(
+        .map((tier) => {
+          if (stages.some((each) => each.tier === tier && each.arm === 'holdout'))
+            return priceOf(tier, ofStage(tier), returnOfStage(tier))
+          const cells = people.filter((cell) => cell.tier === tier)
+          return priceOf(
             tier,
-            stages.some((each) => each.tier === tier && each.arm === 'holdout')
-              ? ofStage(tier)
-              : (arm, labour) =>
-                  costMoments(
-                    people.filter((cell) => cell.tier === tier),
-                    arm,
-                    labour,
-                  ),
-          ),
-        ),
+            (arm, labour) => costMoments(cells, arm, labour),
+            (arm, labour) => returnMoments(cells, arm, labour),
+          )
+        }),
     ],
     alarm: checkSplit(people, question.split).alarm,
     days,
     budget: question.budget,
     recallValue: question.recallValue,
     acquisition: question.acquisition,
+    earned,
   }
+}
+
+type Moments<Of> = (arm: 'treated' | 'holdout', labour: boolean) => Of
+
+/** What the days in question were counted with; undefined where that is nothing, or not the same on all of them. */
+async function readEarned(session: Session, question: CampaignQuestion): Promise<Earned | undefined> {
+  const found = await rows<{ earned: Earned }>(
+    session,
+    sql`SELECT DISTINCT earned FROM report_days WHERE ${inRange(question)}`,
+  )
+  const [first, ...others] = found
+  return first && others.length === 0 && Object.keys(first.earned).length > 0 ? first.earned : undefined
 }
 
 export function costSheet(data: CostData, style: TextStyle): Sheet {
@@ -234,6 +287,7 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
     empty: nothingYet(speech),
   }
   const notes = [
+    ...marginNotes(data.earned, speech),
     ...(data.acquisition === undefined ? [] : [`${w('acquisition')}: ${speech.money(data.acquisition)}`]),
     ...(data.recallValue === undefined
       ? [
@@ -250,8 +304,8 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
     name: 'cost',
     title: en ? 'What it cost' : '花了多少',
     about: aboutLines(data, speech),
-    sentences: [priceSentence(data, speech)],
-    tables: [kinds, prices, lines],
+    sentences: [priceSentence(data, speech), ...returnSentence(data, speech)],
+    tables: [kinds, prices, ...(data.earned ? [returnTable(data, speech)] : []), lines],
     charts: data.days.length === 0 ? [] : burnDown(data, speech, style.currency),
     notes: [...notes, ...annotationNotes(data.annotations, speech)],
   }
@@ -280,6 +334,97 @@ export function benefitCell(benefit: Estimate | undefined, alarm: boolean, style
     text: `${speech.money(benefit.value)} (${speech.money(benefit.low)} … ${speech.money(benefit.high)})`,
     value: benefit.value / 1e6,
   }
+}
+
+/** The ratio, or why there is none. */
+export function returnCell(returned: Return | NotEnough | undefined, alarm: boolean, speech: Speech): Cell {
+  const en = speech.language === 'en'
+  if (alarm) return { text: speech.word('noConclusion'), value: null }
+  if (returned === undefined) return { text: '–', value: null }
+  const ratio: ReturnOnCost = 'ratio' in returned ? returned.ratio : { answer: 'not_estimable' }
+  if (ratio.answer === 'no_cost')
+    return { text: en ? 'no extra cost to divide by' : '没有额外成本', value: null }
+  if (ratio.answer === 'not_estimable') return { text: speech.word('notEnough'), value: null }
+  const share = (value: number) => `${speech.signed(value * 100)}${en ? ' %' : '%'}`
+  return { text: `${share(ratio.value)} (${share(ratio.low)} … ${share(ratio.high)})`, value: ratio.value }
+}
+
+function returnTable(data: CostData, speech: Speech): SheetTable {
+  const en = speech.language === 'en'
+  const amount = (estimate: Estimate | NotEnough | undefined): Cell =>
+    data.alarm
+      ? { text: speech.word('noConclusion'), value: null }
+      : estimate?.kind === 'estimate'
+        ? {
+            text: `${speech.money(estimate.value)} (${speech.money(estimate.low)} … ${speech.money(estimate.high)})`,
+            value: estimate.value / 1e6,
+          }
+        : { text: speech.word('notEnough'), value: null }
+  return {
+    id: 'returns',
+    title: en ? 'What it earned for what it cost' : '投入与产出',
+    columns: [
+      left(''),
+      left(en ? 'extra margin, per person contacted' : '每触达一人多赚的毛利'),
+      left(en ? 'left of it after all cost' : '扣除全部成本后'),
+      left(en ? 'ROI with labour' : 'ROI（含人工）'),
+      left(en ? 'ROI without labour' : 'ROI（不含人工）'),
+    ],
+    rows: data.prices.map(({ name, returns }) => {
+      const whole = returns?.withLabour
+      const known = whole && 'ratio' in whole ? whole : undefined
+      return [
+        { text: name === '' ? speech.word('all') : name },
+        amount(known?.margin),
+        amount(known?.left),
+        returnCell(whole, data.alarm, speech),
+        returnCell(returns?.withoutLabour, data.alarm, speech),
+      ]
+    }),
+    empty: nothingYet(speech),
+  }
+}
+
+function returnSentence(data: CostData, speech: Speech): Sheet['sentences'] {
+  const en = speech.language === 'en'
+  const [whole] = data.prices
+  if (!(data.earned && whole)) return []
+  const returned = whole.returns?.withLabour
+  const { text } = returnCell(returned, data.alarm, speech)
+  const ratio = returned && 'ratio' in returned && !data.alarm ? returned.ratio : undefined
+  const reading = ratio?.answer === 'return' ? readingOf(ratio, en) : ''
+  return [{ text: en ? `ROI: ${text}.${reading}` : `ROI（投资回报率）：${text}。${reading}`, tone: 'plain' }]
+}
+
+/** What an interval says of the one question that is asked of it: whether it pays. */
+function readingOf({ low, high }: Estimate, en: boolean): string {
+  if (low > 0) return en ? ' It earns more than it costs.' : '收益高于成本。'
+  if (high < 0) return en ? ' It costs more than it earns.' : '成本高于收益。'
+  return en ? ' Whether it earns more than it costs cannot be told yet.' : '尚不能判断收益是否高于成本。'
+}
+
+/** What the ROI is made of, or how to get one. */
+function marginNotes(earned: Earned | undefined, speech: Speech): string[] {
+  const en = speech.language === 'en'
+  if (!earned) {
+    return [
+      en
+        ? 'Set a margin on a goal to see the ROI: `goals: { order: { event: order, margin: 30% } }`.'
+        : '为目标设置毛利率即可看到 ROI：`goals: { order: { event: order, margin: 30% } }`。',
+    ]
+  }
+  const shares = Object.entries(earned)
+    .filter(([, share]) => share > 0)
+    .map(([event, share]) => `${event} ${speech.percent(share)}`)
+    .join(en ? ', ' : '、')
+  return [
+    en
+      ? `ROI = (extra margin − extra cost) / extra cost, contacted against not contacted. Margin of what was bought within the window, less what was paid back: ${shares}. What people would have bought anyway is in both groups and cancels out.`
+      : `ROI =（多赚的毛利 − 多花的成本）/ 多花的成本，由触达组与对照组相比得出。毛利按观察窗口内的消费计算，已扣除退款：${shares}。不触达也会发生的消费两组都有，相互抵消。`,
+    en
+      ? `At least ${MINIMUM_BUYERS} people with margin are needed in each group.`
+      : `每组至少需要 ${MINIMUM_BUYERS} 位产生毛利的人。`,
+  ]
 }
 
 function priceSentence(data: CostData, speech: Speech): Sheet['sentences'][number] {

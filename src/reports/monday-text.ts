@@ -1,6 +1,6 @@
 import type { Chart, LineChart } from '../charts/chart.ts'
 import { annotationNotes, marksOf } from './annotations.ts'
-import { benefitCell, priceCell } from './cost.ts'
+import { benefitCell, priceCell, returnCell } from './cost.ts'
 import type { Effect } from './effect.ts'
 import { aboutLines } from './freshness.ts'
 import { nothingYet } from './funnel.ts'
@@ -134,11 +134,13 @@ function earningTable({ cost, split }: MondayData, style: TextStyle): SheetTable
       left(''),
       left(en ? 'one won back costs' : '每多召回一人'),
       left(en ? 'brings in, per person contacted' : '每触达一人的净收益'),
+      ...(cost.earned ? [left('ROI')] : []),
     ],
     rows: cost.prices.map((price) => [
       cell.text(price.name === '' ? speech.word('all') : price.name),
       priceCell(price.withLabour, off, speech),
       benefitCell(price.benefit, off, style),
+      ...(cost.earned ? [returnCell(price.returns?.withLabour, off, speech)] : []),
     ]),
     empty: nothingYet(speech),
   }

@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import type { CostMoments } from '../statistics/net-benefit.ts'
 import type { CrossMoments, RatioMoments } from '../statistics/ratio.ts'
+import type { ReturnMoments } from '../statistics/return-on-cost.ts'
 import type { Arm, Counts } from './effect.ts'
 
 // Sums of the report tables: what every report about people reads. A few thousand rows whatever the audience.
@@ -39,6 +40,11 @@ export interface PeopleCell {
   readonly costRecalls: number
   readonly unpaidSquares: number
   readonly unpaidRecalls: number
+  readonly margin: number
+  readonly marginSquares: number
+  readonly marginCosts: number
+  readonly marginUnpaid: number
+  readonly buyers: number
   readonly before: number
   readonly beforeSquares: number
   readonly beforeRecalls: number
@@ -82,6 +88,11 @@ const SUMS = [
     'cost_recalls',
     'unpaid_squares',
     'unpaid_recalls',
+    'margin',
+    'margin_squares',
+    'margin_costs',
+    'margin_unpaid',
+    'buyers',
     'before',
     'before_squares',
     'before_recalls',
@@ -185,6 +196,21 @@ export function costMoments(cells: readonly PeopleCell[], arm: Arm, labour: bool
     cost: labour ? cost + total(final, 'labour') : cost,
     costSquares: total(final, labour ? 'costSquares' : 'unpaidSquares'),
     products: total(final, labour ? 'costRecalls' : 'unpaidRecalls'),
+  }
+}
+
+/** Heads, margin and cost of one arm's final cohorts. @param labour with it or without */
+export function returnMoments(cells: readonly PeopleCell[], arm: Arm, labour: boolean): ReturnMoments {
+  const final = finalOf(cells, arm)
+  const { n, cost, costSquares } = costMoments(cells, arm, labour)
+  return {
+    n,
+    cost,
+    costSquares,
+    buyers: total(final, 'buyers'),
+    margin: total(final, 'margin'),
+    marginSquares: total(final, 'marginSquares'),
+    products: total(final, labour ? 'marginCosts' : 'marginUnpaid'),
   }
 }
 

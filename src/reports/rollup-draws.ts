@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { type CohortDay, literal } from './cohort-day.ts'
+import { type CohortDay, type Earned, literal, marginWithin } from './cohort-day.ts'
 
 // Of one cohort day, what was drawn after the assignment: tiers' own arms and variants of steps. Over the temporary tables
 // of rollup-sql.ts, each by the window that began with its draw.
@@ -14,7 +14,7 @@ const BOOKED = sql`(SELECT * FROM ledger l WHERE l.contact_id = s.contact_id AND
  * A tier's own window ends after the episode's, so the goal's events are looked up in `activity` too; the recorded recall
  * keeps counting where activity has been erased.
  */
-export function countStages({ campaign, day }: CohortDay, goal: string): SQL {
+export function countStages({ campaign, day }: CohortDay, goal: string, earned: Earned): SQL {
   const total = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0) + coalesce(k.labour, 0))`
   const unpaid = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0))`
   const sum = (value: SQL) => sql`coalesce(sum(${value}), 0)::bigint`
@@ -26,7 +26,9 @@ export function countStages({ campaign, day }: CohortDay, goal: string): SQL {
       count(*) FILTER (WHERE c.contaminated), sum(came.back),
       ${sum(sql`k.spend`)}, ${sum(sql`k.liability`)}, ${sum(sql`k.labour`)},
       coalesce(sum(${total}::numeric ^ 2), 0), ${sum(sql`${total} * came.back`)},
-      coalesce(sum(${unpaid}::numeric ^ 2), 0), ${sum(sql`${unpaid} * came.back`)}
+      coalesce(sum(${unpaid}::numeric ^ 2), 0), ${sum(sql`${unpaid} * came.back`)},
+      ${sum(sql`e.margin`)}, coalesce(sum(e.margin::numeric ^ 2), 0), coalesce(sum(e.margin::numeric * ${total}), 0),
+      coalesce(sum(e.margin::numeric * ${unpaid}), 0), count(*) FILTER (WHERE e.margin <> 0)
     FROM cohort c
     CROSS JOIN LATERAL (
       SELECT * FROM stages s WHERE s.contact_id = c.contact_id AND s.episode_id = c.episode_id AND s.drawn OFFSET 0
@@ -38,6 +40,7 @@ export function countStages({ campaign, day }: CohortDay, goal: string): SQL {
       SELECT ${of('spend')} AS spend, ${of('liability')} AS liability, ${of('labour')} AS labour
       FROM ${BOOKED} l JOIN steps p ON p.step_id = l.step_id AND p.tier_no = s.tier_no
     ) k ON true
+    CROSS JOIN LATERAL ${marginWithin(earned, { contact: sql`s.contact_id`, from: sql`s.entered_at`, to: sql`w.ends_at` })} e
     WHERE c.arm = 'treated'
     GROUP BY t.tier, s.arm`
 }

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { execute, type Transaction } from '../database/connect.ts'
-import { type CohortDay, daysOf, literal, startOf } from './cohort-day.ts'
+import { type CohortDay, daysOf, type Earned, literal, marginWithin, startOf } from './cohort-day.ts'
 import { countStages, countVariants } from './rollup-draws.ts'
 
 // One cohort day, counted: everybody a campaign assigned on that UTC day, with all that ever came of it. Counted anew
@@ -19,12 +19,19 @@ export interface CountingRules {
   readonly order: string
   /** The event of each campaign's primary goal: a tier's own window goes on after the episode's. */
   goalOf(campaign: string): Promise<string>
+  /** What of the value of its goals' events is earned; empty where no goal has a margin. */
+  earnedOf(campaign: string): Promise<Earned>
 }
 
 const TABLES = ['people', 'recalls', 'stages', 'variants', 'funnel', 'messages', 'errors', 'costs', 'offers']
 
 /** Replaces the day's rows in all tables. The caller's transaction sees one moment. */
-export async function countDay(tx: Transaction, cohort: CohortDay, rules: CountingRules): Promise<void> {
+export async function countDay(
+  tx: Transaction,
+  cohort: CohortDay,
+  rules: CountingRules,
+  earned: Earned,
+): Promise<void> {
   const goal = await rules.goalOf(cohort.campaign)
   for (const table of TABLES) {
     await execute(
@@ -38,19 +45,21 @@ export async function countDay(tx: Transaction, cohort: CohortDay, rules: Counti
     gatherMessages(cohort),
     gatherActs(cohort, rules),
     gatherCosts(),
+    gatherMargins(earned),
     sql`ANALYZE cohort_messages`,
     sql`ANALYZE cohort_acts`,
     sql`ANALYZE cohort_costs`,
+    sql`ANALYZE cohort_margins`,
     countPeople(cohort),
     countRecalls(cohort),
-    countStages(cohort, goal),
+    countStages(cohort, goal, earned),
     countVariants(cohort, goal),
     countFunnel(cohort),
     countMessages(cohort),
     countErrors(cohort),
     countCosts(cohort),
     countOffers(cohort),
-    sql`DROP TABLE cohort, cohort_messages, cohort_acts, cohort_costs`,
+    sql`DROP TABLE cohort, cohort_messages, cohort_acts, cohort_costs, cohort_margins`,
   ]) {
     await execute(tx, statement)
   }
@@ -141,6 +150,15 @@ function gatherCosts(): SQL {
     ) booked`
 }
 
+/** All they brought in, of every arm by the same clock: what natural returners bring in is in both. */
+function gatherMargins(earned: Earned): SQL {
+  const place = { contact: sql`c.contact_id`, from: sql`c.assigned_at`, to: sql`c.window_ends_at` }
+  return sql`
+    CREATE TEMP TABLE cohort_margins ON COMMIT DROP AS
+    SELECT c.contact_id, c.episode_id, e.margin FROM cohort c
+    CROSS JOIN LATERAL ${marginWithin(earned, place)} e`
+}
+
 /**
  * The arms of a contact with several lapses resemble each other. The variance of a rate clustered by contact needs
  * Σ(Σy)², which is not a sum over days; but every episode's product with the contact's earlier ones is, and those are
@@ -165,10 +183,13 @@ function countPeople({ campaign, day }: CohortDay): SQL {
       ${sum(sql`a.before`)}, ${sum(sql`a.before * a.before`)}, ${sum(sql`a.before * c.y`)},
       count(*) FILTER (WHERE coalesce(p.same_x, 0) = 0),
       ${sum(sql`p.same_x`)}, ${sum(sql`p.same_y`)}, ${sum(sql`c.y * p.same_x`)}, ${sum(sql`c.y * p.same_y`)},
-      ${sum(sql`p.other_x`)}, ${sum(sql`p.other_y`)}, ${sum(sql`c.y * p.other_x`)}, ${sum(sql`c.y * p.other_y`)}
+      ${sum(sql`p.other_x`)}, ${sum(sql`p.other_y`)}, ${sum(sql`c.y * p.other_x`)}, ${sum(sql`c.y * p.other_y`)},
+      ${sum(sql`e.margin`)}, coalesce(sum(e.margin::numeric ^ 2), 0), coalesce(sum(e.margin::numeric * ${total}), 0),
+      coalesce(sum(e.margin::numeric * ${unpaid}), 0), count(*) FILTER (WHERE e.margin <> 0)
     FROM cohort c
     LEFT JOIN cohort_acts a USING (contact_id, episode_id)
     LEFT JOIN cohort_costs k USING (contact_id, episode_id)
+    LEFT JOIN cohort_margins e USING (contact_id, episode_id)
     LEFT JOIN (
       SELECT contact_id, episode_id, count(*) FILTER (WHERE state = 'sent') AS touches, bool_or(complained) AS complained
       FROM cohort_messages GROUP BY contact_id, episode_id

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { type Database, execute, rows, type Session, transaction } from '../database/connect.ts'
 import type { CohortDay } from './cohort-day.ts'
 import { type CountingRules, countDay } from './rollup-sql.ts'
@@ -31,7 +31,7 @@ export async function rollUp(
     onProgress?: ((done: number, of: number) => void) | undefined
   } = {},
 ): Promise<RolledUp> {
-  const days = await findStale(database, now, options)
+  const days = await findStale(database, now, rules, options)
   for (const [at, day] of days.entries()) {
     options.onProgress?.(at, days.length)
     if (!(await rollUpDay(database, now, day, rules))) return { days: at, busy: true }
@@ -46,9 +46,11 @@ export async function rollUp(
 async function findStale(
   session: Session,
   now: Date,
+  rules: CountingRules,
   { only, rebuild = false }: { only?: string | undefined; rebuild?: boolean | undefined },
 ): Promise<CohortDay[]> {
   const campaign = only === undefined ? sql`true` : sql`campaign = ${only}`
+  const earned = await earnedNow(session, rules, campaign)
   return await rows<CohortDay>(
     session,
     sql`
@@ -70,15 +72,34 @@ async function findStale(
       OR EXISTS (SELECT FROM unnest(${sql.param(DUE)}::int[]) AS due(after)
                  WHERE d.day + due.after > (r.rolled_at AT TIME ZONE 'UTC')::date
                    AND d.day + due.after <= (${now}::timestamptz AT TIME ZONE 'UTC')::date)
-      OR r.events <> ${eventsOf(sql`d.day`, sql`r.rolled_at`)}
+      OR r.earned <> coalesce(${earned}::jsonb -> d.campaign, '{}')
+      OR r.events <> ${eventsOf(sql`d.campaign`, sql`d.day`, sql`r.rolled_at`)}
     ORDER BY d.campaign, d.day`,
   )
 }
 
-/** Activity of the days a cohort looks at, of days that were over when it was counted: it changes by what comes late alone. */
-function eventsOf(day: ReturnType<typeof sql>, rolledAt: ReturnType<typeof sql>) {
+/** What the goals of each campaign that was counted earn now, as JSON by campaign: a margin may be declared at any time. */
+async function earnedNow(session: Session, rules: CountingRules, which: SQL): Promise<string> {
+  const counted = await rows<{ campaign: string }>(
+    session,
+    sql`SELECT DISTINCT campaign FROM report_days WHERE ${which}`,
+  )
+  const entries = counted.map(async ({ campaign }) => [campaign, await rules.earnedOf(campaign)] as const)
+  return JSON.stringify(Object.fromEntries(await Promise.all(entries)))
+}
+
+/**
+ * Activity of the days a cohort looks at, of days that were over when it was counted: it changes by what comes late alone.
+ * A window may be longer than the ninety days, and a tier's own ends later still.
+ */
+function eventsOf(campaign: SQL, day: SQL, rolledAt: SQL) {
+  const last = (table: string) =>
+    sql`(SELECT (max(t.final_at) AT TIME ZONE 'UTC')::date FROM ${sql.identifier(table)} t
+         WHERE t.campaign = ${campaign} AND t.day = ${day})`
   return sql`(SELECT coalesce(sum(f.events), 0)::bigint FROM feed_days f
-      WHERE f.day >= ${day} - 90 AND f.day <= ${day} + 91 AND f.day < (${rolledAt} AT TIME ZONE 'UTC')::date)`
+      WHERE f.day >= ${day} - 90
+        AND f.day <= greatest(${day} + 91, ${last('report_people')}, ${last('report_stages')}, ${last('report_variants')})
+        AND f.day < (${rolledAt} AT TIME ZONE 'UTC')::date)`
 }
 
 /** An arbitrary number: whoever holds it rolls up. */
@@ -98,11 +119,13 @@ async function rollUpDay(
     if (!lock?.mine) return false
     const { campaign, day } = cohort
     await execute(tx, sql`DELETE FROM report_dirty WHERE campaign = ${campaign} AND day = ${day}`)
-    await countDay(tx, cohort, rules)
+    // Asked for once: what it says it was counted with is what it was counted with.
+    const earned = await rules.earnedOf(campaign)
+    await countDay(tx, cohort, rules, earned)
     await execute(
       tx,
       sql`
-      INSERT INTO report_days (campaign, day, rolled_at, open, events)
+      INSERT INTO report_days (campaign, day, rolled_at, open, events, earned)
       SELECT ${campaign}, ${day}::date, ${now}, EXISTS (
           SELECT FROM episodes e WHERE e.campaign = ${campaign} AND e.assigned_at >= ${day}::date AND e.assigned_at < ${day}::date + 1
             -- A receipt may be under way that saw the episode open: it is over once it has been for a day.
@@ -114,9 +137,10 @@ async function rollUpDay(
             AND v.final_at > ${new Date(now.getTime() - 86_400_000)})
           OR EXISTS (SELECT FROM report_messages m WHERE m.campaign = ${campaign} AND m.day = ${day}::date
             AND m.state = 'waiting'),
-        ${eventsOf(sql`${day}::date`, sql`${now}::timestamptz`)}
+        ${eventsOf(sql`${campaign}::text`, sql`${day}::date`, sql`${now}::timestamptz`)},
+        ${JSON.stringify(earned)}::jsonb
       ON CONFLICT (campaign, day) DO UPDATE
-        SET rolled_at = excluded.rolled_at, open = excluded.open, events = excluded.events`,
+        SET rolled_at = excluded.rolled_at, open = excluded.open, events = excluded.events, earned = excluded.earned`,
     )
     return true
   })

@@ -3,6 +3,7 @@ import { registerChannels } from '../channels/channels.ts'
 import type { CampaignBook } from '../config/compiled.ts'
 import { type Database, rows } from '../database/connect.ts'
 import type { Split } from '../reports/effect.ts'
+import { earnedBy } from '../reports/margins.ts'
 import type { CampaignQuestion, VariantShare } from '../reports/question.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { type SheetName, sheetReports } from '../reports/reports.ts'
@@ -19,6 +20,8 @@ function countingRules({ workspace, book }: Pick<Runtime, 'workspace' | 'book'>)
     activity: workspace.activity,
     order: workspace.orders.event,
     goalOf: async (campaign) => primaryGoal(await book.current(campaign)),
+    earnedOf: async (campaign) =>
+      earnedBy((await book.current(campaign))?.definition.goals ?? {}, workspace.orders.event),
   }
 }
 

@@ -17,7 +17,7 @@ export interface NotEnough {
 
 /**
  * Why nothing can be said yet: nobody in the first or in the second group, fewer than two groups to compare, a single
- * member of a group (which has no spread), or fewer recalls in a group than a verdict asks for.
+ * member of a group (which has no spread), or fewer recalls, or buyers, in a group than a verdict asks for.
  */
 export type Shortage =
   | 'nobody'
@@ -26,6 +26,7 @@ export type Shortage =
   | 'one_group'
   | 'one_member'
   | 'few_recalls'
+  | 'few_buyers'
 
 export function notEnough(why: Shortage): NotEnough {
   return { kind: 'not_enough', why }

@@ -9,6 +9,36 @@ export interface RatioOfEstimates {
   readonly covariance: number
 }
 
+/** What is summed up of one arm with two figures a head, x and y. */
+export interface PairMoments {
+  readonly n: number
+  readonly x: number
+  readonly y: number
+  readonly xx: number
+  readonly yy: number
+  readonly xy: number
+}
+
+/** Difference of means a head, first − second: of x (a) and of y (b), with their variances and covariance. */
+export function differenceOfPairs(first: PairMoments, second: PairMoments): RatioOfEstimates {
+  const of = ({ n, x, y, xx, yy, xy }: PairMoments) => ({
+    a: x / n,
+    b: y / n,
+    varianceA: Math.max(0, xx - (x * x) / n) / (n - 1) / n,
+    varianceB: Math.max(0, yy - (y * y) / n) / (n - 1) / n,
+    covariance: (xy - (x * y) / n) / (n - 1) / n,
+  })
+  const one = of(first)
+  const other = of(second)
+  return {
+    a: one.a - other.a,
+    b: one.b - other.b,
+    varianceA: one.varianceA + other.varianceA,
+    varianceB: one.varianceB + other.varianceB,
+    covariance: one.covariance + other.covariance,
+  }
+}
+
 /**
  * Fieller's three answers. `g` = z²·var(b)/b²: from 1 on, b cannot be told from nothing.
  * - `bounded`: an interval

@@ -1,5 +1,5 @@
 import { type Estimate, estimateAround, type NotEnough } from './estimate.ts'
-import { type Fieller, fieller, type RatioOfEstimates } from './fieller.ts'
+import { differenceOfPairs, type Fieller, fieller, type RatioOfEstimates } from './fieller.ts'
 import { multiplierOf, normalQuantile } from './normal.ts'
 
 /** Extra cost a head (a) and extra recalls a head (b) of the treated over the held out, with what is known of both. */
@@ -84,20 +84,13 @@ export interface CostMoments {
 /** Extra cost and extra recalls a head, first − second, with variances and covariance of the two differences. */
 export function incrementalOf(treated: CostMoments, heldOut: CostMoments): Incremental | NotEnough {
   if (treated.n < 2 || heldOut.n < 2) return { kind: 'not_enough', why: 'one_member' }
-  const of = ({ n, cost, recalls, costSquares, products, recallSquares = recalls }: CostMoments) => ({
-    cost: cost / n,
-    rate: recalls / n,
-    varianceA: Math.max(0, costSquares - (cost * cost) / n) / (n - 1) / n,
-    varianceB: Math.max(0, recallSquares - (recalls * recalls) / n) / (n - 1) / n,
-    covariance: (products - (cost * recalls) / n) / (n - 1) / n,
+  const pair = ({ n, cost, recalls, costSquares, products, recallSquares = recalls }: CostMoments) => ({
+    n,
+    x: cost,
+    y: recalls,
+    xx: costSquares,
+    yy: recallSquares,
+    xy: products,
   })
-  const first = of(treated)
-  const second = of(heldOut)
-  return {
-    a: first.cost - second.cost,
-    b: first.rate - second.rate,
-    varianceA: first.varianceA + second.varianceA,
-    varianceB: first.varianceB + second.varianceB,
-    covariance: first.covariance + second.covariance,
-  }
+  return differenceOfPairs(pair(treated), pair(heldOut))
 }

@@ -22,7 +22,12 @@ it('counts what waits by reason, with the earliest moment; what is planned for l
   expect(await readWaiting(pipeline.database, START)).toEqual([
     { why: 'quiet_hours', touchpoints: 2, earliest: new Date('2026-03-02T09:00:00Z') },
   ])
-  const rules = { activity: ['session'], order: 'order', goalOf: async () => 'session' }
+  const rules = {
+    activity: ['session'],
+    order: 'order',
+    goalOf: async () => 'session',
+    earnedOf: async () => ({ order: 0.3, order_refunded: -0.3 }),
+  }
   await rollUp(pipeline.database, START, rules)
   const funnel = await readFunnel(pipeline.database, { campaign: 'test', now: START, split: new Map() })
   expect(funnel.cells).toMatchObject([{ answer: 'waiting', reason: 'quiet_hours', people: 2 }])

@@ -8,6 +8,7 @@ export const RULES: CountingRules = {
   activity: ['session', 'order'],
   order: 'order',
   goalOf: async () => 'session',
+  earnedOf: async () => ({ order: 0.3, order_refunded: -0.3 }),
 }
 
 const TABLES = [

@@ -5,6 +5,7 @@ import {
   check,
   date,
   integer,
+  jsonb,
   numeric,
   pgTable,
   primaryKey,
@@ -47,6 +48,8 @@ export const reportDays = pgTable(
     open: boolean('open').notNull(),
     /** Activity events of the days it looks at, as known then: another number now means that some came late. */
     events: count('events'),
+    /** What of an event's value is earned, by event type, as it was counted with: another one now asks for a recount. */
+    earned: jsonb('earned').$type<Readonly<Record<string, number>>>().notNull(),
   },
   (t) => [primaryKey({ columns: [t.campaign, t.day] })],
 )
@@ -116,6 +119,15 @@ export const reportPeople = pgTable(
     otherY: count('other_y'),
     otherXy: count('other_xy'),
     otherYy: count('other_yy'),
+    /**
+     * What they brought in within the window: Σ margin, Σ margin², Σ margin·cost a head (`unpaid` without labour), and how
+     * many brought in anything.
+     */
+    margin: micros('margin').notNull(),
+    marginSquares: numeric('margin_squares', { mode: 'number' }).notNull(),
+    marginCosts: numeric('margin_costs', { mode: 'number' }).notNull(),
+    marginUnpaid: numeric('margin_unpaid', { mode: 'number' }).notNull(),
+    buyers: count('buyers'),
   },
   (t) => [
     primaryKey({
@@ -158,6 +170,15 @@ export const reportStages = pgTable(
     costRecalls: micros('cost_recalls').notNull(),
     unpaidSquares: numeric('unpaid_squares', { mode: 'number' }).notNull(),
     unpaidRecalls: micros('unpaid_recalls').notNull(),
+    /**
+     * What they brought in within the tier's own window: Σ margin, Σ margin², Σ margin·cost a head (`unpaid` without labour), and how
+     * many brought in anything.
+     */
+    margin: micros('margin').notNull(),
+    marginSquares: numeric('margin_squares', { mode: 'number' }).notNull(),
+    marginCosts: numeric('margin_costs', { mode: 'number' }).notNull(),
+    marginUnpaid: numeric('margin_unpaid', { mode: 'number' }).notNull(),
+    buyers: count('buyers'),
   },
   (t) => [primaryKey({ name: 'report_stages_pk', columns: [t.campaign, t.day, t.tier, t.arm] })],
 )

@@ -182,6 +182,7 @@ export function whenText({ showable }: PlanFigures, speech: Speech): string {
     one_group: en ? 'there is one group only' : '只有一个组',
     one_member: en ? 'a group has a single member' : '有一组只有一人',
     few_recalls: en ? 'too few would come back' : '会回来的人太少',
+    few_buyers: en ? 'too few would buy' : '会下单的人太少',
     too_few: en
       ? `it takes ${people} assigned, more than there will be`
       : `需要 ${people} 人分组，多于可纳入的人数`,
