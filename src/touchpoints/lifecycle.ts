@@ -387,8 +387,9 @@ export async function lockEpisodes(
 }
 
 /**
- * claimed → planned, for all touchpoints a condition picks out: the guards have to look at them again, for what they
- * saw is no longer so. The worker that holds them finds its claim gone.
+ * queued | claimed → planned, for all touchpoints a condition picks out: the guards have to look at them again, for what
+ * they saw is no longer so. The worker that holds them finds its claim gone. What is planned is locked, too: whoever took
+ * it before the cause is committed would not see it, and keep what it saw.
  * @param which an SQL condition over `t` (touchpoints)
  */
 export async function unclaim(tx: Transaction, which: SQL): Promise<number> {
@@ -396,12 +397,13 @@ export async function unclaim(tx: Transaction, which: SQL): Promise<number> {
     tx,
     sql`
     WITH locked AS (
-      SELECT t.contact_id, t.touchpoint_id FROM touchpoints t
-      WHERE t.state = 'claimed' AND (${which})
+      SELECT t.contact_id, t.touchpoint_id, t.state FROM touchpoints t
+      WHERE t.state IN ('planned', 'queued', 'claimed') AND (${which})
       ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
     )
     UPDATE touchpoints t SET state = 'planned', claim_id = NULL, lease_until = NULL, channel = NULL
-    FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id`,
+    FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id
+      AND locked.state <> 'planned'`,
   )
 }
 

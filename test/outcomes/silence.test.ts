@@ -4,11 +4,14 @@ import { ageEpisodes } from '../../src/audience/age.ts'
 import { draw } from '../../src/audience/holdout.ts'
 import { runCampaign } from '../../src/audience/run.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
-import { recordMerges, recordStop } from '../../src/outcomes/silence.ts'
-import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { ensurePartitions } from '../../src/database/partitions.ts'
+import { recordMerges, recordStop, recordSuppressions } from '../../src/outcomes/silence.ts'
+import { processBatch } from '../../src/touchpoints/batch.ts'
+import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { claim, markSending, putBack } from '../../src/touchpoints/lifecycle.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
+import { eventually } from '../support/eventually.ts'
 import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
 
 const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
@@ -291,3 +294,65 @@ describe('a pause', () => {
     expect(pipeline.channel.sent).toHaveLength(1)
   })
 })
+
+describe('an address that is being suppressed', () => {
+  it.each(['planned', 'queued'])(
+    'is not written to by a batch that begins before it is committed, on a step with another way: %s',
+    async (state) => {
+      const sms = testChannel('sms')
+      const steps = [{ id: 'remind', channels: ['email', 'sms'] }]
+      const pipeline = await open({
+        others: [sms],
+        tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }],
+      })
+      const { database, clock, worker } = pipeline
+      const contactId = await pipeline.addContact({ silentSince, phone: '+8613800000001' })
+      await pipeline.runNow()
+      // The month is there, as on any day but its first: else everybody would wait for whoever makes it.
+      await ensurePartitions(database, 'touchpoint_records', [clock.now()])
+      const batches: Batch[] = []
+      const dispatch = () =>
+        dispatchDue(database, clock.now(), 10, async (batch) => {
+          batches.push(batch)
+        })
+      if (state === 'queued') await dispatch()
+      let commit = () => {}
+      const committed = new Promise<void>((resolve) => {
+        commit = resolve
+      })
+      let judged = 0
+      const templates = async () => {
+        judged += 1
+        await committed
+        return { find: () => undefined }
+      }
+      const working = await transaction(database, async (tx) => {
+        await execute(
+          tx,
+          sql`INSERT INTO suppressions SELECT 'email', email_key, 'unsubscribe', 'test', ${clock.now()} FROM contacts
+            WHERE contact_id = ${contactId}`,
+        )
+        await execute(
+          tx,
+          sql`CREATE TEMP TABLE new_suppressions ON COMMIT DROP AS SELECT kind, key FROM suppressions`,
+        )
+        await recordSuppressions(tx, clock.now(), { email: ['email'], phone: ['sms'] })
+        if (state === 'planned') await dispatch()
+        const begun = Promise.all(batches.map((batch) => processBatch({ ...worker, templates }, batch)))
+        await eventually(
+          'every batch has judged, or waits',
+          async () => judged + (await execute(database, WAITING)),
+          (number) => number === batches.length,
+        )
+        return { begun }
+      })
+      commit()
+      await working.begun
+      await pipeline.work()
+      expect(pipeline.channel.sent).toEqual([])
+      expect(sms.sent).toHaveLength(1)
+    },
+  )
+})
+
+const WAITING = sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`
