@@ -24,7 +24,8 @@ export function consentSql(contact: SQL, channel: SQL, now: Date): SQL {
 
 /**
  * What the person of a contact chose last, as jsonb; NULL of those who never chose. `lately` counts the messages to
- * the person within the time a frequency speaks of, those under way and those of unknown fate included.
+ * the person within the time a frequency speaks of, those under way, those of unknown fate and those that another system
+ * sent before included.
  * @param contact an alias of `contacts`
  */
 export function choiceSql(contact: SQL, now: Date): SQL {
@@ -35,7 +36,9 @@ export function choiceSql(contact: SQL, now: Date): SQL {
         CROSS JOIN LATERAL (
           SELECT FROM touchpoint_records r WHERE r.contact_id = m.contact_id AND r.state IN ('sent', 'uncertain')
             AND r.settled_at > ${now}::timestamptz - make_interval(secs => p.within_days * 86400)
-          UNION ALL SELECT FROM touchpoints t WHERE t.contact_id = m.contact_id AND t.state = 'sending') message
+          UNION ALL SELECT FROM touchpoints t WHERE t.contact_id = m.contact_id AND t.state = 'sending'
+          UNION ALL SELECT FROM outside_sends b WHERE b.contact_id = m.contact_id
+            AND b.sent_at > ${now}::timestamptz - make_interval(secs => p.within_days * 86400)) message
         WHERE m.person_id = ${contact}.person_id) END)
     FROM contacts o JOIN preferences p ON p.contact_id = o.contact_id
     WHERE o.person_id = ${contact}.person_id AND p.chosen_at <= ${now}

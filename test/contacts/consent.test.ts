@@ -348,6 +348,22 @@ describe('a choice', () => {
     expect(await told(pipeline)).toEqual(['one sent', `two ${least}`, `one ${least}`, `two ${least}`])
   })
 
+  it('of once a week counts what another system sent before', async () => {
+    const { pipeline, choose } = await scene()
+    for (const days of [6, 8]) {
+      const contactId = await pipeline.addContact({ silentSince: ago(4) })
+      await choose(contactId, { frequency: { atMost: 1, withinDays: 7 } })
+      await execute(
+        pipeline.database,
+        sql`INSERT INTO outside_sends (contact_id, sent_at, channel, imported_at)
+            VALUES (${contactId}, ${ago(days)}, 'sms', ${START})`,
+      )
+    }
+    await pipeline.runNow()
+    await pipeline.work()
+    expect(await told(pipeline)).toEqual(['remind skipped opted_out at most 1 in 7 days', 'remind sent'])
+  })
+
   it('counts what went meanwhile with every message of a batch, one after the other', async () => {
     const { pipeline, one, choose } = await twoAccounts([{ id: 'one' }])
     await choose({ frequency: { atMost: 2, withinDays: 7 } })
