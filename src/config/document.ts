@@ -211,13 +211,15 @@ function mistakes(document: Document, text: string, at: (offset: number) => Loca
       path: '',
       message: next
         ? 'this line is indented deeper than the one above, which has a value already; indent both alike'
-        : code === 'MULTILINE_IMPLICIT_KEY'
-          ? 'a key is followed by a colon and a space: `key: value`'
-          : /^(All .* must start at the same column|Sequence item without)/.test(message)
-            ? 'the indentation is not that of the lines around it; give each its neighbours’ column'
-            : /^Unexpected flow-(map|seq)-end token/.test(message)
-              ? `this \`${text.charAt(pos[0])}\` closes nothing; take it out`
-              : (EXPLAINED[code] ?? `not valid YAML: ${message}`),
+        : message.startsWith('Not a YAML token') && /[>|][^\n]*$/.test(text.slice(0, pos[0]))
+          ? 'a text that begins with > or | stands in quotes; behind the bare sign it begins on the next line'
+          : code === 'MULTILINE_IMPLICIT_KEY'
+            ? 'a key is followed by a colon and a space: `key: value`'
+            : /^(All .* must start at the same column|Sequence item without)/.test(message)
+              ? 'the indentation is not that of the lines around it; give each its neighbours’ column'
+              : /^Unexpected flow-(map|seq)-end token/.test(message)
+                ? `this \`${text.charAt(pos[0])}\` closes nothing; take it out`
+                : (EXPLAINED[code] ?? `not valid YAML: ${message}`),
     })
   }
   return problems

@@ -132,7 +132,7 @@ function translate(issue: z.core.$ZodIssue, base: Path, context: Context): Probl
     case 'invalid_value':
       return [choice(issue.values.map(String))]
     case 'invalid_type': {
-      const expected = expectedAt(wanted?.schema) ?? kind(issue.expected)
+      const expected = expectedAt(wanted?.schema) ?? `${kind(issue.expected)}${keysOf(issue.expected, path)}`
       return [found === undefined && path.length > 0 ? missing(expected) : instead(expected)]
     }
     case 'too_small':
@@ -168,6 +168,12 @@ function translate(issue: z.core.$ZodIssue, base: Path, context: Context): Probl
     }
   }
 
+  /** The keys of a block, where they are few enough to be read. */
+  function keysOf(type: string, place: Path): string {
+    const keys = type === 'object' ? keysAt(schema, value, place) : []
+    return keys.length === 0 || keys.length > FEW_KEYS ? '' : ` (${keys.join(', ')})`
+  }
+
   /** The value as it should have been written. */
   function rewrite(): string | undefined {
     if (found === undefined || reference !== undefined) return undefined
@@ -185,6 +191,8 @@ function translate(issue: z.core.$ZodIssue, base: Path, context: Context): Probl
     })
   }
 }
+
+const FEW_KEYS = 8
 
 const formats: Record<string, string> = {
   email: 'expected an e-mail address',

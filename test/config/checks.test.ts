@@ -402,6 +402,18 @@ const refusals: [
     'Asia/Shanghai',
   ],
   [
+    'an abbreviation of several zones',
+    [['window: 30d', 'window: 30d\ntimezone: CST']],
+    'CST',
+    '`CST` is an abbreviation that more than one zone has; write an IANA time zone such as Asia/Shanghai',
+  ],
+  [
+    'a text for a block of keys',
+    [['recall: { event: session }', 'recall: session']],
+    'session\nwindow',
+    'expected a block of keys (event, margin), found `session`',
+  ],
+  [
     'bad cron',
     [['"0 9 * * *"', '"0 25 * * *"']],
     '"0 25',

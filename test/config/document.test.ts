@@ -45,6 +45,7 @@ test.each([
   ['a: */5 * * * *\n', '1:4', /a text that begins with \* stands in quotes$/],
   ['a: [1]]\nb: 2\n', '1:7', /^this `\]` closes nothing; take it out$/],
   ['a: @x\n', '1:4', /stands in quotes$/],
+  ['a: > 30 days\nb: 1\n', '1:6', /^a text that begins with > or \| stands in quotes/],
   ['a: &x [1, *x]\n', '1:11', /^`\*x` stands inside what `&x` names/],
   ['a: 1\n---\nb: 1\n', '2:1', /more than one/],
 ])('%j is refused at %s', (text, at, message) => {

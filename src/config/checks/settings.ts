@@ -83,11 +83,26 @@ function percent(share: number): string {
 }
 
 function* checkZone(document: SourceDocument, zone: string, path: Path = ['timezone']): Generator<Problem> {
+  if (ABBREVIATION.test(zone)) {
+    yield finding(
+      document,
+      path,
+      `\`${zone}\` is an abbreviation that more than one zone has; write an IANA time zone such as Asia/Shanghai`,
+      { expected: 'an IANA time zone such as Asia/Shanghai' },
+    )
+    return
+  }
   if (isZone(zone)) return
   yield finding(document, path, `\`${zone}\` is not an IANA time zone such as Asia/Shanghai`, {
     suggestion: nearest(zone, Intl.supportedValuesOf('timeZone')),
   })
 }
+
+/**
+ * Three letters that Intl takes for a zone and IANA has none of: CST is Chicago's there, and Shanghai's to whoever writes
+ * it in China.
+ */
+const ABBREVIATION = /^(?!UTC|UCT|GMT|EST|MST|HST|CET|EET|MET|WET|PRC|ROC|ROK)[A-Z]{3}$/
 
 function isZone(zone: string): boolean {
   try {
