@@ -18,6 +18,7 @@ const CHUNK = 10_000
  * dropped: a replay can be made again at any time.
  * @param campaigns those that will be applied in it, by name
  * @returns a handle on the new schema; the caller closes it
+ * @throws WinbackError `replay.schema` for one that holds anything but a replay
  */
 export async function prepareRehearsal(
   source: Database,
@@ -30,6 +31,7 @@ export async function prepareRehearsal(
       remedy: 'Name another schema with --schema.',
     })
   }
+  await assertExpendable(source, schema)
   await execute(source, sql`DROP SCHEMA IF EXISTS ${sql.identifier(schema)} CASCADE`)
   const database = connect(source.url, { schema, applicationName: 'winback replay' })
   await migrate(database)
@@ -65,6 +67,25 @@ export async function prepareRehearsal(
   await execute(database, sql`CREATE INDEX ON upcoming_activity (occurred_at)`)
   await execute(database, sql`ANALYZE`)
   return database
+}
+
+/** A schema is dropped with all it holds: so it is empty, or an earlier replay's, whole or left half made. */
+async function assertExpendable(source: Database, schema: string): Promise<void> {
+  const inside = (table: string) => `${schema}.${table}`
+  const [found] = await rows<{ filled: boolean; replayed: boolean; ours: boolean }>(
+    source,
+    sql`SELECT EXISTS (SELECT FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = ${schema}) AS filled,
+               to_regclass(${inside('upcoming_activity')}) IS NOT NULL AS replayed,
+               to_regclass(${inside('__drizzle_migrations')}) IS NOT NULL AND to_regclass(${inside('imports')}) IS NOT NULL AS ours`,
+  )
+  if (!found?.filled || found.replayed) return
+  const real = found.ours
+    ? await rows(source, sql`SELECT 1 FROM ${sql.identifier(schema)}.imports LIMIT 1`)
+    : ['whatever it is']
+  if (real.length === 0) return
+  throw new WinbackError('replay.schema', `the schema "${schema}" holds something else than a replay`, {
+    remedy: 'Name another with --schema: a replay drops what stands in its schema.',
+  })
 }
 
 /**

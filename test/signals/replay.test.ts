@@ -99,3 +99,30 @@ test.each([
     }
   },
 )
+
+test('a replay drops nothing but an earlier replay', async () => {
+  const database = await freshDatabase()
+  const replayIn = (schema: string) =>
+    prepareRehearsal(database, schema, new Date('2026-04-01T00:00:00Z'), [])
+  await rows(database, sql`CREATE SCHEMA ledger`)
+  await rows(database, sql`CREATE TABLE ledger.entries (n int)`)
+  await expect(replayIn('ledger')).rejects.toMatchObject({
+    code: 'replay.schema',
+    message: 'the schema "ledger" holds something else than a replay',
+  })
+  expect(await rows(database, sql`SELECT to_regclass('ledger.entries') IS NOT NULL AS kept`)).toEqual([
+    { kept: true },
+  ])
+  for (const again of [1, 2]) {
+    const made = await replayIn('rehearsed')
+    expect([again, made.schema]).toEqual([again, 'rehearsed'])
+    await made.close()
+  }
+  // Another workspace of the same database.
+  await rows(database, sql`DROP TABLE rehearsed.upcoming_activity`)
+  await rows(
+    database,
+    sql`INSERT INTO rehearsed.imports (kind, file, started_at) VALUES ('contacts', 'a.csv', '2026-01-01')`,
+  )
+  await expect(replayIn('rehearsed')).rejects.toMatchObject({ code: 'replay.schema' })
+})
