@@ -137,6 +137,10 @@ function termOf(command: Command): string {
 function inherit(command: Command, parent: Command): Command {
   const name = parent.name() === 'winback' ? command.name() : `${parent.name()} ${command.name()}`
   command.copyInheritedSettings(parent).showHelpAfterError(`  → ${helpOf(name)}`)
+  // The program's own stands under its heading, which is none of this verb's.
+  if (command.commands.length > 0) {
+    command.addHelpCommand(new Command('help').argument('[command]').description('Help for one of these'))
+  }
   for (const child of command.commands) inherit(child, command)
   return command
 }

@@ -193,3 +193,12 @@ test('the second Ctrl-C ends at once what does not heed the first', async () => 
   child.kill('SIGINT')
   expect((await child.ended).code).toBe(130)
 })
+
+test('the help of a verb with verbs of its own lists help among them', async () => {
+  const { stdout } = await run(['import', '--help'], { cwd: directory })
+  expect(stdout).not.toContain('Start here:')
+  expect(stdout).toContain('Help for one of these')
+  expect((await run(['import', 'help', 'contacts'], { cwd: directory })).stdout).toContain(
+    'Usage: winback import contacts',
+  )
+})
