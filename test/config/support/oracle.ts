@@ -89,7 +89,21 @@ function registerOrder<T>(cel: Environment, type: string, order: (a: T, b: T) =>
     .registerOperator(`${type} >= ${type}`, (a: T, b: T) => order(a, b) >= 0)
 }
 
-const base = environment()
+const cel = environment()
+
+// One environment for all conditions: it keeps what it found out about the operators, which is most of its work. A
+// variable is of one type for good, so it is named by its type.
+const variables = new Set<string>()
+
+/** The n-th variable of the type. */
+function variableOf(type: string, n: number): string {
+  const name = `${type}_${n}`
+  if (!variables.has(name)) {
+    cel.registerVariable(name, type)
+    variables.add(name)
+  }
+  return name
+}
 
 /**
  * Evaluates a condition with cel-js: true, false, or null where it is unknown, as the SQL would.
@@ -103,26 +117,25 @@ export function evaluateCondition(
   values: ReadonlyMap<string, unknown>,
   now: Date,
 ): boolean | null {
-  const cel = base.clone()
   const context: Record<string, unknown> = {}
   let names = 0
   /** A variable of the type; one without a value makes cel-js fail where it is read, which is "unknown". */
   const variable = (type: string, value: unknown): string => {
-    const name = `v${names++}`
-    cel.registerVariable(name, type)
+    const name = variableOf(type, names++)
     if (value !== undefined) context[name] = value
     return name
   }
-  const text = print(base.parse(expandDurations(source).text).ast, {
+  const text = print(cel.parse(expandDurations(source).text).ast, {
     variable,
     now,
     catalogue,
     values,
   })
-  const checked = cel.check(text)
+  const evaluate = cel.parse(text)
+  const checked = evaluate.check()
   if (!checked.valid) throw checked.error ?? new Error(`cel-js refuses ${text}`)
   try {
-    const result: unknown = cel.evaluate(text, context)
+    const result: unknown = evaluate(context)
     return typeof result === 'boolean' ? result : null
   } catch {
     return null
