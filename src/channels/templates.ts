@@ -84,6 +84,24 @@ export function parseTemplates(
     return template
   }
 
+  const search = (
+    name: string,
+    wanted: { locale: string; segment?: string | undefined },
+  ): Template | undefined => {
+    for (const locale of localeChain(wanted.locale, fallback)) {
+      for (const segment of new Set([wanted.segment, undefined])) {
+        const source = templates.find(
+          (one) => one.name === name && one.locale === locale && one.segment === segment,
+        )
+        const template = usable(source) ? compile(source, locale) : undefined
+        if (template) return template
+      }
+    }
+    return undefined
+  }
+  // The files do not change: what a message asked for, the next of the batch asks for, too.
+  const found = new Map<string, Template | undefined>()
+
   return {
     hash: hashFiles(files),
     names: () => [...new Set(templates.map((source) => source.name))],
@@ -109,16 +127,9 @@ export function parseTemplates(
         })),
     problems: () => [...problems],
     find: (name, wanted) => {
-      for (const locale of localeChain(wanted.locale, fallback)) {
-        for (const segment of new Set([wanted.segment, undefined])) {
-          const source = templates.find(
-            (one) => one.name === name && one.locale === locale && one.segment === segment,
-          )
-          const template = usable(source) ? compile(source, locale) : undefined
-          if (template) return template
-        }
-      }
-      return undefined
+      const key = `${name}\n${wanted.locale}\n${wanted.segment}`
+      if (!found.has(key)) found.set(key, search(name, wanted))
+      return found.get(key)
     },
   }
 }

@@ -3,6 +3,12 @@ import { type SQL, sql } from 'drizzle-orm'
 // What a contact allows, as SQL over the append-only records. Derived at each look and kept nowhere: a record that
 // comes late, twice or in another order ends at the same answer, and a rehearsal sees what held at its moment.
 // Both look at the whole person: whoever says stop with one account means it for the others.
+//
+// Where nobody has ever recorded anything, one look a statement tells so, and none a contact is made: without it, a fifth
+// of what reading a batch takes went into finding nothing.
+
+const CONSENTS: SQL = sql`(SELECT EXISTS (SELECT FROM consents))`
+const CHOICES: SQL = sql`(SELECT EXISTS (SELECT FROM preferences))`
 
 /**
  * `given`, `withdrawn` or NULL: whether a contact's consent to a channel is in force. Its own latest consent has to be
@@ -19,7 +25,8 @@ export function consentSql(contact: SQL, channel: SQL, now: Date): SQL {
         AND g.decision = 'given' AND g.decided_at <= ${now}) AS given,
       (SELECT max(w.decided_at) FROM contacts o JOIN consents w ON w.contact_id = o.contact_id
         WHERE o.person_id = ${contact}.person_id AND w.channel = ${channel}
-          AND w.decision = 'withdrawn' AND w.decided_at <= ${now}) AS withdrawn OFFSET 0) decided)`
+          AND w.decision = 'withdrawn' AND w.decided_at <= ${now}) AS withdrawn OFFSET 0) decided
+    WHERE ${CONSENTS})`
 }
 
 /**
@@ -41,14 +48,13 @@ export function choiceSql(contact: SQL, now: Date): SQL {
             AND b.sent_at > ${now}::timestamptz - make_interval(secs => p.within_days * 86400)) message
         WHERE m.person_id = ${contact}.person_id) END)
     FROM contacts o JOIN preferences p ON p.contact_id = o.contact_id
-    WHERE o.person_id = ${contact}.person_id AND p.chosen_at <= ${now}
+    WHERE o.person_id = ${contact}.person_id AND p.chosen_at <= ${now} AND ${CHOICES}
     ORDER BY p.chosen_at DESC, p.contact_id LIMIT 1)`
 }
 
 /**
  * True where a channel may not be used for a contact: consent withdrawn, or not given where the workspace asks for it,
- * or the channel refused or paused by the contact. For the last look, when `sending` is marked. Where nobody has ever
- * recorded anything, two look-ups a statement tell so, and none a contact is made.
+ * or the channel refused or paused by the contact. For the last look, when `sending` is marked.
  *
  * Whoever chose how often they want to hear is refused unless `counted`: two workers that count at the same moment would
  * both find room for the last message.
@@ -69,9 +75,10 @@ export function isRefused(
     : sql`held.choice ->> 'atMost' IS NOT NULL`
   const state = consentSql(sql`c`, channel, now)
   const needed = sql`${channel} = ANY (${sql.param([...required])}::text[])`
-  return sql`((${required.length > 0} OR (SELECT EXISTS (SELECT FROM consents)) OR (SELECT EXISTS (SELECT FROM preferences)))
+  return sql`((${required.length > 0} OR ${CONSENTS} OR ${CHOICES})
     AND EXISTS (SELECT FROM contacts c
-      CROSS JOIN LATERAL (SELECT ${state} AS consent, ${choiceSql(sql`c`, now)} AS choice) held
+      -- OFFSET 0: else each is looked up again wherever it is named.
+      CROSS JOIN LATERAL (SELECT ${state} AS consent, ${choiceSql(sql`c`, now)} AS choice OFFSET 0) held
       WHERE c.contact_id = ${contactId} AND (
         held.consent = 'withdrawn' OR (${needed} AND held.consent IS DISTINCT FROM 'given')
         OR held.choice -> 'channelsOff' ?| ARRAY[${channel}, '*']

@@ -10,10 +10,13 @@ import { preparedRows, type Transaction } from './connect.ts'
 export async function lockPersons(tx: Transaction, contactIds: readonly number[]): Promise<void> {
   await preparedRows(
     tx,
-    sql`SELECT FROM contacts p WHERE p.contact_id IN (
-        SELECT CASE WHEN EXISTS (SELECT FROM contacts n WHERE n.contact_id = c.person_id) THEN c.person_id
-          ELSE (SELECT min(o.contact_id) FROM contacts o WHERE o.person_id = c.person_id) END
-        FROM contacts c WHERE c.contact_id = ANY (${bigints(contactIds)}))
-      ORDER BY p.contact_id FOR NO KEY UPDATE OF p`,
+    sql`SELECT FROM (
+        SELECT DISTINCT CASE
+          -- Nearly everybody is one contact, and needs no second look.
+          WHEN c.person_id = c.contact_id OR EXISTS (SELECT FROM contacts n WHERE n.contact_id = c.person_id)
+            THEN c.person_id
+          ELSE (SELECT min(o.contact_id) FROM contacts o WHERE o.person_id = c.person_id) END AS contact_id
+        FROM contacts c WHERE c.contact_id = ANY (${bigints(contactIds)}) ORDER BY 1) named
+      CROSS JOIN LATERAL (SELECT FROM contacts p WHERE p.contact_id = named.contact_id FOR NO KEY UPDATE) p`,
   )
 }
