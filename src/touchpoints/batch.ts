@@ -124,6 +124,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     campaign,
     context,
     toSend: reserved.toSend,
+    promised: reserved.promised,
     compose,
   })
   await release(database, claimId, clock.now(), reserved)

@@ -90,7 +90,7 @@ export async function deliver(dependencies: DeliveryDependencies, dispatch: Disp
  */
 async function record(deps: DeliveryDependencies, dispatch: Dispatch, tally: Tally): Promise<void> {
   const { database, clock } = deps
-  const { claimId, campaign, context } = dispatch
+  const { claimId, campaign, context, promised } = dispatch
   const now = clock.now()
   const { composed, unfit, deferred } = ready(dispatch, dispatch.toSend, now)
   const leases = deps.leases ?? LEASES
@@ -111,7 +111,7 @@ async function record(deps: DeliveryDependencies, dispatch: Dispatch, tally: Tal
         ? await counting(database, composed, async (session, asked, counted) => {
             const ids = new Set(asked.map(({ candidate }) => candidate.touchpointId))
             const mine = sent.filter(({ touchpointId }) => ids.has(touchpointId))
-            return await settleUnmarked(session, claimId, mine, { ...last, counted })
+            return await settleUnmarked(session, claimId, mine, { ...last, counted }, promised)
           })
         : 0
     count(tally, sent, done)
@@ -332,7 +332,7 @@ async function settleResults(
 /** Settles; what Winback itself is the provider of is kept in the same transaction. */
 async function settleKeeping(
   { database, keep }: DeliveryDependencies,
-  { claimId, campaign, context }: Dispatch,
+  { claimId, campaign, context, promised }: Dispatch,
   now: Date,
   settled: readonly Settlement[],
   results: readonly Ended[],
@@ -342,11 +342,11 @@ async function settleKeeping(
     if (delivery.outcome !== 'sent' || !delivery.keep) return []
     return [{ contactId, touchpointId, episodeId, offer: offer ?? null, keep: delivery.keep }]
   })
-  if (!keep || keepsakes.length === 0) return await settle(database, claimId, now, settled)
+  if (!keep || keepsakes.length === 0) return await settle(database, claimId, now, settled, promised)
   return await transaction(database, async (tx) => {
     // A return that is being recorded comes before or after all of this: it finds the call, or the call finds it.
     await lockEpisodes(tx, keepsakes)
-    const done = await settle(tx, claimId, now, settled)
+    const done = await settle(tx, claimId, now, settled, promised)
     await keep(tx, now, { campaign, step: context.step }, keepsakes)
     return done
   })

@@ -11,6 +11,7 @@ import {
 } from '../database/connect.ts'
 import { ensurePartitionsWithin } from '../database/partitions.ts'
 import { isRefused } from '../database/permissions.ts'
+import { expectedCost, grantedWith } from '../offers/conclusion.ts'
 
 // Every change of a touchpoint's state, as set-based SQL. Elsewhere, rows of the work table are only born (as `planned`:
 // audience/stages.ts, audience/seeds.ts, outcomes/returns.ts), marked with the channel that caps.ts reserved, and removed
@@ -169,9 +170,9 @@ export interface LastLook {
 function mayGo(channel: SQL, { campaign, now, needsConsent, counted = false }: LastLook): SQL {
   return sql`t.state = 'claimed' AND t.lease_until > clock_timestamp()
         AND NOT EXISTS (
-          SELECT FROM switches s
-          WHERE (s.scope = 'workspace') OR (s.scope = 'campaign' AND s.name = ${campaign})
-             OR (s.scope = 'channel' AND s.name = ${channel}))
+          SELECT FROM switches s WHERE s.scope = 'workspace' OR (s.scope = 'campaign' AND s.name = ${campaign}))
+        -- As a list, it is read once a statement and not once a touchpoint.
+        AND ${channel} <> ALL (ARRAY(SELECT s.name FROM switches s WHERE s.scope = 'channel'))
         AND NOT ${isRefused(sql`t.contact_id`, channel, needsConsent, now, counted)}`
 }
 
@@ -239,6 +240,7 @@ export async function renew(
 /**
  * claimed | sending → settled, in one statement: out of the work table, into the record, into the ledger.
  * Rows that are no longer this claim's are left alone.
+ * @param promised the claim has reserved grants: those of what went out are granted with it
  * @returns how many were settled
  */
 export async function settle(
@@ -246,8 +248,9 @@ export async function settle(
   claimId: string,
   now: Date,
   ended: readonly Settlement[],
+  promised = false,
 ): Promise<number> {
-  return await settleWhere(session, claimId, now, ended, sql`true`)
+  return await settleWhere(session, { claimId, now, ended, which: sql`true`, promised })
 }
 
 /**
@@ -261,17 +264,30 @@ export async function settleUnmarked(
   claimId: string,
   sent: readonly Settlement[],
   last: LastLook,
+  promised: boolean,
 ): Promise<number> {
-  return await settleWhere(session, claimId, last.now, sent, mayGo(sql`v.channel`, last))
+  const { now } = last
+  return await settleWhere(session, {
+    claimId,
+    now,
+    ended: sent,
+    which: mayGo(sql`v.channel`, last),
+    promised,
+  })
 }
 
 async function settleWhere(
   session: Session,
-  claimId: string,
-  now: Date,
-  ended: readonly Settlement[],
-  which: SQL,
+  what: {
+    readonly claimId: string
+    readonly now: Date
+    readonly ended: readonly Settlement[]
+    /** What has to hold of `t`, the touchpoint, once it is locked; may read `v`, its settlement. */
+    readonly which: SQL
+    readonly promised: boolean
+  },
 ): Promise<number> {
+  const { claimId, now, ended, which, promised } = what
   const column = <K extends keyof Settlement>(key: K) => sql.param(ended.map((row) => row[key]))
   const numbers = (key: 'contactId' | 'touchpointId' | 'cost') => bigints(ended.map((row) => row[key]))
   const [result] = await preparedRows<{ settled: number }>(
@@ -302,10 +318,11 @@ async function settleWhere(
         channel, template, provider_id, address_key, attempt + (state IN ('sent', 'failed', 'uncertain'))::int, cost, planned_for,
         ${now}
       FROM gone
-    ), booked AS (
+    )${promised ? sql`, ${grantedWith(claimId, now)}` : sql``}, booked AS (
       INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
-      SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', channel, cost, ${now}
+      SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', channel, cost, ${now}::timestamptz
       FROM gone WHERE cost > 0
+      ${promised ? sql`UNION ALL ${expectedCost(now)}` : sql``}
     )
     SELECT count(*) AS settled FROM gone`,
   )

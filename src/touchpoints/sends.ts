@@ -15,6 +15,8 @@ export interface Dispatch {
   readonly campaign: CompiledCampaign
   readonly context: GuardContext
   readonly toSend: readonly Cleared[]
+  /** Grants were reserved for some of it. */
+  readonly promised: boolean
   readonly compose: Compose
 }
 

@@ -217,6 +217,20 @@ describe('a grant', () => {
     expect(await liability(pipeline)).toBe(0)
   })
 
+  it('is granted, and owed, with the settlement of its message, while the rest of the batch is on its way', async () => {
+    const channel = testChannel('email', { concurrency: 1 })
+    const pipeline = await open(2, coupon(), { channel })
+    let seen: unknown
+    channel.answer = async () => {
+      seen = [(await grantsOf(pipeline)).map(({ state }) => state), await liability(pipeline)]
+      return { outcome: 'sent' }
+    }
+    await pipeline.work()
+    // As the second message was being sent.
+    expect(seen).toEqual([['granted', 'reserved'], 400_000])
+    expect(await liability(pipeline)).toBe(2 * 400_000)
+  })
+
   it('of a worker that died comes back with its touchpoint, or stays where the message may be out', async () => {
     const channel = testChannel('email', { concurrency: 1 })
     const pipeline = await open(2, coupon(), { channel })
