@@ -248,11 +248,18 @@ export async function sweepBudgets(session: Session, now: Date): Promise<number>
       DELETE FROM budget_holds h USING left_behind l
       WHERE h.claim_id = l.claim_id AND h.campaign = l.campaign AND h.kind = l.kind
       RETURNING h.*
-    ), unpriced AS (
-      UPDATE touchpoint_records r SET cost = k.amount
+    ), doubted AS (
+      SELECT r.contact_id, r.touchpoint_id, k.amount
       FROM orphaned h CROSS JOIN LATERAL unnest(h.contact_ids, h.touchpoint_ids, h.amounts)
         AS k(contact_id, touchpoint_id, amount)
-      WHERE h.kind = 'spend' AND r.contact_id = k.contact_id AND r.touchpoint_id = k.touchpoint_id
+      JOIN touchpoint_records r USING (contact_id, touchpoint_id)
+      WHERE h.kind = 'spend' AND r.state = 'uncertain' AND r.cost = 0
+      -- In the order in which a late result locks them: the two must not wait for each other.
+      ORDER BY r.contact_id, r.touchpoint_id FOR UPDATE OF r
+    ), unpriced AS (
+      UPDATE touchpoint_records r SET cost = d.amount
+      FROM doubted d
+      WHERE r.contact_id = d.contact_id AND r.touchpoint_id = d.touchpoint_id
         AND r.state = 'uncertain' AND r.cost = 0
       RETURNING r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, r.channel, r.cost
     ), booked AS (

@@ -486,8 +486,10 @@ export async function reclaimExpired(
 /**
  * uncertain → sent | failed: what became of a send is known after all (the worker that made it was only slow, or a
  * receipt came). The record is amended in place. The ledger gets the difference: what
- * the sweeper could not know the price of is booked, what never went out is taken back. The offer's liability stays
- * with its grant, which outlives the message: another step may promise it anew, and it ends by redemption or expiry.
+ * the sweeper could not know the price of is booked, what never went out is taken back. What was booked is read off the
+ * locked record, which holds it for as long as the outcome is unknown: the ledger as this statement sees it lacks what a
+ * sweep books meanwhile (budgets.ts). The offer's liability stays with its grant, which outlives the message: another step
+ * may promise it anew, and it ends by redemption or expiry.
  */
 export async function resolve(session: Session, now: Date, known: readonly Settlement[]): Promise<number> {
   const column = <K extends keyof Settlement>(key: K) => sql.param(known.map((row) => row[key]))
@@ -502,22 +504,22 @@ export async function resolve(session: Session, now: Date, known: readonly Settl
         ${column('providerId')}::text[], ${numbers('cost')}
       ) AS k(contact_id, touchpoint_id, state, reason, detail, template, provider_id, cost)
       WHERE state IN ('sent', 'failed')
+    ), doubted AS (
+      SELECT r.contact_id, r.touchpoint_id, r.cost AS before, k.state, k.reason, k.detail, k.provider_id, k.template,
+        CASE k.state WHEN 'sent' THEN greatest(k.cost, r.cost) ELSE 0 END AS cost
+      FROM known k JOIN touchpoint_records r USING (contact_id, touchpoint_id)
+      WHERE r.state = 'uncertain'
+      ORDER BY r.contact_id, r.touchpoint_id FOR UPDATE OF r
     ), amended AS (
-      UPDATE touchpoint_records r SET state = k.state, reason = k.reason, detail = k.detail,
-        provider_id = coalesce(k.provider_id, r.provider_id), template = coalesce(k.template, r.template),
-        cost = CASE k.state WHEN 'sent' THEN greatest(k.cost, r.cost) ELSE 0 END
-      FROM known k
-      WHERE r.contact_id = k.contact_id AND r.touchpoint_id = k.touchpoint_id AND r.state = 'uncertain'
-      RETURNING r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, r.channel, k.state, k.cost
+      UPDATE touchpoint_records r SET state = d.state, reason = d.reason, detail = d.detail,
+        provider_id = coalesce(d.provider_id, r.provider_id), template = coalesce(d.template, r.template), cost = d.cost
+      FROM doubted d
+      WHERE r.contact_id = d.contact_id AND r.touchpoint_id = d.touchpoint_id AND r.state = 'uncertain'
+      RETURNING r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, r.channel, d.before, d.cost
     ), booked AS (
       INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
-      SELECT a.contact_id, a.touchpoint_id, a.episode_id, a.step_id, 'spend', a.channel, target - before, ${now}
-      FROM amended a
-      CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0)::bigint AS before FROM ledger l
-        WHERE l.contact_id = a.contact_id AND l.touchpoint_id = a.touchpoint_id AND l.kind = 'spend') mine
-      CROSS JOIN LATERAL (SELECT CASE WHEN a.state = 'failed' THEN 0
-        ELSE greatest(a.cost, before) END AS target) aim
-      WHERE target <> before
+      SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', channel, cost - before, ${now}
+      FROM amended WHERE cost <> before
     )
     SELECT count(*) AS resolved FROM amended`,
   )

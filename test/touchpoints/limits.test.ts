@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { execute, rows, transaction } from '../../src/database/connect.ts'
+import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
 import { offer } from '../../src/offers/offers.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { holdBudgets, openBudgets, releaseBudgets, sweepBudgets } from '../../src/touchpoints/budgets.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { reclaimExpired } from '../../src/touchpoints/lifecycle.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
+import { eventually } from '../support/eventually.ts'
 import {
   DAY,
   expireLeases,
@@ -39,6 +41,16 @@ const capped = (...caps: string[]) => ({
 })
 const later = (pipeline: Pipeline, seconds: number) =>
   pipeline.clock.set(new Date(pipeline.clock.now().getTime() + seconds * 1000))
+
+/** Until a statement waits for a lock of another transaction. */
+async function untilWaiting(database: Database): Promise<void> {
+  const waiting = sql`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+  await eventually(
+    'a statement waits for a lock',
+    () => rows(database, waiting),
+    (found) => found.length > 0,
+  )
+}
 
 /** Hands all that is due to batches that run at the same time. */
 async function rush(pipeline: Pipeline): Promise<void> {
@@ -254,6 +266,37 @@ describe('a budget', () => {
     await sweep(pipeline.database, pipeline.clock.now(), [])
     expect(await holds(pipeline)).toEqual([])
     expect(await spent(pipeline)).toBe(cent)
+  })
+
+  it('is spent once where a worker that was thought dead tells while its hold is swept', async () => {
+    const channel = testChannel('email', { price: cent, concurrency: 1 })
+    const pipeline = await open(1, {
+      definition: priced({ spend: '1 CNY' }),
+      channel,
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one' }] }],
+    })
+    const { database } = pipeline
+    let end = () => {}
+    let working: Promise<void> | undefined
+    await new Promise<void>((sending) => {
+      channel.answer = () =>
+        new Promise((answer) => {
+          end = () => answer({ outcome: 'sent' })
+          sending()
+        })
+      working = rush(pipeline)
+    })
+    await expireLeases(database)
+    expect(await reclaimExpired(database, START, [])).toMatchObject({ uncertain: 1 })
+    await transaction(database, async (tx) => {
+      expect(await sweepBudgets(tx, START)).toBe(1)
+      end()
+      await untilWaiting(database)
+    })
+    await working
+    expect(await pipeline.records()).toMatchObject([{ state: 'sent' }])
+    expect(await spent(pipeline)).toBe(cent)
+    expect(await rows(database, sql`SELECT cost FROM touchpoint_records`)).toEqual([{ cost: cent }])
   })
 
   it('is spent where more went than a number holds exactly, and nothing throws', async () => {
