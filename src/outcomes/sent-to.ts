@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import { rows, type Transaction } from '../database/connect.ts'
-import type { TouchpointKey } from '../touchpoints/lifecycle.ts'
+import type { TouchpointKey } from '../touchpoints/keys.ts'
 import type { Found } from './do-not-contact.ts'
 import type { Addressed } from './reporting.ts'
 

@@ -12,16 +12,8 @@ import { type DeadDevice, deliver, type Keep } from './delivery.ts'
 import type { Batch } from './dispatch.ts'
 import { type Candidate, gather } from './gather.ts'
 import { type GuardContext, judgeAll, type Reach, type Verdict } from './guards.ts'
-import {
-  claim,
-  type Deferral,
-  LEASES,
-  type Leases,
-  putBack,
-  type Settlement,
-  settle,
-  type TouchpointKey,
-} from './lifecycle.ts'
+import type { TouchpointKey } from './keys.ts'
+import { claim, type Deferral, LEASES, type Leases, putBack, type Settlement, settle } from './lifecycle.ts'
 import { type Cleared, composeOnce, composer, type TemplateFinder, unsent } from './message.ts'
 import { giveBack } from './rates.ts'
 import { type ReserveDependencies, release, reserve } from './reserve.ts'

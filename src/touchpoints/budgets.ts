@@ -9,7 +9,7 @@ import {
   type Transaction,
   transaction,
 } from '../database/connect.ts'
-import type { TouchpointKey } from './lifecycle.ts'
+import type { TouchpointKey } from './keys.ts'
 
 // What a campaign may cost. A batch holds the upper bound of what it is about to spend until all of it is settled and
 // booked; `spent + held ≤ budget` is decided under the lock on the budget's row. What was booked since is folded in by

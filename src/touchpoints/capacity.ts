@@ -11,7 +11,7 @@ import {
   transaction,
 } from '../database/connect.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
-import { keyTable, type TouchpointKey } from './lifecycle.ts'
+import { keyTable, type TouchpointKey } from './keys.ts'
 import type { Cleared } from './message.ts'
 import type { Refused } from './reserve.ts'
 import { startOfNextDay } from './windows.ts'

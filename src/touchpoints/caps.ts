@@ -5,7 +5,8 @@ import { formatRate, type Rate } from '../config/quantities.ts'
 import { bigints } from '../database/arrays.ts'
 import { preparedRows, type Session, type Transaction } from '../database/connect.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
-import { channelTable, isOpen, lockByKey } from './lifecycle.ts'
+import { channelTable, lockByKey } from './keys.ts'
+import { isOpen } from './lifecycle.ts'
 import type { Cleared } from './message.ts'
 
 // How much one person may get, over all campaigns. What was sent (or may have been) counts where it falls into the

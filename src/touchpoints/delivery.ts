@@ -1,12 +1,12 @@
 import type { CallTask, Channel, ContactView, Delivery, InappMessage } from '../channels/channel.ts'
 import type { Clock } from '../clock.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
-import { type Database, type Session, type Transaction, transaction } from '../database/connect.ts'
+import { type Database, type Transaction, transaction } from '../database/connect.ts'
 import { throughOutage } from '../database/outage.ts'
-import { lockPersons } from '../database/person-locks.ts'
+import type { Going, TouchpointKey } from './keys.ts'
+import { takeLastLook } from './last-look.ts'
 import {
   type Deferral,
-  type Going,
   LEASES,
   type Leases,
   lockEpisodes,
@@ -17,7 +17,6 @@ import {
   type Settlement,
   settle,
   settleUnmarked,
-  type TouchpointKey,
 } from './lifecycle.ts'
 import type { Cleared, Outgoing } from './message.ts'
 import { concludeSend, count, type Dispatch, handOver, ready, type Tally } from './sends.ts'
@@ -108,7 +107,7 @@ async function record(deps: DeliveryDependencies, dispatch: Dispatch, tally: Tal
     if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
     const done =
       sent.length > 0
-        ? await counting(database, composed, async (session, asked, counted) => {
+        ? await takeLastLook(database, composed, async (session, asked, counted) => {
             const ids = new Set(asked.map(({ candidate }) => candidate.touchpointId))
             const mine = sent.filter(({ touchpointId }) => ids.has(touchpointId))
             return await settleUnmarked(session, claimId, mine, { ...last, counted }, promised)
@@ -119,33 +118,6 @@ async function record(deps: DeliveryDependencies, dispatch: Dispatch, tally: Tal
     const back = done < sent.length ? [...later, ...sent.map((each) => againAt(each, now))] : later
     if (back.length > 0) tally.deferred += await putBack(database, claimId, back)
   }, leases.send)
-}
-
-/**
- * The last look at a slice, where messages are counted. Where nobody of it chose how often they want to hear, it is one
- * statement. Else their persons are locked before, so that no other worker counts at the same moment; and of the messages
- * to one of them only the first is asked for, since none of one statement counts the others. The rest goes back, and is
- * judged with that one counted.
- */
-async function counting<T>(
-  database: Database,
-  slice: readonly Outgoing[],
-  look: (session: Session, asked: readonly Outgoing[], counted: boolean) => Promise<T>,
-): Promise<T> {
-  const chose = ({ candidate: { choice } }: Outgoing) => choice !== null && choice.atMost !== null
-  if (!slice.some(chose)) return await look(database, slice, false)
-  const persons = new Set<number>()
-  const asked = slice.filter((outgoing) => {
-    const { personId } = outgoing.candidate
-    return !chose(outgoing) || (!persons.has(personId) && persons.add(personId))
-  })
-  return await transaction(database, async (tx) => {
-    await lockPersons(
-      tx,
-      asked.map(({ candidate }) => candidate.contactId),
-    )
-    return await look(tx, asked, true)
-  })
 }
 
 function againAt({ contactId, touchpointId }: TouchpointKey, dueAt: Date): Deferral {
@@ -260,7 +232,7 @@ async function markSlice(
     const marked =
       composed.length === 0
         ? []
-        : await counting(database, composed, (session, asked, counted) =>
+        : await takeLastLook(database, composed, (session, asked, counted) =>
             markSending(
               session,
               claimId,

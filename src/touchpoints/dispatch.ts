@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Rates } from '../config/rates.ts'
 import { type Database, preparedRows, rows, type Session } from '../database/connect.ts'
-import { isOpen, LEASES, queueDue, type TouchpointKey } from './lifecycle.ts'
+import type { TouchpointKey } from './keys.ts'
+import { isOpen, LEASES, queueDue } from './lifecycle.ts'
 import { type Allowance, giveBack, readRates, takeRate } from './rates.ts'
 
 /** Touchpoints a job carries. */

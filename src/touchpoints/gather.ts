@@ -4,7 +4,7 @@ import type { CompiledCampaign, CompiledStep, TemplateFact } from '../config/com
 import { templatesOf } from '../config/variants.ts'
 import { preparedRows, type Session } from '../database/connect.ts'
 import { choiceSql, consentSql } from '../database/permissions.ts'
-import { keyTable, type TouchpointKey } from './lifecycle.ts'
+import { keyTable, type TouchpointKey } from './keys.ts'
 
 /** Everything the guards look at for one claimed touchpoint, read in one statement for the whole batch. */
 export interface Candidate extends TouchpointKey {

@@ -10,8 +10,9 @@ import {
   type Transaction,
 } from '../database/connect.ts'
 import { ensurePartitionsWithin } from '../database/partitions.ts'
-import { isRefused } from '../database/permissions.ts'
 import { expectedCost, grantedWith } from '../offers/conclusion.ts'
+import { type Going, goingTable, keyTable, lockByKey, type TouchpointKey } from './keys.ts'
+import { type LastLook, mayGo } from './last-look.ts'
 
 // Every change of a touchpoint's state, as set-based SQL. Elsewhere, rows of the work table are only born (as `planned`:
 // audience/stages.ts, audience/seeds.ts, outcomes/returns.ts), marked with the channel that caps.ts reserved, and removed
@@ -37,12 +38,6 @@ export interface Leases {
 
 export const LEASES: Leases = { queued: 300, claim: 120, send: 90 }
 
-/** One touchpoint, by primary key. */
-export interface TouchpointKey {
-  readonly contactId: number
-  readonly touchpointId: number
-}
-
 /** How a touchpoint ends, or what stays to be recorded of it. */
 export interface Settlement extends TouchpointKey {
   readonly state: 'sent' | 'failed' | 'skipped' | 'cancelled' | 'uncertain'
@@ -61,33 +56,6 @@ export interface Deferral extends TouchpointKey {
   /** True where a send was tried: counts as an attempt. */
   readonly tried: boolean
   readonly why: Wait
-}
-
-/** The keys as a table `k(contact_id, touchpoint_id)`: two arrays, whatever the number of rows. */
-export function keyTable(keys: readonly TouchpointKey[]): SQL {
-  const contactIds = bigints(keys.map((key) => key.contactId))
-  const touchpointIds = bigints(keys.map((key) => key.touchpointId))
-  return sql`unnest(${ofAnyLength(contactIds)}, ${touchpointIds}) AS k(contact_id, touchpoint_id)`
-}
-
-/** {@link keyTable} with a channel for each: `k(contact_id, touchpoint_id, channel)`. */
-export function channelTable(keys: readonly (TouchpointKey & { readonly channel: string })[]): SQL {
-  return sql`unnest(${ofAnyLength(bigints(keys.map((key) => key.contactId)))},
-    ${bigints(keys.map((key) => key.touchpointId))}, ${sql.param(keys.map((key) => key.channel))}::text[]
-  ) AS k(contact_id, touchpoint_id, channel)`
-}
-
-/**
- * Locks the touchpoints of a table of keys, one after another in the order of their keys, and gives back the rows of the
- * table whose touchpoint is in the state. By key and not as a join: with statistics from before anything was queued, a
- * join read the whole work table and held each row it found against all keys.
- * @param keys a table `k` with contact_id and touchpoint_id, among other columns
- * @param state what has to hold of `t`, the touchpoint, once it is locked; may read `k`
- */
-export function lockByKey(keys: SQL, state: SQL): SQL {
-  return sql`SELECT k.* FROM (SELECT * FROM ${keys} ORDER BY contact_id, touchpoint_id) k
-      CROSS JOIN LATERAL (SELECT FROM touchpoints t
-        WHERE t.contact_id = k.contact_id AND t.touchpoint_id = k.touchpoint_id AND ${state} FOR UPDATE) t`
 }
 
 /**
@@ -156,33 +124,6 @@ export async function claim(
   )
 }
 
-/** What is looked at once more before a message goes. */
-export interface LastLook {
-  readonly campaign: string
-  readonly now: Date
-  /** Channels nothing goes out on without consent. */
-  readonly needsConsent: readonly string[]
-  /** The persons are locked: what they get can be counted, for those who chose how often. Else they have to wait. */
-  readonly counted?: boolean
-}
-
-/** True where a claimed touchpoint `t`, its row about to be locked, may still go out. */
-function mayGo(channel: SQL, { campaign, now, needsConsent, counted = false }: LastLook): SQL {
-  return sql`t.state = 'claimed' AND t.lease_until > clock_timestamp()
-        AND NOT EXISTS (
-          SELECT FROM switches s WHERE s.scope = 'workspace' OR (s.scope = 'campaign' AND s.name = ${campaign}))
-        -- As a list, it is read once a statement and not once a touchpoint.
-        AND ${channel} <> ALL (ARRAY(SELECT s.name FROM switches s WHERE s.scope = 'channel'))
-        AND NOT ${isRefused(sql`t.contact_id`, channel, needsConsent, now, counted)}`
-}
-
-/** A touchpoint that is about to be handed over, and to where. */
-export interface Going extends TouchpointKey {
-  readonly channel: string
-  /** The keyed hash of the address or number it goes to; absent where it goes to none of them. */
-  readonly addressKey?: Buffer | null
-}
-
 /**
  * claimed → sending, for one slice. The row lock decides between this and a return, an opt-out or an erasure that
  * is being recorded: whichever comes second finds the row changed. A pause that was switched on meanwhile marks
@@ -197,16 +138,11 @@ export async function markSending(
   slice: LastLook & { keys: readonly Going[] },
   lease = LEASES.send,
 ): Promise<TouchpointKey[]> {
-  const { keys } = slice
-  const going = sql`unnest(${ofAnyLength(bigints(keys.map((key) => key.contactId)))},
-        ${bigints(keys.map((key) => key.touchpointId))}, ${sql.param(keys.map((key) => key.channel))}::text[],
-        ${sql.param(keys.map((key) => key.addressKey ?? null))}::bytea[]
-      ) AS k(contact_id, touchpoint_id, channel, address_key)`
   return await preparedRows<TouchpointKey>(
     session,
     sql`
     WITH locked AS (
-      ${lockByKey(going, sql`t.claim_id = ${claimId}::uuid AND ${mayGo(sql`k.channel`, slice)}`)}
+      ${lockByKey(goingTable(slice.keys), sql`t.claim_id = ${claimId}::uuid AND ${mayGo(sql`k.channel`, slice)}`)}
     )
     UPDATE touchpoints t
     SET state = 'sending', channel = locked.channel, address_key = locked.address_key,

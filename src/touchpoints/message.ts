@@ -3,7 +3,8 @@ import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { inVariant } from '../config/variants.ts'
 import { messageOf } from '../errors.ts'
 import type { Candidate } from './gather.ts'
-import type { Settlement, TouchpointKey } from './lifecycle.ts'
+import type { TouchpointKey } from './keys.ts'
+import type { Settlement } from './lifecycle.ts'
 import { messageViewer, type Promised, type Sender } from './view.ts'
 
 // A candidate the guards let through, and the message made of it.

@@ -2,7 +2,7 @@ import { createPostgresBackend, Queue, Worker } from 'bullmq'
 import { Cluster, Redis } from 'ioredis'
 import { messageOf, WinbackError } from '../errors.ts'
 import type { Batch } from './dispatch.ts'
-import type { TouchpointKey } from './lifecycle.ts'
+import type { TouchpointKey } from './keys.ts'
 
 // BullMQ distributes the work; PostgreSQL holds the truth. A job names rows and nothing else, so the queue may be
 // flushed at any moment. Hence: generated job ids (a completed id could not be added again), one attempt (a

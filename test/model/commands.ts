@@ -5,7 +5,8 @@ import { expect } from 'vitest'
 import { execute, rows } from '../../src/database/connect.ts'
 import { processBatch as processReally } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
-import { claim, markSending, type TouchpointKey } from '../../src/touchpoints/lifecycle.ts'
+import type { TouchpointKey } from '../../src/touchpoints/keys.ts'
+import { claim, markSending } from '../../src/touchpoints/lifecycle.ts'
 import { sweep as sweepReal } from '../../src/touchpoints/sweep.ts'
 import {
   ALIVE,
