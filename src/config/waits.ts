@@ -22,7 +22,7 @@ export const WAITS = [
   'capacity',
   /** The channel is switched off: by hand, or by its breaker. */
   'paused',
-  /** Something was switched off or refused while it was being prepared. */
+  /** While it was being prepared, something was switched off, refused or sent, or the person became another. */
   'changed',
   /** A send was tried, and the provider or the network could not take it. */
   'retry',

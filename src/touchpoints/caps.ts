@@ -2,10 +2,11 @@ import { sql } from 'drizzle-orm'
 import { Temporal } from 'temporal-polyfill'
 import type { Campaign } from '../config/campaign.ts'
 import { formatRate, type Rate } from '../config/quantities.ts'
-import { bigints } from '../database/arrays.ts'
+import { bigints, ofAnyLength } from '../database/arrays.ts'
 import { preparedRows, type Session, type Transaction } from '../database/connect.ts'
+import { effortSpent } from './gather.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
-import { channelTable, lockByKey } from './keys.ts'
+import { lockByKey } from './keys.ts'
 import { isOpen } from './lifecycle.ts'
 import type { Cleared } from './message.ts'
 
@@ -256,7 +257,6 @@ function earliestStart({ caps, now }: CapLimits, applicants: readonly Applicant[
  * Decides a claim’s caps and marks what is admitted as reserved: a claimed touchpoint with a channel counts as open, until
  * it is settled, put back or swept. To be called under the locks on the persons, taken by a statement before: what is
  * counted here stays true until the transaction ends.
- * @returns a decision for each touchpoint that is still the claim’s
  */
 export async function reserveCaps(
   tx: Transaction,
@@ -264,15 +264,31 @@ export async function reserveCaps(
   limits: CapLimits,
   cleared: readonly Cleared[],
 ): Promise<Map<number, CapDecision>> {
-  const applicants = applicantsOf(limits, cleared)
-  const messages = await readMessages(tx, limits, applicants, fewest(limits))
-  const decisions = decideCaps(limits.caps, applicants, messages, limits)
+  const decisions = await decisionsOf(tx, limits, cleared)
   const admitted = cleared.filter(({ candidate }) => decisions.get(candidate.touchpointId) === 'admit')
   const held = new Set(await markReserved(tx, claimId, admitted))
   for (const { candidate } of admitted) {
-    if (!held.has(candidate.touchpointId)) decisions.delete(candidate.touchpointId)
+    if (!held.has(candidate.touchpointId)) decisions.set(candidate.touchpointId, anew(limits))
   }
   return decisions
+}
+
+async function decisionsOf(
+  tx: Transaction,
+  limits: CapLimits,
+  cleared: readonly Cleared[],
+): Promise<Map<number, CapDecision>> {
+  if (limits.caps.length === 0) {
+    return new Map(cleared.map(({ candidate }) => [candidate.touchpointId, 'admit']))
+  }
+  const applicants = applicantsOf(limits, cleared)
+  const messages = await readMessages(tx, limits, applicants, fewest(limits))
+  return decideCaps(limits.caps, applicants, messages, limits)
+}
+
+/** What the guards saw is no longer so: they look again. What is another worker's by now is not put back, by its fence. */
+function anew({ now }: CapLimits): CapDecision {
+  return { verdict: { kind: 'defer', until: now, cause: 'changed' } }
 }
 
 /** No cap holds back the messages of a person who has so many at most, sent, open and due ones together. */
@@ -328,23 +344,32 @@ async function readMessages(
   )
 }
 
-/** @returns the touchpoints that are still the claim’s, reserved now */
+/**
+ * Reserves what is still the claim’s, of the person it was counted for, and within the effort its episode is worth. A
+ * contact that was merged or parted since it was gathered was counted among the wrong messages. Another step of the
+ * episode that reserved meanwhile was not counted at all: contacts, too, are locked with their person.
+ * @returns the touchpoints that are reserved now
+ */
 async function markReserved(
   tx: Transaction,
   claimId: string,
   admitted: readonly Cleared[],
 ): Promise<number[]> {
   if (admitted.length === 0) return []
-  const keys = admitted.map(({ candidate: { contactId, touchpointId }, channel }) => ({
-    contactId,
-    touchpointId,
-    channel,
-  }))
+  const candidates = admitted.map(({ candidate }) => candidate)
+  const keys = sql`unnest(${ofAnyLength(bigints(candidates.map((one) => one.contactId)))},
+        ${bigints(candidates.map((one) => one.touchpointId))}, ${sql.param(admitted.map(({ channel }) => channel))}::text[],
+        ${bigints(candidates.map((one) => one.personId))}, ${sql.param(candidates.map((one) => one.effort))}::int[]
+      ) AS k(contact_id, touchpoint_id, channel, person_id, effort)`
+  const limited = candidates.some(({ effort }) => effort !== null)
+  const state = sql`t.claim_id = ${claimId}::uuid AND t.state = 'claimed'
+          AND EXISTS (SELECT FROM contacts c WHERE c.contact_id = k.contact_id AND c.person_id = k.person_id)
+          ${limited ? sql`AND (k.effort IS NULL OR k.effort > ${effortSpent()})` : sql``}`
   const reserved = await preparedRows<{ touchpointId: number }>(
     tx,
     sql`
     WITH locked AS (
-      ${lockByKey(channelTable(keys), sql`t.claim_id = ${claimId}::uuid AND t.state = 'claimed'`)}
+      ${lockByKey(keys, state)}
     )
     UPDATE touchpoints t SET channel = locked.channel FROM locked
     WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id

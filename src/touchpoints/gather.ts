@@ -46,7 +46,9 @@ export interface Candidate extends TouchpointKey {
   readonly facts: Readonly<Record<string, unknown>>
   /** Paths of facts older than their `fresh` limit. */
   readonly stale: readonly string[]
-  /** Messages the episode may still come to; null without a limit. */
+  /** Messages the episode may come to in all; null without a limit. */
+  readonly effort: number | null
+  /** What is left of them at this moment; null without a limit. */
   readonly effortLeft: number | null
 }
 
@@ -149,7 +151,7 @@ async function read(
       ${consentsSql(step.channels, now)} AS consent, ${choiceSql(sql`c`, now)} AS choice,
       ${step.condition ? step.condition.sql(now) : sql`true`} AS condition,
       jsonb_strip_nulls(${valuesSql(facts, now)}) AS facts,
-      ${staleSql(facts, now)} AS stale, ${effortLeftSql(what.campaign, now)} AS "effortLeft"
+      ${staleSql(facts, now)} AS stale, ${effortSql(what.campaign, now)} AS effort, ${effortLeftSql(what.campaign, now)} AS "effortLeft"
     FROM ${source}`,
   )
 }
@@ -163,16 +165,31 @@ function dataSql({ step, now }: { step: CompiledStep; now: Date }): SQL {
   return step.data ? sql` LEFT JOIN LATERAL (${step.data(now)}) r ON true` : sql``
 }
 
+function effortSql({ effort }: Pick<CompiledCampaign, 'effort'>, now: Date): SQL {
+  return effort ? sql`(${effort(now)})::int` : sql`NULL::int`
+}
+
 /**
- * What is left of the effort the contact is worth: the limit, less what the episode has sent (or may have), less what
- * is under way before this one. By the contact's own few rows.
+ * What is left of the effort the contact is worth: the limit, less what is spent of it, less what was claimed before this
+ * one and may be on its way to be reserved. A first look: it is decided as the message is reserved (caps.ts).
  */
-function effortLeftSql({ effort }: Pick<CompiledCampaign, 'effort'>, now: Date): SQL {
-  if (!effort) return sql`NULL::int`
-  return sql`(${effort(now)} - (SELECT count(*) FROM touchpoint_records done WHERE done.contact_id = t.contact_id
+function effortLeftSql(campaign: Pick<CompiledCampaign, 'effort'>, now: Date): SQL {
+  if (!campaign.effort) return sql`NULL::int`
+  const claimedBefore = sql`other.state = 'claimed' AND other.touchpoint_id < t.touchpoint_id`
+  return sql`(${effortSql(campaign, now)} - ${effortSpent(claimedBefore)})::int`
+}
+
+/**
+ * How many messages the episode of `t` has sent (or may have), or is about to send: reserved or being handed over. By the
+ * contact's own few rows.
+ * @param also what counts besides of `other`, a touchpoint of the episode
+ */
+export function effortSpent(also: SQL = sql`false`): SQL {
+  return sql`((SELECT count(*) FROM touchpoint_records done WHERE done.contact_id = t.contact_id
       AND done.episode_id = t.episode_id AND done.state IN ('sent', 'uncertain'))
-    - (SELECT count(*) FROM touchpoints other WHERE other.contact_id = t.contact_id AND other.episode_id = t.episode_id
-      AND other.state IN ('claimed', 'sending') AND other.touchpoint_id < t.touchpoint_id))::int`
+    + (SELECT count(*) FROM touchpoints other WHERE other.contact_id = t.contact_id AND other.episode_id = t.episode_id
+      AND other.touchpoint_id <> t.touchpoint_id
+      AND (other.state = 'sending' OR (other.state = 'claimed' AND other.channel IS NOT NULL) OR (${also}))))`
 }
 
 /** An object of the step's channels that something was decided about. */

@@ -16,13 +16,6 @@ export function keyTable(keys: readonly TouchpointKey[]): SQL {
   return sql`unnest(${ofAnyLength(contactIds)}, ${touchpointIds}) AS k(contact_id, touchpoint_id)`
 }
 
-/** {@link keyTable} with a channel for each: `k(contact_id, touchpoint_id, channel)`. */
-export function channelTable(keys: readonly (TouchpointKey & { readonly channel: string })[]): SQL {
-  return sql`unnest(${ofAnyLength(bigints(keys.map((key) => key.contactId)))},
-    ${bigints(keys.map((key) => key.touchpointId))}, ${sql.param(keys.map((key) => key.channel))}::text[]
-  ) AS k(contact_id, touchpoint_id, channel)`
-}
-
 /** A touchpoint that is about to be handed over, and to where. */
 export interface Going extends TouchpointKey {
   readonly channel: string
@@ -30,7 +23,7 @@ export interface Going extends TouchpointKey {
   readonly addressKey?: Buffer | null
 }
 
-/** {@link channelTable} with where each goes: `k(contact_id, touchpoint_id, channel, address_key)`. */
+/** {@link keyTable} with the channel and where each goes: `k(contact_id, touchpoint_id, channel, address_key)`. */
 export function goingTable(keys: readonly Going[]): SQL {
   return sql`unnest(${ofAnyLength(bigints(keys.map((key) => key.contactId)))},
     ${bigints(keys.map((key) => key.touchpointId))}, ${sql.param(keys.map((key) => key.channel))}::text[],

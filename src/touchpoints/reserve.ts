@@ -68,9 +68,9 @@ export async function reserve(deps: ReserveDependencies, reservation: Reservatio
   // Where there is not enough for all, what was planned first gets it.
   const real = cleared.filter(({ candidate }) => !candidate.seed).toSorted(byPlan)
   const budgets = budgetsOf(campaign, step)
-  const capped = campaign.definition.limits.per_person.length > 0
+  const counted = isCounted(campaign)
   const offering = givesOffer(step)
-  if (real.length === 0 || (!capped && !offering && budgets.length === 0)) {
+  if (real.length === 0 || (!counted && !offering && budgets.length === 0)) {
     return { toSend: [...seeds, ...real], refused: [], holds: false, promised: false }
   }
   const refused: Refused[] = []
@@ -87,6 +87,11 @@ export async function reserve(deps: ReserveDependencies, reservation: Reservatio
     holds,
     promised: offering,
   }
+}
+
+/** Whether a campaign’s messages are counted: by person, or by episode. */
+function isCounted({ definition, effort }: CompiledCampaign): boolean {
+  return definition.limits.per_person.length > 0 || effort !== undefined
 }
 
 function byPlan({ candidate: a }: Cleared, { candidate: b }: Cleared): number {
@@ -119,8 +124,8 @@ async function reservePersons(
   refused: Refused[],
 ): Promise<Allowed[]> {
   const { campaign, step } = reservation
-  const capped = campaign.definition.limits.per_person.length > 0
-  if (!capped && !step.offer) return real.map((cleared) => ({ cleared, fresh: false }))
+  const counted = isCounted(campaign)
+  if (!counted && !step.offer) return real.map((cleared) => ({ cleared, fresh: false }))
   const place = step.offer && {
     campaign: campaign.name,
     name: step.offer.name,
@@ -136,7 +141,7 @@ async function reservePersons(
       tx,
       real.map(({ candidate }) => candidate.contactId),
     )
-    const caps = capped ? await capDecisions(tx, reservation, real) : undefined
+    const caps = counted ? await capDecisions(tx, reservation, real) : undefined
     const admitted = caps ? real.filter((each) => caps.get(each.candidate.touchpointId) === 'admit') : real
     const answers = place ? await offerAnswers(tx, reservation, place, admitted) : new Map<number, Answer>()
     return { caps, answers, admitted }

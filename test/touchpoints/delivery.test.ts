@@ -89,6 +89,7 @@ describe('a send that ended', () => {
       condition: true,
       facts: {},
       stale: [],
+      effort: null,
       effortLeft: null,
     },
     contact: { contactId: 1, externalId: 'u1', email: null, phone: null, locale: 'en', timezone: 'UTC' },

@@ -41,6 +41,7 @@ const plain: Candidate = {
   condition: true,
   facts: {},
   stale: [],
+  effort: null,
   effortLeft: null,
 }
 

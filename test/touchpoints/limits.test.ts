@@ -6,7 +6,7 @@ import { ensurePartitions } from '../../src/database/partitions.ts'
 import { offer } from '../../src/offers/offers.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { holdBudgets, openBudgets, releaseBudgets, sweepBudgets } from '../../src/touchpoints/budgets.ts'
-import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { reclaimExpired } from '../../src/touchpoints/lifecycle.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
@@ -52,13 +52,27 @@ async function untilWaiting(database: Database): Promise<void> {
   )
 }
 
-/** Hands all that is due to batches that run at the same time. */
-async function rush(pipeline: Pipeline): Promise<void> {
-  const batches: Parameters<typeof processBatch>[1][] = []
+/** Queues all that is due. */
+async function queue(pipeline: Pipeline): Promise<Batch[]> {
+  const batches: Batch[] = []
   await dispatchDue(pipeline.database, pipeline.clock.now(), 1000, async (batch) => {
     batches.push(batch)
   })
-  await Promise.all(batches.map((batch) => processBatch(pipeline.worker, batch)))
+  return batches
+}
+
+/** Hands all that is due to batches that run at the same time. */
+async function rush(pipeline: Pipeline): Promise<void> {
+  await Promise.all((await queue(pipeline)).map((batch) => processBatch(pipeline.worker, batch)))
+}
+
+/** Processes a batch; after it is gathered and before it reserves, something else happens. */
+async function processAround({ worker }: Pipeline, batch: Batch, meanwhile: () => Promise<unknown>) {
+  const templates = async (hash: string) => {
+    await meanwhile()
+    return await worker.templates(hash)
+  }
+  await processBatch({ ...worker, templates }, batch)
 }
 
 describe('caps', () => {
@@ -128,6 +142,29 @@ describe('caps', () => {
     expect(pipeline.channel.sent).toHaveLength(1)
   })
 
+  it('count what a person got whom the contact was merged with after it was gathered', async () => {
+    const pipeline = await open(2, {
+      definition: capped('1 per day'),
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one' }] }],
+    })
+    const [both] = await queue(pipeline)
+    if (!both) throw new Error('no batch')
+    const [one, two] = both.keys
+    if (!one || !two) throw new Error('not two')
+    await processBatch(pipeline.worker, { ...both, keys: [one] })
+    await processAround(pipeline, { ...both, keys: [two] }, () =>
+      execute(
+        pipeline.database,
+        sql`UPDATE contacts SET person_id = ${one.contactId} WHERE contact_id = ${two.contactId}`,
+      ),
+    )
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(1)
+    later(pipeline, DAY)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(2)
+  })
+
   it('give a place back where the message was put off or refused', async () => {
     const channel = testChannel()
     channel.answer = () =>
@@ -139,6 +176,35 @@ describe('caps', () => {
     later(pipeline, 301)
     await pipeline.work()
     expect((await pipeline.records()).map(({ state }) => state).toSorted()).toEqual(['failed', 'sent'])
+  })
+})
+
+describe('the effort an episode is worth', () => {
+  const steps = [{ id: 'one' }, { id: 'two' }]
+  const open1 = async () => {
+    const pipeline = await open(1, { tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
+    Object.assign(pipeline.campaign, { effort: () => sql`1` })
+    return pipeline
+  }
+
+  it('is not exceeded by a step that was claimed before the one with the lower number', async () => {
+    const pipeline = await open1()
+    const [one, two] = (await queue(pipeline)).toSorted((a, b) => a.stepId - b.stepId)
+    if (!one || !two) throw new Error('not two')
+    await processAround(pipeline, two, () => processBatch(pipeline.worker, one))
+    await pipeline.work()
+    expect(await pipeline.records()).toMatchObject([
+      { step: 'one', state: 'sent' },
+      { step: 'two', state: 'skipped', reason: 'effort' },
+    ])
+  })
+
+  it('is spent by the one step of two that decide at the same moment', async () => {
+    const pipeline = await open1()
+    await rush(pipeline)
+    await pipeline.work()
+    const states = (await pipeline.records()).map(({ state }) => state)
+    expect(states.toSorted()).toEqual(['sent', 'skipped'])
   })
 })
 
