@@ -23,24 +23,3 @@ export function startOf(day: string, later = 0): SQL {
 export function daysOf(days: number): SQL {
   return sql.raw(`interval '${days * 86_400} seconds'`)
 }
-
-/** What of an event's value is earned, by event type: 0.3 of an order, −0.3 of what is paid back of one. */
-export type Earned = Readonly<Record<string, number>>
-
-/**
- * What a contact's events within (from, to] brought in, as a subquery: integer micros, rounded once a head.
- * @param place expressions of the statement's own
- */
-export function marginWithin(earned: Earned, place: { contact: SQL; from: SQL; to: SQL }): SQL {
-  const types = Object.keys(earned)
-  if (types.length === 0) return sql`(SELECT 0::bigint AS margin)`
-  const share = sql.join(
-    types.map((type) => sql`WHEN ${literal(type)} THEN ${sql.raw(String(earned[type]))}::numeric`),
-    sql` `,
-  )
-  return sql`(
-      SELECT coalesce(round(sum(a.value * CASE a.type ${share} END)), 0)::bigint AS margin FROM activity a
-      WHERE a.contact_id = ${place.contact} AND a.type IN (${sql.join(types.map(literal), sql`, `)})
-        AND a.occurred_at > ${place.from} AND a.occurred_at <= ${place.to}
-    )`
-}

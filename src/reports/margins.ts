@@ -1,4 +1,8 @@
-import type { Earned } from './cohort-day.ts'
+import { type SQL, sql } from 'drizzle-orm'
+import { literal } from './cohort-day.ts'
+
+/** What of an event's value is earned, by event type: 0.3 of an order, −0.3 of what is paid back of one. */
+export type Earned = Readonly<Record<string, number>>
 
 /** The event type of what is paid back of an order. */
 const REFUND = 'order_refunded'
@@ -19,4 +23,22 @@ export function earnedBy(
   const ofOrder = earned.get(order)
   if (ofOrder !== undefined && !earned.has(REFUND)) earned.set(REFUND, -ofOrder)
   return Object.fromEntries(earned)
+}
+
+/**
+ * What a contact's events within (from, to] brought in, as a subquery: integer micros, rounded once a head.
+ * @param place expressions of the statement's own
+ */
+export function marginWithin(earned: Earned, place: { contact: SQL; from: SQL; to: SQL }): SQL {
+  const types = Object.keys(earned)
+  if (types.length === 0) return sql`(SELECT 0::bigint AS margin)`
+  const share = sql.join(
+    types.map((type) => sql`WHEN ${literal(type)} THEN ${sql.raw(String(earned[type]))}::numeric`),
+    sql` `,
+  )
+  return sql`(
+      SELECT coalesce(round(sum(a.value * CASE a.type ${share} END)), 0)::bigint AS margin FROM activity a
+      WHERE a.contact_id = ${place.contact} AND a.type IN (${sql.join(types.map(literal), sql`, `)})
+        AND a.occurred_at > ${place.from} AND a.occurred_at <= ${place.to}
+    )`
 }

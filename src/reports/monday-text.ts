@@ -1,11 +1,12 @@
 import type { Chart, LineChart } from '../charts/chart.ts'
 import { annotationNotes, marksOf } from './annotations.ts'
-import { benefitCell, priceCell, returnCell } from './cost.ts'
+import { benefitCell, priceCell } from './cost-text.ts'
 import type { Effect } from './effect.ts'
 import { aboutLines } from './freshness.ts'
 import { nothingYet } from './funnel.ts'
 import type { Contrast, MondayData, Week } from './monday.ts'
 import type { TextStyle } from './report.ts'
+import { roiCell } from './roi-text.ts'
 import { type Figure, left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
 import { verdictSentence, verdictTone } from './verdict-text.ts'
 import type { Speech } from './words.ts'
@@ -140,7 +141,7 @@ function earningTable({ cost, split }: MondayData, style: TextStyle): SheetTable
       cell.text(price.name === '' ? speech.word('all') : price.name),
       priceCell(price.withLabour, off, speech),
       benefitCell(price.benefit, off, style),
-      ...(cost.earned ? [returnCell(price.returns?.withLabour, off, speech)] : []),
+      ...(cost.earned ? [roiCell(price.roi?.withLabour, off, speech)] : []),
     ]),
     empty: nothingYet(speech),
   }

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import type { CostMoments } from '../statistics/net-benefit.ts'
 import type { CrossMoments, RatioMoments } from '../statistics/ratio.ts'
-import type { ReturnMoments } from '../statistics/return-on-cost.ts'
+import type { RoiMoments } from '../statistics/roi.ts'
 import type { Arm, Counts } from './effect.ts'
 
 // Sums of the report tables: what every report about people reads. A few thousand rows whatever the audience.
@@ -200,7 +200,7 @@ export function costMoments(cells: readonly PeopleCell[], arm: Arm, labour: bool
 }
 
 /** Heads, margin and cost of one arm's final cohorts. @param labour with it or without */
-export function returnMoments(cells: readonly PeopleCell[], arm: Arm, labour: boolean): ReturnMoments {
+export function roiMoments(cells: readonly PeopleCell[], arm: Arm, labour: boolean): RoiMoments {
   const final = finalOf(cells, arm)
   const { n, cost, costSquares } = costMoments(cells, arm, labour)
   return {

@@ -1,4 +1,5 @@
-import { costSheet, readCost } from './cost.ts'
+import { readCost } from './cost.ts'
+import { costSheet } from './cost-text.ts'
 import { deliverySheet, readDelivery } from './delivery.ts'
 import { funnelSheet, readFunnel } from './funnel.ts'
 import { leavingSheet, readLeaving } from './leaving.ts'

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { type CohortDay, type Earned, literal, marginWithin } from './cohort-day.ts'
+import { type CohortDay, literal } from './cohort-day.ts'
+import { type Earned, marginWithin } from './margins.ts'
 
 // Of one cohort day, what was drawn after the assignment: tiers' own arms and variants of steps. Over the temporary tables
 // of rollup-sql.ts, each by the window that began with its draw.

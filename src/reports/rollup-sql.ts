@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { execute, type Transaction } from '../database/connect.ts'
-import { type CohortDay, daysOf, type Earned, literal, marginWithin, startOf } from './cohort-day.ts'
+import { type CohortDay, daysOf, literal, startOf } from './cohort-day.ts'
+import { type Earned, marginWithin } from './margins.ts'
 import { countStages, countVariants } from './rollup-draws.ts'
 
 // One cohort day, counted: everybody a campaign assigned on that UTC day, with all that ever came of it. Counted anew

@@ -2,12 +2,13 @@ import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
-import { readCost, returnCell } from '../../src/reports/cost.ts'
+import { readCost } from '../../src/reports/cost.ts'
 import { earnedBy } from '../../src/reports/margins.ts'
 import { readMonday } from '../../src/reports/monday.ts'
-import { readPeople, returnMoments } from '../../src/reports/people-cells.ts'
+import { readPeople, roiMoments } from '../../src/reports/people-cells.ts'
 import type { CampaignQuestion } from '../../src/reports/question.ts'
 import { sheetReports } from '../../src/reports/reports.ts'
+import { roiCell } from '../../src/reports/roi-text.ts'
 import { rollUp } from '../../src/reports/rollup.ts'
 import { csvOf } from '../../src/reports/sheet.ts'
 import { speechOf } from '../../src/reports/words.ts'
@@ -150,7 +151,7 @@ describe('the sums', () => {
         for (const arm of ['treated', 'holdout'] as const) {
           for (const labour of [true, false]) {
             const wanted = expected.get(`${arm} ${labour}`)
-            if (wanted) expectClose(returnMoments(cells, arm, labour), wanted)
+            if (wanted) expectClose(roiMoments(cells, arm, labour), wanted)
           }
         }
         const [stage] = await rows<Record<string, number>>(
@@ -232,15 +233,14 @@ describe('the report', () => {
   it('says the extra margin, what is left of it and the ROI, with labour and without, in both languages', async () => {
     await fill({ treated: 270, holdout: 20 })
     const data = await readCost(database, question())
-    const returns = data.prices[0]?.returns
-    if (!(returns && 'ratio' in returns.withLabour && 'ratio' in returns.withoutLabour))
-      throw new Error('a ratio')
+    const roi = data.prices[0]?.roi
+    if (!(roi && 'ratio' in roi.withLabour && 'ratio' in roi.withoutLabour)) throw new Error('a ratio')
     // 30 % of 100 for 10 points more buyers, at 1.50 a head with labour and 1.00 without.
-    expect(returns.withLabour.margin).toMatchObject({ kind: 'estimate', value: 3e6 })
-    expect(returns.withLabour.left.value).toBeCloseTo(1.5e6, 3)
-    expect(returns.withLabour.ratio).toMatchObject({ answer: 'return', g: 0 })
-    expect(returnCell(returns.withLabour, false, speechOf(english)).value).toBeCloseTo(1, 9)
-    expect(returnCell(returns.withoutLabour, false, speechOf(english)).value).toBeCloseTo(2, 9)
+    expect(roi.withLabour.margin).toMatchObject({ kind: 'estimate', value: 3e6 })
+    expect(roi.withLabour.left.value).toBeCloseTo(1.5e6, 3)
+    expect(roi.withLabour.ratio).toMatchObject({ answer: 'ratio', g: 0 })
+    expect(roiCell(roi.withLabour, false, speechOf(english)).value).toBeCloseTo(1, 9)
+    expect(roiCell(roi.withoutLabour, false, speechOf(english)).value).toBeCloseTo(2, 9)
     const text = flat(sheetReports.cost.format(data, english))
     expect(text).toMatch(
       /ROI: \+100 % \(-\d+ % … \+\d+ %\)\. Whether it earns more than it costs cannot be told yet\./,
@@ -251,7 +251,7 @@ describe('the report', () => {
     expect(zh).toMatch(/ROI（投资回报率）：\+100% \(.*\)。尚不能判断收益是否高于成本。/)
     expect(zh).toContain('多赚的毛利')
     const csv = csvOf(sheetReports.cost.sheet(data, english).tables)
-    expect(csv).toMatch(/returns\r\n.*ROI with labour.*\r\nall,3,1\.5,/)
+    expect(csv).toMatch(/roi\r\n.*ROI with labour.*\r\nall,3,1\.5,/)
     expect(flat(sheetReports.monday.format(await readMonday(database, question()), english))).toContain(
       '+100 %',
     )
@@ -260,7 +260,7 @@ describe('the report', () => {
   it('gives no ratio where the cost is not told from nothing, and none without buyers', async () => {
     await fill({ treated: 270, holdout: 9 })
     const few = await readCost(database, question())
-    expect(few.prices[0]?.returns?.withLabour).toEqual({ kind: 'not_enough', why: 'few_buyers' })
+    expect(few.prices[0]?.roi?.withLabour).toEqual({ kind: 'not_enough', why: 'few_buyers' })
     expect(flat(sheetReports.cost.format(few, english))).toContain('ROI: not enough data yet.')
     await clearHistory(database)
     await clearReports(database)
@@ -291,7 +291,7 @@ describe('the report', () => {
     const text = flat(sheetReports.cost.format(off, english))
     expect(text).toContain('ROI: no conclusion.')
     expect(text).not.toMatch(/\+100 %|earns/)
-    const table = sheetReports.cost.sheet(off, english).tables.find(({ id }) => id === 'returns')
+    const table = sheetReports.cost.sheet(off, english).tables.find(({ id }) => id === 'roi')
     expect(table?.rows[0]?.slice(1).map(({ value }) => value)).toEqual([null, null, null, null])
   })
 
@@ -301,7 +301,7 @@ describe('the report', () => {
     const data = await readCost(database, question())
     expect(data.earned).toBeUndefined()
     const sheet = sheetReports.cost.sheet(data, english)
-    expect(sheet.tables.map(({ id }) => id)).not.toContain('returns')
+    expect(sheet.tables.map(({ id }) => id)).not.toContain('roi')
     const text = flat(sheetReports.cost.format(data, english))
     expect(sheet.sentences.map(({ text: said }) => said).join()).not.toContain('ROI')
     expect(text).toContain('Set a margin on a goal to see the ROI')

@@ -170,10 +170,7 @@ export const reportStages = pgTable(
     costRecalls: micros('cost_recalls').notNull(),
     unpaidSquares: numeric('unpaid_squares', { mode: 'number' }).notNull(),
     unpaidRecalls: micros('unpaid_recalls').notNull(),
-    /**
-     * What they brought in within the tier's own window: Σ margin, Σ margin², Σ margin·cost a head (`unpaid` without labour), and how
-     * many brought in anything.
-     */
+    /** What they brought in within the tier's own window, summed as in {@link reportPeople}. */
     margin: micros('margin').notNull(),
     marginSquares: numeric('margin_squares', { mode: 'number' }).notNull(),
     marginCosts: numeric('margin_costs', { mode: 'number' }).notNull(),

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { type ReturnMoments, returnOf, returnOnCost } from '../../src/statistics/return-on-cost.ts'
+import { type RoiMoments, roiOf, roiRatio } from '../../src/statistics/roi.ts'
 import { seeded } from '../support/draws.ts'
 
-// A return is a ratio of two differences: held to drawn campaigns with a planted margin and cost, and to a bootstrap.
+// A ROI is a ratio of two differences: held to drawn campaigns with a planted margin and cost, and to a bootstrap.
 
 interface Head {
   readonly margin: number
@@ -24,7 +24,7 @@ function drawHeads(random: () => number, n: number, share: number, priced: boole
   })
 }
 
-function momentsOf(heads: readonly Head[]): ReturnMoments {
+function momentsOf(heads: readonly Head[]): RoiMoments {
   const sum = (of: (head: Head) => number) => heads.reduce((all, head) => all + of(head), 0)
   return {
     n: heads.length,
@@ -46,11 +46,11 @@ describe('what a cost brings back', () => {
     const held = { margin: 0, left: 0, ratio: 0 }
     const campaigns = 1200
     for (let at = 0; at < campaigns; at += 1) {
-      const found = returnOf(
+      const found = roiOf(
         momentsOf(drawHeads(random, 1500, 0.18, true)),
         momentsOf(drawHeads(random, 500, 0.1, false)),
       )
-      if (!('ratio' in found) || found.margin.kind !== 'estimate' || found.ratio.answer !== 'return')
+      if (!('ratio' in found) || found.margin.kind !== 'estimate' || found.ratio.answer !== 'ratio')
         throw new Error('a figure')
       for (const name of ['margin', 'left', 'ratio'] as const) {
         const { low, high } = name === 'ratio' ? found.ratio : name === 'left' ? found.left : found.margin
@@ -67,8 +67,8 @@ describe('what a cost brings back', () => {
     const random = seeded('bootstrap')
     const treated = drawHeads(random, 3000, 0.18, true)
     const heldOut = drawHeads(random, 1000, 0.1, false)
-    const found = returnOf(momentsOf(treated), momentsOf(heldOut))
-    if (!('ratio' in found) || found.ratio.answer !== 'return') throw new Error('a ratio')
+    const found = roiOf(momentsOf(treated), momentsOf(heldOut))
+    if (!('ratio' in found) || found.ratio.answer !== 'ratio') throw new Error('a ratio')
     const mean = (heads: readonly Head[]) => {
       const sums = { margin: 0, cost: 0 }
       for (let drawn = 0; drawn < heads.length; drawn += 1) {
@@ -90,25 +90,25 @@ describe('what a cost brings back', () => {
 
   it('has no ratio where the cost cannot be told from nothing, or is none', () => {
     const difference = { a: 2, b: 0.1, varianceA: 0.01, varianceB: 0.01, covariance: 0 }
-    expect(returnOnCost(difference)).toEqual({ answer: 'not_estimable' })
-    expect(returnOnCost({ ...difference, b: 0 })).toEqual({ answer: 'no_cost' })
-    expect(returnOnCost({ ...difference, b: -1 })).toEqual({ answer: 'no_cost' })
+    expect(roiRatio(difference)).toEqual({ answer: 'not_estimable' })
+    expect(roiRatio({ ...difference, b: 0 })).toEqual({ answer: 'no_cost' })
+    expect(roiRatio({ ...difference, b: -1 })).toEqual({ answer: 'no_cost' })
     // A fixed cost: the interval is the margin's, divided.
-    const fixed = returnOnCost({ a: 3, b: 2, varianceA: 0.25, varianceB: 0, covariance: 0 })
-    if (fixed.answer !== 'return') throw new Error('a figure')
+    const fixed = roiRatio({ a: 3, b: 2, varianceA: 0.25, varianceB: 0, covariance: 0 })
+    if (fixed.answer !== 'ratio') throw new Error('a figure')
     expect(fixed.value).toBeCloseTo(0.5, 12)
     expect(fixed.low).toBeCloseTo((3 - 1.959963984540054 * 0.5) / 2 - 1, 9)
     expect(fixed.high).toBeCloseTo((3 + 1.959963984540054 * 0.5) / 2 - 1, 9)
   })
 
   it('asks for ten who bought in each arm', () => {
-    const arm = (buyers: number): ReturnMoments => ({
+    const arm = (buyers: number): RoiMoments => ({
       ...{ n: 1000, buyers, margin: buyers, marginSquares: buyers },
       ...{ cost: 0, costSquares: 0, products: 0 },
     })
-    expect(returnOf(arm(100), arm(9))).toEqual({ kind: 'not_enough', why: 'few_buyers' })
-    expect(returnOf(arm(9), arm(100))).toEqual({ kind: 'not_enough', why: 'few_buyers' })
-    expect(returnOf(arm(10), arm(10))).toMatchObject({ ratio: { answer: 'no_cost' } })
-    expect(returnOf({ ...arm(10), n: 1 }, arm(10))).toEqual({ kind: 'not_enough', why: 'one_member' })
+    expect(roiOf(arm(100), arm(9))).toEqual({ kind: 'not_enough', why: 'few_buyers' })
+    expect(roiOf(arm(9), arm(100))).toEqual({ kind: 'not_enough', why: 'few_buyers' })
+    expect(roiOf(arm(10), arm(10))).toMatchObject({ ratio: { answer: 'no_cost' } })
+    expect(roiOf({ ...arm(10), n: 1 }, arm(10))).toEqual({ kind: 'not_enough', why: 'one_member' })
   })
 })

@@ -1,0 +1,176 @@
+import type { Chart, LineChart } from '../charts/chart.ts'
+import type { Estimate, NotEnough } from '../statistics/estimate.ts'
+import type { CostPerRecall } from '../statistics/net-benefit.ts'
+import { annotationNotes, marksOf } from './annotations.ts'
+import { boundlessText } from './boundless-price.ts'
+import type { CostData } from './cost.ts'
+import { aboutLines } from './freshness.ts'
+import { nothingYet } from './funnel.ts'
+import type { TextStyle } from './report.ts'
+import { marginNotes, roiSentence, roiTable } from './roi-text.ts'
+import { type Cell, left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import type { Speech } from './words.ts'
+
+// What it cost in words, and what is left of the budgets.
+
+export function costSheet(data: CostData, style: TextStyle): Sheet {
+  const { speech, cell, en } = writing(style)
+  const w = speech.word
+  const sum = (kind?: string) =>
+    data.lines
+      .filter((line) => kind === undefined || line.kind === kind)
+      .reduce((all, line) => all + line.amount, 0)
+  const kinds: SheetTable = {
+    id: 'kinds',
+    title: w('costTitle'),
+    columns: [
+      left(''),
+      right(en ? 'amount' : '金额'),
+      right(en ? 'budget' : '预算'),
+      right(en ? 'left' : '剩余'),
+    ],
+    rows: (['spend', 'liability', 'labour'] as const).map((kind) => {
+      const budget = kind === 'labour' ? undefined : data.budget?.[kind]
+      const whole = budget?.per === 'campaign' ? budget.amount : undefined
+      const daily =
+        budget?.per === 'day' ? `${speech.money(budget.amount)}${en ? ' a day' : '/天'}` : undefined
+      return [
+        cell.text(w(kind)),
+        cell.money(sum(kind)),
+        daily === undefined ? cell.money(whole) : cell.text(daily),
+        cell.money(whole === undefined ? undefined : whole - sum(kind)),
+      ]
+    }),
+    empty: w('nothing'),
+  }
+  const lines: SheetTable = {
+    id: 'lines',
+    title: en ? 'By step, channel and kind' : '按步骤、渠道与类型',
+    columns: [
+      left(en ? 'step' : '步骤'),
+      left(en ? 'channel' : '渠道'),
+      left(en ? 'kind' : '类型'),
+      right(en ? 'amount' : '金额'),
+    ],
+    rows: data.lines.map((line) => [
+      cell.text(`${line.tier} › ${line.step}`),
+      { text: speech.channel(line.channel), value: line.channel },
+      cell.text(w(line.kind)),
+      cell.money(line.amount),
+    ]),
+    empty: w('nothing'),
+  }
+  const prices: SheetTable = {
+    id: 'prices',
+    title: en ? 'What one won back by us costs' : '每多召回一人的成本',
+    columns: [
+      left(''),
+      left(en ? 'with labour' : '含人工'),
+      left(en ? 'without labour' : '不含人工'),
+      left(en ? 'brings in, per person contacted' : '每触达一人的净收益'),
+    ],
+    rows: data.prices.map((price) => [
+      cell.text(price.name === '' ? w('all') : price.name),
+      priceCell(price.withLabour, data.alarm, speech),
+      priceCell(price.withoutLabour, data.alarm, speech),
+      benefitCell(price.benefit, data.alarm, style),
+    ]),
+    empty: nothingYet(speech),
+  }
+  const notes = [
+    ...marginNotes(data.earned, speech),
+    ...(data.acquisition === undefined ? [] : [`${w('acquisition')}: ${speech.money(data.acquisition)}`]),
+    ...(data.recallValue === undefined
+      ? [
+          en
+            ? 'Set `value: { recall: … }` in the campaign to see what it brings in.'
+            : '在活动中设置 `value: { recall: … }` 即可看到净收益。',
+        ]
+      : []),
+    en
+      ? 'Costs are over everyone assigned whose observation is complete, redemptions by people who would have come back anyway included.'
+      : '成本按观察期已满的全部已分组者计算，含不触达也会回来的人的核销。',
+  ]
+  return {
+    name: 'cost',
+    title: en ? 'What it cost' : '花了多少',
+    about: aboutLines(data, speech),
+    sentences: [priceSentence(data, speech), ...roiSentence(data, speech)],
+    tables: [kinds, prices, ...(data.earned ? [roiTable(data, speech)] : []), lines],
+    charts: data.days.length === 0 ? [] : burnDown(data, speech, style.currency),
+    notes: [...notes, ...annotationNotes(data.annotations, speech)],
+  }
+}
+
+/** A price, a floor, or why there is none: never a ratio over what may be nothing. */
+export function priceCell(price: CostPerRecall | NotEnough, alarm: boolean, speech: Speech): Cell {
+  const en = speech.language === 'en'
+  if (alarm) return { text: speech.word('noConclusion'), value: null }
+  if (!('answer' in price)) return { text: speech.word('notEnough'), value: null }
+  if (price.answer === 'cost') {
+    return {
+      text: `${speech.money(price.value)} (${speech.money(price.low)} … ${speech.money(price.high)})`,
+      value: price.value / 1e6,
+    }
+  }
+  if (price.answer === 'no_gain') return { text: en ? 'no gain to divide by' : '没有增量', value: null }
+  return { text: boundlessText(price, speech.money, speech.language), value: null }
+}
+
+/** What each person contacted brings in; nothing where it is not known what a recall is worth. */
+export function benefitCell(benefit: Estimate | undefined, alarm: boolean, style: TextStyle): Cell {
+  const { speech, cell } = writing(style)
+  if (benefit === undefined || alarm) return cell.none
+  return {
+    text: `${speech.money(benefit.value)} (${speech.money(benefit.low)} … ${speech.money(benefit.high)})`,
+    value: benefit.value / 1e6,
+  }
+}
+
+function priceSentence(data: CostData, speech: Speech): Sheet['sentences'][number] {
+  const en = speech.language === 'en'
+  const [whole] = data.prices
+  const text = priceCell(whole?.withLabour ?? { kind: 'not_enough', why: 'nobody' }, data.alarm, speech).text
+  const known = whole && 'answer' in whole.withLabour && whole.withLabour.answer === 'cost' && !data.alarm
+  const compared =
+    known && data.acquisition !== undefined
+      ? en
+        ? `; a new customer costs ${speech.money(data.acquisition)}`
+        : `；获取一位新客需 ${speech.money(data.acquisition)}`
+      : ''
+  return {
+    text: en ? `One won back by us costs: ${text}${compared}.` : `每多召回一人的成本：${text}${compared}。`,
+    tone: 'plain',
+  }
+}
+
+/** What is spent so far, day by day, and where the budget of the whole campaign lies. */
+function burnDown(data: CostData, speech: Speech, currency: string | undefined): Chart[] {
+  const en = speech.language === 'en'
+  return (['spend', 'liability'] as const).map((kind): LineChart => {
+    let spent = 0
+    const name = speech.word(kind)
+    const points = data.days.map((day) => {
+      spent += day[kind]
+      return { x: day.day, y: spent / 1e6 }
+    })
+    const budget = data.budget?.[kind]
+    const limit = budget?.per === 'campaign' ? budget.amount / 1e6 : undefined
+    return {
+      kind: 'lines',
+      id: `burn_${kind}`,
+      title: en ? `${name.charAt(0).toUpperCase()}${name.slice(1)}, added up day by day` : `${name}（累计）`,
+      xTitle: '',
+      x: 'date',
+      unit: 'money',
+      currency,
+      series: [
+        { name, points },
+        ...(limit === undefined
+          ? []
+          : [{ name: en ? 'budget' : '预算', points: points.map(({ x }) => ({ x, y: limit })) }]),
+      ],
+      marks: marksOf(data.annotations),
+    }
+  })
+}

@@ -1,0 +1,102 @@
+import type { Estimate, NotEnough } from '../statistics/estimate.ts'
+import { MINIMUM_BUYERS, type Roi, type RoiRatio } from '../statistics/roi.ts'
+import type { CostData } from './cost.ts'
+import { nothingYet } from './funnel.ts'
+import type { Earned } from './margins.ts'
+import { type Cell, left, type Sheet, type SheetTable } from './sheet.ts'
+import type { Speech } from './words.ts'
+
+// The ROI in words: a ratio and its interval, or why there is none.
+
+/** The ratio, or why there is none. */
+export function roiCell(roi: Roi | NotEnough | undefined, alarm: boolean, speech: Speech): Cell {
+  const en = speech.language === 'en'
+  if (alarm) return { text: speech.word('noConclusion'), value: null }
+  if (roi === undefined) return { text: '–', value: null }
+  const ratio: RoiRatio = 'ratio' in roi ? roi.ratio : { answer: 'not_estimable' }
+  if (ratio.answer === 'no_cost')
+    return { text: en ? 'no extra cost to divide by' : '没有额外成本', value: null }
+  if (ratio.answer === 'not_estimable') return { text: speech.word('notEnough'), value: null }
+  const share = (value: number) => `${speech.signed(value * 100)}${en ? ' %' : '%'}`
+  return { text: `${share(ratio.value)} (${share(ratio.low)} … ${share(ratio.high)})`, value: ratio.value }
+}
+
+/** Of the campaign and each tier: the extra margin, what is left of it, and the ROI. */
+export function roiTable(data: CostData, speech: Speech): SheetTable {
+  const en = speech.language === 'en'
+  const amount = (estimate: Estimate | NotEnough | undefined): Cell =>
+    data.alarm
+      ? { text: speech.word('noConclusion'), value: null }
+      : estimate?.kind === 'estimate'
+        ? {
+            text: `${speech.money(estimate.value)} (${speech.money(estimate.low)} … ${speech.money(estimate.high)})`,
+            value: estimate.value / 1e6,
+          }
+        : { text: speech.word('notEnough'), value: null }
+  return {
+    id: 'roi',
+    title: en ? 'What it earned for what it cost' : '投入与产出',
+    columns: [
+      left(''),
+      left(en ? 'extra margin, per person contacted' : '每触达一人多赚的毛利'),
+      left(en ? 'left of it after all cost' : '扣除全部成本后'),
+      left(en ? 'ROI with labour' : 'ROI（含人工）'),
+      left(en ? 'ROI without labour' : 'ROI（不含人工）'),
+    ],
+    rows: data.prices.map(({ name, roi }) => {
+      const whole = roi?.withLabour
+      const known = whole && 'ratio' in whole ? whole : undefined
+      return [
+        { text: name === '' ? speech.word('all') : name },
+        amount(known?.margin),
+        amount(known?.left),
+        roiCell(whole, data.alarm, speech),
+        roiCell(roi?.withoutLabour, data.alarm, speech),
+      ]
+    }),
+    empty: nothingYet(speech),
+  }
+}
+
+/** The ROI of the campaign, and whether it pays; nothing where no goal has a margin. */
+export function roiSentence(data: CostData, speech: Speech): Sheet['sentences'] {
+  const en = speech.language === 'en'
+  const [whole] = data.prices
+  if (!(data.earned && whole)) return []
+  const roi = whole.roi?.withLabour
+  const { text } = roiCell(roi, data.alarm, speech)
+  const ratio = roi && 'ratio' in roi && !data.alarm ? roi.ratio : undefined
+  const reading = ratio?.answer === 'ratio' ? readingOf(ratio, en) : ''
+  return [{ text: en ? `ROI: ${text}.${reading}` : `ROI（投资回报率）：${text}。${reading}`, tone: 'plain' }]
+}
+
+/** What an interval says of the one question that is asked of it: whether it pays. */
+function readingOf({ low, high }: Estimate, en: boolean): string {
+  if (low > 0) return en ? ' It earns more than it costs.' : '收益高于成本。'
+  if (high < 0) return en ? ' It costs more than it earns.' : '成本高于收益。'
+  return en ? ' Whether it earns more than it costs cannot be told yet.' : '尚不能判断收益是否高于成本。'
+}
+
+/** What the ROI is made of, or how to get one. */
+export function marginNotes(earned: Earned | undefined, speech: Speech): string[] {
+  const en = speech.language === 'en'
+  if (!earned) {
+    return [
+      en
+        ? 'Set a margin on a goal to see the ROI: `goals: { order: { event: order, margin: 30% } }`.'
+        : '为目标设置毛利率即可看到 ROI：`goals: { order: { event: order, margin: 30% } }`。',
+    ]
+  }
+  const shares = Object.entries(earned)
+    .filter(([, share]) => share > 0)
+    .map(([event, share]) => `${event} ${speech.percent(share)}`)
+    .join(en ? ', ' : '、')
+  return [
+    en
+      ? `ROI = (extra margin − extra cost) / extra cost, contacted against not contacted. Margin of what was bought within the window, less what was paid back: ${shares}. What people would have bought anyway is in both groups and cancels out.`
+      : `ROI =（多赚的毛利 − 多花的成本）/ 多花的成本，由触达组与对照组相比得出。毛利按观察窗口内的消费计算，已扣除退款：${shares}。不触达也会发生的消费两组都有，相互抵消。`,
+    en
+      ? `At least ${MINIMUM_BUYERS} people with margin are needed in each group.`
+      : `每组至少需要 ${MINIMUM_BUYERS} 位产生毛利的人。`,
+  ]
+}
