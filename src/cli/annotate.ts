@@ -76,7 +76,8 @@ async function runAnnotate(
 }
 
 function formatAnnotations(annotations: readonly Annotation[]): string {
-  if (annotations.length === 0) return 'Nothing was noted.'
+  if (annotations.length === 0)
+    return 'Nothing was noted yet: `winback annotate "Singles’ Day" --on 2026-11-11` does.'
   return annotations
     .map(({ id, campaign, from, to, label }) => {
       const days = from === to ? from : `${from} to ${to}`

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { WinbackError } from '../errors.ts'
 import { painter, table } from '../reports/layout.ts'
 import { createApiKey, listApiKeys, revokeApiKey, SCOPES, type Scope } from '../web/api-keys.ts'
+import { momentWriter } from './moments.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { describe, repeated, type Start } from './verb.ts'
@@ -79,8 +80,9 @@ const COLUMNS = ['id', 'name', 'scopes', 'made', 'last used', 'revoked'].map(
   (title) => ({ title, align: 'left' }) as const,
 )
 
-async function runList({ database, output }: DatabaseContext): Promise<Outcome> {
+async function runList({ database, loaded, output }: DatabaseContext): Promise<Outcome> {
   const keys = await listApiKeys(database)
+  const at = momentWriter(loaded.definition.timezone)
   if (keys.length === 0) {
     return {
       data: { keys },
@@ -91,9 +93,9 @@ async function runList({ database, output }: DatabaseContext): Promise<Outcome> 
     key.keyId,
     key.name,
     key.scopes.join(' '),
-    key.createdAt.toISOString(),
-    key.lastUsedAt?.toISOString() ?? 'never',
-    key.revokedAt?.toISOString() ?? '',
+    at(key.createdAt),
+    key.lastUsedAt ? at(key.lastUsedAt) : 'never',
+    key.revokedAt ? at(key.revokedAt) : '',
   ])
   return {
     data: { keys },

@@ -9,6 +9,7 @@ import { countSharing, eraseEverywhere } from '../service/privacy.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { findContact } from '../touchpoints/preview.ts'
 import { type Ask, terminal } from './confirm.ts'
+import { momentWriter } from './moments.ts'
 import { operator } from './operator.ts'
 import { count, type Outcome, toJson } from './output.ts'
 import { describe, type Start } from './verb.ts'
@@ -80,19 +81,20 @@ async function runConsent(
   const choice = (await readChoice(database, contactId, now)) ?? null
   const links = await openLinks(database, loaded.definition)
   const link = links && preferencesUrl(links, contactId)
+  const at = momentWriter(loaded.definition.timezone)
   const lines = [
     ...states.map((each) => `${each.channel}: ${each.state}`),
     ...(states.length === 0 ? ['Nothing was ever agreed to or withdrawn.'] : []),
     ...records.map((record) =>
       [
-        `  ${record.decidedAt.toISOString()}  ${record.channel} ${record.decision}, ${record.source}`,
+        `  ${at(record.decidedAt)}  ${record.channel} ${record.decision}, ${record.source}`,
         record.wording === null ? '' : `, wording ${record.wording}`,
         record.proof === null ? '' : `, proof: ${record.proof}`,
       ].join(''),
     ),
     choice === null
       ? 'They have chosen nothing: everything is wanted.'
-      : `Chosen ${choice.chosenAt.toISOString()} (${choice.source}): ${wordsOf(choice)}`,
+      : `Chosen ${at(choice.chosenAt)} (${choice.source}): ${wordsOf(choice, at)}`,
     link === undefined
       ? 'Set `web.url` in winback.yaml to give them a page of their own.'
       : `Their page: ${link}`,
@@ -100,14 +102,17 @@ async function runConsent(
   return { data: { states, records, choice, link: link ?? null }, text: lines.join('\n') }
 }
 
-function wordsOf(choice: NonNullable<Awaited<ReturnType<typeof readChoice>>>): string {
+function wordsOf(
+  choice: NonNullable<Awaited<ReturnType<typeof readChoice>>>,
+  at: (moment: Date) => string,
+): string {
   const parts = [
     ...choice.channelsOff.map((name) => (name === '*' ? 'nothing at all' : `nothing by ${name}`)),
     ...choice.topicsOff.map((name) => `nothing about ${name}`),
     ...(choice.frequency
       ? [`at most ${choice.frequency.atMost} in ${choice.frequency.withinDays} days`]
       : []),
-    ...(choice.pausedUntil ? [`nothing before ${choice.pausedUntil.toISOString()}`] : []),
+    ...(choice.pausedUntil ? [`nothing before ${at(choice.pausedUntil)}`] : []),
   ]
   return parts.length === 0 ? 'everything is wanted' : parts.join('; ')
 }

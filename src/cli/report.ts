@@ -60,15 +60,20 @@ export function report(start: Start): Command {
         start(command, (invocation) =>
           withWorkspace(
             invocation,
-            (context): Promise<Outcome> => {
+            async (context): Promise<Outcome> => {
               const sheet = SHEETS.find((each) => each === name)
+              if (sheet && options.table !== undefined && !options.csv) throw tableAlone(sheet)
               if (sheet) return runSheet(context, sheet, campaign, options)
               if (campaign !== undefined) throw unknownReport(name ?? '')
               if (options.csv)
                 throw new WinbackError('usage.csv', '--csv wants the name of a report', {
                   remedy: `Write winback report ${SHEETS[0]} --csv; there are ${SHEETS.join(', ')}.`,
                 })
+              if (options.table !== undefined) throw tableAlone()
               if (options.rebuild || options.refresh === false) throw readsNoSums(options)
+              if (name !== undefined && nearest(name, SHEETS) !== undefined) {
+                if (!(await appliedNames(context.database)).includes(name)) throw unknownReport(name)
+              }
               return runReport(context, name, options)
             },
             { schema: options.schema },
@@ -78,6 +83,13 @@ export function report(start: Start): Command {
 }
 
 const SHEETS = Object.keys(sheetReports) as SheetName[]
+
+/** `--table` was ignored, and everything was shown as if it had been all of that table. */
+function tableAlone(sheet: SheetName = SHEETS[0] ?? 'monday'): WinbackError {
+  return new WinbackError('usage.table', '--table goes with the name of a report and --csv', {
+    remedy: `Write winback report ${sheet} --csv --table ID.`,
+  })
+}
 
 /** The overview counts rows: there are no sums to bring up to date, or not to. */
 function readsNoSums({ rebuild }: ReportOptions): WinbackError {

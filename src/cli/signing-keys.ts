@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { listSigningKeys, retireSigningKey, rotateSigningKey } from '../database/signing-keys.ts'
 import { painter, table } from '../reports/layout.ts'
+import { momentWriter } from './moments.ts'
 import type { Outcome } from './output.ts'
 import { describe, type Start, wholeNumber } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
@@ -55,11 +56,12 @@ export function signingKeys(start: Start): Command {
 
 const COLUMNS = ['key', 'state', 'made', 'retired'].map((title) => ({ title, align: 'left' }) as const)
 
-async function runList({ database, output }: DatabaseContext): Promise<Outcome> {
+async function runList({ database, loaded, output }: DatabaseContext): Promise<Outcome> {
   const keys = await listSigningKeys(database)
+  const at = momentWriter(loaded.definition.timezone)
   const lines = keys.map((key) => {
     const state = key.current ? 'signs' : key.retiredAt === null ? 'verifies' : 'retired'
-    return [String(key.keyId), state, key.createdAt.toISOString(), key.retiredAt?.toISOString() ?? '']
+    return [String(key.keyId), state, at(key.createdAt), key.retiredAt ? at(key.retiredAt) : '']
   })
   return { data: { keys }, text: table(COLUMNS, lines, painter(output.colors.isColorSupported)).join('\n') }
 }

@@ -7,6 +7,7 @@ import { WinbackError } from '../errors.ts'
 import { recordStop } from '../outcomes/silence.ts'
 import { appliedCampaign } from './campaigns.ts'
 import { type Ask, terminal } from './confirm.ts'
+import { momentWriter } from './moments.ts'
 import { operator } from './operator.ts'
 import { count, type Outcome } from './output.ts'
 import { describe, type Start } from './verb.ts'
@@ -70,13 +71,13 @@ async function runPause(
   reason: string,
 ): Promise<Outcome> {
   await assertExists(context, target)
-  const { database, clock } = context
+  const { database, clock, loaded } = context
   const switched = await config.pause(database, target, { reason, clock })
   const what = wordsOf(target)
   const text =
     switched.outcome === 'changed'
       ? `Paused ${what}: ${reason}. \`winback resume\` lets it go on.`
-      : `${capital(what)} is paused already, since ${switched.now?.since.toISOString() ?? ''}: ${switched.now?.reason ?? ''}`
+      : `${capital(what)} is paused already, since ${switched.now ? momentWriter(loaded.definition.timezone)(switched.now.since) : ''}: ${switched.now?.reason ?? ''}`
   return { data: switched, text }
 }
 

@@ -3,6 +3,7 @@ import { WinbackError } from '../errors.ts'
 import { painter, table } from '../reports/layout.ts'
 import { isRole, ROLES } from '../web/accounts/roles.ts'
 import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '../web/accounts/users.ts'
+import { momentWriter } from './moments.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { describe, type Start } from './verb.ts'
@@ -57,13 +58,14 @@ export function users(start: Start): Command {
 
 const COLUMNS = ['name', 'role', 'state', 'last seen'].map((title) => ({ title, align: 'left' }) as const)
 
-async function runList({ database, output }: DatabaseContext): Promise<Outcome> {
+async function runList({ database, loaded, output }: DatabaseContext): Promise<Outcome> {
   const found = await listUsers(database)
+  const at = momentWriter(loaded.definition.timezone)
   const lines = found.map((user) => [
     user.name,
     user.role,
     stateOf(user),
-    user.seenAt?.toISOString() ?? 'never',
+    user.seenAt ? at(user.seenAt) : 'never',
   ])
   return {
     data: { users: found },

@@ -80,7 +80,9 @@ export function microsOf(value: unknown): number | null | string {
   if (value === undefined || value === null || value === '') return null
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
   const micros = typeof number === 'number' ? Math.round(number * 1e6) : Number.NaN
-  return Number.isSafeInteger(micros) ? micros : `value: ${JSON.stringify(value)} is not an amount`
+  return Number.isSafeInteger(micros)
+    ? micros
+    : `value: ${JSON.stringify(value)} is not an amount; expected digits and a point, such as 1234.50`
 }
 
 function propertiesOf(

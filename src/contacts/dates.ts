@@ -8,17 +8,17 @@ export type DateReader = (value: unknown) => number | string
 const ISO =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(Z|z|UTC|[+-]\d{2}(?::?\d{2})?)?)?$/
 const TOKENS: Record<string, string> = {
-  yyyy: '(?<year>\\d{4})',
-  mm: '(?<month>\\d{2})',
-  dd: '(?<day>\\d{2})',
-  hh: '(?<hour>\\d{2})',
-  mi: '(?<minute>\\d{2})',
-  ss: '(?<second>\\d{2})',
+  yyyy: 'year',
+  mm: 'month',
+  dd: 'day',
+  hh: 'hour',
+  mi: 'minute',
+  ss: 'second',
 }
 
 /**
  * ISO 8601 (`2026-01-05`, `2026-01-05 08:30`, with or without a zone), or `format`: `yyyy mm dd hh mi ss` with what
- * stands between them (`yyyymmdd`, `dd.mm.yyyy hh:mi`), or `epoch` (seconds), or `epoch-ms`. A date without a zone is
+ * stands between them (`yyyymmdd`, `dd.mm.yyyy hh:mi`; where something does, `2026/5/9` is `yyyy/mm/dd`, too), or `epoch` (seconds), or `epoch-ms`. A date without a zone is
  * local time in `timezone`; one without a time is the start of that day. Numbers in NDJSON are epoch seconds, or
  * milliseconds where that large.
  * @throws WinbackError `import.options` for a zone or format that does not exist
@@ -82,8 +82,12 @@ function formatOf(text: string): string {
   if (/^\d{9,10}(\.\d+)?$/.test(text.trim())) return 'epoch'
   if (/^\d{12,13}$/.test(text.trim())) return 'epoch-ms'
   if (/^\d{8}$/.test(text.trim())) return 'yyyymmdd'
-  const [, separator] = /^\d{4}([/.])\d{2}\1\d{2}$/.exec(text.trim()) ?? []
-  return separator === undefined ? '(such as dd.mm.yyyy)' : `yyyy${separator}mm${separator}dd`
+  // A spreadsheet writes neither zero: 2026/5/9 8:30.
+  const found = /^\d{4}([/.-]|年)\d{1,2}(\1|月)\d{1,2}(日?)( \d{1,2}:\d{2}(:\d{2})?)?$/.exec(text.trim())
+  if (!found) return '(such as dd.mm.yyyy)'
+  const [, first, second, end, time, seconds] = found
+  const format = `yyyy${first}mm${second}dd${end}${time ? ` hh:mi${seconds ? ':ss' : ''}` : ''}`
+  return time ? `"${format}"` : format
 }
 
 /** Whether `name` is an IANA zone. Asked once a name: a file has few zones and many rows. */
@@ -170,12 +174,15 @@ const LAST_INSTANT = 8.64e15
 
 function patternOf(format: string): RegExp {
   const seen: string[] = []
-  const body = format.toLowerCase().replace(/yyyy|mm|dd|hh(?:24)?|mi|ss|[^a-z]|[a-z]+/g, (token) => {
+  const text = format.toLowerCase()
+  const body = text.replace(/yyyy|mm|dd|hh(?:24)?|mi|ss|[^a-z]|[a-z]+/g, (token, at: number) => {
     const name = token === 'hh24' ? 'hh' : token
-    const pattern = TOKENS[name]
-    if (pattern !== undefined) {
+    const part = TOKENS[name]
+    if (part !== undefined) {
       seen.push(name)
-      return pattern
+      // The zero in front may be missing where something else tells where the number ends.
+      const apart = !/[a-z]$/.test(text.slice(0, at)) && !/^[a-z]/.test(text.slice(at + token.length))
+      return `(?<${part}>\\d{${name === 'yyyy' ? '4' : apart ? '1,2' : '2'}})`
     }
     if (token === 't' || token === 'z') return token
     if (/^[a-z]/.test(token)) throw formatError(format)

@@ -84,7 +84,8 @@ export function fitted(
     return table(columns, wrapped, paint)
   }
   const figures = columns.findIndex((column) => column.align === 'right')
-  const names = figures === -1 ? columns.length : figures
+  // Where nothing is a figure, the first column names the row; without their titles the others could not be told apart.
+  const names = figures === -1 ? 1 : figures
   return rows.flatMap((row) => {
     if (row.length === 1) return [`  ${row[0]}`]
     const parts = columns.flatMap(({ title }, i) => {

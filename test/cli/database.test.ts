@@ -179,6 +179,15 @@ test('answers with any report by name, as text, JSON and CSV, and marks what els
     'kinds, prices, lines',
   )
   expect((await run(['report', '--csv'], here)).code).toBe(2)
+  expect((await run(['report', 'fnnel'], here)).stderr).toContain('Did you mean funnel?')
+  for (const asked of [
+    ['--table', 'path'],
+    ['funnel', '--table', 'path'],
+  ]) {
+    const { code, stderr } = await run(['report', ...asked], here)
+    expect(code).toBe(2)
+    expect(stderr).toContain('--csv --table ID')
+  }
   for (const option of ['--rebuild', '--no-refresh']) {
     for (const name of [[], ['graded-recall']]) {
       const { code, stderr } = await run(['report', ...name, option], here)
@@ -189,7 +198,9 @@ test('answers with any report by name, as text, JSON and CSV, and marks what els
   const digest = await json(['digest', '--save', 'digest', '--locale', 'en'])
   expect(digest).toMatchObject({ code: 0, data: { to: [], files: [expect.stringContaining('digest.html')] } })
   expect((await run(['digest'], here)).code).toBe(2)
-  expect((await run(['annotate', '--remove', '1'], here)).stdout).toContain('Nothing was noted.')
+  expect((await run(['annotate', '--remove', '1'], here)).stdout).toContain(
+    'Nothing was noted yet: `winback annotate',
+  )
   expect((await run(['annotate', '--remove', '1'], here)).code).toBe(2)
 })
 

@@ -43,6 +43,15 @@ describe('dateReader', () => {
       '2026-01-05T08:30:00.000Z',
     )
     expect(iso(dateReader({ format: 'epoch' })('1767600000'))).toBe('2026-01-05T08:00:00.000Z')
+    // As a spreadsheet writes them, without the zeros in front; not where nothing tells where a number ends.
+    const sheet = dateReader({ format: 'yyyy/mm/dd hh:mi' })
+    expect(iso(sheet('2026/5/9 8:30'))).toBe('2026-05-09T08:30:00.000Z')
+    expect(iso(sheet('2026/05/09 08:30'))).toBe('2026-05-09T08:30:00.000Z')
+    expect(iso(dateReader({ format: 'yyyy年mm月dd日' })('2026年5月8日'))).toBe('2026-05-08T00:00:00.000Z')
+    expect(dateReader({ format: 'yyyymmdd' })('1997111')).toEqual(expect.stringContaining('not a date'))
+    expect(dateReader()('2026/5/9')).toMatch(/--date-format yyyy\/mm\/dd$/)
+    expect(dateReader()('2026/5/9 8:30')).toMatch(/--date-format "yyyy\/mm\/dd hh:mi"$/)
+    expect(dateReader()('2026年5月8日')).toMatch(/--date-format yyyy年mm月dd日$/)
     expect(dateReader({ format: 'yyyymmdd' })('19970230')).toEqual(expect.stringContaining('exists'))
     expect(() => dateReader({ format: 'jjjj' })).toThrow('not a date format')
     expect(() => dateReader({ timezone: 'Mars/Base' })).toThrow('no time zone')

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
+import { microsOf } from '../../src/contacts/activity.ts'
 import { importActivity, importContacts } from '../../src/contacts/import.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -194,6 +195,9 @@ u1,session,2026-03-01T00:00:00Z,
     )
     const summary = await importActivity(database, path, options())
     expect(summary).toMatchObject({ rows: 6, inserted: 1, rejected: 5 })
+    expect(microsOf('120,50')).toBe(
+      'value: "120,50" is not an amount; expected digits and a point, such as 1234.50',
+    )
   })
 
   it('reads columns by number, whitespace between them, constants and dates of a format', async () => {

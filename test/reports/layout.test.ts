@@ -48,6 +48,16 @@ describe('text in columns', () => {
     ])
   })
 
+  it('puts values behind their titles where all are text: they could not be told apart', () => {
+    const columns = ['', 'with labour', 'without labour'].map((title) => ({ title, align: 'left' }) as const)
+    expect(fitted(columns, [['letter', 'not yet', 'not yet']], plain, 20)).toEqual([
+      '  letter · with',
+      '    labour not yet ·',
+      '    without labour',
+      '    not yet',
+    ])
+  })
+
   it('draws an interval where it lies, and zero where it is crossed', () => {
     const axis = { low: -10, high: 10, width: 21 }
     expect(whiskers(axis, { low: -4, value: 2, high: 8 })).toBe('      ├───┼─●─────┤')
