@@ -3,7 +3,7 @@ import { chunksWithOpen } from '../database/chunks.ts'
 import { type Database, execute, type Transaction, transaction } from '../database/connect.ts'
 import { lockStripesShared } from '../database/stripes.ts'
 import { WinbackError } from '../errors.ts'
-import { cancel, unclaim } from '../touchpoints/lifecycle.ts'
+import { cancel, lockWaiting, unclaim } from '../touchpoints/lifecycle.ts'
 import { CAMPAIGN_CALLS, closeCalls } from './calls.ts'
 
 // Other causes that end the sending to somebody, each inside the transaction that records it.
@@ -20,7 +20,9 @@ export async function recordSuppressions(
   channelsOf: { email: readonly string[]; phone: readonly string[] },
 ): Promise<void> {
   // No episode opens meanwhile for those it reaches: its touchpoints would be planned unseen.
-  await lockStripesShared(tx, sql`${carriersOf('email')} UNION ALL ${carriersOf('phone')}`)
+  const carriers = sql`${carriersOf('email')} UNION ALL ${carriersOf('phone')}`
+  await lockStripesShared(tx, carriers)
+  await lockWaiting(tx, sql`t.contact_id IN (${carriers})`)
   for (const kind of ['email', 'phone'] as const) {
     const reached = sql`t.contact_id IN (${carriersOf(kind)})`
     await cancel(tx, {
@@ -55,6 +57,7 @@ function carriersOf(kind: 'email' | 'phone'): SQL {
 export async function recordRefusals(tx: Transaction, now: Date): Promise<void> {
   const reached = sql`SELECT contact_id FROM new_refusals`
   await lockStripesShared(tx, reached)
+  await lockWaiting(tx, sql`t.contact_id IN (${reached})`)
   for (const reason of ['no_consent', 'opted_out'] as const) {
     await cancel(tx, {
       which: sql`t.contact_id IN (SELECT contact_id FROM new_refusals WHERE reason = ${reason})

@@ -340,6 +340,20 @@ export async function lockEpisodes(
 }
 
 /**
+ * Locks what {@link cancel} and then {@link unclaim} may take of the touchpoints a condition picks out. Each of the two
+ * goes by the order of the keys, but one after the other they do not: a return that cancels all of them would wait for us,
+ * and we for it.
+ * @param which an SQL condition over `t` (touchpoints)
+ */
+export async function lockWaiting(tx: Transaction, which: SQL): Promise<void> {
+  await execute(
+    tx,
+    sql`SELECT FROM touchpoints t WHERE t.state IN ('planned', 'queued', 'claimed') AND (${which})
+      ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t`,
+  )
+}
+
+/**
  * queued | claimed → planned, for all touchpoints a condition picks out: the guards have to look at them again, for what
  * they saw is no longer so. The worker that holds them finds its claim gone. What is planned is locked, too: whoever took
  * it before the cause is committed would not see it, and keep what it saw.

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { ageEpisodes } from '../../src/audience/age.ts'
 import { draw } from '../../src/audience/holdout.ts'
 import { runCampaign } from '../../src/audience/run.ts'
-import { execute, rows, transaction } from '../../src/database/connect.ts'
+import { execute, rows, type Transaction, transaction } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
-import { recordMerges, recordStop, recordSuppressions } from '../../src/outcomes/silence.ts'
+import { recordMerges, recordRefusals, recordStop, recordSuppressions } from '../../src/outcomes/silence.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { claim, markSending, putBack } from '../../src/touchpoints/lifecycle.ts'
@@ -353,6 +353,69 @@ describe('an address that is being suppressed', () => {
       expect(sms.sent).toHaveLength(1)
     },
   )
+})
+
+describe('who silences somebody', () => {
+  it.each([
+    [
+      'suppresses an address',
+      async (tx: Transaction, now: Date) => {
+        await execute(
+          tx,
+          sql`CREATE TEMP TABLE new_suppressions ON COMMIT DROP AS
+          SELECT 'email' AS kind, email_key AS key FROM contacts`,
+        )
+        await recordSuppressions(tx, now, { email: ['email'], phone: ['sms'] })
+      },
+    ],
+    [
+      'records a refusal',
+      async (tx: Transaction, now: Date) => {
+        await execute(
+          tx,
+          sql`CREATE TEMP TABLE new_refusals ON COMMIT DROP AS
+          SELECT contact_id, 'email' AS channel, 'opted_out' AS reason FROM contacts`,
+        )
+        await recordRefusals(tx, now)
+      },
+    ],
+  ])('and %s holds none of their touchpoints while waiting for an earlier one', async (_name, record) => {
+    const steps = [
+      { id: 'either', channels: ['email', 'sms'] },
+      { id: 'mail', channels: ['email'] },
+    ]
+    const pipeline = await open({
+      others: [testChannel('sms')],
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }],
+    })
+    const { database, clock } = pipeline
+    await pipeline.addContact({ silentSince, phone: '+8613800000001' })
+    await pipeline.runNow()
+    await ensurePartitions(database, 'touchpoint_records', [clock.now()])
+    const [first, second] = await rows<{ touchpointId: number }>(
+      database,
+      sql`SELECT touchpoint_id AS "touchpointId" FROM touchpoints JOIN steps s USING (step_id)
+          ORDER BY touchpoint_id`,
+    )
+    const lock = (tx: Transaction, { touchpointId = 0 } = {}) =>
+      execute(tx, sql`SELECT FROM touchpoints WHERE touchpoint_id = ${touchpointId} FOR UPDATE`)
+    // Somebody who goes by all of the contact's touchpoints in their order, as a return does.
+    const silencing = await transaction(database, async (tx) => {
+      await lock(tx, first)
+      const begun = transaction(database, (other) => record(other, clock.now()))
+      begun.catch(() => {})
+      await eventually(
+        'it waits',
+        () => execute(database, WAITING),
+        (number) => number === 1,
+      )
+      expect(await lock(tx, second)).toBe(1)
+      return { begun }
+    })
+    await silencing.begun
+    expect(await pipeline.records()).toHaveLength(1)
+    expect(await pipeline.open()).toHaveLength(1)
+  })
 })
 
 const WAITING = sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`
