@@ -1,5 +1,4 @@
 import { sql } from 'drizzle-orm'
-import { Temporal } from 'temporal-polyfill'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { bigints } from '../database/arrays.ts'
 import {
@@ -14,7 +13,7 @@ import { deferOrSkip, type Verdict } from './guards.ts'
 import { keyTable, type TouchpointKey } from './keys.ts'
 import type { Cleared } from './message.ts'
 import type { Refused } from './reserve.ts'
-import { startOfNextDay } from './windows.ts'
+import { localDay, startOfNextDay } from './windows.ts'
 
 // Calls a day. People can make so many of a step's calls on a local day of the campaign; what is beyond waits for the
 // next day, or goes to the robot where there is one. Whose call it is stays: one that a robot may have been told of is
@@ -101,13 +100,6 @@ export async function foreseeSlot(
   return tomorrow(campaign, candidate, now)
 }
 
-function dayIn(timezone: string, now: Date): string {
-  return Temporal.Instant.fromEpochMilliseconds(now.getTime())
-    .toZonedDateTimeISO(timezone)
-    .toPlainDate()
-    .toString()
-}
-
 /** People can make no more of these calls today. */
 function tomorrow(campaign: CompiledCampaign, { plannedFor }: { plannedFor: Date }, now: Date): Verdict {
   const latest = plannedFor.getTime() + campaign.definition.limits.max_delay * 1000
@@ -123,7 +115,7 @@ interface Place {
 }
 
 function placeOf({ name, timezone }: CompiledCampaign, step: CompiledStep, now: Date): Place {
-  return { campaign: name, step: step.id, day: dayIn(timezone, now), until: startOfNextDay(timezone, now) }
+  return { campaign: name, step: step.id, day: localDay(timezone, now), until: startOfNextDay(timezone, now) }
 }
 
 /** Two workers that hand out calls of one step and day come one after the other. */

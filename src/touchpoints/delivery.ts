@@ -19,7 +19,7 @@ import {
   settleUnmarked,
 } from './lifecycle.ts'
 import type { Cleared, Outgoing } from './message.ts'
-import { concludeSend, count, type Dispatch, handOver, ready, type Tally } from './sends.ts'
+import { concludeSend, count, type Dispatch, handOver, putOff, ready, type Tally } from './sends.ts'
 import type { Slots } from './slots.ts'
 
 // Handing over, as a rolling window: no more touchpoints are `sending` at a time than the channel sends at once, so
@@ -84,8 +84,8 @@ export async function deliver(dependencies: DeliveryDependencies, dispatch: Disp
 
 /**
  * Sends on a channel that has no effect outside: the record is the handover, so there is nothing to be in doubt of, and
- * what is sent is settled in the statement that looks whether it may be. What is not (a return came first, a pause)
- * goes back, where the fence lets it.
+ * what is sent is settled in the statement that looks whether it may be, and dated by the look at its window, however
+ * long that statement waits. What is not (a return came first, a pause) goes back, where the fence lets it.
  */
 async function record(deps: DeliveryDependencies, dispatch: Dispatch, tally: Tally): Promise<void> {
   const { database, clock } = deps
@@ -206,7 +206,7 @@ interface Marked {
 const NOTHING_MARKED: Marked = { outgoing: [], leaseEnds: 0 }
 
 /**
- * Composes a slice, looks once more at the local window, and marks what is left `sending`. What was not marked is
+ * Composes a slice, looks once more at its time, marks what is left `sending`, and looks again. What was not marked is
  * no longer ours (a return came first) or is paused: it goes back, where the fence lets it.
  */
 async function markSlice(
@@ -247,10 +247,16 @@ async function markSlice(
             ),
           )
     const mine = new Set(marked.map((key) => key.touchpointId))
-    const outgoing = composed.filter(({ candidate }) => mine.has(candidate.touchpointId))
-    const back = composed.flatMap(({ candidate }) =>
-      mine.has(candidate.touchpointId) ? [] : [againAt(candidate, now)],
-    )
+    // The marking may have waited for a lock, or for the database: whatever begins, begins within its window.
+    const late = putOff(dispatch, clock.now())
+    const outgoing: Outgoing[] = []
+    const back: Deferral[] = []
+    for (const each of composed) {
+      const { candidate, channel } = each
+      const deferral = mine.has(candidate.touchpointId) ? late(each, channel.name) : againAt(candidate, now)
+      if (deferral) back.push(deferral)
+      else outgoing.push(each)
+    }
     if (back.length > 0) tally.deferred += await putBack(database, claimId, back)
     return { outgoing, leaseEnds }
   }, leases.send)

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { Temporal } from 'temporal-polyfill'
 import type { Rates, WarmUp } from '../config/rates.ts'
 import { type Database, execute, preparedRows, rows, transaction } from '../database/connect.ts'
+import { localDay } from './windows.ts'
 
 // How fast a channel may send, over all workers: a bucket of tokens for the provider's rate, and a number a day while
 // a dormant list is warmed up or a breaker is tried again. Taken where batches are queued, so that what has to wait waits
@@ -83,7 +84,7 @@ export async function takeRate(
   const { trials } = rates
   const limited = channels.filter((channel) => rates.channels.has(channel) || trials.has(channel)).toSorted()
   if (limited.length === 0) return { allowed: wanted, ramping: false }
-  const day = dayIn(rates.timezone, now)
+  const day = localDay(rates.timezone, now)
   return await transaction(database, async (tx) => {
     await execute(
       tx,
@@ -160,11 +161,4 @@ export async function readRates(database: Database, rates: Rates): Promise<Stand
     sql`SELECT channel FROM breakers WHERE state = 'half_open'`,
   )
   return { ...rates, trials: new Set(found.map(({ channel }) => channel)) }
-}
-
-function dayIn(zone: string, now: Date): string {
-  return Temporal.Instant.fromEpochMilliseconds(now.getTime())
-    .toZonedDateTimeISO(zone)
-    .toPlainDate()
-    .toString()
 }

@@ -5,7 +5,7 @@ import { messageOf } from '../errors.ts'
 import type { GuardContext } from './guards.ts'
 import type { Deferral, Settlement } from './lifecycle.ts'
 import type { Cleared, Compose, Outgoing } from './message.ts'
-import { openingByZone } from './windows.ts'
+import { localDay, openingByZone } from './windows.ts'
 
 // What is sent, one message at a time: how it is made, handed over, and what its end means. The database is not asked.
 
@@ -25,33 +25,53 @@ export interface Readied {
   readonly composed: readonly Outgoing[]
   /** Cannot be made into messages. */
   readonly unfit: readonly Settlement[]
-  /** Their local window has closed meanwhile. */
+  /** Their time has passed meanwhile: {@link putOff}. */
   readonly deferred: readonly Deferral[]
 }
 
-/** Composes a slice, after one more look at the local windows. */
-export function ready({ context, compose }: Dispatch, slice: readonly Cleared[], now: Date): Readied {
+/** Composes a slice, after one more look at its time. */
+export function ready(dispatch: Dispatch, slice: readonly Cleared[], now: Date): Readied {
   const composed: Outgoing[] = []
   const unfit: Settlement[] = []
   const deferred: Deferral[] = []
+  const late = putOff(dispatch, now)
+  for (const cleared of slice) {
+    const deferral = late(cleared, cleared.channel)
+    if (deferral) {
+      deferred.push(deferral)
+      continue
+    }
+    const result = dispatch.compose(cleared)
+    if ('state' in result) unfit.push(result)
+    else composed.push(result)
+  }
+  return { composed, unfit, deferred }
+}
+
+/**
+ * What has to wait after all, though the batch let it through: its local window has closed (less the time a send may
+ * take), or its call has a place among those of a day that is over, and is to have one of the day it would be made on.
+ */
+export function putOff(
+  { campaign, context }: Pick<Dispatch, 'campaign' | 'context'>,
+  now: Date,
+): (message: Pick<Cleared, 'candidate' | 'contact' | 'overflow'>, channel: string) => Deferral | undefined {
   const openings = new Map(
     context.channels.map(({ name, window, margin }) => [
       name,
       openingByZone(window, now, margin, context.calendar),
     ]),
   )
-  for (const cleared of slice) {
-    const { contactId, touchpointId } = cleared.candidate
-    const opening = openings.get(cleared.channel)?.(cleared.contact.timezone)
-    if (opening) {
-      deferred.push({ contactId, touchpointId, dueAt: opening, tried: false, why: 'quiet_hours' })
-      continue
-    }
-    const result = compose(cleared)
-    if ('state' in result) unfit.push(result)
-    else composed.push(result)
+  const { timezone } = campaign
+  const placed = (context.step.call?.capacity ?? null) !== null
+  const dayOver = placed && localDay(timezone, now) !== localDay(timezone, context.now)
+  return ({ candidate, contact, overflow }, channel) => {
+    const { contactId, touchpointId } = candidate
+    const opening = openings.get(channel)?.(contact.timezone)
+    if (opening) return { contactId, touchpointId, dueAt: opening, tried: false, why: 'quiet_hours' }
+    if (!dayOver || candidate.seed || overflow) return undefined
+    return { contactId, touchpointId, dueAt: now, tried: false, why: 'capacity' }
   }
-  return { composed, unfit, deferred }
 }
 
 /** One send. It never throws, and it does not begin where its lease might end before it does. */

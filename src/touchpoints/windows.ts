@@ -56,6 +56,14 @@ function isDayOpen(window: LocalWindow, date: string, weekday: number, calendar:
   return !window.workdays || calendar.isWorkday(date, weekday)
 }
 
+/** The local day of a zone, `2026-03-02`. */
+export function localDay(zone: string, now: Date): string {
+  return Temporal.Instant.fromEpochMilliseconds(now.getTime())
+    .toZonedDateTimeISO(zone)
+    .toPlainDate()
+    .toString()
+}
+
 /** When the next local day of a zone begins. */
 export function startOfNextDay(zone: string, now: Date): Date {
   const local = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(zone)

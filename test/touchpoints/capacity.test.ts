@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { execute } from '../../src/database/connect.ts'
+import { processBatch } from '../../src/touchpoints/batch.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { testChannel } from '../support/channel.ts'
 import { DAY, openPipeline, START } from '../support/pipeline.ts'
 
@@ -36,6 +38,42 @@ it('a call that is put off to another day takes nobody’s place today', async (
   for (const phone of ['+491701234503', '+491701234504', '+491701234505']) await add(phone)
   pipeline.clock.set(new Date(START.getTime() + 60_000))
   await pipeline.runNow()
+  await pipeline.work()
+  expect(calls.sent).toHaveLength(2)
+})
+
+it('a call that was let through before midnight and is made after it takes a place of the new day', async () => {
+  const calls = testChannel('callback')
+  const pipeline = await openPipeline({
+    definition: { limits: { max_delay: '60d' } },
+    tiers: [
+      {
+        name: 'only',
+        from: 3 * DAY,
+        to: null,
+        steps: [{ id: 'one', channels: ['callback'], call: { capacity: 1, sla: 3600 } }],
+      },
+    ],
+    others: [calls],
+  })
+  const { clock, worker, database } = pipeline
+  const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
+  await pipeline.addContact({ silentSince, phone: '+491701234501' })
+  clock.set(new Date('2026-03-02T23:59:59Z'))
+  await pipeline.runNow()
+  // Asked for just before the call is marked as under way.
+  const addressKey = () => {
+    clock.set(new Date('2026-03-03T00:00:01Z'))
+    return null
+  }
+  await dispatchDue(database, clock.now(), 100, async (batch) => {
+    await processBatch({ ...worker, addressKey }, batch)
+  })
+  await pipeline.addContact({ silentSince, phone: '+491701234502' })
+  await pipeline.runNow()
+  await pipeline.work()
+  expect(calls.sent).toHaveLength(1)
+  clock.advance(DAY)
   await pipeline.work()
   expect(calls.sent).toHaveLength(2)
 })

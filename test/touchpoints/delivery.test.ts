@@ -263,6 +263,30 @@ describe('a batch', () => {
     expect(channel.sent).toHaveLength(3)
   })
 
+  it('looks at the clock again once it has marked: what waited beyond the window for that goes when it opens', async () => {
+    const pipeline = await open(2, { definition: { limits: { send_window: { default: '00:00-02:00' } } } })
+    const { clock, channel, worker } = pipeline
+    // Asked for just before the marking, which comes through an hour later. START is one in the morning.
+    let waited = false
+    const addressKey = () => {
+      if (!waited) clock.advance(3600)
+      waited = true
+      return null
+    }
+    const [batch] = await queue(pipeline)
+    if (!batch) throw new Error('no batch')
+    expect(await processBatch({ ...worker, addressKey }, batch)).toMatchObject({ settled: {}, deferred: 2 })
+    expect(channel.sent).toEqual([])
+    const opening = new Date('2026-03-03T00:00:00Z')
+    expect(await pipeline.open()).toMatchObject([
+      { state: 'planned', dueAt: opening },
+      { state: 'planned', dueAt: opening },
+    ])
+    clock.set(opening)
+    await pipeline.work()
+    expect(channel.sent).toHaveLength(2)
+  })
+
   it('that begins in one month is settled in the next', async () => {
     const pipeline = await openPipeline({ tiers: ONE_STEP, database: await emptiedDatabase() })
     pipeline.clock.set(new Date('2026-08-31T23:59:59Z'))
