@@ -4,7 +4,7 @@ import { ingestActivity, prepareIngest } from '../contacts/ingest.ts'
 import { connect, type Database, execute, rows, transaction } from '../database/connect.ts'
 import { migrate } from '../database/migrate.ts'
 import { ensurePartitions } from '../database/partitions.ts'
-import { WinbackError } from '../errors.ts'
+import { messageOf, WinbackError } from '../errors.ts'
 import type { Runtime } from './runtime.ts'
 
 // A replay happens in a schema of its own, beside the real one: the same contacts under the same ids (so the same
@@ -18,7 +18,7 @@ const CHUNK = 10_000
  * dropped: a replay can be made again at any time.
  * @param campaigns those that will be applied in it, by name
  * @returns a handle on the new schema; the caller closes it
- * @throws WinbackError `replay.schema` for one that holds anything but a replay
+ * @throws WinbackError `replay.schema` for one that holds anything but a replay, or cannot be made
  */
 export async function prepareRehearsal(
   source: Database,
@@ -33,6 +33,7 @@ export async function prepareRehearsal(
   }
   await assertExpendable(source, schema)
   await execute(source, sql`DROP SCHEMA IF EXISTS ${sql.identifier(schema)} CASCADE`)
+  await markSchema(source, schema)
   const database = connect(source.url, { schema, applicationName: 'winback replay' })
   await migrate(database)
   const from = (table: string) => sql`${sql.identifier(source.schema)}.${sql.identifier(table)}`
@@ -69,20 +70,33 @@ export async function prepareRehearsal(
   return database
 }
 
+/** What stands at the schema of a replay from before anything is in it: by this, it is told from real data. */
+const MARK = 'winback replay: dropped and made anew by the next one'
+
+/** Makes the schema and marks it in one transaction, so that what a replay leaves half made is known for its own, too. */
+async function markSchema(source: Database, schema: string): Promise<void> {
+  await transaction(source, async (tx) => {
+    await execute(tx, sql`CREATE SCHEMA ${sql.identifier(schema)}`)
+    await execute(tx, sql`COMMENT ON SCHEMA ${sql.identifier(schema)} IS ${sql.raw(`'${MARK}'`)}`)
+  }).catch((cause: unknown) => {
+    throw new WinbackError('replay.schema', `the schema "${schema}" cannot be made: ${messageOf(cause)}`, {
+      remedy: 'See that the role may create it: GRANT CREATE ON DATABASE … TO …;',
+      cause,
+    })
+  })
+}
+
 /** A schema is dropped with all it holds: so it is empty, or an earlier replay's, whole or left half made. */
 async function assertExpendable(source: Database, schema: string): Promise<void> {
-  const inside = (table: string) => `${schema}.${table}`
-  const [found] = await rows<{ filled: boolean; replayed: boolean; ours: boolean }>(
+  // The table is one that replays alone have: those made before they were marked are known by it.
+  const [found] = await rows<{ filled: boolean; replayed: boolean }>(
     source,
-    sql`SELECT EXISTS (SELECT FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = ${schema}) AS filled,
-               to_regclass(${inside('upcoming_activity')}) IS NOT NULL AS replayed,
-               to_regclass(${inside('__drizzle_migrations')}) IS NOT NULL AND to_regclass(${inside('imports')}) IS NOT NULL AS ours`,
+    sql`SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid) AS filled,
+               obj_description(n.oid, 'pg_namespace') IS NOT DISTINCT FROM ${MARK}
+                 OR EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid AND relname = 'upcoming_activity') AS replayed
+        FROM pg_namespace n WHERE n.nspname = ${schema}`,
   )
   if (!found?.filled || found.replayed) return
-  const real = found.ours
-    ? await rows(source, sql`SELECT 1 FROM ${sql.identifier(schema)}.imports LIMIT 1`)
-    : ['whatever it is']
-  if (real.length === 0) return
   throw new WinbackError('replay.schema', `the schema "${schema}" holds something else than a replay`, {
     remedy: 'Name another with --schema: a replay drops what stands in its schema.',
   })

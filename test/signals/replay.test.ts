@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
-import { rows } from '../../src/database/connect.ts'
+import { connect, rows } from '../../src/database/connect.ts'
+import { migrate } from '../../src/database/migrate.ts'
 import { prepareRehearsal, revealActivity } from '../../src/service/rehearsal.ts'
 import { replay } from '../../src/service/replay.ts'
 import { testChannel } from '../support/channel.ts'
@@ -118,11 +119,18 @@ test('a replay drops nothing but an earlier replay', async () => {
     expect([again, made.schema]).toEqual([again, 'rehearsed'])
     await made.close()
   }
-  // Another workspace of the same database.
+  // Left half made, and made before replays were marked.
   await rows(database, sql`DROP TABLE rehearsed.upcoming_activity`)
-  await rows(
-    database,
-    sql`INSERT INTO rehearsed.imports (kind, file, started_at) VALUES ('contacts', 'a.csv', '2026-01-01')`,
-  )
-  await expect(replayIn('rehearsed')).rejects.toMatchObject({ code: 'replay.schema' })
+  await (await replayIn('rehearsed')).close()
+  await rows(database, sql`COMMENT ON SCHEMA rehearsed IS NULL`)
+  await (await replayIn('rehearsed')).close()
+  // Another workspace of the same database, into which nothing was imported by file.
+  const other = connect(database.url, { schema: 'other' })
+  try {
+    await migrate(other)
+    await expect(replayIn('other')).rejects.toMatchObject({ code: 'replay.schema' })
+    expect(await rows(other, sql`SELECT FROM settings`)).not.toEqual([])
+  } finally {
+    await other.close()
+  }
 })
