@@ -12,6 +12,8 @@ export interface StepOutlook {
   readonly tier: string
   readonly step: string
   readonly channels: readonly string[]
+  /** Those of them that are not set up. A plan that was kept before this was known has none. */
+  readonly closed?: readonly string[]
   readonly contacts: number
   /** No address for any of the step's channels. */
   readonly noAddress: number
@@ -57,7 +59,7 @@ export async function foreseeStep(
   const condition = step.condition ? step.condition.sql(now) : sql`true`
   const allowed = allowedSql(campaign, channels, now, reach)
   const counted = await rows<
-    Omit<StepOutlook, 'tier' | 'step' | 'channels' | 'byChannel'> & { channel: number }
+    Omit<StepOutlook, 'tier' | 'step' | 'channels' | 'closed' | 'byChannel'> & { channel: number }
   >(
     tx,
     sql`
@@ -87,6 +89,7 @@ export async function foreseeStep(
     tier: step.tier,
     step: step.id,
     channels: step.channels,
+    closed: step.channels.filter((channel) => !channels.includes(channel)),
     contacts: sum('contacts'),
     noAddress: sum('noAddress'),
     suppressed: sum('suppressed'),

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { nearest } from '../config/problems.ts'
+import { delimiterHint } from '../contacts/mapping.ts'
 import { type FileRow, openRows } from '../contacts/rows.ts'
 import { WinbackError } from '../errors.ts'
 import {
@@ -228,7 +229,9 @@ function pickerOf(
       const meant = nearest(column, columns)
       throw new WinbackError('lift.column', `${shown(file)} has no column "${column}"`, {
         location: { file, line: header.line },
-        remedy: meant ? `Did you mean "${meant}"?` : `Its columns are: ${columns.join(', ')}.`,
+        remedy: meant
+          ? `Did you mean "${meant}"?`
+          : (delimiterHint(columns) ?? `Its columns are: ${columns.join(', ')}.`),
       })
     }
     return ({ values }: FileRow): unknown =>

@@ -136,7 +136,7 @@ function unusedOf(
 }
 
 /** A header of one column is mostly one of several, by a delimiter that was not the one expected. */
-function delimiterHint(header: readonly string[] | undefined): string | undefined {
+export function delimiterHint(header: readonly string[] | undefined): string | undefined {
   const [only = '', ...more] = header ?? []
   const delimiter = more.length > 0 ? undefined : [';', '\t', '|', ','].find((each) => only.includes(each))
   if (delimiter === undefined) return undefined

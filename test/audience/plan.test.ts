@@ -106,6 +106,7 @@ it('counts a list of channels by the first on which each can be reached, and nob
       { channel: 'email', messages: 2 },
     ],
   })
+  expect((await outlook(['push', 'email']))?.closed).toEqual(['push', 'email'])
   expect((await outlook(['push', 'email']))?.byChannel.map(({ messages }) => messages)).toEqual([0, 2, 0])
   expect(await outlook(channels)).toMatchObject({ contacts: 6, messages: 0, noAddress: 6 })
 })

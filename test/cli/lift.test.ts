@@ -51,6 +51,13 @@ describe('winback lift', () => {
     }
   })
 
+  it('says which delimiter a file has whose header is one column', async () => {
+    const semicolons = write('semicolons.csv', ['id;group;back', 'u1;mail;1'])
+    const { code, stderr } = await run(['lift', semicolons, ...ASKED], { cwd })
+    expect(code).toBe(1)
+    expect(stderr).toContain("--delimiter ';'")
+  })
+
   it('says how many more are needed where nothing can be told yet', async () => {
     const few = write('few.csv', [HEADER, ...rowsOf('mail', 300, 40), ...rowsOf('none', 30, 3)])
     expect((await lift([few, ...ASKED, '--locale', 'en'])).text.stdout).toContain(

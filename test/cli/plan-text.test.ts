@@ -119,6 +119,18 @@ const text = (locale: string, change: Partial<CampaignPlan> = {}, width = 100) =
 const NAMED =
   /winback (apply|resume|import)[^`\n]*|campaigns\/\S+|Asia\/Shanghai|UTC|feed\.\w+|orders\.first_at|come-back|high_value|coupon|remind|email|plain|story|u1|u2|CSV|FILE|graded|0123456789ab/g
 
+it('a channel that is not set up is no address that is missing', () => {
+  const [first] = plan.audience.steps
+  if (!first) throw new Error('the plan has steps')
+  const remind = { ...first, channels: ['push', 'sms'], contacts: 30, condition: 0, noAddress: 30 }
+  const said = (closed: string[], locale = 'en') =>
+    text(locale, { audience: { ...plan.audience, steps: [{ ...remind, closed }] } }, 160)
+  expect(said(['push', 'sms'])).toContain('30 of 30 cannot be reached: push or sms is not set up yet')
+  expect(said(['push', 'sms'], 'zh-CN')).toContain('30 人中 30 人无法触达：推送通知或短信尚未接入')
+  expect(said(['push'])).toContain('30 of 30 have no sms address')
+  expect(said([])).toContain('30 of 30 have no push or sms address')
+})
+
 describe('a plan in Chinese', () => {
   it.each([
     ['as it runs', {}],

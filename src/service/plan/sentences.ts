@@ -102,9 +102,8 @@ export function quietLines(
 
 /** Whom a step would not reach, and why. */
 export function lossLines(step: StepOutlook, speech: Speech): CountLine[] {
-  const channels = step.channels.map(speech.channel).join(speech.language === 'en' ? ' or ' : '或')
   const lost: [number, string][] = [
-    [step.noAddress, speech.language === 'en' ? `have no ${channels} address` : `没有${channels}地址`],
+    [step.noAddress, unaddressed(step, speech)],
     [step.suppressed, planWord('suppressed', speech)],
     [step.noConsent, planWord('noConsent', speech)],
     [step.optedOut, planWord('optedOut', speech)],
@@ -112,6 +111,15 @@ export function lossLines(step: StepOutlook, speech: Speech): CountLine[] {
     [step.unknown, planWord('unknown', speech)],
   ]
   return lost.flatMap(([count, words]) => (count > 0 ? [{ count, words }] : []))
+}
+
+/** That there is no address, of the channels one could be for; or that there is none of those channels yet. */
+function unaddressed({ channels, closed = [] }: StepOutlook, speech: Speech): string {
+  const en = speech.language === 'en'
+  const open = channels.filter((channel) => !closed.includes(channel))
+  const names = (open.length === 0 ? channels : open).map(speech.channel).join(en ? ' or ' : '或')
+  if (open.length > 0) return en ? `have no ${names} address` : `没有${names}地址`
+  return en ? `cannot be reached: ${names} is not set up yet` : `无法触达：${names}尚未接入`
 }
 
 /** `3 of 40 have no email address` */
