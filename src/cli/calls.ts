@@ -122,7 +122,7 @@ async function runClaim(context: DatabaseContext, id: string, options: Agent & S
       })
     }
     if (answer.outcome === 'over') {
-      throw new WinbackError('calls.over', `${id} is over: ${wordOf(OVER_WORDS, answer.by)}`, {
+      throw new WinbackError('calls.over', `${id} is over: ${OVER_WORDS[answer.by]?.en ?? answer.by}`, {
         remedy: 'Take another.',
       })
     }
@@ -132,11 +132,6 @@ async function runClaim(context: DatabaseContext, id: string, options: Agent & S
       text: formatCall(answer.call, shown?.attempts ?? [], speech),
     }
   })
-}
-
-/** A code as people read it. */
-function wordOf(words: Readonly<Record<string, { readonly en: string }>>, code: string): string {
-  return words[code]?.en ?? code
 }
 
 async function runRelease(context: DatabaseContext, id: string, options: Agent & Spoken): Promise<Outcome> {

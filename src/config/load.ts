@@ -4,10 +4,10 @@ import type { z } from 'zod'
 import { registerChannels } from '../channels/channels.ts'
 import { ConfigError, messageOf, type Problem, WinbackError, whyUnreadable } from '../errors.ts'
 import { type Campaign, campaign as campaignSchema } from './campaign.ts'
-import { finding } from './checks/findings.ts'
+import { checkEnvironment } from './checks/environment.ts'
 import { checkWorkspace } from './checks/settings.ts'
 import { checkCampaign } from './checks.ts'
-import { formatPath, readDocument, type SourceDocument, valueAt } from './document.ts'
+import { readDocument } from './document.ts'
 import type { Environment } from './environment.ts'
 import { explainFullWidth } from './full-width.ts'
 import {
@@ -22,7 +22,6 @@ import { fillReferences } from './references.ts'
 import type { Salvaged } from './salvaged.ts'
 import { salvage } from './shape.ts'
 import type { TemplateIndex } from './templates-index.ts'
-import { postgresUrl, redisUrl } from './urls.ts'
 import { type Workspace, workspace as workspaceSchema } from './workspace.ts'
 
 /** A workspace file that was found right. */
@@ -175,23 +174,6 @@ export function readCampaign(
       ...problemsOf(issues, document, document.value, campaignSchema, workspace.currency),
       ...checkCampaign({ campaign, document, workspace, templates, channels: registerChannels(workspace) }),
     ]),
-  }
-}
-
-/** The urls of the environment stand in where the file has none. They may hold passwords: only their protocol is told. */
-function* checkEnvironment(document: SourceDocument, environment: Environment): Generator<Problem> {
-  const variables = [
-    ['DATABASE_URL', 'database', postgresUrl, environment.databaseUrl],
-    ['REDIS_URL', 'redis', redisUrl, environment.redisUrl],
-  ] as const
-  for (const [variable, block, schema, url] of variables) {
-    const path = [block, 'url']
-    if (url === undefined || valueAt(document.value, path) !== undefined) continue
-    const wanted = schema.safeParse(url).error?.issues[0]?.message
-    if (wanted === undefined) continue
-    const found = /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0] ?? 'another text'
-    const message = `the environment variable ${variable} is used here: ${wanted}, found \`${found}\`; unset it, or write ${formatPath(path)}`
-    yield finding(document, path, message, { found, expected: wanted.replace('expected ', '') })
   }
 }
 

@@ -4,7 +4,7 @@ type Slip = readonly [pattern: RegExp, says: (found: string, parts: readonly str
 
 const instead = (text: string) => (found: string) => `write ${text} for \`${found}\``
 
-const UNITS: Readonly<Record<string, readonly [days: number, unit: string]>> = {
+const UNITS: Readonly<Record<string, readonly [times: number, unit: string]>> = {
   s: [1, 's'],
   m: [1, 'm'],
   h: [1, 'h'],

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { applyCampaign, campaignHistory, rollbackCampaign } from '../../src/config/apply.ts'
 import { openCampaignBook } from '../../src/config/book.ts'
@@ -9,6 +9,7 @@ import { pause, readSwitches, resume, stop } from '../../src/config/switches.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { ConfigError } from '../../src/errors.ts'
 import { freshDatabase } from '../support/database.ts'
+import { untilWaiting } from '../support/waiting.ts'
 import { CAMPAIGN_YAML, sampleTemplates, sampleWorkspace, WORKSPACE_YAML } from './support/samples.ts'
 
 const workspace = sampleWorkspace()
@@ -280,12 +281,7 @@ describe('switches', () => {
       await other.query(`INSERT INTO switches VALUES ('campaign', 'graded', 'stopped', 's', '2026-11-25')`)
       // The pause sees no switch, and waits for the row the other is about to commit.
       const paused = pause(database, campaign, { reason: 'p', clock })
-      const waiting = () =>
-        rows(
-          database,
-          sql`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-        )
-      await vi.waitUntil(async () => (await waiting()).length > 0, { interval: 5 })
+      await untilWaiting(database)
       await other.query('COMMIT')
       await expect(paused).rejects.toMatchObject({ code: 'switch.stopped' })
     } finally {

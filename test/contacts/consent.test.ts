@@ -26,6 +26,7 @@ import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
+import { untilWaiting } from '../support/waiting.ts'
 
 const hooks: Hooks = { onRefused: recordRefusals }
 const ago = (days: number) => new Date(START.getTime() - days * DAY * 1000)
@@ -97,16 +98,11 @@ async function collide({ database, clock, worker }: Pipeline, meanwhile = async 
   await transaction(database, async (tx) => {
     await execute(tx, sql`SELECT FROM touchpoints FOR UPDATE`)
     held.open()
-    await eventually(
-      'all are about to mark',
-      () => execute(database, WAITING),
-      (number) => number === batches.length,
-    )
+    // All are about to mark.
+    await untilWaiting(database, batches.length)
   })
   await working
 }
-
-const WAITING = sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`
 
 /** What became of each touchpoint, with the detail. */
 async function told({ database }: Pipeline): Promise<string[]> {
@@ -450,11 +446,7 @@ describe('a choice', () => {
     await recorded.opened
     // It looked at the clock before the one it has to wait for.
     const sms = transaction(database, (tx) => refuse(tx, other, 'sms', new Date(now.getTime() - 5)))
-    await eventually(
-      'the second waits',
-      () => execute(database, WAITING),
-      (number) => number === 1,
-    )
+    await untilWaiting(database)
     held.open()
     await Promise.all([email, sms])
     clock.advance(1)

@@ -13,6 +13,7 @@ import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { eventually } from '../support/eventually.ts'
 import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
+import { countWaiting, untilWaiting } from '../support/waiting.ts'
 
 const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
 const ONE_TIER = [
@@ -341,7 +342,7 @@ describe('an address that is being suppressed', () => {
         const begun = Promise.all(batches.map((batch) => processBatch({ ...worker, templates }, batch)))
         await eventually(
           'every batch has judged, or waits',
-          async () => judged + (await execute(database, WAITING)),
+          async () => judged + (await countWaiting(database)),
           (number) => number === batches.length,
         )
         return { begun }
@@ -404,11 +405,7 @@ describe('who silences somebody', () => {
       await lock(tx, first)
       const begun = transaction(database, (other) => record(other, clock.now()))
       begun.catch(() => {})
-      await eventually(
-        'it waits',
-        () => execute(database, WAITING),
-        (number) => number === 1,
-      )
+      await untilWaiting(database)
       expect(await lock(tx, second)).toBe(1)
       return { begun }
     })
@@ -417,5 +414,3 @@ describe('who silences somebody', () => {
     expect(await pipeline.open()).toHaveLength(1)
   })
 })
-
-const WAITING = sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`

@@ -9,6 +9,7 @@ import { COLUMNS, rulesOf, type SignalRules } from '../../src/signals/history.ts
 import { markEverybody, refreshSignals } from '../../src/signals/refresh.ts'
 import { sampleWorkspace } from '../config/support/samples.ts'
 import { freshDatabase } from '../support/database.ts'
+import { untilWaiting } from '../support/waiting.ts'
 import { type PlainEvent, plainSignals } from './plain.ts'
 
 // Histories of a few contacts, ingested in any parts: after each part the stored signals are those a plain
@@ -115,23 +116,12 @@ test('an ingest that commits during a refresh is not lost', async () => {
   await transaction(database, async (tx) => {
     await ingestInto(tx, [visit(2)])
     refreshing = refreshSignals(database, rules, new Date(FIRST))
-    await Promise.race([waitsForLock(database), refreshing])
+    await Promise.race([untilWaiting(database), refreshing])
   })
   await refreshing
   await refreshSignals(database, rules, new Date(FIRST))
   expect(await stored(database)).toEqual(expected([visit(1), visit(2)], rules))
 })
-
-async function waitsForLock(database: Database): Promise<void> {
-  for (;;) {
-    const [row] = await rows<{ waiting: number }>(
-      database,
-      sql`SELECT count(*) AS waiting FROM pg_stat_activity
-          WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-    )
-    if ((row?.waiting ?? 0) > 0) return
-  }
-}
 
 async function empty(database: Database): Promise<void> {
   await execute(

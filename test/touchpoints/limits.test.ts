@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
 import { offer } from '../../src/offers/offers.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
@@ -10,7 +10,6 @@ import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { reclaimExpired } from '../../src/touchpoints/lifecycle.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
-import { eventually } from '../support/eventually.ts'
 import {
   DAY,
   expireLeases,
@@ -19,6 +18,7 @@ import {
   type PipelineOptions,
   START,
 } from '../support/pipeline.ts'
+import { untilWaiting } from '../support/waiting.ts'
 
 // Caps and budgets at work: decided under locks, in one place, whoever else decides at the same moment.
 
@@ -41,16 +41,6 @@ const capped = (...caps: string[]) => ({
 })
 const later = (pipeline: Pipeline, seconds: number) =>
   pipeline.clock.set(new Date(pipeline.clock.now().getTime() + seconds * 1000))
-
-/** Until a statement waits for a lock of another transaction. */
-async function untilWaiting(database: Database): Promise<void> {
-  const waiting = sql`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
-  await eventually(
-    'a statement waits for a lock',
-    () => rows(database, waiting),
-    (found) => found.length > 0,
-  )
-}
 
 /** Queues all that is due. */
 async function queue(pipeline: Pipeline): Promise<Batch[]> {

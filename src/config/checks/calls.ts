@@ -1,6 +1,7 @@
 import type { Problem } from '../../errors.ts'
 import { valueAt } from '../document.ts'
-import { type Checked, finding, stepsOf, unread } from './findings.ts'
+import { type Checked, finding, stepsOf } from './findings.ts'
+import { unread } from './unread.ts'
 
 const KEYS = ['script', 'sla', 'capacity'] as const
 

@@ -4,7 +4,8 @@ import { subjectOf } from '../entering.ts'
 import { EVENTS } from '../event-names.ts'
 import { formatDuration } from '../quantities.ts'
 import { eventFacts, selectionFacts } from './expressions.ts'
-import { type Checked, finding, readBands, unknownName, unread } from './findings.ts'
+import { type Checked, finding, unknownName } from './findings.ts'
+import { readBands, unread } from './unread.ts'
 
 // Tiers entered by a date or an event: all alike, in order, about something that exists.
 

@@ -7,7 +7,8 @@ import type { Fact, FactCatalogue } from '../fact.ts'
 import { factCatalogue, isStepFact, stepFacts } from '../facts.ts'
 import type { Salvaged } from '../salvaged.ts'
 import type { Workspace } from '../workspace.ts'
-import { type Checked, stepsOf, unread } from './findings.ts'
+import { type Checked, stepsOf } from './findings.ts'
+import { anyIdUnread } from './unread.ts'
 
 /** Facts a place may use, and why others are not known there. */
 export interface KnownFacts {
@@ -107,22 +108,5 @@ function checkExpression(
               ...(suggestion === undefined ? {} : { suggestion }),
             },
           ],
-  )
-}
-
-/** Whether the id of some step could not be read: then a fact about an unknown step may be about that one. */
-export function anyIdUnread(checked: Checked): boolean {
-  const { campaign } = checked
-  return anyStepUnread(checked) || [...stepsOf(campaign)].some(({ path }) => unread(checked, [...path, 'id']))
-}
-
-function anyStepUnread(checked: Checked): boolean {
-  return (
-    unread(checked, ['tiers']) ||
-    (checked.campaign.tiers ?? []).some(
-      (tier, no) =>
-        unread(checked, ['tiers', no, 'steps']) ||
-        (tier?.steps ?? []).some((_, stepNo) => unread(checked, ['tiers', no, 'steps', stepNo])),
-    )
   )
 }

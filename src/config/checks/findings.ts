@@ -2,9 +2,7 @@ import type { ChannelRegistry } from '../../channels/channels.ts'
 import type { Location, Problem } from '../../errors.ts'
 import { type Campaign, ON_RETURN, type Tier } from '../campaign.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from '../document.ts'
-import { bandsOf } from '../entering.ts'
 import { nearest } from '../problems.ts'
-import type { Band } from '../quantities.ts'
 import type { Salvaged } from '../salvaged.ts'
 import type { TemplateIndex } from '../templates-index.ts'
 import type { Workspace } from '../workspace.ts'
@@ -17,36 +15,6 @@ export interface Checked {
   readonly templates: TemplateIndex
   /** Those of the workspace. */
   readonly channels: ChannelRegistry
-}
-
-/**
- * Whether what is written at a path, or above it, could not be read. Its own error says so; whatever rests on it is left
- * out, for it would blame what is right.
- */
-export function unread({ campaign, document }: Checked, path: Path): boolean {
-  return path.some((_, at) => {
-    const place = path.slice(0, at + 1)
-    return valueAt(document.value, place) !== undefined && valueAt(campaign, place) === undefined
-  })
-}
-
-/** {@link unread} of anything at a path or below it. */
-export function anyUnread(checked: Checked, path: Path): boolean {
-  if (unread(checked, path)) return true
-  const written = valueAt(checked.document.value, path)
-  if (typeof written !== 'object' || written === null) return false
-  return Object.keys(written).some((key) =>
-    anyUnread(checked, [...path, Array.isArray(written) ? Number(key) : key]),
-  )
-}
-
-/** The band of each tier; undefined where what it is made of could not be read. */
-export function readBands(checked: Checked): (Band | undefined)[] {
-  return bandsOf(checked.campaign.tiers ?? []).map((band, no) =>
-    (['inactive', 'enter', 'after'] as const).some((key) => unread(checked, ['tiers', no, key]))
-      ? undefined
-      : band,
-  )
 }
 
 export interface FindingOptions {

@@ -2,7 +2,8 @@ import type { Problem } from '../../errors.ts'
 import { ON_RETURN } from '../campaign.ts'
 import { FACT_ROOTS, stepRoot } from '../facts.ts'
 import { type Band, formatDuration } from '../quantities.ts'
-import { type Checked, finding, ladderSteps, readBands, stepsOf } from './findings.ts'
+import { type Checked, finding, ladderSteps, stepsOf } from './findings.ts'
+import { readBands } from './unread.ts'
 
 const WEEK = 7 * 86_400
 /** Words of CEL: a step of such an id could not be named in a condition. */

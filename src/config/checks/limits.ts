@@ -1,6 +1,7 @@
 import type { Problem } from '../../errors.ts'
 import { formatDuration, formatRate, type Rate } from '../quantities.ts'
-import { type Checked, finding, ladderSteps, readBands, unknownName } from './findings.ts'
+import { type Checked, finding, ladderSteps, unknownName } from './findings.ts'
+import { readBands } from './unread.ts'
 
 /** Caps the campaign itself keeps, and windows for channels that are there. */
 export function checkLimits(checked: Checked): Problem[] {

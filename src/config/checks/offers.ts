@@ -3,7 +3,8 @@ import type { Campaign } from '../campaign.ts'
 import type { Path } from '../document.ts'
 import { type Amount, formatAmount } from '../quantities.ts'
 import type { Salvaged } from '../salvaged.ts'
-import { anyUnread, type Checked, finding, stepsOf, unknownName, unread } from './findings.ts'
+import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
+import { anyUnread, unread } from './unread.ts'
 
 /** Offers that exist and are used, amounts in the one currency, and a liability that the stock cannot exceed. */
 export function checkOffers(checked: Checked): Problem[] {

@@ -7,8 +7,9 @@ import { BUILT_IN_ATTRIBUTES } from '../facts.ts'
 import { nearest } from '../problems.ts'
 import type { Salvaged } from '../salvaged.ts'
 import type { Workspace } from '../workspace.ts'
-import { type Checked, finding, unknownName, unread } from './findings.ts'
+import { type Checked, finding, unknownName } from './findings.ts'
 import { checkSync } from './sync.ts'
+import { unread } from './unread.ts'
 
 /** When a campaign runs, what counts as its success, and shares that add up. */
 export function checkSettings(checked: Checked): Problem[] {

@@ -6,8 +6,9 @@ import { isStepFact } from '../facts.ts'
 import { nearest } from '../problems.ts'
 import { ownTexts, type TemplateVariable } from '../templates-index.ts'
 import { sayingOf } from '../variants.ts'
-import { anyIdUnread, knownToStep } from './expressions.ts'
-import { type Checked, finding, stepsOf, unknownName, unread } from './findings.ts'
+import { knownToStep } from './expressions.ts'
+import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
+import { anyIdUnread, unread } from './unread.ts'
 
 /** What every message knows beside facts. */
 export const MESSAGE_CONTEXT: readonly string[] = [

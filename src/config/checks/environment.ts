@@ -1,0 +1,22 @@
+import type { Problem } from '../../errors.ts'
+import { formatPath, type SourceDocument, valueAt } from '../document.ts'
+import type { Environment } from '../environment.ts'
+import { postgresUrl, redisUrl } from '../urls.ts'
+import { finding } from './findings.ts'
+
+/** The urls of the environment stand in where the file has none. They may hold passwords: only their protocol is told. */
+export function* checkEnvironment(document: SourceDocument, environment: Environment): Generator<Problem> {
+  const variables = [
+    ['DATABASE_URL', 'database', postgresUrl, environment.databaseUrl],
+    ['REDIS_URL', 'redis', redisUrl, environment.redisUrl],
+  ] as const
+  for (const [variable, block, schema, url] of variables) {
+    const path = [block, 'url']
+    if (url === undefined || valueAt(document.value, path) !== undefined) continue
+    const wanted = schema.safeParse(url).error?.issues[0]?.message
+    if (wanted === undefined) continue
+    const found = /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0] ?? 'another text'
+    const message = `the environment variable ${variable} is used here: ${wanted}, found \`${found}\`; unset it, or write ${formatPath(path)}`
+    yield finding(document, path, message, { found, expected: wanted.replace('expected ', '') })
+  }
+}

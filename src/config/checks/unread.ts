@@ -1,0 +1,51 @@
+import { type Path, valueAt } from '../document.ts'
+import { bandsOf } from '../entering.ts'
+import type { Band } from '../quantities.ts'
+import { type Checked, stepsOf } from './findings.ts'
+
+// What is written in a file and could not be read. Its own error says so; whatever rests on it is left out, for it would
+// blame what is right.
+
+/** Whether what is written at a path, or above it, could not be read. */
+export function unread({ campaign, document }: Checked, path: Path): boolean {
+  return path.some((_, at) => {
+    const place = path.slice(0, at + 1)
+    return valueAt(document.value, place) !== undefined && valueAt(campaign, place) === undefined
+  })
+}
+
+/** {@link unread} of anything at a path or below it. */
+export function anyUnread(checked: Checked, path: Path): boolean {
+  if (unread(checked, path)) return true
+  const written = valueAt(checked.document.value, path)
+  if (typeof written !== 'object' || written === null) return false
+  return Object.keys(written).some((key) =>
+    anyUnread(checked, [...path, Array.isArray(written) ? Number(key) : key]),
+  )
+}
+
+/** The band of each tier; undefined where what it is made of could not be read. */
+export function readBands(checked: Checked): (Band | undefined)[] {
+  return bandsOf(checked.campaign.tiers ?? []).map((band, no) =>
+    (['inactive', 'enter', 'after'] as const).some((key) => unread(checked, ['tiers', no, key]))
+      ? undefined
+      : band,
+  )
+}
+
+/** Whether the id of some step could not be read: then a fact about an unknown step may be about that one. */
+export function anyIdUnread(checked: Checked): boolean {
+  const { campaign } = checked
+  return anyStepUnread(checked) || [...stepsOf(campaign)].some(({ path }) => unread(checked, [...path, 'id']))
+}
+
+function anyStepUnread(checked: Checked): boolean {
+  return (
+    unread(checked, ['tiers']) ||
+    (checked.campaign.tiers ?? []).some(
+      (tier, no) =>
+        unread(checked, ['tiers', no, 'steps']) ||
+        (tier?.steps ?? []).some((_, stepNo) => unread(checked, ['tiers', no, 'steps', stepNo])),
+    )
+  )
+}
