@@ -13,6 +13,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     serverUrl: string
     prefix: string
+    /** How a clone of the template is made. */
+    cloning: 'FILE_COPY' | 'WAL_LOG'
     redisUrl: string | null
   }
 }
@@ -43,6 +45,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await template.close()
   project.provide('serverUrl', server.url)
   project.provide('prefix', prefix)
+  project.provide('cloning', server.inMemory ? 'FILE_COPY' : 'WAL_LOG')
   project.provide('redisUrl', redis?.url ?? null)
   return async () => {
     await drop(client, prefix)
@@ -52,9 +55,18 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
 }
 
-async function openServer(prefix: string): Promise<{ url: string; stop(): Promise<void> }> {
-  if (process.env.DATABASE_URL) return { url: process.env.DATABASE_URL, stop: async () => {} }
-  const place = inMemory() ?? tmpdir()
+interface Server {
+  readonly url: string
+  /** The run's own, with its files in memory. */
+  readonly inMemory: boolean
+  stop(): Promise<void>
+}
+
+async function openServer(prefix: string): Promise<Server> {
+  const { DATABASE_URL: shared } = process.env
+  if (shared) return { url: shared, inMemory: false, stop: async () => {} }
+  const memory = inMemory()
+  const place = memory ?? tmpdir()
   removeDead(place)
   const directory = mkdtempSync(join(place, `${DIRECTORY}${prefix}_`))
   // As root, the server runs under another account, which has to get in.
@@ -62,6 +74,7 @@ async function openServer(prefix: string): Promise<{ url: string; stop(): Promis
   const server = await openEmbedded({ directory, durable: false })
   return {
     url: server.url,
+    inMemory: memory !== undefined,
     stop: async () => {
       await server.stop()
       rmSync(directory, { recursive: true, force: true })
