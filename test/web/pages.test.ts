@@ -3,9 +3,11 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { unsubscribeUrl } from '../../src/channels/email/links.ts'
 import { manualClock } from '../../src/clock.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { WinbackError } from '../../src/errors.ts'
 import { preferencesUrl, readSigningKeys } from '../../src/service/links.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
 import { ROLES, type Role } from '../../src/web/accounts/roles.ts'
+import { addUser, issueLink } from '../../src/web/accounts/users.ts'
 import type { Desk, KeptPlan } from '../../src/web/desk.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
 import { hasBrowser, LOOKS, lookAt, openBrowser, openWindow } from '../support/browser.ts'
@@ -117,6 +119,8 @@ let sampled = 0
 const applied: string[] = []
 const cookies = new Map<Role, string>()
 
+let nobodyYet = false
+
 // The command line’s desk is tested with the verbs; here it says what the pages have to show.
 const desk: Desk = {
   files: async () => ({
@@ -144,14 +148,17 @@ const desk: Desk = {
     applied.push(`${inputs} by ${by}`)
     return { version: 2, applied: true }
   },
-  preview: async () => ({
-    contact: 'c1',
-    segment: 'everyone',
-    outcome: 'It would be sent by email.',
-    subject: 'Hello',
-    text: 'Hello again',
-    html: '<html lang="en"><head><title>Hello</title><script>document.title = "ran"</script></head><body><p>Hello again</p></body></html>',
-  }),
+  preview: async () => {
+    if (nobodyYet) throw new WinbackError('contact.none', 'there are no contacts yet')
+    return {
+      contact: 'c1',
+      segment: 'everyone',
+      outcome: 'It would be sent by email.',
+      subject: 'Hello',
+      text: 'Hello again',
+      html: '<html lang="en"><head><title>Hello</title><script>document.title = "ran"</script></head><body><p>Hello again</p></body></html>',
+    }
+  },
 }
 
 beforeAll(async () => {
@@ -396,6 +403,35 @@ test('the cost page draws what was spent by day, the delivery page says which br
   const delivery = await (await get('/campaigns/spring/reports/delivery', 'viewer')).text()
   expect(delivery).toContain('breaker email: open: nothing is sent')
   expect(delivery).toContain('6 % hard bounces')
+})
+
+test('who is not there, or nobody at all, is said in Chinese to whoever reads Chinese', async () => {
+  const read = async (path: string, language: string) =>
+    await (
+      await fetch(`${server.address}${path}`, {
+        headers: { Cookie: cookies.get('admin') ?? '', 'Accept-Language': language },
+      })
+    ).text()
+  expect(await read('/contacts/nobody', 'zh-CN')).toContain('没有此联系人')
+  expect(await read('/contacts/nobody', 'en')).toContain('no contact has the external id')
+  nobodyYet = true
+  expect(await read('/templates', 'zh-CN')).toContain('尚无联系人')
+  expect(await read('/templates', 'en')).toContain('there are no contacts yet')
+  nobodyYet = false
+})
+
+test.runIf(hasBrowser)('the name beside a new password is for password managers alone', async () => {
+  const browser = await openBrowser()
+  try {
+    const user = await addUser(database, { name: 'grace', role: 'viewer', now: NOW, by: 'test' })
+    const path = await issueLink(database, user.userId, NOW)
+    const { page } = await openWindow(browser, server.address, '', LOOKS[0], [])
+    await page.goto(`${server.address}${path}`)
+    expect(await page.locator('input[type=password]').first().isVisible()).toBe(true)
+    expect(await page.locator('input[name=name]').isVisible()).toBe(false)
+  } finally {
+    await browser.close()
+  }
 })
 
 test('the first page is under 100 KB without its charts', async () => {

@@ -105,6 +105,7 @@ const FORMS = `
 form { margin: 0 0 1rem } label { display: block; margin: 0 0 .8rem; font-weight: 500 } label small { display: block; font-weight: 400 }
 input, select, textarea { font: inherit; color: inherit; background: var(--card); border: 1px solid #8a9499; border-radius: 8px; padding: .5rem .7rem; min-height: 2.6rem; width: 100%; max-width: 26rem; display: block; margin-top: .2rem }
 select, input:not([type=checkbox], [type=radio]) { height: 2.7rem }
+input[hidden] { display: none }
 input[type=checkbox], input[type=radio] { width: 1.15rem; min-height: 1.15rem; height: 1.15rem; display: inline-block; vertical-align: -.2rem; margin: 0 .5rem 0 0; accent-color: var(--accent) }
 label.tick { font-weight: 400; margin: 0 0 .4rem }
 fieldset { border: 1px solid var(--line); border-radius: 10px; margin: 0 0 .8rem; padding: .6rem 1rem; max-width: 30rem; min-width: 0 } legend { font-weight: 600; padding: 0 .3rem }

@@ -216,7 +216,15 @@ async function answer(
 /** What the person can mend, in the words every verb of the command line says it with. */
 async function showError(visit: Visit, error: WinbackError): Promise<Response> {
   const status = error.code.endsWith('.unknown') ? 404 : error.code === 'plan.changed' ? 409 : 422
-  return visit.c.html(refusalPage(visit, messageOf(error), error.remedy ?? ''), status)
+  const chinese = visit.language === 'zh-CN' ? REFUSED_IN_CHINESE[error.code] : undefined
+  const [title, words] = chinese ?? [messageOf(error), error.remedy ?? '']
+  return visit.c.html(refusalPage(visit, title, words), status)
+}
+
+/** Refusals that a page of the menu or a link leads to: the command line says them in English alone. */
+const REFUSED_IN_CHINESE: Readonly<Record<string, readonly [title: string, words: string]>> = {
+  'contact.none': ['尚无联系人', '请先运行 `winback import contacts FILE`。'],
+  'contact.unknown': ['没有此联系人', '请核对导入文件中的编号；`winback import contacts` 可添加联系人。'],
 }
 
 const COOKIE = { path: '/', httpOnly: true, sameSite: 'Lax' } as const
