@@ -124,7 +124,7 @@ async function runReplay(
       return {
         data: { schema: options.schema, ...result, campaigns: overviews },
         text: [
-          `${count(result.runs, 'run')}, ${result.refused} refused; everything is in the schema ${options.schema}.`,
+          `${count(result.runs, 'run')}, ${result.refused} refused${result.refusal ? ` (at last: ${result.refusal})` : ''}; everything is in the schema ${options.schema}.`,
           ...overviews.map((data) => reports.overview.format(data, style)),
         ].join('\n\n'),
       }

@@ -209,8 +209,8 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
         ? [
             {
               text: en
-                ? 'Nothing is known of what arrived: no provider has reported. See the receipts of your channels in docs/operations.md.'
-                : '尚不知是否送达：没有服务商回报。请参阅 docs/operations.md 中的回执设置。',
+                ? 'Nothing is known of what arrived: no provider has reported. See the receipts of your channels in docs/channels.md.'
+                : '尚不知是否送达：没有服务商回报。请参阅 docs/channels.md 中的回执设置。',
               tone: 'plain',
             },
           ]

@@ -37,6 +37,8 @@ export interface Replay {
 export interface ReplayResult {
   readonly runs: number
   readonly refused: number
+  /** Why the last of those was refused. */
+  readonly refusal: string | null
   readonly batches: number
   readonly settled: Readonly<Record<string, number>>
 }
@@ -47,7 +49,10 @@ export interface ReplayResult {
  * the queue: the queue only ever says which rows to look at.
  */
 export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Replay): Promise<ReplayResult> {
-  const tally = { runs: 0, refused: 0, batches: 0, settled: {} as Record<string, number> }
+  const tally = {
+    ...{ runs: 0, refused: 0, refusal: null as string | null, batches: 0 },
+    settled: {} as Record<string, number>,
+  }
   const grid = (time: Date) => new Date(Math.ceil(time.getTime() / (plan.step * 1000)) * plan.step * 1000)
   // Just before `from`, so that a tick at `from` itself is the first one.
   let previous = new Date(plan.from.getTime() - 1)
@@ -77,7 +82,10 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
     for (const { campaign, tick } of ticks) {
       const result = await runCampaign(runtime.run, campaign, tick)
       if (result.state === 'done') tally.runs += 1
-      if (result.state === 'refused') tally.refused += 1
+      if (result.state === 'refused') {
+        tally.refused += 1
+        tally.refusal = result.note ?? null
+      }
     }
     tally.batches += await work(runtime, tally.settled, plan.beside ?? 1)
     plan.onProgress?.(now)

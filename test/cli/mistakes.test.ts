@@ -133,3 +133,9 @@ test('a file in another encoding is named, and read where the name is given', as
   const mistaken = await run(['import', 'contacts', 'gbk.csv', '--encoding', 'shift_jis', '--json'], here)
   expect(JSON.parse(mistaken.stdout).rows).toBe(1)
 })
+
+test('a replay in which every run was refused says why', async () => {
+  const { code, stdout } = await run(['replay', '--from', '2026-01-01', '--to', '2026-01-03'], here)
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^0 runs, [1-9]\d* refused \(at last: \S[^)]*activity[^)]*\); everything/)
+})
