@@ -132,11 +132,9 @@ export function readWorkspace(
 ): Reading<Workspace> {
   const document = readDocument(file, source)
   if (document.value === undefined) return { definition: undefined, problems: document.problems }
-  const { value, problems } = fillReferences(document, environment, directory)
+  const { value, problems, told } = fillReferences(document, environment, directory)
   const { rest, outside, problems: unfit } = readOutside(document, value, modules)
   const { parsed, lenient, issues } = interpret(workspaceSchema, rest)
-  // What a reference that leads nowhere leaves behind is wrong for no other reason.
-  const told = new Set(problems.map(({ path }) => path))
   const unlike = [...problemsOf(issues, document, rest, workspaceSchema).map(explainUnknown), ...unfit]
   const definition = parsed && {
     ...parsed,
@@ -149,6 +147,7 @@ export function readWorkspace(
     problems: finished([
       ...document.problems,
       ...problems,
+      // What a reference that leads nowhere leaves behind is wrong for no other reason.
       ...unlike.filter(({ path }) => !told.has(path)),
       ...checkEnvironment(document, environment),
       ...checkWorkspace(document, lenient as Salvaged<Workspace>),

@@ -39,13 +39,15 @@ export function isReference(written: unknown): written is string {
 /**
  * Fills in the references of a workspace file. `directory` is what `${file:…}` is relative to.
  * A missing variable or file, and a secret that stands in the file in clear, is a Problem at its place.
+ * @returns `told`: the paths of those of which no more is to be said, for the value is not the one that was meant
  */
 export function fillReferences(
   document: SourceDocument,
   environment: Environment,
   directory: string,
-): { value: unknown; problems: Problem[] } {
-  const problems = [...literalSecrets(document)]
+): { value: unknown; problems: Problem[]; told: ReadonlySet<string> } {
+  const problems = literalSecrets(document)
+  const masked = maskedUrls(document)
 
   const fill = (text: string, path: Path): string =>
     text.replaceAll(REFERENCE, (whole, inside: string, offset: number) => {
@@ -61,12 +63,16 @@ export function fillReferences(
       return ''
     })
   const walk = (value: unknown, path: Path): unknown => {
-    if (typeof value === 'string') return isReference(value) ? fill(value, path) : value
+    if (typeof value === 'string') {
+      return isReference(value) ? fill(value, path) : (masked.get(formatPath(path)) ?? value)
+    }
     if (Array.isArray(value)) return value.map((item, index) => walk(item, [...path, index]))
     if (value === null || typeof value !== 'object') return value
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item, [...path, key])]))
   }
-  return { value: walk(document.value, []), problems }
+  const value = walk(document.value, [])
+  const told = problems.map(({ path }) => path).filter((path) => !masked.has(path))
+  return { value, problems, told: new Set(told) }
 }
 
 function lookUp(
@@ -103,19 +109,11 @@ function literalSecrets(document: SourceDocument): Problem[] {
       refuse(path, `a secret stands here in clear; write it as \${NAME} or \${file:path}`)
     }
   }
-  const syncs = valueAt(document.value, ['sync'])
-  const ofSyncs = Object.keys(typeof syncs === 'object' && syncs !== null ? syncs : {}).map(
-    (name): Path => ['sync', name, 'url'],
-  )
-  for (const path of [...URLS, ...ofSyncs]) {
-    const text = valueAt(document.value, path)
-    if (typeof text !== 'string') continue
+  for (const { path, text } of urlsOf(document)) {
     // A reference without a default says nothing; with one, the default is in clear.
     const masked = text.replaceAll(REFERENCE, (_, inside: string) => (/:-./.test(inside) ? 'default' : ''))
-    const password = /^[a-z+]+:\/\/[^/@:]*:([^@]*)@/i.exec(masked)?.[1] ?? ''
-    const parameter = /[?&]password=([^&]*)/i.exec(masked)?.[1] ?? ''
-    for (const secret of [password, parameter]) {
-      if (secret !== '') {
+    for (const place of PASSWORDS) {
+      if (place.test(masked)) {
         refuse(
           path,
           `a password stands in this url in clear; write it as \${NAME}, or the whole url as a reference`,
@@ -124,4 +122,29 @@ function literalSecrets(document: SourceDocument): Problem[] {
     }
   }
   return problems
+}
+
+/** Where a url has its password, and what stands before it. */
+const PASSWORDS = [/(^[a-z+]+:\/\/[^/@:]*:)[^@]+(?=@)/i, /([?&]password=)[^&]+/i]
+
+function* urlsOf({ value }: SourceDocument): Generator<{ path: Path; text: string }> {
+  const syncs = valueAt(value, ['sync'])
+  const ofSyncs = Object.keys(typeof syncs === 'object' && syncs !== null ? syncs : {}).map(
+    (name): Path => ['sync', name, 'url'],
+  )
+  for (const path of [...URLS, ...ofSyncs]) {
+    const text = valueAt(value, path)
+    if (typeof text === 'string') yield { path, text }
+  }
+}
+
+/** The urls that are refused for a password in clear, without it: what else is wrong with them can be told as well. */
+function maskedUrls(document: SourceDocument): ReadonlyMap<string, string> {
+  const masked = new Map<string, string>()
+  for (const { path, text } of urlsOf(document)) {
+    if (isReference(text)) continue
+    const without = PASSWORDS.reduce<string>((url, place) => url.replace(place, '$1…'), text)
+    if (without !== text) masked.set(formatPath(path), without)
+  }
+  return masked
 }

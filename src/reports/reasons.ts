@@ -165,8 +165,8 @@ export const WAITS = {
   capacity: { en: 'waits for a day with room for another call', 'zh-CN': '当日外呼名额已满，改日再打' },
   paused: { en: 'waits for its channel to be resumed', 'zh-CN': '等待渠道恢复发送' },
   changed: {
-    en: 'waits to be looked at again: something was switched off or refused while it was prepared',
-    'zh-CN': '准备期间有开关或同意发生变化，等待重新检查',
+    en: 'waits to be looked at again: something was switched off, refused or sent while it was prepared',
+    'zh-CN': '准备期间有开关、同意或发送情况发生变化，等待重新检查',
   },
   retry: { en: 'waits for another try', 'zh-CN': '等待重试' },
   held: { en: 'is due and held back by a pause or a stop', 'zh-CN': '已到期，因暂停或停止而未发送' },

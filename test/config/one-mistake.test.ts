@@ -63,6 +63,14 @@ function replaced(text: string, ...changes: [string, string][]): string {
   }, text)
 }
 
+test('a list of steps that is empty is no reason to blame who names its steps', () => {
+  for (const path of [['tiers', 0, 'steps'], ['tiers', 1, 'steps'], ['tiers']]) {
+    const document = parseDocument(SILENCE)
+    document.setIn(path, [])
+    expect(inCampaign(document.toString())).toEqual([expect.stringContaining('expected at least one entry')])
+  }
+})
+
 type Path = (string | number)[]
 
 /** Every single value of a document. */

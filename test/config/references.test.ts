@@ -55,6 +55,20 @@ test.each([
   expect(JSON.stringify(problems)).not.toContain('hunter2')
 })
 
+test('a url that is wrong in another way, too, is told both, and its password in neither', () => {
+  const text = `${WORKSPACE_YAML}database: { url: "mysql://u:hunter2@h/db?password=hunter3" }\n`
+  const loaded = load(text)
+  const inClear = '18:18 database.url: a password stands in this url in clear'
+  expect(says(loaded)).toEqual([
+    expect.stringContaining(inClear),
+    expect.stringContaining(inClear),
+    expect.stringMatching(
+      /^18:18 database\.url: expected a PostgreSQL url .*, found `mysql:\/\/u:…@h\/db\?password=…`$/,
+    ),
+  ])
+  expect(JSON.stringify(loaded.problems)).not.toContain('hunter')
+})
+
 test('every secret of a channel is one', () => {
   const blocks = `  sms: { provider: twilio, account_sid: AC, auth_token: hunter2, from: "+15005550006" }
   push:

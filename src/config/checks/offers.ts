@@ -4,7 +4,7 @@ import type { Path } from '../document.ts'
 import { type Amount, formatAmount } from '../quantities.ts'
 import type { Salvaged } from '../salvaged.ts'
 import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
-import { anyUnread, unread } from './unread.ts'
+import { anyUnread, lacksSteps, unread } from './unread.ts'
 
 /** Offers that exist and are used, amounts in the one currency, and a liability that the stock cannot exceed. */
 export function checkOffers(checked: Checked): Problem[] {
@@ -25,7 +25,8 @@ function* checkUse(checked: Checked): Generator<Problem> {
     used.add(offer)
     if (!names.includes(offer)) yield unknownName(document, path, 'offer', offer, names)
   }
-  // A step whose offer could not be read, or is misspelt, may be the one that gives it.
+  // A step that is still to be written, or whose offer could not be read or is misspelt, may be the one that gives it.
+  if (lacksSteps(checked)) return
   if (anyUnread(checked, ['tiers']) || anyUnread(checked, ['on_return'])) return
   if ([...used].some((offer) => !names.includes(offer))) return
   for (const name of names) {

@@ -33,7 +33,7 @@ export function readBands(checked: Checked): (Band | undefined)[] {
   )
 }
 
-/** Whether the id of some step could not be read: then a fact about an unknown step may be about that one. */
+/** Whether the id of some step could not be read, or is still to be written: then an unknown step may be that one. */
 export function anyIdUnread(checked: Checked): boolean {
   const { campaign } = checked
   return anyStepUnread(checked) || [...stepsOf(campaign)].some(({ path }) => unread(checked, [...path, 'id']))
@@ -41,11 +41,15 @@ export function anyIdUnread(checked: Checked): boolean {
 
 function anyStepUnread(checked: Checked): boolean {
   return (
-    unread(checked, ['tiers']) ||
-    (checked.campaign.tiers ?? []).some(
-      (tier, no) =>
-        unread(checked, ['tiers', no, 'steps']) ||
-        (tier?.steps ?? []).some((_, stepNo) => unread(checked, ['tiers', no, 'steps', stepNo])),
+    lacksSteps(checked) ||
+    (checked.campaign.tiers ?? []).some((tier, no) =>
+      (tier?.steps ?? []).some((_, stepNo) => unread(checked, ['tiers', no, 'steps', stepNo])),
     )
   )
+}
+
+/** Whether steps are still to be written: every campaign has tiers, and each of them a step. */
+export function lacksSteps({ campaign }: Checked): boolean {
+  const tiers = campaign.tiers ?? []
+  return tiers.length === 0 || tiers.some((tier) => (tier?.steps ?? []).length === 0)
 }
