@@ -23,6 +23,7 @@ import { openKeyRing } from './api-keys.ts'
 import { limitBody } from './body-limit.ts'
 import type { Desk } from './desk.ts'
 import { openIntake } from './intake.ts'
+import { showNowhere, wantsPage } from './pages/nowhere.tsx'
 import { pages } from './pages/pages.ts'
 import { preferencesPages } from './pages/preferences.ts'
 import { type WayIn, wayInPage } from './pages/way-in.ts'
@@ -85,7 +86,11 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   if (dependencies.wayIn) app.route('/', wayInPage(runtime, dependencies.wayIn))
   app.route('/', inappApi({ database, clock, keys }))
   app.route('/', callsApi({ runtime, keys }))
-  app.notFound((c) => refuse(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path}`))
+  app.notFound((c) =>
+    wantsPage(c)
+      ? showNowhere(c, workspace.name)
+      : refuse(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path}`),
+  )
   app.onError((error, c) => {
     if (error instanceof RefusedError) return refuse(c, error.status, error.error, error.message)
     if (error instanceof HTTPException) {

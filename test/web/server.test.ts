@@ -75,6 +75,23 @@ test('refuses as JSON, with a reason and the id of the request', async () => {
   })
 })
 
+test('shows a page to a browser that comes to an address that leads nowhere, in its language', async () => {
+  const app = composeWeb({ runtime: shop.runtime })
+  const ask = (path: string, headers: Record<string, string>) => app.request(path, { headers })
+  const browser = { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8', 'Accept-Language': 'zh-CN,zh;q=0.9' }
+  const shown = await ask('/campains', browser)
+  expect(shown.status).toBe(404)
+  expect(shown.headers.get('content-security-policy')).toContain("default-src 'none'")
+  const page = await shown.text()
+  expect(page).toContain('<html lang="zh-CN">')
+  expect(page).toContain('没有这个页面')
+  expect(await (await ask('/campains?lang=en', browser)).text()).toContain('There is no such page')
+  // Programs take anything, or ask for nothing: they go on being told in JSON.
+  for (const headers of [{}, { Accept: '*/*' }, { Accept: 'application/json' }]) {
+    expect(await (await ask('/v1/nowhere', headers)).json()).toMatchObject({ error: 'not_found' })
+  }
+})
+
 test('what fails on our side is told to the log and not to the world', async () => {
   const heard: string[] = []
   const app = composeWeb({
