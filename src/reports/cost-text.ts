@@ -8,7 +8,7 @@ import { aboutLines } from './freshness.ts'
 import { nothingYet } from './funnel.ts'
 import type { TextStyle } from './report.ts'
 import { marginNotes, roiSentence, roiTable } from './roi-text.ts'
-import { type Cell, left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { amountAround, type Cell, left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
 import type { Speech } from './words.ts'
 
 // What it cost in words, and what is left of the budgets.
@@ -107,12 +107,7 @@ export function priceCell(price: CostPerRecall | NotEnough, alarm: boolean, spee
   const en = speech.language === 'en'
   if (alarm) return { text: speech.word('noConclusion'), value: null }
   if (!('answer' in price)) return { text: speech.word('notEnough'), value: null }
-  if (price.answer === 'cost') {
-    return {
-      text: `${speech.money(price.value)} (${speech.money(price.low)} … ${speech.money(price.high)})`,
-      value: price.value / 1e6,
-    }
-  }
+  if (price.answer === 'cost') return amountAround(price, speech)
   if (price.answer === 'no_gain') return { text: en ? 'no gain to divide by' : '没有增量', value: null }
   return { text: boundlessText(price, speech.money, speech.language), value: null }
 }
@@ -120,11 +115,7 @@ export function priceCell(price: CostPerRecall | NotEnough, alarm: boolean, spee
 /** What each person contacted brings in; nothing where it is not known what a recall is worth. */
 export function benefitCell(benefit: Estimate | undefined, alarm: boolean, style: TextStyle): Cell {
   const { speech, cell } = writing(style)
-  if (benefit === undefined || alarm) return cell.none
-  return {
-    text: `${speech.money(benefit.value)} (${speech.money(benefit.low)} … ${speech.money(benefit.high)})`,
-    value: benefit.value / 1e6,
-  }
+  return benefit === undefined || alarm ? cell.none : amountAround(benefit, speech)
 }
 
 function priceSentence(data: CostData, speech: Speech): Sheet['sentences'][number] {

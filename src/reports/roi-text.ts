@@ -3,7 +3,7 @@ import { MINIMUM_BUYERS, type Roi, type RoiRatio } from '../statistics/roi.ts'
 import type { CostData } from './cost.ts'
 import { nothingYet } from './funnel.ts'
 import type { Earned } from './margins.ts'
-import { type Cell, left, type Sheet, type SheetTable } from './sheet.ts'
+import { amountAround, type Cell, left, type Sheet, type SheetTable } from './sheet.ts'
 import type { Speech } from './words.ts'
 
 // The ROI in words: a ratio and its interval, or why there is none.
@@ -28,10 +28,7 @@ export function roiTable(data: CostData, speech: Speech): SheetTable {
     data.alarm
       ? { text: speech.word('noConclusion'), value: null }
       : estimate?.kind === 'estimate'
-        ? {
-            text: `${speech.money(estimate.value)} (${speech.money(estimate.low)} … ${speech.money(estimate.high)})`,
-            value: estimate.value / 1e6,
-          }
+        ? amountAround(estimate, speech)
         : { text: speech.word('notEnough'), value: null }
   return {
     id: 'roi',

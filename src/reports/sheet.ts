@@ -58,6 +58,17 @@ export interface CellWriter {
   readonly none: Cell
 }
 
+/** An amount with its interval, of integer micros; the CSV has the amount in units. */
+export function amountAround(
+  { value, low, high }: { readonly value: number; readonly low: number; readonly high: number },
+  speech: Speech,
+): Cell {
+  return {
+    text: `${speech.money(value)} (${speech.money(low)} … ${speech.money(high)})`,
+    value: value / 1e6,
+  }
+}
+
 function cellsIn(speech: Speech): CellWriter {
   const none = { text: '–', value: null }
   const known = (value: number | undefined, write: (value: number) => string, scale = 1): Cell =>
