@@ -1,18 +1,12 @@
 import { sql } from 'drizzle-orm'
 import type { DeliveryEvent } from '../channels/channel.ts'
 import { bigints, ofAnyLength } from '../database/arrays.ts'
-import {
-  type Database,
-  execute,
-  preparedRows,
-  rows,
-  type Transaction,
-  transaction,
-} from '../database/connect.ts'
+import { type Database, preparedRows, rows, type Transaction, transaction } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { storable } from '../database/storable.ts'
 import { keyTable } from '../touchpoints/keys.ts'
 import { resolve, type Settlement } from '../touchpoints/lifecycle.ts'
+import { bookCosts, lockRecords } from './costs.ts'
 import { suppress } from './do-not-contact.ts'
 import type { Addressed, ReportingChannel } from './reporting.ts'
 import { findPresent, findSentTo, presentKey, sentToKey } from './sent-to.ts'
@@ -51,9 +45,9 @@ export async function recordReceipts(
     const added = await addEvents(tx, now, channel.name, events)
     if (added.length === 0) return { added: 0, ignored: events.length, settled: 0, suppressed: 0 }
     const suppressed = await suppressAddresses(tx, now, channel, added)
-    await lockRecords(tx, added)
+    const locked = await lockRecords(tx, added)
     const settled = await resolve(tx, now, knownSent(added))
-    await bookFacts(tx, now, added)
+    await bookCosts(tx, now, added, locked)
     return { added: added.length, ignored: events.length - added.length, settled, suppressed }
   })
 }
@@ -78,11 +72,12 @@ async function addEvents(
         ${sql.param(unique.map((event) => event.eventId))}::text[],
         ${sql.param(unique.map((event) => event.kind))}::text[],
         ${sql.param(unique.map(({ detail }) => (detail ? storable(detail).slice(0, DETAIL) : null)))}::text[],
-        ${sql.param(unique.map((event) => event.at.toISOString()))}::timestamptz[]
-      ) AS g(contact_id, touchpoint_id, event_id, kind, detail, occurred_at)
+        ${sql.param(unique.map((event) => event.at.toISOString()))}::timestamptz[],
+        ${sql.param(unique.map((event) => event.cost ?? null))}::bigint[]
+      ) AS g(contact_id, touchpoint_id, event_id, kind, detail, occurred_at, cost)
     )
-    INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, detail, occurred_at, received_at)
-    SELECT contact_id, touchpoint_id, event_id, kind, detail, least(occurred_at, ${now}), ${now} FROM given g
+    INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, detail, occurred_at, received_at, cost)
+    SELECT contact_id, touchpoint_id, event_id, kind, detail, least(occurred_at, ${now}), ${now}, cost FROM given g
     -- A quick provider reports before the send is settled, and about a send that is being tried again.
     WHERE EXISTS (SELECT FROM touchpoint_records r WHERE r.contact_id = g.contact_id
         AND r.touchpoint_id = g.touchpoint_id AND r.channel = ${channel})
@@ -94,16 +89,6 @@ async function addEvents(
   )
   const keys = new Set(added.map((row) => `${row.contactId} ${row.touchpointId} ${row.eventId}`))
   return unique.filter((event) => keys.has(`${event.contactId} ${event.touchpointId} ${event.eventId}`))
-}
-
-/** Two receipts about one message wait for each other here, so that each sees what the other booked. */
-async function lockRecords(tx: Transaction, events: readonly DeliveryEvent[]): Promise<void> {
-  await preparedRows(
-    tx,
-    sql`SELECT FROM touchpoint_records r WHERE (r.contact_id, r.touchpoint_id) IN
-        (SELECT k.contact_id, k.touchpoint_id FROM ${keyTable(events)})
-      ORDER BY r.contact_id, r.touchpoint_id FOR UPDATE OF r`,
-  )
 }
 
 /** Whatever a provider reports of a message proves that it was handed over. */
@@ -124,29 +109,6 @@ function knownSent(events: readonly DeliveryEvent[]): Settlement[] {
     })
   }
   return [...byTouchpoint.values()]
-}
-
-/** Books the difference between what a message was thought to cost and what the provider says. */
-async function bookFacts(tx: Transaction, now: Date, events: readonly DeliveryEvent[]): Promise<void> {
-  const facts = events.flatMap((event) => (event.cost === undefined ? [] : [{ ...event, cost: event.cost }]))
-  if (facts.length === 0) return
-  await execute(
-    tx,
-    sql`
-    WITH fact AS (
-      SELECT contact_id, touchpoint_id, max(cost) AS cost
-      FROM unnest(${bigints(facts.map((event) => event.contactId))},
-        ${bigints(facts.map((event) => event.touchpointId))},
-        ${bigints(facts.map((event) => event.cost))}) AS f(contact_id, touchpoint_id, cost)
-      GROUP BY contact_id, touchpoint_id
-    )
-    INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
-    SELECT r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, 'spend', r.channel, f.cost - booked.before, ${now}
-    FROM fact f JOIN touchpoint_records r USING (contact_id, touchpoint_id)
-    CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0)::bigint AS before FROM ledger l
-      WHERE l.contact_id = r.contact_id AND l.touchpoint_id = r.touchpoint_id AND l.kind = 'spend') booked
-    WHERE r.state = 'sent' AND f.cost <> booked.before`,
-  )
 }
 
 /** Hard bounces and complaints put the address a message went to on the do-not-contact list and skip what waits for it. */

@@ -2,6 +2,7 @@ import cron from 'node-cron'
 import { pruneIngest } from '../contacts/live.ts'
 import { transaction } from '../database/connect.ts'
 import { closeOverdueCalls } from '../outcomes/calls.ts'
+import { bookEarlyCosts } from '../outcomes/costs.ts'
 import { askProviders, createInquiries, settleByEvents } from '../outcomes/doubts.ts'
 import { watchCampaigns, watchChannels } from '../touchpoints/breakers.ts'
 import { dispatchDue } from '../touchpoints/dispatch.ts'
@@ -193,6 +194,7 @@ function createSweeper(runtime: Runtime, events: ServiceEvents, pace: Pace): () 
     await transaction(database, (tx) => closeOverdueCalls(tx, clock.now()))
     await settleByEvents(database, clock.now())
     await askProviders(database, clock.now(), worker.channels, reporting, inquiries)
+    await bookEarlyCosts(database, clock.now())
     return pace.sweep
   }
 }

@@ -10,8 +10,9 @@ import {
 } from '../../src/channels/channel.ts'
 import { readReference, referenceOf } from '../../src/channels/reference.ts'
 import { manualClock } from '../../src/clock.ts'
-import { execute, rows } from '../../src/database/connect.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
+import { bookEarlyCosts } from '../../src/outcomes/costs.ts'
 import { askProviders, createInquiries, settleByEvents } from '../../src/outcomes/doubts.ts'
 import { recordReceipts } from '../../src/outcomes/receipts.ts'
 import type { ReportingChannel } from '../../src/outcomes/reporting.ts'
@@ -20,11 +21,14 @@ import { formatTimeline } from '../../src/reports/timeline-text.ts'
 import type { Runtime } from '../../src/service/runtime.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
+import { settle } from '../../src/touchpoints/lifecycle.ts'
 import { composeWeb } from '../../src/web/server.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
+import { eventually } from '../support/eventually.ts'
 import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
 import { openShop, WORKSPACE } from '../support/shop.ts'
+import { countWaiting } from '../support/waiting.ts'
 
 async function workDue({ database, clock, worker }: Runtime): Promise<void> {
   await dispatchDue(database, clock.now(), 1000, async (batch) => {
@@ -168,6 +172,80 @@ describe('receipts', () => {
     await record(event('delivered', { cost: 150_000 }))
     await record(event('delivered', { cost: 150_000 }), event('opened', { cost: 150_000 }))
     expect(await spent()).toBe(150_000)
+  })
+
+  it('book the dearest of what they say, in whatever order they come', async () => {
+    await send()
+    await record(event('delivered', { cost: 150_000 }))
+    await record(event('sent', { cost: 100_000 }))
+    expect(await spent()).toBe(150_000)
+  })
+
+  it('that say what it cost before it is settled are booked once it is', async () => {
+    const book = () => bookEarlyCosts(scene.database, scene.clock.now())
+    scene.channel.answer = async (message) => {
+      touchpointId = message.touchpointId
+      await record(event('delivered', { cost: 150_000 }))
+      expect(await book()).toBe(0)
+      return { outcome: 'sent', providerId: 'p-1' }
+    }
+    await scene.work()
+    expect(await spent()).toBe(50_000)
+    expect([await book(), await book()]).toEqual([1, 0])
+    expect(await spent()).toBe(150_000)
+  })
+
+  it('that say what it cost at the moment it is settled book that once', async () => {
+    const { database, clock } = scene
+    // Both have looked for the record before there is one, and read the ledger when there is.
+    await execute(
+      database,
+      sql`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
+          $$ BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NULL; END $$`,
+    )
+    const costs = [150_000, 151_000]
+    let done = 0
+    const bothHeld = () =>
+      eventually(
+        'both wait, or are through',
+        async () => done + (await countWaiting(database)),
+        (number) => number >= 2,
+      )
+    let both: Promise<unknown> = Promise.resolve()
+    scene.channel.answer = async (message) => {
+      touchpointId = message.touchpointId
+      await transaction(database, async (gate) => {
+        await execute(gate, sql`SELECT pg_advisory_xact_lock(4711)`)
+        await transaction(database, async (tx) => {
+          await execute(tx, sql`LOCK TABLE ledger IN EXCLUSIVE MODE`)
+          both = Promise.all(
+            costs.map(async (cost) => {
+              await record(event('delivered', { eventId: `at ${cost}`, cost }))
+              done += 1
+            }),
+          )
+          await bothHeld()
+          const [mine] = await rows<{ claimId: string }>(
+            tx,
+            sql`SELECT claim_id AS "claimId" FROM touchpoints WHERE state = 'sending'`,
+          )
+          const fact = { reason: null, detail: null, channel: 'email', template: null, providerId: 'p-1' }
+          await settle(tx, mine?.claimId ?? '', clock.now(), [
+            { contactId, touchpointId, state: 'sent', cost: 50_000, ...fact },
+          ])
+          await execute(
+            tx,
+            sql`CREATE TRIGGER hold AFTER INSERT ON ledger FOR EACH ROW EXECUTE FUNCTION hold()`,
+          )
+        })
+        await bothHeld()
+      })
+      await both
+      return { outcome: 'sent', providerId: 'p-1' }
+    }
+    await scene.work()
+    await bookEarlyCosts(database, clock.now())
+    expect(await spent()).toBe(151_000)
   })
 
   it('of a hard bounce or a complaint silence the address, and skip what waits for it', async () => {

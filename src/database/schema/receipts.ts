@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { boolean, check, index, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
-import { at, bytea, id } from './columns.ts'
+import { at, bytea, id, micros } from './columns.ts'
 
 /**
  * What providers reported of messages, append-only. A repeat has the same key and is not written. How far a message
@@ -17,10 +17,15 @@ export const deliveryEvents = pgTable(
     detail: text('detail'),
     occurredAt: at('occurred_at').notNull(),
     receivedAt: at('received_at').notNull(),
+    /** Micros; what the message cost in fact, where the event says so. */
+    cost: micros('cost'),
+    /** It came before the message was settled, and the ledger does not have its cost yet. */
+    unbooked: boolean('unbooked').notNull().default(false),
   },
   (t) => [
     primaryKey({ columns: [t.contactId, t.touchpointId, t.eventId] }),
     index('delivery_events_harm').on(t.receivedAt).where(sql`kind IN ('complaint', 'hard_bounce')`),
+    index('delivery_events_unbooked').on(t.contactId, t.touchpointId).where(sql`unbooked`),
     check(
       'delivery_events_kind',
       sql`${t.kind} IN ('sent', 'soft_bounce', 'delivered', 'hard_bounce', 'prefetched', 'opened', 'clicked', 'unsubscribed', 'complaint')`,

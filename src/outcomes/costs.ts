@@ -1,0 +1,100 @@
+import { sql } from 'drizzle-orm'
+import type { DeliveryEvent } from '../channels/channel.ts'
+import {
+  type Database,
+  execute,
+  preparedRows,
+  rows,
+  type Transaction,
+  transaction,
+} from '../database/connect.ts'
+import { keyTable, type TouchpointKey } from '../touchpoints/keys.ts'
+
+// What messages cost in fact, where their receipts say so. The dearest of them counts, so that their order makes no
+// difference; and the ledger gets what it lacks of that.
+
+/**
+ * Locks the records of messages: two receipts about one message wait for each other here, so that each sees what the
+ * other booked.
+ * @returns those that are settled, if only as uncertain; a quick provider reports before that
+ */
+export async function lockRecords(
+  tx: Transaction,
+  messages: readonly TouchpointKey[],
+): Promise<TouchpointKey[]> {
+  return await preparedRows<TouchpointKey>(
+    tx,
+    sql`SELECT r.contact_id AS "contactId", r.touchpoint_id AS "touchpointId" FROM touchpoint_records r
+      WHERE (r.contact_id, r.touchpoint_id) IN
+        (SELECT k.contact_id, k.touchpoint_id FROM ${keyTable(messages)})
+      ORDER BY r.contact_id, r.touchpoint_id FOR UPDATE OF r`,
+  )
+}
+
+/**
+ * Books the difference between what messages were thought to cost and what their receipts say. One whose record was not
+ * there to be locked is left to {@link bookEarlyCosts}: it may be settled by now, but others may be booking it.
+ * @param locked by {@link lockRecords}
+ */
+export async function bookCosts(
+  tx: Transaction,
+  now: Date,
+  events: readonly DeliveryEvent[],
+  locked: readonly TouchpointKey[],
+): Promise<void> {
+  const priced = events.filter(({ cost }) => cost !== undefined)
+  if (priced.length === 0) return
+  const held = new Set(locked.map(({ touchpointId }) => touchpointId))
+  const settled = priced.filter(({ touchpointId }) => held.has(touchpointId))
+  if (settled.length > 0) await book(tx, now, settled)
+  const early = priced.filter(({ touchpointId }) => !held.has(touchpointId))
+  if (early.length === 0) return
+  await execute(
+    tx,
+    sql`UPDATE delivery_events e SET unbooked = true FROM ${keyTable(early)}
+        WHERE e.contact_id = k.contact_id AND e.touchpoint_id = k.touchpoint_id AND e.cost IS NOT NULL
+          AND NOT e.unbooked`,
+  )
+}
+
+/**
+ * Books what receipts said of messages before they were settled. Any number of processes may, at the same time.
+ * @returns how many messages were looked at
+ */
+export async function bookEarlyCosts(database: Database, now: Date): Promise<number> {
+  const early = await rows<TouchpointKey>(
+    database,
+    sql`SELECT DISTINCT e.contact_id AS "contactId", e.touchpoint_id AS "touchpointId" FROM delivery_events e
+        WHERE e.unbooked AND EXISTS (SELECT FROM touchpoint_records r
+          WHERE r.contact_id = e.contact_id AND r.touchpoint_id = e.touchpoint_id AND r.state <> 'uncertain')
+        ORDER BY 1, 2 LIMIT 1000`,
+  )
+  if (early.length === 0) return 0
+  await transaction(database, async (tx) => {
+    const settled = await lockRecords(tx, early)
+    await book(tx, now, settled)
+    await execute(
+      tx,
+      sql`UPDATE delivery_events e SET unbooked = false FROM ${keyTable(settled)}
+          WHERE e.contact_id = k.contact_id AND e.touchpoint_id = k.touchpoint_id AND e.unbooked`,
+    )
+  })
+  return early.length
+}
+
+/** Expects the records to be locked by an earlier statement. */
+async function book(tx: Transaction, now: Date, messages: readonly TouchpointKey[]): Promise<void> {
+  await execute(
+    tx,
+    sql`
+    INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+    SELECT r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, 'spend', r.channel, said.cost - booked.before, ${now}
+    FROM (SELECT DISTINCT contact_id, touchpoint_id FROM ${keyTable(messages)}) k
+    JOIN touchpoint_records r USING (contact_id, touchpoint_id)
+    CROSS JOIN LATERAL (SELECT max(e.cost) AS cost FROM delivery_events e
+      WHERE e.contact_id = r.contact_id AND e.touchpoint_id = r.touchpoint_id) said
+    CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0)::bigint AS before FROM ledger l
+      WHERE l.contact_id = r.contact_id AND l.touchpoint_id = r.touchpoint_id AND l.kind = 'spend') booked
+    WHERE r.state = 'sent' AND said.cost <> booked.before`,
+  )
+}
