@@ -2,10 +2,19 @@ import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { registerChannels } from '../channels/channels.ts'
 import { formatProblem } from '../config/problems.ts'
-import { ConfigError, messageOf, WinbackError } from '../errors.ts'
+import { ConfigError, WinbackError } from '../errors.ts'
 import { openTemplates, readCampaigns } from './campaigns.ts'
 import { checkDatabase } from './doctor/database.ts'
-import { type Check, type Finding, fine, formatFindings, notYet, verdictOf, wrong } from './doctor/finding.ts'
+import {
+  type Check,
+  type Finding,
+  fine,
+  formatFindings,
+  notYet,
+  reasonOf,
+  verdictOf,
+  wrong,
+} from './doctor/finding.ts'
 import { checkChannels, checkRedis } from './doctor/services.ts'
 import { EXIT, exitCodeOf } from './failure.ts'
 import { count, type Outcome } from './output.ts'
@@ -117,7 +126,5 @@ function failed(check: Check, error: unknown): Finding {
       : error instanceof WinbackError && error.remedy
         ? error.remedy
         : 'Run again with --verbose for more.'
-  const first = error instanceof ConfigError ? error.problems[0] : undefined
-  const words = first ? `${messageOf(error)}, such as ${formatProblem(first)}` : messageOf(error)
-  return { ...wrong(check, words, remedy), unavailable: exitCodeOf(error) === EXIT.unavailable }
+  return { ...wrong(check, reasonOf(error), remedy), unavailable: exitCodeOf(error) === EXIT.unavailable }
 }

@@ -2,9 +2,9 @@ import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { compileCampaign } from './compile.ts'
-import type { CampaignBook, CompiledCampaign } from './compiled.ts'
+import type { CampaignBook, CompiledCampaign, VersionText } from './compiled.ts'
 import type { TemplateFiles } from './inputs.ts'
-import { parseAppliedCampaign } from './load.ts'
+import { parseAppliedCampaign, salvageApplied } from './load.ts'
 import type { TemplateIndex } from './templates-index.ts'
 import { type PinnedWorkspace, readTemplates } from './versions.ts'
 import type { Workspace } from './workspace.ts'
@@ -19,9 +19,10 @@ export function openCampaignBook(
   indexTemplates: (files: TemplateFiles) => TemplateIndex,
 ): CampaignBook {
   const versions = remembering((name: string, version: number) => readVersion(name, version))
+  const texts = remembering((name: string, version: number) => readText(name, version))
   const places = remembering((stepId: number) => readPlace(stepId))
 
-  async function readVersion(name: string, version: number): Promise<CompiledCampaign> {
+  async function readRow(name: string, version: number) {
     const [row] = await rows<{
       source: string
       file: string
@@ -34,11 +35,27 @@ export function openCampaignBook(
             FROM campaign_versions v JOIN campaigns k USING (campaign)
            WHERE v.campaign = ${name} AND v.version = ${version}`,
     )
-    if (!row) {
-      throw new WinbackError('version.unknown', `${name} has no version ${version}`, {
-        remedy: 'Run `winback report` to see which campaigns were applied.',
-      })
-    }
+    if (row) return row
+    throw new WinbackError('version.unknown', `${name} has no version ${version}`, {
+      remedy: 'Run `winback report` to see which campaigns were applied.',
+    })
+  }
+
+  async function readText(name: string, version: number): Promise<VersionText> {
+    const { file, source, workspace: pinned } = await readRow(name, version)
+    return { version, definition: salvageApplied(file, source), control: pinned.control }
+  }
+
+  async function readCurrent(name: string): Promise<number | undefined> {
+    const [row] = await rows<{ version: number }>(
+      session,
+      sql`SELECT current_version AS version FROM campaigns WHERE campaign = ${name}`,
+    )
+    return row?.version
+  }
+
+  async function readVersion(name: string, version: number): Promise<CompiledCampaign> {
+    const row = await readRow(name, version)
     const steps = await rows<{ step: string; step_id: number }>(
       session,
       sql`SELECT step, step_id FROM steps WHERE campaign = ${name} AND version = ${version}`,
@@ -67,11 +84,13 @@ export function openCampaignBook(
   return {
     campaign: versions,
     async current(name) {
-      const [row] = await rows<{ version: number }>(
-        session,
-        sql`SELECT current_version AS version FROM campaigns WHERE campaign = ${name}`,
-      )
-      return row && versions(name, row.version)
+      const version = await readCurrent(name)
+      return version === undefined ? undefined : versions(name, version)
+    },
+    text: texts,
+    async currentText(name) {
+      const version = await readCurrent(name)
+      return version === undefined ? undefined : texts(name, version)
     },
     async step(stepId) {
       const place = await places(stepId)

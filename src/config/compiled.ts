@@ -129,9 +129,24 @@ export interface CompiledCampaign {
   readonly onReturn: readonly CompiledStep[]
 }
 
+/**
+ * What the text of a version says, read by itself: it asks for no template, channel or fact that may be gone since. Keys
+ * that are not of this format are absent.
+ */
+export interface VersionText {
+  readonly version: number
+  readonly definition: { readonly [Key in keyof Campaign]?: Campaign[Key] | undefined }
+  /** As {@link CompiledCampaign.control}. */
+  readonly control: number
+}
+
 /** Finds a step of any applied version by its id; loads and compiles a version once. */
 export interface CampaignBook {
   campaign(name: string, version: number): Promise<CompiledCampaign>
+  /** What is counted, judged and shown of a version must not end where it no longer compiles. */
+  text(name: string, version: number): Promise<VersionText>
+  /** Of the version in force. */
+  currentText(name: string): Promise<VersionText | undefined>
   /** The version new episodes open with, or undefined for a campaign that was never applied. */
   current(name: string): Promise<CompiledCampaign | undefined>
   step(stepId: number): Promise<{ campaign: CompiledCampaign; step: CompiledStep }>

@@ -7,6 +7,7 @@ import { type Campaign, campaign as campaignSchema } from './campaign.ts'
 import { checkEnvironment } from './checks/environment.ts'
 import { checkWorkspace } from './checks/settings.ts'
 import { checkCampaign } from './checks.ts'
+import type { VersionText } from './compiled.ts'
 import { readDocument } from './document.ts'
 import type { Environment } from './environment.ts'
 import { explainFullWidth } from './full-width.ts'
@@ -94,6 +95,21 @@ export function parseAppliedCampaign(file: string, source: string): Campaign {
   const result = campaignSchema.safeParse(document.value)
   if (result.success) return result.data
   throw new ConfigError(problemsOf(result.error.issues, document, document.value, campaignSchema))
+}
+
+/**
+ * What is left of the text of a version that was applied, key by key: one that is not of this format is absent, and takes
+ * none of the others with it. Never in part: of goals the first is the primary, and another must not move up.
+ */
+export function salvageApplied(file: string, source: string): VersionText['definition'] {
+  const { value } = readDocument(file, source)
+  const given: Readonly<Record<string, unknown>> = value instanceof Object ? { ...value } : {}
+  return Object.fromEntries(
+    Object.entries(campaignSchema.shape).flatMap(([key, schema]) => {
+      const { success, data } = schema.safeParse(given[key])
+      return success ? [[key, data]] : []
+    }),
+  )
 }
 
 /** The campaign files of a workspace, by name. @throws WinbackError `config.unreadable` */

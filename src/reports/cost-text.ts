@@ -78,7 +78,7 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
     empty: nothingYet(speech),
   }
   const notes = [
-    ...marginNotes(data.earned, speech),
+    ...marginNotes(data, speech),
     ...(data.acquisition === undefined ? [] : [`${w('acquisition')}: ${speech.money(data.acquisition)}`]),
     ...(data.recallValue === undefined
       ? [

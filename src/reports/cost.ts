@@ -61,6 +61,8 @@ export interface CostData {
   readonly acquisition: number | undefined
   /** What was counted as margin; undefined where no goal has one, or not every day was counted with the same. */
   readonly earned: Earned | undefined
+  /** The version whose goals can no longer be read: margin is of what was known of them last. */
+  readonly goalsUnread: number | undefined
 }
 
 export async function readCost(readable: Readable, question: CampaignQuestion): Promise<CostData> {
@@ -193,6 +195,7 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
     recallValue: question.recallValue,
     acquisition: question.acquisition,
     earned,
+    goalsUnread: question.goalsUnread,
   }
 }
 

@@ -8,7 +8,7 @@ import type { Contrast, MondayData, Week } from './monday.ts'
 import type { TextStyle } from './report.ts'
 import { roiCell } from './roi-text.ts'
 import { type Figure, left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
-import { verdictSentence, verdictTone } from './verdict-text.ts'
+import { unknownSplitNotes, verdictSentence, verdictTone } from './verdict-text.ts'
 import type { Speech } from './words.ts'
 
 // The first page in words, in both languages: sentences first, then the tables they rest on.
@@ -54,6 +54,7 @@ export function mondaySheet(data: MondayData, style: TextStyle): Sheet {
     ],
     charts: off ? [] : weeklyChart(data, speech),
     notes: [
+      ...unknownSplitNotes(data.split, speech),
       ...(data.touchesAHead === undefined
         ? []
         : [

@@ -13,6 +13,8 @@ export interface CampaignQuestion extends Range {
   readonly split: ReadonlyMap<number, Split>
   /** What steps compared, by version and step: names in the order of the file, shares in (0, 1]. */
   readonly variants?: ReadonlyMap<number, ReadonlyMap<string, readonly VariantShare[]>> | undefined
+  /** The newest version, where its goals can no longer be read: margin then is of what was known of them last. */
+  readonly goalsUnread?: number | undefined
   /** What a recall is worth, and what a new customer costs, in micros. */
   readonly recallValue?: number | undefined
   readonly acquisition?: number | undefined

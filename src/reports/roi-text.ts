@@ -2,7 +2,6 @@ import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import { MINIMUM_BUYERS, type Roi, type RoiRatio } from '../statistics/roi.ts'
 import type { CostData } from './cost.ts'
 import { nothingYet } from './funnel.ts'
-import type { Earned } from './margins.ts'
 import { amountAround, type Cell, left, type Sheet, type SheetTable } from './sheet.ts'
 import type { Speech } from './words.ts'
 
@@ -75,8 +74,20 @@ function readingOf({ low, high }: Estimate, en: boolean): string {
 }
 
 /** What the ROI is made of, or how to get one. */
-export function marginNotes(earned: Earned | undefined, speech: Speech): string[] {
+export function marginNotes(
+  { earned, goalsUnread }: Pick<CostData, 'earned' | 'goalsUnread'>,
+  speech: Speech,
+): string[] {
   const en = speech.language === 'en'
+  const unread =
+    goalsUnread === undefined
+      ? []
+      : [
+          en
+            ? `The goals of version ${goalsUnread} can no longer be read: its margin is what was known last, and all else is counted. \`winback doctor\` says more.`
+            : `版本 ${goalsUnread} 的目标已无法读取：毛利率沿用上次已知的值，其余照常统计。详见 \`winback doctor\`。`,
+        ]
+  if (!earned && goalsUnread !== undefined) return unread
   if (!earned) {
     return [
       en
@@ -89,6 +100,7 @@ export function marginNotes(earned: Earned | undefined, speech: Speech): string[
     .map(([event, share]) => `${event} ${speech.percent(share)}`)
     .join(en ? ', ' : '、')
   return [
+    ...unread,
     en
       ? `ROI = (extra margin − extra cost) / extra cost, contacted against not contacted. Margin of what was bought within the window, less what was paid back: ${shares}. What people would have bought anyway is in both groups and cancels out.`
       : `ROI =（多赚的毛利 − 多花的成本）/ 多花的成本，由触达组与对照组相比得出。毛利按观察窗口内的消费计算，已扣除退款：${shares}。不触达也会发生的消费两组都有，相互抵消。`,

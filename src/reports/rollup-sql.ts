@@ -20,8 +20,11 @@ export interface CountingRules {
   readonly order: string
   /** The event of each campaign's primary goal: a tier's own window goes on after the episode's. */
   goalOf(campaign: string): Promise<string>
-  /** What of the value of its goals' events is earned; empty where no goal has a margin. */
-  earnedOf(campaign: string): Promise<Earned>
+  /**
+   * What of the value of its goals' events is earned; empty where no goal has a margin, undefined where the goals can no
+   * longer be read: then what was known of them last goes on.
+   */
+  earnedOf(campaign: string): Promise<Earned | undefined>
 }
 
 const TABLES = ['people', 'recalls', 'stages', 'variants', 'funnel', 'messages', 'errors', 'costs', 'offers']

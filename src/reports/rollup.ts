@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type Database, execute, rows, type Session, transaction } from '../database/connect.ts'
 import type { CohortDay } from './cohort-day.ts'
+import type { Earned } from './margins.ts'
 import { type CountingRules, countDay } from './rollup-sql.ts'
 
 // Keeps the report tables true. A cohort day is counted again while its episodes are open, on the days a later figure
@@ -72,13 +73,16 @@ async function findStale(
       OR EXISTS (SELECT FROM unnest(${sql.param(DUE)}::int[]) AS due(after)
                  WHERE d.day + due.after > (r.rolled_at AT TIME ZONE 'UTC')::date
                    AND d.day + due.after <= (${now}::timestamptz AT TIME ZONE 'UTC')::date)
-      OR r.earned <> coalesce(${earned}::jsonb -> d.campaign, '{}')
+      OR r.earned <> coalesce(${earned}::jsonb -> d.campaign, r.earned)
       OR r.events <> ${eventsOf(sql`d.campaign`, sql`d.day`, sql`r.rolled_at`)}
     ORDER BY d.campaign, d.day`,
   )
 }
 
-/** What the goals of each campaign that was counted earn now, as JSON by campaign: a margin may be declared at any time. */
+/**
+ * What the goals of each campaign that was counted earn now, as JSON by campaign: a margin may be declared at any time.
+ * Without the campaigns whose goals cannot be read.
+ */
 async function earnedNow(session: Session, rules: CountingRules, which: SQL): Promise<string> {
   const counted = await rows<{ campaign: string }>(
     session,
@@ -86,6 +90,15 @@ async function earnedNow(session: Session, rules: CountingRules, which: SQL): Pr
   )
   const entries = counted.map(async ({ campaign }) => [campaign, await rules.earnedOf(campaign)] as const)
   return JSON.stringify(Object.fromEntries(await Promise.all(entries)))
+}
+
+/** What a campaign's days were counted with last, for as long as its goals cannot be read. */
+async function earnedLast(session: Session, campaign: string): Promise<Earned> {
+  const [last] = await rows<{ earned: Earned }>(
+    session,
+    sql`SELECT earned FROM report_days WHERE campaign = ${campaign} ORDER BY rolled_at DESC, day DESC LIMIT 1`,
+  )
+  return last?.earned ?? {}
 }
 
 /**
@@ -120,7 +133,7 @@ async function rollUpDay(
     const { campaign, day } = cohort
     await execute(tx, sql`DELETE FROM report_dirty WHERE campaign = ${campaign} AND day = ${day}`)
     // Asked for once: what it says it was counted with is what it was counted with.
-    const earned = await rules.earnedOf(campaign)
+    const earned = (await rules.earnedOf(campaign)) ?? (await earnedLast(tx, campaign))
     await countDay(tx, cohort, rules, earned)
     await execute(
       tx,

@@ -1,5 +1,5 @@
 import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
-import type { Effect, Verdict } from './effect.ts'
+import type { Effect, SplitCheck, Verdict } from './effect.ts'
 import type { OverviewData } from './overview.ts'
 import type { Tone } from './sheet.ts'
 import type { Speech } from './words.ts'
@@ -134,14 +134,7 @@ export function footnotes(data: OverviewData, speech: Speech): string[] {
         : `${speech.count(mixed)} 人属于混组：后来发现是同一个人，却抽到不同分组。不再发送，仍计入原分组。`,
     )
   }
-  if (split.unknownVersions.length > 0) {
-    const versions = split.unknownVersions.join(', ')
-    notes.push(
-      en
-        ? `The split of version ${versions} is not known; its groups were not checked.`
-        : `版本 ${versions} 的分组比例未知，未做检查。`,
-    )
-  }
+  notes.push(...unknownSplitNotes(split, speech))
   if (seeds.episodes > 0) {
     notes.push(
       en
@@ -150,4 +143,15 @@ export function footnotes(data: OverviewData, speech: Speech): string[] {
     )
   }
   return notes
+}
+
+/** Versions whose share held out can no longer be read: whoever reads figures of theirs must know that nothing was checked. */
+export function unknownSplitNotes({ unknownVersions }: SplitCheck, { language }: Speech): string[] {
+  if (unknownVersions.length === 0) return []
+  const versions = unknownVersions.join(', ')
+  return [
+    language === 'en'
+      ? `The split of version ${versions} is not known; its groups were not checked.`
+      : `版本 ${versions} 的分组比例未知，未做检查。`,
+  ]
 }

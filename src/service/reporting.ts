@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { registerChannels } from '../channels/channels.ts'
-import type { CampaignBook } from '../config/compiled.ts'
+import type { Step } from '../config/campaign.ts'
+import type { CampaignBook, VersionText } from '../config/compiled.ts'
 import { type Database, rows } from '../database/connect.ts'
 import type { Split } from '../reports/effect.ts'
 import { earnedBy } from '../reports/margins.ts'
@@ -19,9 +20,12 @@ function countingRules({ workspace, book }: Pick<Runtime, 'workspace' | 'book'>)
   return {
     activity: workspace.activity,
     order: workspace.orders.event,
-    goalOf: async (campaign) => primaryGoal(await book.current(campaign)),
-    earnedOf: async (campaign) =>
-      earnedBy((await book.current(campaign))?.definition.goals ?? {}, workspace.orders.event),
+    goalOf: async (campaign) => primaryGoal(await book.currentText(campaign)),
+    earnedOf: async (campaign) => {
+      const text = await book.currentText(campaign)
+      if (text && !text.definition.goals) return undefined
+      return earnedBy(text?.definition.goals ?? {}, workspace.orders.event)
+    },
   }
 }
 
@@ -54,9 +58,13 @@ export interface CampaignTerms {
   readonly acquisition: number | undefined
   readonly budget: CampaignQuestion['budget']
   readonly offers: CampaignQuestion['offers']
+  readonly goalsUnread: CampaignQuestion['goalsUnread']
 }
 
-/** Of all versions the splits and variants, of the newest the rest. An unknown campaign has no terms. */
+/**
+ * Of all versions the splits and variants, of the newest the rest, as far as their texts can still be read. An unknown
+ * campaign has no terms.
+ */
 export async function campaignTerms(
   database: Database,
   book: CampaignBook,
@@ -68,12 +76,12 @@ export async function campaignTerms(
   )
   const split = new Map<number, Split>()
   const variants = new Map<number, ReadonlyMap<string, readonly VariantShare[]>>()
-  let newest: Awaited<ReturnType<CampaignBook['campaign']>> | undefined
+  let newest: VersionText | undefined
   for (const { version } of versions) {
-    newest = await book.campaign(campaign, version)
-    split.set(version, { holdout: newest.definition.holdout, control: newest.control })
-    const steps = newest.tiers.flatMap((tier) => tier.steps)
-    variants.set(version, new Map(steps.flatMap((step) => (step.variants ? [[step.id, step.variants]] : []))))
+    newest = await book.text(campaign, version)
+    const { holdout, tiers = [] } = newest.definition
+    if (holdout !== undefined) split.set(version, { holdout, control: newest.control })
+    variants.set(version, new Map(tiers.flatMap(({ steps }) => steps.flatMap(sharesOf))))
   }
   const { value, limits, offers } = newest?.definition ?? {}
   const { spend, liability } = limits?.budget ?? {}
@@ -88,7 +96,13 @@ export async function campaignTerms(
       liability: liability && { amount: liability.micros, per: 'campaign' },
     },
     offers,
+    goalsUnread: newest && !newest.definition.goals ? newest.version : undefined,
   }
+}
+
+/** What a step compares, by its id; nothing of one that compares nothing. */
+function sharesOf({ id, variants }: Step): [string, VariantShare[]][] {
+  return variants ? [[id, Object.entries(variants).map(([name, { share }]) => ({ name, share }))]] : []
 }
 
 interface Period {
@@ -121,7 +135,7 @@ export async function questionOf(
   period: Period,
 ): Promise<CampaignQuestion> {
   const terms = await campaignTerms(database, book, campaign)
-  const { split, variants, recallValue, acquisition, budget, offers } = terms
+  const { split, variants, recallValue, acquisition, budget, offers, goalsUnread } = terms
   const day = (at: Date | undefined) => at?.toISOString().slice(0, 10)
   return {
     campaign,
@@ -134,11 +148,10 @@ export async function questionOf(
     acquisition,
     budget,
     offers,
+    goalsUnread,
   }
 }
 
-function primaryGoal(
-  campaign: { definition: { goals: Record<string, { event: string }> } } | undefined,
-): string {
-  return Object.values(campaign?.definition.goals ?? {})[0]?.event ?? ''
+function primaryGoal(text: VersionText | undefined): string {
+  return Object.values(text?.definition.goals ?? {})[0]?.event ?? ''
 }

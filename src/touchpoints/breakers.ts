@@ -147,7 +147,7 @@ export async function watchCampaigns(database: Database, now: Date, book: Campai
   )
   const events: Tripped[] = []
   for (const { campaign } of active) {
-    const rules = (await book.current(campaign))?.definition.stop
+    const rules = (await book.currentText(campaign))?.definition.stop
     if (!rules || Object.keys(rules).length === 0) continue
     const reason = broken(
       await tallyOf(database, { campaign, since: await watchedSince(database, campaign, since) }),

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { beforeAll, expect, test } from 'vitest'
-import { type Database, rows } from '../../src/database/connect.ts'
+import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { type CliShop, openCliShop, run, startBuilt } from './command.ts'
 
 // The verbs against a real database, in the order a newcomer would go.
@@ -237,6 +237,54 @@ test('reports, explains and examines', async () => {
       expect.objectContaining({ check: 'feed', state: 'wrong' }),
     ]),
   })
+})
+
+test('a version that no longer compiles costs its own margin, and no campaign a figure', async () => {
+  const says = (from: string, to: string) =>
+    execute(
+      database,
+      sql`UPDATE campaign_versions SET source = replace(source, ${from}, ${to}) WHERE campaign = 'graded-recall'`,
+    )
+  await execute(
+    database,
+    sql`WITH made AS (INSERT INTO campaigns SELECT 'twin', current_version, salt, created_at FROM campaigns),
+          steps AS (INSERT INTO steps (campaign, version, priority, topic, tier_no, tier, step_no, step, channels)
+            SELECT 'twin', version, priority, topic, tier_no, tier, step_no, step, channels FROM steps)
+        INSERT INTO campaign_versions SELECT (jsonb_populate_record(v, jsonb_build_object('campaign', 'twin'))).*
+        FROM campaign_versions v WHERE campaign = 'graded-recall'`,
+  )
+  // As a newer Winback would have it: first beside the goals, then in them.
+  await says('\ngoals:', '\nshiny: true\ngoals:')
+  const monday = await json(['report', 'monday', '--rebuild'])
+  expect(monday).toMatchObject({
+    code: 0,
+    data: { campaigns: [{ campaign: 'graded-recall' }, { campaign: 'twin' }] },
+  })
+  const findings = async () => {
+    const { findings } = (await json(['doctor'])).data as { findings: { check: string; found: string }[] }
+    return findings.filter(({ check }) => check === 'versions')
+  }
+  expect(await findings()).toEqual([
+    expect.objectContaining({
+      state: 'wrong',
+      found: expect.stringMatching(
+        /^graded-recall version 3 can no longer be read, and it takes nobody in: .*shiny/,
+      ),
+    }),
+  ])
+  const cost = async (locale: string) => (await run(['report', 'cost', '--locale', locale], here)).stdout
+  expect(await cost('en')).not.toContain('can no longer be read')
+  await says('{ event: order, margin: 30% }', '{ event: order, margins: [30%] }')
+  expect((await cost('en')).replaceAll(/\s+/g, ' ')).toContain('The goals of version 3 can no longer be read')
+  expect(await cost('zh-CN')).toContain('版本 3 的目标已无法读取')
+  expect((await findings()).map(({ found }) => found)).toContain(
+    'graded-recall version 3: reports cannot read its goals, so that its margin is what was known last',
+  )
+  await says('{ event: order, margins: [30%] }', '{ event: order, margin: 30% }')
+  await says('\nshiny: true', '')
+  for (const table of ['steps', 'campaigns', 'campaign_versions'])
+    await execute(database, sql`DELETE FROM ${sql.identifier(table)} WHERE campaign = 'twin'`)
+  expect(await findings()).toEqual([])
 })
 
 test('stop ends a campaign for good', async () => {

@@ -129,6 +129,8 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
   const book: CampaignBook = {
     campaign: async () => campaign,
     current: async () => campaign,
+    text: async () => campaign,
+    currentText: async () => campaign,
     step: async (stepId) => {
       const step = steps.get(stepId)
       if (!step) throw new Error(`no step ${stepId}`)

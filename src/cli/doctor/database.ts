@@ -6,7 +6,7 @@ import { pendingMigrations } from '../../database/migrate.ts'
 import { readShortages } from '../../offers/pools.ts'
 import { openRuntime } from '../../service/runtime.ts'
 import { type DatabaseContext, embeddedDirectory, shown } from '../workspace.ts'
-import { type Finding, fine, notYet, wrong } from './finding.ts'
+import { type Finding, fine, notYet, reasonOf, wrong } from './finding.ts'
 
 /** Leases are the database's time, everything else is this machine's: they must not be far apart. */
 const TOLERATED_SKEW_MS = 5000
@@ -37,6 +37,7 @@ export async function checkDatabase(context: DatabaseContext): Promise<Finding[]
       await checkFeed(context),
       ...(await checkSwitches(context)),
       ...(await checkOffers(context)),
+      ...(await checkVersions(context)),
     )
   return findings
 }
@@ -126,14 +127,47 @@ async function checkOffers(context: DatabaseContext): Promise<Finding[]> {
   const { book } = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
   const findings: Finding[] = []
   for (const name of await appliedNames(database)) {
-    const current = await book.current(name)
-    const offers = current?.definition.offers ?? {}
+    const offers = (await book.currentText(name))?.definition.offers ?? {}
     for (const { state, found, mend } of await readShortages(database, clock.now(), name, offers)) {
       findings.push(state === 'out' ? wrong('offers', found, mend) : notYet('offers', found, mend))
     }
   }
   return findings
 }
+
+/**
+ * Versions that were right when they were applied and no longer are: of a format this Winback does not read, or with a
+ * template set that is gone. One that nobody is taken in by or still in is of interest to reports alone.
+ */
+async function checkVersions({ database, clock, loaded }: DatabaseContext): Promise<Finding[]> {
+  const { book } = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+  const versions = await rows<{ campaign: string; version: number; current: boolean; live: boolean }>(
+    database,
+    sql`SELECT v.campaign, v.version, v.version = k.current_version AS current, EXISTS (
+          SELECT FROM episodes e WHERE e.campaign = v.campaign AND e.version = v.version AND e.ended_at IS NULL) AS live
+        FROM campaign_versions v JOIN campaigns k USING (campaign) ORDER BY v.campaign, v.version`,
+  )
+  const findings: Finding[] = []
+  for (const { campaign, version, current, live } of versions) {
+    const name = `${campaign} version ${version}`
+    const { definition } = await book.text(campaign, version)
+    const lost = [
+      ...(definition.goals ? [] : ['its goals, so that its margin is what was known last']),
+      ...(definition.holdout === undefined ? ['its holdout, so that its groups are not checked'] : []),
+    ]
+    if (lost.length > 0)
+      findings.push(notYet('versions', `${name}: reports cannot read ${lost.join(', and ')}`, UPGRADE))
+    if (!current && !live) continue
+    const why = await book.campaign(campaign, version).then(() => undefined, reasonOf)
+    if (why === undefined) continue
+    const halted = current ? 'it takes nobody in' : 'what it began does not go on'
+    findings.push(wrong('versions', `${name} can no longer be read, and ${halted}: ${why}`, UPGRADE))
+  }
+  return findings
+}
+
+const UPGRADE =
+  'Run the Winback it was applied with, or a newer one; or mend its file, and run `winback apply`.'
 
 /** Host, port and database of a connection URL; never its password. */
 function hostOf(url: string): string {

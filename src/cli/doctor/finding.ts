@@ -1,3 +1,5 @@
+import { formatProblem } from '../../config/problems.ts'
+import { ConfigError, messageOf } from '../../errors.ts'
 import type { Colors } from '../output.ts'
 
 export type Check =
@@ -13,6 +15,7 @@ export type Check =
   | 'feed'
   | 'switches'
   | 'offers'
+  | 'versions'
 
 /** What one check found, and for all but the fine ones how to mend it. */
 export interface Finding {
@@ -39,6 +42,12 @@ export function wrong(check: Check, found: string, mend: string): Finding {
 
 export function unavailable(check: Check, found: string, mend: string): Finding {
   return { ...wrong(check, found, mend), unavailable: true }
+}
+
+/** What went wrong, with the first problem of a file that has several. */
+export function reasonOf(error: unknown): string {
+  const first = error instanceof ConfigError ? error.problems[0] : undefined
+  return first ? `${messageOf(error)}, such as ${formatProblem(first)}` : messageOf(error)
 }
 
 /** One line a finding, and under it how to mend it. */

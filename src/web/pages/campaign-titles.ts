@@ -6,7 +6,9 @@ export async function campaignTitles(
   names: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
   const found = await Promise.all(
-    [...new Set(names)].map(async (name) => [name, (await book.current(name))?.definition.title] as const),
+    [...new Set(names)].map(
+      async (name) => [name, (await book.currentText(name))?.definition.title] as const,
+    ),
   )
   return new Map(found.map(([name, title]) => [name, title ?? name]))
 }
