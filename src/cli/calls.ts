@@ -5,11 +5,10 @@ import { WinbackError } from '../errors.ts'
 import { type CallFilter, callIdOf, readCallId } from '../outcomes/calls.ts'
 import { OVER_WORDS } from '../reports/call-words.ts'
 import { painter } from '../reports/layout.ts'
-import { type Speech, speechOf } from '../reports/words.ts'
 import { concludeCall, giveCallBack, showCall, showCalls, takeCall } from '../service/calls.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { formatCall, formatCalls, formatConcluded, formatReleased } from './calls-text.ts'
-import { chooseLocale } from './locale.ts'
+import { type Spoken, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { describe, type Start } from './verb.ts'
@@ -17,10 +16,6 @@ import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
 interface Agent {
   readonly agent?: string
-}
-
-interface Spoken {
-  readonly locale?: string
 }
 
 interface OutcomeOptions extends Agent, Spoken {
@@ -45,11 +40,9 @@ export function calls(start: Start): Command {
       ],
     ],
   })
-  const withLocale = (child: Command) =>
-    child.option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
   const withAgent = (child: Command) =>
-    withLocale(child.option('--agent <name>', 'who calls (default: your account)'))
-  withLocale(command.command('list').description('The queue, the most urgent first'))
+    spoken(child.option('--agent <name>', 'who calls (default: your account)'))
+  spoken(command.command('list').description('The queue, the most urgent first'))
     .option('--free', 'only what may be called now and nobody has taken')
     .option('--campaign <name>', 'of one campaign')
     .action((options: CallFilter & Spoken, child: Command) =>
@@ -83,11 +76,6 @@ export function calls(start: Start): Command {
       ),
     )
   return command
-}
-
-/** In the language asked for, times in the workspace's zone. @throws WinbackError `usage.locale` */
-function speechIn({ loaded }: DatabaseContext, { locale }: Spoken): Speech {
-  return speechOf({ locale: chooseLocale(locale), timezone: loaded.definition.timezone })
 }
 
 async function withRuntime<T>(context: DatabaseContext, work: (runtime: Runtime) => Promise<T>): Promise<T> {

@@ -13,18 +13,21 @@ import {
   importSuppressions,
 } from '../contacts/import.ts'
 import { importInterviews } from '../contacts/interviews.ts'
-import { type ImportMapping, importMapping, type UnusedColumn } from '../contacts/mapping.ts'
+import { type ImportMapping, importMapping } from '../contacts/mapping.ts'
 import { ConfigError, messageOf, WinbackError } from '../errors.ts'
 import { findOffer, importCodes, importRedemptions } from '../offers/import.ts'
 import { REDEMPTION_REFUSALS, sentence } from '../reports/reasons.ts'
+import type { Speech } from '../reports/words.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { EXIT } from './failure.ts'
+import { failedMostly, formatSummary, rowsOf } from './import-text.ts'
+import { type Spoken, speechIn, spoken } from './locale.ts'
 import { parseMoment } from './moments.ts'
-import { count, type Outcome } from './output.ts'
+import type { Outcome } from './output.ts'
 import { describe, pairs, repeated, type Start } from './verb.ts'
 import { type DatabaseContext, shown, withWorkspace } from './workspace.ts'
 
-interface ImportOptions {
+interface ImportOptions extends Spoken {
   readonly map?: readonly string[]
   readonly set?: readonly string[]
   readonly mapping?: string
@@ -147,7 +150,7 @@ async function appliedOffers({ database, clock, loaded }: DatabaseContext) {
 }
 
 function fileOptions(command: Command): Command {
-  return command
+  return spoken(command)
     .argument('<file>', 'CSV or NDJSON, by its ending; .gz too')
     .option(
       '--map <field=column>',
@@ -222,6 +225,7 @@ async function runImport(
   const { database, clock, cwd, interrupt, loaded, output } = context
   const path = shown(resolve(cwd, file))
   const mapping = await readMapping(cwd, options)
+  const speech = speechIn(context, options)
   // Nothing is sent here: the runtime is for what an import sets off, such as a return that cancels what was planned.
   const refused = new Map<string, number>()
   const { hooks } = await openRuntime({
@@ -234,7 +238,7 @@ async function runImport(
         refused.set(reason, (refused.get(reason) ?? 0) + times)
     },
   })
-  const progress = output.progress(`Importing ${kind}`)
+  const progress = output.progress(speech.language === 'en' ? `Importing ${kind}` : `正在导入 ${kind}`)
   try {
     const summary = await read(database, path, {
       mapping,
@@ -247,68 +251,31 @@ async function runImport(
         : { asOf: parseMoment('--as-of', options.asOf, loaded.definition.timezone) }),
       onProgress: ({ rows, bytes, totalBytes }) => {
         interrupt.throwIfAborted()
-        progress.update(bytes, totalBytes, count(rows, 'row'))
+        progress.update(bytes, totalBytes, rowsOf(rows, speech))
       },
     })
-    // A file of which nothing could be used was the wrong file, or is read the wrong way.
+    // A file of which nothing could be used was the wrong file, or is read the wrong way: a script has to notice.
     const useless = summary.rows > 0 && summary.rejected === summary.rows
-    if (refused.size > 0) output.warn(refusedWords(refused))
-    return { data: summary, text: formatSummary(summary), exitCode: useless ? EXIT.input : EXIT.fine }
+    const failed = failedMostly(summary, speech)
+    if (failed !== undefined) output.warn(failed)
+    if (refused.size > 0) output.warn(refusedWords(refused, speech))
+    return {
+      data: summary,
+      text: formatSummary(summary, speech, output.width),
+      exitCode: useless ? EXIT.input : EXIT.fine,
+    }
   } finally {
     progress.finish()
   }
 }
 
 /** Events that told of redemptions which are none: kept with their reason, and nobody else says so. */
-function refusedWords(refused: ReadonlyMap<string, number>): string {
-  const reasons = [...refused].map(
-    ([reason, times]) => `${times} ${sentence(REDEMPTION_REFUSALS, reason, 'en')}`,
-  )
-  return `redemptions refused: ${reasons.join('; ')}. \`winback report offers\` counts them, \`winback explain\` has each`
-}
-
-/**
- * What came in, in a few lines; where the rejects are, if there are any.
- * @param unfiled stands where the reject file would, where there is none
- */
-export function formatSummary(summary: ImportSummary, unfiled = ': see the reject file'): string {
-  const { kind, file, rows, inserted, updated, unchanged, rejected, warnings, seconds, rejectFile } = summary
-  const { unused } = summary
-  const rate = seconds > 0.5 ? `, ${Math.round(rows / seconds).toLocaleString('en')} a second` : ''
-  const parts = [
-    ...(inserted > 0 ? [`${inserted.toLocaleString('en')} new`] : []),
-    ...(updated > 0 ? [`${updated.toLocaleString('en')} updated`] : []),
-    ...(unchanged > 0 ? [`${unchanged.toLocaleString('en')} known already`] : []),
-  ]
-  const said = [
-    ...(rejected > 0
-      ? [
-          rejected === rows
-            ? `every row rejected (${rejected.toLocaleString('en')})`
-            : `${count(rejected, 'row')} rejected`,
-        ]
-      : []),
-    ...(warnings > 0 ? [`${count(warnings, 'row')} taken without something`] : []),
-  ]
-  return [
-    `${file}: ${count(rows, 'row')} of ${kind} in ${seconds.toFixed(1)} s${rate}`,
-    ...(parts.length > 0 ? [`  ${parts.join(', ')}`] : []),
-    ...(said.length > 0
-      ? [`  ${said.join(', ')}${rejectFile === undefined ? unfiled : `: see ${rejectFile}`}`]
-      : []),
-    ...(unused.length > 0 ? [`  not used: ${unusedWords(unused)}`] : []),
-  ].join('\n')
-}
-
-/** Columns named in a summary at most. */
-const NAMED_COLUMNS = 12
-
-function unusedWords(unused: readonly UnusedColumn[]): string {
-  const named = unused
-    .slice(0, NAMED_COLUMNS)
-    .map(({ column, meant }) =>
-      meant === undefined ? column : `${column} (did you mean ${meant}? --map ${meant}=${column})`,
-    )
-  const more = unused.length - named.length
-  return `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+function refusedWords(refused: ReadonlyMap<string, number>, { language }: Speech): string {
+  const reasons = [...refused].map(([reason, times]) => {
+    const words = sentence(REDEMPTION_REFUSALS, reason, language)
+    return language === 'en' ? `${times} ${words}` : `${words} ${times} 次`
+  })
+  return language === 'en'
+    ? `redemptions refused: ${reasons.join('; ')}. \`winback report offers\` counts them, \`winback explain\` has each`
+    : `核销被拒：${reasons.join('；')}。\`winback report offers\` 有统计，\`winback explain\` 有明细`
 }

@@ -1,4 +1,22 @@
+import type { Command } from 'commander'
 import { WinbackError } from '../errors.ts'
+import { type Speech, speechOf } from '../reports/words.ts'
+import type { DatabaseContext } from './workspace.ts'
+
+/** What a verb is given that speaks both languages. */
+export interface Spoken {
+  readonly locale?: string
+}
+
+/** Adds `--locale`. */
+export function spoken(command: Command): Command {
+  return command.option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
+}
+
+/** In the language asked for, times in the workspace's zone. @throws WinbackError `usage.locale` */
+export function speechIn({ loaded }: Pick<DatabaseContext, 'loaded'>, { locale }: Spoken): Speech {
+  return speechOf({ locale: chooseLocale(locale), timezone: loaded.definition.timezone })
+}
 
 /**
  * The locale text is written in: the one asked for, or this machine's.

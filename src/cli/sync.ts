@@ -2,16 +2,18 @@ import type { Command } from 'commander'
 import { nearest } from '../config/problems.ts'
 import type { SyncSummary } from '../contacts/sync/sync.ts'
 import { WinbackError } from '../errors.ts'
+import type { Language, Speech } from '../reports/words.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { syncSource } from '../service/sync.ts'
 import { EXIT, exitCodeOf, type FailureDocument, failureDocument, formatFailure } from './failure.ts'
-import { formatSummary } from './import.ts'
-import { count, type Outcome } from './output.ts'
+import { failedMostly, formatSummary, rowsOf } from './import-text.ts'
+import { type Spoken, speechIn, spoken } from './locale.ts'
+import type { Outcome } from './output.ts'
 import { steady } from './steady.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, shown, withWorkspace } from './workspace.ts'
 
-interface SyncVerbOptions {
+interface SyncVerbOptions extends Spoken {
   readonly dryRun?: boolean
   readonly full?: boolean
 }
@@ -35,7 +37,7 @@ const SYNC_EXAMPLE = `sync:
     set: { type: order }`
 
 export function sync(start: Start): Command {
-  return describe('sync', {
+  const command = describe('sync', {
     group: 'data',
     summary: 'Pull contacts and activity from your own PostgreSQL, by the queries of winback.yaml',
     description:
@@ -48,6 +50,7 @@ export function sync(start: Start): Command {
       ['winback sync customers --full', 'from the start, such as after a repair of old rows'],
     ],
   })
+  return spoken(command)
     .argument('[source]', 'a name under `sync` (default: all)')
     .option('--dry-run', 'write nothing; the same counts as the real thing')
     .option('--full', 'read everything again, whatever was read before')
@@ -70,15 +73,16 @@ async function runSyncs(
   options: SyncVerbOptions,
 ): Promise<Outcome<SyncVerbResult>> {
   const { definition, file } = context.loaded
+  const speech = speechIn(context, options)
   const names = Object.keys(definition.sync)
   if (wanted !== undefined && !names.includes(wanted)) throw unknownSync(wanted, names, file)
-  if (names.length === 0) return { data: { syncs: [], failures: [] }, text: nothingToSync(file) }
+  if (names.length === 0) return { data: { syncs: [], failures: [] }, text: nothingToSync(file, speech) }
   const chosen = wanted === undefined ? names : [wanted]
   const syncs: SyncSummary[] = []
   const failed: { sync: string; error: unknown }[] = []
   for (const name of chosen) {
     try {
-      syncs.push(await runOne(context, name, options))
+      syncs.push(await runOne(context, name, options, speech))
     } catch (error) {
       // Of one alone the failure is the whole answer; Ctrl-C ends all of them.
       if (chosen.length === 1 || context.interrupt.aborted) throw error
@@ -88,10 +92,14 @@ async function runSyncs(
   const words = await Promise.all(
     failed.map(({ error }) => formatFailure(error, { verbose: false, colors: context.output.colors })),
   )
+  for (const summary of syncs) {
+    const said = failedMostly(summary, speech)
+    if (said !== undefined) context.output.warn(`${summary.sync}: ${said}`)
+  }
   const useless = syncs.some(({ rows, rejected }) => rows > 0 && rows === rejected)
   return {
     data: { syncs, failures: failed.map(({ sync, error }) => ({ sync, ...failureDocument(error) })) },
-    text: [...syncs.map(formatSync), ...words].join('\n'),
+    text: [...syncs.map((each) => formatSync(each, speech, context.output.width)), ...words].join('\n'),
     exitCode: failed[0] ? exitCodeOf(failed[0].error) : useless ? EXIT.input : EXIT.fine,
   }
 }
@@ -100,18 +108,19 @@ async function runOne(
   context: DatabaseContext,
   name: string,
   { dryRun = false, full = false }: SyncVerbOptions,
+  speech: Speech,
 ): Promise<SyncSummary> {
   const { database, clock, interrupt, loaded, output } = context
   // Nothing is sent here: the runtime is for what a sync sets off, such as a return that cancels what was planned.
   const runtime = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
-  const progress = steady(output.progress(`Syncing ${name}`))
+  const progress = steady(output.progress(speech.language === 'en' ? `Syncing ${name}` : `正在同步 ${name}`))
   try {
     return await syncSource(runtime, loaded, name, {
       dryRun,
       full,
       onProgress: ({ rows, total }) => {
         interrupt.throwIfAborted()
-        progress.update(rows, total, count(rows, 'row'))
+        progress.update(rows, total, rowsOf(rows, speech))
       },
     })
   } finally {
@@ -119,44 +128,58 @@ async function runOne(
   }
 }
 
-const BECAUSE = {
-  first: 'everything: it is the first time',
-  full: 'everything, as asked',
-  changed: 'everything again: the query, its mapping or its database is another one',
-} as const
+const BECAUSE: Readonly<Record<NonNullable<SyncSummary['because']>, Readonly<Record<Language, string>>>> = {
+  first: { en: 'read everything: it is the first time', 'zh-CN': '已全部读取：首次同步' },
+  full: { en: 'read everything, as asked', 'zh-CN': '已按要求全部读取' },
+  changed: {
+    en: 'read everything again: the query, its mapping or its database is another one',
+    'zh-CN': '已重新全部读取：查询、字段映射或数据库有变化',
+  },
+}
 
 /** What came in, in a few lines. */
-export function formatSync(summary: SyncSummary): string {
-  const { sync, state, dryRun, because, cursor, reasons, rejected, warnings, rejectFile } = summary
-  if (state === 'busy') return `${sync}: another process is at it; nothing was read`
-  const file = rejectFile === undefined ? undefined : shown(rejectFile)
-  const lines = [
+export function formatSync(summary: SyncSummary, speech: Speech, width: number): string {
+  const { sync, state, dryRun, because, cursor, rejectFile } = summary
+  const en = speech.language === 'en'
+  if (state === 'busy') {
+    return en
+      ? `${sync}: another process is at it; nothing was read`
+      : `${sync}：另一进程正在同步，本次未读取`
+  }
+  const dry = en ? ' (dry run, nothing was written)' : '（试运行，未写入）'
+  const come = en
+    ? `${dryRun ? 'would have' : 'has'} come to ${cursor}`
+    : `${dryRun ? '将' : '已'}同步到 ${cursor}`
+  return [
     formatSummary(
       {
         ...summary,
         unused: [],
-        file: dryRun ? `${sync} (dry run, nothing was written)` : sync,
-        rejectFile: file,
+        file: dryRun ? `${sync}${dry}` : sync,
+        rejectFile: rejectFile === undefined ? undefined : shown(rejectFile),
       },
+      speech,
+      width,
       // Rows that are rejected with each reading stand in the file once.
-      dryRun ? '' : ', as before',
+      dryRun ? '' : en ? ', as before' : '，与此前相同',
     ),
-    ...(rejected + warnings > 0 ? reasons.map((reason) => `    ${reason}`) : []),
-    ...(because ? [`  read ${BECAUSE[because]}`] : []),
-    cursor === null ? '  the query has no rows yet' : `  ${dryRun ? 'would have' : 'has'} come to ${cursor}`,
-  ]
-  return lines.join('\n')
+    ...(because ? [`  ${BECAUSE[because][speech.language]}`] : []),
+    `  ${cursor === null ? (en ? 'the query has no rows yet' : '查询目前没有结果') : come}`,
+  ].join('\n')
 }
 
-function nothingToSync(file: string): string {
+function nothingToSync(file: string, { language }: Speech): string {
+  const en = language === 'en'
   return [
-    `Nothing to sync: ${file} has no \`sync\`. It says what to pull, for instance:`,
+    en
+      ? `Nothing to sync: ${file} has no \`sync\`. It says what to pull, for instance:`
+      : `没有可同步的内容：${file} 中没有 \`sync\`。它说明要拉取什么，例如：`,
     '',
     SYNC_EXAMPLE,
     '',
-    'The role of the url needs to read and nothing else:',
+    en ? 'The role of the url needs to read and nothing else:' : 'url 中的角色只需读权限：',
     '  GRANT SELECT ON customers, orders TO winback_reader;',
-    'Try it with `winback sync --dry-run`.',
+    en ? 'Try it with `winback sync --dry-run`.' : '用 `winback sync --dry-run` 试运行。',
   ].join('\n')
 }
 

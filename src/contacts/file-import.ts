@@ -10,6 +10,7 @@ import type { Hooks } from './hooks.ts'
 import type { ActivityRules } from './ingest.ts'
 import { type Lanes, openLanes } from './lanes.ts'
 import { bindFields, type FieldReader, type ImportMapping, type UnusedColumn } from './mapping.ts'
+import type { ReasonCount } from './reject-reasons.ts'
 import { openRejects, type Rejects } from './rejects.ts'
 import { type FileRow, openRows } from './rows.ts'
 import type { Writer } from './writers.ts'
@@ -57,6 +58,10 @@ export interface ImportSummary {
   rejected: number
   /** Rows that were taken without something; they are counted above as well. */
   warnings: number
+  /** Why rows were rejected, without the rows' own values; the most frequent first. */
+  reasons: readonly ReasonCount[]
+  /** What rows were taken without; a row may be taken without several things. */
+  warningReasons: readonly ReasonCount[]
   seconds: number
   rejectFile: string | undefined
   /** Columns of the header that were left alone; of other formats none is known. */
@@ -111,6 +116,8 @@ export async function importFile(
     unchanged: 0,
     rejected: 0,
     warnings: 0,
+    reasons: [],
+    warningReasons: [],
     seconds: 0,
     rejectFile: undefined,
     unused: [],
@@ -204,6 +211,8 @@ export async function importFile(
     await lanes?.close()
     summary.rejected = rejects?.rejected ?? 0
     summary.warnings = rejects?.warnings ?? 0
+    summary.reasons = rejects?.reasons ?? []
+    summary.warningReasons = rejects?.warningReasons ?? []
     summary.rejectFile = rejects?.close()
     summary.seconds = (performance.now() - started) / 1000
     if (importId !== undefined) {

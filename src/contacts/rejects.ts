@@ -1,14 +1,23 @@
 import { closeSync, existsSync, openSync, rmSync, writeSync } from 'node:fs'
+import { countReasons, type ReasonCount } from './reject-reasons.ts'
 
-/** Collects the rows that were not taken, or not taken whole, each with its line and the reason. */
-export interface Rejects {
+/** Hears of the rows that were not taken, or not taken whole, each with its line and the reason. */
+export interface RejectCollector {
   /** The row was left out. */
   reject(line: number, reason: string, raw: string): void
   /** The row was taken without something: each of the reasons says without what. Once a row. */
   warn(line: number, reasons: readonly string[], raw: string): void
+}
+
+/** Writes them to a file, and counts. */
+export interface Rejects extends RejectCollector {
   readonly rejected: number
   /** Rows that were taken without something. */
   readonly warnings: number
+  /** Why rows were left out, the most frequent first. */
+  readonly reasons: readonly ReasonCount[]
+  /** What rows were taken without, the most frequent first. */
+  readonly warningReasons: readonly ReasonCount[]
   /** The file's path where anything was written to it. */
   close(): string | undefined
 }
@@ -26,6 +35,7 @@ export function openRejects(path: string, mode: 'anew' | 'append' = 'anew'): Rej
   let file: number | undefined
   let rejected = 0
   let warnings = 0
+  const [reasons, warningReasons] = [countReasons(), countReasons()]
   let waiting = ''
   const flush = () => {
     if (waiting === '') return
@@ -44,17 +54,27 @@ export function openRejects(path: string, mode: 'anew' | 'append' = 'anew'): Rej
   return {
     reject: (line, reason, raw) => {
       rejected += 1
+      reasons.add(line, reason)
       write(line, reason, raw)
     },
-    warn: (line, reasons, raw) => {
+    warn: (line, without, raw) => {
       warnings += 1
-      for (const reason of reasons) write(line, `warning: ${reason}`, raw)
+      for (const reason of without) {
+        warningReasons.add(line, reason)
+        write(line, `warning: ${reason}`, raw)
+      }
     },
     get rejected() {
       return rejected
     },
     get warnings() {
       return warnings
+    },
+    get reasons() {
+      return reasons.counted()
+    },
+    get warningReasons() {
+      return warningReasons.counted()
     },
     close: () => {
       flush()

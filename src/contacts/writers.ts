@@ -8,7 +8,7 @@ import { loadContacts } from './first-import.ts'
 import type { Hooks } from './hooks.ts'
 import type { ActivityRules } from './ingest.ts'
 import type { FieldReader } from './mapping.ts'
-import type { Rejects } from './rejects.ts'
+import type { RejectCollector } from './rejects.ts'
 import type { FileRow } from './rows.ts'
 
 // Rows on their way into the database, a chunk at a time, whether a file or a query of a sync brought them.
@@ -25,7 +25,7 @@ export interface Chunk {
 /** Collects rows, and hands them out as chunks that know how they are merged. */
 export interface Writer {
   /** Adds a row to the chunk. @returns why it was not, otherwise undefined */
-  take(row: FileRow, values: NonNullable<FileRow['values']>, rejects: Rejects): string | undefined
+  take(row: FileRow, values: NonNullable<FileRow['values']>, rejects: RejectCollector): string | undefined
   /** Hands the chunk out and begins another. */
   release(): Chunk
 }

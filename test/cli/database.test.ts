@@ -55,8 +55,21 @@ test('imports by mapping, keeps the bad rows, and knows a file it has seen', asy
 
   const text = await run(args, here)
   expect(text.stdout).toMatch(
-    /customers\.csv: 3 rows of contacts in .*\n {2}2 known already\n {2}1 row rejected: see .*bad\.csv/,
+    /customers\.csv: 3 rows of contacts in .*\n {2}2 known already\n {2}1 row rejected: see .*bad\.csv\n {4}1 {2}signed_up_at: …/,
   )
+})
+
+test('an import of which every row was rejected has failed, and says what it probably is', async () => {
+  await writeFile(join(here.cwd, 'quotes.csv'), 'external_id,signed_up_at\nq1,13.05.2026\nq2,14.05.2026\n')
+  const { code, data, stderr } = await json(['import', 'contacts', 'quotes.csv'])
+  const reason = expect.stringMatching(/^signed_up_at: … is not a date; .*--date-format .*dd\.mm\.yyyy/)
+  expect({ code, data }).toMatchObject({
+    code: 1,
+    data: { rejected: 2, reasons: [{ reason, rows: 2, line: 2 }] },
+  })
+  expect(stderr).toMatch(/warning: every row was rejected \(2\), nothing came in: probably dates/)
+  const chinese = await run(['import', 'contacts', 'quotes.csv', '--locale', 'zh-CN'], here)
+  expect(chinese.stdout).toContain('全部 2 行被拒收')
 })
 
 test('reads columns by number, constants and a date format', async () => {

@@ -1,18 +1,21 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatApplied } from '../../src/cli/apply.ts'
-import { formatSummary } from '../../src/cli/import.ts'
+import { failedMostly, formatSummary } from '../../src/cli/import-text.ts'
 import { formatInit } from '../../src/cli/init.ts'
 import { parseMoment } from '../../src/cli/moments.ts'
 import { openOutput } from '../../src/cli/output.ts'
 import { formatVersions } from '../../src/cli/rollback.ts'
 import { targetOf } from '../../src/cli/switches.ts'
 import { formatValidate } from '../../src/cli/validate.ts'
+import { speechOf } from '../../src/reports/words.ts'
 
 // What the verbs say, given what they found.
 
 const quiet = { write: () => {} }
 const output = openOutput({ json: false, noColor: true, stdout: quiet, stderr: quiet })
+const english = speechOf({ locale: 'en' })
+const chinese = speechOf({ locale: 'zh-CN' })
 
 test('moments are read in the workspace’s zone, unless they bring their own', () => {
   const read = (text: string, zone = 'Asia/Shanghai') => parseMoment('--from', text, zone).toISOString()
@@ -55,21 +58,46 @@ test('an import says what came in, and where the rest is', () => {
     unchanged: 1498,
     rejected: 2,
     warnings: 1,
+    reasons: [{ reason: 'signed_up_at: … is not a date that exists', rows: 2, line: 7 }],
+    warningReasons: [],
     seconds: 2,
     rejectFile: 'customers.csv.rejects.csv',
     unused: [],
   } as const
-  expect(formatSummary(summary)).toBe(
+  expect(formatSummary(summary, english, 80)).toBe(
     'customers.csv: 12,000 rows of contacts in 2.0 s, 6,000 a second\n' +
       '  10,000 new, 500 updated, 1,498 known already\n' +
-      '  2 rows rejected, 1 row taken without something: see customers.csv.rejects.csv',
+      '  2 rows rejected, 1 row taken without something: see customers.csv.rejects.csv\n' +
+      '    2  signed_up_at: … is not a date that exists (line 7)',
+  )
+  expect(formatSummary(summary, chinese, 80)).toBe(
+    'customers.csv：联系人 12,000 行，用时 2.0 秒，每秒 6,000 行\n' +
+      '  新增 10,000，更新 500，已有 1,498\n' +
+      '  2 行被拒收，1 行导入时略去了部分内容：见 customers.csv.rejects.csv\n' +
+      '    2  signed_up_at: … is not a date that exists（第 7 行）',
   )
   const unused = [{ column: 'e-mail', meant: 'email' }, { column: 'shoe_size' }]
   expect(
-    formatSummary({ ...summary, rejected: 0, warnings: 0, unused })
+    formatSummary({ ...summary, rejected: 0, warnings: 0, unused }, english, 80)
       .split('\n')
       .at(-1),
   ).toBe('  not used: e-mail (did you mean email? --map email=e-mail), shoe_size')
+})
+
+test('an import that failed as a whole says so, and what it mostly is', () => {
+  const late = { reason: 'occurred_at: … lies in the future', rows: 40, line: 3 }
+  const split = { reason: 'expected 10 columns, found 1', rows: 800, line: 2 }
+  const of = (rows: number, rejected: number, ...reasons: (typeof late)[]) => ({ rows, rejected, reasons })
+  expect(failedMostly(of(1000, 500, split), english)).toBeUndefined()
+  expect(failedMostly(of(0, 0), english)).toBeUndefined()
+  expect(failedMostly(of(1000, 840, split, late), english)).toMatch(
+    /^more than half the rows were rejected \(840 \/ 1,000\): probably the columns .*--delimiter/,
+  )
+  expect(failedMostly(of(40, 40, late), english)).toMatch(/^every row was rejected \(40\).*--timezone/)
+  expect(failedMostly(of(40, 40, late), chinese)).toMatch(/^全部 40 行被拒收.*--timezone/)
+  // Half of this and half of that is no one thing.
+  const mixed = of(80, 80, late, { ...split, rows: 40 })
+  expect(failedMostly(mixed, english)).toMatch(/nothing came in: look at the file/)
 })
 
 test('init says what to do next', () => {

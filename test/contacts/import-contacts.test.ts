@@ -146,6 +146,12 @@ u2,,,,,,,,,
       warnings: 1,
       rejectFile: `${path}.rejects.csv`,
     })
+    expect(summary.reasons).toContainEqual({ reason: 'expected 10 columns, found 3', rows: 1, line: 7 })
+    expect(summary.warningReasons).toEqual([
+      { reason: 'kept without e-mail: … is not an address', rows: 1, line: 2 },
+      { reason: 'kept without phone: … is not a number', rows: 1, line: 2 },
+      { reason: 'kept without time zone: there is no zone …', rows: 1, line: 2 },
+    ])
     expect((await contacts(database)).map((row) => row.external_id)).toEqual(['u1', 'u8'])
     const lines = readFileSync(`${path}.rejects.csv`, 'utf8').split('\n')
     expect(lines[0]).toBe('line,reason,row')
@@ -164,6 +170,39 @@ u2,,,,,,,,,
     ])
     await importContacts(database, file('good.csv', 'external_id\nu9\n'), options())
     expect(existsSync(`${path}.rejects.csv`)).toBe(true)
+  })
+
+  it('counts the rejected by reason, whatever they hold, the most frequent first', async () => {
+    const dates = Array.from({ length: 30 }, (_, n) => `{"external_id":"d${n}","signed_up_at":"2025-02-30"}`)
+    const strange = [...'abcdefghijklmnopqrstuvwxyz'].flatMap((letter) =>
+      Array.from(
+        { length: 20 },
+        (_, n) => `{"external_id":"x","signed_up_at":"${letter}-${n} \\"of\\" May"}`,
+      ),
+    )
+    const path = file(
+      'a.ndjson',
+      [
+        '{"external_id":"u1"}',
+        ...dates,
+        ...strange,
+        '{"external_id":"u2","points":[1,2]}',
+        '{"external_id":"u3","points":{"a":"b"}}',
+        '{"external_id":"u4","signed_up_at":"2031-01-01"}',
+        '{"external_id":"u5","signed_up_at":"2032-01-01"}',
+        'no JSON',
+        '{"broken":',
+      ].join('\n'),
+    )
+    const summary = await importContacts(await freshDatabase(), path, options())
+    const iso = 'expected ISO 8601 such as 2026-01-05T08:30:00Z, or say how it is written with --date-format'
+    expect(summary.reasons).toEqual([
+      { reason: `signed_up_at: … is not a date; ${iso} (such as dd.mm.yyyy)`, rows: 520, line: 32 },
+      { reason: 'signed_up_at: … is not a date that exists', rows: 30, line: 2 },
+      { reason: 'attributes.points: … is not a number', rows: 2, line: 552 },
+      { reason: 'signed_up_at: … lies in the future', rows: 2, line: 554 },
+      { reason: 'malformed JSON', rows: 2, line: 556 },
+    ])
   })
 
   it('names the columns it did not use, and what may have been meant', async () => {

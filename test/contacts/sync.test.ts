@@ -184,7 +184,11 @@ describe('contacts', () => {
     await customer('a', 30)
     const summary = await other.run('customers')
     expect(summary).toMatchObject({ rows: 1, rejected: 1, cursor: null })
-    expect(summary.reasons[0]).toContain('seen is NULL')
+    expect(summary.reasons[0]).toMatchObject({
+      reason: expect.stringContaining('seen is NULL'),
+      rows: 1,
+      line: 1,
+    })
   })
 
   it('are read again from the start when the query or its mapping is another one', async () => {
@@ -263,7 +267,7 @@ describe('activity', () => {
     const before = await traces()
     expect(await syncing.run('orders', { dryRun: true })).toMatchObject({
       ...{ dryRun: true, rows: 3, inserted: 2, rejected: 1, cursor: '3', rejectFile: undefined },
-      reasons: ['row 3: there is no external_id'],
+      reasons: [{ reason: 'there is no external_id', rows: 1, line: 3 }],
     })
     expect(await traces()).toEqual(before)
     expect(existsSync(rejectFileOf(syncing.text, 'orders'))).toBe(false)

@@ -3,7 +3,8 @@ import { dirname } from 'node:path'
 import type { SyncSettings } from '../../config/sync-settings.ts'
 import type { Transaction } from '../../database/connect.ts'
 import type { Merged } from '../contacts.ts'
-import { openRejects, type Rejects } from '../rejects.ts'
+import { countReasons } from '../reject-reasons.ts'
+import { openRejects, type RejectCollector } from '../rejects.ts'
 import type { Writer } from '../writers.ts'
 import type { BoundColumns } from './columns.ts'
 import { freshRejects, keepPosition, type Reject } from './progress.ts'
@@ -13,8 +14,6 @@ import type { Pulling } from './sync.ts'
 /** Rows of a transaction, and characters of them: rows may be large. */
 const CHUNK = 10_000
 const LARGEST_TEXT = 8_000_000
-/** How many reasons are told at once; the reject file has them all. */
-const REASONS = 5
 /** Ends a dry run's transaction. */
 const ROLLED_BACK = new Error('rolled back')
 
@@ -38,22 +37,20 @@ export function openChunks(
   let text = 0
   let rejects: Reject[] = []
   let writing: Promise<void> = Promise.resolve()
-  const collect = (line: number, reason: string, raw: string, warning: boolean) => {
-    rejects.push({ line, reason, raw, warning })
-    if (summary.reasons.length < REASONS) summary.reasons.push(`row ${line}: ${reason}`)
-  }
-  const collector: Rejects = {
+  const [reasons, warningReasons] = [countReasons(), countReasons()]
+  const collector: RejectCollector = {
     reject: (line, reason, raw) => {
       summary.rejected += 1
-      collect(line, reason, raw, false)
+      reasons.add(line, reason)
+      rejects.push({ line, reason, raw, warning: false })
     },
-    warn: (line, reasons, raw) => {
+    warn: (line, without, raw) => {
       summary.warnings += 1
-      for (const reason of reasons) collect(line, reason, raw, true)
+      for (const reason of without) {
+        warningReasons.add(line, reason)
+        rejects.push({ line, reason, raw, warning: true })
+      }
     },
-    rejected: 0,
-    warnings: 0,
-    close: () => undefined,
   }
   const keep = (tx: Transaction) => keepPosition(tx, name, { fingerprint, position, now: clock.now() })
 
@@ -115,8 +112,12 @@ export function openChunks(
     },
     /** Also where nothing was read. */
     keep,
-    /** Resolves when nothing is under way, whatever became of it. */
-    idle: () => writing.catch(() => {}),
+    /** Resolves when nothing is under way, whatever became of it; why rows were rejected is in the summary then. */
+    idle: async () => {
+      await writing.catch(() => {})
+      summary.reasons = reasons.counted()
+      summary.warningReasons = warningReasons.counted()
+    },
   }
 }
 

@@ -11,6 +11,7 @@ import { dateReader } from '../dates.ts'
 import type { ImportWorkspace } from '../file-import.ts'
 import type { Hooks } from '../hooks.ts'
 import { settledOn } from '../lanes.ts'
+import type { ReasonCount } from '../reject-reasons.ts'
 import { activityWriter, contactWriter, partitionsOf, type Writer } from '../writers.ts'
 import { overlapTrouble } from './bound.ts'
 import { openChunks } from './chunks.ts'
@@ -69,8 +70,10 @@ export interface SyncSummary {
   cursor: string | null
   /** Where rejected rows that were not told of before went. */
   rejectFile: string | undefined
-  /** The first reasons. */
-  reasons: string[]
+  /** Why rows were rejected, without the rows' own values; the most frequent first. Lines count the rows read. */
+  reasons: readonly ReasonCount[]
+  /** What rows were taken without; a row may be taken without several things. */
+  warningReasons: readonly ReasonCount[]
 }
 
 /**
@@ -248,5 +251,6 @@ function emptySummary(name: string, settings: SyncSettings, dryRun: boolean): Sy
     cursor: null,
     rejectFile: undefined,
     reasons: [],
+    warningReasons: [],
   }
 }

@@ -1,0 +1,188 @@
+import type { ImportSummary } from '../contacts/import.ts'
+import type { UnusedColumn } from '../contacts/mapping.ts'
+import { OTHER_REASONS, type ReasonCount } from '../contacts/reject-reasons.ts'
+import { hanging } from '../reports/layout.ts'
+import type { Language, Speech } from '../reports/words.ts'
+
+// What came of an import, in words. Why a row was not taken is said as the reject file says it, in English.
+
+const KINDS: Readonly<Record<ImportSummary['kind'], Readonly<Record<Language, string>>>> = {
+  contacts: { en: 'contacts', 'zh-CN': '联系人' },
+  activity: { en: 'activity', 'zh-CN': '行为' },
+  suppressions: { en: 'suppressions', 'zh-CN': '禁发地址' },
+  consents: { en: 'consents', 'zh-CN': '同意记录' },
+  sends: { en: 'sends', 'zh-CN': '历史发送' },
+  codes: { en: 'codes', 'zh-CN': '券码' },
+  redemptions: { en: 'redemptions', 'zh-CN': '核销' },
+  interviews: { en: 'interviews', 'zh-CN': '访谈' },
+}
+
+/** Reasons named in a summary at most; `--json` has more of them, the reject file all. */
+const NAMED_REASONS = 5
+/** Columns named in a summary at most. */
+const NAMED_COLUMNS = 12
+
+/** `3 rows`, `3 行`. */
+export function rowsOf(rows: number, { language, count }: Speech): string {
+  return language === 'en' ? `${count(rows)} ${rows === 1 ? 'row' : 'rows'}` : `${count(rows)} 行`
+}
+
+/**
+ * What came in, in a few lines; why the rest did not, and where it is.
+ * @param unfiled stands where the reject file would, where there is none
+ */
+export function formatSummary(
+  summary: ImportSummary,
+  speech: Speech,
+  width: number,
+  unfiled = speech.language === 'en' ? ': see the reject file' : '：见拒收文件',
+): string {
+  const { kind, file, rows, inserted, updated, unchanged, rejected, warnings, seconds, rejectFile } = summary
+  const en = speech.language === 'en'
+  const comma = en ? ', ' : '，'
+  const speed = speech.count(Math.round(rows / seconds))
+  const rate = seconds > 0.5 ? (en ? `, ${speed} a second` : `，每秒 ${speed} 行`) : ''
+  const part = (rows: number, words: Readonly<Record<Language, string>>) =>
+    rows > 0 ? [en ? `${speech.count(rows)} ${words.en}` : `${words['zh-CN']} ${speech.count(rows)}`] : []
+  const parts = [
+    ...part(inserted, { en: 'new', 'zh-CN': '新增' }),
+    ...part(updated, { en: 'updated', 'zh-CN': '更新' }),
+    ...part(unchanged, { en: 'known already', 'zh-CN': '已有' }),
+  ]
+  const every = en
+    ? `every row rejected (${speech.count(rejected)})`
+    : `全部 ${rowsOf(rejected, speech)}被拒收`
+  const some = en ? `${rowsOf(rejected, speech)} rejected` : `${rowsOf(rejected, speech)}被拒收`
+  const without = en
+    ? `${rowsOf(warnings, speech)} taken without something`
+    : `${rowsOf(warnings, speech)}导入时略去了部分内容`
+  const said = [
+    ...(rejected > 0 ? [rejected === rows ? every : some] : []),
+    ...(warnings > 0 ? [without] : []),
+  ]
+  const took = seconds.toFixed(1)
+  const filed = rejectFile === undefined ? unfiled : en ? `: see ${rejectFile}` : `：见 ${rejectFile}`
+  return [
+    en
+      ? `${file}: ${rowsOf(rows, speech)} of ${KINDS[kind].en} in ${took} s${rate}`
+      : `${file}：${KINDS[kind]['zh-CN']} ${rowsOf(rows, speech)}，用时 ${took} 秒${rate}`,
+    ...(parts.length > 0 ? [`  ${parts.join(comma)}`] : []),
+    ...(said.length > 0 ? [`  ${said.join(comma)}${filed}`] : []),
+    ...reasonLines([...summary.reasons, ...summary.warningReasons], speech, width),
+    ...(summary.unused.length > 0 ? [unusedLine(summary.unused, en)] : []),
+  ].join('\n')
+}
+
+/** The most frequent reasons, each with how many rows it concerns and where one of them is. */
+function reasonLines(reasons: readonly ReasonCount[], speech: Speech, width: number): string[] {
+  const en = speech.language === 'en'
+  const named = reasons.slice(0, NAMED_REASONS)
+  const more = reasons.slice(NAMED_REASONS)
+  const figures = named.map(({ rows }) => speech.count(rows))
+  const cells = Math.max(0, ...figures.map((figure) => figure.length))
+  const lines = named.flatMap(({ reason, line }, no) => {
+    const words = !en && reason === OTHER_REASONS ? '其他原因' : reason
+    const where = en ? ` (line ${line})` : `（第 ${line} 行）`
+    const text = hanging(`${words}${where}`, width - 6 - cells)
+    return text.map((each, part) => `    ${(part === 0 ? (figures[no] ?? '') : '').padStart(cells)}  ${each}`)
+  })
+  if (more.length === 0) return lines
+  const rest = speech.count(more.reduce((sum, { rows }) => sum + rows, 0))
+  return [...lines, en ? `    and ${rest} for other reasons` : `    另有 ${rest} 行因其他原因`]
+}
+
+/** What it mostly is where one reason goes through a file. The first that matches. */
+const LIKELY: readonly (readonly [reason: RegExp, words: Readonly<Record<Language, string>>])[] = [
+  [
+    /^expected .*columns/,
+    {
+      en: 'the columns are separated by something else (--delimiter), or the first line is no header (--no-header)',
+      'zh-CN': '列分隔符不是逗号（--delimiter），或首行不是表头（--no-header）',
+    },
+  ],
+  [
+    /quote/,
+    {
+      en: 'quotes are not used as CSV has them, or the columns are separated by something else (--delimiter)',
+      'zh-CN': '引号不符合 CSV 规范，或列分隔符不是逗号（--delimiter）',
+    },
+  ],
+  [
+    /UTF-8|--encoding/,
+    { en: 'the file is in another encoding (--encoding)', 'zh-CN': '文件不是该编码（--encoding）' },
+  ],
+  [
+    /JSON/,
+    {
+      en: 'the file has not one JSON object a line; a CSV is read with --format csv',
+      'zh-CN': '文件不是每行一个 JSON 对象；CSV 请用 --format csv',
+    },
+  ],
+  [
+    /lies in the future/,
+    {
+      en: 'the times are of another zone (--timezone) or written another way (--date-format)',
+      'zh-CN': '时间属于其他时区（--timezone），或写法不同（--date-format）',
+    },
+  ],
+  [
+    /is not a date|date that exists/,
+    {
+      en: 'dates are written another way (--date-format), or another column is the date (--map)',
+      'zh-CN': '日期写法不同（--date-format），或日期在另一列（--map）',
+    },
+  ],
+  [
+    /nobody has the external_id/,
+    {
+      en: 'these people are not here yet (winback import contacts), or another column has their ids (--map)',
+      'zh-CN': '这些人尚未导入（winback import contacts），或编号在另一列（--map）',
+    },
+  ],
+  [
+    /there is no |there is neither |is empty|is not an? |is none of|is neither |is no amount/,
+    {
+      en: 'another column was meant (--map), or the source writes it another way',
+      'zh-CN': '应取另一列（--map），或来源系统的写法不同',
+    },
+  ],
+]
+
+/**
+ * That an import went wrong as a whole, said where more than half the rows were rejected: a bad row is nothing, a bad file
+ * is no file of bad rows. Undefined where it went well enough.
+ */
+export function failedMostly(
+  { rows, rejected, reasons }: Pick<ImportSummary, 'rows' | 'rejected' | 'reasons'>,
+  speech: Speech,
+): string | undefined {
+  if (rejected * 2 <= rows) return undefined
+  const en = speech.language === 'en'
+  const [first] = reasons
+  const whole = first !== undefined && first.rows * 2 > rejected
+  const likely = whole
+    ? LIKELY.find(([reason]) => reason.test(first.reason))?.[1][speech.language]
+    : undefined
+  const all = rejected === rows
+  const figures = `${speech.count(rejected)} / ${speech.count(rows)}`
+  const what = en
+    ? all
+      ? `every row was rejected (${speech.count(rows)}), nothing came in`
+      : `more than half the rows were rejected (${figures})`
+    : all
+      ? `全部 ${speech.count(rows)} 行被拒收，没有任何数据导入`
+      : `超过一半的行被拒收（${figures}）`
+  if (likely !== undefined) return en ? `${what}: probably ${likely}` : `${what}：很可能是${likely}`
+  return en ? `${what}: look at the file before the next step` : `${what}：请先检查文件，再进行下一步`
+}
+
+function unusedLine(unused: readonly UnusedColumn[], en: boolean): string {
+  const named = unused.slice(0, NAMED_COLUMNS).map(({ column, meant }) => {
+    if (meant === undefined) return column
+    const flag = `--map ${meant}=${column}`
+    return en ? `${column} (did you mean ${meant}? ${flag})` : `${column}（是否指 ${meant}？${flag}）`
+  })
+  const more = unused.length - named.length
+  const rest = more > 0 ? (en ? ` and ${more} more` : ` 等另外 ${more} 列`) : ''
+  return en ? `  not used: ${named.join(', ')}${rest}` : `  未使用的列：${named.join('，')}${rest}`
+}
