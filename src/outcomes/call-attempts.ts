@@ -21,6 +21,8 @@ export interface Attempt {
   readonly notes?: string | undefined
   readonly transcript?: string | undefined
   readonly nextAttemptAt?: Date | undefined
+  /** The number that was called, as whoever called it writes it. */
+  readonly phone?: string | undefined
 }
 
 export interface CallTerms {
@@ -134,7 +136,7 @@ export async function recordAttempt(
         ? sql``
         : following.state === 'done'
           ? sql`, state = 'done', closed_at = ${now}, closed_by = ${attempt.outcome}`
-          : sql`, state = 'open', claimed_by = NULL, claimed_at = NULL, next_attempt_at = ${next}`
+          : sql`, state = 'open', claimed_by = NULL, claimed_at = NULL, address_key = NULL, next_attempt_at = ${next}`
     } WHERE contact_id = ${key.contactId} AND call_id = ${key.callId}`,
   )
   // What the robot costs is its price; what a person costs is time.

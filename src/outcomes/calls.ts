@@ -200,16 +200,22 @@ export type ClaimAnswer =
   | { readonly outcome: 'over'; readonly by: string }
   | { readonly outcome: 'unknown' }
 
-/** An agent takes a call, once; taking one's own again is no mistake. */
+/**
+ * An agent takes a call, once; taking one's own again is no mistake. The number it is shown with is remembered: it is what
+ * they ring, whatever the contact has by the time they are through.
+ */
 export async function claimCall(
   tx: Transaction,
   now: Date,
   key: CallKey,
   agent: string,
 ): Promise<ClaimAnswer> {
+  // Held until the commit, so that what is remembered is what is shown.
+  await execute(tx, sql`SELECT FROM contacts WHERE contact_id = ${key.contactId} FOR SHARE`)
   const taken = await execute(
     tx,
-    sql`UPDATE calls c SET state = 'claimed', claimed_by = ${agent}, claimed_at = ${now}
+    sql`UPDATE calls c SET state = 'claimed', claimed_by = ${agent}, claimed_at = ${now},
+          address_key = (SELECT o.phone_key FROM contacts o WHERE o.contact_id = c.contact_id)
         WHERE c.contact_id = ${key.contactId} AND c.call_id = ${key.callId}
           AND (${isFree(now)} OR (c.state = 'claimed' AND c.claimed_by = ${agent}))`,
   )
@@ -225,7 +231,7 @@ export async function claimCall(
 export async function releaseCall(tx: Transaction, key: CallKey, agent: string): Promise<boolean> {
   const released = await execute(
     tx,
-    sql`UPDATE calls SET state = 'open', claimed_by = NULL, claimed_at = NULL
+    sql`UPDATE calls SET state = 'open', claimed_by = NULL, claimed_at = NULL, address_key = NULL
         WHERE contact_id = ${key.contactId} AND call_id = ${key.callId} AND state = 'claimed' AND claimed_by = ${agent}`,
   )
   return released > 0

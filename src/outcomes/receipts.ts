@@ -9,7 +9,7 @@ import { resolve, type Settlement } from '../touchpoints/lifecycle.ts'
 import { bookCosts, lockRecords } from './costs.ts'
 import { suppress } from './do-not-contact.ts'
 import type { Addressed, ReportingChannel } from './reporting.ts'
-import { findPresent, findSentTo, presentKey, sentToKey } from './sent-to.ts'
+import { findCalled, findSentTo, presentKey, sentToKey } from './sent-to.ts'
 
 // What providers report. Events are added and never changed; a repeat is not added; and what a message came to is
 // the furthest of its events. So neither the order of reports nor their number makes a difference.
@@ -135,25 +135,17 @@ async function suppressAddresses(
 }
 
 /**
- * A number that is somebody else's gets nothing more: what waits for it is skipped. In the caller's transaction. A robot
- * rang the number it was handed; an agent, the one the contact has.
+ * A number that is somebody else's gets nothing more: what waits for it is skipped. In the caller's transaction.
+ * @param call.said the number, as whoever rang it writes it
  */
 export async function suppressPhone(
   tx: Transaction,
   now: Date,
   channel: ReportingChannel,
-  call: { readonly contactId: number; readonly callId: number },
+  call: { readonly contactId: number; readonly callId: number; readonly said: string | undefined },
 ): Promise<void> {
   const to = { ...channel, kind: 'phone' as const }
-  const [rung] = await rows<{ touchpointId: number; taker: 'agent' | 'robot' }>(
-    tx,
-    sql`SELECT touchpoint_id AS "touchpointId", taker FROM calls
-        WHERE contact_id = ${call.contactId} AND call_id = ${call.callId}`,
-  )
-  if (!rung) return
-  const { contactId } = call
-  const said = [{ contactId, touchpointId: rung.touchpointId, reason: 'hard_bounce' }]
-  const found = rung.taker === 'robot' ? await findSentTo(tx, to, said) : await findPresent(tx, to, said)
+  const found = await findCalled(tx, to, call, 'hard_bounce')
   await suppress(tx, now, to, { source: 'call: wrong number', found })
 }
 

@@ -35,12 +35,52 @@ export async function findSentTo(
   said: readonly Said[],
 ): Promise<Found[]> {
   const found = await find(tx, channel, said, sentToKey(channel))
-  return found.flatMap(({ key, present, phone, reason }) => {
-    if (key === null) return []
-    const respelled =
-      channel.kind === 'phone' && phone !== null && channel.phoneKeys(phone).some((each) => each.equals(key))
-    return [{ key: respelled && present !== null ? present : key, reason }]
-  })
+  return found.flatMap(({ key, present, phone, reason }) =>
+    key === null ? [] : [{ key: asSpelledNow(channel, key, { present, phone }), reason }],
+  )
+}
+
+/** The key of a number as its contact writes it by now, where it is the same number. */
+function asSpelledNow(
+  { kind, phoneKeys }: Addressed,
+  key: Buffer,
+  { present, phone }: { readonly present: Buffer | null; readonly phone: string | null },
+): Buffer {
+  if (kind !== 'phone' || phone === null || present === null) return key
+  return phoneKeys(phone).some((each) => each.equals(key)) ? present : key
+}
+
+/**
+ * The number that was called. A robot rang the one it was handed; an agent, the one they were shown as they took the call.
+ * Whose page shows another by then says so: that the contact has it, or had it then, is held against what they say.
+ * @param call.said the number, as an agent says that they rang it
+ */
+export async function findCalled(
+  tx: Transaction,
+  channel: Addressed & { readonly kind: 'phone' },
+  call: { readonly contactId: number; readonly callId: number; readonly said: string | undefined },
+  reason: string,
+): Promise<Found[]> {
+  const { contactId, callId } = call
+  const [row] = await rows<{
+    touchpointId: number
+    taker: 'agent' | 'robot'
+    shown: Buffer | null
+    present: Buffer | null
+    phone: string | null
+  }>(
+    tx,
+    sql`SELECT a.touchpoint_id AS "touchpointId", a.taker, a.address_key AS shown, ${presentKey(channel)} AS present, c.phone
+        FROM calls a JOIN contacts c USING (contact_id) WHERE a.contact_id = ${contactId} AND a.call_id = ${callId}`,
+  )
+  if (!row) return []
+  if (row.taker === 'robot') {
+    return await findSentTo(tx, channel, [{ contactId, touchpointId: row.touchpointId, reason }])
+  }
+  const said = call.said === undefined ? [] : channel.phoneKeys(call.said)
+  const rung = [row.shown, row.present].find((key) => key !== null && said.some((each) => each.equals(key)))
+  const key = rung ?? row.shown ?? row.present
+  return key === null ? [] : [{ key: asSpelledNow(channel, key, row), reason }]
 }
 
 /** The addresses that the contacts of messages have now. */

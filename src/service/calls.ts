@@ -108,7 +108,7 @@ async function conclude(
     await recordOptOut(tx, key.contactId, refused, { now, hooks })
   }
   if (attempt.outcome === 'wrong_number') {
-    await suppressPhone(tx, now, reporting('callback'), key)
+    await suppressPhone(tx, now, reporting('callback'), { ...key, said: attempt.phone })
   }
   return answer
 }

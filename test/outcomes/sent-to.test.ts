@@ -2,8 +2,9 @@ import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import type { DeliveryEvent } from '../../src/channels/channel.ts'
 import { manualClock } from '../../src/clock.ts'
-import { execute, rows, transaction } from '../../src/database/connect.ts'
-import { recordReceipts, suppressPhone } from '../../src/outcomes/receipts.ts'
+import { execute, rows } from '../../src/database/connect.ts'
+import { recordReceipts } from '../../src/outcomes/receipts.ts'
+import { concludeCall, giveCallBack, takeCall } from '../../src/service/calls.ts'
 import { unsubscribe } from '../../src/service/mail.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
@@ -201,26 +202,55 @@ describe('a number', () => {
   })
 
   it.each([
-    ['robot', { old: true, present: false }],
-    ['agent', { old: false, present: true }],
-  ])('that is somebody else’s is the one the %s rang', async (taker, silenced) => {
+    ['the robot rang', { taker: 'robot' }, 'old'],
+    ['an agent was shown as they took the call', { taken: 'before' }, 'old'],
+    ['an agent says they rang, as they write it', { taken: 'before', said: '0139-0013-9000' }, 'present'],
+    [
+      'an agent was shown, where they say one that is not theirs',
+      { taken: 'before', said: '13700137000' },
+      'old',
+    ],
+    ['an agent was shown as they took it again', { taken: 'twice' }, 'present'],
+    ['the next agent was shown', { taken: 'released' }, 'present'],
+    ['the contact has, where nobody took the call', {}, 'present'],
+  ] as const)('that is somebody else’s is the one that %s', async (_, how, silenced) => {
+    const {
+      taker = 'agent',
+      taken,
+      said,
+    } = { taken: undefined, said: undefined, ...how } as {
+      taker?: string
+      taken?: string
+      said?: string
+    }
     const { shop, work, move, isSilent } = await openLetters('callback', '13800138000')
+    const { database, clock, runtime } = shop
     await work()
     await execute(
-      shop.database,
+      database,
       sql`INSERT INTO calls (contact_id, touchpoint_id, episode_id, step_id, campaign, kind, script, taker, priority, state,
             opened_at, due_at, next_attempt_at)
           SELECT contact_id, touchpoint_id, episode_id, step_id, 'letters', 'recall', '', ${taker}, 1, 'open', settled_at,
             settled_at, settled_at FROM touchpoint_records WHERE state = 'sent'`,
     )
-    await move('13900139000')
     const [call] = await rows<{ contactId: number; callId: number }>(
-      shop.database,
+      database,
       sql`SELECT contact_id AS "contactId", call_id AS "callId" FROM calls`,
     )
     if (!call) throw new Error('there is no call')
-    const { database, clock, runtime } = shop
-    await transaction(database, (tx) => suppressPhone(tx, clock.now(), runtime.reporting('callback'), call))
-    expect({ old: await isSilent('13800138000'), present: await isSilent('13900139000') }).toEqual(silenced)
+    const take = () => takeCall(runtime, call, 'mei')
+    if (taken !== undefined) expect(await take()).toMatchObject({ call: { phone: '13800138000' } })
+    if (taken === 'released') await giveCallBack(runtime, call, 'mei')
+    await move('13900139000')
+    if (taken === 'twice') expect(await take()).toMatchObject({ call: { phone: '13900139000' } })
+    const attempt = { eventId: 'a', at: clock.now(), by: 'mei', outcome: 'wrong_number', seconds: 0 } as const
+    expect(await concludeCall(runtime, call, { ...attempt, phone: said })).toMatchObject({
+      outcome: 'recorded',
+    })
+    expect({ old: await isSilent('13800138000'), present: await isSilent('13900139000') }).toEqual({
+      old: silenced === 'old',
+      present: silenced === 'present',
+    })
+    expect(await isSilent('13700137000')).toBe(false)
   })
 })

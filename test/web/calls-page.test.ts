@@ -111,6 +111,8 @@ describe('without a script', () => {
     expect(await (await get(place, 'bo')).text()).not.toContain('+8613800138010')
     const task = await (await get(place, 'ada')).text()
     expect(task).toContain('href="tel:+8613800138010"')
+    // What they ring goes with what they report.
+    expect(task).toContain('name="phone" value="+8613800138010"')
     expect(task).toContain('Ask what Shop could do better')
     expect(task).toContain('it is 17:00 where they are')
     // Who holds one is not given another.

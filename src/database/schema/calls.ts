@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, date, index, integer, pgTable, primaryKey, smallint, text, unique } from 'drizzle-orm/pg-core'
-import { at, id } from './columns.ts'
+import { at, bytea, id } from './columns.ts'
 
 /** What waits for a person inside the user's own app, until it was shown there. */
 export const inappMessages = pgTable(
@@ -52,6 +52,8 @@ export const calls = pgTable(
     attempts: smallint('attempts').notNull().default(0),
     claimedBy: text('claimed_by'),
     claimedAt: at('claimed_at'),
+    /** Of the number that whoever took it was shown. */
+    addressKey: bytea('address_key'),
     closedAt: at('closed_at'),
     /** The outcome it ended with, or what made it pointless: `returned`, `suppressed`, `stopped` … */
     closedBy: text('closed_by'),

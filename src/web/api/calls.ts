@@ -23,6 +23,11 @@ export const outcomeReport = z.strictObject({
   sentiment: z.enum(SENTIMENTS).optional(),
   notes: z.string().max(5000).optional(),
   next_attempt_at: z.iso.datetime({ offset: true }).optional(),
+  phone: z
+    .string()
+    .max(40)
+    .optional()
+    .describe('The number that was called; by default the one the call was claimed with'),
   /** The same at every repeat of one report. */
   id: z.string().min(1).max(200).optional(),
 })

@@ -174,6 +174,10 @@ function Report({ visit, call }: { visit: Visit; call: Call }) {
       <input type="hidden" name="csrf" value={user.csrf} />
       {/* One report is one attempt, however often the form is sent. */}
       <input type="hidden" name="attempt" value={`${callIdOf(call)} ${call.attempts + 1}`} />
+      {/* The number that is shown here is the one they ring: the contact may have another by the time they report. */}
+      {call.phone === null || !visit.may('see_addresses') ? null : (
+        <input type="hidden" name="phone" value={call.phone} />
+      )}
       <div class="cards">
         <fieldset>
           <legend>{say('Outcome', '结果')}</legend>

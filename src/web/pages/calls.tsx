@@ -112,6 +112,7 @@ async function conclude(visit: Visit, key: CallKey): Promise<Response> {
     sentiment: text('sentiment'),
     notes: text('notes'),
     next_attempt_at: momentIn(text('next'), zone),
+    phone: text('phone'),
     id: text('attempt'),
   })
   if (!report.success) {

@@ -1,0 +1,2 @@
+-- The number whoever took a call was shown.
+ALTER TABLE "calls" ADD COLUMN "address_key" bytea;
