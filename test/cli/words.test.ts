@@ -8,6 +8,7 @@ import { openOutput } from '../../src/cli/output.ts'
 import { formatVersions } from '../../src/cli/rollback.ts'
 import { targetOf } from '../../src/cli/switches.ts'
 import { formatValidate } from '../../src/cli/validate.ts'
+import { painter } from '../../src/reports/layout.ts'
 import { speechOf } from '../../src/reports/words.ts'
 
 // What the verbs say, given what they found.
@@ -126,9 +127,12 @@ test('apply and rollback name versions and their hash', () => {
     { ...entry, version: 3, current: true, restores: 1 },
     { ...entry, version: 2, current: false, restores: undefined },
   ]
-  expect(formatVersions(versions, false)).toMatch(
-    /3 {2}current +1 {2}2026-01-05 09:00 {2}ada@shop[\s\S]*\n +2 /,
+  const shanghai = (locale: string) => speechOf({ locale, timezone: 'Asia/Shanghai' })
+  expect(formatVersions(versions, shanghai('en'), painter(false), 100)).toMatch(
+    /3 {2}current +1 {2}Jan 5, 2026, 17:00 {2}ada@shop[\s\S]*\n +2 /,
   )
+  const chinese = formatVersions(versions, shanghai('zh-CN'), painter(false), 60)
+  expect(chinese).toContain('3 · 当前 · 恢复自 1 · 生效时间 2026年1月5日 17:00 ·')
 })
 
 test('validate ends with a verdict', () => {
