@@ -48,6 +48,7 @@ export const HOLDINGS: readonly Holding[] = [
   { table: 'outside_sends', fate: 'removed' },
   { table: 'replies', fate: 'removed' },
   { table: 'touchpoints', fate: 'removed' },
+  { table: 'tried_addresses', fate: 'removed' },
   { table: 'inapp_messages', fate: 'removed' },
   { table: 'calls', fate: 'removed' },
   { table: 'call_attempts', fate: 'removed' },

@@ -20,12 +20,23 @@ export function presentKey({ kind }: Addressed): SQL {
  * The key of the address the message `k(contact_id, touchpoint_id)` went to on the channel, be it still under way. Of one
  * that was sent before that was written down, the address its contact `c` has now.
  */
-export function sentToKey(channel: Addressed): SQL {
+export function sentToKey(channel: Addressed, otherwise = presentKey(channel)): SQL {
   const of = (alias: SQL) =>
     sql`${alias}.contact_id = k.contact_id AND ${alias}.touchpoint_id = k.touchpoint_id AND ${alias}.channel = ${channel.name}`
   return sql`coalesce(
       (SELECT r.address_key FROM touchpoint_records r WHERE ${of(sql`r`)} LIMIT 1),
-      (SELECT t.address_key FROM touchpoints t WHERE ${of(sql`t`)}), ${presentKey(channel)})`
+      (SELECT t.address_key FROM touchpoints t WHERE ${of(sql`t`)}), ${otherwise})`
+}
+
+/**
+ * The keys, as a query of `key`, of all addresses the message may have gone to: a provider that recognises a repeat sent it
+ * to the first it was given, or never got that and sent it to the next. The address its contact has now counts where none
+ * is remembered.
+ */
+function sentToKeys(channel: Addressed): SQL {
+  const tried = sql`SELECT a.address_key AS key FROM tried_addresses a
+    WHERE a.contact_id = k.contact_id AND a.touchpoint_id = k.touchpoint_id AND a.channel = ${channel.name}`
+  return sql`${tried} UNION SELECT CASE WHEN EXISTS (${tried}) THEN ${sentToKey(channel, sql`NULL`)} ELSE ${sentToKey(channel)} END`
 }
 
 /** The addresses that messages went to; of a number that its contact has only spelled anew, the present spelling. */
@@ -34,7 +45,7 @@ export async function findSentTo(
   channel: Addressed,
   said: readonly Said[],
 ): Promise<Found[]> {
-  const found = await find(tx, channel, said, sentToKey(channel))
+  const found = await find(tx, channel, said, sentToKeys(channel))
   return found.flatMap(({ key, present, phone, reason }) =>
     key === null ? [] : [{ key: asSpelledNow(channel, key, { present, phone }), reason }],
   )
@@ -89,7 +100,7 @@ export async function findPresent(
   channel: Addressed,
   said: readonly Said[],
 ): Promise<Found[]> {
-  const found = await find(tx, channel, said, presentKey(channel))
+  const found = await find(tx, channel, said, sql`SELECT ${presentKey(channel)}`)
   return found.flatMap(({ key, reason }) => (key === null ? [] : [{ key, reason }]))
 }
 
@@ -97,13 +108,13 @@ async function find(
   tx: Transaction,
   channel: Addressed,
   said: readonly Said[],
-  key: SQL,
+  keys: SQL,
 ): Promise<{ key: Buffer | null; present: Buffer | null; phone: string | null; reason: string }[]> {
   return await rows(
     tx,
-    sql`SELECT ${key} AS key, ${presentKey(channel)} AS present, c.phone, k.reason
+    sql`SELECT went.key, ${presentKey(channel)} AS present, c.phone, k.reason
         FROM unnest(${bigints(said.map((each) => each.contactId))}, ${bigints(said.map((each) => each.touchpointId))},
           ${sql.param(said.map((each) => each.reason))}::text[]) AS k(contact_id, touchpoint_id, reason)
-        JOIN contacts c USING (contact_id)`,
+        JOIN contacts c USING (contact_id) CROSS JOIN LATERAL (${keys}) AS went(key)`,
   )
 }

@@ -55,6 +55,8 @@ export interface Deferral extends TouchpointKey {
   readonly dueAt: Date
   /** True where a send was tried: counts as an attempt. */
   readonly tried: boolean
+  /** It may have gone out, and the provider recognises a repeat: where it went to is remembered beside where it goes next. */
+  readonly doubted?: boolean
   readonly why: Wait
 }
 
@@ -276,19 +278,38 @@ export async function putBack(
         ${bigints(deferred.map((row) => row.touchpointId))},
         ${sql.param(deferred.map((row) => row.dueAt.toISOString()))}::timestamptz[],
         ${sql.param(deferred.map((row) => row.tried))}::boolean[],
-        ${sql.param(deferred.map((row) => row.why))}::text[]
-      ) AS k(contact_id, touchpoint_id, due_at, tried, why)`
+        ${sql.param(deferred.map((row) => row.why))}::text[],
+        ${sql.param(deferred.map((row) => row.doubted ?? false))}::boolean[]
+      ) AS k(contact_id, touchpoint_id, due_at, tried, why, doubted)`
+  const doubted = deferred.some((row) => row.doubted)
   return await execute(
     session,
     sql`
     WITH locked AS (
       ${lockByKey(later, sql`t.claim_id = ${claimId}::uuid`)}
-    )
+    )${
+      doubted
+        ? sql`, remembered AS (
+      ${rememberTried(sql`SELECT t.* FROM locked JOIN touchpoints t USING (contact_id, touchpoint_id) WHERE locked.doubted`)}
+    )`
+        : sql``
+    }
     UPDATE touchpoints t
     SET state = 'planned', due_at = locked.due_at, waits = locked.why, attempt = t.attempt + locked.tried::int,
         claim_id = NULL, lease_until = NULL, channel = NULL, address_key = NULL
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id`,
   )
+}
+
+/**
+ * Keeps where messages may have gone whose address their next try forgets.
+ * @param tried rows of touchpoints as they were
+ */
+function rememberTried(tried: SQL): SQL {
+  return sql`INSERT INTO tried_addresses (contact_id, touchpoint_id, channel, address_key)
+      SELECT contact_id, touchpoint_id, channel, address_key FROM (${tried}) t
+      WHERE t.state = 'sending' AND t.address_key IS NOT NULL
+      ON CONFLICT DO NOTHING`
 }
 
 /**
@@ -404,6 +425,8 @@ export async function reclaimExpired(
       SELECT t.* FROM steps s JOIN touchpoints t ON t.step_id = s.step_id AND t.due_at <= ${now}
       WHERE t.state IN ('queued', 'claimed', 'sending') AND t.lease_until < clock_timestamp()
       ORDER BY t.contact_id, t.touchpoint_id LIMIT 10000 FOR UPDATE OF t SKIP LOCKED
+    ), remembered AS (
+      ${rememberTried(sql`SELECT * FROM expired x WHERE x.channel = ANY (${sql.param(idempotent)}::text[])`)}
     ), released AS (
       UPDATE touchpoints t
       SET state = 'planned', claim_id = NULL, lease_until = NULL, channel = NULL, address_key = NULL,

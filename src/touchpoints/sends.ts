@@ -137,7 +137,8 @@ export function concludeSend(
     const dueAt = new Date(now.getTime() + pause * 1000)
     const tooLate = dueAt.getTime() > candidate.plannedFor.getTime() + maxDelay * 1000
     if (attempt >= BACK_OFF.length || tooLate) return settled('failed', 'attempts', detail, false)
-    return { contactId, touchpointId, dueAt, tried: true, why: 'retry' }
+    // Of a channel whose provider recognises a repeat, `retry` may also mean that nobody knows.
+    return { contactId, touchpointId, dueAt, tried: true, doubted: channel.idempotent, why: 'retry' }
   }
   switch (delivery.outcome) {
     case 'sent':

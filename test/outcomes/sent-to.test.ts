@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import type { DeliveryEvent } from '../../src/channels/channel.ts'
+import type { Delivery, DeliveryEvent } from '../../src/channels/channel.ts'
 import { manualClock } from '../../src/clock.ts'
 import { execute, rows } from '../../src/database/connect.ts'
 import { recordReceipts } from '../../src/outcomes/receipts.ts'
@@ -43,8 +43,8 @@ const SMS = `
 `
 
 /** One contact, and a message a day to come. */
-async function openLetters(name: keyof typeof SAYS, address: string) {
-  const channel = testChannel(name)
+async function openLetters(name: keyof typeof SAYS, address: string, options: { idempotent?: boolean } = {}) {
+  const channel = testChannel(name, options)
   const shop = await openShop({
     database: await emptiedDatabase(),
     clock: manualClock(new Date('2026-03-02T09:00:00Z')),
@@ -145,6 +145,59 @@ describe('a report about a message', () => {
     await move('new@people.test')
     await report('hard_bounce')
     expect([await isSilent('old@people.test'), await isSilent('new@people.test')]).toEqual([false, true])
+  })
+
+  describe('that was tried twice, at two addresses', () => {
+    const openTwice = async (first: Delivery | 'gone', idempotent = true) => {
+      const opened = await openLetters('email', 'old@people.test', { idempotent })
+      const { shop, channel, work, move, isSilent } = opened
+      channel.answer = async () => {
+        channel.answer = () => ({ outcome: 'sent' })
+        if (first !== 'gone') return first
+        await execute(
+          shop.database,
+          sql`UPDATE touchpoints SET lease_until = '-infinity' WHERE state = 'sending'`,
+        )
+        expect(await reclaimExpired(shop.database, shop.clock.now(), ['email'])).toMatchObject({
+          repeated: 1,
+        })
+        return { outcome: 'uncertain', detail: 'too late' }
+      }
+      await work()
+      await move('new@people.test')
+      const silent = async () => ({
+        old: await isSilent('old@people.test'),
+        present: await isSilent('new@people.test'),
+      })
+      return { ...opened, silent }
+    }
+    const uncertain = { outcome: 'uncertain', detail: 'no answer' } as const
+
+    it.each([
+      ['unknown how the first ended', uncertain],
+      ['such a channel says so of what it does not know', { outcome: 'retry', detail: 'silence' }],
+      ['the worker went away', 'gone'],
+    ] as const)('is of both addresses (%s)', async (_, first) => {
+      const { channel, work, report, silent } = await openTwice(first)
+      await work()
+      expect(channel.sent.map(({ address }) => address)).toEqual(['old@people.test', 'new@people.test'])
+      expect(await report('hard_bounce')).toMatchObject({ suppressed: 2 })
+      expect(await silent()).toEqual({ old: true, present: true })
+    })
+
+    it('is of the first alone until it is tried again', async () => {
+      const { report, silent, waiting } = await openTwice(uncertain)
+      expect(await report('hard_bounce')).toMatchObject({ suppressed: 1 })
+      expect(await silent()).toEqual({ old: true, present: false })
+      expect(await waiting()).toBe(6)
+    })
+
+    it('is of the second alone where the first was not handed over', async () => {
+      const { work, report, silent } = await openTwice({ outcome: 'retry', detail: 'busy' }, false)
+      await work()
+      expect(await report('hard_bounce')).toMatchObject({ suppressed: 1 })
+      expect(await silent()).toEqual({ old: false, present: true })
+    })
   })
 
   it('counts passing failures of the same address alone', async () => {

@@ -42,6 +42,23 @@ export const touchpoints = pgTable(
   ],
 )
 
+/** Where messages may have gone that were tried again since, by providers that recognise a repeat. */
+export const triedAddresses = pgTable(
+  'tried_addresses',
+  {
+    contactId: id('contact_id').notNull(),
+    touchpointId: id('touchpoint_id').notNull(),
+    channel: text('channel').notNull(),
+    addressKey: bytea('address_key').notNull(),
+  },
+  (t) => [
+    primaryKey({
+      name: 'tried_addresses_pk',
+      columns: [t.contactId, t.touchpointId, t.channel, t.addressKey],
+    }),
+  ],
+)
+
 /**
  * How each touchpoint ended, partitioned by month of settled_at. A row changes where it was uncertain (what became of it
  * is known after all, or what it may have cost), and where its person is erased.
