@@ -130,8 +130,9 @@ export function exportPerson(start: Start): Command {
     .addOption(new Option('--format <format>', 'of the text').choices(['json', 'csv']).default('json'))
     .action((contact: string, options: { format: 'json' | 'csv' }, command: Command) =>
       start(command, (invocation) =>
-        withWorkspace(invocation, async ({ database }) => {
-          const held = await exportContact(database, await findContact(database, contact))
+        withWorkspace(invocation, async ({ database, loaded }) => {
+          const contactId = await findContact(database, contact)
+          const held = await exportContact(database, contactId, loaded.definition)
           return { data: held, text: options.format === 'csv' ? exportCsv(held).trimEnd() : toJson(held) }
         }),
       ),

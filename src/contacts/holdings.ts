@@ -18,6 +18,8 @@ export interface Holding {
   readonly shifted?: readonly ('episode_id' | 'touchpoint_id' | 'grant_id')[]
   /** Known outside by what cannot be blanked: gets a random id of its own, which leads to no other table. */
   readonly alone?: boolean
+  /** Columns of amounts, in integer micros. */
+  readonly money?: readonly string[]
   /** Only in the schema of a rehearsal. */
   readonly rehearsal?: boolean
 }
@@ -32,14 +34,15 @@ export const HOLDINGS: readonly Holding[] = [
   {
     table: 'anonymous_activity',
     fate: 'removed',
+    money: ['value'],
     of: (contactId) =>
       sql`anonymous_id IN (SELECT a.anonymous_id FROM anonymous_ids a WHERE a.contact_id = ${contactId})`,
   },
   { table: 'anonymous_ids', fate: 'removed' },
   { table: 'external_ids', fate: 'removed' },
-  { table: 'activity', fate: 'removed' },
+  { table: 'activity', fate: 'removed', money: ['value'] },
   { table: 'upcoming_activity', fate: 'removed', rehearsal: true },
-  { table: 'contact_activity', fate: 'removed' },
+  { table: 'contact_activity', fate: 'removed', money: ['orders_total'] },
   { table: 'contact_signals', fate: 'removed' },
   { table: 'signal_marks', fate: 'removed' },
   { table: 'consents', fate: 'removed' },
@@ -56,15 +59,16 @@ export const HOLDINGS: readonly Holding[] = [
   { table: 'contacts', fate: 'removed' },
   { table: 'episodes', fate: 'kept', shifted: ['episode_id'] },
   { table: 'stages', fate: 'kept', shifted: ['episode_id'] },
-  { table: 'recalls', fate: 'kept', shifted: ['episode_id'] },
+  { table: 'recalls', fate: 'kept', shifted: ['episode_id'], money: ['value'] },
   {
     table: 'touchpoint_records',
     fate: 'kept',
+    money: ['cost'],
     shifted: ['episode_id', 'touchpoint_id'],
     // The do-not-contact list has the same hash: it would lead from an address to what its owner did.
     blanked: { detail: sql`NULL`, provider_id: sql`NULL`, address_key: sql`NULL` },
   },
-  { table: 'ledger', fate: 'kept', shifted: ['episode_id', 'touchpoint_id'] },
+  { table: 'ledger', fate: 'kept', shifted: ['episode_id', 'touchpoint_id'], money: ['amount'] },
   {
     table: 'reasons_given',
     fate: 'kept',
@@ -74,17 +78,19 @@ export const HOLDINGS: readonly Holding[] = [
   {
     table: 'delivery_events',
     fate: 'kept',
+    money: ['cost'],
     shifted: ['touchpoint_id'],
     blanked: { detail: sql`NULL`, event_id: sql`gen_random_uuid()::text` },
   },
   {
     table: 'grants',
     fate: 'kept',
+    money: ['expected', 'face', 'redeemed_value'],
     shifted: ['episode_id', 'touchpoint_id', 'grant_id'],
     blanked: { credit: sql`NULL`, code: sql`NULL`, redemption_key: sql`NULL` },
   },
   { table: 'released_grants', fate: 'removed' },
-  { table: 'refused_redemptions', fate: 'removed' },
+  { table: 'refused_redemptions', fate: 'removed', money: ['value'] },
   // The code is in somebody's mailbox, and must not be given out again.
   { table: 'offer_codes', fate: 'kept', alone: true, blanked: { grant_id: sql`NULL` } },
 ]

@@ -89,6 +89,18 @@ test('reads columns by number, constants and a date format', async () => {
         WHERE external_id = 'c1'`,
   )
   expect(sums).toEqual({ count: 2, total: 39_330_000 })
+  // Who asks what is held about them is not told of micros.
+  const held = await json(['export', 'c1'])
+  const [first, second] = (held.data as { activity: unknown[] }).activity
+  expect([first, second]).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ type: 'order', value: '29.33', currency: 'CNY' }),
+      expect.objectContaining({ type: 'order', value: '10.00', currency: 'CNY' }),
+    ]),
+  )
+  const { stdout } = await run(['export', 'c1', '--format', 'csv'], here)
+  expect(stdout).toContain('contact_activity,1,orders_total,39.33\r\n')
+  expect(stdout).toContain('contact_activity,1,currency,CNY')
 })
 
 test('takes the mapping from a file, and says where it is wrong', async () => {

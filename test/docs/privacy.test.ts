@@ -21,3 +21,20 @@ it('every table that grows with contacts has its line in export, erasure and doc
     HOLDINGS.map(({ table, fate }) => [table, fate]),
   )
 })
+
+it('every amount that is held is known as one, so that an export can write it as money', async () => {
+  const found = await rows<{ table: string; column: string }>(
+    await freshDatabase(),
+    sql`SELECT c.table_name AS table, c.column_name AS column FROM information_schema.columns c
+        WHERE c.table_schema = current_schema() AND c.data_type = 'bigint' AND c.table_name = ANY(${sql.param(HOLDINGS.map(({ table }) => table))})
+          AND c.column_name NOT LIKE '%\\_id' AND c.column_name <> 'key' ORDER BY 1, 2`,
+  )
+  const known = HOLDINGS.flatMap(({ table, money = [], rehearsal }) =>
+    rehearsal ? [] : money.map((column) => ({ table, column })),
+  )
+  const byName = (a: (typeof found)[number], b: (typeof found)[number]) =>
+    `${a.table}.${a.column}` < `${b.table}.${b.column}` ? -1 : 1
+  expect(known.toSorted(byName), 'name it as `money` in src/contacts/holdings.ts').toEqual(
+    found.toSorted(byName),
+  )
+})

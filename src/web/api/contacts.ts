@@ -69,7 +69,7 @@ export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<
       return c.json(documentOf(chosen))
     })
     .get('/v1/contacts/:external_id/export', requireScope(keys, 'privacy'), async (c) => {
-      const held = await exportContact(database, await contactOf(runtime, c))
+      const held = await exportContact(database, await contactOf(runtime, c), workspace)
       c.header('Cache-Control', 'no-store')
       if (c.req.query('format') !== 'csv') return c.json(held)
       return c.body(exportCsv(held), 200, { 'Content-Type': 'text/csv; charset=utf-8' })

@@ -52,7 +52,7 @@ export function contactPages(dependencies: PagesDependencies): Hono {
       '/contacts/:contact/export',
       act(dependencies, 'privacy', async (visit) => {
         const contactId = await findContact(database, idOf(visit))
-        const held = await exportContact(database, contactId)
+        const held = await exportContact(database, contactId, runtime.workspace)
         await visit.audit('contact.export', `contact ${contactId}`)
         const csv = visit.form.get('format') === 'csv'
         visit.c.header('Content-Disposition', `attachment; filename="contact.${csv ? 'csv' : 'json'}"`)
