@@ -76,7 +76,7 @@ async function runPause(
   const what = wordsOf(target)
   const text =
     switched.outcome === 'changed'
-      ? `Paused ${what}: ${reason}. \`winback resume\` lets it go on.`
+      ? `Paused ${what}: ${reason}. \`winback resume ${namedBy(target)}\` lets it go on.`
       : `${capital(what)} is paused already, since ${switched.now ? momentWriter(loaded.definition.timezone)(switched.now.since) : ''}: ${switched.now?.reason ?? ''}`
   return { data: switched, text }
 }
@@ -178,6 +178,12 @@ async function assertExists(context: DatabaseContext, target: config.SwitchTarge
 
 function wordsOf(target: config.SwitchTarget): string {
   return target.scope === 'workspace' ? 'everything' : `${target.scope} ${target.name}`
+}
+
+/** The target as a verb is given it. */
+function namedBy(target: config.SwitchTarget): string {
+  if (target.scope === 'workspace') return '--all'
+  return target.scope === 'channel' ? `--channel ${target.name}` : target.name
 }
 
 function capital(text: string): string {

@@ -42,9 +42,15 @@ export const ANNUAL_REPORT: readonly DataValue[] = [
   },
   {
     path: 'report.months',
-    description: 'For {{chart}}: twelve months with `month`, `spend`, `orders`, `active_days`',
+    description: 'For {{chart}} and {{#each}}: twelve months with `month`, `spend`, `orders`, `active_days`',
   },
 ]
+
+/** What a template may name of the report: its values, and those of a month within {{#each report.months}}. */
+export const REPORT_VARIABLES: ReadonlySet<string> = new Set([
+  ...ANNUAL_REPORT.map(({ path }) => path),
+  ...['month', 'spend', 'orders', 'active_days'].map((name) => `report.months[].${name}`),
+])
 
 /** Names under which an event may say what it was about, the most telling first. */
 const SUBJECTS = ['product', 'name', 'title', 'category'] as const

@@ -8,6 +8,8 @@ export interface TemplateVariable {
   readonly column: number
   /** The template does without it: it stands in an {{#if}}. */
   readonly optional?: true
+  /** Stepped into by {{#with}}, which prints nothing of it: may be a group of values, such as `contact`. */
+  readonly entered?: true
 }
 
 /**

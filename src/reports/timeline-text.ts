@@ -72,8 +72,8 @@ export function entryText(entry: Entry, speech: Speech): string {
       return settledText(entry, speech)
     case 'returned':
       return en
-        ? `Came back: the first activity since ${entry.campaign} took this contact in. Nothing more is sent.`
-        : `回来了：${entry.campaign} 纳入后的首次活跃。不再发送任何消息。`
+        ? `Came back: the first return since ${entry.campaign} took this contact in. What was still planned is cancelled.`
+        : `回来了：${entry.campaign} 纳入后的首次回归。尚未发送的消息已取消。`
     case 'recalled':
       return recalledText(entry, speech)
     case 'silenced':

@@ -328,6 +328,11 @@ describe('problems', () => {
     expect(problem).toMatch(message)
   })
 
+  it('find nothing in placeholders as providers name them: in capitals, and by number', () => {
+    const front = '---\nparam_1: {{a}}\nparam_userName: {{a}}\n---\nHi'
+    expect(problemsOf({ 'hi-sms.en.hbs': front })).toEqual([])
+  })
+
   it('point into the front matter', () => {
     expect(
       problemsOf({

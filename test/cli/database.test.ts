@@ -173,7 +173,7 @@ test('pauses, resumes and stops what exists', async () => {
   expect(nothing.code).toBe(2)
   expect(nothing.stderr).toContain('→ winback pause --help has the options')
   expect((await run(['pause', 'graded-recall', '--all'], here)).code).toBe(2)
-  expect((await run(['pause', '--all'], here)).stdout).toContain('Paused everything')
+  expect((await run(['pause', '--all'], here)).stdout).toContain('`winback resume --all` lets it go on')
   const resumed = await run(['resume', '--all'], here)
   expect(resumed.stdout).toContain('Still paused: campaign graded-recall (wrong price)')
   expect(await json(['resume', 'graded-recall'])).toMatchObject({ data: { outcome: 'changed' } })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { parseTemplates } from '../../src/channels/templates.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
 import { readCampaign, readWorkspace } from '../../src/config/load.ts'
 import { formatProblem, formatProblems, nearest } from '../../src/config/problems.ts'
@@ -689,6 +690,35 @@ describe('template variables', () => {
     expect(
       problemOf(['offer.days'], ['template: reminder', 'template: reminder\n        offer: five_off']),
     ).toMatchObject([{ location: place, message: expect.stringMatching(/but a coupon has no days$/) }])
+  })
+
+  test('a group may be stepped into, and the months of the annual report gone through', () => {
+    const body = '{{#with contact}}{{first_name}}{{/with}}{{#each report.months}}{{money spend}}{{/each}}'
+    const read = (text: string) => parseTemplates({ 'reminder.en.hbs': `---\nsubject: x\n---\n${text}` })
+    const found = (text: string) =>
+      problemsIn(changed(['template: reminder', 'template: reminder\n        data: annual-report']), {
+        ...sampleTemplates(),
+        variables: (name) =>
+          name === 'reminder' ? read(text).variables(name) : sampleTemplates().variables(name),
+      }).map(({ message }) => message)
+    expect(found(body)).toEqual([])
+    expect(found(body.replace('spend', 'spent'))).toEqual([
+      expect.stringMatching(/fill {{report.months\[\].spent}}/),
+    ])
+    expect(found('{{contact}}')).toEqual([expect.stringMatching(/fill {{contact}}/)])
+    expect(found('{{#with contakt}}x{{/with}}')).toEqual([expect.stringMatching(/fill {{contakt}}/)])
+  })
+
+  test('a code that is credited to the account is told from one that offers have not', () => {
+    expect(
+      problemOf(['offer.code'], ['template: reminder', 'template: reminder\n        offer: five_off']),
+    ).toMatchObject([
+      {
+        message: expect.stringMatching(
+          /but five_off is credited to the account and has no code; one with `deliver: code` has$/,
+        ),
+      },
+    ])
   })
 
   test('a forgotten offer is one finding, whatever uses it', () => {

@@ -174,7 +174,7 @@ describe('the timeline of a contact', () => {
       Jan 1, 2026, 08:00   Entered tier coupon. Planned: remind (email) for Jan 1, 2026, 08:00, coupon (email) for Jan 6, 2026, 08:00.
       Jan 1, 2026, 10:24   coupon › remind: sent (by email, template unfinished-order, attempt 2, CN¥0.05, provider’s id abc@mx).
       Jan 4, 2026, 08:00   Activity: order, worth CN¥66.00.
-      Jan 4, 2026, 08:00   Came back: the first activity since graded took this contact in. Nothing more is sent.
+      Jan 4, 2026, 08:00   Came back: the first return since graded took this contact in. What was still planned is cancelled.
       Jan 4, 2026, 08:00   graded: recalled (CN¥66.00).
       Jan 4, 2026, 08:00   coupon › coupon: cancelled: came back before it was sent.
       Feb 2, 2026, 08:00   graded: ended: recalled.
@@ -219,7 +219,7 @@ describe('the timeline of a contact', () => {
       2026年1月1日 08:00    进入阶段 coupon。计划：remind（电子邮件）2026年1月1日 08:00、coupon（电子邮件）2026年1月6日 08:00。
       2026年1月1日 10:24    coupon › remind：已发送（通过电子邮件，模板 unfinished-order，第 2 次尝试，¥0.05，服务商编号 abc@mx）。
       2026年1月4日 08:00    活跃：order，金额 ¥66.00。
-      2026年1月4日 08:00    回来了：graded 纳入后的首次活跃。不再发送任何消息。
+      2026年1月4日 08:00    回来了：graded 纳入后的首次回归。尚未发送的消息已取消。
       2026年1月4日 08:00    graded：召回（¥66.00）。
       2026年1月4日 08:00    coupon › coupon：已取消：发送前已自行回来。
       2026年2月2日 08:00    graded：结束：已召回。

@@ -27,7 +27,7 @@ export interface FrontMatter {
 const ENTRY = /^([A-Za-z_][A-Za-z0-9_-]*):([ \t]*)(.*)$/
 
 function isFrontKey(key: string): key is FrontKey {
-  return FRONT_KEYS.some((known) => known === key) || /^param_[a-z][a-z0-9_]*$/.test(key)
+  return FRONT_KEYS.some((known) => known === key) || /^param_\w+$/.test(key)
 }
 
 /** The nearest of `names`, where one is near enough to be a slip of the hand. */

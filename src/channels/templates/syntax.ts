@@ -32,6 +32,8 @@ export interface TemplateVariable {
   readonly column: number
   /** Asked about by {{#if}} or {{#unless}}, or printed only where it was found there: the template does without. */
   readonly optional?: true
+  /** Stepped into by {{#with}}, which prints nothing of it: may be a group of values, such as `contact`. */
+  readonly entered?: true
 }
 
 /** A source that was read. */
@@ -132,7 +134,7 @@ export function readProgram(
     }
     const isHelper = (name: string) => HELPERS.some((known) => known === name)
 
-    const expression = (node: Node, scope: Scope, asked = false): void => {
+    const expression = (node: Node, scope: Scope, asked = false, enters = false): void => {
       if (isPath(node)) {
         if (node.data && !DATA.includes(node.parts[0] ?? '')) {
           complain(node, node.original, `unknown value \`${node.original}\``, {
@@ -143,7 +145,12 @@ export function readProgram(
         const path = resolve(node, scope)
         if (path === undefined) return
         const optional = asked || scope.sure.has(path) ? { optional: true as const } : {}
-        variables.push({ path, ...place(node, from), ...optional })
+        variables.push({
+          path,
+          ...place(node, from),
+          ...optional,
+          ...(enters ? { entered: true as const } : {}),
+        })
       } else if (isCall(node)) {
         const name = node.path.original
         if (!isHelper(name)) unknownHelper(node, name)
@@ -204,7 +211,8 @@ export function readProgram(
       }
       const [subject] = node.params
       const asks = (name === 'if' || name === 'unless') && subject !== undefined && isPath(subject)
-      if (asks) expression(subject, scope, true)
+      const enters = name === 'with' && subject !== undefined && isPath(subject)
+      if (asks || enters) expression(subject, scope, true, enters)
       else call(node.params, node.hash, scope)
       const found = asks ? resolve(subject, scope) : undefined
       const sure = found === undefined ? scope : { ...scope, sure: new Set([...scope.sure, found]) }
@@ -217,7 +225,8 @@ export function readProgram(
           prefix,
           locals: new Set(position === undefined ? [] : [position]),
           aliases: new Map(item === undefined ? [] : [[item, prefix]]),
-          sure: scope.sure,
+          // An empty value has no inside: what the block reads of it is there.
+          sure: enters && list !== undefined ? new Set([...scope.sure, list]) : scope.sure,
           outer: scope,
         }
       }

@@ -1,6 +1,6 @@
 import type { Problem } from '../../errors.ts'
 import { offerVariables } from '../../offers/offers.ts'
-import { ANNUAL_REPORT } from '../annual-report.ts'
+import { REPORT_VARIABLES } from '../annual-report.ts'
 import type { Path } from '../document.ts'
 import { isStepFact } from '../facts.ts'
 import { nearest } from '../problems.ts'
@@ -178,16 +178,16 @@ function* checkVariables(
   const offerUnread = (step.offer !== undefined && kind === undefined) || unread(checked, [...at, 'offer'])
   const dataUnread = unread(checked, [...at, 'data'])
   const idUnread = anyIdUnread(checked)
-  const data = step.data === undefined ? [] : ANNUAL_REPORT.map(({ path }) => path)
+  const data = step.data === undefined ? [] : REPORT_VARIABLES
   const known = new Set([...facts.keys(), ...MESSAGE_CONTEXT, ...ofOffer, ...data])
   const causes = new Map<string, Unfilled[]>()
   for (const { name: template, path } of used) {
     for (const variable of templates.variables(template)) {
       const isOffer = variable.path.startsWith('offer.')
-      if (known.has(variable.path)) continue
+      if (known.has(variable.path) || (variable.entered && isGroup(variable.path, known))) continue
       // What could not be read is reported where it stands.
       if (isOffer && offerUnread) continue
-      if (dataUnread && ANNUAL_REPORT.some(({ path }) => path === variable.path)) continue
+      if (dataUnread && REPORT_VARIABLES.has(variable.path)) continue
       if (idUnread && isStepFact(variable.path)) continue
       const cause = isOffer ? 'offer' : `${template} ${absent.get(variable.path) ?? ''}`
       causes.set(cause, [...(causes.get(cause) ?? []), { variable, template, path }])
@@ -206,7 +206,12 @@ function* checkVariables(
         return `template ${name} uses ${listed(own, known, kind !== undefined && paths.length > 1)}`
       })
       const names = paths.map((each) => each.slice('offer.'.length)).join(' or ')
-      const why = kind ? `a ${kind} has no ${names}` : 'the step has no `offer`'
+      const uncoded = paths.length === 1 && paths[0] === 'offer.code'
+      const why = !kind
+        ? 'the step has no `offer`'
+        : uncoded
+          ? `${step.offer} is credited to the account and has no code; one with \`deliver: code\` has`
+          : `a ${kind} has no ${names}`
       yield finding(document, path, `${uses.join(', ')}, but ${why}`, {
         ...options,
         suggestion: kind ? suggestion : undefined,
@@ -214,7 +219,7 @@ function* checkVariables(
       continue
     }
     // The mistake is in the template, so that is where to look.
-    const ofReport = step.data === undefined && ANNUAL_REPORT.some(({ path }) => path === variable.path)
+    const ofReport = step.data === undefined && REPORT_VARIABLES.has(variable.path)
     const reason = ofReport ? 'the step has no `data: annual-report`' : absent.get(variable.path)
     const list = unfilled.length === 1 ? `{{${variable.path}}}` : listed(unfilled, known, paths.length > 1)
     const message = reason
@@ -225,6 +230,11 @@ function* checkVariables(
       location: { file: variable.file, line: variable.line, column: variable.column },
     })
   }
+}
+
+/** Whether values are known under this name: `contact` of `contact.first_name`. */
+function isGroup(path: string, known: ReadonlySet<string>): boolean {
+  return [...known].some((each) => each.startsWith(`${path}.`))
 }
 
 /** `{{a}} (x.hbs:3:5, x.zh-CN.hbs:3:5), {{b}} (x.hbs:4:1)`: each variable once, with its first place in each file. */

@@ -165,6 +165,7 @@ export function betweenText({ step, detectable }: DetectableBetween, speech: Spe
 }
 
 export function poolText({ pool }: PlanFigures, speech: Speech): string {
+  if (pool.people === 0) return speech.language === 'en' ? 'There is nobody to take in.' : '没有可纳入的人。'
   const [people, days] = [speech.count(pool.people), speech.count(pool.again)]
   const times = pool.times === null ? '' : speech.count(pool.times)
   return speech.language === 'en'
