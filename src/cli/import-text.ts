@@ -27,6 +27,12 @@ export function rowsOf(rows: number, { language, count }: Speech): string {
   return language === 'en' ? `${count(rows)} ${rows === 1 ? 'row' : 'rows'}` : `${count(rows)} 行`
 }
 
+/** Every row is read, and a first import is about to end. */
+export function indexingOf(rows: number, speech: Speech): string {
+  const read = rowsOf(rows, speech)
+  return speech.language === 'en' ? `${read}, building the indexes` : `${read}，正在建立索引`
+}
+
 /**
  * What came in, in a few lines; why the rest did not, and where it is.
  * @param unfiled stands where the reject file would, where there is none

@@ -20,7 +20,7 @@ import { REDEMPTION_REFUSALS, sentence } from '../reports/reasons.ts'
 import type { Speech } from '../reports/words.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { EXIT } from './failure.ts'
-import { failedMostly, formatSummary, rowsOf } from './import-text.ts'
+import { failedMostly, formatSummary, indexingOf, rowsOf } from './import-text.ts'
 import { type Spoken, speechIn, spoken } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
@@ -249,9 +249,9 @@ async function runImport(
       ...(options.asOf === undefined
         ? {}
         : { asOf: parseMoment('--as-of', options.asOf, loaded.definition.timezone) }),
-      onProgress: ({ rows, bytes, totalBytes }) => {
+      onProgress: ({ rows, bytes, totalBytes, indexing }) => {
         interrupt.throwIfAborted()
-        progress.update(bytes, totalBytes, rowsOf(rows, speech))
+        progress.update(bytes, totalBytes, indexing ? indexingOf(rows, speech) : rowsOf(rows, speech))
       },
     })
     // A file of which nothing could be used was the wrong file, or is read the wrong way: a script has to notice.

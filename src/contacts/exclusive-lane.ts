@@ -34,10 +34,13 @@ export async function openExclusiveLane(
     for (const tell of done) tell()
   }
   /** @returns false where the piece has to be done among others */
-  const load = async <Result>(work: LaneWork<Result>): Promise<boolean> => {
+  const load = async <Result>(
+    work: LaneWork<Result>,
+    write: (tx: Transaction) => Promise<Result>,
+  ): Promise<boolean> => {
     await tx.client.query(done.length === 0 ? 'SAVEPOINT piece' : 'RELEASE SAVEPOINT piece; SAVEPOINT piece')
     try {
-      const result = await (work.load ?? work.run)(tx)
+      const result = await write(tx)
       // Of the piece only this: all it holds would otherwise be kept until the end.
       const { done: tell } = work
       done.push(() => tell(result))
@@ -56,9 +59,10 @@ export async function openExclusiveLane(
   return {
     isExclusive: () => !committed,
     begin: async (work) => {
+      const write = (committed ? undefined : work.compose?.()) ?? work.run
       await settle()
       if (others) return others.begin(work)
-      busy = load(work)
+      busy = load(work, write)
         .then(async (loaded) => {
           if (loaded) return
           await commit()
@@ -69,10 +73,11 @@ export async function openExclusiveLane(
           failure ??= { error }
         })
     },
-    finish: async () => {
+    finish: async (onEnding) => {
       await settle()
-      if (others) await others.finish()
-      else await commit()
+      if (others) return others.finish()
+      onEnding?.()
+      await commit()
     },
     close: async () => {
       await busy

@@ -34,9 +34,17 @@ export interface ImportOptions {
   /** When the file's values were true: the file's own time (now, if that is later) unless said. */
   readonly asOf?: Date
   readonly hooks?: Hooks
-  readonly onProgress?: (progress: { rows: number; bytes: number; totalBytes: number }) => void
+  readonly onProgress?: (progress: ImportProgress) => void
   /** Rows a transaction, 10,000 at most; large rows make a transaction earlier. */
   readonly chunk?: number
+}
+
+export interface ImportProgress {
+  readonly rows: number
+  readonly bytes: number
+  readonly totalBytes: number
+  /** Every row is read; what is left is to build the indexes over them. */
+  readonly indexing?: true
 }
 
 /** rows = inserted + updated + unchanged + rejected, of this call. */
@@ -148,6 +156,13 @@ export async function importFile(
     lanes = (exclusive && (await openExclusiveLane(database, exclusive, open))) ?? (await open())
     return rejects
   }
+  const tell = (more?: { indexing: true }) =>
+    options.onProgress?.({
+      rows: summary.rows,
+      bytes: source.bytesRead(),
+      totalBytes: source.totalBytes,
+      ...more,
+    })
   /** Merges the chunk while the next one is read. */
   const flush = async () => {
     const chunk = bound?.release()
@@ -158,20 +173,14 @@ export async function importFile(
     await lanes.begin({
       ...(chunk.keys ? { keys: chunk.keys } : {}),
       run: chunk.merge,
-      ...(chunk.load ? { load: chunk.load } : {}),
+      ...(chunk.compose ? { compose: chunk.compose } : {}),
       done: ({ inserted, updated, refused = [] }: Merged) => {
         for (const { line, reason, raw } of refused) rejects?.reject(line, reason, raw)
         summary.inserted += inserted
         summary.updated += updated
         summary.unchanged += taken - inserted - updated - refused.length
       },
-      ran: () => {
-        options.onProgress?.({
-          rows: summary.rows,
-          bytes: source.bytesRead(),
-          totalBytes: source.totalBytes,
-        })
-      },
+      ran: () => tell(),
     })
   }
   try {
@@ -204,7 +213,7 @@ export async function importFile(
     }
     rejects ??= await begin()
     await flush()
-    await lanes?.finish()
+    await lanes?.finish(() => tell({ indexing: true }))
     finishedAt = options.clock.now()
   } finally {
     // What was merged before a failure stays, and the record, unfinished, says how far it came.

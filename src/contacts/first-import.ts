@@ -15,17 +15,45 @@ import { linkPersons, prepareLinks } from './persons.ts'
 /** Contacts that share an address, linked at a time: they are read into this process. */
 const LINKED_AT_ONCE = 10_000
 
-/** What the first import begins and ends with; refused where there are contacts, where somebody was
- * erased (whom a file must not bring back), and where somebody is at work on the tables. */
-export function firstImport({ now, sharedByAtMost }: { now: Date; sharedByAtMost: number }): Exclusive {
+/** The one transaction of a first import, and what is written in it. */
+export interface FirstImport extends Exclusive {
+  /**
+   * Puts a chunk of new contacts into words of COPY, without asking the database: the chunk before is on its way
+   * meanwhile. What comes back writes them, each table by a COPY of its own, which is half of what inserting them costs
+   * PostgreSQL: COPY writes and logs whole pages.
+   * @throws a unique violation (23505), when it is written, where one of them is known after all
+   */
+  compose(chunk: ReadonlyMap<string, ContactRow>, options: ContactMerge): (tx: Transaction) => Promise<Merged>
+}
+
+/** A first import; it does not begin where there are contacts, where somebody was erased (whom a file must not bring
+ * back), and where somebody is at work on the tables. */
+export function firstImport({ now, sharedByAtMost }: { now: Date; sharedByAtMost: number }): FirstImport {
   let dropped: string[] = []
+  // Nobody else takes a number meanwhile: whoever makes contacts waits for the table first.
+  let lastId = 0
   return {
     begin: async (tx) => {
       if (!(await takeTables(tx))) return false
       dropped = await dropIndexes(tx)
+      lastId = await lastGiven(tx)
       return true
     },
+    compose: (chunk, options) => {
+      const texts = composeRows(chunk, options, lastId + 1)
+      lastId += chunk.size
+      return async (tx) => {
+        await copyInto(tx, 'external_ids (external_id, contact_id)', texts.names)
+        await copyInto(tx, CONTACTS, texts.contacts)
+        return { inserted: chunk.size, updated: 0 }
+      }
+    },
     end: async (tx) => {
+      await execute(tx, sql`SELECT setval('contacts_contact_id_seq', ${lastId}::bigint)`)
+      await execute(
+        tx,
+        sql`INSERT INTO contact_activity (contact_id, silent_since) SELECT contact_id, signed_up_at FROM contacts`,
+      )
       await findShared(tx, sharedByAtMost)
       for (const definition of dropped) await tx.client.query(definition)
       await linkShared(tx, { now, sharedByAtMost })
@@ -33,46 +61,37 @@ export function firstImport({ now, sharedByAtMost }: { now: Date; sharedByAtMost
   }
 }
 
-/**
- * Writes a chunk of new contacts and all that belongs to them, each table by a COPY of its own: half of what inserting
- * them costs PostgreSQL, which for COPY writes and logs whole pages.
- * @throws a unique violation (23505) where one of them is known after all
- */
-export async function loadContacts(
-  tx: Transaction,
+const CONTACTS = `contacts (contact_id, person_id, external_id, email, email_key, phone, phone_key, locale, timezone,
+  signed_up_at, attributes, attributes_at, imported_at)`
+
+/** The rows of both tables in COPY's text format, numbered from `firstId`. */
+function composeRows(
   chunk: ReadonlyMap<string, ContactRow>,
   options: ContactMerge,
-): Promise<Merged> {
-  // Nobody else takes a number meanwhile: whoever makes contacts waits for the table first.
-  const [given] = await rows<{ before: number }>(
-    tx,
-    sql`SELECT last_value AS before, setval('contacts_contact_id_seq', last_value + ${chunk.size}::int)
-        FROM contacts_contact_id_seq`,
-  )
-  if (!given) throw new Error('a sequence has one row')
+  firstId: number,
+): { names: string; contacts: string } {
   const ages = agesOf(options)
   const now = copyTime(options.now.getTime())
   const keyOf = (kind: 'email' | 'phone', address: string | null) =>
     address === null ? '\\N' : `\\\\x${addressHashHex(options.addressKey, kind, address)}`
-  let [contacts, names, activity] = ['', '', '']
-  let id = given.before
+  let [contacts, names] = ['', '']
+  let id = firstId
   for (const row of chunk.values()) {
-    id += 1
     const name = copyText(row.externalId)
-    const signedUp = copyTime(row.signedUpAt)
     names += `${name}\t${id}\n`
-    activity += `${id}\t${signedUp}\n`
-    contacts += `${id}\t${id}\t${name}\t${copyText(row.email)}\t${keyOf('email', row.email)}\t${copyText(row.phone)}\t${keyOf('phone', row.phone)}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${signedUp}\t${copyText(JSON.stringify(row.attributes))}\t${ages(row)}\t${now}\n`
+    contacts += `${id}\t${id}\t${name}\t${copyText(row.email)}\t${keyOf('email', row.email)}\t${copyText(row.phone)}\t${keyOf('phone', row.phone)}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${ages(row)}\t${now}\n`
+    id += 1
   }
-  await copyInto(tx, 'external_ids (external_id, contact_id)', names)
-  await copyInto(
+  return { names, contacts }
+}
+
+async function lastGiven(tx: Transaction): Promise<number> {
+  const [given] = await rows<{ last: number }>(
     tx,
-    `contacts (contact_id, person_id, external_id, email, email_key, phone, phone_key, locale, timezone, signed_up_at,
-      attributes, attributes_at, imported_at)`,
-    contacts,
+    sql`SELECT last_value AS last FROM contacts_contact_id_seq`,
   )
-  await copyInto(tx, 'contact_activity (contact_id, silent_since)', activity)
-  return { inserted: chunk.size, updated: 0 }
+  if (!given) throw new Error('a sequence has one row')
+  return given.last
 }
 
 async function takeTables(tx: Transaction): Promise<boolean> {

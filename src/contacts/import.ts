@@ -44,23 +44,28 @@ export async function importContacts(
   const { addressKey } = await settingsOf(database)
   const now = options.clock.now()
   const sharedByAtMost = workspace.persons.shared_by_at_most
+  const first = firstImport({ now, sharedByAtMost })
   return importFile(database, file, options, {
     kind: 'contacts',
     fields: contactFields(workspace.attributes),
     required: ['external_id'],
     // Two: while one waits for its turn to look for shared addresses, the other sends and makes contacts.
     lanes: 2,
-    exclusive: firstImport({ now, sharedByAtMost }),
+    exclusive: first,
     open: (getters) =>
-      contactWriter(getters, {
-        attributes: workspace.attributes,
-        date: mappedDateReader(options.mapping),
-        addressKey,
-        asOf: asOfOf(file, now, options.asOf),
-        now,
-        sharedByAtMost,
-        hooks: options.hooks ?? {},
-      }),
+      contactWriter(
+        getters,
+        {
+          attributes: workspace.attributes,
+          date: mappedDateReader(options.mapping),
+          addressKey,
+          asOf: asOfOf(file, now, options.asOf),
+          now,
+          sharedByAtMost,
+          hooks: options.hooks ?? {},
+        },
+        first,
+      ),
   })
 }
 

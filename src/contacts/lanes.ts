@@ -4,8 +4,8 @@ import { type Database, type Transaction, transactionOn } from '../database/conn
 /** A piece of work in a transaction of its own; done again from the start where it has to be. */
 export interface LaneWork<Result = unknown> {
   run(tx: Transaction): Promise<Result>
-  /** Instead of `run`, in the one long transaction of an exclusive lane. */
-  load?(tx: Transaction): Promise<Result>
+  /** Instead of `run`, in the one long transaction of an exclusive lane; composed while the piece before is written. */
+  compose?(): (tx: Transaction) => Promise<Result>
   /** Once it has run, committed or not yet. */
   ran?(): void
   /** Once it is committed. */
@@ -17,8 +17,11 @@ export interface LaneWork<Result = unknown> {
 export interface Lanes {
   /** Waits for a free lane and begins. @throws what an earlier piece failed with */
   begin<Result>(work: LaneWork<Result>): Promise<void>
-  /** Waits until all is done. @throws what a piece failed with */
-  finish(): Promise<void>
+  /**
+   * Waits until all is done; `onEnding` hears when only the end of an exclusive lane is left.
+   * @throws what a piece failed with
+   */
+  finish(onEnding?: () => void): Promise<void>
   /** Waits until nothing is under way, and gives the connections back. */
   close(): Promise<void>
   /** True while all pieces go into one transaction, where small ones cost no commit. */

@@ -27,6 +27,11 @@ export interface RowSource {
   batches(): AsyncIterable<FileRow[]>
 }
 
+/**
+ * Bytes read at a time. The rows of a block are alive together: of large ones the collector has to move them all. And
+ * while a block is cut into rows, what PostgreSQL answers waits.
+ */
+const BLOCK = 1 << 15
 /** Characters; a longer line is a broken file, not a row. */
 const LINE_LIMIT = 1_000_000
 
@@ -52,8 +57,7 @@ export function openRows(
   } catch (cause) {
     throw unreadable(path, cause)
   }
-  // A block's rows are alive together: with larger ones the collector moves them all.
-  const file = createReadStream(path, { highWaterMark: 1 << 17 })
+  const file = createReadStream(path, { highWaterMark: BLOCK })
   const parse = format === 'csv' ? csvParser(delimiter) : ndjsonRow
   return {
     format,
@@ -104,7 +108,7 @@ async function* decodedLines(bytes: AsyncIterable<Buffer>, decoder: TextDecoder)
 }
 
 function gunzip(file: Readable): Readable {
-  const gunzipped = createGunzip({ chunkSize: 1 << 18 })
+  const gunzipped = createGunzip({ chunkSize: BLOCK })
   file.on('error', (error) => gunzipped.destroy(error))
   return file.pipe(gunzipped)
 }

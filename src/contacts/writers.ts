@@ -4,7 +4,7 @@ import { type ActivityRow, activityReader, mergeActivity } from './activity.ts'
 import { type Attributes, type ContactRow, contactReader, mergeRows } from './contact-rows.ts'
 import { type ContactMerge, type Merged, mergeContacts } from './contacts.ts'
 import type { DateReader } from './dates.ts'
-import { loadContacts } from './first-import.ts'
+import type { FirstImport } from './first-import.ts'
 import type { Hooks } from './hooks.ts'
 import type { ActivityRules } from './ingest.ts'
 import type { FieldReader } from './mapping.ts'
@@ -16,8 +16,8 @@ import type { FileRow } from './rows.ts'
 /** Rows that are merged together. */
 export interface Chunk {
   merge(tx: Transaction): Promise<Merged>
-  /** Instead, in the transaction that an exclusive lane has opened. */
-  load?(tx: Transaction): Promise<Merged>
+  /** Instead, in the transaction that an exclusive lane has opened: see `LaneWork`. */
+  compose?(): (tx: Transaction) => Promise<Merged>
   /** What the chunk may share with the one before, which has to be merged first then; absent where nothing can. */
   readonly keys?: ReadonlyMap<string, unknown>
 }
@@ -34,6 +34,7 @@ export interface Writer {
 export function contactWriter(
   getters: FieldReader['getters'],
   options: ContactMerge & { readonly attributes: Attributes; readonly date: DateReader },
+  first?: FirstImport,
 ): Writer {
   const { attributes, date, now } = options
   const read = contactReader(getters, { attributes, date, latest: now.getTime() })
@@ -55,7 +56,7 @@ export function contactWriter(
       return {
         keys: full,
         merge: (tx) => mergeContacts(tx, full, options),
-        load: (tx) => loadContacts(tx, full, options),
+        ...(first ? { compose: () => first.compose(full, options) } : {}),
       }
     },
   }

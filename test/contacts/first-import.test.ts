@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
+import type { ImportProgress } from '../../src/contacts/file-import.ts'
 import { importContacts } from '../../src/contacts/import.ts'
 import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -31,11 +32,18 @@ it('leaves every index as it found it, and links over all chunks at the end', as
     `${HEADER}a,one@example.com,\nb,none@example.com,\nc,one@example.com,13800000001\nd,none@example.com,13800000001
 e,none@example.com,\nf,none@example.com,\ng,,\n`,
   )
-  expect(await importContacts(database, path, options({ chunk: 2 }))).toMatchObject({
+  const told: (string | undefined)[] = []
+  const onProgress = ({ rows, indexing }: ImportProgress) =>
+    void told.push(`${rows}${indexing ? ' read, and the indexes to build' : ''}`)
+  expect(await importContacts(database, path, options({ chunk: 2, onProgress }))).toMatchObject({
     inserted: 7,
     updated: 0,
   })
+  expect(told.at(-1)).toBe('7 read, and the indexes to build')
   expect(await indexes(database)).toEqual(before)
+  expect(
+    await rows(database, sql`SELECT count(*) AS n FROM contacts JOIN contact_activity USING (contact_id)`),
+  ).toEqual([{ n: 7 }])
   expect(await persons(database)).toEqual(['a c d', 'b', 'e', 'f', 'g'])
   expect(await importContacts(database, path, options({ chunk: 2 }))).toMatchObject({ unchanged: 7 })
 })

@@ -352,7 +352,7 @@ u2,,,,,,,,,
     const summary = await importContacts(
       database,
       path,
-      options({ onProgress: ({ rows }) => void merged.push(rows) }),
+      options({ onProgress: ({ rows, indexing }) => void (indexing ?? merged.push(rows)) }),
     )
     expect(summary).toMatchObject({ rows: 302, inserted: 301, rejected: 1 })
     expect(merged).toHaveLength(3)
