@@ -94,6 +94,10 @@ export const REASONS = {
     en: 'no valid address on any of the step’s channels',
     'zh-CN': '该步骤的所有渠道都没有有效地址',
   },
+  no_channel: {
+    en: 'none of the step’s channels is set up',
+    'zh-CN': '该步骤的渠道均未接入',
+  },
   condition: { en: 'the step’s condition is false', 'zh-CN': '该步骤的条件不成立' },
   effort: {
     en: 'enough was sent for what the contact brings',

@@ -60,7 +60,7 @@ export interface GuardContext {
   /** What the campaign is about, where it says so. */
   readonly topic: string | undefined
   readonly calendar?: Calendar | undefined
-  /** The step's channels in the order of preference. */
+  /** The step's channels that are set up, in the order of preference. */
   readonly channels: readonly Reach[]
   /** Seconds. */
   readonly maxDelay: number
@@ -101,12 +101,19 @@ export function judgeAll(
   })
 }
 
-/** The verdict on one candidate. `contact` is the candidate with locale and zone resolved. */
+/**
+ * The verdict on one candidate. `contact` is the candidate with locale and zone resolved. Where none of the step's channels
+ * is set up, nobody's address is to blame.
+ */
 export function judge(candidate: Candidate, contact: ContactView, context: GuardContext): Verdict {
   return (
     ended(candidate, context.step) ??
     erased(candidate) ??
-    reachable(candidate, contact, context) ?? { kind: 'skip', reason: 'no_address', detail: null }
+    reachable(candidate, contact, context) ?? {
+      kind: 'skip',
+      reason: context.channels.length === 0 ? 'no_channel' : 'no_address',
+      detail: null,
+    }
   )
 }
 

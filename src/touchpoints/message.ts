@@ -73,7 +73,8 @@ export function composer(deps: {
     const { candidate, contact } = cleared
     const channel = deps.channels.get(cleared.channel)
     const address = channel?.addressOf(contact)
-    if (!channel || address === undefined) return unsent(candidate, 'skipped', 'no_address', null)
+    if (!channel) return unsent(candidate, 'skipped', 'no_channel', null)
+    if (address === undefined) return unsent(candidate, 'skipped', 'no_address', null)
     const { locale } = contact
     const variant = { locale, segment: candidate.segment }
     const template =

@@ -16,6 +16,7 @@ describe('reasons', () => {
       'erased',
       'suppressed',
       'no_address',
+      'no_channel',
       'condition',
       'missing_data',
     ],

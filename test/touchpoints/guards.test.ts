@@ -150,7 +150,7 @@ describe('guards', () => {
       withinDays: null,
       lately: null,
     }
-    const wrong: [Partial<Candidate>, string][] = [
+    const wrong: [Partial<Candidate>, string, Reach[]?][] = [
       [{ silencedBy: 'contaminated' }, 'cancel contaminated'],
       [{ silencedBy: 'merged' }, 'cancel merged'],
       [{ silencedBy: 'stopped' }, 'cancel stopped'],
@@ -158,8 +158,9 @@ describe('guards', () => {
       [{ over: false, active: true }, 'cancel returned'],
       [{ active: false, moved: true }, 'cancel moved'],
       [{ moved: false, superseded: true }, 'cancel superseded'],
-      [{ superseded: false, erased: true }, 'skip erased'],
-      [{ erased: false, suppressed: { email: 'manual', phone: null } }, 'skip suppressed: manual'],
+      [{ superseded: false, erased: true }, 'skip erased', []],
+      [{ erased: false }, 'skip no_channel', []],
+      [{ suppressed: { email: 'manual', phone: null } }, 'skip suppressed: manual'],
       [{ suppressed: { email: null, phone: null } }, 'skip no_consent: email: withdrawn'],
       [{ consent: {}, choice: own }, 'skip opted_out: channel email'],
       [{ choice: null, email: null }, 'skip no_address'],
@@ -169,7 +170,7 @@ describe('guards', () => {
       [{ effortLeft: null, facts: {} }, 'skip missing_data: contact.name'],
       [{ facts: { 'contact.name': 'Li' }, stale: ['contact.name'] }, 'skip stale_data: contact.name'],
     ]
-    const channels = [{ ...email, paused: true, ...shut(later(60)) }]
+    const there = [{ ...email, paused: true, ...shut(later(60)) }]
     const open = [{ ...email, paused: true }]
     const needs = { ...step, templates: new Map([['everyone', needing('hello', 'contact.name')]]) }
     const recorded: string[] = []
@@ -182,15 +183,17 @@ describe('guards', () => {
       ...{ suppressed: { email: 'manual', phone: null }, consent: { email: 'withdrawn' }, choice: own },
       ...{ condition: false, effortLeft: 0, stale: ['contact.name'] },
     }
-    for (const [change, expected] of wrong) {
+    for (const [change, expected, channels = there] of wrong) {
       candidate = { ...candidate, ...change }
       expectSaid(verdict(candidate, { step: needs, channels }), expected)
     }
     candidate = { ...candidate, stale: [], plannedFor: NOW }
     const shortly = '2026-03-02T10:01:00.000Z'
-    expectSaid(verdict(candidate, { step: needs, channels }), `defer quiet_hours ${shortly}`)
+    expectSaid(verdict(candidate, { step: needs, channels: there }), `defer quiet_hours ${shortly}`)
     candidate = { ...candidate, plannedFor: later(-7201) }
-    expect(verdict(candidate, { step: needs, channels })).toBe(`skip too_late: quiet_hours until ${shortly}`)
+    expect(verdict(candidate, { step: needs, channels: there })).toBe(
+      `skip too_late: quiet_hours until ${shortly}`,
+    )
     expectSaid(verdict(candidate, { step: needs, channels: open }), 'skip too_late')
     candidate = { ...candidate, plannedFor: NOW }
     expectSaid(verdict(candidate, { step: needs, channels: open }), 'defer paused 2026-03-02T10:05:00.000Z')
@@ -215,6 +218,9 @@ describe('guards', () => {
       'skip suppressed: complaint',
     )
     expect(verdict({ email: null, phone: null }, { channels })).toBe('skip no_address')
+    // Of channels that are not set up, there is nothing to say about the contact's addresses.
+    expect(verdict({ email: null, phone: null }, { channels: [] })).toBe('skip no_channel')
+    expect(verdict({}, { channels: [] })).toBe('skip no_channel')
     expect(verdict({ email: null, phone: null }, { channels: [email, reach('log', 'none')] })).toBe(
       'send log hello',
     )
