@@ -60,6 +60,18 @@ export function spellings(phone: string, countries: readonly string[]): string[]
   return [...new Set([...written, phone])].filter((each) => normalisePhone(each) === each)
 }
 
+/**
+ * The number with its country, as whoever sends to it would have it; as it is where that is not known, or where the
+ * countries do not agree. Persons are linked by it, however their numbers are written: those who may be two stay two.
+ * @param phone normalised
+ */
+export function wholeNumber(phone: string, countries: readonly string[]): string {
+  const [first, ...others] = countries
+  if (first === undefined) return phone
+  const whole = parsePhone(phone, first)
+  return whole !== undefined && others.every((each) => parsePhone(phone, each) === whole) ? whole : phone
+}
+
 function withoutCountry(whole: string, country: string): string[] {
   if (!whole.startsWith(`+${country}`)) return []
   const number = whole.slice(1 + country.length)

@@ -1,12 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { lockStripesShared, STRIPE_WIDTH, STRIPES } from '../database/stripes.ts'
-import { addressHashSql, type IdentifierKind } from './addresses.ts'
+import { addressHashSql, type IdentifierKind, wholeNumber } from './addresses.ts'
 import { type Attributes, CARRIES, type ContactRow } from './contact-rows.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import { isErased } from './erased.ts'
 import type { Hooks } from './hooks.ts'
-import { linkPersons, lockContacts, prepareLinks, shareNames } from './persons.ts'
+import { carriersOf, linkPersons, lockContacts, numberKey, prepareLinks, shareNames } from './persons.ts'
 
 export interface Merged {
   inserted: number
@@ -22,6 +22,8 @@ export interface ContactMerge {
   readonly asOf: Date
   readonly now: Date
   readonly sharedByAtMost: number
+  /** Of numbers that have none. */
+  readonly countries: readonly string[]
   readonly hooks: Hooks
 }
 
@@ -48,7 +50,7 @@ export async function mergeContacts(
   const shared = await findShared(tx)
   // All stripes at once and in order, before anything is decided: whom a merge reaches is known only from reading, and
   // a selection may be opening an episode for a contact that stays where it is. A chunk of a file reaches most anyway.
-  if (shared > 0 || inserted < chunk.size) await lockStripesShared(tx, ALL_STRIPES)
+  if (shared > 0 || inserted < chunk.size) await lockAllStripes(tx)
   const updated = inserted < chunk.size ? await updateKnown(tx, options) : 0
   if (shared > 0 || updated > 0) {
     await linkPersons(tx, { sharedByAtMost: options.sharedByAtMost, now: options.now, hooks: options.hooks })
@@ -56,13 +58,18 @@ export async function mergeContacts(
   return { inserted, updated }
 }
 
-/** One contact of each stripe. */
-const ALL_STRIPES = sql`SELECT stripe * ${STRIPE_WIDTH}::bigint AS contact_id FROM generate_series(0, ${STRIPES - 1}::int) AS stripe`
+/** Keeps selections away from everybody: whom a merge of persons may reach is not known before. */
+export async function lockAllStripes(tx: Transaction): Promise<void> {
+  await lockStripesShared(
+    tx,
+    sql`SELECT stripe * ${STRIPE_WIDTH}::bigint AS contact_id FROM generate_series(0, ${STRIPES - 1}::int) AS stripe`,
+  )
+}
 
 async function prepare(tx: Transaction): Promise<void> {
   await tx.client.query(`
     CREATE TEMP TABLE IF NOT EXISTS incoming_contacts (
-      external_id text NOT NULL, carried int NOT NULL, email text, phone text, locale text, timezone text,
+      external_id text NOT NULL, carried int NOT NULL, email text, phone text, whole text, locale text, timezone text,
       signed_up_at timestamptz, attributes jsonb NOT NULL, attributes_at jsonb NOT NULL, cleared text[]
     ) ON COMMIT DELETE ROWS`)
   await prepareLinks(tx)
@@ -82,12 +89,19 @@ export function agesOf({ attributes, asOf }: ContactMerge): (row: ContactRow) =>
   }
 }
 
+/** The number with its country where it is written without; null where there is nothing to add. */
+export function wholeOf({ phone }: ContactRow, { countries }: ContactMerge): string | null {
+  if (phone === null) return null
+  const whole = wholeNumber(phone, countries)
+  return whole === phone ? null : whole
+}
+
 function staged(chunk: ReadonlyMap<string, ContactRow>, options: ContactMerge): string {
   const ages = agesOf(options)
   let text = ''
   for (const row of chunk.values()) {
     const cleared = row.cleared.length === 0 ? '\\N' : `{${row.cleared.join(',')}}`
-    text += `${copyText(row.externalId)}\t${row.carried}\t${copyText(row.email)}\t${copyText(row.phone)}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${ages(row)}\t${cleared}\n`
+    text += `${copyText(row.externalId)}\t${row.carried}\t${copyText(row.email)}\t${copyText(row.phone)}\t${copyText(wholeOf(row, options))}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${ages(row)}\t${cleared}\n`
   }
   return text
 }
@@ -99,7 +113,8 @@ async function insertNew(tx: Transaction, options: ContactMerge): Promise<number
     sql`WITH fresh AS MATERIALIZED (
           SELECT nextval('contacts_contact_id_seq') AS contact_id, i.*,
             ${addressHashSql(options.addressKey, 'email', sql`i.email`)} AS email_key,
-            ${addressHashSql(options.addressKey, 'phone', sql`i.phone`)} AS phone_key
+            ${addressHashSql(options.addressKey, 'phone', sql`i.phone`)} AS phone_key,
+            ${addressHashSql(options.addressKey, 'phone', sql`i.whole`)} AS whole_key
           FROM incoming_contacts i
           -- A subquery of one value is always 10,000 index look-ups; NOT EXISTS may become a scan of the whole table.
           WHERE (SELECT x.contact_id FROM external_ids x WHERE x.external_id = i.external_id) IS NULL
@@ -108,17 +123,18 @@ async function insertNew(tx: Transaction, options: ContactMerge): Promise<number
           INSERT INTO external_ids (external_id, contact_id)
           SELECT external_id, contact_id FROM fresh ORDER BY external_id
         ), made AS (
-          INSERT INTO contacts (contact_id, person_id, external_id, email, email_key, phone, phone_key, locale,
+          INSERT INTO contacts (contact_id, person_id, external_id, email, email_key, phone, phone_key, whole_key, locale,
             timezone, signed_up_at, attributes, attributes_at, imported_at)
           OVERRIDING SYSTEM VALUE
-          SELECT contact_id, contact_id, external_id, email, email_key, phone, phone_key, locale,
+          SELECT contact_id, contact_id, external_id, email, email_key, phone, phone_key, whole_key, locale,
             timezone, signed_up_at, attributes, attributes_at, ${options.now}
           FROM fresh
         ), watched AS (
           INSERT INTO contact_activity (contact_id, silent_since)
           SELECT contact_id, signed_up_at FROM fresh ORDER BY signed_up_at
         ), identified AS (
-          INSERT INTO made_contacts (contact_id, email_key, phone_key) SELECT contact_id, email_key, phone_key FROM fresh
+          INSERT INTO made_contacts (contact_id, email_key, phone_key)
+          SELECT contact_id, email_key, ${numberKey(sql`fresh`)} FROM fresh
         )
         SELECT count(*) AS count FROM fresh`,
   )
@@ -135,7 +151,7 @@ async function findShared(tx: Transaction): Promise<number> {
   const shared = (kind: IdentifierKind) => {
     const key = sql.identifier(`${kind}_key`)
     return sql`SELECT ${kind}, m.${key}, m.contact_id, TRUE FROM made_contacts m
-      WHERE (SELECT c.contact_id FROM contacts c WHERE c.${key} = m.${key} AND c.contact_id <> m.contact_id
+      WHERE (SELECT c.contact_id FROM (${carriersOf(kind, sql`m.${key}`)}) c WHERE c.contact_id <> m.contact_id
              LIMIT 1) IS NOT NULL`
   }
   return execute(
@@ -164,7 +180,7 @@ async function updateKnown(tx: Transaction, options: ContactMerge): Promise<numb
     tx,
     sql`WITH wanted AS MATERIALIZED (
           SELECT c.contact_id,
-            ${carries('email')} AS email, ${carries('phone')} AS phone, ${carries('locale')} AS locale,
+            ${carries('email')} AS email, ${carries('phone')} AS phone, i.whole, ${carries('locale')} AS locale,
             ${carries('timezone')} AS timezone, ${carries('signed_up_at')} AS signed_up_at,
             CASE WHEN i.cleared IS NULL THEN c.attributes || i.attributes
                  ELSE (c.attributes || i.attributes) - i.cleared END AS attributes,
@@ -175,18 +191,20 @@ async function updateKnown(tx: Transaction, options: ContactMerge): Promise<numb
           JOIN contacts c ON c.contact_id = x.contact_id
           WHERE c.erased_at IS NULL
         ), changed AS MATERIALIZED (
-          SELECT w.*, c.email_key AS old_email_key, c.phone_key AS old_phone_key,
+          SELECT w.*, c.email_key AS old_email_key, ${numberKey(sql`c`)} AS old_number_key,
             CASE WHEN w.email = c.email THEN c.email_key
                  ELSE ${addressHashSql(options.addressKey, 'email', sql`w.email`)} END AS email_key,
             CASE WHEN w.phone = c.phone THEN c.phone_key
-                 ELSE ${addressHashSql(options.addressKey, 'phone', sql`w.phone`)} END AS phone_key
+                 ELSE ${addressHashSql(options.addressKey, 'phone', sql`w.phone`)} END AS phone_key,
+            CASE WHEN w.phone = c.phone THEN c.whole_key
+                 ELSE ${addressHashSql(options.addressKey, 'phone', sql`w.whole`)} END AS whole_key
           FROM wanted w JOIN contacts c USING (contact_id)
           WHERE (w.email, w.phone, w.locale, w.timezone, w.signed_up_at, w.attributes, w.attributes_at)
             IS DISTINCT FROM
             (c.email, c.phone, c.locale, c.timezone, c.signed_up_at, c.attributes, c.attributes_at)
         ), written AS (
           UPDATE contacts c SET email = w.email, email_key = w.email_key, phone = w.phone, phone_key = w.phone_key,
-            locale = w.locale, timezone = w.timezone, signed_up_at = w.signed_up_at, attributes = w.attributes,
+            whole_key = w.whole_key, locale = w.locale, timezone = w.timezone, signed_up_at = w.signed_up_at, attributes = w.attributes,
             attributes_at = w.attributes_at, imported_at = ${options.now}
           FROM changed w WHERE c.contact_id = w.contact_id
         ), resigned AS (
@@ -198,14 +216,14 @@ async function updateKnown(tx: Transaction, options: ContactMerge): Promise<numb
           SELECT contact_id, 'email' AS kind, old_email_key AS key FROM changed
           WHERE old_email_key IS DISTINCT FROM email_key AND old_email_key IS NOT NULL
           UNION ALL
-          SELECT contact_id, 'phone', old_phone_key FROM changed
-          WHERE old_phone_key IS DISTINCT FROM phone_key AND old_phone_key IS NOT NULL
+          SELECT contact_id, 'phone', old_number_key FROM changed w
+          WHERE old_number_key IS DISTINCT FROM ${numberKey(sql`w`)} AND old_number_key IS NOT NULL
         ), gained AS (
           SELECT contact_id, 'email' AS kind, email_key AS key FROM changed
           WHERE old_email_key IS DISTINCT FROM email_key AND email_key IS NOT NULL
           UNION ALL
-          SELECT contact_id, 'phone', phone_key FROM changed
-          WHERE old_phone_key IS DISTINCT FROM phone_key AND phone_key IS NOT NULL
+          SELECT contact_id, 'phone', ${numberKey(sql`w`)} FROM changed w
+          WHERE old_number_key IS DISTINCT FROM ${numberKey(sql`w`)} AND phone_key IS NOT NULL
         ), touched AS (
           INSERT INTO touched_identifiers (kind, key, contact_id, added)
           SELECT kind, key, contact_id, FALSE FROM dropped

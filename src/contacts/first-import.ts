@@ -2,10 +2,10 @@ import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { addressHashHex } from './addresses.ts'
 import type { ContactRow } from './contact-rows.ts'
-import { agesOf, type ContactMerge, type Merged } from './contacts.ts'
+import { agesOf, type ContactMerge, type Merged, wholeOf } from './contacts.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { Exclusive } from './exclusive-lane.ts'
-import { linkPersons, prepareLinks } from './persons.ts'
+import { linkPersons, numberKey, prepareLinks } from './persons.ts'
 
 // The first import of a workspace. Nobody is known yet, so nobody has to be looked up; and an index that is built over
 // all rows at once costs a fraction of one that is kept up row by row, at random places. For that, one transaction has
@@ -61,8 +61,8 @@ export function firstImport({ now, sharedByAtMost }: { now: Date; sharedByAtMost
   }
 }
 
-const CONTACTS = `contacts (contact_id, person_id, external_id, email, email_key, phone, phone_key, locale, timezone,
-  signed_up_at, attributes, attributes_at, imported_at)`
+const CONTACTS = `contacts (contact_id, person_id, external_id, email, email_key, phone, phone_key, whole_key, locale,
+  timezone, signed_up_at, attributes, attributes_at, imported_at)`
 
 /** The rows of both tables in COPY's text format, numbered from `firstId`. */
 function composeRows(
@@ -79,7 +79,7 @@ function composeRows(
   for (const row of chunk.values()) {
     const name = copyText(row.externalId)
     names += `${name}\t${id}\n`
-    contacts += `${id}\t${id}\t${name}\t${copyText(row.email)}\t${keyOf('email', row.email)}\t${copyText(row.phone)}\t${keyOf('phone', row.phone)}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${ages(row)}\t${now}\n`
+    contacts += `${id}\t${id}\t${name}\t${copyText(row.email)}\t${keyOf('email', row.email)}\t${copyText(row.phone)}\t${keyOf('phone', row.phone)}\t${keyOf('phone', wholeOf(row, options))}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${ages(row)}\t${now}\n`
     id += 1
   }
   return { names, contacts }
@@ -132,10 +132,10 @@ async function dropIndexes(tx: Transaction): Promise<string[]> {
 /** Who carries an address that others carry too; one that more than `sharedByAtMost` carry links nobody. */
 async function findShared(tx: Transaction, sharedByAtMost: number): Promise<void> {
   const carriers = (kind: 'email' | 'phone') => {
-    const key = sql.identifier(`${kind}_key`)
-    return sql`SELECT ${kind}::text AS kind, key, contact_id FROM contacts JOIN (
-        SELECT ${key} AS key FROM contacts WHERE ${key} IS NOT NULL
-        GROUP BY ${key} HAVING count(*) BETWEEN 2 AND ${sharedByAtMost}::bigint
+    const key = kind === 'email' ? sql`c.email_key` : numberKey(sql`c`)
+    return sql`SELECT ${kind}::text AS kind, key, contact_id FROM contacts c JOIN (
+        SELECT ${key} AS key FROM contacts c WHERE ${key} IS NOT NULL
+        GROUP BY 1 HAVING count(*) BETWEEN 2 AND ${sharedByAtMost}::bigint
       ) AS shared ON ${key} = key`
   }
   // Millions of keys are counted in memory, not on disk.

@@ -25,6 +25,7 @@ import {
   type SuppressionRow,
   suppressionReader,
 } from './suppressions.ts'
+import { compareNumbers } from './whole-numbers.ts'
 import { activityWriter, contactWriter, partitionsOf } from './writers.ts'
 
 export type { ImportOptions, ImportSummary } from './file-import.ts'
@@ -44,6 +45,9 @@ export async function importContacts(
   const { addressKey } = await settingsOf(database)
   const now = options.clock.now()
   const sharedByAtMost = workspace.persons.shared_by_at_most
+  const countries = countriesOf(workspace.channels)
+  const hooks = options.hooks ?? {}
+  await compareNumbers(database, { countries, sharedByAtMost, now, hooks })
   const first = firstImport({ now, sharedByAtMost })
   return importFile(database, file, options, {
     kind: 'contacts',
@@ -62,7 +66,8 @@ export async function importContacts(
           asOf: asOfOf(file, now, options.asOf),
           now,
           sharedByAtMost,
-          hooks: options.hooks ?? {},
+          countries,
+          hooks,
         },
         first,
       ),

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { countriesOf } from '../channels/sms/phone.ts'
 import { type Database, execute, rows, type Transaction } from '../database/connect.ts'
 import { makeUnknown, messageKeySql } from './activity.ts'
 import type { Call } from './calls.ts'
@@ -18,6 +19,7 @@ export interface LiveOptions {
   readonly workspace: ActivityRules & {
     readonly attributes: Attributes
     readonly persons: { readonly shared_by_at_most: number }
+    readonly channels?: Readonly<Record<string, unknown>>
   }
   readonly addressKey: string
   readonly now: Date
@@ -158,6 +160,7 @@ async function identify(tx: Transaction, calls: readonly Call[], options: LiveOp
     asOf: options.now,
     now: options.now,
     sharedByAtMost: options.workspace.persons.shared_by_at_most,
+    countries: countriesOf(options.workspace.channels),
     hooks: options.hooks,
   })
   // What follows joins whole chunks: the planner may read tables again as it likes.

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import type { IdentifierKind } from './addresses.ts'
@@ -11,6 +11,21 @@ export interface Linked {
   readonly links: readonly string[]
   /** Made in this very transaction: it was nobody before. */
   readonly isNew: boolean
+}
+
+/**
+ * What a contact's number is compared by: with its country, where it is known.
+ * @param contact an alias of something with phone_key and whole_key
+ */
+export function numberKey(contact: SQL): SQL {
+  return sql`coalesce(${contact}.whole_key, ${contact}.phone_key)`
+}
+
+/** The ids of the contacts that carry an identifier, by the indexes on their keys. */
+export function carriersOf(kind: IdentifierKind, key: SQL): SQL {
+  if (kind === 'email') return sql`SELECT c.contact_id FROM contacts c WHERE c.email_key = ${key}`
+  return sql`SELECT c.contact_id FROM contacts c WHERE c.phone_key = ${key} AND c.whole_key IS NULL
+    UNION ALL SELECT c.contact_id FROM contacts c WHERE c.whole_key = ${key}`
 }
 
 /**
@@ -52,7 +67,7 @@ export async function prepareLinks(tx: Transaction): Promise<void> {
 
 /**
  * Assigns persons anew around the identifiers in `touched_identifiers`, which the transaction has added to
- * contacts or taken from them (contacts it has made stand in `made_contacts`): a person is a connected component
+ * contacts or taken from them (contacts it has made stand in `made_contacts`; `phone` is a number by {@link numberKey}): a person is a connected component
  * over shared identifiers, named after its first contact. An identifier that more than `sharedByAtMost` contacts carry
  * links nobody. Expects {@link lockContacts}, and all stripes: a selection that draws an arm for anybody of a merged
  * person, moved or not, comes wholly before or wholly after.
@@ -96,16 +111,14 @@ export async function linkPersons(
  */
 async function readMembers(tx: Transaction, limit: number): Promise<Linked[]> {
   const shared = (kind: IdentifierKind) => {
-    const key = sql.identifier(`${kind}_key`)
+    const key = kind === 'email' ? sql`m.email_key` : numberKey(sql`m`)
     return sql`(
-      SELECT encode(m.${key}, 'hex') WHERE 2 <= (
+      SELECT encode(${key}, 'hex') WHERE 2 <= (
         SELECT CASE WHEN count(*) <= ${limit} THEN count(*) ELSE 0 END FROM (
-          SELECT FROM contacts c WHERE c.${key} = m.${key} LIMIT ${limit + 1}
+          SELECT FROM (${carriersOf(kind, key)}) AS c LIMIT ${limit + 1}
         ) AS carriers
       ))`
   }
-  const carriersOf = (kind: IdentifierKind) =>
-    sql`SELECT c.contact_id FROM contacts c WHERE k.kind = ${kind} AND c.${sql.identifier(`${kind}_key`)} = k.key`
   const found = await rows<{
     contact_id: number
     person_id: number
@@ -119,7 +132,8 @@ async function readMembers(tx: Transaction, limit: number): Promise<Linked[]> {
         ), carriers AS (
           SELECT c.contact_id, k.added, count(*) OVER (PARTITION BY k.kind, k.key) AS carried_by
           FROM keys k CROSS JOIN LATERAL (
-            ${carriersOf('email')} UNION ALL ${carriersOf('phone')}
+            SELECT * FROM (${carriersOf('email', sql`k.key`)}) AS e WHERE k.kind = 'email'
+            UNION ALL SELECT * FROM (${carriersOf('phone', sql`k.key`)}) AS p WHERE k.kind = 'phone'
             LIMIT ${limit} + k.added + 1
           ) AS c
         ), affected AS (

@@ -1,5 +1,7 @@
 import cron from 'node-cron'
+import { countriesOf } from '../channels/sms/phone.ts'
 import { pruneIngest } from '../contacts/live.ts'
+import { compareNumbers } from '../contacts/whole-numbers.ts'
 import { transaction } from '../database/connect.ts'
 import { closeOverdueCalls } from '../outcomes/calls.ts'
 import { bookEarlyCosts } from '../outcomes/costs.ts'
@@ -58,6 +60,7 @@ export async function startScheduler(
     start('dispatch', dispatcher.dispatch),
     start('report', createReporter(runtime, dispatcher, pace)),
     start('prune', () => prune(runtime)),
+    start('numbers', () => numbers(runtime)),
     start('sweep', createSweeper(runtime, events, pace)),
     start('signals', () => freshen(runtime, pace)),
     start('breakers', () => watch(runtime, events, pace)),
@@ -177,6 +180,14 @@ function createReporter(runtime: Runtime, { handedAt }: Dispatcher, pace: Pace):
  */
 export function sumsWait(now: number, handedAt: number | undefined, latest: number): boolean {
   return now < latest && (handedAt === undefined || now - handedAt < LULL)
+}
+
+/** The workspace may name other countries for numbers than when it was last started. */
+async function numbers({ database, clock, workspace, hooks }: Runtime): Promise<number> {
+  const countries = countriesOf(workspace.channels)
+  const sharedByAtMost = workspace.persons.shared_by_at_most
+  await compareNumbers(database, { countries, sharedByAtMost, now: clock.now(), hooks })
+  return PRUNE_EVERY
 }
 
 /** Forgets what ingest need no longer know. */

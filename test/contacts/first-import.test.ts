@@ -1,11 +1,12 @@
 import { gzipSync } from 'node:zlib'
 import { sql } from 'drizzle-orm'
-import { expect, it } from 'vitest'
-import type { ImportProgress } from '../../src/contacts/file-import.ts'
+import { describe, expect, it } from 'vitest'
+import type { ImportOptions, ImportProgress } from '../../src/contacts/file-import.ts'
+import type { Hooks } from '../../src/contacts/hooks.ts'
 import { importContacts } from '../../src/contacts/import.ts'
 import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
-import { file, options } from './files.ts'
+import { file, options, workspace } from './files.ts'
 
 const indexes = (database: Database) =>
   rows(
@@ -101,4 +102,51 @@ it('keeps what was loaded where the file breaks off', async () => {
   expect(await rows(database, sql`SELECT inserted, finished_at FROM imports`)).toEqual([
     { inserted: kept?.n, finished_at: null },
   ])
+})
+
+describe('a number that is written in several ways', () => {
+  const china = {
+    ...workspace,
+    persons: { shared_by_at_most: 4 },
+    channels: { sms: { provider: 'aliyun' } },
+  }
+  const take = async (database: Database, rows: string, more: Partial<ImportOptions> = {}) =>
+    await importContacts(database, file('a.csv', HEADER + rows), options({ workspace: china, ...more }))
+
+  it('links persons, in the first file and in later ones', async () => {
+    const database = await freshDatabase()
+    await take(
+      database,
+      'a,,138 0013 8000\nb,,+86 138-0013-8000\nc,,008613800138000\nd,,8613800138000\ne,,13900139000\nf,,+4413800138000\n',
+      { chunk: 2 },
+    )
+    expect(await persons(database)).toEqual(['a b c d', 'e', 'f'])
+    await take(database, 'g,,+8613900139000\nh,,0139 0013 9000\n')
+    expect(await persons(database)).toEqual(['a b c d', 'e g h', 'f'])
+    // Written anew it is the same, and another is another.
+    expect(await take(database, 'e,,8613900139000\nh,,13700137000\n')).toMatchObject({ updated: 2 })
+    expect(await persons(database)).toEqual(['a b c d', 'e g', 'f', 'h'])
+    await take(database, 'h,,\ni,,+86 137 0013 7000\n')
+    expect(await persons(database)).toEqual(['a b c d', 'e g', 'f', 'h', 'i'])
+    // One that too many share, however they write it, links nobody.
+    await take(database, 'j,,+8613900139000\nk,,13900139000\nl,,8613900139000\n')
+    expect(await persons(database)).toEqual(['a b c d', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'])
+  })
+
+  it('links persons once its country is known, and no more where it may be of two', async () => {
+    const database = await freshDatabase()
+    let merged = 0
+    const hooks: Hooks = {
+      onMerged: async (tx) => {
+        merged += await execute(tx, sql`SELECT FROM merged_persons`)
+      },
+    }
+    await take(database, 'a,,13800138000\nb,,+8613800138000\nc,,13800138000\n', { workspace })
+    expect(await persons(database)).toEqual(['a c', 'b'])
+    await take(database, 'd,,\n', { hooks })
+    expect([await persons(database), merged]).toEqual([['a b c', 'd'], 1])
+    const both = { ...workspace, channels: { ...china.channels, callback: { country: '49' } } }
+    await take(database, 'd,,\n', { workspace: both })
+    expect(await persons(database)).toEqual(['a c', 'b', 'd'])
+  })
 })

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { countriesOf } from '../../channels/sms/phone.ts'
 import type { Clock } from '../../clock.ts'
 import { eventNamer } from '../../config/event-names.ts'
 import type { SyncSettings } from '../../config/sync-settings.ts'
@@ -12,6 +13,7 @@ import type { ImportWorkspace } from '../file-import.ts'
 import type { Hooks } from '../hooks.ts'
 import { settledOn } from '../lanes.ts'
 import type { ReasonCount } from '../reject-reasons.ts'
+import { compareNumbers } from '../whole-numbers.ts'
 import { activityWriter, contactWriter, partitionsOf, type Writer } from '../writers.ts'
 import { overlapTrouble } from './bound.ts'
 import { openChunks } from './chunks.ts'
@@ -137,6 +139,7 @@ async function pull(pulling: Pulling): Promise<void> {
     if (because) summary.because = because
     summary.cursor = from?.cursor ?? null
     const { addressKey } = await settingsOf(database)
+    if (settings.kind === 'contacts' && !summary.dryRun) await compareAll(pulling, now)
     const writer = openWriter(bound, pulling, now, addressKey)
     if (settings.kind === 'activity') await settle(prepareActivityImport)
     const chunks = openChunks(pulling, { writer, fingerprint, addressKey, now, began: from })
@@ -164,6 +167,12 @@ async function pull(pulling: Pulling): Promise<void> {
   }
 }
 
+async function compareAll({ database, options: { workspace, hooks } }: Pulling, now: Date): Promise<void> {
+  const countries = countriesOf(workspace.channels)
+  const sharedByAtMost = workspace.persons.shared_by_at_most
+  await compareNumbers(database, { countries, sharedByAtMost, now, hooks })
+}
+
 function bind(source: Source, { settings, options }: Pulling): BoundColumns {
   const { where, workspace } = options
   const bound = bindColumns(where.name, settings, source.columns, workspace.attributes)
@@ -186,7 +195,17 @@ function openWriter(
   if (settings.kind === 'contacts') {
     const { attributes, persons } = workspace
     const sharedByAtMost = persons.shared_by_at_most
-    return contactWriter(getters, { attributes, date, addressKey, asOf: now, now, sharedByAtMost, hooks })
+    const countries = countriesOf(workspace.channels)
+    return contactWriter(getters, {
+      attributes,
+      date,
+      addressKey,
+      asOf: now,
+      now,
+      sharedByAtMost,
+      countries,
+      hooks,
+    })
   }
   const nameOf = eventNamer(workspace.events.names)
   const type = getters.get('type')

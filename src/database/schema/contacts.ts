@@ -25,6 +25,8 @@ export const contacts = pgTable(
     emailKey: bytea('email_key'),
     phone: text('phone'),
     phoneKey: bytea('phone_key'),
+    /** Of the number with its country, where it is written without: what persons are linked by instead. */
+    wholeKey: bytea('whole_key'),
     locale: text('locale'),
     timezone: text('timezone'),
     signedUpAt: at('signed_up_at'),
@@ -40,6 +42,7 @@ export const contacts = pgTable(
     // Of type hash: only equality is asked, and four bytes in the place of 32 take a fifth off an import.
     index('contacts_email').using('hash', t.emailKey).where(sql`email_key IS NOT NULL`),
     index('contacts_phone').using('hash', t.phoneKey).where(sql`phone_key IS NOT NULL`),
+    index('contacts_whole').using('hash', t.wholeKey).where(sql`whole_key IS NOT NULL`),
   ],
 )
 

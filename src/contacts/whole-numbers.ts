@@ -1,0 +1,88 @@
+import { sql } from 'drizzle-orm'
+import { bigints } from '../database/arrays.ts'
+import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+import { settingsOf } from '../database/migrate.ts'
+import { addressHash, wholeNumber } from './addresses.ts'
+import { lockAllStripes } from './contacts.ts'
+import type { Hooks } from './hooks.ts'
+import { linkPersons, lockContacts, prepareLinks } from './persons.ts'
+
+// What contacts' numbers are linked by depends on the countries of numbers that have none. Where the workspace names others
+// than it did, all are compared anew.
+
+/** Contacts a transaction. */
+const CHUNK = 10_000
+/** The row of `settings` that says by which countries the numbers were last compared. */
+const SETTING = 'number_countries'
+
+export interface Comparing {
+  readonly countries: readonly string[]
+  readonly sharedByAtMost: number
+  readonly now: Date
+  readonly hooks: Hooks
+}
+
+/**
+ * Links persons by their numbers as the countries have them, if that was last done by others: numbers are told apart that
+ * were one, and the other way about. One statement where nothing has changed. Interrupted, it is begun anew.
+ */
+export async function compareNumbers(database: Database, options: Comparing): Promise<void> {
+  const wanted = options.countries.join(' ')
+  const [known] = await rows<{ countries: string; last: number }>(
+    database,
+    sql`SELECT (SELECT value FROM settings WHERE name = ${SETTING}) AS countries,
+          coalesce((SELECT max(contact_id) FROM contacts), 0) AS last`,
+  )
+  if (!known || known.countries === wanted) return
+  const { addressKey } = await settingsOf(database)
+  for (let after = 0; after < known.last; ) {
+    after = await transaction(database, (tx) => compareChunk(tx, after, { ...options, addressKey }))
+  }
+  await execute(
+    database,
+    sql`INSERT INTO settings (name, value) VALUES (${SETTING}, ${wanted})
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+  )
+}
+
+/** @returns the last contact of the chunk; infinity where there are no more */
+async function compareChunk(
+  tx: Transaction,
+  after: number,
+  options: Comparing & { readonly addressKey: string },
+): Promise<number> {
+  const { countries, addressKey, sharedByAtMost, now, hooks } = options
+  await lockContacts(tx)
+  await lockAllStripes(tx)
+  await prepareLinks(tx)
+  // As in contacts.ts: all that follows looks single contacts up.
+  await tx.client.query('SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off')
+  const found = await rows<{ contactId: number; phone: string; whole: Buffer | null }>(
+    tx,
+    sql`SELECT contact_id AS "contactId", phone, whole_key AS whole FROM contacts
+        WHERE contact_id > ${after} AND phone IS NOT NULL ORDER BY contact_id LIMIT ${CHUNK} FOR NO KEY UPDATE`,
+  )
+  const changed = found.flatMap(({ contactId, phone, whole }) => {
+    const number = wholeNumber(phone, countries)
+    const key = number === phone ? null : addressHash(addressKey, 'phone', number)
+    const same = key === null ? whole === null : whole?.equals(key)
+    return same ? [] : [{ contactId, key }]
+  })
+  if (changed.length > 0) {
+    await execute(
+      tx,
+      sql`WITH anew AS (
+            SELECT c.contact_id, coalesce(c.whole_key, c.phone_key) AS before, coalesce(n.key, c.phone_key) AS after, n.key
+            FROM unnest(${bigints(changed.map(({ contactId }) => contactId))},
+              ${sql.param(changed.map(({ key }) => key))}::bytea[]) AS n(contact_id, key)
+            JOIN contacts c USING (contact_id)
+          ), written AS (
+            UPDATE contacts c SET whole_key = a.key FROM anew a WHERE c.contact_id = a.contact_id
+          )
+          INSERT INTO touched_identifiers (kind, key, contact_id, added)
+          SELECT 'phone', before, contact_id, FALSE FROM anew UNION ALL SELECT 'phone', after, contact_id, TRUE FROM anew`,
+    )
+    await linkPersons(tx, { sharedByAtMost, now, hooks })
+  }
+  return found.at(CHUNK - 1)?.contactId ?? Number.POSITIVE_INFINITY
+}
