@@ -51,13 +51,19 @@ const LATE = {
     sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at)
         SELECT r.contact_id, r.touchpoint_id, 'late ' || ${seed}::text, (ARRAY['delivered', 'clicked', 'hard_bounce'])[${(seed % 3) + 1}::int], ${at}::timestamptz, ${at}::timestamptz
         FROM touchpoint_records r JOIN ${pick(sql`${seed}::text`)} p USING (contact_id, episode_id) ON CONFLICT DO NOTHING`,
-  // What an episode costs is booked while it is open; later, an offer's redemption says so.
+  // What an episode costs is booked while it is open, but for a call that was made after it; later, an offer's redemption
+  // says so.
   booked: (at: Date, seed: number) =>
     sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
-        SELECT r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, (ARRAY['spend', 'liability', 'labour'])[${(seed % 3) + 1}::int],
-          'email', ${seed}::bigint * 1000, ${at}::timestamptz
-        FROM touchpoint_records r JOIN episodes e USING (contact_id, episode_id)
-        WHERE e.ended_at > ${at} AND r.touchpoint_id % 2 = ${seed % 2}::int`,
+        SELECT r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, booked.kind, 'email', ${seed}::bigint * 1000, ${at}::timestamptz
+        FROM (SELECT (ARRAY['spend', 'liability', 'labour'])[${(seed % 3) + 1}::int] AS kind) booked,
+          touchpoint_records r JOIN episodes e USING (contact_id, episode_id)
+        WHERE (booked.kind = 'labour' OR e.ended_at > ${at}) AND r.touchpoint_id % 2 = ${seed % 2}::int`,
+  // A provider that is asked, or a worker that was thought dead, says how a send ended.
+  known: (_: Date, seed: number) =>
+    sql`UPDATE touchpoint_records r SET state = ${seed % 2 ? 'sent' : 'failed'}, reason = ${seed % 2 ? null : 'refused'}::text
+        FROM ${pick(sql`${seed}::text`)} p WHERE (r.contact_id, r.episode_id) = (p.contact_id, p.episode_id)
+          AND r.state IN ('sent', 'failed', 'uncertain')`,
   opened: undefined,
   activity: (at: Date, seed: number) =>
     sql`WITH e AS (SELECT e.contact_id, e.assigned_at + make_interval(days => ${(seed % 80) + 1}::int) AS at
@@ -106,9 +112,11 @@ describe('what is rolled up', () => {
     expect(await at(11)).toBe(2)
     expect(await at(36)).toBe(2)
     expect(await at(37)).toBe(0)
-    await execute(database, LATE.receipt(day(37), 1))
-    expect(await at(37)).toBeGreaterThan(0)
-    expect(await at(37)).toBe(0)
+    for (const late of [LATE.receipt(day(37), 1), LATE.booked(day(37), 2), LATE.known(day(37), 2)]) {
+      await execute(database, late)
+      expect(await at(37)).toBeGreaterThan(0)
+      expect(await at(37)).toBe(0)
+    }
     // Known events of past days alone are held against what was known then.
     await execute(database, LATE.activity(day(36), 4))
     expect(await at(38)).toBe(2)
@@ -122,7 +130,7 @@ describe('what is rolled up', () => {
 
   it('never differs from a rebuild, whatever happens in whatever order', async () => {
     const act = fc.record({
-      what: fc.constantFrom('opened', 'receipt', 'activity', 'booked', 'roll', 'end'),
+      what: fc.constantFrom('opened', 'receipt', 'activity', 'booked', 'known', 'roll', 'end'),
       seed: fc.nat(10_000),
       days: fc.integer({ min: 0, max: 20 }),
     })
@@ -149,7 +157,8 @@ describe('what is rolled up', () => {
               sql`UPDATE episodes SET ended_at = ${day(now)} WHERE ended_at > ${day(now)} AND episode_id % 2 = 0`,
             )
           } else if (what === 'roll') await rollUp(database, day(now), RULES)
-          else await execute(database, LATE[what as 'receipt' | 'activity' | 'booked'](day(now), seed))
+          else
+            await execute(database, LATE[what as 'receipt' | 'activity' | 'booked' | 'known'](day(now), seed))
         }
         // What came late is known by the day after.
         now += 1
