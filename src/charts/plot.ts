@@ -49,6 +49,8 @@ function writerOf(unit: ChartUnit, locale: string, currency?: string): (value: n
 const GRID = { left: 56, right: 24, bottom: 28 }
 /** Pixels under the axis where it has a title. */
 const NAMED = 44
+/** Below this, the width of a phone. */
+const NARROW = 480
 /** Pixels of a title above what it is over. */
 const TITLE = 30
 
@@ -242,6 +244,8 @@ function barOption(chart: BarChart, locale: string, width: number): ChartOption 
     grid: { ...GRID, left: 130, top: tops.grid },
     xAxis: {
       type: 'value',
+      // On a phone five figures run into one another.
+      splitNumber: width < NARROW ? 2 : 5,
       axisLabel: { color: FAINT, formatter: (value: number) => write(value), hideOverlap: true },
       splitLine: { lineStyle: { color: '#e5e7eb' } },
     },

@@ -138,7 +138,8 @@ function activityText(entry: Of<'activity'>, speech: Speech): string {
 }
 
 function openedText(entry: Of<'opened'>, speech: Speech): string {
-  const { campaign, version, entryTier, segment, arm, personId, episodeNo } = entry
+  const { campaign, version, entryTier, arm, personId, episodeNo } = entry
+  const segment = entry.segment === 'everyone' ? speech.word('everyone') : entry.segment
   const group = speech.word(arm)
   const since = sinceText(entry, speech)
   const until = speech.moment(entry.windowEndsAt)

@@ -56,7 +56,14 @@ export function variantCostTables(
     title: en
       ? 'What each variant cost, over all who drew it and are complete'
       : '各方案的成本（按抽中且观察期已满的人计）',
-    columns: [left(''), right(en ? 'booked' : '金额'), perPerson, left('95 %'), perRecall, left('95 %')],
+    columns: [
+      left(''),
+      right(en ? 'booked' : '金额'),
+      perPerson,
+      left(speech.word('interval')),
+      perRecall,
+      left(speech.word('interval')),
+    ],
     rows: booked.flatMap((step) =>
       step.variants.map(({ name, cost }) => [
         cell.text(`${nameOf(step, steps, speech)} · ${name}`),
@@ -76,10 +83,10 @@ export function variantCostTables(
     columns: [
       left(''),
       perPerson,
-      left('95 %'),
+      left(speech.word('interval')),
       perRecall,
-      left('95 %'),
-      ...(valued ? [right(en ? 'brings in, a head' : '人均净收益'), left('95 %')] : []),
+      left(speech.word('interval')),
+      ...(valued ? [right(en ? 'brings in, a head' : '人均净收益'), left(speech.word('interval'))] : []),
     ],
     rows: booked.flatMap((step) => {
       const silent = off || step.split.alarm

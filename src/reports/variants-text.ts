@@ -43,7 +43,7 @@ export function variantTables(steps: readonly ComparedStep[], off: boolean, styl
       right(en ? 'complete' : '观察期已满'),
       right(en ? 'came back' : '回来'),
       right(en ? 'rate' : '召回率'),
-      left('95 %'),
+      left(speech.word('interval')),
     ],
     rows: steps.flatMap((step) =>
       step.variants.map(({ name, share, assigned, sent, matured, recalled, rate }) => [
@@ -83,7 +83,7 @@ function comparisonTable(steps: readonly ComparedStep[], off: boolean, style: Te
   return {
     id: 'comparisons',
     title: en ? 'Each variant against the first (p by Holm)' : '各方案与第一个方案比较（Holm 校正）',
-    columns: [left(''), right(en ? 'points' : '百分点'), left('95 %'), right('p'), left('')],
+    columns: [left(''), right(en ? 'points' : '百分点'), left(speech.word('interval')), right('p'), left('')],
     rows: steps.flatMap((step) => step.comparisons.map((comparison) => line(step, comparison))),
     empty: '',
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { LineChart } from '../../src/charts/chart.ts'
+import type { BarChart, LineChart } from '../../src/charts/chart.ts'
 import { plotOption } from '../../src/charts/plot.ts'
 import { drawSvg } from '../../src/charts/svg.ts'
 
@@ -20,7 +20,7 @@ const chartOf = (from: string, count: number, apart: number, over: Partial<LineC
 })
 
 /** What stands on the picture, in the order it is drawn. */
-const texts = (chart: LineChart, width = 760, locale = 'en') =>
+const texts = (chart: LineChart | BarChart, width = 760, locale = 'en') =>
   [...drawSvg(plotOption(chart, locale, width), { width, height: 300 }).matchAll(/<text[^>]*>([^<]+)</g)].map(
     ([, text]) => text,
   )
@@ -57,4 +57,14 @@ describe('a curve over days', () => {
     expect(texts(chart)).toContain('CN¥2,000')
     expect(texts(chart, 760, 'zh-CN')).toContain('¥2,000')
   })
+})
+
+it('has figures under its bars that do not run into one another, on a phone either', () => {
+  const chart: BarChart = {
+    ...{ kind: 'bars', id: 'test', title: '', unit: 'count', categories: ['contacted'] },
+    series: [{ name: 'all', values: [4174] }],
+  }
+  const figures = (width: number) => texts(chart, width).filter((text) => /^[\d,]+$/.test(text ?? ''))
+  expect(figures(760)).toEqual(['0', '1,000', '2,000', '3,000', '4,000', '5,000'])
+  expect(figures(340)).toEqual(['0', '2,000', '4,000', '6,000'])
 })

@@ -127,8 +127,8 @@ it('a channel that is not set up is no address that is missing', () => {
     text(locale, { audience: { ...plan.audience, steps: [{ ...remind, closed }] } }, 160)
   expect(said(['push', 'sms'])).toContain('30 of 30 cannot be reached: push or sms is not set up yet')
   expect(said(['push', 'sms'], 'zh-CN')).toContain('30 人中 30 人无法触达：推送通知或短信尚未接入')
-  expect(said(['push'])).toContain('30 of 30 have no sms address')
-  expect(said([])).toContain('30 of 30 have no push or sms address')
+  expect(said(['push'])).toContain('30 of 30 have no phone number')
+  expect(said([])).toContain('30 of 30 have no push address or phone number')
 })
 
 describe('a plan in Chinese', () => {

@@ -170,7 +170,7 @@ describe('the timeline of a contact', () => {
       Oct 13, 2025, 08:00  Activity: 2 × session from here to Dec 22, 2025, 08:00.
       Dec 22, 2025, 08:00  Activity: order, worth CN¥120.00.
       Jan 1, 2026, 08:00   graded: 2 runs from here to Feb 10, 2026, 08:00 looked at everyone silent for long enough. The answers are kept as counts; who was taken in has an entry here.
-      Jan 1, 2026, 08:00   graded (version 1) took this contact in: silent since Dec 22, 2025, 08:00, tier coupon, segment everyone. Group: contacted (drawn from the campaign’s salt, person 1 and episode 1). A recall counts until Jan 31, 2026, 08:00.
+      Jan 1, 2026, 08:00   graded (version 1) took this contact in: silent since Dec 22, 2025, 08:00, tier coupon, segment everyone else. Group: contacted (drawn from the campaign’s salt, person 1 and episode 1). A recall counts until Jan 31, 2026, 08:00.
       Jan 1, 2026, 08:00   Entered tier coupon. Planned: remind (email) for Jan 1, 2026, 08:00, coupon (email) for Jan 6, 2026, 08:00.
       Jan 1, 2026, 10:24   coupon › remind: sent (by email, template unfinished-order, attempt 2, CN¥0.05, provider’s id abc@mx).
       Jan 4, 2026, 08:00   Activity: order, worth CN¥66.00.
@@ -178,7 +178,7 @@ describe('the timeline of a contact', () => {
       Jan 4, 2026, 08:00   graded: recalled (CN¥66.00).
       Jan 4, 2026, 08:00   coupon › coupon: cancelled: came back before it was sent.
       Feb 2, 2026, 08:00   graded: ended: recalled.
-      Feb 10, 2026, 08:00  graded (version 1) took this contact in: silent since Jan 4, 2026, 08:00, tier coupon, segment everyone. Group: contacted (drawn from the campaign’s salt, person 1 and episode 2). A recall counts until Mar 12, 2026, 08:00.
+      Feb 10, 2026, 08:00  graded (version 1) took this contact in: silent since Jan 4, 2026, 08:00, tier coupon, segment everyone else. Group: contacted (drawn from the campaign’s salt, person 1 and episode 2). A recall counts until Mar 12, 2026, 08:00.
       Feb 10, 2026, 08:00  Entered tier coupon. Planned: remind (email) for Feb 10, 2026, 08:00, coupon (email) for Feb 11, 2026, 08:00.
       Feb 10, 2026, 08:00  coupon › remind: failed: the provider says the address does not exist (by email, template unfinished-order, “550 5.1.1 <l***@example.com> unknown”).
       Feb 15, 2026, 08:00  E-mail put on the do-not-contact list: unsubscribed (import).
@@ -215,7 +215,7 @@ describe('the timeline of a contact', () => {
       2025年10月13日 08:00  活跃：session 2 次，至 2025年12月22日 08:00。
       2025年12月22日 08:00  活跃：order，金额 ¥120.00。
       2026年1月1日 08:00    graded：从此时到 2026年2月10日 08:00 共运行 2 次，考察所有沉默足够久的人。结果只按人数保存；被纳入者在此另有记录。
-      2026年1月1日 08:00    graded（版本 1）纳入此联系人：自 2025年12月22日 08:00 起沉默，阶段 coupon，分群 everyone。分组：触达组（由活动盐值、人 1、第 1 次流失抽取）。召回计至 2026年1月31日 08:00。
+      2026年1月1日 08:00    graded（版本 1）纳入此联系人：自 2025年12月22日 08:00 起沉默，阶段 coupon，分群 其他人。分组：触达组（由活动盐值、人 1、第 1 次流失抽取）。召回计至 2026年1月31日 08:00。
       2026年1月1日 08:00    进入阶段 coupon。计划：remind（电子邮件）2026年1月1日 08:00、coupon（电子邮件）2026年1月6日 08:00。
       2026年1月1日 10:24    coupon › remind：已发送（通过电子邮件，模板 unfinished-order，第 2 次尝试，¥0.05，服务商编号 abc@mx）。
       2026年1月4日 08:00    活跃：order，金额 ¥66.00。
@@ -223,7 +223,7 @@ describe('the timeline of a contact', () => {
       2026年1月4日 08:00    graded：召回（¥66.00）。
       2026年1月4日 08:00    coupon › coupon：已取消：发送前已自行回来。
       2026年2月2日 08:00    graded：结束：已召回。
-      2026年2月10日 08:00   graded（版本 1）纳入此联系人：自 2026年1月4日 08:00 起沉默，阶段 coupon，分群 everyone。分组：触达组（由活动盐值、人 1、第 2 次流失抽取）。召回计至 2026年3月12日 08:00。
+      2026年2月10日 08:00   graded（版本 1）纳入此联系人：自 2026年1月4日 08:00 起沉默，阶段 coupon，分群 其他人。分组：触达组（由活动盐值、人 1、第 2 次流失抽取）。召回计至 2026年3月12日 08:00。
       2026年2月10日 08:00   进入阶段 coupon。计划：remind（电子邮件）2026年2月10日 08:00、coupon（电子邮件）2026年2月11日 08:00。
       2026年2月10日 08:00   coupon › remind：失败：服务商称该地址不存在（通过电子邮件，模板 unfinished-order，“550 5.1.1 <l***@example.com> unknown”）。
       2026年2月15日 08:00   邮箱进入禁止联系名单：已退订（import）。

@@ -224,7 +224,7 @@ describe('variants in the lift', () => {
     const tables = sheetReports.lift.sheet(data, english).tables
     const csv = (id: string) => csvOf(tables.filter((table) => table.id === id)).split('\r\n')
     expect(csv('variant_costs').slice(0, 2)).toEqual([
-      ',booked,a person,95 %,each who came back,95 %',
+      ',booked,a person,95 % interval,each who came back,95 % interval',
       expect.stringMatching(/^remind · plain,90,0\.09,CN¥0\.0\d+ … CN¥0\.0\d+,0\.9,CN¥0\.\d+ … CN¥\d\.\d+$/),
     ])
     expect(csv('cost_comparisons')[1]).toMatch(

@@ -413,10 +413,10 @@ test('who is not there, or nobody at all, is said in Chinese to whoever reads Ch
       })
     ).text()
   expect(await read('/contacts/nobody', 'zh-CN')).toContain('没有此联系人')
-  expect(await read('/contacts/nobody', 'en')).toContain('no contact has the external id')
+  expect(await read('/contacts/nobody', 'en')).toContain('No contact has the external id')
   nobodyYet = true
   expect(await read('/templates', 'zh-CN')).toContain('尚无联系人')
-  expect(await read('/templates', 'en')).toContain('there are no contacts yet')
+  expect(await read('/templates', 'en')).toContain('There are no contacts yet')
   nobodyYet = false
 })
 

@@ -113,12 +113,23 @@ export function lossLines(step: StepOutlook, speech: Speech): CountLine[] {
   return lost.flatMap(([count, words]) => (count > 0 ? [{ count, words }] : []))
 }
 
+/** What a channel reaches somebody at. */
+function placeOf(channel: string, speech: Speech): string {
+  const en = speech.language === 'en'
+  if (channel === 'callback' || channel === 'sms') return en ? 'phone number' : '手机号'
+  return en ? `${speech.channel(channel)} address` : `${speech.channel(channel)}地址`
+}
+
 /** That there is no address, of the channels one could be for; or that there is none of those channels yet. */
 function unaddressed({ channels, closed = [] }: StepOutlook, speech: Speech): string {
   const en = speech.language === 'en'
   const open = channels.filter((channel) => !closed.includes(channel))
-  const names = (open.length === 0 ? channels : open).map(speech.channel).join(en ? ' or ' : '或')
-  if (open.length > 0) return en ? `have no ${names} address` : `没有${names}地址`
+  const or = en ? ' or ' : '或'
+  if (open.length > 0) {
+    const places = [...new Set(open.map((channel) => placeOf(channel, speech)))]
+    return `${en ? 'have no ' : '没有'}${places.join(or)}`
+  }
+  const names = channels.map(speech.channel).join(or)
   return en ? `cannot be reached: ${names} is not set up yet` : `无法触达：${names}尚未接入`
 }
 

@@ -113,7 +113,7 @@ export function bare(guest: Guest, workspace: string, title: string, body: Child
 /** What somebody is told whose request was not done, inside the frame. */
 export function refusalPage(visit: Visit, title: string, words: string) {
   return layout(visit, {
-    title: title.replaceAll('`', ''),
+    title: title.charAt(0).toUpperCase() + title.slice(1).replaceAll('`', ''),
     body: (
       <div class="card">
         <p>

@@ -11,7 +11,7 @@ const WORDS = {
     en: 'The address may be mistyped, or what it showed is there no more.',
     'zh-CN': '地址可能有误，或原来的内容已不存在。',
   },
-  home: { en: 'To the start page', 'zh-CN': '回到首页' },
+  home: { en: 'To the first page', 'zh-CN': '返回首页' },
 } as const
 
 /** Whether a request comes from somebody who reads pages: a browser says so, and a program does not. */

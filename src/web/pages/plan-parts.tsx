@@ -309,7 +309,7 @@ export function EffectOverTime({ visit, figures }: Part) {
     ),
     xTitle: say('days from now, the observation included', '距今天数（含观察期）'),
     x: 'number',
-    unit: 'percent',
+    unit: 'points',
     series: [
       {
         name: planWord('smallest', speech),
