@@ -39,15 +39,16 @@ const ALLOWED: Record<string, readonly string[]> = {
   // How a number may be written is asked by whoever compares numbers.
   contacts: ['config', 'database', 'channels/sms/phone.ts'],
   signals: ['config', 'database', 'statistics'],
-  // The life-cycle and open calls alone: entering a tier cancels what is left of the one before, in the same transaction.
+  // What interrupts, and open calls alone: entering a tier cancels what is left of the one before, in the same transaction.
   audience: [
-    ...['config', 'database', 'signals', 'channels/channel.ts', 'touchpoints/lifecycle.ts'],
+    ...['config', 'database', 'signals', 'channels/channel.ts', 'touchpoints/interruptions.ts'],
     'outcomes/calls.ts',
   ],
   touchpoints: ['config', 'database', 'audience', 'offers', 'tokens', 'channels/channel.ts'],
   outcomes: [
     ...['config', 'database', 'offers', 'channels/channel.ts'],
     ...['touchpoints/keys.ts', 'touchpoints/lifecycle.ts'],
+    ...['touchpoints/interruptions.ts', 'touchpoints/recovery.ts'],
   ],
   // What is left of an offer is judged in one place.
   reports: ['charts', 'config', 'database', 'statistics', 'offers/pools.ts'],
@@ -201,7 +202,12 @@ describe('the architecture', () => {
     const writers = (statement: RegExp) =>
       files.filter((file) => statement.test(readFileSync(join(ROOT, file), 'utf8'))).toSorted()
     const marks = 'touchpoints/caps.ts'
-    expect(writers(/(UPDATE|DELETE FROM) touchpoints\b/)).toEqual([marks, 'touchpoints/lifecycle.ts'])
+    expect(writers(/(UPDATE|DELETE FROM) touchpoints\b/)).toEqual([
+      marks,
+      'touchpoints/interruptions.ts',
+      'touchpoints/lifecycle.ts',
+      'touchpoints/recovery.ts',
+    ])
     expect(writers(/INSERT INTO touchpoints\b/)).toEqual([
       'audience/seeds.ts',
       'audience/stages.ts',

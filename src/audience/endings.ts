@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
-import { cancel } from '../touchpoints/lifecycle.ts'
+import { cancel } from '../touchpoints/interruptions.ts'
 
 /**
  * Ends the episodes a condition picks out, with what is left of their touchpoints. The locks on the episodes come first,

@@ -4,7 +4,7 @@ import { isLeavingReason } from '../config/reasons.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { storable } from '../database/storable.ts'
 import { lockStripesShared } from '../database/stripes.ts'
-import { lockEpisodes } from '../touchpoints/lifecycle.ts'
+import { lockEpisodes } from '../touchpoints/interruptions.ts'
 import type { CallKey } from './calls.ts'
 
 // What became of an attempt to call somebody, and what follows from it. An attempt is recorded once, whoever reports

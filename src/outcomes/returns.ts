@@ -3,7 +3,7 @@ import { ON_RETURN } from '../config/campaign.ts'
 import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
-import { cancel } from '../touchpoints/lifecycle.ts'
+import { cancel } from '../touchpoints/interruptions.ts'
 import { closeCalls } from './calls.ts'
 
 // What new activity means for open episodes: sending stops, the return and the recall are written down. Runs inside

@@ -3,7 +3,7 @@ import { chunksWithOpen } from '../database/chunks.ts'
 import { type Database, execute, type Transaction, transaction } from '../database/connect.ts'
 import { lockStripesShared } from '../database/stripes.ts'
 import { WinbackError } from '../errors.ts'
-import { cancel, lockWaiting, unclaim } from '../touchpoints/lifecycle.ts'
+import { cancel, lockWaiting, unclaim } from '../touchpoints/interruptions.ts'
 import { CAMPAIGN_CALLS, closeCalls } from './calls.ts'
 
 // Other causes that end the sending to somebody, each inside the transaction that records it.

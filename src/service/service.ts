@@ -2,7 +2,7 @@ import type { RunResult } from '../audience/run.ts'
 import type { SyncSummary } from '../contacts/sync/sync.ts'
 import type { BatchResult } from '../touchpoints/batch.ts'
 import type { Tripped } from '../touchpoints/breakers.ts'
-import type { Swept } from '../touchpoints/lifecycle.ts'
+import type { Swept } from '../touchpoints/recovery.ts'
 
 // The long-running roles: the scheduler (scheduler.ts) and the sending workers (sending.ts). `start` is all of them in
 // one process; `worker` and `scheduler` are the same ones on more machines. None keeps state: any may be killed, and

@@ -1,23 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
-import type { AddressKind, Channel, ContactView } from '../channels/channel.ts'
-import type { Clock } from '../clock.ts'
+import type { AddressKind } from '../channels/channel.ts'
 import type { Calendar } from '../config/calendar.ts'
 import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/compiled.ts'
-import { type Database, rows } from '../database/connect.ts'
+import { rows } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { countSends } from './breakers.ts'
 import { takeSlots } from './capacity.ts'
-import { type DeadDevice, deliver, type Keep } from './delivery.ts'
+import { type DeliveryDependencies, deliver } from './delivery.ts'
 import type { Batch } from './dispatch.ts'
 import { type Candidate, gather } from './gather.ts'
 import { type GuardContext, judgeAll, type Reach, type Verdict } from './guards.ts'
 import type { TouchpointKey } from './keys.ts'
-import { claim, type Deferral, LEASES, type Leases, putBack, type Settlement, settle } from './lifecycle.ts'
+import { claim, type Deferral, LEASES, putBack, type Settlement, settle } from './lifecycle.ts'
 import { type Cleared, composeOnce, composer, type TemplateFinder, unsent } from './message.ts'
 import { giveBack } from './rates.ts'
 import { type ReserveDependencies, release, reserve } from './reserve.ts'
-import type { Slots } from './slots.ts'
 import { refreshStandings } from './standings.ts'
 import { type Sender, viewContact } from './view.ts'
 import { openingByZone } from './windows.ts'
@@ -26,30 +24,17 @@ import { openingByZone } from './windows.ts'
 // what does not go → deliver, which renders, sends and settles the rest → release → account. A handful of statements for
 // hundreds of touchpoints; none of them is per contact.
 
-export interface WorkerDependencies extends ReserveDependencies {
-  readonly database: Database
-  readonly clock: Clock
+export interface WorkerDependencies extends ReserveDependencies, DeliveryDependencies {
   readonly book: CampaignBook
   readonly sender: Sender
-  readonly channels: ReadonlyMap<string, Channel>
   /** What each channel delivers to, by name. */
   readonly addressKinds: ReadonlyMap<string, AddressKind>
   /** Loads a template set by its hash; loads each once. */
   templates(hash: string): Promise<TemplateFinder>
-  /** Sends under way in this process, by channel: jobs that run side by side share them. */
-  readonly slots: ReadonlyMap<string, Slots>
-  /** What the address a channel delivers to is remembered by; null where it delivers to no address. None by default. */
-  addressKey?(channel: string, contact: ContactView): Buffer | null
-  /** Forgets devices that are nobody's any more. */
-  forgetDevices?(dead: readonly DeadDevice[]): Promise<void>
-  /** Keeps what Winback itself is the provider of, in the transaction that settles the sends. */
-  keep?: Keep
   /** Channels nothing goes out on without consent; none by default. */
   readonly needsConsent?: ReadonlySet<string>
   /** Which days are workdays, and on which nothing is sent; Monday to Friday by default. */
   readonly calendar?: Calendar
-  /** LEASES by default. */
-  readonly leases?: Leases
 }
 
 /** Seconds: a batch that begins before midnight of a month's last day is settled in the next month. */

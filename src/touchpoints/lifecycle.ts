@@ -1,22 +1,15 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Wait } from '../config/waits.ts'
 import { bigints, ofAnyLength } from '../database/arrays.ts'
-import {
-  AWAITING_NO_DISK,
-  execute,
-  preparedRows,
-  rows,
-  type Session,
-  type Transaction,
-} from '../database/connect.ts'
-import { ensurePartitionsWithin } from '../database/partitions.ts'
+import { AWAITING_NO_DISK, execute, preparedRows, type Session } from '../database/connect.ts'
 import { expectedCost, grantedWith } from '../offers/conclusion.ts'
 import { type Going, goingTable, keyTable, lockByKey, type TouchpointKey } from './keys.ts'
 import { type LastLook, mayGo } from './last-look.ts'
 
-// Every change of a touchpoint's state, as set-based SQL. Elsewhere, rows of the work table are only born (as `planned`:
-// audience/stages.ts, audience/seeds.ts, outcomes/returns.ts), marked with the channel that caps.ts reserved, and removed
-// when a person is erased.
+// A touchpoint's way from `planned` to its record, as set-based SQL: what a dispatcher and a worker do to it. What happens
+// meanwhile and takes it from under them is in interruptions.ts; what they leave behind when they die, in recovery.ts.
+// Elsewhere, rows of the work table are only born (as `planned`: audience/stages.ts, audience/seeds.ts,
+// outcomes/returns.ts), marked with the channel that caps.ts reserved, and removed when a person is erased.
 //
 //   planned ─▶ queued ─▶ claimed ─▶ sending ─▶ (settled: a row of touchpoint_records)
 //      ▲─────────┴──────────┴──────────┘ release, defer, retry
@@ -305,196 +298,9 @@ export async function putBack(
  * Keeps where messages may have gone whose address their next try forgets.
  * @param tried rows of touchpoints as they were
  */
-function rememberTried(tried: SQL): SQL {
+export function rememberTried(tried: SQL): SQL {
   return sql`INSERT INTO tried_addresses (contact_id, touchpoint_id, channel, address_key)
       SELECT contact_id, touchpoint_id, channel, address_key FROM (${tried}) t
       WHERE t.state = 'sending' AND t.address_key IS NOT NULL
       ON CONFLICT DO NOTHING`
-}
-
-/**
- * planned | queued | claimed → cancelled, for all touchpoints a condition picks out; `sending` is past recall.
- * To be run in the transaction that records the cause (a return, the next tier, a stop), after it has taken its
- * locks on the episodes.
- * @param which an SQL condition over `t` (touchpoints)
- * @param state `skipped` where a guard would have said so (a suppression), else `cancelled`
- */
-export async function cancel(
-  tx: Transaction,
-  cause: { which: SQL; reason: string; detail?: string; now: Date; state?: 'cancelled' | 'skipped' },
-): Promise<number> {
-  await ensurePartitionsWithin(tx, 'touchpoint_records', [cause.now])
-  const [result] = await rows<{ cancelled: number }>(
-    tx,
-    sql`
-    WITH locked AS (
-      SELECT t.* FROM touchpoints t
-      WHERE t.state IN ('planned', 'queued', 'claimed') AND (${cause.which})
-      ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
-    ), gone AS (
-      DELETE FROM touchpoints t USING locked l
-      WHERE t.contact_id = l.contact_id AND t.touchpoint_id = l.touchpoint_id
-      RETURNING l.*
-    ), recorded AS (
-      INSERT INTO touchpoint_records
-        (contact_id, touchpoint_id, episode_id, step_id, variant, state, reason, detail, attempt, planned_for, settled_at)
-      SELECT contact_id, touchpoint_id, episode_id, step_id, variant, ${cause.state ?? 'cancelled'}, ${cause.reason},
-        ${cause.detail ?? null}, attempt, planned_for, ${cause.now}
-      FROM gone
-    )
-    SELECT count(*) AS cancelled FROM gone`,
-  )
-  return result?.cancelled ?? 0
-}
-
-/** Locks episodes for the transaction, in the order of their keys: whatever silences them comes before or after it. */
-export async function lockEpisodes(
-  tx: Transaction,
-  keys: readonly { readonly contactId: number; readonly episodeId: number }[],
-): Promise<void> {
-  await execute(
-    tx,
-    sql`SELECT FROM episodes e WHERE (e.contact_id, e.episode_id) IN (
-        SELECT * FROM unnest(${bigints(keys.map((key) => key.contactId))}, ${bigints(keys.map((key) => key.episodeId))}))
-      ORDER BY e.contact_id, e.episode_id FOR SHARE OF e`,
-  )
-}
-
-/**
- * Locks what {@link cancel} and then {@link unclaim} may take of the touchpoints a condition picks out. Each of the two
- * goes by the order of the keys, but one after the other they do not: a return that cancels all of them would wait for us,
- * and we for it.
- * @param which an SQL condition over `t` (touchpoints)
- */
-export async function lockWaiting(tx: Transaction, which: SQL): Promise<void> {
-  await execute(
-    tx,
-    sql`SELECT FROM touchpoints t WHERE t.state IN ('planned', 'queued', 'claimed') AND (${which})
-      ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t`,
-  )
-}
-
-/**
- * queued | claimed → planned, for all touchpoints a condition picks out: the guards have to look at them again, for what
- * they saw is no longer so. The worker that holds them finds its claim gone. What is planned is locked, too: whoever took
- * it before the cause is committed would not see it, and keep what it saw.
- * @param which an SQL condition over `t` (touchpoints)
- */
-export async function unclaim(tx: Transaction, which: SQL): Promise<number> {
-  return await execute(
-    tx,
-    sql`
-    WITH locked AS (
-      SELECT t.contact_id, t.touchpoint_id, t.state FROM touchpoints t
-      WHERE t.state IN ('planned', 'queued', 'claimed') AND (${which})
-      ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
-    )
-    UPDATE touchpoints t SET state = 'planned', claim_id = NULL, lease_until = NULL, channel = NULL
-    FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id
-      AND locked.state <> 'planned'`,
-  )
-}
-
-/** What a sweep found and mended. */
-export interface Swept {
-  /** Claims or queue places whose lease ran out before anything was handed over: planned again. */
-  readonly released: number
-  /** Sends of unknown outcome on a channel that recognises repeats: to be sent again with the same key. */
-  readonly repeated: number
-  /** Sends of unknown outcome elsewhere: recorded, never repeated. */
-  readonly uncertain: number
-}
-
-/**
- * Whatever has outlived its lease: queued | claimed → planned, and of `sending` → planned where the channel recognises a
- * repeat, else → uncertain. Leases are the database's real time; `now` dates the records, whose partition must be there.
- *
- * It reads the due part of the work table through its index. An index on the lease would find the expired at once,
- * and would turn each of a touchpoint's changes of state into a non-HOT update.
- * @param idempotent names of the channels whose provider recognises a repeat by its key
- */
-export async function reclaimExpired(
-  session: Session,
-  now: Date,
-  idempotent: readonly string[],
-): Promise<Swept> {
-  const [swept] = await rows<Swept>(
-    session,
-    sql`
-    WITH expired AS MATERIALIZED (
-      SELECT t.* FROM steps s JOIN touchpoints t ON t.step_id = s.step_id AND t.due_at <= ${now}
-      WHERE t.state IN ('queued', 'claimed', 'sending') AND t.lease_until < clock_timestamp()
-      ORDER BY t.contact_id, t.touchpoint_id LIMIT 10000 FOR UPDATE OF t SKIP LOCKED
-    ), remembered AS (
-      ${rememberTried(sql`SELECT * FROM expired x WHERE x.channel = ANY (${sql.param(idempotent)}::text[])`)}
-    ), released AS (
-      UPDATE touchpoints t
-      SET state = 'planned', claim_id = NULL, lease_until = NULL, channel = NULL, address_key = NULL,
-          waits = CASE WHEN t.state = 'sending' THEN 'retry' END,
-          attempt = t.attempt + (t.state = 'sending')::int
-      FROM expired x
-      WHERE t.contact_id = x.contact_id AND t.touchpoint_id = x.touchpoint_id
-        AND (x.state <> 'sending' OR x.channel = ANY (${sql.param(idempotent)}::text[]))
-      RETURNING x.state
-    ), gone AS (
-      DELETE FROM touchpoints t USING expired x
-      WHERE t.contact_id = x.contact_id AND t.touchpoint_id = x.touchpoint_id
-        AND x.state = 'sending' AND NOT x.channel = ANY (${sql.param(idempotent)}::text[])
-      RETURNING x.*
-    ), recorded AS (
-      INSERT INTO touchpoint_records
-        (contact_id, touchpoint_id, episode_id, step_id, variant, state, detail, channel, address_key, attempt, planned_for,
-          settled_at)
-      SELECT contact_id, touchpoint_id, episode_id, step_id, variant, 'uncertain',
-        'the worker went away while it was sending', channel, address_key, attempt + 1, planned_for, ${now}
-      FROM gone
-    )
-    SELECT (SELECT count(*) FROM released WHERE state <> 'sending') AS released,
-      (SELECT count(*) FROM released WHERE state = 'sending') AS repeated,
-      (SELECT count(*) FROM gone) AS uncertain`,
-  )
-  return swept ?? { released: 0, repeated: 0, uncertain: 0 }
-}
-
-/**
- * uncertain → sent | failed: what became of a send is known after all (the worker that made it was only slow, or a
- * receipt came). The record is amended in place. The ledger gets the difference: what
- * the sweeper could not know the price of is booked, what never went out is taken back. What was booked is read off the
- * locked record, which holds it for as long as the outcome is unknown: the ledger as this statement sees it lacks what a
- * sweep books meanwhile (budgets.ts). The offer's liability stays with its grant, which outlives the message: another step
- * may promise it anew, and it ends by redemption or expiry.
- */
-export async function resolve(session: Session, now: Date, known: readonly Settlement[]): Promise<number> {
-  const column = <K extends keyof Settlement>(key: K) => sql.param(known.map((row) => row[key]))
-  const numbers = (key: 'contactId' | 'touchpointId' | 'cost') => bigints(known.map((row) => row[key]))
-  const [result] = await preparedRows<{ resolved: number }>(
-    session,
-    sql`
-    WITH known AS (
-      SELECT * FROM unnest(
-        ${ofAnyLength(numbers('contactId'))}, ${numbers('touchpointId')}, ${column('state')}::text[],
-        ${column('reason')}::text[], ${column('detail')}::text[], ${column('template')}::text[],
-        ${column('providerId')}::text[], ${numbers('cost')}
-      ) AS k(contact_id, touchpoint_id, state, reason, detail, template, provider_id, cost)
-      WHERE state IN ('sent', 'failed')
-    ), doubted AS (
-      SELECT r.contact_id, r.touchpoint_id, r.cost AS before, k.state, k.reason, k.detail, k.provider_id, k.template,
-        CASE k.state WHEN 'sent' THEN greatest(k.cost, r.cost) ELSE 0 END AS cost
-      FROM known k JOIN touchpoint_records r USING (contact_id, touchpoint_id)
-      WHERE r.state = 'uncertain'
-      ORDER BY r.contact_id, r.touchpoint_id FOR UPDATE OF r
-    ), amended AS (
-      UPDATE touchpoint_records r SET state = d.state, reason = d.reason, detail = d.detail,
-        provider_id = coalesce(d.provider_id, r.provider_id), template = coalesce(d.template, r.template), cost = d.cost
-      FROM doubted d
-      WHERE r.contact_id = d.contact_id AND r.touchpoint_id = d.touchpoint_id AND r.state = 'uncertain'
-      RETURNING r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, r.channel, d.before, d.cost
-    ), booked AS (
-      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
-      SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', channel, cost - before, ${now}
-      FROM amended WHERE cost <> before
-    )
-    SELECT count(*) AS resolved FROM amended`,
-  )
-  return result?.resolved ?? 0
 }

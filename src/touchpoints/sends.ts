@@ -3,6 +3,7 @@ import type { CompiledCampaign } from '../config/compiled.ts'
 import { storable } from '../database/storable.ts'
 import { messageOf } from '../errors.ts'
 import type { GuardContext } from './guards.ts'
+import type { TouchpointKey } from './keys.ts'
 import type { Deferral, Settlement } from './lifecycle.ts'
 import type { Cleared, Compose, Outgoing } from './message.ts'
 import { localDay, openingByZone } from './windows.ts'
@@ -72,6 +73,21 @@ export function putOff(
     if (!dayOver || candidate.seed || overflow) return undefined
     return { contactId, touchpointId, dueAt: now, tried: false, why: 'capacity' }
   }
+}
+
+/** What was not marked: a return came first, or a pause. The fence lets back what is still ours. */
+export function againAt({ contactId, touchpointId }: TouchpointKey, dueAt: Date): Deferral {
+  return { contactId, touchpointId, dueAt, tried: false, why: 'changed' }
+}
+
+/** `campaign.step`: what providers may group their own figures by. */
+export function streamOf({ campaign, context }: Dispatch): string {
+  return `${campaign.name}.${context.step.id}`
+}
+
+/** The channels of the step on which nothing goes without consent. */
+export function needingConsent({ context }: Dispatch): string[] {
+  return context.channels.flatMap((channel) => (channel.needsConsent ? [channel.name] : []))
 }
 
 /** One send. It never throws, and it does not begin where its lease might end before it does. */

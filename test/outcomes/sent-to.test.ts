@@ -8,7 +8,7 @@ import { concludeCall, giveCallBack, takeCall } from '../../src/service/calls.ts
 import { unsubscribe } from '../../src/service/mail.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
-import { reclaimExpired } from '../../src/touchpoints/lifecycle.ts'
+import { reclaimExpired } from '../../src/touchpoints/recovery.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { openShop, TEMPLATES, WORKSPACE } from '../support/shop.ts'

@@ -7,7 +7,7 @@ import { offer } from '../../src/offers/offers.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { holdBudgets, openBudgets, releaseBudgets, sweepBudgets } from '../../src/touchpoints/budgets.ts'
 import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
-import { reclaimExpired } from '../../src/touchpoints/lifecycle.ts'
+import { reclaimExpired } from '../../src/touchpoints/recovery.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
 import {

@@ -1,0 +1,60 @@
+import type { Clock } from '../clock.ts'
+import type { Database } from '../database/connect.ts'
+import { throughOutage } from '../database/outage.ts'
+import { takeLastLook } from './last-look.ts'
+import { LEASES, type Leases, putBack, type Settlement, settle, settleUnmarked } from './lifecycle.ts'
+import {
+  againAt,
+  concludeSend,
+  count,
+  type Dispatch,
+  handOver,
+  needingConsent,
+  ready,
+  streamOf,
+  type Tally,
+} from './sends.ts'
+
+export interface RecordingDependencies {
+  readonly database: Database
+  readonly clock: Clock
+  readonly leases?: Leases
+}
+
+/**
+ * Sends on a channel that has no effect outside: the record is the handover, so there is nothing to be in doubt of, and
+ * what is sent is settled in the statement that looks whether it may be, and dated by the look at its window, however
+ * long that statement waits. What is not (a return came first, a pause) goes back, where the fence lets it.
+ */
+export async function record(deps: RecordingDependencies, dispatch: Dispatch, tally: Tally): Promise<void> {
+  const { database, clock } = deps
+  const { claimId, campaign, context, promised } = dispatch
+  const now = clock.now()
+  const { composed, unfit, deferred } = ready(dispatch, dispatch.toSend, now)
+  const leases = deps.leases ?? LEASES
+  const leaseEnds = performance.now() + leases.send * 1000
+  const stream = streamOf(dispatch)
+  const sent: Settlement[] = []
+  const later = [...deferred]
+  for (const outgoing of composed) {
+    const outcome = concludeSend(outgoing, await handOver(outgoing, leaseEnds, stream), now, context.maxDelay)
+    if ('dueAt' in outcome) later.push(outcome)
+    else sent.push(outcome)
+  }
+  const last = { campaign: campaign.name, now, needsConsent: needingConsent(dispatch) }
+  await throughOutage(async () => {
+    if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
+    const done =
+      sent.length > 0
+        ? await takeLastLook(database, composed, async (session, asked, counted) => {
+            const ids = new Set(asked.map(({ candidate }) => candidate.touchpointId))
+            const mine = sent.filter(({ touchpointId }) => ids.has(touchpointId))
+            return await settleUnmarked(session, claimId, mine, { ...last, counted }, promised)
+          })
+        : 0
+    count(tally, sent, done)
+    // Those that are settled are no longer there to go back.
+    const back = done < sent.length ? [...later, ...sent.map((each) => againAt(each, now))] : later
+    if (back.length > 0) tally.deferred += await putBack(database, claimId, back)
+  }, leases.send)
+}

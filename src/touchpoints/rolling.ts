@@ -1,0 +1,276 @@
+import type { CallTask, ContactView, Delivery, InappMessage } from '../channels/channel.ts'
+import type { Clock } from '../clock.ts'
+import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import { type Database, type Transaction, transaction } from '../database/connect.ts'
+import { throughOutage } from '../database/outage.ts'
+import { lockEpisodes } from './interruptions.ts'
+import type { Going } from './keys.ts'
+import { takeLastLook } from './last-look.ts'
+import {
+  type Deferral,
+  LEASES,
+  type Leases,
+  markSending,
+  putBack,
+  renew,
+  type Settlement,
+  settle,
+} from './lifecycle.ts'
+import type { Cleared, Outgoing } from './message.ts'
+import { resolve } from './recovery.ts'
+import {
+  againAt,
+  concludeSend,
+  count,
+  type Dispatch,
+  handOver,
+  needingConsent,
+  putOff,
+  ready,
+  streamOf,
+  type Tally,
+} from './sends.ts'
+import type { Slots } from './slots.ts'
+
+// Handing over, as a rolling window: no more touchpoints are `sending` at a time than the channel sends at once, so
+// a worker that is killed leaves at most that many in doubt. Marking the next slice and settling the last one go to
+// the database together.
+
+/** Something Winback is the provider of, as its channel said it. */
+export interface Keepsake {
+  readonly contactId: number
+  readonly touchpointId: number
+  readonly episodeId: number
+  readonly offer: string | null
+  readonly keep: InappMessage | CallTask
+}
+
+/** Writes what is kept, beside the settlement. Those of a send that turns out to be settled otherwise are left alone. */
+export type Keep = (
+  tx: Transaction,
+  now: Date,
+  place: { readonly campaign: CompiledCampaign; readonly step: CompiledStep },
+  keepsakes: readonly Keepsake[],
+) => Promise<void>
+
+export interface RollingDependencies {
+  readonly database: Database
+  readonly clock: Clock
+  /** LEASES by default. */
+  readonly leases?: Leases
+  /** What the address a channel delivers to is remembered by; null where it delivers to no address. None by default. */
+  addressKey?(channel: string, contact: ContactView): Buffer | null
+  /** Forgets devices that are nobody's any more. */
+  forgetDevices?(dead: readonly DeadDevice[]): Promise<void>
+  /** Keeps what Winback itself is the provider of, in the transaction that settles the sends. */
+  readonly keep?: Keep
+}
+
+/** A device a provider says is gone. */
+export interface DeadDevice {
+  readonly contactId: number
+  readonly token: string
+}
+
+/** A send that has ended, and how. */
+interface Ended {
+  readonly outgoing: Outgoing
+  readonly delivery: Delivery
+}
+
+/** Milliseconds a send that has ended may wait for others to be settled with. */
+const LINGER = 50
+
+export async function roll(
+  deps: RollingDependencies,
+  dispatch: Dispatch,
+  slots: Slots,
+  tally: Tally,
+): Promise<void> {
+  const todo = [...dispatch.toSend]
+  const ended: Ended[] = []
+  const failures: unknown[] = []
+  const half = slots.width / 2
+  const lease = (deps.leases ?? LEASES).claim
+  const stream = streamOf(dispatch)
+  let underWay = 0
+  let wake = () => {}
+  let settleAt = Number.POSITIVE_INFINITY
+  let renewAt = performance.now() + lease * 500
+
+  while (todo.length > 0 || underWay > 0 || ended.length > 0) {
+    const enough = ended.length >= half || underWay === 0 || performance.now() >= settleAt
+    const results = enough ? ended.splice(0) : []
+    const idle = underWay === 0 && results.length === 0
+    const room = todo.length === 0 ? 0 : idle ? await slots.take(todo.length) : slots.tryTake(todo.length)
+    if (results.length === 0 && room === 0) {
+      await new Promise<void>((resolve) => {
+        // Half a slice is worth waiting for, though not for ever: what has ended is in doubt until it is settled.
+        const timer = ended.length > 0 ? setTimeout(resolve, settleAt - performance.now()) : undefined
+        wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+      continue
+    }
+    const slice = todo.splice(0, room)
+    const [marking, settling] = await Promise.allSettled([
+      markSlice(deps, dispatch, slice, tally),
+      settleResults(deps, dispatch, results, tally),
+    ])
+    const marked = marking.status === 'fulfilled' ? marking.value : NOTHING_MARKED
+    slots.give(results.length + room - marked.outgoing.length)
+    for (const outgoing of marked.outgoing) {
+      underWay += 1
+      void handOver(outgoing, marked.leaseEnds, stream).then((delivery) => {
+        underWay -= 1
+        if (ended.length === 0) settleAt = performance.now() + LINGER
+        ended.push({ outgoing, delivery })
+        wake()
+      })
+    }
+    for (const step of [marking, settling]) if (step.status === 'rejected') failures.push(step.reason)
+    if (todo.length > 0 && performance.now() > renewAt) {
+      renewAt = performance.now() + lease * 500
+      const rest = todo.map((cleared) => cleared.candidate)
+      await renew(deps.database, dispatch.claimId, rest, lease).catch((error) => failures.push(error))
+    }
+    // Nothing more is begun, but what is under way is waited for and settled: nobody else knows how it ends. The
+    // rest of the claim comes back by its lease.
+    if (failures.length > 0) todo.length = 0
+  }
+  if (failures.length > 0) throw failures[0]
+}
+
+/** What may be handed over, and when its lease ends (performance.now()). */
+interface Marked {
+  readonly outgoing: readonly Outgoing[]
+  readonly leaseEnds: number
+}
+const NOTHING_MARKED: Marked = { outgoing: [], leaseEnds: 0 }
+
+/**
+ * Composes a slice, looks once more at its time, marks what is left `sending`, and looks again. What was not marked is
+ * no longer ours (a return came first) or is paused: it goes back, where the fence lets it.
+ */
+async function markSlice(
+  deps: RollingDependencies,
+  dispatch: Dispatch,
+  slice: readonly Cleared[],
+  tally: Tally,
+): Promise<Marked> {
+  if (slice.length === 0) return NOTHING_MARKED
+  const { database, clock } = deps
+  const { claimId, campaign } = dispatch
+  const now = clock.now()
+  const { composed, unfit, deferred } = ready(dispatch, slice, now)
+  const needsConsent = needingConsent(dispatch)
+  const leases = deps.leases ?? LEASES
+  // Marked last: what goes wrong before leaves the slice claimed, and nobody in doubt.
+  if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
+  if (deferred.length > 0) tally.deferred += await putBack(database, claimId, deferred)
+  // Again after an outage: what an answer was lost to is `sending`, not handed over, and goes back with the rest.
+  return await throughOutage(async () => {
+    // Taken before the statement runs: the lease in the database ends no earlier than this one.
+    const leaseEnds = performance.now() + leases.send * 1000
+    const marked =
+      composed.length === 0
+        ? []
+        : await takeLastLook(database, composed, (session, asked, counted) =>
+            markSending(
+              session,
+              claimId,
+              {
+                keys: asked.map((outgoing) => goingOf(deps, outgoing)),
+                campaign: campaign.name,
+                now: deps.clock.now(),
+                needsConsent,
+                counted,
+              },
+              leases.send,
+            ),
+          )
+    const mine = new Set(marked.map((key) => key.touchpointId))
+    // The marking may have waited for a lock, or for the database: whatever begins, begins within its window.
+    const late = putOff(dispatch, clock.now())
+    const outgoing: Outgoing[] = []
+    const back: Deferral[] = []
+    for (const each of composed) {
+      const { candidate, channel } = each
+      const deferral = mine.has(candidate.touchpointId) ? late(each, channel.name) : againAt(candidate, now)
+      if (deferral) back.push(deferral)
+      else outgoing.push(each)
+    }
+    if (back.length > 0) tally.deferred += await putBack(database, claimId, back)
+    return { outgoing, leaseEnds }
+  }, leases.send)
+}
+
+function goingOf({ addressKey }: RollingDependencies, { candidate, channel, contact }: Outgoing): Going {
+  return {
+    contactId: candidate.contactId,
+    touchpointId: candidate.touchpointId,
+    channel: channel.name,
+    addressKey: addressKey?.(channel.name, contact) ?? null,
+  }
+}
+
+async function settleResults(
+  deps: RollingDependencies,
+  dispatch: Dispatch,
+  results: readonly Ended[],
+  tally: Tally,
+): Promise<void> {
+  if (results.length === 0) return
+  const { database, clock } = deps
+  const now = clock.now()
+  const settled: Settlement[] = []
+  const retries: Deferral[] = []
+  for (const { outgoing, delivery } of results) {
+    const outcome = concludeSend(outgoing, delivery, now, dispatch.context.maxDelay)
+    if ('dueAt' in outcome) retries.push(outcome)
+    else settled.push(outcome)
+  }
+  const dead = results.flatMap(({ outgoing, delivery }) =>
+    (delivery.dead ?? []).map((token) => ({ contactId: outgoing.candidate.contactId, token })),
+  )
+  // What was handed over is known here and nowhere else: a restart of the database is waited for.
+  await throughOutage(
+    async () => {
+      if (settled.length > 0) {
+        const done = await settleKeeping(deps, dispatch, now, settled, results)
+        // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known.
+        if (done < settled.length) await resolve(database, now, settled)
+      }
+      if (retries.length > 0) await putBack(database, dispatch.claimId, retries)
+    },
+    (deps.leases ?? LEASES).send,
+  )
+  if (dead.length > 0) await deps.forgetDevices?.(dead)
+  count(tally, settled, settled.length)
+  tally.deferred += retries.length
+}
+
+/** Settles; what Winback itself is the provider of is kept in the same transaction. */
+async function settleKeeping(
+  { database, keep }: RollingDependencies,
+  { claimId, campaign, context, promised }: Dispatch,
+  now: Date,
+  settled: readonly Settlement[],
+  results: readonly Ended[],
+): Promise<number> {
+  const keepsakes = results.flatMap(({ outgoing: { candidate, offer }, delivery }): Keepsake[] => {
+    const { contactId, touchpointId, episodeId } = candidate
+    if (delivery.outcome !== 'sent' || !delivery.keep) return []
+    return [{ contactId, touchpointId, episodeId, offer: offer ?? null, keep: delivery.keep }]
+  })
+  if (!keep || keepsakes.length === 0) return await settle(database, claimId, now, settled, promised)
+  return await transaction(database, async (tx) => {
+    // A return that is being recorded comes before or after all of this: it finds the call, or the call finds it.
+    await lockEpisodes(tx, keepsakes)
+    const done = await settle(tx, claimId, now, settled, promised)
+    await keep(tx, now, { campaign, step: context.step }, keepsakes)
+    return done
+  })
+}
