@@ -1,13 +1,15 @@
 import type { Command } from 'commander'
 import { WinbackError } from '../errors.ts'
 import { type Annotation, addAnnotation, listAnnotations, removeAnnotation } from '../reports/annotations.ts'
+import { hanging } from '../reports/layout.ts'
 import { appliedCampaign } from './campaigns.ts'
+import { type Say, type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { describe, type Start, wholeNumber } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
-interface AnnotateOptions {
+interface AnnotateOptions extends Spoken {
   readonly on?: string
   readonly to?: string
   readonly campaign?: string
@@ -15,7 +17,7 @@ interface AnnotateOptions {
 }
 
 export function annotate(start: Start): Command {
-  return describe('annotate', {
+  const command = describe('annotate', {
     group: 'look',
     summary: 'Note what else happened on a day: it is marked on every curve',
     description: 'A promotion, an outage, a rival’s sale. Without a text, lists what was noted.',
@@ -28,6 +30,7 @@ export function annotate(start: Start): Command {
       ['winback annotate --remove 3', 'by the number the list shows'],
     ],
   })
+  return spoken(command)
     .argument('[text]', 'what happened')
     .option('--on <day>', 'the day it was, or began (default: today)')
     .option('--to <day>', 'the last day of it')
@@ -47,9 +50,11 @@ export interface AnnotateResult {
 async function runAnnotate(
   context: DatabaseContext,
   text: string | undefined,
-  { on, to, campaign, remove }: AnnotateOptions,
+  options: AnnotateOptions,
 ): Promise<Outcome<AnnotateResult>> {
   const { database, clock } = context
+  const { on, to, campaign, remove } = options
+  const say = sayIn(speechIn(context, options))
   if (remove !== undefined && !(await removeAnnotation(database, remove))) {
     throw new WinbackError('usage.annotation', `there is no annotation ${remove}`, {
       remedy: 'Run `winback annotate` to see them.',
@@ -72,16 +77,21 @@ async function runAnnotate(
     })
   }
   const annotations = await listAnnotations(database)
-  return { data: { annotations }, text: formatAnnotations(annotations) }
+  return { data: { annotations }, text: formatAnnotations(annotations, say, context.output.width) }
 }
 
-function formatAnnotations(annotations: readonly Annotation[]): string {
-  if (annotations.length === 0)
-    return 'Nothing was noted yet: `winback annotate "Singles’ Day" --on 2026-11-11` does.'
+function formatAnnotations(annotations: readonly Annotation[], say: Say, width: number): string {
+  if (annotations.length === 0) {
+    return say(
+      'Nothing was noted yet: `winback annotate "Singles’ Day" --on 2026-11-11` does.',
+      '还没有备注，可用 `winback annotate "双十一" --on 2026-11-11` 添加。',
+    )
+  }
   return annotations
-    .map(({ id, campaign, from, to, label }) => {
-      const days = from === to ? from : `${from} to ${to}`
-      return `${String(id).padStart(4)}  ${days}  ${label}${campaign === null ? '' : ` (${campaign})`}`
+    .flatMap(({ id, campaign, from, to, label }) => {
+      const days = from === to ? from : say(`${from} to ${to}`, `${from} 至 ${to}`)
+      const about = campaign === null ? '' : say(` (${campaign})`, `（${campaign}）`)
+      return hanging(`${String(id).padStart(4)}  ${days}  ${label}${about}`, width)
     })
     .join('\n')
 }

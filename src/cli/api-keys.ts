@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander'
 import { WinbackError } from '../errors.ts'
-import { painter, table } from '../reports/layout.ts'
+import { fitted, painter } from '../reports/layout.ts'
+import type { Language } from '../reports/words.ts'
 import { createApiKey, listApiKeys, revokeApiKey, SCOPES, type Scope } from '../web/api-keys.ts'
-import { momentWriter } from './moments.ts'
+import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { describe, repeated, type Start } from './verb.ts'
@@ -26,33 +27,27 @@ export function apiKeys(start: Start): Command {
       ['winback api-keys revoke 5f0c2d9e8a1b3c47', 'for good, within seconds on every machine'],
     ],
   })
-  command
-    .command('create')
-    .description('Make a key and show it, once')
+  spoken(command.command('create').description('Make a key and show it, once'))
     .argument('<name>', 'who will use it')
     .addOption(
       new Option('--scope <scope>', 'what it is good for; repeatable')
         .argParser(repeated)
         .makeOptionMandatory(),
     )
-    .action((name: string, { scope }: { scope: readonly string[] }, child: Command) =>
+    .action((name: string, options: Spoken & { scope: readonly string[] }, child: Command) =>
       start(child, (invocation) => {
-        const scopes = scope.map(scopeOf)
-        return withWorkspace(invocation, (context) => runCreate(context, name, scopes))
+        const scopes = options.scope.map(scopeOf)
+        return withWorkspace(invocation, (context) => runCreate(context, name, scopes, options))
       }),
     )
-  command
-    .command('list')
-    .description('The keys there are; never the keys themselves')
-    .action((_options: unknown, child: Command) =>
-      start(child, (invocation) => withWorkspace(invocation, runList)),
-    )
-  command
-    .command('revoke')
-    .description('End a key for good')
+  spoken(command.command('list').description('The keys there are; never the keys themselves')).action(
+    (options: Spoken, child: Command) =>
+      start(child, (invocation) => withWorkspace(invocation, (context) => runList(context, options))),
+  )
+  spoken(command.command('revoke').description('End a key for good'))
     .argument('<id>', 'its id, the part between the two underscores')
-    .action((id: string, _options: unknown, child: Command) =>
-      start(child, (invocation) => withWorkspace(invocation, (context) => runRevoke(context, id))),
+    .action((id: string, options: Spoken, child: Command) =>
+      start(child, (invocation) => withWorkspace(invocation, (context) => runRevoke(context, id, options))),
     )
   return command
 }
@@ -65,47 +60,55 @@ function scopeOf(text: string): Scope {
 }
 
 async function runCreate(
-  { database, clock }: DatabaseContext,
+  context: DatabaseContext,
   name: string,
   scopes: readonly Scope[],
+  options: Spoken,
 ): Promise<Outcome> {
+  const { database, clock } = context
+  const say = sayIn(speechIn(context, options))
   const { keyId, text } = await createApiKey(database, { name, scopes, now: clock.now(), by: operator() })
-  return {
-    data: { keyId, key: text, name, scopes },
-    text: `${text}\n\nThis is the only time it is shown. It may: ${scopes.join(', ')}. End it with \`winback api-keys revoke ${keyId}\`.`,
-  }
+  const end = `\`winback api-keys revoke ${keyId}\``
+  const about = say(
+    `This is the only time it is shown. It may: ${scopes.join(', ')}. End it with ${end}.`,
+    `密钥只显示这一次。权限：${scopes.join('、')}。停用：${end}`,
+  )
+  return { data: { keyId, key: text, name, scopes }, text: `${text}\n\n${about}` }
 }
 
-const COLUMNS = ['id', 'name', 'scopes', 'made', 'last used', 'revoked'].map(
-  (title) => ({ title, align: 'left' }) as const,
-)
+const TITLES: Readonly<Record<Language, readonly string[]>> = {
+  en: ['id', 'name', 'scopes', 'made', 'last used', 'revoked'],
+  'zh-CN': ['编号', '名称', '权限', '创建时间', '最近使用', '停用时间'],
+}
 
-async function runList({ database, loaded, output }: DatabaseContext): Promise<Outcome> {
+async function runList(context: DatabaseContext, options: Spoken): Promise<Outcome> {
+  const { database, output } = context
+  const speech = speechIn(context, options)
+  const say = sayIn(speech)
   const keys = await listApiKeys(database)
-  const at = momentWriter(loaded.definition.timezone)
   if (keys.length === 0) {
-    return {
-      data: { keys },
-      text: 'No key was made yet: `winback api-keys create NAME --scope events:write`.',
-    }
+    const make = '`winback api-keys create NAME --scope events:write`'
+    return { data: { keys }, text: say(`No key was made yet: ${make}.`, `还没有密钥，可用 ${make} 创建。`) }
   }
   const lines = keys.map((key) => [
     key.keyId,
     key.name,
     key.scopes.join(' '),
-    at(key.createdAt),
-    key.lastUsedAt ? at(key.lastUsedAt) : 'never',
-    key.revokedAt ? at(key.revokedAt) : '',
+    speech.moment(key.createdAt),
+    key.lastUsedAt ? speech.moment(key.lastUsedAt) : say('never', '从未'),
+    key.revokedAt ? speech.moment(key.revokedAt) : '',
   ])
+  const columns = TITLES[speech.language].map((title) => ({ title, align: 'left' }) as const)
   return {
     data: { keys },
-    text: table(COLUMNS, lines, painter(output.colors.isColorSupported)).join('\n'),
+    text: fitted(columns, lines, painter(output.colors.isColorSupported), output.width).join('\n'),
   }
 }
 
-async function runRevoke({ database, clock }: DatabaseContext, id: string): Promise<Outcome> {
+async function runRevoke(context: DatabaseContext, id: string, options: Spoken): Promise<Outcome> {
+  const say = sayIn(speechIn(context, options))
   const keyId = /^wb_([0-9a-f]{16})_/.exec(id)?.[1] ?? id
-  const key = await revokeApiKey(database, keyId, clock.now())
+  const key = await revokeApiKey(context.database, keyId, context.clock.now())
   if (!key) {
     throw new WinbackError('api_keys.unknown', `there is no key ${keyId}`, {
       remedy: '`winback api-keys list` shows the ids.',
@@ -113,6 +116,9 @@ async function runRevoke({ database, clock }: DatabaseContext, id: string): Prom
   }
   return {
     data: { key },
-    text: `The key "${key.name}" is refused from now on, within seconds on every machine.`,
+    text: say(
+      `The key "${key.name}" is refused from now on, within seconds on every machine.`,
+      `密钥“${key.name}”已停用，数秒内在所有机器上生效。`,
+    ),
   }
 }

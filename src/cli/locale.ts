@@ -8,6 +8,13 @@ export interface Spoken {
   readonly locale?: string
 }
 
+/** Chooses between a text in English and the same in Chinese. */
+export type Say = (en: string, zh: string) => string
+
+export function sayIn({ language }: Pick<Speech, 'language'>): Say {
+  return (en, zh) => (language === 'en' ? en : zh)
+}
+
 /** Adds `--locale`. */
 export function spoken(command: Command): Command {
   return command.option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')

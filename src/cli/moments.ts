@@ -1,12 +1,5 @@
 import { Temporal } from 'temporal-polyfill'
 import { WinbackError } from '../errors.ts'
-import { languageOf, speechOf } from '../reports/words.ts'
-import { chooseLocale } from './locale.ts'
-
-/** Writes moments in lists that speak English alone: in the workspace's zone, as the machine's locale writes English. */
-export function momentWriter(timezone: string, locale = chooseLocale(undefined)): (at: Date) => string {
-  return speechOf({ locale: languageOf(locale) === 'en' ? locale : 'en', timezone }).moment
-}
 
 /**
  * A moment as people type it: `2026-01-05` (its midnight), `2026-01-05T09:00` (both in `timezone`), or with an

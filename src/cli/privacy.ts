@@ -4,18 +4,21 @@ import { exportContact, exportCsv } from '../contacts/export.ts'
 import { readChoice } from '../contacts/preferences.ts'
 import { transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
+import type { Speech } from '../reports/words.ts'
 import { openLinks, preferencesUrl } from '../service/links.ts'
 import { countSharing, eraseEverywhere } from '../service/privacy.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { findContact } from '../touchpoints/preview.ts'
 import { type Ask, terminal } from './confirm.ts'
-import { momentWriter } from './moments.ts'
+import { formatConsent } from './consent-text.ts'
+import { rowsOf } from './import-text.ts'
+import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
-import { count, type Outcome, toJson } from './output.ts'
+import { type Outcome, toJson } from './output.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
-interface ConsentOptions {
+interface ConsentOptions extends Spoken {
   readonly give?: string
   readonly withdraw?: string
   readonly wording?: string
@@ -24,7 +27,7 @@ interface ConsentOptions {
 }
 
 export function consent(start: Start): Command {
-  return describe('consent', {
+  const command = describe('consent', {
     group: 'care',
     summary: 'Show what a contact agreed to and chose, or record it',
     description:
@@ -38,6 +41,7 @@ export function consent(start: Start): Command {
       ],
     ],
   })
+  return spoken(command)
     .argument('<contact>', 'external id')
     .addOption(new Option('--give <channel>', 'record that consent was given').conflicts('withdraw'))
     .option('--withdraw <channel>', 'record that consent was withdrawn')
@@ -81,40 +85,8 @@ async function runConsent(
   const choice = (await readChoice(database, contactId, now)) ?? null
   const links = await openLinks(database, loaded.definition)
   const link = links && preferencesUrl(links, contactId)
-  const at = momentWriter(loaded.definition.timezone)
-  const lines = [
-    ...states.map((each) => `${each.channel}: ${each.state}`),
-    ...(states.length === 0 ? ['Nothing was ever agreed to or withdrawn.'] : []),
-    ...records.map((record) =>
-      [
-        `  ${at(record.decidedAt)}  ${record.channel} ${record.decision}, ${record.source}`,
-        record.wording === null ? '' : `, wording ${record.wording}`,
-        record.proof === null ? '' : `, proof: ${record.proof}`,
-      ].join(''),
-    ),
-    choice === null
-      ? 'They have chosen nothing: everything is wanted.'
-      : `Chosen ${at(choice.chosenAt)} (${choice.source}): ${wordsOf(choice, at)}`,
-    link === undefined
-      ? 'Set `web.url` in winback.yaml to give them a page of their own.'
-      : `Their page: ${link}`,
-  ]
-  return { data: { states, records, choice, link: link ?? null }, text: lines.join('\n') }
-}
-
-function wordsOf(
-  choice: NonNullable<Awaited<ReturnType<typeof readChoice>>>,
-  at: (moment: Date) => string,
-): string {
-  const parts = [
-    ...choice.channelsOff.map((name) => (name === '*' ? 'nothing at all' : `nothing by ${name}`)),
-    ...choice.topicsOff.map((name) => `nothing about ${name}`),
-    ...(choice.frequency
-      ? [`at most ${choice.frequency.atMost} in ${choice.frequency.withinDays} days`]
-      : []),
-    ...(choice.pausedUntil ? [`nothing before ${at(choice.pausedUntil)}`] : []),
-  ]
-  return parts.length === 0 ? 'everything is wanted' : parts.join('; ')
+  const text = formatConsent({ states, records, choice, link }, speechIn(context, options))
+  return { data: { states, records, choice, link: link ?? null }, text }
 }
 
 export function exportPerson(start: Start): Command {
@@ -140,7 +112,7 @@ export function exportPerson(start: Start): Command {
 }
 
 export function erase(start: Start): Command {
-  return describe('erase', {
+  const command = describe('erase', {
     group: 'care',
     summary: 'Erase one contact for good',
     description:
@@ -151,56 +123,94 @@ export function erase(start: Start): Command {
       ['winback erase u000123 --yes', 'without asking, for a script'],
     ],
   })
+  return spoken(command)
     .argument('<contact>', 'external id')
     .option('--yes', 'do not ask')
-    .action((contact: string, options: { yes?: boolean }, command: Command) =>
+    .action((contact: string, options: EraseOptions, command: Command) =>
       start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runErase(context, contact, options.yes === true)),
+        withWorkspace(invocation, (context) => runErase(context, contact, options)),
       ),
     )
 }
 
-async function runErase(context: DatabaseContext, externalId: string, yes: boolean): Promise<Outcome> {
+interface EraseOptions extends Spoken {
+  readonly yes?: boolean
+}
+
+async function runErase(
+  context: DatabaseContext,
+  externalId: string,
+  options: EraseOptions,
+): Promise<Outcome> {
   const { database, clock, loaded } = context
   await findContact(database, externalId)
-  await confirmErase(externalId, await countSharing(database, externalId), yes, terminal(context))
+  const speech = speechIn(context, options)
+  const say = sayIn(speech)
+  const sharing = await countSharing(database, externalId)
+  await confirmErase(externalId, sharing, options.yes === true, terminal(context), speech)
   const runtime = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
   const erasure = await eraseEverywhere(runtime, externalId)
-  if (!erasure) return { data: null, text: 'Erased already.' }
+  if (!erasure) return { data: null, text: say('Erased already.', '此前已删除。') }
   const total = (counts: Readonly<Record<string, number>>) =>
     Object.values(counts).reduce((sum, each) => sum + each, 0)
-  const { files, rehearsals } = erasure
-  return {
-    data: erasure,
-    text: [
-      `Erased: ${count(total(erasure.removed), 'row')} removed, ${count(total(erasure.kept), 'row')} kept under a random id.`,
-      ...(erasure.blotted > 0 ? [`${count(erasure.blotted, 'text')} of operators named them: blotted.`] : []),
-      ...(files.rows > 0 ? [`${count(files.rows, 'row')} taken out of reject files.`] : []),
-      ...(rehearsals.length > 0 ? [`Rehearsals too: ${rehearsals.join(', ')}.`] : []),
-      ...files.elsewhere.map((file) => `Not on this machine, look into it where the import ran: ${file}`),
-      'Your own files and backups are yours to look into.',
-    ].join('\n'),
-  }
+  const { files, rehearsals, blotted } = erasure
+  const [removed, kept] = [rowsOf(total(erasure.removed), speech), rowsOf(total(erasure.kept), speech)]
+  const texts = `${speech.count(blotted)} ${blotted === 1 ? 'text' : 'texts'}`
+  const lines = [
+    say(
+      `Erased: ${removed} removed, ${kept} kept under a random id.`,
+      `已删除 ${removed}，另有 ${kept}以随机编号保留。`,
+    ),
+    blotted > 0
+      ? say(
+          `${texts} of operators named them: blotted.`,
+          `操作人员写下的 ${speech.count(blotted)} 处提及已涂去。`,
+        )
+      : undefined,
+    files.rows > 0
+      ? say(
+          `${rowsOf(files.rows, speech)} taken out of reject files.`,
+          `已从拒收文件中移除 ${rowsOf(files.rows, speech)}。`,
+        )
+      : undefined,
+    rehearsals.length > 0
+      ? say(`Rehearsals too: ${rehearsals.join(', ')}.`, `演练数据也已删除：${rehearsals.join('、')}。`)
+      : undefined,
+    ...files.elsewhere.map((file) =>
+      say(
+        `Not on this machine, look into it where the import ran: ${file}`,
+        `以下文件不在本机，请在执行导入的机器上检查：${file}`,
+      ),
+    ),
+    say('Your own files and backups are yours to look into.', '您自己的文件和备份请自行检查。'),
+  ]
+  return { data: erasure, text: lines.filter((line) => line !== undefined).join('\n') }
 }
 
 /** @throws WinbackError `usage.confirm` where nobody can be asked, or another answer was given */
-export async function confirmErase(
+async function confirmErase(
   externalId: string,
   sharing: number,
   yes: boolean,
   ask: Ask | undefined,
+  speech: Speech,
 ): Promise<void> {
   if (yes) return
-  const others =
-    sharing > 0
-      ? ` ${count(sharing, 'other account')} of the same person stay; erase each by its own id.`
-      : ''
+  const accounts = sharing === 1 ? 'other account' : 'other accounts'
+  const stay = sharing === 1 ? 'stays; erase it' : 'stay; erase each'
+  const others = sharing > 0 ? ` ${sharing} ${accounts} of the same person ${stay} by its own id.` : ''
   if (!ask) {
     throw new WinbackError('usage.confirm', `erasing a contact has no way back.${others}`, {
       remedy: 'Add --yes if that is meant; `winback consent CONTACT --withdraw CHANNEL` only stops messages.',
     })
   }
-  const answer = await ask(`Erasing has no way back.${others}\nType the contact’s external id to erase it: `)
+  const theirs = sharing > 0 ? `同一人的另外 ${sharing} 个账号会保留，请按各自的编号删除。` : ''
+  const answer = await ask(
+    sayIn(speech)(
+      `Erasing has no way back.${others}\nType the contact’s external id to erase it: `,
+      `删除后无法恢复。${theirs}\n输入联系人编号以确认删除：`,
+    ),
+  )
   if (answer.trim() === externalId) return
   throw new WinbackError('usage.confirm', 'nothing was erased: the external id was not typed')
 }

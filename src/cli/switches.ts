@@ -5,15 +5,16 @@ import * as config from '../config/switches.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { recordStop } from '../outcomes/silence.ts'
+import { type Speech, speechOf } from '../reports/words.ts'
 import { appliedCampaign } from './campaigns.ts'
 import { type Ask, terminal } from './confirm.ts'
-import { momentWriter } from './moments.ts'
+import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
-import { count, type Outcome } from './output.ts'
+import type { Outcome } from './output.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
-interface SwitchOptions {
+interface SwitchOptions extends Spoken {
   readonly channel?: string
   readonly all?: boolean
   readonly reason?: string
@@ -44,7 +45,7 @@ export function resume(start: Start): Command {
 }
 
 export function stop(start: Start): Command {
-  return describe('stop', {
+  const command = describe('stop', {
     group: 'run',
     summary: 'End a campaign for good',
     description:
@@ -55,6 +56,7 @@ export function stop(start: Start): Command {
       ['winback stop graded-recall --yes', 'without asking, for a script'],
     ],
   })
+  return spoken(command)
     .argument('<campaign>', 'the campaign')
     .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for those who read it later')
@@ -68,27 +70,48 @@ export function stop(start: Start): Command {
 async function runPause(
   context: DatabaseContext,
   target: config.SwitchTarget,
-  reason: string,
+  { reason, speech }: Asked,
 ): Promise<Outcome> {
   await assertExists(context, target)
-  const { database, clock, loaded } = context
-  const switched = await config.pause(database, target, { reason, clock })
-  const what = wordsOf(target)
-  const text =
-    switched.outcome === 'changed'
-      ? `Paused ${what}: ${reason}. \`winback resume ${namedBy(target)}\` lets it go on.`
-      : `${capital(what)} is paused already, since ${switched.now ? momentWriter(loaded.definition.timezone)(switched.now.since) : ''}: ${switched.now?.reason ?? ''}`
+  const switched = await config.pause(context.database, target, { reason, clock: context.clock })
+  const say = sayIn(speech)
+  const what = wordsOf(target, speech)
+  if (switched.outcome === 'changed') {
+    const text = say(
+      `Paused ${what}: ${reason}. \`winback resume ${namedBy(target)}\` lets it go on.`,
+      `已暂停${what}：${reason}。用 \`winback resume ${namedBy(target)}\` 恢复。`,
+    )
+    return { data: switched, text }
+  }
+  const since = switched.now ? speech.moment(switched.now.since) : ''
+  const why = switched.now?.reason ?? ''
+  const text = say(
+    `${capital(what)} is paused already, since ${since}: ${why}`,
+    `${what}：此前已暂停（自 ${since}），${why}`,
+  )
   return { data: switched, text }
 }
 
-async function runResume(context: DatabaseContext, target: config.SwitchTarget): Promise<Outcome> {
+async function runResume(
+  context: DatabaseContext,
+  target: config.SwitchTarget,
+  { speech }: Asked,
+): Promise<Outcome> {
   await assertExists(context, target)
   const switched = await config.resume(context.database, target)
   const others = await config.readSwitches(context.database)
-  const what = wordsOf(target)
+  const say = sayIn(speech)
+  const what = wordsOf(target, speech)
   const text = [
-    switched.outcome === 'changed' ? `Resumed ${what}.` : `${capital(what)} was not paused.`,
-    ...others.map((each) => `Still ${each.state}: ${wordsOf(each)} (${each.reason})`),
+    switched.outcome === 'changed'
+      ? say(`Resumed ${what}.`, `已恢复${what}。`)
+      : say(`${capital(what)} was not paused.`, `${what}：并未暂停。`),
+    ...others.map((each) =>
+      say(
+        `Still ${each.state}: ${wordsOf(each, speech)} (${each.reason})`,
+        `仍处于${each.state === 'stopped' ? '停止' : '暂停'}：${wordsOf(each, speech)}（${each.reason}）`,
+      ),
+    ),
   ].join('\n')
   return { data: { ...switched, others }, text }
 }
@@ -123,18 +146,25 @@ export async function confirmStop(
   concerned: Concerned,
   yes: boolean,
   ask: Ask | undefined,
+  speech: Speech,
 ): Promise<void> {
   if (yes) return
-  const people = count(concerned.people, 'person', 'people')
-  const facts = `${people} would be contacted no more, ${count(concerned.messages, 'planned message')} cancelled`
   if (!ask) {
-    throw new WinbackError('usage.confirm', `stopping ${campaign} has no way back: ${facts}`, {
-      remedy: `Add --yes if that is meant; \`winback pause ${campaign}\` holds it back until it is resumed.`,
-      facts: { ...concerned },
-    })
+    throw new WinbackError(
+      'usage.confirm',
+      `stopping ${campaign} has no way back: ${stopFacts(concerned, ENGLISH)}`,
+      {
+        remedy: `Add --yes if that is meant; \`winback pause ${campaign}\` holds it back until it is resumed.`,
+        facts: { ...concerned },
+      },
+    )
   }
+  const facts = stopFacts(concerned, speech)
   const answer = await ask(
-    `Stopping ${campaign} has no way back: ${facts}.\nType the campaign’s name to stop it: `,
+    sayIn(speech)(
+      `Stopping ${campaign} has no way back: ${facts}.\nType the campaign’s name to stop it: `,
+      `停止 ${campaign} 后无法恢复：${facts}。\n输入活动名称以确认停止：`,
+    ),
   )
   if (answer.trim() === campaign) return
   throw new WinbackError('usage.confirm', `${campaign} was not stopped: the name was not typed`, {
@@ -142,26 +172,54 @@ export async function confirmStop(
   })
 }
 
+/** What errors are written in. */
+const ENGLISH = speechOf({ locale: 'en' })
+
+function stopFacts(concerned: Concerned, speech: Speech): string {
+  const { people, messages } = concernedWords(concerned, speech)
+  return sayIn(speech)(
+    `${people} would be contacted no more, ${messages} cancelled`,
+    `${people}将不再触达，${messages}将取消`,
+  )
+}
+
+/** `1 person` and `2 planned messages`. */
+function concernedWords({ people, messages }: Concerned, { language, count }: Speech) {
+  const en = language === 'en'
+  return {
+    people: en ? `${count(people)} ${people === 1 ? 'person' : 'people'}` : `${count(people)} 人`,
+    messages: en
+      ? `${count(messages)} planned ${messages === 1 ? 'message' : 'messages'}`
+      : `${count(messages)} 条已计划的消息`,
+  }
+}
+
 async function runStop(context: DatabaseContext, name: string, options: StopOptions): Promise<Outcome> {
   const { database, clock } = context
+  const speech = speechIn(context, options)
+  const say = sayIn(speech)
   const campaign = await appliedCampaign(context, name)
   const stopped = (await config.readSwitches(database)).some(
     (each) => each.scope === 'campaign' && each.name === campaign && each.state === 'stopped',
   )
   const concerned = await countConcerned(database, campaign)
   // What is stopped already has nothing left to ask about; a stop that was cut short is only completed.
-  if (!stopped) await confirmStop(campaign, concerned, options.yes === true, terminal(context))
+  if (!stopped) await confirmStop(campaign, concerned, options.yes === true, terminal(context), speech)
   const reason = options.reason ?? `stop by ${operator()}`
   const switched = await config.stop(database, { scope: 'campaign', name: campaign }, { reason, clock })
   // Whatever the outcome: a stop that was interrupted before this point is completed by the next.
   const cancelled = await recordStop(database, clock.now(), campaign)
   const done =
     switched.outcome === 'changed'
-      ? `Stopped campaign ${campaign} for good`
-      : `Campaign ${campaign} was stopped already`
+      ? say(`Stopped campaign ${campaign} for good`, `已永久停止活动 ${campaign}`)
+      : say(`Campaign ${campaign} was stopped already`, `活动 ${campaign} 此前已停止`)
+  const { people, messages } = concernedWords({ people: concerned.people, messages: cancelled }, speech)
   return {
     data: { ...switched, people: concerned.people, cancelled },
-    text: `${done}; ${count(concerned.people, 'person', 'people')} contacted no more, ${count(cancelled, 'planned message')} cancelled.`,
+    text: say(
+      `${done}; ${people} contacted no more, ${messages} cancelled.`,
+      `${done}：${people}不再触达，${messages}已取消。`,
+    ),
   }
 }
 
@@ -176,8 +234,12 @@ async function assertExists(context: DatabaseContext, target: config.SwitchTarge
   })
 }
 
-function wordsOf(target: config.SwitchTarget): string {
-  return target.scope === 'workspace' ? 'everything' : `${target.scope} ${target.name}`
+function wordsOf({ scope, name }: config.SwitchTarget, speech: Speech): string {
+  const say = sayIn(speech)
+  if (scope === 'workspace') return say('everything', '全部发送')
+  return scope === 'campaign'
+    ? say(`campaign ${name}`, `活动 ${name}`)
+    : say(`channel ${name}`, `渠道 ${name}`)
 }
 
 /** The target as a verb is given it. */
@@ -190,7 +252,12 @@ function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
-type Run = (context: DatabaseContext, target: config.SwitchTarget, reason: string) => Promise<Outcome>
+interface Asked {
+  readonly reason: string
+  readonly speech: Speech
+}
+
+type Run = (context: DatabaseContext, target: config.SwitchTarget, asked: Asked) => Promise<Outcome>
 
 function switchable(
   name: string,
@@ -198,7 +265,7 @@ function switchable(
   run: Run,
   about: Omit<Parameters<typeof describe>[1], 'group'>,
 ): Command {
-  return describe(name, { group: 'run', ...about })
+  return spoken(describe(name, { group: 'run', ...about }))
     .argument('[campaign]', 'a campaign')
     .option('--channel <name>', 'a channel instead')
     .option('--all', 'the whole workspace instead')
@@ -207,7 +274,9 @@ function switchable(
       const target = targetOf(campaign, options)
       const reason = options.reason ?? `${name} by ${operator()}`
       return start(command, (invocation) =>
-        withWorkspace(invocation, (context) => run(context, target, reason)),
+        withWorkspace(invocation, (context) =>
+          run(context, target, { reason, speech: speechIn(context, options) }),
+        ),
       )
     })
 }

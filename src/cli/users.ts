@@ -1,9 +1,11 @@
 import { type Command, Option } from 'commander'
 import { WinbackError } from '../errors.ts'
-import { painter, table } from '../reports/layout.ts'
+import { fitted, painter } from '../reports/layout.ts'
+import type { Language } from '../reports/words.ts'
 import { isRole, ROLES } from '../web/accounts/roles.ts'
 import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '../web/accounts/users.ts'
-import { momentWriter } from './moments.ts'
+import { ROLE_WORDS } from '../web/pages/role-words.ts'
+import { type Say, type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { describe, type Start } from './verb.ts'
@@ -25,90 +27,130 @@ export function users(start: Start): Command {
       ['winback users disable ada', 'signed out everywhere, and not in again'],
     ],
   })
-  const child = (
-    name: string,
-    description: string,
-    run: (context: DatabaseContext, name: string, role: string) => Promise<Outcome>,
-  ) =>
-    command
-      .command(name)
-      .description(description)
+  const child = (name: string, description: string, run: Run) =>
+    spoken(command.command(name).description(description))
       .argument('<name>', 'the user')
-      .action((user: string, options: { role?: string }, made: Command) =>
+      .action((user: string, options: { role?: string } & Spoken, made: Command) =>
         start(made, (invocation) =>
-          withWorkspace(invocation, (context) => run(context, user, options.role ?? 'viewer')),
+          withWorkspace(invocation, (context) => {
+            const speech = speechIn(context, options)
+            const asked = { user, role: options.role ?? 'viewer', say: sayIn(speech), ...speech }
+            return run(context, asked)
+          }),
         ),
       )
   const role = () => new Option('--role <role>', 'what the user may do').choices(ROLES).makeOptionMandatory()
-  command
-    .command('list')
-    .description('The users there are')
-    .action((_options: unknown, made: Command) =>
-      start(made, (invocation) => withWorkspace(invocation, runList)),
-    )
+  spoken(command.command('list').description('The users there are')).action(
+    (options: Spoken, made: Command) =>
+      start(made, (invocation) => withWorkspace(invocation, (context) => runList(context, options))),
+  )
   child('add', 'Add a user and print the link that sets the password', runAdd).addOption(role())
   child('link', 'Print a new link that sets the password; the one before is void', runLink)
   child('role', 'Change what a user may do', runRole).addOption(role())
-  child('disable', 'Sign a user out everywhere, and do not let them in again', (context, name) =>
-    runSwitch(context, name, true),
+  child('disable', 'Sign a user out everywhere, and do not let them in again', (context, asked) =>
+    runSwitch(context, asked, true),
   )
-  child('enable', 'Let a user in again', (context, name) => runSwitch(context, name, false))
+  child('enable', 'Let a user in again', (context, asked) => runSwitch(context, asked, false))
   return command
 }
 
-const COLUMNS = ['name', 'role', 'state', 'last seen'].map((title) => ({ title, align: 'left' }) as const)
+/** What a verb about one user was asked, and how it is to answer. */
+interface Asked {
+  readonly user: string
+  readonly role: string
+  readonly language: Language
+  readonly say: Say
+}
 
-async function runList({ database, loaded, output }: DatabaseContext): Promise<Outcome> {
+type Run = (context: DatabaseContext, asked: Asked) => Promise<Outcome>
+
+const TITLES: Readonly<Record<Language, readonly string[]>> = {
+  en: ['name', 'role', 'state', 'last seen'],
+  'zh-CN': ['姓名', '角色', '状态', '最近访问'],
+}
+
+async function runList(context: DatabaseContext, options: Spoken): Promise<Outcome> {
+  const { database, output } = context
+  const speech = speechIn(context, options)
+  const say = sayIn(speech)
   const found = await listUsers(database)
-  const at = momentWriter(loaded.definition.timezone)
   const lines = found.map((user) => [
     user.name,
-    user.role,
-    stateOf(user),
-    user.seenAt ? at(user.seenAt) : 'never',
+    roleText(user.role, speech.language),
+    stateOf(user, say),
+    user.seenAt ? speech.moment(user.seenAt) : say('never', '从未'),
   ])
+  const columns = TITLES[speech.language].map((title) => ({ title, align: 'left' }) as const)
   return {
     data: { users: found },
     text:
       found.length === 0
-        ? 'Nobody yet: `winback start` prints the link of the first admin.'
-        : table(COLUMNS, lines, painter(output.colors.isColorSupported)).join('\n'),
+        ? say(
+            'Nobody yet: `winback start` prints the link of the first admin.',
+            '还没有用户：`winback start` 会显示第一位管理员的链接。',
+          )
+        : fitted(columns, lines, painter(output.colors.isColorSupported), output.width).join('\n'),
   }
 }
 
-function stateOf({ disabledAt, hasPassword }: User): string {
-  if (disabledAt !== null) return 'disabled'
-  return hasPassword ? 'can sign in' : 'has not used the link'
+/** In Chinese with the name to type, which is English. */
+function roleText(role: User['role'], language: Language): string {
+  return language === 'en' ? role : `${ROLE_WORDS[role][language]}（${role}）`
 }
 
-async function runAdd(context: DatabaseContext, name: string, role: string): Promise<Outcome> {
+function stateOf({ disabledAt, hasPassword }: User, say: Say): string {
+  if (disabledAt !== null) return say('disabled', '已停用')
+  return hasPassword ? say('can sign in', '可以登录') : say('has not used the link', '尚未使用链接')
+}
+
+async function runAdd(
+  context: DatabaseContext,
+  { user: name, role, language, say }: Asked,
+): Promise<Outcome> {
   const { database, clock } = context
   if (!isRole(role)) throw new Error(`no such role: ${role}`)
   const user = await addUser(database, { name, role, now: clock.now(), by: operator() })
   const link = await linkFor(context, user)
-  return {
-    data: { user, link },
-    text: `${user.name} is ${user.role}. To set a password, once, within a week:\n${link}`,
-  }
+  const words = roleText(user.role, language)
+  const text = say(
+    `${user.name} is ${words}. To set a password, once, within a week:`,
+    `${user.name} 的角色是${words}。设置密码请打开以下链接，一周内有效，仅可使用一次：`,
+  )
+  return { data: { user, link }, text: `${text}\n${link}` }
 }
 
-async function runLink(context: DatabaseContext, name: string): Promise<Outcome> {
+async function runLink(context: DatabaseContext, { user: name, say }: Asked): Promise<Outcome> {
   const user = await userNamed(context, name)
   const link = await linkFor(context, user)
-  return { data: { user, link }, text: `To set a new password, once, within a week:\n${link}` }
+  const text = say(
+    'To set a new password, once, within a week:',
+    '设置新密码请打开以下链接，一周内有效，仅可使用一次：',
+  )
+  return { data: { user, link }, text: `${text}\n${link}` }
 }
 
-async function runRole(context: DatabaseContext, name: string, role: string): Promise<Outcome> {
+async function runRole(
+  context: DatabaseContext,
+  { user: name, role, language, say }: Asked,
+): Promise<Outcome> {
   if (!isRole(role)) throw new Error(`no such role: ${role}`)
   const user = await userNamed(context, name)
   await changeUser(context.database, user.userId, { role, now: context.clock.now() })
-  return { data: { user: { ...user, role } }, text: `${user.name} is ${role} from now on.` }
+  const words = roleText(role, language)
+  const text = say(`${user.name} is ${words} from now on.`, `${user.name} 的角色现为${words}。`)
+  return { data: { user: { ...user, role } }, text }
 }
 
-async function runSwitch(context: DatabaseContext, name: string, disabled: boolean): Promise<Outcome> {
+async function runSwitch(
+  context: DatabaseContext,
+  { user: name, say }: Asked,
+  disabled: boolean,
+): Promise<Outcome> {
   const user = await userNamed(context, name)
   await changeUser(context.database, user.userId, { disabled, now: context.clock.now() })
-  const text = disabled ? `${user.name} is signed out and stays out.` : `${user.name} may sign in again.`
+  const text = disabled
+    ? say(`${user.name} is signed out and stays out.`, `${user.name} 已在各处退出登录，不能再登录。`)
+    : say(`${user.name} may sign in again.`, `${user.name} 可以重新登录。`)
   return { data: { user: user.name, disabled }, text }
 }
 

@@ -10,6 +10,7 @@ import { confirmStop } from '../../src/cli/switches.ts'
 import { systemClock } from '../../src/clock.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { WinbackError } from '../../src/errors.ts'
+import { speechOf } from '../../src/reports/words.ts'
 import { freshDatabase } from '../support/database.ts'
 import { startSmtp } from '../support/smtp.ts'
 import { type CliShop, openCliShop, run } from './command.ts'
@@ -191,6 +192,46 @@ test('an unknown locale names the two languages there are', async () => {
   }
 })
 
+test('who switches, notes and gives access is answered in Chinese, too', async () => {
+  const key = await run(['api-keys', 'create', '店铺', '--scope', 'read', '--json'], here)
+  const { keyId } = JSON.parse(key.stdout)
+  // What stays: names, roles and scopes as they are typed, commands, addresses.
+  const named =
+    /`[^`]*`|（(viewer|agent|admin|sms)）|\S*@\S*|https?:\S+|graded-recall|web\.url|winback\.yaml|\bread\b|c1\b/g
+  for (const [args, says] of [
+    [['pause', 'graded-recall', '--reason', '价格有误'], '已暂停活动'],
+    [['pause', 'graded-recall'], '此前已暂停'],
+    [['pause', '--channel', 'email', '--reason', '检修'], '已暂停渠道'],
+    [['resume', 'graded-recall'], '仍处于暂停'],
+    [['resume', '--channel', 'email'], '已恢复渠道'],
+    [['resume', '--all'], '并未暂停'],
+    [['annotate'], '还没有备注'],
+    [['annotate', '双十一', '--on', '2026-11-09', '--to', '2026-11-11'], '至 2026-11-11'],
+    [['users', 'list'], '还没有用户'],
+    [['users', 'add', '王', '--role', 'admin'], '管理员'],
+    [['users', 'add', '李', '--role', 'viewer'], '设置密码请打开'],
+    [['users', 'role', '李', '--role', 'agent'], '客服'],
+    [['users', 'link', '李'], '一周内有效'],
+    [['users', 'disable', '李'], '已在各处退出登录'],
+    [['users', 'list'], '已停用'],
+    [['users', 'enable', '李'], '可以重新登录'],
+    [['api-keys', 'list'], '从未'],
+    [['api-keys', 'revoke', keyId], '已停用'],
+    [['signing-keys', 'rotate'], '签名'],
+    [['signing-keys', 'list'], '仍可验证旧链接'],
+    [['signing-keys', 'retire', '1'], '不再有效'],
+    [['consent', 'c1'], '没有任何同意或撤回记录'],
+    [['consent', 'c1', '--withdraw', 'email', '--source', '电话'], '撤回'],
+    [['sync'], '没有可同步的内容'],
+  ] as const) {
+    const { code, stdout } = await run([...args, '--locale', 'zh-CN'], here)
+    expect({ code, stdout }, args.join(' ')).toEqual({ code: 0, stdout: expect.stringContaining(says) })
+    if (args[0] === 'sync') continue
+    const rest = stdout.replaceAll(keyId, '').replaceAll('email', '').replaceAll(named, '')
+    expect(rest, args.join(' ')).not.toMatch(/[A-Za-z]{2}/)
+  }
+})
+
 test('a stop says whom it concerns and wants to be meant', async () => {
   const { code, stderr } = await run(['stop', 'graded-recall'], here)
   expect(code).toBe(2)
@@ -202,13 +243,18 @@ test('a stop says whom it concerns and wants to be meant', async () => {
 
   const concerned = { people: 2, messages: 3 }
   const asked: string[] = []
+  const [english, chinese] = [speechOf({ locale: 'en' }), speechOf({ locale: 'zh-CN' })]
   const answer = (text: string) => async (question: string) => {
     asked.push(question)
     return text
   }
-  await confirmStop('graded-recall', concerned, false, answer(' graded-recall\n'))
+  await confirmStop('graded-recall', concerned, false, answer(' graded-recall\n'), english)
   expect(asked[0]).toContain('2 people would be contacted no more, 3 planned messages cancelled')
-  await expect(confirmStop('graded-recall', concerned, false, answer('y'))).rejects.toThrow(WinbackError)
+  await confirmStop('graded-recall', concerned, false, answer('graded-recall'), chinese)
+  expect(asked[1]).toContain('2 人将不再触达，3 条已计划的消息将取消')
+  await expect(confirmStop('graded-recall', concerned, false, answer('y'), english)).rejects.toThrow(
+    WinbackError,
+  )
 
   expect((await run(['stop', 'graded-recall', '--yes'], here)).code).toBe(0)
   // What is stopped is not asked about again.
