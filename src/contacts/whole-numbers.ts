@@ -2,13 +2,13 @@ import { sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
-import { addressHash, wholeNumber } from './addresses.ts'
+import { addressHash, spellings, wholeNumber } from './addresses.ts'
 import { lockAllStripes } from './contacts.ts'
 import type { Hooks } from './hooks.ts'
 import { linkPersons, lockContacts, prepareLinks } from './persons.ts'
 
-// What contacts' numbers are linked by depends on the countries of numbers that have none. Where the workspace names others
-// than it did, all are compared anew.
+// What contacts' numbers are compared by depends on the countries of numbers that have none. Where the workspace names
+// others than it did, all are compared anew: with one another, and with the do-not-contact list.
 
 /** Contacts a transaction. */
 const CHUNK = 10_000
@@ -24,7 +24,8 @@ export interface Comparing {
 
 /**
  * Links persons by their numbers as the countries have them, if that was last done by others: numbers are told apart that
- * were one, and the other way about. One statement where nothing has changed. Interrupted, it is begun anew.
+ * were one, and the other way about. Whose number is on the do-not-contact list in a way that could not be read before is
+ * silenced. One statement where nothing has changed. Interrupted, it is begun anew.
  */
 export async function compareNumbers(database: Database, options: Comparing): Promise<void> {
   const wanted = options.countries.join(' ')
@@ -84,5 +85,43 @@ async function compareChunk(
     )
     await linkPersons(tx, { sharedByAtMost, now, hooks })
   }
+  await silenceSpelled(tx, found, options)
   return found.at(CHUNK - 1)?.contactId ?? Number.POSITIVE_INFINITY
+}
+
+/**
+ * Puts numbers of contacts on the do-not-contact list in all spellings where they stand there in one. Without those that
+ * were kept as their owner was erased: an account that carried the same number stayed open then.
+ */
+async function silenceSpelled(
+  tx: Transaction,
+  contacts: readonly { readonly contactId: number; readonly phone: string }[],
+  { countries, addressKey, now, hooks }: Comparing & { readonly addressKey: string },
+): Promise<void> {
+  const spelled = contacts.flatMap(({ contactId, phone }) =>
+    spellings(phone, countries).map((each) => ({ contactId, key: addressHash(addressKey, 'phone', each) })),
+  )
+  await tx.client.query(
+    'CREATE TEMP TABLE IF NOT EXISTS new_suppressions (kind text NOT NULL, key bytea NOT NULL) ON COMMIT DELETE ROWS',
+  )
+  const added = await execute(
+    tx,
+    sql`WITH spelled AS (
+          SELECT * FROM unnest(${bigints(spelled.map(({ contactId }) => contactId))},
+            ${sql.param(spelled.map(({ key }) => key))}::bytea[]) AS k(contact_id, key)
+        ), listed AS (
+          SELECT DISTINCT ON (k.contact_id) k.contact_id, s.reason, s.source, s.suppressed_at
+          FROM spelled k JOIN suppressions s ON s.kind = 'phone' AND s.key = k.key
+          WHERE s.reason <> 'erased' ORDER BY k.contact_id, s.suppressed_at
+        ), inserted AS (
+          INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
+          SELECT DISTINCT ON (k.key) 'phone', k.key, l.reason, l.source, l.suppressed_at
+          FROM listed l JOIN spelled k USING (contact_id) ORDER BY k.key, l.suppressed_at
+          ON CONFLICT DO NOTHING RETURNING kind, key
+        )
+        INSERT INTO new_suppressions SELECT kind, key FROM inserted`,
+  )
+  if (added === 0) return
+  await hooks.onSuppressed?.(tx, now)
+  await execute(tx, sql`TRUNCATE new_suppressions`)
 }

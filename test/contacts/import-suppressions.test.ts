@@ -78,3 +78,35 @@ it('silences a contact whose number the list writes differently, and counts numb
   )
   expect(silenced.map(({ id }) => id)).toEqual(['a', 'b', 'c'])
 })
+
+it('silences whoever a list named in a way that could not be read before their country was known', async () => {
+  const database = await freshDatabase()
+  const more = 'external_id,phone\na,+8613800138000\nb,13900139000\nc,13700137000\n'
+  await importContacts(database, file('c.csv', more), options())
+  await importSuppressions(
+    database,
+    file('s.csv', 'phone,reason\n13800138000,unsubscribe\n+8613900139000,complaint\n'),
+    options(),
+  )
+  const silenced = () =>
+    rows<{ id: string; reason: string }>(
+      database,
+      sql`SELECT external_id AS id, reason FROM contacts c JOIN suppressions s ON s.key = c.phone_key ORDER BY 1`,
+    )
+  expect(await silenced()).toEqual([])
+  let told = 0
+  const hooks = {
+    onSuppressed: async (tx: Parameters<typeof rows>[0]) => {
+      told += (await rows(tx, sql`SELECT FROM new_suppressions JOIN contacts ON phone_key = key`)).length
+    },
+  }
+  const china = { ...workspace, channels: { sms: { provider: 'aliyun' } } }
+  const again = () => importContacts(database, file('c.csv', more), options({ workspace: china, hooks }))
+  await again()
+  expect(await silenced()).toEqual([
+    { id: 'a', reason: 'unsubscribe' },
+    { id: 'b', reason: 'complaint' },
+  ])
+  await again()
+  expect(told).toBe(2)
+})
