@@ -87,6 +87,13 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
             : '在活动中设置 `value: { recall: … }` 即可看到净收益。',
         ]
       : []),
+    ...(data.repeated
+      ? [
+          en
+            ? 'Some lapsed more than once: the intervals take the lapses of a person together.'
+            : '部分人多次流失：区间按人聚类计算。',
+        ]
+      : []),
     en
       ? 'Costs are over everyone assigned whose observation is complete, redemptions by people who would have come back anyway included.'
       : '成本按观察期已满的全部已分组者计算，含不触达也会回来的人的核销。',

@@ -16,6 +16,7 @@ import type { Earned } from './margins.ts'
 import { costMoments, inRange, type Range, readPeople, roiMoments } from './people-cells.ts'
 import { orderTiers } from './people-sql.ts'
 import type { CampaignQuestion } from './question.ts'
+import { readRepeats, repeatedHeads } from './repeats.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 
 // What it cost, what one won back by us costs, and what the cost earned.
@@ -47,6 +48,8 @@ export interface CostData {
   readonly lines: readonly CostLine[]
   /** All campaign first, then tiers: by their own draw where they have one, by entry otherwise. */
   readonly prices: readonly Price[]
+  /** Somebody lapsed more than once: their lapses are taken together in all intervals. */
+  readonly repeated: boolean
   /** The groups do not have the sizes they were drawn with: no price is one. */
   readonly alarm: boolean
   /** Booked by day. */
@@ -116,8 +119,25 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
       FROM report_stages WHERE ${inRange(question)} AND final_at <= ${question.now} GROUP BY tier, arm`,
   )
   const earned = await readEarned(session, question)
-  const priceOf = (name: string, moments: Moments<CostMoments>, earning: Moments<RoiMoments>): Price => {
-    const judged = (labour: boolean) => incrementalOf(moments('treated', labour), moments('holdout', labour))
+  const repeats = await readRepeats(session, question)
+  const priceOf = (
+    name: string,
+    which: Parameters<typeof repeatedHeads>[1],
+    moments: Moments<CostMoments>,
+    earning: Moments<RoiMoments>,
+  ): Price => {
+    const judged = (labour: boolean) =>
+      incrementalOf(
+        moments('treated', labour),
+        moments('holdout', labour),
+        repeatedHeads(repeats, which, { x: labour ? 'c' : 'u', y: 'y' }),
+      )
+    const returned = (labour: boolean) =>
+      roiOf(
+        earning('treated', labour),
+        earning('holdout', labour),
+        repeatedHeads(repeats, which, { x: 'm', y: labour ? 'c' : 'u' }),
+      )
     const [paid, unpaid] = [judged(true), judged(false)]
     return {
       name,
@@ -127,10 +147,7 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
         'kind' in paid || question.recallValue === undefined
           ? undefined
           : netBenefit(paid, question.recallValue),
-      roi: earned && {
-        withLabour: roiOf(earning('treated', true), earning('holdout', true)),
-        withoutLabour: roiOf(earning('treated', false), earning('holdout', false)),
-      },
+      roi: earned && { withLabour: returned(true), withoutLabour: returned(false) },
     }
   }
   const ofStage =
@@ -173,6 +190,7 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
     prices: [
       priceOf(
         '',
+        { unit: 'episode' },
         (arm, labour) => costMoments(people, arm, labour),
         (arm, labour) => roiMoments(people, arm, labour),
       ),
@@ -180,15 +198,17 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
         .filter((tier) => entered.has(tier) || stages.some((each) => each.tier === tier))
         .map((tier) => {
           if (stages.some((each) => each.tier === tier && each.arm === 'holdout'))
-            return priceOf(tier, ofStage(tier), roiOfStage(tier))
+            return priceOf(tier, { unit: 'stage', tier }, ofStage(tier), roiOfStage(tier))
           const cells = people.filter((cell) => cell.tier === tier)
           return priceOf(
             tier,
+            { unit: 'episode', tier },
             (arm, labour) => costMoments(cells, arm, labour),
             (arm, labour) => roiMoments(cells, arm, labour),
           )
         }),
     ],
+    repeated: repeats.length > 0,
     alarm: checkSplit(people, question.split).alarm,
     days,
     budget: question.budget,

@@ -125,8 +125,8 @@ function notesOf(data: LiftData, speech: Speech): string[] {
   if (data.clustered?.kind === 'estimate') {
     notes.push(
       en
-        ? `Some lapsed more than once. Counted contact by contact: ${points(data.clustered)} points.`
-        : `部分人多次流失。按联系人聚类：${points(data.clustered)} 个百分点。`,
+        ? `Some lapsed more than once. Counted person by person: ${points(data.clustered)} points.`
+        : `部分人多次流失。按人聚类：${points(data.clustered)} 个百分点。`,
     )
   }
   notes.push(

@@ -13,20 +13,18 @@ import { checkSplit, type Effect, effectOf, type SplitCheck, type Verdict, verdi
 import { type Freshness, readFreshness } from './freshness.ts'
 import {
   countsOf,
-  crossMoments,
   type DayCell,
   finalOf,
-  hasRepeats,
   inRange,
   type PeopleCell,
   type Range,
-  ratioMoments,
   readDays,
   readPeople,
   total,
 } from './people-cells.ts'
 import { orderTiers } from './people-sql.ts'
 import type { CampaignQuestion } from './question.ts'
+import { type RepeatCell, readRepeats, recallsByPerson } from './repeats.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 import { type ComparedStep, readVariants } from './variants.ts'
 
@@ -60,7 +58,7 @@ export interface LiftData {
   readonly split: SplitCheck
   readonly verdict: Verdict
   readonly overall: Effect
-  /** The difference with errors clustered by contact; undefined where nobody has several episodes. */
+  /** The difference with errors clustered by person; undefined where nobody has several episodes. */
   readonly clustered: Estimate | NotEnough | undefined
   /** Steadied by the days each was active in the ninety before. */
   readonly steadied: Adjusted
@@ -95,7 +93,7 @@ export async function readLift(readable: Readable, question: CampaignQuestion): 
       split,
       verdict,
       overall,
-      clustered: clusteredDifference(cells),
+      clustered: clusteredDifference(overall, await readRepeats(session, question)),
       steadied: cuped(pairedOf(cells, 'treated'), pairedOf(cells, 'holdout')),
       cells: judged,
       tiers: [...tiers.filter((tier) => judged.some((cell) => cell.tier === tier))],
@@ -110,10 +108,13 @@ export async function readLift(readable: Readable, question: CampaignQuestion): 
   })
 }
 
-/** The pooled difference with a contact's episodes as one cluster. */
-function clusteredDifference(cells: readonly PeopleCell[]): Estimate | NotEnough | undefined {
-  if (!hasRepeats(cells)) return undefined
-  return ratioDifference(ratioMoments(cells, 'treated'), ratioMoments(cells, 'holdout'), crossMoments(cells))
+/** The pooled difference with a person's episodes as one cluster. */
+function clusteredDifference(
+  { treated, heldOut }: Effect,
+  repeats: readonly RepeatCell[],
+): Estimate | NotEnough | undefined {
+  const found = recallsByPerson(repeats, treated, heldOut)
+  return found && ratioDifference(found.treated, found.heldOut, found.both)
 }
 
 function pairedOf(cells: readonly PeopleCell[], arm: 'treated' | 'holdout') {

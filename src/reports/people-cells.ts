@@ -1,7 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import type { CostMoments } from '../statistics/net-benefit.ts'
-import type { CrossMoments, RatioMoments } from '../statistics/ratio.ts'
 import type { RoiMoments } from '../statistics/roi.ts'
 import type { Arm, Counts } from './effect.ts'
 
@@ -48,15 +47,6 @@ export interface PeopleCell {
   readonly before: number
   readonly beforeSquares: number
   readonly beforeRecalls: number
-  readonly persons: number
-  readonly sameX: number
-  readonly sameY: number
-  readonly sameXy: number
-  readonly sameYy: number
-  readonly otherX: number
-  readonly otherY: number
-  readonly otherXy: number
-  readonly otherYy: number
   /** Of those who are past day 7, 30, 90: how many that is, and how many were active. */
   readonly past7: number
   readonly active7: number
@@ -97,7 +87,6 @@ const SUMS = [
     'before_squares',
     'before_recalls',
   ],
-  ...['persons', 'same_x', 'same_y', 'same_xy', 'same_yy', 'other_x', 'other_y', 'other_xy', 'other_yy'],
 ]
 
 export type Dimension = 'tier' | 'segment' | 'version' | 'day' | 'week'
@@ -212,38 +201,4 @@ export function roiMoments(cells: readonly PeopleCell[], arm: Arm, labour: boole
     marginSquares: total(final, 'marginSquares'),
     products: total(final, labour ? 'marginCosts' : 'marginUnpaid'),
   }
-}
-
-/** One arm's final cohorts as sums over contacts: what clustering by contact needs. */
-export function ratioMoments(cells: readonly PeopleCell[], arm: Arm): RatioMoments {
-  const final = finalOf(cells, arm)
-  const x = total(final, 'assigned')
-  const y = total(final, 'recalled')
-  return {
-    persons: total(final, 'persons'),
-    x,
-    y,
-    // (Σ)² over a contact's episodes: each with itself, and twice with every earlier one.
-    xx: x + 2 * total(final, 'sameX'),
-    yy: y + 2 * total(final, 'sameYy'),
-    xy: y + total(final, 'sameXy') + total(final, 'sameY'),
-  }
-}
-
-/** Products of the two arms over contacts with episodes in both. */
-export function crossMoments(cells: readonly PeopleCell[]): CrossMoments {
-  const treated = finalOf(cells, 'treated')
-  const heldOut = finalOf(cells, 'holdout')
-  return {
-    xx: total(treated, 'otherX') + total(heldOut, 'otherX'),
-    yy: total(treated, 'otherYy') + total(heldOut, 'otherYy'),
-    // y of the treated with x of the held out: whichever of the two came later keeps the product.
-    yx: total(treated, 'otherXy') + total(heldOut, 'otherY'),
-    xy: total(treated, 'otherY') + total(heldOut, 'otherXy'),
-  }
-}
-
-/** Whether anybody has several episodes, so that clustering matters. */
-export function hasRepeats(cells: readonly PeopleCell[]): boolean {
-  return cells.some((cell) => cell.final && (cell.sameX > 0 || cell.otherX > 0))
 }

@@ -3,6 +3,7 @@ import { execute, type Transaction } from '../database/connect.ts'
 import { type CohortDay, daysOf, literal, startOf } from './cohort-day.ts'
 import { type Earned, marginWithin } from './margins.ts'
 import { countStages, countVariants } from './rollup-draws.ts'
+import { countRepeats } from './rollup-repeats.ts'
 
 // One cohort day, counted: everybody a campaign assigned on that UTC day, with all that ever came of it. Counted anew
 // as a whole, never added to: so a late receipt, a repeated pass and a rebuild end at the same figures.
@@ -27,7 +28,18 @@ export interface CountingRules {
   earnedOf(campaign: string): Promise<Earned | undefined>
 }
 
-const TABLES = ['people', 'recalls', 'stages', 'variants', 'funnel', 'messages', 'errors', 'costs', 'offers']
+const TABLES = [
+  'people',
+  'repeats',
+  'recalls',
+  'stages',
+  'variants',
+  'funnel',
+  'messages',
+  'errors',
+  'costs',
+  'offers',
+]
 
 /** Replaces the day's rows in all tables. The caller's transaction sees one moment. */
 export async function countDay(
@@ -57,6 +69,7 @@ export async function countDay(
     countPeople(cohort),
     countRecalls(cohort),
     countStages(cohort, goal, earned),
+    countRepeats(cohort, goal, earned),
     countVariants(cohort, goal),
     countFunnel(cohort),
     countMessages(cohort),
@@ -163,11 +176,6 @@ function gatherMargins(earned: Earned): SQL {
     CROSS JOIN LATERAL ${marginWithin(earned, place)} e`
 }
 
-/**
- * The arms of a contact with several lapses resemble each other. The variance of a rate clustered by contact needs
- * Σ(Σy)², which is not a sum over days; but every episode's product with the contact's earlier ones is, and those are
- * over when it opens. So the products are kept with the later episode's day.
- */
 function countPeople({ campaign, day }: CohortDay): SQL {
   const total = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0) + coalesce(k.labour, 0))`
   const unpaid = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0))`
@@ -185,9 +193,6 @@ function countPeople({ campaign, day }: CohortDay): SQL {
       coalesce(sum(${total}::numeric ^ 2), 0), ${sum(sql`${total} * c.y`)},
       coalesce(sum(${unpaid}::numeric ^ 2), 0), ${sum(sql`${unpaid} * c.y`)},
       ${sum(sql`a.before`)}, ${sum(sql`a.before * a.before`)}, ${sum(sql`a.before * c.y`)},
-      count(*) FILTER (WHERE coalesce(p.same_x, 0) = 0),
-      ${sum(sql`p.same_x`)}, ${sum(sql`p.same_y`)}, ${sum(sql`c.y * p.same_x`)}, ${sum(sql`c.y * p.same_y`)},
-      ${sum(sql`p.other_x`)}, ${sum(sql`p.other_y`)}, ${sum(sql`c.y * p.other_x`)}, ${sum(sql`c.y * p.other_y`)},
       ${sum(sql`e.margin`)}, coalesce(sum(e.margin::numeric ^ 2), 0), coalesce(sum(e.margin::numeric * ${total}), 0),
       coalesce(sum(e.margin::numeric * ${unpaid}), 0), count(*) FILTER (WHERE e.margin <> 0)
     FROM cohort c
@@ -206,15 +211,6 @@ function countPeople({ campaign, day }: CohortDay): SQL {
           OR ${suppressedBy('unsubscribe')} AS opted_out,
         ${suppressedBy('complaint')} AS complained
     ) o
-    LEFT JOIN LATERAL (
-      SELECT count(*) FILTER (WHERE e.arm = c.arm) AS same_x, count(r.contact_id) FILTER (WHERE e.arm = c.arm) AS same_y,
-        count(*) FILTER (WHERE e.arm <> c.arm) AS other_x, count(r.contact_id) FILTER (WHERE e.arm <> c.arm) AS other_y
-      FROM episodes e
-      LEFT JOIN recalls r ON r.contact_id = e.contact_id AND r.episode_id = e.episode_id AND r.goal_no = 0
-        AND r.recalled_at > e.assigned_at AND r.recalled_at <= e.window_ends_at
-      WHERE e.contact_id = c.contact_id AND e.campaign = ${literal(campaign)} AND e.assigned_at < c.assigned_at
-        AND e.arm IN ('treated', 'holdout')
-    ) p ON c.episode_no > 1 AND c.arm IN ('treated', 'holdout')
     GROUP BY c.version, c.tier, c.segment, c.arm`
 }
 

@@ -103,14 +103,16 @@ async function earnedLast(session: Session, campaign: string): Promise<Earned> {
 
 /**
  * Activity of the days a cohort looks at, of days that were over when it was counted: it changes by what comes late alone.
- * A window may be longer than the ninety days, and a tier's own ends later still.
+ * A window may be longer than the ninety days, and a tier's own ends later still; of those who lapsed again, it looks at the
+ * earlier lapse, too.
  */
 function eventsOf(campaign: SQL, day: SQL, rolledAt: SQL) {
   const last = (table: string) =>
     sql`(SELECT (max(t.final_at) AT TIME ZONE 'UTC')::date FROM ${sql.identifier(table)} t
          WHERE t.campaign = ${campaign} AND t.day = ${day})`
   return sql`(SELECT coalesce(sum(f.events), 0)::bigint FROM feed_days f
-      WHERE f.day >= ${day} - 90
+      WHERE f.day >= least(${day} - 90, (SELECT min(p.earlier) FROM report_repeats p
+          WHERE p.campaign = ${campaign} AND p.day = ${day}))
         AND f.day <= greatest(${day} + 91, ${last('report_people')}, ${last('report_stages')}, ${last('report_variants')})
         AND f.day < (${rolledAt} AT TIME ZONE 'UTC')::date)`
 }

@@ -1,3 +1,4 @@
+import { clustering, type RepeatedHeads } from './clusters.ts'
 import { multiplierOf } from './normal.ts'
 
 /** Two estimates, their variances and their covariance: the ratio a / b is asked for. */
@@ -19,8 +20,15 @@ export interface PairMoments {
   readonly xy: number
 }
 
-/** Difference of means a head, first − second: of x (a) and of y (b), with their variances and covariance. */
-export function differenceOfPairs(first: PairMoments, second: PairMoments): RatioOfEstimates {
+/**
+ * Difference of means a head, first − second: of x (a) and of y (b), with their variances and covariance.
+ * @param repeated pairs of heads that are one person's; none by default
+ */
+export function differenceOfPairs(
+  first: PairMoments,
+  second: PairMoments,
+  repeated?: RepeatedHeads,
+): RatioOfEstimates {
   const of = ({ n, x, y, xx, yy, xy }: PairMoments) => ({
     a: x / n,
     b: y / n,
@@ -30,12 +38,16 @@ export function differenceOfPairs(first: PairMoments, second: PairMoments): Rati
   })
   const one = of(first)
   const other = of(second)
+  const means = ({ a, b }: { a: number; b: number }, { n }: PairMoments) => ({ n, x: a, y: b })
+  const more = repeated
+    ? clustering(repeated, means(one, first), means(other, second))
+    : { x: 0, y: 0, xy: 0 }
   return {
     a: one.a - other.a,
     b: one.b - other.b,
-    varianceA: one.varianceA + other.varianceA,
-    varianceB: one.varianceB + other.varianceB,
-    covariance: one.covariance + other.covariance,
+    varianceA: Math.max(0, one.varianceA + other.varianceA + more.x),
+    varianceB: Math.max(0, one.varianceB + other.varianceB + more.y),
+    covariance: one.covariance + other.covariance + more.xy,
   }
 }
 

@@ -44,14 +44,17 @@ export function meanOf(sample: Sample | undefined, confidence = 0.95): Estimate 
   return estimateAround(sample.mean, half, confidence)
 }
 
-/** The difference of means, first − second, by Welch's test (1947): arms may differ in size and in spread. */
+/**
+ * The difference of means, first − second, by Welch's test (1947): arms may differ in size and in spread.
+ * @param variance of the difference, where heads are not independent; by default as if they were
+ */
 export function welch(
   treated: Sample | undefined,
   heldOut: Sample | undefined,
   confidence = 0.95,
+  variance = treated && heldOut ? treated.variance / treated.n + heldOut.variance / heldOut.n : 0,
 ): MeansTest | NotEnough {
   if (!(treated && heldOut)) return notEnough('one_member')
-  const variance = treated.variance / treated.n + heldOut.variance / heldOut.n
   return testOf(treated.mean - heldOut.mean, variance, degreesOf(treated, heldOut), confidence)
 }
 

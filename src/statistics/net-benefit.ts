@@ -1,3 +1,4 @@
+import type { RepeatedHeads } from './clusters.ts'
 import { type Estimate, estimateAround, type NotEnough } from './estimate.ts'
 import { differenceOfPairs, type Fieller, fieller, type RatioOfEstimates } from './fieller.ts'
 import { multiplierOf, normalQuantile } from './normal.ts'
@@ -81,8 +82,15 @@ export interface CostMoments {
   readonly recallSquares?: number
 }
 
-/** Extra cost and extra recalls a head, first − second, with variances and covariance of the two differences. */
-export function incrementalOf(treated: CostMoments, heldOut: CostMoments): Incremental | NotEnough {
+/**
+ * Extra cost and extra recalls a head, first − second, with variances and covariance of the two differences.
+ * @param repeated pairs of heads that are one person's, x their cost and y their recalls
+ */
+export function incrementalOf(
+  treated: CostMoments,
+  heldOut: CostMoments,
+  repeated?: RepeatedHeads,
+): Incremental | NotEnough {
   if (treated.n < 2 || heldOut.n < 2) return { kind: 'not_enough', why: 'one_member' }
   const pair = ({ n, cost, recalls, costSquares, products, recallSquares = recalls }: CostMoments) => ({
     n,
@@ -92,5 +100,5 @@ export function incrementalOf(treated: CostMoments, heldOut: CostMoments): Incre
     yy: recallSquares,
     xy: products,
   })
-  return differenceOfPairs(pair(treated), pair(heldOut))
+  return differenceOfPairs(pair(treated), pair(heldOut), repeated)
 }

@@ -1,3 +1,4 @@
+import type { RepeatedHeads } from './clusters.ts'
 import { type Estimate, estimateAround, type NotEnough, notEnough } from './estimate.ts'
 import { differenceOfPairs, fieller, type RatioOfEstimates } from './fieller.ts'
 import { type MeansTest, sampleOf, welch } from './means.ts'
@@ -29,7 +30,7 @@ export type RoiRatio =
 
 /** Extra margin for extra cost, as far as it can be told. */
 export interface Roi {
-  /** Extra margin a head, by Welch. */
+  /** Extra margin a head, by Welch; where persons repeat, with their clustered error. */
   readonly margin: MeansTest | NotEnough
   /** Extra margin less extra cost, a head: estimable also where the ratio is not. */
   readonly left: Estimate
@@ -39,8 +40,16 @@ export interface Roi {
 /** A mean of few purchases among many nothings has no normal spread: both arms need so many who bought. */
 export const MINIMUM_BUYERS = 10
 
-/** What the cost of the treated brought in, over the held out. In the unit of the moments; the ratio has none. */
-export function roiOf(treated: RoiMoments, heldOut: RoiMoments, confidence = 0.95): Roi | NotEnough {
+/**
+ * What the cost of the treated brought in, over the held out. In the unit of the moments; the ratio has none.
+ * @param repeated pairs of heads that are one person's, x their margin and y their cost
+ */
+export function roiOf(
+  treated: RoiMoments,
+  heldOut: RoiMoments,
+  repeated?: RepeatedHeads,
+  confidence = 0.95,
+): Roi | NotEnough {
   if (treated.n < 2 || heldOut.n < 2) return notEnough('one_member')
   if (Math.min(treated.buyers, heldOut.buyers) < MINIMUM_BUYERS) return notEnough('few_buyers')
   const sample = ({ n, margin, marginSquares }: RoiMoments) =>
@@ -53,11 +62,11 @@ export function roiOf(treated: RoiMoments, heldOut: RoiMoments, confidence = 0.9
     yy: costSquares,
     xy: products,
   })
-  const difference = differenceOfPairs(pair(treated), pair(heldOut))
+  const difference = differenceOfPairs(pair(treated), pair(heldOut), repeated)
   const { a, b, varianceA, varianceB, covariance } = difference
   const error = Math.sqrt(Math.max(0, varianceA + varianceB - 2 * covariance))
   return {
-    margin: welch(sample(treated), sample(heldOut), confidence),
+    margin: welch(sample(treated), sample(heldOut), confidence, repeated && varianceA),
     left: estimateAround(a - b, multiplierOf(confidence) * error, confidence),
     ratio: roiRatio(difference, confidence),
   }

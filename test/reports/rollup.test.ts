@@ -5,9 +5,12 @@ import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { addCounts } from '../../src/reports/effect.ts'
 import { countsOf, readPeople } from '../../src/reports/people-cells.ts'
 import { countEpisodes } from '../../src/reports/people-sql.ts'
+import { readRepeats, repeatedHeads } from '../../src/reports/repeats.ts'
 import { rollUp } from '../../src/reports/rollup.ts'
+import type { Letter } from '../../src/reports/rollup-repeats.ts'
 import type { CountingRules } from '../../src/reports/rollup-sql.ts'
 import { freshDatabase } from '../support/database.ts'
+import { seeded } from '../support/draws.ts'
 import { clearHistory, DAY, day, type History, writeHistory } from '../support/episodes.ts'
 import { clearReports, RULES } from '../support/report-scene.ts'
 
@@ -22,7 +25,18 @@ beforeEach(async () => {
   await clearReports(database)
 })
 
-const TABLES = ['people', 'recalls', 'stages', 'variants', 'funnel', 'messages', 'errors', 'costs', 'offers']
+const TABLES = [
+  'people',
+  'repeats',
+  'recalls',
+  'stages',
+  'variants',
+  'funnel',
+  'messages',
+  'errors',
+  'costs',
+  'offers',
+]
 
 /** All report tables as text, in a fixed order. */
 async function figures(): Promise<string> {
@@ -128,9 +142,47 @@ describe('what is rolled up', () => {
     expect(await at(200)).toBe(0)
   })
 
+  it('counts a later lapse again with the earlier one of its person, and no other', async () => {
+    const [made] = await history.assign({ arm: 'treated', count: 1, at: day(0) })
+    if (!made) throw new Error('an episode')
+    await history.assign({ arm: 'treated', count: 3, at: day(50) })
+    await history.assign({ arm: 'treated', count: 1, at: day(110), episodeNo: 2, persons: [made.contactId] })
+    const roll = () => rollUp(database, day(250), RULES).then(({ days }) => days)
+    expect(await roll()).toBe(3)
+    expect(await roll()).toBe(0)
+    await execute(
+      database,
+      sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at)
+          SELECT contact_id, touchpoint_id, 'late', 'delivered', settled_at, ${day(250)}
+          FROM touchpoint_records WHERE episode_id = ${made.episodeId} LIMIT 1`,
+    )
+    expect(await roll()).toBe(2)
+    // More than ninety days before the later lapse: the earlier one's figures move, and so does what they are multiplied with.
+    const late = sql`INSERT INTO activity (contact_id, occurred_at, key, type, value, received_at)
+      VALUES (${made.contactId}, ${day(3)}, 7, 'order', 5000000, ${day(250)})`
+    await execute(database, late)
+    await execute(
+      database,
+      sql`INSERT INTO feed_days (day, events, newest_at) VALUES ('2026-01-04', 1, ${day(3)})`,
+    )
+    expect(await roll()).toBe(3)
+    const kept = await figures()
+    expect(kept).toBe(await rebuilt(day(250)))
+  })
+
   it('never differs from a rebuild, whatever happens in whatever order', async () => {
     const act = fc.record({
-      what: fc.constantFrom('opened', 'receipt', 'activity', 'booked', 'known', 'roll', 'end'),
+      what: fc.constantFrom(
+        'opened',
+        'again',
+        'again',
+        'receipt',
+        'activity',
+        'booked',
+        'known',
+        'roll',
+        'end',
+      ),
       seed: fc.nat(10_000),
       days: fc.integer({ min: 0, max: 20 }),
     })
@@ -139,18 +191,27 @@ describe('what is rolled up', () => {
         await clearHistory(database)
         await clearReports(database)
         let now = 1
+        let last: { at: number; persons: number[]; episodeNo: number } | undefined
         for (const { what, seed, days } of [{ what: 'opened', seed: 7, days: 1 }, ...acts]) {
           now += days
           if (what === 'opened') {
             const arm = seed % 4 === 0 ? 'holdout' : 'treated'
-            await history.assign({
+            const at = Math.max(0, now - (seed % 50))
+            const made = await history.assign({
               arm,
               count: 4,
               recalled: seed % 3,
-              at: day(Math.max(0, now - (seed % 50))),
+              at: day(at),
               tier: seed % 2 ? 'letter' : 'coupon',
               ...(seed % 3 ? { variant: seed % 5 ? 'plain' : 'story' } : {}),
             })
+            last = { at, persons: made.map(({ personId }) => personId), episodeNo: 1 }
+          } else if (what === 'again') {
+            if (!last || last.at > 120) continue
+            last = { ...last, at: last.at + 33 + (seed % 9), episodeNo: last.episodeNo + 1 }
+            now = Math.max(now, last.at)
+            const arm = seed % 3 === 0 ? 'holdout' : 'treated'
+            await history.assign({ ...last, count: 4, arm, recalled: seed % 3, at: day(last.at) })
           } else if (what === 'end') {
             await execute(
               database,
@@ -168,6 +229,115 @@ describe('what is rolled up', () => {
       }),
       { numRuns: 8 },
     )
+  })
+
+  it('multiplies the lapses of a person as adding up each person does, over tiers, contacts and a range', async () => {
+    const drawing = await writeHistory(
+      database,
+      'drawing',
+      { first: ['hello'], second: ['more'] },
+      { drawing: ['first', 'second'] },
+    )
+    const random = seeded('lapses')
+    type Kept = Readonly<Record<Letter, number>> & { person: number; tier: string; arm: string; on: number }
+    const kept: Kept[] = []
+    const people = await drawing.assign({ arm: 'treated', count: 10, at: day(0), settle: false })
+    // Two of them are contacts of one person.
+    const [one, other] = people
+    if (!(one && other)) throw new Error('two')
+    for (const table of ['contacts', 'episodes'])
+      await execute(
+        database,
+        sql`UPDATE ${sql.identifier(table)} SET person_id = ${one.personId} WHERE person_id = ${other.personId}`,
+      )
+    // A person is in a campaign with one contact at a time.
+    for (const table of ['episodes', 'stages'])
+      await execute(database, sql`DELETE FROM ${sql.identifier(table)} WHERE contact_id = ${other.contactId}`)
+    const personOf = (contact: number) => (contact === other.contactId ? one.contactId : contact)
+    for (const [round, on] of [0, 40, 80].entries()) {
+      for (const [at, { contactId }] of people.entries()) {
+        const tier = random() < 0.6 ? 'first' : 'second'
+        const arm = random() < 0.5 ? 'treated' : 'holdout'
+        // The first round is there already.
+        if (round === 0 && contactId === other.contactId) continue
+        const [made] =
+          round === 0
+            ? [people[at]]
+            : await drawing.assign({
+                ...{ arm, tier, count: 1, at: day(on + at / 10), episodeNo: round + 1 },
+                ...{ persons: [contactId], settle: false, recalled: random() < 0.5 ? 1 : 0 },
+              })
+        if (!made) throw new Error('an episode')
+        await execute(
+          database,
+          sql`UPDATE episodes SET person_id = ${personOf(contactId)} WHERE contact_id = ${contactId}`,
+        )
+        const amounts = [Math.floor(random() * 100), Math.floor(random() * 100)]
+        for (const [no, kind] of ['spend', 'labour'].entries())
+          await execute(
+            database,
+            sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+                VALUES (${contactId}, nextval('touchpoint_ids'), ${made.episodeId},
+                  ${drawing.stepIds.get('first/hello') ?? 0}, ${kind}, 'email', ${amounts[no]}, ${day(on)})`,
+          )
+        const value = Math.floor(random() * 50) * 10
+        await execute(
+          database,
+          sql`INSERT INTO activity (contact_id, occurred_at, key, type, value, received_at)
+              VALUES (${contactId}, ${day(on + 5)}, ${on}, 'order', ${value}, ${day(on + 5)})`,
+        )
+        const [found] = await rows<{ y: number; tier: string; arm: string }>(
+          database,
+          sql`SELECT e.entry_tier AS tier, e.arm, (SELECT count(*) FROM recalls r WHERE r.episode_id = e.episode_id)::int AS y
+              FROM episodes e WHERE e.contact_id = ${contactId} AND e.episode_id = ${made.episodeId}`,
+        )
+        if (!found) throw new Error('an episode')
+        const [spend = 0, labour = 0] = amounts
+        kept.push({
+          ...{ ...found, person: personOf(contactId), on, n: 1, c: spend + labour, u: spend, m: value * 0.3 },
+        })
+      }
+    }
+    const now = day(200)
+    await rollUp(database, now, RULES)
+    for (const from of [undefined, day(30).toISOString().slice(0, 10)]) {
+      const repeats = await readRepeats(database, { campaign: 'drawing', now, from })
+      const lapses = kept.filter(({ on }) => from === undefined || on > 30)
+      for (const [unit, tier, figures] of [
+        ['episode', undefined, { x: 'm', y: 'c' }],
+        ['episode', 'second', { x: 'm', y: 'u' }],
+        // Each episode has one stage here, of which all cost was booked in the first tier's step.
+        ['stage', 'first', { x: 'c', y: 'y' }],
+      ] as const) {
+        const own = lapses.filter(
+          (lapse) =>
+            (tier === undefined || lapse.tier === tier) && (unit === 'episode' || lapse.arm === 'treated'),
+        )
+        const product = (first: string, second: string, x: Letter, y: Letter) =>
+          own.reduce(
+            (all, lapse) =>
+              all +
+              own
+                .filter((beside) => beside !== lapse && beside.person === lapse.person)
+                .filter((beside) => lapse.arm === first && beside.arm === second)
+                .reduce((sum, beside) => sum + lapse[x] * beside[y], 0),
+            0,
+          )
+        const expected = (first: string, second: string) => {
+          const of = (a: Letter, b: Letter) => expect.closeTo(product(first, second, a, b), 6)
+          const { x, y } = figures
+          return {
+            ...{ nn: of('n', 'n'), nx: of('n', x), ny: of('n', y), xn: of(x, 'n'), xx: of(x, x) },
+            ...{ xy: of(x, y), yn: of(y, 'n'), yx: of(y, x), yy: of(y, y) },
+          }
+        }
+        expect(repeatedHeads(repeats, { unit, tier }, figures)).toEqual({
+          first: expected('treated', 'treated'),
+          second: expected('holdout', 'holdout'),
+          both: expected('treated', 'holdout'),
+        })
+      }
+    }
   })
 
   it('is done by one process at a time', async () => {

@@ -212,7 +212,7 @@ describe('the lift', () => {
     )
   })
 
-  it('clusters by contact where somebody lapsed again', async () => {
+  it('clusters by person where somebody lapsed again', async () => {
     const first = await history.assign({ arm: 'treated', count: 200, recalled: 100, at: day(0) })
     const again = first.slice(0, 150).map(({ personId }) => personId)
     await history.assign({
@@ -233,8 +233,9 @@ describe('the lift', () => {
     })
     await history.assign({ arm: 'holdout', count: 40, recalled: 10, at: day(0) })
     const now = day(100)
+    const split = new Map([[1, { holdout: 90 / 390, control: 0 }]])
     await rollUp(database, now, RULES)
-    const data = await readLift(database, question({ now }))
+    const data = await readLift(database, question({ now, split }))
     if (data.clustered?.kind !== 'estimate' || data.overall.difference.kind !== 'estimate')
       throw new Error('estimates')
     // By hand: of the first 100 contacts all recalled twice (y = 2, x = 2); 50 with y = 0, x = 1 and a held-out episode.
@@ -246,6 +247,31 @@ describe('the lift', () => {
     const variance = (squares * 200) / 199 / 300 ** 2 + (held * 90) / 89 / 90 ** 2 - (2 * both) / (300 * 90)
     expect(data.clustered.value).toBeCloseTo(r - s, 12)
     expect(data.clustered.high - data.clustered.value).toBeCloseTo(1.959963984540054 * Math.sqrt(variance), 9)
+    const twice = 'Some lapsed more than once'
+    expect(sheetReports.lift.format(data, english)).toContain(twice)
+    // A message of 1 to the treated: what it costs hangs together by person alone. All 100 who were written to twice cost 2.
+    await execute(
+      database,
+      sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+          SELECT e.contact_id, nextval('touchpoint_ids'), e.episode_id, s.step_id, 'spend', 'email', 1000000, e.assigned_at
+          FROM (SELECT * FROM episodes WHERE arm = 'treated' ORDER BY contact_id, assigned_at LIMIT 150) e
+          CROSS JOIN LATERAL (SELECT step_id FROM steps LIMIT 1) s`,
+    )
+    await rollUp(database, now, RULES, { rebuild: true })
+    const cost = await readCost(database, question({ now, split, recallValue: 0 }))
+    // The 75 first contacts cost 2 by two lapses, all others of the 200 nothing by one or two.
+    const mean = 150 / 300
+    const spread = 75 * (2 - 2 * mean) ** 2 + 25 * (2 * mean) ** 2 + 100 * mean ** 2
+    const half = (1.959963984540054 * Math.sqrt(spread)) / 300
+    const { benefit } = cost.prices[0] ?? {}
+    expect(benefit?.value).toBeCloseTo(-mean * 1e6, 3)
+    // The correction for the mean is by lapses here: n/(n − 1) of what each lapse adds by itself.
+    expect(Math.abs((benefit?.high ?? 0) - (benefit?.value ?? 0)) / (half * 1e6)).toBeCloseTo(1, 2)
+    expect(sheetReports.cost.format(cost, english)).toContain(twice)
+    // Of the second lapses alone, everybody is there once.
+    const from = day(30).toISOString().slice(0, 10)
+    expect((await readLift(database, question({ now, split, from }))).clustered).toBeUndefined()
+    expect(await readCost(database, question({ now, split, from }))).toMatchObject({ repeated: false })
   })
 
   it('steps over the band-switching trap: by entry the effect is true, and a later tier’s by its own draw', async () => {

@@ -15,6 +15,7 @@ const TABLES = [
   'days',
   'dirty',
   'people',
+  'repeats',
   'recalls',
   'stages',
   'variants',

@@ -105,20 +105,6 @@ export const reportPeople = pgTable(
     before: count('before'),
     beforeSquares: count('before_squares'),
     beforeRecalls: count('before_recalls'),
-    /** Contacts whose first episode in this arm it is. */
-    persons: count('persons'),
-    /**
-     * Products with the contact's earlier episodes in the same arm, and in the other of treated and holdout: x counts
-     * episodes, y recalls, the first letter is this episode's and the second the earlier ones'. (x is 1 here.)
-     */
-    sameX: count('same_x'),
-    sameY: count('same_y'),
-    sameXy: count('same_xy'),
-    sameYy: count('same_yy'),
-    otherX: count('other_x'),
-    otherY: count('other_y'),
-    otherXy: count('other_xy'),
-    otherYy: count('other_yy'),
     /**
      * What they brought in within the window: Σ margin, Σ margin², Σ margin·cost a head (`unpaid` without labour), and how
      * many brought in anything.
@@ -133,6 +119,61 @@ export const reportPeople = pgTable(
     primaryKey({
       name: 'report_people_pk',
       columns: [t.campaign, t.day, t.version, t.tier, t.segment, t.arm],
+    }),
+  ],
+)
+
+const product = (name: string) => numeric(name, { mode: 'number' }).notNull()
+
+/**
+ * Products of two lapses of one person, of which the day's is the later: what clustering by person needs beside the sums of
+ * heads. n is 1, y the recall, c the cost, u the cost without labour, m the margin; the first letter is of the later lapse,
+ * the second of the earlier. Only where somebody lapsed again.
+ */
+export const reportRepeats = pgTable(
+  'report_repeats',
+  {
+    campaign: text('campaign').notNull(),
+    day: day('day').notNull(),
+    /** The cohort day of the earlier lapse. */
+    earlier: day('earlier').notNull(),
+    /** `episode`, or `stage` of a tier's own draw. */
+    unit: text('unit').notNull(),
+    /** That both entered with, or both drew in; empty where they differ. */
+    tier: text('tier').notNull(),
+    arm: text('arm').notNull(),
+    earlierArm: text('earlier_arm').notNull(),
+    finalAt: at('final_at').notNull(),
+    /** Pairs of which the earlier is the last one before in its arm. */
+    next: count('next'),
+    nn: product('nn'),
+    ny: product('ny'),
+    nc: product('nc'),
+    nu: product('nu'),
+    nm: product('nm'),
+    yn: product('yn'),
+    yy: product('yy'),
+    yc: product('yc'),
+    yu: product('yu'),
+    ym: product('ym'),
+    cn: product('cn'),
+    cy: product('cy'),
+    cc: product('cc'),
+    cm: product('cm'),
+    un: product('un'),
+    uy: product('uy'),
+    uu: product('uu'),
+    um: product('um'),
+    mn: product('mn'),
+    my: product('my'),
+    mc: product('mc'),
+    mu: product('mu'),
+    mm: product('mm'),
+  },
+  (t) => [
+    primaryKey({
+      name: 'report_repeats_pk',
+      columns: [t.campaign, t.day, t.earlier, t.unit, t.tier, t.arm, t.earlierArm],
     }),
   ],
 )

@@ -1,0 +1,116 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { type CohortDay, literal } from './cohort-day.ts'
+import { type Earned, marginWithin } from './margins.ts'
+
+// Of one cohort day, products with the earlier lapses of the same persons. What one person does in several lapses hangs
+// together, so the person is what is independent: the variance of a figure needs Σ(Σy)² over persons, which is no sum over
+// days. Every lapse's product with the earlier ones is, kept with the day of the later; those are over when it opens.
+
+/** As in `report_repeats`: 1, recall, cost, cost without labour, margin. Cost with and without labour are never in one figure. */
+export type Letter = 'n' | 'y' | 'c' | 'u' | 'm'
+const LETTERS: readonly Letter[] = ['n', 'y', 'c', 'u', 'm']
+
+export type ProductName = Exclude<`${Letter}${Letter}`, 'cu' | 'uc'>
+
+/** Columns of products, the first letter of the later lapse, the second of the earlier. */
+export const PRODUCTS: readonly ProductName[] = LETTERS.flatMap((later) =>
+  LETTERS.map((earlier) => `${later}${earlier}` as const).filter(
+    (name): name is ProductName => name !== 'cu' && name !== 'uc',
+  ),
+)
+
+/** After the sums of people and stages, whose cohorts' ends it takes. Nothing where nobody of the day lapsed before. */
+export function countRepeats(cohort: CohortDay, goal: string, earned: Earned): SQL {
+  const { campaign, day } = cohort
+  return sql`
+    INSERT INTO report_repeats
+    SELECT ${literal(campaign)}, ${literal(day)}::date, p.earlier, p.unit, p.tier, p.arm, p.earlier_arm, max(p.final_at),
+      count(*) FILTER (WHERE p.place = 1), ${sql.join(
+        PRODUCTS.map(([later, earlier]) => sql.raw(`sum(p.${later}1::numeric * p.${earlier}0)`)),
+        sql`, `,
+      )}
+    FROM (${pairsOf('episode', cohort, goal, earned)} UNION ALL ${pairsOf('stage', cohort, goal, earned)}) p
+    GROUP BY p.earlier, p.unit, p.tier, p.arm, p.earlier_arm`
+}
+
+type Unit = 'episode' | 'stage'
+
+/** Each lapse of the day with each earlier one of its person: their figures, the later's with 1 and the earlier's with 0. */
+function pairsOf(unit: Unit, { campaign, day }: CohortDay, goal: string, earned: Earned): SQL {
+  const figures = (of: string, as: string) =>
+    sql.raw(
+      LETTERS.map((letter) => `${letter === 'n' ? '1' : `${of}.${letter}`} AS ${letter}${as}`).join(', '),
+    )
+  const alike = unit === 'stage' ? sql` AND k.tier = l.tier` : sql``
+  const end =
+    unit === 'stage'
+      ? sql`report_stages r WHERE r.campaign = ${literal(campaign)} AND r.day = ${literal(day)}::date
+          AND r.tier = l.tier AND r.arm = l.arm`
+      : sql`report_people r WHERE r.campaign = ${literal(campaign)} AND r.day = ${literal(day)}::date
+          AND r.version = e.version AND r.tier = e.entry_tier AND r.segment = e.segment AND r.arm = e.arm`
+  return sql`
+      SELECT (f.assigned_at AT TIME ZONE 'UTC')::date AS earlier, ${literal(unit)} AS unit,
+        CASE WHEN k.tier = l.tier THEN l.tier ELSE '' END AS tier, l.arm, k.arm AS earlier_arm,
+        (SELECT r.final_at FROM ${end}) AS final_at,
+        row_number() OVER (PARTITION BY l.contact_id, l.episode_id, l.tier, k.arm
+          ORDER BY f.assigned_at DESC, f.contact_id, f.episode_id) AS place,
+        ${figures('lv', '1')}, ${figures('kv', '0')}
+      FROM (SELECT * FROM cohort WHERE episode_no > 1 AND arm IN ('treated', 'holdout') OFFSET 0) c
+      CROSS JOIN LATERAL (
+        SELECT * FROM episodes e WHERE e.contact_id = c.contact_id AND e.episode_id = c.episode_id OFFSET 0
+      ) e
+      CROSS JOIN LATERAL ${unitsOf(unit, campaign, 'e')} l
+      CROSS JOIN LATERAL ${valuesOf(unit, goal, earned, 'l')} lv
+      -- A contact that is gone is its own person still.
+      CROSS JOIN LATERAL (
+        SELECT e.contact_id UNION SELECT o.contact_id FROM contacts me JOIN contacts o USING (person_id)
+        WHERE me.contact_id = e.contact_id
+      ) who
+      CROSS JOIN LATERAL (
+        SELECT * FROM episodes f
+        WHERE f.contact_id = who.contact_id AND f.campaign = ${literal(campaign)} AND f.assigned_at < e.assigned_at
+          AND f.arm IN ('treated', 'holdout') AND (f.contact_id = e.contact_id OR f.person_id = e.person_id) OFFSET 0
+      ) f
+      CROSS JOIN LATERAL ${unitsOf(unit, campaign, 'f')} k
+      CROSS JOIN LATERAL ${valuesOf(unit, goal, earned, 'k')} kv
+      WHERE true${alike}`
+}
+
+/** The episode `of`, or those of its stages whose tier drew, each with its arm and window. */
+function unitsOf(unit: Unit, campaign: string, of: string): SQL {
+  const e = sql.raw(of)
+  return unit === 'episode'
+    ? sql`(SELECT ${e}.contact_id, ${e}.episode_id, ${e}.entry_tier AS tier, 0 AS tier_no, ${e}.arm,
+            ${e}.assigned_at AS began_at, ${e}.window_ends_at AS ends_at)`
+    : sql`(SELECT s.contact_id, s.episode_id, t.tier, s.tier_no, s.arm, s.entered_at AS began_at,
+            s.entered_at + (${e}.window_ends_at - ${e}.assigned_at) AS ends_at
+          FROM stages s
+          CROSS JOIN LATERAL (SELECT p.tier FROM steps p WHERE p.campaign = ${literal(campaign)}
+            AND p.version = ${e}.version AND p.tier_no = s.tier_no LIMIT 1) t
+          WHERE s.contact_id = ${e}.contact_id AND s.episode_id = ${e}.episode_id AND s.drawn AND ${e}.arm = 'treated' OFFSET 0)`
+}
+
+/** What came of the unit `of` and what it cost, as people and stages are counted. */
+function valuesOf(unit: Unit, goal: string, earned: Earned, of: string): SQL {
+  const u = sql.raw(of)
+  const later =
+    unit === 'stage'
+      ? sql` OR EXISTS (SELECT FROM activity a WHERE a.contact_id = ${u}.contact_id AND a.type = ${literal(goal)}
+            AND a.occurred_at > ${u}.began_at AND a.occurred_at <= ${u}.ends_at)`
+      : sql``
+  const own =
+    unit === 'stage' ? sql` JOIN steps p ON p.step_id = b.step_id AND p.tier_no = ${u}.tier_no` : sql``
+  const place = { contact: sql`${u}.contact_id`, from: sql`${u}.began_at`, to: sql`${u}.ends_at` }
+  return sql`(
+        SELECT (EXISTS (SELECT FROM recalls r
+            WHERE r.contact_id = ${u}.contact_id AND r.episode_id = ${u}.episode_id AND r.goal_no = 0
+              AND r.recalled_at > ${u}.began_at AND r.recalled_at <= ${u}.ends_at)${later})::int AS y,
+          booked.c, booked.u, earned.margin AS m
+        FROM (
+          SELECT coalesce(sum(b.amount), 0)::bigint AS c,
+            coalesce(sum(b.amount) FILTER (WHERE b.kind <> 'labour'), 0)::bigint AS u
+          FROM (SELECT * FROM ledger b WHERE b.contact_id = ${u}.contact_id AND b.episode_id = ${u}.episode_id OFFSET 0) b${own}
+        ) booked
+        CROSS JOIN LATERAL ${marginWithin(earned, place)} earned
+      )`
+}
