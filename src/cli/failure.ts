@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { CommanderError } from 'commander'
 import { formatProblems } from '../config/problems.ts'
 import { ConfigError, type Location, messageOf, type Problem, WinbackError } from '../errors.ts'
+import type { Language } from '../reports/words.ts'
+import { FAILURE_WORDS, type FailureWords } from './failure-words.ts'
 import type { Colors } from './output.ts'
 
 /** What a script may rely on. */
@@ -88,26 +90,28 @@ export function failureDocument(error: unknown, verb?: string): FailureDocument 
  * What to do next. A usage error that has nothing better to say points at the help of its verb, as commander's do.
  * @param verb what was asked for: `calls claim`; undefined where it came to none
  */
-function remedyOf(error: unknown, verb: string | undefined): string | undefined {
-  if (error instanceof CommanderError) return helpOf(verb)
-  if (error instanceof ConfigError) return 'Mend each problem at its place; `winback validate` checks again.'
+function remedyOf(
+  error: unknown,
+  verb: string | undefined,
+  words: FailureWords = FAILURE_WORDS.en,
+): string | undefined {
+  if (error instanceof CommanderError) return words.help(verb)
+  if (error instanceof ConfigError) return words.mend
   const known = error instanceof WinbackError
   if (known && error.remedy !== undefined) return error.remedy
   switch (exitCodeOf(error)) {
     case EXIT.usage:
-      return helpOf(verb)
+      return words.help(verb)
     case EXIT.unavailable:
-      return known ? undefined : 'Run `winback doctor` to see what does not answer.'
+      return known ? undefined : words.doctor
     default:
-      return known ? undefined : 'This is a defect in Winback. Run again with --verbose for the stack.'
+      return known ? undefined : words.defect
   }
 }
 
 /** Where the options of a verb are explained, or the verbs. */
 export function helpOf(verb: string | undefined): string {
-  return verb === undefined
-    ? 'winback --help has the verbs.'
-    : `winback ${verb} --help has the options and examples.`
+  return FAILURE_WORDS.en.help(verb)
 }
 
 /** What commander throws where it shows help instead of doing anything. */
@@ -124,26 +128,30 @@ function whatIsMissing(verb: string | undefined): string {
 /** The failure in words: what happened, where, why, and what to do next. */
 export async function formatFailure(
   error: unknown,
-  options: { verbose: boolean; colors: Colors; verb?: string | undefined },
+  options: { verbose: boolean; colors: Colors; verb?: string | undefined; language?: Language },
 ): Promise<string> {
-  const { colors, verbose, verb } = options
+  const { colors, verbose, verb, language = 'en' } = options
+  const words = FAILURE_WORDS[language]
+  const label = colors.red(`${words.error}${words.colon.trimEnd()}`) + (language === 'en' ? ' ' : '')
   if (error instanceof ConfigError) {
-    const excerpts = formatProblems(error.problems, await sourcesOf(error.problems))
-    return `${excerpts}\n\n${colors.red('error:')} ${error.message}`
+    const excerpts = formatProblems(error.problems, await sourcesOf(error.problems), words)
+    return `${excerpts}\n\n${label}${words.problems(error.problems.length)}`
   }
-  const lines = [`${colors.red('error:')} ${messageOf(error)}`]
+  const lines = [`${label}${messageOf(error)}`]
   if (error instanceof WinbackError) {
-    if (error.location) lines.push(`  at ${formatLocation(error.location)}`)
-    const remedy = remedyOf(error, verb)
+    if (error.location) lines.push(`  ${words.at}${formatLocation(error.location)}`)
+    const remedy = remedyOf(error, verb, words)
     if (remedy) lines.push(`  ${colors.cyan('→')} ${remedy}`)
   }
   const known = error instanceof WinbackError
   // A known error has said in its own words what its cause means; the chain is for those who look closer.
   if (!known || verbose) {
-    for (const cause of causes(error).slice(1)) lines.push(colors.dim(`  because: ${messageOf(cause)}`))
+    for (const cause of causes(error).slice(1))
+      lines.push(colors.dim(`  ${words.because}${words.colon}${messageOf(cause)}`))
   }
   const defect = exitCodeOf(error) === EXIT.defect
-  if (!known && !(defect && verbose)) lines.push(`  ${colors.cyan('→')} ${remedyOf(error, verb) ?? ''}`)
+  if (!known && !(defect && verbose))
+    lines.push(`  ${colors.cyan('→')} ${remedyOf(error, verb, words) ?? ''}`)
   if (verbose && (known || defect)) lines.push(colors.dim(stackOf(error)))
   return lines.join('\n')
 }

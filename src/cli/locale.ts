@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { WinbackError } from '../errors.ts'
-import { type Speech, speechOf } from '../reports/words.ts'
+import { type Language, languageOf, type Speech, speechOf } from '../reports/words.ts'
 import type { DatabaseContext } from './workspace.ts'
 
 /** What a verb is given that speaks both languages. */
@@ -36,6 +36,14 @@ export function chooseLocale(wanted: string | undefined): string {
   throw new WinbackError('usage.locale', `--locale "${wanted}": there are English and Chinese`, {
     remedy: 'Write --locale en or --locale zh-CN (or a variant, such as en-GB).',
   })
+}
+
+/** The language of what goes wrong, also before any option is read: as asked for, where that can be followed. */
+export function languageAsked(args: readonly string[]): Language {
+  const at = args.indexOf('--locale')
+  const wanted = at === -1 ? args.find((arg) => arg.startsWith('--locale='))?.slice(9) : args[at + 1]
+  const machine = Intl.DateTimeFormat().resolvedOptions().locale
+  return languageOf(wanted !== undefined && languageTag(wanted) !== undefined ? wanted : machine)
 }
 
 function languageTag(text: string): string | undefined {

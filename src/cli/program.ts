@@ -4,6 +4,7 @@ import pc from 'picocolors'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Environment } from '../config/environment.ts'
 import { EXIT, exitCodeOf, failureDocument, formatFailure, helpOf } from './failure.ts'
+import { languageAsked } from './locale.ts'
 import { openOutput, type Stream, toJson } from './output.ts'
 import { packageVersion } from './package.ts'
 import { GROUPS, type Start } from './verb.ts'
@@ -85,7 +86,9 @@ export async function runProgram(
     // What commander throws, help included, it has said already.
     if (!(error instanceof CommanderError)) {
       const colors = pc.createColors(!environment.noColor && stderr.isTTY === true)
-      stderr.write(`${await formatFailure(error, { verbose: args.includes('--verbose'), colors, verb })}\n`)
+      const language = languageAsked(args)
+      const verbose = args.includes('--verbose')
+      stderr.write(`${await formatFailure(error, { verbose, colors, verb, language })}\n`)
     }
     return failed
   }

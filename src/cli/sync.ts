@@ -90,7 +90,9 @@ async function runSyncs(
     }
   }
   const words = await Promise.all(
-    failed.map(({ error }) => formatFailure(error, { verbose: false, colors: context.output.colors })),
+    failed.map(({ error }) =>
+      formatFailure(error, { verbose: false, colors: context.output.colors, language: speech.language }),
+    ),
   )
   for (const summary of syncs) {
     const said = failedMostly(summary, speech)

@@ -2,14 +2,17 @@ import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { formatProblems } from '../config/problems.ts'
 import { ConfigError, type Problem } from '../errors.ts'
+import { type Speech, speechOf } from '../reports/words.ts'
 import { openTemplates, readCampaigns } from './campaigns.ts'
 import { EXIT, sourcesOf } from './failure.ts'
-import { count, type Outcome } from './output.ts'
+import { FAILURE_WORDS } from './failure-words.ts'
+import { chooseLocale, type Spoken, sayIn, spoken } from './locale.ts'
+import type { Outcome } from './output.ts'
 import { describe, type Invocation, type Start } from './verb.ts'
 import { findWorkspaceFile, openWorkspace, shown } from './workspace.ts'
 
 export function validate(start: Start): Command {
-  return describe('validate', {
+  const command = describe('validate', {
     group: 'campaigns',
     summary: 'Find every mistake in the workspace, the campaigns and the templates',
     description:
@@ -20,9 +23,10 @@ export function validate(start: Start): Command {
       ['winback validate --json | jq .problems', 'for an editor or a build'],
     ],
   })
+  return spoken(command)
     .argument('[files...]', 'campaign files (default: all of the workspace)')
-    .action((files: string[], _options: unknown, command: Command) =>
-      start(command, (invocation) => runValidate(invocation, files)),
+    .action((files: string[], options: Spoken, command: Command) =>
+      start(command, (invocation) => runValidate(invocation, files, options)),
     )
 }
 
@@ -37,9 +41,11 @@ export interface ValidateResult {
 async function runValidate(
   invocation: Invocation,
   files: readonly string[],
+  { locale }: Spoken,
 ): Promise<Outcome<ValidateResult>> {
+  const speech = speechOf({ locale: chooseLocale(locale) })
   const result = await checkFiles(invocation, files)
-  const text = formatValidate(result, await sourcesOf(result.problems), invocation)
+  const text = formatValidate(result, await sourcesOf(result.problems), invocation, speech)
   return { data: result, text, exitCode: result.valid ? EXIT.fine : EXIT.input }
 }
 
@@ -77,21 +83,34 @@ export function formatValidate(
   result: ValidateResult,
   sources: ReadonlyMap<string, string>,
   invocation: Pick<Invocation, 'output'>,
+  speech: Speech,
 ): string {
   const { colors } = invocation.output
+  const say = sayIn(speech)
+  const many = (n: number, one: string, zh: string) =>
+    say(`${speech.count(n)} ${n === 1 ? one : `${one}s`}`, `${speech.count(n)} ${zh}`)
   const errors = result.problems.filter((problem) => problem.severity === 'error').length
   const warnings = result.problems.length - errors
-  const checked = `${result.workspace}, ${count(result.files.length, 'campaign')}, ${count(result.templates, 'template')}`
+  const { workspace } = result
+  const checked = [
+    workspace,
+    many(result.files.length, 'campaign', '个活动'),
+    many(result.templates, 'template', '个模板'),
+  ].join(say(', ', '，'))
   const found = [
-    ...(errors > 0 ? [colors.red(count(errors, 'error'))] : []),
-    ...(warnings > 0 ? [colors.yellow(count(warnings, 'warning'))] : []),
-  ]
+    ...(errors > 0 ? [colors.red(many(errors, 'error', '处错误'))] : []),
+    ...(warnings > 0 ? [colors.yellow(many(warnings, 'warning', '处警告'))] : []),
+  ].join(say(', ', '，'))
   const verdict = result.valid
-    ? `${colors.green('✓')} ${checked}: ${found.length === 0 ? 'nothing is wrong' : found.join(', ')}`
+    ? `${colors.green('✓')} ${checked}${say(': ', '：')}${found === '' ? say('nothing is wrong', '没有问题') : found}`
     : result.files.length === 0
-      ? `${found.join(', ')} in ${result.workspace}; campaigns are checked once the workspace is right`
-      : `${found.join(', ')} in ${checked}`
-  return result.problems.length === 0 ? verdict : `${formatProblems(result.problems, sources)}\n\n${verdict}`
+      ? say(
+          `${found} in ${workspace}; campaigns are checked once the workspace is right`,
+          `${workspace} 中有 ${found}；改正后才会检查活动`,
+        )
+      : say(`${found} in ${checked}`, `${checked}：${found}`)
+  const problems = formatProblems(result.problems, sources, FAILURE_WORDS[speech.language])
+  return result.problems.length === 0 ? verdict : `${problems}\n\n${verdict}`
 }
 
 /** A template used by three campaigns is reported with each of them. */

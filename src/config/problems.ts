@@ -229,11 +229,29 @@ function describe(value: unknown): string {
 
 /** One line: `campaigns/x.yaml:12:5  error  tiers[0].inactve: unknown key; did you mean `inactive`?` */
 export function formatProblem(problem: Problem): string {
+  return problemLine(problem, ENGLISH_PROBLEMS)
+}
+
+function problemLine(problem: Problem, words: ProblemWords): string {
   const { file, line, column } = problem.location
   const place = [file, line, column].filter((part) => part !== undefined).join(':')
   const path = problem.path === '' ? '' : `${problem.path}: `
-  const hint = problem.suggestion === undefined ? '' : `; did you mean \`${problem.suggestion}\`?`
-  return `${place}  ${problem.severity}  ${path}${problem.message}${hint}`
+  const hint = problem.suggestion === undefined ? '' : words.meant(problem.suggestion)
+  return `${place}  ${words[problem.severity]}  ${path}${problem.message}${hint}`
+}
+
+/** What stands around the message of a problem; the message itself is English. */
+export interface ProblemWords {
+  readonly error: string
+  readonly warning: string
+  /** Behind the message: the name that may have been meant. */
+  meant(suggestion: string): string
+}
+
+export const ENGLISH_PROBLEMS: ProblemWords = {
+  error: 'error',
+  warning: 'warning',
+  meant: (suggestion) => `; did you mean \`${suggestion}\`?`,
 }
 
 /**
@@ -243,6 +261,7 @@ export function formatProblem(problem: Problem): string {
 export function formatProblems(
   problems: readonly Problem[],
   sources: Readonly<Record<string, string>> | ReadonlyMap<string, string>,
+  words: ProblemWords = ENGLISH_PROBLEMS,
 ): string {
   const text = (file: string) => (sources instanceof Map ? sources.get(file) : Reflect.get(sources, file))
   return sortProblems(problems)
@@ -250,10 +269,10 @@ export function formatProblems(
       const { file, line, column } = problem.location
       const source: unknown = line === undefined ? undefined : text(file)
       const excerpt = typeof source === 'string' ? source.split(/\r?\n/)[(line ?? 1) - 1] : undefined
-      if (excerpt === undefined) return formatProblem(problem)
+      if (excerpt === undefined) return problemLine(problem, words)
       const number = String(line)
       const caret = `${' '.repeat(width(excerpt.slice(0, (column ?? 1) - 1)))}^`
-      return `${formatProblem(problem)}\n  ${number} | ${excerpt}\n  ${' '.repeat(number.length)} | ${caret}`
+      return `${problemLine(problem, words)}\n  ${number} | ${excerpt}\n  ${' '.repeat(number.length)} | ${caret}`
     })
     .join('\n\n')
 }

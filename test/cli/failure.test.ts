@@ -45,6 +45,10 @@ test('a known error says what, where and what to do, and keeps its cause for --v
     'error: no column named "mail"\n  at customers.csv:1\n  → Map it: --map email=mail',
   )
   expect(await formatFailure(error, { ...plain, verbose: true })).toContain('because: the header')
+  // In Chinese, what stands around it: the message is what a search and whoever helps would look for.
+  expect(await formatFailure(error, { ...plain, verbose: true, language: 'zh-CN' })).toMatch(
+    /^错误：no column named "mail"\n {2}位置：customers\.csv:1\n {2}→ Map it: --map email=mail\n {2}原因：the header/,
+  )
 })
 
 test('a usage error without a remedy of its own points at the help of its verb', async () => {
@@ -52,6 +56,9 @@ test('a usage error without a remedy of its own points at the help of its verb',
   const remedy = 'winback calls claim --help has the options and examples.'
   const bare = new WinbackError('usage.number', 'x')
   expect(await formatFailure(bare, options)).toBe(`error: x\n  → ${remedy}`)
+  expect(await formatFailure(bare, { ...options, language: 'zh-CN' })).toBe(
+    '错误：x\n  → winback calls claim --help 列出选项和示例。',
+  )
   expect(failureDocument(bare, 'calls claim').error.remedy).toBe(remedy)
   const own = new WinbackError('usage.number', 'x', { remedy: 'Count.' })
   expect(await formatFailure(own, options)).toBe('error: x\n  → Count.')

@@ -137,11 +137,15 @@ test('apply and rollback name versions and their hash', () => {
 
 test('validate ends with a verdict', () => {
   const found = { workspace: 'winback.yaml', files: ['a.yaml'], templates: 5, problems: [] }
-  expect(formatValidate({ ...found, valid: true }, new Map(), { output })).toBe(
+  expect(formatValidate({ ...found, valid: true }, new Map(), { output }, english)).toBe(
     '✓ winback.yaml, 1 campaign, 5 templates: nothing is wrong',
   )
   const problem = { severity: 'warning', location: { file: 'a.yaml' }, path: 'x', message: 'hm' } as const
-  expect(formatValidate({ ...found, valid: true, problems: [problem] }, new Map(), { output })).toContain(
-    '✓ winback.yaml, 1 campaign, 5 templates: 1 warning',
+  expect(
+    formatValidate({ ...found, valid: true, problems: [problem] }, new Map(), { output }, english),
+  ).toContain('✓ winback.yaml, 1 campaign, 5 templates: 1 warning')
+  const wrong = { ...problem, severity: 'error', suggestion: 'y' } as const
+  expect(formatValidate({ ...found, valid: false, problems: [wrong] }, new Map(), { output }, chinese)).toBe(
+    'a.yaml  错误  x: hm；是否指 `y`？\n\nwinback.yaml，1 个活动，5 个模板：1 处错误',
   )
 })

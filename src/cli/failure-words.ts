@@ -1,0 +1,49 @@
+import { ENGLISH_PROBLEMS, type ProblemWords } from '../config/problems.ts'
+import type { Language } from '../reports/words.ts'
+
+// What stands around an error, both languages beside each other. What the error itself says is English: so is what a
+// script, a search and whoever helps would look for.
+
+export interface FailureWords extends ProblemWords {
+  readonly colon: string
+  readonly because: string
+  /** Before the place. */
+  readonly at: string
+  /** That files are wrong in so many places. */
+  problems(count: number): string
+  readonly mend: string
+  readonly doctor: string
+  readonly defect: string
+  help(verb: string | undefined): string
+}
+
+export const FAILURE_WORDS: Readonly<Record<Language, FailureWords>> = {
+  en: {
+    ...ENGLISH_PROBLEMS,
+    colon: ': ',
+    because: 'because',
+    at: 'at ',
+    problems: (count) => `${count} problem${count === 1 ? '' : 's'} in the configuration`,
+    mend: 'Mend each problem at its place; `winback validate` checks again.',
+    doctor: 'Run `winback doctor` to see what does not answer.',
+    defect: 'This is a defect in Winback. Run again with --verbose for the stack.',
+    help: (verb) =>
+      verb === undefined
+        ? 'winback --help has the verbs.'
+        : `winback ${verb} --help has the options and examples.`,
+  },
+  'zh-CN': {
+    error: '错误',
+    warning: '警告',
+    colon: '：',
+    because: '原因',
+    at: '位置：',
+    meant: (suggestion) => `；是否指 \`${suggestion}\`？`,
+    problems: (count) => `配置中有 ${count} 处问题`,
+    mend: '请逐处修改，再用 `winback validate` 检查。',
+    doctor: '运行 `winback doctor` 查看哪项服务没有应答。',
+    defect: '这是 Winback 自身的缺陷。加上 --verbose 重新运行可查看调用栈。',
+    help: (verb) =>
+      verb === undefined ? 'winback --help 列出全部命令。' : `winback ${verb} --help 列出选项和示例。`,
+  },
+}
