@@ -19,7 +19,7 @@ const TARGET_MS = 200
 const RULES: CountingRules = {
   activity: ['session', 'order'],
   order: 'order',
-  goalOf: async () => 'session',
+  goalsOf: async () => new Map([1, 2, 3].map((version) => [version, 'session'])),
   earnedOf: async () => ({ order: 0.3, order_refunded: -0.3 }),
 }
 

@@ -200,8 +200,8 @@ export async function overviewOf(
   campaign: string,
   period: Pick<OverviewQuestion, 'now' | 'from' | 'to' | 'onProgress'>,
 ): Promise<OverviewData> {
-  const { split, goal, acquisition } = await campaignTerms(context.database, book, campaign)
-  return reports.overview.read(context.database, { campaign, ...period, split, goal, acquisition })
+  const { split, goals, acquisition } = await campaignTerms(context.database, book, campaign)
+  return reports.overview.read(context.database, { campaign, ...period, split, goals, acquisition })
 }
 
 /** How text is written for the person at this terminal. @throws WinbackError `usage.locale` */

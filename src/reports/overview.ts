@@ -19,6 +19,7 @@ import {
   type Verdict,
   verdictOf,
 } from './effect.ts'
+import type { Goals } from './goals.ts'
 import {
   type CostCell,
   checkLadder,
@@ -42,8 +43,8 @@ import { inSnapshot, type Readable } from './snapshot.ts'
 export interface OverviewQuestion extends Cohort {
   /** What the arms were drawn with: the same for every version, or by version. */
   readonly split: Split | ReadonlyMap<number, Split>
-  /** The event of the primary goal: a tier's own window goes on after the episode's. */
-  readonly goal: string
+  /** A tier's own window goes on after the episode's. */
+  readonly goals: Goals
   /** Told after each query, so that a person sees a long report getting on. */
   readonly onProgress?: ((done: number, of: number) => void) | undefined
   /** What a new customer costs, in micros: shown beside the cost of an incremental recall. */
@@ -126,7 +127,7 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
   }
   const cells = await step(countEpisodes(session, question))
   const tiers = await step(orderTiers(session, campaign))
-  const stages = await step(countOwnDraws(session, question, question.goal))
+  const stages = await step(countOwnDraws(session, question, question.goals))
   const programme = await step(countProgramme(session, question))
   const answers = await step(countAnswers(session, question))
   const runs = await step(countRuns(session, question))

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import { type Cohort, within } from './cohort.ts'
+import { type Goals, goalOf } from './goals.ts'
 
 // People, counted: who was considered, assigned and recalled. Aggregated here; contacts never travel.
 
@@ -67,11 +68,7 @@ export interface StageCell {
  * as the campaign's. That window ends after the episode's, so the goal's events are looked up in `activity` too; the
  * recorded recall keeps counting where activity has been erased.
  */
-export async function countOwnDraws(
-  session: Session,
-  cohort: Cohort,
-  goalEvent: string,
-): Promise<StageCell[]> {
+export async function countOwnDraws(session: Session, cohort: Cohort, goals: Goals): Promise<StageCell[]> {
   return await rows<StageCell>(
     session,
     sql`
@@ -90,7 +87,7 @@ export async function countOwnDraws(
                 WHERE r.contact_id = s.contact_id AND r.episode_id = s.episode_id AND r.goal_no = 0
                   AND r.recalled_at > s.entered_at AND r.recalled_at <= w.ends_at)
         OR EXISTS (SELECT FROM activity a
-                   WHERE a.contact_id = s.contact_id AND a.type = ${goalEvent}
+                   WHERE a.contact_id = s.contact_id AND a.type = ${goalOf(goals, sql`e.version`)}
                      AND a.occurred_at > s.entered_at AND a.occurred_at <= w.ends_at)
         END AS back
     ) came

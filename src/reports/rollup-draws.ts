@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type CohortDay, literal } from './cohort-day.ts'
+import { type Goals, goalOf } from './goals.ts'
 import { type Earned, marginWithin } from './margins.ts'
 
 // Of one cohort day, what was drawn after the assignment: tiers' own arms and variants of steps. Over the temporary tables
@@ -15,7 +16,7 @@ const BOOKED = sql`(SELECT * FROM ledger l WHERE l.contact_id = s.contact_id AND
  * A tier's own window ends after the episode's, so the goal's events are looked up in `activity` too; the recorded recall
  * keeps counting where activity has been erased.
  */
-export function countStages({ campaign, day }: CohortDay, goal: string, earned: Earned): SQL {
+export function countStages({ campaign, day }: CohortDay, goals: Goals, earned: Earned): SQL {
   const total = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0) + coalesce(k.labour, 0))`
   const unpaid = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0))`
   const sum = (value: SQL) => sql`coalesce(sum(${value}), 0)::bigint`
@@ -36,7 +37,7 @@ export function countStages({ campaign, day }: CohortDay, goal: string, earned: 
     ) s
     JOIN (SELECT DISTINCT version, tier_no, tier FROM steps WHERE campaign = ${literal(campaign)}) t
       ON t.version = c.version AND t.tier_no = s.tier_no
-    ${cameBack(goal)}
+    ${cameBack(goals)}
     LEFT JOIN LATERAL (
       SELECT ${of('spend')} AS spend, ${of('liability')} AS liability, ${of('labour')} AS labour
       FROM ${BOOKED} l JOIN steps p ON p.step_id = l.step_id AND p.tier_no = s.tier_no
@@ -50,7 +51,7 @@ export function countStages({ campaign, day }: CohortDay, goal: string, earned: 
  * By the variant each drew on entering the tier, over all who did: whether it could be sent may be the variant's doing.
  * A touchpoint without one beside others that have one is counted as `''`: it has to be seen, not left out.
  */
-export function countVariants({ campaign, day }: CohortDay, goal: string): SQL {
+export function countVariants({ campaign, day }: CohortDay, goals: Goals): SQL {
   return sql`
     INSERT INTO report_variants
     SELECT ${literal(campaign)}, ${literal(day)}::date, m.step_id, coalesce(m.variant, ''), max(w.ends_at), count(*),
@@ -64,7 +65,7 @@ export function countVariants({ campaign, day }: CohortDay, goal: string): SQL {
       SELECT * FROM stages s
       WHERE s.contact_id = m.contact_id AND s.episode_id = m.episode_id AND s.tier_no = p.tier_no OFFSET 0
     ) s
-    ${cameBack(goal)}
+    ${cameBack(goals)}
     -- Of the whole tier, as its own price is counted: who comes back by the one variant is spared the steps that follow.
     CROSS JOIN LATERAL (
       SELECT coalesce(sum(l.amount), 0)::bigint AS cost
@@ -74,14 +75,14 @@ export function countVariants({ campaign, day }: CohortDay, goal: string): SQL {
 }
 
 /** Joins `w.ends_at` and `came.back`, 1 or 0, of the window that a stage `s` of the cohort `c` begins. */
-function cameBack(goal: string): SQL {
+function cameBack(goals: Goals): SQL {
   return sql`CROSS JOIN LATERAL (SELECT s.entered_at + (c.window_ends_at - c.assigned_at) AS ends_at) w
     CROSS JOIN LATERAL (
       SELECT (EXISTS (SELECT FROM recalls r
                 WHERE r.contact_id = s.contact_id AND r.episode_id = s.episode_id AND r.goal_no = 0
                   AND r.recalled_at > s.entered_at AND r.recalled_at <= w.ends_at)
         OR EXISTS (SELECT FROM activity a
-                   WHERE a.contact_id = s.contact_id AND a.type = ${literal(goal)}
+                   WHERE a.contact_id = s.contact_id AND a.type = ${goalOf(goals, sql`c.version`)}
                      AND a.occurred_at > s.entered_at AND a.occurred_at <= w.ends_at))::int AS back
     ) came`
 }

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type CohortDay, literal } from './cohort-day.ts'
+import { type Goals, goalOf } from './goals.ts'
 import { type Earned, marginWithin } from './margins.ts'
 
 // Of one cohort day, products with the earlier lapses of the same persons. What one person does in several lapses hangs
@@ -20,7 +21,7 @@ export const PRODUCTS: readonly ProductName[] = LETTERS.flatMap((later) =>
 )
 
 /** After the sums of people and stages, whose cohorts' ends it takes. Nothing where nobody of the day lapsed before. */
-export function countRepeats(cohort: CohortDay, goal: string, earned: Earned): SQL {
+export function countRepeats(cohort: CohortDay, goals: Goals, earned: Earned): SQL {
   const { campaign, day } = cohort
   return sql`
     INSERT INTO report_repeats
@@ -29,14 +30,14 @@ export function countRepeats(cohort: CohortDay, goal: string, earned: Earned): S
         PRODUCTS.map(([later, earlier]) => sql.raw(`sum(p.${later}1::numeric * p.${earlier}0)`)),
         sql`, `,
       )}
-    FROM (${pairsOf('episode', cohort, goal, earned)} UNION ALL ${pairsOf('stage', cohort, goal, earned)}) p
+    FROM (${pairsOf('episode', cohort, goals, earned)} UNION ALL ${pairsOf('stage', cohort, goals, earned)}) p
     GROUP BY p.earlier, p.unit, p.tier, p.arm, p.earlier_arm`
 }
 
 type Unit = 'episode' | 'stage'
 
 /** Each lapse of the day with each earlier one of its person: their figures, the later's with 1 and the earlier's with 0. */
-function pairsOf(unit: Unit, { campaign, day }: CohortDay, goal: string, earned: Earned): SQL {
+function pairsOf(unit: Unit, { campaign, day }: CohortDay, goals: Goals, earned: Earned): SQL {
   const figures = (of: string, as: string) =>
     sql.raw(
       LETTERS.map((letter) => `${letter === 'n' ? '1' : `${of}.${letter}`} AS ${letter}${as}`).join(', '),
@@ -60,7 +61,7 @@ function pairsOf(unit: Unit, { campaign, day }: CohortDay, goal: string, earned:
         SELECT * FROM episodes e WHERE e.contact_id = c.contact_id AND e.episode_id = c.episode_id OFFSET 0
       ) e
       CROSS JOIN LATERAL ${unitsOf(unit, campaign, 'e')} l
-      CROSS JOIN LATERAL ${valuesOf(unit, goal, earned, 'l')} lv
+      CROSS JOIN LATERAL ${valuesOf(unit, goals, earned, 'l')} lv
       -- A contact that is gone is its own person still.
       CROSS JOIN LATERAL (
         SELECT e.contact_id UNION SELECT o.contact_id FROM contacts me JOIN contacts o USING (person_id)
@@ -72,7 +73,7 @@ function pairsOf(unit: Unit, { campaign, day }: CohortDay, goal: string, earned:
           AND f.arm IN ('treated', 'holdout') AND (f.contact_id = e.contact_id OR f.person_id = e.person_id) OFFSET 0
       ) f
       CROSS JOIN LATERAL ${unitsOf(unit, campaign, 'f')} k
-      CROSS JOIN LATERAL ${valuesOf(unit, goal, earned, 'k')} kv
+      CROSS JOIN LATERAL ${valuesOf(unit, goals, earned, 'k')} kv
       WHERE true${alike}`
 }
 
@@ -80,9 +81,9 @@ function pairsOf(unit: Unit, { campaign, day }: CohortDay, goal: string, earned:
 function unitsOf(unit: Unit, campaign: string, of: string): SQL {
   const e = sql.raw(of)
   return unit === 'episode'
-    ? sql`(SELECT ${e}.contact_id, ${e}.episode_id, ${e}.entry_tier AS tier, 0 AS tier_no, ${e}.arm,
+    ? sql`(SELECT ${e}.contact_id, ${e}.episode_id, ${e}.version, ${e}.entry_tier AS tier, 0 AS tier_no, ${e}.arm,
             ${e}.assigned_at AS began_at, ${e}.window_ends_at AS ends_at)`
-    : sql`(SELECT s.contact_id, s.episode_id, t.tier, s.tier_no, s.arm, s.entered_at AS began_at,
+    : sql`(SELECT s.contact_id, s.episode_id, ${e}.version, t.tier, s.tier_no, s.arm, s.entered_at AS began_at,
             s.entered_at + (${e}.window_ends_at - ${e}.assigned_at) AS ends_at
           FROM stages s
           CROSS JOIN LATERAL (SELECT p.tier FROM steps p WHERE p.campaign = ${literal(campaign)}
@@ -91,11 +92,11 @@ function unitsOf(unit: Unit, campaign: string, of: string): SQL {
 }
 
 /** What came of the unit `of` and what it cost, as people and stages are counted. */
-function valuesOf(unit: Unit, goal: string, earned: Earned, of: string): SQL {
+function valuesOf(unit: Unit, goals: Goals, earned: Earned, of: string): SQL {
   const u = sql.raw(of)
   const later =
     unit === 'stage'
-      ? sql` OR EXISTS (SELECT FROM activity a WHERE a.contact_id = ${u}.contact_id AND a.type = ${literal(goal)}
+      ? sql` OR EXISTS (SELECT FROM activity a WHERE a.contact_id = ${u}.contact_id AND a.type = ${goalOf(goals, sql`${u}.version`)}
             AND a.occurred_at > ${u}.began_at AND a.occurred_at <= ${u}.ends_at)`
       : sql``
   const own =

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { execute, type Transaction } from '../database/connect.ts'
 import { type CohortDay, daysOf, literal, startOf } from './cohort-day.ts'
+import type { Goals } from './goals.ts'
 import { type Earned, marginWithin } from './margins.ts'
 import { countStages, countVariants } from './rollup-draws.ts'
 import { countRepeats } from './rollup-repeats.ts'
@@ -19,8 +20,8 @@ export interface CountingRules {
   readonly activity: readonly string[]
   /** The event type of an order. */
   readonly order: string
-  /** The event of each campaign's primary goal: a tier's own window goes on after the episode's. */
-  goalOf(campaign: string): Promise<string>
+  /** Of each version of a campaign: a tier's own window goes on after the episode's. */
+  goalsOf(campaign: string): Promise<Goals>
   /**
    * What of the value of its goals' events is earned; empty where no goal has a margin, undefined where the goals can no
    * longer be read: then what was known of them last goes on.
@@ -48,7 +49,7 @@ export async function countDay(
   rules: CountingRules,
   earned: Earned,
 ): Promise<void> {
-  const goal = await rules.goalOf(cohort.campaign)
+  const goals = await rules.goalsOf(cohort.campaign)
   for (const table of TABLES) {
     await execute(
       tx,
@@ -68,9 +69,9 @@ export async function countDay(
     sql`ANALYZE cohort_margins`,
     countPeople(cohort),
     countRecalls(cohort),
-    countStages(cohort, goal, earned),
-    countRepeats(cohort, goal, earned),
-    countVariants(cohort, goal),
+    countStages(cohort, goals, earned),
+    countRepeats(cohort, goals, earned),
+    countVariants(cohort, goals),
     countFunnel(cohort),
     countMessages(cohort),
     countErrors(cohort),

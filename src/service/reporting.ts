@@ -4,6 +4,7 @@ import type { Step } from '../config/campaign.ts'
 import type { CampaignBook, VersionText } from '../config/compiled.ts'
 import { type Database, rows } from '../database/connect.ts'
 import type { Split } from '../reports/effect.ts'
+import type { Goals } from '../reports/goals.ts'
 import { earnedBy } from '../reports/margins.ts'
 import type { CampaignQuestion, VariantShare } from '../reports/question.ts'
 import type { TextStyle } from '../reports/report.ts'
@@ -16,11 +17,15 @@ import type { Runtime } from './runtime.ts'
 
 // What reports need of campaign files and of the workspace, for whoever shows them: terminal, page, digest.
 
-function countingRules({ workspace, book }: Pick<Runtime, 'workspace' | 'book'>): CountingRules {
+function countingRules({
+  database,
+  workspace,
+  book,
+}: Pick<Runtime, 'database' | 'workspace' | 'book'>): CountingRules {
   return {
     activity: workspace.activity,
     order: workspace.orders.event,
-    goalOf: async (campaign) => primaryGoal(await book.currentText(campaign)),
+    goalsOf: async (campaign) => goalsOf(await textsOf(database, book, campaign)),
     earnedOf: async (campaign) => {
       const text = await book.currentText(campaign)
       if (text && !text.definition.goals) return undefined
@@ -52,8 +57,7 @@ export async function refreshReports(
 export interface CampaignTerms {
   readonly split: ReadonlyMap<number, Split>
   readonly variants: NonNullable<CampaignQuestion['variants']>
-  /** The event of the primary goal. */
-  readonly goal: string
+  readonly goals: Goals
   readonly recallValue: number | undefined
   readonly acquisition: number | undefined
   readonly budget: CampaignQuestion['budget']
@@ -70,17 +74,13 @@ export async function campaignTerms(
   book: CampaignBook,
   campaign: string,
 ): Promise<CampaignTerms> {
-  const versions = await rows<{ version: number }>(
-    database,
-    sql`SELECT version FROM campaign_versions WHERE campaign = ${campaign} ORDER BY version`,
-  )
+  const texts = await textsOf(database, book, campaign)
   const split = new Map<number, Split>()
   const variants = new Map<number, ReadonlyMap<string, readonly VariantShare[]>>()
-  let newest: VersionText | undefined
-  for (const { version } of versions) {
-    newest = await book.text(campaign, version)
-    const { holdout, tiers = [] } = newest.definition
-    if (holdout !== undefined) split.set(version, { holdout, control: newest.control })
+  const newest = texts.at(-1)
+  for (const { version, definition, control } of texts) {
+    const { holdout, tiers = [] } = definition
+    if (holdout !== undefined) split.set(version, { holdout, control })
     variants.set(version, new Map(tiers.flatMap(({ steps }) => steps.flatMap(sharesOf))))
   }
   const { value, limits, offers } = newest?.definition ?? {}
@@ -88,7 +88,7 @@ export async function campaignTerms(
   return {
     split,
     variants,
-    goal: primaryGoal(newest),
+    goals: goalsOf(texts),
     recallValue: value?.recall?.micros,
     acquisition: value?.acquisition?.micros,
     budget: {
@@ -152,6 +152,20 @@ export async function questionOf(
   }
 }
 
-function primaryGoal(text: VersionText | undefined): string {
-  return Object.values(text?.definition.goals ?? {})[0]?.event ?? ''
+/** Every version of a campaign, oldest first. */
+async function textsOf(database: Database, book: CampaignBook, campaign: string): Promise<VersionText[]> {
+  const versions = await rows<{ version: number }>(
+    database,
+    sql`SELECT version FROM campaign_versions WHERE campaign = ${campaign} ORDER BY version`,
+  )
+  return await Promise.all(versions.map(({ version }) => book.text(campaign, version)))
+}
+
+function goalsOf(texts: readonly VersionText[]): Goals {
+  return new Map(
+    texts.flatMap(({ version, definition }) => {
+      const [primary] = Object.values(definition.goals ?? {})
+      return primary ? [[version, primary.event]] : []
+    }),
+  )
 }

@@ -54,7 +54,7 @@ tiers:
 const OVERVIEW = (now: Date) => ({
   campaign: 'game',
   now,
-  goal: 'order',
+  goals: new Map([[1, 'order']]),
   split: { control: 0.1, holdout: 0.3 },
 })
 

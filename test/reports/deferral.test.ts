@@ -25,7 +25,7 @@ it('counts what waits by reason, with the earliest moment; what is planned for l
   const rules = {
     activity: ['session'],
     order: 'order',
-    goalOf: async () => 'session',
+    goalsOf: async () => new Map([1, 2, 3].map((version) => [version, 'session'])),
     earnedOf: async () => ({ order: 0.3, order_refunded: -0.3 }),
   }
   await rollUp(pipeline.database, START, rules)

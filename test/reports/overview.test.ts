@@ -25,7 +25,7 @@ async function read(question: Partial<OverviewQuestion> = {}): Promise<OverviewD
     campaign: 'graded',
     now: day(60),
     split: TEN,
-    goal: 'session',
+    goals: new Map([1, 2, 3].map((version) => [version, 'session'])),
     ...question,
   })
 }

@@ -22,7 +22,7 @@ async function read(now = day(60)) {
     campaign: 'graded',
     now,
     split: { holdout: 0.1, control: 0 },
-    goal: 'session',
+    goals: new Map([1, 2, 3].map((version) => [version, 'session'])),
   })
 }
 

@@ -7,7 +7,7 @@ import type { CountingRules } from '../../src/reports/rollup-sql.ts'
 export const RULES: CountingRules = {
   activity: ['session', 'order'],
   order: 'order',
-  goalOf: async () => 'session',
+  goalsOf: async () => new Map([1, 2, 3].map((version) => [version, 'session'])),
   earnedOf: async () => ({ order: 0.3, order_refunded: -0.3 }),
 }
 
