@@ -131,6 +131,14 @@ test('the last admin stays', async () => {
   await expect(change({ disabled: true })).rejects.toMatchObject({ code: 'users.last_admin' })
 })
 
+test('somebody else may be shut out before there is an admin', async () => {
+  await execute(database, sql`DELETE FROM users WHERE role = 'admin'`)
+  await welcome('olga', 'viewer')
+  const olga = await findUser(database, 'olga')
+  await changeUser(database, olga?.userId ?? 0, { disabled: true, now: clock.now() })
+  expect(await findUser(database, 'olga')).toMatchObject({ disabledAt: clock.now() })
+})
+
 test('speaks the browser’s language until another is chosen, and lets nothing in from another host', async () => {
   const english = await app.request('/sign-in')
   const policy = english.headers.get('content-security-policy') ?? ''

@@ -70,7 +70,10 @@ export async function changeUser(
 ): Promise<void> {
   await transaction(database, async (tx) => {
     // One change at a time: two admins who shut each other out would leave nobody.
-    await rows(tx, sql`SELECT FROM users WHERE role = 'admin' ORDER BY user_id FOR UPDATE`)
+    const before = await rows<{ open: boolean }>(
+      tx,
+      sql`SELECT disabled_at IS NULL AS open FROM users WHERE role = 'admin' ORDER BY user_id FOR UPDATE`,
+    )
     const disabledAt =
       change.disabled === undefined
         ? sql`disabled_at`
@@ -85,7 +88,8 @@ export async function changeUser(
       tx,
       sql`SELECT count(*) AS admins FROM users WHERE role = 'admin' AND disabled_at IS NULL`,
     )
-    if ((left?.admins ?? 0) === 0) {
+    // Where there is none yet, as before the first `winback start`, this change takes none away.
+    if ((left?.admins ?? 0) === 0 && before.some(({ open }) => open)) {
       throw new WinbackError('users.last_admin', 'somebody has to stay admin', {
         remedy: 'Make another user admin first.',
       })
