@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import { registerChannels } from '../channels/channels.ts'
 import { formatProblem } from '../config/problems.ts'
@@ -89,6 +90,17 @@ export function checkNode(version: string): Finding {
 }
 
 async function checkTemplates(context: WorkspaceContext): Promise<Finding[]> {
+  const { directory, definition } = context.loaded
+  // A machine that only runs what was applied has `winback.yaml` and nothing beside it.
+  if (![definition.templates, definition.campaigns].some((folder) => existsSync(join(directory, folder)))) {
+    return [
+      notYet(
+        'campaigns',
+        'no campaigns and no templates here: what was applied runs, and nothing can be applied',
+        'On a machine that only runs, nothing is to be done. Else run `winback init`.',
+      ),
+    ]
+  }
   try {
     const templates = await openTemplates(context)
     const errors = templates.set.problems().filter((problem) => problem.severity === 'error')

@@ -3,7 +3,6 @@ import type { LineChart } from '../charts/chart.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { type Annotation, annotationNotes, marksOf, readAnnotations } from './annotations.ts'
 import { aboutLines, type Freshness, readFreshness } from './freshness.ts'
-import { nothingYet } from './funnel.ts'
 import { inRange, type Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { REASONS, sentence } from './reasons.ts'
@@ -160,7 +159,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
     title: en ? 'By channel' : '按渠道',
     columns: columns(en ? 'channel' : '渠道'),
     rows: data.channels.map((each) => line(speech.channel(each.channel), each)),
-    empty: nothingYet(speech),
+    empty: en ? 'Nothing was sent yet.' : '尚未发送任何消息。',
   }
   const domains: SheetTable = {
     id: 'domains',

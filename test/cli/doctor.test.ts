@@ -110,7 +110,7 @@ test('without Redis, the queue is on the database', async () => {
 test('a Redis that does not answer is named without its password', async () => {
   const [finding] = await checkRedis('redis://user:secret@127.0.0.1:1')
   expect(finding).toMatchObject({ state: 'wrong', unavailable: true })
-  expect(finding?.found).toContain('127.0.0.1:1')
+  expect(finding?.found).toContain('127.0.0.1:1 cannot be used: connect ECONNREFUSED')
   expect(JSON.stringify(finding)).not.toContain('secret')
 })
 
@@ -125,6 +125,10 @@ describe.skipIf(!hasRedis())('with Redis', () => {
       await redis.config('SET', 'maxmemory-policy', 'allkeys-lru')
       expect(await checkRedis(server.url)).toMatchObject([
         { state: 'wrong', found: expect.stringContaining('allkeys-lru') },
+      ])
+      await redis.config('SET', 'requirepass', 'right')
+      expect(await checkRedis(server.url.replace('//', '//:wrong@'))).toMatchObject([
+        { state: 'wrong', found: expect.stringContaining('WRONGPASS') },
       ])
     } finally {
       redis.disconnect()

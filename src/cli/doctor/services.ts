@@ -22,8 +22,11 @@ async function checkNode(url: string): Promise<Finding> {
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   })
-  // Each failure reaches us through the command that failed.
-  redis.on('error', () => {})
+  // The command that fails says no more than that the connection is closed.
+  let why: unknown
+  redis.on('error', (error) => {
+    why ??= error
+  })
   try {
     await redis.connect()
     const version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? '?'
@@ -39,8 +42,8 @@ async function checkNode(url: string): Promise<Finding> {
   } catch (error) {
     return unavailable(
       'queue',
-      `Redis at ${name} does not answer: ${messageOf(error)}`,
-      'Check REDIS_URL and that the server is up, or leave it out: the queue then runs on the database.',
+      `Redis at ${name} cannot be used: ${messageOf(why ?? error)}`,
+      'Check REDIS_URL, its password too, and that the server is up; without it the queue runs on the database.',
     )
   } finally {
     redis.disconnect()
