@@ -34,7 +34,8 @@ export function expectedCost(now: Date): SQL {
  * Concludes reserved grants whose touchpoint is no longer under way: granted where the message went out or may have
  * (and the offer's expected cost is booked), given back otherwise. By the worker at the end of its batch, for what was
  * not granted with its settlement, and by the sweeper for workers that are gone; either may come first. A grant that a
- * provider was asked to credit is never given back: the account may have it.
+ * provider was asked to credit is never given back: the account may have it. Neither is one whose message is sent again
+ * because it may have gone out: its code may be in a mailbox.
  */
 export async function concludeGrants(
   tx: Transaction,
@@ -68,7 +69,7 @@ export async function concludeGrants(
       tx,
       sql`
       WITH ended AS MATERIALIZED (
-        SELECT g.contact_id, g.grant_id, g.credit, r.state IN ('sent', 'uncertain') OR g.credit IS NOT NULL AS out,
+        SELECT g.contact_id, g.grant_id, g.credit, r.state IN ('sent', 'uncertain') OR g.credit IS NOT NULL OR t.doubted AS out,
           t.waiting IS TRUE AS again
         FROM ${grantTable(keys)}
         CROSS JOIN LATERAL (SELECT * FROM grants g
@@ -77,14 +78,14 @@ export async function concludeGrants(
           WHERE r.contact_id = g.contact_id AND r.touchpoint_id = g.touchpoint_id
           ORDER BY settled_at DESC LIMIT 1) r ON true
         -- By key: as EXISTS it was answered by reading and hashing the whole work table, for every batch.
-        LEFT JOIN LATERAL (SELECT true AS waiting, claim_id FROM touchpoints t
+        LEFT JOIN LATERAL (SELECT true AS waiting, claim_id, doubted FROM touchpoints t
           WHERE t.contact_id = g.contact_id AND t.touchpoint_id = g.touchpoint_id OFFSET 0) t ON true
         WHERE g.state = 'reserved' AND (t.claim_id = g.claim_id) IS NOT TRUE
       ), granted AS (
         UPDATE grants g SET state = 'granted', granted_at = ${now}, claim_id = NULL FROM ended e
         WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND e.out
           -- Asked for and not answered: the next try asks again, with the same key.
-          AND NOT (e.again AND e.credit = 'asking')
+          AND (e.again AND e.credit = 'asking') IS NOT TRUE
         RETURNING g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.expected
       ), booked AS (
         INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)

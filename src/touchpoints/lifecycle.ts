@@ -48,7 +48,10 @@ export interface Deferral extends TouchpointKey {
   readonly dueAt: Date
   /** True where a send was tried: counts as an attempt. */
   readonly tried: boolean
-  /** It may have gone out, and the provider recognises a repeat: where it went to is remembered beside where it goes next. */
+  /**
+   * It may have gone out, and the provider recognises a repeat: where it went to is remembered beside where it goes next, and
+   * what it promised stays promised.
+   */
   readonly doubted?: boolean
   readonly why: Wait
 }
@@ -289,6 +292,7 @@ export async function putBack(
     }
     UPDATE touchpoints t
     SET state = 'planned', due_at = locked.due_at, waits = locked.why, attempt = t.attempt + locked.tried::int,
+        doubted = t.doubted OR locked.doubted,
         claim_id = NULL, lease_until = NULL, channel = NULL, address_key = NULL
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id`,
   )

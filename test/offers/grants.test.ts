@@ -128,6 +128,37 @@ describe('a grant', () => {
     expect(await releasedOf(retried)).toEqual(['null null'])
   })
 
+  it.each([
+    ['tried again', async () => ({ outcome: 'retry', detail: 'silence' }) as const],
+    [
+      'found where its worker died',
+      async (pipeline: Pipeline) => {
+        await expireLeases(pipeline.database)
+        await sweep(pipeline.database, pipeline.clock.now(), ['email'])
+        return { outcome: 'uncertain', detail: 'too late' } as const
+      },
+    ],
+  ])('stays with a message that may be out and is sent again with its key: %s', async (_, first) => {
+    const channel = testChannel('email', { idempotent: true })
+    const pipeline = await open(2, coupon({ stock: 1 }), { channel })
+    channel.answer = () => {
+      channel.answer = () => ({ outcome: 'sent' })
+      return first(pipeline)
+    }
+    await pipeline.work()
+    // Whoever has the code may have it by now: nobody else gets it.
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted' }])
+    expect(await takenOf(pipeline)).toBe(1)
+    expect(await liability(pipeline)).toBe(400_000)
+    wait(pipeline, 60)
+    await pipeline.work()
+    const [code, again] = promised(pipeline)
+    expect(again).toBe(code)
+    expect(promised(pipeline)).toHaveLength(2)
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', code }])
+    expect(await liability(pipeline)).toBe(400_000)
+  })
+
   it('is never more than the stock, and those who come too late get the neutral message or none', async () => {
     const none = await open(5, coupon({ stock: 3 }))
     await none.work()

@@ -1,5 +1,15 @@
 import { sql } from 'drizzle-orm'
-import { check, index, integer, pgTable, primaryKey, smallint, text, uuid } from 'drizzle-orm/pg-core'
+import {
+  boolean,
+  check,
+  index,
+  integer,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  uuid,
+} from 'drizzle-orm/pg-core'
 import { at, bytea, id, micros } from './columns.ts'
 
 /**
@@ -26,6 +36,8 @@ export const touchpoints = pgTable(
     channel: text('channel'),
     /** The keyed hash of the e-mail address or number it is being handed over to; set with `sending`, null before. */
     addressKey: bytea('address_key'),
+    /** A try of it may have gone out, and the provider recognises the next by its key. */
+    doubted: boolean('doubted').notNull().default(false),
     /** Why it was put back, until it is claimed again. */
     waits: text('waits'),
     /** Real time, of the database: the lease of `queued`, `claimed` and `sending`. */
