@@ -39,6 +39,8 @@ interface DoubtRow {
   externalId: string
   email: string | null
   phone: string | null
+  sentTo: Buffer | null
+  emailKey: Buffer | null
 }
 
 /** Settles what receipts have told already, whichever came first. @returns how many */
@@ -74,13 +76,16 @@ export async function askProviders(
     database,
     sql`
     SELECT r.contact_id AS "contactId", r.touchpoint_id AS "touchpointId", r.channel, r.provider_id AS "providerId",
-      r.settled_at AS "settledAt", c.external_id AS "externalId", c.email, c.phone
+      r.settled_at AS "settledAt", c.external_id AS "externalId", c.email, c.phone,
+      r.address_key AS "sentTo", c.email_key AS "emailKey"
     FROM steps s JOIN touchpoint_records r ON r.step_id = s.step_id AND r.state = 'uncertain'
     JOIN contacts c ON c.contact_id = r.contact_id
     WHERE r.channel = ANY (${sql.param(askable)}::text[]) AND r.settled_at > ${new Date(now.getTime() - 2 * 86_400_000)}
     ORDER BY r.settled_at, r.touchpoint_id LIMIT 1000`,
   )
-  const due = doubts.filter((doubt) => isDue(doubt, now, inquiries)).slice(0, BATCH)
+  const due = doubts
+    .filter((doubt) => isDue(doubt, now, inquiries) && isKnownBy(reporting(doubt.channel), doubt))
+    .slice(0, BATCH)
   const result = { sent: 0, failed: 0 }
   for (const doubt of due) {
     inquiries.asked.set(doubt.touchpointId, (inquiries.asked.get(doubt.touchpointId) ?? 0) + 1)
@@ -102,6 +107,17 @@ export async function askProviders(
 function isDue({ touchpointId, settledAt }: DoubtRow, now: Date, { asked }: Inquiries): boolean {
   const pause = PAUSES[asked.get(touchpointId) ?? 0]
   return pause !== undefined && settledAt.getTime() + pause * 1000 <= now.getTime()
+}
+
+/**
+ * A provider knows a message by the address it went to, too. Asked by another, that the contact has got since, it would say
+ * that it never had the message; then only a receipt can tell.
+ */
+function isKnownBy({ kind, phoneKeys }: ReportingChannel, doubt: DoubtRow): boolean {
+  const { sentTo, phone, emailKey } = doubt
+  if (sentTo === null || (kind !== 'email' && kind !== 'phone')) return true
+  const present = kind === 'phone' ? phoneKeys(phone ?? '') : emailKey === null ? [] : [emailKey]
+  return present.some((key) => key.equals(sentTo))
 }
 
 async function ask(channel: Channel | undefined, doubt: DoubtRow): Promise<Answer> {

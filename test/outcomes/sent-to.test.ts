@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import type { Delivery, DeliveryEvent } from '../../src/channels/channel.ts'
+import type { Channel, Delivery, DeliveryEvent } from '../../src/channels/channel.ts'
 import { manualClock } from '../../src/clock.ts'
 import { execute, rows } from '../../src/database/connect.ts'
+import { askProviders, createInquiries } from '../../src/outcomes/doubts.ts'
 import { recordReceipts } from '../../src/outcomes/receipts.ts'
 import { concludeCall, giveCallBack, takeCall } from '../../src/service/calls.ts'
 import { unsubscribe } from '../../src/service/mail.ts'
@@ -244,6 +245,26 @@ describe('a number', () => {
     expect(await report('hard_bounce')).toMatchObject({ suppressed: 1 })
     expect([await isSilent('13800138000'), await isSilent('13900139000')]).toEqual([true, false])
     expect(await waiting()).toBe(5)
+  })
+
+  it('that its contact has no more is not asked about by the number they have', async () => {
+    const { shop, channel, work, move, remembered } = await openLetters('sms', '13800138000')
+    channel.answer = () => ({ outcome: 'uncertain', detail: 'no answer' })
+    await work()
+    const asked: unknown[] = []
+    const query: Channel['query'] = async ({ address }) => {
+      asked.push(address)
+      return { outcome: 'absent' }
+    }
+    const { database, clock, runtime } = shop
+    const channels = new Map([['sms', { ...channel, query } as Channel]])
+    const ask = () => askProviders(database, clock.now(), channels, runtime.reporting, createInquiries())
+    await move('13900139000')
+    expect(await ask()).toEqual({ sent: 0, failed: 0 })
+    expect(await remembered()).toContainEqual({ state: 'uncertain', known: true })
+    await move('+86 138 0013 8000')
+    expect(await ask()).toEqual({ sent: 0, failed: 1 })
+    expect(asked).toEqual(['+8613800138000'])
   })
 
   it('that was only written anew since is the same number', async () => {
