@@ -4,10 +4,12 @@ import type { DatabaseContext } from '../cli/workspace.ts'
 import type { CampaignBook } from '../config/compiled.ts'
 import type { LoadedCampaign } from '../config/load.ts'
 import { type Database, rows } from '../database/connect.ts'
+import { earnedBy } from '../reports/margins.ts'
 import type { OverviewData } from '../reports/overview.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
 import { compare, formatComparison, formatOthers, ladderOf } from './comparison.ts'
+import { compareEarnings, formatEarnings, readEarnings } from './earnings.ts'
 import { type Finding, formatFindings } from './found.ts'
 import { formatChannels } from './messages.ts'
 import { type EpisodeSeen, truthOf } from './truth.ts'
@@ -38,6 +40,13 @@ export async function* tellResults(
   const episodes = await maturedEpisodes(database, definition.campaign, now)
   const truth = truthOf(world, episodes, ladderOf(definition, context.loaded.definition.timezone))
   yield formatComparison(compare(truth, report), style.color)
+  const { orders } = context.loaded.definition
+  const earned = earnedBy(definition.goals, orders.event)
+  const share = earned[orders.event]
+  if (share !== undefined) {
+    const arms = await readEarnings(database, definition.campaign, now, earned)
+    yield formatEarnings(compareEarnings(truth.all, arms, share), style)
+  }
   const reported: OverviewData[] = []
   for (const name of others) reported.push(await overviewOf(context, book, name, { now }))
   yield formatOthers(reported, style.color)

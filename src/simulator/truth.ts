@@ -1,6 +1,8 @@
 import { uniform } from './draws.ts'
 import {
+  drawOrder,
   drawResponse,
+  drawSpell,
   engagedHazard,
   messageHazard,
   naturalHazard,
@@ -8,7 +10,7 @@ import {
   type Population,
   type Spell,
 } from './population.ts'
-import type { World } from './world.ts'
+import { ORDERS_AFTER, type World } from './world.ts'
 
 // What a campaign really does to the people it took in: known, because the effect was planted. For every
 // episode both outcomes are worked out: what happens if nobody writes, and what happens if the whole ladder is
@@ -49,6 +51,8 @@ export interface TruthCell {
   readonly treated: number
   readonly difference: number
   readonly drawn: { readonly natural: number; readonly treated: number; readonly difference: number }
+  /** What an episode buys within its window, in currency units, with the very draws. */
+  readonly bought: { readonly natural: number; readonly treated: number }
 }
 
 export interface Truth {
@@ -88,6 +92,9 @@ export interface Outcomes {
   readonly treated: number
   readonly drawnNatural: boolean
   readonly drawnTreated: boolean
+  /** What is bought within the window, in currency units, as drawn. */
+  readonly boughtNatural: number
+  readonly boughtTreated: number
 }
 
 /** @param assignedAt epoch milliseconds, within `spell` */
@@ -132,7 +139,33 @@ export function outcomesOf(
     treated,
     drawnNatural,
     drawnTreated: drawnNatural || answered !== undefined,
+    boughtNatural: boughtFrom(population, person, spell, spell.naturalEnd, ends),
+    boughtTreated: boughtFrom(
+      population,
+      person,
+      spell,
+      Math.min(spell.naturalEnd, answered ?? spell.naturalEnd),
+      ends,
+    ),
   }
+}
+
+/** What the person buys up to `ends` where the spell is over at `back`: from then on nobody writes, as within an episode. */
+function boughtFrom(
+  population: Population,
+  person: Person,
+  { no }: Spell,
+  back: number,
+  ends: number,
+): number {
+  let bought = 0
+  let at = back
+  for (let session = no + 1; at <= ends; session += 1) {
+    const order = at + ORDERS_AFTER <= ends ? drawOrder(population, person, session) : undefined
+    bought += order ?? 0
+    at = drawSpell(population, person, session, at).naturalEnd
+  }
+  return bought
 }
 
 /**
@@ -212,7 +245,14 @@ function offsetOf(timezone: string, at: number): number {
 
 function sum() {
   let episodes = 0
-  const totals = { natural: 0, treated: 0, drawnNatural: 0, drawnTreated: 0 }
+  const totals = {
+    natural: 0,
+    treated: 0,
+    drawnNatural: 0,
+    drawnTreated: 0,
+    boughtNatural: 0,
+    boughtTreated: 0,
+  }
   return {
     add: (outcomes: Outcomes) => {
       episodes += 1
@@ -220,6 +260,8 @@ function sum() {
       totals.treated += outcomes.treated
       totals.drawnNatural += outcomes.drawnNatural ? 1 : 0
       totals.drawnTreated += outcomes.drawnTreated ? 1 : 0
+      totals.boughtNatural += outcomes.boughtNatural
+      totals.boughtTreated += outcomes.boughtTreated
     },
     cell: (): TruthCell => {
       const share = (total: number) => (episodes === 0 ? 0 : total / episodes)
@@ -233,6 +275,7 @@ function sum() {
           treated: share(totals.drawnTreated),
           difference: share(totals.drawnTreated - totals.drawnNatural),
         },
+        bought: { natural: share(totals.boughtNatural), treated: share(totals.boughtTreated) },
       }
     },
   }

@@ -32,6 +32,9 @@ interface Life {
   messages: number
 }
 
+/** How long after its session an order comes. Milliseconds. */
+export const ORDERS_AFTER = 600_000
+
 /** A world at the beginning of its people's time: advance it to day 0 for the history. */
 export function openWorld(population: Population): World {
   const lives = population.people.map(
@@ -70,7 +73,8 @@ export function openWorld(population: Population): World {
           const at = life.next
           const order = drawOrder(population, life.person, life.spells.length)
           done.push({ externalId, at, type: 'session', value: null })
-          if (order !== undefined) done.push({ externalId, at: at + 600_000, type: 'order', value: order })
+          if (order !== undefined)
+            done.push({ externalId, at: at + ORDERS_AFTER, type: 'order', value: order })
           beginSpell(life)
         }
       }

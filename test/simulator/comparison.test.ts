@@ -9,6 +9,7 @@ import {
   formatOthers,
   ladderOf,
 } from '../../src/simulator/comparison.ts'
+import { compareEarnings, formatEarnings } from '../../src/simulator/earnings.ts'
 import type { Truth } from '../../src/simulator/truth.ts'
 
 const DAY = 86_400
@@ -40,6 +41,7 @@ test('sets each figure beside the truth and says whether its interval holds it',
     treated: 0.4,
     difference: 0.1,
     drawn: { natural: 0.3, treated: 0.4, difference: 0.1 },
+    bought: { natural: 20, treated: 24 },
   }
   const truth: Truth = { all: cell, tiers: new Map([['coupon', cell]]) }
   const group = (name: string, rate: typeof none | ReturnType<typeof estimate>) => ({
@@ -99,4 +101,33 @@ test('campaigns in which nothing was planted hold a difference of nothing, or ar
     'thanks | 200 | 40.0 % | 50.0 % | +20.0 pp | +10.0 pp to +30.0 pp | ✗',
     'unhappy | 4 | – | – | not enough data',
   ])
+})
+
+test('the planted ROI stands beside the reported one, and where that says nothing, this is said', () => {
+  const cell = { natural: 0.3, treated: 0.4, difference: 0.1 }
+  // 3 more bought, of which 30 % are earned, for a cost of 0.50.
+  const truth = { ...cell, episodes: 1000, drawn: cell, bought: { natural: 20, treated: 23 } }
+  const arm = (n: number, buyers: number, spread: number, cost: number) => ({
+    ...{ n, buyers, margin: buyers * 60e6, cost: n * cost, costSquares: n * cost ** 2 },
+    ...{ marginSquares: buyers * spread * 60e6 ** 2, products: buyers * 60e6 * cost },
+  })
+  const style = { locale: 'en', currency: 'CNY', color: false, width: 100 }
+  const vague = compareEarnings(truth, { treated: arm(900, 100, 5, 5e5), heldOut: arm(100, 10, 5, 0) }, 0.3)
+  expect(vague.planted.margin).toBeCloseTo(0.9e6, 6)
+  expect(vague.planted.roi).toBeCloseTo(0.8, 12)
+  expect(vague.holds).toBe(true)
+  const said = formatEarnings(vague, style)
+  expect(said).toContain('CN¥0.90 more margin for CN¥0.50 of cost, a person contacted: ROI +80 %')
+  expect(said).toContain('cannot say whether it pays')
+  const sharp = compareEarnings(
+    truth,
+    { treated: arm(90_000, 10_000, 1, 5e5), heldOut: arm(90_000, 5000, 1, 0) },
+    0.3,
+  )
+  expect(formatEarnings(sharp, style)).not.toContain('cannot say')
+  expect(sharp.holds).toBe(false)
+  expect(formatEarnings(sharp, style)).toMatch(/reported +ROI \+567 % \(.*\) +✗/)
+  const free = compareEarnings(truth, { treated: arm(900, 100, 5, 0), heldOut: arm(100, 9, 5, 0) }, 0.3)
+  expect(free).toMatchObject({ planted: { roi: undefined }, holds: undefined })
+  expect(formatEarnings(free, style)).toMatch(/nothing was spent[\s\S]*ROI not enough data yet/)
 })

@@ -52,8 +52,10 @@ function trial(seed: number, size: number, effects: Effects, ladder = LADDER) {
     }
   }
   const back = new Map<string, number>()
+  const bought = new Map<string, number>()
   const note = (until: number) => {
     for (const activity of world.advance(until)) {
+      bought.set(activity.externalId, (bought.get(activity.externalId) ?? 0) + (activity.value ?? 0))
       if (activity.type === 'session' && !back.has(activity.externalId))
         back.set(activity.externalId, activity.at)
     }
@@ -72,6 +74,7 @@ function trial(seed: number, size: number, effects: Effects, ladder = LADDER) {
     world,
     episodes,
     back,
+    bought,
     truth: truthOf(world, episodes, ladder),
     treated: rate(true),
     held: rate(false),
@@ -110,14 +113,18 @@ test('both outcomes drawn with common numbers agree with their expectations, tie
 
 test('what the truth says of a person is what the person does', () => {
   const whole = { ...LADDER, tiers: LADDER.tiers.map((tier) => ({ ...tier, holdout: 0 })) }
-  const { population, world, episodes, back } = trial(14, 2000, PLANTED, whole)
+  const { population, world, episodes, back, bought } = trial(14, 2000, PLANTED, whole)
   const people = new Map(population.people.map((person) => [person.externalId, person]))
   const wrong = episodes.filter(({ externalId, treated }) => {
     const person = people.get(externalId)
     const spell = world.spellAt(externalId, population.start)
     if (!person || !spell) return true
     const outcomes = outcomesOf(population, person, spell, population.start, whole)
-    return (treated ? outcomes.drawnTreated : outcomes.drawnNatural) !== back.has(externalId)
+    const spent = treated ? outcomes.boughtTreated : outcomes.boughtNatural
+    return (
+      (treated ? outcomes.drawnTreated : outcomes.drawnNatural) !== back.has(externalId) ||
+      Math.abs(spent - (bought.get(externalId) ?? 0)) > 1e-6
+    )
   })
   expect(episodes.length).toBeGreaterThan(1000)
   expect(wrong).toEqual([])
@@ -127,6 +134,7 @@ test('nothing planted, nothing true', () => {
   const { truth } = trial(13, 2000, { ...PLANTED, message: [{ until: Number.POSITIVE_INFINITY, hazard: 0 }] })
   expect(truth.all.difference).toBe(0)
   expect(truth.all.drawn.difference).toBe(0)
+  expect(truth.all.bought.treated).toBe(truth.all.bought.natural)
 })
 
 test('a message that would come after the next tier begins never comes', () => {
