@@ -41,7 +41,10 @@ export function formatConsent(
       ].join(comma),
     ),
     choice === null
-      ? say('They have chosen nothing: everything is wanted.', '本人未作选择：全部接收。')
+      ? say(
+          'They have not narrowed down what they get: no channel, topic or frequency was chosen.',
+          '本人未设置接收偏好（渠道、主题、频率）。',
+        )
       : say(
           `Chosen ${speech.moment(choice.chosenAt)} (${choice.source}): ${choiceText(choice, speech)}`,
           `本人于 ${speech.moment(choice.chosenAt)} 选择（${choice.source}）：${choiceText(choice, speech)}`,

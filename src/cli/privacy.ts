@@ -1,6 +1,8 @@
 import { type Command, Option } from 'commander'
+import { nearest } from '../config/problems.ts'
 import { consentHistory, consentStates, recordConsents } from '../contacts/consent.ts'
 import { exportContact, exportCsv } from '../contacts/export.ts'
+import { channelNames } from '../contacts/import.ts'
 import { readChoice } from '../contacts/preferences.ts'
 import { transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
@@ -65,6 +67,7 @@ async function runConsent(
   const now = clock.now()
   const channel = options.give ?? options.withdraw
   if (channel !== undefined) {
+    assertChannel(channel, channelNames(loaded.definition))
     const { hooks } = await openRuntime({
       database,
       workspace: loaded.definition,
@@ -87,6 +90,15 @@ async function runConsent(
   const link = links && preferencesUrl(links, contactId)
   const text = formatConsent({ states, records, choice, link }, speechIn(context, options))
   return { data: { states, records, choice, link: link ?? null }, text }
+}
+
+/** A withdrawal on a channel that does not exist would hold nothing back, and say it did. @throws WinbackError `usage.channel` */
+function assertChannel(channel: string, names: readonly string[]): void {
+  if (names.includes(channel)) return
+  const near = nearest(channel, names)
+  throw new WinbackError('usage.channel', `there is no channel "${channel}"`, {
+    remedy: `${near === undefined ? '' : `Did you mean ${near}? `}There are ${names.join(', ')}.`,
+  })
 }
 
 export function exportPerson(start: Start): Command {

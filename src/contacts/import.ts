@@ -7,7 +7,7 @@ import { settingsOf } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
 import { prepareActivityImport } from './activity.ts'
 import { type DateReader, mappedDateReader } from './dates.ts'
-import { type ImportOptions, type ImportSummary, importFile } from './file-import.ts'
+import { type ImportOptions, type ImportSummary, type ImportWorkspace, importFile } from './file-import.ts'
 import { firstImport } from './first-import.ts'
 import {
   CONSENT_FIELDS,
@@ -224,17 +224,20 @@ export async function importConsents(
   })
 }
 
-/** A channel that is not set up yet may have been sent on: what counts is that its name is one Winback knows. */
 function migratedLimits(
   options: ImportOptions,
   now: Date,
 ): { date: DateReader; latest: number; channels: readonly string[] } {
-  const { channels, outside } = options.workspace
   return {
     date: mappedDateReader(options.mapping),
     latest: now.getTime(),
-    channels: [...new Set([...Object.keys(channels ?? {}), ...(outside?.keys() ?? []), ...CHANNELS])],
+    channels: channelNames(options.workspace),
   }
+}
+
+/** The channels somebody can be sent to, and agree to: one that is not set up yet counts, one that is mistyped does not. */
+export function channelNames({ channels, outside }: Pick<ImportWorkspace, 'channels' | 'outside'>): string[] {
+  return [...new Set([...Object.keys(channels ?? {}), ...(outside?.keys() ?? []), ...CHANNELS])]
 }
 
 /**

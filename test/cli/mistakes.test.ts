@@ -139,3 +139,17 @@ test('a replay in which every run was refused says why', async () => {
   expect(code).toBe(0)
   expect(stdout).toMatch(/^0 runs, [1-9]\d* refused \(at last: \S[^)]*activity[^)]*\); everything/)
 })
+
+test('consent is for a channel there is: a mistyped withdrawal would hold nothing back', async () => {
+  await writeFile(join(here.cwd, 'one.csv'), 'external_id,email\nc1,c1@example.com\n')
+  await run(['import', 'contacts', 'one.csv'], here)
+  const before = await run(['consent', 'c1'], here)
+  const { code, stderr } = await run(['consent', 'c1', '--withdraw', 'emial'], here)
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: expect.stringMatching(/there is no channel "emial"\n {2}→ Did you mean email\? There are .*sms/),
+  })
+  expect((await run(['consent', 'c1'], here)).stdout).toBe(before.stdout)
+  // One that is not set up yet can be agreed to.
+  expect((await run(['consent', 'c1', '--give', 'sms'], here)).code).toBe(0)
+})
