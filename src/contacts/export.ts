@@ -18,9 +18,13 @@ export async function exportContact(
   const held: Record<string, readonly Record<string, unknown>[]> = {}
   for (const holding of HOLDINGS) {
     if (holding.rehearsal) continue
+    // As text, for a number in JSON would be rounded: to one that nobody holds.
+    const wide = (holding.wide ?? []).map(
+      (column) => sql` || jsonb_build_object(${column}::text, held.${sql.identifier(column)}::text)`,
+    )
     const found = await rows<{ row: Record<string, unknown> }>(
       database,
-      sql`SELECT to_jsonb(held) AS row FROM ${sql.identifier(holding.table)} AS held WHERE ${rowsOf(holding, contactId)}`,
+      sql`SELECT to_jsonb(held)${sql.join(wide)} AS row FROM ${sql.identifier(holding.table)} AS held WHERE ${rowsOf(holding, contactId)}`,
     )
     if (found.length > 0) held[holding.table] = found.map(({ row }) => inUnits(row, holding.money ?? []))
   }

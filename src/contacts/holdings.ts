@@ -20,6 +20,8 @@ export interface Holding {
   readonly alone?: boolean
   /** Columns of amounts, in integer micros. */
   readonly money?: readonly string[]
+  /** Columns of whole numbers that may be beyond what JSON can hold. */
+  readonly wide?: readonly string[]
   /** Only in the schema of a rehearsal. */
   readonly rehearsal?: boolean
 }
@@ -35,12 +37,13 @@ export const HOLDINGS: readonly Holding[] = [
     table: 'anonymous_activity',
     fate: 'removed',
     money: ['value'],
+    wide: ['key'],
     of: (contactId) =>
       sql`anonymous_id IN (SELECT a.anonymous_id FROM anonymous_ids a WHERE a.contact_id = ${contactId})`,
   },
   { table: 'anonymous_ids', fate: 'removed' },
   { table: 'external_ids', fate: 'removed' },
-  { table: 'activity', fate: 'removed', money: ['value'] },
+  { table: 'activity', fate: 'removed', money: ['value'], wide: ['key'] },
   { table: 'upcoming_activity', fate: 'removed', rehearsal: true },
   { table: 'contact_activity', fate: 'removed', money: ['orders_total'] },
   { table: 'contact_signals', fate: 'removed' },

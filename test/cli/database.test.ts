@@ -98,6 +98,10 @@ test('reads columns by number, constants and a date format', async () => {
       expect.objectContaining({ type: 'order', value: '10.00', currency: 'CNY' }),
     ]),
   )
+  const keys = await rows<{ key: string }>(database, sql`SELECT key::text FROM activity ORDER BY key`)
+  expect((held.data as { activity: { key: unknown }[] }).activity.map(({ key }) => key).toSorted()).toEqual(
+    keys.map(({ key }) => key).toSorted(),
+  )
   const { stdout } = await run(['export', 'c1', '--format', 'csv'], here)
   expect(stdout).toContain('contact_activity,1,orders_total,39.33\r\n')
   expect(stdout).toContain('contact_activity,1,currency,CNY')
