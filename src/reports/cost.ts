@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
-import type { Estimate, NotEnough } from '../statistics/estimate.ts'
+import { type Estimate, type NotEnough, notEnough } from '../statistics/estimate.ts'
 import {
   type CostMoments,
   type CostPerRecall,
@@ -9,6 +9,7 @@ import {
   netBenefit,
 } from '../statistics/net-benefit.ts'
 import { type Roi, type RoiMoments, roiOf } from '../statistics/roi.ts'
+import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
 import { type Annotation, readAnnotations } from './annotations.ts'
 import { checkSplit } from './effect.ts'
 import { type Freshness, readFreshness } from './freshness.ts'
@@ -126,12 +127,13 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
     moments: Moments<CostMoments>,
     earning: Moments<RoiMoments>,
   ): Price => {
-    const judged = (labour: boolean) =>
-      incrementalOf(
-        moments('treated', labour),
-        moments('holdout', labour),
-        repeatedHeads(repeats, which, { x: labour ? 'c' : 'u', y: 'y' }),
-      )
+    const judged = (labour: boolean) => {
+      const [treated, heldOut] = [moments('treated', labour), moments('holdout', labour)]
+      // A rate of nobody has no spread, and would pass for certain: as for the verdict, ten in each group.
+      if (Math.min(treated.recalls, heldOut.recalls) < MINIMUM_RECALLS) return notEnough('few_recalls')
+      const pairs = repeatedHeads(repeats, which, { x: labour ? 'c' : 'u', y: 'y' })
+      return incrementalOf(treated, heldOut, pairs)
+    }
     const returned = (labour: boolean) =>
       roiOf(
         earning('treated', labour),

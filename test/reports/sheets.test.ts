@@ -446,6 +446,23 @@ describe('cost', () => {
     )
     expect(flat(sheetReports.monday.format(monday, chinese))).toMatch(/至少 ¥[\d.]+，尚无上限/)
   })
+
+  it('has no price where nobody, or hardly anybody, of the two held out came back: that they never do is not known', async () => {
+    await history.assign({ arm: 'treated', count: 98, recalled: 49, at: day(0) })
+    await history.assign({ arm: 'holdout', count: 2, at: day(0) })
+    await book()
+    await rollUp(database, NOW, RULES)
+    const split = new Map([[1, { holdout: 0.02, control: 0 }]])
+    const data = await readCost(database, question({ split, recallValue: 40e6 }))
+    expect(data.prices[0]).toMatchObject({
+      withLabour: { kind: 'not_enough', why: 'few_recalls' },
+      withoutLabour: { kind: 'not_enough', why: 'few_recalls' },
+      benefit: undefined,
+    })
+    expect(sheetReports.cost.format(data, english)).toContain(
+      'One won back by us costs: not enough data yet.',
+    )
+  })
 })
 
 it('draws what was spent and promised, summed up by day, against the budget of the whole campaign', async () => {
