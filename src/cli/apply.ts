@@ -3,14 +3,20 @@ import { type Applied, applyCampaign } from '../config/apply.ts'
 import { shortHash } from '../config/inputs.ts'
 import { readSwitches } from '../config/switches.ts'
 import { WinbackError } from '../errors.ts'
+import type { Speech } from '../reports/words.ts'
 import { openCampaigns, openTemplates } from './campaigns.ts'
+import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
+interface ApplyOptions extends Spoken {
+  readonly plan?: string
+}
+
 export function apply(start: Start): Command {
-  return describe('apply', {
+  const command = describe('apply', {
     group: 'campaigns',
     summary: 'Make campaign files the versions that run',
     description:
@@ -21,11 +27,12 @@ export function apply(start: Start): Command {
       ['winback apply graded-recall --plan 3f9c2a71b04e', 'exactly what `winback plan` showed'],
     ],
   })
+  return spoken(command)
     .argument('[campaigns...]', 'names or files (default: all)')
     .option('--plan <hash>', 'the hash `winback plan` printed')
-    .action((campaigns: string[], options: { plan?: string }, command: Command) =>
+    .action((campaigns: string[], options: ApplyOptions, command: Command) =>
       start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runApply(context, campaigns, options.plan)),
+        withWorkspace(invocation, (context) => runApply(context, campaigns, options)),
       ),
     )
 }
@@ -33,8 +40,10 @@ export function apply(start: Start): Command {
 async function runApply(
   context: DatabaseContext,
   wanted: readonly string[],
-  plan: string | undefined,
+  options: ApplyOptions,
 ): Promise<Outcome<{ campaigns: Applied[] }>> {
+  const { plan } = options
+  const speech = speechIn(context, options)
   const templates = await openTemplates(context)
   // Everything is read, and found right, before the first version is written.
   const campaigns = await openCampaigns(context, templates, wanted)
@@ -58,32 +67,55 @@ async function runApply(
       }),
     )
   }
-  await warnOfSwitches(context, applied)
-  return { data: { campaigns: applied }, text: formatApplied(applied) }
+  await warnOfSwitches(context, applied, speech)
+  return { data: { campaigns: applied }, text: formatApplied(applied, speech) }
 }
 
 /** A version that is applied to what is held back runs no more than the one before. */
-async function warnOfSwitches(context: DatabaseContext, applied: readonly Applied[]): Promise<void> {
+async function warnOfSwitches(
+  context: DatabaseContext,
+  applied: readonly Applied[],
+  speech: Speech,
+): Promise<void> {
+  const say = sayIn(speech)
   const names = applied.map(({ campaign }) => campaign)
   for (const { scope, name, state, reason } of await readSwitches(context.database)) {
     if (scope === 'channel' || (scope === 'campaign' && !names.includes(name))) continue
-    const what = scope === 'workspace' ? 'everything' : name
+    const what = scope === 'workspace' ? say('everything', '全部发送') : name
+    const resume = `\`winback resume ${scope === 'workspace' ? '--all' : name}\``
     context.output.warn(
       state === 'stopped'
-        ? `${what} was stopped for good (${reason}) and stays stopped: nobody is taken in. Apply it under another name to begin anew.`
-        : `${what} is paused (${reason}) and stays paused until \`winback resume${scope === 'workspace' ? ' --all' : ` ${name}`}\`.`,
+        ? say(
+            `${what} was stopped for good (${reason}) and stays stopped: nobody is taken in. Apply it under another name to begin anew.`,
+            `${what} 已永久停止（${reason}），不会再纳入任何人。如需重新开始，请换一个名称启用。`,
+          )
+        : say(
+            `${what} is paused (${reason}) and stays paused until ${resume}.`,
+            `${what} 处于暂停（${reason}），用 ${resume} 恢复。`,
+          ),
     )
   }
 }
 
 /** A line for each campaign. */
-export function formatApplied(applied: readonly Applied[]): string {
-  if (applied.length === 0) return 'There is no campaign to apply.'
+export function formatApplied(applied: readonly Applied[], speech: Speech): string {
+  const say = sayIn(speech)
+  if (applied.length === 0) return say('There is no campaign to apply.', '没有可启用的活动。')
   return applied
-    .map(({ outcome, campaign, version, previous, inputs }) =>
-      outcome === 'unchanged'
-        ? `${campaign}: unchanged, version ${version} (${shortHash(inputs)})`
-        : `${campaign}: version ${version} applied${previous === undefined ? '' : `, after version ${previous}`} (${shortHash(inputs)})`,
-    )
+    .map(({ outcome, campaign, version, previous, inputs }) => {
+      const hash = shortHash(inputs)
+      if (outcome === 'unchanged') {
+        return say(
+          `${campaign}: unchanged, version ${version} (${hash})`,
+          `${campaign}：无变化，版本 ${version}（${hash}）`,
+        )
+      }
+      const after =
+        previous === undefined ? '' : say(`, after version ${previous}`, `，此前为版本 ${previous}`)
+      return say(
+        `${campaign}: version ${version} applied${after} (${hash})`,
+        `${campaign}：版本 ${version} 已生效${after}（${hash}）`,
+      )
+    })
     .join('\n')
 }

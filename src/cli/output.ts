@@ -1,4 +1,5 @@
 import pc from 'picocolors'
+import type { Language } from '../reports/words.ts'
 import { type Progress, type ProgressOptions, startProgress } from './progress.ts'
 
 /** Where text goes: process.stdout and process.stderr, or a test's own. */
@@ -41,10 +42,14 @@ export function openOutput(options: {
   noColor: boolean
   stdout: Stream
   stderr: Stream
+  /** What a warning is headed in. */
+  language?: Language
 }): Output {
-  const { json, stdout, stderr } = options
+  const { json, stdout, stderr, language = 'en' } = options
   const colors = pc.createColors(!options.noColor && !json && stdout.isTTY === true)
-  const warning = pc.createColors(!options.noColor && stderr.isTTY === true).yellow('warning:')
+  const warning = pc
+    .createColors(!options.noColor && stderr.isTTY === true)
+    .yellow(language === 'en' ? 'warning:' : '警告：')
   return {
     json,
     colors,
@@ -53,7 +58,7 @@ export function openOutput(options: {
     note: (text) => {
       if (!json) stderr.write(`${text}\n`)
     },
-    warn: (text) => stderr.write(`${warning} ${text}\n`),
+    warn: (text) => stderr.write(`${warning}${language === 'en' ? ' ' : ''}${text}\n`),
     progress: (title, progress) => startProgress(stderr, title, { ...progress, silent: json }),
   }
 }

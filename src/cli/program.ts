@@ -50,12 +50,14 @@ export async function runProgram(
 ): Promise<number> {
   const { environment, stdout, stderr, interrupt, clock = systemClock } = surroundings
   const json = args.includes('--json')
+  const language = languageAsked(args)
   let code: number = EXIT.fine
   // Known before its options are read, so that one that is wrong can say where the right ones are.
   let verb: string | undefined
   const start: Start = async (command, work) => {
     const options = command.optsWithGlobals<GlobalOptions>()
-    const output = openOutput({ json: options.json === true, noColor: environment.noColor, stdout, stderr })
+    const noColor = environment.noColor
+    const output = openOutput({ json: options.json === true, noColor, stdout, stderr, language })
     const cwd = resolve(options.cwd ?? '.')
     const workspaceFile = options.workspace === undefined ? undefined : resolve(cwd, options.workspace)
     const asked = { verb: verbOf(command), args: command.processedArgs, options: command.opts() }
@@ -86,7 +88,6 @@ export async function runProgram(
     // What commander throws, help included, it has said already.
     if (!(error instanceof CommanderError)) {
       const colors = pc.createColors(!environment.noColor && stderr.isTTY === true)
-      const language = languageAsked(args)
       const verbose = args.includes('--verbose')
       stderr.write(`${await formatFailure(error, { verbose, colors, verb, language })}\n`)
     }

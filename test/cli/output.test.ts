@@ -31,6 +31,8 @@ test('for people, text on stdout, remarks on stderr', () => {
   output.print({ data: {}, text: 'words' })
   expect(out).toEqual(['words\n'])
   expect(err).toEqual(['on the way\n'])
+  openOutput({ json: false, noColor: false, ...both, language: 'zh-CN' }).warn('小心')
+  expect(err.at(-1)).toBe('警告：小心\n')
 })
 
 test('colours only on a terminal that has not asked for none', () => {

@@ -247,6 +247,9 @@ describe('a plan', () => {
     })
     expect(empty).toContain('There are no contacts yet. Run `winback import contacts FILE`')
     expect(empty).not.toContain('nobody is held out')
+    expect(text('en', { pool: { people: 1, again: 32, times: null } })).toContain(
+      'There is 1 person to take in',
+    )
     expect(text('en', { pool: { people: 0, again: 32, times: null } })).toContain(
       '  There is nobody to take in.\n',
     )

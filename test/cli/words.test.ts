@@ -113,14 +113,20 @@ test('init says what to do next', () => {
 test('apply and rollback name versions and their hash', () => {
   const inputs = 'ab'.repeat(32)
   const base = { campaign: 'autumn', inputs }
-  expect(formatApplied([])).toBe('There is no campaign to apply.')
+  expect(formatApplied([], english)).toBe('There is no campaign to apply.')
   expect(
-    formatApplied([
-      { ...base, outcome: 'applied', version: 2, previous: 1 },
-      { ...base, outcome: 'unchanged', version: 2, previous: 2 },
-    ]),
+    formatApplied(
+      [
+        { ...base, outcome: 'applied', version: 2, previous: 1 },
+        { ...base, outcome: 'unchanged', version: 2, previous: 2 },
+      ],
+      english,
+    ),
   ).toBe(
     'autumn: version 2 applied, after version 1 (abababababab)\nautumn: unchanged, version 2 (abababababab)',
+  )
+  expect(formatApplied([{ ...base, outcome: 'applied', version: 2, previous: 1 }], chinese)).toBe(
+    'autumn：版本 2 已生效，此前为版本 1（abababababab）',
   )
   const entry = { inputs, file: 'a.yaml', appliedAt: new Date('2026-01-05T09:00:00Z'), appliedBy: 'ada@shop' }
   const versions = [
@@ -131,8 +137,8 @@ test('apply and rollback name versions and their hash', () => {
   expect(formatVersions(versions, shanghai('en'), painter(false), 100)).toMatch(
     /3 {2}current +1 {2}Jan 5, 2026, 17:00 {2}ada@shop[\s\S]*\n +2 /,
   )
-  const chinese = formatVersions(versions, shanghai('zh-CN'), painter(false), 60)
-  expect(chinese).toContain('3 · 当前 · 恢复自 1 · 生效时间 2026年1月5日 17:00 ·')
+  const narrow = formatVersions(versions, shanghai('zh-CN'), painter(false), 60)
+  expect(narrow).toContain('3 · 当前 · 恢复自 1 · 生效时间 2026年1月5日 17:00 ·')
 })
 
 test('validate ends with a verdict', () => {

@@ -180,7 +180,7 @@ export function poolText({ pool }: PlanFigures, speech: Speech): string {
   const [people, days] = [speech.count(pool.people), speech.count(pool.again)]
   const times = pool.times === null ? '' : speech.count(pool.times)
   return speech.language === 'en'
-    ? `There are ${people} people to take in, each again after ${days} days at the earliest${times ? ` and ${times} ${pool.times === 1 ? 'time' : 'times'} at most` : ''}: each time counts.`
+    ? `There ${pool.people === 1 ? 'is 1 person' : `are ${people} people`} to take in, each again after ${days} days at the earliest${times ? ` and ${times} ${pool.times === 1 ? 'time' : 'times'} at most` : ''}: each time counts.`
     : `可纳入 ${people} 人，每人最早 ${days} 天后可再次纳入${times ? `，最多 ${times} 次` : ''}；每次各计一次。`
 }
 
