@@ -79,11 +79,13 @@ export async function readFunnel(readable: Readable, question: CampaignQuestion)
 async function readAnswers(session: Session, range: Range): Promise<{ answer: string; people: number }[]> {
   const lower = range.from === undefined ? sql`` : sql` AND r.as_of >= ${range.from}::date`
   const upper = range.to === undefined ? sql`` : sql` AND r.as_of < ${range.to}::date`
+  // By day, as cohorts are: who was taken in later on the day is in both.
+  const today = sql` AND (r.as_of AT TIME ZONE 'UTC')::date <= (${range.now}::timestamptz AT TIME ZONE 'UTC')::date`
   return await rows(
     session,
     sql`
     SELECT a.answer, sum(a.contacts)::bigint AS people FROM run_answers a JOIN runs r USING (run_id)
-    WHERE r.campaign = ${range.campaign} AND a.arm <> 'seed'${lower}${upper}
+    WHERE r.campaign = ${range.campaign} AND a.arm <> 'seed'${lower}${upper}${today}
     GROUP BY a.answer ORDER BY people DESC, a.answer`,
   )
 }

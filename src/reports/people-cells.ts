@@ -140,13 +140,17 @@ export async function readDays(session: Session, range: Range): Promise<DayCell[
   )
 }
 
-/** `campaign` and `day` of a report table (by its alias, where the statement has several) within the range. */
-export function inRange({ campaign, from, to }: Omit<Range, 'now'>, of?: string): SQL {
+/**
+ * `campaign` and `day` of a report table (by its alias, where the statement has several) within the range, and not after
+ * its `now`: whoever asks how things stood is not shown who was yet to come.
+ */
+export function inRange({ campaign, from, to, now }: Range, of?: string): SQL {
   const column = (name: string) =>
     of === undefined ? sql.identifier(name) : sql`${sql.identifier(of)}.${sql.identifier(name)}`
   const lower = from === undefined ? sql`` : sql` AND ${column('day')} >= ${from}::date`
   const upper = to === undefined ? sql`` : sql` AND ${column('day')} < ${to}::date`
-  return sql`${column('campaign')} = ${campaign}${lower}${upper}`
+  const today = sql` AND ${column('day')} <= (${now}::timestamptz AT TIME ZONE 'UTC')::date`
+  return sql`${column('campaign')} = ${campaign}${lower}${upper}${today}`
 }
 
 /** Of some cells, one arm: as {@link Counts}, with only final cohorts as matured. */

@@ -130,6 +130,22 @@ describe('every report', () => {
     }
   })
 
+  it('as of a day that is past shows nobody who was yet to come', async () => {
+    await fill()
+    await book()
+    await rollUp(database, NOW, RULES, { rebuild: true })
+    const past = question({ now: new Date(week(0).getTime() - DAY) })
+    for (const report of Object.values(sheetReports) as unknown as SheetReport<CampaignQuestion, unknown>[]) {
+      const figures = report
+        .sheet(await report.read(database, past), english)
+        .tables.flatMap(({ rows }) =>
+          rows.flatMap((row) => row.flatMap(({ value }) => (typeof value === 'number' ? [value] : []))),
+        )
+      expect([report.name, figures.filter((figure) => figure !== 0)]).toEqual([report.name, []])
+    }
+    expect((await readLift(database, past)).verdict).toEqual({ kind: 'not_yet', why: 'nobody' })
+  })
+
   it('adds up money beyond what a number holds exactly', async () => {
     await fill()
     const each = 900_000_000_000_000
