@@ -128,10 +128,7 @@ function formatCalibration(
       en: `As known on ${day}, of ${count(people)} contacts active by then${sample}, ${percent(foreseen)} would return within ${days} days; ${percent(seen)} did.`,
       'zh-CN': `按 ${day} 所知，当时活跃过的 ${count(people)} 位联系人${sample}中，预计 ${percent(foreseen)} 会在 ${days} 天内回来；实际为 ${percent(seen)}。`,
     }),
-    say({
-      en: `Told apart (AUC, 0.5 is chance): model ${auc.toFixed(3)}, plain silence ${silenceAuc.toFixed(3)}`,
-      'zh-CN': `区分能力（AUC，0.5 为随机）：模型 ${auc.toFixed(3)}，仅按沉默时长 ${silenceAuc.toFixed(3)}`,
-    }),
+    say(toldApart(auc, silenceAuc)),
     '',
     ...table(
       [
@@ -149,4 +146,18 @@ function formatCalibration(
       color,
     ),
   ]
+}
+
+function toldApart(auc: number | null, silenceAuc: number | null): Readonly<Record<Language, string>> {
+  if (auc === null || silenceAuc === null) {
+    return {
+      en: 'All of them did the same, so there was nobody to tell apart.',
+      'zh-CN': '所有人的结果相同，无法检验区分能力。',
+    }
+  }
+  const [model, silence] = [auc.toFixed(3), silenceAuc.toFixed(3)]
+  return {
+    en: `Told apart (AUC, 0.5 is chance): model ${model}, plain silence ${silence}`,
+    'zh-CN': `区分能力（AUC，0.5 为随机）：模型 ${model}，仅按沉默时长 ${silence}`,
+  }
 }

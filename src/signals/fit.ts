@@ -32,9 +32,9 @@ export interface Calibration {
   /** Mean probability, and the share that came back. */
   readonly foreseen: number
   readonly seen: number
-  /** Area under the curve of the model and of plain silence. */
-  readonly auc: number
-  readonly silenceAuc: number
+  /** Area under the curve of the model and of plain silence; null where nobody came back, or everybody did. */
+  readonly auc: number | null
+  readonly silenceAuc: number | null
   readonly rows: readonly CalibrationRow[]
 }
 
@@ -197,10 +197,16 @@ function calibrateOn(
     model,
     foreseen: mean(({ score }) => score),
     seen: mean(({ happened }) => happened),
-    auc: areaUnderCurve(judged),
-    silenceAuc: areaUnderCurve(judged.map((each) => ({ ...each, score: each.silence }))),
+    auc: toldApart(judged),
+    silenceAuc: toldApart(judged.map((each) => ({ ...each, score: each.silence }))),
     rows: calibrate(judged),
   }
+}
+
+/** What is not a number is none in JSON either, and has to be said so. */
+function toldApart(judged: Parameters<typeof areaUnderCurve>[0]): number | null {
+  const area = areaUnderCurve(judged)
+  return Number.isNaN(area) ? null : area
 }
 
 /**

@@ -55,6 +55,14 @@ test('says in both languages who is lost and why, at what risk, and how good the
   expect(chinese.split('\n')).toHaveLength(english.split('\n').length)
 })
 
+test('where nobody came back, or everybody did, there was nothing to tell apart', () => {
+  const fit = { ...FIT, calibration: { ...FIT.calibration, auc: null, silenceAuc: null, seen: 0 } }
+  expect(written('en', { ...KNOWN, fit })).toContain(
+    'All of them did the same, so there was nobody to tell apart.',
+  )
+  expect(written('zh-CN', { ...KNOWN, fit })).toContain('所有人的结果相同，无法检验区分能力。')
+})
+
 test('says in both languages what to do where nothing is known, fitted or told by a model', () => {
   expect(written('en', EMPTY)).toContain('`winback import contacts FILE`')
   expect(written('zh-CN', EMPTY)).toContain('请先运行 `winback import contacts FILE`')
