@@ -17,7 +17,8 @@ export function roiCell(roi: Roi | NotEnough | undefined, alarm: boolean, speech
     return { text: en ? 'no extra cost to divide by' : '没有额外成本', value: null }
   if (ratio.answer === 'not_estimable') return { text: speech.word('notEnough'), value: null }
   const share = (value: number) => `${speech.signed(value * 100)}${en ? ' %' : '%'}`
-  return { text: `${share(ratio.value)} (${share(ratio.low)} … ${share(ratio.high)})`, value: ratio.value }
+  const { value, low, high } = ratio
+  return { text: `${share(value)} (${share(low)} … ${share(high)})`, value, interval: { low, high } }
 }
 
 /** Of the campaign and each tier: the extra margin, what is left of it, and the ROI. */

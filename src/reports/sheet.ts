@@ -12,6 +12,8 @@ export interface Cell {
   readonly text: string
   /** For a CSV: the bare number. Absent, the text is all there is. */
   readonly value?: number | string | null
+  /** The interval of the value that is written in the text: in a CSV, columns of their own after all others. */
+  readonly interval?: { readonly low: number; readonly high: number } | undefined
 }
 
 export interface SheetTable {
@@ -58,7 +60,7 @@ export interface CellWriter {
   readonly none: Cell
 }
 
-/** An amount with its interval, of integer micros; the CSV has the amount in units. */
+/** An amount with its interval, of integer micros; the CSV has both in units. */
 export function amountAround(
   { value, low, high }: { readonly value: number; readonly low: number; readonly high: number },
   speech: Speech,
@@ -66,6 +68,7 @@ export function amountAround(
   return {
     text: `${speech.money(value)} (${speech.money(low)} … ${speech.money(high)})`,
     value: value / 1e6,
+    interval: { low: low / 1e6, high: high / 1e6 },
   }
 }
 
@@ -115,12 +118,24 @@ export function formatSheet(sheet: Sheet, style: TextStyle): string {
 
 /**
  * Tables as CSV (RFC 4180, CRLF), a blank line between two, each under a line with its id. One table alone comes
- * without that line.
+ * without that line. Where cells have an interval, its ends follow the columns, named by `≥` and `≤`.
  */
 export function csvOf(tables: readonly SheetTable[]): string {
   return tables
     .map((table) => {
-      const lines = [table.columns.map(({ title }) => title), ...table.rows.map((row) => row.map(bare))]
+      const around = table.columns.flatMap(({ title }, at) =>
+        table.rows.some((row) => row[at]?.interval) ? [{ title, at }] : [],
+      )
+      const lines = [
+        [
+          ...table.columns.map(({ title }) => title),
+          ...around.flatMap(({ title }) => [`${title} ≥`, `${title} ≤`]),
+        ],
+        ...table.rows.map((row) => [
+          ...row.map(bare),
+          ...around.flatMap(({ at }) => [row[at]?.interval?.low ?? '', row[at]?.interval?.high ?? '']),
+        ]),
+      ]
       const csv = lines.map((line) => line.map(field).join(',')).join('\r\n')
       return tables.length === 1 ? `${csv}\r\n` : `${field(table.id)}\r\n${csv}\r\n`
     })

@@ -263,6 +263,18 @@ describe('the report', () => {
     expect(zh).toContain('多赚的毛利')
     const csv = csvOf(sheetReports.cost.sheet(data, english).tables)
     expect(csv).toMatch(/roi\r\n.*ROI with labour.*\r\nall,3,1\.5,/)
+    // What is written in brackets is in columns of its own.
+    const table = csvOf(sheetReports.cost.sheet(data, english).tables.filter(({ id }) => id === 'roi'))
+    const [heads = [], all = []] = table
+      .split('\r\n')
+      .map((line) => line.match(/("[^"]*"|[^,]*)(,|$)/g) ?? [])
+    const found = (title: string) =>
+      Number.parseFloat(all[heads.findIndex((head) => head.startsWith(title))] ?? '')
+    const { ratio } = roi.withLabour
+    if (ratio.answer !== 'ratio') throw new Error('a ratio')
+    expect(found('ROI with labour ≥')).toBeCloseTo(ratio.low, 9)
+    expect(found('ROI with labour ≤')).toBeCloseTo(ratio.high, 9)
+    expect(found('left of it after all cost ≥')).toBeCloseTo(roi.withLabour.left.low / 1e6, 9)
     expect(flat(sheetReports.monday.format(await readMonday(database, question()), english))).toContain(
       '+100 %',
     )
