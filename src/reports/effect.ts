@@ -76,6 +76,12 @@ export function effectOf(treated: Counts, heldOut: Counts): Effect {
   }
 }
 
+/** Difference over natural rate; undefined where nobody comes back anyway, or nothing is known. */
+export function upliftOf({ difference, heldOut }: Effect): number | undefined {
+  if (difference.kind !== 'estimate' || heldOut.recalled === 0) return undefined
+  return difference.value / (heldOut.recalled / heldOut.matured)
+}
+
 /** Shares a campaign version draws with: `holdout` of those who are not in the workspace's `control`. Each in [0, 1]. */
 export interface Split {
   readonly holdout: number

@@ -90,7 +90,7 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
       { text: verdictSentence(data, speech), tone: verdictTone(data.verdict) },
       ...variantSentences(data.variants, data.split.alarm, speech),
     ],
-    tables: [cells, draws, ...variantTables(data.variants, data.split.alarm, style)],
+    tables: [wholeTable(data, style), cells, draws, ...variantTables(data.variants, data.split.alarm, style)],
     charts: nothing || data.split.alarm ? [] : chartsOf(data, speech),
     notes: [
       ...unknownSplitNotes(data.split, speech),
@@ -98,6 +98,51 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
       ...variantNotes(data.variants, speech),
       ...annotationNotes(data.annotations, speech),
     ],
+  }
+}
+
+/** The one difference in each way it is told, and beside it what bosses quote. */
+function wholeTable(
+  { overall, steadied, clustered, relativeUplift, split }: LiftData,
+  style: TextStyle,
+): SheetTable {
+  const { speech, cell, en } = writing(style)
+  const difference = (name: string, estimate: Estimate | NotEnough | undefined) =>
+    estimate?.kind !== 'estimate' || split.alarm
+      ? []
+      : [
+          [
+            cell.text(name),
+            { ...cell.points(estimate.value), interval: { low: estimate.low, high: estimate.high } },
+            cell.text(`${speech.points(estimate.low)} … ${speech.points(estimate.high)}`),
+          ],
+        ]
+  const raw = overall.treated.rate.kind === 'estimate' ? overall.treated.rate.value : undefined
+  return {
+    id: 'whole',
+    title: en ? 'The whole campaign, points' : '活动整体（百分点）',
+    columns: [left(''), right(speech.word('difference')), left(speech.word('interval'))],
+    rows: [
+      ...difference(en ? 'for one look' : '单次查看', overall.difference),
+      ...difference(en ? 'for daily looks' : '每天查看', overall.sequence),
+      ...difference(en ? 'steadied by activity before' : '按此前活跃校正', steadied.adjusted),
+      ...difference(en ? 'person by person' : '按人聚类', clustered),
+      ...(relativeUplift === undefined || split.alarm
+        ? []
+        : [
+            [
+              cell.text(en ? 'all who came back, of the contacted' : '触达组总召回率'),
+              cell.percent(raw),
+              cell.text(en ? 'less than it seems' : '容易高估'),
+            ],
+            [
+              cell.text(en ? 'relative to those not contacted' : '相对对照组'),
+              cell.percent(relativeUplift),
+              cell.text(en ? 'less than it seems' : '容易高估'),
+            ],
+          ]),
+    ],
+    empty: nothingYet(speech),
   }
 }
 

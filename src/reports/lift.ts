@@ -9,7 +9,15 @@ import { ratioDifference } from '../statistics/ratio.ts'
 import { confidenceSequence } from '../statistics/sequence.ts'
 import { wilson } from '../statistics/wilson.ts'
 import { type Annotation, readAnnotations } from './annotations.ts'
-import { checkSplit, type Effect, effectOf, type SplitCheck, type Verdict, verdictOf } from './effect.ts'
+import {
+  checkSplit,
+  type Effect,
+  effectOf,
+  type SplitCheck,
+  upliftOf,
+  type Verdict,
+  verdictOf,
+} from './effect.ts'
 import { type Freshness, readFreshness } from './freshness.ts'
 import {
   countsOf,
@@ -58,6 +66,8 @@ export interface LiftData {
   readonly split: SplitCheck
   readonly verdict: Verdict
   readonly overall: Effect
+  /** Difference over the rate of the held out: less than it seems. */
+  readonly relativeUplift: number | undefined
   /** The difference with errors clustered by person; undefined where nobody has several episodes. */
   readonly clustered: Estimate | NotEnough | undefined
   /** Steadied by the days each was active in the ninety before. */
@@ -93,6 +103,7 @@ export async function readLift(readable: Readable, question: CampaignQuestion): 
       split,
       verdict,
       overall,
+      relativeUplift: upliftOf(overall),
       clustered: clusteredDifference(overall, await readRepeats(session, question)),
       steadied: cuped(pairedOf(cells, 'treated'), pairedOf(cells, 'holdout')),
       cells: judged,

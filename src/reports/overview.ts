@@ -16,6 +16,7 @@ import {
   figuresOf,
   type Split,
   type SplitCheck,
+  upliftOf,
   type Verdict,
   verdictOf,
 } from './effect.ts'
@@ -194,11 +195,6 @@ function episodesByArm(cells: readonly { arm: Arm; assigned: number }[]): Record
   for (const arm of ARMS)
     count[arm] = sum(cells.filter((cell) => cell.arm === arm).map((cell) => cell.assigned))
   return count
-}
-
-function upliftOf({ difference, heldOut }: Effect): number | undefined {
-  if (difference.kind !== 'estimate' || heldOut.recalled === 0) return undefined
-  return difference.value / (heldOut.recalled / heldOut.matured)
 }
 
 function costOf(cells: readonly CostCell[], effect: Effect, acquisition: number | undefined): Cost {

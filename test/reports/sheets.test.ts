@@ -214,6 +214,18 @@ describe('the lift', () => {
     const sheet = sheetReports.lift.sheet(data, english)
     expect(sheet.charts.map(({ id }) => id)).toEqual(['curves', 'sequence', 'heat'])
     expect(sheetReports.lift.format(data, english)).toContain('Won back by us: 225 (95 % interval')
+    // 405 of 1,800 against 20 of 200: every way to say it is in the CSV, with its ends.
+    const csv = csvOf(sheetReports.lift.sheet(data, english).tables.filter(({ id }) => id === 'whole'))
+    const [heads, once, daily] = csv.split('\r\n')
+    expect(heads).toBe(',difference,95 % interval,difference ≥,difference ≤')
+    const { difference, sequence } = data.overall
+    if (difference.kind !== 'estimate' || sequence.kind !== 'estimate') throw new Error('estimates')
+    expect(once).toMatch(/^for one look,0\.125,/)
+    expect(once?.endsWith(`,${difference.low},${difference.high}`)).toBe(true)
+    expect(daily?.endsWith(`,${sequence.low},${sequence.high}`)).toBe(true)
+    expect(csv).toContain('of the contacted",0.225,')
+    expect(csv).toContain('relative to those not contacted,1.25,')
+    expect(data.relativeUplift).toBeCloseTo(1.25, 12)
   })
 
   it('says how many more are needed, and shows no cell as a finding, where the campaign is none', async () => {
