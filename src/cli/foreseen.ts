@@ -9,7 +9,7 @@ export function foreseenText(foreseen: Foreseen, campaign: string, speech: Speec
       return undefined
     case 'refused':
       return en
-        ? `The feed check refuses a run: ${foreseen.note}. Import the missing activity first.`
+        ? `The feed check refuses a run: ${feedText(foreseen.feed, speech)}. Import the missing activity first.`
         : `数据检查拒绝运行：${feedText(foreseen.feed, speech)}。请先导入缺失的活跃数据。`
     case 'paused': {
       const target = foreseen.by === 'workspace' ? '--all' : campaign
@@ -33,12 +33,21 @@ export function foreseenText(foreseen: Foreseen, campaign: string, speech: Speec
 }
 
 function feedText(feed: Extract<Foreseen, { state: 'refused' }>['feed'], speech: Speech): string {
+  const en = speech.language === 'en'
   switch (feed.fault) {
     case 'never':
-      return '从未收到任何活跃数据'
-    case 'late':
-      return `最新的活跃数据停在 ${feed.newestAt ? speech.moment(feed.newestAt) : ''}，超出 feed.max_lag`
-    case 'thin':
-      return `上一个整日只有 ${speech.count(feed.lastDay)} 条活跃数据，正常为 ${speech.count(feed.normal ?? 0)} 条，低于 feed.min_volume`
+      return en ? 'no activity has ever arrived' : '从未收到任何活跃数据'
+    case 'late': {
+      const newest = feed.newestAt ? speech.moment(feed.newestAt) : ''
+      return en
+        ? `the newest activity is of ${newest}, older than feed.max_lag allows`
+        : `最新的活跃数据停在 ${newest}，超出 feed.max_lag`
+    }
+    case 'thin': {
+      const [day, normal] = [speech.count(feed.lastDay), speech.count(feed.normal ?? 0)]
+      return en
+        ? `the last whole day brought ${day} events where ${normal} are normal, less than feed.min_volume allows`
+        : `上一个整日只有 ${day} 条活跃数据，正常为 ${normal} 条，低于 feed.min_volume`
+    }
   }
 }

@@ -7,7 +7,7 @@ import { WinbackError } from '../errors.ts'
 import { readWaiting, type Waiting } from '../reports/deferral.ts'
 import { fitted, painter, wrap } from '../reports/layout.ts'
 import { ANSWERS, STATES, sentence, WAITS } from '../reports/reasons.ts'
-import { type Speech, speechOf } from '../reports/words.ts'
+import type { Language, Speech } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { freshenSignals } from '../service/signals.ts'
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
@@ -15,21 +15,21 @@ import { dispatchDue } from '../touchpoints/dispatch.ts'
 import { appliedCampaign } from './campaigns.ts'
 import { EXIT } from './failure.ts'
 import { foreseenText } from './foreseen.ts'
-import { chooseLocale } from './locale.ts'
+import { type Spoken, speechIn, spoken } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
 import { steady } from './steady.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
-interface RunOptions {
+interface RunOptions extends Spoken {
   readonly asOf?: string
   readonly dryRun?: boolean
   readonly send?: boolean
 }
 
 export function run(start: Start): Command {
-  return describe('run', {
+  const command = describe('run', {
     group: 'run',
     summary: 'Run campaigns once, now: who has lapsed is taken in, who is due gets the next message',
     description:
@@ -41,6 +41,7 @@ export function run(start: Start): Command {
       ['winback run graded-recall --as-of 2026-11-25T09:00', 'as the run of that moment'],
     ],
   })
+  return spoken(command)
     .argument('[campaign]', 'a campaign (default: all that were applied)')
     .option('--as-of <time>', 'the moment the run is for (default: now)')
     .option('--dry-run', 'write nothing; the same counts as `winback plan`')
@@ -99,7 +100,7 @@ async function runRun(
   const selecting = { ...runtime.run, clock: { now: () => asOf } }
   try {
     await freshenSignals({ database: context.database, workspace, clock: selecting.clock })
-    if (options.dryRun) return await countOnly(runtime, names, asOf, context)
+    if (options.dryRun) return await countOnly(runtime, names, asOf, context, options)
     const campaigns = []
     for (const name of names) {
       const current = await runtime.book.current(name)
@@ -116,7 +117,11 @@ async function runRun(
       options.send === false ? { settled: {}, deferred: 0, waiting: [] } : await sendDue(runtime, context)
     const result = { dryRun: false, asOf, campaigns, ...sent }
     const refused = campaigns.some((each) => each.state === 'refused')
-    return { data: result, text: formatRun(result, context), exitCode: refused ? EXIT.refused : EXIT.fine }
+    return {
+      data: result,
+      text: formatRun(result, context, speechIn(context, options)),
+      exitCode: refused ? EXIT.refused : EXIT.fine,
+    }
   } finally {
     await runtime.close()
   }
@@ -127,6 +132,7 @@ async function countOnly(
   names: readonly string[],
   asOf: Date,
   context: DatabaseContext,
+  options: Spoken,
 ): Promise<Outcome<RunVerbResult>> {
   const campaigns = []
   for (const campaign of names) {
@@ -159,7 +165,11 @@ async function countOnly(
   }
   const result = { dryRun: true, asOf, campaigns, settled: {}, deferred: 0, waiting: [] }
   const refused = campaigns.some((each) => each.state === 'refused')
-  return { data: result, text: formatRun(result, context), exitCode: refused ? EXIT.refused : EXIT.fine }
+  return {
+    data: result,
+    text: formatRun(result, context, speechIn(context, options)),
+    exitCode: refused ? EXIT.refused : EXIT.fine,
+  }
 }
 
 async function sendDue(
@@ -200,11 +210,10 @@ async function sendDue(
   return { settled, deferred, waiting }
 }
 
-/** What a run came to, as text in this machine's language. */
-function formatRun(result: RunVerbResult, context: DatabaseContext): string {
+/** What a run came to, as text. */
+function formatRun(result: RunVerbResult, context: DatabaseContext, speech: Speech): string {
   const { colors, width } = context.output
   const { timezone } = context.loaded.definition
-  const speech = speechOf({ locale: chooseLocale(undefined), timezone })
   const lines = result.campaigns.flatMap((each) => formatCampaign(each, result.dryRun, speech, context))
   const now = context.clock.now()
   const wait = (waiting: Waiting) => {
@@ -236,6 +245,16 @@ function plural(verb: string): string {
     .replace(' its ', ' their ')
 }
 
+const RUN_STATES: Readonly<Record<RunResult['state'], Readonly<Record<Language, string>>>> = {
+  done: { en: 'done', 'zh-CN': '已完成' },
+  already_done: { en: 'already done', 'zh-CN': '此前已完成' },
+  refused: { en: 'refused', 'zh-CN': '被拒绝' },
+  paused: { en: 'paused', 'zh-CN': '已暂停' },
+  stopped: { en: 'stopped', 'zh-CN': '已停止' },
+  not_yet: { en: 'not yet', 'zh-CN': '尚未开始' },
+  over: { en: 'over', 'zh-CN': '已结束' },
+}
+
 function formatCampaign(
   each: RunVerbResult['campaigns'][number],
   dryRun: boolean,
@@ -247,7 +266,7 @@ function formatCampaign(
   const considered = en
     ? `${speech.count(each.considered)} considered`
     : `考察 ${speech.count(each.considered)} 人`
-  const state = each.state.replaceAll('_', ' ')
+  const state = RUN_STATES[each.state][speech.language]
   const counted = dryRun || each.considered > 0 || each.state === 'done'
   // What keeps a run back is told in full beneath.
   const note = !each.foreseen && !dryRun && each.note ? `: ${each.note}` : ''

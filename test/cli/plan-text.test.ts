@@ -234,6 +234,12 @@ describe('a plan', () => {
     expect(
       text('en', { foreseen: { state: 'refused', note: 'no activity has ever arrived', feed } }),
     ).toContain('The feed check refuses a run: no activity has ever arrived.')
+    // Written as every other time is.
+    const late = { ...feed, fault: 'late', newestAt: new Date('2026-03-01T20:00:00Z') } as const
+    const stale = { state: 'refused', note: '2026-03-01T20:00:00.000Z', feed: late } as const
+    expect(text('en', { foreseen: stale }).replaceAll(/\s+/g, ' ')).toContain(
+      'the newest activity is of Mar 1, 2026, 20:00, older than feed.max_lag allows.',
+    )
     const paused = { state: 'paused', note: 'the workspace is paused: x', by: 'workspace', why: 'x' } as const
     expect(text('en', { foreseen: paused })).toContain('`winback resume --all`')
   })

@@ -52,8 +52,9 @@ test('a dry run of what would be refused says so, and exits like the run', async
   expect(dry.code).toBe(4)
   expect(dry.stdout).toContain('The feed check refuses a run: no activity has ever arrived.')
   expect(await rows(database, sql`SELECT FROM runs`)).toHaveLength(0)
-  const real = await run(['run', '--as-of', '2026-01-05'], here)
+  const real = await run(['run', '--as-of', '2026-01-05', '--locale', 'zh-CN'], here)
   expect(real.code).toBe(4)
+  expect(real.stdout).toContain('graded-recall  被拒绝')
 })
 
 test('a report over a time that ends before it begins is refused', async () => {
