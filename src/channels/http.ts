@@ -101,9 +101,9 @@ export function openHttp(options: { deadline: number; reuse: boolean; lookup?: L
 }
 
 /** Seconds of a `Retry-After` header, whether it counts or names a time; undefined where it says nothing usable. */
-export function retryAfter(headers: IncomingMessage['headers'], now: Date): number | undefined {
-  const value = headers['retry-after']
-  if (value === undefined) return undefined
+export function retryAfter(headers: IncomingMessage['headers'] | Headers, now: Date): number | undefined {
+  const value = headers instanceof Headers ? headers.get('retry-after') : headers['retry-after']
+  if (value === undefined || value === null) return undefined
   const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - now.getTime()) / 1000
   return Number.isFinite(seconds) && seconds > 0 ? Math.ceil(seconds) : undefined
 }

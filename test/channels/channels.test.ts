@@ -4,6 +4,7 @@ import { openChannels, registerChannels } from '../../src/channels/channels.ts'
 import { describeChannel } from '../../src/channels/conformance.ts'
 import { email, openEmail } from '../../src/channels/email/email.ts'
 import { emailSettings } from '../../src/channels/email/settings.ts'
+import { retryAfter } from '../../src/channels/http.ts'
 import { log, openLog } from '../../src/channels/log/log.ts'
 import { logSettings } from '../../src/channels/log/settings.ts'
 import { parseTemplates } from '../../src/channels/templates.ts'
@@ -152,4 +153,18 @@ describe('openChannels', () => {
     await channel.send({ contactId: 1, touchpointId: 1, key: 'k', address: 'nowhere', content: null })
     expect(await channel.check()).toBe('delivers nowhere; counted 1 since it was opened')
   })
+})
+
+it('reads when to come back, as a request of Node.js or of fetch was answered', () => {
+  const now = new Date('2026-03-02T08:00:00Z')
+  for (const headers of [
+    (value: string) => ({ 'retry-after': value }),
+    (value: string) => new Headers({ 'Retry-After': value }),
+  ]) {
+    expect(retryAfter(headers('7'), now)).toBe(7)
+    expect(retryAfter(headers('Mon, 02 Mar 2026 08:01:00 GMT'), now)).toBe(60)
+    expect(retryAfter(headers('soon'), now)).toBeUndefined()
+  }
+  expect(retryAfter({}, now)).toBeUndefined()
+  expect(retryAfter(new Headers(), now)).toBeUndefined()
 })
