@@ -34,7 +34,8 @@ export async function compareNumbers(database: Database, options: Comparing): Pr
     sql`SELECT (SELECT value FROM settings WHERE name = ${SETTING}) AS countries,
           coalesce((SELECT max(contact_id) FROM contacts), 0) AS last`,
   )
-  if (!known || known.countries === wanted) return
+  // Where no country was ever named, numbers are compared as they are written.
+  if (!known || (known.countries ?? '') === wanted) return
   const { addressKey } = await settingsOf(database)
   for (let after = 0; after < known.last; ) {
     after = await transaction(database, (tx) => compareChunk(tx, after, { ...options, addressKey }))

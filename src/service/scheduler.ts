@@ -33,8 +33,8 @@ export interface Pace {
 }
 const PACE: Pace = { idle: 1000, busy: 40, sweep: 15_000, age: 3_600_000 }
 const REPORT_PACE = 600_000
-/** Milliseconds between two looks for what ingest may forget. */
-const PRUNE_EVERY = 3_600_000
+/** Milliseconds between two looks for what ingest may forget, or for other countries. */
+const HOURLY = 3_600_000
 /** Jobs queued for each worker: enough to keep it busy, few enough that a pause acts within seconds. */
 const JOBS_PER_WORKER = 4
 /** Messages are going out as long as the last batch was handed over no longer ago than this. Milliseconds. */
@@ -187,13 +187,13 @@ async function numbers({ database, clock, workspace, hooks }: Runtime): Promise<
   const countries = countriesOf(workspace.channels)
   const sharedByAtMost = workspace.persons.shared_by_at_most
   await compareNumbers(database, { countries, sharedByAtMost, now: clock.now(), hooks })
-  return PRUNE_EVERY
+  return HOURLY
 }
 
 /** Forgets what ingest need no longer know. */
 async function prune({ database, clock, workspace }: Runtime): Promise<number> {
   await pruneIngest(database, clock.now(), workspace.events.horizon)
-  return PRUNE_EVERY
+  return HOURLY
 }
 
 /** Brings back what a crash left, closes calls nobody made, and clears up what is in doubt. */

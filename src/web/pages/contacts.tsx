@@ -215,7 +215,10 @@ async function showContact(visit: Visit, externalId: string): Promise<Response> 
         ) : (
           <p>
             {choice === undefined
-              ? say('They have chosen nothing: everything is wanted.', '未作选择：均可接收。')
+              ? say(
+                  'They have chosen no channel, topic or frequency.',
+                  '本人未设置接收偏好（渠道、主题、频率）。',
+                )
               : choice.channelsOff.map(named).join(', ')}
           </p>
         )}
