@@ -12,7 +12,7 @@ import type { CountingRules } from '../../src/reports/rollup-sql.ts'
 import { freshDatabase } from '../support/database.ts'
 import { seeded } from '../support/draws.ts'
 import { clearHistory, DAY, day, type History, writeHistory } from '../support/episodes.ts'
-import { clearReports, RULES } from '../support/report-scene.ts'
+import { clearReports, FIGURES, RULES } from '../support/report-scene.ts'
 
 let database: Database
 let history: History
@@ -25,23 +25,10 @@ beforeEach(async () => {
   await clearReports(database)
 })
 
-const TABLES = [
-  'people',
-  'repeats',
-  'recalls',
-  'stages',
-  'variants',
-  'funnel',
-  'messages',
-  'errors',
-  'costs',
-  'offers',
-]
-
 /** All report tables as text, in a fixed order. */
 async function figures(): Promise<string> {
   const found = await Promise.all(
-    TABLES.map((table) =>
+    FIGURES.map((table) =>
       rows<{ row: string }>(
         database,
         sql`SELECT t::text AS row FROM ${sql.identifier(`report_${table}`)} t ORDER BY 1`,
