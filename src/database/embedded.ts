@@ -20,7 +20,7 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { messageOf, WinbackError } from '../errors.ts'
 import { type Home, openBinaries, openHome } from './embedded-home.ts'
-import { isAlive, takeLock } from './lock-file.ts'
+import { isAlive, isLiving, startOf, takeLock } from './lock-file.ts'
 
 /** A hold on the embedded server, shared by every process that works in the same directory. */
 export interface Embedded {
@@ -258,10 +258,12 @@ async function letGo(home: Home, keeper: Keeper | undefined): Promise<void> {
     await keeper.client.end().catch(() => {})
     if (!last) return
     // Fast shutdown: sessions are ended, a checkpoint is written.
+    const server = { pid: postmaster.pid, started: startOf(postmaster.pid) }
     process.kill(postmaster.pid, 'SIGINT')
     const deadline = performance.now() + STOP_PATIENCE
-    // It removes its pid file a moment before it ends, and holds its port and its memory until then.
-    while (postmasterOf(home) || (isAlive(postmaster.pid) && isOurs(postmaster.pid, dataOf(home)))) {
+    // It removes its pid file a moment before it ends, and forgets what it was started with before it lets go of
+    // its port: its end alone tells that both are free.
+    while (postmasterOf(home) || isLiving(server)) {
       if (performance.now() > deadline) throw broken(home, 'the embedded PostgreSQL did not stop in time')
       await delay(20)
     }

@@ -88,8 +88,11 @@ function read(path: string): Holder | undefined {
   }
 }
 
-function isLiving(holder: Holder): boolean {
-  return isAlive(holder.pid) && startOf(holder.pid) === holder.started
+/** Whether the process that had this id and `startOf` then has not ended: another with its id is not taken for it. */
+export function isLiving({ pid, started }: Pick<Holder, 'pid' | 'started'>): boolean {
+  const stat = statOf(pid)
+  // One that has ended and was not yet reaped holds nothing any more.
+  return isAlive(pid) && stat?.state !== 'Z' && (stat?.started ?? '') === started
 }
 
 /** Whether a process of that id exists, whoever owns it. */
@@ -103,11 +106,17 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-function startOf(pid: number): string {
+/** When a process started, in ticks since the machine did; empty where the system does not say. */
+export function startOf(pid: number): string {
+  return statOf(pid)?.started ?? ''
+}
+
+function statOf(pid: number): { state: string; started: string } | undefined {
   try {
-    // The 22nd field; the second, the name in parentheses, may hold spaces.
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19] ?? ''
+    // The 3rd and the 22nd field; the second, the name in parentheses, may hold spaces.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+    return { state: fields[0] ?? '', started: fields[19] ?? '' }
   } catch {
-    return ''
+    return undefined
   }
 }
