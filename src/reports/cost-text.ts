@@ -9,6 +9,7 @@ import { nothingYet } from './funnel.ts'
 import type { TextStyle } from './report.ts'
 import { marginNotes, roiSentence, roiTable } from './roi-text.ts'
 import { amountAround, type Cell, left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { shortageText } from './shortage-words.ts'
 import type { Speech } from './words.ts'
 
 // What it cost in words, and what is left of the budgets.
@@ -113,7 +114,7 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
 export function priceCell(price: CostPerRecall | NotEnough, alarm: boolean, speech: Speech): Cell {
   const en = speech.language === 'en'
   if (alarm) return { text: speech.word('noConclusion'), value: null }
-  if (!('answer' in price)) return { text: speech.word('notEnough'), value: null }
+  if (!('answer' in price)) return { text: shortageText(price, speech), value: null }
   if (price.answer === 'cost') return amountAround(price, speech)
   if (price.answer === 'no_gain') return { text: en ? 'no gain to divide by' : '没有增量', value: null }
   return { text: boundlessText(price, speech.money, speech.language), value: null }

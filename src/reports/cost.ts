@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
-import { type Estimate, type NotEnough, notEnough } from '../statistics/estimate.ts'
+import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import {
   type CostMoments,
   type CostPerRecall,
@@ -9,7 +9,6 @@ import {
   netBenefit,
 } from '../statistics/net-benefit.ts'
 import { type Roi, type RoiMoments, roiOf } from '../statistics/roi.ts'
-import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
 import { type Annotation, readAnnotations } from './annotations.ts'
 import { checkSplit } from './effect.ts'
 import { type Freshness, readFreshness } from './freshness.ts'
@@ -129,8 +128,6 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
   ): Price => {
     const judged = (labour: boolean) => {
       const [treated, heldOut] = [moments('treated', labour), moments('holdout', labour)]
-      // A rate of nobody has no spread, and would pass for certain: as for the verdict, ten in each group.
-      if (Math.min(treated.recalls, heldOut.recalls) < MINIMUM_RECALLS) return notEnough('few_recalls')
       const pairs = repeatedHeads(repeats, which, { x: labour ? 'c' : 'u', y: 'y' })
       return incrementalOf(treated, heldOut, pairs)
     }

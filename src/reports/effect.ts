@@ -1,7 +1,7 @@
 import { type Estimate, type NotEnough, scaleEstimate } from '../statistics/estimate.ts'
 import { newcombe } from '../statistics/newcombe.ts'
 import { type SampleRatio, sampleRatio } from '../statistics/sample-ratio.ts'
-import { confidenceSequence, recallsUntilVerdict } from '../statistics/sequence.ts'
+import { confidenceSequence, fewRecalls, recallsUntilVerdict } from '../statistics/sequence.ts'
 import { wilson } from '../statistics/wilson.ts'
 
 // From counts to what may be claimed. Pure: the counts come from SQL, the inference from src/statistics.
@@ -185,11 +185,12 @@ export function costPerRecall(cost: CostOfArms, effect: Effect): number | undefi
 
 /**
  * Micros for each recall that would not have been: extra cost per assigned over extra recall rate. Undefined
- * unless the whole interval of the difference lies above zero: a ratio over a difference that may be nothing is
- * any number at all.
+ * unless ten came back in each group and the whole interval of the difference lies above zero: a ratio over a difference
+ * that may be nothing is any number at all.
  */
 export function costPerIncremental(cost: CostOfArms, effect: Effect): number | undefined {
   const { treated, heldOut, difference } = effect
   if (difference.kind !== 'estimate' || difference.low <= 0) return undefined
+  if (fewRecalls(treated.recalled, heldOut.recalled)) return undefined
   return (cost.treated / treated.matured - cost.heldOut / heldOut.matured) / difference.value
 }

@@ -185,7 +185,11 @@ function notesOf(pen: Pen): string[] {
   for (const { arm, cost } of result.alarm ? [] : result.comparisons) {
     if (!cost) continue
     if ('kind' in cost) {
-      notes.push(`${arm}${en ? ': ' : '：'}${speech.word('notEnough')}`)
+      notes.push(
+        en
+          ? `${arm}: what one more ${outcome} costs cannot be said yet: at least ${MINIMUM_RECALLS} with ${outcome} are needed in each group.`
+          : `${arm}：每多一个 ${outcome} 的成本暂算不出：每组至少需要 ${MINIMUM_RECALLS} 个 ${outcome}。`,
+      )
       continue
     }
     notes.push(`${arm}${en ? ': ' : '：'}${costSentence(cost.each, pen)}`)

@@ -19,6 +19,8 @@ export interface ArmSums {
   n: number
   sum: number
   sumOfSquares: number
+  /** Rows whose outcome is not 0. */
+  withAny: number
   covariateSum: number
   covariateSumOfSquares: number
   productSum: number
@@ -32,6 +34,7 @@ export function emptySums(): ArmSums {
     n: 0,
     sum: 0,
     sumOfSquares: 0,
+    withAny: 0,
     covariateSum: 0,
     covariateSumOfSquares: 0,
     productSum: 0,
@@ -46,6 +49,7 @@ export function addRow(sums: ArmSums, outcome: number, covariate = 0, cost = 0):
   sums.n += 1
   sums.sum += outcome
   sums.sumOfSquares += outcome * outcome
+  if (outcome !== 0) sums.withAny += 1
   sums.covariateSum += covariate
   sums.covariateSumOfSquares += covariate * covariate
   sums.productSum += covariate * outcome
@@ -191,6 +195,7 @@ function costOf(sums: ArmSums, base: ArmSums, value: number | undefined): Compar
     costSquares: arm.costSquares,
     products: arm.costProducts,
     recallSquares: arm.sumOfSquares,
+    returned: arm.withAny,
   })
   const incremental = incrementalOf(moments(sums), moments(base))
   if ('kind' in incremental) return incremental

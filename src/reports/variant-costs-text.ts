@@ -1,6 +1,7 @@
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import type { TextStyle } from './report.ts'
 import { type Cell, left, right, type SheetTable, writing } from './sheet.ts'
+import { shortageText } from './shortage-words.ts'
 import { nameOf } from './variant-words.ts'
 import type { ComparedStep } from './variants.ts'
 import type { Speech } from './words.ts'
@@ -125,7 +126,7 @@ function estimated(
   if (estimate.kind !== 'estimate')
     return [
       { text: '–', value: null },
-      { text: speech.word('notEnough'), value: null },
+      { text: shortageText(estimate, speech), value: null },
     ]
   const alike = speech.language === 'en' ? 'alike for everyone' : '人人相同'
   const between = `${write(estimate.low)} … ${write(estimate.high)}`
@@ -136,5 +137,5 @@ function estimated(
 }
 
 function amount(estimate: Estimate | NotEnough, write: (micros: number) => string, speech: Speech): string {
-  return estimate.kind === 'estimate' ? write(estimate.value) : speech.word('notEnough')
+  return estimate.kind === 'estimate' ? write(estimate.value) : shortageText(estimate, speech)
 }

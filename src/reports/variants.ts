@@ -8,7 +8,7 @@ import { type CostMoments, incrementalOf, netBenefit } from '../statistics/net-b
 import { newcombe } from '../statistics/newcombe.ts'
 import { type RatioMoments, ratio, ratioDifference } from '../statistics/ratio.ts'
 import { type SampleRatio, sampleRatio } from '../statistics/sample-ratio.ts'
-import { MINIMUM_RECALLS, recallsUntilVerdict, sequenceTest } from '../statistics/sequence.ts'
+import { fewRecalls, recallsUntilVerdict, sequenceTest } from '../statistics/sequence.ts'
 import { type ArmFigures, type Counts, figuresOf } from './effect.ts'
 import { inRange } from './people-cells.ts'
 import type { CampaignQuestion, VariantShare } from './question.ts'
@@ -184,7 +184,7 @@ export function costOf(moments: CostMoments): VariantCost {
   return {
     moments,
     perPerson: meanOf(sampleOfCost(moments)),
-    perRecall: moments.recalls < MINIMUM_RECALLS ? notEnough('few_recalls') : ratio(ratioOf(moments)),
+    perRecall: fewRecalls(moments.recalls) ? notEnough('few_recalls') : ratio(ratioOf(moments)),
   }
 }
 
@@ -200,10 +200,9 @@ function compareCosts(
   const incremental = incrementalOf(variant, first)
   return {
     perPerson: plainEstimate(welch(sampleOfCost(variant), sampleOfCost(first))),
-    perRecall:
-      Math.min(variant.recalls, first.recalls) < MINIMUM_RECALLS
-        ? notEnough('few_recalls')
-        : plainEstimate(ratioDifference(ratioOf(variant), ratioOf(first))),
+    perRecall: fewRecalls(variant.recalls, first.recalls)
+      ? notEnough('few_recalls')
+      : plainEstimate(ratioDifference(ratioOf(variant), ratioOf(first))),
     benefit:
       recallValue === undefined
         ? undefined

@@ -1,7 +1,8 @@
 import type { RepeatedHeads } from './clusters.ts'
-import { type Estimate, estimateAround, type NotEnough } from './estimate.ts'
+import { type Estimate, estimateAround, type NotEnough, notEnough } from './estimate.ts'
 import { differenceOfPairs, type Fieller, fieller, type RatioOfEstimates } from './fieller.ts'
 import { multiplierOf, normalQuantile } from './normal.ts'
+import { fewRecalls } from './sequence.ts'
 
 /** Extra cost a head (a) and extra recalls a head (b) of the treated over the held out, with what is known of both. */
 export type Incremental = RatioOfEstimates
@@ -80,10 +81,14 @@ export interface CostMoments {
   readonly products: number
   /** Σ recalls², where a head counts for anything but 0 or 1. */
   readonly recallSquares?: number
+  /** Heads with any, where a head counts for anything but 0 or 1. */
+  readonly returned?: number
 }
 
 /**
- * Extra cost and extra recalls a head, first − second, with variances and covariance of the two differences.
+ * Extra cost and extra recalls a head, first − second, with variances and covariance of the two differences: what every
+ * price and net benefit is made of. As for a verdict, ten recalls in each group: a rate of nobody has no spread, and would
+ * pass for certain.
  * @param repeated pairs of heads that are one person's, x their cost and y their recalls
  */
 export function incrementalOf(
@@ -91,7 +96,8 @@ export function incrementalOf(
   heldOut: CostMoments,
   repeated?: RepeatedHeads,
 ): Incremental | NotEnough {
-  if (treated.n < 2 || heldOut.n < 2) return { kind: 'not_enough', why: 'one_member' }
+  const [back, backAnyway] = [treated.returned ?? treated.recalls, heldOut.returned ?? heldOut.recalls]
+  if (fewRecalls(back, backAnyway)) return notEnough('few_recalls')
   const pair = ({ n, cost, recalls, costSquares, products, recallSquares = recalls }: CostMoments) => ({
     n,
     x: cost,

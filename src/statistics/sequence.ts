@@ -18,6 +18,11 @@ const SEQUENCE_TUNING = 5_000
 /** Recalls each arm needs before any verdict: below, a normal approximation promises what it cannot keep. */
 export const MINIMUM_RECALLS = 10
 
+/** The gate of every verdict and price: whether any of the groups has fewer recalls than one asks for. */
+export function fewRecalls(...recalls: readonly number[]): boolean {
+  return Math.min(...recalls) < MINIMUM_RECALLS
+}
+
 interface Options {
   readonly confidence?: number
   /** N*: where the sequence is narrowest. */
@@ -79,7 +84,7 @@ export function confidenceSequence(
   assertCounts(heldOut.recalled, heldOut.assigned)
   if (treated.assigned === 0) return notEnough('nobody_treated')
   if (heldOut.assigned === 0) return notEnough('nobody_held_out')
-  if (Math.min(treated.recalled, heldOut.recalled) < MINIMUM_RECALLS) return notEnough('few_recalls')
+  if (fewRecalls(treated.recalled, heldOut.recalled)) return notEnough('few_recalls')
   const value = treated.recalled / treated.assigned - heldOut.recalled / heldOut.assigned
   const half =
     pooledError(treated, heldOut) * sequenceMultiplier(treated.assigned + heldOut.assigned, options)

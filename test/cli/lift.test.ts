@@ -173,9 +173,9 @@ describe('winback lift', () => {
     },
     {
       what: 'two ends without a middle',
-      // Only who came back cost anything, and hardly anybody did.
-      mail: (n: number) => ({ back: n < 3, cost: n < 3 ? 5 : 0 }),
-      none: 2,
+      // Who came back cost five, hardly more did, and of the others something was paid back.
+      mail: (n: number) => ({ back: n < 12, cost: n < 12 ? 5 : -0.1 }),
+      none: 10,
       kind: 'exclusive',
       en: /cannot be said yet: [\d.]+ or less, or [\d.]+ or more: which of the two cannot be told yet\./,
       chinese: /暂算不出：不高于 [\d.]+ 或不低于 [\d.]+，尚无法判断是哪一种。/,
@@ -202,6 +202,47 @@ describe('winback lift', () => {
     expect(flat(text.stdout)).toMatch(en)
     const other = await run(['lift', ...asked, '--locale', 'zh-CN'], { cwd })
     expect(other.stdout.replaceAll(/\n\s*/g, '')).toMatch(chinese)
+  })
+
+  it('has no price, and no benefit, where hardly anybody of a group came back: as the reports', async () => {
+    const rows = (none: number) => [
+      'group,back,cost',
+      ...Array.from({ length: 200 }, (_, n) => `mail,${n < 80 ? 1 : 0},1`),
+      ...Array.from({ length: 200 }, (_, n) => `none,${n < none ? 1 : 0},0`),
+    ]
+    const ask = async (none: number) =>
+      await lift([
+        write(`few-${none}.csv`, rows(none)),
+        ...[...ASKED, '--cost', 'cost', '--value', '9', '--locale', 'en'],
+      ])
+    const few = await ask(9)
+    expect(few.data.comparisons[0]?.cost).toEqual({ kind: 'not_enough', why: 'few_recalls' })
+    expect(few.text.stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'mail: what one more back costs cannot be said yet: at least 10 with back are needed in each group.',
+    )
+    expect(few.text.stdout).not.toContain('after its cost')
+    const other = await run(
+      ['lift', 'few-9.csv', ...ASKED, '--cost', 'cost', '--value', '9', '--locale', 'zh-CN'],
+      {
+        cwd,
+      },
+    )
+    expect(other.stdout.replaceAll(/\n\s*/g, '')).toContain(
+      '每多一个 back 的成本暂算不出：每组至少需要 10 个 back。',
+    )
+    const enough = await ask(10)
+    expect(enough.data.comparisons[0]?.cost).toMatchObject({
+      each: { answer: 'cost' },
+      benefit: { kind: 'estimate' },
+    })
+    // Of an amount, it is the rows with any that count: a sum of ten is no ten who bought.
+    const amounts = write('amounts.csv', [
+      'group,back,cost',
+      ...Array.from({ length: 200 }, (_, n) => `mail,${n < 40 ? 30.5 : 0},1`),
+      ...Array.from({ length: 200 }, (_, n) => `none,${n < 2 ? 30.5 : 0},0`),
+    ])
+    const { data } = await lift([amounts, ...ASKED, '--cost', 'cost'])
+    expect(data.comparisons[0]?.cost).toEqual({ kind: 'not_enough', why: 'few_recalls' })
   })
 
   it('reads NDJSON and words for yes and no', async () => {

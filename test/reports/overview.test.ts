@@ -404,6 +404,15 @@ describe('cost', () => {
     expect(formatReport(await read(), { ...chinese, color: true })).toContain('¥2.00')
   })
 
+  it('has no price where fewer than ten came back in a group, as it has no verdict', async () => {
+    const treated = await history.assign({ arm: 'treated', count: 900, recalled: 400 })
+    await history.assign({ arm: 'holdout', count: 100, recalled: 9 })
+    await book(treated, 'spend', 1_000_000)
+    const data = await read()
+    expect(data.verdict).toEqual({ kind: 'not_yet', why: 'few_recalls' })
+    expect(data.cost).toMatchObject({ perIncremental: undefined, perIncrementalWithoutLabour: undefined })
+  })
+
   it('has no price for what may be nothing', async () => {
     const treated = await history.assign({ arm: 'treated', count: 90, recalled: 12 })
     await history.assign({ arm: 'holdout', count: 10, recalled: 1 })

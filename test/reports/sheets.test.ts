@@ -488,7 +488,7 @@ describe('cost', () => {
       benefit: undefined,
     })
     expect(sheetReports.cost.format(data, english)).toContain(
-      'One won back by us costs: not enough data yet.',
+      'One won back by us costs: not enough data yet (10 who came back are needed in each group).',
     )
   })
 })

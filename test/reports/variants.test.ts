@@ -241,20 +241,20 @@ describe('variants in the lift', () => {
     await book('plain', 'spend', 0.1)
     await book('story', 'spend', 0.2)
     await rollUp(database, NOW, RULES, { rebuild: true })
-    const few = await readLift(database, question())
+    const few = await readLift(database, question({ recallValue: 100_000_000 }))
     expect(few.variants[0]?.comparisons[0]?.cost).toMatchObject({
       perPerson: { kind: 'estimate', value: 100_000 },
       perRecall: { kind: 'not_enough', why: 'few_recalls' },
-      benefit: undefined,
+      benefit: { kind: 'not_enough', why: 'few_recalls' },
     })
     const text = flat(sheetReports.lift.format(few, english))
     expect(text).toContain(
-      'Cost: plain CN¥0.10 a person, for each who came back not enough data yet; story CN¥0.20 a person, for each who came back CN¥0.67.',
+      'Cost: plain CN¥0.10 a person, for each who came back not enough data yet (10 who came back are needed in each group); story CN¥0.20 a person, for each who came back CN¥0.67.',
     )
     expect(text).toContain('alike for everyone')
     expect(text).not.toContain('what they bring in')
     expect(sheetReports.lift.sheet(few, chinese).sentences[1]?.text).toContain(
-      '成本：plain 人均 ¥0.10，每召回一人 数据不足，暂算不出；story 人均 ¥0.20，每召回一人 ¥0.67。',
+      '成本：plain 人均 ¥0.10，每召回一人 数据不足，暂算不出（每组至少需要 10 人回来）；story 人均 ¥0.20，每召回一人 ¥0.67。',
     )
   })
 

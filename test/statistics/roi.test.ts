@@ -171,7 +171,7 @@ describe('where a person lapses again', () => {
     const truth = { benefit: 20 * 0.14 - 2, margin: 3, left: 1, ratio: 0.5 }
     const runs = 500
     for (let run = 0; run < runs; run += 1) {
-      const persons = Array.from({ length: 250 }, () => drawPerson(random))
+      const persons = Array.from({ length: 300 }, () => drawPerson(random))
       const arms = [true, false].map((arm) => persons.flat().filter(({ treated }) => treated === arm))
       const [treated = [], heldOut = []] = arms
       for (const [count, clustered] of [
