@@ -106,7 +106,8 @@ export async function roll(
     if (results.length === 0 && room === 0) {
       await new Promise<void>((resolve) => {
         // Half a slice is worth waiting for, though not for ever: what has ended is in doubt until it is settled.
-        const timer = ended.length > 0 ? setTimeout(resolve, settleAt - performance.now()) : undefined
+        const rest = Math.max(0, settleAt - performance.now())
+        const timer = ended.length > 0 ? setTimeout(resolve, rest) : undefined
         wake = () => {
           clearTimeout(timer)
           resolve()
