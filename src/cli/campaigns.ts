@@ -14,11 +14,23 @@ export interface Templates {
 }
 
 /** @throws WinbackError `templates.unreadable` */
-export async function openTemplates(context: WorkspaceContext): Promise<Templates> {
-  const { definition } = context.loaded
-  const folder = join(context.loaded.directory, definition.templates)
+export async function openTemplates({ loaded }: Pick<WorkspaceContext, 'loaded'>): Promise<Templates> {
+  return readTemplates(loaded.directory, loaded.definition)
+}
+
+/**
+ * {@link openTemplates} of a folder beside the workspace file.
+ * @param options.locales those of the workspace; without them, nothing is missing in any
+ * @throws WinbackError `templates.unreadable`
+ */
+export async function readTemplates(
+  directory: string,
+  options: { readonly templates: string; readonly locales?: readonly string[] },
+): Promise<Templates> {
+  const folder = join(directory, options.templates)
   const files = await readTemplateFiles(folder)
-  return { files, set: parseTemplates(files, { locales: definition.locales, folder: shown(folder) }) }
+  const { locales } = options
+  return { files, set: parseTemplates(files, { ...(locales && { locales }), folder: shown(folder) }) }
 }
 
 /** What became of reading campaign files: those that are right, and every problem of all of them. */
@@ -34,29 +46,42 @@ export async function readCampaigns(
   templates: Templates,
   files?: readonly string[],
 ): Promise<CampaignFiles> {
-  const chosen = (files ?? (await findCampaigns(context.loaded))).map(shown)
+  const chosen = files ?? (await findCampaigns(context.loaded))
+  return gatherCampaigns(chosen, (file) => loadCampaign(file, context.loaded, templates.set))
+}
+
+/** {@link readCampaigns} by a reader of one file, which throws what is wrong with it. */
+export async function gatherCampaigns(
+  files: readonly string[],
+  load: (file: string) => Promise<LoadedCampaign>,
+): Promise<CampaignFiles> {
+  const chosen = files.map(shown)
   const campaigns: LoadedCampaign[] = []
   const problems: Problem[] = []
   for (const file of chosen) {
     try {
-      const campaign = await loadCampaign(file, context.loaded, templates.set)
+      const campaign = await load(file)
       campaigns.push(campaign)
       problems.push(...campaign.warnings)
     } catch (error) {
       if (error instanceof ConfigError) problems.push(...error.problems)
       else if (error instanceof WinbackError && error.code === 'config.unreadable') {
         // One file that is no campaign must not hide what is wrong with the others.
-        const { message, remedy } = error
-        problems.push({
-          severity: 'error',
-          location: { file },
-          path: '',
-          message: `${message.replace(`${file} `, '')}${remedy ? `. ${remedy}` : ''}`,
-        })
+        problems.push(asProblem(error, file))
       } else throw error
     }
   }
   return { files: chosen, campaigns, problems: [...problems, ...twice(campaigns)] }
+}
+
+/** What could not be read, as one problem among those of other files. */
+export function asProblem({ message, remedy, location }: WinbackError, file = location?.file ?? ''): Problem {
+  return {
+    severity: 'error',
+    location: { file },
+    path: '',
+    message: `${message.replace(`${file} `, '')}${remedy ? `. ${remedy}` : ''}`,
+  }
 }
 
 /**

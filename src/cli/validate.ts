@@ -1,15 +1,18 @@
 import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
+import { parseTemplates, type TemplateSet } from '../channels/templates.ts'
+import { findCampaigns, type InspectedWorkspace, inspectCampaign, inspectWorkspace } from '../config/load.ts'
 import { formatProblems } from '../config/problems.ts'
-import { ConfigError, type Problem } from '../errors.ts'
+import { doubting, type Yardstick } from '../config/yardstick.ts'
+import { type Problem, WinbackError } from '../errors.ts'
 import { type Speech, speechOf } from '../reports/words.ts'
-import { openTemplates, readCampaigns } from './campaigns.ts'
+import { asProblem, gatherCampaigns, readTemplates } from './campaigns.ts'
 import { EXIT, sourcesOf } from './failure.ts'
 import { FAILURE_WORDS } from './failure-words.ts'
 import { chooseLocale, type Spoken, sayIn, spoken } from './locale.ts'
 import type { Outcome } from './output.ts'
 import { describe, type Invocation, type Start } from './verb.ts'
-import { findWorkspaceFile, openWorkspace, shown } from './workspace.ts'
+import { findWorkspaceFile, shown } from './workspace.ts'
 
 export function validate(start: Start): Command {
   const command = describe('validate', {
@@ -51,31 +54,66 @@ async function runValidate(
 
 async function checkFiles(invocation: Invocation, files: readonly string[]): Promise<ValidateResult> {
   const workspace = shown(await findWorkspaceFile(invocation))
-  try {
-    const context = await openWorkspace(invocation)
-    const templates = await openTemplates(context)
-    const chosen = files
-      .map((file) => resolve(invocation.cwd, file))
-      .filter((file) => basename(file) !== basename(context.loaded.file))
-    const onlyWorkspace = files.length > 0 && chosen.length === 0
-    const read = await readCampaigns(context, templates, files.length > 0 ? chosen : undefined)
-    const problems = [
-      ...context.loaded.warnings,
-      ...(onlyWorkspace ? [] : templates.set.problems()),
-      ...read.problems,
-    ]
-    return {
-      valid: !problems.some((problem) => problem.severity === 'error'),
-      workspace,
-      files: read.files,
-      templates: templates.set.names().length,
-      problems: once(problems),
-    }
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    // A broken workspace leaves nothing to check campaigns against.
-    return { valid: false, workspace, files: [], templates: 0, problems: error.problems }
+  const inspected = await inspectWorkspace(workspace, invocation.environment)
+  const chosen = files
+    .map((file) => resolve(invocation.cwd, file))
+    .filter((file) => basename(file) !== basename(workspace))
+  const onlyWorkspace = files.length > 0 && chosen.length === 0
+  const templates = await tryTemplates(inspected)
+  const yardstick = templates.set ? inspected.yardstick : doubting(inspected.yardstick, 'templates')
+  const set = templates.set ?? parseTemplates({}, {})
+  const found = files.length > 0 ? { files: chosen, problems: [] } : await tryCampaigns(inspected)
+  const read = await gatherCampaigns(found.files, (file) => inspectCampaign(file, yardstick, set))
+  const problems = [
+    ...inspected.problems,
+    ...(onlyWorkspace ? [] : templates.problems),
+    ...found.problems,
+    ...read.problems,
+  ]
+  return {
+    valid: !problems.some((problem) => problem.severity === 'error'),
+    workspace,
+    files: read.files,
+    templates: set.names().length,
+    problems: once(problems),
   }
+}
+
+/** The templates, as far as winback.yaml says where they are and in which languages. */
+async function tryTemplates({
+  directory,
+  yardstick,
+}: InspectedWorkspace): Promise<{ set?: TemplateSet; problems: readonly Problem[] }> {
+  const { templates = FOLDERS.templates, locales } = yardstick.workspace
+  const known = yardstick.doubtful(['locales']) ? undefined : locales?.filter((each) => each !== undefined)
+  try {
+    const { set } = await readTemplates(directory, { templates, ...(known && { locales: known }) })
+    return { set, problems: set.problems() }
+  } catch (error) {
+    return { problems: unlessDoubtful(error, yardstick, 'templates') }
+  }
+}
+
+/** The campaign files, as far as winback.yaml says where they are. */
+async function tryCampaigns({
+  directory,
+  yardstick,
+}: InspectedWorkspace): Promise<{ files: readonly string[]; problems: readonly Problem[] }> {
+  const { campaigns = FOLDERS.campaigns } = yardstick.workspace
+  try {
+    return { files: await findCampaigns({ directory, definition: { campaigns } }), problems: [] }
+  } catch (error) {
+    return { files: [], problems: unlessDoubtful(error, yardstick, 'campaigns') }
+  }
+}
+
+/** Where they are unless winback.yaml says otherwise: also where it cannot be read. */
+const FOLDERS = { templates: 'templates', campaigns: 'campaigns' }
+
+/** A folder that cannot be read is one mistake among the others, and none where its name was wrong already. */
+function unlessDoubtful(error: unknown, { doubtful }: Yardstick, part: keyof typeof FOLDERS): Problem[] {
+  if (!(error instanceof WinbackError)) throw error
+  return doubtful([part]) ? [] : [asProblem(error)]
 }
 
 /** The problems with their lines, then how many there are. */
@@ -103,12 +141,7 @@ export function formatValidate(
   ].join(say(', ', '，'))
   const verdict = result.valid
     ? `${colors.green('✓')} ${checked}${say(': ', '：')}${found === '' ? say('nothing is wrong', '没有问题') : found}`
-    : result.files.length === 0
-      ? say(
-          `${found} in ${workspace}; campaigns are checked once the workspace is right`,
-          `${workspace} 中有 ${found}；改正后才会检查活动`,
-        )
-      : say(`${found} in ${checked}`, `${checked}：${found}`)
+    : say(`${found} in ${checked}`, `${checked}：${found}`)
   const problems = formatProblems(result.problems, sources, FAILURE_WORDS[speech.language])
   return result.problems.length === 0 ? verdict : `${problems}\n\n${verdict}`
 }

@@ -1,7 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
-import { registerChannels } from '../channels/channels.ts'
 import { ConfigError, messageOf, type Problem, WinbackError, whyUnreadable } from '../errors.ts'
 import { type Campaign, campaign as campaignSchema } from './campaign.ts'
 import { checkEnvironment } from './checks/environment.ts'
@@ -24,6 +23,7 @@ import type { Salvaged } from './salvaged.ts'
 import { salvage } from './shape.ts'
 import type { TemplateIndex } from './templates-index.ts'
 import { type Workspace, workspace as workspaceSchema } from './workspace.ts'
+import { missedBy, salvagedYardstick, type Yardstick, yardstickOf } from './yardstick.ts'
 
 /** A workspace file that was found right. */
 export interface LoadedWorkspace {
@@ -49,13 +49,25 @@ export interface LoadedCampaign {
  * @throws ConfigError with every problem of the file; WinbackError `config.unreadable`
  */
 export async function loadWorkspace(file: string, environment: Environment): Promise<LoadedWorkspace> {
-  const source = await read(file)
-  const directory = resolve(dirname(file))
-  const modules = await loadOutside(readDocument(file, source), directory)
-  const { definition, problems } = readWorkspace(file, source, environment, directory, modules)
+  const { definition, problems, source, directory } = await inspectWorkspace(file, environment)
   const { warnings } = settle(problems)
   if (!definition) throw new ConfigError(problems)
   return { definition, source, file, directory, warnings }
+}
+
+/** A workspace file, right or wrong. */
+export interface InspectedWorkspace extends WorkspaceReading {
+  readonly source: string
+  /** As {@link LoadedWorkspace} has it. */
+  readonly directory: string
+}
+
+/** {@link loadWorkspace} without refusing what is wrong. @throws WinbackError `config.unreadable` */
+export async function inspectWorkspace(file: string, environment: Environment): Promise<InspectedWorkspace> {
+  const source = await read(file)
+  const directory = resolve(dirname(file))
+  const modules = await loadOutside(readDocument(file, source), directory)
+  return { ...readWorkspace(file, source, environment, directory, modules), source, directory }
 }
 
 /**
@@ -69,6 +81,16 @@ export async function loadCampaign(
 ): Promise<LoadedCampaign> {
   const source = await read(file)
   return settleCampaign(file, source, readCampaign(file, source, workspace.definition, templates))
+}
+
+/** {@link loadCampaign} where of the workspace something may be wrong. */
+export async function inspectCampaign(
+  file: string,
+  yardstick: Yardstick,
+  templates: TemplateIndex,
+): Promise<LoadedCampaign> {
+  const source = await read(file)
+  return settleCampaign(file, source, judgeCampaign(file, source, yardstick, templates))
 }
 
 /**
@@ -114,7 +136,7 @@ export function salvageApplied(file: string, source: string): VersionText['defin
 
 /** The campaign files of a workspace, by name. @throws WinbackError `config.unreadable` */
 export async function findCampaigns(
-  workspace: Pick<LoadedWorkspace, 'definition' | 'directory'>,
+  workspace: Pick<LoadedWorkspace, 'directory'> & { readonly definition: Pick<Workspace, 'campaigns'> },
 ): Promise<string[]> {
   const folder = join(workspace.directory, workspace.definition.campaigns)
   const names = await readdir(folder).catch((cause: unknown) => {
@@ -135,6 +157,11 @@ interface Reading<Definition> {
   readonly problems: readonly Problem[]
 }
 
+interface WorkspaceReading extends Reading<Workspace> {
+  /** What campaigns can be held against in spite of what is wrong. */
+  readonly yardstick: Yardstick
+}
+
 /**
  * Everything right and wrong with the text of a workspace file.
  * @param modules what was loaded of the modules it names
@@ -145,12 +172,16 @@ export function readWorkspace(
   environment: Environment,
   directory: string,
   modules: OutsideModules = NO_MODULES,
-): Reading<Workspace> {
+): WorkspaceReading {
   const document = readDocument(file, source)
-  if (document.value === undefined) return { definition: undefined, problems: document.problems }
-  const { value, problems, told } = fillReferences(document, environment, directory)
+  if (document.value === undefined) {
+    const yardstick = salvagedYardstick({}, new Map(), new Set(['']))
+    return { definition: undefined, problems: document.problems, yardstick }
+  }
+  const { value, problems: unfilled, told } = fillReferences(document, environment, directory)
   const { rest, outside, problems: unfit } = readOutside(document, value, modules)
-  const { parsed, lenient, issues } = interpret(workspaceSchema, rest)
+  const { parsed, lenient: left, issues } = interpret(workspaceSchema, rest)
+  const lenient = left as Salvaged<Workspace>
   const unlike = [...problemsOf(issues, document, rest, workspaceSchema).map(explainUnknown), ...unfit]
   const definition = parsed && {
     ...parsed,
@@ -158,17 +189,18 @@ export function readWorkspace(
     redis: { ...parsed.redis, url: parsed.redis.url ?? environment.redisUrl },
     ...(outside.size > 0 ? { outside } : {}),
   }
-  return {
-    definition,
-    problems: finished([
-      ...document.problems,
-      ...problems,
-      // What a reference that leads nowhere leaves behind is wrong for no other reason.
-      ...unlike.filter(({ path }) => !told.has(path)),
-      ...checkEnvironment(document, environment),
-      ...checkWorkspace(document, lenient as Salvaged<Workspace>),
-    ]),
-  }
+  const problems = finished([
+    ...document.problems,
+    ...unfilled,
+    // What a reference that leads nowhere leaves behind is wrong for no other reason.
+    ...unlike.filter(({ path }) => !told.has(path)),
+    ...checkEnvironment(document, environment),
+    ...checkWorkspace(document, lenient),
+  ])
+  const errors = problems.filter(({ severity }) => severity === 'error')
+  if (definition && errors.length === 0) return { definition, problems, yardstick: yardstickOf(definition) }
+  const wrong = new Set([...errors.map(({ path }) => path), ...missedBy(issues, errors, rest)])
+  return { definition, problems, yardstick: salvagedYardstick(lenient, outside, wrong) }
 }
 
 /** Everything right and wrong with the text of a campaign file. */
@@ -176,6 +208,16 @@ export function readCampaign(
   file: string,
   source: string,
   workspace: Workspace,
+  templates: TemplateIndex,
+): Reading<Campaign> {
+  return judgeCampaign(file, source, yardstickOf(workspace), templates)
+}
+
+/** {@link readCampaign} where of the workspace something may be wrong. */
+export function judgeCampaign(
+  file: string,
+  source: string,
+  yardstick: Yardstick,
   templates: TemplateIndex,
 ): Reading<Campaign> {
   const document = readDocument(file, source)
@@ -186,8 +228,8 @@ export function readCampaign(
     definition: parsed,
     problems: finished([
       ...document.problems,
-      ...problemsOf(issues, document, document.value, campaignSchema, workspace.currency),
-      ...checkCampaign({ campaign, document, workspace, templates, channels: registerChannels(workspace) }),
+      ...problemsOf(issues, document, document.value, campaignSchema, yardstick.workspace.currency),
+      ...checkCampaign({ ...yardstick, campaign, document, templates }),
     ]),
   }
 }

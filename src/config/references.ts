@@ -31,6 +31,11 @@ const URLS: readonly Path[] = [
   ['redis', 'url'],
 ]
 
+/** Whether a secret stands at a path, as {@link formatPath} writes it. */
+export function isSecret(path: string): boolean {
+  return SECRETS.some((secret) => formatPath(secret) === path)
+}
+
 /** Whether a value as it was written has a reference in it. */
 export function isReference(written: unknown): written is string {
   return typeof written === 'string' && written.includes('${')

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { beforeAll, expect, test } from 'vitest'
@@ -50,6 +50,38 @@ test('a folder or a binary file among the campaigns hides nothing else', async (
       message: expect.stringContaining('too'),
     },
   ])
+})
+
+test('a mistake of the workspace hides none of the campaigns, and draws none after it', async () => {
+  await run(['init', 'crooked', '--timezone', 'UTC'], { cwd: directory })
+  const shop = join(directory, 'crooked')
+  const change = async (name: string, from: string, to: string) => {
+    const text = await readFile(join(shop, name), 'utf8')
+    expect(text).toContain(from)
+    await writeFile(join(shop, name), text.replace(from, to))
+  }
+  await change('winback.yaml', 'currency: CNY', 'curency: CNY')
+  await change('campaigns/graded-recall.yaml', 'inactive: 7d..15d', 'inactve: 7d..15d')
+  const found = async () => {
+    const { code, stdout } = await run(['validate', '--json'], { cwd: shop })
+    expect(code).toBe(1)
+    const { problems } = JSON.parse(stdout) as { problems: { path: string; message: string }[] }
+    return problems.map(({ path, message }) => `${path}: ${message}`)
+  }
+  const unknown = ['curency: unknown key', 'tiers[1].inactve: unknown key']
+  expect(await found()).toEqual(unknown)
+  expect((await run(['validate'], { cwd: shop })).stdout).toMatch(
+    /2 errors in .*winback\.yaml, 1 campaign, \d+ templates$/m,
+  )
+
+  await rename(join(shop, 'templates'), join(shop, 'texts'))
+  expect(await found()).toEqual([
+    unknown[0],
+    expect.stringContaining('The templates cannot be read'),
+    unknown[1],
+  ])
+  await change('winback.yaml', 'version: 1', 'version: [1')
+  expect(await found()).toEqual([expect.stringMatching(/^: /), unknown[1]])
 })
 
 test('a schema that is not there is not made, and those that are are named', async () => {

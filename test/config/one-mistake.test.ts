@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parse, parseDocument } from 'yaml'
 import { environmentFrom } from '../../src/config/environment.ts'
-import { readCampaign, readWorkspace } from '../../src/config/load.ts'
+import { judgeCampaign, readCampaign, readWorkspace } from '../../src/config/load.ts'
 import { formatProblem } from '../../src/config/problems.ts'
 import { CAMPAIGN_YAML, sampleTemplates, sampleWorkspace, WORKSPACE_YAML } from './support/samples.ts'
 
@@ -119,6 +119,93 @@ test('a workspace', () => {
   expect(problemsIn(WORKSPACE)).toEqual([])
   expect(followOns(WORKSPACE, problemsIn)).toEqual([])
 }, 60_000)
+
+/** The workspace that {@link SILENCE} and its neighbours rest on, part for part. */
+const RESTED_ON = replaced(
+  WORKSPACE_YAML,
+  ['control: 5%', 'control: 5%\ntopics: { news: News, sale: Sale }\nnot_yet: [callback]'],
+  ['activity: [session, order]', 'activity: [session, order]\norders: { event: order }'],
+)
+const RESTING = replaced(
+  SILENCE,
+  ['title: Graded recall', 'title: Graded recall\ntopic: sale'],
+  ['- { at_most: 2 per day,', '- { channel: email, topic: sale, at_most: 2 per day,'],
+  ['holdout: 10%', 'holdout: 95%'],
+  ['audience: contact.status == "active"', 'audience: contact.status == "active" && !contact.vip'],
+)
+
+function againstBroken(text: string, campaign: string): string[] {
+  const templates = sampleTemplates({ year: ['report.spend'], say: [], 'coupon-b': ['offer.code'] })
+  const { yardstick } = readWorkspace('winback.yaml', text, environmentFrom({}), '.')
+  return judgeCampaign('x.yaml', campaign, yardstick, templates).problems.map(formatProblem)
+}
+
+describe('a campaign is blamed for nothing that is wrong in its workspace', () => {
+  const campaigns = [RESTING, DATES, EVENTS]
+
+  test('as long as nothing is, it is right', () => {
+    for (const campaign of campaigns) expect(againstBroken(RESTED_ON, campaign)).toEqual([])
+  })
+
+  test('a single value', () => {
+    for (const campaign of campaigns) {
+      const blamed = leavesOf(parse(RESTED_ON)).flatMap((path) =>
+        UNREADABLE.flatMap((value) => {
+          const document = parseDocument(RESTED_ON)
+          document.setIn(path, value)
+          // What may be any text is no mistake, and who relies on it is told.
+          if (readWorkspace('winback.yaml', document.toString(), environmentFrom({}), '.').definition)
+            return []
+          const problems = againstBroken(document.toString(), campaign)
+          return problems.length === 0 ? [] : [`${path.join('.')}: ${JSON.stringify(value)}`, ...problems]
+        }),
+      )
+      expect(blamed).toEqual([])
+    }
+  }, 60_000)
+
+  test.each([
+    ['a block misspelt', ['topics:', 'topcis:']],
+    ['a block named like no other', ['topics:', 'themes:']],
+    ['a block a level off', ['channels:\n', 'channels:\n  currency: CNY\n'], ['currency: CNY\n', '']],
+    ['a channel misspelt', ['  email:', '  emial:']],
+    ['a name that is none', ['  born_at:', '  Born-At:']],
+    ['no YAML at all', ['version: 1', 'version: [1']],
+    ['nothing but a text', [RESTED_ON, 'winback']],
+  ] as [string, ...[string, string][]][])('%s', (_, ...changes) => {
+    const text = changes.reverse().reduce((before, change) => replaced(before, change), RESTED_ON)
+    expect(readWorkspace('winback.yaml', text, environmentFrom({}), '.').problems).not.toEqual([])
+    for (const campaign of campaigns) expect(againstBroken(text, campaign)).toEqual([])
+  })
+
+  test('and for all that is its own', () => {
+    const workspace = replaced(
+      RESTED_ON,
+      ['currency: CNY', 'curency: CNY'],
+      ['vip: bool', 'vip: boole'],
+      ['smtp: { host: 127.0.0.1 }', 'smtp: { host: 127.0.0.1, password: "${NOT_SET}" }'],
+    )
+    const campaign = replaced(
+      RESTING,
+      ['contact.status', 'contact.staus'],
+      ['topic: sale\n', 'topic: sael\n'],
+      ['template: reminder', 'template: remindr'],
+      [
+        '{ channel: email, topic: sale, at_most: 2 per day',
+        '{ channel: email, topic: sael, at_most: 1 per week',
+      ],
+    )
+    expect(againstBroken(workspace, campaign)).toEqual([
+      expect.stringContaining('topic: unknown topic `sael`'),
+      expect.stringContaining('audience: unknown fact'),
+      expect.stringContaining('limits.per_person[0].topic: unknown topic `sael`'),
+      expect.stringContaining(
+        'limits.per_person[0].at_most: this campaign alone sends one person 2 messages',
+      ),
+      expect.stringContaining('unknown template `remindr`'),
+    ])
+  })
+})
 
 test('a key that is misspelt is missing nowhere', () => {
   expect(inCampaign(replaced(DATES, ['enter: 7d', 'eter: 7d']))).toEqual([

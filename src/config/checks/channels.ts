@@ -1,16 +1,21 @@
 import { channelsSetUp } from '../../channels/channels.ts'
 import type { Problem } from '../../errors.ts'
 import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
+import { isDoubtful } from './unread.ts'
 
 /** Steps on channels that are there. */
-export function checkChannels({ campaign, document, channels, workspace }: Checked): Problem[] {
+export function checkChannels(checked: Checked): Problem[] {
+  const { campaign, document, channels, workspace } = checked
   const names = channelsSetUp(channels)
+  const awaited = workspace.not_yet ?? []
   return [...stepsOf(campaign)].flatMap(({ step, path }) =>
     (step.channel ?? []).flatMap((name, no) => {
-      if (name === undefined || names.includes(name) || workspace.not_yet.includes(name)) return []
+      if (name === undefined || names.includes(name) || awaited.includes(name)) return []
+      if (isDoubtful(checked, 'channels', name)) return []
       // One channel may be written without a list; then the index is not in the file, and its parent is found.
       const place = [...path, 'channel', ...((step.channel?.length ?? 0) > 1 ? [no] : [])]
       if (channels.has(name)) {
+        if (checked.doubtful(['not_yet'])) return []
         return [
           // A campaign may be ahead of its channels: nobody is reached on this one, and a list goes on to the next.
           finding(

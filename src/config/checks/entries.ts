@@ -5,7 +5,7 @@ import { EVENTS } from '../event-names.ts'
 import { formatDuration } from '../quantities.ts'
 import { eventFacts, selectionFacts } from './expressions.ts'
 import { type Checked, finding, unknownName } from './findings.ts'
-import { readBands, unread } from './unread.ts'
+import { isDoubtfulFact, readBands, unread } from './unread.ts'
 
 // Tiers entered by a date or an event: all alike, in order, about something that exists.
 
@@ -52,10 +52,13 @@ function written(tier: NonNullable<NonNullable<Checked['campaign']['tiers']>[num
   return tier.inactive ? 'silence' : undefined
 }
 
-function* checkSubjects({ campaign, document, workspace }: Checked): Generator<Problem> {
+function* checkSubjects(checked: Checked): Generator<Problem> {
+  const { campaign, document, workspace, doubtful } = checked
   const { facts } = selectionFacts(workspace, campaign)
   const dates = [...facts.values()].filter(({ type }) => type === 'timestamp').map(({ path }) => path)
-  const events = [...new Set([...workspace.activity, workspace.orders.event, ...Object.keys(EVENTS)])]
+  const named = [...(workspace.activity ?? []), workspace.orders?.event].filter((name) => name !== undefined)
+  const events = [...new Set([...named, ...Object.keys(EVENTS)])]
+  const eventsDoubtful = doubtful(['activity']) || doubtful(['orders'])
   const told = new Set<string>()
   for (const [no, tier] of (campaign.tiers ?? []).entries()) {
     const entering = tier?.enter
@@ -63,7 +66,11 @@ function* checkSubjects({ campaign, document, workspace }: Checked): Generator<P
     // What every tier says is told of the first.
     if (!entering || told.has(subjectOf(entering))) continue
     told.add(subjectOf(entering))
-    if (entering.kind === 'date' && !dates.includes(entering.fact)) {
+    if (
+      entering.kind === 'date' &&
+      !dates.includes(entering.fact) &&
+      !isDoubtfulFact(checked, entering.fact)
+    ) {
       const known = facts.get(entering.fact)
       yield known
         ? finding(document, path, `${entering.fact} is a ${known.type}, not a date`, {
@@ -71,7 +78,7 @@ function* checkSubjects({ campaign, document, workspace }: Checked): Generator<P
           })
         : unknownName(document, path, 'date', entering.fact, dates)
     }
-    if (entering.kind === 'event' && !events.includes(entering.type)) {
+    if (entering.kind === 'event' && !events.includes(entering.type) && !eventsDoubtful) {
       const { suggestion } = unknownName(document, path, 'event', entering.type, events)
       // Events of any name may come in, so only what looks like a slip is told.
       if (suggestion !== undefined) {

@@ -8,7 +8,7 @@ import { factCatalogue, isStepFact, stepFacts } from '../facts.ts'
 import type { Salvaged } from '../salvaged.ts'
 import type { Workspace } from '../workspace.ts'
 import { type Checked, stepsOf } from './findings.ts'
-import { anyIdUnread } from './unread.ts'
+import { anyIdUnread, isDoubtfulFact } from './unread.ts'
 
 /** Facts a place may use, and why others are not known there. */
 export interface KnownFacts {
@@ -61,7 +61,8 @@ export function knownToStep(
 /** Every condition: its syntax, its types and its facts, each problem at its character. */
 export function checkExpressions(checked: Checked): Problem[] {
   const { campaign, document, workspace } = checked
-  const hidden = anyIdUnread(checked)
+  const idUnread = anyIdUnread(checked)
+  const hidden = (fact: string) => (idUnread && isStepFact(fact)) || isDoubtfulFact(checked, fact)
   const check = (path: Path, source: string | undefined, known: KnownFacts) =>
     checkExpression(document, path, source, known, hidden)
   const selection = selectionFacts(workspace, campaign)
@@ -91,12 +92,12 @@ function checkExpression(
   path: Path,
   source: string | undefined,
   { facts, absent }: KnownFacts,
-  idUnread: boolean,
+  hidden: (fact: string) => boolean,
 ): Problem[] {
   if (source === undefined) return []
   return compileCondition(source, facts, absent).problems.flatMap(
     ({ offset, message, suggestion, unknown }) =>
-      idUnread && unknown !== undefined && isStepFact(unknown)
+      unknown !== undefined && hidden(unknown)
         ? []
         : [
             {

@@ -1,20 +1,16 @@
-import type { ChannelRegistry } from '../../channels/channels.ts'
 import type { Location, Problem } from '../../errors.ts'
 import { type Campaign, ON_RETURN, type Tier } from '../campaign.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from '../document.ts'
 import { nearest } from '../problems.ts'
 import type { Salvaged } from '../salvaged.ts'
 import type { TemplateIndex } from '../templates-index.ts'
-import type { Workspace } from '../workspace.ts'
+import type { Yardstick } from '../yardstick.ts'
 
 /** What every check is given: the parts of the campaign that could be read, and all it is held against. */
-export interface Checked {
+export interface Checked extends Yardstick {
   readonly campaign: Salvaged<Campaign>
   readonly document: SourceDocument
-  readonly workspace: Workspace
   readonly templates: TemplateIndex
-  /** Those of the workspace. */
-  readonly channels: ChannelRegistry
 }
 
 export interface FindingOptions {

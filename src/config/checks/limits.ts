@@ -1,7 +1,8 @@
 import type { Problem } from '../../errors.ts'
+import { nearest } from '../problems.ts'
 import { formatDuration, formatRate, type Rate } from '../quantities.ts'
 import { type Checked, finding, ladderSteps, unknownName } from './findings.ts'
-import { readBands } from './unread.ts'
+import { isDoubtful, readBands } from './unread.ts'
 
 /** Caps the campaign itself keeps, and windows for channels that are there. */
 export function checkLimits(checked: Checked): Problem[] {
@@ -9,7 +10,7 @@ export function checkLimits(checked: Checked): Problem[] {
   // A window may be ahead of its channel, as a step may.
   const names = [...channels.keys()]
   const windows = Object.keys(campaign.limits?.send_window ?? {}).flatMap((channel) =>
-    channel === 'default' || names.includes(channel)
+    channel === 'default' || names.includes(channel) || isDoubtful(checked, 'channels', channel)
       ? []
       : [
           unknownName(
@@ -31,6 +32,7 @@ const SPANS = { day: DAY, week: 7 * DAY }
 function* checkCaps(checked: Checked): Generator<Problem> {
   const { campaign, document, workspace, channels } = checked
   const names = [...channels.keys()]
+  const topics = Object.keys(workspace.topics ?? {})
   const bands = readBands(checked)
   // A step whose time could not be read is counted nowhere.
   const sends = [...ladderSteps(campaign)].flatMap(({ step, tierNo }): (Send & { channels: unknown[] })[] => {
@@ -41,16 +43,20 @@ function* checkCaps(checked: Checked): Generator<Problem> {
   for (const [no, cap] of (campaign.limits?.per_person ?? []).entries()) {
     if (!cap) continue
     const path = ['limits', 'per_person', no]
-    const { channel, at_most: most } = cap
-    if (channel !== undefined && !names.includes(channel)) {
-      yield unknownName(document, [...path, 'channel'], 'channel', channel, names)
-      continue
+    const most = cap.at_most
+    // What is misspelt counts as the name it is nearest to, so that the cap itself is looked at all the same.
+    const [channel, topic] = [meant(cap.channel, names), meant(cap.topic, topics)]
+    if (
+      cap.channel !== undefined &&
+      !names.includes(cap.channel) &&
+      !isDoubtful(checked, 'channels', cap.channel)
+    ) {
+      yield unknownName(document, [...path, 'channel'], 'channel', cap.channel, names)
     }
-    if (cap.topic !== undefined && !Object.hasOwn(workspace.topics, cap.topic)) {
-      yield unknownName(document, [...path, 'topic'], 'topic', cap.topic, Object.keys(workspace.topics))
-      continue
+    if (cap.topic !== undefined && !topics.includes(cap.topic) && !isDoubtful(checked, 'topics', cap.topic)) {
+      yield unknownName(document, [...path, 'topic'], 'topic', cap.topic, topics)
     }
-    if (!most || (cap.topic !== undefined && cap.topic !== campaign.topic)) continue
+    if (!most || (topic !== undefined && topic !== meant(campaign.topic, topics))) continue
     const busiest = mostWithin(
       channel === undefined ? sends : sends.filter((send) => send.channels.includes(channel)),
       most,
@@ -63,6 +69,10 @@ function* checkCaps(checked: Checked): Generator<Problem> {
       `this campaign alone sends one person ${busiest.length} messages within ${span} (${busiest.map(({ id }) => id).join(', ')}), more than ${formatRate(most)}; allow ${formatRate({ ...most, count: busiest.length })}, or set the steps apart by \`after\``,
     )
   }
+}
+
+function meant(name: string | undefined, names: readonly string[]): string | undefined {
+  return name === undefined || names.includes(name) ? name : (nearest(name, names) ?? name)
 }
 
 interface Send {

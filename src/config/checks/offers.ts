@@ -96,7 +96,8 @@ function* amountsOf(campaign: Salvaged<Campaign>): Generator<{ path: Path; amoun
   yield* named(['limits', 'budget', 'liability'], campaign.limits?.budget?.liability)
 }
 
-function* checkCurrency({ campaign, document, workspace }: Checked): Generator<Problem> {
+function* checkCurrency({ campaign, document, workspace, doubtful }: Checked): Generator<Problem> {
+  if (workspace.currency === undefined || doubtful(['currency'])) return
   for (const { path, amount } of amountsOf(campaign)) {
     if (amount.currency === workspace.currency) continue
     yield finding(

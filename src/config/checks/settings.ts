@@ -9,7 +9,7 @@ import type { Salvaged } from '../salvaged.ts'
 import type { Workspace } from '../workspace.ts'
 import { type Checked, finding, unknownName } from './findings.ts'
 import { checkSync } from './sync.ts'
-import { unread } from './unread.ts'
+import { isDoubtful, unread } from './unread.ts'
 
 /** When a campaign runs, what counts as its success, and shares that add up. */
 export function checkSettings(checked: Checked): Problem[] {
@@ -29,11 +29,13 @@ function* checkTimes({ campaign, document }: Checked): Generator<Problem> {
 }
 
 function* checkGoals(checked: Checked): Generator<Problem> {
-  const { campaign, document, workspace } = checked
+  const { campaign, document, workspace, doubtful } = checked
+  if (doubtful(['activity'])) return
   if (unread(checked, ['silenced_by']) || unread(checked, ['tiers', 0, 'enter'])) return
   // Where the goal alone ends the sending it need not count as being active: a renewal is no visit.
   const any = silencedByOf(campaign) === 'goal'
-  const known = [...workspace.activity, ...(any ? Object.keys(EVENTS) : [])]
+  const activity = (workspace.activity ?? []).filter((name) => name !== undefined)
+  const known = [...activity, ...(any ? Object.keys(EVENTS) : [])]
   for (const [name, goal] of Object.entries(campaign.goals ?? {})) {
     if (goal?.event === undefined || known.includes(goal.event)) continue
     if (any) {
@@ -48,7 +50,7 @@ function* checkGoals(checked: Checked): Generator<Problem> {
       )
       continue
     }
-    yield unknownName(document, ['goals', name, 'event'], 'activity', goal.event, workspace.activity, {
+    yield unknownName(document, ['goals', name, 'event'], 'activity', goal.event, activity, {
       expected:
         'one of `activity` in winback.yaml: a recall is activity (with `silenced_by: goal`, any event)',
     })
@@ -56,9 +58,11 @@ function* checkGoals(checked: Checked): Generator<Problem> {
 }
 
 /** A topic nobody could refuse would look like one that can be. */
-function* checkTopic({ campaign, document, workspace }: Checked): Generator<Problem> {
-  const topics = Object.keys(workspace.topics)
+function* checkTopic(checked: Checked): Generator<Problem> {
+  const { campaign, document, workspace } = checked
+  const topics = Object.keys(workspace.topics ?? {})
   if (campaign.topic === undefined || topics.includes(campaign.topic)) return
+  if (isDoubtful(checked, 'topics', campaign.topic)) return
   yield unknownName(document, ['topic'], 'topic', campaign.topic, topics, {
     expected: 'one of `topics` in winback.yaml',
   })
@@ -69,13 +73,14 @@ function silencedByOf(campaign: Checked['campaign']): 'activity' | 'goal' {
   return campaign.silenced_by ?? (campaign.tiers?.[0]?.enter ? 'goal' : 'activity')
 }
 
-function* checkShares({ campaign, document, workspace }: Checked): Generator<Problem> {
-  if (campaign.holdout === undefined || campaign.holdout + workspace.control <= 1) return
-  const [holdout, control] = [percent(campaign.holdout), percent(workspace.control)]
+function* checkShares({ campaign, document, workspace, doubtful }: Checked): Generator<Problem> {
+  const share = workspace.control ?? 0
+  if (campaign.holdout === undefined || campaign.holdout + share <= 1 || doubtful(['control'])) return
+  const [holdout, control] = [percent(campaign.holdout), percent(share)]
   yield finding(
     document,
     ['holdout'],
-    `${holdout} held out and ${control} of control group (winback.yaml) are more than 100%; use ${percent(1 - workspace.control)} or less`,
+    `${holdout} held out and ${control} of control group (winback.yaml) are more than 100%; use ${percent(1 - share)} or less`,
   )
 }
 

@@ -8,7 +8,7 @@ import { ownTexts, type TemplateVariable } from '../templates-index.ts'
 import { sayingOf } from '../variants.ts'
 import { knownToStep } from './expressions.ts'
 import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
-import { anyIdUnread, unread } from './unread.ts'
+import { anyIdUnread, isDoubtfulFact, unread } from './unread.ts'
 
 /** What every message knows beside facts. */
 export const MESSAGE_CONTEXT: readonly string[] = [
@@ -112,8 +112,8 @@ function* checkStep(checked: Checked, place: Said): Generator<Problem> {
   if (step.otherwise !== undefined) used.push({ name: step.otherwise, path: [...path, 'otherwise'] })
 
   for (const { name, path: at } of used) {
-    if (!names.includes(name)) yield unknownName(document, at, 'template', name, names)
-    else yield* checkSegments(checked, name, at)
+    if (names.includes(name)) yield* checkSegments(checked, name, at)
+    else if (!checked.doubtful(['templates'])) yield unknownName(document, at, 'template', name, names)
   }
   yield* checkVariables(
     checked,
@@ -189,6 +189,7 @@ function* checkVariables(
       if (isOffer && offerUnread) continue
       if (dataUnread && REPORT_VARIABLES.has(variable.path)) continue
       if (idUnread && isStepFact(variable.path)) continue
+      if (isDoubtfulFact(checked, variable.path)) continue
       const cause = isOffer ? 'offer' : `${template} ${absent.get(variable.path) ?? ''}`
       causes.set(cause, [...(causes.get(cause) ?? []), { variable, template, path }])
     }

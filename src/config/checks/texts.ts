@@ -6,7 +6,10 @@ import { sayingOf } from '../variants.ts'
 import { type Checked, finding, stepsOf } from './findings.ts'
 
 /** What a step's channels would refuse of the texts it sends, before a provider is asked. */
-export function checkTexts({ campaign, document, templates, workspace, channels }: Checked): Problem[] {
+export function checkTexts(checked: Checked): Problem[] {
+  const { campaign, document, templates, workspace, channels, doubtful } = checked
+  // Their length and their signature rest on it.
+  if (workspace.name === undefined || doubtful(['name'])) return []
   const problems = new Map<string, Problem>()
   const known = templates.names()
   for (const { step, path } of stepsOf(campaign)) {

@@ -1,6 +1,8 @@
 import { type Path, valueAt } from '../document.ts'
 import { bandsOf } from '../entering.ts'
+import { nearest } from '../problems.ts'
 import type { Band } from '../quantities.ts'
+import type { Yardstick } from '../yardstick.ts'
 import { type Checked, stepsOf } from './findings.ts'
 
 // What is written in a file and could not be read. Its own error says so; whatever rests on it is left out, for it would
@@ -31,6 +33,21 @@ export function readBands(checked: Checked): (Band | undefined)[] {
       ? undefined
       : band,
   )
+}
+
+/** Whether a name of the workspace is wrong there, or near enough to one that is wrong to be meant by it. */
+export function isDoubtful(
+  { workspace, doubtful }: Yardstick,
+  block: 'attributes' | 'channels' | 'topics',
+  name: string,
+): boolean {
+  const wrong = Object.keys(workspace[block] ?? {}).filter((each) => doubtful([block, each]))
+  return doubtful([block, name]) || nearest(name, wrong) !== undefined
+}
+
+/** {@link isDoubtful} of the attribute a fact is. */
+export function isDoubtfulFact(yardstick: Yardstick, path: string): boolean {
+  return path.startsWith('contact.') && isDoubtful(yardstick, 'attributes', path.slice('contact.'.length))
 }
 
 /** Whether the id of some step could not be read, or is still to be written: then an unknown step may be that one. */
