@@ -201,7 +201,7 @@ describe('the architecture', () => {
   it('writes the work table where docs/domain.md says', () => {
     const writers = (statement: RegExp) =>
       files.filter((file) => statement.test(readFileSync(join(ROOT, file), 'utf8'))).toSorted()
-    const marks = 'touchpoints/caps.ts'
+    const marks = 'touchpoints/cap-places.ts'
     expect(writers(/(UPDATE|DELETE FROM) touchpoints\b/)).toEqual([
       marks,
       'touchpoints/interruptions.ts',

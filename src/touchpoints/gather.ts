@@ -171,7 +171,7 @@ function effortSql({ effort }: Pick<CompiledCampaign, 'effort'>, now: Date): SQL
 
 /**
  * What is left of the effort the contact is worth: the limit, less what is spent of it, less what was claimed before this
- * one and may be on its way to be reserved. A first look: it is decided as the message is reserved (caps.ts).
+ * one and may be on its way to be reserved. A first look: it is decided as the message is reserved (cap-places.ts).
  */
 function effortLeftSql(campaign: Pick<CompiledCampaign, 'effort'>, now: Date): SQL {
   if (!campaign.effort) return sql`NULL::int`

@@ -9,7 +9,7 @@ import { type LastLook, mayGo } from './last-look.ts'
 // A touchpoint's way from `planned` to its record, as set-based SQL: what a dispatcher and a worker do to it. What happens
 // meanwhile and takes it from under them is in interruptions.ts; what they leave behind when they die, in recovery.ts.
 // Elsewhere, rows of the work table are only born (as `planned`: audience/stages.ts, audience/seeds.ts,
-// outcomes/returns.ts), marked with the channel that caps.ts reserved, and removed when a person is erased.
+// outcomes/returns.ts), marked with the channel that cap-places.ts reserved, and removed when a person is erased.
 //
 //   planned ─▶ queued ─▶ claimed ─▶ sending ─▶ (settled: a row of touchpoint_records)
 //      ▲─────────┴──────────┴──────────┘ release, defer, retry
