@@ -58,6 +58,27 @@ export async function mergeContacts(
   return { inserted, updated }
 }
 
+/**
+ * Writes a chunk of contacts that are all known over what stands there. Of persons it says nothing: for whoever has the
+ * tables to itself and links everybody at the end.
+ * @returns how many it changed
+ */
+export async function mergeKnown(
+  tx: Transaction,
+  chunk: ReadonlyMap<string, ContactRow>,
+  options: ContactMerge,
+): Promise<number> {
+  await prepare(tx)
+  await copyInto(tx, 'incoming_contacts', staged(chunk, options))
+  // As in mergeContacts: each is looked up.
+  await tx.client.query('SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off')
+  const updated = await updateKnown(tx, options)
+  await tx.client.query(
+    'RESET enable_seqscan; RESET enable_bitmapscan; TRUNCATE incoming_contacts, touched_identifiers',
+  )
+  return updated
+}
+
 /** Keeps selections away from everybody: whom a merge of persons may reach is not known before. */
 export async function lockAllStripes(tx: Transaction): Promise<void> {
   await lockStripesShared(

@@ -10,15 +10,12 @@ export interface Exclusive {
 }
 
 /**
- * One connection and one transaction for all pieces, while that goes. A piece that meets a row it should have been the
- * first to write (23505) is undone, what came before it is committed, and it and all later ones go to the lanes that
- * `openOthers` gives.
+ * One connection and one transaction for all pieces.
  * @returns undefined where `exclusive` does not begin
  */
 export async function openExclusiveLane(
   database: Database,
   exclusive: Exclusive,
-  openOthers: () => Promise<Lanes>,
 ): Promise<Lanes | undefined> {
   const held = await holdTransaction(database, exclusive)
   if (!held) return undefined
@@ -27,67 +24,43 @@ export async function openExclusiveLane(
   let busy: Promise<void> | undefined
   let failure: { error: unknown } | undefined
   let committed = false
-  let others: Lanes | undefined
   const commit = async () => {
     committed = true
     await held.commit()
     for (const tell of done) tell()
   }
-  /** @returns false where the piece has to be done among others */
   const load = async <Result>(
-    work: LaneWork<Result>,
+    { done: tell, ran }: LaneWork<Result>,
     write: (tx: Transaction) => Promise<Result>,
-  ): Promise<boolean> => {
-    await tx.client.query(done.length === 0 ? 'SAVEPOINT piece' : 'RELEASE SAVEPOINT piece; SAVEPOINT piece')
-    try {
-      const result = await write(tx)
-      // Of the piece only this: all it holds would otherwise be kept until the end.
-      const { done: tell } = work
-      done.push(() => tell(result))
-      work.ran?.()
-      return true
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === '23505')) throw error
-      await tx.client.query('ROLLBACK TO SAVEPOINT piece')
-      return false
-    }
+  ): Promise<void> => {
+    const result = await write(tx)
+    // Of the piece only this: all it holds would otherwise be kept until the end.
+    done.push(() => tell(result))
+    ran?.()
   }
   const settle = async () => {
     await busy
     if (failure) throw failure.error
   }
   return {
-    isExclusive: () => !committed,
+    isExclusive: true,
     begin: async (work) => {
-      const write = (committed ? undefined : work.compose?.()) ?? work.run
+      const write = work.compose?.() ?? work.run
       await settle()
-      if (others) return others.begin(work)
-      busy = load(work, write)
-        .then(async (loaded) => {
-          if (loaded) return
-          await commit()
-          others = await openOthers()
-          await others.begin(work)
-        })
-        .catch((error: unknown) => {
-          failure ??= { error }
-        })
+      busy = load(work, write).catch((error: unknown) => {
+        failure = { error }
+      })
     },
     finish: async (onEnding) => {
       await settle()
-      if (others) return others.finish()
       onEnding?.()
       await commit()
     },
     close: async () => {
       await busy
-      try {
-        // Whatever else came in between, such as a file that breaks off: what was loaded is whole, and stays.
-        if (!committed && !failure) await commit()
-      } finally {
-        if (!committed) await held.abandon()
-        await others?.close()
-      }
+      // Whatever else came in between, such as a file that breaks off: what was loaded is whole, and stays.
+      if (!committed && !failure) await commit()
+      if (!committed) await held.abandon()
     },
   }
 }

@@ -151,9 +151,10 @@ export async function importFile(
     importId = await openRecord(database, importer.kind, file, options.clock.now())
     // One connection is left for what a merge does beside its transaction: making partitions.
     const count = Math.max(1, Math.min(importer.lanes, (database.client.options.max ?? 10) - 1))
-    const open = () => openLanes(database, count, importer.prepare)
     const { exclusive } = importer
-    lanes = (exclusive && (await openExclusiveLane(database, exclusive, open))) ?? (await open())
+    lanes =
+      (exclusive && (await openExclusiveLane(database, exclusive))) ??
+      (await openLanes(database, count, importer.prepare))
     return rejects
   }
   const tell = (more?: { indexing: true }) =>
@@ -201,7 +202,7 @@ export async function importFile(
         }
         pending += 1
         pendingText += row.raw.length
-        const most = lanes?.isExclusive?.() ? Math.min(limit, LOADED_CHUNK) : limit
+        const most = lanes?.isExclusive ? Math.min(limit, LOADED_CHUNK) : limit
         if (pending >= most || pendingText >= LARGEST_TEXT) await flush()
       }
     }

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { addressHashHex } from './addresses.ts'
 import type { ContactRow } from './contact-rows.ts'
-import { agesOf, type ContactMerge, type Merged, wholeOf } from './contacts.ts'
+import { agesOf, type ContactMerge, type Merged, mergeKnown, wholeOf } from './contacts.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { Exclusive } from './exclusive-lane.ts'
 import { linkPersons, numberKey, prepareLinks } from './persons.ts'
@@ -21,7 +21,6 @@ export interface FirstImport extends Exclusive {
    * Puts a chunk of new contacts into words of COPY, without asking the database: the chunk before is on its way
    * meanwhile. What comes back writes them, each table by a COPY of its own, which is half of what inserting them costs
    * PostgreSQL: COPY writes and logs whole pages.
-   * @throws a unique violation (23505), when it is written, where one of them is known after all
    */
   compose(chunk: ReadonlyMap<string, ContactRow>, options: ContactMerge): (tx: Transaction) => Promise<Merged>
 }
@@ -32,6 +31,8 @@ export function firstImport({ now, sharedByAtMost }: { now: Date; sharedByAtMost
   let dropped: string[] = []
   // Nobody else takes a number meanwhile: whoever makes contacts waits for the table first.
   let lastId = 0
+  /** Whether the chunk that was written last held contacts that were known. */
+  let again = false
   return {
     begin: async (tx) => {
       if (!(await takeTables(tx))) return false
@@ -40,12 +41,17 @@ export function firstImport({ now, sharedByAtMost }: { now: Date; sharedByAtMost
       return true
     },
     compose: (chunk, options) => {
-      const texts = composeRows(chunk, options, lastId + 1)
+      const firstId = lastId + 1
       lastId += chunk.size
+      // Where one chunk has known contacts, so have most: then it is asked who is, before a chunk is written in vain.
+      const texts = again ? undefined : composeRows(chunk, options, firstId)
       return async (tx) => {
-        await copyInto(tx, 'external_ids (external_id, contact_id)', texts.names)
-        await copyInto(tx, CONTACTS, texts.contacts)
-        return { inserted: chunk.size, updated: 0 }
+        if (texts && (await writeNew(tx, texts))) return { inserted: chunk.size, updated: 0 }
+        const known = await knownOf(tx, chunk)
+        again = known.size > 0
+        const fresh = new Map([...chunk].filter(([externalId]) => !known.has(externalId)))
+        await copyRows(tx, composeRows(fresh, options, firstId))
+        return { inserted: fresh.size, updated: again ? await mergeKnown(tx, known, options) : 0 }
       }
     },
     end: async (tx) => {
@@ -64,12 +70,14 @@ export function firstImport({ now, sharedByAtMost }: { now: Date; sharedByAtMost
 const CONTACTS = `contacts (contact_id, person_id, external_id, email, email_key, phone, phone_key, whole_key, locale,
   timezone, signed_up_at, attributes, attributes_at, imported_at)`
 
-/** The rows of both tables in COPY's text format, numbered from `firstId`. */
-function composeRows(
-  chunk: ReadonlyMap<string, ContactRow>,
-  options: ContactMerge,
-  firstId: number,
-): { names: string; contacts: string } {
+/** Rows of both tables in COPY's text format. */
+interface Texts {
+  readonly names: string
+  readonly contacts: string
+}
+
+/** The rows of a chunk, numbered from `firstId`. */
+function composeRows(chunk: ReadonlyMap<string, ContactRow>, options: ContactMerge, firstId: number): Texts {
   const ages = agesOf(options)
   const now = copyTime(options.now.getTime())
   const keyOf = (kind: 'email' | 'phone', address: string | null) =>
@@ -83,6 +91,39 @@ function composeRows(
     id += 1
   }
   return { names, contacts }
+}
+
+async function copyRows(tx: Transaction, { names, contacts }: Texts): Promise<void> {
+  await copyInto(tx, 'external_ids (external_id, contact_id)', names)
+  await copyInto(tx, CONTACTS, contacts)
+}
+
+/** @returns false where one of them is known; then none is written */
+async function writeNew(tx: Transaction, texts: Texts): Promise<boolean> {
+  await tx.client.query('SAVEPOINT chunk')
+  try {
+    await copyRows(tx, texts)
+    await tx.client.query('RELEASE SAVEPOINT chunk')
+    return true
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === '23505')) throw error
+    await tx.client.query('ROLLBACK TO SAVEPOINT chunk; RELEASE SAVEPOINT chunk')
+    return false
+  }
+}
+
+/** The rows of contacts that an earlier chunk has made. */
+async function knownOf(
+  tx: Transaction,
+  chunk: ReadonlyMap<string, ContactRow>,
+): Promise<Map<string, ContactRow>> {
+  const found = await rows<{ external_id: string }>(
+    tx,
+    sql`SELECT asked.external_id FROM unnest(${sql.param([...chunk.keys()])}::text[]) AS asked (external_id)
+        WHERE (SELECT x.contact_id FROM external_ids x WHERE x.external_id = asked.external_id) IS NOT NULL`,
+  )
+  const known = new Set(found.map(({ external_id }) => external_id))
+  return new Map([...chunk].filter(([externalId]) => known.has(externalId)))
 }
 
 async function lastGiven(tx: Transaction): Promise<number> {

@@ -24,8 +24,8 @@ export interface Lanes {
   finish(onEnding?: () => void): Promise<void>
   /** Waits until nothing is under way, and gives the connections back. */
   close(): Promise<void>
-  /** True while all pieces go into one transaction, where small ones cost no commit. */
-  isExclusive?(): boolean
+  /** True where all pieces go into one transaction, in which small ones cost no commit. */
+  readonly isExclusive?: boolean
 }
 
 interface Lane {
