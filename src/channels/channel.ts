@@ -116,6 +116,11 @@ export interface Retry {
   readonly outcome: 'retry'
   readonly detail: string
   readonly after?: number
+  /**
+   * Certain: this try never left, or was turned away. Where the provider recognises repeats, a `retry` without it may have
+   * been taken.
+   */
+  readonly unsent?: boolean
   readonly dead?: readonly string[]
 }
 /** Handover began and its end is not known: never repeated unless the channel is idempotent. */

@@ -197,7 +197,8 @@ function usable(name: string, said: unknown): Delivery {
     case 'retry': {
       const after = get('after')
       const pause = typeof after === 'number' && after > 0 && Number.isFinite(after) ? { after } : {}
-      return { outcome: 'retry', detail, ...pause, ...dead }
+      const unsent = get('unsent') === true ? { unsent: true } : {}
+      return { outcome: 'retry', detail, ...pause, ...unsent, ...dead }
     }
     case 'uncertain':
       return { outcome: 'uncertain', detail, ...dead }

@@ -8,7 +8,7 @@ export interface Lane {
   close(): Promise<void>
 }
 
-const CLOSED: Delivery = { outcome: 'retry', detail: 'the channel is closed' }
+const CLOSED: Delivery = { outcome: 'retry', detail: 'the channel is closed', unsent: true }
 
 export function openLane(width: number): Lane {
   const underWay = new Set<Promise<Delivery>>()

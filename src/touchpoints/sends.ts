@@ -94,7 +94,12 @@ export function needingConsent({ context }: Dispatch): string[] {
 export async function handOver(outgoing: Outgoing, leaseEnds: number, stream: string): Promise<Delivery> {
   const { channel, candidate, address, content, overflow } = outgoing
   if (performance.now() + channel.deadline > leaseEnds) {
-    return { outcome: 'retry', detail: 'the lease was nearly over before the send began', after: 0 }
+    return {
+      outcome: 'retry',
+      detail: 'the lease was nearly over before the send began',
+      after: 0,
+      unsent: true,
+    }
   }
   const { contactId, touchpointId } = candidate
   try {
@@ -120,7 +125,10 @@ const LONGEST_PAUSE = 30 * 86_400
 /** At most this many characters of a provider's words, and of its id for a message, are kept. */
 const WORDS = 500
 
-/** What a send's outcome means for its touchpoint. Pure. */
+/**
+ * What a send's outcome means for its touchpoint. Given up, it has failed only where no try can have gone out: what may
+ * have is uncertain, until a provider that recognises repeats takes or refuses it. Pure.
+ */
 export function concludeSend(
   outgoing: Outgoing,
   delivery: Delivery,
@@ -148,26 +156,31 @@ export function concludeSend(
     providerId: providerId === null ? null : storable(providerId.slice(0, WORDS)),
     cost: spent ? cost : 0,
   })
-  const tryAgain = (detail: string, after: number): Settlement | Deferral => {
+  // It may have gone out, so its price and its offer count as spent until somebody knows better.
+  const inDoubt = (detail: string) => settled('uncertain', null, detail, true)
+  const tryAgain = (detail: string, after: number, doubted: boolean): Settlement | Deferral => {
     const pause = Math.max(BACK_OFF[attempt] ?? 0, Math.min(after, LONGEST_PAUSE))
     const dueAt = new Date(now.getTime() + pause * 1000)
     const tooLate = dueAt.getTime() > candidate.plannedFor.getTime() + maxDelay * 1000
-    if (attempt >= BACK_OFF.length || tooLate) return settled('failed', 'attempts', detail, false)
-    // Of a channel whose provider recognises a repeat, `retry` may also mean that nobody knows.
-    return { contactId, touchpointId, dueAt, tried: true, doubted: channel.idempotent, why: 'retry' }
+    if (attempt >= BACK_OFF.length || tooLate) {
+      return doubted || candidate.doubted ? inDoubt(detail) : settled('failed', 'attempts', detail, false)
+    }
+    return { contactId, touchpointId, dueAt, tried: true, doubted, why: 'retry' }
   }
   switch (delivery.outcome) {
     case 'sent':
       return settled('sent', null, delivery.detail ?? null, true, delivery.providerId ?? null)
     case 'rejected':
-      return settled('failed', delivery.reason, delivery.detail, false)
+      // Who recognises repeats does not refuse what it has taken. Another channel knows nothing of an earlier try.
+      return candidate.doubted && !channel.idempotent
+        ? inDoubt(delivery.detail)
+        : settled('failed', delivery.reason, delivery.detail, false)
     case 'uncertain':
       // An idempotent provider recognises the repeat by its key: doubt is settled by asking again.
-      if (channel.idempotent) return tryAgain(delivery.detail, 0)
-      // It may have gone out, so its price and its offer count as spent until somebody knows better.
-      return settled('uncertain', null, delivery.detail, true)
+      return channel.idempotent ? tryAgain(delivery.detail, 0, true) : inDoubt(delivery.detail)
     case 'retry':
-      return tryAgain(delivery.detail, delivery.after ?? 0)
+      // Of a channel whose provider recognises a repeat, `retry` may also mean that nobody knows.
+      return tryAgain(delivery.detail, delivery.after ?? 0, channel.idempotent && delivery.unsent !== true)
   }
 }
 

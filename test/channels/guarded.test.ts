@@ -137,6 +137,7 @@ describe('a send', () => {
     ],
     ['rejected for a reason of its own', { outcome: 'rejected', reason: 'angry' }, { reason: 'refused' }],
     ['put off for ever', { outcome: 'retry', detail: '', after: Infinity }, { detail: 'no reason given' }],
+    ['turned away', { outcome: 'retry', detail: '429', unsent: true }, { outcome: 'retry', unsent: true }],
     ['tokens that are none', { outcome: 'uncertain', detail: 'x', dead: [1, 'a'] }, { dead: ['a'] }],
   ])('is believed in its outcome: %s', async (_, said, taken) => {
     const delivery = await open({ send: async () => said }).send(message)

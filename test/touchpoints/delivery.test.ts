@@ -68,6 +68,7 @@ describe('a send that ended', () => {
       touchpointId: 1,
       episodeId: 1,
       attempt,
+      doubted: false,
       plannedFor: START,
       personId: 1,
       consent: {},

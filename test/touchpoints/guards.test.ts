@@ -19,6 +19,7 @@ const plain: Candidate = {
   touchpointId: 1,
   episodeId: 1,
   attempt: 0,
+  doubted: false,
   plannedFor: NOW,
   personId: 1,
   consent: {},

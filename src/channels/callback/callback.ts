@@ -137,7 +137,9 @@ async function post(http: HttpClient, settings: RobotSettings, body: object, key
 
 /** The robot knows keys: whatever is in doubt is asked again. */
 function conclude(exchange: Exchange, key: string): Delivery {
-  if (exchange.kind !== 'answered') return { outcome: 'retry', detail: exchange.detail }
+  if (exchange.kind !== 'answered') {
+    return { outcome: 'retry', detail: exchange.detail, unsent: exchange.kind === 'unsent' }
+  }
   const { status, headers, text } = exchange
   if (status < 300) {
     const answer = parseJson(text)
@@ -147,5 +149,5 @@ function conclude(exchange: Exchange, key: string): Delivery {
   const detail = `the robot answers ${status}`
   if (status === 404 || status === 422) return { outcome: 'rejected', reason: 'bad_address', detail }
   const after = retryAfter(headers, new Date()) ?? (status === 401 || status === 403 ? 3600 : undefined)
-  return { outcome: 'retry', detail, ...(after === undefined ? {} : { after }) }
+  return { outcome: 'retry', detail, unsent: status < 500, ...(after === undefined ? {} : { after }) }
 }

@@ -182,13 +182,17 @@ function openTurns(width: number): <T>(work: () => Promise<T>) => Promise<T> {
 
 /** What became of each message of a batch. The provider knows keys, so whatever is in doubt is asked again. */
 function outcomesOf(exchange: Exchange): (key: string) => Delivery {
-  if (exchange.kind !== 'answered') return () => ({ outcome: 'retry', detail: exchange.detail })
+  if (exchange.kind !== 'answered') {
+    const { kind, detail } = exchange
+    return () => ({ outcome: 'retry', detail, unsent: kind === 'unsent' })
+  }
   const { status, headers, text } = exchange
   if (status >= 300) {
     const after = retryAfter(headers, new Date()) ?? (status === 401 || status === 403 ? 3600 : undefined)
     const redirected = status < 400 ? '; redirects are not followed' : ''
     const detail = `the provider answers ${status}${redirected}`
-    return () => ({ outcome: 'retry', detail, ...(after === undefined ? {} : { after }) })
+    const unsent = status < 500
+    return () => ({ outcome: 'retry', detail, unsent, ...(after === undefined ? {} : { after }) })
   }
   const results = answer.safeParse(parseJson(text)).data?.results
   if (!results) return () => ({ outcome: 'retry', detail: 'the provider’s answer is not { results: […] }' })
@@ -205,6 +209,7 @@ function outcomesOf(exchange: Exchange): (key: string) => Delivery {
         return {
           outcome: 'retry',
           detail: detail || 'no reason given',
+          unsent: true,
           ...(after === undefined ? {} : { after }),
         }
       }

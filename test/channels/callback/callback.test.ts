@@ -86,6 +86,29 @@ describeChannel(
   { describe, it },
 )
 
+describe('a robot that does not take a call', () => {
+  it.each([
+    ['silence', 'silence', false],
+    ['a hang-up', 'hang up', false],
+    ['out of order', { status: 502 }, false],
+    ['busy', { status: 429 }, true],
+    ['wrong secret', { status: 401 }, true],
+  ] as const)('may have taken it, or has not: %s', async (_, instead, unsent) => {
+    const robot = await openRobot()
+    const settings = callbackSettings.parse({ robot: { ...ROBOT, url: robot.url, takes: 'all' } })
+    const channel = openCallback(settings, { deadline: 300 })
+    const content = channel.render(template, {}, li)
+    const message = { contactId: 1, touchpointId: 2, key: 'tp-1', address: '+8613800138000', content }
+    robot.instead = instead
+    expect(await channel.send(message)).toMatchObject({ outcome: 'retry', unsent })
+    await channel.close()
+    await robot.stop()
+    const anew = openCallback(settings)
+    expect(await anew.send(message)).toMatchObject({ outcome: 'retry', unsent: true })
+    await anew.close()
+  })
+})
+
 describe('who makes a call', () => {
   it('is the robot only beyond what people can make, unless it makes all', async () => {
     const robot = await openRobot()

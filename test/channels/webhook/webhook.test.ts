@@ -160,6 +160,34 @@ describe('a batch', () => {
     await server.stop()
   })
 
+  it.each([
+    ['silence', 'silence', false],
+    ['a hang-up', 'hang up', false],
+    ['out of order', { status: 503 }, false],
+    ['nonsense', { status: 200, body: 'ok' }, false],
+    ['no word of it', { status: 200, body: '{"results":[]}' }, false],
+    ['too many', { status: 429 }, true],
+    ['wrong secret', { status: 401 }, true],
+    ['a redirect', { status: 302, headers: { Location: 'https://x.example/' } }, true],
+    ['later', { status: 200, body: JSON.stringify(all({ status: 'retry' })(['tp-1'])) }, true],
+  ] as const)('that comes to nothing says whether it may have been taken: %s', async (_, instead, unsent) => {
+    const server = await openOwnProvider()
+    const channel = openWebhook(settingsFor(server.url), { deadline: 300 })
+    const content = channel.render(template, {}, li)
+    const address = channel.addressOf(li)
+    if (!address) throw new Error('no address')
+    server.instead = instead
+    const message = { contactId: 1, touchpointId: 1, key: 'tp-1', address, content }
+    const said = await channel.send(message)
+    expect(said).toMatchObject({ outcome: 'retry' })
+    expect('unsent' in said && said.unsent).toBe(unsent)
+    await channel.close()
+    await server.stop()
+    const anew = openWebhook(settingsFor(server.url))
+    expect(await anew.send(message)).toMatchObject({ outcome: 'retry', unsent: true })
+    await anew.close()
+  })
+
   it('gives no address away unless told to', () => {
     const channel = openWebhook(settingsFor('https://provider.example/'))
     expect(channel.addressOf(li)).toEqual({ external_id: 'c-1', locale: 'en', timezone: 'UTC' })

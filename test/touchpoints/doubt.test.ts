@@ -1,0 +1,171 @@
+import { sql } from 'drizzle-orm'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Delivery } from '../../src/channels/channel.ts'
+import { rows } from '../../src/database/connect.ts'
+import { offer } from '../../src/offers/offers.ts'
+import { recordReceipts } from '../../src/outcomes/receipts.ts'
+import { BACK_OFF } from '../../src/touchpoints/sends.ts'
+import { testChannel } from '../support/channel.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
+import { assertPatiently } from '../support/patience.ts'
+import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
+
+// What becomes of messages that were tried and never answered, on a channel whose provider recognises a repeat.
+
+const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
+const SILENCE: Delivery = { outcome: 'retry', detail: 'no answer within 20 s' }
+const BUSY: Delivery = { outcome: 'retry', detail: '429', unsent: true }
+const REFUSED: Delivery = { outcome: 'rejected', reason: 'refused', detail: 'never heard of it' }
+
+async function open(contacts: number, options: PipelineOptions = {}): Promise<Pipeline> {
+  const pipeline = await openPipeline({
+    tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }] }],
+    channel: testChannel('email', { idempotent: true, price: 7 }),
+    database: await emptiedDatabase(),
+    ...options,
+  })
+  for (let made = 0; made < contacts; made += 1) await pipeline.addContact({ silentSince })
+  await pipeline.runNow()
+  return pipeline
+}
+
+/** Works until every try there is has been made. */
+async function exhaust(pipeline: Pipeline): Promise<void> {
+  for (const pause of [...BACK_OFF, 0]) {
+    await pipeline.work()
+    pipeline.clock.advance(pause)
+  }
+}
+
+const recorded = ({ database }: Pipeline) =>
+  rows<{ state: string; reason: string | null; channel: string; cost: number; attempt: number }>(
+    database,
+    sql`SELECT state, reason, channel, cost, attempt FROM touchpoint_records WHERE channel IS NOT NULL`,
+  )
+
+const ledger = ({ database }: Pipeline) =>
+  rows<{ kind: string; amount: number }>(
+    database,
+    sql`SELECT kind, sum(amount)::bigint AS amount FROM ledger GROUP BY kind ORDER BY kind`,
+  )
+
+describe('a message that six tries got no answer for', () => {
+  it('is in doubt and costs its price; one that was turned away each time has failed', async () => {
+    const pipeline = await open(2)
+    pipeline.channel.answer = ({ address }) => (address === 'u1@example.com' ? SILENCE : BUSY)
+    await exhaust(pipeline)
+    expect(await recorded(pipeline)).toEqual([
+      { state: 'uncertain', reason: null, channel: 'email', cost: 7, attempt: 6 },
+      { state: 'failed', reason: 'attempts', channel: 'email', cost: 0, attempt: 6 },
+    ])
+    expect(await ledger(pipeline)).toEqual([{ kind: 'spend', amount: 7 }])
+  })
+
+  it('is in doubt where the next try would come too late, too', async () => {
+    const pipeline = await open(1, { definition: { limits: { max_delay: '90s' } } })
+    pipeline.channel.answer = () => SILENCE
+    await exhaust(pipeline)
+    expect(await recorded(pipeline)).toMatchObject([{ state: 'uncertain', attempt: 2 }])
+  })
+
+  it('is sent once anything is heard of it, and its price stays booked once', async () => {
+    const pipeline = await open(1)
+    const { database, clock, channel } = pipeline
+    channel.answer = () => SILENCE
+    await exhaust(pipeline)
+    const [message] = channel.sent
+    if (!message) throw new Error('nothing was sent')
+    const { contactId, touchpointId } = message
+    const reporting = {
+      name: 'email',
+      kind: 'email',
+      channelsOf: { email: ['email'], phone: [] },
+      phoneKeys: () => [],
+    } as const
+    const event = { contactId, touchpointId, kind: 'delivered', eventId: 'e-1', at: clock.now() } as const
+    expect(await recordReceipts(database, clock.now(), reporting, [event])).toMatchObject({ settled: 1 })
+    expect(await recorded(pipeline)).toMatchObject([{ state: 'sent', cost: 7 }])
+    expect(await ledger(pipeline)).toEqual([{ kind: 'spend', amount: 7 }])
+  })
+
+  it('counts towards what its person may have, is counted by the breakers, and keeps its coupon', async () => {
+    const terms = offer.parse({
+      ...{ kind: 'coupon', amount: '5 CNY', valid: '7d', expected_redemption: '8%', deliver: 'code' },
+    })
+    const steps = [
+      { id: 'one', offer: { name: 'five', terms } },
+      { id: 'two', after: DAY },
+    ]
+    const pipeline = await open(1, {
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }],
+      definition: { limits: { per_person: [{ at_most: '1 per week', then: 'skip' }] } },
+    })
+    pipeline.channel.answer = () => SILENCE
+    await exhaust(pipeline)
+    pipeline.clock.advance(DAY)
+    await pipeline.work()
+    expect(await pipeline.records()).toMatchObject([
+      { step: 'one', state: 'uncertain' },
+      { step: 'two', state: 'skipped', reason: 'frequency_cap' },
+    ])
+    const { database } = pipeline
+    expect(await rows(database, sql`SELECT channel, sent FROM send_counts WHERE sent > 0`)).toEqual([
+      { channel: 'email', sent: 1 },
+    ])
+    expect(await rows(database, sql`SELECT state FROM grants`)).toEqual([{ state: 'granted' }])
+    expect(await ledger(pipeline)).toEqual([
+      { kind: 'liability', amount: 400_000 },
+      { kind: 'spend', amount: 7 },
+    ])
+  })
+
+  it('has failed where the last says that the provider never took it', async () => {
+    const pipeline = await open(1)
+    let tries = 0
+    pipeline.channel.answer = () => {
+      tries += 1
+      return tries < 6 ? SILENCE : REFUSED
+    }
+    await exhaust(pipeline)
+    expect(await recorded(pipeline)).toMatchObject([{ state: 'failed', reason: 'refused', cost: 0 }])
+    expect(await ledger(pipeline)).toEqual([])
+  })
+})
+
+it('whatever its tries came to, only what cannot have gone out has failed', async () => {
+  const answer = fc.oneof(
+    { weight: 12, arbitrary: fc.constant(BUSY) },
+    { weight: 4, arbitrary: fc.constantFrom<Delivery>(SILENCE, { outcome: 'uncertain', detail: 'dropped' }) },
+    { weight: 1, arbitrary: fc.constantFrom<Delivery>(REFUSED, { outcome: 'sent' }) },
+  )
+  const story = fc.array(answer, { minLength: 6, maxLength: 6 })
+  await assertPatiently(
+    fc.asyncProperty(fc.array(story, { minLength: 1, maxLength: 8 }), async (stories) => {
+      const pipeline = await open(stories.length)
+      const tries = new Map<string, Delivery[]>()
+      pipeline.channel.answer = ({ address }) => {
+        const made = tries.get(address) ?? []
+        const next = stories[Number(address.slice(1).split('@')[0]) - 1]?.[made.length] ?? SILENCE
+        tries.set(address, [...made, next])
+        return next
+      }
+      await exhaust(pipeline)
+      expect(await pipeline.open()).toEqual([])
+      const ended = await rows<{ email: string; state: string; cost: number }>(
+        pipeline.database,
+        sql`SELECT email, state, cost FROM touchpoint_records JOIN contacts USING (contact_id)`,
+      )
+      expect(ended).toHaveLength(stories.length)
+      for (const { email, state, cost } of ended) {
+        const made = tries.get(email) ?? []
+        const last = made.at(-1)
+        const doubted = made.some((each) => each === SILENCE || each.outcome === 'uncertain')
+        const known = last?.outcome === 'sent' ? 'sent' : last?.outcome === 'rejected' ? 'failed' : undefined
+        expect(state).toBe(known ?? (doubted ? 'uncertain' : 'failed'))
+        expect(cost).toBe(state === 'failed' ? 0 : 7)
+      }
+    }),
+    { numRuns: 8, milliseconds: 20_000 },
+  )
+})
