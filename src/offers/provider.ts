@@ -7,7 +7,7 @@ import { messageOf } from '../errors.ts'
 /** The `offers.provider` block of winback.yaml. */
 export const offerProviderSettings = z.strictObject({
   url: z
-    .url()
+    .url({ protocol: /^https?$/, error: 'expected an address such as https://shop.example/credits' })
     .describe('POSTed to, once for each grant and again with the same Idempotency-Key where in doubt'),
   token: z.string().optional().describe('Sent as Authorization: Bearer; only as a reference'),
   timeout: z.int().min(100).max(30_000).prefault(5000).describe('Milliseconds for one call'),

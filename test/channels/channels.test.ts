@@ -139,13 +139,12 @@ describe('openChannels', () => {
     expect(() => openChannels(registerChannels({ channels: { email: unchecked } }))).toThrow(
       /channels.email.from: `nobody` is no sender/,
     )
-    expect(() =>
-      open({
-        from: 'a@shop.example',
-        smtp,
-        dkim: { domain: 'shop.example', selector: 's', private_key: 'not a key' },
-      }),
-    ).toThrow(/dkim.private_key cannot be read/)
+    const dkim = { domain: 'shop.example', selector: 's', private_key: 'not a key' }
+    expect(() => open({ from: 'a@shop.example', smtp, dkim })).toThrow(/expected a private key in PEM/)
+    const unread = { ...unchecked, from: 'a@shop.example', dkim }
+    expect(() => openChannels(registerChannels({ channels: { email: unread } }))).toThrow(
+      /dkim.private_key cannot be read/,
+    )
   })
   it('counts and charges on log', async () => {
     const channel = openLog(logSettings.parse({ price: '0.02' }))

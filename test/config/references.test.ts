@@ -1,3 +1,4 @@
+import { createECDH, generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +8,9 @@ import { readWorkspace } from '../../src/config/load.ts'
 import { WORKSPACE_YAML } from './support/samples.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'winback-references-'))
-writeFileSync(join(folder, 'key.pem'), '-----BEGIN-----\nabc\n-----END-----\n')
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+const PEM = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+writeFileSync(join(folder, 'key.pem'), PEM)
 
 function load(text: string, variables: Record<string, string> = {}) {
   return readWorkspace('winback.yaml', text, environmentFrom(variables), folder)
@@ -24,7 +27,7 @@ database: { url: "postgres://u:\${PW}@h/db" }
   const { definition, problems } = load(text, { PW: 'a b:{c}\n#' })
   expect(problems).toEqual([])
   expect(definition?.channels.email?.smtp).toMatchObject({ user: 'shop', password: 'a b:{c}\n#' })
-  expect(definition?.channels.email?.dkim?.private_key).toBe('-----BEGIN-----\nabc\n-----END-----')
+  expect(definition?.channels.email?.dkim?.private_key).toBe(PEM.trimEnd())
   expect(definition?.database.url).toBe('postgres://u:a b:{c}\n#@h/db')
 })
 
@@ -110,4 +113,68 @@ test('DATABASE_URL and REDIS_URL stand in where the file says nothing', () => {
   const { definition } = load(WORKSPACE_YAML, { DATABASE_URL: 'postgres://a', REDIS_URL: 'redis://b' })
   expect(definition?.database.url).toBe('postgres://a')
   expect(definition?.redis.url).toBe('redis://b')
+})
+
+const VAPID = { public: createECDH('prime256v1'), other: createECDH('prime256v1') }
+const [PUBLIC, OTHER] = [VAPID.public, VAPID.other].map((curve) => curve.generateKeys('base64url'))
+const USABLE = `    dkim: { domain: a.example, selector: s, private_key: "\${file:key.pem}" }
+    receipts: { sendgrid: { public_key: ${publicKey.export({ type: 'spki', format: 'der' }).toString('base64')} } }
+  push:
+    web: { subject: "mailto:a@b.example", public_key: ${PUBLIC}, private_key: "\${VAPID}" }
+    fcm: { project_id: p, client_email: c, private_key: "\${file:key.pem}", endpoint: "https://fcm.example" }
+  sms: { provider: twilio, account_sid: AC, auth_token: "\${SECRET}", from: "+15005550006", callback_url: "https://shop.example" }
+  webhook: { url: "https://x.example", secret: "\${SECRET}" }
+  callback: { wage: "30", robot: { url: "https://robot.example", secret: "\${SECRET}" } }
+offers: { provider: { url: "https://shop.example/credits" } }
+`
+const HELD = { VAPID: VAPID.public.getPrivateKey('base64url'), SECRET: 'of at least sixteen', PEM: 'not one' }
+
+test('keys and addresses that can be used are', () => {
+  expect(says(load(`${WORKSPACE_YAML}${USABLE}`, HELD))).toEqual([])
+})
+
+test.each([
+  [
+    'dkim: { domain: a.example, selector: s, private_key: "\u0024{file:key.pem}"',
+    'dkim: { domain: a.example, selector: s, private_key: "\u0024{PEM}"',
+    'email.dkim.private_key: expected a private key in PEM',
+  ],
+  [
+    'client_email: c, private_key: "\u0024{file:key.pem}"',
+    'client_email: c, private_key: "\u0024{PEM}"',
+    'push.fcm.private_key: expected a private key in PEM',
+  ],
+  [
+    'public_key: MFkw',
+    'public_key: MFkx',
+    'email.receipts.sendgrid.public_key: expected the verification key of SendGrid',
+  ],
+  [
+    `public_key: ${PUBLIC}`,
+    `public_key: ${OTHER}`,
+    'push.web.private_key: expected the private key that belongs to `public_key`',
+  ],
+  ['https://fcm.example', 'fcm.example', 'push.fcm.endpoint: expected an address such as https://'],
+  [
+    'callback_url: "https://shop.example"',
+    'callback_url: "ftp://shop.example"',
+    'sms.callback_url: expected an address such as https://',
+  ],
+  [
+    'https://x.example',
+    'http://x.example',
+    'webhook.url: x.example must be called by https, or be named in allow_private',
+  ],
+  ['https://robot.example', 'https://10.0.0.1', 'callback.robot.url: 10.0.0.1 is in a private network'],
+  [
+    'https://shop.example/credits',
+    'mailto:credits@shop.example',
+    'offers.provider.url: expected an address such as https://',
+  ],
+])('what a provider could not be called with is told where it stands: %s', (right, wrong, said) => {
+  expect(USABLE).toContain(right)
+  const { problems } = load(`${WORKSPACE_YAML}${USABLE.replace(right, wrong)}`, HELD)
+  const place = said.startsWith('offers') ? said : `channels.${said}`
+  expect(problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([expect.stringContaining(place)])
+  expect(JSON.stringify(problems)).not.toContain('not one')
 })

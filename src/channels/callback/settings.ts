@@ -1,26 +1,27 @@
 import { z } from 'zod'
 import { amount } from '../price.ts'
+import { apiUrl, refuseHost } from '../provider-settings.ts'
 
-const robot = z.strictObject({
-  url: z
-    .url({ protocol: /^https?$/ })
-    .describe('Where calls are posted to; https, unless the host is allowed'),
-  key_id: z.string().min(1).prefault('winback').describe('Names the secret, so that it can be changed'),
-  secret: z
-    .string()
-    .min(16, 'expected a secret of 16 characters at least')
-    .describe('As ${NAME} or ${file:…}; signs what is posted, and what the robot reports'),
-  takes: z
-    .enum(['overflow', 'all'])
-    .prefault('overflow')
-    .describe('Calls beyond the step’s `capacity`, or all'),
-  allow_private: z
-    .array(z.string())
-    .prefault([])
-    .describe('Hosts, by name, that may be in a private network; all others there are refused'),
-  connections: z.int().min(1).max(50).prefault(4).describe('Requests under way at a time'),
-  price: amount.describe('Price of one call, in the workspace’s currency'),
-})
+const robot = z
+  .strictObject({
+    url: apiUrl.describe('Where calls are posted to; https, unless the host is allowed'),
+    key_id: z.string().min(1).prefault('winback').describe('Names the secret, so that it can be changed'),
+    secret: z
+      .string()
+      .min(16, 'expected a secret of 16 characters at least')
+      .describe('As ${NAME} or ${file:…}; signs what is posted, and what the robot reports'),
+    takes: z
+      .enum(['overflow', 'all'])
+      .prefault('overflow')
+      .describe('Calls beyond the step’s `capacity`, or all'),
+    allow_private: z
+      .array(z.string())
+      .prefault([])
+      .describe('Hosts, by name, that may be in a private network; all others there are refused'),
+    connections: z.int().min(1).max(50).prefault(4).describe('Requests under way at a time'),
+    price: amount.describe('Price of one call, in the workspace’s currency'),
+  })
+  .superRefine(refuseHost)
 
 /** The `channels.callback` block of winback.yaml: calls made by people, and by a robot if there is one. */
 export const callbackSettings = z.strictObject({

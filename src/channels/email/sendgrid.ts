@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { type KeyObject, verify } from 'node:crypto'
 import { z } from 'zod'
 import type { DeliveryEvent, EventKind, Receipts, RefusedWebhook, Webhook } from '../channel.ts'
 import { referenceOfId } from './message.ts'
@@ -38,12 +38,6 @@ const event = z.looseObject({
 
 /** A signature older than this is a replay. Seconds. */
 const FRESH = 600
-
-/** @throws Error where the key is no public key in base64 DER, as SendGrid's page shows it */
-export function sendgridKey(text: string): KeyObject {
-  const der = Buffer.from(text.replace(/-----[^-]+-----|\s/g, ''), 'base64')
-  return createPublicKey({ key: der, format: 'der', type: 'spki' })
-}
 
 export function readSendgrid(webhook: Webhook, key: KeyObject): Receipts | RefusedWebhook {
   const signature = webhook.headers['x-twilio-email-event-webhook-signature']

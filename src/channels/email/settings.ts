@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { amount } from '../price.ts'
+import { isReadable, privateKey } from '../provider-settings.ts'
 import { LONGEST_MAILBOX, parseMailbox, parseSender } from './address.ts'
+import { sendgridKey } from './sendgrid-key.ts'
 
 const sender = z
   .string()
@@ -41,7 +43,7 @@ export const emailSettings = z.strictObject({
     .strictObject({
       domain: z.string(),
       selector: z.string(),
-      private_key: z.string().describe('PEM, as ${file:…}'),
+      private_key: privateKey.describe('PEM, as ${file:…}'),
     })
     .optional(),
   tracking: z
@@ -69,7 +71,15 @@ export const emailSettings = z.strictObject({
         .optional()
         .describe('Amazon SES by SNS: the topics that are believed'),
       sendgrid: z
-        .strictObject({ public_key: z.string().describe('The verification key of the signed event webhook') })
+        .strictObject({
+          public_key: z
+            .string()
+            .refine(
+              (text) => isReadable(() => sendgridKey(text)),
+              'expected the verification key of SendGrid’s page of the signed event webhook: MFkw…',
+            )
+            .describe('The verification key of the signed event webhook'),
+        })
         .optional()
         .describe('SendGrid’s signed event webhook'),
     })

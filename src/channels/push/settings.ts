@@ -1,27 +1,43 @@
+import { createECDH } from 'node:crypto'
 import { z } from 'zod'
 import { amount } from '../price.ts'
+import { apiUrl, isReadable, privateKey } from '../provider-settings.ts'
 
-const web = z.strictObject({
-  subject: z
-    .string()
-    .regex(/^(mailto:|https:)/, 'expected mailto:… or https://…')
-    .describe('Whom push services may write to'),
-  public_key: z.string().describe('VAPID, as `npx web-push generate-vapid-keys` prints it'),
-  private_key: z.string().describe('As ${NAME} or ${file:…}'),
-  allow_private: z.array(z.string()).prefault([]).describe('Hosts of push services in a private network'),
-})
+const web = z
+  .strictObject({
+    subject: z
+      .string()
+      .regex(/^(mailto:|https:)/, 'expected mailto:… or https://…')
+      .describe('Whom push services may write to'),
+    public_key: z.string().describe('VAPID, as `npx web-push generate-vapid-keys` prints it'),
+    private_key: z.string().describe('As ${NAME} or ${file:…}'),
+    allow_private: z.array(z.string()).prefault([]).describe('Hosts of push services in a private network'),
+  })
+  .refine(({ public_key, private_key }) => isReadable(() => assertPair(public_key, private_key)), {
+    path: ['private_key'],
+    message:
+      'expected the private key that belongs to `public_key`, as `npx web-push generate-vapid-keys` prints both',
+  })
+
+/** RFC 8292: a point of P-256 and its scalar, in base64url. @throws Error where they are not, or not of each other */
+function assertPair(publicKey: string, privateKey: string): void {
+  const curve = createECDH('prime256v1')
+  curve.setPrivateKey(Buffer.from(privateKey, 'base64url'))
+  if (!curve.getPublicKey().equals(Buffer.from(publicKey, 'base64url'))) throw new Error('not a pair')
+}
+
 const fcm = z.strictObject({
-  project_id: z.string(),
-  client_email: z.string().describe('Of the service account'),
-  private_key: z.string().describe('PEM of the service account, as ${file:…}'),
-  token_url: z.url().prefault('https://oauth2.googleapis.com/token'),
-  endpoint: z.url().prefault('https://fcm.googleapis.com/'),
+  project_id: z.string().min(1),
+  client_email: z.string().min(1).describe('Of the service account'),
+  private_key: privateKey.describe('PEM of the service account, as ${file:…}'),
+  token_url: apiUrl.prefault('https://oauth2.googleapis.com/token'),
+  endpoint: apiUrl.prefault('https://fcm.googleapis.com/'),
 })
 const jpush = z.strictObject({
-  app_key: z.string(),
-  master_secret: z.string().describe('As ${NAME} or ${file:…}'),
+  app_key: z.string().min(1),
+  master_secret: z.string().min(1).describe('As ${NAME} or ${file:…}'),
   production: z.boolean().prefault(true).describe('Of Apple’s push service'),
-  endpoint: z.url().prefault('https://api.jpush.cn/'),
+  endpoint: apiUrl.prefault('https://api.jpush.cn/'),
 })
 
 /** The `channels.push` block of winback.yaml: the kinds of devices that are reached, each with its provider. */

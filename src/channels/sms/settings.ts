@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { amount } from '../price.ts'
+import { apiUrl } from '../provider-settings.ts'
 
 const price = amount.describe('Price of one segment, in the workspace’s currency')
 const connections = z.int().min(1).max(100).prefault(10).describe('Requests under way at a time')
@@ -26,7 +27,7 @@ const aliyun = z.strictObject({
     .min(16, 'expected a secret of 16 characters at least')
     .optional()
     .describe('Secret in the URL Aliyun reports to: /v1/receipts/sms/aliyun?token=…'),
-  endpoint: z.url().prefault('https://dysmsapi.aliyuncs.com/').describe('Where the API is'),
+  endpoint: apiUrl.prefault('https://dysmsapi.aliyuncs.com/').describe('Where the API is'),
   connections,
   price,
 })
@@ -43,15 +44,14 @@ const twilio = z
       .regex(/^\d{1,3}$/)
       .optional()
       .describe('Country code of numbers that have none: "1"'),
-    callback_url: z
-      .url()
+    callback_url: apiUrl
       .optional()
       .describe('Where Twilio reports to: https://…/v1/receipts/sms/twilio; absent, it does not'),
     opt_out_confirmation: z
       .string()
       .optional()
       .describe('Text that confirms an opt-out; absent where Twilio does'),
-    endpoint: z.url().prefault('https://api.twilio.com/').describe('Where the API is'),
+    endpoint: apiUrl.prefault('https://api.twilio.com/').describe('Where the API is'),
     connections,
     price,
   })
