@@ -71,8 +71,8 @@ export async function openCliShop(database?: Database): Promise<CliShop> {
 export interface Running {
   readonly pid: number
   kill(signal: NodeJS.Signals): void
-  /** Resolves once stderr holds the text. */
-  says(text: string): Promise<void>
+  /** Resolves once stderr holds the text, with all that was said by then. */
+  says(text: string): Promise<string>
   readonly ended: Promise<Ran>
 }
 
@@ -103,11 +103,11 @@ export function startBuilt(args: readonly string[], { cwd, env = {} }: Place, in
     pid: child.pid ?? -1,
     kill: (signal) => child.kill(signal),
     says: (text) =>
-      new Promise<void>((resolve, reject) => {
+      new Promise((resolve, reject) => {
         const look = () => {
           if (!stderr.includes(text)) return
           waiting.delete(look)
-          resolve()
+          resolve(stderr)
         }
         waiting.add(look)
         look()
@@ -115,4 +115,12 @@ export function startBuilt(args: readonly string[], { cwd, env = {} }: Place, in
       }),
     ended,
   }
+}
+
+/** The address of a command that serves the web side, once it does, for a workspace that leaves the choice: `port: 0`. */
+export async function webOf(running: Running): Promise<string> {
+  const said = await running.says('web running')
+  const address = /Web on (\S+)/.exec(said)?.[1]
+  if (address === undefined) throw new Error(`it did not say where it listens: ${said}`)
+  return address
 }

@@ -14,8 +14,8 @@ import { findContact } from '../../src/touchpoints/preview.ts'
 import { composeWeb } from '../../src/web/server.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
-import { freePort, redisUrl } from '../support/redis.ts'
-import { run, startBuilt } from './command.ts'
+import { redisUrl } from '../support/redis.ts'
+import { run, startBuilt, webOf } from './command.ts'
 
 // A workspace whose winback.yaml names a channel of its own by a path, from `validate` to the receipt of its gateway.
 
@@ -230,8 +230,7 @@ test('test-send goes to the number it is given, and to nobody else', async () =>
 test('start delivers through it, records what became of each, and takes its receipts', async () => {
   expect((await run(['apply'], here)).code).toBe(0)
   expect((await run(['run', '--no-send'], here)).code).toBe(0)
-  const port = await freePort()
-  writeWorkspace(settings(), `web: { port: ${port} }\n`)
+  writeWorkspace(settings(), 'web: { port: 0 }\n')
   const redis = redisUrl()
   const env = { ...here.env, ...(redis === undefined ? {} : { REDIS_URL: redis }) }
   const service = startBuilt(['start'], { ...here, env })
@@ -249,6 +248,8 @@ test('start delivers through it, records what became of each, and takes its rece
         FROM touchpoint_records r JOIN contacts USING (contact_id) ORDER BY 1`,
     )
   try {
+    // It sends before it listens.
+    const address = await webOf(service)
     const ended = await eventually('all are settled', records, (found) => found.length === 4)
     expect(ended).toEqual([
       { id: 'u1', state: 'sent', reason: null, channel: 'relay', cost: 50_000, provider: 'g-1' },
@@ -258,7 +259,7 @@ test('start delivers through it, records what became of each, and takes its rece
     ])
     const { ref } = gateway.taken.find(({ to }) => to.endsWith('3')) ?? { ref: '' }
     const report = (key: string) =>
-      fetch(`http://127.0.0.1:${port}/v1/receipts/relay`, {
+      fetch(`${address}/v1/receipts/relay`, {
         method: 'POST',
         headers: { 'X-Key': key },
         body: JSON.stringify({ ref, id: 'e-1' }),

@@ -1,11 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { expect, test, vi } from 'vitest'
 import { rows } from '../../src/database/connect.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
-import { openCliShop, startBuilt } from '../cli/command.ts'
+import { openCliShop, startBuilt, webOf } from '../cli/command.ts'
 
 // Four processes start one after another: on a busy machine, that alone is most of a minute.
 vi.setConfig({ testTimeout: 180_000 })
@@ -17,23 +16,22 @@ const SIZE = 50
 
 test('kill -9 during ingest loses nothing that was accepted, and doubles nothing', async () => {
   const { database, here } = await openCliShop()
-  const port = await freePort()
   const file = join(here.cwd, 'winback.yaml')
-  await writeFile(file, `${await readFile(file, 'utf8')}\nweb: { port: ${port} }\n`)
+  await writeFile(file, `${await readFile(file, 'utf8')}\nweb: { port: 0 }\n`)
   const { text } = await createApiKey(database, {
     name: 'test',
     scopes: ['events:write'],
     now: new Date(),
     by: 'test',
   })
-  const send = async (batch: number): Promise<boolean> => {
+  const send = async (address: string, batch: number): Promise<boolean> => {
     const calls = Array.from({ length: SIZE }, (_, n) => ({
       type: 'track',
       userId: `u${(batch * SIZE + n) % 97}`,
       event: 'session',
       messageId: `m${batch * SIZE + n}`,
     }))
-    return await fetch(`http://127.0.0.1:${port}/v1/batch`, {
+    return await fetch(`${address}/v1/batch`, {
       method: 'POST',
       headers: { authorization: `Bearer ${text}` },
       body: JSON.stringify({ batch: calls }),
@@ -46,12 +44,12 @@ test('kill -9 during ingest loses nothing that was accepted, and doubles nothing
   const answered = new Set<number>()
   for (const killAfter of [10, 30, BATCHES]) {
     const web = startBuilt(['web'], here)
-    await web.says('web running')
+    const address = await webOf(web)
     const queue = [...open]
     let killed = false
     const client = async () => {
       for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) {
-        if (await send(batch)) answered.add(batch)
+        if (await send(address, batch)) answered.add(batch)
         if (!killed && answered.size >= killAfter && killAfter < BATCHES) {
           killed = true
           web.kill('SIGKILL')
@@ -78,16 +76,3 @@ test('kill -9 during ingest loses nothing that was accepted, and doubles nothing
   )
   expect(summed).toEqual({ events: BATCHES * SIZE, fed: BATCHES * SIZE })
 })
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() =>
-        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
-      )
-    })
-  })
-}
