@@ -19,7 +19,7 @@ import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Embedded, openEmbedded } from '../../src/database/embedded.ts'
 import { openBinaries, openHome, packagedBinaries } from '../../src/database/embedded-home.ts'
-import { isAlive } from '../../src/database/lock-file.ts'
+import { isLiving, startOf } from '../../src/database/lock-file.ts'
 import { eventually } from '../support/eventually.ts'
 
 let directory: string
@@ -40,8 +40,8 @@ const query = async (server: Embedded, statement: string) => {
 }
 const gone = (pid: number) =>
   vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 20_000, interval: 10 })
-const isRunning = (pid: number) =>
-  isAlive(pid) && !readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.startsWith('Z')
+/** One that has ended may be reaped, and all that told of it gone, between any two looks. */
+const isRunning = (pid: number) => isLiving({ pid, started: startOf(pid) })
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'winback-embedded-'))

@@ -49,7 +49,7 @@ describe('schedulers whose clocks differ', () => {
           leases: { queued: 60, claim: 60, send: 60 },
           lock: { duration: 60_000, check: 30_000 },
           pace: { idle: 1000, busy: 1000, sweep: 60_000, age: 3_600_000 },
-          clockOffset: hour + skew - Date.now(),
+          begins: hour + skew,
         }),
       ),
     )

@@ -6,7 +6,7 @@ import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { killProcesses, type WorkerProcess } from '../support/processes.ts'
 import { type RedisServer, redisUrl, startRedis } from '../support/redis.ts'
-import { openScene, type Scene } from '../support/scene.ts'
+import { distantSchedule, openScene, type Scene } from '../support/scene.ts'
 
 // Caps, stock and budget (I5, I7, I8) with several worker processes that want the same at the same moment, one of them
 // killed: whatever happened, nothing was exceeded, and nothing is held in the end.
@@ -22,7 +22,7 @@ const SOURCE = `
 version: 1
 campaign: faults
 title: Limits
-schedule: "0 9 * * *"
+schedule: "${distantSchedule()}"
 goals: { recall: { event: session } }
 window: 30d
 holdout: 0%
@@ -43,7 +43,7 @@ const OTHER = `
 version: 1
 campaign: other
 title: Other
-schedule: "0 9 * * *"
+schedule: "${distantSchedule()}"
 priority: 60
 goals: { recall: { event: session } }
 window: 30d

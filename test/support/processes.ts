@@ -19,8 +19,8 @@ export interface WorkerTask {
   readonly leases: Leases
   readonly lock: JobLock
   readonly pace: Pace
-  /** Milliseconds by which its clock is wrong. */
-  readonly clockOffset: number
+  /** What its clock says when it begins to take work, in milliseconds since 1970; the right time by default. */
+  readonly begins?: number
   readonly smtp?:
     | {
         readonly port: number

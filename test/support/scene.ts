@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { Temporal } from 'temporal-polyfill'
 import { expect } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
@@ -11,11 +12,19 @@ import { type CaptureServer, startSmtp } from './smtp.ts'
 
 // A campaign whose messages go out over real SMTP from processes of their own, for tests that ill-treat those.
 
-const SOURCE = `
+/**
+ * The schedule of a campaign whose next tick is half a day away. The processes' clocks are right: a run of their own, on
+ * the hour, would take in whom the test's own run is to find.
+ */
+export function distantSchedule(timezone = 'UTC'): string {
+  return `0 ${(Temporal.Now.zonedDateTimeISO(timezone).hour + 12) % 24} * * *`
+}
+
+const source = (timezone: string) => `
 version: 1
 campaign: faults
 title: Faults
-schedule: "0 9 * * *"
+schedule: "${distantSchedule(timezone)}"
 goals: { recall: { event: session } }
 window: 30d
 holdout: 0%
@@ -72,7 +81,7 @@ export async function openScene(options: {
     workspace,
     ...(options.templates ? { templates: { ...TEMPLATES, ...options.templates } } : {}),
   })
-  await shop.apply(options.source ?? SOURCE)
+  await shop.apply(options.source ?? source(timezone))
   let people = 0
   let begun = 0
   const task = (role: WorkerTask['role']): WorkerTask => ({
@@ -83,7 +92,6 @@ export async function openScene(options: {
     leases: { queued: 3, claim: 3, send: 3 },
     lock: { duration: 800, check: 400 },
     pace: { idle: 50, busy: 20, sweep: 100, age: 3_600_000 },
-    clockOffset: 0,
     smtp: {
       port: smtp.port,
       connections: WIDTH,
