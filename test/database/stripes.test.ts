@@ -1,11 +1,11 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { importActivity } from '../../src/contacts/import.ts'
-import { execute, rows, transaction } from '../../src/database/connect.ts'
+import { rows, transaction } from '../../src/database/connect.ts'
 import { lockStripe, lockStripesShared, STRIPES } from '../../src/database/stripes.ts'
 import { file, options } from '../contacts/files.ts'
 import { freshDatabase } from '../support/database.ts'
-import { eventually } from '../support/eventually.ts'
+import { untilWaiting } from '../support/waiting.ts'
 
 const ids = (...list: number[]) => sql`SELECT unnest(${sql.param(list)}::bigint[]) AS contact_id`
 
@@ -41,11 +41,7 @@ it('makes an ingest wait for the selection of its contacts', async () => {
     importing = importActivity(database, second, options()).then(() => {
       done = true
     })
-    await eventually(
-      'the import waits',
-      () => execute(database, sql`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`),
-      (waiting) => waiting === 1,
-    )
+    await untilWaiting(database)
     expect(done).toBe(false)
     const [seen] = await rows<{ n: number }>(tx, sql`SELECT count(*) AS n FROM activity`)
     expect(seen?.n).toBe(1)

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { type Call, callReader } from '../../src/contacts/calls.ts'
 import type { Hooks } from '../../src/contacts/hooks.ts'
@@ -10,6 +10,7 @@ import { openIntake } from '../../src/web/intake.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { openShop, type Shop } from '../support/shop.ts'
+import { untilWaiting } from '../support/waiting.ts'
 
 const NOW = new Date('2026-03-01T12:00:00Z')
 const clock = manualClock(NOW)
@@ -48,16 +49,10 @@ const taken = () =>
   )
 
 /** Holds every claim of a message id up until `work` ends. */
-async function whileClaimsWait<T>(work: (waiting: () => Promise<number>) => Promise<T>): Promise<T> {
+async function whileClaimsWait<T>(work: () => Promise<T>): Promise<T> {
   return transaction(database, async (tx) => {
     await execute(tx, sql`LOCK TABLE ingest_keys IN EXCLUSIVE MODE`)
-    return await work(async () => {
-      const [found] = await rows<{ count: number }>(
-        tx,
-        sql`SELECT count(*) AS count FROM pg_locks WHERE relation = 'ingest_keys'::regclass AND NOT granted`,
-      )
-      return found?.count ?? 0
-    })
+    return await work()
   })
 }
 
@@ -83,9 +78,9 @@ test('429 while too much is under way: nothing of it is taken, and it is welcome
         batch: ids.map((id) => ({ type: 'track', event: 'session', userId: id, messageId: id })),
       }),
     })
-  const first = await whileClaimsWait(async (waiting) => {
+  const first = await whileClaimsWait(async () => {
     const under = send('a', 'b')
-    await vi.waitFor(async () => expect(await waiting()).toBe(1), { timeout: 20_000, interval: 5 })
+    await untilWaiting(database)
     const refused = await send('c', 'd')
     expect(refused.status).toBe(429)
     expect(refused.headers.get('retry-after')).toBe('1')
