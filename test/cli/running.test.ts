@@ -12,6 +12,7 @@ import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { WinbackError } from '../../src/errors.ts'
 import { speechOf } from '../../src/reports/words.ts'
 import { freshDatabase } from '../support/database.ts'
+import { zoneAtNoon } from '../support/noon.ts'
 import { startSmtp } from '../support/smtp.ts'
 import { type CliShop, openCliShop, run } from './command.ts'
 
@@ -291,7 +292,7 @@ test('a run by hand keeps to the rates of the channels, and leaves what a day’
     join(shop.cwd, 'winback.yaml'),
     `version: 1
 name: Warm
-timezone: UTC
+timezone: ${zoneAtNoon().zone}
 currency: CNY
 locales: [en]
 control: 0%

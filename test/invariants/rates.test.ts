@@ -3,6 +3,7 @@ import { afterAll, expect, it, vi } from 'vitest'
 import { execute, rows } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
+import { zoneAtNoon } from '../support/noon.ts'
 import { killProcesses } from '../support/processes.ts'
 import { openScene } from '../support/scene.ts'
 
@@ -15,14 +16,6 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 const WARM_UP = 37
 const PROVIDER = 57
 const PEOPLE = 90
-
-/** A zone where it is about noon: no day of a warm-up ends while we look. */
-function zoneAtNoon(): { zone: string; today: string } {
-  const ahead = 12 - new Date().getUTCHours()
-  // Etc/GMT-3 is three hours ahead of UTC.
-  const zone = ahead === 0 ? 'UTC' : `Etc/GMT${ahead > 0 ? '-' : '+'}${Math.abs(ahead)}`
-  return { zone, today: new Date(Date.now() + ahead * 3_600_000).toISOString().slice(0, 10) }
-}
 
 afterAll(killProcesses)
 
