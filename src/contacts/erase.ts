@@ -43,8 +43,9 @@ export async function eraseContact(
     'CREATE TEMP TABLE IF NOT EXISTS erased_contacts (contact_id bigint NOT NULL) ON COMMIT DELETE ROWS',
   )
   await execute(tx, sql`INSERT INTO erased_contacts VALUES (${contactId})`)
-  await hooks.onErased?.(tx, now)
+  // Before the touchpoints, as a bounce puts an address on the list and then skips what waits for it.
   const suppressed = await rememberHashes(tx, contactId, now, phoneKeys)
+  await hooks.onErased?.(tx, now)
   await handOnRefusals(tx, contactId, now)
   const blotted = await blotTyped(tx, contactId)
   const removed: Record<string, number> = {}
@@ -56,6 +57,9 @@ export async function eraseContact(
     if (holding.fate === 'stays' || (holding.rehearsal && !(await exists(tx, holding.table)))) continue
     const table = sql.identifier(holding.table)
     const which = rowsOf(holding, contactId)
+    if (holding.locked) {
+      await execute(tx, sql`SELECT FROM ${table} WHERE ${which} ORDER BY ${holding.locked} FOR UPDATE`)
+    }
     if (holding.fate === 'removed') {
       removed[holding.table] = await execute(tx, sql`DELETE FROM ${table} WHERE ${which}`)
     } else {
@@ -167,6 +171,7 @@ async function rememberHashes(
           SELECT ${kind}, k.key, 'erased', 'erasure', ${now} FROM unnest(${list}) AS k(key)
           WHERE NOT EXISTS (SELECT FROM contacts o
             WHERE o.contact_id <> ${contactId} AND o.${carried} = ANY (${list}))
+          ORDER BY k.key
           ON CONFLICT DO NOTHING`,
     )
     if (added > 0) suppressed += 1

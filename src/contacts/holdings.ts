@@ -18,6 +18,8 @@ export interface Holding {
   readonly shifted?: readonly ('episode_id' | 'touchpoint_id' | 'grant_id')[]
   /** Known outside by what cannot be blanked: gets a random id of its own, which leads to no other table. */
   readonly alone?: boolean
+  /** The order in which others lock several rows of one contact, who may do so while it is being erased. */
+  readonly locked?: SQL
   /** Columns of amounts, in integer micros. */
   readonly money?: readonly string[]
   /** Columns of whole numbers that may be beyond what JSON can hold. */
@@ -55,8 +57,8 @@ export const HOLDINGS: readonly Holding[] = [
   { table: 'replies', fate: 'removed' },
   { table: 'touchpoints', fate: 'removed' },
   { table: 'tried_addresses', fate: 'removed' },
-  { table: 'inapp_messages', fate: 'removed' },
-  { table: 'calls', fate: 'removed' },
+  { table: 'inapp_messages', fate: 'removed', locked: sql`created_at DESC, touchpoint_id DESC` },
+  { table: 'calls', fate: 'removed', locked: sql`call_id` },
   { table: 'call_attempts', fate: 'removed' },
   { table: 'call_slots', fate: 'removed' },
   { table: 'contacts', fate: 'removed' },
@@ -66,6 +68,8 @@ export const HOLDINGS: readonly Holding[] = [
   {
     table: 'touchpoint_records',
     fate: 'kept',
+    // By month, as they lie, is another order: what was sent again is settled later than what was planned after it.
+    locked: sql`touchpoint_id, settled_at`,
     money: ['cost'],
     shifted: ['episode_id', 'touchpoint_id'],
     // The do-not-contact list has the same hash: it would lead from an address to what its owner did.
@@ -88,6 +92,7 @@ export const HOLDINGS: readonly Holding[] = [
   {
     table: 'grants',
     fate: 'kept',
+    locked: sql`grant_id`,
     money: ['expected', 'face', 'redeemed_value'],
     shifted: ['episode_id', 'touchpoint_id', 'grant_id'],
     blanked: { credit: sql`NULL`, code: sql`NULL`, redemption_key: sql`NULL` },

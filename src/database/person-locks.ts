@@ -1,6 +1,6 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { bigints } from './arrays.ts'
-import { preparedRows, type Transaction } from './connect.ts'
+import { execute, preparedRows, type Transaction } from './connect.ts'
 
 /**
  * Locks the persons of these contacts, in order, until the transaction ends: what is decided of a person as a whole (caps,
@@ -19,4 +19,13 @@ export async function lockPersons(tx: Transaction, contactIds: readonly number[]
         FROM contacts c WHERE c.contact_id = ANY (${bigints(contactIds)}) ORDER BY 1) named
       CROSS JOIN LATERAL (SELECT FROM contacts p WHERE p.contact_id = named.contact_id FOR NO KEY UPDATE) p`,
   )
+}
+
+/**
+ * Keeps contacts from being erased until the transaction ends: what is written of them meanwhile would outlive them. It
+ * comes before all other locks, as in an erasure, and keeps out nobody else.
+ * @param which an SQL condition over `c` (contacts)
+ */
+export async function keepContacts(tx: Transaction, which: SQL): Promise<void> {
+  await execute(tx, sql`SELECT FROM contacts c WHERE ${which} ORDER BY c.contact_id FOR KEY SHARE`)
 }

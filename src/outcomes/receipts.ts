@@ -3,6 +3,7 @@ import type { DeliveryEvent } from '../channels/channel.ts'
 import { bigints, ofAnyLength } from '../database/arrays.ts'
 import { type Database, preparedRows, rows, type Transaction, transaction } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
+import { keepContacts } from '../database/person-locks.ts'
 import { storable } from '../database/storable.ts'
 import { keyTable } from '../touchpoints/keys.ts'
 import type { Settlement } from '../touchpoints/lifecycle.ts'
@@ -42,7 +43,9 @@ export async function recordReceipts(
 ): Promise<Recorded> {
   if (events.length === 0) return { added: 0, ignored: 0, settled: 0, suppressed: 0 }
   await ensurePartitions(database, 'touchpoint_records', [now])
+  const about = bigints([...new Set(events.map(({ contactId }) => contactId))])
   return await transaction(database, async (tx) => {
+    await keepContacts(tx, sql`c.contact_id = ANY (${about})`)
     const added = await addEvents(tx, now, channel.name, events)
     if (added.length === 0) return { added: 0, ignored: events.length, settled: 0, suppressed: 0 }
     const suppressed = await suppressAddresses(tx, now, channel, added)

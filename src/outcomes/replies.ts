@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Reply } from '../channels/channel.ts'
 import { reasonSaid } from '../config/reasons.ts'
 import { type Database, execute, type Transaction, transaction } from '../database/connect.ts'
+import { keepContacts } from '../database/person-locks.ts'
 import { storable } from '../database/storable.ts'
 import { suppress } from './do-not-contact.ts'
 import type { ReportingChannel } from './reporting.ts'
@@ -28,7 +29,9 @@ export async function recordReplies(
   const { kind } = channel
   const keyed = replies.flatMap((reply) => reply.keys.map((key) => ({ ...reply, key })))
   if (keyed.length === 0 || (kind !== 'email' && kind !== 'phone')) return []
+  const keys = sql.param(keyed.map((reply) => reply.key))
   return await transaction(database, async (tx) => {
+    await keepContacts(tx, sql`c.${sql.identifier(`${kind}_key`)} = ANY (${keys}::bytea[])`)
     await execute(
       tx,
       sql`

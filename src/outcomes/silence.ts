@@ -92,7 +92,10 @@ export async function recordErasure(tx: Transaction, now: Date): Promise<void> {
   )
   const chosen = sql`t.contact_id IN (SELECT contact_id FROM erased_contacts)`
   await cancel(tx, { which: chosen, reason: 'erased', state: 'skipped', now })
-  const left = await execute(tx, sql`SELECT FROM touchpoints t WHERE ${chosen} FOR UPDATE`)
+  const left = await execute(
+    tx,
+    sql`SELECT FROM touchpoints t WHERE ${chosen} ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE`,
+  )
   if (left > 0) {
     throw new WinbackError('erase.sending', 'a message to the contact is being handed over at this moment', {
       remedy: 'Try again in two minutes: then it has ended, one way or another.',

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { type Database, execute, transaction } from '../database/connect.ts'
+import { keepContacts } from '../database/person-locks.ts'
 import { suppress } from './do-not-contact.ts'
 import type { ReportingChannel } from './reporting.ts'
 import { findPresent, findSentTo } from './sent-to.ts'
@@ -27,6 +28,7 @@ export async function recordUnsubscribe(
   const { kind } = channel
   if (kind !== 'email' && kind !== 'phone') return false
   return await transaction(database, async (tx) => {
+    await keepContacts(tx, sql`c.contact_id = ${leaving.contactId}`)
     await execute(
       tx,
       sql`
