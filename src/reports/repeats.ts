@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import type { PairProducts, RepeatedHeads } from '../statistics/clusters.ts'
 import type { CrossMoments, RatioMoments } from '../statistics/ratio.ts'
@@ -10,7 +10,13 @@ import { type Letter, PRODUCTS, type ProductName } from './rollup-repeats.ts'
 
 type DrawnArm = 'treated' | 'holdout'
 
-export interface RepeatCell extends Readonly<Record<ProductName, number>> {
+/** Of pairs of lapses, by what each drew: products of their figures. */
+export interface PairCell extends Readonly<Record<ProductName, number>> {
+  readonly arm: string
+  readonly earlierArm: string
+}
+
+export interface RepeatCell extends PairCell {
   readonly unit: 'episode' | 'stage'
   readonly tier: string
   readonly arm: DrawnArm
@@ -21,18 +27,42 @@ export interface RepeatCell extends Readonly<Record<ProductName, number>> {
 
 /** Of final cohorts; both lapses within the range, for outside it a person is not there twice. */
 export async function readRepeats(session: Session, range: Range): Promise<RepeatCell[]> {
-  const products = sql.join(
-    PRODUCTS.map((name) => sql`sum(${sql.identifier(name)})::float8 AS ${sql.identifier(name)}`),
-    sql`, `,
-  )
-  const since = range.from === undefined ? sql`` : sql` AND earlier >= ${range.from}::date`
   return await rows<RepeatCell>(
     session,
     sql`
-    SELECT unit, tier, arm, earlier_arm AS "earlierArm", sum(next)::bigint AS next, ${products}
-    FROM report_repeats WHERE ${inRange(range)}${since} AND final_at <= ${range.now}
-    GROUP BY unit, tier, arm, earlier_arm`,
+    SELECT r.unit, r.tier, r.arm, r.earlier_arm AS "earlierArm", sum(r.next)::bigint AS next, ${PRODUCT_SUMS}
+    FROM report_repeats r WHERE ${bothInRange(range)} AND r.unit <> 'variant'
+    GROUP BY r.unit, r.tier, r.arm, r.earlier_arm`,
   )
+}
+
+/** Pairs of lapses that drew a variant of one step; `arm` is the variant. */
+export interface VariantPair extends PairCell {
+  readonly step: string
+  readonly version: number
+  readonly earlierVersion: number
+}
+
+/** As {@link readRepeats}. */
+export async function readVariantRepeats(session: Session, range: Range): Promise<VariantPair[]> {
+  return await rows<VariantPair>(
+    session,
+    sql`
+    SELECT p.step, p.version, q.version AS "earlierVersion", r.arm, r.earlier_arm AS "earlierArm", ${PRODUCT_SUMS}
+    FROM report_repeats r JOIN steps p ON p.step_id = r.step_id JOIN steps q ON q.step_id = r.earlier_step_id
+    WHERE ${bothInRange(range)} AND r.unit = 'variant'
+    GROUP BY p.step, p.version, q.version, r.arm, r.earlier_arm`,
+  )
+}
+
+const PRODUCT_SUMS = sql.join(
+  PRODUCTS.map((name) => sql`sum(r.${sql.identifier(name)})::float8 AS ${sql.identifier(name)}`),
+  sql`, `,
+)
+
+function bothInRange(range: Range): SQL {
+  const since = range.from === undefined ? sql`` : sql` AND r.earlier >= ${range.from}::date`
+  return sql`${inRange(range, 'r')}${since} AND r.final_at <= ${range.now}`
 }
 
 /** Which lapses: all, those that entered with a tier, or those that drew in it. */
@@ -52,24 +82,34 @@ export function repeatedHeads(
 ): RepeatedHeads | undefined {
   const own = repeats.filter((cell) => cell.unit === unit && (tier === undefined || cell.tier === tier))
   if (own.length === 0) return undefined
-  const of = (arm: DrawnArm, earlier: DrawnArm) =>
-    own.filter((cell) => cell.arm === arm && cell.earlierArm === earlier)
-  // Within an arm a pair counts in both orders; across them, the treated is the first whichever lapse was.
-  const within = (arm: DrawnArm) => productsOf(of(arm, arm), of(arm, arm), figures)
+  return headsOf(own, 'treated', 'holdout', figures)
+}
+
+/** Of pairs by what each lapse drew, those of two of the groups, with two of their figures as x and y. */
+export function headsOf(
+  cells: readonly PairCell[],
+  first: string,
+  second: string,
+  figures: { readonly x: Letter; readonly y: Letter },
+): RepeatedHeads {
+  const of = (arm: string, earlier: string) =>
+    cells.filter((cell) => cell.arm === arm && cell.earlierArm === earlier)
+  // Within a group a pair counts in both orders; across them, the first group's is the first whichever lapse was.
+  const within = (arm: string) => productsOf(of(arm, arm), of(arm, arm), figures)
   return {
-    first: within('treated'),
-    second: within('holdout'),
-    both: productsOf(of('treated', 'holdout'), of('holdout', 'treated'), figures),
+    first: within(first),
+    second: within(second),
+    both: productsOf(of(first, second), of(second, first), figures),
   }
 }
 
 /** @param asKept pairs whose later head is the first; @param turned pairs whose later head is the second */
 function productsOf(
-  asKept: readonly RepeatCell[],
-  turned: readonly RepeatCell[],
+  asKept: readonly PairCell[],
+  turned: readonly PairCell[],
   { x, y }: { readonly x: Letter; readonly y: Letter },
 ): PairProducts {
-  const sum = (cells: readonly RepeatCell[], later: Letter, earlier: Letter) =>
+  const sum = (cells: readonly PairCell[], later: Letter, earlier: Letter) =>
     cells.reduce((all, cell) => all + cell[`${later}${earlier}` as ProductName], 0)
   const of = (first: Letter, second: Letter) => sum(asKept, first, second) + sum(turned, second, first)
   return {

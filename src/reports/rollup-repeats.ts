@@ -29,12 +29,14 @@ export function countRepeats(cohort: CohortDay, goals: Goals, earned: Earned): S
       count(*) FILTER (WHERE p.place = 1), ${sql.join(
         PRODUCTS.map(([later, earlier]) => sql.raw(`sum(p.${later}1::numeric * p.${earlier}0)`)),
         sql`, `,
-      )}
-    FROM (${pairsOf('episode', cohort, goals, earned)} UNION ALL ${pairsOf('stage', cohort, goals, earned)}) p
-    GROUP BY p.earlier, p.unit, p.tier, p.arm, p.earlier_arm`
+      )}, p.step_id, p.earlier_step_id
+    FROM (${pairsOf('episode', cohort, goals, earned)} UNION ALL ${pairsOf('stage', cohort, goals, earned)}
+      UNION ALL ${pairsOf('variant', cohort, goals, earned)}) p
+    GROUP BY p.earlier, p.unit, p.tier, p.step_id, p.earlier_step_id, p.arm, p.earlier_arm`
 }
 
-type Unit = 'episode' | 'stage'
+/** A variant is drawn on entering a tier, by each step that has any: its window and its cost are the stage's. */
+type Unit = 'episode' | 'stage' | 'variant'
 
 /** Each lapse of the day with each earlier one of its person: their figures, the later's with 1 and the earlier's with 0. */
 function pairsOf(unit: Unit, { campaign, day }: CohortDay, goals: Goals, earned: Earned): SQL {
@@ -42,21 +44,29 @@ function pairsOf(unit: Unit, { campaign, day }: CohortDay, goals: Goals, earned:
     sql.raw(
       LETTERS.map((letter) => `${letter === 'n' ? '1' : `${of}.${letter}`} AS ${letter}${as}`).join(', '),
     )
-  const alike = unit === 'stage' ? sql` AND k.tier = l.tier` : sql``
-  const end =
-    unit === 'stage'
-      ? sql`report_stages r WHERE r.campaign = ${literal(campaign)} AND r.day = ${literal(day)}::date
-          AND r.tier = l.tier AND r.arm = l.arm`
-      : sql`report_people r WHERE r.campaign = ${literal(campaign)} AND r.day = ${literal(day)}::date
-          AND r.version = e.version AND r.tier = e.entry_tier AND r.segment = e.segment AND r.arm = e.arm`
+  const alike = { episode: sql``, stage: sql` AND k.tier = l.tier`, variant: sql` AND k.step = l.step` }[unit]
+  // Without variants, nobody's messages are looked up for them.
+  const lapsed =
+    unit === 'variant'
+      ? sql` AND (contact_id, episode_id) IN (SELECT contact_id, episode_id FROM cohort_messages WHERE variant IS NOT NULL)`
+      : sql``
+  const end = {
+    stage: sql`report_stages r WHERE r.campaign = ${literal(campaign)} AND r.day = ${literal(day)}::date
+          AND r.tier = l.tier AND r.arm = l.arm`,
+    // Variants of a step and day become final together, and the earlier may have had the longer window.
+    variant: sql`report_variants r WHERE r.campaign = ${literal(campaign)} AND (r.day, r.step_id) IN (
+          (${literal(day)}::date, l.step_id), ((f.assigned_at AT TIME ZONE 'UTC')::date, k.step_id))`,
+    episode: sql`report_people r WHERE r.campaign = ${literal(campaign)} AND r.day = ${literal(day)}::date
+          AND r.version = e.version AND r.tier = e.entry_tier AND r.segment = e.segment AND r.arm = e.arm`,
+  }[unit]
   return sql`
       SELECT (f.assigned_at AT TIME ZONE 'UTC')::date AS earlier, ${literal(unit)} AS unit,
-        CASE WHEN k.tier = l.tier THEN l.tier ELSE '' END AS tier, l.arm, k.arm AS earlier_arm,
-        (SELECT r.final_at FROM ${end}) AS final_at,
-        row_number() OVER (PARTITION BY l.contact_id, l.episode_id, l.tier, k.arm
+        CASE WHEN k.tier = l.tier THEN l.tier ELSE '' END AS tier, l.step_id,
+        k.step_id AS earlier_step_id, l.arm, k.arm AS earlier_arm, (SELECT max(r.final_at) FROM ${end}) AS final_at,
+        row_number() OVER (PARTITION BY l.contact_id, l.episode_id, l.tier, l.step_id, k.arm
           ORDER BY f.assigned_at DESC, f.contact_id, f.episode_id) AS place,
         ${figures('lv', '1')}, ${figures('kv', '0')}
-      FROM (SELECT * FROM cohort WHERE episode_no > 1 AND arm IN ('treated', 'holdout') OFFSET 0) c
+      FROM (SELECT * FROM cohort WHERE episode_no > 1 AND arm IN ('treated', 'holdout')${lapsed} OFFSET 0) c
       CROSS JOIN LATERAL (
         SELECT * FROM episodes e WHERE e.contact_id = c.contact_id AND e.episode_id = c.episode_id OFFSET 0
       ) e
@@ -76,30 +86,45 @@ function pairsOf(unit: Unit, { campaign, day }: CohortDay, goals: Goals, earned:
         AND (f.contact_id = e.contact_id OR f.person_id = e.person_id)${alike}`
 }
 
-/** The episode `of`, or those of its stages whose tier drew, each with its arm and window. */
+/**
+ * The episode `of`, those of its stages whose tier drew, or its messages that drew a variant: each with what it drew and its
+ * window.
+ */
 function unitsOf(unit: Unit, campaign: string, of: string): SQL {
   const e = sql.raw(of)
-  return unit === 'episode'
-    ? sql`(SELECT ${e}.contact_id, ${e}.episode_id, ${e}.version, ${e}.entry_tier AS tier, 0 AS tier_no, ${e}.arm,
-            ${e}.assigned_at AS began_at, ${e}.window_ends_at AS ends_at)`
-    : sql`(SELECT s.contact_id, s.episode_id, ${e}.version, t.tier, s.tier_no, s.arm, s.entered_at AS began_at,
-            s.entered_at + (${e}.window_ends_at - ${e}.assigned_at) AS ends_at
-          FROM stages s
+  if (unit === 'episode')
+    return sql`(SELECT ${e}.contact_id, ${e}.episode_id, ${e}.version, ${e}.entry_tier AS tier, 0 AS tier_no, 0 AS step_id,
+            ${e}.arm, ${e}.assigned_at AS began_at, ${e}.window_ends_at AS ends_at)`
+  const ends = sql`s.entered_at + (${e}.window_ends_at - ${e}.assigned_at) AS ends_at`
+  const stages = sql`(SELECT * FROM stages s WHERE s.contact_id = ${e}.contact_id AND s.episode_id = ${e}.episode_id OFFSET 0) s`
+  if (unit === 'stage')
+    return sql`(SELECT s.contact_id, s.episode_id, ${e}.version, t.tier, s.tier_no, 0 AS step_id, s.arm, s.entered_at AS began_at,
+            ${ends}
+          FROM ${stages}
           CROSS JOIN LATERAL (SELECT p.tier FROM steps p WHERE p.campaign = ${literal(campaign)}
             AND p.version = ${e}.version AND p.tier_no = s.tier_no LIMIT 1) t
-          WHERE s.contact_id = ${e}.contact_id AND s.episode_id = ${e}.episode_id AND s.drawn AND ${e}.arm = 'treated' OFFSET 0)`
+          WHERE s.drawn AND ${e}.arm = 'treated' OFFSET 0)`
+  const drew = sql`x.contact_id = ${e}.contact_id AND x.episode_id = ${e}.episode_id AND x.variant IS NOT NULL`
+  return sql`(SELECT s.contact_id, s.episode_id, ${e}.version, p.tier, s.tier_no, p.step_id, p.step, m.variant AS arm,
+            s.entered_at AS began_at, ${ends}
+          FROM (
+            SELECT x.step_id, x.variant FROM touchpoint_records x WHERE ${drew} AND x.settled_at >= ${e}.assigned_at
+            UNION ALL SELECT x.step_id, x.variant FROM touchpoints x WHERE ${drew} OFFSET 0
+          ) m
+          JOIN steps p ON p.step_id = m.step_id
+          JOIN ${stages} ON s.tier_no = p.tier_no)`
 }
 
 /** What came of the unit `of` and what it cost, as people and stages are counted. */
 function valuesOf(unit: Unit, goals: Goals, earned: Earned, of: string): SQL {
   const u = sql.raw(of)
   const later =
-    unit === 'stage'
+    unit !== 'episode'
       ? sql` OR EXISTS (SELECT FROM activity a WHERE a.contact_id = ${u}.contact_id AND a.type = ${goalOf(goals, sql`${u}.version`)}
             AND a.occurred_at > ${u}.began_at AND a.occurred_at <= ${u}.ends_at)`
       : sql``
   const own =
-    unit === 'stage' ? sql` JOIN steps p ON p.step_id = b.step_id AND p.tier_no = ${u}.tier_no` : sql``
+    unit !== 'episode' ? sql` JOIN steps p ON p.step_id = b.step_id AND p.tier_no = ${u}.tier_no` : sql``
   const place = { contact: sql`${u}.contact_id`, from: sql`${u}.began_at`, to: sql`${u}.ends_at` }
   return sql`(
         SELECT (EXISTS (SELECT FROM recalls r

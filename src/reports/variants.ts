@@ -1,17 +1,19 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
-import { type Estimate, type NotEnough, notEnough } from '../statistics/estimate.ts'
+import type { RepeatedHeads } from '../statistics/clusters.ts'
+import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import { holm } from '../statistics/many.ts'
-import { meanOf, sampleOf, welch } from '../statistics/means.ts'
 import { differenceTest } from '../statistics/miettinen-nurminen.ts'
-import { type CostMoments, incrementalOf, netBenefit } from '../statistics/net-benefit.ts'
+import type { CostMoments } from '../statistics/net-benefit.ts'
 import { newcombe } from '../statistics/newcombe.ts'
-import { type RatioMoments, ratio, ratioDifference } from '../statistics/ratio.ts'
 import { type SampleRatio, sampleRatio } from '../statistics/sample-ratio.ts'
-import { fewRecalls, recallsUntilVerdict, sequenceTest } from '../statistics/sequence.ts'
+import { recallsUntilVerdict, sequenceTest } from '../statistics/sequence.ts'
+import { differenceSpread, rateSpread, widened } from '../statistics/spread.ts'
 import { type ArmFigures, type Counts, figuresOf } from './effect.ts'
 import { inRange } from './people-cells.ts'
 import type { CampaignQuestion, VariantShare } from './question.ts'
+import { headsOf, type PairCell, readVariantRepeats, type VariantPair } from './repeats.ts'
+import { type CostComparison, compareCosts, type VariantCost, variantCost } from './variant-costs.ts'
 
 // Which variant of a step brings back more, as figures. Among all for whom the step was planned, sent to or not: which
 // variant somebody drew may decide whether it can be sent, so the sent alone are no groups to compare.
@@ -26,24 +28,6 @@ export interface VariantFigures extends ArmFigures {
   /** Of the assigned. */
   readonly sent: number
   readonly cost: VariantCost
-}
-
-/** What was booked to the complete of a variant: messages, offers and labour of the tier. Micros. */
-export interface VariantCost {
-  /** Sums over the complete, one lapse a head. */
-  readonly moments: CostMoments
-  /** A person, sent to or not, with the interval of a mean. */
-  readonly perPerson: Estimate | NotEnough
-  /** For each who came back; not enough data below the recalls that a verdict asks for. */
-  readonly perRecall: Estimate | NotEnough
-}
-
-/** What a variant costs more than the step's first; for one look. Micros. */
-export interface CostComparison {
-  readonly perPerson: Estimate | NotEnough
-  readonly perRecall: Estimate | NotEnough
-  /** λΔE − ΔC a head, at the campaign's value of a recall; undefined where it names none. */
-  readonly benefit: Estimate | NotEnough | undefined
 }
 
 /** A variant against the step's first. */
@@ -79,6 +63,8 @@ export interface ComparedStep {
   /** In the order of the file: the first is the one the others are held against. */
   readonly variants: readonly VariantFigures[]
   readonly comparisons: readonly Comparison[]
+  /** Somebody drew one more than once: their lapses are taken together in all intervals. */
+  readonly repeated: boolean
   /** What a recall is worth to the campaign, micros. */
   readonly recallValue: number | undefined
 }
@@ -118,28 +104,40 @@ export async function readVariants(session: Session, question: CampaignQuestion)
     GROUP BY p.tier_no, p.step_no, p.tier, p.step, p.version, v.variant
     ORDER BY p.tier_no, p.step_no, p.version DESC`,
   )
-  return compareSteps(found, question)
+  return compareSteps(found, await readVariantRepeats(session, question), question)
 }
 
 /** Rows of one step and of versions with the same names and shares, judged together. Pure. */
 function compareSteps(
   found: readonly VariantRow[],
+  repeats: readonly VariantPair[],
   { variants: known = new Map(), recallValue }: Pick<CampaignQuestion, 'variants' | 'recallValue'>,
 ): ComparedStep[] {
+  const keyOf = (step: string, version: number) => {
+    const shares = known.get(version)?.get(step)
+    return shares && JSON.stringify([step, shares.map(({ name, share }) => [name, share])])
+  }
   const groups = new Map<string, { shares: readonly VariantShare[]; rows: VariantRow[] }>()
   for (const row of found) {
     const shares = known.get(row.version)?.get(row.step)
-    if (!shares) continue
-    const key = JSON.stringify([row.step, shares.map(({ name, share }) => [name, share])])
+    const key = keyOf(row.step, row.version)
+    if (!shares || key === undefined) continue
     const group = groups.get(key) ?? { shares, rows: [] }
     groups.set(key, group)
     group.rows.push(row)
   }
-  return [...groups.values()].map(({ shares, rows: own }) => compareStep(own, shares, recallValue))
+  return [...groups].map(([key, { shares, rows: own }]) => {
+    // A person is twice in what is counted together alone.
+    const again = repeats.filter(({ step, version, earlierVersion }) =>
+      [version, earlierVersion].every((each) => keyOf(step, each) === key),
+    )
+    return compareStep(own, again, shares, recallValue)
+  })
 }
 
 function compareStep(
   own: readonly VariantRow[],
+  again: readonly VariantPair[],
   shares: readonly VariantShare[],
   recallValue: number | undefined,
 ): ComparedStep {
@@ -154,14 +152,14 @@ function compareStep(
       matured: sum('matured'),
       recalled: sum('recalled'),
     }
-    const cost = costOf({
+    const moments = {
       n: counts.matured,
       recalls: counts.recalled,
       cost: sum('cost'),
       costSquares: sum('costSquares'),
       products: sum('costRecalls'),
-    })
-    return { name, share, sent: sum('sent'), ...figuresOf(counts), cost }
+    }
+    return variantFigures({ name, share, sent: sum('sent') }, counts, moments, again)
   })
   const strayed = own
     .filter((row) => !shares.some(({ name }) => name === row.variant))
@@ -174,78 +172,59 @@ function compareStep(
     versions: [...new Set(own.map(({ version }) => version))].toSorted((a, b) => a - b),
     split: { test, strayed, alarm },
     variants: figures,
-    comparisons: compareWithFirst(figures, recallValue),
+    comparisons: compareWithFirst(figures, again, recallValue),
+    repeated: again.length > 0,
     recallValue,
   }
 }
 
-/** What a variant costs, from its sums. */
-export function costOf(moments: CostMoments): VariantCost {
-  return {
-    moments,
-    perPerson: meanOf(sampleOfCost(moments)),
-    perRecall: fewRecalls(moments.recalls) ? notEnough('few_recalls') : ratio(ratioOf(moments)),
-  }
+/** One variant's figures, from its sums. @param again pairs of lapses of one person: of any variants, or none */
+export function variantFigures(
+  drawn: Pick<VariantFigures, 'name' | 'share' | 'sent'>,
+  counts: Counts,
+  moments: CostMoments,
+  again: readonly PairCell[] = [],
+): VariantFigures {
+  const figures = figuresOf(counts)
+  const pairs = pairsOf(again, drawn.name, drawn.name)?.first
+  const spread = rateSpread({ n: counts.matured, y: counts.recalled / counts.matured }, pairs)
+  const rate = figures.rate.kind === 'estimate' ? widened(figures.rate, spread, 0) : figures.rate
+  return { ...drawn, ...figures, rate, cost: variantCost(moments, pairs) }
 }
 
-/**
- * What a variant costs more than another: a mean by Welch, a ratio of sums by the delta method. A lapse is the unit: each
- * draws its variant anew, so several of one person are in either by chance.
- */
-function compareCosts(
-  variant: CostMoments,
-  first: CostMoments,
-  recallValue: number | undefined,
-): CostComparison {
-  const incremental = incrementalOf(variant, first)
-  return {
-    perPerson: plainEstimate(welch(sampleOfCost(variant), sampleOfCost(first))),
-    perRecall: fewRecalls(variant.recalls, first.recalls)
-      ? notEnough('few_recalls')
-      : plainEstimate(ratioDifference(ratioOf(variant), ratioOf(first))),
-    benefit:
-      recallValue === undefined
-        ? undefined
-        : 'kind' in incremental
-          ? incremental
-          : netBenefit(incremental, recallValue),
-  }
-}
-
-function sampleOfCost({ n, cost, costSquares }: CostMoments) {
-  return sampleOf({ n, sum: cost, sumOfSquares: costSquares })
-}
-
-/** Cost over recalls, each a sum over lapses. A recall is 0 or 1, and so is its square. */
-function ratioOf({ n, cost, recalls, costSquares, products }: CostMoments): RatioMoments {
-  return { persons: n, y: cost, x: recalls, yy: costSquares, xx: recalls, xy: products }
-}
-
-function plainEstimate(found: Estimate | NotEnough): Estimate | NotEnough {
-  if (found.kind !== 'estimate') return found
-  const { kind, value, low, high, confidence } = found
-  return { kind, value, low, high, confidence }
+/** Pairs with cost as x and recall as y; undefined where nobody is there twice. */
+function pairsOf(again: readonly PairCell[], first: string, second: string): RepeatedHeads | undefined {
+  return again.length === 0 ? undefined : headsOf(again, first, second, { x: 'c', y: 'y' })
 }
 
 /**
  * Each variant against the first, with p corrected for how many there are.
+ * @param again pairs of lapses of one person
  * @param recallValue what a recall is worth, micros
  */
-export function compareWithFirst(figures: readonly VariantFigures[], recallValue?: number): Comparison[] {
+export function compareWithFirst(
+  figures: readonly VariantFigures[],
+  again: readonly PairCell[] = [],
+  recallValue?: number,
+): Comparison[] {
   const [first, ...others] = figures
   if (!first) return []
   const groupOf = ({ recalled, matured }: Counts) => ({ recalled, assigned: matured })
+  const rateOf = ({ recalled, matured }: Counts) => ({ n: matured, y: recalled / matured })
   const control = groupOf(first)
   const found = others.map((variant) => {
     const group = groupOf(variant)
+    const pairs = pairsOf(again, variant.name, first.name)
+    const spread = differenceSpread(rateOf(variant), rateOf(first), pairs)
+    const difference = newcombe(group, control)
     return {
       variant: variant.name,
-      difference: newcombe(group, control),
-      once: differenceTest(group, control),
-      daily: sequenceTest(group, control),
+      difference: difference.kind === 'estimate' ? widened(difference, spread, -1) : difference,
+      once: differenceTest(group, control, spread),
+      daily: sequenceTest(group, control, { spread }),
       // As strict as the first of the corrected comparisons has to be.
-      recallsNeeded: recallsUntilVerdict(group, control, { confidence: 1 - ALPHA / others.length }),
-      cost: compareCosts(variant.cost.moments, first.cost.moments, recallValue),
+      recallsNeeded: recallsUntilVerdict(group, control, { confidence: 1 - ALPHA / others.length, spread }),
+      cost: compareCosts(variant.cost.moments, first.cost.moments, pairs, recallValue),
     }
   })
   // What cannot be tested yet counts among the comparisons: the correction is for all that are looked at.

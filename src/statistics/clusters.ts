@@ -25,7 +25,7 @@ export interface RepeatedHeads {
   readonly both: PairProducts
 }
 
-interface ArmMeans {
+export interface ArmMeans {
   readonly n: number
   readonly x: number
   readonly y: number
@@ -50,6 +50,15 @@ export function clustering(
     y: add(within.yy, beside.yy, 2 * across.yy),
     xy: add(within.xy, beside.xy, across.xy + across.yx),
   }
+}
+
+/** What clustering by person adds to variances and covariance of the means of one arm, x and y. */
+export function clusteringWithin(
+  pairs: PairProducts,
+  arm: ArmMeans,
+): { readonly x: number; readonly y: number; readonly xy: number } {
+  const { xx, yy, xy } = residuals(pairs, arm, arm)
+  return { x: xx / arm.n ** 2, y: yy / arm.n ** 2, xy: xy / arm.n ** 2 }
 }
 
 /** Σ (a − ā)(b − b̄) over pairs, of each of the two figures: a is of the first head, b of the second. */

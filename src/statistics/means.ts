@@ -37,10 +37,17 @@ export interface MeansTest extends Estimate {
   readonly degrees: number
 }
 
-/** The mean of one arm with Student's interval. */
-export function meanOf(sample: Sample | undefined, confidence = 0.95): Estimate | NotEnough {
+/**
+ * The mean of one arm with Student's interval.
+ * @param variance of the mean, where heads are not independent; by default as if they were
+ */
+export function meanOf(
+  sample: Sample | undefined,
+  confidence = 0.95,
+  variance = sample ? sample.variance / sample.n : 0,
+): Estimate | NotEnough {
   if (!sample || sample.n < 2) return notEnough('one_member')
-  const half = Math.sqrt(sample.variance / sample.n) * studentMultiplier(confidence, sample.n - 1)
+  const half = Math.sqrt(variance) * studentMultiplier(confidence, sample.n - 1)
   return estimateAround(sample.mean, half, confidence)
 }
 

@@ -32,11 +32,18 @@ export function miettinenNurminen(
   }
 }
 
-/** Two-sided p of "no difference" by the same score test: the pooled z test with N/(N − 1). */
-export function differenceTest(treated: Group, heldOut: Group): { kind: 'tested'; p: number } | NotEnough {
+/**
+ * Two-sided p of "no difference" by the same score test: the pooled z test with N/(N − 1).
+ * @param spread how many times the standard error of independent heads it is
+ */
+export function differenceTest(
+  treated: Group,
+  heldOut: Group,
+  spread = 1,
+): { kind: 'tested'; p: number } | NotEnough {
   const shortage = shortageOf(treated, heldOut)
   if (shortage) return shortage
-  return { kind: 'tested', p: 2 * normalUpperTail(Math.abs(scoreAt(0, treated, heldOut, true))) }
+  return { kind: 'tested', p: 2 * normalUpperTail(Math.abs(scoreAt(0, treated, heldOut, true)) / spread) }
 }
 
 function shortageOf(treated: Group, heldOut: Group): NotEnough | undefined {

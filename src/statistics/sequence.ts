@@ -27,6 +27,8 @@ interface Options {
   readonly confidence?: number
   /** N*: where the sequence is narrowest. */
   readonly tuning?: number
+  /** How many times the standard error of independent heads it is: 1, unless persons repeat. */
+  readonly spread?: number
 }
 
 /** Howard's ρ for a mixture that is best at intrinsic time `best`, by the approximation both GrowthBook and Eppo use. */
@@ -87,7 +89,7 @@ export function confidenceSequence(
   if (fewRecalls(treated.recalled, heldOut.recalled)) return notEnough('few_recalls')
   const value = treated.recalled / treated.assigned - heldOut.recalled / heldOut.assigned
   const half =
-    pooledError(treated, heldOut) * sequenceMultiplier(treated.assigned + heldOut.assigned, options)
+    pooledError(treated, heldOut, options) * sequenceMultiplier(treated.assigned + heldOut.assigned, options)
   return estimateAround(value, half, options.confidence ?? 0.95)
 }
 
@@ -100,12 +102,13 @@ export function confidenceSequence(
 export function sequenceTest(
   treated: Group,
   heldOut: Group,
-  { confidence = 0.95, tuning = SEQUENCE_TUNING }: Options = {},
+  options: Options = {},
 ): { readonly kind: 'tested'; readonly p: number } | NotEnough {
-  const estimate = confidenceSequence(treated, heldOut, { confidence, tuning })
+  const { confidence = 0.95, tuning = SEQUENCE_TUNING } = options
+  const estimate = confidenceSequence(treated, heldOut, options)
   if (estimate.kind === 'not_enough') return estimate
   const n = treated.assigned + heldOut.assigned
-  const error = pooledError(treated, heldOut)
+  const error = pooledError(treated, heldOut, options)
   // Everybody came back: there is no spread, and no difference either.
   if (error === 0) return { kind: 'tested', p: 1 }
   const sum = (estimate.value / error) * Math.sqrt(n)
@@ -129,7 +132,7 @@ export function recallsUntilVerdict(
   const value = Math.abs(treated.recalled / treated.assigned - heldOut.recalled / heldOut.assigned)
   if (value === 0) return gate > 0 ? gate : undefined
   const total = treated.assigned + heldOut.assigned
-  const error = pooledError(treated, heldOut)
+  const error = pooledError(treated, heldOut, options)
   const decidesAt = (growth: number) =>
     (error / Math.sqrt(growth)) * sequenceMultiplier(total * growth, options) < value
   if (decidesAt(1)) return gate
@@ -145,7 +148,7 @@ export function recallsUntilVerdict(
   return Math.max(gate, Math.ceil(heldOut.recalled * (growth - 1)))
 }
 
-function pooledError(a: Group, b: Group): number {
+function pooledError(a: Group, b: Group, { spread = 1 }: Options): number {
   const rate = (a.recalled + b.recalled) / (a.assigned + b.assigned)
-  return Math.sqrt(rate * (1 - rate) * (1 / a.assigned + 1 / b.assigned))
+  return spread * Math.sqrt(rate * (1 - rate) * (1 / a.assigned + 1 / b.assigned))
 }

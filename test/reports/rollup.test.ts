@@ -198,7 +198,8 @@ describe('what is rolled up', () => {
             last = { ...last, at: last.at + 33 + (seed % 9), episodeNo: last.episodeNo + 1 }
             now = Math.max(now, last.at)
             const arm = seed % 3 === 0 ? 'holdout' : 'treated'
-            await history.assign({ ...last, count: 4, arm, recalled: seed % 3, at: day(last.at) })
+            const variant = seed % 2 ? {} : { variant: seed % 5 ? 'plain' : 'story' }
+            await history.assign({ ...last, ...variant, count: 4, arm, recalled: seed % 3, at: day(last.at) })
           } else if (what === 'end') {
             await execute(
               database,

@@ -1,13 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
-import { figuresOf } from '../../src/reports/effect.ts'
 import { readLift } from '../../src/reports/lift.ts'
 import type { CampaignQuestion } from '../../src/reports/question.ts'
 import { sheetReports } from '../../src/reports/reports.ts'
 import { rollUp } from '../../src/reports/rollup.ts'
 import { csvOf } from '../../src/reports/sheet.ts'
-import { compareWithFirst, costOf, type VariantFigures } from '../../src/reports/variants.ts'
+import { compareWithFirst, type VariantFigures, variantFigures } from '../../src/reports/variants.ts'
 import { holm } from '../../src/statistics/many.ts'
 import { sampleOf, welch } from '../../src/statistics/means.ts'
 import { differenceTest } from '../../src/statistics/miettinen-nurminen.ts'
@@ -378,13 +377,12 @@ describe('variants in the lift', () => {
 })
 
 describe('several variants against the first', () => {
-  const figures = (name: string, matured: number, recalled: number): VariantFigures => ({
-    name,
-    share: 1 / 3,
-    sent: matured,
-    ...figuresOf({ assigned: matured, contaminated: 0, matured, recalled }),
-    cost: costOf({ n: matured, recalls: recalled, cost: 0, costSquares: 0, products: 0 }),
-  })
+  const figures = (name: string, matured: number, recalled: number): VariantFigures =>
+    variantFigures(
+      { name, share: 1 / 3, sent: matured },
+      { assigned: matured, contaminated: 0, matured, recalled },
+      { n: matured, recalls: recalled, cost: 0, costSquares: 0, products: 0 },
+    )
 
   it('have their p corrected by Holm', () => {
     const first = figures('plain', 1000, 100)

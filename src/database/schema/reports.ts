@@ -137,10 +137,14 @@ export const reportRepeats = pgTable(
     day: day('day').notNull(),
     /** The cohort day of the earlier lapse. */
     earlier: day('earlier').notNull(),
-    /** `episode`, or `stage` of a tier's own draw. */
+    /** `episode`, `stage` of a tier's own draw, or `variant` of a step. */
     unit: text('unit').notNull(),
     /** That both entered with, or both drew in; empty where they differ. */
     tier: text('tier').notNull(),
+    /** Of a variant: the step of each of the two's version; 0 otherwise. */
+    stepId: integer('step_id').notNull(),
+    earlierStepId: integer('earlier_step_id').notNull(),
+    /** Or the variant. */
     arm: text('arm').notNull(),
     earlierArm: text('earlier_arm').notNull(),
     finalAt: at('final_at').notNull(),
@@ -173,7 +177,7 @@ export const reportRepeats = pgTable(
   (t) => [
     primaryKey({
       name: 'report_repeats_pk',
-      columns: [t.campaign, t.day, t.earlier, t.unit, t.tier, t.arm, t.earlierArm],
+      columns: [t.campaign, t.day, t.earlier, t.unit, t.tier, t.stepId, t.earlierStepId, t.arm, t.earlierArm],
     }),
   ],
 )
