@@ -224,7 +224,7 @@ async function play(
     color: colors.isColorSupported,
     width: output.width,
   }
-  const results = { book: runtime.book, loaded, others, world, found, now: end }
+  const results = { runtime, loaded, others, world, found, now: end }
   for await (const text of tellResults({ database, loaded: context.loaded }, results, style)) {
     process.stdout.write(`${text}\n\n`)
   }

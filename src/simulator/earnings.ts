@@ -1,12 +1,13 @@
-import { sql } from 'drizzle-orm'
-import { type Database, rows } from '../database/connect.ts'
+import { costWithin } from '../reports/cost.ts'
 import { painter } from '../reports/layout.ts'
-import { type Earned, marginWithin } from '../reports/margins.ts'
+import { readPeople, roiMoments } from '../reports/people-cells.ts'
+import type { CampaignQuestion } from '../reports/question.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { roiCell } from '../reports/roi-text.ts'
+import { inSnapshot, type Readable } from '../reports/snapshot.ts'
 import { speechOf } from '../reports/words.ts'
 import type { NotEnough } from '../statistics/estimate.ts'
-import { type Roi, type RoiMoments, roiOf } from '../statistics/roi.ts'
+import type { Roi } from '../statistics/roi.ts'
 import type { TruthCell } from './truth.ts'
 
 // What the campaign earned for what it cost: what the same people buy with and without it, which only their maker knows,
@@ -25,17 +26,22 @@ export interface Earnings {
   readonly holds: boolean | undefined
 }
 
-/** Sets the ROI of the complete episodes beside what was planted. @param earned the share of an order that is margin */
+/** What the report says of the complete. */
+export interface Reported {
+  /** Extra cost of one contacted, micros. */
+  readonly cost: number
+  /** The campaign's own, with labour, as the cost report has it. */
+  readonly roi: Roi | NotEnough
+}
+
+/** Sets the ROI of the report beside what was planted. @param earned the share of an order that is margin */
 export function compareEarnings(
   truth: TruthCell,
-  arms: { readonly treated: RoiMoments; readonly heldOut: RoiMoments },
+  { cost, roi: reported }: Reported,
   earned: number,
 ): Earnings {
-  const { treated, heldOut } = arms
   const margin = (truth.bought.treated - truth.bought.natural) * earned * 1e6
-  const cost = treated.cost / Math.max(1, treated.n) - heldOut.cost / Math.max(1, heldOut.n)
   const roi = cost > 0 ? margin / cost - 1 : undefined
-  const reported = roiOf(treated, heldOut)
   const ratio = 'ratio' in reported && reported.ratio.answer === 'ratio' ? reported.ratio : undefined
   return {
     planted: { margin, cost, roi },
@@ -44,32 +50,22 @@ export function compareEarnings(
   }
 }
 
-/** What complete episodes brought in and cost, summed by arm as reports sum it. */
+/** The ROI of the cost report, as counted last. Undefined where no goal has a margin. */
 export async function readEarnings(
-  database: Database,
-  campaign: string,
-  now: Date,
-  earned: Earned,
-): Promise<{ treated: RoiMoments; heldOut: RoiMoments }> {
-  const place = { contact: sql`e.contact_id`, from: sql`e.assigned_at`, to: sql`e.window_ends_at` }
-  const found = await rows<RoiMoments & { arm: string }>(
-    database,
-    sql`SELECT e.arm, count(*) AS n, count(*) FILTER (WHERE m.margin <> 0) AS buyers,
-          sum(m.margin)::float8 AS margin, sum(k.cost)::float8 AS cost,
-          sum(m.margin::numeric ^ 2)::float8 AS "marginSquares", sum(k.cost::numeric ^ 2)::float8 AS "costSquares",
-          sum(m.margin::numeric * k.cost)::float8 AS products
-        FROM episodes e
-        CROSS JOIN LATERAL ${marginWithin(earned, place)} m
-        CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0) AS cost FROM ledger l
-          WHERE l.contact_id = e.contact_id AND l.episode_id = e.episode_id) k
-        WHERE e.campaign = ${campaign} AND e.arm IN ('treated', 'holdout') AND e.window_ends_at <= ${now}
-        GROUP BY e.arm`,
-  )
-  const arm = (name: string): RoiMoments =>
-    found.find((row) => row.arm === name) ?? {
-      ...{ n: 0, buyers: 0, margin: 0, cost: 0, marginSquares: 0, costSquares: 0, products: 0 },
-    }
-  return { treated: arm('treated'), heldOut: arm('holdout') }
+  readable: Readable,
+  question: CampaignQuestion,
+): Promise<Reported | undefined> {
+  return await inSnapshot(readable, async (session) => {
+    const { prices } = await costWithin(session, question)
+    const roi = prices[0]?.roi?.withLabour
+    if (!roi) return undefined
+    const people = await readPeople(session, question)
+    const [treated, heldOut] = (['treated', 'holdout'] as const).map((arm) => {
+      const { cost, n } = roiMoments(people, arm, true)
+      return cost / Math.max(1, n)
+    })
+    return { cost: (treated ?? 0) - (heldOut ?? 0), roi }
+  })
 }
 
 /** Planted beside reported; and where the report cannot tell whether it pays, that it cannot, and why. */

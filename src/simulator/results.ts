@@ -1,13 +1,14 @@
 import { sql } from 'drizzle-orm'
 import { overviewOf } from '../cli/report.ts'
 import type { DatabaseContext } from '../cli/workspace.ts'
-import type { CampaignBook } from '../config/compiled.ts'
 import type { LoadedCampaign } from '../config/load.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { earnedBy } from '../reports/margins.ts'
 import type { OverviewData } from '../reports/overview.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
+import { questionOf, refreshReports } from '../service/reporting.ts'
+import type { Runtime } from '../service/runtime.ts'
 import { compare, formatComparison, formatOthers, ladderOf } from './comparison.ts'
 import { compareEarnings, formatEarnings, readEarnings } from './earnings.ts'
 import { type Finding, formatFindings } from './found.ts'
@@ -17,7 +18,7 @@ import type { World } from './world.ts'
 
 /** What a replay left to tell of. */
 export interface Results {
-  readonly book: CampaignBook
+  readonly runtime: Pick<Runtime, 'database' | 'workspace' | 'book'>
   /** The campaign whose effect was planted, and those beside it. */
   readonly loaded: LoadedCampaign
   readonly others: readonly string[]
@@ -30,25 +31,26 @@ export interface Results {
 /** The report, what was planted beside it, and what went out: one text after the other, as each is worked out. */
 export async function* tellResults(
   context: Pick<DatabaseContext, 'database' | 'loaded'>,
-  { book, loaded, others, world, found, now }: Results,
+  { runtime, loaded, others, world, found, now }: Results,
   style: TextStyle,
 ): AsyncGenerator<string> {
   const { database } = context
   const { definition } = loaded
-  const report = await overviewOf(context, book, definition.campaign, { now })
+  const report = await overviewOf(context, runtime.book, definition.campaign, { now })
   yield `\n${reports.overview.format(report, style).trimEnd()}`
   const episodes = await maturedEpisodes(database, definition.campaign, now)
   const truth = truthOf(world, episodes, ladderOf(definition, context.loaded.definition.timezone))
   yield formatComparison(compare(truth, report), style.color)
   const { orders } = context.loaded.definition
-  const earned = earnedBy(definition.goals, orders.event)
-  const share = earned[orders.event]
+  const share = earnedBy(definition.goals, orders.event)[orders.event]
   if (share !== undefined) {
-    const arms = await readEarnings(database, definition.campaign, now, earned)
-    yield formatEarnings(compareEarnings(truth.all, arms, share), style)
+    // The sums of the reports, as whoever looks at the pages is shown them.
+    await refreshReports({ ...runtime, clock: { now: () => now } }, { only: definition.campaign })
+    const earnings = await readEarnings(database, await questionOf(runtime, definition.campaign, { now }))
+    if (earnings) yield formatEarnings(compareEarnings(truth.all, earnings, share), style)
   }
   const reported: OverviewData[] = []
-  for (const name of others) reported.push(await overviewOf(context, book, name, { now }))
+  for (const name of others) reported.push(await overviewOf(context, runtime.book, name, { now }))
   yield formatOthers(reported, style.color)
   yield formatFindings(found, style.locale, style.color)
   yield await formatChannels(database, style.color)

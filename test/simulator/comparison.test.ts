@@ -11,6 +11,7 @@ import {
 } from '../../src/simulator/comparison.ts'
 import { compareEarnings, formatEarnings } from '../../src/simulator/earnings.ts'
 import type { Truth } from '../../src/simulator/truth.ts'
+import { type RoiMoments, roiOf } from '../../src/statistics/roi.ts'
 
 const DAY = 86_400
 
@@ -112,22 +113,22 @@ test('the planted ROI stands beside the reported one, and where that says nothin
     ...{ marginSquares: buyers * spread * 60e6 ** 2, products: buyers * 60e6 * cost },
   })
   const style = { locale: 'en', currency: 'CNY', color: false, width: 100 }
-  const vague = compareEarnings(truth, { treated: arm(900, 100, 5, 5e5), heldOut: arm(100, 10, 5, 0) }, 0.3)
+  const report = (treated: RoiMoments, heldOut: RoiMoments) => ({
+    cost: treated.cost / treated.n - heldOut.cost / heldOut.n,
+    roi: roiOf(treated, heldOut),
+  })
+  const vague = compareEarnings(truth, report(arm(900, 100, 5, 5e5), arm(100, 10, 5, 0)), 0.3)
   expect(vague.planted.margin).toBeCloseTo(0.9e6, 6)
   expect(vague.planted.roi).toBeCloseTo(0.8, 12)
   expect(vague.holds).toBe(true)
   const said = formatEarnings(vague, style)
   expect(said).toContain('CN¥0.90 more margin for CN¥0.50 of cost, a person contacted: ROI +80 %')
   expect(said).toContain('cannot say whether it pays')
-  const sharp = compareEarnings(
-    truth,
-    { treated: arm(90_000, 10_000, 1, 5e5), heldOut: arm(90_000, 5000, 1, 0) },
-    0.3,
-  )
+  const sharp = compareEarnings(truth, report(arm(90_000, 10_000, 1, 5e5), arm(90_000, 5000, 1, 0)), 0.3)
   expect(formatEarnings(sharp, style)).not.toContain('cannot say')
   expect(sharp.holds).toBe(false)
   expect(formatEarnings(sharp, style)).toMatch(/reported +ROI \+567 % \(.*\) +✗/)
-  const free = compareEarnings(truth, { treated: arm(900, 100, 5, 0), heldOut: arm(100, 9, 5, 0) }, 0.3)
+  const free = compareEarnings(truth, report(arm(900, 100, 5, 0), arm(100, 9, 5, 0)), 0.3)
   expect(free).toMatchObject({ planted: { roi: undefined }, holds: undefined })
   expect(formatEarnings(free, style)).toMatch(/nothing was spent[\s\S]*ROI not enough data yet/)
 })
