@@ -6,6 +6,8 @@ import type { Language } from '../reports/words.ts'
 
 export interface FailureWords extends ProblemWords {
   readonly colon: string
+  /** Between two sentences. */
+  readonly space: string
   readonly because: string
   /** Before the place. */
   readonly at: string
@@ -21,6 +23,7 @@ export const FAILURE_WORDS: Readonly<Record<Language, FailureWords>> = {
   en: {
     ...ENGLISH_PROBLEMS,
     colon: ': ',
+    space: ' ',
     because: 'because',
     at: 'at ',
     problems: (count) => `${count} problem${count === 1 ? '' : 's'} in the configuration`,
@@ -36,6 +39,7 @@ export const FAILURE_WORDS: Readonly<Record<Language, FailureWords>> = {
     error: '错误',
     warning: '警告',
     colon: '：',
+    space: '',
     because: '原因',
     at: '位置：',
     meant: (suggestion) => `；是否指 \`${suggestion}\`？`,

@@ -5,6 +5,7 @@ import { ConfigError, type Location, messageOf, type Problem, WinbackError } fro
 import type { Language } from '../reports/words.ts'
 import { FAILURE_WORDS, type FailureWords } from './failure-words.ts'
 import type { Colors } from './output.ts'
+import type { Misuse } from './usage-words.ts'
 
 /** What a script may rely on. */
 export const EXIT = {
@@ -68,15 +69,15 @@ export interface FailureDocument {
   }
 }
 
-export function failureDocument(error: unknown, verb?: string): FailureDocument {
-  const remedy = remedyOf(error, verb) ?? helpOf(verb)
+export function failureDocument(error: unknown, verb?: string, misuse?: Misuse): FailureDocument {
+  const remedy = remedyOf(error, verb, FAILURE_WORDS.en, misuse) ?? FAILURE_WORDS.en.help(verb)
   const chain = causes(error).slice(1).map(messageOf)
   const known = error instanceof WinbackError ? error : undefined
   const codes: Readonly<Record<number, string>> = { [EXIT.usage]: 'usage', [EXIT.unavailable]: 'unavailable' }
   return {
     error: {
       code: known?.code ?? codes[exitCodeOf(error)] ?? 'unexpected',
-      message: isHelp(error) ? whatIsMissing(verb) : messageOf(error).replace(/^error: /, ''),
+      message: isHelp(error) ? whatIsMissing(verb) : (misuse?.message ?? messageOf(error)),
       ...(known?.location ? { location: known.location } : {}),
       remedy,
       ...(known && Object.keys(known.facts).length > 0 ? { facts: known.facts } : {}),
@@ -87,14 +88,16 @@ export function failureDocument(error: unknown, verb?: string): FailureDocument 
 }
 
 /**
- * What to do next. A usage error that has nothing better to say points at the help of its verb, as commander's do.
+ * What to do next. A usage error that has nothing better to say points at the help of its verb.
  * @param verb what was asked for: `calls claim`; undefined where it came to none
  */
 function remedyOf(
   error: unknown,
   verb: string | undefined,
-  words: FailureWords = FAILURE_WORDS.en,
+  words: FailureWords,
+  misuse: Misuse | undefined,
 ): string | undefined {
+  if (misuse) return [misuse.meant, words.help(verb)].filter((text) => text !== '').join(words.space)
   if (error instanceof CommanderError) return words.help(verb)
   if (error instanceof ConfigError) return words.mend
   const known = error instanceof WinbackError
@@ -109,13 +112,8 @@ function remedyOf(
   }
 }
 
-/** Where the options of a verb are explained, or the verbs. */
-export function helpOf(verb: string | undefined): string {
-  return FAILURE_WORDS.en.help(verb)
-}
-
 /** What commander throws where it shows help instead of doing anything. */
-function isHelp(error: unknown): boolean {
+export function isHelp(error: unknown): boolean {
   return error instanceof CommanderError && error.code === 'commander.help'
 }
 
@@ -128,19 +126,29 @@ function whatIsMissing(verb: string | undefined): string {
 /** The failure in words: what happened, where, why, and what to do next. */
 export async function formatFailure(
   error: unknown,
-  options: { verbose: boolean; colors: Colors; verb?: string | undefined; language?: Language },
+  options: {
+    verbose: boolean
+    colors: Colors
+    verb?: string | undefined
+    language?: Language
+    misuse?: Misuse | undefined
+  },
 ): Promise<string> {
-  const { colors, verbose, verb, language = 'en' } = options
+  const { colors, verbose, verb, language = 'en', misuse } = options
   const words = FAILURE_WORDS[language]
   const label = colors.red(`${words.error}${words.colon.trimEnd()}`) + (language === 'en' ? ' ' : '')
   if (error instanceof ConfigError) {
     const excerpts = formatProblems(error.problems, await sourcesOf(error.problems), words)
     return `${excerpts}\n\n${label}${words.problems(error.problems.length)}`
   }
+  if (misuse) {
+    const remedy = remedyOf(error, verb, words, misuse)
+    return `${label}${misuse.message}\n  ${colors.cyan('→')} ${remedy}`
+  }
   const lines = [`${label}${messageOf(error)}`]
   if (error instanceof WinbackError) {
     if (error.location) lines.push(`  ${words.at}${formatLocation(error.location)}`)
-    const remedy = remedyOf(error, verb, words)
+    const remedy = remedyOf(error, verb, words, undefined)
     if (remedy) lines.push(`  ${colors.cyan('→')} ${remedy}`)
   }
   const known = error instanceof WinbackError
@@ -151,7 +159,7 @@ export async function formatFailure(
   }
   const defect = exitCodeOf(error) === EXIT.defect
   if (!known && !(defect && verbose))
-    lines.push(`  ${colors.cyan('→')} ${remedyOf(error, verb, words) ?? ''}`)
+    lines.push(`  ${colors.cyan('→')} ${remedyOf(error, verb, words, undefined) ?? ''}`)
   if (verbose && (known || defect)) lines.push(colors.dim(stackOf(error)))
   return lines.join('\n')
 }

@@ -3,10 +3,12 @@ import { Command, CommanderError } from 'commander'
 import pc from 'picocolors'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Environment } from '../config/environment.ts'
-import { EXIT, exitCodeOf, failureDocument, formatFailure, helpOf } from './failure.ts'
+import type { Language } from '../reports/words.ts'
+import { EXIT, exitCodeOf, failureDocument, formatFailure, isHelp } from './failure.ts'
 import { languageAsked } from './locale.ts'
 import { openOutput, type Stream, toJson } from './output.ts'
 import { packageVersion } from './package.ts'
+import { explainMisuse, headingIn } from './usage-words.ts'
 import { GROUPS, type Start } from './verb.ts'
 import type { DescribeVerb } from './verbs.ts'
 
@@ -16,8 +18,12 @@ New here?
   $ winback init shop  a workspace of your own, with a campaign to begin from
   $ npm run demo       the whole story in a minute, in a clone of the repository`
 
-const EXIT_CODES = `Exit codes: 0 fine · 1 the input is wrong · 2 used wrongly · 3 something does not answer
-            4 refused by a safety · 70 a defect in Winback · 130 interrupted`
+const EXIT_CODES: Readonly<Record<Language, string>> = {
+  en: `Exit codes: 0 fine · 1 the input is wrong · 2 used wrongly · 3 something does not answer
+            4 refused by a safety · 70 a defect in Winback · 130 interrupted`,
+  'zh-CN': `退出码：0 正常 · 1 输入有误 · 2 用法有误 · 3 某项服务没有应答
+        4 被安全检查拒绝 · 70 Winback 自身的缺陷 · 130 被中断`,
+}
 
 /** What a run of the program stands in: the process, or a test. */
 export interface Surroundings {
@@ -52,8 +58,10 @@ export async function runProgram(
   const json = args.includes('--json')
   const language = languageAsked(args)
   let code: number = EXIT.fine
+  const program = describeProgram(surroundings, language)
   // Known before its options are read, so that one that is wrong can say where the right ones are.
   let verb: string | undefined
+  let reached = program
   const start: Start = async (command, work) => {
     const options = command.optsWithGlobals<GlobalOptions>()
     const noColor = environment.noColor
@@ -65,9 +73,9 @@ export async function runProgram(
     output.print(outcome)
     code = outcome.exitCode ?? EXIT.fine
   }
-  const program = describeProgram(surroundings)
   const recordVerb = (_: Command, asked: Command) => {
     verb = verbOf(asked)
+    reached = asked
   }
   program.hook('preSubcommand', recordVerb)
   for (const describeVerb of verbs) {
@@ -84,12 +92,20 @@ export async function runProgram(
     return code
   } catch (error) {
     const failed = exitCodeOf(error)
-    if (json && failed !== EXIT.fine) stdout.write(`${toJson(failureDocument(error, verb))}\n`)
-    // What commander throws, help included, it has said already.
-    if (!(error instanceof CommanderError)) {
+    const misuse = (spoken: Language) =>
+      error instanceof CommanderError && !isHelp(error)
+        ? explainMisuse(error, args, reached, spoken)
+        : undefined
+    if (json && failed !== EXIT.fine) {
+      stdout.write(`${toJson(failureDocument(error, verb, misuse('en')))}\n`)
+    }
+    // Help has been said already.
+    if (failed !== EXIT.fine && !isHelp(error)) {
       const colors = pc.createColors(!environment.noColor && stderr.isTTY === true)
       const verbose = args.includes('--verbose')
-      stderr.write(`${await formatFailure(error, { verbose, colors, verb, language })}\n`)
+      stderr.write(
+        `${await formatFailure(error, { verbose, colors, verb, language, misuse: misuse(language) })}\n`,
+      )
     }
     return failed
   }
@@ -100,7 +116,7 @@ export function verbOf(command: Command): string {
   return command.parent?.parent ? `${verbOf(command.parent)} ${command.name()}` : command.name()
 }
 
-function describeProgram({ environment, stdout, stderr }: Surroundings): Command {
+function describeProgram({ environment, stdout, stderr }: Surroundings, language: Language): Command {
   const colours = (stream: Stream) => !environment.noColor && stream.isTTY === true
   const program = new Command('winback')
     .description(ABOUT)
@@ -109,20 +125,22 @@ function describeProgram({ environment, stdout, stderr }: Surroundings): Command
     .option('--workspace <file>', 'the workspace file (default: winback.yaml here or in a folder above)')
     .option('--json', 'one JSON document on stdout and nothing else')
     .option('--verbose', 'show causes and stacks of errors')
-    .configureHelp({ showGlobalOptions: true, subcommandTerm: termOf })
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: termOf, styleTitle: headingIn(language) })
     .configureOutput({
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
+      // Said in our own words, once it is thrown.
+      outputError: () => {},
       getOutHelpWidth: () => stdout.columns ?? 100,
       getErrHelpWidth: () => stderr.columns ?? 100,
       getOutHasColors: () => colours(stdout),
       getErrHasColors: () => colours(stderr),
     })
-    .addHelpText('after', `\n${EXIT_CODES}`)
+    .addHelpText('after', `\n${EXIT_CODES[language]}`)
     .addHelpCommand(
       new Command('help').argument('[verb]').description('Help for one verb').helpGroup(`${GROUPS.begin}:`),
     )
-    .showHelpAfterError(`  → ${helpOf(undefined)}`)
+    .showSuggestionAfterError(false)
     .exitOverride()
   for (const group of Object.values(GROUPS)) program.commandsGroup(`${group}:`)
   return program
@@ -139,8 +157,7 @@ function termOf(command: Command): string {
 
 /** Gives a command and those under it the program's settings: help, colours, and throwing instead of exiting. */
 function inherit(command: Command, parent: Command): Command {
-  const name = parent.name() === 'winback' ? command.name() : `${parent.name()} ${command.name()}`
-  command.copyInheritedSettings(parent).showHelpAfterError(`  → ${helpOf(name)}`)
+  command.copyInheritedSettings(parent)
   // The program's own stands under its heading, which is none of this verb's.
   if (command.commands.length > 0) {
     command.addHelpCommand(new Command('help').argument('[command]').description('Help for one of these'))

@@ -53,14 +53,17 @@ export function describe(
   const command = new Command(name)
     .summary(about.summary)
     .description(`${about.summary}.${about.description ? `\n\n${about.description}` : ''}`)
-    .addHelpText('after', `\n${formatExamples(about.examples)}`)
+    .addHelpText('after', ({ command }) => {
+      const helper = command.createHelp()
+      return `\n${helper.styleTitle('Examples:')}\n${formatExamples(about.examples)}`
+    })
   return about.group ? command.helpGroup(`${GROUPS[about.group]}:`) : command
 }
 
 /** Two lines an example: the command, then what it does. */
 export function formatExamples(examples: readonly (readonly [string, string])[]): string {
   const lines = examples.map(([command, meaning]) => `  $ ${command}\n      ${meaning}`)
-  return `Examples:\n${lines.join('\n')}`
+  return lines.join('\n')
 }
 
 /** An option's value as a whole number. @throws WinbackError `usage.number` */

@@ -61,5 +61,5 @@ test('options are read, or refused by name', () => {
 })
 
 test('examples show the command and what it does', () => {
-  expect(formatExamples([['winback init', 'here']])).toBe('Examples:\n  $ winback init\n      here')
+  expect(formatExamples([['winback init', 'here']])).toBe('  $ winback init\n      here')
 })
