@@ -14,6 +14,7 @@ import { type GuardContext, judgeAll, type Reach, type Verdict } from './guards.
 import type { TouchpointKey } from './keys.ts'
 import { claim, type Deferral, LEASES, putBack, type Settlement, settle } from './lifecycle.ts'
 import { type Cleared, composeOnce, composer, type TemplateFinder, unsent } from './message.ts'
+import { keepPace } from './pace.ts'
 import { giveBack } from './rates.ts'
 import { type ReserveDependencies, release, reserve } from './reserve.ts'
 import { refreshStandings } from './standings.ts'
@@ -52,8 +53,10 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   const { database, clock, book, sender } = dependencies
   const { campaign, step } = await book.step(batch.stepId)
   const claimId = randomUUID()
-  const keys = await claim(database, claimId, batch.keys, (dependencies.leases ?? LEASES).claim)
+  const { claim: lease } = dependencies.leases ?? LEASES
+  const keys = await claim(database, claimId, batch.keys, lease)
   if (keys.length === 0) return { claimed: 0, settled: {}, deferred: 0 }
+  const pace = keepPace(database, claimId, keys, lease)
 
   const now = clock.now()
   const latest = new Date(now.getTime() + LONGEST_BATCH * 1000)
@@ -89,6 +92,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     now,
     cleared: called.toSend,
     compose,
+    pace,
   })
   for (const refused of [...called.refused, ...reserved.refused]) {
     hold(held, refused.cleared.candidate, refused.verdict)
@@ -103,6 +107,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     toSend: reserved.toSend,
     promised: reserved.promised,
     compose,
+    pace,
   })
   await release(database, claimId, clock.now(), reserved)
   await account(dependencies, {

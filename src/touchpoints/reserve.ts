@@ -7,12 +7,20 @@ import { concludeGrants } from '../offers/conclusion.ts'
 import { type Answer, type Grant, type OfferPlace, reserveGrants } from '../offers/grants.ts'
 import { expectedOf } from '../offers/offers.ts'
 import type { OfferProvider } from '../offers/provider.ts'
-import { type Budget, holdBudgets, openBudgets, releaseBudgets, type Shortage } from './budgets.ts'
+import {
+  type Budget,
+  type Claimed,
+  holdBudgets,
+  openBudgets,
+  releaseBudgets,
+  type Shortage,
+} from './budgets.ts'
 import { reserveCaps } from './cap-places.ts'
 import type { CapDecision } from './caps.ts'
 import { creditGrants } from './credit.ts'
 import { deferOrSkip, standIn, type Verdict } from './guards.ts'
 import type { Cleared, Compose } from './message.ts'
+import type { Pace } from './pace.ts'
 import type { Promised } from './view.ts'
 import { startOfNextDay } from './windows.ts'
 
@@ -34,6 +42,7 @@ export interface Reservation {
   readonly cleared: readonly Cleared[]
   /** What a message will cost is known once it is composed. */
   readonly compose: Compose
+  readonly pace: Pace
 }
 
 /** What may be sent, with what was reserved for it; and the verdict on what may not. */
@@ -218,19 +227,22 @@ async function promise(
 /** Spend and liability, last of all: a batch holds what it may cost at most, in one look at each budget. */
 async function reserveMoney(
   deps: ReserveDependencies,
-  { campaign, step, claimId, now, compose }: Reservation,
+  { campaign, step, claimId, now, compose, pace }: Reservation,
   budgets: readonly Budget[],
   allowed: readonly Allowed[],
   refused: Refused[],
 ): Promise<readonly Allowed[]> {
   if (budgets.length === 0 || allowed.length === 0) return allowed
-  const claimed = allowed.map(({ cleared, fresh }) => {
+  const spends = budgets.some(({ kind }) => kind === 'spend')
+  const claimed: Claimed[] = []
+  for (const { cleared, fresh } of allowed) {
     const { contactId, touchpointId } = cleared.candidate
-    const composed = budgets.some(({ kind }) => kind === 'spend') ? compose(cleared) : undefined
+    const composed = spends ? compose(cleared) : undefined
     const spend = composed && !('state' in composed) ? composed.cost : 0
     const { offer } = inVariant(step, cleared.candidate.variant)
-    return { contactId, touchpointId, spend, liability: fresh && offer ? expectedOf(offer.terms) : 0 }
-  })
+    claimed.push({ contactId, touchpointId, spend, liability: fresh && offer ? expectedOf(offer.terms) : 0 })
+    await pace()
+  }
   const hold = () => provisionally(deps.database, (tx) => holdBudgets(tx, claimId, budgets, now, claimed))
   let short = await hold()
   if (!short) {

@@ -12,7 +12,6 @@ import {
   type Leases,
   markSending,
   putBack,
-  renew,
   type Settlement,
   settle,
 } from './lifecycle.ts'
@@ -91,12 +90,10 @@ export async function roll(
   const ended: Ended[] = []
   const failures: unknown[] = []
   const half = slots.width / 2
-  const lease = (deps.leases ?? LEASES).claim
   const stream = streamOf(dispatch)
   let underWay = 0
   let wake = () => {}
   let settleAt = Number.POSITIVE_INFINITY
-  let renewAt = performance.now() + lease * 500
 
   while (todo.length > 0 || underWay > 0 || ended.length > 0) {
     const enough = ended.length >= half || underWay === 0 || performance.now() >= settleAt
@@ -132,11 +129,7 @@ export async function roll(
       })
     }
     for (const step of [marking, settling]) if (step.status === 'rejected') failures.push(step.reason)
-    if (todo.length > 0 && performance.now() > renewAt) {
-      renewAt = performance.now() + lease * 500
-      const rest = todo.map((cleared) => cleared.candidate)
-      await renew(deps.database, dispatch.claimId, rest, lease).catch((error) => failures.push(error))
-    }
+    if (todo.length > 0) await dispatch.pace().catch((error) => failures.push(error))
     // Nothing more is begun, but what is under way is waited for and settled: nobody else knows how it ends. The
     // rest of the claim comes back by its lease.
     if (failures.length > 0) todo.length = 0
@@ -165,7 +158,7 @@ async function markSlice(
   const { database, clock } = deps
   const { claimId, campaign } = dispatch
   const now = clock.now()
-  const { composed, unfit, deferred } = ready(dispatch, slice, now)
+  const { composed, unfit, deferred } = await ready(dispatch, slice, now)
   const needsConsent = needingConsent(dispatch)
   const leases = deps.leases ?? LEASES
   // Marked last: what goes wrong before leaves the slice claimed, and nobody in doubt.

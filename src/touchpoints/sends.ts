@@ -6,6 +6,7 @@ import type { GuardContext } from './guards.ts'
 import type { TouchpointKey } from './keys.ts'
 import type { Deferral, Settlement } from './lifecycle.ts'
 import type { Cleared, Compose, Outgoing } from './message.ts'
+import type { Pace } from './pace.ts'
 import { localDay, openingByZone } from './windows.ts'
 
 // What is sent, one message at a time: how it is made, handed over, and what its end means. The database is not asked.
@@ -19,6 +20,7 @@ export interface Dispatch {
   /** Grants were reserved for some of it. */
   readonly promised: boolean
   readonly compose: Compose
+  readonly pace: Pace
 }
 
 /** What stands between a slice and its handover, decided now. */
@@ -31,7 +33,7 @@ export interface Readied {
 }
 
 /** Composes a slice, after one more look at its time. */
-export function ready(dispatch: Dispatch, slice: readonly Cleared[], now: Date): Readied {
+export async function ready(dispatch: Dispatch, slice: readonly Cleared[], now: Date): Promise<Readied> {
   const composed: Outgoing[] = []
   const unfit: Settlement[] = []
   const deferred: Deferral[] = []
@@ -45,6 +47,7 @@ export function ready(dispatch: Dispatch, slice: readonly Cleared[], now: Date):
     const result = dispatch.compose(cleared)
     if ('state' in result) unfit.push(result)
     else composed.push(result)
+    await dispatch.pace()
   }
   return { composed, unfit, deferred }
 }
