@@ -25,6 +25,7 @@ import { claim, markSending } from '../../src/touchpoints/lifecycle.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
+import { assertPatiently } from '../support/patience.ts'
 import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
 import { untilWaiting } from '../support/waiting.ts'
 
@@ -250,7 +251,7 @@ describe('the record', () => {
       decision: fc.constantFrom('given' as const, 'withdrawn' as const),
       day: fc.nat(5),
     })
-    await fc.assert(
+    await assertPatiently(
       fc.asyncProperty(
         fc.array(decision, { minLength: 1, maxLength: 8 }),
         fc.nat(),
@@ -286,7 +287,7 @@ describe('the record', () => {
           expect(await consentStates(database, two, START)).toEqual(expected)
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 40, milliseconds: 15_000 },
     )
   })
 })

@@ -6,6 +6,7 @@ import { readReport } from '../../src/reports/overview.ts'
 import { formatReport } from '../../src/reports/overview-text.ts'
 import { freshDatabase } from '../support/database.ts'
 import { clearHistory, day, type History, writeHistory } from '../support/episodes.ts'
+import { assertPatiently } from '../support/patience.ts'
 
 const LADDER = { coupon: ['remind', 'coupon'], trial: ['call'], letter: ['letter', 'nudge', 'last'] }
 const TIERS = Object.keys(LADDER)
@@ -93,7 +94,7 @@ const leftOut = fc.record({
 
 describe('the reconciliation', () => {
   it('adds up on every history, and notices one row more or less', async () => {
-    await fc.assert(
+    await assertPatiently(
       fc.asyncProperty(
         fc.array(assignment, { maxLength: 5 }),
         fc.array(leftOut, { maxLength: 3 }),
@@ -136,7 +137,7 @@ describe('the reconciliation', () => {
           expect(harmed.off.map((off) => off.kind)).toContain(kind)
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 25, milliseconds: 15_000 },
     )
   })
 

@@ -12,6 +12,7 @@ import type { CountingRules } from '../../src/reports/rollup-sql.ts'
 import { freshDatabase } from '../support/database.ts'
 import { seeded } from '../support/draws.ts'
 import { clearHistory, DAY, day, type History, writeHistory } from '../support/episodes.ts'
+import { assertPatiently } from '../support/patience.ts'
 import { clearReports, FIGURES, RULES } from '../support/report-scene.ts'
 
 let database: Database
@@ -173,7 +174,7 @@ describe('what is rolled up', () => {
       seed: fc.nat(10_000),
       days: fc.integer({ min: 0, max: 20 }),
     })
-    await fc.assert(
+    await assertPatiently(
       fc.asyncProperty(fc.array(act, { minLength: 3, maxLength: 9 }), async (acts) => {
         await clearHistory(database)
         await clearReports(database)
@@ -215,7 +216,7 @@ describe('what is rolled up', () => {
         const kept = await figures()
         expect(kept).toBe(await rebuilt(day(now)))
       }),
-      { numRuns: 8 },
+      { numRuns: 8, milliseconds: 15_000 },
     )
   })
 

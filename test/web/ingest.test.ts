@@ -10,6 +10,7 @@ import { createApiKey } from '../../src/web/api-keys.ts'
 import { composeWeb, startWeb } from '../../src/web/server.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
+import { assertPatiently } from '../support/patience.ts'
 import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 
 const NOW = new Date('2026-03-01T12:00:00Z')
@@ -459,7 +460,7 @@ describe('refusals change nothing', () => {
       },
       { requiredKeys: [] },
     )
-    await fc.assert(
+    await assertPatiently(
       fc.asyncProperty(fc.array(call, { maxLength: 4 }), odd, async (batch, sentAt) => {
         const before = await traces()
         const { status, json } = await post('batch', { batch, sentAt })
@@ -470,7 +471,7 @@ describe('refusals change nothing', () => {
         expect({ status, json }).toMatchObject({ status: 400, json: { reason: expect.stringMatching(/./) } })
         expect(await traces()).toEqual(before)
       }),
-      { numRuns: 60 },
+      { numRuns: 60, milliseconds: 15_000 },
     )
   })
 })
