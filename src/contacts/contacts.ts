@@ -1,11 +1,13 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { hasPartialNumbers } from '../database/partial-numbers.ts'
 import { lockStripesShared, STRIPE_WIDTH, STRIPES } from '../database/stripes.ts'
 import { addressHashSql, type IdentifierKind, wholeNumber } from './addresses.ts'
 import { type Attributes, CARRIES, type ContactRow } from './contact-rows.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import { isErased } from './erased.ts'
 import type { Hooks } from './hooks.ts'
+import { silenceSpelled } from './listed-numbers.ts'
 import { carriersOf, linkPersons, lockContacts, numberKey, prepareLinks, shareNames } from './persons.ts'
 
 export interface Merged {
@@ -55,7 +57,19 @@ export async function mergeContacts(
   if (shared > 0 || updated > 0) {
     await linkPersons(tx, { sharedByAtMost: options.sharedByAtMost, now: options.now, hooks: options.hooks })
   }
+  if (inserted + updated > 0 && (await hasPartialNumbers(tx))) await holdAgainstList(tx, options)
   return { inserted, updated }
+}
+
+/** The contacts of the chunk that were written, whose numbers the list may have as they were read at another time. */
+async function holdAgainstList(tx: Transaction, options: ContactMerge): Promise<void> {
+  const written = await rows<{ contactId: number; phone: string }>(
+    tx,
+    sql`SELECT c.contact_id AS "contactId", c.phone FROM incoming_contacts i JOIN external_ids x USING (external_id)
+        JOIN contacts c ON c.contact_id = x.contact_id
+        WHERE c.phone IS NOT NULL AND c.imported_at = ${options.now}`,
+  )
+  if (written.length > 0) await silenceSpelled(tx, written, { ...options, besideErased: false })
 }
 
 /**

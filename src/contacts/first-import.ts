@@ -1,10 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { hasPartialNumbers } from '../database/partial-numbers.ts'
 import { addressHashHex } from './addresses.ts'
 import type { ContactRow } from './contact-rows.ts'
 import { agesOf, type ContactMerge, type Merged, mergeKnown, wholeOf } from './contacts.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { Exclusive } from './exclusive-lane.ts'
+import { type Silencing, silenceEverybody } from './listed-numbers.ts'
 import { linkPersons, numberKey, prepareLinks } from './persons.ts'
 
 // The first import of a workspace. Nobody is known yet, so nobody has to be looked up; and an index that is built over
@@ -27,7 +29,10 @@ export interface FirstImport extends Exclusive {
 
 /** A first import; it does not begin where there are contacts, where somebody was erased (whom a file must not bring
  * back), and where somebody is at work on the tables. */
-export function firstImport({ now, sharedByAtMost }: { now: Date; sharedByAtMost: number }): FirstImport {
+export function firstImport(
+  options: Omit<Silencing, 'hooks'> & { readonly sharedByAtMost: number },
+): FirstImport {
+  const { now, sharedByAtMost } = options
   let dropped: string[] = []
   // Nobody else takes a number meanwhile: whoever makes contacts waits for the table first.
   let lastId = 0
@@ -63,6 +68,7 @@ export function firstImport({ now, sharedByAtMost }: { now: Date; sharedByAtMost
       await findShared(tx, sharedByAtMost)
       for (const definition of dropped) await tx.client.query(definition)
       await linkShared(tx, { now, sharedByAtMost })
+      if (await hasPartialNumbers(tx)) await silenceEverybody(tx, { ...options, hooks: {} })
     },
   }
 }

@@ -48,7 +48,7 @@ export async function importContacts(
   const countries = countriesOf(workspace.channels)
   const hooks = options.hooks ?? {}
   await compareNumbers(database, { countries, sharedByAtMost, now, hooks })
-  const first = firstImport({ now, sharedByAtMost })
+  const first = firstImport({ now, sharedByAtMost, countries, addressKey })
   return importFile(database, file, options, {
     kind: 'contacts',
     fields: contactFields(workspace.attributes),
@@ -110,6 +110,10 @@ export async function importSuppressions(
   const { addressKey } = await settingsOf(database)
   const countries = countriesOf(options.workspace.channels)
   const now = options.clock.now()
+  const hooks = options.hooks ?? {}
+  // First: what the list has already was read by other countries.
+  const sharedByAtMost = options.workspace.persons.shared_by_at_most
+  await compareNumbers(database, { countries, sharedByAtMost, now, hooks })
   let chunk: SuppressionRow[] = []
   return importFile(database, file, options, {
     kind: 'suppressions',
@@ -145,7 +149,7 @@ export async function importSuppressions(
                 addressKey,
                 countries,
                 source,
-                hooks: options.hooks ?? {},
+                hooks,
               })
               return { inserted: Math.min(inserted, full.length), updated: 0 }
             },

@@ -2,9 +2,11 @@ import { sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
-import { addressHash, spellings, wholeNumber } from './addresses.ts'
+import { notePartialNumbers } from '../database/partial-numbers.ts'
+import { addressHash, wholeNumber } from './addresses.ts'
 import { lockAllStripes } from './contacts.ts'
 import type { Hooks } from './hooks.ts'
+import { silenceSpelled } from './listed-numbers.ts'
 import { linkPersons, lockContacts, prepareLinks } from './persons.ts'
 
 // What contacts' numbers are compared by depends on the countries of numbers that have none. Where the workspace names
@@ -28,16 +30,13 @@ export interface Comparing {
  * silenced. One statement where nothing has changed. Interrupted, it is begun anew.
  */
 export async function compareNumbers(database: Database, options: Comparing): Promise<void> {
+  const last = await lastToCompare(database, options.countries)
+  if (last === undefined) return
   const wanted = options.countries.join(' ')
-  const [known] = await rows<{ countries: string; last: number }>(
-    database,
-    sql`SELECT (SELECT value FROM settings WHERE name = ${SETTING}) AS countries,
-          coalesce((SELECT max(contact_id) FROM contacts), 0) AS last`,
-  )
-  // Where no country was ever named, numbers are compared as they are written.
-  if (!known || (known.countries ?? '') === wanted) return
   const { addressKey } = await settingsOf(database)
-  for (let after = 0; after < known.last; ) {
+  const [listed] = await rows(database, sql`SELECT FROM suppressions WHERE kind = 'phone' LIMIT 1`)
+  if (listed) await notePartialNumbers(database)
+  for (let after = 0; after < last; ) {
     after = await transaction(database, (tx) => compareChunk(tx, after, { ...options, addressKey }))
   }
   await execute(
@@ -45,6 +44,23 @@ export async function compareNumbers(database: Database, options: Comparing): Pr
     sql`INSERT INTO settings (name, value) VALUES (${SETTING}, ${wanted})
         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
   )
+}
+
+/**
+ * The last contact whose number is still to be compared by these countries, 0 where there is none; undefined where all
+ * have been.
+ */
+export async function lastToCompare(
+  database: Database,
+  countries: readonly string[],
+): Promise<number | undefined> {
+  const [known] = await rows<{ countries: string; last: number }>(
+    database,
+    sql`SELECT (SELECT value FROM settings WHERE name = ${SETTING}) AS countries,
+          coalesce((SELECT max(contact_id) FROM contacts), 0) AS last`,
+  )
+  // Where no country was ever named, numbers are compared as they are written.
+  return !known || (known.countries ?? '') === countries.join(' ') ? undefined : known.last
 }
 
 /** @returns the last contact of the chunk; infinity where there are no more */
@@ -86,43 +102,6 @@ async function compareChunk(
     )
     await linkPersons(tx, { sharedByAtMost, now, hooks })
   }
-  await silenceSpelled(tx, found, options)
+  await silenceSpelled(tx, found, { ...options, besideErased: true })
   return found.at(CHUNK - 1)?.contactId ?? Number.POSITIVE_INFINITY
-}
-
-/**
- * Puts numbers of contacts on the do-not-contact list in all spellings where they stand there in one. Without those that
- * were kept as their owner was erased: an account that carried the same number stayed open then.
- */
-async function silenceSpelled(
-  tx: Transaction,
-  contacts: readonly { readonly contactId: number; readonly phone: string }[],
-  { countries, addressKey, now, hooks }: Comparing & { readonly addressKey: string },
-): Promise<void> {
-  const spelled = contacts.flatMap(({ contactId, phone }) =>
-    spellings(phone, countries).map((each) => ({ contactId, key: addressHash(addressKey, 'phone', each) })),
-  )
-  await tx.client.query(
-    'CREATE TEMP TABLE IF NOT EXISTS new_suppressions (kind text NOT NULL, key bytea NOT NULL) ON COMMIT DELETE ROWS',
-  )
-  const added = await execute(
-    tx,
-    sql`WITH spelled AS (
-          SELECT * FROM unnest(${bigints(spelled.map(({ contactId }) => contactId))},
-            ${sql.param(spelled.map(({ key }) => key))}::bytea[]) AS k(contact_id, key)
-        ), listed AS (
-          SELECT DISTINCT ON (k.contact_id) k.contact_id, s.reason, s.source, s.suppressed_at
-          FROM spelled k JOIN suppressions s ON s.kind = 'phone' AND s.key = k.key
-          WHERE s.reason <> 'erased' ORDER BY k.contact_id, s.suppressed_at
-        ), inserted AS (
-          INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
-          SELECT DISTINCT ON (k.key) 'phone', k.key, l.reason, l.source, l.suppressed_at
-          FROM listed l JOIN spelled k USING (contact_id) ORDER BY k.key, l.suppressed_at
-          ON CONFLICT DO NOTHING RETURNING kind, key
-        )
-        INSERT INTO new_suppressions SELECT kind, key FROM inserted`,
-  )
-  if (added === 0) return
-  await hooks.onSuppressed?.(tx, now)
-  await execute(tx, sql`TRUNCATE new_suppressions`)
 }

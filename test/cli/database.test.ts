@@ -268,6 +268,26 @@ test('reports, explains and examines', async () => {
   })
 })
 
+test('doctor says that numbers are still to be compared, until an import has done so', async () => {
+  const numbers = async () => {
+    const { findings } = (await json(['doctor'])).data as { findings: { check: string; state: string }[] }
+    return findings.filter(({ check }) => check === 'numbers')
+  }
+  expect(await numbers()).toEqual([])
+  // As if other countries had been named before.
+  await execute(
+    database,
+    sql`INSERT INTO settings (name, value) VALUES ('number_countries', '49')
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+  )
+  expect(await numbers()).toEqual([
+    expect.objectContaining({ state: 'not_yet', found: expect.stringContaining('other countries') }),
+  ])
+  await writeFile(join(here.cwd, 'none.csv'), 'external_id\n')
+  expect((await run(['import', 'contacts', 'none.csv'], here)).code).toBe(0)
+  expect(await numbers()).toEqual([])
+})
+
 test('a version that no longer compiles costs its own margin, and no campaign a figure', async () => {
   const says = (from: string, to: string) =>
     execute(

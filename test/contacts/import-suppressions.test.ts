@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { addressHash } from '../../src/contacts/addresses.ts'
 import { importContacts, importSuppressions } from '../../src/contacts/import.ts'
-import { rows } from '../../src/database/connect.ts'
+import { type Database, rows } from '../../src/database/connect.ts'
 import { settingsOf } from '../../src/database/migrate.ts'
+import { hasPartialNumbers } from '../../src/database/partial-numbers.ts'
 import { freshDatabase } from '../support/database.ts'
-import { file, options, workspace } from './files.ts'
+import { clock, file, options, workspace } from './files.ts'
 
 it('keeps hashes of addresses, the first reason of each, and tells the hook what is new', async () => {
   const database = await freshDatabase()
@@ -109,4 +110,58 @@ it('silences whoever a list named in a way that could not be read before their c
   ])
   await again()
   expect(told).toBe(2)
+})
+
+describe('a list that was read before the country of its numbers was known', () => {
+  const china = { ...workspace, channels: { sms: { provider: 'aliyun' } } }
+  const silenced = (database: Database) =>
+    rows<{ id: string; reason: string }>(
+      database,
+      sql`SELECT external_id AS id, reason FROM contacts c JOIN suppressions s ON s.kind = 'phone' AND s.key = c.phone_key
+          ORDER BY 1`,
+    )
+  const open = async () => {
+    const database = await freshDatabase()
+    const list = 'phone,reason\n13800138000,unsubscribe\n+8613900139000,complaint\n13700137000,manual\n'
+    await importSuppressions(database, file('s.csv', list), options())
+    return database
+  }
+  const contacts = 'external_id,phone\na,+8613800138000\nb,13900139000\nc,0086 137 0013 7000\nd,13600136000\n'
+  const found = [
+    { id: 'a', reason: 'unsubscribe' },
+    { id: 'b', reason: 'complaint' },
+    { id: 'c', reason: 'manual' },
+  ]
+
+  it('holds for the first contacts there are', async () => {
+    const database = await open()
+    await importContacts(database, file('c.csv', contacts), options({ workspace: china }))
+    expect(await silenced(database)).toEqual(found)
+  })
+
+  it('holds for contacts that come later, or are given such a number, and skips what waits for them', async () => {
+    const database = await open()
+    const moving = 'external_id,phone\nx,13500135000\nc,13400134000\n'
+    await importContacts(database, file('x.csv', moving), options({ workspace: china }))
+    let told = 0
+    const hooks = {
+      onSuppressed: async (tx: Parameters<typeof rows>[0]) => {
+        told += (await rows(tx, sql`SELECT FROM new_suppressions JOIN contacts ON phone_key = key`)).length
+      },
+    }
+    clock.advance(60)
+    await importContacts(database, file('c.csv', contacts), options({ workspace: china, hooks }))
+    expect(await silenced(database)).toEqual(found)
+    expect(told).toBe(3)
+    await importContacts(database, file('c.csv', contacts), options({ workspace: china, hooks }))
+    expect(told).toBe(3)
+  })
+
+  it('is the list as it is read now where nothing had been read before', async () => {
+    const database = await freshDatabase()
+    await importSuppressions(database, file('s.csv', 'phone\n13800138000\n'), options({ workspace: china }))
+    await importContacts(database, file('c.csv', contacts), options({ workspace: china }))
+    expect(await silenced(database)).toEqual([{ id: 'a', reason: 'manual' }])
+    expect(await hasPartialNumbers(database)).toBe(false)
+  })
 })

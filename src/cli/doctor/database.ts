@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm'
+import { countriesOf } from '../../channels/sms/phone.ts'
 import { formatDuration } from '../../config/quantities.ts'
 import { appliedNames } from '../../config/versions.ts'
+import { lastToCompare } from '../../contacts/whole-numbers.ts'
 import { rows } from '../../database/connect.ts'
 import { pendingMigrations } from '../../database/migrate.ts'
 import { readShortages } from '../../offers/pools.ts'
@@ -35,6 +37,7 @@ export async function checkDatabase(context: DatabaseContext): Promise<Finding[]
   if (pending.length === 0)
     findings.push(
       await checkFeed(context),
+      ...(await checkNumbers(context)),
       ...(await checkSwitches(context)),
       ...(await checkOffers(context)),
       ...(await checkVersions(context)),
@@ -102,6 +105,20 @@ export function judgeFeed(
 function roughly(seconds: number): string {
   const unit = seconds >= 172_800 ? 86_400 : seconds >= 7200 ? 3600 : 60
   return formatDuration(Math.max(1, Math.round(seconds / unit)) * unit)
+}
+
+/** Whose numbers are still told apart by the countries that were named before. */
+async function checkNumbers({ database, loaded }: DatabaseContext): Promise<Finding[]> {
+  const last = await lastToCompare(database, countriesOf(loaded.definition.channels))
+  if (last === undefined || last === 0) return []
+  return [
+    notYet(
+      'numbers',
+      'winback.yaml names other countries of numbers than contacts were last compared by: who is one person, and who is ' +
+        'on the do-not-contact list, is still as it was',
+      'The next `winback start`, `winback sync` or import of contacts compares them anew.',
+    ),
+  ]
 }
 
 async function checkSwitches({ database }: DatabaseContext): Promise<Finding[]> {

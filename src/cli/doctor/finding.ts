@@ -13,6 +13,7 @@ export type Check =
   | 'queue'
   | 'channels'
   | 'feed'
+  | 'numbers'
   | 'switches'
   | 'offers'
   | 'versions'
