@@ -215,7 +215,7 @@ export async function claimCall(
   const taken = await execute(
     tx,
     sql`UPDATE calls c SET state = 'claimed', claimed_by = ${agent}, claimed_at = ${now},
-          address_key = (SELECT o.phone_key FROM contacts o WHERE o.contact_id = c.contact_id)
+          address_key = (SELECT coalesce(o.whole_key, o.phone_key) FROM contacts o WHERE o.contact_id = c.contact_id)
         WHERE c.contact_id = ${key.contactId} AND c.call_id = ${key.callId}
           AND (${isFree(now)} OR (c.state = 'claimed' AND c.claimed_by = ${agent}))`,
   )

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { notePartialNumbers } from '../database/partial-numbers.ts'
 import type { ReportingChannel } from './reporting.ts'
 import { recordSuppressions } from './silence.ts'
 
@@ -14,7 +15,8 @@ export interface Found {
 
 /**
  * Puts addresses of one kind on the list and skips what waits for them, in the caller's transaction. A number that a
- * contact carries goes on it in all its spellings: another contact, or tomorrow's file, may write it differently.
+ * contact carries goes on it in all its spellings: another contact, or tomorrow's file, may write it differently. One that
+ * nobody carries any more goes on it as it is known; contacts that come are held against that.
  * @param found a key may come twice
  * @param source who says so
  * @returns the keys that were not on it before, other spellings included, and whether a contact carries them
@@ -37,6 +39,10 @@ export async function suppress(
       ON COMMIT DELETE ROWS`,
   )
   const spelled = kind === 'phone' ? await otherSpellings(tx, found, phoneKeys) : []
+  const known = new Set(spelled.map(({ key }) => key.toString('hex')))
+  if (kind === 'phone' && found.some(({ key }) => !known.has(key.toString('hex')))) {
+    await notePartialNumbers(tx)
+  }
   const listed = [...found, ...spelled]
   const carried = sql.identifier(`${kind}_key`)
   const added = await rows<{ key: Buffer; carried: boolean }>(
@@ -67,7 +73,10 @@ async function otherSpellings(
     tx,
     sql`SELECT DISTINCT c.phone, f.reason FROM unnest(${sql.param(listed.map(({ key }) => key))}::bytea[],
         ${sql.param(listed.map(({ reason }) => reason))}::text[]) AS f(key, reason)
-      JOIN contacts c ON c.phone_key = f.key WHERE c.phone IS NOT NULL`,
+      -- By an index each: however the contact writes it, or by the number with its country, which a message is remembered by.
+      CROSS JOIN LATERAL (SELECT n.phone FROM contacts n WHERE n.phone_key = f.key
+        UNION SELECT n.phone FROM contacts n WHERE n.whole_key = f.key) c
+      WHERE c.phone IS NOT NULL`,
   )
   return carriers.flatMap(({ phone, reason }) => phoneKeys(phone).map((key) => ({ key, reason })))
 }

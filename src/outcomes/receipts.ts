@@ -11,7 +11,7 @@ import { resolve } from '../touchpoints/recovery.ts'
 import { bookCosts, lockRecords } from './costs.ts'
 import { suppress } from './do-not-contact.ts'
 import type { Addressed, ReportingChannel } from './reporting.ts'
-import { findCalled, findSentTo, presentKey, sentToKey } from './sent-to.ts'
+import { findCalled, findSentTo, presentWholeKey, sentToKey } from './sent-to.ts'
 
 // What providers report. Events are added and never changed; a repeat is not added; and what a message came to is
 // the furthest of its events. So neither the order of reports nor their number makes a difference.
@@ -164,7 +164,7 @@ async function findWornOut(
 ): Promise<{ contactId: number; touchpointId: number; kind: 'hard_bounce' }[]> {
   const soft = events.filter(({ kind }) => kind === 'soft_bounce')
   if (soft.length === 0) return []
-  const present = presentKey(channel)
+  const present = presentWholeKey(channel)
   return await rows(
     tx,
     sql`

@@ -11,16 +11,21 @@ import type { Addressed } from './reporting.ts'
 /** Something said about a message. */
 type Said = TouchpointKey & { readonly reason: string }
 
-/** The key of the address that `c`, a contact, has now. */
-export function presentKey({ kind }: Addressed): SQL {
+/** The key of the address that `c`, a contact, has now: of a number, as it is written. */
+function presentKey({ kind }: Addressed): SQL {
   return kind === 'email' ? sql`c.email_key` : sql`c.phone_key`
+}
+
+/** The key of the address that `c` has now, as that of a message is remembered: of a number, with its country. */
+export function presentWholeKey({ kind }: Addressed): SQL {
+  return kind === 'email' ? sql`c.email_key` : sql`coalesce(c.whole_key, c.phone_key)`
 }
 
 /**
  * The key of the address the message `k(contact_id, touchpoint_id)` went to on the channel, be it still under way. Of one
  * that was sent before that was written down, the address its contact `c` has now.
  */
-export function sentToKey(channel: Addressed, otherwise = presentKey(channel)): SQL {
+export function sentToKey(channel: Addressed, otherwise = presentWholeKey(channel)): SQL {
   const of = (alias: SQL) =>
     sql`${alias}.contact_id = k.contact_id AND ${alias}.touchpoint_id = k.touchpoint_id AND ${alias}.channel = ${channel.name}`
   return sql`coalesce(

@@ -11,7 +11,7 @@ import { openCalendar } from '../config/calendar.ts'
 import type { CampaignBook } from '../config/compiled.ts'
 import { openRates, type Rates } from '../config/rates.ts'
 import type { Workspace } from '../config/workspace.ts'
-import { addressHash, normaliseEmail, normalisePhone, spellings } from '../contacts/addresses.ts'
+import { addressHash, normaliseEmail, normalisePhone, spellings, wholeNumber } from '../contacts/addresses.ts'
 import { forgetDevices } from '../contacts/devices.ts'
 import type { Hooks } from '../contacts/hooks.ts'
 import { type Database, rows } from '../database/connect.ts'
@@ -123,7 +123,10 @@ export async function openRuntime(options: {
         const kind = addressKinds.get(channel)
         if (kind !== 'email' && kind !== 'phone') return null
         const address = contact[kind]
-        return address === null ? null : addressHash(settings.addressKey, kind, address)
+        if (address === null) return null
+        // By then somebody else may have the number, and write it differently.
+        const whole = kind === 'phone' ? wholeNumber(address, countries) : address
+        return addressHash(settings.addressKey, kind, whole)
       },
       forgetDevices: (dead) => forgetDevices(database, dead),
       keep,

@@ -2,7 +2,8 @@ import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import type { Channel, Delivery, DeliveryEvent } from '../../src/channels/channel.ts'
 import { manualClock } from '../../src/clock.ts'
-import { execute, rows } from '../../src/database/connect.ts'
+import { type Database, execute, rows } from '../../src/database/connect.ts'
+import type { CallKey } from '../../src/outcomes/calls.ts'
 import { askProviders, createInquiries } from '../../src/outcomes/doubts.ts'
 import { recordReceipts } from '../../src/outcomes/receipts.ts'
 import { concludeCall, giveCallBack, takeCall } from '../../src/service/calls.ts'
@@ -237,6 +238,23 @@ it('a link to unsubscribe silences the address it was sent to and the one its ow
   expect(await unsubscribe(shop.runtime, message, 'page')).toBe(false)
 })
 
+/** The call of the one message that was sent. */
+async function openCall(database: Database, taker: string): Promise<CallKey> {
+  await execute(
+    database,
+    sql`INSERT INTO calls (contact_id, touchpoint_id, episode_id, step_id, campaign, kind, script, taker, priority, state,
+          opened_at, due_at, next_attempt_at)
+        SELECT contact_id, touchpoint_id, episode_id, step_id, 'letters', 'recall', '', ${taker}, 1, 'open', settled_at,
+          settled_at, settled_at FROM touchpoint_records WHERE state = 'sent'`,
+  )
+  const [call] = await rows<CallKey>(
+    database,
+    sql`SELECT contact_id AS "contactId", call_id AS "callId" FROM calls`,
+  )
+  if (!call) throw new Error('there is no call')
+  return call
+}
+
 describe('a number', () => {
   it('that was changed since is let go, and the new one kept', async () => {
     const { work, move, report, isSilent, waiting } = await openLetters('sms', '13800138000')
@@ -246,6 +264,41 @@ describe('a number', () => {
     expect([await isSilent('13800138000'), await isSilent('13900139000')]).toEqual([true, false])
     expect(await waiting()).toBe(5)
   })
+
+  it.each(['sms', 'callback'] as const)(
+    'that nobody has any more (%s) is silenced for whoever has it then, and for whoever comes later, however they write it',
+    async (channel) => {
+      const { shop, work, move, report } = await openLetters(channel, '13800138000')
+      const { database, clock, runtime } = shop
+      await work()
+      const call = channel === 'callback' ? await openCall(database, 'agent') : undefined
+      if (call) await takeCall(runtime, call, 'mei')
+      await move('13900139000')
+      await shop.importContacts([{ external_id: 'p2', phone: '8613800138000' }])
+      const attempt = {
+        eventId: 'a',
+        at: clock.now(),
+        by: 'mei',
+        outcome: 'wrong_number',
+        seconds: 0,
+      } as const
+      if (call) await concludeCall(runtime, call, attempt)
+      else await report('hard_bounce')
+      clock.advance(60)
+      await shop.importContacts([
+        { external_id: 'p3', phone: '0138 0013 8000' },
+        { external_id: 'p4', phone: '+86 138 0013 8000' },
+        { external_id: 'p5', phone: '13700137000' },
+      ])
+      expect(
+        await rows(
+          database,
+          sql`SELECT external_id AS id FROM contacts c JOIN suppressions s ON s.kind = 'phone' AND s.key = c.phone_key
+              ORDER BY 1`,
+        ),
+      ).toEqual([{ id: 'p2' }, { id: 'p3' }, { id: 'p4' }])
+    },
+  )
 
   it('that its contact has no more is not asked about by the number they have', async () => {
     const { shop, channel, work, move, remembered } = await openLetters('sms', '13800138000')
@@ -300,18 +353,7 @@ describe('a number', () => {
     const { shop, work, move, isSilent } = await openLetters('callback', '13800138000')
     const { database, clock, runtime } = shop
     await work()
-    await execute(
-      database,
-      sql`INSERT INTO calls (contact_id, touchpoint_id, episode_id, step_id, campaign, kind, script, taker, priority, state,
-            opened_at, due_at, next_attempt_at)
-          SELECT contact_id, touchpoint_id, episode_id, step_id, 'letters', 'recall', '', ${taker}, 1, 'open', settled_at,
-            settled_at, settled_at FROM touchpoint_records WHERE state = 'sent'`,
-    )
-    const [call] = await rows<{ contactId: number; callId: number }>(
-      database,
-      sql`SELECT contact_id AS "contactId", call_id AS "callId" FROM calls`,
-    )
-    if (!call) throw new Error('there is no call')
+    const call = await openCall(database, taker)
     const take = () => takeCall(runtime, call, 'mei')
     if (taken !== undefined) expect(await take()).toMatchObject({ call: { phone: '13800138000' } })
     if (taken === 'released') await giveCallBack(runtime, call, 'mei')
