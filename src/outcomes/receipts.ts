@@ -1,17 +1,17 @@
 import { sql } from 'drizzle-orm'
 import type { DeliveryEvent } from '../channels/channel.ts'
 import { bigints, ofAnyLength } from '../database/arrays.ts'
-import { type Database, preparedRows, rows, type Transaction, transaction } from '../database/connect.ts'
+import { type Database, preparedRows, type Transaction, transaction } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { keepContacts } from '../database/person-locks.ts'
 import { storable } from '../database/storable.ts'
-import { keyTable } from '../touchpoints/keys.ts'
 import type { Settlement } from '../touchpoints/lifecycle.ts'
 import { resolve } from '../touchpoints/recovery.ts'
 import { bookCosts, lockRecords } from './costs.ts'
 import { suppress } from './do-not-contact.ts'
-import type { Addressed, ReportingChannel } from './reporting.ts'
-import { findCalled, findSentTo, presentWholeKey, sentToKey } from './sent-to.ts'
+import type { ReportingChannel } from './reporting.ts'
+import { findCalled, findSentTo } from './sent-to.ts'
+import { findWornOut } from './worn-out.ts'
 
 // What providers report. Events are added and never changed; a repeat is not added; and what a message came to is
 // the furthest of its events. So neither the order of reports nor their number makes a difference.
@@ -125,13 +125,14 @@ async function suppressAddresses(
   const { kind, name } = channel
   if (kind !== 'email' && kind !== 'phone') return 0
   const to = { ...channel, kind }
-  const final = [
-    ...events.filter((event) => event.kind === 'hard_bounce' || event.kind === 'complaint'),
-    ...(await findWornOut(tx, to, events)),
-  ]
-  if (final.length === 0) return 0
+  const final = events.filter((event) => event.kind === 'hard_bounce' || event.kind === 'complaint')
+  const soft = events.filter((event) => event.kind === 'soft_bounce')
   const said = final.map((event) => ({ ...event, reason: event.kind }))
-  const found = await findSentTo(tx, to, said)
+  const found = [
+    ...(said.length > 0 ? await findSentTo(tx, to, said) : []),
+    ...(soft.length > 0 ? await findWornOut(tx, to, soft) : []),
+  ]
+  if (found.length === 0) return 0
   const added = await suppress(tx, now, to, { source: `receipt of ${name}`, found })
   // An address counts whoever has it by now; another spelling of a number only where somebody has it.
   const sentTo = new Set(found.map(({ key }) => key.toString('hex')))
@@ -151,39 +152,4 @@ export async function suppressPhone(
   const to = { ...channel, kind: 'phone' as const }
   const found = await findCalled(tx, to, call, 'hard_bounce')
   await suppress(tx, now, to, { source: 'call: wrong number', found })
-}
-
-/** Soft bounces in a row that are as good as a hard one. */
-const PATIENCE = 5
-
-/** Messages whose address returned the last ones to its contact, each for a passing reason: nobody is there any more. */
-async function findWornOut(
-  tx: Transaction,
-  channel: Addressed,
-  events: readonly DeliveryEvent[],
-): Promise<{ contactId: number; touchpointId: number; kind: 'hard_bounce' }[]> {
-  const soft = events.filter(({ kind }) => kind === 'soft_bounce')
-  if (soft.length === 0) return []
-  const present = presentWholeKey(channel)
-  return await rows(
-    tx,
-    sql`
-    SELECT k.contact_id AS "contactId", k.touchpoint_id AS "touchpointId", 'hard_bounce' AS kind
-    FROM ${keyTable(soft)} JOIN contacts c USING (contact_id)
-    CROSS JOIN LATERAL (SELECT ${sentToKey(channel)} AS key) went
-    CROSS JOIN LATERAL (
-      SELECT count(*) FILTER (WHERE returned.soft AND NOT returned.taken) AS soft FROM (
-        SELECT touchpoint_id FROM touchpoint_records r
-        WHERE r.contact_id = k.contact_id AND r.channel = ${channel.name} AND r.state = 'sent'
-          AND coalesce(r.address_key, ${present}) = went.key
-        ORDER BY settled_at DESC, touchpoint_id DESC LIMIT ${PATIENCE}
-      ) last
-      CROSS JOIN LATERAL (
-        SELECT coalesce(bool_or(kind = 'soft_bounce'), false) AS soft,
-          coalesce(bool_or(kind NOT IN ('sent', 'soft_bounce')), false) AS taken
-        FROM delivery_events e WHERE e.contact_id = k.contact_id AND e.touchpoint_id = last.touchpoint_id
-      ) returned
-    ) history
-    WHERE history.soft = ${PATIENCE}`,
-  )
 }

@@ -12,7 +12,7 @@ import type { Addressed } from './reporting.ts'
 type Said = TouchpointKey & { readonly reason: string }
 
 /** The key of the address that `c`, a contact, has now: of a number, as it is written. */
-function presentKey({ kind }: Addressed): SQL {
+export function presentKey({ kind }: Addressed): SQL {
   return kind === 'email' ? sql`c.email_key` : sql`c.phone_key`
 }
 
@@ -25,7 +25,7 @@ export function presentWholeKey({ kind }: Addressed): SQL {
  * The key of the address the message `k(contact_id, touchpoint_id)` went to on the channel, be it still under way. Of one
  * that was sent before that was written down, the address its contact `c` has now.
  */
-export function sentToKey(channel: Addressed, otherwise = presentWholeKey(channel)): SQL {
+function sentToKey(channel: Addressed, otherwise = presentWholeKey(channel)): SQL {
   const of = (alias: SQL) =>
     sql`${alias}.contact_id = k.contact_id AND ${alias}.touchpoint_id = k.touchpoint_id AND ${alias}.channel = ${channel.name}`
   return sql`coalesce(
@@ -38,7 +38,7 @@ export function sentToKey(channel: Addressed, otherwise = presentWholeKey(channe
  * to the first it was given, or never got that and sent it to the next. The address its contact has now counts where none
  * is remembered.
  */
-function sentToKeys(channel: Addressed): SQL {
+export function sentToKeys(channel: Addressed): SQL {
   const tried = sql`SELECT a.address_key AS key FROM tried_addresses a
     WHERE a.contact_id = k.contact_id AND a.touchpoint_id = k.touchpoint_id AND a.channel = ${channel.name}`
   return sql`${tried} UNION SELECT CASE WHEN EXISTS (${tried}) THEN ${sentToKey(channel, sql`NULL`)} ELSE ${sentToKey(channel)} END`
@@ -57,7 +57,7 @@ export async function findSentTo(
 }
 
 /** The key of a number as its contact writes it by now, where it is the same number. */
-function asSpelledNow(
+export function asSpelledNow(
   { kind, phoneKeys }: Addressed,
   key: Buffer,
   { present, phone }: { readonly present: Buffer | null; readonly phone: string | null },

@@ -219,6 +219,46 @@ describe('a report about a message', () => {
     expect([await isSilent('old@people.test'), await isSilent('new@people.test')]).toEqual([true, false])
   })
 
+  it('counts for every address that may have returned it, where it was tried at two', async () => {
+    const { shop, channel, work, report, isSilent, move } = await openLetters('email', 'old@people.test', {
+      idempotent: true,
+    })
+    for (let day = 0; day < 4; day += 1) {
+      await work()
+      await report('soft_bounce')
+      shop.clock.advance(86_400)
+    }
+    channel.answer = () => ({ outcome: 'uncertain', detail: 'no answer' })
+    await work()
+    channel.answer = () => ({ outcome: 'sent' })
+    await move('new@people.test')
+    await work()
+    expect(await report('soft_bounce')).toMatchObject({ added: 1, suppressed: 1 })
+    expect([await isSilent('old@people.test'), await isSilent('new@people.test')]).toEqual([true, false])
+  })
+
+  it('counts for the first of two addresses alone where it came before the second was tried', async () => {
+    const { shop, channel, work, report, isSilent, move } = await openLetters('email', 'new@people.test', {
+      idempotent: true,
+    })
+    for (let day = 0; day < 3; day += 1) {
+      await work()
+      await report('soft_bounce')
+      shop.clock.advance(86_400)
+    }
+    await move('old@people.test')
+    channel.answer = () => ({ outcome: 'uncertain', detail: 'no answer' })
+    await work()
+    expect(await report('soft_bounce')).toMatchObject({ added: 1 })
+    channel.answer = () => ({ outcome: 'sent' })
+    await move('new@people.test')
+    await work()
+    shop.clock.advance(86_400)
+    await work()
+    expect(await report('soft_bounce')).toMatchObject({ added: 1, suppressed: 0 })
+    expect([await isSilent('old@people.test'), await isSilent('new@people.test')]).toEqual([false, false])
+  })
+
   it('of a channel without addresses has none to remember', async () => {
     const { work, remembered } = await openLetters('log', 'old@people.test')
     await work()
