@@ -7,7 +7,13 @@ import type { OverviewData, OverviewQuestion } from '../reports/overview.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports, type SheetName, sheetReports } from '../reports/reports.ts'
 import { csvOf, formatSheet, type Sheet } from '../reports/sheet.ts'
-import { campaignTerms, readSheet, refreshReports, styleOfWorkspace } from '../service/reporting.ts'
+import {
+  campaignTerms,
+  readProgrammeSheet,
+  readSheet,
+  refreshReports,
+  styleOfWorkspace,
+} from '../service/reporting.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { appliedCampaign } from './campaigns.ts'
 import { chooseLocale } from './locale.ts'
@@ -149,10 +155,14 @@ async function runSheet(
   for (const campaign of campaigns) {
     read.push({ campaign, ...(await readSheet(runtime, name, campaign, period, style)) })
   }
-  const data = { report: name, campaigns: read }
+  // Beside one campaign alone, or days of it, nobody asks for all.
+  const whole = name === 'monday' && wanted === undefined && !options.from && !options.to
+  const programme = whole ? await readProgrammeSheet(runtime, period.now, style) : undefined
+  const data = { report: name, ...(programme ? { programme } : {}), campaigns: read }
   if (read.length === 0) return { data, text: 'No campaign was ever applied. Run `winback apply` first.' }
-  if (!options.csv) return { data, text: read.map(({ sheet }) => formatSheet(sheet, style)).join('\n\n') }
-  const tables = read.flatMap(({ sheet }) => sheet.tables)
+  const sheets = [...(programme ? [programme.sheet] : []), ...read.map(({ sheet }) => sheet)]
+  if (!options.csv) return { data, text: sheets.map((sheet) => formatSheet(sheet, style)).join('\n\n') }
+  const tables = sheets.flatMap(({ tables }) => tables)
   const chosen = options.table === undefined ? tables : tables.filter(({ id }) => id === options.table)
   if (chosen.length === 0) {
     throw new WinbackError('usage.table', `the report ${name} has no table "${options.table}"`, {

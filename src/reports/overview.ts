@@ -38,6 +38,7 @@ import {
   type EpisodeCell,
   orderTiers,
 } from './people-sql.ts'
+import { effectOfProgramme } from './programme.ts'
 import { type Reconciliation, reconcile } from './reconciliation.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 
@@ -142,7 +143,6 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
   const segments = [...new Set(counted.map((cell) => cell.segment))].sort(everyoneLast)
   const entered = new Set(counted.map((cell) => cell.tier))
   const natural = overall.heldOut.rate
-  const control = addCounts(programme.filter((cell) => cell.control))
   return {
     campaign,
     now,
@@ -168,10 +168,7 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
         addCounts(stages.filter((cell) => cell.tier === tier && cell.arm === name))
       return { tier, ...effectOf(arm('treated'), arm('holdout')) }
     }),
-    programme:
-      control.assigned === 0
-        ? undefined
-        : effectOf(addCounts(programme.filter((cell) => !cell.control)), control),
+    programme: effectOfProgramme(programme),
     natural: natural.kind === 'estimate' ? natural : notEnough('nobody_held_out'),
     relativeUplift: upliftOf(overall),
     reconciliation: reconcile(runs, answers, episodesByArm(counted), ladder),

@@ -97,7 +97,10 @@ export async function countOwnDraws(session: Session, cohort: Cohort, goals: Goa
   )
 }
 
+/** First lapses of persons that one version of a campaign took in. */
 export interface ProgrammeCell {
+  campaign: string
+  version: number
   control: boolean
   assigned: number
   contaminated: number
@@ -105,10 +108,7 @@ export interface ProgrammeCell {
   recalled: number
 }
 
-/**
- * The programme against its control group, over all campaigns: each person's first lapse alone. Control is sticky,
- * so later lapses are not comparable: those who were recalled lapse again, and their mix differs between the groups.
- */
+/** Each person's first lapse in any campaign; see programme.ts. */
 export async function countProgramme(
   session: Session,
   cohort: Omit<Cohort, 'campaign'>,
@@ -116,19 +116,20 @@ export async function countProgramme(
   return await rows<ProgrammeCell>(
     session,
     sql`
-    SELECT f.arm = 'control' AS control, count(*) AS assigned,
+    SELECT f.campaign, f.version, f.arm = 'control' AS control, count(*) AS assigned,
       count(*) FILTER (WHERE f.contaminated) AS contaminated,
       count(*) FILTER (WHERE f.window_ends_at <= ${cohort.now}) AS matured,
       count(r.contact_id) FILTER (WHERE f.window_ends_at <= ${cohort.now}) AS recalled
     FROM (
-      SELECT DISTINCT ON (e.person_id) e.contact_id, e.episode_id, e.arm, e.contaminated, e.assigned_at, e.window_ends_at
+      SELECT DISTINCT ON (e.person_id) e.contact_id, e.episode_id, e.campaign, e.version, e.arm, e.contaminated,
+        e.assigned_at, e.window_ends_at
       FROM episodes e WHERE e.arm <> 'seed'
       ORDER BY e.person_id, e.assigned_at, e.episode_id
     ) f
     LEFT JOIN recalls r ON r.contact_id = f.contact_id AND r.episode_id = f.episode_id AND r.goal_no = 0
       AND r.recalled_at > f.assigned_at AND r.recalled_at <= f.window_ends_at
     WHERE ${within(sql`f.assigned_at`, cohort)}
-    GROUP BY 1`,
+    GROUP BY 1, 2, 3`,
   )
 }
 

@@ -88,7 +88,18 @@ function gatherCohort({ campaign, day }: CohortDay): SQL {
   return sql`
     CREATE TEMP TABLE cohort ON COMMIT DROP AS
     SELECT e.contact_id, e.episode_id, e.version, e.entry_tier AS tier, e.segment, e.arm, e.contaminated, e.episode_no,
-      e.assigned_at, e.window_ends_at, e.returned_at, (r.contact_id IS NOT NULL)::int AS y, r.recalled_at
+      e.assigned_at, e.window_ends_at, e.returned_at, (r.contact_id IS NOT NULL)::int AS y, r.recalled_at,
+      NOT EXISTS (
+        -- As the person was when it was drawn; a contact that is gone is its own person still.
+        SELECT FROM (
+          SELECT e.contact_id UNION SELECT o.contact_id
+          FROM (SELECT p.person_id FROM contacts p WHERE p.contact_id = e.contact_id OFFSET 0) me
+          CROSS JOIN LATERAL (SELECT p.contact_id FROM contacts p WHERE p.person_id = me.person_id OFFSET 0) o
+        ) who
+        CROSS JOIN LATERAL (SELECT * FROM episodes f WHERE f.contact_id = who.contact_id OFFSET 0) f
+        WHERE f.person_id = e.person_id AND f.arm <> 'seed'
+          AND (f.assigned_at, f.episode_id) < (e.assigned_at, e.episode_id)
+      ) AS first
     FROM episodes e
     LEFT JOIN LATERAL (
       SELECT r.contact_id, r.recalled_at FROM recalls r
@@ -195,7 +206,8 @@ function countPeople({ campaign, day }: CohortDay): SQL {
       coalesce(sum(${unpaid}::numeric ^ 2), 0), ${sum(sql`${unpaid} * c.y`)},
       ${sum(sql`a.before`)}, ${sum(sql`a.before * a.before`)}, ${sum(sql`a.before * c.y`)},
       ${sum(sql`e.margin`)}, coalesce(sum(e.margin::numeric ^ 2), 0), coalesce(sum(e.margin::numeric * ${total}), 0),
-      coalesce(sum(e.margin::numeric * ${unpaid}), 0), count(*) FILTER (WHERE e.margin <> 0)
+      coalesce(sum(e.margin::numeric * ${unpaid}), 0), count(*) FILTER (WHERE e.margin <> 0),
+      count(*) FILTER (WHERE c.first), coalesce(sum(c.y) FILTER (WHERE c.first), 0)
     FROM cohort c
     LEFT JOIN cohort_acts a USING (contact_id, episode_id)
     LEFT JOIN cohort_costs k USING (contact_id, episode_id)

@@ -127,6 +127,13 @@ export function footnotes(data: OverviewData, speech: Speech): string[] {
         : `常被引用但容易高估：触达组总召回率 ${raw}，相对对照组 ${uplift}%。`,
     )
   }
+  if (!data.programme) {
+    notes.push(
+      en
+        ? 'What all campaigns bring together is not told: nobody is kept out of all of them. Set `control: 5%` in winback.yaml.'
+        : '无法得知全部活动合计的效果：没有人被排除在所有活动之外。请在 winback.yaml 中设置 `control: 5%`。',
+    )
+  }
   if (mixed > 0) {
     notes.push(
       en

@@ -2,10 +2,13 @@ import { sql } from 'drizzle-orm'
 import { registerChannels } from '../channels/channels.ts'
 import type { Step } from '../config/campaign.ts'
 import type { CampaignBook, VersionText } from '../config/compiled.ts'
+import { appliedNames } from '../config/versions.ts'
 import { type Database, rows } from '../database/connect.ts'
 import type { Split } from '../reports/effect.ts'
 import type { Goals } from '../reports/goals.ts'
 import { earnedBy } from '../reports/margins.ts'
+import { type ProgrammeData, readProgramme } from '../reports/programme.ts'
+import { programmeSheet } from '../reports/programme-text.ts'
 import type { CampaignQuestion, VariantShare } from '../reports/question.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { type SheetName, sheetReports } from '../reports/reports.ts'
@@ -123,6 +126,18 @@ export async function readSheet(
   const report: SheetReport<CampaignQuestion, unknown> = sheetReports[name] as never
   const data = await report.read(runtime.database, await questionOf(runtime, campaign, period))
   return { data, sheet: report.sheet(data, style) }
+}
+
+/** What all campaigns brought together, its figures and in words, as counted last. */
+export async function readProgrammeSheet(
+  runtime: Pick<Runtime, 'database' | 'book' | 'workspace'>,
+  now: Date,
+  style: TextStyle,
+): Promise<{ data: ProgrammeData; sheet: Sheet }> {
+  const names = await appliedNames(runtime.database)
+  const questions = await Promise.all(names.map((name) => questionOf(runtime, name, { now })))
+  const data = await readProgramme(runtime.database, questions, { now, share: runtime.workspace.control })
+  return { data, sheet: programmeSheet(data, style) }
 }
 
 /**

@@ -203,6 +203,20 @@ test('answers with any report by name, as text, JSON and CSV, and marks what els
     here,
   )
   expect(csv.stdout).toMatch(/^,people,share,of/)
+  // Of all campaigns together, beside them: the figure, or what is missing.
+  const monday = await run(['report', 'monday', '--locale', 'en', '--no-refresh'], here)
+  expect(monday.stdout).toMatch(/^All campaigns together\n/)
+  expect(monday.stdout.replaceAll(/\s+/g, ' ')).toContain('Set `control: 5%`')
+  expect((await json(['report', 'monday', '--no-refresh'])).data).toMatchObject({
+    programme: { data: { share: 0 }, sheet: { name: 'programme' } },
+  })
+  const alone = await run(['report', 'monday', 'graded-recall', '--locale', 'en', '--no-refresh'], here)
+  expect(alone.stdout).not.toContain('All campaigns together')
+  const whole = await run(
+    ['report', 'monday', '--csv', '--table', 'programme', '--locale', 'en', '--no-refresh'],
+    here,
+  )
+  expect(whole.stdout).toMatch(/^,people,complete,"came back, of the complete"/)
   expect((await run(['report', 'mondya', 'graded-recall'], here)).stderr).toContain('Did you mean monday?')
   expect((await run(['report', 'cost', '--csv', '--table', 'nothing'], here)).stderr).toContain(
     'kinds, prices, lines',

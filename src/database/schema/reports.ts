@@ -114,6 +114,9 @@ export const reportPeople = pgTable(
     marginCosts: numeric('margin_costs', { mode: 'number' }).notNull(),
     marginUnpaid: numeric('margin_unpaid', { mode: 'number' }).notNull(),
     buyers: count('buyers'),
+    /** Of the assigned and of the recalled, those for whom it was the first lapse in any campaign. */
+    firsts: count('firsts'),
+    firstsRecalled: count('firsts_recalled'),
   },
   (t) => [
     primaryKey({

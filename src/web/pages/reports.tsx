@@ -4,11 +4,11 @@ import { WinbackError } from '../../errors.ts'
 import { type CampaignLine, campaignsTable, readCampaigns } from '../../reports/campaigns.ts'
 import type { TextStyle } from '../../reports/report.ts'
 import { type SheetName, sheetReports } from '../../reports/reports.ts'
-import { csvOf } from '../../reports/sheet.ts'
+import { csvOf, type Sheet } from '../../reports/sheet.ts'
 import { openCounting } from '../../service/counting.ts'
-import { questionOf, readSheet, styleOfWorkspace } from '../../service/reporting.ts'
+import { questionOf, readProgrammeSheet, readSheet, styleOfWorkspace } from '../../service/reporting.ts'
 import { campaignTitles } from './campaign-titles.ts'
-import { Empty, Table } from './parts.tsx'
+import { Coded, Empty, Table } from './parts.tsx'
 import { SheetView } from './sheet.tsx'
 import { type PagesDependencies, page, type Visit } from './visit.ts'
 
@@ -58,6 +58,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
         const campaign = wanted ?? lines[0]?.campaign ?? names[0] ?? ''
         const titles = await campaignTitles(visit, names)
         const counts = await counting.freshen(campaign)
+        const programme = await readProgrammeSheet(visit.runtime, visit.now, styleOf(visit))
         const { sheet } = await readSheet(
           visit.runtime,
           'monday',
@@ -68,6 +69,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
         return await visit.show(
           say('Monday', '周一速览'),
           <>
+            {counts ? null : <Programme visit={visit} sheet={programme.sheet} />}
             {lines.length === 0 ? null : (
               <CampaignLines visit={visit} lines={lines} titles={titles} here={campaign} />
             )}
@@ -79,6 +81,15 @@ export function reportPages(dependencies: PagesDependencies): Hono {
             </p>
           </>,
         )
+      }),
+    )
+    .get(
+      '/programme.csv',
+      page(dependencies, 'look', async (visit) => {
+        const { c, runtime, now } = visit
+        const { sheet } = await readProgrammeSheet(runtime, now, styleOf(visit))
+        c.header('Content-Disposition', 'attachment; filename="programme.csv"')
+        return c.body(csvOf(sheet.tables), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
       }),
     )
     .get(
@@ -168,6 +179,46 @@ function CampaignLines(props: {
       </nav>
       <h2>{titles.get(here)}</h2>
     </>
+  )
+}
+
+/** What all campaigns brought together, or what is missing to say so: above everything a single one claims. */
+function Programme({ visit: { say }, sheet }: { visit: Visit; sheet: Sheet }) {
+  const tables = sheet.tables.filter(({ rows }) => rows.length > 0)
+  return (
+    <section class="card" id="programme" aria-labelledby="programme-title">
+      <h2 id="programme-title">{sheet.title}</h2>
+      {sheet.sentences.map(({ text, tone }) => (
+        <p class={tone}>
+          <Coded text={text} />
+        </p>
+      ))}
+      {tables.length === 0 ? null : (
+        <details>
+          <summary>{say('The figures', '具体数字')}</summary>
+          {tables.map((table) => (
+            <Table
+              label={table.title}
+              columns={table.columns.map(({ title, align }) => ({ title, num: align === 'right' }))}
+              rows={table.rows.map((row) => row.map(({ text }) => text))}
+            />
+          ))}
+          {sheet.notes.map((note) => (
+            <p class="soft">
+              <small>{note}</small>
+            </p>
+          ))}
+          <p>
+            <a
+              href="/programme.csv"
+              aria-label={say('All campaigns together, as CSV', '全部活动合计（CSV）')}
+            >
+              CSV
+            </a>
+          </p>
+        </details>
+      )}
+    </section>
   )
 }
 
