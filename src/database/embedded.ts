@@ -54,6 +54,7 @@ const LOG_LIMIT = 10_000_000
 export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const home = openHome(options.directory)
   let keeper: Keeper | undefined
+  let holding: Promise<Running>
   let stopped = false
 
   const hold = async (): Promise<Running> => {
@@ -63,7 +64,9 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
       keeper = server.keeper
       keeper.client.on('error', () => {})
       keeper.client.on('end', () => {
-        if (!stopped) hold().catch(() => {})
+        if (stopped) return
+        holding = hold()
+        holding.catch(() => {})
       })
       return server
     } finally {
@@ -71,13 +74,16 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
     }
   }
 
-  const server = await hold()
+  holding = hold()
+  const server = await holding
   return {
     url: server.url,
     pid: server.pid,
     stop: async () => {
       if (stopped) return
       stopped = true
+      // Being started again, it would be held by nobody who lets go.
+      await holding.catch(() => {})
       await letGo(home, keeper)
     },
   }

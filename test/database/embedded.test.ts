@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  watch,
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
@@ -19,7 +20,7 @@ import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Embedded, openEmbedded } from '../../src/database/embedded.ts'
 import { openBinaries, openHome, packagedBinaries } from '../../src/database/embedded-home.ts'
-import { isLiving, startOf } from '../../src/database/lock-file.ts'
+import { isLiving, startOf, takeLock } from '../../src/database/lock-file.ts'
 import { eventually } from '../support/eventually.ts'
 
 let directory: string
@@ -42,6 +43,15 @@ const gone = (pid: number) =>
   vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 20_000, interval: 10 })
 /** One that has ended may be reaped, and all that told of it gone, between any two looks. */
 const isRunning = (pid: number) => isLiving({ pid, started: startOf(pid) })
+/** Resolves when somebody asks for the lock: whoever does first writes a file beside it. */
+const nextAsks = () =>
+  new Promise<void>((resolve) => {
+    const watcher = watch(directory, (_, name) => {
+      if (!name?.startsWith('lock.')) return
+      watcher.close()
+      resolve()
+    })
+  })
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'winback-embedded-'))
@@ -108,10 +118,23 @@ describe('openEmbedded', () => {
     expect(await query(again, 'SELECT * FROM kept')).toEqual([])
   })
 
+  it('is let go while it is being started again', async () => {
+    const server = await start()
+    const release = await takeLock(join(directory, 'lock'), 0)
+    const asked = nextAsks()
+    process.kill(server.pid, 'SIGKILL')
+    await asked
+    const stopping = server.stop()
+    release()
+    await stopping
+    const again = await start()
+    await again.stop()
+    expect(isRunning(again.pid)).toBe(false)
+  })
+
   it('waits for a shutdown that is under way, then starts', async () => {
     const server = await start()
     await query(server, 'CREATE TABLE kept (id int)')
-    open.splice(0)
     process.kill(server.pid, 'SIGINT')
     const again = await start()
     expect(again.pid).not.toBe(server.pid)
