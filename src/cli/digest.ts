@@ -3,23 +3,23 @@ import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { parseAddress } from '../channels/email/address.ts'
 import { WinbackError } from '../errors.ts'
+import { languageOf } from '../reports/words.ts'
 import { makeDigest, sendDigest } from '../service/digest.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { appliedCampaign } from './campaigns.ts'
-import { chooseLocale } from './locale.ts'
+import { chooseLocale, type Spoken, sayIn, spoken } from './locale.ts'
 import type { Outcome } from './output.ts'
 import { describe, repeated, type Start } from './verb.ts'
 import { type DatabaseContext, shown, withWorkspace } from './workspace.ts'
 
-interface DigestOptions {
+interface DigestOptions extends Spoken {
   readonly to?: readonly string[]
   readonly campaign?: string
-  readonly locale?: string
   readonly save?: string
 }
 
 export function digest(start: Start): Command {
-  return describe('digest', {
+  const command = describe('digest', {
     group: 'look',
     summary: 'Monday’s page by e-mail, with its charts as pictures',
     description:
@@ -35,10 +35,9 @@ export function digest(start: Start): Command {
     .option('--to <address>', 'who gets it; repeatable', repeated)
     .option('--campaign <name>', 'one campaign (default: all)')
     .option('--save <folder>', 'writes it there instead of, or beside, sending')
-    .option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
-    .action((options: DigestOptions, command: Command) =>
-      start(command, (invocation) => withWorkspace(invocation, (context) => runDigest(context, options))),
-    )
+  return spoken(command).action((options: DigestOptions, command: Command) =>
+    start(command, (invocation) => withWorkspace(invocation, (context) => runDigest(context, options))),
+  )
 }
 
 export interface DigestResult {
@@ -61,13 +60,21 @@ async function runDigest(context: DatabaseContext, options: DigestOptions): Prom
   })
   const { database, clock, loaded } = context
   const runtime = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+  const locale = chooseLocale(options.locale)
+  const say = sayIn({ language: languageOf(locale) })
   const mail = await makeDigest(runtime, {
-    locale: chooseLocale(options.locale),
+    locale,
     campaigns: campaign === undefined ? undefined : [await appliedCampaign(context, campaign)],
   })
   if (!mail) {
     const data = { subject: '', to: [], files: [] }
-    return { data, text: 'No campaign was ever applied. Run `winback apply` first.' }
+    return {
+      data,
+      text: say(
+        'No campaign was ever applied. Run `winback apply` first.',
+        '尚未应用过任何活动。请先运行 `winback apply`。',
+      ),
+    }
   }
   const files: string[] = []
   if (save !== undefined) {
@@ -85,8 +92,10 @@ async function runDigest(context: DatabaseContext, options: DigestOptions): Prom
     data: { subject: mail.subject, to: addresses, files },
     text: [
       mail.subject,
-      ...(addresses.length > 0 ? [`Sent to ${addresses.join(', ')}.`] : []),
-      ...files.map((file) => `Wrote ${file}`),
+      ...(addresses.length > 0
+        ? [say(`Sent to ${addresses.join(', ')}.`, `已发送给 ${addresses.join('、')}。`)]
+        : []),
+      ...files.map((file) => say(`Wrote ${file}`, `已写入 ${file}`)),
     ].join('\n'),
   }
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { registerChannels } from '../channels/channels.ts'
 import { formatProblem } from '../config/problems.ts'
-import { ConfigError, WinbackError } from '../errors.ts'
+import { ConfigError, type Problem, WinbackError } from '../errors.ts'
+import { type Speech, speechOf } from '../reports/words.ts'
 import { openTemplates, readCampaigns } from './campaigns.ts'
 import { checkDatabase } from './doctor/database.ts'
 import {
@@ -18,12 +19,13 @@ import {
 } from './doctor/finding.ts'
 import { checkChannels, checkRedis } from './doctor/services.ts'
 import { EXIT, exitCodeOf } from './failure.ts'
+import { chooseLocale, type Say, type Spoken, sayIn, spoken } from './locale.ts'
 import { count, type Outcome } from './output.ts'
 import { describe, type Invocation, type Start } from './verb.ts'
 import { embeddedDirectory, openWorkspace, type WorkspaceContext, withWorkspace } from './workspace.ts'
 
 export function doctor(start: Start): Command {
-  return describe('doctor', {
+  const command = describe('doctor', {
     group: 'care',
     summary: 'Check everything Winback leans on, and say how to mend what is wrong',
     description:
@@ -33,15 +35,24 @@ export function doctor(start: Start): Command {
       ['winback doctor', 'one line a check'],
       ['winback doctor --json', 'for a monitor'],
     ],
-  }).action((_options: unknown, command: Command) => start(command, runDoctor))
+  })
+  return spoken(command).action((options: Spoken, command: Command) =>
+    start(command, (invocation) => runDoctor(invocation, options)),
+  )
 }
 
-async function runDoctor(invocation: Invocation): Promise<Outcome<{ ok: boolean; findings: Finding[] }>> {
-  const findings = await examine(invocation)
+async function runDoctor(
+  invocation: Invocation,
+  { locale }: Spoken,
+): Promise<Outcome<{ ok: boolean; findings: Finding[] }>> {
+  // A monitor looks for what it finds in English, whoever set the machine up.
+  const asked = chooseLocale(locale)
+  const speech = speechOf({ locale: invocation.output.json ? 'en' : asked })
+  const findings = await examine(invocation, speech)
   const broken = findings.filter((finding) => finding.state === 'wrong')
   return {
     data: { ok: broken.length === 0, findings },
-    text: `${formatFindings(findings, invocation.output.colors)}\n\n${verdictOf(findings)}`,
+    text: `${formatFindings(findings, invocation.output, speech.language)}\n\n${verdictOf(findings, sayIn(speech))}`,
     exitCode:
       broken.length === 0
         ? EXIT.fine
@@ -52,52 +63,68 @@ async function runDoctor(invocation: Invocation): Promise<Outcome<{ ok: boolean;
 }
 
 /** Every check that can be made: one that fails leaves out only those that need what it looked for. */
-async function examine(invocation: Invocation): Promise<Finding[]> {
-  const findings: Finding[] = [checkNode(process.versions.node)]
+async function examine(invocation: Invocation, speech: Speech): Promise<Finding[]> {
+  const say = sayIn(speech)
+  const findings: Finding[] = [checkNode(process.versions.node, say)]
   const context = await openWorkspace(invocation).catch((error: unknown) => {
-    findings.push(failed('workspace', error))
+    findings.push(failed('workspace', error, say))
     return undefined
   })
   if (!context) return findings
-  findings.push(fine('workspace', `${context.loaded.file} is right`))
-  findings.push(...(await checkTemplates(context)))
+  const { file } = context.loaded
+  findings.push(fine('workspace', say(`${file} is right`, `${file} 没有问题`)))
+  findings.push(...(await checkTemplates(context, say)))
   const embedded = embeddedDirectory(context.loaded.directory)
   if (context.loaded.definition.database.url === undefined && !existsSync(embedded)) {
     findings.push(
-      notYet('database', 'embedded, and not made yet', 'The first command that uses it makes it.'),
+      notYet(
+        'database',
+        say('embedded, and not made yet', '内置数据库，尚未建立'),
+        say('The first command that uses it makes it.', '第一条使用它的命令会建立它。'),
+      ),
     )
-  } else findings.push(...(await examineDatabase(invocation)))
-  findings.push(...(await checkRedis(context.loaded.definition.redis.url)))
+  } else findings.push(...(await examineDatabase(invocation, speech)))
+  findings.push(...(await checkRedis(context.loaded.definition.redis.url, say)))
   const { definition } = context.loaded
-  findings.push(...(await checkChannels(registerChannels(definition), definition.not_yet)))
+  findings.push(...(await checkChannels(registerChannels(definition), say, definition.not_yet)))
   return findings
 }
 
-async function examineDatabase(invocation: Invocation): Promise<Finding[]> {
+async function examineDatabase(invocation: Invocation, speech: Speech): Promise<Finding[]> {
   try {
-    return await withWorkspace(invocation, checkDatabase, { asIs: true })
+    return await withWorkspace(invocation, (context) => checkDatabase(context, speech), { asIs: true })
   } catch (error) {
-    return [failed('database', error)]
+    return [failed('database', error, sayIn(speech))]
   }
 }
 
 /** Node 20.19 is the oldest release the package is tested on. */
-export function checkNode(version: string): Finding {
+export function checkNode(version: string, say: Say): Finding {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   return major > 20 || (major === 20 && minor >= 19)
     ? fine('node', `Node.js ${version}`)
-    : wrong('node', `Node.js ${version} is too old`, 'Install Node.js 20.19 or newer.')
+    : wrong(
+        'node',
+        say(`Node.js ${version} is too old`, `Node.js ${version} 版本过旧`),
+        say('Install Node.js 20.19 or newer.', '请安装 Node.js 20.19 或更新的版本。'),
+      )
 }
 
-async function checkTemplates(context: WorkspaceContext): Promise<Finding[]> {
+async function checkTemplates(context: WorkspaceContext, say: Say): Promise<Finding[]> {
   const { directory, definition } = context.loaded
   // A machine that only runs what was applied has `winback.yaml` and nothing beside it.
   if (![definition.templates, definition.campaigns].some((folder) => existsSync(join(directory, folder)))) {
     return [
       notYet(
         'campaigns',
-        'no campaigns and no templates here: what was applied runs, and nothing can be applied',
-        'On a machine that only runs, nothing is to be done. Else run `winback init`.',
+        say(
+          'no campaigns and no templates here: what was applied runs, and nothing can be applied',
+          '这里没有活动和模板：已应用的照常运行，但不能再应用',
+        ),
+        say(
+          'On a machine that only runs, nothing is to be done. Else run `winback init`.',
+          '若本机只负责运行，则无需处理；否则请运行 `winback init`。',
+        ),
       ),
     ]
   }
@@ -106,37 +133,49 @@ async function checkTemplates(context: WorkspaceContext): Promise<Finding[]> {
     const errors = templates.set.problems().filter((problem) => problem.severity === 'error')
     const read = await readCampaigns(context, templates)
     const mistakes = read.problems.filter((problem) => problem.severity === 'error')
+    const wrongIn = (check: Check, found: readonly Problem[]) =>
+      found[0] &&
+      wrong(
+        check,
+        say(
+          `${count(found.length, 'error')}, such as ${formatProblem(found[0])}`,
+          `${found.length} 处错误，例如 ${formatProblem(found[0])}`,
+        ),
+        seeAll(say),
+      )
+    const [texts, files] = [templates.set.names().length, read.files.length]
     return [
-      errors[0]
-        ? wrong(
-            'templates',
-            `${count(errors.length, 'error')}, such as ${formatProblem(errors[0])}`,
-            VALIDATE,
-          )
-        : fine('templates', count(templates.set.names().length, 'template')),
-      mistakes[0]
-        ? wrong(
-            'campaigns',
-            `${count(mistakes.length, 'error')}, such as ${formatProblem(mistakes[0])}`,
-            VALIDATE,
-          )
-        : read.files.length === 0
-          ? notYet('campaigns', 'there is no campaign file', 'Run `winback init`, or write one.')
-          : fine('campaigns', `${count(read.files.length, 'campaign')} without a mistake`),
+      wrongIn('templates', errors) ?? fine('templates', say(count(texts, 'template'), `${texts} 个模板`)),
+      wrongIn('campaigns', mistakes) ??
+        (files === 0
+          ? notYet(
+              'campaigns',
+              say('there is no campaign file', '没有活动文件'),
+              say('Run `winback init`, or write one.', '请运行 `winback init`，或自己写一个。'),
+            )
+          : fine(
+              'campaigns',
+              say(`${count(files, 'campaign')} without a mistake`, `${files} 个活动，没有错误`),
+            )),
     ]
   } catch (error) {
-    return [failed('templates', error)]
+    return [failed('templates', error, say)]
   }
 }
 
-const VALIDATE = 'Run `winback validate` to see them all.'
+function seeAll(say: Say): string {
+  return say('Run `winback validate` to see them all.', '运行 `winback validate` 查看全部。')
+}
 
-function failed(check: Check, error: unknown): Finding {
+function failed(check: Check, error: unknown, say: Say): Finding {
   const remedy =
     error instanceof ConfigError
-      ? VALIDATE
+      ? seeAll(say)
       : error instanceof WinbackError && error.remedy
         ? error.remedy
-        : 'Run again with --verbose for more.'
-  return { ...wrong(check, reasonOf(error), remedy), unavailable: exitCodeOf(error) === EXIT.unavailable }
+        : say('Run again with --verbose for more.', '加上 --verbose 重新运行可看到更多信息。')
+  return {
+    ...wrong(check, reasonOf(error, say), remedy),
+    unavailable: exitCodeOf(error) === EXIT.unavailable,
+  }
 }

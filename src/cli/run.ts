@@ -229,10 +229,10 @@ function formatRun(result: RunVerbResult, context: DatabaseContext, speech: Spee
   if (result.deferred > 0) {
     sent.push(`${speech.count(result.deferred)} ${sentence(STATES, 'deferred', speech.language)}`)
   }
-  const messages = speech.language === 'en' ? 'Messages: ' : '消息：'
+  const messages = speech.language === 'en' ? `Messages: ${sent.join(', ')}` : `消息：${sent.join('，')}`
   return [
     ...lines,
-    ...(sent.length > 0 ? ['', ...wrap(`${messages}${sent.join(', ')}`, width)] : []),
+    ...(sent.length > 0 ? ['', ...wrap(messages, width)] : []),
     ...result.waiting.flatMap((each) => wrap(wait(each), width - 2).map((line) => `  ${colors.dim(line)}`)),
   ].join('\n')
 }

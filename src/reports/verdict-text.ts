@@ -155,10 +155,9 @@ export function footnotes(data: OverviewData, speech: Speech): string[] {
 /** Versions whose share held out can no longer be read: whoever reads figures of theirs must know that nothing was checked. */
 export function unknownSplitNotes({ unknownVersions }: SplitCheck, { language }: Speech): string[] {
   if (unknownVersions.length === 0) return []
-  const versions = unknownVersions.join(', ')
   return [
     language === 'en'
-      ? `The split of version ${versions} is not known; its groups were not checked.`
-      : `版本 ${versions} 的分组比例未知，未做检查。`,
+      ? `The split of version ${unknownVersions.join(', ')} is not known; its groups were not checked.`
+      : `版本 ${unknownVersions.join('、')} 的分组比例未知，未做检查。`,
   ]
 }

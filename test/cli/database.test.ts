@@ -240,6 +240,9 @@ test('answers with any report by name, as text, JSON and CSV, and marks what els
   }
   const digest = await json(['digest', '--save', 'digest', '--locale', 'en'])
   expect(digest).toMatchObject({ code: 0, data: { to: [], files: [expect.stringContaining('digest.html')] } })
+  const chinese = await run(['digest', '--save', 'digest', '--locale', 'zh-CN'], here)
+  expect(chinese.stdout).toMatch(/^已写入 .*digest\.html$/m)
+  expect(chinese.stdout).not.toContain('Wrote')
   expect((await run(['digest'], here)).code).toBe(2)
   expect((await run(['annotate', '--remove', '1'], here)).stdout).toContain(
     'Nothing was noted yet: `winback annotate',

@@ -6,9 +6,14 @@ import { judgeClock, judgeFeed } from '../../src/cli/doctor/database.ts'
 import { fine, formatFindings, notYet, unavailable, verdictOf, wrong } from '../../src/cli/doctor/finding.ts'
 import { checkChannels, checkRedis } from '../../src/cli/doctor/services.ts'
 import { checkNode } from '../../src/cli/doctor.ts'
+import { sayIn } from '../../src/cli/locale.ts'
 import { workspace } from '../../src/config/workspace.ts'
 import { shortageOf } from '../../src/offers/pools.ts'
 import { hasRedis, startRedis } from '../support/redis.ts'
+import { scratchDirectory } from '../support/scratch.ts'
+import { run } from './command.ts'
+
+const english = sayIn({ language: 'en' })
 
 test.each([
   ['20.18.3', 'wrong'],
@@ -16,7 +21,7 @@ test.each([
   ['20.19.0', 'ok'],
   ['22.0.0', 'ok'],
 ])('Node.js %s is %s', (version, state) => {
-  expect(checkNode(version).state).toBe(state)
+  expect(checkNode(version, english).state).toBe(state)
 })
 
 test('offers that run low, or whose codes end soon, are said before they are gone', () => {
@@ -37,20 +42,20 @@ test('offers that run low, or whose codes end soon, are said before they are gon
 })
 
 test('clocks that are apart are wrong, unless the answer took as long as that', () => {
-  expect(judgeClock(200, 1).state).toBe('ok')
-  expect(judgeClock(60_000, 100)).toMatchObject({
+  expect(judgeClock(200, 1, english).state).toBe('ok')
+  expect(judgeClock(60_000, 100, english)).toMatchObject({
     state: 'wrong',
     found: expect.stringContaining('60 s behind'),
   })
-  expect(judgeClock(-60_000, 100).found).toContain('60 s ahead of')
-  expect(judgeClock(8000, 8000).state).toBe('ok')
+  expect(judgeClock(-60_000, 100, english).found).toContain('60 s ahead of')
+  expect(judgeClock(8000, 8000, english).state).toBe('ok')
 })
 
 test('the feed is judged by its newest event', () => {
   const now = new Date('2026-01-10T12:00:00Z')
   const types = ['session', 'order']
   const judge = (newest: string | null, contacts = 5) =>
-    judgeFeed(newest === null ? null : new Date(newest), contacts, now, types)
+    judgeFeed(newest === null ? null : new Date(newest), contacts, now, types, english)
   expect(judge(null, 0)).toMatchObject({ state: 'not_yet', mend: expect.stringContaining('import contacts') })
   expect(judge(null)).toMatchObject({ state: 'not_yet', found: '5 contacts and not one session or order' })
   expect(judge('2026-01-10T09:00:00Z')).toMatchObject({
@@ -69,7 +74,7 @@ test('a finding is a line, and under it how to mend it', () => {
     wrong('database', 'bad', 'Mend it.'),
     notYet('feed', 'empty', 'Fill it.'),
   ]
-  expect(formatFindings(findings, pc.createColors(false))).toBe(
+  expect(formatFindings(findings, { colors: pc.createColors(false), width: 60 }, 'en')).toBe(
     [
       'ok       node      good',
       'wrong    database  bad',
@@ -78,10 +83,67 @@ test('a finding is a line, and under it how to mend it', () => {
       '                   → Fill it.',
     ].join('\n'),
   )
-  expect(verdictOf(findings)).toBe('One thing is wrong.')
-  expect(verdictOf([...findings, unavailable('queue', 'down', 'Start it.')])).toBe('2 things are wrong.')
-  expect(verdictOf([fine('node', 'good'), notYet('feed', 'empty', 'Fill it.')])).toContain('Nothing is wrong')
-  expect(verdictOf([fine('node', 'good')])).toBe('Everything is in order.')
+  expect(verdictOf(findings, english)).toBe('One thing is wrong.')
+  expect(verdictOf([...findings, unavailable('queue', 'down', 'Start it.')], english)).toBe(
+    '2 things are wrong.',
+  )
+  expect(verdictOf([fine('node', 'good'), notYet('feed', 'empty', 'Fill it.')], english)).toContain(
+    'Nothing is wrong',
+  )
+  expect(verdictOf([fine('node', 'good')], english)).toBe('Everything is in order.')
+})
+
+test('what does not fit stays under its own column, in either language', () => {
+  const findings = [
+    fine('node', 'Node.js 22.0.0'),
+    wrong(
+      'channels',
+      'email: 127.0.0.1:1025 cannot be used: connect ECONNREFUSED',
+      'Set SMTP_HOST to your mail server; or run `winback start`.',
+    ),
+  ]
+  const style = { colors: pc.createColors(false), width: 60 }
+  expect(formatFindings(findings, style, 'en')).toBe(
+    [
+      'ok       node      Node.js 22.0.0',
+      'wrong    channels  email: 127.0.0.1:1025 cannot be used:',
+      '                   connect ECONNREFUSED',
+      '                   → Set SMTP_HOST to your mail server; or',
+      '                     run `winback start`.',
+    ].join('\n'),
+  )
+  expect(formatFindings([wrong('channels', '不可用', '请设置。')], style, 'zh-CN')).toBe(
+    '有误  渠道  不可用\n            → 请设置。',
+  )
+})
+
+test('every finding, its remedy and the verdict are in the language asked for; for a monitor in English', async () => {
+  const chinese = sayIn({ language: 'zh-CN' })
+  const found = [
+    checkNode('18.0.0', chinese),
+    judgeClock(60_000, 100, chinese),
+    judgeFeed(null, 0, new Date(0), [], chinese),
+    judgeFeed(null, 5, new Date(0), ['session'], chinese),
+    judgeFeed(new Date(0), 5, new Date(86_400_000 * 9), ['session'], chinese),
+    ...(await checkRedis(undefined, chinese)),
+  ]
+  for (const { found: text, mend } of found) {
+    expect(text).toMatch(/[一-鿿]/)
+    if (mend !== undefined) expect(mend).toMatch(/[一-鿿].*。$/)
+  }
+  expect(verdictOf(found, chinese)).toBe('有 3 项有误。')
+
+  const cwd = scratchDirectory()
+  await run(['init'], { cwd })
+  const said = await run(['doctor', '--locale', 'zh-CN'], { cwd })
+  const lines = said.stdout.split('\n').filter((line) => /^\S/.test(line))
+  expect(lines.length).toBeGreaterThan(7)
+  for (const line of lines) expect(line).toMatch(/^(正常|待办|有误|有 \d 项有误。|没有错误)/)
+  expect(said.stdout).not.toMatch(/\b(ok|wrong|not yet|templates|campaigns)\b/)
+  const { findings } = JSON.parse((await run(['doctor', '--locale', 'zh-CN', '--json'], { cwd })).stdout) as {
+    findings: { found: string }[]
+  }
+  for (const { found: text } of findings) expect(text).not.toMatch(/[一-鿿]/)
 })
 
 test('a mail server that is not there does not hide the other channels', async () => {
@@ -93,7 +155,7 @@ test('a mail server that is not there does not hide the other channels', async (
     locales: ['en'],
     channels: { email: { from: 'shop@example.com', smtp: { host: '127.0.0.1', port: 1 } }, log: {} },
   })
-  const findings = await checkChannels(registerChannels(definition))
+  const findings = await checkChannels(registerChannels(definition), english)
   expect(findings).toMatchObject([
     {
       ...{ state: 'wrong', unavailable: true, found: expect.stringContaining('email: ') },
@@ -104,11 +166,11 @@ test('a mail server that is not there does not hide the other channels', async (
 })
 
 test('without Redis, the queue is on the database', async () => {
-  expect(await checkRedis(undefined)).toMatchObject([{ state: 'ok' }])
+  expect(await checkRedis(undefined, english)).toMatchObject([{ state: 'ok' }])
 })
 
 test('a Redis that does not answer is named without its password', async () => {
-  const [finding] = await checkRedis('redis://user:secret@127.0.0.1:1')
+  const [finding] = await checkRedis('redis://user:secret@127.0.0.1:1', english)
   expect(finding).toMatchObject({ state: 'wrong', unavailable: true })
   expect(finding?.found).toContain('127.0.0.1:1 cannot be used: connect ECONNREFUSED')
   expect(JSON.stringify(finding)).not.toContain('secret')
@@ -119,15 +181,15 @@ describe.skipIf(!hasRedis())('with Redis', () => {
     const server = await startRedis()
     const redis = new Redis(server.url)
     try {
-      expect(await checkRedis(server.url)).toMatchObject([
+      expect(await checkRedis(server.url, english)).toMatchObject([
         { state: 'ok', found: expect.stringContaining('noeviction') },
       ])
       await redis.config('SET', 'maxmemory-policy', 'allkeys-lru')
-      expect(await checkRedis(server.url)).toMatchObject([
+      expect(await checkRedis(server.url, english)).toMatchObject([
         { state: 'wrong', found: expect.stringContaining('allkeys-lru') },
       ])
       await redis.config('SET', 'requirepass', 'right')
-      expect(await checkRedis(server.url.replace('//', '//:wrong@'))).toMatchObject([
+      expect(await checkRedis(server.url.replace('//', '//:wrong@'), english)).toMatchObject([
         { state: 'wrong', found: expect.stringContaining('WRONGPASS') },
       ])
     } finally {

@@ -165,6 +165,17 @@ describe('a plan in Chinese', () => {
     expect(rest.match(/[A-Za-z]{2,}/g) ?? []).toEqual([])
   })
 
+  it('lists the channels of a step the Chinese way', () => {
+    const byChannel = [
+      { channel: 'email', messages: 700 },
+      { channel: 'sms', messages: 100 },
+    ]
+    const steps = plan.audience.steps.map((each) => ({ ...each, channels: ['email', 'sms'], byChannel }))
+    const change = { audience: { ...plan.audience, steps } }
+    expect(text('zh-CN', change)).toContain('邮件 700、短信 100')
+    expect(text('en', change)).toContain('email 700, sms 100')
+  })
+
   it('lines its columns up, and writes money, dates and shares the Chinese way', () => {
     const lines = text('zh-CN').split('\n')
     const from = lines.findIndex((line) => line.startsWith('  阶段') && line.includes('high_value'))

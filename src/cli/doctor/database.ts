@@ -6,7 +6,10 @@ import { lastToCompare } from '../../contacts/whole-numbers.ts'
 import { rows } from '../../database/connect.ts'
 import { pendingMigrations } from '../../database/migrate.ts'
 import { readShortages } from '../../offers/pools.ts'
+import type { Speech } from '../../reports/words.ts'
+import { shortageFinding } from '../../service/plan/sentences.ts'
 import { openRuntime } from '../../service/runtime.ts'
+import { type Say, sayIn } from '../locale.ts'
 import { type DatabaseContext, embeddedDirectory, shown } from '../workspace.ts'
 import { type Finding, fine, notYet, reasonOf, wrong } from './finding.ts'
 
@@ -16,66 +19,88 @@ const TOLERATED_SKEW_MS = 5000
 const FEED_MAX_AGE_S = 36 * 3600
 
 /** Everything that can be asked of an open database, whether or not it was ever migrated. */
-export async function checkDatabase(context: DatabaseContext): Promise<Finding[]> {
+export async function checkDatabase(context: DatabaseContext, speech: Speech): Promise<Finding[]> {
   const { database, engine } = context
+  const say = sayIn(speech)
+  const folder = shown(embeddedDirectory(context.loaded.directory))
   const place =
     engine.kind === 'embedded'
-      ? `embedded, data in ${shown(embeddedDirectory(context.loaded.directory))}`
-      : `at ${hostOf(database.url)}`
-  const findings = [fine('database', `PostgreSQL ${engine.version} ${place}, schema ${database.schema}`)]
-  findings.push(await checkClock(context))
+      ? say(`embedded, data in ${folder}`, `内置，数据位于 ${folder}`)
+      : say(`at ${hostOf(database.url)}`, `位于 ${hostOf(database.url)}`)
+  const findings = [
+    fine(
+      'database',
+      say(
+        `PostgreSQL ${engine.version} ${place}, schema ${database.schema}`,
+        `PostgreSQL ${engine.version}（${place}），schema ${database.schema}`,
+      ),
+    ),
+  ]
+  findings.push(await checkClock(context, say))
   const pending = await pendingMigrations(database)
   findings.push(
     pending.length === 0
-      ? fine('migrations', 'up to date')
+      ? fine('migrations', say('up to date', '已是最新'))
       : notYet(
           'migrations',
-          `${pending.length} pending: ${pending.join(', ')}`,
-          'The next command that uses the database applies them.',
+          say(
+            `${pending.length} pending: ${pending.join(', ')}`,
+            `有 ${pending.length} 项待执行：${pending.join('、')}`,
+          ),
+          say('The next command that uses the database applies them.', '下一条使用数据库的命令会自动执行。'),
         ),
   )
   if (pending.length === 0)
     findings.push(
-      await checkFeed(context),
-      ...(await checkNumbers(context)),
-      ...(await checkSwitches(context)),
-      ...(await checkOffers(context)),
-      ...(await checkVersions(context)),
+      await checkFeed(context, say),
+      ...(await checkNumbers(context, say)),
+      ...(await checkSwitches(context, say)),
+      ...(await checkOffers(context, speech)),
+      ...(await checkVersions(context, say)),
     )
   return findings
 }
 
-async function checkClock({ database }: DatabaseContext): Promise<Finding> {
+async function checkClock({ database }: DatabaseContext, say: Say): Promise<Finding> {
   const before = Date.now()
   const [answer] = await rows<{ now: Date }>(database, sql`SELECT clock_timestamp() AS now`)
   const after = Date.now()
   const skew = (answer?.now.getTime() ?? before) - (before + after) / 2
-  return judgeClock(skew, (after - before) / 2)
+  return judgeClock(skew, (after - before) / 2, say)
 }
 
 /** @param skew how far the database is ahead, ms; @param doubt half the round trip, ms */
-export function judgeClock(skew: number, doubt: number): Finding {
+export function judgeClock(skew: number, doubt: number, say: Say): Finding {
   const apart = Math.abs(skew)
   if (apart - doubt <= TOLERATED_SKEW_MS) {
     return fine(
       'clock',
-      apart - doubt < 1000 ? 'agrees with the database' : `${Math.round(apart)} ms apart from the database`,
+      apart - doubt < 1000
+        ? say('agrees with the database', '与数据库一致')
+        : say(`${Math.round(apart)} ms apart from the database`, `与数据库相差 ${Math.round(apart)} 毫秒`),
     )
   }
+  const seconds = Math.round(apart / 1000)
   return wrong(
     'clock',
-    `this machine is ${Math.round(apart / 1000)} s ${skew > 0 ? 'behind' : 'ahead of'} the database`,
-    'Let both keep time by NTP (`timedatectl set-ntp true`).',
+    say(
+      `this machine is ${seconds} s ${skew > 0 ? 'behind' : 'ahead of'} the database`,
+      `本机比数据库${skew > 0 ? '慢' : '快'} ${seconds} 秒`,
+    ),
+    say(
+      'Let both keep time by NTP (`timedatectl set-ntp true`).',
+      '请让两者都用 NTP 校时（`timedatectl set-ntp true`）。',
+    ),
   )
 }
 
-async function checkFeed({ database, clock, loaded }: DatabaseContext): Promise<Finding> {
+async function checkFeed({ database, clock, loaded }: DatabaseContext, say: Say): Promise<Finding> {
   const types = loaded.definition.activity
   const [newest] = await rows<{ at: Date | null; contacts: number }>(
     database,
     sql`SELECT (SELECT max(newest_at) FROM feed_days) AS at, (SELECT count(*) FROM contact_activity) AS contacts`,
   )
-  return judgeFeed(newest?.at ?? null, newest?.contacts ?? 0, clock.now(), types)
+  return judgeFeed(newest?.at ?? null, newest?.contacts ?? 0, clock.now(), types, say)
 }
 
 export function judgeFeed(
@@ -83,22 +108,44 @@ export function judgeFeed(
   contacts: number,
   now: Date,
   types: readonly string[],
+  say: Say,
 ): Finding {
   if (contacts === 0) {
-    return notYet('feed', 'there are no contacts yet', 'Run `winback import contacts FILE`.')
+    return notYet(
+      'feed',
+      say('there are no contacts yet', '还没有联系人'),
+      say('Run `winback import contacts FILE`.', '请运行 `winback import contacts FILE`。'),
+    )
   }
+  const many = contacts.toLocaleString('en')
   if (newest === null) {
     return notYet(
       'feed',
-      `${contacts.toLocaleString('en')} contacts and not one ${types.join(' or ')}`,
-      'Run `winback import activity FILE`: without activity everybody looks inactive since they signed up.',
+      say(
+        `${many} contacts and not one ${types.join(' or ')}`,
+        `有 ${many} 位联系人，却没有任何 ${types.join(' 或 ')}`,
+      ),
+      say(
+        'Run `winback import activity FILE`: without activity everybody looks inactive since they signed up.',
+        '请运行 `winback import activity FILE`：没有活动数据，每个人看起来都像注册后从未活跃。',
+      ),
     )
   }
   const age = Math.max(0, Math.round((now.getTime() - newest.getTime()) / 1000))
-  const words = `newest activity ${newest.toISOString()}, ${roughly(age)} ago`
+  const words = say(
+    `newest activity ${newest.toISOString()}, ${roughly(age)} ago`,
+    `最新活动 ${newest.toISOString()}，距今 ${roughly(age)}`,
+  )
   return age <= FEED_MAX_AGE_S
     ? fine('feed', words)
-    : wrong('feed', words, 'See why no activity comes in: a broken tracker makes everyone look inactive.')
+    : wrong(
+        'feed',
+        words,
+        say(
+          'See why no activity comes in: a broken tracker makes everyone look inactive.',
+          '请查明为何没有新的活动数据：埋点中断会让每个人看起来都不活跃。',
+        ),
+      )
 }
 
 /** `45m`, `3h`, `12d`: the largest unit that fits. */
@@ -108,45 +155,64 @@ function roughly(seconds: number): string {
 }
 
 /** Whose numbers are still told apart by the countries that were named before. */
-async function checkNumbers({ database, loaded }: DatabaseContext): Promise<Finding[]> {
+async function checkNumbers({ database, loaded }: DatabaseContext, say: Say): Promise<Finding[]> {
   const last = await lastToCompare(database, countriesOf(loaded.definition.channels))
   if (last === undefined || last === 0) return []
   return [
     notYet(
       'numbers',
-      'winback.yaml names other countries of numbers than contacts were last compared by: who is one person, and who is ' +
-        'on the do-not-contact list, is still as it was',
-      'The next `winback start`, `winback sync` or import of contacts compares them anew.',
+      say(
+        'winback.yaml names other countries of numbers than contacts were last compared by: who is one person, and who is ' +
+          'on the do-not-contact list, is still as it was',
+        'winback.yaml 中号码的国家与上次比对联系人时不同：谁是同一个人、谁在免打扰名单上，仍按之前的结果',
+      ),
+      say(
+        'The next `winback start`, `winback sync` or import of contacts compares them anew.',
+        '下一次 `winback start`、`winback sync` 或导入联系人时会重新比对。',
+      ),
     ),
   ]
 }
 
-async function checkSwitches({ database }: DatabaseContext): Promise<Finding[]> {
+async function checkSwitches({ database }: DatabaseContext, say: Say): Promise<Finding[]> {
   const thrown = await rows<{ scope: string; name: string; state: string; reason: string }>(
     database,
     sql`SELECT scope, name, state, reason FROM switches ORDER BY scope, name`,
   )
   return thrown.map(({ scope, name, state, reason }) => {
-    const what = scope === 'workspace' ? 'everything' : `${scope} ${name}`
+    const [what, zh] =
+      scope === 'workspace'
+        ? ['everything', '全部']
+        : [`${scope} ${name}`, `${SCOPES[scope] ?? scope} ${name} `]
     return state === 'stopped'
       ? notYet(
           'switches',
-          `${what} is stopped for good: ${reason}`,
-          'It takes nobody in. To begin anew, give the campaign another name in its file and apply it.',
+          say(`${what} is stopped for good: ${reason}`, `${zh}已永久停止：${reason}`),
+          say(
+            'It takes nobody in. To begin anew, give the campaign another name in its file and apply it.',
+            '它不再纳入任何人。要重新开始，请在文件中给活动换一个名称再应用。',
+          ),
         )
-      : notYet('switches', `${what} is paused: ${reason}`, 'Run `winback resume` when it may go on.')
+      : notYet(
+          'switches',
+          say(`${what} is paused: ${reason}`, `${zh}已暂停：${reason}`),
+          say('Run `winback resume` when it may go on.', '可以继续时请运行 `winback resume`。'),
+        )
   })
 }
 
+const SCOPES: Readonly<Record<string, string>> = { campaign: '活动', channel: '渠道' }
+
 /** Stocks and imported codes that run low or out, or that end before many more can be given. */
-async function checkOffers(context: DatabaseContext): Promise<Finding[]> {
+async function checkOffers(context: DatabaseContext, speech: Speech): Promise<Finding[]> {
   const { database, clock, loaded } = context
   const { book } = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
   const findings: Finding[] = []
   for (const name of await appliedNames(database)) {
     const offers = (await book.currentText(name))?.definition.offers ?? {}
-    for (const { state, found, mend } of await readShortages(database, clock.now(), name, offers)) {
-      findings.push(state === 'out' ? wrong('offers', found, mend) : notYet('offers', found, mend))
+    for (const shortage of await readShortages(database, clock.now(), name, offers)) {
+      const { found, mend } = shortageFinding(shortage, name, speech)
+      findings.push(shortage.state === 'out' ? wrong('offers', found, mend) : notYet('offers', found, mend))
     }
   }
   return findings
@@ -156,7 +222,7 @@ async function checkOffers(context: DatabaseContext): Promise<Finding[]> {
  * Versions that were right when they were applied and no longer are: of a format this Winback does not read, or with a
  * template set that is gone. One that nobody is taken in by or still in is of interest to reports alone.
  */
-async function checkVersions({ database, clock, loaded }: DatabaseContext): Promise<Finding[]> {
+async function checkVersions({ database, clock, loaded }: DatabaseContext, say: Say): Promise<Finding[]> {
   const { book } = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
   const versions = await rows<{ campaign: string; version: number; current: boolean; live: boolean }>(
     database,
@@ -166,25 +232,46 @@ async function checkVersions({ database, clock, loaded }: DatabaseContext): Prom
   )
   const findings: Finding[] = []
   for (const { campaign, version, current, live } of versions) {
-    const name = `${campaign} version ${version}`
+    const name = say(`${campaign} version ${version}`, `${campaign} 版本 ${version}`)
+    const upgrade = say(
+      'Run the Winback it was applied with, or a newer one; or mend its file, and run `winback apply`.',
+      '请使用应用它时的 Winback 或更新的版本；或修改其文件，再运行 `winback apply`。',
+    )
     const { definition } = await book.text(campaign, version)
     const lost = [
-      ...(definition.goals ? [] : ['its goals, so that its margin is what was known last']),
-      ...(definition.holdout === undefined ? ['its holdout, so that its groups are not checked'] : []),
+      ...(definition.goals
+        ? []
+        : [
+            say('its goals, so that its margin is what was known last', '目标，因此毛利沿用最后一次已知的值'),
+          ]),
+      ...(definition.holdout === undefined
+        ? [say('its holdout, so that its groups are not checked', '对照组比例，因此不检查分组')]
+        : []),
     ]
-    if (lost.length > 0)
-      findings.push(notYet('versions', `${name}: reports cannot read ${lost.join(', and ')}`, UPGRADE))
+    if (lost.length > 0) {
+      const what = say(
+        `${name}: reports cannot read ${lost.join(', and ')}`,
+        `${name}：报表读不到${lost.join('；读不到')}`,
+      )
+      findings.push(notYet('versions', what, upgrade))
+    }
     if (!current && !live) continue
-    const why = await book.campaign(campaign, version).then(() => undefined, reasonOf)
+    const why = await book.campaign(campaign, version).then(
+      () => undefined,
+      (error: unknown) => reasonOf(error, say),
+    )
     if (why === undefined) continue
-    const halted = current ? 'it takes nobody in' : 'what it began does not go on'
-    findings.push(wrong('versions', `${name} can no longer be read, and ${halted}: ${why}`, UPGRADE))
+    const halted = current
+      ? say('it takes nobody in', '不再纳入任何人')
+      : say('what it began does not go on', '已开始的部分不再继续')
+    const what = say(
+      `${name} can no longer be read, and ${halted}: ${why}`,
+      `${name} 已无法读取，${halted}：${why}`,
+    )
+    findings.push(wrong('versions', what, upgrade))
   }
   return findings
 }
-
-const UPGRADE =
-  'Run the Winback it was applied with, or a newer one; or mend its file, and run `winback apply`.'
 
 /** Host, port and database of a connection URL; never its password. */
 function hostOf(url: string): string {

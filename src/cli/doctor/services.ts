@@ -1,19 +1,27 @@
 import { Redis } from 'ioredis'
 import { type ChannelRegistry, openChannels } from '../../channels/channels.ts'
 import { messageOf, WinbackError } from '../../errors.ts'
+import type { Say } from '../locale.ts'
 import { type Finding, fine, unavailable, wrong } from './finding.ts'
 
 const PATIENCE_MS = 3000
 
 /** The queue's engine: whether Redis answers, is new enough, and never throws jobs away for want of memory. */
-export async function checkRedis(url: string | undefined): Promise<Finding[]> {
-  if (url === undefined) return [fine('queue', 'on the database (set REDIS_URL to use Redis)')]
+export async function checkRedis(url: string | undefined, say: Say): Promise<Finding[]> {
+  if (url === undefined) {
+    return [
+      fine(
+        'queue',
+        say('on the database (set REDIS_URL to use Redis)', '使用数据库（设置 REDIS_URL 则使用 Redis）'),
+      ),
+    ]
+  }
   // Several hosts are the nodes of a Cluster: each is asked by itself.
   const [scheme = 'redis:', hosts = ''] = url.split('//')
-  return Promise.all(hosts.split(',').map((host) => checkNode(`${scheme}//${host}`)))
+  return Promise.all(hosts.split(',').map((host) => checkNode(`${scheme}//${host}`, say)))
 }
 
-async function checkNode(url: string): Promise<Finding> {
+async function checkNode(url: string, say: Say): Promise<Finding> {
   const name = url.replace(/^.*@/, '').replace(/^rediss?:\/\//, '')
   const redis = new Redis(url, {
     lazyConnect: true,
@@ -34,16 +42,34 @@ async function checkNode(url: string): Promise<Finding> {
     if (policy !== undefined && policy !== 'noeviction') {
       return wrong(
         'queue',
-        `Redis ${version} at ${name} may throw jobs away: maxmemory-policy is ${policy}`,
-        'Set `maxmemory-policy noeviction` in redis.conf. (Nothing would be lost, but much done again.)',
+        say(
+          `Redis ${version} at ${name} may throw jobs away: maxmemory-policy is ${policy}`,
+          `${name} 的 Redis ${version} 可能丢弃任务：maxmemory-policy 为 ${policy}`,
+        ),
+        say(
+          'Set `maxmemory-policy noeviction` in redis.conf. (Nothing would be lost, but much done again.)',
+          '请在 redis.conf 中设置 `maxmemory-policy noeviction`（不会丢失数据，但许多工作要重做）。',
+        ),
       )
     }
-    return fine('queue', `Redis ${version} at ${name}${policy ? `, maxmemory-policy ${policy}` : ''}`)
+    return fine(
+      'queue',
+      say(
+        `Redis ${version} at ${name}${policy ? `, maxmemory-policy ${policy}` : ''}`,
+        `${name} 的 Redis ${version}${policy ? `，maxmemory-policy 为 ${policy}` : ''}`,
+      ),
+    )
   } catch (error) {
     return unavailable(
       'queue',
-      `Redis at ${name} cannot be used: ${messageOf(why ?? error)}`,
-      'Check REDIS_URL, its password too, and that the server is up; without it the queue runs on the database.',
+      say(
+        `Redis at ${name} cannot be used: ${messageOf(why ?? error)}`,
+        `${name} 的 Redis 无法使用：${messageOf(why ?? error)}`,
+      ),
+      say(
+        'Check REDIS_URL, its password too, and that the server is up; without it the queue runs on the database.',
+        '请检查 REDIS_URL（包括密码）以及服务器是否在运行；不设置它时，队列使用数据库。',
+      ),
     )
   } finally {
     redis.disconnect()
@@ -62,27 +88,44 @@ async function memoryPolicy(redis: Redis): Promise<string | undefined> {
  */
 export async function checkChannels(
   registry: ChannelRegistry,
+  say: Say,
   notYet: readonly string[] = [],
 ): Promise<Finding[]> {
   let open: ReturnType<typeof openChannels>
   try {
     open = openChannels(registry)
   } catch (error) {
-    return [wrong('channels', messageOf(error), 'Mend `channels` in winback.yaml.')]
+    return [
+      wrong(
+        'channels',
+        messageOf(error),
+        say('Mend `channels` in winback.yaml.', '请修改 winback.yaml 中的 `channels`。'),
+      ),
+    ]
   }
   const awaited = notYet.map((name) =>
-    fine('channels', `${name}: not set up yet (\`not_yet\` in winback.yaml), so nobody is reached on it`),
+    fine(
+      'channels',
+      say(
+        `${name}: not set up yet (\`not_yet\` in winback.yaml), so nobody is reached on it`,
+        `${name}：尚未配置（winback.yaml 的 \`not_yet\`），因此不会通过它触达任何人`,
+      ),
+    ),
   )
   const found = await Promise.all(
     [...open].map(async ([name, channel]) => {
       try {
-        return fine('channels', `${name}: ${await channel.check()}`)
+        const answer = await channel.check()
+        return fine('channels', say(`${name}: ${answer}`, `${name}：${answer}`))
       } catch (error) {
         return unavailable(
           'channels',
-          `${name}: ${messageOf(error)}`,
+          say(`${name}: ${messageOf(error)}`, `${name}：${messageOf(error)}`),
           (error instanceof WinbackError && error.remedy) ||
-            `Check \`channels.${name}\` in winback.yaml and that the provider lets this machine in.`,
+            say(
+              `Check \`channels.${name}\` in winback.yaml and that the provider lets this machine in.`,
+              `请检查 winback.yaml 中的 \`channels.${name}\`，以及服务商是否允许本机访问。`,
+            ),
         )
       } finally {
         await channel.close()

@@ -190,7 +190,7 @@ function outlook(plan: CampaignPlan, { speech, paint, width, word }: Pen): strin
     return [
       step.tier,
       step.step,
-      channelShares(step, speech).join(', '),
+      channelShares(step, speech).join(speech.language === 'en' ? ', ' : '、'),
       messages,
       why.join(speech.language === 'en' ? '; ' : '；'),
     ]

@@ -250,19 +250,29 @@ export function shortageText(
   }
 }
 
-/** The same at a terminal, with what mends it. */
+/** The same at a terminal, and what mends it. */
+export function shortageFinding(
+  shortage: PlanFigures['shortages'][number],
+  campaign: string,
+  speech: Speech,
+): { readonly found: string; readonly mend: string } {
+  const { lack, offer, found, mend } = shortage
+  if (speech.language === 'en') return { found, mend }
+  const remedy =
+    lack === 'stock_out' || lack === 'stock_low'
+      ? '请在活动文件中调高 `stock` 后应用，或为该步骤设置 `otherwise`。'
+      : `请运行 \`winback import codes ${campaign}.${offer} FILE\`。`
+  return { found: `${campaign}.${shortageText(shortage, speech)}`, mend: remedy }
+}
+
+/** {@link shortageFinding} as one text. */
 export function shortageWarning(
   shortage: PlanFigures['shortages'][number],
   campaign: string,
   speech: Speech,
 ): string {
-  const { lack, offer, found, mend } = shortage
-  if (speech.language === 'en') return `${found}. ${mend}`
-  const remedy =
-    lack === 'stock_out' || lack === 'stock_low'
-      ? '请在活动文件中调高 `stock` 后应用，或为该步骤设置 `otherwise`。'
-      : `请运行 \`winback import codes ${campaign}.${offer} FILE\`。`
-  return `${campaign}.${shortageText(shortage, speech)}。${remedy}`
+  const { found, mend } = shortageFinding(shortage, campaign, speech)
+  return speech.language === 'en' ? `${found}. ${mend}` : `${found}。${mend}`
 }
 
 function sum(cells: readonly Pick<AudienceCell, 'contacts'>[]): number {
