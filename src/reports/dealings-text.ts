@@ -147,8 +147,26 @@ function attemptText(entry: Of<'attempt'>, speech: Speech): string {
 }
 
 function choiceText(entry: Of<'choice'>, speech: Speech): string {
+  const wanted = wishesText(entry, speech)
+  return speech.language === 'en'
+    ? `Chose: ${wanted} (${entry.source}).`
+    : `选择：${wanted}（${entry.source}）。`
+}
+
+/** What somebody chose; `atMost` messages in so many days, both or neither. */
+interface Wishes {
+  readonly channelsOff: readonly string[]
+  readonly topicsOff: readonly string[]
+  readonly atMost: number | null
+  readonly withinDays: number | null
+  readonly pausedUntil: Date | null
+}
+
+/** All that somebody chose, without a full stop. */
+export function wishesText(choice: Wishes, speech: Speech): string {
   const en = speech.language === 'en'
-  const { channelsOff, topicsOff, atMost, withinDays, pausedUntil } = entry
+  const { channelsOff, topicsOff, atMost, withinDays, pausedUntil } = choice
+  const channels = channelsOff.map(speech.channel)
   const everything = channelsOff.includes('*')
   const wishes = [
     everything
@@ -158,8 +176,8 @@ function choiceText(entry: Of<'choice'>, speech: Speech): string {
       : channelsOff.length === 0
         ? undefined
         : en
-          ? `nothing by ${channelsOff.join(', ')}`
-          : `不接收 ${channelsOff.join('、')}`,
+          ? `nothing by ${channels.join(', ')}`
+          : `不接收${channels.join('、')}`,
     topicsOff.length === 0
       ? undefined
       : en
@@ -176,7 +194,5 @@ function choiceText(entry: Of<'choice'>, speech: Speech): string {
         ? `nothing before ${speech.moment(pausedUntil)}`
         : `${speech.moment(pausedUntil)} 前不接收`,
   ].filter((wish) => wish !== undefined)
-  const wanted =
-    wishes.length === 0 ? (en ? 'everything is wanted' : '均可接收') : wishes.join(en ? '; ' : '；')
-  return en ? `Chose: ${wanted} (${entry.source}).` : `选择：${wanted}（${entry.source}）。`
+  return wishes.length === 0 ? (en ? 'everything is wanted' : '均可接收') : wishes.join(en ? '; ' : '；')
 }

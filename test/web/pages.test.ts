@@ -252,6 +252,23 @@ describe('what a role may', () => {
     expect(await (await get('/contacts/c1', 'agent')).text()).toContain('person1@example.com')
   })
 
+  it('shows everybody the whole of a choice: the story says it, too', async () => {
+    const said = async (who: Role) => {
+      const html = await (await get('/contacts/c3', who)).text()
+      return html.slice(html.indexOf('What they want')).replaceAll(/<[^>]*>/g, ' ')
+    }
+    expect(await said('viewer')).toContain('They have chosen no channel, topic or frequency.')
+    await execute(
+      database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, at_most, within_days, paused_until, source)
+          SELECT contact_id, ${NOW}, '{}', '{news}', 2, 7, '2030-01-01T00:00:00Z', 'preferences page' FROM contacts
+          WHERE external_id = 'c3'`,
+    )
+    for (const who of ['viewer', 'agent', 'operator'] as const) {
+      expect(await said(who)).toContain('nothing about news; at most 2 in 7 days; nothing before Jan 1, 2030')
+    }
+  })
+
   const CHANGES: readonly [path: string, least: Role, fields?: Record<string, string>][] = [
     ['/campaigns/spring/plan', 'operator'],
     ['/campaigns/spring/decide', 'operator', { plan: '0' }],

@@ -5,6 +5,7 @@ import { consentStates } from '../../contacts/consent.ts'
 import { exportContact, exportCsv } from '../../contacts/export.ts'
 import { ANYTHING, readChoice, recordChoice } from '../../contacts/preferences.ts'
 import { transaction } from '../../database/connect.ts'
+import { wishesText } from '../../reports/dealings-text.ts'
 import { reports } from '../../reports/reports.ts'
 import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
 import { findContact } from '../../touchpoints/preview.ts'
@@ -147,8 +148,10 @@ async function showSearch(visit: Visit): Promise<Response> {
   )
 }
 
+const NO_LIMIT = { atMost: null, withinDays: null }
+
 async function showContact(visit: Visit, externalId: string): Promise<Response> {
-  const { say, now, runtime } = visit
+  const { say, now, runtime, speech } = visit
   const { database } = runtime
   const unmasked = visit.may('see_addresses')
   const story = await reports.timeline.read(database, { externalId, now, unmasked })
@@ -192,6 +195,14 @@ async function showContact(visit: Visit, externalId: string): Promise<Response> 
               .join(' · ')}
           </p>
         )}
+        <p>
+          {choice === undefined
+            ? say(
+                'They have chosen no channel, topic or frequency.',
+                '本人未设置接收偏好（渠道、主题、频率）。',
+              )
+            : wishesText({ ...choice, ...(choice.frequency ?? NO_LIMIT) }, speech)}
+        </p>
         {visit.may('change_preferences') ? (
           <Act visit={visit} to={`${path}/preferences`} words={say('Record', '登记')} kind="quiet">
             <fieldset>
@@ -212,16 +223,7 @@ async function showContact(visit: Visit, externalId: string): Promise<Response> 
               ))}
             </fieldset>
           </Act>
-        ) : (
-          <p>
-            {choice === undefined
-              ? say(
-                  'They have chosen no channel, topic or frequency.',
-                  '本人未设置接收偏好（渠道、主题、频率）。',
-                )
-              : choice.channelsOff.map(named).join(', ')}
-          </p>
-        )}
+        ) : null}
       </div>
       {visit.may('privacy') ? (
         <Privacy
