@@ -183,8 +183,14 @@ export function failedMostly(
 }
 
 function unusedLine(unused: readonly UnusedColumn[], en: boolean): string {
-  const named = unused.slice(0, NAMED_COLUMNS).map(({ column, meant }) => {
+  const named = unused.slice(0, NAMED_COLUMNS).map(({ column, meant, number }) => {
     if (meant === undefined) return column
+    if (number !== undefined) {
+      const other = `--map ${meant}=${number}`
+      return en
+        ? `column ${number}, another ${column} (the first was read; for this one, ${other})`
+        : `第 ${number} 列，也叫 ${column}（读的是第一个；要读这一列：${other}）`
+    }
     const flag = `--map ${meant}=${column}`
     return en ? `${column} (did you mean ${meant}? ${flag})` : `${column}（是否指 ${meant}？${flag}）`
   })

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
@@ -99,7 +100,7 @@ const LARGEST_TEXT = 8_000_000
 /**
  * Imports one file: reads it as a stream, merges a chunk while the next is read, sends bad rows to the reject file and
  * keeps a row in `imports`, which stays unfinished where the import fails.
- * @throws WinbackError `import.unreadable`, `import.mapping`, `import.options`
+ * @throws WinbackError `import.unreadable`, `import.mapping`, `import.options`, `import.rejects`
  */
 export async function importFile(
   database: Database,
@@ -109,6 +110,12 @@ export async function importFile(
 ): Promise<ImportSummary> {
   const started = performance.now()
   const mapping = options.mapping ?? {}
+  const rejectFile = options.rejectFile ?? `${file}.rejects.csv`
+  if (isSameFile(rejectFile, file)) {
+    throw new WinbackError('import.options', `bad rows would be written over ${file} itself`, {
+      remedy: 'Name another --reject-file.',
+    })
+  }
   const source = openRows(file, {
     ...(mapping.format === undefined ? {} : { format: mapping.format }),
     ...(mapping.delimiter === undefined ? {} : { delimiter: mapping.delimiter }),
@@ -147,7 +154,7 @@ export async function importFile(
   let pendingText = 0
   /** Once the mapping is known to fit. */
   const begin = async () => {
-    rejects = openRejects(options.rejectFile ?? `${file}.rejects.csv`)
+    rejects = openRejects(rejectFile)
     importId = await openRecord(database, importer.kind, file, options.clock.now())
     // One connection is left for what a merge does beside its transaction: making partitions.
     const count = Math.max(1, Math.min(importer.lanes, (database.client.options.max ?? 10) - 1))
@@ -215,6 +222,7 @@ export async function importFile(
     rejects ??= await begin()
     await flush()
     await lanes?.finish(() => tell({ indexing: true }))
+    rejects.close()
     finishedAt = options.clock.now()
   } finally {
     // What was merged before a failure stays, and the record, unfinished, says how far it came.
@@ -232,11 +240,23 @@ export async function importFile(
   return summary
 }
 
+/** Whatever each is called: a link is what it leads to. */
+function isSameFile(one: string, other: string): boolean {
+  const [first, second] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false }))
+  return first !== undefined && first.ino === second?.ino && first.dev === second.dev
+}
+
 function headerOf(row: FileRow, file: string): string[] {
   if (row.problem !== undefined || !Array.isArray(row.values)) {
     throw new WinbackError('import.mapping', `the header cannot be read: ${row.problem ?? 'it is no row'}`, {
       location: { file, line: row.line },
       remedy: 'Write a first line that names the columns, or say --no-header and map columns by number.',
+    })
+  }
+  if (row.values.some((name: string) => name.trim().includes('\r'))) {
+    throw new WinbackError('import.mapping', 'its lines end with a carriage return alone, as on old Macs', {
+      location: { file, line: row.line },
+      remedy: `Save it with line ends of Windows or Unix, or convert it: tr '\\r' '\\n'.`,
     })
   }
   return row.values.map((name: string) => name.trim())

@@ -47,6 +47,8 @@ export interface FieldReader {
 export interface UnusedColumn {
   readonly column: string
   readonly meant?: string
+  /** Its place from 1, where one before it has the same name and is the one that is read. */
+  readonly number?: number
 }
 
 /**
@@ -79,7 +81,7 @@ export function bindFields(
   }
   const getters = new Map<string, Getter>()
   let highest = 0
-  const read = new Set<number>()
+  const read = new Map<number, string>()
   const named = Object.entries(mapping.fields ?? {}).map(([name, column]) => [known(name), column] as const)
   const used = new Set(named.map(([, column]) => String(column)))
   const chosen = new Map([
@@ -103,7 +105,7 @@ export function bindFields(
       )
     }
     highest = Math.max(highest, index + 1)
-    read.add(index)
+    read.set(index, field)
     getters.set(field, (values) => (values as readonly string[])[index])
   }
   for (const [name, value] of Object.entries(mapping.set ?? {})) getters.set(known(name), () => value)
@@ -123,13 +125,15 @@ export function bindFields(
 
 function unusedOf(
   header: readonly string[],
-  read: ReadonlySet<number>,
+  read: ReadonlyMap<number, string>,
   fields: readonly string[],
   getters: ReadonlyMap<string, Getter>,
 ): UnusedColumn[] {
   const free = fields.filter((field) => !getters.has(field) && !field.endsWith('.*'))
   return header.flatMap((column, index) => {
     if (read.has(index) || column.trim() === '') return []
+    const namesake = read.get(header.indexOf(column))
+    if (namesake !== undefined) return [{ column, meant: namesake, number: index + 1 }]
     const meant = nearest(column, free)
     return [meant === undefined ? { column } : { column, meant }]
   })

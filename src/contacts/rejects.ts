@@ -1,4 +1,5 @@
-import { closeSync, existsSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
+import { messageOf, WinbackError } from '../errors.ts'
 import { countReasons, type ReasonCount } from './reject-reasons.ts'
 
 /** Hears of the rows that were not taken, or not taken whole, each with its line and the reason. */
@@ -18,7 +19,7 @@ export interface Rejects extends RejectCollector {
   readonly reasons: readonly ReasonCount[]
   /** What rows were taken without, the most frequent first. */
   readonly warningReasons: readonly ReasonCount[]
-  /** The file's path where anything was written to it. */
+  /** The file's path where anything was written to it; the same when asked again. */
   close(): string | undefined
 }
 
@@ -29,27 +30,46 @@ const FLUSH_AT = 64_000
 /**
  * A CSV of `line,reason,row` at `path`; none is made while nothing is rejected.
  * @param mode whether an older one is removed, or gone on with
+ * @throws WinbackError `import.rejects` where it cannot be written, from the first row on
  */
 export function openRejects(path: string, mode: 'anew' | 'append' = 'anew'): Rejects {
-  if (mode === 'anew') rmSync(path, { force: true })
+  const attempt = <T>(act: () => T): T => {
+    try {
+      return act()
+    } catch (cause) {
+      // What cannot be written now cannot be at the end, which is to tell of the first failure.
+      waiting = ''
+      throw unwritable(path, cause)
+    }
+  }
   let file: number | undefined
+  let open = false
   let rejected = 0
   let warnings = 0
   const [reasons, warningReasons] = [countReasons(), countReasons()]
   let waiting = ''
+  // A device such as /dev/null is no older one, and has to stay.
+  const isDevice = statSync(path, { throwIfNoEntry: false })?.isCharacterDevice() ?? false
+  if (mode === 'anew' && !isDevice) attempt(() => rmSync(path, { force: true }))
+  const begin = (): number => {
+    const begun = mode === 'append' && existsSync(path)
+    const opened = openSync(path, begun ? 'a' : 'w', 0o600)
+    open = true
+    if (!begun) waiting = `line,reason,row\n${waiting}`
+    return opened
+  }
   const flush = () => {
     if (waiting === '') return
-    if (file === undefined) {
-      const begun = mode === 'append' && existsSync(path)
-      file = openSync(path, begun ? 'a' : 'w', 0o600)
-      if (!begun) writeSync(file, 'line,reason,row\n')
-    }
-    writeSync(file, waiting)
-    waiting = ''
+    attempt(() => {
+      file ??= begin()
+      writeSync(file, waiting)
+      waiting = ''
+    })
   }
   const write = (line: number, reason: string, raw: string) => {
     waiting += `${line},${quote(reason)},${quote(raw.slice(0, RAW_LIMIT))}\n`
-    if (waiting.length > FLUSH_AT) flush()
+    // The first at once: that there is no room for it is better known before a million rows than after.
+    if (file === undefined || waiting.length > FLUSH_AT) flush()
   }
   return {
     reject: (line, reason, raw) => {
@@ -79,10 +99,30 @@ export function openRejects(path: string, mode: 'anew' | 'append' = 'anew'): Rej
     close: () => {
       flush()
       if (file === undefined) return undefined
-      closeSync(file)
+      if (open) closeSync(file)
+      open = false
       return path
     },
   }
+}
+
+const WHY_UNWRITABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such folder',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk is full',
+  EACCES: 'this account may not write there',
+  EISDIR: 'it is a folder',
+}
+
+function unwritable(path: string, cause: unknown): WinbackError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const why = WHY_UNWRITABLE[code] ?? WHY_UNWRITABLE[code.replace(/^ERR_FS_/, '')] ?? messageOf(cause)
+  return new WinbackError('import.rejects', `${path} cannot be written, where the bad rows go: ${why}`, {
+    location: { file: path },
+    remedy:
+      'See to it, or name another file (import --reject-file), and begin again: what was taken in before stays and is not taken in twice.',
+    cause,
+  })
 }
 
 function quote(text: string): string {

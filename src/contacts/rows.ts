@@ -114,11 +114,22 @@ function gunzip(file: Readable): Readable {
 }
 
 function unreadable(path: string, cause: unknown): WinbackError {
-  return new WinbackError('import.unreadable', `${path} cannot be read: ${whyUnreadable(cause)}`, {
+  return new WinbackError('import.unreadable', `${path} cannot be read: ${whyBroken(cause)}`, {
     location: { file: path },
     remedy: 'Check the path and the file; what was imported before stays and is not imported twice.',
     cause,
   })
+}
+
+function whyBroken(cause: unknown): string {
+  switch (cause instanceof Error && 'code' in cause ? cause.code : undefined) {
+    case 'Z_BUF_ERROR':
+      return 'its gzip ends in the middle, as of a copy that broke off'
+    case 'Z_DATA_ERROR':
+      return `it is no gzip, or a damaged one (${messageOf(cause)})`
+    default:
+      return whyUnreadable(cause)
+  }
 }
 
 interface Line {
@@ -203,8 +214,14 @@ function problemOf(sound: string | undefined, text: string): { text: string; pro
 
 function withoutMark(block: Buffer): Buffer {
   if (block[0] === 0xef && block[1] === 0xbb && block[2] === 0xbf) return block.subarray(3)
-  if ((block[0] === 0xff && block[1] === 0xfe) || (block[0] === 0xfe && block[1] === 0xff)) {
-    throw new Error('it is UTF-16: say so with --encoding utf-16le, or save it as UTF-8')
+  const begins = (...bytes: number[]) => bytes.every((byte, at) => block[at] === byte)
+  for (const [encoding, mark] of Object.entries({ 'utf-16le': [0xff, 0xfe], 'utf-16be': [0xfe, 0xff] })) {
+    if (begins(...mark))
+      throw new Error(`it is UTF-16: say so with --encoding ${encoding}, or save it as UTF-8`)
+  }
+  if (begins(0x1f, 0x8b)) throw new Error('it is gzip: let its name end in .gz')
+  if (begins(0x50, 0x4b, 0x03, 0x04) || begins(0xd0, 0xcf, 0x11, 0xe0)) {
+    throw new Error('it is a spreadsheet or an archive: save it as CSV in UTF-8')
   }
   return block
 }

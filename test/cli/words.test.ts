@@ -77,12 +77,18 @@ test('an import says what came in, and where the rest is', () => {
       '  2 行被拒收，1 行导入时略去了部分内容：见 customers.csv.rejects.csv\n' +
       '    2  signed_up_at: … is not a date that exists（第 7 行）',
   )
-  const unused = [{ column: 'e-mail', meant: 'email' }, { column: 'shoe_size' }]
+  const unused = [
+    { column: 'e-mail', meant: 'email' },
+    { column: 'shoe_size' },
+    { column: 'locale', meant: 'locale', number: 5 },
+  ]
   expect(
     formatSummary({ ...summary, rejected: 0, warnings: 0, unused }, english, 80)
       .split('\n')
       .at(-1),
-  ).toBe('  not used: e-mail (did you mean email? --map email=e-mail), shoe_size')
+  ).toBe(
+    '  not used: e-mail (did you mean email? --map email=e-mail), shoe_size, column 5, another locale (the first was read; for this one, --map locale=5)',
+  )
 })
 
 test('an import that failed as a whole says so, and what it mostly is', () => {

@@ -241,6 +241,15 @@ u2,,,,,,,,,
     await expect(importContacts(database, unnamed, options())).rejects.toMatchObject({
       remedy: expect.stringContaining('say --no-header and --map external_id=1'),
     })
+    const twice = file('t.csv', 'external_id,email,email\nu1,old@example.com,new@example.com\n')
+    expect(await importContacts(database, twice, options())).toMatchObject({
+      unused: [{ column: 'email', meant: 'email', number: 3 }],
+    })
+    expect(
+      await importContacts(database, twice, options({ mapping: { fields: { email: 3 } } })),
+    ).toMatchObject({ updated: 1 })
+    const macs = file('m.csv', 'external_id,email\ru1,ann@example.com\r')
+    await expect(importContacts(database, macs, options())).rejects.toThrow('a carriage return alone')
   })
 
   it('finds columns by their names beside those that are mapped', async () => {

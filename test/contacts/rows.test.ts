@@ -108,7 +108,15 @@ describe('openRows', () => {
   it('says what is wrong with a file that cannot be read', async () => {
     const cut = file('f.csv.gz', gzipSync('a,1\n'.repeat(9999)).subarray(0, 50))
     await expect(all(cut)).rejects.toMatchObject({ code: 'import.unreadable', location: { file: cut } })
-    await expect(all(file('f.csv', Buffer.from([0xff, 0xfe, 0x61, 0])))).rejects.toThrow('UTF-16')
+    await expect(all(cut)).rejects.toThrow('its gzip ends in the middle')
+    const broken = (name: string, ...bytes: number[]) => all(file(name, Buffer.from(bytes)))
+    await expect(broken('f.csv.gz', 0x61, 0x2c, 0x62)).rejects.toThrow('it is no gzip')
+    await expect(broken('f.csv', 0xff, 0xfe, 0x61, 0)).rejects.toThrow(
+      'UTF-16: say so with --encoding utf-16le',
+    )
+    await expect(broken('f.csv', 0xfe, 0xff, 0, 0x61)).rejects.toThrow('--encoding utf-16be')
+    await expect(all(file('f.csv', gzipSync('a,1\n')))).rejects.toThrow('let its name end in .gz')
+    await expect(broken('f.csv', 0x50, 0x4b, 3, 4)).rejects.toThrow('save it as CSV')
     expect(() => openRows('/no/such/file.csv')).toThrow('cannot be read')
   })
 })
