@@ -9,6 +9,7 @@ import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { composeWeb, startWeb } from '../../src/web/server.ts'
 import { testChannel } from '../support/channel.ts'
+import { codePoint } from '../support/code-points.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { assertPatiently } from '../support/patience.ts'
 import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
@@ -404,7 +405,7 @@ describe('refusals change nothing', () => {
 
   test('whatever is sent: served whole, or refused with a reason and nothing changed', async () => {
     const odd = fc.oneof(
-      fc.string({ unit: 'binary' }),
+      fc.string({ unit: codePoint }),
       fc.double(),
       fc.constantFrom(
         null,

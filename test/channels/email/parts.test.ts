@@ -3,6 +3,7 @@ import { simpleParser } from 'mailparser'
 import { createTransport } from 'nodemailer'
 import { describe, expect, it } from 'vitest'
 import { encodeText, textPart } from '../../../src/channels/email/parts.ts'
+import { codePoint } from '../../support/code-points.ts'
 
 /** What a reader makes of a body (RFC 2045, 6.7 and 6.8). */
 function decode({ encoding, body }: { encoding: string; body: string }): string {
@@ -22,7 +23,7 @@ function asSent(text: string, encoding: string): string {
 
 const piece = fc.oneof(
   fc.string({ unit: 'grapheme' }),
-  fc.string({ unit: 'binary' }),
+  fc.string({ unit: codePoint }),
   fc.nat(2).map((before) => 'a'.repeat(before) + '='.repeat(40)),
   fc.constantFrom(
     '\n',
