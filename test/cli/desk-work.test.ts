@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm'
 import { beforeAll, expect, test } from 'vitest'
 import { referenceOf } from '../../src/channels/reference.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { ensurePartitions } from '../../src/database/partitions.ts'
 import { readSigningKeys } from '../../src/service/links.ts'
 import { signAddress } from '../../src/tokens/address.ts'
 import { type CliShop, openCliShop, run, startBuilt } from './command.ts'
@@ -66,11 +67,13 @@ test('a call is taken, tried again at the time an agent names, and told of in wo
 
 test('a returned mail is read from a pipe, and silences the address once', async () => {
   const message = { contactId, touchpointId: 2 }
+  const sent = new Date()
+  await ensurePartitions(database, 'touchpoint_records', [sent])
   await execute(
     database,
     sql`INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, state, channel, attempt, planned_for,
           settled_at)
-        SELECT ${contactId}, 2, 1, min(step_id), 'sent', 'email', 1, now(), now() FROM steps`,
+        SELECT ${contactId}, 2, 1, min(step_id), 'sent', 'email', 1, ${sent}, ${sent} FROM steps`,
   )
   const keys = await readSigningKeys(database)
   const mail = (to: string) =>
