@@ -14,6 +14,7 @@ import { csvOf } from '../../src/reports/sheet.ts'
 import { speechOf } from '../../src/reports/words.ts'
 import { freshDatabase } from '../support/database.ts'
 import { clearHistory, DAY, day, type History, writeHistory } from '../support/episodes.ts'
+import { assertPatiently } from '../support/patience.ts'
 import { clearReports, RULES } from '../support/report-scene.ts'
 
 // What people brought in for what they cost: from orders and the ledger to the sentence.
@@ -105,7 +106,7 @@ describe('the sums', () => {
   })
 
   it('are those of a plain computation over every head, with the window’s ends as they are', async () => {
-    await fc.assert(
+    await assertPatiently(
       fc.asyncProperty(fc.array(person, { minLength: 2, maxLength: 8 }), async (people) => {
         await clearHistory(database)
         await clearReports(database)
@@ -164,7 +165,7 @@ describe('the sums', () => {
         if (stage) expectClose(stage, { ...wanted, unpaid: expected.get('stage false')?.products ?? 0 })
         else expect(expected.has('stage true')).toBe(false)
       }),
-      { numRuns: 12 },
+      { numRuns: 12, milliseconds: 15_000 },
     )
   })
 
