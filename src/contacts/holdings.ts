@@ -55,7 +55,7 @@ export const HOLDINGS: readonly Holding[] = [
   { table: 'devices', fate: 'removed' },
   { table: 'outside_sends', fate: 'removed' },
   { table: 'replies', fate: 'removed' },
-  { table: 'touchpoints', fate: 'removed' },
+  { table: 'touchpoints', fate: 'removed', money: ['doubted_cost'] },
   { table: 'tried_addresses', fate: 'removed' },
   { table: 'inapp_messages', fate: 'removed', locked: sql`created_at DESC, touchpoint_id DESC` },
   { table: 'calls', fate: 'removed', locked: sql`call_id` },

@@ -124,11 +124,11 @@ async function readMessages(
         SELECT * FROM outside_sends o WHERE o.contact_id = p.contact_id AND o.sent_at >= ${since} OFFSET 0) o
       UNION ALL
       SELECT p.person_id, t.touchpoint_id,
-        CASE WHEN t.state IN ('claimed', 'sending') AND t.channel IS NOT NULL THEN 'open' ELSE 'due' END, NULL,
-        CASE WHEN t.channel IS NOT NULL THEN ARRAY[t.channel] ELSE s.channels END, s.topic, s.priority, t.planned_for
+        CASE WHEN t.doubted OR (t.state IN ('claimed', 'sending') AND t.channel IS NOT NULL) THEN 'open' ELSE 'due' END, NULL,
+        CASE WHEN t.channel IS NOT NULL THEN ARRAY[t.channel] WHEN t.doubted_on IS NOT NULL THEN ARRAY[t.doubted_on] ELSE s.channels END, s.topic, s.priority, t.planned_for
       FROM people p CROSS JOIN LATERAL (SELECT * FROM touchpoints t WHERE t.contact_id = p.contact_id OFFSET 0) t
       JOIN steps s ON s.step_id = t.step_id
-      WHERE t.state = 'sending' OR t.state = 'claimed'
+      WHERE t.state = 'sending' OR t.state = 'claimed' OR t.doubted
         OR (t.due_at <= ${now} AND ${isOpen(sql`s`)})
     )
     SELECT person_id AS "personId", touchpoint_id AS "touchpointId", state, at, channels, topic, priority,

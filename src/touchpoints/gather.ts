@@ -182,7 +182,8 @@ function effortLeftSql(campaign: Pick<CompiledCampaign, 'effort'>, now: Date): S
 }
 
 /**
- * How many messages the episode of `t` has sent (or may have), or is about to send: reserved or being handed over. By the
+ * How many messages the episode of `t` has sent (or may have), or is about to send: reserved, being handed over, or to be
+ * tried again because nobody knows. By the
  * contact's own few rows.
  * @param also what counts besides of `other`, a touchpoint of the episode
  */
@@ -191,7 +192,7 @@ export function effortSpent(also: SQL = sql`false`): SQL {
       AND done.episode_id = t.episode_id AND done.state IN ('sent', 'uncertain'))
     + (SELECT count(*) FROM touchpoints other WHERE other.contact_id = t.contact_id AND other.episode_id = t.episode_id
       AND other.touchpoint_id <> t.touchpoint_id
-      AND (other.state = 'sending' OR (other.state = 'claimed' AND other.channel IS NOT NULL) OR (${also}))))`
+      AND (other.state = 'sending' OR other.doubted OR (other.state = 'claimed' AND other.channel IS NOT NULL) OR (${also}))))`
 }
 
 /** An object of the step's channels that something was decided about. */

@@ -2,12 +2,14 @@ import { type SQL, sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { ensurePartitionsWithin } from '../database/partitions.ts'
+import { inDoubt } from './lifecycle.ts'
 
 // What takes touchpoints from under whoever works on them: a return, the next tier, a stop, a suppression, a consent that
 // was withdrawn. Each runs in the transaction that records its cause. Nothing here touches what is `sending`.
 
 /**
- * planned | queued | claimed → cancelled, for all touchpoints a condition picks out; `sending` is past recall.
+ * planned | queued | claimed → cancelled, for all touchpoints a condition picks out; `sending` is past recall. One that
+ * was to be tried again because it may be out is uncertain, and costs its price.
  * To be run in the transaction that records the cause (a return, the next tier, a stop), after it has taken its
  * locks on the episodes.
  * @param which an SQL condition over `t` (touchpoints)
@@ -22,7 +24,9 @@ export async function cancel(
     tx,
     sql`
     WITH locked AS (
-      SELECT t.* FROM touchpoints t
+      SELECT t.*, ${inDoubt(sql`${cause.state ?? 'cancelled'}::text`)} AS ended, CASE WHEN t.doubted THEN t.doubted_on END AS went_by,
+        CASE WHEN t.doubted THEN coalesce(t.doubted_cost, 0) ELSE 0 END AS cost
+      FROM touchpoints t
       WHERE t.state IN ('planned', 'queued', 'claimed') AND (${cause.which})
       ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
     ), gone AS (
@@ -31,10 +35,14 @@ export async function cancel(
       RETURNING l.*
     ), recorded AS (
       INSERT INTO touchpoint_records
-        (contact_id, touchpoint_id, episode_id, step_id, variant, state, reason, detail, attempt, planned_for, settled_at)
-      SELECT contact_id, touchpoint_id, episode_id, step_id, variant, ${cause.state ?? 'cancelled'}, ${cause.reason},
-        ${cause.detail ?? null}, attempt, planned_for, ${cause.now}
+        (contact_id, touchpoint_id, episode_id, step_id, variant, state, reason, detail, channel, cost, attempt, planned_for,
+          settled_at)
+      SELECT contact_id, touchpoint_id, episode_id, step_id, variant, ended, ${cause.reason}, ${cause.detail ?? null},
+        went_by, cost, attempt, planned_for, ${cause.now}
       FROM gone
+    ), booked AS (
+      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+      SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', went_by, cost, ${cause.now} FROM gone WHERE cost > 0
     )
     SELECT count(*) AS cancelled FROM gone`,
   )

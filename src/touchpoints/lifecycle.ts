@@ -53,6 +53,8 @@ export interface Deferral extends TouchpointKey {
    * what it promised stays promised.
    */
   readonly doubted?: boolean
+  /** Micros of spend, if it went out. */
+  readonly cost?: number
   readonly why: Wait
 }
 
@@ -173,7 +175,8 @@ export async function renew(
 
 /**
  * claimed | sending → settled, in one statement: out of the work table, into the record, into the ledger.
- * Rows that are no longer this claim's are left alone.
+ * Rows that are no longer this claim's are left alone. What is not tried again though an earlier try may have gone out is
+ * uncertain, whatever the verdict ({@link inDoubt}).
  * @param promised the claim has reserved grants: those of what went out are granted with it
  * @returns how many were settled
  */
@@ -235,7 +238,10 @@ async function settleWhere(
       ) AS v(contact_id, touchpoint_id, state, reason, detail, channel, template, provider_id, cost)
     ), locked AS (
       SELECT v.contact_id, v.touchpoint_id, t.episode_id, t.step_id, t.variant, t.attempt, t.address_key,
-             t.planned_for, v.state, v.reason, v.detail, v.channel, v.template, v.provider_id, v.cost
+             t.planned_for, ${inDoubt(sql`v.state`)} AS state, v.reason, v.detail, v.template, v.provider_id,
+             CASE WHEN ${notTriedAgain(sql`v.state`)} THEN t.doubted_on ELSE v.channel END AS channel,
+             CASE WHEN ${notTriedAgain(sql`v.state`)} THEN coalesce(t.doubted_cost, 0) ELSE v.cost END AS cost,
+             (v.state IN ('sent', 'failed', 'uncertain'))::int AS tried
       FROM (SELECT * FROM verdict ORDER BY contact_id, touchpoint_id) v
       -- One after another by their keys, and so in order: as a join, some batches read the whole work table.
       CROSS JOIN LATERAL (SELECT * FROM touchpoints t
@@ -249,7 +255,7 @@ async function settleWhere(
       INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, variant, state, reason, detail,
         channel, template, provider_id, address_key, attempt, cost, planned_for, settled_at)
       SELECT contact_id, touchpoint_id, episode_id, step_id, variant, state, reason, detail,
-        channel, template, provider_id, address_key, attempt + (state IN ('sent', 'failed', 'uncertain'))::int, cost, planned_for,
+        channel, template, provider_id, address_key, attempt + tried, cost, planned_for,
         ${now}
       FROM gone
     )${promised ? sql`, ${grantedWith(claimId, now)}` : sql``}, booked AS (
@@ -261,6 +267,20 @@ async function settleWhere(
     SELECT count(*) AS settled FROM gone`,
   )
   return result?.settled ?? 0
+}
+
+/**
+ * Whether `t`, a touchpoint, may have gone out though it is not tried again: a return came before the next try, a cap, the
+ * end of its time.
+ * @param state what it would be recorded as
+ */
+function notTriedAgain(state: SQL): SQL {
+  return sql`(t.doubted AND ${state} IN ('skipped', 'cancelled'))`
+}
+
+/** What `t` is recorded as: uncertain where it may have gone out; its reason then says why it was not tried again. */
+export function inDoubt(state: SQL): SQL {
+  return sql`CASE WHEN ${notTriedAgain(state)} THEN 'uncertain' ELSE ${state} END`
 }
 
 /** claimed | sending → planned: not now (a deferral), or not handed over (a retry, which counts as an attempt); and why. */
@@ -275,8 +295,9 @@ export async function putBack(
         ${sql.param(deferred.map((row) => row.dueAt.toISOString()))}::timestamptz[],
         ${sql.param(deferred.map((row) => row.tried))}::boolean[],
         ${sql.param(deferred.map((row) => row.why))}::text[],
-        ${sql.param(deferred.map((row) => row.doubted ?? false))}::boolean[]
-      ) AS k(contact_id, touchpoint_id, due_at, tried, why, doubted)`
+        ${sql.param(deferred.map((row) => row.doubted ?? false))}::boolean[],
+        ${bigints(deferred.map((row) => row.cost ?? 0))}
+      ) AS k(contact_id, touchpoint_id, due_at, tried, why, doubted, cost)`
   const doubted = deferred.some((row) => row.doubted)
   return await execute(
     session,
@@ -293,6 +314,8 @@ export async function putBack(
     UPDATE touchpoints t
     SET state = 'planned', due_at = locked.due_at, waits = locked.why, attempt = t.attempt + locked.tried::int,
         doubted = t.doubted OR locked.doubted,
+        doubted_on = CASE WHEN locked.doubted THEN t.channel ELSE t.doubted_on END,
+        doubted_cost = CASE WHEN locked.doubted THEN locked.cost ELSE t.doubted_cost END,
         claim_id = NULL, lease_until = NULL, channel = NULL, address_key = NULL
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id`,
   )

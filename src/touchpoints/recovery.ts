@@ -42,7 +42,8 @@ export async function reclaimExpired(
       UPDATE touchpoints t
       SET state = 'planned', claim_id = NULL, lease_until = NULL, channel = NULL, address_key = NULL,
           waits = CASE WHEN t.state = 'sending' THEN 'retry' END,
-          attempt = t.attempt + (t.state = 'sending')::int, doubted = t.doubted OR t.state = 'sending'
+          attempt = t.attempt + (t.state = 'sending')::int, doubted = t.doubted OR t.state = 'sending',
+          doubted_on = CASE WHEN t.state = 'sending' THEN t.channel ELSE t.doubted_on END
       FROM expired x
       WHERE t.contact_id = x.contact_id AND t.touchpoint_id = x.touchpoint_id
         AND (x.state <> 'sending' OR x.channel = ANY (${sql.param(idempotent)}::text[]))

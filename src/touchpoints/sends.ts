@@ -168,7 +168,7 @@ export function concludeSend(
     if (attempt >= BACK_OFF.length || tooLate) {
       return doubted || candidate.doubted ? inDoubt(detail) : settled('failed', 'attempts', detail, false)
     }
-    return { contactId, touchpointId, dueAt, tried: true, doubted, why: 'retry' }
+    return { contactId, touchpointId, dueAt, tried: true, doubted, cost, why: 'retry' }
   }
   switch (delivery.outcome) {
     case 'sent':

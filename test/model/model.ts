@@ -147,6 +147,8 @@ export interface Touch {
   channel: 'email' | 'log' | null
   /** Which hanging worker has it, or had it when the sweeper gave it up. */
   holder: number
+  /** Which one may have sent it by `log`, whose repeats are recognised, before it was to be tried again; null where none. */
+  doubtedBy: number | null
   spent: number
   /** When it was recorded; null while it is at work. */
   settledAt: number | null
@@ -231,13 +233,17 @@ function release(touch: Touch): void {
   touch.holder = 0
 }
 
-function end(touch: Touch, state: Touch['state'], reason: string | null): void {
-  touch.state = state
+function end(model: Model, touch: Touch, state: Touch['state'], reason: string | null): void {
   touch.reason = reason
+  const doubted = touch.doubtedBy !== null && (state === 'skipped' || state === 'cancelled')
+  touch.state = doubted ? 'uncertain' : state
+  if (!doubted) return
+  touch.channel = 'log'
+  touch.settledAt = model.now
 }
 
-function cancel(episode: Episode, reason: string): void {
-  for (const touch of episode.touches) if (isPending(touch)) end(touch, 'cancelled', reason)
+function cancel(model: Model, episode: Episode, reason: string): void {
+  for (const touch of episode.touches) if (isPending(touch)) end(model, touch, 'cancelled', reason)
 }
 
 function silence(model: Model, episode: Episode, by: string): void {
@@ -282,7 +288,7 @@ function mergePerson(model: Model, person: number): void {
   }
   for (const episode of open) {
     if (episode.silencedBy === 'contaminated' || episode.silencedBy === 'merged') {
-      cancel(episode, episode.silencedBy)
+      cancel(model, episode, episode.silencedBy)
     }
   }
 }
@@ -302,7 +308,7 @@ export function act(model: Model, contact: Contact, at: number, type: string, id
     if (type === 'session' && at > episode.assignedAt && at <= episode.assignedAt + WINDOW) {
       episode.recalledAt = Math.min(episode.recalledAt ?? at, at)
     }
-    if (episode.silencedBy === 'returned') cancel(episode, 'returned')
+    if (episode.silencedBy === 'returned') cancel(model, episode, 'returned')
   }
   return true
 }
@@ -314,7 +320,8 @@ export function suppress(model: Model, email: string): void {
     if (episode.contact.email !== email) continue
     for (const touch of episode.touches) {
       if (!isPending(touch)) continue
-      if (touch.step.channels.every((channel) => channel === 'email')) end(touch, 'skipped', 'suppressed')
+      if (touch.step.channels.every((channel) => channel === 'email'))
+        end(model, touch, 'skipped', 'suppressed')
       else if (touch.state === 'claimed') release(touch)
     }
   }
@@ -351,6 +358,7 @@ function enter(model: Model, episode: Episode, tierNo: number): void {
       holder: 0,
       spent: 0,
       settledAt: null,
+      doubtedBy: null,
     })
   }
 }
@@ -362,7 +370,7 @@ export function run(model: Model): Record<string, number> | undefined {
   model.ticks.add(model.now)
   for (const episode of model.episodes) {
     if (episode.endedAt !== null || episode.assignedAt + WINDOW + GRACE > model.now) continue
-    cancel(episode, 'expired')
+    cancel(model, episode, 'expired')
     episode.endedAt = model.now
     episode.endReason =
       episode.recalledAt !== null ? 'recalled' : episode.returnedAt !== null ? 'returned' : 'expired'
@@ -371,7 +379,7 @@ export function run(model: Model): Record<string, number> | undefined {
     if (episode.endedAt !== null || episode.silencedAt !== null) continue
     const reached = tierOf(episode.version, model.now - episode.lapsedAt)
     if (reached <= episode.tierNo) continue
-    cancel(episode, 'superseded')
+    cancel(model, episode, 'superseded')
     enter(model, episode, reached)
   }
   return open(model)
@@ -551,6 +559,9 @@ function spentToday({ now, bookings }: Model): number {
   return bookings.reduce((sum, { at, amount }) => (Math.floor(at / DAY) === today ? sum + amount : sum), 0)
 }
 
+/** What it goes by, or may have gone by. */
+const channelOf = ({ channel, doubtedBy }: Touch) => channel ?? (doubtedBy === null ? null : 'log')
+
 /** A cap that is full, or one with room for fewer than are due and rank higher. */
 function capped(
   model: Model,
@@ -565,7 +576,7 @@ function capped(
   const concerned = CAPS.filter((cap) => (cap.channel ?? channel) === channel)
   const on = (cap: (typeof CAPS)[number], other: Touch) =>
     cap.channel === null ||
-    (other.channel === null ? other.step.channels.includes(cap.channel) : other.channel === cap.channel)
+    (channelOf(other) === null ? other.step.channels.includes(cap.channel) : channelOf(other) === cap.channel)
   const within = (cap: (typeof CAPS)[number]) =>
     others
       .filter((other) => on(cap, other))
@@ -590,12 +601,15 @@ function capped(
   return undefined
 }
 
-/** Being sent, or reserved by a batch that will. */
-const isUnderWay = ({ state, channel }: Touch) =>
-  state === 'sending' || (state === 'claimed' && channel !== null)
+/** Being sent, reserved by a batch that will, or to be tried again because it may be out. */
+const isUnderWay = (touch: Touch) =>
+  touch.state === 'sending' ||
+  (touch.state === 'claimed' && touch.channel !== null) ||
+  (touch.doubtedBy !== null && isOpen(touch))
 
 /** Due, and open to be dispatched; or in a batch that has not come to it. */
-function isWaiting(model: Model, { state, dueAt, step }: Touch): boolean {
+function isWaiting(model: Model, { state, dueAt, step, doubtedBy }: Touch): boolean {
+  if (doubtedBy !== null) return false
   if (state === 'claimed') return true
   if ((state !== 'planned' && state !== 'queued') || dueAt > model.now || model.paused.has('campaign'))
     return false
@@ -621,7 +635,9 @@ export function conclude(model: Model, worker?: number): void {
   for (const episode of model.episodes) {
     const { promised } = episode
     if (!promised || (worker !== undefined && promised.worker !== worker)) continue
-    if (['sent', 'uncertain'].includes(promised.touch.state)) episode.liable = true
+    // What may be out stays promised, also while it is to be tried again.
+    const { state, doubtedBy } = promised.touch
+    if (state === 'sent' || state === 'uncertain' || doubtedBy !== null) episode.liable = true
     episode.promised = null
   }
 }
@@ -630,7 +646,7 @@ export function conclude(model: Model, worker?: number): void {
 export function carryOut(model: Model, placed: Placed, verdict: Verdict, mode: Mode): void {
   const said = verdict.kind === 'send' ? 'go' : verdict.kind === 'end' ? verdict.reason : verdict.cause
   model.verdicts.set(said, (model.verdicts.get(said) ?? 0) + 1)
-  if (verdict.kind === 'end') end(placed.touch, verdict.state, verdict.reason)
+  if (verdict.kind === 'end') end(model, placed.touch, verdict.state, verdict.reason)
   else if (verdict.kind === 'send') finish(model, placed, verdict.channel, mode)
   else {
     release(placed.touch)
@@ -657,7 +673,7 @@ export function finish(model: Model, placed: Placed, channel: 'email' | 'log', m
     const again = model.now + (BACK_OFF[touch.attempt] ?? 0)
     const last = touch.attempt >= BACK_OFF.length || again > touch.plannedFor + MAX_DELAY
     touch.attempt += 1
-    if (last) end(touch, 'failed', 'attempts')
+    if (last) giveUp(model, touch, 'attempts')
     else {
       release(touch)
       touch.dueAt = again
@@ -666,10 +682,22 @@ export function finish(model: Model, placed: Placed, channel: 'email' | 'log', m
   }
   touch.attempt += 1
   if (outcome === 'rejected') {
-    end(touch, 'failed', 'bad_address')
+    giveUp(model, touch, 'bad_address')
     return
   }
-  end(touch, outcome, null)
+  end(model, touch, outcome, null)
+  touch.settledAt = model.now
+  touch.holder = 0
+  charge(model, touch)
+}
+
+/** Refused by e-mail, which knows nothing of what went by another channel before. */
+function giveUp(model: Model, touch: Touch, reason: string): void {
+  if (touch.doubtedBy === null) {
+    end(model, touch, 'failed', reason)
+    return
+  }
+  end(model, touch, 'uncertain', null)
   touch.settledAt = model.now
   touch.holder = 0
   charge(model, touch)
@@ -688,9 +716,11 @@ export function sweep(model: Model): void {
       if (touch.state === 'queued' || touch.state === 'claimed') release(touch)
       else if (touch.state === 'sending') {
         touch.attempt += 1
-        if (touch.channel === 'log') release(touch)
-        else {
-          end(touch, 'uncertain', null)
+        if (touch.channel === 'log') {
+          touch.doubtedBy = touch.holder
+          release(touch)
+        } else {
+          end(model, touch, 'uncertain', null)
           touch.settledAt = model.now
           // Its price is not known: what was held for it is booked.
           if (model.holds.has(touch.holder)) charge(model, touch)
@@ -706,6 +736,7 @@ export function wake(model: Model, worker: number): void {
   model.hanging.delete(worker)
   for (const episode of model.episodes) {
     for (const touch of episode.touches) {
+      if (touch.state === 'uncertain' && touch.doubtedBy === worker) touch.state = 'sent'
       if (touch.holder !== worker) continue
       if (touch.state === 'sending') finish(model, { episode, touch }, touch.channel ?? 'email', 'sent')
       else if (touch.state === 'uncertain') {

@@ -2,14 +2,23 @@ import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/channels/channel.ts'
-import { rows } from '../../src/database/connect.ts'
+import { execute, rows } from '../../src/database/connect.ts'
 import { offer } from '../../src/offers/offers.ts'
 import { recordReceipts } from '../../src/outcomes/receipts.ts'
 import { BACK_OFF } from '../../src/touchpoints/sends.ts'
+import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { assertPatiently } from '../support/patience.ts'
-import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
+import {
+  condition,
+  DAY,
+  expireLeases,
+  openPipeline,
+  type Pipeline,
+  type PipelineOptions,
+  START,
+} from '../support/pipeline.ts'
 
 // What becomes of messages that were tried and never answered, on a channel whose provider recognises a repeat.
 
@@ -133,6 +142,88 @@ describe('a message that six tries got no answer for', () => {
   })
 })
 
+describe('a message that is to be tried again because it may be out', () => {
+  it.each([
+    ['its person returns', 'returned', (pipeline: Pipeline) => pipeline.addActivity(1, pipeline.clock.now())],
+    [
+      'its address gets no more',
+      'suppressed',
+      (pipeline: Pipeline) => pipeline.suppress('email', 'u1@example.com'),
+    ],
+    [
+      'its condition no longer holds',
+      'condition',
+      ({ database }: Pipeline) => execute(database, sql`UPDATE contacts SET attributes = '{"vip":"no"}'`),
+    ],
+  ])('is in doubt where it is not, since %s, and costs its price', async (_, reason, happens) => {
+    const vip = condition('vip', sql`c.attributes ->> 'vip' IS DISTINCT FROM 'no'`)
+    const pipeline = await open(1, {
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind', condition: vip }] }],
+    })
+    pipeline.channel.answer = () => SILENCE
+    await pipeline.work()
+    pipeline.clock.advance(60)
+    await happens(pipeline)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(1)
+    expect(await recorded(pipeline)).toEqual([
+      { state: 'uncertain', reason, channel: 'email', cost: 7, attempt: 1 },
+    ])
+    expect(await ledger(pipeline)).toEqual([{ kind: 'spend', amount: 7 }])
+  })
+
+  it('is cancelled where each try was turned away', async () => {
+    const pipeline = await open(1)
+    pipeline.channel.answer = () => BUSY
+    await pipeline.work()
+    await pipeline.addActivity(1, pipeline.clock.now())
+    expect(await pipeline.records()).toMatchObject([{ state: 'cancelled', reason: 'returned' }])
+    expect(await ledger(pipeline)).toEqual([])
+  })
+
+  it('is in doubt where its worker died in the middle of it', async () => {
+    const pipeline = await open(1)
+    const { database, clock, channel } = pipeline
+    await new Promise<void>((sending) => {
+      channel.answer = () => {
+        sending()
+        return new Promise(() => {})
+      }
+      void pipeline.work().catch(() => {})
+    })
+    await expireLeases(database)
+    expect(await sweep(database, clock.now(), ['email'])).toMatchObject({ repeated: 1 })
+    await pipeline.addActivity(1, clock.now())
+    expect(await recorded(pipeline)).toMatchObject([
+      { state: 'uncertain', reason: 'returned', channel: 'email' },
+    ])
+  })
+
+  it.each([
+    ['a cap', { limits: { per_person: [{ at_most: '1 per week', then: 'skip' }] } }, 'frequency_cap'],
+  ])('counts under %s meanwhile', async (_, definition, reason) => {
+    const steps = [{ id: 'one' }, { id: 'two', after: 60 }]
+    const pipeline = await open(1, {
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }],
+      definition,
+    })
+    pipeline.channel.answer = () => SILENCE
+    await pipeline.work()
+    // The first is put off for longer than the second.
+    await execute(
+      pipeline.database,
+      sql`UPDATE touchpoints SET due_at = due_at + interval '1 hour' WHERE doubted`,
+    )
+    pipeline.clock.advance(120)
+    pipeline.channel.answer = () => ({ outcome: 'sent' })
+    await pipeline.work()
+    expect(await pipeline.records()).toMatchObject([{ step: 'two', state: 'skipped', reason }])
+    pipeline.clock.advance(2 * 3600)
+    await pipeline.work()
+    expect(await pipeline.records()).toMatchObject([{ step: 'one', state: 'sent' }, { step: 'two' }])
+  })
+})
+
 it('whatever its tries came to, only what cannot have gone out has failed', async () => {
   const answer = fc.oneof(
     { weight: 12, arbitrary: fc.constant(BUSY) },
@@ -141,31 +232,46 @@ it('whatever its tries came to, only what cannot have gone out has failed', asyn
   )
   const story = fc.array(answer, { minLength: 6, maxLength: 6 })
   await assertPatiently(
-    fc.asyncProperty(fc.array(story, { minLength: 1, maxLength: 8 }), async (stories) => {
-      const pipeline = await open(stories.length)
-      const tries = new Map<string, Delivery[]>()
-      pipeline.channel.answer = ({ address }) => {
-        const made = tries.get(address) ?? []
-        const next = stories[Number(address.slice(1).split('@')[0]) - 1]?.[made.length] ?? SILENCE
-        tries.set(address, [...made, next])
-        return next
-      }
-      await exhaust(pipeline)
-      expect(await pipeline.open()).toEqual([])
-      const ended = await rows<{ email: string; state: string; cost: number }>(
-        pipeline.database,
-        sql`SELECT email, state, cost FROM touchpoint_records JOIN contacts USING (contact_id)`,
-      )
-      expect(ended).toHaveLength(stories.length)
-      for (const { email, state, cost } of ended) {
-        const made = tries.get(email) ?? []
-        const last = made.at(-1)
-        const doubted = made.some((each) => each === SILENCE || each.outcome === 'uncertain')
-        const known = last?.outcome === 'sent' ? 'sent' : last?.outcome === 'rejected' ? 'failed' : undefined
-        expect(state).toBe(known ?? (doubted ? 'uncertain' : 'failed'))
-        expect(cost).toBe(state === 'failed' ? 0 : 7)
-      }
-    }),
+    // Some return between two tries; 6 is after the last.
+    fc.asyncProperty(
+      fc.array(fc.tuple(story, fc.integer({ min: 1, max: 6 })), { minLength: 1, maxLength: 8 }),
+      async (told) => {
+        const stories = told.map(([story]) => story)
+        const pipeline = await open(stories.length)
+        const tries = new Map<string, Delivery[]>()
+        pipeline.channel.answer = ({ address }) => {
+          const made = tries.get(address) ?? []
+          const next = stories[Number(address.slice(1).split('@')[0]) - 1]?.[made.length] ?? SILENCE
+          tries.set(address, [...made, next])
+          return next
+        }
+        let round = 0
+        for (const pause of [...BACK_OFF, 0]) {
+          await pipeline.work()
+          round += 1
+          pipeline.clock.advance(pause)
+          for (const [person, [, returns]] of told.entries()) {
+            if (returns === round) await pipeline.addActivity(person + 1, pipeline.clock.now())
+          }
+        }
+        expect(await pipeline.open()).toEqual([])
+        const ended = await rows<{ email: string; state: string; cost: number }>(
+          pipeline.database,
+          sql`SELECT email, state, cost FROM touchpoint_records JOIN contacts USING (contact_id)`,
+        )
+        expect(ended).toHaveLength(stories.length)
+        for (const { email, state, cost } of ended) {
+          const made = tries.get(email) ?? []
+          const last = made.at(-1)
+          const doubted = made.some((each) => each === SILENCE || each.outcome === 'uncertain')
+          const known =
+            last?.outcome === 'sent' ? 'sent' : last?.outcome === 'rejected' ? 'failed' : undefined
+          const givenUp = made.length === 6 ? 'failed' : 'cancelled'
+          expect(state).toBe(known ?? (doubted ? 'uncertain' : givenUp))
+          expect(cost).toBe(state === 'failed' || state === 'cancelled' ? 0 : 7)
+        }
+      },
+    ),
     { numRuns: 8, milliseconds: 20_000 },
   )
 })

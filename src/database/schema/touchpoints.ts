@@ -38,6 +38,10 @@ export const touchpoints = pgTable(
     addressKey: bytea('address_key'),
     /** A try of it may have gone out, and the provider recognises the next by its key. */
     doubted: boolean('doubted').notNull().default(false),
+    /** The channel of that try. */
+    doubtedOn: text('doubted_on'),
+    /** Micros that try costs if it went out; null where its worker died and nobody knows. */
+    doubtedCost: micros('doubted_cost'),
     /** Why it was put back, until it is claimed again. */
     waits: text('waits'),
     /** Real time, of the database: the lease of `queued`, `claimed` and `sending`. */
