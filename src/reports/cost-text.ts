@@ -115,9 +115,16 @@ export function priceCell(price: CostPerRecall | NotEnough, alarm: boolean, spee
   const en = speech.language === 'en'
   if (alarm) return { text: speech.word('noConclusion'), value: null }
   if (!('answer' in price)) return { text: shortageText(price, speech), value: null }
+  if (price.answer === 'cost' && isFree(price))
+    return { text: en ? 'nothing was spent' : '没有花费', value: 0, interval: { low: 0, high: 0 } }
   if (price.answer === 'cost') return amountAround(price, speech)
   if (price.answer === 'no_gain') return { text: en ? 'no gain to divide by' : '没有增量', value: null }
   return { text: boundlessText(price, speech.money, speech.language), value: null }
+}
+
+/** Nothing was booked to anybody: not a price that is known to be nought, and nothing to compare with another. */
+export function isFree({ low, high }: Pick<Estimate, 'low' | 'high'>): boolean {
+  return low === 0 && high === 0
 }
 
 /** What each person contacted brings in; nothing where it is not known what a recall is worth. */

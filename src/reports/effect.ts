@@ -96,6 +96,8 @@ export interface SplitCheck {
   readonly arms: readonly { readonly arm: Arm; readonly observed: number; readonly expected: number }[]
   /** Episodes in an arm that their version gives no share at all. */
   readonly strayed: number
+  /** Shares held out by the versions that took anybody in, smallest first: several, where it was changed on the way. */
+  readonly holdouts: readonly number[]
   /** Versions whose split is not known: left out of the test. */
   readonly unknownVersions: readonly number[]
   readonly test: SampleRatio | NotEnough
@@ -115,6 +117,7 @@ export function checkSplit(
   const shares = { treated: 0, holdout: 0, control: 0 }
   const observed = { treated: 0, holdout: 0, control: 0 }
   const unknown = new Set<number>()
+  const holdouts = new Set<number>()
   let strayed = 0
   for (const { version, arm, assigned } of drawn) {
     const of = splitOf(version)
@@ -127,6 +130,7 @@ export function checkSplit(
       holdout: (1 - of.control) * of.holdout,
       control: of.control,
     }
+    if (assigned > 0) holdouts.add(of.holdout)
     if (share[arm] === 0) strayed += assigned
     observed[arm] += assigned
     for (const each of ARMS) shares[each] += share[each] * assigned
@@ -136,6 +140,7 @@ export function checkSplit(
   return {
     arms,
     strayed,
+    holdouts: [...holdouts].sort((a, b) => a - b),
     unknownVersions: [...unknown].sort((a, b) => a - b),
     test,
     alarm: strayed > 0 || (test.kind === 'tested' && test.alarm),

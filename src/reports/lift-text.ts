@@ -8,7 +8,7 @@ import type { LiftData } from './lift.ts'
 import type { TextStyle } from './report.ts'
 import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
 import { variantNotes, variantSentences, variantTables } from './variants-text.ts'
-import { alarmSentence, unknownSplitNotes, verdictSentence, verdictTone } from './verdict-text.ts'
+import { alarmSentence, splitNotes, verdictSentence, verdictTone } from './verdict-text.ts'
 import type { Speech } from './words.ts'
 
 // What was won back in words, in both languages: the verdict, the cells and the tiers' own draws, the curves.
@@ -93,7 +93,7 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
     tables: [wholeTable(data, style), cells, draws, ...variantTables(data.variants, data.split.alarm, style)],
     charts: nothing || data.split.alarm ? [] : chartsOf(data, speech),
     notes: [
-      ...unknownSplitNotes(data.split, speech),
+      ...splitNotes(data.split, speech),
       ...notesOf(data, speech),
       ...variantNotes(data.variants, speech),
       ...annotationNotes(data.annotations, speech),

@@ -1,6 +1,6 @@
 import type { Chart, LineChart } from '../charts/chart.ts'
 import { annotationNotes, marksOf } from './annotations.ts'
-import { benefitCell, priceCell } from './cost-text.ts'
+import { benefitCell, isFree, priceCell } from './cost-text.ts'
 import type { Effect } from './effect.ts'
 import { aboutLines } from './freshness.ts'
 import { nothingYet } from './funnel.ts'
@@ -8,7 +8,7 @@ import type { Contrast, MondayData, Week } from './monday.ts'
 import type { TextStyle } from './report.ts'
 import { roiCell } from './roi-text.ts'
 import { type Figure, left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
-import { unknownSplitNotes, verdictSentence, verdictTone } from './verdict-text.ts'
+import { splitNotes, verdictSentence, verdictTone } from './verdict-text.ts'
 import type { Speech } from './words.ts'
 
 // The first page in words, in both languages: sentences first, then the tables they rest on.
@@ -39,7 +39,14 @@ export function mondaySheet(data: MondayData, style: TextStyle): Sheet {
       earningTable(data, style),
       channelsTable(data, style),
       contrastTable(
-        { id: 'annoyed', title: en ? 'Did we annoy people' : '是否打扰了人', contrasts: data.annoyed, off },
+        {
+          id: 'annoyed',
+          title: en
+            ? 'Did we annoy people, of everyone taken in, those still open too'
+            : '是否打扰了人（按全部纳入者计，含仍在观察中的）',
+          contrasts: data.annoyed,
+          off,
+        },
         style,
       ),
       contrastTable(
@@ -54,7 +61,7 @@ export function mondaySheet(data: MondayData, style: TextStyle): Sheet {
     ],
     charts: off ? [] : weeklyChart(data, speech),
     notes: [
-      ...unknownSplitNotes(data.split, speech),
+      ...splitNotes(data.split, speech),
       ...(data.touchesAHead === undefined
         ? []
         : [
@@ -236,7 +243,11 @@ function figuresOf({ overall, verdict, split, cost }: MondayData, speech: Speech
   const of = ({ matured }: { matured: number }) => (en ? `of ${n(matured)}` : `共 ${n(matured)} 人`)
   const [whole] = cost.prices
   const price =
-    whole && 'answer' in whole.withLabour && whole.withLabour.answer === 'cost' && whole.withLabour
+    whole &&
+    'answer' in whole.withLabour &&
+    whole.withLabour.answer === 'cost' &&
+    !isFree(whole.withLabour) &&
+    whole.withLabour
   const customer = cost.acquisition === undefined ? undefined : speech.money(cost.acquisition)
   const figures: readonly Figure[] = [
     {
@@ -328,10 +339,26 @@ function weekSentences(lastFinal: Week, data: MondayData, speech: Speech): Sente
       ? `, against ${n(before.value)} the week before`
       : `，前一周为 ${n(before.value)} 人`
     : ''
+  const range = en
+    ? `95 % interval ${speech.signed(now.low)} to ${speech.signed(now.high)}`
+    : `95% 区间 ${speech.signed(now.low)} 至 ${speech.signed(now.high)}`
+  if (now.low > 0) {
+    const text = en
+      ? `Of those taken in in the week of ${day}, ${n(now.value)} came back because of us (${range})${against}.`
+      : `${day} 当周纳入者中，多召回 ${n(now.value)} 人（${range}）${against}。`
+    return [{ text, tone: 'good' }]
+  }
+  const size = speech.signed(now.value)
+  if (now.high < 0) {
+    const text = en
+      ? `Of those taken in in the week of ${day}, fewer came back because of the contact: ${size} (${range})${against}.`
+      : `${day} 当周纳入者中，触达后回来的人反而更少：${size} 人（${range}）${against}。`
+    return [{ text, tone: 'bad' }]
+  }
   const text = en
-    ? `Of those taken in in the week of ${day}, ${n(now.value)} came back because of us (${n(now.low)} to ${n(now.high)})${against}.`
-    : `${day} 当周纳入者中，多召回 ${n(now.value)} 人（${n(now.low)} 至 ${n(now.high)}）${against}。`
-  return [{ text, tone: now.low > 0 ? 'good' : now.high < 0 ? 'bad' : 'plain' }]
+    ? `Of those taken in in the week of ${day}, no effect is shown: the difference of ${size} (${range}) may be chance${against}.`
+    : `${day} 当周纳入者中未见效果：相差 ${size} 人（${range}），可能只是偶然${against}。`
+  return [{ text, tone: 'plain' }]
 }
 
 function runningSentence(

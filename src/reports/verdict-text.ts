@@ -141,7 +141,7 @@ export function footnotes(data: OverviewData, speech: Speech): string[] {
         : `${speech.count(mixed)} 人属于混组：后来发现是同一个人，却抽到不同分组。不再发送，仍计入原分组。`,
     )
   }
-  notes.push(...unknownSplitNotes(split, speech))
+  notes.push(...splitNotes(split, speech))
   if (seeds.episodes > 0) {
     notes.push(
       en
@@ -152,12 +152,28 @@ export function footnotes(data: OverviewData, speech: Speech): string[] {
   return notes
 }
 
-/** Versions whose share held out can no longer be read: whoever reads figures of theirs must know that nothing was checked. */
-export function unknownSplitNotes({ unknownVersions }: SplitCheck, { language }: Speech): string[] {
-  if (unknownVersions.length === 0) return []
-  return [
-    language === 'en'
-      ? `The split of version ${unknownVersions.join(', ')} is not known; its groups were not checked.`
-      : `版本 ${unknownVersions.join('、')} 的分组比例未知，未做检查。`,
-  ]
+/**
+ * What is not known of the split, and what it does to the figures: versions whose share held out can no longer be read were
+ * not checked; and where the share was changed on the way, the two groups are of different times.
+ */
+export function splitNotes({ unknownVersions, holdouts }: SplitCheck, speech: Speech): string[] {
+  const en = speech.language === 'en'
+  const notes: string[] = []
+  if (unknownVersions.length > 0) {
+    const versions = unknownVersions.join(en ? ', ' : '、')
+    notes.push(
+      en
+        ? `The split of version ${versions} is not known; its groups were not checked.`
+        : `版本 ${versions} 的分组比例未知，未做检查。`,
+    )
+  }
+  if (holdouts.length > 1) {
+    const shares = holdouts.map(speech.percent).join(en ? ', ' : '、')
+    notes.push(
+      en
+        ? `The share held out was changed on the way (${shares}): more of one group are of one time, more of the other of another, and what differs by the season passes for an effect. Ask for the time of one share alone (\`--from\`, \`--to\`) before you rely on a figure.`
+        : `对照组比例中途变更过（${shares}）：两组来自不同时期的比重不同，季节差异会被误认为效果。采信数字之前，请用 \`--from\`、\`--to\` 只看同一比例的时期。`,
+    )
+  }
+  return notes
 }

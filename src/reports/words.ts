@@ -113,6 +113,15 @@ export function speechOf(style: {
   const amount = new Intl.NumberFormat(locale, kind)
   const fine = new Intl.NumberFormat(locale, { ...kind, maximumSignificantDigits: 2 })
   const unit = 10 ** -(amount.resolvedOptions().maximumFractionDigits ?? 2)
+  const least = new Intl.NumberFormat(locale, { maximumSignificantDigits: 1 })
+  const signedLeast = new Intl.NumberFormat(locale, {
+    maximumSignificantDigits: 1,
+    signDisplay: 'exceptZero',
+  })
+  // What would be rounded to nought keeps a digit, and with it its sign: an interval from +0.3 does not hold nought. Less
+  // than a millionth is the rounding of sums.
+  const shown = (value: number, half: number, usual: Intl.NumberFormat, small: Intl.NumberFormat) =>
+    Math.abs(value) < 1e-6 ? usual.format(0) : (Math.abs(value) < half ? small : usual).format(value)
   const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: timezone })
   const minute = new Intl.DateTimeFormat(locale, {
     year: 'numeric',
@@ -128,11 +137,11 @@ export function speechOf(style: {
     language,
     locale,
     word: (word) => WORDS[word][language],
-    count: (value) => whole.format(value),
-    percent: (value) => `${tenth.format(value * 100)}${language === 'en' ? ' %' : '%'}`,
-    points: (value) => signedTenth.format(value * 100),
+    count: (value) => shown(value, 0.5, whole, least),
+    percent: (value) => `${shown(value * 100, 0.05, tenth, least)}${language === 'en' ? ' %' : '%'}`,
+    points: (value) => shown(value * 100, 0.05, signedTenth, signedLeast),
     plain: (value) => short.format(value),
-    signed: (value) => signedWhole.format(value),
+    signed: (value) => shown(value, 0.5, signedWhole, signedLeast),
     money: (micros) => {
       const value = micros / 1e6
       // A price of 0.002 is not 0.00: two digits where rounding to the cent would be off by a twentieth.

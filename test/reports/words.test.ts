@@ -15,6 +15,16 @@ it('shows amounts below a cent with enough digits, and others to the cent', () =
   expect(money(120_000_000, 'JPY')).toBe('¥120')
 })
 
+it('rounds nothing to nought that is not: an interval from +0.3 does not hold it', () => {
+  const { count, percent, points, signed } = speechOf({ locale: 'en' })
+  expect([0.0004, -0.0004, 0.0312, 0].map(points)).toEqual(['+0.04', '-0.04', '+3.1', '0.0'])
+  expect([0.3, -0.3, -0.6, 12.4, 0].map(signed)).toEqual(['+0.3', '-0.3', '-1', '+12', '0'])
+  expect([-0.3, 0.3, 1234, 0].map(count)).toEqual(['-0.3', '0.3', '1,234', '0'])
+  expect([0.0004, 0.031, 0].map(percent)).toEqual(['0.04 %', '3.1 %', '0.0 %'])
+  // What is left of sums that cancel out.
+  expect([points(5e-17), signed(-5e-14), count(-5e-14)]).toEqual(['0.0', '0', '0'])
+})
+
 it('calls a channel from outside as it says it is called, and others as everybody does', () => {
   const channels = new Map<string, Title>([
     ['line', { en: 'LINE message', 'zh-CN': 'LINE 消息' }],
