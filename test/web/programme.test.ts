@@ -80,7 +80,8 @@ it('stands at the head of the first page and in a CSV, in both languages; withou
   const page = await get(server, '/')
   expect(page).toContain('All campaigns together won back 243 (95 % interval +158 to +310) of 900 people')
   expect(page.indexOf('id="programme"')).toBeLessThan(page.indexOf('id="weeks"'))
-  expect(page).toContain('href="/programme.csv"')
+  // Called by what is seen of it, also where it is read aloud.
+  expect(page).toContain('<a href="/programme.csv">CSV</a>')
   expect(await get(server, '/', 'zh-CN')).toContain('全部活动合计多召回 243 人')
   const csv = await get(server, '/programme.csv')
   expect(csv).toMatch(/\r\nnever contacted \(control\),100,100,20,0\.2,/)

@@ -209,12 +209,7 @@ function Programme({ visit: { say }, sheet }: { visit: Visit; sheet: Sheet }) {
             </p>
           ))}
           <p>
-            <a
-              href="/programme.csv"
-              aria-label={say('All campaigns together, as CSV', '全部活动合计（CSV）')}
-            >
-              CSV
-            </a>
+            <a href="/programme.csv">CSV</a>
           </p>
         </details>
       )}
