@@ -258,6 +258,7 @@ async function runImport(
     const useless = summary.rows > 0 && summary.rejected === summary.rows
     const failed = failedMostly(summary, speech)
     if (failed !== undefined) output.warn(failed)
+    if (summary.changed) output.warn(changedWords(path, speech))
     if (refused.size > 0) output.warn(refusedWords(refused, speech))
     return {
       data: summary,
@@ -267,6 +268,13 @@ async function runImport(
   } finally {
     progress.finish()
   }
+}
+
+/** Mostly an export that was not yet done. */
+function changedWords(path: string, { language }: Speech): string {
+  return language === 'en'
+    ? `${path} changed while it was read: once it is whole, import it again; what was taken in is not taken in twice`
+    : `读取期间 ${path} 有改动：请在文件写完后重新导入，已导入的不会重复导入`
 }
 
 /** Events that told of redemptions which are none: kept with their reason, and nobody else says so. */

@@ -75,6 +75,8 @@ export interface ImportSummary {
   rejectFile: string | undefined
   /** Columns of the header that were left alone; of other formats none is known. */
   unused: readonly UnusedColumn[]
+  /** The file was written to or replaced while it was read: it may have been half of what it was to be. */
+  changed: boolean
 }
 
 /** What differs between the kinds of import. */
@@ -136,6 +138,7 @@ export async function importFile(
     seconds: 0,
     rejectFile: undefined,
     unused: [],
+    changed: false,
   }
   const csv = source.format === 'csv'
   const bind = (header: readonly string[] | undefined) => {
@@ -219,6 +222,7 @@ export async function importFile(
         remedy: 'Export it again; its first line should name the columns.',
       })
     }
+    summary.changed = source.changed()
     rejects ??= await begin()
     await flush()
     await lanes?.finish(() => tell({ indexing: true }))

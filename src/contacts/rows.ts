@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { createReadStream, statSync } from 'node:fs'
+import { createReadStream, type Stats, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { TextDecoder } from 'node:util'
 import { createGunzip } from 'node:zlib'
@@ -24,6 +24,8 @@ export interface RowSource {
   readonly totalBytes: number
   /** Of the file as it is stored, compressed or not. */
   bytesRead(): number
+  /** Whether the file is another by now than the one that was opened: written to, or replaced. */
+  changed(): boolean
   batches(): AsyncIterable<FileRow[]>
 }
 
@@ -49,11 +51,10 @@ export function openRows(
   const format = options.format ?? (/\.(ndjson|jsonl)$/i.test(plain) ? 'ndjson' : 'csv')
   const delimiter = options.delimiter ?? (/\.tsv$/i.test(plain) ? '\t' : ',')
   const decoder = options.encoding === undefined ? undefined : openDecoder(options.encoding)
-  let totalBytes: number
+  let opened: Stats
   try {
-    const found = statSync(path)
-    if (!found.isFile()) throw new Error('it is not a file')
-    totalBytes = found.size
+    opened = statSync(path)
+    if (!opened.isFile()) throw new Error('it is not a file')
   } catch (cause) {
     throw unreadable(path, cause)
   }
@@ -61,8 +62,12 @@ export function openRows(
   const parse = format === 'csv' ? csvParser(delimiter) : ndjsonRow
   return {
     format,
-    totalBytes,
+    totalBytes: opened.size,
     bytesRead: () => file.bytesRead,
+    changed: () => {
+      const now = statSync(path, { throwIfNoEntry: false })
+      return now?.ino !== opened.ino || now.size !== opened.size || now.mtimeMs !== opened.mtimeMs
+    },
     batches: async function* () {
       try {
         const stored = plain === path ? file : gunzip(file)

@@ -64,6 +64,7 @@ test('an import says what came in, and where the rest is', () => {
     seconds: 2,
     rejectFile: 'customers.csv.rejects.csv',
     unused: [],
+    changed: false,
   } as const
   expect(formatSummary(summary, english, 80)).toBe(
     'customers.csv: 12,000 rows of contacts in 2.0 s, 6,000 a second\n' +

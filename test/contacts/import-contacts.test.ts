@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, utimesSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, utimesSync } from 'node:fs'
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
+import type { ImportProgress } from '../../src/contacts/file-import.ts'
 import { importContacts } from '../../src/contacts/import.ts'
 import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { lockStripe, STRIPE_WIDTH, stripeOf } from '../../src/database/stripes.ts'
@@ -263,6 +264,18 @@ u2,,,,,,,,,
     expect(await contacts(database)).toMatchObject([
       { external_id: 'u1', email: 'ann@example.com', attributes: { first_name: 'Ann', points: 3 } },
     ])
+  })
+
+  it('says that the file was written to while it was read', async () => {
+    const path = file('a.csv', 'external_id\nu1\nu2\n')
+    const onProgress = ({ rows }: ImportProgress) => {
+      if (rows === 2) appendFileSync(path, 'u3\n')
+    }
+    const database = await freshDatabase()
+    expect(await importContacts(database, path, options({ chunk: 1, onProgress }))).toMatchObject({
+      changed: true,
+    })
+    expect(await importContacts(database, path, options())).toMatchObject({ changed: false })
   })
 
   it('goes on where an interrupted import stopped', async () => {
