@@ -8,9 +8,11 @@ import { painter } from '../reports/layout.ts'
 import { concludeCall, giveCallBack, showCall, showCalls, takeCall } from '../service/calls.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { formatCall, formatCalls, formatConcluded, formatReleased } from './calls-text.ts'
+import { appliedCampaign } from './campaigns.ts'
 import { type Spoken, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
+import { nearMisses } from './suggestion.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
@@ -90,6 +92,8 @@ async function withRuntime<T>(context: DatabaseContext, work: (runtime: Runtime)
 
 async function runList(context: DatabaseContext, filter: CallFilter & Spoken): Promise<Outcome> {
   const speech = speechIn(context, filter)
+  // The calls of a campaign there never was are none, which would pass for a queue that is done.
+  if (filter.campaign !== undefined) await appliedCampaign(context, filter.campaign)
   const found = await withRuntime(context, (runtime) => showCalls(runtime, filter))
   const { colors, width } = context.output
   return {
@@ -144,13 +148,13 @@ async function runOutcome(
   const outcome = CALL_OUTCOMES.find((each): each is CallOutcome => each === text)
   if (!outcome) {
     throw new WinbackError('usage.outcome', `there is no outcome "${text}"`, {
-      remedy: `Use one of ${CALL_OUTCOMES.join(', ')}.`,
+      remedy: oneOf(text, CALL_OUTCOMES),
     })
   }
   const { reason, minutes = '0', sentiment, notes, next } = options
   if (reason !== undefined && !isLeavingReason(reason)) {
     throw new WinbackError('usage.reason', `there is no reason "${reason}"`, {
-      remedy: `Use one of ${Object.keys(LEAVING_REASONS).join(', ')}.`,
+      remedy: oneOf(reason, Object.keys(LEAVING_REASONS)),
     })
   }
   const taken = Number(minutes)
@@ -165,6 +169,9 @@ async function runOutcome(
   }
   const by = options.agent ?? operator()
   const at = context.clock.now()
+  if (nextAttemptAt && nextAttemptAt <= at) {
+    throw new WinbackError('usage.time', `--next ${next} lies in the past`)
+  }
   const eventId = `${by} ${at.toISOString()}`
   const seconds = Math.round(taken * 60)
   const attempt = { eventId, at, by, outcome, reason, seconds, sentiment, notes, nextAttemptAt }
@@ -179,6 +186,11 @@ async function runOutcome(
     data: { id, ...call, marketingEnded: ended },
     text: formatConcluded(call, ended, speech),
   }
+}
+
+function oneOf(text: string, names: readonly string[]): string {
+  const meant = nearMisses(text, names)
+  return meant.length > 0 ? `Did you mean ${meant.join(' or ')}?` : `Use one of ${names.join(', ')}.`
 }
 
 function keyOf(id: string) {

@@ -120,7 +120,7 @@ async function serve(
       roles.length === 1 && roles[0] === 'web'
         ? ''
         : `, queue on ${engine.kind === 'redis' ? 'Redis' : 'PostgreSQL'}`
-    context.output.note(`${workspace.name}: ${roles.join(' and ')} running${queue}. Ctrl-C to stop.`)
+    context.output.note(`${workspace.name}: ${listed(roles)} running${queue}. Ctrl-C to stop.`)
     if (roles.includes('scheduler')) {
       for (const line of await upcoming(runtime)) context.output.note(`  ${line}`)
     }
@@ -244,4 +244,10 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>): Ser
       say('redemptions_refused', { reasons }, `redemptions refused: ${counts(reasons)}`),
     onError: (where, error) => context.output.warn(`${where}: ${maskText(messageOf(error))}`),
   }
+}
+
+/** `scheduler, worker and web` */
+function listed(names: readonly string[]): string {
+  const last = names.at(-1) ?? ''
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`
 }

@@ -119,9 +119,14 @@ function gunzip(file: Readable): Readable {
 }
 
 function unreadable(path: string, cause: unknown): WinbackError {
+  // Such a file was never begun.
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  const closed = ['ENOENT', 'EISDIR', 'EACCES'].some((each) => each === code)
   return new WinbackError('import.unreadable', `${path} cannot be read: ${whyBroken(cause)}`, {
     location: { file: path },
-    remedy: 'Check the path and the file; what was imported before stays and is not imported twice.',
+    remedy: closed
+      ? 'Check the path, and that the file may be read.'
+      : 'Check the path and the file; what was imported before stays and is not imported twice.',
     cause,
   })
 }

@@ -41,6 +41,11 @@ test('a call is taken, tried again at the time an agent names, and told of in wo
   const taken = await calls('claim', id, '--agent', 'bo')
   expect(taken.stderr).toContain(`mei has taken ${id}`)
   const said = ['--agent', 'mei', '--minutes', '2']
+  const early = await calls('outcome', id, 'call_back', ...said, '--next', '2020-01-02T10:00:00+08:00')
+  expect(early).toMatchObject({ code: 2, stderr: expect.stringContaining('lies in the past') })
+  expect((await calls('outcome', id, 'reachd', ...said)).stderr).toContain('Did you mean reached?')
+  expect((await calls('outcome', id, 'reached', '--reason', 'prize')).stderr).toContain('Did you mean price?')
+  expect((await calls('list', '--campaign', 'graded-recal')).stderr).toContain('Did you mean graded-recall?')
   const again = await calls('outcome', id, 'call_back', ...said, '--next', '2099-01-02T10:00:00+08:00')
   expect(again.stdout).toBe('It comes again on Jan 2, 2099, 02:00.\n')
   expect((await calls('list', '--free')).stdout).toBe('There is nobody to be called.\n')

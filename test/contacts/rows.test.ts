@@ -118,5 +118,8 @@ describe('openRows', () => {
     await expect(all(file('f.csv', gzipSync('a,1\n')))).rejects.toThrow('let its name end in .gz')
     await expect(broken('f.csv', 0x50, 0x4b, 3, 4)).rejects.toThrow('save it as CSV')
     expect(() => openRows('/no/such/file.csv')).toThrow('cannot be read')
+    expect(() => openRows('/no/such/file.csv')).toThrow(
+      expect.objectContaining({ remedy: 'Check the path, and that the file may be read.' }),
+    )
   })
 })

@@ -161,6 +161,8 @@ describe('without a script', () => {
     expect(noteOf(await post(`${place}/outcome`, 'ada', { outcome: 'call_back', next: 'soon' }))).toContain(
       'next_attempt_at',
     )
+    const past = { outcome: 'call_back', next: '2020-03-12T10:00' }
+    expect(noteOf(await post(`${place}/outcome`, 'ada', past))).toContain('next_attempt_at')
     await post(`${place}/outcome`, 'ada', { outcome: 'call_back', next: '2026-03-12T10:00' })
     const [next] = await rows<{ at: Date }>(
       shop.database,

@@ -115,8 +115,9 @@ async function conclude(visit: Visit, key: CallKey): Promise<Response> {
     phone: text('phone'),
     id: text('attempt'),
   })
-  if (!report.success) {
-    const [field] = report.error.issues[0]?.path ?? []
+  const past = report.data?.next_attempt_at !== undefined && new Date(report.data.next_attempt_at) <= now
+  if (!report.success || past) {
+    const [field] = report.error?.issues[0]?.path ?? ['next_attempt_at']
     return visit.go(
       `/calls/${callIdOf(key)}`,
       field === 'outcome'
