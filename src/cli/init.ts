@@ -4,14 +4,16 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { campaignJsonSchema, workspaceJsonSchema } from '../config/json-schema.ts'
 import { nearest } from '../config/problems.ts'
 import { WinbackError } from '../errors.ts'
+import { languageOf } from '../reports/words.ts'
 import { type WorkspaceFileValues, workspaceFile } from './init/workspace-file.ts'
+import { chooseLocale, type Say, type Spoken, sayIn, spoken } from './locale.ts'
 import { type Outcome, toJson } from './output.ts'
 import { packageDirectory } from './package.ts'
 import { describe, type Invocation, type Start } from './verb.ts'
 import { WORKSPACE_FILE } from './workspace.ts'
 
 export function init(start: Start): Command {
-  return describe('init', {
+  const command = describe('init', {
     group: 'begin',
     summary: 'Write a commented workspace, a campaign and its templates',
     description:
@@ -28,15 +30,15 @@ export function init(start: Start): Command {
     .option('--timezone <zone>', 'IANA zone (default: this machine’s)')
     .option('--campaign <name>', `${SHIPPED_CAMPAIGNS.join(', ')} (default: the first); repeatable`, oneOf)
     .option('--force', 'overwrite files that exist')
-    .action((dir: string, options: InitOptions, command: Command) =>
-      start(command, (invocation) => runInit(invocation, { dir, ...options })),
-    )
+  return spoken(command).action((dir: string, options: InitOptions, command: Command) =>
+    start(command, (invocation) => runInit(invocation, { dir, ...options })),
+  )
 }
 
 /** The campaigns that ship, the default first: docs/campaigns.md says what each is for. */
 export const SHIPPED_CAMPAIGNS: readonly string[] = ['graded-recall', 'at-risk', 'unhappy', 'renewal']
 
-interface InitOptions {
+interface InitOptions extends Spoken {
   readonly name?: string
   readonly timezone?: string
   readonly campaign?: readonly string[]
@@ -65,13 +67,14 @@ async function runInit(
   options: InitOptions & { dir: string },
 ): Promise<Outcome<InitResult>> {
   const directory = resolve(invocation.cwd, options.dir)
+  const say = sayIn({ language: languageOf(chooseLocale(options.locale)) })
   const result = await writeWorkspace(directory, {
     name: options.name ?? titleOf(basename(directory)),
     timezone: options.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
     overwrite: options.force === true,
     campaigns: options.campaign ?? SHIPPED_CAMPAIGNS.slice(0, 1),
   })
-  return { data: result, text: formatInit(result, invocation) }
+  return { data: result, text: formatInit(result, invocation, say) }
 }
 
 /**
@@ -142,23 +145,38 @@ function unwritable(directory: string, cause: unknown): unknown {
 }
 
 /** What was written and the commands to go on with. */
-export function formatInit(result: InitResult, invocation: Pick<Invocation, 'cwd' | 'output'>): string {
+export function formatInit(
+  result: InitResult,
+  invocation: Pick<Invocation, 'cwd' | 'output'>,
+  say: Say,
+): string {
   const { colors } = invocation.output
   const templates = result.written.filter((file) => file.startsWith('templates/'))
   const others = result.written.filter((file) => !file.startsWith('templates/'))
   const where = relative(invocation.cwd, result.directory)
   const first = where === '' ? [] : [`cd ${where.includes(' ') ? JSON.stringify(where) : where}`]
   return [
-    `Wrote a workspace into ${result.directory}`,
+    say(`Wrote a workspace into ${result.directory}`, `已在 ${result.directory} 中建立工作区`),
     ...others.map((file) => `  ${file}`),
-    ...(templates.length > 0 ? [`  templates/ (${templates.length} files)`] : []),
+    ...(templates.length > 0
+      ? [say(`  templates/ (${templates.length} files)`, `  templates/（${templates.length} 个文件）`)]
+      : []),
     '',
-    'Next:',
+    say('Next:', '接下来：'),
     ...[
       ...first,
-      'winback validate                       # nothing is wrong yet; it says so',
-      'winback import contacts customers.csv  # then: winback import activity events.csv',
-      'winback doctor                         # database, mail server, templates, feed',
+      say(
+        'winback validate                       # nothing is wrong yet; it says so',
+        'winback validate                       # 检查文件，此时应没有问题',
+      ),
+      say(
+        'winback import contacts customers.csv  # then: winback import activity events.csv',
+        'winback import contacts customers.csv  # 然后：winback import activity events.csv',
+      ),
+      say(
+        'winback doctor                         # database, mail server, templates, feed',
+        'winback doctor                         # 数据库、邮件服务器、模板、数据接入',
+      ),
     ].map((line) => `  ${colors.cyan(line)}`),
   ].join('\n')
 }

@@ -56,9 +56,10 @@ function stemsOf(externalId: string): string[] {
   const id = externalId.trim()
   const bare = id.replace(/^0+/, '')
   const padded = /^\d+$/.test(bare) ? [4, 5, 6, 7, 8, 10].map((length) => bare.padStart(length, '0')) : []
-  return [bare, id.toLowerCase(), id.toUpperCase(), id.slice(0, Math.ceil(id.length / 2)), ...padded].filter(
-    (stem) => stem !== '',
-  )
+  // `u3` where ids are numbers.
+  const number = id.replace(/^\D+/, '')
+  const half = id.slice(0, Math.ceil(id.length / 2))
+  return [bare, id.toLowerCase(), id.toUpperCase(), half, number, ...padded].filter((stem) => stem !== '')
 }
 
 export interface ActivityRow {

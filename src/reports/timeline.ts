@@ -275,7 +275,8 @@ async function unknownContact(session: Session, externalId: string): Promise<Win
         id.toLowerCase().replace(/^0+/, '') === bare ? 0.5 : Number.POSITIVE_INFINITY,
       ),
     }))
-    .filter(({ far }) => far <= Math.max(2, wanted.length / 3))
+    // Of a few letters, two others make any id that is as short.
+    .filter(({ far }) => far <= (wanted.length < 4 ? 1 : Math.max(2, wanted.length / 3)))
     .sort((a, b) => a.far - b.far || a.id.localeCompare(b.id))
     .slice(0, 3)
     .map(({ id }) => id)

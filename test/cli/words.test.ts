@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { formatApplied } from '../../src/cli/apply.ts'
 import { failedMostly, formatSummary } from '../../src/cli/import-text.ts'
 import { formatInit } from '../../src/cli/init.ts'
+import { sayIn } from '../../src/cli/locale.ts'
 import { parseMoment } from '../../src/cli/moments.ts'
 import { openOutput } from '../../src/cli/output.ts'
 import { formatVersions } from '../../src/cli/rollback.ts'
@@ -110,11 +111,14 @@ test('an import that failed as a whole says so, and what it mostly is', () => {
 
 test('init says what to do next', () => {
   const written = ['winback.yaml', 'templates/a.en.hbs', 'templates/b.en.hbs']
-  const here = formatInit({ directory: '/shop', written }, { cwd: '/shop', output })
+  const here = formatInit({ directory: '/shop', written }, { cwd: '/shop', output }, sayIn(english))
   expect(here).toContain('templates/ (2 files)')
   expect(here).not.toContain('cd ')
-  const below = formatInit({ directory: '/a b/shop', written }, { cwd: '/', output })
+  const below = formatInit({ directory: '/a b/shop', written }, { cwd: '/', output }, sayIn(english))
   expect(below).toContain('cd "a b/shop"')
+  const said = formatInit({ directory: '/shop', written }, { cwd: '/shop', output }, sayIn(chinese))
+  expect(said).toContain('已在 /shop 中建立工作区')
+  expect(said).not.toMatch(/Wrote|Next|files|then:|nothing is/)
 })
 
 test('apply and rollback name versions and their hash', () => {

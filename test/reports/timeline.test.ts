@@ -36,6 +36,7 @@ async function tell(): Promise<void> {
   await contact('u-1001', { email: 'liwei@example.com', phone: '+8613800001234' })
   await contact('u-1002', { email: 'other@example.com' })
   await contact('00004')
+  await contact('53')
   await execute(
     database,
     sql`UPDATE contacts SET person_id = (SELECT contact_id FROM contacts WHERE external_id = 'u-1001')
@@ -256,6 +257,7 @@ describe('the timeline of a contact', () => {
     ['u-1O01', 'u-1001'],
     ['U-1002', 'u-1002'],
     ['4', '00004'],
+    ['u53', '53'],
     [' u-1001 ', 'u-1001'],
   ])('names the nearest contacts where there is no “%s”', async (wrong, right) => {
     const failure = await readTimeline(database, { externalId: wrong, now: day(1) }).catch(
@@ -269,6 +271,10 @@ describe('the timeline of a contact', () => {
 
   it('names none where none is near', async () => {
     await expect(readTimeline(database, { externalId: 'zzzzzzzzzzzz', now: day(1) })).rejects.toMatchObject({
+      facts: { near: [] },
+    })
+    // Two letters of two are another id altogether.
+    await expect(readTimeline(database, { externalId: 'v7', now: day(1) })).rejects.toMatchObject({
       facts: { near: [] },
     })
   })
