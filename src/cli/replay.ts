@@ -6,11 +6,13 @@ import { parseDuration } from '../config/quantities.ts'
 import { WinbackError } from '../errors.ts'
 import type { OverviewData } from '../reports/overview.ts'
 import { reports } from '../reports/reports.ts'
+import { languageOf } from '../reports/words.ts'
 import { prepareRehearsal, revealActivity } from '../service/rehearsal.ts'
 import { type ReplayResult, replay as replayCampaigns } from '../service/replay.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { silenceChannels } from '../service/silent.ts'
 import { openCampaigns, openTemplates } from './campaigns.ts'
+import { sayIn } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import { operator } from './operator.ts'
 import { count, type Outcome } from './output.ts'
@@ -121,10 +123,15 @@ async function runReplay(
       for (const { definition } of campaigns) {
         overviews.push(await overviewOf(replayed, runtime.book, definition.campaign, { now: to }))
       }
+      const { runs, refused, refusal } = result
+      const say = sayIn({ language: languageOf(style.locale) })
       return {
         data: { schema: options.schema, ...result, campaigns: overviews },
         text: [
-          `${count(result.runs, 'run')}, ${result.refused} refused${result.refusal ? ` (at last: ${result.refusal})` : ''}; everything is in the schema ${options.schema}.`,
+          say(
+            `${count(runs, 'run')}, ${refused} refused${refusal ? ` (at last: ${refusal})` : ''}; everything is in the schema ${options.schema}.`,
+            `运行 ${runs} 次，其中 ${refused} 次被拒绝${refusal ? `（最后一次：${refusal}）` : ''}；全部数据位于 schema ${options.schema}。`,
+          ),
           ...overviews.map((data) => reports.overview.format(data, style)),
         ].join('\n\n'),
       }

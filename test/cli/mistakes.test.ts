@@ -170,6 +170,13 @@ test('a replay in which every run was refused says why', async () => {
   const { code, stdout } = await run(['replay', '--from', '2026-01-01', '--to', '2026-01-03'], here)
   expect(code).toBe(0)
   expect(stdout).toMatch(/^0 runs, [1-9]\d* refused \(at last: \S[^)]*activity[^)]*\); everything/)
+  const chinese = await run(
+    ['replay', '--from', '2026-01-01', '--to', '2026-01-03', '--schema', 'again_replay', '--locale', 'zh-CN'],
+    here,
+  )
+  expect(chinese.stdout).toMatch(
+    /^运行 0 次，其中 [1-9]\d* 次被拒绝（最后一次：.*）；全部数据位于 schema again_replay。/,
+  )
 })
 
 test('consent is for a channel there is: a mistyped withdrawal would hold nothing back', async () => {
