@@ -7,7 +7,7 @@ import { type RedisServer, redisUrl, startRedis } from '../support/redis.ts'
 import { openScene, type Scene, WIDTH } from '../support/scene.ts'
 
 // Real processes, which start slowly where the machine is busy.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 })
 
 const PEOPLE = 90
 

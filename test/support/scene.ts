@@ -5,6 +5,7 @@ import { manualClock } from '../../src/clock.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { throughOutage } from '../../src/database/outage.ts'
 import type { Engine } from '../../src/touchpoints/queue.ts'
+import { BACK_OFF } from '../../src/touchpoints/sends.ts'
 import { eventually } from './eventually.ts'
 import { startProcess, type WorkerProcess, type WorkerTask } from './processes.ts'
 import { openShop, parseWorkspace, type Shop, TEMPLATES, WORKSPACE } from './shop.ts'
@@ -134,7 +135,8 @@ export async function openScene(options: {
         'every touchpoint ends',
         () => count('touchpoints'),
         (open) => open === 0,
-        60,
+        // What a worker had no time left to hand over is tried again after the first pause.
+        (BACK_OFF[0] ?? 0) + 60,
       )
       // A worker that was only slow may still tell what the sweeper did not know.
       await eventually(
