@@ -322,7 +322,7 @@ export function suppress(model: Model, email: string): void {
       if (!isPending(touch)) continue
       if (touch.step.channels.every((channel) => channel === 'email'))
         end(model, touch, 'skipped', 'suppressed')
-      else if (touch.state === 'claimed') release(touch)
+      else if (touch.state === 'queued' || touch.state === 'claimed') release(touch)
     }
   }
 }
