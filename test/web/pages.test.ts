@@ -484,5 +484,5 @@ test.runIf(hasBrowser)(
     }
     expect(found).toEqual([])
   },
-  120_000,
+  240_000,
 )
