@@ -69,8 +69,10 @@ export function connect(
     application_name: options.applicationName ?? 'winback',
     types: parsers,
   })
-  // A server restart drops idle clients; the next query reconnects, so this is not the end of the process.
+  // A server that restarts drops idle connections, and those between two statements of a transaction: an error nobody
+  // listens to would end the process. The next statement says it, or finds another connection.
   pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
   return { orm: drizzle(pool), client: pool, schema, url, close: () => pool.end() }
 }
 

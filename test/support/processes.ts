@@ -58,6 +58,8 @@ export interface WorkerProcess {
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
 const running = new Set<WorkerProcess>()
+/** How processes ended that nobody asked to. */
+const deaths: string[] = []
 let compiled: string | undefined
 
 /**
@@ -106,7 +108,12 @@ export async function startProcess(task: WorkerTask): Promise<WorkerProcess> {
   })
   const notes: WorkerNote[] = []
   child.on('message', (note: WorkerNote) => notes.push(note))
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const ended = new Promise<void>((resolve) =>
+    child.once('exit', (code, signal) => {
+      if (running.delete(process)) deaths.push(`a ${task.role} ended by itself (${code ?? signal}): ${said}`)
+      resolve()
+    }),
+  )
   const process: WorkerProcess = {
     child,
     notes,
@@ -128,7 +135,7 @@ export async function startProcess(task: WorkerTask): Promise<WorkerProcess> {
   await eventually(
     'a process takes work',
     () => {
-      if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${said}`)
+      assertRunning()
       return notes.some((note) => note.event === 'ready')
     },
     (ready) => ready,
@@ -138,7 +145,13 @@ export async function startProcess(task: WorkerTask): Promise<WorkerProcess> {
   return process
 }
 
-/** Ends every process that is still running. */
+/** @throws Error with what it wrote last, where a process ended that nobody asked to */
+export function assertRunning(): void {
+  if (deaths.length > 0) throw new Error(deaths.splice(0).join('\n'))
+}
+
+/** Ends every process, all of which should still be running. */
 export async function killProcesses(): Promise<void> {
   await Promise.all([...running].map((process) => process.kill()))
+  assertRunning()
 }

@@ -7,7 +7,7 @@ import { throughOutage } from '../../src/database/outage.ts'
 import type { Engine } from '../../src/touchpoints/queue.ts'
 import { BACK_OFF } from '../../src/touchpoints/sends.ts'
 import { eventually } from './eventually.ts'
-import { startProcess, type WorkerProcess, type WorkerTask } from './processes.ts'
+import { assertRunning, startProcess, type WorkerProcess, type WorkerTask } from './processes.ts'
 import { openShop, parseWorkspace, type Shop, TEMPLATES, WORKSPACE } from './shop.ts'
 import { type CaptureServer, startSmtp } from './smtp.ts'
 
@@ -133,7 +133,10 @@ export async function openScene(options: {
     settled: async (doubts) => {
       await eventually(
         'every touchpoint ends',
-        () => count('touchpoints'),
+        () => {
+          assertRunning()
+          return count('touchpoints')
+        },
         (open) => open === 0,
         // What a worker had no time left to hand over is tried again after the first pause.
         (BACK_OFF[0] ?? 0) + 60,
