@@ -24,7 +24,7 @@ import { failedMostly, formatSummary, indexingOf, rowsOf } from './import-text.t
 import { type Spoken, speechIn, spoken } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
-import { describe, pairs, repeated, type Start } from './verb.ts'
+import { addExamples, describe, pairs, repeated, type Start } from './verb.ts'
 import { type DatabaseContext, shown, withWorkspace } from './workspace.ts'
 
 interface ImportOptions extends Spoken {
@@ -104,34 +104,31 @@ export function importData(start: Start): Command {
   })
   for (const kind of Object.keys(KINDS) as Kind[]) {
     const { about, read, example, meaning } = KINDS[kind]
-    fileOptions(command.command(kind).description(`${about}.`))
-      .addHelpText('after', `\nExample:\n  $ ${example}\n      ${meaning}`)
-      .action((file: string, options: ImportOptions, child: Command) =>
+    addExamples(fileOptions(command.command(kind).description(`${about}.`)), [[example, meaning]]).action(
+      (file: string, options: ImportOptions, child: Command) =>
         start(child, (invocation) =>
           withWorkspace(invocation, (context) => runImport(context, kind, read, file, options)),
         ),
-      )
+    )
   }
-  fileOptions(
+  const codes = fileOptions(
     command
       .command('codes')
       .description('Codes to give out with an offer of `codes: imported`: code, expires_at.')
       .argument('<offer>', 'its name, or CAMPAIGN.NAME where several campaigns have one'),
   )
-    .addHelpText(
-      'after',
-      '\nExample:\n  $ winback import codes five_off codes.csv\n      each code is given to one account, once',
-    )
-    .action((offer: string, file: string, options: ImportOptions, child: Command) =>
-      start(child, (invocation) =>
-        withWorkspace(invocation, async (context) => {
-          const place = findOffer(offer, await appliedOffers(context))
-          const read: ReadFile = (database, path, given) =>
-            importCodes(database, path, { ...given, offer: place })
-          return await runImport(context, 'codes', read, file, options)
-        }),
-      ),
-    )
+  addExamples(codes, [
+    ['winback import codes five_off codes.csv', 'each code is given to one account, once'],
+  ]).action((offer: string, file: string, options: ImportOptions, child: Command) =>
+    start(child, (invocation) =>
+      withWorkspace(invocation, async (context) => {
+        const place = findOffer(offer, await appliedOffers(context))
+        const read: ReadFile = (database, path, given) =>
+          importCodes(database, path, { ...given, offer: place })
+        return await runImport(context, 'codes', read, file, options)
+      }),
+    ),
+  )
   return command
 }
 

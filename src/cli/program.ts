@@ -1,14 +1,15 @@
 import { resolve } from 'node:path'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, type HelpConfiguration } from 'commander'
 import pc from 'picocolors'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Environment } from '../config/environment.ts'
 import type { Language } from '../reports/words.ts'
 import { EXIT, exitCodeOf, failureDocument, formatFailure, isHelp } from './failure.ts'
+import { exitCodesText } from './help/exit-codes.ts'
 import { languageAsked } from './locale.ts'
 import { openOutput, type Stream, toJson } from './output.ts'
 import { packageVersion } from './package.ts'
-import { explainMisuse, headingIn } from './usage-words.ts'
+import { explainMisuse } from './usage-words.ts'
 import { GROUPS, type Start } from './verb.ts'
 import type { DescribeVerb } from './verbs.ts'
 
@@ -17,13 +18,6 @@ const ABOUT = `Wins lapsed users back, and says honestly whether it did.
 New here?
   $ winback init shop  a workspace of your own, with a campaign to begin from
   $ npm run demo       the whole story in a minute, in a clone of the repository`
-
-const EXIT_CODES: Readonly<Record<Language, string>> = {
-  en: `Exit codes: 0 fine · 1 the input is wrong · 2 used wrongly · 3 something does not answer
-            4 refused by a safety · 70 a defect in Winback · 130 interrupted`,
-  'zh-CN': `退出码：0 正常 · 1 输入有误 · 2 用法有误 · 3 某项服务没有应答
-        4 被安全检查拒绝 · 70 Winback 自身的缺陷 · 130 被中断`,
-}
 
 /** What a run of the program stands in: the process, or a test. */
 export interface Surroundings {
@@ -58,10 +52,9 @@ export async function runProgram(
   const json = args.includes('--json')
   const language = languageAsked(args)
   let code: number = EXIT.fine
-  const program = describeProgram(surroundings, language)
   // Known before its options are read, so that one that is wrong can say where the right ones are.
   let verb: string | undefined
-  let reached = program
+  let reached: Command
   const start: Start = async (command, work) => {
     const options = command.optsWithGlobals<GlobalOptions>()
     const noColor = environment.noColor
@@ -77,12 +70,10 @@ export async function runProgram(
     verb = verbOf(asked)
     reached = asked
   }
-  program.hook('preSubcommand', recordVerb)
-  for (const describeVerb of verbs) {
-    for (const command of [describeVerb(start)].flat()) {
-      program.addCommand(inherit(command.hook('preSubcommand', recordVerb), program))
-    }
-  }
+  const help = language === 'en' ? {} : (await import('./help/chinese.ts')).chineseHelp()
+  const program = describeProgram(verbs, start, surroundings, { language, help })
+  reached = program
+  for (const command of [program, ...program.commands]) command.hook('preSubcommand', recordVerb)
   if (args.length === 0) {
     program.outputHelp()
     return EXIT.fine
@@ -116,7 +107,16 @@ export function verbOf(command: Command): string {
   return command.parent?.parent ? `${verbOf(command.parent)} ${command.name()}` : command.name()
 }
 
-function describeProgram({ environment, stdout, stderr }: Surroundings, language: Language): Command {
+/**
+ * The program with all its verbs.
+ * @param speech `help`: how commander says it in that language
+ */
+export function describeProgram(
+  verbs: readonly DescribeVerb[],
+  start: Start,
+  { environment, stdout, stderr }: Pick<Surroundings, 'environment' | 'stdout' | 'stderr'>,
+  { language, help }: { language: Language; help: HelpConfiguration },
+): Command {
   const colours = (stream: Stream) => !environment.noColor && stream.isTTY === true
   const program = new Command('winback')
     .description(ABOUT)
@@ -125,7 +125,7 @@ function describeProgram({ environment, stdout, stderr }: Surroundings, language
     .option('--workspace <file>', 'the workspace file (default: winback.yaml here or in a folder above)')
     .option('--json', 'one JSON document on stdout and nothing else')
     .option('--verbose', 'show causes and stacks of errors')
-    .configureHelp({ showGlobalOptions: true, subcommandTerm: termOf, styleTitle: headingIn(language) })
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: termOf, minWidthToWrap: 20, ...help })
     .configureOutput({
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
@@ -136,13 +136,19 @@ function describeProgram({ environment, stdout, stderr }: Surroundings, language
       getOutHasColors: () => colours(stdout),
       getErrHasColors: () => colours(stderr),
     })
-    .addHelpText('after', `\n${EXIT_CODES[language]}`)
+    .addHelpText('after', ({ error }) => {
+      const columns = (error ? stderr : stdout).columns ?? 100
+      return `\n${exitCodesText(language, columns)}`
+    })
     .addHelpCommand(
       new Command('help').argument('[verb]').description('Help for one verb').helpGroup(`${GROUPS.begin}:`),
     )
     .showSuggestionAfterError(false)
     .exitOverride()
   for (const group of Object.values(GROUPS)) program.commandsGroup(`${group}:`)
+  for (const describeVerb of verbs) {
+    for (const command of [describeVerb(start)].flat()) program.addCommand(inherit(command, program))
+  }
   return program
 }
 

@@ -1,9 +1,8 @@
 import type { Command, CommanderError } from 'commander'
 import type { Language } from '../reports/words.ts'
 import { nearMisses } from './suggestion.ts'
-import { GROUPS } from './verb.ts'
 
-// What commander says of a command line that is none, and the headings of its help, both languages beside each other.
+// What commander says of a command line that is none, both languages beside each other.
 
 /** A command line that was refused: why, and what may have been meant. */
 export interface Misuse {
@@ -110,24 +109,4 @@ function optionsOf(command: Command | null): string[] {
   if (command === null) return []
   const own = command.createHelp().visibleOptions(command)
   return [...own.flatMap(({ long }) => long ?? []), ...optionsOf(command.parent)]
-}
-
-/** A heading of the help as the language has it. */
-export function headingIn(language: Language): (heading: string) => string {
-  return (heading) => (language === 'en' ? heading : (HEADINGS[heading] ?? heading))
-}
-
-const HEADINGS: Readonly<Record<string, string>> = {
-  'Usage:': '用法：',
-  'Arguments:': '参数：',
-  'Options:': '选项：',
-  'Global Options:': '通用选项：',
-  'Commands:': '命令：',
-  'Examples:': '示例：',
-  [`${GROUPS.begin}:`]: '从这里开始：',
-  [`${GROUPS.campaigns}:`]: '编写与检查活动：',
-  [`${GROUPS.data}:`]: '导入数据：',
-  [`${GROUPS.run}:`]: '运行：',
-  [`${GROUPS.look}:`]: '查看结果：',
-  [`${GROUPS.care}:`]: '日常维护：',
 }

@@ -40,6 +40,8 @@ export const GROUPS = {
   care: 'Keep it healthy',
 } as const
 
+type Examples = readonly (readonly [command: string, meaning: string])[]
+
 /** A command with its place in the help, one line for the list, a description and examples. */
 export function describe(
   name: string,
@@ -47,23 +49,29 @@ export function describe(
     group?: keyof typeof GROUPS
     summary: string
     description?: string
-    examples: readonly (readonly [command: string, meaning: string])[]
+    examples: Examples
   },
 ): Command {
   const command = new Command(name)
     .summary(about.summary)
     .description(`${about.summary}.${about.description ? `\n\n${about.description}` : ''}`)
-    .addHelpText('after', ({ command }) => {
-      const helper = command.createHelp()
-      return `\n${helper.styleTitle('Examples:')}\n${formatExamples(about.examples)}`
-    })
+  addExamples(command, about.examples)
   return about.group ? command.helpGroup(`${GROUPS[about.group]}:`) : command
 }
 
-/** Two lines an example: the command, then what it does. */
-export function formatExamples(examples: readonly (readonly [string, string])[]): string {
-  const lines = examples.map(([command, meaning]) => `  $ ${command}\n      ${meaning}`)
-  return lines.join('\n')
+/** Ends a command's help with examples, two lines each: the command as it is typed, then what it does. */
+export function addExamples(command: Command, examples: Examples): Command {
+  return command.addHelpText('after', ({ error, command }) => {
+    const helper = command.createHelp()
+    const { getOutHelpWidth, getErrHelpWidth } = command.configureOutput()
+    const width = (error ? getErrHelpWidth : getOutHelpWidth)?.() ?? 80
+    const lines = examples.map(([typed, meaning]) => {
+      const words = helper.boxWrap(helper.styleDescriptionText(meaning), width - 6)
+      return `  $ ${typed}\n      ${words.replaceAll('\n', '\n      ')}`
+    })
+    const title = helper.styleTitle(examples.length === 1 ? 'Example:' : 'Examples:')
+    return `\n${title}\n${lines.join('\n')}`
+  })
 }
 
 /** An option's value as a whole number. @throws WinbackError `usage.number` */

@@ -139,9 +139,9 @@ export function whiskers(axis: Axis, interval: { low: number; value: number; hig
   return cells.join('').trimEnd()
 }
 
-// A closing mark stays with what it closes: no line begins with one.
+// A mark stays with what it opens or closes: no line ends with the one or begins with the other.
 const PIECES =
-  /[\u3000-\u9fff\uff00-\uffef][，。；：、！？）”’]*|[^\s\u3000-\u9fff\uff00-\uffef]+[，。；：、！？）”’]*\s*|\s+/g
+  /[（《“‘]*(?:[\u3000-\u9fff\uff00-\uffef][，。；：、！？）》”’]*|[^\s\u3000-\u9fff\uff00-\uffef]+[，。；：、！？）》”’]*\s*)|\s+/g
 
 /** Breaks text at spaces (Chinese: anywhere) into lines of at most `width` cells. */
 export function wrap(text: string, width: number): string[] {

@@ -1,6 +1,7 @@
+import { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { openOutput, toJson } from '../../src/cli/output.ts'
-import { formatExamples, pairs, repeated, wholeNumber } from '../../src/cli/verb.ts'
+import { addExamples, pairs, repeated, wholeNumber } from '../../src/cli/verb.ts'
 
 function streams(isTTY: boolean) {
   const out: string[] = []
@@ -60,6 +61,16 @@ test('options are read, or refused by name', () => {
   expect(repeated('b', repeated('a', undefined))).toEqual(['a', 'b'])
 })
 
-test('examples show the command and what it does', () => {
-  expect(formatExamples([['winback init', 'here']])).toBe('  $ winback init\n      here')
+test('examples show the command as it is typed, and what it does within the width there is', () => {
+  let said = ''
+  const writeOut = (text: string) => {
+    said += text
+  }
+  const typed = 'winback init a-folder-with-a-name-longer-than-the-terminal-is-wide'
+  addExamples(new Command('init'), [[typed, 'into a folder of its own, which is made if there is none yet']])
+    .configureOutput({ writeOut, getOutHelpWidth: () => 50 })
+    .outputHelp()
+  expect(said).toContain(
+    `\nExample:\n  $ ${typed}\n      into a folder of its own, which is made if\n      there is none yet\n`,
+  )
 })

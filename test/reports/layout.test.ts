@@ -65,6 +65,12 @@ describe('text in columns', () => {
     expect(whiskers({ ...axis, low: 0 }, { low: 0, value: 0, high: 0 })).toBe('●')
   })
 
+  it('ends no line with a mark that opens, and begins none with one that closes', () => {
+    expect(wrap('每一时刻只知道（属性）的事', 16)).toEqual(['每一时刻只知道', '（属性）的事'])
+    expect(wrap('只有这个差值算“增量”，其余不算', 15)).toEqual(['只有这个差值算', '“增量”，其余不', '算'])
+    expect(wrap('见《活动》（附件）', 13)).toEqual(['见《活动》', '（附件）'])
+  })
+
   it('wraps without losing a letter, and keeps to the width', () => {
     fc.assert(
       fc.property(
