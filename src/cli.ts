@@ -5,10 +5,13 @@ import { runProgram } from './cli/program.ts'
 import { readVerbs } from './cli/verbs.ts'
 import { readEnvironment } from './config/environment.ts'
 
-// `winback report | head` closes the pipe early; that is no failure.
+// A log that nobody takes any more (its collector ended, its disk is full) is no reason to stop working.
+process.stderr.on('error', () => {})
+// `winback report | head` closes the pipe early; that is no failure. A result that cannot be kept is one.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.fine)
-  throw error
+  process.stderr.write(`error: the result could not be written: ${error.message}\n`)
+  process.exit(EXIT.unavailable)
 })
 
 // A verb is under way until it says otherwise, even where all it waits for does not hold the process by itself.

@@ -9,7 +9,8 @@ import type { Database } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
 import { scratchDirectory } from '../support/scratch.ts'
 
-const built = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+/** The command as it ships. */
+export const built = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
 /** What a shell sees of a command. */
 export interface Ran {
@@ -73,6 +74,8 @@ export interface Running {
   kill(signal: NodeJS.Signals): void
   /** Resolves once stderr holds the text, with all that was said by then. */
   says(text: string): Promise<string>
+  /** Lets go of its standard error, as a collector of logs does that ends. */
+  hangUp(): void
   readonly ended: Promise<Ran>
 }
 
@@ -113,6 +116,7 @@ export function startBuilt(args: readonly string[], { cwd, env = {} }: Place, in
         look()
         void ended.then((ran) => reject(new Error(`ended without saying "${text}": ${ran.stderr}`)))
       }),
+    hangUp: () => child.stderr.destroy(),
     ended,
   }
 }
