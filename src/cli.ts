@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { EXIT } from './cli/failure.ts'
 import { listenForInterrupts } from './cli/interrupt.ts'
+import { languageAsked } from './cli/locale.ts'
 import { runProgram } from './cli/program.ts'
 import { readVerbs } from './cli/verbs.ts'
 import { readEnvironment } from './config/environment.ts'
@@ -21,7 +22,7 @@ process.exitCode = await runProgram(await readVerbs(args), args, {
   environment: readEnvironment(),
   stdout: process.stdout,
   stderr: process.stderr,
-  interrupt: listenForInterrupts((text) => process.stderr.write(`\n${text}\n`)),
+  interrupt: listenForInterrupts(languageAsked(args), (text) => process.stderr.write(`\n${text}\n`)),
 })
 clearInterval(underWay)
 // Whatever still holds the process a moment after the last word was said is not worth waiting for.

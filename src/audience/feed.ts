@@ -15,7 +15,12 @@ export interface FeedState {
   readonly normal: number | null
 }
 
-export type FeedVerdict = { readonly ok: true } | { readonly ok: false; readonly reason: string }
+/** Nothing ever came, the newest is too old, or too little came. */
+export type FeedFault = 'never' | 'late' | 'thin'
+
+export type FeedVerdict =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly fault: FeedFault; readonly reason: string }
 
 export async function readFeed(session: Session, now: Date): Promise<FeedState> {
   const today = now.toISOString().slice(0, 10)
@@ -45,11 +50,12 @@ export function judgeFeed(
   now: Date,
 ): FeedVerdict {
   if (feed.max_lag !== undefined) {
-    if (state.newestAt === null) return { ok: false, reason: 'no activity has ever arrived' }
+    if (state.newestAt === null) return { ok: false, fault: 'never', reason: 'no activity has ever arrived' }
     if (state.newestAt < before(now, feed.max_lag)) {
       const hours = Math.round((now.getTime() - state.newestAt.getTime()) / 360_000) / 10
       return {
         ok: false,
+        fault: 'late',
         reason: `the newest activity is ${hours} h old (${state.newestAt.toISOString()}), more than feed.max_lag allows`,
       }
     }
@@ -62,6 +68,7 @@ export function judgeFeed(
     const share = Math.round((100 * state.lastDay) / state.normal)
     return {
       ok: false,
+      fault: 'thin',
       reason: `the last whole day brought ${state.lastDay} events, ${share} % of the normal ${Math.round(state.normal)}, less than feed.min_volume allows`,
     }
   }

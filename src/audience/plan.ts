@@ -9,11 +9,11 @@ import {
   transaction,
 } from '../database/connect.ts'
 import { entryOf } from './entries/entries.ts'
-import { type FeedState, judgeFeed, readFeed } from './feed.ts'
+import { judgeFeed, readFeed } from './feed.ts'
 import { drawSql } from './holdout.ts'
 import { intakeBound } from './intake.ts'
 import { foreseeStep, type Reachable, readKnown, type StepOutlook } from './outlook.ts'
-import { type HeldBack, heldBack } from './run.ts'
+import { type HeldBack, heldBack, type RefusedByFeed } from './run.ts'
 import { answersSql, before, momentsOf, tierSql, within } from './select.ts'
 
 // What a run would do now, without doing it: the same selection, counted.
@@ -62,15 +62,7 @@ export interface AudiencePlan {
 }
 
 /** What a run would come to: `runs`, or what would refuse it or hold it back. */
-export type Foreseen =
-  | { readonly state: 'runs' }
-  | HeldBack
-  | {
-      readonly state: 'refused'
-      readonly note: string
-      /** What is wrong with the feed: nothing ever came, the newest is too old, or too little came. */
-      readonly feed: FeedState & { readonly fault: 'never' | 'late' | 'thin' }
-    }
+export type Foreseen = { readonly state: 'runs' } | HeldBack | RefusedByFeed
 
 /** Whether a run at a moment would do its work: the same switches, dates and feed that the run itself looks at. */
 export async function foreseeRun(session: Session, campaign: CompiledCampaign, now: Date): Promise<Foreseen> {
@@ -80,9 +72,7 @@ export async function foreseeRun(session: Session, campaign: CompiledCampaign, n
   const { feed } = campaign.definition
   const verdict = judgeFeed(state, feed, now)
   if (verdict.ok) return { state: 'runs' }
-  const byLag = !judgeFeed(state, { ...feed, min_volume: undefined }, now).ok
-  const fault = !byLag ? 'thin' : state.newestAt === null ? 'never' : 'late'
-  return { state: 'refused', note: verdict.reason, feed: { ...state, fault } }
+  return { state: 'refused', note: verdict.reason, feed: { ...state, fault: verdict.fault } }
 }
 
 /**

@@ -13,7 +13,7 @@ import {
 } from '../database/connect.ts'
 import { lockStripe, stripeOf } from '../database/stripes.ts'
 import { ageEpisodes } from './age.ts'
-import { judgeFeed, readFeed } from './feed.ts'
+import { type FeedFault, type FeedState, judgeFeed, readFeed } from './feed.ts'
 import { intakeBound } from './intake.ts'
 import { addAnswers, type Opening, openChunk } from './open.ts'
 import { endSeeds, openSeeds } from './seeds.ts'
@@ -34,6 +34,8 @@ export interface RunResult {
   readonly runId: number
   readonly state: 'done' | 'refused' | 'paused' | 'stopped' | 'not_yet' | 'over' | 'already_done'
   readonly note: string | null
+  /** What held it back or refused it, in full. */
+  readonly hindrance?: HeldBack | RefusedByFeed
   readonly considered: number
   readonly answers: Readonly<Record<string, number>>
   readonly advanced: number
@@ -68,7 +70,7 @@ export async function runCampaign(
 ): Promise<RunResult> {
   const { database, book, clock } = dependencies
   const held = await heldBack(database, campaign, clock.now())
-  if (held) return { runId: 0, note: held.note, state: held.state, ...NOTHING }
+  if (held) return { runId: 0, note: held.note, state: held.state, hindrance: held, ...NOTHING }
   const run = await beginRun(database, campaign, scheduledFor, clock.now())
   if (run.state !== 'running') {
     return {
@@ -84,10 +86,13 @@ export async function runCampaign(
   const now = new Date(Math.max(run.asOf.getTime(), clock.now().getTime()))
   const ages = await ageEpisodes(dependencies, campaign.name, now)
 
-  const verdict = judgeFeed(await readFeed(database, now), version.definition.feed, now)
+  const feed = await readFeed(database, now)
+  const verdict = judgeFeed(feed, version.definition.feed, now)
   if (!verdict.ok) {
     await finishRun(database, run.runId, 'refused', verdict.reason, clock.now())
-    return { runId: run.runId, state: 'refused', note: verdict.reason, ...NOTHING, ...ages }
+    const { fault, reason: note } = verdict
+    const hindrance = { state: 'refused', note, feed: { ...feed, fault } } as const
+    return { runId: run.runId, state: 'refused', note, hindrance, ...NOTHING, ...ages }
   }
   await transaction(database, (tx) => endSeeds(tx, version, now))
   const opened = await openEpisodes(dependencies, version, run, now)
@@ -114,6 +119,13 @@ export interface HeldBack {
   readonly by: 'workspace' | 'campaign' | 'dates'
   /** The operator's words, or the date. */
   readonly why: string
+}
+
+/** A feed that is not to be believed. */
+export interface RefusedByFeed {
+  readonly state: 'refused'
+  readonly note: string
+  readonly feed: FeedState & { readonly fault: FeedFault }
 }
 
 /** A pause, a stop, or the campaign's dates keep a run from starting; no row is written, so it is caught up later. */

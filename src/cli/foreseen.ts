@@ -1,34 +1,49 @@
 import type { Foreseen } from '../audience/plan.ts'
 import type { Speech } from '../reports/words.ts'
 
+type Hindrance = Exclude<Foreseen, { state: 'runs' }>
+
 /** What would refuse a run or hold it back, as a sentence; undefined where it would do its work. */
 export function foreseenText(foreseen: Foreseen, campaign: string, speech: Speech): string | undefined {
+  if (foreseen.state === 'runs') return undefined
   const en = speech.language === 'en'
+  const why = hindranceText(foreseen, speech)
   switch (foreseen.state) {
-    case 'runs':
-      return undefined
     case 'refused':
       return en
         ? `The feed check refuses a run: ${feedText(foreseen.feed, speech)}. Import the missing activity first.`
-        : `数据检查拒绝运行：${feedText(foreseen.feed, speech)}。请先导入缺失的活跃数据。`
+        : `数据检查拒绝运行：${why}。请先导入缺失的活跃数据。`
     case 'paused': {
       const target = foreseen.by === 'workspace' ? '--all' : campaign
       return en
-        ? `Nobody is taken in: ${foreseen.note}. \`winback resume ${target}\` lets it go on.`
-        : `不纳入任何人：${foreseen.by === 'workspace' ? '整个工作区' : '本活动'}已暂停（${foreseen.why}）。用 \`winback resume ${target}\` 恢复。`
+        ? `Nobody is taken in: ${why}. \`winback resume ${target}\` lets it go on.`
+        : `不纳入任何人：${why}。用 \`winback resume ${target}\` 恢复。`
     }
     case 'stopped':
       return en
-        ? `Nobody is taken in: ${foreseen.note}, for good. Apply the campaign under another name.`
-        : `不纳入任何人：本活动已永久停止（${foreseen.why}）。请换一个名称重新应用。`
+        ? `Nobody is taken in: ${why}, for good. Apply the campaign under another name.`
+        : `不纳入任何人：${why}。请换一个名称重新应用。`
     case 'not_yet':
-      return en
-        ? `Nobody is taken in: the campaign starts on ${foreseen.why}.`
-        : `不纳入任何人：活动于 ${foreseen.why} 开始。`
+      return en ? `Nobody is taken in: the campaign starts on ${foreseen.why}.` : `不纳入任何人：${why}。`
     case 'over':
-      return en
-        ? `Nobody is taken in: the campaign ended on ${foreseen.why}.`
-        : `不纳入任何人：活动已于 ${foreseen.why} 结束。`
+      return en ? `Nobody is taken in: the campaign ended on ${foreseen.why}.` : `不纳入任何人：${why}。`
+  }
+}
+
+/** The same in a few words, without what to do about it; in English as it is recorded. */
+export function hindranceText(hindrance: Hindrance, speech: Speech): string {
+  if (speech.language === 'en') return hindrance.note
+  switch (hindrance.state) {
+    case 'refused':
+      return feedText(hindrance.feed, speech)
+    case 'paused':
+      return `${hindrance.by === 'workspace' ? '整个工作区' : '本活动'}已暂停（${hindrance.why}）`
+    case 'stopped':
+      return `本活动已永久停止（${hindrance.why}）`
+    case 'not_yet':
+      return `活动于 ${hindrance.why} 开始`
+    case 'over':
+      return `活动已于 ${hindrance.why} 结束`
   }
 }
 

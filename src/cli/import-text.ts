@@ -17,6 +17,11 @@ const KINDS: Readonly<Record<ImportSummary['kind'], Readonly<Record<Language, st
   interviews: { en: 'interviews', 'zh-CN': '访谈' },
 }
 
+/** What a file is of, in words. */
+export function kindText(kind: ImportSummary['kind'], { language }: Pick<Speech, 'language'>): string {
+  return KINDS[kind][language]
+}
+
 /** Reasons named in a summary at most; `--json` has more of them, the reject file all. */
 const NAMED_REASONS = 5
 /** Columns named in a summary at most. */
@@ -70,8 +75,8 @@ export function formatSummary(
   const filed = rejectFile === undefined ? unfiled : en ? `: see ${rejectFile}` : `：见 ${rejectFile}`
   return [
     en
-      ? `${file}: ${rowsOf(rows, speech)} of ${KINDS[kind].en} in ${took} s${rate}`
-      : `${file}：${KINDS[kind]['zh-CN']} ${rowsOf(rows, speech)}，用时 ${took} 秒${rate}`,
+      ? `${file}: ${rowsOf(rows, speech)} of ${kindText(kind, speech)} in ${took} s${rate}`
+      : `${file}：${kindText(kind, speech)} ${rowsOf(rows, speech)}，用时 ${took} 秒${rate}`,
     ...(parts.length > 0 ? [`  ${parts.join(comma)}`] : []),
     ...(said.length > 0 ? [`  ${said.join(comma)}${filed}`] : []),
     ...reasonLines([...summary.reasons, ...summary.warningReasons], speech, width),

@@ -20,7 +20,7 @@ import { REDEMPTION_REFUSALS, sentence } from '../reports/reasons.ts'
 import type { Speech } from '../reports/words.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { EXIT } from './failure.ts'
-import { failedMostly, formatSummary, indexingOf, rowsOf } from './import-text.ts'
+import { failedMostly, formatSummary, indexingOf, kindText, rowsOf } from './import-text.ts'
 import { type Spoken, speechIn, spoken } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
@@ -235,7 +235,9 @@ async function runImport(
         refused.set(reason, (refused.get(reason) ?? 0) + times)
     },
   })
-  const progress = output.progress(speech.language === 'en' ? `Importing ${kind}` : `正在导入 ${kind}`)
+  const progress = output.progress(
+    `${speech.language === 'en' ? 'Importing ' : '正在导入'}${kindText(kind, speech)}`,
+  )
   try {
     const summary = await read(database, path, {
       mapping,

@@ -1,15 +1,16 @@
+import type { Language } from '../reports/words.ts'
 import { EXIT } from './failure.ts'
 
 /**
  * Ctrl-C and SIGTERM: the first asks the command to close in order, the second ends the process at once
  * (what was under way is picked up by the next start: the database is told nothing it did not commit).
  */
-export function listenForInterrupts(say: (text: string) => void): AbortSignal {
+export function listenForInterrupts(language: Language, say: (text: string) => void): AbortSignal {
   const controller = new AbortController()
   const interrupted = (signal: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted)
     controller.abort(signal)
-    say('Stopping. Once more to stop at once.')
+    say(language === 'en' ? 'Stopping. Once more to stop at once.' : '正在停止。再按一次 Ctrl-C 立即退出。')
   }
   process.on('SIGINT', interrupted)
   process.on('SIGTERM', interrupted)

@@ -13,7 +13,7 @@ import {
 } from '../reports/experiment.ts'
 import { formatExperiment } from '../reports/experiment-text.ts'
 import { EXIT } from './failure.ts'
-import { chooseLocale } from './locale.ts'
+import { chooseLocale, sayIn } from './locale.ts'
 import { count, type Outcome } from './output.ts'
 import { steady } from './steady.ts'
 import { describe, type Invocation, pairs, type Start } from './verb.ts'
@@ -156,7 +156,10 @@ async function readExperiment(invocation: Invocation, file: string, options: Lif
       : { delimiter: options.delimiter === 'tab' ? '\t' : options.delimiter }),
     ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
   })
-  const progress = steady(invocation.output.progress('Reading', { total: source.totalBytes }))
+  const say = sayIn(invocation.output)
+  const progress = steady(
+    invocation.output.progress(say('Reading', '正在读取'), { total: source.totalBytes }),
+  )
   const arms = new Map<string, ArmSums>()
   const named: BadRow[] = []
   let rows = 0
@@ -182,7 +185,7 @@ async function readExperiment(invocation: Invocation, file: string, options: Lif
         if (found.outcome !== 0 && found.outcome !== 1) rates = false
         addRow(armOf(arms, found.arm, options, file), found.outcome, found.covariate, found.cost)
       }
-      progress.update(source.bytesRead(), source.totalBytes, count(rows, 'row'))
+      progress.update(source.bytesRead(), source.totalBytes, say(count(rows, 'row'), `${rows} 行`))
     }
   } finally {
     progress.finish()

@@ -25,6 +25,8 @@ export interface Outcome<Data = unknown> {
  */
 export interface Output {
   readonly json: boolean
+  /** Of what is said on the way; of a result, its verb decides. */
+  readonly language: Language
   readonly colors: Colors
   /** Columns available to text on stdout; 100 where it is not a terminal. */
   readonly width: number
@@ -42,7 +44,6 @@ export function openOutput(options: {
   noColor: boolean
   stdout: Stream
   stderr: Stream
-  /** What a warning is headed in. */
   language?: Language
 }): Output {
   const { json, stdout, stderr, language = 'en' } = options
@@ -52,6 +53,7 @@ export function openOutput(options: {
     .yellow(language === 'en' ? 'warning:' : '警告：')
   return {
     json,
+    language,
     colors,
     width: Math.max(60, Math.min(stdout.columns ?? 100, 160)),
     print: (outcome) => stdout.write(`${json ? toJson(outcome.data) : outcome.text}\n`),
@@ -59,7 +61,7 @@ export function openOutput(options: {
       if (!json) stderr.write(`${text}\n`)
     },
     warn: (text) => stderr.write(`${warning}${language === 'en' ? ' ' : ''}${text}\n`),
-    progress: (title, progress) => startProgress(stderr, title, { ...progress, silent: json }),
+    progress: (title, progress) => startProgress(stderr, title, { language, ...progress, silent: json }),
   }
 }
 

@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress'
+import type { Language } from '../reports/words.ts'
 import type { Stream } from './output.ts'
 
 /** What is under way. Both may be called at any rate. */
@@ -10,6 +11,7 @@ export interface Progress {
 
 export interface ProgressOptions {
   total?: number
+  language?: Language
   /** Says nothing at all. */
   silent?: boolean
   /** Milliseconds, monotonic. */
@@ -23,20 +25,26 @@ const LINE_EVERY_MS = 10_000
 /** A bar on a terminal, a line every ten seconds elsewhere; neither before a second has passed. */
 export function startProgress(stream: Stream, title: string, options: ProgressOptions = {}): Progress {
   if (options.silent) return { update: () => {}, finish: () => {} }
-  const clock = options.clock ?? (() => performance.now())
+  const { total = 0, clock = () => performance.now(), language = 'en' } = options
   return stream.isTTY
-    ? bar(stream, title, options.total ?? 0, clock)
-    : lines(stream, title, options.total ?? 0, clock)
+    ? bar(stream, title, total, clock, language)
+    : lines(stream, title, total, clock, language)
 }
 
-function bar(stream: Stream, title: string, expected: number, clock: () => number): Progress {
+function bar(
+  stream: Stream,
+  title: string,
+  expected: number,
+  clock: () => number,
+  language: Language,
+): Progress {
   const started = clock()
   let drawn: SingleBar | undefined
   let total = expected
   const draw = () => {
     const bar = new SingleBar({
       format: (_options, params, payload) =>
-        drawBar(title, params.progress, params.eta, String(payload.detail)),
+        drawBar(title, params.progress, params.eta, String(payload.detail), language),
       stream: stream as NodeJS.WritableStream,
       clearOnComplete: true,
       hideCursor: true,
@@ -59,16 +67,31 @@ function bar(stream: Stream, title: string, expected: number, clock: () => numbe
 }
 
 /** `Importing contacts ━━━━━━━━────────  42 %  12,000 rows, 8 s left` */
-export function drawBar(title: string, fraction: number, etaSeconds: number, detail: string): string {
+export function drawBar(
+  title: string,
+  fraction: number,
+  etaSeconds: number,
+  detail: string,
+  language: Language = 'en',
+): string {
+  const en = language === 'en'
   const width = 28
   const done = Math.round(Math.min(Math.max(fraction, 0), 1) * width)
-  const left = Number.isFinite(etaSeconds) && etaSeconds > 0 ? `${Math.ceil(etaSeconds)} s left` : ''
-  const remarks = [detail, left].filter((text) => text !== '').join(', ')
+  const seconds = Number.isFinite(etaSeconds) && etaSeconds > 0 ? Math.ceil(etaSeconds) : undefined
+  const left = seconds === undefined ? '' : en ? `${seconds} s left` : `剩余 ${seconds} 秒`
+  const remarks = [detail, left].filter((text) => text !== '').join(en ? ', ' : '，')
   const percent = `${Math.floor(fraction * 100)}`.padStart(3)
-  return `${title} ${'━'.repeat(done)}${'─'.repeat(width - done)} ${percent} %  ${remarks}`
+  return `${title} ${'━'.repeat(done)}${'─'.repeat(width - done)} ${percent}${en ? ' %' : '%'}  ${remarks}`
 }
 
-function lines(stream: Stream, title: string, expected: number, clock: () => number): Progress {
+function lines(
+  stream: Stream,
+  title: string,
+  expected: number,
+  clock: () => number,
+  language: Language,
+): Progress {
+  const en = language === 'en'
   let last = clock()
   let total = expected
   return {
@@ -76,8 +99,9 @@ function lines(stream: Stream, title: string, expected: number, clock: () => num
       total = newTotal ?? total
       if (clock() - last < LINE_EVERY_MS) return
       last = clock()
-      const share = total > 0 ? `${Math.floor((done / total) * 100)} %` : ''
-      stream.write(`${title}: ${[share, detail].filter((text) => text !== '').join(', ')}\n`)
+      const share = total > 0 ? `${Math.floor((done / total) * 100)}${en ? ' %' : '%'}` : ''
+      const said = [share, detail].filter((text) => text !== '').join(en ? ', ' : '，')
+      stream.write(`${title}${en ? ': ' : '：'}${said}\n`)
     },
     finish: () => {},
   }

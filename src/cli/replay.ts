@@ -81,7 +81,7 @@ async function runReplay(
   const templates = await openTemplates(context)
   const campaigns = await openCampaigns(context, templates, wanted)
   const clock = manualClock(from)
-  const progress = context.output.progress('Replaying')
+  const progress = context.output.progress(sayIn(context.output)('Replaying', '正在演练'))
   const database = await prepareRehearsal(
     context.database,
     options.schema,

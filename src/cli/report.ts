@@ -16,7 +16,7 @@ import {
 } from '../service/reporting.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { appliedCampaign } from './campaigns.ts'
-import { chooseLocale } from './locale.ts'
+import { chooseLocale, sayIn } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import { count, type Outcome } from './output.ts'
 import { steady } from './steady.ts'
@@ -140,12 +140,13 @@ async function runSheet(
 ): Promise<Outcome> {
   const { runtime, campaigns, period, style } = await askedFor(context, wanted, options)
   if (options.refresh !== false || options.rebuild) {
-    const progress = steady(context.output.progress('Counting'))
+    const say = sayIn(context.output)
+    const progress = steady(context.output.progress(say('Counting', '正在统计')))
     try {
       await refreshReports(runtime, {
         only: wanted,
         rebuild: options.rebuild,
-        onProgress: (done, of) => progress.update(done, of, count(done, 'day')),
+        onProgress: (done, of) => progress.update(done, of, say(count(done, 'day'), `${done} 天`)),
       })
     } finally {
       progress.finish()
@@ -183,7 +184,7 @@ async function runReport(
 ): Promise<Outcome<ReportResult>> {
   const { runtime, campaigns: names, period, style } = await askedFor(context, wanted, options)
   const campaigns: OverviewData[] = []
-  const progress = steady(context.output.progress('Reporting'))
+  const progress = steady(context.output.progress(sayIn(context.output)('Reporting', '正在生成报告')))
   try {
     for (const [index, name] of names.entries()) {
       const onProgress = (done: number, of: number) =>

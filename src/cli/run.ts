@@ -7,7 +7,7 @@ import { WinbackError } from '../errors.ts'
 import { readWaiting, type Waiting } from '../reports/deferral.ts'
 import { fitted, painter, wrap } from '../reports/layout.ts'
 import { ANSWERS, STATES, sentence, WAITS } from '../reports/reasons.ts'
-import type { Language, Speech } from '../reports/words.ts'
+import type { Speech } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { freshenSignals } from '../service/signals.ts'
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
@@ -15,9 +15,10 @@ import { dispatchDue } from '../touchpoints/dispatch.ts'
 import { appliedCampaign } from './campaigns.ts'
 import { EXIT } from './failure.ts'
 import { foreseenText } from './foreseen.ts'
-import { type Spoken, speechIn, spoken } from './locale.ts'
+import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
+import { noteText, RUN_STATES } from './run-words.ts'
 import { steady } from './steady.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
@@ -61,7 +62,7 @@ export interface RunVerbResult {
     readonly campaign: string
     /** Of a dry run: what would refuse the run or hold it back. */
     readonly foreseen?: Foreseen
-  } & RunResult)[]
+  } & Omit<RunResult, 'hindrance'>)[]
   readonly settled: Readonly<Record<string, number>>
   /** Touchpoints put off while this run was sending. */
   readonly deferred: number
@@ -96,6 +97,7 @@ async function runRun(
     })
   }
   const runtime = await openRuntime({ database: context.database, workspace, clock: context.clock })
+  const say = sayIn(context.output)
   // The run speaks of one moment; what is sent looks at the clock again and again, for it may take all evening.
   const selecting = { ...runtime.run, clock: { now: () => asOf } }
   try {
@@ -105,11 +107,11 @@ async function runRun(
     for (const name of names) {
       const current = await runtime.book.current(name)
       if (!current) continue
-      const progress = context.output.progress(`Running ${name}`)
+      const progress = context.output.progress(say(`Running ${name}`, `正在运行 ${name}`))
       const onProgress = (done: number, total: number) => progress.update(done, total)
-      const result = await runCampaign({ ...selecting, onProgress }, current, asOf)
+      const { hindrance, ...result } = await runCampaign({ ...selecting, onProgress }, current, asOf)
       const ran = result.state === 'done' || result.state === 'already_done'
-      const foreseen = ran ? undefined : await foreseeRun(runtime.database, current, asOf)
+      const foreseen = ran ? undefined : (hindrance ?? (await foreseeRun(runtime.database, current, asOf)))
       campaigns.push({ campaign: name, ...(foreseen ? { foreseen } : {}), ...result })
       progress.finish()
     }
@@ -134,11 +136,12 @@ async function countOnly(
   context: DatabaseContext,
   options: Spoken,
 ): Promise<Outcome<RunVerbResult>> {
+  const say = sayIn(context.output)
   const campaigns = []
   for (const campaign of names) {
     const current = await runtime.book.current(campaign)
     if (!current) continue
-    const progress = steady(context.output.progress(`Counting ${campaign}`))
+    const progress = steady(context.output.progress(say(`Counting ${campaign}`, `正在统计 ${campaign}`)))
     try {
       const foreseen = await foreseeRun(runtime.database, current, asOf)
       const { cells } = await planAudience(
@@ -179,13 +182,14 @@ async function sendDue(
   const settled: Record<string, number> = {}
   let deferred = 0
   let done = 0
-  const progress = context.output.progress('Sending')
+  const say = sayIn(context.output)
+  const progress = context.output.progress(say('Sending', '正在发送'))
   const tally = (result: BatchResult) => {
     for (const [state, count] of Object.entries(result.settled))
       settled[state] = (settled[state] ?? 0) + count
     deferred += result.deferred
     done += result.claimed
-    progress.update(done, 0, `${done} touchpoints`)
+    progress.update(done, 0, say(`${done} touchpoints`, `${done} 条`))
   }
   const pass = () =>
     dispatchDue(
@@ -245,16 +249,6 @@ function plural(verb: string): string {
     .replace(' its ', ' their ')
 }
 
-const RUN_STATES: Readonly<Record<RunResult['state'], Readonly<Record<Language, string>>>> = {
-  done: { en: 'done', 'zh-CN': '已完成' },
-  already_done: { en: 'already done', 'zh-CN': '此前已完成' },
-  refused: { en: 'refused', 'zh-CN': '被拒绝' },
-  paused: { en: 'paused', 'zh-CN': '已暂停' },
-  stopped: { en: 'stopped', 'zh-CN': '已停止' },
-  not_yet: { en: 'not yet', 'zh-CN': '尚未开始' },
-  over: { en: 'over', 'zh-CN': '已结束' },
-}
-
 function formatCampaign(
   each: RunVerbResult['campaigns'][number],
   dryRun: boolean,
@@ -269,7 +263,8 @@ function formatCampaign(
   const state = RUN_STATES[each.state][speech.language]
   const counted = dryRun || each.considered > 0 || each.state === 'done'
   // What keeps a run back is told in full beneath.
-  const note = !each.foreseen && !dryRun && each.note ? `: ${each.note}` : ''
+  const note =
+    !each.foreseen && !dryRun && each.note ? `${en ? ': ' : '：'}${noteText(each.note, speech.language)}` : ''
   const dry = dryRun ? (en ? ' (dry run: nothing is written)' : '（试运行：不写入任何数据）') : ''
   const foreseen = each.foreseen && foreseenText(each.foreseen, each.campaign, speech)
   const answers = Object.entries(each.answers)

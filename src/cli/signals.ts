@@ -6,7 +6,7 @@ import { type Fit, fitSignals, readFit } from '../signals/fit.ts'
 import { rulesOf } from '../signals/history.ts'
 import { markEverybody, refreshSignals } from '../signals/refresh.ts'
 import { readStanding, type Standing } from '../signals/standing.ts'
-import { chooseLocale } from './locale.ts'
+import { chooseLocale, sayIn } from './locale.ts'
 import type { Outcome } from './output.ts'
 import { formatSignals } from './signals-text.ts'
 import { steady } from './steady.ts'
@@ -57,8 +57,9 @@ async function runSignals(context: DatabaseContext, options: SignalsOptions): Pr
   const speech = speechOf({ locale: chooseLocale(options.locale), timezone: workspace.timezone })
   let recomputed = 0
   if (options.refresh || options.refit) {
-    const progress = steady(context.output.progress('Signals'))
-    const onProgress = (done: number) => progress.update(done, 0, `${done} contacts`)
+    const say = sayIn(context.output)
+    const progress = steady(context.output.progress(say('Signals', '正在计算信号')))
+    const onProgress = (done: number) => progress.update(done, 0, say(`${done} contacts`, `${done} 位联系人`))
     try {
       if (options.all) await markEverybody(database)
       recomputed = await refreshSignals(database, rules, now, onProgress)

@@ -1,22 +1,24 @@
 import type { Command } from 'commander'
-import { heldBack, type RunResult } from '../audience/run.ts'
+import { heldBack } from '../audience/run.ts'
 import type { MailCatcher } from '../channels/email/catcher.ts'
-import { maskText } from '../config/masking.ts'
 import { appliedNames } from '../config/versions.ts'
-import { messageOf } from '../errors.ts'
 import { readShortages } from '../offers/pools.ts'
-import { speechOf } from '../reports/words.ts'
+import { type Speech, speechOf } from '../reports/words.ts'
+import { shortageWarning } from '../service/plan/sentences.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { startScheduler } from '../service/scheduler.ts'
 import { startSending } from '../service/sending.ts'
-import type { Service, ServiceEvents } from '../service/service.ts'
+import type { Service } from '../service/service.ts'
+import type { Engine } from '../touchpoints/queue.ts'
 import { firstLink } from '../web/accounts/users.ts'
 import { startWeb } from '../web/server.ts'
 import { catchMail } from './catch-mail.ts'
 import { openDesk } from './desk.ts'
 import { queueEngine } from './engine.ts'
+import { hindranceText } from './foreseen.ts'
 import { aborted } from './interrupt.ts'
-import { chooseLocale } from './locale.ts'
+import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
+import { narrate } from './narration.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { nextRunOf } from './plan/plan.ts'
@@ -24,6 +26,10 @@ import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
 type Role = 'scheduler' | 'worker' | 'web'
+
+interface ServeOptions extends Spoken {
+  readonly catchMail?: boolean
+}
 
 export function start(begin: Start): Command[] {
   return [
@@ -65,10 +71,10 @@ function role(
   roles: readonly Role[],
   about: { summary: string; description: string; examples: readonly (readonly [string, string])[] },
 ): Command {
-  return describe(name, { group: 'run', ...about }).action(
-    (options: { catchMail?: boolean }, command: Command) =>
+  return spoken(describe(name, { group: 'run', ...about })).action(
+    (options: ServeOptions, command: Command) =>
       begin(command, (invocation) =>
-        withWorkspace(invocation, (context) => serve(context, roles, options.catchMail === true), {
+        withWorkspace(invocation, (context) => serve(context, roles, options), {
           drains: true,
         }),
       ),
@@ -78,11 +84,13 @@ function role(
 async function serve(
   context: DatabaseContext,
   wanted: readonly Role[],
-  catching: boolean,
+  options: ServeOptions,
 ): Promise<Outcome<{ roles: readonly Role[] }>> {
   const { database, clock, interrupt } = context
   const workspace = context.loaded.definition
-  const events = narrate(context)
+  const speech = speechIn(context, options)
+  const say = sayIn(speech)
+  const events = narrate(context, speech)
   const runtime = await openRuntime({
     database,
     workspace,
@@ -97,9 +105,14 @@ async function serve(
   let caught: MailCatcher | undefined
   try {
     // Before anything sends.
-    caught = catching ? await catchMail(context) : undefined
+    caught = options.catchMail ? await catchMail(context) : undefined
     if (caught) {
-      context.output.warn('mail is caught and goes nowhere: see Outbox on the web (--catch-mail)')
+      context.output.warn(
+        say(
+          'mail is caught and goes nowhere: see Outbox on the web (--catch-mail)',
+          '邮件将被拦截，不会外发：请在网页的“发件箱”中查看（--catch-mail）',
+        ),
+      )
     }
     // The scheduler first: it migrates the queue before any worker connects.
     if (roles.includes('scheduler'))
@@ -110,22 +123,23 @@ async function serve(
       const server = await startWeb({ runtime, desk, caught, onError: events.onError }, workspace.web)
       services.push(server)
       const base = workspace.web.url ?? server.address
-      context.output.note(`Web on ${server.address}`)
+      context.output.note(say(`Web on ${server.address}`, `网页地址：${server.address}`))
       const link = await firstLink(database, clock.now(), operator())
       if (link !== undefined) {
-        context.output.note(`  Nobody can sign in yet. Set the admin’s password, once: ${base}${link}`)
+        context.output.note(
+          say(
+            `  Nobody can sign in yet. Set the admin’s password, once: ${base}${link}`,
+            `  目前还没有人能登录。请用此链接设置管理员密码，仅可使用一次：${base}${link}`,
+          ),
+        )
       }
     }
-    const queue =
-      roles.length === 1 && roles[0] === 'web'
-        ? ''
-        : `, queue on ${engine.kind === 'redis' ? 'Redis' : 'PostgreSQL'}`
-    context.output.note(`${workspace.name}: ${listed(roles)} running${queue}. Ctrl-C to stop.`)
+    context.output.note(runningText(workspace.name, roles, engine.kind, speech))
     if (roles.includes('scheduler')) {
-      for (const line of await upcoming(runtime)) context.output.note(`  ${line}`)
+      for (const line of await upcoming(runtime, speech.locale)) context.output.note(`  ${line}`)
     }
     await aborted(interrupt)
-    context.output.note('Letting what is under way end …')
+    context.output.note(say('Letting what is under way end …', '正在等待进行中的工作完成 …'))
   } finally {
     await Promise.all(services.map((service) => service.close()))
     await runtime.close()
@@ -133,14 +147,30 @@ async function serve(
     await caught?.close()
     restoreWarnings()
   }
-  return { data: { roles }, text: 'Stopped.' }
+  return { data: { roles }, text: say('Stopped.', '已停止。') }
+}
+
+/** What runs, on which queue, and how to end it. */
+function runningText(
+  name: string,
+  roles: readonly Role[],
+  queue: Engine['kind'],
+  { language }: Speech,
+): string {
+  const on = queue === 'redis' ? 'Redis' : 'PostgreSQL'
+  const alone = roles.length === 1 && roles[0] === 'web'
+  return language === 'en'
+    ? `${name}: ${listed(roles)} running${alone ? '' : `, queue on ${on}`}. Ctrl-C to stop.`
+    : `${name}：${roles.join('、')} 运行中${alone ? '' : `，队列使用 ${on}`}。按 Ctrl-C 停止。`
 }
 
 /** Each applied campaign with its next run, or why it has none. */
-export async function upcoming({ database, book, clock }: Runtime): Promise<string[]> {
+async function upcoming({ database, book, clock }: Runtime, locale: string): Promise<string[]> {
   const names = await appliedNames(database)
-  if (names.length === 0)
-    return ['No campaign was applied yet: run `winback apply`; it is picked up within a minute.']
+  if (names.length === 0) {
+    const none = 'No campaign was applied yet: run `winback apply`; it is picked up within a minute.'
+    return [sayIn(speechOf({ locale }))(none, '尚未应用过活动：请运行 `winback apply`，一分钟内生效。')]
+  }
   const now = clock.now()
   const lines: string[] = []
   for (const name of names) {
@@ -148,12 +178,16 @@ export async function upcoming({ database, book, clock }: Runtime): Promise<stri
     if (!current) continue
     const held = await heldBack(database, current, now)
     const next = nextRunOf(current, held ?? { state: 'runs' }, now)
-    const speech = speechOf({ locale: chooseLocale(undefined), timezone: current.timezone })
-    const run = next === null ? 'no further run' : `next run ${speech.moment(next)} (${current.timezone})`
-    for (const { found, mend } of await readShortages(database, now, name, current.definition.offers)) {
-      lines.push(`${name}: ${found}. ${mend}`)
+    const speech = speechOf({ locale, timezone: current.timezone })
+    const say = sayIn(speech)
+    const moment = next && `${speech.moment(next)}${say(' (', '（')}${current.timezone}${say(')', '）')}`
+    const run =
+      moment === null ? say('no further run', '不再运行') : say(`next run ${moment}`, `下次运行 ${moment}`)
+    for (const shortage of await readShortages(database, now, name, current.definition.offers)) {
+      lines.push(`${name}${say(': ', '：')}${shortageWarning(shortage, name, speech)}`)
     }
-    lines.push(`${name}: ${held ? `${held.note}; ` : ''}${run}`)
+    const why = held ? `${hindranceText(held, speech)}${say('; ', '；')}` : ''
+    lines.push(`${name}${say(': ', '：')}${why}${run}`)
   }
   return lines
 }
@@ -171,78 +205,6 @@ function divertWarnings({ output }: DatabaseContext): () => void {
   }
   return () => {
     console.warn = warn
-  }
-}
-
-function isHeldBack({ state, runId }: RunResult): boolean {
-  // A stop in the middle of a run is an end of that run, with an id.
-  return runId === 0 && ['paused', 'stopped', 'not_yet', 'over'].includes(state)
-}
-
-/** A line for each thing that happened; with --json, a JSON line on stderr, so that a log collector can read it. */
-export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>): ServiceEvents {
-  // A campaign that is held back is looked at every minute, and told of once.
-  const told = new Map<string, string>()
-  const say = (event: string, facts: Record<string, unknown>, words: string) => {
-    const at = context.clock.now().toISOString()
-    if (context.output.json) process.stderr.write(`${JSON.stringify({ at, event, ...facts })}\n`)
-    else context.output.note(`${context.output.colors.dim(at)} ${words}`)
-  }
-  const counts = (record: Readonly<Record<string, number>>) =>
-    Object.entries(record)
-      .map(([name, count]) => `${count} ${name}`)
-      .join(', ')
-  return {
-    onRun: (campaign, tick, result) => {
-      if (isHeldBack(result)) {
-        const why = `${result.state} ${result.note}`
-        if (told.get(campaign) === why) return
-        told.set(campaign, why)
-        say(
-          'held_back',
-          { campaign, state: result.state, note: result.note },
-          `${campaign} does not run: ${result.note}`,
-        )
-        return
-      }
-      told.delete(campaign)
-      const words = `run ${campaign} for ${tick.toISOString()}: ${result.state}${result.note ? ` (${result.note})` : ''}, ${result.considered} considered, ${counts(result.answers)}`
-      say('run', { campaign, tick, ...result }, words)
-      if (result.state === 'refused') context.output.warn(`${campaign} refused to run: ${result.note}`)
-    },
-    onBatch: (result) => {
-      if (result.claimed === 0) return
-      const settled = counts(result.settled)
-      say(
-        'batch',
-        { ...result },
-        `batch of ${result.claimed}: ${settled}${result.deferred ? `, ${result.deferred} deferred` : ''}`,
-      )
-    },
-    onSweep: (swept) => {
-      const { released, repeated, uncertain } = swept
-      if (released + repeated + uncertain > 0) {
-        say(
-          'sweep',
-          { ...swept },
-          `swept: ${released} released, ${repeated} to be repeated, ${uncertain} uncertain`,
-        )
-      }
-    },
-    onTripped: (tripped) => {
-      const { scope, name, event, reason } = tripped
-      say('tripped', { ...tripped }, `${scope} ${name} ${event.replace('_', ' ')}: ${reason}`)
-    },
-    onSync: (summary) => {
-      // Most syncs of a quiet hour read again what is known, and are nothing to tell of.
-      const { sync, state, inserted, updated, rejected } = summary
-      if (state === 'busy' || inserted + updated + rejected === 0) return
-      const words = `sync ${sync}: ${inserted} new, ${updated} updated, ${rejected} rejected`
-      say('sync', { ...summary }, words)
-    },
-    onRefused: (reasons) =>
-      say('redemptions_refused', { reasons }, `redemptions refused: ${counts(reasons)}`),
-    onError: (where, error) => context.output.warn(`${where}: ${maskText(messageOf(error))}`),
   }
 }
 

@@ -142,7 +142,14 @@ async function withDatabase<T>(
     }
   }
   const directory = embeddedDirectory(context.loaded.directory)
-  if (!(await exists(directory))) context.output.note('Setting up the embedded database (once) …')
+  if (!(await exists(directory))) {
+    const { output } = context
+    output.note(
+      output.language === 'en'
+        ? 'Setting up the embedded database (once) …'
+        : '正在建立内置数据库（仅首次）…',
+    )
+  }
   const server = await openEmbedded({ directory })
   try {
     const database = open(server.url)

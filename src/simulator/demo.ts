@@ -296,7 +296,7 @@ function shown(path: string): string {
 
 // The embedded server's hold does not keep a process alive; the demo does until it is told.
 const underWay = setInterval(() => {}, 60_000)
-const interrupt = listenForInterrupts((text) => process.stderr.write(`\n${text}\n`))
+const interrupt = listenForInterrupts('en', (text) => process.stderr.write(`\n${text}\n`))
 try {
   const options = readOptions()
   if (options) await demo(options, interrupt)

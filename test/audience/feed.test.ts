@@ -16,6 +16,7 @@ describe('the feed check', () => {
     expect(judgeFeed({ ...fine, newestAt: late }, feed, START)).toMatchObject({ ok: false })
     expect(judgeFeed({ ...fine, newestAt: null }, feed, START)).toEqual({
       ok: false,
+      fault: 'never',
       reason: 'no activity has ever arrived',
     })
   })

@@ -43,5 +43,8 @@ test('a bar shows the share, the detail and what is left', () => {
   expect(drawBar('Importing', 0.5, 7.2, '12,000 rows')).toBe(
     `Importing ${'━'.repeat(14)}${'─'.repeat(14)}  50 %  12,000 rows, 8 s left`,
   )
+  expect(drawBar('正在导入联系人', 0.5, 7.2, '12,000 行', 'zh-CN')).toBe(
+    `正在导入联系人 ${'━'.repeat(14)}${'─'.repeat(14)}  50%  12,000 行，剩余 8 秒`,
+  )
   expect(drawBar('Importing', 0, Number.POSITIVE_INFINITY, '')).toContain('  0 %')
 })

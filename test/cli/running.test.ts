@@ -4,8 +4,8 @@ import { sql } from 'drizzle-orm'
 import { beforeAll, expect, test } from 'vitest'
 import { draw } from '../../src/audience/holdout.ts'
 import type { RunResult } from '../../src/audience/run.ts'
+import { narrate } from '../../src/cli/narration.ts'
 import { openOutput } from '../../src/cli/output.ts'
-import { narrate } from '../../src/cli/start.ts'
 import { confirmStop } from '../../src/cli/switches.ts'
 import { systemClock } from '../../src/clock.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
@@ -271,7 +271,7 @@ test('a campaign that is held back is told of once, and again when that changes'
     },
   }
   const output = openOutput({ json: false, noColor: true, stdout: { write: () => {} }, stderr })
-  const events = narrate({ clock: systemClock, output })
+  const events = narrate({ clock: systemClock, output }, speechOf({ locale: 'en' }))
   const nothing = { runId: 0, considered: 0, answers: {}, advanced: 0, ended: 0 }
   const held: RunResult = { ...nothing, state: 'paused', note: 'the campaign is paused: price' }
   for (let minute = 0; minute < 3; minute += 1) events.onRun('autumn', new Date(0), held)

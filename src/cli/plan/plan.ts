@@ -27,6 +27,7 @@ import { nextTick } from '../../service/schedule.ts'
 import { freshenSignals, withoutModel } from '../../service/signals.ts'
 import { previewStep } from '../../touchpoints/preview.ts'
 import type { Templates } from '../campaigns.ts'
+import { sayIn } from '../locale.ts'
 import { steady } from '../steady.ts'
 import { outcomeOf, type StepOutcome } from '../step-outcome.ts'
 import type { DatabaseContext } from '../workspace.ts'
@@ -84,7 +85,11 @@ export async function planCampaign(
     templates: templates.files,
   })
   const runtime = await openRuntime({ database, workspace, clock: { now: () => asOf } })
-  const progress = steady(context.output.progress(`Planning ${definition.campaign}`))
+  const progress = steady(
+    context.output.progress(
+      sayIn(context.output)(`Planning ${definition.campaign}`, `正在制定计划 ${definition.campaign}`),
+    ),
+  )
   try {
     // What is derived is brought up to date; nothing an operator wrote or a contact did is changed.
     await freshenSignals(runtime)

@@ -1,0 +1,140 @@
+import type { RunResult } from '../audience/run.ts'
+import { maskText } from '../config/masking.ts'
+import { messageOf } from '../errors.ts'
+import { ANSWERS, REDEMPTION_REFUSALS, STATES, sentence } from '../reports/reasons.ts'
+import type { Speech } from '../reports/words.ts'
+import type { ServiceEvents } from '../service/service.ts'
+import type { Tripped } from '../touchpoints/breakers.ts'
+import { hindranceText } from './foreseen.ts'
+import { sayIn } from './locale.ts'
+import { noteText, RUN_STATES } from './run-words.ts'
+import type { DatabaseContext } from './workspace.ts'
+
+// What a service says while it runs. In English names are said as they are recorded: such a log is searched.
+
+/** A line for each thing that happened; with --json, a JSON line on stderr, so that a log collector can read it. */
+export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, speech: Speech): ServiceEvents {
+  // A campaign that is held back is looked at every minute, and told of once.
+  const told = new Map<string, string>()
+  const { language } = speech
+  const inWords = sayIn(speech)
+  const say = (event: string, facts: Record<string, unknown>, words: string) => {
+    const at = context.clock.now().toISOString()
+    if (context.output.json) process.stderr.write(`${JSON.stringify({ at, event, ...facts })}\n`)
+    else context.output.note(`${context.output.colors.dim(at)} ${words}`)
+  }
+  const counts = (
+    record: Readonly<Record<string, number>>,
+    words: Parameters<typeof sentence>[0],
+    unit = '',
+  ) =>
+    Object.entries(record)
+      .map(([name, count]) =>
+        language === 'en' ? `${count} ${name}` : `${sentence(words, name, language)} ${count}${unit}`,
+      )
+      .join(language === 'en' ? ', ' : '；')
+  const why = ({ hindrance, note }: RunResult) =>
+    hindrance ? hindranceText(hindrance, speech) : note === null ? '' : noteText(note, language)
+  return {
+    onRun: (campaign, tick, result) => {
+      const { hindrance: _, ...facts } = result
+      if (isHeldBack(result)) {
+        const { state, note } = result
+        if (told.get(campaign) === `${state} ${note}`) return
+        told.set(campaign, `${state} ${note}`)
+        const words = inWords(
+          `${campaign} does not run: ${why(result)}`,
+          `${campaign} 不运行：${why(result)}`,
+        )
+        say('held_back', { campaign, state, note }, words)
+        return
+      }
+      told.delete(campaign)
+      const reason = why(result)
+      const answers = counts(result.answers, ANSWERS, ' 人')
+      const words = inWords(
+        `run ${campaign} for ${tick.toISOString()}: ${result.state}${reason ? ` (${reason})` : ''}, ${result.considered} considered${answers ? `, ${answers}` : ''}`,
+        `运行 ${campaign}（${tick.toISOString()}）：${RUN_STATES[result.state][language]}${reason ? `（${reason}）` : ''}，考察 ${result.considered} 人${answers ? `：${answers}` : ''}`,
+      )
+      say('run', { campaign, tick, ...facts }, words)
+      if (result.state === 'refused') {
+        context.output.warn(
+          inWords(
+            `${campaign} refused to run: ${reason}`,
+            `${campaign} 被拒绝运行${reason ? `：${reason}` : ''}`,
+          ),
+        )
+      }
+    },
+    onBatch: (result) => {
+      if (result.claimed === 0) return
+      const settled = counts(result.settled, STATES)
+      const deferred = result.deferred ? { deferred: result.deferred } : {}
+      const words = inWords(
+        `batch of ${result.claimed}: ${settled}${result.deferred ? `, ${result.deferred} deferred` : ''}`,
+        `批次 ${result.claimed} 条：${counts({ ...result.settled, ...deferred }, STATES)}`,
+      )
+      say('batch', { ...result }, words)
+    },
+    onSweep: (swept) => {
+      const { released, repeated, uncertain } = swept
+      if (released + repeated + uncertain === 0) return
+      const words = inWords(
+        `swept: ${released} released, ${repeated} to be repeated, ${uncertain} uncertain`,
+        `清理：释放 ${released}；待重发 ${repeated}；是否送达未知 ${uncertain}`,
+      )
+      say('sweep', { ...swept }, words)
+    },
+    onTripped: (tripped) => {
+      const { scope, name, event, reason } = tripped
+      const words = inWords(
+        `${scope} ${name} ${event.replace('_', ' ')}: ${reason}`,
+        `${scope === 'channel' ? '渠道' : '活动'} ${name} ${TRIPPED[event]}：${harmText(reason)}`,
+      )
+      say('tripped', { ...tripped }, words)
+    },
+    onSync: (summary) => {
+      // Most syncs of a quiet hour read again what is known, and are nothing to tell of.
+      const { sync, state, inserted, updated, rejected } = summary
+      if (state === 'busy' || inserted + updated + rejected === 0) return
+      const words = inWords(
+        `sync ${sync}: ${inserted} new, ${updated} updated, ${rejected} rejected`,
+        `同步 ${sync}：新增 ${inserted}，更新 ${updated}，拒收 ${rejected}`,
+      )
+      say('sync', { ...summary }, words)
+    },
+    onRefused: (reasons) => {
+      const told = counts(reasons, REDEMPTION_REFUSALS, ' 次')
+      say('redemptions_refused', { reasons }, inWords(`redemptions refused: ${told}`, `核销被拒：${told}`))
+    },
+    onError: (where, error) => context.output.warn(`${where}: ${maskText(messageOf(error))}`),
+  }
+}
+
+function isHeldBack({ state, runId }: RunResult): boolean {
+  // A stop in the middle of a run is an end of that run, with an id.
+  return runId === 0 && ['paused', 'stopped', 'not_yet', 'over'].includes(state)
+}
+
+const TRIPPED: Readonly<Record<Tripped['event'], string>> = {
+  opened: '已熔断',
+  half_open: '半开',
+  closed: '已恢复',
+  stopped: '已按停止规则暂停',
+}
+
+const HARMS: Readonly<Record<string, string>> = {
+  complaints: '投诉率',
+  'hard bounces': '硬退率',
+  'opt-outs': '退订率',
+}
+
+/** Why a breaker or a `stop` rule acted; the reason is kept in English, with its switch. */
+export function harmText(reason: string): string {
+  const [, share, harm = '', count, of, limit] =
+    /^([\d.]+) % (.*) \((\d+) of (\d+)\), more than ([\d.]+) %$/.exec(reason) ?? []
+  if (share !== undefined) return `${HARMS[harm] ?? harm} ${share}%（${of} 条中 ${count} 条），超过 ${limit}%`
+  if (reason === 'tried again with a few messages') return '用少量消息重新试发'
+  if (reason === 'a few messages did no harm') return '试发的少量消息没有问题'
+  return reason
+}

@@ -1,0 +1,134 @@
+import { appendFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { RunResult } from '../../src/audience/run.ts'
+import { harmText, narrate } from '../../src/cli/narration.ts'
+import { openOutput } from '../../src/cli/output.ts'
+import { manualClock } from '../../src/clock.ts'
+import type { SyncSummary } from '../../src/contacts/sync/sync.ts'
+import { speechOf } from '../../src/reports/words.ts'
+import { broken } from '../../src/touchpoints/breakers.ts'
+import { openCliShop, run, startBuilt } from './command.ts'
+
+const at = new Date('2026-11-25T01:00:00.000Z')
+
+/** What a service says of what happened, in a language, without the times. */
+function narration(locale: string) {
+  const said: string[] = []
+  const speech = speechOf({ locale })
+  const output = openOutput({
+    json: false,
+    noColor: true,
+    stdout: { write: () => {} },
+    stderr: { write: (text) => said.push(text.replace(`${at.toISOString()} `, '').trimEnd()) },
+    language: speech.language,
+  })
+  return { said, events: narrate({ clock: manualClock(at), output }, speech) }
+}
+
+const nothing = { considered: 0, answers: {}, advanced: 0, ended: 0 }
+const paused: RunResult = {
+  ...nothing,
+  runId: 0,
+  state: 'paused',
+  note: 'the campaign is paused: price',
+  hindrance: { state: 'paused', note: 'the campaign is paused: price', by: 'campaign', why: 'price' },
+}
+const feed = { newestAt: null, lastDay: 0, normal: null, fault: 'never' } as const
+const refusal = { state: 'refused', note: 'no activity has ever arrived' } as const
+
+const synced: SyncSummary = {
+  sync: 'customers',
+  kind: 'contacts',
+  state: 'done',
+  dryRun: false,
+  place: 'db.example:5432/shop',
+  rows: 6,
+  inserted: 3,
+  updated: 2,
+  unchanged: 0,
+  rejected: 1,
+  warnings: 0,
+  seconds: 1,
+  cursor: null,
+  rejectFile: undefined,
+  reasons: [],
+  warningReasons: [],
+}
+
+test.each([
+  [
+    'en',
+    [
+      'autumn does not run: the campaign is paused: price',
+      'run autumn for 2026-11-25T01:00:00.000Z: done, 120 considered, 12 opened, 108 audience',
+      'run autumn for 2026-11-25T01:00:00.000Z: refused (no activity has ever arrived), 0 considered',
+      'warning: autumn refused to run: no activity has ever arrived',
+      'run autumn for 2026-11-25T01:00:00.000Z: stopped (stopped during the run), 0 considered',
+      'batch of 20: 17 sent, 1 skipped, 2 deferred',
+      'swept: 1 released, 2 to be repeated, 3 uncertain',
+      'channel email half open: tried again with a few messages',
+      'sync customers: 3 new, 2 updated, 1 rejected',
+      'redemptions refused: 2 unknown_code',
+    ],
+  ],
+  [
+    'zh-CN',
+    [
+      'autumn 不运行：本活动已暂停（price）',
+      '运行 autumn（2026-11-25T01:00:00.000Z）：已完成，考察 120 人：已纳入 12 人；不在受众内：条件不成立 108 人',
+      '运行 autumn（2026-11-25T01:00:00.000Z）：被拒绝（从未收到任何活跃数据），考察 0 人',
+      '警告：autumn 被拒绝运行：从未收到任何活跃数据',
+      '运行 autumn（2026-11-25T01:00:00.000Z）：已停止（运行途中活动被停止），考察 0 人',
+      '批次 20 条：已发送 17；未发送 1；已推迟 2',
+      '清理：释放 1；待重发 2；是否送达未知 3',
+      '渠道 email 半开：用少量消息重新试发',
+      '同步 customers：新增 3，更新 2，拒收 1',
+      '核销被拒：没有人领取过此券码 2 次',
+    ],
+  ],
+])('a service tells in %s what it does', (locale, expected) => {
+  const { said, events } = narration(locale)
+  events.onRun('autumn', at, paused)
+  const answers = { opened: 12, audience: 108 }
+  events.onRun('autumn', at, { ...nothing, runId: 1, state: 'done', note: null, considered: 120, answers })
+  events.onRun('autumn', at, { ...nothing, runId: 2, ...refusal, hindrance: { ...refusal, feed } })
+  events.onRun('autumn', at, { ...nothing, runId: 3, state: 'stopped', note: 'stopped during the run' })
+  events.onBatch({ claimed: 20, settled: { sent: 17, skipped: 1 }, deferred: 2 })
+  events.onSweep({ released: 1, repeated: 2, uncertain: 3 })
+  const reason = 'tried again with a few messages'
+  events.onTripped?.({ scope: 'channel', name: 'email', event: 'half_open', reason })
+  events.onSync?.(synced)
+  events.onRefused?.({ unknown_code: 2 })
+  expect(said).toEqual(expected)
+})
+
+test.each([
+  ['complaint', '投诉率 2%（1000 条中 20 条），超过 0.5%'],
+  ['hard_bounce', '硬退率 2%（1000 条中 20 条），超过 0.5%'],
+  ['unsubscribe', '退订率 2%（1000 条中 20 条），超过 0.5%'],
+])('what a breaker acted on, of %s, is said in Chinese', (kind, expected) => {
+  const reason = broken({ sent: 1000, harm: { [kind]: 20 } }, { [kind]: 0.005 })
+  expect(harmText(reason ?? '')).toBe(expected)
+})
+
+test('a service that begins and ends says so in Chinese, with what comes next', async () => {
+  const { here } = await openCliShop()
+  await appendFile(join(here.cwd, 'winback.yaml'), '\nweb: { port: 0 }\n')
+  expect(await run(['apply'], here)).toMatchObject({ code: 0 })
+  const service = startBuilt(['start', '--locale', 'zh-CN'], here)
+  await service.says('graded-recall：下次运行')
+  service.kill('SIGINT')
+  const { code, stdout, stderr } = await service.ended
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '已停止。\n' })
+  for (const said of [
+    /^网页地址：http:/m,
+    /^ {2}目前还没有人能登录。请用此链接设置管理员密码，仅可使用一次：http/m,
+    /：scheduler、worker、web 运行中，队列使用 PostgreSQL。按 Ctrl-C 停止。$/m,
+    /^正在停止。再按一次 Ctrl-C 立即退出。$/m,
+    /^正在等待进行中的工作完成 …$/m,
+  ]) {
+    expect(stderr).toMatch(said)
+  }
+  expect(stderr.replaceAll(/`[^`]*`|\S+:\S+/g, '')).not.toMatch(/[a-z]{2,} [a-z]{2,}/i)
+})
