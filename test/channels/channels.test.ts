@@ -26,7 +26,10 @@ const templates = parseTemplates({
 const template = templates.find('hello', { locale: 'en' })
 if (!template) throw new Error('no template')
 const view = { $locale: 'en', $timezone: 'Asia/Shanghai', $currency: 'CNY', contact: { first_name: 'Li' } }
-const timing = { connect: 300, greeting: 300, socket: 300, deadline: 1_000 }
+const timing = (deadline: number) => {
+  const each = deadline * 0.3
+  return { connect: each, greeting: each, socket: each, deadline }
+}
 
 describeChannel(
   'email',
@@ -39,7 +42,8 @@ describeChannel(
     ],
     template,
     view,
-    open: async () => {
+    price: 3_500,
+    open: async (deadline) => {
       const server = await startRawSmtp()
       const settings = emailSettings.parse({
         from: '小店 <hello@shop.example>',
@@ -48,17 +52,32 @@ describeChannel(
       })
       const provoke = (fault: Fault) => () => server.faults.add(fault)
       return {
-        channel: openEmail(settings, timing),
+        channel: openEmail(settings, timing(deadline)),
         faults: [
-          { name: 'no greeting', provoke: provoke({ at: 'connect', action: 'stall' }), promised: 'retry' },
+          {
+            name: 'no greeting',
+            provoke: provoke({ at: 'connect', action: 'stall' }),
+            promised: 'retry',
+            silent: true,
+          },
           { name: 'a drop at MAIL', provoke: provoke({ at: 'mail', action: 'drop' }), promised: 'retry' },
-          { name: 'a stall at DATA', provoke: provoke({ at: 'data', action: 'stall' }), promised: 'retry' },
+          {
+            name: 'a stall at DATA',
+            provoke: provoke({ at: 'data', action: 'stall' }),
+            promised: 'retry',
+            silent: true,
+          },
           {
             name: 'a drop in the body',
             provoke: provoke({ at: 'body', action: 'drop' }),
             promised: 'uncertain',
           },
-          { name: 'no last word', provoke: provoke({ at: 'dot', action: 'stall' }), promised: 'uncertain' },
+          {
+            name: 'no last word',
+            provoke: provoke({ at: 'dot', action: 'stall' }),
+            promised: 'uncertain',
+            silent: true,
+          },
           {
             name: 'no such user',
             provoke: provoke({ at: 'rcpt', reply: '550 5.1.1 no such user' }),
@@ -79,6 +98,7 @@ describeChannel(
         ],
         heal: () => server.faults.clear(),
         taken: () => server.messages.map((mail) => mail.header('X-Winback-Touchpoint') ?? ''),
+        attempts: () => server.commands.filter((line) => /^MAIL /i.test(line)).length,
         peak: () => server.peak.connections,
         stop: server.stop,
       }
@@ -94,6 +114,7 @@ describeChannel(
     reachable: [li, { ...li, email: null }],
     unreachable: [],
     view,
+    price: 20_000,
     open: () =>
       Promise.resolve({
         channel: openLog(logSettings.parse({ price: '0.02' })),

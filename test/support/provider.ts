@@ -12,6 +12,8 @@ export type Misbehaviour = 'silence' | 'hang up'
 export interface Provider {
   readonly url: string
   readonly asked: Asked[]
+  /** How many requests came in, those included that `instead` was done to. */
+  readonly reached: number
   /** The most requests that were under way at one time. */
   readonly peak: number
   /** Undefined: as `serve` says. */
@@ -23,6 +25,7 @@ export interface Provider {
 export async function openProvider(serve: (asked: Asked) => Answered | Misbehaviour): Promise<Provider> {
   const asked: Asked[] = []
   let underWay = 0
+  let reached = 0
   let peak = 0
   const server: Server = createServer((request, response) => {
     const chunks: Buffer[] = []
@@ -31,6 +34,7 @@ export async function openProvider(serve: (asked: Asked) => Answered | Misbehavi
       const { method = '', url = '', headers } = request
       const one = { method, path: url, headers, body: Buffer.concat(chunks) }
       underWay += 1
+      reached += 1
       peak = Math.max(peak, underWay)
       const { instead } = provider
       // Long enough for those who come at the same time to be seen together.
@@ -53,6 +57,9 @@ export async function openProvider(serve: (asked: Asked) => Answered | Misbehavi
   const provider: Provider = {
     url: `http://127.0.0.1:${port}/`,
     asked,
+    get reached() {
+      return reached
+    },
     get peak() {
       return peak
     },

@@ -28,7 +28,7 @@ export function openLog(settings: LogSettings): Channel<'nowhere', null> {
     render: () => null,
     cost: () => price,
     send: (message) => {
-      if (closed) return Promise.resolve({ outcome: 'retry', detail: 'the channel is closed' })
+      if (closed) return Promise.resolve({ outcome: 'retry', detail: 'the channel is closed', unsent: true })
       count++
       return Promise.resolve({ outcome: 'sent', providerId: `log:${message.key}` })
     },

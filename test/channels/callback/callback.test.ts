@@ -48,7 +48,8 @@ describeChannel(
   'callback (robot)',
   {
     ...base,
-    open: async () => {
+    price: 500_000,
+    open: async (deadline) => {
       const robot = await openRobot()
       const provoke = (instead: typeof robot.instead) => () => {
         robot.instead = instead
@@ -57,7 +58,7 @@ describeChannel(
         robot: { ...ROBOT, url: robot.url, takes: 'all', price: '0.5' },
       })
       return {
-        channel: openCallback(settings, { deadline: 700 }),
+        channel: openCallback(settings, { deadline }),
         faults: [
           {
             name: 'busy',
@@ -71,13 +72,34 @@ describeChannel(
             promised: 'rejected' as const,
             reason: 'bad_address' as const,
           },
-          { name: 'silence', provoke: provoke('silence'), promised: 'retry' as const },
-          { name: 'a hang-up', provoke: provoke('hang up'), promised: 'retry' as const },
+          {
+            name: 'silence',
+            provoke: provoke('silence'),
+            promised: 'retry' as const,
+            unsent: false,
+            silent: true as const,
+          },
+          { name: 'a hang-up', provoke: provoke('hang up'), promised: 'retry' as const, unsent: false },
         ],
         heal: () => {
           robot.instead = undefined
         },
         taken: () => robot.asked.map((asked) => String(asked.headers['idempotency-key'])),
+        attempts: () => robot.reached,
+        secrets: [ROBOT.secret],
+        report: () => {
+          const now = new Date('2026-03-10T09:00:00Z')
+          const call = {
+            reference: 'wb-1-2',
+            id: 'r1',
+            at: now.toISOString(),
+            outcome: 'reached',
+            minutes: 1,
+          }
+          const body = JSON.stringify({ calls: [call] })
+          const url = 'https://shop.example/v1/receipts/callback'
+          return { url, provider: undefined, headers: reportHeaders(now, body), body: Buffer.from(body), now }
+        },
         peak: () => robot.peak,
         stop: () => robot.stop(),
       }

@@ -149,12 +149,12 @@ for (const kind of KINDS) {
       unreachable: [li, { ...li, devices: [] }, { ...li, devices: [{ ...deviceOf(kind, url), token: '' }] }],
       template,
       view: {},
-      open: async () => {
+      open: async (deadline) => {
         services.instead = undefined
         const provoke = (instead: Provider['instead']) => () => {
           services.instead = instead
         }
-        const channel = openPush(settingsFor(url, [kind]), 1800)
+        const channel = openPush(settingsFor(url, [kind]), deadline)
         // The bearer and the cids are there when the faults begin.
         const device = deviceOf(kind, url)
         await channel.send({
@@ -178,10 +178,12 @@ for (const kind of KINDS) {
               name: 'silence',
               provoke: provoke('silence'),
               promised: 'uncertain' as const,
+              silent: true as const,
               address: [device],
             },
           ],
           heal: provoke(undefined),
+          secrets: [vapid.privateKey, 'master', 'PRIVATE KEY'],
           peak: () => services.peak,
           stop: () => {},
         }

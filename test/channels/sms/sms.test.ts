@@ -94,6 +94,30 @@ function json(value: unknown, status = 200) {
 }
 const formOf = (asked: Asked | undefined) => Object.fromEntries(new URLSearchParams(asked?.body.toString()))
 
+/** A report of each provider, as it would come in. Aliyun signs none: it calls a URL with a token. */
+const REPORTS = {
+  aliyun: {
+    unsigned: true as const,
+    report: () => {
+      const one = { phone_number: '13800000000', success: true, biz_id: 'b', out_id: REFERENCE }
+      const report_time = '2026-03-02 12:00:00'
+      return webhook({
+        provider: 'aliyun',
+        url: `https://shop.example/v1/receipts/sms/aliyun?token=${ALIYUN.callback_token}`,
+        body: Buffer.from(JSON.stringify([{ ...one, report_time, send_time: report_time }])),
+      })
+    },
+  },
+  twilio: {
+    report: () => {
+      const form = new URLSearchParams({ MessageSid: 'SM1', MessageStatus: 'delivered' })
+      const url = `${TWILIO.callback_url}?ref=${REFERENCE}`
+      const headers = { 'x-twilio-signature': signTwilio(url, form, TWILIO.auth_token) }
+      return webhook({ provider: 'twilio', url, headers, body: Buffer.from(form.toString()) })
+    },
+  },
+}
+
 for (const [provider, block, openServer, error] of [
   ['aliyun', ALIYUN, openAliyunServer, (Code: string, status = 200) => json({ Code, Message: 'm' }, status)],
   ['twilio', TWILIO, openTwilioServer, (code: string, status = 400) => json({ code: Number(code) }, status)],
@@ -109,7 +133,8 @@ for (const [provider, block, openServer, error] of [
       ],
       template,
       view: {},
-      open: async () => {
+      price: provider === 'aliyun' ? 45_000 : 7_900,
+      open: async (deadline) => {
         const server = await openServer()
         const settings = smsSettings.parse({ ...block, endpoint: server.url, connections: 4 })
         const provoke = (instead: typeof server.instead) => () => {
@@ -132,7 +157,7 @@ for (const [provider, block, openServer, error] of [
           ],
         } as const
         return {
-          channel: openSms(settings, 700),
+          channel: openSms(settings, deadline),
           faults: [
             ...faults[provider].map(([name, instead, promised, reason]) => ({
               name,
@@ -140,7 +165,12 @@ for (const [provider, block, openServer, error] of [
               promised,
               ...(reason ? { reason } : {}),
             })),
-            { name: 'silence', provoke: provoke('silence'), promised: 'uncertain' as const },
+            {
+              name: 'silence',
+              provoke: provoke('silence'),
+              promised: 'uncertain' as const,
+              silent: true as const,
+            },
             { name: 'hanging up', provoke: provoke('hang up'), promised: 'uncertain' as const },
             {
               name: 'a proxy in between',
@@ -149,6 +179,9 @@ for (const [provider, block, openServer, error] of [
             },
           ],
           heal: provoke(undefined),
+          attempts: () => server.reached,
+          ...REPORTS[provider],
+          secrets: [ALIYUN.access_key_secret, ALIYUN.callback_token, TWILIO.auth_token],
           peak: () => server.peak,
           stop: server.stop,
         }

@@ -68,7 +68,7 @@ describeChannel(
     unreachable: [],
     template,
     view: {},
-    open: async () => {
+    open: async (deadline) => {
       const server = await openOwnProvider()
       const provoke = (instead: typeof server.instead) => () => {
         server.instead = instead
@@ -79,7 +79,7 @@ describeChannel(
           body: JSON.stringify(all(result)(['bad address', 'content', 'later'].map((name) => `tp-${name}`))),
         })
       return {
-        channel: openWebhook(settingsFor(server.url), { deadline: 700 }),
+        channel: openWebhook(settingsFor(server.url), { deadline }),
         faults: [
           {
             name: 'bad address',
@@ -105,18 +105,20 @@ describeChannel(
             provoke: provoke({ status: 429, headers: { 'Retry-After': '3' } }),
             promised: 'retry',
           },
-          { name: 'wrong secret', provoke: provoke({ status: 401 }), promised: 'retry' },
+          { name: 'wrong secret', provoke: provoke({ status: 401 }), promised: 'retry', unsent: true },
           {
             name: 'a redirect',
             provoke: provoke({ status: 302, headers: { Location: 'http://169.254.169.254/' } }),
             promised: 'retry',
           },
-          { name: 'out of order', provoke: provoke({ status: 503 }), promised: 'retry' },
-          { name: 'silence', provoke: provoke('silence'), promised: 'retry' },
-          { name: 'hanging up', provoke: provoke('hang up'), promised: 'retry' },
+          { name: 'out of order', provoke: provoke({ status: 503 }), promised: 'retry', unsent: false },
+          { name: 'silence', provoke: provoke('silence'), promised: 'retry', unsent: false, silent: true },
+          { name: 'hanging up', provoke: provoke('hang up'), promised: 'retry', unsent: false },
         ],
         heal: provoke(undefined),
         taken: () => server.asked.flatMap(itemsOf).map((item) => item.key),
+        attempts: () => server.reached,
+        secrets: [SECRET],
         peak: () => server.peak,
         report: () => {
           const reference = referenceOf({ contactId: 1, touchpointId: 2 })
