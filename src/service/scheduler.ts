@@ -68,7 +68,9 @@ export async function startScheduler(
   ]
   return {
     close: async () => {
-      await Promise.all(loops.map((each) => each.stop()))
+      const ended = Promise.all(loops.map((each) => each.stop()))
+      queue.leave()
+      await ended
       await queue.close()
     },
   }

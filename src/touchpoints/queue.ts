@@ -1,5 +1,7 @@
-import { createPostgresBackend, Queue, Worker } from 'bullmq'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createPostgresBackend, type IQueueBackend, Queue, Worker, type WorkerOptions } from 'bullmq'
 import { Cluster, Redis } from 'ioredis'
+import type { ClientBase } from 'pg'
 import { messageOf, WinbackError } from '../errors.ts'
 import type { Batch } from './dispatch.ts'
 import type { TouchpointKey } from './keys.ts'
@@ -63,12 +65,20 @@ export interface JobQueue {
   workers(): Promise<number>
   /** Throws every job away: for tests and `doctor`. Nothing is lost by it. */
   flush(): Promise<void>
+  /**
+   * Whoever asks from now on, and whoever waits, is answered within {@link FAREWELL} or told that nobody answers: a queue
+   * that is away would keep them for ever.
+   */
+  leave(): void
   close(): Promise<void>
 }
 
 /** A running worker. */
 export interface JobWorker {
-  /** Lets the jobs under way end, then resolves. */
+  /**
+   * Lets the jobs under way end, then resolves. An engine that is away is not waited for: what it was not told comes
+   * back by its lease.
+   */
   close(): Promise<void>
 }
 
@@ -81,6 +91,13 @@ export interface JobLock {
   readonly check: number
 }
 const LOCK: JobLock = { duration: 60_000, check: 30_000 }
+/** Milliseconds that whoever ends waits for an answer of the engine. */
+const FAREWELL = 5000
+/** Milliseconds between two tries after an engine refused: BullMQ would ask again at once, thousands of times a second. */
+const PAUSE = 1000
+/** Milliseconds a connection may take to stand; and of silence after which its other end is asked whether it is there. */
+const CONNECT = 30_000
+const KEEP_ALIVE = 30_000
 
 /**
  * Opens the queue, migrating BullMQ's own tables first (before any worker starts).
@@ -121,8 +138,8 @@ export async function openQueue(
 }
 
 /**
- * Starts taking jobs, `concurrency` at a time. What `handle` throws fails that job alone; the touchpoints it held
- * come back through the sweeper.
+ * Starts taking jobs, `concurrency` at a time, as soon as the engine answers. What `handle` throws fails that job alone; the
+ * touchpoints it held come back through the sweeper.
  */
 export function startWorker(
   engine: Engine,
@@ -130,22 +147,117 @@ export function startWorker(
   handle: (job: Job) => Promise<void>,
 ): JobWorker {
   const { duration: lockDuration, check: stalledInterval } = options.lock ?? LOCK
-  const settings = { concurrency: options.concurrency, lockDuration, stalledInterval, maxStalledCount: 2 }
-  const processor = async (job: { data: Job }) => handle(job.data)
-  if (engine.kind === 'postgres') {
-    const connection = postgresConnection(engine)
-    const worker = new Worker(NAME, processor, { ...settings, connection }, createPostgresBackend)
-    worker.on('error', options.onError)
-    return { close: () => worker.close() }
+  const { concurrency, onError } = options
+  const settings = { concurrency, lockDuration, stalledInterval, maxStalledCount: 2, runRetryDelay: PAUSE }
+  const underWay = new Set<Promise<void>>()
+  const processor = async (job: { data: Job }) => {
+    const work = handle(job.data)
+    underWay.add(work)
+    await work.finally(() => underWay.delete(work))
   }
-  const connection = redisConnection(engine)
-  const worker = new Worker(NAME, processor, { ...settings, connection, prefix: engine.prefix })
-  worker.on('error', options.onError)
+  const open = openWorkers(engine, processor, { ...settings, autorun: false })
+  let closing = false
+  let again: NodeJS.Timeout | undefined
+  const begin = () => {
+    const worker = open.worker()
+    worker.on('error', (error) => {
+      if (!closing) onError(error)
+    })
+    pauseWhereRefused(worker.backend)
+    const ready = worker.waitUntilReady().then(
+      () => true,
+      async (error: Error) => {
+        // It would remember for ever that it was refused: another one asks anew.
+        if (closing) return false
+        onError(error)
+        again = setTimeout(() => {
+          current = begin()
+        }, PAUSE)
+        await worker.close()
+        return false
+      },
+    )
+    ready.then((is) => (is ? worker.run() : undefined)).catch(onError)
+    return worker
+  }
+  let current = begin()
   return {
     close: async () => {
-      await worker.close()
-      connection.disconnect()
+      closing = true
+      clearTimeout(again)
+      const closed = current.close().catch(onError)
+      do {
+        await Promise.allSettled(underWay)
+        await atMost(FAREWELL, closed)
+      } while (underWay.size > 0)
+      open.close()
     },
+  }
+}
+
+/** Makes BullMQ's workers of one engine, over one connection where that is Redis. */
+function openWorkers(
+  engine: Engine,
+  processor: (job: { data: Job }) => Promise<void>,
+  settings: Omit<WorkerOptions, 'connection'>,
+) {
+  if (engine.kind === 'postgres') {
+    const connection = postgresConnection(engine)
+    return {
+      worker: () => new Worker(NAME, processor, { ...settings, connection }, createPostgresBackend),
+      close: () => {},
+    }
+  }
+  const connection = redisConnection(engine)
+  return {
+    worker: () => new Worker(NAME, processor, { ...settings, connection, prefix: engine.prefix }),
+    close: () => connection.disconnect(),
+  }
+}
+
+/** An engine that refuses (a right that is missing, a disk that is full) is asked again after a pause. */
+function pauseWhereRefused(backend: Pick<IQueueBackend, 'moveToActive'>): void {
+  const ask = backend.moveToActive.bind(backend)
+  backend.moveToActive = async (...what) => {
+    try {
+      return await ask(...what)
+    } catch (error) {
+      await delay(PAUSE)
+      throw error
+    }
+  }
+}
+
+/** Waits for the end of some work, though no longer than so many milliseconds. */
+async function atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  const late = new AbortController()
+  const end = delay(milliseconds, undefined, { signal: late.signal }).catch(() => {})
+  await Promise.race([work, end])
+  late.abort()
+}
+
+/** Answers that may never come: once somebody leaves, they are waited for no longer than {@link FAREWELL}. */
+function openAnswers() {
+  const waiting = new Set<(error: Error) => void>()
+  let leaving: NodeJS.Timeout | undefined
+  let left = false
+  const silent = () => new Error('the queue does not answer')
+  return {
+    to: <Answer>(asked: () => Promise<Answer>) =>
+      new Promise<Answer>((resolve, reject) => {
+        if (left) return reject(silent())
+        waiting.add(reject)
+        asked()
+          .then(resolve, reject)
+          .finally(() => waiting.delete(reject))
+      }),
+    leave: () => {
+      leaving ??= setTimeout(() => {
+        left = true
+        for (const reject of waiting) reject(silent())
+      }, FAREWELL)
+    },
+    close: () => clearTimeout(leaving),
   }
 }
 
@@ -154,33 +266,34 @@ type OpenedQueue = JobQueue & { ready(): Promise<unknown> }
 function postgresQueue(engine: Engine & { kind: 'postgres' }, onError: (error: Error) => void): OpenedQueue {
   const queue = new Queue(NAME, { connection: postgresConnection(engine) }, createPostgresBackend)
   queue.on('error', onError)
-  return {
-    ready: () => queue.waitUntilReady(),
-    add: async (jobs) => {
-      await addEach(jobs, (job) => queue.add('batch', job, KEEP_NOTHING))
-    },
-    waiting: () => queue.getWaitingCount(),
-    workers: () => queue.getWorkersCount(),
-    flush: () => queue.obliterate({ force: true }),
-    close: () => queue.close(),
-  }
+  return jobQueue(queue)
 }
 
 function redisQueue(engine: Engine & { kind: 'redis' }, onError: (error: Error) => void): OpenedQueue {
   const connection = redisConnection(engine)
   const queue = new Queue(NAME, { connection, prefix: engine.prefix })
   queue.on('error', onError)
+  return jobQueue(queue, () => connection.disconnect())
+}
+
+type BullQueue = Pick<
+  Queue<Job>,
+  'add' | 'waitUntilReady' | 'getWaitingCount' | 'getWorkersCount' | 'obliterate' | 'close'
+>
+
+function jobQueue(queue: BullQueue, disconnect: () => void = () => {}): OpenedQueue {
+  const answers = openAnswers()
   return {
     ready: () => queue.waitUntilReady(),
-    add: async (jobs) => {
-      await addEach(jobs, (job) => queue.add('batch', job, KEEP_NOTHING))
-    },
-    waiting: () => queue.getWaitingCount(),
-    workers: () => queue.getWorkersCount(),
+    add: (jobs) => answers.to(() => addEach(jobs, (job) => queue.add('batch', job, KEEP_NOTHING))),
+    waiting: () => answers.to(() => queue.getWaitingCount()),
+    workers: () => answers.to(() => queue.getWorkersCount()),
     flush: () => queue.obliterate({ force: true }),
+    leave: answers.leave,
     close: async () => {
-      await queue.close()
-      connection.disconnect()
+      await atMost(FAREWELL, queue.close())
+      disconnect()
+      answers.close()
     },
   }
 }
@@ -191,7 +304,19 @@ async function addEach(jobs: readonly Job[], add: (job: Job) => Promise<unknown>
 }
 
 function postgresConnection(engine: Engine & { kind: 'postgres' }) {
-  return { connectionString: engine.url, schema: engine.schema, migrate: true, max: 4 }
+  return {
+    connectionString: engine.url,
+    schema: engine.schema,
+    migrate: true,
+    max: 4,
+    connectionTimeoutMillis: CONNECT,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE,
+    // BullMQ listens to the errors of idle connections alone: one lost while it migrates would end the process.
+    onConnect: (client: ClientBase) => {
+      client.on('error', () => {})
+    },
+  }
 }
 
 /**
@@ -200,7 +325,7 @@ function postgresConnection(engine: Engine & { kind: 'postgres' }) {
  * BullMQ blocks on its connection, so requests must be able to wait for ever.
  */
 function redisConnection(engine: Engine & { kind: 'redis' }): Redis | Cluster {
-  const options = { maxRetriesPerRequest: null }
+  const options = { maxRetriesPerRequest: null, keepAlive: KEEP_ALIVE }
   const nodes = nodesOf(engine.url)
   const [first] = nodes
   const connection = first?.protocol.endsWith('+sentinel:')

@@ -1,6 +1,8 @@
+import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it } from 'vitest'
+import { execute } from '../../src/database/connect.ts'
 import {
   batchOf,
   type Engine,
@@ -11,6 +13,7 @@ import {
   startWorker,
 } from '../../src/touchpoints/queue.ts'
 import { freshDatabase } from '../support/database.ts'
+import { eventually } from '../support/eventually.ts'
 import { hasRedis, type RedisServer, startRedis } from '../support/redis.ts'
 
 // One suite over every kind of engine, each a real server of the test's own.
@@ -56,6 +59,37 @@ async function postgres(): Promise<Engine> {
 
 const fail = (error: Error) => {
   throw error
+}
+
+/** An engine that answers and refuses to hand out jobs, until it is allowed to. */
+interface Refusing {
+  readonly engine: Engine
+  allow(): Promise<unknown>
+}
+
+async function refusingPostgres(): Promise<Refusing> {
+  const database = await freshDatabase()
+  const engine: Engine = { kind: 'postgres', url: database.url, schema: 'winback_queue' }
+  await (await openQueue(engine, fail)).close()
+  const rename = (from: string, to: string) =>
+    execute(
+      database,
+      sql`DO ${sql.raw(`$$ DECLARE found regprocedure; BEGIN
+          FOR found IN SELECT oid FROM pg_proc WHERE proname = '${from}' AND pronamespace = 'winback_queue'::regnamespace
+          LOOP EXECUTE format('ALTER FUNCTION %s RENAME TO ${to}', found); END LOOP; END $$`)}`,
+    )
+  await rename('move_to_active', 'put_away')
+  return { engine, allow: () => rename('put_away', 'move_to_active') }
+}
+
+async function refusingRedis(): Promise<Refusing> {
+  const server = await redis({ arguments: ['--min-replicas-to-write', '1'] })
+  const allow = async () => {
+    const client = new Redis(server.url)
+    await client.config('SET', 'min-replicas-to-write', '0')
+    client.disconnect()
+  }
+  return { engine: { kind: 'redis', url: server.url, prefix: '{winback}' }, allow }
 }
 
 it('names any rows in a job, in their order', () => {
@@ -111,6 +145,99 @@ describe.each([
     await queue.close()
   })
 })
+
+describe.each([
+  { name: 'PostgreSQL', here: true, refusing: refusingPostgres },
+  { name: 'Redis', here: hasRedis(), refusing: refusingRedis },
+])('a queue on $name that refuses', ({ here, refusing }) => {
+  it.skipIf(!here)(
+    'is asked again a second later, and worked on as soon as it lets us',
+    async () => {
+      const { engine, allow } = await refusing()
+      const refused: number[] = []
+      const taken: Job[] = []
+      const worker = startWorker(
+        engine,
+        { concurrency: 2, onError: () => refused.push(performance.now()) },
+        async (job) => {
+          taken.push(job)
+        },
+      )
+      await eventually(
+        'three refusals',
+        () => refused.length,
+        (count) => count >= 3,
+      )
+      expect((refused[2] ?? 0) - (refused[0] ?? 0)).toBeGreaterThan(1500)
+      await allow()
+      const queue = await openQueue(engine, () => {})
+      const job = jobOf({ stepId: 1, keys: [{ contactId: 1, touchpointId: 2 }] })
+      await queue.add([job])
+      await eventually(
+        'the job is taken',
+        () => taken,
+        (jobs) => jobs.length > 0,
+      )
+      expect(taken).toEqual([job])
+      await worker.close()
+      await queue.close()
+    },
+    60_000,
+  )
+})
+
+it('a worker whose database lets nobody in when it starts works once it does', async () => {
+  const [database, beside] = [await freshDatabase(), await freshDatabase()]
+  const name = sql.identifier(new URL(database.url).pathname.slice(1))
+  const engine: Engine = { kind: 'postgres', url: database.url, schema: 'winback_queue' }
+  const queue = await openQueue(engine, fail)
+  const job = jobOf({ stepId: 1, keys: [{ contactId: 1, touchpointId: 2 }] })
+  await queue.add([job])
+  await queue.close()
+  await execute(beside, sql`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`)
+  const refused: Error[] = []
+  const taken: Job[] = []
+  const onError = (error: Error) => refused.push(error)
+  const worker = startWorker(engine, { concurrency: 1, onError }, async (each) => {
+    taken.push(each)
+  })
+  await eventually(
+    'it says that it was refused',
+    () => refused.length,
+    (count) => count > 0,
+  )
+  await execute(beside, sql`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`)
+  await eventually(
+    'the job is taken',
+    () => taken,
+    (jobs) => jobs.length > 0,
+  )
+  expect(taken).toEqual([job])
+  await worker.close()
+}, 60_000)
+
+it.skipIf(!hasRedis())(
+  'ends though its Redis is gone for good',
+  async () => {
+    const server = await redis()
+    const engine: Engine = { kind: 'redis', url: server.url, prefix: '{winback}' }
+    const lost: Error[] = []
+    const onError = (error: Error) => lost.push(error)
+    const queue = await openQueue(engine, onError)
+    const worker = startWorker(engine, { concurrency: 1, onError }, async () => {})
+    await eventually(
+      'the worker is there',
+      () => queue.workers(),
+      (count) => count === 1,
+    )
+    await server.stop()
+    const asked = queue.waiting()
+    queue.leave()
+    await expect(asked).rejects.toThrow('the queue does not answer')
+    await Promise.all([worker.close(), queue.close()])
+  },
+  60_000,
+)
 
 it.each<{ variable: string; engine: Engine }>([
   {
