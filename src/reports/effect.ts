@@ -71,7 +71,7 @@ export function effectOf(treated: Counts, heldOut: Counts): Effect {
     heldOut: figuresOf(heldOut),
     difference,
     sequence: confidenceSequence(...groups),
-    recallsNeeded: recallsUntilVerdict(...groups),
+    recallsNeeded: recallsUntilVerdict([{ treated: groups[0], heldOut: groups[1] }]),
     recalls: difference.kind === 'estimate' ? scaleEstimate(difference, treated.matured) : difference,
   }
 }

@@ -218,7 +218,12 @@ function verdictOf(
   if (missing > 0) return { kind: 'not_yet', missing }
   if (adjusted < ALPHA) return { kind: difference.value > 0 ? 'more' : 'fewer' }
   const needed = rates
-    ? recallsUntilVerdict({ recalled: arm.sum, assigned: arm.n }, { recalled: base.sum, assigned: base.n })
+    ? recallsUntilVerdict([
+        {
+          treated: { recalled: arm.sum, assigned: arm.n },
+          heldOut: { recalled: base.sum, assigned: base.n },
+        },
+      ])
     : undefined
   return { kind: 'no_difference', needed }
 }

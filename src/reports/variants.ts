@@ -223,7 +223,10 @@ export function compareWithFirst(
       once: differenceTest(group, control, spread),
       daily: sequenceTest(group, control, { spread }),
       // As strict as the first of the corrected comparisons has to be.
-      recallsNeeded: recallsUntilVerdict(group, control, { confidence: 1 - ALPHA / others.length, spread }),
+      recallsNeeded: recallsUntilVerdict([{ treated: group, heldOut: control }], {
+        confidence: 1 - ALPHA / others.length,
+        spread,
+      }),
       cost: compareCosts(variant.cost.moments, first.cost.moments, pairs, recallValue),
     }
   })

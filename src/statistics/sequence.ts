@@ -7,6 +7,7 @@ import {
   notEnough,
 } from './estimate.ts'
 import type { Group } from './newcombe.ts'
+import { differenceOf, pooledVariance, type Stratum, type WeighedStratum, weighStrata } from './strata.ts'
 
 // Looking every day. An ordinary 95 % interval holds for one look; who looks thirty times sees a false difference far
 // more often. An asymptotic confidence sequence holds at all looks together: Howard, Ramdas, McAuliffe and Sekhon
@@ -82,15 +83,74 @@ export function confidenceSequence(
   heldOut: Group,
   options: Options = {},
 ): Estimate | NotEnough {
-  assertCounts(treated.recalled, treated.assigned)
-  assertCounts(heldOut.recalled, heldOut.assigned)
-  if (treated.assigned === 0) return notEnough('nobody_treated')
-  if (heldOut.assigned === 0) return notEnough('nobody_held_out')
-  if (fewRecalls(treated.recalled, heldOut.recalled)) return notEnough('few_recalls')
-  const value = treated.recalled / treated.assigned - heldOut.recalled / heldOut.assigned
-  const half =
-    pooledError(treated, heldOut, options) * sequenceMultiplier(treated.assigned + heldOut.assigned, options)
-  return estimateAround(value, half, options.confidence ?? 0.95)
+  return stratifiedSequence([{ treated, heldOut }], options)
+}
+
+/**
+ * The same of the effect on the treated where they were drawn with several shares: the standard error is pooled within each
+ * stratum, Σ w²·V. Times the treated, the figure is a sum to which each head adds its own, and its variance the time the
+ * mixture runs by: the first stratum's heads are its measure, and a later one counts as many as it adds variance. By the number
+ * of heads alone, a share held out that became smaller raises too many false alarms.
+ * @param strata oldest first
+ * @throws RangeError for impossible counts
+ */
+export function stratifiedSequence(strata: readonly Stratum[], options: Options = {}): Estimate | NotEnough {
+  for (const { treated, heldOut } of strata) {
+    assertCounts(treated.recalled, treated.assigned)
+    assertCounts(heldOut.recalled, heldOut.assigned)
+  }
+  const weighed = weighStrata(strata)
+  if ('kind' in weighed) return weighed
+  const { value, error, time, recalls } = lookAt(weighed, options)
+  if (fewRecalls(...recalls)) return notEnough('few_recalls')
+  return estimateAround(value, error * sequenceMultiplier(time, options), options.confidence ?? 0.95)
+}
+
+/** What one look sees. */
+interface Look {
+  readonly value: number
+  readonly error: number
+  /** Heads of the first stratum that would have as much variance. */
+  readonly time: number
+  /** Of either arm, what the gate counts. */
+  readonly recalls: readonly [number, number]
+}
+
+function lookAt(strata: readonly WeighedStratum[], { spread = 1 }: Options): Look {
+  const parts = strata.map(({ treated, heldOut, weight }) => ({
+    heads: treated.assigned + heldOut.assigned,
+    value: weight * differenceOf(treated, heldOut),
+    variance: weight * weight * pooledVariance(treated, heldOut),
+  }))
+  const sum = (of: (part: (typeof parts)[number]) => number) => parts.reduce((all, part) => all + of(part), 0)
+  // Of a stratum nobody came back in, no measure can be taken.
+  const measure = parts.find(({ variance }) => variance > 0)
+  return {
+    value: sum(({ value }) => value),
+    error: spread * Math.sqrt(sum(({ variance }) => variance)),
+    time: measure
+      ? measure.heads * sum(({ variance }) => variance / measure.variance)
+      : sum(({ heads }) => heads),
+    recalls: [
+      strata.reduce((all, { treated }) => all + treated.recalled, 0),
+      recallsAsWeighed(strata.map(({ heldOut, weight }) => ({ ...heldOut, weight }))),
+    ],
+  }
+}
+
+/**
+ * As many equal recalls as would tell as much (Kish 1965): where few were held out of many, a recall stands for many, and ten
+ * that are mostly of another stratum are no ten. The treated weigh the same in all.
+ */
+function recallsAsWeighed(groups: readonly (Group & { readonly weight: number })[]): number {
+  const [only] = groups
+  if (only && groups.length === 1) return only.recalled
+  let [sum, squares] = [0, 0]
+  for (const { recalled, assigned, weight } of groups) {
+    sum += (weight / assigned) * recalled
+    squares += (weight / assigned) ** 2 * recalled
+  }
+  return squares > 0 ? (sum * sum) / squares : 0
 }
 
 /**
@@ -108,7 +168,7 @@ export function sequenceTest(
   const estimate = confidenceSequence(treated, heldOut, options)
   if (estimate.kind === 'not_enough') return estimate
   const n = treated.assigned + heldOut.assigned
-  const error = pooledError(treated, heldOut, options)
+  const { error } = lookAt([{ treated, heldOut, weight: 1 }], options)
   // Everybody came back: there is no spread, and no difference either.
   if (error === 0) return { kind: 'tested', p: 1 }
   const sum = (estimate.value / error) * Math.sqrt(n)
@@ -119,36 +179,33 @@ export function sequenceTest(
 }
 
 /**
- * How many more recalls of the second group it takes until the sequence would exclude zero, should both rates stay as
- * they are. At least what the gate asks for. Undefined where no number would do: the rates are equal, or an arm is empty.
+ * How many more recalls of the second group it takes until the sequence would exclude zero, should rates stay as
+ * they are, and all strata grow alike. At least what the gate asks for. Undefined where no number would do: the rates are
+ * equal, or an arm is empty.
+ * @param strata oldest first
  */
-export function recallsUntilVerdict(
-  treated: Group,
-  heldOut: Group,
-  options: Options = {},
-): number | undefined {
-  const gate = Math.max(0, MINIMUM_RECALLS - heldOut.recalled)
-  if (heldOut.recalled === 0 || treated.assigned === 0) return gate === 0 ? undefined : gate
-  const value = Math.abs(treated.recalled / treated.assigned - heldOut.recalled / heldOut.assigned)
+export function recallsUntilVerdict(strata: readonly Stratum[], options: Options = {}): number | undefined {
+  const recalled = strata.reduce((sum, { heldOut }) => sum + heldOut.recalled, 0)
+  const weighed = weighStrata(strata)
+  if (recalled === 0 || 'kind' in weighed) {
+    const missing = Math.max(0, MINIMUM_RECALLS - recalled)
+    return missing === 0 ? undefined : missing
+  }
+  const look = lookAt(weighed, options)
+  const counted = look.recalls[1]
+  const gate = Math.ceil((Math.max(0, MINIMUM_RECALLS - counted) * recalled) / counted)
+  const value = Math.abs(look.value)
   if (value === 0) return gate > 0 ? gate : undefined
-  const total = treated.assigned + heldOut.assigned
-  const error = pooledError(treated, heldOut, options)
-  const decidesAt = (growth: number) =>
-    (error / Math.sqrt(growth)) * sequenceMultiplier(total * growth, options) < value
-  if (decidesAt(1)) return gate
+  const halfAt = (growth: number) => look.error * sequenceMultiplier(look.time * growth, options)
+  if (halfAt(1) < value) return gate
   // The growth that decides, as the fixed point of what the present multiplier asks for: it moves slowly with size.
   let growth = 1
   for (let step = 0; step < 40; step += 1) {
-    const next = ((error * sequenceMultiplier(total * growth, options)) / value) ** 2
+    const next = (halfAt(growth) / value) ** 2
     if (!(next < 1e9)) return undefined
     const settled = Math.abs(next - growth) < 1e-9 * growth
     growth = next
     if (settled) break
   }
-  return Math.max(gate, Math.ceil(heldOut.recalled * (growth - 1)))
-}
-
-function pooledError(a: Group, b: Group, { spread = 1 }: Options): number {
-  const rate = (a.recalled + b.recalled) / (a.assigned + b.assigned)
-  return spread * Math.sqrt(rate * (1 - rate) * (1 / a.assigned + 1 / b.assigned))
+  return Math.max(gate, Math.ceil(recalled * (growth - 1)))
 }

@@ -9,17 +9,23 @@ import { multiplierOf } from './normal.ts'
 export function wilson(successes: number, total: number, confidence = 0.95): Estimate | NotEnough {
   assertCounts(successes, total)
   if (total === 0) return notEnough('nobody')
-  const z = multiplierOf(confidence)
+  return { kind: 'estimate', ...wilsonAt(successes, total, multiplierOf(confidence)), confidence }
+}
+
+/** The same of a group that has somebody, at `z` standard errors. */
+export function wilsonAt(
+  successes: number,
+  total: number,
+  z: number,
+): { readonly value: number; readonly low: number; readonly high: number } {
   const value = successes / total
   const scale = 1 + (z * z) / total
   const centre = (value + (z * z) / (2 * total)) / scale
   const half = (z / scale) * Math.sqrt((value * (1 - value)) / total + (z * z) / (4 * total * total))
   return {
-    kind: 'estimate',
     value,
     // At the ends the bound is exact; the formula leaves a rounding error of either sign there.
     low: successes === 0 ? 0 : centre - half,
     high: successes === total ? 1 : centre + half,
-    confidence,
   }
 }
