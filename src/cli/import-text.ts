@@ -1,10 +1,11 @@
 import type { ImportSummary } from '../contacts/import.ts'
 import type { UnusedColumn } from '../contacts/mapping.ts'
-import { OTHER_REASONS, type ReasonCount } from '../contacts/reject-reasons.ts'
+import type { ReasonCount } from '../contacts/reject-reasons.ts'
 import { hanging } from '../reports/layout.ts'
 import type { Language, Speech } from '../reports/words.ts'
+import { rejectText } from './reject-words.ts'
 
-// What came of an import, in words. Why a row was not taken is said as the reject file says it, in English.
+// What came of an import, in words.
 
 const KINDS: Readonly<Record<ImportSummary['kind'], Readonly<Record<Language, string>>>> = {
   contacts: { en: 'contacts', 'zh-CN': '联系人' },
@@ -92,7 +93,7 @@ function reasonLines(reasons: readonly ReasonCount[], speech: Speech, width: num
   const figures = named.map(({ rows }) => speech.count(rows))
   const cells = Math.max(0, ...figures.map((figure) => figure.length))
   const lines = named.flatMap(({ reason, line }, no) => {
-    const words = !en && reason === OTHER_REASONS ? '其他原因' : reason
+    const words = en ? reason : rejectText(reason)
     const where = en ? ` (line ${line})` : `（第 ${line} 行）`
     const text = hanging(`${words}${where}`, width - 6 - cells)
     return text.map((each, part) => `    ${(part === 0 ? (figures[no] ?? '') : '').padStart(cells)}  ${each}`)

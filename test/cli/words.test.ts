@@ -77,7 +77,7 @@ test('an import says what came in, and where the rest is', () => {
     'customers.csv：联系人 12,000 行，用时 2.0 秒，每秒 6,000 行\n' +
       '  新增 10,000，更新 500，已有 1,498\n' +
       '  2 行被拒收，1 行导入时略去了部分内容：见 customers.csv.rejects.csv\n' +
-      '    2  signed_up_at: … is not a date that exists（第 7 行）',
+      '    2  signed_up_at：… 不是存在的日期（第 7 行）',
   )
   const unused = [
     { column: 'e-mail', meant: 'email' },
