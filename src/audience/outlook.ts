@@ -14,6 +14,8 @@ export interface StepOutlook {
   readonly channels: readonly string[]
   /** Those of them that are not set up. A plan that was kept before this was known has none. */
   readonly closed?: readonly string[]
+  /** Those of them that reach a telephone. A plan that was kept before this was told has none. */
+  readonly phones?: readonly string[]
   readonly contacts: number
   /** No address for any of the step's channels. */
   readonly noAddress: number
@@ -59,7 +61,7 @@ export async function foreseeStep(
   const condition = step.condition ? step.condition.sql(now) : sql`true`
   const allowed = allowedSql(campaign, channels, now, reach)
   const counted = await rows<
-    Omit<StepOutlook, 'tier' | 'step' | 'channels' | 'closed' | 'byChannel'> & { channel: number }
+    Omit<StepOutlook, 'tier' | 'step' | 'channels' | 'closed' | 'phones' | 'byChannel'> & { channel: number }
   >(
     tx,
     sql`
@@ -90,6 +92,7 @@ export async function foreseeStep(
     step: step.id,
     channels: step.channels,
     closed: step.channels.filter((channel) => !channels.includes(channel)),
+    phones: step.channels.filter((channel) => addressKinds.get(channel) === 'phone'),
     contacts: sum('contacts'),
     noAddress: sum('noAddress'),
     suppressed: sum('suppressed'),

@@ -37,6 +37,10 @@ export { type Call, type Exchange, type HttpClient, openHttp, parseJson, retryAf
 export { type Lane, openLane } from './lane.ts'
 export { amount, parsePrice } from './price.ts'
 export { type Referred, readReference, referenceOf } from './reference.ts'
+export { secret } from './secret.ts'
+export { sameSecret } from './signatures.ts'
+export { parsePhone } from './sms/phone.ts'
+export { isOptOut } from './sms/words.ts'
 
 /** The module a block of winback.yaml names, as its default export; `open` gets the settings as their schema reads them. */
 export function defineChannel<Settings>(module: ChannelModule<Settings>): ChannelModule<Settings> {

@@ -1,39 +1,28 @@
+import type { z } from 'zod'
 import { callback } from './callback/callback.ts'
-import type { CallbackSettings } from './callback/settings.ts'
 import type { AddressKind, Channel, ChannelContext, ChannelModule, WrittenTemplate } from './channel.ts'
 import { email } from './email/email.ts'
-import type { EmailSettings } from './email/settings.ts'
 import { lintOutside, openOutside } from './guarded.ts'
 import { inapp } from './inapp/inapp.ts'
-import type { InappSettings } from './inapp/settings.ts'
 import { log } from './log/log.ts'
-import type { LogSettings } from './log/settings.ts'
 import type { OutsideChannels } from './outside.ts'
 import { amount } from './price.ts'
 import { push } from './push/push.ts'
-import type { PushSettings } from './push/settings.ts'
-import type { SmsSettings } from './sms/settings.ts'
 import { sms } from './sms/sms.ts'
-import type { WebhookSettings } from './webhook/settings.ts'
 import { webhook } from './webhook/webhook.ts'
 
+/**
+ * Every channel that comes with Winback. A new one is a folder, its line here, and the conformance suite over it: its
+ * block of winback.yaml and its types follow.
+ */
+export const channels = { callback, email, inapp, log, push, sms, webhook }
+
+type Own = typeof channels
+export type ChannelName = keyof Own
+
 /** The settings of each channel: the `channels` block of winback.yaml. */
-interface SettingsByChannel {
-  callback: CallbackSettings
-  email: EmailSettings
-  inapp: InappSettings
-  log: LogSettings
-  push: PushSettings
-  sms: SmsSettings
-  webhook: WebhookSettings
-}
-
-export type ChannelName = keyof SettingsByChannel
-
+type SettingsByChannel = { readonly [Name in ChannelName]: z.output<Own[Name]['settings']> }
 type Registry = { readonly [Name in ChannelName]: ChannelModule<SettingsByChannel[Name]> }
-
-/** Every channel there is. A new one is a folder, its line here, and the conformance suite over it. */
-export const channels = { callback, email, inapp, log, push, sms, webhook } satisfies Registry
 
 /** What is known of a channel before it is opened. */
 export interface ChannelDescription {

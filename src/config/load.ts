@@ -15,6 +15,7 @@ import {
   loadOutside,
   NO_MODULES,
   type OutsideModules,
+  outsideSecrets,
   readOutside,
 } from './outside-channels.ts'
 import { nearest, problemsOf, sortProblems } from './problems.ts'
@@ -178,7 +179,11 @@ export function readWorkspace(
     const yardstick = salvagedYardstick({}, new Map(), new Set(['']))
     return { definition: undefined, problems: document.problems, yardstick }
   }
-  const { value, problems: unfilled, told } = fillReferences(document, environment, directory)
+  const {
+    value,
+    problems: unfilled,
+    told,
+  } = fillReferences(document, environment, directory, outsideSecrets(modules))
   const { rest, outside, problems: unfit } = readOutside(document, value, modules)
   const { parsed, lenient: left, issues } = interpret(workspaceSchema, rest)
   const lenient = left as Salvaged<Workspace>

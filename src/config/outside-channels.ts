@@ -7,6 +7,7 @@ import { finding } from './checks/findings.ts'
 import { type Path, type SourceDocument, valueAt } from './document.ts'
 import { UNKNOWN_KEY } from './misplaced.ts'
 import { problemsOf } from './problems.ts'
+import { secretsOf } from './secrets.ts'
 
 // `channels: { whatsapp: { module: ./channels/whatsapp.js, … } }`: the blocks of winback.yaml that bring their channel
 // along. Loading is the one step that waits; the rest is a function of the text and of what was loaded.
@@ -54,6 +55,19 @@ export function readOutside(
     else outside.set(name, found)
   }
   return { rest: without(value, taken), outside, problems }
+}
+
+/** Where secrets of channels from outside stand in winback.yaml, as far as their schemas say so. */
+export function outsideSecrets(modules: OutsideModules): Path[] {
+  return [...modules].flatMap(([name, loaded]) => {
+    if ('trouble' in loaded) return []
+    try {
+      return secretsOf(loaded.settings).map((path): Path => ['channels', name, ...path])
+    } catch {
+      // A schema that cannot be told as JSON Schema: what it marks is not known.
+      return []
+    }
+  })
 }
 
 interface Named {

@@ -3,6 +3,8 @@ import { resolve } from 'node:path'
 import { type Problem, whyUnreadable } from '../errors.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from './document.ts'
 import type { Environment } from './environment.ts'
+import { secretsOf } from './secrets.ts'
+import { ownChannels } from './workspace.ts'
 
 // References in winback.yaml: ${NAME}, ${NAME:-value} and ${file:path}. They are filled in after the YAML is parsed,
 // so that no secret can change the shape of the file, and before the schema sees it.
@@ -10,20 +12,10 @@ import type { Environment } from './environment.ts'
 const REFERENCE = /\$\{([^}]*)\}/g
 const NAMED = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/
 
-/** Values that are secrets: they are only ever written as a reference. */
+/** Values that are secrets: they are only ever written as a reference. What a channel's are, its own settings say. */
 const SECRETS: readonly Path[] = [
-  ['channels', 'email', 'smtp', 'password'],
   ['offers', 'provider', 'token'],
-  ['channels', 'callback', 'robot', 'secret'],
-  ['channels', 'email', 'dkim', 'private_key'],
-  ['channels', 'sms', 'access_key_secret'],
-  ['channels', 'sms', 'callback_token'],
-  ['channels', 'sms', 'auth_token'],
-  ['channels', 'push', 'web', 'private_key'],
-  ['channels', 'push', 'fcm', 'private_key'],
-  ['channels', 'push', 'jpush', 'master_secret'],
-  ['channels', 'push', 'tap_secret'],
-  ['channels', 'webhook', 'secret'],
+  ...secretsOf(ownChannels).map((path): Path => ['channels', ...path]),
 ]
 /** URLs whose password is a secret. */
 const URLS: readonly Path[] = [
@@ -44,14 +36,16 @@ export function isReference(written: unknown): written is string {
 /**
  * Fills in the references of a workspace file. `directory` is what `${file:…}` is relative to.
  * A missing variable or file, and a secret that stands in the file in clear, is a Problem at its place.
+ * @param outside where the secrets of channels from outside stand
  * @returns `told`: the paths of those of which no more is to be said, for the value is not the one that was meant
  */
 export function fillReferences(
   document: SourceDocument,
   environment: Environment,
   directory: string,
+  outside: readonly Path[] = [],
 ): { value: unknown; problems: Problem[]; told: ReadonlySet<string> } {
-  const problems = literalSecrets(document)
+  const problems = literalSecrets(document, [...SECRETS, ...outside])
   const masked = maskedUrls(document)
 
   const fill = (text: string, path: Path): string =>
@@ -101,12 +95,12 @@ function lookUp(
   return { message: `the environment variable ${name} is not set` }
 }
 
-function literalSecrets(document: SourceDocument): Problem[] {
+function literalSecrets(document: SourceDocument, secrets: readonly Path[]): Problem[] {
   const problems: Problem[] = []
   const refuse = (path: Path, message: string) =>
     problems.push({ severity: 'error', location: document.locate(path), path: formatPath(path), message })
 
-  for (const path of SECRETS) {
+  for (const path of secrets) {
     const text = valueAt(document.value, path)
     if (typeof text !== 'string' || text === '') continue
     // `.` cannot stand in a name, so nothing but references may be left when they are taken out.

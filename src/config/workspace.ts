@@ -1,12 +1,6 @@
 import { z } from 'zod'
-import { callbackSettings } from '../channels/callback/settings.ts'
-import { emailSettings } from '../channels/email/settings.ts'
-import { inappSettings } from '../channels/inapp/settings.ts'
-import { logSettings } from '../channels/log/settings.ts'
+import { type ChannelName, channels } from '../channels/channels.ts'
 import type { OutsideChannels } from '../channels/outside.ts'
-import { pushSettings } from '../channels/push/settings.ts'
-import { smsSettings } from '../channels/sms/settings.ts'
-import { webhookSettings } from '../channels/webhook/settings.ts'
 import { offerProviderSettings } from '../offers/provider.ts'
 import { type Country, HOLIDAYS } from './calendar.ts'
 import { cronTrouble } from './cron.ts'
@@ -21,16 +15,14 @@ import { postgresUrl, redisUrl } from './urls.ts'
 
 const attributeType = z.enum(['string', 'number', 'bool', 'timestamp'])
 
+type OwnBlocks = { readonly [Name in ChannelName]: z.ZodOptional<(typeof channels)[Name]['settings']> }
+
 /** The blocks of Winback's own channels. Those from outside are read beside it, each by its own schema. */
-export const ownChannels = z.strictObject({
-  callback: callbackSettings.optional().describe('Calls, by people and by a robot'),
-  email: emailSettings.optional().describe('SMTP; absent, no e-mail is sent'),
-  inapp: inappSettings.optional().describe('Messages your own app asks for at sign-in'),
-  log: logSettings.prefault({}).describe('Delivers nowhere and counts'),
-  push: pushSettings.optional().describe('Browsers and apps'),
-  sms: smsSettings.optional().describe('Text messages over Aliyun or Twilio'),
-  webhook: webhookSettings.optional().describe('Signed HTTP to a provider of your own'),
-})
+export const ownChannels = z.strictObject(
+  Object.fromEntries(
+    Object.entries(channels).map(([name, { settings }]) => [name, z.optional<z.ZodType>(settings)]),
+  ) as OwnBlocks,
+)
 
 /** A block under `channels` that brings its channel along. */
 export const outsideBlock = z.looseObject({

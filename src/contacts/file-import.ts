@@ -23,7 +23,7 @@ export interface ImportWorkspace extends ActivityRules {
   /** By name; another system may have sent on others too. */
   readonly channels?: Readonly<Record<string, unknown>>
   /** Channels from outside the package, by name. */
-  readonly outside?: ReadonlyMap<string, unknown>
+  readonly outside?: ReadonlyMap<string, { readonly settings: unknown }>
 }
 
 export interface ImportOptions {

@@ -45,7 +45,7 @@ export async function importContacts(
   const { addressKey } = await settingsOf(database)
   const now = options.clock.now()
   const sharedByAtMost = workspace.persons.shared_by_at_most
-  const countries = countriesOf(workspace.channels)
+  const countries = countriesOf(workspace)
   const hooks = options.hooks ?? {}
   await compareNumbers(database, { countries, sharedByAtMost, now, hooks })
   const first = firstImport({ now, sharedByAtMost, countries, addressKey })
@@ -108,7 +108,7 @@ export async function importSuppressions(
   options: ImportOptions,
 ): Promise<ImportSummary> {
   const { addressKey } = await settingsOf(database)
-  const countries = countriesOf(options.workspace.channels)
+  const countries = countriesOf(options.workspace)
   const now = options.clock.now()
   const hooks = options.hooks ?? {}
   // First: what the list has already was read by other countries.

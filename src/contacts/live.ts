@@ -160,7 +160,7 @@ async function identify(tx: Transaction, calls: readonly Call[], options: LiveOp
     asOf: options.now,
     now: options.now,
     sharedByAtMost: options.workspace.persons.shared_by_at_most,
-    countries: countriesOf(options.workspace.channels),
+    countries: countriesOf(options.workspace),
     hooks: options.hooks,
   })
   // What follows joins whole chunks: the planner may read tables again as it likes.

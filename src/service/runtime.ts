@@ -79,7 +79,7 @@ export async function openRuntime(options: {
   const channelsOf = (kind: AddressKind) =>
     [...addressKinds].flatMap(([name, address]) => (address === kind ? [name] : []))
   const silenced = { email: channelsOf('email'), phone: channelsOf('phone') }
-  const countries = countriesOf(workspace.channels)
+  const countries = countriesOf(workspace)
   const addressKeys = (kind: 'email' | 'phone', text: string): readonly Buffer[] => {
     const address = kind === 'email' ? normaliseEmail(text) : normalisePhone(text)
     if (address === undefined) return []

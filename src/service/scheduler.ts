@@ -186,7 +186,7 @@ export function sumsWait(now: number, handedAt: number | undefined, latest: numb
 
 /** The workspace may name other countries for numbers than when it was last started. */
 async function numbers({ database, clock, workspace, hooks }: Runtime): Promise<number> {
-  const countries = countriesOf(workspace.channels)
+  const countries = countriesOf(workspace)
   const sharedByAtMost = workspace.persons.shared_by_at_most
   await compareNumbers(database, { countries, sharedByAtMost, now: clock.now(), hooks })
   return HOURLY

@@ -129,6 +129,10 @@ it('a channel that is not set up is no address that is missing', () => {
   expect(said(['push', 'sms'], 'zh-CN')).toContain('30 人中 30 人无法触达：推送通知或短信尚未接入')
   expect(said(['push'])).toContain('30 of 30 have no phone number')
   expect(said([])).toContain('30 of 30 have no push address or phone number')
+  // Whatever a channel is called: what it reaches is its own to say.
+  const relayed = { ...remind, channels: ['relay'], phones: ['relay'], closed: [] }
+  const audience = { ...plan.audience, steps: [relayed] }
+  expect(text('en', { audience }, 160)).toContain('30 of 30 have no phone number')
 })
 
 describe('a plan in Chinese', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { channels } from '../../src/channels/channels.ts'
 import { parseTemplates } from '../../src/channels/templates.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
 import { readCampaign, readWorkspace } from '../../src/config/load.ts'
@@ -6,6 +7,7 @@ import { formatProblem, formatProblems, nearest } from '../../src/config/problem
 import { CAMPAIGN_YAML, sampleTemplates, sampleWorkspace, WORKSPACE_YAML } from './support/samples.ts'
 
 const FILE = 'campaigns/x.yaml'
+const CHANNELS = Object.keys(channels).join(', ')
 
 /** The sample campaign with parts replaced; each part must be there. */
 function changed(...changes: [string, string][]): string {
@@ -465,14 +467,14 @@ const refusals: [
     'a window for an unknown channel',
     [['email: 10:00', 'emial: 10:00']],
     'emial',
-    'unknown channel `emial`; there are default, callback, email, inapp, log, push, sms, webhook',
+    `unknown channel \`emial\`; there are default, ${CHANNELS}`,
     'email',
   ],
   [
     'a cap for an unknown channel',
     [['at_most: 2 per day,', 'at_most: 2 per day, channel: smms,']],
     'smms',
-    'unknown channel `smms`; there are callback, email, inapp, log, push, sms, webhook',
+    `unknown channel \`smms\`; there are ${CHANNELS}`,
     'sms',
   ],
   // templates

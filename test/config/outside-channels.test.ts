@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openChannels, registerChannels } from '../../src/channels/channels.ts'
 import { importChannel } from '../../src/channels/outside.ts'
+import { countriesOf } from '../../src/channels/sms/phone.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
 import { loadWorkspace } from '../../src/config/load.ts'
 import { WORKSPACE_YAML } from './support/samples.ts'
@@ -165,4 +166,30 @@ test('an unknown channel without a module', async () => {
   await expect(problemOf('wechat', '{ url: "https://wx.example/" }')).resolves.toMatchObject({
     message: 'unknown channel; one from outside the package names its `module`',
   })
+})
+
+test('what it marks as a secret is refused in clear, and never repeated', async () => {
+  const settings =
+    '{ url: z.url(), key: z.string().meta({ writeOnly: true }), by: z.object({ pin: z.string().min(9).meta({ writeOnly: true }) }) }'
+  write('wechat.mjs', WECHAT.replace("{ url: z.url(), price: z.string().default('0.01') }", settings))
+  const block = (key: string, pin: string) =>
+    `{ module: ./wechat.mjs, url: "https://wx.example/", key: ${key}, by: { pin: ${pin} } }`
+  const problems = await load('wechat', block('hunter2', 'hunter3')).catch(
+    (error: { problems?: { path: string }[] }) => error.problems,
+  )
+  expect(problems).toMatchObject([
+    { path: 'channels.wechat.key', message: expect.stringContaining('a secret stands here in clear') },
+    { path: 'channels.wechat.by.pin', message: expect.stringContaining('a secret stands here in clear') },
+  ])
+  expect(JSON.stringify(problems)).not.toContain('hunter')
+})
+
+test('the country of its numbers is one of those by which numbers are compared', async () => {
+  const country = '{ url: z.url(), country: z.string() }'
+  write('wechat.mjs', WECHAT.replace("{ url: z.url(), price: z.string().default('0.01') }", country))
+  const { definition } = await load(
+    'wechat',
+    '{ module: ./wechat.mjs, url: "https://wx.example/", country: "44" }',
+  )
+  expect(countriesOf(definition)).toContain('44')
 })

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { amount } from '../price.ts'
 import { isReadable, privateKey } from '../provider-settings.ts'
+import { secret } from '../secret.ts'
 import { LONGEST_MAILBOX, parseMailbox, parseSender } from './address.ts'
 import { sendgridKey } from './sendgrid-key.ts'
 
@@ -20,73 +21,79 @@ const mailbox = (example: string) =>
     )
 
 /** The `channels.email` block of winback.yaml. Every timeout is far below the claim's lease. */
-export const emailSettings = z.strictObject({
-  from: sender.describe('The visible sender: Shop <hello@shop.example>'),
-  reply_to: sender.optional(),
-  smtp: z.strictObject({
-    host: z.string(),
-    port: z.int().min(1).max(65_535).prefault(587),
-    secure: z.boolean().prefault(false).describe('TLS from the first byte (port 465)'),
-    require_tls: z.boolean().prefault(false).describe('Refuse to send where STARTTLS is not offered'),
-    user: z.string().optional(),
-    password: z.string().optional(),
-    connections: z.int().min(1).max(100).prefault(5),
-    messages_per_connection: z.int().min(1).prefault(1000),
-    window: z
-      .int()
-      .min(1)
-      .max(1000)
+export const emailSettings = z
+  .strictObject({
+    from: sender.describe('The visible sender: Shop <hello@shop.example>'),
+    reply_to: sender.optional(),
+    smtp: z.strictObject({
+      host: z.string(),
+      port: z.int().min(1).max(65_535).prefault(587),
+      secure: z.boolean().prefault(false).describe('TLS from the first byte (port 465)'),
+      require_tls: z.boolean().prefault(false).describe('Refuse to send where STARTTLS is not offered'),
+      user: z.string().optional(),
+      password: secret(z.string()).optional(),
+      connections: z.int().min(1).max(100).prefault(5),
+      messages_per_connection: z.int().min(1).prefault(1000),
+      window: z
+        .int()
+        .min(1)
+        .max(1000)
+        .optional()
+        .describe(
+          'Messages given out at a time, so the most a killed worker leaves in doubt; 8 a connection',
+        ),
+    }),
+    dkim: z
+      .strictObject({
+        domain: z.string(),
+        selector: z.string(),
+        private_key: secret(privateKey).describe('PEM, as ${file:…}'),
+      })
+      .optional(),
+    tracking: z
+      .strictObject({
+        clicks: z.boolean().prefault(true).describe('Links go by `web.url`, so that a click is known'),
+        opens: z
+          .boolean()
+          .prefault(true)
+          .describe('A picture nobody sees tells of an opening; nothing is decided by it'),
+      })
+      .prefault({})
+      .describe('What is learnt of a message once it is there; needs `web.url`'),
+    unsubscribe: mailbox('leave@shop.example')
       .optional()
-      .describe('Messages given out at a time, so the most a killed worker leaves in doubt; 8 a connection'),
-  }),
-  dkim: z
-    .strictObject({
-      domain: z.string(),
-      selector: z.string(),
-      private_key: privateKey.describe('PEM, as ${file:…}'),
-    })
-    .optional(),
-  tracking: z
-    .strictObject({
-      clicks: z.boolean().prefault(true).describe('Links go by `web.url`, so that a click is known'),
-      opens: z
-        .boolean()
-        .prefault(true)
-        .describe('A picture nobody sees tells of an opening; nothing is decided by it'),
-    })
-    .prefault({})
-    .describe('What is learnt of a message once it is there; needs `web.url`'),
-  unsubscribe: mailbox('leave@shop.example')
-    .optional()
-    .describe('Mailbox for those who unsubscribe by mail: leave@shop.example; piped into `winback bounce`'),
-  bounces: mailbox('bounce@shop.example')
-    .optional()
-    .describe('Mailbox that undeliverable mail comes back to, with a reference added: bounce@shop.example'),
-  receipts: z
-    .strictObject({
-      sns: z
-        .strictObject({
-          topics: z.array(z.string().regex(/^arn:aws[\w-]*:sns:/, 'expected the ARN of an SNS topic')).min(1),
-        })
-        .optional()
-        .describe('Amazon SES by SNS: the topics that are believed'),
-      sendgrid: z
-        .strictObject({
-          public_key: z
-            .string()
-            .refine(
-              (text) => isReadable(() => sendgridKey(text)),
-              'expected the verification key of SendGrid’s page of the signed event webhook: MFkw…',
-            )
-            .describe('The verification key of the signed event webhook'),
-        })
-        .optional()
-        .describe('SendGrid’s signed event webhook'),
-    })
-    .prefault({})
-    .describe('Providers that report over HTTP, to /v1/receipts/email/ses or …/sendgrid'),
-  price: amount.describe('Price of one message, in the workspace’s currency'),
-})
+      .describe('Mailbox for those who unsubscribe by mail: leave@shop.example; piped into `winback bounce`'),
+    bounces: mailbox('bounce@shop.example')
+      .optional()
+      .describe('Mailbox that undeliverable mail comes back to, with a reference added: bounce@shop.example'),
+    receipts: z
+      .strictObject({
+        sns: z
+          .strictObject({
+            topics: z
+              .array(z.string().regex(/^arn:aws[\w-]*:sns:/, 'expected the ARN of an SNS topic'))
+              .min(1),
+          })
+          .optional()
+          .describe('Amazon SES by SNS: the topics that are believed'),
+        sendgrid: z
+          .strictObject({
+            public_key: z
+              .string()
+              .refine(
+                (text) => isReadable(() => sendgridKey(text)),
+                'expected the verification key of SendGrid’s page of the signed event webhook: MFkw…',
+              )
+              .describe('The verification key of the signed event webhook'),
+          })
+          .optional()
+          .describe('SendGrid’s signed event webhook'),
+      })
+      .prefault({})
+      .describe('Providers that report over HTTP, to /v1/receipts/email/ses or …/sendgrid'),
+    price: amount.describe('Price of one message, in the workspace’s currency'),
+  })
+  .describe('SMTP; absent, no e-mail is sent')
 export type EmailSettings = z.output<typeof emailSettings>
 
 /** Hosts that are this machine and cannot be reached from another. */

@@ -2,6 +2,7 @@ import { createECDH } from 'node:crypto'
 import { z } from 'zod'
 import { amount } from '../price.ts'
 import { apiUrl, isReadable, privateKey } from '../provider-settings.ts'
+import { secret } from '../secret.ts'
 
 const web = z
   .strictObject({
@@ -10,7 +11,7 @@ const web = z
       .regex(/^(mailto:|https:)/, 'expected mailto:… or https://…')
       .describe('Whom push services may write to'),
     public_key: z.string().describe('VAPID, as `npx web-push generate-vapid-keys` prints it'),
-    private_key: z.string().describe('As ${NAME} or ${file:…}'),
+    private_key: secret(z.string()).describe('As ${NAME} or ${file:…}'),
     allow_private: z.array(z.string()).prefault([]).describe('Hosts of push services in a private network'),
   })
   .refine(({ public_key, private_key }) => isReadable(() => assertPair(public_key, private_key)), {
@@ -29,13 +30,13 @@ function assertPair(publicKey: string, privateKey: string): void {
 const fcm = z.strictObject({
   project_id: z.string().min(1),
   client_email: z.string().min(1).describe('Of the service account'),
-  private_key: privateKey.describe('PEM of the service account, as ${file:…}'),
+  private_key: secret(privateKey).describe('PEM of the service account, as ${file:…}'),
   token_url: apiUrl.prefault('https://oauth2.googleapis.com/token'),
   endpoint: apiUrl.prefault('https://fcm.googleapis.com/'),
 })
 const jpush = z.strictObject({
   app_key: z.string().min(1),
-  master_secret: z.string().min(1).describe('As ${NAME} or ${file:…}'),
+  master_secret: secret(z.string().min(1)).describe('As ${NAME} or ${file:…}'),
   production: z.boolean().prefault(true).describe('Of Apple’s push service'),
   endpoint: apiUrl.prefault('https://api.jpush.cn/'),
 })
@@ -46,9 +47,7 @@ export const pushSettings = z
     web: web.optional().describe('Browsers'),
     fcm: fcm.optional().describe('Apps, by Firebase'),
     jpush: jpush.optional().describe('Apps in mainland China, by JPush'),
-    tap_secret: z
-      .string()
-      .min(16, 'expected a secret of 16 characters at least')
+    tap_secret: secret(z.string().min(16, 'expected a secret of 16 characters at least'))
       .optional()
       .describe('Signs the `tap` of each push, by which the app reports that it was tapped'),
     ttl: z.int().min(60).max(2_419_200).prefault(172_800).describe('Seconds a push waits for its device'),
@@ -58,6 +57,7 @@ export const pushSettings = z
   .refine(({ web, fcm, jpush }) => web ?? fcm ?? jpush, {
     message: 'expected one of `web`, `fcm` and `jpush`',
   })
+  .describe('Browsers and apps')
 export type PushSettings = z.output<typeof pushSettings>
 export type WebPushSettings = z.output<typeof web>
 export type FcmSettings = z.output<typeof fcm>

@@ -55,9 +55,16 @@ function withCountry(dialled: string, country: string): string {
     : `+${country}${rest(dialled)}`
 }
 
-/** The countries of numbers that have none, as the channels of a workspace take them. */
-export function countriesOf(channels: Readonly<Record<string, unknown>> | undefined): string[] {
-  const found = Object.values(channels ?? {}).flatMap((settings) => {
+/** The countries of numbers that have none, as the channels of a workspace take them: those from outside, too. */
+export function countriesOf({
+  channels = {},
+  outside = new Map(),
+}: {
+  readonly channels?: Readonly<Record<string, unknown>> | undefined
+  readonly outside?: ReadonlyMap<string, { readonly settings: unknown }> | undefined
+}): string[] {
+  const blocks = [...Object.values(channels), ...[...outside.values()].map(({ settings }) => settings)]
+  const found = blocks.flatMap((settings) => {
     if (typeof settings !== 'object' || settings === null) return []
     if ('provider' in settings && settings.provider === 'aliyun') return [CHINA]
     return 'country' in settings && typeof settings.country === 'string' ? [settings.country] : []

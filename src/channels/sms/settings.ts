@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { amount } from '../price.ts'
 import { apiUrl } from '../provider-settings.ts'
+import { secret } from '../secret.ts'
 
 const price = amount.describe('Price of one segment, in the workspace’s currency')
 const connections = z.int().min(1).max(100).prefault(10).describe('Requests under way at a time')
@@ -8,7 +9,7 @@ const connections = z.int().min(1).max(100).prefault(10).describe('Requests unde
 const aliyun = z.strictObject({
   provider: z.literal('aliyun'),
   access_key_id: z.string().min(1),
-  access_key_secret: z.string().min(1).describe('As ${NAME} or ${file:…}'),
+  access_key_secret: secret(z.string().min(1)).describe('As ${NAME} or ${file:…}'),
   sign_name: z.string().min(1).describe('The approved signature, without 【】'),
   templates: z
     .record(z.string(), z.string().regex(/^SMS_\d+$/, 'expected a code such as SMS_154950909'))
@@ -22,9 +23,7 @@ const aliyun = z.strictObject({
     .string()
     .optional()
     .describe('Template code that confirms an opt-out; absent where Aliyun does'),
-  callback_token: z
-    .string()
-    .min(16, 'expected a secret of 16 characters at least')
+  callback_token: secret(z.string().min(16, 'expected a secret of 16 characters at least'))
     .optional()
     .describe('Secret in the URL Aliyun reports to: /v1/receipts/sms/aliyun?token=…'),
   endpoint: apiUrl.prefault('https://dysmsapi.aliyuncs.com/').describe('Where the API is'),
@@ -36,7 +35,9 @@ const twilio = z
   .strictObject({
     provider: z.literal('twilio'),
     account_sid: z.string().min(1),
-    auth_token: z.string().min(1).describe('As ${NAME} or ${file:…}; receipts are signed with it, too'),
+    auth_token: secret(z.string().min(1)).describe(
+      'As ${NAME} or ${file:…}; receipts are signed with it, too',
+    ),
     from: z.string().optional().describe('A number, short code or sender id'),
     messaging_service_sid: z.string().optional().describe('In the place of `from`'),
     country: z
@@ -63,7 +64,9 @@ const twilio = z
   )
 
 /** The `channels.sms` block of winback.yaml: one provider of text messages. */
-export const smsSettings = z.discriminatedUnion('provider', [aliyun, twilio])
+export const smsSettings = z
+  .discriminatedUnion('provider', [aliyun, twilio])
+  .describe('Text messages over Aliyun or Twilio')
 export type AliyunSettings = z.output<typeof aliyun>
 export type TwilioSettings = z.output<typeof twilio>
 export type SmsSettings = z.output<typeof smsSettings>

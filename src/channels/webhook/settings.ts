@@ -1,16 +1,16 @@
 import { z } from 'zod'
 import { amount } from '../price.ts'
 import { apiUrl, refuseHost } from '../provider-settings.ts'
+import { secret } from '../secret.ts'
 
 /** The `channels.webhook` block of winback.yaml: signed HTTP to a provider of your own. */
 export const webhookSettings = z
   .strictObject({
     url: apiUrl.describe('Where batches are posted to; https, unless the host is allowed'),
     key_id: z.string().min(1).prefault('winback').describe('Names the secret, so that it can be changed'),
-    secret: z
-      .string()
-      .min(16, 'expected a secret of 16 characters at least')
-      .describe('As ${NAME} or ${file:…}'),
+    secret: secret(z.string().min(16, 'expected a secret of 16 characters at least')).describe(
+      'As ${NAME} or ${file:…}',
+    ),
     include: z
       .array(z.enum(['email', 'phone']))
       .prefault([])
@@ -28,4 +28,5 @@ export const webhookSettings = z
     price: amount.describe('Price of one message, in the workspace’s currency'),
   })
   .superRefine(refuseHost)
+  .describe('Signed HTTP to a provider of your own')
 export type WebhookSettings = z.output<typeof webhookSettings>

@@ -156,7 +156,7 @@ function roughly(seconds: number): string {
 
 /** Whose numbers are still told apart by the countries that were named before. */
 async function checkNumbers({ database, loaded }: DatabaseContext, say: Say): Promise<Finding[]> {
-  const last = await lastToCompare(database, countriesOf(loaded.definition.channels))
+  const last = await lastToCompare(database, countriesOf(loaded.definition))
   if (last === undefined || last === 0) return []
   return [
     notYet(

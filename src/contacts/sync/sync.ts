@@ -168,7 +168,7 @@ async function pull(pulling: Pulling): Promise<void> {
 }
 
 async function compareAll({ database, options: { workspace, hooks } }: Pulling, now: Date): Promise<void> {
-  const countries = countriesOf(workspace.channels)
+  const countries = countriesOf(workspace)
   const sharedByAtMost = workspace.persons.shared_by_at_most
   await compareNumbers(database, { countries, sharedByAtMost, now, hooks })
 }
@@ -195,7 +195,7 @@ function openWriter(
   if (settings.kind === 'contacts') {
     const { attributes, persons } = workspace
     const sharedByAtMost = persons.shared_by_at_most
-    const countries = countriesOf(workspace.channels)
+    const countries = countriesOf(workspace)
     return contactWriter(getters, {
       attributes,
       date,

@@ -114,19 +114,20 @@ export function lossLines(step: StepOutlook, speech: Speech): CountLine[] {
 }
 
 /** What a channel reaches somebody at. */
-function placeOf(channel: string, speech: Speech): string {
+function placeOf(channel: string, phones: readonly string[], speech: Speech): string {
   const en = speech.language === 'en'
-  if (channel === 'callback' || channel === 'sms') return en ? 'phone number' : '手机号'
+  if (phones.includes(channel)) return en ? 'phone number' : '手机号'
   return en ? `${speech.channel(channel)} address` : `${speech.channel(channel)}地址`
 }
 
 /** That there is no address, of the channels one could be for; or that there is none of those channels yet. */
-function unaddressed({ channels, closed = [] }: StepOutlook, speech: Speech): string {
+function unaddressed(step: StepOutlook, speech: Speech): string {
+  const { channels, closed = [], phones = ['callback', 'sms'] } = step
   const en = speech.language === 'en'
   const open = channels.filter((channel) => !closed.includes(channel))
   const or = en ? ' or ' : '或'
   if (open.length > 0) {
-    const places = [...new Set(open.map((channel) => placeOf(channel, speech)))]
+    const places = [...new Set(open.map((channel) => placeOf(channel, phones, speech)))]
     return `${en ? 'have no ' : '没有'}${places.join(or)}`
   }
   const names = channels.map(speech.channel).join(or)
