@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { CampaignPlan } from '../../src/cli/plan/plan.ts'
+import type { CallContent } from '../../src/channels/callback/callback.ts'
+import type { PushContent } from '../../src/channels/push/content.ts'
+import { type CampaignPlan, wordsOf } from '../../src/cli/plan/plan.ts'
 import { formatPlan } from '../../src/cli/plan/text.ts'
 import { cellsOf } from '../../src/reports/layout.ts'
 import { parseWorkspace } from '../support/shop.ts'
@@ -283,4 +285,13 @@ describe('a plan', () => {
       expect(cellsOf(line), line).toBeLessThanOrEqual(60)
     }
   })
+})
+
+it.each([
+  ['a push', { title: 'Hi', body: 'Come back', url: undefined } satisfies PushContent, 'Hi'],
+  ['a call', { locale: 'en', script: 'Come back' } satisfies CallContent, null],
+  ['a text', 'Come back', null],
+  ['one of a channel of one’s own', { subject: 'Hi', text: 'Come back', template: 'T-1' }, 'Hi'],
+])('shows what somebody would read or hear: of %s', (_, content, subject) => {
+  expect(wordsOf(content)).toEqual({ subject, text: 'Come back' })
 })

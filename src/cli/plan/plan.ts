@@ -282,12 +282,14 @@ async function renderSample(
   return { ...common, subject, text }
 }
 
-/** What a person would read of a content, whatever channel made it. */
+/** What a person would read of a content, or hear, whatever channel made it. */
 export function wordsOf(content: unknown): { subject: string | null; text: string | null } {
+  const first = (names: readonly string[]) =>
+    names.map((name) => wordsAt(content, name)).find((words) => words !== null) ?? null
   return {
-    subject: wordsAt(content, 'subject'),
+    subject: first(['subject', 'title']),
     // A channel whose content is the text and nothing beside it.
-    text: typeof content === 'string' ? content : wordsAt(content, 'text'),
+    text: typeof content === 'string' ? content : first(['text', 'body', 'script']),
   }
 }
 
