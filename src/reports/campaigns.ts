@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { rows } from '../database/connect.ts'
-import { type Arm, addCounts, checkSplit, type Effect, effectOf, type Verdict, verdictOf } from './effect.ts'
+import { type Arm, addCounts, checkSplit, type Effect, type Verdict, verdictOf } from './effect.ts'
 import { nothingYet } from './funnel.ts'
 import type { CampaignQuestion } from './question.ts'
 import type { TextStyle } from './report.ts'
 import { left, right, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
+import { effectWithin } from './strata.ts'
 
 // All campaigns beside each other, a line each: what Monday begins with where there are several.
 
@@ -53,9 +54,8 @@ export async function readCampaigns(
   return questions
     .map(({ campaign, split }): CampaignLine => {
       const own = cells.filter((cell) => cell.campaign === campaign)
-      const effect = effectOf(
-        addCounts(own.filter(({ arm }) => arm === 'treated')),
-        addCounts(own.filter(({ arm }) => arm === 'holdout')),
+      const effect = effectWithin(own, split, (of, wanted) =>
+        addCounts(of.filter(({ arm }) => arm === wanted)),
       )
       return {
         campaign,

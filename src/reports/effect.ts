@@ -1,7 +1,7 @@
 import { type Estimate, type NotEnough, scaleEstimate } from '../statistics/estimate.ts'
-import { newcombe } from '../statistics/newcombe.ts'
 import { type SampleRatio, sampleRatio } from '../statistics/sample-ratio.ts'
-import { confidenceSequence, fewRecalls, recallsUntilVerdict } from '../statistics/sequence.ts'
+import { fewRecalls, recallsUntilVerdict, stratifiedSequence } from '../statistics/sequence.ts'
+import { type Stratum, stratifiedNewcombe, stratifiedRate } from '../statistics/strata.ts'
 import { wilson } from '../statistics/wilson.ts'
 
 // From counts to what may be claimed. Pure: the counts come from SQL, the inference from src/statistics.
@@ -20,14 +20,25 @@ export interface Counts {
 export interface ArmFigures extends Counts {
   /** Whose window has not elapsed: in no rate yet. */
   readonly pending: number
-  /** Recalled of matured, with its Wilson interval. */
+  /**
+   * Recalled of matured, with its Wilson interval. Of the held out, where several shares were: standardised to the seasons
+   * that the treated came in.
+   */
   readonly rate: Estimate | NotEnough
 }
 
-/** One group against another that was drawn with it. */
+/** Two groups that were drawn with one share. */
+export interface Drawn {
+  readonly treated: Counts
+  readonly heldOut: Counts
+}
+
+/** One group against another that was drawn with it; where several shares were, each within itself (statistics/strata.ts). */
 export interface Effect {
   readonly treated: ArmFigures
   readonly heldOut: ArmFigures
+  /** Treated that are matured and have nobody to be compared with, for nobody was held out with them: in no figure. */
+  readonly uncompared: number
   /** Recall rate of the treated minus that of the held out, with its Newcombe interval. */
   readonly difference: Estimate | NotEnough
   /** The same difference with an interval that holds however often one looks: what verdicts rest on. */
@@ -61,31 +72,63 @@ export function figuresOf(counts: Counts): ArmFigures {
 }
 
 export function effectOf(treated: Counts, heldOut: Counts): Effect {
-  const groups = [
-    { recalled: treated.recalled, assigned: treated.matured },
-    { recalled: heldOut.recalled, assigned: heldOut.matured },
-  ] as const
-  const difference = newcombe(...groups)
+  return effectOfStrata([{ treated, heldOut }])
+}
+
+/**
+ * Where the share held out was changed on the way, each share within itself, by its treated. Matured and recalled are of those
+ * alone who are compared.
+ * @param drawn oldest first
+ */
+export function effectOfStrata(drawn: readonly Drawn[]): Effect {
+  const both = drawn.filter(({ treated, heldOut }) => treated.matured > 0 && heldOut.matured > 0)
+  const compared = both.length > 0 ? both : drawn
+  const strata = compared.map(groupsOf)
+  const arm = (which: keyof Drawn): ArmFigures => {
+    const all = addCounts(drawn.map((each) => each[which]))
+    const { matured, recalled } = addCounts(compared.map((each) => each[which]))
+    return { ...figuresOf({ ...all, matured, recalled }), pending: all.assigned - all.matured }
+  }
+  const treated = arm('treated')
+  const heldOut = arm('heldOut')
+  const difference = stratifiedNewcombe(strata)
   return {
-    treated: figuresOf(treated),
-    heldOut: figuresOf(heldOut),
+    treated,
+    heldOut: both.length > 1 ? { ...heldOut, rate: stratifiedRate(strata, 'heldOut') } : heldOut,
+    uncompared: addCounts(drawn.map((each) => each.treated)).matured - treated.matured,
     difference,
-    sequence: confidenceSequence(...groups),
-    recallsNeeded: recallsUntilVerdict([{ treated: groups[0], heldOut: groups[1] }]),
+    sequence: stratifiedSequence(strata),
+    recallsNeeded: recallsUntilVerdict(strata),
     recalls: difference.kind === 'estimate' ? scaleEstimate(difference, treated.matured) : difference,
+  }
+}
+
+/** The matured of either side. */
+export function groupsOf({ treated, heldOut }: Drawn): Stratum {
+  return {
+    treated: { recalled: treated.recalled, assigned: treated.matured },
+    heldOut: { recalled: heldOut.recalled, assigned: heldOut.matured },
   }
 }
 
 /** Difference over natural rate; undefined where nobody comes back anyway, or nothing is known. */
 export function upliftOf({ difference, heldOut }: Effect): number | undefined {
   if (difference.kind !== 'estimate' || heldOut.recalled === 0) return undefined
-  return difference.value / (heldOut.recalled / heldOut.matured)
+  return heldOut.rate.kind === 'estimate' ? difference.value / heldOut.rate.value : undefined
 }
 
 /** Shares a campaign version draws with: `holdout` of those who are not in the workspace's `control`. Each in [0, 1]. */
 export interface Split {
   readonly holdout: number
   readonly control: number
+}
+
+/** The same for every version, or by version. */
+export type Splits = Split | ReadonlyMap<number, Split>
+
+/** Undefined where it is not known what the version drew with. */
+export function splitOf(split: Splits, version: number): Split | undefined {
+  return 'holdout' in split ? split : split.get(version)
 }
 
 export type Arm = 'treated' | 'holdout' | 'control'
@@ -111,16 +154,15 @@ export interface SplitCheck {
  */
 export function checkSplit(
   drawn: readonly { readonly version: number; readonly arm: Arm; readonly assigned: number }[],
-  split: Split | ReadonlyMap<number, Split>,
+  split: Splits,
 ): SplitCheck {
-  const splitOf = (version: number) => ('holdout' in split ? split : split.get(version))
   const shares = { treated: 0, holdout: 0, control: 0 }
   const observed = { treated: 0, holdout: 0, control: 0 }
   const unknown = new Set<number>()
   const holdouts = new Set<number>()
   let strayed = 0
   for (const { version, arm, assigned } of drawn) {
-    const of = splitOf(version)
+    const of = splitOf(split, version)
     if (!of) {
       unknown.add(version)
       continue

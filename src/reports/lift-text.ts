@@ -93,7 +93,7 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
     tables: [wholeTable(data, style), cells, draws, ...variantTables(data.variants, data.split.alarm, style)],
     charts: nothing || data.split.alarm ? [] : chartsOf(data, speech),
     notes: [
-      ...splitNotes(data.split, speech),
+      ...splitNotes(data, speech),
       ...notesOf(data, speech),
       ...variantNotes(data.variants, speech),
       ...annotationNotes(data.annotations, speech),

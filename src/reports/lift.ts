@@ -1,19 +1,23 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
-import { type Adjusted, cuped } from '../statistics/cuped.ts'
+import { type Adjusted, stratifiedCuped } from '../statistics/cuped.ts'
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import { benjaminiHochberg, holm, selectedConfidence } from '../statistics/many.ts'
-import { differenceTest } from '../statistics/miettinen-nurminen.ts'
-import { newcombe } from '../statistics/newcombe.ts'
+import type { Group } from '../statistics/newcombe.ts'
 import { ratioDifference } from '../statistics/ratio.ts'
-import { confidenceSequence } from '../statistics/sequence.ts'
+import { stratifiedSequence } from '../statistics/sequence.ts'
+import { differenceSpread, widened } from '../statistics/spread.ts'
+import { stratifiedNewcombe, stratifiedRate, stratifiedTest } from '../statistics/strata.ts'
 import { wilson } from '../statistics/wilson.ts'
 import { type Annotation, readAnnotations } from './annotations.ts'
 import {
+  type Counts,
   checkSplit,
   type Effect,
-  effectOf,
+  effectOfStrata,
+  groupsOf,
   type SplitCheck,
+  type Splits,
   upliftOf,
   type Verdict,
   verdictOf,
@@ -32,8 +36,9 @@ import {
 } from './people-cells.ts'
 import { orderTiers } from './people-sql.ts'
 import type { CampaignQuestion } from './question.ts'
-import { type RepeatCell, readRepeats, recallsByPerson } from './repeats.ts'
+import { type RepeatCell, readRepeats, recallsByPerson, repeatedHeads } from './repeats.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
+import { drawnOf, effectWithin, groupBy, strataByDay, strataOf } from './strata.ts'
 import { type ComparedStep, readVariants } from './variants.ts'
 
 // Won back by us, as figures (lift-text.ts puts them into words): overall, in each cell of tier × segment, by day since the
@@ -93,9 +98,10 @@ export async function readLift(readable: Readable, question: CampaignQuestion): 
       cells.map(({ version, arm, assigned }) => ({ version, arm, assigned })),
       question.split,
     )
-    const overall = effectOf(countsOf(cells, 'treated'), countsOf(cells, 'holdout'))
+    const overall = effectWithin(cells, question.split, countsOf)
+    const several = strataOf(cells, question.split).length > 1
     const verdict = verdictOf(overall, split.alarm)
-    const judged = judgeCells(cells, verdict)
+    const judged = judgeCells(cells, question.split, verdict)
     return {
       range: question,
       freshness: await readFreshness(session, question),
@@ -104,26 +110,40 @@ export async function readLift(readable: Readable, question: CampaignQuestion): 
       verdict,
       overall,
       relativeUplift: upliftOf(overall),
-      clustered: clusteredDifference(overall, await readRepeats(session, question)),
-      steadied: cuped(pairedOf(cells, 'treated'), pairedOf(cells, 'holdout')),
+      clustered: clusteredDifference(overall, several, await readRepeats(session, question)),
+      steadied: stratifiedCuped(
+        strataOf(cells, question.split).map((own) => ({
+          treated: pairedOf(own, 'treated'),
+          heldOut: pairedOf(own, 'holdout'),
+        })),
+      ),
       cells: judged,
       tiers: [...tiers.filter((tier) => judged.some((cell) => cell.tier === tier))],
       segments: [...new Set(judged.map((cell) => cell.segment))].sort(
         (a, b) => Number(a === 'everyone') - Number(b === 'everyone') || a.localeCompare(b),
       ),
       curves: await readCurves(session, question, days),
-      sequence: sequenceOf(days),
+      sequence: sequenceOf(days, question.split),
       ownDraws: await readOwnDraws(session, question, tiers),
       variants: await readVariants(session, question),
     }
   })
 }
 
-/** The pooled difference with a person's episodes as one cluster. */
+/**
+ * The difference with a person's episodes as one cluster. Pairs of lapses are not known by share: where there were several, the
+ * interval is widened by what clustering takes of all together.
+ */
 function clusteredDifference(
-  { treated, heldOut }: Effect,
+  { treated, heldOut, difference }: Effect,
+  several: boolean,
   repeats: readonly RepeatCell[],
 ): Estimate | NotEnough | undefined {
+  if (several && difference.kind === 'estimate') {
+    const pairs = repeatedHeads(repeats, { unit: 'episode' }, { x: 'n', y: 'y' })
+    const rateOf = ({ matured, recalled }: Counts) => ({ n: matured, y: recalled / matured })
+    return pairs && widened(difference, differenceSpread(rateOf(treated), rateOf(heldOut), pairs), -1)
+  }
   const found = recallsByPerson(repeats, treated, heldOut)
   return found && ratioDifference(found.treated, found.heldOut, found.both)
 }
@@ -142,14 +162,18 @@ function pairedOf(cells: readonly PeopleCell[], arm: 'treated' | 'holdout') {
 }
 
 /** Cells are findings only where the campaign as a whole is one, and then only those that survive their number. */
-function judgeCells(cells: readonly PeopleCell[], verdict: Verdict): LiftCell[] {
+function judgeCells(cells: readonly PeopleCell[], split: Splits, verdict: Verdict): LiftCell[] {
   const keys = [...new Set(cells.map(({ tier, segment }) => JSON.stringify([tier, segment])))].sort()
   const found = keys.map((key) => {
     const [tier = '', segment = ''] = JSON.parse(key) as string[]
     const own = cells.filter((cell) => cell.tier === tier && cell.segment === segment)
-    const effect = effectOf(countsOf(own, 'treated'), countsOf(own, 'holdout'))
-    const test = differenceTest(...groupsOf(effect))
-    return { tier, segment, effect, p: test.kind === 'tested' ? test.p : undefined }
+    const drawn = drawnOf(strataOf(own, split), countsOf)
+    const strata = drawn.map(groupsOf)
+    const test = stratifiedTest(strata)
+    return {
+      ...{ tier, segment, strata, effect: effectOfStrata(drawn) },
+      p: test.kind === 'tested' ? test.p : undefined,
+    }
   })
   const tested = found.filter(({ p }) => p !== undefined)
   const adjusted = benjaminiHochberg(tested.map(({ p = 1 }) => p))
@@ -165,68 +189,89 @@ function judgeCells(cells: readonly PeopleCell[], verdict: Verdict): LiftCell[] 
       ...cell.effect,
       adjusted: at === -1 ? undefined : adjusted[at],
       selected: isSelected(at),
-      interval: newcombe(...groupsOf(cell.effect), isSelected(at) ? confidence : 0.95),
+      interval: stratifiedNewcombe(cell.strata, isSelected(at) ? confidence : 0.95),
     }
   })
 }
 
-function groupsOf({ treated, heldOut }: Effect) {
-  return [
-    { recalled: treated.recalled, assigned: treated.matured },
-    { recalled: heldOut.recalled, assigned: heldOut.matured },
-  ] as const
-}
-
 /**
  * The share that has come back by each day since the assignment, over all assigned of final cohorts: the same people at
- * every age, so that a curve does not bend where cohorts drop out.
+ * every age, so that a curve does not bend where cohorts drop out. Recalls by age are known by day alone.
  */
 async function readCurves(
   session: Session,
-  range: Range,
+  range: CampaignQuestion,
   days: readonly DayCell[],
 ): Promise<LiftData['curves']> {
-  const found = await rows<{ arm: string; age: number; recalls: number }>(
+  const final = days.filter((cell) => cell.final)
+  const strata = strataByDay(final, range.split)
+  const places = strata.flatMap((own, at) =>
+    [...new Set(own.map(({ day }) => day))].map((day) => ({ day, at })),
+  )
+  const found = await rows<{ stratum: number; arm: string; age: number; recalls: number }>(
     session,
     sql`
-    SELECT r.arm, r.age::int AS age, sum(r.recalls)::bigint AS recalls
+    SELECT k.stratum, r.arm, r.age::int AS age, sum(r.recalls)::bigint AS recalls
     FROM report_recalls r
+    JOIN unnest(${sql.param(places.map(({ day }) => day))}::date[], ${sql.param(places.map(({ at }) => at))}::int[])
+      AS k(day, stratum) USING (day)
     JOIN (SELECT day, tier, arm FROM report_people WHERE ${inRange(range)}
           GROUP BY day, tier, arm HAVING max(final_at) <= ${range.now}) f USING (day, tier, arm)
-    WHERE ${inRange(range, 'r')} AND r.arm IN ('treated', 'holdout') GROUP BY r.arm, r.age ORDER BY r.age`,
+    WHERE ${inRange(range, 'r')} AND r.arm IN ('treated', 'holdout') GROUP BY k.stratum, r.arm, r.age`,
   )
-  const window = Math.max(0, ...days.filter((cell) => cell.final).map((cell) => cell.windowDays))
-  const curve = (arm: 'treated' | 'holdout'): CurvePoint[] => {
-    const assigned = days
-      .filter((cell) => cell.final && cell.arm === arm)
-      .reduce((sum, cell) => sum + cell.assigned, 0)
-    let recalled = 0
-    return Array.from({ length: assigned === 0 ? 0 : window }, (_, age) => {
-      recalled += found
-        .filter((row) => row.arm === arm && row.age === age)
-        .reduce((sum, row) => sum + row.recalls, 0)
-      return { age: age + 1, rate: wilson(Math.min(recalled, assigned), assigned) }
-    })
-  }
-  return { treated: curve('treated'), heldOut: curve('holdout') }
+  const window = Math.max(0, ...final.map((cell) => cell.windowDays))
+  const cameBack = strata.map((own, stratum) => {
+    const arm = (name: 'treated' | 'holdout'): Group[] => {
+      const { matured: assigned } = countsOf(own, name)
+      let recalled = 0
+      return Array.from({ length: window }, (_, age) => {
+        recalled += found
+          .filter((row) => row.stratum === stratum && row.arm === name && row.age === age)
+          .reduce((sum, row) => sum + row.recalls, 0)
+        return { assigned, recalled: Math.min(recalled, assigned) }
+      })
+    }
+    return { treated: arm('treated'), heldOut: arm('holdout') }
+  })
+  const nobody = { assigned: 0, recalled: 0 }
+  const curve = (arm: 'treated' | 'heldOut'): CurvePoint[] =>
+    Array.from({ length: window }, (_, age) => {
+      const at = cameBack.map(({ treated, heldOut }) => ({
+        treated: treated[age] ?? nobody,
+        heldOut: heldOut[age] ?? nobody,
+      }))
+      const compared = stratifiedRate(at, arm)
+      // Without anybody to compare with, those who are there.
+      const rate = compared.kind === 'estimate' ? compared : wilson(...sumOf(at.map((each) => each[arm])))
+      return { age: age + 1, rate }
+    }).filter(({ rate }) => rate.kind === 'estimate')
+  return { treated: curve('treated'), heldOut: curve('heldOut') }
+}
+
+function sumOf(groups: readonly Group[]): [recalled: number, assigned: number] {
+  const sum = (of: keyof Group) => groups.reduce((all, group) => all + group[of], 0)
+  return [sum('recalled'), sum('assigned')]
 }
 
 /** How the difference and its interval for daily looks developed, cohort by cohort. */
-function sequenceOf(days: readonly DayCell[]): LiftData['sequence'] {
+function sequenceOf(days: readonly DayCell[], split: Splits): LiftData['sequence'] {
   const final = days.filter((cell) => cell.final)
-  const dates = [...new Set(final.map((cell) => cell.day))].sort()
-  const treated = { recalled: 0, assigned: 0 }
-  const heldOut = { recalled: 0, assigned: 0 }
-  const byDate = new Map<string, DayCell[]>()
-  for (const cell of final) byDate.set(cell.day, [...(byDate.get(cell.day) ?? []), cell])
+  const dates = [...new Set(final.map(({ day }) => day))].sort()
+  const strata = strataOf(final, split).map((own) => ({
+    byDate: new Map(groupBy(own, ({ day }) => day).map((cells) => [cells[0]?.day, cells])),
+    treated: { recalled: 0, assigned: 0 },
+    heldOut: { recalled: 0, assigned: 0 },
+  }))
   return dates.map((day) => {
-    for (const cell of byDate.get(day) ?? []) {
-      const group = cell.arm === 'treated' ? treated : cell.arm === 'holdout' ? heldOut : undefined
-      if (!group) continue
-      group.recalled += cell.recalled
-      group.assigned += cell.assigned
+    for (const { byDate, treated, heldOut } of strata) {
+      for (const cell of byDate.get(day) ?? []) {
+        const group = cell.arm === 'treated' ? treated : cell.arm === 'holdout' ? heldOut : undefined
+        if (!group) continue
+        group.recalled += cell.recalled
+        group.assigned += cell.assigned
+      }
     }
-    return { day, estimate: confidenceSequence(treated, heldOut) }
+    return { day, estimate: stratifiedSequence(strata) }
   })
 }
 
@@ -255,8 +300,9 @@ async function readOwnDraws(
     .filter((tier) => found.some((row) => row.tier === tier))
     .map((tier) => {
       const arm = (name: string) => found.find((row) => row.tier === tier && row.arm === name) ?? none
-      const effect = effectOf(arm('treated'), arm('holdout'))
-      const test = differenceTest(...groupsOf(effect))
+      const drawn = { treated: arm('treated'), heldOut: arm('holdout') }
+      const effect = effectOfStrata([drawn])
+      const test = stratifiedTest([groupsOf(drawn)])
       return { tier, effect, p: test.kind === 'tested' ? test.p : undefined }
     })
   const adjusted = holm(effects.map(({ p }) => p ?? 1))

@@ -62,7 +62,7 @@ export function mondaySheet(data: MondayData, style: TextStyle): Sheet {
     ],
     charts: off ? [] : weeklyChart(data, speech),
     notes: [
-      ...splitNotes(data.split, speech),
+      ...splitNotes(data, speech),
       ...(data.touchesAHead === undefined
         ? []
         : [
@@ -211,12 +211,12 @@ function contrastTable({ id, title, contrasts, off }: Contrasts, style: TextStyl
     rows: contrasts
       .filter(({ treated, heldOut }) => treated.of + heldOut.of > 0)
       .map(({ name, treated, heldOut, difference }) => {
-        const show = (side: { count: number; of: number }) =>
-          side.of === 0
+        const show = ({ rate }: { rate: number | undefined }) =>
+          rate === undefined
             ? cell.none
             : difference === undefined
-              ? cell.plain((100 * side.count) / side.of)
-              : cell.percent(side.count / side.of)
+              ? cell.plain(100 * rate)
+              : cell.percent(rate)
         return [
           cell.text(CONTRASTS[name]?.[speech.language] ?? name),
           show(treated),

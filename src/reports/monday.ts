@@ -1,22 +1,33 @@
 import { sql } from 'drizzle-orm'
 import { rows } from '../database/connect.ts'
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
-import { newcombe } from '../statistics/newcombe.ts'
+import type { Group } from '../statistics/newcombe.ts'
+import { stratifiedNewcombe, type WeighedStratum, weighStrata } from '../statistics/strata.ts'
 import type { Annotation } from './annotations.ts'
 import { type CostData, costWithin } from './cost.ts'
 import {
   type Arm,
   checkSplit,
   type Effect,
-  effectOf,
+  effectOfStrata,
   type SplitCheck,
   type Verdict,
   verdictOf,
 } from './effect.ts'
 import type { Freshness } from './freshness.ts'
-import { countsOf, inRange, type PeopleCell, type Range, readPeople, total } from './people-cells.ts'
+import {
+  countsOf,
+  type DayCell,
+  inRange,
+  type PeopleCell,
+  type Range,
+  readDays,
+  readPeople,
+  total,
+} from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
+import { drawnOf, effectWithin, strataByDay, strataOf } from './strata.ts'
 
 // The first page: what a marketer asks on Monday, as figures (monday-text.ts puts them into words). Weeks are those of the assignment, Monday to Sunday, UTC.
 
@@ -26,11 +37,18 @@ export interface Week {
   readonly effect: Effect
 }
 
-/** One group against the other in one respect, over all assigned. */
+interface ContrastSide {
+  readonly count: number
+  readonly of: number
+  /** A head; of the held out, where several shares were: standardised to the seasons the treated came in. */
+  readonly rate: number | undefined
+}
+
+/** One group against the other in one respect, over all assigned; each share held out within itself. */
 export interface Contrast {
   readonly name: string
-  readonly treated: { readonly count: number; readonly of: number }
-  readonly heldOut: { readonly count: number; readonly of: number }
+  readonly treated: ContrastSide
+  readonly heldOut: ContrastSide
   /** Rates: Newcombe. Undefined where it is a mean and only its two values are given. */
   readonly difference: Estimate | NotEnough | undefined
 }
@@ -67,7 +85,7 @@ export async function readMonday(readable: Readable, question: CampaignQuestion)
   return await inSnapshot(readable, async (session) => {
     const weeks = await readPeople(session, question, ['week', 'version'])
     const split = checkSplit(weeks, question.split)
-    const overall = effectOf(countsOf(weeks, 'treated'), countsOf(weeks, 'holdout'))
+    const overall = effectWithin(weeks, question.split, countsOf)
     const monday = (week: string) => weeks.filter((cell) => cell.day === week)
     const all = [...new Set(weeks.map((cell) => cell.day))].sort()
     const over = (week: string) => Date.parse(week) + 7 * DAY <= question.now.getTime()
@@ -77,7 +95,7 @@ export async function readMonday(readable: Readable, question: CampaignQuestion)
         ? undefined
         : {
             day: week,
-            effect: effectOf(countsOf(monday(week), 'treated'), countsOf(monday(week), 'holdout')),
+            effect: effectWithin(monday(week), question.split, countsOf),
           }
     const lastFinal = final.at(-1)
     const before = lastFinal === undefined ? undefined : isoDay(Date.parse(lastFinal) - 7 * DAY)
@@ -96,26 +114,30 @@ export async function readMonday(readable: Readable, question: CampaignQuestion)
       ORDER BY m.recalled DESC, m.channel`,
     )
     const reachedAge = runningWeek === undefined ? 0 : ageOf(runningWeek, question.now)
+    const days = runningWeek === undefined ? [] : await readDays(session, question)
     const byAge =
       runningWeek === undefined
         ? []
-        : await rows<{ week: string; arm: string; recalls: number }>(
+        : await rows<{ day: string; arm: string; recalls: number }>(
             session,
             sql`
-            SELECT date_trunc('week', day)::date::text AS week, arm, sum(recalls)::bigint AS recalls FROM report_recalls
+            SELECT day::text AS day, arm, sum(recalls)::bigint AS recalls FROM report_recalls
             WHERE ${inRange(question)} AND age < ${reachedAge} GROUP BY 1, 2`,
           )
+    // Recalls by age are known by day alone.
     const atAge = (week: string): Effect => {
-      const arm = (name: 'treated' | 'holdout') => {
-        const cells = monday(week).filter((cell) => cell.arm === name)
-        const assigned = total(cells, 'assigned')
+      const own = days.filter(({ day }) => mondayOf(day) === week)
+      const count = (cells: readonly DayCell[], arm: 'treated' | 'holdout') => {
+        const dates = new Set(cells.map(({ day }) => day))
         const recalled = byAge
-          .filter((row) => row.week === week && row.arm === name)
+          .filter((row) => row.arm === arm && dates.has(row.day))
           .reduce((sum, row) => sum + row.recalls, 0)
-        return { assigned, contaminated: total(cells, 'contaminated'), matured: assigned, recalled }
+        const { assigned, contaminated } = countsOf(cells, arm)
+        return { assigned, contaminated, matured: assigned, recalled }
       }
-      return effectOf(arm('treated'), arm('holdout'))
+      return effectOfStrata(drawnOf(strataByDay(own, question.split), count))
     }
+    const strata = strataOf(weeks, question.split)
     const treated = weeks.filter((cell) => cell.arm === 'treated')
     return {
       range: question,
@@ -137,10 +159,10 @@ export async function readMonday(readable: Readable, question: CampaignQuestion)
       weeks: final.flatMap((week) => weekOf(week) ?? []),
       cost,
       channels,
-      annoyed: annoyedOf(weeks),
+      annoyed: annoyedOf(strata),
       touchesAHead:
         total(treated, 'assigned') > 0 ? total(treated, 'touches') / total(treated, 'assigned') : undefined,
-      stayed: stayedOf(weeks),
+      stayed: stayedOf(strata),
     }
   })
 }
@@ -151,44 +173,56 @@ function isoDay(at: number): string {
   return new Date(at).toISOString().slice(0, 10)
 }
 
+function mondayOf(day: string): string {
+  const at = Date.parse(day)
+  // 1970 began on a Thursday.
+  return isoDay(at - ((at / DAY + 3) % 7) * DAY)
+}
+
 /** Whole days that the week's last comer has been observed. */
 function ageOf(week: string, now: Date): number {
   return Math.floor((now.getTime() - (Date.parse(week) + 7 * DAY)) / DAY)
 }
 
 function contrast(
-  cells: readonly PeopleCell[],
+  strata: readonly (readonly PeopleCell[])[],
   name: string,
   count: (of: readonly PeopleCell[]) => number,
   base: (of: readonly PeopleCell[]) => number,
   rate = true,
 ): Contrast {
-  const side = (arm: Arm) => {
-    const own = cells.filter((cell) => cell.arm === arm)
-    return { count: count(own), of: base(own) }
+  const side = (of: readonly PeopleCell[], arm: Arm): Group => {
+    const own = of.filter((cell) => cell.arm === arm)
+    return { recalled: count(own), assigned: base(own) }
   }
-  const [treated, heldOut] = [side('treated'), side('holdout')]
+  const sides = strata.map((of) => ({ treated: side(of, 'treated'), heldOut: side(of, 'holdout') }))
+  const weighed = weighStrata(sides)
+  const whole = (arm: 'treated' | 'heldOut'): ContrastSide => {
+    const sum = (of: 'recalled' | 'assigned') => sides.reduce((all, each) => all + each[arm][of], 0)
+    const [recalled, assigned] = [sum('recalled'), sum('assigned')]
+    const alone = assigned > 0 ? recalled / assigned : undefined
+    return { count: recalled, of: assigned, rate: 'kind' in weighed ? alone : weighedMean(weighed, arm) }
+  }
   return {
     name,
-    treated,
-    heldOut,
-    difference: rate
-      ? newcombe(
-          { recalled: treated.count, assigned: treated.of },
-          { recalled: heldOut.count, assigned: heldOut.of },
-        )
-      : undefined,
+    treated: whole('treated'),
+    heldOut: whole('heldOut'),
+    difference: rate ? stratifiedNewcombe(sides) : undefined,
   }
 }
 
-function annoyedOf(cells: readonly PeopleCell[]): Contrast[] {
+function weighedMean(strata: readonly WeighedStratum[], arm: 'treated' | 'heldOut'): number {
+  return strata.reduce((sum, each) => sum + (each.weight * each[arm].recalled) / each[arm].assigned, 0)
+}
+
+function annoyedOf(cells: readonly (readonly PeopleCell[])[]): Contrast[] {
   const assigned = (of: readonly PeopleCell[]) => total(of, 'assigned')
   return (['optedOut', 'complained', 'uninstalled'] as const).map((figure) =>
     contrast(cells, figure, (of) => total(of, figure), assigned),
   )
 }
 
-function stayedOf(cells: readonly PeopleCell[]): Contrast[] {
+function stayedOf(cells: readonly (readonly PeopleCell[])[]): Contrast[] {
   return [
     ...([7, 30, 90] as const).map((age) =>
       contrast(

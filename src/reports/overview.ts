@@ -14,8 +14,8 @@ import {
   type Effect,
   effectOf,
   figuresOf,
-  type Split,
   type SplitCheck,
+  type Splits,
   upliftOf,
   type Verdict,
   verdictOf,
@@ -41,10 +41,11 @@ import {
 import { effectOfProgramme } from './programme.ts'
 import { type Reconciliation, reconcile } from './reconciliation.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
+import { effectWithin } from './strata.ts'
 
 export interface OverviewQuestion extends Cohort {
   /** What the arms were drawn with: the same for every version, or by version. */
-  readonly split: Split | ReadonlyMap<number, Split>
+  readonly split: Splits
   /** A tier's own window goes on after the episode's. */
   readonly goals: Goals
   /** Told after each query, so that a person sees a long report getting on. */
@@ -137,9 +138,9 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
   const ladder = await step(checkLadder(session, question))
   const costs = await step(sumCosts(session, question))
 
-  const counted = cells.filter((cell): cell is EpisodeCell & { arm: Arm } => cell.arm !== 'seed')
+  const counted = cells.filter((cell): cell is Counted => cell.arm !== 'seed')
   const split = checkSplit(counted, question.split)
-  const overall = groupOf('', counted)
+  const overall = groupOf('', counted, question.split)
   const segments = [...new Set(counted.map((cell) => cell.segment))].sort(everyoneLast)
   const entered = new Set(counted.map((cell) => cell.tier))
   const natural = overall.heldOut.rate
@@ -155,12 +156,14 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
       groupOf(
         tier,
         counted.filter((cell) => cell.tier === tier),
+        question.split,
       ),
     ),
     bySegment: segments.map((segment) =>
       groupOf(
         segment,
         counted.filter((cell) => cell.segment === segment),
+        question.split,
       ),
     ),
     ownDraws: inOrder(new Set(stages.map((cell) => cell.tier)), tiers).map((tier) => {
@@ -182,9 +185,14 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
   }
 }
 
-function groupOf(name: string, cells: readonly (Counts & { arm: Arm })[]): Group {
-  const arm = (wanted: Arm) => addCounts(cells.filter((cell) => cell.arm === wanted))
-  return { name, ...effectOf(arm('treated'), arm('holdout')), control: figuresOf(arm('control')) }
+type Counted = EpisodeCell & { arm: Arm }
+
+function countsOf(cells: readonly Counted[], arm: Arm): Counts {
+  return addCounts(cells.filter((cell) => cell.arm === arm))
+}
+
+function groupOf(name: string, cells: readonly Counted[], split: Splits): Group {
+  return { name, ...effectWithin(cells, split, countsOf), control: figuresOf(countsOf(cells, 'control')) }
 }
 
 function episodesByArm(cells: readonly { arm: Arm; assigned: number }[]): Record<Arm, number> {

@@ -126,17 +126,21 @@ export async function readPeople(
   )
 }
 
-/** Of one cohort day and arm, what curves over time are made of. */
-export type DayCell = Pick<PeopleCell, 'day' | 'arm' | 'final' | 'windowDays' | 'assigned' | 'recalled'>
+/** Of one cohort day, version and arm, what curves over time are made of. */
+export type DayCell = Pick<
+  PeopleCell,
+  'day' | 'version' | 'arm' | 'final' | 'windowDays' | 'assigned' | 'contaminated' | 'recalled'
+>
 
-/** By day and arm: the few columns a curve needs, for there are as many rows as days. */
+/** By day, version and arm: the few columns a curve needs, for there are as many rows as days. Final is a day as a whole. */
 export async function readDays(session: Session, range: Range): Promise<DayCell[]> {
   return await rows<DayCell>(
     session,
     sql`
-    SELECT day::text AS day, arm, max(final_at) <= ${range.now} AS final, max(window_days) AS "windowDays",
-      sum(assigned)::bigint AS assigned, sum(recalled)::bigint AS recalled
-    FROM report_people WHERE ${inRange(range)} GROUP BY day, arm`,
+    SELECT day::text AS day, version, arm, max(max(final_at)) OVER (PARTITION BY day, arm) <= ${range.now} AS final,
+      max(window_days) AS "windowDays", sum(assigned)::bigint AS assigned,
+      sum(contaminated)::bigint AS contaminated, sum(recalled)::bigint AS recalled
+    FROM report_people WHERE ${inRange(range)} GROUP BY day, version, arm`,
   )
 }
 
@@ -154,7 +158,10 @@ export function inRange({ campaign, from, to, now }: Range, of?: string): SQL {
 }
 
 /** Of some cells, one arm: as {@link Counts}, with only final cohorts as matured. */
-export function countsOf(cells: readonly PeopleCell[], arm: Arm): Counts {
+export function countsOf(
+  cells: readonly Pick<PeopleCell, 'arm' | 'final' | 'assigned' | 'contaminated' | 'recalled'>[],
+  arm: Arm,
+): Counts {
   const counts = { assigned: 0, contaminated: 0, matured: 0, recalled: 0 }
   for (const cell of cells) {
     if (cell.arm !== arm) continue

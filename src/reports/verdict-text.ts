@@ -78,6 +78,11 @@ function notYet({ verdict, overall }: Judged, speech: Speech): string {
         ? `Not yet: observation is complete for ${n(treated.matured)} contacted and ${n(heldOut.matured)} not contacted; ${n(pending)} are still open.`
         : `暂无结论：观察期已满的触达组 ${n(treated.matured)} 人、对照组 ${n(heldOut.matured)} 人；${n(pending)} 人仍在观察中。`
     case 'few_recalls':
+      // Several shares, and the recalls of the held out are mostly of another than most of the contacted are.
+      if (Math.min(treated.recalled, heldOut.recalled) >= MINIMUM_RECALLS)
+        return en
+          ? `Not yet: the share held out was changed on the way, and of those not contacted too few came back in the time that most were contacted in.`
+          : `暂无结论：对照组比例中途变更过，在多数人被触达的时期里，对照组回来的人太少。`
       return en
         ? `Not yet: ${n(treated.recalled)} contacted and ${n(heldOut.recalled)} not contacted came back; at least ${MINIMUM_RECALLS} in each are needed${pending > 0 ? `, and ${n(pending)} are still open` : ''}.`
         : `暂无结论：触达组回来 ${n(treated.recalled)} 人，对照组回来 ${n(heldOut.recalled)} 人；每组至少需要 ${MINIMUM_RECALLS} 人${pending > 0 ? `，另有 ${n(pending)} 人仍在观察中` : ''}。`
@@ -141,7 +146,7 @@ export function footnotes(data: OverviewData, speech: Speech): string[] {
         : `${speech.count(mixed)} 人属于混组：后来发现是同一个人，却抽到不同分组。不再发送，仍计入原分组。`,
     )
   }
-  notes.push(...splitNotes(split, speech))
+  notes.push(...splitNotes(data, speech))
   if (seeds.episodes > 0) {
     notes.push(
       en
@@ -153,26 +158,37 @@ export function footnotes(data: OverviewData, speech: Speech): string[] {
 }
 
 /**
- * What is not known of the split, and what it does to the figures: versions whose share held out can no longer be read were
- * not checked; and where the share was changed on the way, the two groups are of different times.
+ * What is not known of the split, and how groups of several shares were compared: versions whose share held out can no longer
+ * be read were not checked; and who has nobody to be compared with is left out, which has to be said.
  */
-export function splitNotes({ unknownVersions, holdouts }: SplitCheck, speech: Speech): string[] {
+export function splitNotes(
+  { split, overall }: { readonly split: SplitCheck; readonly overall: Effect },
+  speech: Speech,
+): string[] {
   const en = speech.language === 'en'
   const notes: string[] = []
-  if (unknownVersions.length > 0) {
-    const versions = unknownVersions.join(en ? ', ' : '、')
+  if (split.unknownVersions.length > 0) {
+    const versions = split.unknownVersions.join(en ? ', ' : '、')
     notes.push(
       en
         ? `The split of version ${versions} is not known; its groups were not checked.`
         : `版本 ${versions} 的分组比例未知，未做检查。`,
     )
   }
-  if (holdouts.length > 1) {
-    const shares = holdouts.map(speech.percent).join(en ? ', ' : '、')
+  if (split.holdouts.length > 1) {
+    const shares = split.holdouts.map(speech.percent).join(en ? ', ' : '、')
     notes.push(
       en
-        ? `The share held out was changed on the way (${shares}): more of one group are of one time, more of the other of another, and what differs by the season passes for an effect. Ask for the time of one share alone (\`--from\`, \`--to\`) before you rely on a figure.`
-        : `对照组比例中途变更过（${shares}）：两组来自不同时期的比重不同，季节差异会被误认为效果。采信数字之前，请用 \`--from\`、\`--to\` 只看同一比例的时期。`,
+        ? `The share held out was changed on the way (${shares}): groups with different shares are compared each within itself, and the rate of those not contacted is that of the seasons the contacted came in.`
+        : `对照组比例中途变更过（${shares}）：不同比例的分组各自在内部比较，对照组召回率按触达组所处的时期加权。`,
+    )
+  }
+  if (overall.uncompared > 0) {
+    const n = speech.count(overall.uncompared)
+    notes.push(
+      en
+        ? `${n} contacted whose observation is complete have nobody to be compared with, for nobody is held out beside them: they are in no figure of what we won back.`
+        : `${n} 名观察期已满的触达者没有可供比较的对照组：不计入多召回的人数等任何增量数字。`,
     )
   }
   return notes

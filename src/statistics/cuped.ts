@@ -1,5 +1,5 @@
 import type { NotEnough } from './estimate.ts'
-import { type MeansTest, type Moments, type Sample, sampleOf, welch } from './means.ts'
+import { type MeansTest, type Moments, type Sample, sampleOf, weighedMeans, welch } from './means.ts'
 
 /** What SQL sums up of one arm: the outcome y, a covariate x known before the assignment, and their product. */
 export interface PairedMoments extends Moments {
@@ -39,11 +39,46 @@ export function cuped(treated: PairedMoments, heldOut: PairedMoments, confidence
   }
   const raw = welch(sampleOf(treated), sampleOf(heldOut), confidence)
   const adjusted = welch(adjust(treated), adjust(heldOut), confidence)
-  const explained =
-    raw.kind === 'estimate' && adjusted.kind === 'estimate' && raw.standardError > 0
-      ? Math.max(0, 1 - (adjusted.standardError / raw.standardError) ** 2)
-      : 0
-  return { raw, adjusted, theta, explained }
+  return { raw, adjusted, theta, explained: explainedOf(raw, adjusted) }
+}
+
+function explainedOf(raw: MeansTest | NotEnough, adjusted: MeansTest | NotEnough): number {
+  return raw.kind === 'estimate' && adjusted.kind === 'estimate' && raw.standardError > 0
+    ? Math.max(0, 1 - (adjusted.standardError / raw.standardError) ** 2)
+    : 0
+}
+
+/**
+ * The same where the arms were drawn with several shares: each stratum within itself, with its own θ, by its part of the treated.
+ * θ and the variance that went are those of the sum.
+ */
+export function stratifiedCuped(
+  strata: readonly { readonly treated: PairedMoments; readonly heldOut: PairedMoments }[],
+  confidence = 0.95,
+): Adjusted {
+  const compared = strata.filter(({ treated, heldOut }) => treated.n > 1 && heldOut.n > 1)
+  const [first = strata[0]] = compared
+  if (compared.length < 2) return cuped(first?.treated ?? NOBODY, first?.heldOut ?? NOBODY, confidence)
+  const all = compared.reduce((sum, { treated }) => sum + treated.n, 0)
+  const found = compared.map(({ treated, heldOut }) => ({
+    weight: treated.n / all,
+    ...cuped(treated, heldOut, confidence),
+  }))
+  const raw = weighedMeans(
+    found.map(({ weight, raw: test }) => ({ weight, test })),
+    confidence,
+  )
+  const adjusted = weighedMeans(
+    found.map(({ weight, adjusted: test }) => ({ weight, test })),
+    confidence,
+  )
+  const theta = found.reduce((sum, each) => sum + each.weight * each.theta, 0)
+  return { raw, adjusted, theta, explained: explainedOf(raw, adjusted) }
+}
+
+const NOBODY: PairedMoments = {
+  ...{ n: 0, sum: 0, sumOfSquares: 0 },
+  ...{ covariateSum: 0, covariateSumOfSquares: 0, productSum: 0 },
 }
 
 /** The slope of y on x within arms, over any number of them; 0 where x does not vary. */

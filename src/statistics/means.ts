@@ -82,6 +82,22 @@ export function relativeWelch(
   return testOf((treated.mean - base) / base, variance, degreesOf(treated, heldOut), confidence)
 }
 
+/** A weighted sum of independent differences, with the degrees of freedom of their sum (Welch–Satterthwaite). */
+export function weighedMeans(
+  parts: readonly { readonly weight: number; readonly test: MeansTest | NotEnough }[],
+  confidence = 0.95,
+): MeansTest | NotEnough {
+  let [value, variance, spread] = [0, 0, 0]
+  for (const { weight, test } of parts) {
+    if (test.kind === 'not_enough') return test
+    const own = (weight * test.standardError) ** 2
+    value += weight * test.value
+    variance += own
+    spread += own ** 2 / test.degrees
+  }
+  return testOf(value, variance, spread > 0 ? variance ** 2 / spread : parts.length, confidence)
+}
+
 function degreesOf(a: Sample, b: Sample): number {
   const ofA = a.variance / a.n
   const ofB = b.variance / b.n

@@ -1,5 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Database } from '../../src/database/connect.ts'
+import { readCampaigns } from '../../src/reports/campaigns.ts'
 import { readCost } from '../../src/reports/cost.ts'
 import { readLift } from '../../src/reports/lift.ts'
 import { readMonday } from '../../src/reports/monday.ts'
@@ -8,6 +9,7 @@ import { formatReport } from '../../src/reports/overview-text.ts'
 import type { CampaignQuestion } from '../../src/reports/question.ts'
 import { sheetReports } from '../../src/reports/reports.ts'
 import { rollUp } from '../../src/reports/rollup.ts'
+import { csvOf } from '../../src/reports/sheet.ts'
 import { freshDatabase } from '../support/database.ts'
 import { clearHistory, day, type History, writeHistory } from '../support/episodes.ts'
 import { clearReports, RULES } from '../support/report-scene.ts'
@@ -76,33 +78,119 @@ describe('the first sentence of Monday', () => {
   })
 })
 
-it('says that the share held out was changed on the way: the season passes for an effect', async () => {
-  // Half come back in spring, of whom few are held out, and a tenth in summer, of whom half are. The contact does nothing.
-  await history.assign({ arm: 'treated', version: 1, count: 900, recalled: 450 })
-  await history.assign({ arm: 'holdout', version: 1, count: 100, recalled: 50 })
-  await history.assign({ arm: 'treated', version: 2, count: 500, recalled: 50, at: day(50) })
-  await history.assign({ arm: 'holdout', version: 2, count: 500, recalled: 50, at: day(50) })
-  await rollUp(database, NOW, RULES)
+describe('a share held out that was changed on the way', () => {
   const split = new Map([
     [1, { holdout: 0.1, control: 0 }],
     [2, { holdout: 0.5, control: 0 }],
   ])
-  const data = await readLift(database, question({ split }))
-  // What is claimed is false, and the groups have the sizes they were drawn with.
-  expect(data.verdict).toEqual({ kind: 'won_back' })
-  const overview = await readReport(database, { campaign: 'graded', now: NOW, split, goals: new Map() })
-  const monday = await readMonday(database, question({ split }))
-  for (const [style, words] of [
-    [english, 'The share held out was changed on the way (10.0 %, 50.0 %)'],
-    [chinese, '对照组比例中途变更过（10.0%、50.0%）'],
-  ] as const) {
-    expect(flat(sheetReports.lift.format(data, style))).toContain(words)
-    expect(flat(sheetReports.monday.format(monday, style))).toContain(words)
-    expect(flat(formatReport(overview, style))).toContain(words)
+
+  /** Half come back in spring, of whom few are held out, and a tenth in summer, of whom half are. The contact does nothing. */
+  async function twoSeasons(): Promise<void> {
+    await history.assign({ arm: 'treated', version: 1, count: 900, recalled: 450 })
+    await history.assign({ arm: 'holdout', version: 1, count: 100, recalled: 50 })
+    await history.assign({ arm: 'treated', version: 2, count: 500, recalled: 50, at: day(50) })
+    await history.assign({ arm: 'holdout', version: 2, count: 500, recalled: 50, at: day(50) })
+    await rollUp(database, NOW, RULES)
   }
-  const later = await readLift(database, question({ split, from: day(40).toISOString().slice(0, 10) }))
-  expect(later.verdict).toEqual({ kind: 'no_difference' })
-  expect(flat(sheetReports.lift.format(later, english))).not.toContain('changed on the way')
+
+  it('lets no season pass for an effect, in any report, and is told', async () => {
+    await twoSeasons()
+    const natural = (900 * 0.5 + 500 * 0.1) / 1400
+    const effect = {
+      treated: { matured: 1400, recalled: 500, rate: { value: 500 / 1400 } },
+      heldOut: { matured: 600, recalled: 100, rate: { value: expect.closeTo(natural, 12) } },
+      difference: { value: expect.closeTo(0, 12) },
+      recalls: { value: expect.closeTo(0, 9) },
+      uncompared: 0,
+    }
+    const data = await readLift(database, question({ split }))
+    const overview = await readReport(database, { campaign: 'graded', now: NOW, split, goals: new Map() })
+    const monday = await readMonday(database, question({ split }))
+    const [line] = await readCampaigns(database, [{ campaign: 'graded', split }], NOW)
+    for (const report of [
+      data,
+      overview,
+      monday,
+      { overall: line?.effect, verdict: line?.verdict },
+      { overall: data.cells[0], verdict: data.verdict },
+      { overall: overview.byTier[0], verdict: overview.verdict },
+    ]) {
+      expect(report.overall).toMatchObject(effect)
+      expect(report.verdict).toEqual({ kind: 'no_difference' })
+    }
+    expect(data.relativeUplift).toBeCloseTo(0, 12)
+    expect(data.sequence.at(-1)?.estimate).toEqual(data.overall.sequence)
+    expect(data.curves.heldOut.at(-1)?.rate).toMatchObject({ value: expect.closeTo(natural, 12) })
+    expect(data.curves.treated.at(-1)?.rate).toMatchObject({ value: expect.closeTo(500 / 1400, 12) })
+    expect(data.steadied.raw).toMatchObject({ value: expect.closeTo(0, 12) })
+    expect(csvOf(sheetReports.lift.sheet(data, english).tables)).toContain('for one look,0,')
+    for (const [style, words] of [
+      [
+        english,
+        'changed on the way (10.0 %, 50.0 %): groups with different shares are compared each within itself',
+      ],
+      [chinese, '对照组比例中途变更过（10.0%、50.0%）：不同比例的分组各自在内部比较'],
+    ] as const) {
+      expect(flat(sheetReports.lift.format(data, style))).toContain(words)
+      expect(flat(sheetReports.monday.format(monday, style))).toContain(words)
+      expect(flat(formatReport(overview, style))).toContain(words)
+    }
+    const later = await readLift(database, question({ split, from: day(40).toISOString().slice(0, 10) }))
+    expect(flat(sheetReports.lift.format(later, english))).not.toContain('changed on the way')
+  })
+
+  it('keeps an effect that is there, as recalls that add up', async () => {
+    await history.assign({ arm: 'treated', version: 1, count: 900, recalled: 630 })
+    await history.assign({ arm: 'holdout', version: 1, count: 100, recalled: 50 })
+    await history.assign({ arm: 'treated', version: 2, count: 500, recalled: 100, at: day(50) })
+    await history.assign({ arm: 'holdout', version: 2, count: 500, recalled: 50, at: day(50) })
+    await rollUp(database, NOW, RULES)
+    const { overall, verdict } = await readLift(database, question({ split }))
+    expect(overall.recalls).toMatchObject({ value: expect.closeTo(180 + 50, 9) })
+    expect(verdict).toEqual({ kind: 'won_back' })
+  })
+
+  it('compares a running week at its age day by day, where it was changed within the week', async () => {
+    const at = (days: number, more: { arm: 'treated' | 'holdout'; version: number }) => ({
+      ...more,
+      at: day(days),
+      recalledAfter: 2,
+    })
+    // 2026-01-05 is a Monday.
+    await history.assign({ ...at(4, { arm: 'treated', version: 1 }), count: 900, recalled: 450 })
+    await history.assign({ ...at(4, { arm: 'holdout', version: 1 }), count: 100, recalled: 50 })
+    await history.assign({ ...at(6, { arm: 'treated', version: 2 }), count: 500, recalled: 50 })
+    await history.assign({ ...at(6, { arm: 'holdout', version: 2 }), count: 500, recalled: 50 })
+    const now = day(20)
+    await rollUp(database, now, RULES)
+    const { running } = await readMonday(database, question({ split, now }))
+    expect(running?.week.effect).toMatchObject({
+      treated: { recalled: 500, matured: 1400 },
+      difference: { value: expect.closeTo(0, 12) },
+    })
+  })
+
+  it('says of whom nobody was held out beside that they are compared with nobody', async () => {
+    const none = new Map([
+      [1, { holdout: 0.5, control: 0 }],
+      [2, { holdout: 0, control: 0 }],
+    ])
+    await history.assign({ arm: 'treated', version: 1, count: 500, recalled: 150 })
+    await history.assign({ arm: 'holdout', version: 1, count: 500, recalled: 50 })
+    await history.assign({ arm: 'treated', version: 2, count: 1000, recalled: 900, at: day(50) })
+    await rollUp(database, NOW, RULES)
+    const data = await readLift(database, question({ split: none }))
+    expect(data.overall).toMatchObject({
+      treated: { assigned: 1500, matured: 500, recalled: 150, pending: 0 },
+      uncompared: 1000,
+      recalls: { value: expect.closeTo(100, 9) },
+    })
+    for (const [style, words] of [
+      [english, '1,000 contacted whose observation is complete have nobody to be compared with'],
+      [chinese, '1,000 名观察期已满的触达者没有可供比较的对照组'],
+    ] as const)
+      expect(flat(sheetReports.lift.format(data, style))).toContain(words)
+  })
 })
 
 it('is no price of nought where nothing was booked', async () => {

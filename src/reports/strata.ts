@@ -1,0 +1,76 @@
+import {
+  type Arm,
+  type Counts,
+  type Drawn,
+  type Effect,
+  effectOfStrata,
+  type Splits,
+  splitOf,
+} from './effect.ts'
+
+// Where the share held out was changed on the way: cells by the share that their version drew with, which are compared each
+// within itself. How many are kept out as control changes nothing between the treated and the held out, so it makes no stratum.
+
+/** A version whose split is not known is one of its own: within a version, nothing was changed. */
+function shareOf(split: Splits, version: number): string {
+  return String(splitOf(split, version)?.holdout ?? `version ${version}`)
+}
+
+/** Cells by the share held out, the oldest version's first. */
+export function strataOf<Cell extends { readonly version: number }>(
+  cells: readonly Cell[],
+  split: Splits,
+): Cell[][] {
+  return groupBy(
+    cells.toSorted((a, b) => a.version - b.version),
+    ({ version }) => shareOf(split, version),
+  )
+}
+
+/**
+ * Cells of days by the shares of their day, oldest first, where a figure is known by day and not by version. The day of the
+ * change has two, and is a stratum of its own: one day is one season.
+ */
+export function strataByDay<Cell extends { readonly day: string; readonly version: number }>(
+  cells: readonly Cell[],
+  split: Splits,
+): Cell[][] {
+  const days = groupBy(
+    cells.toSorted((a, b) => (a.day < b.day ? -1 : a.day > b.day ? 1 : 0)),
+    ({ day }) => day,
+  )
+  return groupBy(days, (own) =>
+    JSON.stringify([...new Set(own.map(({ version }) => shareOf(split, version)))].sort()),
+  ).map((own) => own.flat())
+}
+
+/** In the order in which each key comes first. */
+export function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Item[][] {
+  const groups = new Map<string, Item[]>()
+  for (const item of items) {
+    const own = groups.get(keyOf(item))
+    if (own) own.push(item)
+    else groups.set(keyOf(item), [item])
+  }
+  return [...groups.values()]
+}
+
+type CountArm<Cell> = (cells: readonly Cell[], arm: Extract<Arm, 'treated' | 'holdout'>) => Counts
+
+/** What each stratum counts. */
+export function drawnOf<Cell>(strata: readonly (readonly Cell[])[], count: CountArm<Cell>): Drawn[] {
+  // Nobody at all are two empty groups still.
+  return (strata.length > 0 ? strata : [[]]).map((own) => ({
+    treated: count(own, 'treated'),
+    heldOut: count(own, 'holdout'),
+  }))
+}
+
+/** Treated against held out over some cells, each share within itself. */
+export function effectWithin<Cell extends { readonly version: number }>(
+  cells: readonly Cell[],
+  split: Splits,
+  count: CountArm<Cell>,
+): Effect {
+  return effectOfStrata(drawnOf(strataOf(cells, split), count))
+}
