@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { openNewSuppressions } from '../database/new-suppressions.ts'
 import { addressHash, spellings } from './addresses.ts'
 import type { Hooks } from './hooks.ts'
 
@@ -34,9 +35,7 @@ export async function silenceSpelled(
   const spelled = contacts.flatMap(({ contactId, phone }) =>
     spellings(phone, countries).map((each) => ({ contactId, key: addressHash(addressKey, 'phone', each) })),
   )
-  await tx.client.query(
-    'CREATE TEMP TABLE IF NOT EXISTS new_suppressions (kind text NOT NULL, key bytea NOT NULL) ON COMMIT DELETE ROWS',
-  )
+  await openNewSuppressions(tx)
   const added = await execute(
     tx,
     sql`WITH spelled AS (

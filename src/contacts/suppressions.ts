@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Transaction } from '../database/connect.ts'
+import { openNewSuppressions } from '../database/new-suppressions.ts'
 import {
   addressHashSql,
   type IdentifierKind,
@@ -78,8 +79,8 @@ export async function mergeSuppressions(
   await tx.client.query(`
     CREATE TEMP TABLE IF NOT EXISTS incoming_suppressions (
       kind text NOT NULL, address text NOT NULL, whole text NOT NULL, reason text NOT NULL, suppressed_at timestamptz
-    ) ON COMMIT DELETE ROWS;
-    CREATE TEMP TABLE IF NOT EXISTS new_suppressions (kind text NOT NULL, key bytea NOT NULL) ON COMMIT DELETE ROWS`)
+    ) ON COMMIT DELETE ROWS`)
+  await openNewSuppressions(tx)
   const lines = chunk.flatMap(({ addresses, reason, suppressedAt }) =>
     addresses.flatMap(({ kind, address }) => {
       const written = kind === 'phone' ? spellings(address, options.countries) : [address]

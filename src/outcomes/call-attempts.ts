@@ -1,10 +1,11 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { CallOutcome, Sentiment } from '../channels/channel.ts'
 import { isLeavingReason } from '../config/reasons.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { lockPersons } from '../database/person-locks.ts'
 import { storable } from '../database/storable.ts'
 import { lockStripesShared } from '../database/stripes.ts'
-import { lockEpisodes } from '../touchpoints/interruptions.ts'
+import { lockEpisodes, lockWaiting } from '../touchpoints/interruptions.ts'
 import type { CallKey } from './calls.ts'
 
 // What became of an attempt to call somebody, and what follows from it. An attempt is recorded once, whoever reports
@@ -30,6 +31,8 @@ export interface CallTerms {
   readonly wage: number
   /** Attempts until a call that reaches nobody is given up. */
   readonly attempts: number
+  /** Contacts, as a query of `contact_id`, whose messages are taken back with it. */
+  readonly reached?: SQL | undefined
 }
 
 /** What an attempt means for its call. Pure. */
@@ -63,21 +66,35 @@ interface Held {
 }
 
 /**
- * Locks all an attempt may touch, in the order everybody does: the contact, its episode, then the call.
+ * Locks all an attempt may touch, in the order everybody does: the contact, its person, its episode, what waits for those
+ * it silences, then the call.
+ * @param ends whether marketing to the person ends with it
+ * @param reached whose messages are taken back besides
  * @returns undefined where there is no such call
  */
-async function holdCall(tx: Transaction, key: CallKey): Promise<Held | undefined> {
+async function holdCall(
+  tx: Transaction,
+  key: CallKey,
+  ends: boolean,
+  reached: SQL | undefined,
+): Promise<Held | undefined> {
   const { contactId, callId } = key
   // Before the episode: a call may end in an opt-out, which asks for the stripe, and a selection holds that while it
   // takes episodes.
   await lockStripesShared(tx, sql`SELECT ${contactId}::bigint AS contact_id`)
   await execute(tx, sql`SELECT FROM contacts WHERE contact_id = ${contactId} FOR NO KEY UPDATE`)
+  if (ends) await lockPersons(tx, [contactId])
   const [place] = await rows<{ episodeId: number }>(
     tx,
     sql`SELECT episode_id AS "episodeId" FROM calls WHERE contact_id = ${contactId} AND call_id = ${callId}`,
   )
   if (!place) return undefined
   await lockEpisodes(tx, [{ contactId, episodeId: place.episodeId }])
+  const accounts = sql`SELECT o.contact_id FROM contacts c JOIN contacts o USING (person_id) WHERE c.contact_id = ${contactId}`
+  const silenced = [...(ends ? [accounts] : []), ...(reached ? [reached] : [])]
+  if (silenced.length > 0) {
+    await lockWaiting(tx, sql`t.contact_id IN (${sql.join(silenced, sql` UNION ALL `)})`)
+  }
   const [held] = await rows<Held>(
     tx,
     sql`SELECT touchpoint_id AS "touchpointId", episode_id AS "episodeId", step_id AS "stepId", kind, taker, state, attempts
@@ -108,7 +125,8 @@ export async function recordAttempt(
   attempt: Attempt,
   terms: CallTerms,
 ): Promise<AttemptAnswer> {
-  const held = await holdCall(tx, key)
+  const ends = endsMarketing(attempt)
+  const held = await holdCall(tx, key, ends !== undefined, terms.reached)
   if (!held) return { outcome: 'unknown' }
   const attemptNo = held.attempts + 1
   const known = attempt.reason !== undefined && isLeavingReason(attempt.reason)
@@ -142,7 +160,6 @@ export async function recordAttempt(
   // What the robot costs is its price; what a person costs is time.
   if (held.taker === 'agent') await bookLabour(tx, now, key, held, attempt.seconds * (terms.wage / 3600))
   if (reason !== null) await keepReason(tx, key.contactId, held.episodeId, attempt, reason, notes)
-  const ends = endsMarketing(attempt)
   const care =
     held.taker === 'robot' &&
     ends !== 'opted_out' &&
@@ -206,6 +223,16 @@ async function openCare(tx: Transaction, now: Date, key: CallKey, held: Held): P
         WHERE c.contact_id = ${key.contactId} AND c.call_id = ${key.callId} AND ${held.kind} <> 'care'
         ON CONFLICT DO NOTHING`,
   )
+}
+
+/** Whether an attempt was recorded before. */
+export async function isRecorded(tx: Transaction, key: CallKey, eventId: string): Promise<boolean> {
+  const found = await execute(
+    tx,
+    sql`SELECT FROM call_attempts
+        WHERE contact_id = ${key.contactId} AND call_id = ${key.callId} AND event_id = ${storable(eventId)}`,
+  )
+  return found > 0
 }
 
 /** The call a robot was told of by its touchpoint; undefined where it is not (or not yet) there. */

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { execute, rows, type Transaction } from '../database/connect.ts'
+import { rows, type Transaction } from '../database/connect.ts'
+import { openNewSuppressions } from '../database/new-suppressions.ts'
 import { notePartialNumbers } from '../database/partial-numbers.ts'
 import type { ReportingChannel } from './reporting.ts'
 import { recordSuppressions } from './silence.ts'
@@ -13,31 +14,44 @@ export interface Found {
   readonly reason: string
 }
 
+/** What goes on the list. */
+interface Listing {
+  /** A key may come twice. */
+  readonly found: readonly Found[]
+  /** Who says so. */
+  readonly source: string
+}
+
+/** A key that was not on the list before, and whether a contact carries it. */
+interface Listed {
+  readonly key: Buffer
+  readonly carried: boolean
+}
+
+type To = Pick<ReportingChannel, 'channelsOf' | 'phoneKeys'> & { readonly kind: 'email' | 'phone' }
+
+/** {@link list}, and skips what waits for the addresses, in the caller's transaction. */
+export async function suppress(tx: Transaction, now: Date, to: To, listing: Listing): Promise<Listed[]> {
+  const added = await list(tx, now, to, listing)
+  if (added.length > 0) await recordSuppressions(tx, now, to.channelsOf)
+  return added
+}
+
 /**
- * Puts addresses of one kind on the list and skips what waits for them, in the caller's transaction. A number that a
- * contact carries goes on it in all its spellings: another contact, or tomorrow's file, may write it differently. One that
- * nobody carries any more goes on it as it is known; contacts that come are held against that.
- * @param found a key may come twice
- * @param source who says so
- * @returns the keys that were not on it before, other spellings included, and whether a contact carries them
+ * Puts addresses of one kind on the list, in the caller's transaction, which has {@link recordSuppressions} skip what waits
+ * for them. A number that a contact carries goes on it in all its spellings: another contact, or tomorrow's file, may write
+ * it differently. One that nobody carries any more goes on it as it is known; contacts that come are held against that.
+ * Whoever puts the same address there meanwhile waits: so the list comes before stripes, episodes, touchpoints and calls.
+ * @returns the keys that were not on it before, other spellings included
  */
-export async function suppress(
+export async function list(
   tx: Transaction,
   now: Date,
-  {
-    kind,
-    channelsOf,
-    phoneKeys,
-  }: Pick<ReportingChannel, 'channelsOf' | 'phoneKeys'> & { kind: 'email' | 'phone' },
-  { found, source }: { found: readonly Found[]; source: string },
-): Promise<{ readonly key: Buffer; readonly carried: boolean }[]> {
+  { kind, phoneKeys }: Omit<To, 'channelsOf'>,
+  { found, source }: Listing,
+): Promise<Listed[]> {
   if (found.length === 0) return []
-  // Tells recordSuppressions what is new; empty at the start of each transaction.
-  await execute(
-    tx,
-    sql`CREATE TEMP TABLE IF NOT EXISTS new_suppressions (kind text NOT NULL, key bytea NOT NULL)
-      ON COMMIT DELETE ROWS`,
-  )
+  await openNewSuppressions(tx)
   const spelled = kind === 'phone' ? await otherSpellings(tx, found, phoneKeys) : []
   const known = new Set(spelled.map(({ key }) => key.toString('hex')))
   if (kind === 'phone' && found.some(({ key }) => !known.has(key.toString('hex')))) {
@@ -45,7 +59,7 @@ export async function suppress(
   }
   const listed = [...found, ...spelled]
   const carried = sql.identifier(`${kind}_key`)
-  const added = await rows<{ key: Buffer; carried: boolean }>(
+  return await rows<Listed>(
     tx,
     sql`
     WITH inserted AS (
@@ -59,8 +73,6 @@ export async function suppress(
     INSERT INTO new_suppressions SELECT kind, key FROM inserted
     RETURNING key, EXISTS (SELECT FROM contacts c WHERE c.${carried} = key) AS carried`,
   )
-  if (added.length > 0) await recordSuppressions(tx, now, channelsOf)
-  return added
 }
 
 /** The numbers of the contacts that carry these keys, as others may have written them. */

@@ -8,7 +8,7 @@ import { storable } from '../database/storable.ts'
 import type { Settlement } from '../touchpoints/lifecycle.ts'
 import { resolve } from '../touchpoints/recovery.ts'
 import { bookCosts, lockRecords } from './costs.ts'
-import { suppress } from './do-not-contact.ts'
+import { list, suppress } from './do-not-contact.ts'
 import type { ReportingChannel } from './reporting.ts'
 import { findCalled, findSentTo } from './sent-to.ts'
 import { findWornOut } from './worn-out.ts'
@@ -140,16 +140,18 @@ async function suppressAddresses(
 }
 
 /**
- * A number that is somebody else's gets nothing more: what waits for it is skipped. In the caller's transaction.
+ * Puts a number that is somebody else's on the list, in the caller's transaction, which has what waits for it skipped.
  * @param call.said the number, as whoever rang it writes it
+ * @returns whether it was not there before
  */
-export async function suppressPhone(
+export async function listCalled(
   tx: Transaction,
   now: Date,
   channel: ReportingChannel,
   call: { readonly contactId: number; readonly callId: number; readonly said: string | undefined },
-): Promise<void> {
+): Promise<boolean> {
   const to = { ...channel, kind: 'phone' as const }
   const found = await findCalled(tx, to, call, 'hard_bounce')
-  await suppress(tx, now, to, { source: 'call: wrong number', found })
+  const added = await list(tx, now, to, { source: 'call: wrong number', found })
+  return added.length > 0
 }

@@ -20,7 +20,7 @@ export async function recordSuppressions(
   channelsOf: { email: readonly string[]; phone: readonly string[] },
 ): Promise<void> {
   // No episode opens meanwhile for those it reaches: its touchpoints would be planned unseen.
-  const carriers = sql`${carriersOf('email')} UNION ALL ${carriersOf('phone')}`
+  const carriers = suppressedCarriers()
   await lockStripesShared(tx, carriers)
   await lockWaiting(tx, sql`t.contact_id IN (${carriers})`)
   for (const kind of ['email', 'phone'] as const) {
@@ -39,6 +39,11 @@ export async function recordSuppressions(
     by: 'suppressed',
     kinds: CAMPAIGN_CALLS,
   })
+}
+
+/** Contacts, as a query of `contact_id`, that carry an address which was just suppressed. */
+export function suppressedCarriers(): SQL {
+  return sql`${carriersOf('email')} UNION ALL ${carriersOf('phone')}`
 }
 
 /** Contacts that carry an address which was just suppressed, by the indexes on their keys. */

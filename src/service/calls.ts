@@ -1,12 +1,15 @@
+import { sql } from 'drizzle-orm'
 import type { CallReport, RefusedWebhook } from '../channels/channel.ts'
 import { parsePrice } from '../channels/price.ts'
 import { recordOptOut } from '../contacts/preferences.ts'
 import { type Transaction, transaction } from '../database/connect.ts'
+import { keepContacts } from '../database/person-locks.ts'
 import {
   type Attempt,
   type AttemptAnswer,
   type AttemptMade,
   findRobotCall,
+  isRecorded,
   readAttempts,
   recordAttempt,
 } from '../outcomes/call-attempts.ts'
@@ -20,7 +23,8 @@ import {
   readCall,
   releaseCall,
 } from '../outcomes/calls.ts'
-import { suppressPhone } from '../outcomes/receipts.ts'
+import { listCalled } from '../outcomes/receipts.ts'
+import { recordSuppressions, suppressedCarriers } from '../outcomes/silence.ts'
 import type { Runtime } from './runtime.ts'
 
 // Calls as agents, the API and the robot work on them: whoever comes in by whatever way, the same happens.
@@ -100,17 +104,36 @@ async function conclude(
   const now = clock.now()
   const settings = workspace.channels.callback
   const terms = { wage: parsePrice(settings?.wage ?? '0'), attempts: settings?.attempts ?? 3 }
-  const answer = await recordAttempt(tx, now, key, attempt, terms)
+  const listed = attempt.outcome === 'wrong_number' && (await listWrong(tx, now, reporting, key, attempt))
+  if (listed === 'repeated') return { outcome: 'repeated' }
+  const reached = listed ? suppressedCarriers() : undefined
+  const answer = await recordAttempt(tx, now, key, attempt, { ...terms, reached })
   if (answer.outcome !== 'recorded') return answer
   if (answer.ends) {
     // Unhappy is enough: nobody has to find the word STOP first. An agent can take it back with `winback consent`.
     const refused = { channel: '*', source: `call: ${answer.ends}`, reason: attempt.reason }
     await recordOptOut(tx, key.contactId, refused, { now, hooks })
   }
-  if (attempt.outcome === 'wrong_number') {
-    await suppressPhone(tx, now, reporting('callback'), { ...key, said: attempt.phone })
-  }
+  if (listed) await recordSuppressions(tx, now, reporting('callback').channelsOf)
   return answer
+}
+
+/**
+ * Puts a wrong number on the list before its call is locked, in the order a bounce of the number takes: each would wait
+ * for the other else.
+ * @returns whether it was not there before
+ */
+async function listWrong(
+  tx: Transaction,
+  now: Date,
+  reporting: Part['reporting'],
+  key: CallKey,
+  { eventId, phone }: Attempt,
+): Promise<boolean | 'repeated'> {
+  await keepContacts(tx, sql`c.contact_id = ${key.contactId}`)
+  // Whoever has taken the number off the list since means it: a repeat puts it there no more.
+  if (await isRecorded(tx, key, eventId)) return 'repeated'
+  return await listCalled(tx, now, reporting('callback'), { ...key, said: phone })
 }
 
 /** Takes what the robot says of its calls. One about a call that is not there yet is refused, to be sent again. */

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import type { Channel, Delivery, DeliveryEvent } from '../../src/channels/channel.ts'
 import { manualClock } from '../../src/clock.ts'
-import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import type { CallKey } from '../../src/outcomes/calls.ts'
 import { askProviders, createInquiries } from '../../src/outcomes/doubts.ts'
 import { recordReceipts } from '../../src/outcomes/receipts.ts'
@@ -14,6 +14,7 @@ import { reclaimExpired } from '../../src/touchpoints/recovery.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { openShop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
+import { untilWaiting } from '../support/waiting.ts'
 
 // What comes back of a message is said of the address it went to, whatever its contact has by then.
 
@@ -409,4 +410,27 @@ describe('a number', () => {
     })
     expect(await isSilent('13700137000')).toBe(false)
   })
+})
+
+it.each([
+  ['the wrong number', { outcome: 'wrong_number' }],
+  ['somebody who wants no more', { outcome: 'opted_out' }],
+  ['somebody it left unhappy', { outcome: 'reached', sentiment: 'negative' }],
+] as const)('a call of %s and a bounce of its number wait for one another in one order', async (_, said) => {
+  const { shop, work, report, isSilent, waiting } = await openLetters('callback', '13800138000')
+  const { database, clock, runtime } = shop
+  await work()
+  const call = await openCall(database, 'agent')
+  const attempt = { eventId: 'a', at: clock.now(), by: 'mei', seconds: 0, ...said }
+  // The bounce has all it needs but the last of what waits, and the call comes in between.
+  const [bounced, concluded] = await transaction(database, async (tx) => {
+    await execute(tx, sql`SELECT FROM touchpoints ORDER BY touchpoint_id DESC LIMIT 1 FOR UPDATE`)
+    const bounce = report('hard_bounce')
+    await untilWaiting(database, 1)
+    const conclusion = concludeCall(runtime, call, attempt)
+    await untilWaiting(database, 2)
+    return [bounce.catch(String), conclusion.catch(String)] as const
+  }).then((each) => Promise.all(each))
+  expect([bounced, concluded]).toMatchObject([{ added: 1 }, { outcome: 'recorded' }])
+  expect([await isSilent('13800138000'), await waiting()]).toEqual([true, 0])
 })
