@@ -101,6 +101,8 @@ export async function countOwnDraws(session: Session, cohort: Cohort, goals: Goa
 export interface ProgrammeCell {
   campaign: string
   version: number
+  /** Of the workspace's control group when the version was applied; null where that is not known. */
+  share: number | null
   control: boolean
   assigned: number
   contaminated: number
@@ -108,7 +110,10 @@ export interface ProgrammeCell {
   recalled: number
 }
 
-/** Each person's first lapse in any campaign; see programme.ts. */
+/** The share of the control group a version was applied with, from `campaign_versions v`. */
+export const CONTROL_SHARE = sql`max((v.workspace ->> 'control')::float8)`
+
+/** Each person's first lapse in any campaign, oldest first; see programme.ts. */
 export async function countProgramme(
   session: Session,
   cohort: Omit<Cohort, 'campaign'>,
@@ -116,7 +121,7 @@ export async function countProgramme(
   return await rows<ProgrammeCell>(
     session,
     sql`
-    SELECT f.campaign, f.version, f.arm = 'control' AS control, count(*) AS assigned,
+    SELECT f.campaign, f.version, f.arm = 'control' AS control, ${CONTROL_SHARE} AS share, count(*) AS assigned,
       count(*) FILTER (WHERE f.contaminated) AS contaminated,
       count(*) FILTER (WHERE f.window_ends_at <= ${cohort.now}) AS matured,
       count(r.contact_id) FILTER (WHERE f.window_ends_at <= ${cohort.now}) AS recalled
@@ -128,8 +133,9 @@ export async function countProgramme(
     ) f
     LEFT JOIN recalls r ON r.contact_id = f.contact_id AND r.episode_id = f.episode_id AND r.goal_no = 0
       AND r.recalled_at > f.assigned_at AND r.recalled_at <= f.window_ends_at
+    LEFT JOIN campaign_versions v ON v.campaign = f.campaign AND v.version = f.version
     WHERE ${within(sql`f.assigned_at`, cohort)}
-    GROUP BY 1, 2, 3`,
+    GROUP BY 1, 2, 3 ORDER BY min(f.assigned_at)`,
   )
 }
 

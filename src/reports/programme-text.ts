@@ -17,14 +17,33 @@ export function programmeSheet(data: ProgrammeData, style: TextStyle): Sheet {
     sentences: [{ text: sentence(data, speech), tone: verdictTone(data.verdict) }],
     tables: [programmeTable(data, style)],
     charts: [],
-    notes: data.effect
+    notes: data.effect ? notesOf(data.effect, data.shares, speech) : [],
+  }
+}
+
+function notesOf({ uncompared }: Effect, compared: readonly number[], speech: Speech): string[] {
+  const en = speech.language === 'en'
+  const shares = compared.map(speech.percent).join(en ? ', ' : '、')
+  const n = speech.count(uncompared)
+  return [
+    en
+      ? 'Everybody a campaign took in, contacted or held out by it, against the control group that no campaign ever touches. Each person counts once, with the first lapse; the gains of single campaigns do not add up to this. The verdict holds however often one looks, the intervals for one look.'
+      : '将活动纳入的所有人（含被活动留作对照的人）与任何活动都不触达的全局对照组相比。每人只计首次流失；各活动的增量相加不等于此数。结论不受查看次数影响，区间只对一次查看有效。',
+    ...(compared.length > 1
       ? [
           en
-            ? 'Everybody a campaign took in, contacted or held out by it, against the control group that no campaign ever touches. Each person counts once, with the first lapse; the gains of single campaigns do not add up to this. The verdict holds however often one looks, the intervals for one look.'
-            : '将活动纳入的所有人（含被活动留作对照的人）与任何活动都不触达的全局对照组相比。每人只计首次流失；各活动的增量相加不等于此数。结论不受查看次数影响，区间只对一次查看有效。',
+            ? `The share of the control group was changed on the way (${shares}): people of different shares are compared each within itself, and the rate of the control group is that of the seasons the others were taken in.`
+            : `全局对照组比例中途变更过（${shares}）：不同比例的人各自在内部比较，对照组召回率按活动纳入者所处的时期加权。`,
         ]
-      : [],
-  }
+      : []),
+    ...(uncompared > 0
+      ? [
+          en
+            ? `${n} of those taken in have nobody of the control group to be compared with yet, and are in no figure.`
+            : `${n} 名活动纳入者暂无可供比较的全局对照组成员，不计入任何数字。`,
+        ]
+      : []),
+  ]
 }
 
 function programmeTable({ effect, verdict }: ProgrammeData, style: TextStyle): SheetTable {
@@ -117,6 +136,10 @@ function sentence({ effect, verdict, share }: ProgrammeData, speech: Speech): st
     return en
       ? `Not yet: observation is complete for ${n(treated.matured)} taken in and ${n(heldOut.matured)} of the control group; ${n(treated.pending + heldOut.pending)} are still open.`
       : `暂无结论：观察期已满的有活动纳入 ${n(treated.matured)} 人、全局对照组 ${n(heldOut.matured)} 人；${n(treated.pending + heldOut.pending)} 人仍在观察中。`
+  if (verdict.kind === 'not_yet' && Math.min(treated.recalled, heldOut.recalled) >= MINIMUM_RECALLS)
+    return en
+      ? 'Not yet: the share of the control group was changed on the way, and too few of it came back in the time that most were taken in.'
+      : '暂无结论：全局对照组比例中途变更过，在多数人被纳入的时期里，对照组回来的人太少。'
   if (verdict.kind === 'not_yet')
     return en
       ? `Not yet: ${n(treated.recalled)} of those taken in and ${n(heldOut.recalled)} of the control group came back; at least ${MINIMUM_RECALLS} in each are needed.`

@@ -1,10 +1,11 @@
 import { sql } from 'drizzle-orm'
 import { rows } from '../database/connect.ts'
 import { sampleRatio } from '../statistics/sample-ratio.ts'
-import { addCounts, type Effect, effectOf, type Verdict, verdictOf } from './effect.ts'
-import type { ProgrammeCell } from './people-sql.ts'
+import { addCounts, type Effect, effectOfStrata, type Verdict, verdictOf } from './effect.ts'
+import { CONTROL_SHARE, type ProgrammeCell } from './people-sql.ts'
 import type { CampaignQuestion } from './question.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
+import { groupBy } from './strata.ts'
 
 // All campaigns together against the control group, whom none of them touches: the one figure that gains of campaigns, which
 // do not add up, are no part of. Control is sticky, so that each person's first lapse alone is compared: those who were
@@ -15,28 +16,34 @@ export interface ProgrammeData {
   readonly now: Date
   /** Of persons no campaign ever touches, as the workspace says today. */
   readonly share: number
+  /** Those that were compared, each within itself, oldest first: several, where it was changed on the way. */
+  readonly shares: readonly number[]
   /** The taken in against the control group; undefined where nobody of it was ever taken in. */
   readonly effect: Effect | undefined
   readonly verdict: Verdict
 }
 
 /**
- * The first lapses in the programme against those of the control group. A version that kept nobody out has nobody to be
- * compared with: its people came at other times, and what season they came in would pass for an effect.
+ * The first lapses in the programme against those of the control group, each share of it within itself: where it was changed,
+ * the season would pass for an effect. A share that kept nobody out has nobody to be compared with, and is no part of it.
  */
 export function effectOfProgramme(cells: readonly ProgrammeCell[]): Effect | undefined {
-  const compared = comparable(cells)
-  if (compared.length === 0) return undefined
-  return effectOf(
-    addCounts(compared.filter(({ control }) => !control)),
-    addCounts(compared.filter(({ control }) => control)),
+  const strata = comparable(cells)
+  if (strata.length === 0) return undefined
+  return effectOfStrata(
+    strata.map((own) => ({
+      treated: addCounts(own.filter(({ control }) => !control)),
+      heldOut: addCounts(own.filter(({ control }) => control)),
+    })),
   )
 }
 
-function comparable(cells: readonly ProgrammeCell[]): ProgrammeCell[] {
-  const keyOf = ({ campaign, version }: ProgrammeCell) => JSON.stringify([campaign, version])
-  const kept = new Set(cells.filter(({ control, assigned }) => control && assigned > 0).map(keyOf))
-  return cells.filter((cell) => kept.has(keyOf(cell)))
+/** By the share of the control group; a version of which it is not known is one of its own. */
+function comparable(cells: readonly ProgrammeCell[]): ProgrammeCell[][] {
+  const byShare = groupBy(cells, ({ share, campaign, version }) =>
+    JSON.stringify(share ?? [campaign, version]),
+  )
+  return byShare.filter((own) => own.some(({ control, assigned }) => control && assigned > 0))
 }
 
 /**
@@ -53,17 +60,21 @@ export async function readProgramme(
     rows<ProgrammeCell>(
       session,
       sql`
-      SELECT campaign, version, arm = 'control' AS control, sum(firsts)::bigint AS assigned, 0 AS contaminated,
-        coalesce(sum(firsts) FILTER (WHERE final_at <= ${now}), 0)::bigint AS matured,
-        coalesce(sum(firsts_recalled) FILTER (WHERE final_at <= ${now}), 0)::bigint AS recalled
-      FROM report_people WHERE day <= (${now}::timestamptz AT TIME ZONE 'UTC')::date GROUP BY 1, 2, 3`,
+      SELECT p.campaign, p.version, p.arm = 'control' AS control, ${CONTROL_SHARE} AS share,
+        sum(p.firsts)::bigint AS assigned, 0 AS contaminated,
+        coalesce(sum(p.firsts) FILTER (WHERE p.final_at <= ${now}), 0)::bigint AS matured,
+        coalesce(sum(p.firsts_recalled) FILTER (WHERE p.final_at <= ${now}), 0)::bigint AS recalled
+      FROM report_people p LEFT JOIN campaign_versions v ON v.campaign = p.campaign AND v.version = p.version
+      WHERE p.day <= (${now}::timestamptz AT TIME ZONE 'UTC')::date GROUP BY 1, 2, 3 ORDER BY min(p.day)`,
     ),
   )
   const effect = effectOfProgramme(cells)
-  const alarm = isOff(comparable(cells), questions)
+  const compared = comparable(cells)
+  const alarm = isOff(compared.flat(), questions)
   return {
     now,
     share,
+    shares: compared.flatMap(([cell]) => cell?.share ?? []),
     effect,
     verdict: effect ? verdictOf(effect, alarm) : { kind: 'not_yet', why: 'no_holdout' },
   }

@@ -1,5 +1,6 @@
+import { sql } from 'drizzle-orm'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Database } from '../../src/database/connect.ts'
+import { type Database, execute } from '../../src/database/connect.ts'
 import { readReport } from '../../src/reports/overview.ts'
 import { type ProgrammeData, readProgramme } from '../../src/reports/programme.ts'
 import { programmeSheet } from '../../src/reports/programme-text.ts'
@@ -107,6 +108,46 @@ describe('all campaigns together', () => {
     expect(data.verdict).toEqual({ kind: 'no_difference' })
     const overview = await readReport(database, { campaign: 'graded', now: NOW, split, goals: new Map() })
     expect(overview.programme).toEqual(data.effect)
+  })
+
+  it('compare each share of the control group within itself, where it was changed: no season passes for an effect', async () => {
+    for (const [version, control] of [
+      [1, 0.05],
+      [2, 0.2],
+    ] as const)
+      await execute(
+        database,
+        sql`INSERT INTO campaign_versions (campaign, version, source, file, inputs, templates, workspace, applied_at, applied_by)
+            VALUES ('graded', ${version}, '', '', '', '', ${JSON.stringify({ control })}::jsonb, ${day(0)}, 'somebody')`,
+      )
+    try {
+      // Half come back in spring, and one in ten in summer; the campaigns do nothing.
+      await history.assign({ arm: 'treated', version: 1, count: 950, recalled: 475 })
+      await history.assign({ arm: 'control', version: 1, count: 50, recalled: 25 })
+      await history.assign({ arm: 'treated', version: 2, count: 800, recalled: 80, at: day(50) })
+      await history.assign({ arm: 'control', version: 2, count: 200, recalled: 20, at: day(50) })
+      const shares = new Map([
+        [1, { holdout: 0.1, control: 0.05 }],
+        [2, { holdout: 0.1, control: 0.2 }],
+      ])
+      const data = await read([{ campaign: 'graded', split: shares }])
+      expect(data.effect).toMatchObject({
+        treated: { matured: 1750, recalled: 555 },
+        heldOut: { matured: 250, recalled: 45, rate: { value: expect.closeTo(555 / 1750, 12) } },
+        difference: { value: expect.closeTo(0, 12) },
+      })
+      expect(data.verdict).toEqual({ kind: 'no_difference' })
+      expect(data.shares).toEqual([0.05, 0.2])
+      const asked = { campaign: 'graded', now: NOW, split: shares, goals: new Map() }
+      expect((await readReport(database, asked)).programme).toEqual(data.effect)
+      for (const [style, words] of [
+        [english, 'The share of the control group was changed on the way (5.0 %, 20.0 %)'],
+        [chinese, '全局对照组比例中途变更过（5.0%、20.0%）'],
+      ] as const)
+        expect(programmeSheet(data, style).notes.join(' ')).toContain(words)
+    } finally {
+      await execute(database, sql`DELETE FROM campaign_versions`)
+    }
   })
 
   it('say what is missing: a control group, one that lapsed, its observation, ten who came back', async () => {
