@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { CallOutcome, Sentiment } from '../channels/channel.ts'
 import { isLeavingReason } from '../config/reasons.ts'
-import { execute, rows, type Transaction } from '../database/connect.ts'
+import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 import { lockPersons } from '../database/person-locks.ts'
 import { storable } from '../database/storable.ts'
 import { lockStripesShared } from '../database/stripes.ts'
@@ -244,6 +244,20 @@ export async function findRobotCall(
     tx,
     sql`SELECT contact_id AS "contactId", call_id AS "callId" FROM calls
         WHERE contact_id = ${message.contactId} AND touchpoint_id = ${message.touchpointId} AND taker = 'robot'`,
+  )
+  return found
+}
+
+/** The message to the robot of which nobody knows whether it took the call; undefined where there is no such doubt. */
+export async function findDoubtedCall(
+  session: Session,
+  message: { contactId: number; touchpointId: number },
+): Promise<{ readonly episodeId: number; readonly stepId: number } | undefined> {
+  const [found] = await rows<{ episodeId: number; stepId: number }>(
+    session,
+    sql`SELECT episode_id AS "episodeId", step_id AS "stepId" FROM touchpoint_records
+        WHERE contact_id = ${message.contactId} AND touchpoint_id = ${message.touchpointId}
+          AND state = 'uncertain' AND channel = 'callback'`,
   )
   return found
 }

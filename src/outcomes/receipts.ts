@@ -5,6 +5,7 @@ import { type Database, preparedRows, type Transaction, transaction } from '../d
 import { ensurePartitions } from '../database/partitions.ts'
 import { keepContacts } from '../database/person-locks.ts'
 import { storable } from '../database/storable.ts'
+import type { TouchpointKey } from '../touchpoints/keys.ts'
 import type { Settlement } from '../touchpoints/lifecycle.ts'
 import { resolve } from '../touchpoints/recovery.ts'
 import { bookCosts, lockRecords } from './costs.ts'
@@ -98,21 +99,21 @@ async function addEvents(
 /** Whatever a provider reports of a message proves that it was handed over. */
 function knownSent(events: readonly DeliveryEvent[]): Settlement[] {
   const byTouchpoint = new Map<number, Settlement>()
-  for (const { contactId, touchpointId, providerId, cost } of events) {
-    const before = byTouchpoint.get(touchpointId)
-    byTouchpoint.set(touchpointId, {
-      contactId,
-      touchpointId,
-      state: 'sent',
-      reason: null,
-      detail: 'known by a receipt',
-      channel: null,
-      template: null,
-      providerId: providerId ?? before?.providerId ?? null,
-      cost: Math.max(cost ?? 0, before?.cost ?? 0),
+  for (const event of events) {
+    const before = byTouchpoint.get(event.touchpointId)
+    byTouchpoint.set(event.touchpointId, {
+      ...knownByReport(event),
+      providerId: event.providerId ?? before?.providerId ?? null,
+      cost: Math.max(event.cost ?? 0, before?.cost ?? 0),
     })
   }
   return [...byTouchpoint.values()]
+}
+
+/** What a report of a message says by having come at all: it was sent. */
+export function knownByReport({ contactId, touchpointId }: TouchpointKey): Settlement {
+  const nothing = { reason: null, channel: null, template: null, providerId: null, cost: 0 }
+  return { contactId, touchpointId, state: 'sent', detail: 'known by a receipt', ...nothing }
 }
 
 /** Hard bounces and complaints put the address a message went to on the do-not-contact list and skip what waits for it. */

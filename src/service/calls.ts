@@ -8,6 +8,7 @@ import {
   type Attempt,
   type AttemptAnswer,
   type AttemptMade,
+  findDoubtedCall,
   findRobotCall,
   isRecorded,
   readAttempts,
@@ -23,13 +24,16 @@ import {
   readCall,
   releaseCall,
 } from '../outcomes/calls.ts'
-import { listCalled } from '../outcomes/receipts.ts'
+import { knownByReport, listCalled } from '../outcomes/receipts.ts'
 import { recordSuppressions, suppressedCarriers } from '../outcomes/silence.ts'
+import { lockEpisodes } from '../touchpoints/interruptions.ts'
+import { resolve } from '../touchpoints/recovery.ts'
 import type { Runtime } from './runtime.ts'
 
 // Calls as agents, the API and the robot work on them: whoever comes in by whatever way, the same happens.
 
 type Part = Pick<Runtime, 'database' | 'clock' | 'workspace' | 'hooks' | 'reporting'>
+type RobotPart = Part & Pick<Runtime, 'book' | 'worker'>
 
 /** The queue of calls to be made. */
 export async function showCalls(runtime: Part, filter: CallFilter): Promise<Call[]> {
@@ -138,13 +142,14 @@ async function listWrong(
 
 /** Takes what the robot says of its calls. One about a call that is not there yet is refused, to be sent again. */
 export async function takeCallReports(
-  runtime: Part,
+  runtime: RobotPart,
   reports: readonly CallReport[],
 ): Promise<{ readonly outcome: 'taken'; readonly added: number; readonly ignored: number } | RefusedWebhook> {
   let added = 0
   let ignored = 0
   for (const [index, report] of reports.entries()) {
     const { contactId, touchpointId, ...attempt } = report
+    await openDoubted(runtime, { contactId, touchpointId })
     const answer = await transaction(runtime.database, async (tx) => {
       const key = await findRobotCall(tx, { contactId, touchpointId })
       return key && (await conclude(tx, runtime, key, { ...attempt, by: 'robot' }))
@@ -157,4 +162,26 @@ export async function takeCallReports(
     else ignored += 1
   }
   return { outcome: 'taken', added, ignored }
+}
+
+/**
+ * Opens the call that a robot reports and of which nobody knew whether it had taken it: the report proves that it had. What
+ * it was to say is with the robot alone.
+ */
+async function openDoubted(
+  { database, clock, book, worker }: RobotPart,
+  message: { readonly contactId: number; readonly touchpointId: number },
+): Promise<void> {
+  const doubt = await findDoubtedCall(database, message)
+  if (!doubt) return
+  const { episodeId, stepId } = doubt
+  const step = await book.step(stepId)
+  await transaction(database, async (tx) => {
+    const now = clock.now()
+    await keepContacts(tx, sql`c.contact_id = ${message.contactId}`)
+    await lockEpisodes(tx, [{ contactId: message.contactId, episodeId }])
+    await resolve(tx, now, [knownByReport(message)])
+    const task = { kind: 'call', script: '', taker: 'robot' } as const
+    await worker.keep?.(tx, now, step, [{ ...message, episodeId, offer: null, keep: task }])
+  })
 }

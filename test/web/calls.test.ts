@@ -51,9 +51,10 @@ let api: (path: string, body?: unknown) => Promise<{ status: number; body: Recor
 let robot: Awaited<ReturnType<typeof openRobot>> | undefined
 
 /** @param withRobot what is beyond the capacity goes to a robot */
-async function open(people: number, withRobot = false): Promise<void> {
+async function open(people: number, withRobot = false, instead?: 'hang up'): Promise<void> {
   clock = manualClock(START)
   robot = withRobot ? await openRobot() : undefined
+  if (robot) robot.instead = instead
   const workspace = WORKSPACE.replace('control: 10%', 'control: 0%').replace(
     'channels:\n',
     'channels:\n  callback: { wage: "60" }\n  inapp: {}\n',
@@ -317,6 +318,48 @@ describe('a voice robot', () => {
     expect((await queue()).filter(({ kind }) => kind === 'care')).toHaveLength(1)
     const unknown = { ...report, reference: referenceOf({ contactId: 1, touchpointId: 999 }) }
     expect((await post([unknown])).status).toBe(404)
+  })
+
+  it('that took a call without a word is believed when it reports the call later', async () => {
+    await open(3, true, 'hang up')
+    const doubted = () =>
+      rows<{ contactId: number; touchpointId: number }>(
+        shop.database,
+        sql`SELECT contact_id AS "contactId", touchpoint_id AS "touchpointId" FROM touchpoint_records WHERE state = 'uncertain'`,
+      )
+    // Until it has been tried as often as it is.
+    for (let tries = 0; tries < 20 && (await doubted()).length === 0; tries += 1) {
+      clock.advance(1800)
+      await work()
+    }
+    const [named] = await doubted()
+    if (!named) throw new Error('nothing is in doubt')
+    const reference = referenceOf(named)
+    const report = { reference, id: 'r-1', at: clock.now().toISOString(), outcome: 'handed_over', minutes: 1 }
+    const app = composeWeb({ runtime: shop.runtime })
+    const post = async () => {
+      const body = JSON.stringify({ calls: [report] })
+      const headers = reportHeaders(clock.now(), body)
+      const answer = await app.request('/v1/receipts/callback', { method: 'POST', body, headers })
+      return { status: answer.status, body: await answer.json() }
+    }
+    expect(await post()).toEqual({ status: 200, body: { added: 1, ignored: 0, replies: 0 } })
+    expect(await post()).toEqual({ status: 200, body: { added: 0, ignored: 1, replies: 0 } })
+    expect(await doubted()).toEqual([])
+    expect(
+      await rows(
+        shop.database,
+        sql`SELECT state, detail FROM touchpoint_records WHERE touchpoint_id = ${named.touchpointId}`,
+      ),
+    ).toEqual([{ state: 'sent', detail: 'known by a receipt' }])
+    expect((await queue()).filter(({ kind }) => kind === 'care')).toHaveLength(1)
+    // It costs what it cost while nobody knew: the price, once.
+    expect(
+      await rows(
+        shop.database,
+        sql`SELECT sum(amount)::int AS micros FROM ledger WHERE kind = 'spend' AND touchpoint_id = ${named.touchpointId}`,
+      ),
+    ).toEqual([{ micros: 500_000 }])
   })
 })
 
