@@ -1,5 +1,6 @@
 import cron from 'node-cron'
 import { countriesOf } from '../channels/sms/phone.ts'
+import { systemClock } from '../clock.ts'
 import { pruneIngest } from '../contacts/live.ts'
 import { compareNumbers } from '../contacts/whole-numbers.ts'
 import { transaction } from '../database/connect.ts'
@@ -64,7 +65,7 @@ export async function startScheduler(
     start('sweep', createSweeper(runtime, events, pace)),
     start('signals', () => freshen(runtime, pace)),
     start('breakers', () => watch(runtime, events, pace)),
-    startMinutes(runtime, events, text),
+    startMinutes(runtime, events, pace, text),
   ]
   return {
     close: async () => {
@@ -77,7 +78,12 @@ export async function startScheduler(
 }
 
 /** Every minute, and now: what the schedules of campaigns and of syncs ask for. */
-function startMinutes(runtime: Runtime, events: ServiceEvents, text: WorkspaceText | undefined): Loop {
+function startMinutes(
+  runtime: Runtime,
+  events: ServiceEvents,
+  pace: Pace,
+  text: WorkspaceText | undefined,
+): Loop {
   // One after another: a run that outlasts the minute is not joined by a second one.
   let running = Promise.resolve()
   const run = () => {
@@ -101,10 +107,27 @@ function startMinutes(runtime: Runtime, events: ServiceEvents, text: WorkspaceTe
     sync()
     return run()
   }
-  const minutes = cron.schedule('* * * * *', tick, { noOverlap: true })
+  const schedule = () => cron.schedule('* * * * *', tick, { noOverlap: true })
+  let minutes = schedule()
   void tick()
+  // The next minute of a clock that was put back by hours would be waited for until it has come that far again.
+  let seen = systemClock.now()
+  const watch = startLoop(
+    (error) => events.onError('schedule', error),
+    pace.idle,
+    async () => {
+      const now = systemClock.now()
+      if (now < seen) {
+        await minutes.destroy()
+        minutes = schedule()
+      }
+      seen = now
+      return pace.idle
+    },
+  )
   return {
     stop: async () => {
+      await watch.stop()
       await minutes.destroy()
       stopping.abort()
       await Promise.all([running, syncing])

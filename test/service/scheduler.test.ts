@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { execute, rows } from '../../src/database/connect.ts'
 import { startScheduler, sumsWait } from '../../src/service/scheduler.ts'
@@ -7,6 +7,18 @@ import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { openShop, WORKSPACE } from '../support/shop.ts'
+
+const HOURLY = `
+version: 1
+campaign: hourly
+title: Hourly
+schedule: "0 * * * *"
+goals: { recall: { event: session } }
+window: 30d
+holdout: 0%
+tiers:
+  - { name: only, inactive: 3d.., steps: [{ id: ping, channel: log }] }
+`
 
 it('links whom the countries that the workspace has by now make one', async () => {
   const shop = await openShop({
@@ -38,6 +50,49 @@ it('links whom the countries that the workspace has by now make one', async () =
     (persons) => persons.length === 1,
   )
   await scheduler.close()
+  expect(errors).toEqual([])
+})
+
+it('looks for what is due each minute, also of a clock that was put back', async () => {
+  const clock = manualClock(new Date('2026-03-02T07:30:00Z'))
+  const shop = await openShop({ database: await freshDatabase(), clock, channels: [testChannel('log')] })
+  await shop.apply(HOURLY)
+  // The machine's clock, which gives the minutes; whatever waits goes on waiting in real time.
+  vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-03-02T10:00:59.950Z') })
+  const runs: Date[] = []
+  const errors: unknown[] = []
+  const scheduler = await startScheduler(
+    shop.runtime,
+    { kind: 'postgres', url: shop.database.url, schema: 'winback_queue' },
+    {
+      ...{ onRun: (_campaign, tick) => runs.push(tick), onBatch: () => {}, onSweep: () => {} },
+      onError: (where, error) => errors.push([where, error]),
+    },
+    { idle: 50, busy: 20, sweep: 15_000, age: 3_600_000 },
+  )
+  try {
+    vi.setSystemTime(new Date('2026-03-02T09:00:59.950Z'))
+    clock.set(new Date('2026-03-02T09:00:59.950Z'))
+    await eventually(
+      'the run at the start',
+      () => runs.length,
+      (count) => count === 1,
+    )
+    clock.set(new Date('2026-03-02T10:00:59.950Z'))
+    await eventually(
+      'the run of a minute',
+      () => {
+        // Fast, though no minute is missed.
+        vi.setSystemTime(Date.now() + 400)
+        return runs.length
+      },
+      (count) => count === 2,
+    )
+  } finally {
+    vi.useRealTimers()
+    await scheduler.close()
+  }
+  expect(runs).toEqual([new Date('2026-03-02T09:00:00Z'), new Date('2026-03-02T10:00:00Z')])
   expect(errors).toEqual([])
 })
 
