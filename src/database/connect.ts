@@ -47,14 +47,20 @@ const parsers: pg.CustomTypesConfig = {
   }) as typeof pg.types.getTypeParser,
 }
 
+/** Milliseconds in which a connection must stand: a proxy may take one and have nobody behind it. */
+const CONNECT_PATIENCE = 30_000
+/** Milliseconds of silence after which the other end is asked whether it is there: a long statement may outlive its network. */
+const KEEP_ALIVE = 30_000
+
 /**
  * Opens a pool on `url` whose connections have search_path = `schema` and timezone = UTC.
  * Nothing is contacted yet: see {@link assertServer}.
+ * @param options.patience milliseconds in which a connection must stand; waiting for a free one is not limited
  * @throws WinbackError `database.schema` for a name that is not a plain lower-case identifier
  */
 export function connect(
   url: string,
-  options: { schema?: string; max?: number; applicationName?: string } = {},
+  options: { schema?: string; max?: number; applicationName?: string; patience?: number } = {},
 ): Database {
   const schema = options.schema ?? 'winback'
   if (!SCHEMA_NAME.test(schema)) {
@@ -63,6 +69,9 @@ export function connect(
     })
   }
   const pool = new pg.Pool({
+    Client: patientClient(options.patience ?? CONNECT_PATIENCE),
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE,
     connectionString: url,
     max: options.max ?? 10,
     options: `-c search_path=${schema} -c timezone=UTC`,
@@ -74,6 +83,18 @@ export function connect(
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
   return { orm: drizzle(pool), client: pool, schema, url, close: () => pool.end() }
+}
+
+/** node-postgres' client with a limit to connecting alone: the pool's own would also end the wait for a free connection. */
+function patientClient(patience: number): typeof pg.Client {
+  return class extends pg.Client {
+    constructor(config?: string | pg.ClientConfig) {
+      super({
+        ...(typeof config === 'string' ? { connectionString: config } : config),
+        connectionTimeoutMillis: patience,
+      })
+    }
+  }
 }
 
 /**

@@ -3,9 +3,9 @@
 // choosing this transaction (40P01, 40001).
 const GONE =
   /^(08|57P0|53300|25006|40P01|40001|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/
-// The last is node-postgres' own, from a pool that could not connect in time.
+// The last two are node-postgres' own, from a pool or a client that could not connect in time.
 const GONE_WORDS =
-  /Connection terminated|connection timeout|Client has encountered a connection error|not queryable|timeout exceeded when trying to connect/i
+  /Connection terminated|connection timeout|Client has encountered a connection error|not queryable|timeout exceeded when trying to connect|^timeout expired$/i
 
 /** True for errors that another try on a new connection may not meet. */
 export function isOutage(error: unknown): boolean {

@@ -126,6 +126,8 @@ export async function startWeb(
     server.once('error', (cause) => reject(unavailable(where, cause)))
     server.listen(where.port, where.host, resolve)
   })
+  // A connection that could not be taken (no memory for it): the next one may be.
+  server.on('error', (error) => dependencies.onError?.('web', error))
   const bound = server.address()
   const port = typeof bound === 'object' && bound !== null ? bound.port : where.port
   const host = where.host.includes(':') ? `[${where.host}]` : where.host

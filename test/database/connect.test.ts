@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
-import { rows, transaction } from '../../src/database/connect.ts'
+import { connect, rows, transaction } from '../../src/database/connect.ts'
 import { isOutage } from '../../src/database/outage.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
@@ -24,4 +26,43 @@ it('outlives a connection that is lost between two statements of a transaction, 
   expect(await rows(database, sql`SELECT 1 AS one`)).toEqual([{ one: 1 }])
   process.off('uncaughtException', onUncaught)
   expect(uncaught).toEqual([])
+})
+
+it('gives up a server that takes a connection and says nothing, and tries again', async () => {
+  const sockets: Socket[] = []
+  const silent = createServer((socket) => sockets.push(socket))
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const { port } = silent.address() as AddressInfo
+  const database = connect(`postgres://winback:x@127.0.0.1:${port}/shop`, { max: 1, patience: 200 })
+  for (const asked of [1, 2]) {
+    await expect(rows(database, sql`SELECT 1`)).rejects.toSatisfy(isOutage)
+    expect(sockets).toHaveLength(asked)
+  }
+  await database.close()
+  for (const socket of sockets) socket.destroy()
+  await new Promise((resolve) => silent.close(resolve))
+})
+
+it('waits for a free connection however long, when all are at work', async () => {
+  const { url } = await freshDatabase()
+  const database = connect(url, { max: 1, patience: 200 })
+  const slow = rows(database, sql`SELECT pg_sleep(0.6)`)
+  expect(await rows(database, sql`SELECT 1 AS one`)).toEqual([{ one: 1 }])
+  await slow
+  await database.close()
+})
+
+it.skipIf(process.platform !== 'linux')('asks a silent server whether it is still there', async () => {
+  const database = await freshDatabase()
+  const [own] = await rows<{ port: number }>(database, sql`SELECT inet_client_port() AS port`)
+  // Timer 2 is that of keep-alive: of an idle connection without one it is 0.
+  const timerOf = () =>
+    readFileSync('/proc/net/tcp', 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .find(([, local]) =>
+        local?.endsWith(`:${(own?.port ?? 0).toString(16).toUpperCase().padStart(4, '0')}`),
+      )?.[5]
+      ?.split(':')[0]
+  await eventually('its timer', timerOf, (timer) => timer === '02')
 })

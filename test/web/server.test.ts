@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
-import type { Database } from '../../src/database/connect.ts'
+import { type Database, connect as openDatabase } from '../../src/database/connect.ts'
+import { healthApi } from '../../src/web/api/health.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { composeWeb, startWeb, type WebServer } from '../../src/web/server.ts'
 import { openCliShop, startBuilt } from '../cli/command.ts'
@@ -26,6 +27,23 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.close()))
   await shop.runtime.close()
+})
+
+test('is not ready while its database takes connections and says nothing, whoever asks how often', async () => {
+  const sockets: Socket[] = []
+  const silent = createTcpServer((socket) => sockets.push(socket))
+  silent.listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo
+  const hung = openDatabase(`postgres://winback:x@127.0.0.1:${port}/shop`, { patience: 1000 })
+  const health = healthApi({ database: hung, isDraining: () => false, patience: 200 })
+  const answers = await Promise.all([1, 2, 3].map(() => health.request('/readyz')))
+  expect(answers.map(({ status }) => status)).toEqual([503, 503, 503])
+  expect(await answers[0]?.json()).toMatchObject({ error: 'database' })
+  expect(sockets).toHaveLength(1)
+  await hung.close()
+  for (const socket of sockets) socket.destroy()
+  silent.close()
 })
 
 test('is alive, and ready while its database answers and it has not been asked to end', async () => {

@@ -45,6 +45,8 @@ export interface SourceOptions {
 /** Rows a round trip. */
 const FETCH = 1000
 const PATIENCE_MS = 10_000
+/** Of silence, after which the other end is asked whether it is there: a slow query may outlive its network. */
+const KEEP_ALIVE_MS = 30_000
 
 /**
  * Connects and asks for the query's columns. `default_transaction_read_only` is not relied upon: the transaction itself is
@@ -57,6 +59,8 @@ export async function openSource(options: SourceOptions): Promise<Source> {
     connectionString: options.url,
     application_name: 'winback sync',
     connectionTimeoutMillis: PATIENCE_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     types: { getTypeParser: parserOf as typeof pg.types.getTypeParser },
   })
   // A connection that breaks between two statements is told of by the next.
