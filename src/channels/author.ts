@@ -17,6 +17,7 @@ export type {
   Device,
   Doubt,
   EventKind,
+  Greeting,
   InlineImage,
   Message,
   Money,

@@ -239,6 +239,13 @@ export interface RefusedWebhook {
   readonly reason: string
 }
 
+/** What a provider wants to hear before it reports to an address. */
+export interface Greeting {
+  readonly outcome: 'accepted'
+  /** Sent as plain text. */
+  readonly answer: string
+}
+
 /** A send of unknown outcome, when the provider is asked what it knows of it. */
 export interface Doubt<Address> {
   readonly contactId: number
@@ -285,6 +292,11 @@ export interface Channel<Address = unknown, Content = unknown> {
    * the settings alone. Absent where the provider reports nothing.
    */
   receipts?(webhook: Webhook): Receipts | RefusedWebhook | Promise<Receipts | RefusedWebhook>
+  /**
+   * Answers a GET of the address a provider reports to: some ask there, before they use it, for a word of theirs. The
+   * call has no body. Absent where none does.
+   */
+  greet?(webhook: Webhook): Greeting | RefusedWebhook | Promise<Greeting | RefusedWebhook>
   /** Tells somebody, once, that their opt-out was understood; absent where the provider does so itself. */
   confirm?(reply: Reply): Promise<Delivery>
   /** Asks the provider about a send of unknown outcome. Never throws for what a provider may do. */

@@ -9,7 +9,7 @@ import type {
   WrittenTemplate,
 } from './channel.ts'
 import { type OutsideChannel, propertyOf } from './outside.ts'
-import { readAnswer, readReceipts } from './outside-receipts.ts'
+import { readAnswer, readGreeting, readReceipts } from './outside-receipts.ts'
 import { within } from './within.ts'
 
 // A channel from outside, held to what the pipeline relies on. No compiler of ours saw it, and its defects must stay
@@ -49,7 +49,7 @@ export function openOutside(name: string, outside: OutsideChannel, context: Chan
       { remedy: 'Run the conformance suite of winback/testing over it.' },
     )
   }
-  const { idempotent, concurrency, deadline, fetched, receipts, confirm, query } = channel
+  const { idempotent, concurrency, deadline, fetched, receipts, greet, confirm, query } = channel
   const longest = deadline + LATENESS
   return {
     name,
@@ -73,6 +73,15 @@ export function openOutside(name: string, outside: OutsideChannel, context: Chan
             readReceipts(
               name,
               await within(PATIENCE, `the channel ${name}`, 'read', () => receipts.call(channel, webhook)),
+            ),
+        }
+      : {}),
+    ...(greet
+      ? {
+          greet: async (webhook) =>
+            readGreeting(
+              name,
+              await within(PATIENCE, `the channel ${name}`, 'greet', () => greet.call(channel, webhook)),
             ),
         }
       : {}),
@@ -134,7 +143,7 @@ export function unfitChannel(
     ['concurrency', between('concurrency', WIDEST), `a whole number from 1 to ${WIDEST}`],
     ['deadline', between('deadline', LONGEST_DEADLINE), `1 to ${LONGEST_DEADLINE} milliseconds`],
     ...kinds(['addressOf', 'render', 'cost', 'send', 'check', 'close'], 'function', false, 'a function'),
-    ...kinds(['receipts', 'confirm', 'query'], 'function', true, 'a function'),
+    ...kinds(['receipts', 'greet', 'confirm', 'query'], 'function', true, 'a function'),
     ...kinds(['fetched'], 'boolean', true, 'true or false'),
   ]
   return demands.flatMap(([key, fits, wanted]) => (fits ? [] : [`\`${key}\` must be ${wanted}`]))

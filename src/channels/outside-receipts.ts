@@ -3,6 +3,7 @@ import {
   type Answer,
   type DeliveryEvent,
   EVENT_KINDS,
+  type Greeting,
   type Receipts,
   type RefusedWebhook,
 } from './channel.ts'
@@ -40,6 +41,12 @@ const reply = z.object({
   at: z.date(),
 })
 
+const refusal = z.object({
+  outcome: z.literal('refused'),
+  status: z.union([z.literal(400), z.literal(401), z.literal(404)]),
+  reason: z.string(),
+})
+
 /** Strict: what it says beside is not recorded, and must not look as if it were. Calls are those of `callback` alone. */
 const receipts = z.discriminatedUnion('outcome', [
   z.strictObject({
@@ -48,11 +55,12 @@ const receipts = z.discriminatedUnion('outcome', [
     replies: z.array(reply),
     answer: z.object({ type: z.string(), body: z.string() }).optional(),
   }),
-  z.object({
-    outcome: z.literal('refused'),
-    status: z.union([z.literal(400), z.literal(401), z.literal(404)]),
-    reason: z.string(),
-  }),
+  refusal,
+])
+
+const greeting = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('accepted'), answer: z.string() }),
+  refusal,
 ])
 
 const answer = z.discriminatedUnion('outcome', [
@@ -74,6 +82,17 @@ export function readReceipts(name: string, given: unknown): Receipts | RefusedWe
   if (data.outcome === 'refused') return data
   const { outcome, events, replies } = data
   return { outcome, events, replies, ...(data.answer ? { answer: data.answer } : {}) }
+}
+
+/** @throws Error naming the first thing that is not as it must be */
+export function readGreeting(name: string, given: unknown): Greeting | RefusedWebhook {
+  const read = greeting.safeParse(given)
+  if (read.success) return read.data
+  const [issue] = read.error.issues
+  const where = ['greet', ...(issue?.path ?? [])].join('.')
+  throw new Error(
+    `the channel ${name} answers its provider with what is no text: ${where}: ${issue?.message}`,
+  )
 }
 
 /** What cannot be used is not known yet. */

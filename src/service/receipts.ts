@@ -1,4 +1,4 @@
-import type { RefusedWebhook, Webhook } from '../channels/channel.ts'
+import type { Greeting, RefusedWebhook, Webhook } from '../channels/channel.ts'
 import { type Recorded, recordReceipts } from '../outcomes/receipts.ts'
 import { recordReplies } from '../outcomes/replies.ts'
 import { takeCallReports } from './calls.ts'
@@ -48,4 +48,16 @@ export async function takeReceipts(
   // After the commit: that they want no more holds, whether or not they can be told so.
   for (const reply of leaving) await channel.confirm?.(reply)
   return { outcome: 'taken', ...recorded, replies: keyed.length, answer: read.answer }
+}
+
+/** Answers a provider that asks, before it reports, whether the address it was given is ours. Nothing is recorded. */
+export async function greetProvider(
+  { worker, clock }: Pick<Runtime, 'worker' | 'clock'>,
+  channelName: string,
+  webhook: Omit<Webhook, 'now' | 'body'>,
+): Promise<Greeting | RefusedWebhook> {
+  const channel = worker.channels.get(channelName)
+  if (channel?.greet) return await channel.greet({ ...webhook, body: new Uint8Array(), now: clock.now() })
+  const reason = `there is no channel ${channelName} that is asked anything before its provider reports`
+  return { outcome: 'refused', status: 404, reason }
 }

@@ -70,6 +70,7 @@ const BREAKS = {
   'throws as it is asked': 'ask',
   'answers a question with nothing': 'ask',
   'looks at no signature': 'report',
+  'greets anybody': 'report',
   'looks only whether there is a signature': 'report',
   'throws at a report it cannot read': 'report',
   'finds nothing': 'check',
@@ -192,6 +193,13 @@ function openTrial(
       if (is('throws as it is asked')) throw new Error('no')
       const answer: unknown = is('answers a question with nothing') ? {} : { outcome: 'unknown' }
       return answer as { outcome: 'unknown' }
+    },
+    greet: ({ url }) => {
+      const query = new URL(url).searchParams
+      if (query.get('token') === TOKEN || is('greets anybody')) {
+        return { outcome: 'accepted', answer: query.get('challenge') ?? '' }
+      }
+      return { outcome: 'refused', status: 401, reason: 'the token is not ours' }
     },
     receipts: ({ headers, body, now }: Webhook) => {
       const given = headers['x-signature']

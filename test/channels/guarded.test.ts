@@ -52,6 +52,7 @@ describe('what it opens', () => {
     ['another name', { name: 'email' }, '`name` must be `relay`'],
     ['disturbs nobody, it says', { fetched: 'yes' }, '`fetched` must be true or false'],
     ['receipts that are no function', { receipts: {} }, '`receipts` must be a function'],
+    ['a greeting that is no function', { greet: 'hello' }, '`greet` must be a function'],
   ])('%s', (_, odd, wrong) => {
     expect(() => open(odd)).toThrow(wrong)
   })
@@ -241,6 +242,18 @@ describe('what it reads of its provider', () => {
   ])('is refused as a whole with %s', async (_, odd, wrong) => {
     const said = { outcome: 'accepted', events: [], replies: [], ...odd }
     await expect(receiving(said)).rejects.toThrow(wrong)
+  })
+
+  it('is greeted with a text, or refused', async () => {
+    const greeting = (said: unknown) => open({ greet: async () => said }).greet?.(webhook)
+    await expect(greeting({ outcome: 'accepted', answer: '123', more: 1 })).resolves.toEqual({
+      outcome: 'accepted',
+      answer: '123',
+    })
+    const refused = { outcome: 'refused', status: 401, reason: 'not ours' }
+    await expect(greeting(refused)).resolves.toEqual(refused)
+    await expect(greeting({ outcome: 'accepted', answer: 123 })).rejects.toThrow('greet.answer')
+    expect(open()).not.toHaveProperty('greet')
   })
 
   it('is not known where its answer cannot be used, and a confirmation that fails is one', async () => {

@@ -396,6 +396,28 @@ tiers:
     return { channel, shop, app: composeWeb({ runtime: shop.runtime }) }
   }
 
+  it('answers a provider that asks for a word of its own before it reports', async () => {
+    const { app, channel } = await openDoor()
+    const ask = (query: string) => app.request(`/v1/receipts/email/ours?${query}`)
+    expect((await ask('say=123')).status).toBe(404)
+    Object.assign(channel, {
+      greet: ({ url, provider }: Parameters<NonNullable<typeof channel.greet>>[0]) => {
+        const query = new URL(url).searchParams
+        return query.get('token') === `of ${provider}`
+          ? { outcome: 'accepted', answer: query.get('say') ?? '' }
+          : { outcome: 'refused', status: 401, reason: 'the token is not ours' }
+      },
+    })
+    const said = await ask('token=of+ours&say=<b>1')
+    expect([said.status, await said.text()]).toEqual([200, '<b>1'])
+    // What anybody may have written into the address is a text, whatever a browser would make of it.
+    expect(said.headers.get('Content-Type')).toMatch(/^text\/plain/)
+    expect(said.headers.get('X-Content-Type-Options')).toBe('nosniff')
+    const refused = await ask('token=mine&say=1')
+    expect([refused.status, await refused.json()]).toMatchObject([401, { reason: 'the token is not ours' }])
+    expect((await app.request('/v1/receipts/pigeon?token=1')).status).toBe(404)
+  })
+
   it('refuses what is no provider’s, with a reason, and what nobody takes', async () => {
     const { app, channel, shop } = await openDoor()
     expect((await app.request('/v1/receipts/pigeon', { method: 'POST' })).status).toBe(404)

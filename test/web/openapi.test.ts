@@ -202,6 +202,7 @@ describe('what is really answered is what is described', () => {
     }
     expect((await ask('POST /v1/bounces', '/v1/bounces', 'Subject: hello\r\n\r\nhello\r\n')).status).toBe(400)
     await ask('POST /v1/receipts/{channel}', '/v1/receipts/none', '{}')
+    await ask('GET /v1/receipts/{channel}', '/v1/receipts/none')
     expect((await ask('GET /v1/contacts/{external_id}/export', '/v1/contacts/u000123/export')).status).toBe(
       200,
     )

@@ -234,6 +234,23 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     answer: 'image/png',
     refused: [400, 404],
   },
+  'GET /v1/receipts/{channel}': {
+    area: 'providers',
+    summary: {
+      en: 'What a provider asks before it reports, of channels that answer it',
+      'zh-CN': '服务商在上报前的校验请求，由支持的渠道应答',
+    },
+    scope: null,
+    answer: 'text/plain',
+    refused: [400, 401, 404],
+  },
+  'GET /v1/receipts/{channel}/{provider}': {
+    area: 'providers',
+    summary: { en: 'The same, of one provider of several', 'zh-CN': '同上，指定其中一家服务商' },
+    scope: null,
+    answer: 'text/plain',
+    refused: [400, 401, 404],
+  },
   'POST /v1/receipts/{channel}': {
     area: 'providers',
     summary: { en: 'Receipts and replies, signed by the provider', 'zh-CN': '回执与回复，由服务商签名' },
