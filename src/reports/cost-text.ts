@@ -10,6 +10,7 @@ import type { TextStyle } from './report.ts'
 import { marginNotes, roiSentence, roiTable } from './roi-text.ts'
 import { amountAround, type Cell, left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
 import { shortageText } from './shortage-words.ts'
+import { splitNotes } from './verdict-text.ts'
 import type { Speech } from './words.ts'
 
 // What it cost in words, and what is left of the budgets.
@@ -79,6 +80,7 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
     empty: nothingYet(speech),
   }
   const notes = [
+    ...splitNotes({ split: data.split, overall: data }, speech),
     ...marginNotes(data, speech),
     ...(data.acquisition === undefined ? [] : [`${w('acquisition')}: ${speech.money(data.acquisition)}`]),
     ...(data.recallValue === undefined

@@ -1,23 +1,25 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
+import type { Sides } from '../statistics/fieller.ts'
 import {
   type CostMoments,
   type CostPerRecall,
   costPerRecall,
-  incrementalOf,
+  incrementalOfStrata,
   netBenefit,
 } from '../statistics/net-benefit.ts'
-import { type Roi, type RoiMoments, roiOf } from '../statistics/roi.ts'
+import { type Roi, type RoiMoments, roiOfStrata } from '../statistics/roi.ts'
 import { type Annotation, readAnnotations } from './annotations.ts'
-import { checkSplit } from './effect.ts'
+import { checkSplit, type SplitCheck } from './effect.ts'
 import { type Freshness, readFreshness } from './freshness.ts'
 import type { Earned } from './margins.ts'
-import { costMoments, inRange, type Range, readPeople, roiMoments } from './people-cells.ts'
+import { costMoments, countsOf, inRange, type Range, readPeople, roiMoments } from './people-cells.ts'
 import { orderTiers } from './people-sql.ts'
 import type { CampaignQuestion } from './question.ts'
 import { readRepeats, repeatedHeads } from './repeats.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
+import { drawnOf, effectWithin, strataOf } from './strata.ts'
 
 // What it cost, what one won back by us costs, and what the cost earned.
 
@@ -50,8 +52,11 @@ export interface CostData {
   readonly prices: readonly Price[]
   /** Somebody lapsed more than once: their lapses are taken together in all intervals. */
   readonly repeated: boolean
+  readonly split: SplitCheck
   /** The groups do not have the sizes they were drawn with: no price is one. */
   readonly alarm: boolean
+  /** Treated that are in no price, for nobody was held out beside them. */
+  readonly uncompared: number
   /** Booked by day. */
   readonly days: readonly {
     readonly day: string
@@ -126,17 +131,10 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
     moments: Moments<CostMoments>,
     earning: Moments<RoiMoments>,
   ): Price => {
-    const judged = (labour: boolean) => {
-      const [treated, heldOut] = [moments('treated', labour), moments('holdout', labour)]
-      const pairs = repeatedHeads(repeats, which, { x: labour ? 'c' : 'u', y: 'y' })
-      return incrementalOf(treated, heldOut, pairs)
-    }
+    const judged = (labour: boolean) =>
+      incrementalOfStrata(moments(labour), repeatedHeads(repeats, which, { x: labour ? 'c' : 'u', y: 'y' }))
     const returned = (labour: boolean) =>
-      roiOf(
-        earning('treated', labour),
-        earning('holdout', labour),
-        repeatedHeads(repeats, which, { x: 'm', y: labour ? 'c' : 'u' }),
-      )
+      roiOfStrata(earning(labour), repeatedHeads(repeats, which, { x: 'm', y: labour ? 'c' : 'u' }))
     const [paid, unpaid] = [judged(true), judged(false)]
     return {
       name,
@@ -149,37 +147,59 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
       roi: earned && { withLabour: returned(true), withoutLabour: returned(false) },
     }
   }
-  const ofStage =
-    (tier: string) =>
-    (arm: 'treated' | 'holdout', labour: boolean): CostMoments => {
-      const row = stages.find((each) => each.tier === tier && each.arm === arm)
-      if (!row) return { n: 0, cost: 0, recalls: 0, costSquares: 0, products: 0 }
-      return labour
-        ? row
-        : {
-            n: row.n,
-            recalls: row.recalls,
-            cost: row.unpaid,
-            costSquares: row.unpaidSquares,
-            products: row.unpaidProducts,
-          }
+  /** Of people, each share held out within itself. */
+  const priceOfPeople = (name: string, tier: string | undefined) => {
+    const strata = strataOf(
+      people.filter((cell) => tier === undefined || cell.tier === tier),
+      question.split,
+    )
+    return priceOf(
+      name,
+      { unit: 'episode', tier },
+      (labour) => drawnOf(strata, (cells, arm) => costMoments(cells, arm, labour)),
+      (labour) => drawnOf(strata, (cells, arm) => roiMoments(cells, arm, labour)),
+    )
+  }
+  const ofStage = (tier: string, arm: 'treated' | 'holdout', labour: boolean): CostMoments => {
+    const row = stages.find((each) => each.tier === tier && each.arm === arm)
+    if (!row) return { n: 0, cost: 0, recalls: 0, costSquares: 0, products: 0 }
+    return labour
+      ? row
+      : {
+          n: row.n,
+          recalls: row.recalls,
+          cost: row.unpaid,
+          costSquares: row.unpaidSquares,
+          products: row.unpaidProducts,
+        }
+  }
+  const roiOfStage = (tier: string, arm: 'treated' | 'holdout', labour: boolean): RoiMoments => {
+    const { n, cost, costSquares } = ofStage(tier, arm, labour)
+    const row = stages.find((each) => each.tier === tier && each.arm === arm)
+    const { buyers = 0, margin = 0, marginSquares = 0, marginCosts = 0, marginUnpaid = 0 } = row ?? {}
+    return {
+      n,
+      cost,
+      costSquares,
+      buyers,
+      margin,
+      marginSquares,
+      products: labour ? marginCosts : marginUnpaid,
     }
-  const roiOfStage =
-    (tier: string) =>
-    (arm: 'treated' | 'holdout', labour: boolean): RoiMoments => {
-      const { n, cost, costSquares } = ofStage(tier)(arm, labour)
-      const row = stages.find((each) => each.tier === tier && each.arm === arm)
-      const { buyers = 0, margin = 0, marginSquares = 0, marginCosts = 0, marginUnpaid = 0 } = row ?? {}
-      return {
-        n,
-        cost,
-        costSquares,
-        buyers,
-        margin,
-        marginSquares,
-        products: labour ? marginCosts : marginUnpaid,
-      }
-    }
+  }
+  /** Of a tier's own draw. */
+  const priceOfStage = (tier: string) => {
+    const sides = <Of>(of: (arm: 'treated' | 'holdout') => Of) => [
+      { treated: of('treated'), heldOut: of('holdout') },
+    ]
+    return priceOf(
+      tier,
+      { unit: 'stage', tier },
+      (labour) => sides((arm) => ofStage(tier, arm, labour)),
+      (labour) => sides((arm) => roiOfStage(tier, arm, labour)),
+    )
+  }
+  const split = checkSplit(people, question.split)
   const entered = new Set(people.map((cell) => cell.tier))
   return {
     range: question,
@@ -187,28 +207,19 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
     annotations: await readAnnotations(session, question),
     lines,
     prices: [
-      priceOf(
-        '',
-        { unit: 'episode' },
-        (arm, labour) => costMoments(people, arm, labour),
-        (arm, labour) => roiMoments(people, arm, labour),
-      ),
+      priceOfPeople('', undefined),
       ...tiers
         .filter((tier) => entered.has(tier) || stages.some((each) => each.tier === tier))
-        .map((tier) => {
-          if (stages.some((each) => each.tier === tier && each.arm === 'holdout'))
-            return priceOf(tier, { unit: 'stage', tier }, ofStage(tier), roiOfStage(tier))
-          const cells = people.filter((cell) => cell.tier === tier)
-          return priceOf(
-            tier,
-            { unit: 'episode', tier },
-            (arm, labour) => costMoments(cells, arm, labour),
-            (arm, labour) => roiMoments(cells, arm, labour),
-          )
-        }),
+        .map((tier) =>
+          stages.some((each) => each.tier === tier && each.arm === 'holdout')
+            ? priceOfStage(tier)
+            : priceOfPeople(tier, tier),
+        ),
     ],
     repeated: repeats.length > 0,
-    alarm: checkSplit(people, question.split).alarm,
+    split,
+    alarm: split.alarm,
+    uncompared: effectWithin(people, question.split, countsOf).uncompared,
     days,
     budget: question.budget,
     recallValue: question.recallValue,
@@ -218,7 +229,7 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
   }
 }
 
-type Moments<Of> = (arm: 'treated' | 'holdout', labour: boolean) => Of
+type Moments<Of> = (labour: boolean) => readonly Sides<Of>[]
 
 /** What the days in question were counted with; undefined where that is nothing, or not the same on all of them. */
 async function readEarned(session: Session, question: CampaignQuestion): Promise<Earned | undefined> {

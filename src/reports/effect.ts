@@ -81,7 +81,7 @@ export function effectOf(treated: Counts, heldOut: Counts): Effect {
  * @param drawn oldest first
  */
 export function effectOfStrata(drawn: readonly Drawn[]): Effect {
-  const both = drawn.filter(({ treated, heldOut }) => treated.matured > 0 && heldOut.matured > 0)
+  const both = drawn.filter(isCompared)
   const compared = both.length > 0 ? both : drawn
   const strata = compared.map(groupsOf)
   const arm = (which: keyof Drawn): ArmFigures => {
@@ -101,6 +101,11 @@ export function effectOfStrata(drawn: readonly Drawn[]): Effect {
     recallsNeeded: recallsUntilVerdict(strata),
     recalls: difference.kind === 'estimate' ? scaleEstimate(difference, treated.matured) : difference,
   }
+}
+
+/** Whether either side has somebody who is matured. */
+export function isCompared({ treated, heldOut }: Drawn): boolean {
+  return treated.matured > 0 && heldOut.matured > 0
 }
 
 /** The matured of either side. */
@@ -216,7 +221,7 @@ export function verdictOf(effect: Effect, alarm: boolean): Verdict {
   return sequence.high < 0 ? { kind: 'harm' } : { kind: 'no_difference' }
 }
 
-/** Money of the matured, by arm. Integer micros. */
+/** Money of the matured who are compared, by arm. Integer micros. */
 export interface CostOfArms {
   readonly treated: number
   readonly heldOut: number
@@ -234,10 +239,19 @@ export function costPerRecall(cost: CostOfArms, effect: Effect): number | undefi
  * Micros for each recall that would not have been: extra cost per assigned over extra recall rate. Undefined
  * unless ten came back in each group and the whole interval of the difference lies above zero: a ratio over a difference
  * that may be nothing is any number at all.
+ * @param drawn money beside the people it went to, by share held out
  */
-export function costPerIncremental(cost: CostOfArms, effect: Effect): number | undefined {
-  const { treated, heldOut, difference } = effect
+export function costPerIncremental(
+  drawn: readonly (Drawn & { readonly cost: CostOfArms })[],
+  { treated, heldOut, difference }: Effect,
+): number | undefined {
   if (difference.kind !== 'estimate' || difference.low <= 0) return undefined
   if (fewRecalls(treated.recalled, heldOut.recalled)) return undefined
-  return (cost.treated / treated.matured - cost.heldOut / heldOut.matured) / difference.value
+  const compared = drawn.filter(isCompared)
+  const extra = compared.reduce(
+    (sum, { treated: own, heldOut: others, cost }) =>
+      sum + (own.matured / treated.matured) * (cost.treated / own.matured - cost.heldOut / others.matured),
+    0,
+  )
+  return extra / difference.value
 }

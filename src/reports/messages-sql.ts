@@ -113,6 +113,7 @@ export async function checkLadder(session: Session, cohort: Cohort): Promise<Lad
 }
 
 export interface CostCell {
+  version: number
   tier: string
   step: string
   channel: string | null
@@ -124,18 +125,18 @@ export interface CostCell {
   matured: number
 }
 
-/** The ledger by step × channel × kind × arm. */
+/** The ledger by step × channel × kind × version × arm. */
 export async function sumCosts(session: Session, cohort: Cohort): Promise<CostCell[]> {
   return await rows<CostCell>(
     session,
     sql`
-    SELECT p.tier, p.step, l.channel, l.kind, e.arm, sum(l.amount)::float8 AS amount,
+    SELECT p.tier, p.step, l.channel, l.kind, e.version, e.arm, sum(l.amount)::float8 AS amount,
       coalesce(sum(l.amount) FILTER (WHERE e.window_ends_at <= ${cohort.now}), 0)::float8 AS matured
     FROM steps p
     JOIN ledger l ON l.step_id = p.step_id
     JOIN episodes e ON e.contact_id = l.contact_id AND e.episode_id = l.episode_id
     WHERE p.campaign = ${cohort.campaign} AND l.booked_at <= ${cohort.now} AND ${within(sql`e.assigned_at`, cohort)}
-    GROUP BY p.tier, p.step, l.channel, l.kind, e.arm
-    ORDER BY min(p.tier_no), min(p.step_no), p.step, l.channel, l.kind, e.arm`,
+    GROUP BY p.tier, p.step, l.channel, l.kind, e.version, e.arm
+    ORDER BY min(p.tier_no), min(p.step_no), p.step, l.channel, l.kind, e.arm, e.version`,
   )
 }

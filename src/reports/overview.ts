@@ -14,6 +14,7 @@ import {
   type Effect,
   effectOf,
   figuresOf,
+  isCompared,
   type SplitCheck,
   type Splits,
   upliftOf,
@@ -41,7 +42,7 @@ import {
 import { effectOfProgramme } from './programme.ts'
 import { type Reconciliation, reconcile } from './reconciliation.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
-import { effectWithin } from './strata.ts'
+import { effectWithin, strataOf } from './strata.ts'
 
 export interface OverviewQuestion extends Cohort {
   /** What the arms were drawn with: the same for every version, or by version. */
@@ -98,7 +99,7 @@ export interface Cost {
   }[]
   readonly total: number
   readonly byKind: Readonly<Record<CostCell['kind'], number>>
-  /** Micros of the matured episodes alone: what the rates below divide. */
+  /** Micros of the matured episodes that are compared: what the rates below divide. */
   readonly matured: CostOfArms
   /** Micros; over matured episodes. Undefined: not estimable yet. */
   readonly perRecall: number | undefined
@@ -177,7 +178,7 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
     reconciliation: reconcile(runs, answers, episodesByArm(counted), ladder),
     answers,
     touchpoints,
-    cost: costOf(costs, overall, question.acquisition),
+    cost: costOf(costs, strataOf(counted, question.split), overall, question.acquisition),
     seeds: {
       episodes: sum(cells.filter((cell) => cell.arm === 'seed').map((cell) => cell.assigned)),
       cost: sum(costs.filter((cell) => cell.arm === 'seed').map((cell) => cell.amount)),
@@ -202,7 +203,12 @@ function episodesByArm(cells: readonly { arm: Arm; assigned: number }[]): Record
   return count
 }
 
-function costOf(cells: readonly CostCell[], effect: Effect, acquisition: number | undefined): Cost {
+function costOf(
+  cells: readonly CostCell[],
+  strata: readonly (readonly Counted[])[],
+  effect: Effect,
+  acquisition: number | undefined,
+): Cost {
   const counted = cells.filter((cell) => cell.arm !== 'seed')
   const lines = new Map<string, Cost['lines'][number]>()
   const byKind = { spend: 0, liability: 0, labour: 0 }
@@ -215,15 +221,32 @@ function costOf(cells: readonly CostCell[], effect: Effect, acquisition: number 
     treated: sum(of.filter((cell) => cell.arm === 'treated').map((cell) => cell.matured)),
     heldOut: sum(of.filter((cell) => cell.arm === 'holdout').map((cell) => cell.matured)),
   })
-  const withoutLabour = counted.filter((cell) => cell.kind !== 'labour')
+  const drawn = (of: readonly CostCell[]) =>
+    strata.map((own) => {
+      const versions = new Set(own.map(({ version }) => version))
+      return {
+        treated: countsOf(own, 'treated'),
+        heldOut: countsOf(own, 'holdout'),
+        cost: ofArms(of.filter(({ version }) => versions.has(version))),
+      }
+    })
+  const all = drawn(counted)
+  const compared = all.some(isCompared) ? all.filter(isCompared) : all
+  const matured = {
+    treated: sum(compared.map(({ cost }) => cost.treated)),
+    heldOut: sum(compared.map(({ cost }) => cost.heldOut)),
+  }
   return {
     lines: [...lines.values()],
     total: byKind.spend + byKind.liability + byKind.labour,
     byKind,
-    matured: ofArms(counted),
-    perRecall: costPerRecall(ofArms(counted), effect),
-    perIncremental: costPerIncremental(ofArms(counted), effect),
-    perIncrementalWithoutLabour: costPerIncremental(ofArms(withoutLabour), effect),
+    matured,
+    perRecall: costPerRecall(matured, effect),
+    perIncremental: costPerIncremental(all, effect),
+    perIncrementalWithoutLabour: costPerIncremental(
+      drawn(counted.filter((cell) => cell.kind !== 'labour')),
+      effect,
+    ),
     acquisition,
   }
 }

@@ -1,12 +1,4 @@
-import {
-  type Arm,
-  type Counts,
-  type Drawn,
-  type Effect,
-  effectOfStrata,
-  type Splits,
-  splitOf,
-} from './effect.ts'
+import { type Arm, type Counts, type Effect, effectOfStrata, type Splits, splitOf } from './effect.ts'
 
 // Where the share held out was changed on the way: cells by the share that their version drew with, which are compared each
 // within itself. How many are kept out as control changes nothing between the treated and the held out, so it makes no stratum.
@@ -55,14 +47,17 @@ export function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => str
   return [...groups.values()]
 }
 
-type CountArm<Cell> = (cells: readonly Cell[], arm: Extract<Arm, 'treated' | 'holdout'>) => Counts
+type OfArm<Cell, Of> = (cells: readonly Cell[], arm: Extract<Arm, 'treated' | 'holdout'>) => Of
 
-/** What each stratum counts. */
-export function drawnOf<Cell>(strata: readonly (readonly Cell[])[], count: CountArm<Cell>): Drawn[] {
+/** What each stratum counts, or sums up, of either side. */
+export function drawnOf<Cell, Of>(
+  strata: readonly (readonly Cell[])[],
+  of: OfArm<Cell, Of>,
+): { readonly treated: Of; readonly heldOut: Of }[] {
   // Nobody at all are two empty groups still.
   return (strata.length > 0 ? strata : [[]]).map((own) => ({
-    treated: count(own, 'treated'),
-    heldOut: count(own, 'holdout'),
+    treated: of(own, 'treated'),
+    heldOut: of(own, 'holdout'),
   }))
 }
 
@@ -70,7 +65,7 @@ export function drawnOf<Cell>(strata: readonly (readonly Cell[])[], count: Count
 export function effectWithin<Cell extends { readonly version: number }>(
   cells: readonly Cell[],
   split: Splits,
-  count: CountArm<Cell>,
+  count: OfArm<Cell, Counts>,
 ): Effect {
   return effectOfStrata(drawnOf(strataOf(cells, split), count))
 }

@@ -162,7 +162,7 @@ export function footnotes(data: OverviewData, speech: Speech): string[] {
  * be read were not checked; and who has nobody to be compared with is left out, which has to be said.
  */
 export function splitNotes(
-  { split, overall }: { readonly split: SplitCheck; readonly overall: Effect },
+  { split, overall }: { readonly split: SplitCheck; readonly overall: Pick<Effect, 'uncompared'> },
   speech: Speech,
 ): string[] {
   const en = speech.language === 'en'

@@ -24,7 +24,7 @@ export interface PairMoments {
  * Difference of means a head, first − second: of x (a) and of y (b), with their variances and covariance.
  * @param repeated pairs of heads that are one person's; none by default
  */
-export function differenceOfPairs(
+function differenceOfPairs(
   first: PairMoments,
   second: PairMoments,
   repeated?: RepeatedHeads,
@@ -49,6 +49,71 @@ export function differenceOfPairs(
     varianceB: Math.max(0, one.varianceB + other.varianceB + more.y),
     covariance: one.covariance + other.covariance + more.xy,
   }
+}
+
+/** Two arms that were drawn with one share. */
+export interface Sides<Of> {
+  readonly treated: Of
+  readonly heldOut: Of
+}
+
+/** Those with a spread on either side, each with its part of the treated. The first, if none has. */
+export function weighSides<Of extends { readonly n: number }>(
+  strata: readonly Sides<Of>[],
+): readonly (Sides<Of> & { readonly weight: number })[] {
+  const spread = strata.filter(({ treated, heldOut }) => treated.n > 1 && heldOut.n > 1)
+  const compared = spread.length > 0 ? spread : strata.slice(0, 1)
+  if (compared.length === 1) return compared.map((each) => ({ ...each, weight: 1 }))
+  const all = compared.reduce((sum, { treated }) => sum + treated.n, 0)
+  return compared.map((each) => ({ ...each, weight: each.treated.n / all }))
+}
+
+/**
+ * The same where the arms were drawn with several shares: each stratum within itself, by its part of the treated (strata.ts).
+ * @param repeated pairs of heads that are one person's, of all strata together: variances grow by the factor by which theirs do
+ */
+export function differenceOfStrata(
+  strata: readonly Sides<PairMoments>[],
+  repeated?: RepeatedHeads,
+): RatioOfEstimates {
+  const weighed = weighSides(strata)
+  const [only] = weighed
+  if (only && weighed.length === 1) return differenceOfPairs(only.treated, only.heldOut, repeated)
+  const parts = weighed.map((each) => ({
+    weight: each.weight,
+    ...differenceOfPairs(each.treated, each.heldOut),
+  }))
+  const grown = growthOf(weighed, repeated)
+  const sum = (of: (part: (typeof parts)[number]) => number) => parts.reduce((all, part) => all + of(part), 0)
+  return {
+    a: sum(({ weight, a }) => weight * a),
+    b: sum(({ weight, b }) => weight * b),
+    varianceA: grown.a * sum(({ weight, varianceA }) => weight ** 2 * varianceA),
+    varianceB: grown.b * sum(({ weight, varianceB }) => weight ** 2 * varianceB),
+    covariance: Math.sqrt(grown.a * grown.b) * sum(({ weight, covariance }) => weight ** 2 * covariance),
+  }
+}
+
+/** By what clustering by person makes either variance larger, over all strata together; never below 1. */
+function growthOf(
+  strata: readonly Sides<PairMoments>[],
+  repeated: RepeatedHeads | undefined,
+): { readonly a: number; readonly b: number } {
+  if (!repeated) return { a: 1, b: 1 }
+  const first = addPairs(strata.map(({ treated }) => treated))
+  const second = addPairs(strata.map(({ heldOut }) => heldOut))
+  const alone = differenceOfPairs(first, second)
+  const clustered = differenceOfPairs(first, second, repeated)
+  const growth = (one: number, other: number) => (one > 0 ? Math.max(1, other / one) : 1)
+  return {
+    a: growth(alone.varianceA, clustered.varianceA),
+    b: growth(alone.varianceB, clustered.varianceB),
+  }
+}
+
+function addPairs(arms: readonly PairMoments[]): PairMoments {
+  const sum = (of: keyof PairMoments) => arms.reduce((all, arm) => all + arm[of], 0)
+  return { n: sum('n'), x: sum('x'), y: sum('y'), xx: sum('xx'), yy: sum('yy'), xy: sum('xy') }
 }
 
 /**

@@ -82,10 +82,14 @@ export function relativeWelch(
   return testOf((treated.mean - base) / base, variance, degreesOf(treated, heldOut), confidence)
 }
 
-/** A weighted sum of independent differences, with the degrees of freedom of their sum (Welch–Satterthwaite). */
+/**
+ * A weighted sum of independent differences, with the degrees of freedom of their sum (Welch–Satterthwaite).
+ * @param error of the sum, where heads are not independent; by default as if they were
+ */
 export function weighedMeans(
   parts: readonly { readonly weight: number; readonly test: MeansTest | NotEnough }[],
   confidence = 0.95,
+  error?: number,
 ): MeansTest | NotEnough {
   let [value, variance, spread] = [0, 0, 0]
   for (const { weight, test } of parts) {
@@ -95,7 +99,8 @@ export function weighedMeans(
     variance += own
     spread += own ** 2 / test.degrees
   }
-  return testOf(value, variance, spread > 0 ? variance ** 2 / spread : parts.length, confidence)
+  const degrees = spread > 0 ? variance ** 2 / spread : parts.length
+  return testOf(value, error === undefined ? variance : error ** 2, degrees, confidence)
 }
 
 function degreesOf(a: Sample, b: Sample): number {

@@ -1,8 +1,16 @@
 import type { RepeatedHeads } from './clusters.ts'
 import { type Estimate, estimateAround, type NotEnough, notEnough } from './estimate.ts'
-import { differenceOfPairs, type Fieller, fieller, type RatioOfEstimates } from './fieller.ts'
+import {
+  differenceOfStrata,
+  type Fieller,
+  fieller,
+  type RatioOfEstimates,
+  type Sides,
+  weighSides,
+} from './fieller.ts'
 import { multiplierOf, normalQuantile } from './normal.ts'
 import { fewRecalls } from './sequence.ts'
+import { recallsAsWeighed } from './strata.ts'
 
 /** Extra cost a head (a) and extra recalls a head (b) of the treated over the held out, with what is known of both. */
 export type Incremental = RatioOfEstimates
@@ -96,8 +104,26 @@ export function incrementalOf(
   heldOut: CostMoments,
   repeated?: RepeatedHeads,
 ): Incremental | NotEnough {
-  const [back, backAnyway] = [treated.returned ?? treated.recalls, heldOut.returned ?? heldOut.recalls]
-  if (fewRecalls(back, backAnyway)) return notEnough('few_recalls')
+  return incrementalOfStrata([{ treated, heldOut }], repeated)
+}
+
+/** The same where they were drawn with several shares: each stratum within itself, by its part of the treated. */
+export function incrementalOfStrata(
+  strata: readonly Sides<CostMoments>[],
+  repeated?: RepeatedHeads,
+): Incremental | NotEnough {
+  const compared = weighSides(strata)
+  const back = ({ returned, recalls }: CostMoments) => returned ?? recalls
+  const backAnyway = recallsAsWeighed(
+    compared.map(({ heldOut, weight }) => ({ recalled: back(heldOut), assigned: heldOut.n, weight })),
+  )
+  if (
+    fewRecalls(
+      compared.reduce((sum, { treated }) => sum + back(treated), 0),
+      backAnyway,
+    )
+  )
+    return notEnough('few_recalls')
   const pair = ({ n, cost, recalls, costSquares, products, recallSquares = recalls }: CostMoments) => ({
     n,
     x: cost,
@@ -106,5 +132,8 @@ export function incrementalOf(
     yy: recallSquares,
     xy: products,
   })
-  return differenceOfPairs(pair(treated), pair(heldOut), repeated)
+  return differenceOfStrata(
+    compared.map(({ treated, heldOut }) => ({ treated: pair(treated), heldOut: pair(heldOut) })),
+    repeated,
+  )
 }

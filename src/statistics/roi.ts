@@ -1,8 +1,9 @@
 import type { RepeatedHeads } from './clusters.ts'
 import { type Estimate, estimateAround, type NotEnough, notEnough } from './estimate.ts'
-import { differenceOfPairs, fieller, type RatioOfEstimates } from './fieller.ts'
-import { type MeansTest, sampleOf, welch } from './means.ts'
+import { differenceOfStrata, fieller, type RatioOfEstimates, type Sides, weighSides } from './fieller.ts'
+import { type MeansTest, sampleOf, weighedMeans, welch } from './means.ts'
 import { multiplierOf } from './normal.ts'
+import { recallsAsWeighed } from './strata.ts'
 
 /** What SQL sums up of one arm to judge what its cost brought in: heads, margin m and cost c a head. */
 export interface RoiMoments {
@@ -50,8 +51,22 @@ export function roiOf(
   repeated?: RepeatedHeads,
   confidence = 0.95,
 ): Roi | NotEnough {
-  if (treated.n < 2 || heldOut.n < 2) return notEnough('one_member')
-  if (Math.min(treated.buyers, heldOut.buyers) < MINIMUM_BUYERS) return notEnough('few_buyers')
+  return roiOfStrata([{ treated, heldOut }], repeated, confidence)
+}
+
+/** The same where they were drawn with several shares: each stratum within itself, by its part of the treated. */
+export function roiOfStrata(
+  strata: readonly Sides<RoiMoments>[],
+  repeated?: RepeatedHeads,
+  confidence = 0.95,
+): Roi | NotEnough {
+  const compared = weighSides(strata)
+  if (compared.some(({ treated, heldOut }) => treated.n < 2 || heldOut.n < 2)) return notEnough('one_member')
+  const buyers = recallsAsWeighed(
+    compared.map(({ heldOut, weight }) => ({ recalled: heldOut.buyers, assigned: heldOut.n, weight })),
+  )
+  const bought = compared.reduce((sum, { treated }) => sum + treated.buyers, 0)
+  if (Math.min(bought, buyers) < MINIMUM_BUYERS) return notEnough('few_buyers')
   const sample = ({ n, margin, marginSquares }: RoiMoments) =>
     sampleOf({ n, sum: margin, sumOfSquares: marginSquares })
   const pair = ({ n, margin, cost, marginSquares, costSquares, products }: RoiMoments) => ({
@@ -62,11 +77,27 @@ export function roiOf(
     yy: costSquares,
     xy: products,
   })
-  const difference = differenceOfPairs(pair(treated), pair(heldOut), repeated)
+  const difference = differenceOfStrata(
+    compared.map(({ treated, heldOut }) => ({ treated: pair(treated), heldOut: pair(heldOut) })),
+    repeated,
+  )
   const { a, b, varianceA, varianceB, covariance } = difference
   const error = Math.sqrt(Math.max(0, varianceA + varianceB - 2 * covariance))
+  const margins = compared.map(({ treated, heldOut, weight }) => ({
+    weight,
+    test: welch(
+      sample(treated),
+      sample(heldOut),
+      confidence,
+      compared.length === 1 && repeated ? varianceA : undefined,
+    ),
+  }))
+  const [only] = margins
   return {
-    margin: welch(sample(treated), sample(heldOut), confidence, repeated && varianceA),
+    margin:
+      only && margins.length === 1
+        ? only.test
+        : weighedMeans(margins, confidence, repeated ? Math.sqrt(varianceA) : undefined),
     left: estimateAround(a - b, multiplierOf(confidence) * error, confidence),
     ratio: roiRatio(difference, confidence),
   }

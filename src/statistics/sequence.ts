@@ -7,7 +7,14 @@ import {
   notEnough,
 } from './estimate.ts'
 import type { Group } from './newcombe.ts'
-import { differenceOf, pooledVariance, type Stratum, type WeighedStratum, weighStrata } from './strata.ts'
+import {
+  differenceOf,
+  pooledVariance,
+  recallsAsWeighed,
+  type Stratum,
+  type WeighedStratum,
+  weighStrata,
+} from './strata.ts'
 
 // Looking every day. An ordinary 95 % interval holds for one look; who looks thirty times sees a false difference far
 // more often. An asymptotic confidence sequence holds at all looks together: Howard, Ramdas, McAuliffe and Sekhon
@@ -136,21 +143,6 @@ function lookAt(strata: readonly WeighedStratum[], { spread = 1 }: Options): Loo
       recallsAsWeighed(strata.map(({ heldOut, weight }) => ({ ...heldOut, weight }))),
     ],
   }
-}
-
-/**
- * As many equal recalls as would tell as much (Kish 1965): where few were held out of many, a recall stands for many, and ten
- * that are mostly of another stratum are no ten. The treated weigh the same in all.
- */
-function recallsAsWeighed(groups: readonly (Group & { readonly weight: number })[]): number {
-  const [only] = groups
-  if (only && groups.length === 1) return only.recalled
-  let [sum, squares] = [0, 0]
-  for (const { recalled, assigned, weight } of groups) {
-    sum += (weight / assigned) * recalled
-    squares += (weight / assigned) ** 2 * recalled
-  }
-  return squares > 0 ? (sum * sum) / squares : 0
 }
 
 /**

@@ -109,3 +109,18 @@ export function pooledVariance(a: Group, b: Group): number {
   const rate = (a.recalled + b.recalled) / (a.assigned + b.assigned)
   return rate * (1 - rate) * (1 / a.assigned + 1 / b.assigned)
 }
+
+/**
+ * As many equal recalls as would tell as much (Kish 1965): where few were held out of many, a recall stands for many, and ten
+ * that are mostly of another stratum are no ten. The treated weigh the same in all.
+ */
+export function recallsAsWeighed(groups: readonly (Group & { readonly weight: number })[]): number {
+  const [only] = groups
+  if (only && groups.length === 1) return only.recalled
+  let [sum, squares] = [0, 0]
+  for (const { recalled, assigned, weight } of groups) {
+    sum += (weight / assigned) * recalled
+    squares += (weight / assigned) ** 2 * recalled
+  }
+  return squares > 0 ? (sum * sum) / squares : 0
+}

@@ -1,5 +1,6 @@
+import { sql } from 'drizzle-orm'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Database } from '../../src/database/connect.ts'
+import { type Database, execute } from '../../src/database/connect.ts'
 import { readCampaigns } from '../../src/reports/campaigns.ts'
 import { readCost } from '../../src/reports/cost.ts'
 import { readLift } from '../../src/reports/lift.ts'
@@ -148,6 +149,28 @@ describe('a share held out that was changed on the way', () => {
     const { overall, verdict } = await readLift(database, question({ split }))
     expect(overall.recalls).toMatchObject({ value: expect.closeTo(180 + 50, 9) })
     expect(verdict).toEqual({ kind: 'won_back' })
+    // A message costs 0.10, and everybody who comes back redeems 1.
+    for (const [kind, amount, which] of [
+      ['spend', 100_000, sql`e.arm = 'treated'`],
+      ['liability', 1_000_000, sql`EXISTS (SELECT FROM recalls r WHERE r.episode_id = e.episode_id)`],
+    ] as const)
+      await execute(
+        database,
+        sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+            SELECT e.contact_id, nextval('touchpoint_ids'), e.episode_id, s.step_id, ${kind}, 'email', ${amount}, e.assigned_at
+            FROM episodes e CROSS JOIN LATERAL (SELECT step_id FROM steps LIMIT 1) s WHERE ${which}`,
+      )
+    await rollUp(database, NOW, RULES, { rebuild: true })
+    const price = 1e6 + 100_000 / (230 / 1400)
+    const cost = await readCost(database, question({ split, recallValue: 3e6 }))
+    expect(flat(sheetReports.cost.format(cost, english))).toContain('are compared each within itself')
+    for (const { withLabour, benefit } of cost.prices) {
+      expect(withLabour).toMatchObject({ answer: 'cost', value: expect.closeTo(price, 3) })
+      expect(benefit).toMatchObject({ value: expect.closeTo((3e6 - price) * (230 / 1400), 3) })
+    }
+    const overview = await readReport(database, { campaign: 'graded', now: NOW, split, goals: new Map() })
+    expect(overview.cost.perIncremental).toBeCloseTo(price, 3)
+    expect(overview.cost.perRecall).toBeCloseTo((140e6 + 730e6) / 730, 3)
   })
 
   it('compares a running week at its age day by day, where it was changed within the week', async () => {

@@ -2,7 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Estimate, NotEnough } from '../../src/statistics/estimate.ts'
 import { differenceTest } from '../../src/statistics/miettinen-nurminen.ts'
+import { incrementalOf, incrementalOfStrata, netBenefit } from '../../src/statistics/net-benefit.ts'
 import { type Group, newcombe } from '../../src/statistics/newcombe.ts'
+import { roiOf, roiOfStrata } from '../../src/statistics/roi.ts'
 import { confidenceSequence, recallsUntilVerdict, stratifiedSequence } from '../../src/statistics/sequence.ts'
 import {
   type Stratum,
@@ -157,6 +159,93 @@ describe('the interval of several strata', () => {
     const error = Math.sqrt((0.95 * 0.05) / experiments)
     expect(Math.abs(held / experiments - 0.95), `${held} of ${experiments}`).toBeLessThan(4 * error)
     expect(heldPooled / experiments).toBeLessThan(0.5)
+  })
+})
+
+describe('money of several strata', () => {
+  /** Everybody who comes back buys for 40, of which 10 are earned, and redeems 5; a treated costs 1. */
+  const sumsOf = ({ recalled, assigned }: Group, each: number) => ({
+    n: assigned,
+    cost: each * assigned + 5 * recalled,
+    recalls: recalled,
+    costSquares: each * each * (assigned - recalled) + (each + 5) ** 2 * recalled,
+    products: (each + 5) * recalled,
+    buyers: recalled,
+    margin: 10 * recalled,
+    marginSquares: 100 * recalled,
+  })
+  const sidesOf = ({ treated, heldOut }: Stratum) => ({
+    treated: sumsOf(treated, 1),
+    heldOut: sumsOf(heldOut, 0),
+  })
+  const earning = ({ treated, heldOut }: ReturnType<typeof sidesOf>) => ({
+    treated: { ...treated, products: 10 * treated.products },
+    heldOut: { ...heldOut, products: 10 * heldOut.products },
+  })
+
+  it('is compared each within itself: net benefit and what is left hold the truth as often as they say', () => {
+    const random = seeded('money')
+    const seasons = [
+      { perDay: 1000, holdout: 0.05, natural: 0.3, treated: 0.36 },
+      { perDay: 1000, holdout: 0.5, natural: 0.1, treated: 0.15 },
+    ]
+    const draws = seasons.map((season) => drawsOf(season, random))
+    const effect = (950 * 0.06 + 500 * 0.05) / 1450
+    const experiments = 3000
+    const held = { benefit: 0, margin: 0, left: 0, pooled: 0 }
+    for (let experiment = 0; experiment < experiments; experiment += 1) {
+      const strata = draws.map((draw) => draw())
+      const incremental = incrementalOfStrata(strata.map(sidesOf))
+      const roi = roiOfStrata(strata.map((each) => earning(sidesOf(each))))
+      const [treated, heldOut] = pooled(strata)
+      const together = sidesOf({ treated, heldOut })
+      const pooledIncremental = incrementalOfStrata([together])
+      if ('kind' in incremental || 'kind' in roi || 'kind' in pooledIncremental)
+        throw new Error('an estimate')
+      if (inside(netBenefit(incremental, 40), 35 * effect - 1)) held.benefit += 1
+      if (inside(roi.margin, 10 * effect)) held.margin += 1
+      if (inside(roi.left, 5 * effect - 1)) held.left += 1
+      if (inside(netBenefit(pooledIncremental, 40), 35 * effect - 1)) held.pooled += 1
+    }
+    const error = Math.sqrt((0.95 * 0.05) / experiments)
+    for (const figure of ['benefit', 'margin', 'left'] as const)
+      expect(Math.abs(held[figure] / experiments - 0.95), figure).toBeLessThan(4 * error)
+    expect(held.pooled / experiments).toBeLessThan(0.5)
+  })
+
+  it('of one stratum beside one that has nobody to be compared with is as ever, also where persons repeat', () => {
+    const one = sidesOf({
+      treated: { recalled: 100, assigned: 500 },
+      heldOut: { recalled: 20, assigned: 200 },
+    })
+    const lonely = sidesOf({
+      treated: { recalled: 90, assigned: 100 },
+      heldOut: { recalled: 0, assigned: 0 },
+    })
+    const pairs = { nn: 20, nx: 9, ny: 9, xn: 9, xx: 9, xy: 9, yn: 9, yx: 9, yy: 9 }
+    const repeated = { first: pairs, second: pairs, both: pairs }
+    for (const again of [undefined, repeated]) {
+      expect(incrementalOfStrata([lonely, one], again)).toEqual(
+        incrementalOf(one.treated, one.heldOut, again),
+      )
+      expect(roiOfStrata([lonely, one].map(earning), again)).toEqual(
+        roiOf(earning(one).treated, earning(one).heldOut, again),
+      )
+    }
+    // Two halves of one are as sure as it is, nearly, and repeats make them less so by as much.
+    const half = sidesOf({
+      treated: { recalled: 50, assigned: 250 },
+      heldOut: { recalled: 10, assigned: 100 },
+    })
+    const errors = [undefined, repeated].map((again) => {
+      const [whole, halves] = [incrementalOfStrata([one], again), incrementalOfStrata([half, half], again)]
+      if ('kind' in whole || 'kind' in halves) throw new Error('an estimate')
+      expect(halves.a).toBeCloseTo(whole.a, 12)
+      expect(halves.varianceA / whole.varianceA).toBeCloseTo(1, 1)
+      expect(halves.varianceB / whole.varianceB).toBeCloseTo(1, 1)
+      return halves.varianceB
+    })
+    expect(errors[1]).toBeGreaterThan(errors[0] ?? 0)
   })
 })
 
