@@ -7,7 +7,7 @@ import { nearest } from '../config/problems.ts'
 import { assertServer, connect, type Database, rows } from '../database/connect.ts'
 import { openEmbedded } from '../database/embedded.ts'
 import { installedSchemas, migrate } from '../database/migrate.ts'
-import { WinbackError } from '../errors.ts'
+import { messageOf, WinbackError } from '../errors.ts'
 import { withAudit } from './changes.ts'
 import type { Invocation } from './verb.ts'
 
@@ -150,7 +150,8 @@ async function withDatabase<T>(
         : '正在建立内置数据库（仅首次）…',
     )
   }
-  const server = await openEmbedded({ directory })
+  const onTrouble = (error: unknown) => context.output.warn(messageOf(error))
+  const server = await openEmbedded({ directory, onTrouble })
   try {
     const database = open(server.url)
     try {

@@ -13,13 +13,14 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer, Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { messageOf, WinbackError } from '../errors.ts'
 import { type Home, openBinaries, openHome } from './embedded-home.ts'
+import { takePort } from './embedded-port.ts'
 import { isAlive, isLiving, startOf, takeLock } from './lock-file.ts'
 
 /** A hold on the embedded server, shared by every process that works in the same directory. */
@@ -37,6 +38,8 @@ export interface EmbeddedOptions {
   readonly directory: string
   /** False for tests alone: a crash of the machine may then lose the database. */
   readonly durable?: boolean
+  /** Hears of each try to start a server anew that failed: another follows, for as long as it is held. */
+  readonly onTrouble?: (error: unknown) => void
 }
 
 const KEEPER = 'winback keeper'
@@ -44,28 +47,32 @@ const KEEPER = 'winback keeper'
 const START_PATIENCE = 300_000
 const STOP_PATIENCE = 120_000
 const LOG_LIMIT = 10_000_000
+/** Milliseconds before another try to start a server that died: the first time, and at most. */
+const RETRY = { first: 500, longest: 30_000 }
 
 /**
  * Opens the embedded PostgreSQL in `directory`: makes it the first time, starts it where it is down, waits where
  * another process is starting or stopping it, and joins it where it runs. While open, the hold is one idle
- * connection; should the server die, it is started again on the same port.
+ * connection; should the server die, it is started again on the same port, and tried again where that fails.
  * @throws WinbackError `database.embedded` with the last lines of the server's log and a remedy
  */
 export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const home = openHome(options.directory)
+  const { durable = true, onTrouble = () => {} } = options
   let keeper: Keeper | undefined
   let holding: Promise<Running>
   let stopped = false
 
-  const hold = async (): Promise<Running> => {
+  /** @param port the only one it may run on, of pools that are open */
+  const hold = async (port?: number): Promise<Running> => {
     const release = await takeLock(join(home.directory, 'lock'), START_PATIENCE)
     try {
-      const server = await ensureRunning(home, options.durable ?? true)
+      const server = await ensureRunning(home, durable, port)
       keeper = server.keeper
       keeper.client.on('error', () => {})
       keeper.client.on('end', () => {
         if (stopped) return
-        holding = hold()
+        holding = holdAgain(server.port)
         holding.catch(() => {})
       })
       return server
@@ -73,6 +80,19 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
       release()
     }
   }
+  const holdAgain = async (port: number): Promise<Running> => {
+    for (let pause = RETRY.first; ; pause = Math.min(2 * pause, RETRY.longest)) {
+      try {
+        return await hold(port)
+      } catch (error) {
+        if (stopped) throw error
+        onTrouble(error)
+        await delay(pause, undefined, { signal: leaving.signal }).catch(() => {})
+        if (stopped) throw error
+      }
+    }
+  }
+  const leaving = new AbortController()
 
   holding = hold()
   const server = await holding
@@ -82,6 +102,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
     stop: async () => {
       if (stopped) return
       stopped = true
+      leaving.abort()
       // Being started again, it would be held by nobody who lets go.
       await holding.catch(() => {})
       await letGo(home, keeper)
@@ -92,6 +113,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
 interface Running {
   readonly url: string
   readonly pid: number
+  readonly port: number
   readonly keeper: Keeper
 }
 
@@ -102,18 +124,25 @@ interface Keeper {
 }
 
 /** Called with the lock held. */
-async function ensureRunning(home: Home, durable: boolean): Promise<Running> {
+async function ensureRunning(home: Home, durable: boolean, wanted?: number): Promise<Running> {
   const password = passwordOf(home)
   const deadline = performance.now() + START_PATIENCE
   for (;;) {
     const postmaster = postmasterOf(home)
     if (postmaster) {
-      const url = urlOf(postmaster.port, password)
+      const { pid, port } = postmaster
+      if (wanted !== undefined && port !== wanted) {
+        throw broken(
+          home,
+          `the embedded PostgreSQL runs on port ${port} by now, not on ${wanted}: start anew`,
+        )
+      }
+      const url = urlOf(port, password)
       const keeper = await tryConnect(url)
-      if (keeper) return { url, pid: postmaster.pid, keeper }
+      if (keeper) return { url, pid, port, keeper }
     } else {
       if (!existsSync(dataOf(home))) await initialise(home, password, durable)
-      await start(home, durable)
+      await start(home, durable, wanted)
     }
     if (performance.now() > deadline) {
       throw broken(home, 'the embedded PostgreSQL did not come up in time')
@@ -193,8 +222,12 @@ async function initialise(home: Home, password: string, durable: boolean): Promi
 }
 
 /** Starts the postmaster and waits until it has written its pid file or ended. */
-async function start(home: Home, durable: boolean): Promise<void> {
-  const port = await portFor(home)
+async function start(home: Home, durable: boolean, wanted?: number): Promise<void> {
+  const port = await takePort(join(home.directory, 'server.json'), wanted)
+  if (port === undefined) {
+    const taken = `something else has taken port ${wanted} of the embedded PostgreSQL`
+    throw broken(home, wanted === undefined ? 'no TCP port is free on 127.0.0.1' : taken)
+  }
   const log = join(home.directory, 'server.log')
   if (existsSync(log) && statSync(log).size > LOG_LIMIT) renameSync(log, `${log}.1`)
   const before = existsSync(log) ? statSync(log).size : 0
@@ -336,32 +369,6 @@ function passwordOf(home: Home): string {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
   return readFileSync(file, 'utf8').trim()
-}
-
-/** The port of last time while it is free, so that open pools find a restarted server; else another. */
-async function portFor(home: Home): Promise<number> {
-  const file = join(home.directory, 'server.json')
-  let kept = 0
-  try {
-    kept = Number((JSON.parse(readFileSync(file, 'utf8')) as { port?: number }).port ?? 0)
-  } catch {
-    // the first start, or a file someone spoiled
-  }
-  const port = (await freePort(kept)) ?? (await freePort(0))
-  if (port === undefined) throw broken(home, 'no TCP port is free on 127.0.0.1')
-  if (port !== kept) writeFileSync(file, `${JSON.stringify({ port })}\n`, { mode: 0o600 })
-  return port
-}
-
-function freePort(wanted: number): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(undefined))
-    server.listen(wanted, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(address && typeof address === 'object' ? address.port : undefined))
-    })
-  })
 }
 
 function broken(home: Home, what: string): WinbackError {

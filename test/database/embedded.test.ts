@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   watch,
@@ -25,7 +26,7 @@ import { eventually } from '../support/eventually.ts'
 
 let directory: string
 const open: Embedded[] = []
-const start = async (options: { directory?: string } = {}) => {
+const start = async (options: { directory?: string; onTrouble?: (error: unknown) => void } = {}) => {
   const server = await openEmbedded({ directory, durable: false, ...options })
   open.push(server)
   return server
@@ -116,6 +117,45 @@ describe('openEmbedded', () => {
     expect(again.pid).not.toBe(server.pid)
     expect(again.url).toBe(server.url)
     expect(await query(again, 'SELECT * FROM kept')).toEqual([])
+  })
+
+  it.each([
+    {
+      what: 'its port is taken',
+      spoil: async (port: number) => {
+        const squatter = createServer()
+        await new Promise<void>((resolve) => squatter.listen(port, '127.0.0.1', resolve))
+        return () => new Promise<unknown>((resolve) => squatter.close(resolve))
+      },
+    },
+    {
+      what: 'its data cannot be read',
+      spoil: async () => {
+        const file = join(directory, 'data', 'global', 'pg_control')
+        renameSync(file, `${file}.away`)
+        return async () => renameSync(`${file}.away`, file)
+      },
+    },
+  ])('is started again on its port though it cannot be for a while: $what', async ({ what, spoil }) => {
+    const troubles: unknown[] = []
+    const server = await start({ onTrouble: (error) => troubles.push(error) })
+    const release = await takeLock(join(directory, 'lock'), 0)
+    process.kill(server.pid, 'SIGKILL')
+    await gone(server.pid)
+    const mend = await spoil(Number(new URL(server.url).port))
+    release()
+    await eventually(
+      `it says so: ${what}`,
+      () => troubles.length,
+      (count) => count > 0,
+    )
+    expect(troubles[0]).toMatchObject({ code: 'database.embedded' })
+    await mend()
+    await eventually(
+      'it answers again, where it did',
+      () => query(server, 'SELECT 1 AS one').catch((error: Error) => error.message),
+      (answer) => typeof answer !== 'string',
+    )
   })
 
   it('is let go while it is being started again', async () => {
