@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { countriesOf } from '../channels/sms/phone.ts'
 import { ACTIVITY_FIELDS, contactFields } from '../config/import-fields.ts'
+import { ownChannels } from '../config/workspace.ts'
 import type { Database } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
@@ -248,7 +249,7 @@ export function channelNames({ channels, outside }: Pick<ImportWorkspace, 'chann
  * What another system may have sent on, whether or not the workspace does: `letter` is one by post, for which there is no
  * channel here. `log` is missing, for it reaches nobody.
  */
-const CHANNELS = ['email', 'sms', 'push', 'callback', 'inapp', 'webhook', 'letter']
+const CHANNELS = [...Object.keys(ownChannels.shape).filter((name) => name !== 'log'), 'letter']
 
 function asOfOf(file: string, now: Date, given: Date | undefined): Date {
   if (given) return given

@@ -32,8 +32,8 @@ export function dealingText(entry: Dealing, speech: Speech): string {
     case 'consent': {
       const given = entry.decision === 'given'
       return en
-        ? `${given ? 'Agreed to' : 'Took back the consent to'} ${entry.channel} (${entry.source}).`
-        : `${given ? '同意接收' : '撤回同意'} ${entry.channel}（${entry.source}）。`
+        ? `${given ? 'Agreed to' : 'Took back the consent to'} ${speech.channel(entry.channel)} (${entry.source}).`
+        : `${given ? '同意接收' : '撤回同意'}${speech.channel(entry.channel)}（${entry.source}）。`
     }
     case 'shown':
       return en

@@ -274,7 +274,7 @@ function costRows(data: OverviewData, speech: Speech, paint: Painter, width: num
   if (cost.total === 0 && seeds.cost === 0) return [`  ${speech.word('nothing')}`]
   const rows = cost.lines.map((line) => [
     `${line.tier} › ${line.step}`,
-    line.channel ?? '',
+    line.channel === null ? '' : speech.channel(line.channel),
     speech.word(line.kind),
     speech.money(line.amount),
   ])

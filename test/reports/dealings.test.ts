@@ -93,13 +93,22 @@ beforeAll(async () => {
   )
 })
 
-async function told(locale: string, now = day(13)): Promise<string[]> {
+async function told(
+  locale: string,
+  now = day(13),
+  channels: ReadonlyMap<string, string> = new Map(),
+): Promise<string[]> {
   const { entries } = await readTimeline(database, { externalId: 'u1', now })
-  const speech = speechOf({ locale, currency: 'CNY', timezone: 'UTC' })
+  const speech = speechOf({ locale, currency: 'CNY', timezone: 'UTC', channels })
   return entries.filter(({ kind }) => kind !== 'imported').map((entry) => entryText(entry, speech))
 }
 
 describe('the story of a contact', () => {
+  it('calls a channel by the title it was given, also where somebody agreed to it', async () => {
+    expect(await told('en', day(13), new Map([['sms', 'Texts']]))).toContain('Agreed to Texts (checkout).')
+    expect(await told('zh-CN')).toContain('同意接收短信（checkout）。')
+  })
+
   it('has promises, calls and wishes where they happened; codes masked, what was said in a call said once', async () => {
     expect(await told('en')).toEqual([
       'Agreed to sms (checkout).',
