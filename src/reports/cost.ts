@@ -19,7 +19,7 @@ import { orderTiers } from './people-sql.ts'
 import type { CampaignQuestion } from './question.ts'
 import { readRepeats, repeatedHeads } from './repeats.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
-import { drawnOf, effectWithin, strataOf } from './strata.ts'
+import { drawnOf, effectWithin, groupBy, joinTierShares, strataOf } from './strata.ts'
 
 // What it cost, what one won back by us costs, and what the cost earned.
 
@@ -99,6 +99,7 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
   const stages = await rows<{
     tier: string
     arm: string
+    shares: string
     n: number
     recalls: number
     cost: number
@@ -115,13 +116,15 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
   }>(
     session,
     sql`
-      SELECT tier, arm, sum(assigned)::bigint AS n, sum(recalled)::bigint AS recalls,
-        sum(spend + liability + labour)::float8 AS cost, sum(cost_squares)::float8 AS "costSquares",
-        sum(cost_recalls)::float8 AS products, sum(spend + liability)::float8 AS unpaid,
-        sum(unpaid_squares)::float8 AS "unpaidSquares", sum(unpaid_recalls)::float8 AS "unpaidProducts",
-        sum(buyers)::bigint AS buyers, sum(margin)::float8 AS margin, sum(margin_squares)::float8 AS "marginSquares",
-        sum(margin_costs)::float8 AS "marginCosts", sum(margin_unpaid)::float8 AS "marginUnpaid"
-      FROM report_stages WHERE ${inRange(question)} AND final_at <= ${question.now} GROUP BY tier, arm`,
+      SELECT s.tier, s.arm, k.shares, sum(s.assigned)::bigint AS n, sum(s.recalled)::bigint AS recalls,
+        sum(s.spend + s.liability + s.labour)::float8 AS cost, sum(s.cost_squares)::float8 AS "costSquares",
+        sum(s.cost_recalls)::float8 AS products, sum(s.spend + s.liability)::float8 AS unpaid,
+        sum(s.unpaid_squares)::float8 AS "unpaidSquares", sum(s.unpaid_recalls)::float8 AS "unpaidProducts",
+        sum(s.buyers)::bigint AS buyers, sum(s.margin)::float8 AS margin, sum(s.margin_squares)::float8 AS "marginSquares",
+        sum(s.margin_costs)::float8 AS "marginCosts", sum(s.margin_unpaid)::float8 AS "marginUnpaid"
+      FROM report_stages s ${joinTierShares(question.split)}
+      WHERE ${inRange(question, 's')} AND s.final_at <= ${question.now}
+      GROUP BY s.tier, s.arm, k.shares ORDER BY min(s.day)`,
   )
   const earned = await readEarned(session, question)
   const repeats = await readRepeats(session, question)
@@ -160,8 +163,8 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
       (labour) => drawnOf(strata, (cells, arm) => roiMoments(cells, arm, labour)),
     )
   }
-  const ofStage = (tier: string, arm: 'treated' | 'holdout', labour: boolean): CostMoments => {
-    const row = stages.find((each) => each.tier === tier && each.arm === arm)
+  type Stage = (typeof stages)[number]
+  const ofStage = (row: Stage | undefined, labour: boolean): CostMoments => {
     if (!row) return { n: 0, cost: 0, recalls: 0, costSquares: 0, products: 0 }
     return labour
       ? row
@@ -173,9 +176,8 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
           products: row.unpaidProducts,
         }
   }
-  const roiOfStage = (tier: string, arm: 'treated' | 'holdout', labour: boolean): RoiMoments => {
-    const { n, cost, costSquares } = ofStage(tier, arm, labour)
-    const row = stages.find((each) => each.tier === tier && each.arm === arm)
+  const roiOfStage = (row: Stage | undefined, labour: boolean): RoiMoments => {
+    const { n, cost, costSquares } = ofStage(row, labour)
     const { buyers = 0, margin = 0, marginSquares = 0, marginCosts = 0, marginUnpaid = 0 } = row ?? {}
     return {
       n,
@@ -187,16 +189,18 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
       products: labour ? marginCosts : marginUnpaid,
     }
   }
-  /** Of a tier's own draw. */
+  /** Of a tier's own draw, each share it held out within itself. */
   const priceOfStage = (tier: string) => {
-    const sides = <Of>(of: (arm: 'treated' | 'holdout') => Of) => [
-      { treated: of('treated'), heldOut: of('holdout') },
-    ]
+    const strata = groupBy(
+      stages.filter((row) => row.tier === tier),
+      ({ shares }) => shares,
+    )
+    const armOf = (own: readonly Stage[], wanted: string) => own.find(({ arm }) => arm === wanted)
     return priceOf(
       tier,
       { unit: 'stage', tier },
-      (labour) => sides((arm) => ofStage(tier, arm, labour)),
-      (labour) => sides((arm) => roiOfStage(tier, arm, labour)),
+      (labour) => drawnOf(strata, (own, arm) => ofStage(armOf(own, arm), labour)),
+      (labour) => drawnOf(strata, (own, arm) => roiOfStage(armOf(own, arm), labour)),
     )
   }
   const split = checkSplit(people, question.split)

@@ -126,6 +126,8 @@ export function upliftOf({ difference, heldOut }: Effect): number | undefined {
 export interface Split {
   readonly holdout: number
   readonly control: number
+  /** What tiers hold out of the treated, drawn on entering them. */
+  readonly tiers?: ReadonlyMap<string, number> | undefined
 }
 
 /** The same for every version, or by version. */

@@ -11,6 +11,7 @@ import { stratifiedNewcombe, stratifiedRate, stratifiedTest } from '../statistic
 import { wilson } from '../statistics/wilson.ts'
 import { type Annotation, readAnnotations } from './annotations.ts'
 import {
+  addCounts,
   type Counts,
   checkSplit,
   type Effect,
@@ -38,7 +39,7 @@ import { orderTiers } from './people-sql.ts'
 import type { CampaignQuestion } from './question.ts'
 import { type RepeatCell, readRepeats, recallsByPerson, repeatedHeads } from './repeats.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
-import { drawnOf, effectWithin, groupBy, strataByDay, strataOf } from './strata.ts'
+import { drawnOf, effectWithin, groupBy, joinTierShares, strataByDay, strataOf } from './strata.ts'
 import { type ComparedStep, readVariants } from './variants.ts'
 
 // Won back by us, as figures (lift-text.ts puts them into words): overall, in each cell of tier × segment, by day since the
@@ -277,33 +278,28 @@ function sequenceOf(days: readonly DayCell[], split: Splits): LiftData['sequence
 
 async function readOwnDraws(
   session: Session,
-  range: Range,
+  range: CampaignQuestion,
   tiers: readonly string[],
 ): Promise<LiftData['ownDraws']> {
-  const found = await rows<{
-    tier: string
-    arm: string
-    assigned: number
-    contaminated: number
-    matured: number
-    recalled: number
-  }>(
+  const found = await rows<Counts & { tier: string; arm: string; shares: string }>(
     session,
     sql`
-    SELECT tier, arm, sum(assigned)::bigint AS assigned, sum(contaminated)::bigint AS contaminated,
-      coalesce(sum(assigned) FILTER (WHERE final_at <= ${range.now}), 0)::bigint AS matured,
-      coalesce(sum(recalled) FILTER (WHERE final_at <= ${range.now}), 0)::bigint AS recalled
-    FROM report_stages WHERE ${inRange(range)} GROUP BY tier, arm`,
+    SELECT s.tier, s.arm, k.shares, sum(s.assigned)::bigint AS assigned, sum(s.contaminated)::bigint AS contaminated,
+      coalesce(sum(s.assigned) FILTER (WHERE s.final_at <= ${range.now}), 0)::bigint AS matured,
+      coalesce(sum(s.recalled) FILTER (WHERE s.final_at <= ${range.now}), 0)::bigint AS recalled
+    FROM report_stages s ${joinTierShares(range.split)}
+    WHERE ${inRange(range, 's')} GROUP BY s.tier, s.arm, k.shares ORDER BY min(s.day)`,
   )
-  const none = { assigned: 0, contaminated: 0, matured: 0, recalled: 0 }
   const effects = tiers
     .filter((tier) => found.some((row) => row.tier === tier))
     .map((tier) => {
-      const arm = (name: string) => found.find((row) => row.tier === tier && row.arm === name) ?? none
-      const drawn = { treated: arm('treated'), heldOut: arm('holdout') }
-      const effect = effectOfStrata([drawn])
-      const test = stratifiedTest([groupsOf(drawn)])
-      return { tier, effect, p: test.kind === 'tested' ? test.p : undefined }
+      const strata = groupBy(
+        found.filter((row) => row.tier === tier),
+        ({ shares }) => shares,
+      )
+      const drawn = drawnOf(strata, (own, arm) => addCounts(own.filter((row) => row.arm === arm)))
+      const test = stratifiedTest(drawn.map(groupsOf))
+      return { tier, effect: effectOfStrata(drawn), p: test.kind === 'tested' ? test.p : undefined }
     })
   const adjusted = holm(effects.map(({ p }) => p ?? 1))
   return effects.map(({ tier, effect, p }, at) => ({

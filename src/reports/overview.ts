@@ -12,7 +12,7 @@ import {
   costPerIncremental,
   costPerRecall,
   type Effect,
-  effectOf,
+  effectOfStrata,
   figuresOf,
   isCompared,
   type SplitCheck,
@@ -42,7 +42,7 @@ import {
 import { effectOfProgramme } from './programme.ts'
 import { type Reconciliation, reconcile } from './reconciliation.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
-import { effectWithin, strataOf } from './strata.ts'
+import { drawnOf, effectWithin, groupBy, strataOf, tierShareOf } from './strata.ts'
 
 export interface OverviewQuestion extends Cohort {
   /** What the arms were drawn with: the same for every version, or by version. */
@@ -168,9 +168,12 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
       ),
     ),
     ownDraws: inOrder(new Set(stages.map((cell) => cell.tier)), tiers).map((tier) => {
-      const arm = (name: 'treated' | 'holdout') =>
-        addCounts(stages.filter((cell) => cell.tier === tier && cell.arm === name))
-      return { tier, ...effectOf(arm('treated'), arm('holdout')) }
+      const strata = groupBy(
+        stages.filter((cell) => cell.tier === tier),
+        ({ version }) => tierShareOf(question.split, version, tier),
+      )
+      const drawn = drawnOf(strata, (own, arm) => addCounts(own.filter((cell) => cell.arm === arm)))
+      return { tier, ...effectOfStrata(drawn) }
     }),
     programme: effectOfProgramme(programme),
     natural: natural.kind === 'estimate' ? natural : notEnough('nobody_held_out'),

@@ -55,6 +55,7 @@ export async function orderTiers(session: Session, campaign: string): Promise<st
 }
 
 export interface StageCell {
+  version: number
   tier: string
   arm: 'treated' | 'holdout'
   assigned: number
@@ -64,7 +65,7 @@ export interface StageCell {
 }
 
 /**
- * The tiers that drew on entering: by tier × the tier's own arm, with the tier's own window from entering it, as long
+ * The tiers that drew on entering: by version × tier × the tier's own arm, with the tier's own window from entering it, as long
  * as the campaign's. That window ends after the episode's, so the goal's events are looked up in `activity` too; the
  * recorded recall keeps counting where activity has been erased.
  */
@@ -72,7 +73,7 @@ export async function countOwnDraws(session: Session, cohort: Cohort, goals: Goa
   return await rows<StageCell>(
     session,
     sql`
-    SELECT t.tier, s.arm, count(*) AS assigned,
+    SELECT e.version, t.tier, s.arm, count(*) AS assigned,
       count(*) FILTER (WHERE e.contaminated) AS contaminated,
       count(*) FILTER (WHERE w.ends_at <= ${cohort.now}) AS matured,
       count(*) FILTER (WHERE came.back) AS recalled
@@ -93,7 +94,7 @@ export async function countOwnDraws(session: Session, cohort: Cohort, goals: Goa
     ) came
     WHERE s.drawn AND e.arm = 'treated' AND e.campaign = ${cohort.campaign}
       AND s.entered_at <= ${cohort.now} AND ${within(sql`e.assigned_at`, cohort)}
-    GROUP BY t.tier, s.arm`,
+    GROUP BY e.version, t.tier, s.arm ORDER BY e.version`,
   )
 }
 

@@ -1,4 +1,13 @@
-import { type Arm, type Counts, type Effect, effectOfStrata, type Splits, splitOf } from './effect.ts'
+import { type SQL, sql } from 'drizzle-orm'
+import {
+  type Arm,
+  type Counts,
+  type Effect,
+  effectOfStrata,
+  type Split,
+  type Splits,
+  splitOf,
+} from './effect.ts'
 
 // Where the share held out was changed on the way: cells by the share that their version drew with, which are compared each
 // within itself. How many are kept out as control changes nothing between the treated and the held out, so it makes no stratum.
@@ -6,6 +15,28 @@ import { type Arm, type Counts, type Effect, effectOfStrata, type Splits, splitO
 /** A version whose split is not known is one of its own: within a version, nothing was changed. */
 function shareOf(split: Splits, version: number): string {
   return String(splitOf(split, version)?.holdout ?? `version ${version}`)
+}
+
+/** What a version's own draw of a tier held out; one for all whose share is not known. */
+export function tierShareOf(split: Splits, version: number, tier: string): string {
+  return String(splitOf(split, version)?.tiers?.get(tier) ?? '')
+}
+
+/**
+ * Joins `k.shares` to rows of `report_stages s`, which are known by day and not by version: what the tier's own draw held out of
+ * those taken in on that day, by any version of it. As {@link strataByDay}.
+ */
+export function joinTierShares(split: ReadonlyMap<number, Split>): SQL {
+  const known = [...split].flatMap(([version, { tiers = new Map<string, number>() }]) =>
+    [...tiers].map(([tier, share]) => ({ version, tier, share })),
+  )
+  return sql`CROSS JOIN LATERAL (
+      SELECT coalesce(string_agg(DISTINCT t.share::text, ' ' ORDER BY t.share::text), '') AS shares
+      FROM report_people p JOIN unnest(${sql.param(known.map(({ version }) => version))}::int[],
+        ${sql.param(known.map(({ tier }) => tier))}::text[], ${sql.param(known.map(({ share }) => share))}::float8[])
+        AS t(version, tier, share) ON t.version = p.version AND t.tier = s.tier
+      WHERE p.campaign = s.campaign AND p.day = s.day
+    ) k`
 }
 
 /** Cells by the share held out, the oldest version's first. */

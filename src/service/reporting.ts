@@ -83,7 +83,8 @@ export async function campaignTerms(
   const newest = texts.at(-1)
   for (const { version, definition, control } of texts) {
     const { holdout, tiers = [] } = definition
-    if (holdout !== undefined) split.set(version, { holdout, control })
+    const drawing = new Map(tiers.map((tier) => [tier.name, tier.holdout]))
+    if (holdout !== undefined) split.set(version, { holdout, control, tiers: drawing })
     variants.set(version, new Map(tiers.flatMap(({ steps }) => steps.flatMap(sharesOf))))
   }
   const { value, limits, offers } = newest?.definition ?? {}

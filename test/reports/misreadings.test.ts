@@ -193,6 +193,55 @@ describe('a share held out that was changed on the way', () => {
     })
   })
 
+  it('of a tier’s own draw is compared each within itself, too, and what the tier costs', async () => {
+    const draw = async (
+      version: number,
+      at: Date,
+      groups: { treated: number; holdout: number; rate: number },
+    ) => {
+      for (const arm of ['treated', 'holdout'] as const) {
+        const count = groups[arm]
+        const drawn = await history.assign({
+          arm: 'treated',
+          version,
+          count,
+          recalled: count * groups.rate,
+          at,
+        })
+        const ids = sql.param(drawn.map(({ episodeId }) => episodeId))
+        await execute(
+          database,
+          sql`UPDATE stages SET drawn = true, arm = ${arm} WHERE episode_id = ANY(${ids}::bigint[])`,
+        )
+      }
+    }
+    await draw(1, day(0), { treated: 900, holdout: 100, rate: 0.5 })
+    await draw(2, day(50), { treated: 500, holdout: 500, rate: 0.1 })
+    await rollUp(database, NOW, RULES)
+    const drawn = new Map(
+      [0.1, 0.5].map((share, at) => [
+        at + 1,
+        { holdout: 0, control: 0, tiers: new Map([['coupon', share]]) },
+      ]),
+    )
+    const effect = {
+      treated: { matured: 1400, recalled: 500 },
+      heldOut: { matured: 600, recalled: 100, rate: { value: expect.closeTo(500 / 1400, 12) } },
+      difference: { value: expect.closeTo(0, 12) },
+    }
+    const { ownDraws } = await readLift(database, question({ split: drawn }))
+    expect(ownDraws).toMatchObject([{ tier: 'coupon', adjusted: 1, ...effect }])
+    const asked = {
+      campaign: 'graded',
+      now: NOW,
+      split: drawn,
+      goals: new Map([1, 2].map((of) => [of, 'session'])),
+    }
+    expect((await readReport(database, asked)).ownDraws).toMatchObject([{ tier: 'coupon', ...effect }])
+    const cost = await readCost(database, question({ split: drawn, recallValue: 1e6 }))
+    expect(cost.prices.at(-1)).toMatchObject({ name: 'coupon', benefit: { value: expect.closeTo(0, 3) } })
+  })
+
   it('says of whom nobody was held out beside that they are compared with nobody', async () => {
     const none = new Map([
       [1, { holdout: 0.5, control: 0 }],
