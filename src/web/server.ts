@@ -96,10 +96,17 @@ export function composeWeb(dependencies: WebDependencies): Hono {
     if (error instanceof HTTPException) {
       return error.res ? error.getResponse() : refuse(c, error.status, 'refused', error.message)
     }
+    // Whoever hangs up in the middle of their request is no failure of ours, and nobody reads the answer.
+    if (isHangUp(error)) return refuse(c, 400, 'aborted', 'the request ended before it was whole')
     onError(`${c.req.method} ${c.req.path} (request ${c.get('requestId')})`, error)
     return refuse(c, 500, 'failed', 'something failed on our side; the request can be sent again')
   })
   return app
+}
+
+/** What Node says of a request whose sender went away before its body had come. */
+function isHangUp(error: Error): boolean {
+  return error.message === 'aborted' && 'code' in error && error.code === 'ECONNRESET'
 }
 
 /** A server that listens. */

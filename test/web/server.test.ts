@@ -58,6 +58,30 @@ test('is alive, and ready while its database answers and it has not been asked t
   expect(await answer.json()).toMatchObject({ error: 'draining' })
 })
 
+test('tells nobody of a sender who hangs up in the middle of a request, and serves on', async () => {
+  const heard: string[] = []
+  const server = await startWeb(
+    { runtime: shop.runtime, onError: (where, error) => heard.push(`${where}: ${String(error)}`) },
+    { host: '127.0.0.1', port: 0 },
+  )
+  servers.push(server)
+  const { port } = new URL(server.address)
+  for (const [path, head] of [
+    ['/sign-in', 'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 400'],
+    ['/v1/bounces', 'Transfer-Encoding: chunked'],
+  ]) {
+    const socket = connect(Number(port), '127.0.0.1')
+    await once(socket, 'connect')
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: shop\r\nExpect: 100-continue\r\n${head}\r\n\r\n`)
+    // It reads: what is left of the body is waited for.
+    await once(socket, 'data')
+    socket.resetAndDestroy()
+    await once(socket, 'close')
+  }
+  await server.close()
+  expect(heard).toEqual([])
+})
+
 test('not ready without its database, and alive nevertheless', async () => {
   const gone = await openShop({
     database: await freshDatabase({ max: 1 }),
