@@ -193,6 +193,36 @@ describe('a share held out that was changed on the way', () => {
     })
   })
 
+  it('reaches what came after, too, and the figure by person where somebody lapsed in both seasons', async () => {
+    const first = await history.assign({ arm: 'treated', version: 1, count: 900, recalled: 450 })
+    const others = await history.assign({ arm: 'holdout', version: 1, count: 100, recalled: 50 })
+    const again = (of: typeof first, count: number) => ({
+      ...{ version: 2, count, recalled: count / 10, at: day(50), episodeNo: 2 },
+      persons: of.slice(0, count).map(({ personId }) => personId),
+    })
+    await history.assign({ arm: 'treated', ...again(first, 400) })
+    await history.assign({ arm: 'holdout', ...again([...first.slice(400), ...others], 400) })
+    await execute(
+      database,
+      sql`INSERT INTO activity (contact_id, occurred_at, key, type, received_at)
+          SELECT e.contact_id, e.assigned_at + interval '5 days', e.episode_id, 'session', e.assigned_at
+          FROM episodes e JOIN recalls r USING (contact_id, episode_id)`,
+    )
+    await rollUp(database, NOW, RULES)
+    const natural = (900 * 0.5 + 400 * 0.1) / 1300
+    const { stayed } = await readMonday(database, question({ split }))
+    expect(stayed.find(({ name }) => name === 'active7')).toMatchObject({
+      treated: { count: 490, of: 1300, rate: expect.closeTo(natural, 12) },
+      heldOut: { count: 90, of: 500, rate: expect.closeTo(natural, 12) },
+      difference: { value: expect.closeTo(0, 12) },
+    })
+    const { clustered, overall } = await readLift(database, question({ split }))
+    if (clustered?.kind !== 'estimate' || overall.difference.kind !== 'estimate')
+      throw new Error('an estimate')
+    expect(clustered.value).toBe(overall.difference.value)
+    expect(clustered.high).toBeGreaterThanOrEqual(overall.difference.high)
+  })
+
   it('of a tier’s own draw is compared each within itself, too, and what the tier costs', async () => {
     const draw = async (
       version: number,
