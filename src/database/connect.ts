@@ -53,7 +53,7 @@ const CONNECT_PATIENCE = 30_000
 const KEEP_ALIVE = 30_000
 
 /**
- * Opens a pool on `url` whose connections have search_path = `schema` and timezone = UTC.
+ * Opens a pool on `url` whose connections have search_path = `schema`, timezone = UTC and no just-in-time compilation.
  * Nothing is contacted yet: see {@link assertServer}.
  * @param options.patience milliseconds in which a connection must stand; waiting for a free one is not limited
  * @throws WinbackError `database.schema` for a name that is not a plain lower-case identifier
@@ -74,7 +74,9 @@ export function connect(
     keepAliveInitialDelayMillis: KEEP_ALIVE,
     connectionString: url,
     max: options.max ?? 10,
-    options: `-c search_path=${schema} -c timezone=UTC`,
+    // Of a statement with hundreds of expressions, such as those that count reports, a server that compiles them is seconds
+    // over what then runs for milliseconds: 19 s a day counted instead of 0.3.
+    options: `-c search_path=${schema} -c timezone=UTC -c jit=off`,
     application_name: options.applicationName ?? 'winback',
     types: parsers,
   })

@@ -66,3 +66,7 @@ it.skipIf(process.platform !== 'linux')('asks a silent server whether it is stil
       ?.split(':')[0]
   await eventually('its timer', timerOf, (timer) => timer === '02')
 })
+
+it('has no statement compiled just in time: those that count reports took sixty times as long', async () => {
+  expect(await rows(await freshDatabase(), sql`SHOW jit`)).toEqual([{ jit: 'off' }])
+})
