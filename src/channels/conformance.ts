@@ -279,8 +279,11 @@ export function describeChannel<Settings, Address, Content>(
     it('reads what its provider reports, and refuses what anybody could have written', () =>
       withChannel(async ({ channel, report, unsigned }) => {
         const stranger = {
-          ...{ url: `https://shop.example/v1/receipts/${module.name}`, provider: undefined },
-          ...{ headers: {}, body: new Uint8Array(), now: new Date() },
+          url: `https://shop.example/v1/receipts/${module.name}`,
+          provider: undefined,
+          headers: {},
+          body: new Uint8Array(),
+          now: new Date(),
         }
         const greeted = await channel.greet?.(stranger)
         assert(!greeted || greeted.outcome === 'refused', 'whoever asks without a word of ours is greeted')

@@ -171,10 +171,8 @@ function judgeCells(cells: readonly PeopleCell[], split: Splits, verdict: Verdic
     const drawn = drawnOf(strataOf(own, split), countsOf)
     const strata = drawn.map(groupsOf)
     const test = stratifiedTest(strata)
-    return {
-      ...{ tier, segment, strata, effect: effectOfStrata(drawn) },
-      p: test.kind === 'tested' ? test.p : undefined,
-    }
+    const p = test.kind === 'tested' ? test.p : undefined
+    return { tier, segment, strata, effect: effectOfStrata(drawn), p }
   })
   const tested = found.filter(({ p }) => p !== undefined)
   const adjusted = benjaminiHochberg(tested.map(({ p = 1 }) => p))

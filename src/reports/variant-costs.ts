@@ -85,7 +85,9 @@ function ratioOf(
   pairs: PairProducts | undefined,
 ): RatioMoments {
   return {
-    ...{ persons: n, y: cost, x: recalls },
+    persons: n,
+    y: cost,
+    x: recalls,
     yy: costSquares + (pairs?.xx ?? 0),
     xx: recalls + (pairs?.yy ?? 0),
     xy: products + (pairs?.xy ?? 0),

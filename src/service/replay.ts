@@ -50,7 +50,10 @@ export interface ReplayResult {
  */
 export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Replay): Promise<ReplayResult> {
   const tally = {
-    ...{ runs: 0, refused: 0, refusal: null as string | null, batches: 0 },
+    runs: 0,
+    refused: 0,
+    refusal: null as string | null,
+    batches: 0,
     settled: {} as Record<string, number>,
   }
   const grid = (time: Date) => new Date(Math.ceil(time.getTime() / (plan.step * 1000)) * plan.step * 1000)

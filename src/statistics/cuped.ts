@@ -77,8 +77,12 @@ export function stratifiedCuped(
 }
 
 const NOBODY: PairedMoments = {
-  ...{ n: 0, sum: 0, sumOfSquares: 0 },
-  ...{ covariateSum: 0, covariateSumOfSquares: 0, productSum: 0 },
+  n: 0,
+  sum: 0,
+  sumOfSquares: 0,
+  covariateSum: 0,
+  covariateSumOfSquares: 0,
+  productSum: 0,
 }
 
 /** The slope of y on x within arms, over any number of them; 0 where x does not vary. */
