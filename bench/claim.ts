@@ -1,4 +1,4 @@
-import type { Engine } from '../src/touchpoints/queue.ts'
+import type { Engine } from '../src/touchpoints/engine.ts'
 import { startChild } from './child.ts'
 import { overEngines } from './mail.ts'
 import type { Bench, Finding } from './measure.ts'

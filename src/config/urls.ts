@@ -10,7 +10,7 @@ export const postgresUrl = z
     'expected a PostgreSQL url such as postgres://winback@db.example:5432/winback',
   )
 
-/** Of a Redis or Valkey, of a Cluster's nodes or of Sentinels (see redisConnection of touchpoints/queue.ts). */
+/** Of a Redis or Valkey, of a Cluster's nodes or of Sentinels (see redisConnection of touchpoints/engine.ts). */
 export const redisUrl = z
   .string()
   .refine(

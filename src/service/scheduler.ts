@@ -1,6 +1,4 @@
-import cron from 'node-cron'
 import { countriesOf } from '../channels/sms/phone.ts'
-import { systemClock } from '../clock.ts'
 import { pruneIngest } from '../contacts/live.ts'
 import { compareNumbers } from '../contacts/whole-numbers.ts'
 import { transaction } from '../database/connect.ts'
@@ -9,10 +7,13 @@ import { bookEarlyCosts } from '../outcomes/costs.ts'
 import { askProviders, createInquiries, settleByEvents } from '../outcomes/doubts.ts'
 import { watchCampaigns, watchChannels } from '../touchpoints/breakers.ts'
 import { dispatchDue } from '../touchpoints/dispatch.ts'
-import { type Engine, type JobQueue, jobOf, openQueue } from '../touchpoints/queue.ts'
+import type { Engine } from '../touchpoints/engine.ts'
+import { jobOf } from '../touchpoints/jobs.ts'
+import { type JobQueue, openQueue } from '../touchpoints/queue.ts'
 import { sweep } from '../touchpoints/sweep.ts'
 import { sendDueDigest } from './digest.ts'
 import { type Loop, startLoop } from './loop.ts'
+import { startMinutes } from './minutes.ts'
 import { refreshReports } from './reporting.ts'
 import type { Runtime } from './runtime.ts'
 import type { Service, ServiceEvents } from './service.ts'
@@ -65,7 +66,7 @@ export async function startScheduler(
     start('sweep', createSweeper(runtime, events, pace)),
     start('signals', () => freshen(runtime, pace)),
     start('breakers', () => watch(runtime, events, pace)),
-    startMinutes(runtime, events, pace, text),
+    startSchedules(runtime, events, pace, text),
   ]
   return {
     close: async () => {
@@ -77,19 +78,18 @@ export async function startScheduler(
   }
 }
 
-/** Every minute, and now: what the schedules of campaigns and of syncs ask for. */
-function startMinutes(
+/** What the schedules of campaigns and of syncs ask for. */
+function startSchedules(
   runtime: Runtime,
   events: ServiceEvents,
   pace: Pace,
   text: WorkspaceText | undefined,
 ): Loop {
+  const onError = (error: unknown) => events.onError('schedule', error)
   // One after another: a run that outlasts the minute is not joined by a second one.
   let running = Promise.resolve()
   const run = () => {
-    running = running.then(() =>
-      runDue(runtime, events.onRun).catch((error: unknown) => events.onError('schedule', error)),
-    )
+    running = running.then(() => runDue(runtime, events.onRun).catch(onError))
     return running
   }
   // Beside the runs: a first sync of everything must not keep campaigns waiting.
@@ -103,32 +103,13 @@ function startMinutes(
         syncing = undefined
       })
   }
-  const tick = () => {
+  const minutes = startMinutes(onError, pace.idle, () => {
     sync()
     return run()
-  }
-  const schedule = () => cron.schedule('* * * * *', tick, { noOverlap: true })
-  let minutes = schedule()
-  void tick()
-  // The next minute of a clock that was put back by hours would be waited for until it has come that far again.
-  let seen = systemClock.now()
-  const watch = startLoop(
-    (error) => events.onError('schedule', error),
-    pace.idle,
-    async () => {
-      const now = systemClock.now()
-      if (now < seen) {
-        await minutes.destroy()
-        minutes = schedule()
-      }
-      seen = now
-      return pace.idle
-    },
-  )
+  })
   return {
     stop: async () => {
-      await watch.stop()
-      await minutes.destroy()
+      await minutes.stop()
       stopping.abort()
       await Promise.all([running, syncing])
     },

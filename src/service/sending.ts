@@ -1,5 +1,7 @@
 import { processBatch } from '../touchpoints/batch.ts'
-import { batchOf, type Engine, type JobLock, startWorker } from '../touchpoints/queue.ts'
+import type { Engine } from '../touchpoints/engine.ts'
+import { type JobLock, startWorker } from '../touchpoints/job-worker.ts'
+import { batchOf } from '../touchpoints/jobs.ts'
 import type { Runtime } from './runtime.ts'
 import type { Service, ServiceEvents } from './service.ts'
 

@@ -1,17 +1,11 @@
 import { sql } from 'drizzle-orm'
-import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it } from 'vitest'
 import { execute } from '../../src/database/connect.ts'
-import {
-  batchOf,
-  type Engine,
-  type Job,
-  type JobQueue,
-  jobOf,
-  openQueue,
-  startWorker,
-} from '../../src/touchpoints/queue.ts'
+import type { Engine } from '../../src/touchpoints/engine.ts'
+import { startWorker } from '../../src/touchpoints/job-worker.ts'
+import { batchOf, type Job, jobOf } from '../../src/touchpoints/jobs.ts'
+import { type JobQueue, openQueue } from '../../src/touchpoints/queue.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { hasRedis, type RedisServer, startRedis } from '../support/redis.ts'
@@ -91,17 +85,6 @@ async function refusingRedis(): Promise<Refusing> {
   }
   return { engine: { kind: 'redis', url: server.url, prefix: '{winback}' }, allow }
 }
-
-it('names any rows in a job, in their order', () => {
-  const key = fc.record({ contactId: fc.maxSafeNat(), touchpointId: fc.maxSafeNat() })
-  fc.assert(
-    fc.property(fc.array(key), (keys) => {
-      expect(batchOf(jobOf({ stepId: 7, keys }))).toEqual({ stepId: 7, keys })
-      const rated = { stepId: 7, keys, ratedOn: '2026-03-02' }
-      expect(batchOf(jobOf(rated))).toEqual(rated)
-    }),
-  )
-})
 
 describe.each([
   { name: 'PostgreSQL', open: postgres, here: true },
