@@ -54,14 +54,18 @@ it('waits for a free connection however long, when all are at work', async () =>
 
 it.skipIf(process.platform !== 'linux')('asks a silent server whether it is still there', async () => {
   const database = await freshDatabase()
-  const [own] = await rows<{ port: number }>(database, sql`SELECT inet_client_port() AS port`)
-  // Timer 2 is that of keep-alive: of an idle connection without one it is 0.
+  const [own] = await rows<{ here: number; there: number }>(
+    database,
+    sql`SELECT inet_client_port() AS here, inet_server_port() AS there`,
+  )
+  const ended = (port = 0) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  // Timer 2 is that of keep-alive: of an idle connection without one it is 0. Other connections may have our port, too.
   const timerOf = () =>
     readFileSync('/proc/net/tcp', 'utf8')
       .split('\n')
       .map((line) => line.trim().split(/\s+/))
-      .find(([, local]) =>
-        local?.endsWith(`:${(own?.port ?? 0).toString(16).toUpperCase().padStart(4, '0')}`),
+      .find(
+        ([, local, remote]) => local?.endsWith(ended(own?.here)) && remote?.endsWith(ended(own?.there)),
       )?.[5]
       ?.split(':')[0]
   await eventually('its timer', timerOf, (timer) => timer === '02')
