@@ -57,10 +57,12 @@ export async function openProviders(population: Population, folder: string): Pro
   const vapid = createECDH('prime256v1')
   vapid.generateKeys()
   const vapidKey = vapid.getPublicKey('base64url')
+  // One in 256 begins with a zero, which Node.js leaves out; web-push wants all 32 bytes.
+  const vapidSecret = vapid.getPrivateKey('hex').padStart(64, '0')
   await mkdir(join(folder, 'secrets'), { recursive: true })
   const files = {
     ...secrets,
-    vapid: vapid.getPrivateKey('base64url'),
+    vapid: Buffer.from(vapidSecret, 'hex').toString('base64url'),
     firebase: firebase.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   }
   for (const [name, text] of Object.entries(files)) {
