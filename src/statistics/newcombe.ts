@@ -17,12 +17,17 @@ export function newcombe(treated: Group, heldOut: Group, confidence = 0.95): Est
   const second = wilson(heldOut.recalled, heldOut.assigned, confidence)
   if (first.kind === 'not_enough') return notEnough('nobody_treated')
   if (second.kind === 'not_enough') return notEnough('nobody_held_out')
+  return squareAndAdd(first, second)
+}
+
+/** The difference of two rates, from the bounds of each: Newcombe's step, whatever the bounds are. */
+export function squareAndAdd(first: Estimate, second: Estimate): Estimate {
   const value = first.value - second.value
   return {
     kind: 'estimate',
     value,
     low: value - Math.hypot(first.value - first.low, second.high - second.value),
     high: value + Math.hypot(first.high - first.value, second.value - second.low),
-    confidence,
+    confidence: first.confidence,
   }
 }

@@ -1,6 +1,6 @@
 import { type Estimate, type NotEnough, notEnough } from './estimate.ts'
 import { differenceTest } from './miettinen-nurminen.ts'
-import { type Group, newcombe } from './newcombe.ts'
+import { type Group, newcombe, squareAndAdd } from './newcombe.ts'
 import { multiplierOf, normalUpperTail } from './normal.ts'
 import { wilson, wilsonAt } from './wilson.ts'
 
@@ -73,14 +73,7 @@ export function stratifiedNewcombe(strata: readonly Stratum[], confidence = 0.95
   const second = stratifiedRate(strata, 'heldOut', confidence)
   if (first.kind === 'not_enough') return first
   if (second.kind === 'not_enough') return second
-  const value = first.value - second.value
-  return {
-    kind: 'estimate',
-    value,
-    low: value - Math.hypot(first.value - first.low, second.high - second.value),
-    high: value + Math.hypot(first.high - first.value, second.value - second.low),
-    confidence,
-  }
+  return squareAndAdd(first, second)
 }
 
 /** Two-sided p of "no difference": the score test of each stratum at its weight, the variance pooled within each. */
