@@ -24,14 +24,18 @@ export async function chartPng(chart: Chart, locale: string): Promise<Buffer> {
   return await renderPng(drawSvg(plotOption(chart, locale), CHART))
 }
 
-/** @param workspace whose digest it is, for the subject */
+/**
+ * @param workspace whose digest it is, for the subject
+ * @param told whose first sentence is the subject
+ */
 export async function composeDigest(
   workspace: string,
   sheets: readonly Sheet[],
+  told: Sheet,
   style: TextStyle,
 ): Promise<DigestMail> {
   const en = languageOf(style.locale) === 'en'
-  const subject = `${workspace}${en ? ': ' : '：'}${sheets[0]?.sentences[0]?.text ?? (en ? 'the week' : '本周')}`
+  const subject = `${workspace}${en ? ': ' : '：'}${told.sentences[0]?.text ?? (en ? 'the week' : '本周')}`
   const shown: { cid: string; chart: Chart }[] = []
   const body = sheets.map((sheet, at) => {
     const charts = sheet.charts.map((chart) => {

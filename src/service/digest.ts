@@ -4,15 +4,18 @@ import { appliedNames } from '../config/versions.ts'
 import { execute, rows } from '../database/connect.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import { composeDigest, type DigestMail } from '../reports/digest.ts'
-import { readSheet, refreshReports, styleOfWorkspace } from './reporting.ts'
+import { readProgrammeSheet, readSheet, refreshReports, styleOfWorkspace } from './reporting.ts'
 import type { Runtime } from './runtime.ts'
 import { lastTick } from './schedule.ts'
 
-// The weekly digest: Monday's page of every campaign, by e-mail.
+// The weekly digest by e-mail: what all campaigns brought together, then Monday's page of each.
 
 type Parts = Pick<Runtime, 'database' | 'workspace' | 'book' | 'clock'>
 
-/** Monday's page of the campaigns as a mail, from sums brought up to date. Undefined where no campaign was ever applied. */
+/**
+ * Monday's page of the campaigns as a mail, from sums brought up to date; where all are asked for and a control group is kept,
+ * what they brought together comes first. Undefined where no campaign was ever applied.
+ */
 export async function makeDigest(
   runtime: Parts,
   options: { readonly locale: string; readonly campaigns?: readonly string[] | undefined },
@@ -25,7 +28,14 @@ export async function makeDigest(
   for (const campaign of names) {
     sheets.push((await readSheet(runtime, 'monday', campaign, { now: clock.now() }, style)).sheet)
   }
-  return sheets.length === 0 ? undefined : await composeDigest(workspace.name, sheets, style)
+  const [first] = sheets
+  if (!first) return undefined
+  if (options.campaigns) return await composeDigest(workspace.name, sheets, first, style)
+  const { data, sheet } = await readProgrammeSheet(runtime, clock.now(), style)
+  const all = data.effect || data.share > 0 ? [sheet, ...sheets] : sheets
+  // The subject is what can be said: of all together, or of a campaign while that is not known yet.
+  const told = data.verdict.kind === 'not_yet' ? first : sheet
+  return await composeDigest(workspace.name, all, told, style)
 }
 
 /**

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
-import { type Database, rows } from '../../src/database/connect.ts'
+import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { makeDigest, sendDueDigest } from '../../src/service/digest.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -82,6 +82,34 @@ it('comes once a week to everybody, with words, tables and charts as pictures, a
     sql`SELECT state, scheduled_for AS at FROM digests`,
   )
   expect(digests).toEqual([{ state: 'sent', at: new Date('2026-03-02T08:00:00Z') }])
+})
+
+it('begins with what all campaigns brought together, where a control group is kept and all are asked for', async () => {
+  const runtime = { ...shop.runtime, workspace: { ...shop.runtime.workspace, control: 0.1 } }
+  const early = await makeDigest(runtime, { locale: 'en' })
+  // While that is not known yet, the subject is what a campaign brought.
+  expect(early?.subject).toMatch(/^Shop: Of those taken in/)
+  expect(early?.text).toMatch(/^All campaigns together/)
+  const history = await writeHistory(database, 'graded', {})
+  await execute(
+    database,
+    sql`UPDATE campaign_versions SET workspace = jsonb_set(workspace, '{control}', '0.1')`,
+  )
+  await execute(database, sql`DELETE FROM report_days`)
+  await history.assign({
+    arm: 'control',
+    count: 200,
+    recalled: 20,
+    at: day(4),
+    tier: 'coupon',
+    settle: false,
+  })
+  const { subject, html, text } = (await makeDigest(runtime, { locale: 'en' })) ?? {}
+  expect(subject).toMatch(/^Shop: All campaigns together won back/)
+  expect(text).toMatch(/^All campaigns together/)
+  expect(html).toContain('All campaigns together, by first lapse')
+  const one = await makeDigest(runtime, { locale: 'en', campaigns: ['graded'] })
+  expect(one?.text).not.toContain('All campaigns together')
 })
 
 it('keeps what a refusing server said, and does not send it again', async () => {

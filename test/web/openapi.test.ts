@@ -194,6 +194,10 @@ describe('what is really answered is what is described', () => {
 
   it('reports, the service, what comes back, and what is held of somebody until they are erased', async () => {
     await ask('GET /v1/reports', '/v1/reports')
+    expect((await ask('GET /v1/reports/programme', '/v1/reports/programme')).status).toBe(200)
+    expect((await ask('GET /v1/reports/programme', '/v1/reports/programme?campaign=calling')).status).toBe(
+      400,
+    )
     expect((await ask('GET /v1/reports/{name}', '/v1/reports/funnel?campaign=calling')).status).toBe(200)
     expect((await ask('GET /v1/reports/{name}', '/v1/reports/funnel?campaign=no')).status).toBe(404)
     await ask('GET /v1/reports/{name}/charts/{chart}', '/v1/reports/lift/charts/none?campaign=calling')

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { type Database, execute } from '../../src/database/connect.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
+import { createApiKey } from '../../src/web/api-keys.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
 import { freshDatabase } from '../support/database.ts'
 import { day, writeHistory } from '../support/episodes.ts'
@@ -87,4 +88,17 @@ it('stands at the head of the first page and in a CSV, in both languages; withou
   expect(csv).toMatch(/\r\nnever contacted \(control\),100,100,20,0\.2,/)
   expect(csv).toMatch(/\r\nwon back by us,,,24[23][.0-9]*,0\.2[67]/)
   expect((await fetch(`${server.address}/programme.csv`, { redirect: 'manual' })).status).not.toBe(200)
+  // Programs get the same.
+  const key = await createApiKey(database, { name: 'bi', scopes: ['read'], now: day(60), by: 'test' })
+  const ask = async (query: string) =>
+    await fetch(`${server.address}/v1/reports/programme${query}`, {
+      headers: { Authorization: `Bearer ${key.text}` },
+    })
+  const told = (await (await ask('?locale=zh-CN')).json()) as {
+    data: { verdict: unknown }
+    sheet: { sentences: { text: string }[] }
+  }
+  expect(told.data.verdict).toEqual({ kind: 'won_back' })
+  expect(told.sheet.sentences[0]?.text).toContain('全部活动合计多召回 243 人')
+  expect(await (await ask('?format=csv')).text()).toBe(csv)
 })

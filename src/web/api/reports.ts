@@ -6,7 +6,7 @@ import { chartPng } from '../../reports/digest.ts'
 import type { TextStyle } from '../../reports/report.ts'
 import { type SheetName, sheetReports } from '../../reports/reports.ts'
 import { csvOf, type Sheet } from '../../reports/sheet.ts'
-import { readSheet, styleOfWorkspace } from '../../service/reporting.ts'
+import { readProgrammeSheet, readSheet, styleOfWorkspace } from '../../service/reporting.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { RefusedError } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
@@ -14,23 +14,47 @@ import { requireScope } from '../authorise.ts'
 
 const day = z.iso.date().transform((text) => new Date(`${text}T00:00:00Z`))
 
+/** How what all campaigns brought together may be asked for. */
+export const programmeQuery = z.strictObject({
+  locale: z.enum(['en', 'zh-CN']).prefault('en'),
+  format: z.enum(['json', 'csv']).prefault('json'),
+})
+
 /** What a report may be asked with. `from` and `to`: UTC days of the assignment, [from, to). */
-export const reportQuery = z.strictObject({
+export const reportQuery = programmeQuery.extend({
   campaign: z.string().min(1),
   from: day.optional(),
   to: day.optional(),
-  locale: z.enum(['en', 'zh-CN']).prefault('en'),
-  format: z.enum(['json', 'csv']).prefault('json'),
   /** One table alone, with `format=csv`. */
   table: z.string().optional(),
 })
+
+/** The one report that is of no campaign alone. */
+const PROGRAMME = {
+  name: 'programme',
+  title: {
+    en: 'All campaigns together, against the control group',
+    'zh-CN': '全部活动合计，与全局对照组相比',
+  },
+}
 
 /** Reports as figures and as words, for dashboards: JSON, CSV, and each chart as a picture. As counted last. */
 export function reportsApi({ runtime, keys }: { runtime: Runtime; keys: KeyRing }): Hono {
   return new Hono()
     .get('/v1/reports', requireScope(keys, 'read'), (c) =>
-      c.json({ reports: Object.values(sheetReports).map(({ name, title }) => ({ name, title })) }),
+      c.json({
+        reports: [PROGRAMME, ...Object.values(sheetReports)].map(({ name, title }) => ({ name, title })),
+      }),
     )
+    .get('/v1/reports/programme', requireScope(keys, 'read'), async (c) => {
+      const query = parseQuery(programmeQuery, c.req.query())
+      const style = styleIn(runtime, query.locale)
+      const { data, sheet } = await readProgrammeSheet(runtime, runtime.clock.now(), style)
+      c.header('Cache-Control', 'no-store')
+      if (query.format === 'json') return c.json({ report: PROGRAMME.name, data, sheet })
+      c.header('Content-Disposition', 'attachment; filename="programme.csv"')
+      return c.body(csvOf(sheet.tables), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
+    })
     .get('/v1/reports/:name', requireScope(keys, 'read'), async (c) => {
       const { report, data, sheet, query } = await read(runtime, c.req.param('name'), c.req.query())
       c.header('Cache-Control', 'no-store')
@@ -70,31 +94,28 @@ async function read(
     throw new RefusedError(
       404,
       'not_found',
-      `there is no report ${name}; there are ${Object.keys(sheetReports).join(', ')}`,
+      `there is no report ${name}; there are ${[PROGRAMME.name, ...Object.keys(sheetReports)].join(', ')}`,
     )
   }
-  const parsed = reportQuery.safeParse(asked)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    throw new RefusedError(
-      400,
-      'malformed',
-      `${issue?.path.join('.') || 'the query'}: ${issue?.message ?? ''}`,
-    )
-  }
-  const query = parsed.data
-  const { database, clock, workspace } = runtime
+  const query = parseQuery(reportQuery, asked)
+  const { database, clock } = runtime
   const known = await rows(database, sql`SELECT FROM campaigns WHERE campaign = ${query.campaign}`)
   if (known.length === 0) {
     throw new RefusedError(404, 'not_found', `no campaign named ${query.campaign} was ever applied`)
   }
-  const style: TextStyle = {
-    ...styleOfWorkspace(workspace),
-    locale: query.locale,
-    color: false,
-    width: 100,
-  }
+  const style = styleIn(runtime, query.locale)
   const report = name as SheetName
   const period = { now: clock.now(), from: query.from, to: query.to }
   return { report, ...(await readSheet(runtime, report, query.campaign, period, style)), query }
+}
+
+function styleIn({ workspace }: Runtime, locale: string): TextStyle {
+  return { ...styleOfWorkspace(workspace), locale, color: false, width: 100 }
+}
+
+function parseQuery<Query extends z.ZodObject>(query: Query, asked: Record<string, string>): z.output<Query> {
+  const parsed = query.safeParse(asked)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new RefusedError(400, 'malformed', `${issue?.path.join('.') || 'the query'}: ${issue?.message ?? ''}`)
 }

@@ -126,14 +126,14 @@ export const concluded = z.strictObject({
 export const reportList = z.strictObject({
   reports: z.array(z.strictObject({ name: words, title: z.record(words, words) })),
 })
-export const report = z.strictObject({
+export const programme = z.strictObject({
   report: words,
-  campaign: words,
   data: z.unknown().describe('Every figure by its statistical name'),
   sheet: z
     .looseObject({ name: words, title: words })
     .describe('The same in words: sentences, tables, charts'),
 })
+export const report = programme.extend({ campaign: words })
 
 export const returnedMail = z.strictObject({
   outcome: z.enum(['recorded', 'unsubscribed', 'ignored']),

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { claim, outcomeReport } from '../api/calls.ts'
 import { preferencesBody } from '../api/contacts.ts'
 import { redemptionsBody } from '../api/redemptions.ts'
-import { reportQuery } from '../api/reports.ts'
+import { programmeQuery, reportQuery } from '../api/reports.ts'
 import type { Scope } from '../api-keys.ts'
 import * as answers from './answers.ts'
 import * as requests from './requests.ts'
@@ -217,6 +217,17 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: { en: 'The reports there are', 'zh-CN': '报告清单' },
     scope: 'read',
     answer: answers.reportList,
+  },
+  'GET /v1/reports/programme': {
+    area: 'reports',
+    summary: {
+      en: 'What all campaigns brought together, against the control group',
+      'zh-CN': '全部活动合计的效果（与全局对照组相比）',
+    },
+    scope: 'read',
+    query: programmeQuery,
+    answer: answers.programme,
+    refused: [400],
   },
   'GET /v1/reports/{name}': {
     area: 'reports',
