@@ -17,6 +17,7 @@ import { type Cleared, composeOnce, composer, type TemplateFinder, unsent } from
 import { keepPace } from './pace.ts'
 import { giveBack } from './rates.ts'
 import { type ReserveDependencies, release, reserve } from './reserve.ts'
+import { count } from './sends.ts'
 import { refreshStandings } from './standings.ts'
 import { type Sender, viewContact } from './view.ts'
 import { openingByZone } from './windows.ts'
@@ -97,7 +98,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   for (const refused of [...called.refused, ...reserved.refused]) {
     hold(held, refused.cleared.candidate, refused.verdict)
   }
-  if (held.ended.length > 0) await settle(database, claimId, now, held.ended)
+  const ended = held.ended.length > 0 ? await settle(database, claimId, now, held.ended) : []
   if (held.deferred.length > 0) await putBack(database, claimId, held.deferred)
 
   const delivered = await deliver(dependencies, {
@@ -110,16 +111,17 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     pace,
   })
   await release(database, claimId, clock.now(), reserved)
+  const out = [...delivered.byChannel.values()].reduce((sum, each) => sum + each, 0)
+  count(delivered, ended)
   await account(dependencies, {
     campaign,
     step,
-    claimed: keys.length,
-    settled: delivered.byChannel,
+    sent: delivered.byChannel,
+    unused: keys.length - out,
     ratedOn: batch.ratedOn,
   })
-  const settled: Record<string, number> = { ...delivered.settled }
-  for (const { state } of held.ended) settled[state] = (settled[state] ?? 0) + 1
-  return { claimed: keys.length, settled, deferred: held.deferred.length + delivered.deferred }
+  const { settled, deferred } = delivered
+  return { claimed: keys.length, settled, deferred: held.deferred.length + deferred }
 }
 
 /** Whether a step has a channel that delivers to devices: only then are they read. */
@@ -136,18 +138,17 @@ async function account(
   batch: {
     campaign: CompiledCampaign
     step: CompiledStep
-    claimed: number
-    settled: ReadonlyMap<string, number>
+    /** How many went out or may have, by channel: those, too, of which an earlier try may have, and no other is made. */
+    sent: ReadonlyMap<string, number>
+    unused: number
     ratedOn: string | undefined
   },
 ): Promise<void> {
-  const { campaign, step, claimed, settled, ratedOn } = batch
-  let out = 0
-  for (const [channel, sent] of settled) {
-    out += sent
-    await countSends(database, { campaign: campaign.name, channel, now: clock.now(), sent })
+  const { campaign, step, sent, unused, ratedOn } = batch
+  for (const [channel, number] of sent) {
+    await countSends(database, { campaign: campaign.name, channel, now: clock.now(), sent: number })
   }
-  await giveBack(database, step.channels, claimed - out, ratedOn)
+  await giveBack(database, step.channels, unused, ratedOn)
 }
 
 /** What of a batch does not go now. */

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { CampaignBook } from '../config/compiled.ts'
 import type { ChannelRate } from '../config/rates.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
@@ -49,6 +49,16 @@ export async function countSends(
     sql`INSERT INTO send_counts (campaign, channel, sent_at, sent)
       VALUES (${batch.campaign}, ${batch.channel}, ${batch.now}, ${batch.sent})`,
   )
+}
+
+/**
+ * Counts for the breakers what is recorded outside of any batch as possibly out: a part of a statement that ends in it.
+ * @param recorded a query of `step_id`, `channel` and `state`
+ */
+export function countedDoubts(recorded: SQL, now: Date): SQL {
+  return sql`INSERT INTO send_counts (campaign, channel, sent_at, sent)
+      SELECT s.campaign, r.channel, ${now}, count(*) FROM (${recorded}) r JOIN steps s USING (step_id)
+      WHERE r.state = 'uncertain' AND r.channel IS NOT NULL GROUP BY s.campaign, r.channel`
 }
 
 const DEFAULTS = { complaint: 0.001, hard_bounce: 0.05, window: 86_400 }

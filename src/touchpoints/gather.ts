@@ -12,6 +12,8 @@ export interface Candidate extends TouchpointKey {
   readonly attempt: number
   /** An earlier try of it may have gone out, and no provider has said since whether it did. */
   readonly doubted: boolean
+  /** By which channel it may have gone out; null where it was not tried, or cannot have. */
+  readonly doubtedOn: string | null
   readonly plannedFor: Date
   readonly personId: number
   readonly externalId: string
@@ -116,7 +118,7 @@ export async function imagine(
   const source = sql`contacts c JOIN contact_activity a USING (contact_id)
     LEFT JOIN contact_signals s ON s.contact_id = c.contact_id
     CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS touchpoint_id, 0::bigint AS episode_id, 0 AS attempt,
-      false AS doubted, NULL::text AS variant, ${what.now}::timestamptz AS planned_for) t
+      false AS doubted, NULL::text AS doubted_on, NULL::text AS variant, ${what.now}::timestamptz AS planned_for) t
     CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS episode_id, ${what.campaign.name}::text AS campaign,
       ${what.campaign.version}::int AS version, 'treated'::text AS arm, ${what.segment} AS segment, NULL::text AS silenced_by,
       NULL::timestamptz AS ended_at,
@@ -142,6 +144,7 @@ async function read(
     session,
     sql`
     SELECT t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId", t.episode_id AS "episodeId", t.attempt, t.doubted,
+      t.doubted_on AS "doubtedOn",
       t.planned_for AS "plannedFor", c.person_id AS "personId", c.external_id AS "externalId", c.email, c.phone, c.locale, c.timezone,
       ${what.devices ? DEVICES : sql`'[]'::jsonb`} AS devices,
       c.erased_at IS NOT NULL AS erased, e.arm = 'seed' AS seed, e.segment, t.variant, e.silenced_by AS "silencedBy",

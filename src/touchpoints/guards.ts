@@ -106,15 +106,22 @@ export function judgeAll(
  * is set up, nobody's address is to blame.
  */
 export function judge(candidate: Candidate, contact: ContactView, context: GuardContext): Verdict {
+  const open = openTo(candidate, context)
   return (
     ended(candidate, context.step) ??
     erased(candidate) ??
-    reachable(candidate, contact, context) ?? {
+    reachable(candidate, contact, open) ?? {
       kind: 'skip',
-      reason: context.channels.length === 0 ? 'no_channel' : 'no_address',
+      reason: open.channels.length === 0 ? 'no_channel' : 'no_address',
       detail: null,
     }
   )
+}
+
+/** What may have gone out goes by the same channel or by none: only its provider recognises the repeat. */
+function openTo({ doubtedOn }: Candidate, context: GuardContext): GuardContext {
+  if (doubtedOn === null) return context
+  return { ...context, channels: context.channels.filter(({ name }) => name === doubtedOn) }
 }
 
 function ended(candidate: Candidate, { onReturn }: CompiledStep): Verdict | undefined {

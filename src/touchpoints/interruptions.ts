@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { ensurePartitionsWithin } from '../database/partitions.ts'
+import { countedDoubts } from './breakers.ts'
 import { inDoubt } from './lifecycle.ts'
 
 // What takes touchpoints from under whoever works on them: a return, the next tier, a stop, a suppression, a consent that
@@ -43,6 +44,8 @@ export async function cancel(
     ), booked AS (
       INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
       SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', went_by, cost, ${cause.now} FROM gone WHERE cost > 0
+    ), counted AS (
+      ${countedDoubts(sql`SELECT step_id, went_by AS channel, ended AS state FROM gone`, cause.now)}
     )
     SELECT count(*) AS cancelled FROM gone`,
   )

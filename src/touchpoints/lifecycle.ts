@@ -43,6 +43,16 @@ export interface Settlement extends TouchpointKey {
   readonly cost: number
 }
 
+/** How many were recorded alike; `channel` is the one they went out by, or may have. */
+export interface Recorded extends Pick<Settlement, 'state' | 'channel'> {
+  readonly number: number
+}
+
+/** Of how many touchpoints a settlement is the record. Pure. */
+export function numberOf(recorded: readonly Recorded[]): number {
+  return recorded.reduce((sum, { number }) => sum + number, 0)
+}
+
 /** A touchpoint that goes back to `planned`, to be looked at again at dueAt. */
 export interface Deferral extends TouchpointKey {
   readonly dueAt: Date
@@ -178,7 +188,7 @@ export async function renew(
  * Rows that are no longer this claim's are left alone. What is not tried again though an earlier try may have gone out is
  * uncertain, whatever the verdict ({@link inDoubt}).
  * @param promised the claim has reserved grants: those of what went out are granted with it
- * @returns how many were settled
+ * @returns what was recorded, which need not be what was asked
  */
 export async function settle(
   session: Session,
@@ -186,7 +196,7 @@ export async function settle(
   now: Date,
   ended: readonly Settlement[],
   promised = false,
-): Promise<number> {
+): Promise<Recorded[]> {
   return await settleWhere(session, { claimId, now, ended, which: sql`true`, promised })
 }
 
@@ -194,7 +204,7 @@ export async function settle(
  * claimed → settled, for sends that have no effect outside: {@link markSending} and {@link settle} in one statement. What
  * is settled is what may go at this moment, by the same row lock and the same last look; there is no time between the
  * two in which a worker could die and leave a send in doubt, which is all that `sending` is for.
- * @returns how many were settled; the rest is no longer this worker's, or may not go
+ * @returns what was recorded; the rest is no longer this worker's, or may not go
  */
 export async function settleUnmarked(
   session: Session,
@@ -202,7 +212,7 @@ export async function settleUnmarked(
   sent: readonly Settlement[],
   last: LastLook,
   promised: boolean,
-): Promise<number> {
+): Promise<Recorded[]> {
   const { now } = last
   return await settleWhere(session, {
     claimId,
@@ -223,11 +233,11 @@ async function settleWhere(
     readonly which: SQL
     readonly promised: boolean
   },
-): Promise<number> {
+): Promise<Recorded[]> {
   const { claimId, now, ended, which, promised } = what
   const column = <K extends keyof Settlement>(key: K) => sql.param(ended.map((row) => row[key]))
   const numbers = (key: 'contactId' | 'touchpointId' | 'cost') => bigints(ended.map((row) => row[key]))
-  const [result] = await preparedRows<{ settled: number }>(
+  return await preparedRows<Recorded>(
     session,
     sql`
     WITH verdict AS (
@@ -264,9 +274,8 @@ async function settleWhere(
       FROM gone WHERE cost > 0
       ${promised ? sql`UNION ALL ${expectedCost(now)}` : sql``}
     )
-    SELECT count(*) AS settled FROM gone`,
+    SELECT state, channel, count(*) AS number FROM gone GROUP BY state, channel`,
   )
-  return result?.settled ?? 0
 }
 
 /**

@@ -2,7 +2,15 @@ import type { Clock } from '../clock.ts'
 import type { Database } from '../database/connect.ts'
 import { throughOutage } from '../database/outage.ts'
 import { takeLastLook } from './last-look.ts'
-import { LEASES, type Leases, putBack, type Settlement, settle, settleUnmarked } from './lifecycle.ts'
+import {
+  LEASES,
+  type Leases,
+  numberOf,
+  putBack,
+  type Settlement,
+  settle,
+  settleUnmarked,
+} from './lifecycle.ts'
 import {
   againAt,
   concludeSend,
@@ -43,18 +51,19 @@ export async function record(deps: RecordingDependencies, dispatch: Dispatch, ta
   }
   const last = { campaign: campaign.name, now, needsConsent: needingConsent(dispatch) }
   await throughOutage(async () => {
-    if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
-    const done =
+    if (unfit.length > 0) count(tally, await settle(database, claimId, now, unfit))
+    const recorded =
       sent.length > 0
         ? await takeLastLook(database, composed, async (session, asked, counted) => {
             const ids = new Set(asked.map(({ candidate }) => candidate.touchpointId))
             const mine = sent.filter(({ touchpointId }) => ids.has(touchpointId))
             return await settleUnmarked(session, claimId, mine, { ...last, counted }, promised)
           })
-        : 0
-    count(tally, sent, done)
+        : []
+    count(tally, recorded)
     // Those that are settled are no longer there to go back.
-    const back = done < sent.length ? [...later, ...sent.map((each) => againAt(each, now))] : later
+    const back =
+      numberOf(recorded) < sent.length ? [...later, ...sent.map((each) => againAt(each, now))] : later
     if (back.length > 0) tally.deferred += await putBack(database, claimId, back)
   }, leases.send)
 }

@@ -11,7 +11,9 @@ import {
   LEASES,
   type Leases,
   markSending,
+  numberOf,
   putBack,
+  type Recorded,
   type Settlement,
   settle,
 } from './lifecycle.ts'
@@ -162,7 +164,7 @@ async function markSlice(
   const needsConsent = needingConsent(dispatch)
   const leases = deps.leases ?? LEASES
   // Marked last: what goes wrong before leaves the slice claimed, and nobody in doubt.
-  if (unfit.length > 0) count(tally, unfit, await settle(database, claimId, now, unfit))
+  if (unfit.length > 0) count(tally, await settle(database, claimId, now, unfit))
   if (deferred.length > 0) tally.deferred += await putBack(database, claimId, deferred)
   // Again after an outage: what an answer was lost to is `sending`, not handed over, and goes back with the rest.
   return await throughOutage(async () => {
@@ -235,14 +237,18 @@ async function settleResults(
       if (settled.length > 0) {
         const done = await settleKeeping(deps, dispatch, now, settled, results)
         // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known.
-        if (done < settled.length) await resolve(database, now, settled)
+        if (numberOf(done) < settled.length) await resolve(database, now, settled)
       }
       if (retries.length > 0) await putBack(database, dispatch.claimId, retries)
     },
     (deps.leases ?? LEASES).send,
   )
   if (dead.length > 0) await deps.forgetDevices?.(dead)
-  count(tally, settled, settled.length)
+  // What became of the sends, also where the answer was lost or the sweeper came first.
+  count(
+    tally,
+    settled.map((each) => ({ ...each, number: 1 })),
+  )
   tally.deferred += retries.length
 }
 
@@ -253,7 +259,7 @@ async function settleKeeping(
   now: Date,
   settled: readonly Settlement[],
   results: readonly Ended[],
-): Promise<number> {
+): Promise<Recorded[]> {
   const keepsakes = results.flatMap(({ outgoing: { candidate, offer }, delivery }): Keepsake[] => {
     const { contactId, touchpointId, episodeId } = candidate
     if (delivery.outcome !== 'sent' || !delivery.keep) return []

@@ -4,7 +4,7 @@ import { storable } from '../database/storable.ts'
 import { messageOf } from '../errors.ts'
 import type { GuardContext } from './guards.ts'
 import type { TouchpointKey } from './keys.ts'
-import type { Deferral, Settlement } from './lifecycle.ts'
+import type { Deferral, Recorded, Settlement } from './lifecycle.ts'
 import type { Cleared, Compose, Outgoing } from './message.ts'
 import type { Pace } from './pace.ts'
 import { localDay, openingByZone } from './windows.ts'
@@ -174,7 +174,7 @@ export function concludeSend(
     case 'sent':
       return settled('sent', null, delivery.detail ?? null, true, delivery.providerId ?? null)
     case 'rejected':
-      // Who recognises repeats does not refuse what it has taken. Another channel knows nothing of an earlier try.
+      // Who recognises repeats does not refuse what it has taken; a channel that has ceased to, knows of no earlier try.
       return candidate.doubted && !channel.idempotent
         ? inDoubt(delivery.detail)
         : settled('failed', delivery.reason, delivery.detail, false)
@@ -195,11 +195,11 @@ export interface Tally {
   byChannel: Map<string, number>
 }
 
-/** Counts what was settled: the first `number` of `settled`. */
-export function count(tally: Tally, settled: readonly Settlement[], number: number): void {
-  for (const { state, channel } of settled.slice(0, number)) {
-    tally.settled[state] = (tally.settled[state] ?? 0) + 1
+/** Counts what was settled, as what it was recorded as. */
+export function count(tally: Pick<Tally, 'settled' | 'byChannel'>, settled: readonly Recorded[]): void {
+  for (const { state, channel, number } of settled) {
+    tally.settled[state] = (tally.settled[state] ?? 0) + number
     const out = state === 'sent' || state === 'uncertain'
-    if (out && channel !== null) tally.byChannel.set(channel, (tally.byChannel.get(channel) ?? 0) + 1)
+    if (out && channel !== null) tally.byChannel.set(channel, (tally.byChannel.get(channel) ?? 0) + number)
   }
 }

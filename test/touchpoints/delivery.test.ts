@@ -69,6 +69,7 @@ describe('a send that ended', () => {
       episodeId: 1,
       attempt,
       doubted: false,
+      doubtedOn: null,
       plannedFor: START,
       personId: 1,
       consent: {},

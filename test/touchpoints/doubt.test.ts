@@ -5,9 +5,11 @@ import type { Delivery } from '../../src/channels/channel.ts'
 import { execute, rows } from '../../src/database/connect.ts'
 import { offer } from '../../src/offers/offers.ts'
 import { recordReceipts } from '../../src/outcomes/receipts.ts'
+import { type BatchResult, processBatch } from '../../src/touchpoints/batch.ts'
+import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { BACK_OFF } from '../../src/touchpoints/sends.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
-import { testChannel } from '../support/channel.ts'
+import { type TestChannel, testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { assertPatiently } from '../support/patience.ts'
 import {
@@ -27,16 +29,27 @@ const SILENCE: Delivery = { outcome: 'retry', detail: 'no answer within 20 s' }
 const BUSY: Delivery = { outcome: 'retry', detail: '429', unsent: true }
 const REFUSED: Delivery = { outcome: 'rejected', reason: 'refused', detail: 'never heard of it' }
 
-async function open(contacts: number, options: PipelineOptions = {}): Promise<Pipeline> {
+async function open(
+  contacts: number,
+  options: PipelineOptions = {},
+  phone: string | null = null,
+): Promise<Pipeline> {
   const pipeline = await openPipeline({
     tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }] }],
     channel: testChannel('email', { idempotent: true, price: 7 }),
     database: await emptiedDatabase(),
     ...options,
   })
-  for (let made = 0; made < contacts; made += 1) await pipeline.addContact({ silentSince })
+  for (let made = 0; made < contacts; made += 1) await pipeline.addContact({ silentSince, phone })
   await pipeline.runNow()
   return pipeline
+}
+
+/** One contact with both addresses, and a step that goes by e-mail or, where that cannot be, by the other channel. */
+async function openListed(other: TestChannel): Promise<Pipeline> {
+  const steps = [{ id: 'remind', channels: ['email', other.name] }]
+  const tiers = [{ name: 'only', from: 3 * DAY, to: null, steps }]
+  return await open(1, { tiers, others: [other] }, '+8613800000000')
 }
 
 /** Works until every try there is has been made. */
@@ -52,6 +65,9 @@ const recorded = ({ database }: Pipeline) =>
     database,
     sql`SELECT state, reason, channel, cost, attempt FROM touchpoint_records WHERE channel IS NOT NULL`,
   )
+
+const counted = ({ database }: Pipeline) =>
+  rows(database, sql`SELECT channel, sent FROM send_counts WHERE sent > 0`)
 
 const ledger = ({ database }: Pipeline) =>
   rows<{ kind: string; amount: number }>(
@@ -119,9 +135,7 @@ describe('a message that six tries got no answer for', () => {
       { step: 'two', state: 'skipped', reason: 'frequency_cap' },
     ])
     const { database } = pipeline
-    expect(await rows(database, sql`SELECT channel, sent FROM send_counts WHERE sent > 0`)).toEqual([
-      { channel: 'email', sent: 1 },
-    ])
+    expect(await counted(pipeline)).toEqual([{ channel: 'email', sent: 1 }])
     expect(await rows(database, sql`SELECT state FROM grants`)).toEqual([{ state: 'granted' }])
     expect(await ledger(pipeline)).toEqual([
       { kind: 'liability', amount: 400_000 },
@@ -170,6 +184,83 @@ describe('a message that is to be tried again because it may be out', () => {
       { state: 'uncertain', reason, channel: 'email', cost: 7, attempt: 1 },
     ])
     expect(await ledger(pipeline)).toEqual([{ kind: 'spend', amount: 7 }])
+  })
+
+  it('is counted as what it is recorded as, where a guard ends it: to operators, and to the breakers', async () => {
+    const vip = condition('vip', sql`c.attributes ->> 'vip' IS DISTINCT FROM 'no'`)
+    const pipeline = await open(2, {
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind', condition: vip }] }],
+    })
+    const { database, clock, channel, worker } = pipeline
+    channel.answer = ({ address }) => (address === 'u1@example.com' ? SILENCE : BUSY)
+    await pipeline.work()
+    clock.advance(60)
+    await execute(database, sql`UPDATE contacts SET attributes = '{"vip":"no"}'`)
+    const batches: BatchResult[] = []
+    await dispatchDue(database, clock.now(), 100, async (batch) => {
+      batches.push(await processBatch(worker, batch))
+    })
+    expect(await pipeline.records()).toMatchObject([{ state: 'uncertain' }, { state: 'skipped' }])
+    expect(batches).toMatchObject([{ claimed: 2, settled: { uncertain: 1, skipped: 1 }, deferred: 0 }])
+    expect(await counted(pipeline)).toEqual([{ channel: 'email', sent: 1 }])
+  })
+
+  it('is counted by the breakers where a return ends it', async () => {
+    const pipeline = await open(1)
+    pipeline.channel.answer = () => SILENCE
+    await pipeline.work()
+    await pipeline.addActivity(1, pipeline.clock.now())
+    expect(await pipeline.records()).toMatchObject([{ state: 'uncertain', reason: 'returned' }])
+    expect(await counted(pipeline)).toEqual([{ channel: 'email', sent: 1 }])
+  })
+
+  it.each([
+    [
+      'its address is gone',
+      ({ database }: Pipeline) => execute(database, sql`UPDATE contacts SET email = NULL, email_key = NULL`),
+      'no_address',
+    ],
+    [
+      'it is refused there',
+      ({ database, clock }: Pipeline) =>
+        execute(
+          database,
+          sql`INSERT INTO consents (contact_id, channel, decision, decided_at, source, recorded_at)
+            SELECT contact_id, 'email', 'withdrawn', ${clock.now()}, 'test', ${clock.now()} FROM contacts`,
+        ),
+      'no_consent',
+    ],
+    [
+      'its channel is no longer set up',
+      ({ worker }: Pipeline) => (worker.channels as Map<string, unknown>).delete('email'),
+      'no_channel',
+    ],
+  ])('goes by no other channel of its step meanwhile, where %s', async (_, happens, reason) => {
+    const sms = testChannel('sms')
+    const pipeline = await openListed(sms)
+    const { channel, clock } = pipeline
+    channel.answer = () => SILENCE
+    await pipeline.work()
+    clock.advance(60)
+    await happens(pipeline)
+    await pipeline.work()
+    expect(channel.sent).toHaveLength(1)
+    expect(sms.sent).toEqual([])
+    expect(await recorded(pipeline)).toEqual([
+      { state: 'uncertain', reason, channel: 'email', cost: 7, attempt: 1 },
+    ])
+  })
+
+  it('goes by the next channel of its step where its only try never left', async () => {
+    const sms = testChannel('sms')
+    const pipeline = await openListed(sms)
+    pipeline.channel.answer = () => BUSY
+    await pipeline.work()
+    pipeline.clock.advance(60)
+    await execute(pipeline.database, sql`UPDATE contacts SET email = NULL, email_key = NULL`)
+    await pipeline.work()
+    expect(sms.sent).toHaveLength(1)
+    expect(await recorded(pipeline)).toMatchObject([{ state: 'sent', channel: 'sms' }])
   })
 
   it('is cancelled where each try was turned away', async () => {

@@ -20,6 +20,7 @@ const plain: Candidate = {
   episodeId: 1,
   attempt: 0,
   doubted: false,
+  doubtedOn: null,
   plannedFor: NOW,
   personId: 1,
   consent: {},
