@@ -26,18 +26,20 @@ const LINE_EVERY_MS = 10_000
 export function startProgress(stream: Stream, title: string, options: ProgressOptions = {}): Progress {
   if (options.silent) return { update: () => {}, finish: () => {} }
   const { total = 0, clock = () => performance.now(), language = 'en' } = options
-  return stream.isTTY
-    ? bar(stream, title, total, clock, language)
-    : lines(stream, title, total, clock, language)
+  const drawing = { stream, title, expected: total, clock, language }
+  return stream.isTTY ? bar(drawing) : lines(drawing)
 }
 
-function bar(
-  stream: Stream,
-  title: string,
-  expected: number,
-  clock: () => number,
-  language: Language,
-): Progress {
+interface Drawing {
+  readonly stream: Stream
+  readonly title: string
+  /** The total, as far as it is known before. */
+  readonly expected: number
+  readonly clock: () => number
+  readonly language: Language
+}
+
+function bar({ stream, title, expected, clock, language }: Drawing): Progress {
   const started = clock()
   let drawn: SingleBar | undefined
   let total = expected
@@ -84,13 +86,7 @@ export function drawBar(
   return `${title} ${'━'.repeat(done)}${'─'.repeat(width - done)} ${percent}${en ? ' %' : '%'}  ${remarks}`
 }
 
-function lines(
-  stream: Stream,
-  title: string,
-  expected: number,
-  clock: () => number,
-  language: Language,
-): Progress {
+function lines({ stream, title, expected, clock, language }: Drawing): Progress {
   const en = language === 'en'
   let last = clock()
   let total = expected

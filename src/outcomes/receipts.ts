@@ -112,8 +112,17 @@ function knownSent(events: readonly DeliveryEvent[]): Settlement[] {
 
 /** What a report of a message says by having come at all: it was sent. */
 export function knownByReport({ contactId, touchpointId }: TouchpointKey): Settlement {
-  const nothing = { reason: null, channel: null, template: null, providerId: null, cost: 0 }
-  return { contactId, touchpointId, state: 'sent', detail: 'known by a receipt', ...nothing }
+  return {
+    contactId,
+    touchpointId,
+    state: 'sent',
+    reason: null,
+    detail: 'known by a receipt',
+    channel: null,
+    template: null,
+    providerId: null,
+    cost: 0,
+  }
 }
 
 /** Hard bounces and complaints put the address a message went to on the do-not-contact list and skip what waits for it. */
