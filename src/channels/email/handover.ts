@@ -101,6 +101,8 @@ export function classify(attempt: Attempt): Delivery {
     return { outcome: 'rejected', reason: rejection(failure, code, bodyRead), detail }
   }
   if (bodyRead) return { outcome: 'uncertain', detail }
+  // A reply that refuses nothing and makes no sense where it stands: it says nothing of the message or the address.
+  if (failure.response !== undefined) return { outcome: 'retry', detail }
   // Refused on this side for what the message is: another attempt would end the same.
   if (failure.code === 'EMESSAGE') return { outcome: 'rejected', reason: 'content', detail }
   if (failure.code === 'EENVELOPE') return { outcome: 'rejected', reason: 'bad_address', detail }

@@ -79,8 +79,9 @@ function poolOptions(settings: EmailSettings, timing: Timing): SMTPPoolOptions &
     ...(smtp.user === undefined ? {} : { auth: { user: smtp.user, pass: smtp.password ?? '' } }),
     maxConnections: smtp.connections,
     maxMessages: smtp.messages_per_connection,
-    // A requeue would be a second attempt nobody knows of.
-    maxRequeues: 0,
+    // Only of what a server closed its connection to before a byte of the message was read, as those do that take one
+    // message a connection: nothing was handed over, and the next connection is asked at once.
+    maxRequeues: 2,
     idleTimeout: IDLE_MS,
     connectionTimeout: timing.connect,
     dnsTimeout: timing.connect,
@@ -129,15 +130,24 @@ export function openTransport(settings: EmailSettings, timing: Timing = defaultT
   const attempt = async (mail: SendMailOptions): Promise<Attempt> => {
     const abort = new AbortController()
     const timer = setTimeout(() => abort.abort(), timing.deadline)
-    const bodyRead = () => bodies.get(abort.signal)?.readableDidRead ?? false
+    const body = () => bodies.get(abort.signal)
     try {
       const info = await transporter.sendMail({ ...mail, signal: abort.signal })
-      return { taken: true, response: info.response ?? '', messageId: info.messageId }
+      const response = info.response ?? ''
+      if (body()?.readableEnded) return { taken: true, response, messageId: info.messageId }
+      // The reply to something before it: nobody knows what the server will say to the message itself.
+      return {
+        taken: false,
+        failure: { message: `answered before it was sent: ${response}` },
+        bodyRead: true,
+      }
     } catch (error) {
-      const failure = abort.signal.aborted
+      const failure: SmtpFailure = abort.signal.aborted
         ? { message: `no end within ${timing.deadline} ms` }
         : failureOf(error)
-      return { taken: false, failure, bodyRead: bodyRead() }
+      // Once DATA is granted the body goes out, though an answer came before it was read.
+      const granted = failure.code === 'EMESSAGE' && failure.response !== undefined
+      return { taken: false, failure, bodyRead: granted || (body()?.readableDidRead ?? false) }
     } finally {
       clearTimeout(timer)
     }

@@ -86,6 +86,12 @@ describe('a reply decides', () => {
     [{ at: 'dot', reply: '550 no such user' }, 'rejected bad_address'],
     [{ at: 'dot', reply: '550 looks like spam' }, 'rejected content'],
     [{ at: 'dot', reply: '552 5.2.2 mailbox full' }, 'rejected refused'],
+    // No refusal, and no answer to what was asked.
+    [{ at: 'mail', reply: 'hello, who is there' }, 'retry'],
+    [{ at: 'rcpt', reply: '354 go ahead' }, 'retry'],
+    [{ at: 'rcpt', reply: 'HTTP/1.1 400 Bad Request' }, 'retry'],
+    [{ at: 'dot', reply: '354 go ahead' }, 'uncertain'],
+    [{ at: 'dot', reply: 'fine' }, 'uncertain'],
   ]
   for (const pipelining of [true, false]) {
     it.for(replies)(`${pipelining ? 'pipelined' : 'one by one'}: %j → %s`, async ([fault, outcome]) => {
@@ -158,15 +164,40 @@ describe('without a reply, the body decides', () => {
     expect(brief(await send(channel))).toBe('retry')
   })
 
-  it('retries where an idle connection had been cut', async () => {
-    const server = await raw({ faults: [{ at: 'mail', to: /never/, action: 'drop' }] })
+  it('asks over another connection, once for each, where an idle one had been cut', async () => {
+    const server = await raw()
     const channel = open(server, { connections: 1 })
     expect(brief(await send(channel))).toBe('sent')
     server.faults.add({ at: 'mail', action: 'drop', times: 1 })
-    expect(brief(await send(channel))).toBe('retry')
     expect(brief(await send(channel))).toBe('sent')
     expect(server.messages).toHaveLength(2)
+    // Not without end.
+    server.faults.add({ at: 'mail', action: 'drop' })
+    expect(brief(await send(channel))).toBe('retry')
+    expect(server.messages).toHaveLength(2)
   })
+
+  it.for([true, false])('waits for the reply to the message itself, pipelining %s', async (pipelining) => {
+    const server = await raw({ faults: [{ at: 'data', reply: '354 go ahead\r\n250 taken' }], pipelining })
+    expect(await send(open(server))).toEqual({
+      outcome: 'uncertain',
+      detail: 'answered before it was sent: 250 taken',
+    })
+    expect(server.messages).toHaveLength(0)
+  })
+
+  it.for([true, false])(
+    'is uncertain of what a reply too many stands before, pipelining %s',
+    async (pipelining) => {
+      const twice: Fault = { at: 'dot', reply: '250 taken\r\n250 and once more', times: 1, kept: true }
+      const server = await raw({ faults: [twice], pipelining })
+      const channel = open(server, { connections: 1 })
+      const deliveries = await Promise.all([send(channel), send(channel)])
+      expect(deliveries.map(brief)).toEqual(['sent', 'uncertain'])
+      // The server took it all the same.
+      await server.received(2)
+    },
+  )
 
   it('ends a send at its deadline though the server keeps the line alive', async () => {
     // One byte every 100 ms: no socket timeout ever notices.
