@@ -148,6 +148,8 @@ export interface SplitCheck {
   readonly strayed: number
   /** Shares held out by the versions that took anybody in, smallest first: several, where it was changed on the way. */
   readonly holdouts: readonly number[]
+  /** Tiers whose own draw held out several shares, each smallest first. */
+  readonly tierHoldouts: readonly { readonly tier: string; readonly holdouts: readonly number[] }[]
   /** Versions whose split is not known: left out of the test. */
   readonly unknownVersions: readonly number[]
   readonly test: SampleRatio | NotEnough
@@ -167,6 +169,7 @@ export function checkSplit(
   const observed = { treated: 0, holdout: 0, control: 0 }
   const unknown = new Set<number>()
   const holdouts = new Set<number>()
+  const drawing = new Map<string, Set<number>>()
   let strayed = 0
   for (const { version, arm, assigned } of drawn) {
     const of = splitOf(split, version)
@@ -179,7 +182,12 @@ export function checkSplit(
       holdout: (1 - of.control) * of.holdout,
       control: of.control,
     }
-    if (assigned > 0) holdouts.add(of.holdout)
+    if (assigned > 0) {
+      holdouts.add(of.holdout)
+      // Where a tier holds out nobody, it draws nothing that could be compared.
+      for (const [tier, held] of of.tiers ?? [])
+        if (held > 0) drawing.set(tier, (drawing.get(tier) ?? new Set()).add(held))
+    }
     if (share[arm] === 0) strayed += assigned
     observed[arm] += assigned
     for (const each of ARMS) shares[each] += share[each] * assigned
@@ -190,6 +198,9 @@ export function checkSplit(
     arms,
     strayed,
     holdouts: [...holdouts].sort((a, b) => a - b),
+    tierHoldouts: [...drawing].flatMap(([tier, held]) =>
+      held.size > 1 ? [{ tier, holdouts: [...held].sort((a, b) => a - b) }] : [],
+    ),
     unknownVersions: [...unknown].sort((a, b) => a - b),
     test,
     alarm: strayed > 0 || (test.kind === 'tested' && test.alarm),

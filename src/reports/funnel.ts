@@ -118,7 +118,7 @@ function stepsOf(cells: readonly FunnelCell[]): {
 }
 
 const ANSWER_WORDS: Readonly<Record<string, { en: string; 'zh-CN': string }>> = {
-  sent: { en: 'got a message', 'zh-CN': '已收到消息' },
+  sent: { en: 'was sent a message', 'zh-CN': '已发送消息' },
   uncertain: { en: 'delivery unknown', 'zh-CN': '是否送达未知' },
   waiting: { en: 'a message is still to come', 'zh-CN': '消息待发' },
   failed: { en: 'could not be sent', 'zh-CN': '发送失败' },
@@ -230,8 +230,28 @@ export function funnelSheet(data: FunnelData, style: TextStyle): Sheet {
     sentences: [reconciles(data, speech)],
     tables: [path, answers, out],
     charts: data.counted === 0 ? [] : [funnelChart(steps, en)],
-    notes: annotationNotes(data.annotations, speech),
+    notes: [
+      ...(data.counted === 0 ? [] : notesOf(steps, speech)),
+      ...annotationNotes(data.annotations, speech),
+    ],
   }
+}
+
+/** Where these figures are others than those of Monday and of the delivery, for whoever holds the pages side by side. */
+function notesOf({ sent, delivered }: ReturnType<typeof stepsOf>, { language }: Speech): string[] {
+  const en = language === 'en'
+  return [
+    en
+      ? 'Everybody taken in so far is here, those who are still observed too: Monday and Won back count those alone whose observation is complete.'
+      : '此处含全部纳入者，包括仍在观察中的人；周一速览与增量报告只计观察期已满者。',
+    ...(delivered < sent
+      ? [
+          en
+            ? 'Delivered and clicked are what providers reported: where one reports nothing, a message is in neither, and may well have arrived.'
+            : '送达与点击以服务商回报为准：不回报的服务商，其消息不计入这两项，但不代表没有送达。',
+        ]
+      : []),
+  ]
 }
 
 function reconciles({ holds, opened, episodes, counted }: FunnelData, speech: Speech) {

@@ -119,7 +119,7 @@ export function leavingSheet(data: LeavingData, style: TextStyle): Sheet {
           (each.reason === '' ? (en ? 'no reason given' : '未说明') : each.reason),
       ),
     ]),
-    empty: nobody(speech),
+    empty: en ? 'Nobody has said anything yet.' : '还没有人表示过。',
   }
   const given: SheetTable = {
     id: 'given',
@@ -130,7 +130,9 @@ export function leavingSheet(data: LeavingData, style: TextStyle): Sheet {
       cell.text(sentence(REASON_SOURCES, each.source, speech.language)),
       cell.count(each.people),
     ]),
-    empty: nobody(speech),
+    empty: en
+      ? 'Nobody has given a reason yet. The preferences page asks for one; link to it from every message.'
+      : '还没有人说明原因。偏好页面会询问原因，请在每条消息中附上链接。',
   }
   return {
     name: 'reasons',
@@ -139,12 +141,11 @@ export function leavingSheet(data: LeavingData, style: TextStyle): Sheet {
     sentences: [],
     tables: [given, said],
     charts: [],
-    notes: annotationNotes(data.annotations, speech),
+    notes: [
+      en
+        ? 'Of all your people, whatever the campaign, imported lists included: who opts out says so to you as a whole. What a campaign’s own people did stands on its Monday.'
+        : '按全部联系人统计，不分活动，含导入的名单：退订是对整个品牌说的。某活动纳入者的退订见其周一速览。',
+      ...annotationNotes(data.annotations, speech),
+    ],
   }
-}
-
-function nobody(speech: Speech): string {
-  return speech.language === 'en'
-    ? 'Nobody has said anything yet. The preferences page asks for a reason; link to it from every message.'
-    : '还没有人说明原因。偏好页面会询问原因，请在每条消息中附上链接。'
 }

@@ -7,10 +7,12 @@ import { type Earned, marginWithin } from './margins.ts'
 // of rollup-sql.ts, each by the window that began with its draw.
 
 /**
- * What was booked on the episode of a stage `s`. By contact, and never by the index of steps, which a planner that takes a
- * ledger just filled for empty prefers: each episode then reads all that was booked.
+ * What was booked on the episode of a stage `s` since it was entered: by steps of the tier, by those of later tiers and by those
+ * that the return released, for the recalls are of all of these as well. By contact: a planner that takes a ledger just filled
+ * for empty would rather read all that was booked, for each episode.
  */
-const BOOKED = sql`(SELECT * FROM ledger l WHERE l.contact_id = s.contact_id AND l.episode_id = s.episode_id OFFSET 0)`
+const BOOKED = sql`(SELECT * FROM ledger l WHERE l.contact_id = s.contact_id AND l.episode_id = s.episode_id
+        AND l.booked_at >= s.entered_at OFFSET 0)`
 
 /**
  * A tier's own window ends after the episode's, so the goal's events are looked up in `activity` too; the recorded recall
@@ -40,7 +42,7 @@ export function countStages({ campaign, day }: CohortDay, goals: Goals, earned: 
     ${cameBack(goals)}
     LEFT JOIN LATERAL (
       SELECT ${of('spend')} AS spend, ${of('liability')} AS liability, ${of('labour')} AS labour
-      FROM ${BOOKED} l JOIN steps p ON p.step_id = l.step_id AND p.tier_no = s.tier_no
+      FROM ${BOOKED} l
     ) k ON true
     CROSS JOIN LATERAL ${marginWithin(earned, { contact: sql`s.contact_id`, from: sql`s.entered_at`, to: sql`w.ends_at` })} e
     WHERE c.arm = 'treated'
@@ -66,11 +68,8 @@ export function countVariants({ campaign, day }: CohortDay, goals: Goals): SQL {
       WHERE s.contact_id = m.contact_id AND s.episode_id = m.episode_id AND s.tier_no = p.tier_no OFFSET 0
     ) s
     ${cameBack(goals)}
-    -- Of the whole tier, as its own price is counted: who comes back by the one variant is spared the steps that follow.
-    CROSS JOIN LATERAL (
-      SELECT coalesce(sum(l.amount), 0)::bigint AS cost
-      FROM ${BOOKED} l JOIN steps b ON b.step_id = l.step_id AND b.tier_no = s.tier_no
-    ) k
+    -- As the tier's own price is counted: who comes back by the one variant is spared the steps that follow.
+    CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0)::bigint AS cost FROM ${BOOKED} l) k
     GROUP BY m.step_id, coalesce(m.variant, '')`
 }
 

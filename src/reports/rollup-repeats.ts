@@ -123,8 +123,7 @@ function valuesOf(unit: Unit, goals: Goals, earned: Earned, of: string): SQL {
       ? sql` OR EXISTS (SELECT FROM activity a WHERE a.contact_id = ${u}.contact_id AND a.type = ${goalOf(goals, sql`${u}.version`)}
             AND a.occurred_at > ${u}.began_at AND a.occurred_at <= ${u}.ends_at)`
       : sql``
-  const own =
-    unit !== 'episode' ? sql` JOIN steps p ON p.step_id = b.step_id AND p.tier_no = ${u}.tier_no` : sql``
+  const own = unit !== 'episode' ? sql` AND b.booked_at >= ${u}.began_at` : sql``
   const place = { contact: sql`${u}.contact_id`, from: sql`${u}.began_at`, to: sql`${u}.ends_at` }
   return sql`(
         SELECT (EXISTS (SELECT FROM recalls r
@@ -134,7 +133,7 @@ function valuesOf(unit: Unit, goals: Goals, earned: Earned, of: string): SQL {
         FROM (
           SELECT coalesce(sum(b.amount), 0)::bigint AS c,
             coalesce(sum(b.amount) FILTER (WHERE b.kind <> 'labour'), 0)::bigint AS u
-          FROM (SELECT * FROM ledger b WHERE b.contact_id = ${u}.contact_id AND b.episode_id = ${u}.episode_id OFFSET 0) b${own}
+          FROM (SELECT * FROM ledger b WHERE b.contact_id = ${u}.contact_id AND b.episode_id = ${u}.episode_id${own} OFFSET 0) b
         ) booked
         CROSS JOIN LATERAL ${marginWithin(earned, place)} earned
       )`

@@ -108,8 +108,8 @@ export function variantNotes(steps: readonly ComparedStep[], { language }: Speec
         ]
       : []),
     en
-      ? 'Variants are compared among all who drew one, sent to or not; each window counts from entering the tier. A verdict holds however often one looks and for all variants of a step together; interval and p hold for one look. Cost is all that was booked in the tier to those complete, labour too; the verdict does not weigh it.'
-      : '各方案按所有抽中的人比较，无论是否发送；观察期自进入阶段起算。结论不受查看次数影响，并已对同一步骤的全部方案校正；区间与 p 只对一次查看有效。成本为该阶段内计入观察期已满者的全部金额（含人工），结论未将其计入。',
+      ? 'Variants are compared among all who drew one, sent to or not; each window counts from entering the tier. A verdict holds however often one looks and for all variants of a step together; interval and p hold for one look. Cost is all that was booked to those complete from entering the tier on, labour too; the verdict does not weigh it.'
+      : '各方案按所有抽中的人比较，无论是否发送；观察期自进入阶段起算。结论不受查看次数影响，并已对同一步骤的全部方案校正；区间与 p 只对一次查看有效。成本为观察期已满者自进入阶段起计入的全部金额（含人工），结论未将其计入。',
   ]
 }
 

@@ -183,6 +183,14 @@ export function splitNotes(
         : `对照组比例中途变更过（${shares}）：不同比例的分组各自在内部比较，对照组召回率按触达组所处的时期加权。`,
     )
   }
+  for (const { tier, holdouts } of split.tierHoldouts) {
+    const shares = holdouts.map(speech.percent).join(en ? ', ' : '、')
+    notes.push(
+      en
+        ? `The share that ${tier} holds out by its own draw was changed on the way (${shares}): in what the tier adds and costs, each share is compared within itself.`
+        : `阶段 ${tier} 自身的对照比例中途变更过（${shares}）：其效果与成本按不同比例各自在内部比较。`,
+    )
+  }
   if (overall.uncompared > 0) {
     const n = speech.count(overall.uncompared)
     notes.push(

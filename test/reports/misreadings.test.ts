@@ -270,6 +270,20 @@ describe('a share held out that was changed on the way', () => {
     expect((await readReport(database, asked)).ownDraws).toMatchObject([{ tier: 'coupon', ...effect }])
     const cost = await readCost(database, question({ split: drawn, recallValue: 1e6 }))
     expect(cost.prices.at(-1)).toMatchObject({ name: 'coupon', benefit: { value: expect.closeTo(0, 3) } })
+    const lift = await readLift(database, question({ split: drawn }))
+    for (const [style, words] of [
+      [english, 'The share that coupon holds out by its own draw was changed on the way (10.0 %, 50.0 %)'],
+      [chinese, '阶段 coupon 自身的对照比例中途变更过（10.0%、50.0%）'],
+    ] as const) {
+      expect(flat(sheetReports.lift.format(lift, style))).toContain(words)
+      expect(flat(sheetReports.cost.format(cost, style))).toContain(words)
+    }
+    // Where a tier held out nobody before, one share alone is compared.
+    const first = new Map(
+      [0.1, 0].map((share, at) => [at + 1, { holdout: 0, control: 0, tiers: new Map([['coupon', share]]) }]),
+    )
+    const { split } = await readLift(database, question({ split: first }))
+    expect(split.tierHoldouts).toEqual([])
   })
 
   it('says of whom nobody was held out beside that they are compared with nobody', async () => {

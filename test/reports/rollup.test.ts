@@ -267,7 +267,7 @@ describe('what is rolled up', () => {
             database,
             sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
                 VALUES (${contactId}, nextval('touchpoint_ids'), ${made.episodeId},
-                  ${drawing.stepIds.get('first/hello') ?? 0}, ${kind}, 'email', ${amounts[no]}, ${day(on)})`,
+                  ${drawing.stepIds.get('first/hello') ?? 0}, ${kind}, 'email', ${amounts[no]}, ${day(on + 2)})`,
           )
         const value = Math.floor(random() * 50) * 10
         await execute(
@@ -295,7 +295,7 @@ describe('what is rolled up', () => {
       for (const [unit, tier, figures] of [
         ['episode', undefined, { x: 'm', y: 'c' }],
         ['episode', 'second', { x: 'm', y: 'u' }],
-        // Each episode has one stage here, of which all cost was booked in the first tier's step.
+        // Each episode has one stage here, and all cost was booked after it was entered.
         ['stage', 'first', { x: 'c', y: 'y' }],
       ] as const) {
         const own = lapses.filter(

@@ -347,6 +347,46 @@ describe('the lift', () => {
   })
 })
 
+it('prices a tier’s own draw by all that was booked from entering it on: what later tiers and the return gave, too', async () => {
+  const priced = await writeHistory(
+    database,
+    'priced',
+    { first: ['hello'], second: ['more'], on_return: ['gift'] },
+    { drawing: ['first'] },
+  )
+  await priced.assign({ arm: 'treated', count: 400, recalled: 200 })
+  const spared = await priced.assign({ arm: 'treated', count: 100, recalled: 20, settle: false })
+  await execute(
+    database,
+    sql`UPDATE stages SET arm = 'holdout' WHERE episode_id IN (${sql.join(
+      spared.map(({ episodeId }) => sql`${episodeId}`),
+      sql`, `,
+    )})`,
+  )
+  const bookTo = async (arm: string, step: string, amount: number, after: number, backOnly = false) =>
+    await execute(
+      database,
+      sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+          SELECT s.contact_id, nextval('touchpoint_ids'), s.episode_id, ${priced.stepIds.get(step) ?? 0}, 'liability',
+            'email', ${amount}::bigint, s.entered_at + make_interval(days => ${after}::int)
+          FROM stages s LEFT JOIN recalls r USING (contact_id, episode_id)
+          WHERE s.arm = ${arm} AND (r.contact_id IS NOT NULL OR NOT ${backOnly})`,
+    )
+  await bookTo('treated', 'first/hello', 100_000, 0)
+  await bookTo('treated', 'second/more', 300_000, 4)
+  await bookTo('treated', 'on_return/gift', 2_000_000, 1, true)
+  // Those whom the tier left alone are written to by the next.
+  await bookTo('holdout', 'second/more', 300_000, 4)
+  // Before it was entered: nothing the draw could have changed.
+  await bookTo('treated', 'first/hello', 9_000_000, -1)
+  await rollUp(database, NOW, RULES)
+  const asked = question({ campaign: 'priced', recallValue: 10_000_000 })
+  const first = (await readCost(database, asked)).prices.find(({ name }) => name === 'first')
+  // 0.10 and a gift of 2 to every second of them, for thirty more of a hundred.
+  expect(first?.withLabour).toMatchObject({ answer: 'cost', value: expect.closeTo(1_100_000 / 0.3, 0) })
+  expect(first?.benefit?.value).toBeCloseTo(3_000_000 - 1_100_000, 3)
+})
+
 describe('Monday', () => {
   it('sets the last complete week against the one before, and the running one at its age', async () => {
     await fill()

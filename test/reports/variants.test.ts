@@ -152,6 +152,16 @@ describe('variants in the lift', () => {
     await book('story', 'spend', 0.1)
     await book('story', 'liability', 4, true)
     await book('story', 'labour', 1, true)
+    // What the return released is of no step of the tier, and comes of the variant all the same.
+    await execute(
+      database,
+      sql`INSERT INTO steps (campaign, version, tier_no, tier, step_no, step, channels)
+      VALUES ('graded', 1, 9, 'on_return', 1, 'welcome', ARRAY['email']) ON CONFLICT DO NOTHING`,
+    )
+    await execute(
+      database,
+      sql`UPDATE ledger SET step_id = (SELECT max(step_id) FROM steps) WHERE kind = 'liability'`,
+    )
     // Still open: in no figure yet.
     await history.assign({ arm: 'treated', variant: 'story', count: 10, at: day(50) })
     await history.assign({ arm: 'treated', variant: 'plain', count: 10, at: day(50) })
