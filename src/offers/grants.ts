@@ -129,6 +129,25 @@ export async function foreseeGrant(
   return 'fresh'
 }
 
+/** The grant of an offer that an episode has, its promise not yet over; undefined where it has none. */
+export async function outstandingGrant(
+  session: Session,
+  {
+    campaign,
+    offer,
+    contactId,
+    episodeId,
+  }: { campaign: string; offer: string; contactId: number; episodeId: number },
+): Promise<Pick<Grant, 'code' | 'expiresAt'> | undefined> {
+  const [grant] = await rows<Pick<Grant, 'code' | 'expiresAt'>>(
+    session,
+    sql`SELECT code, expires_at AS "expiresAt" FROM grants
+        WHERE contact_id = ${contactId} AND episode_id = ${episodeId} AND campaign = ${campaign} AND offer = ${offer}
+          AND state IN ('reserved', 'granted')`,
+  )
+  return grant
+}
+
 /**
  * Takes as much of the stock as there is, `wanted` at most, and holds the offer's row until the transaction ends. Taken
  * first and compared afterwards: the row's own figure is what is counted up, whoever changed it last.

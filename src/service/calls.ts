@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import type { CallContent } from '../channels/callback/callback.ts'
 import type { CallReport, RefusedWebhook } from '../channels/channel.ts'
 import { parsePrice } from '../channels/price.ts'
 import { recordOptOut } from '../contacts/preferences.ts'
@@ -28,6 +29,7 @@ import { knownByReport, listCalled } from '../outcomes/receipts.ts'
 import { recordSuppressions, suppressedCarriers } from '../outcomes/silence.ts'
 import { lockEpisodes } from '../touchpoints/interruptions.ts'
 import { resolve } from '../touchpoints/recovery.ts'
+import { rewrite } from '../touchpoints/rewriting.ts'
 import type { Runtime } from './runtime.ts'
 
 // Calls as agents, the API and the robot work on them: whoever comes in by whatever way, the same happens.
@@ -164,10 +166,7 @@ export async function takeCallReports(
   return { outcome: 'taken', added, ignored }
 }
 
-/**
- * Opens the call that a robot reports and of which nobody knew whether it had taken it: the report proves that it had. What
- * it was to say is with the robot alone.
- */
+/** Opens the call that a robot reports and of which nobody knew whether it had taken it: the report proves that it had. */
 async function openDoubted(
   { database, clock, book, worker }: RobotPart,
   message: { readonly contactId: number; readonly touchpointId: number },
@@ -176,12 +175,14 @@ async function openDoubted(
   if (!doubt) return
   const { episodeId, stepId } = doubt
   const step = await book.step(stepId)
+  const outgoing = await rewrite(worker, { ...message, stepId, channel: 'callback' })
+  const script = outgoing ? (outgoing.content as CallContent).script : ''
   await transaction(database, async (tx) => {
     const now = clock.now()
     await keepContacts(tx, sql`c.contact_id = ${message.contactId}`)
     await lockEpisodes(tx, [{ contactId: message.contactId, episodeId }])
     await resolve(tx, now, [knownByReport(message)])
-    const task = { kind: 'call', script: '', taker: 'robot' } as const
+    const task = { kind: 'call', script, taker: 'robot' } as const
     await worker.keep?.(tx, now, step, [{ ...message, episodeId, offer: null, keep: task }])
   })
 }

@@ -99,6 +99,23 @@ export async function gather(
   return await read(session, batch, source)
 }
 
+/** What {@link gather} would read by now of a touchpoint that is recorded; undefined where its contact is gone. */
+export async function gatherRecorded(
+  session: Session,
+  what: { key: TouchpointKey; campaign: CompiledCampaign; step: CompiledStep; now: Date },
+): Promise<Candidate | undefined> {
+  const { contactId, touchpointId } = what.key
+  const source = sql`(SELECT contact_id, touchpoint_id, episode_id, attempt, false AS doubted, NULL::text AS doubted_on,
+        variant, planned_for
+      FROM touchpoint_records WHERE contact_id = ${contactId} AND touchpoint_id = ${touchpointId}) t
+    JOIN contacts c ON c.contact_id = t.contact_id
+    JOIN contact_activity a ON a.contact_id = t.contact_id
+    LEFT JOIN contact_signals s ON s.contact_id = t.contact_id
+    JOIN episodes e ON e.contact_id = t.contact_id AND e.episode_id = t.episode_id${dataSql(what)}`
+  const [candidate] = await read(session, what, source)
+  return candidate
+}
+
 /**
  * The candidate a contact would be, had it just entered the step's tier: for previews, test mails and samples. No
  * touchpoint and no episode exist or are made; earlier steps count as not sent.

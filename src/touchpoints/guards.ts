@@ -216,17 +216,30 @@ function conditional(
       return { kind: 'skip', reason: 'effort', detail: null }
     }
   }
+  const { template, instead, lacking } = wordsFor(candidate, step)
+  if (lacking) return { kind: 'skip', ...lacking }
+  const verdict = timely(candidate, contact, channel, template, context)
+  return verdict.kind === 'send' && instead ? { ...verdict, instead } : verdict
+}
+
+/** What a candidate is written by. */
+interface Words {
+  /** Undefined where the step has none. */
+  readonly template?: StepTemplate | undefined
+  /** Why the step's own template could not be used, where its `otherwise` is. */
+  readonly instead?: Lack
+  /** Why nothing can be written. */
+  readonly lacking?: Lack
+}
+
+/** Never a blank, never a wrong price: the neutral template where there is one and it can be filled, or nothing. */
+export function wordsFor(candidate: Candidate, step: CompiledStep): Words {
   const { templates } = inVariant(step, candidate.variant)
-  const chosen = templates.get(candidate.segment) ?? templates.get('everyone')
-  const lacking = chosen && lack(candidate, chosen)
-  if (!lacking) return timely(candidate, contact, channel, chosen, context)
-  // Never a blank, never a wrong price: the neutral template where there is one and it can be filled, or nothing.
+  const template = templates.get(candidate.segment) ?? templates.get('everyone')
+  const lacking = template && lack(candidate, template)
+  if (!lacking) return { template }
   const neutral = standIn(candidate, step)
-  if (neutral) {
-    const verdict = timely(candidate, contact, channel, neutral, context)
-    return verdict.kind === 'send' ? { ...verdict, instead: lacking } : verdict
-  }
-  return { kind: 'skip', ...lacking }
+  return neutral ? { template: neutral, instead: lacking } : { lacking }
 }
 
 /** The first fact a template needs and does not have. */

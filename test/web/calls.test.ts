@@ -42,6 +42,7 @@ on_return:
 const TEXTS = {
   ...TEMPLATES,
   'adviser.en.hbs': '<p>Ask what {{workspace.name}} could do better</p>\n',
+  'promise.en.hbs': '<p>{{contact.first_name}} gets {{offer.code}} until {{date offer.expires_at}}</p>\n',
   'welcome.en.hbs': '---\nsubject: Good to see you\nurl: /gift\n---\n<p>{{offer.name}} is yours</p>\n',
 }
 
@@ -51,7 +52,12 @@ let api: (path: string, body?: unknown) => Promise<{ status: number; body: Recor
 let robot: Awaited<ReturnType<typeof openRobot>> | undefined
 
 /** @param withRobot what is beyond the capacity goes to a robot */
-async function open(people: number, withRobot = false, instead?: 'hang up'): Promise<void> {
+async function open(
+  people: number,
+  withRobot = false,
+  instead?: 'hang up',
+  campaign = CAMPAIGN,
+): Promise<void> {
   clock = manualClock(START)
   robot = withRobot ? await openRobot() : undefined
   if (robot) robot.instead = instead
@@ -81,7 +87,7 @@ async function open(people: number, withRobot = false, instead?: 'hang up'): Pro
   await shop.importActivity(
     ids.map((id) => ({ external_id: id, type: 'session', occurred_at: '2026-03-06T00:00:00Z' })),
   )
-  await shop.apply(CAMPAIGN)
+  await shop.apply(campaign)
   await shop.run('calling')
   const app = composeWeb({ runtime: shop.runtime })
   const key = await createApiKey(shop.database, {
@@ -321,7 +327,9 @@ describe('a voice robot', () => {
   })
 
   it('that took a call without a word is believed when it reports the call later', async () => {
-    await open(3, true, 'hang up')
+    const five = 'five: { kind: coupon, amount: 5 CNY, valid: 30d, expected_redemption: 8%, deliver: code }'
+    const promising = CAMPAIGN.replace('offers:\n', `offers:\n  ${five}\n`)
+    await open(3, true, 'hang up', promising.replace('script: adviser,', 'script: promise, offer: five,'))
     const doubted = () =>
       rows<{ contactId: number; touchpointId: number }>(
         shop.database,
@@ -353,6 +361,13 @@ describe('a voice robot', () => {
       ),
     ).toEqual([{ state: 'sent', detail: 'known by a receipt' }])
     expect((await queue()).filter(({ kind }) => kind === 'care')).toHaveLength(1)
+    // Whoever takes it over finds what the robot was to say, with the very code it promised.
+    const [{ code, script } = { code: '', script: '' }] = await rows<{ code: string; script: string }>(
+      shop.database,
+      sql`SELECT g.code, c.script FROM calls c JOIN grants g USING (contact_id, episode_id)
+          WHERE c.kind = 'recall' AND c.touchpoint_id = ${named.touchpointId}`,
+    )
+    expect(script).toContain(`Li gets ${code} until `)
     // It costs what it cost while nobody knew: the price, once.
     expect(
       await rows(
