@@ -3,6 +3,7 @@ import { type Applied, applyCampaign } from '../config/apply.ts'
 import { shortHash } from '../config/inputs.ts'
 import { readSwitches } from '../config/switches.ts'
 import { WinbackError } from '../errors.ts'
+import { switchReason } from '../reports/switch-reason.ts'
 import type { Speech } from '../reports/words.ts'
 import { openCampaigns, openTemplates } from './campaigns.ts'
 import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
@@ -79,9 +80,10 @@ async function warnOfSwitches(
 ): Promise<void> {
   const say = sayIn(speech)
   const names = applied.map(({ campaign }) => campaign)
-  for (const { scope, name, state, reason } of await readSwitches(context.database)) {
+  for (const { scope, name, state, reason: kept } of await readSwitches(context.database)) {
     if (scope === 'channel' || (scope === 'campaign' && !names.includes(name))) continue
     const what = scope === 'workspace' ? say('everything', '全部发送') : name
+    const reason = switchReason(kept, speech.language)
     const resume = `\`winback resume ${scope === 'workspace' ? '--all' : name}\``
     context.output.warn(
       state === 'stopped'

@@ -1,4 +1,5 @@
 import type { Foreseen } from '../audience/plan.ts'
+import { switchReason } from '../reports/switch-reason.ts'
 import type { Speech } from '../reports/words.ts'
 
 type Hindrance = Exclude<Foreseen, { state: 'runs' }>
@@ -37,9 +38,9 @@ export function hindranceText(hindrance: Hindrance, speech: Speech): string {
     case 'refused':
       return feedText(hindrance.feed, speech)
     case 'paused':
-      return `${hindrance.by === 'workspace' ? '整个工作区' : '本活动'}已暂停（${hindrance.why}）`
+      return `${hindrance.by === 'workspace' ? '整个工作区' : '本活动'}已暂停（${switchReason(hindrance.why, speech.language)}）`
     case 'stopped':
-      return `本活动已永久停止（${hindrance.why}）`
+      return `本活动已永久停止（${switchReason(hindrance.why, speech.language)}）`
     case 'not_yet':
       return `活动于 ${hindrance.why} 开始`
     case 'over':

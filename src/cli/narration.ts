@@ -2,6 +2,7 @@ import type { RunResult } from '../audience/run.ts'
 import { maskText } from '../config/masking.ts'
 import { messageOf } from '../errors.ts'
 import { ANSWERS, REDEMPTION_REFUSALS, STATES, sentence } from '../reports/reasons.ts'
+import { switchReason } from '../reports/switch-reason.ts'
 import type { Speech } from '../reports/words.ts'
 import type { ServiceEvents } from '../service/service.ts'
 import type { Tripped } from '../touchpoints/breakers.ts'
@@ -89,7 +90,7 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
       const { scope, name, event, reason } = tripped
       const words = inWords(
         `${scope} ${name} ${event.replace('_', ' ')}: ${reason}`,
-        `${scope === 'channel' ? '渠道' : '活动'} ${name} ${TRIPPED[event]}：${harmText(reason)}`,
+        `${scope === 'channel' ? '渠道' : '活动'} ${name} ${TRIPPED[event]}：${switchReason(reason, language)}`,
       )
       say('tripped', { ...tripped }, words)
     },
@@ -121,20 +122,4 @@ const TRIPPED: Readonly<Record<Tripped['event'], string>> = {
   half_open: '半开',
   closed: '已恢复',
   stopped: '已按停止规则暂停',
-}
-
-const HARMS: Readonly<Record<string, string>> = {
-  complaints: '投诉率',
-  'hard bounces': '硬退率',
-  'opt-outs': '退订率',
-}
-
-/** Why a breaker or a `stop` rule acted; the reason is kept in English, with its switch. */
-export function harmText(reason: string): string {
-  const [, share, harm = '', count, of, limit] =
-    /^([\d.]+) % (.*) \((\d+) of (\d+)\), more than ([\d.]+) %$/.exec(reason) ?? []
-  if (share !== undefined) return `${HARMS[harm] ?? harm} ${share}%（${of} 条中 ${count} 条），超过 ${limit}%`
-  if (reason === 'tried again with a few messages') return '用少量消息重新试发'
-  if (reason === 'a few messages did no harm') return '试发的少量消息没有问题'
-  return reason
 }

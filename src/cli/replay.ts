@@ -6,12 +6,13 @@ import { parseDuration } from '../config/quantities.ts'
 import { WinbackError } from '../errors.ts'
 import type { OverviewData } from '../reports/overview.ts'
 import { reports } from '../reports/reports.ts'
-import { languageOf } from '../reports/words.ts'
+import { speechOf } from '../reports/words.ts'
 import { prepareRehearsal, revealActivity } from '../service/rehearsal.ts'
 import { type ReplayResult, replay as replayCampaigns } from '../service/replay.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { silenceChannels } from '../service/silent.ts'
 import { openCampaigns, openTemplates } from './campaigns.ts'
+import { hindranceText } from './foreseen.ts'
 import { sayIn } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import { operator } from './operator.ts'
@@ -57,7 +58,7 @@ export function replay(start: Start): Command {
     )
 }
 
-export interface ReplayVerbResult extends ReplayResult {
+export interface ReplayVerbResult extends Omit<ReplayResult, 'hindrance'> {
   readonly schema: string
   readonly campaigns: readonly OverviewData[]
 }
@@ -123,10 +124,13 @@ async function runReplay(
       for (const { definition } of campaigns) {
         overviews.push(await overviewOf(replayed, runtime.book, definition.campaign, { now: to }))
       }
-      const { runs, refused, refusal } = result
-      const say = sayIn({ language: languageOf(style.locale) })
+      const { hindrance, ...counted } = result
+      const { runs, refused } = counted
+      const speech = speechOf(style)
+      const say = sayIn(speech)
+      const refusal = hindrance ? hindranceText(hindrance, speech) : counted.refusal
       return {
-        data: { schema: options.schema, ...result, campaigns: overviews },
+        data: { schema: options.schema, ...counted, campaigns: overviews },
         text: [
           say(
             `${count(runs, 'run')}, ${refused} refused${refusal ? ` (at last: ${refusal})` : ''}; everything is in the schema ${options.schema}.`,

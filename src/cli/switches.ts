@@ -5,6 +5,7 @@ import * as config from '../config/switches.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { recordStop } from '../outcomes/silence.ts'
+import { switchReason } from '../reports/switch-reason.ts'
 import { type Speech, speechOf } from '../reports/words.ts'
 import { appliedCampaign } from './campaigns.ts'
 import { type Ask, terminal } from './confirm.ts'
@@ -76,15 +77,15 @@ async function runPause(
   const switched = await config.pause(context.database, target, { reason, clock: context.clock })
   const say = sayIn(speech)
   const what = wordsOf(target, speech)
+  const why = switchReason(switched.now?.reason ?? reason, speech.language)
   if (switched.outcome === 'changed') {
     const text = say(
-      `Paused ${what}: ${reason}. \`winback resume ${namedBy(target)}\` lets it go on.`,
-      `已暂停${what}：${reason}。用 \`winback resume ${namedBy(target)}\` 恢复。`,
+      `Paused ${what}: ${why}. \`winback resume ${namedBy(target)}\` lets it go on.`,
+      `已暂停${what}：${why}。用 \`winback resume ${namedBy(target)}\` 恢复。`,
     )
     return { data: switched, text }
   }
   const since = switched.now ? speech.moment(switched.now.since) : ''
-  const why = switched.now?.reason ?? ''
   const text = say(
     `${capital(what)} is paused already, since ${since}: ${why}`,
     `${what}：此前已暂停（自 ${since}），${why}`,
@@ -109,7 +110,7 @@ async function runResume(
     ...others.map((each) =>
       say(
         `Still ${each.state}: ${wordsOf(each, speech)} (${each.reason})`,
-        `仍处于${each.state === 'stopped' ? '停止' : '暂停'}：${wordsOf(each, speech)}（${each.reason}）`,
+        `仍处于${each.state === 'stopped' ? '停止' : '暂停'}：${wordsOf(each, speech)}（${switchReason(each.reason, speech.language)}）`,
       ),
     ),
   ].join('\n')

@@ -9,6 +9,7 @@ import { REASONS, sentence } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
+import { switchReason } from './switch-reason.ts'
 import type { Language, Speech } from './words.ts'
 
 // Did it arrive? By channel and domain, with the denominator of every rate in its column's head.
@@ -194,7 +195,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
     rows: data.switches.map((each) => [
       cell.text(switchText(each, speech)),
       cell.text(speech.moment(each.since)),
-      cell.text(each.reason),
+      cell.text(switchReason(each.reason, speech.language)),
     ]),
     empty: en ? 'Nothing is.' : '没有。',
   }

@@ -2,6 +2,7 @@ import { dealingText } from './dealings-text.ts'
 import { cellsOf, hanging, painter, wrap } from './layout.ts'
 import { ENDS, REASONS, RECEIPTS, STATES, SUPPRESSIONS, sentence, WAITS } from './reasons.ts'
 import type { TextStyle } from './report.ts'
+import { switchReason } from './switch-reason.ts'
 import type { Entry, Timeline } from './timeline.ts'
 import { type Speech, speechOf } from './words.ts'
 
@@ -272,6 +273,7 @@ function recalledText(entry: Of<'recalled'>, speech: Speech): string {
 function switchText(entry: Of<'switch'>, speech: Speech): string {
   const en = speech.language === 'en'
   const since = speech.moment(entry.since)
+  const reason = switchReason(entry.reason, speech.language)
   const what = {
     workspace: en ? 'everything' : '全部发送',
     campaign: en ? `campaign ${entry.name}` : `活动 ${entry.name}`,
@@ -280,6 +282,6 @@ function switchText(entry: Of<'switch'>, speech: Speech): string {
   const state =
     entry.state === 'paused' ? (en ? 'is paused' : '已暂停') : en ? 'is stopped for good' : '已永久停止'
   return en
-    ? `Now: ${what} ${state} since ${since}: ${entry.reason}.`
-    : `当前：${what}自 ${since} 起${state}：${entry.reason}。`
+    ? `Now: ${what} ${state} since ${since}: ${reason}.`
+    : `当前：${what}自 ${since} 起${state}：${reason}。`
 }

@@ -1,4 +1,4 @@
-import { runCampaign } from '../audience/run.ts'
+import { type RunResult, runCampaign } from '../audience/run.ts'
 import type { ManualClock } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { appliedNames } from '../config/versions.ts'
@@ -39,6 +39,8 @@ export interface ReplayResult {
   readonly refused: number
   /** Why the last of those was refused. */
   readonly refusal: string | null
+  /** The same in full, to be said in any language. */
+  readonly hindrance: RunResult['hindrance']
   readonly batches: number
   readonly settled: Readonly<Record<string, number>>
 }
@@ -53,6 +55,7 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
     runs: 0,
     refused: 0,
     refusal: null as string | null,
+    hindrance: undefined as RunResult['hindrance'],
     batches: 0,
     settled: {} as Record<string, number>,
   }
@@ -87,7 +90,8 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
       if (result.state === 'done') tally.runs += 1
       if (result.state === 'refused') {
         tally.refused += 1
-        tally.refusal = result.note ?? null
+        tally.refusal = result.note
+        tally.hindrance = result.hindrance
       }
     }
     tally.batches += await work(runtime, tally.settled, plan.beside ?? 1)

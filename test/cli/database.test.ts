@@ -366,6 +366,14 @@ test('stop ends a campaign for good', async () => {
   })
   const examined = await run(['doctor'], here)
   expect(examined.stdout).toMatch(/not yet +switches +campaign graded-recall is stopped for good/)
+  for (const [verb, says] of [
+    ['doctor', /graded-recall 已永久停止：由 \S+ 停止/],
+    ['apply', /已永久停止（由 \S+ 停止）/],
+    ['plan', /本活动已永久停止（由 \S+ 停止）/],
+  ] as const) {
+    const { stdout, stderr } = await run([verb, '--locale', 'zh-CN'], here)
+    expect(stdout + stderr, verb).toMatch(says)
+  }
 })
 
 test('Ctrl-C during an import rolls back what was under way and exits with 130', async () => {

@@ -2,12 +2,11 @@ import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { RunResult } from '../../src/audience/run.ts'
-import { harmText, narrate } from '../../src/cli/narration.ts'
+import { narrate } from '../../src/cli/narration.ts'
 import { openOutput } from '../../src/cli/output.ts'
 import { manualClock } from '../../src/clock.ts'
 import type { SyncSummary } from '../../src/contacts/sync/sync.ts'
 import { speechOf } from '../../src/reports/words.ts'
-import { broken } from '../../src/touchpoints/breakers.ts'
 import { openCliShop, run, startBuilt } from './command.ts'
 
 const at = new Date('2026-11-25T01:00:00.000Z')
@@ -31,8 +30,13 @@ const paused: RunResult = {
   ...nothing,
   runId: 0,
   state: 'paused',
-  note: 'the campaign is paused: price',
-  hindrance: { state: 'paused', note: 'the campaign is paused: price', by: 'campaign', why: 'price' },
+  note: 'the campaign is paused: pause by mei',
+  hindrance: {
+    state: 'paused',
+    note: 'the campaign is paused: pause by mei',
+    by: 'campaign',
+    why: 'pause by mei',
+  },
 }
 const feed = { newestAt: null, lastDay: 0, normal: null, fault: 'never' } as const
 const refusal = { state: 'refused', note: 'no activity has ever arrived' } as const
@@ -60,7 +64,7 @@ test.each([
   [
     'en',
     [
-      'autumn does not run: the campaign is paused: price',
+      'autumn does not run: the campaign is paused: pause by mei',
       'run autumn for 2026-11-25T01:00:00.000Z: done, 120 considered, 12 opened, 108 audience',
       'run autumn for 2026-11-25T01:00:00.000Z: refused (no activity has ever arrived), 0 considered',
       'warning: autumn refused to run: no activity has ever arrived',
@@ -75,7 +79,7 @@ test.each([
   [
     'zh-CN',
     [
-      'autumn 不运行：本活动已暂停（price）',
+      'autumn 不运行：本活动已暂停（由 mei 暂停）',
       '运行 autumn（2026-11-25T01:00:00.000Z）：已完成，考察 120 人：已纳入 12 人；不在受众内：条件不成立 108 人',
       '运行 autumn（2026-11-25T01:00:00.000Z）：被拒绝（从未收到任何活跃数据），考察 0 人',
       '警告：autumn 被拒绝运行：从未收到任何活跃数据',
@@ -101,15 +105,6 @@ test.each([
   events.onSync?.(synced)
   events.onRefused?.({ unknown_code: 2 })
   expect(said).toEqual(expected)
-})
-
-test.each([
-  ['complaint', '投诉率 2%（1000 条中 20 条），超过 0.5%'],
-  ['hard_bounce', '硬退率 2%（1000 条中 20 条），超过 0.5%'],
-  ['unsubscribe', '退订率 2%（1000 条中 20 条），超过 0.5%'],
-])('what a breaker acted on, of %s, is said in Chinese', (kind, expected) => {
-  const reason = broken({ sent: 1000, harm: { [kind]: 20 } }, { [kind]: 0.005 })
-  expect(harmText(reason ?? '')).toBe(expected)
 })
 
 test('a service that begins and ends says so in Chinese, with what comes next', async () => {

@@ -710,7 +710,7 @@ describe('delivery', () => {
   it('says which breakers are open, which are tried, since when and why', async () => {
     await execute(
       database,
-      sql`INSERT INTO breakers (channel, state, since, reason) VALUES ('email', 'open', ${day(1)}, '6 % hard bounces'),
+      sql`INSERT INTO breakers (channel, state, since, reason) VALUES ('email', 'open', ${day(1)}, '6 % hard bounces (6 of 100), more than 5 %'),
           ('sms', 'half_open', ${day(2)}, '5 % failures')`,
     )
     const data = await sheetReports.delivery.read(database, question())
@@ -722,7 +722,9 @@ describe('delivery', () => {
     expect(told(english)).toMatch(
       /breaker sms: half open: tried with a few messages\s+Jan 3, 2026.*5 % failures/,
     )
-    expect(told(chinese)).toMatch(/熔断器 电子邮件：已断开，不发送\s+2026.*6 % hard bounces/)
+    expect(told(chinese)).toMatch(
+      /熔断器 电子邮件：已断开，不发送\s+2026.*硬退率 6%（100 条中 6 条），超过 5%/,
+    )
   })
 })
 

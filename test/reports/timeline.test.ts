@@ -106,7 +106,7 @@ async function tell(): Promise<void> {
     database,
     sql`INSERT INTO switches (scope, name, state, reason, since) VALUES
       ('campaign', 'graded', 'paused', 'wrong price', ${day(44)}), ('campaign', 'other', 'paused', 'elsewhere', ${day(44)}),
-      ('channel', 'email', 'paused', 'warming up', ${day(44)})`,
+      ('channel', 'email', 'paused', 'breaker: 6 % hard bounces (6 of 100), more than 5 %', ${day(44)})`,
   )
 }
 
@@ -187,7 +187,7 @@ describe('the timeline of a contact', () => {
       Feb 19, 2026, 08:00  coupon › coupon: deferred to a later time: waits for another try, due Feb 20, 2026, 08:00, attempts so far: 1.
       Feb 19, 2026, 08:00  graded: still open; the outcome is waited for until Mar 14, 2026, 08:00.
       Feb 19, 2026, 08:00  Now: campaign graded is paused since Feb 14, 2026, 08:00: wrong price.
-      Feb 19, 2026, 08:00  Now: channel email is paused since Feb 14, 2026, 08:00: warming up.
+      Feb 19, 2026, 08:00  Now: channel email is paused since Feb 14, 2026, 08:00: breaker: 6 % hard bounces (6 of 100), more than 5 %.
       "
     `)
   })
@@ -232,7 +232,7 @@ describe('the timeline of a contact', () => {
       2026年2月19日 08:00   coupon › coupon：已推迟：等待重试，定于 2026年2月20日 08:00，已尝试 1 次。
       2026年2月19日 08:00   graded：仍在进行；结果观察至 2026年3月14日 08:00。
       2026年2月19日 08:00   当前：活动 graded自 2026年2月14日 08:00 起已暂停：wrong price。
-      2026年2月19日 08:00   当前：渠道电子邮件自 2026年2月14日 08:00 起已暂停：warming up。
+      2026年2月19日 08:00   当前：渠道电子邮件自 2026年2月14日 08:00 起已暂停：熔断：硬退率 6%（100 条中 6 条），超过 5%。
       "
     `)
   })

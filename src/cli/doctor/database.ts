@@ -6,6 +6,7 @@ import { lastToCompare } from '../../contacts/whole-numbers.ts'
 import { rows } from '../../database/connect.ts'
 import { pendingMigrations } from '../../database/migrate.ts'
 import { readShortages } from '../../offers/pools.ts'
+import { switchReason } from '../../reports/switch-reason.ts'
 import type { Speech } from '../../reports/words.ts'
 import { shortageFinding } from '../../service/plan/sentences.ts'
 import { openRuntime } from '../../service/runtime.ts'
@@ -54,7 +55,7 @@ export async function checkDatabase(context: DatabaseContext, speech: Speech): P
     findings.push(
       await checkFeed(context, say),
       ...(await checkNumbers(context, say)),
-      ...(await checkSwitches(context, say)),
+      ...(await checkSwitches(context, speech)),
       ...(await checkOffers(context, speech)),
       ...(await checkVersions(context, say)),
     )
@@ -174,12 +175,14 @@ async function checkNumbers({ database, loaded }: DatabaseContext, say: Say): Pr
   ]
 }
 
-async function checkSwitches({ database }: DatabaseContext, say: Say): Promise<Finding[]> {
+async function checkSwitches({ database }: DatabaseContext, speech: Speech): Promise<Finding[]> {
+  const say = sayIn(speech)
   const thrown = await rows<{ scope: string; name: string; state: string; reason: string }>(
     database,
     sql`SELECT scope, name, state, reason FROM switches ORDER BY scope, name`,
   )
-  return thrown.map(({ scope, name, state, reason }) => {
+  return thrown.map(({ scope, name, state, reason: kept }) => {
+    const reason = switchReason(kept, speech.language)
     const [what, zh] =
       scope === 'workspace'
         ? ['everything', '全部']
