@@ -13,17 +13,14 @@ import type { DatabaseContext } from './workspace.ts'
 
 // What a service says while it runs. In English names are said as they are recorded: such a log is searched.
 
-/** A line for each thing that happened; with --json, a JSON line on stderr, so that a log collector can read it. */
+/** An event for each thing that happened. */
 export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, speech: Speech): ServiceEvents {
   // A campaign that is held back is looked at every minute, and told of once.
   const told = new Map<string, string>()
   const { language } = speech
   const inWords = sayIn(speech)
-  const say = (event: string, facts: Record<string, unknown>, words: string) => {
-    const at = context.clock.now().toISOString()
-    if (context.output.json) process.stderr.write(`${JSON.stringify({ at, event, ...facts })}\n`)
-    else context.output.note(`${context.output.colors.dim(at)} ${words}`)
-  }
+  const say = (event: string, facts: Record<string, unknown>, words: string, warning = false) =>
+    context.output.event({ at: context.clock.now(), event, facts, words, warning })
   const counts = (
     record: Readonly<Record<string, number>>,
     words: Parameters<typeof sentence>[0],
@@ -59,12 +56,11 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
       )
       say('run', { campaign, tick, ...facts }, words)
       if (result.state === 'refused') {
-        context.output.warn(
-          inWords(
-            `${campaign} refused to run: ${reason}`,
-            `${campaign} 被拒绝运行${reason ? `：${reason}` : ''}`,
-          ),
+        const refused = inWords(
+          `${campaign} refused to run: ${reason}`,
+          `${campaign} 被拒绝运行${reason ? `：${reason}` : ''}`,
         )
+        say('refused', { campaign, note: result.note }, refused, true)
       }
     },
     onBatch: (result) => {
@@ -108,7 +104,10 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
       const told = counts(reasons, REDEMPTION_REFUSALS, ' 次')
       say('redemptions_refused', { reasons }, inWords(`redemptions refused: ${told}`, `核销被拒：${told}`))
     },
-    onError: (where, error) => context.output.warn(`${where}: ${maskText(messageOf(error))}`),
+    onError: (where, error) => {
+      const message = maskText(messageOf(error))
+      say('error', { where, message }, `${where}: ${message}`, true)
+    },
   }
 }
 

@@ -1,4 +1,5 @@
 import pc from 'picocolors'
+import type { Clock } from '../clock.ts'
 import type { Language } from '../reports/words.ts'
 import { type Progress, type ProgressOptions, startProgress } from './progress.ts'
 
@@ -19,9 +20,19 @@ export interface Outcome<Data = unknown> {
   readonly exitCode?: number
 }
 
+/** What happened while a process ran. */
+export interface Happening {
+  readonly at: Date
+  readonly event: string
+  readonly facts: Readonly<Record<string, unknown>>
+  /** The same for people. */
+  readonly words: string
+  readonly warning?: boolean
+}
+
 /**
  * The two streams of a command: results on stdout, everything said on the way on stderr. With --json, stdout
- * carries one JSON document and nothing else, and stderr only warnings.
+ * carries one JSON document and nothing else, and stderr only warnings, and the events of what runs on.
  */
 export interface Output {
   readonly json: boolean
@@ -35,6 +46,8 @@ export interface Output {
   note(text: string): void
   /** Something the user should know whatever the format. */
   warn(text: string): void
+  /** A line with its moment; with --json a JSON line, so that a log collector can read it. */
+  event(happening: Happening): void
   progress(title: string, options?: ProgressOptions): Progress
 }
 
@@ -48,9 +61,8 @@ export function openOutput(options: {
 }): Output {
   const { json, stdout, stderr, language = 'en' } = options
   const colors = pc.createColors(!options.noColor && !json && stdout.isTTY === true)
-  const warning = pc
-    .createColors(!options.noColor && stderr.isTTY === true)
-    .yellow(language === 'en' ? 'warning:' : '警告：')
+  const told = pc.createColors(!options.noColor && stderr.isTTY === true)
+  const warning = `${told.yellow(language === 'en' ? 'warning:' : '警告：')}${language === 'en' ? ' ' : ''}`
   return {
     json,
     language,
@@ -60,8 +72,30 @@ export function openOutput(options: {
     note: (text) => {
       if (!json) stderr.write(`${text}\n`)
     },
-    warn: (text) => stderr.write(`${warning}${language === 'en' ? ' ' : ''}${text}\n`),
+    warn: (text) => stderr.write(`${warning}${text}\n`),
+    event: ({ at, event, facts, words, ...happening }) => {
+      const moment = at.toISOString()
+      const line = json
+        ? JSON.stringify({ at: moment, event, ...facts })
+        : `${told.dim(moment)} ${happening.warning ? warning : ''}${words}`
+      stderr.write(`${line}\n`)
+    },
     progress: (title, progress) => startProgress(stderr, title, { language, ...progress, silent: json }),
+  }
+}
+
+/** The output of a process that runs on: its warnings say when, and with --json are events like all it tells. */
+export function timed(output: Output, clock: Clock): Output {
+  return {
+    ...output,
+    warn: (text) =>
+      output.event({
+        at: clock.now(),
+        event: 'warning',
+        facts: { message: text },
+        words: text,
+        warning: true,
+      }),
   }
 }
 

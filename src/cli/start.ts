@@ -1,7 +1,12 @@
 import type { Command } from 'commander'
+import { sql } from 'drizzle-orm'
 import { heldBack } from '../audience/run.ts'
 import type { MailCatcher } from '../channels/email/catcher.ts'
+import { within } from '../channels/within.ts'
+import { maskText } from '../config/masking.ts'
 import { appliedNames } from '../config/versions.ts'
+import { rows } from '../database/connect.ts'
+import { messageOf } from '../errors.ts'
 import { readShortages } from '../offers/pools.ts'
 import { type Speech, speechOf } from '../reports/words.ts'
 import { shortageWarning } from '../service/plan/sentences.ts'
@@ -14,16 +19,20 @@ import { firstLink } from '../web/accounts/users.ts'
 import { startWeb } from '../web/server.ts'
 import { catchMail } from './catch-mail.ts'
 import { openDesk } from './desk.ts'
+import { endAll, type Part, SILENCE } from './ending.ts'
 import { queueEngine } from './engine.ts'
 import { hindranceText } from './foreseen.ts'
 import { aborted } from './interrupt.ts'
 import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { narrate } from './narration.ts'
 import { operator } from './operator.ts'
-import type { Outcome } from './output.ts'
+import { type Outcome, timed } from './output.ts'
 import { nextRunOf } from './plan/plan.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
+
+/** Milliseconds in which a database that is well says that it is there. */
+const DATABASE_PATIENCE = 2_000
 
 type Role = 'scheduler' | 'worker' | 'web'
 
@@ -73,11 +82,21 @@ function role(
 ): Command {
   return spoken(describe(name, { group: 'run', ...about })).action(
     (options: ServeOptions, command: Command) =>
-      begin(command, (invocation) =>
-        withWorkspace(invocation, (context) => serve(context, roles, options), {
-          drains: true,
-        }),
-      ),
+      begin(command, async (invocation) => {
+        const output = timed(invocation.output, invocation.clock)
+        let leaving: NodeJS.Timeout | undefined
+        const ended = async (context: DatabaseContext) => {
+          try {
+            return await serve(context, roles, options)
+          } finally {
+            // A database that hangs holds its connections, too.
+            leaving = setInterval(() => tellLeaving(context, speechIn(context, options)), SILENCE)
+          }
+        }
+        return withWorkspace({ ...invocation, output }, ended, { drains: true }).finally(() =>
+          clearInterval(leaving),
+        )
+      }),
   )
 }
 
@@ -100,7 +119,11 @@ async function serve(
   const engine = queueEngine(context)
   // Asked for by its own verb, it is served whatever the file says.
   const roles = wanted.filter((role) => role !== 'web' || workspace.web.serve || wanted.length === 1)
-  const services: Service[] = []
+  const parts: Part[] = []
+  const tell = (event: string, facts: Record<string, unknown>, lines: readonly string[]) => {
+    if (context.output.json) context.output.event({ at: clock.now(), event, facts, words: '' })
+    else for (const line of lines) context.output.note(line)
+  }
   const restoreWarnings = divertWarnings(context)
   let caught: MailCatcher | undefined
   try {
@@ -115,39 +138,77 @@ async function serve(
       )
     }
     // The scheduler first: it migrates the queue before any worker connects.
+    const hold = (name: Role, { close }: Service) => parts.push({ name, close })
     if (roles.includes('scheduler'))
-      services.push(await startScheduler(runtime, engine, events, undefined, context.loaded))
-    if (roles.includes('worker')) services.push(await startSending(runtime, engine, events))
+      hold('scheduler', await startScheduler(runtime, engine, events, undefined, context.loaded))
+    if (roles.includes('worker')) hold('worker', await startSending(runtime, engine, events))
     if (roles.includes('web')) {
       const desk = openDesk(context)
       const server = await startWeb({ runtime, desk, caught, onError: events.onError }, workspace.web)
-      services.push(server)
+      hold('web', server)
       const base = workspace.web.url ?? server.address
-      context.output.note(say(`Web on ${server.address}`, `网页地址：${server.address}`))
+      const { address } = server
+      tell('web', { address }, [say(`Web on ${address}`, `网页地址：${address}`)])
       const link = await firstLink(database, clock.now(), operator())
       if (link !== undefined) {
-        context.output.note(
+        tell('nobody_can_sign_in', { link: `${base}${link}` }, [
           say(
             `  Nobody can sign in yet. Set the admin’s password, once: ${base}${link}`,
             `  目前还没有人能登录。请用此链接设置管理员密码，仅可使用一次：${base}${link}`,
           ),
-        )
+        ])
       }
     }
-    context.output.note(runningText(workspace.name, roles, engine.kind, speech))
-    if (roles.includes('scheduler')) {
-      for (const line of await upcoming(runtime, speech.locale)) context.output.note(`  ${line}`)
-    }
+    const next = roles.includes('scheduler') ? await upcoming(runtime, speech.locale) : []
+    tell('running', { workspace: workspace.name, roles, queue: engine.kind, campaigns: next }, [
+      runningText(workspace.name, roles, engine.kind, speech),
+      ...next.map((line) => `  ${line}`),
+    ])
     await aborted(interrupt)
-    context.output.note(say('Letting what is under way end …', '正在等待进行中的工作完成 …'))
+    tell('ending', {}, [say('Letting what is under way end …', '正在等待进行中的工作完成 …')])
   } finally {
-    await Promise.all(services.map((service) => service.close()))
+    await endAll(parts, (names) => void tellWaiting(context, names, speech))
     await runtime.close()
     // Last: it waits for the connections that the channels held.
     await caught?.close()
     restoreWarnings()
   }
   return { data: { roles }, text: say('Stopped.', '已停止。') }
+}
+
+/** Says what has not ended yet, and whether the database is why. */
+async function tellWaiting(
+  { database, clock, output }: DatabaseContext,
+  names: readonly string[],
+  { language }: Speech,
+): Promise<void> {
+  const silent = await within(DATABASE_PATIENCE, 'the database', 'say whether it is there', () =>
+    rows(database, sql`SELECT`),
+  ).then(
+    () => undefined,
+    (error: unknown) => maskText(messageOf(error)),
+  )
+  const words =
+    language === 'en'
+      ? `still waiting for ${listed(names)} to end${silent === undefined ? '' : `: ${silent}`}`
+      : `仍在等待 ${names.join('、')} 结束${silent === undefined ? '' : `：${silent}`}`
+  output.event({
+    at: clock.now(),
+    event: 'waiting',
+    facts: { for: names, database: silent ?? 'answers' },
+    words,
+    warning: true,
+  })
+}
+
+/** Says that everything has ended, and only the database has not let go. */
+function tellLeaving({ clock, output }: DatabaseContext, speech: Speech): void {
+  const words = sayIn(speech)(
+    'still waiting for the database to let go of its connections',
+    '仍在等待数据库断开连接',
+  )
+  const facts = { for: ['database'] }
+  output.event({ at: clock.now(), event: 'waiting', facts, words, warning: true })
 }
 
 /** What runs, on which queue, and how to end it. */

@@ -76,6 +76,8 @@ export interface Running {
   says(text: string): Promise<string>
   /** Lets go of its standard error, as a collector of logs does that ends. */
   hangUp(): void
+  /** Lets go of its standard output, as `| true` does. */
+  closeResult(): void
   readonly ended: Promise<Ran>
 }
 
@@ -117,6 +119,7 @@ export function startBuilt(args: readonly string[], { cwd, env = {} }: Place, in
         void ended.then((ran) => reject(new Error(`ended without saying "${text}": ${ran.stderr}`)))
       }),
     hangUp: () => child.stderr.destroy(),
+    closeResult: () => child.stdout.destroy(),
     ended,
   }
 }

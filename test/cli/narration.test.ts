@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { RunResult } from '../../src/audience/run.ts'
 import { narrate } from '../../src/cli/narration.ts'
-import { openOutput } from '../../src/cli/output.ts'
+import { openOutput, timed } from '../../src/cli/output.ts'
 import { manualClock } from '../../src/clock.ts'
 import type { SyncSummary } from '../../src/contacts/sync/sync.ts'
 import { speechOf } from '../../src/reports/words.ts'
@@ -105,6 +105,70 @@ test.each([
   events.onSync?.(synced)
   events.onRefused?.({ unknown_code: 2 })
   expect(said).toEqual(expected)
+})
+
+test('with --json each thing it tells is one JSON line with its moment, warnings and errors too', () => {
+  const said: string[] = []
+  const stderr = { write: (text: string) => said.push(text) }
+  const clock = manualClock(at)
+  const output = timed(openOutput({ json: true, noColor: true, stdout: { write: () => {} }, stderr }), clock)
+  const events = narrate({ clock, output }, speechOf({ locale: 'en' }))
+  events.onRun('autumn', at, { ...nothing, runId: 2, ...refusal, hindrance: { ...refusal, feed } })
+  events.onError('worker', new Error('connect ECONNREFUSED 10.0.0.1:5432'))
+  output.warn('the embedded database is away')
+  const moment = at.toISOString()
+  expect(said.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ at: moment, event: 'run', campaign: 'autumn', state: 'refused' }),
+    { at: moment, event: 'refused', campaign: 'autumn', note: 'no activity has ever arrived' },
+    {
+      at: moment,
+      event: 'error',
+      where: 'worker',
+      message: 'connect ECONNREFUSED 10.0.0.1:5432',
+    },
+    { at: moment, event: 'warning', message: 'the embedded database is away' },
+  ])
+})
+
+test('at a terminal a warning of what runs on says when it was', () => {
+  let said = ''
+  const stderr = {
+    isTTY: true,
+    write: (text: string) => {
+      said += text
+    },
+  }
+  const plain = openOutput({ json: false, noColor: true, stdout: { write: () => {} }, stderr })
+  timed(plain, manualClock(at)).warn('no disk')
+  narrate({ clock: manualClock(at), output: plain }, speechOf({ locale: 'en' })).onError('sweep', 'no answer')
+  expect(said).toBe(`${at.toISOString()} warning: no disk\n${at.toISOString()} warning: sweep: no answer\n`)
+})
+
+test('a service with --json writes JSON lines alone, from its beginning to its end', async () => {
+  const { here } = await openCliShop()
+  await appendFile(join(here.cwd, 'winback.yaml'), '\nweb: { port: 0 }\n')
+  const service = startBuilt(['start', '--json'], here)
+  await service.says('"event":"running"')
+  service.kill('SIGTERM')
+  const { code, stdout, stderr } = await service.ended
+  expect({ code, result: JSON.parse(stdout) }).toEqual({
+    code: 0,
+    result: { roles: ['scheduler', 'worker', 'web'] },
+  })
+  const lines = stderr.trimEnd().split('\n')
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    { at: expect.any(String), event: 'web', address: expect.stringMatching(/^http:/) },
+    { at: expect.any(String), event: 'nobody_can_sign_in', link: expect.stringMatching(/^http:/) },
+    {
+      at: expect.any(String),
+      event: 'running',
+      workspace: 'Shop',
+      roles: ['scheduler', 'worker', 'web'],
+      queue: 'postgres',
+      campaigns: ['No campaign was applied yet: run `winback apply`; it is picked up within a minute.'],
+    },
+    { at: expect.any(String), event: 'ending' },
+  ])
 })
 
 test('a service that begins and ends says so in Chinese, with what comes next', async () => {

@@ -21,6 +21,14 @@ test('a process whose log nobody reads any more works on, and ends in order', as
   await expect(fetch(`${web}/healthz`)).rejects.toThrow()
 }, 60_000)
 
+test('a result that nobody takes leaves the exit code as it is', async () => {
+  const { here } = await openCliShop()
+  await writeFile(join(here.cwd, 'campaigns/graded-recall.yaml'), 'campaign: nothing else\n')
+  const child = startBuilt(['validate', '--json'], here)
+  child.closeResult()
+  expect((await child.ended).code).toBe(1)
+})
+
 test.skipIf(!existsSync('/dev/full'))(
   'a full disk: the result is a failure in words, the log is none',
   () => {
