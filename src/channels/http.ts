@@ -11,6 +11,8 @@ export interface Call {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
+  /** Milliseconds, where fewer are left than the client's deadline. */
+  readonly within?: number
 }
 
 export type Exchange =
@@ -47,32 +49,46 @@ export function openHttp(options: { deadline: number; reuse: boolean; lookup?: L
     'https:': new HttpsAgent({ keepAlive: reuse }),
   }
   return {
-    call: ({ method, url, headers, body }) =>
+    call: ({ method, url, headers, body, within = deadline }) =>
       new Promise<Exchange>((resolve) => {
         let connected = false
-        const fail = (detail: string) => resolve({ kind: connected ? 'lost' : 'unsent', detail })
-        const target = new URL(url)
-        const secure = target.protocol === 'https:'
-        const bytes = body === undefined ? undefined : Buffer.from(body)
-        const request = (secure ? httpsRequest : httpRequest)(target, {
-          method,
-          headers: { ...headers, ...(bytes ? { 'Content-Length': String(bytes.length) } : {}) },
-          agent: agents[secure ? 'https:' : 'http:'],
-          ...(lookup ? { lookup } : {}),
-        })
-        const timer = setTimeout(
-          () => request.destroy(new Error(`no answer within ${deadline / 1000} s`)),
-          deadline,
-        )
-        request.on('socket', (socket) => {
-          if (!socket.connecting) connected = true
-          else socket.once(secure ? 'secureConnect' : 'connect', () => (connected = true))
-        })
-        request.on('error', (error) => {
+        let answered = false
+        const fail = (detail: string) => {
           clearTimeout(timer)
-          fail(messageOf(error))
+          resolve({ kind: connected ? 'lost' : 'unsent', detail })
+        }
+        const bytes = body === undefined ? undefined : Buffer.from(body)
+        const open = () => {
+          const target = new URL(url)
+          const secure = target.protocol === 'https:'
+          const request = (secure ? httpsRequest : httpRequest)(target, {
+            method,
+            headers: { ...headers, ...(bytes ? { 'Content-Length': String(bytes.length) } : {}) },
+            agent: agents[secure ? 'https:' : 'http:'],
+            ...(lookup ? { lookup } : {}),
+          })
+          request.on('socket', (socket) => {
+            if (!socket.connecting) connected = true
+            else socket.once(secure ? 'secureConnect' : 'connect', () => (connected = true))
+          })
+          return request
+        }
+        let timer: NodeJS.Timeout | undefined
+        let request: ReturnType<typeof open>
+        try {
+          request = open()
+        } catch (error) {
+          // A URL or a header that cannot be sent: a token with a line break in it.
+          return fail(messageOf(error))
+        }
+        timer = setTimeout(() => request.destroy(new Error(`no answer within ${within / 1000} s`)), within)
+        request.on('error', (error) => fail(messageOf(error)))
+        // Comes in any case. It alone tells of a connection that Node gave up itself, as after an answer of 101.
+        request.on('close', () => {
+          if (!answered) fail('the connection ended without an answer')
         })
         request.on('response', (response) => {
+          answered = true
           const chunks: Buffer[] = []
           let length = 0
           response.on('data', (chunk: Buffer) => {
@@ -80,16 +96,15 @@ export function openHttp(options: { deadline: number; reuse: boolean; lookup?: L
             if (length > LARGEST_ANSWER) request.destroy(new Error('the answer does not end'))
             else chunks.push(chunk)
           })
-          response.on('error', (error) => {
-            clearTimeout(timer)
-            fail(messageOf(error))
-          })
+          response.on('error', (error) => fail(messageOf(error)))
           response.on('end', () => {
             clearTimeout(timer)
             const { statusCode = 0, headers } = response
-            const text = Buffer.concat(chunks).toString('utf8')
+            // Takes off the mark some put before UTF-8, which is no part of JSON.
+            const text = new TextDecoder().decode(Buffer.concat(chunks))
             resolve({ kind: 'answered', status: statusCode, headers, text })
           })
+          response.on('close', () => fail('the answer broke off'))
         })
         request.end(bytes)
       }),
@@ -100,12 +115,18 @@ export function openHttp(options: { deadline: number; reuse: boolean; lookup?: L
   }
 }
 
-/** Seconds of a `Retry-After` header, whether it counts or names a time; undefined where it says nothing usable. */
+/** Seconds. Whoever names more is asked again by then: a header that is nonsense must not cost a message its time. */
+const LONGEST_WAIT = 21_600
+
+/**
+ * Seconds of a `Retry-After` header, whether it counts or names a time, six hours at most; undefined where it says
+ * nothing usable.
+ */
 export function retryAfter(headers: IncomingMessage['headers'] | Headers, now: Date): number | undefined {
   const value = headers instanceof Headers ? headers.get('retry-after') : headers['retry-after']
   if (value === undefined || value === null) return undefined
   const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - now.getTime()) / 1000
-  return Number.isFinite(seconds) && seconds > 0 ? Math.ceil(seconds) : undefined
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(Math.ceil(seconds), LONGEST_WAIT) : undefined
 }
 
 /** Parses JSON that somebody else wrote; undefined where it is none. */

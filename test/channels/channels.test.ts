@@ -180,7 +180,12 @@ it('reads when to come back, as a request of Node.js or of fetch was answered', 
   ]) {
     expect(retryAfter(headers('7'), now)).toBe(7)
     expect(retryAfter(headers('Mon, 02 Mar 2026 08:01:00 GMT'), now)).toBe(60)
-    expect(retryAfter(headers('soon'), now)).toBeUndefined()
+    for (const nonsense of ['soon', '-5', '0', '', '5, 7']) {
+      expect(retryAfter(headers(nonsense), now)).toBeUndefined()
+    }
+    for (const far of ['99999999999999999999', 'Fri, 31 Dec 9999 23:59:59 GMT']) {
+      expect(retryAfter(headers(far), now)).toBe(21_600)
+    }
   }
   expect(retryAfter({}, now)).toBeUndefined()
   expect(retryAfter(new Headers(), now)).toBeUndefined()
