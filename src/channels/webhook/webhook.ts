@@ -37,25 +37,27 @@ export interface WebhookContent {
   readonly html: string
 }
 
-const answer = z.object({
-  results: z.array(
-    z.discriminatedUnion('status', [
-      z.object({ key: z.string(), status: z.literal('sent'), id: z.string().optional() }),
-      z.object({
-        key: z.string(),
-        status: z.literal('rejected'),
-        reason: z.enum(['bad_address', 'refused', 'content']).prefault('refused'),
-        detail: z.string().prefault('no reason given'),
-      }),
-      z.object({
-        key: z.string(),
-        status: z.literal('retry'),
-        detail: z.string().prefault('no reason given'),
-        after: z.number().positive().max(86_400).optional(),
-      }),
-    ]),
-  ),
-})
+/** What a provider says of one message. What it adds beside the status is taken where it makes sense. */
+const result = z.discriminatedUnion('status', [
+  z.object({
+    status: z.literal('sent'),
+    id: z
+      .union([z.string(), z.number().transform(String)])
+      .optional()
+      .catch(undefined),
+  }),
+  z.object({
+    status: z.literal('rejected'),
+    reason: z.enum(['bad_address', 'refused', 'content']).catch('refused'),
+    detail: z.string().min(1).catch('no reason given'),
+  }),
+  z.object({
+    status: z.literal('retry'),
+    detail: z.string().min(1).catch('no reason given'),
+    after: z.coerce.number().positive().optional().catch(undefined),
+  }),
+])
+const answer = z.object({ results: z.array(z.looseObject({ key: z.string() }).optional().catch(undefined)) })
 
 /** Milliseconds. */
 const DEADLINE = 20_000
@@ -85,21 +87,27 @@ export function openWebhook(
   const { deadline = DEADLINE, resolve } = options
   const price = parsePrice(settings.price)
   const lookup = guardedLookup(settings.allow_private, resolve)
-  const http = openHttp({ deadline: deadline - GATHER, reuse: true, lookup })
+  const http = openHttp({ deadline, reuse: true, lookup })
   const lane = openLane(settings.batch * settings.connections)
   const requests = openTurns(settings.connections)
   let gathering: Waiting[] = []
 
+  const patience = deadline - GATHER
   const post = async (body: object, key: string): Promise<Exchange> => {
     const text = JSON.stringify(body)
-    // Real time, whatever clock the campaign runs by: the provider compares it with its own.
-    const timestamp = Math.floor(Date.now() / 1000)
-    const headers = {
-      'Content-Type': 'application/json',
-      'Idempotency-Key': key,
-      ...signedHeaders(settings, timestamp, text),
-    }
-    return await requests(() => http.call({ method: 'POST', url: settings.url, headers, body: text }))
+    const until = performance.now() + patience
+    const exchange = await requests(patience, () => {
+      // Real time, whatever clock the campaign runs by: the provider compares it with its own.
+      const timestamp = Math.floor(Date.now() / 1000)
+      const headers = {
+        'Content-Type': 'application/json',
+        'Idempotency-Key': key,
+        ...signedHeaders(settings, timestamp, text),
+      }
+      const within = Math.max(1, until - performance.now())
+      return http.call({ method: 'POST', url: settings.url, headers, body: text, within })
+    })
+    return exchange ?? { kind: 'unsent', detail: `no connection was free within ${patience / 1000} s` }
   }
   const flush = async () => {
     const batch = gathering
@@ -163,19 +171,33 @@ function batchKey(batch: readonly Waiting[]): string {
   return createHash('sha256').update(keys.join('\n')).digest('hex')
 }
 
-/** Lets so many requests be under way at a time. */
-function openTurns(width: number): <T>(work: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = []
+/** Lets so many requests be under way at a time; undefined where there was no room for one within its milliseconds. */
+function openTurns(width: number): <T>(patience: number, work: () => Promise<T>) => Promise<T | undefined> {
+  const waiting = new Set<() => void>()
   let free = width
-  return async (work) => {
+  const roomWithin = (patience: number) =>
+    new Promise<boolean>((resolve) => {
+      const begin = () => {
+        clearTimeout(timer)
+        resolve(true)
+      }
+      const timer = setTimeout(() => {
+        waiting.delete(begin)
+        resolve(false)
+      }, patience)
+      waiting.add(begin)
+    })
+  return async (patience, work) => {
     if (free > 0) free -= 1
-    else await new Promise<void>((resolve) => waiting.push(resolve))
+    else if (!(await roomWithin(patience))) return undefined
     try {
       return await work()
     } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else free += 1
+      const [next] = waiting
+      if (next) {
+        waiting.delete(next)
+        next()
+      } else free += 1
     }
   }
 }
@@ -196,25 +218,34 @@ function outcomesOf(exchange: Exchange): (key: string) => Delivery {
   }
   const results = answer.safeParse(parseJson(text)).data?.results
   if (!results) return () => ({ outcome: 'retry', detail: 'the provider’s answer is not { results: […] }' })
-  const byKey = new Map(results.map((result) => [result.key, result]))
-  return (key) => {
-    const result = byKey.get(key)
-    switch (result?.status) {
-      case 'sent':
-        return { outcome: 'sent', providerId: result.id ?? key }
-      case 'rejected':
-        return { outcome: 'rejected', reason: result.reason, detail: result.detail || 'no reason given' }
-      case 'retry': {
-        const { after, detail } = result
-        return {
-          outcome: 'retry',
-          detail: detail || 'no reason given',
-          unsent: true,
-          ...(after === undefined ? {} : { after }),
-        }
-      }
-      default:
-        return { outcome: 'retry', detail: 'the provider’s answer does not name this message' }
+  const byKey = new Map<string, unknown[]>()
+  for (const said of results) {
+    if (!said) continue
+    const before = byKey.get(said.key)
+    if (before) before.push(said)
+    else byKey.set(said.key, [said])
+  }
+  return (key) => conclude(key, byKey.get(key) ?? [])
+}
+
+/** One message's own part of the answer: what is wrong with another's is no matter of its own. */
+function conclude(key: string, said: readonly unknown[]): Delivery {
+  if (said.length === 0)
+    return { outcome: 'retry', detail: 'the provider’s answer does not name this message' }
+  const read = said.map((one) => result.safeParse(one).data)
+  const [first] = read
+  if (first === undefined || read.some((other) => other?.status !== first.status)) {
+    const detail = `the provider’s answer cannot be understood: ${JSON.stringify(said).slice(0, 200)}`
+    return { outcome: 'retry', detail }
+  }
+  switch (first.status) {
+    case 'sent':
+      return { outcome: 'sent', providerId: first.id ?? key }
+    case 'rejected':
+      return { outcome: 'rejected', reason: first.reason, detail: first.detail }
+    case 'retry': {
+      const { after, detail } = first
+      return { outcome: 'retry', detail, unsent: true, ...(after === undefined ? {} : { after }) }
     }
   }
 }

@@ -8,6 +8,7 @@ import { referenceOf } from '../../../src/channels/reference.ts'
 import { webhookSettings } from '../../../src/channels/webhook/settings.ts'
 import { openWebhook, webhook } from '../../../src/channels/webhook/webhook.ts'
 import { serveWebhook } from '../../../src/simulator/providers/signed.ts'
+import { eventually } from '../../support/eventually.ts'
 import { type Asked, openProvider } from '../../support/provider.ts'
 import { readNow } from '../../support/receipts.ts'
 
@@ -189,6 +190,72 @@ describe('a batch', () => {
     const anew = openWebhook(settingsFor(server.url))
     expect(await anew.send(message)).toMatchObject({ outcome: 'retry', unsent: true })
     await anew.close()
+  })
+
+  it('is read message by message: what is odd of one puts no other in doubt', async () => {
+    const server = await openOwnProvider()
+    const channel = openWebhook(settingsFor(server.url, { batch: 9 }))
+    const content = channel.render(template, {}, li)
+    const address = channel.addressOf(li)
+    if (!address) throw new Error('no address')
+    const results = [
+      { key: 'tp-1', status: 'sent', id: 4711 },
+      { key: 'tp-2', status: 'sent', id: null },
+      { key: 'tp-3', status: 'rejected', reason: 'blocked', detail: null },
+      { key: 'tp-4', status: 'retry', after: -1 },
+      { key: 'tp-5', status: 'retry', after: '7' },
+      { key: 'tp-6', status: 'accepted' },
+      { key: 'tp-7', status: 'sent' },
+      { key: 'tp-7', status: 'rejected' },
+      { key: 'tp-8', status: 'sent', id: 'a' },
+      { key: 'tp-8', status: 'sent', id: 'a' },
+      { key: 'another’s', status: 'sent' },
+      { status: 'sent' },
+      null,
+      'sent',
+    ]
+    server.instead = { status: 200, body: JSON.stringify({ results }) }
+    const sends = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((id) =>
+      channel.send({ contactId: 1, touchpointId: id, key: `tp-${id}`, address, content }),
+    )
+    expect(await Promise.all(sends)).toEqual([
+      { outcome: 'sent', providerId: '4711' },
+      { outcome: 'sent', providerId: 'tp-2' },
+      { outcome: 'rejected', reason: 'refused', detail: 'no reason given' },
+      { outcome: 'retry', detail: 'no reason given', unsent: true },
+      { outcome: 'retry', detail: 'no reason given', unsent: true, after: 7 },
+      { outcome: 'retry', detail: expect.stringContaining('"status":"accepted"') },
+      { outcome: 'retry', detail: expect.stringContaining('cannot be understood') },
+      { outcome: 'sent', providerId: 'a' },
+      { outcome: 'retry', detail: 'the provider’s answer does not name this message' },
+    ])
+    await channel.close()
+    await server.stop()
+  })
+
+  it('ends within the deadline of its messages, though others have all the connections', async () => {
+    const server = await openOwnProvider()
+    server.instead = 'silence'
+    const channel = openWebhook(settingsFor(server.url, { batch: 2, connections: 1 }), { deadline: 1000 })
+    const content = channel.render(template, {}, li)
+    const address = channel.addressOf(li)
+    if (!address) throw new Error('no address')
+    const send = (id: number) =>
+      channel.send({ contactId: 1, touchpointId: id, key: `tp-${id}`, address, content })
+    const first = send(1)
+    // It has gone alone: the next has to wait for its connection.
+    await eventually(
+      'the first is under way',
+      () => server.reached,
+      (reached) => reached === 1,
+    )
+    const begun = performance.now()
+    expect(await send(2)).toMatchObject({ outcome: 'retry', detail: expect.stringContaining('within') })
+    // Waiting for the first and then for its own answer it would have taken both their times.
+    expect(performance.now() - begun).toBeLessThan(1_700)
+    expect(await first).toMatchObject({ outcome: 'retry', unsent: false })
+    await channel.close()
+    await server.stop()
   })
 
   it('gives no address away unless told to', () => {
