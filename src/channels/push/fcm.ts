@@ -10,7 +10,7 @@ import type { FcmSettings } from './settings.ts'
 // (RFC 7523), which is good for an hour.
 
 const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging'
-const granted = z.object({ access_token: z.string(), expires_in: z.number().positive() })
+const granted = z.object({ access_token: z.string(), expires_in: z.coerce.number().positive() })
 const accepted = z.object({ name: z.string() })
 const failed = z.object({
   error: z.object({
@@ -126,12 +126,16 @@ function classify(exchange: Exchange): DeviceOutcome {
   const value = parseJson(text)
   if (status < 300) {
     const name = accepted.safeParse(value).data?.name
-    return { outcome: 'sent', ...(name === undefined ? {} : { providerId: name }) }
+    return name === undefined
+      ? { outcome: 'uncertain', detail: `FCM answers ${status} without a name` }
+      : { outcome: 'sent', providerId: name }
   }
   const error = failed.safeParse(value).data?.error
   const code =
     error?.details?.find(({ errorCode }) => errorCode !== undefined)?.errorCode ?? error?.status ?? ''
   const detail = `FCM answers ${status} ${code} ${error?.message ?? ''}`.trim()
+  // Not in FCM's words, so another's: a proxy, a redirect. It says nothing of the device.
+  if (!error && status < 500 && status !== 429) return { outcome: 'retry', detail, after: 300 }
   if (code === 'UNREGISTERED' || code === 'SENDER_ID_MISMATCH' || status === 404)
     return { outcome: 'dead', detail }
   if (status === 400 && /registration token/i.test(error?.message ?? '')) return { outcome: 'dead', detail }

@@ -9,7 +9,7 @@ import type { JpushSettings } from './settings.ts'
 
 const pushed = z.object({ msg_id: z.union([z.string(), z.number()]) })
 const pool = z.object({ cidlist: z.array(z.string()) })
-const failed = z.object({ error: z.object({ code: z.number(), message: z.string() }) })
+const failed = z.object({ error: z.object({ code: z.coerce.number(), message: z.string() }) })
 
 /** How many cids are taken from the pool at a time: what an account without a contract may have. */
 const CIDS = 10
@@ -122,5 +122,7 @@ function classify(exchange: Exchange): DeviceOutcome {
   if (status === 401 || status === 403 || code === 1004 || code === 2003)
     return { outcome: 'retry', detail, after: 3600 }
   if (status >= 500) return { outcome: 'uncertain', detail }
+  // JPush numbers its refusals. What has none is another's: a proxy, a redirect.
+  if (!code) return { outcome: 'retry', detail, after: 300 }
   return { outcome: 'rejected', reason: code === 1005 || code === 1003 ? 'content' : 'refused', detail }
 }

@@ -69,6 +69,7 @@ function classify(exchange: Awaited<ReturnType<ReturnType<typeof openHttp>['call
     const { location } = headers
     return { outcome: 'sent', ...(location === undefined ? {} : { providerId: location }) }
   }
+  if (status < 400) return { outcome: 'retry', detail: `${detail}; redirects are not followed`, after: 300 }
   if (status === 404 || status === 410) return { outcome: 'dead', detail }
   if (status === 413) return { outcome: 'rejected', reason: 'content', detail }
   if (status === 429) return { outcome: 'retry', detail, after: retryAfter(headers, new Date()) ?? 60 }

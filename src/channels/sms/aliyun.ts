@@ -17,6 +17,8 @@ import type { AliyunSettings } from './settings.ts'
 /** Milliseconds a send may take. */
 const DEADLINE = 20_000
 const PAGE = 50
+/** Pages of a day that are read at most: far more than a number gets messages. */
+const PAGES = 10
 /** Seconds after which a message that Aliyun does not list is one it never got. */
 const SETTLED_AFTER = 1800
 
@@ -25,11 +27,12 @@ const mobile = (phone: string | undefined) => /^\+86(1[3-9]\d{9})$/.exec(phone ?
 const reply = z.object({ Code: z.string(), Message: z.string().optional(), BizId: z.string().optional() })
 const details = z.object({
   Code: z.string(),
+  TotalCount: z.coerce.number().optional(),
   SmsSendDetailDTOs: z.object({
     SmsSendDetailDTO: z.array(
       z.object({
         OutId: z.string().optional(),
-        SendStatus: z.number(),
+        SendStatus: z.coerce.number(),
         ErrCode: z.string().optional(),
         ReceiveDate: z.string().optional(),
       }),
@@ -178,6 +181,7 @@ async function query(
   // The send began up to a lease before its doubt was recorded: perhaps the day before.
   const days = new Set([chinaDay(new Date(doubt.since.getTime() - 600_000)), chinaDay(doubt.since)])
   for (const day of days) {
+    let seen = 0
     for (let page = 1; ; page += 1) {
       const exchange = await call({
         Action: 'QuerySendDetails',
@@ -192,7 +196,11 @@ async function query(
       const listed = answer.SmsSendDetailDTOs.SmsSendDetailDTO
       const found = listed.find(({ OutId }) => OutId === reference)
       if (found) return { outcome: 'sent', events: eventsOf(doubt, found.SendStatus, found.ErrCode) }
-      if (listed.length < PAGE) break
+      seen += listed.length
+      const { TotalCount } = answer
+      if (TotalCount === undefined ? listed.length < PAGE : seen >= TotalCount) break
+      // Never absent because a list broke off; and one without end is no list.
+      if (listed.length === 0 || page >= PAGES) return { outcome: 'unknown' }
     }
   }
   const age = (Date.now() - doubt.since.getTime()) / 1000

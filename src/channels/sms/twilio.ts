@@ -15,7 +15,7 @@ import { readTwilioReceipts } from './twilio-receipts.ts'
 const DEADLINE = 20_000
 
 const created = z.object({ sid: z.string() })
-const failure = z.object({ code: z.number().optional(), message: z.string().optional() })
+const failure = z.object({ code: z.coerce.number(), message: z.string().optional() })
 
 /** https://www.twilio.com/docs/api/errors: numbers that cannot be reached. */
 const BAD_NUMBERS = [21211, 21214, 21217, 21401, 21614]
@@ -102,6 +102,8 @@ function classify(exchange: Exchange): Delivery {
     return { outcome: 'retry', detail, after: retryAfter(headers, new Date()) ?? 60 }
   }
   if (status >= 500) return { outcome: 'uncertain', detail }
+  // Twilio numbers its refusals. What has none is another's: a proxy, a redirect, an address that is not Twilio's.
+  if (!code) return { outcome: 'retry', detail, after: 300 }
   if (BAD_NUMBERS.includes(code)) return { outcome: 'rejected', reason: 'bad_address', detail }
   if (BAD_BODIES.includes(code)) return { outcome: 'rejected', reason: 'content', detail }
   return { outcome: 'rejected', reason: 'refused', detail }

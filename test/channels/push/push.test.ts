@@ -109,6 +109,7 @@ const FAULTS = {
     ['too large', json({}, 413), 'rejected', 'content'],
     ['too many', json({}, 429, { 'Retry-After': '9' }), 'retry'],
     ['out of order', json({}, 503), 'retry'],
+    ['sent elsewhere', { status: 302, headers: { Location: 'http://10.0.0.1/' } }, 'retry'],
   ],
   fcm: [
     ['unregistered', fcmError(404, 'UNREGISTERED'), 'rejected', 'bad_address'],
@@ -122,6 +123,11 @@ const FAULTS = {
     ['bad content', fcmError(400, 'INVALID_ARGUMENT', 'Invalid data'), 'rejected', 'content'],
     ['too many', fcmError(429, 'QUOTA_EXCEEDED'), 'retry'],
     ['an old bearer', fcmError(401, 'UNAUTHENTICATED'), 'retry'],
+    // Not FCM's words: no device is taken for gone, and none for reached.
+    ['nothing there', { status: 404, body: '<html>Not Found</html>' }, 'retry'],
+    ['sent elsewhere', { status: 302, headers: { Location: 'http://10.0.0.1/' } }, 'retry'],
+    ['refused by a proxy', { status: 403, body: '<html>' }, 'retry'],
+    ['welcomed by a proxy', { status: 200, body: '<html>' }, 'uncertain'],
   ],
   jpush: [
     [
@@ -132,6 +138,15 @@ const FAULTS = {
     ],
     ['too long', json({ error: { code: 1005, message: 'too long' } }, 400), 'rejected', 'content'],
     ['wrong secret', json({ error: { code: 1004, message: 'Authen failed' } }, 401), 'retry'],
+    ['nothing there', { status: 404, body: '<html>Not Found</html>' }, 'retry'],
+    ['sent elsewhere', { status: 302, headers: { Location: 'http://10.0.0.1/' } }, 'retry'],
+    ['welcomed by a proxy', { status: 200, body: '<html>' }, 'uncertain'],
+    [
+      'nobody’s, by a number in quotes',
+      json({ error: { code: '1011', message: '' } }, 400),
+      'rejected',
+      'bad_address',
+    ],
   ],
 } as const
 

@@ -154,6 +154,10 @@ for (const [provider, block, openServer, error] of [
             ['opted out', error('21610'), 'rejected', 'refused'],
             ['throttled', { ...error('20429', 429), headers: { 'Retry-After': '7' } }, 'retry'],
             ['wrong token', error('20003', 401), 'retry'],
+            ['nothing there', { status: 404, body: '<html>Not Found</html>' }, 'retry'],
+            ['sent elsewhere', { status: 302, headers: { Location: 'http://10.0.0.1/' } }, 'retry'],
+            ['a number in quotes', json({ code: '21211' }, 400), 'rejected', 'bad_address'],
+            ['welcomed by a proxy', { status: 200, body: '<html>' }, 'uncertain'],
           ],
         } as const
         return {
@@ -289,6 +293,35 @@ describe('Aliyun', () => {
     expect(server.asked.every((asked) => formOf(asked).Action === 'QuerySendDetails')).toBe(true)
     server.instead = 'hang up'
     expect(await channel.query?.(doubt)).toEqual({ outcome: 'unknown' })
+    await channel.close()
+    await server.stop()
+  })
+
+  it('is not believed to lack what its list broke off before, nor asked for a list without end', async () => {
+    const server = await openAliyunServer()
+    const channel = openSms(settings(server.url))
+    const doubt = {
+      contactId: 7,
+      touchpointId: 42,
+      address: '13800000000',
+      providerId: null,
+      since: new Date(Date.now() - 3_600_000),
+    }
+    const listing = (TotalCount: number | undefined, length: number) => {
+      const SmsSendDetailDTO = Array.from({ length }, () => ({ OutId: 'another', SendStatus: '3' }))
+      server.instead = json({ Code: 'OK', TotalCount, SmsSendDetailDTOs: { SmsSendDetailDTO } })
+    }
+    // Ten of twelve on a page, and then two.
+    listing(12, 10)
+    expect(await channel.query?.(doubt)).toEqual({ outcome: 'absent' })
+    listing(12, 0)
+    expect(await channel.query?.(doubt)).toEqual({ outcome: 'unknown' })
+    const before = server.reached
+    for (const total of [undefined, 1_000_000]) {
+      listing(total, 50)
+      expect(await channel.query?.(doubt)).toEqual({ outcome: 'unknown' })
+    }
+    expect(server.reached - before).toBe(20)
     await channel.close()
     await server.stop()
   })
