@@ -68,7 +68,7 @@ export function openOfferProvider(
           body: JSON.stringify(request),
           signal: timeOut(timeout),
         })
-        const said = (await response.text().catch(() => '')).slice(0, 300)
+        const said = await beginningOf(response)
         if (response.ok) return { outcome: 'credited' }
         const detail = `${response.status} ${said}`.trim()
         const refused = response.status >= 400 && response.status < 500 && !AGAIN.has(response.status)
@@ -78,4 +78,24 @@ export function openOfferProvider(
       }
     },
   }
+}
+
+/** Characters of an answer that are kept, and bytes of it that are read. */
+const SAID = 300
+const READ = 65_536
+
+/** The beginning of what was answered. However long the rest is, and however small it came packed, it is left. */
+async function beginningOf({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  try {
+    for await (const chunk of body ?? []) {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length >= READ) break
+    }
+  } catch {
+    // The status has said what matters.
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks).subarray(0, SAID * 4)).slice(0, SAID)
 }

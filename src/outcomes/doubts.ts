@@ -20,6 +20,8 @@ export interface ClearedUp {
 const PAUSES = [60, 300, 1800, 7200, 21_600, 86_400]
 /** How many are asked about at a time. */
 const BATCH = 50
+/** Milliseconds of real time after which the rest is left to the next round: who asks has other things to do. */
+const ROUND = 20_000
 
 /** Remembers, for one process, which doubts it has asked about: asking once more after a restart does no harm. */
 export interface Inquiries {
@@ -69,6 +71,7 @@ export async function askProviders(
   channels: ReadonlyMap<string, Channel>,
   reporting: (channel: string) => ReportingChannel,
   inquiries: Inquiries,
+  round = ROUND,
 ): Promise<ClearedUp> {
   const askable = [...channels.values()].filter((channel) => channel.query).map((channel) => channel.name)
   if (askable.length === 0) return { sent: 0, failed: 0 }
@@ -87,7 +90,9 @@ export async function askProviders(
     .filter((doubt) => isDue(doubt, now, inquiries) && isKnownBy(reporting(doubt.channel), doubt))
     .slice(0, BATCH)
   const result = { sent: 0, failed: 0 }
-  for (const doubt of due) {
+  const until = performance.now() + round
+  for (const [place, doubt] of due.entries()) {
+    if (place > 0 && performance.now() >= until) break
     inquiries.asked.set(doubt.touchpointId, (inquiries.asked.get(doubt.touchpointId) ?? 0) + 1)
     const answer = await ask(channels.get(doubt.channel), doubt)
     if (answer.outcome === 'unknown') continue

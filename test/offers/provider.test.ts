@@ -1,4 +1,8 @@
 import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { pipeline as pipe } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import { afterEach, describe, expect, it } from 'vitest'
 import { rows } from '../../src/database/connect.ts'
@@ -148,6 +152,26 @@ it('a provider that says nothing is waited for no longer than was agreed', async
     outcome: 'unknown',
     detail: 'The operation was aborted due to timeout',
   })
+})
+
+it('a provider whose answer has no end, packed small, is heard no further than its words are kept', async () => {
+  const server = createServer((_request, response) => {
+    response.writeHead(422, { 'content-encoding': 'gzip' })
+    const endless = function* () {
+      for (;;) yield Buffer.alloc(65_536, 'no, ')
+    }
+    pipe(Readable.from(endless()), createGzip(), response).catch(() => {})
+  })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  closing.push(async () => {
+    server.closeAllConnections()
+    await new Promise((closed) => server.close(closed))
+  })
+  const { port } = server.address() as AddressInfo
+  const settings = offerProviderSettings.parse({ url: `http://127.0.0.1:${port}/` })
+  const never = () => new AbortController().signal
+  const detail = `422 ${'no, '.repeat(75)}`.trim()
+  expect(await openOfferProvider(settings, never).credit(REQUEST)).toEqual({ outcome: 'refused', detail })
 })
 
 describe('a campaign whose offers the provider credits', () => {

@@ -341,6 +341,27 @@ describe('receipts', () => {
     expect(await spent()).toBe(100_000)
   })
 
+  it('are asked for no longer than a round may take: other work waits for its end', async () => {
+    await scene.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })
+    scene.clock.set(new Date(START.getTime() + 60_000))
+    await scene.runNow()
+    await send('uncertain')
+    const asked: number[] = []
+    const query: Channel['query'] = async (doubt) => {
+      asked.push(doubt.touchpointId)
+      return { outcome: 'unknown' }
+    }
+    const channels = new Map<string, Channel>([['email', { ...scene.channel, query } as Channel]])
+    scene.clock.set(new Date(START.getTime() + 121_000))
+    const inquiries = createInquiries()
+    const ask = () => askProviders(scene.database, scene.clock.now(), channels, () => EMAIL, inquiries, 0)
+    await ask()
+    expect(asked).toHaveLength(1)
+    // The rest is asked in the next.
+    await ask()
+    expect(new Set(asked).size).toBe(2)
+  })
+
   it('that say the provider never got it take back what was booked, and nothing is sent again', async () => {
     await send('uncertain')
     const channel = { ...scene.channel, query: async () => ({ outcome: 'absent' as const }) }
