@@ -19,7 +19,7 @@ export interface Candidate extends TouchpointKey {
   readonly externalId: string
   readonly email: string | null
   readonly phone: string | null
-  /** Newest first; empty where the step has no channel that delivers to devices. */
+  /** Newest first; absent where the step has no channel that delivers to devices. */
   readonly devices?: readonly Device[]
   /** As the contact has it; unresolved. */
   readonly locale: string | null
@@ -163,7 +163,7 @@ async function read(
     SELECT t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId", t.episode_id AS "episodeId", t.attempt, t.doubted,
       t.doubted_on AS "doubtedOn",
       t.planned_for AS "plannedFor", c.person_id AS "personId", c.external_id AS "externalId", c.email, c.phone, c.locale, c.timezone,
-      ${what.devices ? DEVICES : sql`'[]'::jsonb`} AS devices,
+      ${what.devices ? sql`${DEVICES} AS devices,` : sql``}
       c.erased_at IS NOT NULL AS erased, e.arm = 'seed' AS seed, e.segment, t.variant, e.silenced_by AS "silencedBy",
       e.ended_at IS NOT NULL AS over, ${activeSql(what.campaign)} AS active, ${movedSql(what.campaign, now)} AS moved,
       e.tier_no > ${step.tierNo} AS superseded,

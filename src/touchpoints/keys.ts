@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { bigints, ofAnyLength } from '../database/arrays.ts'
+import { bigints, ofAnyLength, texts } from '../database/arrays.ts'
 
 // Touchpoints by their keys, as statements take them: sets as tables of arrays, locked in the order of the keys.
 
@@ -26,7 +26,7 @@ export interface Going extends TouchpointKey {
 /** {@link keyTable} with the channel and where each goes: `k(contact_id, touchpoint_id, channel, address_key)`. */
 export function goingTable(keys: readonly Going[]): SQL {
   return sql`unnest(${ofAnyLength(bigints(keys.map((key) => key.contactId)))},
-    ${bigints(keys.map((key) => key.touchpointId))}, ${sql.param(keys.map((key) => key.channel))}::text[],
+    ${bigints(keys.map((key) => key.touchpointId))}, ${texts(keys.map((key) => key.channel))},
     ${sql.param(keys.map((key) => key.addressKey ?? null))}::bytea[]
   ) AS k(contact_id, touchpoint_id, channel, address_key)`
 }

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Wait } from '../config/waits.ts'
-import { bigints, ofAnyLength } from '../database/arrays.ts'
+import { bigints, ofAnyLength, texts } from '../database/arrays.ts'
 import { AWAITING_NO_DISK, execute, preparedRows, type Session } from '../database/connect.ts'
 import { expectedCost, grantedWith } from '../offers/conclusion.ts'
 import { type Going, goingTable, keyTable, lockByKey, type TouchpointKey } from './keys.ts'
@@ -235,16 +235,17 @@ async function settleWhere(
   },
 ): Promise<Recorded[]> {
   const { claimId, now, ended, which, promised } = what
-  const column = <K extends keyof Settlement>(key: K) => sql.param(ended.map((row) => row[key]))
+  const words = (key: 'state' | 'reason' | 'detail' | 'channel' | 'template' | 'providerId') =>
+    texts(ended.map((row) => row[key]))
   const numbers = (key: 'contactId' | 'touchpointId' | 'cost') => bigints(ended.map((row) => row[key]))
   return await preparedRows<Recorded>(
     session,
     sql`
     WITH verdict AS (
       SELECT * FROM unnest(
-        ${ofAnyLength(numbers('contactId'))}, ${numbers('touchpointId')}, ${column('state')}::text[],
-        ${column('reason')}::text[], ${column('detail')}::text[], ${column('channel')}::text[],
-        ${column('template')}::text[], ${column('providerId')}::text[], ${numbers('cost')}
+        ${ofAnyLength(numbers('contactId'))}, ${numbers('touchpointId')}, ${words('state')},
+        ${words('reason')}, ${words('detail')}, ${words('channel')},
+        ${words('template')}, ${words('providerId')}, ${numbers('cost')}
       ) AS v(contact_id, touchpoint_id, state, reason, detail, channel, template, provider_id, cost)
     ), locked AS (
       SELECT v.contact_id, v.touchpoint_id, t.episode_id, t.step_id, t.variant, t.attempt, t.address_key,

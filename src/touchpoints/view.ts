@@ -3,7 +3,7 @@ import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { FACT_GROUPS } from '../config/facts.ts'
 import { inVariant } from '../config/variants.ts'
 import type { Grant } from '../offers/grants.ts'
-import { viewGrant, viewOffer } from '../offers/offers.ts'
+import { grantViewer, viewOffer } from '../offers/offers.ts'
 import type { Candidate } from './gather.ts'
 
 /** What a message may say of the workspace. */
@@ -36,6 +36,7 @@ export function viewContact(candidate: Candidate, sender: Sender): ContactView {
 function resolveLocale(wanted: string | null, locales: readonly string[]): string {
   const first = locales[0] ?? 'en'
   if (wanted === null) return first
+  if (locales.includes(wanted)) return wanted
   const language = wanted.split('-')[0]?.toLowerCase()
   return (
     locales.find((locale) => locale.toLowerCase() === wanted.toLowerCase()) ??
@@ -70,14 +71,23 @@ export function messageViewer(message: {
   step: CompiledStep
 }): (candidate: Candidate, contact: ContactView, grant?: Promised) => TemplateView {
   const { sender, campaign, step } = message
-  const offers = new Map<CompiledStep['offer'], ReturnType<typeof viewOffer>>()
-  const viewed = (offer: NonNullable<CompiledStep['offer']>) => {
-    const known = offers.get(offer) ?? viewOffer(offer.name, offer.terms)
-    offers.set(offer, known)
-    return known
+  // Every name is there before a message has its own: an object this large that grows takes ten times as long to make.
+  const frameFor = (offer: CompiledStep['offer']) => {
+    const view = {
+      ...NOTHING_KNOWN,
+      ...(offer ? { offer: viewOffer(offer.name, offer.terms) } : {}),
+      workspace: { name: sender.name },
+      campaign: { name: campaign.name, title: campaign.definition.title },
+      ...{ links: {}, segment: '', locale: '', $locale: '', $timezone: '', $currency: sender.currency },
+    }
+    return { view, granted: offer && grantViewer(offer.name, offer.terms) }
   }
-  const workspace = { name: sender.name }
-  const titled = { name: campaign.name, title: campaign.definition.title }
+  const frames = new Map<CompiledStep['offer'], ReturnType<typeof frameFor>>()
+  const frameOf = (offer: CompiledStep['offer']) => {
+    const frame = frames.get(offer) ?? frameFor(offer)
+    frames.set(offer, frame)
+    return frame
+  }
   const paths = new Map<string, readonly string[]>()
   const split = (path: string) => {
     const known = paths.get(path) ?? path.split('.')
@@ -85,21 +95,16 @@ export function messageViewer(message: {
     return known
   }
   return (candidate, contact, grant) => {
-    const view: Record<string, unknown> = { ...NOTHING_KNOWN }
+    const frame = frameOf(inVariant(step, candidate.variant).offer)
+    const view: Record<string, unknown> = { ...frame.view }
     for (const path in candidate.facts) nest(view, split(path), candidate.facts[path])
-    const given = inVariant(step, candidate.variant).offer
-    const offer = given && viewed(given)
-    if (offer) view.offer = grant ? { ...offer, ...viewGrant(grant) } : offer
-    return Object.assign(view, {
-      workspace,
-      campaign: titled,
-      links: linksOf(candidate, sender),
-      segment: candidate.segment,
-      locale: contact.locale,
-      $locale: contact.locale,
-      $timezone: contact.timezone,
-      $currency: sender.currency,
-    })
+    if (grant && frame.granted) view.offer = frame.granted(grant)
+    view.links = linksOf(candidate, sender)
+    view.segment = candidate.segment
+    view.locale = contact.locale
+    view.$locale = contact.locale
+    view.$timezone = contact.timezone
+    return view
   }
 }
 

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest'
 import {
   expectedOf,
   faceOf,
+  grantViewer,
   type OfferKind,
   offer,
   offers,
   offerVariables,
-  viewGrant,
   viewOffer,
 } from '../../src/offers/offers.ts'
 
@@ -40,10 +40,15 @@ describe.each(Object.keys(offers) as OfferKind[])('offer %s', (kind) => {
   })
 
   it('says in a message exactly what it says it says', () => {
-    const view = {
+    const granted = grantViewer('sample', terms)
+    const expiresAt = new Date('2026-03-09T01:00:00Z')
+    const view = granted({ code: 'AAAA', expiresAt })
+    expect(view).toEqual({
       ...viewOffer('sample', terms),
-      ...viewGrant({ code: 'AAAA', expiresAt: new Date('2026-03-09T01:00:00Z') }),
-    }
+      code: 'AAAA',
+      expires_at: '2026-03-09T01:00:00.000Z',
+    })
+    expect(granted({ code: null, expiresAt })).not.toHaveProperty('code')
     const said = Object.keys(view).map((name) => `offer.${name}`)
     expect(said.toSorted()).toEqual(offerVariables(kind, 'code').toSorted())
     expect(offerVariables(kind, 'account')).not.toContain('offer.code')
