@@ -195,3 +195,26 @@ describe('a step that compares variants', () => {
     expect(liability(comparing(variants, later))).toBe(240_000_000 + 700_000_000)
   })
 })
+
+it('says beside the ladder what returns release: to everybody contacted at most, each offer once', () => {
+  const terms = offer.parse({ kind: 'coupon', amount: '2 CNY', valid: '30d', expected_redemption: '50%' })
+  const base = campaign()
+  const [tier] = base.tiers
+  if (!tier) throw new Error('a tier')
+  const welcome = { id: 'welcome', channels: ['inapp', 'sms'], offer: { name: 'gift', terms } }
+  const again = { id: 'again', channels: ['inapp'], offer: { name: 'gift', terms } }
+  const giving = {
+    ...base,
+    tiers: [{ ...tier, holdout: 0.2, steps: [] }],
+    onReturn: [welcome, again] as unknown as CompiledStep[],
+  }
+  const audience = { ...people({ opened: 1000, eligible: 1000, inflow: 0 }), steps: [] }
+  const cost = expectedCost(
+    giving,
+    audience as unknown as Parameters<typeof expectedCost>[1],
+    [{ tier: 'only', episode: 0.1, withTierDraws: 0.28 }],
+    (channel) => (channel === 'sms' ? 50_000 : 0),
+  )
+  // 1,000 less those held out by the campaign, and by the tier: 720 of 2 at one in two, and of a text.
+  expect(cost).toEqual({ spend: 0, liability: 0, released: 720 * 1_050_000 })
+})

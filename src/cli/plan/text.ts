@@ -249,12 +249,17 @@ function heldOut(plan: CampaignPlan, { speech, paint, width, word }: Pen): strin
 function cost(plan: CampaignPlan, pen: Pen): string[] {
   const { speech } = pen
   const [spend, liability] = [speech.money(plan.spend), speech.money(plan.liability)]
-  return indented(
-    speech.language === 'en'
-      ? `sending ${spend}, expected redemptions ${liability}`
-      : `发送费用 ${spend}，优惠（预计核销）${liability}`,
-    pen,
-  )
+  const released = plan.released ? speech.money(plan.released) : undefined
+  const en = speech.language === 'en'
+  return [
+    ...indented(
+      en
+        ? `sending ${spend}, expected redemptions ${liability}`
+        : `发送费用 ${spend}，优惠（预计核销）${liability}`,
+      pen,
+    ),
+    ...(released === undefined ? [] : indented(`${pen.word('released')}${en ? ': ' : '：'}${released}`, pen)),
+  ]
 }
 
 /** The smallest effect after some time, and when one worth having can be shown. */

@@ -29,6 +29,8 @@ export interface PlanFigures {
   /** Micros, were nobody to return: an upper bound. */
   readonly spend: number
   readonly liability: number
+  /** Micros, were everybody contacted to return: what `on_return` then gives and sends. Absent in older plans. */
+  readonly released?: number
   readonly natural: { readonly contacts: number; readonly recalled: number }
   readonly detectable: readonly Detectable[]
   /** The same by fortnights, to be drawn. */

@@ -54,20 +54,24 @@ const PATIENCE = 3650
 
 /**
  * Spend and liability of those taken in now, were nobody to come back: everyone walks the rest of the ladder, and
- * every step reaches the share of people it reaches today. An upper bound, in micros.
+ * every step reaches the share of people it reaches today. An upper bound, in micros. Beside it what returns release, were
+ * everybody who is contacted to come back at once: who comes back is spared the ladder, so the two are never due together.
  */
 export function expectedCost(
   campaign: CompiledCampaign,
   audience: Pick<AudiencePlan, 'cells' | 'steps'>,
   shares: readonly HeldOutShare[],
   price: (channel: string) => number,
-): { spend: number; liability: number } {
+): { spend: number; liability: number; released: number } {
   let spend = 0
   let liability = 0
+  let released = 0
+  const each = releasedByReturn(campaign, price)
   for (const entry of campaign.tiers) {
     let treated =
       answered(audience, 'opened', entry.name) *
       (1 - (shares.find((share) => share.tier === entry.name)?.episode ?? 0))
+    released += treated * (1 - entry.holdout) * each
     const offered = new Map<string, number>()
     for (const tier of campaign.tiers.filter((later) => later.no >= entry.no)) {
       treated *= 1 - tier.holdout
@@ -86,7 +90,14 @@ export function expectedCost(
       }
     }
   }
-  return { spend: Math.round(spend), liability: Math.round(liability) }
+  return { spend: Math.round(spend), liability: Math.round(liability), released: Math.round(released) }
+}
+
+/** What the steps of `on_return` cost for one who comes back: sending, and each offer once. Micros. */
+function releasedByReturn({ onReturn }: CompiledCampaign, price: (channel: string) => number): number {
+  const offers = new Map(onReturn.flatMap(({ offer }) => (offer ? [[offer.name, offer.terms]] : [])))
+  const sending = onReturn.reduce((sum, step) => sum + Math.max(0, ...step.channels.map(price)), 0)
+  return [...offers.values()].reduce((sum, terms) => sum + expectedOf(terms), sending)
 }
 
 /** The steps that compare variants, with how many messages each variant would get of those who enter now. */

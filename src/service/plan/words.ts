@@ -56,6 +56,10 @@ export const PLAN_WORDS = {
     en: 'Cost of the whole ladder for those who enter now, at most: were nobody to come back',
     'zh-CN': '此刻进入者走完全部阶段的成本上限（假设无人回来）',
   },
+  released: {
+    en: 'what returns release, were everybody contacted to come back',
+    'zh-CN': '回归后发放（假设触达的人全部回来）',
+  },
   showable: { en: 'What can be shown, and when', 'zh-CN': '能显示多大的效果、何时' },
   noPast: {
     en: 'There is no past to guess from, so the widest case is assumed.',

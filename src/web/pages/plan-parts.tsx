@@ -290,6 +290,22 @@ export function Money({ visit, figures }: Part) {
             </div>
           </dl>
           <p class="soft">{planWord('cost', speech)}</p>
+          {figures.released ? (
+            <>
+              <dl class="figures">
+                <div>
+                  <dt>{say('on their return', '回归奖励')}</dt>
+                  <dd>{speech.money(figures.released)}</dd>
+                </div>
+              </dl>
+              <p class="soft">
+                {say(
+                  'What returns release, at most: were everybody contacted to come back. Whoever does is spared the rest of the ladder.',
+                  '回归后发放的上限（假设触达的人全部回来）；回来的人不再走后续阶段。',
+                )}
+              </p>
+            </>
+          ) : null}
         </div>
       )}
     </div>
