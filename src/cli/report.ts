@@ -112,12 +112,23 @@ function unknownReport(name: string): WinbackError {
   })
 }
 
-/** What a report is asked with: of which campaigns, about when, and how it is written. */
-async function askedFor(context: DatabaseContext, wanted: string | undefined, options: ReportOptions) {
+/**
+ * What a report is asked with: of which campaigns, about when, and how it is written.
+ * @param daysIn the zone that a day without a time is one of
+ */
+async function askedFor(
+  context: DatabaseContext,
+  wanted: string | undefined,
+  options: ReportOptions,
+  daysIn: string,
+) {
   const { database, clock, loaded } = context
-  const moment = (option: string, text: string | undefined) =>
-    text === undefined ? undefined : parseMoment(option, text, loaded.definition.timezone)
-  const [from, to] = [moment('--from', options.from), moment('--to', options.to)]
+  const { timezone } = loaded.definition
+  const moment = (option: string, text: string | undefined, days = timezone) =>
+    text === undefined
+      ? undefined
+      : parseMoment(option, text, /^\d{4}-\d\d-\d\d$/.test(text) ? days : timezone)
+  const [from, to] = [moment('--from', options.from, daysIn), moment('--to', options.to, daysIn)]
   if (from && to && to <= from) throw new WinbackError('usage.moment', '--to must be later than --from')
   return {
     campaigns: wanted === undefined ? await appliedNames(database) : [await appliedCampaign(context, wanted)],
@@ -138,7 +149,8 @@ async function runSheet(
   wanted: string | undefined,
   options: ReportOptions,
 ): Promise<Outcome> {
-  const { runtime, campaigns, period, style } = await askedFor(context, wanted, options)
+  // Sums are kept by UTC day: a day is that very one, as it is for the API, and not the one before it that midnight was in.
+  const { runtime, campaigns, period, style } = await askedFor(context, wanted, options, 'UTC')
   if (options.refresh !== false || options.rebuild) {
     const say = sayIn(context.output)
     const progress = steady(context.output.progress(say('Counting', '正在统计')))
@@ -160,7 +172,7 @@ async function runSheet(
   const whole = name === 'monday' && wanted === undefined && !options.from && !options.to
   const programme = whole ? await readProgrammeSheet(runtime, period.now, style) : undefined
   const data = { report: name, ...(programme ? { programme } : {}), campaigns: read }
-  if (read.length === 0) return { data, text: 'No campaign was ever applied. Run `winback apply` first.' }
+  if (read.length === 0) return { data, text: nothingApplied(context) }
   const sheets = [...(programme ? [programme.sheet] : []), ...read.map(({ sheet }) => sheet)]
   if (!options.csv) return { data, text: sheets.map((sheet) => formatSheet(sheet, style)).join('\n\n') }
   const tables = sheets.flatMap(({ tables }) => tables)
@@ -182,7 +194,8 @@ async function runReport(
   wanted: string | undefined,
   options: ReportOptions,
 ): Promise<Outcome<ReportResult>> {
-  const { runtime, campaigns: names, period, style } = await askedFor(context, wanted, options)
+  const { timezone } = context.loaded.definition
+  const { runtime, campaigns: names, period, style } = await askedFor(context, wanted, options, timezone)
   const campaigns: OverviewData[] = []
   const progress = steady(context.output.progress(sayIn(context.output)('Reporting', '正在生成报告')))
   try {
@@ -199,9 +212,16 @@ async function runReport(
     data: { campaigns },
     text:
       campaigns.length === 0
-        ? 'No campaign was ever applied. Run `winback apply` first.'
+        ? nothingApplied(context)
         : campaigns.map((data) => reports.overview.format(data, style)).join('\n\n'),
   }
+}
+
+function nothingApplied({ output }: DatabaseContext): string {
+  return sayIn(output)(
+    'No campaign was ever applied. Run `winback apply` first.',
+    '尚未应用过任何活动。请先运行 `winback apply`。',
+  )
 }
 
 /** The overview of one campaign, with the split each of its versions was drawn with. */

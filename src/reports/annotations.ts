@@ -63,7 +63,7 @@ export function marksOf(annotations: readonly Annotation[]): ChartMark[] {
 
 /** Annotations as lines under a report. */
 export function annotationNotes(annotations: readonly Annotation[], speech: Speech): string[] {
-  const day = (iso: string) => speech.date(new Date(`${iso}T00:00:00Z`))
+  const { day } = speech
   const colon = speech.language === 'en' ? ': ' : '：'
   return annotations.map(
     ({ from, to, label }) => `${from === to ? day(from) : `${day(from)} – ${day(to)}`}${colon}${label}`,

@@ -36,12 +36,11 @@ export function aboutLines(
   speech: Speech,
 ): string[] {
   const en = speech.language === 'en'
-  const day = (iso: string | undefined) =>
-    iso === undefined ? '…' : speech.date(new Date(`${iso}T00:00:00Z`))
+  const day = (iso: string | undefined) => (iso === undefined ? '…' : speech.day(iso))
   const whom =
     range.from === undefined && range.to === undefined
       ? range.campaign
-      : `${range.campaign} · ${speech.word('assignedFrom')} ${day(range.from)} – ${day(range.to)}`
+      : `${range.campaign} · ${speech.word('assignedFrom')} ${day(range.from)} – ${day(range.to && dayBefore(range.to))}`
   const counted =
     freshness.countedAt === undefined
       ? en
@@ -66,4 +65,9 @@ export function aboutLines(
     `${whom} · ${speech.word('asOf')} ${speech.moment(range.now)}`,
     [counted, activity, ...late].join(' · '),
   ]
+}
+
+/** The last day of a range, whose end is the day after it. */
+function dayBefore(iso: string): string {
+  return new Date(Date.parse(iso) - 86_400_000).toISOString().slice(0, 10)
 }

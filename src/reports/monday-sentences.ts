@@ -137,5 +137,5 @@ function priceSentence({ cost }: MondayData, speech: Speech): Sentence[] {
 
 /** When a week began, as the reader writes dates. */
 export function dayOf({ day }: Week, speech: Speech): string {
-  return speech.date(new Date(`${day}T00:00:00Z`))
+  return speech.day(day)
 }

@@ -86,6 +86,8 @@ export interface Speech {
   /** Integer micros → the locale's way to write an amount. */
   money(micros: number): string
   date(at: Date): string
+  /** A day of the calendar, an ISO date: the same wherever it is read. */
+  day(iso: string): string
   moment(at: Date): string
   /** A channel in a table. */
   channel(name: string): string
@@ -123,6 +125,7 @@ export function speechOf(style: {
   const shown = (value: number, half: number, usual: Intl.NumberFormat, small: Intl.NumberFormat) =>
     Math.abs(value) < 1e-6 ? usual.format(0) : (Math.abs(value) < half ? small : usual).format(value)
   const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: timezone })
+  const calendar = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' })
   const minute = new Intl.DateTimeFormat(locale, {
     year: 'numeric',
     // Named: 03/02 is two days of the year.
@@ -149,6 +152,7 @@ export function speechOf(style: {
       return (off > Math.abs(value) / 20 ? fine : amount).format(value)
     },
     date: (at) => day.format(at),
+    day: (iso) => calendar.format(new Date(`${iso}T00:00:00Z`)),
     moment: (at) => minute.format(at),
     channel: (name) => channelName(name, language, channels),
   }

@@ -69,6 +69,19 @@ test('a report over a time that ends before it begins is refused', async () => {
   }
 })
 
+test('a day that a report is asked about is that very day east and west of Greenwich, as it is for the API', async () => {
+  const text = await readFile(join(here.cwd, 'winback.yaml'), 'utf8')
+  for (const zone of ['Asia/Shanghai', 'America/New_York']) {
+    await writeFile(join(here.cwd, 'there.yaml'), text.replace('timezone: UTC', `timezone: ${zone}`))
+    const january = ['--from', '2026-01-01', '--to', '2026-02-01', '--workspace', 'there.yaml']
+    const { stdout } = await run(['report', 'monday', ...january, '--json'], here)
+    const { campaigns } = JSON.parse(stdout) as { campaigns: { data: { range: unknown } }[] }
+    expect(campaigns[0]?.data.range).toMatchObject({ from: '2026-01-01', to: '2026-02-01' })
+    const told = await run(['report', 'monday', ...january, '--locale', 'en'], here)
+    expect(told.stdout).toContain('assigned Jan 1, 2026 – Jan 31, 2026')
+  }
+})
+
 test('a run as of a day to come is refused before anything is written: it would end what is not over', async () => {
   const early = await run(['run', '--as-of', '2126-01-05'], here)
   expect(early.code).toBe(2)

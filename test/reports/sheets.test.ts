@@ -405,6 +405,11 @@ describe('Monday', () => {
     const text = sheetReports.monday.format(data, english).replaceAll(/\s+/g, ' ')
     expect(text).toContain('Of those taken in in the week of Jan 12, 2026, 135 came back because of us')
     expect(text).toContain('against 90 the week before')
+    // A week begins on its Monday wherever it is read.
+    const west = { ...english, timezone: 'America/New_York' }
+    expect(sheetReports.monday.format(data, west).replaceAll(/\s+/g, ' ')).toContain(
+      'Of those taken in in the week of Jan 12, 2026',
+    )
     expect(text).toContain('a new customer costs CN¥220.00')
     expect(sheetReports.monday.format(data, chinese)).toContain('多召回 135 人')
   })
