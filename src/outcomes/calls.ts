@@ -68,8 +68,8 @@ export async function openCalls(
       ${sql.param(opening.map((row) => row.task.taker))}::text[]
     ) AS g(contact_id, touchpoint_id, episode_id, script, taker)
     JOIN episodes e ON e.contact_id = g.contact_id AND e.episode_id = g.episode_id
-    CROSS JOIN LATERAL (SELECT CASE WHEN ${step.kind} = 'recall' OR e.silenced_by <> 'returned' THEN e.silenced_by END AS by)
-      silenced
+    CROSS JOIN LATERAL (SELECT CASE WHEN ${step.kind} = 'recall' OR e.silenced_by <> 'returned' THEN e.silenced_by
+      WHEN e.contaminated THEN 'contaminated' END AS by) silenced
     WHERE EXISTS (SELECT FROM touchpoint_records r
       WHERE r.contact_id = g.contact_id AND r.touchpoint_id = g.touchpoint_id AND r.state = 'sent')
     ON CONFLICT DO NOTHING`,

@@ -62,7 +62,7 @@ export async function recordReturns(
 }
 
 /** True of a step that the return releases: what silences the rest is what it waits for. */
-function isReleased(stepId: SQL): SQL {
+export function isReleased(stepId: SQL): SQL {
   return sql`EXISTS (SELECT FROM steps s WHERE s.step_id = ${stepId} AND s.tier = ${ON_RETURN}::text)`
 }
 

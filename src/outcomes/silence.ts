@@ -5,6 +5,7 @@ import { lockStripesShared } from '../database/stripes.ts'
 import { WinbackError } from '../errors.ts'
 import { cancel, lockWaiting, unclaim } from '../touchpoints/interruptions.ts'
 import { CAMPAIGN_CALLS, closeCalls } from './calls.ts'
+import { isReleased } from './returns.ts'
 
 // Other causes that end the sending to somebody, each inside the transaction that records it.
 
@@ -117,7 +118,8 @@ export async function recordErasure(tx: Transaction, now: Date): Promise<void> {
 /**
  * Two persons turned out to be one (temp table `merged_persons(old_person, new_person)`, contacts already moved).
  * Open episodes of one campaign with different arms are contaminated: no new touches, counted, kept in their arms.
- * With the same arm the later one falls silent, so that nobody gets every message twice.
+ * With the same arm the later one falls silent, so that nobody gets every message twice. What their returns have released
+ * falls silent with them, though what silenced them before stays.
  */
 export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
   // Locked first; the next statement decides on what it then sees.
@@ -152,22 +154,31 @@ export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
     ) o
     WHERE e.contact_id = o.contact_id AND e.episode_id = o.episode_id AND (o.mixed OR o.place > 1)`,
   )
-  for (const reason of ['contaminated', 'merged'] as const) {
-    await cancel(tx, {
-      which: sql`(t.contact_id, t.episode_id) IN (
-        SELECT e.contact_id, e.episode_id FROM episodes e JOIN contacts c ON c.contact_id = e.contact_id
-        WHERE e.silenced_by = ${reason} AND e.ended_at IS NULL
-          AND c.person_id IN (SELECT new_person FROM merged_persons))`,
-      reason,
-      now,
-    })
-    await closeCalls(tx, now, {
-      which: sql`EXISTS (SELECT FROM episodes e JOIN contacts o USING (contact_id)
-        WHERE e.contact_id = c.contact_id AND e.episode_id = c.episode_id AND e.silenced_by = ${reason}
-          AND o.person_id IN (SELECT new_person FROM merged_persons))`,
-      by: reason,
-      kinds: CAMPAIGN_CALLS,
-    })
+  const earlier = sql`SELECT FROM contacts b JOIN episodes f USING (contact_id)
+    WHERE b.person_id = o.person_id AND f.campaign = e.campaign AND f.ended_at IS NULL AND f.arm <> 'seed'
+      AND (f.assigned_at, f.episode_id) < (e.assigned_at, e.episode_id)`
+  const among = (condition: SQL) => sql`IN (
+    SELECT e.contact_id, e.episode_id FROM episodes e JOIN contacts o ON o.contact_id = e.contact_id
+    WHERE ${condition} AND e.ended_at IS NULL AND e.arm <> 'seed'
+      AND o.person_id IN (SELECT new_person FROM merged_persons))`
+  await lockWaiting(
+    tx,
+    sql`t.contact_id IN (
+      SELECT contact_id FROM contacts WHERE person_id IN (SELECT new_person FROM merged_persons))`,
+  )
+  for (const [reason, returned] of [
+    ['contaminated', sql`e.contaminated`],
+    ['merged', sql`NOT e.contaminated AND EXISTS (${earlier})`],
+  ] as const) {
+    const silenced = among(sql`e.silenced_by = ${reason}`)
+    const released = among(sql`e.silenced_by = 'returned' AND ${returned}`)
+    const touchpoint = sql`(t.contact_id, t.episode_id)`
+    const call = sql`(c.contact_id, c.episode_id)`
+    // One after the other: as one condition, the whole work table was read for either.
+    await cancel(tx, { which: sql`${touchpoint} ${silenced}`, reason, now })
+    await cancel(tx, { which: sql`${touchpoint} ${released} AND ${isReleased(sql`t.step_id`)}`, reason, now })
+    await closeCalls(tx, now, { which: sql`${call} ${silenced}`, by: reason, kinds: CAMPAIGN_CALLS })
+    await closeCalls(tx, now, { which: sql`${call} ${released}`, by: reason, kinds: ['welcome'] })
   }
 }
 

@@ -137,7 +137,7 @@ export async function imagine(
     CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS touchpoint_id, 0::bigint AS episode_id, 0 AS attempt,
       false AS doubted, NULL::text AS doubted_on, NULL::text AS variant, ${what.now}::timestamptz AS planned_for) t
     CROSS JOIN LATERAL (SELECT c.contact_id, 0::bigint AS episode_id, ${what.campaign.name}::text AS campaign,
-      ${what.campaign.version}::int AS version, 'treated'::text AS arm, ${what.segment} AS segment, NULL::text AS silenced_by,
+      ${what.campaign.version}::int AS version, 'treated'::text AS arm, ${what.segment} AS segment, NULL::text AS silenced_by, false AS contaminated,
       NULL::timestamptz AS ended_at,
       'infinity'::timestamptz AS lapsed_at, 'infinity'::timestamptz AS assigned_at, ${what.step.tierNo}::int AS tier_no) e${dataSql(what)}
     WHERE c.contact_id = ${what.contactId}`
@@ -164,7 +164,8 @@ async function read(
       t.doubted_on AS "doubtedOn",
       t.planned_for AS "plannedFor", c.person_id AS "personId", c.external_id AS "externalId", c.email, c.phone, c.locale, c.timezone,
       ${what.devices ? sql`${DEVICES} AS devices,` : sql``}
-      c.erased_at IS NOT NULL AS erased, e.arm = 'seed' AS seed, e.segment, t.variant, e.silenced_by AS "silencedBy",
+      c.erased_at IS NOT NULL AS erased, e.arm = 'seed' AS seed, e.segment, t.variant,
+      ${step.onReturn ? RELEASED : sql`e.silenced_by`} AS "silencedBy",
       e.ended_at IS NOT NULL AS over, ${activeSql(what.campaign)} AS active, ${movedSql(what.campaign, now)} AS moved,
       e.tier_no > ${step.tierNo} AS superseded,
       jsonb_build_object(
@@ -177,6 +178,9 @@ async function read(
     FROM ${source}`,
   )
 }
+
+/** What the return has released is not silenced by it; that another arm was drawn for the person comes before it. */
+const RELEASED = sql`CASE WHEN e.silenced_by = 'returned' AND e.contaminated THEN 'contaminated' ELSE e.silenced_by END`
 
 const DEVICES = sql`(SELECT coalesce(jsonb_agg(
       jsonb_build_object('provider', d.provider, 'token', d.token, 'keys', d.keys) ORDER BY d.registered_at DESC, d.device_key), '[]')

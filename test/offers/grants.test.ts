@@ -291,8 +291,12 @@ describe('an offer that a provider credits', () => {
     }
     return { keys, provider: { concurrency: 1, credit } }
   }
-  const begin = async (answers: ('credited' | 'refused' | 'unknown')[], step: Partial<StepSketch> = {}) => {
-    const pipeline = await open(1, coupon({ deliver: 'account' }), { step })
+  const begin = async (
+    answers: ('credited' | 'refused' | 'unknown')[],
+    step: Partial<StepSketch> = {},
+    definition: Record<string, unknown> = {},
+  ) => {
+    const pipeline = await open(1, coupon({ deliver: 'account' }), { step, definition })
     const asked = provider(answers)
     Object.assign(pipeline.worker, { offerProvider: asked.provider })
     await pipeline.work()
@@ -336,6 +340,30 @@ describe('an offer that a provider credits', () => {
     await sweep(pipeline.database, pipeline.clock.now(), [])
     expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', credit: 'asking' }])
     expect(await takenOf(pipeline)).toBe(1)
+  })
+
+  it('keeps its part of the budget while nobody knows: nobody else is promised it', async () => {
+    const definition = { limits: { budget: { liability: '0.5 CNY' } } }
+    const { pipeline, keys } = await begin(['unknown'], {}, definition)
+    const { database, clock } = pipeline
+    await sweep(database, clock.now(), [])
+    await pipeline.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })
+    wait(pipeline, 30)
+    await pipeline.runNow()
+    await pipeline.work()
+    expect(keys).toHaveLength(1)
+    expect(await rows(database, sql`SELECT waits FROM touchpoints WHERE waits <> 'credit'`)).toEqual([
+      { waits: 'budget_held' },
+    ])
+    for (const pause of [30, 60]) {
+      wait(pipeline, pause)
+      await pipeline.work()
+    }
+    expect(await liability(pipeline)).toBe(400_000)
+    expect(await pipeline.records()).toMatchObject([
+      { contactId: 1, state: 'sent' },
+      { contactId: 2, state: 'skipped', reason: 'budget_exhausted' },
+    ])
   })
 
   it('is not promised where the provider refuses', async () => {

@@ -23,14 +23,16 @@ const ONE_TIER = [
 const open = async (options: PipelineOptions = {}) =>
   await openPipeline({ tiers: ONE_TIER, ...options, database: await emptiedDatabase() })
 
-async function merge(pipeline: Pipeline, from: number, to: number): Promise<void> {
+async function merge(pipeline: Pipeline, ...merged: readonly [from: number, to: number][]): Promise<void> {
   await transaction(pipeline.database, async (tx) => {
-    await execute(tx, sql`UPDATE contacts SET person_id = ${to} WHERE person_id = ${from}`)
     await execute(
       tx,
-      sql`CREATE TEMP TABLE merged_persons ON COMMIT DROP AS
-        SELECT ${from}::bigint AS old_person, ${to}::bigint AS new_person`,
+      sql`CREATE TEMP TABLE merged_persons (old_person bigint, new_person bigint) ON COMMIT DROP`,
     )
+    for (const [from, to] of merged) {
+      await execute(tx, sql`UPDATE contacts SET person_id = ${to} WHERE person_id = ${from}`)
+      await execute(tx, sql`INSERT INTO merged_persons VALUES (${from}, ${to})`)
+    }
     await recordMerges(tx, pipeline.clock.now())
   })
 }
@@ -65,7 +67,7 @@ describe('two persons that turn out to be one', () => {
     const pipeline = await open({ holdout: 0.5 })
     const [one, other] = await pair(pipeline, 'treated', 'holdout')
     await pipeline.runNow()
-    await merge(pipeline, other, one)
+    await merge(pipeline, [other, one])
     expect(await episodes(pipeline)).toEqual([
       { contact: one, arm: 'treated', silencedBy: 'contaminated', contaminated: true },
       { contact: other, arm: 'holdout', silencedBy: 'contaminated', contaminated: true },
@@ -80,7 +82,7 @@ describe('two persons that turn out to be one', () => {
     const pipeline = await open({ holdout: 0.5 })
     const [one, other] = await pair(pipeline, 'treated', 'treated')
     await pipeline.runNow()
-    await merge(pipeline, other, one)
+    await merge(pipeline, [other, one])
     expect(await episodes(pipeline)).toEqual([
       { contact: one, arm: 'treated', silencedBy: null, contaminated: false },
       { contact: other, arm: 'treated', silencedBy: 'merged', contaminated: false },
@@ -93,12 +95,46 @@ describe('two persons that turn out to be one', () => {
     ])
   })
 
+  it.each([
+    ['with different arms are greeted by neither', 'holdout', ['contaminated'], 0],
+    ['with the same arm are greeted once', 'treated', ['merged', null], 1],
+  ] as const)('after one or both came back, %s', async (_, arm, reasons, greeted) => {
+    const pipeline = await open({ holdout: 0.5, onReturn: [{ id: 'welcome', after: 3600 }] })
+    const [one, other] = await pair(pipeline, 'treated', arm)
+    await pipeline.runNow()
+    for (const contact of [one, other]) await pipeline.addActivity(contact, new Date(START.getTime() + 1000))
+    await merge(pipeline, [other, one])
+    pipeline.clock.advance(DAY)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(greeted)
+    const ended = (await pipeline.records()).filter(({ step }) => step === 'welcome')
+    expect(ended.map(({ reason }) => reason).toSorted()).toEqual(reasons)
+  })
+
+  it('and are of different arms get nothing that was being sent and is tried again', async () => {
+    const pipeline = await open({ holdout: 0.5, onReturn: [{ id: 'welcome' }] })
+    const [one, other] = await pair(pipeline, 'treated', 'holdout')
+    await pipeline.runNow()
+    await pipeline.addActivity(one, new Date(START.getTime() + 1000))
+    pipeline.channel.answer = async () => {
+      await merge(pipeline, [other, one])
+      return { outcome: 'retry', detail: '451' }
+    }
+    await pipeline.work()
+    pipeline.clock.advance(DAY)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(1)
+    expect((await pipeline.records()).filter(({ step }) => step === 'welcome')).toMatchObject([
+      { state: 'cancelled', reason: 'contaminated' },
+    ])
+  })
+
   it('keep what silenced them before, and episodes that are over stay as they were', async () => {
     const pipeline = await open({ holdout: 0.5 })
     const [one, other] = await pair(pipeline, 'treated', 'holdout')
     await pipeline.runNow()
     await pipeline.addActivity(other, new Date(START.getTime() + 1000))
-    await merge(pipeline, other, one)
+    await merge(pipeline, [other, one])
     expect(await episodes(pipeline)).toMatchObject([
       { silencedBy: 'contaminated', contaminated: true },
       { silencedBy: 'returned', contaminated: true },
@@ -108,7 +144,7 @@ describe('two persons that turn out to be one', () => {
     const [third, fourth] = await pair(ended, 'treated', 'holdout')
     await ended.runNow()
     await ageEpisodes(ended.run, ended.campaign.name, new Date(START.getTime() + 40 * DAY * 1000))
-    await merge(ended, fourth, third)
+    await merge(ended, [fourth, third])
     expect(await episodes(ended)).toMatchObject([{ contaminated: false }, { contaminated: false }])
   })
 })
@@ -412,5 +448,32 @@ describe('who silences somebody', () => {
     await silencing.begun
     expect(await pipeline.records()).toHaveLength(1)
     expect(await pipeline.open()).toHaveLength(1)
+  })
+  it('and merges persons holds no touchpoint while waiting for an earlier one', async () => {
+    const pipeline = await open({ holdout: 0.5 })
+    const { database, clock } = pipeline
+    const [one, same] = await pair(pipeline, 'treated', 'treated')
+    const [third, held] = await pair(pipeline, 'treated', 'holdout')
+    await pipeline.runNow()
+    await ensurePartitions(database, 'touchpoint_records', [clock.now()])
+    const lock = (tx: Transaction, contact: number) =>
+      execute(
+        tx,
+        sql`SELECT FROM touchpoints WHERE contact_id = ${contact} ORDER BY touchpoint_id FOR UPDATE`,
+      )
+    // Somebody who goes by touchpoints in their order, as a claim does.
+    const merging = await transaction(database, async (tx) => {
+      await lock(tx, same)
+      const begun = merge(pipeline, [same, one], [held, third])
+      begun.catch(() => {})
+      await untilWaiting(database)
+      expect(await lock(tx, third)).toBe(2)
+      return { begun }
+    })
+    await merging.begun
+    expect((await pipeline.records()).map(({ reason }) => reason)).toEqual([
+      ...['merged', 'merged'],
+      ...['contaminated', 'contaminated'],
+    ])
   })
 })
