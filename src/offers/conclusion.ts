@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
-import { execute, preparedRows, type Session, type Transaction } from '../database/connect.ts'
+import { execute, preparedRows, rows, type Session, type Transaction } from '../database/connect.ts'
 import { type GrantKey, grantTable } from './grants.ts'
 
 // What becomes of grants, set-wise: granted with the settlement of their message where it went out, given back where it
@@ -104,13 +104,41 @@ export async function concludeGrants(
   return { granted, released }
 }
 
+/**
+ * A provider is about to be asked to credit these grants: from here on the accounts may have them. Waits for the disk, so
+ * that the number of each, by which a repeat is recognised, outlives a crash of the server.
+ * @returns the ids of those that may be asked for; what the claim holds no more may not
+ */
+export async function markAsked(
+  session: Session,
+  claimId: string,
+  keys: readonly GrantKey[],
+): Promise<Set<number>> {
+  const asked = await rows<{ grantId: number }>(
+    session,
+    sql`
+    WITH locked AS (
+      SELECT g.contact_id, g.grant_id FROM ${grantTable(keys)} JOIN grants g USING (contact_id, grant_id)
+      WHERE (g.state = 'reserved' AND g.claim_id = ${claimId}::uuid) OR (g.state = 'granted' AND g.credit = 'asking')
+      ORDER BY g.contact_id, g.grant_id FOR UPDATE OF g
+    )
+    UPDATE grants g SET credit = 'asking' FROM locked
+    WHERE g.contact_id = locked.contact_id AND g.grant_id = locked.grant_id
+    RETURNING g.grant_id AS "grantId"`,
+  )
+  return new Set(asked.map(({ grantId }) => grantId))
+}
+
 /** A provider has credited these grants: they are outstanding whatever becomes of the message. */
 export async function markCredited(session: Session, now: Date, keys: readonly GrantKey[]): Promise<void> {
   if (keys.length === 0) return
   await execute(
     session,
     sql`
-    WITH granted AS (
+    WITH known AS (
+      UPDATE grants g SET credit = 'credited' FROM ${grantTable(keys)}
+      WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'granted' AND g.credit = 'asking'
+    ), granted AS (
       UPDATE grants g SET credit = 'credited', state = 'granted', granted_at = ${now}, claim_id = NULL
       FROM ${grantTable(keys)}
       WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'reserved'
@@ -123,8 +151,9 @@ export async function markCredited(session: Session, now: Date, keys: readonly G
 }
 
 /**
- * A provider has refused these grants: nothing was credited, and they are given back at once. The message may go without
- * them all the same, and that it went out must not make them granted.
+ * A provider has refused these grants: nothing was credited, and they are given back at once, with what was booked of those
+ * that counted as granted while nobody knew. The message may go without them all the same, and that it went out must not
+ * make them granted.
  */
 export async function giveBackRefused(
   session: Session,
@@ -138,9 +167,10 @@ export async function giveBackRefused(
     sql`
     WITH gone AS (
       DELETE FROM grants g USING ${grantTable(keys)}
-      WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'reserved'
+      WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id
+        AND (g.state = 'reserved' OR (g.state = 'granted' AND g.credit = 'asking'))
       RETURNING g.*
-    ), ${givenBack(offer, now)}
+    ), ${givenBack(offer, now)}, ${settling(sql`gone`, sql`0`, now)}
     SELECT FROM gone`,
   )
 }

@@ -21,9 +21,9 @@ export interface Grant {
   readonly grantId: number
   readonly code: string | null
   readonly expiresAt: Date
-  /** Made by this reservation: neither outstanding nor credited before. */
+  /** Not outstanding yet: what it is expected to cost is booked nowhere. */
   readonly fresh: boolean
-  /** The provider has to be asked before the message may go. */
+  /** Of a provider that credits it: it was asked and gave no answer yet, or it has credited it. */
   readonly credit: 'asking' | 'credited' | null
 }
 
@@ -88,7 +88,7 @@ export async function reserveGrants(
     else if (decided !== 'mine') answers.set(wish.touchpointId, decided)
     else if (standing.grantId) {
       again.push({ ...wish, grantId: standing.grantId })
-      answers.set(wish.touchpointId, grantOf(standing, standing.grantId))
+      answers.set(wish.touchpointId, { ...grantOf(standing, standing.grantId), fresh: true })
     }
   }
   const held = again.length > 0 ? await holdAgain(tx, claimId, again) : new Set<number>()
@@ -310,15 +310,14 @@ async function insertGrants(
   if (served.length === 0) return new Map()
   const end = now.getTime() + terms.valid * 1000
   const expiries = codes.map(({ expiresAt }) => new Date(Math.min(end, expiresAt?.getTime() ?? end)))
-  const credit = offer.credits ? 'asking' : null
   const made = await preparedRows<{ touchpointId: number; grantId: number }>(
     tx,
     sql`
     WITH made AS (
       INSERT INTO grants (contact_id, episode_id, campaign, offer, kind, step_id, touchpoint_id, claim_id, state,
-        credit, code, face, expected, reserved_at, expires_at)
+        code, face, expected, reserved_at, expires_at)
       SELECT w.contact_id, w.episode_id, ${campaign}::text, ${name}::text, ${terms.kind}::text, ${stepId}::int,
-        w.touchpoint_id, ${claimId}::uuid, 'reserved', ${credit}::text, w.code, ${faceOf(terms)}::bigint,
+        w.touchpoint_id, ${claimId}::uuid, 'reserved', w.code, ${faceOf(terms)}::bigint,
         ${expectedOf(terms)}::bigint, ${now}::timestamptz, w.expires_at
       FROM unnest(${ofAnyLength(bigints(served.map((wish) => wish.contactId)))}, ${bigints(served.map((wish) => wish.touchpointId))},
         ${bigints(served.map((wish) => wish.episodeId))}, ${sql.param(codes.map(({ shown }) => shown))}::text[],
@@ -340,7 +339,7 @@ async function insertGrants(
     served.flatMap(({ touchpointId }, place): [number, Grant][] => {
       const [grantId, code, expiresAt] = [ids.get(touchpointId), codes[place], expiries[place]]
       if (grantId === undefined || !code || !expiresAt) return []
-      return [[touchpointId, { grantId, code: code.shown, expiresAt, credit, fresh: true }]]
+      return [[touchpointId, { grantId, code: code.shown, expiresAt, credit: null, fresh: true }]]
     }),
   )
 }

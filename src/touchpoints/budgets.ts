@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import {
   type Database,
@@ -24,6 +24,8 @@ export interface Budget {
   readonly per: 'day' | null
   /** IANA zone of the campaign. */
   readonly zone: string
+  /** Of liability: a provider credits some of its offers. */
+  readonly credited?: boolean
 }
 
 /** What one touchpoint may cost, in micros, by kind. */
@@ -85,7 +87,7 @@ export async function holdBudgets(
   now: Date,
   claimed: readonly Claimed[],
 ): Promise<Map<number, Shortage> | undefined> {
-  const spending = await lockedSpending(tx, budgets, now)
+  const spending = await lockedSpending(tx, claimId, budgets, now)
   if (!spending) return undefined
   const short = new Map<number, Shortage>()
   const mine = { spend: 0, liability: 0 }
@@ -123,7 +125,7 @@ export async function foreseeShortage(
           OR (l.booked_at AT TIME ZONE ${zone}::text)::date = (${now}::timestamptz AT TIME ZONE ${zone}::text)::date)), 0))::bigint
         AS spent,
       least(${ENOUGH}, coalesce((SELECT sum(h.amount) FROM budget_holds h WHERE h.campaign = ${campaign}
-        AND h.kind = b.kind), 0))::bigint AS held
+        AND h.kind = b.kind), 0)${askedSql(budgets, null)})::bigint AS held
     FROM unnest(${sql.param(budgets.map(({ kind }) => kind))}::text[],
       ${sql.param(budgets.map(({ per }) => per === 'day'))}::boolean[]) AS b(kind, daily)`,
   )
@@ -185,6 +187,7 @@ interface Spending {
  */
 async function lockedSpending(
   tx: Transaction,
+  claimId: string,
   budgets: readonly Budget[],
   now: Date,
 ): Promise<Map<string, Spending> | undefined> {
@@ -215,10 +218,24 @@ async function lockedSpending(
       + coalesce((SELECT sum(n.amount) FROM booked n WHERE n.kind = b.kind AND (NOT b.daily OR n.day = ${today})), 0)
       )::bigint AS spent,
       least(${ENOUGH}, coalesce((SELECT sum(h.amount) FROM budget_holds h WHERE h.campaign = ${campaign}
-        AND h.kind = b.kind), 0))::bigint AS held
+        AND h.kind = b.kind), 0)${askedSql(budgets, claimId)})::bigint AS held
     FROM unnest(${kinds}, ${sql.param(budgets.map(({ per }) => per === 'day'))}::boolean[]) AS b(kind, daily)`,
   )
   return new Map(found.map((row) => [row.kind, row]))
+}
+
+/**
+ * What is to be added to what is held of `b`, a budget: the grants a provider was asked to credit and gave no answer about.
+ * Their batch is over, and the account may have them. A claim that asks again holds them itself.
+ */
+function askedSql(budgets: readonly Budget[], claimId: string | null): SQL {
+  const [asked] = budgets.filter(({ kind, credited }) => kind === 'liability' && credited)
+  if (!asked) return sql``
+  return sql` + CASE b.kind WHEN 'liability' THEN coalesce((SELECT sum(g.expected) FROM grants g
+      WHERE g.state = 'reserved' AND g.credit = 'asking' AND g.campaign = ${asked.campaign}
+        AND g.claim_id IS DISTINCT FROM ${claimId}::uuid
+        AND NOT EXISTS (SELECT FROM budget_holds h
+          WHERE h.claim_id = g.claim_id AND h.campaign = g.campaign AND h.kind = 'liability')), 0) ELSE 0 END`
 }
 
 /** Lets go of what a batch held, once everything it spent is booked. */

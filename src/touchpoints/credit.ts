@@ -1,6 +1,6 @@
 import type { CompiledCampaign } from '../config/compiled.ts'
 import type { Database } from '../database/connect.ts'
-import { giveBackRefused, markCredited } from '../offers/conclusion.ts'
+import { giveBackRefused, markAsked, markCredited } from '../offers/conclusion.ts'
 import type { Grant, OfferPlace } from '../offers/grants.ts'
 import { viewOffer } from '../offers/offers.ts'
 import type { CreditAnswer, OfferProvider } from '../offers/provider.ts'
@@ -8,7 +8,8 @@ import { deferOrSkip, type Verdict } from './guards.ts'
 import type { Cleared } from './message.ts'
 import { BACK_OFF } from './sends.ts'
 
-// Before a message says that something is in the account, it is: the provider is asked for what was just reserved.
+// Before a message says that something is in the account, it is: the provider is asked for what was just reserved, and for
+// which the budget has room.
 
 interface Granted {
   readonly cleared: Cleared
@@ -19,12 +20,16 @@ interface Granted {
 const PATIENCE = 30_000
 
 /**
- * Asks the provider for each grant that is not credited yet. Where the answer is not known (a time-out), the message
- * waits and the next try asks again with the same key.
+ * Asks the provider for each grant. Where the answer is not known (a time-out), the message waits and the next try asks again
+ * with the same key.
  */
 export async function creditGrants(
-  deps: { readonly database: Database; readonly offerProvider?: OfferProvider | undefined },
-  { campaign, now }: { readonly campaign: CompiledCampaign; readonly now: Date },
+  { database, provider }: { readonly database: Database; readonly provider: OfferProvider },
+  {
+    campaign,
+    claimId,
+    now,
+  }: { readonly campaign: CompiledCampaign; readonly claimId: string; readonly now: Date },
   place: OfferPlace,
   granted: readonly Granted[],
 ): Promise<{
@@ -32,9 +37,13 @@ export async function creditGrants(
   refused: readonly { cleared: Cleared; detail: string }[]
   later: readonly { cleared: Cleared; verdict: Verdict }[]
 }> {
-  const provider = deps.offerProvider
-  const due = granted.filter(({ grant }) => grant.credit === 'asking')
-  if (!provider || due.length === 0) return { credited: granted, refused: [], later: [] }
+  const key = ({ cleared, grant }: Granted) => ({
+    contactId: cleared.candidate.contactId,
+    grantId: grant.grantId,
+  })
+  const asked = await markAsked(database, claimId, granted.map(key))
+  const due = granted.filter(({ grant }) => asked.has(grant.grantId))
+  const lost = granted.filter(({ grant }) => !asked.has(grant.grantId))
   const deadline = performance.now() + PATIENCE
   const answers = await each(provider.concurrency, due, async ({ cleared, grant }): Promise<CreditAnswer> => {
     if (performance.now() > deadline) return { outcome: 'unknown', detail: 'not asked yet: others took long' }
@@ -50,26 +59,27 @@ export async function creditGrants(
   })
   const said = due.map((one, index) => ({ ...one, answer: answers[index] }))
   const keys = (outcome: CreditAnswer['outcome']) =>
-    said
-      .filter(({ answer }) => answer?.outcome === outcome)
-      .map(({ cleared, grant }) => ({ contactId: cleared.candidate.contactId, grantId: grant.grantId }))
-  await markCredited(deps.database, now, keys('credited'))
+    said.filter(({ answer }) => answer?.outcome === outcome).map(key)
+  await markCredited(database, now, keys('credited'))
   const { campaign: owner, name: offer } = place
-  await giveBackRefused(deps.database, now, { campaign: owner, offer }, keys('refused'))
+  await giveBackRefused(database, now, { campaign: owner, offer }, keys('refused'))
   const maxDelay = campaign.definition.limits.max_delay
   return {
-    credited: [
-      ...granted.filter(({ grant }) => grant.credit !== 'asking'),
-      ...said.filter(({ answer }) => answer?.outcome === 'credited'),
-    ],
+    credited: said.filter(({ answer }) => answer?.outcome === 'credited'),
     refused: said.flatMap(({ cleared, answer }) =>
       answer?.outcome === 'refused' ? [{ cleared, detail: `provider: ${answer.detail}` }] : [],
     ),
-    later: said.flatMap(({ cleared, answer }) =>
-      answer?.outcome === 'unknown'
-        ? [{ cleared, verdict: askAgain(cleared, now, maxDelay, answer.detail) }]
-        : [],
-    ),
+    later: [
+      ...said.flatMap(({ cleared, answer }) =>
+        answer?.outcome === 'unknown'
+          ? [{ cleared, verdict: askAgain(cleared, now, maxDelay, answer.detail) }]
+          : [],
+      ),
+      ...lost.map(({ cleared }) => ({
+        cleared,
+        verdict: { kind: 'defer', until: now, cause: 'changed' } as const,
+      })),
+    ],
   }
 }
 

@@ -1,6 +1,6 @@
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { givesOffer, inVariant } from '../config/variants.ts'
-import { type Database, provisionally, type Transaction, transaction } from '../database/connect.ts'
+import { type Database, provisionally, type Transaction } from '../database/connect.ts'
 import { lockPersons } from '../database/person-locks.ts'
 import { DUMMY_CODE } from '../offers/codes.ts'
 import { concludeGrants } from '../offers/conclusion.ts'
@@ -90,9 +90,10 @@ export async function reserve(deps: ReserveDependencies, reservation: Reservatio
     promised.push(...(await reservePersons(deps, { ...reservation, step: offered }, group, refused)))
   }
   const affordable = await reserveMoney(deps, reservation, budgets, promised, refused)
+  const toSend = await creditPromised(deps, reservation, affordable, refused)
   const holds = offering || budgets.length > 0
   return {
-    toSend: [...seeds, ...affordable.map(({ cleared: each }) => each)],
+    toSend: [...seeds, ...toSend],
     refused,
     holds,
     promised: offering,
@@ -120,10 +121,19 @@ function byOffer(step: CompiledStep, real: readonly Cleared[]): [CompiledStep, C
   return [...groups.values()]
 }
 
-/** A message that may go, as far as it was asked; `fresh` where it makes a new promise. */
+/** A message that may go, as far as it was asked; `fresh` where what it promises is booked nowhere yet. */
 interface Allowed {
   readonly cleared: Cleared
   readonly fresh: boolean
+  /** A provider is to be asked first. */
+  readonly crediting?: Crediting
+}
+
+interface Crediting {
+  readonly place: OfferPlace
+  readonly grant: Grant
+  /** What goes where the provider refuses. */
+  readonly instead: Cleared | undefined
 }
 
 /** Caps and offers: what depends on the person and is decided under the lock on them. */
@@ -143,10 +153,7 @@ async function reservePersons(
     stepId: step.stepId,
     credits: step.offer.terms.deliver === 'account' && deps.offerProvider !== undefined,
   }
-  // Before a provider is asked for a credit, the grant whose number is its key must be on the disk: made anew after a
-  // crash of the server, it would be credited twice.
-  const within = place?.credits ? transaction : provisionally
-  const decided = await within(deps.database, async (tx) => {
+  const decided = await provisionally(deps.database, async (tx) => {
     await lockPersons(
       tx,
       real.map(({ candidate }) => candidate.contactId),
@@ -160,7 +167,7 @@ async function reservePersons(
     const decision = decided.caps?.get(cleared.candidate.touchpointId)
     if (decision !== undefined && decision !== 'admit') refused.push({ cleared, verdict: decision.verdict })
   }
-  return await promise(deps, reservation, place, decided, refused)
+  return promise(deps, reservation, place, decided, refused)
 }
 
 async function capDecisions(
@@ -189,39 +196,80 @@ async function offerAnswers(
   return await reserveGrants(tx, place, claimId, now, wanted)
 }
 
-/** Puts the grants into the messages, once their provider has credited them. */
-async function promise(
+/** Puts the grants into the messages. */
+function promise(
   deps: ReserveDependencies,
-  reservation: Reservation,
+  { step, now, campaign }: Reservation,
   place: OfferPlace | undefined,
   decided: { answers: ReadonlyMap<number, Answer>; admitted: readonly Cleared[] },
   refused: Refused[],
-): Promise<Allowed[]> {
-  const { step, now, campaign } = reservation
+): Allowed[] {
   const allowed: Allowed[] = []
-  const refuse = (cleared: Cleared, detail: string) => {
-    const instead = without(cleared, step)
-    if (instead) allowed.push({ cleared: instead, fresh: false })
-    else refused.push({ cleared, verdict: { kind: 'skip', reason: 'offer_unavailable', detail } })
-  }
-  const granted: { cleared: Cleared; grant: Grant }[] = []
   for (const cleared of decided.admitted) {
     const { touchpointId } = cleared.candidate
     const answer = decided.answers.get(touchpointId)
-    if (answer === undefined) allowed.push({ cleared, fresh: false })
+    if (!place || answer === undefined) allowed.push({ cleared, fresh: false })
     else if (answer === 'busy') {
       refused.push({ cleared, verdict: offerHeld(cleared, now, campaign.definition.limits.max_delay) })
-    } else if ('refused' in answer) refuse(cleared, answer.refused)
-    else granted.push({ cleared, grant: answer })
+    } else if ('refused' in answer) {
+      const instead = without(cleared, step)
+      if (instead) allowed.push({ cleared: instead, fresh: false })
+      else refused.push({ cleared, verdict: unavailable(answer.refused) })
+    } else {
+      const { fresh, credit } = answer
+      const asks = credit === 'asking' || (credit === null && fresh && place.credits)
+      allowed.push({
+        cleared: { ...cleared, grant: answer },
+        fresh,
+        ...(asks && deps.offerProvider
+          ? { crediting: { place, grant: answer, instead: without(cleared, step) } }
+          : {}),
+      })
+    }
   }
-  if (!place) return allowed
-  const credited = await creditGrants(deps, reservation, place, granted)
-  for (const { cleared, grant } of credited.credited) {
-    allowed.push({ cleared: { ...cleared, grant }, fresh: grant.fresh })
-  }
-  for (const { cleared, detail } of credited.refused) refuse(cleared, detail)
-  refused.push(...credited.later)
   return allowed
+}
+
+function unavailable(detail: string): Verdict {
+  return { kind: 'skip', reason: 'offer_unavailable', detail }
+}
+
+/**
+ * Has the provider credit what the budget has room for. Asked for before, it would be in the account and in no budget.
+ * @returns the messages that may go
+ */
+async function creditPromised(
+  { database, offerProvider: provider }: ReserveDependencies,
+  reservation: Reservation,
+  affordable: readonly Allowed[],
+  refused: Refused[],
+): Promise<Cleared[]> {
+  const toSend: Cleared[] = []
+  const byPlace = new Map<OfferPlace, { cleared: Cleared; grant: Grant }[]>()
+  const substitutes = new Map<Cleared, Cleared | undefined>()
+  for (const { cleared, crediting } of affordable) {
+    if (!crediting) {
+      toSend.push(cleared)
+      continue
+    }
+    const { place, grant, instead } = crediting
+    substitutes.set(cleared, instead)
+    const group = byPlace.get(place) ?? []
+    byPlace.set(place, group)
+    group.push({ cleared, grant })
+  }
+  if (!provider) return toSend
+  for (const [place, group] of byPlace) {
+    const answered = await creditGrants({ database, provider }, reservation, place, group)
+    toSend.push(...answered.credited.map(({ cleared }) => cleared))
+    for (const { cleared, detail } of answered.refused) {
+      const instead = substitutes.get(cleared)
+      if (instead) toSend.push(instead)
+      else refused.push({ cleared, verdict: unavailable(detail) })
+    }
+    refused.push(...answered.later)
+  }
+  return toSend
 }
 
 /** Spend and liability, last of all: a batch holds what it may cost at most, in one look at each budget. */
@@ -235,10 +283,13 @@ async function reserveMoney(
   if (budgets.length === 0 || allowed.length === 0) return allowed
   const spends = budgets.some(({ kind }) => kind === 'spend')
   const claimed: Claimed[] = []
-  for (const { cleared, fresh } of allowed) {
+  for (const { cleared, fresh, crediting } of allowed) {
     const { contactId, touchpointId } = cleared.candidate
-    const composed = spends ? compose(cleared) : undefined
-    const spend = composed && !('state' in composed) ? composed.cost : 0
+    // Which of two goes is known once the provider has answered: the dearer is held.
+    const composed = spends
+      ? [cleared, crediting?.instead].flatMap((each) => (each ? [compose(each)] : []))
+      : []
+    const spend = Math.max(0, ...composed.map((each) => ('state' in each ? 0 : each.cost)))
     const { offer } = inVariant(step, cleared.candidate.variant)
     claimed.push({ contactId, touchpointId, spend, liability: fresh && offer ? expectedOf(offer.terms) : 0 })
     await pace()
@@ -282,10 +333,11 @@ export function outOfBudget(
 export function budgetsOf({ name, definition, timezone }: CompiledCampaign, step: CompiledStep): Budget[] {
   const { spend, liability } = definition.limits.budget
   const common = { campaign: name, zone: timezone }
+  const credited = Object.values(definition.offers).some(({ deliver }) => deliver === 'account')
   return [
     ...(spend ? [{ ...common, kind: 'spend' as const, most: spend.amount.micros, per: spend.per }] : []),
     ...(liability && givesOffer(step)
-      ? [{ ...common, kind: 'liability' as const, most: liability.micros, per: null }]
+      ? [{ ...common, kind: 'liability' as const, most: liability.micros, per: null, credited }]
       : []),
   ]
 }

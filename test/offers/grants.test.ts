@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { rows } from '../../src/database/connect.ts'
+import { execute, rows } from '../../src/database/connect.ts'
 import { type Offer, offer } from '../../src/offers/offers.ts'
 import type { OfferProvider } from '../../src/offers/provider.ts'
 import { findReleased } from '../../src/reports/dealings-sql.ts'
@@ -295,8 +295,9 @@ describe('an offer that a provider credits', () => {
     answers: ('credited' | 'refused' | 'unknown')[],
     step: Partial<StepSketch> = {},
     definition: Record<string, unknown> = {},
+    contacts = 1,
   ) => {
-    const pipeline = await open(1, coupon({ deliver: 'account' }), { step, definition })
+    const pipeline = await open(contacts, coupon({ deliver: 'account' }), { step, definition })
     const asked = provider(answers)
     Object.assign(pipeline.worker, { offerProvider: asked.provider })
     await pipeline.work()
@@ -342,9 +343,44 @@ describe('an offer that a provider credits', () => {
     expect(await takenOf(pipeline)).toBe(1)
   })
 
+  const five = { kind: 'coupon', amount: '5 CNY', expected_redemption: '8%', valid: '7d', deliver: 'account' }
+  /** For one of them. */
+  const scanty = { offers: { five }, limits: { budget: { liability: '0.5 CNY' } } }
+
+  it('is asked for as far as the budget goes', async () => {
+    const { pipeline, keys } = await begin([], {}, scanty, 3)
+    expect(keys).toHaveLength(1)
+    expect(await liability(pipeline)).toBe(400_000)
+    expect(await pipeline.records()).toMatchObject([
+      { state: 'sent' },
+      { state: 'skipped', reason: 'budget_exhausted' },
+      { state: 'skipped', reason: 'budget_exhausted' },
+    ])
+  })
+
+  it('is given back where the provider refuses after all, when the next step asks', async () => {
+    const { pipeline, keys } = await begin(['unknown', 'refused'], {}, { limits: { max_delay: '2h' } })
+    const { database, clock } = pipeline
+    // It would have been asked for again too late.
+    await execute(
+      database,
+      sql`UPDATE touchpoints SET due_at = due_at + interval '3 hours' WHERE waits = 'credit'`,
+    )
+    wait(pipeline, 4 * 3600)
+    await pipeline.work()
+    await sweep(database, clock.now(), [])
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', credit: 'asking' }])
+    expect(await liability(pipeline)).toBe(400_000)
+    wait(pipeline, DAY - 4 * 3600)
+    await pipeline.work()
+    expect(new Set(keys).size).toBe(1)
+    expect(await grantsOf(pipeline)).toEqual([])
+    expect(await takenOf(pipeline)).toBe(0)
+    expect(await liability(pipeline)).toBe(0)
+  })
+
   it('keeps its part of the budget while nobody knows: nobody else is promised it', async () => {
-    const definition = { limits: { budget: { liability: '0.5 CNY' } } }
-    const { pipeline, keys } = await begin(['unknown'], {}, definition)
+    const { pipeline, keys } = await begin(['unknown'], {}, scanty)
     const { database, clock } = pipeline
     await sweep(database, clock.now(), [])
     await pipeline.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })
@@ -361,8 +397,8 @@ describe('an offer that a provider credits', () => {
     }
     expect(await liability(pipeline)).toBe(400_000)
     expect(await pipeline.records()).toMatchObject([
-      { contactId: 1, state: 'sent' },
-      { contactId: 2, state: 'skipped', reason: 'budget_exhausted' },
+      { state: 'sent' },
+      { state: 'skipped', reason: 'budget_exhausted' },
     ])
   })
 
