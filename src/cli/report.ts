@@ -175,14 +175,23 @@ async function runSheet(
   if (read.length === 0) return { data, text: nothingApplied(context) }
   const sheets = [...(programme ? [programme.sheet] : []), ...read.map(({ sheet }) => sheet)]
   if (!options.csv) return { data, text: sheets.map((sheet) => formatSheet(sheet, style)).join('\n\n') }
-  const tables = sheets.flatMap(({ tables }) => tables)
-  const chosen = options.table === undefined ? tables : tables.filter(({ id }) => id === options.table)
+  // Of several campaigns, each table says whose it is.
+  const tables = [
+    ...(programme?.sheet.tables ?? []).map((table) => ({ id: table.id, table })),
+    ...read.flatMap(({ campaign, sheet }) =>
+      sheet.tables.map((table) => ({
+        id: table.id,
+        table: read.length > 1 ? { ...table, id: `${campaign} ${table.id}` } : table,
+      })),
+    ),
+  ]
+  const chosen = tables.filter(({ id }) => options.table === undefined || id === options.table)
   if (chosen.length === 0) {
     throw new WinbackError('usage.table', `the report ${name} has no table "${options.table}"`, {
       remedy: `There are ${[...new Set(tables.map(({ id }) => id))].join(', ')}.`,
     })
   }
-  return { data, text: csvOf(chosen).trimEnd() }
+  return { data, text: csvOf(chosen.map(({ table }) => table)).trimEnd() }
 }
 
 export interface ReportResult {

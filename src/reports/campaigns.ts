@@ -4,7 +4,7 @@ import { type Arm, addCounts, checkSplit, type Effect, type Verdict, verdictOf }
 import { nothingYet } from './funnel.ts'
 import type { CampaignQuestion } from './question.ts'
 import type { TextStyle } from './report.ts'
-import { left, right, type SheetTable, writing } from './sheet.ts'
+import { left, right, type SheetTable, within, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 import { effectWithin } from './strata.ts'
 
@@ -90,7 +90,7 @@ export function campaignsTable(lines: readonly CampaignLine[], style: TextStyle)
       const known = recalls.kind === 'estimate' && verdict.kind !== 'groups_off' ? recalls : undefined
       return [
         cell.text(campaign),
-        known ? { text: speech.signed(known.value), value: known.value } : cell.none,
+        known ? within({ text: speech.signed(known.value), value: known.value }, known) : cell.none,
         known ? cell.text(`${speech.signed(known.low)} … ${speech.signed(known.high)}`) : cell.none,
         cell.text(VERDICTS[verdict.kind][speech.language]),
         cell.count(recent),

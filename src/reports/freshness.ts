@@ -64,6 +64,23 @@ export function aboutLines(
   return [
     `${whom} · ${speech.word('asOf')} ${speech.moment(range.now)}`,
     [counted, activity, ...late].join(' · '),
+    ...silenceOf(freshness, range.now, speech),
+  ]
+}
+
+/** Whole days without any activity from which on a reader is told: an import a day may be a day late. */
+const SILENT = 3
+
+/** A feed that has stopped looks like people who stay away, and a window that ends meanwhile like a complete one. */
+function silenceOf({ activityAt }: Freshness, now: Date, speech: Speech): string[] {
+  if (activityAt === undefined) return []
+  const days = Math.floor((now.getTime() - activityAt.getTime()) / 86_400_000)
+  if (days < SILENT) return []
+  const n = speech.count(days)
+  return [
+    speech.language === 'en'
+      ? `No activity has come in for ${n} days: who came back since is not known, in either group.`
+      : `已有 ${n} 天没有新的活动数据：此后谁回来过，两组都无从得知。`,
   ]
 }
 

@@ -6,7 +6,7 @@ import { aboutLines } from './freshness.ts'
 import { nothingYet } from './funnel.ts'
 import type { LiftData } from './lift.ts'
 import type { TextStyle } from './report.ts'
-import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { left, right, type Sheet, type SheetTable, within, writing } from './sheet.ts'
 import { variantNotes, variantSentences, variantTables } from './variants-text.ts'
 import { alarmSentence, splitNotes, verdictSentence, verdictTone } from './verdict-text.ts'
 import type { Speech } from './words.ts'
@@ -30,7 +30,9 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
       cell.count(effect.heldOut.matured),
       cell.percent(effect.treated.rate.kind === 'estimate' ? effect.treated.rate.value : undefined),
       cell.percent(effect.heldOut.rate.kind === 'estimate' ? effect.heldOut.rate.value : undefined),
-      shown && effect.difference.kind === 'estimate' ? cell.points(effect.difference.value) : cell.none,
+      shown && effect.difference.kind === 'estimate' && interval.kind === 'estimate'
+        ? within(cell.points(effect.difference.value), interval)
+        : cell.none,
       cell.text(data.split.alarm ? speech.word('noConclusion') : range(interval)),
       cell.text(data.split.alarm ? '' : last),
     ]
@@ -113,7 +115,7 @@ function wholeTable(
       : [
           [
             cell.text(name),
-            { ...cell.points(estimate.value), interval: { low: estimate.low, high: estimate.high } },
+            within(cell.points(estimate.value), estimate),
             cell.text(`${speech.points(estimate.low)} … ${speech.points(estimate.high)}`),
           ],
         ]

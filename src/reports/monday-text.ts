@@ -8,7 +8,7 @@ import type { Contrast, MondayData, Week } from './monday.ts'
 import { dayOf, mondaySentences } from './monday-sentences.ts'
 import type { TextStyle } from './report.ts'
 import { roiCell } from './roi-text.ts'
-import { type Figure, left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { type Figure, left, right, type Sheet, type SheetTable, within, writing } from './sheet.ts'
 import { splitNotes, verdictTone } from './verdict-text.ts'
 import type { Speech } from './words.ts'
 
@@ -92,7 +92,7 @@ function weeksTable(
       cell.count(treated.matured),
       cell.percent(treated.rate.kind === 'estimate' ? treated.rate.value : undefined),
       cell.percent(heldOut.rate.kind === 'estimate' ? heldOut.rate.value : undefined),
-      known ? { text: speech.signed(recalls.value), value: recalls.value } : cell.none,
+      known ? within({ text: speech.signed(recalls.value), value: recalls.value }, recalls) : cell.none,
       cell.text(
         off
           ? w('noConclusion')
@@ -221,7 +221,9 @@ function contrastTable({ id, title, contrasts, off }: Contrasts, style: TextStyl
           cell.text(CONTRASTS[name]?.[speech.language] ?? name),
           show(treated),
           show(heldOut),
-          difference?.kind === 'estimate' && !off ? cell.points(difference.value) : cell.none,
+          difference?.kind === 'estimate' && !off
+            ? within(cell.points(difference.value), difference)
+            : cell.none,
           cell.text(interval(difference)),
         ]
       }),

@@ -2,7 +2,7 @@ import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
 import type { ArmFigures, Effect } from './effect.ts'
 import type { ProgrammeData } from './programme.ts'
 import type { TextStyle } from './report.ts'
-import { type Cell, left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { type Cell, left, right, type Sheet, type SheetTable, within, writing } from './sheet.ts'
 import { verdictTone } from './verdict-text.ts'
 import type { Speech } from './words.ts'
 
@@ -54,9 +54,7 @@ function programmeTable({ effect, verdict }: ProgrammeData, style: TextStyle): S
     cell.count(assigned),
     cell.count(matured),
     cell.count(recalled),
-    rate.kind === 'estimate'
-      ? { ...cell.percent(rate.value), interval: { low: rate.low, high: rate.high } }
-      : cell.none,
+    rate.kind === 'estimate' ? within(cell.percent(rate.value), rate) : cell.none,
     cell.text(
       rate.kind === 'estimate'
         ? `${speech.percent(rate.low)} … ${speech.percent(rate.high)}`
@@ -73,18 +71,9 @@ function programmeTable({ effect, verdict }: ProgrammeData, style: TextStyle): S
       cell.none,
       cell.none,
       known
-        ? {
-            text: speech.signed(known.recalls.value),
-            value: known.recalls.value,
-            interval: { low: known.recalls.low, high: known.recalls.high },
-          }
+        ? within({ text: speech.signed(known.recalls.value), value: known.recalls.value }, known.recalls)
         : cell.none,
-      known
-        ? {
-            ...cell.points(known.difference.value),
-            interval: { low: known.difference.low, high: known.difference.high },
-          }
-        : cell.none,
+      known ? within(cell.points(known.difference.value), known.difference) : cell.none,
       cell.text(
         known
           ? `${speech.points(known.difference.low)} … ${speech.points(known.difference.high)}`

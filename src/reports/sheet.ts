@@ -72,6 +72,11 @@ export function amountAround(
   }
 }
 
+/** With the ends of its interval, which the CSV has in columns of their own. */
+export function within(cell: Cell, { low, high }: { readonly low: number; readonly high: number }): Cell {
+  return { ...cell, interval: { low, high } }
+}
+
 function cellsIn(speech: Speech): CellWriter {
   const none = { text: '–', value: null }
   const known = (value: number | undefined, write: (value: number) => string, scale = 1): Cell =>

@@ -131,7 +131,11 @@ function estimated(
   const alike = speech.language === 'en' ? 'alike for everyone' : '人人相同'
   const between = `${write(estimate.low)} … ${write(estimate.high)}`
   return [
-    { text: write(estimate.value), value: Math.round(estimate.value) / 1e6 },
+    {
+      text: write(estimate.value),
+      value: Math.round(estimate.value) / 1e6,
+      interval: { low: Math.round(estimate.low) / 1e6, high: Math.round(estimate.high) / 1e6 },
+    },
     { text: estimate.low === estimate.high ? alike : between },
   ]
 }

@@ -1,7 +1,7 @@
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
 import type { TextStyle } from './report.ts'
-import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { left, right, type Sheet, type SheetTable, within, writing } from './sheet.ts'
 import { costSentences, variantCostTables } from './variant-costs-text.ts'
 import { nameOf } from './variant-words.ts'
 import type { ComparedStep, Comparison, VariantFigures } from './variants.ts'
@@ -53,7 +53,7 @@ export function variantTables(steps: readonly ComparedStep[], off: boolean, styl
         cell.count(sent),
         cell.count(matured),
         cell.count(recalled),
-        cell.percent(rate.kind === 'estimate' ? rate.value : undefined),
+        rate.kind === 'estimate' ? within(cell.percent(rate.value), rate) : cell.none,
         cell.text(range(rate, speech.percent, speech)),
       ]),
     ),
@@ -74,7 +74,9 @@ function comparisonTable(steps: readonly ComparedStep[], off: boolean, style: Te
     const name = nameOf(step, steps, speech)
     return [
       cell.text(en ? `${name} · ${variant} against ${first}` : `${name} · ${variant} 对比 ${first}`),
-      !silent && difference.kind === 'estimate' ? cell.points(difference.value) : cell.none,
+      !silent && difference.kind === 'estimate'
+        ? within(cell.points(difference.value), difference)
+        : cell.none,
       cell.text(silent ? speech.word('noConclusion') : range(difference, speech.points, speech)),
       silent || adjusted === undefined ? cell.none : pCell(adjusted),
       cell.text(silent ? '' : verdictWord(verdict, en)),

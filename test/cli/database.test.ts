@@ -217,6 +217,20 @@ test('answers with any report by name, as text, JSON and CSV, and marks what els
     here,
   )
   expect(whole.stdout).toMatch(/^,people,complete,"came back, of the complete"/)
+  // Of several campaigns, each table says whose it is.
+  const [kept, copied] = ['campaigns', 'campaign_versions'].map((name) => sql.identifier(name))
+  for (const table of [kept, copied])
+    await execute(
+      database,
+      sql`INSERT INTO ${table} SELECT (jsonb_populate_record(x, '{"campaign": "other"}')).* FROM ${table} x`,
+    )
+  const several = await run(['report', 'monday', '--csv', '--table', 'weeks', '--no-refresh'], here)
+  for (const table of [copied, kept])
+    await execute(database, sql`DELETE FROM ${table} WHERE campaign = 'other'`)
+  expect(several.stdout.match(/^\S+ weeks\r?$/gm)?.map((line) => line.trim())).toEqual([
+    'graded-recall weeks',
+    'other weeks',
+  ])
   expect((await run(['report', 'mondya', 'graded-recall'], here)).stderr).toContain('Did you mean monday?')
   expect((await run(['report', 'cost', '--csv', '--table', 'nothing'], here)).stderr).toContain(
     'kinds, prices, lines',

@@ -405,6 +405,25 @@ describe('Monday', () => {
     const text = sheetReports.monday.format(data, english).replaceAll(/\s+/g, ' ')
     expect(text).toContain('Of those taken in in the week of Jan 12, 2026, 135 came back because of us')
     expect(text).toContain('against 90 the week before')
+    // The ends of each interval stand in the CSV as numbers, and contain the figure.
+    for (const [id, row] of [
+      ['weeks', 'complete, Jan 12, 2026'],
+      ['stayed', 'active in the week to day 7'],
+    ]) {
+      const csv = csvOf(sheetReports.monday.sheet(data, english).tables.filter((table) => table.id === id))
+      expect(csv.split('\r\n')[0]).toMatch(/(won back|points) ≥,(won back|points) ≤$/)
+      const cells = (csv.split('\r\n').find((line) => line.includes(row ?? '')) ?? '').split(',')
+      const [low, high] = cells.slice(-2).map(Number)
+      const value = Number(cells.at(-4))
+      expect(low).toBeLessThan(value)
+      expect(high).toBeGreaterThan(value)
+    }
+    // Nothing has come in lately: who came back since is not known.
+    const silent = { ...data, freshness: { ...data.freshness, activityAt: day(30) } }
+    expect(sheetReports.monday.format(silent, english)).toContain('No activity has come in for 19 days')
+    expect(sheetReports.monday.format(silent, chinese)).toContain('已有 19 天没有新的活动数据')
+    const fresh = { ...data, freshness: { ...data.freshness, activityAt: day(47) } }
+    expect(sheetReports.monday.format(fresh, english)).not.toContain('No activity has come in')
     // A week begins on its Monday wherever it is read.
     const west = { ...english, timezone: 'America/New_York' }
     expect(sheetReports.monday.format(data, west).replaceAll(/\s+/g, ' ')).toContain(

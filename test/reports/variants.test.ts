@@ -123,12 +123,16 @@ describe('variants in the lift', () => {
         .split('\r\n')
         .slice(1, -1)
     expect(csv('variants')).toEqual([
-      'remind · plain,0.5,1000,800,1000,100,0.1,8.3 % … 12.0 %',
-      'remind · story,0.5,1000,700,1000,180,0.18,15.7 % … 20.5 %',
+      expect.stringMatching(
+        /^remind · plain,0\.5,1000,800,1000,100,0\.1,8\.3 % … 12\.0 %,0\.0829\d*,0\.1201\d*$/,
+      ),
+      expect.stringMatching(
+        /^remind · story,0\.5,1000,700,1000,180,0\.18,15\.7 % … 20\.5 %,0\.1574\d*,0\.2050\d*$/,
+      ),
     ])
     expect(csv('comparisons')).toEqual([
       expect.stringMatching(
-        /^remind · story against plain,0\.0[78]\d*,'\+5.0 … \+11.0,[\d.]*e-7,brings back more$/,
+        /^remind · story against plain,0\.0[78]\d*,'\+5.0 … \+11.0,[\d.]*e-7,brings back more,0\.0[45]\d*,0\.1[01]\d*$/,
       ),
     ])
   })
@@ -233,11 +237,13 @@ describe('variants in the lift', () => {
     const tables = sheetReports.lift.sheet(data, english).tables
     const csv = (id: string) => csvOf(tables.filter((table) => table.id === id)).split('\r\n')
     expect(csv('variant_costs').slice(0, 2)).toEqual([
-      ',booked,a person,95 % interval,each who came back,95 % interval',
-      expect.stringMatching(/^remind · plain,90,0\.09,CN¥0\.0\d+ … CN¥0\.0\d+,0\.9,CN¥0\.\d+ … CN¥\d\.\d+$/),
+      ',booked,a person,95 % interval,each who came back,95 % interval,a person ≥,a person ≤,each who came back ≥,each who came back ≤',
+      expect.stringMatching(
+        /^remind · plain,90,0\.09,CN¥0\.0\d+ … CN¥0\.0\d+,0\.9,CN¥0\.\d+ … CN¥\d\.\d+,0\.088\d*,0\.091\d*,0\.73\d*,1\.06\d*$/,
+      ),
     ])
     expect(csv('cost_comparisons')[1]).toMatch(
-      /^remind · story against plain,0\.91,'\+CN¥0\.79 … \+CN¥1\.03,4\.655556,'\+CN¥\d\.\d\d … \+CN¥\d\.\d\d,7\.09,'\+CN¥4\.16 … \+CN¥10\.02$/,
+      /^remind · story against plain,0\.91,'\+CN¥0\.79 … \+CN¥1\.03,4\.655556,'\+CN¥\d\.\d\d … \+CN¥\d\.\d\d,7\.09,'\+CN¥4\.16 … \+CN¥10\.02,0\.7\d*,1\.0\d*,\d\.\d+,\d\.\d+,4\.1\d*,10\.0\d*$/,
     )
   })
 

@@ -144,7 +144,7 @@ describe('an unsubscription', () => {
 
   it('is asked for by a page that changes nothing, in the reader’s language', async () => {
     for (const [language, words] of [
-      ['zh-CN,zh;q=0.9', '不要再发了'],
+      ['zh-CN,zh;q=0.9', '确认退订'],
       ['en', 'Stop writing to me'],
     ]) {
       const page = await app.request(url(), { headers: { 'accept-language': language ?? '' } })

@@ -9,9 +9,9 @@ const WORDS = {
   ask: { en: 'No more e-mail from us?', 'zh-CN': '不再接收我们的邮件？' },
   askMore: {
     en: 'One press, and we stop. What is on its way to you already may still arrive.',
-    'zh-CN': '按一下就停。已经在路上的邮件可能还会送到。',
+    'zh-CN': '确认后立即停发，已经发出的邮件可能仍会送达。',
   },
-  press: { en: 'Stop writing to me', 'zh-CN': '不要再发了' },
+  press: { en: 'Stop writing to me', 'zh-CN': '确认退订' },
   less: { en: 'Rather less than nothing at all?', 'zh-CN': '只想少收一些？' },
   choose: { en: 'Choose what we may send you', 'zh-CN': '选择您愿意接收的内容' },
   done: { en: 'Done. We will not write to you again.', 'zh-CN': '好了，我们不会再给您发邮件。' },
