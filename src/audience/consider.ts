@@ -27,7 +27,7 @@ export interface Consideration {
 }
 
 /**
- * Asks the selection about one contact: the very query a run uses, narrowed to one. Runs keep counts and not names, so
+ * Asks the selection about one contact: the very query a run uses, narrowed to one person. Runs keep counts and not names, so
  * this is how a person who was left out learns why. The day's intake is left aside: it depends on everybody else.
  */
 export async function considerContact(
@@ -37,10 +37,12 @@ export async function considerContact(
   now: Date,
 ): Promise<Consideration> {
   const which: Which = (column) => sql`${column} = ${contactId}`
+  const person: Which = (column) => sql`${column} = ANY (ARRAY(SELECT same.contact_id FROM contacts one
+    JOIN contacts same USING (person_id) WHERE one.contact_id = ${contactId}))`
   const [considered] = await rows<{ answer: string; tierNo: number; segment: string; since: Date }>(
     session,
     sql`SELECT answer, tier_no AS "tierNo", segment, since
-      FROM (${answersSql({ campaign, now }, which)}) one`,
+      FROM (${answersSql({ campaign, now }, person)}) answered WHERE contact_id = ${contactId}`,
   )
   const name = campaign.name
   if (considered) {

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
+import type { Chunk } from '../database/chunks.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { armSql } from './holdout.ts'
 import { answersSql, type Selection } from './select.ts'
@@ -29,14 +30,16 @@ export interface AnswerCount {
  * The ids are drawn from the sequence before the insert, so that the later parts read the drawn rows and not
  * RETURNING: one tuple store less. The answers are counted apart from the drawn arms rather than joined to them: where
  * the planner takes a chunk for a single row, that join compares each contact with each other one.
- * @param from contact ids in (from, to]; the caller holds their stripe exclusively
+ * @param chunk contact ids in (from, to]; the caller holds their stripe exclusively
+ * @param beyond the contacts outside it who are the same persons as some of it: answered, to know which of a person was
+ *   active last, and left to their own chunks
  * @returns a cell for each answer, tier, segment and arm there is
  */
 export async function openChunk(
   tx: Transaction,
   opening: Opening,
-  from: number,
-  to: number,
+  [from, to]: Chunk,
+  beyond: readonly number[],
 ): Promise<AnswerCount[]> {
   const { campaign, now } = opening
   const { definition } = campaign
@@ -44,12 +47,17 @@ export async function openChunk(
   const outcomeUntil = new Date(windowEnds.getTime() + definition.grace * 1000)
   const person = sql`person_id`
   const episodeNo = sql`episode_no`
-  const chunk = (contactId: SQL) => sql`${contactId} > ${from} AND ${contactId} <= ${to}`
+  const within = (contactId: SQL) => sql`${contactId} > ${from} AND ${contactId} <= ${to}`
+  const persons = (contactId: SQL) => sql`(${within(contactId)} OR ${contactId} = ANY (${bigints(beyond)}))`
+  const answers =
+    beyond.length === 0
+      ? answersSql(opening, within)
+      : sql`SELECT * FROM (${answersSql(opening, persons)}) answers WHERE ${within(sql`contact_id`)}`
   return await rows<AnswerCount>(
     tx,
     sql`
     WITH answered AS MATERIALIZED (
-      ${answersSql(opening, chunk)}
+      ${answers}
     ), drawn AS MATERIALIZED (
       SELECT nextval('episode_ids') AS episode_id, contact_id, person_id, since, tier_no, segment, episode_no,
         ${armSql({

@@ -229,19 +229,21 @@ async function openEpisodes(
 }
 
 /** One chunk of a run, wholly or not at all. @returns what ended the run before it */
-async function takeIn(tx: Transaction, opening: Opening, [from, to]: Chunk): Promise<Ended> {
+async function takeIn(tx: Transaction, opening: Opening, chunk: Chunk): Promise<Ended> {
   const { campaign, runId } = opening
+  const [, to] = chunk
   // The chunk commits with the run's row: what a crash of the server takes back is considered again. The end of the
   // run waits for the disk, as does a return or a send, and all of this is on it by then.
   await execute(tx, sql`SET LOCAL synchronous_commit TO off; SAVEPOINT chunk`)
   await lockStripe(tx, stripeOf(to))
-  if (await reachesBeyond(tx, from, to)) await lockGroup(tx, campaign.exclusive)
+  const beyond = await samePersonsBeyond(tx, chunk)
+  if (beyond.length > 0) await lockGroup(tx, campaign.exclusive)
   const before = await readRun(tx, runId)
   const over = await whatEnded(tx, campaign.name, before)
   if (over) return over
   // Another process may be going on with the same run: whoever has the stripe second finds the chunk done.
   if (isDone(before, to)) return undefined
-  const cells = await openChunk(tx, opening, from, to)
+  const cells = await openChunk(tx, opening, chunk, beyond)
   const run = await lockRun(tx, runId)
   const overMeanwhile = await whatEnded(tx, campaign.name, run)
   if (overMeanwhile) {
@@ -267,18 +269,21 @@ async function whatEnded(
 }
 
 /**
- * Whether a person has a contact in the chunk and one outside. Merges hold all stripes: while we have ours, the answer
- * stays.
+ * The contacts outside a chunk who are the same persons as some of it. Merges hold all stripes: while we have ours, the
+ * answer stays. Person by person, since few reach beyond, and of tables that were just filled the planner knows nothing.
  */
-async function reachesBeyond(session: Session, from: number, to: number): Promise<boolean> {
+async function samePersonsBeyond(session: Session, [from, to]: Chunk): Promise<number[]> {
   const within = (id: SQL) => sql`${id} > ${from} AND ${id} <= ${to}`
   const beyond = (id: SQL) => sql`(${id} <= ${from} OR ${id} > ${to})`
-  const [found] = await rows<{ any: boolean }>(
+  const found = await rows<{ contactId: number }>(
     session,
-    sql`SELECT EXISTS (SELECT FROM contacts WHERE ${within(sql`contact_id`)} AND ${beyond(sql`person_id`)})
-      OR EXISTS (SELECT FROM contacts WHERE ${within(sql`person_id`)} AND ${beyond(sql`contact_id`)}) AS any`,
+    sql`SELECT same.contact_id AS "contactId"
+      FROM (SELECT person_id FROM contacts WHERE ${within(sql`contact_id`)} AND ${beyond(sql`person_id`)}
+        UNION SELECT person_id FROM contacts WHERE ${within(sql`person_id`)} AND ${beyond(sql`contact_id`)}) reaching
+      CROSS JOIN LATERAL (SELECT contact_id FROM contacts c WHERE c.person_id = reaching.person_id
+        AND ${beyond(sql`c.contact_id`)} OFFSET 0) same`,
   )
-  return found?.any === true
+  return found.map(({ contactId }) => contactId)
 }
 
 type RunState = Progress & Pick<RunRow, 'state'>

@@ -135,7 +135,8 @@ function backlogSql(selection: Selection, since: SQL): SQL | undefined {
  * of all episodes for each contact made the second chunk 500 times slower than the first.
  *
  * @param which narrows every table that is read to a chunk, or to one contact: each of them, since the
- *   planner carries an equality over to the other side of a join, and a range not
+ *   planner carries an equality over to the other side of a join, and a range not. With all contacts of each person,
+ *   wherever they stand: of what it leaves out nobody knows which was active last
  */
 export function answersSql(selection: Selection, which: Which): SQL {
   const { campaign, now } = selection

@@ -32,3 +32,14 @@ it('tells of one contact what a run would make of them, considered or not', asyn
   await runCampaign(pipeline.run, pipeline.campaign, START)
   expect(await answerTo(taken)).toBe('open')
 })
+
+it('holds a contact against the others of the person, as a run does', async () => {
+  const pipeline = await openPipeline()
+  const older = await pipeline.addContact({ silentSince: ago(6) })
+  const newer = await pipeline.addContact({ silentSince: ago(4), person: older })
+  const answerTo = async (contact: number) =>
+    (await considerContact(pipeline.database, pipeline.campaign, contact, START)).answer
+  expect(await Promise.all([older, newer].map(answerTo))).toEqual(['same_person', 'opened'])
+  await runCampaign(pipeline.run, pipeline.campaign, START)
+  expect(await Promise.all([older, newer].map(answerTo))).toEqual(['same_person', 'open'])
+})

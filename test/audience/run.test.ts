@@ -5,18 +5,20 @@ import { lockStripe, STRIPE_WIDTH, stripeOf } from '../../src/database/stripes.t
 import { eventually } from '../support/eventually.ts'
 import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
 
-const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
-
-/** A pipeline with a contact in each of some chunks. `person`: the place of the contact who is the same person. */
+/**
+ * A pipeline with a contact in each of some chunks. `person`: the place of the contact who is the same person; `days`: how
+ * long they are silent, four unless said.
+ */
 async function openChunks(
-  chunks: readonly { person?: number }[],
+  chunks: readonly { person?: number; days?: number }[],
 ): Promise<Pipeline & { contacts: number[] }> {
   const pipeline = await openPipeline()
   const contacts: number[] = []
-  for (const [place, { person }] of chunks.entries()) {
+  for (const [place, { person, days = 4 }] of chunks.entries()) {
     const before = Math.max(1, place * STRIPE_WIDTH)
     await execute(pipeline.database, sql`SELECT setval('contacts_contact_id_seq', ${before}::bigint)`)
     const same = person === undefined ? undefined : contacts[person]
+    const silentSince = new Date(START.getTime() - days * DAY * 1000)
     contacts.push(await pipeline.addContact({ silentSince, ...(same === undefined ? {} : { person: same }) }))
   }
   return { ...pipeline, contacts }
@@ -82,6 +84,21 @@ describe('a run over several chunks', () => {
     })
     expect((await running)?.answers).toEqual({ opened: 1, same_person: 1 })
     expect(await openedIn(across)).toHaveLength(1)
+  })
+
+  it('takes in the contact of a person that was active last, whichever chunk it is in', async () => {
+    const pipeline = await openChunks([
+      { days: 6 },
+      { person: 0, days: 4 },
+      { person: 0, days: 5 },
+      { days: 4 },
+      { person: 3, days: 6 },
+      // Whoever is in no band stands in nobody's way.
+      { days: 6 },
+      { person: 5, days: 2 },
+    ])
+    expect((await pipeline.runNow()).answers).toEqual({ opened: 3, same_person: 3 })
+    expect(await openedIn(pipeline)).toEqual([1, 3, 5].map((place) => pipeline.contacts[place]))
   })
 
   it('opens nothing in a chunk during which the campaign was stopped', async () => {

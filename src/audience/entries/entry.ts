@@ -9,7 +9,7 @@ export interface Moments {
   readonly upTo: Date | null
 }
 
-/** Narrows a column of contact ids to a chunk, or to one contact. */
+/** Narrows a column of contact ids to a chunk, to one person, or to one contact. */
 export type Which = (contactId: SQL) => SQL
 
 export interface Entry {
