@@ -8,7 +8,7 @@ import { amount, band, budget, dailyCount, duration, localWindow, percentage, ra
 // What a later part of Winback will read is an unknown key until it is built: a setting that does nothing is worse than
 // an error.
 
-const name = z
+export const name = z
   .string()
   .regex(
     /^[a-z][a-z0-9_-]{0,62}$/,

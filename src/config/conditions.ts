@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Condition } from './compiled.ts'
-import type { Expression, Literal, ParsedCondition } from './expression.ts'
+import type { Expression, ExpressionProblem, Literal, ParsedCondition } from './expression.ts'
 import { type FactCatalogue, instant } from './fact.ts'
 import { FIRST_INSTANT, LAST_INSTANT } from './instants.ts'
 import { parseCondition } from './parser.ts'
@@ -21,11 +21,12 @@ export function compileCondition(
   catalogue: FactCatalogue,
   absent?: ReadonlyMap<string, string>,
 ):
-  | { condition: Condition; problems: readonly [] }
+  | { condition: Condition; problems: readonly []; doubts: readonly ExpressionProblem[] }
   | { condition?: undefined; problems: ParsedCondition['problems'] } {
-  const { expression, problems } = parseCondition(source, catalogue, absent)
-  if (!expression) return { problems }
-  return { condition: { source, sql: (now) => compile(expression, now) }, problems: [] }
+  const parsed = parseCondition(source, catalogue, absent)
+  if (!parsed.expression) return { problems: parsed.problems }
+  const { expression, doubts } = parsed
+  return { condition: { source, sql: (now) => compile(expression, now) }, problems: [], doubts }
 }
 
 /** `when` and not `unless`, three-valued; undefined where there is neither. */

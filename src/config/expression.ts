@@ -59,5 +59,10 @@ export interface ExpressionProblem {
 }
 
 export type ParsedCondition =
-  | { readonly expression: Expression; readonly problems: readonly [] }
+  | {
+      readonly expression: Expression
+      readonly problems: readonly []
+      /** What it asks can only be a mistake, and yet it can be carried out: whoever applied it goes on. */
+      readonly doubts: readonly ExpressionProblem[]
+    }
   | { readonly expression?: undefined; readonly problems: readonly ExpressionProblem[] }

@@ -9,6 +9,8 @@ export interface Fact {
   readonly type: FactType
   readonly description: string
   readonly unit?: string
+  /** All that it can be, where these are few and known. */
+  readonly values?: readonly string[]
   /** Seconds after which the value is too old to be used. */
   readonly fresh?: number
   /** How current the value is, where it is not simply the newest event's. */

@@ -11,6 +11,8 @@ export interface Context {
   readonly catalogue: FactCatalogue
   readonly absent: ReadonlyMap<string, string>
   refuse(node: ASTNode, message: string, suggestion?: string, unknown?: string): undefined
+  /** What has a meaning, and can only be a mistake. */
+  doubt(node: ASTNode, message: string, suggestion?: string): void
 }
 
 /** The dotted name an identifier or a chain of fields spells. */

@@ -33,6 +33,7 @@ export function parseCondition(
   }
 
   const problems: ExpressionProblem[] = []
+  const doubts: ExpressionProblem[] = []
   const expression = checkNode(tree, {
     catalogue,
     absent,
@@ -45,6 +46,13 @@ export function parseCondition(
       })
       return undefined
     },
+    doubt: (node, message, suggestion) => {
+      doubts.push({
+        offset: original(node.start),
+        message,
+        ...(suggestion === undefined ? {} : { suggestion }),
+      })
+    },
   })
   if (expression && expression.type !== 'bool') {
     problems.push({
@@ -52,7 +60,7 @@ export function parseCondition(
       message: `a condition is true or false, this is a ${expression.type}; compare it with something`,
     })
   }
-  return problems.length > 0 || !expression ? { problems } : { expression, problems: [] }
+  return problems.length > 0 || !expression ? { problems } : { expression, problems: [], doubts }
 }
 
 /** A full-width character is what is wrong where the parser stopped at one, or where it ran on after an opening quote. */

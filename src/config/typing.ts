@@ -125,7 +125,24 @@ function checkComparison(
   if (left.type === 'bool' && operator !== '==' && operator !== '!=') {
     return context.refuse(node, `true and false have no order; ${operator} needs numbers, texts or times`)
   }
+  if (operator === '==' || operator === '!=') {
+    doubtValue(left, right, pair[1], context)
+    doubtValue(right, left, pair[0], context)
+  }
   return { kind: 'compare', type: 'bool', operator, left, right }
+}
+
+/** A fact of which all values are known is none other: the condition would be the same for everybody. */
+function doubtValue(fact: Expression, value: Expression, node: ASTNode, context: Context): void {
+  const values = fact.kind === 'fact' ? fact.fact.values : undefined
+  if (fact.kind !== 'fact' || !values || value.kind !== 'literal' || value.type !== 'string') return
+  if (values.includes(value.value)) return
+  const known = values.map((each) => `"${each}"`).join(', ')
+  context.doubt(
+    node,
+    `${fact.fact.path} is never "${value.value}"; it is one of ${known}`,
+    nearest(value.value, values),
+  )
 }
 
 function hint(left: Expression, right: Expression): string {
@@ -180,7 +197,10 @@ function checkIn(pair: Pair, context: Context): Expression | undefined {
     if (!literal) context.refuse(element, 'a list holds constants only')
     else if (literal.type !== item.type) {
       context.refuse(element, `the list is searched for a ${item.type}, this is a ${literal.type}`)
-    } else list.push(literal)
+    } else {
+      doubtValue(item, literal, element, context)
+      list.push(literal)
+    }
   }
   return item && list.length === listNode.args.length ? { kind: 'in', type: 'bool', item, list } : undefined
 }

@@ -216,7 +216,7 @@ describe('the book', () => {
     expect(step.templates.get('high_value')?.facts[0]?.stale).toBeDefined()
     expect(step.otherwise).toEqual({ name: 'come-back', facts: [], offered: false })
     expect(step.offer?.name).toBe('five_off')
-    expect(step.condition?.source).toBe('!(remind.failed || segment == "nobody")')
+    expect(step.condition?.source).toBe('!(remind.failed || segment == "high_value")')
     await expect(book.step(99)).rejects.toMatchObject({ code: 'step.unknown' })
     await expect(book.campaign('graded', 9)).rejects.toMatchObject({ code: 'version.unknown' })
   })

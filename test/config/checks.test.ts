@@ -591,6 +591,26 @@ const refusals: [
     'segment is not known here: it exists only once an episode is open; use it in a step',
   ],
   [
+    'a segment there is not',
+    [['segment == "high_value"', 'segment == "high_valu"']],
+    '"high_valu"',
+    'segment is never "high_valu"; it is one of "high_value", "everyone"',
+    'high_value',
+  ],
+  [
+    'a value that a fact never has',
+    [['activity.silence < 30d', 'churn == "flase"']],
+    '"flase"',
+    'churn is never "flase"; it is one of "active", "false", "true"',
+    'false',
+  ],
+  [
+    'a value in a list that a fact never has',
+    [['contact.status == "active"', 'risk.grade in ["light", "bad"]']],
+    '"bad"',
+    'risk.grade is never "bad"; it is one of "none", "light", "medium", "severe"',
+  ],
+  [
     'a later step',
     [['activity.silence < 30d', 'coupon.sent']],
     'coupon.sent',

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Problem } from '../../errors.ts'
-import type { Campaign } from '../campaign.ts'
+import { type Campaign, name } from '../campaign.ts'
 import { compileCondition } from '../conditions.ts'
-import { formatPath, type Path, type SourceDocument } from '../document.ts'
+import { formatPath, type Path, type SourceDocument, valueAt } from '../document.ts'
 import type { Fact, FactCatalogue } from '../fact.ts'
 import { factCatalogue, isStepFact, stepFacts } from '../facts.ts'
 import type { Salvaged } from '../salvaged.ts'
@@ -68,8 +68,8 @@ export function checkExpressions(checked: Checked): Problem[] {
   const selection = selectionFacts(workspace, campaign)
   return [
     ...check(['audience'], campaign.audience, selection),
-    ...Object.entries(campaign.segments ?? {}).flatMap(([name, source]) =>
-      check(['segments', name], source, selection),
+    ...Object.entries(campaign.segments ?? {}).flatMap(([segment, source]) =>
+      check(['segments', segment], source, selection),
     ),
     // The tiers of a campaign ask the same of the event; a mistake is told once.
     ...(campaign.tiers ?? []).flatMap((tier, no, tiers) =>
@@ -78,13 +78,22 @@ export function checkExpressions(checked: Checked): Problem[] {
         : [],
     ),
     ...[...stepsOf(campaign)].flatMap(({ step, path, tierNo, stepNo }) => {
-      const known = knownToStep(workspace, campaign, tierNo, stepNo)
+      const known = withSegments(knownToStep(workspace, campaign, tierNo, stepNo), document)
       return [
         ...check([...path, 'when'], step.when, known),
         ...check([...path, 'unless'], step.unless, known),
       ]
     }),
   ]
+}
+
+/** `segment` with the segments there are, where every name of them is right: one that is not may be the one that is meant. */
+function withSegments({ facts, absent }: KnownFacts, document: SourceDocument): KnownFacts {
+  const segment = facts.get('segment')
+  const written = Object.keys(valueAt(document.value, ['segments']) ?? {})
+  const right = written.every((each) => each !== 'everyone' && name.safeParse(each).success)
+  if (!segment || !right) return { facts, absent }
+  return { facts: new Map([...facts, ['segment', { ...segment, values: [...written, 'everyone'] }]]), absent }
 }
 
 function checkExpression(
@@ -95,7 +104,8 @@ function checkExpression(
   hidden: (fact: string) => boolean,
 ): Problem[] {
   if (source === undefined) return []
-  return compileCondition(source, facts, absent).problems.flatMap(
+  const compiled = compileCondition(source, facts, absent)
+  return (compiled.condition ? compiled.doubts : compiled.problems).flatMap(
     ({ offset, message, suggestion, unknown }) =>
       unknown !== undefined && hidden(unknown)
         ? []

@@ -35,14 +35,20 @@ function reasonSql(settings: SignalSettings['churn'], now: Date): SQL {
 export function churnFacts(settings: SignalSettings): Fact[] {
   const reason = (now: Date) => reasonSql(settings.churn, now)
   return [
-    signal(
-      'churn',
-      'string',
-      'active, false (silent, but within their own rhythm or with an unfinished act) or true',
-      (now) => sql`(SELECT CASE WHEN k.reason = 'recent' THEN 'active' WHEN k.reason = 'silent' THEN 'true'
+    {
+      ...signal(
+        'churn',
+        'string',
+        'active, false (silent, but within their own rhythm or with an unfinished act) or true',
+        (now) => sql`(SELECT CASE WHEN k.reason = 'recent' THEN 'active' WHEN k.reason = 'silent' THEN 'true'
         WHEN k.reason IS NOT NULL THEN 'false' END FROM (SELECT ${reason(now)} AS reason OFFSET 0) k)`,
-    ),
-    signal('churn_reason', 'string', 'Why: recent, cart, favourite, comment, rhythm or silent', reason),
+      ),
+      values: ['active', 'false', 'true'],
+    },
+    {
+      ...signal('churn_reason', 'string', 'Why: recent, cart, favourite, comment, rhythm or silent', reason),
+      values: ['recent', 'cart', 'favourite', 'comment', 'rhythm', 'silent'],
+    },
     signal(
       'rhythm.pause',
       'duration',

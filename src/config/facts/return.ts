@@ -47,12 +47,15 @@ export function returnFacts(settings: SignalSettings): Fact[] {
       (now) =>
         sql`(CASE WHEN ${fitted('bgnbd', now)} IS NULL THEN ${silenceRateSql(now)} ELSE ${returnProbabilitySql(now, horizon)} END)`,
     ),
-    fitFact(
-      'return_basis',
-      'string',
-      'What the probability rests on: bg_nbd (the contact’s own rhythm) or silence (data too thin for it)',
-      (now) =>
-        sql`(CASE WHEN ${fitted('bgnbd', now)} IS NOT NULL THEN 'bg_nbd' WHEN ${fitted('silence', now)} IS NOT NULL THEN 'silence' END)`,
-    ),
+    {
+      ...fitFact(
+        'return_basis',
+        'string',
+        'What the probability rests on: bg_nbd (the contact’s own rhythm) or silence (data too thin for it)',
+        (now) =>
+          sql`(CASE WHEN ${fitted('bgnbd', now)} IS NOT NULL THEN 'bg_nbd' WHEN ${fitted('silence', now)} IS NOT NULL THEN 'silence' END)`,
+      ),
+      values: ['bg_nbd', 'silence'],
+    },
   ]
 }

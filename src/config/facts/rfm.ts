@@ -68,11 +68,14 @@ export function rfmFacts(settings: SignalSettings): Fact[] {
       segmentSql(settings.rfm.segments, now),
     ),
     fitFact('use.score', 'number', '5 for the fifth that was active on most days', use),
-    fitFact(
-      'quadrant',
-      'string',
-      'Value × potential: core, harvest (spends, uses little), grow (uses, spends little) or light',
-      (now) => quadrantSql(settings.quadrants, now),
-    ),
+    {
+      ...fitFact(
+        'quadrant',
+        'string',
+        'Value × potential: core, harvest (spends, uses little), grow (uses, spends little) or light',
+        (now) => quadrantSql(settings.quadrants, now),
+      ),
+      values: ['core', 'harvest', 'grow', 'light'],
+    },
   ]
 }

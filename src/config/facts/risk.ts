@@ -43,15 +43,18 @@ export function riskFacts({ risk }: SignalSettings): Fact[] {
   const sign = (name: RiskSign, description: string) =>
     signal(`risk.${name}`, 'bool', description, (now) => sql`coalesce(${signsSql(risk, now)[name]}, false)`)
   return [
-    signal(
-      'risk.grade',
-      'string',
-      'none, light, medium or severe: the weights of the signs added up',
-      (
-        now,
-      ) => sql`(SELECT CASE WHEN k.score >= ${severe}::numeric THEN 'severe' WHEN k.score >= ${medium}::numeric THEN 'medium'
+    {
+      ...signal(
+        'risk.grade',
+        'string',
+        'none, light, medium or severe: the weights of the signs added up',
+        (
+          now,
+        ) => sql`(SELECT CASE WHEN k.score >= ${severe}::numeric THEN 'severe' WHEN k.score >= ${medium}::numeric THEN 'medium'
         WHEN k.score >= ${light}::numeric THEN 'light' ELSE 'none' END FROM (SELECT ${score(now)} AS score OFFSET 0) k)`,
-    ),
+      ),
+      values: ['none', 'light', 'medium', 'severe'],
+    },
     signal('risk.score', 'number', 'The sum itself', score),
     sign('sign_in', 'No sign-in for two weeks (`signals.risk.sign_in.after`)'),
     sign('use', 'Active on half as many days as in the two weeks before, or fewer'),

@@ -78,7 +78,7 @@ tiers:
         channel: [email, log]
         template: { high_value: coupon-vip, everyone: coupon }
         offer: five_off
-        unless: remind.failed || segment == "nobody"
+        unless: remind.failed || segment == "high_value"
         otherwise: come-back
   - name: letter
     inactive: 7d..15d
