@@ -3,6 +3,7 @@ import { execute, rows, type Transaction } from '../database/connect.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { DateReader } from './dates.ts'
 import { isErased } from './erased.ts'
+import { externalIdProblem } from './external-ids.ts'
 import type { Hooks } from './hooks.ts'
 import { type ActivityRules, ingestActivity, prepareIngest } from './ingest.ts'
 import type { Getter } from './mapping.ts'
@@ -43,9 +44,9 @@ export function activityReader(
     field.startsWith('properties.') ? [{ name: field.slice('properties.'.length), get }] : [],
   )
   return (values) => {
-    const externalId = textOf(getId(values))
-    if (externalId === null) return 'there is no external_id'
-    if (externalId.length > 500) return 'the external_id is longer than 500 characters'
+    const externalId = textOf(getId(values)) ?? ''
+    const unsound = externalIdProblem(externalId)
+    if (unsound !== undefined) return unsound
     const type = textOf(getType(values))
     if (type === null) return 'there is no type'
     if (type.length > 100) return 'the type is longer than 100 characters'

@@ -1,6 +1,7 @@
 import type { AttributeType } from '../config/workspace.ts'
 import { normaliseEmail, normalisePhone } from './addresses.ts'
 import { type DateReader, zoneChecker } from './dates.ts'
+import { externalIdProblem } from './external-ids.ts'
 import type { Getter } from './mapping.ts'
 import { unstorable } from './text.ts'
 
@@ -56,10 +57,8 @@ export function contactReader(
     return get ? [{ name, get, convert: attributeConverter(name, type, date) }] : []
   })
   return (values, warn) => {
-    const externalId = textOf(getId(values))
-    if (externalId === null) return 'there is no external_id'
-    if (externalId.length > 500) return 'the external_id is longer than 500 characters'
-    const unsound = unstorable('external_id', externalId)
+    const externalId = textOf(getId(values)) ?? ''
+    const unsound = externalIdProblem(externalId)
     if (unsound !== undefined) return unsound
     const row: ContactRow = {
       externalId,
@@ -136,9 +135,20 @@ export function contactReader(
   }
 }
 
-/** A later row of the same contact over an earlier one, column by column. */
-export function mergeRows(earlier: ContactRow, later: ContactRow): void {
+/**
+ * A later row of the same contact over an earlier one, column by column.
+ * @returns whether the later one says anything else
+ */
+export function mergeRows(earlier: ContactRow, later: ContactRow): boolean {
   const carries = (column: keyof typeof CARRIES) => (later.carried & CARRIES[column]) !== 0
+  const changed =
+    (carries('email') && earlier.email !== later.email) ||
+    (carries('phone') && earlier.phone !== later.phone) ||
+    (carries('locale') && earlier.locale !== later.locale) ||
+    (carries('timezone') && earlier.timezone !== later.timezone) ||
+    (carries('signed_up_at') && earlier.signedUpAt !== later.signedUpAt) ||
+    later.cleared.some((name) => Object.hasOwn(earlier.attributes, name)) ||
+    Object.entries(later.attributes).some(([name, value]) => earlier.attributes[name] !== value)
   if (carries('email')) earlier.email = later.email
   if (carries('phone')) earlier.phone = later.phone
   if (carries('locale')) earlier.locale = later.locale
@@ -150,6 +160,7 @@ export function mergeRows(earlier: ContactRow, later: ContactRow): void {
   earlier.cleared = [...new Set([...earlier.cleared, ...later.cleared])].filter(
     (name) => !Object.hasOwn(earlier.attributes, name),
   )
+  return changed
 }
 
 function textOf(value: unknown): string | null {

@@ -4,6 +4,7 @@ import { makeUnknown } from './activity.ts'
 import { type ConsentRecord, recordConsents } from './consent.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { DateReader } from './dates.ts'
+import { externalIdProblem } from './external-ids.ts'
 import type { Hooks } from './hooks.ts'
 import type { Getter } from './mapping.ts'
 import { unstorable } from './text.ts'
@@ -116,13 +117,13 @@ function fields(getters: ReadonlyMap<string, Getter>, { date, latest, channels }
     },
     known: (values: Values): { externalId: string; channel: string } | string => {
       const externalId = text('external_id', values)
-      if (externalId === '') return 'there is no external_id'
-      if (externalId.length > 500) return 'the external_id is longer than 500 characters'
+      const unsound = externalIdProblem(externalId)
+      if (unsound !== undefined) return unsound
       const channel = text('channel', values)
       if (channel === '') return 'there is no channel'
       // A misspelt channel would be a consent that nothing asks for, or a message that no cap counts.
       if (!channels.includes(channel)) return `channel: "${channel}" is none of ${channels.join(', ')}`
-      return unstorable('external_id', externalId) ?? { externalId, channel }
+      return { externalId, channel }
     },
   }
 }

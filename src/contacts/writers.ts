@@ -30,7 +30,10 @@ export interface Writer {
   release(): Chunk
 }
 
-/** Contacts. Several rows of one contact in a chunk are one, the later over the earlier. */
+/**
+ * Contacts. Several rows of one contact in a chunk are one, the later over the earlier; a later one that says something
+ * else counts as an update, as it would in the next chunk.
+ */
 export function contactWriter(
   getters: FieldReader['getters'],
   options: ContactMerge & { readonly attributes: Attributes; readonly date: DateReader },
@@ -39,6 +42,7 @@ export function contactWriter(
   const { attributes, date, now } = options
   const read = contactReader(getters, { attributes, date, latest: now.getTime() })
   let chunk = new Map<string, ContactRow>()
+  let corrections = 0
   return {
     take: (row, values, rejects) => {
       const without: string[] = []
@@ -46,17 +50,26 @@ export function contactWriter(
       if (typeof contact === 'string') return contact
       if (without.length > 0) rejects.warn(row.line, without, row.raw)
       const earlier = chunk.get(contact.externalId)
-      if (earlier) mergeRows(earlier, contact)
-      else chunk.set(contact.externalId, contact)
+      if (!earlier) chunk.set(contact.externalId, contact)
+      else if (mergeRows(earlier, contact)) corrections += 1
       return undefined
     },
     release: () => {
-      const full = chunk
+      const [full, corrected] = [chunk, corrections]
       chunk = new Map()
+      corrections = 0
+      const counted = (merged: Merged) => ({ ...merged, updated: merged.updated + corrected })
       return {
         keys: full,
-        merge: (tx) => mergeContacts(tx, full, options),
-        ...(first ? { compose: () => first.compose(full, options) } : {}),
+        merge: async (tx) => counted(await mergeContacts(tx, full, options)),
+        ...(first
+          ? {
+              compose: () => {
+                const write = first.compose(full, options)
+                return async (tx) => counted(await write(tx))
+              },
+            }
+          : {}),
       }
     },
   }

@@ -26,6 +26,10 @@ test.each([
     'occurred_at：… 不是日期；应为 ISO 8601（如 2026-01-05T08:30:00Z），或用 --date-format yyyy/mm/dd',
   ],
   ['occurred_at: 2030-01-01T00:00:00.000Z lies in the future', 'occurred_at：时间在将来'],
+  [
+    'external_id: "1.23457E+11" is a number that a spreadsheet shortened; make the column text there, and save it again',
+    'external_id：… 是被电子表格缩写的数字；请将该列设为文本格式后重新保存',
+  ],
   ['attributes.plan: {"a":1} is not a bool', 'attributes.plan：… 不是布尔值'],
   ['channel: "fax" is none of email, sms', 'channel：… 不在可选值之中：email、sms'],
   ['kept without phone: "12" is not a number', '未导入手机号：… 不是有效号码'],
@@ -36,7 +40,16 @@ test.each([
 })
 
 test('whatever a row is rejected for has its Chinese', () => {
-  const files = ['activity', 'contact-rows', 'dates', 'file-import', 'interviews', 'migrated', 'rows']
+  const files = [
+    'activity',
+    'contact-rows',
+    'dates',
+    'external-ids',
+    'file-import',
+    'interviews',
+    'migrated',
+    'rows',
+  ]
   const places = [...files, 'suppressions', 'text', 'sync/chunks'].map((name) => `contacts/${name}`)
   const texts = [...places, 'offers/import'].map((place) =>
     readFileSync(new URL(`../../src/${place}.ts`, import.meta.url), 'utf8'),

@@ -105,6 +105,38 @@ u2,,,,,,,,,
     })
   })
 
+  it.each([1, 2, 10_000])('counts rows of one contact alike in chunks of %d', async (chunk) => {
+    const database = await freshDatabase()
+    const text =
+      'external_id,email,points,vip\na,a@example.com,1,\na,a@example.com,1,\na,b@example.com,1,\na,b@example.com,,\nb,,1,\n'
+    const path = file('twice.csv', text)
+    expect(await importContacts(database, path, options({ chunk }))).toMatchObject({
+      rows: 5,
+      inserted: 2,
+      updated: 2,
+      unchanged: 1,
+    })
+  })
+
+  it('refuses ids that a spreadsheet has shortened: many would be one contact', async () => {
+    const database = await freshDatabase()
+    const path = file(
+      'ids.csv',
+      'external_id,email\n1.23457E+11,a@example.com\n1.23457E+11,b@example.com\n#N/A,c@example.com\n12E45,d@example.com\n',
+    )
+    const summary = await importContacts(database, path, options())
+    expect(summary).toMatchObject({ rows: 4, inserted: 1, rejected: 3 })
+    expect(summary.reasons).toEqual([
+      {
+        reason:
+          'external_id: … is a number that a spreadsheet shortened; make the column text there, and save it again',
+        rows: 2,
+        line: 2,
+      },
+      { reason: 'external_id: … is a formula that failed in a spreadsheet', rows: 1, line: 4 },
+    ])
+  })
+
   it('takes the last of several rows of one contact, column by column', async () => {
     const database = await freshDatabase()
     const path = file(
@@ -116,7 +148,14 @@ u2,,,,,,,,,
       ].join('\n'),
     )
     const summary = await importContacts(database, path, options())
-    expect(summary).toMatchObject({ rows: 3, inserted: 2, unchanged: 1, rejected: 0, warnings: 1 })
+    expect(summary).toMatchObject({
+      rows: 3,
+      inserted: 2,
+      updated: 1,
+      unchanged: 0,
+      rejected: 0,
+      warnings: 1,
+    })
     expect(await contacts(database)).toMatchObject([
       {
         external_id: '1',

@@ -1,0 +1,20 @@
+import { unstorable } from './text.ts'
+
+/** As a spreadsheet writes long numbers out: with their first digits alone, which many of them share. */
+const SHORTENED = /^\d([.,]\d+)?E\+\d{2,3}$/i
+/** What a spreadsheet writes where a formula failed. */
+const FAILED = /^#(N\/A|NV|REF!|NAME\?|VALUE!|DIV\/0!|NULL!|NUM!)$/i
+
+/**
+ * Why nobody can be known by this external_id; undefined where somebody can. What a spreadsheet made of ids is refused:
+ * all whose number it shortened alike would become one contact.
+ */
+export function externalIdProblem(id: string): string | undefined {
+  if (id === '') return 'there is no external_id'
+  if (id.length > 500) return 'the external_id is longer than 500 characters'
+  if (SHORTENED.test(id)) {
+    return `external_id: "${id}" is a number that a spreadsheet shortened; make the column text there, and save it again`
+  }
+  if (FAILED.test(id)) return `external_id: "${id}" is a formula that failed in a spreadsheet`
+  return unstorable('external_id', id)
+}
