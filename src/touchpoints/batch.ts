@@ -110,7 +110,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     compose,
     pace,
   })
-  await release(database, claimId, clock.now(), reserved)
+  await release(database, claimId, clock.now(), reserved, delivered.doubts)
   const out = [...delivered.byChannel.values()].reduce((sum, each) => sum + each, 0)
   count(delivered, ended)
   await account(dependencies, {

@@ -238,21 +238,54 @@ function askedSql(budgets: readonly Budget[], claimId: string | null): SQL {
           WHERE h.claim_id = g.claim_id AND h.campaign = g.campaign AND h.kind = 'liability')), 0) ELSE 0 END`
 }
 
-/** Lets go of what a batch held, once everything it spent is booked. */
-export async function releaseBudgets(session: Session, claimId: string): Promise<void> {
-  await preparedRows(session, sql`DELETE FROM budget_holds WHERE claim_id = ${claimId}::uuid`)
+/**
+ * Lets go of what a batch held, once everything it spent is booked. What may be out and is tried again keeps its part, until
+ * {@link sweepBudgets} finds it settled.
+ * @param doubts some of the batch may be out, and is tried again
+ */
+export async function releaseBudgets(session: Session, claimId: string, doubts = false): Promise<void> {
+  if (!doubts) {
+    await preparedRows(session, sql`DELETE FROM budget_holds WHERE claim_id = ${claimId}::uuid`)
+    return
+  }
+  await execute(
+    session,
+    sql`
+    WITH ended AS (
+      SELECT * FROM budget_holds h WHERE h.claim_id = ${claimId}::uuid FOR UPDATE
+    ), ${KEPT}
+    DELETE FROM budget_holds h USING ended e WHERE ${IS_GONE}`,
+  )
 }
 
+/** CTEs after `ended`, holds whose claim is over: of each is kept what may be out and is tried again. */
+const KEPT = sql`kept AS (
+      SELECT e.claim_id, e.kind, array_agg(k.contact_id) AS contact_ids, array_agg(k.touchpoint_id) AS touchpoint_ids,
+        array_agg(k.amount) AS amounts, sum(k.amount)::bigint AS amount
+      FROM ended e CROSS JOIN LATERAL unnest(e.contact_ids, e.touchpoint_ids, e.amounts)
+        AS k(contact_id, touchpoint_id, amount)
+      JOIN touchpoints t USING (contact_id, touchpoint_id)
+      WHERE e.kind = 'spend' AND t.doubted GROUP BY e.claim_id, e.kind
+    ), shrunk AS (
+      UPDATE budget_holds h SET contact_ids = k.contact_ids, touchpoint_ids = k.touchpoint_ids, amounts = k.amounts,
+        amount = k.amount
+      FROM kept k WHERE h.claim_id = k.claim_id AND h.kind = k.kind AND h.amount <> k.amount
+    )`
+/** True of a hold `h` that is the one of `ended e`, where nothing of it is kept. */
+const IS_GONE = sql`h.claim_id = e.claim_id AND h.kind = e.kind
+      AND NOT EXISTS (SELECT FROM kept k WHERE k.claim_id = e.claim_id AND k.kind = e.kind)`
+
 /**
- * Lets go of what dead workers held, once none of their touchpoints and grants is theirs any more. What was being sent
- * and is recorded as uncertain was never priced: it is booked at the bound that was held for it.
+ * Lets go of what dead workers held, once none of their touchpoints and grants is theirs any more, and of what was kept for
+ * messages in doubt, once they are settled. What was being sent and is recorded as uncertain was never priced: it is booked
+ * at the bound that was held for it.
  */
 export async function sweepBudgets(session: Session, now: Date): Promise<number> {
   return await execute(
     session,
     sql`
-    WITH left_behind AS (
-      SELECT h.claim_id, h.campaign, h.kind FROM budget_holds h
+    WITH ended AS (
+      SELECT h.* FROM budget_holds h
       WHERE NOT EXISTS (
           SELECT FROM unnest(h.contact_ids, h.touchpoint_ids) AS k(contact_id, touchpoint_id)
           JOIN touchpoints t USING (contact_id, touchpoint_id) WHERE t.claim_id = h.claim_id)
@@ -261,13 +294,11 @@ export async function sweepBudgets(session: Session, now: Date): Promise<number>
           JOIN grants g USING (contact_id) WHERE g.claim_id = h.claim_id AND g.state = 'reserved')
       -- A worker that is letting go of its own at this moment is not waited for.
       FOR UPDATE SKIP LOCKED
-    ), orphaned AS (
-      DELETE FROM budget_holds h USING left_behind l
-      WHERE h.claim_id = l.claim_id AND h.campaign = l.campaign AND h.kind = l.kind
-      RETURNING h.*
+    ), ${KEPT}, orphaned AS (
+      DELETE FROM budget_holds h USING ended e WHERE ${IS_GONE} RETURNING h.claim_id
     ), doubted AS (
       SELECT r.contact_id, r.touchpoint_id, k.amount
-      FROM orphaned h CROSS JOIN LATERAL unnest(h.contact_ids, h.touchpoint_ids, h.amounts)
+      FROM ended h CROSS JOIN LATERAL unnest(h.contact_ids, h.touchpoint_ids, h.amounts)
         AS k(contact_id, touchpoint_id, amount)
       JOIN touchpoint_records r USING (contact_id, touchpoint_id)
       WHERE h.kind = 'spend' AND r.state = 'uncertain' AND r.cost = 0

@@ -289,7 +289,10 @@ async function reserveMoney(
     const composed = spends
       ? [cleared, crediting?.instead].flatMap((each) => (each ? [compose(each)] : []))
       : []
-    const spend = Math.max(0, ...composed.map((each) => ('state' in each ? 0 : each.cost)))
+    // What may be out is held for by the batch that tried it.
+    const spend = cleared.candidate.doubted
+      ? 0
+      : Math.max(0, ...composed.map((each) => ('state' in each ? 0 : each.cost)))
     const { offer } = inVariant(step, cleared.candidate.variant)
     claimed.push({ contactId, touchpointId, spend, liability: fresh && offer ? expectedOf(offer.terms) : 0 })
     await pace()
@@ -342,12 +345,16 @@ export function budgetsOf({ name, definition, timezone }: CompiledCampaign, step
   ]
 }
 
-/** Concludes what a batch had reserved, once each of its touchpoints is settled or put back. */
+/**
+ * Concludes what a batch had reserved, once each of its touchpoints is settled or put back.
+ * @param doubts some of it may be out, and is tried again
+ */
 export async function release(
   database: Database,
   claimId: string,
   now: Date,
   reserved: Reserved,
+  doubts: boolean,
 ): Promise<void> {
   if (!reserved.holds) return
   const contactIds = [...reserved.toSend, ...reserved.refused.map(({ cleared }) => cleared)]
@@ -356,7 +363,7 @@ export async function release(
   await provisionally(database, async (tx) => {
     if (reserved.promised) await concludeGrants(tx, now, { claimId, contactIds })
     // After the last booking: in between, the hold stands for what is not booked yet.
-    await releaseBudgets(tx, claimId)
+    await releaseBudgets(tx, claimId, doubts)
   })
 }
 

@@ -250,6 +250,7 @@ async function settleResults(
     settled.map((each) => ({ ...each, number: 1 })),
   )
   tally.deferred += retries.length
+  tally.doubts ||= retries.some(({ doubted }) => doubted)
 }
 
 /** Settles; what Winback itself is the provider of is kept in the same transaction. */

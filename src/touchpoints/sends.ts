@@ -191,6 +191,8 @@ export function concludeSend(
 export interface Tally {
   settled: Record<string, number>
   deferred: number
+  /** Some of those that were put back may be out. */
+  doubts: boolean
   /** How many went out or may have, by channel. */
   byChannel: Map<string, number>
 }

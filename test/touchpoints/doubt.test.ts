@@ -291,6 +291,48 @@ describe('a message that is to be tried again because it may be out', () => {
   })
 
   it.each([
+    ['by its worker', false],
+    ['by the sweeper, once its worker is dead', true],
+  ])('keeps its part of the budget, put back %s', async (_, dies) => {
+    // For one of them.
+    const definition = { limits: { max_delay: '2d', budget: { spend: '0.00001 CNY' } } }
+    const pipeline = await open(1, { definition })
+    const { database, clock, channel } = pipeline
+    if (dies) {
+      await new Promise<void>((sending) => {
+        channel.answer = () => {
+          sending()
+          return new Promise(() => {})
+        }
+        void pipeline.work().catch(() => {})
+      })
+      await expireLeases(database)
+    }
+    channel.answer = () => SILENCE
+    if (!dies) await pipeline.work()
+    await sweep(database, clock.now(), ['email'])
+    await execute(
+      database,
+      sql`UPDATE touchpoints SET due_at = ${clock.now()}::timestamptz + interval '90 seconds'`,
+    )
+    await pipeline.addContact({ silentSince })
+    clock.advance(30)
+    await pipeline.runNow()
+    for (const pause of [30, 30, ...BACK_OFF.flatMap((wait) => [60, wait]), 60, 60]) {
+      await sweep(database, clock.now(), ['email'])
+      await pipeline.work()
+      clock.advance(pause)
+    }
+    expect(new Set(channel.sent.map(({ address }) => address)).size).toBe(1)
+    expect(await ledger(pipeline)).toEqual([{ kind: 'spend', amount: 7 }])
+    expect((await pipeline.records()).map(({ state, reason }) => reason ?? state).toSorted()).toEqual([
+      'budget_exhausted',
+      'uncertain',
+    ])
+    expect(await rows(database, sql`SELECT FROM budget_holds`)).toEqual([])
+  })
+
+  it.each([
     ['a cap', { limits: { per_person: [{ at_most: '1 per week', then: 'skip' }] } }, 'frequency_cap'],
   ])('counts under %s meanwhile', async (_, definition, reason) => {
     const steps = [{ id: 'one' }, { id: 'two', after: 60 }]
