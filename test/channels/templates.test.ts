@@ -328,6 +328,21 @@ describe('problems', () => {
     expect(problem).toMatch(message)
   })
 
+  it('name what looks as if it were filled in, and would be sent as it stands', () => {
+    expect(
+      problemsOf({
+        'a.en.hbs':
+          '---\nsubject: Hi {contact.first_name}\n---\n<p style="a{color:red}">{{contact.first_name}} ${ orders.total }\n｛｛contact.first_name｝｝ {b} ${c} {"d":{"e":1}}',
+        'partials/footer.hbs': '{workspace.name}',
+      }),
+    ).toEqual([
+      'templates/a.en.hbs:2:13 error `{contact.first_name}` would be sent as it stands; write {{contact.first_name}}',
+      'templates/a.en.hbs:4:48 error `${ orders.total }` would be sent as it stands; write {{orders.total}}',
+      'templates/a.en.hbs:5:1 error `｛｛contact.first_name｝｝` would be sent as it stands; write {{contact.first_name}}',
+      'templates/partials/footer.hbs:1:1 error `{workspace.name}` would be sent as it stands; write {{workspace.name}}',
+    ])
+  })
+
   it('find nothing in placeholders as providers name them: in capitals, and by number', () => {
     const front = '---\nparam_1: {{a}}\nparam_userName: {{a}}\n---\nHi'
     expect(problemsOf({ 'hi-sms.en.hbs': front })).toEqual([])

@@ -3,6 +3,7 @@ import { parseSource } from '../renderer.ts'
 import { nearest } from './front-matter.ts'
 import { type Source, type Sources, sharedSource } from './sources.ts'
 import { type PartialSource, type Reading, readProgram, type TemplateVariable } from './syntax.ts'
+import { findUnfilled } from './unfilled.ts'
 
 // Everything that can be said of a set of templates before one is rendered.
 
@@ -57,12 +58,16 @@ export function reviewSources(sources: Sources, locales: readonly string[], fold
     const locale = source.locale ?? fallback ?? 'en'
     const readings: Reading[] = []
     const body = parse(source)
-    if (body) readings.push(read(body, locale))
+    if (body) {
+      readings.push(read(body, locale))
+      problems.push(...findUnfilled(source.front.body, body.origin))
+    }
     for (const [key, { value, line, column }] of source.front.entries) {
       if (key === 'layout') continue
       const program = parseSource(value)
       if ('type' in program) {
         const origin = { file: source.file, linesBefore: line - 1, columnsBefore: column - 1 }
+        problems.push(...findUnfilled(value, origin))
         readings.push(read({ program, origin }, locale))
       } else {
         problems.push({
