@@ -43,11 +43,15 @@ function notYetSentence({ overall }: MondayData, { language }: Speech): Sentence
   return { text, tone: 'plain' }
 }
 
-/** The last complete week; where it alone cannot tell, everybody who is complete comes first. */
+/**
+ * The last complete week; where it alone cannot tell, or says more than the campaign as a whole does, everybody who is complete
+ * comes first: of a year of weeks, one or two look like an effect where there is none.
+ */
 function weekSentences(lastFinal: Week, data: MondayData, speech: Speech): Sentence[] {
   const en = speech.language === 'en'
   const n = speech.count
   const { weekBefore } = data
+  const verdict = data.verdict.kind
   const day = dayOf(lastFinal, speech)
   const won = ({ effect }: Week) => (effect.recalls.kind === 'estimate' ? effect.recalls : undefined)
   const [now, before] = [won(lastFinal), weekBefore && won(weekBefore)]
@@ -70,13 +74,22 @@ function weekSentences(lastFinal: Week, data: MondayData, speech: Speech): Sente
   const range = en
     ? `95 % interval ${speech.signed(now.low)} to ${speech.signed(now.high)}`
     : `95% 区间 ${speech.signed(now.low)} 至 ${speech.signed(now.high)}`
+  const size = speech.signed(now.value)
+  if ((now.low > 0 && verdict !== 'won_back') || (now.high < 0 && verdict !== 'harm')) {
+    const text = en
+      ? `That is everybody whose observation is complete. Of the week of ${day} alone, the difference is ${size} (${range})${against}; of many weeks, one looks like that by chance.`
+      : `以上为全部观察期已满者。仅看 ${day} 当周，相差 ${size} 人（${range}）${against}；周数一多，总有一周会偶然如此。`
+    return [
+      { text: verdictSentence(data, speech), tone: verdictTone(data.verdict) },
+      { text, tone: 'plain' },
+    ]
+  }
   if (now.low > 0) {
     const text = en
       ? `Of those taken in in the week of ${day}, ${n(now.value)} came back because of us (${range})${against}.`
       : `${day} 当周纳入者中，多召回 ${n(now.value)} 人（${range}）${against}。`
     return [{ text, tone: 'good' }]
   }
-  const size = speech.signed(now.value)
   if (now.high < 0) {
     const text = en
       ? `Of those taken in in the week of ${day}, fewer came back because of the contact: ${size} (${range})${against}.`

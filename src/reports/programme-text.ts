@@ -3,7 +3,7 @@ import type { ArmFigures, Effect } from './effect.ts'
 import type { ProgrammeData } from './programme.ts'
 import type { TextStyle } from './report.ts'
 import { type Cell, left, right, type Sheet, type SheetTable, within, writing } from './sheet.ts'
-import { verdictTone } from './verdict-text.ts'
+import { oneLook, verdictTone } from './verdict-text.ts'
 import type { Speech } from './words.ts'
 
 // What all campaigns brought together, in words of both languages; and where that cannot be said, what is missing.
@@ -149,7 +149,7 @@ function sentence({ effect, verdict, share }: ProgrammeData, speech: Speech): st
         : `全部活动合计使回来的人反而更少：${speech.signed(recalls.value)}（${range}），共纳入 ${of} 人，每人只计一次；${natural} 的人不触达也会回来。`
     case 'no_difference':
       return en
-        ? `All campaigns together, no effect shown: ${speech.percent(treated.recalled / treated.matured)} of ${of} people taken in came back, ${natural} of ${n(heldOut.matured)} in the control group did too; the difference (${speech.signed(recalls.value)}, ${range}) may be chance.`
-        : `全部活动合计未见效果：纳入 ${of} 人中 ${speech.percent(treated.recalled / treated.matured)} 回来，全局对照组 ${n(heldOut.matured)} 人中也有 ${natural} 回来；差值（${speech.signed(recalls.value)}，${range}）可能只是偶然。`
+        ? `All campaigns together, no effect shown: ${speech.percent(treated.recalled / treated.matured)} of ${of} people taken in came back, ${natural} of ${n(heldOut.matured)} in the control group did too; the difference (${speech.signed(recalls.value)}, ${range}) may be chance.${oneLook(effect, speech)}`
+        : `全部活动合计未见效果：纳入 ${of} 人中 ${speech.percent(treated.recalled / treated.matured)} 回来，全局对照组 ${n(heldOut.matured)} 人中也有 ${natural} 回来；差值（${speech.signed(recalls.value)}，${range}）可能只是偶然。${oneLook(effect, speech)}`
   }
 }

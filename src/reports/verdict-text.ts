@@ -40,8 +40,8 @@ export function verdictSentence(data: Judged, speech: Speech): string {
       }
       const raw = speech.percent(treated.recalled / treated.matured)
       return en
-        ? `No effect shown: ${raw} of ${n(treated.matured)} contacted came back, ${natural} of ${n(heldOut.matured)} not contacted did too; the difference (${n(recalls.value)}, ${range}) may be chance.${neededSentence(overall, speech)}`
-        : `未见效果：触达 ${n(treated.matured)} 人中 ${raw} 回来，未触达的 ${n(heldOut.matured)} 人中也有 ${natural} 回来；差值（${n(recalls.value)}，${range}）可能只是偶然。${neededSentence(overall, speech)}`
+        ? `No effect shown: ${raw} of ${n(treated.matured)} contacted came back, ${natural} of ${n(heldOut.matured)} not contacted did too; the difference (${n(recalls.value)}, ${range}) may be chance.${oneLook(overall, speech)}${neededSentence(overall, speech)}`
+        : `未见效果：触达 ${n(treated.matured)} 人中 ${raw} 回来，未触达的 ${n(heldOut.matured)} 人中也有 ${natural} 回来；差值（${n(recalls.value)}，${range}）可能只是偶然。${oneLook(overall, speech)}${neededSentence(overall, speech)}`
     }
   }
 }
@@ -49,6 +49,16 @@ export function verdictSentence(data: Judged, speech: Speech): string {
 /** How a verdict is coloured. */
 export function verdictTone({ kind }: Verdict): Tone {
   return kind === 'won_back' ? 'good' : kind === 'harm' || kind === 'groups_off' ? 'bad' : 'plain'
+}
+
+/** Where the interval beside a difference that may be chance does not hold nought: why it may be chance all the same. */
+export function oneLook({ difference, sequence }: Effect, speech: Speech): string {
+  if (difference.kind !== 'estimate' || sequence.kind !== 'estimate') return ''
+  if (difference.low <= 0 && difference.high >= 0) return ''
+  const daily = `${speech.points(sequence.low)} … ${speech.points(sequence.high)}`
+  return speech.language === 'en'
+    ? ` That interval is for one look on a day fixed beforehand; for daily looks it is ${daily} points.`
+    : `该区间只对事先定好的一次查看有效；每天查看的区间为 ${daily} 个百分点。`
 }
 
 /** What it would take to know, where some number would do: beyond a million, nobody waits for it. */

@@ -456,6 +456,34 @@ describe('Monday', () => {
     expect(inChinese[1]?.text).toContain('仅看 2026年1月12日 当周尚无法判断')
   })
 
+  it('claims nothing of one week that the campaign as a whole does not show', async () => {
+    await history.assign({ arm: 'treated', count: 900, recalled: 90, at: week(0) })
+    await history.assign({ arm: 'holdout', count: 100, recalled: 12, at: week(0) })
+    await history.assign({ arm: 'treated', count: 900, recalled: 225, at: week(1) })
+    await history.assign({ arm: 'holdout', count: 100, recalled: 10, at: week(1) })
+    await rollUp(database, NOW, RULES)
+    const data = await readMonday(database, question())
+    const { recalls } = data.lastFinal?.effect ?? {}
+    expect(recalls).toMatchObject({ kind: 'estimate', value: 135 })
+    expect(recalls?.kind === 'estimate' && recalls.low).toBeGreaterThan(0)
+    expect(data.verdict.kind).toBe('no_difference')
+    const [first, second] = sheetReports.monday.sheet(data, english).sentences
+    expect(first).toMatchObject({ text: expect.stringMatching(/^No effect shown: 17\.5 %/), tone: 'plain' })
+    // The interval of one look lies above nought, and it may be chance all the same.
+    expect(first?.text).toMatch(
+      /interval is for one look .* for daily looks it is -\d\.\d … \+\d+\.\d points/,
+    )
+    expect(second).toMatchObject({
+      text: expect.stringMatching(
+        /Of the week of Jan 12, 2026 alone, .*\+135 .* one looks like that by chance/,
+      ),
+      tone: 'plain',
+    })
+    const inChinese = sheetReports.monday.sheet(data, chinese).sentences
+    expect(inChinese[0]?.text).toMatch(/^未见效果：.*每天查看的区间为/)
+    expect(inChinese[1]?.text).toContain('仅看 2026年1月12日 当周，相差 +135 人')
+  })
+
   it('shows the harm done and who stayed, over all assigned', async () => {
     await fill()
     await execute(
