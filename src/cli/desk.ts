@@ -103,6 +103,7 @@ function keep(plan: CampaignPlan, workspace: Workspace): KeptPlan {
     heldOut: plan.heldOut,
     spend: plan.spend,
     liability: plan.liability,
+    ...(plan.released === undefined ? {} : { released: plan.released }),
     natural: plan.natural,
     detectable: plan.detectable,
     curve: plan.curve,
