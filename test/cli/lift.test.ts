@@ -1,14 +1,14 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { LiftResult } from '../../src/cli/lift.ts'
 import { newcombe } from '../../src/statistics/newcombe.ts'
 import { normalDraws, seeded } from '../support/draws.ts'
+import { scratchDirectory } from '../support/scratch.ts'
 import { run } from './command.ts'
 
-const cwd = mkdtempSync(join(tmpdir(), 'winback-lift-'))
+const cwd = scratchDirectory()
 
 function write(name: string, lines: readonly string[]): string {
   writeFileSync(join(cwd, name), `${lines.join('\n')}\n`)

@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { environmentFrom } from '../../src/config/environment.ts'
 import { findCampaigns, loadCampaign, loadWorkspace } from '../../src/config/load.ts'
+import { scratchDirectory } from '../support/scratch.ts'
 import { CAMPAIGN_YAML, sampleTemplates, WORKSPACE_YAML } from './support/samples.ts'
 
 let folder: string
@@ -11,7 +11,7 @@ const write = (name: string, content: string | Buffer) => writeFileSync(join(fol
 const workspace = () => loadWorkspace(join(folder, 'winback.yaml'), environmentFrom({}))
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'winback-load-'))
+  folder = scratchDirectory()
   mkdirSync(join(folder, 'campaigns'))
   write('winback.yaml', WORKSPACE_YAML)
   write('campaigns/b.yaml', CAMPAIGN_YAML)

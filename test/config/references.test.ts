@@ -1,13 +1,13 @@
 import { createECDH, generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { environmentFrom } from '../../src/config/environment.ts'
 import { readWorkspace } from '../../src/config/load.ts'
+import { scratchDirectory } from '../support/scratch.ts'
 import { WORKSPACE_YAML } from './support/samples.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'winback-references-'))
+const folder = scratchDirectory()
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
 const PEM = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 writeFileSync(join(folder, 'key.pem'), PEM)
