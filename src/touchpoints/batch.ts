@@ -117,7 +117,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     campaign,
     step,
     sent: delivered.byChannel,
-    unused: keys.length - out,
+    unused: { untried: keys.length - delivered.tried, unsent: keys.length - out },
     ratedOn: batch.ratedOn,
   })
   const { settled, deferred } = delivered
@@ -140,7 +140,7 @@ async function account(
     step: CompiledStep
     /** How many went out or may have, by channel: those, too, of which an earlier try may have, and no other is made. */
     sent: ReadonlyMap<string, number>
-    unused: number
+    unused: { readonly untried: number; readonly unsent: number }
     ratedOn: string | undefined
   },
 ): Promise<void> {

@@ -66,7 +66,8 @@ export async function dispatchDue(
         : { allowed: BATCH, ramping: false }
       if (allowed === 0) break
       const keys = await queueDue(database, { stepId, now, limit: allowed, newest: ramping }, lease)
-      await giveBack(database, channels, allowed - keys.length, day)
+      const rest = allowed - keys.length
+      await giveBack(database, channels, { untried: rest, unsent: rest }, day)
       if (keys.length === 0) break
       await deliver({ stepId, keys, ratedOn: day })
       handed += 1

@@ -134,20 +134,21 @@ export async function takeRate(
 }
 
 /**
- * Gives back what was taken for messages that did not go out on any of the channels after all. A place in a day's number is
- * given back to its own day: once that is over, nobody needs it.
+ * Gives back what was taken for messages and not used on any of the channels after all: of the provider's rate where it was
+ * not asked, whatever it answered; of a day's number where the message did not go out. A place in that is given back to its
+ * own day: once that is over, nobody needs it.
  */
 export async function giveBack(
   database: Database,
   channels: readonly string[],
-  count: number,
+  { untried, unsent }: { readonly untried: number; readonly unsent: number },
   day: string | undefined,
 ): Promise<void> {
-  if (count <= 0 || day === undefined) return
+  if (Math.max(untried, unsent) <= 0 || day === undefined) return
   await execute(
     database,
-    sql`UPDATE send_rates s SET tokens = s.tokens + ${count},
-        taken = CASE WHEN s.day = ${day}::date THEN greatest(0, s.taken - ${count}) ELSE s.taken END
+    sql`UPDATE send_rates s SET tokens = s.tokens + ${Math.max(0, untried)},
+        taken = CASE WHEN s.day = ${day}::date THEN greatest(0, s.taken - ${Math.max(0, unsent)}) ELSE s.taken END
       FROM (SELECT channel FROM send_rates WHERE channel = ANY (${sql.param([...channels])}::text[])
         ORDER BY channel FOR UPDATE) k
       WHERE s.channel = k.channel`,

@@ -61,6 +61,7 @@ export async function record(deps: RecordingDependencies, dispatch: Dispatch, ta
           })
         : []
     count(tally, recorded)
+    tally.tried += numberOf(recorded)
     // Those that are settled are no longer there to go back.
     const back =
       numberOf(recorded) < sent.length ? [...later, ...sent.map((each) => againAt(each, now))] : later

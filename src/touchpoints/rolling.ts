@@ -249,6 +249,7 @@ async function settleResults(
     tally,
     settled.map((each) => ({ ...each, number: 1 })),
   )
+  tally.tried += results.length
   tally.deferred += retries.length
   tally.doubts ||= retries.some(({ doubted }) => doubted)
 }

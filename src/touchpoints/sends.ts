@@ -191,6 +191,8 @@ export function concludeSend(
 export interface Tally {
   settled: Record<string, number>
   deferred: number
+  /** Messages a provider was asked to take, whatever it answered. */
+  tried: number
   /** Some of those that were put back may be out. */
   doubts: boolean
   /** How many went out or may have, by channel. */

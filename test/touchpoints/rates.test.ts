@@ -52,6 +52,30 @@ describe('a provider’s rate', () => {
     expect(await work(pipeline, rates)).toBe(10)
   })
 
+  it('is not gone beyond by what the provider turns away: it was asked all the same', async () => {
+    const pipeline = await open(50)
+    let answered = 0
+    pipeline.channel.answer = () => {
+      answered += 1
+      return answered % 2 === 0
+        ? { outcome: 'retry', detail: '429', unsent: true }
+        : { outcome: 'rejected', reason: 'refused', detail: '550' }
+    }
+    const rates = openRates('UTC', { email: channelRate.parse({ at_most: '10 per 1s' }) })
+    expect(await work(pipeline, rates)).toBe(10)
+    expect(await work(pipeline, rates)).toBe(0)
+    wait(pipeline, 0.5)
+    expect(await work(pipeline, rates)).toBe(5)
+  })
+
+  it('is given back for what the guards hold back', async () => {
+    const pipeline = await open(20)
+    await execute(pipeline.database, sql`UPDATE contacts SET email = NULL WHERE contact_id <= 10`)
+    const rates = openRates('UTC', { email: channelRate.parse({ at_most: '10 per 1s' }) })
+    expect((await work(pipeline, rates)) + (await work(pipeline, rates))).toBe(10)
+    expect(await work(pipeline, rates)).toBe(0)
+  })
+
   it('is one for any number of processes', async () => {
     const { database } = await open(0)
     const rates = await readRates(
