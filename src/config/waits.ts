@@ -24,7 +24,7 @@ export const WAITS = [
   'paused',
   /** While it was being prepared, something was switched off, refused or sent, or the person became another. */
   'changed',
-  /** A send was tried, and the provider or the network could not take it. */
+  /** A send was tried, of this message or of others, and the provider or the network could not take it. */
   'retry',
 ] as const
 

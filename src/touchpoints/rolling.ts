@@ -98,10 +98,20 @@ export async function roll(
   let settleAt = Number.POSITIVE_INFINITY
 
   while (todo.length > 0 || underWay > 0 || ended.length > 0) {
+    const rest = slots.standstill.rest
+    if (rest > 0 && todo.length > 0) {
+      await leaveAlone(deps, dispatch, todo.splice(0), rest, tally).catch((error) => failures.push(error))
+      continue
+    }
     const enough = ended.length >= half || underWay === 0 || performance.now() >= settleAt
     const results = enough ? ended.splice(0) : []
     const idle = underWay === 0 && results.length === 0
     const room = todo.length === 0 ? 0 : idle ? await slots.take(todo.length) : slots.tryTake(todo.length)
+    // It may have come to a standstill while there was no room.
+    if (idle && slots.standstill.rest > 0) {
+      slots.give(room)
+      continue
+    }
     if (results.length === 0 && room === 0) {
       await new Promise<void>((resolve) => {
         // Half a slice is worth waiting for, though not for ever: what has ended is in doubt until it is settled.
@@ -123,8 +133,10 @@ export async function roll(
     slots.give(results.length + room - marked.outgoing.length)
     for (const outgoing of marked.outgoing) {
       underWay += 1
+      const begun = performance.now()
       void handOver(outgoing, marked.leaseEnds, stream).then((delivery) => {
         underWay -= 1
+        slots.standstill.note(delivery.outcome, performance.now() - begun)
         if (ended.length === 0) settleAt = performance.now() + LINGER
         ended.push({ outgoing, delivery })
         wake()
@@ -137,6 +149,19 @@ export async function roll(
     if (failures.length > 0) todo.length = 0
   }
   if (failures.length > 0) throw failures[0]
+}
+
+/** Puts back what a channel at a standstill is not given. @param rest milliseconds */
+async function leaveAlone(
+  { database, clock }: RollingDependencies,
+  { claimId }: Dispatch,
+  left: readonly Cleared[],
+  rest: number,
+  tally: Tally,
+): Promise<void> {
+  const dueAt = new Date(clock.now().getTime() + rest)
+  const back = left.map(({ candidate }): Deferral => ({ ...againAt(candidate, dueAt), why: 'retry' }))
+  tally.deferred += await putBack(database, claimId, back)
 }
 
 /** What may be handed over, and when its lease ends (performance.now()). */

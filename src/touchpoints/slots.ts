@@ -1,3 +1,5 @@
+import { createStandstill, type Standstill } from './standstill.ts'
+
 // How much may be under way at once, over all the jobs a process works on.
 
 /** The sends a process may have under way on one channel, shared by the jobs that run side by side. */
@@ -8,9 +10,11 @@ export interface Slots {
   /** Takes without waiting; 0 where too few are free. */
   tryTake(wanted: number): number
   give(count: number): void
+  /** Whether the channel is to be left alone for a while. */
+  readonly standstill: Standstill
 }
 
-export function createSlots(width: number): Slots {
+export function createSlots(width: number, standstill = createStandstill(width)): Slots {
   const half = Math.max(1, Math.ceil(width / 2))
   const waiting: { wanted: number; grant(count: number): void }[] = []
   let free = width
@@ -22,6 +26,7 @@ export function createSlots(width: number): Slots {
   }
   return {
     width,
+    standstill,
     tryTake,
     take: (wanted) =>
       new Promise((grant) => {

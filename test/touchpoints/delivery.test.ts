@@ -10,6 +10,7 @@ import type { Outgoing } from '../../src/touchpoints/message.ts'
 import { resolve } from '../../src/touchpoints/recovery.ts'
 import { concludeSend } from '../../src/touchpoints/sends.ts'
 import { createSlots } from '../../src/touchpoints/slots.ts'
+import { createStandstill } from '../../src/touchpoints/standstill.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
@@ -173,6 +174,71 @@ describe('slots', () => {
     expect(granted).toEqual(['first 2', 'second 1'])
     expect(slots.tryTake(1)).toBe(1)
     expect(slots.tryTake(1)).toBe(0)
+  })
+})
+
+describe('a channel at a standstill', () => {
+  const RESTS = { slow: 5_000, first: 60_000, longest: 200_000 }
+
+  it('rests after some sends in a row took long and came to nothing, longer each time, until one is answered', () => {
+    let now = 1_000
+    const standstill = createStandstill(40, RESTS, () => now)
+    const times = (count: number, ...[outcome, took]: Parameters<typeof standstill.note>) => {
+      for (let n = 0; n < count; n += 1) standstill.note(outcome, took)
+    }
+    times(9, 'retry', 60_000)
+    times(1, 'sent', 30_000)
+    times(9, 'uncertain', 35_000)
+    // Refused at once: that holds nobody up.
+    times(50, 'retry', 10)
+    times(9, 'retry', 60_000)
+    expect(standstill.rest).toBe(0)
+    for (const rest of [60_000, 120_000, 200_000, 200_000]) {
+      times(rest === 60_000 ? 1 : 10, 'retry', 60_000)
+      expect(standstill.rest).toBe(rest)
+      // What was under way beside them.
+      times(30, 'uncertain', 60_000)
+      expect(standstill.rest).toBe(rest)
+      now += rest
+      expect(standstill.rest).toBe(0)
+    }
+    times(10, 'retry', 60_000)
+    times(1, 'rejected', 100)
+    expect(standstill.rest).toBe(0)
+    times(10, 'retry', 60_000)
+    expect(standstill.rest).toBe(60_000)
+  })
+
+  it('is given nothing more of a batch, nor of the next, and loses nothing', async () => {
+    const channel = testChannel('email', { concurrency: 3 })
+    const pipeline = await open(20, { channel })
+    let now = 0
+    const standstill = createStandstill(3, { ...RESTS, slow: 0 }, () => now)
+    const worker = { ...pipeline.worker, slots: new Map([['email', createSlots(3, standstill)]]) }
+    channel.answer = () => ({ outcome: 'retry', detail: 'no answer' })
+    for (const batch of await queue(pipeline)) await processBatch(worker, batch)
+    const tried = channel.sent.length
+    expect(tried).toBeGreaterThanOrEqual(3)
+    expect(tried).toBeLessThanOrEqual(6)
+    const waiting = () =>
+      rows<{ waits: string; count: number }>(
+        pipeline.database,
+        sql`SELECT state || ' ' || attempt AS waits, count(*)::int FROM touchpoints GROUP BY 1 ORDER BY 1`,
+      )
+    expect(await waiting()).toEqual([
+      { waits: 'planned 0', count: 20 - tried },
+      { waits: 'planned 1', count: tried },
+    ])
+    // Due again while it still rests: nothing is handed over.
+    pipeline.clock.set(new Date(START.getTime() + 61_000))
+    for (const batch of await queue(pipeline)) await processBatch(worker, batch)
+    expect(channel.sent).toHaveLength(tried)
+    now += 60_000
+    channel.answer = () => ({ outcome: 'sent' })
+    pipeline.clock.set(new Date(START.getTime() + 122_000))
+    for (const batch of await queue(pipeline)) await processBatch(worker, batch)
+    expect(await states(pipeline)).toEqual(Array.from({ length: 20 }, () => 'sent'))
+    expect(channel.sent).toHaveLength(20 + tried)
   })
 })
 

@@ -1,0 +1,59 @@
+import type { Delivery } from '../channels/channel.ts'
+
+// A provider that takes connections and says nothing: each send takes its whole deadline. A batch would go on like that
+// for hours and have one of the few places for jobs, and the other channels' batches would wait for it. So a channel that
+// is at a standstill is left alone for a while, then tried with a few, and left alone for longer.
+
+export interface Standstill {
+  /** Milliseconds for which nothing is to be begun; 0 where sends may go. */
+  readonly rest: number
+  /** Tells how a send ended, and how many milliseconds that took. */
+  note(outcome: Delivery['outcome'], took: number): void
+}
+
+/** Milliseconds. */
+export interface Rests {
+  /** A send without an answer that took longer stood still; one that failed sooner holds nobody up. */
+  readonly slow: number
+  readonly first: number
+  readonly longest: number
+}
+
+const RESTS: Rests = { slow: 5_000, first: 60_000, longest: 900_000 }
+/** So many one after another are no chance, nor a single message that is odd. */
+const [FEWEST, MOST] = [3, 10]
+
+/**
+ * @param width sends the channel has under way at once
+ * @param clock milliseconds of real time
+ */
+export function createStandstill(
+  width: number,
+  rests: Rests = RESTS,
+  clock: () => number = () => performance.now(),
+): Standstill {
+  const enough = Math.min(Math.max(width, FEWEST), MOST)
+  let stood = 0
+  let pause = rests.first
+  let until = 0
+  return {
+    get rest() {
+      return Math.max(0, until - clock())
+    },
+    note: (outcome, took) => {
+      if (outcome === 'sent' || outcome === 'rejected' || took < rests.slow) {
+        stood = 0
+        pause = rests.first
+        until = 0
+        return
+      }
+      // What was under way beside the last of them says nothing new.
+      if (clock() < until) return
+      stood += 1
+      if (stood < enough) return
+      stood = 0
+      until = clock() + pause
+      pause = Math.min(pause * 2, rests.longest)
+    },
+  }
+}
