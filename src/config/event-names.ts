@@ -122,15 +122,15 @@ export const EVENTS = {
 export type EventName = keyof typeof EVENTS
 
 /** Where an order's value stands when it is not called `value`: the first of these that is there. */
-const VALUE_PROPERTIES: Readonly<Record<string, readonly string[]>> = {
-  order: ['revenue', 'total', 'value'],
-  order_refunded: ['revenue', 'total', 'value'],
-  subscription_started: ['revenue', 'price', 'value'],
-}
+const VALUE_PROPERTIES: ReadonlyMap<string, readonly string[]> = new Map([
+  ['order', ['revenue', 'total', 'value']],
+  ['order_refunded', ['revenue', 'total', 'value']],
+  ['subscription_started', ['revenue', 'price', 'value']],
+])
 
 /** The properties an event type's value is taken from, the first that is there. */
 export function valuePropertiesOf(type: string): readonly string[] {
-  return VALUE_PROPERTIES[type] ?? ['value']
+  return VALUE_PROPERTIES.get(type) ?? ['value']
 }
 
 const SHIPPED: ReadonlyMap<string, string> = new Map(

@@ -167,7 +167,8 @@ function amountOf(
   )
   const value = name === undefined ? null : microsOf(properties[name])
   if (typeof value !== 'string') return value
-  const described = (EVENTS as Readonly<Record<string, EventDescription>>)[type]
+  const events: Readonly<Record<string, EventDescription>> = EVENTS
+  const described = Object.hasOwn(events, type) ? events[type] : undefined
   return described?.value === undefined ? null : `properties.${name}: not an amount`
 }
 

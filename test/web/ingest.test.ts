@@ -403,6 +403,24 @@ describe('refusals change nothing', () => {
     expect((await post('track', fine, { authorization: 'Bearer nothing' })).status).toBe(401)
   })
 
+  test('an event called like what every object has is an event like any other', async () => {
+    const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty']
+    for (const event of names) {
+      const { status, json } = await post('track', {
+        ...fine,
+        event,
+        properties: { value: 7 },
+        messageId: event,
+      })
+      expect({ status, json }).toEqual({ status: 200, json: { success: true, accepted: 1, repeated: 0 } })
+    }
+    const counted = await rows<{ type: string; value: string }>(
+      database,
+      sql`SELECT type, value FROM activity WHERE type = ANY (${sql.param(names)}::text[])`,
+    )
+    expect(counted.map(({ type }) => type).toSorted()).toEqual(names.toSorted())
+  })
+
   test('whatever is sent: served whole, or refused with a reason and nothing changed', async () => {
     const odd = fc.oneof(
       fc.string({ unit: codePoint }),
