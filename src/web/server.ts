@@ -1,4 +1,3 @@
-import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { requestId } from 'hono/request-id'
@@ -20,9 +19,10 @@ import { receiptsApi } from './api/receipts.ts'
 import { redemptionsApi } from './api/redemptions.ts'
 import { reportsApi } from './api/reports.ts'
 import { openKeyRing } from './api-keys.ts'
-import { limitBody } from './body-limit.ts'
+import { limitBody, openBodyMemory } from './body-limit.ts'
 import type { Desk } from './desk.ts'
 import { openIntake } from './intake.ts'
+import { openListener } from './listener.ts'
 import { showNowhere, wantsPage } from './pages/nowhere.tsx'
 import { pages } from './pages/pages.ts'
 import { preferencesPages } from './pages/preferences.ts'
@@ -49,6 +49,8 @@ export interface WebDependencies {
 
 /** Bytes of a request's body unless a router sets a limit of its own before it reads: far above any form or API call. */
 const BODY_LIMIT = 1_000_000
+/** Bytes of bodies that are coming in, from everybody together. */
+const BODIES_LIMIT = 64_000_000
 
 /** Puts the routers together. The result serves requests without a socket too: `app.request('/healthz')`. */
 export function composeWeb(dependencies: WebDependencies): Hono {
@@ -65,12 +67,20 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   const keys = openKeyRing(database, clock)
   // First, so that it counts every request.
   app.route('/', metricsApi({ database, clock, keys }))
+  // No text that is kept here can hold it, so nothing can be found by it.
+  app.use(async (c, next) =>
+    c.req.raw.url.includes('%00')
+      ? refuse(c, 400, 'malformed', 'the address holds a NUL character')
+      : await next(),
+  )
   app.use('/v1/*', auditApi({ database, clock }))
   // Before the limit of all others: it has its own.
   app.route('/', ingestApi({ workspace, clock, keys, intake: openIntake(runtime) }))
   app.use(
-    limitBody(BODY_LIMIT, (c) =>
-      refuse(c, 413, 'too_large', `the body is larger than ${BODY_LIMIT.toLocaleString('en')} bytes`),
+    limitBody(
+      BODY_LIMIT,
+      (c) => refuse(c, 413, 'too_large', `the body is larger than ${BODY_LIMIT.toLocaleString('en')} bytes`),
+      openBodyMemory(BODIES_LIMIT),
     ),
   )
   app.route('/', healthApi({ database, isDraining }))
@@ -127,8 +137,7 @@ export async function startWeb(
 ): Promise<WebServer> {
   let draining = false
   const app = composeWeb({ ...dependencies, isDraining: () => draining })
-  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false })
-  if (!('closeIdleConnections' in server)) throw new Error('expected a server of HTTP/1.1')
+  const server = openListener(app.fetch)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => reject(unavailable(where, cause)))
     server.listen(where.port, where.host, resolve)

@@ -99,6 +99,26 @@ test('not ready without its database, and alive nevertheless', async () => {
   })
 })
 
+test('an address with NUL, by which nothing can be kept, is refused wherever it leads', async () => {
+  const app = composeWeb({ runtime: shop.runtime })
+  const { text } = await createApiKey(database, {
+    name: 'odd',
+    scopes: ['privacy', 'read'],
+    now: new Date(),
+    by: 'test',
+  })
+  for (const [method, path] of [
+    ['DELETE', '/v1/contacts/a%00'],
+    ['GET', '/v1/calls?campaign=%00'],
+    ['POST', '/v1/receipts/%00'],
+    ['GET', '/preferences/%00'],
+  ] as const) {
+    const answer = await app.request(path, { method, headers: { authorization: `Bearer ${text}` } })
+    expect(answer.status).toBe(400)
+    expect(await answer.json()).toMatchObject({ error: 'malformed', reason: expect.stringContaining('NUL') })
+  }
+})
+
 test('refuses as JSON, with a reason and the id of the request', async () => {
   const app = composeWeb({ runtime: shop.runtime })
   const unknown = await app.request('/nowhere', { headers: { 'x-request-id': 'abc-1' } })

@@ -43,6 +43,10 @@ async function welcome(name: string, role: 'viewer' | 'admin'): Promise<string> 
   return cookieOf(await post(path, { password: PASSWORD, again: PASSWORD }))
 }
 
+test('a name that no user can have is the name of none, and fails nothing', async () => {
+  expect((await post('/sign-in', { name: 'ad\0min', password: PASSWORD })).status).toBe(401)
+})
+
 test('the first link sets the admin’s password once, and is printed no more afterwards', async () => {
   const older = (await firstLink(database, clock.now(), 'test')) ?? ''
   const path = (await firstLink(database, clock.now(), 'test')) ?? ''

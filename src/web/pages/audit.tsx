@@ -12,7 +12,8 @@ export function auditPages(dependencies: PagesDependencies): Hono {
     '/audit',
     page(dependencies, 'see_audit', async (visit) => {
       const { say, speech, language } = visit
-      const before = Number(visit.c.req.query('before')) || undefined
+      const asked = Number(visit.c.req.query('before'))
+      const before = Number.isSafeInteger(asked) && asked > 0 ? asked : undefined
       const entries = await readAudit(visit.runtime.database, { before, limit: LINES })
       const last = entries.length === LINES ? entries.at(-1)?.auditId : undefined
       const title = say('Audit', '操作记录')

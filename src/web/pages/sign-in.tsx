@@ -16,6 +16,7 @@ import {
   isFromHere,
   ownPath,
   type PagesDependencies,
+  readForm,
   setLanguage,
   setSession,
 } from './visit.ts'
@@ -35,8 +36,7 @@ export function signInPages(dependencies: PagesDependencies): Hono {
     guard(c)
     return c.html(bare(guest, workspace.name, title, body), status)
   }
-  const formOf = async (c: Context) =>
-    isFromHere(c, runtime) ? new URLSearchParams(await c.req.text()) : new URLSearchParams()
+  const formOf = async (c: Context) => (isFromHere(c, runtime) ? await readForm(c) : new URLSearchParams())
 
   return new Hono()
     .get('/sign-in', (c) => {

@@ -145,7 +145,7 @@ async function answer(
       c.req.method === 'GET' && pathname !== '/' ? `?next=${encodeURIComponent(pathname + search)}` : ''
     return c.redirect(`/sign-in${next}`, 303)
   }
-  const form = new URLSearchParams(c.req.method === 'POST' ? await c.req.text() : '')
+  const form = c.req.method === 'POST' ? await readForm(c) : new URLSearchParams()
   const note = getCookie(c, NOTE_COOKIE)
   if (note !== undefined) deleteCookie(c, NOTE_COOKIE, { path: '/' })
   const visit: Visit = {
@@ -250,6 +250,11 @@ export async function endSession(c: Context, runtime: Runtime): Promise<void> {
 /** Remembers the language for a year. */
 export function setLanguage(c: Context, runtime: Runtime, language: Language): void {
   setCookie(c, LANGUAGE_COOKIE, language, { ...COOKIE, maxAge: 365 * 86_400, secure: isSecure(c, runtime) })
+}
+
+/** What a form brought, less NUL, which no text that is kept here can hold. */
+export async function readForm(c: Context): Promise<URLSearchParams> {
+  return new URLSearchParams((await c.req.text()).replaceAll('\0', '').replaceAll('%00', ''))
 }
 
 /**
