@@ -1,5 +1,6 @@
 import { type Document, isCollection, isNode, isScalar, visit, type YAMLError } from 'yaml'
 import type { Location, Problem } from '../errors.ts'
+import { fullWidthHint } from './full-width.ts'
 
 // What is wrong with a text as YAML, in words and where it is to be mended.
 
@@ -69,8 +70,11 @@ function syntaxMistakes(document: Document, text: string, at: (offset: number) =
   )
   const problems: Problem[] = []
   let last: number | undefined
+  // Where one is, the parser has lost the blocks: what it says of lines below is of its own making.
+  const tab = errors.find(({ code }) => code === 'TAB_AS_INDENT')?.pos[0] ?? Number.POSITIVE_INFINITY
   for (const { code, message, pos } of errors) {
     const { line = 1 } = at(pos[0])
+    if (pos[0] > tab && code !== 'TAB_AS_INDENT' && code !== 'DUPLICATE_KEY') continue
     const aftermath = code !== 'DUPLICATE_KEY' && last !== undefined && line <= last + 1
     if (code !== 'DUPLICATE_KEY') last = line
     if (aftermath) continue
@@ -100,11 +104,13 @@ function syntaxMistakes(document: Document, text: string, at: (offset: number) =
           ? 'a text that begins with > or | stands in quotes; behind the bare sign it begins on the next line'
           : code === 'MULTILINE_IMPLICIT_KEY'
             ? 'a key is followed by a colon and a space: `key: value`'
-            : /^(All .* must start at the same column|Sequence item without)/.test(message)
-              ? 'the indentation is not that of the lines around it; give each its neighbours’ column'
-              : /^Unexpected flow-(map|seq)-end token/.test(message)
-                ? `this \`${text.charAt(pos[0])}\` closes nothing; take it out`
-                : (EXPLAINED[code] ?? `not valid YAML: ${message}`),
+            : code === 'BLOCK_AS_IMPLICIT_KEY' && fullWidthHint(text.charAt(pos[0])) !== undefined
+              ? (fullWidthHint(text.charAt(pos[0])) ?? '')
+              : /^(All .* must start at the same column|Sequence item without)/.test(message)
+                ? 'the indentation is not that of the lines around it; give each its neighbours’ column'
+                : /^Unexpected flow-(map|seq)-end token/.test(message)
+                  ? `this \`${text.charAt(pos[0])}\` closes nothing; take it out`
+                  : (EXPLAINED[code] ?? `not valid YAML: ${message}`),
     })
   }
   return problems

@@ -858,6 +858,16 @@ test('the workspace: every problem at once', () => {
   `)
 })
 
+test('a currency that is none is told of once, and not of each amount', () => {
+  const text = WORKSPACE_YAML.replace('currency: CNY', 'currency: RMB')
+  const { problems } = readWorkspace('winback.yaml', text, environmentFrom({}), '.')
+  expect(problems.map(formatProblem)).toEqual([
+    'winback.yaml:4:11  error  currency: `RMB` is not an ISO 4217 currency such as CNY; did you mean `CNY`?',
+  ])
+  const workspace = { ...sampleWorkspace(), currency: 'RMB' }
+  expect(problemsIn(CAMPAIGN_YAML, sampleTemplates(), workspace)).toEqual([])
+})
+
 test('a trusted proxy is an address or a range, and not everybody', () => {
   const proxies = [
     '10.0.0.7',

@@ -35,6 +35,8 @@ again: *n
 test.each([
   ['a: 1\nb: 2\na: 3\n', '3:1', /twice/],
   ['a:\n\t- 1\n', '2:1', /tab/],
+  ['a:\n  - b: 1\n\tc:\n    - d: 2\n  - b: 3\n    c:\n      - d: 4\n', '3:1', /tab/],
+  ['a: ｛ event: session ｝\nb: 1\n', '1:4', /^`｛` is a full-width character; write `\{`$/],
   ['a: [1, 2\nb: 3\n', '1:4', /^this `\[` is closed nowhere; end it with `\]`$/],
   ['l:\n  - { a: 1, b: { c: 2 }\n  - { a: 2 }\nz: 3\n', '2:5', /^this `\{` is closed nowhere/],
   ['a: {\n  x: 1,\n  y: [2\n\nb: 3\n', '3:6', /^this `\[` is closed nowhere/],

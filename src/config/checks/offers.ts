@@ -4,6 +4,7 @@ import type { Path } from '../document.ts'
 import { type Amount, formatAmount } from '../quantities.ts'
 import type { Salvaged } from '../salvaged.ts'
 import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
+import { isCurrency } from './settings.ts'
 import { anyUnread, lacksSteps, unread } from './unread.ts'
 
 /** Offers that exist and are used, amounts in the one currency, and a liability that the stock cannot exceed. */
@@ -97,7 +98,7 @@ function* amountsOf(campaign: Salvaged<Campaign>): Generator<{ path: Path; amoun
 }
 
 function* checkCurrency({ campaign, document, workspace, doubtful }: Checked): Generator<Problem> {
-  if (workspace.currency === undefined || doubtful(['currency'])) return
+  if (workspace.currency === undefined || doubtful(['currency']) || !isCurrency(workspace.currency)) return
   for (const { path, amount } of amountsOf(campaign)) {
     if (amount.currency === workspace.currency) continue
     yield finding(

@@ -120,12 +120,26 @@ function isZone(zone: string): boolean {
   }
 }
 
+/** What currencies are called, and not written. */
+const SPOKEN: Readonly<Record<string, string>> = { RMB: 'CNY', CNH: 'CNY', NTD: 'TWD' }
+
+/** Whether amounts can be counted in it: a code of ISO 4217. */
+export function isCurrency(code: string): boolean {
+  return Intl.supportedValuesOf('currency').includes(code)
+}
+
 /** What the schema cannot say of winback.yaml. */
 export function* checkWorkspace(
   document: SourceDocument,
   workspace: Salvaged<Workspace>,
 ): Generator<Problem> {
   if (workspace.timezone !== undefined) yield* checkZone(document, workspace.timezone)
+  if (workspace.currency !== undefined && !isCurrency(workspace.currency)) {
+    const { currency } = workspace
+    yield finding(document, ['currency'], `\`${currency}\` is not an ISO 4217 currency such as CNY`, {
+      suggestion: SPOKEN[currency] ?? nearest(currency, Intl.supportedValuesOf('currency')),
+    })
+  }
   for (const name of Object.keys(workspace.attributes ?? {})) {
     if (!BUILT_IN_ATTRIBUTES.includes(name)) continue
     yield finding(
