@@ -38,7 +38,7 @@ export interface SourceDocument {
 export function readDocument(file: string, source: string): SourceDocument {
   const lines = new LineCounter()
   const parse = (yaml: string, lineCounter: LineCounter) =>
-    parseDocument(yaml, { prettyErrors: false, lineCounter, uniqueKeys: true })
+    parseDocument(yaml, { prettyErrors: false, lineCounter, uniqueKeys: true, merge: true })
   const asWritten = parse(source, lines)
   // Where the text is no map of keys as it stands, full-width punctuation may be why; the rest is read in spite of it.
   const unlike = asWritten.errors.length > 0 || !isMap(asWritten.contents) || /^[ \t]*\u3000/m.test(source)

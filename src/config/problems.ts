@@ -264,17 +264,36 @@ export function formatProblems(
   words: ProblemWords = ENGLISH_PROBLEMS,
 ): string {
   const text = (file: string) => (sources instanceof Map ? sources.get(file) : Reflect.get(sources, file))
+  const split = new Map<string, readonly string[]>()
+  const linesOf = (file: string) => {
+    const source: unknown = text(file)
+    const lines = split.get(file) ?? (typeof source === 'string' ? source.split(/\r?\n/) : [])
+    split.set(file, lines)
+    return lines
+  }
   return sortProblems(problems)
     .map((problem) => {
       const { file, line, column } = problem.location
-      const source: unknown = line === undefined ? undefined : text(file)
-      const excerpt = typeof source === 'string' ? source.split(/\r?\n/)[(line ?? 1) - 1] : undefined
-      if (excerpt === undefined) return problemLine(problem, words)
+      const whole = line === undefined ? undefined : linesOf(file)[line - 1]
+      if (whole === undefined) return problemLine(problem, words)
       const number = String(line)
-      const caret = `${' '.repeat(width(excerpt.slice(0, (column ?? 1) - 1)))}^`
+      const [excerpt, at] = around(whole, (column ?? 1) - 1)
+      const caret = `${' '.repeat(width(excerpt.slice(0, at)))}^`
       return `${problemLine(problem, words)}\n  ${number} | ${excerpt}\n  ${' '.repeat(number.length)} | ${caret}`
     })
     .join('\n\n')
+}
+
+/** Characters of a line that are shown: a file without line breaks is one line. */
+const EXCERPT = 400
+
+/** The part of a line that is shown around a place, and where the place is in it. */
+function around(line: string, at: number): [excerpt: string, at: number] {
+  if (line.length <= EXCERPT) return [line, at]
+  const start = Math.max(0, at - EXCERPT / 2)
+  const end = start + EXCERPT
+  const before = start === 0 ? '' : '…'
+  return [`${before}${line.slice(start, end)}${end < line.length ? '…' : ''}`, at - start + before.length]
 }
 
 /** In the order of the file, files in the order they first appear. */

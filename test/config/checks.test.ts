@@ -858,6 +858,15 @@ test('the workspace: every problem at once', () => {
   `)
 })
 
+test('of a long line only what stands around the mistake is shown, with the caret under it', () => {
+  const line = `${'a'.repeat(5000)}X${'b'.repeat(5000)}`
+  const location = { file: FILE, line: 1, column: 5001 }
+  const text = formatProblems([{ severity: 'error', location, path: '', message: 'no' }], { [FILE]: line })
+  const [, excerpt = '', caret = ''] = text.split('\n')
+  expect(excerpt.length).toBeLessThan(420)
+  expect(excerpt.charAt(caret.indexOf('^'))).toBe('X')
+})
+
 test('a currency that is none is told of once, and not of each amount', () => {
   const text = WORKSPACE_YAML.replace('currency: CNY', 'currency: RMB')
   const { problems } = readWorkspace('winback.yaml', text, environmentFrom({}), '.')

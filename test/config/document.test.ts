@@ -32,6 +32,13 @@ again: *n
   })
 })
 
+test('`<<` takes in the keys of another block, as an anchor is mostly meant', () => {
+  const { value, problems, locate } = readDocument('a.yaml', 'a: &a { x: 1, y: 2 }\nb:\n  <<: *a\n  y: 3\n')
+  expect({ value, problems }).toEqual({ value: { a: { x: 1, y: 2 }, b: { x: 1, y: 3 } }, problems: [] })
+  expect(place(locate(['b', 'y']))).toBe('4:6')
+  expect(place(locate(['b', 'x']))).toBe('2:1')
+})
+
 test.each([
   ['a: 1\nb: 2\na: 3\n', '3:1', /twice/],
   ['a:\n\t- 1\n', '2:1', /tab/],
