@@ -51,15 +51,34 @@ describe('a run over several chunks', () => {
     expect(run).toEqual({ cursor: 5 * STRIPE_WIDTH - 1, ahead: [] })
   })
 
-  it('goes on with the chunks that were not done when it was interrupted', async () => {
+  it('goes on, as of now, with the chunks that were not done when it was interrupted', async () => {
     const pipeline = await openChunks([{}, {}, {}, {}])
+    const begun = new Date(START.getTime() - 3_600_000)
     await execute(
       pipeline.database,
       sql`INSERT INTO runs (campaign, scheduled_for, version, as_of, state, cursor, ahead, started_at)
-          VALUES ('test', ${START}, 1, ${START}, 'running', ${STRIPE_WIDTH - 1}, ARRAY[${3 * STRIPE_WIDTH - 1}::bigint], ${START})`,
+          VALUES ('test', ${START}, 1, ${begun}, 'running', ${STRIPE_WIDTH - 1}, ARRAY[${3 * STRIPE_WIDTH - 1}::bigint], ${begun})`,
     )
     expect(await pipeline.runNow()).toMatchObject({ state: 'done', answers: { opened: 2 } })
     expect(await openedIn(pipeline)).toEqual([pipeline.contacts[1], pipeline.contacts[3]])
+    const moments = await rows(pipeline.database, sql`SELECT DISTINCT assigned_at AS at FROM episodes`)
+    expect(moments).toEqual([{ at: START }])
+  })
+
+  it('ends the one before that was interrupted and has nothing left to do', async () => {
+    const pipeline = await openChunks([{}, {}])
+    const before = new Date(START.getTime() - DAY * 1000)
+    await execute(
+      pipeline.database,
+      sql`INSERT INTO runs (campaign, scheduled_for, version, as_of, state, started_at)
+          VALUES ('test', ${before}, 1, ${before}, 'running', ${before})`,
+    )
+    expect(await pipeline.runNow()).toMatchObject({ state: 'done', answers: { opened: 2 } })
+    const runs = await rows(pipeline.database, sql`SELECT state, note FROM runs ORDER BY scheduled_for`)
+    expect(runs).toEqual([
+      { state: 'done', note: 'overtaken by the next run' },
+      { state: 'done', note: null },
+    ])
   })
 
   it('waits for the group where a person has a contact elsewhere, and there alone', async () => {

@@ -8,10 +8,11 @@ import type { TouchpointKey } from '../../src/touchpoints/keys.ts'
 import type { Settlement } from '../../src/touchpoints/lifecycle.ts'
 import type { Outgoing } from '../../src/touchpoints/message.ts'
 import { resolve } from '../../src/touchpoints/recovery.ts'
-import { concludeSend } from '../../src/touchpoints/sends.ts'
+import { concludeSend, handOver } from '../../src/touchpoints/sends.ts'
 import { createSlots } from '../../src/touchpoints/slots.ts'
 import { createStandstill } from '../../src/touchpoints/standstill.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
+import { plainCandidate } from '../support/candidate.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import {
@@ -64,38 +65,7 @@ const ledger = (pipeline: Pipeline) =>
 
 describe('a send that ended', () => {
   const outgoing = (attempt: number, channel = testChannel()): Outgoing => ({
-    candidate: {
-      contactId: 1,
-      touchpointId: 1,
-      episodeId: 1,
-      attempt,
-      doubted: false,
-      doubtedOn: null,
-      plannedFor: START,
-      personId: 1,
-      consent: {},
-      choice: null,
-      externalId: 'u1',
-      email: null,
-      phone: null,
-      locale: null,
-      timezone: null,
-      erased: false,
-      seed: false,
-      variant: null,
-      segment: 'everyone',
-      silencedBy: null,
-      over: false,
-      active: false,
-      moved: false,
-      superseded: false,
-      suppressed: { email: null, phone: null },
-      condition: true,
-      facts: {},
-      stale: [],
-      effort: null,
-      effortLeft: null,
-    },
+    candidate: plainCandidate({ attempt, email: null, phone: null }),
     contact: { contactId: 1, externalId: 'u1', email: null, phone: null, locale: 'en', timezone: 'UTC' },
     channel,
     address: 'a',
@@ -139,6 +109,14 @@ describe('a send that ended', () => {
       DAY,
     )
     expect(said).toMatchObject({ providerId: 'x'.repeat(250), detail: 'half \ufffd' })
+  })
+
+  it('does not begin where its lease might end before it does', async () => {
+    const channel = testChannel()
+    const begin = (left: number) => handOver(outgoing(0, channel), performance.now() + left, 'test.remind')
+    expect(await begin(channel.deadline)).toMatchObject({ outcome: 'retry', unsent: true, after: 0 })
+    expect(channel.sent).toEqual([])
+    expect(await begin(60 * channel.deadline)).toEqual({ outcome: 'sent' })
   })
 
   it('costs nothing where it was refused, and its price where nobody knows', () => {

@@ -5,6 +5,7 @@ import type { CompiledStep, StepTemplate } from '../../src/config/compiled.ts'
 import type { Candidate } from '../../src/touchpoints/gather.ts'
 import { deferOrSkip, type GuardContext, judge, judgeAll, type Reach } from '../../src/touchpoints/guards.ts'
 import { quoted, readPage, tableUnder } from '../docs/pages.ts'
+import { plainCandidate } from '../support/candidate.ts'
 
 const NOW = new Date('2026-03-02T10:00:00Z')
 const later = (seconds: number) => new Date(NOW.getTime() + seconds * 1000)
@@ -14,38 +15,7 @@ const needing = (name: string, ...paths: string[]): StepTemplate => ({
   facts: paths.map((path) => ({ path, optional: false, sql: () => sql`NULL` })),
 })
 
-const plain: Candidate = {
-  contactId: 1,
-  touchpointId: 1,
-  episodeId: 1,
-  attempt: 0,
-  doubted: false,
-  doubtedOn: null,
-  plannedFor: NOW,
-  personId: 1,
-  consent: {},
-  choice: null,
-  externalId: 'u1',
-  email: 'u1@example.com',
-  phone: '+8613800000000',
-  locale: 'en',
-  timezone: 'UTC',
-  erased: false,
-  seed: false,
-  variant: null,
-  segment: 'everyone',
-  silencedBy: null,
-  over: false,
-  active: false,
-  moved: false,
-  superseded: false,
-  suppressed: { email: null, phone: null },
-  condition: true,
-  facts: {},
-  stale: [],
-  effort: null,
-  effortLeft: null,
-}
+const plain = plainCandidate({ plannedFor: NOW })
 
 const step: CompiledStep = {
   stepId: 1,
