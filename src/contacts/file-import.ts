@@ -12,7 +12,7 @@ import type { ActivityRules } from './ingest.ts'
 import { type Lanes, openLanes } from './lanes.ts'
 import { bindFields, type FieldReader, type ImportMapping, type UnusedColumn } from './mapping.ts'
 import type { ReasonCount } from './reject-reasons.ts'
-import { openRejects, type Rejects } from './rejects.ts'
+import { openRejects } from './rejects.ts'
 import { type FileRow, openRows } from './rows.ts'
 import type { Writer } from './writers.ts'
 
@@ -112,20 +112,74 @@ export async function importFile(
 ): Promise<ImportSummary> {
   const started = performance.now()
   const mapping = options.mapping ?? {}
-  const rejectFile = options.rejectFile ?? `${file}.rejects.csv`
-  if (isSameFile(rejectFile, file)) {
-    throw new WinbackError('import.options', `bad rows would be written over ${file} itself`, {
-      remedy: 'Name another --reject-file.',
-    })
-  }
+  const rejectFile = rejectFileOf(file, options)
   const source = openRows(file, {
     ...(mapping.format === undefined ? {} : { format: mapping.format }),
     ...(mapping.delimiter === undefined ? {} : { delimiter: mapping.delimiter }),
     ...(mapping.encoding === undefined ? {} : { encoding: mapping.encoding }),
   })
-  const limit = Math.max(1, Math.min(options.chunk ?? LARGEST_CHUNK, LARGEST_CHUNK))
-  const summary: ImportSummary = {
-    kind: importer.kind,
+  const summary = emptySummary(importer.kind, file)
+  const csv = source.format === 'csv'
+  const bind = (header: readonly string[] | undefined): Bound => {
+    const bound = bindFields(mapping, { ...importer, header, csv, file })
+    summary.unused = bound.unused
+    return { columns: bound.columns, ...importer.open(bound.getters) }
+  }
+  // Bound before the first row is read, or by the header: a mapping that does not fit stops here, and nothing is written.
+  const headed = csv && mapping.header !== false
+  let bound = headed ? undefined : bind(undefined)
+  const tell = (more?: { indexing: true }) =>
+    options.onProgress?.({
+      rows: summary.rows,
+      bytes: source.bytesRead(),
+      totalBytes: source.totalBytes,
+      ...more,
+    })
+  const open = (to: Bound) =>
+    openIntake(database, { importer, options, bound: to, summary, rejectFile, tell })
+  let intake: Intake | undefined
+  let finishedAt: Date | undefined
+  try {
+    for await (const batch of source.batches()) {
+      for (const row of batch) {
+        if (Array.isArray(row.values) && row.values.length === 0) continue
+        if (!bound) {
+          bound = bind(headerOf(row, file))
+          continue
+        }
+        intake ??= await open(bound)
+        if (intake.take(row)) await intake.flush()
+      }
+    }
+    if (!bound) {
+      throw new WinbackError('import.mapping', `${file} is empty: it has no header`, {
+        location: { file, line: 1 },
+        remedy: 'Export it again; its first line should name the columns.',
+      })
+    }
+    summary.changed = source.changed()
+    intake ??= await open(bound)
+    await intake.finish()
+    finishedAt = options.clock.now()
+  } finally {
+    await intake?.close(finishedAt)
+    summary.seconds = (performance.now() - started) / 1000
+  }
+  return summary
+}
+
+/** @throws WinbackError `import.options` where bad rows would be written over the file itself */
+function rejectFileOf(file: string, options: ImportOptions): string {
+  const rejectFile = options.rejectFile ?? `${file}.rejects.csv`
+  if (!isSameFile(rejectFile, file)) return rejectFile
+  throw new WinbackError('import.options', `bad rows would be written over ${file} itself`, {
+    remedy: 'Name another --reject-file.',
+  })
+}
+
+function emptySummary(kind: ImportSummary['kind'], file: string): ImportSummary {
+  return {
+    kind,
     file,
     rows: 0,
     inserted: 0,
@@ -140,53 +194,55 @@ export async function importFile(
     unused: [],
     changed: false,
   }
-  const csv = source.format === 'csv'
-  const bind = (header: readonly string[] | undefined) => {
-    const bound = bindFields(mapping, importer.fields, importer.required, header, csv, file)
-    summary.unused = bound.unused
-    return { columns: bound.columns, ...importer.open(bound.getters) }
-  }
-  // Bound before the first row is read, or by the header: a mapping that does not fit stops here, and nothing is written.
-  const headed = csv && mapping.header !== false
-  let bound = headed ? undefined : bind(undefined)
-  let rejects: Rejects | undefined
-  let lanes: Lanes | undefined
-  let importId: number | undefined
-  let finishedAt: Date | undefined
+}
+
+/** A writer, and the columns every row must have for it. */
+type Bound = Writer & Pick<FieldReader, 'columns'>
+
+/** Where the rows of a file go: into chunks and lanes, or into the reject file. The summary is counted on the way. */
+interface Intake {
+  /** @returns whether the chunk is full: to be flushed before the next row */
+  take(row: FileRow): boolean
+  /** Merges the chunk while the next one is read. */
+  flush(): Promise<void>
+  /** Merges the last chunk and waits until all are. */
+  finish(): Promise<void>
+  /** What was merged before a failure stays, and the record, unfinished, says how far it came. */
+  close(finishedAt: Date | undefined): Promise<void>
+}
+
+/** Once the mapping is known to fit: until then nothing is written. */
+async function openIntake(
+  database: Database,
+  what: {
+    readonly importer: Importer
+    readonly options: ImportOptions
+    readonly bound: Bound
+    readonly summary: ImportSummary
+    readonly rejectFile: string
+    tell(more?: { indexing: true }): void
+  },
+): Promise<Intake> {
+  const { importer, options, bound, summary, tell } = what
+  const limit = Math.max(1, Math.min(options.chunk ?? LARGEST_CHUNK, LARGEST_CHUNK))
+  const rejects = openRejects(what.rejectFile)
+  const importId = await openRecord(database, importer.kind, summary.file, options.clock.now())
+  const lanes = await lanesFor(database, importer)
+  const most = lanes.isExclusive ? Math.min(limit, LOADED_CHUNK) : limit
   let pending = 0
   let pendingText = 0
-  /** Once the mapping is known to fit. */
-  const begin = async () => {
-    rejects = openRejects(rejectFile)
-    importId = await openRecord(database, importer.kind, file, options.clock.now())
-    // One connection is left for what a merge does beside its transaction: making partitions.
-    const count = Math.max(1, Math.min(importer.lanes, (database.client.options.max ?? 10) - 1))
-    const { exclusive } = importer
-    lanes =
-      (exclusive && (await openExclusiveLane(database, exclusive))) ??
-      (await openLanes(database, count, importer.prepare))
-    return rejects
-  }
-  const tell = (more?: { indexing: true }) =>
-    options.onProgress?.({
-      rows: summary.rows,
-      bytes: source.bytesRead(),
-      totalBytes: source.totalBytes,
-      ...more,
-    })
-  /** Merges the chunk while the next one is read. */
   const flush = async () => {
-    const chunk = bound?.release()
+    const chunk = bound.release()
     const taken = pending
     pending = 0
     pendingText = 0
-    if (!chunk || !lanes || taken === 0) return
+    if (taken === 0) return
     await lanes.begin({
       ...(chunk.keys ? { keys: chunk.keys } : {}),
       run: chunk.merge,
       ...(chunk.compose ? { compose: chunk.compose } : {}),
       done: ({ inserted, updated, refused = [] }: Merged) => {
-        for (const { line, reason, raw } of refused) rejects?.reject(line, reason, raw)
+        for (const { line, reason, raw } of refused) rejects.reject(line, reason, raw)
         summary.inserted += inserted
         summary.updated += updated
         summary.unchanged += taken - inserted - updated - refused.length
@@ -194,54 +250,41 @@ export async function importFile(
       ran: () => tell(),
     })
   }
-  try {
-    for await (const batch of source.batches()) {
-      for (const row of batch) {
-        if (Array.isArray(row.values) && row.values.length === 0) continue
-        if (!bound) {
-          bound = bind(headerOf(row, file))
-          continue
-        }
-        rejects ??= await begin()
-        summary.rows += 1
-        const problem =
-          row.problem ?? columnProblem(row, bound.columns) ?? bound.take(row, row.values ?? [], rejects)
-        if (problem !== undefined) {
-          rejects.reject(row.line, problem, row.raw)
-          continue
-        }
-        pending += 1
-        pendingText += row.raw.length
-        const most = lanes?.isExclusive ? Math.min(limit, LOADED_CHUNK) : limit
-        if (pending >= most || pendingText >= LARGEST_TEXT) await flush()
+  return {
+    take: (row) => {
+      summary.rows += 1
+      const problem =
+        row.problem ?? columnProblem(row, bound.columns) ?? bound.take(row, row.values ?? [], rejects)
+      if (problem !== undefined) {
+        rejects.reject(row.line, problem, row.raw)
+        return false
       }
-    }
-    if (!bound) {
-      throw new WinbackError('import.mapping', `${file} is empty: it has no header`, {
-        location: { file, line: 1 },
-        remedy: 'Export it again; its first line should name the columns.',
-      })
-    }
-    summary.changed = source.changed()
-    rejects ??= await begin()
-    await flush()
-    await lanes?.finish(() => tell({ indexing: true }))
-    rejects.close()
-    finishedAt = options.clock.now()
-  } finally {
-    // What was merged before a failure stays, and the record, unfinished, says how far it came.
-    await lanes?.close()
-    summary.rejected = rejects?.rejected ?? 0
-    summary.warnings = rejects?.warnings ?? 0
-    summary.reasons = rejects?.reasons ?? []
-    summary.warningReasons = rejects?.warningReasons ?? []
-    summary.rejectFile = rejects?.close()
-    summary.seconds = (performance.now() - started) / 1000
-    if (importId !== undefined) {
+      pending += 1
+      pendingText += row.raw.length
+      return pending >= most || pendingText >= LARGEST_TEXT
+    },
+    flush,
+    finish: async () => {
+      await flush()
+      await lanes.finish(() => tell({ indexing: true }))
+      rejects.close()
+    },
+    close: async (finishedAt) => {
+      await lanes.close()
+      const { rejected, warnings, reasons, warningReasons } = rejects
+      Object.assign(summary, { rejected, warnings, reasons, warningReasons, rejectFile: rejects.close() })
       await closeRecord(database, importId, summary, finishedAt)
-    }
+    },
   }
-  return summary
+}
+
+/** An exclusive lane where the importer has one and it can be had, else as many as it asks for. */
+async function lanesFor(database: Database, { exclusive, lanes, prepare }: Importer): Promise<Lanes> {
+  const alone = exclusive && (await openExclusiveLane(database, exclusive))
+  if (alone) return alone
+  // One connection is left for what a merge does beside its transaction: making partitions.
+  const count = Math.max(1, Math.min(lanes, (database.client.options.max ?? 10) - 1))
+  return await openLanes(database, count, prepare)
 }
 
 /** Whatever each is called: a link is what it leads to. */

@@ -12,22 +12,15 @@ import { type ImportOptions, type ImportSummary, type ImportWorkspace, importFil
 import { firstImport } from './first-import.ts'
 import {
   CONSENT_FIELDS,
-  type ConsentRow,
   consentReader,
   mergeConsents,
   mergeSends,
   SEND_FIELDS,
-  type SendRow,
   sendReader,
 } from './migrated.ts'
-import {
-  mergeSuppressions,
-  SUPPRESSION_FIELDS,
-  type SuppressionRow,
-  suppressionReader,
-} from './suppressions.ts'
+import { mergeSuppressions, SUPPRESSION_FIELDS, suppressionReader } from './suppressions.ts'
 import { compareNumbers } from './whole-numbers.ts'
-import { activityWriter, contactWriter, partitionsOf } from './writers.ts'
+import { activityWriter, contactWriter, listWriter, partitionsOf } from './writers.ts'
 
 export type { ImportOptions, ImportSummary } from './file-import.ts'
 
@@ -115,7 +108,6 @@ export async function importSuppressions(
   // First: what the list has already was read by other countries.
   const sharedByAtMost = options.workspace.persons.shared_by_at_most
   await compareNumbers(database, { countries, sharedByAtMost, now, hooks })
-  let chunk: SuppressionRow[] = []
   return importFile(database, file, options, {
     kind: 'suppressions',
     fields: SUPPRESSION_FIELDS,
@@ -132,31 +124,11 @@ export async function importSuppressions(
         date: mappedDateReader(options.mapping),
         latest: now.getTime(),
       })
-      return {
-        take: (_row, values) => {
-          const suppression = read(values)
-          if (typeof suppression === 'string') return suppression
-          chunk.push(suppression)
-          return undefined
-        },
-        release: () => {
-          const full = chunk
-          chunk = []
-          const source = `import of ${basename(file)}`
-          return {
-            merge: async (tx) => {
-              const { inserted } = await mergeSuppressions(tx, full, {
-                now,
-                addressKey,
-                countries,
-                source,
-                hooks,
-              })
-              return { inserted: Math.min(inserted, full.length), updated: 0 }
-            },
-          }
-        },
-      }
+      const source = `import of ${basename(file)}`
+      return listWriter(read, async (tx, chunk) => {
+        const { inserted } = await mergeSuppressions(tx, chunk, { now, addressKey, countries, source, hooks })
+        return { inserted: Math.min(inserted, chunk.length), updated: 0 }
+      })
     },
   })
 }
@@ -171,28 +143,16 @@ export async function importSends(
   options: ImportOptions,
 ): Promise<ImportSummary> {
   const now = options.clock.now()
-  let chunk: SendRow[] = []
   return importFile(database, file, options, {
     kind: 'sends',
     fields: SEND_FIELDS,
     required: ['external_id', 'channel', 'sent_at'],
     lanes: 1,
-    open: (getters) => {
-      const read = sendReader(getters, migratedLimits(options, now))
-      return {
-        take: (_row, values) => {
-          const send = read(values)
-          if (typeof send === 'string') return send
-          chunk.push(send)
-          return undefined
-        },
-        release: () => {
-          const full = chunk
-          chunk = []
-          return { merge: async (tx) => ({ ...(await mergeSends(tx, full, now)), updated: 0 }) }
-        },
-      }
-    },
+    open: (getters) =>
+      listWriter(sendReader(getters, migratedLimits(options, now)), async (tx, chunk) => {
+        const { inserted } = await mergeSends(tx, chunk, now)
+        return { inserted, updated: 0 }
+      }),
   })
 }
 
@@ -203,7 +163,7 @@ export async function importConsents(
   options: ImportOptions,
 ): Promise<ImportSummary> {
   const now = options.clock.now()
-  let chunk: ConsentRow[] = []
+  const hooks = options.hooks ?? {}
   return importFile(database, file, options, {
     kind: 'consents',
     fields: CONSENT_FIELDS,
@@ -211,20 +171,10 @@ export async function importConsents(
     lanes: 1,
     open: (getters) => {
       const read = consentReader(getters, migratedLimits(options, now), `import of ${basename(file)}`)
-      return {
-        take: (_row, values) => {
-          const consent = read(values)
-          if (typeof consent === 'string') return consent
-          chunk.push(consent)
-          return undefined
-        },
-        release: () => {
-          const full = chunk
-          chunk = []
-          const hooks = options.hooks ?? {}
-          return { merge: async (tx) => ({ ...(await mergeConsents(tx, full, { now, hooks })), updated: 0 }) }
-        },
-      }
+      return listWriter(read, async (tx, chunk) => {
+        const { inserted } = await mergeConsents(tx, chunk, { now, hooks })
+        return { inserted, updated: 0 }
+      })
     },
   })
 }

@@ -2,9 +2,12 @@ import { basename } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { reasonSaid } from '../config/reasons.ts'
 import { type Database, rows, type Transaction } from '../database/connect.ts'
-import { mappedDateReader } from './dates.ts'
+import { type DateReader, mappedDateReader } from './dates.ts'
 import { type ImportOptions, type ImportSummary, importFile } from './file-import.ts'
+import { type FieldReader, textOf } from './mapping.ts'
+import type { FileRow } from './rows.ts'
 import { unstorable } from './text.ts'
+import { listWriter } from './writers.ts'
 
 // Why people stay away, as interviews and surveys heard it: a row an answer, in the codes of the one list that calls,
 // replies and opt-outs use, so that a report can count them together.
@@ -34,48 +37,48 @@ export async function importInterviews(
 ): Promise<ImportSummary> {
   const now = options.clock.now()
   const by = `import of ${basename(file)}`
-  let chunk: Answer[] = []
   return await importFile(database, file, options, {
     kind: 'interviews',
     fields: INTERVIEW_FIELDS,
     required: ['external_id', 'reason', 'said_at'],
     lanes: 1,
     open: (getters) => {
-      const date = mappedDateReader(options.mapping)
-      return {
-        take: (row, values) => {
-          const text = (name: string) => {
-            const value = getters.get(name)?.(values)
-            return value === undefined || value === null ? '' : String(value).trim()
-          }
-          const [externalId, said, remark] = [text('external_id'), text('reason'), text('note')]
-          if (externalId === '') return 'there is no external_id'
-          if (said === '') return 'there is no reason'
-          const given = getters.get('said_at')?.(values)
-          if (given === undefined || given === null || given === '') return 'there is no said_at'
-          const at = date(given)
-          if (typeof at === 'string') return `said_at: ${at}`
-          if (at > now.getTime()) return `said_at: ${new Date(at).toISOString()} lies in the future`
-          const known = reasonSaid(said)
-          const note = [known ? '' : said, remark]
-            .filter((part) => part !== '')
-            .join(': ')
-            .slice(0, NOTE)
-          const problem = unstorable('external_id', externalId) ?? unstorable('note', note)
-          if (problem !== undefined) return problem
-          const saidAt = new Date(at).toISOString()
-          const { line, raw } = row
-          chunk.push({ externalId, reason: known ?? 'other', saidAt, note: note || null, line, raw })
-          return undefined
-        },
-        release: () => {
-          const full = chunk
-          chunk = []
-          return { merge: (tx) => mergeAnswers(tx, full, by) }
-        },
-      }
+      const read = answerReader(getters, { date: mappedDateReader(options.mapping), latest: now.getTime() })
+      return listWriter(read, (tx, answers) => mergeAnswers(tx, answers, by))
     },
   })
+}
+
+/**
+ * Reads a row's answer, or says why it is none.
+ * @param limits.latest epoch milliseconds: what was said after it was not said
+ */
+function answerReader(
+  getters: FieldReader['getters'],
+  { date, latest }: { readonly date: DateReader; readonly latest: number },
+): (values: NonNullable<FileRow['values']>, row: FileRow) => Answer | string {
+  const text = textOf(getters)
+  return (values, { line, raw }) => {
+    const externalId = text('external_id', values)
+    const said = text('reason', values)
+    const remark = text('note', values)
+    if (externalId === '') return 'there is no external_id'
+    if (said === '') return 'there is no reason'
+    const given = getters.get('said_at')?.(values)
+    if (given === undefined || given === null || given === '') return 'there is no said_at'
+    const at = date(given)
+    if (typeof at === 'string') return `said_at: ${at}`
+    if (at > latest) return `said_at: ${new Date(at).toISOString()} lies in the future`
+    const known = reasonSaid(said)
+    const note = [known ? '' : said, remark]
+      .filter((part) => part !== '')
+      .join(': ')
+      .slice(0, NOTE)
+    const problem = unstorable('external_id', externalId) ?? unstorable('note', note)
+    if (problem !== undefined) return problem
+    const saidAt = new Date(at).toISOString()
+    return { externalId, reason: known ?? 'other', saidAt, note: note || null, line, raw }
+  }
 }
 
 async function mergeAnswers(tx: Transaction, answers: readonly Answer[], by: string) {

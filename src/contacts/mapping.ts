@@ -34,6 +34,16 @@ export type ImportMapping = z.output<typeof importMapping>
 /** The value of one field in one row: undefined where the row does not carry the field. */
 export type Getter = (values: NonNullable<FileRow['values']>) => unknown
 
+/** Reads a field as text, trimmed; '' where the row does not carry it. */
+export function textOf(
+  getters: FieldReader['getters'],
+): (name: string, values: Parameters<Getter>[0]) => string {
+  return (name, values) => {
+    const value = getters.get(name)?.(values)
+    return value === undefined || value === null ? '' : String(value).trim()
+  }
+}
+
 export interface FieldReader {
   /** Fields this file carries, each with how to read it. */
   readonly getters: ReadonlyMap<string, Getter>
@@ -51,20 +61,25 @@ export interface UnusedColumn {
   readonly number?: number
 }
 
+/** What a mapping is bound to. */
+export interface Binding {
+  /** Every field there is; `attributes.*` by the workspace's names. */
+  readonly fields: readonly string[]
+  readonly required: readonly string[]
+  /** The first line's columns; undefined for NDJSON and for a CSV without one. */
+  readonly header: readonly string[] | undefined
+  readonly csv: boolean
+  readonly file: string
+}
+
 /**
  * Binds a mapping to a file. Columns that are called like a field are taken for it unless the mapping says otherwise;
  * the rest is left alone.
- * @param fields every field there is; `attributes.*` by the workspace's names
- * @param header the first line's columns; undefined for NDJSON and for a CSV without one
  * @throws WinbackError `import.mapping` naming the column or field that does not exist, or that is required
  */
 export function bindFields(
   mapping: ImportMapping,
-  fields: readonly string[],
-  required: readonly string[],
-  header: readonly string[] | undefined,
-  csv: boolean,
-  file: string,
+  { fields, required, header, csv, file }: Binding,
 ): FieldReader {
   const fail = (message: string, remedy: string) =>
     new WinbackError('import.mapping', message, {

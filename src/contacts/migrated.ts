@@ -6,7 +6,7 @@ import { copyInto, copyText, copyTime } from './copy.ts'
 import type { DateReader } from './dates.ts'
 import { externalIdProblem } from './external-ids.ts'
 import type { Hooks } from './hooks.ts'
-import type { Getter } from './mapping.ts'
+import { type Getter, textOf } from './mapping.ts'
 import { unstorable } from './text.ts'
 
 // What another system knew before Winback came: whom it wrote to, and who agreed to what. Both are kept as they were,
@@ -101,10 +101,7 @@ export function consentReader(
 
 /** What both kinds of rows have: who, on which channel, when. */
 function fields(getters: ReadonlyMap<string, Getter>, { date, latest, channels }: Limits) {
-  const text = (name: string, values: Values) => {
-    const value = getters.get(name)?.(values)
-    return value === undefined || value === null ? '' : String(value).trim()
-  }
+  const text = textOf(getters)
   return {
     text,
     moment: (name: string, values: Values): number | string => {

@@ -11,7 +11,7 @@ import {
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { DateReader } from './dates.ts'
 import type { Hooks } from './hooks.ts'
-import type { Getter } from './mapping.ts'
+import { type Getter, textOf } from './mapping.ts'
 import { unstorable } from './text.ts'
 
 export const SUPPRESSION_FIELDS = ['email', 'phone', 'reason', 'suppressed_at'] as const
@@ -31,10 +31,7 @@ export function suppressionReader(
   getters: ReadonlyMap<string, Getter>,
   options: { date: DateReader; latest: number },
 ): SuppressionReader {
-  const text = (name: string, values: Parameters<Getter>[0]) => {
-    const value = getters.get(name)?.(values)
-    return value === undefined || value === null ? '' : String(value).trim()
-  }
+  const text = textOf(getters)
   return (values) => {
     const addresses: { kind: IdentifierKind; address: string }[] = []
     for (const [kind, normalise] of [

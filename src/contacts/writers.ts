@@ -31,6 +31,30 @@ export interface Writer {
 }
 
 /**
+ * Rows that are kept as they come, each an entry of the chunk.
+ * @param read an entry of a row, or why it is none
+ */
+export function listWriter<Entry extends object>(
+  read: (values: NonNullable<FileRow['values']>, row: FileRow) => Entry | string,
+  merge: (tx: Transaction, chunk: readonly Entry[]) => Promise<Merged>,
+): Writer {
+  let chunk: Entry[] = []
+  return {
+    take: (row, values) => {
+      const entry = read(values, row)
+      if (typeof entry === 'string') return entry
+      chunk.push(entry)
+      return undefined
+    },
+    release: () => {
+      const full = chunk
+      chunk = []
+      return { merge: (tx) => merge(tx, full) }
+    },
+  }
+}
+
+/**
  * Contacts. Several rows of one contact in a chunk are one, the later over the earlier; a later one that says something
  * else counts as an update, as it would in the next chunk.
  */
@@ -88,26 +112,11 @@ export interface ActivityWriterOptions {
 export function activityWriter(getters: FieldReader['getters'], options: ActivityWriterOptions): Writer {
   const { date, now, workspace, hooks, partition } = options
   const read = activityReader(getters, { date, latest: now.getTime() })
-  let chunk: ActivityRow[] = []
-  return {
-    take: (_row, values) => {
-      const event = read(values)
-      if (typeof event === 'string') return event
-      chunk.push(event)
-      return undefined
-    },
-    release: () => {
-      const full = chunk
-      chunk = []
-      return {
-        merge: async (tx) => {
-          await partition(tx, monthsOf(full))
-          const { inserted } = await mergeActivity(tx, full, { now, workspace, hooks })
-          return { inserted, updated: 0 }
-        },
-      }
-    },
-  }
+  return listWriter(read, async (tx, events) => {
+    await partition(tx, monthsOf(events))
+    const { inserted } = await mergeActivity(tx, events, { now, workspace, hooks })
+    return { inserted, updated: 0 }
+  })
 }
 
 /** Partitions in transactions of their own: for who means to commit. */

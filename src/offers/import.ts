@@ -1,8 +1,11 @@
 import { sql } from 'drizzle-orm'
-import { mappedDateReader } from '../contacts/dates.ts'
+import type { Merged } from '../contacts/contacts.ts'
+import { type DateReader, mappedDateReader } from '../contacts/dates.ts'
 import { type ImportOptions, type ImportSummary, importFile } from '../contacts/file-import.ts'
-import type { Getter } from '../contacts/mapping.ts'
+import { type Getter, textOf } from '../contacts/mapping.ts'
+import type { FileRow } from '../contacts/rows.ts'
 import { unstorable } from '../contacts/text.ts'
+import { listWriter } from '../contacts/writers.ts'
 import { type Database, rows, type Transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { normaliseCode } from './codes.ts'
@@ -12,13 +15,6 @@ const CODE_FIELDS = ['code', 'expires_at'] as const
 const REDEMPTION_FIELDS = ['key', 'code', 'external_id', 'offer', 'redeemed_at', 'value'] as const
 
 type Values = Parameters<Getter>[0]
-
-function textOf(getters: ReadonlyMap<string, Getter>): (name: string, values: Values) => string {
-  return (name, values) => {
-    const value = getters.get(name)?.(values)
-    return value === undefined || value === null ? '' : String(value).trim()
-  }
-}
 
 /**
  * The offer a file of codes is for: `five_off`, or `graded-recall.five_off` where several campaigns have one of the name.
@@ -119,69 +115,75 @@ export async function importRedemptions(
   options: ImportOptions,
 ): Promise<ImportSummary> {
   const now = options.clock.now()
-  let chunk: { claim: RedemptionClaim; line: number; raw: string }[] = []
   return await importFile(database, file, options, {
     kind: 'redemptions',
     fields: REDEMPTION_FIELDS,
     required: [],
     lanes: 1,
     open: (getters) => {
-      const text = textOf(getters)
-      const date = mappedDateReader(options.mapping)
-      return {
-        take: (row, values) => {
-          const [code, externalId, offer] = [
-            text('code', values),
-            text('external_id', values),
-            text('offer', values),
-          ]
-          const key = text('key', values) || `file ${code || `${externalId} ${offer}`}`
-          for (const [name, value] of Object.entries({ key, code, externalId, offer })) {
-            const problem = unstorable(name, value)
-            if (problem !== undefined) return problem
-          }
-          const time = text('redeemed_at', values)
-          const at = time === '' ? now.getTime() : date(time)
-          if (typeof at === 'string') return `redeemed_at: ${at}`
-          const worth = text('value', values)
-          const value = Number(worth)
-          if (worth !== '' && !(value >= 0 && value <= 1e9)) return `value: "${worth}" is no amount`
-          const given = (one: string) => (one === '' ? undefined : one)
-          chunk.push({
-            line: row.line,
-            raw: row.raw,
-            claim: {
-              key,
-              at: new Date(at),
-              code: given(code),
-              externalId: given(externalId),
-              offer: given(offer),
-              ...(worth === '' ? {} : { value: Math.round(value * 1e6) }),
-            },
-          })
-          return undefined
-        },
-        release: () => {
-          const full = chunk
-          chunk = []
-          return {
-            merge: async (tx) => {
-              const answers = await redeem(
-                tx,
-                now,
-                full.map(({ claim }) => claim),
-              )
-              const refused = answers.flatMap((answer, no) => {
-                const row = full[no]
-                if (answer.outcome !== 'refused' || !row) return []
-                return [{ line: row.line, reason: REFUSALS[answer.reason], raw: row.raw }]
-              })
-              const inserted = answers.filter(({ outcome }) => outcome === 'redeemed').length
-              return { inserted, updated: 0, refused }
-            },
-          }
-        },
-      }
+      const read = claimReader(getters, { date: mappedDateReader(options.mapping), now })
+      return listWriter(read, (tx, claimed) => mergeClaims(tx, claimed, now))
     },
   })
+}
+
+/** A row that claims that something was redeemed. */
+interface Claimed {
+  readonly claim: RedemptionClaim
+  readonly line: number
+  readonly raw: string
+}
+
+/**
+ * Reads a row's claim, or says why it is none.
+ * @param now when it was redeemed where the row does not say
+ */
+function claimReader(
+  getters: ReadonlyMap<string, Getter>,
+  { date, now }: { readonly date: DateReader; readonly now: Date },
+): (values: Values, row: FileRow) => Claimed | string {
+  const text = textOf(getters)
+  return (values, { line, raw }) => {
+    const [code, externalId, offer] = [
+      text('code', values),
+      text('external_id', values),
+      text('offer', values),
+    ]
+    const key = text('key', values) || `file ${code || `${externalId} ${offer}`}`
+    for (const [name, value] of Object.entries({ key, code, externalId, offer })) {
+      const problem = unstorable(name, value)
+      if (problem !== undefined) return problem
+    }
+    const time = text('redeemed_at', values)
+    const at = time === '' ? now.getTime() : date(time)
+    if (typeof at === 'string') return `redeemed_at: ${at}`
+    const worth = text('value', values)
+    const value = Number(worth)
+    if (worth !== '' && !(value >= 0 && value <= 1e9)) return `value: "${worth}" is no amount`
+    const given = (one: string) => (one === '' ? undefined : one)
+    const claim = {
+      key,
+      at: new Date(at),
+      code: given(code),
+      externalId: given(externalId),
+      offer: given(offer),
+      ...(worth === '' ? {} : { value: Math.round(value * 1e6) }),
+    }
+    return { claim, line, raw }
+  }
+}
+
+async function mergeClaims(tx: Transaction, claimed: readonly Claimed[], now: Date): Promise<Merged> {
+  const answers = await redeem(
+    tx,
+    now,
+    claimed.map(({ claim }) => claim),
+  )
+  const refused = answers.flatMap((answer, no) => {
+    const row = claimed[no]
+    if (answer.outcome !== 'refused' || !row) return []
+    return [{ line: row.line, reason: REFUSALS[answer.reason], raw: row.raw }]
+  })
+  const inserted = answers.filter(({ outcome }) => outcome === 'redeemed').length
+  return { inserted, updated: 0, refused }
 }
