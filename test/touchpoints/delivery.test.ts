@@ -109,6 +109,8 @@ describe('a send that ended', () => {
       DAY,
     )
     expect(said).toMatchObject({ providerId: 'x'.repeat(250), detail: 'half \ufffd' })
+    const wordy = concludeSend(outgoing(0), { outcome: 'uncertain', detail: 'x'.repeat(600) }, START, DAY)
+    expect(wordy).toMatchObject({ detail: 'x'.repeat(500) })
   })
 
   it('does not begin where its lease might end before it does', async () => {
