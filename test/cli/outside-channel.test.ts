@@ -12,6 +12,7 @@ import { openLinks, preferencesUrl } from '../../src/service/links.ts'
 import { openRuntime } from '../../src/service/runtime.ts'
 import { findContact } from '../../src/touchpoints/preview.ts'
 import { composeWeb } from '../../src/web/server.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { redisUrl } from '../support/redis.ts'
@@ -62,20 +63,7 @@ export default defineChannel({
 })
 `
 
-const CAMPAIGN = `
-version: 1
-campaign: wave
-title: Wave
-schedule: "0 9 * * *"
-goals: { recall: { event: session } }
-window: 30d
-holdout: 0%
-tiers:
-  - name: only
-    inactive: 3d..
-    steps:
-      - { id: hello, channel: [relay, log], template: hello }
-`
+const CAMPAIGN = oneTierCampaign('wave', ['{ id: hello, channel: [relay, log], template: hello }'])
 
 interface Gateway {
   readonly server: Server

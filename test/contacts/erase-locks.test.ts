@@ -12,6 +12,7 @@ import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { findContact } from '../../src/touchpoints/preview.ts'
 import { resolve } from '../../src/touchpoints/recovery.ts'
 import { afterFile } from '../support/after-file.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { openShop } from '../support/shop.ts'
@@ -22,21 +23,11 @@ import { untilWaiting } from '../support/waiting.ts'
 const NOW = new Date('2026-03-10T09:00:00Z')
 const RECORDS = 60
 
-const LETTERS = `
-version: 1
-campaign: letters
-title: Letters
-schedule: "0 9 * * *"
-goals: { recall: { event: session } }
-window: 60d
-holdout: 0%
-tiers:
-  - name: only
-    inactive: 3d..
-    steps:
-      - { id: one, channel: email, template: hello }
-      - { id: two, channel: email, template: hello, after: 1d }
-`
+const LETTERS = oneTierCampaign(
+  'letters',
+  ['{ id: one, channel: email, template: hello }', '{ id: two, channel: email, template: hello, after: 1d }'],
+  { window: '60d' },
+)
 
 async function open() {
   const channel = testChannel('email')

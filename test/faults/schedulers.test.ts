@@ -3,22 +3,16 @@ import { describe, expect, it, vi } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { rows } from '../../src/database/connect.ts'
 import type { Engine } from '../../src/touchpoints/engine.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { startProcess, type WorkerProcess } from '../support/processes.ts'
 import { openShop, parseWorkspace, WORKSPACE } from '../support/shop.ts'
 
-const SOURCE = `
-version: 1
-campaign: clocks
-title: Clocks
-schedule: "0 * * * *"
-goals: { recall: { event: session } }
-window: 30d
-holdout: 30%
-tiers:
-  - { name: only, inactive: 3d.., steps: [{ id: ping, channel: log }] }
-`
+const SOURCE = oneTierCampaign('clocks', ['{ id: ping, channel: log }'], {
+  schedule: '0 * * * *',
+  holdout: '30%',
+})
 
 // Real processes, which start slowly where the machine is busy.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })

@@ -4,23 +4,14 @@ import { manualClock } from '../../src/clock.ts'
 import { execute, rows } from '../../src/database/connect.ts'
 import { recordStop } from '../../src/outcomes/silence.ts'
 import { ageIdle, runDue } from '../../src/service/ticks.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { openShop, type Shop } from '../support/shop.ts'
 
 const START = new Date('2026-03-02T08:30:00Z')
 const DAY = 86_400
 
-const source = (name: string) => `
-version: 1
-campaign: ${name}
-title: ${name}
-schedule: "0 9 * * *"
-goals: { recall: { event: session } }
-window: 30d
-holdout: 0%
-tiers:
-  - { name: only, inactive: 3d.., steps: [{ id: ping, channel: log }] }
-`
+const source = (name: string) => oneTierCampaign(name, ['{ id: ping, channel: log }'])
 
 async function openTwo(): Promise<Shop & { ran(): Promise<string[]> }> {
   const database = await emptiedDatabase()

@@ -8,6 +8,7 @@ import { rows } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { createSlots } from '../../src/touchpoints/slots.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 import type { Fault, Phase } from '../support/smtp.ts'
@@ -15,18 +16,9 @@ import { type RawServer, startRawSmtp } from '../support/smtp-raw.ts'
 
 // The real channel, over real sockets, to a server that misbehaves in each phase: what the pipeline makes of it.
 
-const SOURCE = `
-version: 1
-campaign: faults
-title: Faults
-schedule: "0 9 * * *"
-goals: { recall: { event: session } }
-window: 30d
-holdout: 0%
-limits: { max_delay: 3d }
-tiers:
-  - { name: only, inactive: 3d.., steps: [{ id: remind, channel: email, template: hello }] }
-`
+const SOURCE = oneTierCampaign('faults', ['{ id: remind, channel: email, template: hello }'], {
+  more: 'limits: { max_delay: 3d }',
+})
 const START = Date.UTC(2026, 2, 2, 9)
 const PEOPLE = 4
 const UNLUCKY = 'p3@people.test'

@@ -7,6 +7,7 @@ import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue, nextDue } from '../../src/touchpoints/dispatch.ts'
 import { createSlots } from '../../src/touchpoints/slots.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { eventually } from '../support/eventually.ts'
@@ -352,22 +353,11 @@ describe('I6 windows', () => {
 })
 
 describe('I9 whole', () => {
-  const SOURCE = `
-version: 1
-campaign: whole
-title: Whole
-schedule: "0 9 * * *"
-goals: { recall: { event: session } }
-window: 30d
-holdout: 0%
-tiers:
-  - name: only
-    inactive: 3d..
-    steps:
-      - { id: named, channel: email, template: named }
-      - { id: priced, channel: email, template: priced }
-      - { id: softly, channel: email, template: priced, otherwise: hello }
-`
+  const SOURCE = oneTierCampaign('whole', [
+    '{ id: named, channel: email, template: named }',
+    '{ id: priced, channel: email, template: priced }',
+    '{ id: softly, channel: email, template: priced, otherwise: hello }',
+  ])
   it('no message leaves with a missing or a stale fact', async () => {
     const name = fc.constantFrom(undefined, null, '', 'Li', '{{x}}', '0')
     const price = fc.constantFrom(undefined, null, 0, 12.5, -1)

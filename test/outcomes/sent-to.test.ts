@@ -11,6 +11,7 @@ import { unsubscribe } from '../../src/service/mail.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { reclaimExpired } from '../../src/touchpoints/recovery.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { openShop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
@@ -25,20 +26,14 @@ const SAYS = {
   callback: 'script: note',
 }
 
-const campaign = (channel: keyof typeof SAYS) => `
-version: 1
-campaign: letters
-title: Letters
-schedule: "0 9 * * *"
-goals: { recall: { event: session } }
-window: 60d
-holdout: 0%
-tiers:
-  - name: only
-    inactive: 3d..
-    steps:
-${[0, 1, 2, 3, 4, 5].map((day) => `      - { id: day-${day}, channel: ${channel}, ${SAYS[channel]}, after: ${day}d }`).join('\n')}
-`
+const campaign = (channel: keyof typeof SAYS) =>
+  oneTierCampaign(
+    'letters',
+    [0, 1, 2, 3, 4, 5].map(
+      (day) => `{ id: day-${day}, channel: ${channel}, ${SAYS[channel]}, after: ${day}d }`,
+    ),
+    { window: '60d' },
+  )
 
 const SMS = `
   sms: { provider: twilio, account_sid: AC, auth_token: "\${T:-a-token-of-16-or-more}", from: "+1", country: "86", price: "0" }

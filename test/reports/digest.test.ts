@@ -4,26 +4,17 @@ import { manualClock } from '../../src/clock.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { makeDigest, sendDueDigest } from '../../src/service/digest.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { freshDatabase } from '../support/database.ts'
 import { day, writeHistory } from '../support/episodes.ts'
 import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 import { type CaptureServer, startSmtp } from '../support/smtp.ts'
 
-const CAMPAIGN = `
-version: 1
-campaign: graded
-title: Graded
-schedule: "0 9 * * *"
-goals: { recall: { event: session } }
-window: 30d
-holdout: 10%
-value: { recall: 40 CNY, acquisition: 220 CNY }
-tiers:
-  - name: coupon
-    inactive: 3d..
-    steps:
-      - { id: remind, channel: log }
-`
+const CAMPAIGN = oneTierCampaign('graded', ['{ id: remind, channel: log }'], {
+  holdout: '10%',
+  tier: 'coupon',
+  more: 'value: { recall: 40 CNY, acquisition: 220 CNY }',
+})
 
 let database: Database
 let smtp: CaptureServer

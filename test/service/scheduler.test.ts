@@ -3,22 +3,13 @@ import { expect, it, vi } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { execute, rows } from '../../src/database/connect.ts'
 import { startScheduler, sumsWait } from '../../src/service/scheduler.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { openShop, WORKSPACE } from '../support/shop.ts'
 
-const HOURLY = `
-version: 1
-campaign: hourly
-title: Hourly
-schedule: "0 * * * *"
-goals: { recall: { event: session } }
-window: 30d
-holdout: 0%
-tiers:
-  - { name: only, inactive: 3d.., steps: [{ id: ping, channel: log }] }
-`
+const HOURLY = oneTierCampaign('hourly', ['{ id: ping, channel: log }'], { schedule: '0 * * * *' })
 
 it('links whom the countries that the workspace has by now make one', async () => {
   const shop = await openShop({

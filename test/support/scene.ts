@@ -6,6 +6,7 @@ import { type Database, rows } from '../../src/database/connect.ts'
 import { throughOutage } from '../../src/database/outage.ts'
 import type { Engine } from '../../src/touchpoints/engine.ts'
 import { BACK_OFF } from '../../src/touchpoints/sends.ts'
+import { oneTierCampaign } from './campaign.ts'
 import { eventually } from './eventually.ts'
 import { assertRunning, startProcess, type WorkerProcess, type WorkerTask } from './processes.ts'
 import { openShop, parseWorkspace, type Shop, TEMPLATES, WORKSPACE } from './shop.ts'
@@ -21,20 +22,10 @@ export function distantSchedule(timezone = 'UTC'): string {
   return `0 ${(Temporal.Now.zonedDateTimeISO(timezone).hour + 12) % 24} * * *`
 }
 
-const source = (timezone: string) => `
-version: 1
-campaign: faults
-title: Faults
-schedule: "${distantSchedule(timezone)}"
-goals: { recall: { event: session } }
-window: 30d
-holdout: 0%
-tiers:
-  - name: only
-    inactive: 3d..
-    steps:
-      - { id: remind, channel: email, template: hello }
-`
+const source = (timezone: string) =>
+  oneTierCampaign('faults', ['{ id: remind, channel: email, template: hello }'], {
+    schedule: distantSchedule(timezone),
+  })
 
 /** Sends a process may have under way: what one that is killed may leave in doubt. */
 export const WIDTH = 4

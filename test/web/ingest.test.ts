@@ -8,6 +8,7 @@ import { pruneIngest } from '../../src/contacts/live.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { composeWeb, startWeb } from '../../src/web/server.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { testChannel } from '../support/channel.ts'
 import { codePoint } from '../support/code-points.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
@@ -566,20 +567,7 @@ test('a return is known and what was planned is cancelled in the transaction tha
     signed_up_at: ago(1440 * 10),
   }))
   await shop.importContacts(people)
-  await shop.apply(`
-version: 1
-campaign: back
-title: Back
-schedule: "0 9 * * *"
-goals: { recall: { event: session } }
-window: 30d
-holdout: 0%
-tiers:
-  - name: only
-    inactive: 3d..
-    steps:
-      - { id: later, channel: log, template: hello, after: 1d }
-`)
+  await shop.apply(oneTierCampaign('back', ['{ id: later, channel: log, template: hello, after: 1d }']))
   expect((await shop.run('back')).answers).toEqual({ opened: 12 })
   const planned = () =>
     rows<{ userId: string }>(

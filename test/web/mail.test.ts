@@ -10,6 +10,7 @@ import type { SigningKeys } from '../../src/tokens/token.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { composeWeb } from '../../src/web/server.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { type TestChannel, testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
@@ -17,21 +18,10 @@ import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 // What links of a mail lead to, over the composed web side, on what the pipeline really sent.
 
 const BASE = 'https://wb.shop.example'
-const SOURCE = `
-version: 1
-campaign: letters
-title: Letters
-schedule: "0 9 * * *"
-goals: { recall: { event: session } }
-window: 30d
-holdout: 0%
-tiers:
-  - name: only
-    inactive: 3d..
-    steps:
-      - { id: first, channel: email, template: hello }
-      - { id: second, after: 1d, channel: email, template: hello }
-`
+const SOURCE = oneTierCampaign('letters', [
+  '{ id: first, channel: email, template: hello }',
+  '{ id: second, after: 1d, channel: email, template: hello }',
+])
 const AGENT = { 'user-agent': 'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15' }
 
 let shop: Shop

@@ -5,6 +5,7 @@ import { type Database, execute } from '../../src/database/connect.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { freshDatabase } from '../support/database.ts'
 import { day, writeHistory } from '../support/episodes.ts'
 import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
@@ -12,20 +13,10 @@ import { signIn } from '../support/sign-in.ts'
 
 // What all campaigns brought together, above what a single one claims.
 
-const CAMPAIGN = `
-version: 1
-campaign: graded
-title: Graded
-schedule: "0 9 * * *"
-goals: { recall: { event: session } }
-window: 30d
-holdout: 10%
-tiers:
-  - name: coupon
-    inactive: 3d..
-    steps:
-      - { id: remind, channel: log }
-`
+const CAMPAIGN = oneTierCampaign('graded', ['{ id: remind, channel: log }'], {
+  holdout: '10%',
+  tier: 'coupon',
+})
 
 let database: Database
 let cookie: string

@@ -7,25 +7,16 @@ import { openCounting } from '../../src/service/counting.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
 import { createApiKey, type Scope } from '../../src/web/api-keys.ts'
 import { composeWeb } from '../../src/web/server.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { freshDatabase } from '../support/database.ts'
 import { day, writeHistory } from '../support/episodes.ts'
 import { eventually } from '../support/eventually.ts'
 import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 
-const CAMPAIGN = `
-version: 1
-campaign: graded
-title: Graded
-schedule: "0 9 * * *"
-goals: { recall: { event: session } }
-window: 30d
-holdout: 10%
-tiers:
-  - name: coupon
-    inactive: 3d..
-    steps:
-      - { id: remind, channel: log }
-`
+const CAMPAIGN = oneTierCampaign('graded', ['{ id: remind, channel: log }'], {
+  holdout: '10%',
+  tier: 'coupon',
+})
 
 let app: ReturnType<typeof composeWeb>
 let shop: Shop

@@ -12,6 +12,7 @@ import type { Runtime } from '../../../src/service/runtime.ts'
 import { processBatch } from '../../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../../src/touchpoints/dispatch.ts'
 import { createSlots } from '../../../src/touchpoints/slots.ts'
+import { oneTierCampaign } from '../../support/campaign.ts'
 import { testChannel } from '../../support/channel.ts'
 import { freshDatabase } from '../../support/database.ts'
 import { hasMta, type Mta, startMta } from '../../support/mta.ts'
@@ -37,17 +38,7 @@ if (!installed) {
   console.warn(`\n*** ${advice}: THE TEST WITH A REAL MAIL SERVER IS SKIPPED ***\n`)
 }
 
-const SOURCE = `
-version: 1
-campaign: letters
-title: Letters
-schedule: "0 9 * * *"
-goals: { recall: { event: session } }
-window: 30d
-holdout: 0%
-tiers:
-  - { name: only, inactive: 3d.., steps: [{ id: first, channel: email, template: hello }] }
-`
+const SOURCE = oneTierCampaign('letters', ['{ id: first, channel: email, template: hello }'])
 
 describe.skipIf(!installed)('a mail server that others wrote', () => {
   const key = generateKeyPairSync('rsa', { modulusLength: 2048 })
