@@ -77,6 +77,22 @@ it('releases nothing by activity that is older than the assignment: it silences,
   expect(await pipeline.open()).toEqual([])
 })
 
+it('releases nothing where somebody was silenced first, turned out to be in another arm, too, and then came back', async () => {
+  const pipeline = await open()
+  const [mixed, plain] = [
+    await pipeline.addContact({ silentSince: before(5) }),
+    await pipeline.addContact({ silentSince: before(5) }),
+  ]
+  await pipeline.runNow()
+  for (const contact of [mixed, plain]) await pipeline.addActivity(contact, before(1))
+  // As a merge of persons leaves it: what silenced the episode before stays.
+  await execute(pipeline.database, sql`UPDATE episodes SET contaminated = true WHERE contact_id = ${mixed}`)
+  for (const contact of [mixed, plain]) {
+    await pipeline.addActivity(contact, new Date(START.getTime() + 1000))
+  }
+  expect(await pipeline.open()).toMatchObject([{ contactId: plain, step: 'welcome' }])
+})
+
 it('greets nobody whose campaign was stopped before they came back', async () => {
   const pipeline = await open()
   const one = await pipeline.addContact({ silentSince: before(5) })
