@@ -1,16 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { sql } from 'drizzle-orm'
-import type { AddressKind } from '../channels/channel.ts'
-import type { Calendar } from '../config/calendar.ts'
 import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/compiled.ts'
-import { rows } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { countSends } from './breakers.ts'
 import { takeSlots } from './capacity.ts'
 import { type DeliveryDependencies, deliver } from './delivery.ts'
 import type { Batch } from './dispatch.ts'
 import { type Candidate, gather } from './gather.ts'
-import { type GuardContext, judgeAll, type Reach, type Verdict } from './guards.ts'
+import { type GuardDependencies, reachesDevices, readGuardContext } from './guard-context.ts'
+import { judgeAll, type Verdict } from './guards.ts'
 import type { TouchpointKey } from './keys.ts'
 import { claim, type Deferral, LEASES, putBack, type Settlement, settle } from './lifecycle.ts'
 import { type Cleared, composeOnce, composer, type TemplateFinder, unsent } from './message.ts'
@@ -20,23 +17,16 @@ import { type ReserveDependencies, release, reserve } from './reserve.ts'
 import { count } from './sends.ts'
 import { refreshStandings } from './standings.ts'
 import { type Sender, viewContact } from './view.ts'
-import { openingByZone } from './windows.ts'
 
 // One batch, from the job to the record: claim → gather → judge → take slots of calls → reserve → settle or put back
 // what does not go → deliver, which renders, sends and settles the rest → release → account. A handful of statements for
 // hundreds of touchpoints; none of them is per contact.
 
-export interface WorkerDependencies extends ReserveDependencies, DeliveryDependencies {
+export interface WorkerDependencies extends GuardDependencies, ReserveDependencies, DeliveryDependencies {
   readonly book: CampaignBook
   readonly sender: Sender
-  /** What each channel delivers to, by name. */
-  readonly addressKinds: ReadonlyMap<string, AddressKind>
   /** Loads a template set by its hash; loads each once. */
   templates(hash: string): Promise<TemplateFinder>
-  /** Channels nothing goes out on without consent; none by default. */
-  readonly needsConsent?: ReadonlySet<string>
-  /** Which days are workdays, and on which nothing is sent; Monday to Friday by default. */
-  readonly calendar?: Calendar
 }
 
 /** Seconds: a batch that begins before midnight of a month's last day is settled in the next month. */
@@ -65,7 +55,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   if (step.data) await refreshStandings(database, now)
   const [candidates, context] = await Promise.all([
     gather(database, { claimId, keys, campaign, step, now, devices: reachesDevices(dependencies, step) }),
-    guardContext(dependencies, campaign, step, now),
+    readGuardContext(dependencies, campaign, step, now),
   ])
   const held: Held = { ended: endGone(keys, candidates), deferred: [] }
   const cleared: Cleared[] = []
@@ -124,14 +114,6 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   return { claimed: keys.length, settled, deferred: held.deferred.length + deferred }
 }
 
-/** Whether a step has a channel that delivers to devices: only then are they read. */
-export function reachesDevices(
-  { addressKinds }: Pick<WorkerDependencies, 'addressKinds'>,
-  step: CompiledStep,
-): boolean {
-  return step.channels.some((channel) => addressKinds.get(channel) === 'device')
-}
-
 /** Tells the breakers what went out, and gives back what the dispatcher took for messages that did not. */
 async function account(
   { database, clock }: WorkerDependencies,
@@ -183,45 +165,4 @@ function hold({ ended, deferred }: Held, candidate: Candidate, verdict: Verdict)
     case 'cancel':
       ended.push(unsent(candidate, 'cancelled', verdict.reason, null))
   }
-}
-
-/** The window of a step that has none, where there are days on which nothing is sent. */
-const ALL_DAY = { from: 0, to: 1440, workdays: false }
-
-/** What the guards know beside a candidate: the step's channels with their windows, and the campaign's limits. */
-export async function guardContext(
-  dependencies: WorkerDependencies,
-  campaign: CompiledCampaign,
-  step: CompiledStep,
-  now: Date,
-): Promise<GuardContext> {
-  const paused = await rows<{ name: string }>(
-    dependencies.database,
-    sql`SELECT name FROM switches WHERE scope = 'channel'`,
-  )
-  const off = new Set(paused.map((row) => row.name))
-  const { limits } = campaign.definition
-  const channels = step.channels.flatMap((name): Reach[] => {
-    const channel = dependencies.channels.get(name)
-    if (!channel) return []
-    const special = dependencies.calendar?.special ? ALL_DAY : undefined
-    const window =
-      limits.send_window[name] ?? (channel.fetched ? undefined : (limits.send_window.default ?? special))
-    const margin = channel.deadline / 1000
-    return [
-      {
-        name,
-        kind: dependencies.addressKinds.get(name) ?? 'none',
-        paused: off.has(name),
-        needsConsent: dependencies.needsConsent?.has(name) ?? false,
-        reaches: (contact) => channel.addressOf(contact) !== undefined,
-        window,
-        margin,
-        opening: openingByZone(window, now, margin, dependencies.calendar),
-      },
-    ]
-  })
-  const { topic } = campaign.definition
-  const { calendar } = dependencies
-  return { now, step, topic, calendar, channels, maxDelay: limits.max_delay, spread: limits.spread }
 }

@@ -7,8 +7,9 @@ import type { Mask } from '../config/masking.ts'
 import { inVariant } from '../config/variants.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
-import { guardContext, reachesDevices, type WorkerDependencies } from './batch.ts'
+import type { WorkerDependencies } from './batch.ts'
 import { type Candidate, imagine } from './gather.ts'
+import { reachesDevices, readGuardContext } from './guard-context.ts'
 import { judge, type Verdict } from './guards.ts'
 import { type Composed, composer } from './message.ts'
 import { dummyGrant } from './reserve.ts'
@@ -84,7 +85,7 @@ export async function previewStep(
         }),
   }
   const contact = viewContact(candidate, sender)
-  const context = await guardContext(dependencies, campaign, step, now)
+  const context = await readGuardContext(dependencies, campaign, step, now)
   const channels = context.channels.map((reach) =>
     as.anyTime ? { ...reach, window: undefined, opening: () => undefined } : reach,
   )

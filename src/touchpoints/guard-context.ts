@@ -1,0 +1,67 @@
+import { sql } from 'drizzle-orm'
+import type { AddressKind, Channel } from '../channels/channel.ts'
+import type { Calendar } from '../config/calendar.ts'
+import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import { type Database, rows } from '../database/connect.ts'
+import type { GuardContext, Reach } from './guards.ts'
+import { openingByZone } from './windows.ts'
+
+// What the guards know beside a candidate: the step's channels as they are now, and the campaign's limits.
+
+export interface GuardDependencies {
+  readonly database: Database
+  readonly channels: ReadonlyMap<string, Channel>
+  /** What each channel delivers to, by name. */
+  readonly addressKinds: ReadonlyMap<string, AddressKind>
+  /** Channels nothing goes out on without consent; none by default. */
+  readonly needsConsent?: ReadonlySet<string>
+  /** Which days are workdays, and on which nothing is sent; Monday to Friday by default. */
+  readonly calendar?: Calendar
+}
+
+/** The window of a step that has none, where there are days on which nothing is sent. */
+const ALL_DAY = { from: 0, to: 1440, workdays: false }
+
+/** Reads which channels are switched off, and puts it beside what is set up of the step's. */
+export async function readGuardContext(
+  { database, channels, addressKinds, needsConsent, calendar }: GuardDependencies,
+  campaign: CompiledCampaign,
+  step: CompiledStep,
+  now: Date,
+): Promise<GuardContext> {
+  const paused = await rows<{ name: string }>(
+    database,
+    sql`SELECT name FROM switches WHERE scope = 'channel'`,
+  )
+  const off = new Set(paused.map((row) => row.name))
+  const { limits, topic } = campaign.definition
+  const special = calendar?.special ? ALL_DAY : undefined
+  const reaches = step.channels.flatMap((name): Reach[] => {
+    const channel = channels.get(name)
+    if (!channel) return []
+    const window =
+      limits.send_window[name] ?? (channel.fetched ? undefined : (limits.send_window.default ?? special))
+    const margin = channel.deadline / 1000
+    return [
+      {
+        name,
+        kind: addressKinds.get(name) ?? 'none',
+        paused: off.has(name),
+        needsConsent: needsConsent?.has(name) ?? false,
+        reaches: (contact) => channel.addressOf(contact) !== undefined,
+        window,
+        margin,
+        opening: openingByZone(window, now, margin, calendar),
+      },
+    ]
+  })
+  return { now, step, topic, calendar, channels: reaches, maxDelay: limits.max_delay, spread: limits.spread }
+}
+
+/** Whether a step has a channel that delivers to devices: only then are they read. */
+export function reachesDevices(
+  { addressKinds }: Pick<GuardDependencies, 'addressKinds'>,
+  step: CompiledStep,
+): boolean {
+  return step.channels.some((channel) => addressKinds.get(channel) === 'device')
+}
