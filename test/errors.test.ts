@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { messageOf } from '../src/errors.ts'
-import { freePort } from './support/redis.ts'
+import { freePort } from './support/ports.ts'
 
 test('what a failed fetch says is why it failed', async () => {
   const port = await freePort()
