@@ -104,6 +104,14 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
       const told = counts(reasons, REDEMPTION_REFUSALS, ' 次')
       say('redemptions_refused', { reasons }, inWords(`redemptions refused: ${told}`, `核销被拒：${told}`))
     },
+    onRest: (channel, milliseconds) => {
+      const seconds = Math.round(milliseconds / 1000)
+      const words = inWords(
+        `channel ${channel} rests for ${seconds} s: its provider takes connections and says nothing`,
+        `渠道 ${channel} 暂停 ${seconds} 秒：服务商接受连接，却不应答`,
+      )
+      say('rest', { channel, seconds }, words, true)
+    },
     onError: (where, error) => {
       const message = maskText(messageOf(error))
       say('error', { where, message }, `${where}: ${message}`, true)

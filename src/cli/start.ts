@@ -115,6 +115,7 @@ async function serve(
     workspace,
     clock,
     ...(events.onRefused ? { onRefused: events.onRefused } : {}),
+    ...(events.onRest ? { onRest: events.onRest } : {}),
   })
   const engine = queueEngine(context)
   // Asked for by its own verb, it is served whatever the file says.

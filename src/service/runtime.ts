@@ -28,6 +28,7 @@ import type { WorkerDependencies } from '../touchpoints/batch.ts'
 import type { Leases } from '../touchpoints/lifecycle.ts'
 import type { Keep } from '../touchpoints/rolling.ts'
 import { createSlots } from '../touchpoints/slots.ts'
+import { createStandstill } from '../touchpoints/standstill.ts'
 import { openLinks, preferencesUrl } from './links.ts'
 
 // Where the stages are put together: each is given what it needs, here and nowhere else. `start`, `worker`, a replay,
@@ -67,6 +68,8 @@ export async function openRuntime(options: {
   leases?: Leases
   /** Hears of redemptions told by events that were refused, by reason: nobody else answers for them. */
   onRefused?: (reasons: Readonly<Record<string, number>>) => void
+  /** Hears of a channel that is left alone for so many milliseconds: its provider says nothing. */
+  onRest?: (channel: string, milliseconds: number) => void
 }): Promise<Runtime> {
   const { database, workspace, clock } = options
   const settings = await settingsOf(database)
@@ -131,7 +134,12 @@ export async function openRuntime(options: {
       forgetDevices: (dead) => forgetDevices(database, dead),
       keep,
       templates: templateLoader(database, workspace.locales),
-      slots: new Map([...channels].map(([channel, { concurrency }]) => [channel, createSlots(concurrency)])),
+      slots: new Map(
+        [...channels].map(([channel, { concurrency }]) => {
+          const standstill = createStandstill(concurrency, (rest) => options.onRest?.(channel, rest))
+          return [channel, createSlots(concurrency, standstill)]
+        }),
+      ),
       ...(options.leases ? { leases: options.leases } : {}),
     },
     hooks: {

@@ -18,6 +18,8 @@ export interface ServiceEvents {
   onSync?(summary: SyncSummary): void
   /** Redemptions told by events that were refused, by reason. */
   onRefused?(reasons: Readonly<Record<string, number>>): void
+  /** A channel is left alone for so many milliseconds: its provider says nothing. */
+  onRest?(channel: string, milliseconds: number): void
   onError(where: string, error: unknown): void
 }
 

@@ -25,10 +25,12 @@ const [FEWEST, MOST] = [3, 10]
 
 /**
  * @param width sends the channel has under way at once
+ * @param tell hears of each rest as it begins, in milliseconds
  * @param clock milliseconds of real time
  */
 export function createStandstill(
   width: number,
+  tell: (rest: number) => void = () => {},
   rests: Rests = RESTS,
   clock: () => number = () => performance.now(),
 ): Standstill {
@@ -53,6 +55,7 @@ export function createStandstill(
       if (stood < enough) return
       stood = 0
       until = clock() + pause
+      tell(pause)
       pause = Math.min(pause * 2, rests.longest)
     },
   }

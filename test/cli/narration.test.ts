@@ -74,6 +74,7 @@ test.each([
       'channel email half open: tried again with a few messages',
       'sync customers: 3 new, 2 updated, 1 rejected',
       'redemptions refused: 2 unknown_code',
+      'warning: channel email rests for 120 s: its provider takes connections and says nothing',
     ],
   ],
   [
@@ -89,6 +90,7 @@ test.each([
       '渠道 email 半开：用少量消息重新试发',
       '同步 customers：新增 3，更新 2，拒收 1',
       '核销被拒：没有人领取过此券码 2 次',
+      '警告：渠道 email 暂停 120 秒：服务商接受连接，却不应答',
     ],
   ],
 ])('a service tells in %s what it does', (locale, expected) => {
@@ -104,6 +106,7 @@ test.each([
   events.onTripped?.({ scope: 'channel', name: 'email', event: 'half_open', reason })
   events.onSync?.(synced)
   events.onRefused?.({ unknown_code: 2 })
+  events.onRest?.('email', 120_000)
   expect(said).toEqual(expected)
 })
 

@@ -162,7 +162,9 @@ describe('a channel at a standstill', () => {
 
   it('rests after some sends in a row took long and came to nothing, longer each time, until one is answered', () => {
     let now = 1_000
-    const standstill = createStandstill(40, RESTS, () => now)
+    const told: number[] = []
+    const tell = (rest: number) => told.push(rest)
+    const standstill = createStandstill(40, tell, RESTS, () => now)
     const times = (count: number, ...[outcome, took]: Parameters<typeof standstill.note>) => {
       for (let n = 0; n < count; n += 1) standstill.note(outcome, took)
     }
@@ -187,13 +189,19 @@ describe('a channel at a standstill', () => {
     expect(standstill.rest).toBe(0)
     times(10, 'retry', 60_000)
     expect(standstill.rest).toBe(60_000)
+    expect(told).toEqual([60_000, 120_000, 200_000, 200_000, 200_000, 60_000])
   })
 
   it('is given nothing more of a batch, nor of the next, and loses nothing', async () => {
     const channel = testChannel('email', { concurrency: 3 })
     const pipeline = await open(20, { channel })
     let now = 0
-    const standstill = createStandstill(3, { ...RESTS, slow: 0 }, () => now)
+    const standstill = createStandstill(
+      3,
+      () => {},
+      { ...RESTS, slow: 0 },
+      () => now,
+    )
     const worker = { ...pipeline.worker, slots: new Map([['email', createSlots(3, standstill)]]) }
     channel.answer = () => ({ outcome: 'retry', detail: 'no answer' })
     for (const batch of await queue(pipeline)) await processBatch(worker, batch)
