@@ -12,6 +12,7 @@ import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { freshenSignals } from '../service/signals.ts'
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
 import { dispatchDue } from '../touchpoints/dispatch.ts'
+import { sweep } from '../touchpoints/sweep.ts'
 import { appliedCampaign } from './campaigns.ts'
 import { EXIT } from './failure.ts'
 import { foreseenText } from './foreseen.ts'
@@ -201,6 +202,8 @@ async function sendDue(
       runtime.rates,
     )
   const look = () => readWaiting(runtime.database, runtime.clock.now())
+  // Where everything is run by hand or by cron, nobody else takes up what a run left behind that was killed.
+  await sweep(runtime.database, runtime.clock.now(), runtime.idempotent)
   await pass()
   let waiting = await look()
   // A rate by the second fills again while we wait; what a day's number holds back is left to another run.

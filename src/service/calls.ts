@@ -126,7 +126,8 @@ async function conclude(
 
 /**
  * Puts a wrong number on the list before its call is locked, in the order a bounce of the number takes: each would wait
- * for the other else.
+ * for the other else. The number is the one the call shows as the report comes: what others record of it meanwhile changes
+ * which it shows next, and not which was rung.
  * @returns whether it was not there before
  */
 async function listWrong(

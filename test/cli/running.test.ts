@@ -299,7 +299,8 @@ test('a campaign that is held back is told of once, and again when that changes'
 })
 
 test('a run by hand keeps to the rates of the channels, and leaves what a day’s number holds back', async () => {
-  const shop = { cwd: join(directory, 'warm'), env: { DATABASE_URL: (await freshDatabase()).url } }
+  const own = await freshDatabase()
+  const shop = { cwd: join(directory, 'warm'), env: { DATABASE_URL: own.url } }
   for (const folder of ['campaigns', 'templates']) await mkdir(join(shop.cwd, folder), { recursive: true })
   await writeFile(
     join(shop.cwd, 'winback.yaml'),
@@ -344,5 +345,12 @@ tiers: [{ name: only, inactive: 3d.., steps: [{ id: one, channel: log }] }]
     settled: { sent: 3 },
     waiting: [{ why: 'rate_limit', touchpoints: 2 }],
   })
+  // What a run left behind that was killed is taken up by the next: nobody else may be there to sweep.
+  await execute(
+    own,
+    sql`INSERT INTO budget_holds (claim_id, campaign, kind, contact_ids, touchpoint_ids, amounts, amount)
+        VALUES (gen_random_uuid(), 'graded-recall', 'spend', '{}', '{}', '{}', 7)`,
+  )
   expect(JSON.parse((await run(['run', '--json'], shop)).stdout)).toMatchObject({ settled: {} })
+  expect(await rows(own, sql`SELECT FROM budget_holds`)).toEqual([])
 })
