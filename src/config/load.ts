@@ -262,6 +262,9 @@ function settleCampaign(file: string, source: string, reading: Reading<Campaign>
   return { definition: reading.definition, source, file, warnings }
 }
 
+/** Bytes of a file that people write, a hundred times what is usual; data that strayed here takes minutes to read as YAML. */
+const LARGEST_FILE = 500_000
+
 async function read(file: string): Promise<string> {
   let bytes: Buffer
   try {
@@ -277,6 +280,13 @@ async function read(file: string): Promise<string> {
         cause,
       },
     )
+  }
+  if (bytes.length > LARGEST_FILE) {
+    const size = Math.ceil(bytes.length / 1000)
+    throw new WinbackError('config.unreadable', `${file} is no file of settings: it has ${size} kB`, {
+      location: { file },
+      remedy: `Move data elsewhere; what is written by hand stays below ${LARGEST_FILE / 1000} kB.`,
+    })
   }
   if (bytes.includes(0)) {
     throw new WinbackError('config.unreadable', `${file} is not a text file`, {

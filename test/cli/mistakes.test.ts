@@ -30,6 +30,7 @@ test('a folder or a binary file among the campaigns hides nothing else', async (
   const campaign = await readFile(join(shop, 'campaigns/graded-recall.yaml'), 'utf8')
   await mkdir(join(shop, 'campaigns/backup.yaml'))
   await writeFile(join(shop, 'campaigns/image.yaml'), Buffer.from([0, 1, 2]))
+  await writeFile(join(shop, 'campaigns/orders.yaml'), 'key: 1\n'.repeat(100_000))
   await writeFile(join(shop, 'campaigns/second.yaml'), campaign)
   await writeFile(join(shop, 'campaigns/third.yaml'), campaign.replace('holdout: 10%', 'holdout: 10'))
   const { code, stdout } = await run(['validate', '--json'], { cwd: shop })
@@ -43,6 +44,11 @@ test('a folder or a binary file among the campaigns hides nothing else', async (
     {
       location: { file: expect.stringContaining('image.yaml') },
       message: expect.stringMatching(/^is not a text file/),
+    },
+    {
+      location: { file: expect.stringContaining('orders.yaml') },
+      message:
+        'is no file of settings: it has 700 kB. Move data elsewhere; what is written by hand stays below 500 kB.',
     },
     { location: { file: expect.stringContaining('third.yaml') }, suggestion: '10%' },
     {
