@@ -29,7 +29,8 @@ import type { Leases } from '../touchpoints/lifecycle.ts'
 import type { Keep } from '../touchpoints/rolling.ts'
 import { createSlots } from '../touchpoints/slots.ts'
 import { createStandstill } from '../touchpoints/standstill.ts'
-import { openLinks, preferencesUrl } from './links.ts'
+import type { Sender } from '../touchpoints/view.ts'
+import { type Links, openLinks, preferencesUrl } from './links.ts'
 
 // Where the stages are put together: each is given what it needs, here and nowhere else. `start`, `worker`, a replay,
 // the demo and the tests differ in the clock and the channels they put in, and in nothing beyond.
@@ -77,7 +78,6 @@ export async function openRuntime(options: {
   const registry = registerChannels(workspace)
   const channels = options.channels ?? openChannels(registry, links ? { links } : {})
   const book = openCampaignBook(database, workspace, (files) => parseTemplates(files, workspace))
-  const { name, timezone, currency, locales } = workspace
   const addressKinds = new Map([...registry.values()].map((channel) => [channel.name, channel.address]))
   const channelsOf = (kind: AddressKind) =>
     [...addressKinds].flatMap(([name, address]) => (address === kind ? [name] : []))
@@ -95,26 +95,13 @@ export async function openRuntime(options: {
     clock,
     workspace,
     book,
-    rates: openRates(timezone, workspace.rates),
+    rates: openRates(workspace.timezone, workspace.rates),
     run: { database, book, clock, workspaceSalt: settings.workspaceSalt },
     worker: {
       database,
       clock,
       book,
-      sender: {
-        name,
-        timezone,
-        currency,
-        locales,
-        ...(links
-          ? {
-              linksOf: (message) => ({
-                unsubscribe: unsubscribeUrl(links, message),
-                preferences: preferencesUrl(links, message.contactId),
-              }),
-            }
-          : {}),
-      },
+      sender: senderOf(workspace, links),
       channels,
       needsConsent: new Set(
         Object.entries(workspace.consent).flatMap(([name, need]) => (need === 'required' ? [name] : [])),
@@ -142,21 +129,7 @@ export async function openRuntime(options: {
       ),
       ...(options.leases ? { leases: options.leases } : {}),
     },
-    hooks: {
-      onActivity: async (tx, now) => {
-        await recordReturns(tx, now, { book, activityTypes: workspace.activity })
-        const { redemption } = workspace.offers
-        // Last: what it books is folded into a budget by whoever decides next.
-        if (!redemption) return
-        const answers = await redeemActivity(tx, now, { type: redemption.event, code: redemption.code })
-        const refused = countRefused(answers)
-        if (Object.keys(refused).length > 0) options.onRefused?.(refused)
-      },
-      onSuppressed: (tx, now) => recordSuppressions(tx, now, silenced),
-      onErased: (tx, now) => recordErasure(tx, now),
-      onRefused: (tx, now) => recordRefusals(tx, now),
-      onMerged: (tx, now) => recordMerges(tx, now),
-    },
+    hooks: hooksOf({ book, workspace, silenced, onRefused: options.onRefused }),
     idempotent: [...registry.values()].flatMap(({ name, idempotent }) => (idempotent ? [name] : [])),
     addressKeys,
     reporting: (channel) => ({
@@ -168,6 +141,45 @@ export async function openRuntime(options: {
     close: async () => {
       await Promise.all([...channels.values()].map((channel) => channel.close()))
     },
+  }
+}
+
+/** Who writes, and the links their messages carry where there is a web side to answer them. */
+function senderOf({ name, timezone, currency, locales }: Workspace, links: Links | undefined): Sender {
+  const sender = { name, timezone, currency, locales }
+  if (!links) return sender
+  return {
+    ...sender,
+    linksOf: (message) => ({
+      unsubscribe: unsubscribeUrl(links, message),
+      preferences: preferencesUrl(links, message.contactId),
+    }),
+  }
+}
+
+/** What importing and ingesting set off, in the order it has to happen. */
+function hooksOf(given: {
+  readonly book: CampaignBook
+  readonly workspace: Workspace
+  /** The channels that deliver to an address, by what it is. */
+  readonly silenced: ReportingChannel['channelsOf']
+  readonly onRefused: ((reasons: Readonly<Record<string, number>>) => void) | undefined
+}): Hooks {
+  const { book, workspace, silenced, onRefused } = given
+  const { redemption } = workspace.offers
+  return {
+    onActivity: async (tx, now) => {
+      await recordReturns(tx, now, { book, activityTypes: workspace.activity })
+      // Last: what it books is folded into a budget by whoever decides next.
+      if (!redemption) return
+      const answers = await redeemActivity(tx, now, { type: redemption.event, code: redemption.code })
+      const refused = countRefused(answers)
+      if (Object.keys(refused).length > 0) onRefused?.(refused)
+    },
+    onSuppressed: (tx, now) => recordSuppressions(tx, now, silenced),
+    onErased: (tx, now) => recordErasure(tx, now),
+    onRefused: (tx, now) => recordRefusals(tx, now),
+    onMerged: (tx, now) => recordMerges(tx, now),
   }
 }
 
