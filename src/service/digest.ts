@@ -20,13 +20,16 @@ export async function makeDigest(
   runtime: Parts,
   options: { readonly locale: string; readonly campaigns?: readonly string[] | undefined },
 ): Promise<DigestMail | undefined> {
-  const { workspace, clock, database } = runtime
+  const { workspace, clock, database, book } = runtime
   await refreshReports(runtime)
   const names = options.campaigns ?? (await appliedNames(database))
   const style = { ...styleOfWorkspace(workspace), locale: options.locale, color: false, width: 76 }
   const sheets = []
   for (const campaign of names) {
-    sheets.push((await readSheet(runtime, 'monday', campaign, { now: clock.now() }, style)).sheet)
+    const { sheet } = await readSheet(runtime, 'monday', campaign, { now: clock.now() }, style)
+    // Of several sheets that are all called Monday nobody sees which is whose.
+    const title = (await book.currentText(campaign))?.definition.title
+    sheets.push({ ...sheet, title: title ?? campaign })
   }
   const [first] = sheets
   if (!first) return undefined
