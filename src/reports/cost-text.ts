@@ -82,7 +82,9 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
   const notes = [
     ...splitNotes({ split: data.split, overall: data }, speech),
     ...marginNotes(data, speech),
-    ...(data.acquisition === undefined ? [] : [`${w('acquisition')}: ${speech.money(data.acquisition)}`]),
+    ...(data.acquisition === undefined
+      ? []
+      : [`${w('acquisition')}${en ? ': ' : '：'}${speech.money(data.acquisition)}`]),
     ...(data.recallValue === undefined
       ? [
           en

@@ -16,9 +16,16 @@ export function roiCell(roi: Roi | NotEnough | undefined, alarm: boolean, speech
   if (ratio.answer === 'no_cost')
     return { text: en ? 'no extra cost to divide by' : '没有额外成本', value: null }
   if (ratio.answer === 'not_estimable') return { text: speech.word('notEnough'), value: null }
-  const share = (value: number) => `${speech.signed(value * 100)}${en ? ' %' : '%'}`
   const { value, low, high } = ratio
-  return { text: `${share(value)} (${share(low)} … ${share(high)})`, value, interval: { low, high } }
+  const text = `${roiText(value, speech)} (${roiText(low, speech)} … ${roiText(high, speech)})`
+  return { text, value, interval: { low, high } }
+}
+
+/** A ROI as a share, 0.8 → `+80 %`; beyond ten times the cost as a multiple of it, 27.3 → `+27 times`. */
+export function roiText(roi: number, speech: Speech): string {
+  const en = speech.language === 'en'
+  if (Math.abs(roi) > 10) return `${speech.signed(roi)}${en ? ' times' : ' 倍'}`
+  return `${speech.signed(roi * 100)}${en ? ' %' : '%'}`
 }
 
 /** Of the campaign and each tier: the extra margin, what is left of it, and the ROI. */

@@ -62,7 +62,7 @@ const WORDS = {
   },
   perIncremental: { en: 'for each won back by us', 'zh-CN': '每多召回一人的成本' },
   withoutLabour: { en: 'for each won back by us, without labour', 'zh-CN': '每多召回一人的成本（不含人工）' },
-  acquisition: { en: 'to compare: a new customer', 'zh-CN': '对比：获取一位新客' },
+  acquisition: { en: 'a new customer, to compare', 'zh-CN': '获取一位新客（对比）' },
   nothing: { en: 'nothing was booked', 'zh-CN': '没有发生费用' },
 } satisfies Record<string, Record<Language, string>>
 

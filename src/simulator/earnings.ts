@@ -3,7 +3,7 @@ import { painter } from '../reports/layout.ts'
 import { readPeople, roiMoments } from '../reports/people-cells.ts'
 import type { CampaignQuestion } from '../reports/question.ts'
 import type { TextStyle } from '../reports/report.ts'
-import { roiCell } from '../reports/roi-text.ts'
+import { roiCell, roiText } from '../reports/roi-text.ts'
 import { inSnapshot, type Readable } from '../reports/snapshot.ts'
 import { speechOf } from '../reports/words.ts'
 import type { NotEnough } from '../statistics/estimate.ts'
@@ -72,14 +72,13 @@ export async function readEarnings(
 export function formatEarnings({ planted, reported, holds }: Earnings, style: TextStyle): string {
   const paint = painter(style.color)
   const speech = speechOf({ ...style, locale: 'en' })
-  const share = (roi: number) => `${speech.signed(roi * 100)} %`
   const ratio = 'ratio' in reported && reported.ratio.answer === 'ratio' ? reported.ratio : undefined
   const told = ratio !== undefined && (ratio.low > 0 || ratio.high < 0)
   const mark = holds === undefined ? '' : holds ? '  ✓' : '  ✗'
   return [
     paint.strong('What it earned for what it cost, as planted and as reported'),
     `  planted    ${speech.money(planted.margin)} more margin for ${speech.money(planted.cost)} of cost, a person contacted: ` +
-      `ROI ${planted.roi === undefined ? 'not there, for nothing was spent' : share(planted.roi)}`,
+      `ROI ${planted.roi === undefined ? 'not there, for nothing was spent' : roiText(planted.roi, speech)}`,
     `  reported   ROI ${roiCell(reported, false, speech).text}${mark}`,
     ...(told
       ? []

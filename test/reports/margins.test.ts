@@ -8,7 +8,7 @@ import { readMonday } from '../../src/reports/monday.ts'
 import { readPeople, roiMoments } from '../../src/reports/people-cells.ts'
 import type { CampaignQuestion } from '../../src/reports/question.ts'
 import { sheetReports } from '../../src/reports/reports.ts'
-import { roiCell } from '../../src/reports/roi-text.ts'
+import { roiCell, roiText } from '../../src/reports/roi-text.ts'
 import { rollUp } from '../../src/reports/rollup.ts'
 import { csvOf } from '../../src/reports/sheet.ts'
 import { speechOf } from '../../src/reports/words.ts'
@@ -292,6 +292,24 @@ describe('the report', () => {
     const free = await readCost(database, question())
     expect(flat(sheetReports.cost.format(free, english))).toContain('ROI: no extra cost to divide by.')
     expect(flat(sheetReports.cost.format(free, chinese))).toContain('没有额外成本')
+  })
+
+  it('writes a ROI beyond ten times the cost as a multiple, and keeps the number in the CSV', async () => {
+    await fill({ treated: 270, holdout: 20 }, 60_000)
+    const data = await readCost(database, question())
+    const [en, zh] = [english, chinese].map((style) => flat(sheetReports.cost.format(data, style)))
+    // 3.00 more margin at 0.09 a head with labour, and at 0.06 without.
+    expect(en).toMatch(/ROI: \+32 times \(\+\d[^)]* … \+\d+ times\)\./)
+    expect(zh).toMatch(/ROI（投资回报率）：\+32 倍 \(.* … \+\d+ 倍\)。/)
+    expect(csvOf(sheetReports.cost.sheet(data, english).tables)).toMatch(/\r\nall,3,2\.91,32\.3/)
+    const speech = speechOf(english)
+    expect([9.99, 10, -10, 12.07, -23.5].map((roi) => roiText(roi, speech))).toEqual([
+      '+999 %',
+      '+1,000 %',
+      '-1,000 %',
+      '+12 times',
+      '-24 times',
+    ])
   })
 
   it('says whether it pays where that can be told', async () => {

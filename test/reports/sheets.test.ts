@@ -548,6 +548,8 @@ describe('cost', () => {
     expect(whole.benefit?.value).toBeCloseTo(40e6 * 0.125 - 300000, 3)
     const text = sheetReports.cost.format(data, english)
     expect(text).toMatch(/One won back by us costs: CN¥2\.40 \(CN¥[\d.]+ … CN¥[\d.]+\)/)
+    expect(text).toContain('* a new customer, to compare: CN¥220.00')
+    expect(sheetReports.cost.format(data, chinese)).toContain('* 获取一位新客（对比）：¥220.00')
     await clearHistory(database)
     await clearReports(database)
     await history.assign({ arm: 'treated', count: 900, recalled: 108, at: day(0) })
