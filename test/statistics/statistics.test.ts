@@ -77,6 +77,81 @@ describe('the χ² tail', () => {
   })
 })
 
+describe('the sample-ratio test', () => {
+  it.each([0.5, 0.1, 0.05, 0.01, 0.005])(
+    'raises an alarm for nothing three times in a thousand at most with a share of %s, from the first person on',
+    (share) => {
+      for (const n of [1, 2, 5, 10, 20, 50, 100, 200, 500, 900]) {
+        // All that can be drawn, each as likely as it is.
+        let [likely, alarmed] = [(1 - share) ** n, 0]
+        for (let held = 0; held <= n; held += 1) {
+          const found = sampleRatio([
+            { observed: n - held, expected: 1 - share },
+            { observed: held, expected: share },
+          ])
+          if (found.kind === 'tested' && found.alarm) alarmed += likely
+          likely *= ((n - held) / (held + 1)) * (share / (1 - share))
+        }
+        expect(alarmed).toBeLessThan(0.0035)
+      }
+    },
+  )
+
+  it('is exact where a group is due few: scipy.stats.binomtest', () => {
+    const p = (groups: [number, number][]) => {
+      const found = sampleRatio(groups.map(([observed, expected]) => ({ observed, expected })))
+      return found.kind === 'tested' ? found.p : undefined
+    }
+    const tail = (n: number, share: number) => 1 - (1 - share) ** n
+    expect(
+      p([
+        [9, 99.5],
+        [1, 0.5],
+      ]),
+    ).toBeCloseTo(2 * tail(10, 0.005), 12)
+    expect(
+      p([
+        [0, 99],
+        [1, 1],
+      ]),
+    ).toBeCloseTo(0.02, 12)
+    expect(
+      p([
+        [0, 0.5],
+        [3, 0.5],
+      ]),
+    ).toBeCloseTo(0.25, 12)
+    expect(
+      p([
+        [12, 1],
+        [0, 1],
+      ]),
+    ).toBeCloseTo(0.0005, 3)
+    // Three groups: the one due 0.1 exactly, the other two among each other.
+    expect(
+      p([
+        [6, 0.495],
+        [6, 0.495],
+        [0, 0.01],
+      ]),
+    ).toBe(1)
+    expect(
+      p([
+        [100, 0.495],
+        [0, 0.495],
+        [0, 0.01],
+      ]),
+    ).toBeLessThan(1e-20)
+    expect(
+      p([
+        [0, 1],
+        [0, 1],
+        [3, 1e-6],
+      ]),
+    ).toBeLessThan(1e-15)
+  })
+})
+
 describe('days until a difference can be shown', () => {
   it('are the first whole day on which the smallest detectable difference is small enough', () => {
     fc.assert(
