@@ -38,7 +38,7 @@ serve<Task, Answer, string>(async ({ url, file, batches }, note) => {
   const selected = peak()
   note('sending')
   const runtime = await openBenchRuntime(database)
-  await dispatchDue(database, NOW, batches, async (batch) => {
+  await dispatchDue(database, { now: NOW, jobs: batches }, async (batch) => {
     await processBatch(runtime.worker, batch)
   })
   const sent = peak()

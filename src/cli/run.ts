@@ -195,11 +195,8 @@ async function sendDue(
   const pass = () =>
     dispatchDue(
       runtime.database,
-      runtime.clock.now(),
-      Number.POSITIVE_INFINITY,
+      { now: runtime.clock.now(), jobs: Number.POSITIVE_INFINITY, rates: runtime.rates },
       async (batch) => tally(await processBatch(runtime.worker, batch)),
-      undefined,
-      runtime.rates,
     )
   const look = () => readWaiting(runtime.database, runtime.clock.now())
   // Where everything is run by hand or by cron, nobody else takes up what a run left behind that was killed.

@@ -34,15 +34,15 @@ export function dateReader(options: { timezone?: string; format?: string } = {})
       const text = String(value)
       const found = pattern.exec(text.trim())?.groups
       if (!found) return `"${text}" is not a date written ${options.format}; see --date-format`
-      const local = localTime(
-        Number(found.year),
-        Number(found.month),
-        Number(found.day),
-        Number(found.hour ?? 0),
-        Number(found.minute ?? 0),
-        Number(found.second ?? 0),
-        0,
-      )
+      const local = localTime({
+        year: Number(found.year),
+        month: Number(found.month),
+        day: Number(found.day),
+        hour: Number(found.hour ?? 0),
+        minute: Number(found.minute ?? 0),
+        second: Number(found.second ?? 0),
+        millisecond: 0,
+      })
       return local === undefined ? `"${text}" is not a date that exists` : local - offset(local)
     }
   }
@@ -53,15 +53,15 @@ export function dateReader(options: { timezone?: string; format?: string } = {})
     if (!found)
       return `"${value}" is not a date; expected ISO 8601 such as 2026-01-05T08:30:00Z, or say how it is written with --date-format ${formatOf(value)}`
     const [, year, month, day, hour, minute, second, fraction, mark] = found
-    const local = localTime(
-      Number(year),
-      Number(month),
-      Number(day),
-      Number(hour ?? 0),
-      Number(minute ?? 0),
-      Number(second ?? 0),
-      fraction === undefined ? 0 : Math.floor(Number(`0.${fraction}`) * 1000),
-    )
+    const local = localTime({
+      year: Number(year),
+      month: Number(month),
+      day: Number(day),
+      hour: Number(hour ?? 0),
+      minute: Number(minute ?? 0),
+      second: Number(second ?? 0),
+      millisecond: fraction === undefined ? 0 : Math.floor(Number(`0.${fraction}`) * 1000),
+    })
     if (local === undefined) return `"${value}" is not a date that exists`
     if (mark === undefined) return local - offset(local)
     return local - zoneOffset(mark)
@@ -138,15 +138,20 @@ function offsetReader(zone: string): (local: number) => number {
   }
 }
 
-function localTime(
-  year: number,
-  month: number,
-  day: number,
-  hour: number,
-  minute: number,
-  second: number,
-  millisecond: number,
-): number | undefined {
+/** A date and time of day as a calendar and a clock on the wall show them. */
+interface WallTime {
+  readonly year: number
+  /** 1 to 12. */
+  readonly month: number
+  readonly day: number
+  readonly hour: number
+  readonly minute: number
+  readonly second: number
+  readonly millisecond: number
+}
+
+/** Epoch milliseconds of a local time, taken as if it were UTC; undefined where no calendar has it. */
+function localTime({ year, month, day, hour, minute, second, millisecond }: WallTime): number | undefined {
   if (month < 1 || month > 12 || day < 1 || hour > 24 || minute > 59 || second > 59) return undefined
   if (day > 28 && day > new Date(Date.UTC(year, month, 0)).getUTCDate()) return undefined
   if (hour === 24 && minute + second + millisecond > 0) return undefined

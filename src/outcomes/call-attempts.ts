@@ -159,7 +159,18 @@ export async function recordAttempt(
   )
   // What the robot costs is its price; what a person costs is time.
   if (held.taker === 'agent') await bookLabour(tx, now, key, held, attempt.seconds * (terms.wage / 3600))
-  if (reason !== null) await keepReason(tx, key.contactId, held.episodeId, attempt, reason, notes)
+  if (reason !== null) {
+    const { contactId } = key
+    const { episodeId } = held
+    await keepReason(tx, {
+      contactId,
+      episodeId,
+      reason,
+      note: notes,
+      saidAt: attempt.at,
+      heardBy: attempt.by,
+    })
+  }
   const care =
     held.taker === 'robot' &&
     ends !== 'opted_out' &&
@@ -185,19 +196,23 @@ async function bookLabour(
   )
 }
 
-async function keepReason(
-  tx: Transaction,
-  contactId: number,
-  episodeId: number,
-  attempt: Attempt,
-  reason: string,
-  note: string | null,
-): Promise<void> {
+/** Why somebody stays away, as they said it in a call. */
+interface ReasonGiven {
+  readonly contactId: number
+  readonly episodeId: number
+  readonly reason: string
+  readonly note: string | null
+  readonly saidAt: Date
+  readonly heardBy: string
+}
+
+async function keepReason(tx: Transaction, given: ReasonGiven): Promise<void> {
+  const { contactId, episodeId, reason, note, saidAt, heardBy } = given
   await execute(
     tx,
     sql`INSERT INTO reasons_given (contact_id, source, reason, episode_id, said_at, note, recorded_by)
-        VALUES (${contactId}, 'call', ${reason}, ${episodeId}, ${attempt.at}, ${note === null ? null : storable(note)},
-          ${attempt.by})`,
+        VALUES (${contactId}, 'call', ${reason}, ${episodeId}, ${saidAt}, ${note === null ? null : storable(note)},
+          ${heardBy})`,
   )
 }
 

@@ -64,14 +64,20 @@ export async function settleByEvents(database: Database, now: Date): Promise<num
   )
 }
 
+/** Who can be asked, and what was asked before. */
+export interface Asking {
+  readonly channels: ReadonlyMap<string, Channel>
+  readonly reporting: (channel: string) => ReportingChannel
+  readonly inquiries: Inquiries
+  /** Milliseconds of real time after which the rest is left to the next round. */
+  readonly round?: number
+}
+
 /** Asks the providers that can be asked about the sends whose outcome nobody knows. */
 export async function askProviders(
   database: Database,
   now: Date,
-  channels: ReadonlyMap<string, Channel>,
-  reporting: (channel: string) => ReportingChannel,
-  inquiries: Inquiries,
-  round = ROUND,
+  { channels, reporting, inquiries, round = ROUND }: Asking,
 ): Promise<ClearedUp> {
   const askable = [...channels.values()].filter((channel) => channel.query).map((channel) => channel.name)
   if (askable.length === 0) return { sent: 0, failed: 0 }

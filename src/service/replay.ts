@@ -142,8 +142,7 @@ async function work(runtime: Runtime, settled: Record<string, number>, beside: n
   const turns = openTurns(beside)
   const batches = await dispatchDue(
     runtime.database,
-    runtime.clock.now(),
-    Number.POSITIVE_INFINITY,
+    { now: runtime.clock.now(), jobs: Number.POSITIVE_INFINITY },
     (batch) =>
       turns.begin(
         batch.keys.map(({ contactId }) => contactId),

@@ -153,13 +153,10 @@ async function handOver(runtime: Runtime, queue: JobQueue, room: number): Promis
   const adding: Promise<void>[] = []
   const handed = await dispatchDue(
     runtime.database,
-    runtime.clock.now(),
-    room,
+    { now: runtime.clock.now(), jobs: room, lease: runtime.worker.leases?.queued, rates: runtime.rates },
     async (batch) => {
       adding.push(queue.add([jobOf(batch)]))
     },
-    runtime.worker.leases?.queued,
-    runtime.rates,
   ).finally(() => Promise.allSettled(adding))
   await Promise.all(adding)
   return handed
@@ -210,7 +207,7 @@ function createSweeper(runtime: Runtime, events: ServiceEvents, pace: Pace): () 
     events.onSweep(await sweep(database, clock.now(), idempotent))
     await transaction(database, (tx) => closeOverdueCalls(tx, clock.now()))
     await settleByEvents(database, clock.now())
-    await askProviders(database, clock.now(), worker.channels, reporting, inquiries)
+    await askProviders(database, clock.now(), { channels: worker.channels, reporting, inquiries })
     await bookEarlyCosts(database, clock.now())
     return pace.sweep
   }

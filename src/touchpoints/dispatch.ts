@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Rates } from '../config/rates.ts'
 import { type Database, preparedRows, rows, type Session } from '../database/connect.ts'
 import type { TouchpointKey } from './keys.ts'
-import { isOpen, LEASES, queueDue } from './lifecycle.ts'
+import { isOpen, queueDue } from './lifecycle.ts'
 import { type Allowance, giveBack, readRates, takeRate } from './rates.ts'
 
 /**
@@ -42,20 +42,27 @@ async function dueSteps(session: Session, now: Date): Promise<{ stepId: number; 
   )
 }
 
+/** One look at what is due. */
+export interface Look {
+  readonly now: Date
+  /** Batches that are handed over at most. */
+  readonly jobs: number
+  /** Seconds after which a batch that nobody claimed is planned again. */
+  readonly lease?: number | undefined
+  /** What the channels' providers, warm-ups and breakers leave, over all processes; undefined: nothing limits. */
+  readonly rates?: Rates | undefined
+}
+
 /**
  * Queues due touchpoints, up to `jobs` batches, and hands each to `deliver`. Few jobs are queued at a time: pause
  * and priority act on what is still in PostgreSQL. A batch that could not be handed over comes back by its lease.
- * @param rates what the channels' providers, warm-ups and breakers leave, over all processes
  * @returns how many batches were handed over; fewer than `jobs`: nothing more could be handed over at this look, and what
  *   a rate holds back or somebody else is taking stays planned
  */
 export async function dispatchDue(
   database: Database,
-  now: Date,
-  jobs: number,
+  { now, jobs, lease, rates }: Look,
   deliver: Deliverer,
-  lease = LEASES.queued,
-  rates?: Rates,
 ): Promise<number> {
   let handed = 0
   const standing = rates && (await readRates(database, rates))

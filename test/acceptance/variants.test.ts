@@ -67,7 +67,7 @@ beforeAll(async () => {
 afterAll(() => shop.runtime.close())
 
 async function work() {
-  await dispatchDue(database, clock.now(), 100_000, async (batch) => {
+  await dispatchDue(database, { now: clock.now(), jobs: 100_000 }, async (batch) => {
     await processBatch(shop.runtime.worker, batch)
   })
 }

@@ -79,7 +79,7 @@ const TOGETHER = [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one' }
  */
 async function collide({ database, clock, worker }: Pipeline, meanwhile = async () => {}): Promise<void> {
   const batches: Batch[] = []
-  await dispatchDue(database, clock.now(), 1000, async (batch) => {
+  await dispatchDue(database, { now: clock.now(), jobs: 1000 }, async (batch) => {
     batches.push(batch)
   })
   const held = gate()
@@ -143,7 +143,7 @@ describe('consent', () => {
     await consent(record(contactId))
     await pipeline.runNow()
     const keys: { contactId: number; touchpointId: number }[] = []
-    await dispatchDue(database, clock.now(), 10, async (batch) => {
+    await dispatchDue(database, { now: clock.now(), jobs: 10 }, async (batch) => {
       keys.push(...batch.keys)
     })
     const claimId = '00000000-0000-4000-8000-000000000001'
@@ -161,7 +161,7 @@ describe('consent', () => {
     const contactId = await pipeline.addContact({ silentSince: ago(4) })
     await pipeline.runNow()
     const keys: { contactId: number; touchpointId: number }[] = []
-    await dispatchDue(database, clock.now(), 10, async (batch) => {
+    await dispatchDue(database, { now: clock.now(), jobs: 10 }, async (batch) => {
       keys.push(...batch.keys)
     })
     const claimId = '00000000-0000-4000-8000-000000000001'

@@ -116,7 +116,7 @@ describe('an erasure', () => {
     const { shop, channel, database, other, contactId, erase } = await open()
     await shop.apply(LETTERS)
     await shop.run('letters')
-    await dispatchDue(database, NOW, 100, async (batch) => {
+    await dispatchDue(database, { now: NOW, jobs: 100 }, async (batch) => {
       await processBatch(shop.runtime.worker, batch)
     })
     const { touchpointId = 0 } = channel.sent[0] ?? {}

@@ -103,7 +103,7 @@ describe('a server that misbehaves', () => {
       channels: new Map([['email', email]]),
       slots: new Map([['email', createSlots(email.concurrency)]]),
     }
-    await dispatchDue(shop.database, clock.now(), 100, async (batch) => {
+    await dispatchDue(shop.database, { now: clock.now(), jobs: 100 }, async (batch) => {
       await processBatch(worker, batch)
     })
   }

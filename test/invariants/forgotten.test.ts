@@ -66,7 +66,7 @@ interface Person {
 }
 
 async function work(shop: Shop): Promise<void> {
-  await dispatchDue(shop.database, shop.clock.now(), 1000, async (batch) => {
+  await dispatchDue(shop.database, { now: shop.clock.now(), jobs: 1000 }, async (batch) => {
     await processBatch(shop.runtime.worker, batch)
   })
 }
@@ -255,7 +255,7 @@ it('waits for a message that is being handed over', async () => {
   const { database, clock, runtime } = shop
   clock.advance(86_400)
   const keys: { contactId: number; touchpointId: number }[] = []
-  await dispatchDue(database, clock.now(), 10, async (batch) => {
+  await dispatchDue(database, { now: clock.now(), jobs: 10 }, async (batch) => {
     keys.push(...batch.keys)
   })
   expect(keys.length).toBeGreaterThan(0)

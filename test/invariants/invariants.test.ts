@@ -171,7 +171,7 @@ describe('I1 once, I10 disposable queue', () => {
               }
               return next === 'doubtful' ? { outcome: 'uncertain', detail: 'dropped' } : { outcome: 'sent' }
             }
-            await dispatchDue(database, clock.now(), 100, async (batch) => {
+            await dispatchDue(database, { now: clock.now(), jobs: 100 }, async (batch) => {
               if (flushed) return
               let ended = false
               const runs = Array.from({ length: times }, () => processBatch(another(pipeline), batch))
@@ -197,7 +197,7 @@ describe('I1 once, I10 disposable queue', () => {
           }
           // Where repeats are recognised, doubt is settled by asking again, after a while.
           clock.advance(3600)
-          await dispatchDue(database, clock.now(), 100, async (batch) => {
+          await dispatchDue(database, { now: clock.now(), jobs: 100 }, async (batch) => {
             await processBatch(another(pipeline), batch)
           })
           expect(await pipeline.open()).toEqual([])
@@ -236,7 +236,7 @@ describe('I4 returned means silent', () => {
           const returns = async () => {
             for (const contact of backs) await pipeline.addActivity(contact, pipeline.clock.now())
           }
-          const work = dispatchDue(database, START, 100, async (batch) => {
+          const work = dispatchDue(database, { now: START, jobs: 100 }, async (batch) => {
             await Promise.all([1, 2].map(() => processBatch(another(pipeline), batch)))
           })
           await Promise.all([work, returns()])
@@ -382,7 +382,7 @@ describe('I9 whole', () => {
           )
           clock.advance(age * 60)
           await shop.run('whole')
-          await dispatchDue(database, clock.now(), 100, async (batch) => {
+          await dispatchDue(database, { now: clock.now(), jobs: 100 }, async (batch) => {
             await processBatch(shop.runtime.worker, batch)
           })
           const fresh = age <= 24 * 60

@@ -244,7 +244,7 @@ interface Batch {
 
 async function dispatch(real: Real, jobs = 1000): Promise<Batch[]> {
   const batches: Batch[] = []
-  await dispatchDue(real.shop.database, real.shop.clock.now(), jobs, async (batch) => {
+  await dispatchDue(real.shop.database, { now: real.shop.clock.now(), jobs }, async (batch) => {
     batches.push(batch)
   })
   return batches

@@ -31,7 +31,7 @@ import { openShop, WORKSPACE } from '../support/shop.ts'
 import { countWaiting } from '../support/waiting.ts'
 
 async function workDue({ database, clock, worker }: Runtime): Promise<void> {
-  await dispatchDue(database, clock.now(), 1000, async (batch) => {
+  await dispatchDue(database, { now: clock.now(), jobs: 1000 }, async (batch) => {
     await processBatch(worker, batch)
   })
 }
@@ -327,7 +327,8 @@ describe('receipts', () => {
       },
     }
     const channels = new Map<string, Channel>([['email', channel as Channel]])
-    const ask = () => askProviders(scene.database, scene.clock.now(), channels, () => EMAIL, inquiries)
+    const ask = () =>
+      askProviders(scene.database, scene.clock.now(), { channels, reporting: () => EMAIL, inquiries })
     expect(await ask()).toEqual({ sent: 0, failed: 0 })
     expect(asked).toBe(0)
     scene.clock.set(new Date(START.getTime() + 61_000))
@@ -354,7 +355,13 @@ describe('receipts', () => {
     const channels = new Map<string, Channel>([['email', { ...scene.channel, query } as Channel]])
     scene.clock.set(new Date(START.getTime() + 121_000))
     const inquiries = createInquiries()
-    const ask = () => askProviders(scene.database, scene.clock.now(), channels, () => EMAIL, inquiries, 0)
+    const ask = () =>
+      askProviders(scene.database, scene.clock.now(), {
+        channels,
+        reporting: () => EMAIL,
+        inquiries,
+        round: 0,
+      })
     await ask()
     expect(asked).toHaveLength(1)
     // The rest is asked in the next.
@@ -368,7 +375,11 @@ describe('receipts', () => {
     scene.clock.set(new Date(START.getTime() + 61_000))
     const channels = new Map<string, Channel>([['email', channel as Channel]])
     const now = scene.clock.now()
-    const cleared = await askProviders(scene.database, now, channels, () => EMAIL, createInquiries())
+    const cleared = await askProviders(scene.database, now, {
+      channels,
+      reporting: () => EMAIL,
+      inquiries: createInquiries(),
+    })
     expect(cleared).toEqual({ sent: 0, failed: 1 })
     expect(await scene.records()).toMatchObject([{ state: 'failed', reason: 'refused' }])
     expect(await spent()).toBe(0)

@@ -58,7 +58,7 @@ async function openLetters(name: keyof typeof SAYS, address: string, options: { 
   await shop.apply(campaign(name))
   await shop.run('letters')
   const work = async () => {
-    await dispatchDue(database, clock.now(), 100, async (batch) => {
+    await dispatchDue(database, { now: clock.now(), jobs: 100 }, async (batch) => {
       await processBatch(runtime.worker, batch)
     })
   }
@@ -347,7 +347,12 @@ describe('a number', () => {
     }
     const { database, clock, runtime } = shop
     const channels = new Map([['sms', { ...channel, query } as Channel]])
-    const ask = () => askProviders(database, clock.now(), channels, runtime.reporting, createInquiries())
+    const ask = () =>
+      askProviders(database, clock.now(), {
+        channels,
+        reporting: runtime.reporting,
+        inquiries: createInquiries(),
+      })
     await move('13900139000')
     expect(await ask()).toEqual({ sent: 0, failed: 0 })
     expect(await remembered()).toContainEqual({ state: 'uncertain', known: true })

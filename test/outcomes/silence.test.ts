@@ -297,7 +297,7 @@ describe('a pause', () => {
         sql`SELECT contact_id AS "contactId", touchpoint_id AS "touchpointId" FROM touchpoints WHERE due_at <= ${clock.now()}`,
       )
       if (!key) throw new Error('nothing is due')
-      await dispatchDue(database, clock.now(), 1, async () => {})
+      await dispatchDue(database, { now: clock.now(), jobs: 1 }, async () => {})
       const claimId = '00000000-0000-4000-8000-000000000001'
       expect(await claim(database, claimId, [key])).toEqual([key])
       await turn(pipeline, scope, name)
@@ -349,7 +349,7 @@ describe('an address that is being suppressed', () => {
       await ensurePartitions(database, 'touchpoint_records', [clock.now()])
       const batches: Batch[] = []
       const dispatch = () =>
-        dispatchDue(database, clock.now(), 10, async (batch) => {
+        dispatchDue(database, { now: clock.now(), jobs: 10 }, async (batch) => {
           batches.push(batch)
         })
       if (state === 'queued') await dispatch()

@@ -51,7 +51,7 @@ test('low value and low potential get fewer messages, each skipped with its reas
   expect((await shop.run('measured')).answers).toEqual({ opened: 3 })
   for (const days of [0, 1]) {
     clock.set(new Date(now.getTime() + days * 86_400_000))
-    await dispatchDue(shop.database, clock.now(), Number.POSITIVE_INFINITY, async (batch) => {
+    await dispatchDue(shop.database, { now: clock.now(), jobs: Number.POSITIVE_INFINITY }, async (batch) => {
       await processBatch(shop.runtime.worker, batch)
     })
   }

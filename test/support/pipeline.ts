@@ -222,7 +222,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
       })
     },
     work: async () => {
-      await dispatchDue(database, clock.now(), 1000, async (batch) => {
+      await dispatchDue(database, { now: clock.now(), jobs: 1000 }, async (batch) => {
         await processBatch(worker, batch)
       })
     },

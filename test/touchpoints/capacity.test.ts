@@ -66,7 +66,7 @@ it('a call that was let through before midnight and is made after it takes a pla
     clock.set(new Date('2026-03-03T00:00:01Z'))
     return null
   }
-  await dispatchDue(database, clock.now(), 100, async (batch) => {
+  await dispatchDue(database, { now: clock.now(), jobs: 100 }, async (batch) => {
     await processBatch({ ...worker, addressKey }, batch)
   })
   await pipeline.addContact({ silentSince, phone: '+491701234502' })

@@ -48,7 +48,7 @@ async function open(contacts: number, options: PipelineOptions = {}): Promise<Pi
 /** Queues what is due and returns the batches, unprocessed. */
 async function queue(pipeline: Pipeline): Promise<Batch[]> {
   const batches: Batch[] = []
-  await dispatchDue(pipeline.database, pipeline.clock.now(), 100, async (batch) => {
+  await dispatchDue(pipeline.database, { now: pipeline.clock.now(), jobs: 100 }, async (batch) => {
     batches.push(batch)
   })
   return batches

@@ -197,7 +197,7 @@ describe('a message that is to be tried again because it may be out', () => {
     clock.advance(60)
     await execute(database, sql`UPDATE contacts SET attributes = '{"vip":"no"}'`)
     const batches: BatchResult[] = []
-    await dispatchDue(database, clock.now(), 100, async (batch) => {
+    await dispatchDue(database, { now: clock.now(), jobs: 100 }, async (batch) => {
       batches.push(await processBatch(worker, batch))
     })
     expect(await pipeline.records()).toMatchObject([{ state: 'uncertain' }, { state: 'skipped' }])

@@ -45,7 +45,7 @@ const later = (pipeline: Pipeline, seconds: number) =>
 /** Queues all that is due. */
 async function queue(pipeline: Pipeline): Promise<Batch[]> {
   const batches: Batch[] = []
-  await dispatchDue(pipeline.database, pipeline.clock.now(), 1000, async (batch) => {
+  await dispatchDue(pipeline.database, { now: pipeline.clock.now(), jobs: 1000 }, async (batch) => {
     batches.push(batch)
   })
   return batches

@@ -32,7 +32,7 @@ async function open(contacts: number, composing: () => void, limits: Record<stri
 }
 
 async function work({ database, clock }: Pipeline, worker: Pipeline['worker']): Promise<void> {
-  await dispatchDue(database, clock.now(), 100, async (batch) => {
+  await dispatchDue(database, { now: clock.now(), jobs: 100 }, async (batch) => {
     await processBatch(worker, batch)
   })
 }

@@ -29,13 +29,10 @@ async function work(pipeline: Pipeline, rates: ReturnType<typeof openRates>): Pr
   const before = pipeline.channel.sent.length
   await dispatchDue(
     pipeline.database,
-    pipeline.clock.now(),
-    100,
+    { now: pipeline.clock.now(), jobs: 100, lease: 300, rates },
     async (batch) => {
       await processBatch(pipeline.worker, batch)
     },
-    300,
-    rates,
   )
   return pipeline.channel.sent.length - before
 }
@@ -130,11 +127,8 @@ describe('a warm-up', () => {
     const lateBatches: Batch[] = []
     await dispatchDue(
       pipeline.database,
-      pipeline.clock.now(),
-      100,
+      { now: pipeline.clock.now(), jobs: 100, lease: 300, rates },
       async (batch) => void lateBatches.push(batch),
-      300,
-      rates,
     )
     wait(pipeline, DAY)
     expect(await work(pipeline, rates)).toBe(5)
@@ -164,16 +158,9 @@ describe('a warm-up', () => {
     })
     const others = [1, 2, 3, 4].map(() => connect(pipeline.database.url))
     const dispatch = (database: Database) =>
-      dispatchDue(
-        database,
-        pipeline.clock.now(),
-        100,
-        async (batch) => {
-          await processBatch({ ...pipeline.worker, database }, batch)
-        },
-        300,
-        rates,
-      )
+      dispatchDue(database, { now: pipeline.clock.now(), jobs: 100, lease: 300, rates }, async (batch) => {
+        await processBatch({ ...pipeline.worker, database }, batch)
+      })
     for (const sent of [15, 40]) {
       while ((await Promise.all(others.map(dispatch))).some((handed) => handed > 0)) {
         expect(channel.sent.length - refused).toBeLessThanOrEqual(sent)

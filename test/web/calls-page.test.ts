@@ -81,7 +81,7 @@ beforeAll(async () => {
   )
   await shop.apply(CAMPAIGN)
   await shop.run('calling')
-  await dispatchDue(shop.database, clock.now(), 100, async (batch) => {
+  await dispatchDue(shop.database, { now: clock.now(), jobs: 100 }, async (batch) => {
     await processBatch(shop.runtime.worker, batch)
   })
   server = await startWeb({ runtime: shop.runtime }, { host: '127.0.0.1', port: 0 })

@@ -106,7 +106,7 @@ async function open(
 }
 
 async function work(): Promise<void> {
-  await dispatchDue(shop.database, clock.now(), 100, async (batch) => {
+  await dispatchDue(shop.database, { now: clock.now(), jobs: 100 }, async (batch) => {
     await processBatch(shop.runtime.worker, batch)
   })
 }

@@ -156,7 +156,7 @@ describe('a device', () => {
     await shop.apply(CAMPAIGN)
     await shop.run('game')
     const work = () =>
-      dispatchDue(shop.database, shop.clock.now(), 1000, async (batch) => {
+      dispatchDue(shop.database, { now: shop.clock.now(), jobs: 1000 }, async (batch) => {
         await processBatch(shop.runtime.worker, batch)
       })
     await work()

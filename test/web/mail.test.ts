@@ -50,7 +50,7 @@ beforeEach(async () => {
   await shop.importContacts([{ external_id: `p${people}`, email: `p${people}@people.test` }])
   await shop.importActivity([{ external_id: `p${people}`, type: 'session', occurred_at: silent }])
   await shop.run('letters')
-  await dispatchDue(shop.database, shop.clock.now(), 100, async (batch) => {
+  await dispatchDue(shop.database, { now: shop.clock.now(), jobs: 100 }, async (batch) => {
     await processBatch(shop.runtime.worker, batch)
   })
   const sent = email.sent.find(({ address }) => address === `p${people}@people.test`)

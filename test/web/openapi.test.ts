@@ -68,7 +68,7 @@ beforeAll(async () => {
   ])
   await shop.apply(CAMPAIGN)
   await shop.run('calling')
-  await dispatchDue(shop.database, clock.now(), 100, async (batch) => {
+  await dispatchDue(shop.database, { now: clock.now(), jobs: 100 }, async (batch) => {
     await processBatch(shop.runtime.worker, batch)
   })
   app = composeWeb({ runtime: shop.runtime })

@@ -99,7 +99,7 @@ describe.skipIf(!installed)('a mail server that others wrote', () => {
       people.map((_, no) => ({ external_id: `p${no}`, type: 'session', occurred_at: silent })),
     )
     await shop.run('letters')
-    await dispatchDue(shop.database, shop.clock.now(), 100, async (batch) => {
+    await dispatchDue(shop.database, { now: shop.clock.now(), jobs: 100 }, async (batch) => {
       await processBatch(runtime.worker, batch)
     })
 
