@@ -3,7 +3,7 @@ import type { AddressKind, Channel } from '../channels/channel.ts'
 import type { Calendar } from '../config/calendar.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { type Database, rows } from '../database/connect.ts'
-import type { GuardContext, Reach } from './guards.ts'
+import type { GuardContext, StepChannel } from './guards.ts'
 import { openingByZone } from './windows.ts'
 
 // What the guards know beside a candidate: the step's channels as they are now, and the campaign's limits.
@@ -36,7 +36,7 @@ export async function readGuardContext(
   const off = new Set(paused.map((row) => row.name))
   const { limits, topic } = campaign.definition
   const special = calendar?.special ? ALL_DAY : undefined
-  const reaches = step.channels.flatMap((name): Reach[] => {
+  const setUp = step.channels.flatMap((name): StepChannel[] => {
     const channel = channels.get(name)
     if (!channel) return []
     const window =
@@ -55,7 +55,7 @@ export async function readGuardContext(
       },
     ]
   })
-  return { now, step, topic, calendar, channels: reaches, maxDelay: limits.max_delay, spread: limits.spread }
+  return { now, step, topic, calendar, channels: setUp, maxDelay: limits.max_delay, spread: limits.spread }
 }
 
 /** Whether a step has a channel that delivers to devices: only then are they read. */

@@ -37,8 +37,8 @@ export interface Lack {
   readonly detail: string
 }
 
-/** A channel as far as the guards are concerned. */
-export interface Reach {
+/** A channel of the step, as far as the guards are concerned. */
+export interface StepChannel {
   readonly name: string
   readonly kind: AddressKind
   /** The channel is switched off for now. */
@@ -61,7 +61,7 @@ export interface GuardContext {
   readonly topic: string | undefined
   readonly calendar?: Calendar | undefined
   /** The step's channels that are set up, in the order of preference. */
-  readonly channels: readonly Reach[]
+  readonly channels: readonly StepChannel[]
   /** Seconds. */
   readonly maxDelay: number
   readonly spread: number
@@ -168,7 +168,7 @@ interface Refusal {
 }
 
 /** Why a channel on which the contact could be reached may not be used for it. */
-function refusalOf(candidate: Candidate, channel: Reach, context: GuardContext): Refusal | undefined {
+function refusalOf(candidate: Candidate, channel: StepChannel, context: GuardContext): Refusal | undefined {
   // A device that is dead is forgotten; there is no list of those not to be contacted.
   const suppressed =
     channel.kind === 'none' || channel.kind === 'device' ? null : candidate.suppressed[channel.kind]
@@ -202,7 +202,7 @@ function tooOften({ atMost, withinDays, lately }: Choice, besides = 0): string |
 function conditional(
   candidate: Candidate,
   contact: ContactView,
-  channel: Reach,
+  channel: StepChannel,
   context: GuardContext,
 ): Verdict {
   const { step } = context
@@ -262,7 +262,7 @@ export function standIn(candidate: Candidate, step: CompiledStep): StepTemplate 
 function timely(
   candidate: Candidate,
   contact: ContactView,
-  channel: Reach,
+  channel: StepChannel,
   template: StepTemplate | undefined,
   context: GuardContext,
 ): Verdict {

@@ -13,12 +13,12 @@ import {
 } from './lifecycle.ts'
 import {
   againAt,
+  composeSlice,
   concludeSend,
   count,
   type Dispatch,
   handOver,
   needingConsent,
-  ready,
   streamOf,
   type Tally,
 } from './sends.ts'
@@ -38,7 +38,7 @@ export async function record(deps: RecordingDependencies, dispatch: Dispatch, ta
   const { database, clock } = deps
   const { claimId, campaign, context, promised } = dispatch
   const now = clock.now()
-  const { composed, unfit, deferred } = await ready(dispatch, dispatch.toSend, now)
+  const { composed, unfit, deferred } = await composeSlice(dispatch, dispatch.toSend, now)
   const leases = deps.leases ?? LEASES
   const leaseEnds = performance.now() + leases.send * 1000
   const stream = streamOf(dispatch)

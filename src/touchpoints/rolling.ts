@@ -21,13 +21,13 @@ import type { Cleared, Outgoing } from './message.ts'
 import { resolve } from './recovery.ts'
 import {
   againAt,
+  composeSlice,
   concludeSend,
   count,
   type Dispatch,
   handOver,
   needingConsent,
   putOff,
-  ready,
   streamOf,
   type Tally,
 } from './sends.ts'
@@ -185,7 +185,7 @@ async function markSlice(
   const { database, clock } = deps
   const { claimId, campaign } = dispatch
   const now = clock.now()
-  const { composed, unfit, deferred } = await ready(dispatch, slice, now)
+  const { composed, unfit, deferred } = await composeSlice(dispatch, slice, now)
   const needsConsent = needingConsent(dispatch)
   const leases = deps.leases ?? LEASES
   // Marked last: what goes wrong before leaves the slice claimed, and nobody in doubt.

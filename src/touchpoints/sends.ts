@@ -24,7 +24,7 @@ export interface Dispatch {
 }
 
 /** What stands between a slice and its handover, decided now. */
-export interface Readied {
+export interface ComposedSlice {
   readonly composed: readonly Outgoing[]
   /** Cannot be made into messages. */
   readonly unfit: readonly Settlement[]
@@ -33,7 +33,11 @@ export interface Readied {
 }
 
 /** Composes a slice, after one more look at its time. */
-export async function ready(dispatch: Dispatch, slice: readonly Cleared[], now: Date): Promise<Readied> {
+export async function composeSlice(
+  dispatch: Dispatch,
+  slice: readonly Cleared[],
+  now: Date,
+): Promise<ComposedSlice> {
   const composed: Outgoing[] = []
   const unfit: Settlement[] = []
   const deferred: Deferral[] = []

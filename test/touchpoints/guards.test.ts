@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest'
 import type { ContactView } from '../../src/channels/channel.ts'
 import type { CompiledStep, StepTemplate } from '../../src/config/compiled.ts'
 import type { Candidate } from '../../src/touchpoints/gather.ts'
-import { deferOrSkip, type GuardContext, judge, judgeAll, type Reach } from '../../src/touchpoints/guards.ts'
+import {
+  deferOrSkip,
+  type GuardContext,
+  judge,
+  judgeAll,
+  type StepChannel,
+} from '../../src/touchpoints/guards.ts'
 import { quoted, readPage, tableUnder } from '../docs/pages.ts'
 import { plainCandidate } from '../support/candidate.ts'
 
@@ -31,7 +37,7 @@ const step: CompiledStep = {
   offer: undefined,
 }
 
-function reach(name: string, kind: Reach['kind'], also: Partial<Reach> = {}): Reach {
+function channel(name: string, kind: StepChannel['kind'], also: Partial<StepChannel> = {}): StepChannel {
   const reaches = (contact: ContactView) => kind === 'none' || kind === 'device' || contact[kind] !== null
   return {
     name,
@@ -45,9 +51,9 @@ function reach(name: string, kind: Reach['kind'], also: Partial<Reach> = {}): Re
     ...also,
   }
 }
-const email = reach('email', 'email')
-const sms = reach('sms', 'phone')
-const shut = (until: Date): Partial<Reach> => ({
+const email = channel('email', 'email')
+const sms = channel('sms', 'phone')
+const shut = (until: Date): Partial<StepChannel> => ({
   window: { from: 540, to: 1260, workdays: false },
   opening: () => until,
 })
@@ -122,7 +128,7 @@ describe('guards', () => {
       withinDays: null,
       lately: null,
     }
-    const wrong: [Partial<Candidate>, string, Reach[]?][] = [
+    const wrong: [Partial<Candidate>, string, StepChannel[]?][] = [
       [{ silencedBy: 'contaminated' }, 'cancel contaminated'],
       [{ silencedBy: 'merged' }, 'cancel merged'],
       [{ silencedBy: 'stopped' }, 'cancel stopped'],
@@ -193,7 +199,7 @@ describe('guards', () => {
     // Of channels that are not set up, there is nothing to say about the contact's addresses.
     expect(verdict({ email: null, phone: null }, { channels: [] })).toBe('skip no_channel')
     expect(verdict({}, { channels: [] })).toBe('skip no_channel')
-    expect(verdict({ email: null, phone: null }, { channels: [email, reach('log', 'none')] })).toBe(
+    expect(verdict({ email: null, phone: null }, { channels: [email, channel('log', 'none')] })).toBe(
       'send log hello',
     )
   })
