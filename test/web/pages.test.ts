@@ -3,12 +3,14 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { unsubscribeUrl } from '../../src/channels/email/links.ts'
 import { manualClock } from '../../src/clock.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { ensurePartitions } from '../../src/database/partitions.ts'
 import { WinbackError } from '../../src/errors.ts'
 import { preferencesUrl, readSigningKeys } from '../../src/service/links.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
 import { ROLES, type Role } from '../../src/web/accounts/roles.ts'
 import { addUser, issueLink } from '../../src/web/accounts/users.ts'
 import type { Desk, KeptPlan } from '../../src/web/desk.ts'
+import { type OutboxChoice, readOutbox } from '../../src/web/pages/outbox-lines.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
 import { hasBrowser, LOOKS, lookAt, openBrowser, openWindow } from '../support/browser.ts'
 import { testChannel } from '../support/channel.ts'
@@ -211,6 +213,7 @@ const PAGES = [
   '/calls',
   '/templates',
   '/outbox',
+  '/outbox?what=coming',
   '/outbox/mails',
   '/audit',
   '/api',
@@ -232,6 +235,49 @@ const get = (path: string, who: Role) =>
 
 const post = (path: string, who: Role, fields: Record<string, string> = {}) =>
   formOf(database, server.address, { name: who, cookie: cookies.get(who) ?? '' })(path, fields)
+
+it('shows of the outbox what is asked for, and each link keeps the other choices', async () => {
+  const outbox = async (query: string) => await (await get(`/outbox${query}`, 'viewer')).text()
+  const lines = (html: string) => html.split('<tr').length - 2
+  const coming = await outbox('?what=coming&campaign=spring')
+  const [{ planned } = { planned: 0 }] = await rows<{ planned: number }>(
+    database,
+    sql`SELECT count(*)::int AS planned FROM touchpoints`,
+  )
+  expect(planned).toBeGreaterThan(10)
+  expect(lines(coming)).toBe(planned)
+  expect(coming).toContain('<a href="/outbox?what=coming&amp;campaign=spring" aria-current="page">Spring</a>')
+  expect(coming).toContain('href="/outbox?what=coming&amp;campaign=autumn"')
+  expect(coming).toContain('href="/outbox?campaign=spring"')
+  expect(coming).toContain('href="/outbox?what=sent&amp;campaign=spring"')
+  expect(await outbox('?what=coming&campaign=autumn')).toContain('Nothing like that is to come')
+  expect(await outbox('')).toContain('Nothing went out in the last month')
+  // Three that ended, each its own way.
+  await ensurePartitions(database, 'touchpoint_records', [NOW])
+  await execute(
+    database,
+    sql`INSERT INTO touchpoint_records
+        (contact_id, touchpoint_id, episode_id, step_id, state, reason, channel, attempt, planned_for, settled_at)
+      SELECT contact_id, touchpoint_id, episode_id, step_id, e.state, e.reason, e.channel, 1, ${NOW}, ${NOW}
+      FROM (SELECT *, row_number() OVER (ORDER BY touchpoint_id) AS n FROM touchpoints) t
+      JOIN (VALUES (1, 'sent', NULL, 'email'), (2, 'skipped', 'condition', NULL), (3, 'uncertain', NULL, 'email'))
+        e(n, state, reason, channel) USING (n)`,
+  )
+  const states = async (choice: OutboxChoice) =>
+    (await readOutbox(database, choice, NOW)).map(({ state }) => state).toSorted()
+  expect(await states({})).toEqual(['sent', 'skipped', 'uncertain'])
+  expect(await states({ what: 'sent' })).toEqual(['sent'])
+  expect(await states({ what: 'failed' })).toEqual(['uncertain'])
+  expect(await states({ what: 'skipped', channel: 'email' })).toEqual(['skipped'])
+  expect(await states({ what: 'sent', channel: 'log' })).toEqual([])
+  expect(await states({ campaign: 'spring' })).toHaveLength(3)
+  expect(await states({ campaign: 'autumn' })).toEqual([])
+  expect(lines(await outbox('?what=sent'))).toBe(1)
+  await execute(database, sql`DELETE FROM touchpoint_records`)
+  const wrong = await get('/outbox?what=gone', 'viewer')
+  expect(wrong.ok).toBe(false)
+  expect(await wrong.text()).toContain('There are: sent, failed, skipped, coming.')
+})
 
 it('begins with the campaign that takes in most people, of several, and with the way to the others', async () => {
   const first = await (await get('/', 'viewer')).text()

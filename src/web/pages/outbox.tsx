@@ -1,94 +1,201 @@
-import { sql } from 'drizzle-orm'
 import { Hono } from 'hono'
-import { rows } from '../../database/connect.ts'
-import { REASONS, STATES, sentence } from '../../reports/reasons.ts'
+import { WinbackError } from '../../errors.ts'
+import { REASONS, STATES, sentence, WAITS } from '../../reports/reasons.ts'
+import type { Speech } from '../../reports/words.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { OutboxTabs } from './caught.tsx'
+import {
+  OUTBOX_LINES,
+  OUTBOX_PARTS,
+  type OutboxChoice,
+  type OutboxLine,
+  type OutboxPart,
+  readOutbox,
+  readOutboxChoices,
+} from './outbox-lines.ts'
 import { Coded, Empty, Table } from './parts.tsx'
-import { type PagesDependencies, page } from './visit.ts'
+import { type PagesDependencies, page, type Visit } from './visit.ts'
 
-const LINES = 100
+const PARTS = Object.keys(OUTBOX_PARTS) as OutboxPart[]
 
-interface Sent {
-  readonly externalId: string | null
-  readonly campaign: string
-  readonly step: string
-  readonly channel: string | null
-  readonly state: string
-  readonly reason: string | null
-  readonly settledAt: Date
+const PART_WORDS: Readonly<Record<OutboxPart, readonly [en: string, zh: string]>> = {
+  sent: ['Sent', '已发送'],
+  failed: ['Failed or unknown', '失败或未知'],
+  skipped: ['Not sent', '未发送'],
+  coming: ['To come', '待发送'],
 }
 
-/** The last messages and what became of each. */
+/** The last messages and what became of each, or the next; by what became of them, by campaign and by channel. */
 export function outboxPages(dependencies: PagesDependencies): Hono {
   return new Hono().get(
     '/outbox',
     page(dependencies, 'look', async (visit) => {
-      const { say, speech, language, now } = visit
-      // The month's partition alone is looked into; older messages are in the stories of contacts.
-      const since = new Date(now.getTime() - 31 * 86_400_000)
-      const found = await rows<Sent>(
-        visit.runtime.database,
-        sql`SELECT c.external_id AS "externalId", s.campaign, s.step, r.channel, r.state, r.reason, r.settled_at AS "settledAt"
-            FROM (SELECT * FROM touchpoint_records WHERE settled_at > ${since} AND settled_at <= ${now}
-              ORDER BY settled_at DESC LIMIT ${LINES}) r
-            JOIN steps s USING (step_id) LEFT JOIN contacts c USING (contact_id) ORDER BY r.settled_at DESC`,
-      )
-      const title = say('Outbox', '发件箱')
-      const titles = await campaignTitles(
-        visit,
-        found.map(({ campaign }) => campaign),
-      )
-      if (found.length === 0) {
-        return await visit.show(
-          title,
-          <>
-            <OutboxTabs visit={visit} here="messages" />
-            <Empty title={say('Nothing went out in the last month', '近一个月没有发出消息')}>
-              <p>
-                <Coded
-                  text={say(
-                    'A campaign sends once it is approved and `winback start` runs. See what a message looks like under',
-                    '活动获批且 `winback start` 运行后才会发送。消息样式见',
-                  )}
-                />{' '}
-                <a href="/templates">{say('Templates', '模板')}</a>
-              </p>
-            </Empty>
-          </>,
-        )
+      const { say, now } = visit
+      const { database } = visit.runtime
+      const there = await readOutboxChoices(database)
+      const choice: OutboxChoice = {
+        what: chosen(visit, 'what', PARTS),
+        campaign: chosen(visit, 'campaign', there.campaigns),
+        channel: chosen(visit, 'channel', there.channels),
       }
+      const found = await readOutbox(database, choice, now)
+      const titles = await campaignTitles(visit, there.campaigns)
       return await visit.show(
-        title,
+        say('Outbox', '发件箱'),
         <>
           <OutboxTabs visit={visit} here="messages" />
-          <div class="card">
-            <Table
-              label={title}
-              columns={[
-                { title: say('When', '时间') },
-                { title: say('Contact', '联系人') },
-                { title: say('What became of it', '结果') },
-                { title: say('Channel', '渠道') },
-                { title: say('Step', '步骤') },
-                { title: say('Campaign', '活动') },
-              ]}
-              rows={found.map((each) => [
-                <time>{speech.moment(each.settledAt)}</time>,
-                each.externalId === null ? (
-                  ''
-                ) : (
-                  <a href={`/contacts/${encodeURIComponent(each.externalId)}`}>{each.externalId}</a>
-                ),
-                `${sentence(STATES, each.state, language)}${each.reason === null ? '' : `${say(': ', '：')}${sentence(REASONS, each.reason, language)}`}`,
-                each.channel === null ? '' : speech.channel(each.channel),
-                each.step,
-                titles.get(each.campaign) ?? each.campaign,
-              ])}
-            />
-          </div>
+          <Choices visit={visit} choice={choice} there={there} titles={titles} />
+          {found.length === 0 ? (
+            <Nothing visit={visit} choice={choice} />
+          ) : (
+            <Lines visit={visit} coming={choice.what === 'coming'} found={found} titles={titles} />
+          )}
         </>,
       )
     }),
   )
+}
+
+/** @throws WinbackError `outbox.unknown`, naming what there is to choose from */
+function chosen<Name extends string>(visit: Visit, by: string, there: readonly Name[]): Name | undefined {
+  const asked = visit.c.req.query(by)
+  if (asked === undefined || asked === '') return undefined
+  const found = there.find((each) => each === asked)
+  if (found !== undefined) return found
+  throw new WinbackError(
+    'outbox.unknown',
+    visit.say(`There is no ${by} "${asked}" in the outbox`, `发件箱中没有 ${by}“${asked}”`),
+    { remedy: visit.say(`There are: ${there.join(', ')}.`, `可选：${there.join('、')}。`) },
+  )
+}
+
+/** A row of links for each thing to choose by; each keeps the other choices. */
+function Choices(props: {
+  visit: Visit
+  choice: OutboxChoice
+  there: { readonly campaigns: readonly string[]; readonly channels: readonly string[] }
+  titles: ReadonlyMap<string, string>
+}) {
+  const { visit, choice, there, titles } = props
+  const { say, speech } = visit
+  const rows = [
+    {
+      by: 'what',
+      label: say('What became of it', '结果'),
+      all: say('All that ended', '全部已结束'),
+      names: PARTS.map((part) => [part, say(...PART_WORDS[part])] as const),
+    },
+    {
+      by: 'campaign',
+      label: say('Campaign', '活动'),
+      all: say('All campaigns', '全部活动'),
+      names: there.campaigns.map((name) => [name, titles.get(name) ?? name] as const),
+    },
+    {
+      by: 'channel',
+      label: say('Channel', '渠道'),
+      all: say('All channels', '全部渠道'),
+      names: there.channels.map((name) => [name, speech.channel(name)] as const),
+    },
+  ] as const
+  return rows
+    .filter(({ names }) => names.length > 1)
+    .map(({ by, label, all, names }) => (
+      <nav class="tabs" aria-label={label}>
+        {[[undefined, all] as const, ...names].map(([name, words]) => (
+          <a href={hrefOf({ ...choice, [by]: name })} aria-current={choice[by] === name ? 'page' : undefined}>
+            {words}
+          </a>
+        ))}
+      </nav>
+    ))
+}
+
+function hrefOf(choice: OutboxChoice): string {
+  const asked = Object.entries(choice).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return asked.length === 0 ? '/outbox' : `/outbox?${new URLSearchParams(asked)}`
+}
+
+/** Nothing of what was chosen, or nothing at all. */
+function Nothing({ visit, choice }: { visit: Visit; choice: OutboxChoice }) {
+  const { say } = visit
+  if (hrefOf(choice) !== '/outbox') {
+    return (
+      <Empty
+        title={
+          choice.what === 'coming'
+            ? say('Nothing like that is to come', '没有符合条件的待发送消息')
+            : say('Nothing like that in the last month', '近一个月没有符合条件的消息')
+        }
+      >
+        <p>
+          <a href="/outbox">{say('Show every message', '查看全部消息')}</a>
+        </p>
+      </Empty>
+    )
+  }
+  return (
+    <Empty title={say('Nothing went out in the last month', '近一个月没有发出消息')}>
+      <p>
+        <Coded
+          text={say(
+            'A campaign sends once it is approved and `winback start` runs. See what a message looks like under',
+            '活动获批且 `winback start` 运行后才会发送。消息样式见',
+          )}
+        />{' '}
+        <a href="/templates">{say('Templates', '模板')}</a>
+      </p>
+    </Empty>
+  )
+}
+
+function Lines(props: {
+  visit: Visit
+  coming: boolean
+  found: readonly OutboxLine[]
+  titles: ReadonlyMap<string, string>
+}) {
+  const { visit, coming, found, titles } = props
+  const { say, speech } = visit
+  return (
+    <div class="card">
+      {found.length < OUTBOX_LINES ? null : (
+        <p class="soft">
+          {coming
+            ? say(`The next ${OUTBOX_LINES}.`, `最近将发送的 ${OUTBOX_LINES} 条。`)
+            : say(`The last ${OUTBOX_LINES}.`, `最近 ${OUTBOX_LINES} 条。`)}
+        </p>
+      )}
+      <Table
+        label={say('Outbox', '发件箱')}
+        columns={[
+          { title: coming ? say('Due', '预定时间') : say('When', '时间') },
+          { title: say('Contact', '联系人') },
+          { title: coming ? say('How it stands', '状态') : say('What became of it', '结果') },
+          { title: say('Channel', '渠道') },
+          { title: say('Step', '步骤') },
+          { title: say('Campaign', '活动') },
+        ]}
+        rows={found.map((each) => [
+          <time datetime={each.at.toISOString()}>{speech.moment(each.at)}</time>,
+          each.externalId === null ? (
+            ''
+          ) : (
+            <a href={`/contacts/${encodeURIComponent(each.externalId)}`}>{each.externalId}</a>
+          ),
+          stateText(each, speech),
+          each.channels.map(speech.channel).join(say(' or ', '或')),
+          each.step,
+          titles.get(each.campaign) ?? each.campaign,
+        ])}
+      />
+    </div>
+  )
+}
+
+function stateText({ state, reason, deferral }: OutboxLine, { language }: Speech): string {
+  const colon = language === 'en' ? ': ' : '：'
+  if (deferral !== null)
+    return `${sentence(STATES, 'deferred', language)}${colon}${sentence(WAITS, deferral, language)}`
+  return `${sentence(STATES, state, language)}${reason === null ? '' : `${colon}${sentence(REASONS, reason, language)}`}`
 }
