@@ -1,6 +1,7 @@
 import type { ImportSummary } from '../contacts/import.ts'
 import type { UnusedColumn } from '../contacts/mapping.ts'
 import type { ReasonCount } from '../contacts/reject-reasons.ts'
+import type { RowCounts } from '../contacts/row-counts.ts'
 import { hanging } from '../reports/layout.ts'
 import type { Language, Speech } from '../reports/words.ts'
 import { rejectText } from './reject-words.ts'
@@ -165,7 +166,7 @@ const LIKELY: readonly (readonly [reason: RegExp, words: Readonly<Record<Languag
  * is no file of bad rows. Undefined where it went well enough.
  */
 export function failedMostly(
-  { rows, rejected, reasons }: Pick<ImportSummary, 'rows' | 'rejected' | 'reasons'>,
+  { rows, rejected, reasons }: Pick<RowCounts, 'rows' | 'rejected' | 'reasons'>,
   speech: Speech,
 ): string | undefined {
   if (rejected * 2 <= rows) return undefined

@@ -11,8 +11,8 @@ import type { Hooks } from './hooks.ts'
 import type { ActivityRules } from './ingest.ts'
 import { type Lanes, openLanes } from './lanes.ts'
 import { bindFields, type FieldReader, type ImportMapping, type UnusedColumn } from './mapping.ts'
-import type { ReasonCount } from './reject-reasons.ts'
 import { openRejects } from './rejects.ts'
+import { noRows, type RowCounts } from './row-counts.ts'
 import { type FileRow, openRows } from './rows.ts'
 import type { Writer } from './writers.ts'
 
@@ -48,8 +48,7 @@ export interface ImportProgress {
   readonly indexing?: true
 }
 
-/** rows = inserted + updated + unchanged + rejected, of this call. */
-export interface ImportSummary {
+export interface ImportSummary extends RowCounts {
   readonly kind:
     | 'contacts'
     | 'activity'
@@ -60,17 +59,6 @@ export interface ImportSummary {
     | 'redemptions'
     | 'interviews'
   readonly file: string
-  rows: number
-  inserted: number
-  updated: number
-  unchanged: number
-  rejected: number
-  /** Rows that were taken without something; they are counted above as well. */
-  warnings: number
-  /** Why rows were rejected, without the rows' own values; the most frequent first. */
-  reasons: readonly ReasonCount[]
-  /** What rows were taken without; a row may be taken without several things. */
-  warningReasons: readonly ReasonCount[]
   seconds: number
   rejectFile: string | undefined
   /** Columns of the header that were left alone; of other formats none is known. */
@@ -181,14 +169,7 @@ function emptySummary(kind: ImportSummary['kind'], file: string): ImportSummary 
   return {
     kind,
     file,
-    rows: 0,
-    inserted: 0,
-    updated: 0,
-    unchanged: 0,
-    rejected: 0,
-    warnings: 0,
-    reasons: [],
-    warningReasons: [],
+    ...noRows(),
     seconds: 0,
     rejectFile: undefined,
     unused: [],

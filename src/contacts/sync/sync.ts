@@ -12,7 +12,7 @@ import { dateReader } from '../dates.ts'
 import type { ImportWorkspace } from '../file-import.ts'
 import type { Hooks } from '../hooks.ts'
 import { settledOn } from '../lanes.ts'
-import type { ReasonCount } from '../reject-reasons.ts'
+import { noRows, type RowCounts } from '../row-counts.ts'
 import { compareNumbers } from '../whole-numbers.ts'
 import { activityWriter, contactWriter, partitionsOf, type Writer } from '../writers.ts'
 import { overlapTrouble } from './bound.ts'
@@ -48,8 +48,7 @@ export interface SyncOptions {
   readonly chunk?: number
 }
 
-/** rows = inserted + updated + unchanged + rejected, of this call. */
-export interface SyncSummary {
+export interface SyncSummary extends RowCounts {
   readonly sync: string
   readonly kind: SyncSettings['kind']
   /** `busy`: another process is at it, and nothing was read. */
@@ -59,23 +58,11 @@ export interface SyncSummary {
   place: string
   /** Why everything was read; absent where only what is new was. */
   because?: NonNullable<Beginning['because']>
-  rows: number
-  inserted: number
-  updated: number
-  /** Known already, with those that were read again to be sure. */
-  unchanged: number
-  rejected: number
-  /** Rows that were taken without something; they are counted above as well. */
-  warnings: number
   seconds: number
   /** Where the sync has come to: the cursor column's value, as PostgreSQL writes it. */
   cursor: string | null
   /** Where rejected rows that were not told of before went. */
   rejectFile: string | undefined
-  /** Why rows were rejected, without the rows' own values; the most frequent first. Lines count the rows read. */
-  reasons: readonly ReasonCount[]
-  /** What rows were taken without; a row may be taken without several things. */
-  warningReasons: readonly ReasonCount[]
 }
 
 /**
@@ -260,16 +247,9 @@ function emptySummary(name: string, settings: SyncSettings, dryRun: boolean): Sy
     state: 'done',
     dryRun,
     place: '',
-    rows: 0,
-    inserted: 0,
-    updated: 0,
-    unchanged: 0,
-    rejected: 0,
-    warnings: 0,
+    ...noRows(),
     seconds: 0,
     cursor: null,
     rejectFile: undefined,
-    reasons: [],
-    warningReasons: [],
   }
 }

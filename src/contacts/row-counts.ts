@@ -1,0 +1,34 @@
+import type { ReasonCount } from './reject-reasons.ts'
+
+/**
+ * What became of the rows of an import or a sync: rows = inserted + updated + unchanged + rejected, of this call. All of them
+ * count rows, also where one row stands for several things that are kept.
+ */
+export interface RowCounts {
+  rows: number
+  inserted: number
+  updated: number
+  /** Known already; of a sync, with those that were read again to be sure. */
+  unchanged: number
+  rejected: number
+  /** Rows that were taken without something; they are counted above as well. */
+  warnings: number
+  /** Why rows were rejected, without the rows' own values; the most frequent first. A sync counts lines by the rows it read. */
+  reasons: readonly ReasonCount[]
+  /** What rows were taken without; a row may be taken without several things. */
+  warningReasons: readonly ReasonCount[]
+}
+
+/** Before the first row. */
+export function noRows(): RowCounts {
+  return {
+    rows: 0,
+    inserted: 0,
+    updated: 0,
+    unchanged: 0,
+    rejected: 0,
+    warnings: 0,
+    reasons: [],
+    warningReasons: [],
+  }
+}
