@@ -13,7 +13,8 @@ export interface Mask {
   facts(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>
 }
 
-const EMAIL = /[^\s@"'<>(),:;[\]\\]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/gu
+// A local part has 64 characters at most: without a bound, a long word is gone through again from each of its letters.
+const EMAIL = /[^\s@"'<>(),:;[\]\\]{1,100}@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/gu
 // Seven digits or more that are no part of a date, an amount or an id: a + before them, or a mobile number of China.
 const PHONE = /\+\d[\d .-]{6,18}\d|(?<![A-Za-z\d])1[3-9]\d{9}(?![A-Za-z\d])/gu
 /** Paths and attributes that hold a name. */

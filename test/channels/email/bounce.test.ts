@@ -152,6 +152,18 @@ describe('other mail', () => {
     )
   })
 
+  // Each took from a quarter of a minute to most of an hour, in which the process answered nobody.
+  it.each([
+    ['one long word for an address', `To: ${'a'.repeat(90_000)}\n\nHello\n`],
+    ['many parts', `Content-Type: multipart/mixed; boundary=b\n\n${'--b\n'.repeat(190_000)}`],
+    ['headers without end', `To: ${'a'.repeat(900_000)}\n\nHello\n`],
+    ['groups of addresses', `From: ${':'.repeat(900_000)}\n\nHello\n`],
+  ])('at once, where it is no mail to us: %s', async (_what, mail) => {
+    const begun = performance.now()
+    expect(await read(mail)).toMatchObject({ outcome: 'refused' })
+    expect(performance.now() - begun).toBeLessThan(2_000)
+  })
+
   it('nothing longer than a megabyte', async () => {
     expect(await read(Buffer.alloc(1_000_001, 'a'))).toMatchObject({ outcome: 'refused' })
   })
