@@ -90,6 +90,14 @@ test('makes a name wait after five failures, even for the right password', async
   expect([0, 4, 5, 6, 60].map((failures) => waitAfter(failures, 5))).toEqual([0, 0, 2000, 4000, 900_000])
 })
 
+test('of many guesses at once as many are tried as one after the other', async () => {
+  const guesses = Array.from({ length: 12 }, (_, no) =>
+    post('/sign-in', { name: 'ada', password: `guess number ${no}` }),
+  )
+  const tried = (await Promise.all(guesses)).map(({ status }) => status).sort()
+  expect(tried).toEqual([...Array<number>(5).fill(401), ...Array<number>(7).fill(429)])
+})
+
 test('a session ends twelve hours after the last click, with the sign-out, and when its user is shut out', async () => {
   const admin = await welcome('root', 'admin')
   const look = async (cookie: string) => (await app.request('/audit', { headers: { Cookie: cookie } })).status

@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
-import { execute, rows, type Session } from '../../database/connect.ts'
+import { type Database, execute, rows, type Session, transaction } from '../../database/connect.ts'
 import { isPassword } from './passwords.ts'
 import type { Role } from './roles.ts'
 
@@ -36,29 +36,37 @@ export type SignIn =
  * wait, up to a quarter of an hour; a refusal never says whether the name exists.
  */
 export async function signIn(
-  session: Session,
+  database: Database,
   given: { name: string; password: string; address: string; now: Date },
 ): Promise<SignIn> {
   const { now, address } = given
   const name = given.name.trim().toLowerCase().slice(0, 100)
-  const seconds = await secondsToWait(session, name, address, now)
+  const seconds = await transaction(database, async (tx) => {
+    // One at a time: of a hundred guesses at once, each would find that none has failed yet.
+    await execute(
+      tx,
+      sql`SELECT pg_advisory_xact_lock(7402, hashtext(current_schema() || '.sign_in_failures'))`,
+    )
+    const wait = await secondsToWait(tx, name, address, now)
+    // Counted before the answer is known, and taken back where it was right.
+    if (wait === 0) await recordFailure(tx, name, address, now)
+    return wait
+  })
   if (seconds > 0) return { outcome: 'wait', seconds }
   const [user] = await rows<{ userId: number; password: string | null }>(
-    session,
+    database,
     sql`SELECT user_id AS "userId", password FROM users WHERE name = ${name} AND disabled_at IS NULL`,
   )
-  // Counted before the answer is known: a hundred guesses at once are a hundred failures.
-  await recordFailure(session, name, address, now)
   const right = await isPassword(given.password.slice(0, 1000), user?.password)
   if (!user || !right) return { outcome: 'refused' }
-  await execute(session, sql`DELETE FROM sign_in_failures WHERE key = ${`name:${name}`}`)
+  await execute(database, sql`DELETE FROM sign_in_failures WHERE key = ${`name:${name}`}`)
   await execute(
-    session,
+    database,
     sql`UPDATE sign_in_failures SET failures = greatest(0, failures - 1) WHERE key = ${`from:${address}`}`,
   )
   return {
     outcome: 'signed_in',
-    cookie: await openSession(session, user.userId, address, now),
+    cookie: await openSession(database, user.userId, address, now),
     userId: user.userId,
   }
 }
