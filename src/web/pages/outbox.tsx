@@ -101,7 +101,7 @@ function Choices(props: {
   return rows
     .filter(({ names }) => names.length > 1)
     .map(({ by, label, all, names }) => (
-      <nav class="tabs" aria-label={label}>
+      <nav class="tabs choices" aria-label={label}>
         {[[undefined, all] as const, ...names].map(([name, words]) => (
           <a href={hrefOf({ ...choice, [by]: name })} aria-current={choice[by] === name ? 'page' : undefined}>
             {words}

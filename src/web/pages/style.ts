@@ -70,6 +70,7 @@ button kbd { background: transparent; color: inherit; border-color: currentcolor
 .tabs a { padding: .5rem .8rem; text-decoration: none; color: var(--soft); white-space: nowrap; border-bottom: 2px solid transparent; margin-bottom: -1px }
 .tabs a[aria-current] { color: var(--ink); border-color: var(--accent); font-weight: 600 }
 @media (max-width: 48rem) { .tabs { flex-wrap: wrap; border: 0 } .tabs a { padding: .35rem .6rem; margin: 0 } }
+.tabs.choices { flex-wrap: wrap; border: 0; margin: 0 0 .35rem; gap: 0 .2rem; font-size: .93rem } .choices a { padding: .25rem .6rem; margin: 0 } .choices + .card { margin-top: 1.1rem }
 .story { list-style: none; margin: 0; padding: 0 } .story li { position: relative; padding: 0 0 1rem 1.4rem; border-left: 2px solid var(--line); margin-left: .4rem }
 .story li::before { content: ""; position: absolute; left: -.43rem; top: .45rem; width: .75rem; height: .75rem; border-radius: 50%; background: var(--card); border: 2px solid var(--accent) }
 .story li.done::before { background: var(--accent) } .story li.good::before { background: var(--good); border-color: var(--good) }
