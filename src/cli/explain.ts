@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type Consideration, considerContact } from '../audience/consider.ts'
+import type { CampaignBook } from '../config/compiled.ts'
 import { appliedNames } from '../config/versions.ts'
 import { hanging } from '../reports/layout.ts'
 import { ANSWERS, OUTSIDE, sentence } from '../reports/reasons.ts'
@@ -7,6 +8,7 @@ import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
 import type { Timeline } from '../reports/timeline.ts'
 import { languageOf, speechOf } from '../reports/words.ts'
+import { readStory } from '../service/reporting.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { readFit } from '../signals/fit.ts'
 import { type Portrait, readPortrait } from '../signals/portrait.ts'
@@ -59,12 +61,19 @@ async function runExplain(
   const now =
     options.asOf === undefined ? context.clock.now() : parseMoment('--as-of', options.asOf, timezone)
   const style = textStyle(context, options.locale)
-  const timeline = await reports.timeline.read(context.database, {
-    externalId,
-    now,
-    unmasked: options.unmasked,
+  const { book } = await openRuntime({
+    ...{ database: context.database, clock: context.clock },
+    ...{ workspace: context.loaded.definition, channels: new Map() },
   })
-  const considered = await considerEverywhere(context, externalId, now)
+  const timeline = await readStory(
+    { database: context.database, book },
+    {
+      externalId,
+      now,
+      unmasked: options.unmasked,
+    },
+  )
+  const considered = await considerEverywhere(context, book, externalId, now)
   const workspace = context.loaded.definition
   const contactId = await findContact(context.database, externalId)
   const signals = await readPortrait(context.database, workspace, contactId, now)
@@ -81,14 +90,12 @@ async function runExplain(
 
 /** What each applied campaign's next run would make of the contact. */
 async function considerEverywhere(
-  context: DatabaseContext,
+  { database }: DatabaseContext,
+  book: CampaignBook,
   externalId: string,
   now: Date,
 ): Promise<Consideration[]> {
-  const { database, clock } = context
   const contactId = await findContact(database, externalId)
-  const workspace = context.loaded.definition
-  const { book } = await openRuntime({ database, workspace, clock, channels: new Map() })
   const considered: Consideration[] = []
   for (const name of await appliedNames(database)) {
     const current = await book.current(name)

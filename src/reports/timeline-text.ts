@@ -258,16 +258,18 @@ function recalledText(entry: Of<'recalled'>, speech: Speech): string {
   const en = speech.language === 'en'
   const worth =
     entry.value === null ? '' : en ? ` (${speech.money(entry.value)})` : `（${speech.money(entry.value)}）`
+  const { goal, goalNo, campaign } = entry
+  const name = goal?.name ?? String(goalNo + 1)
+  const by = goal === null ? '' : en ? `, by the event ${goal.event}` : `，由事件 ${goal.event} 达成`
   if (!entry.inWindow) {
     return en
-      ? `${entry.campaign}: goal reached outside the window${worth}; it does not count.`
-      : `${entry.campaign}：在观察期外达成目标${worth}，不计。`
+      ? `${campaign}: goal ${name} reached outside the window${worth}${by}; it does not count.`
+      : `${campaign}：在观察期外达成目标 ${name}${worth}${by}，不计。`
   }
-  if (entry.goalNo === 0)
-    return en ? `${entry.campaign}: recalled${worth}.` : `${entry.campaign}：召回${worth}。`
+  if (goalNo === 0) return en ? `${campaign}: recalled${worth}${by}.` : `${campaign}：召回${worth}${by}。`
   return en
-    ? `${entry.campaign}: goal ${entry.goalNo + 1} reached${worth}.`
-    : `${entry.campaign}：达成目标 ${entry.goalNo + 1}${worth}。`
+    ? `${campaign}: goal ${name} reached${worth}${by}.`
+    : `${campaign}：达成目标 ${name}${worth}${by}。`
 }
 
 function switchText(entry: Of<'switch'>, speech: Speech): string {

@@ -38,6 +38,18 @@ export interface TimelineQuestion {
   readonly now: Date
   /** Addresses and numbers as they are. */
   readonly unmasked?: boolean | undefined
+  /** The goals of a version of a campaign, by name, the primary first; without it they have numbers alone. */
+  readonly goalsOf?: ((campaign: string, version: number) => Promise<GoalEvents>) | undefined
+}
+
+/** The event that reaches each goal, by the goal's name, in the campaign's order. */
+export type GoalEvents = Readonly<Record<string, { readonly event: string }>>
+
+/** A goal as its campaign has it. */
+export interface Goal {
+  readonly name: string
+  /** What reaches it. */
+  readonly event: string
 }
 
 export interface Timeline {
@@ -83,7 +95,10 @@ export type Entry =
       readonly kind: 'recalled'
       readonly at: Date
       readonly campaign: string
+      readonly version: number
       readonly inWindow: boolean
+      /** Null where its version is not at hand. */
+      readonly goal: Goal | null
     } & RecallRow)
   | { readonly kind: 'silenced'; readonly at: Date; readonly campaign: string; readonly by: string }
   | { readonly kind: 'ended'; readonly at: Date; readonly campaign: string; readonly reason: string }
@@ -130,7 +145,25 @@ const ORDER: readonly Entry['kind'][] = [
  * @throws WinbackError `contact.unknown`, naming the nearest external ids there are
  */
 export async function readTimeline(readable: Readable, question: TimelineQuestion): Promise<Timeline> {
-  return await inSnapshot(readable, (session) => readStory(session, question))
+  const story = await inSnapshot(readable, (session) => readStory(session, question))
+  return question.goalsOf ? await nameGoals(story, question.goalsOf) : story
+}
+
+/** After the snapshot is let go: versions are read over a connection of their own, and two would wait for each other. */
+async function nameGoals(
+  story: Timeline,
+  goalsOf: NonNullable<TimelineQuestion['goalsOf']>,
+): Promise<Timeline> {
+  const entries: Entry[] = []
+  for (const entry of story.entries) {
+    if (entry.kind !== 'recalled') {
+      entries.push(entry)
+      continue
+    }
+    const [name, goal] = Object.entries(await goalsOf(entry.campaign, entry.version))[entry.goalNo] ?? []
+    entries.push({ ...entry, goal: name !== undefined && goal ? { name, event: goal.event } : null })
+  }
+  return { ...story, entries }
 }
 
 async function readStory(session: Session, question: TimelineQuestion): Promise<Timeline> {
@@ -190,7 +223,8 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
       const episode = byId.get(row.episodeId)
       const inWindow =
         episode !== undefined && row.recalledAt > episode.assignedAt && row.recalledAt <= episode.windowEndsAt
-      return { kind: 'recalled', at: row.recalledAt, campaign: episode?.campaign ?? '', inWindow, ...row }
+      const { campaign = '', version = 0 } = episode ?? {}
+      return { kind: 'recalled', at: row.recalledAt, campaign, version, inWindow, goal: null, ...row }
     }),
     ...suppressions.map((row): Entry => ({ kind: 'suppressed', at: row.suppressedAt, ...row })),
     ...receipts.map((row): Entry => ({ kind: 'receipt', at: row.occurredAt, ...row })),

@@ -16,6 +16,7 @@ import { type RolledUp, rollUp } from '../reports/rollup.ts'
 import type { CountingRules } from '../reports/rollup-sql.ts'
 import type { Sheet } from '../reports/sheet.ts'
 import type { SheetReport } from '../reports/sheet-report.ts'
+import { readTimeline, type Timeline, type TimelineQuestion } from '../reports/timeline.ts'
 import type { Runtime } from './runtime.ts'
 
 // What reports need of campaign files and of the workspace, for whoever shows them: terminal, page, digest.
@@ -127,6 +128,20 @@ export async function readSheet(
   const report: SheetReport<CampaignQuestion, unknown> = sheetReports[name] as never
   const data = await report.read(runtime.database, await questionOf(runtime, campaign, period))
   return { data, sheet: report.sheet(data, style) }
+}
+
+/**
+ * A contact's story, with the goals that were reached by their names.
+ * @throws WinbackError `contact.unknown`, naming the nearest external ids there are
+ */
+export async function readStory(
+  { database, book }: Pick<Runtime, 'database' | 'book'>,
+  question: Omit<TimelineQuestion, 'goalsOf'>,
+): Promise<Timeline> {
+  return await readTimeline(database, {
+    ...question,
+    goalsOf: async (campaign, version) => (await book.text(campaign, version)).definition.goals ?? {},
+  })
 }
 
 /** What all campaigns brought together, its figures and in words, as counted last. */

@@ -230,7 +230,7 @@ async function play(
   }
   const recipient = (await findRecipient(database)) ?? 'u000001'
   process.stdout.write(`${colors.bold('What one of them got, in order')}\n`)
-  process.stdout.write(`${await formatMessages(database, { externalId: recipient, now: end }, style)}\n`)
+  process.stdout.write(`${await formatMessages(runtime, { externalId: recipient, now: end }, style)}\n`)
   process.stdout.write(`${whereNext(folder, recipient, end, colors)}\n`)
   say('Done')
   // On a build server, or in a pipe, nobody is there to end it.

@@ -4,6 +4,8 @@ import { painter, table } from '../reports/layout.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
 import type { Entry } from '../reports/timeline.ts'
+import { readStory } from '../service/reporting.ts'
+import type { Runtime } from '../service/runtime.ts'
 
 // One person of the demo, and what they got: the ladder as its recipient sees it.
 
@@ -62,11 +64,11 @@ const TOLD: readonly Entry['kind'][] = ['opened', 'call', 'attempt', 'shown', 'r
 
 /** The contact's story as of `now`, less what is not about their messages. */
 export async function formatMessages(
-  database: Database,
+  runtime: Pick<Runtime, 'database' | 'book'>,
   question: { readonly externalId: string; readonly now: Date },
   style: TextStyle,
 ): Promise<string> {
-  const timeline = await reports.timeline.read(database, question)
+  const timeline = await readStory(runtime, question)
   const entries = timeline.entries.filter(
     (entry) => TOLD.includes(entry.kind) || (entry.kind === 'settled' && entry.state === 'sent'),
   )

@@ -4,7 +4,8 @@ import { type Database, execute } from '../../src/database/connect.ts'
 import { WinbackError } from '../../src/errors.ts'
 import { cellsOf } from '../../src/reports/layout.ts'
 import { readTimeline, type Timeline } from '../../src/reports/timeline.ts'
-import { formatTimeline } from '../../src/reports/timeline-text.ts'
+import { entryText, formatTimeline } from '../../src/reports/timeline-text.ts'
+import { speechOf } from '../../src/reports/words.ts'
 import { freshDatabase } from '../support/database.ts'
 import { day, type History, writeHistory } from '../support/episodes.ts'
 
@@ -117,6 +118,34 @@ async function read(now = day(49)): Promise<Timeline> {
 }
 
 describe('the timeline of a contact', () => {
+  it('names the goal that was reached as its campaign has it, and what reached it', async () => {
+    const goals = { bought: { event: 'order' }, looked: { event: 'session' } }
+    const asked: string[] = []
+    const story = await readTimeline(database, {
+      externalId: 'u-1001',
+      now: day(100),
+      goalsOf: async (campaign, version) => {
+        asked.push(`${campaign} ${version}`)
+        return goals
+      },
+    })
+    expect(asked).toEqual(['graded 1'])
+    const recall = story.entries.find((entry) => entry.kind === 'recalled')
+    if (recall?.kind !== 'recalled') throw new Error('a recall')
+    expect(recall.goal).toEqual({ name: 'bought', event: 'order' })
+    const [en, zh] = ['en', 'zh-CN'].map((locale) => speechOf({ locale, currency: 'CNY' }))
+    const second = { ...recall, goalNo: 1, goal: { name: 'looked', event: 'session' }, value: null }
+    if (!en || !zh) throw new Error('both languages')
+    expect(entryText(recall, en)).toBe('graded: recalled (CN¥66.00), by the event order.')
+    expect(entryText(second, en)).toBe('graded: goal looked reached, by the event session.')
+    expect(entryText(second, zh)).toBe('graded：达成目标 looked，由事件 session 达成。')
+    expect(entryText({ ...second, inWindow: false }, en)).toBe(
+      'graded: goal looked reached outside the window, by the event session; it does not count.',
+    )
+    // Of a version that is not at hand, by number.
+    expect(entryText({ ...second, goal: null }, en)).toBe('graded: goal 2 reached.')
+  })
+
   it('tells everything in the order it happened', async () => {
     const timeline = await read()
     expect(timeline.contact).toMatchObject({

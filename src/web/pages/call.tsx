@@ -5,8 +5,8 @@ import { isLeavingReason, LEAVING_REASONS } from '../../config/reasons.ts'
 import type { AttemptMade } from '../../outcomes/call-attempts.ts'
 import { type Call, type CallKey, callIdOf } from '../../outcomes/calls.ts'
 import { KIND_WORDS, OUTCOME_WORDS, OVER_WORDS, SENTIMENT_WORDS } from '../../reports/call-words.ts'
-import { reports } from '../../reports/reports.ts'
 import { showCall } from '../../service/calls.ts'
+import { readStory } from '../../service/reporting.ts'
 import { dueText } from './call-words.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { Act } from './parts.tsx'
@@ -30,7 +30,7 @@ export async function showTask(visit: Visit, key: CallKey, keys: Child): Promise
   const { call, attempts } = found
   const mine = call.state === 'claimed' && call.claimedBy === user.name
   const unmasked = mine && visit.may('see_addresses')
-  const story = await reports.timeline.read(runtime.database, { externalId: call.externalId, now, unmasked })
+  const story = await readStory(runtime, { externalId: call.externalId, now, unmasked })
   const due = dueText(call, now, language)
   const titles = await campaignTitles(visit, [call.campaign])
   return await visit.show(

@@ -6,8 +6,8 @@ import { exportContact, exportCsv } from '../../contacts/export.ts'
 import { ANYTHING, readChoice, recordChoice } from '../../contacts/preferences.ts'
 import { transaction } from '../../database/connect.ts'
 import { wishesText } from '../../reports/dealings-text.ts'
-import { reports } from '../../reports/reports.ts'
 import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
+import { readStory } from '../../service/reporting.ts'
 import { findContact } from '../../touchpoints/preview.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { titleOfChannel } from './channel-title.ts'
@@ -154,7 +154,7 @@ async function showContact(visit: Visit, externalId: string): Promise<Response> 
   const { say, now, runtime, speech } = visit
   const { database } = runtime
   const unmasked = visit.may('see_addresses')
-  const story = await reports.timeline.read(database, { externalId, now, unmasked })
+  const story = await readStory(runtime, { externalId, now, unmasked })
   const contactId = await findContact(database, externalId)
   const choice = await readChoice(database, contactId, now)
   const consents = await consentStates(database, contactId, now)
