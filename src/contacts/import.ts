@@ -127,7 +127,7 @@ export async function importSuppressions(
       const source = `import of ${basename(file)}`
       return listWriter(read, async (tx, chunk) => {
         const { inserted } = await mergeSuppressions(tx, chunk, { now, addressKey, countries, source, hooks })
-        return { inserted: Math.min(inserted, chunk.length), updated: 0 }
+        return { inserted, updated: 0 }
       })
     },
   })

@@ -66,7 +66,7 @@ export function suppressionReader(
  * Adds a chunk to the suppressions, in the caller's transaction. An address that is suppressed already keeps its
  * first reason. Addresses are stored as keyed hashes alone, a number's in each of its spellings.
  * @param options.countries of numbers that have none
- * @returns how many addresses were new
+ * @returns how many rows brought something new: each new address counts for the first row that lists it
  */
 export async function mergeSuppressions(
   tx: Transaction,
@@ -75,14 +75,15 @@ export async function mergeSuppressions(
 ): Promise<{ inserted: number }> {
   await tx.client.query(`
     CREATE TEMP TABLE IF NOT EXISTS incoming_suppressions (
-      kind text NOT NULL, address text NOT NULL, whole text NOT NULL, reason text NOT NULL, suppressed_at timestamptz
+      kind text NOT NULL, address text NOT NULL, whole text NOT NULL, reason text NOT NULL, suppressed_at timestamptz,
+      row_no int NOT NULL
     ) ON COMMIT DELETE ROWS`)
   await openNewSuppressions(tx)
-  const lines = chunk.flatMap(({ addresses, reason, suppressedAt }) =>
+  const lines = chunk.flatMap(({ addresses, reason, suppressedAt }, rowNo) =>
     addresses.flatMap(({ kind, address }) => {
       const written = kind === 'phone' ? spellings(address, options.countries) : [address]
       // The first spelling is the same whichever of them the file has: numbers are counted by it.
-      const end = `${copyText(written[0] ?? address)}\t${reason}\t${copyTime(suppressedAt)}\n`
+      const end = `${copyText(written[0] ?? address)}\t${reason}\t${copyTime(suppressedAt)}\t${rowNo}\n`
       return written.map((each) => `${kind}\t${copyText(each)}\t${end}`)
     }),
   )
@@ -93,7 +94,7 @@ export async function mergeSuppressions(
     sql`WITH hashed AS (
           SELECT kind, whole, CASE kind WHEN 'email' THEN ${addressHashSql(addressKey, 'email', sql`address`)}
                                  ELSE ${addressHashSql(addressKey, 'phone', sql`address`)} END AS key,
-            reason, coalesce(suppressed_at, ${options.now}) AS suppressed_at
+            reason, coalesce(suppressed_at, ${options.now}) AS suppressed_at, row_no
           FROM incoming_suppressions
         ), inserted AS (
           INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
@@ -104,7 +105,9 @@ export async function mergeSuppressions(
         ), told AS (
           INSERT INTO new_suppressions SELECT kind, key FROM inserted
         )
-        SELECT count(DISTINCT (kind, whole))::int AS inserted FROM inserted JOIN hashed USING (kind, key)`,
+        SELECT count(DISTINCT first_row)::int AS inserted FROM (
+          SELECT min(row_no) AS first_row FROM inserted JOIN hashed USING (kind, key) GROUP BY kind, whole
+        ) AS new_addresses`,
   )
   const inserted = counted?.inserted ?? 0
   if (inserted > 0) await options.hooks.onSuppressed?.(tx, options.now)

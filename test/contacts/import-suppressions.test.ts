@@ -80,6 +80,24 @@ it('silences a contact whose number the list writes differently, and counts numb
   expect(silenced.map(({ id }) => id)).toEqual(['a', 'b', 'c'])
 })
 
+it('counts rows, of which one may list two addresses', async () => {
+  const database = await freshDatabase()
+  const list = (name: string, ...lines: string[]) => file(name, `email,phone\n${lines.join('\n')}\n`)
+  const both = list('both.csv', 'a@x.example,+8613800138000', 'b@x.example,', 'b@x.example,')
+  expect(await importSuppressions(database, both, options())).toMatchObject({
+    rows: 3,
+    inserted: 2,
+    unchanged: 1,
+  })
+  // Two addresses are new, and one of the rows says nothing that the list has not.
+  const known = list('more.csv', 'c@x.example,+8613900139000', 'b@x.example,', 'a@x.example,+8613700137000')
+  expect(await importSuppressions(database, known, options())).toMatchObject({
+    rows: 3,
+    inserted: 2,
+    unchanged: 1,
+  })
+})
+
 it('silences whoever a list named in a way that could not be read before their country was known', async () => {
   const database = await freshDatabase()
   const more = 'external_id,phone\na,+8613800138000\nb,13900139000\nc,13700137000\n'
