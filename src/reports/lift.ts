@@ -146,7 +146,8 @@ function clusteredDifference(
     return pairs && widened(difference, differenceSpread(rateOf(treated), rateOf(heldOut), pairs), -1)
   }
   const found = recallsByPerson(repeats, treated, heldOut)
-  return found && ratioDifference(found.treated, found.heldOut, found.both)
+  const clustered = found && ratioDifference(found.treated, found.heldOut, found.both)
+  return clustered?.kind === 'estimate' ? widened(clustered, 1, -1) : clustered
 }
 
 function pairedOf(cells: readonly PeopleCell[], arm: 'treated' | 'holdout') {

@@ -1,4 +1,4 @@
-import type { NotEnough } from './estimate.ts'
+import { type NotEnough, notEnough } from './estimate.ts'
 import { type MeansTest, type Moments, type Sample, sampleOf, weighedMeans, welch } from './means.ts'
 
 /** What SQL sums up of one arm: the outcome y, a covariate x known before the assignment, and their product. */
@@ -24,9 +24,13 @@ export interface Adjusted {
  * leak into it. The covariate must be older than the assignment; a useless one leaves θ near 0 and the figure alone.
  */
 export function cuped(treated: PairedMoments, heldOut: PairedMoments, confidence = 0.95): Adjusted {
+  return whereSpread(adjust(treated, heldOut, confidence))
+}
+
+function adjust(treated: PairedMoments, heldOut: PairedMoments, confidence: number): Adjusted {
   const theta = thetaOf([treated, heldOut])
   const centre = (treated.covariateSum + heldOut.covariateSum) / Math.max(1, treated.n + heldOut.n)
-  const adjust = (arm: PairedMoments): Sample | undefined => {
+  const sampleAdjusted = (arm: PairedMoments): Sample | undefined => {
     const sample = sampleOf(arm)
     if (!sample) return undefined
     const { xx, xy } = within(arm)
@@ -38,8 +42,22 @@ export function cuped(treated: PairedMoments, heldOut: PairedMoments, confidence
     }
   }
   const raw = welch(sampleOf(treated), sampleOf(heldOut), confidence)
-  const adjusted = welch(adjust(treated), adjust(heldOut), confidence)
+  const adjusted = welch(sampleAdjusted(treated), sampleAdjusted(heldOut), confidence)
   return { raw, adjusted, theta, explained: explainedOf(raw, adjusted) }
+}
+
+/**
+ * Without any spread there is nothing to judge by: where all of each arm did the same, or where the covariate is the outcome
+ * itself. The interval would have no width, and what rounding leaves of the difference a p of 0.
+ */
+function whereSpread(found: Adjusted): Adjusted {
+  const { raw, adjusted } = found
+  if (raw.kind === 'not_enough' || adjusted.kind === 'not_enough') return found
+  const nothing = notEnough('one_member')
+  if (raw.standardError === 0) return { raw: nothing, adjusted: nothing, theta: 0, explained: 0 }
+  return adjusted.standardError > 1e-6 * raw.standardError
+    ? found
+    : { ...found, adjusted: nothing, explained: 0 }
 }
 
 function explainedOf(raw: MeansTest | NotEnough, adjusted: MeansTest | NotEnough): number {
@@ -62,7 +80,7 @@ export function stratifiedCuped(
   const all = compared.reduce((sum, { treated }) => sum + treated.n, 0)
   const found = compared.map(({ treated, heldOut }) => ({
     weight: treated.n / all,
-    ...cuped(treated, heldOut, confidence),
+    ...adjust(treated, heldOut, confidence),
   }))
   const raw = weighedMeans(
     found.map(({ weight, raw: test }) => ({ weight, test })),
@@ -73,7 +91,7 @@ export function stratifiedCuped(
     confidence,
   )
   const theta = found.reduce((sum, each) => sum + each.weight * each.theta, 0)
-  return { raw, adjusted, theta, explained: explainedOf(raw, adjusted) }
+  return whereSpread({ raw, adjusted, theta, explained: explainedOf(raw, adjusted) })
 }
 
 const NOBODY: PairedMoments = {

@@ -146,7 +146,9 @@ export function fieller(
   const square = b * b - z * z * varianceB
   const half = a * b - z * z * covariance
   const constant = a * a - z * z * varianceA
-  const discriminant = half * half - square * constant
+  const exact = half * half - square * constant
+  // Two roots that are one (no variance at all, or a and b in step): rounding leaves a difference of either sign.
+  const discriminant = Math.abs(exact) <= 4 * Number.EPSILON * half * half ? 0 : exact
   if (square === 0 || discriminant < 0) return { kind: 'everything', g }
   // The larger root in size first: the other from their product, so that no digits cancel.
   const far = half + (half < 0 ? -1 : 1) * Math.sqrt(discriminant)

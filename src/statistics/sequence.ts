@@ -7,6 +7,7 @@ import {
   notEnough,
 } from './estimate.ts'
 import type { Group } from './newcombe.ts'
+import { widened } from './spread.ts'
 import {
   differenceOf,
   pooledVariance,
@@ -110,7 +111,8 @@ export function stratifiedSequence(strata: readonly Stratum[], options: Options 
   if ('kind' in weighed) return weighed
   const { value, error, time, recalls } = lookAt(weighed, options)
   if (fewRecalls(...recalls)) return notEnough('few_recalls')
-  return estimateAround(value, error * sequenceMultiplier(time, options), options.confidence ?? 0.95)
+  const found = estimateAround(value, error * sequenceMultiplier(time, options), options.confidence ?? 0.95)
+  return widened(found, 1, -1)
 }
 
 /** What one look sees. */

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { cuped, stratifiedCuped } from '../../src/statistics/cuped.ts'
 import { daysUntilDetectable, detectableDifference } from '../../src/statistics/detectable.ts'
+import { fieller } from '../../src/statistics/fieller.ts'
 import { newcombe } from '../../src/statistics/newcombe.ts'
 import { chiSquareUpperTail, sampleRatio } from '../../src/statistics/sample-ratio.ts'
 import { confidenceSequence, sequenceTest } from '../../src/statistics/sequence.ts'
@@ -74,6 +76,67 @@ describe('the χ² tail', () => {
   it('keeps its digits far out', () => {
     expect(chiSquareUpperTail(400, 1)).toBeGreaterThan(0)
     expect(chiSquareUpperTail(400, 1)).toBeLessThan(1e-87)
+  })
+})
+
+describe('CUPED', () => {
+  const moments = (values: readonly number[], before: readonly number[]) => {
+    const sum = (of: (value: number, known: number) => number) =>
+      values.reduce((all, value, at) => all + of(value, before[at] ?? 0), 0)
+    return {
+      n: values.length,
+      sum: sum((y) => y),
+      sumOfSquares: sum((y) => y * y),
+      covariateSum: sum((_, x) => x),
+      covariateSumOfSquares: sum((_, x) => x * x),
+      productSum: sum((y, x) => x * y),
+    }
+  }
+  const values = (n: number, from: number) =>
+    Array.from({ length: n }, (_, at) => ((at * 7 + from) % 23) / 10)
+  const nothing = { kind: 'not_enough', why: 'one_member' }
+
+  it('says nothing where the covariate is the outcome itself: a difference of rounding errors would be certain', () => {
+    for (const n of [10, 41, 300]) {
+      const [first, second] = [values(n, 1), values(37, 5)]
+      const asKnown = (own: readonly number[]) =>
+        moments(
+          own,
+          own.map((y) => 3 * y + 1),
+        )
+      const { raw, adjusted } = cuped(asKnown(first), asKnown(second))
+      expect(raw.kind).toBe('estimate')
+      expect(adjusted).toEqual(nothing)
+    }
+  })
+
+  it('says nothing while everybody of an arm did the same, rather than 0–0', () => {
+    const alike = (value: number) => moments([value, value, value], [1, 2, 5])
+    for (const treated of [alike(0), alike(1)]) {
+      expect(cuped(treated, alike(0))).toMatchObject({ raw: nothing, adjusted: nothing, explained: 0 })
+    }
+    // Another share held out, of whose people nobody came back yet, takes nothing from what is known of the rest.
+    const spread = { treated: moments([0, 1, 1, 0], [1, 2, 5, 3]), heldOut: moments([0, 1, 0], [2, 2, 4]) }
+    const both = stratifiedCuped([spread, { treated: alike(0), heldOut: alike(0) }])
+    expect(both.adjusted.kind).toBe('estimate')
+  })
+})
+
+describe('Fieller', () => {
+  it('is the ratio where nothing varies, or both vary in step, whatever the last digit says', () => {
+    for (const [a, b] of [
+      [0.1, 0.003],
+      [1 / 3, 0.7],
+      [2e5, 0.07],
+    ] as const) {
+      for (const part of [0, 0.01]) {
+        const spread = { varianceA: part * a * a, varianceB: part * b * b, covariance: part * a * b }
+        const found = fieller({ a, b, ...spread })
+        if (found.kind !== 'bounded') throw new Error('expected bounds')
+        expect(found.low / (a / b)).toBeCloseTo(1, 6)
+        expect(found.high / (a / b)).toBeCloseTo(1, 6)
+      }
+    }
   })
 })
 
@@ -218,6 +281,11 @@ describe('the p that holds at every look', () => {
       }),
     )
     expect(excluded).toBeGreaterThan(10)
+  })
+
+  it('has an interval that keeps to what a difference of rates can be, however few', () => {
+    const all = { assigned: 10, recalled: 10 }
+    expect(confidenceSequence(all, { assigned: 30, recalled: 14 })).toMatchObject({ low: -1, high: 1 })
   })
 
   it('says nothing before each group has enough, nor of a difference where there is no spread', () => {
