@@ -1,5 +1,6 @@
 import { assertShare, type NotEnough, notEnough } from './estimate.ts'
 import { multiplierOf, normalQuantile } from './normal.ts'
+import { MINIMUM_RECALLS, sequenceMultiplier } from './sequence.ts'
 
 interface Strictness {
   /** 0.95 by default, two-sided. */
@@ -54,6 +55,43 @@ export function daysUntilDetectable(
   if (needed <= already) return 0
   if (perDay <= 0) return notEnough('nobody')
   return Math.ceil((needed - already) / perDay)
+}
+
+/**
+ * Contacts assigned, both arms together, from which on the verdict is as likely as `power` to say that the difference is there:
+ * R's power.prop.test (see {@link requiredTreated}, pooled) with the multiplier of the interval for daily looks, and as many as
+ * it takes for ten to come back in each arm. About twice as many as one look on a day fixed beforehand asks for.
+ * @param question.holdout share of them held out, in (0, 1)
+ * @throws RangeError for a rate, difference, confidence or power outside (0, 1)
+ */
+export function contactsUntilVerdict(
+  question: { readonly rate: number; readonly difference: number; readonly holdout: number } & Strictness,
+): number | NotEnough {
+  const { rate, difference, holdout, confidence = 0.95, power = 0.8 } = question
+  assertShare('rate', rate)
+  assertShare('difference', difference)
+  assertShare('power', power)
+  if (holdout <= 0) return notEnough('nobody_held_out')
+  if (holdout >= 1) return notEnough('nobody_treated')
+  const treatedRate = Math.min(1, rate + difference)
+  const pooledRate = holdout * rate + (1 - holdout) * treatedRate
+  const pooled = (pooledRate * (1 - pooledRate)) / (holdout * (1 - holdout))
+  const own = (treatedRate * (1 - treatedRate)) / (1 - holdout) + (rate * (1 - rate)) / holdout
+  const shows = (n: number) =>
+    sequenceMultiplier(n, { confidence }) * Math.sqrt(pooled / n) +
+      normalQuantile(power) * Math.sqrt(own / n) <=
+    difference
+  // The multiplier over √n only falls: doubled until it is enough, then halved to the last contact.
+  let high = Math.ceil(MINIMUM_RECALLS / (rate * Math.min(holdout, 1 - holdout)))
+  if (shows(high)) return high
+  let low = high
+  while (!shows(high)) [low, high] = [high, 2 * high]
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2)
+    if (shows(middle)) high = middle
+    else low = middle
+  }
+  return high
 }
 
 /**

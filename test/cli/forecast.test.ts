@@ -100,7 +100,12 @@ describe('what can be shown', () => {
     const flowing = people({ opened: 0, eligible: 1_000_000, inflow: 100 })
     const found = whenShowable(campaign(), flowing, natural, half)
     // (1.96 + 0.84)² / 0.02² × 0.1 × 0.9 × 4 = 7,064 people at 100 a day, and 30 days of window.
-    expect(found).toEqual({ difference: 0.02, afterDays: 71 + 30, assigned: 7064, why: null })
+    expect(found).toMatchObject({ difference: 0.02, afterDays: 71 + 30, assigned: 7064, why: null })
+    // (3.10·√(0.11·0.89·4) + 0.84·√((0.12·0.88 + 0.1·0.9)·2))² / 0.02² for the verdict, that holds at every look.
+    expect(found.verdict).toEqual({ afterDays: 152 + 30, assigned: 15_191 })
+    const few = people({ opened: 0, eligible: 8000, inflow: 100 })
+    const once = whenShowable(campaign({ reentry: { sunset: '1 episodes' } }), few, natural, half)
+    expect(once).toMatchObject({ afterDays: 71 + 30, verdict: { afterDays: null, assigned: 15_191 } })
   })
 
   it('says that it cannot be, and why', () => {

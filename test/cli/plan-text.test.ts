@@ -226,6 +226,20 @@ describe('a plan', () => {
     expect(text('en', { variants: [] })).not.toContain('Variants')
   })
 
+  it('says that the verdict asks for more people than one look does', () => {
+    const told = (afterDays: number | null) => {
+      const verdict = { afterDays, assigned: 18_000 }
+      const showable = { difference: 0.02, afterDays: 400, assigned: 9000, why: null, verdict }
+      const line = (locale: string) => text(locale, { showable }).replace(/\s+/g, ' ')
+      return { en: line('en'), zh: line('zh-CN').replaceAll(' ', '') }
+    }
+    expect(told(770).en).toContain(
+      'the verdict, at which you may look every day, takes 18,000 assigned, after 770 days.',
+    )
+    expect(told(null).en).toContain('takes 18,000 assigned, more than there will be.')
+    expect(told(770).zh).toContain('需要分组18,000人，即770天后。')
+  })
+
   it.each([60, 80])('keeps to a terminal of %i columns, but for the command to copy', (width) => {
     const file = 'campaigns/spring-and-autumn/graded.yaml'
     const title = 'A recall in four grades, for all who have been silent'

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { cuped, type PairedMoments } from '../../src/statistics/cuped.ts'
+import { contactsUntilVerdict, daysUntilDetectable } from '../../src/statistics/detectable.ts'
 import type { Estimate, NotEnough } from '../../src/statistics/estimate.ts'
 import { fieller } from '../../src/statistics/fieller.ts'
 import { benjaminiHochberg, holm, selectedConfidence } from '../../src/statistics/many.ts'
@@ -8,6 +9,7 @@ import { differenceTest, miettinenNurminen } from '../../src/statistics/miettine
 import { costPerRecall, incrementalOf, netBenefit } from '../../src/statistics/net-benefit.ts'
 import { newcombe } from '../../src/statistics/newcombe.ts'
 import { type RatioMoments, ratioDifference } from '../../src/statistics/ratio.ts'
+import { confidenceSequence } from '../../src/statistics/sequence.ts'
 import { wilson } from '../../src/statistics/wilson.ts'
 import { binomialDraws, normalDraws, seeded } from '../support/draws.ts'
 
@@ -244,3 +246,51 @@ function addRatio(sums: Sums, { y, x }: { y: number; x: number }): void {
   sums.xx += x * x
   sums.xy += x * y
 }
+
+describe('what a plan promises', () => {
+  // Rates as planned, 2 points apart: how often the verdict says so on the day itself, in 100.
+  const shown = (contacts: number, holdout: number) => {
+    const [treated, heldOut] = [1 - holdout, holdout].map(
+      (share) => 10 * Math.round((contacts * share) / 10),
+    ) as [number, number]
+    const random = seeded(`verdict ${contacts}`)
+    // In tenths: of forty thousand at once, the smallest probability is no number any more.
+    const recallsOf = (assigned: number, rate: number) => {
+      const draw = binomialDraws(assigned / 10, rate, random)
+      return () => Array.from({ length: 10 }, draw).reduce((sum, each) => sum + each, 0)
+    }
+    const [many, few] = [recallsOf(treated, 0.12), recallsOf(heldOut, 0.1)]
+    const draws = 1500
+    let said = 0
+    for (let draw = 0; draw < draws; draw += 1) {
+      const found = confidenceSequence(
+        { recalled: many(), assigned: treated },
+        { recalled: few(), assigned: heldOut },
+      )
+      if (found.kind === 'estimate' && found.low > 0) said += 1
+    }
+    return (100 * said) / draws
+  }
+
+  it.each([0.5, 0.1])(
+    'of the verdict, it says so as often as planned at %s held out; one look asks for half',
+    (holdout) => {
+      const question = { rate: 0.1, difference: 0.02, holdout }
+      const verdict = contactsUntilVerdict(question)
+      const look = daysUntilDetectable({ ...question, perDay: 1 })
+      if (typeof verdict !== 'number' || typeof look !== 'number') throw new Error('expected numbers')
+      expect(shown(verdict, holdout)).toBeGreaterThan(75)
+      expect(shown(verdict, holdout)).toBeLessThan(85)
+      expect(shown(look, holdout)).toBeLessThan(50)
+    },
+  )
+
+  it('asks for as many as it takes for ten to come back in either group', () => {
+    const rare = contactsUntilVerdict({ rate: 0.01, difference: 0.5, holdout: 0.05 })
+    expect(rare).toBe(20_000)
+    expect(contactsUntilVerdict({ rate: 0.01, difference: 0.5, holdout: 0 })).toEqual({
+      kind: 'not_enough',
+      why: 'nobody_held_out',
+    })
+  })
+})

@@ -2,7 +2,11 @@ import type { AudiencePlan } from '../../audience/plan.ts'
 import type { CompiledCampaign } from '../../config/compiled.ts'
 import { boundsOf } from '../../config/variants.ts'
 import { expectedOf } from '../../offers/offers.ts'
-import { daysUntilDetectable, detectableDifference } from '../../statistics/detectable.ts'
+import {
+  contactsUntilVerdict,
+  daysUntilDetectable,
+  detectableDifference,
+} from '../../statistics/detectable.ts'
 import type { Shortage } from '../../statistics/estimate.ts'
 
 // What may be expected of a campaign before it runs: what it costs at most, and what it could show and when. Pure.
@@ -47,6 +51,11 @@ export interface Showable {
   readonly assigned: number | null
   /** `too_few`: there are not that many people, or not within ten years. */
   readonly why: Shortage | 'too_few' | null
+  /**
+   * The above is for one look on a day fixed beforehand; this is for the verdict, which holds however often one looks. Absent
+   * where even one look never shows the difference.
+   */
+  readonly verdict?: { readonly afterDays: number | null; readonly assigned: number }
 }
 
 const POINTS = 0.02
@@ -257,15 +266,23 @@ export function whenShowable(
   natural: { contacts: number; recalled: number },
   shares: readonly HeldOutShare[],
 ): Showable {
-  const holdout = shares[0]?.episode ?? 0
+  const question = { rate: rateOf(natural), difference: POINTS, holdout: shares[0]?.episode ?? 0 }
   // At one a day, days are people: the flow itself is not even (a backlog empties, people run out).
-  const needed = daysUntilDetectable({ rate: rateOf(natural), difference: POINTS, perDay: 1, holdout })
+  const needed = daysUntilDetectable({ ...question, perDay: 1 })
   const never = { difference: POINTS, afterDays: null }
   if (typeof needed !== 'number') return { ...never, assigned: null, why: needed.why }
-  for (let days = 0; days <= PATIENCE; days += 1) {
-    if (assignedAfter(campaign, audience, days) >= needed) {
-      const window = Math.ceil(campaign.definition.window / 86_400)
-      return { difference: POINTS, afterDays: days + window, assigned: needed, why: null }
+  const observed = (people: number) => {
+    for (let days = 0; days <= PATIENCE; days += 1)
+      if (assignedAfter(campaign, audience, days) >= people)
+        return days + Math.ceil(campaign.definition.window / 86_400)
+    return null
+  }
+  const afterDays = observed(needed)
+  if (afterDays !== null) {
+    const daily = contactsUntilVerdict(question)
+    return {
+      ...{ difference: POINTS, afterDays, assigned: needed, why: null },
+      ...(typeof daily === 'number' ? { verdict: { afterDays: observed(daily), assigned: daily } } : {}),
     }
   }
   return {

@@ -192,9 +192,10 @@ export function whenText({ showable }: PlanFigures, speech: Speech): string {
   const people = showable.assigned === null ? '' : speech.count(showable.assigned)
   if (showable.afterDays !== null) {
     const days = speech.count(showable.afterDays)
-    return en
+    const shown = en
       ? `${points} percentage points can be shown after ${days} days, with ${people} assigned.`
       : `${days} 天后（已分组 ${people} 人）可以显示 ${points} 个百分点的差异。`
+    return `${shown}${verdictText(showable, speech)}`
   }
   const why = {
     nobody_held_out: en ? 'nobody is held out to compare with' : '没有对照组可供比较',
@@ -211,6 +212,19 @@ export function whenText({ showable }: PlanFigures, speech: Speech): string {
   return en
     ? `${points} percentage points can never be shown: ${why}.`
     : `无法显示 ${points} 个百分点的差异：${why}。`
+}
+
+/** That the verdict asks for more than one look does, and when it has it. */
+function verdictText({ verdict }: PlanFigures['showable'], speech: Speech): string {
+  if (!verdict) return ''
+  const people = speech.count(verdict.assigned)
+  const days = verdict.afterDays === null ? undefined : speech.count(verdict.afterDays)
+  if (speech.language === 'en') {
+    const when = days === undefined ? 'more than there will be' : `after ${days} days`
+    return ` That is for one look on a day fixed beforehand; the verdict, at which you may look every day, takes ${people} assigned, ${when}.`
+  }
+  const when = days === undefined ? '多于可纳入的人数' : `即 ${days} 天后`
+  return `这是指只在事先定好的一天查看一次；可以每天查看的结论需要分组 ${people} 人，${when}。`
 }
 
 /** That no model tells who comes back unasked, what does instead, and why. */
