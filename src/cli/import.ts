@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { readDocument } from '../config/document.ts'
-import { problemsOf } from '../config/problems.ts'
+import { problemsOf } from '../config/issues.ts'
 import { appliedNames } from '../config/versions.ts'
 import {
   type ImportSummary,

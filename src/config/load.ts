@@ -10,6 +10,7 @@ import type { VersionText } from './compiled.ts'
 import { readDocument } from './document.ts'
 import type { Environment } from './environment.ts'
 import { explainFullWidth } from './full-width.ts'
+import { problemsOf } from './issues.ts'
 import {
   explainUnknown,
   loadOutside,
@@ -18,7 +19,7 @@ import {
   outsideSecrets,
   readOutside,
 } from './outside-channels.ts'
-import { nearest, problemsOf, sortProblems } from './problems.ts'
+import { nearest, sortProblems } from './problems.ts'
 import { fillReferences } from './references.ts'
 import type { Salvaged } from './salvaged.ts'
 import { salvage } from './shape.ts'

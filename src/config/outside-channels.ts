@@ -5,8 +5,8 @@ import { importChannel, type OutsideChannel, type OutsideChannels } from '../cha
 import { messageOf, type Problem } from '../errors.ts'
 import { finding } from './checks/findings.ts'
 import { type Path, type SourceDocument, valueAt } from './document.ts'
+import { problemsOf } from './issues.ts'
 import { UNKNOWN_KEY } from './misplaced.ts'
-import { problemsOf } from './problems.ts'
 import { secretsOf } from './secrets.ts'
 
 // `channels: { whatsapp: { module: ./channels/whatsapp.js, … } }`: the blocks of winback.yaml that bring their channel
