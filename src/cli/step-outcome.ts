@@ -57,8 +57,8 @@ export function outcomeText(outcome: StepOutcome, speech: Speech): string {
   switch (outcome.kind) {
     case 'send': {
       const { template, instead } = outcome
-      const channel = speech.channel(outcome.channel)
-      const sent = en ? `would be sent by ${channel}` : `会通过${channel}发送`
+      const way = speech.way(outcome.channel)
+      const sent = en ? `would be sent ${way}` : `会${way}发送`
       if (!instead) return sent
       const stale = instead.reason === 'stale_data'
       return en

@@ -120,7 +120,7 @@ async function runTestSend(
       const subject = wordsOf(composed.content).subject
       return {
         data: { to: to.address, channel: channel.name, subject, ...delivery },
-        text: `Sent by ${channel.name} to ${to.address}${subject ? `: ${subject}` : ''}${delivery.detail ? ` (${delivery.detail})` : ''}`,
+        text: `Sent ${speechOf({ locale: 'en' }).way(channel.name)} to ${to.address}${subject ? `: ${subject}` : ''}${delivery.detail ? ` (${delivery.detail})` : ''}`,
       }
     },
   )

@@ -28,10 +28,23 @@ export function titleIn(title: Title, language: Language): string | undefined {
   return typeof title === 'string' ? title : (title[language] ?? Object.values(title)[0])
 }
 
-/**
- * A channel in a table: by the title it was given, where it has one; else in English as campaign files name it, which
- * is a word as well.
- */
+/** A channel as those call it who run the campaigns: to them a webhook is one. */
 export function channelName(name: string, language: Language, titles?: ChannelTitles): string {
-  return language === 'en' && !titles?.has(name) ? name : channelTitle(name, language, titles)
+  return name === 'webhook' && !titles?.has(name) ? 'Webhook' : channelTitle(name, language, titles)
+}
+
+/** How something is sent in English, within a sentence; another channel by its name. */
+const WAYS: Readonly<Record<string, string>> = {
+  email: 'by e-mail',
+  sms: 'by text message',
+  push: 'by push notification',
+  callback: 'by telephone',
+  inapp: 'in the app',
+  webhook: 'by webhook',
+}
+
+/** `by e-mail`, `通过电子邮件`: how something is sent. */
+export function channelWay(name: string, language: Language, titles?: ChannelTitles): string {
+  if (language !== 'en') return `通过${channelName(name, language, titles)}`
+  return (titles?.has(name) ? undefined : WAYS[name]) ?? `by ${channelName(name, language, titles)}`
 }

@@ -32,7 +32,7 @@ export function dealingText(entry: Dealing, speech: Speech): string {
     case 'consent': {
       const given = entry.decision === 'given'
       return en
-        ? `${given ? 'Agreed to' : 'Took back the consent to'} ${speech.channel(entry.channel)} (${entry.source}).`
+        ? `${given ? 'Agreed to hear' : 'Took back the consent to hear'} ${speech.way(entry.channel)} (${entry.source}).`
         : `${given ? '同意接收' : '撤回同意'}${speech.channel(entry.channel)}（${entry.source}）。`
     }
     case 'shown':
@@ -166,7 +166,7 @@ interface Wishes {
 export function wishesText(choice: Wishes, speech: Speech): string {
   const en = speech.language === 'en'
   const { channelsOff, topicsOff, atMost, withinDays, pausedUntil } = choice
-  const channels = channelsOff.map(speech.channel)
+  const channels = channelsOff.map(en ? speech.way : speech.channel)
   const everything = channelsOff.includes('*')
   const wishes = [
     everything
@@ -176,7 +176,7 @@ export function wishesText(choice: Wishes, speech: Speech): string {
       : channelsOff.length === 0
         ? undefined
         : en
-          ? `nothing by ${channels.join(', ')}`
+          ? `nothing ${channels.join(', ')}`
           : `不接收${channels.join('、')}`,
     topicsOff.length === 0
       ? undefined

@@ -7,7 +7,7 @@ import { inRange, type Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { REASONS, sentence } from './reasons.ts'
 import type { TextStyle } from './report.ts'
-import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { type Cell, left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 import { switchReason } from './switch-reason.ts'
 import type { Language, Speech } from './words.ts'
@@ -143,8 +143,8 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
   ]
   // Where no provider reported, nothing is known: which is not that nothing arrived.
   const reported = (of: DeliveryLine) => of.delivered + of.bounced > 0
-  const line = (name: string, of: DeliveryLine) => [
-    cell.text(name),
+  const line = (name: Cell, of: DeliveryLine) => [
+    name,
     cell.count(of.sent),
     cell.percent(reported(of) ? share(of.delivered, of.sent) : undefined),
     cell.percent(reported(of) ? share(of.bounced, of.sent) : undefined),
@@ -159,7 +159,9 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
     id: 'channels',
     title: en ? 'By channel' : '按渠道',
     columns: columns(en ? 'channel' : '渠道'),
-    rows: data.channels.map((each) => line(speech.channel(each.channel), each)),
+    rows: data.channels.map((each) =>
+      line({ text: speech.channel(each.channel), value: each.channel }, each),
+    ),
     empty: en ? 'Nothing was sent yet.' : '尚未发送任何消息。',
   }
   const domains: SheetTable = {
@@ -167,7 +169,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
     title: en ? 'E-mail by domain' : '邮件按域名',
     columns: columns(en ? 'domain' : '域名'),
     rows: data.domains.map((each) =>
-      line(each.domain === 'other' ? (en ? 'other domains' : '其他域名') : each.domain, each),
+      line(cell.text(each.domain === 'other' ? (en ? 'other domains' : '其他域名') : each.domain), each),
     ),
     empty: en ? 'No e-mail was sent.' : '没有发送邮件。',
   }
@@ -243,7 +245,7 @@ const STATES: Readonly<Record<string, Record<Language, string>>> = {
   half_open: { en: 'half open: tried with a few messages', 'zh-CN': '半开，少量试发' },
 }
 
-/** `breaker email: half open …` */
+/** `breaker E-mail: half open …` */
 function switchText({ scope, name, state }: DeliveryData['switches'][number], speech: Speech): string {
   const { language } = speech
   const what = SCOPES[scope]?.[language] ?? scope

@@ -106,14 +106,14 @@ export function entryText(entry: Entry, speech: Speech): string {
       const what = sentence(RECEIPTS, entry.event, language)
       const words = entry.detail === null ? '' : en ? ` (${entry.detail})` : `（${entry.detail}）`
       return en
-        ? `${entry.step}${entry.channel === null ? '' : ` by ${speech.channel(entry.channel)}`}: ${what}${words}.`
+        ? `${entry.step}${entry.channel === null ? '' : ` ${speech.way(entry.channel)}`}: ${what}${words}.`
         : `${entry.step}${entry.channel === null ? '' : `（${speech.channel(entry.channel)}）`}：${what}${words}。`
     }
     case 'reply': {
       const off = entry.optOut ? (en ? ' Taken as an opt-out.' : '按退订处理。') : ''
       return en
-        ? `Answered by ${speech.channel(entry.channel)}: “${entry.text}”.${off}`
-        : `通过${speech.channel(entry.channel)}回复：“${entry.text}”。${off}`
+        ? `Answered ${speech.way(entry.channel)}: “${entry.text}”.${off}`
+        : `${speech.way(entry.channel)}回复：“${entry.text}”。${off}`
     }
     case 'switch':
       return switchText(entry, speech)
@@ -237,7 +237,7 @@ function settledText(entry: Of<'settled'>, speech: Speech): string {
   const state = sentence(STATES, entry.state, speech.language)
   const why = entry.reason === null ? undefined : sentence(REASONS, entry.reason, speech.language)
   const facts = [
-    entry.channel === null ? undefined : `${en ? 'by ' : '通过'}${speech.channel(entry.channel)}`,
+    entry.channel === null ? undefined : speech.way(entry.channel),
     entry.template === null ? undefined : en ? `template ${entry.template}` : `模板 ${entry.template}`,
     entry.attempt > 1 ? (en ? `attempt ${entry.attempt}` : `第 ${entry.attempt} 次尝试`) : undefined,
     entry.cost > 0 ? speech.money(entry.cost) : undefined,

@@ -1,4 +1,4 @@
-import { type ChannelTitles, channelName } from './channel-words.ts'
+import { type ChannelTitles, channelName, channelWay } from './channel-words.ts'
 
 // Plain words for marketing; the method's own names stay in the data. One entry a phrase, both languages beside
 // each other, so that neither can be forgotten.
@@ -89,8 +89,10 @@ export interface Speech {
   /** A day of the calendar, an ISO date: the same wherever it is read. */
   day(iso: string): string
   moment(at: Date): string
-  /** A channel in a table. */
+  /** A channel by its name: `E-mail`. */
   channel(name: string): string
+  /** How something is sent, within a sentence: `by e-mail`. */
+  way(channel: string): string
 }
 
 /** @throws RangeError for a locale, currency or zone that Intl does not know */
@@ -155,5 +157,6 @@ export function speechOf(style: {
     day: (iso) => calendar.format(new Date(`${iso}T00:00:00Z`)),
     moment: (at) => minute.format(at),
     channel: (name) => channelName(name, language, channels),
+    way: (name) => channelWay(name, language, channels),
   }
 }

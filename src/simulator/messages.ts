@@ -4,6 +4,7 @@ import { painter, table } from '../reports/layout.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
 import type { Entry } from '../reports/timeline.ts'
+import { speechOf } from '../reports/words.ts'
 import { readStory } from '../service/reporting.ts'
 import type { Runtime } from '../service/runtime.ts'
 
@@ -38,6 +39,7 @@ export async function formatChannels(database: Database, color: boolean): Promis
         GROUP BY r.channel ORDER BY 2 DESC`,
   )
   const paint = painter(color)
+  const { channel } = speechOf({ locale: 'en' })
   const figure = (value: number) => value.toLocaleString('en')
   return [
     paint.strong('By which channel, and what became of it'),
@@ -46,7 +48,7 @@ export async function formatChannels(database: Database, color: boolean): Promis
         (title, no) => ({ title, align: no === 0 ? 'left' : 'right' }) as const,
       ),
       found.map((row) => [
-        row.channel,
+        channel(row.channel),
         figure(row.sent),
         row.delivered === 0 ? '–' : figure(row.delivered),
         figure(row.failed),

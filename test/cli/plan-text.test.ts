@@ -127,10 +127,12 @@ it('a channel that is not set up is no address that is missing', () => {
   const remind = { ...first, channels: ['push', 'sms'], contacts: 30, condition: 0, noAddress: 30 }
   const said = (closed: string[], locale = 'en') =>
     text(locale, { audience: { ...plan.audience, steps: [{ ...remind, closed }] } }, 160)
-  expect(said(['push', 'sms'])).toContain('30 of 30 cannot be reached: push or sms is not set up yet')
+  expect(said(['push', 'sms'])).toContain(
+    '30 of 30 cannot be reached: push notification or text message is not set up yet',
+  )
   expect(said(['push', 'sms'], 'zh-CN')).toContain('30 人中 30 人无法触达：推送通知或短信尚未接入')
   expect(said(['push'])).toContain('30 of 30 have no phone number')
-  expect(said([])).toContain('30 of 30 have no push address or phone number')
+  expect(said([])).toContain('30 of 30 have no push notification address or phone number')
   // Whatever a channel is called: what it reaches is its own to say.
   const relayed = { ...remind, channels: ['relay'], phones: ['relay'], closed: [] }
   const audience = { ...plan.audience, steps: [relayed] }
@@ -179,7 +181,7 @@ describe('a plan in Chinese', () => {
     const steps = plan.audience.steps.map((each) => ({ ...each, channels: ['email', 'sms'], byChannel }))
     const change = { audience: { ...plan.audience, steps } }
     expect(text('zh-CN', change)).toContain('邮件 700、短信 100')
-    expect(text('en', change)).toContain('email 700, sms 100')
+    expect(text('en', change)).toContain('E-mail 700, Text message 100')
   })
 
   it('lines its columns up, and writes money, dates and shares the Chinese way', () => {

@@ -120,7 +120,7 @@ test('a run says what waits and until when; answers and their sentences stand ap
 
   const preview = await run(['preview', 'graded-recall', 'remind', '--contact', 'c2'], here)
   expect(preview.stdout).toContain('silent for 2 hours; the first tier begins at 3 days')
-  expect(preview.stdout).toContain('Were it due, this step would be sent by email.')
+  expect(preview.stdout).toContain('Were it due, this step would be sent by e-mail.')
   const variant = (...args: string[]) =>
     run(['preview', 'graded-recall', 'trial', '--contact', 'c2', '--json', ...args], here)
   const shown = async (...args: string[]) =>

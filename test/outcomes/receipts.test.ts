@@ -309,8 +309,8 @@ describe('receipts', () => {
     const timeline = await readTimeline(scene.database, { externalId: 'u1', now: scene.clock.now() })
     const style = { locale: 'en', currency: 'CNY', timezone: 'UTC', color: false, width: 400 }
     const text = formatTimeline(timeline, style)
-    expect(text).toContain('remind by email: delivered.')
-    expect(text).toContain('remind by email: tapped or clicked (https://shop.example).')
+    expect(text).toContain('remind by e-mail: delivered.')
+    expect(text).toContain('remind by e-mail: tapped or clicked (https://shop.example).')
     expect(formatTimeline(timeline, { ...style, locale: 'zh-CN' })).toContain('remind（电子邮件）：已送达。')
   })
 

@@ -105,18 +105,20 @@ async function told(
 
 describe('the story of a contact', () => {
   it('calls a channel by the title it was given, also where somebody agreed to it', async () => {
-    expect(await told('en', day(13), new Map([['sms', 'Texts']]))).toContain('Agreed to Texts (checkout).')
+    expect(await told('en', day(13), new Map([['sms', 'Texts']]))).toContain(
+      'Agreed to hear by Texts (checkout).',
+    )
     expect(await told('zh-CN')).toContain('同意接收短信（checkout）。')
   })
 
   it('has promises, calls and wishes where they happened; codes masked, what was said in a call said once', async () => {
     expect(await told('en')).toEqual([
-      'Agreed to sms (checkout).',
+      'Agreed to hear by text message (checkout).',
       'graded: offer five granted, code ****-DDDD, good until Jan 9, 2026, 00:00.',
       'graded: offer five redeemed, code ****-DDDD, with an order of CN¥30.00.',
       'coupon: “Welcome back” was shown in the app.',
       'graded: offer five, reserved Jan 3, 2026, 14:24, given back: coupon did not go out with it, and may be tried again.',
-      'coupon › coupon: failed: the provider refused it for good (by email, attempt 2).',
+      'coupon › coupon: failed: the provider refused it for good (by e-mail, attempt 2).',
       'graded: offer five, reserved Jan 3, 2026, 19:12, given back: coupon failed: the provider refused it for good.',
       'graded: offer five granted, good until Jan 6, 2026, 00:00.',
       'Tried to redeem the code ****-DDDD of graded’s five: refused, it was redeemed before.',
@@ -128,7 +130,7 @@ describe('the story of a contact', () => {
       'graded: a call is to be made (to win back) by the robot, before Jan 11, 2026, 00:00.',
       'graded: call closed: they came back by themselves.',
       'graded: offer five reserved while its message is under way, code ****.',
-      'Chose: nothing by sms; nothing about news; at most 2 in 7 days; nothing before Jan 21, 2026, 00:00 (preferences page).',
+      'Chose: nothing by text message; nothing about news; at most 2 in 7 days; nothing before Jan 21, 2026, 00:00 (preferences page).',
       'Said why when opting out: Too many messages (“enough”).',
     ])
   })

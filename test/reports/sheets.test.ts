@@ -724,14 +724,16 @@ describe('delivery', () => {
     ])
     expect(data.days).toEqual([{ day: '2026-01-01', channel: 'email', sent: 200, delivered: 100 }])
     const text = sheetReports.delivery.format(data, { ...english, width: 160 })
-    expect(text).toMatch(/email\s+200\s+50\.0 %\s+0\.0 %\s+0\.0 %\s+25\.0 %/)
+    expect(text).toMatch(/E-mail\s+200\s+50\.0 %\s+0\.0 %\s+0\.0 %\s+25\.0 %/)
     expect(text).not.toContain('no provider has reported')
+    // In a CSV a channel is what programs call it, in any language.
+    expect(csvOf(sheetReports.delivery.sheet(data, chinese).tables)).toMatch(/\r\nemail,200,/)
     // Nothing reported is not nothing delivered.
     const silent = { channel: 'push', domain: '', sent: 9, failed: 1, uncertain: 0, delivered: 0, clicked: 0 }
     const beside = { ...silent, bounced: 0, complained: 0, latency: 0, late: 0 }
     const both = { ...data, channels: [...data.channels, beside] }
     const told = sheetReports.delivery.format(both, { ...english, width: 160 })
-    expect(told).toMatch(/push\s+9\s+–\s+–\s+–\s+–\s+1\s+0\s+–\s+–/)
+    expect(told).toMatch(/Push notification\s+9\s+–\s+–\s+–\s+–\s+1\s+0\s+–\s+–/)
     expect(told).toContain('may well have arrived')
   })
 
@@ -757,7 +759,7 @@ describe('delivery', () => {
     const told = (style: typeof english) =>
       sheetReports.delivery.format({ ...data, errors }, { ...style, width: 160 })
     expect(told(english)).toMatch(
-      /What providers said of what failed\n.*\n\s+sms\s+2\s+the provider says the address does not exist\s+400 21211: The 'To' number … is not valid/,
+      /What providers said of what failed\n.*\n\s+Text message\s+2\s+the provider says the address does not exist\s+400 21211: The 'To' number … is not valid/,
     )
     expect(told(chinese)).toMatch(/服务商对失败的说明\n.*\n\s+短信\s+2\s+\S+\s+400 21211/)
   })
@@ -772,10 +774,10 @@ describe('delivery', () => {
     await execute(database, sql`DELETE FROM breakers`)
     const told = (style: typeof english) => sheetReports.delivery.format(data, { ...style, width: 160 })
     expect(told(english)).toMatch(
-      /Switched off at this moment, and breakers\n.*\n.*\n\s+breaker email: open: nothing is sent\s+Jan 2, 2026, \S+\s+6 % hard bounces/,
+      /Switched off at this moment, and breakers\n.*\n.*\n\s+breaker E-mail: open: nothing is sent\s+Jan 2, 2026, \S+\s+6 % hard bounces/,
     )
     expect(told(english)).toMatch(
-      /breaker sms: half open: tried with a few messages\s+Jan 3, 2026.*5 % failures/,
+      /breaker Text message: half open: tried with a few messages\s+Jan 3, 2026.*5 % failures/,
     )
     expect(told(chinese)).toMatch(
       /熔断器 电子邮件：已断开，不发送\s+2026.*硬退率 6%（100 条中 6 条），超过 5%/,

@@ -201,22 +201,22 @@ describe('the timeline of a contact', () => {
       Dec 22, 2025, 08:00  Activity: order, worth CN¥120.00.
       Jan 1, 2026, 08:00   graded: 2 runs from here to Feb 10, 2026, 08:00 looked at everyone silent for long enough. The answers are kept as counts; who was taken in has an entry here.
       Jan 1, 2026, 08:00   graded (version 1) took this contact in: silent since Dec 22, 2025, 08:00, tier coupon, segment everyone else. Group: contacted (drawn from the campaign’s salt, person 1 and episode 1). A recall counts until Jan 31, 2026, 08:00.
-      Jan 1, 2026, 08:00   Entered tier coupon. Planned: remind (email) for Jan 1, 2026, 08:00, coupon (email) for Jan 6, 2026, 08:00.
-      Jan 1, 2026, 10:24   coupon › remind: sent (by email, template unfinished-order, attempt 2, CN¥0.05, provider’s id abc@mx).
+      Jan 1, 2026, 08:00   Entered tier coupon. Planned: remind (E-mail) for Jan 1, 2026, 08:00, coupon (E-mail) for Jan 6, 2026, 08:00.
+      Jan 1, 2026, 10:24   coupon › remind: sent (by e-mail, template unfinished-order, attempt 2, CN¥0.05, provider’s id abc@mx).
       Jan 4, 2026, 08:00   Activity: order, worth CN¥66.00.
       Jan 4, 2026, 08:00   Came back: the first return since graded took this contact in. What was still planned is cancelled.
       Jan 4, 2026, 08:00   graded: recalled (CN¥66.00).
       Jan 4, 2026, 08:00   coupon › coupon: cancelled: came back before it was sent.
       Feb 2, 2026, 08:00   graded: ended: recalled.
       Feb 10, 2026, 08:00  graded (version 1) took this contact in: silent since Jan 4, 2026, 08:00, tier coupon, segment everyone else. Group: contacted (drawn from the campaign’s salt, person 1 and episode 2). A recall counts until Mar 12, 2026, 08:00.
-      Feb 10, 2026, 08:00  Entered tier coupon. Planned: remind (email) for Feb 10, 2026, 08:00, coupon (email) for Feb 11, 2026, 08:00.
-      Feb 10, 2026, 08:00  coupon › remind: failed: the provider says the address does not exist (by email, template unfinished-order, “550 5.1.1 <l***@example.com> unknown”).
+      Feb 10, 2026, 08:00  Entered tier coupon. Planned: remind (E-mail) for Feb 10, 2026, 08:00, coupon (E-mail) for Feb 11, 2026, 08:00.
+      Feb 10, 2026, 08:00  coupon › remind: failed: the provider says the address does not exist (by e-mail, template unfinished-order, “550 5.1.1 <l***@example.com> unknown”).
       Feb 15, 2026, 08:00  E-mail put on the do-not-contact list: unsubscribed (import).
       Feb 18, 2026, 08:00  Entered tier letter: held out by the tier’s own draw.
       Feb 19, 2026, 08:00  coupon › coupon: deferred to a later time: waits for another try, due Feb 20, 2026, 08:00, attempts so far: 1.
       Feb 19, 2026, 08:00  graded: still open; the outcome is waited for until Mar 14, 2026, 08:00.
       Feb 19, 2026, 08:00  Now: campaign graded is paused since Feb 14, 2026, 08:00: wrong price.
-      Feb 19, 2026, 08:00  Now: channel email is paused since Feb 14, 2026, 08:00: breaker: 6 % hard bounces (6 of 100), more than 5 %.
+      Feb 19, 2026, 08:00  Now: channel E-mail is paused since Feb 14, 2026, 08:00: breaker: 6 % hard bounces (6 of 100), more than 5 %.
       "
     `)
   })

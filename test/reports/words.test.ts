@@ -32,6 +32,21 @@ it('calls a channel from outside as it says it is called, and others as everybod
   ])
   const named = (locale: string) =>
     ['line', 'pager', 'email', 'kiosk'].map(speechOf({ locale, channels }).channel)
-  expect(named('en')).toEqual(['LINE message', 'Pager', 'email', 'kiosk'])
+  expect(named('en')).toEqual(['LINE message', 'Pager', 'E-mail', 'kiosk'])
   expect(named('zh-CN')).toEqual(['LINE 消息', 'Pager', '电子邮件', 'kiosk'])
+})
+
+it('says within a sentence how something is sent, and to those who run it a webhook is one', () => {
+  const channels = new Map<string, Title>([['line', { en: 'LINE message', 'zh-CN': 'LINE 消息' }]])
+  const { way, channel } = speechOf({ locale: 'en', channels })
+  expect(['email', 'inapp', 'callback', 'line', 'kiosk'].map(way)).toEqual([
+    'by e-mail',
+    'in the app',
+    'by telephone',
+    'by LINE message',
+    'by kiosk',
+  ])
+  const zh = speechOf({ locale: 'zh-CN', channels })
+  expect(['inapp', 'line', 'webhook'].map(zh.way)).toEqual(['通过应用内消息', '通过LINE 消息', '通过Webhook'])
+  expect([channel('webhook'), zh.channel('webhook')]).toEqual(['Webhook', 'Webhook'])
 })

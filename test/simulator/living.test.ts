@@ -140,7 +140,7 @@ test('every mail that was sent arrived, every act became an event, and a seed re
     { what: 'called', count: calls },
     { what: 'delivered', count: texts },
   ])
-  expect(first.story).toMatch(new RegExp(`\\n {2}sms +${texts} +${texts} +\\d`))
+  expect(first.story).toMatch(new RegExp(`\\n {2}Text message +${texts} +${texts} +\\d`))
 
   const second = await rehearse(7)
   expect(second.sent).toEqual(first.sent)

@@ -27,7 +27,7 @@ export function segmentName(segment: string, speech: Speech): string {
   return segment === 'everyone' ? planWord('everyone', speech) : segment
 }
 
-/** `push 120`, `sms 40`: by which channel a step's messages would go; of one channel its name alone. */
+/** `Push notification 120`, `Text message 40`: by which channel a step's messages would go; of one channel its name alone. */
 export function channelShares(
   { channels, byChannel }: Pick<StepOutlook, 'channels' | 'byChannel'>,
   speech: Speech,
@@ -117,7 +117,13 @@ export function lossLines(step: StepOutlook, speech: Speech): CountLine[] {
 function placeOf(channel: string, phones: readonly string[], speech: Speech): string {
   const en = speech.language === 'en'
   if (phones.includes(channel)) return en ? 'phone number' : '手机号'
-  return en ? `${speech.channel(channel)} address` : `${speech.channel(channel)}地址`
+  return `${withinSentence(channel, speech)}${en ? ' address' : '地址'}`
+}
+
+/** Within a sentence an E-mail is an e-mail; a LINE message stays one. */
+function withinSentence(channel: string, speech: Speech): string {
+  const name = speech.channel(channel)
+  return speech.language === 'en' ? name.replace(/^[A-Z](?=[-a-z])/, (first) => first.toLowerCase()) : name
 }
 
 /** That there is no address, of the channels one could be for; or that there is none of those channels yet. */
@@ -130,11 +136,11 @@ function unaddressed(step: StepOutlook, speech: Speech): string {
     const places = [...new Set(open.map((channel) => placeOf(channel, phones, speech)))]
     return `${en ? 'have no ' : '没有'}${places.join(or)}`
   }
-  const names = channels.map(speech.channel).join(or)
+  const names = channels.map((channel) => withinSentence(channel, speech)).join(or)
   return en ? `cannot be reached: ${names} is not set up yet` : `无法触达：${names}尚未接入`
 }
 
-/** `3 of 40 have no email address` */
+/** `3 of 40 have no e-mail address` */
 export function shareText(count: number, of: number, words: string, speech: Speech): string {
   return speech.language === 'en'
     ? `${speech.count(count)} of ${speech.count(of)} ${words}`

@@ -10,7 +10,6 @@ import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
 import { readStory } from '../../service/reporting.ts'
 import { findContact } from '../../touchpoints/preview.ts'
 import { campaignTitles } from './campaign-titles.ts'
-import { titleOfChannel } from './channel-title.ts'
 import { searchContacts } from './contact-search.ts'
 import { Act, Empty, Table } from './parts.tsx'
 import { Story } from './story.tsx'
@@ -163,8 +162,7 @@ async function showContact(visit: Visit, externalId: string): Promise<Response> 
   const facts = [contact.email, contact.phone, contact.locale, contact.timezone].filter(
     (part) => part !== null,
   )
-  const named = (name: string) =>
-    name === '*' ? say('any channel', '任何渠道') : titleOfChannel(runtime.workspace, name, visit.language)
+  const named = (name: string) => (name === '*' ? say('any channel', '任何渠道') : visit.speech.channel(name))
   return await visit.show(
     externalId,
     <>

@@ -4,7 +4,6 @@ import { messageOf } from '../../errors.ts'
 import { isRole, ROLES } from '../accounts/roles.ts'
 import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '../accounts/users.ts'
 import { createApiKey, listApiKeys, revokeApiKey, SCOPES, type Scope } from '../api-keys.ts'
-import { titleOfChannel } from './channel-title.ts'
 import { Act, Table } from './parts.tsx'
 import { ROLE_MEANINGS, ROLE_WORDS } from './role-words.ts'
 import { SCOPE_WORDS } from './scope-words.ts'
@@ -236,11 +235,7 @@ async function showSettings(visit: Visit): Promise<Response> {
       </section>
       <section class="card" aria-label={say('Channels', '渠道')}>
         <h2>{say('Channels', '渠道')}</h2>
-        <p>
-          {[...runtime.worker.channels.keys()]
-            .map((name) => titleOfChannel(runtime.workspace, name, language))
-            .join(' · ')}
-        </p>
+        <p>{[...runtime.worker.channels.keys()].map((name) => visit.speech.channel(name)).join(' · ')}</p>
         {checks === undefined ? (
           <a class="button quiet" href="/settings?check=1">
             {say('Ask each whether it works', '逐一检查')}

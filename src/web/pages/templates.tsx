@@ -1,6 +1,5 @@
 import { Hono } from 'hono'
 import { html } from 'hono/html'
-import { titleOfChannel } from './channel-title.ts'
 import { Coded, Empty } from './parts.tsx'
 import { type PagesDependencies, page, type Visit } from './visit.ts'
 
@@ -94,7 +93,7 @@ export function templatePages(dependencies: PagesDependencies): Hono {
                 <select name="step">
                   {steps.map((each) => (
                     <option value={`${each.campaign}/${each.step}`} selected={each === chosen}>
-                      {`${each.title} · ${each.tier} · ${each.step} (${each.channels.map((name) => titleOfChannel(runtime.workspace, name, visit.language)).join(', ')})`}
+                      {`${each.title} · ${each.tier} · ${each.step} (${each.channels.map((name) => visit.speech.channel(name)).join(', ')})`}
                     </option>
                   ))}
                 </select>
