@@ -104,172 +104,194 @@ export function readProgram(
   partial: (name: string) => PartialSource | 'unreadable' | undefined,
   partialNames: readonly string[],
 ): Reading {
-  const variables: TemplateVariable[] = []
-  const problems: Problem[] = []
+  const reading: Reading = { variables: [], problems: [] }
+  readStatement(program, rootScope, { reading, origin, within: [], partial, partialNames })
+  return reading
+}
 
-  const place = (node: Node, at: Origin) => ({
-    file: at.file,
-    line: at.linesBefore + node.loc.start.line,
-    column: node.loc.start.column + 1 + (node.loc.start.line === 1 ? at.columnsBefore : 0),
-  })
+/** A source that is being read, and what was found so far. */
+interface Walk {
+  readonly reading: Reading
+  readonly origin: Origin
+  /** Partials it was come to by, the outermost first; empty in the source itself. */
+  readonly within: readonly string[]
+  readonly partial: (name: string) => PartialSource | 'unreadable' | undefined
+  readonly partialNames: readonly string[]
+}
 
-  const walk = (root: Program, from: Origin, outermost: Scope, within: readonly string[]): void => {
-    const complain = (
-      node: Node,
-      path: string,
-      message: string,
-      more: Partial<Pick<Problem, 'found' | 'expected' | 'suggestion'>> = {},
-    ) => {
-      if (within.length > 0) return
-      problems.push({ severity: 'error', location: place(node, from), path, message, ...more })
-    }
-
-    const unknownHelper = (node: Node, name: string) => {
-      const suggestion = nearest(name, HELPERS)
-      complain(node, name, `unknown helper \`${name}\``, {
-        found: name,
-        expected: HELPERS.join(', '),
-        ...(suggestion === undefined ? {} : { suggestion }),
-      })
-    }
-    const isHelper = (name: string) => HELPERS.some((known) => known === name)
-
-    const expression = (node: Node, scope: Scope, asked = false, enters = false): void => {
-      if (isPath(node)) {
-        if (node.data && !DATA.includes(node.parts[0] ?? '')) {
-          complain(node, node.original, `unknown value \`${node.original}\``, {
-            expected: DATA.map((name) => `@${name}`).join(', '),
-          })
-          return
-        }
-        const path = resolve(node, scope)
-        if (path === undefined) return
-        const optional = asked || scope.sure.has(path) ? { optional: true as const } : {}
-        variables.push({
-          path,
-          ...place(node, from),
-          ...optional,
-          ...(enters ? { entered: true as const } : {}),
-        })
-      } else if (isCall(node)) {
-        const name = node.path.original
-        if (!isHelper(name)) unknownHelper(node, name)
-        call(node.params, node.hash, scope)
-      }
-    }
-    const call = (params: readonly Node[], hash: Hash | undefined, scope: Scope): void => {
-      for (const param of params) expression(param, scope)
-      for (const pair of hash?.pairs ?? []) expression(pair.value, scope)
-    }
-
-    const statement = (node: Node, scope: Scope): void => {
-      if (isProgram(node)) {
-        for (const inner of node.body) statement(inner, scope)
-      } else if (isMustache(node)) {
-        const { path } = node
-        if (!isPath(path)) {
-          complain(node, '', 'a literal between {{ and }} prints nothing of the contact: write it as text')
-          return
-        }
-        if (!node.escaped && path.original !== '@body') {
-          complain(
-            node,
-            path.original,
-            `{{{${path.original}}}} would put a value into the HTML unescaped: use {{${path.original}}}`,
-          )
-        }
-        const isCallee = node.params.length > 0 || (node.hash?.pairs.length ?? 0) > 0
-        if (isCallee) {
-          if (!isHelper(path.original)) unknownHelper(node, path.original)
-          call(node.params, node.hash, scope)
-        } else if (isHelper(path.original)) {
-          complain(node, path.original, `the helper \`${path.original}\` needs a value`)
-        } else expression(path, scope)
-      } else if (isBlock(node)) {
-        block(node, scope)
-      } else if (isPartial(node)) {
-        include(node, scope)
-      } else if (node.type !== 'ContentStatement' && node.type !== 'CommentStatement') {
-        complain(
-          node,
-          '',
-          node.type === 'PartialBlockStatement'
-            ? '{{#> …}} is not supported: name a layout in the front matter, or use {{> partial}}'
-            : 'decorators are not supported',
-        )
-      }
-    }
-
-    const block = (node: hbs.AST.BlockStatement, scope: Scope): void => {
-      const name = node.path.original
-      if (!['if', 'unless', 'each', 'with'].includes(name)) {
-        const suggestion = nearest(name, ['if', 'unless', 'each', 'with'])
-        complain(node, name, `unknown block {{#${name}}}`, {
-          expected: 'if, unless, each, with',
-          ...(suggestion === undefined ? {} : { suggestion }),
-        })
-      }
-      const [subject] = node.params
-      const asks = (name === 'if' || name === 'unless') && subject !== undefined && isPath(subject)
-      const enters = name === 'with' && subject !== undefined && isPath(subject)
-      if (asks || enters) expression(subject, scope, true, enters)
-      else call(node.params, node.hash, scope)
-      const found = asks ? resolve(subject, scope) : undefined
-      const sure = found === undefined ? scope : { ...scope, sure: new Set([...scope.sure, found]) }
-      let inner = name === 'if' ? sure : scope
-      if ((name === 'each' || name === 'with') && subject && isPath(subject)) {
-        const list = resolve(subject, scope)
-        const prefix = list === undefined ? '' : name === 'each' ? `${list}[]` : list
-        const [item, position] = node.program.blockParams ?? []
-        inner = {
-          prefix,
-          locals: new Set(position === undefined ? [] : [position]),
-          aliases: new Map(item === undefined ? [] : [[item, prefix]]),
-          // An empty value has no inside: what the block reads of it is there.
-          sure: enters && list !== undefined ? new Set([...scope.sure, list]) : scope.sure,
-          outer: scope,
-        }
-      }
-      statement(node.program, inner)
-      const inverse: Program | undefined = node.inverse
-      if (inverse) statement(inverse, name === 'unless' ? sure : scope)
-    }
-
-    const include = (node: hbs.AST.PartialStatement, scope: Scope): void => {
-      if (!isPath(node.name)) {
-        complain(node, '', 'the name of a partial must be written out')
-        return
-      }
-      const name = node.name.original
-      call(node.params, node.hash, scope)
-      const found = partial(name)
-      if (!found) {
-        const suggestion = nearest(name, partialNames)
-        complain(node, name, `no partial \`${name}\` in templates/partials`, {
-          found: name,
-          ...(suggestion === undefined ? {} : { suggestion }),
-        })
-        return
-      }
-      if (found === 'unreadable') return
-      if (within.includes(name)) {
-        problems.push({
-          severity: 'error',
-          location: place(node, from),
-          path: name,
-          message: `the partial \`${name}\` takes itself in: ${[...within, name].join(' → ')}`,
-        })
-        return
-      }
-      const [context] = node.params
-      const prefix = context && isPath(context) ? (resolve(context, scope) ?? '') : scope.prefix
-      const locals = new Set([...scope.locals, ...(node.hash?.pairs ?? []).map((pair) => pair.key)])
-      walk(found.program, found.origin, { ...scope, prefix, locals }, [...within, name])
-    }
-
-    statement(root, outermost)
+function placeOf({ loc }: Node, { file, linesBefore, columnsBefore }: Origin) {
+  return {
+    file,
+    line: linesBefore + loc.start.line,
+    column: loc.start.column + 1 + (loc.start.line === 1 ? columnsBefore : 0),
   }
+}
 
-  walk(program, origin, rootScope, [])
-  return { variables, problems }
+type Hints = Partial<Pick<Problem, 'found' | 'expected' | 'suggestion'>>
+
+/** A problem of the source itself. */
+function complain(walk: Walk, node: Node, path: string, message: string, hints: Hints = {}): void {
+  const { reading, origin, within } = walk
+  if (within.length > 0) return
+  reading.problems.push({ severity: 'error', location: placeOf(node, origin), path, message, ...hints })
+}
+
+function meant(name: string, names: readonly string[]): Hints {
+  const suggestion = nearest(name, names)
+  return suggestion === undefined ? {} : { suggestion }
+}
+
+function isHelper(name: string): boolean {
+  return HELPERS.some((known) => known === name)
+}
+
+function complainOfHelper(walk: Walk, node: Node, name: string): void {
+  complain(walk, node, name, `unknown helper \`${name}\``, {
+    found: name,
+    expected: HELPERS.join(', '),
+    ...meant(name, HELPERS),
+  })
+}
+
+function readStatement(node: Node, scope: Scope, walk: Walk): void {
+  if (isProgram(node)) {
+    for (const inner of node.body) readStatement(inner, scope, walk)
+  } else if (isMustache(node)) readMustache(node, scope, walk)
+  else if (isBlock(node)) readBlock(node, scope, walk)
+  else if (isPartial(node)) readPartial(node, scope, walk)
+  else if (node.type !== 'ContentStatement' && node.type !== 'CommentStatement') {
+    complain(
+      walk,
+      node,
+      '',
+      node.type === 'PartialBlockStatement'
+        ? '{{#> …}} is not supported: name a layout in the front matter, or use {{> partial}}'
+        : 'decorators are not supported',
+    )
+  }
+}
+
+/** `{{…}}`: a variable, or a helper with what it is given. */
+function readMustache(node: hbs.AST.MustacheStatement, scope: Scope, walk: Walk): void {
+  const { path } = node
+  if (!isPath(path)) {
+    complain(walk, node, '', 'a literal between {{ and }} prints nothing of the contact: write it as text')
+    return
+  }
+  const name = path.original
+  if (!node.escaped && name !== '@body') {
+    complain(walk, node, name, `{{{${name}}}} would put a value into the HTML unescaped: use {{${name}}}`)
+  }
+  const isCallee = node.params.length > 0 || (node.hash?.pairs.length ?? 0) > 0
+  if (isCallee) {
+    if (!isHelper(name)) complainOfHelper(walk, node, name)
+    readArguments(node, scope, walk)
+  } else if (isHelper(name)) complain(walk, node, name, `the helper \`${name}\` needs a value`)
+  else readExpression(path, scope, walk)
+}
+
+/** What a helper, a block or a partial is given. */
+function readArguments(
+  { params, hash }: { readonly params: readonly Node[]; readonly hash: Hash | undefined },
+  scope: Scope,
+  walk: Walk,
+): void {
+  for (const param of params) readExpression(param, scope, walk)
+  for (const pair of hash?.pairs ?? []) readExpression(pair.value, scope, walk)
+}
+
+/** @param as how a block uses the variable it is given */
+function readExpression(
+  node: Node,
+  scope: Scope,
+  walk: Walk,
+  as: Pick<TemplateVariable, 'optional' | 'entered'> = {},
+): void {
+  if (isPath(node)) {
+    if (node.data && !DATA.includes(node.parts[0] ?? '')) {
+      const expected = DATA.map((name) => `@${name}`).join(', ')
+      complain(walk, node, node.original, `unknown value \`${node.original}\``, { expected })
+      return
+    }
+    const path = resolve(node, scope)
+    if (path === undefined) return
+    const sure = scope.sure.has(path) ? { optional: true as const } : {}
+    walk.reading.variables.push({ path, ...placeOf(node, walk.origin), ...sure, ...as })
+  } else if (isCall(node)) {
+    const name = node.path.original
+    if (!isHelper(name)) complainOfHelper(walk, node, name)
+    readArguments(node, scope, walk)
+  }
+}
+
+const BLOCKS = ['if', 'unless', 'each', 'with']
+
+function readBlock(node: hbs.AST.BlockStatement, scope: Scope, walk: Walk): void {
+  const name = node.path.original
+  if (!BLOCKS.includes(name)) {
+    const expected = BLOCKS.join(', ')
+    complain(walk, node, name, `unknown block {{#${name}}}`, { expected, ...meant(name, BLOCKS) })
+  }
+  const [subject] = node.params
+  const asks = (name === 'if' || name === 'unless') && subject !== undefined && isPath(subject)
+  const enters = name === 'with' && subject !== undefined && isPath(subject)
+  if (asks) readExpression(subject, scope, walk, { optional: true })
+  else if (enters) readExpression(subject, scope, walk, { optional: true, entered: true })
+  else readArguments(node, scope, walk)
+  const found = asks ? resolve(subject, scope) : undefined
+  const sure = found === undefined ? scope : { ...scope, sure: new Set([...scope.sure, found]) }
+  const steps = (name === 'each' || name === 'with') && subject !== undefined && isPath(subject)
+  const inner = steps ? scopeWithin(node, subject, scope) : name === 'if' ? sure : scope
+  readStatement(node.program, inner, walk)
+  const inverse: Program | undefined = node.inverse
+  if (inverse) readStatement(inverse, name === 'unless' ? sure : scope, walk)
+}
+
+/** Inside {{#each}} and {{#with}}, where `this` is an item of the list, or the value. */
+function scopeWithin(node: hbs.AST.BlockStatement, subject: Path, scope: Scope): Scope {
+  const list = resolve(subject, scope)
+  const each = node.path.original === 'each'
+  const prefix = list === undefined ? '' : each ? `${list}[]` : list
+  const [item, position] = node.program.blockParams ?? []
+  return {
+    prefix,
+    locals: new Set(position === undefined ? [] : [position]),
+    aliases: new Map(item === undefined ? [] : [[item, prefix]]),
+    // An empty value has no inside: what the block reads of it is there.
+    sure: !each && list !== undefined ? new Set([...scope.sure, list]) : scope.sure,
+    outer: scope,
+  }
+}
+
+function readPartial(node: hbs.AST.PartialStatement, scope: Scope, walk: Walk): void {
+  const { reading, origin, within, partialNames } = walk
+  if (!isPath(node.name)) {
+    complain(walk, node, '', 'the name of a partial must be written out')
+    return
+  }
+  const name = node.name.original
+  readArguments(node, scope, walk)
+  const found = walk.partial(name)
+  if (!found) {
+    complain(walk, node, name, `no partial \`${name}\` in templates/partials`, {
+      found: name,
+      ...meant(name, partialNames),
+    })
+    return
+  }
+  if (found === 'unreadable') return
+  if (within.includes(name)) {
+    reading.problems.push({
+      severity: 'error',
+      location: placeOf(node, origin),
+      path: name,
+      message: `the partial \`${name}\` takes itself in: ${[...within, name].join(' → ')}`,
+    })
+    return
+  }
+  const [context] = node.params
+  const prefix = context && isPath(context) ? (resolve(context, scope) ?? '') : scope.prefix
+  const locals = new Set([...scope.locals, ...(node.hash?.pairs ?? []).map((pair) => pair.key)])
+  const inside = { ...walk, origin: found.origin, within: [...within, name] }
+  readStatement(found.program, { ...scope, prefix, locals }, inside)
 }
