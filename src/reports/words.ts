@@ -148,7 +148,8 @@ export function speechOf(style: {
     plain: (value) => short.format(value),
     signed: (value) => shown(value, 0.5, signedWhole, signedLeast),
     money: (micros) => {
-      const value = micros / 1e6
+      // Amounts are whole micros: a thousandth of one is the rounding of sums.
+      const value = Math.abs(micros) < 1e-3 ? 0 : micros / 1e6
       // A price of 0.002 is not 0.00: two digits where rounding to the cent would be off by a twentieth.
       const off = Math.abs(Math.round(value / unit) * unit - value)
       return (off > Math.abs(value) / 20 ? fine : amount).format(value)

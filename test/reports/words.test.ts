@@ -12,6 +12,8 @@ it('shows amounts below a cent with enough digits, and others to the cent', () =
   expect(money(500_000)).toBe('CN¥0.50')
   expect(money(1_234_567_890)).toBe('CN¥1,234.57')
   expect(money(0)).toBe('CN¥0.00')
+  // A difference of equal costs is nought, whatever sums leave in the last digit, and has no sign.
+  expect([-0, -1e-7, 3e-9].map((micros) => money(micros))).toEqual(['CN¥0.00', 'CN¥0.00', 'CN¥0.00'])
   expect(money(120_000_000, 'JPY')).toBe('¥120')
 })
 
