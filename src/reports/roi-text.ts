@@ -17,14 +17,23 @@ export function roiCell(roi: Roi | NotEnough | undefined, alarm: boolean, speech
     return { text: en ? 'no extra cost to divide by' : '没有额外成本', value: null }
   if (ratio.answer === 'not_estimable') return { text: speech.word('notEnough'), value: null }
   const { value, low, high } = ratio
-  const text = `${roiText(value, speech)} (${roiText(low, speech)} … ${roiText(high, speech)})`
+  const large = isLarge(value)
+  const [at, from, to] = [value, low, high].map((roi) => roiText(roi, speech, large))
+  const text = `${at} (${from} … ${to})`
   return { text, value, interval: { low, high } }
 }
 
-/** A ROI as a share, 0.8 → `+80 %`; beyond ten times the cost as a multiple of it, 27.3 → `+27 times`. */
-export function roiText(roi: number, speech: Speech): string {
+function isLarge(roi: number): boolean {
+  return Math.abs(roi) > 10
+}
+
+/**
+ * A ROI as a share, 0.8 → `+80 %`; beyond ten times the cost as a multiple of it, 27.3 → `+27 times`.
+ * @param large as a multiple: the ends of an interval are read as its middle is
+ */
+export function roiText(roi: number, speech: Speech, large = isLarge(roi)): string {
   const en = speech.language === 'en'
-  if (Math.abs(roi) > 10) return `${speech.signed(roi)}${en ? ' times' : ' 倍'}`
+  if (large) return `${speech.signed(roi)}${en ? ' times' : ' 倍'}`
   return `${speech.signed(roi * 100)}${en ? ' %' : '%'}`
 }
 

@@ -310,6 +310,10 @@ describe('the report', () => {
       '+12 times',
       '-24 times',
     ])
+    const wide = { kind: 'estimate', value: 0.16, low: -23.5, high: 23.7, confidence: 0.95 } as const
+    const margin = { ...wide, p: 0.9, standardError: 1, degrees: 10 }
+    const ratio = { ...wide, answer: 'ratio', g: 0.1 } as const
+    expect(roiCell({ margin, left: wide, ratio }, false, speech).text).toBe('+16 % (-2,350 % … +2,370 %)')
   })
 
   it('says whether it pays where that can be told', async () => {
