@@ -95,6 +95,13 @@ describe('a link', () => {
     expect(await events()).toEqual([])
   })
 
+  it('is no click where a checker of links asks for the headers alone, whoever it says it is', async () => {
+    const answer = await app.request(tracked().click, { method: 'HEAD', headers: AGENT })
+    expect(answer.headers.get('location')).toBe('https://a.example/x?y=1&z')
+    await app.request(tracked().open, { method: 'HEAD', headers: AGENT })
+    expect((await events()).map(({ kind }) => kind)).toEqual(['prefetched'])
+  })
+
   it('leads nowhere once it was changed', async () => {
     const { click } = tracked()
     for (const changed of [

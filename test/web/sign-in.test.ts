@@ -135,6 +135,14 @@ test('a session ends twelve hours after the last click, with the sign-out, and w
   expect((await post('/sign-in', { name: 'second', password: PASSWORD })).status).toBe(401)
 })
 
+test('who is shut out and let in again does not come in by a link of before', async () => {
+  await welcome('root', 'admin')
+  const ada = await addUser(database, { name: 'ada', role: 'viewer', now: clock.now(), by: 'test' })
+  const path = await issueLink(database, ada.userId, clock.now())
+  for (const disabled of [true, false]) await changeUser(database, ada.userId, { disabled, now: clock.now() })
+  expect((await app.request(path)).status).toBe(404)
+})
+
 test('the last admin stays', async () => {
   await welcome('root', 'admin')
   const root = await findUser(database, 'root')

@@ -94,7 +94,11 @@ export async function changeUser(
         remedy: 'Make another user admin first.',
       })
     }
-    if (change.disabled) await endSessions(tx, userId)
+    if (change.disabled) {
+      await endSessions(tx, userId)
+      // A link made before must not let them in again by itself once they may come back.
+      await execute(tx, sql`DELETE FROM user_links WHERE user_id = ${userId}`)
+    }
   })
 }
 

@@ -32,7 +32,7 @@ export function mailApi({ runtime }: { runtime: Runtime }): Hono {
 
   return new Hono()
     .get(`${LINK_PATHS.click}/:token`, async (c) => {
-      const link = await followLink(runtime, c.req.param('token'), c.req.header('user-agent'))
+      const link = await followLink(runtime, c.req.param('token'), agentOf(c))
       if (!link) return page(c, brokenPage(languageOfReader(c), brand), 404)
       return c.body(null, 302, {
         Location: link.url,
@@ -41,7 +41,7 @@ export function mailApi({ runtime }: { runtime: Runtime }): Hono {
       })
     })
     .get(`${LINK_PATHS.open}/:token`, async (c) => {
-      await recordOpening(runtime, c.req.param('token'), c.req.header('user-agent'))
+      await recordOpening(runtime, c.req.param('token'), agentOf(c))
       // The same picture whatever the token: whoever tries one learns nothing.
       return c.body(new Uint8Array(PIXEL), 200, { 'Content-Type': 'image/gif', 'Cache-Control': 'no-store' })
     })
@@ -77,6 +77,11 @@ export function mailApi({ runtime }: { runtime: Runtime }): Hono {
       if (taken.outcome === 'refused') return refuse(c, 400, 'malformed', taken.detail)
       return c.json(taken)
     })
+}
+
+/** Who follows a link; undefined, as of a machine that says nothing, where only the headers are asked for: nobody reads those. */
+function agentOf(c: Context): string | undefined {
+  return c.req.method === 'HEAD' ? undefined : c.req.header('user-agent')
 }
 
 function languageOfReader(c: Context): Language {
