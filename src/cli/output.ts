@@ -68,20 +68,34 @@ export function openOutput(options: {
     language,
     colors,
     width: Math.max(60, Math.min(stdout.columns ?? 100, 160)),
-    print: (outcome) => stdout.write(`${json ? toJson(outcome.data) : outcome.text}\n`),
+    print: (outcome) => stdout.write(`${json ? toJson(outcome.data) : printable(outcome.text)}\n`),
     note: (text) => {
-      if (!json) stderr.write(`${text}\n`)
+      if (!json) stderr.write(`${printable(text)}\n`)
     },
-    warn: (text) => stderr.write(`${warning}${text}\n`),
+    warn: (text) => stderr.write(`${warning}${printable(text)}\n`),
     event: ({ at, event, facts, words, ...happening }) => {
       const moment = at.toISOString()
       const line = json
         ? JSON.stringify({ at: moment, event, ...facts })
-        : `${told.dim(moment)} ${happening.warning ? warning : ''}${words}`
+        : `${told.dim(moment)} ${happening.warning ? warning : ''}${printable(words).replaceAll('\n', '\n  ')}`
       stderr.write(`${line}\n`)
     },
     progress: (title, progress) => startProgress(stderr, title, { language, ...progress, silent: json }),
   }
+}
+
+/** What steers a terminal; of it, line ends, tabs and the colours we write ourselves may stay. */
+const STEERING = /(\p{Cc}\[[\d;]*m)|(?![\n\t])\p{Cc}/gu
+const ESCAPE = '\u001b'
+
+/**
+ * Text that may hold what others wrote (a reply, what a server said of a bounce), so that all a terminal does is show it:
+ * a control character becomes �. Pure.
+ */
+function printable(text: string): string {
+  return text.replace(STEERING, (found, colour?: string) =>
+    colour?.startsWith(ESCAPE) ? colour : `\u{FFFD}${found.slice(1)}`,
+  )
 }
 
 /** The output of a process that runs on: its warnings say when, and with --json are events like all it tells. */

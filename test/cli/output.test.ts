@@ -36,6 +36,24 @@ test('for people, text on stdout, remarks on stderr', () => {
   expect(err.at(-1)).toBe('警告：小心\n')
 })
 
+test('what others wrote cannot steer the terminal, nor look like another line of the log', () => {
+  const { out, err, ...both } = streams(true)
+  const output = openOutput({ json: false, noColor: false, ...both })
+  const reply = 'Stop\u001b[2J\u001b]0;owned\u0007\r\u009b1A\u007f'
+  output.print({ data: {}, text: `${output.colors.red('said')}:\t${reply}\n` })
+  expect(out).toEqual([
+    `${output.colors.red('said')}:\tStop\u{FFFD}[2J\u{FFFD}]0;owned\u{FFFD}\u{FFFD}\u{FFFD}1A\u{FFFD}\n\n`,
+  ])
+  output.note(reply)
+  output.warn(reply)
+  const words = 'said\u001b[2J\n2026-03-02T08:00:00.000Z all is well'
+  output.event({ at: new Date(0), event: 'error', facts: {}, words })
+  for (const steering of ['\u001b[2J', '\u001b]', '\u0007', '\r', '\u009b', '\u007f']) {
+    expect(err.join('')).not.toContain(steering)
+  }
+  expect(err.join('')).not.toMatch(/^2026/m)
+})
+
 test('colours only on a terminal that has not asked for none', () => {
   const colours = (isTTY: boolean, noColor: boolean, json = false) =>
     openOutput({ json, noColor, ...streams(isTTY) }).colors.red('x') !== 'x'
