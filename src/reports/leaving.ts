@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { maskText } from '../config/masking.ts'
 import { rows } from '../database/connect.ts'
 import { type Annotation, annotationNotes, readAnnotations } from './annotations.ts'
 import { reasonWords } from './dealings-text.ts'
@@ -12,7 +13,8 @@ import { inSnapshot, type Readable } from './snapshot.ts'
 import type { Speech } from './words.ts'
 
 // Why people leave: what they said themselves, in the range of days, whatever the campaign. Opting out is said to the
-// sender as a whole. What people wrote is counted, not shown: it may hold anything.
+// sender as a whole. What people answered is counted, not shown: it may hold anything. Addresses and numbers in a reason
+// are masked for everybody: who said it is no part of the figure.
 
 export interface LeavingData {
   readonly range: Range
@@ -56,9 +58,10 @@ export async function readLeaving(readable: Readable, question: CampaignQuestion
           WHERE ${within(sql`g.said_at`)}
           GROUP BY g.source, g.reason ORDER BY people DESC, g.source, g.reason LIMIT ${LINES}`,
       ),
-      said: await rows<LeavingData['said'][number]>(
-        session,
-        sql`
+      said: (
+        await rows<LeavingData['said'][number]>(
+          session,
+          sql`
         SELECT source, what, reason, count(DISTINCT who) AS people FROM (
           SELECT 'preferences' AS source, off AS what, coalesce(p.reason, '') AS reason, p.contact_id::text AS who
           FROM preferences p CROSS JOIN LATERAL unnest(p.channels_off) AS off WHERE ${within(sql`p.chosen_at`)}
@@ -71,7 +74,8 @@ export async function readLeaving(readable: Readable, question: CampaignQuestion
           SELECT 'reply', r.channel, CASE WHEN r.opt_out THEN 'opt_out' ELSE 'answer' END, r.contact_id::text
           FROM replies r WHERE ${within(sql`r.replied_at`)}
         ) said GROUP BY source, what, reason ORDER BY people DESC, source, what, reason LIMIT ${LINES}`,
-      ),
+        )
+      ).map((each) => ({ ...each, reason: maskText(each.reason) })),
     }
   })
 }

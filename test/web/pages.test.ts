@@ -298,6 +298,19 @@ describe('what a role may', () => {
     expect(await (await get('/contacts/c1', 'agent')).text()).toContain('person1@example.com')
   })
 
+  it('shows no address in a reason either, whoever looks', async () => {
+    await execute(
+      database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, source, reason)
+          SELECT contact_id, ${NOW}, '{sms}', '{}', 'API', 'too many to person1@example.com'
+          FROM contacts WHERE external_id = 'c1'`,
+    )
+    const reasons = await (await get('/campaigns/spring/reports/reasons', 'viewer')).text()
+    expect(reasons).toContain('too many to p***@example.com')
+    expect(reasons).not.toContain('person1@example.com')
+    await execute(database, sql`DELETE FROM preferences WHERE reason LIKE 'too many%'`)
+  })
+
   it('shows everybody the whole of a choice: the story says it, too', async () => {
     const said = async (who: Role) => {
       const html = await (await get('/contacts/c3', who)).text()
