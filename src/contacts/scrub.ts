@@ -7,7 +7,8 @@ import { finished } from 'node:stream/promises'
 
 /** What a row of a file is recognised by. */
 export interface Traces {
-  readonly externalId: string
+  /** Every name it had: ids, and those its devices went by. */
+  readonly names: readonly string[]
   readonly email: string | null
   readonly phone: string | null
 }
@@ -48,9 +49,9 @@ export async function scrubRejects(path: string, traces: Traces): Promise<number
   }
 }
 
-/** True of a text that has the external id or the address as a word of its own, or the number whatever its spaces. */
-function recogniser({ externalId, email, phone }: Traces): (text: string) => boolean {
-  const words = [externalId, ...(email === null ? [] : [email])].map(
+/** True of a text that has a name or the address as a word of its own, or the number whatever its spaces. */
+function recogniser({ names, email, phone }: Traces): (text: string) => boolean {
+  const words = [...names, ...(email === null ? [] : [email])].map(
     (word) =>
       new RegExp(
         `(?<![\\p{L}\\p{N}])${word.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')}(?![\\p{L}\\p{N}])`,

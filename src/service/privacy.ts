@@ -70,7 +70,9 @@ async function findTraces(
 ): Promise<(Traces & { contactId: number }) | undefined> {
   const [row] = await rows<Traces & { contactId: number }>(
     database,
-    sql`SELECT c.contact_id AS "contactId", c.external_id AS "externalId", c.email, c.phone
+    sql`SELECT c.contact_id AS "contactId", c.email, c.phone,
+          ARRAY(SELECT i.external_id FROM external_ids i WHERE i.contact_id = c.contact_id
+            UNION SELECT a.anonymous_id FROM anonymous_ids a WHERE a.contact_id = c.contact_id) AS names
         FROM external_ids x JOIN contacts c USING (contact_id) WHERE x.external_id = ${externalId}`,
   )
   return row

@@ -282,11 +282,22 @@ it('goes through rehearsals and reject files too', async () => {
     email: person.email,
     signed_up_at: 'never\n"ever"',
   })
-  writeFileSync(file, [LEE, KIM].map((person) => `${JSON.stringify(bad(person))}\n`).join(''))
+  // A row may name somebody as they were called once.
+  await execute(
+    database,
+    sql`INSERT INTO external_ids SELECT 'formerly-7', contact_id FROM contacts WHERE external_id = ${LEE.id}`,
+  )
+  await execute(
+    database,
+    sql`INSERT INTO anonymous_ids SELECT 'device-7', contact_id, now() FROM contacts WHERE external_id = ${LEE.id}`,
+  )
+  const former = ['formerly-7', 'device-7'].map((id) => ({ external_id: id, signed_up_at: 'never' }))
+  const rejected = [bad(LEE), bad(KIM), ...former]
+  writeFileSync(file, rejected.map((person) => `${JSON.stringify(person)}\n`).join(''))
   const { rejectFile = '' } = await importContacts(database, file, { workspace, clock })
   const erasure = await eraseEverywhere(runtime, LEE.id)
-  expect(erasure).toMatchObject({ rehearsals: ['forgotten_replay'], files: { rows: 1, elsewhere: [] } })
-  expect(readFileSync(rejectFile, 'utf8')).not.toContain('lee')
+  expect(erasure).toMatchObject({ rehearsals: ['forgotten_replay'], files: { rows: 3, elsewhere: [] } })
+  expect(readFileSync(rejectFile, 'utf8')).not.toMatch(/lee|formerly|device/)
   expect(readFileSync(rejectFile, 'utf8')).toContain('kim-8')
   expect(await findWords(database, [LEE.id, LEE.email, LEE.phone])).toEqual([])
   await execute(database, sql`DROP SCHEMA forgotten_replay CASCADE`)
