@@ -15,114 +15,141 @@ export interface Review {
 
 /** @param locales the workspace's, the first being the fallback */
 export function reviewSources(sources: Sources, locales: readonly string[], folder: string): Review {
-  const fallback = locales[0]
-  const problems: Problem[] = [...sources.problems]
+  const work: Work = {
+    sources,
+    fallback: locales[0],
+    folder,
+    partialNames: [...new Set(sources.partials.map(({ name }) => name))],
+    problems: [...sources.problems],
+    parsed: new Map(),
+  }
   const variables = new Map<Source, TemplateVariable[]>()
-  const partialNames = [...new Set(sources.partials.map(({ name }) => name))]
+  for (const source of [...sources.partials, ...sources.layouts]) readOwn(source, work)
+  for (const source of sources.templates) {
+    variables.set(source, [...readOwn(source, work), ...readLayout(source, work)])
+    if (lacksSubject(source)) work.problems.push(subjectMissing(source))
+  }
+  work.problems.push(...missingLanguages(sources.templates, locales, folder))
 
-  /** A source's tree, or undefined where it cannot be read; then said once. */
-  const parsed = new Map<Source, PartialSource | undefined>()
-  const parse = (source: Source): PartialSource | undefined => {
-    if (parsed.has(source)) return parsed.get(source)
-    const { linesBefore, body } = source.front
-    const program = parseSource(body)
-    const readable = 'type' in program
-    if (!readable) {
-      problems.push({
+  // A partial's problem shows in each text that takes it in.
+  const unique = new Map(work.problems.map((problem) => [JSON.stringify(problem), problem]))
+  return { problems: [...unique.values()].sort(byPlace), variables }
+}
+
+/** What is reviewed, and what was found so far. */
+interface Work {
+  readonly sources: Sources
+  readonly fallback: string | undefined
+  readonly folder: string
+  readonly partialNames: readonly string[]
+  readonly problems: Problem[]
+  /** Undefined where a source cannot be read. */
+  readonly parsed: Map<Source, PartialSource | undefined>
+}
+
+/** A source's tree, or undefined where it cannot be read; then said once. */
+function parse(source: Source, { parsed, problems }: Work): PartialSource | undefined {
+  if (parsed.has(source)) return parsed.get(source)
+  const { linesBefore, body } = source.front
+  const program = parseSource(body)
+  const readable = 'type' in program
+  if (!readable) {
+    problems.push({
+      severity: 'error',
+      location: { file: source.file, line: linesBefore + program.line, column: program.column },
+      path: '',
+      message: program.message,
+    })
+  }
+  const result = readable
+    ? { program, origin: { file: source.file, linesBefore, columnsBefore: 0 } }
+    : undefined
+  parsed.set(source, result)
+  return result
+}
+
+function read({ program, origin }: PartialSource, locale: string, work: Work): Reading {
+  const { sources, fallback, partialNames } = work
+  const find = (name: string) => {
+    const partial = sharedSource(sources.partials, name, locale, fallback)
+    return partial && (parse(partial, work) ?? 'unreadable')
+  }
+  return readProgram(program, origin, find, partialNames)
+}
+
+/** The locale whose partials and layout a source takes in. */
+function localeOf(source: Source, { fallback }: Work): string {
+  return source.locale ?? fallback ?? 'en'
+}
+
+/** Variables of a source's own text and front matter; its problems are noted. */
+function readOwn(source: Source, work: Work): TemplateVariable[] {
+  const locale = localeOf(source, work)
+  const readings: Reading[] = []
+  const body = parse(source, work)
+  if (body) {
+    readings.push(read(body, locale, work))
+    work.problems.push(...findUnfilled(source.front.body, body.origin))
+  }
+  for (const [key, { value, line, column }] of source.front.entries) {
+    if (key === 'layout') continue
+    const program = parseSource(value)
+    if ('type' in program) {
+      const origin = { file: source.file, linesBefore: line - 1, columnsBefore: column - 1 }
+      work.problems.push(...findUnfilled(value, origin))
+      readings.push(read({ program, origin }, locale, work))
+    } else {
+      work.problems.push({
         severity: 'error',
-        location: { file: source.file, line: linesBefore + program.line, column: program.column },
-        path: '',
+        location: { file: source.file, line, column: column - 1 + program.column },
+        path: key,
         message: program.message,
       })
     }
-    const result = readable
-      ? { program, origin: { file: source.file, linesBefore, columnsBefore: 0 } }
-      : undefined
-    parsed.set(source, result)
-    return result
   }
+  work.problems.push(...readings.flatMap((reading) => reading.problems))
+  return readings.flatMap((reading) => reading.variables)
+}
 
-  const read = (source: PartialSource, locale: string): Reading =>
-    readProgram(
-      source.program,
-      source.origin,
-      (name) => {
-        const partial = sharedSource(sources.partials, name, locale, fallback)
-        return partial && (parse(partial) ?? 'unreadable')
-      },
-      partialNames,
-    )
-
-  /** Variables and problems of a source's own text and front matter. */
-  const readWhole = (source: Source): TemplateVariable[] => {
-    const locale = source.locale ?? fallback ?? 'en'
-    const readings: Reading[] = []
-    const body = parse(source)
-    if (body) {
-      readings.push(read(body, locale))
-      problems.push(...findUnfilled(source.front.body, body.origin))
-    }
-    for (const [key, { value, line, column }] of source.front.entries) {
-      if (key === 'layout') continue
-      const program = parseSource(value)
-      if ('type' in program) {
-        const origin = { file: source.file, linesBefore: line - 1, columnsBefore: column - 1 }
-        problems.push(...findUnfilled(value, origin))
-        readings.push(read({ program, origin }, locale))
-      } else {
-        problems.push({
-          severity: 'error',
-          location: { file: source.file, line, column: column - 1 + program.column },
-          path: key,
-          message: program.message,
-        })
-      }
-    }
-    problems.push(...readings.flatMap((reading) => reading.problems))
-    return readings.flatMap((reading) => reading.variables)
+/** Variables of the layout that a source names; that there is none of that name is noted. */
+function readLayout(source: Source, work: Work): TemplateVariable[] {
+  const entry = source.front.entries.get('layout')
+  if (!entry) return []
+  const { sources, fallback, folder, problems } = work
+  const locale = localeOf(source, work)
+  const layout = sharedSource(sources.layouts, entry.value, locale, fallback)
+  if (layout) {
+    const body = parse(layout, work)
+    return body ? read(body, locale, work).variables : []
   }
+  const suggestion = nearest(entry.value, new Set(sources.layouts.map(({ name }) => name)))
+  problems.push({
+    severity: 'error',
+    location: { file: source.file, line: entry.line, column: entry.column },
+    path: 'layout',
+    message: `no layout \`${entry.value}\` in ${folder}/layouts`,
+    found: entry.value,
+    ...(suggestion === undefined ? {} : { suggestion }),
+  })
+  return []
+}
 
-  const readLayout = (source: Source): TemplateVariable[] => {
-    const entry = source.front.entries.get('layout')
-    if (!entry) return []
-    const locale = source.locale ?? fallback ?? 'en'
-    const layout = sharedSource(sources.layouts, entry.value, locale, fallback)
-    if (layout) {
-      const body = parse(layout)
-      return body ? read(body, locale).variables : []
-    }
-    const suggestion = nearest(entry.value, new Set(sources.layouts.map(({ name }) => name)))
-    problems.push({
-      severity: 'error',
-      location: { file: source.file, line: entry.line, column: entry.column },
-      path: 'layout',
-      message: `no layout \`${entry.value}\` in ${folder}/layouts`,
-      found: entry.value,
-      ...(suggestion === undefined ? {} : { suggestion }),
-    })
-    return []
+/**
+ * Without front matter, or with a provider's parameters alone, it is a text message; whether a step may send it as something
+ * else, its channel says.
+ */
+function lacksSubject({ front }: Source): boolean {
+  return !front.entries.has('subject') && ![...front.entries.keys()].every((key) => key.startsWith('param_'))
+}
+
+function subjectMissing({ file }: Source): Problem {
+  return {
+    severity: 'error',
+    location: { file, line: 1, column: 1 },
+    path: 'subject',
+    message: 'the template has no subject, which an e-mail needs',
+    expected: '`subject: …` between two lines `---` at the head of the file',
   }
-
-  for (const source of [...sources.partials, ...sources.layouts]) readWhole(source)
-  for (const source of sources.templates) {
-    variables.set(source, [...readWhole(source), ...readLayout(source)])
-    // Without front matter, or with a provider's parameters alone, it is a text message; whether a step may send it
-    // as something else, its channel says.
-    const keys = [...source.front.entries.keys()]
-    if (source.front.entries.has('subject') || keys.every((key) => key.startsWith('param_'))) continue
-    problems.push({
-      severity: 'error',
-      location: { file: source.file, line: 1, column: 1 },
-      path: 'subject',
-      message: 'the template has no subject, which an e-mail needs',
-      expected: '`subject: …` between two lines `---` at the head of the file',
-    })
-  }
-  problems.push(...missingLanguages(sources.templates, locales, folder))
-
-  // A partial's problem shows in each text that takes it in.
-  const unique = new Map(problems.map((problem) => [JSON.stringify(problem), problem]))
-  return { problems: [...unique.values()].sort(byPlace), variables }
 }
 
 function byPlace({ location: a }: Problem, { location: b }: Problem): number {
