@@ -64,31 +64,38 @@ export const COLUMNS = [
  * @param asOf events after it are not known; undefined: all there are
  */
 export function historySql(rules: SignalRules, which: SQL, asOf?: Date): SQL {
-  const is = (...types: (EventName | string)[]) => sql`type = ANY (${sql.param(types)}::text[])`
-  const active = is(...rules.activity)
-  const order = is(rules.order)
-  const [opened, resolved] = [is('complaint_opened'), is('complaint_resolved')]
   const known = asOf === undefined ? sql`` : sql` AND x.occurred_at <= ${asOf.toISOString()}::timestamptz`
-  // A score as a property, a number or a text of one, else as the event's value.
-  const number = (
-    name: string,
-  ) => sql`coalesce(CASE WHEN properties ->> ${name}::text ~ '^-?[0-9]{1,6}([.][0-9]{1,6})?$'
-    THEN (properties ->> ${name}::text)::numeric END, value * 0.000001)`
-  const quantity = sql`CASE WHEN properties ->> 'quantity' ~ '^[0-9]{1,4}$' THEN (properties ->> 'quantity')::int ELSE 1 END`
-  const coupon = sql`(coalesce(properties ->> 'coupon', '') NOT IN ('', 'false'))`
-  const nps = sql`${is('nps')} AND ${number('score')} BETWEEN 0 AND 10`
-  const review = sql`${is('review')} AND ${number('rating')} IS NOT NULL`
-  const newest = (value: SQL, where: SQL) =>
-    sql`(array_agg(${value} ORDER BY occurred_at DESC, ${value}) FILTER (WHERE ${where}))[1]`
-  const times = (...types: EventName[]) => sql`coalesce(sum(times) FILTER (WHERE ${is(...types)}), 0)`
-  const latest = (...types: (EventName | string)[]) => sql`max(last_at) FILTER (WHERE ${is(...types)})`
   return sql`
     WITH events AS MATERIALIZED (
       SELECT x.contact_id, (x.occurred_at AT TIME ZONE 'UTC')::date AS day, x.occurred_at, x.key, x.type, x.value, x.properties
       FROM activity x WHERE ${which}${known}
-    ), days AS (
+    ), ${rhythmSql(rules)}, ${pairsSql()}, ${cyclesSql(rules)}, ${sumsSql(rules)}, ${saidSql()}, ${cartsSql()}
+    SELECT contact_id, coalesce(active_days, 0) AS active_days, first_day, last_day,
+      coalesce(use_bits, repeat('0', 64)::bit(64)) AS use_bits, usual_pause, sign_in_at, orders,
+      coalesce(coupon_orders, 0) AS coupon_orders,
+      coalesce(coupon_cycles, 0) AS coupon_cycles, coalesce(cart_items, 0) AS cart_items, cart_at, favourites,
+      favourite_at, comment_at, nps, nps_at, coalesce(complaints_open, 0) AS complaints_open, review_rating, review_at,
+      coalesce(assignments_open, 0) AS assignments_open, membership_started_at, ${instantSql(sql`ends_text`)} AS membership_ends_at,
+      membership_ended_at, activated_at
+    FROM sums LEFT JOIN rhythm USING (contact_id) LEFT JOIN pairs USING (contact_id) LEFT JOIN cycles USING (contact_id)
+      LEFT JOIN said USING (contact_id) LEFT JOIN carts USING (contact_id)`
+}
+
+function is(...types: (EventName | string)[]): SQL {
+  return sql`type = ANY (${sql.param(types)}::text[])`
+}
+
+/** A score as a property, a number or a text of one, else as the event's value. */
+function numberSql(name: string): SQL {
+  return sql`coalesce(CASE WHEN properties ->> ${name}::text ~ '^-?[0-9]{1,6}([.][0-9]{1,6})?$'
+    THEN (properties ->> ${name}::text)::numeric END, value * 0.000001)`
+}
+
+/** `days` and `rhythm`: on which days somebody was active, and how long they usually pause. */
+function rhythmSql({ activity }: SignalRules): SQL {
+  return sql`days AS (
       SELECT contact_id, day, day - lag(day) OVER own AS pause, last_value(day) OVER (own ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS last
-      FROM (SELECT DISTINCT contact_id, day FROM events WHERE ${active}) d
+      FROM (SELECT DISTINCT contact_id, day FROM events WHERE ${is(...activity)}) d
       WINDOW own AS (PARTITION BY contact_id ORDER BY day)
     ), rhythm AS (
       SELECT contact_id, count(*)::int AS active_days, min(day) AS first_day, max(day) AS last_day,
@@ -96,7 +103,13 @@ export function historySql(rules: SignalRules, which: SQL, asOf?: Date): SQL {
         CASE WHEN count(pause) >= 2 THEN
           round((percentile_cont(0.9) WITHIN GROUP (ORDER BY pause))::numeric * 86400, 3) END AS usual_pause
       FROM days GROUP BY contact_id
-    ), pairs AS (
+    )`
+}
+
+/** `pairs`: complaints and assignments without their end. */
+function pairsSql(): SQL {
+  const [opened, resolved] = [is('complaint_opened'), is('complaint_resolved')]
+  return sql`pairs AS (
       -- A settlement without an id settles all that were open then; a task done without an id is one of the others.
       SELECT contact_id, sum(complaints)::int AS complaints_open,
         greatest(0, sum(CASE WHEN id IS NULL THEN tasks ELSE greatest(0, tasks) END))::int AS assignments_open
@@ -115,50 +128,69 @@ export function historySql(rules: SignalRules, which: SQL, asOf?: Date): SQL {
           WHERE ${is('complaint_opened', 'complaint_resolved', 'assignment_given', 'assignment_done')}
         ) named GROUP BY contact_id, complaint, id, settled
       ) p GROUP BY contact_id
-    ), cycles AS (
+    )`
+}
+
+/** `cycles`: orders with a coupon, and those that ended a lapse. */
+function cyclesSql({ order, lapse }: SignalRules): SQL {
+  const coupon = sql`(coalesce(properties ->> 'coupon', '') NOT IN ('', 'false'))`
+  return sql`cycles AS (
       SELECT contact_id, count(*) FILTER (WHERE redeemed)::int AS coupon_orders,
-        count(*) FILTER (WHERE redeemed AND occurred_at - before >= make_interval(secs => ${rules.lapse}::int))::int AS coupon_cycles
+        count(*) FILTER (WHERE redeemed AND occurred_at - before >= make_interval(secs => ${lapse}::int))::int AS coupon_cycles
       FROM (
         SELECT contact_id, occurred_at, ${coupon} AS redeemed, lag(occurred_at) OVER (
           PARTITION BY contact_id ORDER BY occurred_at, ${coupon} DESC, key) AS before
-        FROM events WHERE ${order}
+        FROM events WHERE ${is(order)}
       ) o GROUP BY contact_id
-    ), types AS (
+    )`
+}
+
+/** `types` and `sums`: what needs no more than how often a type came, first and last. */
+function sumsSql({ order, activation }: SignalRules): SQL {
+  const times = (...types: EventName[]) => sql`coalesce(sum(times) FILTER (WHERE ${is(...types)}), 0)`
+  const latest = (...types: (EventName | string)[]) => sql`max(last_at) FILTER (WHERE ${is(...types)})`
+  return sql`types AS (
       SELECT contact_id, type, count(*) AS times, min(occurred_at) AS first_at, max(occurred_at) AS last_at
       FROM events GROUP BY contact_id, type
     ), sums AS (
       SELECT contact_id,
         ${latest('sign_in', 'session')} AS sign_in_at,
-        coalesce(sum(times) FILTER (WHERE ${order}), 0)::int AS orders,
+        coalesce(sum(times) FILTER (WHERE ${is(order)}), 0)::int AS orders,
         ${latest('add_to_cart', 'remove_from_cart')} AS cart_at,
         greatest(0, ${times('favourite_added')} - ${times('favourite_removed')})::int AS favourites,
         ${latest('favourite_added')} AS favourite_at,
         ${latest('comment', 'like')} AS comment_at,
         ${latest('subscription_started')} AS membership_started_at,
         ${latest('subscription_ended')} AS membership_ended_at,
-        min(first_at) FILTER (WHERE ${is(...rules.activation)}) AS activated_at,
-        ${latest(rules.order)} AS ordered_at
+        min(first_at) FILTER (WHERE ${is(...activation)}) AS activated_at,
+        ${latest(order)} AS ordered_at
       FROM types GROUP BY contact_id
-    ), said AS (
+    )`
+}
+
+/** `said`: the newest score, rating and end of a membership. */
+function saidSql(): SQL {
+  const nps = sql`${is('nps')} AND ${numberSql('score')} BETWEEN 0 AND 10`
+  const review = sql`${is('review')} AND ${numberSql('rating')} IS NOT NULL`
+  const newest = (value: SQL, where: SQL) =>
+    sql`(array_agg(${value} ORDER BY occurred_at DESC, ${value}) FILTER (WHERE ${where}))[1]`
+  return sql`said AS (
       SELECT contact_id,
-        ${newest(number('score'), nps)} AS nps,
+        ${newest(numberSql('score'), nps)} AS nps,
         max(occurred_at) FILTER (WHERE ${nps}) AS nps_at,
-        ${newest(number('rating'), review)} AS review_rating,
+        ${newest(numberSql('rating'), review)} AS review_rating,
         max(occurred_at) FILTER (WHERE ${review}) AS review_at,
         ${newest(sql`properties ->> 'ends_at'`, is('subscription_started'))} AS ends_text
       FROM events WHERE ${is('nps', 'review', 'subscription_started')} GROUP BY contact_id
-    ), carts AS (
+    )`
+}
+
+/** `carts`: what was put into the cart since the last order. */
+function cartsSql(): SQL {
+  const quantity = sql`CASE WHEN properties ->> 'quantity' ~ '^[0-9]{1,4}$' THEN (properties ->> 'quantity')::int ELSE 1 END`
+  return sql`carts AS (
       SELECT contact_id, greatest(0, sum(CASE WHEN ${is('add_to_cart')} THEN ${quantity} ELSE -(${quantity}) END))::int AS cart_items
       FROM events JOIN sums USING (contact_id)
       WHERE ${is('add_to_cart', 'remove_from_cart')} AND occurred_at > coalesce(ordered_at, '-infinity') GROUP BY contact_id
-    )
-    SELECT contact_id, coalesce(active_days, 0) AS active_days, first_day, last_day,
-      coalesce(use_bits, repeat('0', 64)::bit(64)) AS use_bits, usual_pause, sign_in_at, orders,
-      coalesce(coupon_orders, 0) AS coupon_orders,
-      coalesce(coupon_cycles, 0) AS coupon_cycles, coalesce(cart_items, 0) AS cart_items, cart_at, favourites,
-      favourite_at, comment_at, nps, nps_at, coalesce(complaints_open, 0) AS complaints_open, review_rating, review_at,
-      coalesce(assignments_open, 0) AS assignments_open, membership_started_at, ${instantSql(sql`ends_text`)} AS membership_ends_at,
-      membership_ended_at, activated_at
-    FROM sums LEFT JOIN rhythm USING (contact_id) LEFT JOIN pairs USING (contact_id) LEFT JOIN cycles USING (contact_id)
-      LEFT JOIN said USING (contact_id) LEFT JOIN carts USING (contact_id)`
+    )`
 }
