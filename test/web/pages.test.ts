@@ -279,6 +279,21 @@ it('shows of the outbox what is asked for, and each link keeps the other choices
   expect(await wrong.text()).toContain('There are: sent, failed, skipped, coming.')
 })
 
+it('shows a form of the settings again as it was filled in, with what is wrong of it', async () => {
+  const key = await post('/settings/keys', 'admin', { name: 'The till & co' })
+  expect(key.status).toBe(422)
+  const again = await key.text()
+  expect(again).toContain('Choose what the key may do.')
+  expect(again).toContain('value="The till &amp; co"')
+  expect(again).toMatch(/<details open[^>]*><summary>Make a key/)
+  expect(again).toContain('aria-describedby="wrong-key"')
+  const taken = await (await post('/settings/users', 'admin', { name: 'viewer', role: 'agent' })).text()
+  expect(taken).toContain('there is a user viewer already')
+  expect(taken).toMatch(/<details open[^>]*><summary>Add a user/)
+  expect(taken).toMatch(/<input[^>]*name="name"[^>]*value="viewer"[^>]*aria-invalid="true"/)
+  expect(taken).toMatch(/value="agent"[^>]* checked/)
+})
+
 it('begins with the campaign that takes in most people, of several, and with the way to the others', async () => {
   const first = await (await get('/', 'viewer')).text()
   expect(first).toContain('All campaigns, the busiest first')

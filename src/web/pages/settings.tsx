@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { listSigningKeys, rotateSigningKey } from '../../database/signing-keys.ts'
-import { messageOf } from '../../errors.ts'
+import { messageOf, WinbackError } from '../../errors.ts'
 import { isRole, ROLES } from '../accounts/roles.ts'
 import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '../accounts/users.ts'
 import { createApiKey, listApiKeys, revokeApiKey, SCOPES, type Scope } from '../api-keys.ts'
@@ -11,13 +11,25 @@ import { act, type PagesDependencies, page, type Visit } from './visit.ts'
 
 // Users, keys, channels. What is shown once (a link, a key) is shown in the note of the next page.
 
+/** What of a form cannot be taken: it is shown again as it was filled in. */
+interface Wrong {
+  readonly form: 'user' | 'key'
+  readonly field: string
+  readonly words: string
+}
+
+const wrong = (form: Wrong['form'], field: string, words: string): Wrong => ({ form, field, words })
+
 export function settingsPages(dependencies: PagesDependencies): Hono {
   const { runtime } = dependencies
   const { database } = runtime
-  const on = (path: string, work: (visit: Visit) => Promise<string>) =>
+  const on = (path: string, work: (visit: Visit) => Promise<string | Wrong>) =>
     [
       path,
-      act(dependencies, 'administer', async (visit) => visit.go('/settings', await work(visit))),
+      act(dependencies, 'administer', async (visit) => {
+        const done = await work(visit)
+        return typeof done === 'string' ? visit.go('/settings', done) : await showSettings(visit, done)
+      }),
     ] as const
   const linkFor = async (visit: Visit, user: User) => {
     const base = runtime.workspace.web.url ?? new URL(visit.c.req.url).origin
@@ -27,22 +39,29 @@ export function settingsPages(dependencies: PagesDependencies): Hono {
       `给 ${user.name} 的链接（一次有效，一周内）：${link}`,
     )
   }
-  const named = async (visit: Visit, work: (user: User) => Promise<string>) => {
+  const named = async (visit: Visit, work: (user: User) => Promise<string>): Promise<string> => {
     const user = await findUser(database, visit.form.get('name') ?? '')
     return user ? await work(user) : visit.say('There is no such user.', '没有此用户。')
   }
   return new Hono()
-    .get('/settings', page(dependencies, 'administer', showSettings))
+    .get(
+      '/settings',
+      page(dependencies, 'administer', (visit) => showSettings(visit)),
+    )
     .post(
       ...on('/settings/users', async (visit) => {
         const role = visit.form.get('role') ?? ''
-        if (!isRole(role)) return visit.say('Choose a role.', '请选择角色。')
+        if (!isRole(role)) return wrong('user', 'role', visit.say('Choose a role.', '请选择角色。'))
         const user = await addUser(database, {
           name: visit.form.get('name') ?? '',
           role,
           now: visit.now,
           by: visit.user.name,
+        }).catch((error: unknown) => {
+          if (error instanceof WinbackError) return wrong('user', 'name', messageOf(error))
+          throw error
         })
+        if ('form' in user) return user
         await visit.audit('user.add', `user ${user.name}`, { role })
         return await linkFor(visit, user)
       }),
@@ -72,8 +91,9 @@ export function settingsPages(dependencies: PagesDependencies): Hono {
         const { form, say, now, user } = visit
         const scopes = form.getAll('scope').filter((scope): scope is Scope => Object.hasOwn(SCOPES, scope))
         const name = form.get('name')?.trim() ?? ''
-        if (name === '' || scopes.length === 0)
-          return say('A key needs a name and a scope.', '密钥需要名称和权限。')
+        if (name === '') return wrong('key', 'name', say('Say who will use it.', '请填写使用者。'))
+        if (scopes.length === 0)
+          return wrong('key', 'scope', say('Choose what the key may do.', '请选择密钥的权限。'))
         const { text, keyId } = await createApiKey(database, { name, scopes, now, by: user.name })
         await visit.audit('key.create', `key ${keyId}`, { name, scopes })
         return say(`Shown this once: ${text}`, `仅显示一次：${text}`)
@@ -99,13 +119,15 @@ export function settingsPages(dependencies: PagesDependencies): Hono {
     )
 }
 
-async function showSettings(visit: Visit): Promise<Response> {
-  const { say, speech, language, runtime } = visit
+async function showSettings(visit: Visit, refused?: Wrong): Promise<Response> {
+  const { say, form, speech, language, runtime } = visit
   const { database } = runtime
   const users = await listUsers(database)
   const keys = await listApiKeys(database)
   const signing = await listSigningKeys(database)
   const checks = visit.c.req.query('check') === '1' ? await checkChannels(visit) : undefined
+  const inUser = refused?.form === 'user' ? refused : undefined
+  const inKey = refused?.form === 'key' ? refused : undefined
   const moment = (at: Date | null) => (at === null ? say('never', '从未') : <time>{speech.moment(at)}</time>)
   return await visit.show(
     say('Settings', '设置'),
@@ -147,18 +169,25 @@ async function showSettings(visit: Visit): Promise<Response> {
             </>,
           ])}
         />
-        <details>
+        <details open={inUser !== undefined}>
           <summary>{say('Add a user', '添加用户')}</summary>
           <Act visit={visit} to="/settings/users" words={say('Add, and show the link', '添加并显示链接')}>
+            <Refusal refused={inUser} />
             <label>
               {say('Name', '用户名')}
-              <input name="name" required autocomplete="off" />
+              <input name="name" required autocomplete="off" {...kept(inUser, 'name', form)} />
             </label>
             <fieldset>
               <legend>{say('Role', '角色')}</legend>
               {ROLES.map((role) => (
                 <label class="tick">
-                  <input type="radio" name="role" value={role} required />
+                  <input
+                    type="radio"
+                    name="role"
+                    value={role}
+                    required
+                    checked={inUser !== undefined && form.get('role') === role}
+                  />
                   {ROLE_WORDS[role][language]} <small>{ROLE_MEANINGS[role][language]}</small>
                 </label>
               ))}
@@ -199,12 +228,13 @@ async function showSettings(visit: Visit): Promise<Response> {
             ])}
           />
         )}
-        <details>
+        <details open={inKey !== undefined}>
           <summary>{say('Make a key', '创建密钥')}</summary>
           <Act visit={visit} to="/settings/keys" words={say('Make it, and show it once', '创建并显示一次')}>
+            <Refusal refused={inKey} />
             <label>
               {say('Who will use it', '使用者')}
-              <input name="name" required autocomplete="off" />
+              <input name="name" required autocomplete="off" {...kept(inKey, 'name', form)} />
             </label>
             <p>
               <a href="/api">{say('What the API offers', 'API 说明')}</a>
@@ -213,7 +243,13 @@ async function showSettings(visit: Visit): Promise<Response> {
               <legend>{say('It may', '权限')}</legend>
               {Object.entries(SCOPE_WORDS).map(([scope, words]) => (
                 <label class="tick">
-                  <input type="checkbox" name="scope" value={scope} />
+                  <input
+                    type="checkbox"
+                    name="scope"
+                    value={scope}
+                    checked={inKey !== undefined && form.getAll('scope').includes(scope)}
+                    {...marked(inKey, 'scope')}
+                  />
                   {scope} <small>{words[visit.language]}</small>
                 </label>
               ))}
@@ -251,7 +287,29 @@ async function showSettings(visit: Visit): Promise<Response> {
         )}
       </section>
     </>,
+    refused === undefined ? 200 : 422,
   )
+}
+
+/** What is wrong, at the head of its form. */
+function Refusal({ refused }: { refused: Wrong | undefined }) {
+  if (refused === undefined) return null
+  return (
+    <p class="note bad" role="alert" id={`wrong-${refused.form}`}>
+      {refused.words}
+    </p>
+  )
+}
+
+/** A field that is wrong says so to a screen reader, too, and by what. */
+function marked(refused: Wrong | undefined, field: string) {
+  if (refused?.field !== field) return {}
+  return { 'aria-invalid': 'true', 'aria-describedby': `wrong-${refused.form}` } as const
+}
+
+/** What was typed into the form that is shown again. */
+function kept(refused: Wrong | undefined, field: string, form: URLSearchParams) {
+  return refused === undefined ? {} : { value: form.get(field) ?? '', ...marked(refused, field) }
 }
 
 /** What each channel says of itself: asks its provider, sends nothing. */
