@@ -402,7 +402,12 @@ test('with two who may approve, the other one approves the very hash that was pl
   const shown = async (who: Role) => await (await get('/campaigns/spring', who)).text()
   const page = await shown('viewer')
   const figures = [
-    ...['1,234', 'the last time in this campaign ended too recently', 'five: 3 codes left of 50', 'sms 100'],
+    ...[
+      '1,234',
+      'the last time in this campaign ended too recently',
+      'five: 3 codes left of 50',
+      'Text message 100',
+    ],
     ...['8.1 percentage points', '<code>winback resume spring</code>', 'step=spring%2Fremind&amp;contact=c'],
   ]
   expect(figures.filter((words) => !page.includes(words))).toEqual([])
@@ -432,7 +437,7 @@ test('a plan that was stored before plans held variants is shown still', async (
   )
   const page = await get('/campaigns/spring', 'viewer')
   expect(page.status).toBe(200)
-  expect(await page.text()).toContain('sms 100')
+  expect(await page.text()).toContain('Text message 100')
 })
 
 test('where a file differs from what runs, the page shows the lines, the old one and the new', async () => {
@@ -492,7 +497,7 @@ test('the cost page draws what was spent by day, the delivery page says which br
     sql`INSERT INTO breakers (channel, state, since, reason) VALUES ('email', 'open', ${NOW}, '6 % hard bounces')`,
   )
   const delivery = await (await get('/campaigns/spring/reports/delivery', 'viewer')).text()
-  expect(delivery).toContain('breaker email: open: nothing is sent')
+  expect(delivery).toContain('breaker E-mail: open: nothing is sent')
   expect(delivery).toContain('6 % hard bounces')
 })
 
