@@ -16,6 +16,8 @@ export type Colors = ReturnType<typeof pc.createColors>
 export interface Outcome<Data = unknown> {
   readonly data: Data
   readonly text: string
+  /** The text is a file's: where it does not go to a terminal, every character of it stays. */
+  readonly file?: boolean
   /** 0 unless the verb ran to its end and found something wrong. */
   readonly exitCode?: number
 }
@@ -68,7 +70,10 @@ export function openOutput(options: {
     language,
     colors,
     width: Math.max(60, Math.min(stdout.columns ?? 100, 160)),
-    print: (outcome) => stdout.write(`${json ? toJson(outcome.data) : printable(outcome.text)}\n`),
+    print: ({ data, text, file }) => {
+      const kept = file && stdout.isTTY !== true
+      stdout.write(`${json ? toJson(data) : kept ? text : printable(text)}\n`)
+    },
     note: (text) => {
       if (!json) stderr.write(`${printable(text)}\n`)
     },
@@ -84,8 +89,8 @@ export function openOutput(options: {
   }
 }
 
-/** What steers a terminal; of it, line ends, tabs and the colours we write ourselves may stay. */
-const STEERING = /(\p{Cc}\[[\d;]*m)|(?![\n\t])\p{Cc}/gu
+/** What steers a terminal; of it, line ends (a table's as well), tabs and the colours we write ourselves may stay. */
+const STEERING = /(\p{Cc}\[[\d;]*m)|(?!\r?\n|\t)\p{Cc}/gu
 const ESCAPE = '\u001b'
 
 /**

@@ -117,7 +117,8 @@ export function exportPerson(start: Start): Command {
         withWorkspace(invocation, async ({ database, loaded }) => {
           const contactId = await findContact(database, contact)
           const held = await exportContact(database, contactId, loaded.definition)
-          return { data: held, text: options.format === 'csv' ? exportCsv(held).trimEnd() : toJson(held) }
+          const text = options.format === 'csv' ? exportCsv(held).trimEnd() : toJson(held)
+          return { data: held, text, file: true }
         }),
       ),
     )

@@ -191,7 +191,7 @@ async function runSheet(
       remedy: `There are ${[...new Set(tables.map(({ id }) => id))].join(', ')}.`,
     })
   }
-  return { data, text: csvOf(chosen.map(({ table }) => table)).trimEnd() }
+  return { data, text: csvOf(chosen.map(({ table }) => table)).trimEnd(), file: true }
 }
 
 export interface ReportResult {

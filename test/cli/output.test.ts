@@ -54,6 +54,17 @@ test('what others wrote cannot steer the terminal, nor look like another line of
   expect(err.join('')).not.toMatch(/^2026/m)
 })
 
+test('a file goes to disk as it is, and steers no terminal either', () => {
+  const outcome = { data: {}, text: 'name,said\r\nAda,\u001b[2J', file: true }
+  const print = (isTTY: boolean) => {
+    const { out, ...both } = streams(isTTY)
+    openOutput({ json: false, noColor: false, ...both }).print(outcome)
+    return out.join('')
+  }
+  expect(print(false)).toBe(`${outcome.text}\n`)
+  expect(print(true)).toBe('name,said\r\nAda,\u{FFFD}[2J\n')
+})
+
 test('colours only on a terminal that has not asked for none', () => {
   const colours = (isTTY: boolean, noColor: boolean, json = false) =>
     openOutput({ json, noColor, ...streams(isTTY) }).colors.red('x') !== 'x'

@@ -63,5 +63,5 @@ it('counts what waits by reason, with the earliest moment; what is planned for l
   expect(await due()).toEqual(['breaker', 'quiet_hours'])
   const question = { campaign: 'test', now: START, split: new Map() }
   const delivery = deliverySheet(await readDelivery(pipeline.database, question), style)
-  expect(JSON.stringify(delivery.tables.at(-1)?.rows)).toMatch(/breaker email: half open.*6 % hard bounces/)
+  expect(JSON.stringify(delivery.tables.at(-1)?.rows)).toMatch(/breaker E-mail: half open.*6 % hard bounces/)
 })
