@@ -26,6 +26,19 @@ export interface Choice extends Preferences {
 /** Who never chose. */
 export const ANYTHING: Preferences = { channelsOff: [], topicsOff: [], frequency: null, pausedUntil: null }
 
+/**
+ * Pure: the channels or topics that are refused once the boxes of a form were read. What the form does not show (a channel
+ * the workspace no longer has) stays refused, and so does everything (`*`) while nothing is wanted.
+ */
+export function refusedAfter(
+  held: readonly string[],
+  shown: readonly string[],
+  wanted: ReadonlySet<string>,
+): string[] {
+  const kept = held.filter((name) => !shown.includes(name) && (name !== '*' || wanted.size === 0))
+  return [...kept, ...shown.filter((name) => !wanted.has(name))]
+}
+
 interface ChoiceRow {
   readonly channelsOff: string[]
   readonly topicsOff: string[]

@@ -343,6 +343,25 @@ describe('what a role may', () => {
     }
   })
 
+  it('keeps what a person refused of a channel that the form does not show', async () => {
+    const refused = async () =>
+      await rows<{ off: string[] }>(
+        database,
+        sql`SELECT channels_off AS off FROM preferences p JOIN contacts USING (contact_id)
+            WHERE external_id = 'c4' ORDER BY chosen_at DESC LIMIT 1`,
+      )
+    await execute(
+      database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, source)
+          SELECT contact_id, ${new Date(NOW.getTime() - 1)}, '{fax}', '{}', 'API' FROM contacts
+          WHERE external_id = 'c4'`,
+    )
+    await post('/contacts/c4/preferences', 'agent', { off: 'email' })
+    expect(await refused()).toEqual([{ off: ['fax', 'email'] }])
+    await post('/contacts/c4/preferences', 'agent')
+    expect(await refused()).toEqual([{ off: ['fax'] }])
+  })
+
   const CHANGES: readonly [path: string, least: Role, fields?: Record<string, string>][] = [
     ['/campaigns/spring/plan', 'operator'],
     ['/campaigns/spring/decide', 'operator', { plan: '0' }],

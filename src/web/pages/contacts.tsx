@@ -3,11 +3,19 @@ import { channelsSetUp, registerChannels } from '../../channels/channels.ts'
 import { MASKED, UNMASKED } from '../../config/masking.ts'
 import { consentStates } from '../../contacts/consent.ts'
 import { exportContact, exportCsv } from '../../contacts/export.ts'
-import { ANYTHING, readChoice, recordChoice } from '../../contacts/preferences.ts'
+import {
+  ANYTHING,
+  momentOfChoice,
+  readChoice,
+  recordChoice,
+  refusedAfter,
+} from '../../contacts/preferences.ts'
 import { transaction } from '../../database/connect.ts'
+import { lockPersons } from '../../database/person-locks.ts'
 import { wishesText } from '../../reports/dealings-text.ts'
 import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
 import { readStory } from '../../service/reporting.ts'
+import type { Runtime } from '../../service/runtime.ts'
 import { findContact } from '../../touchpoints/preview.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { searchContacts } from './contact-search.ts'
@@ -34,12 +42,18 @@ export function contactPages(dependencies: PagesDependencies): Hono {
       act(dependencies, 'change_preferences', async (visit) => {
         const { form, now, say } = visit
         const contactId = await findContact(database, idOf(visit))
-        const channelsOff = form.getAll('off')
-        await transaction(database, async (tx) => {
-          const held = (await readChoice(tx, contactId, now)) ?? ANYTHING
+        const shown = channelsToRefuse(runtime)
+        const wanted = new Set(shown.filter((name) => !form.getAll('off').includes(name)))
+        const channelsOff = await transaction(database, async (tx) => {
+          await lockPersons(tx, [contactId])
+          const at = await momentOfChoice(tx, contactId, now)
+          const held = (await readChoice(tx, contactId, at)) ?? ANYTHING
           const { topicsOff, frequency, pausedUntil } = held
-          const chosen = { channelsOff, topicsOff, frequency, pausedUntil, source: `web, ${visit.user.name}` }
-          await recordChoice(tx, contactId, chosen, { now, hooks: runtime.hooks })
+          const off = refusedAfter(held.channelsOff, shown, wanted)
+          const source = `web, ${visit.user.name}`
+          const chosen = { channelsOff: off, topicsOff, frequency, pausedUntil, source }
+          await recordChoice(tx, contactId, chosen, { now: at, hooks: runtime.hooks })
+          return off
         })
         await visit.audit('contact.preferences', `contact ${contactId}`, { off: channelsOff })
         return visit.go(
@@ -85,6 +99,11 @@ export function contactPages(dependencies: PagesDependencies): Hono {
         )
       }),
     )
+}
+
+/** What the form of a contact asks about: every channel at once (`*`), and each that reaches people. */
+function channelsToRefuse({ workspace }: Runtime): string[] {
+  return ['*', ...channelsSetUp(registerChannels(workspace)).filter((name) => name !== 'log')]
 }
 
 async function showSearch(visit: Visit): Promise<Response> {
@@ -205,10 +224,7 @@ async function showContact(visit: Visit, externalId: string): Promise<Response> 
           <Act visit={visit} to={`${path}/preferences`} words={say('Record', '登记')} kind="quiet">
             <fieldset>
               <legend>{say('Nothing by', '不接收')}</legend>
-              {[
-                '*',
-                ...channelsSetUp(registerChannels(runtime.workspace)).filter((name) => name !== 'log'),
-              ].map((name) => (
+              {channelsToRefuse(runtime).map((name) => (
                 <label class="tick">
                   <input
                     type="checkbox"

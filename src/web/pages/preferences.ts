@@ -10,6 +10,7 @@ import {
   type Preferences,
   readChoice,
   recordChoice,
+  refusedAfter,
 } from '../../contacts/preferences.ts'
 import { rows, transaction } from '../../database/connect.ts'
 import { lockPersons } from '../../database/person-locks.ts'
@@ -133,8 +134,10 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
     if (decided.length > 0) await recordConsents(tx, decided, { now, hooks })
     const topics = new Set(form.getAll('topic'))
     const chosen: Preferences = {
-      channelsOff: nothing ? ['*'] : refusedOf(held.channelsOff, channels, ticked),
-      topicsOff: nothing ? held.topicsOff : refusedOf(held.topicsOff, Object.keys(workspace.topics), topics),
+      channelsOff: nothing ? ['*'] : refusedAfter(held.channelsOff, channels, ticked),
+      topicsOff: nothing
+        ? held.topicsOff
+        : refusedAfter(held.topicsOff, Object.keys(workspace.topics), topics),
       frequency: frequencyOf(form.get('often'), held),
       pausedUntil: pauseOf(form.get('pause'), held, now),
     }
@@ -142,15 +145,6 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
     const leaving = isLeavingReason(why) ? why : undefined
     await recordChoice(tx, contactId, { ...chosen, source: SOURCE, leaving }, { now, hooks })
   })
-}
-
-/**
- * Pure: the channels or topics that are refused once the boxes of those on the page were read. What the page does not show
- * stays refused, and so does everything (`*`) while nothing is ticked.
- */
-function refusedOf(held: readonly string[], shown: readonly string[], ticked: ReadonlySet<string>): string[] {
-  const kept = held.filter((name) => !shown.includes(name) && (name !== '*' || ticked.size === 0))
-  return [...kept, ...shown.filter((name) => !ticked.has(name))]
 }
 
 const FREQUENCIES: Readonly<Record<string, Preferences['frequency']>> = {
