@@ -20,6 +20,11 @@ export type Returned =
 const LONGEST_MAIL = 1_000_000
 /** Headers of notifications take a tenth of it. */
 const LONGEST_HEADERS = 100_000
+/**
+ * What it says comes before the mail it quotes (RFC 6522, 3), within a few hundred. Each line costs the parser as much as a
+ * hundred bytes, so a megabyte of ends of lines, or of parts with nothing in them, would take it more than ten seconds.
+ */
+const MOST_LINES = 5_000
 
 const READING = {
   forceRfc822Attachments: true,
@@ -42,7 +47,7 @@ export async function readReturned(
   options: { keys: SigningKeys; now: Date; recipients?: readonly string[] },
 ): Promise<Returned> {
   if (raw.length > LONGEST_MAIL) return { outcome: 'refused', reason: 'the mail is longer than 1 MB' }
-  // The headers first, and no more of a mail that names no mailbox of ours: a megabyte of tiny parts takes seconds to read.
+  // The headers first, and no more of a mail that names no mailbox of ours.
   const head = await PostalMime.parse(raw.subarray(0, headersEnd(raw)), READING).catch(() => undefined)
   if (!head) return { outcome: 'refused', reason: 'it cannot be read as a mail' }
   const recipients = [
@@ -63,7 +68,7 @@ export async function readReturned(
   if (!message)
     return { outcome: 'refused', reason: 'it is addressed to no mailbox of ours with a valid reference' }
 
-  const mail = await PostalMime.parse(raw, READING).catch(() => undefined)
+  const mail = await PostalMime.parse(firstLines(raw), READING).catch(() => undefined)
   if (!mail) return { outcome: 'refused', reason: 'it cannot be read as a mail' }
   const parts = mail.attachments.map(
     ({ mimeType, content }): Part => ({ mimeType: mimeType.toLowerCase(), text: textOf(content) }),
@@ -96,6 +101,16 @@ export async function readReturned(
 function headersEnd(raw: Uint8Array): number {
   const found = /\n\r?\n/.exec(Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('latin1'))
   return found ? found.index + found[0].length : raw.length
+}
+
+function firstLines(raw: Uint8Array): Uint8Array {
+  let end = 0
+  for (let lines = 0; lines < MOST_LINES; lines++) {
+    const found = raw.indexOf(0x0a, end)
+    if (found === -1) return raw
+    end = found + 1
+  }
+  return raw.subarray(0, end)
 }
 
 function textOf(content: string | ArrayBuffer | Uint8Array): string {

@@ -136,10 +136,11 @@ function classify(exchange: Exchange): DeviceOutcome {
   const detail = `FCM answers ${status} ${code} ${error?.message ?? ''}`.trim()
   // Not in FCM's words, so another's: a proxy, a redirect. It says nothing of the device.
   if (!error && status < 500 && status !== 429) return { outcome: 'retry', detail, after: 300 }
-  if (code === 'UNREGISTERED' || code === 'SENDER_ID_MISMATCH' || status === 404)
-    return { outcome: 'dead', detail }
+  if (code === 'UNREGISTERED' || status === 404) return { outcome: 'dead', detail }
   if (status === 400 && /registration token/i.test(error?.message ?? '')) return { outcome: 'dead', detail }
   if (status === 400) return { outcome: 'rejected', reason: 'content', detail }
+  // SENDER_ID_MISMATCH is among the 403: the service account is of another project than the app. The device is alive, and
+  // were it forgotten, the mistake would still be felt when it has long been mended.
   if (status === 401 || status === 403) return { outcome: 'retry', detail, after: 300 }
   // Google's own word for both is to try again later: nothing was taken.
   if (status === 429 || status === 503) {

@@ -70,6 +70,8 @@ function classify(exchange: Awaited<ReturnType<ReturnType<typeof openHttp>['call
     return { outcome: 'sent', ...(location === undefined ? {} : { providerId: location }) }
   }
   if (status < 400) return { outcome: 'retry', detail: `${detail}; redirects are not followed`, after: 300 }
+  // RFC 8292, 4.2: our keys are not those the browser subscribed with, or not believed. It says nothing of the message.
+  if (status === 401 || status === 403) return { outcome: 'retry', detail, after: 300 }
   if (status === 404 || status === 410) return { outcome: 'dead', detail }
   if (status === 413) return { outcome: 'rejected', reason: 'content', detail }
   if (status === 429) return { outcome: 'retry', detail, after: retryAfter(headers, new Date()) ?? 60 }

@@ -164,6 +164,22 @@ describe('other mail', () => {
     expect(performance.now() - begun).toBeLessThan(2_000)
   })
 
+  it.each([
+    ['ends of lines alone', `Content-Type: text/plain\n\n${'\n'.repeat(498_000)}`],
+    ['tiny parts', `Content-Type: multipart/mixed; boundary=b\n\n${'--b\n\n'.repeat(142_000)}`],
+    ['a report of ends of lines', notification(`Action: delayed\n${'\n'.repeat(490_000)}`)],
+  ])('soon, where it comes by an address of ours: %s', async (_what, mail) => {
+    const begun = performance.now()
+    expect(await read(mail, [to('bounce')])).toMatchObject({ outcome: 'ignored' })
+    expect(performance.now() - begun).toBeLessThan(2_000)
+  })
+
+  it('what a notification says, however many lines the mail has that it quotes', async () => {
+    const whole = notification('Action: failed\nStatus: 5.1.1')
+    const long = whole.replace('\nBody\n', `\n${'Body\n'.repeat(100_000)}`)
+    expect(await read(long)).toMatchObject({ outcome: 'events', events: [{ kind: 'hard_bounce' }] })
+  })
+
   it('nothing longer than a megabyte', async () => {
     expect(await read(Buffer.alloc(1_000_001, 'a'))).toMatchObject({ outcome: 'refused' })
   })

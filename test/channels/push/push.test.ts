@@ -107,13 +107,16 @@ const FAULTS = {
     ['gone', json({}, 410), 'rejected', 'bad_address'],
     ['never there', json({}, 404), 'rejected', 'bad_address'],
     ['too large', json({}, 413), 'rejected', 'content'],
+    ['signed with other keys than it subscribed with', json({}, 403), 'retry'],
+    ['a signature that is not believed', json({}, 401), 'retry'],
     ['too many', json({}, 429, { 'Retry-After': '9' }), 'retry'],
     ['out of order', json({}, 503), 'retry'],
     ['sent elsewhere', { status: 302, headers: { Location: 'http://10.0.0.1/' } }, 'retry'],
   ],
   fcm: [
     ['unregistered', fcmError(404, 'UNREGISTERED'), 'rejected', 'bad_address'],
-    ['another sender’s', fcmError(403, 'SENDER_ID_MISMATCH'), 'rejected', 'bad_address'],
+    // The service account is of another project than the app: our mistake, and no device is forgotten for it.
+    ['another sender’s', fcmError(403, 'SENDER_ID_MISMATCH'), 'retry'],
     [
       'no token',
       fcmError(400, 'INVALID_ARGUMENT', 'The registration token is not a valid FCM registration token'),
