@@ -273,6 +273,8 @@ export interface Channel<Address = unknown, Content = unknown> {
   readonly deadline: number
   /** Its messages wait until they are asked for and disturb nobody: only a send window of its own holds for it. */
   readonly fetched?: boolean
+  /** When it may be used where a campaign gives neither it nor `default` a send window: minutes of the local day, [from, to). */
+  readonly window?: { readonly from: number; readonly to: number; readonly workdays: boolean }
   /**
    * Its sends have no effect outside and end at once: nothing can be left in doubt, so they are settled without having
    * been marked `sending`.

@@ -40,7 +40,8 @@ export async function readGuardContext(
     const channel = channels.get(name)
     if (!channel) return []
     const window =
-      limits.send_window[name] ?? (channel.fetched ? undefined : (limits.send_window.default ?? special))
+      limits.send_window[name] ??
+      (channel.fetched ? undefined : (limits.send_window.default ?? channel.window ?? special))
     const margin = channel.deadline / 1000
     return [
       {

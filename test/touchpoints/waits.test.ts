@@ -40,6 +40,25 @@ describe('a touchpoint that is put back keeps the cause:', () => {
     expect(await waits(pipeline)).toEqual(['quiet_hours'])
   })
 
+  it('the hours its channel keeps where the campaign says none', async () => {
+    const daily = { from: 9 * 60, to: 20 * 60, workdays: false }
+    const openBy = (send_window: Record<string, string>) =>
+      open({
+        channel: Object.assign(testChannel('email'), { window: daily }),
+        definition: limits({ send_window }),
+      })
+    for (const campaign of [{}, { sms: '00:00-24:00' }]) {
+      const pipeline = await openBy(campaign)
+      await pipeline.work()
+      expect(await waits(pipeline)).toEqual(['quiet_hours'])
+    }
+    for (const campaign of [{ email: '00:00-24:00' }, { default: '00:00-24:00' }]) {
+      const pipeline = await openBy(campaign)
+      await pipeline.work()
+      expect(await waits(pipeline)).toEqual([])
+    }
+  })
+
   it('a day on which nothing is sent, though its hours are open', async () => {
     const pipeline = await open({ definition: limits({ send_window: { default: '00:00-24:00' } }) })
     const calendar = openCalendar({ blackout: [{ from: '2026-03-02', to: '2026-03-04' }] })

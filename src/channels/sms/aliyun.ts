@@ -14,6 +14,8 @@ import type { AliyunSettings } from './settings.ts'
 // Aliyun's SMS API, dysmsapi of 2017-05-25. It recognises no repeat: a send without an answer is asked about by its
 // out_id (QuerySendDetails) and never repeated.
 
+/** Marketing texts are not sent at night: 09:00 to 20:00 where the recipient lives. */
+const BY_DAY = { from: 540, to: 1200, workdays: false }
 /** Milliseconds a send may take. */
 const DEADLINE = 20_000
 const PAGE = 50
@@ -73,6 +75,7 @@ export function openAliyun(settings: AliyunSettings, deadline = DEADLINE): Chann
     idempotent: false,
     concurrency: settings.connections,
     deadline,
+    window: BY_DAY,
     addressOf: ({ phone }) => (phone === null ? undefined : mobile(parsePhone(phone, CHINA))),
     render: (template, view, contact) => renderSms(template, view, contact, true),
     cost: (content) => priceOf(content, price),

@@ -13,6 +13,8 @@ import { readTwilioReceipts } from './twilio-receipts.ts'
 
 /** Milliseconds a send may take. */
 const DEADLINE = 20_000
+/** The hours in which the TCPA allows marketing texts where the recipient lives: 08:00 to 21:00. */
+const BY_DAY = { from: 480, to: 1260, workdays: false }
 
 const created = z.object({ sid: z.string() })
 const failure = z.object({ code: z.coerce.number(), message: z.string().optional() })
@@ -50,6 +52,7 @@ export function openTwilio(settings: TwilioSettings, deadline = DEADLINE): Chann
     idempotent: false,
     concurrency: settings.connections,
     deadline,
+    window: BY_DAY,
     addressOf: ({ phone }) => (phone === null ? undefined : parsePhone(phone, settings.country)),
     render: (template, view, contact) => renderSms(template, view, contact, false),
     cost: (content) => priceOf(content, price),

@@ -42,6 +42,15 @@ const li = {
   locale: 'zh-CN',
   timezone: 'Asia/Shanghai',
 }
+
+it('goes by day where a campaign says nothing: 9 to 20 in China, 8 to 21 over Twilio', () => {
+  const windows = [ALIYUN, TWILIO].map((settings) => openSms(smsSettings.parse(settings)).window)
+  expect(windows).toEqual([
+    { from: 9 * 60, to: 20 * 60, workdays: false },
+    { from: 8 * 60, to: 21 * 60, workdays: false },
+  ])
+})
+
 const TEXT = '【小店】您的订单还在。拒收请回复R'
 const template = { name: 'hello', render: () => ({ front: { param_name: '李' }, html: '', text: TEXT }) }
 
