@@ -118,10 +118,34 @@ const CIRCLES = [
   'web/pages/parts.tsx imports web/pages/visit.ts',
 ]
 
+/**
+ * What a verb must not read on its way in, for it takes longer than the work: the libraries by the file that begins. By
+ * `import()`, where it is used, each may be read.
+ */
+const UNREAD: Record<string, readonly string[]> = {
+  'cli.ts': ['zod', 'yaml', 'drizzle-orm', 'pg', 'nodemailer', 'handlebars', 'bullmq', 'hono', 'echarts'],
+  // The help of the whole service says what it does and does none of it.
+  'cli/start.ts': [
+    'zod',
+    'yaml',
+    'drizzle-orm',
+    'pg',
+    'nodemailer',
+    'handlebars',
+    'bullmq',
+    'hono',
+    'echarts',
+  ],
+  // It reads files, and no database.
+  'cli/validate.ts': ['drizzle-orm', 'pg', 'nodemailer', 'bullmq', 'ioredis', 'hono', 'echarts'],
+}
+
 interface Import {
   readonly from: string
   readonly to: string
   readonly types: boolean
+  /** By `import()`, when it is come to. */
+  readonly late: boolean
 }
 
 const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
@@ -129,18 +153,20 @@ const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
   .map((file) => file.replaceAll('\\', '/'))
 
 const imports: Import[] = []
-const packages: { from: string; name: string }[] = []
+const packages: { from: string; name: string; entry: string; types: boolean; late: boolean }[] = []
 for (const file of files) {
   const text = readFileSync(join(ROOT, file), 'utf8')
   for (const [, types, named, bare, late] of text.matchAll(
     /^(?:import|export)\s+(type\s)?[^;]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm,
   )) {
     const target = named ?? bare ?? late ?? ''
+    const how = { types: types !== undefined, late: late !== undefined }
     if (target.startsWith('.')) {
       const to = relative(ROOT, resolve(ROOT, dirname(file), target)).replaceAll('\\', '/')
-      imports.push({ from: file, to, types: types !== undefined })
+      imports.push({ from: file, to, ...how })
     } else {
-      packages.push({ from: file, name: target.replace(/^(@[^/]+\/[^/]+|[^/]+)\/.*$/, '$1') })
+      const name = target.replace(/^(@[^/]+\/[^/]+|[^/]+)\/.*$/, '$1')
+      packages.push({ from: file, name, entry: target, ...how })
     }
   }
 }
@@ -175,6 +201,18 @@ describe('the architecture', () => {
   it('keeps each outside library in its place', () => {
     const wrong = packages.filter(({ from, name }) => PACKAGES[name] && !PACKAGES[name].test(from))
     expect(wrong.map(({ from, name }) => `${from} imports ${name}`)).toEqual([])
+  })
+
+  it.each(Object.entries(UNREAD))('leaves unread what %s can do without', (start, unread) => {
+    const read = new Set([start])
+    for (const file of read) {
+      for (const { from, to, types, late } of imports) if (from === file && !types && !late) read.add(to)
+    }
+    const wrong = packages.filter(
+      // By its entry: `drizzle-orm/sql` is the small part that writes statements.
+      ({ from, entry, types, late }) => !types && !late && read.has(from) && unread.includes(entry),
+    )
+    expect(wrong.map(({ from, entry }) => `${from} imports ${entry}`)).toEqual([])
   })
 
   it('reads the environment in one file', () => {

@@ -3,9 +3,8 @@ import { parseTemplates, readTemplateFiles, type TemplateSet } from '../channels
 import { readDocument } from '../config/document.ts'
 import { findCampaigns, type LoadedCampaign, loadCampaign } from '../config/load.ts'
 import { nearest } from '../config/problems.ts'
-import { appliedNames } from '../config/versions.ts'
 import { ConfigError, type Problem, WinbackError } from '../errors.ts'
-import { type DatabaseContext, shown, type WorkspaceContext } from './workspace.ts'
+import { shown, type WorkspaceContext } from './workspace-file.ts'
 
 /** The templates of the workspace as they are on disk. */
 export interface Templates {
@@ -120,23 +119,6 @@ export async function openCampaigns(
   return byName.length === 0
     ? read.campaigns
     : read.campaigns.filter(({ definition }) => byName.includes(definition.campaign))
-}
-
-/** The name back, where a campaign of that name was ever applied. @throws WinbackError `usage.campaign` */
-export async function appliedCampaign(
-  { database }: Pick<DatabaseContext, 'database'>,
-  wanted: string,
-): Promise<string> {
-  const names = await appliedNames(database)
-  if (names.includes(wanted)) return wanted
-  const near = nearest(wanted, names)
-  throw new WinbackError('usage.campaign', `no campaign named "${wanted}" was ever applied`, {
-    remedy: near
-      ? `Did you mean ${near}?`
-      : names.length > 0
-        ? `There ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}.`
-        : 'Run `winback apply` first.',
-  })
 }
 
 function isFile(text: string): boolean {

@@ -6,11 +6,12 @@ import { WinbackError } from '../errors.ts'
 import { languageOf } from '../reports/words.ts'
 import { makeDigest, sendDigest } from '../service/digest.ts'
 import { openRuntime } from '../service/runtime.ts'
-import { appliedCampaign } from './campaigns.ts'
+import { appliedCampaign } from './applied-campaign.ts'
 import { chooseLocale, type Spoken, sayIn, spoken } from './locale.ts'
 import type { Outcome } from './output.ts'
 import { describe, repeated, type Start } from './verb.ts'
-import { type DatabaseContext, shown, withWorkspace } from './workspace.ts'
+import { type DatabaseContext, withWorkspace } from './workspace.ts'
+import { shown } from './workspace-file.ts'
 
 interface DigestOptions extends Spoken {
   readonly to?: readonly string[]

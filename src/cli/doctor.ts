@@ -22,7 +22,8 @@ import { EXIT, exitCodeOf } from './failure.ts'
 import { chooseLocale, type Say, type Spoken, sayIn, spoken } from './locale.ts'
 import { count, type Outcome } from './output.ts'
 import { describe, type Invocation, type Start } from './verb.ts'
-import { embeddedDirectory, openWorkspace, type WorkspaceContext, withWorkspace } from './workspace.ts'
+import { embeddedDirectory, withWorkspace } from './workspace.ts'
+import { openWorkspace, type WorkspaceContext } from './workspace-file.ts'
 
 export function doctor(start: Start): Command {
   const command = describe('doctor', {

@@ -25,7 +25,8 @@ import { type Spoken, speechIn, spoken } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
 import { addExamples, describe, pairs, repeated, type Start } from './verb.ts'
-import { type DatabaseContext, shown, withWorkspace } from './workspace.ts'
+import { type DatabaseContext, withWorkspace } from './workspace.ts'
+import { shown } from './workspace-file.ts'
 
 interface ImportOptions extends Spoken {
   readonly map?: readonly string[]

@@ -10,7 +10,7 @@ import { chooseLocale, type Say, type Spoken, sayIn, spoken } from './locale.ts'
 import { type Outcome, toJson } from './output.ts'
 import { packageDirectory } from './package.ts'
 import { describe, type Invocation, type Start } from './verb.ts'
-import { WORKSPACE_FILE } from './workspace.ts'
+import { WORKSPACE_FILE } from './workspace-file.ts'
 
 export function init(start: Start): Command {
   const command = describe('init', {

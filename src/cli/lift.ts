@@ -17,7 +17,7 @@ import { chooseLocale, sayIn } from './locale.ts'
 import { count, type Outcome } from './output.ts'
 import { steady } from './steady.ts'
 import { describe, type Invocation, pairs, type Start } from './verb.ts'
-import { shown } from './workspace.ts'
+import { shown } from './workspace-file.ts'
 
 interface LiftOptions {
   readonly arm: string

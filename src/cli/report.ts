@@ -15,7 +15,7 @@ import {
   styleOfWorkspace,
 } from '../service/reporting.ts'
 import { openRuntime } from '../service/runtime.ts'
-import { appliedCampaign } from './campaigns.ts'
+import { appliedCampaign } from './applied-campaign.ts'
 import { chooseLocale, sayIn } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import { count, type Outcome } from './output.ts'

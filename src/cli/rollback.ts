@@ -4,7 +4,7 @@ import { campaignHistory, type HistoryEntry, type RolledBack, rollbackCampaign }
 import { shortHash } from '../config/inputs.ts'
 import { fitted, type Painter, painter } from '../reports/layout.ts'
 import type { Language, Speech } from '../reports/words.ts'
-import { appliedCampaign } from './campaigns.ts'
+import { appliedCampaign } from './applied-campaign.ts'
 import { type Spoken, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'

@@ -11,7 +11,8 @@ import { type Spoken, speechIn, spoken } from './locale.ts'
 import type { Outcome } from './output.ts'
 import { steady } from './steady.ts'
 import { describe, type Start } from './verb.ts'
-import { type DatabaseContext, shown, withWorkspace } from './workspace.ts'
+import { type DatabaseContext, withWorkspace } from './workspace.ts'
+import { shown } from './workspace-file.ts'
 
 interface SyncVerbOptions extends Spoken {
   readonly dryRun?: boolean

@@ -12,7 +12,7 @@ import { FAILURE_WORDS } from './failure-words.ts'
 import { chooseLocale, type Spoken, sayIn, spoken } from './locale.ts'
 import type { Outcome } from './output.ts'
 import { describe, type Invocation, type Start } from './verb.ts'
-import { findWorkspaceFile, shown } from './workspace.ts'
+import { findWorkspaceFile, shown } from './workspace-file.ts'
 
 export function validate(start: Start): Command {
   const command = describe('validate', {

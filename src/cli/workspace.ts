@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { access } from 'node:fs/promises'
-import { dirname, join, relative, resolve } from 'node:path'
+import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { type LoadedWorkspace, loadWorkspace } from '../config/load.ts'
 import { nearest } from '../config/problems.ts'
 import { assertServer, connect, type Database, rows } from '../database/connect.ts'
 import { openEmbedded } from '../database/embedded.ts'
@@ -10,11 +8,7 @@ import { installedSchemas, migrate } from '../database/migrate.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import { withAudit } from './changes.ts'
 import type { Invocation } from './verb.ts'
-
-/** What a verb that reads the configuration is given. */
-export interface WorkspaceContext extends Invocation {
-  readonly loaded: LoadedWorkspace
-}
+import { exists, openWorkspace, type WorkspaceContext } from './workspace-file.ts'
 
 /** What a verb that needs the database is given. */
 export interface DatabaseContext extends WorkspaceContext {
@@ -26,47 +20,6 @@ export interface Engine {
   readonly kind: 'embedded' | 'yours'
   /** Of the server: `18.0`. */
   readonly version: string
-}
-
-export const WORKSPACE_FILE = 'winback.yaml'
-
-/**
- * The workspace file: the one named by --workspace, else winback.yaml in `cwd` or the nearest folder above it.
- * @throws WinbackError `workspace.missing`
- */
-export async function findWorkspaceFile(
-  invocation: Pick<Invocation, 'cwd' | 'workspaceFile'>,
-): Promise<string> {
-  const { cwd, workspaceFile } = invocation
-  if (workspaceFile !== undefined) {
-    if (await exists(workspaceFile)) return workspaceFile
-    throw new WinbackError('workspace.missing', `${workspaceFile} does not exist`, {
-      remedy: 'Name a workspace file with --workspace, or leave the option out to have it found.',
-    })
-  }
-  for (let folder = cwd; ; folder = dirname(folder)) {
-    const file = join(folder, WORKSPACE_FILE)
-    if (await exists(file)) return file
-    if (folder === dirname(folder)) break
-  }
-  throw new WinbackError('workspace.missing', `no ${WORKSPACE_FILE} in ${cwd} or any folder above it`, {
-    remedy: 'Run `winback init` to make one here, or point to one with --cwd or --workspace.',
-  })
-}
-
-/** Finds and loads the workspace. @throws WinbackError `workspace.missing`, ConfigError with every problem */
-export async function openWorkspace<Given extends Invocation>(
-  invocation: Given,
-): Promise<Given & WorkspaceContext> {
-  const file = await findWorkspaceFile(invocation)
-  const loaded = await loadWorkspace(shown(file), invocation.environment)
-  return { ...invocation, loaded }
-}
-
-/** A path as the person at the terminal would type it, so that it can be clicked or copied. */
-export function shown(path: string): string {
-  const short = relative('.', path)
-  return short === '' ? '.' : short.startsWith('..') ? resolve(path) : short
 }
 
 /** Where the embedded server keeps its data: beside the workspace file. */
@@ -196,12 +149,5 @@ async function cancelStatements(database: Database, applicationName: string): Pr
     database,
     sql`SELECT pg_cancel_backend(pid) FROM pg_stat_activity
         WHERE application_name = ${applicationName} AND pid <> pg_backend_pid() AND state <> 'idle'`,
-  )
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
   )
 }

@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql'
 import type { Workspace } from './workspace.ts'
 
 // The person's own year, read from what they did: `data: annual-report` on a step. It is read for the contacts of a

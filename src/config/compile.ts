@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql'
 import { ConfigError, type Problem } from '../errors.ts'
 import { ANNUAL_REPORT, annualReportSql } from './annual-report.ts'
 import { type Campaign, ON_RETURN, type Step } from './campaign.ts'

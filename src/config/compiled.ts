@@ -1,4 +1,4 @@
-import type { SQL } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm/sql'
 import type { Offer } from '../offers/offers.ts'
 import type { Campaign } from './campaign.ts'
 

@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql'
 import type { Condition } from './compiled.ts'
 import type { Expression, ExpressionProblem, Literal, ParsedCondition } from './expression.ts'
 import { type FactCatalogue, instant } from './fact.ts'

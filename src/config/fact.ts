@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql'
 
 export type FactType = 'string' | 'number' | 'bool' | 'timestamp' | 'duration' | 'money'
 

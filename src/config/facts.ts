@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql'
 import type { Campaign } from './campaign.ts'
 import { column, type Fact, type FactCatalogue, instant, since } from './fact.ts'
 import { actFacts } from './facts/acts.ts'

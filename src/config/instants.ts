@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql'
 import { parseDuration } from './quantities.ts'
 
 // Moments and spans as text. What is not exactly a moment is unknown rather than an error, in SQL too: one bad value

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm/sql'
 import type { Clock } from '../clock.ts'
 import { type Database, execute, rows, type Session, transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm/sql'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 import { ON_RETURN } from './campaign.ts'
 import { type TemplateFiles, templatesHash } from './inputs.ts'

@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream'
-import { createTransport, type SendMailOptions, type SMTPPoolOptions } from 'nodemailer'
-import SMTPConnection from 'nodemailer/lib/smtp-connection'
+import type { SendMailOptions, SMTPPoolOptions } from 'nodemailer'
 import { messageOf, WinbackError } from '../../errors.ts'
 import type { Attempt, SmtpFailure } from './handover.ts'
 import { type EmailSettings, LOOPBACK } from './settings.ts'
@@ -102,16 +101,17 @@ function poolOptions(settings: EmailSettings, timing: Timing): SMTPPoolOptions &
   }
 }
 
-/** A pool of SMTP connections, opened as they are needed. */
-export function openTransport(settings: EmailSettings, timing: Timing = defaultTiming): Transport {
-  const options = poolOptions(settings, timing)
-  const transporter = createTransport(options)
+/**
+ * A pool of connections.
+ * @param bodies told which body belongs to which send. The signal is the one value nodemailer carries through untouched
+ */
+async function openPool(options: ReturnType<typeof poolOptions>, bodies: WeakMap<AbortSignal, Readable>) {
+  // Read when the first mail goes: every verb that reads winback.yaml reads this file, and few of them send.
+  const { createTransport } = await import('nodemailer')
+  const pool = createTransport(options)
   // Each send has its own outcome; what concerns no send (an idle connection's end) concerns nobody.
-  transporter.on('error', () => {})
-
-  // Which body belongs to which send. The signal is the one value nodemailer carries through untouched.
-  const bodies = new WeakMap<AbortSignal, Readable>()
-  transporter.use('stream', (mail, done) => {
+  pool.on('error', () => {})
+  pool.use('stream', (mail, done) => {
     const { message, data } = mail
     const { signal } = data
     const open = message.createReadStream.bind(message)
@@ -123,7 +123,14 @@ export function openTransport(settings: EmailSettings, timing: Timing = defaultT
     }
     done()
   })
+  return pool
+}
 
+/** A pool of SMTP connections, opened as they are needed. */
+export function openTransport(settings: EmailSettings, timing: Timing = defaultTiming): Transport {
+  const options = poolOptions(settings, timing)
+  const bodies = new WeakMap<AbortSignal, Readable>()
+  let pool: ReturnType<typeof openPool> | undefined
   const underWay = new Set<Promise<Attempt>>()
   let closed = false
 
@@ -132,7 +139,8 @@ export function openTransport(settings: EmailSettings, timing: Timing = defaultT
     const timer = setTimeout(() => abort.abort(), timing.deadline)
     const body = () => bodies.get(abort.signal)
     try {
-      const info = await transporter.sendMail({ ...mail, signal: abort.signal })
+      pool ??= openPool(options, bodies)
+      const info = await (await pool).sendMail({ ...mail, signal: abort.signal })
       const response = info.response ?? ''
       if (body()?.readableEnded) return { taken: true, response, messageId: info.messageId }
       // The reply to something before it: nobody knows what the server will say to the message itself.
@@ -171,7 +179,7 @@ export function openTransport(settings: EmailSettings, timing: Timing = defaultT
       if (!closed) {
         closed = true
         // Idle connections go at once, busy ones when their delivery has ended.
-        transporter.close()
+        await pool?.then((opened) => opened.close())
       }
       await Promise.allSettled(underWay)
     },
@@ -201,7 +209,12 @@ function inOnePiece(open: () => Readable): Readable {
  * Opens a connection, signs in, and says goodbye.
  * @returns what it found, in words
  */
-function checkServer(settings: EmailSettings, options: SMTPPoolOptions, timing: Timing): Promise<string> {
+async function checkServer(
+  settings: EmailSettings,
+  options: SMTPPoolOptions,
+  timing: Timing,
+): Promise<string> {
+  const { default: SMTPConnection } = await import('nodemailer/lib/smtp-connection')
   const { smtp } = settings
   const where = `${smtp.host}:${smtp.port}`
   return new Promise((resolve, reject) => {

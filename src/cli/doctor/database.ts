@@ -11,7 +11,8 @@ import type { Speech } from '../../reports/words.ts'
 import { shortageFinding } from '../../service/plan/sentences.ts'
 import { openRuntime } from '../../service/runtime.ts'
 import { type Say, sayIn } from '../locale.ts'
-import { type DatabaseContext, embeddedDirectory, shown } from '../workspace.ts'
+import { type DatabaseContext, embeddedDirectory } from '../workspace.ts'
+import { shown } from '../workspace-file.ts'
 import { type Finding, fine, notYet, reasonOf, wrong } from './finding.ts'
 
 /** Leases are the database's time, everything else is this machine's: they must not be far apart. */

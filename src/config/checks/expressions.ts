@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm/sql'
 import type { Problem } from '../../errors.ts'
 import { type Campaign, name } from '../campaign.ts'
 import { compileCondition } from '../conditions.ts'

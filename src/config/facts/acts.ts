@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm/sql'
 import { type Fact, signal, since } from '../fact.ts'
 
 // What somebody did beside buying: carts, favourites, answers, coupons.

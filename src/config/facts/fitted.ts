@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql'
 import { type Fact, instant } from '../fact.ts'
 
 // Facts that hold a contact against everybody: thresholds and parameters are fitted over all contacts now and then, and

@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql'
 import { ago, type Fact, instant, signal, since } from '../fact.ts'
 import type { SignalSettings } from '../signal-settings.ts'
 

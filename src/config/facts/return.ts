@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql'
 import { type Fact, instant } from '../fact.ts'
 import type { SignalSettings } from '../signal-settings.ts'
 import { fitFact, fitted } from './fitted.ts'

@@ -1,0 +1,237 @@
+import { sql } from 'drizzle-orm'
+import { heldBack } from '../audience/run.ts'
+import type { MailCatcher } from '../channels/email/catcher.ts'
+import { within } from '../channels/within.ts'
+import { maskText } from '../config/masking.ts'
+import { appliedNames } from '../config/versions.ts'
+import { rows } from '../database/connect.ts'
+import { messageOf } from '../errors.ts'
+import { readShortages } from '../offers/pools.ts'
+import { type Speech, speechOf } from '../reports/words.ts'
+import { shortageWarning } from '../service/plan/sentences.ts'
+import { openRuntime, type Runtime } from '../service/runtime.ts'
+import { startScheduler } from '../service/scheduler.ts'
+import { startSending } from '../service/sending.ts'
+import type { Service } from '../service/service.ts'
+import type { Engine } from '../touchpoints/engine.ts'
+import { firstLink } from '../web/accounts/users.ts'
+import { startWeb } from '../web/server.ts'
+import { catchMail } from './catch-mail.ts'
+import { openDesk } from './desk.ts'
+import { endAll, type Part, SILENCE } from './ending.ts'
+import { queueEngine } from './engine.ts'
+import { hindranceText } from './foreseen.ts'
+import { aborted } from './interrupt.ts'
+import { type Spoken, sayIn, speechIn } from './locale.ts'
+import { narrate } from './narration.ts'
+import { operator } from './operator.ts'
+import { type Outcome, timed } from './output.ts'
+import { nextRunOf } from './plan/plan.ts'
+import type { Invocation } from './verb.ts'
+import { type DatabaseContext, withWorkspace } from './workspace.ts'
+
+/** Milliseconds in which a database that is well says that it is there. */
+const DATABASE_PATIENCE = 2_000
+
+export type Role = 'scheduler' | 'worker' | 'web'
+
+export interface ServeOptions extends Spoken {
+  readonly catchMail?: boolean
+}
+
+/** Runs these parts of the service until Ctrl-C. */
+export async function serve(
+  invocation: Invocation,
+  roles: readonly Role[],
+  options: ServeOptions,
+): Promise<Outcome<{ roles: readonly Role[] }>> {
+  const output = timed(invocation.output, invocation.clock)
+  let leaving: NodeJS.Timeout | undefined
+  const ended = async (context: DatabaseContext) => {
+    try {
+      return await serveWith(context, roles, options)
+    } finally {
+      // A database that hangs holds its connections, too.
+      leaving = setInterval(() => tellLeaving(context, speechIn(context, options)), SILENCE)
+    }
+  }
+  return withWorkspace({ ...invocation, output }, ended, { drains: true }).finally(() =>
+    clearInterval(leaving),
+  )
+}
+
+async function serveWith(
+  context: DatabaseContext,
+  wanted: readonly Role[],
+  options: ServeOptions,
+): Promise<Outcome<{ roles: readonly Role[] }>> {
+  const { database, clock, interrupt } = context
+  const workspace = context.loaded.definition
+  const speech = speechIn(context, options)
+  const say = sayIn(speech)
+  const events = narrate(context, speech)
+  const runtime = await openRuntime({
+    database,
+    workspace,
+    clock,
+    ...(events.onRefused ? { onRefused: events.onRefused } : {}),
+    ...(events.onRest ? { onRest: events.onRest } : {}),
+  })
+  const engine = queueEngine(context)
+  // Asked for by its own verb, it is served whatever the file says.
+  const roles = wanted.filter((role) => role !== 'web' || workspace.web.serve || wanted.length === 1)
+  const parts: Part[] = []
+  const tell = (event: string, facts: Record<string, unknown>, lines: readonly string[]) => {
+    if (context.output.json) context.output.event({ at: clock.now(), event, facts, words: '' })
+    else for (const line of lines) context.output.note(line)
+  }
+  const restoreWarnings = divertWarnings(context)
+  let caught: MailCatcher | undefined
+  try {
+    // Before anything sends.
+    caught = options.catchMail ? await catchMail(context) : undefined
+    if (caught) {
+      context.output.warn(
+        say(
+          'mail is caught and goes nowhere: see Outbox on the web (--catch-mail)',
+          '邮件将被拦截，不会外发：请在网页的“发件箱”中查看（--catch-mail）',
+        ),
+      )
+    }
+    // The scheduler first: it migrates the queue before any worker connects.
+    const hold = (name: Role, { close }: Service) => parts.push({ name, close })
+    if (roles.includes('scheduler'))
+      hold('scheduler', await startScheduler(runtime, engine, events, undefined, context.loaded))
+    if (roles.includes('worker')) hold('worker', await startSending(runtime, engine, events))
+    if (roles.includes('web')) {
+      const desk = openDesk(context)
+      const server = await startWeb({ runtime, desk, caught, onError: events.onError }, workspace.web)
+      hold('web', server)
+      const base = workspace.web.url ?? server.address
+      const { address } = server
+      tell('web', { address }, [say(`Web on ${address}`, `网页地址：${address}`)])
+      const link = await firstLink(database, clock.now(), operator())
+      if (link !== undefined) {
+        tell('nobody_can_sign_in', { link: `${base}${link}` }, [
+          say(
+            `  Nobody can sign in yet. Set the admin’s password, once: ${base}${link}`,
+            `  目前还没有人能登录。请用此链接设置管理员密码，仅可使用一次：${base}${link}`,
+          ),
+        ])
+      }
+    }
+    const next = roles.includes('scheduler') ? await upcoming(runtime, speech.locale) : []
+    tell('running', { workspace: workspace.name, roles, queue: engine.kind, campaigns: next }, [
+      runningText(workspace.name, roles, engine.kind, speech),
+      ...next.map((line) => `  ${line}`),
+    ])
+    await aborted(interrupt)
+    tell('ending', {}, [say('Letting what is under way end …', '正在等待进行中的工作完成 …')])
+  } finally {
+    await endAll(parts, (names) => void tellWaiting(context, names, speech))
+    await runtime.close()
+    // Last: it waits for the connections that the channels held.
+    await caught?.close()
+    restoreWarnings()
+  }
+  return { data: { roles }, text: say('Stopped.', '已停止。') }
+}
+
+/** Says what has not ended yet, and whether the database is why. */
+async function tellWaiting(
+  { database, clock, output }: DatabaseContext,
+  names: readonly string[],
+  { language }: Speech,
+): Promise<void> {
+  const silent = await within(DATABASE_PATIENCE, 'the database', 'say whether it is there', () =>
+    rows(database, sql`SELECT`),
+  ).then(
+    () => undefined,
+    (error: unknown) => maskText(messageOf(error)),
+  )
+  const words =
+    language === 'en'
+      ? `still waiting for ${listed(names)} to end${silent === undefined ? '' : `: ${silent}`}`
+      : `仍在等待 ${names.join('、')} 结束${silent === undefined ? '' : `：${silent}`}`
+  output.event({
+    at: clock.now(),
+    event: 'waiting',
+    facts: { for: names, database: silent ?? 'answers' },
+    words,
+    warning: true,
+  })
+}
+
+/** Says that everything has ended, and only the database has not let go. */
+function tellLeaving({ clock, output }: DatabaseContext, speech: Speech): void {
+  const words = sayIn(speech)(
+    'still waiting for the database to let go of its connections',
+    '仍在等待数据库断开连接',
+  )
+  const facts = { for: ['database'] }
+  output.event({ at: clock.now(), event: 'waiting', facts, words, warning: true })
+}
+
+/** What runs, on which queue, and how to end it. */
+function runningText(
+  name: string,
+  roles: readonly Role[],
+  queue: Engine['kind'],
+  { language }: Speech,
+): string {
+  const on = queue === 'redis' ? 'Redis' : 'PostgreSQL'
+  const alone = roles.length === 1 && roles[0] === 'web'
+  return language === 'en'
+    ? `${name}: ${listed(roles)} running${alone ? '' : `, queue on ${on}`}. Ctrl-C to stop.`
+    : `${name}：${roles.join('、')} 运行中${alone ? '' : `，队列使用 ${on}`}。按 Ctrl-C 停止。`
+}
+
+/** Each applied campaign with its next run, or why it has none. */
+async function upcoming({ database, book, clock }: Runtime, locale: string): Promise<string[]> {
+  const names = await appliedNames(database)
+  if (names.length === 0) {
+    const none = 'No campaign was applied yet: run `winback apply`; it is picked up within a minute.'
+    return [sayIn(speechOf({ locale }))(none, '尚未应用过活动：请运行 `winback apply`，一分钟内生效。')]
+  }
+  const now = clock.now()
+  const lines: string[] = []
+  for (const name of names) {
+    const current = await book.current(name)
+    if (!current) continue
+    const held = await heldBack(database, current, now)
+    const next = nextRunOf(current, held ?? { state: 'runs' }, now)
+    const speech = speechOf({ locale, timezone: current.timezone })
+    const say = sayIn(speech)
+    const moment = next && `${speech.moment(next)}${say(' (', '（')}${current.timezone}${say(')', '）')}`
+    const run =
+      moment === null ? say('no further run', '不再运行') : say(`next run ${moment}`, `下次运行 ${moment}`)
+    for (const shortage of await readShortages(database, now, name, current.definition.offers)) {
+      lines.push(`${name}${say(': ', '：')}${shortageWarning(shortage, name, speech)}`)
+    }
+    const why = held ? `${hindranceText(held, speech)}${say('; ', '；')}` : ''
+    lines.push(`${name}${say(': ', '：')}${why}${run}`)
+  }
+  return lines
+}
+
+/**
+ * BullMQ writes to the console, at each connection, what `winback doctor` says with its remedy: Redis' eviction policy.
+ * What else a library has to say becomes a warning of ours.
+ * @returns what gives the console back
+ */
+function divertWarnings({ output }: DatabaseContext): () => void {
+  const { warn } = console
+  console.warn = (...words: unknown[]) => {
+    const text = words.map(String).join(' ')
+    if (!text.includes('Eviction policy')) output.warn(text)
+  }
+  return () => {
+    console.warn = warn
+  }
+}
+
+/** `scheduler, worker and web` */
+function listed(names: readonly string[]): string {
+  const last = names.at(-1) ?? ''
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`
+}
