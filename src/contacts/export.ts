@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { csvField } from '../config/csv-field.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { HOLDINGS, rowsOf } from './holdings.ts'
 
@@ -60,7 +61,7 @@ export function exportCsv(held: Held): string {
     ),
   )
   return [['table', 'row', 'field', 'value'], ...lines]
-    .map((line) => `${line.map(quote).join(',')}\r\n`)
+    .map((line) => `${line.map(fieldOf).join(',')}\r\n`)
     .join('')
 }
 
@@ -69,8 +70,7 @@ function textOf(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-/** Quoted where it must be; a cell that a spreadsheet would take for a formula gets an apostrophe. */
-function quote(cell: string): string {
-  const safe = /^[=+\-@\t\r]/.test(cell) && !/^[+-]?\d+(\.\d+)?$/.test(cell) ? `'${cell}` : cell
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+/** A telephone number or an amount stays the number it is; all else is guarded against spreadsheets. */
+function fieldOf(cell: string): string {
+  return /^[+-]?\d+(\.\d+)?$/.test(cell) ? cell : csvField(cell)
 }

@@ -1,4 +1,5 @@
 import type { Chart } from '../charts/chart.ts'
+import { csvField } from '../config/csv-field.ts'
 import { type Column, fitted, painter, wrap } from './layout.ts'
 import type { TextStyle } from './report.ts'
 import { type Speech, speechOf } from './words.ts'
@@ -141,8 +142,8 @@ export function csvOf(tables: readonly SheetTable[]): string {
           ...around.flatMap(({ at }) => [row[at]?.interval?.low ?? '', row[at]?.interval?.high ?? '']),
         ]),
       ]
-      const csv = lines.map((line) => line.map(field).join(',')).join('\r\n')
-      return tables.length === 1 ? `${csv}\r\n` : `${field(table.id)}\r\n${csv}\r\n`
+      const csv = lines.map((line) => line.map(csvField).join(',')).join('\r\n')
+      return tables.length === 1 ? `${csv}\r\n` : `${csvField(table.id)}\r\n${csv}\r\n`
     })
     .join('\r\n')
 }
@@ -150,16 +151,6 @@ export function csvOf(tables: readonly SheetTable[]): string {
 function bare({ text, value }: Cell): string | number {
   if (value === undefined) return text
   return value === null ? '' : value
-}
-
-/**
- * A field that no spreadsheet takes for a formula: text that begins with one of = + - @, a tab or a line break gets an
- * apostrophe before it, full-width signs included. Names of segments, domains and providers' words come from outside.
- */
-export function field(value: string | number): string {
-  const text =
-    typeof value === 'number' ? String(value) : /^\s*[=+\-@\t\r\n＝＋－＠]/u.test(value) ? `'${value}` : value
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 /** The speech and the cells of a style: what every report's words begin with. */
