@@ -10,6 +10,7 @@ import {
   type Pair,
   parseDocument,
   type Scalar,
+  type YAMLMap,
 } from 'yaml'
 import { type Location, messageOf, type Problem } from '../errors.ts'
 import { fullWidthHint, mendFullWidth } from './full-width.ts'
@@ -38,7 +39,8 @@ export interface SourceDocument {
 export function readDocument(file: string, source: string): SourceDocument {
   const lines = new LineCounter()
   const parse = (yaml: string, lineCounter: LineCounter) =>
-    parseDocument(yaml, { prettyErrors: false, lineCounter, uniqueKeys: true, merge: true })
+    // Repeated keys are found by findMistakes: the parser would compare each key with all before it.
+    parseDocument(yaml, { prettyErrors: false, lineCounter, uniqueKeys: false, merge: true })
   const asWritten = parse(source, lines)
   // Where the text is no map of keys as it stands, full-width punctuation may be why; the rest is read in spite of it.
   const unlike = asWritten.errors.length > 0 || !isMap(asWritten.contents) || /^[ \t]*\u3000/m.test(source)
@@ -83,6 +85,14 @@ export function readDocument(file: string, source: string): SourceDocument {
   }
   const root = resolve(document.contents)
 
+  // Every key of a file may have to be located: they are looked up, not searched for.
+  const pairs = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>()
+  const pairOf = (map: YAMLMap, key: string): Pair | undefined => {
+    const known = pairs.get(map) ?? pairsByKey(map)
+    pairs.set(map, known)
+    return known.get(key)
+  }
+
   /** The node at `path`, the pair it hangs on, and how many steps of the path there are in the file. */
   const find = (path: Path): { node: Node | undefined; pair: Pair | undefined; depth: number } => {
     let node = root
@@ -91,7 +101,7 @@ export function readDocument(file: string, source: string): SourceDocument {
       let next: unknown
       let nextPair: Pair | undefined
       if (isMap(node)) {
-        nextPair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(step))
+        nextPair = pairOf(node, String(step))
         next = nextPair?.value ?? nextPair?.key
       } else if (isSeq(node) && typeof step === 'number') {
         next = node.items[step]
@@ -120,6 +130,16 @@ export function readDocument(file: string, source: string): SourceDocument {
   }
 
   return { file, text: source, value, problems, locate, locateInside }
+}
+
+/** The pairs of a map by their keys as text; of a key that is there twice, the first. */
+function pairsByKey(map: YAMLMap): ReadonlyMap<string, Pair> {
+  const found = new Map<string, Pair>()
+  for (const pair of map.items) {
+    const key = isScalar(pair.key) ? String(pair.key.value) : undefined
+    if (key !== undefined && !found.has(key)) found.set(key, pair)
+  }
+  return found
 }
 
 /** The offset in the file of one character of a scalar's value. */

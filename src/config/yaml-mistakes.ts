@@ -5,7 +5,6 @@ import { fullWidthHint } from './full-width.ts'
 // What is wrong with a text as YAML, in words and where it is to be mended.
 
 const EXPLAINED: Record<string, string> = {
-  DUPLICATE_KEY: 'this key is there twice; keep one of them',
   BAD_SCALAR_START: 'a text that begins with this character stands in quotes',
   TAB_AS_INDENT: 'a tab is used for indentation; use spaces',
   BAD_INDENT: 'the indentation does not fit what is above it',
@@ -18,9 +17,30 @@ export function findMistakes(document: Document, text: string, at: (offset: numb
   const aliases = brokenAliases(document, at)
   const told = new Set(aliases.map(({ location }) => location.line))
   return [
-    ...syntaxMistakes(document, text, at).filter(({ location }) => !told.has(location.line)),
+    ...[...syntaxMistakes(document, text, at), ...repeatedKeys(document, at)].filter(
+      ({ location }) => !told.has(location.line),
+    ),
     ...aliases,
   ]
+}
+
+/** Keys that stood in the same block before. */
+function repeatedKeys(document: Document, at: (offset: number) => Location): Problem[] {
+  const problems: Problem[] = []
+  visit(document, {
+    Map: (_, map) => {
+      const seen = new Set<unknown>()
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue
+        if (seen.has(key.value)) {
+          const message = 'this key is there twice; keep one of them'
+          problems.push({ severity: 'error', location: at(key.range?.[0] ?? 0), path: '', message })
+        }
+        seen.add(key.value)
+      }
+    },
+  })
+  return problems
 }
 
 /** Aliases of anchors there are not, and of anchors they stand in themselves. */
@@ -74,9 +94,9 @@ function syntaxMistakes(document: Document, text: string, at: (offset: number) =
   const tab = errors.find(({ code }) => code === 'TAB_AS_INDENT')?.pos[0] ?? Number.POSITIVE_INFINITY
   for (const { code, message, pos } of errors) {
     const { line = 1 } = at(pos[0])
-    if (pos[0] > tab && code !== 'TAB_AS_INDENT' && code !== 'DUPLICATE_KEY') continue
-    const aftermath = code !== 'DUPLICATE_KEY' && last !== undefined && line <= last + 1
-    if (code !== 'DUPLICATE_KEY') last = line
+    if (pos[0] > tab && code !== 'TAB_AS_INDENT') continue
+    const aftermath = last !== undefined && line <= last + 1
+    last = line
     if (aftermath) continue
     const unclosed = /^Missing closing .*quote$|must be sufficiently indented and end with/.test(message)
     const opened = unclosed ? openedAt(document, text, pos[0]) : undefined

@@ -65,6 +65,14 @@ test.each([
   expect(value).toBeUndefined()
 })
 
+// Compared each with each, they would take minutes, which the time a test may take does not allow.
+test('a file of as many keys as fit is read, located and held for repeats key by key', () => {
+  const keys = Array.from({ length: 20_000 }, (_, at) => `k${at}`)
+  const { problems, locate } = readDocument('a.yaml', `${keys.map((key) => `${key}: 1`).join('\n')}\nk1: 2\n`)
+  expect(problems.map(({ location }) => place(location))).toEqual(['20001:1'])
+  expect(keys.map((key) => locate([key], 'key').line)).toEqual(keys.map((_, at) => at + 1))
+})
+
 describe('locateInside', () => {
   // In each, the position of the letter X is asked for by its offset in the parsed value.
   test.each([
