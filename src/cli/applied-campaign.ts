@@ -1,4 +1,4 @@
-import { nearest } from '../config/problems.ts'
+import { nearest } from '../config/nearest-name.ts'
 import { appliedNames } from '../config/versions.ts'
 import { WinbackError } from '../errors.ts'
 import type { DatabaseContext } from './workspace.ts'

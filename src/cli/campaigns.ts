@@ -2,7 +2,7 @@ import { basename, join, resolve } from 'node:path'
 import { parseTemplates, readTemplateFiles, type TemplateSet } from '../channels/templates.ts'
 import { readDocument } from '../config/document.ts'
 import { findCampaigns, type LoadedCampaign, loadCampaign } from '../config/load.ts'
-import { nearest } from '../config/problems.ts'
+import { nearest } from '../config/nearest-name.ts'
 import { ConfigError, type Problem, WinbackError } from '../errors.ts'
 import { shown, type WorkspaceContext } from './workspace-file.ts'
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { nearest } from '../config/problems.ts'
+import { nearest } from '../config/nearest-name.ts'
 import { delimiterHint } from '../contacts/mapping.ts'
 import { type FileRow, openRows } from '../contacts/rows.ts'
 import { WinbackError } from '../errors.ts'

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { nearest } from '../config/problems.ts'
+import { nearest } from '../config/nearest-name.ts'
 import { consentHistory, consentStates, recordConsents } from '../contacts/consent.ts'
 import { exportContact, exportCsv } from '../contacts/export.ts'
 import { channelNames } from '../contacts/import.ts'

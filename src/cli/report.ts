@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { CampaignBook } from '../config/compiled.ts'
-import { nearest } from '../config/problems.ts'
+import { nearest } from '../config/nearest-name.ts'
 import { appliedNames } from '../config/versions.ts'
 import { WinbackError } from '../errors.ts'
 import type { OverviewData, OverviewQuestion } from '../reports/overview.ts'

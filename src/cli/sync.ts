@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { nearest } from '../config/problems.ts'
+import { nearest } from '../config/nearest-name.ts'
 import type { SyncSummary } from '../contacts/sync/sync.ts'
 import { WinbackError } from '../errors.ts'
 import type { Language, Speech } from '../reports/words.ts'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { nearest } from '../config/problems.ts'
+import { nearest } from '../config/nearest-name.ts'
 import { assertServer, connect, type Database, rows } from '../database/connect.ts'
 import { openEmbedded } from '../database/embedded.ts'
 import { installedSchemas, migrate } from '../database/migrate.ts'

@@ -11,6 +11,7 @@ import { readDocument } from './document.ts'
 import type { Environment } from './environment.ts'
 import { explainFullWidth } from './full-width.ts'
 import { problemsOf } from './issues.ts'
+import { nearest } from './nearest-name.ts'
 import {
   explainUnknown,
   loadOutside,
@@ -19,7 +20,7 @@ import {
   outsideSecrets,
   readOutside,
 } from './outside-channels.ts'
-import { nearest, sortProblems } from './problems.ts'
+import { sortProblems } from './problems.ts'
 import { fillReferences } from './references.ts'
 import type { Salvaged } from './salvaged.ts'
 import { salvage } from './shape.ts'

@@ -1,5 +1,6 @@
 import type { ASTNode } from '@marcbachmann/cel-js'
 import type { Arithmetic, Comparison, Expression, Literal, Type } from './expression.ts'
+import { nearest } from './nearest-name.ts'
 import {
   type Context,
   checkFact,
@@ -10,7 +11,6 @@ import {
   findFact,
   timestampLiteral,
 } from './operands.ts'
-import { nearest } from './problems.ts'
 
 // Which operations conditions have, and on which types. Whatever else CEL has is refused, with its reason and its place.
 

@@ -1,7 +1,7 @@
 import { closest } from 'fastest-levenshtein'
 import { z } from 'zod'
 import { fieldCalled } from '../config/import-fields.ts'
-import { nearest } from '../config/problems.ts'
+import { nearest } from '../config/nearest-name.ts'
 import { WinbackError } from '../errors.ts'
 import type { FileRow } from './rows.ts'
 

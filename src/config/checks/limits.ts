@@ -1,5 +1,5 @@
 import type { Problem } from '../../errors.ts'
-import { nearest } from '../problems.ts'
+import { nearest } from '../nearest-name.ts'
 import { formatDuration, formatRate, type Rate } from '../quantities.ts'
 import { type Checked, finding, ladderSteps, unknownName } from './findings.ts'
 import { isDoubtful, readBands } from './unread.ts'

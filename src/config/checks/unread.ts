@@ -1,6 +1,6 @@
 import { type Path, valueAt } from '../document.ts'
 import { bandsOf } from '../entering.ts'
-import { nearest } from '../problems.ts'
+import { nearest } from '../nearest-name.ts'
 import type { Band } from '../quantities.ts'
 import type { Yardstick } from '../yardstick.ts'
 import { type Checked, stepsOf } from './findings.ts'

@@ -1,6 +1,6 @@
 import type { SourceDocument } from '../../config/document.ts'
 import { formatPath, type Path, valueAt } from '../../config/document.ts'
-import { nearest } from '../../config/problems.ts'
+import { nearest } from '../../config/nearest-name.ts'
 import { isOutage } from '../../database/outage.ts'
 import { ConfigError, messageOf, type Problem, WinbackError } from '../../errors.ts'
 import type { ColumnTrouble } from './columns.ts'
