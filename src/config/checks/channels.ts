@@ -26,7 +26,7 @@ export function checkChannels(checked: Checked): Problem[] {
           ),
         ]
       }
-      return [unknownName(document, place, 'channel', name, names)]
+      return [unknownName(document, place, { what: 'channel', name, names })]
     }),
   )
 }

@@ -2,6 +2,7 @@ import type { Problem } from '../../errors.ts'
 import { compileCondition } from '../conditions.ts'
 import { subjectOf } from '../entering.ts'
 import { EVENTS } from '../event-names.ts'
+import { nearest } from '../nearest-name.ts'
 import { formatDuration } from '../quantities.ts'
 import { eventFacts, selectionFacts } from './expressions.ts'
 import { type Checked, finding, unknownName } from './findings.ts'
@@ -76,10 +77,10 @@ function* checkSubjects(checked: Checked): Generator<Problem> {
         ? finding(document, path, `${entering.fact} is a ${known.type}, not a date`, {
             expected: `one of ${dates.join(', ')}`,
           })
-        : unknownName(document, path, 'date', entering.fact, dates)
+        : unknownName(document, path, { what: 'date', name: entering.fact, names: dates })
     }
     if (entering.kind === 'event' && !events.includes(entering.type) && !eventsDoubtful) {
-      const { suggestion } = unknownName(document, path, 'event', entering.type, events)
+      const suggestion = nearest(entering.type, events)
       // Events of any name may come in, so only what looks like a slip is told.
       if (suggestion !== undefined) {
         yield finding(document, path, `no event \`${entering.type}\` is known here; it will be waited for`, {

@@ -43,14 +43,17 @@ export function finding(
   }
 }
 
-/** A name that is not among those there are. */
+interface UnknownName extends FindingOptions {
+  readonly what: string
+  readonly name: string
+  readonly names: readonly string[]
+}
+
+/** A name that is not among those there are: `what` says of what. */
 export function unknownName(
   document: SourceDocument,
   path: Path,
-  what: string,
-  name: string,
-  names: readonly string[],
-  options: FindingOptions = {},
+  { what, name, names, ...options }: UnknownName,
 ): Problem {
   const list =
     names.length === 0 ? 'there are none' : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`

@@ -13,14 +13,12 @@ export function checkLimits(checked: Checked): Problem[] {
     channel === 'default' || names.includes(channel) || isDoubtful(checked, 'channels', channel)
       ? []
       : [
-          unknownName(
-            document,
-            ['limits', 'send_window', channel],
-            'channel',
-            channel,
-            ['default', ...names],
-            { at: 'key' },
-          ),
+          unknownName(document, ['limits', 'send_window', channel], {
+            what: 'channel',
+            name: channel,
+            names: ['default', ...names],
+            at: 'key',
+          }),
         ],
   )
   return [...windows, ...checkCaps(checked)]
@@ -51,10 +49,10 @@ function* checkCaps(checked: Checked): Generator<Problem> {
       !names.includes(cap.channel) &&
       !isDoubtful(checked, 'channels', cap.channel)
     ) {
-      yield unknownName(document, [...path, 'channel'], 'channel', cap.channel, names)
+      yield unknownName(document, [...path, 'channel'], { what: 'channel', name: cap.channel, names })
     }
     if (cap.topic !== undefined && !topics.includes(cap.topic) && !isDoubtful(checked, 'topics', cap.topic)) {
-      yield unknownName(document, [...path, 'topic'], 'topic', cap.topic, topics)
+      yield unknownName(document, [...path, 'topic'], { what: 'topic', name: cap.topic, names: topics })
     }
     if (!most || (topic !== undefined && topic !== meant(campaign.topic, topics))) continue
     const busiest = mostWithin(

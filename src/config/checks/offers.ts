@@ -24,7 +24,7 @@ function* checkUse(checked: Checked): Generator<Problem> {
   const used = new Set<string>()
   for (const { offer, path } of givenOffers(campaign)) {
     used.add(offer)
-    if (!names.includes(offer)) yield unknownName(document, path, 'offer', offer, names)
+    if (!names.includes(offer)) yield unknownName(document, path, { what: 'offer', name: offer, names })
   }
   // A step that is still to be written, or whose offer could not be read or is misspelt, may be the one that gives it.
   if (lacksSteps(checked)) return

@@ -50,7 +50,10 @@ function* checkGoals(checked: Checked): Generator<Problem> {
       )
       continue
     }
-    yield unknownName(document, ['goals', name, 'event'], 'activity', goal.event, activity, {
+    yield unknownName(document, ['goals', name, 'event'], {
+      what: 'activity',
+      name: goal.event,
+      names: activity,
       expected:
         'one of `activity` in winback.yaml: a recall is activity (with `silenced_by: goal`, any event)',
     })
@@ -63,7 +66,10 @@ function* checkTopic(checked: Checked): Generator<Problem> {
   const topics = Object.keys(workspace.topics ?? {})
   if (campaign.topic === undefined || topics.includes(campaign.topic)) return
   if (isDoubtful(checked, 'topics', campaign.topic)) return
-  yield unknownName(document, ['topic'], 'topic', campaign.topic, topics, {
+  yield unknownName(document, ['topic'], {
+    what: 'topic',
+    name: campaign.topic,
+    names: topics,
     expected: 'one of `topics` in winback.yaml',
   })
 }
@@ -171,7 +177,10 @@ function* checkRates(document: SourceDocument, workspace: Salvaged<Workspace>): 
   const channels = blocksOf(document, workspace)
   for (const name of Object.keys(workspace.rates ?? {})) {
     if (channels.includes(name)) continue
-    yield unknownName(document, ['rates', name], 'channel', name, channels, {
+    yield unknownName(document, ['rates', name], {
+      what: 'channel',
+      name,
+      names: channels,
       at: 'key',
       expected: 'one of `channels` in winback.yaml',
     })
@@ -183,7 +192,7 @@ function* checkConsent(document: SourceDocument, workspace: Salvaged<Workspace>)
   const names = knownChannels(document, workspace)
   for (const name of Object.keys(workspace.consent ?? {})) {
     if (!names.includes(name)) {
-      yield unknownName(document, ['consent', name], 'channel', name, names, { at: 'key' })
+      yield unknownName(document, ['consent', name], { what: 'channel', name, names, at: 'key' })
     }
   }
 }
@@ -194,7 +203,7 @@ function* checkNotYet(document: SourceDocument, workspace: Salvaged<Workspace>):
   const names = knownChannels(document, workspace)
   for (const [no, name] of (workspace.not_yet ?? []).entries()) {
     if (name === undefined) continue
-    if (!names.includes(name)) yield unknownName(document, ['not_yet', no], 'channel', name, names)
+    if (!names.includes(name)) yield unknownName(document, ['not_yet', no], { what: 'channel', name, names })
     else if (setUp.includes(name)) {
       yield finding(document, ['not_yet', no], `channel ${name} is set up; take it out of \`not_yet\``, {
         severity: 'warning',

@@ -28,7 +28,7 @@ function* checkOne(
       const field = fieldCalled(given, fields)
       const path = ['sync', name, part, given]
       if (field === undefined) {
-        yield unknownName(document, path, `field of ${kind}`, given, fields, { at: 'key' })
+        yield unknownName(document, path, { what: `field of ${kind}`, name: given, names: fields, at: 'key' })
         continue
       }
       const earlier = said.get(field)

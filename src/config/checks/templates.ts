@@ -96,7 +96,7 @@ function* checkStep(checked: Checked, place: Said): Generator<Problem> {
     for (const [segment, name] of Object.entries(step.template)) {
       const at = [...templatePath, segment]
       if (!segments.includes(segment) && !unread(checked, ['segments']))
-        yield unknownName(document, at, 'segment', segment, segments, { at: 'key' })
+        yield unknownName(document, at, { what: 'segment', name: segment, names: segments, at: 'key' })
       if (name !== undefined) used.push({ name, path: at })
     }
     const misspelt = Object.keys(step.template).some(
@@ -113,7 +113,8 @@ function* checkStep(checked: Checked, place: Said): Generator<Problem> {
 
   for (const { name, path: at } of used) {
     if (names.includes(name)) yield* checkSegments(checked, name, at)
-    else if (!checked.doubtful(['templates'])) yield unknownName(document, at, 'template', name, names)
+    else if (!checked.doubtful(['templates']))
+      yield unknownName(document, at, { what: 'template', name, names })
   }
   yield* checkVariables(
     checked,
