@@ -75,7 +75,7 @@ async function runPreview(
     })
     const words =
       shown.composed && !('state' in shown.composed) ? await readable(shown.composed.content) : undefined
-    const out = options.out === undefined ? undefined : resolve(context.cwd, options.out)
+    const out = words?.html && options.out !== undefined ? resolve(context.cwd, options.out) : undefined
     if (out !== undefined && words?.html) await writeFile(out, words.html)
     const speech = speechHere(context)
     const outcome = outcomeOf(shown.verdict, shown.composed)
@@ -104,10 +104,16 @@ async function runPreview(
         ...(shown.scarce ? wrap(scarceText(shown.scarce, speech), context.output.width) : []),
         ...(words?.subject ? ['', bold(words.subject)] : []),
         ...(words?.text ? [words.text] : []),
-        ...(out && words?.html ? ['', dim(en ? `The page is in ${out}.` : `网页已写入 ${out}。`)] : []),
+        ...(options.out === undefined ? [] : ['', dim(pageText(out, options.out, en))]),
       ].join('\n'),
     }
   })
+}
+
+/** Where the page is, or that there is none to be written. */
+function pageText(written: string | undefined, wanted: string, en: boolean): string {
+  if (written !== undefined) return en ? `The page is in ${written}.` : `网页已写入 ${written}。`
+  return en ? `There is no page to write into ${wanted}.` : `没有网页可写入 ${wanted}。`
 }
 
 /** What a step would be for a contact (or for any, where none is named), from the files as they lie on disk; masked unless `unmasked`. */

@@ -77,9 +77,7 @@ export function report(start: Start): Command {
                 })
               if (options.table !== undefined) throw tableAlone()
               if (options.rebuild || options.refresh === false) throw readsNoSums(options)
-              if (name !== undefined && nearest(name, SHEETS) !== undefined) {
-                if (!(await appliedNames(context.database)).includes(name)) throw unknownReport(name)
-              }
+              if (name !== undefined) await assertCampaign(context, name)
               return runReport(context, name, options)
             },
             { schema: options.schema },
@@ -102,6 +100,17 @@ function readsNoSums({ rebuild }: ReportOptions): WinbackError {
   const option = rebuild ? '--rebuild' : '--no-refresh'
   return new WinbackError('usage.sums', `${option} wants the name of a report: the overview reads no sums`, {
     remedy: `Leave it out, or write winback report ${SHEETS[0]} ${option}; there are ${SHEETS.join(', ')}.`,
+  })
+}
+
+/** One word may have been meant as a report or as a campaign. @throws WinbackError `usage.report`, `usage.campaign` */
+async function assertCampaign(context: DatabaseContext, name: string): Promise<void> {
+  const applied = await appliedNames(context.database)
+  if (applied.includes(name)) return
+  if (nearest(name, SHEETS) !== undefined) throw unknownReport(name)
+  if (nearest(name, applied) !== undefined || applied.length === 0) await appliedCampaign(context, name)
+  throw new WinbackError('usage.report', `there is neither a report nor a campaign "${name}"`, {
+    remedy: `Reports are ${SHEETS.join(', ')}; campaigns ${applied.join(', ')}.`,
   })
 }
 

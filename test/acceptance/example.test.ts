@@ -21,11 +21,6 @@ describe.skipIf(!present)('the campaign of the design', () => {
   beforeAll(async () => {
     ;({ database, here } = await openCliShop())
     await copyFile(EXAMPLE, join(here.cwd, 'campaigns/graded-recall.yaml'))
-    // What it calls a template of its own is one of ours for a segment.
-    for (const locale of ['en', 'zh-CN']) {
-      const file = (name: string) => join(here.cwd, 'templates', name)
-      await copyFile(file(`coupon.${locale}.high_value.hbs`), file(`coupon-vip.${locale}.hbs`))
-    }
   })
 
   it('is valid, and sends nothing to the log', async () => {

@@ -237,6 +237,10 @@ test('answers with any report by name, as text, JSON and CSV, and marks what els
   )
   expect((await run(['report', '--csv'], here)).code).toBe(2)
   expect((await run(['report', 'fnnel'], here)).stderr).toContain('Did you mean funnel?')
+  expect((await run(['report', 'graded-recal'], here)).stderr).toContain('Did you mean graded-recall?')
+  expect((await run(['report', 'overview'], here)).stderr).toMatch(
+    /neither a report nor a campaign "overview"\n {2}→ Reports are monday, .*reasons; campaigns graded-recall\./,
+  )
   for (const asked of [
     ['--table', 'path'],
     ['funnel', '--table', 'path'],

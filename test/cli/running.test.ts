@@ -152,6 +152,10 @@ test('a run says what waits and until when; answers and their sentences stand ap
   const held = await run(['preview', 'graded-recall', 'remind', '--contact', 'c1'], here)
   expect(held.stdout).toContain('Held out: not contacted')
   expect(held.stdout).not.toContain('This step would be sent')
+  // No channel of this step is set up: there is no message, and so no page.
+  const pageless = ['preview', 'graded-recall', 'nudge', '--contact', 'c1', '--out', 'nudge.html']
+  expect((await run(pageless, here)).stdout).toContain('There is no page to write into nudge.html.')
+  expect(JSON.parse((await run([...pageless, '--json'], here)).stdout)).not.toHaveProperty('out')
 })
 
 test('test-send sends the variant that is asked for, to the tester alone', async () => {
