@@ -237,10 +237,6 @@ test('answers with any report by name, as text, JSON and CSV, and marks what els
   )
   expect((await run(['report', '--csv'], here)).code).toBe(2)
   expect((await run(['report', 'fnnel'], here)).stderr).toContain('Did you mean funnel?')
-  expect((await run(['report', 'graded-recal'], here)).stderr).toContain('Did you mean graded-recall?')
-  expect((await run(['report', 'overview'], here)).stderr).toMatch(
-    /neither a report nor a campaign "overview"\n {2}→ Reports are monday, .*reasons; campaigns graded-recall\./,
-  )
   for (const asked of [
     ['--table', 'path'],
     ['funnel', '--table', 'path'],
@@ -266,6 +262,13 @@ test('answers with any report by name, as text, JSON and CSV, and marks what els
     'Nothing was noted yet: `winback annotate',
   )
   expect((await run(['annotate', '--remove', '1'], here)).code).toBe(2)
+})
+
+test('a word that names neither a report nor a campaign is told what there is', async () => {
+  expect((await run(['report', 'graded-recal'], here)).stderr).toContain('Did you mean graded-recall?')
+  expect((await run(['report', 'overview'], here)).stderr).toMatch(
+    /neither a report nor a campaign "overview"\n {2}→ Reports are monday, .*reasons; campaigns graded-recall\./,
+  )
 })
 
 test('reports, explains and examines', async () => {
