@@ -379,6 +379,18 @@ describe('problems', () => {
     ])
   })
 
+  it('warn of a language that nobody is written to in, once a language', () => {
+    const files = { 'a.en.hbs': withSubject('x'), 'a.xx.hbs': withSubject('x'), 'a.fr.hbs': withSubject('x') }
+    expect(problemsOf({ ...files, 'b.en.hbs': withSubject('x'), 'partials/p.xx.hbs': 'x' }, ['en'])).toEqual([
+      'templates/a.fr.hbs warning nobody gets this text: `fr` is none of `locales` in winback.yaml (en); add it there, or take the file away',
+      'templates/a.xx.hbs warning nobody gets this text nor the other one in xx: `xx` is none of `locales` in winback.yaml (en); add it there, or take the file away',
+    ])
+    // Whose own variant there is none of, gets the text of the language.
+    expect(problemsOf({ 'a.zh.hbs': withSubject('x'), 'a.zh-CN.hbs': withSubject('x') }, ['zh-CN'])).toEqual(
+      [],
+    )
+  })
+
   it('refuse names that would never be found, and partials that take themselves in', () => {
     expect(
       problemsOf({

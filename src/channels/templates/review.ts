@@ -1,7 +1,7 @@
 import type { Problem } from '../../errors.ts'
 import { parseSource } from '../renderer.ts'
 import { nearest } from './front-matter.ts'
-import { type Source, type Sources, sharedSource } from './sources.ts'
+import { localeChain, type Source, type Sources, sharedSource } from './sources.ts'
 import { type PartialSource, type Reading, readProgram, type TemplateVariable } from './syntax.ts'
 import { findUnfilled } from './unfilled.ts'
 
@@ -29,7 +29,10 @@ export function reviewSources(sources: Sources, locales: readonly string[], fold
     variables.set(source, [...readOwn(source, work), ...readLayout(source, work)])
     if (lacksSubject(source)) work.problems.push(subjectMissing(source))
   }
-  work.problems.push(...missingLanguages(sources.templates, locales, folder))
+  work.problems.push(
+    ...missingLanguages(sources.templates, locales, folder),
+    ...unreadLanguages(sources, locales),
+  )
 
   // A partial's problem shows in each text that takes it in.
   const unique = new Map(work.problems.map((problem) => [JSON.stringify(problem), problem]))
@@ -180,4 +183,25 @@ function missingLanguages(
     }
   }
   return problems
+}
+
+/** Texts in a language that nobody is written to in; once a language, at the first of its files. */
+function unreadLanguages({ templates, layouts, partials }: Sources, locales: readonly string[]): Problem[] {
+  const read = new Set(locales.flatMap((locale) => localeChain(locale, locales[0])))
+  const unread = new Map<string, Source[]>()
+  for (const source of [...templates, ...layouts, ...partials]) {
+    const { locale } = source
+    if (locale !== undefined && !read.has(locale)) unread.set(locale, [...(unread.get(locale) ?? []), source])
+  }
+  return [...unread].map(([locale, [first, ...rest]]) => {
+    const those = rest.length === 1 ? 'the other one' : `the ${rest.length} others`
+    const others = rest.length === 0 ? '' : ` nor ${those} in ${locale}`
+    return {
+      severity: 'warning',
+      location: { file: first?.file ?? '' },
+      path: first?.name ?? '',
+      message: `nobody gets this text${others}: \`${locale}\` is none of \`locales\` in winback.yaml (${locales.join(', ')}); add it there, or take the file away`,
+      found: locale,
+    }
+  })
 }
