@@ -678,6 +678,27 @@ test('a channel that is awaited is no mistake, and has its windows and caps alre
   ])
 })
 
+test('a share held out that leaves nobody to write to is a warning', () => {
+  const warned = (from: string, to: string) =>
+    problemsIn(changed([from, to])).map(({ severity, path, message }) => `${severity} ${path}: ${message}`)
+  expect(warned('holdout: 10%', 'holdout: 95%')).toEqual([
+    'warning holdout: 95% held out and 5% of control group (winback.yaml) are everybody, so nobody will ever get a message; use less than 95%, such as 19%',
+  ])
+  const alone = problemsIn(changed(['holdout: 10%', 'holdout: 100%']), sampleTemplates(), {
+    ...sampleWorkspace(),
+    control: 0,
+  })
+  expect(alone).toMatchObject([
+    {
+      severity: 'warning',
+      message: 'everybody is held out, so nobody will ever get a message; use less than 100%, such as 20%',
+    },
+  ])
+  expect(warned('    inactive: 7d..15d\n', '    inactive: 7d..15d\n    holdout: 100%\n')).toEqual([
+    'warning tiers[1].holdout: everybody who enters letter is held out, so nobody will ever get its messages; use less, such as 20%',
+  ])
+})
+
 test('an offer nobody gives is a warning', () => {
   const text = changed(['offers:\n', 'offers:\n  other: { kind: trial, days: 7, valid: 7d }\n'])
   expect(problemsIn(text)).toMatchObject([

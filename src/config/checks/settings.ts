@@ -80,14 +80,25 @@ function silencedByOf(campaign: Checked['campaign']): 'activity' | 'goal' {
 }
 
 function* checkShares({ campaign, document, workspace, doubtful }: Checked): Generator<Problem> {
+  for (const [no, tier] of (campaign.tiers ?? []).entries()) {
+    if (tier?.holdout !== 1) continue
+    const message = `everybody who enters ${tier.name ?? 'this tier'} is held out, so nobody will ever get its messages; use less, such as 20%`
+    yield finding(document, ['tiers', no, 'holdout'], message, { severity: 'warning' })
+  }
   const share = workspace.control ?? 0
-  if (campaign.holdout === undefined || campaign.holdout + share <= 1 || doubtful(['control'])) return
+  if (campaign.holdout === undefined || doubtful(['control'])) return
   const [holdout, control] = [percent(campaign.holdout), percent(share)]
-  yield finding(
-    document,
-    ['holdout'],
-    `${holdout} held out and ${control} of control group (winback.yaml) are more than 100%; use ${percent(1 - share)} or less`,
-  )
+  const sum = `${holdout} held out and ${control} of control group (winback.yaml)`
+  // As people write them: sums of shares are seldom exact.
+  const all = percent(campaign.holdout + share) === '100%'
+  if (all) {
+    const why = share === 0 ? 'everybody is held out' : `${sum} are everybody`
+    const less = `use less than ${percent(1 - share)}, such as ${percent((1 - share) / 5)}`
+    const message = `${why}, so nobody will ever get a message; ${less}`
+    yield finding(document, ['holdout'], message, { severity: 'warning' })
+  } else if (campaign.holdout + share > 1) {
+    yield finding(document, ['holdout'], `${sum} are more than 100%; use ${percent(1 - share)} or less`)
+  }
 }
 
 function percent(share: number): string {
