@@ -258,6 +258,7 @@ async function runImport(
     const useless = summary.rows > 0 && summary.rejected === summary.rows
     const failed = failedMostly(summary, speech)
     if (failed !== undefined) output.warn(failed)
+    if (summary.rows === 0) output.warn(emptyWords(path, speech))
     if (summary.changed) output.warn(changedWords(path, speech))
     if (refused.size > 0) output.warn(refusedWords(refused, speech))
     return {
@@ -268,6 +269,13 @@ async function runImport(
   } finally {
     progress.finish()
   }
+}
+
+/** A header at most: told apart from a file that was imported before, of which nothing is new either. */
+function emptyWords(path: string, { language }: Speech): string {
+  return language === 'en'
+    ? `${path} has no rows, so nothing came in: mostly an export that found nothing, or was not yet done`
+    : `${path} 中没有数据行，未导入任何数据：多为导出结果为空或尚未完成`
 }
 
 /** Mostly an export that was not yet done. */

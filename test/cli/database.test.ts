@@ -72,6 +72,15 @@ test('an import of which every row was rejected has failed, and says what it pro
   expect(chinese.stdout).toContain('全部 2 行被拒收')
 })
 
+test('an import of a file without rows says so: not that nothing in it is new', async () => {
+  await writeFile(join(here.cwd, 'header.csv'), 'external_id,email\n')
+  const { code, data, stderr } = await json(['import', 'contacts', 'header.csv'])
+  expect({ code, data }).toMatchObject({ code: 0, data: { rows: 0 } })
+  expect(stderr).toMatch(/warning: .*header\.csv has no rows, so nothing came in: mostly an export that/)
+  const chinese = await run(['import', 'contacts', 'header.csv', '--locale', 'zh-CN'], here)
+  expect(chinese.stderr).toContain('header.csv 中没有数据行')
+})
+
 test('reads columns by number, constants and a date format', async () => {
   await writeFile(
     join(here.cwd, 'orders.txt'),
