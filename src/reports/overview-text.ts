@@ -206,7 +206,7 @@ function countRows(data: OverviewData, speech: Speech, paint: Painter, width: nu
     ? `${speech.count(ladder.stages)} contacted stays in a tier × their steps = ${speech.count(ladder.expected)} messages; ${speech.count(ladder.found)} have a recorded state.`
     : `${speech.count(ladder.stages)} 个触达阶段 × 各自步骤 = ${speech.count(ladder.expected)} 条消息；有记录状态的 ${speech.count(ladder.found)} 条。`
   const conclusion = counts.holds
-    ? [paint.good(en ? 'Everything adds up, to the last person.' : '所有人数逐一对上。')]
+    ? wrap(en ? 'Everything adds up, to the last person.' : '所有人数逐一对上。', width - 2).map(paint.good)
     : counts.off.flatMap((off) => wrap(discrepancy(off, speech), width - 2).map(paint.bad))
   return [
     ...fitted([left(''), right(''), left('')], rows, paint, width),

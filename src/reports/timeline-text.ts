@@ -27,11 +27,14 @@ export function formatTimeline(timeline: Timeline, style: TextStyle): string {
             : `与 ${contact.siblings.join('、')} 是同一个人`,
         ]
   const dates = Math.max(0, ...entries.map((entry) => cellsOf(speech.moment(entry.at))))
-  const margin = ' '.repeat(dates + 2)
+  const beside = style.width - dates - 2
+  const margin = ' '.repeat(beside < READABLE ? 2 : dates + 2)
   const lines = entries.flatMap((entry) => {
     const moment = speech.moment(entry.at)
+    const text = wrap(entryText(entry, speech), style.width - margin.length)
+    if (beside < READABLE) return [paint.faint(moment), ...text.map((line) => `${margin}${line}`)]
     const when = moment + ' '.repeat(dates - cellsOf(moment))
-    const [first = '', ...rest] = wrap(entryText(entry, speech), Math.max(20, style.width - margin.length))
+    const [first = '', ...rest] = text
     return [`${paint.faint(when)}  ${first}`, ...rest.map((line) => `${margin}${line}`)]
   })
   const [first = '', ...more] = hanging([contact.externalId, ...about].join(' · '), style.width)
@@ -45,6 +48,9 @@ export function formatTimeline(timeline: Timeline, style: TextStyle): string {
     '',
   ].join('\n')
 }
+
+/** Cells a text beside its moment needs at least: with fewer, it stands beneath. */
+const READABLE = 28
 
 /** One entry as a sentence or two. */
 export function entryText(entry: Entry, speech: Speech): string {

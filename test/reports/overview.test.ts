@@ -424,8 +424,8 @@ describe('cost', () => {
   })
 })
 
-it.each([english, chinese])(
-  'keeps to 60 columns: no plots, and no line runs over ($locale)',
+it.each([english, chinese].flatMap((style) => [40, 60].map((width) => ({ ...style, width }))))(
+  'keeps to $width columns: no plots, and no line runs over ($locale)',
   async (style) => {
     const treated = await history.assign({ arm: 'treated', count: 900, recalled: 180, segment: 'vip' })
     await history.assign({ arm: 'treated', count: 9, tier: 'letter', settle: 'skipped' })
@@ -438,9 +438,9 @@ it.each([english, chinese])(
         SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', 'email', 2000, ${day(1)}
         FROM touchpoint_records WHERE contact_id = ${treated[0]?.contactId ?? 0}`,
     )
-    const text = formatReport(await read(), { ...style, timezone: 'Asia/Shanghai', width: 60 })
+    const text = formatReport(await read(), { ...style, timezone: 'Asia/Shanghai' })
     expect(text).not.toContain('●')
-    for (const line of text.split('\n')) expect(cellsOf(line), line).toBeLessThanOrEqual(60)
+    for (const line of text.split('\n')) expect(cellsOf(line), line).toBeLessThanOrEqual(style.width)
     // Less than a cent, and not nothing.
     expect(text).toContain('¥0.004')
     const [blank, divided] =

@@ -221,7 +221,7 @@ describe('the timeline of a contact', () => {
     `)
   })
 
-  it.each([60, 80])('keeps to a terminal of %i columns', async (width) => {
+  it.each([40, 60, 80])('keeps to a terminal of %i columns', async (width) => {
     const told = await read()
     const contact = {
       ...told.contact,
