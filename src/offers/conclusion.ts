@@ -106,7 +106,8 @@ export async function concludeGrants(
 
 /**
  * A provider is about to be asked to credit these grants: from here on the accounts may have them. Waits for the disk, so
- * that the number of each, by which a repeat is recognised, outlives a crash of the server.
+ * that the number of each, by which a repeat is recognised, outlives a crash of the server. Who asked last is remembered:
+ * a refusal that another has heard before may be out of date (giveBackRefused).
  * @returns the ids of those that may be asked for; what the claim holds no more may not
  */
 export async function markAsked(
@@ -122,7 +123,7 @@ export async function markAsked(
       WHERE (g.state = 'reserved' AND g.claim_id = ${claimId}::uuid) OR (g.state = 'granted' AND g.credit = 'asking')
       ORDER BY g.contact_id, g.grant_id FOR UPDATE OF g
     )
-    UPDATE grants g SET credit = 'asking' FROM locked
+    UPDATE grants g SET credit = 'asking', claim_id = ${claimId}::uuid FROM locked
     WHERE g.contact_id = locked.contact_id AND g.grant_id = locked.grant_id
     RETURNING g.grant_id AS "grantId"`,
   )
@@ -136,7 +137,7 @@ export async function markCredited(session: Session, now: Date, keys: readonly G
     session,
     sql`
     WITH known AS (
-      UPDATE grants g SET credit = 'credited' FROM ${grantTable(keys)}
+      UPDATE grants g SET credit = 'credited', claim_id = NULL FROM ${grantTable(keys)}
       WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'granted' AND g.credit = 'asking'
     ), granted AS (
       UPDATE grants g SET credit = 'credited', state = 'granted', granted_at = ${now}, claim_id = NULL
@@ -153,10 +154,11 @@ export async function markCredited(session: Session, now: Date, keys: readonly G
 /**
  * A provider has refused these grants: nothing was credited, and they are given back at once, with what was booked of those
  * that counted as granted while nobody knew. The message may go without them all the same, and that it went out must not
- * make them granted.
+ * make them granted. What another claim has asked for since is left to it: the account may have it by now.
  */
 export async function giveBackRefused(
   session: Session,
+  claimId: string,
   now: Date,
   offer: { readonly campaign: string; readonly offer: string },
   keys: readonly GrantKey[],
@@ -168,7 +170,7 @@ export async function giveBackRefused(
     WITH gone AS (
       DELETE FROM grants g USING ${grantTable(keys)}
       WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id
-        AND (g.state = 'reserved' OR (g.state = 'granted' AND g.credit = 'asking'))
+        AND g.credit = 'asking' AND (g.claim_id = ${claimId}::uuid OR (g.state = 'granted' AND g.claim_id IS NULL))
       RETURNING g.*
     ), ${givenBack(offer, now)}, ${settling(sql`gone`, sql`0`, now)}
     SELECT FROM gone`,

@@ -29,9 +29,6 @@ export interface WorkerDependencies extends GuardDependencies, ReserveDependenci
   templates(hash: string): Promise<TemplateFinder>
 }
 
-/** Seconds: a batch that begins before midnight of a month's last day is settled in the next month. */
-const LONGEST_BATCH = 86_400
-
 /** What became of a batch. */
 export interface BatchResult {
   readonly claimed: number
@@ -50,8 +47,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   const pace = keepPace(database, claimId, keys, lease)
 
   const now = clock.now()
-  const latest = new Date(now.getTime() + LONGEST_BATCH * 1000)
-  await ensurePartitions(database, 'touchpoint_records', [now, latest])
+  await ensurePartitions(database, 'touchpoint_records', [now])
   if (step.data) await refreshStandings(database, now)
   const [candidates, context] = await Promise.all([
     gather(database, { claimId, keys, campaign, step, now, devices: reachesDevices(dependencies, step) }),

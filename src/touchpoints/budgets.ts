@@ -276,8 +276,8 @@ const IS_GONE = sql`h.claim_id = e.claim_id AND h.kind = e.kind
       AND NOT EXISTS (SELECT FROM kept k WHERE k.claim_id = e.claim_id AND k.kind = e.kind)`
 
 /**
- * Lets go of what dead workers held, once none of their touchpoints and grants is theirs any more, and of what was kept for
- * messages in doubt, once they are settled. What was being sent and is recorded as uncertain was never priced: it is booked
+ * Lets go of what dead workers held, once none of their touchpoints is theirs any more, nor of their grants any but those a
+ * provider may yet credit; and of what was kept for messages in doubt, once they are settled. What was being sent and is recorded as uncertain was never priced: it is booked
  * at the bound that was held for it.
  */
 export async function sweepBudgets(session: Session, now: Date): Promise<number> {
@@ -289,9 +289,11 @@ export async function sweepBudgets(session: Session, now: Date): Promise<number>
       WHERE NOT EXISTS (
           SELECT FROM unnest(h.contact_ids, h.touchpoint_ids) AS k(contact_id, touchpoint_id)
           JOIN touchpoints t USING (contact_id, touchpoint_id) WHERE t.claim_id = h.claim_id)
+        -- What a provider was asked for and has not answered is counted by itself from then on (askedSql).
         AND NOT EXISTS (
           SELECT FROM unnest(h.contact_ids) AS k(contact_id)
-          JOIN grants g USING (contact_id) WHERE g.claim_id = h.claim_id AND g.state = 'reserved')
+          JOIN grants g USING (contact_id)
+          WHERE g.claim_id = h.claim_id AND g.state = 'reserved' AND g.credit IS DISTINCT FROM 'asking')
       -- A worker that is letting go of its own at this moment is not waited for.
       FOR UPDATE SKIP LOCKED
     ), ${KEPT}, orphaned AS (

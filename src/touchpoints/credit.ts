@@ -62,7 +62,7 @@ export async function creditGrants(
     said.filter(({ answer }) => answer?.outcome === outcome).map(key)
   await markCredited(database, now, keys('credited'))
   const { campaign: owner, name: offer } = place
-  await giveBackRefused(database, now, { campaign: owner, offer }, keys('refused'))
+  await giveBackRefused(database, claimId, now, { campaign: owner, offer }, keys('refused'))
   const maxDelay = campaign.definition.limits.max_delay
   return {
     credited: said.filter(({ answer }) => answer?.outcome === 'credited'),

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Database } from '../database/connect.ts'
 import { throughOutage } from '../database/outage.ts'
+import { ensurePartitions } from '../database/partitions.ts'
 import { takeLastLook } from './last-look.ts'
 import {
   LEASES,
@@ -51,6 +52,7 @@ export async function record(deps: RecordingDependencies, dispatch: Dispatch, ta
   }
   const last = { campaign: campaign.name, now, needsConsent: needingConsent(dispatch) }
   await throughOutage(async () => {
+    await ensurePartitions(database, 'touchpoint_records', [now])
     if (unfit.length > 0) count(tally, await settle(database, claimId, now, unfit))
     const recorded =
       sent.length > 0

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { type Database, type Transaction, transaction } from '../database/connect.ts'
 import { throughOutage } from '../database/outage.ts'
+import { ensurePartitions } from '../database/partitions.ts'
 import { lockEpisodes } from './interruptions.ts'
 import type { Going } from './keys.ts'
 import { takeLastLook } from './last-look.ts'
@@ -189,7 +190,10 @@ async function markSlice(
   const needsConsent = needingConsent(dispatch)
   const leases = deps.leases ?? LEASES
   // Marked last: what goes wrong before leaves the slice claimed, and nobody in doubt.
-  if (unfit.length > 0) count(tally, await settle(database, claimId, now, unfit))
+  if (unfit.length > 0) {
+    await ensurePartitions(database, 'touchpoint_records', [now])
+    count(tally, await settle(database, claimId, now, unfit))
+  }
   if (deferred.length > 0) tally.deferred += await putBack(database, claimId, deferred)
   // Again after an outage: what an answer was lost to is `sending`, not handed over, and goes back with the rest.
   return await throughOutage(async () => {
@@ -260,6 +264,8 @@ async function settleResults(
   await throughOutage(
     async () => {
       if (settled.length > 0) {
+        // It may be another month by now: a process that was suspended knows what became of its sends all the same.
+        await ensurePartitions(database, 'touchpoint_records', [now])
         const done = await settleKeeping(deps, dispatch, now, settled, results)
         // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known.
         if (numberOf(done) < settled.length) await resolve(database, now, settled)

@@ -1,0 +1,224 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import { execute, rows } from '../../src/database/connect.ts'
+import type { CreditAnswer, CreditRequest, OfferProvider } from '../../src/offers/provider.ts'
+import { sweep } from '../../src/touchpoints/sweep.ts'
+import { testChannel } from '../support/channel.ts'
+import { coupon, grantsOf, liability, openGranting, promised, takenOf, wait } from '../support/grants.ts'
+import { DAY, expireLeases, type Pipeline, START, type StepSketch } from '../support/pipeline.ts'
+
+// What a provider puts into an account: asked for until it is known, once an episode, and counted while nobody knows.
+
+describe('an offer that a provider credits', () => {
+  const provider = (answers: ('credited' | 'refused' | 'unknown')[]) => {
+    const keys: string[] = []
+    const credit: OfferProvider['credit'] = async ({ key }) => {
+      keys.push(key)
+      const outcome = answers.shift() ?? 'credited'
+      return outcome === 'credited' ? { outcome } : { outcome, detail: 'as told' }
+    }
+    return { keys, provider: { concurrency: 1, credit } }
+  }
+  const begin = async (
+    answers: ('credited' | 'refused' | 'unknown')[],
+    step: Partial<StepSketch> = {},
+    definition: Record<string, unknown> = {},
+    contacts = 1,
+  ) => {
+    const pipeline = await openGranting(contacts, coupon({ deliver: 'account' }), { step, definition })
+    const asked = provider(answers)
+    Object.assign(pipeline.worker, { offerProvider: asked.provider })
+    await pipeline.work()
+    return { pipeline, keys: asked.keys }
+  }
+
+  it('is in the account before the message says so', async () => {
+    const { pipeline, keys } = await begin(['credited'])
+    expect(pipeline.channel.sent).toHaveLength(1)
+    expect(keys).toHaveLength(1)
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', credit: 'credited' }])
+    wait(pipeline, DAY)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(2)
+    expect(keys).toHaveLength(1)
+    expect(await liability(pipeline)).toBe(400_000)
+  })
+
+  it('is asked for again with the same key where the answer is not known', async () => {
+    const { pipeline, keys } = await begin(['unknown', 'unknown'])
+    expect(pipeline.channel.sent).toHaveLength(0)
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'reserved', credit: 'asking' }])
+    wait(pipeline, 60)
+    await pipeline.work()
+    await sweep(pipeline.database, pipeline.clock.now(), [])
+    wait(pipeline, 300)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(1)
+    expect(new Set(keys).size).toBe(1)
+    expect(keys).toHaveLength(3)
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', credit: 'credited' }])
+  })
+
+  it('counts as granted where somebody comes back while nobody knows', async () => {
+    const { pipeline } = await begin(['unknown'])
+    const [contact] = await rows<{ id: number }>(
+      pipeline.database,
+      sql`SELECT contact_id AS id FROM contacts`,
+    )
+    await pipeline.addActivity(contact?.id ?? 0, pipeline.clock.now())
+    await sweep(pipeline.database, pipeline.clock.now(), [])
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', credit: 'asking' }])
+    expect(await takenOf(pipeline)).toBe(1)
+  })
+
+  const five = { kind: 'coupon', amount: '5 CNY', expected_redemption: '8%', valid: '7d', deliver: 'account' }
+  /** For one of them. */
+  const scanty = { offers: { five }, limits: { budget: { liability: '0.5 CNY' } } }
+
+  it('is asked for as far as the budget goes', async () => {
+    const { pipeline, keys } = await begin([], {}, scanty, 3)
+    expect(keys).toHaveLength(1)
+    expect(await liability(pipeline)).toBe(400_000)
+    expect(await pipeline.records()).toMatchObject([
+      { state: 'sent' },
+      { state: 'skipped', reason: 'budget_exhausted' },
+      { state: 'skipped', reason: 'budget_exhausted' },
+    ])
+  })
+
+  it('is held for once where a worker dies while it asks, and no part of its batch is held any longer', async () => {
+    const limits = { budget: { liability: '1.3 CNY', spend: '1 CNY' } }
+    const pipeline = await openGranting(3, coupon({ deliver: 'account' }), {
+      definition: { offers: { five }, limits },
+      channel: testChannel('email', { price: 10_000 }),
+    })
+    const { database, clock, worker } = pipeline
+    const death = async () => {
+      throw new Error('killed')
+    }
+    Object.assign(worker, { offerProvider: { concurrency: 1, credit: death } })
+    await expect(pipeline.work()).rejects.toThrow('killed')
+    await expireLeases(database)
+    await sweep(database, clock.now(), [])
+    expect(await grantsOf(pipeline)).toMatchObject(Array(3).fill({ state: 'reserved', credit: 'asking' }))
+    expect(await rows(database, sql`SELECT kind, amount FROM budget_holds`)).toEqual([])
+    // They count all the same: the accounts may have them.
+    const asked = provider([])
+    Object.assign(worker, { offerProvider: asked.provider })
+    await pipeline.work()
+    expect(asked.keys).toHaveLength(3)
+    expect(pipeline.channel.sent).toHaveLength(3)
+    expect(await liability(pipeline)).toBe(1_200_000)
+  })
+
+  /** A worker that is thought dead has a refusal in its hand while another asks. */
+  const overtake = (pipeline: Pipeline, keys: string[], answers: ('refused' | 'unknown' | 'credited')[]) => ({
+    concurrency: 1,
+    credit: async ({ key }: CreditRequest): Promise<CreditAnswer> => {
+      keys.push(key)
+      const outcome = answers.shift() ?? 'credited'
+      if (outcome === 'refused') {
+        await expireLeases(pipeline.database)
+        await sweep(pipeline.database, pipeline.clock.now(), [])
+        await pipeline.work()
+      }
+      return outcome === 'credited' ? { outcome } : { outcome, detail: 'as told' }
+    },
+  })
+
+  it('is not given back by a refusal after which another has asked, and may have been credited', async () => {
+    const pipeline = await openGranting(1, coupon({ deliver: 'account' }))
+    const keys: string[] = []
+    Object.assign(pipeline.worker, { offerProvider: overtake(pipeline, keys, ['refused', 'unknown']) })
+    await pipeline.work()
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'reserved', credit: 'asking' }])
+    wait(pipeline, 60)
+    await pipeline.work()
+    expect(keys).toHaveLength(3)
+    expect(new Set(keys).size).toBe(1)
+    expect(await liability(pipeline)).toBe(400_000)
+  })
+
+  it('is not given back so where it counted as granted while nobody knew, either', async () => {
+    const { pipeline, keys } = await begin(['unknown'], {}, { limits: { max_delay: '2h' } })
+    const { database, clock } = pipeline
+    await execute(
+      database,
+      sql`UPDATE touchpoints SET due_at = due_at + interval '3 hours' WHERE waits = 'credit'`,
+    )
+    wait(pipeline, 4 * 3600)
+    await pipeline.work()
+    await sweep(database, clock.now(), [])
+    wait(pipeline, DAY - 4 * 3600)
+    Object.assign(pipeline.worker, { offerProvider: overtake(pipeline, keys, ['refused', 'unknown']) })
+    await pipeline.work()
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', credit: 'asking' }])
+    wait(pipeline, 60)
+    await pipeline.work()
+    expect(keys).toHaveLength(4)
+    expect(new Set(keys).size).toBe(1)
+    expect(await liability(pipeline)).toBe(400_000)
+  })
+
+  it('is given back where the provider refuses after all, when the next step asks', async () => {
+    const { pipeline, keys } = await begin(['unknown', 'refused'], {}, { limits: { max_delay: '2h' } })
+    const { database, clock } = pipeline
+    // It would have been asked for again too late.
+    await execute(
+      database,
+      sql`UPDATE touchpoints SET due_at = due_at + interval '3 hours' WHERE waits = 'credit'`,
+    )
+    wait(pipeline, 4 * 3600)
+    await pipeline.work()
+    await sweep(database, clock.now(), [])
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', credit: 'asking' }])
+    expect(await liability(pipeline)).toBe(400_000)
+    wait(pipeline, DAY - 4 * 3600)
+    await pipeline.work()
+    expect(new Set(keys).size).toBe(1)
+    expect(await grantsOf(pipeline)).toEqual([])
+    expect(await takenOf(pipeline)).toBe(0)
+    expect(await liability(pipeline)).toBe(0)
+  })
+
+  it('keeps its part of the budget while nobody knows: nobody else is promised it', async () => {
+    const { pipeline, keys } = await begin(['unknown'], {}, scanty)
+    const { database, clock } = pipeline
+    await sweep(database, clock.now(), [])
+    await pipeline.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })
+    wait(pipeline, 30)
+    await pipeline.runNow()
+    await pipeline.work()
+    expect(keys).toHaveLength(1)
+    expect(await rows(database, sql`SELECT waits FROM touchpoints WHERE waits <> 'credit'`)).toEqual([
+      { waits: 'budget_held' },
+    ])
+    for (const pause of [30, 60]) {
+      wait(pipeline, pause)
+      await pipeline.work()
+    }
+    expect(await liability(pipeline)).toBe(400_000)
+    expect(await pipeline.records()).toMatchObject([
+      { state: 'sent' },
+      { state: 'skipped', reason: 'budget_exhausted' },
+    ])
+  })
+
+  it('is not promised where the provider refuses', async () => {
+    const { pipeline } = await begin(['refused'])
+    expect(pipeline.channel.sent).toHaveLength(0)
+    expect(await pipeline.records()).toMatchObject([{ state: 'skipped', reason: 'offer_unavailable' }])
+    expect(await grantsOf(pipeline)).toEqual([])
+    expect(await takenOf(pipeline)).toBe(0)
+    const soft = await begin(['refused'], { otherwise: true, facts: [] })
+    expect(promised(soft.pipeline)).toEqual([undefined])
+    // The message went out, and without the offer: nobody has it, nothing is booked, and the next step asks anew.
+    expect(await grantsOf(soft.pipeline)).toEqual([])
+    expect(await takenOf(soft.pipeline)).toBe(0)
+    expect(await liability(soft.pipeline)).toBe(0)
+    wait(soft.pipeline, DAY)
+    await soft.pipeline.work()
+    expect(new Set(soft.keys).size).toBe(2)
+    expect(await grantsOf(soft.pipeline)).toMatchObject([{ state: 'granted', credit: 'credited' }])
+  })
+})
