@@ -1,0 +1,111 @@
+import { sql } from 'drizzle-orm'
+import { expect } from 'vitest'
+import { rows } from '../../src/database/connect.ts'
+import { OFFERS, RATE } from './campaign.ts'
+import { isOpen, type Model } from './model.ts'
+import { type Real, readGrants, readTouches } from './real.ts'
+
+// Everything the database says is everything the model says: arms, stages, ends, touchpoints, grants, money, what is held.
+
+const time = (at: unknown) =>
+  at instanceof Date || typeof at === 'number' ? new Date(at).toISOString() : '-'
+
+/** What is to be the same on both sides, each a line of a list. */
+type Lines = Readonly<Record<string, readonly string[]>>
+
+const sorted = (lines: Lines) =>
+  Object.fromEntries(Object.entries(lines).map(([name, list]) => [name, list.toSorted()]))
+
+export async function compare(model: Model, real: Real): Promise<void> {
+  expect(sorted(await linesOf(real, model.now))).toEqual(sorted(linesOfModel(model)))
+}
+
+async function linesOf(real: Real, now: number): Promise<Lines> {
+  const { database } = real.shop
+  const [episodes, stages, touches, grants, money] = await Promise.all([
+    rows<Record<string, string | number | boolean | Date | null>>(
+      database,
+      sql`SELECT c.external_id AS contact, e.*, (SELECT recalled_at FROM recalls r
+          WHERE r.contact_id = e.contact_id AND r.episode_id = e.episode_id AND goal_no = 0) AS recalled_at
+        FROM episodes e JOIN contacts c USING (contact_id)`,
+    ),
+    rows<{ contact: string; no: number; tierNo: number; arm: string; drawn: boolean; enteredAt: Date }>(
+      database,
+      sql`SELECT c.external_id AS contact, e.episode_no AS no, s.tier_no AS "tierNo", s.arm, s.drawn,
+          s.entered_at AS "enteredAt"
+        FROM stages s JOIN episodes e USING (contact_id, episode_id) JOIN contacts c USING (contact_id)`,
+    ),
+    readTouches(real),
+    readGrants(real),
+    rows<{ what: string; kind: string; amount: number }>(
+      database,
+      sql`SELECT 'booked' AS what, kind, sum(amount)::bigint AS amount FROM ledger GROUP BY kind
+        UNION ALL SELECT 'held', kind, sum(amount)::bigint FROM budget_holds GROUP BY kind`,
+    ),
+  ])
+  const sumOf = (what: string, kind: string) =>
+    money.find((row) => row.what === what && row.kind === kind)?.amount ?? 0
+  return {
+    episodes: episodes.map(
+      (e) =>
+        `${e.contact}#${e.episode_no} v${e.version} p${e.person_id} ${e.arm} ${e.entry_tier} tier ${e.tier_no} lapsed ${time(e.lapsed_at)} assigned ${time(e.assigned_at)} silenced ${e.silenced_by} ${time(e.silenced_at)} returned ${time(e.returned_at)} released ${time(e.released_at)} recalled ${time(e.recalled_at)} ended ${e.end_reason} ${time(e.ended_at)}${e.contaminated ? ' contaminated' : ''}`,
+    ),
+    stages: stages.map((s) => `${s.contact}#${s.no} ${s.tierNo} ${s.arm} ${s.drawn} ${time(s.enteredAt)}`),
+    touches: touches.map(
+      (t) =>
+        `${t.contact}#${t.no} ${t.step} ${t.variant} ${t.state} ${t.reason} tries ${t.attempt} planned ${time(t.plannedFor)} due ${time(t.dueAt)}`,
+    ),
+    grants: grants.map((g) => `${g.contact}#${g.no} ${g.offer} ${g.state} ${g.credit}`),
+    money: ['booked', 'held'].flatMap((what) =>
+      ['spend', 'liability'].map((kind) => `${what} ${kind} ${sumOf(what, kind)}`),
+    ),
+    rate: [`${await readPlaces(real, now)} places`],
+  }
+}
+
+/** How many mails the bucket would give at this moment, parts of one included. */
+export async function readPlaces(real: Real, now: number): Promise<number> {
+  const [found] = await rows<{ tokens: number; at: Date }>(
+    real.shop.database,
+    sql`SELECT tokens, refilled_at AS at FROM send_rates WHERE channel = 'email'`,
+  )
+  return found ? filled({ tokens: found.tokens, at: found.at.getTime() }, now) : RATE.count
+}
+
+const filled = ({ tokens, at }: { readonly tokens: number; readonly at: number }, now: number) =>
+  Math.min(RATE.count, tokens + ((now - at) * RATE.count) / RATE.per)
+
+function linesOfModel({ episodes, holds, bucket, now }: Model): Lines {
+  const places = episodes.map((e) => [`${e.contact.name}#${e.no}`, e] as const)
+  const grants = episodes.flatMap((e) => e.grants)
+  const booked = {
+    spend: episodes.flatMap((e) => e.touches).reduce((sum, touch) => sum + touch.spent, 0),
+    liability: grants
+      .filter(({ state }) => state === 'granted')
+      .reduce((sum, { offer }) => sum + OFFERS[offer].expected, 0),
+  }
+  const held = (kind: 'spend' | 'liability') => [...holds.values()].reduce((sum, hold) => sum + hold[kind], 0)
+  return {
+    episodes: places.map(
+      ([place, e]) =>
+        `${place} v${e.version} p${e.person} ${e.arm} ${e.entryTier} tier ${e.tierNo} lapsed ${time(e.lapsedAt)} assigned ${time(e.assignedAt)} silenced ${e.silencedBy} ${time(e.silencedAt)} returned ${time(e.returnedAt)} released ${time(e.releasedAt)} recalled ${time(e.recalledAt)} ended ${e.endReason} ${time(e.endedAt)}${e.contaminated ? ' contaminated' : ''}`,
+    ),
+    stages: places.flatMap(([place, e]) =>
+      e.stages.map((s) => `${place} ${s.tierNo} ${s.arm} ${s.drawn} ${time(s.enteredAt)}`),
+    ),
+    touches: places.flatMap(([place, e]) =>
+      e.touches.map(
+        (t) =>
+          `${place} ${t.step.id} ${t.variant} ${t.state} ${t.reason} tries ${t.attempt} planned ${time(t.plannedFor)} due ${isOpen(t) ? time(t.dueAt) : '-'}`,
+      ),
+    ),
+    grants: places.flatMap(([place, e]) => e.grants.map((g) => `${place} ${g.offer} ${g.state} ${g.credit}`)),
+    money: [
+      `booked spend ${booked.spend}`,
+      `booked liability ${booked.liability}`,
+      `held spend ${held('spend')}`,
+      `held liability ${held('liability')}`,
+    ],
+    rate: [`${bucket ? filled(bucket, now) : RATE.count} places`],
+  }
+}

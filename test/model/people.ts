@@ -1,0 +1,107 @@
+import { WINDOW, welcome } from './campaign.ts'
+import {
+  type Contact,
+  cancel,
+  type Episode,
+  end,
+  isPending,
+  type Model,
+  plan,
+  release,
+  silence,
+} from './model.ts'
+
+// What contacts do, and what becomes of their episodes by it: who is one person, who has come back and is greeted, who wants
+// no more mail.
+
+/**
+ * Persons are connected by shared addresses and named after their first contact. Who was somebody else before is
+ * merged; contacts made just now were nobody.
+ */
+export function relink(model: Model, made: ReadonlySet<Contact>): void {
+  const groups = new Map<Contact, Contact[]>()
+  for (const contact of model.contacts) {
+    groups.set(
+      contact,
+      model.contacts.filter(
+        (other) => other === contact || (contact.email !== null && other.email === contact.email),
+      ),
+    )
+  }
+  const merged = new Set<number>()
+  for (const group of groups.values()) {
+    const origins = new Set(group.filter((other) => !made.has(other)).map((other) => other.person))
+    if (origins.size > 1) merged.add(nameOf(group))
+  }
+  for (const [contact, group] of groups) contact.person = nameOf(group)
+  for (const person of merged) mergePerson(model, person)
+}
+
+const nameOf = (group: readonly Contact[]) => Math.min(...group.map(({ id }) => id))
+
+function mergePerson(model: Model, person: number): void {
+  const open = model.episodes
+    .filter((episode) => episode.contact.person === person && episode.endedAt === null)
+    .sort((a, b) => a.assignedAt - b.assignedAt || a.id - b.id)
+  const mixed = new Set(open.map((episode) => episode.arm)).size > 1
+  for (const [place, episode] of open.entries()) {
+    if (mixed) episode.contaminated = true
+    const reason = episode.contaminated ? 'contaminated' : 'merged'
+    if (mixed || place > 0) silence(model, episode, reason)
+    if (episode.silencedBy === 'contaminated' || episode.silencedBy === 'merged') {
+      cancel(model, episode, episode.silencedBy)
+    } else if (episode.silencedBy === 'returned' && (episode.contaminated || place > 0)) {
+      // What silenced it before stays; what the return has released goes all the same.
+      cancel(model, episode, reason, (step) => step.onReturn)
+    }
+  }
+}
+
+/** @returns whether it was new */
+export function act(model: Model, contact: Contact, at: number, type: string, id: string): boolean {
+  if (model.events.some((event) => event.contact === contact && event.at === at && event.id === id))
+    return false
+  model.events.push({ contact, at, type, id })
+  contact.lastActiveAt = Math.max(contact.lastActiveAt ?? at, at)
+  for (const episode of model.episodes) {
+    if (episode.contact !== contact || episode.endedAt !== null) continue
+    if (at > episode.lapsedAt) {
+      silence(model, episode, 'returned')
+      if (at > episode.assignedAt) episode.returnedAt = Math.min(episode.returnedAt ?? at, at)
+    }
+    if (type === 'session' && at > episode.assignedAt && at <= episode.assignedAt + WINDOW) {
+      episode.recalledAt = Math.min(episode.recalledAt ?? at, at)
+    }
+    if (episode.silencedBy !== 'returned') continue
+    cancel(model, episode, 'returned', (step) => !step.onReturn)
+    if (isGreeted(episode)) greet(model, episode)
+  }
+  return true
+}
+
+/** Once, those alone whom the campaign has contacted, for a return and not for what was only heard of late. */
+const isGreeted = ({ releasedAt, returnedAt, arm, contaminated, stages }: Episode) =>
+  releasedAt === null &&
+  returnedAt !== null &&
+  arm === 'treated' &&
+  !contaminated &&
+  stages.every((stage) => stage.arm === 'treated')
+
+function greet(model: Model, episode: Episode): void {
+  episode.releasedAt = model.now
+  for (const step of welcome(episode.version)) episode.touches.push(plan(step, model.now + step.after))
+}
+
+export function suppress(model: Model, email: string): void {
+  if (model.suppressed.has(email)) return
+  model.suppressed.add(email)
+  for (const episode of model.episodes) {
+    if (episode.contact.email !== email) continue
+    for (const touch of episode.touches) {
+      if (!isPending(touch)) continue
+      if (touch.step.channels.every((channel) => channel === 'email'))
+        end(model, touch, 'skipped', 'suppressed')
+      else if (touch.state === 'queued' || touch.state === 'claimed') release(touch)
+    }
+  }
+}

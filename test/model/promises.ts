@@ -1,0 +1,92 @@
+import { sql } from 'drizzle-orm'
+import { expect } from 'vitest'
+import { rows } from '../../src/database/connect.ts'
+import type { CreditRequest } from '../../src/offers/provider.ts'
+import { brokenPromises } from '../invariants/promises.ts'
+import { BUDGETS, CREDITED_WORDS, OFFERS, type OfferName, RATE } from './campaign.ts'
+import { type Real, readGrants, readTouches } from './real.ts'
+
+// What must hold whatever happened, read from the database and from what the far end received. The model has no part in it:
+// were it as wrong as the machine, this would still be right.
+
+/** Messages the far end did not take: not handovers. */
+export const refused = new WeakSet<object>()
+
+export async function checkInvariants(real: Real): Promise<void> {
+  expect(await brokenPromises(real.shop.database)).toEqual([])
+  await checkMessages(real)
+  await checkAccounts(real)
+  await checkMoney(real)
+  checkRate(real)
+}
+
+async function checkMessages({ email, log, ...real }: Real): Promise<void> {
+  // I1: at most one handover where repeats are not recognised.
+  const handed = email.sent.filter((message) => !refused.has(message)).map((message) => message.key)
+  expect(new Set(handed).size).toBe(handed.length)
+  // I11: whatever is sent says what was drawn.
+  const texts = new Map(email.sent.map(({ touchpointId, content }) => [touchpointId, content]))
+  const touches = await readTouches({ email, log, ...real })
+  for (const { id, variant } of touches) {
+    const text = variant === null ? undefined : texts.get(id)
+    if (text !== undefined) expect(text.includes('Once upon a time')).toBe(variant === 'story')
+  }
+  // I9: no blank.
+  for (const { content } of [...email.sent, ...log.sent]) expect(content).not.toContain('[]')
+  // What a message says is in the account, is there.
+  const there = new Set(
+    [...real.accounts.credited.values()].map(({ external_id, offer }) => `${external_id} ${offer}`),
+  )
+  for (const { touchpointId, content } of [...email.sent, ...log.sent]) {
+    if (!content.includes(CREDITED_WORDS)) continue
+    const { contact = '' } = touches.find(({ id }) => id === touchpointId) ?? {}
+    expect([`${contact} gift`, `${contact} five`].filter((one) => there.has(one))).not.toEqual([])
+  }
+}
+
+/** Whatever stands in an account is a grant's, once an episode, and there is enough of it. */
+async function checkAccounts(real: Real): Promise<void> {
+  const grants = new Map((await readGrants(real)).map((grant) => [grant.key, grant]))
+  for (const [key, texts] of real.accounts.asked) expect([key, ...texts]).toHaveLength(2)
+  const episodes = new Map<string, CreditRequest>()
+  for (const [key, request] of real.accounts.credited) {
+    const grant = grants.get(key)
+    expect(grant).toMatchObject({ contact: request.external_id, offer: request.offer })
+    expect(grant?.credit).not.toBeNull()
+    const place = `${grant?.contact}#${grant?.no} ${request.offer}`
+    expect(episodes.get(place)).toBeUndefined()
+    episodes.set(place, request)
+  }
+  const stocks = Object.entries(OFFERS).map(([offer, { stock }]) => {
+    const credited = [...episodes.values()].filter((request) => request.offer === offer).length
+    return { offer, over: Math.max(0, credited - stock) }
+  })
+  expect(stocks.filter(({ over }) => over > 0)).toEqual([])
+  const owed = [...episodes.values()].reduce((sum, { offer }) => sum + OFFERS[offer as OfferName].expected, 0)
+  expect(owed).toBeLessThanOrEqual(BUDGETS.liability)
+}
+
+/** I8: no day costs more than it may, and no more is outstanding. */
+async function checkMoney({ shop }: Real): Promise<void> {
+  const over = await rows(
+    shop.database,
+    sql`SELECT kind, day, sum(amount) FROM (
+        SELECT kind, amount, CASE kind WHEN 'spend' THEN (booked_at AT TIME ZONE 'UTC')::date END AS day FROM ledger) l
+      GROUP BY kind, day
+      HAVING sum(amount) > CASE kind WHEN 'spend' THEN ${BUDGETS.spend}::bigint ELSE ${BUDGETS.liability}::bigint END`,
+  )
+  expect(over).toEqual([])
+}
+
+/** By when they were dispatched: in no stretch of time more mails than the bucket holds and what comes in meanwhile. */
+function checkRate({ email, dispatchedAt, mailedAt }: Real): void {
+  for (const { touchpointId } of email.sent.slice(mailedAt.length)) {
+    mailedAt.push(dispatchedAt.get(touchpointId) ?? Number.NaN)
+  }
+  const times = mailedAt.toSorted((a, b) => a - b)
+  for (const [first, from] of times.entries()) {
+    for (const [place, to] of times.slice(first).entries()) {
+      expect(place + 1).toBeLessThanOrEqual(RATE.count + ((to - from) * RATE.count) / RATE.per)
+    }
+  }
+}

@@ -1,0 +1,199 @@
+import { BUDGETS, CAPS, type ChannelName, DAY, OFFERS, PRICE, RATE } from './campaign.ts'
+import { type Grant, isOpen, type Model, type Placed, type Touch } from './model.ts'
+import { later, skip, type Verdict } from './verdict.ts'
+
+// What there is too little of for all: places under a person's caps, offers, money, and what the provider takes.
+
+const BUSY = 60_000
+const YIELD = 300_000
+
+// ── caps ────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What it goes by, or may have gone by. */
+const channelOf = ({ channel, doubtedBy }: Touch) => channel ?? (doubtedBy === null ? null : 'log')
+
+/** A cap that is full, or one with room for fewer than are due and rank higher. */
+export function capped(
+  model: Model,
+  { episode, touch }: Placed,
+  channel: ChannelName,
+  batched: ReadonlySet<Touch>,
+): Verdict | undefined {
+  const others = model.episodes
+    .filter((other) => other.contact.person === episode.contact.person)
+    .flatMap(({ touches }) => touches)
+    .filter((other) => other !== touch)
+  const concerned = CAPS.filter((cap) => (cap.channel ?? channel) === channel)
+  const on = (cap: (typeof CAPS)[number], other: Touch) =>
+    cap.channel === null ||
+    (channelOf(other) === null ? other.step.channels.includes(cap.channel) : channelOf(other) === cap.channel)
+  const within = (cap: (typeof CAPS)[number]) =>
+    others
+      .filter((other) => on(cap, other))
+      .flatMap((other) => {
+        if (isUnderWay(other)) return [model.now]
+        const gone = (other.state === 'sent' || other.state === 'uncertain') && other.settledAt !== null
+        return gone && (other.settledAt ?? 0) > model.now - cap.per ? [other.settledAt ?? 0] : []
+      })
+  for (const cap of concerned) {
+    const times = within(cap).toSorted((a, b) => a - b)
+    if (times.length < cap.count) continue
+    if (cap.skips) return skip('frequency_cap')
+    return later(touch, (times[times.length - cap.count] ?? 0) + cap.per, 'frequency_cap', 'frequency_cap')
+  }
+  for (const cap of concerned) {
+    const ahead = others.filter(
+      (other) => isWaiting(model, other) && !batched.has(other) && on(cap, other) && rank(other, touch) < 0,
+    )
+    if (ahead.length >= cap.count - within(cap).length)
+      return later(touch, model.now + YIELD, 'outranked', 'too_late')
+  }
+  return undefined
+}
+
+export const rank = (a: Touch, b: Touch) => a.plannedFor - b.plannedFor
+
+/** Being sent, reserved by a batch that will, or to be tried again because it may be out. */
+const isUnderWay = (touch: Touch) =>
+  touch.state === 'sending' ||
+  (touch.state === 'claimed' && touch.channel !== null) ||
+  (touch.doubtedBy !== null && isOpen(touch))
+
+/** Due, and open to be dispatched; or in a batch that has not come to it. */
+function isWaiting(model: Model, { state, dueAt, step, doubtedBy }: Touch): boolean {
+  if (doubtedBy !== null) return false
+  if (state === 'claimed') return true
+  if ((state !== 'planned' && state !== 'queued') || dueAt > model.now || model.paused.has('campaign'))
+    return false
+  return !(model.paused.has('email') && step.channels.every((name) => name === 'email'))
+}
+
+// ── offers ──────────────────────────────────────────────────────────────────────────────────────────
+
+/** What a message may promise. */
+export interface Promised {
+  /** What the episode has; undefined where it is to be made. */
+  readonly grant: Grant | undefined
+  /** It is booked nowhere yet. */
+  readonly fresh: boolean
+  /** The shop is asked first. */
+  readonly asks: boolean
+}
+
+/** The offer of each that has one: a promise, why it cannot go, or null where it goes without. */
+export function offered(model: Model, admitted: readonly Placed[]): Map<Placed, Promised | Verdict | null> {
+  const answers = new Map<Placed, Promised | Verdict | null>()
+  let made = 0
+  for (const placed of admitted) {
+    const { episode, touch } = placed
+    const { offer, credited, otherwise } = touch.step
+    if (!offer) continue
+    const grant = episode.grants.find((one) => one.offer === offer)
+    if (grant?.state === 'granted') {
+      answers.set(placed, { grant, fresh: false, asks: grant.credit === 'asking' })
+    } else if (grant && grant.touch !== touch) {
+      answers.set(placed, later(touch, model.now + BUSY, 'offer_held', 'too_late'))
+    } else if (grant) {
+      answers.set(placed, { grant, fresh: true, asks: credited })
+    } else {
+      made += 1
+      const there = model.episodes.flatMap(({ grants }) => grants).filter((one) => one.offer === offer)
+      const left = OFFERS[offer].stock - there.length - made
+      if (left >= 0) answers.set(placed, { grant: undefined, fresh: true, asks: credited })
+      else answers.set(placed, otherwise ? null : skip('offer_unavailable'))
+    }
+  }
+  return answers
+}
+
+// ── money ───────────────────────────────────────────────────────────────────────────────────────────
+
+/** What one message may cost. */
+export interface Asked {
+  readonly spend: number
+  readonly liability: number
+}
+
+/** What a batch has come to so far. */
+export interface Shares {
+  spend: number
+  liability: number
+}
+
+function spentOf({ now, bookings, episodes }: Model, kind: keyof Asked): number {
+  if (kind === 'liability') {
+    const outstanding = episodes.flatMap(({ grants }) => grants).filter(({ state }) => state === 'granted')
+    return outstanding.reduce((sum, { offer }) => sum + OFFERS[offer].expected, 0)
+  }
+  const today = Math.floor(now / DAY)
+  return bookings.reduce((sum, { at, amount }) => (Math.floor(at / DAY) === today ? sum + amount : sum), 0)
+}
+
+/** By other batches, and of what the shop was asked for and has not answered: the account may have it. */
+function heldOf(model: Model, kind: keyof Asked, mine: ReadonlySet<Grant>): number {
+  const held = [...model.holds.values()].reduce((sum, hold) => sum + hold[kind], 0)
+  if (kind === 'spend') return held
+  const asked = model.episodes
+    .flatMap(({ grants }) => grants)
+    .filter((grant) => grant.state === 'reserved' && grant.credit === 'asking' && !mine.has(grant))
+    .filter(({ worker }) => !model.holds.get(worker)?.liability)
+  return asked.reduce((sum, { offer }) => sum + OFFERS[offer].expected, held)
+}
+
+/** What is held for a message, or why there is nothing left for it. */
+export function shared(
+  model: Model,
+  { touch }: Placed,
+  what: {
+    readonly channel: ChannelName
+    readonly promised: Promised | null
+    readonly shares: Shares
+    /** Grants that the batch has taken over. */
+    readonly mine: ReadonlySet<Grant>
+  },
+): Asked | Verdict {
+  const { channel, promised, shares, mine } = what
+  const { offer } = touch.step
+  const asked: Asked = {
+    spend: channel === 'email' ? PRICE : 0,
+    liability: promised?.fresh && offer ? OFFERS[offer].expected : 0,
+  }
+  const kinds = offer ? (['spend', 'liability'] as const) : (['spend'] as const)
+  const lacking = kinds.flatMap((kind) => {
+    const left = BUDGETS[kind] - spentOf(model, kind) - shares[kind]
+    const free = left - heldOf(model, kind, mine)
+    if (asked[kind] <= Math.max(0, free)) return []
+    return [{ kind, held: asked[kind] <= Math.max(0, left) }]
+  })
+  const shortage = lacking.find(({ held }) => !held) ?? lacking[0]
+  if (!shortage) {
+    shares.spend += asked.spend
+    shares.liability += asked.liability
+    return asked
+  }
+  const { kind, held } = shortage
+  if (held) return later(touch, model.now + BUSY, 'budget_held', 'budget_exhausted')
+  if (kind === 'liability') return skip('budget_exhausted')
+  const tomorrow = (Math.floor(model.now / DAY) + 1) * DAY
+  return later(touch, tomorrow, 'budget_exhausted', 'budget_exhausted')
+}
+
+// ── what the provider takes ─────────────────────────────────────────────────────────────────────────
+
+/** How many mails a dispatcher may take now, in all processes together. */
+export function refill(model: Model): number {
+  const { bucket, now } = model
+  const tokens = bucket
+    ? Math.min(RATE.count, bucket.tokens + ((now - bucket.at) * RATE.count) / RATE.per)
+    : RATE.count
+  model.bucket = { tokens, at: now }
+  return Math.floor(tokens)
+}
+
+/** Whether a batch of it is counted: which channel it goes by is not known yet. */
+export const isRated = ({ step }: Touch) => step.channels.includes('email')
+
+/** Takes for a batch, or gives back. @param count less than nothing where it is given back */
+export function takePlaces(model: Model, count: number): void {
+  if (model.bucket) model.bucket.tokens -= count
+}

@@ -1,0 +1,199 @@
+import { type ChannelName, MAX_DELAY, PRICE } from './campaign.ts'
+import type { Decision } from './judging.ts'
+import {
+  type Batched,
+  type Episode,
+  end,
+  type Grant,
+  isOpen,
+  type Mode,
+  type Model,
+  type Placed,
+  release,
+  type Touch,
+} from './model.ts'
+import { isRated, takePlaces } from './scarce.ts'
+
+import type { Verdict } from './verdict.ts'
+
+// A batch at work, from what is reserved to what is recorded, and what becomes of one whose worker dies or hangs. The shop
+// that credits accounts is crediting.ts.
+
+const BACK_OFF = [60, 300, 1800, 7200, 21_600].map((seconds) => seconds * 1000)
+/** Nobody has asked for what is outstanding since it is. */
+export const NOBODY = 0
+
+/** A number for who works on a batch: no two have the same. */
+export function nextWorker(model: Model): number {
+  model.workers += 1
+  return model.workers
+}
+
+/** The milliseconds after which something tried in vain is tried again; undefined where it was tried often enough. */
+export const backOff = ({ attempt }: Touch): number | undefined => BACK_OFF[attempt]
+
+/** What may be sent, and what cannot be paid for after all, is reserved by a worker until {@link conclude}. */
+export function reserve(model: Model, decisions: ReadonlyMap<Placed, Decision>, worker: number): void {
+  const held = { spend: 0, liability: 0 }
+  for (const [{ episode, touch }, { promised, held: asked }] of decisions) {
+    held.spend += asked?.spend ?? 0
+    held.liability += asked?.liability ?? 0
+    const { offer } = touch.step
+    if (!promised?.fresh || !offer) continue
+    // Another batch goes on with what one that hangs has reserved for the same touchpoint.
+    if (promised.grant) promised.grant.worker = worker
+    else episode.grants.push({ offer, state: 'reserved', touch, worker, credit: null, taken: false })
+  }
+  model.holds.set(worker, held)
+}
+
+/** A batch that a worker takes: what of the provider's rate it does not use, is given back. */
+export function take(model: Model, batch: Batched, worker: number): void {
+  const rated = batch.some(([, { touch }]) => isRated(touch))
+  model.taken.set(worker, { places: batch.length, rated, tried: 0 })
+}
+
+function countTried(model: Model, worker: number): void {
+  const taken = model.taken.get(worker)
+  if (taken) taken.tried += 1
+}
+
+/** A batch has ended, or all were given up: what went out or may have is owed, and the rest is given back. */
+export function conclude(model: Model, worker?: number): void {
+  if (worker === undefined) model.holds.clear()
+  else model.holds.delete(worker)
+  for (const episode of model.episodes) {
+    for (const one of [...episode.grants]) {
+      if (worker === undefined || one.worker === worker) concludeGrant(episode, one)
+    }
+  }
+  const taken = worker === undefined ? undefined : model.taken.get(worker)
+  if (worker === undefined || !taken) return
+  model.taken.delete(worker)
+  if (taken.rated) takePlaces(model, taken.tried - taken.places)
+}
+
+/** It is outstanding, and what it is expected to cost is booked. */
+export function grant(one: Grant): void {
+  one.state = 'granted'
+  one.worker = NOBODY
+}
+
+function concludeGrant({ grants }: Episode, one: Grant): void {
+  if (one.state === 'granted') return
+  const { state, doubtedBy } = one.touch
+  // What may be out stays promised, also while it is to be tried again; and what may be in the account.
+  const out = state === 'sent' || state === 'uncertain' || doubtedBy !== null || one.credit !== null
+  if (!out) grants.splice(grants.indexOf(one), 1)
+  // Asked for and not answered: the next try asks again.
+  else if (!isOpen(one.touch) || one.credit !== 'asking') grant(one)
+}
+
+/** One touchpoint, from what was decided to what becomes of it. */
+export function carryOut(
+  model: Model,
+  placed: Placed,
+  verdict: Verdict,
+  { mode, worker }: { readonly mode: Mode; readonly worker: number },
+): void {
+  const said = verdict.kind === 'send' ? 'go' : verdict.kind === 'end' ? verdict.reason : verdict.cause
+  model.verdicts.set(said, (model.verdicts.get(said) ?? 0) + 1)
+  if (verdict.kind === 'end') end(model, placed.touch, verdict.state, verdict.reason)
+  else if (verdict.kind === 'send') finish(model, placed, verdict.channel, { mode, worker })
+  else {
+    release(placed.touch)
+    placed.touch.dueAt = verdict.until
+    if (verdict.tried) placed.touch.attempt += 1
+  }
+}
+
+/** What becomes of one that was handed over. */
+export function finish(
+  model: Model,
+  { episode, touch }: Placed,
+  channel: ChannelName,
+  { mode, worker }: { readonly mode: Mode; readonly worker: number },
+): void {
+  const outcome = channel === 'log' ? 'sent' : mode
+  countTried(model, worker)
+  touch.channel = channel
+  if (outcome === 'retry') {
+    const pause = backOff(touch)
+    const again = model.now + (pause ?? 0)
+    touch.attempt += 1
+    if (pause === undefined || again > touch.plannedFor + MAX_DELAY) end(model, touch, 'failed', 'attempts')
+    else {
+      release(touch)
+      touch.dueAt = again
+    }
+    return
+  }
+  touch.attempt += 1
+  if (outcome === 'rejected') {
+    end(model, touch, 'failed', 'bad_address')
+    return
+  }
+  end(model, touch, outcome, null)
+  touch.settledAt = model.now
+  touch.holder = 0
+  charge(model, touch)
+  // What it promised is outstanding with its record.
+  for (const one of episode.grants) if (one.touch === touch && one.worker === worker) grant(one)
+}
+
+function charge(model: Model, touch: Touch): void {
+  const price = touch.channel === 'email' ? PRICE : 0
+  if (price > touch.spent) model.bookings.push({ at: model.now, amount: price - touch.spent })
+  touch.spent = price
+}
+
+/** All leases have run out: nothing is known of who held what. */
+export function sweep(model: Model): void {
+  for (const { touches } of model.episodes) {
+    for (const touch of touches) {
+      if (touch.state === 'queued' || touch.state === 'claimed') release(touch)
+      else if (touch.state === 'sending') {
+        touch.attempt += 1
+        if (touch.channel === 'log') {
+          touch.doubtedBy = touch.holder
+          release(touch)
+        } else {
+          end(model, touch, 'uncertain', null)
+          touch.settledAt = model.now
+          // Its price is not known: what was held for it is booked.
+          if (model.holds.get(touch.holder)?.spend) charge(model, touch)
+        }
+      }
+    }
+  }
+  conclude(model)
+}
+
+/** A worker that hung goes on: its sends have ended well, and it does the rest of its batch. */
+export function wake(model: Model, worker: number): void {
+  model.hanging.delete(worker)
+  for (const episode of model.episodes) {
+    for (const touch of episode.touches) {
+      if (touch.state === 'uncertain' && touch.doubtedBy === worker) touch.state = 'sent'
+      if (touch.holder !== worker) continue
+      const placed = { episode, touch }
+      if (touch.state === 'sending') finish(model, placed, touch.channel ?? 'email', { mode: 'sent', worker })
+      else if (touch.state === 'uncertain') {
+        // Given up by the sweeper, and now it is known.
+        touch.state = 'sent'
+        countTried(model, worker)
+        charge(model, touch)
+      } else if (touch.state === 'claimed') goOn(model, placed, touch.channel ?? 'email', worker)
+      touch.holder = 0
+    }
+  }
+  conclude(model, worker)
+}
+
+/** What a worker that hung had still to send, goes unless it is switched off by now. */
+export function goOn(model: Model, placed: Placed, channel: ChannelName, worker: number): void {
+  if (model.paused.has('campaign') || (channel === 'email' && model.paused.has('email'))) {
+    release(placed.touch)
+    placed.touch.dueAt = model.now
+  } else finish(model, placed, channel, { mode: 'sent', worker })
+}

@@ -1,0 +1,222 @@
+import { sql } from 'drizzle-orm'
+import { expect } from 'vitest'
+import { execute, rows } from '../../src/database/connect.ts'
+import { STRIPE_WIDTH } from '../../src/database/stripes.ts'
+import { campaignSource, DAY, HOUR } from './campaign.ts'
+import { command, pick, started } from './command.ts'
+import type { Contact, Model } from './model.ts'
+import { act, relink, suppress } from './people.ts'
+import type { Real } from './real.ts'
+import { run } from './runs.ts'
+
+// What happens around the machine: time, files that come in, switches, versions, and the runs of the campaign.
+
+export const advance = (ms: number) =>
+  command(`${ms / HOUR} h pass`, async (model, real) => {
+    model.now += ms
+    real.shop.clock.set(new Date(model.now))
+  })
+
+async function learnIds(model: Model, real: Real): Promise<void> {
+  const found = await rows<{ name: string; id: number }>(
+    real.shop.database,
+    sql`SELECT external_id AS name, contact_id AS id FROM contacts`,
+  )
+  const ids = new Map(found.map(({ name, id }) => [name, id]))
+  for (const contact of model.contacts) contact.id = ids.get(contact.name) ?? 0
+}
+
+/** The next contacts stand in another chunk of the selection than those there are. */
+async function leaveChunk({ shop }: Real): Promise<void> {
+  const [last] = await rows<{ id: number }>(
+    shop.database,
+    sql`SELECT last_value::bigint AS id FROM contacts_contact_id_seq`,
+  )
+  const next = (Math.floor((last?.id ?? 0) / STRIPE_WIDTH) + 1) * STRIPE_WIDTH
+  await execute(
+    shop.database,
+    sql`ALTER SEQUENCE contacts_contact_id_seq RESTART WITH ${sql.raw(String(next))}`,
+  )
+}
+
+interface SignedUp {
+  readonly days: number
+  readonly email: number | null
+  readonly named: boolean
+}
+
+/** @param elsewhere in a chunk of their own */
+export const signUp = (people: readonly SignedUp[], elsewhere = false) =>
+  command(`import ${JSON.stringify(people)}${elsewhere ? ' elsewhere' : ''}`, async (model, real) => {
+    if (elsewhere) await leaveChunk(real)
+    const made = people.map(({ days, email, named }) => {
+      const name = `u${model.contacts.length + 1}`
+      const contact = {
+        name,
+        id: 0,
+        email: email === null ? null : email === 0 ? `${name}@x.test` : `shared${email}@x.test`,
+        firstName: named ? 'Li' : null,
+        signedUpAt: model.now - days * DAY,
+        lastActiveAt: null,
+        person: 0,
+      }
+      model.contacts.push(contact)
+      return contact
+    })
+    const file = made.map((contact) => ({
+      external_id: contact.name,
+      signed_up_at: new Date(contact.signedUpAt).toISOString(),
+      ...(contact.email === null ? {} : { email: contact.email }),
+      ...(contact.firstName === null ? {} : { first_name: contact.firstName }),
+    }))
+    await real.shop.importContacts(file)
+    await learnIds(model, real)
+    for (const contact of made) contact.person = contact.id
+    relink(model, new Set(made))
+    // The same file again changes nothing.
+    await real.shop.importContacts(file)
+    const persons = await rows<{ name: string; person: number }>(
+      real.shop.database,
+      sql`SELECT external_id AS name, person_id AS person FROM contacts`,
+    )
+    for (const { name, person } of persons) {
+      expect(`${name} ${person}`).toBe(`${name} ${model.contacts.find((one) => one.name === name)?.person}`)
+    }
+  })
+
+export const moveIn = (from: number, to: number | null) =>
+  command(
+    `contact ${from} takes the address of ${to}`,
+    async (model, real) => {
+      const contact = pick(model.contacts, from)
+      if (!contact) return
+      const email =
+        to === null ? `${contact.name}@x.test` : (pick(model.contacts, to)?.email ?? `${contact.name}@x.test`)
+      await real.shop.importContacts([{ external_id: contact.name, email }])
+      contact.email = email
+      relink(model, new Set())
+    },
+    started,
+  )
+
+export const doSomething = (who: number, hoursAgo: number, type: 'session' | 'order') =>
+  command(
+    `contact ${who} had a ${type} ${hoursAgo} h ago`,
+    async (model, real) => {
+      const contact = pick(model.contacts, who)
+      if (contact) await importEvent(model, real, contact, hoursAgo, type)
+    },
+    started,
+  )
+
+/** Of those who are written to, one comes back. */
+export const comeBack = (who: number, hoursAgo: number) =>
+  command(
+    `number ${who} of those who are written to comes back ${hoursAgo} h ago`,
+    async (model, real) => {
+      const contact = pick(writtenTo(model), who)?.contact
+      if (contact) await importEvent(model, real, contact, hoursAgo, 'session')
+    },
+    (model) => writtenTo(model).length > 0,
+  )
+
+const writtenTo = ({ episodes }: Model) =>
+  episodes.filter(
+    ({ arm, silencedAt, endedAt }) => arm === 'treated' && silencedAt === null && endedAt === null,
+  )
+
+async function importEvent(
+  model: Model,
+  real: Real,
+  contact: Contact,
+  hoursAgo: number,
+  type: 'session' | 'order',
+): Promise<void> {
+  const at = model.now - hoursAgo * HOUR
+  const id = `m${model.events.length + 1}`
+  act(model, contact, at, type, id)
+  const row = { external_id: contact.name, type, occurred_at: new Date(at).toISOString(), message_id: id }
+  expect(await real.shop.importActivity([row])).toMatchObject({ inserted: 1 })
+}
+
+export const sameAgain = (which: number) =>
+  command(
+    `event ${which} comes again`,
+    async (model, real) => {
+      const event = pick(model.events, which)
+      if (!event) return
+      const row = {
+        external_id: event.contact.name,
+        type: event.type,
+        occurred_at: new Date(event.at).toISOString(),
+        message_id: event.id,
+      }
+      expect(await real.shop.importActivity([row, row])).toMatchObject({ inserted: 0 })
+    },
+    (model) => model.events.length > 0,
+  )
+
+export const unsubscribe = (who: number) =>
+  command(
+    `contact ${who} unsubscribes`,
+    async (model, real) => {
+      const email = pick(model.contacts, who)?.email
+      if (!email) return
+      await real.shop.importSuppressions([{ email, reason: 'unsubscribe' }])
+      suppress(model, email)
+    },
+    started,
+  )
+
+export const turn = (what: 'campaign' | 'email') =>
+  command(`${what} is paused or resumed`, async (model, real) => {
+    const [scope, name] = what === 'campaign' ? ['campaign', 'game'] : ['channel', 'email']
+    if (model.paused.has(what)) {
+      model.paused.delete(what)
+      await execute(real.shop.database, sql`DELETE FROM switches WHERE scope = ${scope}`)
+    } else {
+      model.paused.add(what)
+      await execute(
+        real.shop.database,
+        sql`INSERT INTO switches VALUES (${scope}, ${name}, 'paused', 'test', ${new Date(model.now)})`,
+      )
+    }
+  })
+
+async function learnEpisodes(model: Model, real: Real): Promise<void> {
+  const found = await rows<{ contact: string; no: number; id: number }>(
+    real.shop.database,
+    sql`SELECT c.external_id AS contact, e.episode_no AS no, e.episode_id AS id
+      FROM episodes e JOIN contacts c USING (contact_id)`,
+  )
+  for (const { contact, no, id } of found) {
+    const episode = model.episodes.find((one) => one.contact.name === contact && one.no === no)
+    if (episode) episode.id = id
+  }
+}
+
+/** @param schedulers how many run the same tick at the same moment */
+export const runNow = (schedulers: number) =>
+  command(`run by ${schedulers}`, async (model, real) => {
+    const results = await Promise.all(
+      Array.from({ length: schedulers }, () => real.shop.run('game', new Date(model.now))),
+    )
+    const again = model.ticks.has(model.now)
+    const answers = run(model)
+    for (const result of results) {
+      if (answers === undefined) {
+        expect(result.state).toBe(again && !model.paused.has('campaign') ? 'already_done' : 'paused')
+      } else if (result.state === 'done') {
+        expect(result.answers).toEqual(answers)
+        expect(result.considered).toBe(Object.values(answers).reduce((sum, count) => sum + count, 0))
+      } else expect(result.state).toBe('already_done')
+    }
+    await learnEpisodes(model, real)
+  })
+
+export const applyNext = command('another version is applied', async (model, real) => {
+  expect(await real.shop.apply(campaignSource(model.version + 1))).toBe(model.version + 1)
+  model.version += 1
+  // The same again is no new version.
+  expect(await real.shop.apply(campaignSource(model.version))).toBe(model.version)
+})
