@@ -92,7 +92,7 @@ export async function startRawSmtp(
           inBody = false
         })
       }
-      if (verb === 'STAR') {
+      if (verb === 'STAR' && extensions.includes('STARTTLS')) {
         await answer(undefined, '220 2.0.0 go ahead')
         socket.write('this is not a TLS handshake\r\n')
         return

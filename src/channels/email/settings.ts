@@ -29,7 +29,12 @@ export const emailSettings = z
       host: z.string(),
       port: z.int().min(1).max(65_535).prefault(587),
       secure: z.boolean().prefault(false).describe('TLS from the first byte (port 465)'),
-      require_tls: z.boolean().prefault(false).describe('Refuse to send where STARTTLS is not offered'),
+      require_tls: z
+        .boolean()
+        .optional()
+        .describe(
+          'Refuse to send where STARTTLS is not offered; so it is with a `user`, but on this machine',
+        ),
       user: z.string().optional(),
       password: secret(z.string()).optional(),
       connections: z.int().min(1).max(100).prefault(5),
@@ -98,3 +103,8 @@ export type EmailSettings = z.output<typeof emailSettings>
 
 /** Hosts that are this machine and cannot be reached from another. */
 export const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '::1']
+
+/** Whether nothing goes out in clear: a password goes over no network that way unless the settings say so. */
+export function mustEncrypt({ host, user, require_tls }: EmailSettings['smtp']): boolean {
+  return require_tls ?? (user !== undefined && !LOOPBACK.includes(host))
+}

@@ -2,7 +2,8 @@ import { Readable } from 'node:stream'
 import type { SendMailOptions, SMTPPoolOptions } from 'nodemailer'
 import { messageOf, WinbackError } from '../../errors.ts'
 import type { Attempt, SmtpFailure } from './handover.ts'
-import { type EmailSettings, LOOPBACK } from './settings.ts'
+import { openLine } from './line.ts'
+import { type EmailSettings, LOOPBACK, mustEncrypt } from './settings.ts'
 
 /** Milliseconds. The first three end a phase; the deadline ends the send whatever the phases do. */
 export interface Timing {
@@ -74,7 +75,7 @@ function poolOptions(settings: EmailSettings, timing: Timing): SMTPPoolOptions &
     host: smtp.host,
     port: smtp.port,
     secure: smtp.secure,
-    requireTLS: smtp.require_tls,
+    requireTLS: mustEncrypt(smtp),
     ...(smtp.user === undefined ? {} : { auth: { user: smtp.user, pass: smtp.password ?? '' } }),
     maxConnections: smtp.connections,
     maxMessages: smtp.messages_per_connection,
@@ -83,9 +84,14 @@ function poolOptions(settings: EmailSettings, timing: Timing): SMTPPoolOptions &
     maxRequeues: 2,
     idleTimeout: IDLE_MS,
     connectionTimeout: timing.connect,
-    dnsTimeout: timing.connect,
     greetingTimeout: timing.greeting,
     socketTimeout: timing.socket,
+    getSocket: (_options, done) => {
+      openLine(smtp.host, smtp.port, timing.connect).then(
+        (connection) => done(null, { connection }),
+        (error: Error) => done(error),
+      )
+    },
     disableFileAccess: true,
     disableUrlAccess: true,
     ...(dkim
@@ -217,23 +223,22 @@ async function checkServer(
   const { default: SMTPConnection } = await import('nodemailer/lib/smtp-connection')
   const { smtp } = settings
   const where = `${smtp.host}:${smtp.port}`
+  const unusable = (cause: unknown): Error => {
+    const message = `${where} cannot be used: ${messageOf(cause)}`
+    const remedy = remedyFor(smtp, cause)
+    return remedy === undefined
+      ? new Error(message, { cause })
+      : new WinbackError('channels.email.server', message, { remedy, cause })
+  }
+  const line = await openLine(smtp.host, smtp.port, timing.connect).catch((error: unknown) => {
+    throw unusable(error)
+  })
   return new Promise((resolve, reject) => {
-    const connection = new SMTPConnection(options)
+    const connection = new SMTPConnection({ ...options, connection: line })
     const fail = (error: unknown) => {
       clearTimeout(timer)
       // First, for closing ends the connection, which would be taken for the reason.
-      const message = `${where} cannot be used: ${messageOf(error)}`
-      // A fresh workspace sends to this machine, where nobody listens yet: no provider is at fault.
-      const nobody = messageOf(error).includes('ECONNREFUSED') && LOOPBACK.includes(smtp.host)
-      reject(
-        nobody
-          ? new WinbackError('channels.email.nobody', message, {
-              remedy:
-                'Set SMTP_HOST to your mail server; to try things out, `winback start --catch-mail` listens there.',
-              cause: error,
-            })
-          : new Error(message, { cause: error }),
-      )
+      reject(unusable(error))
       connection.close()
     }
     const timer = setTimeout(() => fail(new Error(`no answer within ${timing.deadline} ms`)), timing.deadline)
@@ -261,4 +266,19 @@ async function checkServer(
       )
     })
   })
+}
+
+/** What to do about it, where e-mail knows more than that a connection fails. */
+function remedyFor(smtp: EmailSettings['smtp'], error: unknown): string | undefined {
+  // A fresh workspace sends to this machine, where nobody listens yet: no provider is at fault.
+  if (messageOf(error).includes('ECONNREFUSED') && LOOPBACK.includes(smtp.host)) {
+    return 'Set SMTP_HOST to your mail server; to try things out, `winback start --catch-mail` listens there.'
+  }
+  if (failureOf(error).command === 'STARTTLS' && mustEncrypt(smtp)) {
+    return (
+      'Use the port on which it encrypts (587, or 465 with `secure: true`). Only where nobody else can listen on the ' +
+      'way there, write `require_tls: false` under channels.email.smtp.'
+    )
+  }
+  return undefined
 }

@@ -66,7 +66,7 @@ channels:
     price: "0.002"             # of one message, in \`currency\`
     smtp:
       host: ${JSON.stringify(smtp.host)}
-      port: ${smtp.port}               # 587 with a provider, and then require_tls: true
+      port: ${smtp.port}               # 587 with a provider, or 465 and then secure: true
       connections: ${smtp.connections}
       # Secrets are only ever written as \${NAME} or \${file:path}.
       # user: "\${SMTP_USER}"

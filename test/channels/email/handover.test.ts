@@ -4,7 +4,7 @@ import type { Channel, Delivery } from '../../../src/channels/channel.ts'
 import { openEmail } from '../../../src/channels/email/email.ts'
 import { classify } from '../../../src/channels/email/handover.ts'
 import type { EmailContent } from '../../../src/channels/email/message.ts'
-import { emailSettings } from '../../../src/channels/email/settings.ts'
+import { emailSettings, mustEncrypt } from '../../../src/channels/email/settings.ts'
 import { type CaptureServer, type Fault, startSmtp } from '../../support/smtp.ts'
 import { startRawSmtp } from '../../support/smtp-raw.ts'
 
@@ -231,6 +231,18 @@ describe('without a reply, the body decides', () => {
     expect(await send(channel)).toEqual({ outcome: 'uncertain', detail: 'no end within 400 ms' })
   })
 
+  // Nodemailer's parser was half a minute over it, and no timer came in time: not even the send's deadline.
+  it.for(['connect', 'ehlo', 'rcpt'] as const)(
+    'retries where %s is answered by ends of lines',
+    async (at) => {
+      const server = await raw({ faults: [{ at, reply: '\n'.repeat(200_000) }] })
+      expect(await send(open(server))).toEqual({
+        outcome: 'retry',
+        detail: 'the server says much and answers nothing',
+      })
+    },
+  )
+
   it('retries where nobody listens', async () => {
     const server = await raw()
     await server.stop()
@@ -247,6 +259,27 @@ describe('without a reply, the body decides', () => {
     expect(brief(await send(open(plain, { require_tls: true }, HASTY)))).toBe('retry')
     expect(brief(await send(open(plain, { secure: true }, HASTY)))).toBe('retry')
     expect(plain.messages).toHaveLength(0)
+  })
+
+  it.for([
+    ['another machine, with a password', { host: 'mx.shop.example', user: 'shop' }, true],
+    ['another machine, without one', { host: 'mx.shop.example' }, false],
+    ['this machine', { host: '127.0.0.1', user: 'shop' }, false],
+    ['as the settings say', { host: 'mx.shop.example', user: 'shop', require_tls: false }, false],
+    ['as the settings say', { host: 'localhost', require_tls: true }, true],
+  ] as const)('requires encryption: %s → %s', ([, smtp, expected]) => {
+    expect(mustEncrypt(emailSettings.parse({ from: 'a@shop.example', smtp, price: '0' }).smtp)).toBe(expected)
+  })
+
+  it('gives no password to a server that has lost its STARTTLS on the way, and says so', async () => {
+    const server = await raw({ extensions: ['AUTH PLAIN LOGIN'] })
+    const channel = open(server, { require_tls: true, user: 'shop', password: 'secret' })
+    expect(brief(await send(channel))).toBe('retry')
+    await expect(channel.check()).rejects.toMatchObject({
+      message: expect.stringContaining('STARTTLS'),
+      remedy: expect.stringContaining('587'),
+    })
+    expect(server.commands.filter((line) => /^(AUTH|MAIL)/.test(line))).toEqual([])
   })
 })
 
