@@ -4,8 +4,8 @@ import { signingSecrets } from '../database/signing-keys.ts'
 import { type SigningKeys, signingKey, signToken } from '../tokens/token.ts'
 
 /**
- * The keys of signed links as tokens take them. Read once a process or a batch; a rotation is then heard of late by
- * at most that, which harms nothing: the old key still verifies.
+ * The keys of signed links as tokens take them. Who reads a link reads them each time, so that a key that is retired opens
+ * nothing from that moment; who signs links for days has {@link openLinks} renew them.
  */
 export async function readSigningKeys(session: Session): Promise<SigningKeys> {
   const keys = (await signingSecrets(session)).map(({ keyId, secret }) => signingKey(keyId, secret))
@@ -21,13 +21,29 @@ export interface Links {
   readonly keys: SigningKeys
 }
 
+/** Links of a process that signs for days. */
+export interface RenewedLinks extends Links {
+  /** Looks which key signs now: what an older one signs is worth nothing from the moment it is retired. */
+  renew(): Promise<void>
+}
+
 /** What links of messages are made of, or undefined where the workspace has no public address to lead to. */
 export async function openLinks(
   session: Session,
   workspace: Pick<Workspace, 'web'>,
-): Promise<Links | undefined> {
+): Promise<RenewedLinks | undefined> {
   const { url } = workspace.web
-  return url === undefined ? undefined : { url, keys: await readSigningKeys(session) }
+  if (url === undefined) return undefined
+  let keys = await readSigningKeys(session)
+  return {
+    url,
+    get keys() {
+      return keys
+    },
+    renew: async () => {
+      keys = await readSigningKeys(session)
+    },
+  }
 }
 
 /** The contact’s own preferences page. */

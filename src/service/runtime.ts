@@ -102,6 +102,7 @@ export async function openRuntime(options: {
       clock,
       book,
       sender: senderOf(workspace, links),
+      ...(links ? { renewLinks: () => links.renew() } : {}),
       channels,
       needsConsent: new Set(
         Object.entries(workspace.consent).flatMap(([name, need]) => (need === 'required' ? [name] : [])),

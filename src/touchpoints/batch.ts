@@ -25,6 +25,8 @@ import { type Sender, viewContact } from './view.ts'
 export interface WorkerDependencies extends GuardDependencies, ReserveDependencies, DeliveryDependencies {
   readonly book: CampaignBook
   readonly sender: Sender
+  /** Looks which key signs the links of messages now. */
+  renewLinks?(): Promise<void>
   /** Loads a template set by its hash; loads each once. */
   templates(hash: string): Promise<TemplateFinder>
 }
@@ -45,6 +47,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   const keys = await claim(database, claimId, batch.keys, lease)
   if (keys.length === 0) return { claimed: 0, settled: {}, deferred: 0 }
   const pace = keepPace(database, claimId, keys, lease)
+  await dependencies.renewLinks?.()
 
   const now = clock.now()
   await ensurePartitions(database, 'touchpoint_records', [now])
