@@ -46,6 +46,8 @@ export interface Output {
   print(outcome: Outcome): void
   /** A remark on the way, for people alone. */
   note(text: string): void
+  /** What is waited for: for somebody who sits at a terminal and wonders. */
+  hint(text: string): void
   /** Something the user should know whatever the format. */
   warn(text: string): void
   /** A line with its moment; with --json a JSON line, so that a log collector can read it. */
@@ -76,6 +78,9 @@ export function openOutput(options: {
     },
     note: (text) => {
       if (!json) stderr.write(`${printable(text)}\n`)
+    },
+    hint: (text) => {
+      if (!json && stderr.isTTY === true) stderr.write(`${told.dim(printable(text))}\n`)
     },
     warn: (text) => stderr.write(`${warning}${printable(text)}\n`),
     event: ({ at, event, facts, words, ...happening }) => {

@@ -47,7 +47,7 @@ export async function withWorkspace<T>(
   const context = await openWorkspace(invocation)
   const schema = options.schema ?? context.loaded.definition.database.schema
   return withDatabase(context, schema, async (database, engine, applicationName) => {
-    const server = await assertServer(database)
+    const server = await answerOf(database, context)
     // A name that was mistyped must not make a schema, in which nothing ever happened.
     if (options.schema !== undefined && schema !== context.loaded.definition.database.schema) {
       await assertSchema(database)
@@ -59,6 +59,26 @@ export async function withWorkspace<T>(
       ? run
       : unlessInterrupted(run, invocation.interrupt, () => cancelStatements(database, applicationName))
   })
+}
+
+/** Milliseconds of silence that nobody wonders about. */
+const QUIET_MS = 3000
+
+/** A server that takes the connection and says nothing is waited for up to half a minute: in that time it is named. */
+async function answerOf(database: Database, { output }: WorkspaceContext) {
+  const where = new URL(database.url).host
+  const timer = setTimeout(() => {
+    output.hint(
+      output.language === 'en'
+        ? `Waiting for the database at ${where}, which has not answered yet …`
+        : `正在等待数据库 ${where} 响应…`,
+    )
+  }, QUIET_MS)
+  try {
+    return await assertServer(database)
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** @throws WinbackError `database.no_schema` where Winback does not live in the schema */
