@@ -72,6 +72,7 @@ const OF_FIELDS: Patterns = [
     '$1 是被电子表格缩写的数字；请将该列设为文本格式后重新保存',
   ],
   [/^(.*) is a formula that failed in a spreadsheet$/s, '$1 是电子表格中出错的公式'],
+  [/^(.*) is a step in a path, and no id$/s, '$1 是路径中的一级，不能用作编号'],
   [/^before 1970$/, '早于 1970 年'],
   [/^(.*) is not a date written (.*); see --date-format$/s, '$1 不是按 $2 书写的日期，请检查 --date-format'],
   [

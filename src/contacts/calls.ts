@@ -4,6 +4,7 @@ import { microsOf } from './activity.ts'
 import { type Attributes, type ContactReader, type ContactRow, contactReader } from './contact-rows.ts'
 import { dateReader } from './dates.ts'
 import { appProviderOf, appTokenOf, type DeviceRow } from './devices.ts'
+import { stepProblem } from './external-ids.ts'
 import type { Getter } from './mapping.ts'
 import { jsonText, unstorable } from './text.ts'
 
@@ -88,6 +89,8 @@ export function callReader(rules: CallRules, now: Date, sentAt: unknown): CallRe
     }
     const externalId = idOf('userId', raw.userId)
     if (typeof externalId === 'object' && externalId !== null) return externalId.problem
+    const step = externalId === null ? undefined : stepProblem('userId', externalId)
+    if (step !== undefined) return step
     const anonymousId = idOf('anonymousId', raw.anonymousId)
     if (typeof anonymousId === 'object' && anonymousId !== null) return anonymousId.problem
     if (externalId === null && anonymousId === null) return 'there is neither a userId nor an anonymousId'

@@ -16,5 +16,13 @@ export function externalIdProblem(id: string): string | undefined {
     return `external_id: "${id}" is a number that a spreadsheet shortened; make the column text there, and save it again`
   }
   if (FAILED.test(id)) return `external_id: "${id}" is a formula that failed in a spreadsheet`
-  return unstorable('external_id', id)
+  return stepProblem('external_id', id) ?? unstorable('external_id', id)
+}
+
+/**
+ * Why a contact could not be opened by this id, of the field `name`; undefined where it could: whatever writes an address,
+ * a browser or a library, takes `.` and `..` for steps in its path, also where they are escaped.
+ */
+export function stepProblem(name: string, id: string): string | undefined {
+  return id === '.' || id === '..' ? `${name}: "${id}" is a step in a path, and no id` : undefined
 }

@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, readFileSync, utimesSync } from 'node:fs'
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import type { ImportProgress } from '../../src/contacts/file-import.ts'
-import { importContacts } from '../../src/contacts/import.ts'
+import { importActivity, importContacts } from '../../src/contacts/import.ts'
 import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { lockStripe, STRIPE_WIDTH, stripeOf } from '../../src/database/stripes.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -135,6 +135,21 @@ u2,,,,,,,,,
       },
       { reason: 'external_id: … is a formula that failed in a spreadsheet', rows: 1, line: 4 },
     ])
+  })
+
+  it('refuses ids that no address could lead to, whatever they come with', async () => {
+    const database = await freshDatabase()
+    const reasons = [{ reason: 'external_id: … is a step in a path, and no id', rows: 2, line: 2 }]
+    const contacts = file(
+      'steps.csv',
+      'external_id,email\n..,a@example.com\n.,b@example.com\n...,c@example.com\n',
+    )
+    expect(await importContacts(database, contacts, options())).toMatchObject({ inserted: 1, reasons })
+    const activity = file(
+      'step-activity.csv',
+      'external_id,type,occurred_at\n..,session,2026-01-01\n.,session,2026-01-01\n',
+    )
+    expect(await importActivity(database, activity, options())).toMatchObject({ inserted: 0, reasons })
   })
 
   it('takes the last of several rows of one contact, column by column', async () => {

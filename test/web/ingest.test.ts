@@ -338,6 +338,8 @@ describe('refusals change nothing', () => {
     ['track', Buffer.from([0x7b, 0xff, 0x7d]), /not UTF-8/],
     ['track', { event: 'x' }, /neither a userId nor an anonymousId/],
     ['track', { userId: { $ne: null }, event: 'x' }, /userId: expected text/],
+    ['track', { userId: '..', event: 'x' }, /userId: "\.\." is a step in a path/],
+    ['identify', { userId: ' . ' }, /userId: "\." is a step in a path/],
     ['track', { userId: 'u1' }, /event: expected the name/],
     ['track', { userId: 'u1', event: 'x', timestamp: 'yesterday' }, /timestamp: /],
     ['track', { userId: 'u1', event: 'x', timestamp: '1999-12-31T23:59:59Z' }, /before the year 2000/],
