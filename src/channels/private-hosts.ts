@@ -14,6 +14,7 @@ const BLOCKED: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[] = [
   ['172.16.0.0', 12, 'ipv4'],
   ['192.0.0.0', 24, 'ipv4'],
   ['192.0.2.0', 24, 'ipv4'],
+  ['192.88.99.0', 24, 'ipv4'], // relays of 6to4
   ['192.168.0.0', 16, 'ipv4'],
   ['198.18.0.0', 15, 'ipv4'],
   ['198.51.100.0', 24, 'ipv4'],
@@ -21,12 +22,15 @@ const BLOCKED: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[] = [
   ['224.0.0.0', 4, 'ipv4'],
   ['240.0.0.0', 4, 'ipv4'],
   ['::', 96, 'ipv6'], // unspecified, loopback, and IPv4 in its old clothes
+  ['::ffff:0:0:0', 96, 'ipv6'], // IPv4 through a translator (SIIT)
   ['64:ff9b::', 96, 'ipv6'], // IPv4 through NAT64
   ['64:ff9b:1::', 48, 'ipv6'],
   ['100::', 64, 'ipv6'],
   ['2001::', 32, 'ipv6'], // Teredo
   ['2001:db8::', 32, 'ipv6'],
   ['2002::', 16, 'ipv6'], // 6to4
+  ['3fff::', 20, 'ipv6'],
+  ['5f00::', 16, 'ipv6'], // SRv6
   ['fc00::', 7, 'ipv6'], // unique local; fd00:ec2::254 is a metadata address
   ['fe80::', 10, 'ipv6'],
   ['fec0::', 10, 'ipv6'],

@@ -45,7 +45,7 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
 
 // Errors of node-postgres, ioredis and the network that mean "it does not answer" wherever they surface.
 const UNREACHABLE =
-  /^(ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ESOCKET|ECONNECTION|57P0[1-3]|08...|53300|28P01|28000|3D000)$/
+  /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|CERT_HAS_EXPIRED|UNABLE_TO_.*|ERR_TLS_.*|ERR_SSL_.*|EPROTO|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ESOCKET|ECONNECTION|57P0[1-3]|08...|53300|28P01|28000|3D000)$/
 
 /** The exit code of anything thrown. */
 export function exitCodeOf(error: unknown): number {

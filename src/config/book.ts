@@ -20,7 +20,7 @@ export function openCampaignBook(
 ): CampaignBook {
   const versions = remembering((name: string, version: number) => readVersion(name, version))
   const texts = remembering((name: string, version: number) => readText(name, version))
-  const places = remembering((stepId: number) => readPlace(stepId))
+  const places = remembering((stepId: number) => readPlace(stepId), PLACES)
 
   async function readRow(name: string, version: number) {
     const [row] = await rows<{
@@ -103,18 +103,31 @@ export function openCampaignBook(
   }
 }
 
-/** Asks once for each set of arguments, and again only after a failure. */
-function remembering<Arguments extends readonly (string | number)[], Result>(
+/** Versions that are remembered: far more than are under way at a time, though a process may see thousands applied. */
+const REMEMBERED = 500
+/** Steps whose campaign and version are remembered: a few words each. */
+const PLACES = 20_000
+
+/**
+ * Asks once for each set of arguments, and again only after a failure, or where so many others were asked for since.
+ * @param most answers that are remembered
+ */
+export function remembering<Arguments extends readonly (string | number)[], Result>(
   ask: (...given: Arguments) => Promise<Result>,
+  most = REMEMBERED,
 ): (...given: Arguments) => Promise<Result> {
   const answers = new Map<string, Promise<Result>>()
   return (...given) => {
     const key = JSON.stringify(given)
-    const known = answers.get(key)
-    if (known) return known
-    const answer = ask(...given)
+    const answer = answers.get(key) ?? ask(...given)
+    // Asked for last, forgotten last.
+    answers.delete(key)
     answers.set(key, answer)
-    answer.catch(() => answers.delete(key))
+    const [oldest] = answers.keys()
+    if (answers.size > most && oldest !== undefined) answers.delete(oldest)
+    answer.catch(() => {
+      if (answers.get(key) === answer) answers.delete(key)
+    })
     return answer
   }
 }

@@ -3,7 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { PgDialect } from 'drizzle-orm/pg-core'
 import pg from 'pg'
-import { messageOf, WinbackError } from '../errors.ts'
+import { connectionRemedy, messageOf, WinbackError } from '../errors.ts'
 
 export type Orm = NodePgDatabase
 
@@ -24,7 +24,7 @@ export interface Transaction extends Session {
 export interface Database extends Session {
   readonly client: pg.Pool
   readonly schema: string
-  /** Connection URL as given. Holds a password: never printed. */
+  /** Connection URL. Holds a password: never printed. */
   readonly url: string
   close(): Promise<void>
 }
@@ -68,11 +68,12 @@ export function connect(
       remedy: 'Use lower-case letters, digits and underscores, 51 at most.',
     })
   }
+  const meant = spellTls(url)
   const pool = new pg.Pool({
     Client: patientClient(options.patience ?? CONNECT_PATIENCE),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE,
-    connectionString: url,
+    connectionString: meant,
     max: options.max ?? 10,
     // Of a statement with hundreds of expressions, such as those that count reports, a server that compiles them is seconds
     // over what then runs for milliseconds: 19 s a day counted instead of 0.3.
@@ -84,7 +85,16 @@ export function connect(
   // listens to would end the process. The next statement says it, or finds another connection.
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
-  return { orm: drizzle(pool), client: pool, schema, url, close: () => pool.end() }
+  return { orm: drizzle(pool), client: pool, schema, url: meant, close: () => pool.end() }
+}
+
+/**
+ * A connection URL with its `sslmode` as node-postgres takes it: `prefer`, `require` and `verify-ca` are `verify-full` to it,
+ * of which it warns in ten lines at every start, and which a later version would change.
+ */
+export function spellTls(url: string): string {
+  if (/[?&]uselibpqcompat=/.test(url)) return url
+  return url.replace(/([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/, '$1verify-full')
 }
 
 /** node-postgres' client with a limit to connecting alone: the pool's own would also end the wait for a free connection. */
@@ -208,7 +218,7 @@ export async function assertServer(database: Database): Promise<{ version: strin
     version = Number(result.rows[0]?.v)
   } catch (cause) {
     throw new WinbackError('database.unreachable', `the database does not answer: ${messageOf(cause)}`, {
-      remedy: 'Check DATABASE_URL, and that the server is up and lets you in.',
+      remedy: connectionRemedy(cause)?.en ?? 'Check DATABASE_URL, and that the server is up and lets you in.',
       cause,
     })
   }

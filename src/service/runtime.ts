@@ -6,7 +6,7 @@ import { unsubscribeUrl } from '../channels/email/links.ts'
 import { countriesOf } from '../channels/sms/phone.ts'
 import { parseTemplates, type TemplateSet } from '../channels/templates.ts'
 import type { Clock } from '../clock.ts'
-import { openCampaignBook } from '../config/book.ts'
+import { openCampaignBook, remembering } from '../config/book.ts'
 import { openCalendar } from '../config/calendar.ts'
 import type { CampaignBook } from '../config/compiled.ts'
 import { openRates, type Rates } from '../config/rates.ts'
@@ -193,12 +193,14 @@ function countRefused(answers: readonly RedemptionAnswer[]): Record<string, numb
   return counted
 }
 
+/** Template sets that are held ready, of one or two megabytes each: those of the versions under way. */
+const TEMPLATE_SETS = 60
+
 /** Loads template sets by hash from the database, each once: what was applied is what is rendered. */
 function templateLoader(
   database: Database,
   locales: readonly string[],
 ): (hash: string) => Promise<TemplateSet> {
-  const loaded = new Map<string, Promise<TemplateSet>>()
   const load = async (hash: string) => {
     const [row] = await rows<{ files: Record<string, string> }>(
       database,
@@ -215,12 +217,7 @@ function templateLoader(
     }
     return parseTemplates(row.files, { locales })
   }
-  return (hash) => {
-    const found = loaded.get(hash) ?? load(hash)
-    loaded.set(hash, found)
-    found.catch(() => loaded.delete(hash))
-    return found
-  }
+  return remembering(load, TEMPLATE_SETS)
 }
 
 /** Writes what Winback itself is the provider of, beside the settlement of its send. */

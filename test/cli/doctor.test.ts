@@ -11,6 +11,7 @@ import { workspace } from '../../src/config/workspace.ts'
 import { shortageOf } from '../../src/offers/pools.ts'
 import { hasRedis, startRedis } from '../support/redis.ts'
 import { scratchDirectory } from '../support/scratch.ts'
+import { startTrouble } from '../support/tls.ts'
 import { run } from './command.ts'
 
 const english = sayIn({ language: 'en' })
@@ -167,6 +168,24 @@ test('a mail server that is not there does not hide the other channels', async (
 
 test('without Redis, the queue is on the database', async () => {
   expect(await checkRedis(undefined, english)).toMatchObject([{ state: 'ok' }])
+})
+
+test('a certificate that nobody believes is told from a server that is down, and how to have it believed', async () => {
+  const { port, stop } = await startTrouble('self')
+  const [finding] = await checkRedis(`rediss://127.0.0.1:${port}`, english)
+  const [mail] = await checkChannels(
+    registerChannels(
+      workspace.parse({
+        ...{ version: 1, name: 'Shop', timezone: 'UTC', currency: 'CNY', locales: ['en'] },
+        channels: { email: { from: 'shop@example.com', smtp: { host: '127.0.0.1', port, secure: true } } },
+      }),
+    ),
+    english,
+  )
+  await stop()
+  expect(finding?.found).toContain('self-signed certificate')
+  expect(mail?.found).toContain('self-signed certificate')
+  for (const found of [finding, mail]) expect(found?.mend).toContain('NODE_EXTRA_CA_CERTS')
 })
 
 test('a Redis that does not answer is named without its password', async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
-import { connect, rows, transaction } from '../../src/database/connect.ts'
+import { connect, rows, spellTls, transaction } from '../../src/database/connect.ts'
 import { isOutage } from '../../src/database/outage.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
@@ -73,4 +73,16 @@ it.skipIf(process.platform !== 'linux')('asks a silent server whether it is stil
 
 it('has no statement compiled just in time: those that count reports took sixty times as long', async () => {
   expect(await rows(await freshDatabase(), sql`SHOW jit`)).toEqual([{ jit: 'off' }])
+})
+
+// node-postgres would say at every start that this is how it takes them.
+it.each([
+  ['postgres://u:p@db/x?sslmode=require', 'postgres://u:p@db/x?sslmode=verify-full'],
+  ['postgres://u:p@db/x?a=b&sslmode=prefer&c=d', 'postgres://u:p@db/x?a=b&sslmode=verify-full&c=d'],
+  ['postgres://u:p@db/x?sslmode=no-verify', undefined],
+  ['postgres://u:p@db/x?sslmode=disable', undefined],
+  ['postgres://u:p@db/x?uselibpqcompat=true&sslmode=require', undefined],
+  ['postgres://u:p@db/x', undefined],
+])('takes %s as node-postgres does', (url, meant) => {
+  expect(spellTls(url)).toBe(meant ?? url)
 })

@@ -26,6 +26,9 @@ export const defaultTiming: Timing = {
 /** An idle connection is given up before most servers do (Postfix under load: 10 s at worst, 300 s at best). */
 const IDLE_MS = 30_000
 
+/** A message is asked for again at most, where the server had enough of the connection: it may mean us after all. */
+const ASKED_AGAIN = 5
+
 export interface Transport {
   /** Never throws for what a server may do. Has ended within the deadline. */
   send(mail: SendMailOptions): Promise<Attempt>
@@ -42,7 +45,7 @@ function failureOf(error: unknown): SmtpFailure {
   }
   const responseCode: unknown = Reflect.get(error, 'responseCode')
   return {
-    message: error.message,
+    message: messageOf(error),
     code: text('code'),
     command: text('command'),
     response: text('response'),
@@ -140,15 +143,20 @@ export function openTransport(settings: EmailSettings, timing: Timing = defaultT
   const underWay = new Set<Promise<Attempt>>()
   let closed = false
 
-  const attempt = async (mail: SendMailOptions): Promise<Attempt> => {
-    const abort = new AbortController()
-    const timer = setTimeout(() => abort.abort(), timing.deadline)
-    const body = () => bodies.get(abort.signal)
+  const most = Math.min(settings.smtp.connections, ASKED_AGAIN)
+  /** When the server last took a message; real time, ms. */
+  let takenAt = Number.NEGATIVE_INFINITY
+
+  const ask = async (mail: SendMailOptions, signal: AbortSignal): Promise<Attempt> => {
+    const body = () => bodies.get(signal)
     try {
       pool ??= openPool(options, bodies)
-      const info = await (await pool).sendMail({ ...mail, signal: abort.signal })
+      const info = await (await pool).sendMail({ ...mail, signal })
       const response = info.response ?? ''
-      if (body()?.readableEnded) return { taken: true, response, messageId: info.messageId }
+      if (body()?.readableEnded) {
+        takenAt = performance.now()
+        return { taken: true, response, messageId: info.messageId }
+      }
       // The reply to something before it: nobody knows what the server will say to the message itself.
       return {
         taken: false,
@@ -156,12 +164,25 @@ export function openTransport(settings: EmailSettings, timing: Timing = defaultT
         bodyRead: true,
       }
     } catch (error) {
-      const failure: SmtpFailure = abort.signal.aborted
+      const failure: SmtpFailure = signal.aborted
         ? { message: `no end within ${timing.deadline} ms` }
         : failureOf(error)
       // Once DATA is granted the body goes out, though an answer came before it was read.
       const granted = failure.code === 'EMESSAGE' && failure.response !== undefined
       return { taken: false, failure, bodyRead: granted || (body()?.readableDidRead ?? false) }
+    }
+  }
+
+  const attempt = async (mail: SendMailOptions): Promise<Attempt> => {
+    const abort = new AbortController()
+    const timer = setTimeout(() => abort.abort(), timing.deadline)
+    try {
+      // Each of these ends a connection: once all that have sent are gone, a new one is asked.
+      for (let again = 0; ; again++) {
+        const said = await ask(mail, abort.signal)
+        const lately = performance.now() - takenAt < IDLE_MS
+        if (!isUsedUp(said) || !lately || closed || again >= most) return said
+      }
     } finally {
       clearTimeout(timer)
     }
@@ -190,6 +211,18 @@ export function openTransport(settings: EmailSettings, timing: Timing = defaultT
       await Promise.allSettled(underWay)
     },
   }
+}
+
+/**
+ * Whether a server has had enough of a connection rather than of us: it says 421 (RFC 5321, 4.2.2) to a command about the
+ * message, or hangs up on it. Nothing of the message was handed over. Some take so many of a connection, or one.
+ */
+function isUsedUp(said: Attempt): boolean {
+  if (said.taken || said.bodyRead) return false
+  const { code, command, responseCode } = said.failure
+  return responseCode === undefined
+    ? code === 'ECONNECTION' && command === undefined
+    : responseCode === 421 && /^(MAIL|RCPT|DATA)\b/.test(command ?? '')
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { type ChannelRegistry, openChannels } from '../../channels/channels.ts'
-import { messageOf, WinbackError } from '../../errors.ts'
+import { connectionRemedy, messageOf, WinbackError } from '../../errors.ts'
 import type { Say } from '../locale.ts'
 import { type Finding, fine, unavailable, wrong } from './finding.ts'
 
@@ -66,14 +66,20 @@ async function checkNode(url: string, say: Say): Promise<Finding> {
         `Redis at ${name} cannot be used: ${messageOf(why ?? error)}`,
         `${name} 的 Redis 无法使用：${messageOf(why ?? error)}`,
       ),
-      say(
-        'Check REDIS_URL, its password too, and that the server is up; without it the queue runs on the database.',
-        '请检查 REDIS_URL（包括密码）以及服务器是否在运行；不设置它时，队列使用数据库。',
-      ),
+      mendConnection(why ?? error, say) ??
+        say(
+          'Check REDIS_URL, its password too, and that the server is up; without it the queue runs on the database.',
+          '请检查 REDIS_URL（包括密码）以及服务器是否在运行；不设置它时，队列使用数据库。',
+        ),
     )
   } finally {
     redis.disconnect()
   }
+}
+
+function mendConnection(error: unknown, say: Say): string | undefined {
+  const remedy = connectionRemedy(error)
+  return remedy && say(remedy.en, remedy.zh)
 }
 
 /** Undefined where the provider does not let us ask. */
@@ -122,6 +128,7 @@ export async function checkChannels(
           'channels',
           say(`${name}: ${messageOf(error)}`, `${name}：${messageOf(error)}`),
           (error instanceof WinbackError && error.remedy) ||
+            mendConnection(error, say) ||
             say(
               `Check \`channels.${name}\` in winback.yaml and that the provider lets this machine in.`,
               `请检查 winback.yaml 中的 \`channels.${name}\`，以及服务商是否允许本机访问。`,

@@ -2,7 +2,7 @@ import type { SourceDocument } from '../../config/document.ts'
 import { formatPath, type Path, valueAt } from '../../config/document.ts'
 import { nearest } from '../../config/nearest-name.ts'
 import { isOutage } from '../../database/outage.ts'
-import { ConfigError, messageOf, type Problem, WinbackError } from '../../errors.ts'
+import { ConfigError, connectionRemedy, messageOf, type Problem, WinbackError } from '../../errors.ts'
 import type { ColumnTrouble } from './columns.ts'
 
 // What goes wrong with somebody else's database, in terms of winback.yaml: the place to mend, and how.
@@ -69,7 +69,7 @@ export function connectFailure(
     remedy:
       code === '28P01' || code === '28000'
         ? `Check the user and the password in ${setting}, and that the server lets this machine in (pg_hba.conf).`
-        : `Check ${setting}, and that the server is up.`,
+        : (connectionRemedy(cause)?.en ?? `Check ${setting}, and that the server is up.`),
     cause,
   })
 }

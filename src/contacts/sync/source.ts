@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { SyncSettings } from '../../config/sync-settings.ts'
+import { spellTls } from '../../database/connect.ts'
 import { lowerBound } from './bound.ts'
 import type { Column } from './columns.ts'
 import {
@@ -56,7 +57,7 @@ const KEEP_ALIVE_MS = 30_000
 export async function openSource(options: SourceOptions): Promise<Source> {
   const { settings, where, now } = options
   const client = new pg.Client({
-    connectionString: options.url,
+    connectionString: spellTls(options.url),
     application_name: 'winback sync',
     connectionTimeoutMillis: PATIENCE_MS,
     keepAlive: true,

@@ -177,6 +177,20 @@ describe('without a reply, the body decides', () => {
     expect(server.messages).toHaveLength(2)
   })
 
+  it('asks again where the server has had enough of a connection, at once and not without end', async () => {
+    const enough = '421 4.7.0 one message a connection'
+    const server = await raw({ faults: [{ at: 'mail', reply: enough, times: 1 }] })
+    const channel = open(server, { connections: 2 })
+    // It has taken nothing yet, so it means us.
+    expect(await send(channel)).toMatchObject({ outcome: 'retry', detail: enough })
+    expect(brief(await send(channel))).toBe('sent')
+    server.faults.add({ at: 'mail', reply: enough, times: 3 })
+    expect(brief(await send(channel))).toBe('sent')
+    server.faults.add({ at: 'mail', reply: enough })
+    expect(await send(channel)).toMatchObject({ outcome: 'retry', detail: enough })
+    expect(server.messages).toHaveLength(2)
+  })
+
   it.for([true, false])('waits for the reply to the message itself, pipelining %s', async (pipelining) => {
     const server = await raw({ faults: [{ at: 'data', reply: '354 go ahead\r\n250 taken' }], pipelining })
     expect(await send(open(server))).toEqual({

@@ -282,6 +282,8 @@ describe('what only this machine can reach', () => {
     'fe80::1',
     'fd00:ec2::254',
     '64:ff9b::a00:1',
+    '::ffff:0:7f00:1',
+    '3fff::1',
     '2002:a00:1::',
     'ff02::1',
     'no address',
