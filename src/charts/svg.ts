@@ -16,6 +16,9 @@ export const CHART_FONT = 'Noto Sans CJK SC'
 const require = createRequire(import.meta.url)
 let loaded: typeof import('echarts') | undefined
 
+/** What no XML may hold (1.0, 2.2), wherever a label has it from: whoever draws the document would refuse all of it. */
+const NO_XML = /[^\t\n\r -\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu
+
 /**
  * Draws a chart without a browser. The same option gives the same picture: animation is off, and what ECharts
  * adds for a pointer (styles by running number, marks of series) is taken out, which a strict CSP would refuse besides.
@@ -31,6 +34,7 @@ export function drawSvg(option: ChartOption, size: ChartSize): string {
       .replace(/<style[\s\S]*?<\/style>/g, '')
       .replace(/ (?:class="zr\d+-[^"]*"|ecmeta_\w+="[^"]*")/g, '')
       .replace(/\bzr\d+-/g, 'zr-')
+      .replace(NO_XML, '\uFFFD')
   } finally {
     chart.dispose()
   }

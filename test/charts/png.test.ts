@@ -25,6 +25,13 @@ describe('a chart as a picture', () => {
     expect(png.readUInt32BE(20)).toBe(240)
   })
 
+  it('is drawn whatever a label holds: what no document may hold is shown as a mark', async () => {
+    for (const odd of ['\u0007', '\u001B', '\u0000', '\uD83D', '\uFFFE', '\u202E', '👩‍👩‍👧']) {
+      const png = await renderPng(drawSvg(option([1, 2, 3], [`a${odd}b`, '2', '3']), size))
+      expect(png.readUInt32BE(16)).toBe(600)
+    }
+  })
+
   it('says the same as the renderer’s own encoder, with few colours and with many', async () => {
     const { Resvg } = createRequire(import.meta.url)('@resvg/resvg-js') as typeof import('@resvg/resvg-js')
     // Laid under another picture, a browser or this renderer reads it back: what comes out must be equal.

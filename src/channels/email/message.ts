@@ -23,9 +23,15 @@ export interface EmailContent {
 /** Controls, lone surrogates, the Unicode line breaks, and what turns the direction of text to disguise it. */
 const UNFIT = /[\p{Cc}\p{Cs}\u2028\u2029\u202A-\u202E\u2066-\u2069]+/gu
 
-/** One line of text that is safe as a header's value: unfit characters become one space. */
+/** Characters of a subject or a name. Nobody reads more, and a word that fills a line beyond 998 is refused (RFC 5322, 2.1.1). */
+const LONGEST_HEADER = 250
+
+/** One line of text that is safe as a header's value: unfit characters become one space, and what is too long is cut. */
 export function headerText(value: string): string {
-  return value.replace(UNFIT, ' ').replace(/ {2,}/g, ' ').trim()
+  const line = value.replace(UNFIT, ' ').replace(/ {2,}/g, ' ').trim()
+  if (line.length <= LONGEST_HEADER) return line
+  const characters = [...line]
+  return characters.length <= LONGEST_HEADER ? line : `${characters.slice(0, LONGEST_HEADER - 1).join('')}…`
 }
 
 /** A key as part of a Message-ID: other characters as `=` and their bytes, so that no two keys meet. */

@@ -159,6 +159,12 @@ describe('header injection', () => {
     expect(headerText('你好，Zoë 👩‍👩‍👧!')).toBe('你好，Zoë 👩‍👩‍👧!')
   })
 
+  it('cuts what nobody reads to the end, between two characters', () => {
+    expect(headerText('a'.repeat(20_000))).toBe(`${'a'.repeat(249)}…`)
+    expect(headerText('👋'.repeat(250))).toBe('👋'.repeat(250))
+    expect(headerText('👋'.repeat(251))).toBe(`${'👋'.repeat(249)}…`)
+  })
+
   it('gives every key an id of its own that is one word', () => {
     fc.assert(
       fc.property(nasty, nasty, (a, b) => {
