@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { countSends } from './breakers.ts'
+import { sweepBudgets } from './budgets.ts'
 import { takeSlots } from './capacity.ts'
 import { type DeliveryDependencies, deliver } from './delivery.ts'
 import type { Batch } from './dispatch.ts'
@@ -100,12 +101,16 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     pace,
   })
   await release(database, claimId, clock.now(), reserved, delivered.doubts)
+  // What an earlier try kept of a budget for one that is in doubt no more: it would count beside its price until the next sweep.
+  const { spend } = campaign.definition.limits.budget
+  if (spend && candidates.some(({ doubted }) => doubted)) await sweepBudgets(database, clock.now())
   const out = [...delivered.byChannel.values()].reduce((sum, each) => sum + each, 0)
   count(delivered, ended)
   await account(dependencies, {
     campaign,
     step,
     sent: delivered.byChannel,
+    swept: delivered.swept,
     unused: { untried: keys.length - delivered.tried, unsent: keys.length - out },
     ratedOn: batch.ratedOn,
   })
@@ -121,12 +126,15 @@ async function account(
     step: CompiledStep
     /** How many went out or may have, by channel: those, too, of which an earlier try may have, and no other is made. */
     sent: ReadonlyMap<string, number>
+    /** How many the sweeper has counted already, taking us for dead. */
+    swept: ReadonlyMap<string, number>
     unused: { readonly untried: number; readonly unsent: number }
     ratedOn: string | undefined
   },
 ): Promise<void> {
-  const { campaign, step, sent, unused, ratedOn } = batch
-  for (const [channel, number] of sent) {
+  const { campaign, step, sent, swept, unused, ratedOn } = batch
+  for (const channel of new Set([...sent.keys(), ...swept.keys()])) {
+    const number = (sent.get(channel) ?? 0) - (swept.get(channel) ?? 0)
     await countSends(database, { campaign: campaign.name, channel, now: clock.now(), sent: number })
   }
   await giveBack(database, step.channels, unused, ratedOn)

@@ -52,7 +52,8 @@ export async function countSends(
 }
 
 /**
- * Counts for the breakers what is recorded outside of any batch as possibly out: a part of a statement that ends in it.
+ * Counts for the breakers what is recorded outside of any batch as possibly out: a part of a statement that ends in it. What
+ * comes of such a message, a complaint or a bounce, counts as harm; so it counts as sent.
  * @param recorded a query of `step_id`, `channel` and `state`
  */
 export function countedDoubts(recorded: SQL, now: Date): SQL {

@@ -12,7 +12,14 @@ export interface DeliveryDependencies extends RollingDependencies {
 
 /** Sends what the guards let through, channel by channel, and settles it. */
 export async function deliver(dependencies: DeliveryDependencies, dispatch: Dispatch): Promise<Tally> {
-  const tally: Tally = { settled: {}, deferred: 0, tried: 0, doubts: false, byChannel: new Map() }
+  const tally: Tally = {
+    settled: {},
+    deferred: 0,
+    tried: 0,
+    doubts: false,
+    byChannel: new Map(),
+    swept: new Map(),
+  }
   for (const channel of new Set(dispatch.toSend.map((cleared) => cleared.channel))) {
     const toSend = dispatch.toSend.filter((cleared) => cleared.channel === channel)
     const slots = dependencies.slots.get(channel)

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { bigints, ofAnyLength } from '../database/arrays.ts'
 import { preparedRows, rows, type Session } from '../database/connect.ts'
+import { countedDoubts } from './breakers.ts'
 import { rememberTried, type Settlement } from './lifecycle.ts'
 
 // What workers leave behind when they die: touchpoints whose lease is over, and sends of which nobody knows how they ended
@@ -60,6 +61,8 @@ export async function reclaimExpired(
       SELECT contact_id, touchpoint_id, episode_id, step_id, variant, 'uncertain',
         'the worker went away while it was sending', channel, address_key, attempt + 1, planned_for, ${now}
       FROM gone
+    ), counted AS (
+      ${countedDoubts(sql`SELECT step_id, channel, 'uncertain' AS state FROM gone`, now)}
     )
     SELECT (SELECT count(*) FROM released WHERE state <> 'sending') AS released,
       (SELECT count(*) FROM released WHERE state = 'sending') AS repeated,

@@ -268,7 +268,11 @@ async function settleResults(
         await ensurePartitions(database, 'touchpoint_records', [now])
         const done = await settleKeeping(deps, dispatch, now, settled, results)
         // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known.
-        if (numberOf(done) < settled.length) await resolve(database, now, settled)
+        if (numberOf(done) < settled.length) {
+          const known = await resolve(database, now, settled)
+          const [{ channel = null } = {}] = settled
+          if (channel !== null) tally.swept.set(channel, (tally.swept.get(channel) ?? 0) + known)
+        }
       }
       if (retries.length > 0) await putBack(database, dispatch.claimId, retries)
     },

@@ -201,6 +201,8 @@ export interface Tally {
   doubts: boolean
   /** How many went out or may have, by channel. */
   byChannel: Map<string, number>
+  /** Of those that have ended, how many the sweeper had recorded, and counted, as possibly out. */
+  swept: Map<string, number>
 }
 
 /** Counts what was settled, as what it was recorded as. */

@@ -16,11 +16,16 @@ export function seeded(seed: string): () => number {
 export function binomialDraws(n: number, rate: number, random: () => number): () => number {
   const cumulated: number[] = []
   let term = (1 - rate) ** n
+  // Of many draws, that none succeeds is less probable than the smallest number there is: then by logarithms.
+  let log = n * Math.log1p(-rate)
+  const tiny = log < -700
   let sum = 0
   for (let successes = 0; successes <= n; successes += 1) {
-    sum += term
+    sum += tiny ? Math.exp(log) : term
     cumulated.push(sum)
-    term *= ((n - successes) / (successes + 1)) * (rate / (1 - rate))
+    const ratio = ((n - successes) / (successes + 1)) * (rate / (1 - rate))
+    term *= ratio
+    log += Math.log(ratio)
   }
   return () => {
     const point = random()

@@ -332,6 +332,25 @@ describe('a message that is to be tried again because it may be out', () => {
     expect(await rows(database, sql`SELECT FROM budget_holds`)).toEqual([])
   })
 
+  it('keeps it no longer than it is in doubt: its price does not count twice until the next sweep', async () => {
+    // For two of them.
+    const definition = { limits: { max_delay: '2d', budget: { spend: '0.000014 CNY' } } }
+    const pipeline = await open(1, { definition })
+    const { database, clock, channel } = pipeline
+    channel.answer = () => SILENCE
+    await pipeline.work()
+    expect(await rows(database, sql`SELECT amount FROM budget_holds`)).toEqual([{ amount: 7 }])
+    channel.answer = () => ({ outcome: 'sent' })
+    clock.advance(60)
+    await pipeline.work()
+    expect(await ledger(pipeline)).toEqual([{ kind: 'spend', amount: 7 }])
+    expect(await rows(database, sql`SELECT amount FROM budget_holds`)).toEqual([])
+    await pipeline.addContact({ silentSince })
+    await pipeline.runNow()
+    await pipeline.work()
+    expect((await pipeline.records()).map(({ state }) => state)).toEqual(['sent', 'sent'])
+  })
+
   it.each([
     ['a cap', { limits: { per_person: [{ at_most: '1 per week', then: 'skip' }] } }, 'frequency_cap'],
   ])('counts under %s meanwhile', async (_, definition, reason) => {
