@@ -7,8 +7,8 @@ export const GRACE = 2 * DAY
 export const MAX_DELAY = 2 * DAY
 export const PRICE = 3
 /** What the mails of one day (UTC) may cost, and what may be outstanding of all offers together. */
-export const BUDGETS = { spend: 3 * PRICE, liability: 2_900_000 }
-/** How many are granted in all, and what one is expected to cost: of gifts there are as many as are paid for, two. */
+export const BUDGETS = { spend: 3 * PRICE, liability: 1_500_000 }
+/** How many are granted in all, and what one is expected to cost: of gifts there are as many as are paid for, one. */
 export const OFFERS = {
   five: { stock: 2, expected: 400_000 },
   gift: { stock: Number.POSITIVE_INFINITY, expected: 1_000_000 },

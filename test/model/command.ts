@@ -2,7 +2,7 @@ import type fc from 'fast-check'
 import { compare } from './comparison.ts'
 import type { Model } from './model.ts'
 import { checkInvariants } from './promises.ts'
-import type { Real } from './real.ts'
+import { look, type Real } from './real.ts'
 
 // A step of a story, and how one of its things is picked.
 
@@ -18,8 +18,9 @@ export function command(
     check: possible,
     run: async (model, real) => {
       await act(model, real)
-      await compare(model, real)
-      await checkInvariants(real)
+      const seen = await look(real)
+      await compare(model, real, seen)
+      await checkInvariants(real, seen)
     },
     toString: () => name,
   }

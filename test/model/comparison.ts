@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { rows } from '../../src/database/connect.ts'
 import { OFFERS, RATE } from './campaign.ts'
 import { isOpen, type Model } from './model.ts'
-import { type Real, readGrants, readTouches } from './real.ts'
+import type { Real, Seen } from './real.ts'
 
 // Everything the database says is everything the model says: arms, stages, ends, touchpoints, grants, money, what is held.
 
@@ -16,13 +16,13 @@ type Lines = Readonly<Record<string, readonly string[]>>
 const sorted = (lines: Lines) =>
   Object.fromEntries(Object.entries(lines).map(([name, list]) => [name, list.toSorted()]))
 
-export async function compare(model: Model, real: Real): Promise<void> {
-  expect(sorted(await linesOf(real, model.now))).toEqual(sorted(linesOfModel(model)))
+export async function compare(model: Model, real: Real, seen: Seen): Promise<void> {
+  expect(sorted(await linesOf(real, seen, model.now))).toEqual(sorted(linesOfModel(model)))
 }
 
-async function linesOf(real: Real, now: number): Promise<Lines> {
+async function linesOf(real: Real, { touches, grants }: Seen, now: number): Promise<Lines> {
   const { database } = real.shop
-  const [episodes, stages, touches, grants, money] = await Promise.all([
+  const [episodes, stages, money, places] = await Promise.all([
     rows<Record<string, string | number | boolean | Date | null>>(
       database,
       sql`SELECT c.external_id AS contact, e.*, (SELECT recalled_at FROM recalls r
@@ -35,13 +35,12 @@ async function linesOf(real: Real, now: number): Promise<Lines> {
           s.entered_at AS "enteredAt"
         FROM stages s JOIN episodes e USING (contact_id, episode_id) JOIN contacts c USING (contact_id)`,
     ),
-    readTouches(real),
-    readGrants(real),
     rows<{ what: string; kind: string; amount: number }>(
       database,
       sql`SELECT 'booked' AS what, kind, sum(amount)::bigint AS amount FROM ledger GROUP BY kind
         UNION ALL SELECT 'held', kind, sum(amount)::bigint FROM budget_holds GROUP BY kind`,
     ),
+    readPlaces(real, now),
   ])
   const sumOf = (what: string, kind: string) =>
     money.find((row) => row.what === what && row.kind === kind)?.amount ?? 0
@@ -59,7 +58,7 @@ async function linesOf(real: Real, now: number): Promise<Lines> {
     money: ['booked', 'held'].flatMap((what) =>
       ['spend', 'liability'].map((kind) => `${what} ${kind} ${sumOf(what, kind)}`),
     ),
-    rate: [`${await readPlaces(real, now)} places`],
+    rate: [`${places} places`],
   }
 }
 

@@ -115,3 +115,14 @@ export function readGrants(real: Real): Promise<GrantRow[]> {
       FROM grants g JOIN contacts c USING (contact_id) JOIN episodes e USING (contact_id, episode_id)`,
   )
 }
+
+/** What is read once after each step of a story. */
+export interface Seen {
+  readonly touches: readonly TouchRow[]
+  readonly grants: readonly GrantRow[]
+}
+
+export async function look(real: Real): Promise<Seen> {
+  const [touches, grants] = await Promise.all([readTouches(real), readGrants(real)])
+  return { touches, grants }
+}

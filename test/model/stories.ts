@@ -1,5 +1,7 @@
+import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { expect } from 'vitest'
+import { rows } from '../../src/database/connect.ts'
 import { DAY, HOUR } from './campaign.ts'
 import type { Command } from './command.ts'
 import type { ShopMode } from './crediting.ts'
@@ -32,17 +34,34 @@ export async function drain(model: Model, real: Real): Promise<void> {
   if (model.paused.has('campaign')) await turn('campaign').run(model, real)
   if (model.paused.has('email')) await turn('email').run(model, real)
   await sweepNow.run(model, real)
-  await advance(3 * DAY).run(model, real)
+  for (const pause of [HOUR, DAY, 3 * DAY]) {
+    await work().run(model, real)
+    await advance(pause).run(model, real)
+  }
   // As often as the provider's rate lets some go on; all are too late by now.
   do await work().run(model, real)
   while (due(model).length > 0)
   await sweepNow.run(model, real)
   expect(model.episodes.flatMap((episode) => episode.touches).filter(isOpen)).toEqual([])
+  await checkCounts(real)
   // Nothing is under way, and nothing is held for it.
   expect([...model.holds, ...model.taken]).toEqual([])
   expect(
     model.episodes.flatMap((episode) => episode.grants).filter(({ state }) => state === 'reserved'),
   ).toEqual([])
+}
+
+/** What breakers count is what went out, or may have: by workers that lived, hung or died, each message once. */
+async function checkCounts({ shop }: Real): Promise<void> {
+  const differing = await rows(
+    shop.database,
+    sql`SELECT channel, counted.sent AS counted, recorded.sent AS recorded
+      FROM (SELECT channel, sum(sent) AS sent FROM send_counts GROUP BY channel) counted
+      FULL JOIN (SELECT channel, count(*) AS sent FROM touchpoint_records
+        WHERE state IN ('sent', 'uncertain') AND channel IS NOT NULL GROUP BY channel) recorded USING (channel)
+      WHERE coalesce(counted.sent, 0) <> coalesce(recorded.sent, 0)`,
+  )
+  expect(differing).toEqual([])
 }
 
 /** The first version and some people. */
