@@ -24,7 +24,7 @@ export interface Budget {
   readonly per: 'day' | null
   /** IANA zone of the campaign. */
   readonly zone: string
-  /** Of liability: a provider credits some of its offers. */
+  /** Of liability: a provider may have been asked to credit some of its offers. */
   readonly credited?: boolean
 }
 

@@ -77,7 +77,7 @@ export async function reserve(deps: ReserveDependencies, reservation: Reservatio
     })
   // Where there is not enough for all, what was planned first gets it.
   const real = cleared.filter(({ candidate }) => !candidate.seed).toSorted(byPlan)
-  const budgets = budgetsOf(campaign, step)
+  const budgets = budgetsOf(campaign, step, deps.offerProvider !== undefined)
   const counted = isCounted(campaign)
   const offering = givesOffer(step)
   if (real.length === 0 || (!counted && !offering && budgets.length === 0)) {
@@ -333,10 +333,18 @@ export function outOfBudget(
   return verdict.kind === 'skip' ? skip : verdict
 }
 
-export function budgetsOf({ name, definition, timezone }: CompiledCampaign, step: CompiledStep): Budget[] {
+/**
+ * The budgets a step's messages ask.
+ * @param credited a provider may have been asked to credit offers of the campaign: also by an earlier version of it, where this
+ *   one credits none
+ */
+export function budgetsOf(
+  { name, definition, timezone }: CompiledCampaign,
+  step: CompiledStep,
+  credited: boolean,
+): Budget[] {
   const { spend, liability } = definition.limits.budget
   const common = { campaign: name, zone: timezone }
-  const credited = Object.values(definition.offers).some(({ deliver }) => deliver === 'account')
   return [
     ...(spend ? [{ ...common, kind: 'spend' as const, most: spend.amount.micros, per: spend.per }] : []),
     ...(liability && givesOffer(step)

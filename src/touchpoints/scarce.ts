@@ -60,7 +60,7 @@ export async function foreseeReservation(
   const { contactId, touchpointId } = candidate
   const spend = composed && !('state' in composed) ? composed.cost : 0
   const claim = { contactId, touchpointId, spend, liability }
-  const short = await foreseeShortage(session, budgetsOf(campaign, step), now, claim)
+  const short = await foreseeShortage(session, budgetsOf(campaign, step, true), now, claim)
   return short && { verdict: outOfBudget(short, wish, now, maxDelay), neutral: false }
 }
 

@@ -181,28 +181,34 @@ describe('an offer that a provider credits', () => {
     expect(await liability(pipeline)).toBe(0)
   })
 
-  it('keeps its part of the budget while nobody knows: nobody else is promised it', async () => {
-    const { pipeline, keys } = await begin(['unknown'], {}, scanty)
-    const { database, clock } = pipeline
-    await sweep(database, clock.now(), [])
-    await pipeline.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })
-    wait(pipeline, 30)
-    await pipeline.runNow()
-    await pipeline.work()
-    expect(keys).toHaveLength(1)
-    expect(await rows(database, sql`SELECT waits FROM touchpoints WHERE waits <> 'credit'`)).toEqual([
-      { waits: 'budget_held' },
-    ])
-    for (const pause of [30, 60]) {
-      wait(pipeline, pause)
+  it.each([
+    ['the same version', scanty],
+    ['one that credits nothing', { ...scanty, offers: {} }],
+  ])(
+    'keeps its part of the budget while nobody knows: nobody else is promised what there is, by %s',
+    async (_, definition) => {
+      const { pipeline, keys } = await begin(['unknown'], {}, definition)
+      const { database, clock } = pipeline
+      await sweep(database, clock.now(), [])
+      await pipeline.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })
+      wait(pipeline, 30)
+      await pipeline.runNow()
       await pipeline.work()
-    }
-    expect(await liability(pipeline)).toBe(400_000)
-    expect(await pipeline.records()).toMatchObject([
-      { state: 'sent' },
-      { state: 'skipped', reason: 'budget_exhausted' },
-    ])
-  })
+      expect(keys).toHaveLength(1)
+      expect(await rows(database, sql`SELECT waits FROM touchpoints WHERE waits <> 'credit'`)).toEqual([
+        { waits: 'budget_held' },
+      ])
+      for (const pause of [30, 60]) {
+        wait(pipeline, pause)
+        await pipeline.work()
+      }
+      expect(await liability(pipeline)).toBe(400_000)
+      expect(await pipeline.records()).toMatchObject([
+        { state: 'sent' },
+        { state: 'skipped', reason: 'budget_exhausted' },
+      ])
+    },
+  )
 
   it('is not promised where the provider refuses', async () => {
     const { pipeline } = await begin(['refused'])
