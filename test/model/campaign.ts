@@ -62,6 +62,10 @@ const step = (id: string, channels: Step['channels'], also: Partial<Step> = {}):
 })
 
 const isOdd = (version: number) => version % 2 === 1
+/** Every third version has the shop credit nothing. */
+const isCrediting = (version: number) => version % 3 !== 0
+/** What only some versions give. */
+const hasGift = (version: number) => isOdd(version) && isCrediting(version)
 
 /**
  * The ladder of a version: odd ones and even ones differ in when the reminder goes out and in what it needs, and in whether
@@ -69,7 +73,7 @@ const isOdd = (version: number) => version % 2 === 1
  */
 export function ladder(version: number): Tier[] {
   const odd = isOdd(version)
-  const five = { offer: 'five', credited: !odd } as const
+  const five = { offer: 'five', credited: !odd && isCrediting(version) } as const
   return [
     {
       name: 'coupon',
@@ -92,15 +96,15 @@ export function ladder(version: number): Tier[] {
 
 /** What a return releases: a greeting, and thanks that give something of their own, or what the ladder gives. */
 export function welcome(version: number): Step[] {
-  const odd = isOdd(version)
+  const gift = hasGift(version)
   return [
     step('greet', ['log'], { onReturn: true }),
     step('thanks', ['email', 'log'], {
       onReturn: true,
       after: HOUR,
-      offer: odd ? 'gift' : 'five',
-      credited: true,
-      otherwise: odd,
+      offer: gift ? 'gift' : 'five',
+      credited: isCrediting(version),
+      otherwise: gift,
     }),
   ]
 }
@@ -118,6 +122,7 @@ const cny = (micros: number) => `${(micros / 1e6).toFixed(6)} CNY`
 /** The campaign of a version as an operator writes it. */
 export function campaignSource(version: number): string {
   const odd = isOdd(version)
+  const [gift, credits] = [hasGift(version), isCrediting(version)]
   return `
 version: 1
 campaign: game
@@ -132,8 +137,8 @@ limits:
   per_person: [{ at_most: 1 per 12h, channel: email, then: defer }, { at_most: 5 per 40d, then: skip }]
   budget: { spend: ${cny(BUDGETS.spend)} per day, liability: ${cny(BUDGETS.liability)} }
 offers:
-  five: { kind: coupon, amount: 5 CNY, valid: 3650d, expected_redemption: 8%, stock: ${OFFERS.five.stock}, deliver: ${odd ? 'code' : 'account'} }
-${odd ? `  gift: { kind: coupon, amount: 2 CNY, valid: 3650d, expected_redemption: 50%, deliver: account }` : ''}
+  five: { kind: coupon, amount: 5 CNY, valid: 3650d, expected_redemption: 8%, stock: ${OFFERS.five.stock}, deliver: ${odd || !credits ? 'code' : 'account'} }
+${gift ? `  gift: { kind: coupon, amount: 2 CNY, valid: 3650d, expected_redemption: 50%, deliver: account }` : ''}
 tiers:
   - name: coupon
     inactive: 3d..7d
@@ -160,8 +165,8 @@ on_return:
   - id: thanks
     after: 1h
     channel: [email, log]
-    template: thanks
-    offer: ${odd ? 'gift\n    otherwise: hello' : 'five'}
+    template: ${credits ? 'thanks' : 'hello'}
+    offer: ${gift ? 'gift\n    otherwise: hello' : 'five'}
 `
 }
 

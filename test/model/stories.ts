@@ -21,6 +21,7 @@ import {
   sameAgain,
   signUp,
   turn,
+  turnOutSame,
   unsubscribe,
 } from './world-commands.ts'
 
@@ -155,7 +156,7 @@ const anything: fc.Arbitrary<Command>[] = [
 const givingAndTaking: fc.Arbitrary<Command>[] = [
   ...often(5, hours(1, 1, 1, 2, 6, 24)),
   signingUp,
-  movingIn,
+  fc.tuple(who, who).map(([one, other]) => turnOutSame(one, other)),
   ...often(4, comingBack),
   ...often(2, running),
   fc.constant(applyNext),

@@ -4,7 +4,7 @@ import { execute, rows } from '../../src/database/connect.ts'
 import { STRIPE_WIDTH } from '../../src/database/stripes.ts'
 import { campaignSource, DAY, HOUR } from './campaign.ts'
 import { command, pick, started } from './command.ts'
-import type { Contact, Model } from './model.ts'
+import { type Contact, isPending, type Model } from './model.ts'
 import { act, relink, suppress } from './people.ts'
 import type { Real } from './real.ts'
 import { run } from './runs.ts'
@@ -98,6 +98,29 @@ export const moveIn = (from: number, to: number | null) =>
     },
     started,
   )
+
+/** One who has come back, and is to be greeted yet, turns out to be the person of another. */
+export const turnOutSame = (who: number, other: number) =>
+  command(
+    `number ${who} of those to be greeted takes the address of number ${other} of the rest`,
+    async (model, real) => {
+      const contact = pick(toBeGreeted(model), who)
+      const email = pick(
+        model.contacts.filter((one) => one.email !== null && one.person !== contact?.person),
+        other,
+      )?.email
+      if (!contact || !email) return
+      await real.shop.importContacts([{ external_id: contact.name, email }])
+      contact.email = email
+      relink(model, new Set())
+    },
+    (model) => toBeGreeted(model).length > 0,
+  )
+
+const toBeGreeted = ({ episodes }: Model) =>
+  episodes
+    .filter(({ touches }) => touches.some((touch) => touch.step.onReturn && isPending(touch)))
+    .map(({ contact }) => contact)
 
 export const doSomething = (who: number, hoursAgo: number, type: 'session' | 'order') =>
   command(
