@@ -154,15 +154,32 @@ describe('without a script', () => {
 
   it('says what is missing of a report, and keeps a time for the next attempt in the workspace’s zone', async () => {
     const place = placeOf(await post('/calls/next', 'ada'))
-    expect(noteOf(await post(`${place}/outcome`, 'ada'))).toBe('Choose what became of the call.')
-    expect(noteOf(await post(`${place}/outcome`, 'ada', { outcome: 'reached', minutes: 'x' }))).toContain(
-      'minutes',
-    )
-    expect(noteOf(await post(`${place}/outcome`, 'ada', { outcome: 'call_back', next: 'soon' }))).toContain(
-      'next_attempt_at',
-    )
-    const past = { outcome: 'call_back', next: '2020-03-12T10:00' }
-    expect(noteOf(await post(`${place}/outcome`, 'ada', past))).toContain('next_attempt_at')
+    const wrong = async (fields: Record<string, string>) => {
+      const answer = await post(`${place}/outcome`, 'ada', fields)
+      const page = await answer.text()
+      const [, words] = /<p[^>]*id="wrong-report"[^>]*>([^<]*)</.exec(page) ?? []
+      const field = /<\w+[^>]*name="(\w+)"[^>]*aria-describedby="wrong-report"/.exec(page)?.[1]
+      return `${answer.status} ${field}: ${words}`
+    }
+    expect([
+      await wrong({}),
+      await wrong({ outcome: 'reached', minutes: 'x' }),
+      await wrong({ outcome: 'reached', reason: 'weather' }),
+      await wrong({ outcome: 'reached', sentiment: 'odd' }),
+      await wrong({ outcome: 'reached', notes: 'x'.repeat(5001) }),
+      await wrong({ outcome: 'call_back', next: 'soon' }),
+      await wrong({ outcome: 'call_back', next: '2020-03-12T10:00' }),
+      await wrong({ outcome: 'reached', phone: '1'.repeat(41) }),
+    ]).toEqual([
+      '422 outcome: Choose what became of the call.',
+      '422 minutes: Minutes are a number from 0 to 600.',
+      '422 reason: Choose a reason of the list.',
+      '422 sentiment: Choose how they sounded, of the three.',
+      '422 notes: Notes have at most 5,000 characters.',
+      '422 next: Choose a time that is still to come.',
+      '422 next: Choose a time that is still to come.',
+      '422 undefined: Not recorded: look at phone again.',
+    ])
     await post(`${place}/outcome`, 'ada', { outcome: 'call_back', next: '2026-03-12T10:00' })
     const [next] = await rows<{ at: Date }>(
       shop.database,
@@ -171,6 +188,42 @@ describe('without a script', () => {
     const zone = shop.runtime.workspace.timezone
     expect(next?.at.toLocaleString('sv', { timeZone: zone })).toBe('2026-03-12 10:00:00')
   })
+})
+
+test('a report that cannot be taken is shown again with all that was typed, in the language of who typed it', async () => {
+  const place = placeOf(await post('/calls/next', 'ada'))
+  const typed = {
+    outcome: 'reached',
+    reason: 'price',
+    sentiment: 'negative',
+    minutes: '7.5',
+    notes: 'Wants <less>\nand a better price',
+    next: '2020-03-12T10:00',
+    attempt: 'the first report',
+    phone: '+8613800138099',
+  }
+  const page = await (await post(`${place}/outcome`, 'ada', typed)).text()
+  for (const part of [
+    /<input type="radio" name="outcome" value="reached"[^>]* checked/,
+    /<option value="price" selected/,
+    /<input type="radio" name="sentiment" value="negative" checked/,
+    /<input name="minutes"[^>]* value="7.5"/,
+    />Wants &lt;less&gt;\nand a better price<\/textarea>/,
+    /<input name="next"[^>]* value="2020-03-12T10:00" aria-invalid="true" aria-describedby="wrong-report" autofocus/,
+    /name="attempt" value="the first report"/,
+    /name="phone" value="\+8613800138099"/,
+    /<script/,
+  ]) {
+    expect(page).toMatch(part)
+  }
+  // Whose call it is not is shown what they typed, and no number that they did not have.
+  const other = await (await post(`${place}/outcome`, 'bo', { notes: 'mine' })).text()
+  expect(other).toContain('>mine</textarea>')
+  expect(other).not.toMatch(/name="phone"|\+86138001380/)
+  cookies.ada += '; winback_language=zh-CN'
+  expect(await (await post(`${place}/outcome`, 'ada')).text()).toContain('请选择通话结果。')
+  cookies.ada = cookies.ada.replace(/; .*/, '')
+  await post(`${place}/release`, 'ada')
 })
 
 test('who took, gave back and reported a call stands in the audit, by the contact’s internal id', async () => {

@@ -294,6 +294,28 @@ it('shows a form of the settings again as it was filled in, with what is wrong o
   expect(taken).toMatch(/value="agent"[^>]* checked/)
 })
 
+it('shows the forms that end something again as they were filled in, until what is to end is typed', async () => {
+  const stop = await post('/campaigns/spring/stop', 'operator', {
+    reason: 'A "wrong" price',
+    confirm: 'sprig',
+  })
+  expect(stop.status).toBe(422)
+  const campaign = await stop.text()
+  expect(campaign).toMatch(/<p[^>]*role="alert"[^>]*id="wrong-stop"[^>]*>Not stopped: the name was not typed/)
+  expect(campaign).toContain('value="A &quot;wrong&quot; price"')
+  expect(campaign).toMatch(
+    /name="confirm"[^>]*value="sprig" aria-invalid="true" aria-describedby="wrong-stop"/,
+  )
+  expect(campaign).toMatch(/<details class="card" open[^>]*><summary>Pause or stop/)
+  const erase = await post('/contacts/c2/erase', 'operator', { confirm: 'c3' })
+  expect(erase.status).toBe(422)
+  const contact = await erase.text()
+  expect(contact).toMatch(/<details class="card" open[^>]*><summary>Export or erase/)
+  expect(contact).toMatch(
+    /name="confirm"[^>]*value="c3" aria-invalid="true" aria-describedby="wrong-erase" autofocus/,
+  )
+})
+
 it('begins with the campaign that takes in most people, of several, and with the way to the others', async () => {
   const first = await (await get('/', 'viewer')).text()
   expect(first).toContain('All campaigns, the busiest first')

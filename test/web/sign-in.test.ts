@@ -63,6 +63,19 @@ test('the first link sets the admin’s password once, and is printed no more af
   expect(kept?.password).toMatch(/^scrypt\$32768\$8\$3\$/)
 })
 
+test('says at the field what is wrong: of a sign-in, and of a password that is too short or typed twice otherwise', async () => {
+  const wrong = await (await post('/sign-in', { name: 'admin', password: 'no' })).text()
+  expect(wrong).toMatch(/<p[^>]*role="alert"[^>]*id="wrong-sign-in"[^>]*>Name or password is not right/)
+  expect(wrong).toMatch(/name="password"[^>]*aria-invalid="true" aria-describedby="wrong-sign-in" autofocus/)
+  expect(wrong.match(/autofocus/g)).toHaveLength(1)
+  const user = await addUser(database, { name: 'late', role: 'viewer', now: clock.now(), by: 'test' })
+  const link = await issueLink(database, user.userId, clock.now())
+  const short = await (await post(link, { password: 'short', again: 'short' })).text()
+  expect(short).toMatch(/name="password"[^>]*aria-invalid="true" aria-describedby="wrong-password"/)
+  const differ = await (await post(link, { password: PASSWORD, again: 'another horse' })).text()
+  expect(differ).toMatch(/name="again"[^>]*aria-invalid="true" aria-describedby="wrong-password"/)
+})
+
 test('signs in with the right password alone, and says the same of a wrong name and a wrong password', async () => {
   await welcome('ada', 'viewer')
   const wrong = await post('/sign-in', { name: 'ada', password: 'not hers at all' })

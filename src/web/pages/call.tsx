@@ -11,6 +11,7 @@ import { dueText } from './call-words.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { Act } from './parts.tsx'
 import { ReasonOptions } from './reasons.tsx'
+import { entered, kept, marked, Refusal, type RefusedForm, ticked } from './refused-form.tsx'
 import { Story } from './story.tsx'
 import type { Visit } from './visit.ts'
 
@@ -22,8 +23,16 @@ const STORY = 6
 /** What an agent can report; a robot alone hands over. */
 const OUTCOMES = CALL_OUTCOMES.filter((outcome) => outcome !== 'handed_over')
 
-/** @returns undefined where there is no such call */
-export async function showTask(visit: Visit, key: CallKey, keys: Child): Promise<Response | undefined> {
+/**
+ * @param refused what of a report could not be taken: it is shown again, whosever the call is by now
+ * @returns undefined where there is no such call
+ */
+export async function showTask(
+  visit: Visit,
+  key: CallKey,
+  keys: Child,
+  refused?: RefusedForm<'report'>,
+): Promise<Response | undefined> {
   const { say, runtime, user, now, language } = visit
   const found = await showCall(runtime, key)
   if (!found) return undefined
@@ -60,7 +69,7 @@ export async function showTask(visit: Visit, key: CallKey, keys: Child): Promise
         </div>
       </div>
       {attempts.length === 0 ? null : <Attempts visit={visit} attempts={attempts} />}
-      {mine ? <Report visit={visit} call={call} /> : null}
+      {mine || refused ? <Report visit={visit} call={call} refused={refused} /> : null}
       <p>
         <a href="/calls" data-key="b">
           {say('Back to the queue', '返回队列')}
@@ -68,6 +77,7 @@ export async function showTask(visit: Visit, key: CallKey, keys: Child): Promise
       </p>
       {keys}
     </>,
+    refused === undefined ? 200 : 422,
   )
 }
 
@@ -165,25 +175,46 @@ function Attempts({ visit, attempts }: { visit: Visit; attempts: readonly Attemp
   )
 }
 
-function Report({ visit, call }: { visit: Visit; call: Call }) {
-  const { say, language, user, runtime } = visit
+function Report({
+  visit,
+  call,
+  refused,
+}: {
+  visit: Visit
+  call: Call
+  refused: RefusedForm<'report'> | undefined
+}) {
+  const { say, language, user, runtime, form } = visit
   const zone = runtime.workspace.timezone
+  const attempt = form.get('attempt') ?? `${callIdOf(call)} ${call.attempts + 1}`
+  // Whose call it is no longer is told no number that they did not have.
+  const phone = refused ? form.get('phone') : call.phone
   return (
     <form class="card" method="post" action={`/calls/${callIdOf(call)}/outcome`} data-main>
       <h2>{say('What became of it', '通话结果')}</h2>
+      <Refusal refused={refused} />
       <input type="hidden" name="csrf" value={user.csrf} />
       {/* One report is one attempt, however often the form is sent. */}
-      <input type="hidden" name="attempt" value={`${callIdOf(call)} ${call.attempts + 1}`} />
+      <input type="hidden" name="attempt" value={attempt} />
       {/* The number that is shown here is the one they ring: the contact may have another by the time they report. */}
-      {call.phone === null || !visit.may('see_addresses') ? null : (
-        <input type="hidden" name="phone" value={call.phone} />
+      {phone === null || !visit.may('see_addresses') ? null : (
+        <input type="hidden" name="phone" value={phone} />
       )}
       <div class="cards">
         <fieldset>
           <legend>{say('Outcome', '结果')}</legend>
           {OUTCOMES.map((outcome, at) => (
             <label class="tick">
-              <input type="radio" name="outcome" value={outcome} required data-key={String(at + 1)} />
+              <input
+                type="radio"
+                name="outcome"
+                value={outcome}
+                required
+                checked={ticked(refused, 'outcome', outcome, form)}
+                {...marked(refused, 'outcome')}
+                autofocus={refused?.field === 'outcome' && at === 0}
+                data-key={String(at + 1)}
+              />
               {OUTCOME_WORDS[outcome][language]} <kbd>{at + 1}</kbd>
             </label>
           ))}
@@ -191,8 +222,12 @@ function Report({ visit, call }: { visit: Visit; call: Call }) {
         <div>
           <label>
             {say('Why they stay away, if they said so', '流失原因（对方说明时）')}
-            <select name="reason" data-key="r">
-              <ReasonOptions language={language} none={say('not said', '未说明')} />
+            <select name="reason" data-key="r" {...entered(refused, 'reason')}>
+              <ReasonOptions
+                language={language}
+                none={say('not said', '未说明')}
+                chosen={refused && (form.get('reason') ?? undefined)}
+              />
             </select>
           </label>
           <fieldset>
@@ -200,7 +235,13 @@ function Report({ visit, call }: { visit: Visit; call: Call }) {
             <div class="row">
               {SENTIMENTS.map((sentiment) => (
                 <label class="tick">
-                  <input type="radio" name="sentiment" value={sentiment} />
+                  <input
+                    type="radio"
+                    name="sentiment"
+                    value={sentiment}
+                    checked={ticked(refused, 'sentiment', sentiment, form)}
+                    {...marked(refused, 'sentiment')}
+                  />
                   {SENTIMENT_WORDS[sentiment][language]}
                 </label>
               ))}
@@ -217,17 +258,20 @@ function Report({ visit, call }: { visit: Visit; call: Call }) {
               step="0.5"
               inputmode="decimal"
               data-key="m"
+              {...kept(refused, 'minutes', form)}
             />
           </label>
         </div>
         <div>
           <label>
             {say('Notes', '备注')}
-            <textarea name="notes" rows={4} maxlength={5000} data-key="o"></textarea>
+            <textarea name="notes" rows={4} maxlength={5000} data-key="o" {...entered(refused, 'notes')}>
+              {refused && form.get('notes')}
+            </textarea>
           </label>
           <label>
             {say('Try again at', '下次拨打时间')}
-            <input name="next" type="datetime-local" />
+            <input name="next" type="datetime-local" {...kept(refused, 'next', form)} />
             <small>
               {say(
                 `In ${zone}. Empty: after no answer in 4 hours, else tomorrow.`,

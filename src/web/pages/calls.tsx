@@ -118,12 +118,7 @@ async function conclude(visit: Visit, key: CallKey): Promise<Response> {
   const past = report.data?.next_attempt_at !== undefined && new Date(report.data.next_attempt_at) <= now
   if (!report.success || past) {
     const [field] = report.error?.issues[0]?.path ?? ['next_attempt_at']
-    return visit.go(
-      `/calls/${callIdOf(key)}`,
-      field === 'outcome'
-        ? say('Choose what became of the call.', '请选择通话结果。')
-        : say(`Not recorded: look at ${String(field)} again.`, `未登记：请检查 ${String(field)}。`),
-    )
+    return await showRefused(visit, key, String(field))
   }
   const { minutes, next_attempt_at: next, id, agent, ...said } = report.data
   const attempt = {
@@ -146,6 +141,28 @@ async function conclude(visit: Visit, key: CallKey): Promise<Response> {
       ? say('Recorded. They hear nothing more from us.', '已登记，今后不再打扰对方。')
       : say('Recorded.', '已登记。'),
   )
+}
+
+/** What can be wrong with a report, by the field of the API, with the field of the form. */
+const WRONG: Readonly<Record<string, readonly [field: string, en: string, zh: string]>> = {
+  outcome: ['outcome', 'Choose what became of the call.', '请选择通话结果。'],
+  reason: ['reason', 'Choose a reason of the list.', '请选择列表中的原因。'],
+  sentiment: ['sentiment', 'Choose how they sounded, of the three.', '请选择三种态度之一。'],
+  minutes: ['minutes', 'Minutes are a number from 0 to 600.', '通话分钟数应为 0 至 600 的数字。'],
+  notes: ['notes', 'Notes have at most 5,000 characters.', '备注最多 5,000 字。'],
+  next_attempt_at: ['next', 'Choose a time that is still to come.', '请选择将来的时间。'],
+}
+
+/** The call with the report as it was filled in, and what is wrong of it: notes of minutes are not typed twice. */
+async function showRefused(visit: Visit, key: CallKey, wrong: string): Promise<Response> {
+  const [field, ...words] = WRONG[wrong] ?? [
+    '',
+    `Not recorded: look at ${wrong} again.`,
+    `未登记：请检查 ${wrong}。`,
+  ]
+  allowScript(visit.c)
+  const refused = { form: 'report', field, words: visit.say(...words) } as const
+  return (await showTask(visit, key, <Keys visit={visit} />, refused)) ?? visit.go('/calls', unknown(visit))
 }
 
 /** A form's `2026-03-10T10:00`, meant in `zone`, as an instant with its offset; what is no time stays as it is. */

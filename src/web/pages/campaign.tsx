@@ -7,11 +7,16 @@ import { newestPlan } from '../plans.ts'
 import { diffLines } from './diff.ts'
 import { Act, Table } from './parts.tsx'
 import { PlanCard } from './plan.tsx'
+import { kept, Refusal, type RefusedForm } from './refused-form.tsx'
 import type { Visit } from './visit.ts'
 
 // One campaign: what runs, how its files differ, the plan that waits, its versions.
 
-export async function showCampaign(visit: Visit, campaign: string): Promise<Response> {
+export async function showCampaign(
+  visit: Visit,
+  campaign: string,
+  refused?: RefusedForm<'stop'>,
+): Promise<Response> {
   const { say, speech, runtime, desk } = visit
   const { database } = runtime
   const history = await campaignHistory(database, campaign)
@@ -50,7 +55,7 @@ export async function showCampaign(visit: Visit, campaign: string): Promise<Resp
         </p>
       ) : null}
       {visit.may('operate') && current && held?.state !== 'stopped' ? (
-        <Switches visit={visit} campaign={campaign} paused={held?.state === 'paused'} />
+        <Switches visit={visit} campaign={campaign} paused={held?.state === 'paused'} refused={refused} />
       ) : null}
       {changed ? (
         <div class="card">
@@ -117,6 +122,7 @@ export async function showCampaign(visit: Visit, campaign: string): Promise<Resp
         <pre tabindex={0}>{running?.source ?? file?.source ?? ''}</pre>
       </details>
     </>,
+    refused === undefined ? 200 : 422,
   )
 }
 
@@ -129,33 +135,44 @@ export function StateTag({ visit, state }: { visit: Visit; state: string | null 
   return <span class="tag good">{say('runs', '运行中')}</span>
 }
 
-function Switches({ visit, campaign, paused }: { visit: Visit; campaign: string; paused: boolean }) {
-  const { say } = visit
+function Switches({
+  visit,
+  campaign,
+  paused,
+  refused,
+}: {
+  visit: Visit
+  campaign: string
+  paused: boolean
+  refused: RefusedForm<'stop'> | undefined
+}) {
+  const { say, form } = visit
   const path = `/campaigns/${campaign}`
-  const reason = (
+  const reason = (typed: RefusedForm | undefined) => (
     <label>
       {say('Why', '原因')}
-      <input name="reason" maxlength={200} required />
+      <input name="reason" maxlength={200} required {...kept(typed, 'reason', form)} />
     </label>
   )
   return (
-    <details class="card">
+    <details class="card" open={refused !== undefined}>
       <summary>{paused ? say('Resume or stop', '恢复或停止') : say('Pause or stop', '暂停或停止')}</summary>
       {paused ? (
         <Act visit={visit} to={`${path}/resume`} words={say('Resume', '恢复')} />
       ) : (
         <Act visit={visit} to={`${path}/pause`} words={say('Pause', '暂停')} kind="quiet">
-          {reason}
+          {reason(undefined)}
         </Act>
       )}
       <Act visit={visit} to={`${path}/stop`} words={say('Stop for good', '永久停止')} kind="danger">
-        {reason}
+        <Refusal refused={refused} />
+        {reason(refused)}
         <label>
           {say(
             `There is no way back. Type ${campaign} to confirm`,
             `此操作无法撤销。请输入 ${campaign} 确认`,
           )}
-          <input name="confirm" autocomplete="off" required />
+          <input name="confirm" autocomplete="off" required {...kept(refused, 'confirm', form)} />
         </label>
       </Act>
     </details>

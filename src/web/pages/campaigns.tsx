@@ -95,7 +95,8 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
         const campaign = nameOf(visit)
         await assertApplied(visit, campaign)
         if (visit.form.get('confirm')?.trim() !== campaign) {
-          return back(visit, visit.say('Not stopped: the name was not typed.', '未停止：没有输入活动名称。'))
+          const words = visit.say('Not stopped: the name was not typed.', '未停止：没有输入活动名称。')
+          return await showCampaign(visit, campaign, { form: 'stop', field: 'confirm', words })
         }
         await switches.stop(database, target(visit), { reason: reasonOf(visit), clock })
         const cancelled = await recordStop(database, visit.now, campaign)

@@ -20,6 +20,7 @@ import { findContact } from '../../touchpoints/preview.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { searchContacts } from './contact-search.ts'
 import { Act, Empty, Table } from './parts.tsx'
+import { kept, Refusal, type RefusedForm } from './refused-form.tsx'
 import { Story } from './story.tsx'
 import { act, type PagesDependencies, page, type Visit } from './visit.ts'
 
@@ -81,10 +82,8 @@ export function contactPages(dependencies: PagesDependencies): Hono {
         const { say } = visit
         const id = idOf(visit)
         if (visit.form.get('confirm')?.trim() !== id) {
-          return visit.go(
-            home(visit),
-            say('Nothing was erased: the id was not typed.', '未删除：没有输入编号。'),
-          )
+          const words = say('Nothing was erased: the id was not typed.', '未删除：没有输入编号。')
+          return await showContact(visit, id, { form: 'erase', field: 'confirm', words })
         }
         const contactId = await findContact(database, id)
         await eraseEverywhere(runtime, id, (tx) =>
@@ -168,7 +167,11 @@ async function showSearch(visit: Visit): Promise<Response> {
 
 const NO_LIMIT = { atMost: null, withinDays: null }
 
-async function showContact(visit: Visit, externalId: string): Promise<Response> {
+async function showContact(
+  visit: Visit,
+  externalId: string,
+  refused?: RefusedForm<'erase'>,
+): Promise<Response> {
   const { say, now, runtime, speech } = visit
   const { database } = runtime
   const unmasked = visit.may('see_addresses')
@@ -245,9 +248,11 @@ async function showContact(visit: Visit, externalId: string): Promise<Response> 
           path={path}
           externalId={externalId}
           sharing={await countSharing(database, externalId)}
+          refused={refused}
         />
       ) : null}
     </>,
+    refused === undefined ? 200 : 422,
   )
 }
 
@@ -256,15 +261,17 @@ function Privacy({
   path,
   externalId,
   sharing,
+  refused,
 }: {
   visit: Visit
   path: string
   externalId: string
   sharing: number
+  refused: RefusedForm<'erase'> | undefined
 }) {
   const { say } = visit
   return (
-    <details class="card">
+    <details class="card" open={refused !== undefined}>
       <summary>{say('Export or erase', '导出或删除')}</summary>
       <div class="row">
         <Act visit={visit} to={`${path}/export`} words="JSON" kind="quiet" fields={{ format: 'json' }} />
@@ -279,12 +286,13 @@ function Privacy({
         </p>
       ) : null}
       <Act visit={visit} to={`${path}/erase`} words={say('Erase for good', '永久删除')} kind="danger">
+        <Refusal refused={refused} />
         <label>
           {say(
             `There is no way back. Type ${externalId} to confirm`,
             `此操作无法撤销。请输入 ${externalId} 确认`,
           )}
-          <input name="confirm" autocomplete="off" required />
+          <input name="confirm" autocomplete="off" required {...kept(refused, 'confirm', visit.form)} />
         </label>
       </Act>
     </details>

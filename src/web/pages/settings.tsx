@@ -5,18 +5,14 @@ import { isRole, ROLES } from '../accounts/roles.ts'
 import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '../accounts/users.ts'
 import { createApiKey, listApiKeys, revokeApiKey, SCOPES, type Scope } from '../api-keys.ts'
 import { Act, Table } from './parts.tsx'
+import { kept, marked, Refusal, type RefusedForm, ticked } from './refused-form.tsx'
 import { ROLE_MEANINGS, ROLE_WORDS } from './role-words.ts'
 import { SCOPE_WORDS } from './scope-words.ts'
 import { act, type PagesDependencies, page, type Visit } from './visit.ts'
 
 // Users, keys, channels. What is shown once (a link, a key) is shown in the note of the next page.
 
-/** What of a form cannot be taken: it is shown again as it was filled in. */
-interface Wrong {
-  readonly form: 'user' | 'key'
-  readonly field: string
-  readonly words: string
-}
+type Wrong = RefusedForm<'user' | 'key'>
 
 const wrong = (form: Wrong['form'], field: string, words: string): Wrong => ({ form, field, words })
 
@@ -186,7 +182,8 @@ async function showSettings(visit: Visit, refused?: Wrong): Promise<Response> {
                     name="role"
                     value={role}
                     required
-                    checked={inUser !== undefined && form.get('role') === role}
+                    checked={ticked(inUser, 'role', role, form)}
+                    {...marked(inUser, 'role')}
                   />
                   {ROLE_WORDS[role][language]} <small>{ROLE_MEANINGS[role][language]}</small>
                 </label>
@@ -247,7 +244,7 @@ async function showSettings(visit: Visit, refused?: Wrong): Promise<Response> {
                     type="checkbox"
                     name="scope"
                     value={scope}
-                    checked={inKey !== undefined && form.getAll('scope').includes(scope)}
+                    checked={ticked(inKey, 'scope', scope, form)}
                     {...marked(inKey, 'scope')}
                   />
                   {scope} <small>{words[visit.language]}</small>
@@ -289,27 +286,6 @@ async function showSettings(visit: Visit, refused?: Wrong): Promise<Response> {
     </>,
     refused === undefined ? 200 : 422,
   )
-}
-
-/** What is wrong, at the head of its form. */
-function Refusal({ refused }: { refused: Wrong | undefined }) {
-  if (refused === undefined) return null
-  return (
-    <p class="note bad" role="alert" id={`wrong-${refused.form}`}>
-      {refused.words}
-    </p>
-  )
-}
-
-/** A field that is wrong says so to a screen reader, too, and by what. */
-function marked(refused: Wrong | undefined, field: string) {
-  if (refused?.field !== field) return {}
-  return { 'aria-invalid': 'true', 'aria-describedby': `wrong-${refused.form}` } as const
-}
-
-/** What was typed into the form that is shown again. */
-function kept(refused: Wrong | undefined, field: string, form: URLSearchParams) {
-  return refused === undefined ? {} : { value: form.get(field) ?? '', ...marked(refused, field) }
 }
 
 /** What each channel says of itself: asks its provider, sends nothing. */

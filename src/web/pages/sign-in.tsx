@@ -7,6 +7,7 @@ import { linkOwner, usePasswordLink } from '../accounts/users.ts'
 import { recordAudit } from '../audit.ts'
 import { addressOf } from '../visitor.ts'
 import { bare } from './layout.tsx'
+import { entered, Refusal, type RefusedForm } from './refused-form.tsx'
 import {
   act,
   endSession,
@@ -61,7 +62,7 @@ export function signInPages(dependencies: PagesDependencies): Hono {
       }
       const waiting = signed.outcome === 'wait'
       if (waiting) c.header('Retry-After', String(signed.seconds))
-      const problem = waiting
+      const words = waiting
         ? guest.say(
             `Too many failed attempts. Try again in ${signed.seconds} s.`,
             `失败次数过多，请在 ${signed.seconds} 秒后重试。`,
@@ -74,7 +75,12 @@ export function signInPages(dependencies: PagesDependencies): Hono {
         c,
         guest,
         guest.say('Sign in', '登录'),
-        <SignInForm guest={guest} next={form.get('next')} name={name} problem={problem} />,
+        <SignInForm
+          guest={guest}
+          next={form.get('next')}
+          name={name}
+          refused={{ form: 'sign-in', field: waiting ? '' : 'password', words }}
+        />,
         waiting ? 429 : 401,
       )
     })
@@ -107,7 +113,7 @@ export function signInPages(dependencies: PagesDependencies): Hono {
         password === again ? await usePasswordLink(database, secret, password, guest.now) : 'differ'
       if (user === 'no_link') return show(c, guest, deadLink(guest), <DeadLink guest={guest} />, 404)
       if (typeof user === 'string') {
-        const problem =
+        const words =
           user === 'differ'
             ? guest.say('The two are not the same.', '两次输入不一致。')
             : guest.say(
@@ -118,7 +124,11 @@ export function signInPages(dependencies: PagesDependencies): Hono {
           c,
           guest,
           guest.say('Welcome', '欢迎'),
-          <PasswordForm guest={guest} name={owner.name} problem={problem} />,
+          <PasswordForm
+            guest={guest}
+            name={owner.name}
+            refused={{ form: 'password', field: user === 'differ' ? 'again' : 'password', words }}
+          />,
           422,
         )
       }
@@ -156,24 +166,18 @@ function DeadLink({ guest }: { guest: Guest }) {
   )
 }
 
-function Problem({ words }: { words: string | undefined }) {
-  return words === undefined ? null : (
-    <p class="note bad" role="alert">
-      {words}
-    </p>
-  )
-}
-
 function SignInForm(props: {
   guest: Guest
   next?: string | null | undefined
   name?: string
-  problem?: string
+  refused?: RefusedForm
 }) {
   const { say } = props.guest
+  // Whoever comes begins with the name, whoever mistyped the password with that.
+  const again = props.refused?.field === 'password'
   return (
     <form method="post" action="/sign-in">
-      <Problem words={props.problem} />
+      <Refusal refused={props.refused} />
       <input type="hidden" name="next" value={ownPath(props.next)} />
       <label>
         {say('Name', '用户名')}
@@ -182,24 +186,30 @@ function SignInForm(props: {
           value={props.name ?? ''}
           autocomplete="username"
           required
-          autofocus
+          autofocus={!again}
           autocapitalize="none"
         />
       </label>
       <label>
         {say('Password', '密码')}
-        <input name="password" type="password" autocomplete="current-password" required />
+        <input
+          name="password"
+          type="password"
+          autocomplete="current-password"
+          required
+          {...entered(props.refused, 'password')}
+        />
       </label>
       <button type="submit">{say('Sign in', '登录')}</button>
     </form>
   )
 }
 
-function PasswordForm({ guest, name, problem }: { guest: Guest; name: string; problem?: string }) {
+function PasswordForm({ guest, name, refused }: { guest: Guest; name: string; refused?: RefusedForm }) {
   const { say } = guest
   return (
     <form method="post">
-      <Problem words={problem} />
+      <Refusal refused={refused} />
       <p>
         {say('You will sign in as', '您的用户名是')} <strong>{name}</strong>
       </p>
@@ -219,11 +229,18 @@ function PasswordForm({ guest, name, problem }: { guest: Guest; name: string; pr
           autocomplete="new-password"
           required
           minlength={PASSWORD_LENGTH}
+          {...entered(refused, 'password')}
         />
       </label>
       <label>
         {say('Once more', '再次输入')}
-        <input name="again" type="password" autocomplete="new-password" required />
+        <input
+          name="again"
+          type="password"
+          autocomplete="new-password"
+          required
+          {...entered(refused, 'again')}
+        />
       </label>
       <button type="submit">{say('Set it and go on', '设置并继续')}</button>
     </form>
