@@ -38,8 +38,11 @@ export interface OutboxLine {
 /** Messages that are shown. */
 export const OUTBOX_LINES = 100
 
-/** Days back that are looked into; older messages are in the stories of contacts. */
-const DAYS = 31
+/**
+ * Days back that are looked into, one span after the other until a page is full; older messages are in the stories of
+ * contacts. Records have no order by time: of a month with a million, all of them were sorted for the last hundred.
+ */
+const DAYS = [0.25, 2, 31] as const
 
 /** The campaigns and channels there are to choose by. */
 export async function readOutboxChoices(
@@ -55,15 +58,18 @@ export async function readOutboxChoices(
 
 /** The last messages of the month that ended, newest first; or the next ones to come, the first due first. */
 export async function readOutbox(session: Session, choice: OutboxChoice, now: Date): Promise<OutboxLine[]> {
-  return await rows<OutboxLine>(
-    session,
-    choice.what === 'coming' ? comingSql(choice, now) : endedSql(choice, now),
-  )
+  if (choice.what === 'coming') return await rows<OutboxLine>(session, comingSql(choice, now))
+  let lines: OutboxLine[] = []
+  for (const days of DAYS) {
+    lines = await rows<OutboxLine>(session, endedSql(choice, now, days))
+    if (lines.length === OUTBOX_LINES) break
+  }
+  return lines
 }
 
-/** The month's partitions alone are looked into. */
-function endedSql({ what, campaign, channel }: OutboxChoice, now: Date): SQL {
-  const since = new Date(now.getTime() - DAYS * 86_400_000)
+/** The last days' partitions alone are looked into. */
+function endedSql({ what, campaign, channel }: OutboxChoice, now: Date, days: number): SQL {
+  const since = new Date(now.getTime() - days * 86_400_000)
   const states = what === undefined ? sql`` : sql` AND state = ANY (${sql.param([...OUTBOX_PARTS[what]])})`
   const steps =
     campaign === undefined
