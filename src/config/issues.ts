@@ -218,6 +218,7 @@ const FEW_KEYS = 8
 const formats: Record<string, string> = {
   email: 'expected an e-mail address',
   date: 'expected a date such as 2026-11-25',
+  datetime: 'expected a moment with its zone such as 2026-11-25T09:00:00+08:00',
 }
 
 function kind(expected: string): string {

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { type ManualClock, manualClock } from '../../src/clock.ts'
 import { consentHistory, consentStates } from '../../src/contacts/consent.ts'
 import { readChoice, recordChoice } from '../../src/contacts/preferences.ts'
-import { type Database, rows, transaction } from '../../src/database/connect.ts'
+import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { leavingSheet, readLeaving } from '../../src/reports/leaving.ts'
 import { openLinks, preferencesUrl, readSigningKeys } from '../../src/service/links.ts'
 import { signToken } from '../../src/tokens/token.ts'
@@ -192,12 +192,39 @@ describe('the same by API', () => {
     ['not JSON', '{', 'the body'],
     ['an unknown key', '{"channels":[]}', 'channels'],
     ['an unknown topic', '{"topics_off":["sports"]}', 'no topic sports'],
+    ['an unknown channel', '{"channels_off":["sms","emial"]}', 'no channel emial; there are email, '],
+    ['half a frequency', '{"frequency":{"at_most":1}}', '`within_days` is missing; expected a whole number'],
+    [
+      'a day in place of a moment',
+      '{"paused_until":"2026-05-01"}',
+      'expected a moment with its zone such as',
+    ],
     ['a frequency of none', '{"frequency":{"at_most":0,"within_days":7}}', 'frequency.at_most'],
   ])('refuses %s with a reason and changes nothing', async (_what, body, reason) => {
     const response = await call('preferences', '/v1/preferences/u1', { method: 'PUT', body })
     expect(response.status).toBe(400)
     expect(await response.text()).toContain(reason)
     expect(await rows(database, sql`SELECT FROM preferences`)).toEqual([])
+  })
+
+  it('takes back what it gave, though a channel of the past is in it', async () => {
+    await execute(
+      database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, source)
+        VALUES (${contactId}, ${clock.now()}, ARRAY['pager'], ARRAY['gone'], 'test')`,
+    )
+    const held = await (await call('preferences', '/v1/preferences/u1')).json()
+    expect(held).toMatchObject({ channels_off: ['pager'], topics_off: ['gone'] })
+    const body = JSON.stringify(held)
+    expect((await call('preferences', '/v1/preferences/u1', { method: 'PUT', body })).status).toBe(200)
+  })
+
+  it('exports in the formats there are', async () => {
+    const refused = await call('privacy', '/v1/contacts/u1/export?format=xml')
+    expect(refused.status).toBe(400)
+    expect(await refused.json()).toMatchObject({
+      reason: expect.stringContaining('format: expected json or csv, found `xml`'),
+    })
   })
 
   it('asks for the scope, and knows whom there is', async () => {

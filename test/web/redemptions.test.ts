@@ -44,6 +44,9 @@ it('redemptions over HTTP are keyed, answered with a reason, and refused without
   for (const wrong of ['{', '[]', { code: 'a1' }, { key: 'o1', code: 7 }, { key: 'o1', code: 'x\u0000' }]) {
     expect((await post(wrong)).status).toBe(400)
   }
+  for (const wrong of [{ key: 'o1', code: 7 }, { redemptions: [{ key: 'o1', code: 7 }] }]) {
+    expect((await post(wrong)).body.reason).toMatch(/^(redemptions\[0\]\.)?code: expected a text, found `7`/)
+  }
   expect(await post({ key: 'o0', code: 'nope' })).toMatchObject({
     status: 422,
     body: { error: 'unknown_code' },

@@ -87,7 +87,14 @@ it('wants the right key, and says what is wrong with a question', async () => {
   expect(malformed.status).toBe(400)
   expect(await malformed.json()).toMatchObject({
     error: 'malformed',
-    reason: expect.stringContaining('from'),
+    reason: 'from: expected a date such as 2026-11-25, found `yesterday`',
+  })
+  const reasonOf = async (query: string) => (await (await ask(`/v1/reports/lift${query}`)).json()) as object
+  expect(await reasonOf('')).toMatchObject({ reason: 'campaign: `campaign` is missing; expected a text' })
+  expect(await reasonOf('?campaign=graded&locale=fr&fromat=csv')).toMatchObject({
+    reason: expect.stringMatching(
+      /^locale: expected en or zh-CN, found `fr`; fromat: unknown key; did you mean `format`\?$/,
+    ),
   })
 })
 

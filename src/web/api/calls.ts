@@ -10,6 +10,7 @@ import type { Runtime } from '../../service/runtime.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
+import { readBody } from '../requests.ts'
 
 const agent = z.string().trim().min(1).max(200)
 /** Who takes a call, or gives it back. */
@@ -57,9 +58,8 @@ export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
   })
   api.post('/v1/calls/:id/claim', async (c) => {
     const key = keyOf(c)
-    const body = claim.safeParse(await c.req.json<unknown>().catch(() => undefined))
-    if (!body.success) return malformed(c, body.error)
-    const answer = key && (await takeCall(runtime, key, body.data.agent, c.get('record')))
+    const { agent } = await readBody(c, claim)
+    const answer = key && (await takeCall(runtime, key, agent, c.get('record')))
     if (!answer || answer.outcome === 'unknown') return unknown(c)
     if (answer.outcome === 'taken') return refuse(c, 409, 'taken', `${answer.by} has taken this call`)
     if (answer.outcome === 'over')
@@ -68,19 +68,17 @@ export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
   })
   api.post('/v1/calls/:id/release', async (c) => {
     const key = keyOf(c)
-    const body = claim.safeParse(await c.req.json<unknown>().catch(() => undefined))
-    if (!body.success) return malformed(c, body.error)
+    const { agent } = await readBody(c, claim)
     if (!key) return unknown(c)
-    return (await giveCallBack(runtime, key, body.data.agent, c.get('record')))
+    return (await giveCallBack(runtime, key, agent, c.get('record')))
       ? c.json({ success: true })
-      : refuse(c, 409, 'not_held', `${body.data.agent} does not hold this call`)
+      : refuse(c, 409, 'not_held', `${agent} does not hold this call`)
   })
   api.post('/v1/calls/:id/outcome', async (c) => {
     const key = keyOf(c)
-    const body = outcomeReport.safeParse(await c.req.json<unknown>().catch(() => undefined))
-    if (!body.success) return malformed(c, body.error)
+    const reported = await readBody(c, outcomeReport)
     if (!key) return unknown(c)
-    const { agent: by, minutes, next_attempt_at: next, id, ...said } = body.data
+    const { agent: by, minutes, next_attempt_at: next, id, ...said } = reported
     const at = runtime.clock.now()
     c.set('detail', { agent: by, outcome: said.outcome })
     const attempt = {
@@ -157,9 +155,4 @@ function attemptAsJson(attempt: AttemptMade) {
 
 function unknown(c: Context) {
   return refuse(c, 404, 'not_found', `there is no call ${c.req.param('id')}`)
-}
-
-function malformed(c: Context, error: z.ZodError) {
-  const [issue] = error.issues
-  return refuse(c, 400, 'malformed', `${issue?.path.join('.') || 'body'}: ${issue?.message ?? ''}`)
 }

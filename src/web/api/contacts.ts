@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import { isLeavingReason, type LeavingReason } from '../../config/reasons.ts'
 import { exportContact, exportCsv } from '../../contacts/export.ts'
+import { channelNames } from '../../contacts/import.ts'
 import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../contacts/preferences.ts'
 import { transaction } from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
@@ -11,6 +12,7 @@ import { findContact } from '../../touchpoints/preview.ts'
 import { RefusedError, refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
+import { readAs, readBody } from '../requests.ts'
 
 /** What `PUT /v1/preferences/…` takes, whole: what is left out is wanted. */
 export const preferencesBody = z.strictObject({
@@ -24,6 +26,9 @@ export const preferencesBody = z.strictObject({
   reason: z.string().max(200).optional(),
 })
 
+/** How all that is held of a contact may be asked for. */
+export const exportQuery = z.strictObject({ format: z.enum(['json', 'csv']).optional() })
+
 /** One contact’s own affairs, for the user's systems: what they chose, all that is held, and being forgotten. */
 export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Authorised> {
   const { runtime, keys } = options
@@ -35,21 +40,16 @@ export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<
     })
     .put('/v1/preferences/:external_id', requireScope(keys, 'preferences'), async (c) => {
       const contactId = await contactOf(runtime, c)
-      const parsed = preferencesBody.safeParse(await c.req.json().catch(() => undefined))
-      if (!parsed.success) {
-        const [issue] = parsed.error.issues
-        return refuse(
-          c,
-          400,
-          'malformed',
-          `${issue?.path.join('.') || 'the body'}: ${issue?.message ?? 'not JSON'}`,
-        )
-      }
-      const { channels_off, topics_off, frequency, paused_until, reason } = parsed.data
-      const unknown = topics_off.filter((topic) => !Object.hasOwn(workspace.topics, topic))
-      if (unknown.length > 0) {
-        return refuse(c, 400, 'malformed', `topics_off: the workspace has no topic ${unknown.join(', ')}`)
-      }
+      const { channels_off, topics_off, frequency, paused_until, reason } = await readBody(c, preferencesBody)
+      // A misspelt one would hold nothing back, and be answered as if it did. What was chosen before may be said again.
+      const held = (await readChoice(database, contactId, clock.now())) ?? ANYTHING
+      const topics = [...Object.keys(workspace.topics), ...held.topicsOff]
+      assertKnown('topics_off', 'topic', topics_off, topics)
+      assertKnown('channels_off', 'channel', channels_off, [
+        ...channelNames(workspace),
+        '*',
+        ...held.channelsOff,
+      ])
       const chosen = {
         channelsOff: channels_off,
         topicsOff: topics_off,
@@ -69,9 +69,10 @@ export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<
       return c.json(documentOf(chosen))
     })
     .get('/v1/contacts/:external_id/export', requireScope(keys, 'privacy'), async (c) => {
+      const { format } = readAs(exportQuery, c.req.query(), 'the query')
       const held = await exportContact(database, await contactOf(runtime, c), workspace)
       c.header('Cache-Control', 'no-store')
-      if (c.req.query('format') !== 'csv') return c.json(held)
+      if (format !== 'csv') return c.json(held)
       return c.body(exportCsv(held), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
     })
     .delete('/v1/contacts/:external_id', requireScope(keys, 'privacy'), async (c) => {
@@ -85,6 +86,18 @@ export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<
         return refuse(c, 409, 'sending', `${error.message}; ${error.remedy ?? ''}`)
       }
     })
+}
+
+/** @throws RefusedError 400 with those that are not there, and those that are */
+function assertKnown(field: string, kind: string, chosen: readonly string[], known: readonly string[]): void {
+  const unknown = chosen.filter((name) => !known.includes(name))
+  if (unknown.length === 0) return
+  const there = [...new Set(known)].join(', ') || 'none'
+  throw new RefusedError(
+    400,
+    'malformed',
+    `${field}: the workspace has no ${kind} ${unknown.join(', ')}; there are ${there}`,
+  )
 }
 
 /** The contact a path names, which the request is then about. @throws RefusedError 404 */

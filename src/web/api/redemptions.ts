@@ -6,6 +6,7 @@ import type { Runtime } from '../../service/runtime.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
+import { readAs, readJson } from '../requests.ts'
 
 /** Text that PostgreSQL can store and an index can hold. */
 const text = z
@@ -22,11 +23,9 @@ const claim = z.strictObject({
   redeemed_at: z.iso.datetime({ offset: true }).optional(),
   value: z.number().nonnegative().max(1e9).optional(),
 })
+const claims = z.strictObject({ redemptions: z.array(claim).min(1).max(1000) })
 /** What `POST /v1/redemptions` takes: one, or many. */
-export const redemptionsBody = z.union([
-  claim,
-  z.strictObject({ redemptions: z.array(claim).min(1).max(1000) }),
-])
+export const redemptionsBody = z.union([claim, claims])
 
 /**
  * POST /v1/redemptions: an offer was used. One, named by its `key` or the header Idempotency-Key, or up to a thousand
@@ -38,17 +37,15 @@ export function redemptionsApi(options: { runtime: Runtime; keys: KeyRing }): Ho
     '/v1/redemptions',
     requireScope(options.keys, 'redemptions'),
     async (c) => {
-      const json: unknown = await c.req.json().catch(() => undefined)
-      const parsed = redemptionsBody.safeParse(json)
-      if (!parsed.success) return refuse(c, 400, 'malformed', z.prettifyError(parsed.error))
-      const many = 'redemptions' in parsed.data
-      const given = 'redemptions' in parsed.data ? parsed.data.redemptions : [parsed.data]
+      const body = await readJson(c)
+      const many = typeof body === 'object' && body !== null && 'redemptions' in body
+      const given = many ? readAs(claims, body, 'the body').redemptions : [readAs(claim, body, 'the body')]
       const now = clock.now()
-      const claims: RedemptionClaim[] = []
+      const named: RedemptionClaim[] = []
       for (const { external_id: externalId, redeemed_at: at, value, ...rest } of given) {
         const key = rest.key ?? (many ? undefined : c.req.header('Idempotency-Key')?.slice(0, 200))
         if (!key) return refuse(c, 400, 'malformed', 'name each redemption by a `key`, or by Idempotency-Key')
-        claims.push({
+        named.push({
           ...rest,
           key,
           externalId,
@@ -56,9 +53,9 @@ export function redemptionsApi(options: { runtime: Runtime; keys: KeyRing }): Ho
           ...(value === undefined ? {} : { value: Math.round(value * 1e6) }),
         })
       }
-      c.set('detail', { redemptions: claims.length })
+      c.set('detail', { redemptions: named.length })
       const answers = await transaction(database, async (tx) => {
-        const redeemed = await redeem(tx, now, claims)
+        const redeemed = await redeem(tx, now, named)
         if (many || redeemed[0]?.outcome !== 'refused') await c.get('record')(tx)
         return redeemed
       })

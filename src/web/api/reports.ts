@@ -11,6 +11,7 @@ import type { Runtime } from '../../service/runtime.ts'
 import { RefusedError } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { requireScope } from '../authorise.ts'
+import { readAs } from '../requests.ts'
 
 const day = z.iso.date().transform((text) => new Date(`${text}T00:00:00Z`))
 
@@ -47,7 +48,7 @@ export function reportsApi({ runtime, keys }: { runtime: Runtime; keys: KeyRing 
       }),
     )
     .get('/v1/reports/programme', requireScope(keys, 'read'), async (c) => {
-      const query = parseQuery(programmeQuery, c.req.query())
+      const query = readAs(programmeQuery, c.req.query(), 'the query')
       const style = styleIn(runtime, query.locale)
       const { data, sheet } = await readProgrammeSheet(runtime, runtime.clock.now(), style)
       c.header('Cache-Control', 'no-store')
@@ -97,7 +98,7 @@ async function read(
       `there is no report ${name}; there are ${[PROGRAMME.name, ...Object.keys(sheetReports)].join(', ')}`,
     )
   }
-  const query = parseQuery(reportQuery, asked)
+  const query = readAs(reportQuery, asked, 'the query')
   const { database, clock } = runtime
   const known = await rows(database, sql`SELECT FROM campaigns WHERE campaign = ${query.campaign}`)
   if (known.length === 0) {
@@ -111,11 +112,4 @@ async function read(
 
 function styleIn({ workspace }: Runtime, locale: string): TextStyle {
   return { ...styleOfWorkspace(workspace), locale, color: false, width: 100 }
-}
-
-function parseQuery<Query extends z.ZodObject>(query: Query, asked: Record<string, string>): z.output<Query> {
-  const parsed = query.safeParse(asked)
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new RefusedError(400, 'malformed', `${issue?.path.join('.') || 'the query'}: ${issue?.message ?? ''}`)
 }

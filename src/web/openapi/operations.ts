@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { claim, outcomeReport } from '../api/calls.ts'
-import { preferencesBody } from '../api/contacts.ts'
+import { exportQuery, preferencesBody } from '../api/contacts.ts'
 import { redemptionsBody } from '../api/redemptions.ts'
 import { programmeQuery, reportQuery } from '../api/reports.ts'
 import type { Scope } from '../api-keys.ts'
@@ -136,7 +136,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     area: 'contacts',
     summary: { en: 'Everything held about a contact', 'zh-CN': '导出联系人的全部数据' },
     scope: 'privacy',
-    query: z.strictObject({ format: z.enum(['json', 'csv']).optional() }),
+    query: exportQuery,
     answer: answers.held,
     refused: [404],
   },

@@ -1,0 +1,48 @@
+import type { Context } from 'hono'
+import type { z } from 'zod'
+import { problemsOf } from '../config/issues.ts'
+import { RefusedError } from './answers.ts'
+
+// What a request says, read by a schema. What does not fit is refused in the words a file of ours is refused in.
+
+/**
+ * The JSON of a request's body, as `schema` has it.
+ * @throws RefusedError 400, naming what is not as it must be
+ */
+export async function readBody<Schema extends z.ZodType>(
+  c: Context,
+  schema: Schema,
+): Promise<z.output<Schema>> {
+  return readAs(schema, await readJson(c), 'the body')
+}
+
+/** @throws RefusedError 400 */
+export async function readJson(c: Context): Promise<unknown> {
+  const given = await c.req.json<unknown>().catch(() => undefined)
+  if (given === undefined) throw new RefusedError(400, 'malformed', 'the body: expected JSON')
+  return given
+}
+
+/**
+ * @param whole what was given, in words: `the query`
+ * @throws RefusedError 400, naming what is not as it must be
+ */
+export function readAs<Schema extends z.ZodType>(
+  schema: Schema,
+  given: unknown,
+  whole: string,
+): z.output<Schema> {
+  const read = schema.safeParse(given)
+  if (read.success) return read.data
+  const place = { file: whole, line: 1, column: 1 }
+  const document = { file: whole, text: '', value: given, problems: [], locate: () => place }
+  const problems = problemsOf(read.error.issues, { ...document, locateInside: () => place }, given, schema)
+  const told = problems.slice(0, TOLD).map(({ path, message, suggestion }) => {
+    const meant = suggestion === undefined ? '' : `; did you mean \`${suggestion}\`?`
+    return `${path || whole}: ${message}${meant}`
+  })
+  throw new RefusedError(400, 'malformed', told.join('; '))
+}
+
+/** More than a few of one request help nobody. */
+const TOLD = 5
