@@ -26,7 +26,14 @@ export function problemsOf(
     issues.flatMap(({ code, path }) => (code === 'invalid_type' ? [path.join('\n')] : [])),
   )
   const own = issues.filter(({ code, path }) => !(code === 'too_small' && unlike.has(path.join('\n'))))
-  return toldOnce(own.flatMap((issue) => translate(issue, [], context)))
+  return toldOnce(own.flatMap((issue) => translate(issue, [], context))).map(withKeysThere)
+}
+
+/** Where no name is near what was written, all that may stand there. */
+function withKeysThere(problem: Problem): Problem {
+  const { message, suggestion, expected } = problem
+  if (message !== UNKNOWN_KEY || suggestion !== undefined || expected === undefined) return problem
+  return { ...problem, message: `${UNKNOWN_KEY}; expected ${expected}` }
 }
 
 /** What is held against what. */
@@ -119,7 +126,7 @@ function rewrite({ found, reference, wanted, context }: Fault): string | undefin
 
 function choice(fault: Fault, options: readonly string[]): Problem {
   const { found, reference } = fault
-  const expected = options.join(', ').replace(/, ([^,]*)$/, ' or $1')
+  const expected = oneOf(options)
   if (found === undefined) return missing(fault, expected)
   const near = typeof found === 'string' && reference === undefined ? nearest(found, options) : undefined
   return instead(fault, expected, near ?? rewrite(fault))
@@ -128,15 +135,21 @@ function choice(fault: Fault, options: readonly string[]): Problem {
 function unknownKey({ context, path }: Fault, key: string): Problem {
   const { document, schema, value } = context
   const place = [...path, key]
-  const suggestion = nearest(key, keysAt(schema, value, path))
+  const keys = [...new Set(keysAt(schema, value, path))]
+  const suggestion = nearest(key, keys)
   return {
     severity: 'error',
     location: document.locate(place, 'key'),
     path: formatPath(place),
     message: UNKNOWN_KEY,
     found: key,
+    ...(keys.length === 0 ? {} : { expected: oneOf(keys) }),
     ...(suggestion === undefined ? {} : { suggestion }),
   }
+}
+
+function oneOf(names: readonly string[]): string {
+  return names.join(', ').replace(/, ([^,]*)$/, ' or $1')
 }
 
 function wrongKey(fault: Fault, issue: z.core.$ZodIssueInvalidKey): Problem {

@@ -92,7 +92,16 @@ export function findFact(node: ASTNode, context: Context): Fact | undefined {
   const word = WORDS[name.toLowerCase()]
   if (word !== undefined) return context.refuse(start, `unknown fact ${name}; write ${word}`)
   const text = name.includes('.') || suggestion !== undefined ? '' : `; a text stands in quotes: "${name}"`
-  return context.refuse(start, `unknown fact ${name}${own}${text}`, suggestion, name)
+  const there = name.includes('.') && suggestion === undefined ? factsBeside(name, context.catalogue) : ''
+  return context.refuse(start, `unknown fact ${name}${own}${text}${there}`, suggestion, name)
+}
+
+/** Where no name is near: the facts of the same root, else the roots there are. */
+function factsBeside(name: string, catalogue: FactCatalogue): string {
+  const paths = [...catalogue.keys()]
+  const beside = paths.filter((path) => path.startsWith(`${name.split('.')[0]}.`))
+  const roots = paths.map((path) => path.replace(/\..*/, '.…'))
+  return `; there are ${(beside.length > 0 ? beside : [...new Set(roots)]).join(', ')}`
 }
 
 /** Root and field are looked for apart: `contact.` alone would make any two attributes look alike. */

@@ -49,6 +49,12 @@ const refusals: [
 ][] = [
   // the schema
   ['unknown key', [['window: 30d', 'window: 30d\nrolout: 50%']], 'rolout', 'unknown key', 'rollout'],
+  [
+    'unknown key that is near none',
+    [['window: 30d', 'window: 30d\nstop: { unsubscribe: 1%, spam: 1% }']],
+    'spam',
+    'unknown key; expected unsubscribe, complaint or hard_bounce',
+  ],
   ['misspelt required key', [['inactive: 3d..7d', 'inactve: 3d..7d']], 'inactve', 'unknown key', 'inactive'],
   ['missing key', [['title: Graded recall\n', '']], 'version', '`title` is missing; expected a text'],
   [

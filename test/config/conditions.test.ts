@@ -49,6 +49,8 @@ describe('refused, with the reason and the place', () => {
     ['contact.status in [contact.first_name]', 19, 'constants only', undefined],
     ['contact.status.startWith("a")', 0, 'there is no function startWith()', 'startsWith'],
     ['has(contact.nobody)', 4, 'unknown fact contact.nobody', undefined],
+    ['weather.rain', 0, 'unknown fact weather.rain; there are contact.…, ', undefined],
+    ['orders.weather', 0, 'unknown fact orders.weather; there are orders.count, ', undefined],
     ['null == null', 0, 'null can only be compared with a fact', undefined],
     ['orders.total < null', 0, 'null can only be compared with a fact', undefined],
     ['timestamp("2026-02-30T00:00:00Z") < now', 10, 'is not a moment', undefined],
