@@ -246,6 +246,7 @@ test('a schema is read as lines: nested fields by their path', () => {
       },
       limit: { anyOf: [{ type: 'integer' }, { type: 'null' }], description: 'at most' },
       kind: { enum: ['a', 'b'] },
+      name: { type: ['string', 'null'] },
     },
     required: ['calls'],
   }
@@ -254,5 +255,6 @@ test('a schema is read as lines: nested fields by their path', () => {
     { path: 'calls[].id', type: 'string', required: true, description: '' },
     { path: 'limit', type: 'integer | null', required: false, description: 'at most' },
     { path: 'kind', type: 'a | b', required: false, description: '' },
+    { path: 'name', type: 'string | null', required: false, description: '' },
   ])
 })

@@ -236,6 +236,23 @@ const get = (path: string, who: Role) =>
 const post = (path: string, who: Role, fields: Record<string, string> = {}) =>
   formOf(database, server.address, { name: who, cookie: cookies.get(who) ?? '' })(path, fields)
 
+it('describes every field of the API in either language, with its type', async () => {
+  const meanings = async (language: string) => {
+    const headers = { Cookie: cookies.get('viewer') ?? '', 'Accept-Language': language }
+    const html = await (await fetch(`${server.address}/api`, { headers })).text()
+    const cells = [...html.matchAll(/<td[^>]*>(.*?)<\/td>/gs)].map(([, cell = '']) =>
+      cell.replaceAll(/<code>.*?<\/code>|<[^>]+>/g, '').trim(),
+    )
+    return cells.filter((cell) => cell !== '')
+  }
+  const english = await meanings('en')
+  expect(english.join('\n')).toContain('External id; it or anonymousId is needed')
+  expect(english).toContain('string | null')
+  expect(english.filter((cell) => cell.includes('stringnull'))).toEqual([])
+  const sentences = (await meanings('zh-CN')).filter((cell) => /[A-Za-z]+ (?!\|)[A-Za-z]+/.test(cell))
+  expect(sentences).toEqual([])
+})
+
 it('shows of the outbox what is asked for, and each link keeps the other choices', async () => {
   const outbox = async (query: string) => await (await get(`/outbox${query}`, 'viewer')).text()
   const lines = (html: string) => html.split('<tr').length - 2

@@ -10,7 +10,8 @@ export interface Field {
 }
 
 interface Schema {
-  readonly type?: string
+  /** Several where it may also be null. */
+  readonly type?: string | readonly string[]
   readonly format?: string
   readonly enum?: readonly unknown[]
   readonly const?: unknown
@@ -61,5 +62,6 @@ function typeOf({
   if (type === 'object') {
     return typeof additionalProperties === 'object' ? `object of ${typeOf(additionalProperties)}` : 'object'
   }
+  if (typeof type === 'object') return [format ?? type[0], ...type.slice(1)].join(' | ')
   return format ?? type ?? 'anything'
 }

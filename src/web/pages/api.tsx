@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { openapiDocument } from '../openapi/document.ts'
 import { type Field, fieldsOf } from '../openapi/fields.ts'
 import { AREAS, OPERATIONS, type Operation, REFUSED, refusalsOf } from '../openapi/operations.ts'
+import { meaningIn, typeIn } from './api-words.ts'
 import { Table } from './parts.tsx'
 import { SCOPE_WORDS } from './scope-words.ts'
 import { type PagesDependencies, page, type Visit } from './visit.ts'
@@ -126,7 +127,7 @@ function OperationView(props: { visit: Visit; route: string; operation: Operatio
 }
 
 function Fields({ visit, title, fields }: { visit: Visit; title: string; fields: readonly Field[] }) {
-  const { say } = visit
+  const { say, language } = visit
   if (fields.length === 0) return <h3>{title}</h3>
   return (
     <>
@@ -140,9 +141,10 @@ function Fields({ visit, title, fields }: { visit: Visit; title: string; fields:
         ]}
         rows={fields.map(({ path, type, required, description }) => [
           <code>{path}</code>,
-          type,
+          typeIn(language, type),
           <>
-            {required ? null : <span class="tag">{say('optional', '可选')}</span>} {description}
+            {required ? null : <span class="tag">{say('optional', '可选')}</span>}{' '}
+            {meaningIn(language, description)}
           </>,
         ])}
       />
