@@ -19,11 +19,15 @@ const blocks = readPages().flatMap((page) => blocksOf(page).map((block) => ({ ..
 const [workspaceExample] = blocksOf(readPage('docs/campaigns.md')).filter(({ info }) => info === 'workspace')
 const [wholeCampaign] = blocksOf(readPage('docs/campaigns.md')).filter(({ info }) => info === 'campaign')
 
-async function problemsOf(campaign: string): Promise<unknown> {
+/** What the examples refer to. */
+const environment = environmentFrom({ SHOP_DATABASE_URL: 'postgres://winback_reader:x@db.internal/shop' })
+
+/** @param fragment of a workspace, in the place of what the whole example says there */
+async function problemsOf(campaign: string, fragment: object = {}): Promise<unknown> {
   const file = join(folder, 'winback.yaml')
-  writeFileSync(file, workspaceExample?.code ?? '')
+  writeFileSync(file, stringify({ ...parse(workspaceExample?.code ?? ''), ...fragment }))
   try {
-    const workspace = await loadWorkspace(file, environmentFrom({}))
+    const workspace = await loadWorkspace(file, environment)
     const { locales } = workspace.definition
     const templates = parseTemplates(await readTemplateFiles(join(ROOT, 'templates')), { locales })
     const path = join(folder, 'campaigns', 'example.yaml')
@@ -47,6 +51,11 @@ describe('examples', () => {
     if (info === 'campaign') {
       it(`${page}:${line} is a campaign without a mistake`, async () => {
         expect(await problemsOf(code)).toEqual([])
+      })
+    }
+    if (info === 'workspace fragment') {
+      it(`${page}:${line} fits into the workspace`, async () => {
+        expect(await problemsOf(wholeCampaign?.code ?? '', parse(code))).toEqual([])
       })
     }
     if (info === 'campaign fragment') {
