@@ -1,5 +1,5 @@
 import type { Fact } from './fact.ts'
-import { factCatalogue } from './facts.ts'
+import { factCatalogue, STEP_FACTS } from './facts.ts'
 
 // docs/facts.md, written from the catalogue: `npm run facts`. A test holds the page against this.
 
@@ -9,8 +9,8 @@ What conditions and templates may ask of a contact. Generated from the catalogue
 \`src/config/facts.ts\` and the files of \`src/config/facts/\`, not this page.
 
 Beside them there is \`contact.NAME\` for each attribute that \`winback.yaml\` declares, and in conditions of a step
-\`STEP.sent\`, \`STEP.failed\` and \`STEP.skipped\` of earlier steps. A fact without a value is unknown: a condition that
-needs it is unknown too, and a message that needs it is not sent.
+${STEP_FACTS.map((name) => `\`STEP.${name}\``).join(', ')} of earlier steps. A fact without a value is
+unknown: a condition that needs it is unknown too, and a message that needs it is not sent.
 
 How current they are:
 

@@ -173,6 +173,9 @@ const OUTCOMES = { sent: 'sent', failed: 'failed', skipped: 'skipped' } as const
 /** What receipts and taps tell of a step. An open is none of them: machines open e-mails, and people unseen. */
 const REPORTED = { delivered: ['delivered', 'opened', 'clicked'], clicked: ['clicked'] } as const
 
+/** What conditions may ask of an earlier step: `STEP.sent`. */
+export const STEP_FACTS: readonly string[] = [...Object.keys(OUTCOMES), ...Object.keys(REPORTED)]
+
 /** How a step's id is written in a condition, where a hyphen would be a minus. */
 export function stepRoot(id: string): string {
   return id.replaceAll('-', '_')

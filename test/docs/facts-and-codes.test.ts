@@ -28,6 +28,8 @@ const first = (rows: readonly string[][]) => rows.flatMap(([cell = '']) => quote
 describe('docs/facts.md', () => {
   it('is what `npm run facts` writes', () => {
     expect(readPage('docs/facts.md').text).toBe(factsPage())
+    for (const name of ['sent', 'failed', 'skipped', 'delivered', 'clicked'])
+      expect(factsPage()).toContain(`\`STEP.${name}\``)
   })
 })
 
