@@ -1,7 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import webpush from 'web-push'
 import { parse, stringify } from 'yaml'
 import { parseTemplates, readTemplateFiles } from '../../src/channels/templates.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
@@ -19,13 +21,28 @@ const blocks = readPages().flatMap((page) => blocksOf(page).map((block) => ({ ..
 const [workspaceExample] = blocksOf(readPage('docs/campaigns.md')).filter(({ info }) => info === 'workspace')
 const [wholeCampaign] = blocksOf(readPage('docs/campaigns.md')).filter(({ info }) => info === 'campaign')
 
+const { publicKey, privateKey } = webpush.generateVAPIDKeys()
 /** What the examples refer to. */
-const environment = environmentFrom({ SHOP_DATABASE_URL: 'postgres://winback_reader:x@db.internal/shop' })
+const environment = environmentFrom({
+  SHOP_DATABASE_URL: 'postgres://winback_reader:x@db.internal/shop',
+  VAPID_PUBLIC_KEY: publicKey,
+  VAPID_PRIVATE_KEY: privateKey,
+  FCM_PRIVATE_KEY: generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString(),
+  ...Object.fromEntries(
+    ['ALIYUN_KEY_ID', 'ALIYUN_KEY_SECRET', 'ALIYUN_CALLBACK_TOKEN', 'JPUSH_APP_KEY', 'JPUSH_MASTER_SECRET']
+      .concat('TAP_SECRET', 'LETTERS_SECRET', 'ROBOT_SECRET')
+      .map((name) => [name, 'a secret of more than 16']),
+  ),
+})
 
 /** @param fragment of a workspace, in the place of what the whole example says there */
 async function problemsOf(campaign: string, fragment: object = {}): Promise<unknown> {
   const file = join(folder, 'winback.yaml')
-  writeFileSync(file, stringify({ ...parse(workspaceExample?.code ?? ''), ...fragment }))
+  const whole = parse(workspaceExample?.code ?? '')
+  const channels = { ...whole.channels, ...('channels' in fragment ? (fragment.channels as object) : {}) }
+  writeFileSync(file, stringify({ ...whole, ...fragment, channels }))
   try {
     const workspace = await loadWorkspace(file, environment)
     const { locales } = workspace.definition
