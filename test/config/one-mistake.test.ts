@@ -130,7 +130,7 @@ const RESTING = replaced(
   SILENCE,
   ['title: Graded recall', 'title: Graded recall\ntopic: sale'],
   ['- { at_most: 2 per day,', '- { channel: email, topic: sale, at_most: 2 per day,'],
-  ['holdout: 10%', 'holdout: 95%'],
+  ['holdout: 10%', 'holdout: 94%'],
   ['audience: contact.status == "active"', 'audience: contact.status == "active" && !contact.vip'],
 )
 
