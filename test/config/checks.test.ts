@@ -676,6 +676,10 @@ test('a channel that is awaited is no mistake, and has its windows and caps alre
   )
   expect(problemsIn(ahead, sampleTemplates(), sampleWorkspace({ not_yet: ['push', 'sms'] }))).toEqual([])
   expect(problemsIn(ahead).map(({ severity }) => severity)).toEqual(['warning', 'warning'])
+  const misspelt = ahead.replace('channel: [push, sms]', 'channel: [push, smss]')
+  expect(
+    problemsIn(misspelt, sampleTemplates(), sampleWorkspace({ not_yet: ['push', 'sms'] })),
+  ).toMatchObject([{ message: 'unknown channel `smss`; there are email, log, push, sms', suggestion: 'sms' }])
   const text = `${WORKSPACE_YAML}not_yet: [email, pusch]\n`
   const { problems } = readWorkspace('winback.yaml', text, environmentFrom({}), '.')
   expect(problems).toMatchObject([

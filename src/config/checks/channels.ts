@@ -7,7 +7,7 @@ import { isDoubtful } from './unread.ts'
 export function checkChannels(checked: Checked): Problem[] {
   const { campaign, document, channels, workspace } = checked
   const names = channelsSetUp(channels)
-  const awaited = workspace.not_yet ?? []
+  const awaited = (workspace.not_yet ?? []).filter((name) => name !== undefined)
   return [...stepsOf(campaign)].flatMap(({ step, path }) =>
     (step.channel ?? []).flatMap((name, no) => {
       if (name === undefined || names.includes(name) || awaited.includes(name)) return []
@@ -26,7 +26,7 @@ export function checkChannels(checked: Checked): Problem[] {
           ),
         ]
       }
-      return [unknownName(document, place, { what: 'channel', name, names })]
+      return [unknownName(document, place, { what: 'channel', name, names: [...names, ...awaited] })]
     }),
   )
 }
