@@ -13,6 +13,11 @@ import { keyTable, type TouchpointKey } from '../touchpoints/keys.ts'
 // What messages cost in fact, where their receipts say so. The dearest of them counts, so that their order makes no
 // difference; and the ledger gets what it lacks of that.
 
+/** A message that is settled, and whether only as one of which nobody knows. */
+interface LockedRecord extends TouchpointKey {
+  readonly uncertain: boolean
+}
+
 /**
  * Locks the records of messages: two receipts about one message wait for each other here, so that each sees what the
  * other booked.
@@ -21,10 +26,11 @@ import { keyTable, type TouchpointKey } from '../touchpoints/keys.ts'
 export async function lockRecords(
   tx: Transaction,
   messages: readonly TouchpointKey[],
-): Promise<TouchpointKey[]> {
-  return await preparedRows<TouchpointKey>(
+): Promise<LockedRecord[]> {
+  return await preparedRows<LockedRecord>(
     tx,
-    sql`SELECT r.contact_id AS "contactId", r.touchpoint_id AS "touchpointId" FROM touchpoint_records r
+    sql`SELECT r.contact_id AS "contactId", r.touchpoint_id AS "touchpointId", r.state = 'uncertain' AS uncertain
+      FROM touchpoint_records r
       WHERE (r.contact_id, r.touchpoint_id) IN
         (SELECT k.contact_id, k.touchpoint_id FROM ${keyTable(messages)})
       ORDER BY r.contact_id, r.touchpoint_id FOR UPDATE OF r`,

@@ -51,7 +51,10 @@ export async function recordReceipts(
     if (added.length === 0) return { added: 0, ignored: events.length, settled: 0, suppressed: 0 }
     const suppressed = await suppressAddresses(tx, now, channel, added)
     const locked = await lockRecords(tx, added)
-    const settled = await resolve(tx, now, knownSent(added))
+    const known = knownSent(added)
+    // What is recorded and in no doubt stays so while it is locked: mostly, nothing is left to be settled.
+    const doubtful = locked.length < known.length || locked.some(({ uncertain }) => uncertain)
+    const settled = doubtful ? await resolve(tx, now, known) : 0
     await bookCosts(tx, now, added, locked)
     return { added: added.length, ignored: events.length - added.length, settled, suppressed }
   })

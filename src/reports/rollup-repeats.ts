@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { rows, type Session } from '../database/connect.ts'
 import { type CohortDay, literal } from './cohort-day.ts'
 import { type Goals, goalOf } from './goals.ts'
 import { type Earned, marginWithin } from './margins.ts'
@@ -20,7 +21,19 @@ export const PRODUCTS: readonly ProductName[] = LETTERS.flatMap((later) =>
   ),
 )
 
-/** After the sums of people and stages, whose cohorts' ends it takes. Nothing where nobody of the day lapsed before. */
+/** Of the cohort, those of whom there may be an earlier lapse. */
+const AGAIN = sql`SELECT * FROM cohort WHERE episode_no > 1 AND arm IN ('treated', 'holdout')`
+
+/**
+ * Whether anybody of the day lapsed before: without them there is nothing to count, and planning {@link countRepeats} takes
+ * as long as all else of a small day.
+ */
+export async function hasRepeats(session: Session): Promise<boolean> {
+  const [found] = await rows<{ again: boolean }>(session, sql`SELECT EXISTS (${AGAIN}) AS again`)
+  return found?.again === true
+}
+
+/** After the sums of people and stages, whose cohorts' ends it takes. */
 export function countRepeats(cohort: CohortDay, goals: Goals, earned: Earned): SQL {
   const { campaign, day } = cohort
   return sql`
@@ -66,7 +79,7 @@ function pairsOf(unit: Unit, { campaign, day }: CohortDay, goals: Goals, earned:
         row_number() OVER (PARTITION BY l.contact_id, l.episode_id, l.tier, l.step_id, k.arm
           ORDER BY f.assigned_at DESC, f.contact_id, f.episode_id) AS place,
         ${figures('lv', '1')}, ${figures('kv', '0')}
-      FROM (SELECT * FROM cohort WHERE episode_no > 1 AND arm IN ('treated', 'holdout')${lapsed} OFFSET 0) c
+      FROM (${AGAIN}${lapsed} OFFSET 0) c
       CROSS JOIN LATERAL (
         SELECT * FROM episodes e WHERE e.contact_id = c.contact_id AND e.episode_id = c.episode_id OFFSET 0
       ) e

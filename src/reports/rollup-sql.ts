@@ -4,7 +4,7 @@ import { type CohortDay, daysOf, literal, startOf } from './cohort-day.ts'
 import type { Goals } from './goals.ts'
 import { type Earned, marginWithin } from './margins.ts'
 import { countStages, countVariants } from './rollup-draws.ts'
-import { countRepeats } from './rollup-repeats.ts'
+import { countRepeats, hasRepeats } from './rollup-repeats.ts'
 
 // One cohort day, counted: everybody a campaign assigned on that UTC day, with all that ever came of it. Counted anew
 // as a whole, never added to: so a late receipt, a repeated pass and a rebuild end at the same figures.
@@ -71,16 +71,16 @@ export async function countDay(
     countRecalls(cohort),
     countStages(cohort, goals, earned),
     countVariants(cohort, goals),
-    countRepeats(cohort, goals, earned),
     countFunnel(cohort),
     countMessages(cohort),
     countErrors(cohort),
     countCosts(cohort),
     countOffers(cohort),
-    sql`DROP TABLE cohort, cohort_messages, cohort_acts, cohort_costs, cohort_margins`,
   ]) {
     await execute(tx, statement)
   }
+  if (await hasRepeats(tx)) await execute(tx, countRepeats(cohort, goals, earned))
+  await execute(tx, sql`DROP TABLE cohort, cohort_messages, cohort_acts, cohort_costs, cohort_margins`)
 }
 
 /** y is 1 for a recall within the window. Temporary tables, not one statement: each step is planned with what is there. */

@@ -128,7 +128,7 @@ export async function revealActivity(runtime: Runtime, workspace: Workspace, upT
         )
         INSERT INTO incoming_activity SELECT contact_id, occurred_at, key, type, value, properties FROM revealed`,
       )
-      await ingestActivity(tx, { now: upTo, workspace, hooks })
+      await ingestActivity(tx, { now: upTo, workspace, hooks, last: true })
     })
   }
   return range.last - range.first + 1

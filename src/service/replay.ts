@@ -62,29 +62,20 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
   const grid = (time: Date) => new Date(Math.ceil(time.getTime() / (plan.step * 1000)) * plan.step * 1000)
   // Just before `from`, so that a tick at `from` itself is the first one.
   let previous = new Date(plan.from.getTime() - 1)
-  // Whether a version asks for signals is read out of all its conditions and templates: once.
-  const asking = new Map<CompiledCampaign, boolean>()
-  const asks = (campaign: CompiledCampaign) => {
-    const known = asking.get(campaign) ?? asksForSignals(campaign, runtime.workspace)
-    asking.set(campaign, known)
-    return known
-  }
+  // Asked once: nobody applies anything while it lasts. So is whether any version asks for signals, which is read out of all
+  // its conditions and templates.
+  const campaigns = await currentCampaigns(runtime)
+  const asking = campaigns.some((campaign) => asksForSignals(campaign, runtime.workspace))
   // A tick holds until it has passed: working out one takes longer than asking the database.
-  let ahead: Ahead[] = []
+  let ahead = campaigns.map((campaign): Ahead => ({ campaign, tick: nextTickOf(campaign, previous) }))
   for (;;) {
-    // Asked once for each jump: nobody applies anything while it lasts.
-    const campaigns = await currentCampaigns(runtime)
-    ahead = campaigns.map((campaign) => {
-      const known = ahead.find((each) => each.campaign === campaign)
-      return known && known.tick > previous ? known : { campaign, tick: nextTickOf(campaign, previous) }
-    })
     const now = await nextMoment(runtime, ahead, previous, grid)
     if (!(now <= plan.to)) break
     runtime.clock.set(now)
     await plan.reveal(previous, now)
     const ticks = ahead.filter(({ tick }) => tick <= now)
     // Signals of a replay are as of its clock, as all it knows.
-    if ((plan.freshen !== 'runs' || ticks.length > 0) && campaigns.some(asks)) await freshenSignals(runtime)
+    if ((plan.freshen !== 'runs' || ticks.length > 0) && asking) await freshenSignals(runtime)
     for (const { campaign, tick } of ticks) {
       const result = await runCampaign(runtime.run, campaign, tick)
       if (result.state === 'done') tally.runs += 1
@@ -96,6 +87,7 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
     }
     tally.batches += await work(runtime, tally.settled, plan.beside ?? 1)
     plan.onProgress?.(now)
+    ahead = ahead.map((each) => (each.tick <= now ? { ...each, tick: nextTickOf(each.campaign, now) } : each))
     previous = now
   }
   runtime.clock.set(plan.to)

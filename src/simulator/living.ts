@@ -79,7 +79,7 @@ export async function openLiving(
                 ${sql.param(chunk.map((each) => each.value))}::bigint[],
                 ${sql.param(chunk.map((each) => each.properties))}::jsonb[])`,
         )
-        await ingestActivity(tx, { now: upTo, workspace, hooks })
+        await ingestActivity(tx, { now: upTo, workspace, hooks, last: true })
       })
     }
   }
