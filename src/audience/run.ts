@@ -11,6 +11,7 @@ import {
   type Transaction,
   transaction,
 } from '../database/connect.ts'
+import { MANY, refreshStatistics } from '../database/planner-statistics.ts'
 import { lockStripe, stripeOf } from '../database/stripes.ts'
 import { ageEpisodes } from './age.ts'
 import { type FeedFault, type FeedState, judgeFeed, readFeed } from './feed.ts'
@@ -53,8 +54,6 @@ interface RunRow extends Progress {
 
 /** Chunks taken in side by side: PostgreSQL works each out on one processor. */
 const LANES = 2
-/** Episodes opened at once from which the planner is told about them. */
-const ANALYZE_FROM = 500
 
 const NOTHING = { considered: 0, answers: {}, advanced: 0, ended: 0 }
 
@@ -106,7 +105,9 @@ export async function runCampaign(
     await lockRun(tx, run.runId)
     await openSeeds(tx, version, now)
   })
-  if ((opened.answers.opened ?? 0) >= ANALYZE_FROM) await refreshStatistics(database)
+  // The first run turns empty tables into full ones.
+  if ((opened.answers.opened ?? 0) >= MANY)
+    await refreshStatistics(database, ['episodes', 'stages', 'touchpoints'])
   await finishRun(database, run.runId, 'done', null, clock.now())
   return { runId: run.runId, state: 'done', note: null, ...opened, ...ages }
 }
@@ -323,17 +324,6 @@ async function isStopped(session: Session, campaign: string): Promise<boolean> {
     sql`SELECT FROM switches WHERE scope = 'campaign' AND name = ${campaign} AND state = 'stopped'`,
   )
   return found.length > 0
-}
-
-/**
- * The first run turns empty tables into full ones, and what follows it at once would be planned for empty ones:
- * autovacuum looks again only within a minute. It then samples in full; that the tables are large is seen in a tenth.
- */
-async function refreshStatistics(database: Database): Promise<void> {
-  await transaction(database, async (tx) => {
-    await execute(tx, sql`SET LOCAL default_statistics_target TO 10`)
-    await execute(tx, sql`ANALYZE episodes, stages, touchpoints`)
-  })
 }
 
 async function finishRun(

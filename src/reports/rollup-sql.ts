@@ -50,12 +50,11 @@ export async function countDay(
   earned: Earned,
 ): Promise<void> {
   const goals = await rules.goalsOf(cohort.campaign)
-  for (const table of TABLES) {
-    await execute(
-      tx,
-      sql`DELETE FROM ${sql.identifier(`report_${table}`)} WHERE campaign = ${cohort.campaign} AND day = ${cohort.day}`,
-    )
-  }
+  const emptied = TABLES.map(
+    (table) => sql`${sql.identifier(table)} AS (
+      DELETE FROM ${sql.identifier(`report_${table}`)} WHERE campaign = ${cohort.campaign} AND day = ${cohort.day})`,
+  )
+  await execute(tx, sql`WITH ${sql.join(emptied, sql`, `)} SELECT`)
   for (const statement of [
     gatherCohort(cohort),
     sql`ANALYZE cohort`,
@@ -63,10 +62,7 @@ export async function countDay(
     gatherActs(cohort, rules),
     gatherCosts(),
     gatherMargins(earned),
-    sql`ANALYZE cohort_messages`,
-    sql`ANALYZE cohort_acts`,
-    sql`ANALYZE cohort_costs`,
-    sql`ANALYZE cohort_margins`,
+    sql`ANALYZE cohort_messages, cohort_acts, cohort_costs, cohort_margins`,
     countPeople(cohort),
     countRecalls(cohort),
     countStages(cohort, goals, earned),

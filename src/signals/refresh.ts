@@ -8,6 +8,7 @@ import {
   type Transaction,
   transaction,
 } from '../database/connect.ts'
+import { isUnknown, MANY, refreshStatistics } from '../database/planner-statistics.ts'
 import { COLUMNS, historySql, type SignalRules } from './history.ts'
 
 // Keeping contact_signals right: whose events changed is recomputed from all their events. Nothing is added up, so
@@ -49,8 +50,12 @@ export async function refreshSignals(
     for (const end of ends) if (end.status === 'rejected') throw end.reason
     done += marked.length
     onProgress(done)
-    if (marked.length < BATCH * BESIDE) return done
+    if (marked.length < BATCH * BESIDE) break
   }
+  // The first time, what selections read beside the signals was just filled, too.
+  if (done >= MANY && (await isUnknown(database, 'contact_signals')))
+    await refreshStatistics(database, ['contacts', 'contact_activity', 'contact_signals'])
+  return done
 }
 
 /** Marks every contact: the next refresh recomputes them all. */

@@ -11,7 +11,7 @@ import { count, openOutput } from '../cli/output.ts'
 import { planCampaign } from '../cli/plan/plan.ts'
 import type { Invocation } from '../cli/verb.ts'
 import { embeddedDirectory } from '../cli/workspace.ts'
-import { openWorkspace } from '../cli/workspace-file.ts'
+import { openWorkspace, type WorkspaceContext } from '../cli/workspace-file.ts'
 import { manualClock } from '../clock.ts'
 import { applyCampaign } from '../config/apply.ts'
 import { readEnvironment } from '../config/environment.ts'
@@ -124,6 +124,9 @@ async function play(
   }
   const context = await openWorkspace(invocation)
   const workspace = context.loaded.definition
+  const reading = readShipped(context)
+  // It is asked for below, as the server is.
+  reading.catch(() => {})
   const server = await starting
   const database = connect(server.url, { schema: workspace.database.schema, applicationName: 'winback demo' })
   keep(() => database.close())
@@ -147,8 +150,7 @@ async function play(
   await freshenSignals({ database, workspace, clock })
   const found = await findPlanted(database, workspace, planted, START)
 
-  const templates = await openTemplates(context)
-  const read = await readCampaigns(context, templates)
+  const { templates, read } = await reading
   const loaded = read.campaigns.find(({ definition }) => definition.campaign === MEASURED)
   if (!loaded || read.problems.length > 0) throw new ConfigError(read.problems)
   say(
@@ -246,6 +248,12 @@ async function play(
   } finally {
     await web.close()
   }
+}
+
+/** The campaigns of the workspace and their templates. Read while PostgreSQL is busy with the import. */
+async function readShipped(context: WorkspaceContext) {
+  const templates = await openTemplates(context)
+  return { templates, read: await readCampaigns(context, templates) }
 }
 
 /**

@@ -4,7 +4,6 @@ import type { DatabaseContext } from '../cli/workspace.ts'
 import type { LoadedCampaign } from '../config/load.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { earnedBy } from '../reports/margins.ts'
-import type { OverviewData } from '../reports/overview.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
 import { questionOf, refreshReports } from '../service/reporting.ts'
@@ -36,21 +35,26 @@ export async function* tellResults(
 ): AsyncGenerator<string> {
   const { database } = context
   const { definition } = loaded
+  const { orders } = context.loaded.definition
+  const share = earnedBy(definition.goals, orders.event)[orders.event]
+  // The sums of the reports, as whoever looks at the pages is shown them: counted while the report is read.
+  const counting =
+    share === undefined
+      ? undefined
+      : refreshReports({ ...runtime, clock: { now: () => now } }, { only: definition.campaign })
+  // It is asked for below: until then, what fails is nobody's error.
+  counting?.catch(() => {})
   const report = await overviewOf(context, runtime.book, definition.campaign, { now })
   yield `\n${reports.overview.format(report, style).trimEnd()}`
   const episodes = await maturedEpisodes(database, definition.campaign, now)
   const truth = truthOf(world, episodes, ladderOf(definition, context.loaded.definition.timezone))
   yield formatComparison(compare(truth, report), style.color)
-  const { orders } = context.loaded.definition
-  const share = earnedBy(definition.goals, orders.event)[orders.event]
   if (share !== undefined) {
-    // The sums of the reports, as whoever looks at the pages is shown them.
-    await refreshReports({ ...runtime, clock: { now: () => now } }, { only: definition.campaign })
+    await counting
     const earnings = await readEarnings(database, await questionOf(runtime, definition.campaign, { now }))
     if (earnings) yield formatEarnings(compareEarnings(truth.all, earnings, share), style)
   }
-  const reported: OverviewData[] = []
-  for (const name of others) reported.push(await overviewOf(context, runtime.book, name, { now }))
+  const reported = await Promise.all(others.map((name) => overviewOf(context, runtime.book, name, { now })))
   yield formatOthers(reported, style.color)
   yield formatFindings(found, style.locale, style.color)
   yield await formatChannels(database, style.color)
