@@ -1,5 +1,5 @@
 import { createPostgresBackend, Queue } from 'bullmq'
-import { messageOf, WinbackError } from '../errors.ts'
+import { connectionRemedy, messageOf, WinbackError } from '../errors.ts'
 import { atMost, type Engine, FAREWELL, postgresConnection, QUEUE_NAME, redisConnection } from './engine.ts'
 import type { Job } from './jobs.ts'
 
@@ -53,9 +53,10 @@ export async function openQueue(
     await queue.close().catch(() => {})
     throw new WinbackError('queue.unreachable', `the queue does not answer: ${messageOf(cause)}`, {
       remedy:
-        engine.kind === 'redis'
+        connectionRemedy(cause)?.en ??
+        (engine.kind === 'redis'
           ? 'Check REDIS_URL, or leave it out: the queue then runs on PostgreSQL.'
-          : 'Check DATABASE_URL, and that its user may create a schema.',
+          : 'Check DATABASE_URL, and that its user may create a schema.'),
       cause,
     })
   } finally {

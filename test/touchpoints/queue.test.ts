@@ -9,6 +9,7 @@ import { type JobQueue, openQueue } from '../../src/touchpoints/queue.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { hasRedis, type RedisServer, startRedis } from '../support/redis.ts'
+import { startTrouble } from '../support/tls.ts'
 
 // One suite over every kind of engine, each a real server of the test's own.
 
@@ -233,4 +234,14 @@ it.each<{ variable: string; engine: Engine }>([
     code: 'queue.unreachable',
     remedy: expect.stringContaining(variable),
   })
+})
+
+it('says how to have the certificate of the engine believed', async () => {
+  const { port, stop } = await startTrouble('self')
+  const engine: Engine = { kind: 'redis', url: `rediss://127.0.0.1:${port}`, prefix: '{winback}' }
+  await expect(openQueue(engine, () => {}, 2)).rejects.toMatchObject({
+    message: expect.stringContaining('self-signed certificate'),
+    remedy: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+  })
+  await stop()
 })
