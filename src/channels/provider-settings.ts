@@ -11,6 +11,21 @@ export const apiUrl = z.url({
   error: 'expected an address such as https://api.example.com',
 })
 
+const OWN_HOSTS = ['127.0.0.1', 'localhost', '[::1]']
+
+/**
+ * A setting that is the address of a known provider's API. Called by http it would be given its secrets, and what they open,
+ * in clear: only a stand-in on this machine is.
+ */
+export const providerUrl = apiUrl.refine(
+  (text) => !URL.canParse(text) || isSealed(new URL(text)),
+  'must be https: the keys of the account and the messages would go out in clear',
+)
+
+function isSealed({ protocol, hostname }: URL): boolean {
+  return protocol === 'https:' || OWN_HOSTS.includes(hostname)
+}
+
 /** A setting that is a private key. */
 export const privateKey = z
   .string()

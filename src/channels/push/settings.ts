@@ -1,7 +1,7 @@
 import { createECDH } from 'node:crypto'
 import { z } from 'zod'
 import { amount } from '../price.ts'
-import { apiUrl, isReadable, privateKey } from '../provider-settings.ts'
+import { isReadable, privateKey, providerUrl } from '../provider-settings.ts'
 import { secret } from '../secret.ts'
 
 const web = z
@@ -31,14 +31,14 @@ const fcm = z.strictObject({
   project_id: z.string().min(1),
   client_email: z.string().min(1).describe('Of the service account'),
   private_key: secret(privateKey).describe('PEM of the service account, as ${file:…}'),
-  token_url: apiUrl.prefault('https://oauth2.googleapis.com/token'),
-  endpoint: apiUrl.prefault('https://fcm.googleapis.com/'),
+  token_url: providerUrl.prefault('https://oauth2.googleapis.com/token'),
+  endpoint: providerUrl.prefault('https://fcm.googleapis.com/'),
 })
 const jpush = z.strictObject({
   app_key: z.string().min(1),
   master_secret: secret(z.string().min(1)).describe('As ${NAME} or ${file:…}'),
   production: z.boolean().prefault(true).describe('Of Apple’s push service'),
-  endpoint: apiUrl.prefault('https://api.jpush.cn/'),
+  endpoint: providerUrl.prefault('https://api.jpush.cn/'),
 })
 
 /** The `channels.push` block of winback.yaml: the kinds of devices that are reached, each with its provider. */

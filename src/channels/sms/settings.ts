@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { amount } from '../price.ts'
-import { apiUrl } from '../provider-settings.ts'
+import { apiUrl, providerUrl } from '../provider-settings.ts'
 import { secret } from '../secret.ts'
 
 const price = amount.describe('Price of one segment, in the workspace’s currency')
@@ -26,7 +26,7 @@ const aliyun = z.strictObject({
   callback_token: secret(z.string().min(16, 'expected a secret of 16 characters at least'))
     .optional()
     .describe('Secret in the URL Aliyun reports to: /v1/receipts/sms/aliyun?token=…'),
-  endpoint: apiUrl.prefault('https://dysmsapi.aliyuncs.com/').describe('Where the API is'),
+  endpoint: providerUrl.prefault('https://dysmsapi.aliyuncs.com/').describe('Where the API is'),
   connections,
   price,
 })
@@ -52,7 +52,7 @@ const twilio = z
       .string()
       .optional()
       .describe('Text that confirms an opt-out; absent where Twilio does'),
-    endpoint: apiUrl.prefault('https://api.twilio.com/').describe('Where the API is'),
+    endpoint: providerUrl.prefault('https://api.twilio.com/').describe('Where the API is'),
     connections,
     price,
   })
