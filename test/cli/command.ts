@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runProgram } from '../../src/cli/program.ts'
-import { readVerbs } from '../../src/cli/verbs.ts'
+import { readAll } from '../../src/cli/verbs.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -24,7 +24,7 @@ export interface Place {
   readonly env?: Readonly<Record<string, string>>
 }
 
-export const verbs = await readVerbs([])
+export const verbs = await readAll()
 
 /** Runs a command line within this process: the same program, other streams. */
 export async function run(args: readonly string[], { cwd, env = {} }: Place): Promise<Ran> {
