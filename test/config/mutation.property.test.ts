@@ -89,9 +89,11 @@ function mutated(source: string) {
 }
 
 test('a campaign that was changed anywhere ends in problems or success', () => {
+  const workspace = sampleWorkspace()
+  const templates = sampleTemplates()
   fc.assert(
     fc.property(mutated(CAMPAIGN_YAML), (text) => {
-      const { definition, problems } = readCampaign('x.yaml', text, sampleWorkspace(), sampleTemplates())
+      const { definition, problems } = readCampaign('x.yaml', text, workspace, templates)
       expect(formatProblems(problems, { 'x.yaml': text })).not.toContain('undefined')
       expect(definition !== undefined || problems.length > 0).toBe(true)
     }),
