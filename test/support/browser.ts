@@ -23,8 +23,8 @@ export async function openBrowser(): Promise<Browser> {
 /** In which a page is looked at: both languages, narrow and wide, light and dark. */
 export const LOOKS = [
   { language: 'en', scheme: 'light', width: 1280 },
-  { language: 'zh-CN', scheme: 'dark', width: 390 },
-  { language: 'en', scheme: 'dark', width: 390 },
+  { language: 'zh-CN', scheme: 'dark', width: 320 },
+  { language: 'en', scheme: 'dark', width: 320 },
   { language: 'zh-CN', scheme: 'light', width: 1280 },
 ] as const
 export type Look = (typeof LOOKS)[number]

@@ -304,6 +304,8 @@ it('shows a form of the settings again as it was filled in, with what is wrong o
   expect(again).toContain('value="The till &amp; co"')
   expect(again).toMatch(/<details open[^>]*><summary>Make a key/)
   expect(again).toContain('aria-describedby="wrong-key"')
+  // What is wrong is further down than a window reaches.
+  expect(again.match(/<input[^>]* autofocus/g)).toEqual([expect.stringContaining('name="scope"')])
   const taken = await (await post('/settings/users', 'admin', { name: 'viewer', role: 'agent' })).text()
   expect(taken).toContain('there is a user viewer already')
   expect(taken).toMatch(/<details open[^>]*><summary>Add a user/)

@@ -211,8 +211,7 @@ function Report({
                 value={outcome}
                 required
                 checked={ticked(refused, 'outcome', outcome, form)}
-                {...marked(refused, 'outcome')}
-                autofocus={refused?.field === 'outcome' && at === 0}
+                {...(at === 0 ? entered : marked)(refused, 'outcome')}
                 data-key={String(at + 1)}
               />
               {OUTCOME_WORDS[outcome][language]} <kbd>{at + 1}</kbd>
@@ -233,14 +232,14 @@ function Report({
           <fieldset>
             <legend>{say('How they sounded', '对方态度')}</legend>
             <div class="row">
-              {SENTIMENTS.map((sentiment) => (
+              {SENTIMENTS.map((sentiment, at) => (
                 <label class="tick">
                   <input
                     type="radio"
                     name="sentiment"
                     value={sentiment}
                     checked={ticked(refused, 'sentiment', sentiment, form)}
-                    {...marked(refused, 'sentiment')}
+                    {...(at === 0 ? entered : marked)(refused, 'sentiment')}
                   />
                   {SENTIMENT_WORDS[sentiment][language]}
                 </label>

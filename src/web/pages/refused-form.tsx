@@ -19,7 +19,7 @@ export function Refusal({ refused }: { refused: RefusedForm | undefined }) {
   )
 }
 
-/** A field, or a group of them, that is wrong says so to a screen reader, too, and by what. */
+/** A field that is wrong, or each of a group of boxes, says so to a screen reader, too, and by what. */
 export function marked(refused: RefusedForm | undefined, field: string) {
   if (refused?.field !== field) return {}
   return { 'aria-invalid': 'true', 'aria-describedby': `wrong-${refused.form}` } as const

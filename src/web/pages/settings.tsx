@@ -5,7 +5,7 @@ import { isRole, ROLES } from '../accounts/roles.ts'
 import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '../accounts/users.ts'
 import { createApiKey, listApiKeys, revokeApiKey, SCOPES, type Scope } from '../api-keys.ts'
 import { Act, Table } from './parts.tsx'
-import { kept, marked, Refusal, type RefusedForm, ticked } from './refused-form.tsx'
+import { entered, kept, marked, Refusal, type RefusedForm, ticked } from './refused-form.tsx'
 import { ROLE_MEANINGS, ROLE_WORDS } from './role-words.ts'
 import { SCOPE_WORDS } from './scope-words.ts'
 import { act, type PagesDependencies, page, type Visit } from './visit.ts'
@@ -175,7 +175,7 @@ async function showSettings(visit: Visit, refused?: Wrong): Promise<Response> {
             </label>
             <fieldset>
               <legend>{say('Role', '角色')}</legend>
-              {ROLES.map((role) => (
+              {ROLES.map((role, at) => (
                 <label class="tick">
                   <input
                     type="radio"
@@ -183,7 +183,7 @@ async function showSettings(visit: Visit, refused?: Wrong): Promise<Response> {
                     value={role}
                     required
                     checked={ticked(inUser, 'role', role, form)}
-                    {...marked(inUser, 'role')}
+                    {...(at === 0 ? entered : marked)(inUser, 'role')}
                   />
                   {ROLE_WORDS[role][language]} <small>{ROLE_MEANINGS[role][language]}</small>
                 </label>
@@ -238,14 +238,14 @@ async function showSettings(visit: Visit, refused?: Wrong): Promise<Response> {
             </p>
             <fieldset>
               <legend>{say('It may', '权限')}</legend>
-              {Object.entries(SCOPE_WORDS).map(([scope, words]) => (
+              {Object.entries(SCOPE_WORDS).map(([scope, words], at) => (
                 <label class="tick">
                   <input
                     type="checkbox"
                     name="scope"
                     value={scope}
                     checked={ticked(inKey, 'scope', scope, form)}
-                    {...marked(inKey, 'scope')}
+                    {...(at === 0 ? entered : marked)(inKey, 'scope')}
                   />
                   {scope} <small>{words[visit.language]}</small>
                 </label>
