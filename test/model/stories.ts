@@ -172,6 +172,6 @@ const givingAndTaking: fc.Arbitrary<Command>[] = [
 /** Stories of either kind. */
 export const stories = fc.oneof(
   ...[anything, givingAndTaking].map((commands) =>
-    fc.noBias(fc.commands(commands, { maxCommands: 60, size: 'max' })),
+    fc.noBias(fc.commands(commands, { maxCommands: 45, size: 'max' })),
   ),
 )
