@@ -48,7 +48,6 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   const keys = await claim(database, claimId, batch.keys, lease)
   if (keys.length === 0) return { claimed: 0, settled: {}, deferred: 0 }
   const pace = keepPace(database, claimId, keys, lease)
-  await dependencies.renewLinks?.()
 
   const now = clock.now()
   await ensurePartitions(database, 'touchpoint_records', [now])
@@ -56,6 +55,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   const [candidates, context] = await Promise.all([
     gather(database, { claimId, keys, campaign, step, now, devices: reachesDevices(dependencies, step) }),
     readGuardContext(dependencies, campaign, step, now),
+    dependencies.renewLinks?.(),
   ])
   const held: Held = { ended: endGone(keys, candidates), deferred: [] }
   const cleared: Cleared[] = []
