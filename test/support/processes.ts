@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { build } from 'rolldown'
 import type { Workspace } from '../../src/config/workspace.ts'
 import type { Pace } from '../../src/service/scheduler.ts'
 import type { Engine } from '../../src/touchpoints/engine.ts'
@@ -81,17 +81,12 @@ async function compile(): Promise<string> {
   })
   const entry = join(directory, 'worker-process.mjs')
   await build({
-    entryPoints: [join(project, 'test/support/worker-process.ts')],
-    outfile: entry,
-    bundle: true,
+    input: join(project, 'test/support/worker-process.ts'),
     platform: 'node',
-    format: 'esm',
-    target: 'node20',
     external: NATIVE,
-    // Packages of the older kind ask for what comes with Node by `require`.
-    banner: {
-      js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url)",
-    },
+    logLevel: 'warn',
+    // Whatever is loaded late belongs to the one file, too.
+    output: { file: entry, format: 'esm', codeSplitting: false },
   })
   return entry
 }
