@@ -119,7 +119,7 @@ function readOne(
 
 /** A block that is of no channel of ours and names no module. */
 export function explainUnknown(problem: Problem): Problem {
-  const unknown = problem.message === UNKNOWN_KEY && /^channels\.[^.]+$/.test(problem.path)
+  const unknown = problem.message.startsWith(UNKNOWN_KEY) && /^channels\.[^.]+$/.test(problem.path)
   if (!unknown || problem.suggestion !== undefined) return problem
   return { ...problem, message: 'unknown channel; one from outside the package names its `module`' }
 }
