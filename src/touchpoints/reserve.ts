@@ -283,7 +283,10 @@ async function reserveMoney(
   if (budgets.length === 0 || allowed.length === 0) return allowed
   const spends = budgets.some(({ kind }) => kind === 'spend')
   const claimed: Claimed[] = []
-  for (const { cleared, fresh, crediting } of allowed) {
+  // What a provider was asked for before is in the account, for all we know, and was counted until now: it comes first.
+  const isAsked = ({ crediting }: Allowed) => crediting?.grant.credit === 'asking'
+  const inOrder = [...allowed.filter(isAsked), ...allowed.filter((each) => !isAsked(each))]
+  for (const { cleared, fresh, crediting } of inOrder) {
     const { contactId, touchpointId } = cleared.candidate
     // Which of two goes is known once the provider has answered: the dearer is held.
     const composed = spends

@@ -82,13 +82,24 @@ export function decide(model: Model, batch: Batched): Map<Placed, Decision> {
   const mine = new Set(
     [...promises.values()].flatMap((said) => (said && 'grant' in said && said.grant) || []),
   )
+  const answers = new Map<Placed, Asked | Verdict>()
+  for (const { placed, channel } of admitted.toSorted(
+    (a, b) => wasAsked(promises, b) - wasAsked(promises, a),
+  )) {
+    const said = promises.get(placed) ?? null
+    answers.set(
+      placed,
+      said && 'kind' in said ? said : shared(model, placed, { channel, promised: said, shares, mine }),
+    )
+  }
   for (const { placed, channel } of admitted) {
     const said = promises.get(placed) ?? null
+    const answer = answers.get(placed)
+    if (answer === undefined) continue
     if (said && 'kind' in said) {
       decisions.set(placed, { verdict: said, channel, promised: null })
       continue
     }
-    const answer = shared(model, placed, { channel, promised: said, shares, mine })
     decisions.set(
       placed,
       'kind' in answer
@@ -97,4 +108,13 @@ export function decide(model: Model, batch: Batched): Map<Placed, Decision> {
     )
   }
   return decisions
+}
+
+/** 1 where the shop was asked for it before: the account may have it, so it comes before whatever is promised anew. */
+function wasAsked(
+  promises: ReadonlyMap<Placed, Promised | Verdict | null>,
+  { placed }: { placed: Placed },
+): number {
+  const said = promises.get(placed)
+  return said && 'grant' in said && said.grant?.credit === 'asking' ? 1 : 0
 }

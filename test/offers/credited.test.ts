@@ -86,6 +86,25 @@ describe('an offer that a provider credits', () => {
     ])
   })
 
+  it('has what it was asked for before anybody else is promised any: the account may have it', async () => {
+    const pipeline = await openGranting(2, coupon({ deliver: 'account' }), { definition: scanty })
+    const { keys, provider: unsure } = provider(['unknown'])
+    Object.assign(pipeline.worker, { offerProvider: unsure })
+    // Planned first, and due only with the second try of the other.
+    await execute(
+      pipeline.database,
+      sql`UPDATE touchpoints SET planned_for = planned_for - interval '1 hour', due_at = due_at + interval '1 minute'
+        WHERE contact_id = (SELECT max(contact_id) FROM contacts)`,
+    )
+    await pipeline.work()
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'reserved', credit: 'asking' }])
+    wait(pipeline, 60)
+    await pipeline.work()
+    expect(new Set(keys).size).toBe(1)
+    expect(await liability(pipeline)).toBe(400_000)
+    expect((await pipeline.records()).map(({ state }) => state).toSorted()).toEqual(['sent', 'skipped'])
+  })
+
   it('is held for once where a worker dies while it asks, and no part of its batch is held any longer', async () => {
     const limits = { budget: { liability: '1.3 CNY', spend: '1 CNY' } }
     const pipeline = await openGranting(3, coupon({ deliver: 'account' }), {
