@@ -145,6 +145,20 @@ describe('an offer that a provider credits', () => {
     },
   })
 
+  /** Its message would have been asked for again too late: it counts as granted, though nobody knows. */
+  const outlast = async (answers: ('refused' | 'unknown')[]) => {
+    const begun = await begin(answers, {}, { limits: { max_delay: '2h' } })
+    const { database, clock } = begun.pipeline
+    await execute(
+      database,
+      sql`UPDATE touchpoints SET due_at = due_at + interval '3 hours' WHERE waits = 'credit'`,
+    )
+    wait(begun.pipeline, 4 * 3600)
+    await begun.pipeline.work()
+    await sweep(database, clock.now(), [])
+    return begun
+  }
+
   it('is not given back by a refusal after which another has asked, and may have been credited', async () => {
     const pipeline = await openGranting(1, coupon({ deliver: 'account' }))
     const keys: string[] = []
@@ -159,15 +173,7 @@ describe('an offer that a provider credits', () => {
   })
 
   it('is not given back so where it counted as granted while nobody knew, either', async () => {
-    const { pipeline, keys } = await begin(['unknown'], {}, { limits: { max_delay: '2h' } })
-    const { database, clock } = pipeline
-    await execute(
-      database,
-      sql`UPDATE touchpoints SET due_at = due_at + interval '3 hours' WHERE waits = 'credit'`,
-    )
-    wait(pipeline, 4 * 3600)
-    await pipeline.work()
-    await sweep(database, clock.now(), [])
+    const { pipeline, keys } = await outlast(['unknown'])
     wait(pipeline, DAY - 4 * 3600)
     Object.assign(pipeline.worker, { offerProvider: overtake(pipeline, keys, ['refused', 'unknown']) })
     await pipeline.work()
@@ -180,16 +186,7 @@ describe('an offer that a provider credits', () => {
   })
 
   it('is given back where the provider refuses after all, when the next step asks', async () => {
-    const { pipeline, keys } = await begin(['unknown', 'refused'], {}, { limits: { max_delay: '2h' } })
-    const { database, clock } = pipeline
-    // It would have been asked for again too late.
-    await execute(
-      database,
-      sql`UPDATE touchpoints SET due_at = due_at + interval '3 hours' WHERE waits = 'credit'`,
-    )
-    wait(pipeline, 4 * 3600)
-    await pipeline.work()
-    await sweep(database, clock.now(), [])
+    const { pipeline, keys } = await outlast(['unknown', 'refused'])
     expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', credit: 'asking' }])
     expect(await liability(pipeline)).toBe(400_000)
     wait(pipeline, DAY - 4 * 3600)
