@@ -168,6 +168,15 @@ function namedDays({ series }: LineChart, width: number): number[] {
   )
 }
 
+/** Letters of a mark that are drawn: more would lie over its neighbours, and a page of them takes minutes to paint. */
+const MARK = 40
+
+/** As much of a mark as there is room for. */
+function shortened(label: string): string {
+  const letters = [...label.slice(0, 2 * MARK + 2)]
+  return letters.length > MARK ? `${letters.slice(0, MARK - 1).join('')}…` : label
+}
+
 /** Annotations as shaded days, their words at the top. */
 function markArea(marks: readonly ChartMark[]) {
   return {
@@ -175,7 +184,7 @@ function markArea(marks: readonly ChartMark[]) {
     itemStyle: { color: '#d9822b', opacity: 0.14 },
     label: { show: true, position: 'insideTop' as const, color: FAINT, fontSize: 11 },
     data: marks.map(({ from, to, label }): [{ name: string; xAxis: number }, { xAxis: number }] => [
-      { name: label, xAxis: Date.parse(from) },
+      { name: shortened(label), xAxis: Date.parse(from) },
       { xAxis: Date.parse(to) + 86_400_000 },
     ]),
   }

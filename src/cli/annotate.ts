@@ -1,6 +1,12 @@
 import type { Command } from 'commander'
 import { WinbackError } from '../errors.ts'
-import { type Annotation, addAnnotation, listAnnotations, removeAnnotation } from '../reports/annotations.ts'
+import {
+  type Annotation,
+  addAnnotation,
+  LONGEST_LABEL,
+  listAnnotations,
+  removeAnnotation,
+} from '../reports/annotations.ts'
 import { hanging } from '../reports/layout.ts'
 import { appliedCampaign } from './applied-campaign.ts'
 import { type Say, type Spoken, sayIn, speechIn, spoken } from './locale.ts'
@@ -64,8 +70,7 @@ async function runAnnotate(
     const from = dayOf('--on', on ?? clock.now().toISOString().slice(0, 10))
     const until = to === undefined ? from : dayOf('--to', to)
     if (until < from) throw new WinbackError('usage.day', `--to ${until} is before --on ${from}`)
-    const label = text.trim()
-    if (label === '') throw new WinbackError('usage.annotation', 'the text is empty')
+    const label = labelOf(text)
     const about = campaign === undefined ? null : await appliedCampaign(context, campaign)
     await addAnnotation(database, {
       campaign: about,
@@ -94,6 +99,21 @@ function formatAnnotations(annotations: readonly Annotation[], say: Say, width: 
       return hanging(`${String(id).padStart(4)}  ${days}  ${label}${about}`, width)
     })
     .join('\n')
+}
+
+/** One line of text. @throws WinbackError `usage.annotation` */
+function labelOf(text: string): string {
+  const label = text.replace(/\s+/g, ' ').trim()
+  if (label === '') throw new WinbackError('usage.annotation', 'the text is empty')
+  const { length } = [...label]
+  if (length > LONGEST_LABEL) {
+    throw new WinbackError(
+      'usage.annotation',
+      `the text has ${length} characters, and ${LONGEST_LABEL} is the most: it is written on every curve`,
+      { remedy: 'Say in a few words what happened.' },
+    )
+  }
+  return label
 }
 
 /** @throws WinbackError `usage.day` */

@@ -15,6 +15,9 @@ export interface Annotation {
   readonly label: string
 }
 
+/** Characters of a label: it stands on every curve, and under every report that has one. */
+export const LONGEST_LABEL = 200
+
 /** Notes something that lasted from a day to a day, both included, ISO. A null campaign means all of them. */
 export async function addAnnotation(
   session: Session,

@@ -52,6 +52,18 @@ describe('a curve over days', () => {
     expect(days(chartOf('2016-01-01', 3650, 1)).length).toBeLessThan(12)
   })
 
+  it('draws as much of a mark as there is room for, however long it is', () => {
+    const marks = ['sale', '大'.repeat(100_000), '🎉'.repeat(41)].map((label, at) => ({
+      from: `2025-09-0${at + 1}`,
+      to: `2025-09-0${at + 1}`,
+      label,
+    }))
+    const drawn = texts(chartOf('2025-09-01', 9, 1, { marks })).filter((text) =>
+      /sale|大|🎉/u.test(text ?? ''),
+    )
+    expect(drawn).toEqual(['sale', `${'大'.repeat(39)}…`, `${'🎉'.repeat(39)}…`])
+  })
+
   it('writes amounts of money with their currency', () => {
     const chart = chartOf('2025-09-01', 3, 1, { unit: 'money', currency: 'CNY' })
     expect(texts(chart)).toContain('CN¥2,000')

@@ -197,6 +197,13 @@ test('answers with any report by name, as text, JSON and CSV, and marks what els
     (await run(['annotate', 'Spring sale', '--on', '2026-02-20', '--to', '2026-02-21'], here)).stdout,
   ).toContain('1  2026-02-20 to 2026-02-21  Spring sale')
   expect((await run(['annotate', 'x', '--on', '2026-02-30'], here)).code).toBe(2)
+  const essay = await run(['annotate', '促'.repeat(201), '--on', '2026-02-20'], here)
+  expect(essay.code).toBe(2)
+  expect(essay.stderr).toContain('the text has 201 characters, and 200 is the most')
+  expect((await run(['annotate', 'a\nsale', '--on', '2026-02-20'], here)).stdout).toContain(
+    '2026-02-20  a sale',
+  )
+  expect((await run(['annotate', '--remove', '2'], here)).code).toBe(0)
   for (const name of ['monday', 'funnel', 'lift', 'cost', 'delivery', 'offers', 'reasons']) {
     const { code, data } = await json(['report', name])
     expect(code, name).toBe(0)
