@@ -4,15 +4,35 @@ import { messageOf } from '../errors.ts'
 // Crediting an offer to the account, in the user's own system: one HTTP call a grant, with the same key however often
 // it is made.
 
+const THIS_MACHINE = ['127.0.0.1', 'localhost', '::1']
+
 /** The `offers.provider` block of winback.yaml. */
-export const offerProviderSettings = z.strictObject({
-  url: z
-    .url({ protocol: /^https?$/, error: 'expected an address such as https://shop.example/credits' })
-    .describe('POSTed to, once for each grant and again with the same Idempotency-Key where in doubt'),
-  token: z.string().optional().describe('Sent as Authorization: Bearer; only as a reference'),
-  timeout: z.int().min(100).max(30_000).prefault(5000).describe('Milliseconds for one call'),
-  concurrency: z.int().min(1).max(100).prefault(20).describe('Calls under way at once in a process'),
-})
+export const offerProviderSettings = z
+  .strictObject({
+    url: z
+      .url({ protocol: /^https?$/, error: 'expected an address such as https://shop.example/credits' })
+      .describe(
+        'POSTed to, once for each grant and again with the same Idempotency-Key where in doubt; https, unless the host is allowed',
+      ),
+    token: z.string().optional().describe('Sent as Authorization: Bearer; only as a reference'),
+    allow_private: z
+      .array(z.string())
+      .prefault([])
+      .describe('Hosts, by name, in a private network: they may be called by http'),
+    timeout: z.int().min(100).max(30_000).prefault(5000).describe('Milliseconds for one call'),
+    concurrency: z.int().min(1).max(100).prefault(20).describe('Calls under way at once in a process'),
+  })
+  .superRefine(({ url, allow_private: allowed }, context) => {
+    if (!URL.canParse(url)) return
+    const { protocol, hostname } = new URL(url)
+    const host = hostname.replace(/^\[|\]$/g, '')
+    if (protocol !== 'http:' || [...THIS_MACHINE, ...allowed].includes(host)) return
+    context.addIssue({
+      code: 'custom',
+      path: ['url'],
+      message: `${host} must be called by https, or be named in allow_private: the token, and who is credited what, would go out in clear`,
+    })
+  })
 export type OfferProviderSettings = z.output<typeof offerProviderSettings>
 
 /** What the provider is told of one grant. */

@@ -134,6 +134,14 @@ test('keys and addresses that can be used are', () => {
 })
 
 test.each([
+  'http://127.0.0.1:8080/credits',
+  'http://shop.internal/credits", allow_private: [shop.internal], token: "${SECRET}',
+])('a shop on this machine, and one that is named, may be called by http: %s', (url) => {
+  const text = `${WORKSPACE_YAML}${USABLE.replace('https://shop.example/credits', url)}`
+  expect(says(load(text, HELD))).toEqual([])
+})
+
+test.each([
   [
     'dkim: { domain: a.example, selector: s, private_key: "\u0024{file:key.pem}"',
     'dkim: { domain: a.example, selector: s, private_key: "\u0024{PEM}"',
@@ -170,6 +178,11 @@ test.each([
     'https://shop.example/credits',
     'mailto:credits@shop.example',
     'offers.provider.url: expected an address such as https://',
+  ],
+  [
+    'https://shop.example/credits',
+    'http://10.0.0.1/credits',
+    'offers.provider.url: 10.0.0.1 must be called by https, or be named in allow_private: the token, and who is credited what, would go out in clear',
   ],
 ])('what a provider could not be called with is told where it stands: %s', (right, wrong, said) => {
   expect(USABLE).toContain(right)
