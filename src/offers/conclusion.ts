@@ -3,23 +3,23 @@ import { bigints } from '../database/arrays.ts'
 import { execute, preparedRows, rows, type Session, type Transaction } from '../database/connect.ts'
 import { type GrantKey, grantTable } from './grants.ts'
 
-// What becomes of grants, set-wise: granted with the settlement of their message where it went out, given back where it
-// did not, credited or refused by a provider, expired. The ledger follows each.
+// What becomes of grants, set-wise: granted in the statement that says that their message went out or may have, given back
+// where it did not, credited or refused by a provider, expired. The ledger follows each.
 
 /** Whose reserved grants are to be concluded: a claim that has ended, or all that were left behind. */
 export type Left = { readonly claimId: string; readonly contactIds: readonly number[] } | 'behind'
 
 /**
- * A CTE `granted` after `gone`, the touchpoints a claim settles: what it had reserved for those that went out, or may
- * have, is granted in the statement that says so. (Looked up again at the end of the batch, with the record of each, it
- * was an eighth of what a batch cost.) One contact has few grants, so they are found by contact. Who holds a grant says
- * that it is reserved: asked for the state, too, the planner reads every reserved grant there is for each touchpoint.
+ * A CTE `granted`: what was reserved for messages that went out, or may have, is granted in the statement that says so.
+ * Afterwards nobody can tell: of a message that is tried again, each try may promise something else. One contact has few
+ * grants, so they are found by contact. Who holds a grant says that it is reserved: asked for the state, too, the planner
+ * reads every reserved grant there is for each touchpoint.
+ * @param out contact_id, touchpoint_id and claim_id of those messages, each by the claim that sent it
  */
-export function grantedWith(claimId: string, now: Date): SQL {
+export function grantedWith(out: SQL, now: Date): SQL {
   return sql`granted AS (
-      UPDATE grants g SET state = 'granted', granted_at = ${now}, claim_id = NULL FROM gone
-      WHERE g.contact_id = gone.contact_id AND g.touchpoint_id = gone.touchpoint_id AND g.claim_id = ${claimId}::uuid
-        AND gone.state IN ('sent', 'uncertain')
+      UPDATE grants g SET state = 'granted', granted_at = ${now}, claim_id = NULL FROM (${out}) o
+      WHERE g.contact_id = o.contact_id AND g.touchpoint_id = o.touchpoint_id AND g.claim_id = o.claim_id
       RETURNING g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.expected
     )`
 }
@@ -31,11 +31,10 @@ export function expectedCost(now: Date): SQL {
 }
 
 /**
- * Concludes reserved grants whose touchpoint is no longer under way: granted where the message went out or may have
- * (and the offer's expected cost is booked), given back otherwise. By the worker at the end of its batch, for what was
- * not granted with its settlement, and by the sweeper for workers that are gone; either may come first. A grant that a
- * provider was asked to credit is never given back: the account may have it. Neither is one whose message is sent again
- * because it may have gone out: its code may be in a mailbox.
+ * Concludes grants that are still reserved though their touchpoint is no longer under way: no message that may be out
+ * promises them ({@link grantedWith}), so they are given back. By the worker at the end of its batch, and by the sweeper
+ * for workers that are gone; either may come first. One that a provider was asked to credit is never given back, for the
+ * account may have it: it is granted once nobody will ask again.
  */
 export async function concludeGrants(
   tx: Transaction,
@@ -69,23 +68,18 @@ export async function concludeGrants(
       tx,
       sql`
       WITH ended AS MATERIALIZED (
-        SELECT g.contact_id, g.grant_id, g.credit, r.state IN ('sent', 'uncertain') OR g.credit IS NOT NULL OR t.doubted AS out,
-          t.waiting IS TRUE AS again
+        SELECT g.contact_id, g.grant_id, g.credit IS NOT NULL AS asked, t.waiting IS TRUE AS again
         FROM ${grantTable(keys)}
         CROSS JOIN LATERAL (SELECT * FROM grants g
           WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id OFFSET 0) g
-        LEFT JOIN LATERAL (SELECT state FROM touchpoint_records r
-          WHERE r.contact_id = g.contact_id AND r.touchpoint_id = g.touchpoint_id
-          ORDER BY settled_at DESC LIMIT 1) r ON true
         -- By key: as EXISTS it was answered by reading and hashing the whole work table, for every batch.
-        LEFT JOIN LATERAL (SELECT true AS waiting, claim_id, doubted FROM touchpoints t
+        LEFT JOIN LATERAL (SELECT true AS waiting, claim_id FROM touchpoints t
           WHERE t.contact_id = g.contact_id AND t.touchpoint_id = g.touchpoint_id OFFSET 0) t ON true
         WHERE g.state = 'reserved' AND (t.claim_id = g.claim_id) IS NOT TRUE
       ), granted AS (
         UPDATE grants g SET state = 'granted', granted_at = ${now}, claim_id = NULL FROM ended e
-        WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND e.out
-          -- Asked for and not answered: the next try asks again, with the same key.
-          AND (e.again AND e.credit = 'asking') IS NOT TRUE
+        -- A message that is tried again asks again, with the same key.
+        WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND e.asked AND NOT e.again
         RETURNING g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.expected
       ), booked AS (
         INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
@@ -93,7 +87,7 @@ export async function concludeGrants(
         WHERE expected > 0
       ), gone AS (
         DELETE FROM grants g USING ended e
-        WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND e.out IS NOT TRUE
+        WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND NOT e.asked
         RETURNING g.*
       ), ${givenBack(first, now)}
       SELECT (SELECT count(*) FROM granted) AS granted, (SELECT count(*) FROM gone) AS released`,

@@ -89,7 +89,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     hold(held, refused.cleared.candidate, refused.verdict)
   }
   const ended = held.ended.length > 0 ? await settle(database, claimId, now, held.ended) : []
-  if (held.deferred.length > 0) await putBack(database, claimId, held.deferred)
+  if (held.deferred.length > 0) await putBack(database, claimId, now, held.deferred)
 
   const delivered = await deliver(dependencies, {
     claimId,

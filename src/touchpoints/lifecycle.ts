@@ -238,6 +238,8 @@ async function settleWhere(
   const words = (key: 'state' | 'reason' | 'detail' | 'channel' | 'template' | 'providerId') =>
     texts(ended.map((row) => row[key]))
   const numbers = (key: 'contactId' | 'touchpointId' | 'cost') => bigints(ended.map((row) => row[key]))
+  const out = sql`SELECT contact_id, touchpoint_id, ${claimId}::uuid AS claim_id FROM gone
+        WHERE state IN ('sent', 'uncertain')`
   return await preparedRows<Recorded>(
     session,
     sql`
@@ -269,7 +271,7 @@ async function settleWhere(
         channel, template, provider_id, address_key, attempt + tried, cost, planned_for,
         ${now}
       FROM gone
-    )${promised ? sql`, ${grantedWith(claimId, now)}` : sql``}, booked AS (
+    )${promised ? sql`, ${grantedWith(out, now)}` : sql``}, booked AS (
       INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
       SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', channel, cost, ${now}::timestamptz
       FROM gone WHERE cost > 0
@@ -293,10 +295,14 @@ export function inDoubt(state: SQL): SQL {
   return sql`CASE WHEN ${notTriedAgain(state)} THEN 'uncertain' ELSE ${state} END`
 }
 
-/** claimed | sending → planned: not now (a deferral), or not handed over (a retry, which counts as an attempt); and why. */
+/**
+ * claimed | sending → planned: not now (a deferral), or not handed over (a retry, which counts as an attempt); and why. What
+ * may be out all the same keeps what it promised.
+ */
 export async function putBack(
   session: Session,
   claimId: string,
+  now: Date,
   deferred: readonly Deferral[],
 ): Promise<number> {
   const later = sql`unnest(
@@ -318,7 +324,7 @@ export async function putBack(
       doubted
         ? sql`, remembered AS (
       ${rememberTried(sql`SELECT t.* FROM locked JOIN touchpoints t USING (contact_id, touchpoint_id) WHERE locked.doubted`)}
-    )`
+    ), ${grantedInDoubt(sql`SELECT contact_id, touchpoint_id, ${claimId}::uuid AS claim_id FROM locked WHERE doubted`, now)}`
         : sql``
     }
     UPDATE touchpoints t
@@ -329,6 +335,17 @@ export async function putBack(
         claim_id = NULL, lease_until = NULL, channel = NULL, address_key = NULL
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id`,
   )
+}
+
+/**
+ * CTEs `granted` and `booked`: what messages promise that may be out is outstanding, whatever becomes of them.
+ * @param out as of {@link grantedWith}
+ */
+export function grantedInDoubt(out: SQL, now: Date): SQL {
+  return sql`${grantedWith(out, now)}, booked AS (
+      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+      ${expectedCost(now)}
+    )`
 }
 
 /**

@@ -67,6 +67,6 @@ export async function record(deps: RecordingDependencies, dispatch: Dispatch, ta
     // Those that are settled are no longer there to go back.
     const back =
       numberOf(recorded) < sent.length ? [...later, ...sent.map((each) => againAt(each, now))] : later
-    if (back.length > 0) tally.deferred += await putBack(database, claimId, back)
+    if (back.length > 0) tally.deferred += await putBack(database, claimId, now, back)
   }, leases.send)
 }

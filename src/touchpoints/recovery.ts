@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { bigints, ofAnyLength } from '../database/arrays.ts'
 import { preparedRows, rows, type Session } from '../database/connect.ts'
 import { countedDoubts } from './breakers.ts'
-import { rememberTried, type Settlement } from './lifecycle.ts'
+import { grantedInDoubt, rememberTried, type Settlement } from './lifecycle.ts'
 
 // What workers leave behind when they die: touchpoints whose lease is over, and sends of which nobody knows how they ended
 // until somebody says.
@@ -19,7 +19,8 @@ export interface Swept {
 
 /**
  * Whatever has outlived its lease: queued | claimed → planned, and of `sending` → planned where the channel recognises a
- * repeat, else → uncertain. Leases are the database's real time; `now` dates the records, whose partition must be there.
+ * repeat, else → uncertain: it may be out, so what it promises is granted. Leases are the database's real time; `now`
+ * dates the records, whose partition must be there.
  *
  * It reads the due part of the work table through its index. An index on the lease would find the expired at once,
  * and would turn each of a touchpoint's changes of state into a non-HOT update.
@@ -39,7 +40,7 @@ export async function reclaimExpired(
       ORDER BY t.contact_id, t.touchpoint_id LIMIT 10000 FOR UPDATE OF t SKIP LOCKED
     ), remembered AS (
       ${rememberTried(sql`SELECT * FROM expired x WHERE x.channel = ANY (${sql.param(idempotent)}::text[])`)}
-    ), released AS (
+    ), ${grantedInDoubt(sql`SELECT contact_id, touchpoint_id, claim_id FROM expired WHERE state = 'sending'`, now)}, released AS (
       UPDATE touchpoints t
       SET state = 'planned', claim_id = NULL, lease_until = NULL, channel = NULL, address_key = NULL,
           waits = CASE WHEN t.state = 'sending' THEN 'retry' END,

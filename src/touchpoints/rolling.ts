@@ -160,9 +160,10 @@ async function leaveAlone(
   rest: number,
   tally: Tally,
 ): Promise<void> {
-  const dueAt = new Date(clock.now().getTime() + rest)
+  const now = clock.now()
+  const dueAt = new Date(now.getTime() + rest)
   const back = left.map(({ candidate }): Deferral => ({ ...againAt(candidate, dueAt), why: 'retry' }))
-  tally.deferred += await putBack(database, claimId, back)
+  tally.deferred += await putBack(database, claimId, now, back)
 }
 
 /** What may be handed over, and when its lease ends (performance.now()). */
@@ -194,7 +195,7 @@ async function markSlice(
     await ensurePartitions(database, 'touchpoint_records', [now])
     count(tally, await settle(database, claimId, now, unfit))
   }
-  if (deferred.length > 0) tally.deferred += await putBack(database, claimId, deferred)
+  if (deferred.length > 0) tally.deferred += await putBack(database, claimId, now, deferred)
   // Again after an outage: what an answer was lost to is `sending`, not handed over, and goes back with the rest.
   return await throughOutage(async () => {
     // Taken before the statement runs: the lease in the database ends no earlier than this one.
@@ -227,7 +228,7 @@ async function markSlice(
       if (deferral) back.push(deferral)
       else outgoing.push(each)
     }
-    if (back.length > 0) tally.deferred += await putBack(database, claimId, back)
+    if (back.length > 0) tally.deferred += await putBack(database, claimId, now, back)
     return { outgoing, leaseEnds }
   }, leases.send)
 }
@@ -274,7 +275,7 @@ async function settleResults(
           if (channel !== null) tally.swept.set(channel, (tally.swept.get(channel) ?? 0) + known)
         }
       }
-      if (retries.length > 0) await putBack(database, dispatch.claimId, retries)
+      if (retries.length > 0) await putBack(database, dispatch.claimId, now, retries)
     },
     (deps.leases ?? LEASES).send,
   )

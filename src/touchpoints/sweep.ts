@@ -12,7 +12,7 @@ import { reclaimExpired, type Swept } from './recovery.ts'
 export async function sweep(database: Database, now: Date, idempotent: readonly string[]): Promise<Swept> {
   await ensurePartitions(database, 'touchpoint_records', [now])
   const swept = await reclaimExpired(database, now, idempotent)
-  // Of workers that are gone, and of episodes that were cut short: after the touchpoints, whose end decides.
+  // Of workers that are gone, and of episodes that were cut short: after the touchpoints, which hold them as long as they are claimed.
   await provisionally(database, (tx) => concludeGrants(tx, now, 'behind'))
   await expireGrants(database, now)
   await sweepBudgets(database, now)

@@ -37,9 +37,8 @@ export const die = (marked: number, handed: boolean) =>
       const slice = claimed.slice(0, marked).flatMap((key) => {
         const placed = places.get(key.touchpointId)
         const verdict = placed && judge(model, placed)
-        // What promises something is not marked before it is reserved: of workers that die after that, `hang` tells.
-        if (!placed || placed.touch.step.offer || verdict?.kind !== 'send') return []
-        return [{ key, placed, channel: verdict.channel }]
+        // Marked without a promise, as a step's neutral template is: what its next try promises is of that alone.
+        return placed && verdict?.kind === 'send' ? [{ key, placed, channel: verdict.channel }] : []
       })
       if (slice.length === 0) continue
       const mine = await markSending(real.shop.database, claimId, {

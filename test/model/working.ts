@@ -58,7 +58,7 @@ function countTried(model: Model, worker: number): void {
   if (taken) taken.tried += 1
 }
 
-/** A batch has ended, or all were given up: what went out or may have is owed, and the rest is given back. */
+/** A batch has ended, or all were given up: what is promised by none that may be out is given back. */
 export function conclude(model: Model, worker?: number): void {
   if (worker === undefined) model.holds.clear()
   else model.holds.delete(worker)
@@ -81,12 +81,10 @@ export function grant(one: Grant): void {
 
 function concludeGrant({ grants }: Episode, one: Grant): void {
   if (one.state === 'granted') return
-  const { state, doubtedBy } = one.touch
-  // What may be out stays promised, also while it is to be tried again; and what may be in the account.
-  const out = state === 'sent' || state === 'uncertain' || doubtedBy !== null || one.credit !== null
-  if (!out) grants.splice(grants.indexOf(one), 1)
+  // No message that may be out promises it; but it may be in the account.
+  if (one.credit === null) grants.splice(grants.indexOf(one), 1)
   // Asked for and not answered: the next try asks again.
-  else if (!isOpen(one.touch) || one.credit !== 'asking') grant(one)
+  else if (!isOpen(one.touch)) grant(one)
 }
 
 /** One touchpoint, from what was decided to what becomes of it. */
@@ -137,8 +135,12 @@ export function finish(
   touch.settledAt = model.now
   touch.holder = 0
   charge(model, touch)
-  // What it promised is outstanding with its record.
-  for (const one of episode.grants) if (one.touch === touch && one.worker === worker) grant(one)
+  keepPromise({ episode, touch }, worker)
+}
+
+/** It is out, or may be: what it promises is outstanding. */
+function keepPromise({ episode: { grants }, touch }: Placed, worker: number): void {
+  for (const one of grants) if (one.touch === touch && one.worker === worker) grant(one)
 }
 
 function charge(model: Model, touch: Touch): void {
@@ -149,11 +151,12 @@ function charge(model: Model, touch: Touch): void {
 
 /** All leases have run out: nothing is known of who held what. */
 export function sweep(model: Model): void {
-  for (const { touches } of model.episodes) {
-    for (const touch of touches) {
+  for (const episode of model.episodes) {
+    for (const touch of episode.touches) {
       if (touch.state === 'queued' || touch.state === 'claimed') release(touch)
       else if (touch.state === 'sending') {
         touch.attempt += 1
+        keepPromise({ episode, touch }, touch.holder)
         if (touch.channel === 'log') {
           touch.doubtedBy = touch.holder
           release(touch)

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { rows } from '../../src/database/connect.ts'
+import { execute, rows } from '../../src/database/connect.ts'
 import { findReleased } from '../../src/reports/dealings-sql.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
@@ -88,6 +88,66 @@ describe('a grant', () => {
     expect(promised(pipeline)).toHaveLength(2)
     expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', code }])
     expect(await liability(pipeline)).toBe(400_000)
+  })
+
+  describe('of a message in doubt whose first try promised none', () => {
+    /** Two first tries by the neutral template, both without an answer; the second ones may promise something. */
+    const begin = async (definition: Record<string, unknown> = {}) => {
+      const channel = testChannel('email', { idempotent: true, concurrency: 1 })
+      channel.answer = () => ({ outcome: 'retry', detail: 'silence' })
+      const facts = [{ path: 'vip', value: sql`c.attributes -> 'vip'` }]
+      const pipeline = await openGranting(2, coupon(), {
+        channel,
+        definition,
+        step: { otherwise: true, facts },
+      })
+      await pipeline.work()
+      expect(await grantsOf(pipeline)).toEqual([])
+      await execute(pipeline.database, sql`UPDATE contacts SET attributes = '{"vip":"yes"}'`)
+      channel.answer = () => ({ outcome: 'sent' })
+      wait(pipeline, 60)
+      return pipeline
+    }
+
+    it('is given back where there is no budget for it', async () => {
+      const pipeline = await begin({ limits: { budget: { liability: '0.5 CNY' } } })
+      await pipeline.work()
+      expect((await pipeline.records()).map(({ state }) => state)).toEqual(['sent', 'uncertain'])
+      expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted' }])
+      expect(await takenOf(pipeline)).toBe(1)
+      expect(await liability(pipeline)).toBe(400_000)
+    })
+
+    it('is given back where its person returns before it is handed over', async () => {
+      const pipeline = await begin()
+      const { channel, clock } = pipeline
+      channel.answer = async ({ contactId }) => {
+        await pipeline.addActivity(contactId === 1 ? 2 : 1, clock.now())
+        return { outcome: 'sent' }
+      }
+      await pipeline.work()
+      const first = (await pipeline.records()).filter(({ step }) => step === 'one')
+      expect(first.map(({ state }) => state).toSorted()).toEqual(['sent', 'uncertain'])
+      expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted' }])
+      expect(await liability(pipeline)).toBe(400_000)
+    })
+
+    it('is given back where its worker dies before it is handed over', async () => {
+      const pipeline = await begin()
+      const { database, clock, channel } = pipeline
+      await new Promise<void>((sending) => {
+        channel.answer = () => {
+          sending()
+          return new Promise(() => {})
+        }
+        void pipeline.work().catch(() => {})
+      })
+      await expireLeases(database)
+      await sweep(database, clock.now(), ['email'])
+      expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted' }])
+      expect(await takenOf(pipeline)).toBe(1)
+      expect(await liability(pipeline)).toBe(400_000)
+    })
   })
 
   it('is never more than the stock, and those who come too late get the neutral message or none', async () => {

@@ -305,7 +305,9 @@ describe('a pause', () => {
       expect(
         await markSending(database, claimId, { keys, campaign: 'test', now: clock.now(), needsConsent: [] }),
       ).toEqual([])
-      await putBack(database, claimId, [{ ...key, dueAt: clock.now(), tried: false, why: 'changed' }])
+      await putBack(database, claimId, clock.now(), [
+        { ...key, dueAt: clock.now(), tried: false, why: 'changed' },
+      ])
       await pipeline.work()
       await release(pipeline)
       await pipeline.work()
