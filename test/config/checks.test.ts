@@ -709,6 +709,30 @@ test('a share held out that leaves nobody to write to is a warning', () => {
   ])
 })
 
+test('a night or a weekend longer than a message may wait is a warning, with its hours', () => {
+  const warned = (windows: string) => {
+    const text = changed(['send_window: { default: 09:00-21:00, email: 10:00-20:00 }', windows])
+    return problemsIn(text).map(formatProblem)
+  }
+  const place = (windows: string, part: string) =>
+    placeOf(changed(['send_window: { default: 09:00-21:00, email: 10:00-20:00 }', windows]), part)
+  const hour = 'max_delay: 1h\n  send_window: { default: 09:00-21:00, webhook: 10:00-20:00 }'
+  expect(warned(hour)).toEqual([
+    `${FILE}:${place(hour, '09:00-21:00')}  warning  limits.send_window.default: shut for 12 h, 21:00 to 09:00, and \`max_delay\` is 1h: what comes due within 11 h of 21:00 is never sent (too_late); set \`max_delay\` to 13h or more`,
+  ])
+  const weekend = 'send_window: { email: workdays 10:00-18:30, log: workdays 10:00-18:30 }'
+  const said =
+    'shut for 63 h 30 min, Friday 18:30 to Monday 10:00, and `max_delay` is 2d: what comes due within 15 h 30 min of Friday 18:30 is never sent (too_late); set `max_delay` to 65h or more'
+  expect(warned(weekend)).toEqual([
+    `${FILE}:${place(weekend, 'workdays 10')}  warning  limits.send_window.email: ${said}`,
+    `${FILE}:${place(weekend, 'workdays 10:00-18:30 }')}  warning  limits.send_window.log: ${said}`,
+  ])
+  expect(warned(`${weekend}\n  max_delay: 65h`)).toEqual([])
+  expect(warned('send_window: { default: workdays 00:00-24:00 }')).toEqual([])
+  // What cannot be read is told alone.
+  expect(warned(`${weekend}\n  max_delay: soon`)).toEqual([expect.stringContaining('expected a duration')])
+})
+
 test('an offer nobody gives is a warning', () => {
   const text = changed(['offers:\n', 'offers:\n  other: { kind: trial, days: 7, valid: 7d }\n'])
   expect(problemsIn(text)).toMatchObject([

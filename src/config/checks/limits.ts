@@ -1,7 +1,7 @@
 import type { Problem } from '../../errors.ts'
 import { nearest } from '../nearest-name.ts'
-import { formatDuration, formatRate, type Rate } from '../quantities.ts'
-import { type Checked, finding, ladderSteps, unknownName } from './findings.ts'
+import { formatDuration, formatRate, type LocalWindow, type Rate } from '../quantities.ts'
+import { type Checked, finding, ladderSteps, stepsOf, unknownName } from './findings.ts'
 import { isDoubtful, readBands } from './unread.ts'
 
 /** Caps the campaign itself keeps, and windows for channels that are there. */
@@ -21,11 +21,55 @@ export function checkLimits(checked: Checked): Problem[] {
           }),
         ],
   )
-  return [...windows, ...checkCaps(checked)]
+  return [...windows, ...checkDelay(checked), ...checkCaps(checked)]
 }
 
+const MINUTE = 60
+const HOUR = 3600
 const DAY = 86_400
 const SPANS = { day: DAY, week: 7 * DAY }
+
+/** Nights and weekends that are longer than a message may wait: what comes due as one begins is never sent. */
+function* checkDelay({ campaign, document }: Checked): Generator<Problem> {
+  const { max_delay: most, send_window: windows = {} } = campaign.limits ?? {}
+  if (most === undefined) return
+  const used = [...stepsOf(campaign)].flatMap(({ step }) => step.channel ?? [])
+  for (const [name, window] of Object.entries(windows)) {
+    if (
+      !window ||
+      !used.some((channel) => channel === name || (name === 'default' && !windows[channel ?? '']))
+    ) {
+      continue
+    }
+    const { seconds, from, to } = longestShut(window)
+    if (seconds <= most) continue
+    // The next opening may be an hour further off where clocks are put back.
+    const enough = formatDuration(Math.ceil(seconds / HOUR) * HOUR + HOUR)
+    yield finding(
+      document,
+      ['limits', 'send_window', name],
+      `shut for ${inHours(seconds)}, ${from} to ${to}, and \`max_delay\` is ${formatDuration(most)}: what comes due within ${inHours(seconds - most)} of ${from} is never sent (too_late); set \`max_delay\` to ${enough} or more`,
+      { severity: 'warning' },
+    )
+  }
+}
+
+/** How long a window is shut at a stretch, public holidays apart. */
+function longestShut({ from, to, workdays }: LocalWindow): { seconds: number; from: string; to: string } {
+  const seconds = (workdays ? 3 : 1) * DAY - (to - from) * MINUTE
+  return workdays
+    ? { seconds, from: `Friday ${clock(to)}`, to: `Monday ${clock(from)}` }
+    : { seconds, from: clock(to), to: clock(from) }
+}
+
+function inHours(seconds: number): string {
+  const minutes = Math.ceil(seconds / MINUTE)
+  return `${Math.floor(minutes / 60)} h${minutes % 60 === 0 ? '' : ` ${minutes % 60} min`}`
+}
+
+function clock(minutes: number): string {
+  return [Math.floor(minutes / 60), minutes % 60].map((part) => String(part).padStart(2, '0')).join(':')
+}
 
 function* checkCaps(checked: Checked): Generator<Problem> {
   const { campaign, document, workspace, channels } = checked
