@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { countSends } from './breakers.ts'
-import { sweepBudgets } from './budgets.ts'
 import { takeSlots } from './capacity.ts'
 import { type DeliveryDependencies, deliver } from './delivery.ts'
 import type { Batch } from './dispatch.ts'
@@ -101,9 +100,6 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     pace,
   })
   await release(database, claimId, clock.now(), reserved, delivered.doubts)
-  // What an earlier try kept of a budget for one that is in doubt no more: it would count beside its price until the next sweep.
-  const { spend } = campaign.definition.limits.budget
-  if (spend && candidates.some(({ doubted }) => doubted)) await sweepBudgets(database, clock.now())
   const out = [...delivered.byChannel.values()].reduce((sum, each) => sum + each, 0)
   count(delivered, ended)
   await account(dependencies, {

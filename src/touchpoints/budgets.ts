@@ -124,8 +124,7 @@ export async function foreseeShortage(
         WHERE s.campaign = ${campaign} AND l.kind = b.kind AND (NOT b.daily
           OR (l.booked_at AT TIME ZONE ${zone}::text)::date = (${now}::timestamptz AT TIME ZONE ${zone}::text)::date)), 0))::bigint
         AS spent,
-      least(${ENOUGH}, coalesce((SELECT sum(h.amount) FROM budget_holds h WHERE h.campaign = ${campaign}
-        AND h.kind = b.kind), 0)${askedSql(budgets, null)})::bigint AS held
+      least(${ENOUGH}, ${heldSql(budgets, campaign, null)})::bigint AS held
     FROM unnest(${sql.param(budgets.map(({ kind }) => kind))}::text[],
       ${sql.param(budgets.map(({ per }) => per === 'day'))}::boolean[]) AS b(kind, daily)`,
   )
@@ -217,11 +216,23 @@ async function lockedSpending(
         AND (NOT b.daily OR d.day = ${today})), 0)
       + coalesce((SELECT sum(n.amount) FROM booked n WHERE n.kind = b.kind AND (NOT b.daily OR n.day = ${today})), 0)
       )::bigint AS spent,
-      least(${ENOUGH}, coalesce((SELECT sum(h.amount) FROM budget_holds h WHERE h.campaign = ${campaign}
-        AND h.kind = b.kind), 0)${askedSql(budgets, claimId)})::bigint AS held
+      least(${ENOUGH}, ${heldSql(budgets, campaign, claimId)})::bigint AS held
     FROM unnest(${kinds}, ${sql.param(budgets.map(({ per }) => per === 'day'))}::boolean[]) AS b(kind, daily)`,
   )
   return new Map(found.map((row) => [row.kind, row]))
+}
+
+/**
+ * What is held of `b`, a budget. Of what is kept for messages in doubt, that of those that are still to be tried: whatever
+ * takes one from the work table books its price in the same statement, and lets go of nothing.
+ */
+function heldSql(budgets: readonly Budget[], campaign: string, claimId: string | null): SQL {
+  return sql`coalesce((SELECT sum(CASE WHEN h.kept THEN (
+        SELECT sum(k.amount) FROM unnest(h.contact_ids, h.touchpoint_ids, h.amounts) AS k(contact_id, touchpoint_id, amount)
+        CROSS JOIN LATERAL (SELECT FROM touchpoints t
+          WHERE t.contact_id = k.contact_id AND t.touchpoint_id = k.touchpoint_id OFFSET 0) t)
+        ELSE h.amount END)
+      FROM budget_holds h WHERE h.campaign = ${campaign} AND h.kind = b.kind), 0)${askedSql(budgets, claimId)}`
 }
 
 /**
@@ -239,8 +250,8 @@ function askedSql(budgets: readonly Budget[], claimId: string | null): SQL {
 }
 
 /**
- * Lets go of what a batch held, once everything it spent is booked. What may be out and is tried again keeps its part, until
- * {@link sweepBudgets} finds it settled.
+ * Lets go of what a batch held, once everything it spent is booked. What may be out and is tried again keeps its part for as
+ * long as it is.
  * @param doubts some of the batch may be out, and is tried again
  */
 export async function releaseBudgets(session: Session, claimId: string, doubts = false): Promise<void> {
@@ -258,7 +269,7 @@ export async function releaseBudgets(session: Session, claimId: string, doubts =
   )
 }
 
-/** CTEs after `ended`, holds whose claim is over: of each is kept what may be out and is tried again. */
+/** CTEs after `ended`, holds whose claim is over: of each is kept what may be out and is tried again ({@link heldSql}). */
 const KEPT = sql`kept AS (
       SELECT e.claim_id, e.kind, array_agg(k.contact_id) AS contact_ids, array_agg(k.touchpoint_id) AS touchpoint_ids,
         array_agg(k.amount) AS amounts, sum(k.amount)::bigint AS amount
@@ -267,20 +278,24 @@ const KEPT = sql`kept AS (
       JOIN touchpoints t USING (contact_id, touchpoint_id)
       WHERE e.kind = 'spend' AND t.doubted GROUP BY e.claim_id, e.kind
     ), shrunk AS (
-      UPDATE budget_holds h SET contact_ids = k.contact_ids, touchpoint_ids = k.touchpoint_ids, amounts = k.amounts,
-        amount = k.amount
-      FROM kept k WHERE h.claim_id = k.claim_id AND h.kind = k.kind AND h.amount <> k.amount
+      UPDATE budget_holds h SET kept = true, contact_ids = k.contact_ids, touchpoint_ids = k.touchpoint_ids,
+        amounts = k.amounts, amount = k.amount
+      FROM kept k WHERE h.claim_id = k.claim_id AND h.kind = k.kind AND (NOT h.kept OR h.amount <> k.amount)
     )`
 /** True of a hold `h` that is the one of `ended e`, where nothing of it is kept. */
 const IS_GONE = sql`h.claim_id = e.claim_id AND h.kind = e.kind
       AND NOT EXISTS (SELECT FROM kept k WHERE k.claim_id = e.claim_id AND k.kind = e.kind)`
 
+/** Micros that the claim of `x`, a touchpoint, holds of the budget of spend for it: null where it holds none. */
+export const HELD_FOR = sql`(SELECT k.amount FROM budget_holds h
+      CROSS JOIN LATERAL unnest(h.touchpoint_ids, h.amounts) AS k(touchpoint_id, amount)
+      WHERE h.claim_id = x.claim_id AND h.kind = 'spend' AND k.touchpoint_id = x.touchpoint_id)`
+
 /**
  * Lets go of what dead workers held, once none of their touchpoints is theirs any more, nor of their grants any but those a
- * provider may yet credit; and of what was kept for messages in doubt, once they are settled. What was being sent and is recorded as uncertain was never priced: it is booked
- * at the bound that was held for it.
+ * provider may yet credit; and forgets what was kept for messages that are in doubt no more.
  */
-export async function sweepBudgets(session: Session, now: Date): Promise<number> {
+export async function sweepBudgets(session: Session): Promise<number> {
   return await execute(
     session,
     sql`
@@ -296,26 +311,7 @@ export async function sweepBudgets(session: Session, now: Date): Promise<number>
           WHERE g.claim_id = h.claim_id AND g.state = 'reserved' AND g.credit IS DISTINCT FROM 'asking')
       -- A worker that is letting go of its own at this moment is not waited for.
       FOR UPDATE SKIP LOCKED
-    ), ${KEPT}, orphaned AS (
-      DELETE FROM budget_holds h USING ended e WHERE ${IS_GONE} RETURNING h.claim_id
-    ), doubted AS (
-      SELECT r.contact_id, r.touchpoint_id, k.amount
-      FROM ended h CROSS JOIN LATERAL unnest(h.contact_ids, h.touchpoint_ids, h.amounts)
-        AS k(contact_id, touchpoint_id, amount)
-      JOIN touchpoint_records r USING (contact_id, touchpoint_id)
-      WHERE h.kind = 'spend' AND r.state = 'uncertain' AND r.cost = 0
-      -- In the order in which a late result locks them: the two must not wait for each other.
-      ORDER BY r.contact_id, r.touchpoint_id FOR UPDATE OF r
-    ), unpriced AS (
-      UPDATE touchpoint_records r SET cost = d.amount
-      FROM doubted d
-      WHERE r.contact_id = d.contact_id AND r.touchpoint_id = d.touchpoint_id
-        AND r.state = 'uncertain' AND r.cost = 0
-      RETURNING r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, r.channel, r.cost
-    ), booked AS (
-      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
-      SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', channel, cost, ${now} FROM unpriced
-    )
-    SELECT FROM orphaned`,
+    ), ${KEPT}
+    DELETE FROM budget_holds h USING ended e WHERE ${IS_GONE}`,
   )
 }

@@ -324,7 +324,10 @@ export async function putBack(
       doubted
         ? sql`, remembered AS (
       ${rememberTried(sql`SELECT t.* FROM locked JOIN touchpoints t USING (contact_id, touchpoint_id) WHERE locked.doubted`)}
-    ), ${grantedInDoubt(sql`SELECT contact_id, touchpoint_id, ${claimId}::uuid AS claim_id FROM locked WHERE doubted`, now)}`
+    ), ${grantedWith(sql`SELECT contact_id, touchpoint_id, ${claimId}::uuid AS claim_id FROM locked WHERE doubted`, now)}, booked AS (
+      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+      ${expectedCost(now)}
+    )`
         : sql``
     }
     UPDATE touchpoints t
@@ -335,17 +338,6 @@ export async function putBack(
         claim_id = NULL, lease_until = NULL, channel = NULL, address_key = NULL
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id`,
   )
-}
-
-/**
- * CTEs `granted` and `booked`: what messages promise that may be out is outstanding, whatever becomes of them.
- * @param out as of {@link grantedWith}
- */
-export function grantedInDoubt(out: SQL, now: Date): SQL {
-  return sql`${grantedWith(out, now)}, booked AS (
-      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
-      ${expectedCost(now)}
-    )`
 }
 
 /**

@@ -1,8 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { bigints, ofAnyLength } from '../database/arrays.ts'
 import { preparedRows, rows, type Session } from '../database/connect.ts'
+import { expectedCost, grantedWith } from '../offers/conclusion.ts'
 import { countedDoubts } from './breakers.ts'
-import { grantedInDoubt, rememberTried, type Settlement } from './lifecycle.ts'
+import { HELD_FOR } from './budgets.ts'
+import { rememberTried, type Settlement } from './lifecycle.ts'
 
 // What workers leave behind when they die: touchpoints whose lease is over, and sends of which nobody knows how they ended
 // until somebody says.
@@ -19,8 +21,8 @@ export interface Swept {
 
 /**
  * Whatever has outlived its lease: queued | claimed → planned, and of `sending` → planned where the channel recognises a
- * repeat, else → uncertain: it may be out, so what it promises is granted. Leases are the database's real time; `now`
- * dates the records, whose partition must be there.
+ * repeat, else → uncertain. It may be out, so what it promises is granted; what it costs is not known, and counts as what was
+ * held for it. Leases are the database's real time; `now` dates the records, whose partition must be there.
  *
  * It reads the due part of the work table through its index. An index on the lease would find the expired at once,
  * and would turn each of a touchpoint's changes of state into a non-HOT update.
@@ -40,28 +42,35 @@ export async function reclaimExpired(
       ORDER BY t.contact_id, t.touchpoint_id LIMIT 10000 FOR UPDATE OF t SKIP LOCKED
     ), remembered AS (
       ${rememberTried(sql`SELECT * FROM expired x WHERE x.channel = ANY (${sql.param(idempotent)}::text[])`)}
-    ), ${grantedInDoubt(sql`SELECT contact_id, touchpoint_id, claim_id FROM expired WHERE state = 'sending'`, now)}, released AS (
+    ), priced AS MATERIALIZED (
+      SELECT x.*, CASE WHEN x.state = 'sending' THEN coalesce(${HELD_FOR}, x.doubted_cost) ELSE x.doubted_cost END AS price
+      FROM expired x
+    ), ${grantedWith(sql`SELECT contact_id, touchpoint_id, claim_id FROM expired WHERE state = 'sending'`, now)}, released AS (
       UPDATE touchpoints t
       SET state = 'planned', claim_id = NULL, lease_until = NULL, channel = NULL, address_key = NULL,
           waits = CASE WHEN t.state = 'sending' THEN 'retry' END,
           attempt = t.attempt + (t.state = 'sending')::int, doubted = t.doubted OR t.state = 'sending',
-          doubted_on = CASE WHEN t.state = 'sending' THEN t.channel ELSE t.doubted_on END
-      FROM expired x
+          doubted_on = CASE WHEN t.state = 'sending' THEN t.channel ELSE t.doubted_on END, doubted_cost = x.price
+      FROM priced x
       WHERE t.contact_id = x.contact_id AND t.touchpoint_id = x.touchpoint_id
         AND (x.state <> 'sending' OR x.channel = ANY (${sql.param(idempotent)}::text[]))
       RETURNING x.state
     ), gone AS (
-      DELETE FROM touchpoints t USING expired x
+      DELETE FROM touchpoints t USING priced x
       WHERE t.contact_id = x.contact_id AND t.touchpoint_id = x.touchpoint_id
         AND x.state = 'sending' AND NOT x.channel = ANY (${sql.param(idempotent)}::text[])
       RETURNING x.*
     ), recorded AS (
       INSERT INTO touchpoint_records
-        (contact_id, touchpoint_id, episode_id, step_id, variant, state, detail, channel, address_key, attempt, planned_for,
-          settled_at)
+        (contact_id, touchpoint_id, episode_id, step_id, variant, state, detail, channel, address_key, attempt, cost,
+          planned_for, settled_at)
       SELECT contact_id, touchpoint_id, episode_id, step_id, variant, 'uncertain',
-        'the worker went away while it was sending', channel, address_key, attempt + 1, planned_for, ${now}
+        'the worker went away while it was sending', channel, address_key, attempt + 1, coalesce(price, 0), planned_for, ${now}
       FROM gone
+    ), booked AS (
+      INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+      SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', channel, price, ${now}::timestamptz
+      FROM gone WHERE price > 0 UNION ALL ${expectedCost(now)}
     ), counted AS (
       ${countedDoubts(sql`SELECT step_id, channel, 'uncertain' AS state FROM gone`, now)}
     )
@@ -76,8 +85,7 @@ export async function reclaimExpired(
  * uncertain → sent | failed: what became of a send is known after all (the worker that made it was only slow, or a
  * receipt came). The record is amended in place. The ledger gets the difference: what
  * the sweeper could not know the price of is booked, what never went out is taken back. What was booked is read off the
- * locked record, which holds it for as long as the outcome is unknown: the ledger as this statement sees it lacks what a
- * sweep books meanwhile (budgets.ts). The offer's liability stays with its grant, which outlives the message: another step
+ * locked record, which holds it for as long as the outcome is unknown. The offer's liability stays with its grant, which outlives the message: another step
  * may promise it anew, and it ends by redemption or expiry.
  */
 export async function resolve(session: Session, now: Date, known: readonly Settlement[]): Promise<number> {

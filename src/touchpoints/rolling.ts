@@ -268,14 +268,16 @@ async function settleResults(
         // It may be another month by now: a process that was suspended knows what became of its sends all the same.
         await ensurePartitions(database, 'touchpoint_records', [now])
         const done = await settleKeeping(deps, dispatch, now, settled, results)
-        // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known.
+        // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known. Or it put them back in doubt.
         if (numberOf(done) < settled.length) {
+          tally.doubts = true
           const known = await resolve(database, now, settled)
           const [{ channel = null } = {}] = settled
           if (channel !== null) tally.swept.set(channel, (tally.swept.get(channel) ?? 0) + known)
         }
       }
-      if (retries.length > 0) await putBack(database, dispatch.claimId, now, retries)
+      const back = retries.length > 0 ? await putBack(database, dispatch.claimId, now, retries) : 0
+      if (back < retries.length) tally.doubts = true
     },
     (deps.leases ?? LEASES).send,
   )

@@ -197,7 +197,7 @@ export interface Tally {
   deferred: number
   /** Messages a provider was asked to take, whatever it answered. */
   tried: number
-  /** Some of those that were put back may be out. */
+  /** Some of those that were put back, also by the sweeper, may be out. */
   doubts: boolean
   /** How many went out or may have, by channel. */
   byChannel: Map<string, number>

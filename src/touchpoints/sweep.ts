@@ -15,6 +15,6 @@ export async function sweep(database: Database, now: Date, idempotent: readonly 
   // Of workers that are gone, and of episodes that were cut short: after the touchpoints, which hold them as long as they are claimed.
   await provisionally(database, (tx) => concludeGrants(tx, now, 'behind'))
   await expireGrants(database, now)
-  await sweepBudgets(database, now)
+  await sweepBudgets(database)
   return swept
 }

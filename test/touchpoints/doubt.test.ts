@@ -60,6 +60,20 @@ async function exhaust(pipeline: Pipeline): Promise<void> {
   }
 }
 
+/** Its worker dies with the only message in the air. */
+async function dieSending(pipeline: Pipeline): Promise<void> {
+  const { database, clock, channel } = pipeline
+  await new Promise<void>((sending) => {
+    channel.answer = () => {
+      sending()
+      return new Promise(() => {})
+    }
+    void pipeline.work().catch(() => {})
+  })
+  await expireLeases(database)
+  expect(await sweep(database, clock.now(), ['email'])).toMatchObject({ repeated: 1 })
+}
+
 const recorded = ({ database }: Pipeline) =>
   rows<{ state: string; reason: string | null; channel: string; cost: number; attempt: number }>(
     database,
@@ -274,17 +288,8 @@ describe('a message that is to be tried again because it may be out', () => {
 
   it('is in doubt where its worker died in the middle of it', async () => {
     const pipeline = await open(1)
-    const { database, clock, channel } = pipeline
-    await new Promise<void>((sending) => {
-      channel.answer = () => {
-        sending()
-        return new Promise(() => {})
-      }
-      void pipeline.work().catch(() => {})
-    })
-    await expireLeases(database)
-    expect(await sweep(database, clock.now(), ['email'])).toMatchObject({ repeated: 1 })
-    await pipeline.addActivity(1, clock.now())
+    await dieSending(pipeline)
+    await pipeline.addActivity(1, pipeline.clock.now())
     expect(await recorded(pipeline)).toMatchObject([
       { state: 'uncertain', reason: 'returned', channel: 'email' },
     ])
@@ -298,16 +303,7 @@ describe('a message that is to be tried again because it may be out', () => {
     const definition = { limits: { max_delay: '2d', budget: { spend: '0.00001 CNY' } } }
     const pipeline = await open(1, { definition })
     const { database, clock, channel } = pipeline
-    if (dies) {
-      await new Promise<void>((sending) => {
-        channel.answer = () => {
-          sending()
-          return new Promise(() => {})
-        }
-        void pipeline.work().catch(() => {})
-      })
-      await expireLeases(database)
-    }
+    if (dies) await dieSending(pipeline)
     channel.answer = () => SILENCE
     if (!dies) await pipeline.work()
     await sweep(database, clock.now(), ['email'])
@@ -332,10 +328,11 @@ describe('a message that is to be tried again because it may be out', () => {
     expect(await rows(database, sql`SELECT FROM budget_holds`)).toEqual([])
   })
 
+  /** For two of them. */
+  const forTwo = { limits: { max_delay: '2d', budget: { spend: '0.000014 CNY' } } }
+
   it('keeps it no longer than it is in doubt: its price does not count twice until the next sweep', async () => {
-    // For two of them.
-    const definition = { limits: { max_delay: '2d', budget: { spend: '0.000014 CNY' } } }
-    const pipeline = await open(1, { definition })
+    const pipeline = await open(1, { definition: forTwo })
     const { database, clock, channel } = pipeline
     channel.answer = () => SILENCE
     await pipeline.work()
@@ -344,11 +341,50 @@ describe('a message that is to be tried again because it may be out', () => {
     clock.advance(60)
     await pipeline.work()
     expect(await ledger(pipeline)).toEqual([{ kind: 'spend', amount: 7 }])
-    expect(await rows(database, sql`SELECT amount FROM budget_holds`)).toEqual([])
     await pipeline.addContact({ silentSince })
     await pipeline.runNow()
     await pipeline.work()
     expect((await pipeline.records()).map(({ state }) => state)).toEqual(['sent', 'sent'])
+    await sweep(database, clock.now(), ['email'])
+    expect(await rows(database, sql`SELECT amount FROM budget_holds`)).toEqual([])
+  })
+
+  it.each([
+    ['by its worker', false],
+    ['by the sweeper, once its worker is dead', true],
+  ])('keeps no part of it once its person returns: its price is booked. Put back %s', async (_, dies) => {
+    const pipeline = await open(1, { definition: forTwo })
+    const { database, clock, channel } = pipeline
+    if (dies) await dieSending(pipeline)
+    else {
+      channel.answer = () => SILENCE
+      await pipeline.work()
+    }
+    await pipeline.addActivity(1, clock.now())
+    expect(await recorded(pipeline)).toMatchObject([{ state: 'uncertain', reason: 'returned', cost: 7 }])
+    expect(await ledger(pipeline)).toEqual([{ kind: 'spend', amount: 7 }])
+    channel.answer = () => ({ outcome: 'sent' })
+    await pipeline.addContact({ silentSince })
+    clock.advance(1)
+    await pipeline.runNow()
+    await pipeline.work()
+    expect((await pipeline.records()).map(({ state }) => state)).toEqual(['uncertain', 'sent'])
+    await sweep(database, clock.now(), ['email'])
+    expect(await ledger(pipeline)).toEqual([{ kind: 'spend', amount: 14 }])
+    expect(await rows(database, sql`SELECT FROM budget_holds`)).toEqual([])
+  })
+
+  it('keeps it where the sweeper put it back and its worker, thought dead, ends all the same', async () => {
+    const pipeline = await open(1, { definition: forTwo })
+    const { database, clock, channel } = pipeline
+    channel.answer = async () => {
+      await expireLeases(database)
+      await sweep(database, clock.now(), ['email'])
+      return { outcome: 'sent' }
+    }
+    await pipeline.work()
+    expect(await pipeline.open()).toMatchObject([{ state: 'planned' }])
+    expect(await rows(database, sql`SELECT amount FROM budget_holds`)).toEqual([{ amount: 7 }])
   })
 
   it.each([

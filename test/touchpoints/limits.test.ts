@@ -4,10 +4,11 @@ import { describe, expect, it } from 'vitest'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
 import { offer } from '../../src/offers/offers.ts'
+import { knownByReport } from '../../src/outcomes/receipts.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { holdBudgets, openBudgets, releaseBudgets, sweepBudgets } from '../../src/touchpoints/budgets.ts'
 import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
-import { reclaimExpired } from '../../src/touchpoints/recovery.ts'
+import { reclaimExpired, resolve } from '../../src/touchpoints/recovery.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
 import {
@@ -324,7 +325,7 @@ describe('a budget', () => {
     expect(await spent(pipeline)).toBe(cent)
   })
 
-  it('is spent once where a worker that was thought dead tells while its hold is swept', async () => {
+  it('is spent once where a worker that was thought dead tells after all', async () => {
     const channel = testChannel('email', { price: cent, concurrency: 1 })
     const pipeline = await open(1, {
       definition: priced({ spend: '1 CNY' }),
@@ -343,16 +344,44 @@ describe('a budget', () => {
       working = rush(pipeline)
     })
     await expireLeases(database)
-    expect(await reclaimExpired(database, START, [])).toMatchObject({ uncertain: 1 })
     await transaction(database, async (tx) => {
-      expect(await sweepBudgets(tx, START)).toBe(1)
+      expect(await reclaimExpired(tx, START, [])).toMatchObject({ uncertain: 1 })
       end()
       await untilWaiting(database)
     })
+    expect(await spent(pipeline)).toBe(cent)
     await working
     expect(await pipeline.records()).toMatchObject([{ state: 'sent' }])
     expect(await spent(pipeline)).toBe(cent)
     expect(await rows(database, sql`SELECT cost FROM touchpoint_records`)).toEqual([{ cost: cent }])
+  })
+
+  it('is spent where a dead worker’s send is known by a receipt before the rest of its batch is found', async () => {
+    const channel = testChannel('email', { price: cent, concurrency: 1 })
+    const steps = [{ id: 'one' }]
+    const tiers = [{ name: 'only', from: 3 * DAY, to: null, steps }]
+    const pipeline = await open(2, { definition: priced({ spend: '1 CNY' }), channel, tiers })
+    const { database } = pipeline
+    await new Promise<void>((sending) => {
+      channel.answer = () => {
+        sending()
+        return new Promise(() => {})
+      }
+      void rush(pipeline).catch(() => {})
+    })
+    await execute(database, sql`UPDATE touchpoints SET lease_until = '2000-01-01' WHERE state = 'sending'`)
+    expect(await sweep(database, START, [])).toMatchObject({ uncertain: 1 })
+    const [uncertain] = await pipeline.records()
+    const [{ touchpointId = 0 } = {}] = channel.sent
+    expect(
+      await resolve(database, START, [
+        { ...knownByReport({ contactId: uncertain?.contactId ?? 0, touchpointId }) },
+      ]),
+    ).toBe(1)
+    await expireLeases(database)
+    await sweep(database, START, [])
+    expect(await pipeline.records()).toMatchObject([{ state: 'sent' }])
+    expect(await spent(pipeline)).toBe(cent)
   })
 
   it('is spent where more went than a number holds exactly, and nothing throws', async () => {
@@ -383,7 +412,7 @@ describe('a budget', () => {
     await transaction(pipeline.database, async (tx) => {
       await releaseBudgets(tx, mine)
       // Returns while the other transaction is open.
-      expect(await sweepBudgets(pipeline.database, START)).toBe(1)
+      expect(await sweepBudgets(pipeline.database)).toBe(1)
     })
     expect(await holds(pipeline)).toEqual([])
   })

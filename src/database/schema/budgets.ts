@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { check, date, index, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { boolean, check, date, index, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { at, micros } from './columns.ts'
 
 /** The budgets there are: a row each, as the lock under which is decided. */
@@ -36,7 +36,7 @@ export const budgetEntries = pgTable(
   (t) => [index('budget_entries_campaign').on(t.campaign, t.kind)],
 )
 
-/** What batches under way may still spend. */
+/** What batches under way may still spend; and what was kept of it for messages that may be out and are tried again. */
 export const budgetHolds = pgTable(
   'budget_holds',
   {
@@ -48,6 +48,8 @@ export const budgetHolds = pgTable(
     /** Micros, of each touchpoint. */
     amounts: micros('amounts').array().notNull(),
     amount: micros('amount').notNull(),
+    /** The batch is over: what counts is the part of those of its touchpoints that are not settled yet. */
+    kept: boolean('kept').notNull().default(false),
   },
   (t) => [
     primaryKey({ columns: [t.claimId, t.kind] }),

@@ -40,7 +40,7 @@ export const touchpoints = pgTable(
     doubted: boolean('doubted').notNull().default(false),
     /** The channel of that try. */
     doubtedOn: text('doubted_on'),
-    /** Micros that try costs if it went out; null where its worker died and nobody knows. */
+    /** Micros that try costs if it went out, at most where its worker died; null where nothing was held for it either. */
     doubtedCost: micros('doubted_cost'),
     /** Why it was put back, until it is claimed again. */
     waits: text('waits'),
