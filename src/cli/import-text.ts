@@ -50,7 +50,8 @@ export function formatSummary(
   width: number,
   unfiled = speech.language === 'en' ? ': see the reject file' : '：见拒收文件',
 ): string {
-  const { kind, file, rows, inserted, updated, unchanged, rejected, warnings, seconds, rejectFile } = summary
+  const { kind, file, rows, inserted, updated, unchanged, erased, rejected, warnings, seconds, rejectFile } =
+    summary
   const en = speech.language === 'en'
   const comma = en ? ', ' : '，'
   const speed = speech.count(Math.round(rows / seconds))
@@ -61,6 +62,7 @@ export function formatSummary(
     ...part(inserted, { en: 'new', 'zh-CN': '新增' }),
     ...part(updated, { en: 'updated', 'zh-CN': '更新' }),
     ...part(unchanged, { en: 'known already', 'zh-CN': '已有' }),
+    ...part(erased, { en: 'erased and not taken in again', 'zh-CN': '已按要求删除、不再导入' }),
   ]
   const every = en
     ? `every row rejected (${speech.count(rejected)})`

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { DateReader } from './dates.ts'
-import { isErased } from './erased.ts'
+import { countErased, isErased } from './erased.ts'
 import { externalIdProblem } from './external-ids.ts'
 import type { Hooks } from './hooks.ts'
 import { type ActivityRules, ingestActivity, prepareIngest } from './ingest.ts'
@@ -128,13 +128,13 @@ export async function prepareActivityImport(tx: Transaction): Promise<void> {
 /**
  * Records a chunk (10,000 rows at most) of a file in the caller's transaction. External ids that nobody knows
  * become contacts without a sign-up date. The months must have their partitions.
- * @returns how many rows were new
+ * @returns how many rows were new, and how many of contacts that were erased
  */
 export async function mergeActivity(
   tx: Transaction,
   chunk: readonly ActivityRow[],
   options: { now: Date; workspace: ActivityRules; hooks: Hooks },
-): Promise<{ inserted: number }> {
+): Promise<{ inserted: number; erased: number }> {
   await prepareIngest(tx)
   await tx.client.query(`
     CREATE TEMP TABLE IF NOT EXISTS incoming_events (
@@ -146,12 +146,14 @@ export async function mergeActivity(
     text += `${line}\t${copyText(row.externalId)}\t${copyText(row.type)}\t${copyTime(row.occurredAt)}\t${row.value ?? '\\N'}\t${copyText(row.messageId)}\t${copyText(row.properties)}\n`
   }
   await copyInto(tx, 'incoming_events', text)
+  const erased = await countErased(tx, 'incoming_events')
   if (chunk.some(({ messageId }) => messageId !== null)) {
     await claimNamed(tx, options.now, options.workspace.events.horizon)
   }
   await makeUnknown(tx, options.now, 'incoming_events')
   await keyEvents(tx)
-  return ingestActivity(tx, { ...options, named: true })
+  const { inserted } = await ingestActivity(tx, { ...options, named: true })
+  return { inserted, erased }
 }
 
 /**

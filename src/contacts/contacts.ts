@@ -5,7 +5,7 @@ import { lockStripesShared, STRIPE_WIDTH, STRIPES } from '../database/stripes.ts
 import { addressHashSql, type IdentifierKind, wholeNumber } from './addresses.ts'
 import { type Attributes, CARRIES, type ContactRow } from './contact-rows.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
-import { isErased } from './erased.ts'
+import { countErased, isErased } from './erased.ts'
 import type { Hooks } from './hooks.ts'
 import { silenceSpelled } from './listed-numbers.ts'
 import { carriersOf, linkPersons, lockContacts, numberKey, prepareLinks, shareNames } from './persons.ts'
@@ -13,6 +13,8 @@ import { carriersOf, linkPersons, lockContacts, numberKey, prepareLinks, shareNa
 export interface Merged {
   inserted: number
   updated: number
+  /** Rows of contacts that were erased and stay so; of several such rows of one, the first. */
+  erased?: number
   /** Rows that could only be refused now, with the reason. */
   refused?: readonly { readonly line: number; readonly reason: string; readonly raw: string }[]
 }
@@ -58,7 +60,8 @@ export async function mergeContacts(
     await linkPersons(tx, { sharedByAtMost: options.sharedByAtMost, now: options.now, hooks: options.hooks })
   }
   if (inserted + updated > 0 && (await hasPartialNumbers(tx))) await holdAgainstList(tx, options)
-  return { inserted, updated }
+  const erased = inserted + updated < chunk.size ? await countErased(tx, 'incoming_contacts') : 0
+  return { inserted, updated, erased }
 }
 
 /** The contacts of the chunk that were written, whose numbers the list may have as they were read at another time. */

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { rows, type Transaction } from '../database/connect.ts'
 
 /** The keyed hash of an external id, of a text expression; the key is the database's own. */
 export function externalIdHashSql(externalId: SQL): SQL {
@@ -13,4 +14,22 @@ export function externalIdHashSql(externalId: SQL): SQL {
 export function isErased(externalId: SQL): SQL {
   return sql`((SELECT EXISTS (SELECT FROM erased_ids))
     AND EXISTS (SELECT FROM erased_ids WHERE key = ${externalIdHashSql(externalId)}))`
+}
+
+/** How many rows of a staged chunk are of contacts that were erased. */
+export async function countErased(
+  tx: Transaction,
+  staged: 'incoming_contacts' | 'incoming_events' | 'incoming_sends' | 'incoming_consents',
+): Promise<number> {
+  // Where somebody was erased, only what nobody has now is hashed.
+  const [found] = await rows<{ count: number }>(
+    tx,
+    sql`SELECT CASE WHEN EXISTS (SELECT FROM erased_ids) THEN (
+          SELECT count(*) FROM (
+            SELECT i.external_id FROM ${sql.identifier(staged)} i
+            WHERE (SELECT x.contact_id FROM external_ids x WHERE x.external_id = i.external_id) IS NULL OFFSET 0
+          ) AS unknown WHERE ${isErased(sql`unknown.external_id`)}
+        ) ELSE 0 END AS count`,
+  )
+  return found?.count ?? 0
 }

@@ -222,11 +222,12 @@ async function openIntake(
       ...(chunk.keys ? { keys: chunk.keys } : {}),
       run: chunk.merge,
       ...(chunk.compose ? { compose: chunk.compose } : {}),
-      done: ({ inserted, updated, refused = [] }: Merged) => {
+      done: ({ inserted, updated, erased = 0, refused = [] }: Merged) => {
         for (const { line, reason, raw } of refused) rejects.reject(line, reason, raw)
         summary.inserted += inserted
         summary.updated += updated
-        summary.unchanged += taken - inserted - updated - refused.length
+        summary.erased += erased
+        summary.unchanged += taken - inserted - updated - erased - refused.length
       },
       ran: () => tell(),
     })
@@ -317,7 +318,7 @@ async function closeRecord(
   await rows(
     database,
     sql`UPDATE imports SET rows = ${summary.rows}, inserted = ${summary.inserted}, updated = ${summary.updated},
-          unchanged = ${summary.unchanged}, rejected = ${summary.rejected},
+          unchanged = ${summary.unchanged + summary.erased}, rejected = ${summary.rejected},
           reject_file = ${summary.rejectFile === undefined ? null : resolve(summary.rejectFile)}, finished_at = ${finishedAt ?? null}
         WHERE import_id = ${importId}`,
   ).catch((error: unknown) => {

@@ -150,8 +150,7 @@ export async function importSends(
     lanes: 1,
     open: (getters) =>
       listWriter(sendReader(getters, migratedLimits(options, now)), async (tx, chunk) => {
-        const { inserted } = await mergeSends(tx, chunk, now)
-        return { inserted, updated: 0 }
+        return { ...(await mergeSends(tx, chunk, now)), updated: 0 }
       }),
   })
 }
@@ -172,8 +171,7 @@ export async function importConsents(
     open: (getters) => {
       const read = consentReader(getters, migratedLimits(options, now), `import of ${basename(file)}`)
       return listWriter(read, async (tx, chunk) => {
-        const { inserted } = await mergeConsents(tx, chunk, { now, hooks })
-        return { inserted, updated: 0 }
+        return { ...(await mergeConsents(tx, chunk, { now, hooks })), updated: 0 }
       })
     },
   })

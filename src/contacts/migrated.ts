@@ -4,6 +4,7 @@ import { makeUnknown } from './activity.ts'
 import { type ConsentRecord, recordConsents } from './consent.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { DateReader } from './dates.ts'
+import { countErased } from './erased.ts'
 import { externalIdProblem } from './external-ids.ts'
 import type { Hooks } from './hooks.ts'
 import { type Getter, textOf } from './mapping.ts'
@@ -128,13 +129,13 @@ function fields(getters: ReadonlyMap<string, Getter>, { date, latest, channels }
 /**
  * Keeps a chunk (10,000 rows at most) of another system's sends, in the caller's transaction. The same contact,
  * channel, topic and moment is the same message. External ids nobody knows become contacts without a sign-up date.
- * @returns how many were new
+ * @returns how many were new, and how many of contacts that were erased
  */
 export async function mergeSends(
   tx: Transaction,
   chunk: readonly SendRow[],
   now: Date,
-): Promise<{ inserted: number }> {
+): Promise<{ inserted: number; erased: number }> {
   await tx.client.query(`
     CREATE TEMP TABLE IF NOT EXISTS incoming_sends (
       line int NOT NULL, external_id text NOT NULL, channel text NOT NULL, sent_at timestamptz NOT NULL, topic text NOT NULL
@@ -144,6 +145,7 @@ export async function mergeSends(
       `${line}\t${copyText(row.externalId)}\t${copyText(row.channel)}\t${copyTime(row.sentAt)}\t${copyText(row.topic)}\n`,
   )
   await copyInto(tx, 'incoming_sends', lines.join(''))
+  const erased = await countErased(tx, 'incoming_sends')
   await makeUnknown(tx, now, 'incoming_sends')
   const inserted = await execute(
     tx,
@@ -153,7 +155,7 @@ export async function mergeSends(
         ORDER BY 1, 2, 3, 4
         ON CONFLICT DO NOTHING`,
   )
-  return { inserted }
+  return { inserted, erased }
 }
 
 /**
@@ -164,7 +166,7 @@ export async function mergeConsents(
   tx: Transaction,
   chunk: readonly ConsentRow[],
   options: { now: Date; hooks: Hooks },
-): Promise<{ inserted: number }> {
+): Promise<{ inserted: number; erased: number }> {
   await tx.client.query(`
     CREATE TEMP TABLE IF NOT EXISTS incoming_consents (
       line int NOT NULL, external_id text NOT NULL
@@ -174,6 +176,7 @@ export async function mergeConsents(
     'incoming_consents',
     chunk.map((row, line) => `${line}\t${copyText(row.externalId)}\n`).join(''),
   )
+  const erased = await countErased(tx, 'incoming_consents')
   await makeUnknown(tx, options.now, 'incoming_consents')
   const found = await rows<{ line: number; contactId: number }>(
     tx,
@@ -184,5 +187,5 @@ export async function mergeConsents(
     const contactId = contacts.get(line)
     return contactId === undefined ? [] : [{ ...row, contactId }]
   })
-  return recordConsents(tx, records, options)
+  return { ...(await recordConsents(tx, records, options)), erased }
 }

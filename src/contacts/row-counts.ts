@@ -1,8 +1,8 @@
 import type { ReasonCount } from './reject-reasons.ts'
 
 /**
- * What became of the rows of an import or a sync: rows = inserted + updated + unchanged + rejected, of this call. All of them
- * count rows, also where one row stands for several things that are kept.
+ * What became of the rows of an import or a sync: rows = inserted + updated + unchanged + erased + rejected, of this call. All
+ * of them count rows, also where one row stands for several things that are kept.
  */
 export interface RowCounts {
   rows: number
@@ -10,6 +10,8 @@ export interface RowCounts {
   updated: number
   /** Known already; of a sync, with those that were read again to be sure. */
   unchanged: number
+  /** Of contacts that were erased and are not taken in again. */
+  erased: number
   rejected: number
   /** Rows that were taken without something; they are counted above as well. */
   warnings: number
@@ -26,6 +28,7 @@ export function noRows(): RowCounts {
     inserted: 0,
     updated: 0,
     unchanged: 0,
+    erased: 0,
     rejected: 0,
     warnings: 0,
     reasons: [],

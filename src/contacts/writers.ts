@@ -114,8 +114,7 @@ export function activityWriter(getters: FieldReader['getters'], options: Activit
   const read = activityReader(getters, { date, latest: now.getTime() })
   return listWriter(read, async (tx, events) => {
     await partition(tx, monthsOf(events))
-    const { inserted } = await mergeActivity(tx, events, { now, workspace, hooks })
-    return { inserted, updated: 0 }
+    return { ...(await mergeActivity(tx, events, { now, workspace, hooks })), updated: 0 }
   })
 }
 

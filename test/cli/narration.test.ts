@@ -51,6 +51,7 @@ const synced: SyncSummary = {
   inserted: 3,
   updated: 2,
   unchanged: 0,
+  erased: 0,
   rejected: 1,
   warnings: 0,
   seconds: 1,

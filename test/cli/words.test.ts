@@ -57,7 +57,8 @@ test('an import says what came in, and where the rest is', () => {
     rows: 12_000,
     inserted: 10_000,
     updated: 500,
-    unchanged: 1498,
+    unchanged: 1495,
+    erased: 3,
     rejected: 2,
     warnings: 1,
     reasons: [{ reason: 'signed_up_at: … is not a date that exists', rows: 2, line: 7 }],
@@ -69,13 +70,13 @@ test('an import says what came in, and where the rest is', () => {
   } as const
   expect(formatSummary(summary, english, 80)).toBe(
     'customers.csv: 12,000 rows of contacts in 2.0 s, 6,000 a second\n' +
-      '  10,000 new, 500 updated, 1,498 known already\n' +
+      '  10,000 new, 500 updated, 1,495 known already, 3 erased and not taken in again\n' +
       '  2 rows rejected, 1 row taken without something: see customers.csv.rejects.csv\n' +
       '    2  signed_up_at: … is not a date that exists (line 7)',
   )
   expect(formatSummary(summary, chinese, 80)).toBe(
     'customers.csv：联系人 12,000 行，用时 2.0 秒，每秒 6,000 行\n' +
-      '  新增 10,000，更新 500，已有 1,498\n' +
+      '  新增 10,000，更新 500，已有 1,495，已按要求删除、不再导入 3\n' +
       '  2 行被拒收，1 行导入时略去了部分内容：见 customers.csv.rejects.csv\n' +
       '    2  signed_up_at：… 不是存在的日期（第 7 行）',
   )

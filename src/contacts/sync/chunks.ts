@@ -81,10 +81,11 @@ export function openChunks(
         if (error === ROLLED_BACK && foreseen) return foreseen
         throw error
       })
-      .then(({ inserted, updated }) => {
+      .then(({ inserted, updated, erased = 0 }) => {
         summary.inserted += inserted
         summary.updated += updated
-        summary.unchanged += taken - inserted - updated
+        summary.erased += erased
+        summary.unchanged += taken - inserted - updated - erased
         summary.cursor = reached?.cursor ?? null
       })
     // Whoever waits for it next hears of a failure.
