@@ -1,14 +1,25 @@
+import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { manualClock } from '../../src/clock.ts'
+import { type ManualClock, manualClock } from '../../src/clock.ts'
+import { pause, resume } from '../../src/config/switches.ts'
+import { execute } from '../../src/database/connect.ts'
+import { countSends } from '../../src/touchpoints/breakers.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { composeWeb } from '../../src/web/server.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
+import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, type Shop } from '../support/shop.ts'
 
 let shop: Shop
 const now = new Date('2026-03-01T00:00:00Z')
+const twoHoursAgo = new Date(now.getTime() - 2 * 3600_000)
+
+let clock: ManualClock
+
 beforeAll(async () => {
-  shop = await openShop({ database: await freshDatabase(), clock: manualClock(now), channels: [] })
+  clock = manualClock(now)
+  shop = await openShop({ database: await freshDatabase(), clock, channels: [testChannel('email')] })
 })
 afterAll(() => shop.runtime.close())
 
@@ -25,7 +36,43 @@ test('figures for Prometheus, with a key that may read, of requests and of what 
   expect(answer.headers.get('content-type')).toContain('text/plain')
   const figures = await answer.text()
   expect(figures).toContain('winback_activity_lag_seconds 3600')
-  expect(figures).toContain('winback_switches 0')
   expect(figures).toContain('winback_http_requests_total{method="GET",status="4xx"} 1')
   expect(figures).toMatch(/winback_http_requests_total\{method="GET",status="2xx"\} 1/)
+})
+
+test('what is due, since when, what went out and what is held back, by campaign', async () => {
+  const { database } = shop
+  const { text } = await createApiKey(database, { name: 'on call', scopes: ['read'], now, by: 'test' })
+  const app = composeWeb({ runtime: shop.runtime })
+  const scrape = () => app.request('/metrics', { headers: { authorization: `Bearer ${text}` } })
+  await shop.apply(oneTierCampaign('weekly', ['{ id: remind, channel: email, template: hello }']))
+  await shop.importContacts([{ external_id: 'b', email: 'b@people.test' }])
+  await shop.importActivity([{ external_id: 'b', type: 'session', occurred_at: '2026-02-20T00:00:00Z' }])
+  await shop.run('weekly')
+  await countSends(database, { campaign: 'weekly', channel: 'email', now, sent: 7 })
+  await countSends(database, { campaign: 'weekly', channel: 'email', now: twoHoursAgo, sent: 9 })
+  await pause(database, { scope: 'channel', name: 'sms' }, { reason: 'test', clock })
+  clock.advance(1800)
+  const figures = await (await scrape()).text()
+  expect(figures).toContain('winback_touchpoints_due{campaign="weekly"} 1')
+  expect(figures).toContain('winback_touchpoints_under_way{campaign="weekly"} 0')
+  expect(figures).toContain('winback_oldest_due_seconds{campaign="weekly"} 1800')
+  expect(figures).toContain('winback_sent_last_hour{campaign="weekly",channel="email"} 7')
+  expect(figures).toContain('winback_switch{scope="channel",name="sms",state="paused"} 1')
+  expect(figures).toContain('winback_run_age_seconds{campaign="weekly"} 1800')
+  await resume(database, { scope: 'channel', name: 'sms' })
+  clock.advance(20)
+  expect(await (await scrape()).text()).not.toContain('winback_switch{')
+})
+
+test('a database that fails is told, and asked again at once', async () => {
+  const { database } = shop
+  const { text } = await createApiKey(database, { name: 'failing', scopes: ['read'], now, by: 'test' })
+  const app = composeWeb({ runtime: shop.runtime })
+  const scrape = async () =>
+    (await app.request('/metrics', { headers: { authorization: `Bearer ${text}` } })).status
+  await execute(database, sql`ALTER TABLE send_counts RENAME TO elsewhere`)
+  expect(await scrape()).toBe(500)
+  await execute(database, sql`ALTER TABLE elsewhere RENAME TO send_counts`)
+  expect(await scrape()).toBe(200)
 })
