@@ -127,6 +127,17 @@ const CONNECTION_REMEDIES: readonly (readonly [RegExp, ConnectionRemedy])[] = [
     },
   ],
   [
+    /no pg_hba\.conf entry .*no encryption/,
+    {
+      en:
+        'The server lets nobody in without TLS: write ?sslmode=verify-full behind the url, and &sslrootcert=/path/to/authority.pem ' +
+        'where the certificate is of an authority of your own.',
+      zh:
+        '服务器不接受未加密的连接：请在 url 后写 ?sslmode=verify-full；若证书由自有机构签发，再加 ' +
+        '&sslrootcert=/path/to/authority.pem。',
+    },
+  ],
+  [
     /wrong version number|packet length too long|http request/i,
     {
       en: 'That port does not begin with TLS: name the one that does, or a scheme without it.',

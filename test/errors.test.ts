@@ -36,6 +36,11 @@ test.each([
   ['getaddrinfo EAI_AGAIN mx.shop.example', /resolv\.conf/],
   ["Hostname/IP does not match certificate's altnames: IP: 127.0.0.1 is not in the cert's list: ", /host/],
   ['The server does not support SSL connections', /sslmode=disable/],
+  [
+    'no pg_hba.conf entry for host "10.0.0.2", user "winback", database "winback", no encryption',
+    /sslmode=verify-full.*sslrootcert=/,
+  ],
+  ['no pg_hba.conf entry for host "10.0.0.2", user "winback", database "winback", SSL encryption', undefined],
   ['connect ECONNREFUSED 127.0.0.1:1', undefined],
 ])('what to do about “%s”', (said, remedy) => {
   const found = connectionRemedy(new Error(said))?.en

@@ -68,8 +68,8 @@ async function checkNode(url: string, say: Say): Promise<Finding> {
       ),
       mendConnection(why ?? error, say) ??
         say(
-          'Check REDIS_URL, its password too, and that the server is up; without it the queue runs on the database.',
-          '请检查 REDIS_URL（包括密码）以及服务器是否在运行；不设置它时，队列使用数据库。',
+          'Check REDIS_URL, its password too, rediss:// where the port speaks TLS, and that the server is up; without it the queue runs on the database.',
+          '请检查 REDIS_URL（包括密码；端口使用 TLS 时须写 rediss://）以及服务器是否在运行；不设置它时，队列使用数据库。',
         ),
     )
   } finally {
