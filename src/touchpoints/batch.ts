@@ -9,7 +9,7 @@ import { type Candidate, gather } from './gather.ts'
 import { type GuardDependencies, reachesDevices, readGuardContext } from './guard-context.ts'
 import { judgeAll, type Verdict } from './guards.ts'
 import type { TouchpointKey } from './keys.ts'
-import { claim, type Deferral, LEASES, putBack, type Settlement, settle } from './lifecycle.ts'
+import { claim, type Deferral, LEASES, numberOf, putBack, type Settlement, settle } from './lifecycle.ts'
 import { type Cleared, composeOnce, composer, type TemplateFinder, unsent } from './message.ts'
 import { keepPace } from './pace.ts'
 import { giveBack } from './rates.ts'
@@ -88,7 +88,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     hold(held, refused.cleared.candidate, refused.verdict)
   }
   const ended = held.ended.length > 0 ? await settle(database, claimId, now, held.ended) : []
-  if (held.deferred.length > 0) await putBack(database, claimId, now, held.deferred)
+  const back = held.deferred.length > 0 ? await putBack(database, claimId, now, held.deferred) : 0
 
   const delivered = await deliver(dependencies, {
     claimId,
@@ -102,12 +102,14 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   await release(database, claimId, clock.now(), reserved, delivered.doubts)
   const out = [...delivered.byChannel.values()].reduce((sum, each) => sum + each, 0)
   count(delivered, ended)
+  // What was taken from us meanwhile is given back by whoever took it.
+  const untried = numberOf(ended) + back + delivered.untried
   await account(dependencies, {
     campaign,
     step,
     sent: delivered.byChannel,
     swept: delivered.swept,
-    unused: { untried: keys.length - delivered.tried, unsent: keys.length - out },
+    unused: { untried, unsent: untried + delivered.tried - out },
     ratedOn: batch.ratedOn,
   })
   const { settled, deferred } = delivered

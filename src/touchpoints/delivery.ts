@@ -16,6 +16,7 @@ export async function deliver(dependencies: DeliveryDependencies, dispatch: Disp
     settled: {},
     deferred: 0,
     tried: 0,
+    untried: 0,
     doubts: false,
     byChannel: new Map(),
     swept: new Map(),

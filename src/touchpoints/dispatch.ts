@@ -72,7 +72,8 @@ export async function dispatchDue(
         ? await takeRate(database, standing, channels, now, BATCH)
         : { allowed: BATCH, ramping: false }
       if (allowed === 0) break
-      const keys = await queueDue(database, { stepId, now, limit: allowed, newest: ramping }, lease)
+      const wanted = { stepId, now, limit: allowed, newest: ramping, ratedOn: day }
+      const keys = await queueDue(database, wanted, lease)
       const rest = allowed - keys.length
       await giveBack(database, channels, { untried: rest, unsent: rest }, day)
       if (keys.length === 0) break

@@ -4,6 +4,7 @@ import { execute, rows, type Transaction } from '../database/connect.ts'
 import { ensurePartitionsWithin } from '../database/partitions.ts'
 import { countedDoubts } from './breakers.ts'
 import { inDoubt } from './lifecycle.ts'
+import { freedWith } from './rates.ts'
 
 // What takes touchpoints from under whoever works on them: a return, the next tier, a stop, a suppression, a consent that
 // was withdrawn. Each runs in the transaction that records its cause. Nothing here touches what is `sending`.
@@ -44,7 +45,7 @@ export async function cancel(
     ), booked AS (
       INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
       SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', went_by, cost, ${cause.now} FROM gone WHERE cost > 0
-    ), counted AS (
+    ), ${freedWith(sql`gone`)}, counted AS (
       ${countedDoubts(sql`SELECT step_id, went_by AS channel, ended AS state FROM gone`, cause.now)}
     )
     SELECT count(*) AS cancelled FROM gone`,
@@ -90,10 +91,10 @@ export async function unclaim(tx: Transaction, which: SQL): Promise<number> {
     tx,
     sql`
     WITH locked AS (
-      SELECT t.contact_id, t.touchpoint_id, t.state FROM touchpoints t
+      SELECT t.contact_id, t.touchpoint_id, t.step_id, t.state, t.rated_on FROM touchpoints t
       WHERE t.state IN ('planned', 'queued', 'claimed') AND (${which})
       ORDER BY t.contact_id, t.touchpoint_id FOR UPDATE OF t
-    )
+    ), ${freedWith(sql`locked`)}
     UPDATE touchpoints t SET state = 'planned', claim_id = NULL, lease_until = NULL, channel = NULL
     FROM locked WHERE t.contact_id = locked.contact_id AND t.touchpoint_id = locked.touchpoint_id
       AND locked.state <> 'planned'`,

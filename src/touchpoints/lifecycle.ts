@@ -80,12 +80,13 @@ export function isOpen(step: SQL): SQL {
 }
 
 /**
- * planned → queued: takes up to `limit` due touchpoints of a step, oldest first, for one job.
+ * planned → queued: takes up to `limit` due touchpoints of a step, oldest first, for one job. Each has its place in what
+ * limits the channels, taken on the day `ratedOn`: whoever takes it from the queue or from its worker gives that back.
  * Rows another dispatcher is taking are passed over rather than waited for.
  */
 export async function queueDue(
   session: Session,
-  batch: { stepId: number; now: Date; limit: number; newest?: boolean },
+  batch: { stepId: number; now: Date; limit: number; newest?: boolean; ratedOn?: string | undefined },
   lease = LEASES.queued,
 ): Promise<TouchpointKey[]> {
   // By the lapse where few may go a day: those who left last know us best. It reads all that is due, few times a day.
@@ -103,7 +104,8 @@ export async function queueDue(
       FOR UPDATE SKIP LOCKED
     )
     UPDATE touchpoints t
-    SET state = 'queued', lease_until = clock_timestamp() + make_interval(secs => ${lease})
+    SET state = 'queued', lease_until = clock_timestamp() + make_interval(secs => ${lease}),
+      rated_on = ${batch.ratedOn ?? null}::date
     FROM due WHERE t.contact_id = due.contact_id AND t.touchpoint_id = due.touchpoint_id AND ${AWAITING_NO_DISK}
     RETURNING t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId"`,
   )

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { Temporal } from 'temporal-polyfill'
 import type { Rates, WarmUp } from '../config/rates.ts'
 import { type Database, execute, preparedRows, rows, transaction } from '../database/connect.ts'
@@ -72,7 +72,7 @@ export interface Allowance {
 
 /**
  * Takes up to `wanted` for a step from each of its channels that has a limit: which of them a message goes out on is not
- * known yet. What is not used is to be given back by {@link giveBack}.
+ * known yet. What is not used is to be given back: by {@link giveBack}, or {@link freedWith} whatever takes it away.
  */
 export async function takeRate(
   database: Database,
@@ -100,8 +100,18 @@ export async function takeRate(
       taken: number
     }>(
       tx,
-      sql`SELECT channel, tokens, refilled_at AS "refilledAt", day::text, taken FROM send_rates
-        WHERE channel = ANY (${sql.param(limited)}::text[]) ORDER BY channel FOR UPDATE`,
+      sql`
+      WITH locked AS MATERIALIZED (
+        SELECT * FROM send_rates WHERE channel = ANY (${sql.param(limited)}::text[]) ORDER BY channel FOR UPDATE
+      ), freed AS (
+        DELETE FROM freed_places f USING locked l WHERE f.channel = l.channel
+        RETURNING f.channel, f.places, CASE WHEN f.day = l.day THEN f.places ELSE 0 END AS of_day
+      )
+      SELECT l.channel, l.tokens + coalesce(f.places, 0) AS tokens, l.refilled_at AS "refilledAt", l.day::text,
+        greatest(0, l.taken - coalesce(f.of_day, 0))::int AS taken
+      FROM locked l LEFT JOIN (
+        SELECT channel, sum(places) AS places, sum(of_day) AS of_day FROM freed GROUP BY channel) f USING (channel)
+      ORDER BY channel`,
     )
     let allowed = wanted
     let ramping = false
@@ -153,6 +163,21 @@ export async function giveBack(
         ORDER BY channel FOR UPDATE) k
       WHERE s.channel = k.channel`,
   )
+}
+
+/**
+ * A CTE `freed`: touchpoints are taken from the queue, or from the worker that had claimed them, and the places that were
+ * taken for them are not needed. They are put down for the next look: the rates' own rows are everybody's, and would be
+ * held until the transaction ends. Who works on a batch gives back for what it settles or puts back itself, and no more.
+ * @param taken the touchpoints as they were: step_id, state, rated_on
+ */
+export function freedWith(taken: SQL): SQL {
+  return sql`freed AS (
+      INSERT INTO freed_places (channel, day, places)
+      SELECT r.channel, x.rated_on, count(*) FROM ${taken} x JOIN steps s USING (step_id)
+      JOIN send_rates r ON r.channel = ANY (s.channels)
+      WHERE x.state IN ('queued', 'claimed') AND x.rated_on IS NOT NULL GROUP BY 1, 2
+    )`
 }
 
 /** The rates as they stand now: with the channels whose breaker is being tried. */

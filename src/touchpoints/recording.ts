@@ -17,6 +17,7 @@ import {
   composeSlice,
   concludeSend,
   count,
+  countBack,
   type Dispatch,
   handOver,
   needingConsent,
@@ -53,7 +54,9 @@ export async function record(deps: RecordingDependencies, dispatch: Dispatch, ta
   const last = { campaign: campaign.name, now, needsConsent: needingConsent(dispatch) }
   await throughOutage(async () => {
     await ensurePartitions(database, 'touchpoint_records', [now])
-    if (unfit.length > 0) count(tally, await settle(database, claimId, now, unfit))
+    const ended = unfit.length > 0 ? await settle(database, claimId, now, unfit) : []
+    count(tally, ended)
+    tally.untried += numberOf(ended)
     const recorded =
       sent.length > 0
         ? await takeLastLook(database, composed, async (session, asked, counted) => {
@@ -67,6 +70,6 @@ export async function record(deps: RecordingDependencies, dispatch: Dispatch, ta
     // Those that are settled are no longer there to go back.
     const back =
       numberOf(recorded) < sent.length ? [...later, ...sent.map((each) => againAt(each, now))] : later
-    if (back.length > 0) tally.deferred += await putBack(database, claimId, now, back)
+    if (back.length > 0) countBack(tally, await putBack(database, claimId, now, back))
   }, leases.send)
 }

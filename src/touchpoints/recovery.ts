@@ -5,6 +5,7 @@ import { expectedCost, grantedWith } from '../offers/conclusion.ts'
 import { countedDoubts } from './breakers.ts'
 import { HELD_FOR } from './budgets.ts'
 import { rememberTried, type Settlement } from './lifecycle.ts'
+import { freedWith } from './rates.ts'
 
 // What workers leave behind when they die: touchpoints whose lease is over, and sends of which nobody knows how they ended
 // until somebody says.
@@ -42,7 +43,7 @@ export async function reclaimExpired(
       ORDER BY t.contact_id, t.touchpoint_id LIMIT 10000 FOR UPDATE OF t SKIP LOCKED
     ), remembered AS (
       ${rememberTried(sql`SELECT * FROM expired x WHERE x.channel = ANY (${sql.param(idempotent)}::text[])`)}
-    ), priced AS MATERIALIZED (
+    ), ${freedWith(sql`expired`)}, priced AS MATERIALIZED (
       SELECT x.*, CASE WHEN x.state = 'sending' THEN coalesce(${HELD_FOR}, x.doubted_cost) ELSE x.doubted_cost END AS price
       FROM expired x
     ), ${grantedWith(sql`SELECT contact_id, touchpoint_id, claim_id FROM expired WHERE state = 'sending'`, now)}, released AS (

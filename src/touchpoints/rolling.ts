@@ -25,6 +25,7 @@ import {
   composeSlice,
   concludeSend,
   count,
+  countBack,
   type Dispatch,
   handOver,
   needingConsent,
@@ -163,7 +164,7 @@ async function leaveAlone(
   const now = clock.now()
   const dueAt = new Date(now.getTime() + rest)
   const back = left.map(({ candidate }): Deferral => ({ ...againAt(candidate, dueAt), why: 'retry' }))
-  tally.deferred += await putBack(database, claimId, now, back)
+  countBack(tally, await putBack(database, claimId, now, back))
 }
 
 /** What may be handed over, and when its lease ends (performance.now()). */
@@ -193,9 +194,11 @@ async function markSlice(
   // Marked last: what goes wrong before leaves the slice claimed, and nobody in doubt.
   if (unfit.length > 0) {
     await ensurePartitions(database, 'touchpoint_records', [now])
-    count(tally, await settle(database, claimId, now, unfit))
+    const ended = await settle(database, claimId, now, unfit)
+    count(tally, ended)
+    tally.untried += numberOf(ended)
   }
-  if (deferred.length > 0) tally.deferred += await putBack(database, claimId, now, deferred)
+  if (deferred.length > 0) countBack(tally, await putBack(database, claimId, now, deferred))
   // Again after an outage: what an answer was lost to is `sending`, not handed over, and goes back with the rest.
   return await throughOutage(async () => {
     // Taken before the statement runs: the lease in the database ends no earlier than this one.
@@ -228,7 +231,7 @@ async function markSlice(
       if (deferral) back.push(deferral)
       else outgoing.push(each)
     }
-    if (back.length > 0) tally.deferred += await putBack(database, claimId, now, back)
+    if (back.length > 0) countBack(tally, await putBack(database, claimId, now, back))
     return { outgoing, leaseEnds }
   }, leases.send)
 }

@@ -197,12 +197,20 @@ export interface Tally {
   deferred: number
   /** Messages a provider was asked to take, whatever it answered. */
   tried: number
+  /** Messages that were settled or put back without that; what was taken away meanwhile is neither. */
+  untried: number
   /** Some of those that were put back, also by the sweeper, may be out. */
   doubts: boolean
   /** How many went out or may have, by channel. */
   byChannel: Map<string, number>
   /** Of those that have ended, how many the sweeper had recorded, and counted, as possibly out. */
   swept: Map<string, number>
+}
+
+/** Counts what was put back before a provider was asked. */
+export function countBack(tally: Tally, number: number): void {
+  tally.deferred += number
+  tally.untried += number
 }
 
 /** Counts what was settled, as what it was recorded as. */

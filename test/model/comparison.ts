@@ -63,10 +63,11 @@ async function linesOf(real: Real, { touches, grants }: Seen, now: number): Prom
 }
 
 /** How many mails the bucket would give at this moment, parts of one included. */
-export async function readPlaces(real: Real, now: number): Promise<number> {
+async function readPlaces(real: Real, now: number): Promise<number> {
   const [found] = await rows<{ tokens: number; at: Date }>(
     real.shop.database,
-    sql`SELECT tokens, refilled_at AS at FROM send_rates WHERE channel = 'email'`,
+    sql`SELECT tokens + (SELECT coalesce(sum(places), 0) FROM freed_places WHERE channel = 'email') AS tokens,
+        refilled_at AS at FROM send_rates WHERE channel = 'email'`,
   )
   return found ? filled({ tokens: found.tokens, at: found.at.getTime() }, now) : RATE.count
 }

@@ -90,9 +90,9 @@ export type Batched = readonly (readonly [id: number, placed: Placed])[]
 
 export type Mode = 'sent' | 'retry' | 'rejected' | 'uncertain'
 
-/** What a batch took of the provider's rate, and how much of it was used. */
+/** What a batch took of the provider's rate, less what others have freed, and how much of it was used. */
 interface Taken {
-  readonly places: number
+  places: number
   readonly rated: boolean
   tried: number
 }
@@ -166,6 +166,17 @@ export function plan(step: Step, at: number, variant: Touch['variant'] = null): 
   }
 }
 
+/** Whether a batch of it is counted by the provider's rate: which channel it goes by is not known yet. */
+export const isRated = ({ step }: Touch) => step.channels.includes('email')
+
+/** It is taken from the queue, or from a worker: its place in the provider's rate is there for others. */
+export function freePlace(model: Model, touch: Touch): void {
+  if ((touch.state !== 'queued' && touch.state !== 'claimed') || !isRated(touch)) return
+  if (model.bucket) model.bucket.tokens += 1
+  const taken = model.taken.get(touch.holder)
+  if (taken) taken.places -= 1
+}
+
 export function release(touch: Touch): void {
   touch.state = 'planned'
   touch.channel = null
@@ -189,7 +200,9 @@ export function cancel(
   which: (step: Step) => boolean = () => true,
 ): void {
   for (const touch of episode.touches) {
-    if (isPending(touch) && which(touch.step)) end(model, touch, 'cancelled', reason)
+    if (!isPending(touch) || !which(touch.step)) continue
+    freePlace(model, touch)
+    end(model, touch, 'cancelled', reason)
   }
 }
 

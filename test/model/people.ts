@@ -4,6 +4,7 @@ import {
   cancel,
   type Episode,
   end,
+  freePlace,
   isPending,
   type Model,
   plan,
@@ -99,6 +100,7 @@ export function suppress(model: Model, email: string): void {
     if (episode.contact.email !== email) continue
     for (const touch of episode.touches) {
       if (!isPending(touch)) continue
+      freePlace(model, touch)
       if (touch.step.channels.every((channel) => channel === 'email'))
         end(model, touch, 'skipped', 'suppressed')
       else if (touch.state === 'queued' || touch.state === 'claimed') release(touch)

@@ -1,13 +1,10 @@
-import { expect } from 'vitest'
 import { processBatch as processReally } from '../../src/touchpoints/batch.ts'
 import { command, pick, started } from './command.ts'
-import { readPlaces } from './comparison.ts'
 import { finishBatch } from './crediting.ts'
 import { type Decision, decide } from './judging.ts'
 import type { Batched, Contact, Model, Placed } from './model.ts'
 import { act } from './people.ts'
-import { anotherWorker, type GrantRow, type Real, readGrants, readTouches, type TouchRow } from './real.ts'
-import { refill } from './scarce.ts'
+import { anotherWorker, type GrantRow, readGrants, readTouches, type TouchRow } from './real.ts'
 import { batched, dispatch, speak } from './work-commands.ts'
 import { NOBODY } from './working.ts'
 
@@ -22,9 +19,8 @@ interface After {
 /**
  * A batch during which a contact came back: the two came in either order. Where the return was second, what had been reserved
  * for the contact was missing for others, though it was given back; or the shop had been asked, and it stays.
- * @returns how many the return took from the batch
  */
-function settleRace(model: Model, batch: Batched, contact: Contact, { touches, grants }: After): number {
+function settleRace(model: Model, batch: Batched, contact: Contact, { touches, grants }: After): void {
   const cancelled = new Set(
     // Others may have come back long before: those the guards cancel, in the model as well.
     batch
@@ -45,7 +41,6 @@ function settleRace(model: Model, batch: Batched, contact: Contact, { touches, g
   const left = new Map([...decisions].filter(([placed]) => !cancelled.has(placed)))
   finishBatch(model, batch, left, { mode: 'sent', shop: 'credits' })
   for (const placed of cancelled) keepCredited(placed, grants)
-  return cancelled.size
 }
 
 /** The account has it, though the message that would have said so never went. */
@@ -61,16 +56,6 @@ function keepCredited({ episode, touch }: Placed, grants: readonly GrantRow[]): 
   const credited = { state: 'granted', credit: 'credited', taken: true, worker: NOBODY } as const
   if (known) Object.assign(known, credited)
   else episode.grants.push({ offer, touch, ...credited })
-}
-
-/** What the return took before a worker had it, was taken from the provider's rate for nothing. */
-async function learnPlaces(model: Model, real: Real, cancelled: number): Promise<void> {
-  refill(model)
-  const places = await readPlaces(real, model.now)
-  const lost = (model.bucket?.tokens ?? 0) - places
-  expect(lost).toBeGreaterThanOrEqual(0)
-  expect(lost).toBeLessThanOrEqual(cancelled)
-  if (model.bucket) model.bucket.tokens = places
 }
 
 /** Two workers at once. */
@@ -97,9 +82,7 @@ export const returnMeanwhile = (who: number) =>
       await Promise.all([inTurn(), real.shop.importActivity([row])])
       const touches = new Map((await readTouches(real)).map((touch) => [touch.id, touch]))
       const after = { touches, grants: await readGrants(real) }
-      let cancelled = 0
-      for (const batch of batches) cancelled += settleRace(model, batched(batch, places), contact, after)
-      await learnPlaces(model, real, cancelled)
+      for (const batch of batches) settleRace(model, batched(batch, places), contact, after)
       act(model, contact, model.now, 'session', id)
     },
     started,

@@ -190,9 +190,6 @@ export function refill(model: Model): number {
   return Math.floor(tokens)
 }
 
-/** Whether a batch of it is counted: which channel it goes by is not known yet. */
-export const isRated = ({ step }: Touch) => step.channels.includes('email')
-
 /** Takes for a batch, or gives back. @param count less than nothing where it is given back */
 export function takePlaces(model: Model, count: number): void {
   if (model.bucket) model.bucket.tokens -= count

@@ -4,10 +4,10 @@ import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { command } from './command.ts'
 import { processBatch, type ShopMode } from './crediting.ts'
 import { due } from './judging.ts'
-import type { Batched, Mode, Model, Placed } from './model.ts'
+import { type Batched, isRated, type Mode, type Model, type Placed } from './model.ts'
 import { refused } from './promises.ts'
 import { anotherWorker, type Real, readTouches } from './real.ts'
-import { isRated, refill, takePlaces } from './scarce.ts'
+import { refill, takePlaces } from './scarce.ts'
 
 // Work that goes well, or is refused in order: what is due is dispatched as fast as the provider takes it, and batches are
 // worked through by workers that live.

@@ -4,15 +4,17 @@ import {
   type Batched,
   type Episode,
   end,
+  freePlace,
   type Grant,
   isOpen,
+  isRated,
   type Mode,
   type Model,
   type Placed,
   release,
   type Touch,
 } from './model.ts'
-import { isRated, takePlaces } from './scarce.ts'
+import { takePlaces } from './scarce.ts'
 
 import type { Verdict } from './verdict.ts'
 
@@ -153,6 +155,7 @@ function charge(model: Model, touch: Touch): void {
 export function sweep(model: Model): void {
   for (const episode of model.episodes) {
     for (const touch of episode.touches) {
+      freePlace(model, touch)
       if (touch.state === 'queued' || touch.state === 'claimed') release(touch)
       else if (touch.state === 'sending') {
         touch.attempt += 1

@@ -1,13 +1,15 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { channelRate, openRates } from '../../src/config/rates.ts'
-import { connect, type Database, execute, rows } from '../../src/database/connect.ts'
+import { connect, type Database, execute, rows, transaction } from '../../src/database/connect.ts'
+import { recordRefusals } from '../../src/outcomes/silence.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { broken, watchCampaigns, watchChannels } from '../../src/touchpoints/breakers.ts'
 import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { readRates, takeRate, warmUpOn } from '../../src/touchpoints/rates.ts'
+import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
-import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
+import { DAY, expireLeases, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
 
 async function open(contacts: number, definition: Record<string, unknown> = {}): Promise<Pipeline> {
   const pipeline = await openPipeline({
@@ -71,6 +73,78 @@ describe('a provider’s rate', () => {
     const rates = openRates('UTC', { email: channelRate.parse({ at_most: '10 per 1s' }) })
     expect((await work(pipeline, rates)) + (await work(pipeline, rates))).toBe(10)
     expect(await work(pipeline, rates)).toBe(0)
+  })
+
+  describe('is given back for what is taken away', () => {
+    const rates = openRates('UTC', {
+      email: channelRate.parse({
+        at_most: '10 per 1000d',
+        warm_up: { starts: '2026-03-02', from: 10, to: 10, over: '9d' },
+      }),
+    })
+    const returns = async (pipeline: Pipeline, contactIds: readonly number[]) => {
+      for (const contactId of contactIds) await pipeline.addActivity(contactId, pipeline.clock.now())
+    }
+    const refuse = async ({ database, clock }: Pipeline, count: number) => {
+      await transaction(database, async (tx) => {
+        await execute(
+          tx,
+          sql`CREATE TEMP TABLE new_refusals ON COMMIT DROP AS
+            SELECT contact_id, 'sms' AS channel, 'opted_out' AS reason FROM contacts WHERE contact_id <= ${count}`,
+        )
+        await recordRefusals(tx, clock.now())
+      })
+    }
+    const flush = async ({ database, clock }: Pipeline) => {
+      await expireLeases(database)
+      await sweep(database, clock.now(), [])
+    }
+
+    it.each([
+      ['by a return', (pipeline: Pipeline) => returns(pipeline, [1, 2, 3, 4]), 4],
+      ['by a refusal, to be looked at again', (pipeline: Pipeline) => refuse(pipeline, 4), 4],
+      ['by the sweeper: the queue was lost', flush, 10],
+    ])('before a worker has it, %s', async (_, happens, freed) => {
+      const pipeline = await open(20)
+      const batches: Batch[] = []
+      const look = { now: pipeline.clock.now(), jobs: 100, rates }
+      await dispatchDue(pipeline.database, look, async (batch) => void batches.push(batch))
+      expect(batches.flatMap(({ keys }) => keys)).toHaveLength(10)
+      await happens(pipeline)
+      expect(await work(pipeline, rates)).toBe(freed)
+      for (const batch of batches) await processBatch(pipeline.worker, batch)
+      expect(pipeline.channel.sent).toHaveLength(10)
+      expect(await work(pipeline, rates)).toBe(0)
+    })
+
+    it.each([
+      ['by a return', (pipeline: Pipeline) => returns(pipeline, [1, 2, 3, 4])],
+      ['by the sweeper, though its worker lives', flush],
+    ])('from its worker, %s, and once', async (_, happens) => {
+      const pipeline = await open(20)
+      const { clock, database, channel, worker } = pipeline
+      await dispatchDue(database, { now: clock.now(), jobs: 100, rates }, async (batch) => {
+        const templates = async (set: string) => {
+          await happens(pipeline)
+          return await worker.templates(set)
+        }
+        await processBatch({ ...worker, templates }, batch)
+      })
+      while ((await work(pipeline, rates)) > 0);
+      expect(channel.sent).toHaveLength(10)
+    })
+
+    it('by the sweeper, where its worker died before it sent', async () => {
+      const pipeline = await open(20)
+      const { clock, database, channel, worker } = pipeline
+      await dispatchDue(database, { now: clock.now(), jobs: 100, rates }, async (batch) => {
+        const templates = () => Promise.reject(new Error('killed'))
+        await expect(processBatch({ ...worker, templates }, batch)).rejects.toThrow('killed')
+      })
+      await flush(pipeline)
+      expect(await work(pipeline, rates)).toBe(10)
+      expect(channel.sent).toHaveLength(10)
+    })
   })
 
   it('is one for any number of processes', async () => {

@@ -12,6 +12,14 @@ export const sendRates = pgTable('send_rates', {
   taken: integer('taken').notNull(),
 })
 
+/** Places on a channel that were taken and are not needed, until the next look: whoever frees some waits for nobody. */
+export const freedPlaces = pgTable('freed_places', {
+  channel: text('channel').notNull(),
+  /** Whose number they were taken from. */
+  day: date('day').notNull(),
+  places: integer('places').notNull(),
+})
+
 /** Messages that went out, a row for each batch and channel: what breakers and `stop` rules take shares of. */
 export const sendCounts = pgTable(
   'send_counts',

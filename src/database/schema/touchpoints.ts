@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import {
   boolean,
   check,
+  date,
   index,
   integer,
   pgTable,
@@ -42,6 +43,8 @@ export const touchpoints = pgTable(
     doubtedOn: text('doubted_on'),
     /** Micros that try costs if it went out, at most where its worker died; null where nothing was held for it either. */
     doubtedCost: micros('doubted_cost'),
+    /** The day whose rates it was counted in when it was queued last; null where nothing limited. */
+    ratedOn: date('rated_on'),
     /** Why it was put back, until it is claimed again. */
     waits: text('waits'),
     /** Real time, of the database: the lease of `queued`, `claimed` and `sending`. */
