@@ -55,7 +55,7 @@ describe('migrate', () => {
       expect((await migrate(plain)).applied).toEqual([])
     } finally {
       await plain.close()
-      await administer(`DROP OWNED BY ${role.name}`, database.url)
+      await rows(database, sql`DROP OWNED BY ${sql.identifier(role.name)}`)
       await administer(`DROP ROLE ${role.name}`)
     }
   })

@@ -4,6 +4,8 @@ import { connect, type Database } from '../../src/database/connect.ts'
 import { afterFile } from './after-file.ts'
 
 let clones = 0
+/** The file's own connection to the server: to open one takes longer than to drop a database. */
+let administrator: Promise<pg.Client> | undefined
 
 /** The server's URL, for tests that make roles or databases of their own. The user may create both. */
 export function serverUrl(): string {
@@ -49,14 +51,20 @@ export function urlOf(name: string, role?: { name: string; password: string }): 
 }
 
 /** Runs one statement on the server's own database, outside any transaction. */
-export async function administer(statement: string, url = serverUrl()): Promise<pg.QueryResult> {
-  const client = new pg.Client({ connectionString: url })
+export async function administer(statement: string): Promise<pg.QueryResult> {
+  administrator ??= openAdministrator()
+  return await (await administrator).query(statement)
+}
+
+async function openAdministrator(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: serverUrl() })
   await client.connect()
-  try {
-    return await client.query(statement)
-  } finally {
+  // Before any database is made, so it ends when all are dropped.
+  afterFile(async () => {
+    administrator = undefined
     await client.end()
-  }
+  })
+  return client
 }
 
 function dropAfterFile(database: Database, name: string): void {
