@@ -46,7 +46,7 @@ export interface Candidate extends TouchpointKey {
   readonly choice: Choice | null
   /** The step's condition; null is unknown. True where the step has none. */
   readonly condition: boolean | null
-  /** Values by dotted path; absent facts are absent. */
+  /** Values by dotted path; absent facts are absent, and so is a text that shows nothing. */
   readonly facts: Readonly<Record<string, unknown>>
   /** Paths of facts older than their `fresh` limit. */
   readonly stale: readonly string[]
@@ -157,7 +157,7 @@ async function read(
 ): Promise<Candidate[]> {
   const { step, now } = what
   const facts = factsOf(step)
-  return await preparedRows<Candidate>(
+  const found = await preparedRows<Candidate>(
     session,
     sql`
     SELECT t.contact_id AS "contactId", t.touchpoint_id AS "touchpointId", t.episode_id AS "episodeId", t.attempt, t.doubted,
@@ -177,6 +177,18 @@ async function read(
       ${staleSql(facts, now)} AS stale, ${effortSql(what.campaign, now)} AS effort, ${effortLeftSql(what.campaign, now)} AS "effortLeft"
     FROM ${source}`,
   )
+  return found.map(withoutBlanks)
+}
+
+/** Spaces, control characters, and letters that are there for others alone: joiners, marks of direction, fillers. */
+const BLANK = /^[\s\p{Cc}\p{Cf}\p{DI}\u2800]*$/u
+
+/** A name of nothing but spaces is none: printed, it would be the blank that no message has. */
+function withoutBlanks(candidate: Candidate): Candidate {
+  const facts = Object.entries(candidate.facts)
+  const blank = ([, value]: [string, unknown]) => typeof value === 'string' && BLANK.test(value)
+  if (!facts.some(blank)) return candidate
+  return { ...candidate, facts: Object.fromEntries(facts.filter((fact) => !blank(fact))) }
 }
 
 /** What the return has released is not silenced by it; that another arm was drawn for the person comes before it. */

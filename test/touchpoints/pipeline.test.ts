@@ -104,6 +104,11 @@ describe('one lapse, from selection to record', () => {
     const nobody = await pipeline.addContact({ silentSince, email: null })
     const plain = await pipeline.addContact({ silentSince, attributes: { vip: 'no' } })
     const vip = await pipeline.addContact({ silentSince, attributes: { vip: 'yes', first_name: 'Li' } })
+    const hollow = [' ', '\u00a0\u3000', '\u200b\u202e', '\t\r\n\u2028', '\ufeff\u200d\u3164']
+    const hollows: number[] = []
+    for (const first_name of hollow) {
+      hollows.push(await pipeline.addContact({ silentSince, attributes: { vip: 'yes', first_name } }))
+    }
     await runCampaign(pipeline.run, pipeline.campaign, START)
     await pipeline.work()
     const said = (contactId: number) => async () =>
@@ -120,6 +125,13 @@ describe('one lapse, from selection to record', () => {
       'unless skipped condition',
     ])
     expect(await said(vip)()).toEqual(['named sent', 'plain sent', 'softly sent', 'unless sent'])
+    // A name that shows nothing is none.
+    for (const contactId of hollows) {
+      expect(await said(contactId)()).toEqual([
+        'named skipped missing_data',
+        ...['plain sent', 'softly sent', 'unless sent'],
+      ])
+    }
   })
 
   it('retries with back-off, gives up, and never repeats what is uncertain', async () => {
