@@ -56,6 +56,16 @@ function takeFrom(
   }
 }
 
+/**
+ * The day whose number is counted: tomorrow's already where the clock of another process has come so far. Were each to begin
+ * its own day anew, two that differ by a second would have a day's number as often as they take turns around midnight. Pure.
+ */
+function countingDay(today: string, days: readonly string[]): string {
+  if (!days.some((day) => day > today)) return today
+  const tomorrow = Temporal.PlainDate.from(today).add({ days: 1 }).toString()
+  return days.includes(tomorrow) ? tomorrow : today
+}
+
 /** Rates, and the channels that send a few on trial. */
 export interface StandingRates extends Rates {
   readonly trials: ReadonlySet<string>
@@ -84,12 +94,12 @@ export async function takeRate(
   const { trials } = rates
   const limited = channels.filter((channel) => rates.channels.has(channel) || trials.has(channel)).toSorted()
   if (limited.length === 0) return { allowed: wanted, ramping: false }
-  const day = localDay(rates.timezone, now)
+  const today = localDay(rates.timezone, now)
   return await transaction(database, async (tx) => {
     await execute(
       tx,
       sql`INSERT INTO send_rates (channel, tokens, refilled_at, day, taken)
-        SELECT channel, NULL, ${now}, ${day}::date, 0 FROM unnest(${sql.param(limited)}::text[]) AS k(channel)
+        SELECT channel, NULL, ${now}, ${today}::date, 0 FROM unnest(${sql.param(limited)}::text[]) AS k(channel)
         ORDER BY channel ON CONFLICT DO NOTHING`,
     )
     const found = await rows<{
@@ -113,11 +123,15 @@ export async function takeRate(
         SELECT channel, sum(places) AS places, sum(of_day) AS of_day FROM freed GROUP BY channel) f USING (channel)
       ORDER BY channel`,
     )
+    const day = countingDay(
+      today,
+      found.map((row) => row.day),
+    )
     let allowed = wanted
     let ramping = false
     const rulesOf = (channel: string) => {
       const rate = rates.channels.get(channel)
-      const ramp = rate?.warmUp ? warmUpOn(rate.warmUp, day) : null
+      const ramp = rate?.warmUp ? warmUpOn(rate.warmUp, today) : null
       const trial = trials.has(channel) ? TRIAL : null
       const daily = ramp === null ? trial : trial === null ? ramp : Math.min(ramp, trial)
       return { rate: rate?.rate, daily }

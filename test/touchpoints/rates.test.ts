@@ -6,7 +6,7 @@ import { recordRefusals } from '../../src/outcomes/silence.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { broken, watchCampaigns, watchChannels } from '../../src/touchpoints/breakers.ts'
 import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
-import { readRates, takeRate, warmUpOn } from '../../src/touchpoints/rates.ts'
+import { giveBack, readRates, takeRate, warmUpOn } from '../../src/touchpoints/rates.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
 import { DAY, expireLeases, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
@@ -212,6 +212,42 @@ describe('a warm-up', () => {
     for (const batch of lateBatches) await processBatch(pipeline.worker, batch)
     expect(channel.sent).toHaveLength(9)
     expect(await work(pipeline, rates)).toBe(0)
+  })
+
+  it('is no larger where two clocks do not agree which day it is', async () => {
+    const { database } = await open(0)
+    const rates = await readRates(
+      database,
+      openRates('UTC', {
+        email: channelRate.parse({ warm_up: { starts: '2026-03-02', from: 4, to: 4, over: '9d' } }),
+      }),
+    )
+    const midnight = Date.parse('2026-03-03T00:00:00Z')
+    const take = async (seconds: number) =>
+      (await takeRate(database, rates, ['email'], new Date(midnight + seconds * 1000), 3)).allowed
+    expect([await take(-60), await take(1), await take(-1), await take(2), await take(-1)]).toEqual([
+      3, 3, 1, 0, 0,
+    ])
+  })
+
+  it('gets a place back on the day it was counted in, whatever the clock of who took it says', async () => {
+    const { database } = await open(0)
+    const rates = await readRates(
+      database,
+      openRates('UTC', {
+        email: channelRate.parse({ warm_up: { starts: '2026-03-02', from: 4, to: 4, over: '9d' } }),
+      }),
+    )
+    const midnight = Date.parse('2026-03-03T00:00:00Z')
+    const take = (seconds: number) =>
+      takeRate(database, rates, ['email'], new Date(midnight + seconds * 1000), 4)
+    await take(-60)
+    expect(await take(1)).toMatchObject({ allowed: 4, day: '2026-03-03' })
+    await giveBack(database, ['email'], { untried: 4, unsent: 4 }, '2026-03-03')
+    const behind = await take(-1)
+    expect(behind).toMatchObject({ allowed: 4, day: '2026-03-03' })
+    await giveBack(database, ['email'], { untried: 4, unsent: 4 }, behind.day)
+    expect(await take(1)).toMatchObject({ allowed: 4 })
   })
 
   it('is one for any number of workers, each with a connection of its own', async () => {
