@@ -12,7 +12,7 @@ import {
 import { deferOrSkip, type Verdict } from './guards.ts'
 import { keyTable, type TouchpointKey } from './keys.ts'
 import type { Cleared } from './message.ts'
-import type { Refused } from './reserve.ts'
+import type { Refused } from './reservation.ts'
 import { localDay, startOfNextDay } from './windows.ts'
 
 // Calls a day. People can make so many of a step's calls on a local day of the campaign; what is beyond waits for the

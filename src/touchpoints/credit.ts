@@ -1,85 +1,119 @@
-import type { CompiledCampaign } from '../config/compiled.ts'
 import type { Database } from '../database/connect.ts'
 import { giveBackRefused, markAsked, markCredited } from '../offers/conclusion.ts'
-import type { Grant, OfferPlace } from '../offers/grants.ts'
+import type { GrantKey, OfferPlace } from '../offers/grants.ts'
 import { viewOffer } from '../offers/offers.ts'
 import type { CreditAnswer, OfferProvider } from '../offers/provider.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
 import type { Cleared } from './message.ts'
+import { unavailable } from './promises.ts'
+import type { Allowed, Crediting, Refused, Reservation, ReserveDependencies } from './reservation.ts'
 import { BACK_OFF } from './sends.ts'
 
 // Before a message says that something is in the account, it is: the provider is asked for what was just reserved, and for
 // which the budget has room.
 
-interface Granted {
-  readonly cleared: Cleared
-  readonly grant: Grant
-}
+/** A message with a grant that the provider is to credit. */
+type Wish = Crediting & { readonly cleared: Cleared }
 
 /** Milliseconds of real time a batch may spend asking: its claim has to outlast it. */
 const PATIENCE = 30_000
+const NOT_ASKED: CreditAnswer = { outcome: 'unknown', detail: 'not asked yet: others took long' }
 
 /**
- * Asks the provider for each grant. Where the answer is not known (a time-out), the message waits and the next try asks again
- * with the same key.
+ * Has the provider credit what the budget has room for. Asked for before, it would be in the account and in no budget.
+ * @param refused is added to
+ * @returns the messages that may go
  */
-export async function creditGrants(
-  { database, provider }: { readonly database: Database; readonly provider: OfferProvider },
-  {
-    campaign,
-    claimId,
-    now,
-  }: { readonly campaign: CompiledCampaign; readonly claimId: string; readonly now: Date },
-  place: OfferPlace,
-  granted: readonly Granted[],
-): Promise<{
-  credited: readonly Granted[]
-  refused: readonly { cleared: Cleared; detail: string }[]
-  later: readonly { cleared: Cleared; verdict: Verdict }[]
-}> {
-  const key = ({ cleared, grant }: Granted) => ({
-    contactId: cleared.candidate.contactId,
-    grantId: grant.grantId,
-  })
-  const asked = await markAsked(database, claimId, granted.map(key))
-  const due = granted.filter(({ grant }) => asked.has(grant.grantId))
-  const lost = granted.filter(({ grant }) => !asked.has(grant.grantId))
+export async function creditPromised(
+  { database, offerProvider: provider }: ReserveDependencies,
+  reservation: Reservation,
+  affordable: readonly Allowed[],
+  refused: Refused[],
+): Promise<Cleared[]> {
+  const toSend: Cleared[] = []
+  const byPlace = new Map<OfferPlace, Wish[]>()
+  for (const { cleared, crediting } of affordable) {
+    if (!crediting || !provider) {
+      toSend.push(cleared)
+      continue
+    }
+    const group = byPlace.get(crediting.place) ?? []
+    byPlace.set(crediting.place, group)
+    group.push({ ...crediting, cleared })
+  }
+  if (!provider) return toSend
   const deadline = performance.now() + PATIENCE
-  const answers = await each(provider.concurrency, due, async ({ cleared, grant }): Promise<CreditAnswer> => {
-    if (performance.now() > deadline) return { outcome: 'unknown', detail: 'not asked yet: others took long' }
-    return await provider.credit({
-      key: `grant-${grant.grantId}`,
-      external_id: cleared.candidate.externalId,
-      campaign: place.campaign,
-      offer: place.name,
-      kind: place.terms.kind,
-      terms: viewOffer(place.name, place.terms),
-      expires_at: grant.expiresAt.toISOString(),
-    })
-  })
-  const said = due.map((one, index) => ({ ...one, answer: answers[index] }))
+  for (const [place, wishes] of byPlace) {
+    const answers = await creditGrants({ database, provider, deadline }, reservation, place, wishes)
+    for (const wish of wishes) {
+      const said = heed(wish, answers.get(wish.grant.grantId), reservation)
+      if ('kind' in said) refused.push({ cleared: wish.cleared, verdict: said })
+      else toSend.push(said)
+    }
+  }
+  return toSend
+}
+
+/**
+ * Asks the provider for each grant, and books what it says.
+ * @param deadline of performance.now(): what is not asked by then is not asked now
+ * @returns its answers by grant; without an entry where the grant is another claim's by now
+ */
+async function creditGrants(
+  { database, provider, deadline }: { database: Database; provider: OfferProvider; deadline: number },
+  { claimId, now }: Reservation,
+  place: OfferPlace,
+  wishes: readonly Wish[],
+): Promise<ReadonlyMap<number, CreditAnswer>> {
+  if (performance.now() > deadline) return new Map(wishes.map(({ grant }) => [grant.grantId, NOT_ASKED]))
+  const marked = await markAsked(database, claimId, wishes.map(keyOf))
+  const due = wishes.filter(({ grant }) => marked.has(grant.grantId))
+  const answers = await each(provider.concurrency, due, async ({ cleared, grant }) =>
+    performance.now() > deadline
+      ? NOT_ASKED
+      : await provider.credit({
+          key: `grant-${grant.grantId}`,
+          external_id: cleared.candidate.externalId,
+          campaign: place.campaign,
+          offer: place.name,
+          kind: place.terms.kind,
+          terms: viewOffer(place.name, place.terms),
+          expires_at: grant.expiresAt.toISOString(),
+        }),
+  )
+  const said = new Map(
+    due.map(({ grant }, index): [number, CreditAnswer] => [grant.grantId, answers[index] ?? NOT_ASKED]),
+  )
   const keys = (outcome: CreditAnswer['outcome']) =>
-    said.filter(({ answer }) => answer?.outcome === outcome).map(key)
+    due.filter(({ grant }) => said.get(grant.grantId)?.outcome === outcome).map(keyOf)
   await markCredited(database, now, keys('credited'))
-  const { campaign: owner, name: offer } = place
-  await giveBackRefused(database, claimId, now, { campaign: owner, offer }, keys('refused'))
-  const maxDelay = campaign.definition.limits.max_delay
-  return {
-    credited: said.filter(({ answer }) => answer?.outcome === 'credited'),
-    refused: said.flatMap(({ cleared, answer }) =>
-      answer?.outcome === 'refused' ? [{ cleared, detail: `provider: ${answer.detail}` }] : [],
-    ),
-    later: [
-      ...said.flatMap(({ cleared, answer }) =>
-        answer?.outcome === 'unknown'
-          ? [{ cleared, verdict: askAgain(cleared, now, maxDelay, answer.detail) }]
-          : [],
-      ),
-      ...lost.map(({ cleared }) => ({
-        cleared,
-        verdict: { kind: 'defer', until: now, cause: 'changed' } as const,
-      })),
-    ],
+  const { campaign, name: offer } = place
+  await giveBackRefused(database, claimId, now, { campaign, offer }, keys('refused'))
+  return said
+}
+
+function keyOf({ cleared, grant }: Wish): GrantKey {
+  return { contactId: cleared.candidate.contactId, grantId: grant.grantId }
+}
+
+/**
+ * The message as it goes by what the provider said, or why it does not. Where the answer is not known (a time-out), it waits,
+ * and the next try asks again with the same key. Pure.
+ */
+function heed(
+  { cleared, instead }: Wish,
+  answer: CreditAnswer | undefined,
+  { campaign, now }: Reservation,
+): Cleared | Verdict {
+  switch (answer?.outcome) {
+    case 'credited':
+      return cleared
+    case 'refused':
+      return instead ?? unavailable(`provider: ${answer.detail}`)
+    case 'unknown':
+      return askAgain(cleared, now, campaign.definition.limits.max_delay, answer.detail)
+    case undefined:
+      return { kind: 'defer', until: now, cause: 'changed' }
   }
 }
 

@@ -12,7 +12,7 @@ import { type Candidate, imagine } from './gather.ts'
 import { reachesDevices, readGuardContext } from './guard-context.ts'
 import { judge, type Verdict } from './guards.ts'
 import { type Composed, composer } from './message.ts'
-import { dummyGrant } from './reserve.ts'
+import { dummyGrant } from './promises.ts'
 import { type Foreseen, foreseeReservation } from './scarce.ts'
 import { viewContact } from './view.ts'
 

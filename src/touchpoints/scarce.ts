@@ -6,9 +6,10 @@ import { expectedOf } from '../offers/offers.ts'
 import { foreseeShortage } from './budgets.ts'
 import { foreseeCaps } from './cap-places.ts'
 import { foreseeSlot } from './capacity.ts'
+import { budgetsOf, outOfBudget } from './costs.ts'
 import type { Verdict } from './guards.ts'
 import type { Cleared, Composed } from './message.ts'
-import { budgetsOf, offerHeld, outOfBudget, wantsOffer, without } from './reserve.ts'
+import { offerHeld, wantsOffer, without } from './promises.ts'
 
 // What a reservation would come to at this moment, for one message, reserving nothing and locking nobody: for previews.
 // In the order in which a worker asks. What is foreseen may be gone when the message is due.

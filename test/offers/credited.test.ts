@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { execute, rows } from '../../src/database/connect.ts'
 import type { CreditAnswer, CreditRequest, OfferProvider } from '../../src/offers/provider.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
@@ -225,6 +225,30 @@ describe('an offer that a provider credits', () => {
       ])
     },
   )
+
+  it('is asked for no longer than a claim lasts, however many offers a batch promises', async () => {
+    const terms = coupon({ deliver: 'account' })
+    const variants = ['five', 'ten'].map((name) => ({ name, share: 0.5, offer: { name, terms } }))
+    const pipeline = await openGranting(12, terms, { step: { variants } })
+    const { database, clock, worker } = pipeline
+    const now = performance.now.bind(performance)
+    let passed = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + passed)
+    const asked: string[] = []
+    const credit = async ({ offer }: CreditRequest): Promise<CreditAnswer> => {
+      asked.push(offer)
+      passed += 31_000
+      return { outcome: 'credited' }
+    }
+    Object.assign(worker, { offerProvider: { concurrency: 1, credit } })
+    await pipeline.work()
+    vi.restoreAllMocks()
+    expect(
+      await rows(database, sql`SELECT DISTINCT variant FROM touchpoints WHERE waits = 'credit'`),
+    ).toHaveLength(2)
+    expect(asked).toHaveLength(1)
+    expect(await rows(database, sql`SELECT FROM touchpoints WHERE due_at <= ${clock.now()}`)).toEqual([])
+  })
 
   it('is not promised where the provider refuses', async () => {
     const { pipeline } = await begin(['refused'])

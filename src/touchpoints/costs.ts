@@ -1,0 +1,106 @@
+import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import { givesOffer, inVariant } from '../config/variants.ts'
+import { provisionally } from '../database/connect.ts'
+import { expectedOf } from '../offers/offers.ts'
+import { type Budget, type Claimed, holdBudgets, openBudgets, type Shortage } from './budgets.ts'
+import { deferOrSkip, type Verdict } from './guards.ts'
+import type { Cleared, Compose } from './message.ts'
+import {
+  type Allowed,
+  BUSY,
+  type Refused,
+  type Reservation,
+  type ReserveDependencies,
+} from './reservation.ts'
+import { startOfNextDay } from './windows.ts'
+
+// What the messages of a batch may cost at most, held of the budgets that its step asks.
+
+/**
+ * Spend and liability, last of all: a batch holds what it may cost at most, in one look at each budget.
+ * @param refused is added to
+ * @returns the messages that there is money for
+ */
+export async function reserveMoney(
+  deps: ReserveDependencies,
+  { campaign, step, claimId, now, compose, pace }: Reservation,
+  budgets: readonly Budget[],
+  allowed: readonly Allowed[],
+  refused: Refused[],
+): Promise<readonly Allowed[]> {
+  if (budgets.length === 0 || allowed.length === 0) return allowed
+  const spends = budgets.some(({ kind }) => kind === 'spend')
+  const claimed: Claimed[] = []
+  // What a provider was asked for before is in the account, for all we know, and was counted until now: it comes first.
+  const isAsked = ({ crediting }: Allowed) => crediting?.grant.credit === 'asking'
+  for (const each of [...allowed.filter(isAsked), ...allowed.filter((one) => !isAsked(one))]) {
+    const { contactId, touchpointId } = each.cleared.candidate
+    const spend = spends ? dearest(each, compose) : 0
+    claimed.push({ contactId, touchpointId, spend, liability: liabilityOf(each, step) })
+    await pace()
+  }
+  const hold = () => provisionally(deps.database, (tx) => holdBudgets(tx, claimId, budgets, now, claimed))
+  let short = await hold()
+  if (!short) {
+    await openBudgets(deps.database, budgets)
+    short = (await hold()) ?? new Map()
+  }
+  const { max_delay: maxDelay } = campaign.definition.limits
+  return allowed.filter(({ cleared }) => {
+    const shortage = short.get(cleared.candidate.touchpointId)
+    if (!shortage) return true
+    refused.push({ cleared, verdict: outOfBudget(shortage, cleared, now, maxDelay) })
+    return false
+  })
+}
+
+/** Micros the message may cost. Which of two goes is known once the provider has answered: the dearer counts. */
+function dearest({ cleared, crediting }: Allowed, compose: Compose): number {
+  const costs = [cleared, crediting?.instead].map((each) => {
+    const composed = each && compose(each)
+    return !composed || 'state' in composed ? 0 : composed.cost
+  })
+  // What may be out is held for by the batch that tried it.
+  return cleared.candidate.doubted ? 0 : Math.max(0, ...costs)
+}
+
+/** Micros that what it promises is expected to cost, where that is booked nowhere yet. */
+function liabilityOf({ cleared, fresh }: Allowed, step: CompiledStep): number {
+  const { offer } = inVariant(step, cleared.candidate.variant)
+  return fresh && offer ? expectedOf(offer.terms) : 0
+}
+
+/** What others hold may come back at any moment; a day's budget is there again tomorrow; a campaign's is not. */
+export function outOfBudget(
+  { budget, held }: Shortage,
+  { candidate }: Cleared,
+  now: Date,
+  maxDelay: number,
+): Verdict {
+  const skip: Verdict = { kind: 'skip', reason: 'budget_exhausted', detail: budget.kind }
+  if (budget.per === null && !held) return skip
+  const latest = candidate.plannedFor.getTime() + maxDelay * 1000
+  const again = held ? new Date(now.getTime() + BUSY * 1000) : startOfNextDay(budget.zone, now)
+  const verdict = deferOrSkip(again, latest, held ? 'budget_held' : 'budget_exhausted')
+  return verdict.kind === 'skip' ? skip : verdict
+}
+
+/**
+ * The budgets a step's messages ask.
+ * @param credited a provider may have been asked to credit offers of the campaign: also by an earlier version of it, where this
+ *   one credits none
+ */
+export function budgetsOf(
+  { name, definition, timezone }: CompiledCampaign,
+  step: CompiledStep,
+  credited: boolean,
+): Budget[] {
+  const { spend, liability } = definition.limits.budget
+  const common = { campaign: name, zone: timezone }
+  return [
+    ...(spend ? [{ ...common, kind: 'spend' as const, most: spend.amount.micros, per: spend.per }] : []),
+    ...(liability && givesOffer(step)
+      ? [{ ...common, kind: 'liability' as const, most: liability.micros, per: null, credited }]
+      : []),
+  ]
+}
