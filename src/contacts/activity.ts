@@ -6,6 +6,7 @@ import { countErased, isErased } from './erased.ts'
 import { externalIdProblem } from './external-ids.ts'
 import type { Hooks } from './hooks.ts'
 import { type ActivityRules, ingestActivity, prepareIngest } from './ingest.ts'
+import { parseJson } from './json.ts'
 import type { Getter } from './mapping.ts'
 import { lockNames } from './persons.ts'
 import { jsonText, unstorable } from './text.ts'
@@ -62,7 +63,9 @@ export function activityReader(
     if (typeof value === 'string') return value
     const properties = propertiesOf(getProperties(values), named, values)
     if (typeof properties === 'object' && properties !== null) return properties.problem
-    const messageId = textOf(getMessage(values))
+    const message = getMessage(values)
+    if (typeof message === 'object' && message !== null) return 'message_id: {…} is not a string'
+    const messageId = textOf(message)
     return (
       unstorable('external_id', externalId) ??
       unstorable('type', type) ??
@@ -93,10 +96,10 @@ function propertiesOf(
 ): string | null | { problem: string } {
   let properties: Record<string, unknown> | undefined
   if (whole !== undefined && whole !== null && whole !== '') {
-    let value = whole
+    let value: unknown = whole
     if (typeof whole === 'string') {
       try {
-        value = JSON.parse(whole)
+        value = parseJson(whole)
       } catch {
         return { problem: 'properties: malformed JSON' }
       }

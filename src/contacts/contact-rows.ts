@@ -74,7 +74,7 @@ export function contactReader(
     const email = getEmail(values)
     if (email !== undefined) {
       row.carried |= CARRIES.email
-      const text = textOf(email)
+      const text = textOf(email) ?? noText(email)
       const problem = unstorable('email', text)
       if (problem !== undefined) return problem
       if (text !== null) {
@@ -85,7 +85,7 @@ export function contactReader(
     const phone = getPhone(values)
     if (phone !== undefined) {
       row.carried |= CARRIES.phone
-      const text = textOf(phone)
+      const text = textOf(phone) ?? noText(phone)
       const problem = unstorable('phone', text)
       if (problem !== undefined) return problem
       if (text !== null) {
@@ -103,7 +103,7 @@ export function contactReader(
     const zone = getZone(values)
     if (zone !== undefined) {
       row.carried |= CARRIES.timezone
-      const text = textOf(zone)
+      const text = textOf(zone) ?? noText(zone)
       const problem = unstorable('timezone', text)
       if (problem !== undefined) return problem
       if (text !== null && zoneExists(text)) row.timezone = text
@@ -168,12 +168,19 @@ function textOf(value: unknown): string | null {
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null
 }
 
+/** What stands for a list or an object where a text was expected: it is shown in the reject file, however deep it is. */
+function noText(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null) return null
+  return Array.isArray(value) ? '[…]' : '{…}'
+}
+
 function attributeConverter(
   name: string,
   type: AttributeType,
   date: DateReader,
 ): (value: unknown) => { value: unknown } | string {
-  const wrong = (value: unknown) => `attributes.${name}: ${JSON.stringify(value)} is not a ${type}`
+  const wrong = (value: unknown) =>
+    `attributes.${name}: ${noText(value) ?? JSON.stringify(value)} is not a ${type}`
   switch (type) {
     case 'string':
       return (value) => {

@@ -40,7 +40,8 @@ export function textOf(
 ): (name: string, values: Parameters<Getter>[0]) => string {
   return (name, values) => {
     const value = getters.get(name)?.(values)
-    return value === undefined || value === null ? '' : String(value).trim()
+    // A list or an object is no text: all of them would be one.
+    return value === undefined || value === null || typeof value === 'object' ? '' : String(value).trim()
   }
 }
 

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { TextDecoder } from 'node:util'
 import { createGunzip } from 'node:zlib'
 import { messageOf, WinbackError, whyUnreadable } from '../errors.ts'
+import { parseJson } from './json.ts'
 
 // A file as rows: decompressed, cut into lines and columns, a batch at a time, whatever its size. What cannot be
 // read as a row comes out as one with a problem, so that its line can be named and the rest goes on.
@@ -240,7 +241,7 @@ function ndjsonRow({ line, text, problem }: Line): FileRow {
   if (problem !== undefined) return { line, raw: text, values: undefined, problem }
   if (text.trim() === '') return { line, raw: text, values: [] }
   try {
-    const value: unknown = JSON.parse(text)
+    const value = parseJson(text)
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       return { line, raw: text, values: value as Record<string, unknown> }
     }

@@ -73,6 +73,20 @@ const traces = () =>
   )
 
 describe('calls', () => {
+  test('keep apart whose ids differ in the last of nineteen digits, written as numbers', async () => {
+    const call = (id: string) =>
+      `{"type":"track","userId":${id},"messageId":"m${id}","event":"order","timestamp":"${ago(5)}"}`
+    const answer = await post(
+      'batch',
+      `{"batch":[${call('1234567890123456781')},${call('1234567890123456782')}]}`,
+    )
+    expect(answer.status).toBe(200)
+    expect((await events()).map(({ contact }) => contact).sort()).toEqual([
+      '1234567890123456781',
+      '1234567890123456782',
+    ])
+  })
+
   test('become events under our names, with their values, and contacts where there was none', async () => {
     const batch = [
       {

@@ -3,6 +3,7 @@ import { type Context, Hono } from 'hono'
 import type { Clock } from '../../clock.ts'
 import type { Workspace } from '../../config/workspace.ts'
 import { CALLS, type Call, callReader } from '../../contacts/calls.ts'
+import { parseJson } from '../../contacts/json.ts'
 import { messageOf } from '../../errors.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
@@ -64,7 +65,7 @@ async function readBody(c: Context): Promise<Record<string, unknown> | Response>
   const bytes = Buffer.from(await c.req.arrayBuffer())
   if (!isUtf8(bytes)) return refuse(c, 400, 'malformed', 'the body is not UTF-8')
   try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'))
+    const value = parseJson(bytes.toString('utf8'))
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       return value as Record<string, unknown>
     }
