@@ -2,12 +2,14 @@ import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { considerContact } from '../../src/audience/consider.ts'
 import { runCampaign } from '../../src/audience/run.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { condition, DAY, openPipeline, START } from '../support/pipeline.ts'
 
 const ago = (days: number) => new Date(START.getTime() - days * DAY * 1000)
 
 it('tells of one contact what a run would make of them, considered or not', async () => {
   const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
     audience: condition('vip', sql`(c.attributes->>'vip') = 'yes'`),
     definition: { seeds: ['u6'] },
   })
@@ -34,7 +36,7 @@ it('tells of one contact what a run would make of them, considered or not', asyn
 })
 
 it('holds a contact against the others of the person, as a run does', async () => {
-  const pipeline = await openPipeline()
+  const pipeline = await openPipeline({ database: await emptiedDatabase() })
   const older = await pipeline.addContact({ silentSince: ago(6) })
   const newer = await pipeline.addContact({ silentSince: ago(4), person: older })
   const answerTo = async (contact: number) =>

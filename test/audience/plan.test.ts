@@ -3,12 +3,14 @@ import { expect, it } from 'vitest'
 import { foreseeRun, heldOutShares, planAudience } from '../../src/audience/plan.ts'
 import { runCampaign } from '../../src/audience/run.ts'
 import { execute } from '../../src/database/connect.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { condition, DAY, openPipeline, START } from '../support/pipeline.ts'
 
 const ago = (days: number) => new Date(START.getTime() - days * DAY * 1000)
 
 it('counts who may ever be taken in, and a week’s inflow of them, as persons', async () => {
   const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
     audience: condition('vip', sql`(c.attributes->>'vip') = 'yes'`),
     definition: { reentry: { sunset: '1 episodes' } },
   })
@@ -46,6 +48,7 @@ it('counts who may ever be taken in, and a week’s inflow of them, as persons',
 
 it('foresees what refuses a run or holds it back, as the run itself does', async () => {
   const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
     definition: { feed: { max_lag: '6h' }, starts: '2026-03-02', ends: '2026-03-10' },
   })
   const { database, campaign } = pipeline
@@ -68,6 +71,7 @@ it('foresees what refuses a run or holds it back, as the run itself does', async
 it('counts a list of channels by the first on which each can be reached, and nobody on one that is not set up', async () => {
   const channels = ['push', 'sms', 'email']
   const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
     tiers: [{ name: 'coupon', from: 3 * DAY, to: 7 * DAY, steps: [{ id: 'remind', channels }] }],
   })
   const { database } = pipeline

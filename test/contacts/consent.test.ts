@@ -24,6 +24,7 @@ import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { claim, markSending } from '../../src/touchpoints/lifecycle.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { eventually } from '../support/eventually.ts'
 import { assertPatiently } from '../support/patience.ts'
 import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
@@ -45,7 +46,7 @@ const record = (contactId: number, also: Partial<ConsentRecord> = {}): ConsentRe
 
 /** One contact of a tier with a reminder now and a coupon a day later. */
 async function scene(options: PipelineOptions & { needsConsent?: readonly string[] } = {}) {
-  const pipeline = await openPipeline(options)
+  const pipeline = await openPipeline({ ...options, database: await emptiedDatabase() })
   const worker = { ...pipeline.worker, needsConsent: new Set(options.needsConsent ?? []) }
   Object.assign(pipeline.worker, worker)
   const now = () => pipeline.clock.now()

@@ -8,6 +8,7 @@ import type { Hooks } from '../../src/contacts/hooks.ts'
 import { importContacts } from '../../src/contacts/import.ts'
 import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { assertPatiently } from '../support/patience.ts'
 import { file, options, workspace } from './files.ts'
 
@@ -28,7 +29,7 @@ const persons = async (database: Database) => {
 const HEADER = 'external_id,email,phone\n'
 
 it('leaves every index as it found it, and links over all chunks at the end', async () => {
-  const database = await freshDatabase()
+  const database = await emptiedDatabase()
   const before = await indexes(database)
   // c carries a's address and d's number; four carry none@, which is one too many.
   const path = file(
@@ -123,7 +124,7 @@ describe('contacts that come again', () => {
   })
 
   it('leave the file to be written as before', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const before = await indexes(database)
     const path = file(
       'a.csv',
@@ -145,7 +146,7 @@ describe('contacts that come again', () => {
 })
 
 it('does without the tables to itself where somebody is at work on them', async () => {
-  const database = await freshDatabase()
+  const database = await emptiedDatabase()
   const path = file('a.csv', `${HEADER}a,one@example.com,\nb,one@example.com,\n`)
   await transaction(database, async (reader) => {
     await execute(reader, sql`SELECT FROM contacts`)
@@ -168,7 +169,7 @@ it('keeps nothing where the database refuses', async () => {
 })
 
 it('keeps what was loaded where the file breaks off', async () => {
-  const database = await freshDatabase()
+  const database = await emptiedDatabase()
   const before = await indexes(database)
   const lines = Array.from({ length: 20_000 }, (_, n) => `u${n},u${(n * 7919) % 20_000}@example.com,`)
   const whole = gzipSync(`${HEADER}${lines.join('\n')}\n`)
@@ -192,7 +193,7 @@ describe('a number that is written in several ways', () => {
     await importContacts(database, file('a.csv', HEADER + rows), options({ workspace: china, ...more }))
 
   it('links persons, in the first file and in later ones', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     await take(
       database,
       'a,,138 0013 8000\nb,,+86 138-0013-8000\nc,,008613800138000\nd,,8613800138000\ne,,13900139000\nf,,+4413800138000\n',
@@ -212,7 +213,7 @@ describe('a number that is written in several ways', () => {
   })
 
   it('links persons once its country is known, and no more where it may be of two', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     let merged = 0
     const hooks: Hooks = {
       onMerged: async (tx) => {

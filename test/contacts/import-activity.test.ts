@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { microsOf } from '../../src/contacts/activity.ts'
 import { importActivity, importContacts } from '../../src/contacts/import.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
-import { freshDatabase } from '../support/database.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { file, options } from './files.ts'
 
 const summed = (database: Database) =>
@@ -17,7 +17,7 @@ const at = (text: string) => new Date(`${text}T00:00:00Z`)
 
 describe('importActivity', () => {
   it('sums what each contact did; the same file again adds nothing, true duplicates stay', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     await importContacts(
       database,
       file('c.csv', 'external_id,signed_up_at\nu1,2025-12-24\nu2,2025-12-25\n'),
@@ -107,7 +107,7 @@ u2,email_open,2026-01-01,
   })
 
   it('knows an event by its message id, and keeps its properties', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const lines = [
       '{"external_id":"u1","type":"order","occurred_at":"2026-01-01T10:00:00Z","value":5,"message_id":"m1","properties":{"sku":"a"}}',
       '{"external_id":"u1","type":"order","occurred_at":"2026-01-01T10:00:00Z","value":6,"message_id":"m1"}',
@@ -122,7 +122,7 @@ u2,email_open,2026-01-01,
   })
 
   it('knows a message id again at whatever time, in the chunk, the file and another file', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const line = (contact: string, time: string, message: string) => `${contact},order,${time},5,${message}\n`
     const header = 'external_id,type,occurred_at,value,message_id\n'
     const first = file(
@@ -147,7 +147,7 @@ u2,email_open,2026-01-01,
   })
 
   it('rejects an event that PostgreSQL cannot hold, and takes those around it', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const event = (more: string) => `{"external_id":"u1","type":"session","occurred_at":"2026-01-01"${more}}`
     const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
     const path = file(
@@ -181,7 +181,7 @@ u1,session,2026-01-02,"{""a"":""fine""}"
   })
 
   it('rejects what cannot be: no type, a bad amount, a time to come or before 1970', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const path = file(
       'a.csv',
       `external_id,type,occurred_at,value
@@ -201,7 +201,7 @@ u1,session,2026-03-01T00:00:00Z,
   })
 
   it('reads columns by number, whitespace between them, constants and dates of a format', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const path = file('orders.txt', ' 00004 0001 19970101  2   29.33\n 00004 0001 19970118  2   29.73\n')
     const mapping = {
       delimiter: 'whitespace',
@@ -220,7 +220,7 @@ u1,session,2026-03-01T00:00:00Z,
   })
 
   it('records together with what follows from it, or not at all', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const path = file('a.csv', 'external_id,type,occurred_at\nu1,session,2026-01-01\n')
     const failing = {
       onActivity: async () => {
@@ -234,7 +234,7 @@ u1,session,2026-03-01T00:00:00Z,
   })
 
   it('is right when two files of the same contacts come in at once', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const lines = (from: number) =>
       Array.from({ length: 400 }, (_, n) => `u${(n * 7 + from) % 40},session,2026-01-0${1 + (n % 9)}`)
     const paths = [0, 13, 29].map((from) =>

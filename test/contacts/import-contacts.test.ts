@@ -5,7 +5,7 @@ import type { ImportProgress } from '../../src/contacts/file-import.ts'
 import { importActivity, importContacts } from '../../src/contacts/import.ts'
 import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { lockStripe, STRIPE_WIDTH, stripeOf } from '../../src/database/stripes.ts'
-import { freshDatabase } from '../support/database.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { eventually } from '../support/eventually.ts'
 import { clock, file, options } from './files.ts'
 
@@ -19,7 +19,7 @@ const HEADER = 'external_id,email,phone,locale,timezone,signed_up_at,first_name,
 
 describe('importContacts', () => {
   it('makes contacts, typed and normalised, and the same file again changes nothing', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const path = file(
       'contacts.csv',
       `${HEADER}u1, Ann@Example.com ,+86 138 0013 8000,zh-CN,Asia/Shanghai,2025-01-05,"Ann, ""A""",12.50,yes,2025-06-01
@@ -72,7 +72,7 @@ u2,,,,,,,,,
   })
 
   it('overwrites only what a later file carries, and attributes by key', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     await importContacts(
       database,
       file('a.csv', `${HEADER}u1,ann@example.com,13800138000,en,,2025-01-05,Ann,1,,\nu2,,,,,,Bob,,,\n`),
@@ -106,7 +106,7 @@ u2,,,,,,,,,
   })
 
   it.each([1, 2, 10_000])('counts rows of one contact alike in chunks of %d', async (chunk) => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const text =
       'external_id,email,points,vip\na,a@example.com,1,\na,a@example.com,1,\na,b@example.com,1,\na,b@example.com,,\nb,,1,\n'
     const path = file('twice.csv', text)
@@ -119,7 +119,7 @@ u2,,,,,,,,,
   })
 
   it('refuses ids that a spreadsheet has shortened: many would be one contact', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const path = file(
       'ids.csv',
       'external_id,email\n1.23457E+11,a@example.com\n1.23457E+11,b@example.com\n#N/A,c@example.com\n12E45,d@example.com\n',
@@ -138,7 +138,7 @@ u2,,,,,,,,,
   })
 
   it('refuses ids that no address could lead to, whatever they come with', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const reasons = [{ reason: 'external_id: … is a step in a path, and no id', rows: 2, line: 2 }]
     const contacts = file(
       'steps.csv',
@@ -153,7 +153,7 @@ u2,,,,,,,,,
   })
 
   it('takes the last of several rows of one contact, column by column', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const path = file(
       'a.ndjson',
       [
@@ -182,7 +182,7 @@ u2,,,,,,,,,
   })
 
   it('puts bad rows into the reject file with line and reason, and takes the rest', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const path = file(
       'a.csv',
       Buffer.concat([
@@ -249,7 +249,7 @@ u2,,,,,,,,,
         '{"broken":',
       ].join('\n'),
     )
-    const summary = await importContacts(await freshDatabase(), path, options())
+    const summary = await importContacts(await emptiedDatabase(), path, options())
     const iso = 'expected ISO 8601 such as 2026-01-05T08:30:00Z, or say how it is written with --date-format'
     expect(summary.reasons).toEqual([
       { reason: `signed_up_at: … is not a date; ${iso} (such as dd.mm.yyyy)`, rows: 520, line: 32 },
@@ -262,14 +262,14 @@ u2,,,,,,,,,
 
   it('names the columns it did not use, and what may have been meant', async () => {
     const path = file('a.csv', 'external_id,e-mail,shoe_size,locale,locale\nu1,ann@example.com,39,en,de\n')
-    expect(await importContacts(await freshDatabase(), path, options())).toMatchObject({
+    expect(await importContacts(await emptiedDatabase(), path, options())).toMatchObject({
       inserted: 1,
       unused: [{ column: 'e-mail', meant: 'email' }, { column: 'shoe_size' }, { column: 'locale' }],
     })
   })
 
   it('refuses a mapping that does not fit before anything is read', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const path = file('a.csv', 'id,mail\nu1,ann@example.com\n')
     await expect(importContacts(database, path, options())).rejects.toMatchObject({
       code: 'import.mapping',
@@ -308,7 +308,7 @@ u2,,,,,,,,,
   })
 
   it('finds columns by their names beside those that are mapped', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const path = file('a.csv', 'id,email,first_name,Points\nu1,ann@example.com,Ann,3\n')
     await importContacts(
       database,
@@ -325,7 +325,7 @@ u2,,,,,,,,,
     const onProgress = ({ rows }: ImportProgress) => {
       if (rows === 2) appendFileSync(path, 'u3\n')
     }
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     expect(await importContacts(database, path, options({ chunk: 1, onProgress }))).toMatchObject({
       changed: true,
     })
@@ -333,7 +333,7 @@ u2,,,,,,,,,
   })
 
   it('goes on where an interrupted import stopped', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const lines = Array.from({ length: 50 }, (_, n) => `u${n},u${n % 40}@example.com`)
     const path = file('a.csv', `external_id,email\n${lines.join('\n')}\n`)
     let cut = true
@@ -369,7 +369,7 @@ u2,,,,,,,,,
   })
 
   it('takes the file’s own time for the age of its values, so that the file again is no change', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const path = file('a.csv', 'external_id,points\nu1,3\n')
     utimesSync(path, 1_700_000_000, 1_700_000_000)
     const { asOf: _, ...unaged } = options()
@@ -379,7 +379,7 @@ u2,,,,,,,,,
   })
 
   it('rejects a value that PostgreSQL cannot hold, and takes the rows around it', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const path = file(
       'a.ndjson',
       [
@@ -417,7 +417,7 @@ u2,,,,,,,,,
   })
 
   it('merges by the size of the rows too, and rejects a row that is too large by itself', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     const name = 'x'.repeat(60_000)
     const lines = Array.from({ length: 300 }, (_, n) => `u${n},${name}`)
     const path = file(
@@ -438,7 +438,7 @@ u2,,,,,,,,,
   })
 
   it('merges two persons wholly before or wholly after a selection of the one that stays', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     await importContacts(database, file('a.csv', 'external_id,email\nstays,a@example.com\n'), options())
     // In another stripe: the merge has no other reason to wait for the selection.
     await rows(database, sql`SELECT setval('contacts_contact_id_seq', ${STRIPE_WIDTH * 2})`)

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { importConsents, importSends } from '../../src/contacts/import.ts'
 import { execute, rows } from '../../src/database/connect.ts'
 import { outsideSendsSql } from '../../src/database/outside-sends.ts'
-import { freshDatabase } from '../support/database.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { DAY, openPipeline, START } from '../support/pipeline.ts'
 import { clock, file, options } from './files.ts'
 
@@ -20,7 +20,7 @@ u5,email,,
 `
 
 it('keeps the sends of another system once, and says what it cannot use', async () => {
-  const database = await freshDatabase()
+  const database = await emptiedDatabase()
   const path = file('sends.csv.gz', gzipSync(SENDS))
   const summary = await importSends(database, path, options())
   expect(summary).toMatchObject({ rows: 7, inserted: 3, unchanged: 1, rejected: 3 })
@@ -41,7 +41,7 @@ it('keeps the sends of another system once, and says what it cannot use', async 
 })
 
 it('takes NDJSON with paths, and contacts nobody knew', async () => {
-  const database = await freshDatabase()
+  const database = await emptiedDatabase()
   const path = file('sends.ndjson', '{"user":{"id":"n1"},"via":"email","at":1769932800}\n')
   const mapping = {
     fields: { external_id: 'user.id', channel: 'via', sent_at: 'at' },
@@ -56,7 +56,7 @@ it('takes NDJSON with paths, and contacts nobody knew', async () => {
 })
 
 it('keeps consents under their own time; a later withdrawal holds', async () => {
-  const database = await freshDatabase()
+  const database = await emptiedDatabase()
   const path = file(
     'consents.csv',
     `external_id,channel,decision,decided_at,wording,proof
@@ -89,7 +89,10 @@ u2,sms,perhaps,2026-01-02T00:00:00Z,,
 })
 
 it('leaves alone whom another system has written to often enough since they were last active', async () => {
-  const pipeline = await openPipeline({ definition: { reentry: { unanswered: '3 sends' } } })
+  const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
+    definition: { reentry: { unanswered: '3 sends' } },
+  })
   const at = (days: number) => new Date(START.getTime() - days * DAY * 1000)
   const tired = await pipeline.addContact({ silentSince: at(5) })
   const fresh = await pipeline.addContact({ silentSince: at(5) })

@@ -6,10 +6,11 @@ import { type Database, rows } from '../../src/database/connect.ts'
 import { settingsOf } from '../../src/database/migrate.ts'
 import { hasPartialNumbers } from '../../src/database/partial-numbers.ts'
 import { freshDatabase } from '../support/database.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { clock, file, options, workspace } from './files.ts'
 
 it('keeps hashes of addresses, the first reason of each, and tells the hook what is new', async () => {
-  const database = await freshDatabase()
+  const database = await emptiedDatabase()
   const { addressKey } = await settingsOf(database)
   const path = file(
     's.csv',
@@ -63,7 +64,7 @@ x@example.com,,boredom,
 })
 
 it('silences a contact whose number the list writes differently, and counts numbers once', async () => {
-  const database = await freshDatabase()
+  const database = await emptiedDatabase()
   const sms = { ...workspace, channels: { sms: { provider: 'aliyun' }, callback: { country: '49' } } }
   const given = options({ workspace: sms })
   await importContacts(
@@ -81,7 +82,7 @@ it('silences a contact whose number the list writes differently, and counts numb
 })
 
 it('counts rows, of which one may list two addresses', async () => {
-  const database = await freshDatabase()
+  const database = await emptiedDatabase()
   const list = (name: string, ...lines: string[]) => file(name, `email,phone\n${lines.join('\n')}\n`)
   const both = list('both.csv', 'a@x.example,+8613800138000', 'b@x.example,', 'b@x.example,')
   expect(await importSuppressions(database, both, options())).toMatchObject({
@@ -99,7 +100,7 @@ it('counts rows, of which one may list two addresses', async () => {
 })
 
 it('silences whoever a list named in a way that could not be read before their country was known', async () => {
-  const database = await freshDatabase()
+  const database = await emptiedDatabase()
   const more = 'external_id,phone\na,+8613800138000\nb,13900139000\nc,13700137000\n'
   await importContacts(database, file('c.csv', more), options())
   await importSuppressions(
@@ -176,7 +177,7 @@ describe('a list that was read before the country of its numbers was known', () 
   })
 
   it('is the list as it is read now where nothing had been read before', async () => {
-    const database = await freshDatabase()
+    const database = await emptiedDatabase()
     await importSuppressions(database, file('s.csv', 'phone\n13800138000\n'), options({ workspace: china }))
     await importContacts(database, file('c.csv', contacts), options({ workspace: china }))
     expect(await silenced(database)).toEqual([{ id: 'a', reason: 'manual' }])

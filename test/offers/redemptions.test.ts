@@ -6,6 +6,7 @@ import { offer } from '../../src/offers/offers.ts'
 import { type RedemptionClaim, redeem, redeemActivity } from '../../src/offers/redemptions.ts'
 import { readOffers } from '../../src/reports/offers.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
 
 async function open(contacts = 2): Promise<Pipeline & { codes: string[] }> {
@@ -17,7 +18,10 @@ async function open(contacts = 2): Promise<Pipeline & { codes: string[] }> {
     deliver: 'code',
   })
   const steps = [{ id: 'one', offer: { name: 'five', terms } }]
-  const pipeline = await openPipeline({ tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
+  const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
+    tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }],
+  })
   const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
   for (let made = 1; made <= contacts; made += 1) {
     const contactId = await pipeline.addContact({ silentSince })
@@ -173,7 +177,7 @@ describe('a redemption', () => {
 })
 
 it('is added up in the report beyond what a number holds exactly', async () => {
-  const { database } = await openPipeline({})
+  const { database } = await openPipeline({ database: await emptiedDatabase() })
   const value = '10000000000000000'
   await execute(
     database,

@@ -24,7 +24,7 @@ import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { settle } from '../../src/touchpoints/lifecycle.ts'
 import { composeWeb } from '../../src/web/server.ts'
 import { testChannel } from '../support/channel.ts'
-import { freshDatabase } from '../support/database.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { eventually } from '../support/eventually.ts'
 import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
 import { openShop, WORKSPACE } from '../support/shop.ts'
@@ -48,7 +48,7 @@ describe('soft bounces', () => {
     ...{ contactId, touchpointId, kind, eventId: `${kind} ${touchpointId}`, at: START },
   })
   it('five in a row are as good as a hard one; one that got through begins the count again', async () => {
-    const pipeline = await openPipeline()
+    const pipeline = await openPipeline({ database: await emptiedDatabase() })
     await ensurePartitions(pipeline.database, 'touchpoint_records', [START])
     const worn = await pipeline.addContact()
     const alive = await pipeline.addContact()
@@ -99,7 +99,10 @@ describe('receipts', () => {
   let touchpointId: number
 
   beforeEach(async () => {
-    scene = await openPipeline({ channel: testChannel('email', { price: 50_000 }) })
+    scene = await openPipeline({
+      database: await emptiedDatabase(),
+      channel: testChannel('email', { price: 50_000 }),
+    })
     contactId = await scene.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })
     await scene.runNow()
   })
@@ -411,7 +414,7 @@ tiers:
   async function openDoor() {
     const channel = testChannel('email')
     const shop = await openShop({
-      database: await freshDatabase(),
+      database: await emptiedDatabase(),
       clock: manualClock(at),
       channels: [channel],
       workspace: WORKSPACE.replace('control: 10%', 'control: 0%'),

@@ -4,11 +4,13 @@ import { execute } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { testChannel } from '../support/channel.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { DAY, openPipeline, START } from '../support/pipeline.ts'
 
 it('a call that is put off to another day takes nobody’s place today', async () => {
   const calls = testChannel('callback')
   const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
     definition: {
       limits: { max_delay: '60d', per_person: [{ at_most: '1 per week', then: 'defer' }] },
     },
@@ -45,6 +47,7 @@ it('a call that is put off to another day takes nobody’s place today', async (
 it('a call that was let through before midnight and is made after it takes a place of the new day', async () => {
   const calls = testChannel('callback')
   const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
     definition: { limits: { max_delay: '60d' } },
     tiers: [
       {

@@ -11,6 +11,7 @@ import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { reclaimExpired, resolve } from '../../src/touchpoints/recovery.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import {
   DAY,
   expireLeases,
@@ -27,6 +28,7 @@ const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
 
 async function open(contacts: number, options: PipelineOptions = {}): Promise<Pipeline> {
   const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
     tiers: [
       { name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one' }, { id: 'two' }, { id: 'three' }] },
     ],

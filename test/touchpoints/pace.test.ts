@@ -5,6 +5,7 @@ import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { testChannel } from '../support/channel.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
 
 // With a budget of spend, every message of a batch is composed before the first goes: what it costs is asked.
@@ -24,7 +25,7 @@ async function open(contacts: number, composing: () => void, limits: Record<stri
     tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }] }],
     definition: { limits: { budget: { spend: '1 CNY' }, max_delay: '20d', ...limits } },
   }
-  const pipeline = await openPipeline(options)
+  const pipeline = await openPipeline({ ...options, database: await emptiedDatabase() })
   const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
   for (let n = 0; n < contacts; n += 1) await pipeline.addContact({ silentSince })
   await pipeline.runNow()

@@ -2,13 +2,14 @@ import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { runCampaign } from '../../src/audience/run.ts'
 import { testChannel } from '../support/channel.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { condition, DAY, openPipeline, START } from '../support/pipeline.ts'
 
 const ago = (days: number) => new Date(START.getTime() - days * DAY * 1000)
 
 describe('one lapse, from selection to record', () => {
   it('opens an episode, sends the first step, and leaves the later one planned', async () => {
-    const pipeline = await openPipeline()
+    const pipeline = await openPipeline({ database: await emptiedDatabase() })
     const contact = await pipeline.addContact({ silentSince: ago(4) })
     await pipeline.addContact({ silentSince: ago(1) })
     const result = await runCampaign(pipeline.run, pipeline.campaign, START)
@@ -22,7 +23,7 @@ describe('one lapse, from selection to record', () => {
   })
 
   it('runs once for a scheduled moment', async () => {
-    const pipeline = await openPipeline()
+    const pipeline = await openPipeline({ database: await emptiedDatabase() })
     await pipeline.addContact({ silentSince: ago(4) })
     await runCampaign(pipeline.run, pipeline.campaign, START)
     const again = await runCampaign(pipeline.run, pipeline.campaign, START)
@@ -32,7 +33,7 @@ describe('one lapse, from selection to record', () => {
   })
 
   it('cancels what is planned, queued or claimed when the contact returns', async () => {
-    const pipeline = await openPipeline()
+    const pipeline = await openPipeline({ database: await emptiedDatabase() })
     const contact = await pipeline.addContact({ silentSince: ago(4) })
     await runCampaign(pipeline.run, pipeline.campaign, START)
     pipeline.clock.advance(3600)
@@ -46,7 +47,7 @@ describe('one lapse, from selection to record', () => {
   })
 
   it('enters the next tier by the clock alone and supersedes the rest of the one before', async () => {
-    const pipeline = await openPipeline()
+    const pipeline = await openPipeline({ database: await emptiedDatabase() })
     const contact = await pipeline.addContact({ silentSince: ago(6.5) })
     await runCampaign(pipeline.run, pipeline.campaign, START)
     await pipeline.work()
@@ -63,6 +64,7 @@ describe('one lapse, from selection to record', () => {
 
   it('ends the episode after window and grace, and only then opens another', async () => {
     const pipeline = await openPipeline({
+      database: await emptiedDatabase(),
       tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }] }],
     })
     await pipeline.addContact({ silentSince: ago(4) })
@@ -82,6 +84,7 @@ describe('one lapse, from selection to record', () => {
 
   it('skips for want of an address, a condition, a fact', async () => {
     const pipeline = await openPipeline({
+      database: await emptiedDatabase(),
       tiers: [
         {
           name: 'only',
@@ -137,6 +140,7 @@ describe('one lapse, from selection to record', () => {
   it('retries with back-off, gives up, and never repeats what is uncertain', async () => {
     const channel = testChannel()
     const pipeline = await openPipeline({
+      database: await emptiedDatabase(),
       channel,
       tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }] }],
     })
@@ -168,6 +172,7 @@ describe('one lapse, from selection to record', () => {
 
   it('defers to the local window with a spread, and skips what would come too late', async () => {
     const pipeline = await openPipeline({
+      database: await emptiedDatabase(),
       tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }] }],
       definition: { limits: { send_window: { default: '09:00-21:00' }, spread: '2h', max_delay: '4h' } },
     })

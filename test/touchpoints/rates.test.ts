@@ -9,10 +9,12 @@ import { type Batch, dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { giveBack, readRates, takeRate, warmUpOn } from '../../src/touchpoints/rates.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { DAY, expireLeases, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
 
 async function open(contacts: number, definition: Record<string, unknown> = {}): Promise<Pipeline> {
   const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
     tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one' }] }],
     definition: { limits: { max_delay: '60d' }, ...definition },
     channel: testChannel('email', { concurrency: 100 }),

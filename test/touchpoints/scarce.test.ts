@@ -8,6 +8,7 @@ import { speechOf } from '../../src/reports/words.ts'
 import { holdBudgets, openBudgets } from '../../src/touchpoints/budgets.ts'
 import { previewStep } from '../../src/touchpoints/preview.ts'
 import { testChannel } from '../support/channel.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
 
 // A preview asks what a reservation would say, and takes nothing.
@@ -18,6 +19,7 @@ const coupon = (terms: Record<string, unknown> = {}) =>
 
 async function open(options: PipelineOptions): Promise<Pipeline & { me: number }> {
   const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
     tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one' }, { id: 'two', after: DAY }] }],
     ...options,
   })

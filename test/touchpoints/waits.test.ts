@@ -8,6 +8,7 @@ import { offer } from '../../src/offers/offers.ts'
 import { WAITS as WORDS } from '../../src/reports/reasons.ts'
 import { holdBudgets, openBudgets } from '../../src/touchpoints/budgets.ts'
 import { testChannel } from '../support/channel.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
 import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
 
 // Whatever puts a touchpoint back says why, and the row keeps it until it is claimed again.
@@ -17,7 +18,7 @@ const ONE = [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one' }] }]
 const TWO = [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one' }, { id: 'two' }] }]
 
 async function open(options: PipelineOptions): Promise<Pipeline> {
-  const pipeline = await openPipeline({ tiers: ONE, ...options })
+  const pipeline = await openPipeline({ tiers: ONE, ...options, database: await emptiedDatabase() })
   await pipeline.addContact({ silentSince })
   await pipeline.runNow()
   return pipeline
