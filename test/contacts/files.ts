@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { type ManualClock, manualClock } from '../../src/clock.ts'
+import { type Clock, manualClock } from '../../src/clock.ts'
 import type { ImportOptions, ImportWorkspace } from '../../src/contacts/file-import.ts'
 
 export const workspace: ImportWorkspace = {
@@ -18,7 +18,8 @@ export const workspace: ImportWorkspace = {
   },
 }
 
-export const clock: ManualClock = manualClock(new Date('2026-03-01T00:00:00Z'))
+/** Stands still: several files' tests may share it. */
+export const clock: Clock = manualClock(new Date('2026-03-01T00:00:00Z'))
 
 export function options(more: Partial<ImportOptions> = {}): ImportOptions {
   return { workspace, clock, asOf: new Date('2026-02-28T00:00:00Z'), ...more }

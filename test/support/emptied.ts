@@ -9,6 +9,8 @@ interface Emptied {
   readonly database: Database
   readonly tables: readonly string[]
   readonly sequences: readonly string[]
+  /** Names of what a new database has in its settings, the salts: what else comes there is something that was noted. */
+  readonly settings: readonly string[]
 }
 
 const KEPT = sql`('settings', 'signing_keys', '__drizzle_migrations')`
@@ -19,7 +21,7 @@ const KEPT = sql`('settings', 'signing_keys', '__drizzle_migrations')`
  */
 export async function emptiedDatabase(): Promise<Database> {
   shared ??= prepare()
-  const { database, tables, sequences } = await shared
+  const { database, tables, sequences, settings } = await shared
   // TRUNCATE makes a new file of every partition and index: of the few tables that hold anything, not of all there are.
   const filled = await rows<{ name: string }>(
     database,
@@ -34,6 +36,7 @@ export async function emptiedDatabase(): Promise<Database> {
     const names = filled.map(({ name }) => sql.identifier(name))
     await execute(database, sql`TRUNCATE ${sql.join(names, sql`, `)} CASCADE`)
   }
+  await execute(database, sql`DELETE FROM settings WHERE name <> ALL (${sql.param(settings)}::text[])`)
   const restarts = sequences.map((name) => sql`setval(${name}::regclass, 1, false)`)
   await execute(database, sql`SELECT ${sql.join(restarts, sql`, `)}`)
   return database
@@ -57,7 +60,8 @@ async function prepare(): Promise<Emptied> {
         SELECT FROM pg_depend JOIN pg_class kept ON kept.oid = refobjid
         WHERE objid = pg_class.oid AND kept.relname IN ${KEPT})`,
   )
+  const settings = await named(sql`SELECT name FROM settings`)
   // A session keeps the ids it has taken ahead, and would give them out again after a restart of the sequence.
   for (const name of sequences) await execute(database, sql`ALTER SEQUENCE ${sql.identifier(name)} CACHE 1`)
-  return { database, tables, sequences }
+  return { database, tables, sequences, settings }
 }
