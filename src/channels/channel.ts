@@ -121,6 +121,12 @@ export interface Retry {
    * been taken.
    */
   readonly unsent?: boolean
+  /**
+   * Certain, and of no message in particular: the provider could not be reached, or did not let us in. Nothing of this one
+   * can have been taken. That is no try: it costs the message none, and the whole channel rests. So never of what depends
+   * on whom a message is for, such as the push service of somebody's browser.
+   */
+  readonly unreached?: boolean
   readonly dead?: readonly string[]
 }
 /** Handover began and its end is not known: never repeated unless the channel is idempotent. */

@@ -113,7 +113,8 @@ export function describeChannel<Settings, Address, Content>(
     if (delivery.outcome === 'rejected') return [key]
     if (delivery.outcome !== 'retry') return []
     if (fault.unsent !== undefined) assert.equal(delivery.unsent ?? false, fault.unsent, said)
-    return delivery.unsent || !module.idempotent ? [key] : []
+    if (fault.unreached !== undefined) assert.equal(delivery.unreached ?? false, fault.unreached, said)
+    return delivery.unsent || delivery.unreached || !module.idempotent ? [key] : []
   }
   /** What was certainly not taken is not handed over behind the back of whoever was told so. */
   const staysAway = async ({ channel, taken }: OpenChannel<Address, Content>, untaken: readonly string[]) => {
@@ -242,7 +243,13 @@ export function describeChannel<Settings, Address, Content>(
         const { channel, taken, heal } = open
         for (const odd of ['a\r\nb', '\ud800', '1'.repeat(40)]) {
           const address = channel.addressOf({ ...contact(), email: odd, phone: odd, externalId: odd })
-          if (address !== undefined && address !== null) await send(open, `tp-odd-${odd.length}`, { address })
+          if (address === undefined || address === null) continue
+          const said = await send(open, `tp-odd-${odd.length}`, { address })
+          const away = said.outcome === 'retry' && said.unreached === true
+          assert(
+            !away,
+            'for one odd address the provider is said not to be reached, and the channel would rest',
+          )
         }
         await heal()
         const before = (await taken?.())?.length ?? 0

@@ -207,7 +207,8 @@ function usable(name: string, said: unknown): Delivery {
       const after = get('after')
       const pause = typeof after === 'number' && after > 0 && Number.isFinite(after) ? { after } : {}
       const unsent = get('unsent') === true ? { unsent: true } : {}
-      return { outcome: 'retry', detail, ...pause, ...unsent, ...dead }
+      const unreached = get('unreached') === true ? { unsent: true, unreached: true } : {}
+      return { outcome: 'retry', detail, ...pause, ...unsent, ...unreached, ...dead }
     }
     case 'uncertain':
       return { outcome: 'uncertain', detail, ...dead }

@@ -27,6 +27,8 @@ export interface ProviderFault<Address> {
   readonly reason?: 'bad_address' | 'refused' | 'content'
   /** Where it is `retry`: whether it is certain that this try was not taken. Anything else goes, where this is absent. */
   readonly unsent?: boolean
+  /** Where it is `retry`: whether the provider was not reached, or let nobody in. Anything else goes, where this is absent. */
+  readonly unreached?: boolean
   /** The provider answers nothing at all: only the deadline ends such a send, so it is tried with a short one. */
   readonly silent?: true
   /** The address it concerns, where it is not all of them. */

@@ -2,6 +2,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { LookupFunction } from 'node:net'
 import { messageOf } from '../errors.ts'
+import type { Retry } from './channel.ts'
 
 // Requests to providers. What `fetch` cannot say is here: whether a request that failed had left this machine. Before
 // a connection stands nothing was handed over; after that, nobody knows. Redirects are not followed.
@@ -22,8 +23,8 @@ export type Exchange =
       readonly headers: IncomingMessage['headers']
       readonly text: string
     }
-  /** It never left. */
-  | { readonly kind: 'unsent'; readonly detail: string }
+  /** It never left: no connection came about (`unreached`), or it cannot be made into a request. */
+  | { readonly kind: 'unsent'; readonly detail: string; readonly unreached: boolean }
   /** It may have arrived. */
   | { readonly kind: 'lost'; readonly detail: string }
 
@@ -55,7 +56,7 @@ export function openHttp(options: { deadline: number; reuse: boolean; lookup?: L
         let answered = false
         const fail = (detail: string) => {
           clearTimeout(timer)
-          resolve({ kind: connected ? 'lost' : 'unsent', detail })
+          resolve(connected ? { kind: 'lost', detail } : { kind: 'unsent', detail, unreached: true })
         }
         const bytes = body === undefined ? undefined : Buffer.from(body)
         const open = () => {
@@ -79,7 +80,7 @@ export function openHttp(options: { deadline: number; reuse: boolean; lookup?: L
           request = open()
         } catch (error) {
           // A URL or a header that cannot be sent: a token with a line break in it.
-          return fail(messageOf(error))
+          return resolve({ kind: 'unsent', detail: messageOf(error), unreached: false })
         }
         timer = setTimeout(() => request.destroy(new Error(`no answer within ${within / 1000} s`)), within)
         request.on('error', (error) => fail(messageOf(error)))
@@ -113,6 +114,11 @@ export function openHttp(options: { deadline: number; reuse: boolean; lookup?: L
       agents['https:'].destroy()
     },
   }
+}
+
+/** What a request that never left means for the message it was to carry. Pure. */
+export function neverLeft({ detail, unreached }: Extract<Exchange, { kind: 'unsent' }>): Retry {
+  return { outcome: 'retry', detail, unsent: true, unreached }
 }
 
 /** Seconds. Whoever names more is asked again by then: a header that is nonsense must not cost a message its time. */

@@ -112,6 +112,23 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
       )
       say('rest', { channel, seconds }, words, true)
     },
+    onReach: (news) => {
+      const { channel, since } = news
+      if (!('detail' in news)) {
+        const words = inWords(
+          `channel ${channel} is reached again: it was away since ${since.toISOString()}`,
+          `渠道 ${channel} 已恢复连接：自 ${since.toISOString()} 起失联`,
+        )
+        say('back', { channel, since }, words)
+        return
+      }
+      const { detail, nextAt } = news
+      const words = inWords(
+        `channel ${channel} cannot be reached since ${since.toISOString()} (${detail}): it rests until ${nextAt.toISOString()}, and costs no message a try`,
+        `渠道 ${channel} 自 ${since.toISOString()} 起无法连接（${detail}）：暂停至 ${nextAt.toISOString()}，不计入消息的尝试次数`,
+      )
+      say('away', { channel, since, detail, nextAt }, words, true)
+    },
     onError: (where, error) => {
       const message = maskText(messageOf(error))
       say('error', { where, message }, `${where}: ${message}`, true)

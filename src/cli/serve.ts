@@ -76,6 +76,7 @@ async function serveWith(
     clock,
     ...(events.onRefused ? { onRefused: events.onRefused } : {}),
     ...(events.onRest ? { onRest: events.onRest } : {}),
+    ...(events.onReach ? { onReach: events.onReach } : {}),
   })
   const engine = queueEngine(context)
   // Asked for by its own verb, it is served whatever the file says.

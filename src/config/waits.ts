@@ -24,6 +24,8 @@ export const WAITS = [
   'paused',
   /** While it was being prepared, something was switched off, refused or sent, or the person became another. */
   'changed',
+  /** The channel's provider cannot be reached: the channel rests, and this message was not tried. */
+  'unreachable',
   /** A send was tried, of this message or of others, and the provider or the network could not take it. */
   'retry',
 ] as const

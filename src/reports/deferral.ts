@@ -3,7 +3,7 @@ import type { Wait } from '../config/waits.ts'
 import { rows, type Session } from '../database/connect.ts'
 
 // Why a planned touchpoint waits. What put it back is kept in its row. What is due and still there waits for the
-// dispatcher, which is held back by switches, rates and breakers without touching a row: that is read from those.
+// dispatcher, which is held back by switches, absences, rates and breakers without touching a row: that is read from those.
 
 /** A cause kept in the row, or why something due has not been taken: `due` is next. */
 export type Deferral = Wait | 'held' | 'breaker' | 'rate_limit' | 'due'
@@ -19,6 +19,7 @@ export function whyWaiting(now: Date): SQL {
     WHEN EXISTS (SELECT FROM switches w
         WHERE w.scope = 'workspace' OR (w.scope = 'campaign' AND w.name = s.campaign))
       OR s.channels <@ (SELECT coalesce(array_agg(w.name), '{}') FROM switches w WHERE w.scope = 'channel') THEN 'held'
+    WHEN s.channels <@ (SELECT coalesce(array_agg(a.channel), '{}') FROM absences a) THEN 'unreachable'
     WHEN EXISTS (SELECT FROM breakers b WHERE b.channel = ANY (s.channels) AND b.state = 'half_open') THEN 'breaker'
     WHEN EXISTS (SELECT FROM send_rates r WHERE r.channel = ANY (s.channels)) THEN 'rate_limit'
     ELSE 'due' END`

@@ -48,7 +48,7 @@ export interface DeliveryData {
     readonly sent: number
     readonly delivered: number
   }[]
-  /** What is switched off at this moment, and why; breakers that are open, or tried with a few messages. */
+  /** What is switched off or away at this moment, and why; breakers that are open, or tried with a few messages. */
   readonly switches: readonly {
     readonly scope: string
     readonly name: string
@@ -83,6 +83,7 @@ export async function readDelivery(readable: Readable, question: CampaignQuestio
         sql`SELECT scope, name, state, reason, since FROM switches
             WHERE scope <> 'campaign' OR name = ${question.campaign}
             UNION ALL SELECT 'breaker', channel, state, reason, since FROM breakers
+            UNION ALL SELECT 'channel', channel, 'away', detail, since FROM absences
             ORDER BY since DESC`,
       ),
     }
@@ -192,7 +193,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
   }
   const switches: SheetTable = {
     id: 'switches',
-    title: en ? 'Switched off at this moment, and breakers' : '当前停用与熔断',
+    title: en ? 'Switched off or away at this moment, and breakers' : '当前停用、失联与熔断',
     columns: [left(''), left(en ? 'since' : '起始'), left(en ? 'why' : '原因')],
     rows: data.switches.map((each) => [
       cell.text(switchText(each, speech)),
@@ -241,6 +242,7 @@ const SCOPES: Readonly<Record<string, Record<Language, string>>> = {
 const STATES: Readonly<Record<string, Record<Language, string>>> = {
   paused: { en: 'paused', 'zh-CN': '已暂停' },
   stopped: { en: 'stopped for good', 'zh-CN': '已永久停止' },
+  away: { en: 'cannot be reached', 'zh-CN': '无法连接' },
   open: { en: 'open: nothing is sent', 'zh-CN': '已断开，不发送' },
   half_open: { en: 'half open: tried with a few messages', 'zh-CN': '半开，少量试发' },
 }

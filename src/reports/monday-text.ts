@@ -1,4 +1,5 @@
 import type { Chart, LineChart } from '../charts/chart.ts'
+import { absenceSentences } from './absences.ts'
 import { annotationNotes, marksOf } from './annotations.ts'
 import { benefitCell, isFree, priceCell } from './cost-text.ts'
 import type { Effect } from './effect.ts'
@@ -34,7 +35,7 @@ export function mondaySheet(data: MondayData, style: TextStyle): Sheet {
     title: en ? 'Monday' : '周一速览',
     about: aboutLines(data, speech),
     figures: figuresOf(data, speech),
-    sentences: mondaySentences(data, speech),
+    sentences: [...mondaySentences(data, speech), ...absenceSentences(data.absent, data.range.now, speech)],
     tables: [
       weeksTable(data, style),
       earningTable(data, style),

@@ -3,6 +3,7 @@ import { rows } from '../database/connect.ts'
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import type { Group } from '../statistics/newcombe.ts'
 import { stratifiedNewcombe, type WeighedStratum, weighStrata } from '../statistics/strata.ts'
+import { type AbsentChannel, readAbsences } from './absences.ts'
 import type { Annotation } from './annotations.ts'
 import { type CostData, costWithin } from './cost.ts'
 import {
@@ -79,6 +80,8 @@ export interface MondayData {
   readonly annoyed: readonly Contrast[]
   readonly touchesAHead: number | undefined
   readonly stayed: readonly Contrast[]
+  /** Channels of the campaign that cannot be reached at this moment. */
+  readonly absent: readonly AbsentChannel[]
 }
 
 export async function readMonday(readable: Readable, question: CampaignQuestion): Promise<MondayData> {
@@ -163,6 +166,7 @@ export async function readMonday(readable: Readable, question: CampaignQuestion)
       touchesAHead:
         total(treated, 'assigned') > 0 ? total(treated, 'touches') / total(treated, 'assigned') : undefined,
       stayed: stayedOf(strata),
+      absent: await readAbsences(session, question.now, question.campaign),
     }
   })
 }

@@ -1,4 +1,5 @@
 import type { Estimate } from '../statistics/estimate.ts'
+import { absenceText } from './absences.ts'
 import type { ArmFigures, Effect } from './effect.ts'
 import {
   type Axis,
@@ -45,6 +46,10 @@ export function formatReport(data: OverviewData, style: TextStyle): string {
     ...wrap(speech.word('countsTitle'), style.width).map(paint.strong),
     ...countRows(data, speech, paint, style.width),
     '',
+    ...data.absent.flatMap((each) => [
+      ...wrap(absenceText(each, data.now, speech), style.width).map(paint.bad),
+      '',
+    ]),
     ...wrap(speech.word('messagesTitle'), style.width).map(paint.strong),
     ...messageRows(data, speech, paint, style.width),
     '',

@@ -1,5 +1,6 @@
 import type { Session } from '../database/connect.ts'
 import { type Estimate, type NotEnough, notEnough } from '../statistics/estimate.ts'
+import { type AbsentChannel, readAbsences } from './absences.ts'
 import type { Cohort } from './cohort.ts'
 import {
   ARMS,
@@ -86,6 +87,8 @@ export interface OverviewData {
   readonly cost: Cost
   /** Contacts that get every message and count nowhere. */
   readonly seeds: { readonly episodes: number; readonly cost: number }
+  /** Channels of the campaign that cannot be reached at this moment. */
+  readonly absent: readonly AbsentChannel[]
 }
 
 export interface Cost {
@@ -118,7 +121,7 @@ export async function readReport(readable: Readable, question: OverviewQuestion)
 }
 
 /** Of one report. */
-const QUERIES = 9
+const QUERIES = 10
 
 async function readOverview(session: Session, question: OverviewQuestion): Promise<OverviewData> {
   const { campaign, now, from, to } = question
@@ -138,6 +141,7 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
   const touchpoints = await step(countTouchpoints(session, question))
   const ladder = await step(checkLadder(session, question))
   const costs = await step(sumCosts(session, question))
+  const absent = await step(readAbsences(session, now, campaign))
 
   const counted = cells.filter((cell): cell is Counted => cell.arm !== 'seed')
   const split = checkSplit(counted, question.split)
@@ -186,6 +190,7 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
       episodes: sum(cells.filter((cell) => cell.arm === 'seed').map((cell) => cell.assigned)),
       cost: sum(costs.filter((cell) => cell.arm === 'seed').map((cell) => cell.amount)),
     },
+    absent,
   }
 }
 

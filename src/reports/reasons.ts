@@ -172,6 +172,10 @@ export const WAITS = {
     en: 'waits to be looked at again: something was switched off, refused or sent while it was prepared',
     'zh-CN': '准备期间有开关、同意或发送情况发生变化，等待重新检查',
   },
+  unreachable: {
+    en: 'waits for its channel, whose provider cannot be reached',
+    'zh-CN': '渠道的服务商无法连接，等待恢复',
+  },
   retry: { en: 'waits for another try', 'zh-CN': '等待重试' },
   held: { en: 'is due and held back by a pause or a stop', 'zh-CN': '已到期，因暂停或停止而未发送' },
   breaker: {

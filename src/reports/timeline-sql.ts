@@ -306,7 +306,8 @@ export async function findReplies(session: Session, contactId: number, now: Date
 export interface SwitchRow {
   scope: 'workspace' | 'campaign' | 'channel'
   name: string
-  state: 'paused' | 'stopped'
+  /** `away`: its provider cannot be reached. */
+  state: 'paused' | 'stopped' | 'away'
   reason: string
   since: Date
 }
@@ -314,6 +315,9 @@ export interface SwitchRow {
 export async function findSwitches(session: Session, now: Date): Promise<SwitchRow[]> {
   return await rows<SwitchRow>(
     session,
-    sql`SELECT scope, name, state, reason, since FROM switches WHERE since <= ${now} ORDER BY since, scope, name`,
+    sql`SELECT scope, name, state, reason, since FROM (
+        SELECT scope, name, state, reason, since FROM switches
+        UNION ALL SELECT 'channel', channel, 'away', detail, since FROM absences) held
+      WHERE since <= ${now} ORDER BY since, scope, name`,
   )
 }

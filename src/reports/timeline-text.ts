@@ -287,8 +287,11 @@ function switchText(entry: Of<'switch'>, speech: Speech): string {
     campaign: en ? `campaign ${entry.name}` : `活动 ${entry.name}`,
     channel: `${en ? 'channel ' : '渠道'}${speech.channel(entry.name)}`,
   }[entry.scope]
-  const state =
-    entry.state === 'paused' ? (en ? 'is paused' : '已暂停') : en ? 'is stopped for good' : '已永久停止'
+  const state = {
+    paused: en ? 'is paused' : '已暂停',
+    stopped: en ? 'is stopped for good' : '已永久停止',
+    away: en ? 'cannot be reached' : '无法连接',
+  }[entry.state]
   return en
     ? `Now: ${what} ${state} since ${since}: ${reason}.`
     : `当前：${what}自 ${since} 起${state}：${reason}。`

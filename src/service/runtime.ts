@@ -24,6 +24,7 @@ import { type Arriving, keepMessages } from '../outcomes/inbox.ts'
 import type { ReportingChannel } from '../outcomes/reporting.ts'
 import { recordReturns } from '../outcomes/returns.ts'
 import { recordErasure, recordMerges, recordRefusals, recordSuppressions } from '../outcomes/silence.ts'
+import type { Reached } from '../touchpoints/absences.ts'
 import type { WorkerDependencies } from '../touchpoints/batch.ts'
 import type { Leases } from '../touchpoints/lifecycle.ts'
 import type { Keep } from '../touchpoints/rolling.ts'
@@ -71,6 +72,8 @@ export async function openRuntime(options: {
   onRefused?: (reasons: Readonly<Record<string, number>>) => void
   /** Hears of a channel that is left alone for so many milliseconds: its provider says nothing. */
   onRest?: (channel: string, milliseconds: number) => void
+  /** Hears of a provider that cannot be reached, at each try in vain, and of one that is reached again. */
+  onReach?: (news: Reached) => void
 }): Promise<Runtime> {
   const { database, workspace, clock } = options
   const settings = await settingsOf(database)
@@ -128,6 +131,7 @@ export async function openRuntime(options: {
           return [channel, createSlots(concurrency, standstill)]
         }),
       ),
+      ...(options.onReach ? { onReach: options.onReach } : {}),
       ...(options.leases ? { leases: options.leases } : {}),
     },
     hooks: hooksOf({ book, workspace, silenced, onRefused: options.onRefused }),

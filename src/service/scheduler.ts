@@ -5,6 +5,7 @@ import { transaction } from '../database/connect.ts'
 import { closeOverdueCalls } from '../outcomes/calls.ts'
 import { bookEarlyCosts } from '../outcomes/costs.ts'
 import { askProviders, createInquiries, settleByEvents } from '../outcomes/doubts.ts'
+import { forgetAbsences } from '../touchpoints/absences.ts'
 import { watchCampaigns, watchChannels } from '../touchpoints/breakers.ts'
 import { dispatchDue } from '../touchpoints/dispatch.ts'
 import type { Engine } from '../touchpoints/engine.ts'
@@ -225,5 +226,6 @@ async function watch(runtime: Runtime, events: ServiceEvents, pace: Pace): Promi
   const now = clock.now()
   for (const tripped of await watchChannels(database, now, workspace.rates)) events.onTripped?.(tripped)
   for (const tripped of await watchCampaigns(database, now, book)) events.onTripped?.(tripped)
+  await forgetAbsences(database, now)
   return pace.sweep
 }

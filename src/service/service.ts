@@ -1,5 +1,6 @@
 import type { RunResult } from '../audience/run.ts'
 import type { SyncSummary } from '../contacts/sync/sync.ts'
+import type { Reached } from '../touchpoints/absences.ts'
 import type { BatchResult } from '../touchpoints/batch.ts'
 import type { Tripped } from '../touchpoints/breakers.ts'
 import type { Swept } from '../touchpoints/recovery.ts'
@@ -20,6 +21,8 @@ export interface ServiceEvents {
   onRefused?(reasons: Readonly<Record<string, number>>): void
   /** A channel is left alone for so many milliseconds: its provider says nothing. */
   onRest?(channel: string, milliseconds: number): void
+  /** A provider cannot be reached, told at each try in vain; or is reached again. */
+  onReach?(news: Reached): void
   onError(where: string, error: unknown): void
 }
 

@@ -14,7 +14,7 @@ export interface Backlog {
   readonly due: number
   /** Queued, claimed or being sent. */
   readonly underWay: number
-  /** When the oldest was due that nothing holds back but its turn and the rates of its channels; null where there is none. */
+  /** When the oldest was due that no pause holds back: it waits for its turn, for rates, or for a provider that is away. */
   readonly oldest: Date | null
 }
 

@@ -129,7 +129,7 @@ async function readMessages(
       FROM people p CROSS JOIN LATERAL (SELECT * FROM touchpoints t WHERE t.contact_id = p.contact_id OFFSET 0) t
       JOIN steps s ON s.step_id = t.step_id
       WHERE t.state = 'sending' OR t.state = 'claimed' OR t.doubted
-        OR (t.due_at <= ${now} AND ${isOpen(sql`s`)})
+        OR (t.due_at <= ${now} AND ${isOpen(sql`s`, now)})
     )
     SELECT person_id AS "personId", touchpoint_id AS "touchpointId", state, at, channels, topic, priority,
       planned_for AS "plannedFor"

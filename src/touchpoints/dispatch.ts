@@ -23,8 +23,8 @@ export interface Batch {
 }
 
 /**
- * Steps that have due touchpoints and may be worked on, the campaign of highest priority first. Pauses, stops and
- * kill switches gate this query; they do not touch rows. A step is paused where all its channels are.
+ * Steps that have due touchpoints and may be worked on, the campaign of highest priority first. Pauses, stops, kill
+ * switches and channels that rest gate this query; they do not touch rows. A step is closed where all its channels are.
  */
 async function dueSteps(session: Session, now: Date): Promise<{ stepId: number; channels: string[] }[]> {
   return await preparedRows<{ stepId: number; channels: string[] }>(
@@ -37,7 +37,7 @@ async function dueSteps(session: Session, now: Date): Promise<{ stepId: number; 
         WHERE t.step_id = s.step_id AND t.due_at <= ${now} AND t.state = 'planned' ORDER BY due_at LIMIT 1) t
     ) due
     WHERE due.oldest IS NOT NULL
-      AND ${isOpen(sql`s`)}
+      AND ${isOpen(sql`s`, now)}
     ORDER BY s.priority DESC, due.oldest, s.step_id`,
   )
 }
@@ -87,12 +87,17 @@ export async function dispatchDue(
   return handed
 }
 
-/** The earliest time any touchpoint is due, or null when none is planned: where a replay jumps to. */
+/**
+ * The earliest time any touchpoint is due, or null when none is planned: where a replay jumps to. Where a step's channels
+ * rest, it is due when the first of them is tried again.
+ */
 export async function nextDue(session: Session): Promise<Date | null> {
   const [next] = await rows<{ dueAt: Date | null }>(
     session,
     sql`
-    SELECT min(due.due_at) AS "dueAt" FROM steps s CROSS JOIN LATERAL (
+    SELECT min(greatest(due.due_at, (SELECT min(a.next_at) FROM absences a
+      WHERE a.channel = ANY (s.channels) HAVING count(*) = cardinality(s.channels)))) AS "dueAt"
+    FROM steps s CROSS JOIN LATERAL (
       SELECT due_at FROM touchpoints t WHERE t.step_id = s.step_id AND t.state = 'planned' ORDER BY due_at LIMIT 1
     ) due
     WHERE ${isOpen(sql`s`)}`,

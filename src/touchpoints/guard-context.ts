@@ -22,18 +22,20 @@ export interface GuardDependencies {
 /** The window of a step that has none, where there are days on which nothing is sent. */
 const ALL_DAY = { from: 0, to: 1440, workdays: false }
 
-/** Reads which channels are switched off, and puts it beside what is set up of the step's. */
+/** Reads which channels are switched off or away, and puts it beside what is set up of the step's. */
 export async function readGuardContext(
   { database, channels, addressKinds, needsConsent, calendar }: GuardDependencies,
   campaign: CompiledCampaign,
   step: CompiledStep,
   now: Date,
 ): Promise<GuardContext> {
-  const paused = await rows<{ name: string }>(
+  const closed = await rows<{ name: string; until: Date | null }>(
     database,
-    sql`SELECT name FROM switches WHERE scope = 'channel'`,
+    sql`SELECT name, NULL::timestamptz AS until FROM switches WHERE scope = 'channel'
+      UNION ALL SELECT channel, next_at FROM absences`,
   )
-  const off = new Set(paused.map((row) => row.name))
+  const off = new Set(closed.flatMap(({ name, until }) => (until === null ? [name] : [])))
+  const away = new Map(closed.flatMap(({ name, until }) => (until === null ? [] : [[name, until]])))
   const { limits, topic } = campaign.definition
   const special = calendar?.special ? ALL_DAY : undefined
   const setUp = step.channels.flatMap((name): StepChannel[] => {
@@ -48,6 +50,7 @@ export async function readGuardContext(
         name,
         kind: addressKinds.get(name) ?? 'none',
         paused: off.has(name),
+        awayUntil: away.get(name),
         needsConsent: needsConsent?.has(name) ?? false,
         reaches: (contact) => channel.addressOf(contact) !== undefined,
         window,

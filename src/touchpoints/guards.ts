@@ -43,6 +43,8 @@ export interface StepChannel {
   readonly kind: AddressKind
   /** The channel is switched off for now. */
   readonly paused: boolean
+  /** Its provider is away, and is tried again then; perhaps by this batch. */
+  readonly awayUntil?: Date | undefined
   /** An address the channel could send to. */
   reaches(contact: ContactView): boolean
   /** Nothing goes out on it without consent. */
@@ -283,6 +285,9 @@ function timely(
   }
   if (now.getTime() > latest) return { kind: 'skip', reason: 'too_late', detail: null }
   if (channel.paused) return deferOrSkip(new Date(now.getTime() + PAUSE_RECHECK * 1000), latest, 'paused')
+  // Put into the queue before it was known, or by another channel of its step.
+  const { awayUntil } = channel
+  if (awayUntil && awayUntil > now) return deferOrSkip(awayUntil, latest, 'unreachable')
   return { kind: 'send', channel: channel.name, template }
 }
 

@@ -3,6 +3,7 @@ import type { Wait } from '../config/waits.ts'
 import { bigints, ofAnyLength, texts } from '../database/arrays.ts'
 import { AWAITING_NO_DISK, execute, preparedRows, type Session } from '../database/connect.ts'
 import { expectedCost, grantedWith } from '../offers/conclusion.ts'
+import { resting } from './absences.ts'
 import { type Going, goingTable, keyTable, lockByKey, type TouchpointKey } from './keys.ts'
 import { type LastLook, mayGo } from './last-look.ts'
 
@@ -69,14 +70,16 @@ export interface Deferral extends TouchpointKey {
 }
 
 /**
- * True where a step may be worked on: pauses, stops and kill switches gate what is dispatched and touch no rows. A step
- * is paused where all its channels are.
+ * True where a step may be worked on: pauses, stops, kill switches and channels that rest gate what is dispatched and
+ * touch no rows. A step is closed where all its channels are.
  * @param step an alias of `steps`
+ * @param now when; without it, rests are over some time and are left aside
  */
-export function isOpen(step: SQL): SQL {
+export function isOpen(step: SQL, now?: Date): SQL {
+  const off = sql`(SELECT coalesce(array_agg(w.name), '{}') FROM switches w WHERE w.scope = 'channel')`
   return sql`NOT EXISTS (SELECT FROM switches w
       WHERE w.scope = 'workspace' OR (w.scope = 'campaign' AND w.name = ${step}.campaign))
-    AND NOT ${step}.channels <@ (SELECT coalesce(array_agg(w.name), '{}') FROM switches w WHERE w.scope = 'channel')`
+    AND NOT ${step}.channels <@ ${now ? sql`(${off} || ${resting(now)})` : off}`
 }
 
 /**
@@ -99,7 +102,7 @@ export async function queueDue(
     WITH due AS (
       SELECT contact_id, touchpoint_id FROM touchpoints
       WHERE step_id = ${batch.stepId} AND due_at <= ${batch.now} AND state = 'planned'
-        AND EXISTS (SELECT FROM steps s WHERE s.step_id = ${batch.stepId} AND ${isOpen(sql`s`)})
+        AND EXISTS (SELECT FROM steps s WHERE s.step_id = ${batch.stepId} AND ${isOpen(sql`s`, batch.now)})
       ORDER BY ${order} LIMIT ${batch.limit}
       FOR UPDATE SKIP LOCKED
     )

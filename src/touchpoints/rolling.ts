@@ -4,8 +4,9 @@ import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { type Database, type Transaction, transaction } from '../database/connect.ts'
 import { throughOutage } from '../database/outage.ts'
 import { ensurePartitions } from '../database/partitions.ts'
+import { endAbsence, neverReached, openReach, type Reach, type Reached, recordAbsence } from './absences.ts'
 import { lockEpisodes } from './interruptions.ts'
-import type { Going } from './keys.ts'
+import type { Going, TouchpointKey } from './keys.ts'
 import { takeLastLook } from './last-look.ts'
 import {
   type Deferral,
@@ -22,6 +23,7 @@ import type { Cleared, Outgoing } from './message.ts'
 import { resolve } from './recovery.ts'
 import {
   againAt,
+  againUntried,
   composeSlice,
   concludeSend,
   count,
@@ -65,6 +67,8 @@ export interface RollingDependencies {
   addressKey?(channel: string, contact: ContactView): Buffer | null
   /** Forgets devices that are nobody's any more. */
   forgetDevices?(dead: readonly DeadDevice[]): Promise<void>
+  /** Hears of a provider that is away, at each try, and of one that is reached again. */
+  onReach?(news: Reached): void
   /** Keeps what Winback itself is the provider of, in the transaction that settles the sends. */
   readonly keep?: Keep
 }
@@ -95,20 +99,29 @@ export async function roll(
   const failures: unknown[] = []
   const half = slots.width / 2
   const stream = streamOf(dispatch)
+  const [{ channel = '' } = {}] = todo
+  const reach = openReach(
+    slots.width,
+    dispatch.context.channels.some(({ name, awayUntil }) => name === channel && awayUntil !== undefined),
+  )
   let underWay = 0
   let wake = () => {}
   let settleAt = Number.POSITIVE_INFINITY
 
   while (todo.length > 0 || underWay > 0 || ended.length > 0) {
     const rest = slots.standstill.rest
-    if (rest > 0 && todo.length > 0) {
-      await leaveAlone(deps, dispatch, todo.splice(0), rest, tally).catch((error) => failures.push(error))
+    if ((reach.away || rest > 0) && todo.length > 0) {
+      const left = todo.splice(0).map(({ candidate }) => candidate)
+      await leaveAlone(deps, dispatch, left, reach.away ? undefined : rest, tally).catch((error) =>
+        failures.push(error),
+      )
       continue
     }
     const enough = ended.length >= half || underWay === 0 || performance.now() >= settleAt
     const results = enough ? ended.splice(0) : []
     const idle = underWay === 0 && results.length === 0
-    const room = todo.length === 0 ? 0 : idle ? await slots.take(todo.length) : slots.tryTake(todo.length)
+    const wanted = Math.min(todo.length, Math.max(0, reach.most - underWay))
+    const room = wanted === 0 ? 0 : idle ? await slots.take(wanted) : slots.tryTake(wanted)
     // It may have come to a standstill while there was no room.
     if (idle && slots.standstill.rest > 0) {
       slots.give(room)
@@ -138,7 +151,9 @@ export async function roll(
       const begun = performance.now()
       void handOver(outgoing, marked.leaseEnds, stream).then((delivery) => {
         underWay -= 1
-        slots.standstill.note(delivery.outcome, performance.now() - begun)
+        reach.note(delivery)
+        // One that cannot be reached is left alone by what `reach` says of it, however slowly it fails.
+        if (!neverReached(delivery)) slots.standstill.note(delivery.outcome, performance.now() - begun)
         if (ended.length === 0) settleAt = performance.now() + LINGER
         ended.push({ outgoing, delivery })
         wake()
@@ -150,20 +165,44 @@ export async function roll(
     // rest of the claim comes back by its lease.
     if (failures.length > 0) todo.length = 0
   }
+  await noteReach(deps, channel, reach).catch((error) => failures.push(error))
   if (failures.length > 0) throw failures[0]
 }
 
-/** Puts back what a channel at a standstill is not given. @param rest milliseconds */
+/** Writes down what a batch has shown of its provider, and tells where that is news. */
+async function noteReach(
+  { database, clock, onReach, leases = LEASES }: RollingDependencies,
+  channel: string,
+  reach: Reach,
+): Promise<void> {
+  const shown = reach.conclude()
+  if (!shown) return
+  const news = await throughOutage(
+    () =>
+      shown === 'reached'
+        ? endAbsence(database, channel)
+        : recordAbsence(database, channel, shown.away, clock.now()),
+    leases.send,
+  )
+  if (news) onReach?.(news)
+}
+
+/**
+ * Puts back what a channel that is away, or at a standstill, is not given.
+ * @param rest milliseconds of a standstill; undefined where it is away
+ */
 async function leaveAlone(
   { database, clock }: RollingDependencies,
   { claimId }: Dispatch,
-  left: readonly Cleared[],
-  rest: number,
+  left: readonly TouchpointKey[],
+  rest: number | undefined,
   tally: Tally,
 ): Promise<void> {
   const now = clock.now()
-  const dueAt = new Date(now.getTime() + rest)
-  const back = left.map(({ candidate }): Deferral => ({ ...againAt(candidate, dueAt), why: 'retry' }))
+  const stood = (key: TouchpointKey, milliseconds: number): Deferral => {
+    return { ...againAt(key, new Date(now.getTime() + milliseconds)), why: 'retry' }
+  }
+  const back = left.map((key) => (rest === undefined ? againUntried(key, now) : stood(key, rest)))
   countBack(tally, await putBack(database, claimId, now, back))
 }
 
@@ -290,7 +329,9 @@ async function settleResults(
     tally,
     settled.map((each) => ({ ...each, number: 1 })),
   )
-  tally.tried += results.length
+  const untried = results.filter(({ delivery }) => neverReached(delivery)).length
+  tally.tried += results.length - untried
+  tally.untried += untried
   tally.deferred += retries.length
   tally.doubts ||= retries.some(({ doubted }) => doubted)
 }

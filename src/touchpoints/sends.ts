@@ -2,6 +2,7 @@ import type { Delivery } from '../channels/channel.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { storable } from '../database/storable.ts'
 import { messageOf } from '../errors.ts'
+import { UNTRIED } from './absences.ts'
 import type { GuardContext } from './guards.ts'
 import type { TouchpointKey } from './keys.ts'
 import type { Deferral, Recorded, Settlement } from './lifecycle.ts'
@@ -85,6 +86,11 @@ export function putOff(
 /** What was not marked: a return came first, or a pause. The fence lets back what is still ours. */
 export function againAt({ contactId, touchpointId }: TouchpointKey, dueAt: Date): Deferral {
   return { contactId, touchpointId, dueAt, tried: false, why: 'changed' }
+}
+
+/** What never reached its provider, or is not given to one that is away: it keeps its tries, and its time goes on. */
+export function againUntried(key: TouchpointKey, now: Date): Deferral {
+  return { ...againAt(key, new Date(now.getTime() + UNTRIED * 1000)), why: 'unreachable' }
 }
 
 /** `campaign.step`: what providers may group their own figures by. */
@@ -186,6 +192,7 @@ export function concludeSend(
       // An idempotent provider recognises the repeat by its key: doubt is settled by asking again.
       return channel.idempotent ? tryAgain(delivery.detail, 0, true) : inDoubt(delivery.detail)
     case 'retry':
+      if (delivery.unreached) return againUntried(candidate, now)
       // Of a channel whose provider recognises a repeat, `retry` may also mean that nobody knows.
       return tryAgain(delivery.detail, delivery.after ?? 0, channel.idempotent && delivery.unsent !== true)
   }
@@ -195,7 +202,7 @@ export function concludeSend(
 export interface Tally {
   settled: Record<string, number>
   deferred: number
-  /** Messages a provider was asked to take, whatever it answered. */
+  /** Messages a provider was asked to take, whatever it answered: not what never reached it. */
   tried: number
   /** Messages that were settled or put back without that; what was taken away meanwhile is neither. */
   untried: number

@@ -58,9 +58,21 @@ describeChannel(
             name: 'no greeting',
             provoke: provoke({ at: 'connect', action: 'stall' }),
             promised: 'retry',
+            unreached: true,
             silent: true,
           },
-          { name: 'a drop at MAIL', provoke: provoke({ at: 'mail', action: 'drop' }), promised: 'retry' },
+          {
+            name: 'a greeting that refuses',
+            provoke: provoke({ at: 'connect', reply: '421 4.3.2 later' }),
+            promised: 'retry',
+            unreached: true,
+          },
+          {
+            name: 'a drop at MAIL',
+            provoke: provoke({ at: 'mail', action: 'drop' }),
+            promised: 'retry',
+            unreached: false,
+          },
           {
             name: 'a stall at DATA',
             provoke: provoke({ at: 'data', action: 'stall' }),
@@ -88,6 +100,7 @@ describeChannel(
             name: 'greylisting',
             provoke: provoke({ at: 'rcpt', reply: '450 4.2.0 later' }),
             promised: 'retry',
+            unreached: false,
           },
           {
             name: 'a spam filter',

@@ -57,6 +57,7 @@ const BREAKS = {
   'gives no reason': 'promise',
   'takes a refusal for a bad address': 'promise',
   'calls unsent what may have arrived': 'promise',
+  'takes an answer for an absence': 'promise',
   'posts later what it said was not taken': 'promise',
   'tells its token in an error': 'promise',
   'tells its token where its check fails': 'promise',
@@ -66,6 +67,7 @@ const BREAKS = {
   'takes silence for sent': 'silence',
   'puts the text into a header': 'odd',
   'posts a message for each line': 'odd',
+  'takes an odd address for an absence': 'odd',
   'throws as it confirms': 'ask',
   'throws as it is asked': 'ask',
   'answers a question with nothing': 'ask',
@@ -140,11 +142,16 @@ function openTrial(
     const { status } = exchange
     if (status < 300 || is('swallows an error')) return { outcome: 'sent', providerId: key }
     const detail = is('gives no reason') ? '' : `the provider answers ${status}`
-    if (status === 429) return { outcome: 'retry', detail, unsent: true }
+    if (status === 429) {
+      return { outcome: 'retry', detail, unsent: true, unreached: is('takes an answer for an absence') }
+    }
     const reason = status === 404 || is('takes a refusal for a bad address') ? 'bad_address' : 'refused'
     return { outcome: 'rejected', reason, detail }
   }
   const post = async (message: Message<string, string>): Promise<Delivery> => {
+    if (is('takes an odd address for an absence') && !message.address.startsWith('+')) {
+      return { outcome: 'retry', detail: 'nobody there', unsent: true, unreached: true }
+    }
     if (is('says sent and posts nothing')) return { outcome: 'sent', providerId: message.key }
     if (is('never recovers') && struck) return { outcome: 'retry', detail: 'broken', unsent: true }
     for (const late of owed.splice(0)) await call(late)
@@ -168,6 +175,7 @@ function openTrial(
     addressOf: ({ phone }) => {
       if (is('throws at an address it cannot read') && !phone?.startsWith('+')) throw new Error('no number')
       if (is('takes an address of two lines') && phone?.includes('\n')) return phone
+      if (is('takes an odd address for an absence') && /^1{40}$/.test(phone ?? '')) return phone ?? undefined
       return phone !== null && /^\+\d{8,15}$/.test(phone) ? phone : undefined
     },
     render: (given, view) =>
@@ -261,7 +269,13 @@ function clausesOf(idempotent: boolean, broken?: Break | Repeat): ReadonlyMap<st
               reason: 'bad_address',
             },
             { name: 'no credit', provoke: provoke({ status: 402 }), promised: 'rejected', reason: 'refused' },
-            { name: 'too many', provoke: provoke({ status: 429 }), promised: 'retry', unsent: true },
+            {
+              name: 'too many',
+              provoke: provoke({ status: 429 }),
+              promised: 'retry',
+              unsent: true,
+              unreached: false,
+            },
             { name: 'a hang-up', provoke: provoke('hang up'), ...doubt },
             { name: 'silence', provoke: provoke('silence'), silent: true, ...doubt },
           ],

@@ -1,18 +1,29 @@
+import { sql } from 'drizzle-orm'
 import { Redis } from 'ioredis'
 import pc from 'picocolors'
 import { describe, expect, test } from 'vitest'
 import { registerChannels } from '../../src/channels/channels.ts'
 import { judgeClock, judgeFeed } from '../../src/cli/doctor/database.ts'
-import { fine, formatFindings, notYet, unavailable, verdictOf, wrong } from '../../src/cli/doctor/finding.ts'
+import {
+  type Finding,
+  fine,
+  formatFindings,
+  notYet,
+  unavailable,
+  verdictOf,
+  wrong,
+} from '../../src/cli/doctor/finding.ts'
 import { checkChannels, checkRedis } from '../../src/cli/doctor/services.ts'
 import { checkNode } from '../../src/cli/doctor.ts'
 import { sayIn } from '../../src/cli/locale.ts'
 import { workspace } from '../../src/config/workspace.ts'
+import { execute } from '../../src/database/connect.ts'
 import { shortageOf } from '../../src/offers/pools.ts'
+import { recordAbsence } from '../../src/touchpoints/absences.ts'
 import { hasRedis, startRedis } from '../support/redis.ts'
 import { scratchDirectory } from '../support/scratch.ts'
 import { startTrouble } from '../support/tls.ts'
-import { run } from './command.ts'
+import { openCliShop, run } from './command.ts'
 
 const english = sayIn({ language: 'en' })
 
@@ -216,4 +227,29 @@ describe.skipIf(!hasRedis())('with Redis', () => {
       await server.stop()
     }
   })
+})
+
+test('a provider that the workers cannot reach is said, with since when, why and how much waits', async () => {
+  const { database, here } = await openCliShop()
+  await run(['doctor'], here)
+  // The next command applies the migrations.
+  await run(['run'], here)
+  await execute(
+    database,
+    sql`INSERT INTO steps (campaign, version, tier_no, tier, step_no, step, channels)
+      VALUES ('graded', 1, 1, 'only', 1, 'one', '{email}')`,
+  )
+  await recordAbsence(database, 'email', 'connect ECONNREFUSED 10.0.0.1:25', new Date('2026-03-02T09:00:00Z'))
+  const { findings } = JSON.parse((await run(['doctor', '--json'], here)).stdout) as { findings: Finding[] }
+  expect(findings.filter(({ found }) => found.includes('cannot be reached since'))).toMatchObject([
+    {
+      check: 'channels',
+      state: 'not_yet',
+      found: expect.stringMatching(
+        /^E-mail cannot be reached since Mar 2, 2026, 09:00 \(connect ECONNREFUSED 10\.0\.0\.1:25\)\. .*untried: 0; the next batch tries it\.$/,
+      ),
+      mend: expect.stringContaining('by itself'),
+    },
+  ])
+  expect((await run(['doctor', '--locale', 'zh-CN'], here)).stdout).toContain('起无法连接')
 })

@@ -76,6 +76,8 @@ test.each([
       'sync customers: 3 new, 2 updated, 1 rejected',
       'redemptions refused: 2 unknown_code',
       'warning: channel email rests for 120 s: its provider takes connections and says nothing',
+      'warning: channel email cannot be reached since 2026-11-25T01:00:00.000Z (connect ECONNREFUSED): it rests until 2026-11-25T01:01:00.000Z, and costs no message a try',
+      'channel email is reached again: it was away since 2026-11-25T01:00:00.000Z',
     ],
   ],
   [
@@ -92,6 +94,8 @@ test.each([
       '同步 customers：新增 3，更新 2，拒收 1',
       '核销被拒：没有人领取过此券码 2 次',
       '警告：渠道 email 暂停 120 秒：服务商接受连接，却不应答',
+      '警告：渠道 email 自 2026-11-25T01:00:00.000Z 起无法连接（connect ECONNREFUSED）：暂停至 2026-11-25T01:01:00.000Z，不计入消息的尝试次数',
+      '渠道 email 已恢复连接：自 2026-11-25T01:00:00.000Z 起失联',
     ],
   ],
 ])('a service tells in %s what it does', (locale, expected) => {
@@ -108,6 +112,14 @@ test.each([
   events.onSync?.(synced)
   events.onRefused?.({ unknown_code: 2 })
   events.onRest?.('email', 120_000)
+  const away = {
+    channel: 'email',
+    since: at,
+    detail: 'connect ECONNREFUSED',
+    nextAt: new Date(at.getTime() + 60_000),
+  }
+  events.onReach?.(away)
+  events.onReach?.({ channel: 'email', since: at })
   expect(said).toEqual(expected)
 })
 

@@ -1,7 +1,18 @@
 import { type Decision, decide } from './judging.ts'
 import type { Batched, Grant, Mode, Model, Placed } from './model.ts'
 import { later, skip, type Verdict } from './verdict.ts'
-import { backOff, carryOut, conclude, goOn, grant, NOBODY, nextWorker, reserve, take } from './working.ts'
+import {
+  backOff,
+  carryOut,
+  conclude,
+  goOn,
+  grant,
+  NOBODY,
+  nextWorker,
+  noteReach,
+  reserve,
+  take,
+} from './working.ts'
 
 // The shop that puts offers into accounts: what it is asked and answers, and what of a batch goes by its answers. It puts
 // each there once, however often it is asked, and is asked again by who does not know.
@@ -85,7 +96,12 @@ export function finishBatch(
   take(model, batch, worker)
   reserve(model, decisions, worker)
   const verdicts = heed(model, decisions, ask(decisions, shop, worker), worker)
+  const mails = [...verdicts.values()].some(
+    (verdict) => verdict.kind === 'send' && verdict.channel === 'email',
+  )
+  const knownAway = model.absence !== null
   for (const [placed, verdict] of verdicts) carryOut(model, placed, verdict, { mode, worker })
+  if (mails) noteReach(model, mode, knownAway)
   conclude(model, worker)
 }
 

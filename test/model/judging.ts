@@ -1,6 +1,6 @@
 import { type ChannelName, ladder, MAX_DELAY } from './campaign.ts'
 import { type Batched, type Model, type Placed, silentSince } from './model.ts'
-import { type Asked, capped, offered, type Promised, rank, type Shares, shared } from './scarce.ts'
+import { type Asked, capped, isClosed, offered, type Promised, rank, type Shares, shared } from './scarce.ts'
 import { later, skip, type Verdict } from './verdict.ts'
 
 // May it go? The guards, and after them what is scarce: for each touchpoint of a batch the first reason that applies.
@@ -13,9 +13,7 @@ export function due(model: Model): Placed[] {
   return model.episodes.flatMap((episode) =>
     episode.touches
       .filter((touch) => touch.state === 'planned' && touch.dueAt <= model.now)
-      .filter(
-        (touch) => !(model.paused.has('email') && touch.step.channels.every((name) => name === 'email')),
-      )
+      .filter((touch) => !(isClosed(model) && touch.step.channels.every((name) => name === 'email')))
       .map((touch) => ({ episode, touch })),
   )
 }
@@ -42,6 +40,9 @@ export function judge(model: Model, { episode, touch }: Placed): Verdict {
   if (model.now > touch.plannedFor + MAX_DELAY) return skip('too_late')
   if (channel === 'email' && model.paused.has('email')) {
     return later(touch, model.now + RECHECK, 'paused', 'too_late')
+  }
+  if (channel === 'email' && model.absence && model.absence.until > model.now) {
+    return later(touch, model.absence.until, 'unreachable', 'too_late')
   }
   return { kind: 'send', channel }
 }

@@ -88,7 +88,7 @@ export interface Placed {
 /** A batch as it was dispatched: touchpoints with the database's ids, of which nothing is predicted but their order. */
 export type Batched = readonly (readonly [id: number, placed: Placed])[]
 
-export type Mode = 'sent' | 'retry' | 'rejected' | 'uncertain'
+export type Mode = 'sent' | 'retry' | 'rejected' | 'uncertain' | 'away'
 
 /** What a batch took of the provider's rate, less what others have freed, and how much of it was used. */
 interface Taken {
@@ -107,6 +107,8 @@ export interface Model {
   readonly suppressed: Set<string>
   readonly events: { contact: Contact; at: number; type: string; id: string }[]
   readonly paused: Set<'campaign' | 'email'>
+  /** The mail server cannot be reached: so often tried in vain, and left alone until then. */
+  absence: { readonly tries: number; readonly until: number } | null
   readonly ticks: Set<number>
   workers: number
   /** Workers that hang. */
@@ -134,6 +136,7 @@ export function emptyModel(now: number): Model {
     suppressed: new Set(),
     events: [],
     paused: new Set(),
+    absence: null,
     ticks: new Set(),
     workers: 0,
     hanging: new Set(),

@@ -64,7 +64,8 @@ export const returnMeanwhile = (who: number) =>
     `contact ${who} comes back while it is being written to`,
     async (model, real) => {
       const contact = pick(model.contacts, who)
-      if (!contact) return
+      // Where the mail server is away, the race would end it or not.
+      if (!contact || model.absence) return
       speak(real, 'sent')
       const id = `m${model.events.length + 1}`
       const row = {

@@ -59,13 +59,18 @@ const isUnderWay = (touch: Touch) =>
   (touch.state === 'claimed' && touch.channel !== null) ||
   (touch.doubtedBy !== null && isOpen(touch))
 
+/** Nothing is to go by mail now: that is switched off, or its server is away and left alone. */
+export function isClosed({ paused, absence, now }: Model): boolean {
+  return paused.has('email') || (absence !== null && absence.until > now)
+}
+
 /** Due, and open to be dispatched; or in a batch that has not come to it. */
 function isWaiting(model: Model, { state, dueAt, step, doubtedBy }: Touch): boolean {
   if (doubtedBy !== null) return false
   if (state === 'claimed') return true
   if ((state !== 'planned' && state !== 'queued') || dueAt > model.now || model.paused.has('campaign'))
     return false
-  return !(model.paused.has('email') && step.channels.every((name) => name === 'email'))
+  return !(isClosed(model) && step.channels.every((name) => name === 'email'))
 }
 
 // ── offers ──────────────────────────────────────────────────────────────────────────────────────────

@@ -86,6 +86,9 @@ export function speak(real: Real, mode: Mode, shop: ShopMode = 'credits'): void 
   real.accounts.mode = shop
   real.email.answer = (message) => {
     if (mode === 'retry' || mode === 'rejected') refused.add(message)
+    // The server never saw it.
+    if (mode === 'away') real.email.sent.splice(real.email.sent.indexOf(message), 1)
+    if (mode === 'away') return { outcome: 'retry', detail: 'ECONNREFUSED', unsent: true, unreached: true }
     if (mode === 'retry') return { outcome: 'retry', detail: '451 later' }
     if (mode === 'rejected') return { outcome: 'rejected', reason: 'bad_address', detail: '550 nobody' }
     return mode === 'sent' ? { outcome: 'sent' } : { outcome: 'uncertain', detail: 'dropped after DATA' }

@@ -22,6 +22,21 @@ import type { Verdict } from './verdict.ts'
 // that credits accounts is crediting.ts.
 
 const BACK_OFF = [60, 300, 1800, 7200, 21_600].map((seconds) => seconds * 1000)
+/** Until what never reached the mail server is looked at again; and how long that is left alone, first and at most. */
+const UNTRIED = 60_000
+const RESTS = { first: 60_000, longest: 900_000 }
+
+/** What a batch that wrote to the mail server has shown of it. */
+export function noteReach(model: Model, mode: Mode, knownAway: boolean): void {
+  const { absence, now } = model
+  if (mode !== 'away') {
+    if (knownAway) model.absence = null
+  } else if (!absence) model.absence = { tries: 1, until: now + RESTS.first }
+  else if (absence.until <= now) {
+    const rest = Math.min(RESTS.first * 2 ** absence.tries, RESTS.longest)
+    model.absence = { tries: absence.tries + 1, until: now + rest }
+  }
+}
 /** Nobody has asked for what is outstanding since it is. */
 export const NOBODY = 0
 
@@ -115,6 +130,12 @@ export function finish(
   { mode, worker }: { readonly mode: Mode; readonly worker: number },
 ): void {
   const outcome = channel === 'log' ? 'sent' : mode
+  // It was not tried: it keeps its tries, and its place in the provider's rate is given back.
+  if (outcome === 'away') {
+    release(touch)
+    touch.dueAt = model.now + UNTRIED
+    return
+  }
   countTried(model, worker)
   touch.channel = channel
   if (outcome === 'retry') {

@@ -773,7 +773,7 @@ describe('delivery', () => {
     await execute(database, sql`DELETE FROM breakers`)
     const told = (style: typeof english) => sheetReports.delivery.format(data, { ...style, width: 160 })
     expect(told(english)).toMatch(
-      /Switched off at this moment, and breakers\n.*\n.*\n\s+breaker E-mail: open: nothing is sent\s+Jan 2, 2026, \S+\s+6 % hard bounces/,
+      /Switched off or away at this moment, and breakers\n.*\n.*\n\s+breaker E-mail: open: nothing is sent\s+Jan 2, 2026, \S+\s+6 % hard bounces/,
     )
     expect(told(english)).toMatch(
       /breaker Text message: half open: tried with a few messages\s+Jan 3, 2026.*5 % failures/,

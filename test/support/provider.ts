@@ -21,8 +21,14 @@ export interface Provider {
   stop(): Promise<void>
 }
 
-/** @param serve what the provider does while `instead` says nothing else; it checks what the real one would check */
-export async function openProvider(serve: (asked: Asked) => Answered | Misbehaviour): Promise<Provider> {
+/**
+ * @param serve what the provider does while `instead` says nothing else; it checks what the real one would check
+ * @param at the port it listens at; one that is free, by default
+ */
+export async function openProvider(
+  serve: (asked: Asked) => Answered | Misbehaviour,
+  at = 0,
+): Promise<Provider> {
   const asked: Asked[] = []
   let underWay = 0
   let reached = 0
@@ -52,7 +58,7 @@ export async function openProvider(serve: (asked: Asked) => Answered | Misbehavi
       }, 15)
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(at, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   const provider: Provider = {
     url: `http://127.0.0.1:${port}/`,

@@ -20,7 +20,13 @@ export interface RawServer extends CaptureServer {
  * servers do; `extensions` adds lines to EHLO (STARTTLS is answered by what a fault at `ehlo` says, or garbage).
  */
 export async function startRawSmtp(
-  options: { faults?: readonly Fault[]; pipelining?: boolean; extensions?: readonly string[] } = {},
+  options: {
+    faults?: readonly Fault[]
+    pipelining?: boolean
+    extensions?: readonly string[]
+    /** One that is free, by default. */
+    port?: number
+  } = {},
 ): Promise<RawServer> {
   const faults = createFaults(options.faults)
   const messages: CapturedMail[] = []
@@ -160,7 +166,7 @@ export async function startRawSmtp(
   }
 
   const server = createServer({ allowHalfOpen: true }, serve)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   let stopping: Promise<void> | undefined
 

@@ -3,13 +3,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type ManualClock, manualClock } from '../../src/clock.ts'
 import { pause, resume } from '../../src/config/switches.ts'
 import { execute } from '../../src/database/connect.ts'
+import { endAbsence, recordAbsence } from '../../src/touchpoints/absences.ts'
 import { countSends } from '../../src/touchpoints/breakers.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { composeWeb } from '../../src/web/server.ts'
 import { oneTierCampaign } from '../support/campaign.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, type Shop } from '../support/shop.ts'
+import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 
 let shop: Shop
 const now = new Date('2026-03-01T00:00:00Z')
@@ -19,7 +20,9 @@ let clock: ManualClock
 
 beforeAll(async () => {
   clock = manualClock(now)
-  shop = await openShop({ database: await freshDatabase(), clock, channels: [testChannel('email')] })
+  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
+  const channels = [testChannel('email')]
+  shop = await openShop({ database: await freshDatabase(), clock, channels, workspace })
 })
 afterAll(() => shop.runtime.close())
 
@@ -52,6 +55,7 @@ test('what is due, since when, what went out and what is held back, by campaign'
   await countSends(database, { campaign: 'weekly', channel: 'email', now, sent: 7 })
   await countSends(database, { campaign: 'weekly', channel: 'email', now: twoHoursAgo, sent: 9 })
   await pause(database, { scope: 'channel', name: 'sms' }, { reason: 'test', clock })
+  await recordAbsence(database, 'email', 'ECONNREFUSED', now)
   clock.advance(1800)
   const figures = await (await scrape()).text()
   expect(figures).toContain('winback_touchpoints_due{campaign="weekly"} 1')
@@ -60,9 +64,13 @@ test('what is due, since when, what went out and what is held back, by campaign'
   expect(figures).toContain('winback_sent_last_hour{campaign="weekly",channel="email"} 7')
   expect(figures).toContain('winback_switch{scope="channel",name="sms",state="paused"} 1')
   expect(figures).toContain('winback_run_age_seconds{campaign="weekly"} 1800')
+  expect(figures).toContain('winback_channel_away_seconds{channel="email"} 1800')
   await resume(database, { scope: 'channel', name: 'sms' })
+  await endAbsence(database, 'email')
   clock.advance(20)
-  expect(await (await scrape()).text()).not.toContain('winback_switch{')
+  const after = await (await scrape()).text()
+  expect(after).not.toContain('winback_switch{')
+  expect(after).not.toContain('winback_channel_away_seconds{')
 })
 
 test('a database that fails is told, and asked again at once', async () => {

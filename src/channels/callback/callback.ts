@@ -8,7 +8,7 @@ import type {
   Template,
   TemplateView,
 } from '../channel.ts'
-import { type Exchange, type HttpClient, openHttp, parseJson, retryAfter } from '../http.ts'
+import { type Exchange, type HttpClient, neverLeft, openHttp, parseJson, retryAfter } from '../http.ts'
 import { openLane } from '../lane.ts'
 import { parsePrice } from '../price.ts'
 import { guardedLookup, type Resolve, refusalOf } from '../private-hosts.ts'
@@ -72,7 +72,10 @@ export function openCallback(
         const task = (taker: CallTask['taker']): CallTask => ({ kind: 'call', script, taker })
         if (robot && (message.overflow || terms.takes === 'all')) {
           const delivery = await robot.send(message)
-          return delivery.outcome === 'sent' ? { ...delivery, keep: task('robot') } : delivery
+          if (delivery.outcome === 'sent') return { ...delivery, keep: task('robot') }
+          // People go on where the robot takes what is beyond them: the channel is not away with it.
+          const beside = delivery.outcome === 'retry' && terms.takes !== 'all'
+          return beside ? { ...delivery, unreached: false } : delivery
         }
         return { outcome: 'sent', providerId: message.key, cost: 0, keep: task('agent') }
       }),
@@ -137,9 +140,8 @@ async function post(http: HttpClient, settings: RobotSettings, body: object, key
 
 /** The robot knows keys: whatever is in doubt is asked again. */
 function conclude(exchange: Exchange, key: string): Delivery {
-  if (exchange.kind !== 'answered') {
-    return { outcome: 'retry', detail: exchange.detail, unsent: exchange.kind === 'unsent' }
-  }
+  if (exchange.kind === 'unsent') return neverLeft(exchange)
+  if (exchange.kind === 'lost') return { outcome: 'retry', detail: exchange.detail, unsent: false }
   const { status, headers, text } = exchange
   if (status < 300) {
     const answer = parseJson(text)
@@ -148,6 +150,7 @@ function conclude(exchange: Exchange, key: string): Delivery {
   }
   const detail = `the robot answers ${status}`
   if (status === 404 || status === 422) return { outcome: 'rejected', reason: 'bad_address', detail }
-  const after = retryAfter(headers, new Date()) ?? (status === 401 || status === 403 ? 3600 : undefined)
-  return { outcome: 'retry', detail, unsent: status < 500, ...(after === undefined ? {} : { after }) }
+  const after = retryAfter(headers, new Date()) ?? (status === 403 ? 3600 : undefined)
+  const [unsent, unreached] = [status < 500, status === 401]
+  return { outcome: 'retry', detail, unsent, unreached, ...(after === undefined ? {} : { after }) }
 }

@@ -16,7 +16,13 @@ export interface SmtpFailure {
 
 export type Attempt =
   | { readonly taken: true; readonly response: string; readonly messageId: string }
-  | { readonly taken: false; readonly failure: SmtpFailure; readonly bodyRead: boolean }
+  | {
+      readonly taken: false
+      readonly failure: SmtpFailure
+      readonly bodyRead: boolean
+      /** No connection came about on which it could have been offered: the server was not reached, or let nobody in. */
+      readonly unreached?: boolean
+    }
 
 /** The session's state or our credentials, never this message: RFC 4954 and 5321. */
 const ABOUT_THE_SESSION = new Set([503, 530, 534, 535, 538])
@@ -91,6 +97,8 @@ export function classify(attempt: Attempt): Delivery {
   const { failure, bodyRead } = attempt
   const detail = failure.response ?? failure.message
   const code = failure.responseCode
+  // Whatever it said to us, it said nothing of a message it has not heard of.
+  if (attempt.unreached) return { outcome: 'retry', detail, unsent: true, unreached: true }
 
   if (code !== undefined && code >= 400 && code < 600) {
     const aboutUs = failure.code === 'EAUTH' || (!bodyRead && SESSION_COMMAND.test(failure.command ?? ''))

@@ -110,11 +110,21 @@ function poolOptions(settings: EmailSettings, timing: Timing): SMTPPoolOptions &
   }
 }
 
+/** What the pool's connections have come to. */
+interface Lines {
+  /** Messages that were made, and given to the pool. */
+  readonly waiting: WeakSet<AbortSignal>
+  /** Their bodies, from when a connection stands (signed in, if we sign in) and is about to name the recipient. */
+  readonly bodies: WeakMap<AbortSignal, Readable>
+  /** When that was last so for any message; real time, ms. */
+  stoodAt: number
+}
+
 /**
  * A pool of connections.
- * @param bodies told which body belongs to which send. The signal is the one value nodemailer carries through untouched
+ * @param lines told how far each send got. The signal is the one value nodemailer carries through untouched
  */
-async function openPool(options: ReturnType<typeof poolOptions>, bodies: WeakMap<AbortSignal, Readable>) {
+async function openPool(options: ReturnType<typeof poolOptions>, lines: Lines) {
   // Read when the first mail goes: every verb that reads winback.yaml reads this file, and few of them send.
   const { createTransport } = await import('nodemailer')
   const pool = createTransport(options)
@@ -127,9 +137,11 @@ async function openPool(options: ReturnType<typeof poolOptions>, bodies: WeakMap
     message.createReadStream = (streamOptions) => {
       // The outermost stream: with DKIM the message itself is read for signing before the server is asked.
       const body = inOnePiece(() => open(streamOptions))
-      if (signal) bodies.set(signal, body)
+      lines.stoodAt = performance.now()
+      if (signal) lines.bodies.set(signal, body)
       return body
     }
+    if (signal) lines.waiting.add(signal)
     done()
   })
   return pool
@@ -138,7 +150,7 @@ async function openPool(options: ReturnType<typeof poolOptions>, bodies: WeakMap
 /** A pool of SMTP connections, opened as they are needed. */
 export function openTransport(settings: EmailSettings, timing: Timing = defaultTiming): Transport {
   const options = poolOptions(settings, timing)
-  const bodies = new WeakMap<AbortSignal, Readable>()
+  const lines: Lines = { waiting: new WeakSet(), bodies: new WeakMap(), stoodAt: Number.NEGATIVE_INFINITY }
   let pool: ReturnType<typeof openPool> | undefined
   const underWay = new Set<Promise<Attempt>>()
   let closed = false
@@ -148,9 +160,10 @@ export function openTransport(settings: EmailSettings, timing: Timing = defaultT
   let takenAt = Number.NEGATIVE_INFINITY
 
   const ask = async (mail: SendMailOptions, signal: AbortSignal): Promise<Attempt> => {
-    const body = () => bodies.get(signal)
+    const body = () => lines.bodies.get(signal)
+    const begun = performance.now()
     try {
-      pool ??= openPool(options, bodies)
+      pool ??= openPool(options, lines)
       const info = await (await pool).sendMail({ ...mail, signal })
       const response = info.response ?? ''
       if (body()?.readableEnded) {
@@ -169,7 +182,12 @@ export function openTransport(settings: EmailSettings, timing: Timing = defaultT
         : failureOf(error)
       // Once DATA is granted the body goes out, though an answer came before it was read.
       const granted = failure.code === 'EMESSAGE' && failure.response !== undefined
-      return { taken: false, failure, bodyRead: granted || (body()?.readableDidRead ?? false) }
+      const bodyRead = granted || (body()?.readableDidRead ?? false)
+      // It failed in the pool, and not of the pool's own closing, before a connection stood for it. One that gave up waiting
+      // says nothing of the server where others got through meanwhile.
+      const kept = signal.aborted && lines.stoodAt >= begun
+      const unreached = lines.waiting.has(signal) && !body() && !closed && !kept
+      return { taken: false, failure, bodyRead, unreached }
     }
   }
 

@@ -18,13 +18,17 @@ export interface PushProvider {
 /**
  * What the sends to somebody's devices come to: one that arrived reached the person; a doubt is a doubt; only where all
  * are dead is there nobody to reach.
+ * @param several more than one provider is set up: one that is away is so for those alone whose devices are its own, and
+ *   the channel is not
  */
-export function combine(outcomes: readonly (readonly [Device, DeviceOutcome])[]): Delivery {
+export function combine(outcomes: readonly (readonly [Device, DeviceOutcome])[], several = false): Delivery {
   const dead = outcomes.flatMap(([device, { outcome }]) => (outcome === 'dead' ? [device.token] : []))
   const gone = dead.length === 0 ? {} : { dead }
+  const away = !several && outcomes.every(([, outcome]) => outcome.outcome === 'retry' && outcome.unreached)
   for (const wanted of ['sent', 'uncertain', 'retry', 'rejected'] as const) {
     for (const [, outcome] of outcomes) {
-      if (outcome.outcome === wanted) return { ...outcome, ...gone }
+      if (outcome.outcome !== wanted) continue
+      return { ...outcome, ...gone, ...(outcome.outcome === 'retry' ? { unreached: away } : {}) }
     }
   }
   const detail = outcomes.map(([, outcome]) => outcome.detail ?? '').join('; ')

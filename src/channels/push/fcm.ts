@@ -1,7 +1,7 @@
 import { createPrivateKey, createSign } from 'node:crypto'
 import { z } from 'zod'
 import { messageOf, WinbackError } from '../../errors.ts'
-import { type Exchange, openHttp, parseJson, retryAfter } from '../http.ts'
+import { type Exchange, neverLeft, openHttp, parseJson, retryAfter } from '../http.ts'
 import { LARGEST_PAYLOAD, type Push } from './content.ts'
 import type { DeviceOutcome, PushProvider } from './device.ts'
 import type { FcmSettings } from './settings.ts'
@@ -93,7 +93,8 @@ export function openFcm(settings: FcmSettings, deadline: number): PushProvider {
       try {
         token = await authorise()
       } catch (error) {
-        return { outcome: 'retry', detail: `no access to FCM: ${messageOf(error)}`, after: 300 }
+        const detail = `no access to FCM: ${messageOf(error)}`
+        return { outcome: 'retry', detail, unsent: true, unreached: true }
       }
       const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }
       const exchange = await http.call({ method: 'POST', url: url.href, headers, body })
@@ -120,7 +121,7 @@ function messageTo(token: string, push: Push) {
 }
 
 function classify(exchange: Exchange): DeviceOutcome {
-  if (exchange.kind === 'unsent') return { outcome: 'retry', detail: exchange.detail }
+  if (exchange.kind === 'unsent') return neverLeft(exchange)
   if (exchange.kind === 'lost') return { outcome: 'uncertain', detail: exchange.detail }
   const { status, headers, text } = exchange
   const value = parseJson(text)
@@ -141,7 +142,8 @@ function classify(exchange: Exchange): DeviceOutcome {
   if (status === 400) return { outcome: 'rejected', reason: 'content', detail }
   // SENDER_ID_MISMATCH is among the 403: the service account is of another project than the app. The device is alive, and
   // were it forgotten, the mistake would still be felt when it has long been mended.
-  if (status === 401 || status === 403) return { outcome: 'retry', detail, after: 300 }
+  if (status === 401) return { outcome: 'retry', detail, unsent: true, unreached: true }
+  if (status === 403) return { outcome: 'retry', detail, after: 300 }
   // Google's own word for both is to try again later: nothing was taken.
   if (status === 429 || status === 503) {
     return { outcome: 'retry', detail, after: retryAfter(headers, new Date()) ?? 60 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Exchange, openHttp, parseJson } from '../http.ts'
+import { type Exchange, neverLeft, openHttp, parseJson } from '../http.ts'
 import { LARGEST_PAYLOAD, type Push } from './content.ts'
 import type { DeviceOutcome, PushProvider } from './device.ts'
 import type { JpushSettings } from './settings.ts'
@@ -101,7 +101,7 @@ function forLater(outcome: DeviceOutcome): DeviceOutcome {
 
 /** https://docs.jiguang.cn/jpush/server/push/rest_api_v3_push (error codes) */
 function classify(exchange: Exchange): DeviceOutcome {
-  if (exchange.kind === 'unsent') return { outcome: 'retry', detail: exchange.detail }
+  if (exchange.kind === 'unsent') return neverLeft(exchange)
   if (exchange.kind === 'lost') return { outcome: 'uncertain', detail: exchange.detail }
   const { status, text, headers } = exchange
   const value = parseJson(text)
@@ -119,8 +119,8 @@ function classify(exchange: Exchange): DeviceOutcome {
     const reset = Number(headers['x-rate-limit-reset'] ?? Number.NaN)
     return { outcome: 'retry', detail, after: reset > 0 && reset <= 3600 ? reset : 60 }
   }
-  if (status === 401 || status === 403 || code === 1004 || code === 2003)
-    return { outcome: 'retry', detail, after: 3600 }
+  if (status === 401 || code === 1004) return { outcome: 'retry', detail, unsent: true, unreached: true }
+  if (status === 403 || code === 2003) return { outcome: 'retry', detail, after: 3600 }
   if (status >= 500) return { outcome: 'uncertain', detail }
   // JPush numbers its refusals. What has none is another's: a proxy, a redirect.
   if (!code) return { outcome: 'retry', detail, after: 300 }

@@ -64,7 +64,7 @@ export function openPush(
             return [device, outcome ?? { outcome: 'dead' as const, detail: 'no such provider' }] as const
           }),
         )
-        return combine(outcomes)
+        return combine(outcomes, providers.size > 1)
       }),
     ...(secret === undefined ? {} : { receipts: (webhook) => readTaps(webhook, secret) }),
     check: async () =>

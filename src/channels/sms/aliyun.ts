@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Answer, Channel, Delivery, DeliveryEvent, Doubt, Message } from '../channel.ts'
-import { type HttpClient, openHttp, parseJson } from '../http.ts'
+import { type HttpClient, neverLeft, openHttp, parseJson } from '../http.ts'
 import { openLane } from '../lane.ts'
 import { parsePrice } from '../price.ts'
 import { readReference, referenceOf } from '../reference.ts'
@@ -65,7 +65,7 @@ export function openAliyun(settings: AliyunSettings, deadline = DEADLINE): Chann
       ...(hasParameters ? { TemplateParam: JSON.stringify(content.parameters) } : {}),
       OutId: referenceOf(message),
     })
-    if (exchange.kind === 'unsent') return { outcome: 'retry', detail: exchange.detail }
+    if (exchange.kind === 'unsent') return neverLeft(exchange)
     if (exchange.kind === 'lost') return { outcome: 'uncertain', detail: exchange.detail }
     return classify(exchange.status, exchange.text)
   }
@@ -152,9 +152,9 @@ const LATER: Readonly<Record<string, number>> = {
   'isv.ACCOUNT_ABNORMAL': 3600,
   'isp.RAM_PERMISSION_DENY': 3600,
   InvalidTimeStamp: 300,
-  SignatureDoesNotMatch: 3600,
-  InvalidAccessKeyId: 3600,
 }
+/** Codes by which our key is refused, and nobody's message. */
+const KEY_REFUSED = /^(SignatureDoesNotMatch|InvalidAccessKeyId)(\.|$)/
 const CONTENT = /TEMPLATE|SIGN|PARAM|BLACK_KEY|DENY/
 
 function classify(status: number, text: string): Delivery {
@@ -163,6 +163,7 @@ function classify(status: number, text: string): Delivery {
   const { Code, Message = '', BizId } = answer
   const detail = `${Code} ${Message}`.trim()
   if (Code === 'OK') return { outcome: 'sent', ...(BizId === undefined ? {} : { providerId: BizId }) }
+  if (KEY_REFUSED.test(Code)) return { outcome: 'retry', detail, unsent: true, unreached: true }
   const code = Object.keys(LATER).find((known) => Code === known || Code.startsWith(`${known}.`))
   if (code !== undefined) return { outcome: 'retry', detail, after: LATER[code] ?? 3600 }
   if (/^Throttling|^ServiceUnavailable/.test(Code)) return { outcome: 'retry', detail, after: 60 }

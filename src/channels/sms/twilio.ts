@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Channel, Delivery } from '../channel.ts'
-import { type Exchange, openHttp, parseJson, retryAfter } from '../http.ts'
+import { type Exchange, neverLeft, openHttp, parseJson, retryAfter } from '../http.ts'
 import { openLane } from '../lane.ts'
 import { parsePrice } from '../price.ts'
 import { referenceOf } from '../reference.ts'
@@ -87,7 +87,7 @@ function callbackOf(url: string | undefined, reference: string): string | undefi
 }
 
 function classify(exchange: Exchange): Delivery {
-  if (exchange.kind === 'unsent') return { outcome: 'retry', detail: exchange.detail }
+  if (exchange.kind === 'unsent') return neverLeft(exchange)
   if (exchange.kind === 'lost') return { outcome: 'uncertain', detail: exchange.detail }
   const { status, text, headers } = exchange
   const value = parseJson(text)
@@ -100,7 +100,8 @@ function classify(exchange: Exchange): Delivery {
   const { code = 0, message = '' } = failure.safeParse(value).data ?? {}
   const detail = `${status} ${code || ''} ${message}`.replace(/ +/g, ' ').trim()
   // What the account is short of can be mended; the message waits for it.
-  if (status === 401 || status === 403) return { outcome: 'retry', detail, after: 3600 }
+  if (status === 401) return { outcome: 'retry', detail, unsent: true, unreached: true }
+  if (status === 403) return { outcome: 'retry', detail, after: 3600 }
   if (status === 429 || code === 20429) {
     return { outcome: 'retry', detail, after: retryAfter(headers, new Date()) ?? 60 }
   }

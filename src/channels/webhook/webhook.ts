@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { WinbackError } from '../../errors.ts'
 import type { Channel, ChannelModule, Delivery, Message } from '../channel.ts'
-import { type Exchange, openHttp, parseJson, retryAfter } from '../http.ts'
+import { type Exchange, neverLeft, openHttp, parseJson, retryAfter } from '../http.ts'
 import { openLane } from '../lane.ts'
 import { parsePrice } from '../price.ts'
 import { guardedLookup, type Resolve, refusalOf } from '../private-hosts.ts'
@@ -107,7 +107,8 @@ export function openWebhook(
       const within = Math.max(1, until - performance.now())
       return http.call({ method: 'POST', url: settings.url, headers, body: text, within })
     })
-    return exchange ?? { kind: 'unsent', detail: `no connection was free within ${patience / 1000} s` }
+    const detail = `no connection was free within ${patience / 1000} s`
+    return exchange ?? { kind: 'unsent', detail, unreached: false }
   }
   const flush = async () => {
     const batch = gathering
@@ -205,16 +206,21 @@ function openTurns(width: number): <T>(patience: number, work: () => Promise<T>)
 /** What became of each message of a batch. The provider knows keys, so whatever is in doubt is asked again. */
 function outcomesOf(exchange: Exchange): (key: string) => Delivery {
   if (exchange.kind !== 'answered') {
-    const { kind, detail } = exchange
-    return () => ({ outcome: 'retry', detail, unsent: kind === 'unsent' })
+    const delivery: Delivery =
+      exchange.kind === 'unsent'
+        ? neverLeft(exchange)
+        : { outcome: 'retry', detail: exchange.detail, unsent: false }
+    return () => delivery
   }
   const { status, headers, text } = exchange
   if (status >= 300) {
-    const after = retryAfter(headers, new Date()) ?? (status === 401 || status === 403 ? 3600 : undefined)
+    const after = retryAfter(headers, new Date()) ?? (status === 403 ? 3600 : undefined)
     const redirected = status < 400 ? '; redirects are not followed' : ''
     const detail = `the provider answers ${status}${redirected}`
     const unsent = status < 500
-    return () => ({ outcome: 'retry', detail, unsent, ...(after === undefined ? {} : { after }) })
+    // It does not believe us, whatever the messages are.
+    const unreached = status === 401
+    return () => ({ outcome: 'retry', detail, unsent, unreached, ...(after === undefined ? {} : { after }) })
   }
   const results = answer.safeParse(parseJson(text)).data?.results
   if (!results) return () => ({ outcome: 'retry', detail: 'the provider’s answer is not { results: […] }' })

@@ -6,6 +6,7 @@ import { lastToCompare } from '../../contacts/whole-numbers.ts'
 import { rows } from '../../database/connect.ts'
 import { pendingMigrations } from '../../database/migrate.ts'
 import { readShortages } from '../../offers/pools.ts'
+import { absenceText, readAbsences } from '../../reports/absences.ts'
 import { switchReason } from '../../reports/switch-reason.ts'
 import type { Speech } from '../../reports/words.ts'
 import { shortageFinding } from '../../service/plan/sentences.ts'
@@ -57,6 +58,7 @@ export async function checkDatabase(context: DatabaseContext, speech: Speech): P
       await checkFeed(context, say),
       ...(await checkNumbers(context, say)),
       ...(await checkSwitches(context, speech)),
+      ...(await checkAbsences(context, speech)),
       ...(await checkOffers(context, speech)),
       ...(await checkVersions(context, say)),
     )
@@ -203,6 +205,22 @@ async function checkSwitches({ database }: DatabaseContext, speech: Speech): Pro
           say('Run `winback resume` when it may go on.', '可以继续时请运行 `winback resume`。'),
         )
   })
+}
+
+/** What the workers have found out: doctor's own look at a channel is from this machine, and of this moment. */
+async function checkAbsences({ database, clock }: DatabaseContext, speech: Speech): Promise<Finding[]> {
+  const say = sayIn(speech)
+  const now = clock.now()
+  return (await readAbsences(database, now)).map((absent) =>
+    notYet(
+      'channels',
+      absenceText(absent, now, speech),
+      say(
+        'It goes on by itself once a worker reaches it; see what is said of it here, and what lies between it and the workers.',
+        '工作进程能连上后会自动恢复；请查看此处对该渠道的检查，以及它与工作进程之间的网络。',
+      ),
+    ),
+  )
 }
 
 const SCOPES: Readonly<Record<string, string>> = { campaign: '活动', channel: '渠道' }

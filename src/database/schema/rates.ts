@@ -44,6 +44,19 @@ export const breakers = pgTable(
   (t) => [check('breakers_state', sql`${t.state} IN ('open', 'half_open')`)],
 )
 
+/** Channels whose provider cannot be reached, and that rest meanwhile. One that was reached since has no row. */
+export const absences = pgTable('absences', {
+  channel: text('channel').primaryKey(),
+  since: at('since').notNull(),
+  /** Tries in vain until now, each with one batch or a few. */
+  tries: integer('tries').notNull(),
+  triedAt: at('tried_at').notNull(),
+  /** When it is tried again. */
+  nextAt: at('next_at').notNull(),
+  /** What the last try said. */
+  detail: text('detail').notNull(),
+})
+
 /** When a campaign was last paused by its `stop` rules: what was counted before is not counted again. */
 export const stopMarks = pgTable('stop_marks', {
   campaign: text('campaign').primaryKey(),

@@ -17,6 +17,7 @@ interface Standing {
   readonly backlog: readonly Backlog[]
   readonly sent: readonly { readonly campaign: string; readonly channel: string; readonly sent: number }[]
   readonly switches: readonly { readonly scope: string; readonly name: string; readonly state: string }[]
+  readonly absent: readonly { readonly channel: string; readonly since: Date }[]
   readonly runs: readonly { readonly campaign: string; readonly finishedAt: Date }[]
   readonly newestActivity: Date | null
 }
@@ -86,11 +87,14 @@ function standingGauges(registry: Registry): (standing: Standing, now: Date) => 
   )
   const sent = gauge('winback_sent_last_hour', 'Messages that went out, or may have', ['campaign', 'channel'])
   const switched = gauge('winback_switch', '1 for what is paused or stopped', ['scope', 'name', 'state'])
+  const away = gauge('winback_channel_away_seconds', 'Seconds since its provider cannot be reached', [
+    'channel',
+  ])
   const run = gauge('winback_run_age_seconds', 'Seconds since the last run ended', ['campaign'])
   const lag = gauge('winback_activity_lag_seconds', 'Seconds since the newest activity', [])
   return (standing, now) => {
     const age = (at: Date | null) => (at === null ? Number.NaN : (now.getTime() - at.getTime()) / 1000)
-    for (const each of [due, underWay, oldest, sent, switched, run]) each.reset()
+    for (const each of [due, underWay, oldest, sent, switched, away, run]) each.reset()
     for (const { campaign, ...backlog } of standing.backlog) {
       due.set({ campaign }, backlog.due)
       underWay.set({ campaign }, backlog.underWay)
@@ -98,6 +102,7 @@ function standingGauges(registry: Registry): (standing: Standing, now: Date) => 
     }
     for (const { sent: number, ...where } of standing.sent) sent.set(where, number)
     for (const each of standing.switches) switched.set({ ...each }, 1)
+    for (const { channel, since } of standing.absent) away.set({ channel }, age(since))
     for (const { campaign, finishedAt } of standing.runs) run.set({ campaign }, age(finishedAt))
     lag.set(age(standing.newestActivity))
   }
@@ -105,7 +110,7 @@ function standingGauges(registry: Registry): (standing: Standing, now: Date) => 
 
 async function readStanding(database: Database, now: Date): Promise<Standing> {
   const hourAgo = new Date(now.getTime() - HOUR_MS)
-  const [backlog, sent, switches, runs, feed] = await Promise.all([
+  const [backlog, sent, switches, absent, runs, feed] = await Promise.all([
     readBacklog(database, now),
     rows<Standing['sent'][number]>(
       database,
@@ -113,11 +118,12 @@ async function readStanding(database: Database, now: Date): Promise<Standing> {
         WHERE sent_at > ${hourAgo} AND sent_at <= ${now} GROUP BY campaign, channel`,
     ),
     rows<Standing['switches'][number]>(database, sql`SELECT scope, name, state FROM switches`),
+    rows<Standing['absent'][number]>(database, sql`SELECT channel, since FROM absences`),
     rows<Standing['runs'][number]>(
       database,
       sql`SELECT campaign, max(finished_at) AS "finishedAt" FROM runs WHERE finished_at IS NOT NULL GROUP BY campaign`,
     ),
     rows<{ newest: Date | null }>(database, sql`SELECT max(newest_at) AS newest FROM feed_days`),
   ])
-  return { backlog, sent, switches, runs, newestActivity: feed[0]?.newest ?? null }
+  return { backlog, sent, switches, absent, runs, newestActivity: feed[0]?.newest ?? null }
 }

@@ -127,6 +127,9 @@ describe('a reply decides', () => {
   })
 })
 
+/** Of a server that was not reached, or let us in no further. */
+const AWAY = { outcome: 'retry', unsent: true, unreached: true }
+
 describe('without a reply, the body decides', () => {
   const before = ['connect', 'ehlo', 'mail', 'rcpt', 'data'] as const
   const after = ['body', 'dot'] as const
@@ -231,7 +234,8 @@ describe('without a reply, the body decides', () => {
     })
     const channel = openEmail(settings, { ...PATIENT, deadline: 400 })
     stops.push(() => channel.close())
-    expect(await send(channel)).toEqual({ outcome: 'retry', detail: 'no end within 400 ms' })
+    const detail = 'no end within 400 ms'
+    expect(await send(channel)).toEqual({ outcome: 'retry', detail, unsent: true, unreached: true })
   })
 
   it('ends a send at its deadline while the server thinks about the message', async () => {
@@ -250,10 +254,9 @@ describe('without a reply, the body decides', () => {
     'retries where %s is answered by ends of lines',
     async (at) => {
       const server = await raw({ faults: [{ at, reply: '\n'.repeat(200_000) }] })
-      expect(await send(open(server))).toEqual({
-        outcome: 'retry',
-        detail: 'the server says much and answers nothing',
-      })
+      const detail = 'the server says much and answers nothing'
+      const away = at === 'rcpt' ? {} : { unsent: true, unreached: true }
+      expect(await send(open(server))).toEqual({ outcome: 'retry', detail, ...away })
     },
   )
 
@@ -261,17 +264,17 @@ describe('without a reply, the body decides', () => {
     const server = await raw()
     await server.stop()
     expect(await send(open(server))).toMatchObject({
-      outcome: 'retry',
+      ...AWAY,
       detail: expect.stringMatching(/REFUSED/),
     })
   })
 
   it('retries where TLS fails, is refused or is not offered', async () => {
     const garbage = await raw({ extensions: ['STARTTLS'] })
-    expect(brief(await send(open(garbage, {}, HASTY)))).toBe('retry')
+    expect(await send(open(garbage, {}, HASTY))).toMatchObject(AWAY)
     const plain = await raw()
-    expect(brief(await send(open(plain, { require_tls: true }, HASTY)))).toBe('retry')
-    expect(brief(await send(open(plain, { secure: true }, HASTY)))).toBe('retry')
+    expect(await send(open(plain, { require_tls: true }, HASTY))).toMatchObject(AWAY)
+    expect(await send(open(plain, { secure: true }, HASTY))).toMatchObject(AWAY)
     expect(plain.messages).toHaveLength(0)
   })
 
@@ -283,6 +286,33 @@ describe('without a reply, the body decides', () => {
     ['as the settings say', { host: 'localhost', require_tls: true }, true],
   ] as const)('requires encryption: %s → %s', ([, smtp, expected]) => {
     expect(mustEncrypt(emailSettings.parse({ from: 'a@shop.example', smtp, price: '0' }).smtp)).toBe(expected)
+  })
+
+  it.for(['connect', 'ehlo'] as const)('was not reached where %s is refused', async (at) => {
+    for (const reply of ['421 4.3.2 later', '554 5.7.1 your address is blocked']) {
+      const server = await raw({ faults: [{ at, reply }] })
+      expect(await send(open(server))).toMatchObject({ ...AWAY, detail: expect.stringContaining(reply) })
+    }
+  })
+
+  it('was reached where it has heard whom a message is for, or from', async () => {
+    for (const at of ['mail', 'rcpt', 'data'] as const) {
+      const server = await raw({ faults: [{ at, reply: '451 4.3.0 later' }] })
+      expect(await send(open(server))).not.toHaveProperty('unreached')
+    }
+  })
+
+  it('says nothing of a server that others reach, where a message waits for a connection until its deadline', async () => {
+    const server = await raw({ faults: [{ at: 'dot', action: 'stall' }] })
+    const channel = open(server, { connections: 1 }, { ...PATIENT, deadline: 1_500 })
+    const [first, second] = await Promise.all([send(channel), send(channel)])
+    expect(brief(first)).toBe('uncertain')
+    expect(second).toEqual({ outcome: 'retry', detail: 'no end within 1500 ms' })
+    // Nor does the channel's own end.
+    const closing = open(await raw({ faults: [{ at: 'connect', action: 'stall' }] }), {}, PATIENT)
+    const late = send(closing)
+    await closing.close()
+    expect(await late).not.toHaveProperty('unreached')
   })
 
   it('gives no password to a server that has lost its STARTTLS on the way, and says so', async () => {
@@ -311,11 +341,11 @@ describe('signing in', () => {
   it('retries with the wrong one: the settings are wrong, not the message', async () => {
     await start()
     const delivery = await send(open(server, { user: 'shop', password: 'wrong' }))
-    expect(delivery).toMatchObject({ outcome: 'retry', detail: expect.stringMatching(/^535/) })
+    expect(delivery).toMatchObject({ ...AWAY, detail: expect.stringMatching(/^535/) })
   })
   it('retries when the server fails to check it', async () => {
     await start([{ at: 'auth', reply: '454 4.7.0 Temporary authentication failure' }])
-    expect(brief(await send(open(server, { user: 'shop', password: 'right' })))).toBe('retry')
+    expect(await send(open(server, { user: 'shop', password: 'right' }))).toMatchObject(AWAY)
   })
   it('checks the server in words, or says what is wrong', async () => {
     await start()

@@ -1,0 +1,135 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { Delivery } from '../channels/channel.ts'
+import { maskText } from '../config/masking.ts'
+import { type Database, execute, rows } from '../database/connect.ts'
+import { storable } from '../database/storable.ts'
+
+// A provider that is away: it refuses connections, its name is not found, its certificate is nobody's, it does not let us
+// in. What never reached it has not been tried, so a message does not pay for it: the channel rests, and a batch or a few
+// try it from time to time with one message each. That it is away stands in the database and not in a process: whoever is
+// asked, `doctor` or a report, is another process than the one that sends, and what one worker has found out need not cost
+// each of the others its own sends. It is read where pauses are, at the dispatcher, so that what waits is not touched.
+
+/** Seconds a channel rests after the first try in vain, and at most: each pause is twice the one before. */
+const [FIRST, LONGEST] = [60, 900]
+/** Seconds after which what never reached its provider is looked at again, where the channel does not rest. */
+export const UNTRIED = 60
+/** Seconds without a try after which nobody knows any more: there was nothing to try it with. */
+const FORGOTTEN = 86_400
+/** So many one after another are no chance. */
+const [FEWEST, MOST] = [3, 10]
+/** At most this many characters of what was said are kept. */
+const WORDS = 500
+
+/** Whether a send came to nothing before its provider could have taken anything of it. */
+export function neverReached(delivery: Delivery): boolean {
+  return delivery.outcome === 'retry' && delivery.unreached === true
+}
+
+/** What the sends of one batch on a channel have shown of its provider. */
+export interface Reach {
+  /** How many of the batch may be under way at once. */
+  readonly most: number
+  /** Nothing more of the batch is to be begun. */
+  readonly away: boolean
+  /** Tells how a send ended. */
+  note(delivery: Delivery): void
+  /** What is to be written down once the batch is over: nothing where it has shown nothing new. */
+  conclude(): { readonly away: string } | 'reached' | undefined
+}
+
+/**
+ * @param width sends the channel has under way at once
+ * @param knownAway it was away when the batch began: it is tried with one message, and goes on where that one gets through
+ */
+export function openReach(width: number, knownAway: boolean): Reach {
+  const enough = knownAway ? 1 : Math.min(Math.max(width, FEWEST), MOST)
+  let reached = false
+  let row = 0
+  let said = ''
+  return {
+    get most() {
+      return knownAway && !reached ? 1 : Number.POSITIVE_INFINITY
+    },
+    get away() {
+      return row >= enough
+    },
+    note: (delivery) => {
+      if (neverReached(delivery)) {
+        row += 1
+        said = delivery.detail ?? ''
+      } else {
+        row = 0
+        reached = true
+      }
+    },
+    conclude: () => {
+      // Fewer than are no chance: only where nobody has got through.
+      if (row >= enough || (row > 0 && !reached)) return { away: said }
+      return reached && knownAway ? 'reached' : undefined
+    },
+  }
+}
+
+/** A channel whose provider is away. */
+export interface Absence {
+  readonly channel: string
+  readonly since: Date
+  /** What the last try said. */
+  readonly detail: string
+  /** When it is tried again. */
+  readonly nextAt: Date
+}
+
+/** News of a provider: it is away, or, without more, it was away since then and is reached again. */
+export type Reached = Absence | Pick<Absence, 'channel' | 'since'>
+
+/**
+ * A try was in vain: the channel rests, for twice as long as the last time. What other batches found out at the same
+ * time is the same try.
+ * @returns how it stands, where this is news
+ */
+export async function recordAbsence(
+  database: Database,
+  channel: string,
+  said: string,
+  now: Date,
+): Promise<Absence | undefined> {
+  // Nobody's erasure looks for an address here.
+  const detail = maskText(storable(said.slice(0, WORDS)))
+  const [absence] = await rows<Absence>(
+    database,
+    sql`INSERT INTO absences AS a (channel, since, tries, tried_at, next_at, detail)
+      VALUES (${channel}, ${now}, 1, ${now}, ${now}::timestamptz + make_interval(secs => ${FIRST}), ${detail})
+      ON CONFLICT (channel) DO UPDATE SET tries = a.tries + 1, tried_at = ${now}, detail = excluded.detail,
+        next_at = ${now}::timestamptz + make_interval(secs => least(${FIRST} * 2 ^ least(a.tries, 20), ${LONGEST}))
+      WHERE a.next_at <= ${now}
+      RETURNING channel, since, detail, next_at AS "nextAt"`,
+  )
+  return absence
+}
+
+/** It was reached. @returns what is over, where this is news */
+export async function endAbsence(
+  database: Database,
+  channel: string,
+): Promise<Pick<Absence, 'channel' | 'since'> | undefined> {
+  const [ended] = await rows<Pick<Absence, 'channel' | 'since'>>(
+    database,
+    sql`DELETE FROM absences WHERE channel = ${channel} RETURNING channel, since`,
+  )
+  return ended
+}
+
+/** Forgets what nothing has been tried with for a day. */
+export async function forgetAbsences(database: Database, now: Date): Promise<void> {
+  await execute(
+    database,
+    sql`DELETE FROM absences WHERE next_at < ${new Date(now.getTime() - FORGOTTEN * 1000)}`,
+  )
+}
+
+/** The channels that rest at a moment, as an array in SQL. */
+export function resting(now: Date): SQL {
+  return sql`(SELECT coalesce(array_agg(a.channel), '{}') FROM absences a WHERE a.next_at > ${now})`
+}

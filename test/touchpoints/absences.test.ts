@@ -1,0 +1,235 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import type { Delivery } from '../../src/channels/channel.ts'
+import { channelRate, openRates } from '../../src/config/rates.ts'
+import { rows } from '../../src/database/connect.ts'
+import { readWaiting } from '../../src/reports/deferral.ts'
+import {
+  endAbsence,
+  forgetAbsences,
+  openReach,
+  type Reached,
+  recordAbsence,
+} from '../../src/touchpoints/absences.ts'
+import { processBatch } from '../../src/touchpoints/batch.ts'
+import { type Batch, dispatchDue, nextDue } from '../../src/touchpoints/dispatch.ts'
+import { createSlots } from '../../src/touchpoints/slots.ts'
+import { testChannel } from '../support/channel.ts'
+import { emptiedDatabase } from '../support/emptied.ts'
+import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
+
+const AWAY: Delivery = { outcome: 'retry', detail: 'connect ECONNREFUSED 10.0.0.1:25', unreached: true }
+const ONE_STEP = [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }] }]
+const later = (seconds: number) => new Date(START.getTime() + seconds * 1000)
+
+async function open(contacts: number, options: PipelineOptions = {}): Promise<Pipeline> {
+  const definition = { limits: { max_delay: '2d' } }
+  const given = { tiers: ONE_STEP, definition, ...options }
+  const pipeline = await openPipeline({ ...given, database: await emptiedDatabase() })
+  const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
+  for (let n = 0; n < contacts; n += 1) await pipeline.addContact({ silentSince, phone: '+8613800000000' })
+  await pipeline.runNow()
+  return pipeline
+}
+
+async function queue({ database, clock }: Pipeline): Promise<Batch[]> {
+  const batches: Batch[] = []
+  await dispatchDue(database, { now: clock.now(), jobs: 100 }, async (batch) => {
+    batches.push(batch)
+  })
+  return batches
+}
+
+const tries = ({ database }: Pipeline) =>
+  rows<{ state: string; attempt: number; count: number }>(
+    database,
+    sql`SELECT state, attempt, count(*) FROM (SELECT state, attempt FROM touchpoints
+        UNION ALL SELECT state, attempt FROM touchpoint_records) t GROUP BY 1, 2 ORDER BY 1, 2`,
+  )
+
+describe('what the sends of a batch show of their provider', () => {
+  const concluded = (width: number, known: boolean, ...said: Delivery[]) => {
+    const reach = openReach(width, known)
+    for (const delivery of said) reach.note(delivery)
+    return { away: reach.away, most: reach.most, concluded: reach.conclude() }
+  }
+  const times = (count: number, delivery: Delivery) => Array.from({ length: count }, () => delivery)
+  const sent: Delivery = { outcome: 'sent' }
+  const most = Number.POSITIVE_INFINITY
+
+  it('that it is away, where some in a row did not reach it, or the only ones did not', () => {
+    const away = AWAY.detail
+    expect(concluded(40, false, ...times(10, AWAY))).toEqual({ away: true, most, concluded: { away } })
+    expect(concluded(1, false, sent, ...times(3, AWAY))).toEqual({ away: true, most, concluded: { away } })
+    expect(concluded(40, false, AWAY)).toEqual({ away: false, most, concluded: { away } })
+  })
+
+  it('nothing, where one or a few did not reach it and others did', () => {
+    const nothing = { away: false, most, concluded: undefined }
+    expect(concluded(40, false, sent, AWAY)).toEqual(nothing)
+    expect(concluded(40, false, ...times(9, AWAY), sent, ...times(9, AWAY))).toEqual(nothing)
+    expect(concluded(40, false, AWAY, { outcome: 'retry', detail: '451' })).toEqual(nothing)
+    expect(concluded(40, false)).toEqual(nothing)
+  })
+
+  it('that it is back, where it was away: the first alone tries, and the rest goes on at once', () => {
+    expect(concluded(40, true)).toEqual({ away: false, most: 1, concluded: undefined })
+    expect(concluded(40, true, sent)).toEqual({ away: false, most, concluded: 'reached' })
+    expect(concluded(40, true, { outcome: 'uncertain', detail: '' })).toMatchObject({ concluded: 'reached' })
+    expect(concluded(40, true, AWAY)).toEqual({ away: true, most: 1, concluded: { away: AWAY.detail } })
+  })
+})
+
+it('an absence is tried again after a minute, then two, up to fifteen, whatever others find out meanwhile', async () => {
+  const database = await emptiedDatabase()
+  const next = async (at: number) => {
+    const absence = await recordAbsence(database, 'email', `to li@shop.example\0 ${at}`, later(at))
+    return absence && (absence.nextAt.getTime() - START.getTime()) / 1000 - at
+  }
+  const pauses: (number | undefined)[] = []
+  for (let at = 0, n = 0; n < 7; n += 1) {
+    const pause = await next(at)
+    pauses.push(pause)
+    // What was under way beside it.
+    expect(await next(at + 5)).toBeUndefined()
+    at += pause ?? 0
+  }
+  expect(pauses).toEqual([60, 120, 240, 480, 900, 900, 900])
+  const [row] = await rows(database, sql`SELECT since, tries, detail FROM absences`)
+  expect(row).toEqual({ since: START, tries: 7, detail: 'to l***@shop.example 2700' })
+  expect(await endAbsence(database, 'email')).toEqual({ channel: 'email', since: START })
+  expect(await endAbsence(database, 'email')).toBeUndefined()
+  expect(await next(0)).toBe(60)
+  await forgetAbsences(database, later(DAY))
+  expect(await endAbsence(database, 'email')).toEqual({ channel: 'email', since: START })
+  expect(await next(0)).toBe(60)
+  await forgetAbsences(database, later(DAY + 61))
+  expect(await endAbsence(database, 'email')).toBeUndefined()
+})
+
+describe('a channel whose provider is away', () => {
+  it('rests for every worker, is tried with one message, and nobody pays for it', async () => {
+    const channel = testChannel('email', { concurrency: 3 })
+    const pipeline = await open(40, { channel })
+    const news: Reached[] = []
+    const worker = { ...pipeline.worker, onReach: (one: Reached) => news.push(one) }
+    const another = { ...worker, slots: new Map([['email', createSlots(3)]]) }
+    channel.answer = () => AWAY
+    for (const batch of await queue(pipeline)) await processBatch(worker, batch)
+    const first = channel.sent.length
+    expect(first).toBeGreaterThanOrEqual(3)
+    expect(first).toBeLessThanOrEqual(6)
+    expect(await tries(pipeline)).toEqual([{ state: 'planned', attempt: 0, count: 40 }])
+    // Those that were put back are due again: a channel that rests is not worked on, by anybody.
+    pipeline.clock.set(later(59))
+    expect(await queue(pipeline)).toEqual([])
+    pipeline.clock.set(later(60))
+    for (const batch of await queue(pipeline)) await processBatch(another, batch)
+    expect(channel.sent).toHaveLength(first + 1)
+    pipeline.clock.set(later(179))
+    expect(await queue(pipeline)).toEqual([])
+    expect(await readWaiting(pipeline.database, later(179))).toMatchObject([
+      { why: 'unreachable', touchpoints: 40 },
+    ])
+    expect(await nextDue(pipeline.database)).toEqual(later(180))
+    channel.answer = () => ({ outcome: 'sent' })
+    pipeline.clock.set(later(180))
+    for (const batch of await queue(pipeline)) await processBatch(worker, batch)
+    expect(await tries(pipeline)).toEqual([{ state: 'sent', attempt: 1, count: 40 }])
+    expect(news).toMatchObject([
+      { channel: 'email', since: START, detail: AWAY.detail, nextAt: later(60) },
+      { channel: 'email', since: START, nextAt: later(180) },
+      { channel: 'email', since: START },
+    ])
+  })
+
+  it('is left alone by what was queued before it was known', async () => {
+    const channel = testChannel('email', { concurrency: 3 })
+    const tiers = [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one' }, { id: 'two' }] }]
+    const pipeline = await open(5, { channel, tiers })
+    const [one, two] = await queue(pipeline)
+    if (!one || !two) throw new Error('no batches')
+    channel.answer = () => AWAY
+    await processBatch(pipeline.worker, one)
+    const tried = channel.sent.length
+    await processBatch(pipeline.worker, two)
+    expect(channel.sent).toHaveLength(tried)
+    const waits = await rows(pipeline.database, sql`SELECT DISTINCT waits, due_at AS due FROM touchpoints`)
+    expect(waits).toEqual([{ waits: 'unreachable', due: later(60) }])
+  })
+
+  it('does not rest for one message that did not reach it where others did, and that one goes later', async () => {
+    const channel = testChannel('email', { concurrency: 3 })
+    const pipeline = await open(20, { channel })
+    channel.answer = ({ contactId }) => (contactId === 5 ? AWAY : { outcome: 'sent' })
+    await pipeline.work()
+    expect(await tries(pipeline)).toEqual([
+      { state: 'planned', attempt: 0, count: 1 },
+      { state: 'sent', attempt: 1, count: 19 },
+    ])
+    expect(await rows(pipeline.database, sql`SELECT FROM absences`)).toEqual([])
+  })
+
+  it('holds back none of another channel, nor a message for what else its person gets', async () => {
+    const channel = testChannel()
+    const sms = testChannel('sms')
+    const steps = [{ id: 'mail' }, { id: 'text', channels: ['sms'] }]
+    const limits = { max_delay: '2d', per_person: [{ at_most: '1 per day', then: 'defer' }] }
+    const pipeline = await open(1, {
+      channel,
+      others: [sms],
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }],
+      definition: { limits },
+    })
+    await recordAbsence(pipeline.database, 'email', 'away', START)
+    await pipeline.work()
+    expect(sms.sent).toHaveLength(1)
+    expect(await pipeline.open()).toMatchObject([{ step: 'mail', state: 'planned' }])
+  })
+
+  it('waits for its first channel as for one that is paused, where a step has several', async () => {
+    const steps = [{ id: 'one', channels: ['email', 'sms'] }]
+    const pipeline = await open(1, {
+      others: [testChannel('sms')],
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }],
+    })
+    await recordAbsence(pipeline.database, 'email', 'away', START)
+    await pipeline.work()
+    expect(await readWaiting(pipeline.database, START)).toEqual([
+      { why: 'unreachable', touchpoints: 1, earliest: later(60) },
+    ])
+    pipeline.clock.set(later(60))
+    await pipeline.work()
+    expect(await tries(pipeline)).toEqual([{ state: 'sent', attempt: 1, count: 1 }])
+  })
+
+  it('gives back its rate, its place in the warm-up and what it reserved of a budget', async () => {
+    const channel = testChannel('email', { concurrency: 3, price: 10_000 })
+    const limits = { max_delay: '2d', budget: { spend: '1 CNY per day' } }
+    const pipeline = await open(20, { channel, definition: { limits } })
+    const email = channelRate.parse({ at_most: '100 per day' })
+    const rates = openRates('UTC', { email })
+    channel.answer = () => AWAY
+    await dispatchDue(pipeline.database, { now: START, jobs: 10, rates }, async (batch) => {
+      await processBatch(pipeline.worker, batch)
+    })
+    const [left] = await rows<{ tokens: number; taken: number; held: number }>(
+      pipeline.database,
+      sql`SELECT tokens, taken, (SELECT count(*) FROM budget_holds) AS held FROM send_rates`,
+    )
+    expect(left).toEqual({ tokens: 100, taken: 0, held: 0 })
+    expect(await rows(pipeline.database, sql`SELECT FROM ledger`)).toEqual([])
+  })
+
+  it('sends none of its messages beyond their own time', async () => {
+    const channel = testChannel()
+    const pipeline = await open(1, { channel, definition: { limits: { max_delay: '30s' } } })
+    channel.answer = () => AWAY
+    await pipeline.work()
+    pipeline.clock.set(later(60))
+    channel.answer = () => ({ outcome: 'sent' })
+    await pipeline.work()
+    expect(await pipeline.records()).toMatchObject([{ state: 'skipped', reason: 'too_late' }])
+    expect(channel.sent).toHaveLength(1)
+  })
+})
