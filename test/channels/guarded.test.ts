@@ -139,6 +139,12 @@ describe('a send', () => {
     ['rejected for a reason of its own', { outcome: 'rejected', reason: 'angry' }, { reason: 'refused' }],
     ['put off for ever', { outcome: 'retry', detail: '', after: Infinity }, { detail: 'no reason given' }],
     ['turned away', { outcome: 'retry', detail: '429', unsent: true }, { outcome: 'retry', unsent: true }],
+    [
+      'not reached',
+      { outcome: 'retry', detail: 'ECONNREFUSED', unreached: true },
+      { outcome: 'retry', unsent: true, unreached: true },
+    ],
+    ['not reached, perhaps', { outcome: 'retry', detail: '', unreached: 'yes' }, { outcome: 'retry' }],
     ['tokens that are none', { outcome: 'uncertain', detail: 'x', dead: [1, 'a'] }, { dead: ['a'] }],
   ])('is believed in its outcome: %s', async (_, said, taken) => {
     const delivery = await open({ send: async () => said }).send(message)

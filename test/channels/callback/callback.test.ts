@@ -109,6 +109,21 @@ describeChannel(
 )
 
 describe('a robot that does not take a call', () => {
+  it('is away with the whole channel where it takes all calls, and people go on where it does not', async () => {
+    for (const takes of ['all', 'overflow'] as const) {
+      const robot = await openRobot()
+      const settings = callbackSettings.parse({ robot: { ...ROBOT, url: robot.url, takes } })
+      await robot.stop()
+      const channel = openCallback(settings)
+      const content = channel.render(template, {}, li)
+      const message = { contactId: 1, touchpointId: 2, key: 'tp-1', address: '+8613800138000', content }
+      const unreached = takes === 'all'
+      const delivery = await channel.send({ ...message, overflow: true })
+      expect(delivery).toMatchObject({ outcome: 'retry', unsent: true, unreached })
+      await channel.close()
+    }
+  })
+
   it.each([
     ['silence', 'silence', false],
     ['a hang-up', 'hang up', false],

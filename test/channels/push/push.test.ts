@@ -5,7 +5,7 @@ import webpush from 'web-push'
 import type { Channel, Device, Webhook } from '../../../src/channels/channel.ts'
 import { describeChannel } from '../../../src/channels/conformance.ts'
 import { type PushContent, readTap, signTap } from '../../../src/channels/push/content.ts'
-import { combine } from '../../../src/channels/push/device.ts'
+import { combine, type DeviceOutcome } from '../../../src/channels/push/device.ts'
 import { openPush, push } from '../../../src/channels/push/push.ts'
 import { pushSettings } from '../../../src/channels/push/settings.ts'
 import { referenceOf } from '../../../src/channels/reference.ts'
@@ -360,6 +360,35 @@ describe('a push', () => {
         [device('b'), dead],
       ]),
     ).toEqual({ outcome: 'rejected', reason: 'bad_address', detail: 'gone; gone', dead: ['a', 'b'] })
+  })
+
+  it('was not reached where none of their devices’ provider was, and there is no other', () => {
+    const device = (token: string): Device => ({ provider: 'fcm', token, keys: null })
+    const away = { outcome: 'retry', detail: 'ECONNREFUSED', unsent: true, unreached: true } as const
+    const both = (other: DeviceOutcome) =>
+      [
+        [device('a'), away],
+        [device('b'), other],
+      ] as const
+    expect(combine(both(away))).toMatchObject({ outcome: 'retry', unreached: true })
+    expect(combine(both(away), true)).toMatchObject({ outcome: 'retry', unreached: false })
+    expect(combine(both({ outcome: 'dead', detail: 'gone' }))).toMatchObject({ unreached: false })
+    expect(combine(both({ outcome: 'retry', detail: '503' }))).toMatchObject({ unreached: false })
+  })
+
+  it('says so of a provider that nobody listens for, and of no browser’s own service', async () => {
+    const url = 'http://127.0.0.1:9/'
+    for (const [name, away] of [
+      ['fcm', true],
+      ['jpush', true],
+      ['web', undefined],
+    ] as const) {
+      const channel = openPush(settingsFor(url, [name]))
+      const delivery = await channel.send(message([deviceOf(name, url)]))
+      expect(delivery).toMatchObject({ outcome: 'retry' })
+      expect('unreached' in delivery && delivery.unreached === true).toBe(away === true)
+      await channel.close()
+    }
   })
 })
 
