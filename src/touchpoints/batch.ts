@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { countSends } from './breakers.ts'
 import { takeSlots } from './capacity.ts'
@@ -12,10 +12,10 @@ import type { TouchpointKey } from './keys.ts'
 import { claim, type Deferral, LEASES, numberOf, putBack, type Settlement, settle } from './lifecycle.ts'
 import { type Cleared, composeOnce, composer, type TemplateFinder, unsent } from './message.ts'
 import { keepPace } from './pace.ts'
-import { giveBack } from './rates.ts'
+import { giveBack, type Unused } from './rates.ts'
 import type { ReserveDependencies } from './reservation.ts'
 import { release, reserve } from './reserve.ts'
-import { count } from './sends.ts'
+import { count, type Tally } from './sends.ts'
 import { refreshStandings } from './standings.ts'
 import { type Sender, viewContact } from './view.ts'
 
@@ -101,16 +101,15 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     pace,
   })
   await release(database, claimId, clock.now(), reserved, delivered.doubts)
-  const out = [...delivered.byChannel.values()].reduce((sum, each) => sum + each, 0)
-  count(delivered, ended)
   // What was taken from us meanwhile is given back by whoever took it.
   const untried = numberOf(ended) + back + delivered.untried
+  const unused = unusedPlaces(step.channels, delivered, untried)
+  count(delivered, ended)
   await account(dependencies, {
     campaign,
-    step,
     sent: delivered.byChannel,
     swept: delivered.swept,
-    unused: { untried, unsent: untried + delivered.tried - out },
+    unused,
     ratedOn: batch.ratedOn,
   })
   const { settled, deferred } = delivered
@@ -122,21 +121,33 @@ async function account(
   { database, clock }: WorkerDependencies,
   batch: {
     campaign: CompiledCampaign
-    step: CompiledStep
     /** How many went out or may have, by channel: those, too, of which an earlier try may have, and no other is made. */
     sent: ReadonlyMap<string, number>
     /** How many the sweeper has counted already, taking us for dead. */
     swept: ReadonlyMap<string, number>
-    unused: { readonly untried: number; readonly unsent: number }
+    unused: readonly Unused[]
     ratedOn: string | undefined
   },
 ): Promise<void> {
-  const { campaign, step, sent, swept, unused, ratedOn } = batch
+  const { campaign, sent, swept, unused, ratedOn } = batch
   for (const channel of new Set([...sent.keys(), ...swept.keys()])) {
     const number = (sent.get(channel) ?? 0) - (swept.get(channel) ?? 0)
     await countSends(database, { campaign: campaign.name, channel, now: clock.now(), sent: number })
   }
-  await giveBack(database, step.channels, unused, ratedOn)
+  await giveBack(database, unused, ratedOn)
+}
+
+/**
+ * Places were taken on each channel of the step: unused is, on each, what was never tried there, and what did not go out by it.
+ * @param untried what was tried on none
+ */
+function unusedPlaces(channels: readonly string[], { tried, byChannel }: Tally, untried: number): Unused[] {
+  const all = [...tried.values()].reduce((sum, each) => sum + each, untried)
+  return channels.map((channel) => ({
+    channel,
+    untried: all - (tried.get(channel) ?? 0),
+    unsent: all - (byChannel.get(channel) ?? 0),
+  }))
 }
 
 /** What of a batch does not go now. */

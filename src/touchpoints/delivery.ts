@@ -15,7 +15,7 @@ export async function deliver(dependencies: DeliveryDependencies, dispatch: Disp
   const tally: Tally = {
     settled: {},
     deferred: 0,
-    tried: 0,
+    tried: new Map(),
     untried: 0,
     doubts: false,
     byChannel: new Map(),

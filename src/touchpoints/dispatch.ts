@@ -75,7 +75,8 @@ export async function dispatchDue(
       const wanted = { stepId, now, limit: allowed, newest: ramping, ratedOn: day }
       const keys = await queueDue(database, wanted, lease)
       const rest = allowed - keys.length
-      await giveBack(database, channels, { untried: rest, unsent: rest }, day)
+      const unused = channels.map((channel) => ({ channel, untried: rest, unsent: rest }))
+      await giveBack(database, unused, day)
       if (keys.length === 0) break
       await deliver({ stepId, keys, ratedOn: day })
       handed += 1

@@ -157,24 +157,36 @@ export async function takeRate(
   })
 }
 
+/** Places on a channel that were not used. */
+export interface Unused {
+  readonly channel: string
+  /** Its provider was not asked: places in the rate. */
+  readonly untried: number
+  /** Nothing went out: places in the day's number. */
+  readonly unsent: number
+}
+
 /**
- * Gives back what was taken for messages and not used on any of the channels after all: of the provider's rate where it was
- * not asked, whatever it answered; of a day's number where the message did not go out. A place in that is given back to its
- * own day: once that is over, nobody needs it.
+ * Gives back what was taken on channels and not used: of the provider's rate where it was not asked, whatever it answered; of
+ * a day's number where the message did not go out. A place in that is given back to its own day: once that is over, nobody
+ * needs it.
  */
 export async function giveBack(
   database: Database,
-  channels: readonly string[],
-  { untried, unsent }: { readonly untried: number; readonly unsent: number },
+  unused: readonly Unused[],
   day: string | undefined,
 ): Promise<void> {
-  if (Math.max(untried, unsent) <= 0 || day === undefined) return
+  const some = unused.filter(({ untried, unsent }) => untried > 0 || unsent > 0)
+  if (some.length === 0 || day === undefined) return
+  const numbers = (key: 'untried' | 'unsent') => sql.param(some.map((each) => Math.max(0, each[key])))
   await execute(
     database,
-    sql`UPDATE send_rates s SET tokens = s.tokens + ${Math.max(0, untried)},
-        taken = CASE WHEN s.day = ${day}::date THEN greatest(0, s.taken - ${Math.max(0, unsent)}) ELSE s.taken END
-      FROM (SELECT channel FROM send_rates WHERE channel = ANY (${sql.param([...channels])}::text[])
-        ORDER BY channel FOR UPDATE) k
+    sql`UPDATE send_rates s SET tokens = s.tokens + k.untried,
+        taken = CASE WHEN s.day = ${day}::date THEN greatest(0, s.taken - k.unsent) ELSE s.taken END
+      FROM (SELECT r.channel, u.untried, u.unsent
+        FROM unnest(${sql.param(some.map(({ channel }) => channel))}::text[], ${numbers('untried')}::int[],
+          ${numbers('unsent')}::int[]) AS u(channel, untried, unsent)
+        JOIN send_rates r USING (channel) ORDER BY r.channel FOR UPDATE OF r) k
       WHERE s.channel = k.channel`,
   )
 }

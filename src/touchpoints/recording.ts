@@ -13,6 +13,7 @@ import {
   settleUnmarked,
 } from './lifecycle.ts'
 import {
+  add,
   againAt,
   composeSlice,
   concludeSend,
@@ -66,7 +67,7 @@ export async function record(deps: RecordingDependencies, dispatch: Dispatch, ta
           })
         : []
     count(tally, recorded)
-    tally.tried += numberOf(recorded)
+    for (const { channel, number } of recorded) if (channel !== null) add(tally.tried, channel, number)
     // Those that are settled are no longer there to go back.
     const back =
       numberOf(recorded) < sent.length ? [...later, ...sent.map((each) => againAt(each, now))] : later

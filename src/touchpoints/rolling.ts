@@ -22,6 +22,7 @@ import {
 import type { Cleared, Outgoing } from './message.ts'
 import { resolve } from './recovery.ts'
 import {
+  add,
   againAt,
   againUntried,
   composeSlice,
@@ -315,7 +316,7 @@ async function settleResults(
           tally.doubts = true
           const known = await resolve(database, now, settled)
           const [{ channel = null } = {}] = settled
-          if (channel !== null) tally.swept.set(channel, (tally.swept.get(channel) ?? 0) + known)
+          if (channel !== null) add(tally.swept, channel, known)
         }
       }
       const back = retries.length > 0 ? await putBack(database, dispatch.claimId, now, retries) : 0
@@ -329,9 +330,10 @@ async function settleResults(
     tally,
     settled.map((each) => ({ ...each, number: 1 })),
   )
-  const untried = results.filter(({ delivery }) => neverReached(delivery)).length
-  tally.tried += results.length - untried
-  tally.untried += untried
+  for (const { outgoing, delivery } of results) {
+    if (neverReached(delivery)) tally.untried += 1
+    else add(tally.tried, outgoing.channel.name, 1)
+  }
   tally.deferred += retries.length
   tally.doubts ||= retries.some(({ doubted }) => doubted)
 }

@@ -202,8 +202,8 @@ export function concludeSend(
 export interface Tally {
   settled: Record<string, number>
   deferred: number
-  /** Messages a provider was asked to take, whatever it answered: not what never reached it. */
-  tried: number
+  /** Messages a channel's provider was asked to take, whatever it answered: not what never reached it. */
+  tried: Map<string, number>
   /** Messages that were settled or put back without that; what was taken away meanwhile is neither. */
   untried: number
   /** Some of those that were put back, also by the sweeper, may be out. */
@@ -212,6 +212,11 @@ export interface Tally {
   byChannel: Map<string, number>
   /** Of those that have ended, how many the sweeper had recorded, and counted, as possibly out. */
   swept: Map<string, number>
+}
+
+/** Adds to the number of a channel. */
+export function add(numbers: Map<string, number>, channel: string, number: number): void {
+  numbers.set(channel, (numbers.get(channel) ?? 0) + number)
 }
 
 /** Counts what was put back before a provider was asked. */
@@ -225,6 +230,6 @@ export function count(tally: Pick<Tally, 'settled' | 'byChannel'>, settled: read
   for (const { state, channel, number } of settled) {
     tally.settled[state] = (tally.settled[state] ?? 0) + number
     const out = state === 'sent' || state === 'uncertain'
-    if (out && channel !== null) tally.byChannel.set(channel, (tally.byChannel.get(channel) ?? 0) + number)
+    if (out && channel !== null) add(tally.byChannel, channel, number)
   }
 }

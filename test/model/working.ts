@@ -136,7 +136,7 @@ export function finish(
     touch.dueAt = model.now + UNTRIED
     return
   }
-  countTried(model, worker)
+  if (channel === 'email') countTried(model, worker)
   touch.channel = channel
   if (outcome === 'retry') {
     const pause = backOff(touch)

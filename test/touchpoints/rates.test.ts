@@ -149,6 +149,29 @@ describe('a provider’s rate', () => {
     })
   })
 
+  it('is not used by what goes on another channel of its step', async () => {
+    const sms = testChannel('sms')
+    const pipeline = await openPipeline({
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'one', channels: ['sms', 'email'] }] }],
+      definition: { limits: { max_delay: '60d' } },
+      others: [sms],
+    })
+    const warmUp = { starts: '2026-03-02', from: 10, to: 10, over: '9d' }
+    const rates = openRates('UTC', {
+      email: channelRate.parse({ at_most: '10 per 1000d', warm_up: warmUp }),
+    })
+    const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
+    const phones = Array.from({ length: 25 }, (_, no) => `+86138000000${10 + no}`)
+    for (const phone of phones) await pipeline.addContact({ silentSince, phone })
+    await pipeline.runNow()
+    for (let look = 0; look < 3; look += 1) await work(pipeline, rates)
+    expect(sms.sent).toHaveLength(25)
+    for (let made = 0; made < 12; made += 1) await pipeline.addContact({ silentSince })
+    wait(pipeline, 1)
+    await pipeline.runNow()
+    expect((await work(pipeline, rates)) + (await work(pipeline, rates))).toBe(10)
+  })
+
   it('is one for any number of processes', async () => {
     const { database } = await open(0)
     const rates = await readRates(
@@ -245,10 +268,11 @@ describe('a warm-up', () => {
       takeRate(database, rates, ['email'], new Date(midnight + seconds * 1000), 4)
     await take(-60)
     expect(await take(1)).toMatchObject({ allowed: 4, day: '2026-03-03' })
-    await giveBack(database, ['email'], { untried: 4, unsent: 4 }, '2026-03-03')
+    const unused = [{ channel: 'email', untried: 4, unsent: 4 }]
+    await giveBack(database, unused, '2026-03-03')
     const behind = await take(-1)
     expect(behind).toMatchObject({ allowed: 4, day: '2026-03-03' })
-    await giveBack(database, ['email'], { untried: 4, unsent: 4 }, behind.day)
+    await giveBack(database, unused, behind.day)
     expect(await take(1)).toMatchObject({ allowed: 4 })
   })
 
