@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { readEnvironment } from '../../src/config/environment.ts'
+import { afterFile } from './after-file.ts'
 
 // A real browser for the pages: Debian's Chromium.
 
@@ -11,13 +12,23 @@ const CHROMIUM = '/usr/bin/chromium'
 export const hasBrowser = existsSync(CHROMIUM) || readEnvironment().ci
 if (!existsSync(CHROMIUM)) console.warn(`${CHROMIUM} is missing: the pages were not opened in a browser`)
 
-export async function openBrowser(): Promise<Browser> {
-  return await chromium.launch({
-    executablePath: CHROMIUM,
-    args: '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split(
-      ' ',
-    ),
+const FLAGS =
+  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
+let opened: Promise<Browser> | undefined
+
+/** The file's own, ended after it: what a window holds is gone with its context. */
+async function openBrowser(): Promise<Browser> {
+  opened ??= launch()
+  return await opened
+}
+
+async function launch(): Promise<Browser> {
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS.split(' ') })
+  afterFile(async () => {
+    opened = undefined
+    await browser.close()
   })
+  return browser
 }
 
 /** In which a page is looked at: both languages, narrow and wide, light and dark. */
@@ -31,12 +42,12 @@ export type Look = (typeof LOOKS)[number]
 
 /** A window in which somebody is signed in. What the console complains of and what is asked of other hosts goes to `found`. */
 export async function openWindow(
-  browser: Browser,
   server: string,
   cookie: string,
   look: Look,
   found: string[],
 ): Promise<{ readonly context: BrowserContext; readonly page: Page }> {
+  const browser = await openBrowser()
   const context = await browser.newContext({
     locale: look.language,
     colorScheme: look.scheme,

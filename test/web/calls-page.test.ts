@@ -7,7 +7,7 @@ import { rows } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
-import { hasBrowser, LOOKS, lookAt, openBrowser, openWindow } from '../support/browser.ts'
+import { hasBrowser, LOOKS, lookAt, openWindow } from '../support/browser.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, parseWorkspace, type Shop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
 import { formOf, signIn } from '../support/sign-in.ts'
@@ -242,61 +242,52 @@ test('who took, gave back and reported a call stands in the audit, by the contac
 describe.runIf(hasBrowser)('in a browser', () => {
   it('is worked through by keyboard: next, a digit for the outcome, minutes, notes, Ctrl+Enter', async () => {
     const found: string[] = []
-    const browser = await openBrowser()
-    try {
-      const { page } = await openWindow(browser, server.address, cookies.ada, LOOKS[0], found)
-      await page.goto(`${server.address}/calls`)
-      const [first, second] = await page.locator('[data-row]').allTextContents()
-      await page.keyboard.press('j')
-      await page.keyboard.press('j')
-      expect(await focused(page)).toBe(second)
-      await page.keyboard.press('k')
-      expect(await focused(page)).toBe(first)
-      await page.keyboard.press('Enter')
-      await page.waitForURL(/calls\/call-/)
-      await page.keyboard.press('b')
-      await page.waitForURL(/calls$/)
-      await page.keyboard.press('n')
-      await page.waitForURL(/calls\/call-/)
-      const before = await attempts()
-      await page.keyboard.press('4')
-      await page.keyboard.press('m')
-      await page.keyboard.type('2')
-      await page.keyboard.press('Escape')
-      await page.keyboard.press('o')
-      await page.keyboard.type('n, j and 4 are letters here')
-      const here = page.url()
-      await page.keyboard.press('Control+Enter')
-      await page.waitForURL((url) => url.href !== here)
-      const after = await attempts()
-      expect(after).toHaveLength(before.length + 1)
-      expect(after).toContainEqual({
-        ...{ outcome: 'no_answer', by: 'ada', reason: null },
-        ...{ seconds: 120, notes: 'n, j and 4 are letters here' },
-      })
-      // Straight on to the next.
-      expect(page.url()).toMatch(/calls\/call-/)
-    } finally {
-      await browser.close()
-    }
+    const { context, page } = await openWindow(server.address, cookies.ada, LOOKS[0], found)
+    await page.goto(`${server.address}/calls`)
+    const [first, second] = await page.locator('[data-row]').allTextContents()
+    await page.keyboard.press('j')
+    await page.keyboard.press('j')
+    expect(await focused(page)).toBe(second)
+    await page.keyboard.press('k')
+    expect(await focused(page)).toBe(first)
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/calls\/call-/)
+    await page.keyboard.press('b')
+    await page.waitForURL(/calls$/)
+    await page.keyboard.press('n')
+    await page.waitForURL(/calls\/call-/)
+    const before = await attempts()
+    await page.keyboard.press('4')
+    await page.keyboard.press('m')
+    await page.keyboard.type('2')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('o')
+    await page.keyboard.type('n, j and 4 are letters here')
+    const here = page.url()
+    await page.keyboard.press('Control+Enter')
+    await page.waitForURL((url) => url.href !== here)
+    const after = await attempts()
+    expect(after).toHaveLength(before.length + 1)
+    expect(after).toContainEqual({
+      ...{ outcome: 'no_answer', by: 'ada', reason: null },
+      ...{ seconds: 120, notes: 'n, j and 4 are letters here' },
+    })
+    // Straight on to the next.
+    expect(page.url()).toMatch(/calls\/call-/)
+    await context.close()
     expect(found).toEqual([])
   }, 60_000)
 
   it('has no complaint of the console or of axe, queue and call, in any language, width or light', async () => {
     const place = placeOf(await post('/calls/next', 'ada'))
     const found: string[] = []
-    const browser = await openBrowser()
-    try {
-      for (const look of LOOKS) {
-        const { context, page } = await openWindow(browser, server.address, cookies.ada, look, found)
-        for (const path of ['/calls', place]) {
-          await page.goto(`${server.address}${path}`)
-          found.push(...(await lookAt(page)).map((problem) => `${path} ${look.language}: ${problem}`))
-        }
-        await context.close()
+    for (const look of LOOKS) {
+      const { context, page } = await openWindow(server.address, cookies.ada, look, found)
+      for (const path of ['/calls', place]) {
+        await page.goto(`${server.address}${path}`)
+        found.push(...(await lookAt(page)).map((problem) => `${path} ${look.language}: ${problem}`))
       }
-    } finally {
-      await browser.close()
+      await context.close()
     }
     expect(found).toEqual([])
   }, 60_000)

@@ -12,7 +12,7 @@ import { addUser, issueLink } from '../../src/web/accounts/users.ts'
 import type { Desk, KeptPlan } from '../../src/web/desk.ts'
 import { type OutboxChoice, readOutbox } from '../../src/web/pages/outbox-lines.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
-import { hasBrowser, LOOKS, lookAt, openBrowser, openWindow } from '../support/browser.ts'
+import { hasBrowser, LOOKS, lookAt, openWindow } from '../support/browser.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, type Shop } from '../support/shop.ts'
@@ -577,17 +577,13 @@ test('who is not there, or nobody at all, is said in Chinese to whoever reads Ch
 })
 
 test.runIf(hasBrowser)('the name beside a new password is for password managers alone', async () => {
-  const browser = await openBrowser()
-  try {
-    const user = await addUser(database, { name: 'grace', role: 'viewer', now: NOW, by: 'test' })
-    const path = await issueLink(database, user.userId, NOW)
-    const { page } = await openWindow(browser, server.address, '', LOOKS[0], [])
-    await page.goto(`${server.address}${path}`)
-    expect(await page.locator('input[type=password]').first().isVisible()).toBe(true)
-    expect(await page.locator('input[name=name]').isVisible()).toBe(false)
-  } finally {
-    await browser.close()
-  }
+  const user = await addUser(database, { name: 'grace', role: 'viewer', now: NOW, by: 'test' })
+  const path = await issueLink(database, user.userId, NOW)
+  const { context, page } = await openWindow(server.address, '', LOOKS[0], [])
+  await page.goto(`${server.address}${path}`)
+  expect(await page.locator('input[type=password]').first().isVisible()).toBe(true)
+  expect(await page.locator('input[name=name]').isVisible()).toBe(false)
+  await context.close()
 })
 
 test('the first page is under 100 KB without its charts', async () => {
@@ -598,28 +594,17 @@ test('the first page is under 100 KB without its charts', async () => {
 test.runIf(hasBrowser)(
   'in a browser: no complaint of the console or of axe, in any language, width or light',
   async () => {
-    const browser = await openBrowser()
     const found: string[] = []
-    try {
-      for (const look of LOOKS) {
-        const { context, page } = await openWindow(
-          browser,
-          server.address,
-          cookies.get('admin') ?? '',
-          look,
-          found,
-        )
-        // The frame of public pages is one for all: two looks see each of its colours, widths and languages.
-        const open = look === LOOKS[0] || look === LOOKS[1] ? await publicPages() : []
-        for (const path of [...PAGES, ...open]) {
-          await page.goto(`${server.address}${path}`)
-          const place = `${path} ${Object.values(look).join(' ')}`
-          found.push(...(await lookAt(page)).map((problem) => `${place}: ${problem}`))
-        }
-        await context.close()
+    for (const look of LOOKS) {
+      const { context, page } = await openWindow(server.address, cookies.get('admin') ?? '', look, found)
+      // The frame of public pages is one for all: two looks see each of its colours, widths and languages.
+      const open = look === LOOKS[0] || look === LOOKS[1] ? await publicPages() : []
+      for (const path of [...PAGES, ...open]) {
+        await page.goto(`${server.address}${path}`)
+        const place = `${path} ${Object.values(look).join(' ')}`
+        found.push(...(await lookAt(page)).map((problem) => `${place}: ${problem}`))
       }
-    } finally {
-      await browser.close()
+      await context.close()
     }
     expect(found).toEqual([])
   },
