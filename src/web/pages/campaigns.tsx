@@ -1,13 +1,12 @@
-import { sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import { shortHash } from '../../config/inputs.ts'
 import * as switches from '../../config/switches.ts'
 import { appliedNames } from '../../config/versions.ts'
-import { rows } from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
 import { recordStop } from '../../outcomes/silence.ts'
 import { decidePlan, newestPlan, othersMayApprove, storePlan } from '../plans.ts'
 import { StateTag, showCampaign } from './campaign.tsx'
+import { listCampaigns } from './campaign-list.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { Coded, Empty, Table } from './parts.tsx'
 import { act, type PagesDependencies, page, type Visit } from './visit.ts'
@@ -122,20 +121,7 @@ async function assertApplied({ runtime, say }: Visit, campaign: string): Promise
 
 async function showList(visit: Visit): Promise<Response> {
   const { say, speech, runtime, desk } = visit
-  const found = await rows<{
-    campaign: string
-    version: number
-    appliedAt: Date
-    people: number
-    state: string | null
-    inputs: string
-  }>(
-    runtime.database,
-    sql`SELECT k.campaign, v.version, v.applied_at AS "appliedAt", v.inputs, s.state,
-          (SELECT count(*) FROM episodes e WHERE e.campaign = k.campaign AND e.ended_at IS NULL) AS people
-        FROM campaigns k JOIN campaign_versions v ON v.campaign = k.campaign AND v.version = k.current_version
-        LEFT JOIN switches s ON s.scope = 'campaign' AND s.name = k.campaign ORDER BY k.campaign`,
-  )
+  const found = await listCampaigns(runtime.database)
   const files = await desk?.files()
   const fresh =
     files?.campaigns.filter(({ campaign }) => !found.some((each) => each.campaign === campaign)) ?? []
@@ -177,7 +163,7 @@ async function showList(visit: Visit): Promise<Response> {
               </>,
               String(each.version),
               <time>{speech.moment(each.appliedAt)}</time>,
-              speech.count(each.people),
+              each.more ? atLeast(visit, each.people) : speech.count(each.people),
             ])}
           />
         </div>
@@ -205,6 +191,10 @@ async function showList(visit: Visit): Promise<Response> {
       )}
     </>,
   )
+}
+
+function atLeast({ say, speech }: Visit, number: number): string {
+  return say(`at least ${speech.count(number)}`, `至少 ${speech.count(number)}`)
 }
 
 function Problems({
