@@ -42,3 +42,15 @@ export function startLoop(
     },
   }
 }
+
+/** A round that is over within so many milliseconds is no burden, however often it comes. */
+const LIGHT = 1000
+
+/**
+ * How long to pause after a round whose work grows with what there is: a fixed while, or longer where the round took long, so
+ * that on a large database it comes less often instead of never ending. Pure; all in milliseconds.
+ * @param share of its time that heavy work may take at most, in (0, 1]
+ */
+export function restAfter(took: number, least: number, share: number): number {
+  return took < LIGHT ? least : Math.max(least, took * (1 / share - 1))
+}

@@ -13,7 +13,7 @@ import { jobOf } from '../touchpoints/jobs.ts'
 import { type JobQueue, openQueue } from '../touchpoints/queue.ts'
 import { sweep } from '../touchpoints/sweep.ts'
 import { sendDueDigest } from './digest.ts'
-import { type Loop, startLoop } from './loop.ts'
+import { type Loop, restAfter, startLoop } from './loop.ts'
 import { startMinutes } from './minutes.ts'
 import { refreshReports } from './reporting.ts'
 import type { Runtime } from './runtime.ts'
@@ -36,6 +36,11 @@ export interface Pace {
 }
 const PACE: Pace = { idle: 1000, busy: 40, sweep: 15_000, age: 3_600_000 }
 const REPORT_PACE = 600_000
+/**
+ * The shares of their time that sweeping and counting may take: with tens of millions of messages due, or of people under way, a
+ * look at all of them takes minutes.
+ */
+const SHARE = { sweep: 0.1, report: 0.25 }
 /** Milliseconds between two looks for what ingest may forget, or for other countries. */
 const HOURLY = 3_600_000
 /** Jobs queued for each worker: enough to keep it busy, few enough that a pause acts within seconds. */
@@ -168,11 +173,13 @@ function createReporter(runtime: Runtime, { handedAt }: Dispatcher, pace: Pace):
   const reportPace = pace.report ?? REPORT_PACE
   let reportBy = performance.now() + reportPace
   return async () => {
-    if (sumsWait(performance.now(), handedAt(), reportBy)) return pace.idle
+    const began = performance.now()
+    if (sumsWait(began, handedAt(), reportBy)) return pace.idle
     await refreshReports(runtime)
+    const rest = restAfter(performance.now() - began, reportPace, SHARE.report)
     await sendDueDigest(runtime)
-    reportBy = performance.now() + 2 * reportPace
-    return reportPace
+    reportBy = performance.now() + 2 * rest
+    return rest
   }
 }
 
@@ -205,12 +212,14 @@ function createSweeper(runtime: Runtime, events: ServiceEvents, pace: Pace): () 
   const { database, clock, worker, reporting, idempotent } = runtime
   const inquiries = createInquiries()
   return async () => {
+    const began = performance.now()
     events.onSweep(await sweep(database, clock.now(), idempotent))
+    const rest = restAfter(performance.now() - began, pace.sweep, SHARE.sweep)
     await transaction(database, (tx) => closeOverdueCalls(tx, clock.now()))
     await settleByEvents(database, clock.now())
     await askProviders(database, clock.now(), { channels: worker.channels, reporting, inquiries })
     await bookEarlyCosts(database, clock.now())
-    return pace.sweep
+    return rest
   }
 }
 
