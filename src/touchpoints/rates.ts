@@ -201,7 +201,8 @@ export function freedWith(taken: SQL): SQL {
   return sql`freed AS (
       INSERT INTO freed_places (channel, day, places)
       SELECT r.channel, x.rated_on, count(*) FROM ${taken} x JOIN steps s USING (step_id)
-      JOIN send_rates r ON r.channel = ANY (s.channels)
+      -- A channel that has no rate any more stands still on an earlier day: nothing was taken there.
+      JOIN send_rates r ON r.channel = ANY (s.channels) AND r.day >= x.rated_on
       WHERE x.state IN ('queued', 'claimed') AND x.rated_on IS NOT NULL GROUP BY 1, 2
     )`
 }

@@ -136,6 +136,25 @@ describe('a provider’s rate', () => {
       expect(channel.sent).toHaveLength(10)
     })
 
+    it('on the channels it was taken on, and on none that had a rate once', async () => {
+      const steps = [{ id: 'one', channels: ['sms', 'email'] }]
+      const pipeline = await openPipeline({
+        tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }],
+        others: [testChannel('sms')],
+      })
+      const { database, clock } = pipeline
+      const once = openRates('UTC', { sms: channelRate.parse({ at_most: '10 per 1s' }) })
+      const yesterday = new Date(START.getTime() - DAY * 1000)
+      await takeRate(database, await readRates(database, once), ['sms'], yesterday, 1)
+      await pipeline.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })
+      await pipeline.runNow()
+      await dispatchDue(database, { now: clock.now(), jobs: 1, rates }, async () => {})
+      await returns(pipeline, [1])
+      expect(await rows(database, sql`SELECT channel, places FROM freed_places`)).toEqual([
+        { channel: 'email', places: 1 },
+      ])
+    })
+
     it('by the sweeper, where its worker died before it sent', async () => {
       const pipeline = await open(20)
       const { clock, database, channel, worker } = pipeline
