@@ -124,6 +124,25 @@ export async function markAsked(
   return new Set(asked.map(({ grantId }) => grantId))
 }
 
+/**
+ * Nobody will ask a provider again, nor know its answer, for these contacts are being erased: what it was asked to credit is
+ * outstanding, for the accounts may have it.
+ * @param contacts a query of contact_id
+ */
+export async function grantAsked(tx: Transaction, now: Date, contacts: SQL): Promise<void> {
+  await execute(
+    tx,
+    sql`
+    WITH granted AS (
+      UPDATE grants g SET state = 'granted', granted_at = ${now}, claim_id = NULL
+      WHERE g.contact_id IN (${contacts}) AND g.state = 'reserved' AND g.credit = 'asking'
+      RETURNING g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.expected
+    )
+    INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+    ${expectedCost(now)}`,
+  )
+}
+
 /** A provider has credited these grants: they are outstanding whatever becomes of the message. */
 export async function markCredited(session: Session, now: Date, keys: readonly GrantKey[]): Promise<void> {
   if (keys.length === 0) return

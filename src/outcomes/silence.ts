@@ -3,6 +3,7 @@ import { chunksWithOpen } from '../database/chunks.ts'
 import { type Database, execute, type Transaction, transaction } from '../database/connect.ts'
 import { lockStripesShared } from '../database/stripes.ts'
 import { WinbackError } from '../errors.ts'
+import { grantAsked } from '../offers/conclusion.ts'
 import { cancel, lockWaiting, unclaim } from '../touchpoints/interruptions.ts'
 import { CAMPAIGN_CALLS, closeCalls } from './calls.ts'
 import { isReleased } from './returns.ts'
@@ -107,6 +108,7 @@ export async function recordErasure(tx: Transaction, now: Date): Promise<void> {
       remedy: 'Try again in two minutes: then it has ended, one way or another.',
     })
   }
+  await grantAsked(tx, now, sql`SELECT contact_id FROM erased_contacts`)
   await execute(
     tx,
     sql`UPDATE episodes SET silenced_at = coalesce(silenced_at, ${now}), silenced_by = coalesce(silenced_by, 'erased'),

@@ -1,7 +1,9 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it, vi } from 'vitest'
-import { execute, rows } from '../../src/database/connect.ts'
+import { eraseContact } from '../../src/contacts/erase.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
 import type { CreditAnswer, CreditRequest, OfferProvider } from '../../src/offers/provider.ts'
+import { recordErasure } from '../../src/outcomes/silence.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
 import { coupon, grantsOf, liability, openGranting, promised, takenOf, wait } from '../support/grants.ts'
@@ -69,6 +71,23 @@ describe('an offer that a provider credits', () => {
     await sweep(pipeline.database, pipeline.clock.now(), [])
     expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', credit: 'asking' }])
     expect(await takenOf(pipeline)).toBe(1)
+  })
+
+  it('counts as granted where somebody is erased while nobody knows: the account may have it', async () => {
+    const { pipeline } = await begin(['unknown'], {}, { limits: { budget: { liability: '0.5 CNY' } } })
+    const { database, clock } = pipeline
+    const [contact] = await rows<{ id: number }>(database, sql`SELECT contact_id AS id FROM contacts`)
+    await transaction(database, (tx) =>
+      eraseContact(tx, contact?.id ?? 0, {
+        now: clock.now(),
+        hooks: { onErased: recordErasure },
+        phoneKeys: () => [],
+      }),
+    )
+    await sweep(database, clock.now(), [])
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', credit: null }])
+    expect(await takenOf(pipeline)).toBe(1)
+    expect(await liability(pipeline)).toBe(400_000)
   })
 
   const five = { kind: 'coupon', amount: '5 CNY', expected_redemption: '8%', valid: '7d', deliver: 'account' }
