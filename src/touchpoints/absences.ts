@@ -60,7 +60,8 @@ export function openReach(width: number, knownAway: boolean): Reach {
         said = delivery.detail ?? ''
       } else {
         row = 0
-        reached = true
+        // One that is put off and certainly unsent may be our own doing: a channel that closes, a lease that is nearly over.
+        reached ||= delivery.outcome !== 'retry' || delivery.unsent !== true
       }
     },
     conclude: () => {

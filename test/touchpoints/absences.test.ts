@@ -76,6 +76,8 @@ describe('what the sends of a batch show of their provider', () => {
     expect(concluded(40, true)).toEqual({ away: false, most: 1, concluded: undefined })
     expect(concluded(40, true, sent)).toEqual({ away: false, most, concluded: 'reached' })
     expect(concluded(40, true, { outcome: 'uncertain', detail: '' })).toMatchObject({ concluded: 'reached' })
+    const ours: Delivery = { outcome: 'retry', detail: 'the channel is closed', unsent: true }
+    expect(concluded(40, true, ours)).toEqual({ away: false, most: 1, concluded: undefined })
     expect(concluded(40, true, AWAY)).toEqual({ away: true, most: 1, concluded: { away: AWAY.detail } })
   })
 })

@@ -22,6 +22,8 @@ export type Attempt =
       readonly bodyRead: boolean
       /** No connection came about on which it could have been offered: the server was not reached, or let nobody in. */
       readonly unreached?: boolean
+      /** None came about because we closed the channel. */
+      readonly closed?: boolean
     }
 
 /** The session's state or our credentials, never this message: RFC 4954 and 5321. */
@@ -99,6 +101,7 @@ export function classify(attempt: Attempt): Delivery {
   const code = failure.responseCode
   // Whatever it said to us, it said nothing of a message it has not heard of.
   if (attempt.unreached) return { outcome: 'retry', detail, unsent: true, unreached: true }
+  if (attempt.closed) return { outcome: 'retry', detail, unsent: true }
 
   if (code !== undefined && code >= 400 && code < 600) {
     const aboutUs = failure.code === 'EAUTH' || (!bodyRead && SESSION_COMMAND.test(failure.command ?? ''))

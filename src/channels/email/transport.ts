@@ -183,11 +183,17 @@ export function openTransport(settings: EmailSettings, timing: Timing = defaultT
       // Once DATA is granted the body goes out, though an answer came before it was read.
       const granted = failure.code === 'EMESSAGE' && failure.response !== undefined
       const bodyRead = granted || (body()?.readableDidRead ?? false)
-      // It failed in the pool, and not of the pool's own closing, before a connection stood for it. One that gave up waiting
-      // says nothing of the server where others got through meanwhile.
+      // It failed in the pool before a connection stood for it. One that gave up waiting says nothing of the server where
+      // others got through meanwhile.
       const kept = signal.aborted && lines.stoodAt >= begun
-      const unreached = lines.waiting.has(signal) && !body() && !closed && !kept
-      return { taken: false, failure, bodyRead, unreached }
+      const before = lines.waiting.has(signal) && !body()
+      return {
+        taken: false,
+        failure,
+        bodyRead,
+        unreached: before && !closed && !kept,
+        closed: before && closed,
+      }
     }
   }
 
@@ -213,6 +219,7 @@ export function openTransport(settings: EmailSettings, timing: Timing = defaultT
           taken: false,
           failure: { message: 'the channel is closed' },
           bodyRead: false,
+          closed: true,
         })
       }
       const promise = attempt(mail)

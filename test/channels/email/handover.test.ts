@@ -312,7 +312,9 @@ describe('without a reply, the body decides', () => {
     const closing = open(await raw({ faults: [{ at: 'connect', action: 'stall' }] }), {}, PATIENT)
     const late = send(closing)
     await closing.close()
-    expect(await late).not.toHaveProperty('unreached')
+    const said = await late
+    expect(said).toMatchObject({ outcome: 'retry', unsent: true })
+    expect(said).not.toHaveProperty('unreached')
   })
 
   it('gives no password to a server that has lost its STARTTLS on the way, and says so', async () => {
