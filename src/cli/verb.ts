@@ -74,13 +74,20 @@ export function addExamples(command: Command, examples: Examples): Command {
   })
 }
 
+/** Of PostgreSQL's integer, which what is numbered is numbered by. */
+const LARGEST = 2_147_483_647
+
 /** An option's value as a whole number. @throws WinbackError `usage.number` */
 export function wholeNumber(option: string): (text: string) => number {
   return (text) => {
     if (!/^\d+$/.test(text)) {
       throw new WinbackError('usage.number', `${option} wants a whole number, found "${text}"`)
     }
-    return Number(text)
+    const number = Number(text)
+    if (number > LARGEST) {
+      throw new WinbackError('usage.number', `${option}: ${text.slice(0, 30)} is more than any number here`)
+    }
+    return number
   }
 }
 

@@ -12,7 +12,7 @@ import type { FileRow } from './rows.ts'
 export const importMapping = z.strictObject({
   format: z.enum(['csv', 'ndjson']).optional(),
   delimiter: z
-    .union([z.literal('whitespace'), z.string().length(1)])
+    .union([z.literal('whitespace'), z.string().length(1, 'expected one character, or whitespace')])
     .optional()
     .describe('One character, or `whitespace`'),
   header: z

@@ -227,14 +227,26 @@ function withoutMark(block: Buffer): Buffer {
   if (block[0] === 0xef && block[1] === 0xbb && block[2] === 0xbf) return block.subarray(3)
   const begins = (...bytes: number[]) => bytes.every((byte, at) => block[at] === byte)
   for (const [encoding, mark] of Object.entries({ 'utf-16le': [0xff, 0xfe], 'utf-16be': [0xfe, 0xff] })) {
-    if (begins(...mark))
+    if (begins(...mark) || isWide(block, encoding === 'utf-16le' ? 1 : 0)) {
       throw new Error(`it is UTF-16: say so with --encoding ${encoding}, or save it as UTF-8`)
+    }
   }
   if (begins(0x1f, 0x8b)) throw new Error('it is gzip: let its name end in .gz')
   if (begins(0x50, 0x4b, 0x03, 0x04) || begins(0xd0, 0xcf, 0x11, 0xe0)) {
     throw new Error('it is a spreadsheet or an archive: save it as CSV in UTF-8')
   }
+  if (/^\s*\[\s*\{/.test(block.toString('latin1', 0, 1000))) {
+    throw new Error(
+      "it is one JSON array: write its objects as lines of a file .ndjson (jq -c '.[]' FILE > FILE.ndjson)",
+    )
+  }
   return block
+}
+
+/** Whether every other byte is NUL, from `first` on, as where letters take two: UTF-16 without its mark. */
+function isWide(block: Buffer, first: 0 | 1): boolean {
+  if (block.length < 8) return false
+  return [0, 2, 4, 6].every((at) => block[at + first] === 0 && block[at + 1 - first] !== 0)
 }
 
 function ndjsonRow({ line, text, problem }: Line): FileRow {

@@ -278,6 +278,8 @@ test('answers with any report by name, as text, JSON and CSV, and marks what els
     'Nothing was noted yet: `winback annotate',
   )
   expect((await run(['annotate', '--remove', '1'], here)).code).toBe(2)
+  const beyond = await run(['annotate', '--remove', '99999999999999'], here)
+  expect(beyond).toMatchObject({ code: 2, stderr: expect.stringContaining('more than any number here') })
 })
 
 test('a word that names neither a report nor a campaign is told what there is', async () => {

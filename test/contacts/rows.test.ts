@@ -116,6 +116,12 @@ describe('openRows', () => {
     )
     await expect(broken('f.csv', 0xfe, 0xff, 0, 0x61)).rejects.toThrow('--encoding utf-16be')
     await expect(all(file('f.csv', gzipSync('a,1\n')))).rejects.toThrow('let its name end in .gz')
+    const wide = Buffer.from('external_id,email\nu1,a@shop.example\n', 'utf16le')
+    await expect(all(file('f.csv', wide))).rejects.toThrow('say so with --encoding utf-16le')
+    await expect(all(file('f.csv', wide.swap16()))).rejects.toThrow('say so with --encoding utf-16be')
+    for (const name of ['f.json', 'f.ndjson']) {
+      await expect(all(file(name, '[\n  {"external_id":"u1"}\n]'))).rejects.toThrow('it is one JSON array')
+    }
     await expect(broken('f.csv', 0x50, 0x4b, 3, 4)).rejects.toThrow('save it as CSV')
     expect(() => openRows('/no/such/file.csv')).toThrow('cannot be read')
     expect(() => openRows('/no/such/file.csv')).toThrow(
