@@ -7,6 +7,7 @@ import { ensurePartitions } from '../../src/database/partitions.ts'
 import { WinbackError } from '../../src/errors.ts'
 import { preferencesUrl, readSigningKeys } from '../../src/service/links.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
+import { endAbsence, recordAbsence } from '../../src/touchpoints/absences.ts'
 import { ROLES, type Role } from '../../src/web/accounts/roles.ts'
 import { addUser, issueLink } from '../../src/web/accounts/users.ts'
 import type { Desk, KeptPlan } from '../../src/web/desk.ts'
@@ -559,6 +560,15 @@ test('the cost page draws what was spent by day, the delivery page says which br
   const delivery = await (await get('/campaigns/spring/reports/delivery', 'viewer')).text()
   expect(delivery).toContain('breaker E-mail: open: nothing is sent')
   expect(delivery).toContain('6 % hard bounces')
+})
+
+test('every page says which channel cannot be reached, for as long as it cannot', async () => {
+  const page = async () => await (await get('/contacts', 'viewer')).text()
+  expect(await page()).not.toContain('E-mail cannot be reached')
+  await recordAbsence(database, 'email', 'connect ECONNREFUSED 10.0.0.1:25', NOW)
+  expect(await page()).toContain(' · E-mail cannot be reached')
+  await endAbsence(database, 'email')
+  expect(await page()).not.toContain('E-mail cannot be reached')
 })
 
 test('who is not there, or nobody at all, is said in Chinese to whoever reads Chinese', async () => {

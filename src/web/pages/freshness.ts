@@ -9,6 +9,8 @@ export interface PageFreshness {
   readonly lastRun: Date | null
   /** What is held back now. */
   readonly paused: number
+  /** Channels whose provider cannot be reached. */
+  readonly away: readonly string[]
 }
 
 export async function readFreshness(session: Session, now: Date): Promise<PageFreshness> {
@@ -16,7 +18,8 @@ export async function readFreshness(session: Session, now: Date): Promise<PageFr
     session,
     sql`SELECT (SELECT max(newest_at) FROM feed_days) AS "newestEvent",
           (SELECT max(finished_at) FROM runs WHERE finished_at <= ${now}) AS "lastRun",
-          (SELECT count(*) FROM switches WHERE state = 'paused') AS paused`,
+          (SELECT count(*) FROM switches WHERE state = 'paused') AS paused,
+          ARRAY(SELECT channel FROM absences ORDER BY since, channel) AS away`,
   )
-  return row ?? { newestEvent: null, lastRun: null, paused: 0 }
+  return row ?? { newestEvent: null, lastRun: null, paused: 0, away: [] }
 }

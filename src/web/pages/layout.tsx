@@ -139,7 +139,7 @@ function LanguageSwitch({ visit }: { visit: Guest }) {
   )
 }
 
-function freshnessText(visit: Visit, { newestEvent, lastRun, paused }: PageFreshness): string {
+function freshnessText(visit: Visit, { newestEvent, lastRun, paused, away }: PageFreshness): string {
   const { say, speech } = visit
   const { timezone } = visit.runtime.workspace
   const data =
@@ -151,7 +151,11 @@ function freshnessText(visit: Visit, { newestEvent, lastRun, paused }: PageFresh
       ? say('no run yet', '尚未运行')
       : say(`last run ${speech.moment(lastRun)}`, `上次运行 ${speech.moment(lastRun)}`)
   const held = paused === 0 ? '' : say(` · ${paused} paused`, ` · ${paused} 项已暂停`)
-  return `${data} · ${run}${held} · ${timezone}`
+  const gone = away.map((channel) => {
+    const name = speech.channel(channel)
+    return say(` · ${name} cannot be reached`, ` · ${name}无法连接`)
+  })
+  return `${data} · ${run}${held}${gone.join('')} · ${timezone}`
 }
 
 function shell(guest: Guest, title: string, body: Child) {
