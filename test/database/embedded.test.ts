@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -18,7 +18,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Embedded, openEmbedded } from '../../src/database/embedded.ts'
 import { openBinaries, openHome, packagedBinaries } from '../../src/database/embedded-home.ts'
 import { isLiving, startOf, takeLock } from '../../src/database/lock-file.ts'
@@ -26,7 +26,18 @@ import { eventually } from '../support/eventually.ts'
 
 let directory: string
 const open: Embedded[] = []
-const start = async (options: { directory?: string; onTrouble?: (error: unknown) => void } = {}) => {
+/** Where a database has been made: to make one takes most of what a test does, so that those of other things copy it. */
+let made: string
+const copyMade = () => {
+  if (existsSync(join(directory, 'data'))) return
+  for (const name of ['data', 'password']) execFileSync('cp', ['-a', join(made, name), directory])
+}
+const start = async (options: { onTrouble?: (error: unknown) => void } = {}) => {
+  copyMade()
+  return await startAsItIs(options)
+}
+/** Makes the database where there is none. */
+const startAsItIs = async (options: { onTrouble?: (error: unknown) => void } = {}) => {
   const server = await openEmbedded({ directory, durable: false, ...options })
   open.push(server)
   return server
@@ -54,9 +65,20 @@ const nextAsks = () =>
     })
   })
 
+const makeDirectory = () => {
+  const path = mkdtempSync(join(tmpdir(), 'winback-embedded-'))
+  chmodSync(path, 0o755)
+  return path
+}
+
+beforeAll(async () => {
+  made = makeDirectory()
+  const server = await openEmbedded({ directory: made, durable: false })
+  await server.stop()
+})
+afterAll(() => rmSync(made, { recursive: true, force: true }))
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'winback-embedded-'))
-  chmodSync(directory, 0o755)
+  directory = makeDirectory()
 })
 afterEach(async () => {
   for (const server of open.splice(0)) await server.stop()
@@ -65,7 +87,7 @@ afterEach(async () => {
 
 describe('openEmbedded', () => {
   it('makes a server, shares it, and the last to leave stops it', async () => {
-    const [first, second] = await Promise.all([start(), start()])
+    const [first, second] = await Promise.all([startAsItIs(), startAsItIs()])
     expect(second.url).toBe(first.url)
     expect(second.pid).toBe(first.pid)
     const setting = `SELECT current_setting('server_encoding') AS encoding, datlocale AS locale,
@@ -185,7 +207,7 @@ describe('openEmbedded', () => {
     const dead = 4_190_000
     mkdirSync(join(directory, `making-${dead}`, 'data'), { recursive: true })
     writeFileSync(join(directory, 'lock'), JSON.stringify({ pid: dead, started: '1', id: 'dead' }))
-    const server = await start()
+    const server = await startAsItIs()
     await server.stop()
     expect(readdirSync(directory).filter((name) => name.startsWith('making-'))).toEqual([])
     const reused = `${process.pid}\n${join(directory, 'data')}\n0\n1\n\n127.0.0.1\n\nready\n`
@@ -224,6 +246,7 @@ const built = join(import.meta.dirname, '../../dist/database/embedded.js')
 
 describe.runIf(existsSync(built))('in a process of its own (built)', () => {
   const run = (code: string) => {
+    copyMade()
     const child = spawn(
       process.execPath,
       [
@@ -268,7 +291,7 @@ describe.runIf(existsSync(built))('in a process of its own (built)', () => {
 
 describe.runIf(process.getuid?.() === 0)('as root', () => {
   it('runs under an account without rights, which cannot read the password', async () => {
-    const server = await start()
+    const server = await startAsItIs()
     const status = readFileSync(`/proc/${server.pid}/status`, 'utf8')
     expect(/^Uid:\s+(\d+)/m.exec(status)?.[1]).toBe('65534')
     expect(statSync(join(directory, 'password')).uid).toBe(0)
