@@ -1,5 +1,15 @@
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs'
 import { freemem, hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -25,13 +35,14 @@ const machine = `wbt_${createHash('sha256').update(hostname()).digest('hex').sli
 
 const DIRECTORY = 'winback-test-'
 
-/** Bytes: a run's databases and their log take less than half of it. */
+/** Bytes: a run's databases, their log and the tests' files take less than half of it. */
 const ROOM = 4 * 2 ** 30
 
 /** Starts what the whole run shares: one PostgreSQL with a migrated template, and one Redis. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const prefix = `${machine}_${process.pid}`
-  const server = await openServer(prefix)
+  const room = openRoom(prefix)
+  const server = await openServer(room)
   const redis = await openRedis()
   const client = new pg.Client({ connectionString: server.url })
   await client.connect()
@@ -52,7 +63,47 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await client.end()
     await redis?.stop()
     await server.stop()
+    room.remove()
   }
+}
+
+/** The run's own directory: of the server's data, and of what tests and the programs they start keep for a while. */
+interface Room {
+  readonly directory: string
+  readonly inMemory: boolean
+  remove(): void
+}
+
+function openRoom(prefix: string): Room {
+  const memory = inMemory()
+  const place = memory ?? tmpdir()
+  removeDead(place)
+  const directory = mkdtempSync(join(place, `${DIRECTORY}${prefix}_`))
+  // As root, the server runs under another account, which has to get in.
+  chmodSync(directory, 0o711)
+  const before = process.env.TMPDIR
+  if (runsPrograms(directory)) {
+    process.env.TMPDIR = join(directory, 'files')
+    mkdirSync(process.env.TMPDIR)
+  }
+  return {
+    directory,
+    inMemory: memory !== undefined,
+    remove: () => {
+      if (before === undefined) delete process.env.TMPDIR
+      else process.env.TMPDIR = before
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Whether what lies there may be started, as some tests do: a container's memory is often mounted without. */
+function runsPrograms(directory: string): boolean {
+  const program = join(directory, 'program')
+  writeFileSync(program, '#!/bin/sh\n', { mode: 0o755 })
+  const { status } = spawnSync(program)
+  rmSync(program)
+  return status === 0
 }
 
 interface Server {
@@ -62,25 +113,14 @@ interface Server {
   stop(): Promise<void>
 }
 
-async function openServer(prefix: string): Promise<Server> {
+async function openServer(room: Room): Promise<Server> {
   const { DATABASE_URL: shared } = process.env
   if (shared) return { url: shared, inMemory: false, stop: async () => {} }
-  const memory = inMemory()
-  const place = memory ?? tmpdir()
-  removeDead(place)
-  const directory = mkdtempSync(join(place, `${DIRECTORY}${prefix}_`))
-  // As root, the server runs under another account, which has to get in.
-  chmodSync(directory, 0o711)
+  const directory = join(room.directory, 'postgres')
+  mkdirSync(directory, { mode: 0o711 })
   const server = await openEmbedded({ directory, durable: false })
   await cheapen(server.url)
-  return {
-    url: server.url,
-    inMemory: memory !== undefined,
-    stop: async () => {
-      await server.stop()
-      rmSync(directory, { recursive: true, force: true })
-    },
-  }
+  return { url: server.url, inMemory: room.inMemory, stop: () => server.stop() }
 }
 
 /** Guards the password by one round of hashing in place of 4096: a third of what each of thousands of connections takes. */
@@ -94,7 +134,7 @@ async function cheapen(url: string): Promise<void> {
 
 /**
  * A file system in memory with room to spare. A clone of the template is a thousand files, which a disk's file system
- * is slow to make and remove: half of a test's processor time went there.
+ * is slow to make and remove: half of a test's processor time went there, and of one that makes a server two thirds.
  */
 function inMemory(): string | undefined {
   const place = '/dev/shm'
