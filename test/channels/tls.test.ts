@@ -39,7 +39,10 @@ describe.for(TROUBLES)('a provider whose TLS is %s', (kind) => {
       content,
     })
     await channel.close()
-    expect(delivery).toEqual({ outcome: 'retry', detail: expect.stringMatching(WORDS[kind]) })
+    expect(delivery).toEqual({
+      ...{ outcome: 'retry', unsent: true, unreached: true },
+      detail: expect.stringMatching(WORDS[kind]),
+    })
   })
 
   it('puts off a webhook, of which nothing was sent', async () => {
@@ -59,6 +62,7 @@ describe.for(TROUBLES)('a provider whose TLS is %s', (kind) => {
     expect(delivery).toEqual({
       outcome: 'retry',
       unsent: true,
+      unreached: true,
       detail: expect.stringMatching(WORDS[kind]),
     })
   })
