@@ -46,6 +46,12 @@ describe('takeLock', () => {
       })
       try {
         const pid = Number(String((await once(parent.stdout, 'data'))[0]))
+        // Until then it is the shell still, which would ask.
+        await eventually(
+          'the shell has become the program',
+          () => readFileSync(`/proc/${parent.pid}/comm`, 'utf8'),
+          (name) => name === 'sleep\n',
+        )
         const started = startOf(pid)
         expect(isLiving({ pid, started })).toBe(true)
         heldBy(pid, started)
