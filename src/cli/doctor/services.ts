@@ -2,6 +2,7 @@ import { Redis } from 'ioredis'
 import { type ChannelRegistry, openChannels } from '../../channels/channels.ts'
 import { connectionRemedy, messageOf, WinbackError } from '../../errors.ts'
 import type { Say } from '../locale.ts'
+import { channelText } from './channel-words.ts'
 import { type Finding, fine, unavailable, wrong } from './finding.ts'
 
 const PATIENCE_MS = 3000
@@ -122,7 +123,7 @@ export async function checkChannels(
     [...open].map(async ([name, channel]) => {
       try {
         const answer = await channel.check()
-        return fine('channels', say(`${name}: ${answer}`, `${name}：${answer}`))
+        return fine('channels', say(`${name}: ${answer}`, `${name}：${channelText(answer)}`))
       } catch (error) {
         return unavailable(
           'channels',
