@@ -12,20 +12,44 @@ export interface AbsentChannel {
   readonly detail: string
   /** When it is tried again. */
   readonly nextAt: Date
-  /** Messages that are due on it, or were put back untried. */
+  /** Messages that are due on it, or were put back untried; as many as were counted. */
   readonly waiting: number
+  /** There are more than were counted. */
+  readonly more: boolean
 }
 
-/** @param campaign whose messages are counted, and whose channels are looked at; without it, those of all */
-export async function readAbsences(session: Session, now: Date, campaign?: string): Promise<AbsentChannel[]> {
+/** Messages of a step that are counted: Monday must not wait for what a day without mail left behind. */
+const COUNTED = 100_000
+/** Seconds for which a message is put back at most, for its channel to be there again (touchpoints/absences.ts). */
+const PUT_BACK = 900
+
+/**
+ * @param campaign whose messages are counted, and whose channels are looked at; without it, those of all
+ * @param most messages of a step that are counted, those due first
+ */
+export async function readAbsences(
+  session: Session,
+  now: Date,
+  campaign?: string,
+  most = COUNTED,
+): Promise<AbsentChannel[]> {
   const own = (step: SQL) => (campaign === undefined ? sql`true` : sql`${step}.campaign = ${campaign}`)
   return await rows<AbsentChannel>(
     session,
     sql`SELECT a.channel, a.since, a.detail, a.next_at AS "nextAt",
-        (SELECT count(*) FROM steps s JOIN touchpoints t USING (step_id)
-          WHERE a.channel = ANY (s.channels) AND ${own(sql`s`)} AND t.state = 'planned'
-            AND (t.due_at <= ${now} OR t.waits = 'unreachable')) AS waiting
+        w.waiting, w.more
       FROM absences a
+      CROSS JOIN LATERAL (
+        SELECT coalesce(sum(c.waiting), 0)::bigint AS waiting, coalesce(bool_or(c.seen = ${most}), false) AS more
+        FROM steps s CROSS JOIN LATERAL (
+          SELECT count(*) AS seen,
+            count(*) FILTER (WHERE state = 'planned' AND (due_at <= ${now} OR waits = 'unreachable')) AS waiting
+          FROM (SELECT state, due_at, waits FROM touchpoints t
+            WHERE t.step_id = s.step_id AND t.due_at <= ${now}::timestamptz + make_interval(secs => ${PUT_BACK})
+            ORDER BY t.due_at LIMIT ${most}) first
+        ) c
+        WHERE a.channel = ANY (s.channels) AND ${own(sql`s`)}
+      ) w
       WHERE a.since <= ${now} AND EXISTS (SELECT FROM steps s WHERE a.channel = ANY (s.channels) AND ${own(sql`s`)})
       ORDER BY a.since, a.channel`,
   )
@@ -42,15 +66,15 @@ export function absenceSentences(
 
 /** `E-mail cannot be reached since 3 March, 09:12 …` */
 export function absenceText(
-  { channel, since, detail, nextAt, waiting }: AbsentChannel,
+  { channel, since, detail, nextAt, waiting, more }: AbsentChannel,
   now: Date,
   speech: Speech,
 ): string {
   const [name, from, count] = [speech.channel(channel), speech.moment(since), speech.count(waiting)]
   if (speech.language === 'en') {
     const next = nextAt > now ? `the next try is at ${speech.moment(nextAt)}` : 'the next batch tries it'
-    return `${name} cannot be reached since ${from} (${detail}). Messages that wait for it, untried: ${count}; ${next}.`
+    return `${name} cannot be reached since ${from} (${detail}). Messages that wait for it, untried: ${more ? 'at least ' : ''}${count}; ${next}.`
   }
   const next = nextAt > now ? `下次尝试：${speech.moment(nextAt)}` : '下一批发送时会再次尝试'
-  return `${name}自 ${from} 起无法连接（${detail}）。等待中且未计入尝试的消息：${count} 条；${next}。`
+  return `${name}自 ${from} 起无法连接（${detail}）。等待中且未计入尝试的消息：${more ? '至少 ' : ''}${count} 条；${next}。`
 }

@@ -52,9 +52,11 @@ it('an absence is told by every report that is asked how things stand: since whe
   expect(absent).toEqual({
     ...{ channel: 'email', since: START, detail: DETAIL, nextAt: later(1080) },
     waiting: 3,
+    more: false,
   })
   expect(await readAbsences(database, NOW)).toEqual([absent])
   expect(await readAbsences(database, NOW, 'another')).toEqual([])
+  expect(await readAbsences(database, NOW, 'test', 2)).toEqual([{ ...absent, waiting: 2, more: true }])
   // As of a moment before it.
   expect(await readAbsences(database, later(-60), 'test')).toEqual([])
   expect(await readWaiting(database, NOW)).toEqual([{ why: 'unreachable', touchpoints: 3, earliest: START }])
