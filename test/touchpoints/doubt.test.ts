@@ -463,3 +463,62 @@ it('whatever its tries came to, only what cannot have gone out has failed', asyn
     { numRuns: 8, milliseconds: 20_000 },
   )
 })
+
+it('whatever its tries came to, no more may be out than a budget has room for, and all of it is counted', async () => {
+  const room = 3
+  const definition = { limits: { max_delay: '20d', budget: { spend: `0.0000${room * 7} CNY` } } }
+  /** `dies`: the sweeper thinks its worker dead, whose answer comes all the same. */
+  const answer = fc.constantFrom('sent', 'silence', 'busy', 'refused', 'dies')
+  const story = fc.record({
+    tries: fc.array(answer, { minLength: 6, maxLength: 6 }),
+    comes: fc.constantFrom(1, 1, 2, 3, 4),
+    stays: fc.constantFrom(0, 1, 2, 3, 9, 9),
+  })
+  await assertPatiently(
+    fc.asyncProperty(fc.array(story, { minLength: 4, maxLength: 8 }), async (told) => {
+      // One at a time: the sweeper comes by nobody else's send.
+      const channel = testChannel('email', { idempotent: true, price: 7, concurrency: 1 })
+      const pipeline = await open(0, { definition, channel })
+      const { database, clock } = pipeline
+      const people: (typeof told)[number][] = []
+      const out = new Set<string>()
+      const made = new Map<string, number>()
+      let most = 0
+      channel.answer = async ({ address }) => {
+        const no = made.get(address) ?? 0
+        made.set(address, no + 1)
+        const said = people[Number(address.slice(1).split('@')[0]) - 1]?.tries[no] ?? 'silence'
+        if (said === 'refused') out.delete(address)
+        else if (said !== 'busy') out.add(address)
+        most = Math.max(most, out.size)
+        if (said === 'dies') {
+          await expireLeases(database)
+          await sweep(database, clock.now(), ['email'])
+        }
+        if (said === 'silence') return SILENCE
+        if (said === 'busy') return BUSY
+        return said === 'refused' ? REFUSED : { outcome: 'sent' }
+      }
+      for (let round = 1; round <= 12 || (await pipeline.open()).length > 0; round += 1) {
+        if (round > 60) throw new Error('it never ends')
+        for (const one of told.filter(({ comes }) => comes === round)) {
+          await pipeline.addContact({ silentSince })
+          people.push(one)
+        }
+        await pipeline.runNow()
+        await pipeline.work()
+        clock.advance(round % 2 === 0 ? 60 : (BACK_OFF[(round - 1) / 2] ?? 21_600))
+        for (const [person, { comes, stays }] of people.entries()) {
+          if (comes + stays === round) await pipeline.addActivity(person + 1, clock.now())
+        }
+        if (round % 3 === 0) await sweep(database, clock.now(), ['email'])
+      }
+      await sweep(database, clock.now(), ['email'])
+      expect(await rows(database, sql`SELECT FROM budget_holds`)).toEqual([])
+      const spent = (await ledger(pipeline)).reduce((sum, { amount }) => sum + amount, 0)
+      expect(spent).toBe(7 * out.size)
+      expect(most).toBeLessThanOrEqual(room)
+    }),
+    { numRuns: 12, milliseconds: 20_000 },
+  )
+})
