@@ -1,5 +1,4 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { bigints } from '../database/arrays.ts'
 import {
   type Database,
   execute,
@@ -9,7 +8,7 @@ import {
   type Transaction,
   transaction,
 } from '../database/connect.ts'
-import type { TouchpointKey } from './keys.ts'
+import { type Claimed, heldSql, writeHolds } from './holds.ts'
 
 // What a campaign may cost. A batch holds the upper bound of what it is about to spend until all of it is settled and
 // booked; `spent + held ≤ budget` is decided under the lock on the budget's row. What was booked since is folded in by
@@ -26,12 +25,6 @@ export interface Budget {
   readonly zone: string
   /** Of liability: a provider may have been asked to credit some of its offers. */
   readonly credited?: boolean
-}
-
-/** What one touchpoint may cost, in micros, by kind. */
-export interface Claimed extends TouchpointKey {
-  readonly spend: number
-  readonly liability: number
 }
 
 /** No budget is larger, so what is spent or held need not be told beyond it: a number holds all up to here exactly. */
@@ -124,37 +117,12 @@ export async function foreseeShortage(
         WHERE s.campaign = ${campaign} AND l.kind = b.kind AND (NOT b.daily
           OR (l.booked_at AT TIME ZONE ${zone}::text)::date = (${now}::timestamptz AT TIME ZONE ${zone}::text)::date)), 0))::bigint
         AS spent,
-      least(${ENOUGH}, ${heldSql(budgets, campaign, null)})::bigint AS held
+      least(${ENOUGH}, ${heldSql(campaign)}${askedSql(budgets, null)})::bigint AS held
     FROM unnest(${sql.param(budgets.map(({ kind }) => kind))}::text[],
       ${sql.param(budgets.map(({ per }) => per === 'day'))}::boolean[]) AS b(kind, daily)`,
   )
   const spending = new Map(found.map((row) => [row.kind, row]))
   return shortageOf(claim, budgets, spending, { spend: 0, liability: 0 })
-}
-
-/** One row for each budget the batch may cost anything of. */
-async function writeHolds(
-  tx: Transaction,
-  claimId: string,
-  budgets: readonly Budget[],
-  accepted: readonly Claimed[],
-): Promise<void> {
-  const holds = budgets.flatMap(({ campaign, kind }) => {
-    const costly = accepted.filter((claim) => claim[kind] > 0)
-    if (costly.length === 0) return []
-    const total = costly.reduce((sum, claim) => sum + claim[kind], 0)
-    return [
-      sql`(${claimId}::uuid, ${campaign}::text, ${kind}::text, ${bigints(costly.map((claim) => claim.contactId))},
-        ${bigints(costly.map((claim) => claim.touchpointId))}, ${bigints(costly.map((claim) => claim[kind]))},
-        ${total}::bigint)`,
-    ]
-  })
-  if (holds.length === 0) return
-  await preparedRows(
-    tx,
-    sql`INSERT INTO budget_holds (claim_id, campaign, kind, contact_ids, touchpoint_ids, amounts, amount)
-      VALUES ${sql.join(holds, sql`, `)}`,
-  )
 }
 
 /** What is spent for good says no first: waiting for what others hold would not help. */
@@ -216,23 +184,10 @@ async function lockedSpending(
         AND (NOT b.daily OR d.day = ${today})), 0)
       + coalesce((SELECT sum(n.amount) FROM booked n WHERE n.kind = b.kind AND (NOT b.daily OR n.day = ${today})), 0)
       )::bigint AS spent,
-      least(${ENOUGH}, ${heldSql(budgets, campaign, claimId)})::bigint AS held
+      least(${ENOUGH}, ${heldSql(campaign)}${askedSql(budgets, claimId)})::bigint AS held
     FROM unnest(${kinds}, ${sql.param(budgets.map(({ per }) => per === 'day'))}::boolean[]) AS b(kind, daily)`,
   )
   return new Map(found.map((row) => [row.kind, row]))
-}
-
-/**
- * What is held of `b`, a budget. Of what is kept for messages in doubt, that of those that are still to be tried: whatever
- * takes one from the work table books its price in the same statement, and lets go of nothing.
- */
-function heldSql(budgets: readonly Budget[], campaign: string, claimId: string | null): SQL {
-  return sql`coalesce((SELECT sum(CASE WHEN h.kept THEN (
-        SELECT sum(k.amount) FROM unnest(h.contact_ids, h.touchpoint_ids, h.amounts) AS k(contact_id, touchpoint_id, amount)
-        CROSS JOIN LATERAL (SELECT FROM touchpoints t
-          WHERE t.contact_id = k.contact_id AND t.touchpoint_id = k.touchpoint_id OFFSET 0) t)
-        ELSE h.amount END)
-      FROM budget_holds h WHERE h.campaign = ${campaign} AND h.kind = b.kind), 0)${askedSql(budgets, claimId)}`
 }
 
 /**
@@ -247,71 +202,4 @@ function askedSql(budgets: readonly Budget[], claimId: string | null): SQL {
         AND g.claim_id IS DISTINCT FROM ${claimId}::uuid
         AND NOT EXISTS (SELECT FROM budget_holds h
           WHERE h.claim_id = g.claim_id AND h.campaign = g.campaign AND h.kind = 'liability')), 0) ELSE 0 END`
-}
-
-/**
- * Lets go of what a batch held, once everything it spent is booked. What may be out and is tried again keeps its part for as
- * long as it is.
- * @param doubts some of the batch may be out, and is tried again
- */
-export async function releaseBudgets(session: Session, claimId: string, doubts = false): Promise<void> {
-  if (!doubts) {
-    await preparedRows(session, sql`DELETE FROM budget_holds WHERE claim_id = ${claimId}::uuid`)
-    return
-  }
-  await execute(
-    session,
-    sql`
-    WITH ended AS (
-      SELECT * FROM budget_holds h WHERE h.claim_id = ${claimId}::uuid FOR UPDATE
-    ), ${KEPT}
-    DELETE FROM budget_holds h USING ended e WHERE ${IS_GONE}`,
-  )
-}
-
-/** CTEs after `ended`, holds whose claim is over: of each is kept what may be out and is tried again ({@link heldSql}). */
-const KEPT = sql`kept AS (
-      SELECT e.claim_id, e.kind, array_agg(k.contact_id) AS contact_ids, array_agg(k.touchpoint_id) AS touchpoint_ids,
-        array_agg(k.amount) AS amounts, sum(k.amount)::bigint AS amount
-      FROM ended e CROSS JOIN LATERAL unnest(e.contact_ids, e.touchpoint_ids, e.amounts)
-        AS k(contact_id, touchpoint_id, amount)
-      JOIN touchpoints t USING (contact_id, touchpoint_id)
-      WHERE e.kind = 'spend' AND t.doubted GROUP BY e.claim_id, e.kind
-    ), shrunk AS (
-      UPDATE budget_holds h SET kept = true, contact_ids = k.contact_ids, touchpoint_ids = k.touchpoint_ids,
-        amounts = k.amounts, amount = k.amount
-      FROM kept k WHERE h.claim_id = k.claim_id AND h.kind = k.kind AND (NOT h.kept OR h.amount <> k.amount)
-    )`
-/** True of a hold `h` that is the one of `ended e`, where nothing of it is kept. */
-const IS_GONE = sql`h.claim_id = e.claim_id AND h.kind = e.kind
-      AND NOT EXISTS (SELECT FROM kept k WHERE k.claim_id = e.claim_id AND k.kind = e.kind)`
-
-/** Micros that the claim of `x`, a touchpoint, holds of the budget of spend for it: null where it holds none. */
-export const HELD_FOR = sql`(SELECT k.amount FROM budget_holds h
-      CROSS JOIN LATERAL unnest(h.touchpoint_ids, h.amounts) AS k(touchpoint_id, amount)
-      WHERE h.claim_id = x.claim_id AND h.kind = 'spend' AND k.touchpoint_id = x.touchpoint_id)`
-
-/**
- * Lets go of what dead workers held, once none of their touchpoints is theirs any more, nor of their grants any but those a
- * provider may yet credit; and forgets what was kept for messages that are in doubt no more.
- */
-export async function sweepBudgets(session: Session): Promise<number> {
-  return await execute(
-    session,
-    sql`
-    WITH ended AS (
-      SELECT h.* FROM budget_holds h
-      WHERE NOT EXISTS (
-          SELECT FROM unnest(h.contact_ids, h.touchpoint_ids) AS k(contact_id, touchpoint_id)
-          JOIN touchpoints t USING (contact_id, touchpoint_id) WHERE t.claim_id = h.claim_id)
-        -- What a provider was asked for and has not answered is counted by itself from then on (askedSql).
-        AND NOT EXISTS (
-          SELECT FROM unnest(h.contact_ids) AS k(contact_id)
-          JOIN grants g USING (contact_id)
-          WHERE g.claim_id = h.claim_id AND g.state = 'reserved' AND g.credit IS DISTINCT FROM 'asking')
-      -- A worker that is letting go of its own at this moment is not waited for.
-      FOR UPDATE SKIP LOCKED
-    ), ${KEPT}
-    DELETE FROM budget_holds h USING ended e WHERE ${IS_GONE}`,
-  )
 }

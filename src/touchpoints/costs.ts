@@ -2,8 +2,9 @@ import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { givesOffer, inVariant } from '../config/variants.ts'
 import { provisionally } from '../database/connect.ts'
 import { expectedOf } from '../offers/offers.ts'
-import { type Budget, type Claimed, holdBudgets, openBudgets, type Shortage } from './budgets.ts'
+import { type Budget, holdBudgets, openBudgets, type Shortage } from './budgets.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
+import type { Claimed } from './holds.ts'
 import type { Cleared, Compose } from './message.ts'
 import {
   type Allowed,

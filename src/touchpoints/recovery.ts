@@ -3,7 +3,7 @@ import { bigints, ofAnyLength } from '../database/arrays.ts'
 import { preparedRows, rows, type Session } from '../database/connect.ts'
 import { expectedCost, grantedWith } from '../offers/conclusion.ts'
 import { countedDoubts } from './breakers.ts'
-import { HELD_FOR } from './budgets.ts'
+import { HELD_FOR } from './holds.ts'
 import { rememberTried, type Settlement } from './lifecycle.ts'
 import { freedWith } from './rates.ts'
 

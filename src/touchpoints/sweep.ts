@@ -1,7 +1,7 @@
 import { type Database, provisionally } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { concludeGrants, expireGrants } from '../offers/conclusion.ts'
-import { sweepBudgets } from './budgets.ts'
+import { sweepBudgets } from './holds.ts'
 import { reclaimExpired, type Swept } from './recovery.ts'
 
 /**
