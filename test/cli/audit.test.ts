@@ -8,7 +8,7 @@ import { operator } from '../../src/cli/operator.ts'
 import { verbOf } from '../../src/cli/program.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { WinbackError } from '../../src/errors.ts'
-import { AUDIT_WORDS } from '../../src/web/pages/audit-words.ts'
+import { AUDIT_WORDS, detailText } from '../../src/web/pages/audit-words.ts'
 import { type CliShop, openCliShop, run, verbs } from './command.ts'
 
 // Whatever is changed at the terminal stands in the audit, by the account of who typed it.
@@ -35,8 +35,12 @@ test('every verb says whether it changes anything, and every action has words in
   expect(names.filter((name) => !(name in CHANGES))).toEqual([])
   expect(Object.keys(CHANGES).filter((name) => !names.includes(name))).toEqual([])
   const asked = { args: ['x', 'y'], options: { to: ['a'], refit: true, give: 'sms' } }
-  const actions = Object.entries(CHANGES).flatMap(([verb, read]) => read?.({ verb, ...asked })?.action ?? [])
+  const changes = Object.entries(CHANGES).flatMap(([verb, read]) => read?.({ verb, ...asked }) ?? [])
+  const actions = changes.map(({ action }) => action)
   expect(actions.filter((action) => AUDIT_WORDS[action] === undefined)).toEqual([])
+  const besides = changes.flatMap(({ detail }) => Object.keys(detail ?? {}))
+  expect(besides.length).toBeGreaterThan(8)
+  expect(besides.filter((name) => detailText({ [name]: 1 }, 'zh-CN') === `${name}：1`)).toEqual([])
 })
 
 test('a command under another is named with it', () => {

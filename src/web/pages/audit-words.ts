@@ -45,3 +45,40 @@ export const VIA_WORDS: Readonly<Record<string, Record<Language, string>>> = {
   api: { en: 'API', 'zh-CN': 'API' },
   cli: { en: 'terminal', 'zh-CN': '终端' },
 }
+
+/** What an entry says besides, by name; in English the names themselves are words. */
+const DETAILS: Readonly<Record<string, string>> = {
+  agent: '坐席',
+  annotation: '标注',
+  campaigns: '活动',
+  cancelled: '已取消',
+  channel: '渠道',
+  decision: '决定',
+  file: '文件',
+  full: '全部重读',
+  key: '密钥',
+  kind: '类别',
+  name: '名称',
+  off: '关闭的渠道',
+  outcome: '结果',
+  plan: '计划',
+  reason: '原因',
+  redemptions: '核销数',
+  role: '角色',
+  scopes: '权限',
+  source: '来源',
+  step: '步骤',
+  to: '目标',
+  version: '版本',
+}
+
+/** What an entry says besides, in one line. A name that has no Chinese stands as it is. */
+export function detailText(detail: Readonly<Record<string, unknown>> | null, language: Language): string {
+  const [space, comma] = language === 'en' ? [' ', ', '] : ['：', '，']
+  return Object.entries(detail ?? {})
+    .map(([name, value]) => {
+      const words = language === 'en' ? name : (DETAILS[name] ?? name)
+      return `${words}${space}${typeof value === 'object' ? JSON.stringify(value) : String(value)}`
+    })
+    .join(comma)
+}

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { readAudit } from '../audit.ts'
-import { AUDIT_WORDS, VIA_WORDS } from './audit-words.ts'
+import { AUDIT_WORDS, detailText, VIA_WORDS } from './audit-words.ts'
 import { Empty, Table } from './parts.tsx'
 import { type PagesDependencies, page } from './visit.ts'
 
@@ -47,7 +47,7 @@ export function auditPages(dependencies: PagesDependencies): Hono {
               entry.actor,
               <>
                 {AUDIT_WORDS[entry.action]?.[language] ?? entry.action}{' '}
-                <small>{detailText(entry.detail)}</small>
+                <small>{detailText(entry.detail, language)}</small>
               </>,
               entry.about ?? '',
               `${VIA_WORDS[entry.via]?.[language] ?? entry.via}${entry.address === null ? '' : ` · ${entry.address}`}`,
@@ -58,10 +58,4 @@ export function auditPages(dependencies: PagesDependencies): Hono {
       )
     }),
   )
-}
-
-function detailText(detail: Readonly<Record<string, unknown>> | null): string {
-  return Object.entries(detail ?? {})
-    .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
-    .join(', ')
 }
