@@ -44,6 +44,19 @@ function judge(lapses: readonly Lapse[], clustered: boolean, recallValue?: numbe
   return { figures, comparisons: compareWithFirst(figures, again, recallValue) }
 }
 
+/** Of the later lapse and of the earlier one: 0 itself, 1 whether they came back, 2 what it cost. */
+const FACTORS = [
+  ['nn', 0, 0],
+  ['ny', 0, 1],
+  ['nc', 0, 2],
+  ['yn', 1, 0],
+  ['yy', 1, 1],
+  ['yc', 1, 2],
+  ['cn', 2, 0],
+  ['cy', 2, 1],
+  ['cc', 2, 2],
+] as const
+
 /** Products of each lapse with the earlier ones of its person, by what both drew. */
 function pairsOf(lapses: readonly Lapse[]): PairCell[] {
   const cells = new Map<string, Record<ProductName, number> & { arm: string; earlierArm: string }>()
@@ -52,14 +65,20 @@ function pairsOf(lapses: readonly Lapse[]): PairCell[] {
     const own = before.get(later.person) ?? []
     for (const earlier of own) {
       const key = `${later.variant} ${earlier.variant}`
-      const none = Object.fromEntries(PRODUCTS.map((name) => [name, 0])) as Record<ProductName, number>
-      const cell = cells.get(key) ?? { ...none, arm: later.variant, earlierArm: earlier.variant }
-      cells.set(key, cell)
-      const value = (of: Lapse, letter: string) => (letter === 'n' ? 1 : letter === 'y' ? of.y : of.c)
-      for (const name of ['nn', 'ny', 'nc', 'yn', 'yy', 'yc', 'cn', 'cy', 'cc'] as const)
-        cell[name] += value(later, name.charAt(0)) * value(earlier, name.charAt(1))
+      let cell = cells.get(key)
+      if (!cell) {
+        const none = Object.fromEntries(PRODUCTS.map((name) => [name, 0])) as Record<ProductName, number>
+        cell = { ...none, arm: later.variant, earlierArm: earlier.variant }
+        cells.set(key, cell)
+      }
+      const [l, e] = [
+        [1, later.y, later.c],
+        [1, earlier.y, earlier.c],
+      ] as const
+      for (const [name, i, j] of FACTORS) cell[name] += l[i] * e[j]
     }
-    before.set(later.person, [...own, later])
+    own.push(later)
+    before.set(later.person, own)
   }
   return [...cells.values()]
 }
