@@ -3,6 +3,7 @@ import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { countSends } from './breakers.ts'
 import { takeSlots } from './capacity.ts'
+import { underBudgetOf } from './costs.ts'
 import { type DeliveryDependencies, deliver } from './delivery.ts'
 import type { Batch } from './dispatch.ts'
 import { type Candidate, gather } from './gather.ts'
@@ -42,7 +43,7 @@ export interface BatchResult {
 /** Processes the touchpoints of one job. What is no longer queued (a second run of the job, a cancel) is left alone. */
 export async function processBatch(dependencies: WorkerDependencies, batch: Batch): Promise<BatchResult> {
   const { database, clock, book, sender } = dependencies
-  const { campaign, step } = await book.step(batch.stepId)
+  const { campaign: opened, step } = await book.step(batch.stepId)
   const claimId = randomUUID()
   const { claim: lease } = dependencies.leases ?? LEASES
   const keys = await claim(database, claimId, batch.keys, lease)
@@ -52,11 +53,20 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   const now = clock.now()
   await ensurePartitions(database, 'touchpoint_records', [now])
   if (step.data) await refreshStandings(database, now)
-  const [candidates, context] = await Promise.all([
-    gather(database, { claimId, keys, campaign, step, now, devices: reachesDevices(dependencies, step) }),
-    readGuardContext(dependencies, campaign, step, now),
+  const [candidates, context, newest] = await Promise.all([
+    gather(database, {
+      claimId,
+      keys,
+      campaign: opened,
+      step,
+      now,
+      devices: reachesDevices(dependencies, step),
+    }),
+    readGuardContext(dependencies, opened, step, now),
+    book.currentText(opened.name),
     dependencies.renewLinks?.(),
   ])
+  const campaign = underBudgetOf(opened, newest)
   const held: Held = { ended: endGone(keys, candidates), deferred: [] }
   const cleared: Cleared[] = []
   for (const { candidate, contact, verdict } of judgeAll(

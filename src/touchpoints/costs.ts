@@ -1,4 +1,4 @@
-import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import type { CompiledCampaign, CompiledStep, VersionText } from '../config/compiled.ts'
 import { givesOffer, inVariant } from '../config/variants.ts'
 import { provisionally } from '../database/connect.ts'
 import { expectedOf } from '../offers/offers.ts'
@@ -84,6 +84,20 @@ export function outOfBudget(
   const again = held ? new Date(now.getTime() + BUSY * 1000) : startOfNextDay(budget.zone, now)
   const verdict = deferOrSkip(again, latest, held ? 'budget_held' : 'budget_exhausted')
   return verdict.kind === 'skip' ? skip : verdict
+}
+
+/**
+ * A version as it is to be worked with now. What a campaign may cost is said of all its messages, so what its newest version says
+ * counts for those, too, who began with an older one. Pure.
+ * @param newest what that version's text says; where its limits cannot be read, the version's own stay
+ */
+export function underBudgetOf(
+  campaign: CompiledCampaign,
+  newest: Pick<VersionText, 'definition'> | undefined,
+): CompiledCampaign {
+  const { definition } = campaign
+  const { budget } = newest?.definition.limits ?? definition.limits
+  return { ...campaign, definition: { ...definition, limits: { ...definition.limits, budget } } }
 }
 
 /**
