@@ -8,24 +8,31 @@ import type { Service, ServiceEvents } from './service.ts'
 /** While one batch waits for the database, others are judged, sent and settled. */
 const WORKER_CONCURRENCY = 4
 
-/** Takes batches from the queue and sends them. */
+/** Takes batches from the queue and sends them. Closed, it ends what is being sent, and leaves the rest of its batches to others. */
 export async function startSending(
   runtime: Runtime,
   engine: Engine,
   events: ServiceEvents,
   lock?: JobLock,
 ): Promise<Service> {
+  const ending = new AbortController()
+  const sending = { ...runtime.worker, ending: ending.signal }
   const worker = startWorker(
     engine,
     { concurrency: WORKER_CONCURRENCY, lock, onError: (error) => events.onError('worker', error) },
     async (job) => {
       try {
-        events.onBatch(await processBatch(runtime.worker, batchOf(job)))
+        events.onBatch(await processBatch(sending, batchOf(job)))
       } catch (error) {
         // The rows keep their lease; the sweeper brings them back. The job itself is gone.
         events.onError('batch', error)
       }
     },
   )
-  return { close: () => worker.close() }
+  return {
+    close: () => {
+      ending.abort()
+      return worker.close()
+    },
+  }
 }

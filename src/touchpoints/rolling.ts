@@ -72,6 +72,11 @@ export interface RollingDependencies {
   onReach?(news: Reached): void
   /** Keeps what Winback itself is the provider of, in the transaction that settles the sends. */
   readonly keep?: Keep
+  /**
+   * The process is ending: sends under way are waited for, and no further ones begin. A batch may have minutes of them left,
+   * and whoever ends processes waits for half of one before it kills.
+   */
+  readonly ending?: AbortSignal | undefined
 }
 
 /** A device a provider says is gone. */
@@ -111,7 +116,8 @@ export async function roll(
 
   while (todo.length > 0 || underWay > 0 || ended.length > 0) {
     const rest = slots.standstill.rest
-    if ((reach.away || rest > 0) && todo.length > 0) {
+    const ending = deps.ending?.aborted === true
+    if ((reach.away || rest > 0 || ending) && todo.length > 0) {
       const left = todo.splice(0).map(({ candidate }) => candidate)
       await leaveAlone(deps, dispatch, left, reach.away ? undefined : rest, tally).catch((error) =>
         failures.push(error),
@@ -123,8 +129,8 @@ export async function roll(
     const idle = underWay === 0 && results.length === 0
     const wanted = Math.min(todo.length, Math.max(0, reach.most - underWay))
     const room = wanted === 0 ? 0 : idle ? await slots.take(wanted) : slots.tryTake(wanted)
-    // It may have come to a standstill while there was no room.
-    if (idle && slots.standstill.rest > 0) {
+    // It may have come to a standstill while there was no room, or to the end of the process.
+    if (idle && (slots.standstill.rest > 0 || deps.ending?.aborted)) {
       slots.give(room)
       continue
     }
@@ -189,8 +195,8 @@ async function noteReach(
 }
 
 /**
- * Puts back what a channel that is away, or at a standstill, is not given.
- * @param rest milliseconds of a standstill; undefined where it is away
+ * Puts back what a channel that is away, or at a standstill, is not given; and what a process that is ending leaves to others.
+ * @param rest milliseconds of a standstill, 0 of an ending; undefined where the channel is away
  */
 async function leaveAlone(
   { database, clock }: RollingDependencies,
