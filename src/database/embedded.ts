@@ -237,7 +237,8 @@ async function start(home: Home, durable: boolean, wanted?: number): Promise<voi
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     shared_buffers: '128MB',
-    max_connections: 60,
+    // PostgreSQL's own. Six processes ask for ninety between them at most.
+    max_connections: 100,
     max_wal_size: '2GB',
     // A look-up by key costs hardly more than a row of a scan: the disks of today, and mostly memory.
     random_page_cost: '1.1',
