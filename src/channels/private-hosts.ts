@@ -5,6 +5,14 @@ import { BlockList, isIP, type LookupFunction } from 'node:net'
 // private network, the cloud's metadata. Names are looked at after they are resolved, and the address that was looked
 // at is the one connected to, so a name that resolves otherwise the next time gains nothing.
 
+/** Hosts that are this machine and cannot be reached from another. */
+export const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '::1']
+
+/** The host of a URL; of an IPv6 address, without its brackets. */
+export function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '')
+}
+
 const BLOCKED: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[] = [
   ['0.0.0.0', 8, 'ipv4'],
   ['10.0.0.0', 8, 'ipv4'],
@@ -49,8 +57,9 @@ export function isPrivateAddress(address: string): boolean {
 
 /** Why a URL may not be called, as far as it can be said without resolving its name; undefined where it may. */
 export function refusalOf(url: string, allowed: readonly string[]): string | undefined {
-  const { protocol, hostname, username, password } = new URL(url)
-  const host = hostname.replace(/^\[|\]$/g, '')
+  const target = new URL(url)
+  const { protocol, username, password } = target
+  const host = hostOf(target)
   if (username !== '' || password !== '') return 'a URL must not carry a password'
   if (allowed.includes(host)) return undefined
   if (protocol !== 'https:') return `${host} must be called by https, or be named in allow_private`

@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
-import { refusalOf } from './private-hosts.ts'
+import { hostOf, LOOPBACK, refusalOf } from './private-hosts.ts'
 
 // Settings that every provider has of a kind: where its API is, and the key it is called with. What cannot be used is
 // told where it is written, not once a message is to go out.
@@ -11,8 +11,6 @@ export const apiUrl = z.url({
   error: 'expected an address such as https://api.example.com',
 })
 
-const OWN_HOSTS = ['127.0.0.1', 'localhost', '[::1]']
-
 /**
  * A setting that is the address of a known provider's API. Called by http it would be given its secrets, and what they open,
  * in clear: only a stand-in on this machine is.
@@ -22,8 +20,8 @@ export const providerUrl = apiUrl.refine(
   'must be https: the keys of the account and the messages would go out in clear',
 )
 
-function isSealed({ protocol, hostname }: URL): boolean {
-  return protocol === 'https:' || OWN_HOSTS.includes(hostname)
+function isSealed(url: URL): boolean {
+  return url.protocol === 'https:' || LOOPBACK.includes(hostOf(url))
 }
 
 /** A setting that is a private key. */

@@ -1,5 +1,5 @@
 import { type MailCatcher, openCatcher } from '../channels/email/catcher.ts'
-import { LOOPBACK } from '../channels/email/settings.ts'
+import { LOOPBACK } from '../channels/private-hosts.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import type { DatabaseContext } from './workspace.ts'
 

@@ -30,4 +30,7 @@ export const WAITS = [
   'retry',
 ] as const
 
+/** Seconds for which a message is put back as `unreachable` at most: the longest rest of a channel. */
+export const LONGEST_REST = 900
+
 export type Wait = (typeof WAITS)[number]

@@ -1,10 +1,9 @@
 import { z } from 'zod'
+import { hostOf, LOOPBACK } from '../channels/private-hosts.ts'
 import { messageOf } from '../errors.ts'
 
 // Crediting an offer to the account, in the user's own system: one HTTP call a grant, with the same key however often
 // it is made.
-
-const THIS_MACHINE = ['127.0.0.1', 'localhost', '::1']
 
 /** The `offers.provider` block of winback.yaml. */
 export const offerProviderSettings = z
@@ -24,9 +23,9 @@ export const offerProviderSettings = z
   })
   .superRefine(({ url, allow_private: allowed }, context) => {
     if (!URL.canParse(url)) return
-    const { protocol, hostname } = new URL(url)
-    const host = hostname.replace(/^\[|\]$/g, '')
-    if (protocol !== 'http:' || [...THIS_MACHINE, ...allowed].includes(host)) return
+    const target = new URL(url)
+    const host = hostOf(target)
+    if (target.protocol !== 'http:' || [...LOOPBACK, ...allowed].includes(host)) return
     context.addIssue({
       code: 'custom',
       path: ['url'],

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { LONGEST_REST } from '../config/waits.ts'
 import { rows, type Session } from '../database/connect.ts'
 import type { Sheet } from './sheet.ts'
 import type { Speech } from './words.ts'
@@ -20,8 +21,6 @@ export interface AbsentChannel {
 
 /** Messages of a step that are counted: Monday must not wait for what a day without mail left behind. */
 const COUNTED = 100_000
-/** Seconds for which a message is put back at most, for its channel to be there again (touchpoints/absences.ts). */
-const PUT_BACK = 900
 
 /**
  * @param campaign whose messages are counted, and whose channels are looked at; without it, those of all
@@ -45,7 +44,7 @@ export async function readAbsences(
           SELECT count(*) AS seen,
             count(*) FILTER (WHERE state = 'planned' AND (due_at <= ${now} OR waits = 'unreachable')) AS waiting
           FROM (SELECT state, due_at, waits FROM touchpoints t
-            WHERE t.step_id = s.step_id AND t.due_at <= ${now}::timestamptz + make_interval(secs => ${PUT_BACK})
+            WHERE t.step_id = s.step_id AND t.due_at <= ${now}::timestamptz + make_interval(secs => ${LONGEST_REST})
             ORDER BY t.due_at LIMIT ${most}) first
         ) c
         WHERE a.channel = ANY (s.channels) AND ${own(sql`s`)}

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Delivery } from '../channels/channel.ts'
 import { maskText } from '../config/masking.ts'
+import { LONGEST_REST } from '../config/waits.ts'
 import { type Database, execute, rows } from '../database/connect.ts'
 import { storable } from '../database/storable.ts'
 
@@ -10,8 +11,8 @@ import { storable } from '../database/storable.ts'
 // asked, `doctor` or a report, is another process than the one that sends, and what one worker has found out need not cost
 // each of the others its own sends. It is read where pauses are, at the dispatcher, so that what waits is not touched.
 
-/** Seconds a channel rests after the first try in vain, and at most: each pause is twice the one before. */
-const [FIRST, LONGEST] = [60, 900]
+/** Seconds a channel rests after the first try in vain; each pause is twice the one before, {@link LONGEST_REST} at most. */
+const FIRST = 60
 /** Seconds after which what never reached its provider is looked at again, where the channel does not rest. */
 export const UNTRIED = 60
 /** Seconds without a try after which nobody knows any more: there was nothing to try it with. */
@@ -103,7 +104,7 @@ export async function recordAbsence(
     sql`INSERT INTO absences AS a (channel, since, tries, tried_at, next_at, detail)
       VALUES (${channel}, ${now}, 1, ${now}, ${now}::timestamptz + make_interval(secs => ${FIRST}), ${detail})
       ON CONFLICT (channel) DO UPDATE SET tries = a.tries + 1, tried_at = ${now}, detail = excluded.detail,
-        next_at = ${now}::timestamptz + make_interval(secs => least(${FIRST} * 2 ^ least(a.tries, 20), ${LONGEST}))
+        next_at = ${now}::timestamptz + make_interval(secs => least(${FIRST} * 2 ^ least(a.tries, 20), ${LONGEST_REST}))
       WHERE a.next_at <= ${now}
       RETURNING channel, since, detail, next_at AS "nextAt"`,
   )

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { amount } from '../price.ts'
+import { LOOPBACK } from '../private-hosts.ts'
 import { isReadable, privateKey } from '../provider-settings.ts'
 import { secret } from '../secret.ts'
 import { LONGEST_MAILBOX, parseMailbox, parseSender } from './address.ts'
@@ -100,9 +101,6 @@ export const emailSettings = z
   })
   .describe('SMTP; absent, no e-mail is sent')
 export type EmailSettings = z.output<typeof emailSettings>
-
-/** Hosts that are this machine and cannot be reached from another. */
-export const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '::1']
 
 /** Whether nothing goes out in clear: a password goes over no network that way unless the settings say so. */
 export function mustEncrypt({ host, user, require_tls }: EmailSettings['smtp']): boolean {

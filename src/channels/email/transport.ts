@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream'
 import type { SendMailOptions, SMTPPoolOptions } from 'nodemailer'
 import { messageOf, WinbackError } from '../../errors.ts'
+import { LOOPBACK } from '../private-hosts.ts'
 import type { Attempt, SmtpFailure } from './handover.ts'
 import { openLine } from './line.ts'
-import { type EmailSettings, LOOPBACK, mustEncrypt } from './settings.ts'
+import { type EmailSettings, mustEncrypt } from './settings.ts'
 
 /** Milliseconds. The first three end a phase; the deadline ends the send whatever the phases do. */
 export interface Timing {
