@@ -56,9 +56,14 @@ export class ConfigError extends WinbackError {
   }
 }
 
+/** The code of what Node, PostgreSQL or Winback threw, such as `ENOENT` or `23505`; empty where it has none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
+
 /** Why a file could not be read, in words where the system has only a code for what is met every day. */
 export function whyUnreadable(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  const code = codeOf(cause)
   if (code === 'ENOENT') return 'there is no such file'
   if (code === 'EISDIR') return 'it is a folder'
   if (code === 'EACCES') return 'this account may not read it'
@@ -76,8 +81,7 @@ export function messageOf(error: unknown): string {
   // `fetch` says in its cause alone why it failed; where several addresses were tried, that has a code and no message.
   const { message, cause } = error
   if (message !== 'fetch failed' || !(cause instanceof Error)) return message
-  const code = 'code' in cause ? String(cause.code) : ''
-  return `${message}: ${cause.message || code}`
+  return `${message}: ${cause.message || codeOf(cause)}`
 }
 
 /** What is to be done where a connection does not come about, in two languages. */

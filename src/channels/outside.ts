@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { isAbsolute, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { resolve as resolveModule } from 'import-meta-resolve'
-import { messageOf } from '../errors.ts'
+import { codeOf, messageOf } from '../errors.ts'
 import type { ChannelModule } from './channel.ts'
 import { within } from './within.ts'
 
@@ -88,10 +88,6 @@ function hintFor(error: unknown): string {
     default:
       return ''
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
 }
 
 /** A module that was compiled to CommonJS has its default export inside the default export. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { CommanderError } from 'commander'
 import { formatProblems } from '../config/problems.ts'
-import { ConfigError, type Location, messageOf, type Problem, WinbackError } from '../errors.ts'
+import { ConfigError, codeOf, type Location, messageOf, type Problem, WinbackError } from '../errors.ts'
 import type { Language } from '../reports/words.ts'
 import { FAILURE_WORDS, type FailureWords } from './failure-words.ts'
 import type { Colors } from './output.ts'
@@ -188,10 +188,6 @@ function causes(error: unknown): unknown[] {
     next = next instanceof Error ? next.cause : undefined
   }
   return chain
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
 function stackOf(error: unknown): string {

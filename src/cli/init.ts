@@ -3,7 +3,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { campaignJsonSchema, workspaceJsonSchema } from '../config/json-schema.ts'
 import { nearest } from '../config/nearest-name.ts'
-import { WinbackError } from '../errors.ts'
+import { codeOf, WinbackError } from '../errors.ts'
 import { languageOf } from '../reports/words.ts'
 import { type WorkspaceFileValues, workspaceFile } from './init/workspace-file.ts'
 import { chooseLocale, type Say, type Spoken, sayIn, spoken } from './locale.ts'
@@ -125,7 +125,6 @@ export async function writeWorkspace(
 
 /** A folder that may not be written to is the caller's to mend; anything else goes on as it is. */
 function unwritable(directory: string, cause: unknown): unknown {
-  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
   const why: Readonly<Record<string, string>> = {
     EACCES: 'this account may not write there',
     EPERM: 'this account may not write there',
@@ -135,7 +134,7 @@ function unwritable(directory: string, cause: unknown): unknown {
     EEXIST: 'a file is in the way of a folder',
     EISDIR: 'a folder is in the way of a file',
   }
-  const reason = why[code]
+  const reason = why[codeOf(cause)]
   if (reason === undefined) return cause
   return new WinbackError('init.unwritable', `nothing can be written to ${directory}: ${reason}`, {
     location: { file: directory },

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
-import { ConfigError, messageOf, type Problem, WinbackError, whyUnreadable } from '../errors.ts'
+import { ConfigError, codeOf, messageOf, type Problem, WinbackError, whyUnreadable } from '../errors.ts'
 import { type Campaign, campaign as campaignSchema } from './campaign.ts'
 import { checkEnvironment } from './checks/environment.ts'
 import { checkWorkspace } from './checks/settings.ts'
@@ -272,7 +272,7 @@ async function read(file: string): Promise<string> {
   try {
     bytes = await readFile(file)
   } catch (cause) {
-    const folder = cause instanceof Error && 'code' in cause && cause.code === 'EISDIR'
+    const folder = codeOf(cause) === 'EISDIR'
     throw new WinbackError(
       'config.unreadable',
       folder ? `${file} is a folder, not a file` : `${file} cannot be read: ${whyUnreadable(cause)}`,

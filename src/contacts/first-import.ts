@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { hasPartialNumbers } from '../database/partial-numbers.ts'
+import { codeOf } from '../errors.ts'
 import { addressHashHex } from './addresses.ts'
 import type { ContactRow } from './contact-rows.ts'
 import { agesOf, type ContactMerge, type Merged, mergeKnown, wholeOf } from './contacts.ts'
@@ -112,7 +113,7 @@ async function writeNew(tx: Transaction, texts: Texts): Promise<boolean> {
     await tx.client.query('RELEASE SAVEPOINT chunk')
     return true
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === '23505')) throw error
+    if (codeOf(error) !== '23505') throw error
     await tx.client.query('ROLLBACK TO SAVEPOINT chunk; RELEASE SAVEPOINT chunk')
     return false
   }
@@ -148,8 +149,7 @@ async function takeTables(tx: Transaction): Promise<boolean> {
     )
   } catch (error) {
     // Somebody reads or writes them, or they belong to another role: nothing is lost but time.
-    if (error instanceof Error && 'code' in error && ['55P03', '42501'].includes(String(error.code)))
-      return false
+    if (['55P03', '42501'].includes(codeOf(error))) return false
     throw error
   }
   const [found] = await rows<{ any: boolean }>(

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
-import { messageOf, WinbackError } from '../errors.ts'
+import { codeOf, messageOf, WinbackError } from '../errors.ts'
 import { countReasons, type ReasonCount } from './reject-reasons.ts'
 
 /** Hears of the rows that were not taken, or not taken whole, each with its line and the reason. */
@@ -115,7 +115,7 @@ const WHY_UNWRITABLE: Readonly<Record<string, string>> = {
 }
 
 function unwritable(path: string, cause: unknown): WinbackError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const code = codeOf(cause)
   const why = WHY_UNWRITABLE[code] ?? WHY_UNWRITABLE[code.replace(/^ERR_FS_/, '')] ?? messageOf(cause)
   return new WinbackError('import.rejects', `${path} cannot be written, where the bad rows go: ${why}`, {
     location: { file: path },

@@ -3,7 +3,7 @@ import { createReadStream, type Stats, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { TextDecoder } from 'node:util'
 import { createGunzip } from 'node:zlib'
-import { messageOf, WinbackError, whyUnreadable } from '../errors.ts'
+import { codeOf, messageOf, WinbackError, whyUnreadable } from '../errors.ts'
 import { parseJson } from './json.ts'
 
 // A file as rows: decompressed, cut into lines and columns, a batch at a time, whatever its size. What cannot be
@@ -121,8 +121,7 @@ function gunzip(file: Readable): Readable {
 
 function unreadable(path: string, cause: unknown): WinbackError {
   // Such a file was never begun.
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  const closed = ['ENOENT', 'EISDIR', 'EACCES'].some((each) => each === code)
+  const closed = ['ENOENT', 'EISDIR', 'EACCES'].includes(codeOf(cause))
   return new WinbackError('import.unreadable', `${path} cannot be read: ${whyBroken(cause)}`, {
     location: { file: path },
     remedy: closed
@@ -133,7 +132,7 @@ function unreadable(path: string, cause: unknown): WinbackError {
 }
 
 function whyBroken(cause: unknown): string {
-  switch (cause instanceof Error && 'code' in cause ? cause.code : undefined) {
+  switch (codeOf(cause)) {
     case 'Z_BUF_ERROR':
       return 'its gzip ends in the middle, as of a copy that broke off'
     case 'Z_DATA_ERROR':

@@ -18,7 +18,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { messageOf, WinbackError } from '../errors.ts'
+import { codeOf, messageOf, WinbackError } from '../errors.ts'
 import { type Home, openBinaries, openHome } from './embedded-home.ts'
 import { takePort } from './embedded-port.ts'
 import { isAlive, isLiving, startOf, takeLock } from './lock-file.ts'
@@ -367,7 +367,7 @@ function passwordOf(home: Home): string {
   try {
     writeFileSync(file, randomBytes(24).toString('hex'), { mode: 0o600, flag: 'wx' })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if (codeOf(error) !== 'EEXIST') throw error
   }
   return readFileSync(file, 'utf8').trim()
 }

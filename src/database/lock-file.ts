@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { WinbackError } from '../errors.ts'
+import { codeOf, WinbackError } from '../errors.ts'
 
 /** Gives the lock back. */
 export type Release = () => void
@@ -52,7 +52,7 @@ function create(path: string, holder: Holder): boolean {
     linkSync(aside, path)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    if (codeOf(error) === 'EEXIST') return false
     throw error
   } finally {
     unlinkSync(aside)
@@ -67,7 +67,7 @@ function discard(path: string, dead: Holder): void {
     if (read(aside)?.id !== dead.id) linkSync(aside, path)
     unlinkSync(aside)
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
+    const code = codeOf(error)
     if (code !== 'ENOENT' && code !== 'EEXIST') throw error
   }
 }
@@ -77,7 +77,7 @@ function read(path: string): Holder | undefined {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (codeOf(error) === 'ENOENT') return undefined
     throw error
   }
   try {
@@ -102,7 +102,7 @@ export function isAlive(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+    return codeOf(error) === 'EPERM'
   }
 }
 

@@ -1,3 +1,5 @@
+import { codeOf } from '../errors.ts'
+
 // SQLSTATEs and socket errors that mean "not now" and not "the statement is wrong": the connection broke (08), the server
 // stops or starts (57P0), is full (53300) or has become a standby (25006), or it ended a deadlock or a conflict by
 // choosing this transaction (40P01, 40001).
@@ -10,8 +12,7 @@ const GONE_WORDS =
 /** True for errors that another try on a new connection may not meet. */
 export function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  return GONE.test(code) || GONE_WORDS.test(error.message)
+  return GONE.test(codeOf(error)) || GONE_WORDS.test(error.message)
 }
 
 /**

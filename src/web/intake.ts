@@ -6,6 +6,7 @@ import { ingestCalls } from '../contacts/live.ts'
 import { type Database, transaction } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { ensurePartitions } from '../database/partitions.ts'
+import { codeOf } from '../errors.ts'
 
 // Group commit: while transactions are under way, the requests that arrive are collected, and the next transaction
 // takes them all. A lone request waits for nobody; under load a commit is shared by thousands of events. Each request
@@ -128,8 +129,7 @@ async function record(
       )
       return repeated
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-      if (attempt >= ATTEMPTS || !TRANSIENT.includes(code)) throw error
+      if (attempt >= ATTEMPTS || !TRANSIENT.includes(codeOf(error))) throw error
     }
   }
 }

@@ -3,7 +3,7 @@ import { HTTPException } from 'hono/http-exception'
 import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import type { CaughtMails } from '../channels/email/catcher.ts'
-import { messageOf, WinbackError } from '../errors.ts'
+import { codeOf, messageOf, WinbackError } from '../errors.ts'
 import type { Runtime } from '../service/runtime.ts'
 import { RefusedError, refuse } from './answers.ts'
 import { callsApi } from './api/calls.ts'
@@ -116,7 +116,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
 
 /** What Node says of a request whose sender went away before its body had come. */
 function isHangUp(error: Error): boolean {
-  return error.message === 'aborted' && 'code' in error && error.code === 'ECONNRESET'
+  return error.message === 'aborted' && codeOf(error) === 'ECONNRESET'
 }
 
 /** A server that listens. */
@@ -163,8 +163,7 @@ export async function startWeb(
 }
 
 function unavailable({ host, port }: { host: string; port: number }, cause: unknown): WinbackError {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  const why = code === 'EADDRINUSE' ? 'something else listens there already' : messageOf(cause)
+  const why = codeOf(cause) === 'EADDRINUSE' ? 'something else listens there already' : messageOf(cause)
   return new WinbackError('web.address', `the web server cannot listen on ${host}:${port}: ${why}`, {
     remedy:
       'Stop the other process, or set another `web.port` in winback.yaml (0 takes any that is free; `web: { serve: false }` keeps `start` from listening).',

@@ -2,7 +2,7 @@ import type { SourceDocument } from '../../config/document.ts'
 import { formatPath, type Path, valueAt } from '../../config/document.ts'
 import { nearest } from '../../config/nearest-name.ts'
 import { isOutage } from '../../database/outage.ts'
-import { ConfigError, connectionRemedy, messageOf, type Problem, WinbackError } from '../../errors.ts'
+import { ConfigError, codeOf, connectionRemedy, messageOf, type Problem, WinbackError } from '../../errors.ts'
 import type { ColumnTrouble } from './columns.ts'
 
 // What goes wrong with somebody else's database, in terms of winback.yaml: the place to mend, and how.
@@ -156,8 +156,4 @@ function grantFor(message: string, role: string): string {
     default:
       return `GRANT SELECT ON … TO ${to}; for every table or view the query names`
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
