@@ -129,6 +129,12 @@ describe('entry by a date', () => {
     await expect(
       execute(pipeline.database, sql`UPDATE episodes SET lapsed_at = ${at(8)}`),
     ).rejects.toMatchObject({ constraint: 'episodes_entry_once' })
+    // Of another campaign, it says nothing about this one.
+    await execute(
+      pipeline.database,
+      sql`UPDATE episodes SET campaign = 'other', ended_at = ${at(2)}, end_reason = 'expired', outcome_until = ${at(2)}`,
+    )
+    expect(await answerTo(pipeline, contact)).toBe('opened')
   })
 
   it('moves from tier to tier as the date comes nearer', async () => {
@@ -291,7 +297,17 @@ describe('entry by an event', () => {
   it('leaves out who did what it wants before it took them in', async () => {
     const contact = await buyer(-1)
     await pipeline.addActivity(contact, at(-0.5), 'review')
-    expect((await pipeline.runNow()).answers).toEqual({ already_returned: 1 })
+    // What a rehearsal has written down for later has not been done yet.
+    const foretold = await buyer(-1)
+    await pipeline.addActivity(foretold, at(0.5), 'review')
+    expect((await pipeline.runNow()).answers).toEqual({ already_returned: 1, opened: 1 })
+  })
+
+  it('leaves out who was active since, which the event itself is not', async () => {
+    pipeline = await open({ ...thanks, definition: { ...thanks.definition, silenced_by: 'activity' } })
+    const contacts = [await buyer(-1), await buyer(-1)]
+    await pipeline.addActivity(contacts[0] ?? 0, at(-0.5))
+    expect((await pipeline.runNow()).answers).toEqual({ already_returned: 1, opened: 1 })
   })
 
   it('hears of a goal that was reached before it was assigned and arrives late', async () => {

@@ -106,11 +106,14 @@ describe('a selection answers', () => {
     const yes = await pipeline.addContact({ silentSince, attributes: { vip: true } })
     const no = await pipeline.addContact({ silentSince, attributes: { vip: false } })
     const unknown = await pipeline.addContact({ silentSince })
+    // Whoever is not wanted stands in nobody's way, though active later.
+    const wanted = await pipeline.addContact({ silentSince: ago(5), person: no, attributes: { vip: true } })
     expect(await answers(pipeline)).toEqual(
       new Map([
         [yes, 'opened'],
         [no, 'audience'],
         [unknown, 'audience_unknown'],
+        [wanted, 'opened'],
       ]),
     )
   })
@@ -140,24 +143,27 @@ describe('a selection answers', () => {
   it('exclusive while another campaign of the group has the person, and same_person while this one has', async () => {
     const pipeline = await open({ definition: { exclusive: 'winback' } })
     const silentSince = ago(4)
-    const [free, elsewhere, other, sibling, busy, mine] = [
+    const [free, elsewhere, other, sibling, busy, mine, left] = [
       await pipeline.addContact({ silentSince }),
       await pipeline.addContact({ silentSince }),
       await pipeline.addContact({ silentSince }),
       await pipeline.addContact({ silentSince, person: 4 }),
       await pipeline.addContact({ silentSince: ago(1), person: 4 }),
       await pipeline.addContact({ silentSince }),
+      await pipeline.addContact({ silentSince }),
     ]
     await addEpisode(pipeline, elsewhere, { campaign: 'other', exclusive: 'winback' })
     await addEpisode(pipeline, other, { campaign: 'other', exclusive: 'another' })
     await addEpisode(pipeline, busy, {})
     await addEpisode(pipeline, mine, { exclusive: 'winback' })
+    await addEpisode(pipeline, left, { campaign: 'other', exclusive: 'winback', endedAt: ago(10) })
     expect(await answers(pipeline)).toEqual(
       new Map([
         [free, 'opened'],
         [elsewhere, 'exclusive'],
         [other, 'opened'],
         [sibling, 'same_person'],
+        [left, 'opened'],
       ]),
     )
   })
@@ -191,6 +197,9 @@ describe('a selection answers', () => {
     await addEpisode(pipeline, twice, { no: 2, endedAt: ago(40), reason: 'returned' })
     await addEpisode(pipeline, recalled, { endedAt: ago(60), reason: 'recalled' })
     await addEpisode(pipeline, recalled, { no: 2, endedAt: ago(40) })
+    // What another campaign did is another count.
+    await addEpisode(pipeline, fresh, { campaign: 'other', no: 7, endedAt: ago(10) })
+    await addEpisode(pipeline, twice, { campaign: 'other', no: 2, endedAt: ago(40), reason: 'recalled' })
     expect(await answers(pipeline)).toEqual(
       new Map([
         [fresh, 'opened'],
@@ -240,20 +249,20 @@ describe('the intake', () => {
   it('takes the newest first, ties by the higher id, and leaves the rest for another day', async () => {
     const pipeline = await open({ definition: { intake: { backlog: '3 per day', order: 'newest' } } })
     // Microseconds apart: a bound that has been through a Date cannot tell them from a tie.
-    for (const since of [ago(6), ago(4), ago(4), ago(4), ago(5)])
+    for (const since of [ago(6), ago(4), ago(4), ago(4), ago(4), ago(5)])
       await pipeline.addContact({ silentSince: since })
     await execute(
       pipeline.database,
       sql`UPDATE contact_activity SET silent_since = silent_since + interval '1 microsecond' * contact_id`,
     )
     const result = await pipeline.runNow()
-    expect(result.answers).toEqual({ opened: 3, backlog: 2 })
-    expect(await opened(pipeline)).toEqual([2, 3, 4])
+    expect(result.answers).toEqual({ opened: 3, backlog: 3 })
+    expect(await opened(pipeline)).toEqual([3, 4, 5])
     // The day's places are taken; the next day has new ones.
     pipeline.clock.advance(3600)
-    expect((await pipeline.runNow()).answers).toEqual({ backlog: 2 })
+    expect((await pipeline.runNow()).answers).toEqual({ backlog: 3 })
     pipeline.clock.advance(DAY)
-    expect((await pipeline.runNow()).answers).toEqual({ opened: 2 })
+    expect((await pipeline.runNow()).answers).toEqual({ opened: 3 })
   })
 
   it('takes the oldest first where the campaign says so', async () => {
@@ -415,11 +424,12 @@ describe('seeds', () => {
     })
     const open = await rows(
       pipeline.database,
-      sql`SELECT contact_id AS contact, arm FROM episodes WHERE ended_at IS NULL ORDER BY 1`,
+      sql`SELECT contact_id AS contact, arm, episode_no AS no FROM episodes WHERE ended_at IS NULL ORDER BY 1`,
     )
+    // What they got as a seed is no lapse of theirs.
     expect(open).toEqual([
-      { contact: seed, arm: 'holdout' },
-      { contact: common, arm: 'holdout' },
+      { contact: seed, arm: 'holdout', no: 1 },
+      { contact: common, arm: 'holdout', no: 1 },
     ])
   })
 })
