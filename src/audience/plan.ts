@@ -170,7 +170,7 @@ async function countOutside(tx: Transaction, campaign: CompiledCampaign, now: Da
         AS open
     FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
     LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
-    ${join({ after: null, upTo: null }, now, () => sql`true`)} WHERE c.erased_at IS NULL`,
+    ${join({ after: null, upTo: null }, now, () => sql`true`)}`,
   )
   return counts ?? { total: 0, recent: 0, beyond: 0, undated: 0, bySignUp: 0, open: 0 }
 }
@@ -208,7 +208,7 @@ async function countEligible(
     LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
     ${join({ after: null, upTo: null }, now, () => sql`true`)}
     CROSS JOIN LATERAL (SELECT ${campaign.audience ? campaign.audience.sql(now) : sql`true`} AS audience) v
-    WHERE c.erased_at IS NULL AND ${eligible} AND v.audience IS TRUE AND ${rollout}
+    WHERE ${eligible} AND v.audience IS TRUE AND ${rollout}
       AND NOT (c.external_id = ANY (${sql.param(definition.seeds)}::text[]))
       AND NOT EXISTS (SELECT FROM plan_answers p WHERE p.contact_id = c.contact_id AND p.answer = 'sunset')`,
   )

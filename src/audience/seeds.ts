@@ -32,7 +32,7 @@ export async function openSeeds(tx: Transaction, campaign: CompiledCampaign, now
     sql`
     WITH drawn AS MATERIALIZED (
       SELECT nextval('episode_ids') AS episode_id, c.contact_id, c.person_id FROM contacts c
-      WHERE c.external_id = ANY (${sql.param(seeds)}::text[]) AND c.erased_at IS NULL
+      WHERE c.external_id = ANY (${sql.param(seeds)}::text[])
         -- One open episode a campaign, whoever opened it: a contact that is made a seed meanwhile has to wait.
         AND NOT EXISTS (SELECT FROM episodes e WHERE e.campaign = ${campaign.name} AND e.contact_id = c.contact_id
           AND (e.ended_at IS NULL OR (e.arm = 'seed' AND e.version = ${campaign.version})))

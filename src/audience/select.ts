@@ -200,7 +200,6 @@ export function answersSql(selection: Selection, which: Which): SQL {
       WHERE ${which(sql`a.contact_id`)} AND ${which(sql`c.contact_id`)}
         AND ${within(since, moments)}
         ${unused}
-        AND c.erased_at IS NULL
         AND h.open_mine IS NOT TRUE
         AND NOT (c.external_id = ANY (${sql.param(definition.seeds)}::text[]))
     ) considered`

@@ -227,7 +227,6 @@ async function updateKnown(tx: Transaction, options: ContactMerge): Promise<numb
           FROM incoming_contacts i
           JOIN external_ids x ON x.external_id = i.external_id
           JOIN contacts c ON c.contact_id = x.contact_id
-          WHERE c.erased_at IS NULL
         ), changed AS MATERIALIZED (
           SELECT w.*, c.email_key AS old_email_key, ${numberKey(sql`c`)} AS old_number_key,
             CASE WHEN w.email = c.email THEN c.email_key

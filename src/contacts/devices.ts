@@ -88,16 +88,15 @@ export async function registerDevices(
   const named = await rows<{ contactId: number }>(
     tx,
     sql`WITH named AS MATERIALIZED (
-          SELECT DISTINCT ON (n.device_key) n.*, c.contact_id
+          SELECT DISTINCT ON (n.device_key) n.*, x.contact_id
           FROM unnest(${sql.param(devices.map((one) => one.externalId))}::text[],
             ${sql.param(devices.map(keyOf))}::bytea[], ${sql.param(devices.map((one) => one.provider))}::text[],
             ${sql.param(devices.map((one) => one.token))}::text[],
             ${sql.param(devices.map((one) => one.keys && JSON.stringify(one.keys)))}::jsonb[],
             ${sql.param(devices.map((one) => one.at))}::timestamptz[])
             AS n(external_id, device_key, provider, token, keys, at)
-          JOIN external_ids x USING (external_id) JOIN contacts c USING (contact_id)
-          WHERE c.erased_at IS NULL
-          ORDER BY n.device_key, n.at DESC, c.contact_id
+          JOIN external_ids x USING (external_id)
+          ORDER BY n.device_key, n.at DESC, x.contact_id
         ), left_behind AS (
           DELETE FROM devices d USING named n
           WHERE d.device_key = n.device_key AND d.contact_id <> n.contact_id AND d.registered_at <= n.at

@@ -171,7 +171,7 @@ async function identify(tx: Transaction, calls: readonly Call[], options: LiveOp
         FROM unnest(${sql.param([...times.keys()])}::text[],
           ${sql.param([...times.values()].map((each) => JSON.stringify(each)))}::jsonb[]) AS t (external_id, times)
         JOIN external_ids x USING (external_id)
-        WHERE c.contact_id = x.contact_id AND c.erased_at IS NULL AND t.times <> '{}'`,
+        WHERE c.contact_id = x.contact_id AND t.times <> '{}'`,
   )
   const devices = calls.flatMap(({ device, at }) => (device ? [{ ...device, at: new Date(at) }] : []))
   if (devices.length > 0) await registerDevices(tx, devices)

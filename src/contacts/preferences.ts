@@ -130,7 +130,7 @@ export async function recordLeaving(
     session,
     sql`INSERT INTO reasons_given (contact_id, source, reason, said_at, note, recorded_by)
         SELECT contact_id, 'opt_out', ${said.reason}, ${said.now}, ${said.note ?? null}, ${said.source} FROM contacts
-        WHERE contact_id = ${contactId} AND erased_at IS NULL
+        WHERE contact_id = ${contactId}
           AND NOT EXISTS (SELECT FROM reasons_given g WHERE g.contact_id = ${contactId} AND g.source = 'opt_out'
             AND g.reason = ${said.reason} AND g.recorded_by = ${said.source}
             AND g.said_at > ${said.now}::timestamptz - interval '1 day')`,

@@ -14,7 +14,6 @@ export interface ContactRow {
   timezone: string | null
   signedUpAt: Date | null
   importedAt: Date
-  erasedAt: Date | null
   /** Other contacts of the same person. */
   siblings: string[]
 }
@@ -24,7 +23,7 @@ export async function findContact(session: Session, externalId: string): Promise
     session,
     sql`
     SELECT c.contact_id AS "contactId", c.person_id AS "personId", c.external_id AS "externalId", c.email, c.phone,
-      c.locale, c.timezone, c.signed_up_at AS "signedUpAt", c.imported_at AS "importedAt", c.erased_at AS "erasedAt",
+      c.locale, c.timezone, c.signed_up_at AS "signedUpAt", c.imported_at AS "importedAt",
       ARRAY(SELECT o.external_id FROM contacts o
             WHERE o.person_id = c.person_id AND o.contact_id <> c.contact_id ORDER BY o.contact_id LIMIT 5) AS siblings
     FROM external_ids x JOIN contacts c ON c.contact_id = x.contact_id

@@ -61,8 +61,6 @@ export function entryText(entry: Entry, speech: Speech): string {
       return en ? 'Signed up.' : '注册。'
     case 'imported':
       return en ? 'First imported.' : '首次导入。'
-    case 'erased':
-      return en ? 'Erased at the person’s request.' : '已按本人要求删除。'
     case 'activity':
       return activityText(entry, speech)
     case 'runs':

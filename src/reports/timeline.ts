@@ -78,7 +78,7 @@ export interface PlannedStep {
 
 /** Something that happened, at `at`. */
 export type Entry =
-  | { readonly kind: 'signed_up' | 'imported' | 'erased'; readonly at: Date }
+  | { readonly kind: 'signed_up' | 'imported'; readonly at: Date }
   | ({ readonly kind: 'activity'; readonly at: Date } & Omit<ActivityRow, 'era'>)
   | ({ readonly kind: 'runs'; readonly at: Date } & RunsRow)
   | ({ readonly kind: 'opened'; readonly at: Date } & EpisodeRow)
@@ -134,7 +134,6 @@ const ORDER: readonly Entry['kind'][] = [
   'reason',
   'silenced',
   'ended',
-  'erased',
   'waiting',
   'open',
   'switch',
@@ -252,11 +251,10 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
   }
 }
 
-function contactEntries({ signedUpAt, importedAt, erasedAt }: ContactRow): Entry[] {
+function contactEntries({ signedUpAt, importedAt }: ContactRow): Entry[] {
   return [
     ...(signedUpAt ? [{ kind: 'signed_up' as const, at: signedUpAt }] : []),
     { kind: 'imported', at: importedAt },
-    ...(erasedAt ? [{ kind: 'erased' as const, at: erasedAt }] : []),
   ]
 }
 

@@ -229,7 +229,7 @@ async function storeFit(session: Session, fit: Fit): Promise<number> {
         FROM (SELECT count(*)::int AS buyers, percentile_cont(${fifths}) WITHIN GROUP (ORDER BY ${silence}) AS recency,
             percentile_cont(${fifths}) WITHIN GROUP (ORDER BY orders_count::float8) AS frequency,
             percentile_cont(${fifths}) WITHIN GROUP (ORDER BY orders_total::float8) AS monetary
-          FROM contact_activity JOIN contacts USING (contact_id) WHERE orders_count > 0 AND erased_at IS NULL) bought
+          FROM contact_activity WHERE orders_count > 0) bought
         CROSS JOIN (SELECT percentile_cont(${fifths}) WITHIN GROUP (ORDER BY active_days::float8) AS use
           FROM contact_signals WHERE active_days > 0) used
         ON CONFLICT (fitted_at) DO NOTHING`,

@@ -28,7 +28,7 @@ export async function readStanding(session: Session, workspace: Workspace, now: 
           count(*) AS contacts
         FROM (SELECT ${value('churn')} AS churn, ${value('churn_reason')} AS reason, ${value('risk.grade')} AS risk
           FROM contacts c JOIN contact_activity a ON a.contact_id = c.contact_id
-          LEFT JOIN contact_signals s ON s.contact_id = c.contact_id WHERE c.erased_at IS NULL) everyone
+          LEFT JOIN contact_signals s ON s.contact_id = c.contact_id) everyone
         GROUP BY 1, 2, 3`,
   )
   const [sizes] = await rows<{ contacts: number; waiting: number }>(

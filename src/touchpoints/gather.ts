@@ -24,7 +24,6 @@ export interface Candidate extends TouchpointKey {
   /** As the contact has it; unresolved. */
   readonly locale: string | null
   readonly timezone: string | null
-  readonly erased: boolean
   readonly seed: boolean
   readonly segment: string
   /** Of its step; null where the step has none. */
@@ -164,7 +163,7 @@ async function read(
       t.doubted_on AS "doubtedOn",
       t.planned_for AS "plannedFor", c.person_id AS "personId", c.external_id AS "externalId", c.email, c.phone, c.locale, c.timezone,
       ${what.devices ? sql`${DEVICES} AS devices,` : sql``}
-      c.erased_at IS NOT NULL AS erased, e.arm = 'seed' AS seed, e.segment, t.variant,
+      e.arm = 'seed' AS seed, e.segment, t.variant,
       ${step.onReturn ? RELEASED : sql`e.silenced_by`} AS "silencedBy",
       e.ended_at IS NOT NULL AS over, ${activeSql(what.campaign)} AS active, ${movedSql(what.campaign, now)} AS moved,
       e.tier_no > ${step.tierNo} AS superseded,

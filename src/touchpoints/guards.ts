@@ -143,9 +143,7 @@ function ended(candidate: Candidate, { onReturn }: CompiledStep): Verdict | unde
 }
 
 function erased(candidate: Candidate): Verdict | undefined {
-  return candidate.erased || candidate.silencedBy === 'erased'
-    ? { kind: 'skip', reason: 'erased', detail: null }
-    : undefined
+  return candidate.silencedBy === 'erased' ? { kind: 'skip', reason: 'erased', detail: null } : undefined
 }
 
 /** Picks the channel: the first on which the contact can be reached. The rest of the guards look at that one. */

@@ -79,7 +79,6 @@ export async function previewStep(
       : {
           [as.to.kind]: as.to.address,
           suppressed: { ...found.suppressed, [as.to.kind]: null },
-          erased: false,
           consent: Object.fromEntries(step.channels.map((channel) => [channel, 'given' as const])),
           choice: null,
         }),

@@ -73,7 +73,7 @@ export async function sampleNames(
   const found = await rows<{ contactId: number; externalId: string }>(
     session,
     sql`SELECT contact_id AS "contactId", external_id AS "externalId" FROM contacts
-        WHERE contact_id = ANY (${bigints(contactIds)}) AND erased_at IS NULL`,
+        WHERE contact_id = ANY (${bigints(contactIds)})`,
   )
   return new Map(found.map(({ contactId, externalId }) => [contactId, externalId]))
 }

@@ -17,7 +17,6 @@ export function plainCandidate(also: Partial<Candidate> = {}): Candidate {
     phone: '+8613800000000',
     locale: 'en',
     timezone: 'UTC',
-    erased: false,
     seed: false,
     segment: 'everyone',
     variant: null,

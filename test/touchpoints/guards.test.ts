@@ -88,7 +88,6 @@ describe('guards', () => {
     expect(verdict({ over: true })).toBe('cancel expired')
     expect(verdict({ active: true })).toBe('cancel returned')
     expect(verdict({ superseded: true })).toBe('cancel superseded')
-    expect(verdict({ erased: true })).toBe('skip erased')
     expect(verdict({ silencedBy: 'erased' })).toBe('skip erased')
     expect(verdict({ suppressed: { email: 'complaint', phone: null } })).toBe('skip suppressed: complaint')
     expect(verdict({ email: null })).toBe('skip no_address')
@@ -136,8 +135,8 @@ describe('guards', () => {
       [{ over: false, active: true }, 'cancel returned'],
       [{ active: false, moved: true }, 'cancel moved'],
       [{ moved: false, superseded: true }, 'cancel superseded'],
-      [{ superseded: false, erased: true }, 'skip erased', []],
-      [{ erased: false }, 'skip no_channel', []],
+      [{ superseded: false, silencedBy: 'erased' }, 'skip erased', []],
+      [{ silencedBy: null }, 'skip no_channel', []],
       [{ suppressed: { email: 'manual', phone: null } }, 'skip suppressed: manual'],
       [{ suppressed: { email: null, phone: null } }, 'skip no_consent: email: withdrawn'],
       [{ consent: {}, choice: own }, 'skip opted_out: channel email'],
@@ -157,7 +156,7 @@ describe('guards', () => {
       recorded.push(expected.split(/[ :]+/)[1] ?? '')
     }
     let candidate: Partial<Candidate> = {
-      ...{ plannedFor: later(-7201), over: true, active: true, moved: true, superseded: true, erased: true },
+      ...{ plannedFor: later(-7201), over: true, active: true, moved: true, superseded: true },
       ...{ suppressed: { email: 'manual', phone: null }, consent: { email: 'withdrawn' }, choice: own },
       ...{ condition: false, effortLeft: 0, stale: ['contact.name'] },
     }

@@ -77,7 +77,7 @@ function fromDisk(runtime: Runtime, templates: Templates): Runtime {
 export async function anyContact(context: DatabaseContext): Promise<number> {
   const [row] = await rows<{ contactId: number }>(
     context.database,
-    sql`SELECT contact_id AS "contactId" FROM contacts WHERE erased_at IS NULL
+    sql`SELECT contact_id AS "contactId" FROM contacts
       ORDER BY (email IS NOT NULL) DESC, contact_id DESC LIMIT 1`,
   )
   if (row) return row.contactId

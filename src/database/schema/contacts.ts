@@ -35,7 +35,6 @@ export const contacts = pgTable(
     /** Epoch seconds at which each attribute with a `fresh` limit was last supplied. */
     attributesAt: jsonb('attributes_at').$type<Record<string, number>>().notNull().default({}),
     importedAt: at('imported_at').notNull(),
-    erasedAt: at('erased_at'),
   },
   (t) => [
     index('contacts_person').on(t.personId),
