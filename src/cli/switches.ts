@@ -7,6 +7,8 @@ import { WinbackError } from '../errors.ts'
 import { recordStop } from '../outcomes/silence.ts'
 import { switchReason } from '../reports/switch-reason.ts'
 import { type Speech, speechOf } from '../reports/words.ts'
+import { type Absence, endRest } from '../touchpoints/absences.ts'
+import { makeDue } from '../touchpoints/lifecycle.ts'
 import { appliedCampaign } from './applied-campaign.ts'
 import { type Ask, terminal } from './confirm.ts'
 import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
@@ -38,8 +40,12 @@ export function pause(start: Start): Command {
 export function resume(start: Start): Command {
   return switchable('resume', start, runResume, {
     summary: 'Let what was paused go on',
+    description:
+      'A channel that rests because its provider could not be reached is tried at once where it is named: there is no need ' +
+      'to wait once a password is mended.',
     examples: [
       ['winback resume graded-recall', 'one campaign'],
+      ['winback resume --channel email', 'one channel, in every campaign'],
       ['winback resume --all', 'lifts the pause of everything; what was paused by itself stays paused'],
     ],
   })
@@ -99,14 +105,19 @@ async function runResume(
   { speech }: Asked,
 ): Promise<Outcome> {
   await assertExists(context, target)
-  const switched = await config.resume(context.database, target)
-  const others = await config.readSwitches(context.database)
+  const { database, clock } = context
+  const switched = await config.resume(database, target)
+  const now = clock.now()
+  const rested = target.scope === 'channel' ? await endRest(database, target.name, now) : undefined
+  if (rested) await makeDue(database, rested.channel, now)
+  const others = await config.readSwitches(database)
   const say = sayIn(speech)
   const what = wordsOf(target, speech)
   const text = [
     switched.outcome === 'changed'
       ? say(`Resumed ${what}.`, `已恢复${what}。`)
       : say(`${capital(what)} was not paused.`, `${what}：并未暂停。`),
+    ...(rested ? [restedText(rested, speech)] : []),
     ...others.map((each) =>
       say(
         `Still ${each.state}: ${wordsOf(each, speech)} (${each.reason})`,
@@ -114,7 +125,15 @@ async function runResume(
       ),
     ),
   ].join('\n')
-  return { data: { ...switched, others }, text }
+  return { data: { ...switched, rested: rested ?? null, others }, text }
+}
+
+/** That a rest has ended does not mean that the provider is back. */
+function restedText({ since, detail }: Absence, speech: Speech): string {
+  return sayIn(speech)(
+    `It rested, for its provider cannot be reached since ${speech.moment(since)} (${detail}): the next batch tries it now.`,
+    `此前因服务商自 ${speech.moment(since)} 起无法连接（${detail}）而暂缓发送：下一批将立即尝试。`,
+  )
 }
 
 interface StopOptions extends SwitchOptions {

@@ -123,6 +123,20 @@ export async function endAbsence(
   return ended
 }
 
+/**
+ * Ends the rest of a channel whose provider is to be tried now, as after its password was mended. That it is away stands
+ * until it is reached: in vain, it rests for as long as after a first try.
+ * @returns its absence, where it rested
+ */
+export async function endRest(database: Database, channel: string, now: Date): Promise<Absence | undefined> {
+  const [rested] = await rows<Absence>(
+    database,
+    sql`UPDATE absences SET next_at = ${now}, tries = 0 WHERE channel = ${channel} AND next_at > ${now}
+      RETURNING channel, since, detail, next_at AS "nextAt"`,
+  )
+  return rested
+}
+
 /** Forgets what nothing has been tried with for a day. */
 export async function forgetAbsences(database: Database, now: Date): Promise<void> {
   await execute(

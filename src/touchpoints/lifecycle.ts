@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { Wait } from '../config/waits.ts'
+import { LONGEST_REST, type Wait } from '../config/waits.ts'
 import { bigints, ofAnyLength, texts } from '../database/arrays.ts'
 import { AWAITING_NO_DISK, execute, preparedRows, type Session } from '../database/connect.ts'
 import { expectedCost, grantedWith } from '../offers/conclusion.ts'
@@ -80,6 +80,24 @@ export function isOpen(step: SQL, now?: Date): SQL {
   return sql`NOT EXISTS (SELECT FROM switches w
       WHERE w.scope = 'workspace' OR (w.scope = 'campaign' AND w.name = ${step}.campaign))
     AND NOT ${step}.channels <@ ${now ? sql`(${off} || ${resting(now)})` : off}`
+}
+
+/**
+ * Has due what was put back, each until the next try, because the provider of a channel was away. What somebody holds at
+ * this moment comes by its own time.
+ */
+export async function makeDue(session: Session, channel: string, now: Date): Promise<void> {
+  await execute(
+    session,
+    sql`UPDATE touchpoints t SET due_at = ${now} FROM (
+        SELECT contact_id, touchpoint_id FROM touchpoints
+        WHERE step_id IN (SELECT step_id FROM steps WHERE ${channel} = ANY (channels)) AND state = 'planned'
+          AND waits = 'unreachable' AND due_at > ${now}
+          AND due_at <= ${now}::timestamptz + make_interval(secs => ${LONGEST_REST})
+        FOR UPDATE SKIP LOCKED
+      ) waiting
+      WHERE t.contact_id = waiting.contact_id AND t.touchpoint_id = waiting.touchpoint_id`,
+  )
 }
 
 /**

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { beforeAll, expect, test } from 'vitest'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { recordAbsence } from '../../src/touchpoints/absences.ts'
 import { type CliShop, openCliShop, run, startBuilt } from './command.ts'
 
 // The verbs against a real database, in the order a newcomer would go.
@@ -189,7 +190,19 @@ test('pauses, resumes and stops what exists', async () => {
   expect((await run(['pause', '--all'], here)).stdout).toContain('`winback resume --all` lets it go on')
   const resumed = await run(['resume', '--all'], here)
   expect(resumed.stdout).toContain('Still paused: campaign graded-recall (wrong price)')
-  expect(await json(['resume', 'graded-recall'])).toMatchObject({ data: { outcome: 'changed' } })
+  expect(await json(['resume', 'graded-recall'])).toMatchObject({
+    data: { outcome: 'changed', rested: null },
+  })
+})
+
+test('a channel that rests is tried at once where it is resumed', async () => {
+  await recordAbsence(database, 'email', '535 wrong password', new Date())
+  expect((await run(['resume', '--all'], here)).stdout).not.toContain('rested')
+  const { stdout } = await run(['resume', '--channel', 'email'], here)
+  expect(stdout).toContain('Channel email was not paused.')
+  expect(stdout).toMatch(/since .* \(535 wrong password\): the next batch tries it now/)
+  expect((await run(['resume', '--channel', 'email'], here)).stdout).not.toContain('rested')
+  await execute(database, sql`DELETE FROM absences`)
 })
 
 test('answers with any report by name, as text, JSON and CSV, and marks what else happened', async () => {

@@ -6,6 +6,7 @@ import { rows } from '../../src/database/connect.ts'
 import { readWaiting } from '../../src/reports/deferral.ts'
 import {
   endAbsence,
+  endRest,
   forgetAbsences,
   openReach,
   type Reached,
@@ -13,6 +14,7 @@ import {
 } from '../../src/touchpoints/absences.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { type Batch, dispatchDue, nextDue } from '../../src/touchpoints/dispatch.ts'
+import { makeDue } from '../../src/touchpoints/lifecycle.ts'
 import { createSlots } from '../../src/touchpoints/slots.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
@@ -203,6 +205,38 @@ describe('a channel whose provider is away', () => {
     pipeline.clock.set(later(60))
     await pipeline.work()
     expect(await tries(pipeline)).toEqual([{ state: 'sent', attempt: 1, count: 1 }])
+  })
+
+  it('is tried at once where its rest is ended by hand, and rests as after a first try where that is in vain', async () => {
+    const channel = testChannel('email', { concurrency: 3 })
+    const steps = [{ id: 'one' }, { id: 'two', channels: ['email', 'sms'] }]
+    const pipeline = await open(4, {
+      channel,
+      others: [testChannel('sms')],
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }],
+    })
+    const { database, clock } = pipeline
+    for (const at of [0, 60, 180, 420]) await recordAbsence(database, 'email', 'away', later(at))
+    clock.set(later(430))
+    await pipeline.work()
+    expect(channel.sent).toEqual([])
+    expect(await endRest(database, 'sms', later(430))).toBeUndefined()
+    expect(await endRest(database, 'email', later(430))).toMatchObject({ since: START, detail: 'away' })
+    expect(await endRest(database, 'email', later(430))).toBeUndefined()
+    await makeDue(database, 'email', later(430))
+    channel.answer = () => AWAY
+    await pipeline.work()
+    expect(channel.sent).not.toEqual([])
+    expect(await rows(database, sql`SELECT since, next_at AS next FROM absences`)).toEqual([
+      { since: START, next: later(490) },
+    ])
+    clock.set(later(450))
+    await endRest(database, 'email', later(450))
+    await makeDue(database, 'email', later(450))
+    channel.answer = () => ({ outcome: 'sent' })
+    await pipeline.work()
+    // What was put back by itself a moment ago waits for no more than that.
+    expect(await tries(pipeline)).toEqual([{ state: 'sent', attempt: 1, count: 8 }])
   })
 
   it('gives back its rate, its place in the warm-up and what it reserved of a budget', async () => {

@@ -174,6 +174,10 @@ describe('guards', () => {
     expectSaid(verdict(candidate, { step: needs, channels: open }), 'skip too_late')
     candidate = { ...candidate, plannedFor: NOW }
     expectSaid(verdict(candidate, { step: needs, channels: open }), 'defer paused 2026-03-02T10:05:00.000Z')
+    // As docs/operations.md says: the next of the step's channels does not stand in for it.
+    expect(verdict({ ...candidate, phone: '+15550001111' }, { step: needs, channels: [...open, sms] })).toBe(
+      'defer paused 2026-03-02T10:05:00.000Z',
+    )
     expect(verdict(candidate, { step: needs })).toBe('send email hello')
 
     const told = tableUnder(readPage('docs/domain.md'), '## Guards').flatMap(([reasons = '']) =>

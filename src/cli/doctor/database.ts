@@ -216,8 +216,8 @@ async function checkAbsences({ database, clock }: DatabaseContext, speech: Speec
       'channels',
       absenceText(absent, now, speech),
       say(
-        'It goes on by itself once a worker reaches it; see what is said of it here, and what lies between it and the workers.',
-        '工作进程能连上后会自动恢复；请查看此处对该渠道的检查，以及它与工作进程之间的网络。',
+        `It goes on by itself once a worker reaches it; see what is said of it here, and what lies between it and the workers. Once that is mended, \`winback resume --channel ${absent.channel}\` has it tried at once.`,
+        `工作进程能连上后会自动恢复；请查看此处对该渠道的检查，以及它与工作进程之间的网络。问题解决后，用 \`winback resume --channel ${absent.channel}\` 可立即尝试。`,
       ),
     ),
   )

@@ -77,6 +77,8 @@ export const RUN: Readonly<Record<string, string>> = {
   'one campaign': '一个活动',
   'one channel, in every campaign': '一个渠道，所有活动',
   'Let what was paused go on': '恢复已暂停的发送',
+  'A channel that rests because its provider could not be reached is tried at once where it is named: there is no need to wait once a password is mended.':
+    '因服务商无法连接而暂缓发送的渠道，指名恢复时会立即尝试：密码改正后无需等待。',
   'lifts the pause of everything; what was paused by itself stays paused':
     '解除整体暂停；单独暂停的仍保持暂停',
   'End a campaign for good': '永久停止一个活动',
