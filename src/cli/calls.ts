@@ -6,12 +6,12 @@ import { type CallFilter, callIdOf, readCallId } from '../outcomes/calls.ts'
 import { OVER_WORDS } from '../reports/call-words.ts'
 import { painter } from '../reports/layout.ts'
 import { concludeCall, giveCallBack, showCall, showCalls, takeCall } from '../service/calls.ts'
-import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { appliedCampaign } from './applied-campaign.ts'
 import { formatCall, formatCalls, formatConcluded, formatReleased } from './calls-text.ts'
 import { type Spoken, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
+import { openQuietRuntime } from './quiet-runtime.ts'
 import { nearMisses } from './suggestion.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
@@ -80,21 +80,11 @@ export function calls(start: Start): Command {
   return command
 }
 
-async function withRuntime<T>(context: DatabaseContext, work: (runtime: Runtime) => Promise<T>): Promise<T> {
-  const { database, clock, loaded } = context
-  const runtime = await openRuntime({ database, clock, workspace: loaded.definition, channels: new Map() })
-  try {
-    return await work(runtime)
-  } finally {
-    await runtime.close()
-  }
-}
-
 async function runList(context: DatabaseContext, filter: CallFilter & Spoken): Promise<Outcome> {
   const speech = speechIn(context, filter)
   // The calls of a campaign there never was are none, which would pass for a queue that is done.
   if (filter.campaign !== undefined) await appliedCampaign(context, filter.campaign)
-  const found = await withRuntime(context, (runtime) => showCalls(runtime, filter))
+  const found = await showCalls(await openQuietRuntime(context), filter)
   const { colors, width } = context.output
   return {
     data: { calls: found.map((call) => ({ id: callIdOf(call), ...call })) },
@@ -105,31 +95,30 @@ async function runList(context: DatabaseContext, filter: CallFilter & Spoken): P
 async function runClaim(context: DatabaseContext, id: string, options: Agent & Spoken): Promise<Outcome> {
   const key = keyOf(id)
   const speech = speechIn(context, options)
-  return await withRuntime(context, async (runtime) => {
-    const answer = await takeCall(runtime, key, options.agent ?? operator())
-    if (answer.outcome === 'unknown') throw unknownCall(id)
-    if (answer.outcome === 'taken') {
-      throw new WinbackError('calls.taken', `${answer.by} has taken ${id}`, {
-        remedy: '`winback calls list --free` shows what nobody has taken.',
-      })
-    }
-    if (answer.outcome === 'over') {
-      throw new WinbackError('calls.over', `${id} is over: ${OVER_WORDS[answer.by]?.en ?? answer.by}`, {
-        remedy: 'Take another.',
-      })
-    }
-    const shown = await showCall(runtime, key)
-    return {
-      data: { id, ...answer.call, attempts: shown?.attempts ?? [] },
-      text: formatCall(answer.call, shown?.attempts ?? [], speech),
-    }
-  })
+  const runtime = await openQuietRuntime(context)
+  const answer = await takeCall(runtime, key, options.agent ?? operator())
+  if (answer.outcome === 'unknown') throw unknownCall(id)
+  if (answer.outcome === 'taken') {
+    throw new WinbackError('calls.taken', `${answer.by} has taken ${id}`, {
+      remedy: '`winback calls list --free` shows what nobody has taken.',
+    })
+  }
+  if (answer.outcome === 'over') {
+    throw new WinbackError('calls.over', `${id} is over: ${OVER_WORDS[answer.by]?.en ?? answer.by}`, {
+      remedy: 'Take another.',
+    })
+  }
+  const shown = await showCall(runtime, key)
+  return {
+    data: { id, ...answer.call, attempts: shown?.attempts ?? [] },
+    text: formatCall(answer.call, shown?.attempts ?? [], speech),
+  }
 }
 
 async function runRelease(context: DatabaseContext, id: string, options: Agent & Spoken): Promise<Outcome> {
   const speech = speechIn(context, options)
   const agent = options.agent ?? operator()
-  const released = await withRuntime(context, (runtime) => giveCallBack(runtime, keyOf(id), agent))
+  const released = await giveCallBack(await openQuietRuntime(context), keyOf(id), agent)
   if (!released)
     throw new WinbackError('calls.not_held', `${agent} does not hold ${id}`, {
       remedy: '`winback calls list` shows who has taken it; give their name as --agent.',
@@ -175,10 +164,9 @@ async function runOutcome(
   const eventId = `${by} ${at.toISOString()}`
   const seconds = Math.round(taken * 60)
   const attempt = { eventId, at, by, outcome, reason, seconds, sentiment, notes, nextAttemptAt }
-  const [answer, shown] = await withRuntime(context, async (runtime) => [
-    await concludeCall(runtime, key, attempt),
-    await showCall(runtime, key),
-  ])
+  const runtime = await openQuietRuntime(context)
+  const answer = await concludeCall(runtime, key, attempt)
+  const shown = await showCall(runtime, key)
   if (answer.outcome === 'unknown' || !shown) throw unknownCall(id)
   const ended = answer.outcome === 'recorded' && answer.ends !== undefined
   const { call } = shown

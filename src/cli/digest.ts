@@ -5,10 +5,10 @@ import { parseAddress } from '../channels/email/address.ts'
 import { WinbackError } from '../errors.ts'
 import { languageOf } from '../reports/words.ts'
 import { makeDigest, sendDigest } from '../service/digest.ts'
-import { openRuntime } from '../service/runtime.ts'
 import { appliedCampaign } from './applied-campaign.ts'
 import { chooseLocale, type Spoken, sayIn, spoken } from './locale.ts'
 import type { Outcome } from './output.ts'
+import { openQuietRuntime } from './quiet-runtime.ts'
 import { describe, repeated, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 import { shown } from './workspace-file.ts'
@@ -59,8 +59,7 @@ async function runDigest(context: DatabaseContext, options: DigestOptions): Prom
     if (address === undefined) throw new WinbackError('usage.address', `--to "${text}" is no e-mail address`)
     return address
   })
-  const { database, clock, loaded } = context
-  const runtime = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+  const runtime = await openQuietRuntime(context)
   const locale = chooseLocale(options.locale)
   const say = sayIn({ language: languageOf(locale) })
   const mail = await makeDigest(runtime, {
@@ -88,7 +87,8 @@ async function runDigest(context: DatabaseContext, options: DigestOptions): Prom
     await write('digest.html', mail.html.replaceAll(/src="cid:([^"]+)"/g, 'src="$1.png"'))
     for (const { cid, content } of mail.images) await write(`${cid}.png`, content)
   }
-  if (addresses.length > 0) await sendDigest(runtime, addresses, mail, clock.now().getTime().toString(36))
+  const occasion = runtime.clock.now().getTime().toString(36)
+  if (addresses.length > 0) await sendDigest(runtime, addresses, mail, occasion)
   return {
     data: { subject: mail.subject, to: addresses, files },
     text: [

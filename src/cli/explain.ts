@@ -9,12 +9,12 @@ import { reports } from '../reports/reports.ts'
 import type { Timeline } from '../reports/timeline.ts'
 import { languageOf, speechOf } from '../reports/words.ts'
 import { readStory } from '../service/reporting.ts'
-import { openRuntime } from '../service/runtime.ts'
 import { readFit } from '../signals/fit.ts'
 import { type Portrait, readPortrait } from '../signals/portrait.ts'
 import { findContact } from '../touchpoints/preview.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
+import { openQuietRuntime } from './quiet-runtime.ts'
 import { textStyle } from './report.ts'
 import { describePortrait } from './signal-words.ts'
 import { describe, type Start } from './verb.ts'
@@ -61,10 +61,7 @@ async function runExplain(
   const now =
     options.asOf === undefined ? context.clock.now() : parseMoment('--as-of', options.asOf, timezone)
   const style = textStyle(context, options.locale)
-  const { book } = await openRuntime({
-    ...{ database: context.database, clock: context.clock },
-    ...{ workspace: context.loaded.definition, channels: new Map() },
-  })
+  const { book } = await openQuietRuntime(context)
   const timeline = await readStory(
     { database: context.database, book },
     {

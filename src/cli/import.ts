@@ -18,12 +18,12 @@ import { ConfigError, messageOf, WinbackError } from '../errors.ts'
 import { findOffer, importCodes, importRedemptions } from '../offers/import.ts'
 import { REDEMPTION_REFUSALS, sentence } from '../reports/reasons.ts'
 import type { Speech } from '../reports/words.ts'
-import { openRuntime } from '../service/runtime.ts'
 import { EXIT } from './failure.ts'
 import { failedMostly, formatSummary, indexingOf, kindText, rowsOf } from './import-text.ts'
 import { type Spoken, speechIn, spoken } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
+import { openQuietRuntime } from './quiet-runtime.ts'
 import { addExamples, describe, pairs, repeated, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 import { shown } from './workspace-file.ts'
@@ -134,10 +134,10 @@ export function importData(start: Start): Command {
 }
 
 /** The offers of every campaign as it was applied last. */
-async function appliedOffers({ database, clock, loaded }: DatabaseContext) {
-  const { book } = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+async function appliedOffers(context: DatabaseContext) {
+  const { book } = await openQuietRuntime(context)
   const offers: { campaign: string; offer: string; imported: boolean }[] = []
-  for (const campaign of await appliedNames(database)) {
+  for (const campaign of await appliedNames(context.database)) {
     const current = await book.current(campaign)
     for (const [offer, terms] of Object.entries(current?.definition.offers ?? {})) {
       const imported = terms.deliver === 'code' && terms.codes === 'imported'
@@ -224,13 +224,8 @@ async function runImport(
   const path = shown(resolve(cwd, file))
   const mapping = await readMapping(cwd, options)
   const speech = speechIn(context, options)
-  // Nothing is sent here: the runtime is for what an import sets off, such as a return that cancels what was planned.
   const refused = new Map<string, number>()
-  const { hooks } = await openRuntime({
-    database,
-    workspace: loaded.definition,
-    clock,
-    channels: new Map(),
+  const { hooks } = await openQuietRuntime(context, {
     onRefused: (reasons) => {
       for (const [reason, times] of Object.entries(reasons))
         refused.set(reason, (refused.get(reason) ?? 0) + times)

@@ -9,7 +9,6 @@ import { WinbackError } from '../errors.ts'
 import type { Speech } from '../reports/words.ts'
 import { openLinks, preferencesUrl } from '../service/links.ts'
 import { countSharing, eraseEverywhere } from '../service/privacy.ts'
-import { openRuntime } from '../service/runtime.ts'
 import { findContact } from '../touchpoints/preview.ts'
 import { type Ask, terminal } from './confirm.ts'
 import { formatConsent } from './consent-text.ts'
@@ -17,6 +16,7 @@ import { rowsOf } from './import-text.ts'
 import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
 import { type Outcome, toJson } from './output.ts'
+import { openQuietRuntime } from './quiet-runtime.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
@@ -68,12 +68,7 @@ async function runConsent(
   const channel = options.give ?? options.withdraw
   if (channel !== undefined) {
     assertChannel(channel, channelNames(loaded.definition))
-    const { hooks } = await openRuntime({
-      database,
-      workspace: loaded.definition,
-      clock,
-      channels: new Map(),
-    })
+    const { hooks } = await openQuietRuntime(context)
     const { wording = null, source = operator(), proof = null } = options
     const decision = options.give === undefined ? 'withdrawn' : 'given'
     await transaction(database, (tx) =>
@@ -155,13 +150,13 @@ async function runErase(
   externalId: string,
   options: EraseOptions,
 ): Promise<Outcome> {
-  const { database, clock, loaded } = context
+  const { database } = context
   await findContact(database, externalId)
   const speech = speechIn(context, options)
   const say = sayIn(speech)
   const sharing = await countSharing(database, externalId)
   await confirmErase(externalId, sharing, options.yes === true, terminal(context), speech)
-  const runtime = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+  const runtime = await openQuietRuntime(context)
   const erasure = await eraseEverywhere(runtime, externalId)
   if (!erasure) return { data: null, text: say('Erased already.', '此前已删除。') }
   const total = (counts: Readonly<Record<string, number>>) =>

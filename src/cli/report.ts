@@ -14,11 +14,11 @@ import {
   refreshReports,
   styleOfWorkspace,
 } from '../service/reporting.ts'
-import { openRuntime } from '../service/runtime.ts'
 import { appliedCampaign } from './applied-campaign.ts'
 import { chooseLocale, sayIn } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import { count, type Outcome } from './output.ts'
+import { openQuietRuntime } from './quiet-runtime.ts'
 import { steady } from './steady.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
@@ -141,7 +141,7 @@ async function askedFor(
   if (from && to && to <= from) throw new WinbackError('usage.moment', '--to must be later than --from')
   return {
     campaigns: wanted === undefined ? await appliedNames(database) : [await appliedCampaign(context, wanted)],
-    runtime: await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() }),
+    runtime: await openQuietRuntime(context),
     period: {
       now: moment('--as-of', options.asOf) ?? clock.now(),
       from,

@@ -3,12 +3,12 @@ import { nearest } from '../config/nearest-name.ts'
 import type { SyncSummary } from '../contacts/sync/sync.ts'
 import { WinbackError } from '../errors.ts'
 import type { Language, Speech } from '../reports/words.ts'
-import { openRuntime } from '../service/runtime.ts'
 import { syncSource } from '../service/sync.ts'
 import { EXIT, exitCodeOf, type FailureDocument, failureDocument, formatFailure } from './failure.ts'
 import { failedMostly, formatSummary, rowsOf } from './import-text.ts'
 import { type Spoken, speechIn, spoken } from './locale.ts'
 import type { Outcome } from './output.ts'
+import { openQuietRuntime } from './quiet-runtime.ts'
 import { steady } from './steady.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
@@ -113,9 +113,8 @@ async function runOne(
   { dryRun = false, full = false }: SyncVerbOptions,
   speech: Speech,
 ): Promise<SyncSummary> {
-  const { database, clock, interrupt, loaded, output } = context
-  // Nothing is sent here: the runtime is for what a sync sets off, such as a return that cancels what was planned.
-  const runtime = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+  const { interrupt, loaded, output } = context
+  const runtime = await openQuietRuntime(context)
   const progress = steady(output.progress(speech.language === 'en' ? `Syncing ${name}` : `正在同步 ${name}`))
   try {
     return await syncSource(runtime, loaded, name, {

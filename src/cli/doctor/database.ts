@@ -10,8 +10,8 @@ import { absenceText, readAbsences } from '../../reports/absences.ts'
 import { switchReason } from '../../reports/switch-reason.ts'
 import type { Speech } from '../../reports/words.ts'
 import { shortageFinding } from '../../service/plan/sentences.ts'
-import { openRuntime } from '../../service/runtime.ts'
 import { type Say, sayIn } from '../locale.ts'
+import { openQuietRuntime } from '../quiet-runtime.ts'
 import { type DatabaseContext, embeddedDirectory } from '../workspace.ts'
 import { shown } from '../workspace-file.ts'
 import { type Finding, fine, notYet, reasonOf, wrong } from './finding.ts'
@@ -227,8 +227,8 @@ const SCOPES: Readonly<Record<string, string>> = { campaign: '活动', channel: 
 
 /** Stocks and imported codes that run low or out, or that end before many more can be given. */
 async function checkOffers(context: DatabaseContext, speech: Speech): Promise<Finding[]> {
-  const { database, clock, loaded } = context
-  const { book } = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+  const { database, clock } = context
+  const { book } = await openQuietRuntime(context)
   const findings: Finding[] = []
   for (const name of await appliedNames(database)) {
     const offers = (await book.currentText(name))?.definition.offers ?? {}
@@ -244,8 +244,9 @@ async function checkOffers(context: DatabaseContext, speech: Speech): Promise<Fi
  * Versions that were right when they were applied and no longer are: of a format this Winback does not read, or with a
  * template set that is gone. One that nobody is taken in by or still in is of interest to reports alone.
  */
-async function checkVersions({ database, clock, loaded }: DatabaseContext, say: Say): Promise<Finding[]> {
-  const { book } = await openRuntime({ database, workspace: loaded.definition, clock, channels: new Map() })
+async function checkVersions(context: DatabaseContext, say: Say): Promise<Finding[]> {
+  const { database } = context
+  const { book } = await openQuietRuntime(context)
   const versions = await rows<{ campaign: string; version: number; current: boolean; live: boolean }>(
     database,
     sql`SELECT v.campaign, v.version, v.version = k.current_version AS current, EXISTS (
