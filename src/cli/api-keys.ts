@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { WinbackError } from '../errors.ts'
-import { fitted, painter } from '../reports/layout.ts'
+import { fitted, left, painter } from '../reports/layout.ts'
 import type { Language } from '../reports/words.ts'
 import { createApiKey, listApiKeys, revokeApiKey, SCOPES, type Scope } from '../web/api-keys.ts'
 import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
@@ -98,7 +98,7 @@ async function runList(context: DatabaseContext, options: Spoken): Promise<Outco
     key.lastUsedAt ? speech.moment(key.lastUsedAt) : say('never', '从未'),
     key.revokedAt ? speech.moment(key.revokedAt) : '',
   ])
-  const columns = TITLES[speech.language].map((title) => ({ title, align: 'left' }) as const)
+  const columns = TITLES[speech.language].map(left)
   return {
     data: { keys },
     text: fitted(columns, lines, painter(output.colors.isColorSupported), output.width).join('\n'),

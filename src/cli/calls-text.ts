@@ -2,7 +2,7 @@ import { LEAVING_REASONS } from '../config/reasons.ts'
 import type { AttemptMade } from '../outcomes/call-attempts.ts'
 import { type Call, callIdOf } from '../outcomes/calls.ts'
 import { KIND_WORDS, OUTCOME_WORDS, SENTIMENT_WORDS } from '../reports/call-words.ts'
-import { fitted, type Painter } from '../reports/layout.ts'
+import { fitted, left, type Painter, right } from '../reports/layout.ts'
 import type { Language, Speech } from '../reports/words.ts'
 
 // The calls people are to make, in words, both languages beside each other.
@@ -33,9 +33,7 @@ export function formatCalls(
     speech.count(call.attempts),
     call.claimedBy ?? '',
   ])
-  const columns = TITLES[speech.language].map(
-    (title, no) => ({ title, align: no === TRIES ? 'right' : 'left' }) as const,
-  )
+  const columns = TITLES[speech.language].map((title, no) => (no === TRIES ? right(title) : left(title)))
   return fitted(columns, lines, paint, width).join('\n')
 }
 

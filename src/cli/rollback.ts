@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { parseTemplates } from '../channels/templates.ts'
 import { campaignHistory, type HistoryEntry, type RolledBack, rollbackCampaign } from '../config/apply.ts'
 import { shortHash } from '../config/inputs.ts'
-import { fitted, type Painter, painter } from '../reports/layout.ts'
+import { fitted, left, type Painter, painter, right } from '../reports/layout.ts'
 import type { Language, Speech } from '../reports/words.ts'
 import { appliedCampaign } from './applied-campaign.ts'
 import { type Spoken, speechIn, spoken } from './locale.ts'
@@ -96,8 +96,8 @@ export function formatVersions(
   paint: Painter,
   width: number,
 ): string {
-  const columns = TITLES[speech.language].map(
-    (title, no) => ({ title, align: RIGHT.includes(no) ? 'right' : 'left' }) as const,
+  const columns = TITLES[speech.language].map((title, no) =>
+    RIGHT.includes(no) ? right(title) : left(title),
   )
   const lines = versions.map((each) => [
     String(each.version),

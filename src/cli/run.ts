@@ -5,7 +5,7 @@ import { type RunResult, runCampaign } from '../audience/run.ts'
 import { appliedNames } from '../config/versions.ts'
 import { WinbackError } from '../errors.ts'
 import { readWaiting, type Waiting } from '../reports/deferral.ts'
-import { fitted, painter, wrap } from '../reports/layout.ts'
+import { fitted, left, painter, right, wrap } from '../reports/layout.ts'
 import { ANSWERS, STATES, sentence, WAITS } from '../reports/reasons.ts'
 import type { Speech } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
@@ -278,13 +278,10 @@ function formatCampaign(
     ...answers,
     ...ages.filter(([count]) => count > 0).map(([count, name, words]) => [speech.count(count), name, words]),
   ]
-  const columns = [right, left, left]
+  const columns = [right(''), left(''), left('')]
   return [
     `${colors.bold(each.campaign)}  ${counted ? considered : state}${note}${dry}`,
     ...(foreseen ? wrap(foreseen, width - 2).map((line) => `  ${colors.yellow(line)}`) : []),
     ...fitted(columns, cells, painter(colors.isColorSupported), width),
   ]
 }
-
-const left = { title: '', align: 'left' } as const
-const right = { title: '', align: 'right' } as const

@@ -1,5 +1,5 @@
 import { CHURN_WORDS } from '../reports/churn-words.ts'
-import { type painter, table } from '../reports/layout.ts'
+import { type painter, right, table } from '../reports/layout.ts'
 import type { Language, Speech } from '../reports/words.ts'
 import { MODEL_WORDS } from '../service/signals.ts'
 import { type Calibration, type Fit, sampleDivisor } from '../signals/fit.ts'
@@ -132,10 +132,10 @@ function formatCalibration(
     '',
     ...table(
       [
-        { title: say({ en: 'tenth', 'zh-CN': '十分位' }), align: 'right' },
-        { title: say({ en: 'contacts', 'zh-CN': '联系人' }), align: 'right' },
-        { title: say({ en: 'foreseen', 'zh-CN': '预计' }), align: 'right' },
-        { title: say({ en: 'came back', 'zh-CN': '回来' }), align: 'right' },
+        right(say({ en: 'tenth', 'zh-CN': '十分位' })),
+        right(say({ en: 'contacts', 'zh-CN': '联系人' })),
+        right(say({ en: 'foreseen', 'zh-CN': '预计' })),
+        right(say({ en: 'came back', 'zh-CN': '回来' })),
       ],
       rows.map((row, index) => [
         String(index + 1),

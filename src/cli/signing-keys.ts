@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { listSigningKeys, retireSigningKey, rotateSigningKey } from '../database/signing-keys.ts'
-import { painter, table } from '../reports/layout.ts'
+import { left, painter, table } from '../reports/layout.ts'
 import type { Language, Speech } from '../reports/words.ts'
 import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import type { Outcome } from './output.ts'
@@ -77,6 +77,6 @@ async function runList({ database, output }: DatabaseContext, speech: Speech): P
     const retired = key.retiredAt ? speech.moment(key.retiredAt) : ''
     return [String(key.keyId), state, speech.moment(key.createdAt), retired]
   })
-  const columns = TITLES[speech.language].map((title) => ({ title, align: 'left' }) as const)
+  const columns = TITLES[speech.language].map(left)
   return { data: { keys }, text: table(columns, lines, painter(output.colors.isColorSupported)).join('\n') }
 }

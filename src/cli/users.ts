@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { WinbackError } from '../errors.ts'
-import { fitted, painter } from '../reports/layout.ts'
+import { fitted, left, painter } from '../reports/layout.ts'
 import type { Language } from '../reports/words.ts'
 import { isRole, ROLES } from '../web/accounts/roles.ts'
 import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '../web/accounts/users.ts'
@@ -80,7 +80,7 @@ async function runList(context: DatabaseContext, options: Spoken): Promise<Outco
     stateOf(user, say),
     user.seenAt ? speech.moment(user.seenAt) : say('never', '从未'),
   ])
-  const columns = TITLES[speech.language].map((title) => ({ title, align: 'left' }) as const)
+  const columns = TITLES[speech.language].map(left)
   return {
     data: { users: found },
     text:

@@ -2,11 +2,13 @@ import { sql } from 'drizzle-orm'
 import { rows } from '../database/connect.ts'
 import { type Arm, addCounts, checkSplit, type Effect, type Verdict, verdictOf } from './effect.ts'
 import { nothingYet } from './funnel.ts'
+import { left, right } from './layout.ts'
 import type { CampaignQuestion } from './question.ts'
 import type { TextStyle } from './report.ts'
-import { left, right, type SheetTable, within, writing } from './sheet.ts'
+import { type SheetTable, within, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 import { effectWithin } from './strata.ts'
+import { span } from './words.ts'
 
 // All campaigns beside each other, a line each: what Monday begins with where there are several.
 
@@ -90,8 +92,8 @@ export function campaignsTable(lines: readonly CampaignLine[], style: TextStyle)
       const known = recalls.kind === 'estimate' && verdict.kind !== 'groups_off' ? recalls : undefined
       return [
         cell.text(campaign),
-        known ? within({ text: speech.signed(known.value), value: known.value }, known) : cell.none,
-        known ? cell.text(`${speech.signed(known.low)} … ${speech.signed(known.high)}`) : cell.none,
+        known ? within(cell.signed(known.value), known) : cell.none,
+        known ? cell.text(span(speech.signed, known)) : cell.none,
         cell.text(VERDICTS[verdict.kind][speech.language]),
         cell.count(recent),
       ]

@@ -1,11 +1,10 @@
-import type { Estimate } from '../statistics/estimate.ts'
 import type { CostPerRecall } from '../statistics/net-benefit.ts'
 import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
 import { boundlessText } from './boundless-price.ts'
 import type { Comparison, ExperimentResult } from './experiment.ts'
-import { type Column, fitted, type Painter, painter, wrap } from './layout.ts'
+import { fitted, left, type Painter, painter, right, wrap } from './layout.ts'
 import type { TextStyle } from './report.ts'
-import { type Speech, speechOf } from './words.ts'
+import { pValue, type Speech, span, speechOf } from './words.ts'
 
 // An experiment as text. Money and means are in the file's own units, which nobody told us.
 
@@ -60,10 +59,6 @@ function gap(value: number, { result, speech, number }: Pen): string {
   return result.rates ? speech.points(value) : `${value > 0 ? '+' : ''}${number(value)}`
 }
 
-function range(estimate: Estimate, show: (value: number) => string): string {
-  return `${show(estimate.low)} … ${show(estimate.high)}`
-}
-
 function verdictOf(comparison: Comparison, pen: Pen): string {
   const { arm, difference, verdict, extra } = comparison
   const { speech, outcome, result } = pen
@@ -83,7 +78,7 @@ function verdictOf(comparison: Comparison, pen: Pen): string {
   if (difference.kind !== 'estimate' || extra.kind !== 'estimate') return ''
   const points = result.rates ? (en ? ' points' : ' 个百分点') : ''
   const between = `${gap(difference.value, pen)}${points}`
-  const interval = range(difference, (value) => gap(value, pen))
+  const interval = span((value) => gap(value, pen), difference)
   if (verdict.kind === 'no_difference') {
     const needed =
       verdict.needed !== undefined && verdict.needed > 0 && verdict.needed <= 1e6
@@ -111,9 +106,6 @@ function alarmOf({ result, speech }: Pen): string {
     : `分组异常，结论不可用：${sizes} 与应有的分组比例不符${p}。请先查明原因。`
 }
 
-const left = (title: string): Column => ({ title, align: 'left' })
-const right = (title: string): Column => ({ title, align: 'right' })
-
 function levels(pen: Pen, style: TextStyle): string[] {
   const { speech, result, outcome } = pen
   const en = speech.language === 'en'
@@ -129,7 +121,7 @@ function levels(pen: Pen, style: TextStyle): string[] {
     speech.count(n),
     result.rates ? speech.count(sum) : pen.number(sum),
     found.kind === 'estimate' ? level(found.value, pen) : '–',
-    found.kind === 'estimate' ? range(found, (value) => level(value, pen)) : speech.word('notEnough'),
+    found.kind === 'estimate' ? span((value) => level(value, pen), found) : speech.word('notEnough'),
   ])
   return fitted(columns, rows, pen.paint, style.width)
 }
@@ -152,9 +144,9 @@ function differences(pen: Pen, style: TextStyle): string[] {
     const line = [
       arm,
       gap(difference.value, pen),
-      range(difference, (value) => gap(value, pen)),
+      span((value) => gap(value, pen), difference),
       relative.kind === 'estimate' ? `${speech.points(relative.value)}${en ? ' %' : '%'}` : '–',
-      adjusted === undefined ? '–' : shownP(adjusted),
+      adjusted === undefined ? '–' : pValue(adjusted),
     ]
     const steadied = cuped?.adjusted
     if (steadied?.kind !== 'estimate' || !cuped) return [line]
@@ -163,7 +155,7 @@ function differences(pen: Pen, style: TextStyle): string[] {
       [
         en ? '  with the covariate' : '  经协变量校正',
         gap(steadied.value, pen),
-        range(steadied, (value) => gap(value, pen)),
+        span((value) => gap(value, pen), steadied),
         '',
         en
           ? `${speech.percent(cuped.explained)} less variance`
@@ -172,10 +164,6 @@ function differences(pen: Pen, style: TextStyle): string[] {
     ]
   })
   return fitted(columns, rows, pen.paint, style.width)
-}
-
-function shownP(p: number): string {
-  return p < 0.001 ? '< 0.001' : p.toFixed(3)
 }
 
 function notesOf(pen: Pen): string[] {
@@ -195,7 +183,7 @@ function notesOf(pen: Pen): string[] {
     notes.push(`${arm}${en ? ': ' : '：'}${costSentence(cost.each, pen)}`)
     if (cost.benefit) {
       const { value } = cost.benefit
-      const interval = range(cost.benefit, pen.number)
+      const interval = span(pen.number, cost.benefit)
       notes.push(
         en
           ? `${arm}: each row brings in ${pen.number(value)} after its cost (95 % interval ${interval}).`
@@ -205,7 +193,7 @@ function notesOf(pen: Pen): string[] {
   }
   for (const { arm, sequence } of result.alarm ? [] : result.comparisons) {
     if (sequence?.kind !== 'estimate') continue
-    const interval = range(sequence, (value) => gap(value, pen))
+    const interval = span((value) => gap(value, pen), sequence)
     notes.push(
       en
         ? `${arm}: should the campaign still run and be looked at again and again, only ${interval} points holds.`
@@ -231,7 +219,7 @@ function notesOf(pen: Pen): string[] {
 function costSentence(each: CostPerRecall, { speech, number, outcome }: Pen): string {
   const en = speech.language === 'en'
   if (each.answer === 'cost') {
-    const interval = range(each, number)
+    const interval = span(number, each)
     return en
       ? `each ${outcome} that would not have been costs ${number(each.value)} (95 % interval ${interval}).`
       : `每多一个 ${outcome} 的成本为 ${number(each.value)}（95% 区间 ${interval}）。`

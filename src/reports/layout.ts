@@ -18,6 +18,9 @@ export interface Column {
   readonly align: 'left' | 'right'
 }
 
+export const left = (title: string): Column => ({ title, align: 'left' })
+export const right = (title: string): Column => ({ title, align: 'right' })
+
 export interface Painter {
   strong(text: string): string
   faint(text: string): string

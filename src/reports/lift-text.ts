@@ -1,15 +1,16 @@
-import { type Chart, type ChartPoint, type HeatChart, hasValues, type LineChart } from '../charts/chart.ts'
-import { type Estimate, type NotEnough, scaleEstimate } from '../statistics/estimate.ts'
+import { type Chart, type HeatChart, hasValues, type LineChart } from '../charts/chart.ts'
+import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import { annotationNotes, marksOf } from './annotations.ts'
 import type { Effect } from './effect.ts'
 import { aboutLines } from './freshness.ts'
 import { nothingYet } from './funnel.ts'
+import { left, right } from './layout.ts'
 import type { LiftData } from './lift.ts'
 import type { TextStyle } from './report.ts'
-import { left, right, type Sheet, type SheetTable, within, writing } from './sheet.ts'
+import { pointAt, type Sheet, type SheetTable, within, writing } from './sheet.ts'
 import { variantNotes, variantSentences, variantTables } from './variants-text.ts'
 import { alarmSentence, splitNotes, verdictSentence, verdictTone } from './verdict-text.ts'
-import type { Speech } from './words.ts'
+import { pValue, type Speech, span } from './words.ts'
 
 // What was won back in words, in both languages: the verdict, the cells and the tiers' own draws, the curves.
 
@@ -19,17 +20,15 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
   const nothing = data.overall.treated.assigned + data.overall.heldOut.assigned === 0
   const name = (segment: string) => (segment === 'everyone' ? speech.word('everyone') : segment)
   const range = (estimate: Estimate | NotEnough) =>
-    estimate.kind === 'estimate'
-      ? `${speech.points(estimate.low)} … ${speech.points(estimate.high)}`
-      : speech.word('notEnough')
+    estimate.kind === 'estimate' ? span(speech.points, estimate) : speech.word('notEnough')
   const line = (label: string, effect: Effect, interval: Estimate | NotEnough, last: string) => {
     const shown = effect.difference.kind === 'estimate' && !data.split.alarm
     return [
       cell.text(label),
       cell.count(effect.treated.matured),
       cell.count(effect.heldOut.matured),
-      cell.percent(effect.treated.rate.kind === 'estimate' ? effect.treated.rate.value : undefined),
-      cell.percent(effect.heldOut.rate.kind === 'estimate' ? effect.heldOut.rate.value : undefined),
+      cell.rate(effect.treated.rate),
+      cell.rate(effect.heldOut.rate),
       shown && effect.difference.kind === 'estimate' && interval.kind === 'estimate'
         ? within(cell.points(effect.difference.value), interval)
         : cell.none,
@@ -70,14 +69,7 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
       : '各阶段自身的效果（阶段内随机，Holm 校正）',
     columns,
     rows: data.ownDraws.map((each) =>
-      line(
-        each.tier,
-        each,
-        each.difference,
-        each.adjusted === undefined
-          ? ''
-          : `p ${each.adjusted < 0.001 ? '< 0.001' : each.adjusted.toFixed(3)}`,
-      ),
+      line(each.tier, each, each.difference, each.adjusted === undefined ? '' : `p ${pValue(each.adjusted)}`),
     ),
     empty: en
       ? 'No tier draws on entering. Give a tier a `holdout` to learn what it adds.'
@@ -116,10 +108,9 @@ function wholeTable(
           [
             cell.text(name),
             within(cell.points(estimate.value), estimate),
-            cell.text(`${speech.points(estimate.low)} … ${speech.points(estimate.high)}`),
+            cell.text(span(speech.points, estimate)),
           ],
         ]
-  const raw = overall.treated.rate.kind === 'estimate' ? overall.treated.rate.value : undefined
   return {
     id: 'whole',
     title: en ? 'The whole campaign, points' : '活动整体（百分点）',
@@ -134,7 +125,7 @@ function wholeTable(
         : [
             [
               cell.text(en ? 'all who came back, of the contacted' : '触达组总召回率'),
-              cell.percent(raw),
+              cell.rate(overall.treated.rate),
               cell.text(en ? 'less than it seems' : '容易高估'),
             ],
             [
@@ -150,8 +141,7 @@ function wholeTable(
 
 function notesOf(data: LiftData, speech: Speech): string[] {
   const en = speech.language === 'en'
-  const points = (estimate: Estimate) =>
-    `${speech.points(estimate.value)} (${speech.points(estimate.low)} … ${speech.points(estimate.high)})`
+  const points = (estimate: Estimate) => `${speech.points(estimate.value)} (${span(speech.points, estimate)})`
   const notes: string[] = []
   if (data.split.alarm) return notes
   const { sequence } = data.overall
@@ -162,7 +152,7 @@ function notesOf(data: LiftData, speech: Speech): string[] {
   }
   const { adjusted, explained } = data.steadied
   if (adjusted.kind === 'estimate' && explained > 0.005) {
-    const shown = points(scaleEstimate(adjusted, 1))
+    const shown = points(adjusted)
     notes.push(
       en
         ? `Steadied by how often they were active in the ninety days before: ${shown} points, with ${speech.percent(explained)} less variance.`
@@ -186,8 +176,6 @@ function notesOf(data: LiftData, speech: Speech): string[] {
 
 function chartsOf(data: LiftData, speech: Speech): Chart[] {
   const en = speech.language === 'en'
-  const point = (rate: Estimate | NotEnough, x: number | string): ChartPoint =>
-    rate.kind === 'estimate' ? { x, y: rate.value, low: rate.low, high: rate.high } : { x, y: null }
   const curves: LineChart = {
     kind: 'lines',
     id: 'curves',
@@ -196,8 +184,14 @@ function chartsOf(data: LiftData, speech: Speech): Chart[] {
     x: 'number',
     unit: 'percent',
     series: [
-      { name: speech.word('treated'), points: data.curves.treated.map(({ age, rate }) => point(rate, age)) },
-      { name: speech.word('holdout'), points: data.curves.heldOut.map(({ age, rate }) => point(rate, age)) },
+      {
+        name: speech.word('treated'),
+        points: data.curves.treated.map(({ age, rate }) => pointAt(age, rate)),
+      },
+      {
+        name: speech.word('holdout'),
+        points: data.curves.heldOut.map(({ age, rate }) => pointAt(age, rate)),
+      },
     ],
     marks: [],
   }
@@ -211,7 +205,7 @@ function chartsOf(data: LiftData, speech: Speech): Chart[] {
     series: [
       {
         name: speech.word('difference'),
-        points: data.sequence.map(({ day, estimate }) => point(estimate, day)),
+        points: data.sequence.map(({ day, estimate }) => pointAt(day, estimate)),
       },
     ],
     marks: marksOf(data.annotations),

@@ -5,13 +5,14 @@ import { benefitCell, isFree, priceCell } from './cost-text.ts'
 import type { Effect } from './effect.ts'
 import { aboutLines } from './freshness.ts'
 import { nothingYet } from './funnel.ts'
+import { left, right } from './layout.ts'
 import type { Contrast, MondayData, Week } from './monday.ts'
 import { dayOf, mondaySentences } from './monday-sentences.ts'
 import type { TextStyle } from './report.ts'
 import { roiCell } from './roi-text.ts'
-import { type Figure, left, right, type Sheet, type SheetTable, within, writing } from './sheet.ts'
+import { type Figure, pointAt, type Sheet, type SheetTable, within, writing } from './sheet.ts'
 import { splitNotes, verdictTone } from './verdict-text.ts'
-import type { Speech } from './words.ts'
+import { type Speech, span } from './words.ts'
 
 // The first page in words, in both languages: sentences first (monday-sentences.ts), then the tables they rest on.
 
@@ -91,16 +92,10 @@ function weeksTable(
     return [
       cell.text(name),
       cell.count(treated.matured),
-      cell.percent(treated.rate.kind === 'estimate' ? treated.rate.value : undefined),
-      cell.percent(heldOut.rate.kind === 'estimate' ? heldOut.rate.value : undefined),
-      known ? within({ text: speech.signed(recalls.value), value: recalls.value }, recalls) : cell.none,
-      cell.text(
-        off
-          ? w('noConclusion')
-          : known
-            ? `${speech.signed(recalls.low)} … ${speech.signed(recalls.high)}`
-            : w('notEnough'),
-      ),
+      cell.rate(treated.rate),
+      cell.rate(heldOut.rate),
+      known ? within(cell.signed(recalls.value), recalls) : cell.none,
+      cell.text(off ? w('noConclusion') : known ? span(speech.signed, recalls) : w('notEnough')),
     ]
   }
   const runs = (week: Week, age: number) =>
@@ -197,7 +192,7 @@ function contrastTable({ id, title, contrasts, off }: Contrasts, style: TextStyl
     if (off) return w('noConclusion')
     if (difference === undefined) return ''
     if (difference.kind !== 'estimate') return w('notEnough')
-    return `${speech.points(difference.low)} … ${speech.points(difference.high)}`
+    return span(speech.points, difference)
   }
   return {
     id,
@@ -296,12 +291,7 @@ function weeklyChart(data: MondayData, speech: Speech): Chart[] {
     unit: 'percent',
     series: (['treated', 'heldOut'] as const).map((arm) => ({
       name: speech.word(arm === 'treated' ? 'treated' : 'holdout'),
-      points: data.weeks.map(({ day, effect }) => {
-        const { rate } = effect[arm]
-        return rate.kind === 'estimate'
-          ? { x: day, y: rate.value, low: rate.low, high: rate.high }
-          : { x: day, y: null }
-      }),
+      points: data.weeks.map(({ day, effect }) => pointAt(day, effect[arm].rate)),
     })),
     marks: marksOf(data.annotations),
   }

@@ -3,11 +3,12 @@ import { rows, type Session } from '../database/connect.ts'
 import { type KnownPool, type Lack, lacksOf, readPools } from '../offers/pools.ts'
 import { type Annotation, annotationNotes, readAnnotations } from './annotations.ts'
 import { aboutLines, type Freshness, readFreshness } from './freshness.ts'
+import { left, right } from './layout.ts'
 import { inRange, type Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { REDEMPTION_REFUSALS, sentence } from './reasons.ts'
 import type { TextStyle } from './report.ts'
-import { left, right, type Sheet, type SheetTable, writing } from './sheet.ts'
+import { type Sheet, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 
 // What was promised, what was taken up, and by whom.

@@ -5,8 +5,10 @@ import {
   type Axis,
   type Column,
   fitted,
+  left,
   type Painter,
   painter,
+  right,
   table,
   tableCells,
   whiskers,
@@ -17,12 +19,9 @@ import { ANSWERS, REASONS, STATES, sentence } from './reasons.ts'
 import type { Discrepancy } from './reconciliation.ts'
 import type { TextStyle } from './report.ts'
 import { alarmSentence, footnotes, verdictSentence } from './verdict-text.ts'
-import { type Speech, speechOf } from './words.ts'
+import { type Speech, span, speechOf } from './words.ts'
 
 // The overview as text. Rates and differences are drawn beside their figures: an interval is seen before it is read.
-
-const left = (title: string): Column => ({ title, align: 'left' })
-const right = (title: string): Column => ({ title, align: 'right' })
 
 /** The overview as text for a terminal, in `style.locale`. @throws RangeError for a locale, currency or zone unknown to Intl */
 export function formatReport(data: OverviewData, style: TextStyle): string {
@@ -140,7 +139,7 @@ function effectRows(data: OverviewData, speech: Speech, paint: Painter, width: n
             name,
             speech.signed(effect.recalls.value),
             speech.points(effect.difference.value),
-            `${speech.points(effect.difference.low)} … ${speech.points(effect.difference.high)}`,
+            span(speech.points, effect.difference),
           ]
         : [name, '–', '–', speech.word('notEnough')],
     estimate: effect.difference.kind === 'estimate' && !data.split.alarm ? effect.difference : undefined,

@@ -1,10 +1,11 @@
 import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
 import type { ArmFigures, Effect } from './effect.ts'
+import { left, right } from './layout.ts'
 import type { ProgrammeData } from './programme.ts'
 import type { TextStyle } from './report.ts'
-import { type Cell, left, right, type Sheet, type SheetTable, within, writing } from './sheet.ts'
+import { type Cell, type Sheet, type SheetTable, within, writing } from './sheet.ts'
 import { oneLook, verdictTone } from './verdict-text.ts'
-import type { Speech } from './words.ts'
+import { type Speech, span } from './words.ts'
 
 // What all campaigns brought together, in words of both languages; and where that cannot be said, what is missing.
 
@@ -55,11 +56,7 @@ function programmeTable({ effect, verdict }: ProgrammeData, style: TextStyle): S
     cell.count(matured),
     cell.count(recalled),
     rate.kind === 'estimate' ? within(cell.percent(rate.value), rate) : cell.none,
-    cell.text(
-      rate.kind === 'estimate'
-        ? `${speech.percent(rate.low)} … ${speech.percent(rate.high)}`
-        : w('notEnough'),
-    ),
+    cell.text(rate.kind === 'estimate' ? span(speech.percent, rate) : w('notEnough')),
   ]
   const won = ({ difference, recalls }: Effect): Cell[] => {
     const known =
@@ -70,13 +67,11 @@ function programmeTable({ effect, verdict }: ProgrammeData, style: TextStyle): S
       cell.text(w('wonBack')),
       cell.none,
       cell.none,
-      known
-        ? within({ text: speech.signed(known.recalls.value), value: known.recalls.value }, known.recalls)
-        : cell.none,
+      known ? within(cell.signed(known.recalls.value), known.recalls) : cell.none,
       known ? within(cell.points(known.difference.value), known.difference) : cell.none,
       cell.text(
         known
-          ? `${speech.points(known.difference.low)} … ${speech.points(known.difference.high)}`
+          ? span(speech.points, known.difference)
           : w(verdict.kind === 'groups_off' ? 'noConclusion' : 'notEnough'),
       ),
     ]

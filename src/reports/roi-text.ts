@@ -2,8 +2,9 @@ import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import { MINIMUM_BUYERS, type Roi, type RoiRatio } from '../statistics/roi.ts'
 import type { CostData } from './cost.ts'
 import { nothingYet } from './funnel.ts'
-import { amountAround, type Cell, left, type Sheet, type SheetTable } from './sheet.ts'
-import type { Speech } from './words.ts'
+import { left } from './layout.ts'
+import { amountAround, type Cell, type Sheet, type SheetTable } from './sheet.ts'
+import { type Speech, span } from './words.ts'
 
 // The ROI in words: a ratio and its interval, or why there is none.
 
@@ -18,9 +19,8 @@ export function roiCell(roi: Roi | NotEnough | undefined, alarm: boolean, speech
   if (ratio.answer === 'not_estimable') return { text: speech.word('notEnough'), value: null }
   const { value, low, high } = ratio
   const large = isLarge(value)
-  const [at, from, to] = [value, low, high].map((roi) => roiText(roi, speech, large))
-  const text = `${at} (${from} … ${to})`
-  return { text, value, interval: { low, high } }
+  const write = (roi: number) => roiText(roi, speech, large)
+  return { text: `${write(value)} (${span(write, ratio)})`, value, interval: { low, high } }
 }
 
 function isLarge(roi: number): boolean {

@@ -1,8 +1,9 @@
-import type { Chart } from '../charts/chart.ts'
+import type { Chart, ChartPoint } from '../charts/chart.ts'
 import { csvField } from '../config/csv-field.ts'
+import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import { type Column, fitted, painter, wrap } from './layout.ts'
 import type { TextStyle } from './report.ts'
-import { type Speech, speechOf } from './words.ts'
+import { type Speech, span, speechOf } from './words.ts'
 
 // A report in words, whatever it is shown on: sentences, tables, charts, notes. Terminal, CSV, page and mail are four
 // ways to write the same sheet, so that none of them can say something else than the others.
@@ -58,6 +59,10 @@ export interface CellWriter {
   /** Integer micros; in the CSV in units. */
   money(micros: number | undefined): Cell
   plain(value: number | undefined): Cell
+  /** A count with its sign. */
+  signed(value: number): Cell
+  /** A rate, without its interval. */
+  rate(rate: Estimate | NotEnough): Cell
   readonly none: Cell
 }
 
@@ -67,10 +72,16 @@ export function amountAround(
   speech: Speech,
 ): Cell {
   return {
-    text: `${speech.money(value)} (${speech.money(low)} … ${speech.money(high)})`,
+    text: `${speech.money(value)} (${span(speech.money, { low, high })})`,
     value: value / 1e6,
     interval: { low: low / 1e6, high: high / 1e6 },
   }
+}
+
+/** A point of a chart with its interval, or a gap. */
+export function pointAt(x: number | string, estimate: Estimate | NotEnough): ChartPoint {
+  if (estimate.kind !== 'estimate') return { x, y: null }
+  return { x, y: estimate.value, low: estimate.low, high: estimate.high }
 }
 
 /** With the ends of its interval, which the CSV has in columns of their own. */
@@ -89,12 +100,11 @@ function cellsIn(speech: Speech): CellWriter {
     points: (value) => known(value, speech.points),
     money: (micros) => known(micros, speech.money, 1e-6),
     plain: (value) => known(value, speech.plain),
+    signed: (value) => known(value, speech.signed),
+    rate: (rate) => known(rate.kind === 'estimate' ? rate.value : undefined, speech.percent),
     none,
   }
 }
-
-export const left = (title: string): Column => ({ title, align: 'left' })
-export const right = (title: string): Column => ({ title, align: 'right' })
 
 /** The sheet as text for a terminal. */
 export function formatSheet(sheet: Sheet, style: TextStyle): string {

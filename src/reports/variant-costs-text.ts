@@ -1,10 +1,11 @@
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
+import { left, right } from './layout.ts'
 import type { TextStyle } from './report.ts'
-import { type Cell, left, right, type SheetTable, writing } from './sheet.ts'
+import { type Cell, type SheetTable, writing } from './sheet.ts'
 import { shortageText } from './shortage-words.ts'
 import { nameOf } from './variant-words.ts'
 import type { ComparedStep } from './variants.ts'
-import type { Speech } from './words.ts'
+import { type Speech, span } from './words.ts'
 
 // What the variants of a step cost, in words of both languages: a person and each who came back, and by how much one
 // costs more than the first.
@@ -24,7 +25,7 @@ export function costSentences(step: ComparedStep, speech: Speech): string[] {
   const first = variants[0]?.name ?? ''
   const worth = comparisons.flatMap(({ variant, cost: { benefit } }) => {
     if (benefit?.kind !== 'estimate') return []
-    const between = `${signed(benefit.low, speech)} … ${signed(benefit.high, speech)}`
+    const between = span((micros) => signed(micros, speech), benefit)
     return en
       ? [`${variant} ${signed(benefit.value, speech)} a head against ${first} (${between})`]
       : [`${variant} 比 ${first} 人均 ${signed(benefit.value, speech)}（${between}）`]
@@ -129,14 +130,13 @@ function estimated(
       { text: shortageText(estimate, speech), value: null },
     ]
   const alike = speech.language === 'en' ? 'alike for everyone' : '人人相同'
-  const between = `${write(estimate.low)} … ${write(estimate.high)}`
   return [
     {
       text: write(estimate.value),
       value: Math.round(estimate.value) / 1e6,
       interval: { low: Math.round(estimate.low) / 1e6, high: Math.round(estimate.high) / 1e6 },
     },
-    { text: estimate.low === estimate.high ? alike : between },
+    { text: estimate.low === estimate.high ? alike : span(write, estimate) },
   ]
 }
 

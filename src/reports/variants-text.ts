@@ -1,11 +1,12 @@
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
+import { left, right } from './layout.ts'
 import type { TextStyle } from './report.ts'
-import { left, right, type Sheet, type SheetTable, within, writing } from './sheet.ts'
+import { type Sheet, type SheetTable, within, writing } from './sheet.ts'
 import { costSentences, variantCostTables } from './variant-costs-text.ts'
 import { nameOf } from './variant-words.ts'
 import type { ComparedStep, Comparison, VariantFigures } from './variants.ts'
-import type { Speech } from './words.ts'
+import { pValue, type Speech, span } from './words.ts'
 
 // Variants of a step in words, in both languages: a sentence a step, and all of them as one table.
 
@@ -78,7 +79,7 @@ function comparisonTable(steps: readonly ComparedStep[], off: boolean, style: Te
         ? within(cell.points(difference.value), difference)
         : cell.none,
       cell.text(silent ? speech.word('noConclusion') : range(difference, speech.points, speech)),
-      silent || adjusted === undefined ? cell.none : pCell(adjusted),
+      silent || adjusted === undefined ? cell.none : { text: pValue(adjusted), value: adjusted },
       cell.text(silent ? '' : verdictWord(verdict, en)),
     ]
   }
@@ -92,9 +93,7 @@ function comparisonTable(steps: readonly ComparedStep[], off: boolean, style: Te
 }
 
 function range(estimate: Estimate | NotEnough, write: (value: number) => string, speech: Speech): string {
-  return estimate.kind === 'estimate'
-    ? `${write(estimate.low)} … ${write(estimate.high)}`
-    : speech.word('notEnough')
+  return estimate.kind === 'estimate' ? span(write, estimate) : speech.word('notEnough')
 }
 
 /** What a careful reader must know of the table; nothing where there is none. */
@@ -113,10 +112,6 @@ export function variantNotes(steps: readonly ComparedStep[], { language }: Speec
       ? 'Variants are compared among all who drew one, sent to or not; each window counts from entering the tier. A verdict holds however often one looks and for all variants of a step together; interval and p hold for one look. Cost is all that was booked to those complete from entering the tier on, labour too; the verdict does not weigh it.'
       : '各方案按所有抽中的人比较，无论是否发送；观察期自进入阶段起算。结论不受查看次数影响，并已对同一步骤的全部方案校正；区间与 p 只对一次查看有效。成本为观察期已满者自进入阶段起计入的全部金额（含人工），结论未将其计入。',
   ]
-}
-
-function pCell(p: number) {
-  return { text: p < 0.001 ? '< 0.001' : p.toFixed(3), value: p }
 }
 
 function verdictWord(verdict: Comparison['verdict'], en: boolean): string {
@@ -160,8 +155,8 @@ function verdictText(step: ComparedStep, speech: Speech): string {
       difference.kind !== 'estimate'
         ? ''
         : en
-          ? ` (${speech.points(difference.value)} points, ${speech.points(difference.low)} … ${speech.points(difference.high)})`
-          : `（${speech.points(difference.value)} 个百分点，${speech.points(difference.low)} … ${speech.points(difference.high)}）`
+          ? ` (${speech.points(difference.value)} points, ${span(speech.points, difference)})`
+          : `（${speech.points(difference.value)} 个百分点，${span(speech.points, difference)}）`
     if (verdict === 'better')
       return en
         ? `${variant} brings back more than ${first}${size}`

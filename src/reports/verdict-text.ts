@@ -2,7 +2,7 @@ import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
 import type { Effect, SplitCheck, Verdict } from './effect.ts'
 import type { OverviewData } from './overview.ts'
 import type { Tone } from './sheet.ts'
-import type { Speech } from './words.ts'
+import { type Speech, span } from './words.ts'
 
 // The sentences a reader takes away. Each says what is known, of how many, and how sure.
 
@@ -55,7 +55,7 @@ export function verdictTone({ kind }: Verdict): Tone {
 export function oneLook({ difference, sequence }: Effect, speech: Speech): string {
   if (difference.kind !== 'estimate' || sequence.kind !== 'estimate') return ''
   if (difference.low <= 0 && difference.high >= 0) return ''
-  const daily = `${speech.points(sequence.low)} … ${speech.points(sequence.high)}`
+  const daily = span(speech.points, sequence)
   return speech.language === 'en'
     ? ` That interval is for one look on a day fixed beforehand; for daily looks it is ${daily} points.`
     : `该区间只对事先定好的一次查看有效；每天查看的区间为 ${daily} 个百分点。`
@@ -123,10 +123,7 @@ export function footnotes(data: OverviewData, speech: Speech): string[] {
   const mixed = overall.treated.contaminated + overall.heldOut.contaminated + overall.control.contaminated
   if (overall.treated.assigned + overall.heldOut.assigned > 0) {
     const { sequence } = overall
-    const daily =
-      sequence.kind === 'estimate' && !split.alarm
-        ? `${speech.points(sequence.low)} … ${speech.points(sequence.high)}`
-        : ''
+    const daily = sequence.kind === 'estimate' && !split.alarm ? span(speech.points, sequence) : ''
     notes.push(
       en
         ? `The verdict holds however often one looks${daily ? `: ${daily} points for daily looks` : ''}. The other intervals hold for one look each.`

@@ -95,6 +95,19 @@ export interface Speech {
   way(channel: string): string
 }
 
+/** The ends of an interval, each as its value is written: `+1.2 … +3.4`. */
+export function span(
+  write: (value: number) => string,
+  { low, high }: { readonly low: number; readonly high: number },
+): string {
+  return `${write(low)} … ${write(high)}`
+}
+
+/** A p to three digits, the same in every language. */
+export function pValue(p: number): string {
+  return p < 0.001 ? '< 0.001' : p.toFixed(3)
+}
+
 /** @throws RangeError for a locale, currency or zone that Intl does not know */
 export function speechOf(style: {
   readonly locale: string

@@ -1,6 +1,6 @@
 import type { Campaign } from '../config/campaign.ts'
 import { bandsOf } from '../config/entering.ts'
-import { painter, table } from '../reports/layout.ts'
+import { left, painter, right, table } from '../reports/layout.ts'
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import type { Ladder, Truth, TruthCell } from './truth.ts'
 
@@ -106,14 +106,7 @@ export function formatComparison(compared: readonly Compared[], color: boolean):
   return [
     paint.strong('What was planted, and what the report found'),
     ...table(
-      [
-        { title: 'taken in at', align: 'left' },
-        { title: '', align: 'left' },
-        { title: 'planted', align: 'right' },
-        { title: 'reported', align: 'right' },
-        { title: '95 % interval', align: 'right' },
-        { title: '', align: 'left' },
-      ],
+      [left('taken in at'), left(''), right('planted'), right('reported'), right('95 % interval'), left('')],
       rows,
       paint,
     ),
@@ -147,7 +140,7 @@ export function formatOthers(
   return [
     paint.strong('The campaigns beside it: nothing was planted, and nothing should be found'),
     ...table(
-      heads.map((title, no) => ({ title, align: no === 0 || no === 6 ? 'left' : 'right' }) as const),
+      heads.map((title, no) => (no === 0 || no === 6 ? left(title) : right(title))),
       rows,
       paint,
     ),

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { factCatalogue } from '../config/facts.ts'
 import type { Workspace } from '../config/workspace.ts'
 import { type Database, rows } from '../database/connect.ts'
-import { painter, table } from '../reports/layout.ts'
+import { left, painter, right, table } from '../reports/layout.ts'
 import type { PlantedPerson } from './acts.ts'
 
 /** One line: how many it is true of, how many were flagged, and how many of the flagged it is true of. */
@@ -119,7 +119,7 @@ export function formatFindings(findings: readonly Finding[], locale: string, col
   return [
     paint.strong(words.title),
     ...table(
-      words.heads.map((title, index) => ({ title, align: index === 0 ? 'left' : 'right' }) as const),
+      words.heads.map((title, index) => (index === 0 ? left(title) : right(title))),
       findings.map((each) => [
         words.names[each.what] ?? each.what,
         ...[each.planted, each.found, each.right].map((number) => number.toLocaleString('en')),

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { type Database, rows } from '../database/connect.ts'
-import { painter, table } from '../reports/layout.ts'
+import { left, painter, right, table } from '../reports/layout.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
 import type { Entry } from '../reports/timeline.ts'
@@ -44,8 +44,8 @@ export async function formatChannels(database: Database, color: boolean): Promis
   return [
     paint.strong('By which channel, and what became of it'),
     ...table(
-      ['channel', 'sent', 'delivered, said the provider', 'refused'].map(
-        (title, no) => ({ title, align: no === 0 ? 'left' : 'right' }) as const,
+      ['channel', 'sent', 'delivered, said the provider', 'refused'].map((title, no) =>
+        no === 0 ? left(title) : right(title),
       ),
       found.map((row) => [
         channel(row.channel),

@@ -1,5 +1,5 @@
 import type { Workspace } from '../../config/workspace.ts'
-import { type Column, cellsOf, fitted, type Painter, painter, wrap } from '../../reports/layout.ts'
+import { cellsOf, fitted, left, type Painter, painter, right, wrap } from '../../reports/layout.ts'
 import { type Speech, speechOf } from '../../reports/words.ts'
 import {
   betweenText,
@@ -38,9 +38,6 @@ interface Pen {
   readonly width: number
   word(word: keyof typeof PLAN_WORDS): string
 }
-
-const left = (title: string): Column => ({ title, align: 'left' })
-const right = (title: string): Column => ({ title, align: 'right' })
 
 /**
  * A plan as text: whether it would run, the audience as a grid, who is left out and why, what it costs, what it can
