@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
-import type { DateReader } from './dates.ts'
+import { type MomentReading, pastMoment } from './dates.ts'
 import { countErased, isErased } from './erased.ts'
 import { externalIdProblem } from './external-ids.ts'
 import type { Hooks } from './hooks.ts'
@@ -27,11 +27,7 @@ export interface ActivityRow {
 export type ActivityReader = (values: Parameters<Getter>[0]) => ActivityRow | string
 
 /** @param latest epoch milliseconds; an event after it is rejected */
-export function activityReader(
-  getters: ReadonlyMap<string, Getter>,
-  options: { date: DateReader; latest: number },
-): ActivityReader {
-  const { date } = options
+export function activityReader(getters: ReadonlyMap<string, Getter>, moments: MomentReading): ActivityReader {
   const getter = (name: string) => getters.get(name) ?? (() => undefined)
   const [getId, getType, getTime, getValue, getMessage, getProperties] = [
     getter('external_id'),
@@ -53,11 +49,8 @@ export function activityReader(
     if (type.length > 100) return 'the type is longer than 100 characters'
     const time = getTime(values)
     if (time === undefined || time === null || time === '') return 'there is no occurred_at'
-    const occurredAt = date(time)
-    if (typeof occurredAt === 'string') return `occurred_at: ${occurredAt}`
-    if (occurredAt > options.latest) {
-      return `occurred_at: ${new Date(occurredAt).toISOString()} lies in the future`
-    }
+    const occurredAt = pastMoment('occurred_at', time, moments)
+    if (typeof occurredAt === 'string') return occurredAt
     if (occurredAt < 0) return 'occurred_at: before 1970'
     const value = microsOf(getValue(values))
     if (typeof value === 'string') return value

@@ -1,6 +1,6 @@
 import type { AttributeType } from '../config/workspace.ts'
 import { normaliseEmail, normalisePhone } from './addresses.ts'
-import { type DateReader, zoneChecker } from './dates.ts'
+import { type DateReader, type MomentReading, pastMoment, zoneChecker } from './dates.ts'
 import { externalIdProblem } from './external-ids.ts'
 import type { Getter } from './mapping.ts'
 import { unstorable } from './text.ts'
@@ -39,7 +39,7 @@ export type ContactReader = (
 /** @param latest epoch milliseconds; a sign-up after it is rejected */
 export function contactReader(
   getters: ReadonlyMap<string, Getter>,
-  options: { attributes: Attributes; date: DateReader; latest: number },
+  options: MomentReading & { readonly attributes: Attributes },
 ): ContactReader {
   const { date } = options
   const zoneExists = zoneChecker()
@@ -113,9 +113,8 @@ export function contactReader(
     if (signUp !== undefined) {
       row.carried |= CARRIES.signed_up_at
       if (signUp !== null && signUp !== '') {
-        const at = date(signUp)
-        if (typeof at === 'string') return `signed_up_at: ${at}`
-        if (at > options.latest) return `signed_up_at: ${new Date(at).toISOString()} lies in the future`
+        const at = pastMoment('signed_up_at', signUp, options)
+        if (typeof at === 'string') return at
         if (at < 0) return 'signed_up_at: before 1970'
         row.signedUpAt = at
       }

@@ -90,6 +90,20 @@ function formatOf(text: string): string {
   return time ? `"${format}"` : format
 }
 
+/** How the moments of a file's rows are read. */
+export interface MomentReading {
+  readonly date: DateReader
+  /** Epoch milliseconds: nothing has happened after it. */
+  readonly latest: number
+}
+
+/** The moment a row has in its field `name`, in epoch milliseconds, or why it has none that has passed. */
+export function pastMoment(name: string, value: unknown, { date, latest }: MomentReading): number | string {
+  const at = date(value)
+  if (typeof at === 'string') return `${name}: ${at}`
+  return at > latest ? `${name}: ${new Date(at).toISOString()} lies in the future` : at
+}
+
 /** Whether `name` is an IANA zone. Asked once a name: a file has few zones and many rows. */
 export function zoneChecker(): (name: string) => boolean {
   const known = new Map<string, boolean>()

@@ -7,7 +7,7 @@ import type { Database } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
 import { prepareActivityImport } from './activity.ts'
-import { type DateReader, mappedDateReader } from './dates.ts'
+import { type MomentReading, mappedDateReader } from './dates.ts'
 import { type ImportOptions, type ImportSummary, type ImportWorkspace, importFile } from './file-import.ts'
 import { firstImport } from './first-import.ts'
 import {
@@ -180,7 +180,7 @@ export async function importConsents(
 function migratedLimits(
   options: ImportOptions,
   now: Date,
-): { date: DateReader; latest: number; channels: readonly string[] } {
+): MomentReading & { readonly channels: readonly string[] } {
   return {
     date: mappedDateReader(options.mapping),
     latest: now.getTime(),

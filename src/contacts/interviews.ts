@@ -2,7 +2,7 @@ import { basename } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { reasonSaid } from '../config/reasons.ts'
 import { type Database, rows, type Transaction } from '../database/connect.ts'
-import { type DateReader, mappedDateReader } from './dates.ts'
+import { type MomentReading, mappedDateReader, pastMoment } from './dates.ts'
 import { type ImportOptions, type ImportSummary, importFile } from './file-import.ts'
 import { type FieldReader, textOf } from './mapping.ts'
 import type { FileRow } from './rows.ts'
@@ -49,13 +49,10 @@ export async function importInterviews(
   })
 }
 
-/**
- * Reads a row's answer, or says why it is none.
- * @param limits.latest epoch milliseconds: what was said after it was not said
- */
+/** Reads a row's answer, or says why it is none. */
 function answerReader(
   getters: FieldReader['getters'],
-  { date, latest }: { readonly date: DateReader; readonly latest: number },
+  moments: MomentReading,
 ): (values: NonNullable<FileRow['values']>, row: FileRow) => Answer | string {
   const text = textOf(getters)
   return (values, { line, raw }) => {
@@ -66,9 +63,8 @@ function answerReader(
     if (said === '') return 'there is no reason'
     const given = getters.get('said_at')?.(values)
     if (given === undefined || given === null || given === '') return 'there is no said_at'
-    const at = date(given)
-    if (typeof at === 'string') return `said_at: ${at}`
-    if (at > latest) return `said_at: ${new Date(at).toISOString()} lies in the future`
+    const at = pastMoment('said_at', given, moments)
+    if (typeof at === 'string') return at
     const known = reasonSaid(said)
     const note = [known ? '' : said, remark]
       .filter((part) => part !== '')

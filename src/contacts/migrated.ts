@@ -3,7 +3,7 @@ import { execute, rows, type Transaction } from '../database/connect.ts'
 import { makeUnknown } from './activity.ts'
 import { type ConsentRecord, recordConsents } from './consent.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
-import type { DateReader } from './dates.ts'
+import { type MomentReading, pastMoment } from './dates.ts'
 import { countErased } from './erased.ts'
 import { externalIdProblem } from './external-ids.ts'
 import type { Hooks } from './hooks.ts'
@@ -38,7 +38,7 @@ export interface ConsentRow extends Omit<ConsentRecord, 'contactId'> {
 }
 
 type Values = Parameters<Getter>[0]
-type Limits = { date: DateReader; latest: number; channels: readonly string[] }
+type Limits = MomentReading & { readonly channels: readonly string[] }
 
 /** How the words of other systems for a decision are understood. */
 const DECISIONS: Readonly<Record<string, ConsentRecord['decision']>> = {
@@ -101,17 +101,16 @@ export function consentReader(
 }
 
 /** What both kinds of rows have: who, on which channel, when. */
-function fields(getters: ReadonlyMap<string, Getter>, { date, latest, channels }: Limits) {
+function fields(getters: ReadonlyMap<string, Getter>, limits: Limits) {
+  const { channels } = limits
   const text = textOf(getters)
   return {
     text,
     moment: (name: string, values: Values): number | string => {
       const given = getters.get(name)?.(values)
       if (given === undefined || given === null || given === '') return `there is no ${name}`
-      const at = date(given)
-      if (typeof at === 'string') return `${name}: ${at}`
-      if (at > latest) return `${name}: ${new Date(at).toISOString()} lies in the future`
-      return at < 0 ? `${name}: before 1970` : at
+      const at = pastMoment(name, given, limits)
+      return typeof at === 'number' && at < 0 ? `${name}: before 1970` : at
     },
     known: (values: Values): { externalId: string; channel: string } | string => {
       const externalId = text('external_id', values)

@@ -9,7 +9,7 @@ import {
   spellings,
 } from './addresses.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
-import type { DateReader } from './dates.ts'
+import { type MomentReading, pastMoment } from './dates.ts'
 import type { Hooks } from './hooks.ts'
 import { type Getter, textOf } from './mapping.ts'
 import { unstorable } from './text.ts'
@@ -26,10 +26,9 @@ export interface SuppressionRow {
 
 export type SuppressionReader = (values: Parameters<Getter>[0]) => SuppressionRow | string
 
-/** @param latest epoch milliseconds; a date after it is rejected */
 export function suppressionReader(
   getters: ReadonlyMap<string, Getter>,
-  options: { date: DateReader; latest: number },
+  moments: MomentReading,
 ): SuppressionReader {
   const text = textOf(getters)
   return (values) => {
@@ -55,10 +54,8 @@ export function suppressionReader(
     }
     const time = getters.get('suppressed_at')?.(values)
     if (time === undefined || time === null || time === '') return { addresses, reason, suppressedAt: null }
-    const at = options.date(time)
-    if (typeof at === 'string') return `suppressed_at: ${at}`
-    if (at > options.latest) return `suppressed_at: ${new Date(at).toISOString()} lies in the future`
-    return { addresses, reason, suppressedAt: at }
+    const at = pastMoment('suppressed_at', time, moments)
+    return typeof at === 'string' ? at : { addresses, reason, suppressedAt: at }
   }
 }
 
