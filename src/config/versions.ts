@@ -1,20 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm/sql'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
+import { WinbackError } from '../errors.ts'
 import { ON_RETURN } from './campaign.ts'
 import { type TemplateFiles, templatesHash } from './inputs.ts'
 import type { Workspace } from './workspace.ts'
 
 // Campaign versions as rows: read by everyone, written by apply and rollback under the campaign's lock.
 
-/** Template files of a stored set. */
+/** The template files of a set that was applied. @throws WinbackError `templates.missing` */
 export async function readTemplates(session: Session, hash: string): Promise<TemplateFiles> {
   const [row] = await rows<{ files: TemplateFiles }>(
     session,
     sql`SELECT files FROM template_sets WHERE hash = ${hash}`,
   )
-  if (!row) throw new Error(`the template set ${hash} is not stored`)
-  return row.files
+  if (row) return row.files
+  throw new WinbackError('templates.missing', `template set ${hash.slice(0, 12)} is not in the database`, {
+    remedy: 'Run `winback apply` for the campaign again.',
+  })
 }
 
 /**
@@ -68,14 +71,14 @@ export function readVersions(session: Session, campaign: string): Promise<Versio
   )
 }
 
-/** The version new episodes open with, and the hash of its inputs. */
+/** The version new episodes open with, the hash of its inputs, and the salt all versions draw with. */
 export async function currentVersion(
   session: Session,
   campaign: string,
-): Promise<{ version: number; inputs: string } | undefined> {
-  const [row] = await rows<{ version: number; inputs: string }>(
+): Promise<{ version: number; inputs: string; salt: string } | undefined> {
+  const [row] = await rows<{ version: number; inputs: string; salt: string }>(
     session,
-    sql`SELECT v.version, v.inputs
+    sql`SELECT v.version, v.inputs, k.salt
           FROM campaigns k JOIN campaign_versions v ON v.campaign = k.campaign AND v.version = k.current_version
          WHERE k.campaign = ${campaign}`,
   )

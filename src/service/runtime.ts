@@ -1,4 +1,3 @@
-import { sql } from 'drizzle-orm'
 import type { RunDependencies } from '../audience/run.ts'
 import type { AddressKind, Channel } from '../channels/channel.ts'
 import { openChannels, registerChannels } from '../channels/channels.ts'
@@ -10,13 +9,13 @@ import { openCampaignBook, remembering } from '../config/book.ts'
 import { openCalendar } from '../config/calendar.ts'
 import type { CampaignBook } from '../config/compiled.ts'
 import { openRates, type Rates } from '../config/rates.ts'
+import { readTemplates } from '../config/versions.ts'
 import type { Workspace } from '../config/workspace.ts'
 import { addressHash, normaliseEmail, normalisePhone, spellings, wholeNumber } from '../contacts/addresses.ts'
 import { forgetDevices } from '../contacts/devices.ts'
 import type { Hooks } from '../contacts/hooks.ts'
-import { type Database, rows } from '../database/connect.ts'
+import type { Database } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
-import { WinbackError } from '../errors.ts'
 import { openOfferProvider } from '../offers/provider.ts'
 import { type RedemptionAnswer, redeemActivity } from '../offers/redemptions.ts'
 import { type OpeningCall, openCalls } from '../outcomes/calls.ts'
@@ -205,22 +204,7 @@ function templateLoader(
   database: Database,
   locales: readonly string[],
 ): (hash: string) => Promise<TemplateSet> {
-  const load = async (hash: string) => {
-    const [row] = await rows<{ files: Record<string, string> }>(
-      database,
-      sql`SELECT files FROM template_sets WHERE hash = ${hash}`,
-    )
-    if (!row) {
-      throw new WinbackError(
-        'templates.missing',
-        `template set ${hash.slice(0, 12)} is not in the database`,
-        {
-          remedy: 'Run `winback apply` for the campaign again.',
-        },
-      )
-    }
-    return parseTemplates(row.files, { locales })
-  }
+  const load = async (hash: string) => parseTemplates(await readTemplates(database, hash), { locales })
   return remembering(load, TEMPLATE_SETS)
 }
 

@@ -1,4 +1,3 @@
-import { sql } from 'drizzle-orm'
 import { Temporal } from 'temporal-polyfill'
 import { pastRecall } from '../../audience/natural.ts'
 import { type Foreseen, foreseeRun, heldOutShares, planAudience } from '../../audience/plan.ts'
@@ -10,7 +9,7 @@ import type { CompiledCampaign, CompiledStep } from '../../config/compiled.ts'
 import { inputsHash, shortHash, templatesHash } from '../../config/inputs.ts'
 import type { LoadedCampaign } from '../../config/load.ts'
 import { MASKED } from '../../config/masking.ts'
-import { rows } from '../../database/connect.ts'
+import { currentVersion } from '../../config/versions.ts'
 import { readShortages } from '../../offers/pools.ts'
 import type { PlanFigures } from '../../service/plan/figures.ts'
 import {
@@ -69,7 +68,7 @@ export async function planCampaign(
   const { database } = context
   const workspace = context.loaded.definition
   const { definition } = loaded
-  const current = await currentVersion(context, definition.campaign)
+  const current = await currentVersion(database, definition.campaign)
   const campaign = compileCampaign({
     definition,
     version: (current?.version ?? 0) + 1,
@@ -168,20 +167,6 @@ export function nextRunOf(
 /** A local day's first moment, in epoch milliseconds. */
 function midnight(day: string, timezone: string, daysLater = 0): number {
   return Temporal.PlainDate.from(day).add({ days: daysLater }).toZonedDateTime(timezone).epochMilliseconds
-}
-
-/** The version that runs, and the salt all versions draw with; undefined for a campaign that was never applied. */
-export async function currentVersion(
-  context: Pick<DatabaseContext, 'database'>,
-  campaign: string,
-): Promise<{ version: number; salt: string; inputs: string } | undefined> {
-  const [row] = await rows<{ version: number; salt: string; inputs: string }>(
-    context.database,
-    sql`SELECT v.version, k.salt, v.inputs FROM campaigns k
-      JOIN campaign_versions v ON v.campaign = k.campaign AND v.version = k.current_version
-      WHERE k.campaign = ${campaign}`,
-  )
-  return row
 }
 
 /** Steps get their ids when they are applied; until then any will do that no real step has. */

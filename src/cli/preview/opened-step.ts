@@ -3,11 +3,11 @@ import { compileCampaign } from '../../config/compile.ts'
 import type { CompiledCampaign, CompiledStep } from '../../config/compiled.ts'
 import { templatesHash } from '../../config/inputs.ts'
 import { nearest } from '../../config/nearest-name.ts'
+import { currentVersion } from '../../config/versions.ts'
 import { rows } from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
 import { openRuntime, type Runtime } from '../../service/runtime.ts'
 import { openCampaigns, openTemplates, type Templates } from '../campaigns.ts'
-import { currentVersion } from '../plan/plan.ts'
 import type { DatabaseContext } from '../workspace.ts'
 
 /** A step with all that runs it. */
@@ -29,7 +29,7 @@ export async function withStep<T>(
   const { definition } = loaded
   const ids = [...definition.tiers.flatMap((tier) => tier.steps), ...definition.on_return].map(({ id }) => id)
   const workspace = context.loaded.definition
-  const current = await currentVersion(context, definition.campaign)
+  const current = await currentVersion(context.database, definition.campaign)
   const campaign = compileCampaign({
     definition,
     version: 0,
