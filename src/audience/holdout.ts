@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type SQL, sql } from 'drizzle-orm'
 
 // Who is left alone, so that the rest can be measured against them. Every draw is a hash of a salt and of what
@@ -23,9 +23,7 @@ export function drawSql(salt: string, purpose: Purpose, ...keys: SQL[]): SQL {
 
 /** The same draw in JavaScript: for tests and for words that explain one contact's arm. */
 export function draw(salt: string, purpose: Purpose, ...keys: (number | string)[]): number {
-  const digest = createHash('sha256')
-    .update(`${salt}:${purpose}:${keys.join(':')}`)
-    .digest()
+  const digest = hash('sha256', `${salt}:${purpose}:${keys.join(':')}`, 'buffer')
   return digest.readUInt32BE(0) / 4_294_967_296
 }
 

@@ -152,7 +152,7 @@ async function tellWaiting(
   )
   const words =
     language === 'en'
-      ? `still waiting for ${listed(names)} to end${silent === undefined ? '' : `: ${silent}`}`
+      ? `still waiting for ${LIST.format(names)} to end${silent === undefined ? '' : `: ${silent}`}`
       : `仍在等待 ${names.join('、')} 结束${silent === undefined ? '' : `：${silent}`}`
   output.event({
     at: clock.now(),
@@ -183,7 +183,7 @@ function runningText(
   const on = queue === 'redis' ? 'Redis' : 'PostgreSQL'
   const alone = roles.length === 1 && roles[0] === 'web'
   return language === 'en'
-    ? `${name}: ${listed(roles)} running${alone ? '' : `, queue on ${on}`}. Ctrl-C to stop.`
+    ? `${name}: ${LIST.format(roles)} running${alone ? '' : `, queue on ${on}`}. Ctrl-C to stop.`
     : `${name}：${roles.join('、')} 运行中${alone ? '' : `，队列使用 ${on}`}。按 Ctrl-C 停止。`
 }
 
@@ -232,7 +232,4 @@ function divertWarnings({ output }: DatabaseContext): () => void {
 }
 
 /** `scheduler, worker and web` */
-function listed(names: readonly string[]): string {
-  const last = names.at(-1) ?? ''
-  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`
-}
+const LIST = new Intl.ListFormat('en-GB')

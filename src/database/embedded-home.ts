@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import {
   chmodSync,
   cpSync,
@@ -48,7 +48,7 @@ export function openHome(wanted: string, shared = SHARED): Home {
     const account = nobody()
     makeDirectory(path, 0o711)
     if (isReachable(path, account)) return { directory: path, account }
-    const elsewhere = join(shared, createHash('sha256').update(path).digest('hex').slice(0, 16))
+    const elsewhere = join(shared, hash('sha256', path).slice(0, 16))
     makeDirectory(shared, 0o711)
     makeDirectory(elsewhere, 0o711)
     return { directory: elsewhere, account }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { codeOf } from '../errors.ts'
 
 // SQLSTATEs and socket errors that mean "not now" and not "the statement is wrong": the connection broke (08), the server
@@ -27,7 +28,7 @@ export async function throughOutage<T>(work: () => Promise<T>, seconds: number):
       return await work()
     } catch (error) {
       if (!isOutage(error) || performance.now() + pause > end) throw error
-      await new Promise((resolve) => setTimeout(resolve, pause))
+      await delay(pause)
     }
   }
 }

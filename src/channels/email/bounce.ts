@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import PostalMime from 'postal-mime'
 import { readAddress } from '../../tokens/address.ts'
 import type { SigningKeys } from '../../tokens/token.ts'
@@ -60,7 +60,7 @@ export async function readReturned(
   const addressed = (mailbox: 'bounce' | 'unsubscribe') =>
     recipients.flatMap((recipient) => referenceIn(options.keys, mailbox, recipient) ?? [])[0]
   // A mail without an id of its own is known by its bytes: read again, it is the same mail.
-  const eventId = `mail ${head.messageId?.slice(0, 200) ?? createHash('sha256').update(raw).digest('base64url')}`
+  const eventId = `mail ${head.messageId?.slice(0, 200) ?? hash('sha256', raw, 'base64url')}`
 
   const leaving = addressed('unsubscribe')
   if (leaving) return { outcome: 'unsubscribe', message: leaving, eventId }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { WinbackError } from '../../errors.ts'
 import type { Channel, ChannelModule, Delivery, Message } from '../channel.ts'
@@ -169,7 +169,7 @@ function itemOf(message: Message<Recipient, WebhookContent>) {
 /** The same for the same messages, whatever else has happened. */
 function batchKey(batch: readonly Waiting[]): string {
   const keys = batch.map(({ message }) => message.key).toSorted()
-  return createHash('sha256').update(keys.join('\n')).digest('hex')
+  return hash('sha256', keys.join('\n'))
 }
 
 /** Lets so many requests be under way at a time; undefined where there was no room for one within its milliseconds. */

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createHmac, hash } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { SyncSettings } from '../../config/sync-settings.ts'
 import { execute, rows, type Session, type Transaction } from '../../database/connect.ts'
@@ -54,7 +54,7 @@ export function fingerprintOf(settings: SyncSettings, place: string): string {
   const { kind, query, cursor, key, fields, set, timezone } = settings
   const sorted = (record: Readonly<Record<string, string>>) => Object.entries(record).toSorted()
   const said = [place, kind, query, cursor, key ?? null, sorted(fields), sorted(set), timezone]
-  return createHash('sha256').update(JSON.stringify(said)).digest('hex')
+  return hash('sha256', JSON.stringify(said))
 }
 
 /** Keeps how far the sync has come; without a position, that it has begun. */

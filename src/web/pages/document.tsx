@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { html } from 'hono/html'
 import type { Child } from 'hono/jsx'
 import type { Language } from '../../reports/words.ts'
@@ -44,7 +44,7 @@ button.other { background: transparent; color: var(--accent) }
 /** For the Content-Security-Policy of these pages. */
 export const DOCUMENT_POLICY = [
   "default-src 'none'",
-  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
+  `style-src 'sha256-${hash('sha256', STYLE, 'base64')}'`,
   "form-action 'self'",
   "base-uri 'none'",
   "frame-ancestors 'none'",
