@@ -1,6 +1,6 @@
 import type { Database, Transaction } from '../database/connect.ts'
-import { ensurePartitions } from '../database/partitions.ts'
-import { type ActivityRow, activityReader, mergeActivity } from './activity.ts'
+import { ensurePartitions, monthsWith } from '../database/partitions.ts'
+import { activityReader, mergeActivity } from './activity.ts'
 import { type Attributes, type ContactRow, contactReader, mergeRows } from './contact-rows.ts'
 import { type ContactMerge, type Merged, mergeContacts } from './contacts.ts'
 import type { DateReader } from './dates.ts'
@@ -113,7 +113,7 @@ export function activityWriter(getters: FieldReader['getters'], options: Activit
   const { date, now, workspace, hooks, partition } = options
   const read = activityReader(getters, { date, latest: now.getTime() })
   return listWriter(read, async (tx, events) => {
-    await partition(tx, monthsOf(events))
+    await partition(tx, monthsWith(events.map(({ occurredAt }) => occurredAt)))
     return { ...(await mergeActivity(tx, events, { now, workspace, hooks })), updated: 0 }
   })
 }
@@ -121,14 +121,4 @@ export function activityWriter(getters: FieldReader['getters'], options: Activit
 /** Partitions in transactions of their own: for who means to commit. */
 export function partitionsOf(database: Database): ActivityWriterOptions['partition'] {
   return (_tx, months) => ensurePartitions(database, 'activity', months)
-}
-
-function monthsOf(events: readonly ActivityRow[]): Date[] {
-  const months = new Map<number, Date>()
-  for (const { occurredAt } of events) {
-    const at = new Date(occurredAt)
-    const month = at.getUTCFullYear() * 12 + at.getUTCMonth()
-    if (!months.has(month)) months.set(month, at)
-  }
-  return [...months.values()]
 }

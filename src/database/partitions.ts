@@ -69,6 +69,16 @@ async function missing(session: Session, table: PartitionedTable, months: string
   return found.map((row) => row.month)
 }
 
+/** A moment of each UTC month there is one of, of many in epoch milliseconds: a list for {@link ensurePartitions}. */
+export function monthsWith(moments: Iterable<number>): Date[] {
+  const months = new Map<number, Date>()
+  for (const moment of moments) {
+    const at = new Date(moment)
+    months.set(at.getUTCFullYear() * 12 + at.getUTCMonth(), at)
+  }
+  return [...months.values()]
+}
+
 /** The distinct UTC months of `months`, `2026-01`, oldest first. */
 function monthsOf(months: Months): string[] {
   if (!('from' in months)) return [...new Set(months.map(monthOf))].sort()

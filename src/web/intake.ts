@@ -5,7 +5,7 @@ import type { Hooks } from '../contacts/hooks.ts'
 import { ingestCalls } from '../contacts/live.ts'
 import { type Database, transaction } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
-import { ensurePartitions } from '../database/partitions.ts'
+import { ensurePartitions, monthsWith } from '../database/partitions.ts'
 import { codeOf } from '../errors.ts'
 
 // Group commit: while transactions are under way, the requests that arrive are collected, and the next transaction
@@ -119,7 +119,7 @@ async function record(
   calls: readonly Call[],
   addressKey: () => Promise<string>,
 ): Promise<ReadonlySet<number>> {
-  await ensurePartitions(database, 'activity', monthsOf(calls))
+  await ensurePartitions(database, 'activity', monthsWith(calls.map(({ at }) => at)))
   const key = await addressKey()
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -144,13 +144,4 @@ function remembered<Value>(ask: () => Promise<Value>): () => Promise<Value> {
     })
     return asked
   }
-}
-
-function monthsOf(calls: readonly Call[]): Date[] {
-  const months = new Map<string, Date>()
-  for (const { at } of calls) {
-    const date = new Date(at)
-    months.set(`${date.getUTCFullYear()} ${date.getUTCMonth()}`, date)
-  }
-  return [...months.values()]
 }
