@@ -3,23 +3,12 @@ import type { CompiledCampaign } from '../config/compiled.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { entryOf } from './entries/entries.ts'
 import type { Which } from './entries/entry.ts'
-import { answersSql } from './select.ts'
+import { type Answer, answersSql } from './select.ts'
 
 /** What a run at a moment would make of one contact: a selection's answer, or why it would not consider them at all. */
 export interface Consideration {
   readonly campaign: string
-  readonly answer:
-    | string
-    | 'seed'
-    | 'open'
-    | 'undated'
-    | 'too_recent'
-    | 'beyond'
-    | 'no_date'
-    | 'no_event'
-    | 'not_yet'
-    | 'missed'
-    | 'entered'
+  readonly answer: Answer | Unconsidered
   readonly tier: string | null
   readonly segment: string | null
   /** What the campaign's tiers count from: the last activity, the date, or the event. */
@@ -39,7 +28,7 @@ export async function considerContact(
   const which: Which = (column) => sql`${column} = ${contactId}`
   const person: Which = (column) => sql`${column} = ANY (ARRAY(SELECT same.contact_id FROM contacts one
     JOIN contacts same USING (person_id) WHERE one.contact_id = ${contactId}))`
-  const [considered] = await rows<{ answer: string; tierNo: number; segment: string; since: Date }>(
+  const [considered] = await rows<{ answer: Answer; tierNo: number; segment: string; since: Date }>(
     session,
     sql`SELECT answer, tier_no AS "tierNo", segment, since
       FROM (${answersSql({ campaign, now }, person)}) answered WHERE contact_id = ${contactId}`,
@@ -50,7 +39,7 @@ export async function considerContact(
     return { campaign: name, tier, ...considered }
   }
   const entry = entryOf(campaign)
-  const [state] = await rows<{ since: Date | null; open: boolean; entered: boolean; seed: boolean }>(
+  const [state] = await rows<State>(
     session,
     sql`SELECT ${entry.since} AS since,
       c.external_id = ANY (${sql.param(campaign.definition.seeds)}::text[]) AS seed,
@@ -62,27 +51,39 @@ export async function considerContact(
       LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
       ${entry.join({ after: null, upTo: null }, now, which)} WHERE ${which(sql`a.contact_id`)}`,
   )
-  const since = state?.since ?? null
-  const first = campaign.tiers[0]?.from ?? 0
-  const early = since !== null && now.getTime() - since.getTime() < first * 1000
-  const [none, soon, late] = OUTSIDE[campaign.entry.kind]
-  const answer = state?.seed
-    ? 'seed'
-    : state?.open
-      ? 'open'
-      : since === null
-        ? none
-        : early
-          ? soon
-          : entry.once && state?.entered
-            ? 'entered'
-            : late
-  return { campaign: name, answer, tier: null, segment: null, since }
+  return {
+    campaign: name,
+    answer: unconsidered(campaign, state, now),
+    tier: null,
+    segment: null,
+    since: state?.since ?? null,
+  }
 }
 
-/** Why a contact is in no band: no moment at all, not yet, or too late. */
+/** Somebody whom no band takes in. */
+interface State {
+  readonly since: Date | null
+  readonly open: boolean
+  readonly entered: boolean
+  readonly seed: boolean
+}
+
+/** Why somebody is in no band: no moment at all, not yet, or too late. */
 const OUTSIDE = {
   silence: ['undated', 'too_recent', 'beyond'],
   date: ['no_date', 'not_yet', 'missed'],
   event: ['no_event', 'not_yet', 'missed'],
 } as const
+
+/** Why a run would not consider somebody at all. */
+type Unconsidered = 'seed' | 'open' | 'entered' | (typeof OUTSIDE)[keyof typeof OUTSIDE][number]
+
+function unconsidered(campaign: CompiledCampaign, state: State | undefined, now: Date): Unconsidered {
+  if (state?.seed) return 'seed'
+  if (state?.open) return 'open'
+  const [none, soon, late] = OUTSIDE[campaign.entry.kind]
+  if (!state?.since) return none
+  const first = campaign.tiers[0]?.from ?? 0
+  if (now.getTime() - state.since.getTime() < first * 1000) return soon
+  return entryOf(campaign).once && state.entered ? 'entered' : late
+}

@@ -58,15 +58,8 @@ export async function refreshReports(
 }
 
 /** What a campaign's versions say that its reports are asked with. */
-export interface CampaignTerms {
-  readonly split: ReadonlyMap<number, Split>
-  readonly variants: NonNullable<CampaignQuestion['variants']>
+export interface CampaignTerms extends Omit<CampaignQuestion, 'campaign' | 'now' | 'from' | 'to'> {
   readonly goals: Goals
-  readonly recallValue: number | undefined
-  readonly acquisition: number | undefined
-  readonly budget: CampaignQuestion['budget']
-  readonly offers: CampaignQuestion['offers']
-  readonly goalsUnread: CampaignQuestion['goalsUnread']
 }
 
 /**
@@ -165,22 +158,9 @@ export async function questionOf(
   campaign: string,
   period: Period,
 ): Promise<CampaignQuestion> {
-  const terms = await campaignTerms(database, book, campaign)
-  const { split, variants, recallValue, acquisition, budget, offers, goalsUnread } = terms
+  const { goals: _goals, ...terms } = await campaignTerms(database, book, campaign)
   const day = (at: Date | undefined) => at?.toISOString().slice(0, 10)
-  return {
-    campaign,
-    now: period.now,
-    from: day(period.from),
-    to: day(period.to),
-    split,
-    variants,
-    recallValue,
-    acquisition,
-    budget,
-    offers,
-    goalsUnread,
-  }
+  return { campaign, now: period.now, from: day(period.from), to: day(period.to), ...terms }
 }
 
 /** Every version of a campaign, oldest first. */
