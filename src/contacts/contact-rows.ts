@@ -1,6 +1,7 @@
 import type { AttributeType } from '../config/workspace.ts'
+import { isZone } from '../config/zones.ts'
 import { normaliseEmail, normalisePhone } from './addresses.ts'
-import { type DateReader, type MomentReading, pastMoment, zoneChecker } from './dates.ts'
+import { type DateReader, type MomentReading, pastMoment } from './dates.ts'
 import { externalIdProblem } from './external-ids.ts'
 import type { Getter } from './mapping.ts'
 import { unstorable } from './text.ts'
@@ -42,7 +43,6 @@ export function contactReader(
   options: MomentReading & { readonly attributes: Attributes },
 ): ContactReader {
   const { date } = options
-  const zoneExists = zoneChecker()
   const getter = (name: string) => getters.get(name) ?? (() => undefined)
   const [getId, getEmail, getPhone, getLocale, getZone, getSignUp] = [
     getter('external_id'),
@@ -106,7 +106,7 @@ export function contactReader(
       const text = textOf(zone) ?? noText(zone)
       const problem = unstorable('timezone', text)
       if (problem !== undefined) return problem
-      if (text !== null && zoneExists(text)) row.timezone = text
+      if (text !== null && isZone(text)) row.timezone = text
       else if (text !== null) warn(`kept without time zone: there is no zone "${text}"`)
     }
     const signUp = getSignUp(values)

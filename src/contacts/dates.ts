@@ -1,4 +1,5 @@
 import { Temporal } from 'temporal-polyfill'
+import { isZone } from '../config/zones.ts'
 import { WinbackError } from '../errors.ts'
 import type { ImportMapping } from './mapping.ts'
 
@@ -104,33 +105,10 @@ export function pastMoment(name: string, value: unknown, { date, latest }: Momen
   return at > latest ? `${name}: ${new Date(at).toISOString()} lies in the future` : at
 }
 
-/** Whether `name` is an IANA zone. Asked once a name: a file has few zones and many rows. */
-export function zoneChecker(): (name: string) => boolean {
-  const known = new Map<string, boolean>()
-  return (name) => {
-    const before = known.get(name)
-    if (before !== undefined) return before
-    const exists = zoneExists(name)
-    // A column that holds anything but zones must not fill the memory.
-    if (known.size < 5000) known.set(name, exists)
-    return exists
-  }
-}
-
-function zoneExists(name: string): boolean {
-  if (!/^[A-Za-z][\w+\-/]*$/.test(name)) return false
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name })
-    return true
-  } catch {
-    return false
-  }
-}
-
 /** Milliseconds to subtract from a local time, taken as if it were UTC, to have the instant. */
 function offsetReader(zone: string): (local: number) => number {
   if (zone === 'UTC') return () => 0
-  if (!zoneExists(zone)) {
+  if (!isZone(zone)) {
     throw new WinbackError('import.options', `there is no time zone "${zone}"`, {
       remedy: 'Use an IANA name such as Asia/Shanghai.',
     })

@@ -2,6 +2,7 @@ import type { ContactView, TemplateView } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { FACT_GROUPS } from '../config/facts.ts'
 import { inVariant } from '../config/variants.ts'
+import { isZone } from '../config/zones.ts'
 import type { Grant } from '../offers/grants.ts'
 import { grantViewer, viewOffer } from '../offers/offers.ts'
 import type { Candidate } from './gather.ts'
@@ -17,8 +18,6 @@ export interface Sender {
   linksOf?(message: { contactId: number; touchpointId: number }): Readonly<Record<string, string>>
 }
 
-const zones = new Set(Intl.supportedValuesOf('timeZone'))
-
 /** The contact with what must be right: a locale the workspace has, a zone that exists. */
 export function viewContact(candidate: Candidate, sender: Sender): ContactView {
   return {
@@ -28,7 +27,8 @@ export function viewContact(candidate: Candidate, sender: Sender): ContactView {
     phone: candidate.phone,
     ...(candidate.devices ? { devices: candidate.devices } : {}),
     locale: resolveLocale(candidate.locale, sender.locales),
-    timezone: resolveZone(candidate.timezone, sender.timezone),
+    timezone:
+      candidate.timezone !== null && isZone(candidate.timezone) ? candidate.timezone : sender.timezone,
   }
 }
 
@@ -43,19 +43,6 @@ function resolveLocale(wanted: string | null, locales: readonly string[]): strin
     locales.find((locale) => locale.split('-')[0]?.toLowerCase() === language) ??
     first
   )
-}
-
-function resolveZone(wanted: string | null, fallback: string): string {
-  if (wanted === null) return fallback
-  if (zones.has(wanted) || wanted === 'UTC') return wanted
-  try {
-    // Aliases such as Asia/Calcutta are real but not listed.
-    new Intl.DateTimeFormat('en', { timeZone: wanted })
-    zones.add(wanted)
-    return wanted
-  } catch {
-    return fallback
-  }
 }
 
 /** What a message may say of its grant. */

@@ -7,6 +7,7 @@ import { BUILT_IN_ATTRIBUTES } from '../facts.ts'
 import { nearest } from '../nearest-name.ts'
 import type { Salvaged } from '../salvaged.ts'
 import type { Workspace } from '../workspace.ts'
+import { isZone } from '../zones.ts'
 import { type Checked, finding, unknownName } from './findings.ts'
 import { checkSync } from './sync.ts'
 import { isDoubtful, unread } from './unread.ts'
@@ -126,16 +127,6 @@ function* checkZone(document: SourceDocument, zone: string, path: Path = ['timez
  * it in China.
  */
 const ABBREVIATION = /^(?!UTC|UCT|GMT|EST|MST|HST|CET|EET|MET|WET|PRC|ROC|ROK)[A-Z]{3}$/
-
-function isZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone })
-    // An offset is a zone to Intl, but has no summer time.
-    return !/^[+-]/.test(zone)
-  } catch {
-    return false
-  }
-}
 
 /** What currencies are called, and not written. */
 const SPOKEN: Readonly<Record<string, string>> = { RMB: 'CNY', CNH: 'CNY', NTD: 'TWD' }
