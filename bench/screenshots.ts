@@ -53,6 +53,7 @@ await withGallery(DEMO, async ({ campaign, contact, links, open }) => {
     await take('monday', `/?campaign=${campaign}`, WIDE, false, { height: 1300 })
     await take('lift', `${of}/reports/lift`, WIDE, false)
     await take('plan', `/campaigns/${PLANNED}#plan`, WIDE, false)
+    await take('ladder', of, WIDE, false, { height: 1150 })
     await take('contact', `/contacts/${contact}`, WIDE, false, { from: '.story li.done' })
     await take('monday-phone', `/?campaign=${campaign}`, PHONE, false, { from: 'main > h2' })
     await take('calls-phone', '/calls', { ...PHONE, language: 'en' }, false)

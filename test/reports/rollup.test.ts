@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { addCounts } from '../../src/reports/effect.ts'
+import { readLadder } from '../../src/reports/ladder.ts'
 import { countsOf, readPeople } from '../../src/reports/people-cells.ts'
 import { countEpisodes } from '../../src/reports/people-sql.ts'
 import { readRepeats, repeatedHeads } from '../../src/reports/repeats.ts'
@@ -103,6 +104,54 @@ describe('what is rolled up', () => {
       )
       expect(countsOf(cells, arm)).toEqual({ assigned, contaminated, matured, recalled })
     }
+  })
+
+  it('tells of each step what became of its messages, seeds left out', async () => {
+    await history.assign({ arm: 'treated', count: 6, at: day(0) })
+    await history.assign({ arm: 'treated', count: 3, at: day(0), tier: 'letter', settle: 'skipped' })
+    await history.assign({ arm: 'seed', count: 2, at: day(0) })
+    const toCome = await history.assign({ arm: 'treated', count: 1, at: day(0), settle: false })
+    for (const { contactId, episodeId } of toCome) {
+      await execute(
+        database,
+        sql`INSERT INTO touchpoints (contact_id, episode_id, step_id, due_at, planned_for, state)
+            VALUES (${contactId}, ${episodeId}, ${history.stepIds.get('coupon/remind')}, ${day(9)}, ${day(9)}, 'planned')`,
+      )
+    }
+    for (const [at, state] of ['failed', 'uncertain', 'cancelled'].entries()) {
+      await execute(
+        database,
+        sql`UPDATE touchpoint_records SET state = ${state}, reason = CASE WHEN ${state} = 'uncertain' THEN NULL ELSE 'returned' END
+            WHERE touchpoint_id = (SELECT touchpoint_id FROM touchpoint_records JOIN episodes USING (contact_id, episode_id)
+              WHERE arm = 'treated' AND step_id = ${history.stepIds.get('coupon/coupon')}
+              ORDER BY touchpoint_id OFFSET ${at} LIMIT 1)`,
+      )
+    }
+    await rollUp(database, day(5), RULES)
+    const none = { failed: 0, unsent: 0, waiting: 0, reasons: [] }
+    expect((await readLadder(database, 'graded')).sort((a, b) => a.step.localeCompare(b.step))).toEqual([
+      {
+        tier: 'coupon',
+        step: 'coupon',
+        planned: 6,
+        sent: 3,
+        failed: 2,
+        unsent: 1,
+        waiting: 0,
+        reasons: [{ reason: 'returned', messages: 1 }],
+      },
+      {
+        ...none,
+        tier: 'letter',
+        step: 'letter',
+        planned: 3,
+        sent: 0,
+        unsent: 3,
+        reasons: [{ reason: 'condition', messages: 3 }],
+      },
+      { ...none, tier: 'coupon', step: 'remind', planned: 7, sent: 6, waiting: 1 },
+    ])
+    expect(await readLadder(database, 'another')).toEqual([])
   })
 
   it('does only what is out of date: open days, late receipts, late activity, days that fall due', async () => {

@@ -559,6 +559,54 @@ test('the cost page draws what was spent by day, the delivery page says which br
   expect(delivery).toContain('6 % hard bounces')
 })
 
+test('a campaign’s page shows its ladder: whom each tier takes, when what is sent on what condition, and what became of it', async () => {
+  const spring = await ladderOf('spring')
+  expect(spring).toContain('only silent for 3d or longer')
+  // The tests before this one refused and erased some.
+  const remind =
+    /remind E-mail 0 \/ (\d+) at once · template hello · variants plain, story (?:(\d+) not sent · )?(\d+) to come/.exec(
+      spring,
+    )
+  const [planned, unsent, toCome] = (remind ?? []).slice(1).map((count = '0') => Number(count))
+  expect(planned).toBeGreaterThan(10)
+  expect((unsent ?? 0) + (toCome ?? 0)).toBe(planned)
+  const dated = (campaign: string, tiers: string) =>
+    CAMPAIGN.replace('campaign: spring', `campaign: ${campaign}`).replace(/tiers:[\s\S]*/, tiers)
+  const step = (id: string, more = '') => `{ id: ${id}, channel: [email, log], template: hello${more} }`
+  await shop.apply(
+    dated(
+      'ends',
+      `tiers:
+  - { name: before, enter: 7d before contact.signed_up_at, steps: [${step('early', ', after: 2d, when: orders.count > 3')}] }
+  - { name: at, enter: 0d after contact.signed_up_at, steps: [${step('today', ', unless: early.failed')}] }
+on_return: [${step('thanks')}]
+`,
+    ),
+  )
+  await shop.apply(
+    dated(
+      'bought',
+      `tiers: [{ name: first, enter: event first_order, after: 24h, steps: [${step('card')}] }]\n`,
+    ),
+  )
+  const ends = await ladderOf('ends')
+  expect(ends).toContain(
+    'before 7d before contact.signed_up_at early E-mail, else log 0 after 2d · template hello',
+  )
+  expect(ends).toContain('when orders.count &gt; 3')
+  expect(ends).toContain('at on contact.signed_up_at today')
+  expect(ends).toContain('unless early.failed')
+  expect(ends).toContain('On their return thanks')
+  expect(await ladderOf('bought')).toContain('first 1d after event first_order card')
+})
+
+/** The words of a campaign’s ladder. */
+async function ladderOf(campaign: string): Promise<string> {
+  const page = await (await get(`/campaigns/${campaign}`, 'viewer')).text()
+  const card = page.slice(page.indexOf('<h2>The ladder</h2>'), page.indexOf('<h2>Versions</h2>'))
+  return card.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ')
+}
+
 test('every page says which channel cannot be reached, for as long as it cannot', async () => {
   const page = async () => await (await get('/contacts', 'viewer')).text()
   expect(await page()).not.toContain('E-mail cannot be reached')

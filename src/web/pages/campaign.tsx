@@ -5,12 +5,13 @@ import { readVersions } from '../../config/versions.ts'
 import { WinbackError } from '../../errors.ts'
 import { newestPlan } from '../plans.ts'
 import { diffLines } from './diff.ts'
+import { LadderCard } from './ladder.tsx'
 import { Act, Table } from './parts.tsx'
 import { PlanCard } from './plan.tsx'
 import { kept, Refusal, type RefusedForm } from './refused-form.tsx'
 import type { Visit } from './visit.ts'
 
-// One campaign: what runs, how its files differ, the plan that waits, its versions.
+// One campaign: how its files differ, the plan that waits, the ladder that runs, its versions.
 
 export async function showCampaign(
   visit: Visit,
@@ -38,6 +39,7 @@ export async function showCampaign(
     ({ scope, name }) => scope === 'campaign' && name === campaign,
   )
   const plan = await newestPlan(database, campaign)
+  const text = await runtime.book.currentText(campaign)
   const changed = file !== undefined && file.inputs !== running?.inputs
   const path = `/campaigns/${campaign}`
   return await visit.show(
@@ -89,6 +91,7 @@ export async function showCampaign(
         </div>
       ) : null}
       {plan ? await PlanCard({ visit, plan }) : null}
+      {text ? await LadderCard({ visit, campaign, text }) : null}
       <div class="card">
         <h2>{say('Versions', '版本')}</h2>
         {history.length === 0 ? (

@@ -106,3 +106,13 @@ export function Empty({ title, children }: { title: string; children?: Child }) 
 export function Coded({ text }: { text: string }) {
   return <>{text.split('`').map((part, at) => (at % 2 === 1 ? <code>{part}</code> : part))}</>
 }
+
+/** How much of a whole something is. For the eye alone: the figures stand beside it. */
+export function Bar({ share }: { share: number }) {
+  return (
+    <svg height="8" aria-hidden="true">
+      <rect class="ground" width="100%" height="8" rx="4" />
+      <rect width={`${(100 * share).toFixed(1)}%`} height="8" rx="4" />
+    </svg>
+  )
+}

@@ -19,7 +19,7 @@ import {
   whenText,
 } from '../../service/plan/sentences.ts'
 import type { KeptPlan } from '../desk.ts'
-import { Coded, Table } from './parts.tsx'
+import { Bar, Coded, Table } from './parts.tsx'
 import { ChartView } from './sheet.tsx'
 import type { Visit } from './visit.ts'
 
@@ -176,15 +176,6 @@ function Bars({ visit, lines, of }: { visit: Visit; lines: readonly CountLine[];
         </li>
       ))}
     </ul>
-  )
-}
-
-function Bar({ share }: { share: number }) {
-  return (
-    <svg height="8" aria-hidden="true">
-      <rect class="ground" width="100%" height="8" rx="4" />
-      <rect width={`${(100 * share).toFixed(1)}%`} height="8" rx="4" />
-    </svg>
   )
 }
 

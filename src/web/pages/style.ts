@@ -43,7 +43,7 @@ footer { color: var(--soft); font-size: .85rem; padding: 1rem 1.5rem 2.5rem; max
 
 const TEXT = `
 h1 { font-size: 1.6rem; line-height: 1.2; letter-spacing: -.015em; margin: .2rem 0 1rem }
-h2 { font-size: 1.1rem; margin: 0 0 .6rem } h3 { font-size: 1rem; margin: 1rem 0 .4rem }
+h2 { font-size: 1.1rem; margin: 0 0 .6rem } h3 { font-size: 1rem; margin: 1rem 0 .4rem } h3 small { font-weight: 400 }
 p { margin: 0 0 .8rem; max-width: 46rem; text-wrap: pretty } .soft, small, time { color: var(--soft) } small { font-size: .85rem }
 .lead { font-size: 1.2rem; line-height: 1.45; max-width: 50rem } .lead.good { color: var(--good) } .lead.bad { color: var(--bad) }
 .good { color: var(--good) } .bad { color: var(--bad) }
