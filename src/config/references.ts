@@ -43,7 +43,7 @@ export function fillReferences(
   document: SourceDocument,
   environment: Environment,
   directory: string,
-  outside: readonly Path[] = [],
+  outside: readonly Path[],
 ): { value: unknown; problems: Problem[]; told: ReadonlySet<string> } {
   const problems = literalSecrets(document, [...SECRETS, ...outside])
   const masked = maskedUrls(document)

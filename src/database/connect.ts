@@ -209,7 +209,7 @@ export async function transactionOn<T>(
  * Checks that the server answers and is new enough.
  * @throws WinbackError `database.unreachable` or `database.too_old`, each with the remedy
  */
-export async function assertServer(database: Database): Promise<{ version: string; major: number }> {
+export async function assertServer(database: Database): Promise<{ version: string }> {
   let version: number
   try {
     const result = await database.client.query<{ v: string }>(
@@ -228,5 +228,5 @@ export async function assertServer(database: Database): Promise<{ version: strin
       remedy: 'Use PostgreSQL 15 or newer.',
     })
   }
-  return { version: `${major}.${version % 10000}`, major }
+  return { version: `${major}.${version % 10000}` }
 }

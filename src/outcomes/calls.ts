@@ -167,7 +167,7 @@ export interface CallFilter {
 }
 
 /** The queue: the campaign of highest priority first, then what is due first. Calls of the robot are not in it. */
-export async function listCalls(session: Session, now: Date, filter: CallFilter = {}): Promise<Call[]> {
+export async function listCalls(session: Session, now: Date, filter: CallFilter): Promise<Call[]> {
   const { free = false, campaign, owner, claimedBy, limit = 100 } = filter
   const conditions = [
     sql`c.state IN ('open', 'claimed') AND c.taker = 'agent'`,

@@ -44,8 +44,8 @@ export function emptySums(): ArmSums {
   }
 }
 
-/** Adds one row: its outcome and, where the file has them, what was known before and what it cost. */
-export function addRow(sums: ArmSums, outcome: number, covariate = 0, cost = 0): void {
+/** Adds one row: its outcome, what was known before and what it cost, each 0 where the file has none. */
+export function addRow(sums: ArmSums, outcome: number, covariate: number, cost: number): void {
   sums.n += 1
   sums.sum += outcome
   sums.sumOfSquares += outcome * outcome

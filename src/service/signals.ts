@@ -21,12 +21,11 @@ export interface Freshened {
  */
 export async function freshenSignals(
   runtime: Pick<Runtime, 'database' | 'workspace' | 'clock'>,
-  onProgress: (contacts: number) => void = () => {},
 ): Promise<Freshened> {
   const { database, workspace, clock } = runtime
   const rules = rulesOf(workspace)
   const now = clock.now()
-  const contacts = await refreshSignals(database, rules, now, onProgress)
+  const contacts = await refreshSignals(database, rules, now)
   const last = await readFit(database, now)
   const due = lastTick(workspace.signals.refit, workspace.timezone, now)
   if (last && last.fittedAt >= due && !outgrown(last, contacts, now)) return { contacts, fit: undefined }

@@ -9,10 +9,10 @@ import { makeWayIn } from '../web/pages/way-in.ts'
 import { startWeb, type WebServer } from '../web/server.ts'
 import type { Mailbox } from './mailbox.ts'
 
-/** A clock that goes on from `moment` as fast as `real` does: whoever looks at a past looks from its end. */
-function clockFrom(moment: Date, real: Clock = systemClock): Clock {
-  const behind = real.now().getTime() - moment.getTime()
-  return { now: () => new Date(real.now().getTime() - behind) }
+/** A clock that goes on from `moment` as time does: whoever looks at a past looks from its end. */
+function clockFrom(moment: Date): Clock {
+  const behind = systemClock.now().getTime() - moment.getTime()
+  return { now: () => new Date(systemClock.now().getTime() - behind) }
 }
 
 /** The pages over what the demo left. Nothing runs behind them: what was sent was sent. */

@@ -149,7 +149,7 @@ async function openPool(options: ReturnType<typeof poolOptions>, lines: Lines) {
 }
 
 /** A pool of SMTP connections, opened as they are needed. */
-export function openTransport(settings: EmailSettings, timing: Timing = defaultTiming): Transport {
+export function openTransport(settings: EmailSettings, timing: Timing): Transport {
   const options = poolOptions(settings, timing)
   const lines: Lines = { waiting: new WeakSet(), bodies: new WeakMap(), stoodAt: Number.NEGATIVE_INFINITY }
   let pool: ReturnType<typeof openPool> | undefined
