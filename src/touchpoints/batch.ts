@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
+import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { countSends } from './breakers.ts'
 import { takeSlots } from './capacity.ts'
@@ -8,10 +8,18 @@ import { type DeliveryDependencies, deliver } from './delivery.ts'
 import type { Batch } from './dispatch.ts'
 import { type Candidate, gather } from './gather.ts'
 import { type GuardDependencies, reachesDevices, readGuardContext } from './guard-context.ts'
-import { judgeAll, type Verdict } from './guards.ts'
+import { type Judged, judgeAll, type Verdict } from './guards.ts'
 import type { TouchpointKey } from './keys.ts'
 import { claim, type Deferral, LEASES, numberOf, putBack, type Settlement, settle } from './lifecycle.ts'
-import { type Cleared, composeOnce, composer, type TemplateFinder, unsent } from './message.ts'
+import {
+  type Cleared,
+  type Compose,
+  clearedFor,
+  composeOnce,
+  composer,
+  type TemplateFinder,
+  unsent,
+} from './message.ts'
 import { keepPace } from './pace.ts'
 import { giveBack, type Unused } from './rates.ts'
 import type { ReserveDependencies } from './reservation.ts'
@@ -20,7 +28,7 @@ import { count, type Tally } from './sends.ts'
 import { refreshStandings } from './standings.ts'
 import { type Sender, viewContact } from './view.ts'
 
-// One batch, from the job to the record: claim → gather → judge → take slots of calls → reserve → settle or put back
+// One batch, from the job to the record: claim → look → judge, sift → take slots of calls → reserve → settle or put back
 // what does not go → deliver, which renders, sends and settles the rest → release → account. A handful of statements for
 // hundreds of touchpoints; none of them is per contact.
 
@@ -42,7 +50,7 @@ export interface BatchResult {
 
 /** Processes the touchpoints of one job. What is no longer queued (a second run of the job, a cancel) is left alone. */
 export async function processBatch(dependencies: WorkerDependencies, batch: Batch): Promise<BatchResult> {
-  const { database, clock, book, sender } = dependencies
+  const { database, clock, book } = dependencies
   const { campaign: opened, step } = await book.step(batch.stepId)
   const claimId = randomUUID()
   const { claim: lease } = dependencies.leases ?? LEASES
@@ -51,37 +59,20 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   const pace = keepPace(database, claimId, keys, lease)
 
   const now = clock.now()
-  await ensurePartitions(database, 'touchpoint_records', [now])
-  if (step.data) await refreshStandings(database, now)
-  const [candidates, context, newest] = await Promise.all([
-    gather(database, {
-      claimId,
-      keys,
-      campaign: opened,
-      step,
-      now,
-      devices: reachesDevices(dependencies, step),
-    }),
-    readGuardContext(dependencies, opened, step, now),
-    book.currentText(opened.name),
-    dependencies.renewLinks?.(),
-  ])
+  const [candidates, context, newest] = await look(dependencies, {
+    claimId,
+    keys,
+    campaign: opened,
+    step,
+    now,
+  })
   const campaign = underBudgetOf(opened, newest)
-  const held: Held = { ended: endGone(keys, candidates), deferred: [] }
-  const cleared: Cleared[] = []
-  for (const { candidate, contact, verdict } of judgeAll(
+  const { cleared, held } = sift(
+    keys,
     candidates,
-    (one) => viewContact(one, sender),
-    context,
-  )) {
-    if (verdict.kind === 'send') {
-      const { channel, template, instead } = verdict
-      cleared.push({ candidate, contact, channel, template: template?.name, instead: instead !== undefined })
-    } else hold(held, candidate, verdict)
-  }
-  const templates = await dependencies.templates(campaign.templateSet)
-  const composing = composer({ templates, sender, campaign, step, channels: dependencies.channels })
-  const compose = campaign.definition.limits.budget.spend ? composeOnce(composing) : composing
+    judgeAll(candidates, (one) => viewContact(one, dependencies.sender), context),
+  )
+  const compose = await composerOf(dependencies, campaign, step)
   const overflow = dependencies.channels.get('callback')?.overflow
   const called = step.call
     ? await takeSlots(database, { campaign, step, now, overflow, cleared })
@@ -124,6 +115,56 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   })
   const { settled, deferred } = delivered
   return { claimed: keys.length, settled, deferred: held.deferred.length + deferred }
+}
+
+/** Reads whom the messages are for, what the guards ask about beside them, and what the campaign says by now. */
+async function look(
+  dependencies: WorkerDependencies,
+  batch: {
+    readonly claimId: string
+    readonly keys: readonly TouchpointKey[]
+    readonly campaign: CompiledCampaign
+    readonly step: CompiledStep
+    readonly now: Date
+  },
+) {
+  const { database, book } = dependencies
+  const { campaign, step, now } = batch
+  await ensurePartitions(database, 'touchpoint_records', [now])
+  if (step.data) await refreshStandings(database, now)
+  return await Promise.all([
+    gather(database, { ...batch, devices: reachesDevices(dependencies, step) }),
+    readGuardContext(dependencies, campaign, step, now),
+    book.currentText(campaign.name),
+    dependencies.renewLinks?.(),
+  ])
+}
+
+/** Parts what the guards let through from what does not go now. */
+function sift(
+  keys: readonly TouchpointKey[],
+  candidates: readonly Candidate[],
+  judged: readonly Judged[],
+): { cleared: Cleared[]; held: Held } {
+  const held: Held = { ended: endGone(keys, candidates), deferred: [] }
+  const cleared: Cleared[] = []
+  for (const { candidate, contact, verdict } of judged) {
+    if (verdict.kind === 'send') cleared.push(clearedFor(candidate, contact, verdict))
+    else hold(held, candidate, verdict)
+  }
+  return { cleared, held }
+}
+
+/** Makes the messages of a batch; where a budget asks what each costs before it is sent, each once. */
+async function composerOf(
+  dependencies: WorkerDependencies,
+  campaign: CompiledCampaign,
+  step: CompiledStep,
+): Promise<Compose> {
+  const { sender, channels } = dependencies
+  const templates = await dependencies.templates(campaign.templateSet)
+  const compose = composer({ templates, sender, campaign, step, channels })
+  return campaign.definition.limits.budget.spend ? composeOnce(compose) : compose
 }
 
 /** Tells the breakers what went out, and gives back what the dispatcher took for messages that did not. */

@@ -3,6 +3,7 @@ import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { inVariant } from '../config/variants.ts'
 import { messageOf } from '../errors.ts'
 import type { Candidate } from './gather.ts'
+import type { Verdict } from './guards.ts'
 import type { TouchpointKey } from './keys.ts'
 import type { Settlement } from './lifecycle.ts'
 import { messageViewer, type Promised, type Sender } from './view.ts'
@@ -21,6 +22,15 @@ export interface Cleared {
   readonly grant?: Promised
   /** A call beyond what people can make today. */
   readonly overflow?: boolean
+}
+
+/** What a verdict has cleared a candidate for. */
+export function clearedFor(
+  candidate: Candidate,
+  contact: ContactView,
+  { channel, template, instead }: Extract<Verdict, { kind: 'send' }>,
+): Cleared {
+  return { candidate, contact, channel, template: template?.name, instead: instead !== undefined }
 }
 
 /** The templates a campaign version was applied with. */

@@ -11,7 +11,7 @@ import type { WorkerDependencies } from './batch.ts'
 import { type Candidate, imagine } from './gather.ts'
 import { reachesDevices, readGuardContext } from './guard-context.ts'
 import { judge, type Verdict } from './guards.ts'
-import { type Composed, composer } from './message.ts'
+import { type Composed, clearedFor, composer } from './message.ts'
 import { dummyGrant } from './promises.ts'
 import { type Foreseen, foreseeReservation } from './scarce.ts'
 import { viewContact } from './view.ts'
@@ -95,14 +95,7 @@ export async function previewStep(
   const compose = composer({ templates, sender, campaign, step, channels: dependencies.channels })
   const own = inVariant(step, variant)
   const grant = dummyGrant(own, now)
-  const cleared = {
-    candidate,
-    contact,
-    channel: verdict.channel,
-    template: verdict.template?.name,
-    instead: verdict.instead !== undefined,
-    ...(grant ? { grant } : {}),
-  }
+  const cleared = { ...clearedFor(candidate, contact, verdict), ...(grant ? { grant } : {}) }
   const composed = compose(cleared)
   const overflow = dependencies.channels.get('callback')?.overflow
   const scarce = as.limits
