@@ -1,3 +1,6 @@
+import { sql } from 'drizzle-orm'
+import { rows, type Session } from '../database/connect.ts'
+import { WinbackError } from '../errors.ts'
 import { unstorable } from './text.ts'
 
 /** As a spreadsheet writes long numbers out: with their first digits alone, which many of them share. */
@@ -25,4 +28,16 @@ export function externalIdProblem(id: string): string | undefined {
  */
 export function stepProblem(name: string, id: string): string | undefined {
   return id === '.' || id === '..' ? `${name}: "${id}" is a step in a path, and no id` : undefined
+}
+
+/** The internal id of a contact of the user's system. @throws WinbackError `contact.unknown` */
+export async function findContact(session: Session, externalId: string): Promise<number> {
+  const [row] = await rows<{ contactId: number }>(
+    session,
+    sql`SELECT contact_id AS "contactId" FROM external_ids WHERE external_id = ${externalId}`,
+  )
+  if (row) return row.contactId
+  throw new WinbackError('contact.unknown', `there is no contact \`${externalId}\``, {
+    remedy: 'Contacts are named by the external id they were imported with.',
+  })
 }

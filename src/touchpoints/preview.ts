@@ -133,15 +133,3 @@ async function variantOf(
   if (found.variant !== null && known) return found.variant
   return drawVariant(campaign.salt, step, found.personId, found.episodeNo) ?? null
 }
-
-/** The internal id of a contact of the user's system. @throws WinbackError `contact.unknown` */
-export async function findContact(session: Session, externalId: string): Promise<number> {
-  const [row] = await rows<{ contactId: number }>(
-    session,
-    sql`SELECT contact_id AS "contactId" FROM external_ids WHERE external_id = ${externalId}`,
-  )
-  if (row) return row.contactId
-  throw new WinbackError('contact.unknown', `there is no contact \`${externalId}\``, {
-    remedy: 'Contacts are named by the external id they were imported with.',
-  })
-}

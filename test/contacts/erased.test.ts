@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { eraseContact } from '../../src/contacts/erase.ts'
+import { findContact } from '../../src/contacts/external-ids.ts'
 import { importActivity, importConsents, importContacts, importSends } from '../../src/contacts/import.ts'
 import { rows, transaction } from '../../src/database/connect.ts'
-import { findContact } from '../../src/touchpoints/preview.ts'
 import { freshDatabase } from '../support/database.ts'
 import { clock, file, options } from './files.ts'
 

@@ -3,6 +3,7 @@ import { channelsSetUp, registerChannels } from '../../channels/channels.ts'
 import { MASKED, UNMASKED } from '../../config/masking.ts'
 import { consentStates } from '../../contacts/consent.ts'
 import { exportContact, exportCsv } from '../../contacts/export.ts'
+import { findContact } from '../../contacts/external-ids.ts'
 import {
   ANYTHING,
   momentOfChoice,
@@ -16,7 +17,6 @@ import { wishesText } from '../../reports/dealings-text.ts'
 import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
 import { readStory } from '../../service/reporting.ts'
 import type { Runtime } from '../../service/runtime.ts'
-import { findContact } from '../../touchpoints/preview.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { searchContacts } from './contact-search.ts'
 import { Act, Empty, Table } from './parts.tsx'
