@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { bigints } from '../database/arrays.ts'
+import type { Chunk } from '../database/chunks.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 import { closeCalls } from '../outcomes/calls.ts'
 import { cancel } from '../touchpoints/interruptions.ts'
@@ -20,9 +21,8 @@ import { enterStages, stageArmSql, tierTable } from './stages.ts'
 export async function advanceChunk(
   tx: Transaction,
   campaign: CompiledCampaign,
+  [from, to]: Chunk,
   now: Date,
-  from: number,
-  to: number,
 ): Promise<number> {
   const reached = sql`(SELECT ${tierSql(campaign, now, sql`e.lapsed_at`)})`
   // Lock first, decide in the next statement: an episode that a return has just silenced must not advance.
@@ -82,9 +82,8 @@ export async function advanceChunk(
 export async function closeChunk(
   tx: Transaction,
   campaign: string,
+  [from, to]: Chunk,
   now: Date,
-  from: number,
-  to: number,
 ): Promise<number> {
   const over = sql`e.campaign = ${campaign} AND e.contact_id > ${from} AND e.contact_id <= ${to}
     AND e.ended_at IS NULL AND e.outcome_until <= ${now}`

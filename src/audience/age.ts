@@ -17,11 +17,12 @@ export async function ageEpisodes(
   }
   let advanced = 0
   let ended = 0
-  for (const [from, to] of await chunksWithOpen(database, campaign)) {
+  for (const chunk of await chunksWithOpen(database, campaign)) {
     await transaction(database, async (tx) => {
+      const [, to] = chunk
       await lockStripe(tx, stripeOf(to))
-      ended += await closeChunk(tx, campaign, now, from, to)
-      for (const version of versions) advanced += await advanceChunk(tx, version, now, from, to)
+      ended += await closeChunk(tx, campaign, chunk, now)
+      for (const version of versions) advanced += await advanceChunk(tx, version, chunk, now)
     })
   }
   return { advanced, ended }
