@@ -38,10 +38,10 @@ export interface Problem {
   /** Dotted path inside the file, `tiers[1].steps[0].template`. */
   path: string
   message: string
-  found?: string
-  expected?: string
+  found?: string | undefined
+  expected?: string | undefined
   /** The nearest valid name, when one is near. */
-  suggestion?: string
+  suggestion?: string | undefined
 }
 
 /** Thrown once with every problem of a configuration, so that a file is mended in one go. */

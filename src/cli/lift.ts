@@ -151,10 +151,8 @@ interface Read {
 /** Streams the file into sums by arm, in order of name; memory holds one batch, whatever the file's size. */
 async function readExperiment(invocation: Invocation, file: string, options: LiftOptions): Promise<Read> {
   const source = openRows(file, {
-    ...(options.delimiter === undefined
-      ? {}
-      : { delimiter: options.delimiter === 'tab' ? '\t' : options.delimiter }),
-    ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
+    delimiter: options.delimiter === 'tab' ? '\t' : options.delimiter,
+    encoding: options.encoding,
   })
   const say = sayIn(invocation.output)
   const progress = steady(

@@ -74,9 +74,9 @@ async function serveWith(
     database,
     workspace,
     clock,
-    ...(events.onRefused ? { onRefused: events.onRefused } : {}),
-    ...(events.onRest ? { onRest: events.onRest } : {}),
-    ...(events.onReach ? { onReach: events.onReach } : {}),
+    onRefused: events.onRefused,
+    onRest: events.onRest,
+    onReach: events.onReach,
   })
   const engine = queueEngine(context)
   // Asked for by its own verb, it is served whatever the file says.

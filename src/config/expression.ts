@@ -53,9 +53,9 @@ interface Binary<Kind extends string, Operator extends string, Result extends Ty
 export interface ExpressionProblem {
   readonly offset: number
   readonly message: string
-  readonly suggestion?: string
+  readonly suggestion?: string | undefined
   /** The fact that was asked for, where there is none of that name. */
-  readonly unknown?: string
+  readonly unknown?: string | undefined
 }
 
 export type ParsedCondition =

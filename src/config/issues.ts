@@ -114,7 +114,7 @@ function missing(fault: Fault, expected: string): Problem {
 function instead(fault: Fault, expected: string, suggestion = rewrite(fault)): Problem {
   return problemAt(fault, `expected ${expected}, found ${fault.shown}`, {
     expected,
-    ...(suggestion === undefined ? {} : { suggestion }),
+    suggestion,
   })
 }
 
@@ -144,7 +144,7 @@ function unknownKey({ context, path }: Fault, key: string): Problem {
     message: UNKNOWN_KEY,
     found: key,
     ...(keys.length === 0 ? {} : { expected: oneOf(keys) }),
-    ...(suggestion === undefined ? {} : { suggestion }),
+    suggestion,
   }
 }
 
@@ -221,8 +221,8 @@ function malformed(fault: Fault, issue: z.core.$ZodIssue): Problem {
   const suggestion = rewrite(fault)
   const told = text.includes('found') || found === undefined || typeof found === 'object'
   return problemAt(fault, told ? text : `${text}, found ${shown}`, {
-    ...(expected === undefined ? {} : { expected }),
-    ...(suggestion === undefined ? {} : { suggestion }),
+    expected,
+    suggestion,
   })
 }
 

@@ -41,8 +41,8 @@ export function parseCondition(
       problems.push({
         offset: original(node.start),
         message,
-        ...(suggestion === undefined ? {} : { suggestion }),
-        ...(unknown === undefined ? {} : { unknown }),
+        suggestion,
+        unknown,
       })
       return undefined
     },
@@ -50,7 +50,7 @@ export function parseCondition(
       doubts.push({
         offset: original(node.start),
         message,
-        ...(suggestion === undefined ? {} : { suggestion }),
+        suggestion,
       })
     },
   })

@@ -24,7 +24,9 @@ const TOKENS: Record<string, string> = {
  * milliseconds where that large.
  * @throws WinbackError `import.options` for a zone or format that does not exist
  */
-export function dateReader(options: { timezone?: string; format?: string } = {}): DateReader {
+export function dateReader(
+  options: { timezone?: string | undefined; format?: string | undefined } = {},
+): DateReader {
   const zone = options.timezone ?? 'UTC'
   const offset = offsetReader(zone)
   if (options.format === 'epoch') return (value) => epoch(value, 1000)
@@ -71,11 +73,7 @@ export function dateReader(options: { timezone?: string; format?: string } = {})
 
 /** {@link dateReader} of an import: dates are written as its mapping says. */
 export function mappedDateReader(mapping: Pick<ImportMapping, 'timezone' | 'date_format'> = {}): DateReader {
-  const { timezone, date_format: format } = mapping
-  return dateReader({
-    ...(timezone === undefined ? {} : { timezone }),
-    ...(format === undefined ? {} : { format }),
-  })
+  return dateReader({ timezone: mapping.timezone, format: mapping.date_format })
 }
 
 /** The format a date that is not ISO 8601 looks to be in. Day and month may be the other way round: that is not ours to tell. */

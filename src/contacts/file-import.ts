@@ -101,11 +101,7 @@ export async function importFile(
   const started = performance.now()
   const mapping = options.mapping ?? {}
   const rejectFile = rejectFileOf(file, options)
-  const source = openRows(file, {
-    ...(mapping.format === undefined ? {} : { format: mapping.format }),
-    ...(mapping.delimiter === undefined ? {} : { delimiter: mapping.delimiter }),
-    ...(mapping.encoding === undefined ? {} : { encoding: mapping.encoding }),
-  })
+  const source = openRows(file, mapping)
   const summary = emptySummary(importer.kind, file)
   const csv = source.format === 'csv'
   const bind = (header: readonly string[] | undefined): Bound => {
@@ -219,9 +215,9 @@ async function openIntake(
     pendingText = 0
     if (taken === 0) return
     await lanes.begin({
-      ...(chunk.keys ? { keys: chunk.keys } : {}),
+      keys: chunk.keys,
       run: chunk.merge,
-      ...(chunk.compose ? { compose: chunk.compose } : {}),
+      compose: chunk.compose,
       done: ({ inserted, updated, erased = 0, refused = [] }: Merged) => {
         for (const { line, reason, raw } of refused) rejects.reject(line, reason, raw)
         summary.inserted += inserted

@@ -6,13 +6,13 @@ import { codeOf } from '../errors.ts'
 export interface LaneWork<Result = unknown> {
   run(tx: Transaction): Promise<Result>
   /** Instead of `run`, in the one long transaction of an exclusive lane; composed while the piece before is written. */
-  compose?(): (tx: Transaction) => Promise<Result>
+  readonly compose?: (() => (tx: Transaction) => Promise<Result>) | undefined
   /** Once it has run, committed or not yet. */
   ran?(): void
   /** Once it is committed. */
   done(result: Result): void
   /** Two pieces with a key in common are done one after the other, in the order they came. */
-  readonly keys?: ReadonlyMap<string, unknown>
+  readonly keys?: ReadonlyMap<string, unknown> | undefined
 }
 
 export interface Lanes {

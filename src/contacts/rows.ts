@@ -46,7 +46,11 @@ const LINE_LIMIT = 1_000_000
  */
 export function openRows(
   path: string,
-  options: { format?: FileFormat; delimiter?: string; encoding?: string } = {},
+  options: {
+    format?: FileFormat | undefined
+    delimiter?: string | undefined
+    encoding?: string | undefined
+  } = {},
 ): RowSource {
   const plain = path.replace(/\.gz$/i, '')
   const format = options.format ?? (/\.(ndjson|jsonl)$/i.test(plain) ? 'ndjson' : 'csv')

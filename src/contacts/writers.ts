@@ -17,7 +17,7 @@ import type { FileRow } from './rows.ts'
 export interface Chunk {
   merge(tx: Transaction): Promise<Merged>
   /** Instead, in the transaction that an exclusive lane has opened: see `LaneWork`. */
-  compose?(): (tx: Transaction) => Promise<Merged>
+  readonly compose?: (() => (tx: Transaction) => Promise<Merged>) | undefined
   /** What the chunk may share with the one before, which has to be merged first then; absent where nothing can. */
   readonly keys?: ReadonlyMap<string, unknown>
 }
@@ -86,14 +86,12 @@ export function contactWriter(
       return {
         keys: full,
         merge: async (tx) => counted(await mergeContacts(tx, full, options)),
-        ...(first
-          ? {
-              compose: () => {
-                const write = first.compose(full, options)
-                return async (tx) => counted(await write(tx))
-              },
-            }
-          : {}),
+        compose:
+          first &&
+          (() => {
+            const write = first.compose(full, options)
+            return async (tx) => counted(await write(tx))
+          }),
       }
     },
   }

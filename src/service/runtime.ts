@@ -66,13 +66,13 @@ export async function openRuntime(options: {
   workspace: Workspace
   clock: Clock
   channels?: ReadonlyMap<string, Channel>
-  leases?: Leases
+  leases?: Leases | undefined
   /** Hears of redemptions told by events that were refused, by reason: nobody else answers for them. */
-  onRefused?: (reasons: Readonly<Record<string, number>>) => void
+  onRefused?: ((reasons: Readonly<Record<string, number>>) => void) | undefined
   /** Hears of a channel that is left alone for so many milliseconds: its provider says nothing. */
-  onRest?: (channel: string, milliseconds: number) => void
+  onRest?: ((channel: string, milliseconds: number) => void) | undefined
   /** Hears of a provider that cannot be reached, at each try in vain, and of one that is reached again. */
-  onReach?: (news: Reached) => void
+  onReach?: ((news: Reached) => void) | undefined
 }): Promise<Runtime> {
   const { database, workspace, clock } = options
   const settings = await settingsOf(database)
@@ -130,8 +130,8 @@ export async function openRuntime(options: {
           return [channel, createSlots(concurrency, standstill)]
         }),
       ),
-      ...(options.onReach ? { onReach: options.onReach } : {}),
-      ...(options.leases ? { leases: options.leases } : {}),
+      onReach: options.onReach,
+      leases: options.leases,
     },
     hooks: hooksOf({ book, workspace, silenced, onRefused: options.onRefused }),
     idempotent: [...registry.values()].flatMap(({ name, idempotent }) => (idempotent ? [name] : [])),

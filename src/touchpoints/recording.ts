@@ -29,7 +29,7 @@ import {
 export interface RecordingDependencies {
   readonly database: Database
   readonly clock: Clock
-  readonly leases?: Leases
+  readonly leases?: Leases | undefined
 }
 
 /**

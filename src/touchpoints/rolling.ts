@@ -63,13 +63,13 @@ export interface RollingDependencies {
   readonly database: Database
   readonly clock: Clock
   /** LEASES by default. */
-  readonly leases?: Leases
+  readonly leases?: Leases | undefined
   /** What the address a channel delivers to is remembered by; null where it delivers to no address. None by default. */
   addressKey?(channel: string, contact: ContactView): Buffer | null
   /** Forgets devices that are nobody's any more. */
   forgetDevices?(dead: readonly DeadDevice[]): Promise<void>
   /** Hears of a provider that is away, at each try, and of one that is reached again. */
-  onReach?(news: Reached): void
+  readonly onReach?: ((news: Reached) => void) | undefined
   /** Keeps what Winback itself is the provider of, in the transaction that settles the sends. */
   readonly keep?: Keep
   /**

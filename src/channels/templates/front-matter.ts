@@ -81,7 +81,7 @@ export function parseFrontMatter(text: string, file: string): FrontMatter {
       complain({ line: at, column: 1 }, `unknown key \`${key}\``, {
         found: key,
         expected: FRONT_KEYS.join(', '),
-        ...(suggestion === undefined ? {} : { suggestion }),
+        suggestion,
       })
       continue
     }

@@ -132,7 +132,7 @@ function readLayout(source: Source, work: Work): TemplateVariable[] {
     path: 'layout',
     message: `no layout \`${entry.value}\` in ${folder}/layouts`,
     found: entry.value,
-    ...(suggestion === undefined ? {} : { suggestion }),
+    suggestion,
   })
   return []
 }

@@ -116,7 +116,7 @@ function checkExpression(
               path: formatPath(path),
               message,
               found: source,
-              ...(suggestion === undefined ? {} : { suggestion }),
+              suggestion,
             },
           ],
   )

@@ -18,8 +18,8 @@ export interface FindingOptions {
   readonly at?: 'value' | 'key'
   readonly severity?: Problem['severity']
   readonly location?: Location
-  readonly found?: string
-  readonly expected?: string
+  readonly found?: string | undefined
+  readonly expected?: string | undefined
   readonly suggestion?: string | undefined
 }
 
@@ -38,8 +38,8 @@ export function finding(
     path: formatPath(path),
     message,
     ...(typeof found === 'string' || typeof found === 'number' ? { found: String(found) } : {}),
-    ...(options.expected === undefined ? {} : { expected: options.expected }),
-    ...(options.suggestion === undefined ? {} : { suggestion: options.suggestion }),
+    expected: options.expected,
+    suggestion: options.suggestion,
   }
 }
 

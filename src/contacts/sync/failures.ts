@@ -43,8 +43,8 @@ export function columnProblems(
         location: document.locate(whole),
         path: formatPath(whole),
         message,
-        ...(found === undefined ? {} : { found }),
-        ...(suggestion === undefined ? {} : { suggestion }),
+        found,
+        suggestion,
       }
     }),
   )
