@@ -1,6 +1,7 @@
 import Handlebars from 'handlebars'
 import type { InlineImage } from './channel.ts'
 import { HELPERS, type Helper, VALUE_HELPER } from './templates/helpers.ts'
+import { tooDeep, unclosedBlock } from './templates/nesting.ts'
 
 // The one file that knows Handlebars. Templates are compiled strictly, may call the listed helpers alone and
 // never reach a prototype.
@@ -34,11 +35,18 @@ export type Render = (view: Readonly<Record<string, unknown>>, data: TemplateDat
  * @param kind in plain text line breaks mean something: none is taken away around a block
  */
 export function parseSource(source: string, kind: 'html' | 'text' = 'html'): Program | SyntaxProblem {
+  const deep = tooDeep(source)
+  if (deep) return { message: deep.message, ...placeOf(source, deep.offset) }
   try {
     return Handlebars.parse(source, { ignoreStandalone: kind === 'text' })
   } catch (error) {
     return syntaxProblem(error, source)
   }
+}
+
+function placeOf(source: string, offset: number): { line: number; column: number } {
+  const before = source.slice(0, offset).split('\n')
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }
 }
 
 function syntaxProblem(error: unknown, source: string): SyntaxProblem {
@@ -67,6 +75,11 @@ function syntaxProblem(error: unknown, source: string): SyntaxProblem {
     }
   }
   const expected = /^Expecting (.*), got '(.*)'$/.exec(words.trim())
+  const open = expected?.[2] === 'EOF' ? unclosedBlock(source) : undefined
+  if (open) {
+    const message = `{{#${open.name}}} is closed nowhere; end it with {{/${open.name}}}`
+    return { message, ...placeOf(source, open.offset) }
+  }
   return {
     message: expected
       ? `cannot be read: found ${tokenName(expected[2] ?? '')} where something else belongs`
@@ -77,10 +90,22 @@ function syntaxProblem(error: unknown, source: string): SyntaxProblem {
 }
 
 const TOKEN_NAMES: Record<string, string> = {
-  EOF: 'the end of the file (is a {{/block}} missing?)',
+  EOF: 'the end of the text (is a `}}` missing?)',
   CLOSE: '`}}`',
   INVALID: 'a character that cannot stand here (is a `}}` missing?)',
   OPEN_ENDBLOCK: '`{{/`',
+  OPEN: '`{{`',
+  OPEN_BLOCK: '`{{#`',
+  OPEN_INVERSE_CHAIN: '`{{else`',
+  OPEN_PARTIAL: '`{{>`',
+  OPEN_RAW_BLOCK: '`{{{{`',
+  OPEN_UNESCAPED: '`{{{`',
+  CLOSE_UNESCAPED: '`}}}`',
+  ID: 'a name',
+  NUMBER: 'a number',
+  STRING: 'a text in quotes',
+  EQUALS: '`=`',
+  SEP: '`.` or `/`',
   INVERSE: '`{{else}}`',
 }
 

@@ -99,6 +99,12 @@ export function parseTemplates(
     }
     return undefined
   }
+  const plain = new Map<Source, string>()
+  const textOf = (source: Source): string => {
+    const text = plain.get(source) ?? textSource(source.front.body)
+    plain.set(source, text)
+    return text
+  }
   // The files do not change: what a message asked for, the next of the batch asks for, too.
   const found = new Map<string, Template | undefined>()
 
@@ -118,12 +124,12 @@ export function parseTemplates(
     texts: (name) =>
       templates
         .filter((source) => source.name === name && usable(source))
-        .map(({ locale = '', file, front }) => ({
+        .map((source) => ({
           name,
-          locale,
-          file,
-          text: textSource(front.body),
-          front: Object.fromEntries([...front.entries].map(([key, { value }]) => [key, value])),
+          locale: source.locale ?? '',
+          file: source.file,
+          text: textOf(source),
+          front: Object.fromEntries([...source.front.entries].map(([key, { value }]) => [key, value])),
         })),
     problems: () => [...problems],
     find: (name, wanted) => {

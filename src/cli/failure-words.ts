@@ -43,6 +43,7 @@ export const FAILURE_WORDS: Readonly<Record<Language, FailureWords>> = {
     because: '原因',
     at: '位置：',
     meant: (suggestion) => `；是否指 \`${suggestion}\`？`,
+    more: (count) => `…… 另有 ${count} 处：请先修改以上各处；\`winback validate --json\` 列出全部`,
     problems: (count) => `配置中有 ${count} 处问题`,
     mend: '请逐处修改，再用 `winback validate` 检查。',
     doctor: '运行 `winback doctor` 查看哪项服务没有应答。',

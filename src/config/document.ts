@@ -14,7 +14,7 @@ import {
 } from 'yaml'
 import { type Location, messageOf, type Problem } from '../errors.ts'
 import { fullWidthHint, mendFullWidth } from './full-width.ts'
-import { findMistakes } from './yaml-mistakes.ts'
+import { aliasTargets, findMistakes } from './yaml-mistakes.ts'
 
 /** Keys and indexes from the root of a document: `['tiers', 1, 'steps']`. */
 export type Path = readonly (string | number)[]
@@ -52,6 +52,7 @@ export function readDocument(file: string, source: string): SourceDocument {
     return { file, line, column: col }
   }
 
+  const targets = aliasTargets(document)
   const problems: Problem[] = [
     ...(mended?.found ?? []).map(({ offset, character }): Problem => {
       const { line, col } = lines.linePos(offset)
@@ -63,12 +64,13 @@ export function readDocument(file: string, source: string): SourceDocument {
         found: character,
       }
     }),
-    ...findMistakes(document, text, at),
+    ...findMistakes(document, text, targets, at),
   ]
   let value: unknown
   if (problems.length === (mended?.found.length ?? 0)) {
     try {
-      value = document.toJS({ maxAliasCount: 100 })
+      // How much they may repeat is looked at among the mistakes.
+      value = document.toJS({ maxAliasCount: -1 })
     } catch (error) {
       problems.push({
         severity: 'error',
@@ -80,7 +82,7 @@ export function readDocument(file: string, source: string): SourceDocument {
   }
 
   const resolve = (node: unknown): Node | undefined => {
-    const target = isAlias(node) ? node.resolve(document) : node
+    const target = isAlias(node) ? targets.get(node) : node
     return isNode(target) ? target : undefined
   }
   const root = resolve(document.contents)

@@ -199,18 +199,9 @@ export function stepFacts(
       // What could not be read is no reason to call a step late.
       const late = (step.after ?? 0) > (own?.after ?? Number.POSITIVE_INFINITY)
       const due = otherTierNo === tierNo && otherNo < stepNo && !late
-      const known: [string, (path: string, id: string) => Fact][] = [
-        ...Object.entries(OUTCOMES).map(([name, state]): [string, (path: string, id: string) => Fact] => [
-          name,
-          (path, id) => stepFact(path, id, state),
-        ]),
-        ...Object.entries(REPORTED).map(([name, kinds]): [string, (path: string, id: string) => Fact] => [
-          name,
-          (path, id) => reportedFact(path, id, name, kinds),
-        ]),
-      ]
-      for (const [outcome, make] of known) {
-        const path = `${stepRoot(step.id)}.${outcome}`
+      const root = stepRoot(step.id)
+      for (const [outcome, make] of STEP_FACT_MAKERS) {
+        const path = `${root}.${outcome}`
         if (otherTierNo < tierNo || due) facts.set(path, make(path, step.id))
         else if (otherTierNo === tierNo && otherNo === stepNo) later.set(path, `${step.id} is this very step`)
         else if (otherTierNo === tierNo && otherNo < stepNo)
@@ -221,6 +212,15 @@ export function stepFacts(
   }
   return { facts, later }
 }
+
+const STEP_FACT_MAKERS: readonly (readonly [outcome: string, make: (path: string, id: string) => Fact])[] = [
+  ...Object.entries(OUTCOMES).map(
+    ([name, state]) => [name, (path: string, id: string) => stepFact(path, id, state)] as const,
+  ),
+  ...Object.entries(REPORTED).map(
+    ([name, kinds]) => [name, (path: string, id: string) => reportedFact(path, id, name, kinds)] as const,
+  ),
+]
 
 /**
  * By campaign and id rather than step_id: an earlier step may have run under an earlier version. OFFSET 0 has the

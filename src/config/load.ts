@@ -24,6 +24,7 @@ import { sortProblems } from './problems.ts'
 import { fillReferences } from './references.ts'
 import type { Salvaged } from './salvaged.ts'
 import { salvage } from './shape.ts'
+import { checkSizes } from './sizes.ts'
 import type { TemplateIndex } from './templates-index.ts'
 import { type Workspace, workspace as workspaceSchema } from './workspace.ts'
 import { missedBy, salvagedYardstick, type Yardstick, yardstickOf } from './yardstick.ts'
@@ -177,9 +178,10 @@ export function readWorkspace(
   modules: OutsideModules = NO_MODULES,
 ): WorkspaceReading {
   const document = readDocument(file, source)
-  if (document.value === undefined) {
+  const sizes = checkSizes(document)
+  if (document.value === undefined || sizes.length > 0) {
     const yardstick = salvagedYardstick({}, new Map(), new Set(['']))
-    return { definition: undefined, problems: document.problems, yardstick }
+    return { definition: undefined, problems: [...document.problems, ...sizes], yardstick }
   }
   const {
     value,
@@ -228,7 +230,10 @@ export function judgeCampaign(
   templates: TemplateIndex,
 ): Reading<Campaign> {
   const document = readDocument(file, source)
-  if (document.value === undefined) return { definition: undefined, problems: document.problems }
+  const sizes = checkSizes(document)
+  if (document.value === undefined || sizes.length > 0) {
+    return { definition: undefined, problems: [...document.problems, ...sizes] }
+  }
   const { parsed, lenient, issues } = interpret(campaignSchema, document.value)
   const campaign = lenient as Salvaged<Campaign>
   return {

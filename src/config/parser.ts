@@ -12,6 +12,13 @@ import { checkNode } from './typing.ts'
 const limits = { maxAstNodes: 1000, maxDepth: 60, maxListElements: 500, maxCallArguments: 4 }
 const parser = new Environment({ limits })
 
+const LIMIT_WORDS: Readonly<Record<keyof typeof limits, string>> = {
+  maxAstNodes: `this condition has more than ${limits.maxAstNodes} names, values and signs; ask less in one, or keep the answer as an attribute of the contact`,
+  maxDepth: `this stands more than ${limits.maxDepth} brackets or signs deep; take some out`,
+  maxListElements: `a list has at most ${limits.maxListElements} values; keep what they have in common as an attribute of the contact`,
+  maxCallArguments: `nothing here takes more than ${limits.maxCallArguments} values in its brackets`,
+}
+
 /**
  * Parses a condition and checks its types against `catalogue`. All problems are found at once.
  * @param absent facts that exist but not here, with the reason: `remind.sent` → `remind comes later in the campaign`
@@ -28,6 +35,8 @@ export function parseCondition(
   try {
     tree = parser.parse(text).ast
   } catch (error) {
+    // A chain of `!` or `-` is not counted by the parser, and followed until there is no room left.
+    if (error instanceof RangeError) return { problems: [{ offset: 0, message: LIMIT_WORDS.maxDepth }] }
     if (!(error instanceof ParseError)) throw error
     return { problems: [syntaxProblem(error, source, original(error.range?.start ?? 0))] }
   }
@@ -65,6 +74,10 @@ export function parseCondition(
 
 /** A full-width character is what is wrong where the parser stopped at one, or where it ran on after an opening quote. */
 function syntaxProblem(error: ParseError, source: string, stopped: number): ExpressionProblem {
+  if (error.code === 'limit_exceeded') {
+    const exceeded = Object.entries(LIMIT_WORDS).find(([limit]) => error.summary.includes(limit))
+    if (exceeded) return { offset: stopped, message: exceeded[1] }
+  }
   const found = firstFullWidth(source.slice(stopped))
   const offset = found === 0 || error.code === 'unterminated_string' ? stopped + (found ?? 0) : undefined
   const hint = offset === undefined ? undefined : fullWidthHint(source.charAt(offset))

@@ -21,13 +21,19 @@ export interface ProblemWords {
   readonly warning: string
   /** Behind the message: the name that may have been meant. */
   meant(suggestion: string): string
+  /** Below the last: how many more there are. */
+  more(count: number): string
 }
 
 export const ENGLISH_PROBLEMS: ProblemWords = {
   error: 'error',
   warning: 'warning',
   meant: (suggestion) => `; did you mean \`${suggestion}\`?`,
+  more: (count) => `… and ${count} more: mend these first; \`winback validate --json\` has them all`,
 }
+
+/** Problems that are shown, errors first; of more, one mistake is mostly behind them all. */
+const SHOWN = 100
 
 /**
  * Every problem with the line it is about and a caret under the column. `sources` holds the text of each file;
@@ -46,7 +52,13 @@ export function formatProblems(
     split.set(file, lines)
     return lines
   }
-  return sortProblems(problems)
+  const left = problems.length - SHOWN
+  const [errors, warnings] = ['error', 'warning'].map((each) =>
+    problems.filter((one) => one.severity === each),
+  )
+  const first = new Set([...(errors ?? []), ...(warnings ?? [])].slice(0, SHOWN))
+  const shown = sortProblems(problems)
+    .filter((problem) => first.has(problem))
     .map((problem) => {
       const { file, line, column } = problem.location
       const whole = line === undefined ? undefined : linesOf(file)[line - 1]
@@ -56,7 +68,7 @@ export function formatProblems(
       const caret = `${' '.repeat(width(excerpt.slice(0, at)))}^`
       return `${problemLine(problem, words)}\n  ${number} | ${excerpt}\n  ${' '.repeat(number.length)} | ${caret}`
     })
-    .join('\n\n')
+  return [...shown, ...(left > 0 ? [words.more(left)] : [])].join('\n\n')
 }
 
 /** Characters of a line that are shown: a file without line breaks is one line. */

@@ -1,20 +1,45 @@
-import { type Document, isCollection, isNode, isScalar, visit, type YAMLError } from 'yaml'
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isCollection,
+  isNode,
+  isPair,
+  isScalar,
+  type Node,
+  visit,
+  type YAMLError,
+} from 'yaml'
 import type { Location, Problem } from '../errors.ts'
 import { fullWidthHint } from './full-width.ts'
 
 // What is wrong with a text as YAML, in words and where it is to be mended.
 
+/** Blocks and lists within one another; nothing that is read here has a fifth of them. */
+const DEEPEST = 50
+
+const TOO_DEEP = `this stands more than ${DEEPEST} blocks or lists deep, and nothing does; take brackets or indentation out`
+
 const EXPLAINED: Record<string, string> = {
   BAD_SCALAR_START: 'a text that begins with this character stands in quotes',
+  TAG_RESOLVE_FAILED: 'a text that begins with ! stands in quotes',
   TAB_AS_INDENT: 'a tab is used for indentation; use spaces',
   BAD_INDENT: 'the indentation does not fit what is above it',
   BLOCK_AS_IMPLICIT_KEY: 'a text with `: ` in it stands in quotes',
+  RESOURCE_EXHAUSTION: TOO_DEEP,
   MULTIPLE_DOCS: 'the file holds more than one document (---); keep one',
 }
 
-/** One problem for each mistake. @param at where an offset of the text stands in the file */
-export function findMistakes(document: Document, text: string, at: (offset: number) => Location): Problem[] {
-  const aliases = brokenAliases(document, at)
+/** One problem for each mistake. @param targets of {@link aliasTargets} @param at where an offset of the text stands in the file */
+export function findMistakes(
+  document: Document,
+  text: string,
+  targets: ReadonlyMap<Alias, Node>,
+  at: (offset: number) => Location,
+): Problem[] {
+  const deep = tooDeep(document, at)
+  if (deep.length > 0) return deep
+  const aliases = brokenAliases(document, targets, at)
   const told = new Set(aliases.map(({ location }) => location.line))
   return [
     ...[...syntaxMistakes(document, text, at), ...repeatedKeys(document, at)].filter(
@@ -43,22 +68,97 @@ function repeatedKeys(document: Document, at: (offset: number) => Location): Pro
   return problems
 }
 
-/** Aliases of anchors there are not, and of anchors they stand in themselves. */
-function brokenAliases(document: Document, at: (offset: number) => Location): Problem[] {
+/** What each alias stands for: the part of the file that its anchor names before it. */
+export function aliasTargets(document: Document): ReadonlyMap<Alias, Node> {
+  const anchors = new Map<string, Node>()
+  const targets = new Map<Alias, Node>()
+  visit(document, {
+    Node: (_, node) => {
+      if (isAlias(node)) {
+        const target = anchors.get(node.source)
+        if (target) targets.set(node, target)
+      } else if (isNode(node) && node.anchor !== undefined) anchors.set(node.anchor, node)
+    },
+  })
+  return targets
+}
+
+/** Aliases of anchors there are not, of anchors they stand in themselves, and more of them than can be written out. */
+function brokenAliases(
+  document: Document,
+  targets: ReadonlyMap<Alias, Node>,
+  at: (offset: number) => Location,
+): Problem[] {
   const problems: Problem[] = []
+  const complain = (alias: Alias, message: string) =>
+    problems.push({
+      severity: 'error',
+      location: at(alias.range?.[0] ?? 0),
+      path: '',
+      message,
+      found: `*${alias.source}`,
+    })
+  const endless = new Set<Alias>()
   visit(document, {
     Alias: (_, alias, above) => {
-      const target = alias.resolve(document)
-      if (target && !above.includes(target)) return
-      problems.push({
-        severity: 'error',
-        location: at(alias.range?.[0] ?? 0),
-        path: '',
-        message: target
-          ? `\`*${alias.source}\` stands inside what \`&${alias.source}\` names, which would have no end`
-          : `no \`&${alias.source}\` before this names a part of the file; a text that begins with * stands in quotes`,
-        found: `*${alias.source}`,
-      })
+      const target = targets.get(alias)
+      if (!target) {
+        complain(
+          alias,
+          `no \`&${alias.source}\` before this names a part of the file; a text that begins with * stands in quotes`,
+        )
+      } else if (above.includes(target)) {
+        endless.add(alias)
+        complain(
+          alias,
+          `\`*${alias.source}\` stands inside what \`&${alias.source}\` names, which would have no end`,
+        )
+      }
+    },
+  })
+  if (endless.size > 0) return problems
+  const sizeOf = measure(targets)
+  let repeated = 0
+  for (const [alias, target] of targets) {
+    repeated += sizeOf(target)
+    if (repeated <= MOST_REPEATED) continue
+    complain(
+      alias,
+      `up to here, what is repeated by * comes to more than ${MOST_REPEATED.toLocaleString('en')} parts; repeat less, or write a campaign of its own`,
+    )
+    break
+  }
+  return problems
+}
+
+/** Keys, values and lists that aliases may repeat in a file. One that repeats others ten times over doubles in no time. */
+const MOST_REPEATED = 10_000
+
+/** How many parts a node has with its aliases written out. */
+function measure(targets: ReadonlyMap<Alias, Node>): (node: unknown) => number {
+  const known = new Map<unknown, number>()
+  const sizeOf = (node: unknown): number => {
+    const size = known.get(node) ?? parts(node)
+    known.set(node, size)
+    return size
+  }
+  const parts = (node: unknown): number => {
+    if (isAlias(node)) return sizeOf(targets.get(node))
+    if (isPair(node)) return sizeOf(node.key) + sizeOf(node.value)
+    if (isCollection(node)) return node.items.reduce<number>((sum, item) => sum + sizeOf(item), 1)
+    return 1
+  }
+  return sizeOf
+}
+
+/** The first place that is deeper than any file needs to be: whatever walks it would come to its end there. */
+function tooDeep(document: Document, at: (offset: number) => Location): Problem[] {
+  const problems: Problem[] = []
+  visit(document, {
+    Collection: (_, node, above) => {
+      if (above.filter(isCollection).length < DEEPEST) return
+      problems.push({ severity: 'error', location: at(node.range?.[0] ?? 0), path: '', message: TOO_DEEP })
+      return visit.BREAK
     },
   })
   return problems

@@ -313,8 +313,33 @@ describe('problems', () => {
     ])
   })
 
+  it('a partial that takes in others ten times over is not written out', () => {
+    const partials = Array.from({ length: 12 }, (_, no): [string, string] => [
+      `partials/p${no}.hbs`,
+      `{{> p${no + 1}}}`.repeat(10),
+    ])
+    expect(
+      problemsOf({
+        'a.en.hbs': withSubject('{{b}} {{> p0}} {{> p0}}'),
+        ...Object.fromEntries(partials.slice(0, 11)),
+        'partials/p11.hbs': '{{c}}',
+      }).filter((each) => each.includes('/a.en.hbs')),
+    ).toEqual([
+      'templates/a.en.hbs:4:7 error up to here, partials included, the text fills in more than 20,000 values; shorten it',
+    ])
+  })
+
   it.for([
-    ['{{#if a}}x', 'a.en.hbs:5:', /end of the file/],
+    [
+      'a\n {{#if a}}{{#each b}}x{{/each}}',
+      'a.en.hbs:6:2',
+      /\{\{#if\}\} is closed nowhere; end it with \{\{\/if\}\}$/,
+    ],
+    ['{{!-- {{#if a}} --}}{{#unless a}}x', 'a.en.hbs:5:21', /\{\{#unless\}\} is closed nowhere/],
+    [`\n${'{{#if a}}'.repeat(5000)}`, 'a.en.hbs:6:451', /\{\{#if\}\} stands more than 50 blocks deep/],
+    [`<br><p>${'<div>\n'.repeat(201)}`, 'a.en.hbs:205:1', /more than 200 elements are open here/],
+    ['{{a}}'.repeat(20_001), 'a.en.hbs:5:100001', /fills in more than 20,000 values; shorten it$/],
+    ['ok {{{{', 'a.en.hbs:5:7', /found the end of the text \(is a `\}\}` missing\?\)/],
     ['line\n{{#if a}}x{{/each}}', 'a.en.hbs:6:4', /if doesn't match each/],
     ['ok\nand {{contact.first_name\n<p>', 'a.en.hbs:6:24', /is a `}}` missing/],
     ['ok\n{{> }}', 'a.en.hbs:6:4', /found `}}`/],
@@ -356,7 +381,7 @@ describe('problems', () => {
       }),
     ).toEqual([
       'templates/a.en.hbs:2:14 error unknown helper `mony` (money?)',
-      expect.stringMatching(/^templates\/a\.en\.hbs:3:\d+ error cannot be read/),
+      'templates/a.en.hbs:3:12 error {{#if}} is closed nowhere; end it with {{/if}}',
       'templates/a.en.hbs:6:1 error expected `key: value`',
       'templates/a.en.hbs:7:1 error `subject` is given twice',
       'templates/a.en.hbs:8:11 error `from_name` has no value',
@@ -482,6 +507,11 @@ describe('files', () => {
     await expect(readTemplateFiles(folder)).rejects.toMatchObject({
       code: 'templates.unreadable',
       message: expect.stringContaining('gbk.zh-CN.hbs is not UTF-8 text'),
+    })
+    await writeFile(join(folder, 'gbk.zh-CN.hbs'), 'x'.repeat(200_001))
+    await expect(readTemplateFiles(folder)).rejects.toMatchObject({
+      message: expect.stringMatching(/gbk\.zh-CN\.hbs has 201 kB$/),
+      remedy: expect.stringContaining('A template has at most 200 kB'),
     })
     await rm(folder, { recursive: true })
     const hash = (of: Record<string, string>) => parseTemplates(of).hash

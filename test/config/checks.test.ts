@@ -923,6 +923,72 @@ test('of a long line only what stands around the mistake is shown, with the care
   expect(excerpt.charAt(caret.indexOf('^'))).toBe('X')
 })
 
+test('of very many problems the errors are shown, and how many more there are', () => {
+  const problems = Array.from({ length: 300 }, (_, no) => ({
+    severity: no === 299 ? ('error' as const) : ('warning' as const),
+    location: { file: FILE, line: no + 1 },
+    path: '',
+    message: 'no',
+  }))
+  const text = formatProblems(problems, {})
+  expect(text.split('\n\n')).toHaveLength(101)
+  expect(text).toMatch(/:99 {2}warning[\s\S]*:300 {2}error {2}no\n\n… and 200 more: mend these first/)
+})
+
+describe('a file of more than anybody reads is refused with its bound, before anything else is looked at', () => {
+  const list = (length: number, entry: (no: number) => string) => Array.from({ length }, (_, no) => entry(no))
+  const entries = (text: string) => problemsIn(text).map(formatProblem)
+
+  test('steps', () => {
+    const tiers = (length: number) =>
+      changed(['window: 30d', 'window: 999d'], ['at_most: 4 per week', 'at_most: 400 per week']).replace(
+        /^tiers:[\s\S]*/m,
+        () =>
+          [
+            'tiers:',
+            ...list(
+              length,
+              (no) => `  - name: t${no}
+    inactive: ${no + 1}d..${no + 2}d
+    steps: [{ id: s${no}, channel: log, when: ${no > 0 ? `"!s${no - 1}.sent"` : 'orders.count > 1'} }]`,
+            ),
+          ].join('\n'),
+      )
+    expect(entries(tiers(300)).filter((each) => each.includes(' error '))).toEqual([])
+    const line = tiers(301).split('\n').indexOf('tiers:') + 1
+    expect(entries(tiers(301))).toEqual([
+      `${FILE}:${line}:1  error  tiers: the tiers have 301 steps, and a campaign at most 300; make it several campaigns`,
+    ])
+  })
+
+  test('entries of a block or a list, in campaigns and in the workspace', () => {
+    const seeds = changed(['window: 30d', `window: 30d\nseeds: [${list(1001, String).join(', ')}]`])
+    expect(entries(seeds)).toEqual([
+      expect.stringMatching(/ {2}error {2}seeds: `seeds` has 1,001 entries, and at most 1,000 may be; /),
+    ])
+    const attributes = list(1001, (no) => `  a${no}: strng`)
+    const { problems } = readWorkspace(
+      'winback.yaml',
+      `version: 1\nattributes:\n${attributes.join('\n')}\n`,
+      environmentFrom({}),
+      '/',
+    )
+    expect(problems.map(formatProblem)).toEqual([
+      expect.stringMatching(/^winback\.yaml:2:1 {2}error {2}attributes: `attributes` has 1,001 entries/),
+    ])
+  })
+
+  test('characters of one text, which is not repeated', () => {
+    const [problem, ...more] = problemsIn(changed(['title: Graded recall', `title: ${'x'.repeat(20_001)}`]))
+    expect(more).toEqual([])
+    expect(problem).toMatchObject({
+      path: 'title',
+      found: '20,001 characters',
+      message: 'this text has 20,001 characters, and at most 20,000 may be; shorten it',
+    })
+  })
+})
+
 test('a currency that is none is told of once, and not of each amount', () => {
   const text = WORKSPACE_YAML.replace('currency: CNY', 'currency: RMB')
   const { problems } = readWorkspace('winback.yaml', text, environmentFrom({}), '.')

@@ -66,6 +66,25 @@ describe('refused, with the reason and the place', () => {
     expect(problems[0]?.suggestion).toBe(suggestion)
   })
 
+  test('what is longer, deeper or a longer list than there is room for, with its bound', () => {
+    const list = (length: number) => Array.from({ length }, (_, no) => no)
+    const first = (source: string) => compileCondition(source, catalogue).problems[0]
+    const long = list(300).map((no) => `orders.count != ${no}`)
+    expect(first(long.join(' && '))).toEqual({
+      offset: `${long.slice(0, 200).join(' && ')} && orders.`.length,
+      message:
+        'this condition has more than 1000 names, values and signs; ask less in one, or keep the answer as an attribute of the contact',
+    })
+    const deep = 'this stands more than 60 brackets or signs deep; take some out'
+    expect(first(`${'('.repeat(70)}true${')'.repeat(70)}`)).toEqual({ offset: 60, message: deep })
+    expect(first(`${'!'.repeat(20_000)}true`)).toEqual({ offset: 0, message: deep })
+    const values = `orders.count in [${list(500).join()}`
+    expect(first(`${values},500]`)).toEqual({
+      offset: values.length + 1,
+      message: 'a list has at most 500 values; keep what they have in common as an attribute of the contact',
+    })
+  })
+
   test('all at once', () => {
     const { problems } = compileCondition(
       'order.count > 1 && contact.nam == "x" || orders.total == "y"',

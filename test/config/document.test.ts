@@ -5,6 +5,13 @@ import { formatPath, readDocument } from '../../src/config/document.ts'
 
 const place = ({ line, column }: { line?: number; column?: number }) => `${line}:${column}`
 
+/** Each line ten times the one above it. */
+function bomb(): string {
+  const tenfold = (no: number) =>
+    `a${no}: &a${no} [${Array.from({ length: 10 }, () => `*a${no - 1}`).join(', ')}]`
+  return ['a0: &a0 [x]', ...[1, 2, 3, 4, 5, 6].map(tenfold)].join('\n')
+}
+
 describe('locate', () => {
   const text = `# a comment
 name: shop
@@ -53,10 +60,16 @@ test.each([
   ['b: 1\na: *nobody\n', '2:4', /^no `&nobody` before this .*; a text that begins with \* stands in quotes$/],
   ['a: */5 * * * *\n', '1:4', /a text that begins with \* stands in quotes$/],
   ['a: [1]]\nb: 2\n', '1:7', /^this `\]` closes nothing; take it out$/],
+  ['l:\n  - { a: !b.sent }\n', '2:10', /^a text that begins with ! stands in quotes$/],
   ['a: @x\n', '1:4', /stands in quotes$/],
   ['a: > 30 days\nb: 1\n', '1:6', /^a text that begins with > or \| stands in quotes/],
   ['a: &x [1, *x]\n', '1:11', /^`\*x` stands inside what `&x` names/],
   ['a: 1\n---\nb: 1\n', '2:1', /more than one/],
+  [`a: ${'['.repeat(51)}${']'.repeat(51)}\n`, '1:53', /^this stands more than 50 blocks or lists deep/],
+  [`a: ${'['.repeat(20_000)}\n`, '1:53', /^this stands more than 50 blocks or lists deep/],
+  [bomb(), '5:25', /^up to here, what is repeated by \* comes to more than 10,000 parts/],
+  // Each was looked for in the whole file, and found after a minute.
+  [`a: &x 1\nb: [${'*x, '.repeat(20_000)}]\n`, '2:40005', /^up to here, what is repeated/],
 ])('%j is refused at %s', (text, at, message) => {
   const { problems, value } = readDocument('a.yaml', text)
   expect(problems).toHaveLength(1)

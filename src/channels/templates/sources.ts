@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, type Problem, WinbackError } from '../../errors.ts'
 import { type FrontMatter, parseFrontMatter } from './front-matter.ts'
@@ -38,12 +38,17 @@ export async function readTemplateFiles(folder: string): Promise<Record<string, 
       .filter((entry) => entry.isFile() && entry.name.endsWith('.hbs'))
       .map((entry) => join(entry.parentPath, entry.name))
       .sort()
-    const files = await Promise.all(
-      paths.map(async (path) => {
-        const relative = path.slice(join(folder, '/').length).replaceAll('\\', '/')
-        return [relative, textOf(await readFile(path), path)] as const
-      }),
-    )
+    if (paths.length > MOST_TEMPLATES) throw tooMuch(folder, `holds ${paths.length} templates`, MANY)
+    const files: [string, string][] = []
+    let room = LARGEST_SET
+    for (const path of paths) {
+      const { size } = await stat(path)
+      if (size > LARGEST_TEMPLATE) throw tooMuch(path, `has ${inKilobytes(size)}`, LARGE)
+      room -= size
+      if (room < 0) throw tooMuch(folder, `holds more than ${inKilobytes(LARGEST_SET)} of templates`, MANY)
+      const relative = path.slice(join(folder, '/').length).replaceAll('\\', '/')
+      files.push([relative, textOf(await readFile(path), path)])
+    }
     return Object.fromEntries(files)
   } catch (cause) {
     if (cause instanceof WinbackError) throw cause
@@ -53,6 +58,20 @@ export async function readTemplateFiles(folder: string): Promise<Record<string, 
       cause,
     })
   }
+}
+
+/** Bytes of one template: Gmail cuts a message off behind 102 kB, whatever is in it. */
+const LARGEST_TEMPLATE = 200_000
+/** Bytes of all of them, which go with each version of a campaign, and how many files they are. */
+const LARGEST_SET = 10_000_000
+const MOST_TEMPLATES = 5_000
+
+const inKilobytes = (bytes: number) => `${Math.ceil(bytes / 1000)} kB`
+const LARGE = `A template has at most ${inKilobytes(LARGEST_TEMPLATE)}; Gmail cuts a message off behind 102 kB. Shorten it, and link to its pictures.`
+const MANY = `A folder of templates holds at most ${MOST_TEMPLATES} files of ${inKilobytes(LARGEST_SET)} in all. Move those that no campaign names elsewhere.`
+
+function tooMuch(file: string, what: string, remedy: string): WinbackError {
+  return new WinbackError('templates.unreadable', `${file} ${what}`, { location: { file }, remedy })
 }
 
 /** @throws WinbackError `templates.unreadable`: read as what it is not, it would go out as signs nobody can read */

@@ -105,9 +105,13 @@ export function readProgram(
   partialNames: readonly string[],
 ): Reading {
   const reading: Reading = { variables: [], problems: [] }
-  readStatement(program, rootScope, { reading, origin, within: [], partial, partialNames })
+  const left = { places: MOST_PLACES, told: false }
+  readStatement(program, rootScope, { reading, origin, within: [], partial, partialNames, left })
   return reading
 }
+
+/** Mustaches of one text, with its partials written out: one that takes in others ten times over has no end. */
+const MOST_PLACES = 20_000
 
 /** A source that is being read, and what was found so far. */
 interface Walk {
@@ -117,6 +121,8 @@ interface Walk {
   readonly within: readonly string[]
   readonly partial: (name: string) => PartialSource | 'unreadable' | undefined
   readonly partialNames: readonly string[]
+  /** How many places may still be read. */
+  readonly left: { places: number; told: boolean }
 }
 
 function placeOf({ loc }: Node, { file, linesBefore, columnsBefore }: Origin) {
@@ -155,8 +161,23 @@ function complainOfHelper(walk: Walk, node: Node, name: string): void {
 
 function readStatement(node: Node, scope: Scope, walk: Walk): void {
   if (isProgram(node)) {
-    for (const inner of node.body) readStatement(inner, scope, walk)
-  } else if (isMustache(node)) readMustache(node, scope, walk)
+    for (const inner of node.body) {
+      if (walk.left.places < 0) break
+      readStatement(inner, scope, walk)
+      // Said once, and of the text that takes the others in.
+      if (walk.left.places >= 0 || walk.within.length > 0 || walk.left.told) continue
+      walk.left.told = true
+      complain(
+        walk,
+        inner,
+        '',
+        `up to here, partials included, the text fills in more than ${MOST_PLACES.toLocaleString('en')} values; shorten it`,
+      )
+    }
+    return
+  }
+  if (node.type !== 'ContentStatement' && node.type !== 'CommentStatement') walk.left.places -= 1
+  if (isMustache(node)) readMustache(node, scope, walk)
   else if (isBlock(node)) readBlock(node, scope, walk)
   else if (isPartial(node)) readPartial(node, scope, walk)
   else if (node.type !== 'ContentStatement' && node.type !== 'CommentStatement') {

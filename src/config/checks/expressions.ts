@@ -78,6 +78,7 @@ export function checkExpressions(checked: Checked): Problem[] {
         : [],
     ),
     ...[...stepsOf(campaign)].flatMap(({ step, path, tierNo, stepNo }) => {
+      if (step.when === undefined && step.unless === undefined) return []
       const known = withSegments(knownToStep(workspace, campaign, tierNo, stepNo), document)
       return [
         ...check([...path, 'when'], step.when, known),

@@ -178,21 +178,23 @@ function* checkVariables(
   const ofOffer = kind ? offerVariables(kind, offer?.deliver ?? 'code') : []
   const offerUnread = (step.offer !== undefined && kind === undefined) || unread(checked, [...at, 'offer'])
   const dataUnread = unread(checked, [...at, 'data'])
-  const idUnread = anyIdUnread(checked)
   const data = step.data === undefined ? [] : REPORT_VARIABLES
   const known = new Set([...facts.keys(), ...MESSAGE_CONTEXT, ...ofOffer, ...data])
+  const groups = groupsOf(known)
   const causes = new Map<string, Unfilled[]>()
   for (const { name: template, path } of used) {
     for (const variable of templates.variables(template)) {
       const isOffer = variable.path.startsWith('offer.')
-      if (known.has(variable.path) || (variable.entered && isGroup(variable.path, known))) continue
+      if (known.has(variable.path) || (variable.entered && groups.has(variable.path))) continue
       // What could not be read is reported where it stands.
       if (isOffer && offerUnread) continue
       if (dataUnread && REPORT_VARIABLES.has(variable.path)) continue
-      if (idUnread && isStepFact(variable.path)) continue
+      if (isStepFact(variable.path) && anyIdUnread(checked)) continue
       if (isDoubtfulFact(checked, variable.path)) continue
       const cause = isOffer ? 'offer' : `${template} ${absent.get(variable.path) ?? ''}`
-      causes.set(cause, [...(causes.get(cause) ?? []), { variable, template, path }])
+      const unfilled = causes.get(cause) ?? []
+      causes.set(cause, unfilled)
+      unfilled.push({ variable, template, path })
     }
   }
   for (const [cause, unfilled] of causes) {
@@ -234,23 +236,31 @@ function* checkVariables(
   }
 }
 
-/** Whether values are known under this name: `contact` of `contact.first_name`. */
-function isGroup(path: string, known: ReadonlySet<string>): boolean {
-  return [...known].some((each) => each.startsWith(`${path}.`))
+/** Names that values are known under: `contact` of `contact.first_name`. */
+function groupsOf(known: ReadonlySet<string>): ReadonlySet<string> {
+  const groups = new Set<string>()
+  for (const path of known) {
+    for (let at = path.indexOf('.'); at !== -1; at = path.indexOf('.', at + 1)) groups.add(path.slice(0, at))
+  }
+  return groups
 }
 
 /** `{{a}} (x.hbs:3:5, x.zh-CN.hbs:3:5), {{b}} (x.hbs:4:1)`: each variable once, with its first place in each file. */
 function listed(unfilled: readonly Unfilled[], known: ReadonlySet<string>, suggest: boolean): string {
-  const paths = [...new Set(unfilled.map(({ variable }) => variable.path))]
-  return paths
-    .map((path) => {
-      const places = new Map<string, string>()
-      for (const { variable } of unfilled) {
-        if (variable.path !== path || places.has(variable.file)) continue
-        places.set(variable.file, `${variable.file}:${variable.line}:${variable.column}`)
-      }
-      const near = suggest ? nearest(path, known) : undefined
-      return `{{${path}}} (${[...places.values()].join(', ')}${near ? `; did you mean {{${near}}}?` : ''})`
-    })
-    .join(', ')
+  const places = new Map<string, Map<string, string>>()
+  for (const { variable } of unfilled) {
+    const own = places.get(variable.path) ?? new Map<string, string>()
+    places.set(variable.path, own)
+    if (own.has(variable.file)) continue
+    own.set(variable.file, `${variable.file}:${variable.line}:${variable.column}`)
+  }
+  const named = [...places].slice(0, LISTED).map(([path, own]) => {
+    const near = suggest ? nearest(path, known) : undefined
+    return `{{${path}}} (${[...own.values()].join(', ')}${near ? `; did you mean {{${near}}}?` : ''})`
+  })
+  const left = places.size - named.length
+  return [...named, ...(left > 0 ? [`and ${left} more`] : [])].join(', ')
 }
+
+/** Variables that a finding names each; of more, it says how many. */
+const LISTED = 20
