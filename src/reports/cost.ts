@@ -1,8 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
-import { type Annotation, readAnnotations } from './annotations.ts'
 import { checkSplit, type SplitCheck } from './effect.ts'
-import { type Freshness, readFreshness } from './freshness.ts'
+import { type About, readAbout } from './freshness.ts'
 import type { Earned } from './margins.ts'
 import { countsOf, inRange, type Range, readPeople } from './people-cells.ts'
 import { orderTiers } from './people-sql.ts'
@@ -32,10 +31,7 @@ interface CostDay {
   readonly labour: number
 }
 
-export interface CostData {
-  readonly range: Range
-  readonly freshness: Freshness
-  readonly annotations: readonly Annotation[]
+export interface CostData extends About {
   readonly lines: readonly CostLine[]
   /** All campaign first, then tiers: by their own draw where they have one, by entry otherwise. */
   readonly prices: readonly Price[]
@@ -70,9 +66,7 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
   const earned = await readEarned(session, question)
   const split = checkSplit(people, question.split)
   return {
-    range: question,
-    freshness: await readFreshness(session, question),
-    annotations: await readAnnotations(session, question),
+    ...(await readAbout(session, question)),
     lines: await readLines(session, question),
     prices: pricesOf({ people, stages, repeats, earned: earned !== undefined, question }, tiers),
     repeated: repeats.length > 0,

@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { LineChart } from '../charts/chart.ts'
 import { rows, type Session } from '../database/connect.ts'
-import { type Annotation, annotationNotes, marksOf, readAnnotations } from './annotations.ts'
-import { aboutLines, type Freshness, readFreshness } from './freshness.ts'
+import { annotationNotes, marksOf } from './annotations.ts'
+import { type About, aboutLines, readAbout } from './freshness.ts'
 import { left, right } from './layout.ts'
 import { inRange, type Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
@@ -31,10 +31,7 @@ export interface DeliveryLine {
   readonly late: number
 }
 
-export interface DeliveryData {
-  readonly range: Range
-  readonly freshness: Freshness
-  readonly annotations: readonly Annotation[]
+export interface DeliveryData extends About {
   readonly channels: readonly DeliveryLine[]
   readonly domains: readonly DeliveryLine[]
   readonly errors: readonly {
@@ -63,9 +60,7 @@ export async function readDelivery(readable: Readable, question: CampaignQuestio
   return await inSnapshot(readable, async (session) => {
     const lines = await readLines(session, question)
     return {
-      range: question,
-      freshness: await readFreshness(session, question),
-      annotations: await readAnnotations(session, question),
+      ...(await readAbout(session, question)),
       channels: lines.filter((line) => line.whole),
       domains: lines.filter((line) => !line.whole && line.day === '' && line.domain !== '').slice(0, DOMAINS),
       errors: await rows<DeliveryData['errors'][number]>(

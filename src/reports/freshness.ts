@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
+import { type Annotation, readAnnotations } from './annotations.ts'
 import type { Range } from './people-cells.ts'
 import type { Speech } from './words.ts'
 
@@ -30,9 +31,24 @@ export async function readFreshness(session: Session, { campaign }: Range): Prom
   }
 }
 
+/** What every report of a campaign begins with. */
+export interface About {
+  readonly range: Range
+  readonly freshness: Freshness
+  readonly annotations: readonly Annotation[]
+}
+
+export async function readAbout(session: Session, range: Range): Promise<About> {
+  return {
+    range,
+    freshness: await readFreshness(session, range),
+    annotations: await readAnnotations(session, range),
+  }
+}
+
 /** The lines under every title: whom it is about, and how fresh it is. */
 export function aboutLines(
-  { range, freshness }: { readonly range: Range; readonly freshness: Freshness },
+  { range, freshness }: Pick<About, 'range' | 'freshness'>,
   speech: Speech,
 ): string[] {
   const en = speech.language === 'en'

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm'
 import type { BarChart } from '../charts/chart.ts'
 import { rows, type Session } from '../database/connect.ts'
-import { type Annotation, annotationNotes, readAnnotations } from './annotations.ts'
+import { annotationNotes } from './annotations.ts'
 import { ARMS, type Arm } from './effect.ts'
-import { aboutLines, type Freshness, readFreshness } from './freshness.ts'
+import { type About, aboutLines, readAbout } from './freshness.ts'
 import { left, right } from './layout.ts'
 import { inRange, type Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
@@ -28,10 +28,7 @@ export interface FunnelCell {
   readonly redeemed: number
 }
 
-export interface FunnelData {
-  readonly range: Range
-  readonly freshness: Freshness
-  readonly annotations: readonly Annotation[]
+export interface FunnelData extends About {
   /** Contacts a run looked at; one looked at on three days counts three times. */
   readonly considered: number
   readonly opened: number
@@ -63,9 +60,7 @@ export async function readFunnel(readable: Readable, question: CampaignQuestion)
     const counted = cells.reduce((sum, cell) => sum + cell.people, 0)
     const episodes = people?.assigned ?? 0
     return {
-      range: question,
-      freshness: await readFreshness(session, question),
-      annotations: await readAnnotations(session, question),
+      ...(await readAbout(session, question)),
       considered,
       opened,
       leftOut: answers.filter((row) => row.answer !== 'opened'),

@@ -1,11 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { maskText } from '../config/masking.ts'
 import { rows } from '../database/connect.ts'
-import { type Annotation, annotationNotes, readAnnotations } from './annotations.ts'
+import { annotationNotes } from './annotations.ts'
 import { reasonWords } from './dealings-text.ts'
-import { aboutLines, type Freshness, readFreshness } from './freshness.ts'
+import { type About, aboutLines, readAbout } from './freshness.ts'
 import { left, right } from './layout.ts'
-import type { Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { REASON_SOURCES, sentence } from './reasons.ts'
 import type { TextStyle } from './report.ts'
@@ -17,10 +16,7 @@ import type { Speech } from './words.ts'
 // sender as a whole. What people answered is counted, not shown: it may hold anything. Addresses and numbers in a reason
 // are masked for everybody: who said it is no part of the figure.
 
-export interface LeavingData {
-  readonly range: Range
-  readonly freshness: Freshness
-  readonly annotations: readonly Annotation[]
+export interface LeavingData extends About {
   /** By where it was said and what. `reason` is the contact's own words where a form asks for them, or empty. */
   readonly said: readonly {
     readonly source: LeavingSource
@@ -50,9 +46,7 @@ export async function readLeaving(readable: Readable, question: CampaignQuestion
       ${question.from === undefined ? sql`` : sql`AND ${column} >= ${question.from}::date`}
       ${question.to === undefined ? sql`` : sql`AND ${column} < ${question.to}::date`}`
     return {
-      range: question,
-      freshness: await readFreshness(session, question),
-      annotations: await readAnnotations(session, question),
+      ...(await readAbout(session, question)),
       given: await rows<GivenReason>(
         session,
         sql`SELECT g.source, g.reason, count(DISTINCT g.contact_id) AS people FROM reasons_given g

@@ -9,7 +9,6 @@ import { stratifiedSequence } from '../statistics/sequence.ts'
 import { differenceSpread, widened } from '../statistics/spread.ts'
 import { stratifiedNewcombe, stratifiedRate, stratifiedTest } from '../statistics/strata.ts'
 import { wilson } from '../statistics/wilson.ts'
-import { type Annotation, readAnnotations } from './annotations.ts'
 import {
   addCounts,
   type Counts,
@@ -23,14 +22,13 @@ import {
   type Verdict,
   verdictOf,
 } from './effect.ts'
-import { type Freshness, readFreshness } from './freshness.ts'
+import { type About, readAbout } from './freshness.ts'
 import {
   countsOf,
   type DayCell,
   finalOf,
   inRange,
   type PeopleCell,
-  type Range,
   readDays,
   readPeople,
   total,
@@ -65,10 +63,7 @@ export interface CurvePoint {
   readonly rate: Estimate | NotEnough
 }
 
-export interface LiftData {
-  readonly range: Range
-  readonly freshness: Freshness
-  readonly annotations: readonly Annotation[]
+export interface LiftData extends About {
   readonly split: SplitCheck
   readonly verdict: Verdict
   readonly overall: Effect
@@ -104,9 +99,7 @@ export async function readLift(readable: Readable, question: CampaignQuestion): 
     const verdict = verdictOf(overall, split.alarm)
     const judged = judgeCells(cells, question.split, verdict)
     return {
-      range: question,
-      freshness: await readFreshness(session, question),
-      annotations: await readAnnotations(session, question),
+      ...(await readAbout(session, question)),
       split,
       verdict,
       overall,

@@ -4,7 +4,6 @@ import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import type { Group } from '../statistics/newcombe.ts'
 import { stratifiedNewcombe, type WeighedStratum, weighStrata } from '../statistics/strata.ts'
 import { type AbsentChannel, readAbsences } from './absences.ts'
-import type { Annotation } from './annotations.ts'
 import { type CostData, costWithin } from './cost.ts'
 import {
   type Arm,
@@ -15,13 +14,12 @@ import {
   type Verdict,
   verdictOf,
 } from './effect.ts'
-import type { Freshness } from './freshness.ts'
+import type { About } from './freshness.ts'
 import {
   countsOf,
   type DayCell,
   inRange,
   type PeopleCell,
-  type Range,
   readDays,
   readPeople,
   total,
@@ -54,10 +52,7 @@ export interface Contrast {
   readonly difference: Estimate | NotEnough | undefined
 }
 
-export interface MondayData {
-  readonly range: Range
-  readonly freshness: Freshness
-  readonly annotations: readonly Annotation[]
+export interface MondayData extends About {
   readonly split: SplitCheck
   readonly verdict: Verdict
   readonly overall: Effect

@@ -1,10 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import { type KnownPool, type Lack, lacksOf, readPools } from '../offers/pools.ts'
-import { type Annotation, annotationNotes, readAnnotations } from './annotations.ts'
-import { aboutLines, type Freshness, readFreshness } from './freshness.ts'
+import { annotationNotes } from './annotations.ts'
+import { type About, aboutLines, readAbout } from './freshness.ts'
 import { left, right } from './layout.ts'
-import { inRange, type Range } from './people-cells.ts'
+import { inRange } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { REDEMPTION_REFUSALS, sentence } from './reasons.ts'
 import type { TextStyle } from './report.ts'
@@ -25,10 +25,7 @@ export interface OfferLine {
   readonly value: number
 }
 
-export interface OffersData {
-  readonly range: Range
-  readonly freshness: Freshness
-  readonly annotations: readonly Annotation[]
+export interface OffersData extends About {
   readonly offers: readonly OfferLine[]
   readonly byWhom: readonly (OfferLine & { readonly tier: string; readonly segment: string })[]
   /** Redemptions told by events that were refused, within the range; codes nobody was given belong to no campaign. */
@@ -78,9 +75,7 @@ export async function readOffers(readable: Readable, question: CampaignQuestion)
     const sums = sql`sum(granted)::bigint AS granted, sum(redeemed)::bigint AS redeemed, sum(expired)::bigint AS expired,
       sum(outstanding)::float8 AS outstanding, sum(face)::float8 AS face, sum(value)::float8 AS value`
     return {
-      range: question,
-      freshness: await readFreshness(session, question),
-      annotations: await readAnnotations(session, question),
+      ...(await readAbout(session, question)),
       offers: await rows<OfferLine>(
         session,
         sql`SELECT offer, kind, ${sums} FROM report_offers WHERE ${inRange(question)}
