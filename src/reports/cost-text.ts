@@ -57,7 +57,7 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
     ],
     rows: data.lines.map((line) => [
       cell.text(`${line.tier} › ${line.step}`),
-      { text: speech.channel(line.channel), value: line.channel },
+      cell.channel(line.channel),
       cell.text(w(line.kind)),
       cell.money(line.amount),
     ]),

@@ -124,7 +124,6 @@ async function readLines(
 
 export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
   const { speech, cell, en } = writing(style)
-  const share = (part: number, whole: number) => (whole > 0 ? part / whole : undefined)
   const known = data.channels.some((line) => line.delivered + line.bounced > 0)
   const columns = (first: string) => [
     left(first),
@@ -143,10 +142,10 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
   const line = (name: Cell, of: DeliveryLine) => [
     name,
     cell.count(of.sent),
-    cell.percent(reported(of) ? share(of.delivered, of.sent) : undefined),
-    cell.percent(reported(of) ? share(of.bounced, of.sent) : undefined),
-    cell.percent(share(of.complained, of.delivered)),
-    cell.percent(share(of.clicked, of.delivered)),
+    reported(of) ? cell.share(of.delivered, of.sent) : cell.none,
+    reported(of) ? cell.share(of.bounced, of.sent) : cell.none,
+    cell.share(of.complained, of.delivered),
+    cell.share(of.clicked, of.delivered),
     cell.count(of.failed),
     cell.count(of.uncertain),
     cell.plain(of.delivered > 0 ? of.latency / of.delivered : undefined),
@@ -156,9 +155,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
     id: 'channels',
     title: en ? 'By channel' : '按渠道',
     columns: columns(en ? 'channel' : '渠道'),
-    rows: data.channels.map((each) =>
-      line({ text: speech.channel(each.channel), value: each.channel }, each),
-    ),
+    rows: data.channels.map((each) => line(cell.channel(each.channel), each)),
     empty: en ? 'Nothing was sent yet.' : '尚未发送任何消息。',
   }
   const domains: SheetTable = {
@@ -180,7 +177,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
       left(en ? 'in their words' : '原文'),
     ],
     rows: data.errors.map((each) => [
-      { text: speech.channel(each.channel), value: each.channel },
+      cell.channel(each.channel),
       cell.count(each.messages),
       cell.text(sentence(REASONS, each.reason, speech.language)),
       cell.text(each.detail),

@@ -129,13 +129,12 @@ export function funnelSheet(data: FunnelData, style: TextStyle): Sheet {
   const steps = stepsOf(data.cells)
   const arm = (name: Arm) =>
     data.cells.filter((each) => each.arm === name).reduce((sum, each) => sum + each.people, 0)
-  const row = (name: string, people: number, share: number | undefined, of: string) => [
+  const row = (name: string, people: number, whole: number, of: string) => [
     cell.text(name),
     cell.count(people),
-    cell.percent(share),
+    cell.share(people, whole),
     cell.text(of),
   ]
-  const share = (part: number, whole: number) => (whole > 0 ? part / whole : undefined)
   const w = speech.word
   const path: SheetTable = {
     id: 'path',
@@ -150,42 +149,22 @@ export function funnelSheet(data: FunnelData, style: TextStyle): Sheet {
       data.considered + data.counted === 0
         ? []
         : [
-            row(
-              w('considered'),
-              data.considered,
-              undefined,
-              en ? 'counted anew with each run' : '每次运行各计一次',
-            ),
-            row(w('opened'), data.opened, share(data.opened, data.considered), w('considered')),
+            row(w('considered'), data.considered, 0, en ? 'counted anew with each run' : '每次运行各计一次'),
+            row(w('opened'), data.opened, data.considered, w('considered')),
             ...ARMS.filter((name) => arm(name) > 0 || name !== 'control').map((name) =>
-              row(w(name), arm(name), share(arm(name), data.counted), w('opened')),
+              row(w(name), arm(name), data.counted, w('opened')),
             ),
-            row(en ? 'sent a message' : '已发送', steps.sent, share(steps.sent, steps.treated), w('treated')),
+            row(en ? 'sent a message' : '已发送', steps.sent, steps.treated, w('treated')),
             row(
               en ? 'delivered, said the provider' : '已送达（服务商回报）',
               steps.delivered,
-              share(steps.delivered, steps.sent),
+              steps.sent,
               en ? 'sent' : '已发送',
             ),
-            row(
-              en ? 'clicked' : '已点击',
-              steps.clicked,
-              share(steps.clicked, steps.delivered),
-              en ? 'delivered' : '已送达',
-            ),
-            row(
-              en ? 'active again' : '再次活跃',
-              steps.returned,
-              share(steps.returned, steps.treated),
-              w('treated'),
-            ),
-            row(w('recalled'), steps.recalled, share(steps.recalled, steps.treated), w('treated')),
-            row(
-              en ? 'redeemed an offer' : '已核销优惠',
-              steps.redeemed,
-              share(steps.redeemed, steps.treated),
-              w('treated'),
-            ),
+            row(en ? 'clicked' : '已点击', steps.clicked, steps.delivered, en ? 'delivered' : '已送达'),
+            row(en ? 'active again' : '再次活跃', steps.returned, steps.treated, w('treated')),
+            row(w('recalled'), steps.recalled, steps.treated, w('treated')),
+            row(en ? 'redeemed an offer' : '已核销优惠', steps.redeemed, steps.treated, w('treated')),
           ],
     empty: nothingYet(speech),
   }

@@ -18,7 +18,6 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
   const { speech, cell, en } = writing(style)
   const alarm = alarmSentence(data, speech)
   const nothing = data.overall.treated.assigned + data.overall.heldOut.assigned === 0
-  const name = (segment: string) => (segment === 'everyone' ? speech.word('everyone') : segment)
   const range = (estimate: Estimate | NotEnough) =>
     estimate.kind === 'estimate' ? span(speech.points, estimate) : speech.word('notEnough')
   const line = (label: string, effect: Effect, interval: Estimate | NotEnough, last: string) => {
@@ -54,7 +53,7 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
     columns,
     rows: data.cells.map((each) =>
       line(
-        `${each.tier} · ${name(each.segment)}`,
+        `${each.tier} · ${speech.segment(each.segment)}`,
         each,
         each.interval,
         each.adjusted === undefined ? '' : each.selected ? found : not,
@@ -216,7 +215,7 @@ function chartsOf(data: LiftData, speech: Speech): Chart[] {
     title: en ? 'Difference by tier and segment, points' : '各阶段与分群的差值（百分点）',
     unit: 'points',
     rows: data.tiers,
-    columns: data.segments.map((segment) => (segment === 'everyone' ? speech.word('everyone') : segment)),
+    columns: data.segments.map(speech.segment),
     cells: data.cells.flatMap((cell) => {
       const row = data.tiers.indexOf(cell.tier)
       if (row === -1) return []

@@ -26,6 +26,7 @@ import { type About, readAbout } from './freshness.ts'
 import {
   countsOf,
   type DayCell,
+  everyoneLast,
   finalOf,
   inRange,
   type PeopleCell,
@@ -112,10 +113,8 @@ export async function readLift(readable: Readable, question: CampaignQuestion): 
         })),
       ),
       cells: judged,
-      tiers: [...tiers.filter((tier) => judged.some((cell) => cell.tier === tier))],
-      segments: [...new Set(judged.map((cell) => cell.segment))].sort(
-        (a, b) => Number(a === 'everyone') - Number(b === 'everyone') || a.localeCompare(b),
-      ),
+      tiers: tiers.filter((tier) => judged.some((cell) => cell.tier === tier)),
+      segments: [...new Set(judged.map((cell) => cell.segment))].sort(everyoneLast),
       curves: await readCurves(session, question, days),
       sequence: sequenceOf(days, question.split),
       ownDraws: await readOwnDraws(session, question, tiers),

@@ -167,7 +167,7 @@ function channelsTable({ channels }: MondayData, style: TextStyle): SheetTable {
       right(speech.word('spend')),
     ],
     rows: channels.map((each) => [
-      { text: speech.channel(each.channel), value: each.channel },
+      cell.channel(each.channel),
       cell.count(each.sent),
       cell.count(each.recalled),
       cell.plain(each.sent > 0 ? (100 * each.recalled) / each.sent : undefined),

@@ -117,7 +117,7 @@ export function offersSheet(data: OffersData, style: TextStyle): Sheet {
   const line = (of: OfferLine) => [
     cell.count(of.granted),
     cell.count(of.redeemed),
-    cell.percent(of.granted > 0 ? of.redeemed / of.granted : undefined),
+    cell.share(of.redeemed, of.granted),
     cell.count(of.expired),
     cell.money(of.face),
     cell.money(of.outstanding),
@@ -136,7 +136,7 @@ export function offersSheet(data: OffersData, style: TextStyle): Sheet {
     columns: [left(en ? 'offer' : '优惠'), left(en ? 'who' : '人群'), ...figures],
     rows: data.byWhom.map((each) => [
       cell.text(each.offer),
-      cell.text(`${each.tier} · ${each.segment === 'everyone' ? speech.word('everyone') : each.segment}`),
+      cell.text(`${each.tier} · ${speech.segment(each.segment)}`),
       ...line(each),
     ]),
     empty,

@@ -145,7 +145,7 @@ function effectRows(data: OverviewData, speech: Speech, paint: Painter, width: n
     estimate: effect.difference.kind === 'estimate' && !data.split.alarm ? effect.difference : undefined,
   })
   const title = (text: string) => ({ cells: [text], estimate: undefined })
-  const indent = (name: string) => `  ${name === 'everyone' ? speech.word('everyone') : name}`
+  const indent = (name: string) => `  ${speech.segment(name)}`
   const severalSegments = data.bySegment.length > 1
   const lines = [
     line(speech.word('all'), data.overall),

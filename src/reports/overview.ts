@@ -30,6 +30,7 @@ import {
   sumCosts,
   type TouchpointCell,
 } from './messages-sql.ts'
+import { everyoneLast } from './people-cells.ts'
 import {
   type AnswerCell,
   countAnswers,
@@ -263,10 +264,6 @@ function costOf(
 function inOrder(names: ReadonlySet<string>, order: readonly string[]): string[] {
   const unknown = [...names].filter((name) => !order.includes(name)).sort()
   return [...order.filter((name) => names.has(name)), ...unknown]
-}
-
-function everyoneLast(a: string, b: string): number {
-  return Number(a === 'everyone') - Number(b === 'everyone') || a.localeCompare(b)
 }
 
 function sum(values: readonly number[]): number {

@@ -157,6 +157,11 @@ export function inRange({ campaign, from, to, now }: Range, of?: string): SQL {
   return sql`${column('campaign')} = ${campaign}${lower}${upper}${today}`
 }
 
+/** Orders segments by name, what is left of the audience last. */
+export function everyoneLast(a: string, b: string): number {
+  return Number(a === 'everyone') - Number(b === 'everyone') || a.localeCompare(b)
+}
+
 /** Of some cells, one arm: as {@link Counts}, with only final cohorts as matured. */
 export function countsOf(
   cells: readonly Pick<PeopleCell, 'arm' | 'final' | 'assigned' | 'contaminated' | 'recalled'>[],

@@ -61,6 +61,10 @@ export interface CellWriter {
   plain(value: number | undefined): Cell
   /** A count with its sign. */
   signed(value: number): Cell
+  /** A part of a whole; none where there is no whole. */
+  share(part: number, whole: number): Cell
+  /** By its title; in the CSV by its name. */
+  channel(name: string): Cell
   /** A rate, without its interval. */
   rate(rate: Estimate | NotEnough): Cell
   readonly none: Cell
@@ -101,6 +105,8 @@ function cellsIn(speech: Speech): CellWriter {
     money: (micros) => known(micros, speech.money, 1e-6),
     plain: (value) => known(value, speech.plain),
     signed: (value) => known(value, speech.signed),
+    share: (part, whole) => known(whole > 0 ? part / whole : undefined, speech.percent),
+    channel: (name) => ({ text: speech.channel(name), value: name }),
     rate: (rate) => known(rate.kind === 'estimate' ? rate.value : undefined, speech.percent),
     none,
   }

@@ -144,7 +144,7 @@ function activityText(entry: Of<'activity'>, speech: Speech): string {
 
 function openedText(entry: Of<'opened'>, speech: Speech): string {
   const { campaign, version, entryTier, arm, personId, episodeNo } = entry
-  const segment = entry.segment === 'everyone' ? speech.word('everyone') : entry.segment
+  const segment = speech.segment(entry.segment)
   const group = speech.word(arm)
   const since = sinceText(entry, speech)
   const until = speech.moment(entry.windowEndsAt)

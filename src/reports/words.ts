@@ -89,6 +89,8 @@ export interface Speech {
   /** A day of the calendar, an ISO date: the same wherever it is read. */
   day(iso: string): string
   moment(at: Date): string
+  /** A segment as a campaign names it; what is left of the audience in words. */
+  segment(name: string): string
   /** A channel by its name: `E-mail`. */
   channel(name: string): string
   /** How something is sent, within a sentence: `by e-mail`. */
@@ -170,6 +172,7 @@ export function speechOf(style: {
     date: (at) => day.format(at),
     day: (iso) => calendar.format(new Date(`${iso}T00:00:00Z`)),
     moment: (at) => minute.format(at),
+    segment: (name) => (name === 'everyone' ? WORDS.everyone[language] : name),
     channel: (name) => channelName(name, language, channels),
     way: (name) => channelWay(name, language, channels),
   }

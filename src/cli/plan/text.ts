@@ -14,7 +14,6 @@ import {
   planWord,
   poolText,
   quietLines,
-  segmentName,
   shareText,
   whenText,
 } from '../../service/plan/sentences.ts'
@@ -138,11 +137,7 @@ function grid(plan: CampaignPlan, pen: Pen): string[] {
     speech.count(count(tier, undefined)),
   ]
   return fitted(
-    [
-      left(word('tier')),
-      ...segments.map((segment) => right(segmentName(segment, speech))),
-      right(word('all')),
-    ],
+    [left(word('tier')), ...segments.map((segment) => right(speech.segment(segment))), right(word('all'))],
     [...plan.heldOut.map(({ tier }) => line(tier, tier)), line(word('all'), undefined)],
     paint,
     width,

@@ -22,11 +22,6 @@ export function planWord(word: PlanWord, { language }: Speech): string {
   return PLAN_WORDS[word][language]
 }
 
-/** A segment's name; those that no segment holds have words of their own. */
-export function segmentName(segment: string, speech: Speech): string {
-  return segment === 'everyone' ? planWord('everyone', speech) : segment
-}
-
 /** `Push notification 120`, `Text message 40`: by which channel a step's messages would go; of one channel its name alone. */
 export function channelShares(
   { channels, byChannel }: Pick<StepOutlook, 'channels' | 'byChannel'>,

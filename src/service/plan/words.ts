@@ -10,7 +10,6 @@ export const PLAN_WORDS = {
   },
   nobody: { en: 'nobody would be taken in', 'zh-CN': '没有人会被纳入' },
   tier: { en: 'tier', 'zh-CN': '阶段' },
-  everyone: { en: 'everyone else', 'zh-CN': '其他人' },
   all: { en: 'all', 'zh-CN': '全部' },
   leftOut: { en: 'Left out, though silent long enough', 'zh-CN': '沉默已久但未纳入' },
   leftOutInTime: { en: 'Left out, though the time has come', 'zh-CN': '时点已到但未纳入' },

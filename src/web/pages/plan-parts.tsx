@@ -13,7 +13,6 @@ import {
   planWord,
   poolText,
   quietLines,
-  segmentName,
   shareText,
   shortageText,
   whenText,
@@ -90,7 +89,7 @@ export function AudienceGrid({ visit, figures }: Part) {
                 <th scope="col">{word('tier')}</th>
                 {segments.map((segment) => (
                   <th scope="col" class="num">
-                    {segmentName(segment, speech)}
+                    {speech.segment(segment)}
                   </th>
                 ))}
                 <th scope="col" class="num">
