@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
-import { listSigningKeys, rotateSigningKey } from '../../database/signing-keys.ts'
+import { type ListedKey, listSigningKeys, rotateSigningKey } from '../../database/signing-keys.ts'
 import { messageOf, WinbackError } from '../../errors.ts'
 import { isRole, ROLES } from '../accounts/roles.ts'
 import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '../accounts/users.ts'
-import { createApiKey, listApiKeys, revokeApiKey, SCOPES, type Scope } from '../api-keys.ts'
+import { type ApiKey, createApiKey, listApiKeys, revokeApiKey, SCOPES, type Scope } from '../api-keys.ts'
 import { Act, Table } from './parts.tsx'
 import { entered, kept, marked, Refusal, type RefusedForm, ticked } from './refused-form.tsx'
 import { ROLE_MEANINGS, ROLE_WORDS } from './role-words.ts'
@@ -116,182 +116,226 @@ export function settingsPages(dependencies: PagesDependencies): Hono {
 }
 
 async function showSettings(visit: Visit, refused?: Wrong): Promise<Response> {
-  const { say, form, speech, language, runtime } = visit
-  const { database } = runtime
-  const users = await listUsers(database)
-  const keys = await listApiKeys(database)
-  const signing = await listSigningKeys(database)
-  const checks = visit.c.req.query('check') === '1' ? await checkChannels(visit) : undefined
-  const inUser = refused?.form === 'user' ? refused : undefined
-  const inKey = refused?.form === 'key' ? refused : undefined
-  const moment = (at: Date | null) => (at === null ? say('never', '从未') : <time>{speech.moment(at)}</time>)
+  const { database } = visit.runtime
+  const asked = visit.c.req.query('check') === '1'
   return await visit.show(
-    say('Settings', '设置'),
+    visit.say('Settings', '设置'),
     <>
-      <section class="card" aria-label={say('Users', '用户')}>
-        <h2>{say('Users', '用户')}</h2>
-        <Table
-          label={say('Users', '用户')}
-          columns={[
-            { title: say('Name', '用户名') },
-            { title: say('Role', '角色') },
-            { title: say('Last seen', '最近使用') },
-            { title: '' },
-          ]}
-          rows={users.map((each) => [
-            each.name,
-            <>
-              {ROLE_WORDS[each.role][language]}{' '}
-              {each.disabledAt === null ? null : <span class="tag bad">{say('out', '停用')}</span>}
-            </>,
-            moment(each.seenAt),
-            <>
-              <Act
-                visit={visit}
-                to="/settings/users/link"
-                words={say('New link', '新链接')}
-                kind="plain"
-                fields={{ name: each.name }}
-              />
-              {each.userId === visit.user.userId ? null : (
-                <Act
-                  visit={visit}
-                  to="/settings/users/switch"
-                  words={each.disabledAt === null ? say('Shut out', '停用') : say('Let in', '启用')}
-                  kind="plain"
-                  fields={{ name: each.name }}
-                />
-              )}
-            </>,
-          ])}
-        />
-        <details open={inUser !== undefined}>
-          <summary>{say('Add a user', '添加用户')}</summary>
-          <Act visit={visit} to="/settings/users" words={say('Add, and show the link', '添加并显示链接')}>
-            <Refusal refused={inUser} />
-            <label>
-              {say('Name', '用户名')}
-              <input name="name" required autocomplete="off" {...kept(inUser, 'name', form)} />
-            </label>
-            <fieldset>
-              <legend>{say('Role', '角色')}</legend>
-              {ROLES.map((role, at) => (
-                <label class="tick">
-                  <input
-                    type="radio"
-                    name="role"
-                    value={role}
-                    required
-                    checked={ticked(inUser, 'role', role, form)}
-                    {...(at === 0 ? entered : marked)(inUser, 'role')}
-                  />
-                  {ROLE_WORDS[role][language]} <small>{ROLE_MEANINGS[role][language]}</small>
-                </label>
-              ))}
-            </fieldset>
-          </Act>
-        </details>
-      </section>
-      <section class="card" aria-label={say('API keys', 'API 密钥')}>
-        <h2>{say('API keys', 'API 密钥')}</h2>
-        {keys.length === 0 ? (
-          <p class="soft">
-            {say('None yet. Your shop needs one to send events.', '暂无。您的系统需要密钥来发送事件。')}
-          </p>
-        ) : (
-          <Table
-            label={say('API keys', 'API 密钥')}
-            columns={[
-              { title: say('Name', '名称') },
-              { title: say('May', '权限') },
-              { title: say('Last used', '最近使用') },
-              { title: '' },
-            ]}
-            rows={keys.map((key) => [
-              key.name,
-              key.scopes.join(', '),
-              moment(key.lastUsedAt),
-              key.revokedAt === null ? (
-                <Act
-                  visit={visit}
-                  to="/settings/keys/revoke"
-                  words={say('Revoke', '吊销')}
-                  kind="plain"
-                  fields={{ key: key.keyId }}
-                />
-              ) : (
-                <span class="tag bad">{say('revoked', '已吊销')}</span>
-              ),
-            ])}
-          />
-        )}
-        <details open={inKey !== undefined}>
-          <summary>{say('Make a key', '创建密钥')}</summary>
-          <Act visit={visit} to="/settings/keys" words={say('Make it, and show it once', '创建并显示一次')}>
-            <Refusal refused={inKey} />
-            <label>
-              {say('Who will use it', '使用者')}
-              <input name="name" required autocomplete="off" {...kept(inKey, 'name', form)} />
-            </label>
-            <p>
-              <a href="/api">{say('What the API offers', 'API 说明')}</a>
-            </p>
-            <fieldset>
-              <legend>{say('It may', '权限')}</legend>
-              {Object.entries(SCOPE_WORDS).map(([scope, words], at) => (
-                <label class="tick">
-                  <input
-                    type="checkbox"
-                    name="scope"
-                    value={scope}
-                    checked={ticked(inKey, 'scope', scope, form)}
-                    {...(at === 0 ? entered : marked)(inKey, 'scope')}
-                  />
-                  {scope} <small>{words[visit.language]}</small>
-                </label>
-              ))}
-            </fieldset>
-          </Act>
-        </details>
-      </section>
-      <section class="card" aria-label={say('Signing keys', '签名密钥')}>
-        <h2>{say('Signing keys of links', '链接签名密钥')}</h2>
-        <p>
-          {signing
-            .map(
-              (key) =>
-                `${say('Key', '密钥')} ${key.keyId}${say(': ', '：')}${key.current ? say('signs new links', '签署新链接') : key.retiredAt === null ? say('still verifies old links', '仍可验证旧链接') : say('retired', '已停用')}`,
-            )
-            .join(' · ')}
-        </p>
-        <Act visit={visit} to="/settings/signing-keys" words={say('Make a new one', '更换')} kind="quiet" />
-      </section>
-      <section class="card" aria-label={say('Channels', '渠道')}>
-        <h2>{say('Channels', '渠道')}</h2>
-        <p>{[...runtime.worker.channels.keys()].map((name) => visit.speech.channel(name)).join(' · ')}</p>
-        {checks === undefined ? (
-          <a class="button quiet" href="/settings?check=1">
-            {say('Ask each whether it works', '逐一检查')}
-          </a>
-        ) : (
-          <ul>
-            {checks.map(({ channel, words, good }) => (
-              <li>
-                <strong>{channel}</strong> <span class={good ? 'good' : 'bad'}>{words}</span>
-              </li>
-            ))}
-          </ul>
-        )}
-      </section>
+      <Users
+        visit={visit}
+        users={await listUsers(database)}
+        refused={refused?.form === 'user' ? refused : undefined}
+      />
+      <Keys
+        visit={visit}
+        keys={await listApiKeys(database)}
+        refused={refused?.form === 'key' ? refused : undefined}
+      />
+      <SigningKeys visit={visit} signing={await listSigningKeys(database)} />
+      <Channels visit={visit} checks={asked ? await checkChannels(visit) : undefined} />
     </>,
     refused === undefined ? 200 : 422,
   )
 }
 
+interface Section {
+  readonly visit: Visit
+  /** What of the section's form could not be taken. */
+  readonly refused?: Wrong | undefined
+}
+
+function Users({ visit, users, refused }: Section & { users: readonly User[] }) {
+  const { say, form, language } = visit
+  return (
+    <section class="card" aria-label={say('Users', '用户')}>
+      <h2>{say('Users', '用户')}</h2>
+      <Table
+        label={say('Users', '用户')}
+        columns={[
+          { title: say('Name', '用户名') },
+          { title: say('Role', '角色') },
+          { title: say('Last seen', '最近使用') },
+          { title: '' },
+        ]}
+        rows={users.map((each) => [
+          each.name,
+          <>
+            {ROLE_WORDS[each.role][language]}{' '}
+            {each.disabledAt === null ? null : <span class="tag bad">{say('out', '停用')}</span>}
+          </>,
+          lastOf(visit, each.seenAt),
+          <>
+            <Act
+              visit={visit}
+              to="/settings/users/link"
+              words={say('New link', '新链接')}
+              kind="plain"
+              fields={{ name: each.name }}
+            />
+            {each.userId === visit.user.userId ? null : (
+              <Act
+                visit={visit}
+                to="/settings/users/switch"
+                words={each.disabledAt === null ? say('Shut out', '停用') : say('Let in', '启用')}
+                kind="plain"
+                fields={{ name: each.name }}
+              />
+            )}
+          </>,
+        ])}
+      />
+      <details open={refused !== undefined}>
+        <summary>{say('Add a user', '添加用户')}</summary>
+        <Act visit={visit} to="/settings/users" words={say('Add, and show the link', '添加并显示链接')}>
+          <Refusal refused={refused} />
+          <label>
+            {say('Name', '用户名')}
+            <input name="name" required autocomplete="off" {...kept(refused, 'name', form)} />
+          </label>
+          <fieldset>
+            <legend>{say('Role', '角色')}</legend>
+            {ROLES.map((role, at) => (
+              <label class="tick">
+                <input
+                  type="radio"
+                  name="role"
+                  value={role}
+                  required
+                  checked={ticked(refused, 'role', role, form)}
+                  {...(at === 0 ? entered : marked)(refused, 'role')}
+                />
+                {ROLE_WORDS[role][language]} <small>{ROLE_MEANINGS[role][language]}</small>
+              </label>
+            ))}
+          </fieldset>
+        </Act>
+      </details>
+    </section>
+  )
+}
+
+function Keys({ visit, keys, refused }: Section & { keys: readonly ApiKey[] }) {
+  const { say, form, language } = visit
+  return (
+    <section class="card" aria-label={say('API keys', 'API 密钥')}>
+      <h2>{say('API keys', 'API 密钥')}</h2>
+      {keys.length === 0 ? (
+        <p class="soft">
+          {say('None yet. Your shop needs one to send events.', '暂无。您的系统需要密钥来发送事件。')}
+        </p>
+      ) : (
+        <Table
+          label={say('API keys', 'API 密钥')}
+          columns={[
+            { title: say('Name', '名称') },
+            { title: say('May', '权限') },
+            { title: say('Last used', '最近使用') },
+            { title: '' },
+          ]}
+          rows={keys.map((key) => [
+            key.name,
+            key.scopes.join(', '),
+            lastOf(visit, key.lastUsedAt),
+            key.revokedAt === null ? (
+              <Act
+                visit={visit}
+                to="/settings/keys/revoke"
+                words={say('Revoke', '吊销')}
+                kind="plain"
+                fields={{ key: key.keyId }}
+              />
+            ) : (
+              <span class="tag bad">{say('revoked', '已吊销')}</span>
+            ),
+          ])}
+        />
+      )}
+      <details open={refused !== undefined}>
+        <summary>{say('Make a key', '创建密钥')}</summary>
+        <Act visit={visit} to="/settings/keys" words={say('Make it, and show it once', '创建并显示一次')}>
+          <Refusal refused={refused} />
+          <label>
+            {say('Who will use it', '使用者')}
+            <input name="name" required autocomplete="off" {...kept(refused, 'name', form)} />
+          </label>
+          <p>
+            <a href="/api">{say('What the API offers', 'API 说明')}</a>
+          </p>
+          <fieldset>
+            <legend>{say('It may', '权限')}</legend>
+            {Object.entries(SCOPE_WORDS).map(([scope, words], at) => (
+              <label class="tick">
+                <input
+                  type="checkbox"
+                  name="scope"
+                  value={scope}
+                  checked={ticked(refused, 'scope', scope, form)}
+                  {...(at === 0 ? entered : marked)(refused, 'scope')}
+                />
+                {scope} <small>{words[language]}</small>
+              </label>
+            ))}
+          </fieldset>
+        </Act>
+      </details>
+    </section>
+  )
+}
+
+/** When somebody was here, or something was used. */
+function lastOf({ say, speech }: Visit, at: Date | null) {
+  return at === null ? say('never', '从未') : <time>{speech.moment(at)}</time>
+}
+
+function SigningKeys({ visit, signing }: { visit: Visit; signing: readonly ListedKey[] }) {
+  const { say } = visit
+  return (
+    <section class="card" aria-label={say('Signing keys', '签名密钥')}>
+      <h2>{say('Signing keys of links', '链接签名密钥')}</h2>
+      <p>
+        {signing
+          .map(
+            (key) =>
+              `${say('Key', '密钥')} ${key.keyId}${say(': ', '：')}${key.current ? say('signs new links', '签署新链接') : key.retiredAt === null ? say('still verifies old links', '仍可验证旧链接') : say('retired', '已停用')}`,
+          )
+          .join(' · ')}
+      </p>
+      <Act visit={visit} to="/settings/signing-keys" words={say('Make a new one', '更换')} kind="quiet" />
+    </section>
+  )
+}
+
+function Channels({ visit, checks }: { visit: Visit; checks: readonly Check[] | undefined }) {
+  const { say, runtime } = visit
+  return (
+    <section class="card" aria-label={say('Channels', '渠道')}>
+      <h2>{say('Channels', '渠道')}</h2>
+      <p>{[...runtime.worker.channels.keys()].map((name) => visit.speech.channel(name)).join(' · ')}</p>
+      {checks === undefined ? (
+        <a class="button quiet" href="/settings?check=1">
+          {say('Ask each whether it works', '逐一检查')}
+        </a>
+      ) : (
+        <ul>
+          {checks.map(({ channel, words, good }) => (
+            <li>
+              <strong>{channel}</strong> <span class={good ? 'good' : 'bad'}>{words}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  )
+}
+
+interface Check {
+  readonly channel: string
+  readonly words: string
+  readonly good: boolean
+}
+
 /** What each channel says of itself: asks its provider, sends nothing. */
-async function checkChannels({
-  runtime,
-}: Visit): Promise<{ channel: string; words: string; good: boolean }[]> {
+async function checkChannels({ runtime }: Visit): Promise<Check[]> {
   return await Promise.all(
     [...runtime.worker.channels].map(async ([channel, opened]) => {
       try {
