@@ -1,6 +1,13 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+} from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { LookupFunction } from 'node:net'
+import { pipeline, type Readable } from 'node:stream'
+import { createUnzip } from 'node:zlib'
 import { messageOf } from '../errors.ts'
 import type { Retry } from './channel.ts'
 
@@ -14,6 +21,10 @@ export interface Call {
   readonly body?: string | Uint8Array
   /** Milliseconds, where fewer are left than the client's deadline. */
   readonly within?: number
+  /** Gives up when it aborts, and not when the time is over. */
+  readonly signal?: AbortSignal
+  /** Bytes of the answer that are read, for whom its status says what matters: the rest is left, and may break off. */
+  readonly most?: number
 }
 
 export type Exchange =
@@ -31,11 +42,13 @@ export type Exchange =
 export interface HttpClient {
   /** Never throws. Ends within the deadline. */
   call(call: Call): Promise<Exchange>
+  /** Gives up what is under way, and sends nothing any more. */
   close(): void
 }
 
 /** Bytes of an answer: what is longer is no answer of a provider. */
 const LARGEST_ANSWER = 1_000_000
+const CLOSED = 'nobody waits for the answer any more: this process is ending'
 
 /**
  * @param options.deadline milliseconds
@@ -49,13 +62,18 @@ export function openHttp(options: { deadline: number; reuse: boolean; lookup?: L
     'http:': new HttpAgent({ keepAlive: reuse }),
     'https:': new HttpsAgent({ keepAlive: reuse }),
   }
+  const underWay = new Set<ClientRequest>()
+  let closed = false
   return {
-    call: ({ method, url, headers, body, within = deadline }) =>
+    call: ({ method, url, headers, body, within = deadline, signal, most }) =>
       new Promise<Exchange>((resolve) => {
+        if (closed) return resolve({ kind: 'unsent', detail: CLOSED, unreached: false })
         let connected = false
         let answered = false
+        let enough: (() => void) | undefined
         const fail = (detail: string) => {
           clearTimeout(timer)
+          if (enough) return enough()
           resolve(connected ? { kind: 'lost', detail } : { kind: 'unsent', detail, unreached: true })
         }
         const bytes = body === undefined ? undefined : Buffer.from(body)
@@ -82,38 +100,57 @@ export function openHttp(options: { deadline: number; reuse: boolean; lookup?: L
           // A URL or a header that cannot be sent: a token with a line break in it.
           return resolve({ kind: 'unsent', detail: messageOf(error), unreached: false })
         }
-        timer = setTimeout(() => request.destroy(new Error(`no answer within ${within / 1000} s`)), within)
+        underWay.add(request)
+        if (signal)
+          signal.addEventListener('abort', () => request.destroy(new Error(messageOf(signal.reason))))
+        else
+          timer = setTimeout(() => request.destroy(new Error(`no answer within ${within / 1000} s`)), within)
         request.on('error', (error) => fail(messageOf(error)))
         // Comes in any case. It alone tells of a connection that Node gave up itself, as after an answer of 101.
         request.on('close', () => {
+          underWay.delete(request)
           if (!answered) fail('the connection ended without an answer')
         })
         request.on('response', (response) => {
           answered = true
           const chunks: Buffer[] = []
           let length = 0
-          response.on('data', (chunk: Buffer) => {
-            length += chunk.length
-            if (length > LARGEST_ANSWER) request.destroy(new Error('the answer does not end'))
-            else chunks.push(chunk)
-          })
-          response.on('error', (error) => fail(messageOf(error)))
-          response.on('end', () => {
+          const read = () => {
             clearTimeout(timer)
             const { statusCode = 0, headers } = response
             // Takes off the mark some put before UTF-8, which is no part of JSON.
-            const text = new TextDecoder().decode(Buffer.concat(chunks))
+            const text = new TextDecoder().decode(Buffer.concat(chunks).subarray(0, most))
             resolve({ kind: 'answered', status: statusCode, headers, text })
+          }
+          if (most !== undefined) enough = read
+          const body = unpacked(response)
+          body.on('data', (chunk: Buffer) => {
+            length += chunk.length
+            if (length > LARGEST_ANSWER) request.destroy(new Error('the answer does not end'))
+            else chunks.push(chunk)
+            if (most === undefined || length < most) return
+            read()
+            request.destroy()
           })
-          response.on('close', () => fail('the answer broke off'))
+          body.on('error', (error) => fail(messageOf(error)))
+          body.on('end', read)
+          body.on('close', () => fail('the answer broke off'))
         })
         request.end(bytes)
       }),
     close: () => {
+      closed = true
+      for (const request of underWay) request.destroy(new Error(CLOSED))
       agents['http:'].destroy()
       agents['https:'].destroy()
     },
   }
+}
+
+/** What somebody packed without being asked to. */
+function unpacked(response: IncomingMessage): Readable {
+  const packed = /^(x-)?gzip$|^deflate$/i.test(response.headers['content-encoding'] ?? '')
+  return packed ? pipeline(response, createUnzip(), () => {}) : response
 }
 
 /** What a request that never left means for the message it was to carry. Pure. */

@@ -16,7 +16,7 @@ export const WAITS = [
   'budget_held',
   /** Another step is granting the same offer at this moment. */
   'offer_held',
-  /** The provider that credits accounts gave no answer. */
+  /** The provider that credits accounts gave no answer, or cannot be reached. */
   'credit',
   /** People can make no more calls on this day. */
   'capacity',

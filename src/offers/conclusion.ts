@@ -102,26 +102,46 @@ export async function concludeGrants(
  * A provider is about to be asked to credit these grants: from here on the accounts may have them. Waits for the disk, so
  * that the number of each, by which a repeat is recognised, outlives a crash of the server. Who asked last is remembered:
  * a refusal that another has heard before may be out of date (giveBackRefused).
- * @returns the ids of those that may be asked for; what the claim holds no more may not
+ * @returns the ids of those that may be asked for, each with whether anybody has asked for it before; what the claim holds no
+ *   more may not
  */
 export async function markAsked(
   session: Session,
   claimId: string,
   keys: readonly GrantKey[],
-): Promise<Set<number>> {
-  const asked = await rows<{ grantId: number }>(
+): Promise<Map<number, { readonly before: boolean }>> {
+  const asked = await rows<{ grantId: number; before: boolean }>(
     session,
     sql`
     WITH locked AS (
-      SELECT g.contact_id, g.grant_id FROM ${grantTable(keys)} JOIN grants g USING (contact_id, grant_id)
+      SELECT g.contact_id, g.grant_id, g.credit IS NOT NULL AS before
+      FROM ${grantTable(keys)} JOIN grants g USING (contact_id, grant_id)
       WHERE (g.state = 'reserved' AND g.claim_id = ${claimId}::uuid) OR (g.state = 'granted' AND g.credit = 'asking')
       ORDER BY g.contact_id, g.grant_id FOR UPDATE OF g
     )
     UPDATE grants g SET credit = 'asking', claim_id = ${claimId}::uuid FROM locked
     WHERE g.contact_id = locked.contact_id AND g.grant_id = locked.grant_id
-    RETURNING g.grant_id AS "grantId"`,
+    RETURNING g.grant_id AS "grantId", locked.before`,
   )
-  return new Set(asked.map(({ grantId }) => grantId))
+  return new Map(asked.map(({ grantId, before }) => [grantId, { before }]))
+}
+
+/**
+ * The provider was asked for these grants for the first time, and the call did not reach it: no account has them. What
+ * another claim has asked for since is left to it.
+ */
+export async function markUnasked(
+  session: Session,
+  claimId: string,
+  keys: readonly GrantKey[],
+): Promise<void> {
+  if (keys.length === 0) return
+  await execute(
+    session,
+    sql`UPDATE grants g SET credit = NULL FROM ${grantTable(keys)}
+      WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id
+        AND g.state = 'reserved' AND g.credit = 'asking' AND g.claim_id = ${claimId}::uuid`,
+  )
 }
 
 /**

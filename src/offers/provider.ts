@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { openHttp } from '../channels/http.ts'
 import { hostOf, LOOPBACK } from '../channels/private-hosts.ts'
-import { messageOf } from '../errors.ts'
 
 // Crediting an offer to the account, in the user's own system: one HTTP call a grant, with the same key however often
 // it is made.
@@ -47,24 +47,35 @@ export interface CreditRequest {
   readonly expires_at: string
 }
 
-/** `unknown`: perhaps it was credited. Asking again with the same key is the only way to know. */
+/**
+ * `unknown`: perhaps it was credited. Asking again with the same key is the only way to know. `unasked`: certainly not by
+ * this call, which did not reach the provider, or was not let in; that says nothing of the grant, nor of an earlier call.
+ */
 export type CreditAnswer =
   | { readonly outcome: 'credited' }
   | { readonly outcome: 'refused'; readonly detail: string }
   | { readonly outcome: 'unknown'; readonly detail: string }
+  | { readonly outcome: 'unasked'; readonly detail: string }
 
 export interface OfferProvider {
   readonly concurrency: number
   /** Never throws for what a provider may do. */
   credit(request: CreditRequest): Promise<CreditAnswer>
+  /** Waits for no answer any more: what is under way is not known. */
+  leave?(): void
 }
 
 /** Statuses that say nothing about the request itself: it may be made again. */
 const AGAIN = new Set([408, 409, 425, 429])
 
+/** Characters of an answer that are kept, and bytes of it that are read. */
+const SAID = 300
+const READ = 65_536
+
 /**
  * A provider over HTTP. 2xx means credited (now or by an earlier call with the key); 4xx refused for good, but for
- * 408, 409 (a call with the key is under way), 425 and 429; anything else, a time-out included, is not known.
+ * 401 (it does not let us in, whatever is asked), 408, 409 (a call with the key is under way), 425 and 429; anything else,
+ * a time-out included, is not known, where the call may have arrived.
  * @param timeOut a signal that aborts after so many milliseconds
  */
 export function openOfferProvider(
@@ -72,49 +83,32 @@ export function openOfferProvider(
   timeOut: (milliseconds: number) => AbortSignal = (milliseconds) => AbortSignal.timeout(milliseconds),
 ): OfferProvider {
   const { url, token, timeout, concurrency } = settings
+  // It recognises a repeat: a connection may be kept.
+  const http = openHttp({ deadline: timeout, reuse: true })
   return {
     concurrency,
     credit: async (request) => {
-      try {
-        const response = await fetch(url, {
-          method: 'POST',
-          redirect: 'error',
-          headers: {
-            'content-type': 'application/json',
-            'idempotency-key': request.key,
-            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-          },
-          body: JSON.stringify(request),
-          signal: timeOut(timeout),
-        })
-        const said = await beginningOf(response)
-        if (response.ok) return { outcome: 'credited' }
-        const detail = `${response.status} ${said}`.trim()
-        const refused = response.status >= 400 && response.status < 500 && !AGAIN.has(response.status)
-        return { outcome: refused ? 'refused' : 'unknown', detail }
-      } catch (error) {
-        return { outcome: 'unknown', detail: messageOf(error) }
-      }
+      const exchange = await http.call({
+        method: 'POST',
+        url,
+        headers: {
+          'content-type': 'application/json',
+          'idempotency-key': request.key,
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        },
+        body: JSON.stringify(request),
+        signal: timeOut(timeout),
+        most: READ,
+      })
+      if (exchange.kind === 'unsent') return { outcome: 'unasked', detail: exchange.detail }
+      if (exchange.kind === 'lost') return { outcome: 'unknown', detail: exchange.detail }
+      const { status, text } = exchange
+      if (status >= 200 && status < 300) return { outcome: 'credited' }
+      const detail = `${status} ${text.slice(0, SAID)}`.trim()
+      if (status === 401) return { outcome: 'unasked', detail }
+      const refused = status >= 400 && status < 500 && !AGAIN.has(status)
+      return { outcome: refused ? 'refused' : 'unknown', detail }
     },
+    leave: () => http.close(),
   }
-}
-
-/** Characters of an answer that are kept, and bytes of it that are read. */
-const SAID = 300
-const READ = 65_536
-
-/** The beginning of what was answered. However long the rest is, and however small it came packed, it is left. */
-async function beginningOf({ body }: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  try {
-    for await (const chunk of body ?? []) {
-      chunks.push(chunk)
-      length += chunk.length
-      if (length >= READ) break
-    }
-  } catch {
-    // The status has said what matters.
-  }
-  return new TextDecoder().decode(Buffer.concat(chunks).subarray(0, SAID * 4)).slice(0, SAID)
 }

@@ -163,8 +163,8 @@ export const WAITS = {
     'zh-CN': '另一步骤正在发放同一优惠，稍后再看',
   },
   credit: {
-    en: 'waits for the provider that credits the offer, which gave no answer',
-    'zh-CN': '发放优惠的服务商未答复，等待重试',
+    en: 'waits for the provider that credits the offer, which gave no answer or cannot be reached',
+    'zh-CN': '发放优惠的服务商未答复或无法连接，等待重试',
   },
   capacity: { en: 'waits for a day with room for another call', 'zh-CN': '当日外呼名额已满，改日再打' },
   paused: { en: 'waits for its channel to be resumed', 'zh-CN': '等待渠道恢复发送' },

@@ -1,8 +1,10 @@
+import { LONGEST_REST } from '../config/waits.ts'
 import type { Database } from '../database/connect.ts'
-import { giveBackRefused, markAsked, markCredited } from '../offers/conclusion.ts'
+import { giveBackRefused, markAsked, markCredited, markUnasked } from '../offers/conclusion.ts'
 import type { GrantKey, OfferPlace } from '../offers/grants.ts'
 import { viewOffer } from '../offers/offers.ts'
 import type { CreditAnswer, OfferProvider } from '../offers/provider.ts'
+import { UNTRIED } from './absences.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
 import type { Cleared } from './message.ts'
 import { unavailable } from './promises.ts'
@@ -17,7 +19,9 @@ type Wish = Crediting & { readonly cleared: Cleared }
 
 /** Milliseconds of real time a batch may spend asking: its claim has to outlast it. */
 const PATIENCE = 30_000
-const NOT_ASKED: CreditAnswer = { outcome: 'unknown', detail: 'not asked yet: others took long' }
+const NOT_ASKED: CreditAnswer = { outcome: 'unasked', detail: 'not asked yet: others took long' }
+/** So many one after another that did not reach the provider: it is away, and the rest of the batch is not asked for. */
+const AWAY = 3
 
 /**
  * Has the provider credit what the budget has room for. Asked for before, it would be in the account and in no budget.
@@ -68,25 +72,33 @@ async function creditGrants(
   if (performance.now() > deadline) return new Map(wishes.map(({ grant }) => [grant.grantId, NOT_ASKED]))
   const marked = await markAsked(database, claimId, wishes.map(keyOf))
   const due = wishes.filter(({ grant }) => marked.has(grant.grantId))
-  const answers = await each(provider.concurrency, due, async ({ cleared, grant }) =>
-    performance.now() > deadline
-      ? NOT_ASKED
-      : await provider.credit({
-          key: `grant-${grant.grantId}`,
-          external_id: cleared.candidate.externalId,
-          campaign: place.campaign,
-          offer: place.name,
-          kind: place.terms.kind,
-          terms: viewOffer(place.name, place.terms),
-          expires_at: grant.expiresAt.toISOString(),
-        }),
-  )
+  let unreached = 0
+  let last = NOT_ASKED
+  const answers = await each(provider.concurrency, due, async ({ cleared, grant }) => {
+    if (performance.now() > deadline) return NOT_ASKED
+    if (unreached >= AWAY) return last
+    const answer = await provider.credit({
+      key: `grant-${grant.grantId}`,
+      external_id: cleared.candidate.externalId,
+      campaign: place.campaign,
+      offer: place.name,
+      kind: place.terms.kind,
+      terms: viewOffer(place.name, place.terms),
+      expires_at: grant.expiresAt.toISOString(),
+    })
+    unreached = answer.outcome === 'unasked' ? unreached + 1 : 0
+    if (answer.outcome === 'unasked') last = answer
+    return answer
+  })
   const said = new Map(
     due.map(({ grant }, index): [number, CreditAnswer] => [grant.grantId, answers[index] ?? NOT_ASKED]),
   )
-  const keys = (outcome: CreditAnswer['outcome']) =>
-    due.filter(({ grant }) => said.get(grant.grantId)?.outcome === outcome).map(keyOf)
+  const those = (outcome: CreditAnswer['outcome']) =>
+    due.filter(({ grant }) => said.get(grant.grantId)?.outcome === outcome)
+  const keys = (outcome: CreditAnswer['outcome']) => those(outcome).map(keyOf)
+  const unasked = those('unasked').filter(({ grant }) => marked.get(grant.grantId)?.before === false)
   await markCredited(database, now, keys('credited'))
+  await markUnasked(database, claimId, unasked.map(keyOf))
   const { campaign, name: offer } = place
   await giveBackRefused(database, claimId, now, { campaign, offer }, keys('refused'))
   return said
@@ -98,7 +110,7 @@ function keyOf({ cleared, grant }: Wish): GrantKey {
 
 /**
  * The message as it goes by what the provider said, or why it does not. Where the answer is not known (a time-out), it waits,
- * and the next try asks again with the same key. Pure.
+ * and the next try asks again with the same key; where the provider was not reached, that has been no try. Pure.
  */
 function heed(
   { cleared, instead }: Wish,
@@ -112,9 +124,22 @@ function heed(
       return instead ?? unavailable(`provider: ${answer.detail}`)
     case 'unknown':
       return askAgain(cleared, now, campaign.definition.limits.max_delay, answer.detail)
+    case 'unasked':
+      return wait(cleared, now, campaign.definition.limits.max_delay, answer.detail)
     case undefined:
       return { kind: 'defer', until: now, cause: 'changed' }
   }
+}
+
+/**
+ * For as long as it has waited, so that the pauses double; between a minute and the longest rest of a channel. A provider
+ * that is away for a day must not have whoever waits for it prepared anew each minute.
+ */
+function wait({ candidate }: Cleared, now: Date, maxDelay: number, detail: string): Verdict {
+  const planned = candidate.plannedFor.getTime()
+  const pause = Math.min(LONGEST_REST, Math.max(UNTRIED, (now.getTime() - planned) / 1000))
+  const until = new Date(now.getTime() + pause * 1000)
+  return deferOrSkip(until, planned + maxDelay * 1000, 'credit', `provider: ${detail}`)
 }
 
 function askAgain({ candidate }: Cleared, now: Date, maxDelay: number, detail: string): Verdict {

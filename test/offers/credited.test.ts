@@ -12,7 +12,8 @@ import { DAY, expireLeases, type Pipeline, START, type StepSketch } from '../sup
 // What a provider puts into an account: asked for until it is known, once an episode, and counted while nobody knows.
 
 describe('an offer that a provider credits', () => {
-  const provider = (answers: ('credited' | 'refused' | 'unknown')[]) => {
+  type Outcome = CreditAnswer['outcome']
+  const provider = (answers: Outcome[]) => {
     const keys: string[] = []
     const credit: OfferProvider['credit'] = async ({ key }) => {
       keys.push(key)
@@ -22,7 +23,7 @@ describe('an offer that a provider credits', () => {
     return { keys, provider: { concurrency: 1, credit } }
   }
   const begin = async (
-    answers: ('credited' | 'refused' | 'unknown')[],
+    answers: Outcome[],
     step: Partial<StepSketch> = {},
     definition: Record<string, unknown> = {},
     contacts = 1,
@@ -58,6 +59,49 @@ describe('an offer that a provider credits', () => {
     expect(pipeline.channel.sent).toHaveLength(1)
     expect(new Set(keys).size).toBe(1)
     expect(keys).toHaveLength(3)
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', credit: 'credited' }])
+  })
+
+  it('costs no message a try while the provider is away, and is nobody’s who comes back meanwhile', async () => {
+    const away: Outcome[] = Array(400).fill('unasked')
+    const { pipeline, keys } = await begin(away, {}, { limits: { max_delay: '2d' } }, 12)
+    const { database, clock } = pipeline
+    // The rest of the batch is not asked for.
+    expect(keys).toHaveLength(3)
+    expect(await grantsOf(pipeline)).toEqual([])
+    // All the pauses between tries are less than nine hours; it is asked ever less often meanwhile.
+    for (let quarter = 1; quarter <= 40; quarter += 1) {
+      wait(pipeline, 900)
+      await pipeline.work()
+    }
+    expect(
+      await rows(
+        database,
+        sql`SELECT attempt, max(due_at) AS due, count(*) FROM touchpoints WHERE waits = 'credit' GROUP BY 1`,
+      ),
+    ).toEqual([{ attempt: 0, due: new Date(clock.now().getTime() + 900_000), count: 12 }])
+    expect([await takenOf(pipeline), await liability(pipeline)]).toEqual([0, 0])
+    const [contact] = await rows<{ id: number }>(database, sql`SELECT min(contact_id) AS id FROM contacts`)
+    await pipeline.addActivity(contact?.id ?? 0, clock.now())
+    away.length = 0
+    wait(pipeline, 900)
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(11)
+    expect(await takenOf(pipeline)).toBe(11)
+  })
+
+  it('may be in the account where an earlier call gave no answer, however far the next one came', async () => {
+    const { pipeline, keys } = await begin(['unknown', 'unasked'])
+    wait(pipeline, 60)
+    await pipeline.work()
+    expect(keys).toHaveLength(2)
+    expect(
+      await rows(pipeline.database, sql`SELECT attempt FROM touchpoints WHERE waits = 'credit'`),
+    ).toEqual([{ attempt: 1 }])
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'reserved', credit: 'asking' }])
+    wait(pipeline, 180)
+    await pipeline.work()
+    expect(new Set(keys).size).toBe(1)
     expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', credit: 'credited' }])
   })
 

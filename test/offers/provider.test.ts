@@ -109,11 +109,22 @@ describe('the provider of offers over HTTP', () => {
       })
       expect(shop.credited.size).toBe(0)
     }
+  })
+
+  it('was not asked where it does not let us in, or cannot be reached', async () => {
     const shop = await openShop()
     expect(await shop.open({ token: 'stale' }).credit(REQUEST)).toEqual({
-      outcome: 'refused',
+      outcome: 'unasked',
       detail: '401 who are you?',
     })
+    for (const url of [
+      'http://127.0.0.1:1/',
+      'https://nowhere.invalid/',
+      shop.url.replace('http:', 'https:'),
+    ]) {
+      expect(await shop.open({ url }).credit(REQUEST)).toMatchObject({ outcome: 'unasked' })
+    }
+    expect(shop.credited.size).toBe(0)
   })
 
   it('leaves it open with a status that speaks of itself, and follows nobody elsewhere', async () => {
@@ -127,9 +138,6 @@ describe('the provider of offers over HTTP', () => {
     const shop = await openShop(307)
     expect(await shop.open().credit(REQUEST)).toMatchObject({ outcome: 'unknown' })
     expect(shop.keys).toHaveLength(1)
-    expect(await shop.open({ url: 'http://127.0.0.1:1/' }).credit(REQUEST)).toMatchObject({
-      outcome: 'unknown',
-    })
   })
 
   it.each<Turn>(['say nothing', 'credit, say nothing', 'drop', 'credit, drop'])(
