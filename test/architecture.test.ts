@@ -47,7 +47,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   reports: ['charts', 'config', 'database', 'statistics', 'offers/pools.ts'],
   // Codes and redemptions come as files, too: read as contacts are.
   // Which hosts are this machine.
-  offers: ['config', 'database', 'contacts', 'channels/private-hosts.ts'],
+  offers: ['config', 'database', 'contacts', 'channels/private-hosts.ts', 'channels/http.ts'],
   service: [
     ...[
       'config',

@@ -311,6 +311,11 @@ export interface Channel<Address = unknown, Content = unknown> {
   query?(doubt: Doubt<Address>): Promise<Answer>
   /** Checks the provider without sending. Resolves to what it found, in words. @throws when it is not usable */
   check(): Promise<string>
+  /**
+   * The process is ending and waits for the provider no longer: what is under way ends now, each send with what is known of
+   * it by then. Absent where every send ends within a moment.
+   */
+  leave?(): void
   close(): Promise<void>
 }
 

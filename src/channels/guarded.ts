@@ -49,7 +49,7 @@ export function openOutside(name: string, outside: OutsideChannel, context: Chan
       { remedy: 'Run the conformance suite of winback/testing over it.' },
     )
   }
-  const { idempotent, concurrency, deadline, fetched, receipts, greet, confirm, query } = channel
+  const { idempotent, concurrency, deadline, fetched, receipts, greet, confirm, query, leave } = channel
   const longest = deadline + LATENESS
   return {
     name,
@@ -67,6 +67,17 @@ export function openOutside(name: string, outside: OutsideChannel, context: Chan
     // Whatever becomes of its closing, the process ends.
     close: () => within(longest, `the channel ${name}`, 'close', () => channel.close()).catch(() => {}),
     // Called as its methods: it may be an object of a class.
+    ...(leave
+      ? {
+          leave: () => {
+            try {
+              leave.call(channel)
+            } catch {
+              // What it does not end is given up.
+            }
+          },
+        }
+      : {}),
     ...(receipts
       ? {
           receipts: async (webhook) =>
@@ -143,7 +154,7 @@ export function unfitChannel(
     ['concurrency', between('concurrency', WIDEST), `a whole number from 1 to ${WIDEST}`],
     ['deadline', between('deadline', LONGEST_DEADLINE), `1 to ${LONGEST_DEADLINE} milliseconds`],
     ...kinds(['addressOf', 'render', 'cost', 'send', 'check', 'close'], 'function', false, 'a function'),
-    ...kinds(['receipts', 'greet', 'confirm', 'query'], 'function', true, 'a function'),
+    ...kinds(['receipts', 'greet', 'confirm', 'query', 'leave'], 'function', true, 'a function'),
     ...kinds(['fetched'], 'boolean', true, 'true or false'),
   ]
   return demands.flatMap(([key, fits, wanted]) => (fits ? [] : [`\`${key}\` must be ${wanted}`]))

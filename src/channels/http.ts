@@ -71,9 +71,10 @@ export function openHttp(options: { deadline: number; reuse: boolean; lookup?: L
         let connected = false
         let answered = false
         let enough: (() => void) | undefined
-        const fail = (detail: string) => {
+        const fail = (said: string) => {
           clearTimeout(timer)
           if (enough) return enough()
+          const detail = closed ? CLOSED : said
           resolve(connected ? { kind: 'lost', detail } : { kind: 'unsent', detail, unreached: true })
         }
         const bytes = body === undefined ? undefined : Buffer.from(body)
@@ -140,7 +141,7 @@ export function openHttp(options: { deadline: number; reuse: boolean; lookup?: L
       }),
     close: () => {
       closed = true
-      for (const request of underWay) request.destroy(new Error(CLOSED))
+      for (const request of underWay) request.destroy()
       agents['http:'].destroy()
       agents['https:'].destroy()
     },

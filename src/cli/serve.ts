@@ -129,7 +129,11 @@ async function serveWith(
     await aborted(interrupt)
     tell('ending', {}, [say('Letting what is under way end …', '正在等待进行中的工作完成 …')])
   } finally {
-    await endAll(parts, (names) => void tellWaiting(context, names, speech))
+    await endAll(
+      parts,
+      (names) => void tellWaiting(context, names, speech),
+      () => runtime.leave(),
+    )
     await runtime.close()
     // Last: it waits for the connections that the channels held.
     await caught?.close()

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { RunDependencies } from '../audience/run.ts'
 import type { AddressKind, Channel } from '../channels/channel.ts'
 import { openChannels, registerChannels } from '../channels/channels.ts'
@@ -25,8 +26,10 @@ import { recordReturns } from '../outcomes/returns.ts'
 import { recordErasure, recordMerges, recordRefusals, recordSuppressions } from '../outcomes/silence.ts'
 import type { Reached } from '../touchpoints/absences.ts'
 import type { WorkerDependencies } from '../touchpoints/batch.ts'
+import { atMost } from '../touchpoints/engine.ts'
 import type { Leases } from '../touchpoints/lifecycle.ts'
 import type { Keep } from '../touchpoints/rolling.ts'
+import { LAST_WORD } from '../touchpoints/sends.ts'
 import { createSlots } from '../touchpoints/slots.ts'
 import { createStandstill } from '../touchpoints/standstill.ts'
 import type { Sender } from '../touchpoints/view.ts'
@@ -52,6 +55,8 @@ export interface Runtime {
   addressKeys(kind: 'email' | 'phone', text: string): readonly Buffer[]
   /** What recording its receipts has to know of a channel. */
   reporting(channel: string): ReportingChannel
+  /** The process is ending, and waits for no provider any longer: what is under way ends with what is known of it. */
+  leave(): void
   /** Closes the channels; the database is its opener's. */
   close(): Promise<void>
 }
@@ -80,6 +85,10 @@ export async function openRuntime(options: {
   const registry = registerChannels(workspace)
   const channels = options.channels ?? openChannels(registry, links ? { links } : {})
   const book = openCampaignBook(database, workspace, (files) => parseTemplates(files, workspace))
+  const left = new AbortController()
+  // One listener for each batch under way.
+  setMaxListeners(0, left.signal)
+  const offerProvider = workspace.offers.provider && openOfferProvider(workspace.offers.provider)
   const addressKinds = new Map([...registry.values()].map((channel) => [channel.name, channel.address]))
   const channelsOf = (kind: AddressKind) =>
     [...addressKinds].flatMap(([name, address]) => (address === kind ? [name] : []))
@@ -110,7 +119,8 @@ export async function openRuntime(options: {
         Object.entries(workspace.consent).flatMap(([name, need]) => (need === 'required' ? [name] : [])),
       ),
       calendar: openCalendar(workspace),
-      offerProvider: workspace.offers.provider && openOfferProvider(workspace.offers.provider),
+      offerProvider,
+      left: left.signal,
       addressKinds,
       addressKey: (channel, contact) => {
         const kind = addressKinds.get(channel)
@@ -142,8 +152,15 @@ export async function openRuntime(options: {
       channelsOf: silenced,
       phoneKeys,
     }),
+    leave: () => {
+      left.abort()
+      offerProvider?.leave?.()
+      for (const channel of channels.values()) channel.leave?.()
+    },
     close: async () => {
-      await Promise.all([...channels.values()].map((channel) => channel.close()))
+      offerProvider?.leave?.()
+      const closed = Promise.all([...channels.values()].map((channel) => channel.close()))
+      await (left.signal.aborted ? atMost(LAST_WORD, closed) : closed)
     },
   }
 }

@@ -20,6 +20,7 @@ type Wish = Crediting & { readonly cleared: Cleared }
 /** Milliseconds of real time a batch may spend asking: its claim has to outlast it. */
 const PATIENCE = 30_000
 const NOT_ASKED: CreditAnswer = { outcome: 'unasked', detail: 'not asked yet: others took long' }
+const ENDING: CreditAnswer = { outcome: 'unasked', detail: 'not asked yet: the process was ending' }
 /** So many one after another that did not reach the provider: it is away, and the rest of the batch is not asked for. */
 const AWAY = 3
 
@@ -29,7 +30,7 @@ const AWAY = 3
  * @returns the messages that may go
  */
 export async function creditPromised(
-  { database, offerProvider: provider }: ReserveDependencies,
+  { database, offerProvider: provider, ending }: ReserveDependencies,
   reservation: Reservation,
   affordable: readonly Allowed[],
   refused: Refused[],
@@ -48,9 +49,10 @@ export async function creditPromised(
   if (!provider) return toSend
   const deadline = performance.now() + PATIENCE
   for (const [place, wishes] of byPlace) {
-    const answers = await creditGrants({ database, provider, deadline }, reservation, place, wishes)
+    const answers = await creditGrants({ database, provider, deadline, ending }, reservation, place, wishes)
+    const cut = ending?.aborted === true
     for (const wish of wishes) {
-      const said = heed(wish, answers.get(wish.grant.grantId), reservation)
+      const said = heed(wish, answers.get(wish.grant.grantId), reservation, cut)
       if ('kind' in said) refused.push({ cleared: wish.cleared, verdict: said })
       else toSend.push(said)
     }
@@ -64,18 +66,31 @@ export async function creditPromised(
  * @returns its answers by grant; without an entry where the grant is another claim's by now
  */
 async function creditGrants(
-  { database, provider, deadline }: { database: Database; provider: OfferProvider; deadline: number },
+  {
+    database,
+    provider,
+    deadline,
+    ending,
+  }: {
+    database: Database
+    provider: OfferProvider
+    deadline: number
+    ending: AbortSignal | undefined
+  },
   { claimId, now }: Reservation,
   place: OfferPlace,
   wishes: readonly Wish[],
 ): Promise<ReadonlyMap<number, CreditAnswer>> {
-  if (performance.now() > deadline) return new Map(wishes.map(({ grant }) => [grant.grantId, NOT_ASKED]))
+  const none = () => (ending?.aborted ? ENDING : performance.now() > deadline ? NOT_ASKED : undefined)
+  const all = none()
+  if (all) return new Map(wishes.map(({ grant }) => [grant.grantId, all]))
   const marked = await markAsked(database, claimId, wishes.map(keyOf))
   const due = wishes.filter(({ grant }) => marked.has(grant.grantId))
   let unreached = 0
   let last = NOT_ASKED
   const answers = await each(provider.concurrency, due, async ({ cleared, grant }) => {
-    if (performance.now() > deadline) return NOT_ASKED
+    const not = none()
+    if (not) return not
     if (unreached >= AWAY) return last
     const answer = await provider.credit({
       key: `grant-${grant.grantId}`,
@@ -111,21 +126,25 @@ function keyOf({ cleared, grant }: Wish): GrantKey {
 /**
  * The message as it goes by what the provider said, or why it does not. Where the answer is not known (a time-out), it waits,
  * and the next try asks again with the same key; where the provider was not reached, that has been no try. Pure.
+ * @param cut the process is ending: others ask, in a moment, and no message has lost a try by it
  */
 function heed(
   { cleared, instead }: Wish,
   answer: CreditAnswer | undefined,
   { campaign, now }: Reservation,
+  cut: boolean,
 ): Cleared | Verdict {
+  const { max_delay: maxDelay } = campaign.definition.limits
   switch (answer?.outcome) {
     case 'credited':
       return cleared
     case 'refused':
       return instead ?? unavailable(`provider: ${answer.detail}`)
     case 'unknown':
-      return askAgain(cleared, now, campaign.definition.limits.max_delay, answer.detail)
+      if (!cut) return askAgain(cleared, now, maxDelay, answer.detail)
+      return wait(cleared, now, maxDelay, answer.detail, UNTRIED)
     case 'unasked':
-      return wait(cleared, now, campaign.definition.limits.max_delay, answer.detail)
+      return wait(cleared, now, maxDelay, answer.detail, cut ? 0 : undefined)
     case undefined:
       return { kind: 'defer', until: now, cause: 'changed' }
   }
@@ -134,12 +153,18 @@ function heed(
 /**
  * For as long as it has waited, so that the pauses double; between a minute and the longest rest of a channel. A provider
  * that is away for a day must not have whoever waits for it prepared anew each minute.
+ * @param pause seconds instead
  */
-function wait({ candidate }: Cleared, now: Date, maxDelay: number, detail: string): Verdict {
-  const planned = candidate.plannedFor.getTime()
-  const pause = Math.min(LONGEST_REST, Math.max(UNTRIED, (now.getTime() - planned) / 1000))
+function wait(
+  { candidate }: Cleared,
+  now: Date,
+  maxDelay: number,
+  detail: string,
+  pause = Math.min(LONGEST_REST, Math.max(UNTRIED, (now.getTime() - candidate.plannedFor.getTime()) / 1000)),
+): Verdict {
   const until = new Date(now.getTime() + pause * 1000)
-  return deferOrSkip(until, planned + maxDelay * 1000, 'credit', `provider: ${detail}`)
+  const latest = candidate.plannedFor.getTime() + maxDelay * 1000
+  return deferOrSkip(until, latest, 'credit', `provider: ${detail}`)
 }
 
 function askAgain({ candidate }: Cleared, now: Date, maxDelay: number, detail: string): Verdict {

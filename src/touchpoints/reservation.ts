@@ -12,6 +12,8 @@ export interface ReserveDependencies {
   readonly database: Database
   /** Credits what is delivered to the account; absent where the workspace names none. */
   readonly offerProvider?: OfferProvider | undefined
+  /** The process is ending: nobody more is asked for, and it may be that who is asked is waited for no longer. */
+  readonly ending?: AbortSignal | undefined
 }
 
 export interface Reservation {

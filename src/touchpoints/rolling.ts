@@ -32,6 +32,7 @@ import {
   type Dispatch,
   handOver,
   needingConsent,
+  openFarewell,
   putOff,
   streamOf,
   type Tally,
@@ -77,6 +78,8 @@ export interface RollingDependencies {
    * and whoever ends processes waits for half of one before it kills.
    */
   readonly ending?: AbortSignal | undefined
+  /** Sends under way are waited for no longer, and their channels were told so. */
+  readonly left?: AbortSignal | undefined
 }
 
 /** A device a provider says is gone. */
@@ -89,6 +92,8 @@ export interface DeadDevice {
 interface Ended {
   readonly outgoing: Outgoing
   readonly delivery: Delivery
+  /** It ended because this process does. */
+  readonly cut: boolean
 }
 
 /** Milliseconds a send that has ended may wait for others to be settled with. */
@@ -110,6 +115,7 @@ export async function roll(
     slots.width,
     dispatch.context.channels.some(({ name, awayUntil }) => name === channel && awayUntil !== undefined),
   )
+  const farewell = openFarewell(deps.left)
   let underWay = 0
   let wake = () => {}
   let settleAt = Number.POSITIVE_INFINITY
@@ -156,13 +162,17 @@ export async function roll(
     for (const outgoing of marked.outgoing) {
       underWay += 1
       const begun = performance.now()
-      void handOver(outgoing, marked.leaseEnds, stream).then((delivery) => {
+      void farewell.orCut(outgoing, handOver(outgoing, marked.leaseEnds, stream)).then((delivery) => {
         underWay -= 1
-        reach.note(delivery)
-        // One that cannot be reached is left alone by what `reach` says of it, however slowly it fails.
-        if (!neverReached(delivery)) slots.standstill.note(delivery.outcome, performance.now() - begun)
+        const cut = deps.left?.aborted === true
+        // What we end ourselves says nothing of its provider.
+        if (!cut) {
+          reach.note(delivery)
+          // One that cannot be reached is left alone by what `reach` says of it, however slowly it fails.
+          if (!neverReached(delivery)) slots.standstill.note(delivery.outcome, performance.now() - begun)
+        }
         if (ended.length === 0) settleAt = performance.now() + LINGER
-        ended.push({ outgoing, delivery })
+        ended.push({ outgoing, delivery, cut })
         wake()
       })
     }
@@ -172,6 +182,7 @@ export async function roll(
     // rest of the claim comes back by its lease.
     if (failures.length > 0) todo.length = 0
   }
+  farewell.close()
   await noteReach(deps, channel, reach).catch((error) => failures.push(error))
   if (failures.length > 0) throw failures[0]
 }
@@ -302,8 +313,8 @@ async function settleResults(
   const now = clock.now()
   const settled: Settlement[] = []
   const retries: Deferral[] = []
-  for (const { outgoing, delivery } of results) {
-    const outcome = concludeSend(outgoing, delivery, now, dispatch.context.maxDelay)
+  for (const { outgoing, delivery, cut } of results) {
+    const outcome = concludeSend(outgoing, delivery, now, dispatch.context.maxDelay, cut)
     if ('dueAt' in outcome) retries.push(outcome)
     else settled.push(outcome)
   }

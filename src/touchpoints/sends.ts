@@ -131,6 +131,37 @@ export async function handOver(outgoing: Outgoing, leaseEnds: number, stream: st
   }
 }
 
+/** Milliseconds a channel has to say how far a send came, and to close, once it was told that nobody waits any longer. */
+export const LAST_WORD = 1000
+
+/**
+ * What a process that is ending makes of sends under way.
+ * @param left aborts once they are waited for no longer
+ */
+export function openFarewell(left: AbortSignal | undefined) {
+  let timer: NodeJS.Timeout | undefined
+  let cut = () => {}
+  const gone = new Promise<void>((resolve) => {
+    cut = () => {
+      timer = setTimeout(resolve, LAST_WORD)
+    }
+  })
+  if (left?.aborted) cut()
+  else left?.addEventListener('abort', cut)
+  return {
+    /** A send's own end, or that nobody knows it. */
+    orCut: ({ channel }: Outgoing, sending: Promise<Delivery>): Promise<Delivery> => {
+      const detail = 'this process ended before the provider answered'
+      const outcome = channel.idempotent ? 'retry' : 'uncertain'
+      return left ? Promise.race([sending, gone.then(() => ({ outcome, detail }) as const)]) : sending
+    },
+    close: () => {
+      clearTimeout(timer)
+      left?.removeEventListener('abort', cut)
+    },
+  }
+}
+
 /** How often a touchpoint is tried before it is given up, and the seconds between tries. */
 export const BACK_OFF = [60, 300, 1800, 7200, 21_600]
 /** Seconds a provider may put us off, however long it says: a date so far ahead need not exist. */
@@ -141,12 +172,14 @@ const WORDS = 500
 /**
  * What a send's outcome means for its touchpoint. Given up, it has failed only where no try can have gone out: what may
  * have is uncertain, until a provider that recognises repeats takes or refuses it. Pure.
+ * @param cut it ended because this process does: what is sent again has lost no try by it
  */
 export function concludeSend(
   outgoing: Outgoing,
   delivery: Delivery,
   now: Date,
   maxDelay: number,
+  cut = false,
 ): Settlement | Deferral {
   const { candidate, channel, template } = outgoing
   const cost = delivery.outcome === 'sent' ? (delivery.cost ?? outgoing.cost) : outgoing.cost
@@ -172,6 +205,7 @@ export function concludeSend(
   // It may have gone out, so its price and its offer count as spent until somebody knows better.
   const inDoubt = (detail: string) => settled('uncertain', null, detail, true)
   const tryAgain = (detail: string, after: number, doubted: boolean): Settlement | Deferral => {
+    if (cut) return { ...againUntried(candidate, now), doubted, cost, why: 'retry' }
     const pause = Math.max(BACK_OFF[attempt] ?? 0, Math.min(after, LONGEST_PAUSE))
     const dueAt = new Date(now.getTime() + pause * 1000)
     const tooLate = dueAt.getTime() > candidate.plannedFor.getTime() + maxDelay * 1000
@@ -192,7 +226,7 @@ export function concludeSend(
       // An idempotent provider recognises the repeat by its key: doubt is settled by asking again.
       return channel.idempotent ? tryAgain(delivery.detail, 0, true) : inDoubt(delivery.detail)
     case 'retry':
-      if (delivery.unreached) return againUntried(candidate, now)
+      if (delivery.unreached && !cut) return againUntried(candidate, now)
       // Of a channel whose provider recognises a repeat, `retry` may also mean that nobody knows.
       return tryAgain(delivery.detail, delivery.after ?? 0, channel.idempotent && delivery.unsent !== true)
   }

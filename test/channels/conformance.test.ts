@@ -77,7 +77,7 @@ const BREAKS = {
   'throws at a report it cannot read': 'report',
   'finds nothing': 'check',
   'hands over once it is closed': 'close',
-  'does not wait as it closes': 'close',
+  'forgets what is under way as it closes': 'close',
   'has no certainty once it is closed': 'close',
 } as const satisfies Record<string, keyof typeof CLAUSES>
 type Break = keyof typeof BREAKS
@@ -116,6 +116,7 @@ function openTrial(
   const owed: Message<string, string>[] = []
   let tries = 0
   let struck = false
+  let closing = false
 
   const call = ({ key, address, content }: Message<string, string>) =>
     http.call({
@@ -183,14 +184,16 @@ function openTrial(
     cost: () =>
       is('costs nothing whatever the settings say') ? 0 : is('costs fractions of a micro') ? 0.5 : 50_000,
     send: (message) =>
-      is('hands over once it is closed') || is('does not wait as it closes')
+      is('hands over once it is closed')
         ? post(message)
         : lane
             .run(() => post(message))
             .then((said) =>
               is('has no certainty once it is closed') && said.outcome === 'retry'
                 ? { ...said, unsent: false }
-                : said,
+                : is('forgets what is under way as it closes') && closing
+                  ? { outcome: 'retry', detail: 'closed', unsent: true }
+                  : said,
             ),
     confirm: async (reply) => {
       if (is('throws as it confirms')) throw new Error('no')
@@ -229,7 +232,7 @@ function openTrial(
       throw new Error(is('tells its token where its check fails') ? `no answer to ${TOKEN}` : 'no answer')
     },
     close: async () => {
-      if (is('does not wait as it closes')) http.close()
+      closing = true
       await lane.close()
     },
   }

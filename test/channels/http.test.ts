@@ -51,6 +51,26 @@ describe('a request', () => {
     expect(await call(url, { within: 100 })).toEqual({ kind: 'lost', detail: 'no answer within 0.1 s' })
   })
 
+  it('is given up where its client is closed: lost, or never left; and none is made any more', async () => {
+    const http = openHttp({ deadline: 20_000, reuse: false })
+    let hear = () => {}
+    const heard = new Promise<void>((resolve) => {
+      hear = resolve
+    })
+    const silent = await serve(() => hear())
+    const lost = http.call({ method: 'POST', url: silent, headers: {}, body: 'x' })
+    await heard
+    const nowhere = openHttp({ deadline: 20_000, reuse: false, lookup: () => {} })
+    const unsent = nowhere.call({ method: 'POST', url: 'http://never.example/', headers: {}, body: 'x' })
+    http.close()
+    nowhere.close()
+    const detail = expect.stringContaining('ending')
+    expect(await lost).toEqual({ kind: 'lost', detail })
+    expect(await unsent).toMatchObject({ kind: 'unsent', detail })
+    const late = await http.call({ method: 'POST', url: silent, headers: {}, body: 'x' })
+    expect(late).toEqual({ kind: 'unsent', detail, unreached: false })
+  })
+
   it.for([
     [{ headers: { Authorization: 'Bearer one\ntwo' } }],
     [{ url: 'http://127.0.0.1:99999/' }],

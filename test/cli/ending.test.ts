@@ -16,7 +16,8 @@ test('what has not ended is named until it has, and nothing else', async () => {
       said.push(names)
       if (said.length === 2) freed()
     },
-    1,
+    () => {},
+    { silence: 1, patience: 60_000 },
   )
   expect(said).toEqual([['scheduler'], ['scheduler']])
 })
@@ -25,7 +26,21 @@ test('an end in order is silent, and one that fails is told', async () => {
   const late = () => {
     throw new Error('nothing was late')
   }
-  await endAll([{ name: 'web', close: async () => {} }], late)
+  await endAll([{ name: 'web', close: async () => {} }], late, late)
   const failing = { name: 'worker', close: () => Promise.reject(new Error('no way out')) }
-  await expect(endAll([failing], late)).rejects.toThrow('no way out')
+  await expect(endAll([failing], late, late)).rejects.toThrow('no way out')
+})
+
+test('what waits for a provider is told to leave it after a while', async () => {
+  let freed = () => {}
+  const hung = new Promise<void>((resolve) => {
+    freed = resolve
+  })
+  const worker = { name: 'worker', close: () => hung }
+  await endAll(
+    [worker],
+    () => {},
+    () => freed(),
+    { silence: 60_000, patience: 1 },
+  )
 })

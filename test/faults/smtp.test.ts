@@ -97,6 +97,38 @@ describe('a server that misbehaves', () => {
   afterEach(() => email.close())
   afterAll(() => smtp.stop())
 
+  it.each([
+    { at: 'mail', outcome: 'retry' },
+    { at: 'dot', outcome: 'uncertain' },
+  ] as const)(
+    'that says nothing at $at is not waited for by a process that ends',
+    async ({ at, outcome }) => {
+      open(60_000)
+      smtp.faults.clear()
+      smtp.faults.add({ at, action: 'stall' })
+      const { strike } = smtp.faults
+      const struck = new Promise<void>((resolve) => {
+        smtp.faults.strike = (phase, to) => {
+          const fault = strike(phase, to)
+          if (fault) resolve()
+          return fault
+        }
+      })
+      const content = { subject: 'Hello', html: '<p>Hello</p>', text: 'Hello', fromName: undefined }
+      const key = { contactId: 1, touchpointId: 1, key: 'tp-1' }
+      const sending = email.send({ ...key, address: 'p1@people.test', content })
+      await struck
+      smtp.faults.strike = strike
+      smtp.faults.clear()
+      email.leave?.()
+      const detail = 'this process ended before the server answered'
+      expect(await sending).toMatchObject({ outcome, detail })
+      expect(await email.send({ ...key, address: 'p1@people.test', content })).toMatchObject({
+        outcome: 'retry',
+      })
+    },
+  )
+
   async function work(): Promise<void> {
     const worker = {
       ...shop.runtime.worker,

@@ -90,6 +90,51 @@ describe('an offer that a provider credits', () => {
     expect(await takenOf(pipeline)).toBe(11)
   })
 
+  it('is waited for no longer by a worker that is ending, and asked for again without a try', async () => {
+    const pipeline = await openGranting(3, coupon({ deliver: 'account' }))
+    const { database, clock, worker } = pipeline
+    const ending = new AbortController()
+    const asked: string[] = []
+    let begin = () => {}
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve
+    })
+    let leave = (_: CreditAnswer) => {}
+    const left = new Promise<CreditAnswer>((resolve) => {
+      leave = resolve
+    })
+    const credit = async ({ key }: CreditRequest): Promise<CreditAnswer> => {
+      asked.push(key)
+      begin()
+      return await left
+    }
+    Object.assign(worker, { offerProvider: { concurrency: 1, credit }, ending: ending.signal })
+    const working = pipeline.work()
+    await begun
+    ending.abort()
+    leave({ outcome: 'unknown', detail: 'this process is ending' })
+    await working
+    expect(asked).toHaveLength(1)
+    // The one may be in the account; the others were asked for by nobody, and are due at once.
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'reserved', credit: 'asking' }])
+    expect(
+      await rows(
+        database,
+        sql`SELECT attempt, due_at AS due, count(*) FROM touchpoints WHERE waits = 'credit' GROUP BY 1, 2 ORDER BY 2`,
+      ),
+    ).toEqual([
+      { attempt: 0, due: clock.now(), count: 2 },
+      { attempt: 0, due: new Date(clock.now().getTime() + 60_000), count: 1 },
+    ])
+    const another = provider([])
+    Object.assign(worker, { offerProvider: another.provider, ending: undefined })
+    wait(pipeline, 60)
+    await pipeline.work()
+    expect(new Set([...asked, ...another.keys]).size).toBe(3)
+    expect(another.keys).toHaveLength(3)
+    expect(pipeline.channel.sent).toHaveLength(3)
+  })
+
   it('may be in the account where an earlier call gave no answer, however far the next one came', async () => {
     const { pipeline, keys } = await begin(['unknown', 'unasked'])
     wait(pipeline, 60)

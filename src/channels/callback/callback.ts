@@ -81,6 +81,7 @@ export function openCallback(
       }),
     ...(terms ? { receipts: (call) => readCallReports(call, terms) } : {}),
     check: async () => (robot ? await robot.check() : 'people make the calls: `winback calls list`'),
+    leave: () => robot?.close(),
     close: async () => {
       await lane.close()
       robot?.close()

@@ -145,6 +145,7 @@ export function openEmail(
       return classify(await transport.send(mail))
     },
     check: async () => `${await transport.check()}, from ${sender.address}`,
+    leave: () => transport.leave(),
     close: () => transport.close(),
   }
 }

@@ -35,6 +35,8 @@ export interface Transport {
   send(mail: SendMailOptions): Promise<Attempt>
   /** @throws what keeps the server from being used */
   check(): Promise<string>
+  /** Ends what is under way: a reply that has not come by now is waited for no longer. */
+  leave(): void
   close(): Promise<void>
 }
 
@@ -154,7 +156,9 @@ export function openTransport(settings: EmailSettings, timing: Timing): Transpor
   const lines: Lines = { waiting: new WeakSet(), bodies: new WeakMap(), stoodAt: Number.NEGATIVE_INFINITY }
   let pool: ReturnType<typeof openPool> | undefined
   const underWay = new Set<Promise<Attempt>>()
+  const aborts = new Set<AbortController>()
   let closed = false
+  let left = false
 
   const most = Math.min(settings.smtp.connections, ASKED_AGAIN)
   /** When the server last took a message; real time, ms. */
@@ -179,7 +183,11 @@ export function openTransport(settings: EmailSettings, timing: Timing): Transpor
       }
     } catch (error) {
       const failure: SmtpFailure = signal.aborted
-        ? { message: `no end within ${timing.deadline} ms` }
+        ? {
+            message: left
+              ? 'this process ended before the server answered'
+              : `no end within ${timing.deadline} ms`,
+          }
         : failureOf(error)
       // Once DATA is granted the body goes out, though an answer came before it was read.
       const granted = failure.code === 'EMESSAGE' && failure.response !== undefined
@@ -200,6 +208,7 @@ export function openTransport(settings: EmailSettings, timing: Timing): Transpor
 
   const attempt = async (mail: SendMailOptions): Promise<Attempt> => {
     const abort = new AbortController()
+    aborts.add(abort)
     const timer = setTimeout(() => abort.abort(), timing.deadline)
     try {
       // Each of these ends a connection: once all that have sent are gone, a new one is asked.
@@ -210,7 +219,14 @@ export function openTransport(settings: EmailSettings, timing: Timing): Transpor
       }
     } finally {
       clearTimeout(timer)
+      aborts.delete(abort)
     }
+  }
+  /** Idle connections go at once, busy ones when their delivery has ended. */
+  const shut = async () => {
+    if (closed) return
+    closed = true
+    await pool?.then((opened) => opened.close())
   }
 
   return {
@@ -228,12 +244,13 @@ export function openTransport(settings: EmailSettings, timing: Timing): Transpor
       return promise.finally(() => underWay.delete(promise))
     },
     check: () => checkServer(settings, options, timing),
+    leave: () => {
+      left = true
+      void shut()
+      for (const abort of aborts) abort.abort()
+    },
     close: async () => {
-      if (!closed) {
-        closed = true
-        // Idle connections go at once, busy ones when their delivery has ended.
-        await pool?.then((opened) => opened.close())
-      }
+      await shut()
       await Promise.allSettled(underWay)
     },
   }

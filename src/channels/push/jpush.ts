@@ -60,7 +60,10 @@ export function openJpush(settings: JpushSettings, deadline: number): PushProvid
         return { outcome: 'rejected', reason: 'content', detail: `the push is over ${LARGEST_PAYLOAD} bytes` }
       }
       const first = await call('POST', 'v3/push', body)
-      return classify(first.kind === 'lost' ? await call('POST', 'v3/push', body) : first)
+      if (first.kind !== 'lost') return classify(first)
+      const again = await call('POST', 'v3/push', body)
+      // One that never left says nothing of the first.
+      return classify(again.kind === 'unsent' ? first : again)
     },
     check: async () => {
       const exchange = await call('GET', 'v3/push/cid?count=1&type=push')

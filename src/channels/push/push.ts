@@ -69,6 +69,9 @@ export function openPush(
     ...(secret === undefined ? {} : { receipts: (webhook) => readTaps(webhook, secret) }),
     check: async () =>
       (await Promise.all([...providers.values()].map((provider) => provider.check()))).join('; '),
+    leave: () => {
+      for (const provider of providers.values()) provider.close()
+    },
     close: async () => {
       await lane.close()
       for (const provider of providers.values()) provider.close()

@@ -105,6 +105,7 @@ export function openAliyun(settings: AliyunSettings, deadline = DEADLINE): Chann
         `Aliyun answers ${exchange.status} ${answer?.Code ?? ''} ${answer?.Message ?? ''}`.trimEnd(),
       )
     },
+    leave: () => http.close(),
     close: async () => {
       await lane.close()
       http.close()

@@ -72,6 +72,7 @@ export function openTwilio(settings: TwilioSettings, deadline = DEADLINE): Chann
       if (exchange.status === 200) return `Twilio knows account ${account}`
       throw new Error(`Twilio answers ${exchange.status} to account ${account}`)
     },
+    leave: () => http.close(),
     close: async () => {
       await lane.close()
       http.close()

@@ -154,6 +154,7 @@ export function openWebhook(
         throw new Error(`${settings.url} answers ${exchange.status} to an empty batch`)
       return `${new URL(settings.url).host} answers to a signed batch`
     },
+    leave: () => http.close(),
     close: async () => {
       await lane.close()
       http.close()

@@ -1,6 +1,6 @@
 import { createDecipheriv, createECDH, generateKeyPairSync, hkdfSync, randomBytes } from 'node:crypto'
 import fc from 'fast-check'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import webpush from 'web-push'
 import type { Channel, Device, Webhook } from '../../../src/channels/channel.ts'
 import { describeChannel } from '../../../src/channels/conformance.ts'
@@ -273,13 +273,28 @@ describe('a push', () => {
   })
 
   it('whose answer was lost is asked for again with the same cid, where the provider knows one', async () => {
-    const { server, channel, devices, close } = await openAll()
+    const { server, channel, devices } = await openAll()
     const [, , jpush] = devices
     if (!jpush) throw new Error('no device')
     await channel.send(message([jpush]))
     server.instead = 'hang up'
     const sending = channel.send(message([jpush]))
     expect(await sending).toMatchObject({ outcome: 'uncertain' })
+    // It may have been pushed, though the second call finds nobody.
+    server.instead = 'silence'
+    const before = server.reached
+    const doubted = channel.send(message([jpush]))
+    await vi.waitFor(() => expect(server.reached).toBe(before + 1), { interval: 1 })
+    const stopped = server.stop()
+    expect(await doubted).toMatchObject({ outcome: 'uncertain' })
+    await stopped
+    await channel.close()
+  })
+
+  it('that is beyond the rate of its provider waits, and the next ones with it', async () => {
+    const { server, channel, devices, close } = await openAll()
+    const [, , jpush] = devices
+    if (!jpush) throw new Error('no device')
     server.instead = json({ error: { code: 2002, message: 'limit' } }, 429, {
       'X-Rate-Limit-Remaining': '0',
       'X-Rate-Limit-Reset': '42',
