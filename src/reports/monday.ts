@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { rows } from '../database/connect.ts'
+import { rows, type Session } from '../database/connect.ts'
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import type { Group } from '../statistics/newcombe.ts'
 import { stratifiedNewcombe, type WeighedStratum, weighStrata } from '../statistics/strata.ts'
@@ -81,62 +81,25 @@ export interface MondayData extends About {
 
 export async function readMonday(readable: Readable, question: CampaignQuestion): Promise<MondayData> {
   return await inSnapshot(readable, async (session) => {
-    const weeks = await readPeople(session, question, ['week', 'version'])
-    const split = checkSplit(weeks, question.split)
-    const overall = effectWithin(weeks, question.split, countsOf)
-    const monday = (week: string) => weeks.filter((cell) => cell.day === week)
-    const all = [...new Set(weeks.map((cell) => cell.day))].sort()
-    const over = (week: string) => Date.parse(week) + 7 * DAY <= question.now.getTime()
-    const final = all.filter((week) => over(week) && monday(week).every((cell) => cell.final))
-    const weekOf = (week: string | undefined): Week | undefined =>
-      week === undefined
-        ? undefined
-        : {
-            day: week,
-            effect: effectWithin(monday(week), question.split, countsOf),
-          }
-    const lastFinal = final.at(-1)
-    const before = lastFinal === undefined ? undefined : isoDay(Date.parse(lastFinal) - 7 * DAY)
-    const runningWeek = all
-      .filter((week) => over(week) && !final.includes(week) && ageOf(week, question.now) >= 1)
-      .at(-1)
-    const cost = await costWithin(session, question)
-    const channels = await rows<MondayData['channels'][number]>(
-      session,
-      sql`
-      SELECT m.channel, m.sent, m.recalled, coalesce(c.spend, 0) AS spend
-      FROM (SELECT channel, sum(messages)::bigint AS sent, sum(recalled)::bigint AS recalled FROM report_messages
-            WHERE ${inRange(question)} AND state = 'sent' GROUP BY channel) m
-      LEFT JOIN (SELECT channel, sum(amount)::float8 AS spend FROM report_costs WHERE ${inRange(question)} AND kind = 'spend'
-                 GROUP BY channel) c USING (channel)
-      ORDER BY m.recalled DESC, m.channel`,
+    const people = await readPeople(session, question, ['week', 'version'])
+    const split = checkSplit(people, question.split)
+    const overall = effectWithin(people, question.split, countsOf)
+    const { final, running } = weeksOver(people, question.now)
+    const weeks = final.map(
+      (day): Week => ({
+        day,
+        effect: effectWithin(
+          people.filter((cell) => cell.day === day),
+          question.split,
+          countsOf,
+        ),
+      }),
     )
-    const reachedAge = runningWeek === undefined ? 0 : ageOf(runningWeek, question.now)
-    const days = runningWeek === undefined ? [] : await readDays(session, question)
-    const byAge =
-      runningWeek === undefined
-        ? []
-        : await rows<{ day: string; arm: string; recalls: number }>(
-            session,
-            sql`
-            SELECT day::text AS day, arm, sum(recalls)::bigint AS recalls FROM report_recalls
-            WHERE ${inRange(question)} AND age < ${reachedAge} GROUP BY 1, 2`,
-          )
-    // Recalls by age are known by day alone.
-    const atAge = (week: string): Effect => {
-      const own = days.filter(({ day }) => mondayOf(day) === week)
-      const count = (cells: readonly DayCell[], arm: 'treated' | 'holdout') => {
-        const dates = new Set(cells.map(({ day }) => day))
-        const recalled = byAge
-          .filter((row) => row.arm === arm && dates.has(row.day))
-          .reduce((sum, row) => sum + row.recalls, 0)
-        const { assigned, contaminated } = countsOf(cells, arm)
-        return { assigned, contaminated, matured: assigned, recalled }
-      }
-      return effectOfStrata(drawnOf(strataByDay(own, question.split), count))
-    }
-    const strata = strataOf(weeks, question.split)
-    const treated = weeks.filter((cell) => cell.arm === 'treated')
+    const lastFinal = weeks.at(-1)
+    const before = lastFinal && isoDay(Date.parse(lastFinal.day) - WEEK)
+    const cost = await costWithin(session, question)
+    const strata = strataOf(people, question.split)
+    const treated = people.filter((cell) => cell.arm === 'treated')
     return {
       range: question,
       freshness: cost.freshness,
@@ -144,19 +107,13 @@ export async function readMonday(readable: Readable, question: CampaignQuestion)
       split,
       verdict: verdictOf(overall, split.alarm),
       overall,
-      lastFinal: weekOf(lastFinal),
-      weekBefore: final.includes(before ?? '') ? weekOf(before) : undefined,
+      lastFinal,
+      weekBefore: weeks.find(({ day }) => day === before),
       running:
-        runningWeek === undefined
-          ? undefined
-          : {
-              week: { day: runningWeek, effect: atAge(runningWeek) },
-              age: reachedAge,
-              finalAtThatAge: lastFinal === undefined ? undefined : atAge(lastFinal),
-            },
-      weeks: final.flatMap((week) => weekOf(week) ?? []),
+        running === undefined ? undefined : await readRunning(session, question, running, lastFinal?.day),
+      weeks,
       cost,
-      channels,
+      channels: await readChannels(session, question),
       annoyed: annoyedOf(strata),
       touchesAHead:
         total(treated, 'assigned') > 0 ? total(treated, 'touches') / total(treated, 'assigned') : undefined,
@@ -166,7 +123,68 @@ export async function readMonday(readable: Readable, question: CampaignQuestion)
   })
 }
 
+/** The Mondays of the weeks nobody comes into any more: those observed to the end, in order, and the newest that is not. */
+function weeksOver(
+  people: readonly PeopleCell[],
+  now: Date,
+): { readonly final: readonly string[]; readonly running: string | undefined } {
+  const open = new Set(people.filter((cell) => !cell.final).map((cell) => cell.day))
+  const over = [...new Set(people.map((cell) => cell.day))].filter((week) => ageOf(week, now) >= 0).sort()
+  return {
+    final: over.filter((week) => !open.has(week)),
+    running: over.findLast((week) => open.has(week) && ageOf(week, now) >= 1),
+  }
+}
+
+async function readChannels(session: Session, question: CampaignQuestion): Promise<MondayData['channels']> {
+  return await rows<MondayData['channels'][number]>(
+    session,
+    sql`
+    SELECT m.channel, m.sent, m.recalled, coalesce(c.spend, 0) AS spend
+    FROM (SELECT channel, sum(messages)::bigint AS sent, sum(recalled)::bigint AS recalled FROM report_messages
+          WHERE ${inRange(question)} AND state = 'sent' GROUP BY channel) m
+    LEFT JOIN (SELECT channel, sum(amount)::float8 AS spend FROM report_costs WHERE ${inRange(question)} AND kind = 'spend'
+               GROUP BY channel) c USING (channel)
+    ORDER BY m.recalled DESC, m.channel`,
+  )
+}
+
+async function readRunning(
+  session: Session,
+  question: CampaignQuestion,
+  running: string,
+  lastFinal: string | undefined,
+): Promise<MondayData['running']> {
+  const age = ageOf(running, question.now)
+  const days = await readDays(session, question)
+  // Recalls by age are known by day alone.
+  const recalls = await rows<{ day: string; arm: string; recalls: number }>(
+    session,
+    sql`
+    SELECT day::text AS day, arm, sum(recalls)::bigint AS recalls FROM report_recalls
+    WHERE ${inRange(question)} AND age < ${age} GROUP BY 1, 2`,
+  )
+  const count = (cells: readonly DayCell[], arm: Arm) => {
+    const dates = new Set(cells.map(({ day }) => day))
+    const recalled = recalls
+      .filter((row) => row.arm === arm && dates.has(row.day))
+      .reduce((sum, row) => sum + row.recalls, 0)
+    const { assigned, contaminated } = countsOf(cells, arm)
+    return { assigned, contaminated, matured: assigned, recalled }
+  }
+  const atAge = (week: string): Effect => {
+    const own = days.filter(({ day }) => mondayOf(day) === week)
+    return effectOfStrata(drawnOf(strataByDay(own, question.split), count))
+  }
+  return {
+    week: { day: running, effect: atAge(running) },
+    age,
+    finalAtThatAge: lastFinal === undefined ? undefined : atAge(lastFinal),
+  }
+}
+
 const DAY = 86_400_000
+const WEEK = 7 * DAY
 
 function isoDay(at: number): string {
   return new Date(at).toISOString().slice(0, 10)
@@ -180,7 +198,7 @@ function mondayOf(day: string): string {
 
 /** Whole days that the week's last comer has been observed. */
 function ageOf(week: string, now: Date): number {
-  return Math.floor((now.getTime() - (Date.parse(week) + 7 * DAY)) / DAY)
+  return Math.floor((now.getTime() - (Date.parse(week) + WEEK)) / DAY)
 }
 
 function contrast(
