@@ -18,7 +18,7 @@ export async function showCampaign(
   campaign: string,
   refused?: RefusedForm<'stop'>,
 ): Promise<Response> {
-  const { say, speech, runtime, desk } = visit
+  const { say, runtime, desk } = visit
   const { database } = runtime
   const history = await campaignHistory(database, campaign)
   const files = await desk?.files()
@@ -40,7 +40,6 @@ export async function showCampaign(
   )
   const plan = await newestPlan(database, campaign)
   const text = await runtime.book.currentText(campaign)
-  const changed = file !== undefined && file.inputs !== running?.inputs
   const path = `/campaigns/${campaign}`
   return await visit.show(
     file?.title ?? campaign,
@@ -59,73 +58,113 @@ export async function showCampaign(
       {visit.may('operate') && current && held?.state !== 'stopped' ? (
         <Switches visit={visit} campaign={campaign} paused={held?.state === 'paused'} refused={refused} />
       ) : null}
-      {changed ? (
-        <div class="card">
-          <h2>
-            {running
-              ? say('The files differ from what runs', '文件与运行版本不同')
-              : say('Not applied yet', '尚未应用')}
-          </h2>
-          {running ? (
-            <Diff
-              before={running.source}
-              after={file.source}
-              same={say(
-                'The campaign’s text is the same; the workspace or a template changed.',
-                '活动文本相同；工作区或模板有改动。',
-              )}
-            />
-          ) : null}
-          {visit.may('operate') ? (
-            <Act
-              visit={visit}
-              to={`${path}/plan`}
-              words={
-                plan
-                  ? say('Plan it again', '重新计划')
-                  : say('Plan it: to whom, at what cost', '计划：发给谁、成本多少')
-              }
-              {...(plan ? { kind: 'quiet' as const } : {})}
-            />
-          ) : null}
-        </div>
+      {file !== undefined && file.inputs !== running?.inputs ? (
+        <Changed
+          visit={visit}
+          path={path}
+          before={running?.source}
+          after={file.source}
+          planned={plan !== undefined}
+        />
       ) : null}
       {plan ? await PlanCard({ visit, plan }) : null}
       {text ? await LadderCard({ visit, campaign, text }) : null}
-      <div class="card">
-        <h2>{say('Versions', '版本')}</h2>
-        {history.length === 0 ? (
-          <p class="soft">{say('None yet.', '暂无。')}</p>
-        ) : (
-          <Table
-            label={say('Versions', '版本')}
-            columns={[
-              { title: say('Version', '版本'), num: true },
-              { title: say('When', '时间') },
-              { title: say('By', '操作者') },
-              { title: say('Hash', '哈希') },
-            ]}
-            rows={history.map((each) => [
-              each.current ? (
-                <>
-                  <StateTag visit={visit} state={held?.state ?? null} /> {each.version}
-                </>
-              ) : (
-                String(each.version)
-              ),
-              <time>{speech.moment(each.appliedAt)}</time>,
-              `${each.appliedBy}${each.restores === undefined ? '' : say(` (version ${each.restores} again)`, `（恢复版本 ${each.restores}）`)}`,
-              <code>{shortHash(each.inputs)}</code>,
-            ])}
-          />
-        )}
-      </div>
+      <Versions visit={visit} history={history} state={held?.state ?? null} />
       <details class="card" open={history.length === 0}>
         <summary>{say('Definition', '定义')}</summary>
         <pre tabindex={0}>{running?.source ?? file?.source ?? ''}</pre>
       </details>
     </>,
     refused === undefined ? 200 : 422,
+  )
+}
+
+function Changed({
+  visit,
+  path,
+  before,
+  after,
+  planned,
+}: {
+  visit: Visit
+  path: string
+  before: string | undefined
+  after: string
+  planned: boolean
+}) {
+  const { say } = visit
+  return (
+    <div class="card">
+      <h2>
+        {before === undefined
+          ? say('Not applied yet', '尚未应用')
+          : say('The files differ from what runs', '文件与运行版本不同')}
+      </h2>
+      {before === undefined ? null : (
+        <Diff
+          before={before}
+          after={after}
+          same={say(
+            'The campaign’s text is the same; the workspace or a template changed.',
+            '活动文本相同；工作区或模板有改动。',
+          )}
+        />
+      )}
+      {visit.may('operate') ? (
+        <Act
+          visit={visit}
+          to={`${path}/plan`}
+          words={
+            planned
+              ? say('Plan it again', '重新计划')
+              : say('Plan it: to whom, at what cost', '计划：发给谁、成本多少')
+          }
+          {...(planned ? { kind: 'quiet' as const } : {})}
+        />
+      ) : null}
+    </div>
+  )
+}
+
+function Versions({
+  visit,
+  history,
+  state,
+}: {
+  visit: Visit
+  history: Awaited<ReturnType<typeof campaignHistory>>
+  state: string | null
+}) {
+  const { say, speech } = visit
+  return (
+    <div class="card">
+      <h2>{say('Versions', '版本')}</h2>
+      {history.length === 0 ? (
+        <p class="soft">{say('None yet.', '暂无。')}</p>
+      ) : (
+        <Table
+          label={say('Versions', '版本')}
+          columns={[
+            { title: say('Version', '版本'), num: true },
+            { title: say('When', '时间') },
+            { title: say('By', '操作者') },
+            { title: say('Hash', '哈希') },
+          ]}
+          rows={history.map((each) => [
+            each.current ? (
+              <>
+                <StateTag visit={visit} state={state} /> {each.version}
+              </>
+            ) : (
+              String(each.version)
+            ),
+            <time>{speech.moment(each.appliedAt)}</time>,
+            `${each.appliedBy}${each.restores === undefined ? '' : say(` (version ${each.restores} again)`, `（恢复版本 ${each.restores}）`)}`,
+            <code>{shortHash(each.inputs)}</code>,
+          ])}
+        />
+      )}
+    </div>
   )
 }
 

@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { html } from 'hono/html'
+import type { CampaignFile, StepPreview } from '../desk.ts'
 import { Coded, Empty } from './parts.tsx'
 import { type PagesDependencies, page, type Visit } from './visit.ts'
 
@@ -13,31 +14,16 @@ export const MESSAGE_POLICY =
 /** Steps looked at for one that has something to show. */
 const TRIED = 6
 
+type Step = CampaignFile['steps'][number] & Pick<CampaignFile, 'campaign' | 'title'>
+
 export function templatePages(dependencies: PagesDependencies): Hono {
   const { desk } = dependencies
-  const wantedOf = (visit: Visit) => {
-    const query = (name: string) => visit.c.req.query(name)?.trim() || undefined
-    const [campaign, step] = query('step')?.split('/') ?? []
-    const locale = visit.runtime.workspace.locales.find((each) => each === query('locale'))
-    return {
-      campaign,
-      step,
-      contact: query('contact'),
-      variant: query('variant'),
-      locale,
-      phone: query('width') === 'phone',
-      dark: query('dark') === '1',
-    }
-  }
   const preview = (visit: Visit, campaign: string, step: string, variant: string | undefined) => {
     const { contact, locale } = wantedOf(visit)
     const unmasked = visit.may('see_addresses')
     return desk?.preview(campaign, step, { contact, variant, locale, language: visit.language, unmasked })
   }
-  const firstShown = async <S extends { readonly campaign: string; readonly step: string }>(
-    visit: Visit,
-    steps: readonly S[],
-  ) => {
+  const firstShown = async (visit: Visit, steps: readonly Step[]) => {
     for (const step of steps) {
       const shown = await preview(visit, step.campaign, step.step, undefined)
       if (shown && (shown.html ?? shown.text) !== null) return { step, shown }
@@ -48,7 +34,7 @@ export function templatePages(dependencies: PagesDependencies): Hono {
     .get(
       '/templates',
       page(dependencies, 'look', async (visit) => {
-        const { say, runtime } = visit
+        const { say } = visit
         const files = await desk?.files()
         const steps =
           files?.campaigns.flatMap(({ campaign, title, steps: each }) =>
@@ -87,77 +73,15 @@ export function templatePages(dependencies: PagesDependencies): Hono {
         return await visit.show(
           title,
           <>
-            <form method="get" action="/templates" class="row">
-              <label>
-                {say('Step', '步骤')}
-                <select name="step">
-                  {steps.map((each) => (
-                    <option value={`${each.campaign}/${each.step}`} selected={each === chosen}>
-                      {`${each.title} · ${each.tier} · ${each.step} (${each.channels.map((name) => visit.speech.channel(name)).join(', ')})`}
-                    </option>
-                  ))}
-                </select>
-              </label>
-              <label>
-                {say('Contact', '联系人')}
-                <input name="contact" value={wanted.contact ?? shown?.contact ?? ''} />
-              </label>
-              {(chosen.variants ?? []).length === 0 ? null : (
-                <label>
-                  {say('Variant', '方案')}
-                  <select name="variant">
-                    <option value="">{say('their own', '其本人方案')}</option>
-                    {chosen.variants?.map((name) => (
-                      <option value={name} selected={name === variant}>
-                        {name}
-                      </option>
-                    ))}
-                  </select>
-                </label>
-              )}
-              <label>
-                {say('Language', '语言')}
-                <select name="locale">
-                  <option value="">{say('their own', '其本人语言')}</option>
-                  {runtime.workspace.locales.map((locale) => (
-                    <option value={locale} selected={locale === wanted.locale}>
-                      {locale}
-                    </option>
-                  ))}
-                </select>
-              </label>
-              <label>
-                {say('Width', '宽度')}
-                <select name="width">
-                  <option value="desktop">{say('desktop', '桌面')}</option>
-                  <option value="phone" selected={wanted.phone}>
-                    {say('phone', '手机')}
-                  </option>
-                </select>
-              </label>
-              <label class="tick">
-                <input type="checkbox" name="dark" value="1" checked={wanted.dark} />
-                {say('dark', '深色')}
-              </label>
-              <button type="submit">{say('Show', '显示')}</button>
-            </form>
+            <Choices
+              visit={visit}
+              steps={steps}
+              chosen={chosen}
+              variant={variant}
+              wanted={{ ...wanted, contact: wanted.contact ?? shown?.contact }}
+            />
             {shown === undefined ? null : (
-              <div class="card">
-                <p class="soft">
-                  <Coded text={shown.outcome} />
-                </p>
-                {shown.subject === null ? null : <h2>{shown.subject}</h2>}
-                {shown.html === null ? (
-                  <p class="paper">{shown.text ?? say('There is nothing to show.', '没有可显示的内容。')}</p>
-                ) : (
-                  <iframe
-                    sandbox=""
-                    title={say('The message', '消息内容')}
-                    class={`${wanted.phone ? 'phone' : ''}${wanted.dark ? ' dark' : ''}`}
-                    src={`/templates/message?${query}`}
-                  />
-                )}
-              </div>
+              <Message visit={visit} shown={shown} wanted={wanted} src={`/templates/message?${query}`} />
             )}
           </>,
         )
@@ -172,6 +96,128 @@ export function templatePages(dependencies: PagesDependencies): Hono {
         return visit.c.html(inLight(shown?.html ?? plainMessage(shown?.text ?? shown?.outcome ?? ''), dark))
       }),
     )
+}
+
+/** What is asked for by the address. */
+function wantedOf(visit: Visit) {
+  const query = (name: string) => visit.c.req.query(name)?.trim() || undefined
+  const [campaign, step] = query('step')?.split('/') ?? []
+  const locale = visit.runtime.workspace.locales.find((each) => each === query('locale'))
+  return {
+    campaign,
+    step,
+    contact: query('contact'),
+    variant: query('variant'),
+    locale,
+    phone: query('width') === 'phone',
+    dark: query('dark') === '1',
+  }
+}
+
+type Wanted = ReturnType<typeof wantedOf>
+
+function Choices({
+  visit,
+  steps,
+  chosen,
+  variant,
+  wanted,
+}: {
+  visit: Visit
+  steps: readonly Step[]
+  chosen: Step
+  variant: string | undefined
+  wanted: Wanted
+}) {
+  const { say } = visit
+  return (
+    <form method="get" action="/templates" class="row">
+      <label>
+        {say('Step', '步骤')}
+        <select name="step">
+          {steps.map((each) => (
+            <option value={`${each.campaign}/${each.step}`} selected={each === chosen}>
+              {`${each.title} · ${each.tier} · ${each.step} (${each.channels.map((name) => visit.speech.channel(name)).join(', ')})`}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        {say('Contact', '联系人')}
+        <input name="contact" value={wanted.contact ?? ''} />
+      </label>
+      {(chosen.variants ?? []).length === 0 ? null : (
+        <label>
+          {say('Variant', '方案')}
+          <select name="variant">
+            <option value="">{say('their own', '其本人方案')}</option>
+            {chosen.variants?.map((name) => (
+              <option value={name} selected={name === variant}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <label>
+        {say('Language', '语言')}
+        <select name="locale">
+          <option value="">{say('their own', '其本人语言')}</option>
+          {visit.runtime.workspace.locales.map((locale) => (
+            <option value={locale} selected={locale === wanted.locale}>
+              {locale}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        {say('Width', '宽度')}
+        <select name="width">
+          <option value="desktop">{say('desktop', '桌面')}</option>
+          <option value="phone" selected={wanted.phone}>
+            {say('phone', '手机')}
+          </option>
+        </select>
+      </label>
+      <label class="tick">
+        <input type="checkbox" name="dark" value="1" checked={wanted.dark} />
+        {say('dark', '深色')}
+      </label>
+      <button type="submit">{say('Show', '显示')}</button>
+    </form>
+  )
+}
+
+function Message({
+  visit,
+  shown,
+  wanted,
+  src,
+}: {
+  visit: Visit
+  shown: StepPreview
+  wanted: Wanted
+  src: string
+}) {
+  const { say } = visit
+  return (
+    <div class="card">
+      <p class="soft">
+        <Coded text={shown.outcome} />
+      </p>
+      {shown.subject === null ? null : <h2>{shown.subject}</h2>}
+      {shown.html === null ? (
+        <p class="paper">{shown.text ?? say('There is nothing to show.', '没有可显示的内容。')}</p>
+      ) : (
+        <iframe
+          sandbox=""
+          title={say('The message', '消息内容')}
+          class={`${wanted.phone ? 'phone' : ''}${wanted.dark ? ' dark' : ''}`}
+          src={src}
+        />
+      )}
+    </div>
+  )
 }
 
 /** What a mail app in dark (or light) mode makes of it: the message's own rules for that mode hold, whatever this browser is in. */
