@@ -13,7 +13,7 @@ import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { openQuietRuntime } from './quiet-runtime.ts'
 import { nearMisses } from './suggestion.ts'
-import { describe, type Start } from './verb.ts'
+import { bounded, describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
 interface Agent {
@@ -43,7 +43,7 @@ export function calls(start: Start): Command {
     ],
   })
   const withAgent = (child: Command) =>
-    spoken(child.option('--agent <name>', 'who calls (default: your account)'))
+    spoken(child.option('--agent <name>', 'who calls (default: your account)', bounded('--agent', 'line')))
   spoken(command.command('list').description('The queue, the most urgent first'))
     .option('--free', 'only what may be called now and nobody has taken')
     .option('--campaign <name>', 'of one campaign')
@@ -70,7 +70,7 @@ export function calls(start: Start): Command {
     .option('--reason <code>', 'why the contact stays away')
     .option('--minutes <number>', 'how long it took')
     .addOption(new Option('--sentiment <how>', 'how the contact felt').choices([...SENTIMENTS]))
-    .option('--notes <text>', 'what was said')
+    .option('--notes <text>', 'what was said', bounded('--notes', 'note'))
     .option('--next <time>', 'when to try again: 2026-11-25T10:00:00+08:00')
     .action((id: string, outcome: string, options: OutcomeOptions, child: Command) =>
       start(child, (invocation) =>

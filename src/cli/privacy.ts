@@ -17,7 +17,7 @@ import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
 import { type Outcome, toJson } from './output.ts'
 import { openQuietRuntime } from './quiet-runtime.ts'
-import { describe, type Start } from './verb.ts'
+import { bounded, describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
 interface ConsentOptions extends Spoken {
@@ -47,9 +47,9 @@ export function consent(start: Start): Command {
     .argument('<contact>', 'external id')
     .addOption(new Option('--give <channel>', 'record that consent was given').conflicts('withdraw'))
     .option('--withdraw <channel>', 'record that consent was withdrawn')
-    .option('--wording <version>', 'version of the words that were agreed to')
-    .option('--source <text>', 'where it happened (default: who records it)')
-    .option('--proof <text>', 'what shows it')
+    .option('--wording <version>', 'version of the words that were agreed to', bounded('--wording', 'note'))
+    .option('--source <text>', 'where it happened (default: who records it)', bounded('--source', 'line'))
+    .option('--proof <text>', 'what shows it', bounded('--proof', 'note'))
     .action((contact: string, options: ConsentOptions, command: Command) =>
       start(command, (invocation) =>
         withWorkspace(invocation, (context) => runConsent(context, contact, options)),

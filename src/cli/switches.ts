@@ -14,7 +14,7 @@ import { type Ask, terminal } from './confirm.ts'
 import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
-import { describe, type Start } from './verb.ts'
+import { bounded, describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
 interface SwitchOptions extends Spoken {
@@ -66,7 +66,7 @@ export function stop(start: Start): Command {
   return spoken(command)
     .argument('<campaign>', 'the campaign')
     .option('--yes', 'do not ask')
-    .option('--reason <text>', 'why, for those who read it later')
+    .option('--reason <text>', 'why, for those who read it later', bounded('--reason', 'line'))
     .action((campaign: string, options: StopOptions, command: Command) =>
       start(command, (invocation) =>
         withWorkspace(invocation, (context) => runStop(context, campaign, options)),
@@ -289,7 +289,7 @@ function switchable(
     .argument('[campaign]', 'a campaign')
     .option('--channel <name>', 'a channel instead')
     .option('--all', 'the whole workspace instead')
-    .option('--reason <text>', 'why, for those who read it later')
+    .option('--reason <text>', 'why, for those who read it later', bounded('--reason', 'line'))
     .action((campaign: string | undefined, options: SwitchOptions, command: Command) => {
       const target = targetOf(campaign, options)
       const reason = options.reason ?? `${name} by ${operator()}`

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { Clock } from '../clock.ts'
 import type { Environment } from '../config/environment.ts'
+import { type LONGEST_TYPED, typedText } from '../config/typed-text.ts'
 import { WinbackError } from '../errors.ts'
 import type { Outcome, Output } from './output.ts'
 
@@ -89,6 +90,11 @@ export function wholeNumber(option: string): (text: string) => number {
     }
     return number
   }
+}
+
+/** A text that is kept, within the bound of its kind. @throws WinbackError `usage.text` */
+export function bounded(option: string, kind: keyof typeof LONGEST_TYPED): (typed: string) => string {
+  return (typed) => typedText(typed, kind, option)
 }
 
 /** Collects a repeatable option: `--map a=b --map c=d`. */

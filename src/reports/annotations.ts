@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { ChartMark } from '../charts/chart.ts'
+import { LONGEST_TYPED } from '../config/typed-text.ts'
 import { execute, rows, type Session } from '../database/connect.ts'
 import type { Range } from './people-cells.ts'
 import type { Speech } from './words.ts'
@@ -16,7 +17,7 @@ export interface Annotation {
 }
 
 /** Characters of a label: it stands on every curve, and under every report that has one. */
-export const LONGEST_LABEL = 200
+export const LONGEST_LABEL = LONGEST_TYPED.line
 
 /** Notes something that lasted from a day to a day, both included, ISO. A null campaign means all of them. */
 export async function addAnnotation(

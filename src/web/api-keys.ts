@@ -1,7 +1,9 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
+import { typedText } from '../config/typed-text.ts'
 import { execute, rows, type Session } from '../database/connect.ts'
+import { WinbackError } from '../errors.ts'
 
 // Keys of the API. `wb_ID_SECRET`: the id finds the row, and the secret is compared, by hash and in constant time.
 
@@ -37,12 +39,16 @@ export async function createApiKey(
   session: Session,
   key: { name: string; scopes: readonly Scope[]; now: Date; by: string },
 ): Promise<{ keyId: string; text: string }> {
+  const name = typedText(key.name, 'name', 'the name of the key')
+  if (name === '') {
+    throw new WinbackError('usage.text', 'the name of the key is empty', { remedy: 'Say who will use it.' })
+  }
   const keyId = randomBytes(8).toString('hex')
   const secret = randomBytes(32).toString('base64url')
   await execute(
     session,
     sql`INSERT INTO api_keys (key_id, name, secret_hash, scopes, created_at, created_by)
-        VALUES (${keyId}, ${key.name}, ${hash('sha256', secret)}, ${sql.param([...key.scopes])}::text[], ${key.now}, ${key.by})`,
+        VALUES (${keyId}, ${name}, ${hash('sha256', secret)}, ${sql.param([...key.scopes])}::text[], ${key.now}, ${key.by})`,
   )
   return { keyId, text: `wb_${keyId}_${secret}` }
 }

@@ -111,6 +111,36 @@ test('test-send blames --to for an address that is none', async () => {
   expect(stderr).toContain('--to wants an e-mail address or a phone number, found "notanaddress"')
 })
 
+test.each([
+  [['pause', '--all', '--reason'], '--reason has 201 characters, and 200 is the most', 201],
+  [['stop', 'graded-recall', '--yes', '--reason'], '--reason has 201 characters', 201],
+  [['calls', 'claim', '1-1', '--agent'], '--agent has 201 characters', 201],
+  [
+    ['calls', 'outcome', '1-1', 'reached', '--notes'],
+    '--notes has 5,001 characters, and 5,000 is the most',
+    5001,
+  ],
+  [['consent', 'u1', '--give', 'email', '--wording'], '--wording has 5,001 characters', 5001],
+  [['consent', 'u1', '--give', 'email', '--source'], '--source has 201 characters', 201],
+  [['consent', 'u1', '--give', 'email', '--proof'], '--proof has 5,001 characters', 5001],
+  [
+    ['api-keys', 'create', '--scope', 'read'],
+    'the name of the key has 101 characters, and 100 is the most',
+    101,
+  ],
+  [['users', 'add', '--role', 'viewer'], 'the name has 101 characters, and 100 is the most', 101],
+] as const)('a pasted log is no text to keep: %j', async (args, says, length) => {
+  const { code, stderr } = await run([...args, '字'.repeat(length)], here)
+  expect(stderr).toContain(says)
+  expect(stderr.length).toBeLessThan(400)
+  expect(code).toBe(2)
+})
+
+test('a key of the API has a name', async () => {
+  const { code, stderr } = await run(['api-keys', 'create', ' ', '--scope', 'read'], here)
+  expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('Say who will use it.') })
+})
+
 test('test-send says so where the channel is not set up yet', async () => {
   const { code, stderr } = await run(['test-send', 'graded-recall', 'remind', '--to', '+8613800000002'], here)
   expect(code).not.toBe(0)

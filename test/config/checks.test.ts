@@ -50,6 +50,12 @@ const refusals: [
   // the schema
   ['unknown key', [['window: 30d', 'window: 30d\nrolout: 50%']], 'rolout', 'unknown key', 'rollout'],
   [
+    'a title that is a text',
+    [['title: Graded recall', `title: ${'ab '.repeat(67)}c`]],
+    'ab ab',
+    'this has 202 characters, and 200 is the most; say it in a few words',
+  ],
+  [
     'unknown key that is near none',
     [['window: 30d', 'window: 30d\nstop: { unsubscribe: 1%, spam: 1% }']],
     'spam',

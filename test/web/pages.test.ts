@@ -307,6 +307,8 @@ it('shows a form of the settings again as it was filled in, with what is wrong o
   expect(again).toContain('aria-describedby="wrong-key"')
   // What is wrong is further down than a window reaches.
   expect(again.match(/<input[^>]* autofocus/g)).toEqual([expect.stringContaining('name="scope"')])
+  const long = await (await post('/settings/keys', 'admin', { name: 'k'.repeat(101), scope: 'read' })).text()
+  expect(long).toContain('the name of the key has 101 characters, and 100 is the most')
   const taken = await (await post('/settings/users', 'admin', { name: 'viewer', role: 'agent' })).text()
   expect(taken).toContain('there is a user viewer already')
   expect(taken).toMatch(/<details open[^>]*><summary>Add a user/)
@@ -315,6 +317,8 @@ it('shows a form of the settings again as it was filled in, with what is wrong o
 })
 
 it('shows the forms that end something again as they were filled in, until what is to end is typed', async () => {
+  const long = await post('/campaigns/spring/pause', 'operator', { reason: 'x'.repeat(201) })
+  expect(await long.text()).toContain('The reason has 201 characters, and 200 is the most')
   const stop = await post('/campaigns/spring/stop', 'operator', {
     reason: 'A "wrong" price',
     confirm: 'sprig',

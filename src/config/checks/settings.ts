@@ -6,6 +6,7 @@ import { EVENTS } from '../event-names.ts'
 import { BUILT_IN_ATTRIBUTES } from '../facts.ts'
 import { nearest } from '../nearest-name.ts'
 import type { Salvaged } from '../salvaged.ts'
+import { LONGEST_TYPED } from '../typed-text.ts'
 import type { Workspace } from '../workspace.ts'
 import { isZone } from '../zones.ts'
 import { type Checked, finding, unknownName } from './findings.ts'
@@ -14,7 +15,24 @@ import { isDoubtful, unread } from './unread.ts'
 
 /** When a campaign runs, what counts as its success, and shares that add up. */
 export function checkSettings(checked: Checked): Problem[] {
-  return [...checkTimes(checked), ...checkGoals(checked), ...checkShares(checked), ...checkTopic(checked)]
+  const { campaign, document } = checked
+  return [
+    ...checkTitle(document, 'title', campaign.title),
+    ...checkTimes(checked),
+    ...checkGoals(checked),
+    ...checkShares(checked),
+    ...checkTopic(checked),
+  ]
+}
+
+/** What stands at the head of every report, and of messages; no version that was applied is lost for it. */
+function* checkTitle(document: SourceDocument, key: string, title: string | undefined): Generator<Problem> {
+  if (title === undefined || [...title].length <= LONGEST_TYPED.line) return
+  yield finding(
+    document,
+    [key],
+    `this has ${[...title].length} characters, and ${LONGEST_TYPED.line} is the most; say it in a few words`,
+  )
 }
 
 function* checkTimes({ campaign, document }: Checked): Generator<Problem> {
@@ -141,6 +159,7 @@ export function* checkWorkspace(
   document: SourceDocument,
   workspace: Salvaged<Workspace>,
 ): Generator<Problem> {
+  yield* checkTitle(document, 'name', workspace.name)
   if (workspace.timezone !== undefined) yield* checkZone(document, workspace.timezone)
   if (workspace.currency !== undefined && !isCurrency(workspace.currency)) {
     const { currency } = workspace

@@ -1,5 +1,6 @@
 import { hash, randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
+import { typedText } from '../../config/typed-text.ts'
 import { type Database, execute, rows, type Session, transaction } from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
 import { hashPassword, PASSWORD_LENGTH } from './passwords.ts'
@@ -39,13 +40,13 @@ export async function findUser(session: Session, name: string): Promise<User | u
   return user
 }
 
-/** Adds a user, who sets a password by the link of {@link issueLink}. @throws WinbackError `users.name`, `users.taken` */
+/** Adds a user, who sets a password by the link of {@link issueLink}. @throws WinbackError `usage.text`, `users.name`, `users.taken` */
 export async function addUser(
   session: Session,
   made: { name: string; role: Role; now: Date; by: string },
 ): Promise<User> {
-  const name = made.name.trim().toLowerCase()
-  if (!/^[\p{L}\p{N}][\p{L}\p{N}._@+-]{0,99}$/u.test(name)) {
+  const name = typedText(made.name, 'name', 'the name').toLowerCase()
+  if (!/^[\p{L}\p{N}][\p{L}\p{N}._@+-]*$/u.test(name)) {
     throw new WinbackError('users.name', `"${made.name}" cannot be a user’s name`, {
       remedy: 'Use letters, digits and . _ @ + -, such as ada or ada@shop.example.',
     })

@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import { CALL_OUTCOMES, SENTIMENTS } from '../../channels/channel.ts'
 import { LEAVING_REASONS, type LeavingReason } from '../../config/reasons.ts'
+import { LONGEST_TYPED } from '../../config/typed-text.ts'
 import type { AttemptAnswer, AttemptMade } from '../../outcomes/call-attempts.ts'
 import { type Call, type CallKey, callIdOf, readCallId } from '../../outcomes/calls.ts'
 import { OVER_WORDS } from '../../reports/call-words.ts'
@@ -12,7 +13,7 @@ import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
 import { readBody } from '../requests.ts'
 
-const agent = z.string().trim().min(1).max(200)
+const agent = z.string().trim().min(1).max(LONGEST_TYPED.line)
 /** Who takes a call, or gives it back. */
 export const claim = z.strictObject({ agent })
 /** What an agent reports of a call, by API or by the page. */
@@ -22,7 +23,7 @@ export const outcomeReport = z.strictObject({
   reason: z.enum(Object.keys(LEAVING_REASONS) as [LeavingReason, ...LeavingReason[]]).optional(),
   minutes: z.number().min(0).max(600).prefault(0),
   sentiment: z.enum(SENTIMENTS).optional(),
-  notes: z.string().max(5000).optional(),
+  notes: z.string().max(LONGEST_TYPED.note).optional(),
   next_attempt_at: z.iso.datetime({ offset: true }).optional(),
   phone: z
     .string()

@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import { isLeavingReason, type LeavingReason } from '../../config/reasons.ts'
+import { LONGEST_TYPED } from '../../config/typed-text.ts'
 import { exportContact, exportCsv } from '../../contacts/export.ts'
 import { findContact } from '../../contacts/external-ids.ts'
 import { channelNames } from '../../contacts/import.ts'
@@ -23,7 +24,7 @@ export const preferencesBody = z.strictObject({
     .nullable()
     .prefault(null),
   paused_until: z.iso.datetime({ offset: true }).nullable().prefault(null),
-  reason: z.string().max(200).optional(),
+  reason: z.string().max(LONGEST_TYPED.line).optional(),
 })
 
 /** How all that is held of a contact may be asked for. */

@@ -2,6 +2,7 @@ import type { Child } from 'hono/jsx'
 import { CALL_OUTCOMES, type CallOutcome, SENTIMENTS, type Sentiment } from '../../channels/channel.ts'
 import { MASKED } from '../../config/masking.ts'
 import { isLeavingReason, LEAVING_REASONS } from '../../config/reasons.ts'
+import { LONGEST_TYPED } from '../../config/typed-text.ts'
 import type { AttemptMade } from '../../outcomes/call-attempts.ts'
 import { type Call, type CallKey, callIdOf } from '../../outcomes/calls.ts'
 import { KIND_WORDS, OUTCOME_WORDS, OVER_WORDS, SENTIMENT_WORDS } from '../../reports/call-words.ts'
@@ -264,7 +265,13 @@ function Report({
         <div>
           <label>
             {say('Notes', '备注')}
-            <textarea name="notes" rows={4} maxlength={5000} data-key="o" {...entered(refused, 'notes')}>
+            <textarea
+              name="notes"
+              rows={4}
+              maxlength={LONGEST_TYPED.note}
+              data-key="o"
+              {...entered(refused, 'notes')}
+            >
               {refused && form.get('notes')}
             </textarea>
           </label>

@@ -1,6 +1,7 @@
 import { campaignHistory } from '../../config/apply.ts'
 import { shortHash } from '../../config/inputs.ts'
 import { readSwitches } from '../../config/switches.ts'
+import { LONGEST_TYPED } from '../../config/typed-text.ts'
 import { readVersions } from '../../config/versions.ts'
 import { WinbackError } from '../../errors.ts'
 import { newestPlan } from '../plans.ts'
@@ -193,7 +194,7 @@ function Switches({
   const reason = (typed: RefusedForm | undefined) => (
     <label>
       {say('Why', '原因')}
-      <input name="reason" maxlength={200} required {...kept(typed, 'reason', form)} />
+      <input name="reason" maxlength={LONGEST_TYPED.line} required {...kept(typed, 'reason', form)} />
     </label>
   )
   return (

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { shortHash } from '../../config/inputs.ts'
 import * as switches from '../../config/switches.ts'
+import { typedText } from '../../config/typed-text.ts'
 import { appliedNames } from '../../config/versions.ts'
 import { WinbackError } from '../../errors.ts'
 import { recordStop } from '../../outcomes/silence.ts'
@@ -19,7 +20,8 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
   const nameOf = (visit: Visit) => visit.c.req.param('campaign') ?? ''
   const back = (visit: Visit, note: string) => visit.go(`/campaigns/${nameOf(visit)}`, note)
   const target = (visit: Visit) => ({ scope: 'campaign', name: nameOf(visit) }) as const
-  const reasonOf = (visit: Visit) => visit.form.get('reason')?.trim() || `${visit.user.name}`
+  const reasonOf = (visit: Visit) =>
+    typedText(visit.form.get('reason') ?? '', 'line', 'the reason') || visit.user.name
 
   return new Hono()
     .get('/campaigns', page(dependencies, 'look', showList))

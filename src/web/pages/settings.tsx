@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { LONGEST_TYPED } from '../../config/typed-text.ts'
 import { type ListedKey, listSigningKeys, rotateSigningKey } from '../../database/signing-keys.ts'
 import { messageOf, WinbackError } from '../../errors.ts'
 import { isRole, ROLES } from '../accounts/roles.ts'
@@ -90,7 +91,14 @@ export function settingsPages(dependencies: PagesDependencies): Hono {
         if (name === '') return wrong('key', 'name', say('Say who will use it.', '请填写使用者。'))
         if (scopes.length === 0)
           return wrong('key', 'scope', say('Choose what the key may do.', '请选择密钥的权限。'))
-        const { text, keyId } = await createApiKey(database, { name, scopes, now, by: user.name })
+        const made = await createApiKey(database, { name, scopes, now, by: user.name }).catch(
+          (error: unknown) => {
+            if (error instanceof WinbackError) return wrong('key', 'name', messageOf(error))
+            throw error
+          },
+        )
+        if ('form' in made) return made
+        const { text, keyId } = made
         await visit.audit('key.create', `key ${keyId}`, { name, scopes })
         return say(`Shown this once: ${text}`, `仅显示一次：${text}`)
       }),
@@ -190,7 +198,13 @@ function Users({ visit, users, refused }: Section & { users: readonly User[] }) 
           <Refusal refused={refused} />
           <label>
             {say('Name', '用户名')}
-            <input name="name" required autocomplete="off" {...kept(refused, 'name', form)} />
+            <input
+              name="name"
+              required
+              maxlength={LONGEST_TYPED.name}
+              autocomplete="off"
+              {...kept(refused, 'name', form)}
+            />
           </label>
           <fieldset>
             <legend>{say('Role', '角色')}</legend>
@@ -256,7 +270,13 @@ function Keys({ visit, keys, refused }: Section & { keys: readonly ApiKey[] }) {
           <Refusal refused={refused} />
           <label>
             {say('Who will use it', '使用者')}
-            <input name="name" required autocomplete="off" {...kept(refused, 'name', form)} />
+            <input
+              name="name"
+              required
+              maxlength={LONGEST_TYPED.name}
+              autocomplete="off"
+              {...kept(refused, 'name', form)}
+            />
           </label>
           <p>
             <a href="/api">{say('What the API offers', 'API 说明')}</a>
