@@ -6,7 +6,7 @@ import { parseDuration } from '../config/quantities.ts'
 import { WinbackError } from '../errors.ts'
 import type { OverviewData } from '../reports/overview.ts'
 import { reports } from '../reports/reports.ts'
-import { speechOf } from '../reports/words.ts'
+import { type Speech, speechOf } from '../reports/words.ts'
 import { prepareRehearsal, revealActivity } from '../service/rehearsal.ts'
 import { type ReplayResult, replay as replayCampaigns } from '../service/replay.ts'
 import { openRuntime } from '../service/runtime.ts'
@@ -70,15 +70,7 @@ async function runReplay(
 ): Promise<Outcome<ReplayVerbResult>> {
   const workspace = context.loaded.definition
   const style = textStyle(context, options.locale)
-  const from = parseMoment('--from', options.from, workspace.timezone)
-  const to = parseMoment('--to', options.to, workspace.timezone)
-  const step = parseDuration(options.step)
-  if (step === undefined || step === 0) {
-    throw new WinbackError('usage.duration', `--step wants a duration, found "${options.step}"`, {
-      remedy: 'Write 15m, 1h or 1d.',
-    })
-  }
-  if (to <= from) throw new WinbackError('usage.moment', '--to must be later than --from')
+  const { from, to, step } = spanOf(options, workspace.timezone)
   const templates = await openTemplates(context)
   const campaigns = await openCampaigns(context, templates, wanted)
   const clock = manualClock(from)
@@ -125,17 +117,10 @@ async function runReplay(
         overviews.push(await overviewOf(replayed, runtime.book, definition.campaign, { now: to }))
       }
       const { hindrance, ...counted } = result
-      const { runs, refused } = counted
-      const speech = speechOf(style)
-      const say = sayIn(speech)
-      const refusal = hindrance ? hindranceText(hindrance, speech) : counted.refusal
       return {
         data: { schema: options.schema, ...counted, campaigns: overviews },
         text: [
-          say(
-            `${count(runs, 'run')}, ${refused} refused${refusal ? ` (at last: ${refusal})` : ''}; everything is in the schema ${options.schema}.`,
-            `运行 ${runs} 次，其中 ${refused} 次被拒绝${refusal ? `（最后一次：${refusal}）` : ''}；全部数据位于 schema ${options.schema}。`,
-          ),
+          replayedText(result, options.schema, speechOf(style)),
           ...overviews.map((data) => reports.overview.format(data, style)),
         ].join('\n\n'),
       }
@@ -146,4 +131,32 @@ async function runReplay(
     progress.finish()
     await database.close()
   }
+}
+
+function spanOf(
+  options: Pick<ReplayOptions, 'from' | 'to' | 'step'>,
+  timezone: string,
+): { readonly from: Date; readonly to: Date; readonly step: number } {
+  const from = parseMoment('--from', options.from, timezone)
+  const to = parseMoment('--to', options.to, timezone)
+  const step = parseDuration(options.step)
+  if (step === undefined || step === 0) {
+    throw new WinbackError('usage.duration', `--step wants a duration, found "${options.step}"`, {
+      remedy: 'Write 15m, 1h or 1d.',
+    })
+  }
+  if (to <= from) throw new WinbackError('usage.moment', '--to must be later than --from')
+  return { from, to, step }
+}
+
+function replayedText(
+  { runs, refused, refusal, hindrance }: ReplayResult,
+  schema: string,
+  speech: Speech,
+): string {
+  const last = hindrance ? hindranceText(hindrance, speech) : refusal
+  return sayIn(speech)(
+    `${count(runs, 'run')}, ${refused} refused${last ? ` (at last: ${last})` : ''}; everything is in the schema ${schema}.`,
+    `运行 ${runs} 次，其中 ${refused} 次被拒绝${last ? `（最后一次：${last}）` : ''}；全部数据位于 schema ${schema}。`,
+  )
 }

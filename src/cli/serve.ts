@@ -22,7 +22,7 @@ import { endAll, type Part, SILENCE } from './ending.ts'
 import { queueEngine } from './engine.ts'
 import { hindranceText } from './foreseen.ts'
 import { aborted } from './interrupt.ts'
-import { type Spoken, sayIn, speechIn } from './locale.ts'
+import { type Say, type Spoken, sayIn, speechIn } from './locale.ts'
 import { narrate } from './narration.ts'
 import { operator } from './operator.ts'
 import { type Outcome, timed } from './output.ts'
@@ -32,6 +32,9 @@ import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
 /** Milliseconds in which a database that is well says that it is there. */
 const DATABASE_PATIENCE = 2_000
+
+/** `scheduler, worker and web` */
+const LIST = new Intl.ListFormat('en-GB')
 
 export type Role = 'scheduler' | 'worker' | 'web'
 
@@ -82,10 +85,7 @@ async function serveWith(
   // Asked for by its own verb, it is served whatever the file says.
   const roles = wanted.filter((role) => role !== 'web' || workspace.web.serve || wanted.length === 1)
   const parts: Part[] = []
-  const tell = (event: string, facts: Record<string, unknown>, lines: readonly string[]) => {
-    if (context.output.json) context.output.event({ at: clock.now(), event, facts, words: '' })
-    else for (const line of lines) context.output.note(line)
-  }
+  const tell = tellerOf(context)
   const restoreWarnings = divertWarnings(context)
   let caught: MailCatcher | undefined
   try {
@@ -108,18 +108,7 @@ async function serveWith(
       const desk = openDesk(context)
       const server = await startWeb({ runtime, desk, caught, onError: events.onError }, workspace.web)
       hold('web', server)
-      const base = workspace.web.url ?? server.address
-      const { address } = server
-      tell('web', { address }, [say(`Web on ${address}`, `网页地址：${address}`)])
-      const link = await firstLink(database, clock.now(), operator())
-      if (link !== undefined) {
-        tell('nobody_can_sign_in', { link: `${base}${link}` }, [
-          say(
-            `  Nobody can sign in yet. Set the admin’s password, once: ${base}${link}`,
-            `  目前还没有人能登录。请用此链接设置管理员密码，仅可使用一次：${base}${link}`,
-          ),
-        ])
-      }
+      await tellAddress(context, server.address, tell, say)
     }
     const next = roles.includes('scheduler') ? await upcoming(runtime, speech.locale) : []
     tell('running', { workspace: workspace.name, roles, queue: engine.kind, campaigns: next }, [
@@ -140,6 +129,35 @@ async function serveWith(
     restoreWarnings()
   }
   return { data: { roles }, text: say('Stopped.', '已停止。') }
+}
+
+type Tell = (event: string, facts: Record<string, unknown>, lines: readonly string[]) => void
+
+/** An event with its facts where output is JSON, and lines where a person reads. */
+function tellerOf({ clock, output }: DatabaseContext): Tell {
+  return (event, facts, lines) => {
+    if (output.json) output.event({ at: clock.now(), event, facts, words: '' })
+    else for (const line of lines) output.note(line)
+  }
+}
+
+/** Where the web side is, and how the first of its users gets in. */
+async function tellAddress(
+  { database, clock, loaded }: DatabaseContext,
+  address: string,
+  tell: Tell,
+  say: Say,
+): Promise<void> {
+  tell('web', { address }, [say(`Web on ${address}`, `网页地址：${address}`)])
+  const path = await firstLink(database, clock.now(), operator())
+  if (path === undefined) return
+  const link = `${loaded.definition.web.url ?? address}${path}`
+  tell('nobody_can_sign_in', { link }, [
+    say(
+      `  Nobody can sign in yet. Set the admin’s password, once: ${link}`,
+      `  目前还没有人能登录。请用此链接设置管理员密码，仅可使用一次：${link}`,
+    ),
+  ])
 }
 
 /** Says what has not ended yet, and whether the database is why. */
@@ -234,6 +252,3 @@ function divertWarnings({ output }: DatabaseContext): () => void {
     console.warn = warn
   }
 }
-
-/** `scheduler, worker and web` */
-const LIST = new Intl.ListFormat('en-GB')

@@ -134,17 +134,59 @@ async function answer(
   ability: Ability,
   work: (visit: Visit) => Promise<Response>,
 ): Promise<Response> {
-  const { runtime, desk, caught } = dependencies
+  const { runtime } = dependencies
   const guest = guestOf(c, runtime)
   guard(c)
   const cookie = getCookie(c, SESSION_COOKIE)
   const user = cookie === undefined ? undefined : await readSession(runtime.database, cookie, guest.now)
-  if (!user) {
-    const { pathname, search } = new URL(c.req.url)
-    const next =
-      c.req.method === 'GET' && pathname !== '/' ? `?next=${encodeURIComponent(pathname + search)}` : ''
-    return c.redirect(`/sign-in${next}`, 303)
+  if (!user) return toSignIn(c)
+  const visit = await visitOf(c, dependencies, guest, user)
+  if (!may(user.role, ability)) {
+    return c.html(
+      refusalPage(
+        visit,
+        visit.say('Not for your role', '您的角色无权进行此操作'),
+        visit.say(
+          `You are signed in as ${user.name} (${ROLE_WORDS[user.role].en}). An admin can change that in Settings.`,
+          `您以 ${user.name}（${ROLE_WORDS[user.role]['zh-CN']}）身份登录。管理员可在“设置”中调整角色。`,
+        ),
+      ),
+      403,
+    )
   }
+  try {
+    return await work(visit)
+  } catch (error) {
+    if (error instanceof WinbackError) return await showError(visit, error)
+    dependencies.onError(`${c.req.method} ${c.req.path}`, error)
+    return c.html(
+      refusalPage(
+        visit,
+        visit.say('Something failed on our side', '系统出错'),
+        visit.say(
+          'Nothing was changed. Load the page again; the log of this process says more.',
+          '未做任何更改。请重新载入页面；进程日志中有详细信息。',
+        ),
+      ),
+      500,
+    )
+  }
+}
+
+/** Whoever has no session signs in first, and comes back to the page they asked for. */
+function toSignIn(c: Context): Response {
+  const { pathname, search } = new URL(c.req.url)
+  const next =
+    c.req.method === 'GET' && pathname !== '/' ? `?next=${encodeURIComponent(pathname + search)}` : ''
+  return c.redirect(`/sign-in${next}`, 303)
+}
+
+async function visitOf(
+  c: Context,
+  { runtime, desk, caught }: PagesDependencies,
+  guest: Guest,
+  user: SignedIn,
+): Promise<Visit> {
   const form = c.req.method === 'POST' ? await readForm(c) : new URLSearchParams()
   const note = getCookie(c, NOTE_COOKIE)
   if (note !== undefined) deleteCookie(c, NOTE_COOKIE, { path: '/' })
@@ -181,36 +223,7 @@ async function answer(
       return c.redirect(path, 303)
     },
   }
-  if (!may(user.role, ability)) {
-    return c.html(
-      refusalPage(
-        visit,
-        visit.say('Not for your role', '您的角色无权进行此操作'),
-        visit.say(
-          `You are signed in as ${user.name} (${ROLE_WORDS[user.role].en}). An admin can change that in Settings.`,
-          `您以 ${user.name}（${ROLE_WORDS[user.role]['zh-CN']}）身份登录。管理员可在“设置”中调整角色。`,
-        ),
-      ),
-      403,
-    )
-  }
-  try {
-    return await work(visit)
-  } catch (error) {
-    if (error instanceof WinbackError) return await showError(visit, error)
-    dependencies.onError(`${c.req.method} ${c.req.path}`, error)
-    return c.html(
-      refusalPage(
-        visit,
-        visit.say('Something failed on our side', '系统出错'),
-        visit.say(
-          'Nothing was changed. Load the page again; the log of this process says more.',
-          '未做任何更改。请重新载入页面；进程日志中有详细信息。',
-        ),
-      ),
-      500,
-    )
-  }
+  return visit
 }
 
 /** What the person can mend, in the words every verb of the command line says it with. */
