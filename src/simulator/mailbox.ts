@@ -9,6 +9,8 @@ export interface Arrival {
   readonly at: number
   /** The campaign, as its mails name it to mailbox providers (Feedback-ID); undefined where they do not. */
   readonly campaign: string | undefined
+  /** As it came over the wire. */
+  readonly raw: Buffer
 }
 
 /** The mail server of everybody in a population: takes what is sent to them, and nothing else. */
@@ -54,7 +56,7 @@ export async function openMailbox(population: Population, clock: Clock): Promise
         if (last.length > KEPT) last.shift()
         for (const { address } of session.envelope.rcptTo) {
           const externalId = owners.get(address.toLowerCase())
-          if (externalId !== undefined) waiting.push({ externalId, at: clock.now().getTime(), campaign })
+          if (externalId !== undefined) waiting.push({ externalId, at: clock.now().getTime(), campaign, raw })
           arrived += 1
         }
         done()

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { type Database, rows } from '../database/connect.ts'
 import { left, painter, right, table } from '../reports/layout.ts'
 import type { TextStyle } from '../reports/report.ts'
@@ -25,7 +25,13 @@ interface ChannelRow {
   readonly channel: string
   readonly sent: number
   readonly delivered: number
+  readonly clicked: number
   readonly failed: number
+}
+
+function told(kind: string): SQL {
+  return sql`EXISTS (SELECT FROM delivery_events e
+    WHERE e.contact_id = r.contact_id AND e.touchpoint_id = r.touchpoint_id AND e.kind = ${kind})`
 }
 
 /** How much went out by each channel, and what providers said of it. */
@@ -33,8 +39,8 @@ export async function formatChannels(database: Database, color: boolean): Promis
   const found = await rows<ChannelRow>(
     database,
     sql`SELECT r.channel, count(*) FILTER (WHERE r.state = 'sent') AS sent, count(*) FILTER (WHERE r.state = 'failed') AS failed,
-          count(*) FILTER (WHERE r.state = 'sent' AND EXISTS (SELECT FROM delivery_events e
-            WHERE e.contact_id = r.contact_id AND e.touchpoint_id = r.touchpoint_id AND e.kind = 'delivered')) AS delivered
+          count(*) FILTER (WHERE r.state = 'sent' AND ${told('delivered')}) AS delivered,
+          count(*) FILTER (WHERE r.state = 'sent' AND ${told('clicked')}) AS clicked
         FROM touchpoint_records r WHERE r.channel IS NOT NULL AND r.state IN ('sent', 'failed', 'uncertain')
         GROUP BY r.channel ORDER BY 2 DESC`,
   )
@@ -44,19 +50,20 @@ export async function formatChannels(database: Database, color: boolean): Promis
   return [
     paint.strong('By which channel, and what became of it'),
     ...table(
-      ['channel', 'sent', 'delivered, said the provider', 'refused'].map((title, no) =>
+      ['channel', 'sent', 'delivered, said the provider', 'clicked', 'refused'].map((title, no) =>
         no === 0 ? left(title) : right(title),
       ),
       found.map((row) => [
         channel(row.channel),
         figure(row.sent),
         row.delivered === 0 ? '–' : figure(row.delivered),
+        row.clicked === 0 ? '–' : figure(row.clicked),
         figure(row.failed),
       ]),
       paint,
     ),
     paint.faint(
-      '  Refused: mailboxes, numbers and apps that are nobody’s. Mail, push and webhook report nothing here.',
+      '  Refused: mailboxes, numbers and apps that are nobody’s. Mail, push and webhook report no delivery here.',
     ),
   ].join('\n')
 }

@@ -49,8 +49,12 @@ const STEP = 28_800
 /** Batches at a time: PostgreSQL is busy with one while another is rendered and sent. */
 const BESIDE = 3
 
-/** Sixty days change little of what a model learns of a year: it is fitted twice, and not every Monday. */
-const QUARTERLY = 'signals: { refit: "0 3 1 1,4,7,10 *" }'
+/**
+ * Sixty days change little of what a model learns of a year: it is fitted twice, and not every Monday. Links of mails
+ * lead to where the web is opened in the end.
+ */
+const SETTINGS = `signals: { refit: "0 3 1 1,4,7,10 *" }
+web: { url: "http://127.0.0.1:7420" }`
 
 /** Closes whatever was opened on the way, the last first, however far it came. */
 export async function playDemo(options: DemoOptions, interrupt: AbortSignal): Promise<void> {
@@ -104,7 +108,7 @@ async function play(
     timezone: 'Asia/Shanghai',
     smtp: { host: '127.0.0.1', port: mailbox.port, connections: 20 },
     channels: providers.channels,
-    signals: QUARTERLY,
+    settings: SETTINGS,
     campaigns: SHIPPED_CAMPAIGNS,
     overwrite: true,
   })

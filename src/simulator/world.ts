@@ -15,8 +15,11 @@ export interface SimulatedActivity {
  */
 export interface World {
   readonly population: Population
-  /** A message reached the person at `at` (epoch ms). Deliveries of one person come in order of time. */
-  deliver(externalId: string, at: number): void
+  /**
+   * A message reached the person at `at` (epoch ms). Deliveries of one person come in order of time.
+   * @returns when it brings them back (epoch ms), unless something does so before; undefined: never
+   */
+  deliver(externalId: string, at: number): number | undefined
   /** Everything done after the last call and up to `until` (epoch ms, inclusive), in order of time. */
   advance(until: number): SimulatedActivity[]
   /** The spell the person was in at `at`, which has been lived through or is being. */
@@ -59,10 +62,12 @@ export function openWorld(population: Population): World {
         throw new RangeError(`${externalId}: a delivery at ${at} comes after ${now} was lived through`)
       const life = byId.get(externalId)
       const spell = life?.spells.at(-1)
-      if (!life || !spell) return
+      if (!life || !spell) return undefined
       life.messages += 1
       const answer = drawResponse(population, life.person, spell, { at, no: life.messages })
-      if (answer !== undefined && answer < life.next) life.next = answer
+      if (answer === undefined || answer >= life.next) return undefined
+      life.next = answer
+      return answer
     },
     advance: (until) => {
       const done = waiting

@@ -48,7 +48,8 @@ async function rehearse(seed: number) {
   try {
     const values = { name: 'Town', timezone: 'Asia/Shanghai', overwrite: true }
     const smtp = { host: '127.0.0.1', port: mailbox.port, connections: 5 }
-    await writeWorkspace(folder, { ...values, smtp, channels: providers.channels })
+    const settings = 'web: { url: "http://127.0.0.1:7420" }'
+    await writeWorkspace(folder, { ...values, smtp, channels: providers.channels, settings })
     const workspace = await loadWorkspace(join(folder, 'winback.yaml'), environmentFrom({}))
     const templateFiles = await readTemplateFiles(join(folder, 'templates'))
     const files = await writeFiles(join(folder, 'data'), population, history)
@@ -100,10 +101,24 @@ async function rehearse(seed: number) {
       sql`SELECT 'delivered' AS what, count(*) FROM delivery_events WHERE kind = 'delivered'
           UNION ALL SELECT 'called', count(*) FROM call_attempts ORDER BY what`,
     )
+    // By the session that a mail led to, a second before it; by the order or the visit that an offer was used at.
+    const clicked = await rows<{ externalId: string; at: Date; led: boolean }>(
+      database,
+      sql`SELECT x.external_id AS "externalId", d.occurred_at AS at, EXISTS (SELECT FROM activity a
+            WHERE a.contact_id = d.contact_id AND a.type = 'session' AND a.occurred_at = d.occurred_at + interval '1 second') AS led
+          FROM delivery_events d JOIN external_ids x USING (contact_id) WHERE d.kind = 'clicked' ORDER BY 2, 1`,
+    )
+    const redeemed = await rows<{ externalId: string; offer: string; at: Date; said: boolean }>(
+      database,
+      sql`SELECT x.external_id AS "externalId", g.offer, g.redeemed_at AS at,
+            EXISTS (SELECT FROM activity a WHERE a.contact_id = g.contact_id AND a.occurred_at = g.redeemed_at
+              AND (g.kind <> 'coupon' OR a.type = 'order' AND a.properties->>'coupon' = coalesce(g.code, g.offer))) AS said
+          FROM grants g JOIN external_ids x USING (contact_id) WHERE g.state = 'redeemed' ORDER BY 3, 1`,
+    )
     const story = await formatChannels(database, false)
     const [known] = await rows<{ events: number }>(database, sql`SELECT count(*) AS events FROM activity`)
     return {
-      ...{ summaries, history, population, sent, channels, told, story },
+      ...{ summaries, history, population, sent, channels, told, story, clicked, redeemed },
       ...{ events: known?.events ?? 0, mail: mailbox.counts(), taken: providers.counts() },
     }
   } finally {
@@ -111,8 +126,8 @@ async function rehearse(seed: number) {
   }
 }
 
-test('every mail that was sent arrived, every act became an event, and a seed repeats', async () => {
-  const first = await rehearse(7)
+test('every mail that was sent arrived, every act became an event, clicks and used offers belong to one, and a seed repeats', async () => {
+  const first = await rehearse(10)
   expect(first.summaries.map(({ inserted, rejected }) => ({ inserted, rejected }))).toEqual([
     { inserted: 220, rejected: 0 },
     { inserted: first.history.length, rejected: 0 },
@@ -140,9 +155,18 @@ test('every mail that was sent arrived, every act became an event, and a seed re
     { what: 'called', count: calls },
     { what: 'delivered', count: texts },
   ])
-  expect(first.story).toMatch(new RegExp(`\\n {2}Text message +${texts} +${texts} +\\d`))
+  expect(first.story).toMatch(new RegExp(`\\n {2}Text message +${texts} +${texts} +– +\\d`))
 
-  const second = await rehearse(7)
+  expect(first.clicked.length).toBeGreaterThan(5)
+  expect(first.clicked.filter(({ led }) => !led)).toEqual([])
+  expect(new Set(first.redeemed.map(({ offer }) => offer))).toEqual(
+    new Set(['five_off', 'trial_card', 'welcome_gift']),
+  )
+  expect(first.redeemed.filter(({ said }) => !said)).toEqual([])
+
+  const second = await rehearse(10)
+  expect(second.clicked).toEqual(first.clicked)
+  expect(second.redeemed).toEqual(first.redeemed)
   expect(second.sent).toEqual(first.sent)
   expect(second.events).toBe(first.events)
 }, 180_000)

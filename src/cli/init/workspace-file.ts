@@ -7,8 +7,8 @@ export interface WorkspaceFileValues {
   smtp?: { host: string; port: number; connections: number }
   /** Blocks of all other channels but `log` and `inapp`, indented as below `channels`; none is awaited then. */
   channels?: string
-  /** The block `signals`, where it is not left as it ships. */
-  signals?: string
+  /** Further blocks of the file, as they stand in it. */
+  settings?: string
 }
 
 /** What is there without a provider, and what is set up with one. */
@@ -84,7 +84,7 @@ ${values.channels ?? AWAITED}
 # Monday's page by e-mail, with its charts, to whoever runs the campaigns.
 # digest: { to: [you@example.com], schedule: "0 8 * * 1" }
 
-${values.signals === undefined ? '' : `${values.signals}\n\n`}templates: templates
+${values.settings === undefined ? '' : `${values.settings}\n\n`}templates: templates
 campaigns: campaigns
 `
 }
