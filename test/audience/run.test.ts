@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
+import { heldBack } from '../../src/audience/run.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { lockStripe, STRIPE_WIDTH, stripeOf } from '../../src/database/stripes.ts'
 import { eventually } from '../support/eventually.ts'
@@ -71,13 +72,20 @@ describe('a run over several chunks', () => {
     await execute(
       pipeline.database,
       sql`INSERT INTO runs (campaign, scheduled_for, version, as_of, state, started_at)
-          VALUES ('test', ${before}, 1, ${before}, 'running', ${before})`,
+          VALUES ('test', ${before}, 1, ${before}, 'running', ${before}), ('other', ${before}, 1, ${before}, 'running', ${before}),
+            ('test', ${new Date(START.getTime() + 1)}, 1, ${START}, 'running', ${START})`,
     )
     expect(await pipeline.runNow()).toMatchObject({ state: 'done', answers: { opened: 2 } })
-    const runs = await rows(pipeline.database, sql`SELECT state, note FROM runs ORDER BY scheduled_for`)
+    const runs = await rows(
+      pipeline.database,
+      sql`SELECT campaign, state, note FROM runs ORDER BY scheduled_for, campaign DESC`,
+    )
+    // One that came later is not behind, and another campaign's is none of its business.
     expect(runs).toEqual([
-      { state: 'done', note: 'overtaken by the next run' },
-      { state: 'done', note: null },
+      { campaign: 'test', state: 'done', note: 'overtaken by the next run' },
+      { campaign: 'other', state: 'running', note: null },
+      { campaign: 'test', state: 'done', note: null },
+      { campaign: 'test', state: 'running', note: null },
     ])
   })
 
@@ -120,6 +128,29 @@ describe('a run over several chunks', () => {
     expect(await openedIn(pipeline)).toEqual([1, 3, 5].map((place) => pipeline.contacts[place]))
   })
 
+  it('counts each contact once where two processes do the same run, and goes on through a pause', async () => {
+    const pipeline = await openChunks([{}])
+    const { database, contacts } = pipeline
+    const silentSince = new Date(START.getTime() - 5 * DAY * 1000)
+    await pipeline.addContact({ silentSince, person: contacts[0] ?? 0 })
+    let running: Promise<unknown[]> | undefined
+    await transaction(database, async (tx) => {
+      await lockStripe(tx, stripeOf(contacts[0] ?? 0))
+      running = Promise.all([pipeline.runNow(), pipeline.runNow()])
+      await eventually('both wait', waiting(pipeline, 'advisory'), (found) => found.length === 2)
+      await execute(
+        database,
+        sql`INSERT INTO switches (scope, name, state, reason, since) VALUES ('campaign', 'test', 'paused', 'lunch', ${START})`,
+      )
+    })
+    expect(await running).toMatchObject([{ considered: 2 }, { considered: 2 }])
+    const answers = await rows(database, sql`SELECT answer, contacts FROM run_answers ORDER BY answer`)
+    expect(answers).toEqual([
+      { answer: 'opened', contacts: 1 },
+      { answer: 'same_person', contacts: 1 },
+    ])
+  })
+
   it('opens nothing in a chunk during which the campaign was stopped', async () => {
     const pipeline = await openChunks([{}])
     const { database, contacts } = pipeline
@@ -149,4 +180,29 @@ describe('a run over several chunks', () => {
     expect(await openedIn(pipeline)).toEqual([])
     expect(await rows(database, sql`SELECT cursor FROM runs`)).toEqual([{ cursor: 0 }])
   })
+})
+
+it('is held back by the campaign’s days, as they are where it lives, and by what is switched off', async () => {
+  const pipeline = await openPipeline({ definition: { starts: '2026-03-03', ends: '2026-03-04' } })
+  const { database, campaign } = pipeline
+  expect(await pipeline.runNow()).toMatchObject({ state: 'not_yet', note: 'starts 2026-03-03', runId: 0 })
+  expect(await rows(database, sql`SELECT FROM runs`)).toEqual([])
+  const noteAt = async (moment: string) =>
+    (await heldBack(database, { ...campaign, timezone: 'Asia/Shanghai' }, new Date(moment)))?.note
+  expect(await noteAt('2026-03-02T15:59:59Z')).toBe('starts 2026-03-03')
+  expect(await noteAt('2026-03-02T16:00:00Z')).toBeUndefined()
+  expect(await noteAt('2026-03-04T15:59:59Z')).toBeUndefined()
+  expect(await noteAt('2026-03-04T16:00:00Z')).toBe('ended 2026-03-04')
+  const switchOff = (scope: string, name: string, state: string) =>
+    execute(
+      database,
+      sql`INSERT INTO switches (scope, name, state, reason, since) VALUES (${scope}, ${name}, ${state}, 'enough', ${START})`,
+    )
+  await switchOff('campaign', 'other', 'stopped')
+  await switchOff('channel', 'test', 'paused')
+  expect(await noteAt('2026-03-03T12:00:00Z')).toBeUndefined()
+  await switchOff('workspace', '', 'paused')
+  expect(await noteAt('2026-03-03T12:00:00Z')).toBe('the workspace is paused: enough')
+  await switchOff('campaign', 'test', 'stopped')
+  expect(await noteAt('2026-03-03T12:00:00Z')).toBe('the campaign is stopped: enough')
 })

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { ageEpisodes } from '../../src/audience/age.ts'
 import { rows } from '../../src/database/connect.ts'
+import { recordStop } from '../../src/outcomes/silence.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
 
@@ -28,7 +29,7 @@ async function episode(pipeline: Pipeline): Promise<Episode> {
   const [row] = await rows<Episode>(
     pipeline.database,
     sql`SELECT silenced_by AS "silencedBy", silenced_at AS "silencedAt", returned_at AS "returnedAt",
-      end_reason AS "endReason" FROM episodes`,
+      end_reason AS "endReason" FROM episodes WHERE campaign = 'test'`,
   )
   if (!row) throw new Error('no episode')
   return row
@@ -141,11 +142,24 @@ describe('an episode ends', () => {
 
   it('when window and grace are over, and not a moment sooner', async () => {
     const { pipeline } = await lapsed()
+    // What another campaign plans for the same contact goes on.
+    await rows(
+      pipeline.database,
+      sql`WITH other AS (
+          INSERT INTO episodes (contact_id, campaign, version, exclusive, person_id, episode_no, arm, entry_tier, segment,
+            lapsed_at, assigned_at, window_ends_at, outcome_until, tier_no)
+          SELECT contact_id, 'other', 1, 'other', person_id, 1, arm, entry_tier, segment, lapsed_at, assigned_at,
+            window_ends_at, outcome_until, tier_no FROM episodes
+          RETURNING contact_id, episode_id, lapsed_at
+        )
+        INSERT INTO touchpoints (contact_id, episode_id, step_id, planned_for, due_at)
+        SELECT contact_id, episode_id, 1, lapsed_at, lapsed_at FROM other`,
+    )
     expect(await end(pipeline, WINDOW + 2 * DAY - 1)).toBe(0)
     expect(await end(pipeline)).toBe(1)
     expect(await end(pipeline)).toBe(0)
     expect(await episode(pipeline)).toMatchObject({ endReason: 'expired' })
-    expect(await pipeline.open()).toEqual([])
+    expect(await pipeline.open()).toMatchObject([{ dueAt: ago(4) }])
   })
 
   it('as recalled, or as returned where the goal was not reached', async () => {
@@ -158,6 +172,20 @@ describe('an episode ends', () => {
     await returned.pipeline.addActivity(returned.contact, later(60))
     await end(returned.pipeline)
     expect(await episode(returned.pipeline)).toMatchObject({ endReason: 'returned' })
+
+    // A second goal is no recall, and a stop takes no return back.
+    const second = await lapsed({
+      definition: { goals: { recall: { event: 'session' }, review: { event: 'review' } } },
+    })
+    await second.pipeline.addActivity(second.contact, later(60), 'review')
+    await end(second.pipeline)
+    expect(await episode(second.pipeline)).toMatchObject({ endReason: 'expired' })
+
+    const stopped = await lapsed({ definition: { goals: { order: { event: 'order' } } } })
+    await recordStop(stopped.pipeline.database, later(30), 'test')
+    await stopped.pipeline.addActivity(stopped.contact, later(60))
+    await end(stopped.pipeline)
+    expect(await episode(stopped.pipeline)).toMatchObject({ silencedBy: 'stopped', endReason: 'returned' })
   })
 
   it('and late events do not touch it any more', async () => {
