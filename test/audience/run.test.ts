@@ -129,24 +129,33 @@ describe('a run over several chunks', () => {
   })
 
   it('counts each contact once where two processes do the same run, and goes on through a pause', async () => {
-    const pipeline = await openChunks([{}])
+    const pipeline = await openChunks([{}, {}])
     const { database, contacts } = pipeline
+    const [second = 0, first = 0] = contacts
     const silentSince = new Date(START.getTime() - 5 * DAY * 1000)
-    await pipeline.addContact({ silentSince, person: contacts[0] ?? 0 })
+    await pipeline.addContact({ silentSince, person: first })
+    const wait = (chunks: number) =>
+      eventually(`${chunks} wait`, waiting(pipeline, 'advisory'), (found) => found.length === chunks)
     let running: Promise<unknown[]> | undefined
-    await transaction(database, async (tx) => {
-      await lockStripe(tx, stripeOf(contacts[0] ?? 0))
-      running = Promise.all([pipeline.runNow(), pipeline.runNow()])
-      await eventually('both wait', waiting(pipeline, 'advisory'), (found) => found.length === 2)
-      await execute(
-        database,
-        sql`INSERT INTO switches (scope, name, state, reason, since) VALUES ('campaign', 'test', 'paused', 'lunch', ${START})`,
-      )
+    await transaction(database, async (last) => {
+      await lockStripe(last, stripeOf(second))
+      await transaction(database, async (tx) => {
+        await lockStripe(tx, stripeOf(first))
+        running = Promise.all([pipeline.runNow(), pipeline.runNow()])
+        await wait(4)
+        await execute(
+          database,
+          sql`INSERT INTO switches (scope, name, state, reason, since) VALUES ('campaign', 'test', 'paused', 'lunch', ${START})`,
+        )
+      })
+      await wait(2)
+      // Whoever had the first chunk second has nothing more to do with it.
+      await transaction(database, (tx) => lockStripe(tx, stripeOf(first)))
     })
-    expect(await running).toMatchObject([{ considered: 2 }, { considered: 2 }])
+    expect(await running).toMatchObject([{ considered: 3 }, { considered: 3 }])
     const answers = await rows(database, sql`SELECT answer, contacts FROM run_answers ORDER BY answer`)
     expect(answers).toEqual([
-      { answer: 'opened', contacts: 1 },
+      { answer: 'opened', contacts: 2 },
       { answer: 'same_person', contacts: 1 },
     ])
   })
