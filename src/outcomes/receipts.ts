@@ -99,7 +99,7 @@ async function addEvents(
   return unique.filter((event) => keys.has(`${event.contactId} ${event.touchpointId} ${event.eventId}`))
 }
 
-/** Whatever a provider reports of a message proves that it was handed over. */
+/** Whatever a provider reports of a message proves that it was handed over; what it says of the cost is booked beside it. */
 function knownSent(events: readonly DeliveryEvent[]): Settlement[] {
   const byTouchpoint = new Map<number, Settlement>()
   for (const event of events) {
@@ -107,7 +107,6 @@ function knownSent(events: readonly DeliveryEvent[]): Settlement[] {
     byTouchpoint.set(event.touchpointId, {
       ...knownByReport(event),
       providerId: event.providerId ?? before?.providerId ?? null,
-      cost: Math.max(event.cost ?? 0, before?.cost ?? 0),
     })
   }
   return [...byTouchpoint.values()]

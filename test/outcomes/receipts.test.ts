@@ -63,7 +63,17 @@ describe('soft bounces', () => {
         )
       }
     }
+    // Neither what got through long ago nor what was refused since, and went nowhere, breaks the row.
+    await execute(
+      pipeline.database,
+      sql`INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, state, reason, channel, attempt,
+          planned_for, settled_at)
+        SELECT ${worn}, ${worn * 10} + no, 1, min(step_id), state, reason, 'email', 1, ${START},
+          ${START}::timestamptz + make_interval(secs => no)
+        FROM steps, (VALUES (0, 'sent', NULL), (9, 'failed', 'refused')) AS r(no, state, reason) GROUP BY no, state, reason`,
+    )
     const record = (...events: DeliveryEvent[]) => recordReceipts(pipeline.database, START, EMAIL, events)
+    await record(soft(worn, worn * 10, 'delivered'))
     await record(soft(alive, alive * 10 + 3, 'delivered'))
     for (const contact of [worn, alive]) {
       for (let no = 1; no <= 4; no += 1) {
@@ -137,6 +147,23 @@ describe('receipts', () => {
     expect(both.reduce((sum, { added }) => sum + added, 0)).toBe(1)
   })
 
+  it('happened when they say, but not after they came', async () => {
+    await send()
+    const [now, sooner] = [scene.clock.now(), new Date(START.getTime() - 1000)]
+    await record(
+      event('opened', { at: new Date(now.getTime() + 3_600_000) }),
+      event('delivered', { at: sooner }),
+    )
+    const said = await rows(
+      scene.database,
+      sql`SELECT kind, occurred_at AS at FROM delivery_events ORDER BY kind`,
+    )
+    expect(said).toEqual([
+      { kind: 'delivered', at: sooner },
+      { kind: 'opened', at: now },
+    ])
+  })
+
   it('about messages that were never given to the channel change nothing', async () => {
     await send()
     expect(await record(event('complaint', { touchpointId: 987_654 }))).toMatchObject({
@@ -158,14 +185,19 @@ describe('receipts', () => {
   })
 
   it('that come before the doubt is recorded settle it as well', async () => {
+    const book = () => bookEarlyCosts(scene.database, scene.clock.now())
     scene.channel.answer = async (message) => {
       touchpointId = message.touchpointId
-      await record(event('delivered'))
+      await record(event('delivered', { cost: 150_000 }))
       return { outcome: 'uncertain', detail: 'no answer' }
     }
     await scene.work()
     expect(await scene.records()).toMatchObject([{ state: 'uncertain' }])
+    // Its cost waits for the doubt to end.
+    expect(await book()).toBe(0)
     expect(await settleByEvents(scene.database, scene.clock.now())).toBe(1)
+    expect(await book()).toBe(1)
+    expect(await spent()).toBe(150_000)
     expect(await scene.records()).toMatchObject([{ state: 'sent' }])
     expect(await settleByEvents(scene.database, scene.clock.now())).toBe(0)
   })
@@ -177,8 +209,16 @@ describe('receipts', () => {
     expect(await spent()).toBe(150_000)
   })
 
-  it('book the dearest of what they say, in whatever order they come', async () => {
+  it('book the dearest of what they say, in whatever order they come, be it less than was thought', async () => {
     await send()
+    // What the offer in it may come to is another account.
+    await execute(
+      scene.database,
+      sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
+        SELECT contact_id, touchpoint_id, episode_id, step_id, 'liability', 70000, booked_at FROM ledger`,
+    )
+    await record(event('opened', { cost: 30_000 }))
+    expect(await spent()).toBe(30_000)
     await record(event('delivered', { cost: 150_000 }))
     await record(event('sent', { cost: 100_000 }))
     expect(await spent()).toBe(150_000)

@@ -59,8 +59,8 @@ async function openDoor(settings: typeof ALIYUN | typeof TWILIO, phones: readonl
     const url = `https://w.test/v1/receipts/sms/aliyun?token=${SECRET}`
     return await takeReceipts(shop.runtime, 'sms', { url, provider: 'aliyun', headers: {}, body })
   }
-  const twilio = async (from: string) => {
-    const form = new URLSearchParams({ MessageSid: 'SM1', From: from, Body: 'STOP' })
+  const twilio = async (from: string, text = 'STOP') => {
+    const form = new URLSearchParams({ MessageSid: 'SM1', From: from, Body: text })
     const url = 'https://w.test/v1/receipts/sms/twilio'
     const headers = { 'x-twilio-signature': signTwilio(url, form, SECRET) }
     return await takeReceipts(shop.runtime, 'sms', {
@@ -96,6 +96,18 @@ describe('who answers is known however the number was written', () => {
     const { twilio, state } = await openDoor(TWILIO, [phone])
     await twilio('+491701234567')
     expect(await state()).toEqual({ silenced: 1, replies: 1, confirmed: 1 })
+  })
+
+  it('keeps a reason once, however many spellings the number has, and for nobody else', async () => {
+    const { twilio, shop } = await openDoor(TWILIO, ['+491701234567', '+491709999999'])
+    // Two answers that a provider gave one name.
+    await twilio('+491701234567', 'too_many_messages')
+    await twilio('+491709999999', 'Thanks')
+    const reasons = await rows(
+      shop.database,
+      sql`SELECT c.external_id AS contact, g.reason FROM reasons_given g JOIN contacts c USING (contact_id)`,
+    )
+    expect(reasons).toEqual([{ contact: 'u0', reason: 'too_many_messages' }])
   })
 
   it('silences each contact with the number, and whoever comes with it later', async () => {

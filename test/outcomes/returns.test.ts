@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { ageEpisodes } from '../../src/audience/age.ts'
-import { rows } from '../../src/database/connect.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
+import { recordReturns } from '../../src/outcomes/returns.ts'
 import { recordStop } from '../../src/outcomes/silence.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { DAY, openPipeline, type Pipeline, type PipelineOptions, START } from '../support/pipeline.ts'
@@ -95,6 +96,42 @@ describe('activity', () => {
     expect(await episode(pipeline)).toMatchObject({ returnedAt: later(WINDOW + 0.001) })
     await pipeline.addActivity(contact, later(WINDOW))
     expect(await recalls(pipeline)).toEqual([{ goal: 0, at: later(WINDOW) }])
+  })
+
+  it('is held against the goals, and what silences, of the version that took them in', async () => {
+    const pipeline = await openPipeline({ database: await emptiedDatabase() })
+    const { database, campaign } = pipeline
+    const [older, newer] = [
+      await pipeline.addContact({ silentSince: ago(4) }),
+      await pipeline.addContact({ silentSince: ago(4) }),
+    ]
+    await pipeline.runNow()
+    const goals = { order: { ...campaign.definition.goals.recall, event: 'order' } }
+    const second: typeof campaign = {
+      ...campaign,
+      version: 2,
+      silencedBy: 'goal',
+      definition: { ...campaign.definition, goals },
+    }
+    Object.assign(pipeline.run.book, {
+      campaign: async (_name: string, version: number) => (version === 2 ? second : campaign),
+    })
+    await rows(database, sql`UPDATE episodes SET version = 2 WHERE contact_id = ${newer}`)
+    await transaction(database, async (tx) => {
+      await execute(
+        tx,
+        sql`CREATE TEMP TABLE new_activity ON COMMIT DROP AS SELECT contact_id, ${later(60)}::timestamptz AS occurred_at,
+          'session'::text AS type, NULL::bigint AS value FROM contacts`,
+      )
+      await recordReturns(tx, later(60), { book: pipeline.run.book, activityTypes: ['session', 'order'] })
+    })
+    const silenced = await rows(
+      database,
+      sql`SELECT contact_id AS contact FROM episodes WHERE silenced_by = 'returned'`,
+    )
+    expect(silenced).toEqual([{ contact: older }])
+    const reached = await rows(database, sql`SELECT contact_id AS contact FROM recalls`)
+    expect(reached).toEqual([{ contact: older }])
   })
 
   it('counts alike for those held out', async () => {
