@@ -43,6 +43,23 @@ const episodes = (pipeline: Pipeline) =>
     sql`SELECT contact_id AS contact, arm, silenced_by AS "silencedBy", contaminated FROM episodes ORDER BY 1`,
   )
 
+/** An open call of each episode there is. */
+const addCalls = ({ database }: Pipeline, campaign = 'test') =>
+  execute(
+    database,
+    sql`INSERT INTO calls (contact_id, touchpoint_id, episode_id, step_id, campaign, kind, script, taker, priority, state,
+        opened_at, due_at, next_attempt_at)
+      SELECT contact_id, ${campaign === 'test' ? -1 : -2}, episode_id, 1, ${campaign}, 'recall', 's', 'agent', 0, 'open', ${START}, ${START}, ${START}
+      FROM episodes ORDER BY contact_id LIMIT 1`,
+  )
+const callsOf = async ({ database }: Pipeline) =>
+  (
+    await rows<{ call: string }>(
+      database,
+      sql`SELECT concat_ws(' ', state, closed_by) AS call FROM calls ORDER BY 1`,
+    )
+  ).map(({ call }) => call)
+
 /** Two contacts that draw the wanted arms at a holdout of one half. */
 async function pair(pipeline: Pipeline, first: string, second: string): Promise<[number, number]> {
   const found: number[] = []
@@ -93,6 +110,32 @@ describe('two persons that turn out to be one', () => {
       `u${one}@example.com`,
       `u${one}@example.com`,
     ])
+  })
+
+  it('in two campaigns go on in both, whatever their arms, and are greeted by both', async () => {
+    const apart = async (pipeline: Pipeline, contact: number) => {
+      await execute(
+        pipeline.database,
+        sql`UPDATE episodes SET campaign = 'other', exclusive = 'other' WHERE contact_id = ${contact}`,
+      )
+    }
+    const pipeline = await open({ holdout: 0.5 })
+    const [one, other] = await pair(pipeline, 'treated', 'holdout')
+    await pipeline.runNow()
+    await apart(pipeline, other)
+    await merge(pipeline, [other, one])
+    expect(await episodes(pipeline)).toEqual([
+      { contact: one, arm: 'treated', silencedBy: null, contaminated: false },
+      { contact: other, arm: 'holdout', silencedBy: null, contaminated: false },
+    ])
+
+    const back = await open({ onReturn: [{ id: 'welcome', after: 3600 }] })
+    const [third, fourth] = [await back.addContact({ silentSince }), await back.addContact({ silentSince })]
+    await back.runNow()
+    for (const contact of [third, fourth]) await back.addActivity(contact, new Date(START.getTime() + 1000))
+    await apart(back, fourth)
+    await merge(back, [fourth, third])
+    expect((await back.open()).map(({ step }) => step)).toEqual(['welcome', 'welcome'])
   })
 
   it.each([
@@ -163,11 +206,15 @@ describe('a suppression', () => {
     const pipeline = await open(options)
     await pipeline.addContact({ silentSince, phone: '+8613800000000' })
     await pipeline.runNow()
+    await addCalls(pipeline)
     await pipeline.suppress('email', 'u1@example.com')
     expect(await pipeline.records()).toMatchObject([{ step: 'mail', state: 'skipped', reason: 'suppressed' }])
+    expect(await callsOf(pipeline)).toEqual(['open'])
     await pipeline.work()
     expect(email.sent).toEqual([])
     expect(sms.sent.map((message) => message.address)).toEqual(['+8613800000000'])
+    await pipeline.suppress('phone', '+8613800000000')
+    expect(await callsOf(pipeline)).toEqual(['closed suppressed'])
   })
 
   it('reaches what a worker has claimed already', async () => {
@@ -204,13 +251,33 @@ describe('a stop', () => {
     const pipeline = await open()
     const contact = await pipeline.addContact({ silentSince })
     await pipeline.addContact({ silentSince })
+    const before = await pipeline.addContact({ silentSince })
     await pipeline.runNow()
+    await pipeline.addActivity(before, new Date(START.getTime() + 1000))
+    // What others have with the same people is none of its business.
+    for (const campaign of ['test', 'other']) await addCalls(pipeline, campaign)
+    await execute(
+      pipeline.database,
+      sql`WITH step AS (
+          INSERT INTO steps (campaign, version, tier_no, tier, step_no, step, channels)
+          VALUES ('other', 1, 1, 'only', 1, 'theirs', '{email}') RETURNING step_id
+        )
+        INSERT INTO touchpoints (contact_id, episode_id, step_id, planned_for, due_at)
+        SELECT contact_id, episode_id, step_id, ${START}, ${new Date('2027-01-01')} FROM episodes, step LIMIT 1`,
+    )
     await execute(
       pipeline.database,
       sql`INSERT INTO switches VALUES ('campaign', 'test', 'stopped', 'over', ${START})`,
     )
     const cancelled = await recordStop(pipeline.database, pipeline.clock.now(), 'test')
     expect(cancelled).toBe(4)
+    expect(await callsOf(pipeline)).toEqual(['closed stopped', 'open'])
+    expect((await pipeline.open()).map(({ step }) => step)).toEqual(['theirs'])
+    expect((await episodes(pipeline)).map(({ silencedBy }) => silencedBy)).toEqual([
+      'stopped',
+      'stopped',
+      'returned',
+    ])
     pipeline.clock.advance(DAY)
     await pipeline.work()
     expect(pipeline.channel.sent).toEqual([])
@@ -221,7 +288,7 @@ describe('a stop', () => {
       pipeline.database,
       sql`SELECT end_reason AS reason FROM episodes ORDER BY contact_id`,
     )
-    expect(ends.map((row) => row.reason)).toEqual(['recalled', 'withdrawn'])
+    expect(ends.map((row) => row.reason)).toEqual(['recalled', 'withdrawn', 'recalled'])
   })
 
   it('in the middle of a run takes in nobody more, and leaves nothing planned', async () => {
