@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { openInapp } from '../../src/channels/inapp/inapp.ts'
 import { inappSettings } from '../../src/channels/inapp/settings.ts'
-import { execute, rows } from '../../src/database/connect.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
+import { openCalls } from '../../src/outcomes/calls.ts'
 import { keepMessages } from '../../src/outcomes/inbox.ts'
 import { checkLadder } from '../../src/reports/messages-sql.ts'
 import { testChannel } from '../support/channel.ts'
@@ -91,6 +92,31 @@ it('releases nothing where somebody was silenced first, turned out to be in anot
     await pipeline.addActivity(contact, new Date(START.getTime() + 1000))
   }
   expect(await pipeline.open()).toMatchObject([{ contactId: plain, step: 'welcome' }])
+})
+
+it('opens a call as what silenced its episode a moment before leaves it', async () => {
+  const pipeline = await open()
+  const { database } = pipeline
+  const contactId = await pipeline.addContact({ silentSince: before(5) })
+  await pipeline.runNow()
+  await pipeline.work()
+  await pipeline.addActivity(contactId, new Date(START.getTime() + 1000))
+  const [key] = await rows<{ contactId: number; touchpointId: number; episodeId: number; stepId: number }>(
+    database,
+    sql`SELECT contact_id AS "contactId", touchpoint_id AS "touchpointId", episode_id AS "episodeId", step_id AS "stepId"
+      FROM touchpoint_records WHERE state = 'sent'`,
+  )
+  if (!key) throw new Error('nothing was sent')
+  const opened = async (kind: 'recall' | 'welcome') => {
+    const step = { stepId: key.stepId, campaign: 'test', kind, owner: null, priority: 0, sla: 60 }
+    const task = { kind: 'call', script: 's', taker: 'agent' } as const
+    await transaction(database, (tx) => openCalls(tx, START, step, [{ ...key, task }]))
+    return await rows(database, sql`DELETE FROM calls RETURNING state, closed_by AS by`)
+  }
+  expect(await opened('recall')).toEqual([{ state: 'closed', by: 'returned' }])
+  expect(await opened('welcome')).toEqual([{ state: 'open', by: null }])
+  await execute(database, sql`UPDATE episodes SET contaminated = true`)
+  expect(await opened('welcome')).toEqual([{ state: 'closed', by: 'contaminated' }])
 })
 
 it('greets nobody whose campaign was stopped before they came back', async () => {

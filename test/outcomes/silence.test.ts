@@ -497,6 +497,7 @@ describe('who silences somebody', () => {
     const { database, clock } = pipeline
     await pipeline.addContact({ silentSince, phone: '+8613800000001' })
     await pipeline.runNow()
+    await addCalls(pipeline)
     await ensurePartitions(database, 'touchpoint_records', [clock.now()])
     const [first, second] = await rows<{ touchpointId: number }>(
       database,
@@ -517,6 +518,8 @@ describe('who silences somebody', () => {
     await silencing.begun
     expect(await pipeline.records()).toHaveLength(1)
     expect(await pipeline.open()).toHaveLength(1)
+    // Neither was about calls.
+    expect(await callsOf(pipeline)).toEqual(['open'])
   })
   it('and merges persons holds no touchpoint while waiting for an earlier one', async () => {
     const pipeline = await open({ holdout: 0.5 })

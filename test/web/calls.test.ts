@@ -207,7 +207,13 @@ describe('the queue of calls', () => {
     expect(await rows(shop.database, sql`SELECT source, reason, note FROM reasons_given`)).toEqual([
       { source: 'call', reason: 'price', note: 'likes tea' },
     ])
-    expect(second).toBeDefined()
+    // Three times nobody is enough.
+    const states: unknown[] = []
+    for (const id of ['n-1', 'n-2', 'n-2', 'n-3']) {
+      const tried = { agent: 'mei', outcome: 'no_answer', id }
+      states.push((await api(`/v1/calls/${second?.id}/outcome`, tried)).body.state)
+    }
+    expect(states).toEqual(['open', 'open', 'open', 'done'])
   })
 
   it('refuses what it cannot read, and changes nothing', async () => {
