@@ -59,7 +59,6 @@ interface Held {
   readonly touchpointId: number
   readonly episodeId: number
   readonly stepId: number
-  readonly kind: string
   readonly taker: 'agent' | 'robot'
   readonly state: string
   readonly attempts: number
@@ -97,7 +96,7 @@ async function holdCall(
   }
   const [held] = await rows<Held>(
     tx,
-    sql`SELECT touchpoint_id AS "touchpointId", episode_id AS "episodeId", step_id AS "stepId", kind, taker, state, attempts
+    sql`SELECT touchpoint_id AS "touchpointId", episode_id AS "episodeId", step_id AS "stepId", taker, state, attempts
         FROM calls WHERE contact_id = ${contactId} AND call_id = ${callId} FOR UPDATE`,
   )
   return held
@@ -175,7 +174,7 @@ export async function recordAttempt(
     held.taker === 'robot' &&
     ends !== 'opted_out' &&
     (ends === 'negative' || attempt.outcome === 'handed_over')
-  if (care) await openCare(tx, now, key, held)
+  if (care) await openCare(tx, now, key)
   return { outcome: 'recorded', ends, care }
 }
 
@@ -225,8 +224,8 @@ const CARE_SCRIPT = {
   en: 'The robot left this person unhappy, or they asked for somebody. Read the transcript first. Then call, apologise and listen; sell nothing.',
 }
 
-/** A call that a person makes, to listen. It is no marketing, and no return closes it. */
-async function openCare(tx: Transaction, now: Date, key: CallKey, held: Held): Promise<void> {
+/** A call that a person makes, to listen. It is no marketing, and no return closes it. None follows it: no robot makes it. */
+async function openCare(tx: Transaction, now: Date, key: CallKey): Promise<void> {
   await execute(
     tx,
     sql`INSERT INTO calls (contact_id, touchpoint_id, episode_id, step_id, campaign, kind, script, taker, owner, priority,
@@ -235,7 +234,7 @@ async function openCare(tx: Transaction, now: Date, key: CallKey, held: Held): P
           CASE WHEN o.locale ILIKE 'zh%' THEN ${CARE_SCRIPT.zh}::text ELSE ${CARE_SCRIPT.en}::text END, 'agent', c.owner, 100, 'open',
           ${now}, ${now}::timestamptz + make_interval(secs => ${CARE_WITHIN}), ${now}
         FROM calls c JOIN contacts o USING (contact_id)
-        WHERE c.contact_id = ${key.contactId} AND c.call_id = ${key.callId} AND ${held.kind} <> 'care'
+        WHERE c.contact_id = ${key.contactId} AND c.call_id = ${key.callId}
         ON CONFLICT DO NOTHING`,
   )
 }
