@@ -137,22 +137,26 @@ describe('consent', () => {
     expect(silent).toBeGreaterThan(willing)
   })
 
-  it('withdrawn, takes what was planned, queued and claimed with it in the same transaction', async () => {
+  it('withdrawn, takes what was planned, queued and claimed with it in the same transaction, of every account', async () => {
     const { pipeline, consent } = await scene({ needsConsent: ['email'] })
     const { database, clock } = pipeline
     const contactId = await pipeline.addContact({ silentSince: ago(4) })
-    await consent(record(contactId))
+    const other = await pipeline.addContact({ silentSince: ago(4) })
+    await consent(record(contactId), record(other))
     await pipeline.runNow()
+    // As after a merge that no hook heard of.
+    await execute(database, sql`UPDATE contacts SET person_id = ${contactId}`)
     const keys: { contactId: number; touchpointId: number }[] = []
     await dispatchDue(database, { now: clock.now(), jobs: 10 }, async (batch) => {
       keys.push(...batch.keys)
     })
     const claimId = '00000000-0000-4000-8000-000000000001'
-    expect(await claim(database, claimId, keys)).toHaveLength(1)
+    expect(await claim(database, claimId, keys)).toHaveLength(2)
     await consent(record(contactId, { decision: 'withdrawn', decidedAt: clock.now(), wording: null }))
     const slice = { keys: keys.map((key) => ({ ...key, channel: 'email' })), campaign: 'test' }
     expect(await markSending(database, claimId, { ...slice, now: clock.now(), needsConsent: [] })).toEqual([])
-    expect(await told(pipeline)).toEqual(['coupon skipped no_consent', 'remind skipped no_consent'])
+    const skipped = ['coupon skipped no_consent', 'remind skipped no_consent']
+    expect(await told(pipeline)).toEqual([...skipped, ...skipped])
     expect(await pipeline.open()).toEqual([])
   })
 
@@ -333,6 +337,12 @@ describe('a choice', () => {
     expect(await pipeline.open()).toHaveLength(2 * steps.length)
     return { pipeline, one, choose: (chosen: Partial<Preferences>) => choose(other, chosen) }
   }
+
+  it('of no channel ends at once what is planned, with whichever account', async () => {
+    const { pipeline, choose } = await twoAccounts([{ id: 'one' }, { id: 'two', after: DAY }])
+    await choose({ channelsOff: ['email'] })
+    expect(await pipeline.open()).toEqual([])
+  })
 
   it('of once a week counts the person’s messages over all accounts, and within one batch', async () => {
     const { pipeline, choose } = await twoAccounts([{ id: 'one' }, { id: 'two', after: DAY }])

@@ -399,6 +399,14 @@ describe('messages in the app', () => {
         offer: { name: 'gift', kind: 'benefit', code: null, expires_at: expect.any(String) },
       },
     ])
+    // What was promised in another lapse is not what this message says.
+    await rows(
+      shop.database,
+      sql`INSERT INTO grants (contact_id, episode_id, campaign, offer, kind, step_id, touchpoint_id, state, face, expected,
+            reserved_at, granted_at, expires_at)
+          SELECT contact_id, episode_id + 1000, campaign, offer, kind, step_id, touchpoint_id + 1000, state, face, expected,
+            reserved_at, granted_at, expires_at FROM grants`,
+    )
     expect((await api('/v1/inapp/u1')).body).toMatchObject({ messages: [{ id: messages[0]?.id }] })
     expect((await api('/v1/inapp/u2')).body).toEqual({ messages: [] })
     const ack = `/v1/inapp/u1/${messages[0]?.id}/ack`
