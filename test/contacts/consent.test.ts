@@ -438,6 +438,8 @@ describe('a choice', () => {
       frequency: { atMost: 1, withinDays: 30 },
       reason: 'too_many',
     })
+    // Whoever looks back knows nothing of it yet.
+    expect(await readChoice(database, contactId, START)).toMatchObject({ channelsOff: [], reason: null })
   })
 
   it('made with two accounts at once, keeps both: the second reads what the first left', async () => {
@@ -483,6 +485,8 @@ describe('a choice', () => {
       )
       await choose(refusing, { channelsOff: ['*'], topicsOff: ['news'] })
     }
+    // What was given, was given by that account alone.
+    await consent(record(one, { channel: 'sms' }))
     clock.advance(1)
     await choose(latest, { channelsOff: ['sms'] })
     const holds = async (contactId: number) => [
@@ -495,6 +499,8 @@ describe('a choice', () => {
       )
     expect(await holds(other)).toEqual([['*'], ['withdrawn']])
     expect(await holds(latest)).toEqual([['sms'], ['given']])
+    // Their own words stay theirs.
+    expect(await readChoice(database, latest, clock.now())).toMatchObject({ source: 'test' })
     expect(await readChoice(database, other, clock.now())).toMatchObject({
       topicsOff: ['news'],
       chosenAt: START,

@@ -15,8 +15,8 @@ it('keeps hashes of addresses, the first reason of each, and tells the hook what
   const path = file(
     's.csv',
     `email,phone,reason,suppressed_at
-Ann@Example.com,,complaint,2026-01-02
 ann@example.com,,unsubscribe,2026-01-03
+Ann@Example.com,,complaint,2026-01-02
 ,+86 138 0013 8000,,
 nobody,,,
 x@example.com,,boredom,

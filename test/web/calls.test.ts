@@ -425,8 +425,10 @@ describe('messages in the app', () => {
 
   it('are not shown once their gift has expired', async () => {
     await open(1)
+    clock.advance(60)
     await back('u1')
     await work()
+    expect((await api('/v1/inapp/u1')).body).toMatchObject({ messages: [{ offer: { name: 'gift' } }] })
     clock.set(new Date('2026-12-31T00:00:00Z'))
     expect((await api('/v1/inapp/u1')).body).toEqual({ messages: [] })
   })
