@@ -104,6 +104,13 @@ u2,email_open,2026-01-01,
       { silent_since: at('2026-02-01') },
       { silent_since: at('2025-11-30') },
     ])
+    // What comes late makes nothing older.
+    for (const hour of ['12', '06']) {
+      const late = `external_id,type,occurred_at\nu3,session,2025-11-30T${hour}:00:00Z\n`
+      await importActivity(database, file(`${hour}.csv`, late), options())
+    }
+    const [first] = await rows(database, feed)
+    expect(first).toEqual({ day: '2025-11-30', events: 3, newest_at: new Date('2025-11-30T12:00:00Z') })
   })
 
   it('knows an event by its message id, and keeps its properties', async () => {
@@ -133,8 +140,14 @@ u2,email_open,2026-01-01,
       inserted: 3,
       unchanged: 2,
     })
-    const later = file('b.csv', `${header}${line('u1', '2025-06-01', 'm1')}${line('u1', '2025-06-01', 'm2')}`)
-    expect(await importActivity(database, later, options())).toMatchObject({ inserted: 1, unchanged: 1 })
+    // Of somebody else, it is another event.
+    const lines = [
+      line('u1', '2025-06-01', 'm1'),
+      line('u1', '2025-06-01', 'm2'),
+      line('u3', '2026-01-01', 'm1'),
+    ]
+    const later = file('b.csv', `${header}${lines.join('')}`)
+    expect(await importActivity(database, later, options())).toMatchObject({ inserted: 2, unchanged: 1 })
     expect(await summed(database)).toMatchObject([
       {
         external_id: 'u1',
@@ -143,6 +156,7 @@ u2,email_open,2026-01-01,
         first_order_at: at('2025-06-01'),
       },
       { external_id: 'u2', orders_count: 1 },
+      { external_id: 'u3', orders_count: 1 },
     ])
   })
 

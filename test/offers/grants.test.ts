@@ -204,10 +204,11 @@ describe('a grant', () => {
   })
 
   it('counts what the person had of the kind over all campaigns and accounts', async () => {
-    for (const [limit, detail] of [
-      [{ per_contact: '1 per 30d' }, 'per_contact'],
-      [{ lifetime: 1 }, 'lifetime'],
-      [{ cool_down: '30d' }, 'cool_down'],
+    for (const [limit, detail, kind] of [
+      [{ per_contact: '1 per 30d' }, 'per_contact', 'coupon'],
+      [{ lifetime: 1 }, 'lifetime', 'coupon'],
+      [{ cool_down: '30d' }, 'cool_down', 'coupon'],
+      [{ lifetime: 1, per_contact: '1 per 30d', cool_down: '30d' }, null, 'benefit'],
     ] as const) {
       const pipeline = await openGranting(1, coupon(limit))
       // Another account of the person had a coupon of another campaign ten days ago.
@@ -218,11 +219,11 @@ describe('a grant', () => {
         pipeline.database,
         sql`INSERT INTO grants (contact_id, episode_id, campaign, offer, kind, step_id, touchpoint_id, state, face,
             expected, reserved_at, granted_at, expires_at)
-          VALUES (${other}, 1, 'earlier', 'ten', 'coupon', 1, 1, 'expired', 1, 1, ${before}, ${before}, ${before})`,
+          VALUES (${other}, 1, 'earlier', 'ten', ${kind}, 1, 1, 'expired', 1, 1, ${before}, ${before}, ${before})`,
       )
       await pipeline.work()
       const [skip] = await rows(pipeline.database, sql`SELECT reason, detail FROM touchpoint_records`)
-      expect(skip).toEqual({ reason: 'offer_unavailable', detail })
+      expect(skip).toEqual({ reason: detail && 'offer_unavailable', detail })
     }
   })
 
