@@ -140,9 +140,11 @@ function classify(exchange: Exchange): DeviceOutcome {
   if (code === 'UNREGISTERED' || status === 404) return { outcome: 'dead', detail }
   if (status === 400 && /registration token/i.test(error?.message ?? '')) return { outcome: 'dead', detail }
   if (status === 400) return { outcome: 'rejected', reason: 'content', detail }
-  // SENDER_ID_MISMATCH is among the 403: the service account is of another project than the app. The device is alive, and
-  // were it forgotten, the mistake would still be felt when it has long been mended.
-  if (status === 401) return { outcome: 'retry', detail, unsent: true, unreached: true }
+  // Of the 403, SENDER_ID_MISMATCH is about the device: the service account is of another project than its app. It is alive,
+  // and were it forgotten, the mistake would still be felt when it has long been mended. Google's PERMISSION_DENIED is about us.
+  if (status === 401 || (status === 403 && code === 'PERMISSION_DENIED')) {
+    return { outcome: 'retry', detail, unsent: true, unreached: true }
+  }
   if (status === 403) return { outcome: 'retry', detail, after: 300 }
   // Google's own word for both is to try again later: nothing was taken.
   if (status === 429 || status === 503) {

@@ -122,8 +122,11 @@ function classify(exchange: Exchange): DeviceOutcome {
     const reset = Number(headers['x-rate-limit-reset'] ?? Number.NaN)
     return { outcome: 'retry', detail, after: reset > 0 && reset <= 3600 ? reset : 60 }
   }
-  if (status === 401 || code === 1004) return { outcome: 'retry', detail, unsent: true, unreached: true }
-  if (status === 403 || code === 2003) return { outcome: 'retry', detail, after: 3600 }
+  // 2003, 2004: the app may push no more, or not by this API.
+  if (status === 401 || [1004, 2003, 2004].includes(code)) {
+    return { outcome: 'retry', detail, unsent: true, unreached: true }
+  }
+  if (status === 403) return { outcome: 'retry', detail, after: 3600 }
   if (status >= 500) return { outcome: 'uncertain', detail }
   // JPush numbers its refusals. What has none is another's: a proxy, a redirect.
   if (!code) return { outcome: 'retry', detail, after: 300 }

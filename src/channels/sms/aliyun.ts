@@ -143,19 +143,16 @@ function callApi(http: HttpClient, settings: AliyunSettings, own: Readonly<Recor
   })
 }
 
-/** Codes after which the message can go out once somebody has mended the account, or later. Seconds. */
+/** Codes after which the message can go out later. Seconds. */
 const LATER: Readonly<Record<string, number>> = {
   'isv.BUSINESS_LIMIT_CONTROL': 3600,
   'isv.DAY_LIMIT_CONTROL': 21_600,
   'isv.MONTH_LIMIT_CONTROL': 21_600,
-  'isv.AMOUNT_NOT_ENOUGH': 3600,
-  'isv.OUT_OF_SERVICE': 3600,
-  'isv.ACCOUNT_ABNORMAL': 3600,
-  'isp.RAM_PERMISSION_DENY': 3600,
   InvalidTimeStamp: 300,
 }
-/** Codes by which our key is refused, and nobody's message. */
-const KEY_REFUSED = /^(SignatureDoesNotMatch|InvalidAccessKeyId)(\.|$)/
+/** Codes by which our key or account is refused, and nobody's message: no credit, out of service, no right to send. */
+const NOT_LET_IN =
+  /^(SignatureDoesNotMatch|InvalidAccessKeyId|isv\.(AMOUNT_NOT_ENOUGH|OUT_OF_SERVICE|ACCOUNT_ABNORMAL)|isp\.RAM_PERMISSION_DENY)(\.|$)/
 const CONTENT = /TEMPLATE|SIGN|PARAM|BLACK_KEY|DENY/
 
 function classify(status: number, text: string): Delivery {
@@ -164,7 +161,7 @@ function classify(status: number, text: string): Delivery {
   const { Code, Message = '', BizId } = answer
   const detail = `${Code} ${Message}`.trim()
   if (Code === 'OK') return { outcome: 'sent', ...(BizId === undefined ? {} : { providerId: BizId }) }
-  if (KEY_REFUSED.test(Code)) return { outcome: 'retry', detail, unsent: true, unreached: true }
+  if (NOT_LET_IN.test(Code)) return { outcome: 'retry', detail, unsent: true, unreached: true }
   const code = Object.keys(LATER).find((known) => Code === known || Code.startsWith(`${known}.`))
   if (code !== undefined) return { outcome: 'retry', detail, after: LATER[code] ?? 3600 }
   if (/^Throttling|^ServiceUnavailable/.test(Code)) return { outcome: 'retry', detail, after: 60 }

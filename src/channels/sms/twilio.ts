@@ -21,6 +21,11 @@ const failure = z.object({ code: z.coerce.number(), message: z.string().optional
 
 /** https://www.twilio.com/docs/api/errors: numbers that cannot be reached. */
 const BAD_NUMBERS = [21211, 21214, 21217, 21401, 21614]
+/**
+ * Beside 403: the key is not let in, or the account is suspended or closed. Others, such as a region that is not enabled,
+ * are about the number.
+ */
+const NOT_LET_IN = [20003, 20005, 20403]
 /** Bodies that are missing, too long or not to be sent. */
 const BAD_BODIES = [21602, 21617, 21619, 30007]
 
@@ -101,7 +106,9 @@ function classify(exchange: Exchange): Delivery {
   const { code = 0, message = '' } = failure.safeParse(value).data ?? {}
   const detail = `${status} ${code || ''} ${message}`.replace(/ +/g, ' ').trim()
   // What the account is short of can be mended; the message waits for it.
-  if (status === 401) return { outcome: 'retry', detail, unsent: true, unreached: true }
+  if (status === 401 || (status === 403 && NOT_LET_IN.includes(code))) {
+    return { outcome: 'retry', detail, unsent: true, unreached: true }
+  }
   if (status === 403) return { outcome: 'retry', detail, after: 3600 }
   if (status === 429 || code === 20429) {
     return { outcome: 'retry', detail, after: retryAfter(headers, new Date()) ?? 60 }

@@ -116,7 +116,14 @@ const FAULTS = {
   fcm: [
     ['unregistered', fcmError(404, 'UNREGISTERED'), 'rejected', 'bad_address'],
     // The service account is of another project than the app: our mistake, and no device is forgotten for it.
-    ['another sender’s', fcmError(403, 'SENDER_ID_MISMATCH'), 'retry'],
+    ['another sender’s', fcmError(403, 'SENDER_ID_MISMATCH'), 'retry', undefined, false],
+    [
+      'an account without the right',
+      json({ error: { status: 'PERMISSION_DENIED', message: 'denied on resource' } }, 403),
+      'retry',
+      undefined,
+      true,
+    ],
     [
       'no token',
       fcmError(400, 'INVALID_ARGUMENT', 'The registration token is not a valid FCM registration token'),
@@ -129,7 +136,7 @@ const FAULTS = {
     // Not FCM's words: no device is taken for gone, and none for reached.
     ['nothing there', { status: 404, body: '<html>Not Found</html>' }, 'retry'],
     ['sent elsewhere', { status: 302, headers: { Location: 'http://10.0.0.1/' } }, 'retry'],
-    ['refused by a proxy', { status: 403, body: '<html>' }, 'retry'],
+    ['refused by a proxy', { status: 403, body: '<html>' }, 'retry', undefined, false],
     ['welcomed by a proxy', { status: 200, body: '<html>' }, 'uncertain'],
   ],
   jpush: [
@@ -140,7 +147,21 @@ const FAULTS = {
       'bad_address',
     ],
     ['too long', json({ error: { code: 1005, message: 'too long' } }, 400), 'rejected', 'content'],
-    ['wrong secret', json({ error: { code: 1004, message: 'Authen failed' } }, 401), 'retry'],
+    [
+      'wrong secret',
+      json({ error: { code: 1004, message: 'Authen failed' } }, 401),
+      'retry',
+      undefined,
+      true,
+    ],
+    [
+      'an app that may push no more',
+      json({ error: { code: 2003, message: '' } }, 403),
+      'retry',
+      undefined,
+      true,
+    ],
+    ['refused by a proxy', { status: 403, body: '<html>' }, 'retry', undefined, false],
     ['nothing there', { status: 404, body: '<html>Not Found</html>' }, 'retry'],
     ['sent elsewhere', { status: 302, headers: { Location: 'http://10.0.0.1/' } }, 'retry'],
     ['welcomed by a proxy', { status: 200, body: '<html>' }, 'uncertain'],
@@ -185,8 +206,9 @@ for (const kind of KINDS) {
         return {
           channel: channel as Channel<unknown, PushContent>,
           faults: [
-            ...FAULTS[kind].map(([name, instead, promised, reason]) => ({
+            ...FAULTS[kind].map(([name, instead, promised, reason, unreached]) => ({
               name,
+              ...(unreached === undefined ? {} : { unreached }),
               provoke: provoke(instead),
               promised,
               address: [device],

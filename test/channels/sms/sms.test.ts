@@ -154,7 +154,9 @@ for (const [provider, block, openServer, error] of [
             ['no such number', error('isv.MOBILE_NUMBER_ILLEGAL'), 'rejected', 'bad_address'],
             ['the template was withdrawn', error('isv.SMS_TEMPLATE_ILLEGAL'), 'rejected', 'content'],
             ['too often', error('isv.BUSINESS_LIMIT_CONTROL'), 'retry'],
-            ['no credit', error('isv.AMOUNT_NOT_ENOUGH'), 'retry'],
+            ['no credit', error('isv.AMOUNT_NOT_ENOUGH'), 'retry', undefined, true],
+            ['out of service', error('isv.OUT_OF_SERVICE'), 'retry', undefined, true],
+            ['no right to send', error('isp.RAM_PERMISSION_DENY'), 'retry', undefined, true],
             ['throttled', error('Throttling.User', 400), 'retry'],
           ],
           twilio: [
@@ -162,7 +164,10 @@ for (const [provider, block, openServer, error] of [
             ['too long', error('21617'), 'rejected', 'content'],
             ['opted out', error('21610'), 'rejected', 'refused'],
             ['throttled', { ...error('20429', 429), headers: { 'Retry-After': '7' } }, 'retry'],
-            ['wrong token', error('20003', 401), 'retry'],
+            ['wrong token', error('20003', 401), 'retry', undefined, true],
+            ['a suspended account', error('20005', 403), 'retry', undefined, true],
+            ['a region that is not enabled', error('21408', 403), 'retry', undefined, false],
+            ['refused by a proxy', { status: 403, body: '<html>' }, 'retry', undefined, false],
             ['nothing there', { status: 404, body: '<html>Not Found</html>' }, 'retry'],
             ['sent elsewhere', { status: 302, headers: { Location: 'http://10.0.0.1/' } }, 'retry'],
             ['a number in quotes', json({ code: '21211' }, 400), 'rejected', 'bad_address'],
@@ -172,10 +177,11 @@ for (const [provider, block, openServer, error] of [
         return {
           channel: openSms(settings, deadline),
           faults: [
-            ...faults[provider].map(([name, instead, promised, reason]) => ({
+            ...faults[provider].map(([name, instead, promised, reason, unreached]) => ({
               name,
               provoke: provoke(instead),
               promised,
+              ...(unreached === undefined ? {} : { unreached }),
               ...(reason ? { reason } : {}),
             })),
             {
