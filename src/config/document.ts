@@ -1,4 +1,5 @@
 import {
+  type Document,
   isAlias,
   isCollection,
   isMap,
@@ -81,6 +82,16 @@ export function readDocument(file: string, source: string): SourceDocument {
     }
   }
 
+  return { file, text: source, value, problems, ...locator(document, targets, text, at) }
+}
+
+/** Finds where paths stand in a document. */
+function locator(
+  document: Document,
+  targets: ReturnType<typeof aliasTargets>,
+  text: string,
+  at: (offset: number) => Location,
+): Pick<SourceDocument, 'locate' | 'locateInside'> {
   const resolve = (node: unknown): Node | undefined => {
     const target = isAlias(node) ? targets.get(node) : node
     return isNode(target) ? target : undefined
@@ -131,7 +142,7 @@ export function readDocument(file: string, source: string): SourceDocument {
     return at(offsetInside(text, node, node.value, offset))
   }
 
-  return { file, text: source, value, problems, locate, locateInside }
+  return { locate, locateInside }
 }
 
 /** The pairs of a map by their keys as text; of a key that is there twice, the first. */
