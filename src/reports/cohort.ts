@@ -9,7 +9,7 @@ export interface Cohort {
 }
 
 /** `column` within the cohort's range and not after its `now`. */
-export function within(column: SQL, { now, from, to }: Omit<Cohort, 'campaign'>): SQL {
+export function inCohort(column: SQL, { now, from, to }: Omit<Cohort, 'campaign'>): SQL {
   const lower = from ? sql` AND ${column} >= ${from}` : sql``
   const upper = to ? sql` AND ${column} < ${to}` : sql``
   return sql`${column} <= ${now}${lower}${upper}`

@@ -1,10 +1,11 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { maskText } from '../config/masking.ts'
 import { rows } from '../database/connect.ts'
 import { annotationNotes } from './annotations.ts'
 import { reasonWords } from './dealings-text.ts'
 import { type About, aboutLines, readAbout } from './freshness.ts'
 import { left, right } from './layout.ts'
+import { momentInRange } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { REASON_SOURCES, sentence } from './reasons.ts'
 import type { TextStyle } from './report.ts'
@@ -42,9 +43,7 @@ const LINES = 60
 
 export async function readLeaving(readable: Readable, question: CampaignQuestion): Promise<LeavingData> {
   return await inSnapshot(readable, async (session) => {
-    const within = (column: ReturnType<typeof sql>) => sql`${column} <= ${question.now}
-      ${question.from === undefined ? sql`` : sql`AND ${column} >= ${question.from}::date`}
-      ${question.to === undefined ? sql`` : sql`AND ${column} < ${question.to}::date`}`
+    const within = (column: SQL) => momentInRange(column, question)
     return {
       ...(await readAbout(session, question)),
       given: await rows<GivenReason>(

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { ON_RETURN } from '../config/campaign.ts'
 import { rows, type Session } from '../database/connect.ts'
-import { type Cohort, within } from './cohort.ts'
+import { type Cohort, inCohort } from './cohort.ts'
 
 // Messages, counted: what became of each, whether each that should be there is, and what they cost.
 
@@ -41,7 +41,7 @@ export async function countTouchpoints(session: Session, cohort: Cohort): Promis
     SELECT t.tier, t.step, t.state, t.reason, t.deferred, count(*) AS touchpoints
     FROM touched t
     LEFT JOIN episodes e ON e.contact_id = t.contact_id AND e.episode_id = t.episode_id
-    WHERE e.contact_id IS NULL OR (e.arm <> 'seed' AND ${within(sql`e.assigned_at`, cohort)})
+    WHERE e.contact_id IS NULL OR (e.arm <> 'seed' AND ${inCohort(sql`e.assigned_at`, cohort)})
     GROUP BY t.tier, t.step, t.state, t.reason, t.deferred
     ORDER BY min(t.tier_no), min(t.step_no), t.step, touchpoints DESC, t.state, t.reason`,
   )
@@ -74,7 +74,7 @@ export async function checkLadder(session: Session, cohort: Cohort): Promise<Lad
       SELECT s.contact_id, s.episode_id, s.tier_no, e.version
       FROM stages s JOIN episodes e ON e.contact_id = s.contact_id AND e.episode_id = s.episode_id
       WHERE s.arm = 'treated' AND e.arm <> 'seed' AND e.campaign = ${cohort.campaign}
-        AND ${within(sql`e.assigned_at`, cohort)}
+        AND ${inCohort(sql`e.assigned_at`, cohort)}
     ), expected AS (
       SELECT s.contact_id, s.episode_id, p.step_id
       FROM staged s JOIN steps p ON p.campaign = ${cohort.campaign} AND p.version = s.version AND p.tier_no = s.tier_no
@@ -82,12 +82,12 @@ export async function checkLadder(session: Session, cohort: Cohort): Promise<Lad
       SELECT e.contact_id, e.episode_id, p.step_id
       FROM episodes e JOIN steps p ON p.campaign = e.campaign AND p.version = e.version AND p.tier = ${ON_RETURN}::text
       WHERE e.released_at IS NOT NULL AND e.arm <> 'seed' AND e.campaign = ${cohort.campaign}
-        AND ${within(sql`e.assigned_at`, cohort)}
+        AND ${inCohort(sql`e.assigned_at`, cohort)}
     ), found AS (
       SELECT t.contact_id, t.episode_id, t.step_id, count(*) AS times
       FROM touched t
       LEFT JOIN episodes e ON e.contact_id = t.contact_id AND e.episode_id = t.episode_id
-      WHERE e.contact_id IS NULL OR (e.arm <> 'seed' AND ${within(sql`e.assigned_at`, cohort)})
+      WHERE e.contact_id IS NULL OR (e.arm <> 'seed' AND ${inCohort(sql`e.assigned_at`, cohort)})
       GROUP BY t.contact_id, t.episode_id, t.step_id
     ), matched AS (
       SELECT count(x.step_id) AS expected,
@@ -135,7 +135,7 @@ export async function sumCosts(session: Session, cohort: Cohort): Promise<CostCe
     FROM steps p
     JOIN ledger l ON l.step_id = p.step_id
     JOIN episodes e ON e.contact_id = l.contact_id AND e.episode_id = l.episode_id
-    WHERE p.campaign = ${cohort.campaign} AND l.booked_at <= ${cohort.now} AND ${within(sql`e.assigned_at`, cohort)}
+    WHERE p.campaign = ${cohort.campaign} AND l.booked_at <= ${cohort.now} AND ${inCohort(sql`e.assigned_at`, cohort)}
     GROUP BY p.tier, p.step, l.channel, l.kind, e.version, e.arm
     ORDER BY min(p.tier_no), min(p.step_no), p.step, l.channel, l.kind, e.arm, e.version`,
   )

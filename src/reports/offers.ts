@@ -4,7 +4,7 @@ import { type KnownPool, type Lack, lacksOf, readPools } from '../offers/pools.t
 import { annotationNotes } from './annotations.ts'
 import { type About, aboutLines, readAbout } from './freshness.ts'
 import { left, right } from './layout.ts'
-import { inRange } from './people-cells.ts'
+import { inRange, momentInRange } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { REDEMPTION_REFUSALS, sentence } from './reasons.ts'
 import type { TextStyle } from './report.ts'
@@ -90,9 +90,7 @@ export async function readOffers(readable: Readable, question: CampaignQuestion)
         session,
         sql`
         SELECT offer, reason, count(*) AS times FROM refused_redemptions
-        WHERE (campaign = ${question.campaign} OR campaign IS NULL) AND redeemed_at <= ${question.now}
-          ${question.from === undefined ? sql`` : sql`AND redeemed_at >= ${question.from}::date`}
-          ${question.to === undefined ? sql`` : sql`AND redeemed_at < ${question.to}::date`}
+        WHERE (campaign = ${question.campaign} OR campaign IS NULL) AND ${momentInRange(sql`redeemed_at`, question)}
         GROUP BY offer, reason ORDER BY times DESC, offer, reason`,
       ),
       stocks: await readStocks(session, question),

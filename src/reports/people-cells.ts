@@ -157,6 +157,13 @@ export function inRange({ campaign, from, to, now }: Range, of?: string): SQL {
   return sql`${column('campaign')} = ${campaign}${lower}${upper}${today}`
 }
 
+/** The moment in `column` within the days of the range, and not after its `now`. */
+export function momentInRange(column: SQL, { from, to, now }: Omit<Range, 'campaign'>): SQL {
+  const lower = from === undefined ? sql`` : sql` AND ${column} >= ${from}::date`
+  const upper = to === undefined ? sql`` : sql` AND ${column} < ${to}::date`
+  return sql`${column} <= ${now}${lower}${upper}`
+}
+
 /** Orders segments by name, what is left of the audience last. */
 export function everyoneLast(a: string, b: string): number {
   return Number(a === 'everyone') - Number(b === 'everyone') || a.localeCompare(b)

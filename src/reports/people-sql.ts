@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
-import { type Cohort, within } from './cohort.ts'
+import { type Cohort, inCohort } from './cohort.ts'
 import { type Goals, goalOf } from './goals.ts'
 
 // People, counted: who was considered, assigned and recalled. Aggregated here; contacts never travel.
@@ -36,7 +36,7 @@ export async function countEpisodes(session: Session, cohort: Cohort): Promise<E
     FROM episodes e
     LEFT JOIN recalls r ON r.contact_id = e.contact_id AND r.episode_id = e.episode_id AND r.goal_no = 0
       AND r.recalled_at > e.assigned_at AND r.recalled_at <= e.window_ends_at
-    WHERE e.campaign = ${cohort.campaign} AND ${within(sql`e.assigned_at`, cohort)}
+    WHERE e.campaign = ${cohort.campaign} AND ${inCohort(sql`e.assigned_at`, cohort)}
     GROUP BY e.version, e.entry_tier, e.segment, e.arm`,
   )
 }
@@ -93,7 +93,7 @@ export async function countOwnDraws(session: Session, cohort: Cohort, goals: Goa
         END AS back
     ) came
     WHERE s.drawn AND e.arm = 'treated' AND e.campaign = ${cohort.campaign}
-      AND s.entered_at <= ${cohort.now} AND ${within(sql`e.assigned_at`, cohort)}
+      AND s.entered_at <= ${cohort.now} AND ${inCohort(sql`e.assigned_at`, cohort)}
     GROUP BY e.version, t.tier, s.arm ORDER BY e.version`,
   )
 }
@@ -135,7 +135,7 @@ export async function countProgramme(
     LEFT JOIN recalls r ON r.contact_id = f.contact_id AND r.episode_id = f.episode_id AND r.goal_no = 0
       AND r.recalled_at > f.assigned_at AND r.recalled_at <= f.window_ends_at
     LEFT JOIN campaign_versions v ON v.campaign = f.campaign AND v.version = f.version
-    WHERE ${within(sql`f.assigned_at`, cohort)}
+    WHERE ${inCohort(sql`f.assigned_at`, cohort)}
     GROUP BY 1, 2, 3 ORDER BY min(f.assigned_at)`,
   )
 }
@@ -155,7 +155,7 @@ export async function countAnswers(session: Session, cohort: Cohort): Promise<An
     sql`
     SELECT a.answer, a.tier, a.segment, a.arm, sum(a.contacts)::bigint AS contacts
     FROM run_answers a JOIN runs r ON r.run_id = a.run_id
-    WHERE r.campaign = ${cohort.campaign} AND a.arm <> 'seed' AND ${within(sql`r.as_of`, cohort)}
+    WHERE r.campaign = ${cohort.campaign} AND a.arm <> 'seed' AND ${inCohort(sql`r.as_of`, cohort)}
     GROUP BY a.answer, a.tier, a.segment, a.arm
     ORDER BY contacts DESC, a.answer, a.tier, a.segment, a.arm`,
   )
@@ -171,7 +171,7 @@ export async function countRuns(
     sql`
     SELECT count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE state = 'running') AS running,
       count(*) FILTER (WHERE state = 'refused') AS refused
-    FROM runs r WHERE r.campaign = ${cohort.campaign} AND ${within(sql`r.as_of`, cohort)}`,
+    FROM runs r WHERE r.campaign = ${cohort.campaign} AND ${inCohort(sql`r.as_of`, cohort)}`,
   )
   return found ?? { done: 0, running: 0, refused: 0 }
 }
