@@ -9,11 +9,12 @@ import { aborted } from '../cli/interrupt.ts'
 import { count, openOutput } from '../cli/output.ts'
 import { planCampaign } from '../cli/plan/plan.ts'
 import type { Invocation } from '../cli/verb.ts'
-import { embeddedDirectory } from '../cli/workspace.ts'
+import { type DatabaseContext, embeddedDirectory } from '../cli/workspace.ts'
 import { openWorkspace, type WorkspaceContext } from '../cli/workspace-file.ts'
 import { manualClock } from '../clock.ts'
 import { applyCampaign } from '../config/apply.ts'
 import { readEnvironment } from '../config/environment.ts'
+import type { LoadedCampaign } from '../config/load.ts'
 import { registerDevices } from '../contacts/devices.ts'
 import { type ImportOptions, importActivity, importContacts, importSuppressions } from '../contacts/import.ts'
 import { assertServer, connect, type Database, execute, transaction } from '../database/connect.ts'
@@ -27,7 +28,7 @@ import { plantActs } from './acts.ts'
 import { writeFiles } from './files.ts'
 import { findPlanted } from './found.ts'
 import { openLiving } from './living.ts'
-import { openMailbox } from './mailbox.ts'
+import { type Mailbox, openMailbox } from './mailbox.ts'
 import { findRecipient, formatMessages } from './messages.ts'
 import { openWeb } from './open-web.ts'
 import type { DemoOptions } from './options.ts'
@@ -125,16 +126,17 @@ async function play(
     clock,
     interrupt,
   }
-  const context = await openWorkspace(invocation)
-  const workspace = context.loaded.definition
-  const reading = readShipped(context)
+  const written = await openWorkspace(invocation)
+  const workspace = written.loaded.definition
+  const reading = readShipped(written)
   // It is asked for below, as the server is.
   reading.catch(() => {})
   const server = await starting
   const database = connect(server.url, { schema: workspace.database.schema, applicationName: 'winback demo' })
   keep(() => database.close())
   await execute(database, sql`DROP SCHEMA IF EXISTS ${sql.identifier(database.schema)} CASCADE`)
-  const engine = { kind: 'embedded', version: (await assertServer(database)).version } as const
+  const { version } = await assertServer(database)
+  const context: DatabaseContext = { ...written, database, engine: { kind: 'embedded', version } }
   await migrate(database)
   say('An embedded PostgreSQL beside it')
 
@@ -153,34 +155,7 @@ async function play(
   await freshenSignals({ database, workspace, clock })
   const found = await findPlanted(database, workspace, planted, START)
 
-  const { templates, read } = await reading
-  const loaded = read.campaigns.find(({ definition }) => definition.campaign === MEASURED)
-  if (!loaded || read.problems.length > 0) throw new ConfigError(read.problems)
-  say(
-    `${count(read.campaigns.length, 'campaign')} in ${shown(join(folder, 'campaigns'))}, and nothing wrong with them`,
-  )
-  const plan = await planCampaign({ ...context, database, engine }, loaded, templates, START)
-  const wanted = plan.audience.cells.filter((cell) => cell.answer === 'opened')
-  const largest = plan.detectable.find((each) => each.difference !== null)
-  say(
-    `Plan ${plan.hash} of ${MEASURED}: would take in ${count(total(wanted), 'person', 'people')} at once, hold out ${percent(loaded.definition.holdout)}` +
-      (largest?.difference ? `; shows differences from ${(largest.difference * 100).toFixed(1)} pp` : ''),
-  )
-  for (const campaign of read.campaigns) {
-    await applyCampaign(database, {
-      loaded: campaign,
-      templateFiles: templates.files,
-      workspace: context.loaded,
-      clock,
-      by: 'demo',
-      ...(campaign === loaded ? { expectedPlan: plan.hash } : {}),
-    })
-  }
-  const others = read.campaigns.flatMap(({ definition }) =>
-    definition.campaign === MEASURED ? [] : [definition.campaign],
-  )
-  await fixDraws(database)
-  say(`Applied: ${MEASURED} exactly as planned, and beside it ${others.join(', ')}`)
+  const { loaded, others } = await planAndApply(context, await reading, say)
 
   const runtime = { ...(await openRuntime({ database, workspace, clock })), clock }
   for (const name of FIRST) {
@@ -231,7 +206,7 @@ async function play(
     width: output.width,
   }
   const results = { runtime, loaded, others, world, found, now: end }
-  for await (const text of tellResults({ database, loaded: context.loaded }, results, style)) {
+  for await (const text of tellResults(context, results, style)) {
     process.stdout.write(`${text}\n\n`)
   }
   const recipient = (await findRecipient(database)) ?? 'u000001'
@@ -242,21 +217,64 @@ async function play(
   // On a build server, or in a pipe, nobody is there to end it.
   const watched = process.stdout.isTTY === true && !environment.ci
   if (!(asked ?? watched) || interrupt.aborted) return
-  const web = await openWeb({ ...context, database, engine }, mailbox, end)
-  try {
-    process.stdout.write(
-      `\n${colors.bold('The web is open')} on all of this, as of ${end.toISOString().slice(0, 10)}. This link signs you in, once:\n  ${colors.cyan(web.link)}\nCtrl-C ends it.\n`,
-    )
-    await aborted(interrupt)
-  } finally {
-    await web.close()
-  }
+  await holdOpen(context, mailbox, end)
 }
 
 /** The campaigns of the workspace and their templates. Read while PostgreSQL is busy with the import. */
 async function readShipped(context: WorkspaceContext) {
   const templates = await openTemplates(context)
   return { templates, read: await readCampaigns(context, templates) }
+}
+
+/** Plans the campaign that is measured, and applies it exactly as planned, the others beside it. */
+async function planAndApply(
+  context: DatabaseContext,
+  { templates, read }: Awaited<ReturnType<typeof readShipped>>,
+  say: (text: string) => void,
+): Promise<{ readonly loaded: LoadedCampaign; readonly others: readonly string[] }> {
+  const { database, clock } = context
+  const loaded = read.campaigns.find(({ definition }) => definition.campaign === MEASURED)
+  if (!loaded || read.problems.length > 0) throw new ConfigError(read.problems)
+  say(
+    `${count(read.campaigns.length, 'campaign')} in ${shown(join(context.cwd, 'campaigns'))}, and nothing wrong with them`,
+  )
+  const plan = await planCampaign(context, loaded, templates, START)
+  const wanted = plan.audience.cells.filter((cell) => cell.answer === 'opened')
+  const largest = plan.detectable.find((each) => each.difference !== null)
+  say(
+    `Plan ${plan.hash} of ${MEASURED}: would take in ${count(total(wanted), 'person', 'people')} at once, hold out ${percent(loaded.definition.holdout)}` +
+      (largest?.difference ? `; shows differences from ${(largest.difference * 100).toFixed(1)} pp` : ''),
+  )
+  for (const campaign of read.campaigns) {
+    await applyCampaign(database, {
+      loaded: campaign,
+      templateFiles: templates.files,
+      workspace: context.loaded,
+      clock,
+      by: 'demo',
+      ...(campaign === loaded ? { expectedPlan: plan.hash } : {}),
+    })
+  }
+  const others = read.campaigns.flatMap(({ definition }) =>
+    definition.campaign === MEASURED ? [] : [definition.campaign],
+  )
+  await fixDraws(database)
+  say(`Applied: ${MEASURED} exactly as planned, and beside it ${others.join(', ')}`)
+  return { loaded, others }
+}
+
+/** The web over all of this, until Ctrl-C. */
+async function holdOpen(context: DatabaseContext, mailbox: Mailbox, end: Date): Promise<void> {
+  const { colors } = context.output
+  const web = await openWeb(context, mailbox, end)
+  try {
+    process.stdout.write(
+      `\n${colors.bold('The web is open')} on all of this, as of ${end.toISOString().slice(0, 10)}. This link signs you in, once:\n  ${colors.cyan(web.link)}\nCtrl-C ends it.\n`,
+    )
+    await aborted(context.interrupt)
+  } finally {
+    await web.close()
+  }
 }
 
 /**
