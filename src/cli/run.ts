@@ -145,16 +145,7 @@ async function countOnly(
     const progress = steady(context.output.progress(say(`Counting ${campaign}`, `正在统计 ${campaign}`)))
     try {
       const foreseen = await foreseeRun(runtime.database, current, asOf)
-      const { cells } = await planAudience(
-        runtime.database,
-        current,
-        asOf,
-        {
-          addressKinds: runtime.worker.addressKinds,
-          needsConsent: runtime.worker.needsConsent ?? new Set<string>(),
-        },
-        progress.update,
-      )
+      const { cells } = await planAudience(runtime.database, current, asOf, runtime.worker, progress.update)
       const answers: Record<string, number> = {}
       for (const { answer, contacts } of cells) answers[answer] = (answers[answer] ?? 0) + contacts
       const considered = cells.reduce((sum, cell) => sum + cell.contacts, 0)

@@ -13,8 +13,8 @@ export interface GuardDependencies {
   readonly channels: ReadonlyMap<string, Channel>
   /** What each channel delivers to, by name. */
   readonly addressKinds: ReadonlyMap<string, AddressKind>
-  /** Channels nothing goes out on without consent; none by default. */
-  readonly needsConsent?: ReadonlySet<string>
+  /** Channels nothing goes out on without consent. */
+  readonly needsConsent: ReadonlySet<string>
   /** Which days are workdays, and on which nothing is sent; Monday to Friday by default. */
   readonly calendar?: Calendar
 }
@@ -51,7 +51,7 @@ export async function readGuardContext(
         kind: addressKinds.get(name) ?? 'none',
         paused: off.has(name),
         awayUntil: away.get(name),
-        needsConsent: needsConsent?.has(name) ?? false,
+        needsConsent: needsConsent.has(name),
         reaches: (contact) => channel.addressOf(contact) !== undefined,
         window,
         margin,

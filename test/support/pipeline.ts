@@ -145,6 +145,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     sender: { name: 'Shop', timezone: 'UTC', currency: 'CNY', locales: ['en'] },
     channels: new Map<string, Channel>(channels.map((one) => [one.name, one as Channel])),
     addressKinds: new Map(channels.map((one) => [one.name, one.kind])),
+    needsConsent: new Set(),
     templates: async () => ({ find: () => undefined }),
     slots: new Map(channels.map((one) => [one.name, createSlots(one.concurrency)])),
   }

@@ -93,17 +93,16 @@ export async function planCampaign(
     // What is derived is brought up to date; nothing an operator wrote or a contact did is changed.
     await freshenSignals(runtime)
     const foreseen = await foreseeRun(database, campaign, asOf)
+    const { addressKinds, needsConsent, channels } = runtime.worker
     let steps = 0
     const audience = await planAudience(
       database,
       campaign,
       asOf,
       {
-        addressKinds: runtime.worker.addressKinds,
-        needsConsent: runtime.worker.needsConsent ?? new Set<string>(),
-        closed: new Set(
-          [...runtime.worker.addressKinds.keys()].filter((name) => !runtime.worker.channels.has(name)),
-        ),
+        addressKinds,
+        needsConsent,
+        closed: new Set([...addressKinds.keys()].filter((name) => !channels.has(name))),
       },
       (done, total, what) => {
         steps = total
