@@ -611,6 +611,17 @@ async function ladderOf(campaign: string): Promise<string> {
   return card.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ')
 }
 
+test('the list of contacts says where it is cut, and how to find the others', async () => {
+  const cut = async (of: string) =>
+    (await (await get(`/contacts?q=${of}`, 'viewer')).text()).includes('The first 50; more of the id')
+  const among = (count: number) => Array.from({ length: count }, (_, at) => ({ external_id: `many${at}` }))
+  await shop.importContacts(among(49))
+  expect(await cut('many')).toBe(false)
+  await shop.importContacts(among(51))
+  expect(await cut('many')).toBe(true)
+  expect(await cut('many1')).toBe(false)
+})
+
 test('every page says which channel cannot be reached, for as long as it cannot', async () => {
   const page = async () => await (await get('/contacts', 'viewer')).text()
   expect(await page()).not.toContain('E-mail cannot be reached')

@@ -11,7 +11,7 @@ export interface Found {
 }
 
 /** Contacts that are shown; who looks for somebody types another letter. */
-const MOST = 50
+export const MOST_FOUND = 50
 
 /** Contacts by an exact address, or the beginning of an id. */
 export async function searchContacts(
@@ -34,8 +34,8 @@ export function searchSql(words: string, keys: readonly Buffer[]): SQL {
     FROM contacts c LEFT JOIN contact_activity a USING (contact_id)
     WHERE c.contact_id IN (
       (SELECT x.contact_id FROM external_ids x WHERE x.external_id >= ${words} AND x.external_id < ${last}
-        ORDER BY x.external_id LIMIT ${MOST})
-      UNION (SELECT k.contact_id FROM contacts k WHERE k.email_key = ANY (${list}) LIMIT ${MOST})
-      UNION (SELECT k.contact_id FROM contacts k WHERE k.phone_key = ANY (${list}) LIMIT ${MOST}))
-    ORDER BY c.external_id LIMIT ${MOST}`
+        ORDER BY x.external_id LIMIT ${MOST_FOUND})
+      UNION (SELECT k.contact_id FROM contacts k WHERE k.email_key = ANY (${list}) LIMIT ${MOST_FOUND})
+      UNION (SELECT k.contact_id FROM contacts k WHERE k.phone_key = ANY (${list}) LIMIT ${MOST_FOUND}))
+    ORDER BY c.external_id LIMIT ${MOST_FOUND}`
 }

@@ -18,7 +18,7 @@ import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
 import { readStory } from '../../service/reporting.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { campaignTitles } from './campaign-titles.ts'
-import { searchContacts } from './contact-search.ts'
+import { MOST_FOUND, searchContacts } from './contact-search.ts'
 import { Act, Empty, Table } from './parts.tsx'
 import { kept, Refusal, type RefusedForm } from './refused-form.tsx'
 import { Story } from './story.tsx'
@@ -120,7 +120,10 @@ async function showSearch(visit: Visit): Promise<Response> {
     <>
       <form method="get" action="/contacts" class="row">
         <label>
-          {say('Id, or a whole e-mail address or number', '编号，或完整的邮箱、手机号')}
+          {say(
+            'Id or how it begins, or a whole e-mail address or number',
+            '编号（可只输开头），或完整的邮箱、手机号',
+          )}
           <input name="q" value={words} autocomplete="off" autofocus />
         </label>
         <button type="submit">{say('Search', '查找')}</button>
@@ -144,6 +147,14 @@ async function showSearch(visit: Visit): Promise<Response> {
               each.campaigns.map((name) => titles.get(name)).join(say(', ', '、')),
             ])}
           />
+          {found.length < MOST_FOUND ? null : (
+            <p class="soft">
+              {say(
+                `The first ${MOST_FOUND}; more of the id finds the others.`,
+                `仅显示前 ${MOST_FOUND} 位，输入更多编号可找到其他人。`,
+              )}
+            </p>
+          )}
         </div>
       ) : words === '' ? (
         <Empty title={say('There are no contacts yet', '尚无联系人')}>
