@@ -1,7 +1,7 @@
 import Handlebars from 'handlebars'
 import type { InlineImage } from './channel.ts'
 import { HELPERS, type Helper, VALUE_HELPER } from './templates/helpers.ts'
-import { tooDeep, unclosedBlock } from './templates/nesting.ts'
+import { loneEnd, tooDeep, unclosedBlock } from './templates/nesting.ts'
 
 // The one file that knows Handlebars. Templates are compiled strictly, may call the listed helpers alone and
 // never reach a prototype.
@@ -80,6 +80,11 @@ function syntaxProblem(error: unknown, source: string): SyntaxProblem {
     const message = `{{#${open.name}}} is closed nowhere; end it with {{/${open.name}}}`
     return { message, ...placeOf(source, open.offset) }
   }
+  const lone =
+    expected && /^(?:INVERSE|OPEN_ENDBLOCK|OPEN_INVERSE_CHAIN)$/.test(expected[2] ?? '')
+      ? loneEnd(source)
+      : undefined
+  if (lone) return { message: lone.message, ...placeOf(source, lone.offset) }
   return {
     message: expected
       ? `cannot be read: found ${tokenName(expected[2] ?? '')} where something else belongs`
@@ -106,6 +111,8 @@ const TOKEN_NAMES: Record<string, string> = {
   STRING: 'a text in quotes',
   EQUALS: '`=`',
   SEP: '`.` or `/`',
+  OPEN_BLOCK_PARAMS: '`as |`',
+  CLOSE_BLOCK_PARAMS: '`|` (there are no filters; {{#if x}}…{{else}}…{{/if}} does without a value)',
   INVERSE: '`{{else}}`',
 }
 

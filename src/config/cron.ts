@@ -11,6 +11,28 @@ export function cronTrouble(text: string): string | undefined {
     CronExpressionParser.parse(text, { tz: 'UTC', currentDate: new Date(0) }).next()
     return undefined
   } catch (error) {
-    return `found \`${text}\` (${messageOf(error)})`
+    const message = messageOf(error)
+      .replace(/^Constraint error, got value (\S+) expected range (\d+)-(\d+)$/, '$1 is not from $2 to $3')
+      .replace(/^Invalid characters, got value: (.*)$/, '$1 is no time')
+    return `found \`${text}\` (${message})`
   }
+}
+
+const NICKNAMES: Readonly<Record<string, string>> = {
+  '@hourly': '0 * * * *',
+  '@daily': '0 0 * * *',
+  '@midnight': '0 0 * * *',
+  '@weekly': '0 0 * * 0',
+  '@monthly': '0 0 1 * *',
+}
+
+/** The five fields that another way of writing a schedule stands for; undefined where that cannot be told. Pure. */
+export function cronMeant(text: string): string | undefined {
+  const plain = text.trim()
+  const [, hour, minute] = /^(\d{1,2}):(\d\d)$/.exec(plain) ?? []
+  const meant =
+    hour === undefined
+      ? (NICKNAMES[plain] ?? plain.replace(/^0 (?=(?:\S+ ){4}\S+$)/, ''))
+      : `${Number(minute)} ${Number(hour)} * * *`
+  return meant !== plain && cronTrouble(meant) === undefined ? meant : undefined
 }

@@ -18,11 +18,13 @@ const TYPOGRAPHIC: Readonly<Record<string, readonly [name: string, plain: string
   '‘': ['typographic quote', "'"],
   '’': ['typographic quote', "'"],
   '\u3000': ['full-width space', ' '],
+  '\u00a0': ['no-break space', ' '],
 }
 
 /** `：` is the full-width colon; write `:`. Undefined for every other character. */
 export function fullWidthHint(character: string): string | undefined {
   if (character === '\u3000') return 'this is a full-width space (U+3000); write an ordinary space'
+  if (character === '\u00a0') return 'this is a no-break space (U+00A0); write an ordinary space'
   const [name, plain] = TYPOGRAPHIC[character] ?? []
   if (name !== undefined) return `\`${character}\` is the ${name}; write \`${plain}\``
   // The other full-width forms stand in the order of ASCII.
@@ -33,7 +35,7 @@ export function fullWidthHint(character: string): string | undefined {
 
 /** The offset of the first such character, or undefined. */
 export function firstFullWidth(text: string): number | undefined {
-  const at = text.search(/[\u3000。、【】“”„‘’\uff01-\uff5e]/)
+  const at = text.search(/[\u00a0\u3000。、【】“”„‘’\uff01-\uff5e]/)
   return at === -1 ? undefined : at
 }
 
@@ -57,7 +59,10 @@ export interface Mended {
   original(offset: number): number
 }
 
-const INDENT = /^[ \t]*\u3000[ \t\u3000]*(?=\S)/
+const isSpace = (character: string) => character === '\u3000' || character === '\u00a0'
+const INDENT = /^[ \t]*[\u3000\u00a0][ \t\u3000\u00a0]*(?=\S)/
+/** A key and its colon, and the space behind them. */
+const KEYED = /^[ \t\u3000\u00a0]*(?:-[ \t]+)*[A-Za-z_][\w-]*:[\u3000\u00a0]/
 const KEY = /^[ \t\u3000]*(?:-[ \t\u3000]+)*[A-Za-z_][\w-]*[ \t\u3000]*：/
 /** Between the braces of `{ kind: coupon， amount： 5 CNY }`: before a key, and after one. */
 const FLOW =
@@ -76,9 +81,11 @@ export function mendFullWidth(text: string): Mended | undefined {
     const places = new Set<number>()
     const code = line.replace(/(^|\s)#.*$/, '')
     const indent = INDENT.exec(code)?.[0] ?? ''
-    for (const [at, character] of [...indent].entries()) if (character === '\u3000') places.add(at)
+    for (const [at, character] of [...indent].entries()) if (isSpace(character)) places.add(at)
     const key = KEY.exec(code)?.[0]
     if (key !== undefined) places.add(key.length - 1)
+    const keyed = KEYED.exec(code)?.[0]
+    if (keyed !== undefined) places.add(keyed.length - 1)
     if (code.includes('{')) for (const match of code.matchAll(FLOW)) places.add(match.index)
 
     let indented = false
@@ -88,10 +95,10 @@ export function mendFullWidth(text: string): Mended | undefined {
         continue
       }
       // An indentation is one mistake, however wide.
-      if (character !== '\u3000' || !indented) found.push({ offset: start + at, character })
-      indented ||= character === '\u3000'
+      if (!isSpace(character) || !indented) found.push({ offset: start + at, character })
+      indented ||= isSpace(character)
       mended += TYPOGRAPHIC[character]?.[1] ?? character
-      if (character !== '\u3000' && /\S/.test(line[at + 1] ?? ' ')) {
+      if (!isSpace(character) && /\S/.test(line[at + 1] ?? ' ')) {
         inserted.push(mended.length)
         mended += ' '
       }

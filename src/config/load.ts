@@ -301,6 +301,12 @@ async function read(file: string): Promise<string> {
       remedy: 'Remove it, or save it as UTF-8 text.',
     })
   }
+  if (bytes.includes(13) && !bytes.includes(10)) {
+    throw new WinbackError('config.unreadable', `${file} is one line: it ends lines by CR alone`, {
+      location: { file },
+      remedy: 'Save it with LF or CRLF at the ends of its lines.',
+    })
+  }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {

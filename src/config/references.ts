@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { type Problem, whyUnreadable } from '../errors.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from './document.ts'
 import type { Environment } from './environment.ts'
+import { nearest } from './nearest-name.ts'
 import { secretsOf } from './secrets.ts'
 import { ownChannels } from './workspace.ts'
 
@@ -58,11 +59,24 @@ export function fillReferences(
         path: formatPath(path),
         message: found.message,
         found: whole,
+        ...(found.suggestion === undefined ? {} : { suggestion: found.suggestion }),
       })
       return ''
     })
+  /** What a shell would fill in; a secret is told of already. */
+  const bare = (text: string, path: Path) => {
+    if (problems.some((each) => each.path === formatPath(path))) return
+    problems.push({
+      severity: 'error',
+      location: document.locate(path),
+      path: formatPath(path),
+      message: `\`${text}\` would be taken as it stands; write \${${text.slice(1)}}`,
+      found: text,
+    })
+  }
   const walk = (value: unknown, path: Path): unknown => {
     if (typeof value === 'string') {
+      if (/^\$[A-Z][A-Z0-9_]*$/.test(value)) bare(value, path)
       return isReference(value) ? fill(value, path) : (masked.get(formatPath(path)) ?? value)
     }
     if (Array.isArray(value)) return value.map((item, index) => walk(item, [...path, index]))
@@ -78,7 +92,7 @@ function lookUp(
   inside: string,
   environment: Environment,
   directory: string,
-): { value: string } | { message: string } {
+): { value: string } | { message: string; suggestion?: string | undefined } {
   if (inside.startsWith('file:')) {
     const path = inside.slice('file:'.length)
     try {
@@ -92,7 +106,8 @@ function lookUp(
   if (name === undefined) return { message: `expected \${NAME}, \${NAME:-value} or \${file:path}` }
   const value = environment.variables[name] || fallback
   if (value !== undefined) return { value }
-  return { message: `the environment variable ${name} is not set` }
+  const names = Object.entries(environment.variables).flatMap(([each, set]) => (set ? [each] : []))
+  return { message: `the environment variable ${name} is not set`, suggestion: nearest(name, names) }
 }
 
 function literalSecrets(document: SourceDocument, secrets: readonly Path[]): Problem[] {

@@ -37,12 +37,78 @@ export function rewritten(found: unknown, schema: Schema | undefined, currency =
     if (takes(Number(plain))) return plain
     return forms(plain, currency).find(takes)
   }
-  if ((plain === 'true' || plain === 'false') && takes(plain === 'true')) return plain
-  const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?) *(s|m|h|d|w)[a-z]*$/.exec(plain) ?? []
-  const [, count = '', money = ''] = /^(\d+(?:\.\d+)?) *([A-Za-z]{3})$/.exec(plain) ?? []
-  return [`${digits}${unit}`, `${count} ${money.toUpperCase()}`, plain.replace(/\s+/g, ''), plain].find(
-    (text) => text !== found && takes(text),
+  const [yes] = YES.exec(plain) ?? []
+  if ((yes !== undefined || NO.test(plain)) && takes(yes !== undefined)) return String(yes !== undefined)
+  return [...respelled(plain, currency)].find((text) => text !== found && takes(text))
+}
+
+const YES = /^(?:true|yes|on)$/i
+const NO = /^(?:false|no|off)$/i
+
+/** Seconds have `s`, and so on; a month and a year stand for their days. */
+const UNITS: readonly (readonly [words: RegExp, unit: string, times: number])[] = [
+  [/^(?:s|secs?|seconds?|秒)$/i, 's', 1],
+  [/^(?:m|mins?|minutes?|分钟?)$/i, 'm', 1],
+  [/^(?:h|hrs?|hours?|小时)$/i, 'h', 1],
+  [/^(?:d|days?|天|日)$/i, 'd', 1],
+  [/^(?:w|wks?|weeks?|周|星期)$/i, 'w', 1],
+  [/^(?:mo|mths?|months?|个?月)$/i, 'd', 30],
+  [/^(?:y|yrs?|years?|年)$/i, 'd', 365],
+]
+const SYMBOLS: Readonly<Record<string, readonly string[]>> = {
+  '¥': ['CNY', 'JPY'],
+  元: ['CNY'],
+  $: ['USD'],
+  '€': ['EUR'],
+  '£': ['GBP'],
+}
+
+/** What a text may have been meant to be, in the form each kind of value has; whether one is right, its schema says. */
+function* respelled(plain: string, currency: string): Generator<string> {
+  const two = (digits: string) => digits.padStart(2, '0')
+  const groups = (pattern: RegExp): string[] => (pattern.exec(plain) ?? []).slice(1).map((each) => each ?? '')
+
+  const [number, word = ''] = groups(/^(\d+(?:\.\d+)?) *(\p{L}+)$/u)
+  const [, unit, times = 1] = UNITS.find(([words]) => words.test(word)) ?? []
+  if (number !== undefined && unit !== undefined) yield `${Number(number) * times}${unit}`
+  if (number !== undefined && /^(?:percent|pct)$/i.test(word)) yield `${number}%`
+
+  // 50,000 CNY and ¥5: the sign where it is that of the currency alone.
+  const [before = '', amount, after = ''] = groups(/^([¥$€£]?) *(\d[\d,]*(?:\.\d+)?) *(\p{L}*|[$€£])$/u)
+  const sum =
+    amount !== undefined && /^(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?$/.test(amount)
+      ? amount.replaceAll(',', '')
+      : ''
+  if (sum !== '' && SYMBOLS[before || after]?.includes(currency)) yield `${sum} ${currency}`
+  if (sum !== '' && before === '') yield `${sum} ${after.toUpperCase()}`.trim()
+
+  const [count, span = ''] = groups(
+    /^(\d+) *(?:x|times?)? *(?:\/|an?|per|each|every)? *(day|daily|week|weekly)s?$/i,
   )
+  if (count !== undefined) yield `${count} per ${/^d/i.test(span) ? 'day' : 'week'}`
+
+  const [lower, lowerUnit, upper, upperUnit] = groups(
+    /^(\d+)([smhdw]?) *(?:-|–|—|~|to|至|\.{1,3}) *(\d+)([smhdw])$/,
+  )
+  if (lower !== undefined) yield `${lower}${lowerUnit || upperUnit}..${upper}${upperUnit}`
+
+  const [days = '', from, fromMinute, to = '', toMinute] = groups(
+    /^(workdays )?(\d{1,2})(?::(\d\d))? *(?:-|–|—|~|to|至) *(\d{1,2})(?::(\d\d))?$/,
+  )
+  if (from !== undefined) yield `${days}${two(from)}:${fromMinute || '00'}-${two(to)}:${toMinute || '00'}`
+
+  const [year, month = '', day = ''] = groups(/^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?$/)
+  if (year !== undefined) {
+    yield `${year}-${two(month)}-${two(day)}`
+    // The 31st of November: the last day there is.
+    yield new Date(Date.UTC(Number(year), Number(month), 0)).toISOString().slice(0, 10)
+  }
+  const [ofMonth, inYear = '', and] = groups(/^(\d{1,2})\.(\d{1,2})\.(\d{4})$/)
+  if (ofMonth !== undefined) yield `${and}-${two(inYear)}-${two(ofMonth)}`
+
+  yield plain.replace(/\s+/g, '')
+  yield plain
+  yield plain.toLowerCase().replace(/\s+/g, '-')
 }
 
 function isText(schema: Schema): boolean {

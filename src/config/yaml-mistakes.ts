@@ -42,9 +42,11 @@ export function findMistakes(
   const aliases = brokenAliases(document, targets, at)
   const told = new Set(aliases.map(({ location }) => location.line))
   return [
-    ...[...syntaxMistakes(document, text, at), ...repeatedKeys(document, at)].filter(
-      ({ location }) => !told.has(location.line),
-    ),
+    ...[
+      ...syntaxMistakes(document, text, at),
+      ...repeatedKeys(document, at),
+      ...cutNumbers(document, at),
+    ].filter(({ location }) => !told.has(location.line)),
     ...aliases,
   ]
 }
@@ -62,6 +64,31 @@ function repeatedKeys(document: Document, at: (offset: number) => Location): Pro
           problems.push({ severity: 'error', location: at(key.range?.[0] ?? 0), path: '', message })
         }
         seen.add(key.value)
+      }
+    },
+  })
+  return problems
+}
+
+/** `{ spend: 50,000 CNY }`: between braces a comma ends a value, and 50 is not what was meant. */
+function cutNumbers(document: Document, at: (offset: number) => Location): Problem[] {
+  const problems: Problem[] = []
+  visit(document, {
+    Map: (_, map) => {
+      if (!map.flow) return
+      for (const [no, { key, value }] of map.items.entries()) {
+        const head = map.items[no - 1]?.value
+        if (!isScalar(key) || !isScalar(head) || (value !== null && isScalar(value) && value.value !== null))
+          continue
+        const [first, rest] = [String(head.source ?? ''), String(key.source ?? '')]
+        if (!/^\d{1,3}$/.test(first) || !/^\d{3}(?: [A-Z]{3}.*)?$/.test(rest)) continue
+        problems.push({
+          severity: 'error',
+          location: at(head.range?.[0] ?? 0),
+          path: '',
+          message: `a comma ends the value here; write ${first}${rest}`,
+          found: `${first},${rest}`,
+        })
       }
     },
   })
@@ -190,11 +217,17 @@ function syntaxMistakes(document: Document, text: string, at: (offset: number) =
   )
   const problems: Problem[] = []
   let last: number | undefined
+  let misplaced = false
   // Where one is, the parser has lost the blocks: what it says of lines below is of its own making.
   const tab = errors.find(({ code }) => code === 'TAB_AS_INDENT')?.pos[0] ?? Number.POSITIVE_INFINITY
   for (const { code, message, pos } of errors) {
     const { line = 1 } = at(pos[0])
     if (pos[0] > tab && code !== 'TAB_AS_INDENT') continue
+    // Below a line that stands off, the next entry of its list passes for a text.
+    if (misplaced && code === 'BLOCK_AS_IMPLICIT_KEY' && /^\s*- /.test(text.slice(pos[0], pos[0] + 200))) {
+      last = line
+      continue
+    }
     const aftermath = last !== undefined && line <= last + 1
     last = line
     if (aftermath) continue
@@ -214,6 +247,8 @@ function syntaxMistakes(document: Document, text: string, at: (offset: number) =
     // The value of a key, and below it, deeper, another key: the line below is the one that is wrong.
     const deeper = code === 'BLOCK_AS_IMPLICIT_KEY' && multiline.has(pos[0])
     const next = deeper ? /\n(?:[ \t]*(?:#.*)?\n)*[ \t]*(?=\S)/.exec(text.slice(pos[0])) : null
+    const uneven = /^(All .* must start at the same column|Sequence item without)/.test(message)
+    misplaced ||= uneven || next !== null || code === 'BAD_INDENT'
     problems.push({
       severity: 'error',
       location: at(next ? pos[0] + next.index + next[0].length : pos[0]),
@@ -226,11 +261,13 @@ function syntaxMistakes(document: Document, text: string, at: (offset: number) =
             ? 'a key is followed by a colon and a space: `key: value`'
             : code === 'BLOCK_AS_IMPLICIT_KEY' && fullWidthHint(text.charAt(pos[0])) !== undefined
               ? (fullWidthHint(text.charAt(pos[0])) ?? '')
-              : /^(All .* must start at the same column|Sequence item without)/.test(message)
-                ? 'the indentation is not that of the lines around it; give each its neighbours’ column'
-                : /^Unexpected flow-(map|seq)-end token/.test(message)
-                  ? `this \`${text.charAt(pos[0])}\` closes nothing; take it out`
-                  : (EXPLAINED[code] ?? `not valid YAML: ${message}`),
+              : uneven
+                ? 'the indentation is not that of the lines around it; give each its neighbours’ column, and each entry of a list its `- `'
+                : /^Unexpected .*scalar at node end/.test(message)
+                  ? "a text in quotes ends before this; put the whole between single quotes: '…'"
+                  : /^Unexpected flow-(map|seq)-end token/.test(message)
+                    ? `this \`${text.charAt(pos[0])}\` closes nothing; take it out`
+                    : (EXPLAINED[code] ?? `not valid YAML: ${message}`),
     })
   }
   return problems

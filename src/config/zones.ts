@@ -1,3 +1,5 @@
+import { nearest } from './nearest-name.ts'
+
 /** Names that are remembered: a column that holds anything but zones must not fill the memory. */
 const MOST = 5000
 const known = new Map<string, boolean>()
@@ -23,4 +25,23 @@ function isKnownToIntl(name: string): boolean {
   } catch {
     return false
   }
+}
+
+/** Places people look for and IANA does not name: their clocks are those of another. */
+const CITIES: Readonly<Record<string, string>> = {
+  beijing: 'Asia/Shanghai',
+  peking: 'Asia/Shanghai',
+  guangzhou: 'Asia/Shanghai',
+  shenzhen: 'Asia/Shanghai',
+  hangzhou: 'Asia/Shanghai',
+  chengdu: 'Asia/Shanghai',
+  china: 'Asia/Shanghai',
+}
+
+/** The zone that another name was probably meant to be: by its place, wherever it was looked for; else by its letters. */
+export function zoneMeant(name: string): string | undefined {
+  const placeOf = (zone: string) => zone.split('/').at(-1)?.replaceAll(' ', '_').toLowerCase() ?? ''
+  const zones = Intl.supportedValuesOf('timeZone')
+  const place = placeOf(name)
+  return CITIES[place] ?? zones.find((zone) => placeOf(zone) === place) ?? nearest(name, zones)
 }

@@ -307,10 +307,23 @@ describe('problems', () => {
       'templates/f.en.hbs:4:1 error {{{raw}}} would put a value into the HTML unescaped: use {{raw}}',
       'templates/f.en.hbs:4:11 error {{{also}}} would put a value into the HTML unescaped: use {{also}}',
       'templates/g.en.hbs:4:1 error the helper `money` needs a value',
-      'templates/h.en.hbs:4:1 error unknown helper `lookup`',
+      'templates/h.en.hbs:4:1 error unknown helper `lookup`; there are if, unless, each, with, eq, money, number, date, chart',
       'templates/h.en.hbs:4:20 error unknown value `@oops`',
       'templates/i.en.hbs:4:1 error {{#> …}} is not supported: name a layout in the front matter, or use {{> partial}}',
     ])
+  })
+
+  it('tell once of a subject that is misspelt, and of a partial that another language has', () => {
+    const bodies = { wide: 'subject：Hi', capital: 'Subject: Hi' }
+    for (const [name, says] of [
+      ['wide', 'templates/a.en.hbs:2:8 error `：` is the full-width colon; write `:`'],
+      ['capital', 'templates/a.en.hbs:2:1 error unknown key `Subject` (subject?)'],
+    ] as const) {
+      expect(problemsOf({ 'a.en.hbs': `---\n${bodies[name]}\n---\nx` })).toEqual([says])
+    }
+    expect(problemsOf({ 'a.en.hbs': withSubject('{{> foot}}'), 'partials/foot.de.hbs': 'x' })).toContain(
+      'templates/a.en.hbs:4:1 error the partial `foot` is not there in en; write partials/foot.en.hbs, or partials/foot.hbs for every language',
+    )
   })
 
   it('a partial that takes in others ten times over is not written out', () => {
@@ -339,6 +352,9 @@ describe('problems', () => {
     [`\n${'{{#if a}}'.repeat(5000)}`, 'a.en.hbs:6:451', /\{\{#if\}\} stands more than 50 blocks deep/],
     [`<br><p>${'<div>\n'.repeat(201)}`, 'a.en.hbs:205:1', /more than 200 elements are open here/],
     ['{{a}}'.repeat(20_001), 'a.en.hbs:5:100001', /fills in more than 20,000 values; shorten it$/],
+    ['a{{else}}b', 'a.en.hbs:5:2', /\{\{else\}\} stands in no block/],
+    ['{{#if a}}{{else}}{{/if}} b{{/if}}', 'a.en.hbs:5:27', /\{\{\/if\}\} closes nothing; take it out$/],
+    ['{{ a | upper }}', 'a.en.hbs:5:5', /found `\|` \(there are no filters/],
     ['ok {{{{', 'a.en.hbs:5:7', /found the end of the text \(is a `\}\}` missing\?\)/],
     ['line\n{{#if a}}x{{/each}}', 'a.en.hbs:6:4', /if doesn't match each/],
     ['ok\nand {{contact.first_name\n<p>', 'a.en.hbs:6:24', /is a `}}` missing/],

@@ -216,7 +216,7 @@ const refusals: [
     'a line not deep enough',
     [['    inactive: 7d..15d', '   inactive: 7d..15d']],
     '   inactive: 7d..15d',
-    'the indentation is not that of the lines around it; give each its neighbours’ column',
+    'the indentation is not that of the lines around it; give each its neighbours’ column, and each entry of a list its `- `',
   ],
   ['percentage over 100', [['holdout: 10%', 'holdout: 110%']], '110%', 'expected at most 100%, found 110%'],
   [
@@ -440,6 +440,7 @@ const refusals: [
     [['"0 9 * * *"', '"0 0 9 * * *"']],
     '"0 0 9',
     'expected cron in five fields such as "0 9 * * *", found 6 fields',
+    '0 9 * * *',
   ],
   ['cron of a day that never comes', [['"0 9 * * *"', '"0 9 30 2 *"']], '"0 9 30', /^expected cron/],
   [
@@ -661,6 +662,56 @@ describe('refused, with its place and its reason', () => {
     expect(problem?.suggestion).toBe(suggestion)
     expect(`${problem?.location.line}:${problem?.location.column}`).toBe(placeOf(text, at))
   })
+})
+
+// A month that was read as a minute, or 50 for 50,000, would be worse than no hint.
+test.each([
+  ['window: 30d', 'window: 1 month', '30d'],
+  ['window: 30d', 'window: 30D', '30d'],
+  ['window: 30d', 'window: 4 weeks', '4w'],
+  ['window: 30d', 'window: 30 天', '30d'],
+  ['window: 30d', 'window: 1 decade', undefined],
+  ['window: 30d', 'window: 30d\nstarts: 2026/3/5', '2026-03-05'],
+  ['window: 30d', 'window: 30d\nstarts: 5.3.2026', '2026-03-05'],
+  ['window: 30d', 'window: 30d\nstarts: 2026-11-31', '2026-11-30'],
+  ['holdout: 10%\nlimits', 'holdout: 10 percent\nlimits', '10%'],
+  ['amount: 5 CNY', 'amount: ¥5', '5 CNY'],
+  ['amount: 5 CNY', 'amount: 5元', '5 CNY'],
+  ['amount: 5 CNY', 'amount: $5', undefined],
+  ['amount: 5 CNY', 'amount: "1,500 cny"', '1500 CNY'],
+  ['amount: 5 CNY', 'amount: "1,5 CNY"', undefined],
+  ['at_most: 2 per day', 'at_most: 2/day', '2 per day'],
+  ['at_most: 4 per week', 'at_most: 4 a week', '4 per week'],
+  ['inactive: 3d..7d', 'inactive: 3-7d', '3d..7d'],
+  ['inactive: 3d..7d', 'inactive: 3d...7d', '3d..7d'],
+  ['default: 09:00-21:00', 'default: 9-21', '09:00-21:00'],
+  ['default: 09:00-21:00', 'default: 09:00–21:00', '09:00-21:00'],
+  ['default: 09:00-21:00', 'default: 9-5', undefined],
+  ['campaign: graded', 'campaign: Graded Recall', 'graded-recall'],
+  ['schedule: "0 9 * * *"', 'schedule: "@daily"', '0 0 * * *'],
+  ['schedule: "0 9 * * *"', 'schedule: 09:30', '30 9 * * *'],
+  ['schedule: "0 9 * * *"', 'schedule: 0 0 9 * * *', '0 9 * * *'],
+  ['schedule: "0 9 * * *"', 'schedule: 30 0 9 * * *', undefined],
+  ['window: 30d', 'window: 30d\ntimezone: Asia/Beijing', 'Asia/Shanghai'],
+  ['window: 30d', 'window: 30d\ntimezone: Europe/Tokyo', 'Asia/Tokyo'],
+])('what was meant: %s → %s', (from, to, suggestion) => {
+  const [problem, ...more] = problemsIn(changed([from, to]))
+  expect(more).toEqual([])
+  expect(problem?.suggestion).toBe(suggestion)
+})
+
+test.each([
+  ['schedule: "0 9 * * *"', 'schedule: 0 25 * * *', /found `0 25 \* \* \*` \(25 is not from 0 to 23\)$/],
+  ['window: 30d', 'window: 30d\ntimezone: UTC+8', /: an offset has no summer time, so name a place$/],
+])('what is wrong: %s → %s', (from, to, says) => {
+  expect(problemsIn(changed([from, to]))).toMatchObject([{ message: expect.stringMatching(says) }])
+})
+
+test('a yes of older YAML is true', () => {
+  const text = `${WORKSPACE_YAML}web: { serve: Off }\n`
+  expect(readWorkspace('winback.yaml', text, environmentFrom({}), '.').problems).toMatchObject([
+    { path: 'web.serve', suggestion: 'false' },
+  ])
 })
 
 test('a channel that is known and not set up', () => {

@@ -65,6 +65,13 @@ test.each([
   ['a: > 30 days\nb: 1\n', '1:6', /^a text that begins with > or \| stands in quotes/],
   ['a: &x [1, *x]\n', '1:11', /^`\*x` stands inside what `&x` names/],
   ['a: 1\n---\nb: 1\n', '2:1', /more than one/],
+  ['a: "x == "y""\n', '1:11', /^a text in quotes ends before this; put the whole between single quotes/],
+  ['a: { b: 50,000 CNY }\n', '1:9', /^a comma ends the value here; write 50000 CNY$/],
+  [
+    't:\n  - n: 1\n    s: 2\n  n: 2\n    i: 3\n  - n: 4\n    i: 5\n',
+    '4:1',
+    /, and each entry of a list its `- `$/,
+  ],
   [`a: ${'['.repeat(51)}${']'.repeat(51)}\n`, '1:53', /^this stands more than 50 blocks or lists deep/],
   [`a: ${'['.repeat(20_000)}\n`, '1:53', /^this stands more than 50 blocks or lists deep/],
   [bomb(), '5:25', /^up to here, what is repeated by \* comes to more than 10,000 parts/],
@@ -76,6 +83,17 @@ test.each([
   expect(place(problems[0]?.location ?? {})).toBe(at)
   expect(problems[0]?.message).toMatch(message)
   expect(value).toBeUndefined()
+})
+
+test.each([
+  ['a: 1\nb:\u00a030d\n', '2:3'],
+  ['t:\n  n: 1\n\u00a0\u00a0i: 3\n  s: 1\n', '3:1'],
+])('a space that is none, as a web page has it, hides nothing else: %j', (text, at) => {
+  const { problems, value } = readDocument('a.yaml', text)
+  expect(problems.map(({ location, message }) => [place(location), message])).toEqual([
+    [at, 'this is a no-break space (U+00A0); write an ordinary space'],
+  ])
+  expect(JSON.stringify(value)).toMatch(/"(?:b":"30d|s":1)/)
 })
 
 // Compared each with each, they would take minutes, which the time a test may take does not allow.

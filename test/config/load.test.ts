@@ -60,6 +60,10 @@ test('files that cannot be read say why', async () => {
     code: 'config.unreadable',
     remedy: 'Save the file as UTF-8.',
   })
+  write('campaigns/old-mac.yaml', 'title: x\rversion: 1\r')
+  await expect(
+    loadCampaign(join(folder, 'campaigns/old-mac.yaml'), loaded, sampleTemplates()),
+  ).rejects.toMatchObject({ message: expect.stringMatching(/is one line: it ends lines by CR alone$/) })
   write('winback.yaml', `${WORKSPACE_YAML}campaigns: nowhere\n`)
   await expect(workspace().then(findCampaigns)).rejects.toMatchObject({ code: 'config.unreadable' })
 })

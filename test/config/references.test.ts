@@ -31,6 +31,20 @@ database: { url: "postgres://u:\${PW}@h/db" }
   expect(definition?.database.url).toBe('postgres://u:a b:{c}\n#@h/db')
 })
 
+test('a variable that is nearly one of the environment, and one without its braces', () => {
+  const near = load(`${WORKSPACE_YAML}database: { url: "\${DATABSE_URL}" }\n`, {
+    DATABASE_URL: 'postgres://h/db',
+  })
+  expect(near.problems).toMatchObject([
+    { message: 'the environment variable DATABSE_URL is not set', suggestion: 'DATABASE_URL' },
+  ])
+  const bare = withSmtp('user: "$SMTP_USER", password: "$SMTP_PASSWORD"')
+  expect(says(load(bare, { SMTP_USER: 'shop' })).map((each) => each.replace(/^\S+ /, ''))).toEqual([
+    'channels.email.smtp.user: `$SMTP_USER` would be taken as it stands; write \u0024{SMTP_USER}',
+    expect.stringMatching(/^channels\.email\.smtp\.password: a secret stands here in clear/),
+  ])
+})
+
 test('a missing variable, a missing file and a bad reference are told at their place, together', () => {
   const text = `${WORKSPACE_YAML}database: { url: "\${DB}" }\nredis: { url: "redis://\${file:none}@h", prefix: "a \${1x}" }\n`
   expect(says(load(text))).toEqual([

@@ -72,7 +72,9 @@ export function parseFrontMatter(text: string, file: string): FrontMatter {
     if (line.trim() === '' || line.startsWith('#')) continue
     const match = ENTRY.exec(line)
     if (!match) {
-      complain({ line: at, column: 1 }, 'expected `key: value`', { found: line.trim() })
+      const wide = /^[A-Za-z_][A-Za-z0-9_-]*\s*(?=：)/.exec(line)?.[0]
+      const message = wide === undefined ? 'expected `key: value`' : '`：` is the full-width colon; write `:`'
+      complain({ line: at, column: (wide?.length ?? 0) + 1 }, message, { found: line.trim() })
       continue
     }
     const [, key = '', space = '', rest = ''] = match

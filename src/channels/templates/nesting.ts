@@ -29,8 +29,21 @@ export function unclosedBlock(source: string): Opened | undefined {
   return blocksOf(source).open.at(-1)
 }
 
+/** The first {{/if}} or {{else}} that stands outside of every block. Pure. */
+export function loneEnd(source: string): { readonly offset: number; readonly message: string } | undefined {
+  let open = 0
+  for (const { 1: sign, 2: name = '', 3: otherwise, index: offset } of source.matchAll(BLOCK)) {
+    if (sign === '/' && open === 0) return { offset, message: `{{/${name}}} closes nothing; take it out` }
+    if (otherwise !== undefined && open === 0) {
+      return { offset, message: '{{else}} stands in no block; it belongs between {{#if …}} and {{/if}}' }
+    }
+    if (sign !== undefined) open += sign === '/' ? -1 : 1
+  }
+  return undefined
+}
+
 const BLOCK =
-  /\\?\{\{~?!--[\s\S]*?(?:--~?\}\}|$)|\{\{~?![^}]*|\\\{\{|\{\{~?\s*([#^/])>?\s*([A-Za-z_$@][\w.$@/-]*)/g
+  /\\?\{\{~?!--[\s\S]*?(?:--~?\}\}|$)|\{\{~?![^}]*|\\\{\{|\{\{~?\s*(?:([#^/])>?\s*([A-Za-z_$@][\w.$@/-]*)|(else)\b)/g
 
 function blocksOf(source: string): { readonly open: readonly Opened[]; readonly deep?: Opened } {
   const open: Opened[] = []

@@ -77,7 +77,7 @@ function read({ program, origin }: PartialSource, locale: string, work: Work): R
     const partial = sharedSource(sources.partials, name, locale, fallback)
     return partial && (parse(partial, work) ?? 'unreadable')
   }
-  return readProgram(program, origin, find, partialNames)
+  return readProgram(program, origin, find, partialNames, locale)
 }
 
 /** The locale whose partials and layout a source takes in. */
@@ -142,7 +142,15 @@ function readLayout(source: Source, work: Work): TemplateVariable[] {
  * else, its channel says.
  */
 function lacksSubject({ front }: Source): boolean {
-  return !front.entries.has('subject') && ![...front.entries.keys()].every((key) => key.startsWith('param_'))
+  // One that is misspelt is told of where it stands.
+  const meant = front.problems.some(
+    ({ found, suggestion }) => suggestion === 'subject' || found?.startsWith('subject'),
+  )
+  return (
+    !front.entries.has('subject') &&
+    !meant &&
+    ![...front.entries.keys()].every((key) => key.startsWith('param_'))
+  )
 }
 
 function subjectMissing({ file }: Source): Problem {

@@ -96,17 +96,18 @@ function resolve(path: Path, scope: Scope): string | undefined {
 
 /**
  * Reads a source and every partial it takes in. `partial` gives the one of that name in the
- * source's language; its own problems are left to its own reading.
+ * source's language, `locale`; its own problems are left to its own reading.
  */
 export function readProgram(
   program: Program,
   origin: Origin,
   partial: (name: string) => PartialSource | 'unreadable' | undefined,
   partialNames: readonly string[],
+  locale: string,
 ): Reading {
   const reading: Reading = { variables: [], problems: [] }
   const left = { places: MOST_PLACES, told: false }
-  readStatement(program, rootScope, { reading, origin, within: [], partial, partialNames, left })
+  readStatement(program, rootScope, { reading, origin, within: [], partial, partialNames, locale, left })
   return reading
 }
 
@@ -121,6 +122,7 @@ interface Walk {
   readonly within: readonly string[]
   readonly partial: (name: string) => PartialSource | 'unreadable' | undefined
   readonly partialNames: readonly string[]
+  readonly locale: string
   /** How many places may still be read. */
   readonly left: { places: number; told: boolean }
 }
@@ -152,10 +154,12 @@ function isHelper(name: string): boolean {
 }
 
 function complainOfHelper(walk: Walk, node: Node, name: string): void {
-  complain(walk, node, name, `unknown helper \`${name}\``, {
+  const hints = meant(name, HELPERS)
+  const all = hints.suggestion === undefined ? `; there are ${HELPERS.join(', ')}` : ''
+  complain(walk, node, name, `unknown helper \`${name}\`${all}`, {
     found: name,
     expected: HELPERS.join(', '),
-    ...meant(name, HELPERS),
+    ...hints,
   })
 }
 
@@ -285,7 +289,7 @@ function scopeWithin(node: hbs.AST.BlockStatement, subject: Path, scope: Scope):
 }
 
 function readPartial(node: hbs.AST.PartialStatement, scope: Scope, walk: Walk): void {
-  const { reading, origin, within, partialNames } = walk
+  const { reading, origin, within, partialNames, locale } = walk
   if (!isPath(node.name)) {
     complain(walk, node, '', 'the name of a partial must be written out')
     return
@@ -293,6 +297,11 @@ function readPartial(node: hbs.AST.PartialStatement, scope: Scope, walk: Walk): 
   const name = node.name.original
   readArguments(node, scope, walk)
   const found = walk.partial(name)
+  if (!found && partialNames.includes(name)) {
+    const message = `the partial \`${name}\` is not there in ${locale}; write partials/${name}.${locale}.hbs, or partials/${name}.hbs for every language`
+    complain(walk, node, name, message, { found: name })
+    return
+  }
   if (!found) {
     complain(walk, node, name, `no partial \`${name}\` in templates/partials`, {
       found: name,

@@ -1,6 +1,6 @@
 import { channels } from '../../channels/channels.ts'
 import type { Problem } from '../../errors.ts'
-import { cronTrouble } from '../cron.ts'
+import { cronMeant, cronTrouble } from '../cron.ts'
 import { type Path, type SourceDocument, valueAt } from '../document.ts'
 import { EVENTS } from '../event-names.ts'
 import { BUILT_IN_ATTRIBUTES } from '../facts.ts'
@@ -8,7 +8,7 @@ import { nearest } from '../nearest-name.ts'
 import type { Salvaged } from '../salvaged.ts'
 import { LONGEST_TYPED } from '../typed-text.ts'
 import type { Workspace } from '../workspace.ts'
-import { isZone } from '../zones.ts'
+import { isZone, zoneMeant } from '../zones.ts'
 import { type Checked, finding, unknownName } from './findings.ts'
 import { checkSync } from './sync.ts'
 import { isDoubtful, unread } from './unread.ts'
@@ -40,7 +40,9 @@ function* checkTimes({ campaign, document }: Checked): Generator<Problem> {
   if (campaign.schedule !== undefined) {
     const trouble = cronTrouble(campaign.schedule)
     if (trouble)
-      yield finding(document, ['schedule'], `expected cron in five fields such as "0 9 * * *", ${trouble}`)
+      yield finding(document, ['schedule'], `expected cron in five fields such as "0 9 * * *", ${trouble}`, {
+        suggestion: cronMeant(campaign.schedule),
+      })
   }
   if (campaign.starts !== undefined && campaign.ends !== undefined && campaign.starts > campaign.ends) {
     yield finding(document, ['ends'], `the campaign would end before it starts (${campaign.starts})`)
@@ -135,8 +137,9 @@ function* checkZone(document: SourceDocument, zone: string, path: Path = ['timez
     return
   }
   if (isZone(zone)) return
-  yield finding(document, path, `\`${zone}\` is not an IANA time zone such as Asia/Shanghai`, {
-    suggestion: nearest(zone, Intl.supportedValuesOf('timeZone')),
+  const why = /^(?:UTC|GMT)? ?[+-]\d/.test(zone) ? ': an offset has no summer time, so name a place' : ''
+  yield finding(document, path, `\`${zone}\` is not an IANA time zone such as Asia/Shanghai${why}`, {
+    suggestion: why === '' ? zoneMeant(zone) : undefined,
   })
 }
 
