@@ -1,37 +1,44 @@
 import type { Problem } from '../../errors.ts'
 import type { Step } from '../campaign.ts'
 import type { Salvaged } from '../salvaged.ts'
-import { ownTexts } from '../templates-index.ts'
+import { ownTexts, type TemplateIndex } from '../templates-index.ts'
 import { sayingOf } from '../variants.ts'
 import { type Checked, finding, stepsOf } from './findings.ts'
 
 /** What a step's channels would refuse of the texts it sends, before a provider is asked. */
 export function checkTexts(checked: Checked): Problem[] {
-  const { campaign, document, templates, workspace, channels, doubtful } = checked
+  const { campaign, document, workspace, channels, doubtful } = checked
   // Their length and their signature rest on it.
   if (workspace.name === undefined || doubtful(['name'])) return []
   const problems = new Map<string, Problem>()
-  const known = templates.names()
   for (const { step, path } of stepsOf(campaign)) {
-    for (const channel of step.channel ?? []) {
-      for (const name of namesOf(step, known)) {
-        if (channel === undefined || !known.includes(name)) continue
-        const own = ownTexts(name, [channel]).find((text) => known.includes(text))
-        for (const text of templates.texts(own ?? name)) {
-          for (const message of channels.get(channel)?.setUp?.lint(text, workspace.name) ?? []) {
-            const key = `${channel} ${text.file} ${message}`
-            if (problems.has(key)) continue
-            const location = { file: text.file, line: 1, column: 1 }
-            problems.set(
-              key,
-              finding(document, path, `channel ${channel}: ${text.file} ${message}`, { location }),
-            )
-          }
-        }
+    for (const { channel, text } of textsOf(step, checked)) {
+      for (const message of channels.get(channel)?.setUp?.lint(text, workspace.name) ?? []) {
+        const words = `channel ${channel}: ${text.file} ${message}`
+        // Of several steps that send the same, the first is told.
+        if (problems.has(words)) continue
+        const location = { file: text.file, line: 1, column: 1 }
+        problems.set(words, finding(document, path, words, { location }))
       }
     }
   }
   return [...problems.values()]
+}
+
+/** What a step may send, by channel: the channel's own text of a template, where it has one. */
+function* textsOf(
+  step: Salvaged<Step>,
+  { templates }: Checked,
+): Generator<{ readonly channel: string; readonly text: ReturnType<TemplateIndex['texts']>[number] }> {
+  const known = templates.names()
+  const names = namesOf(step, known).filter((name) => known.includes(name))
+  for (const channel of step.channel ?? []) {
+    if (channel === undefined) continue
+    for (const name of names) {
+      const own = ownTexts(name, [channel]).find((text) => known.includes(text))
+      for (const text of templates.texts(own ?? name)) yield { channel, text }
+    }
+  }
 }
 
 /** Every template a step may send, of each of its variants. */

@@ -1,7 +1,7 @@
 import type { AudiencePlan } from '../../audience/plan.ts'
-import type { CompiledCampaign } from '../../config/compiled.ts'
+import type { CompiledCampaign, CompiledStep } from '../../config/compiled.ts'
 import { boundsOf } from '../../config/variants.ts'
-import { expectedOf } from '../../offers/offers.ts'
+import { expectedOf, type Offer } from '../../offers/offers.ts'
 import {
   contactsUntilVerdict,
   daysUntilDetectable,
@@ -88,18 +88,29 @@ export function expectedCost(
         const outlook = audience.steps.find((other) => other.tier === tier.name && other.step === step.id)
         const reach = outlook && outlook.contacts > 0 ? outlook.messages / outlook.contacts : 1
         spend += treated * reach * Math.max(0, ...step.channels.map(price))
-        for (const { share, step: own } of step.variants ?? [{ share: 1, step }]) {
-          if (!own.offer) continue
-          // Granted once for each episode, whichever steps and variants speak of it.
-          const before = offered.get(own.offer.name) ?? 0
-          const more = Math.min(share, 1 - before)
-          offered.set(own.offer.name, before + more)
-          liability += treated * reach * more * expectedOf(own.offer.terms)
-        }
+        for (const { share, terms } of newlyGranted(step, offered))
+          liability += treated * reach * share * expectedOf(terms)
       }
     }
   }
   return { spend: Math.round(spend), liability: Math.round(liability), released: Math.round(released) }
+}
+
+/**
+ * The offers of a step, each with the share of people it is granted to there, which is added to `offered`: once for each
+ * episode, whichever steps and variants speak of it.
+ */
+function newlyGranted(
+  step: CompiledStep,
+  offered: Map<string, number>,
+): { readonly share: number; readonly terms: Offer }[] {
+  return (step.variants ?? [{ share: 1, step }]).flatMap(({ share, step: { offer } }) => {
+    if (!offer) return []
+    const before = offered.get(offer.name) ?? 0
+    const more = Math.min(share, 1 - before)
+    offered.set(offer.name, before + more)
+    return [{ share: more, terms: offer.terms }]
+  })
 }
 
 /** What the steps of `on_return` cost for one who comes back: sending, and each offer once. Micros. */
