@@ -102,7 +102,7 @@ async function serveWith(
     // The scheduler first: it migrates the queue before any worker connects.
     const hold = (name: Role, { close }: Service) => parts.push({ name, close })
     if (roles.includes('scheduler'))
-      hold('scheduler', await startScheduler(runtime, engine, events, undefined, context.loaded))
+      hold('scheduler', await startScheduler(runtime, engine, events, { text: context.loaded }))
     if (roles.includes('worker')) hold('worker', await startSending(runtime, engine, events))
     if (roles.includes('web')) {
       const desk = openDesk(context)

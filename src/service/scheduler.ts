@@ -50,14 +50,13 @@ const LULL = 5_000
 
 /**
  * Runs schedules (missed ones caught up once), dispatches due touchpoints, sweeps.
- * @param text the workspace file, where its syncs are to run
+ * @param options.text the workspace file, where its syncs are to run
  */
 export async function startScheduler(
   runtime: Runtime,
   engine: Engine,
   events: ServiceEvents,
-  pace: Pace = PACE,
-  text?: WorkspaceText,
+  { pace = PACE, text }: { readonly pace?: Pace | undefined; readonly text?: WorkspaceText } = {},
 ): Promise<Service> {
   const report = (where: string) => (error: unknown) => events.onError(where, error)
   const queue = await openQueue(engine, report('queue'))

@@ -59,7 +59,7 @@ it('looks for what is due each minute, also of a clock that was put back', async
       ...{ onRun: (_campaign, tick) => runs.push(tick), onBatch: () => {}, onSweep: () => {} },
       onError: (where, error) => errors.push([where, error]),
     },
-    { idle: 50, busy: 20, sweep: 15_000, age: 3_600_000 },
+    { pace: { idle: 50, busy: 20, sweep: 15_000, age: 3_600_000 } },
   )
   try {
     vi.setSystemTime(new Date('2026-03-02T09:00:59.950Z'))

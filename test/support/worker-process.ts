@@ -58,7 +58,7 @@ const events: ServiceEvents = {
 }
 const service =
   task.role === 'scheduler'
-    ? await startScheduler(runtime, task.engine, events, task.pace)
+    ? await startScheduler(runtime, task.engine, events, { pace: task.pace })
     : await startSending(runtime, task.engine, events, task.lock)
 say({ event: 'ready' })
 
