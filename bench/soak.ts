@@ -259,7 +259,8 @@ async function figuresOf(database: Database): Promise<Record<string, number>> {
       UNION ALL SELECT 'contacts', count(*) FROM contacts UNION ALL SELECT 'activity', count(*) FROM activity
       UNION ALL SELECT 'erased', count(*) FROM erased_ids UNION ALL SELECT 'episodes', count(*) FROM episodes
       UNION ALL SELECT 'returned', count(*) FROM episodes WHERE returned_at IS NOT NULL
-      UNION ALL SELECT 'receipts', count(*) FROM delivery_events UNION ALL SELECT 'grants', count(*) FROM grants`,
+      UNION ALL SELECT 'receipts', count(*) FROM delivery_events UNION ALL SELECT 'grants', count(*) FROM grants
+      UNION ALL SELECT 'grants credited', count(*) FROM grants WHERE credit = 'credited'`,
   )
   return Object.fromEntries(found.map(({ what, count }) => [what, count]))
 }

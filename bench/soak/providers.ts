@@ -28,6 +28,10 @@ export interface Providers {
   readonly keys: ReadonlyMap<string, ReadonlySet<string>>
   /** Texts in which a fact is a blank. */
   readonly blanks: readonly string[]
+  /** What accounts were credited, by key. */
+  readonly credits: ReadonlyMap<string, string>
+  /** Keys under which something else was asked for than before. */
+  readonly odd: readonly string[]
   /** Nothing fails any more. */
   heal(): void
   stop(): Promise<void>
@@ -55,6 +59,8 @@ export async function openProviders(luck: Luck, onTaken: (handover: Handover) =>
   const taken = new Map<Far, Map<string, number>>()
   const keys = new Map<string, Set<string>>()
   const blanks: string[] = []
+  const credits = new Map<string, string>()
+  const odd: string[] = []
   let well = false
   const take = (channel: Far, reference: string) => {
     const known = taken.get(channel) ?? new Map<string, number>()
@@ -94,9 +100,23 @@ export async function openProviders(luck: Luck, onTaken: (handover: Handover) =>
     return undefined
   }
 
+  /** The shop's own, which credits accounts, each once for a key. */
+  const credit = (key: string, text: string): Answered | Misbehaviour => {
+    if ((credits.get(key) ?? text) !== text) odd.push(key)
+    if (!well && luck.chance(WRONG)) {
+      const wrong = luck.below(5)
+      if (wrong < 2) return { status: wrong === 0 ? 429 : 401 }
+      if (luck.chance(0.5)) credits.set(key, text)
+      return wrong === 2 ? 'silence' : wrong === 3 ? 'hang up' : { status: 503 }
+    }
+    credits.set(key, text)
+    return json(200, {})
+  }
+
   const http = await openProvider(({ path, body, headers }) => {
     const text = body.toString('utf8')
     see(text)
+    if (path === '/credits') return credit(String(headers['idempotency-key']), text)
     if (path === '/token') return json(200, { access_token: 'token', expires_in: 3600 })
     if (path.startsWith('/2010-04-01/')) {
       const callback = new URL(new URLSearchParams(text).get('StatusCallback') ?? 'http://none')
@@ -140,6 +160,8 @@ export async function openProviders(luck: Luck, onTaken: (handover: Handover) =>
     taken,
     keys,
     blanks,
+    credits,
+    odd,
     heal: () => {
       well = true
       smtp.faults.clear()

@@ -140,6 +140,10 @@ export function openRoles({ directory, environment }: Place, onSaid: (remark: st
 function eventOf(line: string): string | undefined {
   if (line.trim() === '') return 'notes'
   const [, words] = /^\d{4}-\d\d-\d\dT[\d:.]+Z (.*)$/.exec(line) ?? []
+  // Providers that say 421 as one connects, or nothing at all, are away for a while: that is told, and nothing is wrong.
+  const [, away] =
+    /^(?:warning: )?channel \w+ (cannot be reached|is reached again|rests)/.exec(words ?? '') ?? []
+  if (away !== undefined) return `a channel ${away}`
   if (words !== undefined) return /^(run|batch|swept|\w+ does not run|redemptions)/.exec(words)?.[1]
   return /^(?:Web on| {2}(?! )|Soak: |Letting what|Stopping\.|Stopped\.)/.test(line) ? 'notes' : undefined
 }

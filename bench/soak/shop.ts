@@ -95,6 +95,11 @@ rates:
   email: { ${breaker}, at_most: 400 per 1s }
   sms: { ${breaker} }
   push: { ${breaker} }
+offers:
+  provider:
+    url: ${providers}credits
+    token: \${SOAK_SECRET}
+    timeout: 3000
 web: { port: ${webPort}, url: "http://127.0.0.1:${webPort}" }
 `,
   )
@@ -120,6 +125,7 @@ limits:
   { ${limits}, send_window: { sms: 06:00-22:00 }, budget: { spend: 100000 CNY per day, liability: 90000 CNY } }
 offers:
   five: { kind: coupon, amount: 5 CNY, valid: 7d, stock: 20000, expected_redemption: 8%, deliver: code }
+  ten: { kind: coupon, amount: 10 CNY, valid: 7d, stock: 20000, expected_redemption: 5%, deliver: account }
   gift: { kind: benefit, name: A tin of tea, value: 3 CNY, stock: 20000, expected_redemption: 60% }
 tiers:
   - name: coupon
@@ -138,7 +144,7 @@ tiers:
     inactive: 15d..90d
     steps:
       - { id: letter, channel: email, template: named, otherwise: plain }
-      - { id: again, channel: webhook, template: coded, offer: five, otherwise: plain, after: 30s }
+      - { id: again, channel: webhook, template: plain, offer: ten, after: 30s }
 on_return:
   - { id: welcome, channel: inapp, template: note, offer: gift }
 `,

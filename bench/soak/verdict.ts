@@ -115,6 +115,22 @@ export async function brokenHandovers(database: Database, providers: Providers):
   return broken
 }
 
+/** I7 as the shop saw it: what a message says is in the account is, and no gift is given back that is. */
+export async function brokenCredits(database: Database, { credits, odd }: Providers): Promise<string[]> {
+  const grants = await rows<{ key: string; released: boolean }>(
+    database,
+    sql`SELECT 'grant-' || grant_id AS key, false AS released FROM grants WHERE credit = 'credited'
+      UNION ALL SELECT 'grant-' || grant_id, true FROM released_grants`,
+  )
+  const missing = grants.filter(({ key, released }) => !released && !credits.has(key))
+  const lost = grants.filter(({ key, released }) => released && credits.has(key))
+  return [
+    ...(missing.length > 0 ? [`I7 credit: ${missing.length} are said to be credited and are not`] : []),
+    ...(lost.length > 0 ? [`I7 credit: ${lost.length} were given back though they are credited`] : []),
+    ...(odd.length > 0 ? [`I7 credit: ${odd[0]} was asked for in two ways`] : []),
+  ]
+}
+
 /** What PostgreSQL's log tells of deadlocks: who waited for whom, and the statement that was given up. */
 export function deadlocksIn(log: string): string[] {
   // Each entry begins with its time; what belongs to one follows it, with the same process in brackets.
@@ -165,6 +181,7 @@ export async function judge(database: Database, providers: Providers): Promise<s
     ...(await brokenPromises(database)),
     ...(await brokenLimits(database)),
     ...(await brokenHandovers(database, providers)),
+    ...(await brokenCredits(database, providers)),
     ...(await brokenRest(database)),
   ]
 }
