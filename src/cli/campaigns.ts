@@ -77,7 +77,7 @@ export async function gatherCampaigns(
 export function asProblem({ message, remedy, location }: WinbackError, file = location?.file ?? ''): Problem {
   return {
     severity: 'error',
-    location: { file },
+    location: { file: shown(file) },
     path: '',
     message: `${message.replace(`${file} `, '')}${remedy ? `. ${remedy}` : ''}`,
   }

@@ -3,6 +3,7 @@ import { Command, CommanderError, type HelpConfiguration } from 'commander'
 import pc from 'picocolors'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Environment } from '../config/environment.ts'
+import { WinbackError } from '../errors.ts'
 import type { Language } from '../reports/words.ts'
 import { EXIT, exitCodeOf, failureDocument, formatFailure, isHelp } from './failure.ts'
 import { exitCodesText } from './help/exit-codes.ts'
@@ -81,7 +82,11 @@ export async function runProgram(
   try {
     await program.parseAsync(args, { from: 'user' })
     return code
-  } catch (error) {
+  } catch (thrown) {
+    const error =
+      interrupt.aborted && thrown === interrupt.reason
+        ? new WinbackError('interrupted', 'interrupted', { remedy: 'Run the same command again.' })
+        : thrown
     const failed = exitCodeOf(error)
     const misuse = (spoken: Language) =>
       error instanceof CommanderError && !isHelp(error)

@@ -63,7 +63,10 @@ async function checkFiles(invocation: Invocation, files: readonly string[]): Pro
   const yardstick = templates.set ? inspected.yardstick : doubting(inspected.yardstick, 'templates')
   const set = templates.set ?? parseTemplates({}, {})
   const found = files.length > 0 ? { files: chosen, problems: [] } : await tryCampaigns(inspected)
-  const read = await gatherCampaigns(found.files, (file) => inspectCampaign(file, yardstick, set))
+  const read = await gatherCampaigns(found.files, (file) => {
+    invocation.interrupt.throwIfAborted()
+    return inspectCampaign(file, yardstick, set)
+  })
   const problems = [
     ...inspected.problems,
     ...(onlyWorkspace ? [] : templates.problems),

@@ -43,6 +43,15 @@ export const BUILT_IN_ATTRIBUTES = ['external_id', 'locale', 'timezone', 'signed
 
 /** Every fact of a workspace that is known of any contact, and `segment`. Earlier steps: {@link stepFacts}. */
 export function factCatalogue(workspace: Salvaged<Workspace>): FactCatalogue {
+  const known = catalogues.get(workspace) ?? describeFacts(workspace)
+  catalogues.set(workspace, known)
+  return known
+}
+
+/** Each step and each text asks for it, and a workspace never changes once it is read: a thousand attributes are described once. */
+const catalogues = new WeakMap<Salvaged<Workspace>, FactCatalogue>()
+
+function describeFacts(workspace: Salvaged<Workspace>): FactCatalogue {
   const currency = workspace.currency ?? 'currency units'
   const signals = settingsOf(workspace)
   // Amounts are integer micros; times 0.000001 is exact, where a division would round large ones.

@@ -27,7 +27,11 @@ export interface Place {
 export const verbs = await readAll()
 
 /** Runs a command line within this process: the same program, other streams. */
-export async function run(args: readonly string[], { cwd, env = {} }: Place): Promise<Ran> {
+export async function run(
+  args: readonly string[],
+  { cwd, env = {} }: Place,
+  interrupt: AbortSignal = new AbortController().signal,
+): Promise<Ran> {
   let stdout = ''
   let stderr = ''
   const code = await runProgram(verbs, args.length === 0 ? [] : [...args, '--cwd', cwd], {
@@ -42,7 +46,7 @@ export async function run(args: readonly string[], { cwd, env = {} }: Place): Pr
         stderr += text
       },
     },
-    interrupt: new AbortController().signal,
+    interrupt,
   })
   return { code, stdout, stderr }
 }

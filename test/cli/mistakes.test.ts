@@ -1,8 +1,10 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { beforeAll, expect, test } from 'vitest'
+import { asProblem } from '../../src/cli/campaigns.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
+import { WinbackError } from '../../src/errors.ts'
 import { type CliShop, openCliShop, run } from './command.ts'
 
 // What a newcomer does wrong, and what is said then.
@@ -134,6 +136,29 @@ test.each([
   expect(stderr).toContain(says)
   expect(stderr.length).toBeLessThan(400)
   expect(code).toBe(2)
+})
+
+test('what is interrupted says so, and is no defect', async () => {
+  const { code, stderr } = await run(['validate'], here, AbortSignal.abort('SIGTERM'))
+  expect({ code, stderr }).toEqual({
+    code: 130,
+    stderr: 'error: interrupted\n  → Run the same command again.\n',
+  })
+})
+
+test('a template that is too large hides no campaign; its path is as short as those of others', async () => {
+  const file = join(here.cwd, 'templates', 'huge.en.hbs')
+  await writeFile(file, 'x'.repeat(200_001))
+  const { stdout } = await run(['validate', '--json'], here)
+  await rm(file)
+  expect(JSON.parse(stdout)).toMatchObject({
+    files: [expect.stringContaining('graded-recall.yaml')],
+    problems: [{ message: expect.stringMatching(/^has 201 kB\. A template has at most 200 kB/) }],
+  })
+  const location = { file: resolve('templates/huge.en.hbs') }
+  expect(asProblem(new WinbackError('templates.unreadable', 'x', { location })).location.file).toBe(
+    'templates/huge.en.hbs',
+  )
 })
 
 test('a key of the API has a name', async () => {

@@ -226,6 +226,11 @@ test('texts are compared by code point, whatever the collation of the database',
   expect(row?.v).toBe(true)
 })
 
+test('the facts of a workspace are described once, however many steps ask for them', () => {
+  expect(factCatalogue(workspace)).toBe(factCatalogue(workspace))
+  expect(factCatalogue(sampleWorkspace())).not.toBe(factCatalogue(workspace))
+})
+
 test('steps see earlier steps only, and selection sees none', () => {
   const definition = campaign.parse(readDocument('c', CAMPAIGN_YAML).value)
   const problem = (source: string, tier: number, step: number) => {
