@@ -185,10 +185,9 @@ export function concludeSend(
   const cost = delivery.outcome === 'sent' ? (delivery.cost ?? outgoing.cost) : outgoing.cost
   const { contactId, touchpointId, attempt } = candidate
   const settled = (
-    state: Settlement['state'],
+    state: 'sent' | 'failed' | 'uncertain',
     reason: string | null,
     detail: string | null,
-    spent: boolean,
     providerId: string | null = null,
   ): Settlement => ({
     contactId,
@@ -200,28 +199,28 @@ export function concludeSend(
     channel: channel.name,
     template,
     providerId: providerId === null ? null : storable(providerId.slice(0, WORDS)),
-    cost: spent ? cost : 0,
+    // What may have gone out counts as spent, its price and its offer, until somebody knows better.
+    cost: state === 'failed' ? 0 : cost,
   })
-  // It may have gone out, so its price and its offer count as spent until somebody knows better.
-  const inDoubt = (detail: string) => settled('uncertain', null, detail, true)
+  const inDoubt = (detail: string) => settled('uncertain', null, detail)
   const tryAgain = (detail: string, after: number, doubted: boolean): Settlement | Deferral => {
     if (cut) return { ...againUntried(candidate, now), doubted, cost, why: 'retry' }
     const pause = Math.max(BACK_OFF[attempt] ?? 0, Math.min(after, LONGEST_PAUSE))
     const dueAt = new Date(now.getTime() + pause * 1000)
     const tooLate = dueAt.getTime() > candidate.plannedFor.getTime() + maxDelay * 1000
     if (attempt >= BACK_OFF.length || tooLate) {
-      return doubted || candidate.doubted ? inDoubt(detail) : settled('failed', 'attempts', detail, false)
+      return doubted || candidate.doubted ? inDoubt(detail) : settled('failed', 'attempts', detail)
     }
     return { contactId, touchpointId, dueAt, tried: true, doubted, cost, why: 'retry' }
   }
   switch (delivery.outcome) {
     case 'sent':
-      return settled('sent', null, delivery.detail ?? null, true, delivery.providerId ?? null)
+      return settled('sent', null, delivery.detail ?? null, delivery.providerId ?? null)
     case 'rejected':
       // Who recognises repeats does not refuse what it has taken; a channel that has ceased to, knows of no earlier try.
       return candidate.doubted && !channel.idempotent
         ? inDoubt(delivery.detail)
-        : settled('failed', delivery.reason, delivery.detail, false)
+        : settled('failed', delivery.reason, delivery.detail)
     case 'uncertain':
       // An idempotent provider recognises the repeat by its key: doubt is settled by asking again.
       return channel.idempotent ? tryAgain(delivery.detail, 0, true) : inDoubt(delivery.detail)
