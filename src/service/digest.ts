@@ -10,7 +10,7 @@ import { lastTick } from './schedule.ts'
 
 // The weekly digest by e-mail: what all campaigns brought together, then Monday's page of each.
 
-type Parts = Pick<Runtime, 'database' | 'workspace' | 'book' | 'clock'>
+type Parts = Pick<Runtime, 'database' | 'workspace' | 'book' | 'clock' | 'worker'>
 
 /**
  * Monday's page of the campaigns as a mail, from sums brought up to date; where all are asked for and a control group is kept,
@@ -42,12 +42,13 @@ export async function makeDigest(
 }
 
 /**
- * Sends a digest over the workspace's mail server, one mail an address.
+ * Sends a digest over the workspace's mail server, one mail an address. A process that is ending waits for it as for the
+ * provider of any message.
  * @param occasion the same for a repeat of the same digest: part of the Message-ID
  * @throws WinbackError `channel.unavailable` with the server's words, naming who has not got it
  */
 export async function sendDigest(
-  { workspace }: Pick<Runtime, 'workspace'>,
+  { workspace, worker: { left } }: Pick<Runtime, 'workspace' | 'worker'>,
   to: readonly string[],
   mail: DigestMail,
   occasion: string,
@@ -60,6 +61,9 @@ export async function sendDigest(
   }
   const channel = openEmail(settings)
   const failed: string[] = []
+  const leave = () => channel.leave?.()
+  if (left?.aborted) leave()
+  left?.addEventListener('abort', leave)
   try {
     for (const [at, address] of to.entries()) {
       const images = mail.images.map(({ cid, content }) => ({ cid, draw: async () => content }))
@@ -69,6 +73,7 @@ export async function sendDigest(
       if (delivery.outcome !== 'sent') failed.push(`${address}: ${delivery.detail}`)
     }
   } finally {
+    left?.removeEventListener('abort', leave)
     await channel.close()
   }
   if (failed.length === 0) return

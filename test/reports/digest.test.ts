@@ -123,3 +123,23 @@ it('is not made up for when nobody was there on Monday', async () => {
   expect(await sendDueDigest(shop.runtime)).toBe(false)
   expect(await rows(database, sql`SELECT FROM digests WHERE scheduled_for > '2026-03-10'`)).toEqual([])
 })
+
+it('is not waited for by a process that ends, where the mail server says nothing', async () => {
+  clock.set(new Date('2026-03-23T08:15:00Z'))
+  smtp.faults.clear()
+  smtp.faults.add({ at: 'dot', action: 'stall' })
+  const { strike } = smtp.faults
+  const struck = new Promise<void>((resolve) => {
+    smtp.faults.strike = (...at) => {
+      const fault = strike(...at)
+      if (fault) resolve()
+      return fault
+    }
+  })
+  const sending = sendDueDigest(shop.runtime)
+  await struck
+  shop.runtime.leave()
+  await expect(sending).rejects.toThrow('boss@shop.example: this process ended before the server answered')
+  const [row] = await rows(database, sql`SELECT state FROM digests ORDER BY scheduled_for DESC LIMIT 1`)
+  expect(row).toEqual({ state: 'failed' })
+})
