@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { execute, rows } from '../../src/database/connect.ts'
+import { readPools } from '../../src/offers/pools.ts'
 import { findReleased } from '../../src/reports/dealings-sql.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
@@ -192,8 +193,13 @@ describe('a grant', () => {
       sql`INSERT INTO offer_codes (code, shown, campaign, offer, imported_at, expires_at) VALUES
         ('A', 'a', 'test', 'five', ${START}, NULL), ('B', 'b', 'test', 'five', ${START}, ${until(3)}),
         ('C', 'c', 'test', 'five', ${START}, ${until(-1)}), ('D', 'd', 'test', 'five', ${START}, ${until(2)}),
-        ('E', 'e', 'test', 'five', ${START}, ${until(2)}), ('F', 'f', 'test', 'five', ${START}, NULL)`,
+        ('E', 'e', 'test', 'five', ${START}, ${until(2)}), ('F', 'f', 'test', 'five', ${START}, NULL),
+        -- As the offer generated them before.
+        ('G', 'g', 'test', 'five', NULL, NULL)`,
     )
+    const [pool] = await readPools(pipeline.database, START, 'test', { five: coupon({ codes: 'imported' }) })
+    expect(pool).toMatchObject({ taken: 0, codes: 6, free: 5, ending: 3 })
+    await execute(pipeline.database, sql`DELETE FROM offer_codes WHERE code = 'G'`)
     await pipeline.work()
     expect(promised(pipeline).toSorted()).toEqual(['b', 'd', 'e'])
     await pipeline.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })

@@ -61,7 +61,8 @@ describe('a redemption', () => {
     const claim = {
       key: 'order-1',
       code: code.toLowerCase().replaceAll('-', ' '),
-      at: hour(1),
+      // As it was given, at the earliest.
+      at: START,
       value: 30_000_000,
     }
     expect(await say(pipeline, claim)).toEqual(['redeemed'])
@@ -103,6 +104,7 @@ describe('a redemption', () => {
         { key: 'i', code: "'; DROP TABLE grants; --", at },
         { key: 'j', code: `${code.slice(0, -1)}${code.endsWith('7') ? '8' : '7'}`, at },
         { key: 'k', code: POOLED, at },
+        { key: 'l', code: other, externalId: 'nobody', at },
       ),
     ).toEqual([
       'expired',
@@ -116,6 +118,7 @@ describe('a redemption', () => {
       'unknown_code',
       'mistyped_code',
       'unknown_code',
+      'foreign',
     ])
     expect(await rows(pipeline.database, sql`SELECT * FROM grants ORDER BY grant_id`)).toEqual(before)
     expect(await owed(pipeline)).toBe(2 * 500_000)
@@ -136,6 +139,38 @@ describe('a redemption', () => {
       'redeemed',
     ])
     expect(await owed(pipeline)).toBe(5_000_000)
+    // The next lapse brings the next grant; what is told again is still of the first.
+    await rows(
+      pipeline.database,
+      sql`INSERT INTO grants (contact_id, episode_id, campaign, offer, kind, step_id, touchpoint_id, state, face, expected,
+            reserved_at, granted_at, expires_at)
+          SELECT contact_id, episode_id + 1000, campaign, offer, kind, step_id, touchpoint_id + 1000, 'granted', face,
+            expected, ${hour(24 * 8)}, ${hour(24 * 8)}, ${hour(24 * 15)} FROM grants WHERE contact_id = ${contact?.id ?? 0}`,
+    )
+    const again = { externalId: 'u1', offer: 'five', at: hour(24 * 9) }
+    expect(await say(pipeline, { key: 'late', ...again }, { key: 'next', ...again })).toEqual([
+      'repeated',
+      'redeemed',
+    ])
+  })
+
+  it('is of the code as it was typed, before what a generated one would read', async () => {
+    const pipeline = await open()
+    const { database } = pipeline
+    await rows(
+      database,
+      sql`INSERT INTO offer_codes (code, shown, campaign, offer, imported_at, contact_id, grant_id)
+          SELECT given.code, given.code, 'test', 'five', ${START}, contact_id, grant_id
+          FROM grants JOIN (VALUES (1, 'F011'), (2, 'FOIL')) AS given(place, code)
+            ON place = (SELECT count(*) FROM grants g WHERE g.contact_id <= grants.contact_id)`,
+    )
+    pipeline.clock.set(hour(1))
+    expect(await say(pipeline, { key: 'typed', code: 'foil', at: hour(1) })).toEqual(['redeemed'])
+    const used = await rows(
+      database,
+      sql`SELECT x.external_id AS id FROM grants JOIN external_ids x USING (contact_id) WHERE state = 'redeemed'`,
+    )
+    expect(used).toEqual([{ id: 'u2' }])
   })
 
   it('comes as an event with the code, in the transaction that records it', async () => {

@@ -229,13 +229,20 @@ describe('the lift', () => {
   })
 
   it('says how many more are needed, and shows no cell as a finding, where the campaign is none', async () => {
-    await history.assign({ arm: 'treated', count: 900, recalled: 108, at: day(0) })
-    await history.assign({ arm: 'holdout', count: 100, recalled: 10, at: day(0) })
+    // Each by itself looks like an effect, one to the good and one to the bad.
+    const other = { tier: 'letter', segment: 'vip', at: day(0) }
+    await history.assign({ arm: 'treated', count: 900, recalled: 180, at: day(0) })
+    await history.assign({ arm: 'holdout', count: 100, recalled: 5, at: day(0) })
+    await history.assign({ arm: 'treated', count: 900, recalled: 45, ...other })
+    await history.assign({ arm: 'holdout', count: 100, recalled: 18, ...other })
     await rollUp(database, NOW, RULES)
     const data = await readLift(database, question())
     expect(data.verdict.kind).toBe('no_difference')
-    expect(data.cells).not.toEqual([])
-    for (const { selected } of data.cells) expect(selected).toBe(false)
+    expect(data.cells).toHaveLength(2)
+    for (const { adjusted, selected } of data.cells) {
+      expect(adjusted).toBeLessThan(0.05)
+      expect(selected).toBe(false)
+    }
     expect(sheetReports.lift.format(data, english).replaceAll(/\s+/g, ' ')).toMatch(
       /If the rates stay as they are, [\d,]+ more must come back in the group not contacted/,
     )
