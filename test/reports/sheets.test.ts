@@ -226,6 +226,15 @@ describe('the lift', () => {
     expect(csv).toContain('of the contacted",0.225,')
     expect(csv).toContain('relative to those not contacted,1.25,')
     expect(data.relativeUplift).toBeCloseTo(1.25, 12)
+    // The workspace's control group is compared with nobody here.
+    await history.assign({ arm: 'control', count: 50, recalled: 45, at: week(0) })
+    await rollUp(database, NOW, RULES, { rebuild: true })
+    const { curves, sequence: days, overall } = await readLift(database, question())
+    expect({ curves, days, overall }).toEqual({
+      curves: data.curves,
+      days: data.sequence,
+      overall: data.overall,
+    })
   })
 
   it('says how many more are needed, and shows no cell as a finding, where the campaign is none', async () => {
