@@ -106,6 +106,71 @@ describe('what is rolled up', () => {
     }
   })
 
+  it('counts of a person what is theirs and was in time: neither what was given, nor what came before or after', async () => {
+    const [a, b, c] = (await history.assign({ arm: 'treated', count: 3, recalled: 1, at: day(0) })).map(
+      ({ contactId }) => contactId,
+    )
+    // A lapse as a seed, and one of the contact while it was somebody else, are no earlier lapses of the person.
+    await history.assign({ arm: 'seed', count: 1, persons: [a ?? 0], at: day(-20) })
+    await history.assign({ arm: 'holdout', count: 1, persons: [b ?? 0], at: day(-20) })
+    await execute(database, sql`UPDATE episodes SET person_id = -7 WHERE arm = 'holdout'`)
+    await execute(
+      database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, source) VALUES
+          (${a}, ${day(1)}, ARRAY['*'], '{}', 'page'), (${b}, ${day(1)}, '{}', ARRAY['news'], 'page'),
+          (${c}, ${day(31)}, ARRAY['*'], '{}', 'page')`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO consents (contact_id, channel, decision, decided_at, source, recorded_at)
+          VALUES (${b}, 'email', 'given', ${day(1)}, 'page', ${day(1)})`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO activity (contact_id, occurred_at, key, type, value, properties, received_at)
+          SELECT contact_id, at, 1, type, 1, properties::jsonb, at FROM (VALUES
+            (${a}::bigint, ${day(-5)}::timestamptz, 'session', NULL), (${a}, ${day(2)}, 'session', NULL),
+            (${a}, ${day(3)}, 'order', '{"coupon":"false"}'), (${a}, ${day(4)}, 'order', '{"coupon":"X"}'),
+            (${b}, ${day(-5)}, 'uninstalled', NULL), (${c}, ${day(6)}, 'uninstalled', NULL)
+          ) AS acts(contact_id, at, type, properties)`,
+    )
+    await execute(
+      database,
+      sql`UPDATE touchpoint_records SET state = 'skipped', reason = 'condition', settled_at = ${day(0.5)}
+          WHERE contact_id = ${a} AND settled_at = ${day(0)} AND step_id = ${history.stepIds.get('coupon/coupon')}`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO grants (contact_id, episode_id, campaign, offer, kind, step_id, touchpoint_id, state, face, expected,
+            reserved_at, granted_at, expires_at)
+          SELECT contact_id, episode_id, 'graded', 'five', 'coupon', 1, 1, 'granted', 1, 1, ${day(0)}, ${day(0)}, ${day(7)}
+          FROM episodes WHERE contact_id = ${b} AND arm = 'treated'`,
+    )
+    await rollUp(database, day(60), RULES)
+    const mine = sql`campaign = 'graded' AND day = ${day(0)}::date AND arm = 'treated'`
+    const [people] = await rows(
+      database,
+      sql`SELECT opted_out, uninstalled, orders_30, full_price_30, before, firsts, firsts_recalled
+          FROM report_people WHERE ${mine}`,
+    )
+    expect(people).toEqual({
+      ...{ opted_out: 1, uninstalled: 1, orders_30: 2, full_price_30: 1, before: 1 },
+      ...{ firsts: 3, firsts_recalled: 1 },
+    })
+    const [funnel] = await rows(
+      database,
+      sql`SELECT sum(redeemed)::int AS redeemed FROM report_funnel WHERE ${mine}`,
+    )
+    expect(funnel).toEqual({ redeemed: 0 })
+    const attributed = await rows(
+      database,
+      sql`SELECT step_id AS step, state FROM report_messages WHERE campaign = 'graded' AND recalled > 0`,
+    )
+    expect(attributed).toEqual([{ step: history.stepIds.get('coupon/remind'), state: 'sent' }])
+    for (const table of ['preferences', 'consents', 'grants'])
+      await execute(database, sql`DELETE FROM ${sql.identifier(table)}`)
+  })
+
   it('tells of each step what became of its messages, seeds left out', async () => {
     await history.assign({ arm: 'treated', count: 6, at: day(0) })
     await history.assign({ arm: 'treated', count: 3, at: day(0), tier: 'letter', settle: 'skipped' })
