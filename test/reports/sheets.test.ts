@@ -422,6 +422,7 @@ describe('Monday', () => {
     const text = sheetReports.monday.format(data, english).replaceAll(/\s+/g, ' ')
     expect(text).toContain('Of those taken in in the week of Jan 12, 2026, 135 came back because of us')
     expect(text).toContain('against 90 the week before')
+    expect(text).toContain('The week of Feb 9, 2026 is 3 days old; too few came back so far to tell.')
     // The ends of each interval stand in the CSV as numbers, and contain the figure.
     for (const [id, row] of [
       ['weeks', 'complete, Jan 12, 2026'],
