@@ -167,7 +167,10 @@ async function runSheet(
       await refreshReports(runtime, {
         only: wanted,
         rebuild: options.rebuild,
-        onProgress: (done, of) => progress.update(done, of, say(count(done, 'day'), `${done} 天`)),
+        onProgress: (done, of) => {
+          const days = Math.floor(done)
+          progress.update(done, of, say(count(days, 'day'), `${days} 天`))
+        },
       })
     } finally {
       progress.finish()

@@ -48,6 +48,7 @@ export async function countDay(
   cohort: CohortDay,
   rules: CountingRules,
   earned: Earned,
+  onProgress?: (share: number) => void,
 ): Promise<void> {
   const goals = await rules.goalsOf(cohort.campaign)
   const emptied = TABLES.map(
@@ -55,7 +56,7 @@ export async function countDay(
       DELETE FROM ${sql.identifier(`report_${table}`)} WHERE campaign = ${cohort.campaign} AND day = ${cohort.day})`,
   )
   await execute(tx, sql`WITH ${sql.join(emptied, sql`, `)} SELECT`)
-  for (const statement of [
+  const statements = [
     gatherCohort(cohort),
     sql`ANALYZE cohort`,
     gatherMessages(cohort),
@@ -72,7 +73,9 @@ export async function countDay(
     countErrors(cohort),
     countCosts(cohort),
     countOffers(cohort),
-  ]) {
+  ]
+  for (const [done, statement] of statements.entries()) {
+    onProgress?.(done / statements.length)
     await execute(tx, statement)
   }
   if (await hasRepeats(tx)) await execute(tx, countRepeats(cohort, goals, earned))

@@ -21,6 +21,7 @@ export interface RolledUp {
  * day is one transaction, so an interruption loses nothing.
  * @param options.only one campaign
  * @param options.rebuild every day, whether anything says so or not
+ * @param options.onProgress told of days that are done, and of the share of the one under way
  */
 export async function rollUp(
   database: Database,
@@ -34,8 +35,8 @@ export async function rollUp(
 ): Promise<RolledUp> {
   const days = await findStale(database, now, rules, options)
   for (const [at, day] of days.entries()) {
-    options.onProgress?.(at, days.length)
-    if (!(await rollUpDay(database, now, day, rules))) return { days: at, busy: true }
+    const onProgress = (share: number) => options.onProgress?.(at + share, days.length)
+    if (!(await rollUpDay(database, now, day, rules, onProgress))) return { days: at, busy: true }
   }
   return { days: days.length, busy: false }
 }
@@ -126,6 +127,7 @@ async function rollUpDay(
   now: Date,
   cohort: CohortDay,
   rules: CountingRules,
+  onProgress: (share: number) => void,
 ): Promise<boolean> {
   return await transaction(database, async (tx) => {
     // One moment for marks and figures: a mark that is taken away belongs to a change that is counted.
@@ -136,7 +138,7 @@ async function rollUpDay(
     await execute(tx, sql`DELETE FROM report_dirty WHERE campaign = ${campaign} AND day = ${day}`)
     // Asked for once: what it says it was counted with is what it was counted with.
     const earned = (await rules.earnedOf(campaign)) ?? (await earnedLast(tx, campaign))
-    await countDay(tx, cohort, rules, earned)
+    await countDay(tx, cohort, rules, earned, onProgress)
     await execute(
       tx,
       sql`

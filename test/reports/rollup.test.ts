@@ -95,7 +95,12 @@ describe('what is rolled up', () => {
     await history.assign({ arm: 'seed', count: 2, recalled: 1, at: day(3) })
     await history.assign({ arm: 'control', count: 4, recalled: 1, at: day(40), contaminated: true })
     const now = day(60)
-    expect(await rollUp(database, now, RULES)).toEqual({ days: 3, busy: false })
+    const told: number[] = []
+    const onProgress = (done: number, of: number) => told.push(done / of)
+    expect(await rollUp(database, now, RULES, { onProgress })).toEqual({ days: 3, busy: false })
+    // A day may take minutes: it is told of on the way, too.
+    expect(told.filter((share) => share < 1 / 3).length).toBeGreaterThan(5)
+    expect(told).toEqual([...new Set(told)].sort((a, b) => a - b))
     const cells = await readPeople(database, { campaign: 'graded', now })
     const counted = await countEpisodes(database, { campaign: 'graded', now })
     for (const arm of ['treated', 'holdout', 'control'] as const) {
