@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { pipeline as pipe } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { sql } from 'drizzle-orm'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { rows } from '../../src/database/connect.ts'
 import { offer } from '../../src/offers/offers.ts'
 import {
@@ -160,6 +160,20 @@ it('a provider that says nothing is waited for no longer than was agreed', async
     outcome: 'unknown',
     detail: 'The operation was aborted due to timeout',
   })
+})
+
+it('a provider is waited for no longer by a process that ends, and asked for nothing more', async () => {
+  const shop = await openShop('credit, say nothing', 200)
+  const settings = offerProviderSettings.parse({ url: shop.url, token: TOKEN, timeout: 30_000 })
+  const provider = openOfferProvider(settings)
+  const asking = provider.credit(REQUEST)
+  await vi.waitFor(() => expect(shop.credited.size).toBe(1), { interval: 1, timeout: 20_000 })
+  provider.leave?.()
+  expect(await asking).toMatchObject({ outcome: 'unknown' })
+  expect(await provider.credit(REQUEST)).toMatchObject({ outcome: 'unasked' })
+  // The next process asks with the same key.
+  expect(await openOfferProvider(settings).credit(REQUEST)).toEqual({ outcome: 'credited' })
+  expect([shop.credited.size, shop.keys.length]).toEqual([1, 2])
 })
 
 it('a provider whose answer has no end, packed small, is heard no further than its words are kept', async () => {
