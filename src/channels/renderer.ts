@@ -53,7 +53,9 @@ function syntaxProblem(error: unknown, source: string): SyntaxProblem {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof Handlebars.Exception && typeof error.lineNumber === 'number') {
     return {
-      message: message.replace(/ - \d+:\d+$/, ''),
+      message: message
+        .replace(/ - \d+:\d+$/, '')
+        .replace(/^(\S+) doesn't match (\S+)$/, '{{#$1}} is closed by {{/$2}}; write {{/$1}}'),
       line: error.lineNumber,
       column: (error.column ?? 0) + 1,
     }
@@ -85,6 +87,14 @@ function syntaxProblem(error: unknown, source: string): SyntaxProblem {
       ? loneEnd(source)
       : undefined
   if (lone) return { message: lone.message, ...placeOf(source, lone.offset) }
+  const sign =
+    expected?.[2] === 'INVALID' || expected?.[2] === 'EQUALS'
+      ? /^\s*([<>!]=?|={1,3})/.exec(text.slice(column - 1))
+      : null
+  if (sign) {
+    const message = `\`${sign[1]}\` compares nothing here; {{#if (eq a b)}} tells whether two are alike, all else is for the step's condition`
+    return { message, line, column: column + sign[0].length - (sign[1]?.length ?? 0) }
+  }
   return {
     message: expected
       ? `cannot be read: found ${tokenName(expected[2] ?? '')} where something else belongs`

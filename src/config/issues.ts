@@ -124,11 +124,28 @@ function rewrite({ found, reference, wanted, context }: Fault): string | undefin
   return rewritten(found, wanted?.schema, context.currency)
 }
 
+/** What types of a value are called elsewhere. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  text: 'string',
+  varchar: 'string',
+  date: 'timestamp',
+  datetime: 'timestamp',
+  time: 'timestamp',
+  int: 'number',
+  integer: 'number',
+  float: 'number',
+  decimal: 'number',
+  boolean: 'bool',
+}
+
 function choice(fault: Fault, options: readonly string[]): Problem {
   const { found, reference } = fault
   const expected = oneOf(options)
   if (found === undefined) return missing(fault, expected)
-  const near = typeof found === 'string' && reference === undefined ? nearest(found, options) : undefined
+  const near =
+    typeof found === 'string' && reference === undefined
+      ? (options.find((option) => option === SYNONYMS[found.toLowerCase()]) ?? nearest(found, options))
+      : undefined
   return instead(fault, expected, near ?? rewrite(fault))
 }
 

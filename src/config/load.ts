@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
-import { ConfigError, codeOf, messageOf, type Problem, WinbackError, whyUnreadable } from '../errors.ts'
+import { ConfigError, codeOf, type Problem, WinbackError, whyUnreadable } from '../errors.ts'
 import { type Campaign, campaign as campaignSchema } from './campaign.ts'
 import { checkEnvironment } from './checks/environment.ts'
 import { checkWorkspace } from './checks/settings.ts'
@@ -144,11 +144,15 @@ export async function findCampaigns(
 ): Promise<string[]> {
   const folder = join(workspace.directory, workspace.definition.campaigns)
   const names = await readdir(folder).catch((cause: unknown) => {
-    throw new WinbackError('config.unreadable', `the campaigns folder cannot be read: ${messageOf(cause)}`, {
-      location: { file: folder },
-      remedy: 'Create the folder, or name another as `campaigns` in winback.yaml.',
-      cause,
-    })
+    throw new WinbackError(
+      'config.unreadable',
+      `the campaigns folder cannot be read: ${whyUnreadable(cause)}`,
+      {
+        location: { file: folder },
+        remedy: 'Create the folder, or name another as `campaigns` in winback.yaml.',
+        cause,
+      },
+    )
   })
   return names
     .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.'))

@@ -90,7 +90,11 @@ export function findFact(node: ASTNode, context: Context): Fact | undefined {
   const suggestion = nearestFact(name, context.catalogue)
   const own = name.startsWith('contact.') ? '; attributes are declared in winback.yaml' : ''
   const word = WORDS[name.toLowerCase()]
-  if (word !== undefined) return context.refuse(start, `unknown fact ${name}; write ${word}`)
+  if (word !== undefined)
+    return context.refuse(
+      start,
+      `unknown fact ${name}; write ${word}${/^(?:yes|no|on|off)$/i.test(name) ? `, or "${name}" for a text` : ''}`,
+    )
   const text = name.includes('.') || suggestion !== undefined ? '' : `; a text stands in quotes: "${name}"`
   const there = name.includes('.') && suggestion === undefined ? factsBeside(name, context.catalogue) : ''
   return context.refuse(start, `unknown fact ${name}${own}${text}${there}`, suggestion, name)

@@ -276,6 +276,9 @@ function checkCall(
     default:
       if (MACROS.has(name))
         return context.refuse(node, `${name}() loops over lists, which conditions do not have`)
+      if (/^(?:today|now|current_date|current_timestamp|date)$/i.test(name)) {
+        return context.refuse(node, `there is no function ${name}() in conditions; write now for this moment`)
+      }
       return context.refuse(node, `there is no function ${name}() in conditions`, nearest(name, FUNCTIONS))
   }
 }

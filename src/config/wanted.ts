@@ -29,7 +29,9 @@ export function rewritten(found: unknown, schema: Schema | undefined, currency =
   const takes = (value: unknown) => z.safeParse(schema, value).success
   // Where any text will do, a number only lacks its quotes, unless it may be something else altogether.
   if (takes('\u0001')) return typeof found === 'number' && isText(schema) ? `"${found}"` : undefined
-  if (typeof found === 'number') return forms(String(found), currency).find(takes)
+  if (typeof found === 'number') {
+    return forms(String(found), currency).find(takes) ?? (takes(String(found)) ? `"${found}"` : undefined)
+  }
   if (typeof found !== 'string') return undefined
   // Full-width digits and signs, and spaces that do not belong, are the usual slips.
   const plain = found.normalize('NFKC').trim()
@@ -39,7 +41,10 @@ export function rewritten(found: unknown, schema: Schema | undefined, currency =
   }
   const [yes] = YES.exec(plain) ?? []
   if ((yes !== undefined || NO.test(plain)) && takes(yes !== undefined)) return String(yes !== undefined)
-  return [...respelled(plain, currency)].find((text) => text !== found && takes(text))
+  if (takes([plain])) return `[${plain}]`
+  const respelt = [...respelled(plain, currency)].find((text) => text !== found && takes(text))
+  // A number that is kept as a text.
+  return respelt !== undefined && /^\d+\.\d+$/.test(respelt) ? `"${respelt}"` : respelt
 }
 
 const YES = /^(?:true|yes|on)$/i
@@ -105,6 +110,11 @@ function* respelled(plain: string, currency: string): Generator<string> {
   }
   const [ofMonth, inYear = '', and] = groups(/^(\d{1,2})\.(\d{1,2})\.(\d{4})$/)
   if (ofMonth !== undefined) yield `${and}-${two(inYear)}-${two(ofMonth)}`
+
+  const [since, until] = groups(/^(\d{4}-\d\d-\d\d) *(?:-|–|—|~|to|至) *(\d{4}-\d\d-\d\d)$/)
+  if (since !== undefined) yield `${since}..${until}`
+  if (/^\d+,\d+$/.test(plain)) yield plain.replace(',', '.')
+  yield plain.replace(/^(?:weekdays?|working days?|workday|工作日) */i, 'workdays ')
 
   yield plain.replace(/\s+/g, '')
   yield plain

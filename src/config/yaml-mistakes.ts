@@ -220,6 +220,12 @@ function syntaxMistakes(document: Document, text: string, at: (offset: number) =
   let misplaced = false
   // Where one is, the parser has lost the blocks: what it says of lines below is of its own making.
   const tab = errors.find(({ code }) => code === 'TAB_AS_INDENT')?.pos[0] ?? Number.POSITIVE_INFINITY
+  const conflict = /^<{7} .*$/m.exec(text)
+  if (conflict && errors.length > 0) {
+    const message =
+      'a merge was left undone here (<<<<<<<, =======, >>>>>>>); keep one side, and take the marks out'
+    return [{ severity: 'error', location: at(conflict.index), path: '', message }]
+  }
   for (const { code, message, pos } of errors) {
     const { line = 1 } = at(pos[0])
     if (pos[0] > tab && code !== 'TAB_AS_INDENT') continue
@@ -249,25 +255,32 @@ function syntaxMistakes(document: Document, text: string, at: (offset: number) =
     const next = deeper ? /\n(?:[ \t]*(?:#.*)?\n)*[ \t]*(?=\S)/.exec(text.slice(pos[0])) : null
     const uneven = /^(All .* must start at the same column|Sequence item without)/.test(message)
     misplaced ||= uneven || next !== null || code === 'BAD_INDENT'
+    const slashes = /^\/\/ /.test(text.slice(pos[0], pos[0] + 3))
     problems.push({
       severity: 'error',
       location: at(next ? pos[0] + next.index + next[0].length : pos[0]),
       path: '',
-      message: next
-        ? 'this line is indented deeper than the one above, which has a value already; indent both alike'
-        : message.startsWith('Not a YAML token') && /[>|][^\n]*$/.test(text.slice(0, pos[0]))
-          ? 'a text that begins with > or | stands in quotes; behind the bare sign it begins on the next line'
-          : code === 'MULTILINE_IMPLICIT_KEY'
-            ? 'a key is followed by a colon and a space: `key: value`'
-            : code === 'BLOCK_AS_IMPLICIT_KEY' && fullWidthHint(text.charAt(pos[0])) !== undefined
-              ? (fullWidthHint(text.charAt(pos[0])) ?? '')
-              : uneven
-                ? 'the indentation is not that of the lines around it; give each its neighbours’ column, and each entry of a list its `- `'
-                : /^Unexpected .*scalar at node end/.test(message)
-                  ? "a text in quotes ends before this; put the whole between single quotes: '…'"
-                  : /^Unexpected flow-(map|seq)-end token/.test(message)
-                    ? `this \`${text.charAt(pos[0])}\` closes nothing; take it out`
-                    : (EXPLAINED[code] ?? `not valid YAML: ${message}`),
+      message: slashes
+        ? 'a comment begins with #'
+        : next
+          ? 'this line is indented deeper than the one above, which has a value already; indent both alike'
+          : message.startsWith('Not a YAML token') && /[>|][^\n]*$/.test(text.slice(0, pos[0]))
+            ? 'a text that begins with > or | stands in quotes; behind the bare sign it begins on the next line'
+            : code === 'MULTILINE_IMPLICIT_KEY' || message.startsWith('Implicit map keys need to be followed')
+              ? 'a key is followed by a colon and a space: `key: value`'
+              : code === 'BLOCK_AS_IMPLICIT_KEY' && fullWidthHint(text.charAt(pos[0])) !== undefined
+                ? (fullWidthHint(text.charAt(pos[0])) ?? '')
+                : uneven
+                  ? 'the indentation is not that of the lines around it; give each its neighbours’ column, and each entry of a list its `- `'
+                  : message.startsWith('Block collections are not allowed within flow')
+                    ? 'a comma is missing before this: { a: 1, b: 2 }'
+                    : message.startsWith('Unexpected , in flow')
+                      ? 'nothing stands before this comma; take it out'
+                      : /^Unexpected .*scalar at node end/.test(message)
+                        ? "a text in quotes ends before this; put the whole between single quotes: '…'"
+                        : /^Unexpected flow-(map|seq)-end token/.test(message)
+                          ? `this \`${text.charAt(pos[0])}\` closes nothing; take it out`
+                          : (EXPLAINED[code] ?? `not valid YAML: ${message}`),
     })
   }
   return problems

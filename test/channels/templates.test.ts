@@ -158,7 +158,7 @@ describe('rendering', () => {
     ['{{money a}}', {}, /money}} needs a number, found no value/],
     ['{{number a}}', { a: 'many' }, /needs a number, found "many"/],
     ['{{date a}}', { a: 'soon' }, /needs an instant, found "soon"/],
-    ['{{date a style="loud"}}', { a: new Date(0) }, /no style `loud`: use short, medium/],
+    ['{{date a style=b}}', { a: new Date(0), b: 'loud' }, /no style `loud`: use short, medium/],
     ['{{date a}}', { a: new Date(0), $timezone: undefined }, /needs \$timezone/],
   ] as const)('%s of %j fails by name', ([body, view, message]) => {
     expect(() => render(body, view)).toThrow(message)
@@ -352,11 +352,24 @@ describe('problems', () => {
     [`\n${'{{#if a}}'.repeat(5000)}`, 'a.en.hbs:6:451', /\{\{#if\}\} stands more than 50 blocks deep/],
     [`<br><p>${'<div>\n'.repeat(201)}`, 'a.en.hbs:205:1', /more than 200 elements are open here/],
     ['{{a}}'.repeat(20_001), 'a.en.hbs:5:100001', /fills in more than 20,000 values; shorten it$/],
+    ['{{#if a > 3}}b{{/if}}', 'a.en.hbs:5:9', /`>` compares nothing here; \{\{#if \(eq a b\)\}\}/],
+    ['{{#if a}}b{{elseif c}}d{{/if}}', 'a.en.hbs:5:11', /unknown helper `elseif`; write \{\{else if …\}\}/],
+    ['{{date a.at style="shrt"}}', 'a.en.hbs:5:19', /has no style `shrt`; there are short, .* \(short\?\)$/],
+    [
+      '[[contact.first_name]]',
+      'a.en.hbs:5:1',
+      /would be sent as it stands; write \{\{contact.first_name\}\}/,
+    ],
+    ['Hi %contact.first_name%', 'a.en.hbs:5:4', /would be sent as it stands/],
     ['a{{else}}b', 'a.en.hbs:5:2', /\{\{else\}\} stands in no block/],
     ['{{#if a}}{{else}}{{/if}} b{{/if}}', 'a.en.hbs:5:27', /\{\{\/if\}\} closes nothing; take it out$/],
     ['{{ a | upper }}', 'a.en.hbs:5:5', /found `\|` \(there are no filters/],
     ['ok {{{{', 'a.en.hbs:5:7', /found the end of the text \(is a `\}\}` missing\?\)/],
-    ['line\n{{#if a}}x{{/each}}', 'a.en.hbs:6:4', /if doesn't match each/],
+    [
+      'line\n{{#if a}}x{{/each}}',
+      'a.en.hbs:6:4',
+      /\{\{#if\}\} is closed by \{\{\/each\}\}; write \{\{\/if\}\}$/,
+    ],
     ['ok\nand {{contact.first_name\n<p>', 'a.en.hbs:6:24', /is a `}}` missing/],
     ['ok\n{{> }}', 'a.en.hbs:6:4', /found `}}`/],
   ] as const)('syntax: %j at %s', ([body, place, message]) => {

@@ -687,6 +687,8 @@ test.each([
   ['default: 09:00-21:00', 'default: 9-21', '09:00-21:00'],
   ['default: 09:00-21:00', 'default: 09:00–21:00', '09:00-21:00'],
   ['default: 09:00-21:00', 'default: 9-5', undefined],
+  ['default: 09:00-21:00', 'default: weekdays 09:00-21:00', 'workdays 09:00-21:00'],
+  ['window: 30d', 'window: 30d\nseeds: u1', '[u1]'],
   ['campaign: graded', 'campaign: Graded Recall', 'graded-recall'],
   ['schedule: "0 9 * * *"', 'schedule: "@daily"', '0 0 * * *'],
   ['schedule: "0 9 * * *"', 'schedule: 09:30', '30 9 * * *'],
@@ -705,6 +707,26 @@ test.each([
   ['window: 30d', 'window: 30d\ntimezone: UTC+8', /: an offset has no summer time, so name a place$/],
 ])('what is wrong: %s → %s', (from, to, says) => {
   expect(problemsIn(changed([from, to]))).toMatchObject([{ message: expect.stringMatching(says) }])
+})
+
+test.each([
+  ['blackout: [2027-02-05 - 2027-02-12]', 'blackout[0]', '2027-02-05..2027-02-12'],
+  ['digest: { to: you@example.com }', 'digest.to', '[you@example.com]'],
+  ['attributes: { vip: text, since: string }', 'attributes.vip', 'string'],
+  ['attributes: { vip: string, since: date }', 'attributes.since', 'timestamp'],
+  ['locales: [en, zh_CN]', 'locales[1]', 'zh-CN'],
+])('what was meant in the workspace: %s → %s', (block, path, suggestion) => {
+  const key = `${block.split(':')[0]}:`
+  const others = WORKSPACE_YAML.replace(new RegExp(`^${key}.*\\n(?: .*\\n)*`, 'm'), '')
+  const { problems } = readWorkspace('winback.yaml', `${others}${block}\n`, environmentFrom({}), '.')
+  expect(problems).toMatchObject([{ path, suggestion }])
+})
+
+test('a price without its quotes', () => {
+  const text = WORKSPACE_YAML.replace('channels:\n  email:\n', 'channels:\n  email:\n    price: 0.002\n')
+  expect(readWorkspace('winback.yaml', text, environmentFrom({}), '.').problems).toMatchObject([
+    { path: 'channels.email.price', suggestion: '"0.002"' },
+  ])
 })
 
 test('a yes of older YAML is true', () => {
@@ -962,7 +984,7 @@ test('the workspace: every problem at once', () => {
   expect(`${problems.map(formatProblem).join('\n')}\n`).toMatchInlineSnapshot(`
     "winback.yaml:3:11  error  timezone: \`Shanghai\` is not an IANA time zone such as Asia/Shanghai; did you mean \`Asia/Shanghai\`?
     winback.yaml:4:11  error  currency: expected an ISO 4217 currency such as CNY, found \`yuan\`
-    winback.yaml:5:15  error  locales[1]: \`zh_CN\` is not a language tag such as en or zh-CN
+    winback.yaml:5:15  error  locales[1]: \`zh_CN\` is not a language tag such as en or zh-CN; did you mean \`zh-CN\`?
     winback.yaml:9:3  error  attributes.locale: contact.locale is there without being declared; choose another name
     winback.yaml:11:19  error  attributes.points.type: expected string, number, bool or timestamp, found \`numbr\`; did you mean \`number\`?
     winback.yaml:12:8  error  attributes.vip: expected string, number, bool or timestamp, found \`boolean\`; did you mean \`bool\`?

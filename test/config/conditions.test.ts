@@ -60,6 +60,13 @@ describe('refused, with the reason and the place', () => {
     ['orders.total > 1e31', 15, 'thirty digits', undefined],
     ['contact.status == "\\u0000"', 18, 'no stored text can hold', undefined],
     ['orders.count > 3u', 15, 'unsigned', undefined],
+    [
+      'contact.signed_up_at > today() - 30d',
+      23,
+      'there is no function today() in conditions; write now',
+      undefined,
+    ],
+    ['contact.locale == no', 18, 'unknown fact no; write false, or "no" for a text', undefined],
   ])('%s', (source, offset, message, suggestion) => {
     const { problems } = compileCondition(source, catalogue)
     expect(problems[0]).toMatchObject({ offset, message: expect.stringContaining(message) })

@@ -65,6 +65,12 @@ test.each([
   ['a: > 30 days\nb: 1\n', '1:6', /^a text that begins with > or \| stands in quotes/],
   ['a: &x [1, *x]\n', '1:11', /^`\*x` stands inside what `&x` names/],
   ['a: 1\n---\nb: 1\n', '2:1', /more than one/],
+  ['a: 1\nb:2\n', '2:1', /^a key is followed by a colon and a space/],
+  ['a: 1\nb = 2\nc: 3\n', '2:1', /^a key is followed by a colon and a space/],
+  ['a: { b: 1 c: 2 }\n', '1:9', /^a comma is missing before this/],
+  ['a: { b: 1,, c: 2 }\n', '1:11', /^nothing stands before this comma/],
+  ['a: 1\n// no\nb: 2\n', '2:1', /^a comment begins with #$/],
+  ['a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> x\n', '2:1', /^a merge was left undone here/],
   ['a: "x == "y""\n', '1:11', /^a text in quotes ends before this; put the whole between single quotes/],
   ['a: { b: 50,000 CNY }\n', '1:9', /^a comma ends the value here; write 50000 CNY$/],
   [

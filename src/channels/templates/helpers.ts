@@ -33,6 +33,8 @@ const DATE_STYLES = {
   datetime: { dateStyle: 'long', timeStyle: 'short' },
 } as const satisfies Record<string, Intl.DateTimeFormatOptions>
 
+export const DATE_STYLE_NAMES: readonly string[] = Object.keys(DATE_STYLES)
+
 function isDateStyle(style: string): style is keyof typeof DATE_STYLES {
   return Object.hasOwn(DATE_STYLES, style)
 }
@@ -162,7 +164,7 @@ export function createHelpers(): Record<string, Helper> {
       const { values, options } = split(args)
       const style = String(options.hash.style ?? values[1] ?? 'long')
       if (!isDateStyle(style)) {
-        throw new Error(`{{date}} has no style \`${style}\`: use ${Object.keys(DATE_STYLES).join(', ')}`)
+        throw new Error(`{{date}} has no style \`${style}\`: use ${DATE_STYLE_NAMES.join(', ')}`)
       }
       return dates(localeOf(options), meta(options, '$timezone', 'date'), style).format(instant(values[0]))
     },

@@ -12,7 +12,7 @@ import {
   type Program,
 } from '../renderer.ts'
 import { nearest } from './front-matter.ts'
-import { HELPERS } from './helpers.ts'
+import { DATE_STYLE_NAMES, HELPERS } from './helpers.ts'
 
 // What a template says, read from its syntax tree: the variables it needs and what is wrong with it.
 
@@ -155,7 +155,11 @@ function isHelper(name: string): boolean {
 
 function complainOfHelper(walk: Walk, node: Node, name: string): void {
   const hints = meant(name, HELPERS)
-  const all = hints.suggestion === undefined ? `; there are ${HELPERS.join(', ')}` : ''
+  const all = /^else_?if$/i.test(name)
+    ? '; write {{else if …}}'
+    : hints.suggestion === undefined
+      ? `; there are ${HELPERS.join(', ')}`
+      : ''
   complain(walk, node, name, `unknown helper \`${name}\`${all}`, {
     found: name,
     expected: HELPERS.join(', '),
@@ -196,6 +200,19 @@ function readStatement(node: Node, scope: Scope, walk: Walk): void {
   }
 }
 
+/** A style that is written out and is none would keep every message from going. */
+function complainOfStyle(node: hbs.AST.MustacheStatement, walk: Walk): void {
+  const given = node.hash?.pairs.find(({ key }) => key === 'style')?.value
+  if (given?.type !== 'StringLiteral' || !('value' in given) || typeof given.value !== 'string') return
+  if (DATE_STYLE_NAMES.includes(given.value)) return
+  const expected = DATE_STYLE_NAMES.join(', ')
+  complain(walk, given, 'date', `{{date}} has no style \`${given.value}\`; there are ${expected}`, {
+    found: given.value,
+    expected,
+    ...meant(given.value, DATE_STYLE_NAMES),
+  })
+}
+
 /** `{{…}}`: a variable, or a helper with what it is given. */
 function readMustache(node: hbs.AST.MustacheStatement, scope: Scope, walk: Walk): void {
   const { path } = node
@@ -210,6 +227,7 @@ function readMustache(node: hbs.AST.MustacheStatement, scope: Scope, walk: Walk)
   const isCallee = node.params.length > 0 || (node.hash?.pairs.length ?? 0) > 0
   if (isCallee) {
     if (!isHelper(name)) complainOfHelper(walk, node, name)
+    if (name === 'date') complainOfStyle(node, walk)
     readArguments(node, scope, walk)
   } else if (isHelper(name)) complain(walk, node, name, `the helper \`${name}\` needs a value`)
   else readExpression(path, scope, walk)

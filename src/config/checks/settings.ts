@@ -190,7 +190,9 @@ export function* checkWorkspace(
   for (const [no, locale] of (workspace.locales ?? []).entries()) {
     if (locale === undefined) continue
     if (!isLocale(locale)) {
-      yield finding(document, ['locales', no], `\`${locale}\` is not a language tag such as en or zh-CN`)
+      yield finding(document, ['locales', no], `\`${locale}\` is not a language tag such as en or zh-CN`, {
+        suggestion: isLocale(locale.replaceAll('_', '-')) ? locale.replaceAll('_', '-') : undefined,
+      })
     } else if (seen.has(locale)) yield finding(document, ['locales', no], `${locale} is there twice`)
     seen.add(locale)
   }
