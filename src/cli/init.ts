@@ -3,13 +3,14 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { campaignJsonSchema, workspaceJsonSchema } from '../config/json-schema.ts'
 import { nearest } from '../config/nearest-name.ts'
+import { isZone, zoneMeant } from '../config/zones.ts'
 import { codeOf, WinbackError } from '../errors.ts'
 import { languageOf } from '../reports/words.ts'
 import { type WorkspaceFileValues, workspaceFile } from './init/workspace-file.ts'
 import { chooseLocale, type Say, type Spoken, sayIn, spoken } from './locale.ts'
 import { type Outcome, toJson } from './output.ts'
 import { packageDirectory } from './package.ts'
-import { describe, type Invocation, type Start } from './verb.ts'
+import { bounded, describe, type Invocation, type Start } from './verb.ts'
 import { WORKSPACE_FILE } from './workspace-file.ts'
 
 export function init(start: Start): Command {
@@ -26,8 +27,8 @@ export function init(start: Start): Command {
     ],
   })
     .argument('[dir]', 'the folder to write into', '.')
-    .option('--name <name>', 'the name recipients read (default: the folder’s)')
-    .option('--timezone <zone>', 'IANA zone (default: this machine’s)')
+    .option('--name <name>', 'the name recipients read (default: the folder’s)', bounded('--name', 'line'))
+    .option('--timezone <zone>', 'IANA zone (default: this machine’s)', zoneOf)
     .option('--campaign <name>', `${SHIPPED_CAMPAIGNS.join(', ')} (default: the first); repeatable`, oneOf)
     .option('--force', 'overwrite files that exist')
   return spoken(command).action((dir: string, options: InitOptions, command: Command) =>
@@ -43,6 +44,14 @@ interface InitOptions extends Spoken {
   readonly timezone?: string
   readonly campaign?: readonly string[]
   readonly force?: boolean
+}
+
+function zoneOf(text: string): string {
+  if (isZone(text)) return text
+  const meant = zoneMeant(text)
+  throw new InvalidArgumentError(
+    `It is not an IANA time zone such as Asia/Shanghai.${meant === undefined ? '' : ` Did you mean ${meant}?`}`,
+  )
 }
 
 /** Gathers a repeated choice among the campaigns that ship. */

@@ -18,13 +18,13 @@ export function cronTrouble(text: string): string | undefined {
   }
 }
 
-const NICKNAMES: Readonly<Record<string, string>> = {
-  '@hourly': '0 * * * *',
-  '@daily': '0 0 * * *',
-  '@midnight': '0 0 * * *',
-  '@weekly': '0 0 * * 0',
-  '@monthly': '0 0 1 * *',
-}
+const NICKNAMES: ReadonlyMap<string, string> = new Map([
+  ['@hourly', '0 * * * *'],
+  ['@daily', '0 0 * * *'],
+  ['@midnight', '0 0 * * *'],
+  ['@weekly', '0 0 * * 0'],
+  ['@monthly', '0 0 1 * *'],
+])
 
 /** The five fields that another way of writing a schedule stands for; undefined where that cannot be told. Pure. */
 export function cronMeant(text: string): string | undefined {
@@ -32,7 +32,7 @@ export function cronMeant(text: string): string | undefined {
   const [, hour, minute] = /^(\d{1,2}):(\d\d)$/.exec(plain) ?? []
   const meant =
     hour === undefined
-      ? (NICKNAMES[plain] ?? plain.replace(/^0 (?=(?:\S+ ){4}\S+$)/, ''))
+      ? (NICKNAMES.get(plain) ?? plain.replace(/^0 (?=(?:\S+ ){4}\S+$)/, ''))
       : `${Number(minute)} ${Number(hour)} * * *`
   return meant !== plain && cronTrouble(meant) === undefined ? meant : undefined
 }

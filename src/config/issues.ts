@@ -125,18 +125,18 @@ function rewrite({ found, reference, wanted, context }: Fault): string | undefin
 }
 
 /** What types of a value are called elsewhere. */
-const SYNONYMS: Readonly<Record<string, string>> = {
-  text: 'string',
-  varchar: 'string',
-  date: 'timestamp',
-  datetime: 'timestamp',
-  time: 'timestamp',
-  int: 'number',
-  integer: 'number',
-  float: 'number',
-  decimal: 'number',
-  boolean: 'bool',
-}
+const SYNONYMS: ReadonlyMap<string, string> = new Map([
+  ['text', 'string'],
+  ['varchar', 'string'],
+  ['date', 'timestamp'],
+  ['datetime', 'timestamp'],
+  ['time', 'timestamp'],
+  ['int', 'number'],
+  ['integer', 'number'],
+  ['float', 'number'],
+  ['decimal', 'number'],
+  ['boolean', 'bool'],
+])
 
 function choice(fault: Fault, options: readonly string[]): Problem {
   const { found, reference } = fault
@@ -144,7 +144,7 @@ function choice(fault: Fault, options: readonly string[]): Problem {
   if (found === undefined) return missing(fault, expected)
   const near =
     typeof found === 'string' && reference === undefined
-      ? (options.find((option) => option === SYNONYMS[found.toLowerCase()]) ?? nearest(found, options))
+      ? (options.find((option) => option === SYNONYMS.get(found.toLowerCase())) ?? nearest(found, options))
       : undefined
   return instead(fault, expected, near ?? rewrite(fault))
 }

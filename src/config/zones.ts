@@ -28,20 +28,20 @@ function isKnownToIntl(name: string): boolean {
 }
 
 /** Places people look for and IANA does not name: their clocks are those of another. */
-const CITIES: Readonly<Record<string, string>> = {
-  beijing: 'Asia/Shanghai',
-  peking: 'Asia/Shanghai',
-  guangzhou: 'Asia/Shanghai',
-  shenzhen: 'Asia/Shanghai',
-  hangzhou: 'Asia/Shanghai',
-  chengdu: 'Asia/Shanghai',
-  china: 'Asia/Shanghai',
-}
+const CITIES: ReadonlyMap<string, string> = new Map([
+  ['beijing', 'Asia/Shanghai'],
+  ['peking', 'Asia/Shanghai'],
+  ['guangzhou', 'Asia/Shanghai'],
+  ['shenzhen', 'Asia/Shanghai'],
+  ['hangzhou', 'Asia/Shanghai'],
+  ['chengdu', 'Asia/Shanghai'],
+  ['china', 'Asia/Shanghai'],
+])
 
 /** The zone that another name was probably meant to be: by its place, wherever it was looked for; else by its letters. */
 export function zoneMeant(name: string): string | undefined {
   const placeOf = (zone: string) => zone.split('/').at(-1)?.replaceAll(' ', '_').toLowerCase() ?? ''
   const zones = Intl.supportedValuesOf('timeZone')
   const place = placeOf(name)
-  return CITIES[place] ?? zones.find((zone) => placeOf(zone) === place) ?? nearest(name, zones)
+  return CITIES.get(place) ?? zones.find((zone) => placeOf(zone) === place) ?? nearest(name, zones)
 }

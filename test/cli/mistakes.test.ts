@@ -26,6 +26,13 @@ test('init says who is in the way, and is no defect', async () => {
   expect(stderr).not.toContain('defect')
 })
 
+test('init writes no workspace that validate would refuse', async () => {
+  const zone = await run(['init', 'there', '--timezone', 'Asia/Beijing'], { cwd: directory })
+  expect(zone).toMatchObject({ code: 2, stderr: expect.stringContaining('Did you mean Asia/Shanghai?') })
+  const name = await run(['init', 'there', '--name', 'x'.repeat(201)], { cwd: directory })
+  expect(name).toMatchObject({ code: 2, stderr: expect.stringContaining('--name has 201 characters') })
+})
+
 test('a folder or a binary file among the campaigns hides nothing else', async () => {
   const shop = join(directory, 'other')
   await run(['init', 'other', '--timezone', 'UTC'], { cwd: directory })

@@ -694,6 +694,9 @@ test.each([
   ['schedule: "0 9 * * *"', 'schedule: 09:30', '30 9 * * *'],
   ['schedule: "0 9 * * *"', 'schedule: 0 0 9 * * *', '0 9 * * *'],
   ['schedule: "0 9 * * *"', 'schedule: 30 0 9 * * *', undefined],
+  // Names that every object has are no nicknames.
+  ['schedule: "0 9 * * *"', 'schedule: toString', undefined],
+  ['window: 30d', 'window: 30d\ntimezone: constructor', undefined],
   ['window: 30d', 'window: 30d\ntimezone: Asia/Beijing', 'Asia/Shanghai'],
   ['window: 30d', 'window: 30d\ntimezone: Europe/Tokyo', 'Asia/Tokyo'],
 ])('what was meant: %s → %s', (from, to, suggestion) => {
