@@ -61,6 +61,9 @@ it('redemptions over HTTP are keyed, answered with a reason, and refused without
     { key: 'o2', code: 'A-1' },
     { key: 'o3', external_id: 'lee', offer: 'ten' },
   ]
+  // One name for a whole request is no name for each of many.
+  const nameless = { redemptions: [{ code: 'A-1' }] }
+  expect((await post(nameless, good, { 'idempotency-key': 'o4' })).status).toBe(400)
   expect((await post({ redemptions: many })).body).toMatchObject({
     results: [{ reason: 'already_redeemed' }, { reason: 'unknown_grant' }],
   })
