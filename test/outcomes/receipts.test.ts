@@ -457,7 +457,7 @@ tiers:
       database: await emptiedDatabase(),
       clock: manualClock(at),
       channels: [channel],
-      workspace: WORKSPACE.replace('control: 10%', 'control: 0%'),
+      workspace: `${WORKSPACE.replace('control: 10%', 'control: 0%')}web: { url: "https://wb.shop.example/" }\n`,
     })
     await shop.importContacts([
       { external_id: 'a', email: 'a@x.example' },
@@ -530,7 +530,7 @@ tiers:
           outcome: 'accepted',
           events: [],
           replies: [{ from: 'a@x.example', text, optOut: text === 'STOP', eventId: text, at: now }],
-          answer: { type: 'text/plain', body: `${provider} ${new URL(url).search} ${headers['x-sign']}` },
+          answer: { type: 'text/plain', body: `${provider} ${url} ${headers['x-sign']}` },
         }
         return receipts
       },
@@ -538,7 +538,8 @@ tiers:
     const post = (body: string) =>
       app.request('/v1/receipts/email/ours?a=1', { method: 'POST', body, headers: { 'X-Sign': 's' } })
     const answer = await post('thanks')
-    expect(await answer.text()).toBe('ours ?a=1 s')
+    // As it was told to call, and has signed it, whatever stands between.
+    expect(await answer.text()).toBe('ours https://wb.shop.example/v1/receipts/email/ours?a=1 s')
     expect(confirmed).toEqual([])
     for (const body of ['STOP', 'STOP']) await post(body)
     expect(confirmed).toEqual(['a@x.example'])

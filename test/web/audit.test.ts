@@ -27,10 +27,10 @@ beforeAll(async () => {
 })
 afterAll(() => shop.runtime.close())
 
-const ask = async (method: string, path: string, body?: unknown) =>
+const ask = async (method: string, path: string, body?: unknown, by = key) =>
   await app.request(path, {
     method,
-    headers: { Authorization: `Bearer ${key.text}` },
+    headers: { Authorization: `Bearer ${by.text}` },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
 const entries = async () =>
@@ -96,11 +96,14 @@ it('records each change under the key’s name, a program’s traffic once an ho
   const event = { userId: 'ann-7', event: 'session', messageId: 'm1', timestamp: NOW.toISOString() }
   expect((await ask('POST', '/v1/track', event)).status).toBe(200)
   await ask('POST', '/v1/batch', { batch: [{ type: 'track', ...event }] })
+  const other = { name: 'shop', scopes: ['events:write'], now: NOW, by: 'test' } as const
+  await ask('POST', '/v1/track', event, await createApiKey(shop.database, other))
   await ask('POST', '/v1/track', { nothing: true })
   await ask('GET', '/v1/preferences/ann-7')
   await ask('PUT', '/v1/preferences/ann-7', { channels_off: ['email'] })
   await ask('PUT', '/v1/preferences/ann-7', { nonsense: 1 })
   await ask('POST', '/v1/redemptions', { redemptions: [{ key: 'r1', code: 'X', external_id: 'ann-7' }] })
+  expect((await ask('POST', '/v1/redemptions', { key: 'r2', code: 'X' })).status).toBe(422)
   await ask('GET', '/v1/contacts/ann-7/export')
   await ask('GET', '/v1/inapp/ann-7')
   await ask('POST', '/v1/calls/call-1-1/claim', { agent: 'mei' })
@@ -109,6 +112,7 @@ it('records each change under the key’s name, a program’s traffic once an ho
   expect((await ask('DELETE', '/v1/contacts/ann-7')).status).toBe(200)
   expect(await entries()).toEqual([
     'till api data.send',
+    'shop api data.send',
     'till api contact.preferences contact N',
     'till api offer.redeem',
     'till api contact.export contact N',
