@@ -115,6 +115,8 @@ describe('what is rolled up', () => {
     const [a, b, c] = (await history.assign({ arm: 'treated', count: 3, recalled: 1, at: day(0) })).map(
       ({ contactId }) => contactId,
     )
+    // Midnight is the next day's.
+    await history.assign({ arm: 'treated', count: 2, at: day(1) })
     // A lapse as a seed, and one of the contact while it was somebody else, are no earlier lapses of the person.
     await history.assign({ arm: 'seed', count: 1, persons: [a ?? 0], at: day(-20) })
     await history.assign({ arm: 'holdout', count: 1, persons: [b ?? 0], at: day(-20) })
@@ -146,6 +148,23 @@ describe('what is rolled up', () => {
     )
     await execute(
       database,
+      sql`INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, state, channel, attempt,
+            planned_for, settled_at)
+          SELECT contact_id, nextval('touchpoint_ids'), episode_id, ${history.stepIds.get('letter/letter')}, 'sent', 'email',
+            1, at, at
+          FROM episodes CROSS JOIN (VALUES (${day(0.8)}::timestamptz), (${day(2)})) AS sent(at)
+          WHERE contact_id = ${a} AND arm = 'treated'`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at)
+          SELECT contact_id, touchpoint_id, kind, kind, ${day(1)}, ${day(1)} FROM touchpoint_records
+          JOIN (VALUES (${a}::bigint, 'skipped', 'delivered'), (${b}, 'sent', 'complaint')) AS said(contact_id, state, kind)
+            USING (contact_id, state)
+          WHERE state = 'skipped' OR step_id = ${history.stepIds.get('coupon/remind')}`,
+    )
+    await execute(
+      database,
       sql`INSERT INTO grants (contact_id, episode_id, campaign, offer, kind, step_id, touchpoint_id, state, face, expected,
             reserved_at, granted_at, expires_at)
           SELECT contact_id, episode_id, 'graded', 'five', 'coupon', 1, 1, 'granted', 1, 1, ${day(0)}, ${day(0)}, ${day(7)}
@@ -155,12 +174,13 @@ describe('what is rolled up', () => {
     const mine = sql`campaign = 'graded' AND day = ${day(0)}::date AND arm = 'treated'`
     const [people] = await rows(
       database,
-      sql`SELECT opted_out, uninstalled, orders_30, full_price_30, before, firsts, firsts_recalled
+      sql`SELECT assigned, opted_out, complained, uninstalled, active_7, active_90, orders_30, full_price_30, before,
+            firsts, firsts_recalled
           FROM report_people WHERE ${mine}`,
     )
     expect(people).toEqual({
-      ...{ opted_out: 1, uninstalled: 1, orders_30: 2, full_price_30: 1, before: 1 },
-      ...{ firsts: 3, firsts_recalled: 1 },
+      ...{ assigned: 3, firsts: 3, firsts_recalled: 1, opted_out: 1, complained: 1, uninstalled: 1 },
+      ...{ before: 1, active_7: 1, active_90: 0, orders_30: 2, full_price_30: 1 },
     })
     const [funnel] = await rows(
       database,
@@ -169,10 +189,21 @@ describe('what is rolled up', () => {
     expect(funnel).toEqual({ redeemed: 0 })
     const attributed = await rows(
       database,
-      sql`SELECT step_id AS step, state FROM report_messages WHERE campaign = 'graded' AND recalled > 0`,
+      sql`SELECT step_id AS step, state, sent_on::text FROM report_messages WHERE campaign = 'graded' AND recalled > 0`,
     )
-    expect(attributed).toEqual([{ step: history.stepIds.get('coupon/remind'), state: 'sent' }])
-    for (const table of ['preferences', 'consents', 'grants'])
+    const last = history.stepIds.get('letter/letter')
+    expect(attributed).toEqual([{ step: last, state: 'sent', sent_on: '2026-01-01' }])
+    // Who complains has got it; what was never sent has not arrived, whatever is said of it.
+    const delivered = await rows(
+      database,
+      sql`SELECT state, sum(delivered)::int AS delivered FROM report_messages
+          WHERE campaign = 'graded' AND day = ${day(0)}::date GROUP BY state ORDER BY state`,
+    )
+    expect(delivered).toEqual([
+      { state: 'sent', delivered: 1 },
+      { state: 'skipped', delivered: 0 },
+    ])
+    for (const table of ['preferences', 'consents', 'grants', 'delivery_events'])
       await execute(database, sql`DELETE FROM ${sql.identifier(table)}`)
   })
 
