@@ -138,12 +138,13 @@ describe('what is rolled up', () => {
           SELECT contact_id, at, 1, type, 1, properties::jsonb, at FROM (VALUES
             (${a}::bigint, ${day(-5)}::timestamptz, 'session', NULL), (${a}, ${day(2)}, 'session', NULL),
             (${a}, ${day(3)}, 'order', '{"coupon":"false"}'), (${a}, ${day(4)}, 'order', '{"coupon":"X"}'),
+            (${b}, ${day(0)}, 'session', NULL), (${b}, ${day(30)}, 'order', '{"coupon":"X"}'),
             (${b}, ${day(-5)}, 'uninstalled', NULL), (${c}, ${day(6)}, 'uninstalled', NULL)
           ) AS acts(contact_id, at, type, properties)`,
     )
     await execute(
       database,
-      sql`UPDATE touchpoint_records SET state = 'skipped', reason = 'condition', settled_at = ${day(0.5)}
+      sql`UPDATE touchpoint_records SET state = 'skipped', reason = 'condition', settled_at = ${day(0.9)}
           WHERE contact_id = ${a} AND settled_at = ${day(0)} AND step_id = ${history.stepIds.get('coupon/coupon')}`,
     )
     await execute(
@@ -180,7 +181,7 @@ describe('what is rolled up', () => {
     )
     expect(people).toEqual({
       ...{ assigned: 3, firsts: 3, firsts_recalled: 1, opted_out: 1, complained: 1, uninstalled: 1 },
-      ...{ before: 1, active_7: 1, active_90: 0, orders_30: 2, full_price_30: 1 },
+      ...{ before: 2, active_7: 1, active_90: 0, orders_30: 3, full_price_30: 1 },
     })
     const [funnel] = await rows(
       database,
