@@ -41,6 +41,9 @@ export function parseCondition(
     return { problems: [syntaxProblem(error, source, original(error.range?.start ?? 0))] }
   }
 
+  const hyphenated = findHyphenated(source, (path) => catalogue.has(path) || absent.has(path))
+  if (hyphenated) return { problems: [hyphenated] }
+
   const problems: ExpressionProblem[] = []
   const doubts: ExpressionProblem[] = []
   const expression = checkNode(tree, {
@@ -70,6 +73,18 @@ export function parseCondition(
     })
   }
   return problems.length > 0 || !expression ? { problems } : { expression, problems: [], doubts }
+}
+
+/** `high-five.sent` of the step high-five: two facts there are not, and a minus between them. */
+function findHyphenated(source: string, isFact: (path: string) => boolean): ExpressionProblem | undefined {
+  for (const { 0: written, index: offset } of source.matchAll(
+    /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?<![\w.])[a-z]\w*(?:-[a-z_]\w*)+\.\w+/g,
+  )) {
+    const path = written.replaceAll('-', '_')
+    if (written !== path && isFact(path))
+      return { offset, message: `a hyphen is a minus here; write ${path}` }
+  }
+  return undefined
 }
 
 /** A full-width character is what is wrong where the parser stopped at one, or where it ran on after an opening quote. */

@@ -5,7 +5,7 @@ import { knownToStep, selectionFacts } from '../../src/config/checks/expressions
 import { combineConditions, compileCondition } from '../../src/config/conditions.ts'
 import { readDocument } from '../../src/config/document.ts'
 import type { Fact } from '../../src/config/fact.ts'
-import { factCatalogue } from '../../src/config/facts.ts'
+import { factCatalogue, stepFacts } from '../../src/config/facts.ts'
 import { expandDurations } from '../../src/config/parser.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -255,6 +255,18 @@ test('steps see earlier steps only, and selection sees none', () => {
   expect(compileCondition('remind.sent', facts, absent).problems[0]?.message).toMatch(
     /once an episode is open/,
   )
+})
+
+test('a step whose id has a hyphen, written as it is called', () => {
+  const known = new Map([
+    ...catalogue,
+    ...stepFacts({ tiers: [{ steps: [{ id: 'high-five' }] }, {}] }, 1, 0).facts,
+  ])
+  const first = (source: string) => compileCondition(source, known).problems
+  expect(first('contact.vip && !high-five.sent')).toEqual([
+    { offset: 16, message: 'a hyphen is a minus here; write high_five.sent' },
+  ])
+  expect(first('!high_five.sent && contact.first_name != "high-five.sent"')).toEqual([])
 })
 
 test('when and not unless, three-valued', async () => {
