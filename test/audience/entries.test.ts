@@ -326,3 +326,14 @@ describe('entry by an event', () => {
     expect(past).toEqual({ contacts: 2, recalled: 1 })
   })
 })
+
+it('silence: guesses from who was silent for as long one window ago, by what was known then', async () => {
+  const pipeline = await open({})
+  const acts: [number, ...number[]][] = [[-35, -10], [-35], [-31], [-35, 1]]
+  for (const days of acts) {
+    const contact = await pipeline.addContact({ silentSince: at(days[0]) })
+    for (const day of days) await pipeline.addActivity(contact, at(day))
+  }
+  const past = await pastRecall(pipeline.database, pipeline.campaign, START, ['session', 'order'])
+  expect(past).toEqual({ contacts: 3, recalled: 1 })
+})

@@ -287,6 +287,25 @@ describe('the intake', () => {
     }
   })
 
+  it('counts what this campaign has opened today, and nothing else', async () => {
+    const pipeline = await open({ definition: { intake: { backlog: '2 per day', max_silence: '5d' } } })
+    const { database } = pipeline
+    await execute(
+      database,
+      sql`WITH run AS (
+          INSERT INTO runs (campaign, scheduled_for, version, as_of, state, started_at)
+          VALUES ('other', ${START}, 1, ${START}, 'done', ${START}) RETURNING run_id
+        )
+        INSERT INTO run_answers (run_id, answer, tier, segment, arm, contacts)
+        SELECT run_id, 'opened', 'coupon', 'everyone', 'treated', 9 FROM run`,
+    )
+    for (const days of [4, 6, 6]) await pipeline.addContact({ silentSince: ago(days) })
+    expect((await pipeline.runNow()).answers).toEqual({ opened: 1, max_silence: 2 })
+    for (const days of [4, 4]) await pipeline.addContact({ silentSince: ago(days) })
+    pipeline.clock.advance(60)
+    expect((await pipeline.runNow()).answers).toEqual({ opened: 1, backlog: 1, max_silence: 2 })
+  })
+
   it('counts the day where the campaign lives', async () => {
     const pipeline = await open({
       definition: { timezone: 'Asia/Shanghai', intake: { backlog: '1 per day' } },
@@ -360,6 +379,12 @@ describe('a tier’s own draw', () => {
       expect(touches).toEqual([...(coupon ? [1] : []), ...(trial ? [2, 3] : [])])
     }
     expect(new Set(found.map((row) => row.stages.join()))).toHaveLength(3)
+    // I2: what the run says it opened is what there is, arm by arm.
+    const byArm = (of: ReturnType<typeof sql>) =>
+      rows(pipeline.database, sql`SELECT arm, sum(n)::int AS n FROM (${of}) c GROUP BY arm ORDER BY arm`)
+    expect(await byArm(sql`SELECT arm, contacts AS n FROM run_answers WHERE answer = 'opened'`)).toEqual(
+      await byArm(sql`SELECT arm, 1 AS n FROM episodes`),
+    )
   })
 })
 
