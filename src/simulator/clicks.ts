@@ -3,20 +3,29 @@ import { LINK_PATHS } from '../channels/email/links.ts'
 import type { ManualClock } from '../clock.ts'
 import { followLink } from '../service/mail.ts'
 import type { Runtime } from '../service/runtime.ts'
+import { uniform } from './draws.ts'
 import type { SimulatedActivity } from './world.ts'
 
-// Whom a mail brings back comes by its link, taken by the very code that stands behind the address it leads to.
+// Some of those whom a mail brings back come by its link, which is taken by the very code that stands behind the address it
+// leads to; the others type the shop's.
 
 /** A browser that people use. */
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
+/** The share that follows the link. */
+const FOLLOWS = 0.4
 /** Milliseconds from the link to the shop's front page. */
 const LEADS = 1000
 
-/** A mail that brings its reader back at `at` (epoch ms), unless something else does so before. */
+/** A mail whose link brings its reader back at `at` (epoch ms), unless something else does so before. */
 export interface Answer {
   readonly externalId: string
   readonly at: number
   readonly raw: Buffer
+}
+
+/** Whether a person, whom a mail brings back at `at` (epoch ms), comes by its link. */
+export function followsLink(seed: number, person: number, at: number): boolean {
+  return uniform(seed, person, 'follows the link', Math.floor(at / 1000)) < FOLLOWS
 }
 
 /** Lets those click who came back when their mail would bring them: theirs is the session of that very moment. */

@@ -6,7 +6,7 @@ import { execute, rows, transaction } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import type { Runtime } from '../service/runtime.ts'
 import type { SimulatedAct } from './acts.ts'
-import { type Answer, clickThrough } from './clicks.ts'
+import { type Answer, clickThrough, followsLink } from './clicks.ts'
 import type { Mailbox } from './mailbox.ts'
 import { findUses, redeemUses, type Use } from './redemptions.ts'
 import type { SimulatedActivity, World } from './world.ts'
@@ -39,6 +39,8 @@ export async function openLiving(
     sql`SELECT external_id AS "externalId", contact_id AS "contactId" FROM external_ids`,
   )
   const contactIds = new Map(known.map((row) => [row.externalId, row.contactId]))
+  const { seed, people } = world.population
+  const persons = new Map(people.map(({ externalId, index }) => [externalId, index]))
   const events = openEvents(runtime, contactIds)
   /** The first act that has not been done. */
   let next = 0
@@ -47,7 +49,9 @@ export async function openLiving(
     await report?.(after, upTo)
     for (const { externalId, at, campaign, raw } of mailbox.take()) {
       const answer = campaign === moving ? world.deliver(externalId, at) : undefined
-      if (answer !== undefined) answers.push({ externalId, at: answer, raw })
+      if (answer !== undefined && followsLink(seed, persons.get(externalId) ?? 0, answer)) {
+        answers.push({ externalId, at: answer, raw })
+      }
     }
     const until = acts.findIndex((act) => act.at > upTo.getTime())
     const acted = acts.slice(next, until === -1 ? acts.length : until)
@@ -55,7 +59,7 @@ export async function openLiving(
     const visited = world.advance(upTo.getTime())
     await clickThrough(runtime, answers, visited)
     answers = answers.filter(({ at }) => at > upTo.getTime())
-    const uses = await findUses(runtime, world.population, contactIds, visited)
+    const uses = await findUses(runtime, { seed, persons, contactIds }, visited)
     await events.take([...withCoupons(visited, uses), ...acted.map((act) => ({ ...act, value: null }))], upTo)
     await redeemUses(runtime, uses, upTo)
   }

@@ -4,7 +4,6 @@ import { rows, transaction } from '../database/connect.ts'
 import { redeem } from '../offers/redemptions.ts'
 import type { Runtime } from '../service/runtime.ts'
 import { uniform } from './draws.ts'
-import type { Population } from './population.ts'
 import type { SimulatedActivity } from './world.ts'
 
 // What people do with what they were promised: some use it, with their next order or at their next visit. It changes what
@@ -38,11 +37,15 @@ interface Held {
 /** Who uses what while they do what they have `done`, in its order; each offer once. */
 export async function findUses(
   { database }: Pick<Runtime, 'database'>,
-  population: Population,
-  contactIds: ReadonlyMap<string, number>,
+  people: {
+    readonly seed: number
+    /** The index of each, and their contact, by external id. */
+    readonly persons: ReadonlyMap<string, number>
+    readonly contactIds: ReadonlyMap<string, number>
+  },
   done: readonly SimulatedActivity[],
 ): Promise<Use[]> {
-  const ids = [...new Set(done.flatMap(({ externalId }) => contactIds.get(externalId) ?? []))]
+  const ids = [...new Set(done.flatMap(({ externalId }) => people.contactIds.get(externalId) ?? []))]
   const held = await rows<Held>(
     database,
     sql`SELECT x.external_id AS "externalId", g.offer, g.kind, g.code, g.granted_at AS "grantedAt",
@@ -50,9 +53,8 @@ export async function findUses(
         FROM grants g JOIN external_ids x USING (contact_id)
         WHERE g.state = 'granted' AND g.contact_id = ANY (${bigints(ids)}) ORDER BY g.contact_id, g.grant_id`,
   )
-  const indexes = new Map(population.people.map(({ externalId, index }) => [externalId, index]))
   return held.flatMap(({ externalId, offer, kind, code, grantedAt, expiresAt }) => {
-    if (uniform(population.seed, indexes.get(externalId) ?? 0, `uses ${offer}`) >= (USED[kind] ?? 0))
+    if (uniform(people.seed, people.persons.get(externalId) ?? 0, `uses ${offer}`) >= (USED[kind] ?? 0))
       return []
     const used = done.find(
       (each) =>

@@ -48,7 +48,7 @@ const START = new Date('2025-09-01T00:00:00+08:00')
 /** Seconds: what is due between the runs at nine goes out every eighth hour, which in Shanghai is at eight and sixteen. */
 const STEP = 28_800
 /** Batches at a time: PostgreSQL is busy with one while another is rendered and sent. */
-const BESIDE = 3
+const BESIDE = 4
 
 /**
  * Sixty days change little of what a model learns of a year: it is fitted twice, and not every Monday. Links of mails
