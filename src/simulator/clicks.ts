@@ -13,6 +13,8 @@ import type { SimulatedActivity } from './world.ts'
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
 /** The share that follows the link. */
 const FOLLOWS = 0.4
+/** The link of a mail's page that counts, with its token. */
+const LINK = new RegExp(`href="[^"]*${LINK_PATHS.click}/([^"/]+)"`)
 /** Milliseconds from the link to the shop's front page. */
 const LEADS = 1000
 
@@ -50,5 +52,3 @@ export async function clickThrough(
     runtime.clock.set(now)
   }
 }
-
-const LINK = new RegExp(`href="[^"]*${LINK_PATHS.click}/([^"/]+)"`)

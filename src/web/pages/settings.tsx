@@ -196,16 +196,7 @@ function Users({ visit, users, refused }: Section & { users: readonly User[] }) 
         <summary>{say('Add a user', '添加用户')}</summary>
         <Act visit={visit} to="/settings/users" words={say('Add, and show the link', '添加并显示链接')}>
           <Refusal refused={refused} />
-          <label>
-            {say('Name', '用户名')}
-            <input
-              name="name"
-              required
-              maxlength={LONGEST_TYPED.name}
-              autocomplete="off"
-              {...kept(refused, 'name', form)}
-            />
-          </label>
+          <NameField visit={visit} refused={refused} words={say('Name', '用户名')} />
           <fieldset>
             <legend>{say('Role', '角色')}</legend>
             {ROLES.map((role, at) => (
@@ -225,6 +216,22 @@ function Users({ visit, users, refused }: Section & { users: readonly User[] }) 
         </Act>
       </details>
     </section>
+  )
+}
+
+/** What a user or a key is called. */
+function NameField({ visit, refused, words }: Section & { words: string }) {
+  return (
+    <label>
+      {words}
+      <input
+        name="name"
+        required
+        maxlength={LONGEST_TYPED.name}
+        autocomplete="off"
+        {...kept(refused, 'name', visit.form)}
+      />
+    </label>
   )
 }
 
@@ -268,16 +275,7 @@ function Keys({ visit, keys, refused }: Section & { keys: readonly ApiKey[] }) {
         <summary>{say('Make a key', '创建密钥')}</summary>
         <Act visit={visit} to="/settings/keys" words={say('Make it, and show it once', '创建并显示一次')}>
           <Refusal refused={refused} />
-          <label>
-            {say('Who will use it', '使用者')}
-            <input
-              name="name"
-              required
-              maxlength={LONGEST_TYPED.name}
-              autocomplete="off"
-              {...kept(refused, 'name', form)}
-            />
-          </label>
+          <NameField visit={visit} refused={refused} words={say('Who will use it', '使用者')} />
           <p>
             <a href="/api">{say('What the API offers', 'API 说明')}</a>
           </p>
