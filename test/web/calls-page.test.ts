@@ -85,9 +85,9 @@ beforeAll(async () => {
     await processBatch(shop.runtime.worker, batch)
   })
   server = await startWeb({ runtime: shop.runtime }, { host: '127.0.0.1', port: 0 })
-  cookies.ada = await signIn(shop.database, server.address, 'ada', 'agent', START)
-  cookies.bo = await signIn(shop.database, server.address, 'bo', 'agent', START)
-  cookies.viewer = await signIn(shop.database, server.address, 'viewer', 'viewer', START)
+  cookies.ada = await signIn(shop.database, 'ada', 'agent', START)
+  cookies.bo = await signIn(shop.database, 'bo', 'agent', START)
+  cookies.viewer = await signIn(shop.database, 'viewer', 'viewer', START)
 })
 afterAll(async () => {
   await server.close(0)

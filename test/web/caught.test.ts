@@ -29,8 +29,8 @@ beforeAll(async () => {
   shop = await openShop({ database: await freshDatabase(), clock, channels: [testChannel('email')] })
   caught = await openCatcher({ host: '127.0.0.1', port: 0 }, () => clock.now())
   server = await startWeb({ runtime: shop.runtime, caught }, { host: '127.0.0.1', port: 0 })
-  cookies.agent = await signIn(shop.database, server.address, 'agent', 'agent', NOW)
-  cookies.viewer = await signIn(shop.database, server.address, 'viewer', 'viewer', NOW)
+  cookies.agent = await signIn(shop.database, 'agent', 'agent', NOW)
+  cookies.viewer = await signIn(shop.database, 'viewer', 'viewer', NOW)
 })
 afterAll(async () => {
   await server.close(0)

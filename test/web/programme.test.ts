@@ -49,7 +49,7 @@ const get = async (server: WebServer, path: string, language = 'en') =>
 
 it('stands at the head of the first page and in a CSV, in both languages; without a control group it says what is missing', async () => {
   const none = await serve('0%')
-  cookie = await signIn(database, none.address, 'ada', 'viewer', day(60))
+  cookie = await signIn(database, 'ada', 'viewer', day(60))
   const missing = await get(none, '/')
   expect(missing).toContain('What all campaigns bring together cannot be told')
   expect(missing).toContain('<code>control: 5%</code>')

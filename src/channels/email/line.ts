@@ -6,7 +6,7 @@ import { Duplex } from 'node:stream'
 // comes in, encrypted or not.
 
 /** Bytes a server may say without being asked anything more. A reply has some hundreds, a chain of certificates thousands. */
-const MOST_UNASKED = 65_536
+const MOST_UNASKED = 32_768
 
 /**
  * @param patience milliseconds, from the look-up of the host's name to the connection
