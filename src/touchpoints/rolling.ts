@@ -1,4 +1,4 @@
-import type { CallTask, ContactView, Delivery, InappMessage } from '../channels/channel.ts'
+import type { CallTask, ContactView, InappMessage } from '../channels/channel.ts'
 import type { Clock } from '../clock.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { type Database, type Transaction, transaction } from '../database/connect.ts'
@@ -30,14 +30,13 @@ import {
   count,
   countBack,
   type Dispatch,
-  handOver,
   needingConsent,
-  openFarewell,
   putOff,
   streamOf,
   type Tally,
 } from './sends.ts'
 import type { Slots } from './slots.ts'
+import { type Ended, openSends } from './under-way.ts'
 
 // Handing over, as a rolling window: no more touchpoints are `sending` at a time than the channel sends at once, so
 // a worker that is killed leaves at most that many in doubt. Marking the next slice and settling the last one go to
@@ -88,17 +87,11 @@ export interface DeadDevice {
   readonly token: string
 }
 
-/** A send that has ended, and how. */
-interface Ended {
-  readonly outgoing: Outgoing
-  readonly delivery: Delivery
-  /** It ended because this process does. */
-  readonly cut: boolean
-}
-
-/** Milliseconds a send that has ended may wait for others to be settled with. */
-const LINGER = 50
-
+/**
+ * Hands over what a batch has to send on one channel, and settles it; what the channel is not to be given now goes back.
+ * @param slots what the process may have under way on that channel
+ * @throws what went wrong first, once nothing is under way any more
+ */
 export async function roll(
   deps: RollingDependencies,
   dispatch: Dispatch,
@@ -106,84 +99,51 @@ export async function roll(
   tally: Tally,
 ): Promise<void> {
   const todo = [...dispatch.toSend]
-  const ended: Ended[] = []
   const failures: unknown[] = []
-  const half = slots.width / 2
-  const stream = streamOf(dispatch)
+  const fail = (error: unknown) => failures.push(error)
   const [{ channel = '' } = {}] = todo
   const reach = openReach(
     slots.width,
     dispatch.context.channels.some(({ name, awayUntil }) => name === channel && awayUntil !== undefined),
   )
-  const farewell = openFarewell(deps.left)
-  let underWay = 0
-  let wake = () => {}
-  let settleAt = Number.POSITIVE_INFINITY
+  const sends = openSends({ slots, reach, stream: streamOf(dispatch), left: deps.left })
+  const ending = () => deps.ending?.aborted === true
 
-  while (todo.length > 0 || underWay > 0 || ended.length > 0) {
-    const rest = slots.standstill.rest
-    const ending = deps.ending?.aborted === true
-    if ((reach.away || rest > 0 || ending) && todo.length > 0) {
+  while (todo.length > 0 || sends.open > 0) {
+    const { rest } = slots.standstill
+    if ((reach.away || rest > 0 || ending()) && todo.length > 0) {
       const left = todo.splice(0).map(({ candidate }) => candidate)
-      await leaveAlone(deps, dispatch, left, reach.away ? undefined : rest, tally).catch((error) =>
-        failures.push(error),
-      )
+      await leaveAlone(deps, dispatch, left, reach.away ? undefined : rest, tally).catch(fail)
       continue
     }
-    const enough = ended.length >= half || underWay === 0 || performance.now() >= settleAt
-    const results = enough ? ended.splice(0) : []
-    const idle = underWay === 0 && results.length === 0
-    const wanted = Math.min(todo.length, Math.max(0, reach.most - underWay))
+    const results = sends.takeEnded()
+    const idle = sends.underWay === 0 && results.length === 0
+    const wanted = Math.min(todo.length, Math.max(0, reach.most - sends.underWay))
     const room = wanted === 0 ? 0 : idle ? await slots.take(wanted) : slots.tryTake(wanted)
     // It may have come to a standstill while there was no room, or to the end of the process.
-    if (idle && (slots.standstill.rest > 0 || deps.ending?.aborted)) {
+    if (idle && (slots.standstill.rest > 0 || ending())) {
       slots.give(room)
       continue
     }
     if (results.length === 0 && room === 0) {
-      await new Promise<void>((resolve) => {
-        // Half a slice is worth waiting for, though not for ever: what has ended is in doubt until it is settled.
-        const rest = Math.max(0, settleAt - performance.now())
-        const timer = ended.length > 0 ? setTimeout(resolve, rest) : undefined
-        wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
+      await sends.news()
       continue
     }
-    const slice = todo.splice(0, room)
     const [marking, settling] = await Promise.allSettled([
-      markSlice(deps, dispatch, slice, tally),
+      markSlice(deps, dispatch, todo.splice(0, room), tally),
       settleResults(deps, dispatch, results, tally),
     ])
-    const marked = marking.status === 'fulfilled' ? marking.value : NOTHING_MARKED
-    slots.give(results.length + room - marked.outgoing.length)
-    for (const outgoing of marked.outgoing) {
-      underWay += 1
-      const begun = performance.now()
-      void farewell.orCut(outgoing, handOver(outgoing, marked.leaseEnds, stream)).then((delivery) => {
-        underWay -= 1
-        const cut = deps.left?.aborted === true
-        // What we end ourselves says nothing of its provider.
-        if (!cut) {
-          reach.note(delivery)
-          // One that cannot be reached is left alone by what `reach` says of it, however slowly it fails.
-          if (!neverReached(delivery)) slots.standstill.note(delivery.outcome, performance.now() - begun)
-        }
-        if (ended.length === 0) settleAt = performance.now() + LINGER
-        ended.push({ outgoing, delivery, cut })
-        wake()
-      })
-    }
-    for (const step of [marking, settling]) if (step.status === 'rejected') failures.push(step.reason)
-    if (todo.length > 0) await dispatch.pace().catch((error) => failures.push(error))
+    const { outgoing, leaseEnds } = marking.status === 'fulfilled' ? marking.value : NOTHING_MARKED
+    slots.give(results.length + room - outgoing.length)
+    for (const each of outgoing) sends.begin(each, leaseEnds)
+    for (const step of [marking, settling]) if (step.status === 'rejected') fail(step.reason)
+    if (todo.length > 0) await dispatch.pace().catch(fail)
     // Nothing more is begun, but what is under way is waited for and settled: nobody else knows how it ends. The
     // rest of the claim comes back by its lease.
     if (failures.length > 0) todo.length = 0
   }
-  farewell.close()
-  await noteReach(deps, channel, reach).catch((error) => failures.push(error))
+  sends.close()
+  await noteReach(deps, channel, reach).catch(fail)
   if (failures.length > 0) throw failures[0]
 }
 

@@ -131,37 +131,6 @@ export async function handOver(outgoing: Outgoing, leaseEnds: number, stream: st
   }
 }
 
-/** Milliseconds a channel has to say how far a send came, and to close, once it was told that nobody waits any longer. */
-export const LAST_WORD = 1000
-
-/**
- * What a process that is ending makes of sends under way.
- * @param left aborts once they are waited for no longer
- */
-export function openFarewell(left: AbortSignal | undefined) {
-  let timer: NodeJS.Timeout | undefined
-  let cut = () => {}
-  const gone = new Promise<void>((resolve) => {
-    cut = () => {
-      timer = setTimeout(resolve, LAST_WORD)
-    }
-  })
-  if (left?.aborted) cut()
-  else left?.addEventListener('abort', cut)
-  return {
-    /** A send's own end, or that nobody knows it. */
-    orCut: ({ channel }: Outgoing, sending: Promise<Delivery>): Promise<Delivery> => {
-      const detail = 'this process ended before the provider answered'
-      const outcome = channel.idempotent ? 'retry' : 'uncertain'
-      return left ? Promise.race([sending, gone.then(() => ({ outcome, detail }) as const)]) : sending
-    },
-    close: () => {
-      clearTimeout(timer)
-      left?.removeEventListener('abort', cut)
-    },
-  }
-}
-
 /** How often a touchpoint is tried before it is given up, and the seconds between tries. */
 export const BACK_OFF = [60, 300, 1800, 7200, 21_600]
 /** Seconds a provider may put us off, however long it says: a date so far ahead need not exist. */
