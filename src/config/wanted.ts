@@ -41,10 +41,23 @@ export function rewritten(found: unknown, schema: Schema | undefined, currency =
   }
   const [yes] = YES.exec(plain) ?? []
   if ((yes !== undefined || NO.test(plain)) && takes(yes !== undefined)) return String(yes !== undefined)
-  if (takes([plain])) return `[${plain}]`
+  const lists = [listedByCommas(plain), [plain], plain.split(/\s+/)]
+  const list = lists.find((entries) => entries.length > 0 && takes(entries))
+  if (list !== undefined) return asList(list)
   const respelt = [...respelled(plain, currency)].find((text) => text !== found && takes(text))
   // A number that is kept as a text.
   return respelt !== undefined && /^\d+\.\d+$/.test(respelt) ? `"${respelt}"` : respelt
+}
+
+/** The entries of a list that was written as a text, without its brackets: `push, sms`. */
+function listedByCommas(text: string): string[] {
+  const entries = text.split(/[,，、;；]/).map((entry) => entry.trim())
+  return entries.filter((entry) => entry !== '')
+}
+
+/** The entries as a list of YAML. */
+export function asList(entries: readonly string[]): string {
+  return `[${entries.join(', ')}]`
 }
 
 const YES = /^(?:true|yes|on)$/i

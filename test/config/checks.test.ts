@@ -478,6 +478,20 @@ const refusals: [
     'log',
   ],
   [
+    'a list of channels without its brackets',
+    [['channel: [email, log]', 'channel: email, log']],
+    'email, log',
+    'unknown channel `email, log`; a list stands in brackets',
+    '[email, log]',
+  ],
+  [
+    'a list of channels without its brackets, of which one is misspelt',
+    [['channel: [email, log]', 'channel: email / lgo']],
+    'email / lgo',
+    'unknown channel `email / lgo`; a list stands in brackets',
+    '[email, log]',
+  ],
+  [
     'a window for an unknown channel',
     [['email: 10:00', 'emial: 10:00']],
     'emial',
@@ -715,6 +729,17 @@ test.each([
 test.each([
   ['blackout: [2027-02-05 - 2027-02-12]', 'blackout[0]', '2027-02-05..2027-02-12'],
   ['digest: { to: you@example.com }', 'digest.to', '[you@example.com]'],
+  ['digest: { to: "a@example.com, b@example.com" }', 'digest.to', '[a@example.com, b@example.com]'],
+  ['digest: { to: "a@example.com b@example.com" }', 'digest.to', '[a@example.com, b@example.com]'],
+  [
+    'blackout: 2027-02-05..2027-02-12, 2027-10-01..2027-10-07',
+    'blackout',
+    '[2027-02-05..2027-02-12, 2027-10-01..2027-10-07]',
+  ],
+  ['web: { trusted_proxies: "10.0.0.7,10.0.0.8" }', 'web.trusted_proxies', '[10.0.0.7, 10.0.0.8]'],
+  ['locales: en, zh-CN', 'locales', '[en, zh-CN]'],
+  ['locales: en、zh-CN', 'locales', '[en, zh-CN]'],
+  ['not_yet: push,sms', 'not_yet', '[push, sms]'],
   ['attributes: { vip: text, since: string }', 'attributes.vip', 'string'],
   ['attributes: { vip: string, since: date }', 'attributes.since', 'timestamp'],
   ['locales: [en, zh_CN]', 'locales[1]', 'zh-CN'],

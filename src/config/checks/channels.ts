@@ -1,5 +1,8 @@
 import { channelsSetUp } from '../../channels/channels.ts'
 import type { Problem } from '../../errors.ts'
+import { valueAt } from '../document.ts'
+import { nearest } from '../nearest-name.ts'
+import { asList } from '../wanted.ts'
 import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
 import { isDoubtful } from './unread.ts'
 
@@ -10,10 +13,11 @@ export function checkChannels(checked: Checked): Problem[] {
   const awaited = (workspace.not_yet ?? []).filter((name) => name !== undefined)
   return [...stepsOf(campaign)].flatMap(({ step, path }) =>
     (step.channel ?? []).flatMap((name, no) => {
-      if (name === undefined || names.includes(name) || awaited.includes(name)) return []
-      if (isDoubtful(checked, 'channels', name)) return []
+      if (name === undefined) return []
       // One channel may be written without a list; then the index is not in the file, and its parent is found.
       const place = [...path, 'channel', ...((step.channel?.length ?? 0) > 1 ? [no] : [])]
+      if (names.includes(name) || awaited.includes(name)) return []
+      if (isDoubtful(checked, 'channels', name)) return []
       if (channels.has(name)) {
         if (checked.doubtful(['not_yet'])) return []
         return [
@@ -26,7 +30,21 @@ export function checkChannels(checked: Checked): Problem[] {
           ),
         ]
       }
+      const list = valueAt(document.value, place) === name ? listMeant(checked, name) : undefined
+      if (list !== undefined) {
+        const message = `unknown channel \`${name}\`; a list stands in brackets`
+        return [finding(document, place, message, { suggestion: asList(list) })]
+      }
       return [unknownName(document, place, { what: 'channel', name, names: [...names, ...awaited] })]
     }),
   )
+}
+
+/** The channels of `push, sms`, each as it is spelt, where that was meant to be a list: one at least is known. */
+function listMeant({ channels }: Checked, text: string): string[] | undefined {
+  const entries = text.split(/[\s,，、;；/|]+/).filter((entry) => entry !== '' && entry !== 'or')
+  const known = [...channels.keys()]
+  const spelt = entries.map((entry) => (known.includes(entry) ? entry : nearest(entry, known)))
+  if (entries.length < 2 || spelt.every((name) => name === undefined)) return undefined
+  return entries.map((entry, no) => spelt[no] ?? entry)
 }
