@@ -492,6 +492,12 @@ const refusals: [
     '[email, log]',
   ],
   [
+    'a channel that is listed twice',
+    [['channel: [email, log]', 'channel: [email, log, email]']],
+    'email]',
+    'email is there twice',
+  ],
+  [
     'a window for an unknown channel',
     [['email: 10:00', 'emial: 10:00']],
     'emial',

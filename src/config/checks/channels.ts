@@ -16,6 +16,7 @@ export function checkChannels(checked: Checked): Problem[] {
       if (name === undefined) return []
       // One channel may be written without a list; then the index is not in the file, and its parent is found.
       const place = [...path, 'channel', ...((step.channel?.length ?? 0) > 1 ? [no] : [])]
+      if (step.channel?.indexOf(name) !== no) return [finding(document, place, `${name} is there twice`)]
       if (names.includes(name) || awaited.includes(name)) return []
       if (isDoubtful(checked, 'channels', name)) return []
       if (channels.has(name)) {
