@@ -129,6 +129,10 @@ function* respelled(plain: string, currency: string): Generator<string> {
   if (/^\d+,\d+$/.test(plain)) yield plain.replace(',', '.')
   yield plain.replace(/^(?:weekdays?|working days?|workday|工作日) */i, 'workdays ')
 
+  // Of a url, and of a server with its port, the server.
+  const server = plain.replace(/^[a-z+]+:\/\/(?:[^\s/@]*@)?([^\s/?#]*)\S*$/i, '$1').replace(/:\d+$/, '')
+  yield server.replace(/^\[(.*)\]$/, '$1')
+
   yield plain.replace(/\s+/g, '')
   yield plain
   yield plain.toLowerCase().replace(/\s+/g, '-')

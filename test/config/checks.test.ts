@@ -1152,6 +1152,36 @@ test.each([
     'an address of at most 16',
   ],
   [
+    'host: 127.0.0.1',
+    'host: smtp://mail.example:587',
+    'channels.email.smtp.host',
+    'the name or address of a server alone',
+  ],
+  [
+    'host: 127.0.0.1',
+    'host: https://mail.example/',
+    'channels.email.smtp.host',
+    'the name or address of a server alone',
+  ],
+  [
+    'host: 127.0.0.1',
+    'host: mail.example:587',
+    'channels.email.smtp.host',
+    'the name or address of a server alone',
+  ],
+  [
+    'host: 127.0.0.1',
+    'host: me@mail.example',
+    'channels.email.smtp.host',
+    'the name or address of a server alone',
+  ],
+  [
+    'host: 127.0.0.1',
+    'host: mail example',
+    'channels.email.smtp.host',
+    'the name or address of a server alone',
+  ],
+  [
     'channels:',
     'database:\n  url: mysql://shop@db/shop\nchannels:',
     'database.url',
@@ -1175,6 +1205,39 @@ test.each([
   expect(problem).toMatchObject({ path, message: `expected ${problem?.expected}, found \`${found}\`` })
   expect(problem?.expected?.slice(0, expected.length)).toBe(expected)
   expect(`${problem?.location.line}:${problem?.location.column}`).toBe(placeOf(text, found))
+})
+
+test.each([
+  ['smtp://mail.example:587', 'mail.example'],
+  ['https://mail.example/', 'mail.example'],
+  ['smtps://me:pass@mail.example', 'mail.example'],
+  ['mail.example:587', 'mail.example'],
+  ['[::1]', '::1'],
+  ['smtp://[fd00::25]:25', 'fd00::25'],
+  ['mail.example,', undefined],
+])('of a mail server its host is written: %s → %s', (host, suggestion) => {
+  const said = (text: string, variables: Record<string, string>) =>
+    readWorkspace('winback.yaml', text, environmentFrom(variables), '.').problems
+  const written = WORKSPACE_YAML.replace('host: 127.0.0.1', `host: "${host}"`)
+  expect(said(written, {})).toMatchObject([{ path: 'channels.email.smtp.host', suggestion }])
+  const referred = WORKSPACE_YAML.replace('host: 127.0.0.1', `host: "\${SMTP_HOST}"`)
+  const told = said(referred, { SMTP_HOST: host })
+  expect(told).toMatchObject([{ found: '${SMTP_HOST}', suggestion: undefined }])
+  expect(JSON.stringify(told)).not.toContain(host)
+})
+
+test.each([
+  'mail.example',
+  'localhost',
+  'smtp_relay',
+  '10.0.0.7',
+  '::1',
+  'fe80::1%eth0',
+  'mail.example.',
+  '邮件.example',
+])('a mail server as it should be: %s', (host) => {
+  const text = WORKSPACE_YAML.replace('host: 127.0.0.1', `host: "${host}"`)
+  expect(readWorkspace('winback.yaml', text, environmentFrom({}), '.').problems).toEqual([])
 })
 
 test.each([

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { amount } from '../price.ts'
 import { LOOPBACK } from '../private-hosts.ts'
@@ -21,13 +22,21 @@ const mailbox = (example: string) =>
       `expected an address of at most ${LONGEST_MAILBOX} characters before the @, such as ${example}`,
     )
 
+/** A url or a port beside it would pass for a name that nobody can look up, and be told as the server's absence. */
+const serverName = z
+  .string()
+  .refine(
+    (text) => isIP(text) !== 0 || /^[\p{L}\p{N}_][\p{L}\p{N}._-]*$/u.test(text),
+    'expected the name or address of a server alone, such as smtp.example.com (its port stands beside it, as `port`)',
+  )
+
 /** The `channels.email` block of winback.yaml. Every timeout is far below the claim's lease. */
 export const emailSettings = z
   .strictObject({
     from: sender.describe('The visible sender: Shop <hello@shop.example>'),
     reply_to: sender.optional(),
     smtp: z.strictObject({
-      host: z.string(),
+      host: serverName,
       port: z.int().min(1).max(65_535).prefault(587),
       secure: z.boolean().prefault(false).describe('TLS from the first byte (port 465)'),
       require_tls: z
