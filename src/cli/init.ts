@@ -3,6 +3,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { campaignJsonSchema, workspaceJsonSchema } from '../config/json-schema.ts'
 import { nearest } from '../config/nearest-name.ts'
+import { isLiteral } from '../config/references.ts'
 import { isZone, zoneMeant } from '../config/zones.ts'
 import { codeOf, WinbackError } from '../errors.ts'
 import { languageOf } from '../reports/words.ts'
@@ -27,7 +28,7 @@ export function init(start: Start): Command {
     ],
   })
     .argument('[dir]', 'the folder to write into', '.')
-    .option('--name <name>', 'the name recipients read (default: the folder’s)', bounded('--name', 'line'))
+    .option('--name <name>', 'the name recipients read (default: the folder’s)', nameOf)
     .option('--timezone <zone>', 'IANA zone (default: this machine’s)', zoneOf)
     .option('--campaign <name>', `${SHIPPED_CAMPAIGNS.join(', ')} (default: the first); repeatable`, oneOf)
     .option('--force', 'overwrite files that exist')
@@ -44,6 +45,19 @@ interface InitOptions extends Spoken {
   readonly timezone?: string
   readonly campaign?: readonly string[]
   readonly force?: boolean
+}
+
+/** A name that winback.yaml gives back as it was typed. */
+function nameOf(text: string): string {
+  const name = bounded('--name', 'line')(text)
+  if (name === '') throw new InvalidArgumentError('A name has a letter at least; recipients read it.')
+  if (/\p{Cc}/u.test(name)) throw new InvalidArgumentError('A name is one line of letters and signs.')
+  if (!isLiteral(name)) {
+    throw new InvalidArgumentError(
+      'In winback.yaml it would be read as what the environment holds under that name. Write the name itself.',
+    )
+  }
+  return name
 }
 
 function zoneOf(text: string): string {
@@ -190,7 +204,7 @@ export function formatInit(
 }
 
 function titleOf(folder: string): string {
-  const words = folder.split(/[-_\s]+/).filter((word) => word !== '')
+  const words = folder.split(/[-_\s${}]+/).filter((word) => word !== '')
   return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(' ') || 'My Shop'
 }
 

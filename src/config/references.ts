@@ -34,6 +34,14 @@ export function isReference(written: unknown): written is string {
   return typeof written === 'string' && written.includes('${')
 }
 
+/** What a shell would fill in, and winback.yaml does not: refused, for the braces were meant. */
+const BARE = /^\$[A-Z][A-Z0-9_]*$/
+
+/** Whether a text stands for itself in winback.yaml. */
+export function isLiteral(text: string): boolean {
+  return !isReference(text) && !BARE.test(text)
+}
+
 /**
  * Fills in the references of a workspace file. `directory` is what `${file:…}` is relative to.
  * A missing variable or file, and a secret that stands in the file in clear, is a Problem at its place.
@@ -76,7 +84,7 @@ export function fillReferences(
   }
   const walk = (value: unknown, path: Path): unknown => {
     if (typeof value === 'string') {
-      if (/^\$[A-Z][A-Z0-9_]*$/.test(value)) bare(value, path)
+      if (BARE.test(value)) bare(value, path)
       return isReference(value) ? fill(value, path) : (masked.get(formatPath(path)) ?? value)
     }
     if (Array.isArray(value)) return value.map((item, index) => walk(item, [...path, index]))

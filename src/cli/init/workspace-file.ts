@@ -26,6 +26,11 @@ const AWAITED = `  # Calls that people make: \`winback calls list\`. An hour of 
 not_yet: [push, sms]
 `
 
+/** A name as it stands before an address: between quotes where it has a sign that means something there. */
+function senderName(name: string): string {
+  return /["(),:;<>@[\]\\]/.test(name) ? `"${name.replace(/["\\]/g, '\\$&')}"` : name
+}
+
 /** The commented winback.yaml that `winback init` writes. Everything in it is valid as it stands. */
 export function workspaceFile(values: WorkspaceFileValues): string {
   const smtp = values.smtp ?? { host: `\${SMTP_HOST:-127.0.0.1}`, port: 1025, connections: 5 }
@@ -62,7 +67,7 @@ channels:
   # A log step costs nothing; e-mail needs a sender and a server. Until SMTP_HOST is set, mail goes to port 1025
   # of this machine; \`winback start --catch-mail\` shows it on the web instead of sending it.
   email:
-    from: ${JSON.stringify(`${values.name} <hello@example.com>`)}
+    from: ${JSON.stringify(`${senderName(values.name)} <hello@example.com>`)}
     price: "0.002"             # of one message, in \`currency\`
     smtp:
       host: ${JSON.stringify(smtp.host)}
