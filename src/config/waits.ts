@@ -30,6 +30,12 @@ export const WAITS = [
   'retry',
 ] as const
 
+/**
+ * What the provider that credits offers is called where channels are named whose provider is away. No channel has a dot in
+ * its name.
+ */
+export const CREDITOR = 'offers.provider'
+
 /** Seconds for which a message is put back as `unreachable` at most: the longest rest of a channel. */
 export const LONGEST_REST = 900
 

@@ -1,10 +1,11 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { LONGEST_REST } from '../config/waits.ts'
+import { CREDITOR, LONGEST_REST } from '../config/waits.ts'
 import { rows, type Session } from '../database/connect.ts'
 import type { Sheet } from './sheet.ts'
 import type { Speech } from './words.ts'
 
-// Channels whose provider cannot be reached at this moment: since when, why, and how much waits for it.
+// Channels whose provider cannot be reached at this moment: since when, why, and how much waits for it. So it is told of
+// the provider that credits offers, which stands among them by a name of its own.
 
 export interface AbsentChannel {
   readonly channel: string
@@ -42,14 +43,16 @@ export async function readAbsences(
         SELECT coalesce(sum(c.waiting), 0)::bigint AS waiting, coalesce(bool_or(c.seen = ${most}), false) AS more
         FROM steps s CROSS JOIN LATERAL (
           SELECT count(*) AS seen,
-            count(*) FILTER (WHERE state = 'planned' AND (due_at <= ${now} OR waits = 'unreachable')) AS waiting
+            count(*) FILTER (WHERE state = 'planned' AND CASE WHEN a.channel = ${CREDITOR} THEN waits = 'credit'
+              ELSE due_at <= ${now} OR waits = 'unreachable' END) AS waiting
           FROM (SELECT state, due_at, waits FROM touchpoints t
             WHERE t.step_id = s.step_id AND t.due_at <= ${now}::timestamptz + make_interval(secs => ${LONGEST_REST})
             ORDER BY t.due_at LIMIT ${most}) first
         ) c
-        WHERE a.channel = ANY (s.channels) AND ${own(sql`s`)}
+        WHERE (a.channel = ANY (s.channels) OR a.channel = ${CREDITOR}) AND ${own(sql`s`)}
       ) w
-      WHERE a.since <= ${now} AND EXISTS (SELECT FROM steps s WHERE a.channel = ANY (s.channels) AND ${own(sql`s`)})
+      WHERE a.since <= ${now} AND CASE WHEN a.channel = ${CREDITOR} THEN ${campaign === undefined} OR w.waiting > 0
+        ELSE EXISTS (SELECT FROM steps s WHERE a.channel = ANY (s.channels) AND ${own(sql`s`)}) END
       ORDER BY a.since, a.channel`,
   )
 }
@@ -70,6 +73,12 @@ export function absenceText(
   speech: Speech,
 ): string {
   const [name, from, count] = [speech.channel(channel), speech.moment(since), speech.count(waiting)]
+  // Each message asks it by itself; there is no next try of all.
+  if (channel === CREDITOR) {
+    return speech.language === 'en'
+      ? `${name} cannot be reached since ${from} (${detail}). Messages that wait for it: ${more ? 'at least ' : ''}${count}; each asks it again within 15 minutes.`
+      : `${name}自 ${from} 起无法连接（${detail}）。等待它的消息：${more ? '至少 ' : ''}${count} 条；每条会在 15 分钟内再次请求。`
+  }
   if (speech.language === 'en') {
     const next = nextAt > now ? `the next try is at ${speech.moment(nextAt)}` : 'the next batch tries it'
     return `${name} cannot be reached since ${from} (${detail}). Messages that wait for it, untried: ${more ? 'at least ' : ''}${count}; ${next}.`

@@ -1,3 +1,4 @@
+import { CREDITOR } from '../config/waits.ts'
 import type { Language } from './words.ts'
 
 /** Channels by the names people call them, both languages beside each other; another keeps its own. */
@@ -28,8 +29,9 @@ export function titleIn(title: Title, language: Language): string | undefined {
   return typeof title === 'string' ? title : (title[language] ?? Object.values(title)[0])
 }
 
-/** A channel as those call it who run the campaigns: to them a webhook is one. */
+/** A channel as those call it who run the campaigns: to them a webhook is one. So they call the provider of credits. */
 export function channelName(name: string, language: Language, titles?: ChannelTitles): string {
+  if (name === CREDITOR) return language === 'en' ? 'The provider that credits offers' : '发放优惠的服务商'
   return name === 'webhook' && !titles?.has(name) ? 'Webhook' : channelTitle(name, language, titles)
 }
 

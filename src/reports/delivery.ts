@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { LineChart } from '../charts/chart.ts'
+import { CREDITOR } from '../config/waits.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { annotationNotes, marksOf } from './annotations.ts'
 import { type About, aboutLines, readAbout } from './freshness.ts'
@@ -79,7 +80,7 @@ export async function readDelivery(readable: Readable, question: CampaignQuestio
         sql`SELECT scope, name, state, reason, since FROM switches
             WHERE scope <> 'campaign' OR name = ${question.campaign}
             UNION ALL SELECT 'breaker', channel, state, reason, since FROM breakers
-            UNION ALL SELECT 'channel', channel, 'away', detail, since FROM absences
+            UNION ALL SELECT CASE channel WHEN ${CREDITOR} THEN 'offers' ELSE 'channel' END, channel, 'away', detail, since FROM absences
             ORDER BY since DESC`,
       ),
     }
@@ -231,6 +232,7 @@ const SCOPES: Readonly<Record<string, Record<Language, string>>> = {
   campaign: { en: 'campaign', 'zh-CN': '活动' },
   channel: { en: 'channel', 'zh-CN': '渠道' },
   breaker: { en: 'breaker', 'zh-CN': '熔断器' },
+  offers: { en: 'the provider that credits offers', 'zh-CN': '发放优惠的服务商' },
 }
 const STATES: Readonly<Record<string, Record<Language, string>>> = {
   paused: { en: 'paused', 'zh-CN': '已暂停' },
@@ -244,7 +246,8 @@ const STATES: Readonly<Record<string, Record<Language, string>>> = {
 function switchText({ scope, name, state }: DeliveryData['switches'][number], speech: Speech): string {
   const { language } = speech
   const what = SCOPES[scope]?.[language] ?? scope
-  const of = name === '*' ? '' : ` ${scope === 'campaign' ? name : speech.channel(name)}`
+  const of =
+    name === '*' || scope === 'offers' ? '' : ` ${scope === 'campaign' ? name : speech.channel(name)}`
   return `${what}${of}${language === 'en' ? ': ' : '：'}${STATES[state]?.[language] ?? state}`
 }
 

@@ -1,10 +1,10 @@
-import { LONGEST_REST } from '../config/waits.ts'
+import { CREDITOR, LONGEST_REST } from '../config/waits.ts'
 import type { Database } from '../database/connect.ts'
 import { giveBackRefused, markAsked, markCredited, markUnasked } from '../offers/conclusion.ts'
 import type { GrantKey, OfferPlace } from '../offers/grants.ts'
 import { viewOffer } from '../offers/offers.ts'
 import type { CreditAnswer, OfferProvider } from '../offers/provider.ts'
-import { UNTRIED } from './absences.ts'
+import { endAbsence, recordAbsence, UNTRIED } from './absences.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
 import type { Cleared } from './message.ts'
 import { unavailable } from './promises.ts'
@@ -48,8 +48,14 @@ export async function creditPromised(
   }
   if (!provider) return toSend
   const deadline = performance.now() + PATIENCE
+  const reach: Reach = { reached: false, row: 0, said: '' }
   for (const [place, wishes] of byPlace) {
-    const answers = await creditGrants({ database, provider, deadline, ending }, reservation, place, wishes)
+    const answers = await creditGrants(
+      { database, provider, deadline, ending, reach },
+      reservation,
+      place,
+      wishes,
+    )
     const cut = ending?.aborted === true
     for (const wish of wishes) {
       const said = heed(wish, answers.get(wish.grant.grantId), reservation, cut)
@@ -57,7 +63,24 @@ export async function creditPromised(
       else toSend.push(said)
     }
   }
+  await noteReach(database, reach, reservation.now)
   return toSend
+}
+
+/** What the calls of a batch have shown of the provider. */
+interface Reach {
+  reached: boolean
+  /** Calls in a row, the last one among them, that did not reach it. */
+  row: number
+  /** What the last of them said. */
+  said: string
+}
+
+/** Writes down that it is away, or that it is so no longer: `doctor` and reports ask other processes than this one. */
+async function noteReach(database: Database, { reached, row, said }: Reach, now: Date): Promise<void> {
+  // Fewer than are no chance: only where none got through.
+  if (row >= AWAY || (row > 0 && !reached)) await recordAbsence(database, CREDITOR, said, now)
+  else if (reached) await endAbsence(database, CREDITOR)
 }
 
 /**
@@ -71,11 +94,14 @@ async function creditGrants(
     provider,
     deadline,
     ending,
+    reach,
   }: {
     database: Database
     provider: OfferProvider
     deadline: number
     ending: AbortSignal | undefined
+    /** Added to. */
+    reach: Reach
   },
   { claimId, now }: Reservation,
   place: OfferPlace,
@@ -102,7 +128,11 @@ async function creditGrants(
       expires_at: grant.expiresAt.toISOString(),
     })
     unreached = answer.outcome === 'unasked' ? unreached + 1 : 0
-    if (answer.outcome === 'unasked') last = answer
+    if (answer.outcome === 'unasked') {
+      last = answer
+      reach.said = answer.detail
+      reach.row += 1
+    } else Object.assign(reach, { reached: true, row: 0 })
     return answer
   })
   const said = new Map(

@@ -16,6 +16,7 @@ import {
 import { checkChannels, checkRedis } from '../../src/cli/doctor/services.ts'
 import { checkNode } from '../../src/cli/doctor.ts'
 import { sayIn } from '../../src/cli/locale.ts'
+import { CREDITOR } from '../../src/config/waits.ts'
 import { workspace } from '../../src/config/workspace.ts'
 import { execute } from '../../src/database/connect.ts'
 import { shortageOf } from '../../src/offers/pools.ts'
@@ -252,4 +253,18 @@ test('a provider that the workers cannot reach is said, with since when, why and
     },
   ])
   expect((await run(['doctor', '--locale', 'zh-CN'], here)).stdout).toContain('起无法连接')
+  await execute(database, sql`DELETE FROM absences`)
+  await recordAbsence(database, CREDITOR, '401 no such token', new Date('2026-03-02T09:00:00Z'))
+  const later = JSON.parse((await run(['doctor', '--json'], here)).stdout) as { findings: Finding[] }
+  expect(later.findings.filter(({ found }) => found.includes('cannot be reached since'))).toMatchObject([
+    {
+      check: 'offers',
+      state: 'not_yet',
+      found: expect.stringMatching(
+        /^The provider that credits offers cannot be reached since Mar 2, 2026, 09:00 \(401 no such token\)\. Messages that wait for it: 0; /,
+      ),
+      mend: expect.stringContaining('`offers.provider` in winback.yaml'),
+    },
+  ])
+  expect((await run(['doctor', '--locale', 'zh-CN'], here)).stdout).toContain('发放优惠的服务商自')
 })

@@ -1,9 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it, vi } from 'vitest'
+import { CREDITOR } from '../../src/config/waits.ts'
 import { eraseContact } from '../../src/contacts/erase.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import type { CreditAnswer, CreditRequest, OfferProvider } from '../../src/offers/provider.ts'
 import { recordErasure } from '../../src/outcomes/silence.ts'
+import { readAbsences } from '../../src/reports/absences.ts'
+import { readWaiting } from '../../src/reports/deferral.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
 import { coupon, grantsOf, liability, openGranting, promised, takenOf, wait } from '../support/grants.ts'
@@ -88,6 +91,42 @@ describe('an offer that a provider credits', () => {
     await pipeline.work()
     expect(pipeline.channel.sent).toHaveLength(11)
     expect(await takenOf(pipeline)).toBe(11)
+  })
+
+  it('is told of as channels are whose provider is away: from when on and why, until it answers', async () => {
+    const away: Outcome[] = Array(400).fill('unasked')
+    const { pipeline } = await begin(away, {}, { limits: { max_delay: '2d' } }, 4)
+    const { database, clock } = pipeline
+    const said = async (campaign?: string) => await readAbsences(database, clock.now(), campaign)
+    const [absent, ...others] = await said('test')
+    expect(others).toEqual([])
+    expect(absent).toMatchObject({
+      channel: CREDITOR,
+      since: START,
+      detail: 'as told',
+      waiting: 4,
+      more: false,
+    })
+    wait(pipeline, 900)
+    await pipeline.work()
+    expect(await said()).toEqual([expect.objectContaining({ channel: CREDITOR, since: START, waiting: 4 })])
+    expect(await said('another')).toEqual([])
+    // Nothing on a channel is held up by it.
+    expect(await readWaiting(database, clock.now())).toEqual([
+      expect.objectContaining({ why: 'credit', touchpoints: 4 }),
+    ])
+    away.length = 0
+    away.push('refused')
+    wait(pipeline, 900)
+    await pipeline.work()
+    expect(await said()).toEqual([])
+  })
+
+  it('is away where one message did not get through and no other did, and not where others did', async () => {
+    const { pipeline } = await begin(['unasked', 'credited'], {}, {}, 2)
+    expect(await readAbsences(pipeline.database, pipeline.clock.now())).toEqual([])
+    const alone = await begin(['unasked'])
+    expect(await readAbsences(alone.pipeline.database, START)).toMatchObject([{ channel: CREDITOR }])
   })
 
   it('is waited for no longer by a worker that is ending, and asked for again without a try', async () => {

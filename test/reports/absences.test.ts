@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
+import { CREDITOR } from '../../src/config/waits.ts'
 import { execute } from '../../src/database/connect.ts'
 import { readAbsences } from '../../src/reports/absences.ts'
 import { readWaiting } from '../../src/reports/deferral.ts'
@@ -89,4 +90,33 @@ it('an absence is told by every report that is asked how things stand: since whe
       locale === 'en' ? 'whose provider cannot be reached' : '渠道的服务商无法连接，等待恢复',
     )
   }
+})
+
+it('the provider that credits offers is told of as channels are, and is none of them', async () => {
+  const { database } = await open()
+  await execute(database, sql`DELETE FROM absences`)
+  await execute(
+    database,
+    sql`INSERT INTO absences (channel, since, tries, tried_at, next_at, detail)
+      VALUES (${CREDITOR}, ${START}, 4, ${NOW}, ${later(1080)}, ${DETAIL})`,
+  )
+  const question = { campaign: 'test', now: NOW, split: new Map([[1, { holdout: 0, control: 0 }]]) }
+  const monday = async (locale: string) =>
+    sheetReports.monday.format(await sheetReports.monday.read(database, question), { ...style, locale })
+  // Nothing of the campaign waits for it.
+  expect(await monday('en')).not.toContain('cannot be reached')
+  await execute(database, sql`UPDATE touchpoints SET waits = 'credit' WHERE waits = 'unreachable'`)
+  expect(await monday('en')).toContain(
+    `The provider that credits offers cannot be reached since Mar 2, 2026, 01:00 (${DETAIL}). Messages that wait for it: 2; each asks it again within 15 minutes.`,
+  )
+  expect(await monday('zh-CN')).toMatch(
+    /发放优惠的服务商自 2026\S* \S+ 起无法连接（.*）。等待它的消息：2 条；/,
+  )
+  const delivery = await sheetReports.delivery.read(database, question)
+  expect(sheetReports.delivery.format(delivery, style)).toMatch(
+    /^ *the provider that credits offers: cannot be reached\s+Mar 2, 2026, 01:00\s+connect ECONNREFUSED/m,
+  )
+  expect(sheetReports.delivery.format(delivery, { ...style, locale: 'zh-CN' })).toMatch(
+    /^ *发放优惠的服务商：无法连接\s+2026/m,
+  )
 })

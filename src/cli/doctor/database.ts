@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { countriesOf } from '../../channels/sms/phone.ts'
 import { formatDuration } from '../../config/quantities.ts'
 import { appliedNames } from '../../config/versions.ts'
+import { CREDITOR } from '../../config/waits.ts'
 import { lastToCompare } from '../../contacts/whole-numbers.ts'
 import { rows } from '../../database/connect.ts'
 import { pendingMigrations } from '../../database/migrate.ts'
@@ -213,13 +214,22 @@ async function checkAbsences({ database, clock }: DatabaseContext, speech: Speec
   const now = clock.now()
   return (await readAbsences(database, now)).map((absent) =>
     notYet(
-      'channels',
+      absent.channel === CREDITOR ? 'offers' : 'channels',
       absenceText(absent, now, speech),
-      say(
-        `It goes on by itself once a worker reaches it; see what is said of it here, and what lies between it and the workers. Once that is mended, \`winback resume --channel ${absent.channel}\` has it tried at once.`,
-        `工作进程能连上后会自动恢复；请查看此处对该渠道的检查，以及它与工作进程之间的网络。问题解决后，用 \`winback resume --channel ${absent.channel}\` 可立即尝试。`,
-      ),
+      absent.channel === CREDITOR
+        ? creditorRemedy(say)
+        : say(
+            `It goes on by itself once a worker reaches it; see what is said of it here, and what lies between it and the workers. Once that is mended, \`winback resume --channel ${absent.channel}\` has it tried at once.`,
+            `工作进程能连上后会自动恢复；请查看此处对该渠道的检查，以及它与工作进程之间的网络。问题解决后，用 \`winback resume --channel ${absent.channel}\` 可立即尝试。`,
+          ),
     ),
+  )
+}
+
+function creditorRemedy(say: Say): string {
+  return say(
+    'It goes on by itself once the provider answers; check `offers.provider` in winback.yaml (its url and its token), and what lies between it and the workers.',
+    '服务商恢复应答后会自动继续；请检查 winback.yaml 中的 `offers.provider`（url 与 token），以及它与工作进程之间的网络。',
   )
 }
 
