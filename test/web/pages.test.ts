@@ -661,6 +661,42 @@ test('the first page is under 100 KB without its charts', async () => {
   expect(html.length).toBeLessThan(100_000)
 })
 
+test.runIf(hasBrowser)('in a browser: a name of one long word breaks where a phone ends', async () => {
+  const long = (word: string) => word.padEnd(60, 'abcdefghij')
+  const [campaign, contact, shopName] = [long('campaign'), long('contact'), long('Shop')]
+  const source = CAMPAIGN.replace('campaign: spring', `campaign: ${campaign}`)
+    .replace('title: Spring', `title: ${long('Title')}`)
+    .replace('name: only', `name: ${long('tier')}`)
+    .replace('id: remind', `id: ${long('step')}\n        when: contact.first_name != "${long('name')}"`)
+  await shop.apply(source)
+  await post(`/campaigns/${campaign}/pause`, 'operator', { reason: long('reason') })
+  await shop.importContacts([{ external_id: contact, email: `${long('mail')}@example.com` }])
+  await signIn(database, long('user'), 'agent', NOW)
+  const workspace = { ...shop.workspace, name: shopName, topics: { news: long('Topic') } }
+  const other = await startWeb(
+    { runtime: { ...shop.runtime, workspace }, desk },
+    { host: '127.0.0.1', port: 0 },
+  )
+  const { context, page } = await openWindow(other.address, cookies.get('admin') ?? '', LOOKS[1], [])
+  const wider: string[] = []
+  for (const path of [
+    '/campaigns',
+    ...[`/campaigns/${campaign}`, `/campaigns/${campaign}/reports/funnel`],
+    ...[`/contacts/${contact}`, `/contacts?q=${contact}`],
+    ...['/outbox', '/settings', '/sign-in', ...(await publicPages())],
+  ]) {
+    await page.goto(`${other.address}${path}`)
+    const beyond = await page.evaluate(`
+      document.querySelectorAll('details').forEach((each) => { each.open = true });
+      Math.max(...[...document.querySelectorAll('html, .wide:has(.stacked), .tabs')].map((each) => each.scrollWidth - each.clientWidth))`)
+    if (beyond !== 0) wider.push(`${path} by ${beyond}`)
+  }
+  await context.close()
+  await other.close(0)
+  await execute(database, sql`DELETE FROM users WHERE name = ${long('user')}`)
+  expect(wider).toEqual([])
+})
+
 test.runIf(hasBrowser)(
   'in a browser: no complaint of the console or of axe, in any language, width or light',
   async () => {

@@ -17,13 +17,13 @@ const COLOURS = `
 const FRAME = `
 * { box-sizing: border-box }
 html { -webkit-text-size-adjust: 100% }
-body { margin: 0; background: var(--paper); color: var(--ink);
+body { margin: 0; background: var(--paper); color: var(--ink); overflow-wrap: break-word;
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans", sans-serif }
 a { color: var(--accent); text-underline-offset: .18em }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 4px }
 .skip { position: absolute; left: -999px } .skip:focus { left: 1rem; top: .5rem; background: var(--card); padding: .5rem 1rem; z-index: 2 }
 .top { display: flex; align-items: center; gap: .5rem 1rem; padding: .7rem 1.5rem; border-bottom: 1px solid var(--line); background: var(--card); flex-wrap: wrap }
-.brand { font-weight: 650; color: var(--ink); text-decoration: none; margin-right: auto; letter-spacing: -.01em }
+.brand { font-weight: 650; color: var(--ink); text-decoration: none; margin-right: auto; letter-spacing: -.01em; overflow-wrap: anywhere }
 .brand span { color: var(--accent) }
 .top form { margin: 0 } .who { color: var(--soft); font-size: .875rem }
 .frame { display: grid; grid-template-columns: 12.5rem minmax(0, 1fr); max-width: 84rem; margin: 0 auto }
@@ -57,7 +57,7 @@ pre .add { color: var(--good); background: var(--good-wash); display: block } pr
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .8rem 1rem; margin: 0 0 .4rem }
 .figures dt { color: var(--soft); font-size: .85rem } .figures dd { margin: 0; font-size: 1.45rem; font-weight: 600; letter-spacing: -.02em; font-variant-numeric: tabular-nums }
 .figures small { display: block; line-height: 1.4 } .figures dd small { font-weight: 400; letter-spacing: 0 } .figures dd.good { color: var(--good) } .figures dd.bad { color: var(--bad) }
-.about { max-width: none } .about span { display: inline-block } small.under { display: block }
+.about { max-width: none } .about span { display: inline-block; overflow-wrap: anywhere } small.under { display: block }
 .note { border-left: 4px solid var(--accent); background: var(--card); padding: .7rem 1rem; border-radius: 0 10px 10px 0; margin: 0 0 1.1rem; overflow-wrap: anywhere }
 .note.bad { border-color: var(--bad); background: var(--bad-wash) } .note.good { border-color: var(--good); background: var(--good-wash) }
 .empty { text-align: center; padding: 2.5rem 1rem; color: var(--soft) } .empty p { margin: 0 auto .8rem }
@@ -70,7 +70,7 @@ button kbd { background: transparent; color: inherit; border-color: currentcolor
 .tabs a { padding: .5rem .8rem; text-decoration: none; color: var(--soft); white-space: nowrap; border-bottom: 2px solid transparent; margin-bottom: -1px }
 .tabs a[aria-current] { color: var(--ink); border-color: var(--accent); font-weight: 600 }
 @media (max-width: 48rem) { .tabs { flex-wrap: wrap; border: 0 } .tabs a { padding: .35rem .6rem; margin: 0 } }
-.tabs.choices { flex-wrap: wrap; border: 0; margin: 0 0 .35rem; gap: 0 .2rem; font-size: .93rem } .choices a { padding: .25rem .6rem; margin: 0 } .choices + .card { margin-top: 1.1rem }
+.tabs.choices { flex-wrap: wrap; border: 0; margin: 0 0 .35rem; gap: 0 .2rem; font-size: .93rem } .choices a { padding: .25rem .6rem; margin: 0; white-space: normal; overflow-wrap: anywhere } .choices + .card { margin-top: 1.1rem }
 .story { list-style: none; margin: 0; padding: 0 } .story li { position: relative; padding: 0 0 1rem 1.4rem; border-left: 2px solid var(--line); margin-left: .4rem }
 .story li::before { content: ""; position: absolute; left: -.43rem; top: .45rem; width: .75rem; height: .75rem; border-radius: 50%; background: var(--card); border: 2px solid var(--accent) }
 .story li.done::before { background: var(--accent) } .story li.good::before { background: var(--good); border-color: var(--good) }
@@ -88,8 +88,8 @@ const TABLES = `
 th, td { text-align: left; padding: .5rem .8rem .5rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
 thead th { vertical-align: bottom } td time { white-space: nowrap } thead th.num { white-space: normal }
 tbody tr:last-child td, tbody tr:last-child th { border-bottom: 0 } th { font-weight: 600; color: var(--soft); font-size: .85rem }
-tbody th { color: var(--ink); font-size: inherit; font-weight: 500 }
-@media (max-width: 48rem) { th:not(.num), td:not(.num) { min-width: 6.5rem } th:first-child:not(.num), td:first-child:not(.num) { min-width: 7rem } }
+tbody th { color: var(--ink); font-size: inherit; font-weight: 500 } td small { overflow-wrap: anywhere }
+@media (max-width: 48rem) { th:not(.num), td:not(.num) { min-width: 6.5rem; overflow-wrap: anywhere } th:first-child:not(.num), td:first-child:not(.num) { min-width: 7rem } }
 @media (max-width: 36rem) { .stacked thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) } .stacked, .stacked tbody { display: block } .stacked tr { display: block; padding: .6rem 0; border-bottom: 1px solid var(--line) } .stacked tr:last-child { border-bottom: 0 }
  .stacked td, .stacked td:not(.num) { display: flex; justify-content: flex-end; gap: 1rem; min-width: 0; padding: .15rem 0; border: 0; white-space: normal; text-align: right; overflow-wrap: anywhere } .stacked td::before { content: attr(data-title); color: var(--soft); font-size: .85rem; text-align: left; flex: none; max-width: 60%; margin-right: auto }
  .stacked td:first-child:not(.num) { justify-content: flex-start; min-width: 0; font-weight: 600; text-align: left } .stacked td:first-child:not(.num)::before, .stacked td[data-title=""]::before { content: none } .stacked td[data-title=""]:not(:first-child) { justify-content: flex-end } .stacked td:empty { display: none } }
@@ -97,8 +97,8 @@ tbody th { color: var(--ink); font-size: inherit; font-weight: 500 }
 .heat-1 { background: color-mix(in srgb, var(--accent) 8%, var(--card)) } .heat-2 { background: color-mix(in srgb, var(--accent) 16%, var(--card)) } .heat-3 { background: color-mix(in srgb, var(--accent) 24%, var(--card)) }
 .heat-4 { background: color-mix(in srgb, var(--accent) 32%, var(--card)) } .heat-5 { background: color-mix(in srgb, var(--accent) 40%, var(--card)) }
 @media (max-width: 48rem) { .heat th:first-child:not(.num) { min-width: 4rem } .heat td, .heat th.num { padding-left: .3rem; padding-right: .5rem } }
-.bars { list-style: none; margin: 0; padding: 0 } .bars li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: .1rem 1rem; margin: 0 0 .8rem } .bars strong { font-variant-numeric: tabular-nums }
-.bars .tag { white-space: normal } .bars small { grid-column: 1 / -1 } .bars strong small { font-weight: 400 } .steps li { margin: 0 0 1.1rem } .bars svg { grid-column: 1 / -1; width: 100%; display: block; fill: var(--accent) } .bars .ground { fill: var(--wash) }
+.bars { list-style: none; margin: 0; padding: 0 } .bars li { display: grid; grid-template-columns: minmax(40%, 1fr) auto; gap: .1rem 1rem; margin: 0 0 .8rem } .bars strong { font-variant-numeric: tabular-nums; text-align: right }
+.bars .tag, h2 .tag { white-space: normal; overflow-wrap: anywhere } .bars small { grid-column: 1 / -1 } .bars strong small { font-weight: 400 } .steps li { margin: 0 0 1.1rem } .bars svg { grid-column: 1 / -1; width: 100%; display: block; fill: var(--accent) } .bars .ground { fill: var(--wash) }
 .num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } .num + :not(.num) { padding-left: .6rem } td form { display: inline }
 `
 
