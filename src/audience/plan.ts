@@ -158,6 +158,8 @@ async function countOutside(tx: Transaction, campaign: CompiledCampaign, now: Da
     campaign.entry.kind === 'silence'
       ? sql`a.last_active_at IS NULL AND ${tierSql(campaign, now, since)} IS NOT NULL`
       : sql`false`
+  // Who is made a seed while an episode is open stays in it, and is counted as little as the others.
+  const seeds = sql`SELECT contact_id FROM contacts WHERE external_id = ANY (${sql.param(campaign.definition.seeds)}::text[])`
   const [counts] = await rows<OutsideBands>(
     tx,
     sql`
@@ -166,11 +168,12 @@ async function countOutside(tx: Transaction, campaign: CompiledCampaign, now: Da
       count(*) FILTER (WHERE ${beyond}) AS beyond,
       count(*) FILTER (WHERE ${since} IS NULL) AS undated,
       count(*) FILTER (WHERE ${bySignUp}) AS "bySignUp",
-      (SELECT count(*) FROM episodes e WHERE e.campaign = ${campaign.name} AND e.ended_at IS NULL AND e.arm <> 'seed')
-        AS open
+      (SELECT count(*) FROM episodes e WHERE e.campaign = ${campaign.name} AND e.ended_at IS NULL AND e.arm <> 'seed'
+        AND e.contact_id NOT IN (${seeds})) AS open
     FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
     LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
-    ${join({ after: null, upTo: null }, now, () => sql`true`)}`,
+    ${join({ after: null, upTo: null }, now, () => sql`true`)}
+    WHERE c.contact_id NOT IN (${seeds})`,
   )
   return counts ?? { total: 0, recent: 0, beyond: 0, undated: 0, bySignUp: 0, open: 0 }
 }

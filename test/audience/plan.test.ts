@@ -46,6 +46,25 @@ it('counts who may ever be taken in, and a week’s inflow of them, as persons',
   expect((await plan()).eligible).toBe(1)
 })
 
+it('counts seeds nowhere: neither among all, nor among those who are not taken in', async () => {
+  const seeds = ['u1', 'u2', 'u3', 'u4', 'u5']
+  const pipeline = await openPipeline({ database: await emptiedDatabase(), definition: { seeds } })
+  // In the band, too recently active, too long ago, never seen; and one that was taken in before it was made a seed.
+  const people = [{ silentSince: ago(4) }, { silentSince: ago(1) }, { silentSince: ago(30) }, {}]
+  for (const each of people) await pipeline.addContact(each)
+  const taken = await pipeline.addContact({ silentSince: ago(4) })
+  for (const each of people) await pipeline.addContact(each)
+  const plan = () =>
+    planAudience(pipeline.database, pipeline.campaign, START, {
+      addressKinds: new Map(),
+      needsConsent: new Set(),
+    })
+  await runCampaign(pipeline.run, pipeline.campaign, ago(0.001))
+  await execute(pipeline.database, sql`UPDATE episodes SET arm = 'treated' WHERE contact_id = ${taken}`)
+  const { outside } = await plan()
+  expect(outside).toEqual({ total: 4, recent: 1, beyond: 1, undated: 1, bySignUp: 0, open: 1 })
+})
+
 it('foresees what refuses a run or holds it back, as the run itself does', async () => {
   const pipeline = await openPipeline({
     database: await emptiedDatabase(),
