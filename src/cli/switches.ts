@@ -7,7 +7,7 @@ import { WinbackError } from '../errors.ts'
 import { recordStop } from '../outcomes/silence.ts'
 import { switchReason } from '../reports/switch-reason.ts'
 import { type Speech, speechOf } from '../reports/words.ts'
-import { type Absence, endRest } from '../touchpoints/absences.ts'
+import { type Absence, endRests } from '../touchpoints/absences.ts'
 import { makeDue } from '../touchpoints/lifecycle.ts'
 import { appliedCampaign } from './applied-campaign.ts'
 import { type Ask, terminal } from './confirm.ts'
@@ -41,12 +41,15 @@ export function resume(start: Start): Command {
   return switchable('resume', start, runResume, {
     summary: 'Let what was paused go on',
     description:
-      'A channel that rests because its provider could not be reached is tried at once where it is named: there is no need ' +
-      'to wait once a password is mended.',
+      'A channel that rests because its provider could not be reached is tried at once where it is named, and every such ' +
+      'channel with --all: there is no need to wait once a password is mended.',
     examples: [
       ['winback resume graded-recall', 'one campaign'],
       ['winback resume --channel email', 'one channel, in every campaign'],
-      ['winback resume --all', 'lifts the pause of everything; what was paused by itself stays paused'],
+      [
+        'winback resume --all',
+        'lifts the pause of everything, and has channels that rest tried; what was paused by itself stays paused',
+      ],
     ],
   })
 }
@@ -108,8 +111,8 @@ async function runResume(
   const { database, clock } = context
   const switched = await config.resume(database, target)
   const now = clock.now()
-  const rested = target.scope === 'channel' ? await endRest(database, target.name, now) : undefined
-  if (rested) await makeDue(database, rested.channel, now)
+  const rested = await endRestsOf(database, target, now)
+  for (const { channel } of rested) await makeDue(database, channel, now)
   const others = await config.readSwitches(database)
   const say = sayIn(speech)
   const what = wordsOf(target, speech)
@@ -117,7 +120,7 @@ async function runResume(
     switched.outcome === 'changed'
       ? say(`Resumed ${what}.`, `已恢复${what}。`)
       : say(`${capital(what)} was not paused.`, `${what}：并未暂停。`),
-    ...(rested ? [restedText(rested, speech)] : []),
+    ...rested.map((each) => restedText(each, target, speech)),
     ...others.map((each) =>
       say(
         `Still ${each.state}: ${wordsOf(each, speech)} (${each.reason})`,
@@ -125,14 +128,30 @@ async function runResume(
       ),
     ),
   ].join('\n')
-  return { data: { ...switched, rested: rested ?? null, others }, text }
+  const data = { ...switched, rested: target.scope === 'workspace' ? rested : (rested[0] ?? null), others }
+  return { data, text }
+}
+
+/** Of the channel that is resumed, or of all where everything is: whoever resumes has mended what was wrong. */
+async function endRestsOf(
+  database: DatabaseContext['database'],
+  { scope, name }: config.SwitchTarget,
+  now: Date,
+): Promise<Absence[]> {
+  if (scope === 'campaign') return []
+  return await endRests(database, now, scope === 'channel' ? name : undefined)
 }
 
 /** That a rest has ended does not mean that the provider is back. */
-function restedText({ since, detail }: Absence, speech: Speech): string {
+function restedText(
+  { channel, since, detail }: Absence,
+  { scope }: config.SwitchTarget,
+  speech: Speech,
+): string {
+  const [from, name] = [speech.moment(since), scope === 'channel' ? undefined : speech.channel(channel)]
   return sayIn(speech)(
-    `It rested, for its provider cannot be reached since ${speech.moment(since)} (${detail}): the next batch tries it now.`,
-    `此前因服务商自 ${speech.moment(since)} 起无法连接（${detail}）而暂缓发送：下一批将立即尝试。`,
+    `${name ?? 'It'} rested, for its provider cannot be reached since ${from} (${detail}): the next batch tries it now.`,
+    `${name ?? ''}此前因服务商自 ${from} 起无法连接（${detail}）而暂缓发送：下一批将立即尝试。`,
   )
 }
 

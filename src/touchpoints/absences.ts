@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Delivery } from '../channels/channel.ts'
 import { maskText } from '../config/masking.ts'
-import { LONGEST_REST } from '../config/waits.ts'
+import { CREDITOR, LONGEST_REST } from '../config/waits.ts'
 import { type Database, execute, rows } from '../database/connect.ts'
 import { storable } from '../database/storable.ts'
 
@@ -126,15 +126,17 @@ export async function endAbsence(
 /**
  * Ends the rest of a channel whose provider is to be tried now, as after its password was mended. That it is away stands
  * until it is reached: in vain, it rests for as long as after a first try.
- * @returns its absence, where it rested
+ * @param channel all of them, where it is absent
+ * @returns the absence of each that rested
  */
-export async function endRest(database: Database, channel: string, now: Date): Promise<Absence | undefined> {
-  const [rested] = await rows<Absence>(
+export async function endRests(database: Database, now: Date, channel?: string): Promise<Absence[]> {
+  const rested = await rows<Absence>(
     database,
-    sql`UPDATE absences SET next_at = ${now}, tries = 0 WHERE channel = ${channel} AND next_at > ${now}
+    sql`UPDATE absences SET next_at = ${now}, tries = 0
+      WHERE channel ${channel === undefined ? sql`<> ${CREDITOR}` : sql`= ${channel}`} AND next_at > ${now}
       RETURNING channel, since, detail, next_at AS "nextAt"`,
   )
-  return rested
+  return rested.toSorted((a, b) => a.channel.localeCompare(b.channel))
 }
 
 /** Forgets what nothing has been tried with for a day. */

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { beforeAll, expect, test } from 'vitest'
+import { CREDITOR } from '../../src/config/waits.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { recordAbsence } from '../../src/touchpoints/absences.ts'
 import { type CliShop, openCliShop, run, startBuilt } from './command.ts'
@@ -197,11 +198,28 @@ test('pauses, resumes and stops what exists', async () => {
 
 test('a channel that rests is tried at once where it is resumed', async () => {
   await recordAbsence(database, 'email', '535 wrong password', new Date())
-  expect((await run(['resume', '--all'], here)).stdout).not.toContain('rested')
+  expect((await run(['resume', 'graded-recall'], here)).stdout).not.toContain('rested')
   const { stdout } = await run(['resume', '--channel', 'email'], here)
   expect(stdout).toContain('Channel email was not paused.')
   expect(stdout).toMatch(/since .* \(535 wrong password\): the next batch tries it now/)
   expect((await run(['resume', '--channel', 'email'], here)).stdout).not.toContain('rested')
+  await execute(database, sql`DELETE FROM absences`)
+})
+
+test('where everything is resumed, every channel that rests is tried at once', async () => {
+  for (const channel of ['email', 'sms', CREDITOR])
+    await recordAbsence(database, channel, '535 wrong password', new Date())
+  const { stdout } = await run(['resume', '--all', '--locale', 'en'], here)
+  expect(stdout).toContain('Everything was not paused.')
+  expect(stdout).toMatch(/^E-mail rested, .* \(535 wrong password\): the next batch tries it now\.$/m)
+  expect(stdout).toMatch(/^Text message rested, /m)
+  expect(stdout.match(/ rested, /g)).toHaveLength(2)
+  expect(await json(['resume', '--all'])).toMatchObject({ data: { rested: [] } })
+  await recordAbsence(database, 'email', '535 wrong password', new Date(Date.now() + 60_000))
+  const chinese = await run(['resume', '--all', '--locale', 'zh-CN'], here)
+  expect(chinese.stdout).toMatch(
+    /^电子邮件此前因服务商自 .* 起无法连接（535 wrong password）而暂缓发送：下一批将立即尝试。$/m,
+  )
   await execute(database, sql`DELETE FROM absences`)
 })
 

@@ -6,7 +6,7 @@ import { rows } from '../../src/database/connect.ts'
 import { readWaiting } from '../../src/reports/deferral.ts'
 import {
   endAbsence,
-  endRest,
+  endRests,
   forgetAbsences,
   openReach,
   type Reached,
@@ -220,9 +220,9 @@ describe('a channel whose provider is away', () => {
     clock.set(later(430))
     await pipeline.work()
     expect(channel.sent).toEqual([])
-    expect(await endRest(database, 'sms', later(430))).toBeUndefined()
-    expect(await endRest(database, 'email', later(430))).toMatchObject({ since: START, detail: 'away' })
-    expect(await endRest(database, 'email', later(430))).toBeUndefined()
+    expect(await endRests(database, later(430), 'sms')).toEqual([])
+    expect(await endRests(database, later(430), 'email')).toMatchObject([{ since: START, detail: 'away' }])
+    expect(await endRests(database, later(430), 'email')).toEqual([])
     await makeDue(database, 'email', later(430))
     channel.answer = () => AWAY
     await pipeline.work()
@@ -231,7 +231,7 @@ describe('a channel whose provider is away', () => {
       { since: START, next: later(490) },
     ])
     clock.set(later(450))
-    await endRest(database, 'email', later(450))
+    await endRests(database, later(450), 'email')
     await makeDue(database, 'email', later(450))
     channel.answer = () => ({ outcome: 'sent' })
     await pipeline.work()

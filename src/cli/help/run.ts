@@ -77,10 +77,10 @@ export const RUN: Readonly<Record<string, string>> = {
   'one campaign': '一个活动',
   'one channel, in every campaign': '一个渠道，所有活动',
   'Let what was paused go on': '恢复已暂停的发送',
-  'A channel that rests because its provider could not be reached is tried at once where it is named: there is no need to wait once a password is mended.':
-    '因服务商无法连接而暂缓发送的渠道，指名恢复时会立即尝试：密码改正后无需等待。',
-  'lifts the pause of everything; what was paused by itself stays paused':
-    '解除整体暂停；单独暂停的仍保持暂停',
+  'A channel that rests because its provider could not be reached is tried at once where it is named, and every such channel with --all: there is no need to wait once a password is mended.':
+    '因服务商无法连接而暂缓发送的渠道，指名恢复时会立即尝试，用 --all 时所有这类渠道都会立即尝试：密码改正后无需等待。',
+  'lifts the pause of everything, and has channels that rest tried; what was paused by itself stays paused':
+    '解除整体暂停，并立即尝试暂缓发送的渠道；单独暂停的仍保持暂停',
   'End a campaign for good': '永久停止一个活动',
   'It takes nobody in any more and sends nothing more. Outcomes are still counted. There is no way back, so it asks first; `winback pause` holds a campaign back until it is resumed.':
     '不再纳入任何人，也不再发送，结果仍会统计。停止后无法恢复，因此会先要求确认；如只是暂时停下，请用 `winback pause`。',
