@@ -101,6 +101,7 @@ async function book(tx: Transaction, now: Date, messages: readonly TouchpointKey
       WHERE e.contact_id = r.contact_id AND e.touchpoint_id = r.touchpoint_id) said
     CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0)::bigint AS before FROM ledger l
       WHERE l.contact_id = r.contact_id AND l.touchpoint_id = r.touchpoint_id AND l.kind = 'spend') booked
-    WHERE r.state = 'sent' AND said.cost <> booked.before`,
+    -- What has failed may have been charged for all the same; of what is in doubt, its price stays booked until that ends.
+    WHERE r.state IN ('sent', 'failed') AND said.cost <> booked.before`,
   )
 }

@@ -224,6 +224,23 @@ describe('receipts', () => {
     expect(await spent()).toBe(150_000)
   })
 
+  it('book what a message cost that had failed: the provider charges for it all the same', async () => {
+    const book = () => bookEarlyCosts(scene.database, scene.clock.now())
+    scene.channel.answer = async (message) => {
+      touchpointId = message.touchpointId
+      await record(event('sent', { cost: 30_000 }))
+      return { outcome: 'rejected', reason: 'refused', detail: '550' }
+    }
+    await scene.work()
+    expect([await book(), await book()]).toEqual([1, 0])
+    expect(await spent()).toBe(30_000)
+    await record(event('soft_bounce', { cost: 150_000 }))
+    await record(event('soft_bounce', { cost: 150_000 }), event('opened'))
+    expect(await spent()).toBe(150_000)
+    // What has failed stays so.
+    expect(await scene.records()).toMatchObject([{ state: 'failed' }])
+  })
+
   it('that say what it cost before it is settled are booked once it is', async () => {
     const book = () => bookEarlyCosts(scene.database, scene.clock.now())
     scene.channel.answer = async (message) => {
