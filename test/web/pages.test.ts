@@ -690,6 +690,10 @@ test.runIf(hasBrowser)('in a browser: a name of one long word breaks where a pho
       document.querySelectorAll('details').forEach((each) => { each.open = true });
       Math.max(...[...document.querySelectorAll('html, .wide:has(.stacked), .tabs')].map((each) => each.scrollWidth - each.clientWidth))`)
     if (beyond !== 0) wider.push(`${path} by ${beyond}`)
+    // What a cell says stands beneath each other as elsewhere, and is not squeezed into columns of a letter.
+    const squeezed = await page.evaluate(`
+      [...document.querySelectorAll('.stacked .under')].filter((each) => each.getBoundingClientRect().top < each.previousElementSibling.getBoundingClientRect().bottom - 2).length`)
+    if (squeezed !== 0) wider.push(`${path}: ${squeezed} squeezed`)
   }
   await context.close()
   await other.close(0)

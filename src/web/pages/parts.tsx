@@ -81,7 +81,8 @@ export function Table(props: {
                   class={columns[at]?.num ? 'num' : undefined}
                   data-title={stacked ? headed(columns[at]?.title ?? '') : undefined}
                 >
-                  {cell}
+                  {/* Beside its title stands the cell as a whole, not each of its parts. */}
+                  {stacked && cell !== '' ? <div>{cell}</div> : cell}
                 </td>
               ))}
             </tr>

@@ -96,7 +96,7 @@ tbody th { color: var(--ink); font-size: inherit; font-weight: 500 } td small { 
 .heat td { border: 2px solid var(--card); padding: .5rem .8rem } .heat th.num { padding-right: .8rem } .heat .sum td, .heat .sum th { font-weight: 600; border-top: 1px solid var(--line) }
 .heat-1 { background: color-mix(in srgb, var(--accent) 8%, var(--card)) } .heat-2 { background: color-mix(in srgb, var(--accent) 16%, var(--card)) } .heat-3 { background: color-mix(in srgb, var(--accent) 24%, var(--card)) }
 .heat-4 { background: color-mix(in srgb, var(--accent) 32%, var(--card)) } .heat-5 { background: color-mix(in srgb, var(--accent) 40%, var(--card)) }
-@media (max-width: 48rem) { .heat th:first-child:not(.num) { min-width: 4rem } .heat td, .heat th.num { padding-left: .3rem; padding-right: .5rem } }
+@media (max-width: 48rem) { .heat th:first-child:not(.num) { min-width: 4rem; overflow-wrap: normal } .heat td, .heat th.num { padding-left: .3rem; padding-right: .5rem } }
 .bars { list-style: none; margin: 0; padding: 0 } .bars li { display: grid; grid-template-columns: minmax(40%, 1fr) auto; gap: .1rem 1rem; margin: 0 0 .8rem } .bars strong { font-variant-numeric: tabular-nums; text-align: right }
 .bars .tag, h2 .tag { white-space: normal; overflow-wrap: anywhere } .bars small { grid-column: 1 / -1 } .bars strong small { font-weight: 400 } .steps li { margin: 0 0 1.1rem } .bars svg { grid-column: 1 / -1; width: 100%; display: block; fill: var(--accent) } .bars .ground { fill: var(--wash) }
 .num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } .num + :not(.num) { padding-left: .6rem } td form { display: inline }
