@@ -29,21 +29,38 @@ export function plotOption(chart: Chart, locale: string, width = 760): ChartOpti
   return { ...frame, ...lineOption(chart, locale, width) }
 }
 
-function writerOf(unit: ChartUnit, locale: string, currency?: string): (value: number) => string {
+/** From here on, a number is longer than the room beside an axis; an amount has its currency before it. */
+const LONG = { count: 1_000_000, money: 10_000 }
+
+/** @param most what is furthest from zero: where that is long, all of the axis are short, `30M` and `3000万` */
+function writerOf(
+  unit: ChartUnit,
+  locale: string,
+  { currency, most = 0 }: { currency?: string | undefined; most?: number } = {},
+): (value: number) => string {
   if (unit === 'money' && currency !== undefined) {
     const money = new Intl.NumberFormat(locale, {
       style: 'currency',
       currency,
       minimumFractionDigits: 0,
       maximumFractionDigits: 2,
+      ...(most < LONG.money ? {} : { notation: 'compact' as const }),
     })
     return (value) => money.format(value)
   }
-  const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
+  const whole = new Intl.NumberFormat(locale, {
+    maximumFractionDigits: 1,
+    ...(most < LONG.count ? {} : { notation: 'compact' as const }),
+  })
   const signed = new Intl.NumberFormat(locale, { maximumFractionDigits: 1, signDisplay: 'exceptZero' })
   if (unit === 'percent') return (value) => `${whole.format(value * 100)}%`
   if (unit === 'points') return (value) => signed.format(value * 100)
   return (value) => whole.format(value)
+}
+
+/** What is furthest from zero. */
+function mostOf(values: readonly (number | null | undefined)[]): number {
+  return values.reduce<number>((most, value) => Math.max(most, Math.abs(value ?? 0)), 0)
 }
 
 const GRID = { left: 56, right: 24, bottom: 28 }
@@ -71,7 +88,10 @@ function topsOf(chart: Chart, width: number): { legend: number; grid: number } {
 }
 
 function lineOption(chart: LineChart, locale: string, width: number): ChartOption {
-  const write = writerOf(chart.unit, locale, chart.currency)
+  const most = mostOf(
+    chart.series.flatMap(({ points }) => points.flatMap(({ y, low, high }) => [y, low, high])),
+  )
+  const write = writerOf(chart.unit, locale, { currency: chart.currency, most })
   const place = (x: number | string) => (typeof x === 'string' ? Date.parse(x) : x)
   const tops = topsOf(chart, width)
   const days = chart.x === 'date' ? namedDays(chart, width) : []
@@ -246,7 +266,10 @@ function heatOption(chart: HeatChart, locale: string): ChartOption {
 }
 
 function barOption(chart: BarChart, locale: string, width: number): ChartOption {
-  const write = writerOf(chart.unit, locale)
+  const most = mostOf(
+    chart.categories.map((_, at) => chart.series.reduce((sum, { values }) => sum + (values[at] ?? 0), 0)),
+  )
+  const write = writerOf(chart.unit, locale, { most })
   const tops = topsOf(chart, width)
   return {
     legend: { show: chart.series.length > 1, top: tops.legend, left: 8, textStyle: { color: INK } },

@@ -26,6 +26,9 @@ export function typedText(text: string, kind: keyof typeof LONGEST_TYPED, what: 
   throw new WinbackError(
     'usage.text',
     `${what} has ${length.toLocaleString('en')} characters, and ${most.toLocaleString('en')} is the most`,
-    { remedy: kind === 'note' ? 'Say it shorter.' : 'Say it in a few words.' },
+    {
+      remedy: kind === 'note' ? 'Say it shorter.' : 'Say it in a few words.',
+      facts: { length, most },
+    },
   )
 }

@@ -69,6 +69,21 @@ describe('a curve over days', () => {
     expect(texts(chart)).toContain('CN¥2,000')
     expect(texts(chart, 760, 'zh-CN')).toContain('¥2,000')
   })
+
+  it('writes figures that are longer than the room beside the axis short', () => {
+    const most = (y: number, over: Partial<LineChart> = {}) =>
+      chartOf('2025-09-01', 1, 1, {
+        series: [{ name: 'all', points: [{ x: '2025-09-01', y }] }],
+        ...over,
+      })
+    expect(texts(most(800_000))).toContain('800,000')
+    expect(texts(most(30_000_000))).toContain('30M')
+    expect(texts(most(-2_000_000_000), 760, 'zh-CN')).toContain('-20亿')
+    const money = { unit: 'money', currency: 'CNY' } as const
+    expect(texts(most(8000, money))).toContain('CN¥8,000')
+    expect(texts(most(30_000, money))).toContain('CN¥30K')
+    expect(texts(most(30_000_000_000, money), 340, 'zh-CN')).toContain('¥300亿')
+  })
 })
 
 it('has figures under its bars that do not run into one another, on a phone either', () => {
@@ -79,4 +94,6 @@ it('has figures under its bars that do not run into one another, on a phone eith
   const figures = (width: number) => texts(chart, width).filter((text) => /^[\d,]+$/.test(text ?? ''))
   expect(figures(760)).toEqual(['0', '1,000', '2,000', '3,000', '4,000', '5,000'])
   expect(figures(340)).toEqual(['0', '2,000', '4,000', '6,000'])
+  const many = { ...chart, series: [{ name: 'all', values: [1_500_000_000] }] }
+  expect(texts(many, 340).filter((text) => /^[\d,.]+B?$/.test(text ?? ''))).toEqual(['0', '1B', '2B'])
 })

@@ -646,6 +646,20 @@ test('who is not there, or nobody at all, is said in Chinese to whoever reads Ch
   nobodyYet = false
 })
 
+test('what a form brings that cannot be taken is said in Chinese to whoever reads Chinese', async () => {
+  const cookie = `${cookies.get('admin')}; winback_language=zh-CN`
+  const send = formOf(database, server.address, { name: 'admin', cookie })
+  const said = async (path: string, fields: Record<string, string>) =>
+    (await (await send(path, fields)).text()).replaceAll(/<[^>]*>/g, ' ')
+  const long = { reason: 'x'.repeat(201) }
+  const paused = await said('/campaigns/spring/pause', long)
+  expect(paused).toContain('共 201 个字符，最多 200 个')
+  expect(paused).toContain('请写得简短些')
+  expect(await said('/settings/users', { name: 'viewer', role: 'agent' })).toContain('已有用户 viewer')
+  expect(await said('/settings/users', { name: 'a b', role: 'agent' })).toContain('“a b”不能用作用户名')
+  expect(await said('/settings/keys', { name: 'k'.repeat(101), scope: 'read' })).toContain('共 101 个字符')
+})
+
 test.runIf(hasBrowser)('the name beside a new password is for password managers alone', async () => {
   const user = await addUser(database, { name: 'grace', role: 'viewer', now: NOW, by: 'test' })
   const path = await issueLink(database, user.userId, NOW)

@@ -49,6 +49,7 @@ export async function addUser(
   if (!/^[\p{L}\p{N}][\p{L}\p{N}._@+-]*$/u.test(name)) {
     throw new WinbackError('users.name', `"${made.name}" cannot be a user’s name`, {
       remedy: 'Use letters, digits and . _ @ + -, such as ada or ada@shop.example.',
+      facts: { name: made.name },
     })
   }
   const added = await execute(
@@ -60,6 +61,7 @@ export async function addUser(
   if (added === 1 && user) return user
   throw new WinbackError('users.taken', `there is a user ${name} already`, {
     remedy: `\`winback users link ${name}\` prints a new link to set a password.`,
+    facts: { name },
   })
 }
 

@@ -6,6 +6,7 @@ import { isRole, ROLES } from '../accounts/roles.ts'
 import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '../accounts/users.ts'
 import { type ApiKey, createApiKey, listApiKeys, revokeApiKey, SCOPES, type Scope } from '../api-keys.ts'
 import { Act, Table } from './parts.tsx'
+import { refusalWords } from './refusal-words.ts'
 import { entered, kept, marked, Refusal, type RefusedForm, ticked } from './refused-form.tsx'
 import { ROLE_MEANINGS, ROLE_WORDS } from './role-words.ts'
 import { SCOPE_WORDS } from './scope-words.ts'
@@ -55,7 +56,8 @@ export function settingsPages(dependencies: PagesDependencies): Hono {
           now: visit.now,
           by: visit.user.name,
         }).catch((error: unknown) => {
-          if (error instanceof WinbackError) return wrong('user', 'name', messageOf(error))
+          if (error instanceof WinbackError)
+            return wrong('user', 'name', refusalWords(error, visit.language)[0])
           throw error
         })
         if ('form' in user) return user
@@ -93,7 +95,8 @@ export function settingsPages(dependencies: PagesDependencies): Hono {
           return wrong('key', 'scope', say('Choose what the key may do.', '请选择密钥的权限。'))
         const made = await createApiKey(database, { name, scopes, now, by: user.name }).catch(
           (error: unknown) => {
-            if (error instanceof WinbackError) return wrong('key', 'name', messageOf(error))
+            if (error instanceof WinbackError)
+              return wrong('key', 'name', refusalWords(error, visit.language)[0])
             throw error
           },
         )

@@ -3,7 +3,7 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { Child } from 'hono/jsx'
 import type { CaughtMails } from '../../channels/email/catcher.ts'
 import type { Session } from '../../database/connect.ts'
-import { messageOf, WinbackError } from '../../errors.ts'
+import { WinbackError } from '../../errors.ts'
 import { type Language, languageOf, type Speech, speechOf } from '../../reports/words.ts'
 import { styleOfWorkspace } from '../../service/reporting.ts'
 import type { Runtime } from '../../service/runtime.ts'
@@ -14,6 +14,7 @@ import type { Desk } from '../desk.ts'
 import { addressOf, isForwardedHttps } from '../visitor.ts'
 import { readFreshness } from './freshness.ts'
 import { layout, refusalPage } from './layout.tsx'
+import { refusalWords } from './refusal-words.ts'
 import { ROLE_WORDS } from './role-words.ts'
 
 // One request of a browser: who it is, what they may do, in which language. Every page and every form goes through
@@ -229,15 +230,8 @@ async function visitOf(
 /** What the person can mend, in the words every verb of the command line says it with. */
 async function showError(visit: Visit, error: WinbackError): Promise<Response> {
   const status = error.code.endsWith('.unknown') ? 404 : error.code === 'plan.changed' ? 409 : 422
-  const chinese = visit.language === 'zh-CN' ? REFUSED_IN_CHINESE[error.code] : undefined
-  const [title, words] = chinese ?? [messageOf(error), error.remedy ?? '']
+  const [title, words] = refusalWords(error, visit.language)
   return visit.c.html(refusalPage(visit, title, words), status)
-}
-
-/** Refusals that a page of the menu or a link leads to: the command line says them in English alone. */
-const REFUSED_IN_CHINESE: Readonly<Record<string, readonly [title: string, words: string]>> = {
-  'contact.none': ['尚无联系人', '请先运行 `winback import contacts FILE`。'],
-  'contact.unknown': ['没有此联系人', '请核对导入文件中的编号；`winback import contacts` 可添加联系人。'],
 }
 
 const COOKIE = { path: '/', httpOnly: true, sameSite: 'Lax' } as const

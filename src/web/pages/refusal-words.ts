@@ -1,0 +1,28 @@
+import { messageOf, type WinbackError } from '../../errors.ts'
+import type { Language } from '../../reports/words.ts'
+
+type Words = readonly [title: string, words: string]
+
+/** Refusals that a page, a form or a link leads to: the command line says them in English alone. */
+const IN_CHINESE: Readonly<Record<string, (facts: Readonly<Record<string, unknown>>) => Words>> = {
+  'contact.none': () => ['尚无联系人', '请先运行 `winback import contacts FILE`。'],
+  'contact.unknown': () => [
+    '没有此联系人',
+    '请核对导入文件中的编号；`winback import contacts` 可添加联系人。',
+  ],
+  'config.invalid': () => ['配置文件有误', '“活动”页列出了每一处；改好文件后请重试。'],
+  'plan.changed': () => ['计划之后，活动、工作区或模板有改动', '请重新计划并查看结果。'],
+  'usage.text': ({ length, most }) => [`共 ${length} 个字符，最多 ${most} 个`, '请写得简短些。'],
+  'users.name': ({ name }) => [
+    `“${name}”不能用作用户名`,
+    '请使用文字、数字和 . _ @ + -，如 ada 或 ada@shop.example。',
+  ],
+  'users.taken': ({ name }) => [`已有用户 ${name}`, '在用户列表中点击“新链接”，可重新设置密码。'],
+  'users.last_admin': () => ['必须保留一位管理员', '请先将另一位用户设为管理员。'],
+}
+
+/** What was refused, and what to do, as whoever reads `language` is told it. */
+export function refusalWords(error: WinbackError, language: Language): Words {
+  const chinese = language === 'zh-CN' ? IN_CHINESE[error.code] : undefined
+  return chinese?.(error.facts) ?? [messageOf(error), error.remedy ?? '']
+}
