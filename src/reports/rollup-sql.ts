@@ -119,14 +119,15 @@ function gatherMessages({ day }: CohortDay): SQL {
       greatest(0, extract(epoch FROM v.delivered_at - m.settled_at))::bigint AS seconds
     FROM (
       SELECT c.contact_id, c.episode_id, r.touchpoint_id, r.step_id, r.variant, r.state, coalesce(r.reason, '') AS reason,
-        r.detail, coalesce(r.channel, '') AS channel, r.settled_at, r.settled_at AS at
+        r.detail, coalesce(r.channel, '') AS channel, r.settled_at, r.settled_at AS at, r.settled_at AS due_at
       FROM cohort c
       CROSS JOIN LATERAL (
         SELECT * FROM touchpoint_records r
         WHERE r.contact_id = c.contact_id AND r.episode_id = c.episode_id AND r.settled_at >= ${startOf(day)} OFFSET 0
       ) r
       UNION ALL
-      SELECT c.contact_id, c.episode_id, t.touchpoint_id, t.step_id, t.variant, 'waiting', coalesce(t.waits, ''), NULL, '', NULL, t.planned_for
+      SELECT c.contact_id, c.episode_id, t.touchpoint_id, t.step_id, t.variant, 'waiting', coalesce(t.waits, ''), NULL, '', NULL, t.planned_for,
+        t.due_at
       FROM cohort c
       CROSS JOIN LATERAL (
         SELECT * FROM touchpoints t WHERE t.contact_id = c.contact_id AND t.episode_id = c.episode_id OFFSET 0
@@ -258,7 +259,7 @@ function countFunnel({ campaign, day }: CohortDay): SQL {
       WINDOW whole AS (PARTITION BY contact_id, episode_id)
       ORDER BY contact_id, episode_id,
         array_position(ARRAY['sent', 'uncertain', 'waiting', 'failed', 'skipped', 'cancelled'], state),
-        CASE WHEN state = 'waiting' THEN at END, at DESC, touchpoint_id
+        CASE WHEN state = 'waiting' THEN due_at END, at DESC, touchpoint_id
     ) m USING (contact_id, episode_id)
     CROSS JOIN LATERAL (
       SELECT EXISTS (SELECT FROM grants x WHERE x.contact_id = c.contact_id AND x.episode_id = c.episode_id

@@ -500,4 +500,40 @@ describe('what is rolled up', () => {
     await rollUp(database, new Date(day(1).getTime() + DAY), RULES, { rebuild: true })
     expect(await readPeople(database, { campaign: 'graded', now: day(2) })).toEqual([])
   })
+
+  it('has everybody once in the funnel, who waits with the cause of what goes next', async () => {
+    const people = await history.assign({ arm: 'treated', count: 4, at: day(0), settle: false })
+    const plan = (person: number, planned: number, due: number, waits: string | null) =>
+      execute(
+        database,
+        sql`INSERT INTO touchpoints (contact_id, episode_id, step_id, due_at, planned_for, state, waits)
+            VALUES (${people[person]?.contactId}, ${people[person]?.episodeId}, ${history.stepIds.get('coupon/remind')},
+              ${day(due)}, ${day(planned)}, 'planned', ${waits})`,
+      )
+    // Planned later, and to go later.
+    await plan(0, 2, 2, null)
+    await plan(0, 1, 1, 'quiet_hours')
+    // Planned first, and put back behind the other.
+    await plan(1, 1, 4, 'frequency_cap')
+    await plan(1, 2, 3, 'budget_exhausted')
+    // Nothing keeps what goes next.
+    await plan(2, 1, 4, 'frequency_cap')
+    await plan(2, 2, 2, null)
+    await plan(3, 1, 1, 'retry')
+    await execute(
+      database,
+      sql`INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, state, reason, attempt, planned_for,
+            settled_at)
+          VALUES (${people[3]?.contactId}, nextval('touchpoint_ids'), ${people[3]?.episodeId},
+            ${history.stepIds.get('coupon/coupon')}, 'skipped', 'condition', 0, ${day(0.5)}, ${day(0.5)})`,
+    )
+    await rollUp(database, day(1), RULES)
+    const funnel = await rows(
+      database,
+      sql`SELECT answer, reason, people FROM report_funnel WHERE day = ${day(0)}::date ORDER BY reason`,
+    )
+    const causes = ['', 'budget_exhausted', 'quiet_hours', 'retry']
+    expect(funnel).toEqual(causes.map((reason) => ({ answer: 'waiting', reason, people: 1 })))
+    await execute(database, sql`DELETE FROM touchpoints`)
+  })
 })
