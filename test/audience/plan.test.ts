@@ -85,6 +85,27 @@ it('foresees what refuses a run or holds it back, as the run itself does', async
   )
   expect(await foresee()).toMatchObject({ state: 'paused', by: 'campaign', why: 'wrong price' })
   expect((await runCampaign(pipeline.run, campaign, START)).state).toBe('paused')
+
+  // What is stopped for good is told before what is only paused, whichever of the two was first.
+  await execute(database, sql`INSERT INTO switches VALUES ('workspace', '*', 'paused', 'enough', ${ago(1)})`)
+  await execute(
+    database,
+    sql`UPDATE switches SET state = 'stopped', reason = 'over' WHERE scope = 'campaign'`,
+  )
+  const stopped = { state: 'stopped', by: 'campaign', why: 'over', note: 'the campaign is stopped: over' }
+  expect(await foresee()).toEqual(stopped)
+  expect((await runCampaign(pipeline.run, campaign, START)).state).toBe('stopped')
+  await execute(database, sql`DELETE FROM switches WHERE scope = 'campaign'`)
+  // Of another campaign, and of a channel, it says nothing.
+  await execute(
+    database,
+    sql`INSERT INTO switches VALUES ('campaign', 'another', 'stopped', 'x', ${START}), ('channel', 'email', 'paused', 'x', ${START})`,
+  )
+  const paused = { state: 'paused', by: 'workspace', why: 'enough', note: 'the workspace is paused: enough' }
+  expect(await foresee()).toEqual(paused)
+  expect((await runCampaign(pipeline.run, campaign, START)).state).toBe('paused')
+  await execute(database, sql`DELETE FROM switches WHERE scope = 'workspace'`)
+  expect(await foresee()).toEqual({ state: 'runs' })
 })
 
 it('counts a list of channels by the first on which each can be reached, and nobody on one that is not set up', async () => {
