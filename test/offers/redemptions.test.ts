@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { isMistyped } from '../../src/offers/codes.ts'
+import { outstandingGrant } from '../../src/offers/grants.ts'
 import { offer } from '../../src/offers/offers.ts'
 import { type RedemptionClaim, redeem, redeemActivity } from '../../src/offers/redemptions.ts'
 import { readOffers } from '../../src/reports/offers.ts'
@@ -152,6 +153,37 @@ describe('a redemption', () => {
       'repeated',
       'redeemed',
     ])
+  })
+
+  it('ends the promise: a message that is written anew speaks of it no more', async () => {
+    const pipeline = await open(3)
+    const { database, codes } = pipeline
+    const grants = await rows<{ contactId: number; episodeId: number }>(
+      database,
+      sql`SELECT contact_id AS "contactId", episode_id AS "episodeId" FROM grants ORDER BY contact_id`,
+    )
+    const outstanding = () =>
+      Promise.all(
+        grants.map(
+          async (grant) =>
+            (await outstandingGrant(database, { campaign: 'test', offer: 'five', ...grant }))?.code,
+        ),
+      )
+    expect(await outstanding()).toEqual(codes)
+    pipeline.clock.set(hour(1))
+    expect(await say(pipeline, { key: 'one', code: codes[1] ?? '', at: hour(1) })).toEqual(['redeemed'])
+    expect(await outstanding()).toEqual([codes[0], undefined, codes[2]])
+    const [first] = grants
+    for (const other of [{ offer: 'ten' }, { campaign: 'another' }, { episodeId: 987_654 }])
+      expect(
+        await outstandingGrant(database, {
+          ...{ campaign: 'test', offer: 'five', contactId: 0, episodeId: 0, ...first },
+          ...other,
+        }),
+      ).toBeUndefined()
+    pipeline.clock.set(hour(24 * 8))
+    await sweep(database, pipeline.clock.now(), [])
+    expect(await outstanding()).toEqual([undefined, undefined, undefined])
   })
 
   it('is of the code as it was typed, before what a generated one would read', async () => {
