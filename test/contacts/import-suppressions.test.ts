@@ -131,6 +131,22 @@ it('silences whoever a list named in a way that could not be read before their c
   expect(told).toBe(2)
 })
 
+it('silences a number that two countries could have, where either of them is on the list', async () => {
+  const database = await emptiedDatabase()
+  const both = { ...workspace, channels: { sms: { provider: 'aliyun' }, callback: { country: '49' } } }
+  const given = options({ workspace: both })
+  const list = 'phone\n+49 1380 0138000\n+86 139 0013 9000\n13700137000\n'
+  // Listed while no country was known: each as it was written, and in no other way.
+  await importSuppressions(database, file('s.csv', list), options())
+  const lines = ['a,13800138000', 'b,13900139000', 'c,+8613700137000', 'd,+4913700137000', 'e,13600136000']
+  await importContacts(database, file('c.csv', `external_id,phone\n${lines.join('\n')}\n`), given)
+  const silenced = await rows<{ id: string }>(
+    database,
+    sql`SELECT external_id AS id FROM contacts c JOIN suppressions s ON s.key = c.phone_key ORDER BY 1`,
+  )
+  expect(silenced.map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd'])
+})
+
 describe('a list that was read before the country of its numbers was known', () => {
   const china = { ...workspace, channels: { sms: { provider: 'aliyun' } } }
   const silenced = (database: Database) =>
