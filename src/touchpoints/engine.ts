@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
 import type { ClientBase } from 'pg'
 
@@ -14,16 +13,6 @@ export const QUEUE_NAME = 'touchpoints'
 /** Milliseconds a connection may take to stand; and of silence after which its other end is asked whether it is there. */
 const CONNECT = 30_000
 const KEEP_ALIVE = 30_000
-/** Milliseconds that whoever ends waits for an answer of the engine. */
-export const FAREWELL = 5000
-
-/** Waits for the end of some work, though no longer than so many milliseconds. */
-export async function atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
-  const late = new AbortController()
-  const end = delay(milliseconds, undefined, { signal: late.signal }).catch(() => {})
-  await Promise.race([work, end])
-  late.abort()
-}
 
 export function postgresConnection(engine: Engine & { kind: 'postgres' }) {
   return {

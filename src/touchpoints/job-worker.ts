@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createPostgresBackend, type IQueueBackend, Worker, type WorkerOptions } from 'bullmq'
-import { atMost, type Engine, FAREWELL, postgresConnection, QUEUE_NAME, redisConnection } from './engine.ts'
+import { type Engine, postgresConnection, QUEUE_NAME, redisConnection } from './engine.ts'
+import { atMost, FAREWELL } from './farewell.ts'
 import type { Job } from './jobs.ts'
 
 // Who takes jobs from the queue, whatever the engine does meanwhile.

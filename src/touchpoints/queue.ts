@@ -1,6 +1,7 @@
 import { createPostgresBackend, Queue } from 'bullmq'
 import { connectionRemedy, messageOf, WinbackError } from '../errors.ts'
-import { atMost, type Engine, FAREWELL, postgresConnection, QUEUE_NAME, redisConnection } from './engine.ts'
+import { type Engine, postgresConnection, QUEUE_NAME, redisConnection } from './engine.ts'
+import { atMost, FAREWELL } from './farewell.ts'
 import type { Job } from './jobs.ts'
 
 // BullMQ distributes the work; PostgreSQL holds the truth. Hence: generated job ids (a completed id could not be added

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { type ChannelRegistry, openChannels } from '../../channels/channels.ts'
 import { connectionRemedy, messageOf, WinbackError } from '../../errors.ts'
 import type { Say } from '../locale.ts'
@@ -24,6 +24,8 @@ export async function checkRedis(url: string | undefined, say: Say): Promise<Fin
 
 async function checkNode(url: string, say: Say): Promise<Finding> {
   const name = url.replace(/^.*@/, '').replace(/^rediss?:\/\//, '')
+  // Read where there is a Redis to ask: most queues are on the database.
+  const { Redis } = await import('ioredis')
   const redis = new Redis(url, {
     lazyConnect: true,
     connectTimeout: PATIENCE_MS,

@@ -1,0 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+// How long whoever ends waits for the others.
+
+/** Milliseconds that whoever ends waits for an answer of the engine. */
+export const FAREWELL = 5000
+
+/** Waits for the end of some work, though no longer than so many milliseconds. */
+export async function atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  const late = new AbortController()
+  const end = delay(milliseconds, undefined, { signal: late.signal }).catch(() => {})
+  await Promise.race([work, end])
+  late.abort()
+}
