@@ -10,14 +10,9 @@ import { readShortages } from '../offers/pools.ts'
 import { type Speech, speechOf } from '../reports/words.ts'
 import { shortageWarning } from '../service/plan/sentences.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
-import { startScheduler } from '../service/scheduler.ts'
-import { startSending } from '../service/sending.ts'
 import type { Service } from '../service/service.ts'
 import type { Engine } from '../touchpoints/engine.ts'
 import { firstLink } from '../web/accounts/users.ts'
-import { startWeb } from '../web/server.ts'
-import { catchMail } from './catch-mail.ts'
-import { openDesk } from './desk.ts'
 import { endAll, type Part, SILENCE } from './ending.ts'
 import { queueEngine } from './engine.ts'
 import { hindranceText } from './foreseen.ts'
@@ -90,7 +85,7 @@ async function serveWith(
   let caught: MailCatcher | undefined
   try {
     // Before anything sends.
-    caught = options.catchMail ? await catchMail(context) : undefined
+    caught = options.catchMail ? await (await import('./catch-mail.ts')).catchMail(context) : undefined
     if (caught) {
       context.output.warn(
         say(
@@ -99,12 +94,22 @@ async function serveWith(
         ),
       )
     }
-    // The scheduler first: it migrates the queue before any worker connects.
+    // The scheduler first: it migrates the queue before any worker connects. Each part is read by whoever runs it: a machine
+    // that only serves the web knows nothing of the queue, nor one that only sends of the pages.
     const hold = (name: Role, { close }: Service) => parts.push({ name, close })
-    if (roles.includes('scheduler'))
+    if (roles.includes('scheduler')) {
+      const { startScheduler } = await import('../service/scheduler.ts')
       hold('scheduler', await startScheduler(runtime, engine, events, { text: context.loaded }))
-    if (roles.includes('worker')) hold('worker', await startSending(runtime, engine, events))
+    }
+    if (roles.includes('worker')) {
+      const { startSending } = await import('../service/sending.ts')
+      hold('worker', await startSending(runtime, engine, events))
+    }
     if (roles.includes('web')) {
+      const [{ startWeb }, { openDesk }] = await Promise.all([
+        import('../web/server.ts'),
+        import('./desk.ts'),
+      ])
       const desk = openDesk(context)
       const server = await startWeb({ runtime, desk, caught, onError: events.onError }, workspace.web)
       hold('web', server)
