@@ -121,7 +121,7 @@ const CIRCLES = [
 
 /**
  * What a verb must not read on its way in, for it takes longer than the work: the libraries by the file that begins. By
- * `import()`, where it is used, each may be read.
+ * `import()` or `require()`, where it is used, each may be read.
  */
 const UNREAD: Record<string, readonly string[]> = {
   'cli.ts': ['zod', 'yaml', 'drizzle-orm', 'pg', 'nodemailer', 'handlebars', 'bullmq', 'hono', 'echarts'],
@@ -141,6 +141,21 @@ const UNREAD: Record<string, readonly string[]> = {
   'cli/validate.ts': ['drizzle-orm', 'pg', 'nodemailer', 'bullmq', 'ioredis', 'hono', 'echarts'],
 }
 
+/**
+ * What no verb reads on its way in, neither the service: what sends, serves, draws or calculates is read when it is come to,
+ * if it is. A name that ends with a stroke is all of a family.
+ */
+const UNREAD_BY_ALL = [
+  ...['bullmq', 'ioredis', 'node-cron', 'cron-parser'],
+  ...['nodemailer', 'smtp-server', 'postal-mime', 'html-to-text', 'handlebars', 'web-push'],
+  ...['hono', '@hono/node-server', 'prom-client'],
+  ...['echarts', '@resvg/resvg-js', 'piscina', 'cli-progress'],
+  ...['import-meta-resolve', '@stdlib/'],
+]
+
+/** Verbs whose very work it is. */
+const READS: Record<string, readonly string[]> = { 'cli/bounce.ts': ['postal-mime'] }
+
 interface Import {
   readonly from: string
   readonly to: string
@@ -158,7 +173,7 @@ const packages: { from: string; name: string; entry: string; types: boolean; lat
 for (const file of files) {
   const text = readFileSync(join(ROOT, file), 'utf8')
   for (const [, types, named, bare, late] of text.matchAll(
-    /^(?:import|export)\s+(type\s)?[^;]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm,
+    /^(?:import|export)\s+(type\s)?[^;]*?from\s+'([^']+)'|^import\s+'([^']+)'|\b(?:import|require)\(\s*'([^']+)'\s*\)/gm,
   )) {
     const target = named ?? bare ?? late ?? ''
     const how = { types: types !== undefined, late: late !== undefined }
@@ -205,15 +220,15 @@ describe('the architecture', () => {
   })
 
   it.each(Object.entries(UNREAD))('leaves unread what %s can do without', (start, unread) => {
-    const read = new Set([start])
-    for (const file of read) {
-      for (const { from, to, types, late } of imports) if (from === file && !types && !late) read.add(to)
-    }
-    const wrong = packages.filter(
-      // By its entry: `drizzle-orm/sql` is the small part that writes statements.
-      ({ from, entry, types, late }) => !types && !late && read.has(from) && unread.includes(entry),
+    expect(readOnTheWay(start, unread)).toEqual([])
+  })
+
+  const verbs = imports.flatMap(({ from, to, late }) => (from === 'cli/verbs.ts' && late ? [to] : []))
+  it.each([...new Set(verbs), 'cli/serve.ts'])('leaves unread what %s may never come to', (verb) => {
+    const own = READS[verb] ?? []
+    expect(readOnTheWay(verb, UNREAD_BY_ALL)).toEqual(
+      own.map((name) => expect.stringContaining(` imports ${name}`)),
     )
-    expect(wrong.map(({ from, entry }) => `${from} imports ${entry}`)).toEqual([])
   })
 
   it('reads the environment in one file', () => {
@@ -255,6 +270,20 @@ describe('the architecture', () => {
     expect(offenders).toEqual([])
   })
 })
+
+/** Which of these packages are read before a file has begun, and by whom. */
+function readOnTheWay(start: string, unread: readonly string[]): string[] {
+  const read = new Set([start])
+  for (const file of read) {
+    for (const { from, to, types, late } of imports) if (from === file && !types && !late) read.add(to)
+  }
+  // By its entry: `drizzle-orm/sql` is the small part that writes statements.
+  const among = (entry: string) =>
+    unread.some((name) => entry === name || (name.endsWith('/') && entry.startsWith(name)))
+  return packages.flatMap(({ from, entry, types, late }) =>
+    !types && !late && read.has(from) && among(entry) ? [`${from} imports ${entry}`] : [],
+  )
+}
 
 /** Depth first; a file met again while it is still on the path closes a cycle. */
 function findCycle(edges: ReadonlyMap<string, readonly string[]>): string[] | undefined {

@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { isAbsolute, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { resolve as resolveModule } from 'import-meta-resolve'
 import { codeOf, messageOf } from '../errors.ts'
 import type { ChannelModule } from './channel.ts'
 import { within } from './within.ts'
@@ -34,7 +33,9 @@ export async function importChannel(
   directory: string,
   patience = PATIENCE,
 ): Promise<ChannelModule<unknown> | { readonly trouble: string }> {
-  const place = isPath(specifier) ? await findFile(specifier, directory) : findPackage(specifier, directory)
+  const place = isPath(specifier)
+    ? await findFile(specifier, directory)
+    : await findPackage(specifier, directory)
   if ('trouble' in place) return place
   let exported: unknown
   try {
@@ -67,7 +68,8 @@ async function findFile(path: string, directory: string): Promise<Place> {
 }
 
 /** As `import` in a module beside winback.yaml would find it: `require` refuses packages that are for `import` alone. */
-function findPackage(name: string, directory: string): Place {
+async function findPackage(name: string, directory: string): Promise<Place> {
+  const { resolve: resolveModule } = await import('import-meta-resolve')
   try {
     return { url: resolveModule(name, pathToFileURL(join(directory, 'winback.yaml')).href) }
   } catch (error) {

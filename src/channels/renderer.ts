@@ -1,10 +1,19 @@
-import Handlebars from 'handlebars'
+import { createRequire } from 'node:module'
 import type { InlineImage } from './channel.ts'
 import { HELPERS, type Helper, VALUE_HELPER } from './templates/helpers.ts'
 import { loneEnd, tooDeep, unclosedBlock } from './templates/nesting.ts'
 
 // The one file that knows Handlebars. Templates are compiled strictly, may call the listed helpers alone and
 // never reach a prototype.
+
+// Read at the first template: most verbs that could render one never do.
+const require = createRequire(import.meta.url)
+let loaded: typeof import('handlebars') | undefined
+
+function handlebars(): typeof import('handlebars') {
+  loaded ??= require('handlebars') as typeof import('handlebars')
+  return loaded
+}
 
 export type Program = hbs.AST.Program
 export type Node = hbs.AST.Node
@@ -38,7 +47,7 @@ export function parseSource(source: string, kind: 'html' | 'text' = 'html'): Pro
   const deep = tooDeep(source)
   if (deep) return { message: deep.message, ...placeOf(source, deep.offset) }
   try {
-    return Handlebars.parse(source, { ignoreStandalone: kind === 'text' })
+    return handlebars().parse(source, { ignoreStandalone: kind === 'text' })
   } catch (error) {
     return syntaxProblem(error, source)
   }
@@ -51,7 +60,7 @@ function placeOf(source: string, offset: number): { line: number; column: number
 
 function syntaxProblem(error: unknown, source: string): SyntaxProblem {
   const message = error instanceof Error ? error.message : String(error)
-  if (error instanceof Handlebars.Exception && typeof error.lineNumber === 'number') {
+  if (error instanceof handlebars().Exception && typeof error.lineNumber === 'number') {
     return {
       message: message
         .replace(/ - \d+:\d+$/, '')
@@ -166,12 +175,12 @@ export interface Engine {
 
 /** A compiler for one language and one kind of output: HTML, whose values are escaped, or plain text. */
 export function createEngine(kind: 'html' | 'text', helpers: Record<string, Helper>): Engine {
-  const handlebars = Handlebars.create()
-  for (const [name, helper] of Object.entries(helpers)) handlebars.registerHelper(name, helper)
+  const engine = handlebars().create()
+  for (const [name, helper] of Object.entries(helpers)) engine.registerHelper(name, helper)
   const known = Object.fromEntries([...HELPERS, VALUE_HELPER].map((name) => [name, true]))
   const compileProgram = (program: Program) => {
     requireValues(program)
-    return handlebars.compile<Readonly<Record<string, unknown>>>(program, {
+    return engine.compile<Readonly<Record<string, unknown>>>(program, {
       strict: true,
       noEscape: kind === 'text',
       // The compiler treats a tree's white space once more, by its own options.
@@ -200,7 +209,7 @@ export function createEngine(kind: 'html' | 'text', helpers: Record<string, Help
           allowProtoMethodsByDefault: false,
         })
     },
-    addPartial: (name, program) => handlebars.registerPartial(name, compileProgram(program)),
+    addPartial: (name, program) => engine.registerPartial(name, compileProgram(program)),
   }
 }
 

@@ -1,4 +1,5 @@
-import { SingleBar } from 'cli-progress'
+import { createRequire } from 'node:module'
+import type { SingleBar } from 'cli-progress'
 import type { Language } from '../reports/words.ts'
 import type { Stream } from './output.ts'
 
@@ -22,6 +23,9 @@ export interface ProgressOptions {
 const QUIET_MS = 1000
 const LINE_EVERY_MS = 10_000
 
+// Read where a bar is drawn.
+const require = createRequire(import.meta.url)
+
 /** A bar on a terminal, a line every ten seconds elsewhere; neither before a second has passed. */
 export function startProgress(stream: Stream, title: string, options: ProgressOptions = {}): Progress {
   if (options.silent) return { update: () => {}, finish: () => {} }
@@ -44,6 +48,7 @@ function bar({ stream, title, expected, clock, language }: Drawing): Progress {
   let drawn: SingleBar | undefined
   let total = expected
   const draw = () => {
+    const { SingleBar } = require('cli-progress') as typeof import('cli-progress')
     const bar = new SingleBar({
       format: (_options, params, payload) =>
         drawBar(title, params.progress, params.eta, String(payload.detail), language),

@@ -1,5 +1,18 @@
-import { CronExpressionParser } from 'cron-parser'
+import { createRequire } from 'node:module'
+import type { CronExpression } from 'cron-parser'
 import { messageOf } from '../errors.ts'
+
+// Read at the first schedule that is looked at: a calendar library of a quarter of a megabyte stands behind it.
+const require = createRequire(import.meta.url)
+
+/**
+ * A schedule in cron's five fields, to be walked from a moment on, as though the wall clock were in UTC.
+ * @throws Error for what is none
+ */
+export function parseCron(text: string, from: Date): CronExpression {
+  const { CronExpressionParser } = require('cron-parser') as typeof import('cron-parser')
+  return CronExpressionParser.parse(text, { tz: 'UTC', currentDate: from })
+}
 
 /** What is wrong with a schedule in cron's five fields, in words that follow "expected …"; undefined: nothing. */
 export function cronTrouble(text: string): string | undefined {
@@ -8,7 +21,7 @@ export function cronTrouble(text: string): string | undefined {
     return `found ${text.startsWith('@') ? `\`${text}\`` : `${fields} field${fields === 1 ? '' : 's'}`}`
   try {
     // A day that never comes (the 30th of February) parses; asking for it does not.
-    CronExpressionParser.parse(text, { tz: 'UTC', currentDate: new Date(0) }).next()
+    parseCron(text, new Date(0)).next()
     return undefined
   } catch (error) {
     const message = messageOf(error)

@@ -1,5 +1,5 @@
-import { CronExpressionParser } from 'cron-parser'
 import { Temporal } from 'temporal-polyfill'
+import { parseCron } from '../config/cron.ts'
 
 // When a campaign's schedule ticks, in its own zone. Pure: the clock's time goes in. A tick is the name of a run, so
 // two machines whose clocks differ still speak of the same one.
@@ -14,19 +14,13 @@ import { Temporal } from 'temporal-polyfill'
 export function lastTick(schedule: string, timezone: string, now: Date): Date {
   // prev() is strictly before its date; a tick at this very millisecond counts.
   const after = new Date(wallReached(timezone, now) + 1)
-  return momentOf(
-    timezone,
-    CronExpressionParser.parse(schedule, { tz: 'UTC', currentDate: after }).prev().getTime(),
-  )
+  return momentOf(timezone, parseCron(schedule, after).prev().getTime())
 }
 
 /** The first tick after a moment. */
 export function nextTick(schedule: string, timezone: string, now: Date): Date {
   const reached = new Date(wallReached(timezone, now))
-  return momentOf(
-    timezone,
-    CronExpressionParser.parse(schedule, { tz: 'UTC', currentDate: reached }).next().getTime(),
-  )
+  return momentOf(timezone, parseCron(schedule, reached).next().getTime())
 }
 
 /** The latest time the wall clock has shown by a moment, as though it were UTC: also after it was set back. */

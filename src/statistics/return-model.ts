@@ -1,5 +1,5 @@
-import gammaln from '@stdlib/math-base-special-gammaln'
 import { minimise } from './nelder-mead.ts'
+import { logGamma } from './special-functions.ts'
 
 // BG/NBD: Fader, Hardie and Lee, “‘Counting Your Customers’ the Easy Way”, Marketing Science 24 (2005). Somebody comes
 // back at a rate of their own (gamma over people: r, α) and after each return may be gone for good (beta: a, b).
@@ -34,13 +34,13 @@ export function logLikelihood({ r, alpha, a, b }: ReturnModel, histories: readon
     const known = terms.get(x)
     if (known) return known
     const common =
-      gammaln(r + x) -
-      gammaln(r) +
+      logGamma(r + x) -
+      logGamma(r) +
       r * Math.log(alpha) +
-      gammaln(a + b) +
-      gammaln(b + x) -
-      gammaln(b) -
-      gammaln(a + b + x)
+      logGamma(a + b) +
+      logGamma(b + x) -
+      logGamma(b) -
+      logGamma(a + b + x)
     const made = { common, dropped: x > 0 ? Math.log(a) - Math.log(b + x - 1) : 0 }
     terms.set(x, made)
     return made

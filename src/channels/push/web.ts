@@ -1,4 +1,4 @@
-import webpush from 'web-push'
+import { createRequire } from 'node:module'
 import { messageOf, WinbackError } from '../../errors.ts'
 import type { Device } from '../channel.ts'
 import { openHttp, retryAfter } from '../http.ts'
@@ -10,8 +10,12 @@ import type { WebPushSettings } from './settings.ts'
 // Web push: RFC 8030 (the protocol), 8291 (encryption for the browser), 8292 (VAPID). `web-push` encrypts and signs;
 // the request is ours, since an endpoint is a URL that a browser's user gave us.
 
+// Read where the channel is opened: every verb reads the registry of channels, and few push.
+const require = createRequire(import.meta.url)
+
 /** @throws WinbackError `channels.push.settings` for keys that cannot be used */
 export function openWebPush(settings: WebPushSettings, deadline: number): PushProvider {
+  const webpush = require('web-push') as typeof import('web-push')
   const { subject, public_key: publicKey, private_key: privateKey, allow_private } = settings
   const http = openHttp({ deadline, reuse: false, lookup: guardedLookup(allow_private) })
   const request = ({ token, keys }: Device, push: Push) =>

@@ -1,9 +1,10 @@
-import { compile } from 'html-to-text'
+import { createRequire } from 'node:module'
+import type { HtmlToTextOptions } from 'html-to-text'
 
 // The plain-text part. Converting each message's HTML costs more than rendering and sending it together, so a
 // template is converted once, with its mustaches left standing, and rendered as a text template of its own.
 
-const convert = compile({
+const OPTIONS: HtmlToTextOptions = {
   wordwrap: false,
   selectors: [
     { selector: '.preheader', format: 'skip' },
@@ -16,7 +17,16 @@ const convert = compile({
     { selector: 'a', options: { hideLinkHrefIfSameAsText: true, linkBrackets: ['( ', ' )'] } },
     ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((selector) => ({ selector, options: { uppercase: false } })),
   ],
-})
+}
+
+// Read at the first template that is converted: every verb reads the channels, and few render a mail.
+const require = createRequire(import.meta.url)
+let converter: ((html: string) => string) | undefined
+
+function convert(html: string): string {
+  converter ??= (require('html-to-text') as typeof import('html-to-text')).compile(OPTIONS)
+  return converter(html)
+}
 
 /** The text of an HTML message, for reading without HTML. */
 export function plainText(html: string): string {
