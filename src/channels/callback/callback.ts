@@ -152,6 +152,7 @@ function conclude(exchange: Exchange, key: string): Delivery {
   const detail = `the robot answers ${status}`
   if (status === 404 || status === 422) return { outcome: 'rejected', reason: 'bad_address', detail }
   const after = retryAfter(headers, new Date()) ?? (status === 403 ? 3600 : undefined)
+  // A 403 may be about what the call says: so answer firewalls, which read it.
   const [unsent, unreached] = [status < 500, status === 401]
   return { outcome: 'retry', detail, unsent, unreached, ...(after === undefined ? {} : { after }) }
 }

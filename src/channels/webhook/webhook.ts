@@ -219,7 +219,7 @@ function outcomesOf(exchange: Exchange): (key: string) => Delivery {
     const redirected = status < 400 ? '; redirects are not followed' : ''
     const detail = `the provider answers ${status}${redirected}`
     const unsent = status < 500
-    // It does not believe us, whatever the messages are.
+    // It does not believe us, whatever the messages are. A 403 may be about what they say: so answer firewalls, which read them.
     const unreached = status === 401
     return () => ({ outcome: 'retry', detail, unsent, unreached, ...(after === undefined ? {} : { after }) })
   }

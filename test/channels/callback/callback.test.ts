@@ -124,6 +124,20 @@ describe('a robot that does not take a call', () => {
     }
   })
 
+  it('is turned away by 403 for an hour, and counts as tried: it may be for what it says', async () => {
+    const robot = await openRobot()
+    robot.instead = { status: 403 }
+    const channel = openCallback(
+      callbackSettings.parse({ robot: { ...ROBOT, url: robot.url, takes: 'all' } }),
+    )
+    const content = channel.render(template, {}, li)
+    const message = { contactId: 1, touchpointId: 2, key: 'tp-1', address: '+8613800138000', content }
+    const said = await channel.send(message)
+    expect(said).toMatchObject({ outcome: 'retry', unsent: true, unreached: false, after: 3600 })
+    await channel.close()
+    await robot.stop()
+  })
+
   it.each([
     ['silence', 'silence', false],
     ['a hang-up', 'hang up', false],

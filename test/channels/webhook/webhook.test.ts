@@ -169,6 +169,19 @@ describe('a batch', () => {
     await server.stop()
   })
 
+  it('turned away by 403 is tried again in an hour, and counts as tried: it may be for what it says', async () => {
+    const server = await openOwnProvider()
+    server.instead = { status: 403, body: 'blocked' }
+    const channel = openWebhook(settingsFor(server.url))
+    const address = channel.addressOf(li)
+    if (!address) throw new Error('no address')
+    const content = channel.render(template, {}, li)
+    const said = await channel.send({ contactId: 1, touchpointId: 1, key: 'tp-1', address, content })
+    expect(said).toMatchObject({ outcome: 'retry', unsent: true, unreached: false, after: 3600 })
+    await channel.close()
+    await server.stop()
+  })
+
   it.each([
     ['silence', 'silence', false],
     ['a hang-up', 'hang up', false],
