@@ -660,6 +660,20 @@ test('what a form brings that cannot be taken is said in Chinese to whoever read
   expect(await said('/settings/keys', { name: 'k'.repeat(101), scope: 'read' })).toContain('共 101 个字符')
 })
 
+test('the audit names what each entry is about in the language of whoever reads it', async () => {
+  await post('/campaigns/spring/resume', 'admin')
+  const audit = async (language: string) =>
+    await (
+      await fetch(`${server.address}/audit`, {
+        headers: { Cookie: cookies.get('admin') ?? '', 'Accept-Language': language },
+      })
+    ).text()
+  expect(await audit('en')).toContain('campaign spring')
+  const chinese = await audit('zh-CN')
+  expect(chinese).toContain('活动 spring')
+  expect(chinese).not.toContain('campaign spring')
+})
+
 test.runIf(hasBrowser)('the name beside a new password is for password managers alone', async () => {
   const user = await addUser(database, { name: 'grace', role: 'viewer', now: NOW, by: 'test' })
   const path = await issueLink(database, user.userId, NOW)

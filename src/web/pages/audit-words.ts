@@ -46,6 +46,22 @@ export const VIA_WORDS: Readonly<Record<string, Record<Language, string>>> = {
   cli: { en: 'terminal', 'zh-CN': '终端' },
 }
 
+/** What an entry can be about; in English the entry's own words are words. */
+const ABOUT: Readonly<Record<string, string>> = {
+  campaign: '活动',
+  contact: '联系人',
+  key: '密钥',
+  'signing key': '签名密钥',
+  user: '用户',
+}
+
+/** What an entry is about, as `campaign spring`; what has no Chinese stands as it is. */
+export function aboutText(about: string | null, language: Language): string {
+  const [, kind = '', name] = /^(signing key|\S+) (.*)$/su.exec(about ?? '') ?? []
+  const chinese = language === 'en' ? undefined : ABOUT[kind]
+  return chinese === undefined ? (about ?? '') : `${chinese} ${name}`
+}
+
 /** What an entry says besides, by name; in English the names themselves are words. */
 const DETAILS: Readonly<Record<string, string>> = {
   agent: '坐席',

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { readAudit } from '../audit.ts'
-import { AUDIT_WORDS, detailText, VIA_WORDS } from './audit-words.ts'
+import { AUDIT_WORDS, aboutText, detailText, VIA_WORDS } from './audit-words.ts'
 import { Empty, Table } from './parts.tsx'
 import { type PagesDependencies, page } from './visit.ts'
 
@@ -49,7 +49,7 @@ export function auditPages(dependencies: PagesDependencies): Hono {
                 {AUDIT_WORDS[entry.action]?.[language] ?? entry.action}{' '}
                 <small>{detailText(entry.detail, language)}</small>
               </>,
-              entry.about ?? '',
+              aboutText(entry.about, language),
               `${VIA_WORDS[entry.via]?.[language] ?? entry.via}${entry.address === null ? '' : ` · ${entry.address}`}`,
             ])}
           />

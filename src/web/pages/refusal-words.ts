@@ -12,7 +12,7 @@ const IN_CHINESE: Readonly<Record<string, (facts: Readonly<Record<string, unknow
   ],
   'config.invalid': () => ['配置文件有误', '“活动”页列出了每一处；改好文件后请重试。'],
   'plan.changed': () => ['计划之后，活动、工作区或模板有改动', '请重新计划并查看结果。'],
-  'usage.text': ({ length, most }) => [`共 ${length} 个字符，最多 ${most} 个`, '请写得简短些。'],
+  'usage.text': ({ length, most }) => [`内容过长：共 ${length} 个字符，最多 ${most} 个`, '请写得简短些。'],
   'users.name': ({ name }) => [
     `“${name}”不能用作用户名`,
     '请使用文字、数字和 . _ @ + -，如 ada 或 ada@shop.example。',
