@@ -1,4 +1,4 @@
-import type { BarChart, Chart, ChartMark, ChartUnit, HeatChart, LineChart } from './chart.ts'
+import type { BarChart, Chart, ChartUnit, HeatChart, LineChart } from './chart.ts'
 import type { ChartOption } from './svg.ts'
 
 // From what a chart shows to how ECharts draws it. Colours are told apart by those who see no red and green, and on
@@ -158,7 +158,7 @@ function lineOption(chart: LineChart, locale: string, width: number): ChartOptio
           lineStyle: { width: 2.5, color: colour },
           itemStyle: { color: colour },
           data: series.points.map(({ x, y }) => [place(x), y]),
-          ...(at === 0 && chart.marks.length > 0 ? { markArea: markArea(chart.marks) } : {}),
+          ...(at === 0 && chart.marks.length > 0 ? { markArea: markArea(chart, width) } : {}),
         },
       ]
     }),
@@ -192,21 +192,46 @@ function namedDays({ series }: LineChart, width: number): number[] {
 const MARK = 40
 
 /** As much of a mark as there is room for. */
-function shortened(label: string): string {
-  const letters = [...label.slice(0, 2 * MARK + 2)]
-  return letters.length > MARK ? `${letters.slice(0, MARK - 1).join('')}…` : label
+function shortened(label: string, most: number): string {
+  const letters = [...label.slice(0, 2 * most + 2)]
+  return letters.length > most ? `${letters.slice(0, most - 1).join('')}…` : label
 }
 
-/** Annotations as shaded days, their words at the top. */
-function markArea(marks: readonly ChartMark[]) {
+/** Pixels of a mark's words: a line of them, a letter, one of Chinese, and what is left free between two. */
+const WORDS = { size: 11, line: 14, letter: 6.5, wide: 11.5, gap: 6 } as const
+/** Lines of marks at the most: with more, the curve would lie under words. */
+const LINES = 5
+
+const widthOf = (words: string) =>
+  [...words].reduce((sum, letter) => sum + (letter > '\u2e7f' ? WORDS.wide : WORDS.letter), 0)
+
+/** Annotations as shaded days, their words at the top: within the picture, and in another line where others stand already. */
+function markArea({ marks, series }: LineChart, width: number) {
+  const days = series.flatMap(({ points }) => points.map(({ x }) => Date.parse(String(x))))
+  const [first, last] = [Math.min(...days), Math.max(...days)]
+  const [left, right] = [GRID.left, width - GRID.right]
+  const xOf = (at: number) =>
+    left + ((right - left) * (Math.min(last, Math.max(first, at)) - first)) / Math.max(1, last - first)
+  const taken: { from: number; to: number; line: number }[] = []
   return {
     silent: true,
     itemStyle: { color: '#d9822b', opacity: 0.14 },
-    label: { show: true, position: 'insideTop' as const, color: FAINT, fontSize: 11 },
-    data: marks.map(({ from, to, label }): [{ name: string; xAxis: number }, { xAxis: number }] => [
-      { name: shortened(label), xAxis: Date.parse(from) },
-      { xAxis: Date.parse(to) + 86_400_000 },
-    ]),
+    label: { show: true, position: 'insideTop' as const, color: FAINT, fontSize: WORDS.size },
+    data: marks.map(({ from, to, label }) => {
+      const ends = Date.parse(to) + DAY
+      const fits = widthOf(label.slice(0, 2 * MARK)) <= right - left
+      const name = shortened(label, fits ? MARK : Math.min(MARK, Math.floor((right - left) / WORDS.wide)))
+      const half = widthOf(name) / 2
+      const middle = (xOf(Date.parse(from)) + xOf(ends)) / 2
+      const x = Math.max(left + half, Math.min(right - half, middle))
+      const isFree = (line: number) =>
+        taken.every((each) => each.line !== line || each.to < x - half || x + half < each.from)
+      const free = Array.from({ length: LINES }, (_, line) => line).find(isFree) ?? LINES - 1
+      taken.push({ from: x - half - WORDS.gap, to: x + half + WORDS.gap, line: free })
+      const offset = [x - middle, free * WORDS.line]
+      const start = { name, xAxis: Date.parse(from), label: { offset } }
+      return [start, { xAxis: ends }] as [typeof start, { xAxis: number }]
+    }),
   }
 }
 

@@ -64,6 +64,36 @@ describe('a curve over days', () => {
     expect(drawn).toEqual(['sale', `${'大'.repeat(39)}…`, `${'🎉'.repeat(39)}…`])
   })
 
+  it('keeps the words of marks apart from each other, and within the picture', () => {
+    const marks = ['Lantern festival', 'A sale of somebody else', 'rain', 'The last word'].map(
+      (label, at) => ({
+        from: `2025-09-${['01', '02', '05', '09'][at]}`,
+        to: `2025-09-${['01', '02', '05', '09'][at]}`,
+        label,
+      }),
+    )
+    for (const width of [760, 340]) {
+      const svg = drawSvg(plotOption(chartOf('2025-09-01', 9, 1, { marks }), 'en', width), {
+        width,
+        height: 300,
+      })
+      const boxes = marks.map(({ label }) => {
+        const [, x, y] =
+          new RegExp(`<text[^>]*translate\\(([\\d.]+) ([\\d.]+)\\)"[^>]*>${label}<`).exec(svg) ?? []
+        const half = label.length * 3
+        return { left: Number(x) - half, right: Number(x) + half, y: Number(y) }
+      })
+      expect(boxes.filter(({ left, right, y }) => !(left >= 0 && right <= width && y > 0))).toEqual([])
+      const over = boxes.filter((one, at) =>
+        boxes.some(
+          (other, place) =>
+            place > at && other.y === one.y && other.left < one.right && one.left < other.right,
+        ),
+      )
+      expect(over).toEqual([])
+    }
+  })
+
   it('writes amounts of money with their currency', () => {
     const chart = chartOf('2025-09-01', 3, 1, { unit: 'money', currency: 'CNY' })
     expect(texts(chart)).toContain('CN¥2,000')
