@@ -1,5 +1,6 @@
 import type { RunResult } from '../audience/run.ts'
 import { maskText } from '../config/masking.ts'
+import { CREDITOR } from '../config/waits.ts'
 import { messageOf } from '../errors.ts'
 import { ANSWERS, REDEMPTION_REFUSALS, STATES, sentence } from '../reports/reasons.ts'
 import { switchReason } from '../reports/switch-reason.ts'
@@ -114,18 +115,24 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
     },
     onReach: (news) => {
       const { channel, since } = news
+      const credits = channel === CREDITOR
+      const [what, zh] = credits
+        ? ['the provider that credits offers', '发放优惠的服务商']
+        : [`channel ${channel}`, `渠道 ${channel} `]
       if (!('detail' in news)) {
         const words = inWords(
-          `channel ${channel} is reached again: it was away since ${since.toISOString()}`,
-          `渠道 ${channel} 已恢复连接：自 ${since.toISOString()} 起失联`,
+          `${what} is reached again: it was away since ${since.toISOString()}`,
+          `${zh}已恢复连接：自 ${since.toISOString()} 起失联`,
         )
         say('back', { channel, since }, words)
         return
       }
       const { detail, nextAt } = news
+      const until = nextAt.toISOString()
+      const waits = credits ? 'what it is to be asked for waits' : `it rests until ${until}`
       const words = inWords(
-        `channel ${channel} cannot be reached since ${since.toISOString()} (${detail}): it rests until ${nextAt.toISOString()}, and costs no message a try`,
-        `渠道 ${channel} 自 ${since.toISOString()} 起无法连接（${detail}）：暂停至 ${nextAt.toISOString()}，不计入消息的尝试次数`,
+        `${what} cannot be reached since ${since.toISOString()} (${detail}): ${waits}, and costs no message a try`,
+        `${zh}自 ${since.toISOString()} 起无法连接（${detail}）：${credits ? '待其发放的优惠等待重试' : `暂停至 ${until}`}，不计入消息的尝试次数`,
       )
       say('away', { channel, since, detail, nextAt }, words, true)
     },

@@ -4,7 +4,7 @@ import { giveBackRefused, markAsked, markCredited, markUnasked } from '../offers
 import type { GrantKey, OfferPlace } from '../offers/grants.ts'
 import { viewOffer } from '../offers/offers.ts'
 import type { CreditAnswer, OfferProvider } from '../offers/provider.ts'
-import { endAbsence, recordAbsence, UNTRIED } from './absences.ts'
+import { endAbsence, type Reached, recordAbsence, UNTRIED } from './absences.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
 import type { Cleared } from './message.ts'
 import { unavailable } from './promises.ts'
@@ -30,7 +30,7 @@ const AWAY = 3
  * @returns the messages that may go
  */
 export async function creditPromised(
-  { database, offerProvider: provider, ending }: ReserveDependencies,
+  { database, offerProvider: provider, ending, onReach }: ReserveDependencies,
   reservation: Reservation,
   affordable: readonly Allowed[],
   refused: Refused[],
@@ -63,7 +63,8 @@ export async function creditPromised(
       else toSend.push(said)
     }
   }
-  await noteReach(database, reach, reservation.now)
+  const news = await noteReach(database, reach, reservation.now)
+  if (news) onReach?.(news)
   return toSend
 }
 
@@ -76,11 +77,18 @@ interface Reach {
   said: string
 }
 
-/** Writes down that it is away, or that it is so no longer: `doctor` and reports ask other processes than this one. */
-async function noteReach(database: Database, { reached, row, said }: Reach, now: Date): Promise<void> {
+/**
+ * Writes down that it is away, or that it is so no longer: `doctor` and reports ask other processes than this one.
+ * @returns how it stands, where this is news
+ */
+async function noteReach(
+  database: Database,
+  { reached, row, said }: Reach,
+  now: Date,
+): Promise<Reached | undefined> {
   // Fewer than are no chance: only where none got through.
-  if (row >= AWAY || (row > 0 && !reached)) await recordAbsence(database, CREDITOR, said, now)
-  else if (reached) await endAbsence(database, CREDITOR)
+  if (row >= AWAY || (row > 0 && !reached)) return await recordAbsence(database, CREDITOR, said, now)
+  return reached ? await endAbsence(database, CREDITOR) : undefined
 }
 
 /**

@@ -2,6 +2,7 @@ import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import type { Database } from '../database/connect.ts'
 import type { Grant, OfferPlace } from '../offers/grants.ts'
 import type { OfferProvider } from '../offers/provider.ts'
+import type { Reached } from './absences.ts'
 import type { Verdict } from './guards.ts'
 import type { Cleared, Compose } from './message.ts'
 import type { Pace } from './pace.ts'
@@ -14,6 +15,8 @@ export interface ReserveDependencies {
   readonly offerProvider?: OfferProvider | undefined
   /** The process is ending: nobody more is asked for, and it may be that who is asked is waited for no longer. */
   readonly ending?: AbortSignal | undefined
+  /** Hears of that provider, too, where it is away, at each try, and where it is reached again. */
+  readonly onReach?: ((news: Reached) => void) | undefined
 }
 
 export interface Reservation {

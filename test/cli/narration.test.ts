@@ -5,6 +5,7 @@ import type { RunResult } from '../../src/audience/run.ts'
 import { narrate } from '../../src/cli/narration.ts'
 import { openOutput, timed } from '../../src/cli/output.ts'
 import { manualClock } from '../../src/clock.ts'
+import { CREDITOR } from '../../src/config/waits.ts'
 import type { SyncSummary } from '../../src/contacts/sync/sync.ts'
 import { speechOf } from '../../src/reports/words.ts'
 import { openCliShop, run, startBuilt } from './command.ts'
@@ -78,6 +79,8 @@ test.each([
       'warning: channel email rests for 120 s: its provider takes connections and says nothing',
       'warning: channel email cannot be reached since 2026-11-25T01:00:00.000Z (connect ECONNREFUSED): it rests until 2026-11-25T01:01:00.000Z, and costs no message a try',
       'channel email is reached again: it was away since 2026-11-25T01:00:00.000Z',
+      'warning: the provider that credits offers cannot be reached since 2026-11-25T01:00:00.000Z (connect ECONNREFUSED): what it is to be asked for waits, and costs no message a try',
+      'the provider that credits offers is reached again: it was away since 2026-11-25T01:00:00.000Z',
     ],
   ],
   [
@@ -96,6 +99,8 @@ test.each([
       '警告：渠道 email 暂停 120 秒：服务商接受连接，却不应答',
       '警告：渠道 email 自 2026-11-25T01:00:00.000Z 起无法连接（connect ECONNREFUSED）：暂停至 2026-11-25T01:01:00.000Z，不计入消息的尝试次数',
       '渠道 email 已恢复连接：自 2026-11-25T01:00:00.000Z 起失联',
+      '警告：发放优惠的服务商自 2026-11-25T01:00:00.000Z 起无法连接（connect ECONNREFUSED）：待其发放的优惠等待重试，不计入消息的尝试次数',
+      '发放优惠的服务商已恢复连接：自 2026-11-25T01:00:00.000Z 起失联',
     ],
   ],
 ])('a service tells in %s what it does', (locale, expected) => {
@@ -120,6 +125,8 @@ test.each([
   }
   events.onReach?.(away)
   events.onReach?.({ channel: 'email', since: at })
+  events.onReach?.({ ...away, channel: CREDITOR })
+  events.onReach?.({ channel: CREDITOR, since: at })
   expect(said).toEqual(expected)
 })
 

@@ -7,6 +7,7 @@ import type { CreditAnswer, CreditRequest, OfferProvider } from '../../src/offer
 import { recordErasure } from '../../src/outcomes/silence.ts'
 import { readAbsences } from '../../src/reports/absences.ts'
 import { readWaiting } from '../../src/reports/deferral.ts'
+import type { Reached } from '../../src/touchpoints/absences.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
 import { coupon, grantsOf, liability, openGranting, promised, takenOf, wait } from '../support/grants.ts'
@@ -98,6 +99,11 @@ describe('an offer that a provider credits', () => {
     const { pipeline } = await begin(away, {}, { limits: { max_delay: '2d' } }, 4)
     const { database, clock } = pipeline
     const said = async (campaign?: string) => await readAbsences(database, clock.now(), campaign)
+    const told: string[] = []
+    Object.assign(pipeline.worker, {
+      onReach: ({ channel, ...news }: Reached) =>
+        told.push(`${channel} ${'detail' in news ? 'away' : 'back'}`),
+    })
     const [absent, ...others] = await said('test')
     expect(others).toEqual([])
     expect(absent).toMatchObject({
@@ -120,6 +126,7 @@ describe('an offer that a provider credits', () => {
     wait(pipeline, 900)
     await pipeline.work()
     expect(await said()).toEqual([])
+    expect(told).toEqual([`${CREDITOR} away`, `${CREDITOR} back`])
   })
 
   it('is away where one message did not get through and no other did, and not where others did', async () => {
