@@ -3,6 +3,7 @@ import type { Chart } from '../../charts/chart.ts'
 import { plotOption } from '../../charts/plot.ts'
 import { type ChartSize, drawSvg } from '../../charts/svg.ts'
 import type { Sheet } from '../../reports/sheet.ts'
+import { heldTogether } from './amounts.ts'
 import { Coded, headed, Table } from './parts.tsx'
 import type { Visit } from './visit.ts'
 
@@ -29,12 +30,12 @@ export function SheetView({ visit, sheet }: { visit: Visit; sheet: Sheet }) {
       {sheet.figures === undefined ? null : <Figures {...sheet.figures} />}
       {first === undefined ? null : (
         <p class={`lead ${first.tone}`}>
-          <Coded text={first.text} />
+          <Coded text={heldTogether(first.text)} />
         </p>
       )}
       {rest.map(({ text, tone }) => (
         <p class={tone === 'faint' ? 'soft' : tone}>
-          <Coded text={text} />
+          <Coded text={heldTogether(text)} />
         </p>
       ))}
       {sheet.charts.map((chart) => (
@@ -51,7 +52,7 @@ export function SheetView({ visit, sheet }: { visit: Visit; sheet: Sheet }) {
             <Table
               label={table.title}
               columns={table.columns.map(({ title, align }) => ({ title, num: align === 'right' }))}
-              rows={table.rows.map((row) => row.map(({ text }) => text))}
+              rows={table.rows.map((row) => row.map(({ text }) => heldTogether(text)))}
             />
           )}
         </div>
@@ -77,7 +78,7 @@ function Figures({ title, figures }: NonNullable<Sheet['figures']>) {
           <div>
             <dt>{headed(name)}</dt>
             <dd class={tone}>
-              {text}
+              {heldTogether(text)}
               {beside === undefined ? null : <small class="soft">{beside}</small>}
             </dd>
           </div>
