@@ -1,11 +1,11 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Location, Problem } from '../errors.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from './document.ts'
 import { toldOnce, UNKNOWN_KEY } from './misplaced.ts'
 import { nearest } from './nearest-name.ts'
 import { isReference } from './references.ts'
 import { branchesOf, keysAt, schemaAt } from './shape.ts'
-import { expectedAt, rewritten } from './wanted.ts'
+import { asList, expectedAt, rewritten } from './wanted.ts'
 
 // What zod finds wrong with a document, as problems in our words: what was wanted, what was found, what was probably meant.
 
@@ -63,7 +63,7 @@ function translate(issue: z.core.$ZodIssue, base: Path, context: Context): Probl
   const fault = faultAt([...base, ...issue.path.filter((step) => typeof step !== 'symbol')], context)
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(fault, key))
+      return unknownKeys(fault, issue.keys)
     case 'invalid_key':
       return [wrongKey(fault, issue)]
     case 'invalid_union':
@@ -147,6 +147,44 @@ function choice(fault: Fault, options: readonly string[]): Problem {
       ? (options.find((option) => option === SYNONYMS.get(found.toLowerCase())) ?? nearest(found, options))
       : undefined
   return instead(fault, expected, near ?? rewrite(fault))
+}
+
+function unknownKeys(fault: Fault, keys: readonly string[]): Problem[] {
+  const lists = [...cutLists(fault, keys)]
+  const told = new Set(lists.flatMap(({ entries }) => entries))
+  return [
+    ...lists.map(({ problem }) => problem),
+    ...keys.filter((key) => !told.has(key)).map((key) => unknownKey(fault, key)),
+  ]
+}
+
+/** `{ channel: push, sms }`: between braces a comma ends a value, and what follows passes for a key that has none. */
+function* cutLists({ context, path, found }: Fault, unknown: readonly string[]) {
+  if (typeof found !== 'object' || found === null) return
+  const { document, schema, value } = context
+  const keys = Object.entries(found)
+  const lineOf = (key: string) => document.locate([...path, key], 'key').line
+  for (const [no, [head, first]] of keys.entries()) {
+    const after = keys.slice(no + 1)
+    const end = after.findIndex(
+      ([key, none]) => none !== null || !unknown.includes(key) || lineOf(key) !== lineOf(head),
+    )
+    const entries = after.slice(0, end === -1 ? undefined : end).map(([key]) => key)
+    const place = [...path, head]
+    const wanted = schemaAt(schema, value, place)?.schema
+    const list = [first, ...entries]
+    if (typeof first !== 'string' || entries.length === 0 || !wanted) continue
+    if (!z.safeParse(wanted, list).success) continue
+    const problem: Problem = {
+      severity: 'error',
+      location: document.locate(place),
+      path: formatPath(place),
+      message: 'a comma ends the value here; a list stands in brackets',
+      found: first,
+      suggestion: asList([first, ...entries]),
+    }
+    yield { entries, problem }
+  }
 }
 
 function unknownKey({ context, path }: Fault, key: string): Problem {

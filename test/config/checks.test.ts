@@ -492,6 +492,26 @@ const refusals: [
     '[email, log]',
   ],
   [
+    'a list of channels without its brackets, between braces',
+    [['channel: log }', 'channel: log, email }']],
+    'log, email',
+    'a comma ends the value here; a list stands in brackets',
+    '[log, email]',
+  ],
+  [
+    'a longer one, with another key behind it',
+    [['after: 2d, channel: log }', 'channel: log, email, sms, after: 2d }']],
+    'log, email',
+    'a comma ends the value here; a list stands in brackets',
+    '[log, email, sms]',
+  ],
+  [
+    'a key that is none, on a line of its own',
+    [['        otherwise: come-back', '        log:']],
+    'log:',
+    /^unknown key; expected id, channel/,
+  ],
+  [
     'a channel that is listed twice',
     [['channel: [email, log]', 'channel: [email, log, email]']],
     'email]',
