@@ -260,7 +260,7 @@ async function openIntake(
 async function lanesFor(database: Database, { exclusive, lanes, prepare }: Importer): Promise<Lanes> {
   const alone = exclusive && (await openExclusiveLane(database, exclusive))
   if (alone) return alone
-  // One connection is left for what a merge does beside its transaction: making partitions.
+  // One connection is left for whoever else works in this process.
   const count = Math.max(1, Math.min(lanes, (database.client.options.max ?? 10) - 1))
   return await openLanes(database, count, prepare)
 }

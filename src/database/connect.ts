@@ -20,10 +20,19 @@ export interface Transaction extends Session {
   readonly client: pg.PoolClient
 }
 
-/** An open database: one pool whose every connection looks into one schema. */
-export interface Database extends Session {
+/** Connections of which each statement, and each transaction, takes one that is free. */
+export interface Pool extends Session {
   readonly client: pg.Pool
+}
+
+/** An open database: a pool whose every connection looks into one schema. */
+export interface Database extends Pool {
   readonly schema: string
+  /**
+   * A few connections more, for what is asked beside a transaction that is open. Asked of the pool itself, that could wait for
+   * ever: those who have all its connections may be waiting for the very locks of that transaction.
+   */
+  readonly aside: Pool
   /** Connection URL. Holds a password: never printed. */
   readonly url: string
   close(): Promise<void>
@@ -49,6 +58,8 @@ const parsers: pg.CustomTypesConfig = {
 
 /** Milliseconds in which a connection must stand: a proxy may take one and have nobody behind it. */
 const CONNECT_PATIENCE = 30_000
+/** Connections beside the pool: what is asked there is short, and waits for no lock that a transaction of the pool may hold. */
+const ASIDE = 2
 /** Milliseconds of silence after which the other end is asked whether it is there: a long statement may outlive its network. */
 const KEEP_ALIVE = 30_000
 
@@ -69,23 +80,37 @@ export function connect(
     })
   }
   const meant = spellTls(url)
-  const pool = new pg.Pool({
+  const settings = {
     Client: patientClient(options.patience ?? CONNECT_PATIENCE),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE,
     connectionString: meant,
-    max: options.max ?? 10,
     // Of a statement with hundreds of expressions, such as those that count reports, a server that compiles them is seconds
     // over what then runs for milliseconds: 19 s a day counted instead of 0.3.
     options: `-c search_path=${schema} -c timezone=UTC -c jit=off`,
     application_name: options.applicationName ?? 'winback',
     types: parsers,
-  })
+  }
+  const pool = openPool({ ...settings, max: options.max ?? 10 })
+  const aside = openPool({ ...settings, max: ASIDE })
+  return {
+    ...pool,
+    schema,
+    url: meant,
+    aside,
+    close: async () => {
+      await Promise.all([pool.client.end(), aside.client.end()])
+    },
+  }
+}
+
+function openPool(settings: pg.PoolConfig): Pool {
+  const client = new pg.Pool(settings)
   // A server that restarts drops idle connections, and those between two statements of a transaction: an error nobody
   // listens to would end the process. The next statement says it, or finds another connection.
-  pool.on('error', () => {})
-  pool.on('connect', (client) => client.on('error', () => {}))
-  return { orm: drizzle(pool), client: pool, schema, url: meant, close: () => pool.end() }
+  client.on('error', () => {})
+  client.on('connect', (connected) => connected.on('error', () => {}))
+  return { orm: drizzle(client), client }
 }
 
 /**
@@ -146,7 +171,7 @@ export async function execute(session: Session, statement: SQL): Promise<number>
 export const AWAITING_NO_DISK: SQL = sql`(SELECT set_config('synchronous_commit', 'off', true)) = 'off'`
 
 /** Runs `work` in one transaction on one connection: committed when it returns, rolled back when it throws. */
-export async function transaction<T>(database: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
+export async function transaction<T>(database: Pool, work: (tx: Transaction) => Promise<T>): Promise<T> {
   return await transactionFrom(database, 'BEGIN', work)
 }
 
@@ -155,10 +180,7 @@ export async function transaction<T>(database: Database, work: (tx: Transaction)
  * up by index: what is reserved is found by key, in tables that a first run fills within seconds and that the planner,
  * who saw them empty, would read from end to end.
  */
-export async function provisionally<T>(
-  database: Database,
-  work: (tx: Transaction) => Promise<T>,
-): Promise<T> {
+export async function provisionally<T>(database: Pool, work: (tx: Transaction) => Promise<T>): Promise<T> {
   return await transactionFrom(
     database,
     'BEGIN; SET LOCAL synchronous_commit TO off; SET LOCAL enable_seqscan TO off',
@@ -167,7 +189,7 @@ export async function provisionally<T>(
 }
 
 async function transactionFrom<T>(
-  database: Database,
+  database: Pool,
   begin: string,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {

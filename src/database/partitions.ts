@@ -22,8 +22,8 @@ export async function ensurePartitions(
   seen.set(database, known)
   const wanted = monthsOf(months).filter((month) => !known.has(`${table} ${month}`))
   if (wanted.length === 0) return
-  if ((await missing(database, table, wanted)).length > 0) {
-    await transaction(database, (tx) => ensurePartitionsWithin(tx, table, months))
+  if ((await missing(database.aside, table, wanted)).length > 0) {
+    await transaction(database.aside, (tx) => ensurePartitionsWithin(tx, table, months))
   }
   for (const month of wanted) known.add(`${table} ${month}`)
 }

@@ -84,7 +84,7 @@ export async function openRuntime(options: {
   const links = await openLinks(database, workspace)
   const registry = registerChannels(workspace)
   const channels = options.channels ?? openChannels(registry, links ? { links } : {})
-  const book = openCampaignBook(database, workspace, (files) => parseTemplates(files, workspace))
+  const book = openCampaignBook(database.aside, workspace, (files) => parseTemplates(files, workspace))
   const left = new AbortController()
   // One listener for each batch under way.
   setMaxListeners(0, left.signal)

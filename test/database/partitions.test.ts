@@ -41,8 +41,8 @@ describe('ensurePartitions', () => {
     for (const other of others) await other.close()
   })
 
-  it('does not wait for transactions that are open on the table, the caller’s own included', async () => {
-    const database = await freshDatabase()
+  it('waits neither for transactions that are open on the table, the caller’s own included, nor for a free connection', async () => {
+    const database = await freshDatabase({ max: 1 })
     await ensurePartitions(database, 'activity', [new Date('2026-01-01')])
     await transaction(database, async (tx) => {
       await execute(tx, sql`SET LOCAL lock_timeout = '2s'`)

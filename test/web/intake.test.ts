@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { type Call, callReader } from '../../src/contacts/calls.ts'
 import type { Hooks } from '../../src/contacts/hooks.ts'
-import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
+import { connect, type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { ingestApi } from '../../src/web/api/ingest.ts'
 import { createApiKey, openKeyRing } from '../../src/web/api-keys.ts'
 import { openIntake } from '../../src/web/intake.ts'
@@ -92,6 +92,37 @@ test('429 while too much is under way: nothing of it is taken, and it is welcome
   expect(await (await send('c', 'd')).json()).toMatchObject({ accepted: 2, repeated: 0 })
   // A request larger than all that may wait is taken where nothing else is under way.
   expect(await (await send('e', 'f', 'g', 'h')).json()).toMatchObject({ accepted: 4 })
+})
+
+test('a return is recorded while its transaction has the only connection: whoever has the others may wait for it', async () => {
+  await shop.apply(`
+version: 1
+campaign: spring
+title: Spring
+schedule: "0 9 * * *"
+goals: { recall: { event: session } }
+window: 30d
+holdout: 0%
+tiers: [{ name: only, inactive: 3d.., steps: [{ id: remind, channel: log, template: hello }] }]
+`)
+  await shop.importContacts([{ external_id: 'li' }])
+  const lastSeen = new Date(NOW.getTime() - 5 * 86_400_000).toISOString()
+  await shop.importActivity([{ external_id: 'li', type: 'session', occurred_at: lastSeen }])
+  await shop.run('spring')
+  const narrow = connect(database.url, { max: 1 })
+  onTestFinished(() => narrow.close())
+  // It has read no version of the campaign yet.
+  const { runtime } = await openShop({ database: narrow, clock, channels: [testChannel('log')] })
+  const { workspace, hooks } = runtime
+  const intake = openIntake(
+    { database: narrow, workspace, clock, hooks },
+    { group: 100, waiting: 1000, lanes: 1 },
+  )
+  clock.set(new Date(NOW.getTime() + 60_000))
+  await intake.take([callOf('li', 'm1')])
+  const found = await rows<{ by: string }>(database, sql`SELECT silenced_by AS by FROM episodes`)
+  expect(found).toEqual([{ by: 'returned' }])
+  clock.set(NOW)
 })
 
 test('a group that fails as a whole is recorded request by request: nobody pays for another’s', async () => {
