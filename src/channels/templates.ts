@@ -128,7 +128,10 @@ export function parseTemplates(
           name,
           locale: source.locale ?? '',
           file: source.file,
-          text: textOf(source),
+          // Converted for whoever reads it: what checks a mail or a push looks at the front alone.
+          get text() {
+            return textOf(source)
+          },
           front: Object.fromEntries([...source.front.entries].map(([key, { value }]) => [key, value])),
         })),
     problems: () => [...problems],
