@@ -134,7 +134,7 @@ const desk: Desk = {
         file: 'campaigns/spring.yaml',
         source: CAMPAIGN.replace('20%', '10%'),
         inputs: INPUTS,
-        steps: [{ tier: 'only', step: 'remind', channels: ['email'], variants: ['plain', 'story'] }],
+        steps: [{ tier: 'only', step: 'remind', channels: ['email', 'sms'], variants: ['plain', 'story'] }],
       },
     ],
     problems: [
@@ -658,6 +658,16 @@ test('what a form brings that cannot be taken is said in Chinese to whoever read
   expect(await said('/settings/users', { name: 'viewer', role: 'agent' })).toContain('已有用户 viewer')
   expect(await said('/settings/users', { name: 'a b', role: 'agent' })).toContain('“a b”不能用作用户名')
   expect(await said('/settings/keys', { name: 'k'.repeat(101), scope: 'read' })).toContain('共 101 个字符')
+})
+
+test('the steps whose messages can be looked at name their channels in the language of whoever reads', async () => {
+  const steps = async (language: string) => {
+    const headers = { Cookie: cookies.get('viewer') ?? '', 'Accept-Language': language }
+    const html = await (await fetch(`${server.address}/templates`, { headers })).text()
+    return /<option[^>]*>(Spring[^<]*)</.exec(html)?.[1]
+  }
+  expect(await steps('en')).toBe('Spring · only · remind (E-mail, Text message)')
+  expect(await steps('zh-CN')).toBe('Spring · only · remind（电子邮件、短信）')
 })
 
 test('the audit names what each entry is about in the language of whoever reads it', async () => {

@@ -137,7 +137,7 @@ function Choices({
         <select name="step">
           {steps.map((each) => (
             <option value={`${each.campaign}/${each.step}`} selected={each === chosen}>
-              {`${each.title} · ${each.tier} · ${each.step} (${each.channels.map((name) => visit.speech.channel(name)).join(', ')})`}
+              {`${each.title} · ${each.tier} · ${each.step}${channelsOf(each.channels, visit)}`}
             </option>
           ))}
         </select>
@@ -186,6 +186,12 @@ function Choices({
       <button type="submit">{say('Show', '显示')}</button>
     </form>
   )
+}
+
+/** ` (E-mail, Text message)`: by what a step goes. */
+function channelsOf(channels: readonly string[], { say, speech }: Visit): string {
+  const names = channels.map((name) => speech.channel(name))
+  return say(` (${names.join(', ')})`, `（${names.join('、')}）`)
 }
 
 function Message({
