@@ -142,8 +142,10 @@ function eventOf(line: string): string | undefined {
   const [, words] = /^\d{4}-\d\d-\d\dT[\d:.]+Z (.*)$/.exec(line) ?? []
   // Providers that say 421 as one connects, or nothing at all, are away for a while: that is told, and nothing is wrong.
   const [, away] =
-    /^(?:warning: )?channel \w+ (cannot be reached|is reached again|rests)/.exec(words ?? '') ?? []
-  if (away !== undefined) return `a channel ${away}`
+    /^(?:warning: )?(?:channel \w+|the provider that credits offers) (cannot be reached|is reached again|rests)/.exec(
+      words ?? '',
+    ) ?? []
+  if (away !== undefined) return `a provider ${away}`
   if (words !== undefined) return /^(run|batch|swept|\w+ does not run|redemptions)/.exec(words)?.[1]
   return /^(?:Web on| {2}(?! )|Soak: |Letting what|Stopping\.|Stopped\.)/.test(line) ? 'notes' : undefined
 }
