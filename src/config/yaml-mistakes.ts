@@ -255,33 +255,45 @@ function syntaxMistakes(document: Document, text: string, at: (offset: number) =
     const next = deeper ? /\n(?:[ \t]*(?:#.*)?\n)*[ \t]*(?=\S)/.exec(text.slice(pos[0])) : null
     const uneven = /^(All .* must start at the same column|Sequence item without)/.test(message)
     misplaced ||= uneven || next !== null || code === 'BAD_INDENT'
-    const slashes = /^\/\/ /.test(text.slice(pos[0], pos[0] + 3))
     problems.push({
       severity: 'error',
       location: at(next ? pos[0] + next.index + next[0].length : pos[0]),
       path: '',
-      message: slashes
-        ? 'a comment begins with #'
-        : next
-          ? 'this line is indented deeper than the one above, which has a value already; indent both alike'
-          : message.startsWith('Not a YAML token') && /[>|][^\n]*$/.test(text.slice(0, pos[0]))
-            ? 'a text that begins with > or | stands in quotes; behind the bare sign it begins on the next line'
-            : code === 'MULTILINE_IMPLICIT_KEY' || message.startsWith('Implicit map keys need to be followed')
-              ? 'a key is followed by a colon and a space: `key: value`'
-              : code === 'BLOCK_AS_IMPLICIT_KEY' && fullWidthHint(text.charAt(pos[0])) !== undefined
-                ? (fullWidthHint(text.charAt(pos[0])) ?? '')
-                : uneven
-                  ? 'the indentation is not that of the lines around it; give each its neighbours’ column, and each entry of a list its `- `'
-                  : message.startsWith('Block collections are not allowed within flow')
-                    ? 'a comma is missing before this: { a: 1, b: 2 }'
-                    : message.startsWith('Unexpected , in flow')
-                      ? 'nothing stands before this comma; take it out'
-                      : /^Unexpected .*scalar at node end/.test(message)
-                        ? "a text in quotes ends before this; put the whole between single quotes: '…'"
-                        : /^Unexpected flow-(map|seq)-end token/.test(message)
-                          ? `this \`${text.charAt(pos[0])}\` closes nothing; take it out`
-                          : (EXPLAINED[code] ?? `not valid YAML: ${message}`),
+      message: explain({ code, message, text, start: pos[0], deeper: next !== null, uneven }),
     })
   }
   return problems
+}
+
+/** What is wrong, in words of ours where we know better than the parser. */
+function explain(mistake: {
+  readonly code: YAMLError['code']
+  readonly message: string
+  readonly text: string
+  /** Where in the text the parser stopped. */
+  readonly start: number
+  /** The line below has a key, deeper than this one, which has its value already. */
+  readonly deeper: boolean
+  readonly uneven: boolean
+}): string {
+  const { code, message, text, start, deeper, uneven } = mistake
+  if (text.startsWith('// ', start)) return 'a comment begins with #'
+  if (deeper)
+    return 'this line is indented deeper than the one above, which has a value already; indent both alike'
+  if (message.startsWith('Not a YAML token') && /[>|][^\n]*$/.test(text.slice(0, start)))
+    return 'a text that begins with > or | stands in quotes; behind the bare sign it begins on the next line'
+  if (code === 'MULTILINE_IMPLICIT_KEY' || message.startsWith('Implicit map keys need to be followed'))
+    return 'a key is followed by a colon and a space: `key: value`'
+  const fullWidth = code === 'BLOCK_AS_IMPLICIT_KEY' ? fullWidthHint(text.charAt(start)) : undefined
+  if (fullWidth !== undefined) return fullWidth
+  if (uneven)
+    return 'the indentation is not that of the lines around it; give each its neighbours’ column, and each entry of a list its `- `'
+  if (message.startsWith('Block collections are not allowed within flow'))
+    return 'a comma is missing before this: { a: 1, b: 2 }'
+  if (message.startsWith('Unexpected , in flow')) return 'nothing stands before this comma; take it out'
+  if (/^Unexpected .*scalar at node end/.test(message))
+    return "a text in quotes ends before this; put the whole between single quotes: '…'"
+  if (/^Unexpected flow-(map|seq)-end token/.test(message))
+    return `this \`${text.charAt(start)}\` closes nothing; take it out`
+  return EXPLAINED[code] ?? `not valid YAML: ${message}`
 }

@@ -41,9 +41,10 @@ export interface Reach {
 
 /**
  * @param width sends the channel has under way at once
- * @param knownAway it was away when the batch began: it is tried with one message, and goes on where that one gets through
+ * @param knownAway it was away when the batch began: it is tried with one message, and goes on where that one gets through;
+ *   absent where the batch does not know, and what it shows is always written down
  */
-export function openReach(width: number, knownAway: boolean): Reach {
+export function openReach(width: number, knownAway?: boolean): Reach {
   const enough = knownAway ? 1 : Math.min(Math.max(width, FEWEST), MOST)
   let reached = false
   let row = 0
@@ -68,9 +69,26 @@ export function openReach(width: number, knownAway: boolean): Reach {
     conclude: () => {
       // Fewer than are no chance: only where nobody has got through.
       if (row >= enough || (row > 0 && !reached)) return { away: said }
-      return reached && knownAway ? 'reached' : undefined
+      return reached && knownAway !== false ? 'reached' : undefined
     },
   }
+}
+
+/**
+ * Writes down what a batch has shown of its provider.
+ * @returns how it stands, where this is news
+ */
+export async function noteReach(
+  database: Database,
+  channel: string,
+  reach: Reach,
+  now: Date,
+): Promise<Reached | undefined> {
+  const shown = reach.conclude()
+  if (!shown) return undefined
+  return shown === 'reached'
+    ? await endAbsence(database, channel)
+    : await recordAbsence(database, channel, shown.away, now)
 }
 
 /** A channel whose provider is away. */

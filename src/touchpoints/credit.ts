@@ -4,7 +4,7 @@ import { giveBackRefused, markAsked, markCredited, markUnasked } from '../offers
 import type { GrantKey, OfferPlace } from '../offers/grants.ts'
 import { viewOffer } from '../offers/offers.ts'
 import type { CreditAnswer, OfferProvider } from '../offers/provider.ts'
-import { endAbsence, type Reached, recordAbsence, UNTRIED } from './absences.ts'
+import { noteReach, openReach, type Reach, UNTRIED } from './absences.ts'
 import { deferOrSkip, type Verdict } from './guards.ts'
 import type { Cleared } from './message.ts'
 import { unavailable } from './promises.ts'
@@ -21,8 +21,6 @@ type Wish = Crediting & { readonly cleared: Cleared }
 const PATIENCE = 30_000
 const NOT_ASKED: CreditAnswer = { outcome: 'unasked', detail: 'not asked yet: others took long' }
 const ENDING: CreditAnswer = { outcome: 'unasked', detail: 'not asked yet: the process was ending' }
-/** So many one after another that did not reach the provider: it is away, and the rest of the batch is not asked for. */
-const AWAY = 3
 
 /**
  * Has the provider credit what the budget has room for. Asked for before, it would be in the account and in no budget.
@@ -48,7 +46,8 @@ export async function creditPromised(
   }
   if (!provider) return toSend
   const deadline = performance.now() + PATIENCE
-  const reach: Reach = { reached: false, row: 0, said: '' }
+  // Where it is away, the rest of the batch is not asked for; whether it was so before is known to nobody here.
+  const reach = openReach(1)
   for (const [place, wishes] of byPlace) {
     const answers = await creditGrants(
       { database, provider, deadline, ending, reach },
@@ -63,32 +62,9 @@ export async function creditPromised(
       else toSend.push(said)
     }
   }
-  const news = await noteReach(database, reach, reservation.now)
+  const news = await noteReach(database, CREDITOR, reach, reservation.now)
   if (news) onReach?.(news)
   return toSend
-}
-
-/** What the calls of a batch have shown of the provider. */
-interface Reach {
-  reached: boolean
-  /** Calls in a row, the last one among them, that did not reach it. */
-  row: number
-  /** What the last of them said. */
-  said: string
-}
-
-/**
- * Writes down that it is away, or that it is so no longer: `doctor` and reports ask other processes than this one.
- * @returns how it stands, where this is news
- */
-async function noteReach(
-  database: Database,
-  { reached, row, said }: Reach,
-  now: Date,
-): Promise<Reached | undefined> {
-  // Fewer than are no chance: only where none got through.
-  if (row >= AWAY || (row > 0 && !reached)) return await recordAbsence(database, CREDITOR, said, now)
-  return reached ? await endAbsence(database, CREDITOR) : undefined
 }
 
 /**
@@ -108,7 +84,7 @@ async function creditGrants(
     provider: OfferProvider
     deadline: number
     ending: AbortSignal | undefined
-    /** Added to. */
+    /** Hears how each call ended. */
     reach: Reach
   },
   { claimId, now }: Reservation,
@@ -120,12 +96,11 @@ async function creditGrants(
   if (all) return new Map(wishes.map(({ grant }) => [grant.grantId, all]))
   const marked = await markAsked(database, claimId, wishes.map(keyOf))
   const due = wishes.filter(({ grant }) => marked.has(grant.grantId))
-  let unreached = 0
   let last = NOT_ASKED
   const answers = await each(provider.concurrency, due, async ({ cleared, grant }) => {
     const not = none()
     if (not) return not
-    if (unreached >= AWAY) return last
+    if (reach.away) return last
     const answer = await provider.credit({
       key: `grant-${grant.grantId}`,
       external_id: cleared.candidate.externalId,
@@ -135,12 +110,12 @@ async function creditGrants(
       terms: viewOffer(place.name, place.terms),
       expires_at: grant.expiresAt.toISOString(),
     })
-    unreached = answer.outcome === 'unasked' ? unreached + 1 : 0
-    if (answer.outcome === 'unasked') {
-      last = answer
-      reach.said = answer.detail
-      reach.row += 1
-    } else Object.assign(reach, { reached: true, row: 0 })
+    if (answer.outcome === 'unasked') last = answer
+    reach.note(
+      answer.outcome === 'unasked'
+        ? { outcome: 'retry', detail: answer.detail, unreached: true }
+        : { outcome: 'sent' },
+    )
     return answer
   })
   const said = new Map(

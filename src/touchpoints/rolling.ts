@@ -4,7 +4,7 @@ import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { type Database, type Transaction, transaction } from '../database/connect.ts'
 import { throughOutage } from '../database/outage.ts'
 import { ensurePartitions } from '../database/partitions.ts'
-import { endAbsence, neverReached, openReach, type Reach, type Reached, recordAbsence } from './absences.ts'
+import { neverReached, noteReach, openReach, type Reached } from './absences.ts'
 import { lockEpisodes } from './interruptions.ts'
 import type { Going, TouchpointKey } from './keys.ts'
 import { takeLastLook } from './last-look.ts'
@@ -143,26 +143,11 @@ export async function roll(
     if (failures.length > 0) todo.length = 0
   }
   sends.close()
-  await noteReach(deps, channel, reach).catch(fail)
+  const { database, clock, leases = LEASES } = deps
+  await throughOutage(() => noteReach(database, channel, reach, clock.now()), leases.send)
+    .then((news) => news && deps.onReach?.(news))
+    .catch(fail)
   if (failures.length > 0) throw failures[0]
-}
-
-/** Writes down what a batch has shown of its provider, and tells where that is news. */
-async function noteReach(
-  { database, clock, onReach, leases = LEASES }: RollingDependencies,
-  channel: string,
-  reach: Reach,
-): Promise<void> {
-  const shown = reach.conclude()
-  if (!shown) return
-  const news = await throughOutage(
-    () =>
-      shown === 'reached'
-        ? endAbsence(database, channel)
-        : recordAbsence(database, channel, shown.away, clock.now()),
-    leases.send,
-  )
-  if (news) onReach?.(news)
 }
 
 /**
