@@ -129,7 +129,10 @@ export interface RefusedByFeed {
   readonly feed: FeedState & { readonly fault: FeedFault }
 }
 
-/** A pause, a stop, or the campaign's dates keep a run from starting; no row is written, so it is caught up later. */
+/**
+ * A pause, a stop, or the campaign's dates keep a run from starting; no row is written, so it is caught up later. Of
+ * several, a stop is named, which stays, and then the widest, which must be lifted in any case.
+ */
 export async function heldBack(
   session: Session,
   campaign: CompiledCampaign,
@@ -138,7 +141,8 @@ export async function heldBack(
   const [off] = await rows<{ state: 'paused' | 'stopped'; scope: 'workspace' | 'campaign'; reason: string }>(
     session,
     sql`SELECT state, scope, reason FROM switches
-      WHERE scope = 'workspace' OR (scope = 'campaign' AND name = ${campaign.name}) ORDER BY state DESC LIMIT 1`,
+      WHERE scope = 'workspace' OR (scope = 'campaign' AND name = ${campaign.name})
+      ORDER BY state = 'stopped' DESC, scope = 'workspace' DESC LIMIT 1`,
   )
   if (off) {
     const note = `the ${off.scope} is ${off.state}: ${off.reason}`

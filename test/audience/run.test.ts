@@ -215,3 +215,21 @@ it('is held back by the campaign’s days, as they are where it lives, and by wh
   await switchOff('campaign', 'test', 'stopped')
   expect(await noteAt('2026-03-03T12:00:00Z')).toBe('the campaign is stopped: enough')
 })
+
+it.each([
+  ['workspace', 'campaign'],
+  ['campaign', 'workspace'],
+])(
+  'names the widest of two pauses, which must be lifted in any case: first the %s, then the %s',
+  async (...scopes) => {
+    const pipeline = await openPipeline()
+    for (const scope of scopes) {
+      const name = scope === 'workspace' ? '*' : 'test'
+      await execute(
+        pipeline.database,
+        sql`INSERT INTO switches (scope, name, state, reason, since) VALUES (${scope}, ${name}, 'paused', 'a look', ${START})`,
+      )
+    }
+    expect((await pipeline.runNow()).hindrance).toMatchObject({ by: 'workspace', why: 'a look' })
+  },
+)

@@ -189,6 +189,11 @@ test('pauses, resumes and stops what exists', async () => {
   expect(nothing.stderr).toContain('→ winback pause --help has the options')
   expect((await run(['pause', 'graded-recall', '--all'], here)).code).toBe(2)
   expect((await run(['pause', '--all'], here)).stdout).toContain('`winback resume --all` lets it go on')
+  // The widest first, as everywhere: it must be lifted in any case.
+  expect((await run(['doctor'], here)).stdout).toMatch(
+    /everything is paused: [\s\S]*campaign graded-recall is paused: /,
+  )
+  expect((await run(['run', '--dry-run'], here)).stdout).toContain('the workspace is paused: ')
   const resumed = await run(['resume', '--all'], here)
   expect(resumed.stdout).toContain('Still paused: campaign graded-recall (wrong price)')
   expect(await json(['resume', 'graded-recall'])).toMatchObject({

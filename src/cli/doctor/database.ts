@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { countriesOf } from '../../channels/sms/phone.ts'
 import { formatDuration } from '../../config/quantities.ts'
+import { readSwitches } from '../../config/switches.ts'
 import { appliedNames } from '../../config/versions.ts'
 import { CREDITOR } from '../../config/waits.ts'
 import { lastToCompare } from '../../contacts/whole-numbers.ts'
@@ -181,11 +182,7 @@ async function checkNumbers({ database, loaded }: DatabaseContext, say: Say): Pr
 
 async function checkSwitches({ database }: DatabaseContext, speech: Speech): Promise<Finding[]> {
   const say = sayIn(speech)
-  const thrown = await rows<{ scope: string; name: string; state: string; reason: string }>(
-    database,
-    sql`SELECT scope, name, state, reason FROM switches ORDER BY scope, name`,
-  )
-  return thrown.map(({ scope, name, state, reason: kept }) => {
+  return (await readSwitches(database)).map(({ scope, name, state, reason: kept }) => {
     const reason = switchReason(kept, speech.language)
     const [what, zh] =
       scope === 'workspace'
