@@ -28,3 +28,13 @@ export function manualClock(start: Date): ManualClock {
     },
   }
 }
+
+/** So many seconds after a moment: exact elapsed time, whatever the zone or its clocks do. */
+export function later(moment: Date, seconds: number): Date {
+  return new Date(moment.getTime() + seconds * 1000)
+}
+
+/** So many seconds before a moment. */
+export function earlier(moment: Date, seconds: number): Date {
+  return later(moment, -seconds)
+}

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
+import { earlier } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { rows, type Session } from '../database/connect.ts'
-import { before } from './select.ts'
 
 /** Days whose mean volume is what is normal. */
 const NORMAL_DAYS = 28
@@ -51,7 +51,7 @@ export function judgeFeed(
 ): FeedVerdict {
   if (feed.max_lag !== undefined) {
     if (state.newestAt === null) return { ok: false, fault: 'never', reason: 'no activity has ever arrived' }
-    if (state.newestAt < before(now, feed.max_lag)) {
+    if (state.newestAt < earlier(now, feed.max_lag)) {
       const hours = Math.round((now.getTime() - state.newestAt.getTime()) / 360_000) / 10
       return {
         ok: false,

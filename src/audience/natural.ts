@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm'
+import { earlier } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { entryOf } from './entries/entries.ts'
-import { before, momentsOf, within } from './select.ts'
+import { momentsOf, within } from './select.ts'
 
 /** How many contacts to look at: enough for a rate within a percentage point. */
 const SAMPLE = 20_000
@@ -26,7 +27,7 @@ export async function pastRecall(
 ): Promise<PastRecall> {
   const goal = Object.values(campaign.definition.goals)[0]?.event
   if (goal === undefined) return { contacts: 0, recalled: 0 }
-  const then = before(now, campaign.definition.window)
+  const then = earlier(now, campaign.definition.window)
   const moments = momentsOf(campaign, then)
   if (campaign.entry.kind !== 'silence') {
     // A date or an event stays what it was, so the campaign's own entry is asked for that day.

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { later } from '../clock.ts'
 import { bigints } from '../database/arrays.ts'
 import type { Chunk } from '../database/chunks.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
@@ -43,8 +44,8 @@ export async function openChunk(
 ): Promise<AnswerCount[]> {
   const { campaign, now } = opening
   const { definition } = campaign
-  const windowEnds = new Date(now.getTime() + definition.window * 1000)
-  const outcomeUntil = new Date(windowEnds.getTime() + definition.grace * 1000)
+  const windowEnds = later(now, definition.window)
+  const outcomeUntil = later(windowEnds, definition.grace)
   const person = sql`person_id`
   const episodeNo = sql`episode_no`
   const within = (contactId: SQL) => sql`${contactId} > ${from} AND ${contactId} <= ${to}`

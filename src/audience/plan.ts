@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { earlier } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import {
   type Database,
@@ -14,7 +15,7 @@ import { drawSql } from './holdout.ts'
 import { intakeBound } from './intake.ts'
 import { foreseeStep, type Reachable, readKnown, type StepOutlook } from './outlook.ts'
 import { type HeldBack, heldBack, type RefusedByFeed } from './run.ts'
-import { answersSql, before, momentsOf, tierSql, within } from './select.ts'
+import { answersSql, momentsOf, tierSql, within } from './select.ts'
 
 // What a run would do now, without doing it: the same selection, counted.
 
@@ -195,7 +196,7 @@ async function countEligible(
   )
   const { since, join } = entryOf(campaign)
   const eligible = within(since, {
-    after: Number.isFinite(longest) ? before(now, longest) : null,
+    after: Number.isFinite(longest) ? earlier(now, longest) : null,
     upTo: null,
   })
   const rollout =
@@ -206,7 +207,7 @@ async function countEligible(
     tx,
     sql`
     SELECT count(DISTINCT c.person_id) AS eligible,
-      count(DISTINCT c.person_id) FILTER (WHERE ${within(since, { after: before(now, from + 7 * 86_400), upTo: before(now, from) })}) AS week
+      count(DISTINCT c.person_id) FILTER (WHERE ${within(since, { after: earlier(now, from + 7 * 86_400), upTo: earlier(now, from) })}) AS week
     FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
     LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
     ${join({ after: null, upTo: null }, now, () => sql`true`)}

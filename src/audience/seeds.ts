@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { later } from '../clock.ts'
 import { ON_RETURN } from '../config/campaign.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { execute, type Transaction } from '../database/connect.ts'
@@ -25,8 +26,8 @@ export async function openSeeds(tx: Transaction, campaign: CompiledCampaign, now
   const { seeds, window, grace } = campaign.definition
   const first = campaign.tiers[0]
   if (seeds.length === 0 || !first) return 0
-  const windowEnds = new Date(now.getTime() + window * 1000)
-  const outcomeUntil = new Date(windowEnds.getTime() + grace * 1000)
+  const windowEnds = later(now, window)
+  const outcomeUntil = later(windowEnds, grace)
   return await execute(
     tx,
     sql`

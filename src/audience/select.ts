@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { earlier } from '../clock.ts'
 import type { CompiledCampaign, Condition } from '../config/compiled.ts'
 import { unansweredSendsSql } from '../database/outside-sends.ts'
 import { entryOf } from './entries/entries.ts'
@@ -35,18 +36,13 @@ export interface Selection {
   readonly intake?: { readonly since: Date; readonly contact: number } | undefined
 }
 
-/** `now` minus a number of seconds (plus, for a time before a date): exact elapsed time, whatever the zone or its DST. */
-export function before(now: Date, seconds: number): Date {
-  return new Date(now.getTime() - seconds * 1000)
-}
-
 /** The moments that lie in one of the campaign's bands now. */
 export function momentsOf(campaign: CompiledCampaign, now: Date): Moments {
   const first = campaign.tiers[0]
   const last = campaign.tiers.at(-1)
   return {
-    after: last?.to === null || !last ? null : before(now, last.to),
-    upTo: first ? before(now, first.from) : null,
+    after: last?.to === null || !last ? null : earlier(now, last.to),
+    upTo: first ? earlier(now, first.from) : null,
   }
 }
 
@@ -59,8 +55,8 @@ export function within(since: SQL, { after, upTo }: Moments): SQL {
 /** The band a contact is in, as CASE over the moment it counts from: tier number, or NULL outside every band. */
 export function tierSql(campaign: CompiledCampaign, now: Date, since: SQL): SQL {
   const cases = campaign.tiers.map((tier) => {
-    const upper = tier.to === null ? sql`` : sql` AND ${since} > ${before(now, tier.to)}::timestamptz`
-    return sql`WHEN ${since} <= ${before(now, tier.from)}::timestamptz${upper} THEN ${tier.no}::smallint`
+    const upper = tier.to === null ? sql`` : sql` AND ${since} > ${earlier(now, tier.to)}::timestamptz`
+    return sql`WHEN ${since} <= ${earlier(now, tier.from)}::timestamptz${upper} THEN ${tier.no}::smallint`
   })
   return sql`CASE ${sql.join(cases, sql` `)} END`
 }
@@ -155,7 +151,7 @@ export function answersSql(selection: Selection, which: Which): SQL {
     returnedSql(selection, since),
   )}${when(
     'max_silence',
-    maxSilence === undefined ? undefined : sql`a.silent_since <= ${before(now, maxSilence)}::timestamptz`,
+    maxSilence === undefined ? undefined : sql`a.silent_since <= ${earlier(now, maxSilence)}::timestamptz`,
   )}${when(
     'rollout',
     definition.rollout >= 1
@@ -163,7 +159,7 @@ export function answersSql(selection: Selection, which: Which): SQL {
       : sql`${drawSql(campaign.salt, 'rollout', sql`c.person_id`)} >= ${definition.rollout}::numeric`,
   )}${when('exclusive', sql`h.open_elsewhere`)}${when(
     'reentry_wait',
-    wait === 0 ? undefined : sql`h.last_ended > ${before(now, wait)}::timestamptz`,
+    wait === 0 ? undefined : sql`h.last_ended > ${earlier(now, wait)}::timestamptz`,
   )}${when(
     'sunset',
     sunsetSql(selection),

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm/sql'
+import { earlier } from '../clock.ts'
 import type { Workspace } from './workspace.ts'
 
 // The person's own year, read from what they did: `data: annual-report` on a step. It is read for the contacts of a
@@ -67,7 +68,7 @@ export function annualReportSql(
   now: Date,
 ): SQL {
   const until = sql`${now}::timestamptz`
-  const from = sql`${new Date(now.getTime() - YEAR * 86_400_000)}::timestamptz`
+  const from = sql`${earlier(now, YEAR * 86_400)}::timestamptz`
   const zone = sql`${workspace.timezone}::text`
   const active = sql`y.type = ANY (${sql.param(workspace.activity)}::text[])`
   const ordered = sql`y.type = ${workspace.orders.event}::text`

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm/sql'
+import { earlier } from '../clock.ts'
 
 export type FactType = 'string' | 'number' | 'bool' | 'timestamp' | 'duration' | 'money'
 
@@ -47,7 +48,7 @@ export function instant(time: Date): SQL {
 
 /** `now` minus a number of seconds, as a bind value. */
 export function ago(now: Date, seconds: number): SQL {
-  return instant(new Date(now.getTime() - seconds * 1000))
+  return instant(earlier(now, seconds))
 }
 
 /** Seconds from a moment to now, as numeric. */

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { earlier } from '../clock.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import { type MomentReading, pastMoment } from './dates.ts'
@@ -158,7 +159,7 @@ export async function mergeActivity(
  * nobody will repeat: theirs are known again by contact.
  */
 async function claimNamed(tx: Transaction, now: Date, horizon: number): Promise<void> {
-  const since = new Date(now.getTime() - horizon * 1000)
+  const since = earlier(now, horizon)
   const message = messageKeySql(sql`i.message_id`)
   await execute(
     tx,

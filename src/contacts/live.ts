@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { countriesOf } from '../channels/sms/phone.ts'
+import { earlier } from '../clock.ts'
 import { type Database, execute, rows, type Transaction } from '../database/connect.ts'
 import { makeUnknown, messageKeySql } from './activity.ts'
 import type { Call } from './calls.ts'
@@ -268,9 +269,8 @@ const PRUNED_AT_ONCE = 10_000
  * @returns how many rows went
  */
 export async function pruneIngest(database: Database, now: Date, horizon: number): Promise<number> {
-  const before = (seconds: number) => new Date(now.getTime() - seconds * 1000)
-  const keys = await pruneTable(database, 'ingest_keys', before(horizon))
-  return keys + (await pruneTable(database, 'anonymous_activity', before(VISITOR_DAYS * 86_400)))
+  const keys = await pruneTable(database, 'ingest_keys', earlier(now, horizon))
+  return keys + (await pruneTable(database, 'anonymous_activity', earlier(now, VISITOR_DAYS * 86_400)))
 }
 
 async function pruneTable(

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { earlier } from '../clock.ts'
 import { bigints, ofAnyLength } from '../database/arrays.ts'
 import { execute, preparedRows, rows, type Session, type Transaction } from '../database/connect.ts'
 import { generateCode, normaliseCode } from './codes.ts'
@@ -230,7 +231,7 @@ async function readStandings(
   const limited =
     terms.per_contact !== undefined || terms.lifetime !== undefined || terms.cool_down !== undefined
   const past = limited
-    ? sql`SELECT count(*) FILTER (WHERE p.reserved_at > ${new Date(now.getTime() - span * 1000)}) AS recent,
+    ? sql`SELECT count(*) FILTER (WHERE p.reserved_at > ${earlier(now, span)}) AS recent,
         count(*) AS ever, max(p.reserved_at) AS last
       FROM contacts me JOIN contacts c ON c.person_id = me.person_id
       CROSS JOIN LATERAL (SELECT g.reserved_at FROM grants g

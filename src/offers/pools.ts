@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { later } from '../clock.ts'
 import { rows, type Session } from '../database/connect.ts'
 import type { Offer } from './offers.ts'
 
@@ -36,7 +37,7 @@ export async function readPools(
   campaign: string,
   offers: Readonly<Record<string, PoolTerms>>,
 ): Promise<KnownPool[]> {
-  const soon = new Date(now.getTime() + SOON * 86_400_000)
+  const soon = later(now, SOON * 86_400)
   const found = await rows<Omit<Pool, 'campaign' | 'terms'>>(
     session,
     sql`

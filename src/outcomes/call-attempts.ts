@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { CallOutcome, Sentiment } from '../channels/channel.ts'
+import { later } from '../clock.ts'
 import { isLeavingReason } from '../config/reasons.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 import { lockPersons } from '../database/person-locks.ts'
@@ -46,7 +47,7 @@ function followAttempt(attempt: Attempt, attemptNo: number, most: number): Follo
   if (outcome !== 'no_answer' && outcome !== 'call_back') return { state: 'done' }
   // Who asked to be called is called, however often nobody answered before.
   if (outcome === 'no_answer' && attemptNo >= most) return { state: 'done' }
-  return { state: 'open', nextAttemptAt: nextAttemptAt ?? new Date(at.getTime() + AGAIN[outcome] * 1000) }
+  return { state: 'open', nextAttemptAt: nextAttemptAt ?? later(at, AGAIN[outcome]) }
 }
 
 /** Why marketing to somebody ends with an attempt; undefined where it does not. */

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Answer, Channel } from '../channels/channel.ts'
+import { earlier } from '../clock.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { messageOf } from '../errors.ts'
 import type { Settlement } from '../touchpoints/lifecycle.ts'
@@ -89,7 +90,7 @@ export async function askProviders(
       r.address_key AS "sentTo", c.email_key AS "emailKey"
     FROM steps s JOIN touchpoint_records r ON r.step_id = s.step_id AND r.state = 'uncertain'
     JOIN contacts c ON c.contact_id = r.contact_id
-    WHERE r.channel = ANY (${sql.param(askable)}::text[]) AND r.settled_at > ${new Date(now.getTime() - 2 * 86_400_000)}
+    WHERE r.channel = ANY (${sql.param(askable)}::text[]) AND r.settled_at > ${earlier(now, 2 * 86_400)}
     ORDER BY r.settled_at, r.touchpoint_id LIMIT 1000`,
   )
   const due = doubts

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { earlier } from '../clock.ts'
 import { type Database, execute, rows, type Session, transaction } from '../database/connect.ts'
 import type { CohortDay } from './cohort-day.ts'
 import type { Earned } from './margins.ts'
@@ -146,12 +147,12 @@ async function rollUpDay(
       SELECT ${campaign}, ${day}::date, ${now}, EXISTS (
           SELECT FROM episodes e WHERE e.campaign = ${campaign} AND e.assigned_at >= ${day}::date AND e.assigned_at < ${day}::date + 1
             -- A receipt may be under way that saw the episode open: it is over once it has been for a day.
-            AND (e.ended_at IS NULL OR e.ended_at > ${new Date(now.getTime() - 86_400_000)}))
+            AND (e.ended_at IS NULL OR e.ended_at > ${earlier(now, 86_400)}))
           -- The windows of tiers' own draws and of variants begin later than the episode's, and end later.
           OR EXISTS (SELECT FROM report_stages s WHERE s.campaign = ${campaign} AND s.day = ${day}::date
-            AND s.final_at > ${new Date(now.getTime() - 86_400_000)})
+            AND s.final_at > ${earlier(now, 86_400)})
           OR EXISTS (SELECT FROM report_variants v WHERE v.campaign = ${campaign} AND v.day = ${day}::date
-            AND v.final_at > ${new Date(now.getTime() - 86_400_000)})
+            AND v.final_at > ${earlier(now, 86_400)})
           OR EXISTS (SELECT FROM report_messages m WHERE m.campaign = ${campaign} AND m.day = ${day}::date
             AND m.state = 'waiting'),
         ${eventsOf(sql`${campaign}::text`, sql`${day}::date`, sql`${now}::timestamptz`)},

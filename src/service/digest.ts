@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { openEmail } from '../channels/email/email.ts'
+import { earlier } from '../clock.ts'
 import { appliedNames } from '../config/versions.ts'
 import { execute, rows } from '../database/connect.ts'
 import { messageOf, WinbackError } from '../errors.ts'
@@ -97,7 +98,7 @@ export async function sendDueDigest(runtime: Parts): Promise<boolean> {
     database,
     // A digest that fell due before anybody was there to send it is not made up for a week later.
     sql`INSERT INTO digests (scheduled_for, state, sent_at)
-        SELECT ${tick}, 'sending', ${now} WHERE ${tick}::timestamptz > ${new Date(now.getTime() - 86_400_000)}
+        SELECT ${tick}, 'sending', ${now} WHERE ${tick}::timestamptz > ${earlier(now, 86_400)}
         ON CONFLICT DO NOTHING RETURNING true AS first`,
   )
   if (!known) return false

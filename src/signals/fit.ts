@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { earlier } from '../clock.ts'
 import { SILENCE_BANDS } from '../config/facts/return.ts'
 import type { SignalSettings } from '../config/signal-settings.ts'
 import { type Database, execute, rows, type Session } from '../database/connect.ts'
@@ -136,7 +137,7 @@ async function readPast(
   now: Date,
   divisor: number,
 ): Promise<Past[]> {
-  const cutoff = new Date(now.getTime() - horizon * 1000).toISOString()
+  const cutoff = earlier(now, horizon).toISOString()
   return await rows<Past>(
     session,
     sql`SELECT days - 1 AS x, (last - first) / 7.0::float8 AS tx, returned,
@@ -191,7 +192,7 @@ function calibrateOn(
   const mean = (value: (each: (typeof judged)[number]) => number) =>
     judged.reduce((sum, each) => sum + value(each), 0) / judged.length
   return {
-    cutoff: new Date(now.getTime() - horizon * 1000).toISOString(),
+    cutoff: earlier(now, horizon).toISOString(),
     horizon,
     people: past.length,
     model,

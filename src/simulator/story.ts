@@ -11,7 +11,7 @@ import { planCampaign } from '../cli/plan/plan.ts'
 import type { Invocation } from '../cli/verb.ts'
 import { type DatabaseContext, embeddedDirectory } from '../cli/workspace.ts'
 import { openWorkspace, type WorkspaceContext } from '../cli/workspace-file.ts'
-import { manualClock } from '../clock.ts'
+import { later, manualClock } from '../clock.ts'
 import { applyCampaign } from '../config/apply.ts'
 import { readEnvironment } from '../config/environment.ts'
 import type { LoadedCampaign } from '../config/load.ts'
@@ -73,7 +73,7 @@ async function play(
   interrupt: AbortSignal,
   keep: (close: () => Promise<void>) => void,
 ): Promise<void> {
-  const end = new Date(START.getTime() + days * 86_400_000)
+  const end = later(START, days * 86_400)
   const environment = { ...readEnvironment(), databaseUrl: undefined, redisUrl: undefined }
   const clock = manualClock(START)
   const output = openOutput({

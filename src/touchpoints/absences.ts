@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Delivery } from '../channels/channel.ts'
+import { earlier } from '../clock.ts'
 import { maskText } from '../config/masking.ts'
 import { CREDITOR, LONGEST_REST } from '../config/waits.ts'
 import { type Database, execute, rows } from '../database/connect.ts'
@@ -159,10 +160,7 @@ export async function endRests(database: Database, now: Date, channel?: string):
 
 /** Forgets what nothing has been tried with for a day. */
 export async function forgetAbsences(database: Database, now: Date): Promise<void> {
-  await execute(
-    database,
-    sql`DELETE FROM absences WHERE next_at < ${new Date(now.getTime() - FORGOTTEN * 1000)}`,
-  )
+  await execute(database, sql`DELETE FROM absences WHERE next_at < ${earlier(now, FORGOTTEN)}`)
 }
 
 /** The channels that rest at a moment, as an array in SQL. */

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { earlier } from '../clock.ts'
 import type { CampaignBook } from '../config/compiled.ts'
 import type { ChannelRate } from '../config/rates.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
@@ -92,7 +93,7 @@ export async function watchChannels(
     )
     const active = await rows<{ channel: string }>(
       tx,
-      sql`SELECT DISTINCT channel FROM send_counts WHERE sent_at > ${new Date(now.getTime() - 7 * 86_400_000)}`,
+      sql`SELECT DISTINCT channel FROM send_counts WHERE sent_at > ${earlier(now, 7 * 86_400)}`,
     )
     const events: Tripped[] = []
     for (const channel of new Set([...known, ...active].map((row) => row.channel))) {
@@ -116,7 +117,7 @@ export async function watchChannels(
         say('half_open', 'tried again with a few messages')
         continue
       }
-      const windowStart = new Date(now.getTime() - window * 1000)
+      const windowStart = earlier(now, window)
       const since = breaker && breaker.since > windowStart ? breaker.since : windowStart
       const reason = broken(await tallyOf(tx, { channel, since }), limits)
       if (reason !== undefined) {
@@ -150,7 +151,7 @@ const STOP_WINDOW = 7 * 86_400
 
 /** Pauses campaigns that go beyond what their `stop` rules allow, over the last seven days. */
 export async function watchCampaigns(database: Database, now: Date, book: CampaignBook): Promise<Tripped[]> {
-  const since = new Date(now.getTime() - STOP_WINDOW * 1000)
+  const since = earlier(now, STOP_WINDOW)
   const active = await rows<{ campaign: string; resumed: Date | null }>(
     database,
     sql`SELECT DISTINCT s.campaign FROM send_counts s WHERE s.sent_at > ${since}

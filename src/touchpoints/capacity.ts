@@ -9,7 +9,7 @@ import {
   type Transaction,
   transaction,
 } from '../database/connect.ts'
-import { deferOrSkip, type Verdict } from './guards.ts'
+import { deferOrSkip, latestOf, type Verdict } from './guards.ts'
 import { keyTable, type TouchpointKey } from './keys.ts'
 import type { Cleared } from './message.ts'
 import type { Refused } from './reservation.ts'
@@ -101,8 +101,8 @@ export async function foreseeSlot(
 }
 
 /** People can make no more of these calls today. */
-function tomorrow(campaign: CompiledCampaign, { plannedFor }: { plannedFor: Date }, now: Date): Verdict {
-  const latest = plannedFor.getTime() + campaign.definition.limits.max_delay * 1000
+function tomorrow(campaign: CompiledCampaign, planned: { plannedFor: Date }, now: Date): Verdict {
+  const latest = latestOf(planned, campaign.definition.limits.max_delay)
   return deferOrSkip(startOfNextDay(campaign.timezone, now), latest, 'capacity')
 }
 

@@ -1,7 +1,8 @@
 import { Temporal } from 'temporal-polyfill'
+import { later } from '../clock.ts'
 import type { Campaign } from '../config/campaign.ts'
 import { formatRate, type Rate } from '../config/quantities.ts'
-import { deferOrSkip, type Verdict } from './guards.ts'
+import { deferOrSkip, latestOf, type Verdict } from './guards.ts'
 
 // How much one person may get, over all campaigns. What was sent (or may have been) counts where it falls into the
 // window; what is being sent at this moment counts in every window; and what is due and ranks higher goes first. Pure: what is
@@ -50,7 +51,7 @@ interface Window {
 export function windowOf(rate: Rate, zone: string, now: Date): Window {
   const { per } = rate
   if (typeof per === 'number') {
-    return { from: new Date(now.getTime() - per * 1000 + 1), next: new Date(now.getTime() + per * 1000) }
+    return { from: new Date(now.getTime() - per * 1000 + 1), next: later(now, per) }
   }
   const known = current[per].get(zone)
   if (known && known.from <= now && now < known.next) return known
@@ -135,7 +136,7 @@ interface Concern {
 /** What the first cap says that has no room left. */
 function full(
   concerned: readonly Concern[],
-  { plannedFor }: Applicant,
+  applicant: Applicant,
   { now, maxDelay }: { now: Date; maxDelay: number },
 ): Verdict | undefined {
   const reached = concerned.find(({ cap, within }) => within.length >= cap.at_most.count)
@@ -143,7 +144,7 @@ function full(
   const { cap } = reached
   const skip: Verdict = { kind: 'skip', reason: 'frequency_cap', detail: describeCap(cap) }
   if (cap.then === 'skip') return skip
-  const latest = plannedFor.getTime() + maxDelay * 1000
+  const latest = latestOf(applicant, maxDelay)
   const verdict = deferOrSkip(freeAgain(reached, now), latest, 'frequency_cap')
   // What cannot wait until it is allowed was stopped by the cap, not by the clock.
   return verdict.kind === 'skip' ? skip : verdict
@@ -181,8 +182,8 @@ function yielding(
         byRank(other, applicant) < 0,
     )
     if (ahead.length < room) continue
-    const latest = applicant.plannedFor.getTime() + at.maxDelay * 1000
-    return deferOrSkip(new Date(at.now.getTime() + YIELD * 1000), latest, 'outranked')
+    const latest = latestOf(applicant, at.maxDelay)
+    return deferOrSkip(later(at.now, YIELD), latest, 'outranked')
   }
   return undefined
 }

@@ -1,9 +1,10 @@
+import { later } from '../clock.ts'
 import type { CompiledCampaign, CompiledStep, VersionText } from '../config/compiled.ts'
 import { givesOffer, inVariant } from '../config/variants.ts'
 import { provisionally } from '../database/connect.ts'
 import { expectedOf } from '../offers/offers.ts'
 import { type Budget, holdBudgets, openBudgets, type Shortage } from './budgets.ts'
-import { deferOrSkip, type Verdict } from './guards.ts'
+import { deferOrSkip, latestOf, type Verdict } from './guards.ts'
 import type { Claimed } from './holds.ts'
 import type { Cleared, Compose } from './message.ts'
 import {
@@ -80,8 +81,8 @@ export function outOfBudget(
 ): Verdict {
   const skip: Verdict = { kind: 'skip', reason: 'budget_exhausted', detail: budget.kind }
   if (budget.per === null && !held) return skip
-  const latest = candidate.plannedFor.getTime() + maxDelay * 1000
-  const again = held ? new Date(now.getTime() + BUSY * 1000) : startOfNextDay(budget.zone, now)
+  const latest = latestOf(candidate, maxDelay)
+  const again = held ? later(now, BUSY) : startOfNextDay(budget.zone, now)
   const verdict = deferOrSkip(again, latest, held ? 'budget_held' : 'budget_exhausted')
   return verdict.kind === 'skip' ? skip : verdict
 }

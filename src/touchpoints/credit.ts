@@ -1,3 +1,4 @@
+import { later } from '../clock.ts'
 import { CREDITOR, LONGEST_REST } from '../config/waits.ts'
 import type { Database } from '../database/connect.ts'
 import { giveBackRefused, markAsked, markCredited, markUnasked } from '../offers/conclusion.ts'
@@ -5,7 +6,7 @@ import type { GrantKey, OfferPlace } from '../offers/grants.ts'
 import { viewOffer } from '../offers/offers.ts'
 import type { CreditAnswer, OfferProvider } from '../offers/provider.ts'
 import { noteReach, openReach, type Reach, UNTRIED } from './absences.ts'
-import { deferOrSkip, type Verdict } from './guards.ts'
+import { deferOrSkip, latestOf, type Verdict } from './guards.ts'
 import type { Cleared } from './message.ts'
 import { unavailable } from './promises.ts'
 import type { Allowed, Crediting, Refused, Reservation, ReserveDependencies } from './reservation.ts'
@@ -175,16 +176,15 @@ function wait(
   detail: string,
   pause = Math.min(LONGEST_REST, Math.max(UNTRIED, (now.getTime() - candidate.plannedFor.getTime()) / 1000)),
 ): Verdict {
-  const until = new Date(now.getTime() + pause * 1000)
-  const latest = candidate.plannedFor.getTime() + maxDelay * 1000
-  return deferOrSkip(until, latest, 'credit', `provider: ${detail}`)
+  const until = later(now, pause)
+  return deferOrSkip(until, latestOf(candidate, maxDelay), 'credit', `provider: ${detail}`)
 }
 
 function askAgain({ candidate }: Cleared, now: Date, maxDelay: number, detail: string): Verdict {
   const pause = BACK_OFF[candidate.attempt]
   if (pause === undefined) return { kind: 'skip', reason: 'offer_unavailable', detail: `provider: ${detail}` }
-  const latest = candidate.plannedFor.getTime() + maxDelay * 1000
-  const verdict = deferOrSkip(new Date(now.getTime() + pause * 1000), latest, 'credit', `provider: ${detail}`)
+  const latest = latestOf(candidate, maxDelay)
+  const verdict = deferOrSkip(later(now, pause), latest, 'credit', `provider: ${detail}`)
   return verdict.kind === 'defer' ? { ...verdict, tried: true } : verdict
 }
 

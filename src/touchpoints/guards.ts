@@ -1,4 +1,5 @@
 import type { AddressKind, ContactView } from '../channels/channel.ts'
+import { later } from '../clock.ts'
 import type { Calendar } from '../config/calendar.ts'
 import type { CompiledStep, StepTemplate } from '../config/compiled.ts'
 import type { LocalWindow } from '../config/quantities.ts'
@@ -267,7 +268,7 @@ function timely(
   context: GuardContext,
 ): Verdict {
   const { now, maxDelay } = context
-  const latest = candidate.plannedFor.getTime() + maxDelay * 1000
+  const latest = latestOf(candidate, maxDelay)
   const opening = channel.opening(contact.timezone)
   if (opening !== undefined && channel.window) {
     const place = {
@@ -282,7 +283,7 @@ function timely(
     return deferOrSkip(until, latest, closed ? 'holiday' : 'quiet_hours')
   }
   if (now.getTime() > latest) return { kind: 'skip', reason: 'too_late', detail: null }
-  if (channel.paused) return deferOrSkip(new Date(now.getTime() + PAUSE_RECHECK * 1000), latest, 'paused')
+  if (channel.paused) return deferOrSkip(later(now, PAUSE_RECHECK), latest, 'paused')
   // Put into the queue before it was known, or by another channel of its step.
   const { awayUntil } = channel
   if (awayUntil && awayUntil > now) return deferOrSkip(awayUntil, latest, 'unreachable')
@@ -298,8 +299,14 @@ function seatOf({ contactId }: Candidate, { stepId }: CompiledStep): number {
   return contactId * 8191 + stepId
 }
 
+/** Epoch milliseconds after which a message is not sent any more. @param maxDelay seconds */
+export function latestOf({ plannedFor }: { readonly plannedFor: Date }, maxDelay: number): number {
+  return plannedFor.getTime() + maxDelay * 1000
+}
+
 /**
  * A deferral beyond planned_for + max_delay is a skip at once, with the cause.
+ * @param latest of {@link latestOf}
  * @param because the cause in other words, where there are any
  */
 export function deferOrSkip(until: Date, latest: number, cause: Wait, because: string = cause): Verdict {

@@ -1,3 +1,4 @@
+import { later } from '../clock.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { provisionally, type Transaction } from '../database/connect.ts'
 import { lockPersons } from '../database/person-locks.ts'
@@ -5,7 +6,7 @@ import { DUMMY_CODE } from '../offers/codes.ts'
 import { type Answer, type OfferPlace, reserveGrants } from '../offers/grants.ts'
 import { reserveCaps } from './cap-places.ts'
 import type { CapDecision } from './caps.ts'
-import { deferOrSkip, standIn, type Verdict } from './guards.ts'
+import { deferOrSkip, latestOf, standIn, type Verdict } from './guards.ts'
 import type { Cleared } from './message.ts'
 import {
   type Allowed,
@@ -128,8 +129,7 @@ export function unavailable(detail: string): Verdict {
 
 /** Another step is granting the offer of the episode at this moment. */
 export function offerHeld({ candidate }: Cleared, now: Date, maxDelay: number): Verdict {
-  const latest = candidate.plannedFor.getTime() + maxDelay * 1000
-  return deferOrSkip(new Date(now.getTime() + BUSY * 1000), latest, 'offer_held')
+  return deferOrSkip(later(now, BUSY), latestOf(candidate, maxDelay), 'offer_held')
 }
 
 /** The step’s own template promises its offer whatever it prints; one that stands in only where it speaks of it. */
@@ -150,6 +150,6 @@ export function dummyGrant(step: CompiledStep, now: Date): Promised | undefined 
   if (!terms) return undefined
   return {
     code: terms.deliver === 'code' ? DUMMY_CODE : null,
-    expiresAt: new Date(now.getTime() + terms.valid * 1000),
+    expiresAt: later(now, terms.valid),
   }
 }

@@ -1,9 +1,10 @@
 import type { Delivery } from '../channels/channel.ts'
+import { later } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { storable } from '../database/storable.ts'
 import { messageOf } from '../errors.ts'
 import { UNTRIED } from './absences.ts'
-import type { GuardContext } from './guards.ts'
+import { type GuardContext, latestOf } from './guards.ts'
 import type { TouchpointKey } from './keys.ts'
 import type { Deferral, Recorded, Settlement } from './lifecycle.ts'
 import type { Cleared, Compose, Outgoing } from './message.ts'
@@ -90,7 +91,7 @@ export function againAt({ contactId, touchpointId }: TouchpointKey, dueAt: Date)
 
 /** What never reached its provider, or is not given to one that is away: it keeps its tries, and its time goes on. */
 export function againUntried(key: TouchpointKey, now: Date): Deferral {
-  return { ...againAt(key, new Date(now.getTime() + UNTRIED * 1000)), why: 'unreachable' }
+  return { ...againAt(key, later(now, UNTRIED)), why: 'unreachable' }
 }
 
 /** `campaign.step`: what providers may group their own figures by. */
@@ -175,8 +176,8 @@ export function concludeSend(
   const tryAgain = (detail: string, after: number, doubted: boolean): Settlement | Deferral => {
     if (cut) return { ...againUntried(candidate, now), doubted, cost, why: 'retry' }
     const pause = Math.max(BACK_OFF[attempt] ?? 0, Math.min(after, LONGEST_PAUSE))
-    const dueAt = new Date(now.getTime() + pause * 1000)
-    const tooLate = dueAt.getTime() > candidate.plannedFor.getTime() + maxDelay * 1000
+    const dueAt = later(now, pause)
+    const tooLate = dueAt.getTime() > latestOf(candidate, maxDelay)
     if (attempt >= BACK_OFF.length || tooLate) {
       return doubted || candidate.doubted ? inDoubt(detail) : settled('failed', 'attempts', detail)
     }

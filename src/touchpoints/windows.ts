@@ -1,4 +1,5 @@
 import { Temporal } from 'temporal-polyfill'
+import { later } from '../clock.ts'
 import { type Calendar, PLAIN_CALENDAR } from '../config/calendar.ts'
 import type { LocalWindow } from '../config/quantities.ts'
 
@@ -163,7 +164,7 @@ export function spreadFrom(
   place: { spread: number; margin: number; zone: string; latest: number; calendar?: Calendar | undefined },
 ): Date {
   const offset = spreadOffset(message, place.spread, window)
-  const until = new Date(opening.getTime() + offset * 1000)
+  const until = later(opening, offset)
   if (offset === 0 || until.getTime() > place.latest) return opening
   return nextOpening(window, place.zone, until, place.margin + SLACK, place.calendar) === undefined
     ? until

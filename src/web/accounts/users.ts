@@ -1,5 +1,6 @@
 import { hash, randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
+import { later } from '../../clock.ts'
 import { typedText } from '../../config/typed-text.ts'
 import { type Database, execute, rows, type Session, transaction } from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
@@ -115,7 +116,7 @@ export async function issueLink(session: Session, userId: number, now: Date): Pr
   await execute(
     session,
     sql`INSERT INTO user_links (link_hash, user_id, expires_at)
-        VALUES (${hash('sha256', secret)}, ${userId}, ${new Date(now.getTime() + LINK_DAYS * 86_400_000)})`,
+        VALUES (${hash('sha256', secret)}, ${userId}, ${later(now, LINK_DAYS * 86_400)})`,
   )
   return `/welcome/${secret}`
 }

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { earlier } from '../../clock.ts'
 import { rows, type Session } from '../../database/connect.ts'
 import { type Deferral, whyWaiting } from '../../reports/deferral.ts'
 
@@ -69,7 +70,7 @@ export async function readOutbox(session: Session, choice: OutboxChoice, now: Da
 
 /** The last days' partitions alone are looked into. */
 function endedSql({ what, campaign, channel }: OutboxChoice, now: Date, days: number): SQL {
-  const since = new Date(now.getTime() - days * 86_400_000)
+  const since = earlier(now, days * 86_400)
   const states = what === undefined ? sql`` : sql` AND state = ANY (${sql.param([...OUTBOX_PARTS[what]])})`
   const steps =
     campaign === undefined

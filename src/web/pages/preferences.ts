@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { type Context, Hono } from 'hono'
 import { Temporal } from 'temporal-polyfill'
 import { channelsSetUp, registerChannels } from '../../channels/channels.ts'
+import { later } from '../../clock.ts'
 import { isLeavingReason } from '../../config/reasons.ts'
 import { type ConsentRecord, consentStates, recordConsents } from '../../contacts/consent.ts'
 import {
@@ -160,7 +161,7 @@ function frequencyOf(answer: string | null, { frequency }: Preferences): Prefere
 function pauseOf(answer: string | null, held: Preferences, now: Date): Date | null {
   if (answer === 'keep') return held.pausedUntil
   const days = answer === '30' || answer === '90' ? Number(answer) : 0
-  return days === 0 ? null : new Date(now.getTime() + days * 86_400_000)
+  return days === 0 ? null : later(now, days * 86_400)
 }
 
 function channelsOf({ workspace }: Runtime): string[] {
