@@ -104,6 +104,7 @@ const OF_FIELDS: Patterns = [
     (value = '', type = '') => `${value} 不是${TYPES[type]}`,
   ],
   [/^it is empty$/, '为空'],
+  [/^it is one of (\S+)$/, '已属于 $1'],
   [/^longer than (\d+) characters$/, '超过 $1 个字符'],
   [/^holds a NUL character$/, '含有 NUL 字符'],
   [/^holds half of a surrogate pair, which is no character$/, '含有半个代理对，不是完整的字符'],

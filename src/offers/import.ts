@@ -6,7 +6,7 @@ import { type Getter, textOf } from '../contacts/mapping.ts'
 import type { FileRow } from '../contacts/rows.ts'
 import { unstorable } from '../contacts/text.ts'
 import { listWriter } from '../contacts/writers.ts'
-import { type Database, rows, type Transaction } from '../database/connect.ts'
+import { type Database, execute, rows, type Transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { normaliseCode } from './codes.ts'
 import { REFUSALS, type RedemptionClaim, redeem } from './redemptions.ts'
@@ -51,7 +51,16 @@ export function findOffer(
   return one
 }
 
-/** Imports codes to give out, each once. A code that is known already changes nothing. */
+/** A row that brings a code. */
+interface CodeRow extends Pick<FileRow, 'line' | 'raw'> {
+  readonly shown: string
+  readonly expiresAt: number | null
+}
+
+/**
+ * Imports codes to give out, each once. Of one that is known and that nobody has yet, the file's end is taken, where it
+ * has that column: what was given was promised with its end. One that another offer has is refused.
+ */
 export async function importCodes(
   database: Database,
   file: string,
@@ -59,7 +68,7 @@ export async function importCodes(
 ): Promise<ImportSummary> {
   const now = options.clock.now()
   const { campaign, offer } = options.offer
-  let chunk = new Map<string, { shown: string; expiresAt: number | null }>()
+  let chunk = new Map<string, CodeRow>()
   return await importFile(database, file, options, {
     kind: 'codes',
     fields: CODE_FIELDS,
@@ -68,8 +77,9 @@ export async function importCodes(
     open: (getters) => {
       const text = textOf(getters)
       const date = mappedDateReader(options.mapping)
+      const carriesEnds = getters.has('expires_at')
       return {
-        take: (_row, values) => {
+        take: ({ line, raw }, values) => {
           const shown = text('code', values)
           if (shown === '') return 'code: it is empty'
           if (shown.length > 100) return 'code: longer than 100 characters'
@@ -78,30 +88,54 @@ export async function importCodes(
           const ends = text('expires_at', values)
           const expiresAt = ends === '' ? null : date(ends)
           if (typeof expiresAt === 'string') return `expires_at: ${expiresAt}`
-          chunk.set(normaliseCode(shown), { shown, expiresAt })
+          chunk.set(normaliseCode(shown), { shown, expiresAt, line, raw })
           return undefined
         },
         release: () => {
           const full = chunk
           chunk = new Map()
-          return { merge: (tx) => mergeCodes(tx, full) }
+          return { merge: (tx) => mergeCodes(tx, full, carriesEnds) }
         },
       }
     },
   })
 
-  async function mergeCodes(tx: Transaction, codes: typeof chunk) {
+  async function mergeCodes(
+    tx: Transaction,
+    codes: ReadonlyMap<string, CodeRow>,
+    carriesEnds: boolean,
+  ): Promise<Merged> {
     const given = [...codes.values()]
-    const inserted = await rows(
+    const names = sql`${sql.param([...codes.keys()])}::text[]`
+    const ends = sql`${sql.param(given.map(({ expiresAt }) => (expiresAt === null ? null : new Date(expiresAt).toISOString())))}::timestamptz[]`
+    const inserted = await rows<{ code: string }>(
       tx,
       sql`INSERT INTO offer_codes (code, shown, campaign, offer, imported_at, expires_at)
         SELECT code, shown, ${campaign}, ${offer}, ${now}, expires_at
-        FROM unnest(${sql.param([...codes.keys()])}::text[], ${sql.param(given.map(({ shown }) => shown))}::text[],
-          ${sql.param(given.map(({ expiresAt }) => (expiresAt === null ? null : new Date(expiresAt).toISOString())))}::timestamptz[])
-          AS k(code, shown, expires_at)
+        FROM unnest(${names}, ${sql.param(given.map(({ shown }) => shown))}::text[], ${ends}) AS k(code, shown, expires_at)
         ORDER BY code ON CONFLICT DO NOTHING RETURNING code`,
     )
-    return { inserted: inserted.length, updated: 0 }
+    if (inserted.length === codes.size) return { inserted: inserted.length, updated: 0 }
+    // Whoever grants holds the offer's row while codes are taken: behind it, no code is locked in another order.
+    await rows(tx, sql`SELECT FROM offer_stocks WHERE campaign = ${campaign} AND offer = ${offer} FOR UPDATE`)
+    const updated = carriesEnds
+      ? await execute(
+          tx,
+          sql`UPDATE offer_codes o SET expires_at = k.expires_at FROM unnest(${names}, ${ends}) AS k(code, expires_at)
+            WHERE o.code = k.code AND o.campaign = ${campaign} AND o.offer = ${offer} AND o.contact_id IS NULL
+              AND o.expires_at IS DISTINCT FROM k.expires_at`,
+        )
+      : 0
+    const elsewhere = await rows<{ code: string; pool: string }>(
+      tx,
+      sql`SELECT code, campaign || '.' || offer AS pool FROM offer_codes
+        WHERE code = ANY(${names}) AND (campaign, offer) <> (${campaign}, ${offer})`,
+    )
+    const refused = elsewhere.flatMap(({ code, pool }) => {
+      const row = codes.get(code)
+      return row ? [{ line: row.line, raw: row.raw, reason: `code: it is one of ${pool}` }] : []
+    })
+    return { inserted: inserted.length, updated, refused }
   }
 }
 

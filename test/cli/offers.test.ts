@@ -62,6 +62,40 @@ test('codes come in once each; a bad row goes to the reject file with its reason
   expect((await run(['plan'], here)).stderr).not.toContain('no codes were imported')
 })
 
+test('the end of a code that nobody has yet may still be put right; another offer’s code is told apart', async () => {
+  const kept = async () => {
+    const found = await rows<{ code: string; ends: string | null }>(
+      database,
+      sql`SELECT code, to_char(expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS ends FROM offer_codes
+        WHERE code LIKE 'END%' ORDER BY code`,
+    )
+    return found.map(({ code, ends }) => `${code} ${ends ?? 'never'}`)
+  }
+  const importing = async (offer: string, file: string) => {
+    const { stdout } = await run(['import', 'codes', offer, file, '--json'], here)
+    return JSON.parse(stdout) as { inserted: number; updated: number; rejected: number }
+  }
+  await write('ends-late.csv', 'code,Expires\nEND-1,2099-01-01\nEND-2,2099-01-01\nEND-3,2099-01-01\n')
+  expect(await importing('five_off', 'ends-late.csv')).toMatchObject({ inserted: 3 })
+  await execute(database, sql`UPDATE offer_codes SET contact_id = 1, grant_id = 1 WHERE code = 'END3'`)
+  await execute(database, sql`UPDATE offer_codes SET offer = 'ten_off' WHERE code = 'END2'`)
+  await write(
+    'ends.csv',
+    'code,expires_at\nEND-1,2099-02-01\nEND-2,2099-02-01\nend 3,2099-02-01\nend1,2099-03-01\n',
+  )
+  expect(await importing('five_off', 'ends.csv')).toMatchObject({ inserted: 0, updated: 1, rejected: 1 })
+  expect(await readFile(join(here.cwd, 'ends.csv.rejects.csv'), 'utf8')).toContain(
+    '3,code: it is one of graded-recall.ten_off,',
+  )
+  // What was given already was promised with its end.
+  expect(await kept()).toEqual(['END1 2099-03-01', 'END2 never', 'END3 never'])
+  expect(await importing('five_off', 'ends.csv')).toMatchObject({ inserted: 0, updated: 0, rejected: 1 })
+  // Without the column, ends are left as they are.
+  expect(await importing('five_off', 'ends-late.csv')).toMatchObject({ inserted: 0, updated: 0 })
+  expect(await kept()).toContain('END1 2099-03-01')
+  await execute(database, sql`DELETE FROM offer_codes WHERE code LIKE 'END%'`)
+})
+
 test('codes are for an offer that takes them', async () => {
   for (const [offer, says] of [
     ['fiv_off', 'no applied campaign has an offer `fiv_off`'],
