@@ -132,7 +132,8 @@ export async function recordAttempt(
   const known = attempt.reason !== undefined && isLeavingReason(attempt.reason)
   const reason = attempt.reason === undefined ? null : known ? attempt.reason : 'other'
   const said = [...(attempt.reason !== undefined && !known ? [attempt.reason] : []), attempt.notes]
-  const notes = said.filter((text) => text !== undefined).join('\n') || null
+  const noted = said.filter((text) => text !== undefined).join('\n')
+  const notes = noted === '' ? null : storable(noted)
   const following = followAttempt(attempt, attemptNo, terms.attempts)
   const next = following.state === 'open' ? following.nextAttemptAt : null
   const added = await execute(
@@ -141,7 +142,7 @@ export async function recordAttempt(
           sentiment, notes, transcript, next_attempt_at)
         VALUES (${key.contactId}, ${key.callId}, ${attemptNo}, ${storable(attempt.eventId)}, ${attempt.at}, ${attempt.by},
           ${attempt.outcome}, ${reason}, ${attempt.seconds}, ${attempt.sentiment ?? null},
-          ${notes === null ? null : storable(notes)}, ${attempt.transcript === undefined ? null : storable(attempt.transcript)},
+          ${notes}, ${attempt.transcript === undefined ? null : storable(attempt.transcript)},
           ${next})
         ON CONFLICT (contact_id, call_id, event_id) DO NOTHING`,
   )
@@ -159,18 +160,7 @@ export async function recordAttempt(
   )
   // What the robot costs is its price; what a person costs is time.
   if (held.taker === 'agent') await bookLabour(tx, now, key, held, attempt.seconds * (terms.wage / 3600))
-  if (reason !== null) {
-    const { contactId } = key
-    const { episodeId } = held
-    await keepReason(tx, {
-      contactId,
-      episodeId,
-      reason,
-      note: notes,
-      saidAt: attempt.at,
-      heardBy: attempt.by,
-    })
-  }
+  if (reason !== null) await keepReason(tx, key, held, attempt, { reason, note: notes })
   const care =
     held.taker === 'robot' &&
     ends !== 'opted_out' &&
@@ -197,22 +187,17 @@ async function bookLabour(
 }
 
 /** Why somebody stays away, as they said it in a call. */
-interface ReasonGiven {
-  readonly contactId: number
-  readonly episodeId: number
-  readonly reason: string
-  readonly note: string | null
-  readonly saidAt: Date
-  readonly heardBy: string
-}
-
-async function keepReason(tx: Transaction, given: ReasonGiven): Promise<void> {
-  const { contactId, episodeId, reason, note, saidAt, heardBy } = given
+async function keepReason(
+  tx: Transaction,
+  { contactId }: CallKey,
+  { episodeId }: Held,
+  { at, by }: Attempt,
+  said: { readonly reason: string; readonly note: string | null },
+): Promise<void> {
   await execute(
     tx,
     sql`INSERT INTO reasons_given (contact_id, source, reason, episode_id, said_at, note, recorded_by)
-        VALUES (${contactId}, 'call', ${reason}, ${episodeId}, ${saidAt}, ${note === null ? null : storable(note)},
-          ${heardBy})`,
+        VALUES (${contactId}, 'call', ${said.reason}, ${episodeId}, ${at}, ${said.note}, ${by})`,
   )
 }
 

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { rows, type Transaction } from '../database/connect.ts'
 import { openNewSuppressions } from '../database/new-suppressions.ts'
 import { notePartialNumbers } from '../database/partial-numbers.ts'
-import type { ReportingChannel } from './reporting.ts'
+import type { Addressed } from './reporting.ts'
 import { recordSuppressions } from './silence.ts'
 
 // The do-not-contact list, as what comes back of messages adds to it: a bounce, a complaint, a wrong number, somebody
@@ -28,10 +28,13 @@ interface Listed {
   readonly carried: boolean
 }
 
-type To = Pick<ReportingChannel, 'channelsOf' | 'phoneKeys'> & { readonly kind: 'email' | 'phone' }
-
 /** {@link list}, and skips what waits for the addresses, in the caller's transaction. */
-export async function suppress(tx: Transaction, now: Date, to: To, listing: Listing): Promise<Listed[]> {
+export async function suppress(
+  tx: Transaction,
+  now: Date,
+  to: Addressed,
+  listing: Listing,
+): Promise<Listed[]> {
   const added = await list(tx, now, to, listing)
   if (added.length > 0) await recordSuppressions(tx, now, to.channelsOf)
   return added
@@ -47,7 +50,7 @@ export async function suppress(tx: Transaction, now: Date, to: To, listing: List
 export async function list(
   tx: Transaction,
   now: Date,
-  { kind, phoneKeys }: Omit<To, 'channelsOf'>,
+  { kind, phoneKeys }: Addressed,
   { found, source }: Listing,
 ): Promise<Listed[]> {
   if (found.length === 0) return []
@@ -79,7 +82,7 @@ export async function list(
 async function otherSpellings(
   tx: Transaction,
   listed: readonly Found[],
-  phoneKeys: ReportingChannel['phoneKeys'],
+  phoneKeys: Addressed['phoneKeys'],
 ): Promise<Found[]> {
   const carriers = await rows<{ phone: string; reason: string }>(
     tx,

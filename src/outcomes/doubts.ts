@@ -3,10 +3,11 @@ import type { Answer, Channel } from '../channels/channel.ts'
 import { earlier } from '../clock.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { messageOf } from '../errors.ts'
-import type { Settlement } from '../touchpoints/lifecycle.ts'
+import type { TouchpointKey } from '../touchpoints/keys.ts'
+import { settlementOf } from '../touchpoints/lifecycle.ts'
 import { resolve } from '../touchpoints/recovery.ts'
-import { recordReceipts } from './receipts.ts'
-import type { ReportingChannel } from './reporting.ts'
+import { knownByReport, recordReceipts } from './receipts.ts'
+import { isAddressed, type ReportingChannel } from './reporting.ts'
 
 // Sends of unknown outcome, cleared up: by a receipt that came before the doubt was recorded, or by asking the
 // provider, where it can be asked. Nothing is ever sent again from here.
@@ -33,9 +34,7 @@ export function createInquiries(): Inquiries {
   return { asked: new Map() }
 }
 
-interface DoubtRow {
-  contactId: number
-  touchpointId: number
+interface DoubtRow extends TouchpointKey {
   channel: string
   providerId: string | null
   settledAt: Date
@@ -48,7 +47,7 @@ interface DoubtRow {
 
 /** Settles what receipts have told already, whichever came first. @returns how many */
 export async function settleByEvents(database: Database, now: Date): Promise<number> {
-  const known = await rows<{ contactId: number; touchpointId: number }>(
+  const known = await rows<TouchpointKey>(
     database,
     sql`
     SELECT r.contact_id AS "contactId", r.touchpoint_id AS "touchpointId"
@@ -61,7 +60,7 @@ export async function settleByEvents(database: Database, now: Date): Promise<num
   return await resolve(
     database,
     now,
-    known.map((key) => settlement(key, 'sent', 'known by a receipt')),
+    known.map((key) => knownByReport(key)),
   )
 }
 
@@ -105,12 +104,12 @@ export async function askProviders(
     if (answer.outcome === 'unknown') continue
     inquiries.asked.delete(doubt.touchpointId)
     if (answer.outcome === 'absent') {
-      const failed = settlement(doubt, 'failed', 'the provider never got it', 'refused')
+      const failed = settlementOf(doubt, 'failed', 'refused', 'the provider never got it')
       result.failed += await resolve(database, now, [failed])
       continue
     }
     const { settled } = await recordReceipts(database, now, reporting(doubt.channel), answer.events)
-    const sent = settlement(doubt, 'sent', 'known by asking the provider')
+    const sent = settlementOf(doubt, 'sent', null, 'known by asking the provider')
     result.sent += settled + (await resolve(database, now, [sent]))
   }
   return result
@@ -125,10 +124,10 @@ function isDue({ touchpointId, settledAt }: DoubtRow, now: Date, { asked }: Inqu
  * A provider knows a message by the address it went to, too. Asked by another, that the contact has got since, it would say
  * that it never had the message; then only a receipt can tell.
  */
-function isKnownBy({ kind, phoneKeys }: ReportingChannel, doubt: DoubtRow): boolean {
-  const { sentTo, phone, emailKey } = doubt
-  if (sentTo === null || (kind !== 'email' && kind !== 'phone')) return true
-  const present = kind === 'phone' ? phoneKeys(phone ?? '') : emailKey === null ? [] : [emailKey]
+function isKnownBy(channel: ReportingChannel, { sentTo, phone, emailKey }: DoubtRow): boolean {
+  if (sentTo === null || !isAddressed(channel)) return true
+  const present =
+    channel.kind === 'phone' ? channel.phoneKeys(phone ?? '') : emailKey === null ? [] : [emailKey]
   return present.some((key) => key.equals(sentTo))
 }
 
@@ -142,15 +141,4 @@ async function ask(channel: Channel | undefined, doubt: DoubtRow): Promise<Answe
   } catch (cause) {
     throw new Error(`${channel.name}: asking about a send failed: ${messageOf(cause)}`, { cause })
   }
-}
-
-function settlement(
-  key: { readonly contactId: number; readonly touchpointId: number },
-  state: 'sent' | 'failed',
-  detail: string,
-  reason: string | null = null,
-): Settlement {
-  const { contactId, touchpointId } = key
-  const nothing = { channel: null, template: null, providerId: null, cost: 0 }
-  return { contactId, touchpointId, state, reason, detail, ...nothing }
 }

@@ -6,11 +6,11 @@ import { ensurePartitions } from '../database/partitions.ts'
 import { keepContacts } from '../database/person-locks.ts'
 import { storable } from '../database/storable.ts'
 import type { TouchpointKey } from '../touchpoints/keys.ts'
-import type { Settlement } from '../touchpoints/lifecycle.ts'
+import { type Settlement, settlementOf } from '../touchpoints/lifecycle.ts'
 import { resolve } from '../touchpoints/recovery.ts'
 import { bookCosts, lockRecords } from './costs.ts'
 import { list, suppress } from './do-not-contact.ts'
-import type { ReportingChannel } from './reporting.ts'
+import { isAddressed, type ReportingChannel } from './reporting.ts'
 import { findCalled, findSentTo } from './sent-to.ts'
 import { findWornOut } from './worn-out.ts'
 
@@ -113,18 +113,8 @@ function knownSent(events: readonly DeliveryEvent[]): Settlement[] {
 }
 
 /** What a report of a message says by having come at all: it was sent. */
-export function knownByReport({ contactId, touchpointId }: TouchpointKey): Settlement {
-  return {
-    contactId,
-    touchpointId,
-    state: 'sent',
-    reason: null,
-    detail: 'known by a receipt',
-    channel: null,
-    template: null,
-    providerId: null,
-    cost: 0,
-  }
+export function knownByReport(message: TouchpointKey): Settlement {
+  return settlementOf(message, 'sent', null, 'known by a receipt')
 }
 
 /** Hard bounces and complaints put the address a message went to on the do-not-contact list and skip what waits for it. */
@@ -134,18 +124,16 @@ async function suppressAddresses(
   channel: ReportingChannel,
   events: readonly DeliveryEvent[],
 ): Promise<number> {
-  const { kind, name } = channel
-  if (kind !== 'email' && kind !== 'phone') return 0
-  const to = { ...channel, kind }
+  if (!isAddressed(channel)) return 0
   const final = events.filter((event) => event.kind === 'hard_bounce' || event.kind === 'complaint')
   const soft = events.filter((event) => event.kind === 'soft_bounce')
   const said = final.map((event) => ({ ...event, reason: event.kind }))
   const found = [
-    ...(said.length > 0 ? await findSentTo(tx, to, said) : []),
-    ...(soft.length > 0 ? await findWornOut(tx, to, soft) : []),
+    ...(said.length > 0 ? await findSentTo(tx, channel, said) : []),
+    ...(soft.length > 0 ? await findWornOut(tx, channel, soft) : []),
   ]
   if (found.length === 0) return 0
-  const added = await suppress(tx, now, to, { source: `receipt of ${name}`, found })
+  const added = await suppress(tx, now, channel, { source: `receipt of ${channel.name}`, found })
   // An address counts whoever has it by now; another spelling of a number only where somebody has it.
   const sentTo = new Set(found.map(({ key }) => key.toString('hex')))
   return added.filter(({ key, carried }) => carried || sentTo.has(key.toString('hex'))).length

@@ -5,7 +5,7 @@ import { type Database, execute, type Transaction, transaction } from '../databa
 import { keepContacts } from '../database/person-locks.ts'
 import { storable } from '../database/storable.ts'
 import { suppress } from './do-not-contact.ts'
-import type { ReportingChannel } from './reporting.ts'
+import { type Addressed, isAddressed, type ReportingChannel } from './reporting.ts'
 
 /** A reply with the keys its sender's number or address is compared by: a number has several spellings. */
 export interface KeyedReply extends Reply {
@@ -26,17 +26,17 @@ export async function recordReplies(
   channel: ReportingChannel,
   replies: readonly KeyedReply[],
 ): Promise<readonly KeyedReply[]> {
-  const { kind } = channel
   const keyed = replies.flatMap((reply) => reply.keys.map((key) => ({ ...reply, key })))
-  if (keyed.length === 0 || (kind !== 'email' && kind !== 'phone')) return []
+  if (keyed.length === 0 || !isAddressed(channel)) return []
+  const key = sql.identifier(`${channel.kind}_key`)
   const keys = sql.param(keyed.map((reply) => reply.key))
   return await transaction(database, async (tx) => {
-    await keepContacts(tx, sql`c.${sql.identifier(`${kind}_key`)} = ANY (${keys}::bytea[])`)
+    await keepContacts(tx, sql`c.${key} = ANY (${keys}::bytea[])`)
     await execute(
       tx,
       sql`
       WITH given AS (
-        SELECT DISTINCT ON (key, event_id) * FROM unnest(${sql.param(keyed.map((reply) => reply.key))}::bytea[],
+        SELECT DISTINCT ON (key, event_id) * FROM unnest(${keys}::bytea[],
           ${sql.param(keyed.map((reply) => storable(reply.eventId)))}::text[],
           ${sql.param(keyed.map((reply) => storable(reply.text).slice(0, LENGTH)))}::text[],
           ${sql.param(keyed.map((reply) => reply.optOut))}::boolean[],
@@ -46,39 +46,33 @@ export async function recordReplies(
       ), kept AS (
         INSERT INTO replies (contact_id, channel, event_id, text, opt_out, replied_at)
         SELECT c.contact_id, ${channel.name}, g.event_id, g.text, g.opt_out, least(g.replied_at, ${now})
-        FROM given g JOIN contacts c ON c.${sql.identifier(`${kind}_key`)} = g.key
+        FROM given g JOIN contacts c ON c.${key} = g.key
         ORDER BY c.contact_id, g.event_id
         ON CONFLICT DO NOTHING RETURNING contact_id, event_id, replied_at
       )
       INSERT INTO reasons_given (contact_id, source, reason, said_at, recorded_by)
       SELECT k.contact_id, 'reply', g.reason, k.replied_at, ${channel.name}
       FROM kept k JOIN contacts c USING (contact_id)
-      JOIN given g ON g.event_id = k.event_id AND g.key = c.${sql.identifier(`${kind}_key`)}
+      JOIN given g ON g.event_id = k.event_id AND g.key = c.${key}
       WHERE g.reason IS NOT NULL
       ORDER BY k.contact_id`,
     )
-    return await optOut(tx, now, channel, kind, replies)
+    return await optOut(tx, now, channel, replies)
   })
 }
 
 async function optOut(
   tx: Transaction,
   now: Date,
-  channel: ReportingChannel,
-  kind: 'email' | 'phone',
+  channel: Addressed,
   replies: readonly KeyedReply[],
 ): Promise<KeyedReply[]> {
   const leaving = replies.filter((reply) => reply.optOut)
   if (leaving.length === 0) return []
-  const added = await suppress(
-    tx,
-    now,
-    { ...channel, kind },
-    {
-      source: `reply to ${channel.name}`,
-      found: leaving.flatMap((reply) => reply.keys.map((key) => ({ key, reason: 'unsubscribe' }))),
-    },
-  )
+  const added = await suppress(tx, now, channel, {
+    source: `reply to ${channel.name}`,
+    found: leaving.flatMap((reply) => reply.keys.map((key) => ({ key, reason: 'unsubscribe' }))),
+  })
   return leaving.filter(
     (reply, index) =>
       reply.keys.some((key) => added.some((each) => each.carried && each.key.equals(key))) &&

@@ -10,5 +10,9 @@ export interface ReportingChannel {
   phoneKeys(phone: string): readonly Buffer[]
 }
 
-/** A channel that delivers to addresses or numbers. */
-export type Addressed = Pick<ReportingChannel, 'name' | 'phoneKeys'> & { readonly kind: 'email' | 'phone' }
+/** A channel that delivers to addresses or numbers: of these alone is there a list of whom not to contact. */
+export type Addressed = ReportingChannel & { readonly kind: 'email' | 'phone' }
+
+export function isAddressed(channel: ReportingChannel): channel is Addressed {
+  return channel.kind === 'email' || channel.kind === 'phone'
+}

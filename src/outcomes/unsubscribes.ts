@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { type Database, execute, transaction } from '../database/connect.ts'
 import { keepContacts } from '../database/person-locks.ts'
 import { suppress } from './do-not-contact.ts'
-import type { ReportingChannel } from './reporting.ts'
+import { isAddressed, type ReportingChannel } from './reporting.ts'
 import { findPresent, findSentTo } from './sent-to.ts'
 
 /** Somebody who wants no more of a channel, by the message that had the link. */
@@ -25,8 +25,7 @@ export async function recordUnsubscribe(
   channel: ReportingChannel,
   leaving: Unsubscribe,
 ): Promise<boolean> {
-  const { kind } = channel
-  if (kind !== 'email' && kind !== 'phone') return false
+  if (!isAddressed(channel)) return false
   return await transaction(database, async (tx) => {
     await keepContacts(tx, sql`c.contact_id = ${leaving.contactId}`)
     await execute(
@@ -38,10 +37,9 @@ export async function recordUnsubscribe(
         WHERE r.contact_id = ${leaving.contactId} AND r.touchpoint_id = ${leaving.touchpointId})
       ON CONFLICT DO NOTHING`,
     )
-    const to = { ...channel, kind }
     const said = [{ ...leaving, reason: 'unsubscribe' }]
-    const found = [...(await findSentTo(tx, to, said)), ...(await findPresent(tx, to, said))]
-    const added = await suppress(tx, now, to, { source: leaving.way, found })
+    const found = [...(await findSentTo(tx, channel, said)), ...(await findPresent(tx, channel, said))]
+    const added = await suppress(tx, now, channel, { source: leaving.way, found })
     return added.length > 0
   })
 }

@@ -10,7 +10,16 @@ import { type Candidate, gather } from './gather.ts'
 import { type GuardDependencies, reachesDevices, readGuardContext } from './guard-context.ts'
 import { type Judged, judgeAll, type Verdict } from './guards.ts'
 import type { TouchpointKey } from './keys.ts'
-import { claim, type Deferral, LEASES, numberOf, putBack, type Settlement, settle } from './lifecycle.ts'
+import {
+  claim,
+  type Deferral,
+  LEASES,
+  numberOf,
+  putBack,
+  type Settlement,
+  settle,
+  settlementOf,
+} from './lifecycle.ts'
 import {
   type Cleared,
   type Compose,
@@ -18,7 +27,6 @@ import {
   composeOnce,
   composer,
   type TemplateFinder,
-  unsent,
 } from './message.ts'
 import { keepPace } from './pace.ts'
 import { giveBack, type Unused } from './rates.ts'
@@ -211,7 +219,7 @@ interface Held {
 function endGone(keys: readonly TouchpointKey[], candidates: readonly Candidate[]): Settlement[] {
   const gathered = new Set(candidates.map((candidate) => candidate.touchpointId))
   const gone = keys.filter(({ touchpointId }) => !gathered.has(touchpointId))
-  return gone.map((key) => unsent(key, 'skipped', 'erased', null))
+  return gone.map((key) => settlementOf(key, 'skipped', 'erased', null))
 }
 
 /** Files a candidate that does not go under what becomes of it. */
@@ -228,9 +236,9 @@ function hold({ ended, deferred }: Held, candidate: Candidate, verdict: Verdict)
       })
       break
     case 'skip':
-      ended.push(unsent(candidate, 'skipped', verdict.reason, verdict.detail))
+      ended.push(settlementOf(candidate, 'skipped', verdict.reason, verdict.detail))
       break
     case 'cancel':
-      ended.push(unsent(candidate, 'cancelled', verdict.reason, null))
+      ended.push(settlementOf(candidate, 'cancelled', verdict.reason, null))
   }
 }

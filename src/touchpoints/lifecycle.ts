@@ -44,6 +44,17 @@ export interface Settlement extends TouchpointKey {
   readonly cost: number
 }
 
+/** How a touchpoint ends of which there is no message to tell: neither channel nor template, provider's id or price. */
+export function settlementOf(
+  { contactId, touchpointId }: TouchpointKey,
+  state: Settlement['state'],
+  reason: string | null,
+  detail: string | null,
+): Settlement {
+  const nothing = { channel: null, template: null, providerId: null, cost: 0 }
+  return { contactId, touchpointId, state, reason, detail, ...nothing }
+}
+
 /** How many were recorded alike; `channel` is the one they went out by, or may have. */
 export interface Recorded extends Pick<Settlement, 'state' | 'channel'> {
   readonly number: number

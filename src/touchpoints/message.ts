@@ -4,8 +4,7 @@ import { inVariant } from '../config/variants.ts'
 import { messageOf } from '../errors.ts'
 import type { Candidate } from './gather.ts'
 import type { Verdict } from './guards.ts'
-import type { TouchpointKey } from './keys.ts'
-import type { Settlement } from './lifecycle.ts'
+import { type Settlement, settlementOf } from './lifecycle.ts'
 import { messageViewer, type Promised, type Sender } from './view.ts'
 
 // A candidate the guards let through, and the message made of it.
@@ -83,8 +82,8 @@ export function composer(deps: {
     const { candidate, contact } = cleared
     const channel = deps.channels.get(cleared.channel)
     const address = channel?.addressOf(contact)
-    if (!channel) return unsent(candidate, 'skipped', 'no_channel', null)
-    if (address === undefined) return unsent(candidate, 'skipped', 'no_address', null)
+    if (!channel) return settlementOf(candidate, 'skipped', 'no_channel', null)
+    if (address === undefined) return settlementOf(candidate, 'skipped', 'no_address', null)
     const { locale } = contact
     const variant = { locale, segment: candidate.segment }
     const template =
@@ -108,19 +107,7 @@ export function composer(deps: {
       }
     } catch (error) {
       // The guards saw every fact; what still cannot be rendered is a variable no guard knows. Never a blank.
-      return unsent(candidate, 'skipped', 'missing_data', messageOf(error))
+      return settlementOf(candidate, 'skipped', 'missing_data', messageOf(error))
     }
   }
-}
-
-/** The settlement of a touchpoint that was never handed over. */
-export function unsent(
-  key: TouchpointKey,
-  state: Settlement['state'],
-  reason: string,
-  detail: string | null,
-): Settlement {
-  const { contactId, touchpointId } = key
-  const nothing = { channel: null, template: null, providerId: null, cost: 0 }
-  return { contactId, touchpointId, state, reason, detail, ...nothing }
 }
