@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { bigints } from '../database/arrays.ts'
-import type { Chunk } from '../database/chunks.ts'
+import { type Chunk, inChunk } from '../database/chunks.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 import { closeCalls } from '../outcomes/calls.ts'
 import { cancel } from '../touchpoints/interruptions.ts'
@@ -21,7 +21,7 @@ import { enterStages, stageArmSql, tierTable } from './stages.ts'
 export async function advanceChunk(
   tx: Transaction,
   campaign: CompiledCampaign,
-  [from, to]: Chunk,
+  chunk: Chunk,
   now: Date,
 ): Promise<number> {
   const reached = sql`(SELECT ${tierSql(campaign, now, sql`e.lapsed_at`)})`
@@ -31,7 +31,7 @@ export async function advanceChunk(
     sql`
     SELECT e.contact_id AS "contactId", e.episode_id AS "episodeId", ${reached} AS "tierNo" FROM episodes e
     WHERE e.campaign = ${campaign.name} AND e.version = ${campaign.version} AND e.arm <> 'seed'
-      AND e.contact_id > ${from} AND e.contact_id <= ${to}
+      AND ${inChunk(chunk, sql`e.contact_id`)}
       AND e.ended_at IS NULL AND e.silenced_at IS NULL AND e.tier_no < ${reached}
     ORDER BY e.contact_id, e.episode_id FOR UPDATE OF e`,
   )
@@ -82,10 +82,10 @@ export async function advanceChunk(
 export async function closeChunk(
   tx: Transaction,
   campaign: string,
-  [from, to]: Chunk,
+  chunk: Chunk,
   now: Date,
 ): Promise<number> {
-  const over = sql`e.campaign = ${campaign} AND e.contact_id > ${from} AND e.contact_id <= ${to}
+  const over = sql`e.campaign = ${campaign} AND ${inChunk(chunk, sql`e.contact_id`)}
     AND e.ended_at IS NULL AND e.outcome_until <= ${now}`
   const endReason = sql`CASE
     WHEN EXISTS (SELECT FROM recalls r WHERE r.contact_id = e.contact_id AND r.episode_id = e.episode_id

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { entryOf } from './entries/entries.ts'
-import type { Which } from './entries/entry.ts'
+import { ANY_MOMENT, type Which } from './entries/entry.ts'
 import { type Answer, answersSql } from './select.ts'
 
 /** What a run at a moment would make of one contact: a selection's answer, or why it would not consider them at all. */
@@ -49,7 +49,7 @@ export async function considerContact(
         AND e.lapsed_at = ${entry.since} AND e.arm <> 'seed') AS entered
       FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
       LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
-      ${entry.join({ after: null, upTo: null }, now, which)} WHERE ${which(sql`a.contact_id`)}`,
+      ${entry.join(ANY_MOMENT, now, which)} WHERE ${which(sql`a.contact_id`)}`,
   )
   return {
     campaign: name,

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
+import { everybody } from './entries/entry.ts'
 import { answersSql, type Selection } from './select.ts'
 
 /**
@@ -29,7 +30,7 @@ export async function intakeBound(
     SELECT since, contact_id AS contact, place FROM (
       SELECT date_trunc('milliseconds', since) AS since, contact_id, row_number() OVER (
         ORDER BY date_trunc('milliseconds', since) ${direction}, contact_id ${direction}) AS place
-      FROM (${answersSql({ campaign, now }, () => sql`true`)}) everyone WHERE answer = 'opened'
+      FROM (${answersSql({ campaign, now }, everybody)}) everyone WHERE answer = 'opened'
     ) placed WHERE place IN (${room}, ${room + 1}) ORDER BY place`,
   )
   const beyond = bounds.find((row) => row.place === room + 1)

@@ -3,6 +3,7 @@ import { earlier } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { entryOf } from './entries/entries.ts'
+import { everybody } from './entries/entry.ts'
 import { momentsOf, within } from './select.ts'
 
 /** How many contacts to look at: enough for a rate within a percentage point. */
@@ -41,7 +42,7 @@ export async function pastRecall(
           AND h.occurred_at > ${then} AND h.occurred_at <= ${now})) AS recalled
       FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
       LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
-      ${entry.join(moments, then, () => sql`true`)} ${sampled}
+      ${entry.join(moments, then, everybody)} ${sampled}
       WHERE a.contact_id % size.every = 0 AND ${within(entry.since, moments)}`,
     )
     return found ?? { contacts: 0, recalled: 0 }

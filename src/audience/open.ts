@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { later } from '../clock.ts'
 import { bigints } from '../database/arrays.ts'
-import type { Chunk } from '../database/chunks.ts'
+import { type Chunk, inChunk } from '../database/chunks.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { armSql } from './holdout.ts'
 import { answersSql, type Selection } from './select.ts'
@@ -39,7 +39,7 @@ export interface AnswerCount {
 export async function openChunk(
   tx: Transaction,
   opening: Opening,
-  [from, to]: Chunk,
+  chunk: Chunk,
   beyond: readonly number[],
 ): Promise<AnswerCount[]> {
   const { campaign, now } = opening
@@ -48,7 +48,7 @@ export async function openChunk(
   const outcomeUntil = later(windowEnds, definition.grace)
   const person = sql`person_id`
   const episodeNo = sql`episode_no`
-  const within = (contactId: SQL) => sql`${contactId} > ${from} AND ${contactId} <= ${to}`
+  const within = (contactId: SQL) => inChunk(chunk, contactId)
   const persons = (contactId: SQL) => sql`(${within(contactId)} OR ${contactId} = ANY (${bigints(beyond)}))`
   const answers =
     beyond.length === 0

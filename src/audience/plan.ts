@@ -1,20 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
-import {
-  type Database,
-  execute,
-  rows,
-  type Session,
-  type Transaction,
-  transaction,
-} from '../database/connect.ts'
+import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 import { entryOf } from './entries/entries.ts'
-import { judgeFeed, readFeed } from './feed.ts'
+import { ANY_MOMENT, everybody } from './entries/entry.ts'
 import { drawSql } from './holdout.ts'
 import { intakeBound } from './intake.ts'
 import { foreseeStep, type Reachable, readKnown, type StepOutlook } from './outlook.ts'
-import { type HeldBack, heldBack, type RefusedByFeed } from './run.ts'
 import { answersSql, momentsOf, tierSql, within } from './select.ts'
 
 // What a run would do now, without doing it: the same selection, counted.
@@ -62,20 +54,6 @@ export interface AudiencePlan {
   readonly eligible: number
 }
 
-/** What a run would come to: `runs`, or what would refuse it or hold it back. */
-export type Foreseen = { readonly state: 'runs' } | HeldBack | RefusedByFeed
-
-/** Whether a run at a moment would do its work: the same switches, dates and feed that the run itself looks at. */
-export async function foreseeRun(session: Session, campaign: CompiledCampaign, now: Date): Promise<Foreseen> {
-  const held = await heldBack(session, campaign, now)
-  if (held) return held
-  const state = await readFeed(session, now)
-  const { feed } = campaign.definition
-  const verdict = judgeFeed(state, feed, now)
-  if (verdict.ok) return { state: 'runs' }
-  return { state: 'refused', note: verdict.reason, feed: { ...state, fault: verdict.fault } }
-}
-
 /**
  * Counts what a run would do at a moment. Reads only; the answers are kept in a temporary table, so that a long
  * condition is evaluated once and not once a step.
@@ -95,7 +73,7 @@ export async function planAudience(
   return await transaction(database, async (tx) => {
     await execute(
       tx,
-      sql`CREATE TEMP TABLE plan_answers ON COMMIT DROP AS ${answersSql({ campaign, now, intake }, () => sql`true`)}`,
+      sql`CREATE TEMP TABLE plan_answers ON COMMIT DROP AS ${answersSql({ campaign, now, intake }, everybody)}`,
     )
     // For countEligible: conditions are taken for all but always false, and few answers would be looked through for each contact.
     await execute(tx, sql`CREATE INDEX ON plan_answers (contact_id) WHERE answer = 'sunset'`)
@@ -121,9 +99,8 @@ export async function planAudience(
           FROM plan_answers JOIN contacts c USING (contact_id) WHERE answer = 'opened') ranked
         WHERE n <= 3 ORDER BY tier_no, n`,
     )
-    const named = new Map(campaign.tiers.map((tier) => [tier.no, tier.name]))
     return {
-      cells: cells.map(({ tierNo, ...cell }) => ({ tier: named.get(tierNo) ?? '', ...cell })),
+      cells: byName(campaign, cells),
       churn,
       outside: await countOutside(tx, campaign, now),
       steps,
@@ -147,8 +124,16 @@ async function countChurn(tx: Transaction, campaign: CompiledCampaign, now: Date
       CROSS JOIN LATERAL (SELECT coalesce(${churnReason(now)}, 'silent') AS reason) churn
       GROUP BY p.tier_no, reason ORDER BY p.tier_no, count(*) DESC, reason`,
   )
-  const named = new Map(campaign.tiers.map((tier) => [tier.no, tier.name]))
-  return counted.map(({ tierNo, ...cell }) => ({ tier: named.get(tierNo) ?? '', ...cell }))
+  return byName(campaign, counted)
+}
+
+/** Cells with their tier's name in place of its number. */
+function byName<Cell extends { readonly tierNo: number }>(
+  { tiers }: CompiledCampaign,
+  cells: readonly Cell[],
+): (Omit<Cell, 'tierNo'> & { readonly tier: string })[] {
+  const names = new Map(tiers.map(({ no, name }) => [no, name]))
+  return cells.map(({ tierNo, ...cell }) => ({ tier: names.get(tierNo) ?? '', ...cell }))
 }
 
 async function countOutside(tx: Transaction, campaign: CompiledCampaign, now: Date): Promise<OutsideBands> {
@@ -173,7 +158,7 @@ async function countOutside(tx: Transaction, campaign: CompiledCampaign, now: Da
         AND e.contact_id NOT IN (${seeds})) AS open
     FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
     LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
-    ${join({ after: null, upTo: null }, now, () => sql`true`)}
+    ${join(ANY_MOMENT, now, everybody)}
     WHERE c.contact_id NOT IN (${seeds})`,
   )
   return counts ?? { total: 0, recent: 0, beyond: 0, undated: 0, bySignUp: 0, open: 0 }
@@ -210,7 +195,7 @@ async function countEligible(
       count(DISTINCT c.person_id) FILTER (WHERE ${within(since, { after: earlier(now, from + 7 * 86_400), upTo: earlier(now, from) })}) AS week
     FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
     LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
-    ${join({ after: null, upTo: null }, now, () => sql`true`)}
+    ${join(ANY_MOMENT, now, everybody)}
     CROSS JOIN LATERAL (SELECT ${campaign.audience ? campaign.audience.sql(now) : sql`true`} AS audience) v
     WHERE ${eligible} AND v.audience IS TRUE AND ${rollout}
       AND NOT (c.external_id = ANY (${sql.param(definition.seeds)}::text[]))

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
 import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
 import { bigints } from '../database/arrays.ts'
-import { type Chunk, chunksAfter, isDone, type Progress, withDone } from '../database/chunks.ts'
+import { type Chunk, chunksAfter, inChunk, isDone, type Progress, withDone } from '../database/chunks.ts'
 import {
   type Database,
   execute,
@@ -14,7 +14,7 @@ import {
 import { MANY, refreshStatistics } from '../database/planner-statistics.ts'
 import { lockStripe, stripeOf } from '../database/stripes.ts'
 import { ageEpisodes } from './age.ts'
-import { type FeedFault, type FeedState, judgeFeed, readFeed } from './feed.ts'
+import { type Hindrance, heldBack, refusedByFeed } from './hindrances.ts'
 import { intakeBound } from './intake.ts'
 import { addAnswers, type Opening, openChunk } from './open.ts'
 import { endSeeds, openSeeds } from './seeds.ts'
@@ -36,7 +36,7 @@ export interface RunResult {
   readonly state: 'done' | 'refused' | 'paused' | 'stopped' | 'not_yet' | 'over' | 'already_done'
   readonly note: string | null
   /** What held it back or refused it, in full. */
-  readonly hindrance?: HeldBack | RefusedByFeed
+  readonly hindrance?: Hindrance
   readonly considered: number
   readonly answers: Readonly<Record<string, number>>
   readonly advanced: number
@@ -57,6 +57,10 @@ const LANES = 2
 
 const NOTHING = { considered: 0, answers: {}, advanced: 0, ended: 0 }
 
+function hindered(runId: number, hindrance: Hindrance): RunResult {
+  return { runId, state: hindrance.state, note: hindrance.note, hindrance, ...NOTHING }
+}
+
 /**
  * Runs a campaign once for a scheduled moment. Unique by (campaign, scheduledFor): a second call finds the run done,
  * or goes on with one that was interrupted, with the version and the time it began with.
@@ -69,7 +73,7 @@ export async function runCampaign(
 ): Promise<RunResult> {
   const { database, book, clock } = dependencies
   const held = await heldBack(database, campaign, clock.now())
-  if (held) return { runId: 0, note: held.note, state: held.state, hindrance: held, ...NOTHING }
+  if (held) return hindered(0, held)
   const run = await beginRun(database, campaign, scheduledFor, clock.now())
   if (run.state !== 'running') {
     return {
@@ -85,13 +89,10 @@ export async function runCampaign(
   const now = new Date(Math.max(run.asOf.getTime(), clock.now().getTime()))
   const ages = await ageEpisodes(dependencies, campaign.name, now)
 
-  const feed = await readFeed(database, now)
-  const verdict = judgeFeed(feed, version.definition.feed, now)
-  if (!verdict.ok) {
-    await finishRun(database, run.runId, 'refused', verdict.reason, clock.now())
-    const { fault, reason: note } = verdict
-    const hindrance = { state: 'refused', note, feed: { ...feed, fault } } as const
-    return { runId: run.runId, state: 'refused', note, hindrance, ...NOTHING, ...ages }
+  const refused = await refusedByFeed(database, version, now)
+  if (refused) {
+    await finishRun(database, run.runId, 'refused', refused.note, clock.now())
+    return { ...hindered(run.runId, refused), ...ages }
   }
   await transaction(database, (tx) => endSeeds(tx, version, now))
   const opened = await openEpisodes(dependencies, version, run, now)
@@ -110,53 +111,6 @@ export async function runCampaign(
     await refreshStatistics(database, ['episodes', 'stages', 'touchpoints'])
   await finishRun(database, run.runId, 'done', null, clock.now())
   return { runId: run.runId, state: 'done', note: null, ...opened, ...ages }
-}
-
-/** What keeps a run from starting. */
-export interface HeldBack {
-  readonly state: 'paused' | 'stopped' | 'not_yet' | 'over'
-  readonly note: string
-  /** What was switched off, or the campaign's own dates. */
-  readonly by: 'workspace' | 'campaign' | 'dates'
-  /** The operator's words, or the date. */
-  readonly why: string
-}
-
-/** A feed that is not to be believed. */
-export interface RefusedByFeed {
-  readonly state: 'refused'
-  readonly note: string
-  readonly feed: FeedState & { readonly fault: FeedFault }
-}
-
-/**
- * A pause, a stop, or the campaign's dates keep a run from starting; no row is written, so it is caught up later. Of
- * several, a stop is named, which stays, and then the widest, which must be lifted in any case.
- */
-export async function heldBack(
-  session: Session,
-  campaign: CompiledCampaign,
-  now: Date,
-): Promise<HeldBack | undefined> {
-  const [off] = await rows<{ state: 'paused' | 'stopped'; scope: 'workspace' | 'campaign'; reason: string }>(
-    session,
-    sql`SELECT state, scope, reason FROM switches
-      WHERE scope = 'workspace' OR (scope = 'campaign' AND name = ${campaign.name})
-      ORDER BY state = 'stopped' DESC, scope = 'workspace' DESC LIMIT 1`,
-  )
-  if (off) {
-    const note = `the ${off.scope} is ${off.state}: ${off.reason}`
-    return { state: off.state, note, by: off.scope, why: off.reason }
-  }
-  const { starts, ends } = campaign.definition
-  const today = new Intl.DateTimeFormat('en-CA', { timeZone: campaign.timezone, dateStyle: 'short' }).format(
-    now,
-  )
-  const dated = (state: 'not_yet' | 'over', note: string, why: string) =>
-    ({ state, note, by: 'dates', why }) as const
-  if (starts !== undefined && today < starts) return dated('not_yet', `starts ${starts}`, starts)
-  if (ends !== undefined && today > ends) return dated('over', `ended ${ends}`, ends)
-  return undefined
 }
 
 async function beginRun(
@@ -277,8 +231,9 @@ async function whatEnded(
  * The contacts outside a chunk who are the same persons as some of it. Merges hold all stripes: while we have ours, the
  * answer stays. Person by person, since few reach beyond, and of tables that were just filled the planner knows nothing.
  */
-async function samePersonsBeyond(session: Session, [from, to]: Chunk): Promise<number[]> {
-  const within = (id: SQL) => sql`${id} > ${from} AND ${id} <= ${to}`
+async function samePersonsBeyond(session: Session, chunk: Chunk): Promise<number[]> {
+  const [from, to] = chunk
+  const within = (id: SQL) => inChunk(chunk, id)
   const beyond = (id: SQL) => sql`(${id} <= ${from} OR ${id} > ${to})`
   const found = await rows<{ contactId: number }>(
     session,

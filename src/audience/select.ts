@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
-import type { CompiledCampaign, Condition } from '../config/compiled.ts'
+import type { CompiledCampaign } from '../config/compiled.ts'
 import { unansweredSendsSql } from '../database/outside-sends.ts'
 import { entryOf } from './entries/entries.ts'
 import type { Moments, Which } from './entries/entry.ts'
@@ -70,16 +70,6 @@ export function segmentSql(campaign: CompiledCampaign, now: Date): SQL {
   return sql`CASE ${sql.join(cases, sql` `)} ELSE 'everyone' END`
 }
 
-function when(answer: Answer, applies: SQL | undefined): SQL {
-  return applies === undefined ? sql`` : sql`WHEN ${applies} THEN ${sql.raw(`'${answer}'`)}::text `
-}
-
-function audienceCases(audience: Condition | undefined): SQL {
-  if (audience === undefined) return sql``
-  // Evaluated once, in the FROM clause: a condition may be long.
-  return sql`WHEN v.audience IS FALSE THEN 'audience'::text WHEN v.audience IS NULL THEN 'audience_unknown'::text `
-}
-
 /**
  * True for contacts whom an event since then would have silenced. Silence itself has none by definition; after a date
  * or an event, somebody may have come back, or done what the campaign wants, before it takes them in.
@@ -116,6 +106,37 @@ function backlogSql(selection: Selection, since: SQL): SQL | undefined {
     : sql`${place} > ${last}`
 }
 
+/** The first reason that applies, in the order of {@link ANSWERS}. Over what {@link answersSql} joins. */
+function answerSql(selection: Selection, since: SQL): SQL {
+  const { campaign, now } = selection
+  const { intake, reentry, rollout } = campaign.definition
+  const reasons: Readonly<Record<Exclude<Answer, 'opened'>, SQL | undefined>> = {
+    same_person: sql`h.open_here`,
+    // Evaluated once, in the FROM clause: a condition may be long.
+    audience: campaign.audience && sql`v.audience IS FALSE`,
+    audience_unknown: campaign.audience && sql`v.audience IS NULL`,
+    already_returned: returnedSql(selection, since),
+    max_silence:
+      intake.max_silence === undefined
+        ? undefined
+        : sql`a.silent_since <= ${earlier(now, intake.max_silence)}::timestamptz`,
+    rollout:
+      rollout >= 1
+        ? undefined
+        : sql`${drawSql(campaign.salt, 'rollout', sql`c.person_id`)} >= ${rollout}::numeric`,
+    exclusive: sql`h.open_elsewhere`,
+    reentry_wait:
+      reentry.wait === 0 ? undefined : sql`h.last_ended > ${earlier(now, reentry.wait)}::timestamptz`,
+    sunset: sunsetSql(selection),
+    backlog: backlogSql(selection, since),
+  }
+  const cases = ANSWERS.flatMap((answer) => {
+    const applies = answer === 'opened' ? undefined : reasons[answer]
+    return applies ? [sql`WHEN ${applies} THEN ${sql.raw(`'${answer}'`)}::text`] : []
+  })
+  return sql`CASE ${sql.join(cases, sql` `)} ELSE 'opened'::text END`
+}
+
 /**
  * Every contact the campaign considers, with its answer:
  *
@@ -144,26 +165,6 @@ export function answersSql(selection: Selection, which: Which): SQL {
     ? sql`AND NOT EXISTS (SELECT FROM episodes u WHERE u.contact_id = c.contact_id AND u.campaign = ${campaign.name}
           AND u.lapsed_at = ${since} AND u.arm <> 'seed')`
     : sql``
-  const { max_silence: maxSilence } = definition.intake
-  const { wait } = definition.reentry
-  const answer = sql`CASE ${when('same_person', sql`h.open_here`)}${audienceCases(campaign.audience)}${when(
-    'already_returned',
-    returnedSql(selection, since),
-  )}${when(
-    'max_silence',
-    maxSilence === undefined ? undefined : sql`a.silent_since <= ${earlier(now, maxSilence)}::timestamptz`,
-  )}${when(
-    'rollout',
-    definition.rollout >= 1
-      ? undefined
-      : sql`${drawSql(campaign.salt, 'rollout', sql`c.person_id`)} >= ${definition.rollout}::numeric`,
-  )}${when('exclusive', sql`h.open_elsewhere`)}${when(
-    'reentry_wait',
-    wait === 0 ? undefined : sql`h.last_ended > ${earlier(now, wait)}::timestamptz`,
-  )}${when(
-    'sunset',
-    sunsetSql(selection),
-  )}${when('backlog', backlogSql(selection, since))}ELSE 'opened'::text END`
   return sql`
     SELECT contact_id, person_id, since, tier_no, segment, episode_no,
       -- One contact of a person at a time: the one whose moment is the newest.
@@ -175,7 +176,7 @@ export function answersSql(selection: Selection, which: Which): SQL {
         ${tierSql(campaign, now, since)} AS tier_no,
         ${segmentSql(campaign, now)} AS segment,
         coalesce(h.episode_no, 0) + 1 AS episode_no,
-        ${answer} AS answer
+        ${answerSql(selection, since)} AS answer
       FROM contact_activity a
       JOIN contacts c ON c.contact_id = a.contact_id
       LEFT JOIN contact_signals s ON s.contact_id = a.contact_id AND ${which(sql`s.contact_id`)}

@@ -1,8 +1,6 @@
-import type { Foreseen } from '../audience/plan.ts'
+import type { Foreseen, Hindrance } from '../audience/hindrances.ts'
 import { switchReason } from '../reports/switch-reason.ts'
 import type { Speech } from '../reports/words.ts'
-
-type Hindrance = Exclude<Foreseen, { state: 'runs' }>
 
 /** What would refuse a run or hold it back, as a sentence; undefined where it would do its work. */
 export function foreseenText(foreseen: Foreseen, campaign: string, speech: Speech): string | undefined {
@@ -48,7 +46,7 @@ export function hindranceText(hindrance: Hindrance, speech: Speech): string {
   }
 }
 
-function feedText(feed: Extract<Foreseen, { state: 'refused' }>['feed'], speech: Speech): string {
+function feedText(feed: Extract<Hindrance, { state: 'refused' }>['feed'], speech: Speech): string {
   const en = speech.language === 'en'
   switch (feed.fault) {
     case 'never':

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { type Foreseen, foreseeRun, planAudience } from '../audience/plan.ts'
+import { type Foreseen, foreseeRun } from '../audience/hindrances.ts'
+import { planAudience } from '../audience/plan.ts'
 import { type RunResult, runCampaign } from '../audience/run.ts'
 import { appliedNames } from '../config/versions.ts'
 import { WinbackError } from '../errors.ts'

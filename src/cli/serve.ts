@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { heldBack } from '../audience/run.ts'
+import { heldBack } from '../audience/hindrances.ts'
 import type { MailCatcher } from '../channels/email/catcher.ts'
 import { within } from '../channels/within.ts'
 import { maskText } from '../config/masking.ts'

@@ -1,10 +1,15 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { rows, type Session } from './connect.ts'
 import { STRIPE_WIDTH } from './stripes.ts'
 
 // A pass over contacts goes chunk by chunk: ranges (from, to] of contact ids within one stripe, at most 10,000 of them.
 
 export type Chunk = readonly [from: number, to: number]
+
+/** Whether a contact id lies in the chunk, as SQL. */
+export function inChunk([from, to]: Chunk, contactId: SQL): SQL {
+  return sql`${contactId} > ${from} AND ${contactId} <= ${to}`
+}
 
 /** Every chunk after a cursor, whether or not anybody in it concerns the pass. */
 export async function chunksAfter(session: Session, cursor: number): Promise<Chunk[]> {

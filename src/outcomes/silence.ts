@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { chunksWithOpen } from '../database/chunks.ts'
+import { type Chunk, chunksWithOpen, inChunk } from '../database/chunks.ts'
 import { type Database, execute, type Transaction, transaction } from '../database/connect.ts'
 import { lockStripesShared } from '../database/stripes.ts'
 import { WinbackError } from '../errors.ts'
@@ -193,8 +193,8 @@ export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
 export async function recordStop(database: Database, now: Date, campaign: string): Promise<number> {
   await awaitRun(database, campaign)
   let cancelled = 0
-  for (const [from, to] of await chunksWithOpen(database, campaign)) {
-    cancelled += await transaction(database, (tx) => stopChunk(tx, now, campaign, from, to))
+  for (const chunk of await chunksWithOpen(database, campaign)) {
+    cancelled += await transaction(database, (tx) => stopChunk(tx, now, campaign, chunk))
   }
   return cancelled
 }
@@ -209,32 +209,26 @@ async function awaitRun(database: Database, campaign: string): Promise<void> {
   )
 }
 
-async function stopChunk(
-  tx: Transaction,
-  now: Date,
-  campaign: string,
-  from: number,
-  to: number,
-): Promise<number> {
+async function stopChunk(tx: Transaction, now: Date, campaign: string, chunk: Chunk): Promise<number> {
   await execute(
     tx,
     sql`
     WITH open AS (
       SELECT contact_id, episode_id FROM episodes e
       WHERE e.campaign = ${campaign} AND e.ended_at IS NULL AND e.silenced_at IS NULL
-        AND e.contact_id > ${from} AND e.contact_id <= ${to}
+        AND ${inChunk(chunk, sql`e.contact_id`)}
       ORDER BY contact_id, episode_id FOR UPDATE
     )
     UPDATE episodes e SET silenced_at = ${now}, silenced_by = 'stopped'
     FROM open WHERE e.contact_id = open.contact_id AND e.episode_id = open.episode_id`,
   )
   await closeCalls(tx, now, {
-    which: sql`c.contact_id > ${from} AND c.contact_id <= ${to} AND c.campaign = ${campaign}`,
+    which: sql`${inChunk(chunk, sql`c.contact_id`)} AND c.campaign = ${campaign}`,
     by: 'stopped',
     kinds: CAMPAIGN_CALLS,
   })
   return await cancel(tx, {
-    which: sql`t.contact_id > ${from} AND t.contact_id <= ${to}
+    which: sql`${inChunk(chunk, sql`t.contact_id`)}
       AND t.step_id IN (SELECT step_id FROM steps WHERE campaign = ${campaign})`,
     reason: 'stopped',
     now,

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { ageEpisodes } from '../audience/age.ts'
-import { heldBack, type RunResult, runCampaign } from '../audience/run.ts'
+import { heldBack } from '../audience/hindrances.ts'
+import { type RunResult, runCampaign } from '../audience/run.ts'
 import { type AppliedCampaign, appliedCampaigns } from '../config/versions.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { messageOf } from '../errors.ts'

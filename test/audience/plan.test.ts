@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
-import { foreseeRun, heldOutShares, planAudience } from '../../src/audience/plan.ts'
+import { foreseeRun } from '../../src/audience/hindrances.ts'
+import { heldOutShares, planAudience } from '../../src/audience/plan.ts'
 import { runCampaign } from '../../src/audience/run.ts'
 import { execute } from '../../src/database/connect.ts'
 import { emptiedDatabase } from '../support/emptied.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { heldBack } from '../../src/audience/run.ts'
+import { heldBack } from '../../src/audience/hindrances.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { lockStripe, STRIPE_WIDTH, stripeOf } from '../../src/database/stripes.ts'
 import { eventually } from '../support/eventually.ts'

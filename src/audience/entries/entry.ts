@@ -1,4 +1,4 @@
-import type { SQL } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 
 // The seam of an entry: what the time of a campaign's tiers is counted from. Each kind is one small file of SQL;
 // selection, plan, explain and the past all read through it.
@@ -9,8 +9,14 @@ export interface Moments {
   readonly upTo: Date | null
 }
 
+/** Without any bound. */
+export const ANY_MOMENT: Moments = { after: null, upTo: null }
+
 /** Narrows a column of contact ids to a chunk, to one person, or to one contact. */
 export type Which = (contactId: SQL) => SQL
+
+/** Narrows nothing. */
+export const everybody: Which = () => sql`true`
 
 export interface Entry {
   /** The moment of a contact, NULL where there is none: an expression over `a`, `c`, `s` and what `join` adds, as `m`. */

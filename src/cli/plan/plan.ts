@@ -1,6 +1,7 @@
 import { Temporal } from 'temporal-polyfill'
+import { type Foreseen, foreseeRun } from '../../audience/hindrances.ts'
 import { pastRecall } from '../../audience/natural.ts'
-import { type Foreseen, foreseeRun, heldOutShares, planAudience } from '../../audience/plan.ts'
+import { heldOutShares, planAudience } from '../../audience/plan.ts'
 import { registerChannels } from '../../channels/channels.ts'
 import { embedImages, imagesOf } from '../../channels/inline-images.ts'
 import { parsePrice } from '../../channels/price.ts'
