@@ -25,7 +25,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   config: [
     ...['database', 'channels/channels.ts'],
     // Channels that winback.yaml names a module for are loaded with it.
-    ...['channels/channel.ts', 'channels/outside.ts'],
+    ...['channels/channel.ts', 'channels/outside.ts', 'channels/server-name.ts'],
     // The terms of an offer belong to its kind, as the settings of a channel do to the channel.
     ...['offers/offers.ts', 'offers/provider.ts'],
   ],
@@ -47,7 +47,14 @@ const ALLOWED: Record<string, readonly string[]> = {
   reports: ['charts', 'config', 'database', 'statistics', 'offers/pools.ts'],
   // Codes and redemptions come as files, too: read as contacts are.
   // Which hosts are this machine.
-  offers: ['config', 'database', 'contacts', 'channels/private-hosts.ts', 'channels/http.ts'],
+  offers: [
+    'config',
+    'database',
+    'contacts',
+    'channels/private-hosts.ts',
+    'channels/http.ts',
+    'channels/server-name.ts',
+  ],
   service: [
     ...[
       'config',

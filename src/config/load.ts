@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { ConfigError, codeOf, type Problem, WinbackError, whyUnreadable } from '../errors.ts'
 import { type Campaign, campaign as campaignSchema } from './campaign.ts'
-import { checkEnvironment } from './checks/environment.ts'
+import { checkEnvironment, checkKeys } from './checks/environment.ts'
 import { checkWorkspace } from './checks/settings.ts'
 import { checkCampaign } from './checks.ts'
 import type { VersionText } from './compiled.ts'
@@ -208,6 +208,7 @@ export function readWorkspace(
     // What a reference that leads nowhere leaves behind is wrong for no other reason.
     ...unlike.filter(({ path }) => !told.has(path)),
     ...checkEnvironment(document, environment),
+    ...checkKeys(document, lenient, environment),
     ...checkWorkspace(document, lenient),
   ])
   const errors = problems.filter(({ severity }) => severity === 'error')

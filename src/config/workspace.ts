@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { type ChannelName, channels } from '../channels/channels.ts'
 import type { OutsideChannels } from '../channels/outside.ts'
+import { serverName } from '../channels/server-name.ts'
+import { SCHEMA_NAME } from '../database/schema-name.ts'
 import { offerProviderSettings } from '../offers/provider.ts'
 import { type Country, HOLIDAYS } from './calendar.ts'
 import { cronTrouble } from './cron.ts'
@@ -141,7 +143,11 @@ export const workspace = z.strictObject({
       url: postgresUrl
         .optional()
         .describe('PostgreSQL; DATABASE_URL by default. The password only as a reference'),
-      schema: z.string().prefault('winback').describe('The one schema Winback lives in'),
+      schema: z
+        .string()
+        .regex(SCHEMA_NAME, 'expected a name of lower-case letters, digits and _, 51 at most, and not pg_…')
+        .prefault('winback')
+        .describe('The one schema Winback lives in'),
     })
     .prefault({})
     .describe('Without a url, an embedded PostgreSQL under .winback/'),
@@ -159,14 +165,18 @@ export const workspace = z.strictObject({
     .describe('Without a url, BullMQ runs on the database'),
   web: z
     .strictObject({
-      host: z
-        .string()
-        .min(1)
+      host: serverName(
+        'an address of this machine alone, such as 127.0.0.1 (its port stands beside it, as `port`, and where the world reaches it, as `url`)',
+      )
         .prefault('127.0.0.1')
         .describe('Address to listen on; 0.0.0.0 for all of this machine’s'),
       port: z.int().min(0).max(65535).prefault(7420).describe('To listen on; 0 takes one that is free'),
       url: z
         .url({ protocol: /^https?$/, error: 'expected an address such as https://winback.example.com' })
+        .refine(
+          (url) => !/[?#]|^[^/]*\/\/[^/]*@/.test(url),
+          'expected an address to which the paths of links can be added, such as https://winback.example.com: without a query, a password or a #',
+        )
         .transform((url) => url.replace(/\/+$/, ''))
         .optional()
         .describe('Where the world reaches it: the base of every link in a message'),

@@ -4,6 +4,7 @@ import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { PgDialect } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import { connectionRemedy, messageOf, WinbackError } from '../errors.ts'
+import { SCHEMA_NAME } from './schema-name.ts'
 
 export type Orm = NodePgDatabase
 
@@ -38,7 +39,6 @@ export interface Database extends Pool {
   close(): Promise<void>
 }
 
-const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,50}$/
 const dialect = new PgDialect()
 
 // bigint columns hold ids and micros, both far below 2^53; a larger value is a bug, so it throws.

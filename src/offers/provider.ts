@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { openHttp } from '../channels/http.ts'
 import { hostOf, LOOPBACK } from '../channels/private-hosts.ts'
+import { privateHosts } from '../channels/server-name.ts'
 
 // Crediting an offer to the account, in the user's own system: one HTTP call a grant, with the same key however often
 // it is made.
@@ -14,10 +15,7 @@ export const offerProviderSettings = z
         'POSTed to, once for each grant and again with the same Idempotency-Key where in doubt; https, unless the host is allowed',
       ),
     token: z.string().optional().describe('Sent as Authorization: Bearer; only as a reference'),
-    allow_private: z
-      .array(z.string())
-      .prefault([])
-      .describe('Hosts, by name, in a private network: they may be called by http'),
+    allow_private: privateHosts.describe('Hosts, by name, in a private network: they may be called by http'),
     timeout: z.int().min(100).max(30_000).prefault(5000).describe('Milliseconds for one call'),
     concurrency: z.int().min(1).max(100).prefault(20).describe('Calls under way at once in a process'),
   })

@@ -22,13 +22,13 @@ const says = ({ problems }: ReturnType<typeof load>) =>
 
 test('variables, defaults and files are filled in', () => {
   const text = `${withSmtp('user: "\u0024{USER_NAME:-shop}", password: "\u0024{PW}"')}    dkim: { domain: a.example, selector: s, private_key: "\${file:key.pem}" }
-database: { url: "postgres://u:\${PW}@h/db" }
+database: { url: "postgres://u:\${DB_PW}@h/db" }
 `
-  const { definition, problems } = load(text, { PW: 'a b:{c}\n#' })
+  const { definition, problems } = load(text, { PW: 'a b:{c}\n#', DB_PW: 'a b:{c}\n%23' })
   expect(problems).toEqual([])
   expect(definition?.channels.email?.smtp).toMatchObject({ user: 'shop', password: 'a b:{c}\n#' })
   expect(definition?.channels.email?.dkim?.private_key).toBe(PEM.trimEnd())
-  expect(definition?.database.url).toBe('postgres://u:a b:{c}\n#@h/db')
+  expect(definition?.database.url).toBe('postgres://u:a b:{c}\n%23@h/db')
 })
 
 test('a variable that is nearly one of the environment, and one without its braces', () => {
@@ -59,7 +59,7 @@ test.each([
   [withSmtp('password: "\u0024{PW:-hunter2}"'), 'channels.email.smtp.password'],
   [withSmtp('password: "x\u0024{PW}"'), 'channels.email.smtp.password'],
   [
-    `${WORKSPACE_YAML}    dkim: { domain: a, selector: s, private_key: abc }\n`,
+    `${WORKSPACE_YAML}    dkim: { domain: a.example, selector: s, private_key: abc }\n`,
     'channels.email.dkim.private_key',
   ],
   [`${WORKSPACE_YAML}database: { url: postgres://u:secret@h/db }\n`, 'database.url'],

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { amount } from '../price.ts'
 import { apiUrl, refuseHost } from '../provider-settings.ts'
 import { secret } from '../secret.ts'
+import { privateHosts } from '../server-name.ts'
 
 const robot = z
   .strictObject({
@@ -14,10 +15,9 @@ const robot = z
       .enum(['overflow', 'all'])
       .prefault('overflow')
       .describe('Calls beyond the step’s `capacity`, or all'),
-    allow_private: z
-      .array(z.string())
-      .prefault([])
-      .describe('Hosts, by name, that may be in a private network; all others there are refused'),
+    allow_private: privateHosts.describe(
+      'Hosts, by name, that may be in a private network; all others there are refused',
+    ),
     connections: z.int().min(1).max(50).prefault(4).describe('Requests under way at a time'),
     price: amount.describe('Price of one call, in the workspace’s currency'),
   })
@@ -29,7 +29,7 @@ export const callbackSettings = z
     wage: amount.describe('An hour of an agent, in the workspace’s currency: minutes are booked as labour'),
     country: z
       .string()
-      .regex(/^\d{1,3}$/)
+      .regex(/^\d{1,3}$/, 'expected a country code in digits, such as "86"')
       .optional()
       .describe('Country code of numbers that have none: "86"'),
     attempts: z

@@ -26,7 +26,8 @@ export function parseAddress(text: string): string | undefined {
   return Buffer.byteLength(address) > 254 ? undefined : address
 }
 
-function parseDomain(text: string): string | undefined {
+/** A domain with a dot in it, in lower case and punycode; undefined where it is none. */
+export function parseDomain(text: string): string | undefined {
   if (NOT_IN_DOMAIN.test(text)) return undefined
   const domain = domainToASCII(text)
   const labels = domain.split('.')

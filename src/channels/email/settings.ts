@@ -1,10 +1,10 @@
-import { isIP } from 'node:net'
 import { z } from 'zod'
 import { amount } from '../price.ts'
 import { LOOPBACK } from '../private-hosts.ts'
 import { isReadable, privateKey } from '../provider-settings.ts'
 import { secret } from '../secret.ts'
-import { LONGEST_MAILBOX, parseMailbox, parseSender } from './address.ts'
+import { serverName } from '../server-name.ts'
+import { LONGEST_MAILBOX, parseDomain, parseMailbox, parseSender } from './address.ts'
 import { sendgridKey } from './sendgrid-key.ts'
 
 const sender = z
@@ -22,13 +22,21 @@ const mailbox = (example: string) =>
       `expected an address of at most ${LONGEST_MAILBOX} characters before the @, such as ${example}`,
     )
 
-/** A url or a port beside it would pass for a name that nobody can look up, and be told as the server's absence. */
-const serverName = z
-  .string()
-  .refine(
-    (text) => isIP(text) !== 0 || /^[\p{L}\p{N}_][\p{L}\p{N}._-]*$/u.test(text),
-    'expected the name or address of a server alone, such as smtp.example.com (its port stands beside it, as `port`)',
-  )
+/** What does not fit the record in the DNS is a signature that nobody can check, and is told by those who get it alone. */
+const dkim = z.strictObject({
+  domain: z
+    .string()
+    .refine((text) => parseDomain(text) !== undefined, 'expected the domain alone, such as shop.example')
+    .describe('Whose key it is, such as shop.example'),
+  selector: z
+    .string()
+    .refine(
+      (text) => /^[\w-]+(\.[\w-]+)*$/.test(text) && !/_domainkey/i.test(text),
+      'expected the selector alone, such as winback where the record is winback._domainkey.shop.example',
+    )
+    .describe('What stands before ._domainkey in the name of the record'),
+  private_key: secret(privateKey).describe('PEM, as ${file:…}'),
+})
 
 /** The `channels.email` block of winback.yaml. Every timeout is far below the claim's lease. */
 export const emailSettings = z
@@ -36,7 +44,9 @@ export const emailSettings = z
     from: sender.describe('The visible sender: Shop <hello@shop.example>'),
     reply_to: sender.optional(),
     smtp: z.strictObject({
-      host: serverName,
+      host: serverName(
+        'the name or address of a server alone, such as smtp.example.com (its port stands beside it, as `port`)',
+      ),
       port: z.int().min(1).max(65_535).prefault(587),
       secure: z.boolean().prefault(false).describe('TLS from the first byte (port 465)'),
       require_tls: z
@@ -58,13 +68,7 @@ export const emailSettings = z
           'Messages given out at a time, so the most a killed worker leaves in doubt; 8 a connection',
         ),
     }),
-    dkim: z
-      .strictObject({
-        domain: z.string(),
-        selector: z.string(),
-        private_key: secret(privateKey).describe('PEM, as ${file:…}'),
-      })
-      .optional(),
+    dkim: dkim.optional(),
     tracking: z
       .strictObject({
         clicks: z.boolean().prefault(true).describe('Links go by `web.url`, so that a click is known'),

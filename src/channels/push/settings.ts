@@ -1,24 +1,34 @@
 import { createECDH } from 'node:crypto'
 import { z } from 'zod'
+import { parseAddress } from '../email/address.ts'
 import { amount } from '../price.ts'
 import { isReadable, privateKey, providerUrl } from '../provider-settings.ts'
 import { secret } from '../secret.ts'
+import { privateHosts } from '../server-name.ts'
 
 const web = z
   .strictObject({
     subject: z
       .string()
-      .regex(/^(mailto:|https:)/, 'expected mailto:… or https://…')
+      .refine(isSubject, 'expected mailto:hello@shop.example or https://shop.example')
       .describe('Whom push services may write to'),
     public_key: z.string().describe('VAPID, as `npx web-push generate-vapid-keys` prints it'),
     private_key: secret(z.string()).describe('As ${NAME} or ${file:…}'),
-    allow_private: z.array(z.string()).prefault([]).describe('Hosts of push services in a private network'),
+    allow_private: privateHosts.describe('Hosts of push services in a private network'),
   })
   .refine(({ public_key, private_key }) => isReadable(() => assertPair(public_key, private_key)), {
     path: ['private_key'],
     message:
       'expected the private key that belongs to `public_key`, as `npx web-push generate-vapid-keys` prints both',
   })
+
+/** RFC 8292: whom a push service may write to, who turns away what nobody can be reached at. */
+function isSubject(text: string): boolean {
+  const [, mailbox] = /^mailto:(.*)$/s.exec(text) ?? []
+  return mailbox === undefined
+    ? /^https:\/\//.test(text) && URL.canParse(text)
+    : parseAddress(mailbox) !== undefined
+}
 
 /** RFC 8292: a point of P-256 and its scalar, in base64url. @throws Error where they are not, or not of each other */
 function assertPair(publicKey: string, privateKey: string): void {

@@ -42,7 +42,7 @@ const twilio = z
     messaging_service_sid: z.string().optional().describe('In the place of `from`'),
     country: z
       .string()
-      .regex(/^\d{1,3}$/)
+      .regex(/^\d{1,3}$/, 'expected a country code in digits, such as "86"')
       .optional()
       .describe('Country code of numbers that have none: "1"'),
     callback_url: apiUrl

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { amount } from '../price.ts'
 import { apiUrl, refuseHost } from '../provider-settings.ts'
 import { secret } from '../secret.ts'
+import { privateHosts } from '../server-name.ts'
 
 /** The `channels.webhook` block of winback.yaml: signed HTTP to a provider of your own. */
 export const webhookSettings = z
@@ -15,10 +16,9 @@ export const webhookSettings = z
       .array(z.enum(['email', 'phone']))
       .prefault([])
       .describe('Addresses the provider is given beside external_id'),
-    allow_private: z
-      .array(z.string())
-      .prefault([])
-      .describe('Hosts, by name, that may be in a private network; all others there are refused'),
+    allow_private: privateHosts.describe(
+      'Hosts, by name, that may be in a private network; all others there are refused',
+    ),
     batch: z.int().min(1).max(500).prefault(50).describe('Messages in one request'),
     connections: z.int().min(1).max(50).prefault(4).describe('Requests under way at a time'),
     title: z

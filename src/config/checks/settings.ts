@@ -186,6 +186,7 @@ export function* checkWorkspace(
   for (const [name, sync] of Object.entries(workspace.sync ?? {})) {
     if (sync?.timezone !== undefined) yield* checkZone(document, sync.timezone, ['sync', name, 'timezone'])
   }
+  yield* checkDigest(document, workspace)
   const seen = new Set<string>()
   for (const [no, locale] of (workspace.locales ?? []).entries()) {
     if (locale === undefined) continue
@@ -196,6 +197,16 @@ export function* checkWorkspace(
     } else if (seen.has(locale)) yield finding(document, ['locales', no], `${locale} is there twice`)
     seen.add(locale)
   }
+}
+
+/** Monday's page has its words in two languages; numbers and dates follow the rest of the tag. */
+function* checkDigest(document: SourceDocument, { digest }: Salvaged<Workspace>): Generator<Problem> {
+  const locale = digest?.locale
+  if (locale === undefined || (isLocale(locale) && /^(en|zh)(-|$)/i.test(locale))) return
+  yield finding(document, ['digest', 'locale'], `there are English and Chinese, found \`${locale}\``, {
+    expected: 'en or zh-CN, or a variant such as en-GB',
+    suggestion: nearest(locale.replaceAll('_', '-'), ['en', 'zh-CN']),
+  })
 }
 
 /** A rate of a channel nobody has limits nothing, and looks as if it did. */
