@@ -4,7 +4,7 @@ import { bigints, ofAnyLength } from '../database/arrays.ts'
 import { type Database, preparedRows, type Transaction, transaction } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { keepContacts } from '../database/person-locks.ts'
-import { storable } from '../database/storable.ts'
+import { PROVIDER_WORDS, storable } from '../database/storable.ts'
 import type { TouchpointKey } from '../touchpoints/keys.ts'
 import { type Settlement, settlementOf } from '../touchpoints/lifecycle.ts'
 import { resolve } from '../touchpoints/recovery.ts'
@@ -27,9 +27,6 @@ export interface Recorded {
   /** Addresses that get nothing more. */
   readonly suppressed: number
 }
-
-/** At most this many characters of a provider's words are kept. */
-const DETAIL = 500
 
 /**
  * Records what a channel's provider reports, with all that follows, in one transaction: an uncertain send is settled,
@@ -79,7 +76,7 @@ async function addEvents(
         ${bigints(unique.map((event) => event.touchpointId))},
         ${sql.param(unique.map((event) => event.eventId))}::text[],
         ${sql.param(unique.map((event) => event.kind))}::text[],
-        ${sql.param(unique.map(({ detail }) => (detail ? storable(detail).slice(0, DETAIL) : null)))}::text[],
+        ${sql.param(unique.map(({ detail }) => (detail ? storable(detail, PROVIDER_WORDS) : null)))}::text[],
         ${sql.param(unique.map((event) => event.at.toISOString()))}::timestamptz[],
         ${sql.param(unique.map((event) => event.cost ?? null))}::bigint[]
       ) AS g(contact_id, touchpoint_id, event_id, kind, detail, occurred_at, cost)

@@ -38,7 +38,7 @@ export async function recordReplies(
       WITH given AS (
         SELECT DISTINCT ON (key, event_id) * FROM unnest(${keys}::bytea[],
           ${sql.param(keyed.map((reply) => storable(reply.eventId)))}::text[],
-          ${sql.param(keyed.map((reply) => storable(reply.text).slice(0, LENGTH)))}::text[],
+          ${sql.param(keyed.map((reply) => storable(reply.text, LENGTH)))}::text[],
           ${sql.param(keyed.map((reply) => reply.optOut))}::boolean[],
           ${sql.param(keyed.map((reply) => reply.at.toISOString()))}::timestamptz[],
           ${sql.param(keyed.map((reply) => reasonSaid(reply.text) ?? null))}::text[]

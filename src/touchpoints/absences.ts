@@ -4,7 +4,7 @@ import { earlier } from '../clock.ts'
 import { maskText } from '../config/masking.ts'
 import { CREDITOR, LONGEST_REST } from '../config/waits.ts'
 import { type Database, execute, rows } from '../database/connect.ts'
-import { storable } from '../database/storable.ts'
+import { PROVIDER_WORDS, storable } from '../database/storable.ts'
 
 // A provider that is away: it refuses connections, its name is not found, its certificate is nobody's, it does not let us
 // in. What never reached it has not been tried, so a message does not pay for it: the channel rests, and a batch or a few
@@ -20,8 +20,6 @@ export const UNTRIED = 60
 const FORGOTTEN = 86_400
 /** So many one after another are no chance. */
 const [FEWEST, MOST] = [3, 10]
-/** At most this many characters of what was said are kept. */
-const WORDS = 500
 
 /** Whether a send came to nothing before its provider could have taken anything of it. */
 export function neverReached(delivery: Delivery): boolean {
@@ -117,7 +115,7 @@ export async function recordAbsence(
   now: Date,
 ): Promise<Absence | undefined> {
   // Nobody's erasure looks for an address here.
-  const detail = maskText(storable(said.slice(0, WORDS)))
+  const detail = maskText(storable(said, PROVIDER_WORDS))
   const [absence] = await rows<Absence>(
     database,
     sql`INSERT INTO absences AS a (channel, since, tries, tried_at, next_at, detail)

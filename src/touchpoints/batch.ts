@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { countSends } from './breakers.ts'
-import { takeSlots } from './capacity.ts'
+import { overflowOf, takeCallSlots } from './capacity.ts'
 import { underBudgetOf } from './costs.ts'
 import { type DeliveryDependencies, deliver } from './delivery.ts'
 import type { Batch } from './dispatch.ts'
@@ -81,19 +81,12 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     judgeAll(candidates, (one) => viewContact(one, dependencies.sender), context),
   )
   const compose = await composerOf(dependencies, campaign, step)
-  const overflow = dependencies.channels.get('callback')?.overflow
+  const overflow = overflowOf(dependencies.channels)
   const called = step.call
-    ? await takeSlots(database, { campaign, step, now, overflow, cleared })
-    : { toSend: cleared, refused: [] }
-  const reserved = await reserve(dependencies, {
-    claimId,
-    campaign,
-    step,
-    now,
-    cleared: called.toSend,
-    compose,
-    pace,
-  })
+    ? await takeCallSlots(database, { campaign, step, now, overflow }, cleared)
+    : { allowed: cleared, refused: [] }
+  const reservation = { claimId, campaign, step, now, compose, pace }
+  const reserved = await reserve(dependencies, reservation, called.allowed)
   for (const refused of [...called.refused, ...reserved.refused]) {
     hold(held, refused.cleared.candidate, refused.verdict)
   }

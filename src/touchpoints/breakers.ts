@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { earlier } from '../clock.ts'
+import { earlier, later } from '../clock.ts'
 import type { CampaignBook } from '../config/compiled.ts'
 import type { ChannelRate } from '../config/rates.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
@@ -86,7 +86,7 @@ export async function watchChannels(
 ): Promise<Tripped[]> {
   return await transaction(database, async (tx) => {
     await execute(tx, sql`SELECT pg_advisory_xact_lock(7417, hashtext(current_schema()))`)
-    const known = await rows<{ channel: string; state: 'open' | 'half_open'; since: Date; paused: boolean }>(
+    const known = await rows<Breaker>(
       tx,
       sql`SELECT b.channel, b.state, b.since, w.name IS NOT NULL AS paused FROM breakers b
         LEFT JOIN switches w ON w.scope = 'channel' AND w.name = b.channel`,
@@ -97,44 +97,69 @@ export async function watchChannels(
     )
     const events: Tripped[] = []
     for (const channel of new Set([...known, ...active].map((row) => row.channel))) {
-      const { window, ...limits } = rules[channel]?.breaker ?? DEFAULTS
+      const limits = rules[channel]?.breaker ?? DEFAULTS
       const breaker = known.find((row) => row.channel === channel)
-      const due = breaker && breaker.since.getTime() + window * 1000 <= now.getTime()
-      const say = (event: Tripped['event'], reason: string) =>
-        events.push({ scope: 'channel', name: channel, event, reason })
-      if (breaker?.state === 'open' && breaker.paused && !due) continue
-      if (breaker?.state === 'open') {
-        // Its time is over, or somebody resumed the channel: tried with a few.
-        await execute(
-          tx,
-          sql`DELETE FROM switches WHERE scope = 'channel' AND name = ${channel}
-          AND reason LIKE 'breaker: %'`,
-        )
-        await execute(
-          tx,
-          sql`UPDATE breakers SET state = 'half_open', since = ${now} WHERE channel = ${channel}`,
-        )
-        say('half_open', 'tried again with a few messages')
-        continue
-      }
-      const windowStart = earlier(now, window)
-      const since = breaker && breaker.since > windowStart ? breaker.since : windowStart
-      const reason = broken(await tallyOf(tx, { channel, since }), limits)
-      if (reason !== undefined) {
-        await execute(
-          tx,
-          sql`INSERT INTO breakers (channel, state, since, reason) VALUES (${channel}, 'open', ${now}, ${reason})
-            ON CONFLICT (channel) DO UPDATE SET state = 'open', since = excluded.since, reason = excluded.reason`,
-        )
-        await pause(tx, now, 'channel', channel, `breaker: ${reason}`)
-        say('opened', reason)
-      } else if (breaker && (await wasTried(tx, channel, breaker.since, windowStart))) {
-        await execute(tx, sql`DELETE FROM breakers WHERE channel = ${channel}`)
-        say('closed', 'a few messages did no harm')
-      }
+      const turn =
+        breaker?.state === 'open'
+          ? await tryAgain(tx, now, breaker, limits)
+          : await watchChannel(tx, now, channel, breaker, limits)
+      if (turn) events.push({ scope: 'channel', name: channel, ...turn })
     }
     return events
   })
+}
+
+/** Of a channel that is not merely closed. */
+interface Breaker {
+  readonly channel: string
+  readonly state: 'open' | 'half_open'
+  readonly since: Date
+  /** The channel is switched off, by the breaker or by somebody. */
+  readonly paused: boolean
+}
+
+type Limits = NonNullable<ChannelRate['breaker']>
+type Turn = Pick<Tripped, 'event' | 'reason'>
+
+/** Half opens a breaker that is open, once its window is over or somebody has resumed the channel. */
+async function tryAgain(
+  tx: Transaction,
+  now: Date,
+  { channel, since, paused }: Breaker,
+  { window }: Limits,
+): Promise<Turn | undefined> {
+  if (paused && later(since, window) > now) return undefined
+  await execute(
+    tx,
+    sql`DELETE FROM switches WHERE scope = 'channel' AND name = ${channel} AND reason LIKE 'breaker: %'`,
+  )
+  await execute(tx, sql`UPDATE breakers SET state = 'half_open', since = ${now} WHERE channel = ${channel}`)
+  return { event: 'half_open', reason: 'tried again with a few messages' }
+}
+
+/** Opens the breaker of a channel that does harm, and closes one that is half open once a few messages did none. */
+async function watchChannel(
+  tx: Transaction,
+  now: Date,
+  channel: string,
+  halfOpen: Breaker | undefined,
+  { window, ...limits }: Limits,
+): Promise<Turn | undefined> {
+  const windowStart = earlier(now, window)
+  const since = halfOpen && halfOpen.since > windowStart ? halfOpen.since : windowStart
+  const reason = broken(await tallyOf(tx, { channel, since }), limits)
+  if (reason !== undefined) {
+    await execute(
+      tx,
+      sql`INSERT INTO breakers (channel, state, since, reason) VALUES (${channel}, 'open', ${now}, ${reason})
+        ON CONFLICT (channel) DO UPDATE SET state = 'open', since = excluded.since, reason = excluded.reason`,
+    )
+    await pause(tx, now, 'channel', channel, `breaker: ${reason}`)
+    return { event: 'opened', reason }
+  }
+  if (!halfOpen || !(await wasTried(tx, channel, halfOpen.since, windowStart))) return undefined
+  await execute(tx, sql`DELETE FROM breakers WHERE channel = ${channel}`)
+  return { event: 'closed', reason: 'a few messages did no harm' }
 }
 
 /** Whether a message went out since a breaker is half open, so long ago that its window is over. */
@@ -152,7 +177,7 @@ const STOP_WINDOW = 7 * 86_400
 /** Pauses campaigns that go beyond what their `stop` rules allow, over the last seven days. */
 export async function watchCampaigns(database: Database, now: Date, book: CampaignBook): Promise<Tripped[]> {
   const since = earlier(now, STOP_WINDOW)
-  const active = await rows<{ campaign: string; resumed: Date | null }>(
+  const active = await rows<{ campaign: string }>(
     database,
     sql`SELECT DISTINCT s.campaign FROM send_counts s WHERE s.sent_at > ${since}
       AND NOT EXISTS (SELECT FROM switches w WHERE w.scope = 'campaign' AND w.name = s.campaign)`,

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import type { Channel } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { bigints } from '../database/arrays.ts'
 import {
@@ -12,49 +13,54 @@ import {
 import { deferOrSkip, latestOf, type Verdict } from './guards.ts'
 import { keyTable, type TouchpointKey } from './keys.ts'
 import type { Cleared } from './message.ts'
-import type { Refused } from './reservation.ts'
+import type { Parted, Refused } from './reservation.ts'
 import { localDay, startOfNextDay } from './windows.ts'
 
 // Calls a day. People can make so many of a step's calls on a local day of the campaign; what is beyond waits for the
 // next day, or goes to the robot where there is one. Whose call it is stays: one that a robot may have been told of is
 // never handed to a person, too.
 
-interface Slot {
+/** The place of a call among those of a day. */
+interface CallSlot {
   readonly touchpointId: number
   readonly day: string
   readonly taker: 'agent' | 'robot'
 }
 
+/** A step whose calls are to be made now. */
+export interface Calling {
+  readonly campaign: CompiledCampaign
+  readonly step: CompiledStep
+  readonly now: Date
+  /** Which calls a robot takes; undefined where people make all. */
+  readonly overflow: Channel['overflow'] | undefined
+}
+
+/** Which calls of a workspace a robot takes. */
+export function overflowOf(channels: ReadonlyMap<string, Channel>): Calling['overflow'] {
+  return channels.get('callback')?.overflow
+}
+
 /** What a step's calls may go ahead with today, and what has to wait. Seeds take nobody's place. */
-export async function takeSlots(
+export async function takeCallSlots(
   database: Database,
-  asked: {
-    campaign: CompiledCampaign
-    step: CompiledStep
-    now: Date
-    /** Which calls another provider takes; undefined where people make all. */
-    overflow: 'overflow' | 'all' | undefined
-    cleared: readonly Cleared[]
-  },
-): Promise<{ toSend: readonly Cleared[]; refused: readonly Refused[] }> {
-  const { campaign, step, now, overflow, cleared } = asked
+  { campaign, step, now, overflow }: Calling,
+  cleared: readonly Cleared[],
+): Promise<Parted<Cleared>> {
   const capacity = step.call?.capacity ?? null
   const real = cleared.filter(({ candidate }) => !candidate.seed)
-  if (real.length === 0 || (capacity === null && overflow !== 'all')) return { toSend: cleared, refused: [] }
+  if (real.length === 0 || (capacity === null && overflow !== 'all')) return { allowed: cleared, refused: [] }
   const place = placeOf(campaign, step, now)
   const { day } = place
   const takers = await transaction(database, async (tx) => {
     await lockDay(tx, place)
-    const known = new Map(
-      (
-        await readSlots(
-          tx,
-          real.map(({ candidate }) => candidate),
-        )
-      ).map((slot) => [slot.touchpointId, slot]),
+    const slots = await readSlots(
+      tx,
+      real.map(({ candidate }) => candidate),
     )
+    const known = new Map(slots.map((slot) => [slot.touchpointId, slot]))
     let room = capacity === null ? Number.POSITIVE_INFINITY : capacity - (await countTaken(tx, place))
-    const taken = new Map<number, Slot['taker']>()
+    const taken = new Map<number, CallSlot['taker']>()
     for (const { candidate } of real) {
       const slot = known.get(candidate.touchpointId)
       if (slot?.taker === 'robot' || overflow === 'all') taken.set(candidate.touchpointId, 'robot')
@@ -68,30 +74,24 @@ export async function takeSlots(
     return taken
   })
   const refused: Refused[] = []
-  const toSend = cleared.flatMap((each): Cleared[] => {
+  const allowed = cleared.flatMap((each): Cleared[] => {
     if (each.candidate.seed) return [each]
     const taker = takers.get(each.candidate.touchpointId)
     if (taker !== undefined) return [taker === 'robot' ? { ...each, overflow: true } : each]
     refused.push({ cleared: each, verdict: tomorrow(campaign, each.candidate, now) })
     return []
   })
-  return { toSend, refused }
+  return { allowed, refused }
 }
 
 /**
- * What {@link takeSlots} would say of one call at this moment, taking no place: why it waits, or undefined where it may go.
+ * What {@link takeCallSlots} would say of one call at this moment, taking no place: why it waits, or undefined where it may go.
  */
-export async function foreseeSlot(
+export async function foreseeCallSlot(
   session: Session,
-  asked: {
-    campaign: CompiledCampaign
-    step: CompiledStep
-    now: Date
-    overflow: 'overflow' | 'all' | undefined
-  },
+  { campaign, step, now, overflow }: Calling,
   { candidate }: Cleared,
 ): Promise<Verdict | undefined> {
-  const { campaign, step, now, overflow } = asked
   const capacity = step.call?.capacity ?? null
   if (candidate.seed || capacity === null || overflow !== undefined) return undefined
   const place = placeOf(campaign, step, now)
@@ -130,9 +130,9 @@ async function lockDay(tx: Transaction, { campaign, step, day }: Place): Promise
   )
 }
 
-async function readSlots(session: Session, touchpoints: readonly TouchpointKey[]): Promise<Slot[]> {
+async function readSlots(session: Session, touchpoints: readonly TouchpointKey[]): Promise<CallSlot[]> {
   const keys = keyTable(touchpoints)
-  return await rows<Slot>(
+  return await rows<CallSlot>(
     session,
     sql`SELECT s.touchpoint_id AS "touchpointId", s.day::text AS day, s.taker
         FROM ${keys} JOIN call_slots s USING (contact_id, touchpoint_id)`,
@@ -159,7 +159,7 @@ async function writeSlots(
   tx: Transaction,
   { campaign, step, day }: Place,
   cleared: readonly Cleared[],
-  taken: ReadonlyMap<number, Slot['taker']>,
+  taken: ReadonlyMap<number, CallSlot['taker']>,
 ): Promise<void> {
   const given = cleared.flatMap(({ candidate: { contactId, touchpointId } }) => {
     const taker = taken.get(touchpointId)

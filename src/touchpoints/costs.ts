@@ -10,6 +10,7 @@ import type { Cleared, Compose } from './message.ts'
 import {
   type Allowed,
   BUSY,
+  type Parted,
   type Refused,
   type Reservation,
   type ReserveDependencies,
@@ -20,17 +21,15 @@ import { startOfNextDay } from './windows.ts'
 
 /**
  * Spend and liability, last of all: a batch holds what it may cost at most, in one look at each budget.
- * @param refused is added to
- * @returns the messages that there is money for
+ * @returns allowed is what there is money for
  */
 export async function reserveMoney(
   deps: ReserveDependencies,
   { campaign, step, claimId, now, compose, pace }: Reservation,
   budgets: readonly Budget[],
   allowed: readonly Allowed[],
-  refused: Refused[],
-): Promise<readonly Allowed[]> {
-  if (budgets.length === 0 || allowed.length === 0) return allowed
+): Promise<Parted<Allowed>> {
+  if (budgets.length === 0 || allowed.length === 0) return { allowed, refused: [] }
   const spends = budgets.some(({ kind }) => kind === 'spend')
   const claimed: Claimed[] = []
   // What a provider was asked for before is in the account, for all we know, and was counted until now: it comes first.
@@ -48,12 +47,11 @@ export async function reserveMoney(
     short = (await hold()) ?? new Map()
   }
   const { max_delay: maxDelay } = campaign.definition.limits
-  return allowed.filter(({ cleared }) => {
+  const refused = allowed.flatMap(({ cleared }): Refused[] => {
     const shortage = short.get(cleared.candidate.touchpointId)
-    if (!shortage) return true
-    refused.push({ cleared, verdict: outOfBudget(shortage, cleared, now, maxDelay) })
-    return false
+    return shortage ? [{ cleared, verdict: outOfBudget(shortage, cleared, now, maxDelay) }] : []
   })
+  return { allowed: allowed.filter(({ cleared }) => !short.has(cleared.candidate.touchpointId)), refused }
 }
 
 /** Micros the message may cost. Which of two goes is known once the provider has answered: the dearer counts. */

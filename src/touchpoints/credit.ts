@@ -9,7 +9,7 @@ import { noteReach, openReach, type Reach, UNTRIED } from './absences.ts'
 import { deferOrSkip, latestOf, type Verdict } from './guards.ts'
 import type { Cleared } from './message.ts'
 import { unavailable } from './promises.ts'
-import type { Allowed, Crediting, Refused, Reservation, ReserveDependencies } from './reservation.ts'
+import type { Allowed, Crediting, Parted, Refused, Reservation, ReserveDependencies } from './reservation.ts'
 import { BACK_OFF } from './sends.ts'
 
 // Before a message says that something is in the account, it is: the provider is asked for what was just reserved, and for
@@ -25,27 +25,26 @@ const ENDING: CreditAnswer = { outcome: 'unasked', detail: 'not asked yet: the p
 
 /**
  * Has the provider credit what the budget has room for. Asked for before, it would be in the account and in no budget.
- * @param refused is added to
- * @returns the messages that may go
+ * @returns allowed is what may go
  */
 export async function creditPromised(
   { database, offerProvider: provider, ending, onReach }: ReserveDependencies,
   reservation: Reservation,
   affordable: readonly Allowed[],
-  refused: Refused[],
-): Promise<Cleared[]> {
-  const toSend: Cleared[] = []
+): Promise<Parted<Cleared>> {
+  const allowed: Cleared[] = []
+  const refused: Refused[] = []
   const byPlace = new Map<OfferPlace, Wish[]>()
   for (const { cleared, crediting } of affordable) {
     if (!crediting || !provider) {
-      toSend.push(cleared)
+      allowed.push(cleared)
       continue
     }
     const group = byPlace.get(crediting.place) ?? []
     byPlace.set(crediting.place, group)
     group.push({ ...crediting, cleared })
   }
-  if (!provider) return toSend
+  if (!provider) return { allowed, refused }
   const deadline = performance.now() + PATIENCE
   // Where it is away, the rest of the batch is not asked for; whether it was so before is known to nobody here.
   const reach = openReach(1)
@@ -60,12 +59,12 @@ export async function creditPromised(
     for (const wish of wishes) {
       const said = heed(wish, answers.get(wish.grant.grantId), reservation, cut)
       if ('kind' in said) refused.push({ cleared: wish.cleared, verdict: said })
-      else toSend.push(said)
+      else allowed.push(said)
     }
   }
   const news = await noteReach(database, CREDITOR, reach, reservation.now)
   if (news) onReach?.(news)
-  return toSend
+  return { allowed, refused }
 }
 
 /**

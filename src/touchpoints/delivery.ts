@@ -1,7 +1,7 @@
 import type { Channel } from '../channels/channel.ts'
 import { record } from './recording.ts'
 import { type RollingDependencies, roll } from './rolling.ts'
-import type { Dispatch, Tally } from './sends.ts'
+import type { Handover, Tally } from './sends.ts'
 import type { Slots } from './slots.ts'
 
 export interface DeliveryDependencies extends RollingDependencies {
@@ -11,7 +11,7 @@ export interface DeliveryDependencies extends RollingDependencies {
 }
 
 /** Sends what the guards let through, channel by channel, and settles it. */
-export async function deliver(dependencies: DeliveryDependencies, dispatch: Dispatch): Promise<Tally> {
+export async function deliver(dependencies: DeliveryDependencies, handover: Handover): Promise<Tally> {
   const tally: Tally = {
     settled: {},
     deferred: 0,
@@ -21,13 +21,13 @@ export async function deliver(dependencies: DeliveryDependencies, dispatch: Disp
     byChannel: new Map(),
     swept: new Map(),
   }
-  for (const channel of new Set(dispatch.toSend.map((cleared) => cleared.channel))) {
-    const toSend = dispatch.toSend.filter((cleared) => cleared.channel === channel)
+  for (const channel of new Set(handover.toSend.map((cleared) => cleared.channel))) {
+    const toSend = handover.toSend.filter((cleared) => cleared.channel === channel)
     const slots = dependencies.slots.get(channel)
     if (!slots) continue
     const inert = dependencies.channels.get(channel)?.inert === true
-    if (inert) await record(dependencies, { ...dispatch, toSend }, tally)
-    else await roll(dependencies, { ...dispatch, toSend }, slots, tally)
+    if (inert) await record(dependencies, { ...handover, toSend }, tally)
+    else await roll(dependencies, { ...handover, toSend }, slots, tally)
   }
   return tally
 }

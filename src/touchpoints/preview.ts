@@ -8,6 +8,7 @@ import { inVariant } from '../config/variants.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import type { WorkerDependencies } from './batch.ts'
+import { overflowOf } from './capacity.ts'
 import { type Candidate, imagine } from './gather.ts'
 import { reachesDevices, readGuardContext } from './guard-context.ts'
 import { judge, type Verdict } from './guards.ts'
@@ -97,7 +98,7 @@ export async function previewStep(
   const grant = dummyGrant(own, now)
   const cleared = { ...clearedFor(candidate, contact, verdict), ...(grant ? { grant } : {}) }
   const composed = compose(cleared)
-  const overflow = dependencies.channels.get('callback')?.overflow
+  const overflow = overflowOf(dependencies.channels)
   const scarce = as.limits
     ? await foreseeReservation(database, { campaign, step: own, now, overflow }, cleared, composed)
     : undefined

@@ -11,6 +11,7 @@ import type { Cleared } from './message.ts'
 import {
   type Allowed,
   BUSY,
+  type Parted,
   type Refused,
   type Reservation,
   type ReserveDependencies,
@@ -26,18 +27,17 @@ export function isCounted({ definition, effort }: CompiledCampaign): boolean {
 
 /**
  * Reserves places and offers for those of a batch who are to get one offer, or none.
- * @param refused is added to
- * @returns the messages that may go, as far as their persons are concerned
+ * @returns allowed is what may go, as far as the persons are concerned
  */
 export async function reservePersons(
   deps: ReserveDependencies,
   reservation: Reservation,
   real: readonly Cleared[],
-  refused: Refused[],
-): Promise<Allowed[]> {
+): Promise<Parted<Allowed>> {
   const { campaign, step } = reservation
   const counted = isCounted(campaign)
-  if (!counted && !step.offer) return real.map((cleared) => ({ cleared, fresh: false }))
+  if (!counted && !step.offer)
+    return { allowed: real.map((cleared) => ({ cleared, fresh: false })), refused: [] }
   const place = step.offer && {
     campaign: campaign.name,
     name: step.offer.name,
@@ -55,11 +55,12 @@ export async function reservePersons(
     const answers = place ? await offerAnswers(tx, reservation, place, admitted) : new Map<number, Answer>()
     return { caps, answers, admitted }
   })
-  for (const cleared of real) {
+  const capped = real.flatMap((cleared): Refused[] => {
     const decision = decided.caps?.get(cleared.candidate.touchpointId)
-    if (decision !== undefined && decision !== 'admit') refused.push({ cleared, verdict: decision.verdict })
-  }
-  return promise(deps, reservation, place, decided, refused)
+    return decision === undefined || decision === 'admit' ? [] : [{ cleared, verdict: decision.verdict }]
+  })
+  const { allowed, refused } = promise(deps, reservation, place, decided)
+  return { allowed, refused: [...capped, ...refused] }
 }
 
 async function capDecisions(
@@ -94,9 +95,9 @@ function promise(
   { step, now, campaign }: Reservation,
   place: OfferPlace | undefined,
   decided: { answers: ReadonlyMap<number, Answer>; admitted: readonly Cleared[] },
-  refused: Refused[],
-): Allowed[] {
+): Parted<Allowed> {
   const allowed: Allowed[] = []
+  const refused: Refused[] = []
   for (const cleared of decided.admitted) {
     const { touchpointId } = cleared.candidate
     const answer = decided.answers.get(touchpointId)
@@ -119,7 +120,7 @@ function promise(
       })
     }
   }
-  return allowed
+  return { allowed, refused }
 }
 
 /** There is no offer, and the message cannot go without. */

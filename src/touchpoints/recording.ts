@@ -19,7 +19,7 @@ import {
   concludeSend,
   count,
   countBack,
-  type Dispatch,
+  type Handover,
   handOver,
   needingConsent,
   streamOf,
@@ -37,14 +37,14 @@ export interface RecordingDependencies {
  * what is sent is settled in the statement that looks whether it may be, and dated by the look at its window, however
  * long that statement waits. What is not (a return came first, a pause) goes back, where the fence lets it.
  */
-export async function record(deps: RecordingDependencies, dispatch: Dispatch, tally: Tally): Promise<void> {
+export async function record(deps: RecordingDependencies, handover: Handover, tally: Tally): Promise<void> {
   const { database, clock } = deps
-  const { claimId, campaign, context, promised } = dispatch
+  const { claimId, campaign, context, promised } = handover
   const now = clock.now()
-  const { composed, unfit, deferred } = await composeSlice(dispatch, dispatch.toSend, now)
+  const { composed, unfit, deferred } = await composeSlice(handover, handover.toSend, now)
   const leases = deps.leases ?? LEASES
   const leaseEnds = performance.now() + leases.send * 1000
-  const stream = streamOf(dispatch)
+  const stream = streamOf(handover)
   const sent: Settlement[] = []
   const later = [...deferred]
   for (const outgoing of composed) {
@@ -52,7 +52,7 @@ export async function record(deps: RecordingDependencies, dispatch: Dispatch, ta
     if ('dueAt' in outcome) later.push(outcome)
     else sent.push(outcome)
   }
-  const last = { campaign: campaign.name, now, needsConsent: needingConsent(dispatch) }
+  const last = { campaign: campaign.name, now, needsConsent: needingConsent(handover) }
   await throughOutage(async () => {
     await ensurePartitions(database, 'touchpoint_records', [now])
     const ended = unfit.length > 0 ? await settle(database, claimId, now, unfit) : []

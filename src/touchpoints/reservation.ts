@@ -24,10 +24,15 @@ export interface Reservation {
   readonly campaign: CompiledCampaign
   readonly step: CompiledStep
   readonly now: Date
-  readonly cleared: readonly Cleared[]
   /** What a message will cost is known once it is composed. */
   readonly compose: Compose
   readonly pace: Pace
+}
+
+/** What of the messages may go on, and the verdict on each that may not. */
+export interface Parted<Message> {
+  readonly allowed: readonly Message[]
+  readonly refused: readonly Refused[]
 }
 
 export interface Refused {

@@ -7,7 +7,7 @@ import { creditPromised } from './credit.ts'
 import { releaseBudgets } from './holds.ts'
 import type { Cleared } from './message.ts'
 import { dummyGrant, isCounted, reservePersons } from './promises.ts'
-import type { Allowed, Refused, Reservation, ReserveDependencies } from './reservation.ts'
+import type { Allowed, Parted, Refused, Reservation, ReserveDependencies } from './reservation.ts'
 
 // What the guards let through asks for what is scarce: a place under the person's caps, an offer, a part of the budget.
 // In the lock order of the docs (contact, touchpoint, offer, budget); what is refused at a later place gives back what
@@ -27,8 +27,12 @@ export interface Reserved {
  * Reserves for a batch. Seeds get theirs without: they count nowhere. What is refused comes back with its verdict; what
  * is sent is held until {@link release}.
  */
-export async function reserve(deps: ReserveDependencies, reservation: Reservation): Promise<Reserved> {
-  const { step, now, campaign, cleared } = reservation
+export async function reserve(
+  deps: ReserveDependencies,
+  reservation: Reservation,
+  cleared: readonly Cleared[],
+): Promise<Reserved> {
+  const { step, now, campaign } = reservation
   const seeds = cleared.filter(({ candidate }) => candidate.seed).map((each) => withDummy(each, step, now))
   // Where there is not enough for all, what was planned first gets it.
   const real = cleared.filter(({ candidate }) => !candidate.seed).toSorted(byPlan)
@@ -38,16 +42,20 @@ export async function reserve(deps: ReserveDependencies, reservation: Reservatio
   if (real.length === 0 || (!counted && !offering && budgets.length === 0)) {
     return { toSend: [...seeds, ...real], refused: [], holds: false, promised: false }
   }
-  const refused: Refused[] = []
-  const promised: Allowed[] = []
+  const promised: Parted<Allowed>[] = []
   // Variants may promise different things; each offer is reserved for those of the batch who are to get it.
   for (const [offered, group] of byOffer(step, real)) {
-    promised.push(...(await reservePersons(deps, { ...reservation, step: offered }, group, refused)))
+    promised.push(await reservePersons(deps, { ...reservation, step: offered }, group))
   }
-  const affordable = await reserveMoney(deps, reservation, budgets, promised, refused)
-  const toSend = await creditPromised(deps, reservation, affordable, refused)
-  const holds = offering || budgets.length > 0
-  return { toSend: [...seeds, ...toSend], refused, holds, promised: offering }
+  const allowed = promised.flatMap((each) => each.allowed)
+  const affordable = await reserveMoney(deps, reservation, budgets, allowed)
+  const credited = await creditPromised(deps, reservation, affordable.allowed)
+  return {
+    toSend: [...seeds, ...credited.allowed],
+    refused: [...promised, affordable, credited].flatMap((each) => each.refused),
+    holds: offering || budgets.length > 0,
+    promised: offering,
+  }
 }
 
 function withDummy(seed: Cleared, step: CompiledStep, now: Date): Cleared {

@@ -1,5 +1,5 @@
 import type { CallTask, ContactView, InappMessage } from '../channels/channel.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, later } from '../clock.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { type Database, type Transaction, transaction } from '../database/connect.ts'
 import { throughOutage } from '../database/outage.ts'
@@ -29,7 +29,7 @@ import {
   concludeSend,
   count,
   countBack,
-  type Dispatch,
+  type Handover,
   needingConsent,
   putOff,
   streamOf,
@@ -94,26 +94,27 @@ export interface DeadDevice {
  */
 export async function roll(
   deps: RollingDependencies,
-  dispatch: Dispatch,
+  handover: Handover,
   slots: Slots,
   tally: Tally,
 ): Promise<void> {
-  const todo = [...dispatch.toSend]
+  const todo = [...handover.toSend]
   const failures: unknown[] = []
   const fail = (error: unknown) => failures.push(error)
   const [{ channel = '' } = {}] = todo
   const reach = openReach(
     slots.width,
-    dispatch.context.channels.some(({ name, awayUntil }) => name === channel && awayUntil !== undefined),
+    handover.context.channels.some(({ name, awayUntil }) => name === channel && awayUntil !== undefined),
   )
-  const sends = openSends({ slots, reach, stream: streamOf(dispatch), left: deps.left })
+  const sends = openSends({ slots, reach, stream: streamOf(handover), left: deps.left })
   const ending = () => deps.ending?.aborted === true
 
   while (todo.length > 0 || sends.open > 0) {
     const { rest } = slots.standstill
     if ((reach.away || rest > 0 || ending()) && todo.length > 0) {
       const left = todo.splice(0).map(({ candidate }) => candidate)
-      await leaveAlone(deps, dispatch, left, reach.away ? undefined : rest, tally).catch(fail)
+      const again = reach.away ? againUntried : againAfter(rest)
+      await leaveAlone(deps, handover, left, again, tally).catch(fail)
       continue
     }
     const results = sends.takeEnded()
@@ -130,14 +131,14 @@ export async function roll(
       continue
     }
     const [marking, settling] = await Promise.allSettled([
-      markSlice(deps, dispatch, todo.splice(0, room), tally),
-      settleResults(deps, dispatch, results, tally),
+      markSlice(deps, handover, todo.splice(0, room), tally),
+      settleResults(deps, handover, results, tally),
     ])
     const { outgoing, leaseEnds } = marking.status === 'fulfilled' ? marking.value : NOTHING_MARKED
     slots.give(results.length + room - outgoing.length)
     for (const each of outgoing) sends.begin(each, leaseEnds)
     for (const step of [marking, settling]) if (step.status === 'rejected') fail(step.reason)
-    if (todo.length > 0) await dispatch.pace().catch(fail)
+    if (todo.length > 0) await handover.pace().catch(fail)
     // Nothing more is begun, but what is under way is waited for and settled: nobody else knows how it ends. The
     // rest of the claim comes back by its lease.
     if (failures.length > 0) todo.length = 0
@@ -152,21 +153,23 @@ export async function roll(
 
 /**
  * Puts back what a channel that is away, or at a standstill, is not given; and what a process that is ending leaves to others.
- * @param rest milliseconds of a standstill, 0 of an ending; undefined where the channel is away
+ * @param again when it is to be looked at, and why
  */
 async function leaveAlone(
   { database, clock }: RollingDependencies,
-  { claimId }: Dispatch,
+  { claimId }: Handover,
   left: readonly TouchpointKey[],
-  rest: number | undefined,
+  again: (key: TouchpointKey, now: Date) => Deferral,
   tally: Tally,
 ): Promise<void> {
   const now = clock.now()
-  const stood = (key: TouchpointKey, milliseconds: number): Deferral => {
-    return { ...againAt(key, new Date(now.getTime() + milliseconds)), why: 'retry' }
-  }
-  const back = left.map((key) => (rest === undefined ? againUntried(key, now) : stood(key, rest)))
+  const back = left.map((key) => again(key, now))
   countBack(tally, await putBack(database, claimId, now, back))
+}
+
+/** What a channel at a standstill is not given, for so many milliseconds; none where the process is ending. */
+function againAfter(rest: number): (key: TouchpointKey, now: Date) => Deferral {
+  return (key, now) => ({ ...againAt(key, later(now, rest / 1000)), why: 'retry' })
 }
 
 /** What may be handed over, and when its lease ends (performance.now()). */
@@ -182,16 +185,16 @@ const NOTHING_MARKED: Marked = { outgoing: [], leaseEnds: 0 }
  */
 async function markSlice(
   deps: RollingDependencies,
-  dispatch: Dispatch,
+  handover: Handover,
   slice: readonly Cleared[],
   tally: Tally,
 ): Promise<Marked> {
   if (slice.length === 0) return NOTHING_MARKED
   const { database, clock } = deps
-  const { claimId, campaign } = dispatch
+  const { claimId, campaign } = handover
   const now = clock.now()
-  const { composed, unfit, deferred } = await composeSlice(dispatch, slice, now)
-  const needsConsent = needingConsent(dispatch)
+  const { composed, unfit, deferred } = await composeSlice(handover, slice, now)
+  const needsConsent = needingConsent(handover)
   const leases = deps.leases ?? LEASES
   // Marked last: what goes wrong before leaves the slice claimed, and nobody in doubt.
   if (unfit.length > 0) {
@@ -224,7 +227,7 @@ async function markSlice(
           )
     const mine = new Set(marked.map((key) => key.touchpointId))
     // The marking may have waited for a lock, or for the database: whatever begins, begins within its window.
-    const late = putOff(dispatch, clock.now())
+    const late = putOff(handover, clock.now())
     const outgoing: Outgoing[] = []
     const back: Deferral[] = []
     for (const each of composed) {
@@ -249,7 +252,7 @@ function goingOf({ addressKey }: RollingDependencies, { candidate, channel, cont
 
 async function settleResults(
   deps: RollingDependencies,
-  dispatch: Dispatch,
+  handover: Handover,
   results: readonly Ended[],
   tally: Tally,
 ): Promise<void> {
@@ -259,7 +262,7 @@ async function settleResults(
   const settled: Settlement[] = []
   const retries: Deferral[] = []
   for (const { outgoing, delivery, cut } of results) {
-    const outcome = concludeSend(outgoing, delivery, now, dispatch.context.maxDelay, cut)
+    const outcome = concludeSend(outgoing, delivery, now, handover.context.maxDelay, cut)
     if ('dueAt' in outcome) retries.push(outcome)
     else settled.push(outcome)
   }
@@ -272,7 +275,7 @@ async function settleResults(
       if (settled.length > 0) {
         // It may be another month by now: a process that was suspended knows what became of its sends all the same.
         await ensurePartitions(database, 'touchpoint_records', [now])
-        const done = await settleKeeping(deps, dispatch, now, settled, results)
+        const done = await settleKeeping(deps, handover, now, settled, results)
         // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known. Or it put them back in doubt.
         if (numberOf(done) < settled.length) {
           tally.doubts = true
@@ -281,7 +284,7 @@ async function settleResults(
           if (channel !== null) add(tally.swept, channel, known)
         }
       }
-      const back = retries.length > 0 ? await putBack(database, dispatch.claimId, now, retries) : 0
+      const back = retries.length > 0 ? await putBack(database, handover.claimId, now, retries) : 0
       if (back < retries.length) tally.doubts = true
     },
     (deps.leases ?? LEASES).send,
@@ -303,7 +306,7 @@ async function settleResults(
 /** Settles; what Winback itself is the provider of is kept in the same transaction. */
 async function settleKeeping(
   { database, keep }: RollingDependencies,
-  { claimId, campaign, context, promised }: Dispatch,
+  { claimId, campaign, context, promised }: Handover,
   now: Date,
   settled: readonly Settlement[],
   results: readonly Ended[],

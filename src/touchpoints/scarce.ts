@@ -5,7 +5,7 @@ import { foreseeGrant } from '../offers/grants.ts'
 import { expectedOf } from '../offers/offers.ts'
 import { foreseeShortage } from './budgets.ts'
 import { foreseeCaps } from './cap-places.ts'
-import { foreseeSlot } from './capacity.ts'
+import { type Calling, foreseeCallSlot } from './capacity.ts'
 import { budgetsOf, outOfBudget } from './costs.ts'
 import type { Verdict } from './guards.ts'
 import type { Cleared, Composed } from './message.ts'
@@ -24,13 +24,7 @@ export interface Foreseen {
 /** @param composed the message, for its price; undefined where it cannot be made */
 export async function foreseeReservation(
   session: Session,
-  place: {
-    campaign: CompiledCampaign
-    step: CompiledStep
-    now: Date
-    /** Which calls a robot takes; undefined where people make all. */
-    overflow?: 'overflow' | 'all' | undefined
-  },
+  place: Calling,
   cleared: Cleared,
   composed: Composed | undefined,
 ): Promise<Foreseen | undefined> {
@@ -40,7 +34,7 @@ export async function foreseeReservation(
   const standing = await standingOf(session, place, cleared.candidate.contactId)
   const candidate = { ...cleared.candidate, ...standing }
   const wish = { ...cleared, candidate }
-  const full = await foreseeSlot(session, { ...place, overflow: place.overflow }, wish)
+  const full = await foreseeCallSlot(session, place, wish)
   if (full) return { verdict: full, neutral: false }
   const caps = limits.per_person
   const decision =

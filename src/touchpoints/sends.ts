@@ -1,7 +1,7 @@
 import type { Delivery } from '../channels/channel.ts'
 import { later } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
-import { storable } from '../database/storable.ts'
+import { PROVIDER_WORDS, storable } from '../database/storable.ts'
 import { messageOf } from '../errors.ts'
 import { UNTRIED } from './absences.ts'
 import { type GuardContext, latestOf } from './guards.ts'
@@ -13,8 +13,8 @@ import { localDay, openingByZone } from './windows.ts'
 
 // What is sent, one message at a time: how it is made, handed over, and what its end means. The database is not asked.
 
-/** What the guards and reservations of a batch let through. */
-export interface Dispatch {
+/** What of a batch is to be handed over: the guards and the reservations let it through. */
+export interface Handover {
   readonly claimId: string
   readonly campaign: CompiledCampaign
   readonly context: GuardContext
@@ -36,24 +36,24 @@ export interface ComposedSlice {
 
 /** Composes a slice, after one more look at its time. */
 export async function composeSlice(
-  dispatch: Dispatch,
+  handover: Handover,
   slice: readonly Cleared[],
   now: Date,
 ): Promise<ComposedSlice> {
   const composed: Outgoing[] = []
   const unfit: Settlement[] = []
   const deferred: Deferral[] = []
-  const late = putOff(dispatch, now)
+  const late = putOff(handover, now)
   for (const cleared of slice) {
     const deferral = late(cleared, cleared.channel)
     if (deferral) {
       deferred.push(deferral)
       continue
     }
-    const result = dispatch.compose(cleared)
+    const result = handover.compose(cleared)
     if ('state' in result) unfit.push(result)
     else composed.push(result)
-    await dispatch.pace()
+    await handover.pace()
   }
   return { composed, unfit, deferred }
 }
@@ -63,7 +63,7 @@ export async function composeSlice(
  * take), or its call has a place among those of a day that is over, and is to have one of the day it would be made on.
  */
 export function putOff(
-  { campaign, context }: Pick<Dispatch, 'campaign' | 'context'>,
+  { campaign, context }: Pick<Handover, 'campaign' | 'context'>,
   now: Date,
 ): (message: Pick<Cleared, 'candidate' | 'contact' | 'overflow'>, channel: string) => Deferral | undefined {
   const openings = new Map(
@@ -95,12 +95,12 @@ export function againUntried(key: TouchpointKey, now: Date): Deferral {
 }
 
 /** `campaign.step`: what providers may group their own figures by. */
-export function streamOf({ campaign, context }: Dispatch): string {
+export function streamOf({ campaign, context }: Handover): string {
   return `${campaign.name}.${context.step.id}`
 }
 
 /** The channels of the step on which nothing goes without consent. */
-export function needingConsent({ context }: Dispatch): string[] {
+export function needingConsent({ context }: Handover): string[] {
   return context.channels.flatMap((channel) => (channel.needsConsent ? [channel.name] : []))
 }
 
@@ -136,8 +136,6 @@ export async function handOver(outgoing: Outgoing, leaseEnds: number, stream: st
 export const BACK_OFF = [60, 300, 1800, 7200, 21_600]
 /** Seconds a provider may put us off, however long it says: a date so far ahead need not exist. */
 const LONGEST_PAUSE = 30 * 86_400
-/** At most this many characters of a provider's words, and of its id for a message, are kept. */
-const WORDS = 500
 
 /**
  * What a send's outcome means for its touchpoint. Given up, it has failed only where no try can have gone out: what may
@@ -165,10 +163,10 @@ export function concludeSend(
     state,
     reason,
     // In the provider's words: one of them that cannot be stored must not keep a whole batch from being settled.
-    detail: detail === null ? null : storable(detail.slice(0, WORDS)),
+    detail: detail === null ? null : storable(detail, PROVIDER_WORDS),
     channel: channel.name,
     template,
-    providerId: providerId === null ? null : storable(providerId.slice(0, WORDS)),
+    providerId: providerId === null ? null : storable(providerId, PROVIDER_WORDS),
     // What may have gone out counts as spent, its price and its offer, until somebody knows better.
     cost: state === 'failed' ? 0 : cost,
   })
