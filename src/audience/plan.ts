@@ -7,7 +7,7 @@ import { ANY_MOMENT, everybody } from './entries/entry.ts'
 import { drawSql } from './holdout.ts'
 import { intakeBound } from './intake.ts'
 import { foreseeStep, type Reachable, readKnown, type StepOutlook } from './outlook.ts'
-import { answersSql, momentsOf, tierSql, within } from './select.ts'
+import { answersSql, episodeForSql, momentsOf, tierSql, within } from './select.ts'
 
 // What a run would do now, without doing it: the same selection, counted.
 
@@ -19,7 +19,7 @@ export interface AudienceCell {
   readonly contacts: number
 }
 
-/** Contacts no band holds, and why. */
+/** Contacts no band holds, and why; each for one reason. */
 export interface OutsideBands {
   readonly total: number
   /** Silent for less than the first band; or their date or event is not far enough yet. */
@@ -32,6 +32,8 @@ export interface OutsideBands {
   readonly bySignUp: number
   /** Already in an open episode of this campaign. */
   readonly open: number
+  /** In a band by a date or an event that has had its episode: of plans that were kept before it was counted, absent. */
+  readonly had?: number
 }
 
 /** How many of a tier's band are lost, and how many only quiet: by the fact `churn_reason`. */
@@ -137,9 +139,10 @@ function byName<Cell extends { readonly tierNo: number }>(
 }
 
 async function countOutside(tx: Transaction, campaign: CompiledCampaign, now: Date): Promise<OutsideBands> {
-  const { since, join } = entryOf(campaign)
+  const { since, join, once } = entryOf(campaign)
   const { after, upTo } = momentsOf(campaign, now)
   const beyond = after === null ? sql`false` : sql`${since} <= ${after}::timestamptz`
+  const had = once ? sql`${within(since, { after, upTo })} AND ${episodeForSql(campaign, since)}` : sql`false`
   const bySignUp =
     campaign.entry.kind === 'silence'
       ? sql`a.last_active_at IS NULL AND ${tierSql(campaign, now, since)} IS NOT NULL`
@@ -150,18 +153,20 @@ async function countOutside(tx: Transaction, campaign: CompiledCampaign, now: Da
     tx,
     sql`
     SELECT count(*) AS total,
-      count(*) FILTER (WHERE ${since} > ${upTo}::timestamptz) AS recent,
-      count(*) FILTER (WHERE ${beyond}) AS beyond,
-      count(*) FILTER (WHERE ${since} IS NULL) AS undated,
-      count(*) FILTER (WHERE ${bySignUp}) AS "bySignUp",
-      (SELECT count(*) FROM episodes e WHERE e.campaign = ${campaign.name} AND e.ended_at IS NULL AND e.arm <> 'seed'
-        AND e.contact_id NOT IN (${seeds})) AS open
+      count(*) FILTER (WHERE e.contact_id IS NULL AND ${since} > ${upTo}::timestamptz) AS recent,
+      count(*) FILTER (WHERE e.contact_id IS NULL AND ${beyond}) AS beyond,
+      count(*) FILTER (WHERE e.contact_id IS NULL AND ${since} IS NULL) AS undated,
+      count(*) FILTER (WHERE e.contact_id IS NULL AND ${bySignUp}) AS "bySignUp",
+      count(*) FILTER (WHERE e.contact_id IS NULL AND ${had}) AS had,
+      count(e.contact_id) AS open
     FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
     LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
     ${join(ANY_MOMENT, now, everybody)}
+    LEFT JOIN (SELECT contact_id FROM episodes WHERE campaign = ${campaign.name} AND ended_at IS NULL AND arm <> 'seed') e
+      ON e.contact_id = c.contact_id
     WHERE c.contact_id NOT IN (${seeds})`,
   )
-  return counts ?? { total: 0, recent: 0, beyond: 0, undated: 0, bySignUp: 0, open: 0 }
+  return counts ?? { total: 0, recent: 0, beyond: 0, undated: 0, bySignUp: 0, open: 0, had: 0 }
 }
 
 /**

@@ -52,6 +52,12 @@ export function within(since: SQL, { after, upTo }: Moments): SQL {
   return after === null ? upper : sql`${upper} AND ${since} > ${after}::timestamptz`
 }
 
+/** Whether the contact `c` has had an episode for its date or event. */
+export function episodeForSql(campaign: CompiledCampaign, since: SQL): SQL {
+  return sql`EXISTS (SELECT FROM episodes u WHERE u.contact_id = c.contact_id AND u.campaign = ${campaign.name}
+    AND u.lapsed_at = ${since} AND u.arm <> 'seed')`
+}
+
 /** The band a contact is in, as CASE over the moment it counts from: tier number, or NULL outside every band. */
 export function tierSql(campaign: CompiledCampaign, now: Date, since: SQL): SQL {
   const cases = campaign.tiers.map((tier) => {
@@ -161,10 +167,7 @@ export function answersSql(selection: Selection, which: Which): SQL {
   const entry = entryOf(campaign)
   const { since } = entry
   const moments = momentsOf(campaign, now)
-  const unused = entry.once
-    ? sql`AND NOT EXISTS (SELECT FROM episodes u WHERE u.contact_id = c.contact_id AND u.campaign = ${campaign.name}
-          AND u.lapsed_at = ${since} AND u.arm <> 'seed')`
-    : sql``
+  const unused = entry.once ? sql`AND NOT ${episodeForSql(campaign, since)}` : sql``
   return sql`
     SELECT contact_id, person_id, since, tier_no, segment, episode_no,
       -- One contact of a person at a time: the one whose moment is the newest.

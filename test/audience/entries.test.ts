@@ -224,11 +224,20 @@ describe('entry by a date', () => {
       addressKinds: new Map([['email', 'email']]),
       needsConsent: new Set(),
     })
-    expect(plan.outside).toEqual({ total: 4, recent: 1, beyond: 1, undated: 1, bySignUp: 0, open: 0 })
+    expect(plan.outside).toEqual({ total: 4, recent: 1, beyond: 1, undated: 1, bySignUp: 0, open: 0, had: 0 })
     expect(plan.cells).toEqual([{ tier: 'week', segment: 'everyone', answer: 'opened', contacts: 1 }])
     expect(plan.steps[0]).toMatchObject({ step: 'remind', contacts: 1, messages: 1 })
     // Whose date comes later is eligible too; whose date is over is not.
     expect(plan.eligible).toBe(2)
+    // A date has one episode: who had it is not considered again, and is counted as such.
+    await pipeline.runNow()
+    await execute(pipeline.database, sql`UPDATE episodes SET ended_at = ${at(1)}, end_reason = 'expired'`)
+    const after = await planAudience(pipeline.database, pipeline.campaign, pipeline.clock.now(), {
+      addressKinds: new Map([['email', 'email']]),
+      needsConsent: new Set(),
+    })
+    expect(after.cells).toEqual([])
+    expect(after.outside).toEqual({ ...plan.outside, had: 1 })
   })
 })
 

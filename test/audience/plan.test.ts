@@ -63,7 +63,39 @@ it('counts seeds nowhere: neither among all, nor among those who are not taken i
   await runCampaign(pipeline.run, pipeline.campaign, ago(0.001))
   await execute(pipeline.database, sql`UPDATE episodes SET arm = 'treated' WHERE contact_id = ${taken}`)
   const { outside } = await plan()
-  expect(outside).toEqual({ total: 4, recent: 1, beyond: 1, undated: 1, bySignUp: 0, open: 1 })
+  expect(outside).toEqual({ total: 4, recent: 1, beyond: 1, undated: 1, bySignUp: 0, open: 1, had: 0 })
+})
+
+it('counts everybody once: who is in the campaign is not too recently active as well', async () => {
+  const pipeline = await openPipeline({ database: await emptiedDatabase() })
+  const [back, gone] = [
+    await pipeline.addContact({ silentSince: ago(4) }),
+    await pipeline.addContact({ silentSince: ago(4) }),
+  ]
+  await runCampaign(pipeline.run, pipeline.campaign, ago(0.001))
+  await pipeline.addContact({ silentSince: ago(4) })
+  await pipeline.addContact({ silentSince: ago(1) })
+  const since = (contact: number, days: number) =>
+    execute(
+      pipeline.database,
+      sql`UPDATE contact_activity SET silent_since = ${ago(days)} WHERE contact_id = ${contact}`,
+    )
+  await since(back, 1)
+  await since(gone, 90)
+  const plan = await planAudience(pipeline.database, pipeline.campaign, START, {
+    addressKinds: new Map(),
+    needsConsent: new Set(),
+  })
+  expect(plan.outside).toEqual({
+    total: 4,
+    recent: 1,
+    beyond: 0,
+    undated: 0,
+    bySignUp: 0,
+    open: 2,
+    had: 0,
+  })
+  expect(plan.cells.map(({ contacts }) => contacts)).toEqual([1])
 })
 
 it('foresees what refuses a run or holds it back, as the run itself does', async () => {

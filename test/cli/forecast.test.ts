@@ -44,7 +44,7 @@ function people(counts: {
     cells: [cell('opened', counts.opened), cell('backlog', counts.backlog)],
     inflowPerDay: counts.inflow,
     eligible: counts.eligible,
-    outside: { total: 0, recent: 0, beyond: 0, undated: 0, bySignUp: 0, open: counts.open ?? 0 },
+    outside: { total: 0, recent: 0, beyond: 0, undated: 0, bySignUp: 0, open: counts.open ?? 0, had: 0 },
   }
 }
 
@@ -118,6 +118,19 @@ describe('what can be shown', () => {
       afterDays: null,
       why: 'nobody_held_out',
     })
+  })
+
+  it('names no effect that is larger than any could be', () => {
+    const third = { contacts: 1000, recalled: 337 }
+    // 2.80·√(0.337·0.663·(1/4 + 1/4)) = 0.94, where a rate of 33.7 % can rise by 66.3 points and no more.
+    const few = people({ opened: 8, eligible: 8, inflow: 0 })
+    expect(detectableEffects(campaign(), few, third, half)[0]).toMatchObject({
+      assigned: 8,
+      difference: null,
+      why: 'nobody',
+    })
+    const more = people({ opened: 20, eligible: 20, inflow: 0 })
+    expect(detectableEffects(campaign(), more, third, half)[0]?.difference).toBeCloseTo(0.5922, 3)
   })
 
   it('does not blame the holdout for an empty audience', () => {

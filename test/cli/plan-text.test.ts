@@ -42,7 +42,7 @@ const plan: CampaignPlan = {
       { tier: 'coupon', reason: 'rhythm', contacts: 200 },
       { tier: 'coupon', reason: 'cart', contacts: 42 },
     ],
-    outside: { total: 5000, recent: 900, beyond: 20, undated: 3, bySignUp: 4, open: 2 },
+    outside: { total: 5000, recent: 900, beyond: 20, undated: 3, bySignUp: 4, open: 2, had: 0 },
     steps: [
       { ...step, tier: 'coupon', step: 'remind', contacts: 1207, messages: 0, condition: 1207 },
       {

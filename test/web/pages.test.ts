@@ -58,7 +58,7 @@ const PLAN: KeptPlan = {
       { tier: 'only', reason: 'silent', contacts: 1000 },
       { tier: 'only', reason: 'rhythm', contacts: 20 },
     ],
-    outside: { total: 5000, recent: 900, beyond: 20, undated: 0, bySignUp: 0, open: 40 },
+    outside: { total: 5000, recent: 900, beyond: 20, undated: 0, bySignUp: 0, open: 40, had: 0 },
     steps: [
       {
         ...{ tier: 'only', step: 'remind', channels: ['email', 'sms'], contacts: 1241, noAddress: 41 },

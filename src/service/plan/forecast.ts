@@ -210,15 +210,25 @@ export function detectableEffects(
     if (assigned * Math.min(heldOut, 1 - heldOut) < 0.5) {
       return { ...common, difference: null, why: 'nobody' }
     }
-    const found = detectableDifference({
-      rate: rateOf(natural),
-      treated: Math.round(assigned * (1 - heldOut)),
-      heldOut: Math.round(assigned * heldOut),
-    })
-    return typeof found === 'number'
-      ? { ...common, difference: found, why: null }
-      : { ...common, difference: null, why: found.why }
+    return {
+      ...common,
+      ...smallest({
+        rate: rateOf(natural),
+        treated: Math.round(assigned * (1 - heldOut)),
+        heldOut: Math.round(assigned * heldOut),
+      }),
+    }
   })
+}
+
+/** The smallest difference; none where it is further than a rate can move from what it is. */
+function smallest(
+  question: Parameters<typeof detectableDifference>[0],
+): Pick<Detectable, 'difference' | 'why'> {
+  const found = detectableDifference(question)
+  if (typeof found !== 'number') return { difference: null, why: found.why }
+  if (found > Math.max(question.rate, 1 - question.rate)) return { difference: null, why: 'nobody' }
+  return { difference: found, why: null }
 }
 
 /** Of one step that compares variants, what its comparisons could show and when. */
@@ -255,15 +265,15 @@ export function detectableBetween(
         const common = { afterDays: days + window, assigned }
         if (assigned * Math.min(first.share, least) < 0.5)
           return { ...common, difference: null, why: 'nobody' }
-        const found = detectableDifference({
-          rate: rateOf(natural),
-          treated: Math.round(assigned * least),
-          heldOut: Math.round(assigned * first.share),
-          confidence: 1 - 0.05 / others.length,
-        })
-        return typeof found === 'number'
-          ? { ...common, difference: found, why: null }
-          : { ...common, difference: null, why: found.why }
+        return {
+          ...common,
+          ...smallest({
+            rate: rateOf(natural),
+            treated: Math.round(assigned * least),
+            heldOut: Math.round(assigned * first.share),
+            confidence: 1 - 0.05 / others.length,
+          }),
+        }
       })
       return [{ tier: tier.name, step: id, detectable }]
     })

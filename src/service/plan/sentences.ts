@@ -61,12 +61,13 @@ export function leftOutLines({ audience }: Pick<PlanFigures, 'audience'>, { lang
 
 /** Whom no tier holds, and why. */
 export function outsideLines({ audience, entry }: PlanFigures, speech: Speech): CountLine[] {
-  const { recent, beyond, undated, bySignUp, open } = audience.outside
+  const { recent, beyond, undated, bySignUp, open, had = 0 } = audience.outside
   const [soon, late, none] = OUTSIDE_WORDS[entry]
   const lines: [number, PlanWord][] = [
     [recent, soon],
     [beyond, late],
     [open, 'open'],
+    [had, entry === 'date' ? 'hadDate' : 'hadEvent'],
     [undated, none],
     [bySignUp, 'bySignUp'],
   ]

@@ -27,6 +27,8 @@ export const PLAN_WORDS = {
     'zh-CN': '沉默时间超过最后阶段的上限',
   },
   open: { en: 'are already in this campaign', 'zh-CN': '已在本活动中' },
+  hadDate: { en: 'have had their episode for this date', 'zh-CN': '已因该日期纳入过' },
+  hadEvent: { en: 'have had their episode for this event', 'zh-CN': '已因该事件纳入过' },
   undated: { en: 'have neither activity nor a sign-up date', 'zh-CN': '既无活跃记录也无注册日期' },
   bySignUp: {
     en: 'have no activity; their silence counts from the sign-up',
