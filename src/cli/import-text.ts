@@ -1,4 +1,4 @@
-import type { ImportSummary } from '../contacts/import.ts'
+import type { ImportSummary } from '../contacts/file-import.ts'
 import type { UnusedColumn } from '../contacts/mapping.ts'
 import type { ReasonCount } from '../contacts/reject-reasons.ts'
 import type { RowCounts } from '../contacts/row-counts.ts'

@@ -4,8 +4,8 @@ import type { Command } from 'commander'
 import { readDocument } from '../config/document.ts'
 import { problemsOf } from '../config/issues.ts'
 import { appliedNames } from '../config/versions.ts'
+import type { ImportSummary } from '../contacts/file-import.ts'
 import {
-  type ImportSummary,
   importActivity,
   importConsents,
   importContacts,

@@ -9,7 +9,9 @@ import type { Hooks } from './hooks.ts'
 import { type ActivityRules, ingestActivity, prepareIngest } from './ingest.ts'
 import { parseJson } from './json.ts'
 import type { Getter } from './mapping.ts'
+import { type Getters, getterIn } from './mapping.ts'
 import { lockNames } from './persons.ts'
+import type { RowValues } from './rows.ts'
 import { jsonText, unstorable } from './text.ts'
 
 /** One event as a row gave it. */
@@ -25,11 +27,11 @@ export interface ActivityRow {
   readonly properties: string | null
 }
 
-export type ActivityReader = (values: Parameters<Getter>[0]) => ActivityRow | string
+export type ActivityReader = (values: RowValues) => ActivityRow | string
 
 /** @param latest epoch milliseconds; an event after it is rejected */
-export function activityReader(getters: ReadonlyMap<string, Getter>, moments: MomentReading): ActivityReader {
-  const getter = (name: string) => getters.get(name) ?? (() => undefined)
+export function activityReader(getters: Getters, moments: MomentReading): ActivityReader {
+  const getter = getterIn(getters)
   const [getId, getType, getTime, getValue, getMessage, getProperties] = [
     getter('external_id'),
     getter('type'),
@@ -86,7 +88,7 @@ export function microsOf(value: unknown): number | null | string {
 function propertiesOf(
   whole: unknown,
   named: readonly { name: string; get: Getter }[],
-  values: Parameters<Getter>[0],
+  values: RowValues,
 ): string | null | { problem: string } {
   let properties: Record<string, unknown> | undefined
   if (whole !== undefined && whole !== null && whole !== '') {

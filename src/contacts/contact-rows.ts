@@ -3,7 +3,8 @@ import { isZone } from '../config/zones.ts'
 import { normaliseEmail, normalisePhone } from './addresses.ts'
 import { type DateReader, type MomentReading, pastMoment } from './dates.ts'
 import { externalIdProblem } from './external-ids.ts'
-import type { Getter } from './mapping.ts'
+import { type Getters, getterIn } from './mapping.ts'
+import type { RowValues } from './rows.ts'
 import { unstorable } from './text.ts'
 
 // A row of a file as a contact: read, normalised and typed, or refused with the reason.
@@ -32,18 +33,15 @@ export interface ContactRow {
 export const CARRIES = { email: 1, phone: 2, locale: 4, timezone: 8, signed_up_at: 16 } as const
 
 /** Reads one row: the contact, or why there is none. `warn` hears of what the contact had to be kept without. */
-export type ContactReader = (
-  values: Parameters<Getter>[0],
-  warn: (reason: string) => void,
-) => ContactRow | string
+export type ContactReader = (values: RowValues, warn: (reason: string) => void) => ContactRow | string
 
 /** @param latest epoch milliseconds; a sign-up after it is rejected */
 export function contactReader(
-  getters: ReadonlyMap<string, Getter>,
+  getters: Getters,
   options: MomentReading & { readonly attributes: Attributes },
 ): ContactReader {
   const { date } = options
-  const getter = (name: string) => getters.get(name) ?? (() => undefined)
+  const getter = getterIn(getters)
   const [getId, getEmail, getPhone, getLocale, getZone, getSignUp] = [
     getter('external_id'),
     getter('email'),

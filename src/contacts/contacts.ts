@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { LOOK_UP_SINGLY, PLAN_AS_USUAL } from '../database/look-ups.ts'
 import { hasPartialNumbers } from '../database/partial-numbers.ts'
 import { lockStripesShared, STRIPE_WIDTH, STRIPES } from '../database/stripes.ts'
 import { addressHashSql, type IdentifierKind, wholeNumber } from './addresses.ts'
@@ -8,26 +9,16 @@ import { copyInto, copyText, copyTime } from './copy.ts'
 import { countErased, isErased } from './erased.ts'
 import type { Hooks } from './hooks.ts'
 import { silenceSpelled } from './listed-numbers.ts'
+import type { Linking } from './persons.ts'
 import { carriersOf, linkPersons, lockContacts, numberKey, prepareLinks, shareNames } from './persons.ts'
+import type { Merged } from './row-counts.ts'
 
-export interface Merged {
-  inserted: number
-  updated: number
-  /** Rows of contacts that were erased and stay so; of several such rows of one, the first. */
-  erased?: number
-  /** Rows that could only be refused now, with the reason. */
-  refused?: readonly { readonly line: number; readonly reason: string; readonly raw: string }[]
-}
-
-export interface ContactMerge {
+export interface ContactMerge extends Linking {
   readonly attributes: Attributes
   readonly addressKey: string
   /** When the file's values were true: the age of attributes with a `fresh` limit counts from here. */
   readonly asOf: Date
   readonly now: Date
-  readonly sharedByAtMost: number
-  /** Of numbers that have none. */
-  readonly countries: readonly string[]
   readonly hooks: Hooks
 }
 
@@ -48,16 +39,14 @@ export async function mergeContacts(
   await shareNames(tx)
   const inserted = await insertNew(tx, options)
   await lockContacts(tx)
-  // All that follows looks single contacts up. Of tables that have just been filled the planner knows nothing, and takes
-  // reading all of one, or all that carry one address, for the quicker way to a first match.
-  await tx.client.query('SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off')
+  await tx.client.query(LOOK_UP_SINGLY)
   const shared = await findShared(tx)
   // All stripes at once and in order, before anything is decided: whom a merge reaches is known only from reading, and
   // a selection may be opening an episode for a contact that stays where it is. A chunk of a file reaches most anyway.
   if (shared > 0 || inserted < chunk.size) await lockAllStripes(tx)
   const updated = inserted < chunk.size ? await updateKnown(tx, options) : 0
   if (shared > 0 || updated > 0) {
-    await linkPersons(tx, { sharedByAtMost: options.sharedByAtMost, now: options.now, hooks: options.hooks })
+    await linkPersons(tx, options)
   }
   if (inserted + updated > 0 && (await hasPartialNumbers(tx))) await holdAgainstList(tx, options)
   const erased = inserted + updated < chunk.size ? await countErased(tx, 'incoming_contacts') : 0
@@ -87,12 +76,9 @@ export async function mergeKnown(
 ): Promise<number> {
   await prepare(tx)
   await copyInto(tx, 'incoming_contacts', staged(chunk, options))
-  // As in mergeContacts: each is looked up.
-  await tx.client.query('SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off')
+  await tx.client.query(LOOK_UP_SINGLY)
   const updated = await updateKnown(tx, options)
-  await tx.client.query(
-    'RESET enable_seqscan; RESET enable_bitmapscan; TRUNCATE incoming_contacts, touched_identifiers',
-  )
+  await tx.client.query(`${PLAN_AS_USUAL}; TRUNCATE incoming_contacts, touched_identifiers`)
   return updated
 }
 

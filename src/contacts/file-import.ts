@@ -5,14 +5,14 @@ import type { Clock } from '../clock.ts'
 import { type Database, rows, type Transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import type { Attributes } from './contact-rows.ts'
-import type { Merged } from './contacts.ts'
 import { type Exclusive, openExclusiveLane } from './exclusive-lane.ts'
 import type { Hooks } from './hooks.ts'
 import type { ActivityRules } from './ingest.ts'
 import { type Lanes, openLanes } from './lanes.ts'
+import type { Getters } from './mapping.ts'
 import { bindFields, type FieldReader, type ImportMapping, type UnusedColumn } from './mapping.ts'
 import { openRejects } from './rejects.ts'
-import { noRows, type RowCounts } from './row-counts.ts'
+import { type Merged, noRows, type RowCounts } from './row-counts.ts'
 import { type FileRow, openRows } from './rows.ts'
 import type { Writer } from './writers.ts'
 
@@ -78,7 +78,7 @@ export interface Importer {
   readonly exclusive?: Exclusive
   /** Once, on the connection every chunk is merged on. */
   prepare?(tx: Transaction): Promise<void>
-  open(getters: FieldReader['getters']): Writer
+  open(getters: Getters): Writer
 }
 
 const LARGEST_CHUNK = 10_000

@@ -4,11 +4,13 @@ import { hasPartialNumbers } from '../database/partial-numbers.ts'
 import { codeOf } from '../errors.ts'
 import { addressHashHex } from './addresses.ts'
 import type { ContactRow } from './contact-rows.ts'
-import { agesOf, type ContactMerge, type Merged, mergeKnown, wholeOf } from './contacts.ts'
+import { agesOf, type ContactMerge, mergeKnown, wholeOf } from './contacts.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import type { Exclusive } from './exclusive-lane.ts'
 import { type Silencing, silenceEverybody } from './listed-numbers.ts'
+import type { Linking } from './persons.ts'
 import { linkPersons, numberKey, prepareLinks } from './persons.ts'
+import type { Merged } from './row-counts.ts'
 
 // The first import of a workspace. Nobody is known yet, so nobody has to be looked up; and an index that is built over
 // all rows at once costs a fraction of one that is kept up row by row, at random places. For that, one transaction has
@@ -30,9 +32,7 @@ export interface FirstImport extends Exclusive {
 
 /** A first import; it does not begin where there are contacts, where somebody was erased (whom a file must not bring
  * back), and where somebody is at work on the tables. */
-export function firstImport(
-  options: Omit<Silencing, 'hooks'> & { readonly sharedByAtMost: number },
-): FirstImport {
+export function firstImport(options: Omit<Silencing, 'hooks'> & Linking): FirstImport {
   const { now, sharedByAtMost } = options
   let dropped: string[] = []
   // Nobody else takes a number meanwhile: whoever makes contacts waits for the table first.

@@ -1,28 +1,27 @@
 import { statSync } from 'node:fs'
 import { basename } from 'node:path'
-import { countriesOf } from '../channels/sms/phone.ts'
 import { ACTIVITY_FIELDS, contactFields } from '../config/import-fields.ts'
 import { ownChannels } from '../config/workspace.ts'
 import type { Database } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
 import { prepareActivityImport } from './activity.ts'
-import { type MomentReading, mappedDateReader } from './dates.ts'
+import { mappedDateReader } from './dates.ts'
 import { type ImportOptions, type ImportSummary, type ImportWorkspace, importFile } from './file-import.ts'
 import { firstImport } from './first-import.ts'
 import {
   CONSENT_FIELDS,
   consentReader,
+  type MigratedLimits,
   mergeConsents,
   mergeSends,
   SEND_FIELDS,
   sendReader,
 } from './migrated.ts'
+import { linkingOf } from './persons.ts'
 import { mergeSuppressions, SUPPRESSION_FIELDS, suppressionReader } from './suppressions.ts'
 import { compareNumbers } from './whole-numbers.ts'
 import { activityWriter, contactWriter, listWriter, partitionsOf } from './writers.ts'
-
-export type { ImportOptions, ImportSummary } from './file-import.ts'
 
 /**
  * Imports contacts from a CSV or NDJSON file, perhaps gzipped: new ones are made, known ones get the columns the
@@ -36,13 +35,16 @@ export async function importContacts(
   options: ImportOptions,
 ): Promise<ImportSummary> {
   const { workspace } = options
-  const { addressKey } = await settingsOf(database)
   const now = options.clock.now()
-  const sharedByAtMost = workspace.persons.shared_by_at_most
-  const countries = countriesOf(workspace)
-  const hooks = options.hooks ?? {}
-  await compareNumbers(database, { countries, sharedByAtMost, now, hooks })
-  const first = firstImport({ now, sharedByAtMost, countries, addressKey })
+  const merge = {
+    attributes: workspace.attributes,
+    addressKey: (await settingsOf(database)).addressKey,
+    now,
+    ...linkingOf(workspace),
+    hooks: options.hooks ?? {},
+  }
+  await compareNumbers(database, merge)
+  const first = firstImport(merge)
   return importFile(database, file, options, {
     kind: 'contacts',
     fields: contactFields(workspace.attributes),
@@ -50,21 +52,10 @@ export async function importContacts(
     // Two: while one waits for its turn to look for shared addresses, the other sends and makes contacts.
     lanes: 2,
     exclusive: first,
-    open: (getters) =>
-      contactWriter(
-        getters,
-        {
-          attributes: workspace.attributes,
-          date: mappedDateReader(options.mapping),
-          addressKey,
-          asOf: asOfOf(file, now, options.asOf),
-          now,
-          sharedByAtMost,
-          countries,
-          hooks,
-        },
-        first,
-      ),
+    open: (getters) => {
+      const asOf = asOfOf(file, now, options.asOf)
+      return contactWriter(getters, { ...merge, asOf, date: mappedDateReader(options.mapping) }, first)
+    },
   })
 }
 
@@ -102,12 +93,11 @@ export async function importSuppressions(
   options: ImportOptions,
 ): Promise<ImportSummary> {
   const { addressKey } = await settingsOf(database)
-  const countries = countriesOf(options.workspace)
   const now = options.clock.now()
   const hooks = options.hooks ?? {}
+  const linking = linkingOf(options.workspace)
   // First: what the list has already was read by other countries.
-  const sharedByAtMost = options.workspace.persons.shared_by_at_most
-  await compareNumbers(database, { countries, sharedByAtMost, now, hooks })
+  await compareNumbers(database, { ...linking, now, hooks })
   return importFile(database, file, options, {
     kind: 'suppressions',
     fields: SUPPRESSION_FIELDS,
@@ -126,7 +116,13 @@ export async function importSuppressions(
       })
       const source = `import of ${basename(file)}`
       return listWriter(read, async (tx, chunk) => {
-        const { inserted } = await mergeSuppressions(tx, chunk, { now, addressKey, countries, source, hooks })
+        const { inserted } = await mergeSuppressions(tx, chunk, {
+          now,
+          addressKey,
+          countries: linking.countries,
+          source,
+          hooks,
+        })
         return { inserted, updated: 0 }
       })
     },
@@ -177,10 +173,7 @@ export async function importConsents(
   })
 }
 
-function migratedLimits(
-  options: ImportOptions,
-  now: Date,
-): MomentReading & { readonly channels: readonly string[] } {
+function migratedLimits(options: ImportOptions, now: Date): MigratedLimits {
   return {
     date: mappedDateReader(options.mapping),
     latest: now.getTime(),

@@ -4,8 +4,8 @@ import { reasonSaid } from '../config/reasons.ts'
 import { type Database, rows, type Transaction } from '../database/connect.ts'
 import { type MomentReading, mappedDateReader, pastMoment } from './dates.ts'
 import { type ImportOptions, type ImportSummary, importFile } from './file-import.ts'
-import { type FieldReader, textOf } from './mapping.ts'
-import type { FileRow } from './rows.ts'
+import { type Getters, textReader } from './mapping.ts'
+import type { FileRow, RowValues } from './rows.ts'
 import { unstorable } from './text.ts'
 import { listWriter } from './writers.ts'
 
@@ -51,10 +51,10 @@ export async function importInterviews(
 
 /** Reads a row's answer, or says why it is none. */
 function answerReader(
-  getters: FieldReader['getters'],
+  getters: Getters,
   moments: MomentReading,
-): (values: NonNullable<FileRow['values']>, row: FileRow) => Answer | string {
-  const text = textOf(getters)
+): (values: RowValues, row: FileRow) => Answer | string {
+  const text = textReader(getters)
   return (values, { line, raw }) => {
     const externalId = text('external_id', values)
     const said = text('reason', values)

@@ -1,27 +1,24 @@
 import { sql } from 'drizzle-orm'
-import { countriesOf } from '../channels/sms/phone.ts'
 import { earlier } from '../clock.ts'
 import { type Database, execute, rows, type Transaction } from '../database/connect.ts'
+import { PLAN_AS_USUAL } from '../database/look-ups.ts'
 import { makeUnknown, messageKeySql } from './activity.ts'
 import type { Call } from './calls.ts'
-import { type Attributes, CARRIES, type ContactRow, mergeRows } from './contact-rows.ts'
+import { CARRIES, type ContactRow, mergeRows } from './contact-rows.ts'
 import { mergeContacts } from './contacts.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import { registerDevices } from './devices.ts'
 import { isErased } from './erased.ts'
+import type { ImportWorkspace } from './file-import.ts'
 import type { Hooks } from './hooks.ts'
-import { type ActivityRules, INGEST_TABLES, ingestActivity } from './ingest.ts'
-import { lockNames } from './persons.ts'
+import { INGEST_TABLES, ingestActivity } from './ingest.ts'
+import { linkingOf, lockNames } from './persons.ts'
 
 // Calls of the events API, many at a time, in one transaction: whoever they concern, whatever they repeat. Files come
 // through activity.ts; both end in ingest.ts.
 
 export interface LiveOptions {
-  readonly workspace: ActivityRules & {
-    readonly attributes: Attributes
-    readonly persons: { readonly shared_by_at_most: number }
-    readonly channels?: Readonly<Record<string, unknown>>
-  }
+  readonly workspace: ImportWorkspace
   readonly addressKey: string
   readonly now: Date
   readonly hooks: Hooks
@@ -160,12 +157,10 @@ async function identify(tx: Transaction, calls: readonly Call[], options: LiveOp
     addressKey: options.addressKey,
     asOf: options.now,
     now: options.now,
-    sharedByAtMost: options.workspace.persons.shared_by_at_most,
-    countries: countriesOf(options.workspace),
+    ...linkingOf(options.workspace),
     hooks: options.hooks,
   })
-  // What follows joins whole chunks: the planner may read tables again as it likes.
-  await tx.client.query('SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_bitmapscan TO DEFAULT')
+  await tx.client.query(PLAN_AS_USUAL)
   await execute(
     tx,
     sql`UPDATE contacts c SET attributes_at = c.attributes_at || t.times

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { fieldCalled } from '../config/import-fields.ts'
 import { nearest } from '../config/nearest-name.ts'
 import { WinbackError } from '../errors.ts'
-import type { FileRow } from './rows.ts'
+import type { RowValues } from './rows.ts'
 
 // Which column of the file is which field. A field is what Winback knows (`external_id`, `attributes.plan`); a
 // column is a name from the header, a number from 1 where there is none, or a dotted path into an NDJSON object.
@@ -32,12 +32,18 @@ export const importMapping = z.strictObject({
 export type ImportMapping = z.output<typeof importMapping>
 
 /** The value of one field in one row: undefined where the row does not carry the field. */
-export type Getter = (values: NonNullable<FileRow['values']>) => unknown
+export type Getter = (values: RowValues) => unknown
+
+/** How to read each field that a file carries. */
+export type Getters = ReadonlyMap<string, Getter>
+
+/** How to read one field, whether a row carries it or not. */
+export function getterIn(getters: Getters): (name: string) => Getter {
+  return (name) => getters.get(name) ?? (() => undefined)
+}
 
 /** Reads a field as text, trimmed; '' where the row does not carry it. */
-export function textOf(
-  getters: FieldReader['getters'],
-): (name: string, values: Parameters<Getter>[0]) => string {
+export function textReader(getters: Getters): (name: string, values: RowValues) => string {
   return (name, values) => {
     const value = getters.get(name)?.(values)
     // A list or an object is no text: all of them would be one.
@@ -47,7 +53,7 @@ export function textOf(
 
 export interface FieldReader {
   /** Fields this file carries, each with how to read it. */
-  readonly getters: ReadonlyMap<string, Getter>
+  readonly getters: Getters
   /** Columns every row must have: exactly as many as the header, or at least as many as the mapping names. */
   readonly columns: { readonly exactly: number } | { readonly atLeast: number } | undefined
   /** Columns of the header that no field is read from. */
@@ -143,7 +149,7 @@ function unusedOf(
   header: readonly string[],
   read: ReadonlyMap<number, string>,
   fields: readonly string[],
-  getters: ReadonlyMap<string, Getter>,
+  getters: Getters,
 ): UnusedColumn[] {
   const free = fields.filter((field) => !getters.has(field) && !field.endsWith('.*'))
   return header.flatMap((column, index) => {

@@ -7,7 +7,8 @@ import { type MomentReading, pastMoment } from './dates.ts'
 import { countErased } from './erased.ts'
 import { externalIdProblem } from './external-ids.ts'
 import type { Hooks } from './hooks.ts'
-import { type Getter, textOf } from './mapping.ts'
+import { type Getters, textReader } from './mapping.ts'
+import type { RowValues } from './rows.ts'
 import { unstorable } from './text.ts'
 
 // What another system knew before Winback came: whom it wrote to, and who agreed to what. Both are kept as they were,
@@ -37,8 +38,8 @@ export interface ConsentRow extends Omit<ConsentRecord, 'contactId'> {
   readonly externalId: string
 }
 
-type Values = Parameters<Getter>[0]
-type Limits = MomentReading & { readonly channels: readonly string[] }
+/** What a row's moments and channels are read by. */
+export type MigratedLimits = MomentReading & { readonly channels: readonly string[] }
 
 /** How the words of other systems for a decision are understood. */
 const DECISIONS: Readonly<Record<string, ConsentRecord['decision']>> = {
@@ -54,9 +55,9 @@ const DECISIONS: Readonly<Record<string, ConsentRecord['decision']>> = {
 
 /** Reads a send, or says why it cannot be one. @param limits.channels those of the workspace */
 export function sendReader(
-  getters: ReadonlyMap<string, Getter>,
-  limits: Limits,
-): (values: Values) => SendRow | string {
+  getters: Getters,
+  limits: MigratedLimits,
+): (values: RowValues) => SendRow | string {
   const { text, moment, known } = fields(getters, limits)
   return (values) => {
     const place = known(values)
@@ -70,10 +71,10 @@ export function sendReader(
 
 /** Reads a consent, or says why it cannot be one. @param source where a row does not say where it was given */
 export function consentReader(
-  getters: ReadonlyMap<string, Getter>,
-  limits: Limits,
+  getters: Getters,
+  limits: MigratedLimits,
   source: string,
-): (values: Values) => ConsentRow | string {
+): (values: RowValues) => ConsentRow | string {
   const { text, moment, known } = fields(getters, limits)
   return (values) => {
     const place = known(values)
@@ -101,18 +102,18 @@ export function consentReader(
 }
 
 /** What both kinds of rows have: who, on which channel, when. */
-function fields(getters: ReadonlyMap<string, Getter>, limits: Limits) {
+function fields(getters: Getters, limits: MigratedLimits) {
   const { channels } = limits
-  const text = textOf(getters)
+  const text = textReader(getters)
   return {
     text,
-    moment: (name: string, values: Values): number | string => {
+    moment: (name: string, values: RowValues): number | string => {
       const given = getters.get(name)?.(values)
       if (given === undefined || given === null || given === '') return `there is no ${name}`
       const at = pastMoment(name, given, limits)
       return typeof at === 'number' && at < 0 ? `${name}: before 1970` : at
     },
-    known: (values: Values): { externalId: string; channel: string } | string => {
+    known: (values: RowValues): { externalId: string; channel: string } | string => {
       const externalId = text('external_id', values)
       const unsound = externalIdProblem(externalId)
       if (unsound !== undefined) return unsound

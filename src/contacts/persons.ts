@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { countriesOf } from '../channels/sms/phone.ts'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import type { IdentifierKind } from './addresses.ts'
@@ -11,6 +12,21 @@ export interface Linked {
   readonly links: readonly string[]
   /** Made in this very transaction: it was nobody before. */
   readonly isNew: boolean
+}
+
+/** What persons are linked by. */
+export interface Linking {
+  /** An identifier that more contacts carry links nobody. */
+  readonly sharedByAtMost: number
+  /** Of numbers that have none. */
+  readonly countries: readonly string[]
+}
+
+/** As winback.yaml says it. */
+export function linkingOf(
+  workspace: Parameters<typeof countriesOf>[0] & { readonly persons: { readonly shared_by_at_most: number } },
+): Linking {
+  return { sharedByAtMost: workspace.persons.shared_by_at_most, countries: countriesOf(workspace) }
 }
 
 /**

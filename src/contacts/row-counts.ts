@@ -21,6 +21,16 @@ export interface RowCounts {
   warningReasons: readonly ReasonCount[]
 }
 
+/** What merging a chunk of rows came to. */
+export interface Merged {
+  inserted: number
+  updated: number
+  /** Rows of contacts that were erased and stay so; of several such rows of one, the first. */
+  erased?: number
+  /** Rows that could only be refused now, with the reason. */
+  refused?: readonly { readonly line: number; readonly reason: string; readonly raw: string }[]
+}
+
 /** Before the first row. */
 export function noRows(): RowCounts {
   return {

@@ -11,7 +11,8 @@ import {
 import { copyInto, copyText, copyTime } from './copy.ts'
 import { type MomentReading, pastMoment } from './dates.ts'
 import type { Hooks } from './hooks.ts'
-import { type Getter, textOf } from './mapping.ts'
+import { type Getters, textReader } from './mapping.ts'
+import type { RowValues } from './rows.ts'
 import { unstorable } from './text.ts'
 
 export const SUPPRESSION_FIELDS = ['email', 'phone', 'reason', 'suppressed_at'] as const
@@ -24,13 +25,10 @@ export interface SuppressionRow {
   readonly suppressedAt: number | null
 }
 
-export type SuppressionReader = (values: Parameters<Getter>[0]) => SuppressionRow | string
+export type SuppressionReader = (values: RowValues) => SuppressionRow | string
 
-export function suppressionReader(
-  getters: ReadonlyMap<string, Getter>,
-  moments: MomentReading,
-): SuppressionReader {
-  const text = textOf(getters)
+export function suppressionReader(getters: Getters, moments: MomentReading): SuppressionReader {
+  const text = textReader(getters)
   return (values) => {
     const addresses: { kind: IdentifierKind; address: string }[] = []
     for (const [kind, normalise] of [

@@ -1,12 +1,14 @@
 import { sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+import { LOOK_UP_SINGLY } from '../database/look-ups.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { notePartialNumbers } from '../database/partial-numbers.ts'
 import { addressHash, wholeNumber } from './addresses.ts'
 import { lockAllStripes } from './contacts.ts'
 import type { Hooks } from './hooks.ts'
 import { silenceSpelled } from './listed-numbers.ts'
+import type { Linking } from './persons.ts'
 import { linkPersons, lockContacts, prepareLinks } from './persons.ts'
 
 // What contacts' numbers are compared by depends on the countries of numbers that have none. Where the workspace names
@@ -17,9 +19,7 @@ const CHUNK = 10_000
 /** The row of `settings` that says by which countries the numbers were last compared. */
 const SETTING = 'number_countries'
 
-export interface Comparing {
-  readonly countries: readonly string[]
-  readonly sharedByAtMost: number
+export interface Comparing extends Linking {
   readonly now: Date
   readonly hooks: Hooks
 }
@@ -73,8 +73,7 @@ async function compareChunk(
   await lockContacts(tx)
   await lockAllStripes(tx)
   await prepareLinks(tx)
-  // As in contacts.ts: all that follows looks single contacts up.
-  await tx.client.query('SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off')
+  await tx.client.query(LOOK_UP_SINGLY)
   const found = await rows<{ contactId: number; phone: string; whole: Buffer | null }>(
     tx,
     sql`SELECT contact_id AS "contactId", phone, whole_key AS whole FROM contacts

@@ -1,20 +1,21 @@
 import type { Database, Transaction } from '../database/connect.ts'
 import { ensurePartitions, monthsWith } from '../database/partitions.ts'
 import { activityReader, mergeActivity } from './activity.ts'
-import { type Attributes, type ContactRow, contactReader, mergeRows } from './contact-rows.ts'
-import { type ContactMerge, type Merged, mergeContacts } from './contacts.ts'
+import { type ContactRow, contactReader, mergeRows } from './contact-rows.ts'
+import { type ContactMerge, mergeContacts } from './contacts.ts'
 import type { DateReader } from './dates.ts'
 import type { FirstImport } from './first-import.ts'
 import type { Hooks } from './hooks.ts'
 import type { ActivityRules } from './ingest.ts'
-import type { FieldReader } from './mapping.ts'
+import type { Getters } from './mapping.ts'
 import type { RejectCollector } from './rejects.ts'
-import type { FileRow } from './rows.ts'
+import type { Merged } from './row-counts.ts'
+import type { FileRow, RowValues } from './rows.ts'
 
 // Rows on their way into the database, a chunk at a time, whether a file or a query of a sync brought them.
 
 /** Rows that are merged together. */
-export interface Chunk {
+export interface RowChunk {
   merge(tx: Transaction): Promise<Merged>
   /** Instead, in the transaction that an exclusive lane has opened: see `LaneWork`. */
   readonly compose?: (() => (tx: Transaction) => Promise<Merged>) | undefined
@@ -25,9 +26,9 @@ export interface Chunk {
 /** Collects rows, and hands them out as chunks that know how they are merged. */
 export interface Writer {
   /** Adds a row to the chunk. @returns why it was not, otherwise undefined */
-  take(row: FileRow, values: NonNullable<FileRow['values']>, rejects: RejectCollector): string | undefined
+  take(row: FileRow, values: RowValues, rejects: RejectCollector): string | undefined
   /** Hands the chunk out and begins another. */
-  release(): Chunk
+  release(): RowChunk
 }
 
 /**
@@ -35,7 +36,7 @@ export interface Writer {
  * @param read an entry of a row, or why it is none
  */
 export function listWriter<Entry extends object>(
-  read: (values: NonNullable<FileRow['values']>, row: FileRow) => Entry | string,
+  read: (values: RowValues, row: FileRow) => Entry | string,
   merge: (tx: Transaction, chunk: readonly Entry[]) => Promise<Merged>,
 ): Writer {
   let chunk: Entry[] = []
@@ -59,8 +60,8 @@ export function listWriter<Entry extends object>(
  * else counts as an update, as it would in the next chunk.
  */
 export function contactWriter(
-  getters: FieldReader['getters'],
-  options: ContactMerge & { readonly attributes: Attributes; readonly date: DateReader },
+  getters: Getters,
+  options: ContactMerge & { readonly date: DateReader },
   first?: FirstImport,
 ): Writer {
   const { attributes, date, now } = options
@@ -107,7 +108,7 @@ export interface ActivityWriterOptions {
 }
 
 /** What people did. */
-export function activityWriter(getters: FieldReader['getters'], options: ActivityWriterOptions): Writer {
+export function activityWriter(getters: Getters, options: ActivityWriterOptions): Writer {
   const { date, now, workspace, hooks, partition } = options
   const read = activityReader(getters, { date, latest: now.getTime() })
   return listWriter(read, async (tx, events) => {

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm'
-import type { Merged } from '../contacts/contacts.ts'
 import { type DateReader, mappedDateReader } from '../contacts/dates.ts'
 import { type ImportOptions, type ImportSummary, importFile } from '../contacts/file-import.ts'
-import { type Getter, textOf } from '../contacts/mapping.ts'
-import type { FileRow } from '../contacts/rows.ts'
+import { type Getters, textReader } from '../contacts/mapping.ts'
+import type { Merged } from '../contacts/row-counts.ts'
+import type { FileRow, RowValues } from '../contacts/rows.ts'
 import { unstorable } from '../contacts/text.ts'
 import { listWriter } from '../contacts/writers.ts'
 import { type Database, execute, rows, type Transaction } from '../database/connect.ts'
@@ -13,8 +13,6 @@ import { REFUSALS, type RedemptionClaim, redeem } from './redemptions.ts'
 
 const CODE_FIELDS = ['code', 'expires_at'] as const
 const REDEMPTION_FIELDS = ['key', 'code', 'external_id', 'offer', 'redeemed_at', 'value'] as const
-
-type Values = Parameters<Getter>[0]
 
 /**
  * The offer a file of codes is for: `five_off`, or `graded-recall.five_off` where several campaigns have one of the name.
@@ -75,7 +73,7 @@ export async function importCodes(
     required: ['code'],
     lanes: 1,
     open: (getters) => {
-      const text = textOf(getters)
+      const text = textReader(getters)
       const date = mappedDateReader(options.mapping)
       const carriesEnds = getters.has('expires_at')
       return {
@@ -173,10 +171,10 @@ interface Claimed {
  * @param now when it was redeemed where the row does not say
  */
 function claimReader(
-  getters: ReadonlyMap<string, Getter>,
+  getters: Getters,
   { date, now }: { readonly date: DateReader; readonly now: Date },
-): (values: Values, row: FileRow) => Claimed | string {
-  const text = textOf(getters)
+): (values: RowValues, row: FileRow) => Claimed | string {
+  const text = textReader(getters)
   return (values, { line, raw }) => {
     const [code, externalId, offer] = [
       text('code', values),

@@ -1,5 +1,5 @@
-import { countriesOf } from '../channels/sms/phone.ts'
 import { pruneIngest } from '../contacts/live.ts'
+import { linkingOf } from '../contacts/persons.ts'
 import { compareNumbers } from '../contacts/whole-numbers.ts'
 import { transaction } from '../database/connect.ts'
 import { closeOverdueCalls } from '../outcomes/calls.ts'
@@ -194,9 +194,7 @@ export function sumsWait(now: number, handedAt: number | undefined, latest: numb
 
 /** The workspace may name other countries for numbers than when it was last started. */
 async function numbers({ database, clock, workspace, hooks }: Runtime): Promise<number> {
-  const countries = countriesOf(workspace)
-  const sharedByAtMost = workspace.persons.shared_by_at_most
-  await compareNumbers(database, { countries, sharedByAtMost, now: clock.now(), hooks })
+  await compareNumbers(database, { ...linkingOf(workspace), now: clock.now(), hooks })
   return HOURLY
 }
 

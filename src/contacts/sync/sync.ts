@@ -1,5 +1,4 @@
 import { sql } from 'drizzle-orm'
-import { countriesOf } from '../../channels/sms/phone.ts'
 import type { Clock } from '../../clock.ts'
 import { eventNamer } from '../../config/event-names.ts'
 import type { SyncSettings } from '../../config/sync-settings.ts'
@@ -12,6 +11,7 @@ import { dateReader } from '../dates.ts'
 import type { ImportWorkspace } from '../file-import.ts'
 import type { Hooks } from '../hooks.ts'
 import { settledOn } from '../lanes.ts'
+import { linkingOf } from '../persons.ts'
 import { noRows, type RowCounts } from '../row-counts.ts'
 import { compareNumbers } from '../whole-numbers.ts'
 import { activityWriter, contactWriter, partitionsOf, type Writer } from '../writers.ts'
@@ -155,9 +155,7 @@ async function pull(pulling: Pulling): Promise<void> {
 }
 
 async function compareAll({ database, options: { workspace, hooks } }: Pulling, now: Date): Promise<void> {
-  const countries = countriesOf(workspace)
-  const sharedByAtMost = workspace.persons.shared_by_at_most
-  await compareNumbers(database, { countries, sharedByAtMost, now, hooks })
+  await compareNumbers(database, { ...linkingOf(workspace), now, hooks })
 }
 
 function bind(source: Source, { settings, options }: Pulling): BoundColumns {
@@ -180,19 +178,9 @@ function openWriter(
   const { workspace, hooks } = options
   const date = dateReader({ timezone: settings.timezone })
   if (settings.kind === 'contacts') {
-    const { attributes, persons } = workspace
-    const sharedByAtMost = persons.shared_by_at_most
-    const countries = countriesOf(workspace)
-    return contactWriter(getters, {
-      attributes,
-      date,
-      addressKey,
-      asOf: now,
-      now,
-      sharedByAtMost,
-      countries,
-      hooks,
-    })
+    const { attributes } = workspace
+    const linking = linkingOf(workspace)
+    return contactWriter(getters, { attributes, date, addressKey, asOf: now, now, ...linking, hooks })
   }
   const nameOf = eventNamer(workspace.events.names)
   const type = getters.get('type')
