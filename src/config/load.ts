@@ -10,6 +10,7 @@ import type { VersionText } from './compiled.ts'
 import { readDocument } from './document.ts'
 import type { Environment } from './environment.ts'
 import { explainFullWidth } from './full-width.ts'
+import { untold } from './in-clear.ts'
 import { problemsOf } from './issues.ts'
 import { nearest } from './nearest-name.ts'
 import {
@@ -185,7 +186,7 @@ export function readWorkspace(
   const sizes = checkSizes(document)
   if (document.value === undefined || sizes.length > 0) {
     const yardstick = salvagedYardstick({}, new Map(), new Set(['']))
-    return { definition: undefined, problems: [...document.problems, ...sizes], yardstick }
+    return { definition: undefined, problems: [...document.problems, ...sizes].map(untold), yardstick }
   }
   const {
     value,
@@ -237,7 +238,7 @@ export function judgeCampaign(
   const document = readDocument(file, source)
   const sizes = checkSizes(document)
   if (document.value === undefined || sizes.length > 0) {
-    return { definition: undefined, problems: [...document.problems, ...sizes] }
+    return { definition: undefined, problems: [...document.problems, ...sizes].map(untold) }
   }
   const { parsed, lenient, issues } = interpret(campaignSchema, document.value)
   const campaign = lenient as Salvaged<Campaign>
@@ -252,7 +253,7 @@ export function judgeCampaign(
 }
 
 function finished(problems: readonly Problem[]): Problem[] {
-  return sortProblems(problems).map(explainFullWidth)
+  return sortProblems(problems).map(explainFullWidth).map(untold)
 }
 
 /** What the schema makes of a value: all of it, or what can be salvaged and what is wrong. */

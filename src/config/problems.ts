@@ -1,4 +1,5 @@
 import type { Problem } from '../errors.ts'
+import { IN_CLEAR, type ShownLine, shownLines } from './in-clear.ts'
 
 // Problems in text, each with its place and, where there is one, the name that may have been meant.
 
@@ -37,7 +38,7 @@ const SHOWN = 100
 
 /**
  * Every problem with the line it is about and a caret under the column. `sources` holds the text of each file;
- * a problem in a file it does not hold is shown without its line.
+ * a problem in a file it does not hold is shown without its line. A line is shown without what stands in it of a secret.
  */
 export function formatProblems(
   problems: readonly Problem[],
@@ -45,10 +46,15 @@ export function formatProblems(
   words: ProblemWords = ENGLISH_PROBLEMS,
 ): string {
   const text = (file: string) => (sources instanceof Map ? sources.get(file) : Reflect.get(sources, file))
-  const split = new Map<string, readonly string[]>()
+  const secrets = new Set(
+    problems.flatMap(({ message, path }) =>
+      message === IN_CLEAR ? [path.slice(path.lastIndexOf('.') + 1)] : [],
+    ),
+  )
+  const split = new Map<string, readonly ShownLine[]>()
   const linesOf = (file: string) => {
     const source: unknown = text(file)
-    const lines = split.get(file) ?? (typeof source === 'string' ? source.split(/\r?\n/) : [])
+    const lines = split.get(file) ?? (typeof source === 'string' ? shown(file, source, secrets) : [])
     split.set(file, lines)
     return lines
   }
@@ -57,18 +63,26 @@ export function formatProblems(
     problems.filter((one) => one.severity === each),
   )
   const first = new Set([...(errors ?? []), ...(warnings ?? [])].slice(0, SHOWN))
-  const shown = sortProblems(problems)
+  const told = sortProblems(problems)
     .filter((problem) => first.has(problem))
     .map((problem) => {
       const { file, line, column } = problem.location
       const whole = line === undefined ? undefined : linesOf(file)[line - 1]
       if (whole === undefined) return problemLine(problem, words)
       const number = String(line)
-      const [excerpt, at] = around(whole, (column ?? 1) - 1)
+      const [excerpt, at] = around(whole.text, whole.at((column ?? 1) - 1))
       const caret = `${' '.repeat(width(excerpt.slice(0, at)))}^`
       return `${problemLine(problem, words)}\n  ${number} | ${excerpt}\n  ${' '.repeat(number.length)} | ${caret}`
     })
-  return [...shown, ...(left > 0 ? [words.more(left)] : [])].join('\n\n')
+  return [...told, ...(left > 0 ? [words.more(left)] : [])].join('\n\n')
+}
+
+/** In templates and other texts a password is a word like any other. */
+function shown(file: string, source: string, secrets: ReadonlySet<string>): readonly ShownLine[] {
+  const lines = source.split(/\r?\n/)
+  return /\.ya?ml$/i.test(file)
+    ? shownLines(lines, secrets)
+    : lines.map((text) => ({ text, at: (offset) => offset }))
 }
 
 /** Characters of a line that are shown: a file without line breaks is one line. */

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { type Problem, whyUnreadable } from '../errors.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from './document.ts'
 import type { Environment } from './environment.ts'
+import { IN_CLEAR } from './in-clear.ts'
 import { nearest } from './nearest-name.ts'
 import { secretsOf } from './secrets.ts'
 import { ownChannels } from './workspace.ts'
@@ -124,12 +125,12 @@ function literalSecrets(document: SourceDocument, secrets: readonly Path[]): Pro
     problems.push({ severity: 'error', location: document.locate(path), path: formatPath(path), message })
 
   for (const path of secrets) {
-    const text = valueAt(document.value, path)
+    const written = valueAt(document.value, path)
+    // A password of digits alone is a number to YAML.
+    const text = typeof written === 'number' || typeof written === 'boolean' ? String(written) : written
     if (typeof text !== 'string' || text === '') continue
     // `.` cannot stand in a name, so nothing but references may be left when they are taken out.
-    if (text.replaceAll(REFERENCE, '') !== '' || /:-[^}]/.test(text)) {
-      refuse(path, `a secret stands here in clear; write it as \${NAME} or \${file:path}`)
-    }
+    if (text.replaceAll(REFERENCE, '') !== '' || /:-[^}]/.test(text)) refuse(path, IN_CLEAR)
   }
   for (const { path, text } of urlsOf(document)) {
     // A reference without a default says nothing; with one, the default is in clear.

@@ -12,6 +12,7 @@ import {
 } from 'yaml'
 import type { Location, Problem } from '../errors.ts'
 import { fullWidthHint } from './full-width.ts'
+import { looksSecret } from './in-clear.ts'
 
 // What is wrong with a text as YAML, in words and where it is to be mended.
 
@@ -77,7 +78,8 @@ function cutNumbers(document: Document, at: (offset: number) => Location): Probl
     Map: (_, map) => {
       if (!map.flow) return
       for (const [no, { key, value }] of map.items.entries()) {
-        const head = map.items[no - 1]?.value
+        const { key: name, value: head } = map.items[no - 1] ?? {}
+        if (isScalar(name) && looksSecret(String(name.value))) continue
         if (!isScalar(key) || !isScalar(head) || (value !== null && isScalar(value) && value.value !== null))
           continue
         const [first, rest] = [String(head.source ?? ''), String(key.source ?? '')]
@@ -117,19 +119,23 @@ function brokenAliases(
   at: (offset: number) => Location,
 ): Problem[] {
   const problems: Problem[] = []
-  const complain = (alias: Alias, message: string) =>
+  const complain = (alias: Alias, message: string, found = `*${alias.source}`) =>
     problems.push({
       severity: 'error',
       location: at(alias.range?.[0] ?? 0),
       path: '',
       message,
-      found: `*${alias.source}`,
+      found,
     })
   const endless = new Set<Alias>()
   visit(document, {
     Alias: (_, alias, above) => {
       const target = targets.get(alias)
-      if (!target) {
+      const pair = above.at(-1)
+      // A password, then, and no name of a part.
+      const secret = isPair(pair) && isScalar(pair.key) && looksSecret(String(pair.key.value))
+      if (!target && secret) complain(alias, 'a text that begins with * stands in quotes', '*…')
+      else if (!target) {
         complain(
           alias,
           `no \`&${alias.source}\` before this names a part of the file; a text that begins with * stands in quotes`,

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -7,6 +7,8 @@ import { importChannel } from '../../src/channels/outside.ts'
 import { countriesOf } from '../../src/channels/sms/phone.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
 import { loadWorkspace } from '../../src/config/load.ts'
+import { formatProblems } from '../../src/config/problems.ts'
+import type { Problem } from '../../src/errors.ts'
 import { WORKSPACE_YAML } from './support/samples.ts'
 
 // Blocks of winback.yaml that bring their channel along: real files, loaded as `validate` and workers load them.
@@ -175,13 +177,17 @@ test('what it marks as a secret is refused in clear, and never repeated', async 
   const block = (key: string, pin: string) =>
     `{ module: ./wechat.mjs, url: "https://wx.example/", key: ${key}, by: { pin: ${pin} } }`
   const problems = await load('wechat', block('hunter2', 'hunter3')).catch(
-    (error: { problems?: { path: string }[] }) => error.problems,
+    (error: { problems: Problem[] }) => error.problems,
   )
   expect(problems).toMatchObject([
     { path: 'channels.wechat.key', message: expect.stringContaining('a secret stands here in clear') },
     { path: 'channels.wechat.by.pin', message: expect.stringContaining('a secret stands here in clear') },
   ])
   expect(JSON.stringify(problems)).not.toContain('hunter')
+  const file = join(folder, 'winback.yaml')
+  const told = formatProblems('length' in problems ? problems : [], { [file]: readFileSync(file, 'utf8') })
+  expect(told).toContain('key: …, by: { pin: … } }')
+  expect(told).not.toContain('hunter')
 })
 
 test('the country of its numbers is one of those by which numbers are compared', async () => {
