@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { LOOK_UP_SINGLY, PLAN_AS_USUAL } from '../database/look-ups.ts'
 import { hasPartialNumbers } from '../database/partial-numbers.ts'
@@ -44,22 +45,26 @@ export async function mergeContacts(
   // All stripes at once and in order, before anything is decided: whom a merge reaches is known only from reading, and
   // a selection may be opening an episode for a contact that stays where it is. A chunk of a file reaches most anyway.
   if (shared > 0 || inserted < chunk.size) await lockAllStripes(tx)
-  const updated = inserted < chunk.size ? await updateKnown(tx, options) : 0
+  const { updated, phones } = inserted < chunk.size ? await updateKnown(tx, options) : NOTHING_CHANGED
   if (shared > 0 || updated > 0) {
     await linkPersons(tx, options)
   }
-  if (inserted + updated > 0 && (await hasPartialNumbers(tx))) await holdAgainstList(tx, options)
+  if (inserted + updated > 0 && (await hasPartialNumbers(tx))) await holdAgainstList(tx, phones, options)
   const erased = inserted + updated < chunk.size ? await countErased(tx, 'incoming_contacts') : 0
   return { inserted, updated, erased }
 }
 
-/** The contacts of the chunk that were written, whose numbers the list may have as they were read at another time. */
-async function holdAgainstList(tx: Transaction, options: ContactMerge): Promise<void> {
+/** The contacts of the chunk that were made or changed, whose numbers the list may have as they were read at another time. */
+async function holdAgainstList(
+  tx: Transaction,
+  changed: readonly number[],
+  options: ContactMerge,
+): Promise<void> {
   const written = await rows<{ contactId: number; phone: string }>(
     tx,
-    sql`SELECT c.contact_id AS "contactId", c.phone FROM incoming_contacts i JOIN external_ids x USING (external_id)
-        JOIN contacts c ON c.contact_id = x.contact_id
-        WHERE c.phone IS NOT NULL AND c.imported_at = ${options.now}`,
+    sql`SELECT c.contact_id AS "contactId", c.phone FROM (
+          SELECT contact_id FROM made_contacts UNION SELECT unnest(${bigints(changed)})) w
+        JOIN contacts c USING (contact_id) WHERE c.phone IS NOT NULL`,
   )
   if (written.length > 0) await silenceSpelled(tx, written, { ...options, besideErased: false })
 }
@@ -77,7 +82,7 @@ export async function mergeKnown(
   await prepare(tx)
   await copyInto(tx, 'incoming_contacts', staged(chunk, options))
   await tx.client.query(LOOK_UP_SINGLY)
-  const updated = await updateKnown(tx, options)
+  const { updated } = await updateKnown(tx, options)
   await tx.client.query(`${PLAN_AS_USUAL}; TRUNCATE incoming_contacts, touched_identifiers`)
   return updated
 }
@@ -185,11 +190,19 @@ async function findShared(tx: Transaction): Promise<number> {
   )
 }
 
+/** How many were changed, and which of them have a number. */
+interface Changed {
+  readonly updated: number
+  readonly phones: readonly number[]
+}
+
+const NOTHING_CHANGED: Changed = { updated: 0, phones: [] }
+
 /**
  * The columns each row carries, over contacts that were there before; rows that would change nothing are not
  * written. (The chunk's new contacts are compared too, and equal themselves: telling them apart costs more.)
  */
-async function updateKnown(tx: Transaction, options: ContactMerge): Promise<number> {
+async function updateKnown(tx: Transaction, options: ContactMerge): Promise<Changed> {
   await execute(
     tx,
     sql`SELECT FROM contacts WHERE contact_id IN (
@@ -200,7 +213,7 @@ async function updateKnown(tx: Transaction, options: ContactMerge): Promise<numb
     const name = sql.identifier(column)
     return sql`CASE WHEN i.carried & ${sql.raw(String(CARRIES[column]))} <> 0 THEN i.${name} ELSE c.${name} END`
   }
-  const [found] = await rows<{ count: number }>(
+  const [found] = await rows<Changed>(
     tx,
     sql`WITH wanted AS MATERIALIZED (
           SELECT c.contact_id,
@@ -228,7 +241,7 @@ async function updateKnown(tx: Transaction, options: ContactMerge): Promise<numb
         ), written AS (
           UPDATE contacts c SET email = w.email, email_key = w.email_key, phone = w.phone, phone_key = w.phone_key,
             whole_key = w.whole_key, locale = w.locale, timezone = w.timezone, signed_up_at = w.signed_up_at, attributes = w.attributes,
-            attributes_at = w.attributes_at, imported_at = ${options.now}
+            attributes_at = w.attributes_at
           FROM changed w WHERE c.contact_id = w.contact_id
         ), resigned AS (
           UPDATE contact_activity a SET silent_since = w.signed_up_at
@@ -252,7 +265,8 @@ async function updateKnown(tx: Transaction, options: ContactMerge): Promise<numb
           SELECT kind, key, contact_id, FALSE FROM dropped
           UNION ALL SELECT kind, key, contact_id, TRUE FROM gained
         )
-        SELECT count(*) FROM changed`,
+        SELECT count(*) AS updated, coalesce(array_agg(contact_id) FILTER (WHERE phone IS NOT NULL), '{}') AS phones
+        FROM changed`,
   )
-  return found?.count ?? 0
+  return found ?? NOTHING_CHANGED
 }

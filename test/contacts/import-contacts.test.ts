@@ -71,6 +71,22 @@ u2,,,,,,,,,
     ])
   })
 
+  it('keeps the day of the first import, whatever later ones change', async () => {
+    const database = await emptiedDatabase()
+    const first = new Date('2026-02-01T00:00:00Z')
+    const at = (now: Date) => ({ ...options(), clock: { now: () => now } })
+    await importContacts(database, file('a.csv', 'external_id,email\nu1,a@example.com\n'), at(first))
+    const later = await importContacts(
+      database,
+      file('b.csv', 'external_id,email\nu1,b@example.com\n'),
+      at(new Date('2026-02-20T00:00:00Z')),
+    )
+    expect(later).toMatchObject({ updated: 1 })
+    expect(await rows(database, sql`SELECT email, imported_at FROM contacts`)).toEqual([
+      { email: 'b@example.com', imported_at: first },
+    ])
+  })
+
   it('overwrites only what a later file carries, and attributes by key', async () => {
     const database = await emptiedDatabase()
     await importContacts(

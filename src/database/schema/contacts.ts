@@ -34,6 +34,7 @@ export const contacts = pgTable(
     attributes: jsonb('attributes').$type<Record<string, unknown>>().notNull().default({}),
     /** Epoch seconds at which each attribute with a `fresh` limit was last supplied. */
     attributesAt: jsonb('attributes_at').$type<Record<string, number>>().notNull().default({}),
+    /** First: what later files change leaves it as it is. */
     importedAt: at('imported_at').notNull(),
   },
   (t) => [
