@@ -22,6 +22,8 @@ export interface Arena {
   readonly postgres: string
   /** Undefined where redis-server is not installed. */
   readonly redisUrl: string | undefined
+  /** A database that is migrated and empty, to be copied. */
+  readonly migrated: string
   /** Makes a database, migrated and filled by `fill`, to be copied; returns its name. */
   prepare(name: string, fill: (database: Database) => Promise<void>): Promise<string>
   /** The URL of a fresh copy of a prepared database. */
@@ -54,27 +56,26 @@ export async function openArena(log: (text: string) => void, durable: boolean): 
     return url.href
   }
   const drop = (name: string) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+  const clone = (template: string, name: string) =>
+    client.query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`)
+  const migrated = 'migrated'
+  await client.query(`CREATE DATABASE ${migrated}`)
+  await change(urlOf(migrated), migrate)
   return {
     directory,
     postgres: `${version.rows[0]?.v ?? ''} (embedded)`,
     redisUrl: redis?.url,
+    migrated,
     prepare: async (name, fill) => {
       const prepared = `prepared_${name}`
       await drop(prepared)
-      await client.query(`CREATE DATABASE ${prepared}`)
-      const database = connect(urlOf(prepared))
-      try {
-        await migrate(database)
-        await fill(database)
-        await database.client.query('VACUUM (ANALYZE)')
-      } finally {
-        await database.close()
-      }
+      await clone(migrated, prepared)
+      await change(urlOf(prepared), fill)
       return prepared
     },
     copy: async (prepared) => {
       const name = `copy_${++made}`
-      await client.query(`CREATE DATABASE ${name} TEMPLATE ${prepared} STRATEGY FILE_COPY`)
+      await clone(prepared, name)
       // The copy itself is not part of what is measured; nor is writing it out.
       await client.query('CHECKPOINT')
       return urlOf(name)
@@ -94,6 +95,17 @@ export async function openArena(log: (text: string) => void, durable: boolean): 
       await server.stop()
       rmSync(directory, { recursive: true, force: true })
     },
+  }
+}
+
+/** Changes a database that copies are made of, and leaves it as its server would after a quiet night. */
+async function change(url: string, act: (database: Database) => Promise<unknown>): Promise<void> {
+  const database = connect(url)
+  try {
+    await act(database)
+    await database.client.query('VACUUM (ANALYZE)')
+  } finally {
+    await database.close()
   }
 }
 

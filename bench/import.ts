@@ -12,9 +12,8 @@ export async function measureImport(bench: Bench): Promise<Finding[]> {
   const file = join(arena.directory, 'contacts.csv')
   await writeContactsFile(file, contacts)
   log(`${contacts} contacts in ${Math.round(statSync(file).size / 1e6)} MB`)
-  const prepared = await arena.prepare('import', async () => {})
   const run = async (plain: boolean) => {
-    const url = plain ? await arena.empty() : await arena.copy(prepared)
+    const url = plain ? await arena.empty() : await arena.copy(arena.migrated)
     const onNote = (rows: number) => {
       if (rows % 200_000 === 0) log(`importing: ${rows} of ${contacts}`)
     }

@@ -13,7 +13,6 @@ export async function measureIngest(bench: Bench): Promise<Finding[]> {
   const { arena, log } = bench
   const load: Load =
     bench.load ?? (bench.quick ? { events: 4000, contacts: 500 } : { events: 1_000_000, contacts: 100_000 })
-  const prepared = await arena.prepare('ingest', async () => {})
   const speed: { subject: number; floor: number }[] = []
   const memory: { subject: number; floor: number }[] = []
   const returns: number[] = []
@@ -23,7 +22,7 @@ export async function measureIngest(bench: Bench): Promise<Finding[]> {
     const plain = await arena.empty()
     const copied = await startChild<Task, Answer>('receiver', { url: plain, copy: load }).answer
     await arena.drop(plain)
-    const url = await arena.copy(prepared)
+    const url = await arena.copy(arena.migrated)
     const sent = await send(bench, url, load)
     await verify(url, load)
     await arena.drop(url)

@@ -25,8 +25,8 @@ const RULES: CountingRules = {
 
 export async function measureReports(bench: Bench): Promise<Finding[]> {
   const reads = bench.quick ? 2 : 20
-  const touchpoints = bench.quick ? 4_000 : bench.messages
-  const days = bench.quick ? 40 : DAYS
+  const touchpoints = bench.quick ? 1_000 : bench.messages
+  const days = bench.quick ? 8 : DAYS
   const prepared = await bench.arena.prepare('reports', async (database) => {
     bench.log(`writing a history of ${touchpoints.toLocaleString('en')} messages`)
     await fillHistory(database, touchpoints, days)

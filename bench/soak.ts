@@ -80,8 +80,7 @@ function say(text: string): void {
 }
 
 async function soak(arena: Arena, engine: Engine, minutes: number, seed: number): Promise<Soaked> {
-  const prepared = await arena.prepare(`soak_${engine}`, async () => {})
-  const url = await arena.copy(prepared)
+  const url = await arena.copy(arena.migrated)
   const directory = join(arena.directory, `shop-${engine}`)
   mkdirSync(directory)
   const database = connect(url, { max: 4, applicationName: 'winback soak' })

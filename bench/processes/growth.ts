@@ -1,7 +1,6 @@
 import { manualClock } from '../../src/clock.ts'
 import { importContacts } from '../../src/contacts/import.ts'
 import { connect } from '../../src/database/connect.ts'
-import { migrate } from '../../src/database/migrate.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { serve } from '../child.ts'
@@ -24,7 +23,6 @@ export interface Answer {
 serve<Task, Answer, string>(async ({ url, file, batches }, note) => {
   const peak = () => process.resourceUsage().maxRSS / 1024
   const database = connect(url)
-  await migrate(database)
   const workspace = await openWorkspace()
   const summary = await importContacts(database, file, {
     workspace: workspace.definition,

@@ -8,6 +8,7 @@ import { addUser, issueLink } from '../../src/web/accounts/users.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
+import { givePassword } from '../support/sign-in.ts'
 
 // Where a request came from, as the count of failed sign-ins has it: 127.0.0.1 is a trusted proxy here, 127.0.0.2 is
 // anybody.
@@ -19,6 +20,8 @@ const servers: WebServer[] = []
 
 beforeAll(async () => {
   database = await freshDatabase()
+  await addUser(database, { name: 'somebody', role: 'viewer', now: NOW, by: 'test' })
+  await givePassword(database, 'somebody', 'right')
   await serve('[127.0.0.1, 10.0.0.0/8, "fd00::/8"]', '127.0.0.1')
   await serve('[]', '127.0.0.1')
   await serve('[127.0.0.1]', '::')
@@ -70,7 +73,7 @@ async function post(
 
 /** Fails to sign in, and tells whose failure it was. */
 async function blamed(server: number, headers: Record<string, string | string[]>, from?: string) {
-  await post(server, '/sign-in', { name: 'nobody', password: 'wrong' }, headers, from)
+  await post(server, '/sign-in', { name: 'somebody', password: 'wrong' }, headers, from)
   const found = await rows<{ key: string }>(
     database,
     sql`DELETE FROM sign_in_failures WHERE true RETURNING key`,
@@ -127,28 +130,27 @@ test('failures of one visitor keep no other waiting', async () => {
   expect(await again('198.51.100.4')).toBe(401)
 })
 
-test('cookies go over https alone where a trusted proxy says it was asked so; the audit names the visitor', async () => {
-  const user = await addUser(database, { name: 'ada', role: 'admin', now: NOW, by: 'test' })
+test('cookies go over https alone where a trusted proxy says it was asked so', async () => {
   const cookie = async (server: number, proto: string, from?: string) => {
-    const path = await issueLink(database, user.userId, NOW)
-    const fields = { password: 'a horse, a battery', again: 'a horse, a battery' }
-    const answer = await post(
-      server,
-      path,
-      fields,
-      { 'X-Forwarded-Proto': proto, 'X-Forwarded-For': '203.0.113.77' },
-      from,
-    )
+    const fields = { name: 'somebody', password: 'right' }
+    const answer = await post(server, '/sign-in', fields, { 'X-Forwarded-Proto': proto }, from)
     return answer.headers['set-cookie']?.join() ?? ''
   }
   expect(await cookie(BEHIND, 'https')).toMatch(/winback_session=.*; Secure/)
+  expect(await cookie(BEHIND, 'http')).toMatch(/winback_session=(?!.*Secure)/)
+  expect(await cookie(BEHIND, 'https, http')).toMatch(/winback_session=(?!.*Secure)/)
+  expect(await cookie(BEHIND, 'https', '127.0.0.2')).toMatch(/winback_session=(?!.*Secure)/)
+  expect(await cookie(BARE, 'https')).toMatch(/winback_session=(?!.*Secure)/)
+})
+
+test('the audit names the visitor', async () => {
+  const user = await addUser(database, { name: 'ada', role: 'admin', now: NOW, by: 'test' })
+  const path = await issueLink(database, user.userId, NOW)
+  const fields = { password: 'a horse, a battery', again: 'a horse, a battery' }
+  await post(BEHIND, path, fields, { 'X-Forwarded-For': '203.0.113.77' })
   const named = await rows<{ address: string }>(
     database,
     sql`SELECT DISTINCT address FROM audit WHERE via = 'web'`,
   )
   expect(named).toEqual([{ address: '203.0.113.77' }])
-  expect(await cookie(BEHIND, 'http')).toMatch(/winback_session=(?!.*Secure)/)
-  expect(await cookie(BEHIND, 'https, http')).toMatch(/winback_session=(?!.*Secure)/)
-  expect(await cookie(BEHIND, 'https', '127.0.0.2')).toMatch(/winback_session=(?!.*Secure)/)
-  expect(await cookie(BARE, 'https')).toMatch(/winback_session=(?!.*Secure)/)
 })
