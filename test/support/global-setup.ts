@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import { freemem, hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { connect } from '../../src/database/connect.ts'
@@ -26,6 +27,8 @@ declare module 'vitest' {
     /** How a clone of the template is made. */
     cloning: 'FILE_COPY' | 'WAL_LOG'
     redisUrl: string | null
+    /** Where programs lie that tests make of the sources and start: under node_modules, so that they find packages. */
+    programs: string
   }
 }
 
@@ -58,11 +61,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('prefix', prefix)
   project.provide('cloning', server.inMemory ? 'FILE_COPY' : 'WAL_LOG')
   project.provide('redisUrl', redis?.url ?? null)
+  const programs = openPrograms(prefix)
+  project.provide('programs', programs)
   return async () => {
     await drop(client, prefix)
     await client.end()
     await redis?.stop()
     await server.stop()
+    rmSync(programs, { recursive: true, force: true })
     room.remove()
   }
 }
@@ -104,6 +110,13 @@ function runsPrograms(directory: string): boolean {
   const { status } = spawnSync(program)
   rmSync(program)
   return status === 0
+}
+
+function openPrograms(prefix: string): string {
+  const place = fileURLToPath(new URL('../../node_modules/.cache', import.meta.url))
+  mkdirSync(place, { recursive: true })
+  removeDead(place)
+  return mkdtempSync(join(place, `${DIRECTORY}${prefix}_`))
 }
 
 interface Server {

@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { inject } from 'vitest'
 import type { Workspace } from '../../src/config/workspace.ts'
 import type { Pace } from '../../src/service/scheduler.ts'
 import type { Engine } from '../../src/touchpoints/engine.ts'
@@ -61,26 +62,26 @@ const project = fileURLToPath(new URL('../..', import.meta.url))
 const running = new Set<WorkerProcess>()
 /** How processes ended that nobody asked to. */
 const deaths: string[] = []
+/** It is the same for every test file of the run. */
 let compiled: Promise<string> | undefined
 
-/** worker-process.ts and all it needs as one file, under node_modules, so that what stays outside is found. */
+/**
+ * worker-process.ts and all it needs as one file, made once a run, by whichever process is the first to ask. Two that ask at once
+ * both make it, and one puts it in the place of the other's.
+ */
 async function compile(): Promise<string> {
-  const cache = join(project, 'node_modules', '.cache')
-  mkdirSync(cache, { recursive: true })
-  const directory = mkdtempSync(join(cache, 'winback-processes-'))
-  afterFile(async () => {
-    await killProcesses()
-    compiled = undefined
-    rmSync(directory, { recursive: true, force: true })
-  })
-  const entry = join(directory, 'worker-process.mjs')
+  const entry = join(inject('programs'), 'worker-process.mjs')
+  if (existsSync(entry)) return entry
+  const mine = `${entry}.${process.pid}.mjs`
   // Whatever is loaded late belongs to the one file, too.
-  await bundle(join(project, 'test/support/worker-process.ts'), { file: entry, codeSplitting: false })
+  await bundle(join(project, 'test/support/worker-process.ts'), { file: mine, codeSplitting: false })
+  renameSync(mine, entry)
   return entry
 }
 
 /** Starts a process; resolves when it takes work. */
 export async function startProcess(task: WorkerTask): Promise<WorkerProcess> {
+  if (running.size === 0) afterFile(killProcesses)
   compiled ??= compile()
   const child = fork(await compiled, [JSON.stringify(task)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
   let said = ''

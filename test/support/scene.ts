@@ -83,7 +83,7 @@ export async function openScene(options: {
     engine,
     leases: { queued: 3, claim: 3, send: 3 },
     lock: { duration: 800, check: 400 },
-    pace: { idle: 50, busy: 20, sweep: 100, age: 3_600_000 },
+    pace: { idle: 200, busy: 50, sweep: 500, age: 3_600_000 },
     smtp: {
       port: smtp.port,
       connections: WIDTH,
