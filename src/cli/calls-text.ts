@@ -4,6 +4,7 @@ import { type Call, callIdOf } from '../outcomes/calls.ts'
 import { KIND_WORDS, OUTCOME_WORDS, SENTIMENT_WORDS } from '../reports/call-words.ts'
 import { fitted, left, type Painter, right } from '../reports/layout.ts'
 import type { Language, Speech } from '../reports/words.ts'
+import { sentence } from '../reports/words.ts'
 
 // The calls people are to make, in words, both languages beside each other.
 
@@ -28,7 +29,7 @@ export function formatCalls(
     callIdOf(call),
     call.externalId,
     call.phone ?? '',
-    `${call.campaign} › ${call.kind === 'care' ? wordOf(KIND_WORDS, 'care', speech) : call.step}`,
+    `${call.campaign} › ${call.kind === 'care' ? sentence(KIND_WORDS, 'care', speech.language) : call.step}`,
     `${speech.moment(call.dueAt)}${call.dueAt < now ? (en ? ' late' : ' 已超时') : ''}`,
     speech.count(call.attempts),
     call.claimedBy ?? '',
@@ -54,9 +55,9 @@ export function formatCall(call: Call, attempts: readonly AttemptMade[], speech:
     ...attempts.flatMap(({ madeAt, madeBy, outcome, reason, sentiment, notes, transcript }) => [
       '',
       `${speech.moment(madeAt)} ${madeBy}${colon}${[
-        wordOf(OUTCOME_WORDS, outcome, speech),
-        ...(reason === null ? [] : [wordOf(LEAVING_REASONS, reason, speech)]),
-        ...(sentiment === null ? [] : [wordOf(SENTIMENT_WORDS, sentiment, speech)]),
+        sentence(OUTCOME_WORDS, outcome, speech.language),
+        ...(reason === null ? [] : [sentence(LEAVING_REASONS, reason, speech.language)]),
+        ...(sentiment === null ? [] : [sentence(SENTIMENT_WORDS, sentiment, speech.language)]),
       ].join(en ? ', ' : '，')}`,
       ...[notes, transcript].filter((text) => text !== null),
     ]),
@@ -85,13 +86,4 @@ export function formatConcluded(call: Call, ended: boolean, speech: Speech): str
   return en
     ? `${what} ${call.externalId} gets no marketing any more.`
     : `${what}${call.externalId} 不再接收任何营销消息。`
-}
-
-/** A code as people read it. */
-function wordOf(
-  words: Readonly<Record<string, Readonly<Record<Language, string>>>>,
-  code: string,
-  { language }: Speech,
-): string {
-  return words[code]?.[language] ?? code
 }

@@ -2,7 +2,7 @@ import { applyCampaign } from '../config/apply.ts'
 import { inputsHash } from '../config/inputs.ts'
 import type { LoadedCampaign } from '../config/load.ts'
 import type { Workspace } from '../config/workspace.ts'
-import { type Language, type Speech, speechOf } from '../reports/words.ts'
+import { type Phrase, type Speech, speechOf } from '../reports/words.ts'
 import { styleOfWorkspace } from '../service/reporting.ts'
 import type { Desk, DraftPlan, FileProblem, KeptPlan } from '../web/desk.ts'
 import { openCampaigns, openTemplates, readCampaigns, type Templates } from './campaigns.ts'
@@ -88,7 +88,7 @@ export function openDesk(context: DatabaseContext): Desk {
 function keep(plan: CampaignPlan, workspace: Workspace): KeptPlan {
   const { campaign, foreseen, nextRun, samples } = plan
   const style = styleOfWorkspace(workspace)
-  const both = (words: (speech: Speech) => string): Record<Language, string> => ({
+  const both = (words: (speech: Speech) => string): Phrase => ({
     en: words(speechOf({ ...style, locale: 'en' })),
     'zh-CN': words(speechOf({ ...style, locale: 'zh-CN' })),
   })

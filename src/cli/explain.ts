@@ -4,11 +4,11 @@ import type { CampaignBook } from '../config/compiled.ts'
 import { appliedNames } from '../config/versions.ts'
 import { findContact } from '../contacts/external-ids.ts'
 import { hanging } from '../reports/layout.ts'
-import { ANSWERS, OUTSIDE, sentence } from '../reports/reasons.ts'
+import { ANSWERS, OUTSIDE } from '../reports/reasons.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
 import type { Timeline } from '../reports/timeline.ts'
-import { languageOf, speechOf } from '../reports/words.ts'
+import { languageOf, sentence, speechOf } from '../reports/words.ts'
 import { readStory } from '../service/reporting.ts'
 import { readFit } from '../signals/fit.ts'
 import { type Portrait, readPortrait } from '../signals/portrait.ts'
@@ -62,17 +62,11 @@ async function runExplain(
     options.asOf === undefined ? context.clock.now() : parseMoment('--as-of', options.asOf, timezone)
   const style = textStyle(context, options.locale)
   const { book } = await openQuietRuntime(context)
-  const timeline = await readStory(
-    { database: context.database, book },
-    {
-      externalId,
-      now,
-      unmasked: options.unmasked,
-    },
-  )
-  const considered = await considerEverywhere(context, book, externalId, now)
+  const { unmasked } = options
+  const timeline = await readStory({ database: context.database, book }, { externalId, now, unmasked })
   const workspace = context.loaded.definition
   const contactId = await findContact(context.database, externalId)
+  const considered = await considerEverywhere(context, book, contactId, now)
   const signals = await readPortrait(context.database, workspace, contactId, now)
   const fit = await readFit(context.database, now)
   const known = describePortrait(signals, speechOf({ locale: style.locale, timezone }), fit?.note)
@@ -89,10 +83,9 @@ async function runExplain(
 async function considerEverywhere(
   { database }: DatabaseContext,
   book: CampaignBook,
-  externalId: string,
+  contactId: number,
   now: Date,
 ): Promise<Consideration[]> {
-  const contactId = await findContact(database, externalId)
   const considered: Consideration[] = []
   for (const name of await appliedNames(database)) {
     const current = await book.current(name)

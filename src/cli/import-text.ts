@@ -3,12 +3,12 @@ import type { UnusedColumn } from '../contacts/mapping.ts'
 import type { ReasonCount } from '../contacts/reject-reasons.ts'
 import type { RowCounts } from '../contacts/row-counts.ts'
 import { hanging } from '../reports/layout.ts'
-import type { Language, Speech } from '../reports/words.ts'
+import type { Phrase, Phrases, Speech } from '../reports/words.ts'
 import { rejectText } from './reject-words.ts'
 
 // What came of an import, in words.
 
-const KINDS: Readonly<Record<ImportSummary['kind'], Readonly<Record<Language, string>>>> = {
+const KINDS: Phrases<ImportSummary['kind']> = {
   contacts: { en: 'contacts', 'zh-CN': '联系人' },
   activity: { en: 'activity', 'zh-CN': '行为' },
   suppressions: { en: 'suppressions', 'zh-CN': '禁发地址' },
@@ -56,7 +56,7 @@ export function formatSummary(
   const comma = en ? ', ' : '，'
   const speed = speech.count(Math.round(rows / seconds))
   const rate = seconds > 0.5 ? (en ? `, ${speed} a second` : `，每秒 ${speed} 行`) : ''
-  const part = (rows: number, words: Readonly<Record<Language, string>>) =>
+  const part = (rows: number, words: Phrase) =>
     rows > 0 ? [en ? `${speech.count(rows)} ${words.en}` : `${words['zh-CN']} ${speech.count(rows)}`] : []
   const parts = [
     ...part(inserted, { en: 'new', 'zh-CN': '新增' }),
@@ -107,7 +107,7 @@ function reasonLines(reasons: readonly ReasonCount[], speech: Speech, width: num
 }
 
 /** What it mostly is where one reason goes through a file. The first that matches. */
-const LIKELY: readonly (readonly [reason: RegExp, words: Readonly<Record<Language, string>>])[] = [
+const LIKELY: readonly (readonly [reason: RegExp, words: Phrase])[] = [
   [
     /^expected .*columns/,
     {

@@ -1,6 +1,7 @@
 import { OTHER_REASONS } from '../contacts/reject-reasons.ts'
 import { REFUSALS } from '../offers/redemptions.ts'
-import { REDEMPTION_REFUSALS, sentence } from '../reports/reasons.ts'
+import { REDEMPTION_REFUSALS } from '../reports/reasons.ts'
+import { sentence } from '../reports/words.ts'
 
 // Why rows were not taken, in Chinese. Reject files have the reasons in English, for whatever reads them; here stand the
 // patterns of those that a summary counts, which have `…` where a row's own value was.

@@ -1,9 +1,9 @@
 import type { RunResult } from '../audience/run.ts'
-import type { Language } from '../reports/words.ts'
+import type { Language, Phrases } from '../reports/words.ts'
 
 // How a run ended, both languages beside each other.
 
-export const RUN_STATES: Readonly<Record<RunResult['state'], Readonly<Record<Language, string>>>> = {
+export const RUN_STATES: Phrases<RunResult['state']> = {
   done: { en: 'done', 'zh-CN': '已完成' },
   already_done: { en: 'already done', 'zh-CN': '此前已完成' },
   refused: { en: 'refused', 'zh-CN': '被拒绝' },

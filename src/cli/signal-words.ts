@@ -1,14 +1,14 @@
 import { CHURN_REASONS } from '../config/facts/churn.ts'
 import { RISK_SIGNS, type RiskSign } from '../config/facts/risk.ts'
 import { CHURN_WORDS } from '../reports/churn-words.ts'
-import type { Language, Speech } from '../reports/words.ts'
+import type { Phrase, Speech } from '../reports/words.ts'
 import { MODEL_WORDS } from '../service/signals.ts'
 import type { Thinness } from '../signals/fit.ts'
 import type { Portrait } from '../signals/portrait.ts'
 
 // Signals in words, both languages beside each other, so that neither can be forgotten.
 
-type Sign = (value: (path: string) => string) => Readonly<Record<Language, string>>
+type Sign = (value: (path: string) => string) => Phrase
 
 const SIGNS: Readonly<Record<RiskSign, Sign>> = {
   sign_in: (value) => ({

@@ -1,6 +1,6 @@
 import { CHURN_WORDS } from '../reports/churn-words.ts'
 import { type painter, right, table } from '../reports/layout.ts'
-import type { Language, Speech } from '../reports/words.ts'
+import type { Phrase, Phrases, Speech } from '../reports/words.ts'
 import { MODEL_WORDS } from '../service/signals.ts'
 import { type Calibration, type Fit, sampleDivisor } from '../signals/fit.ts'
 import type { Standing } from '../signals/standing.ts'
@@ -17,7 +17,7 @@ export function formatSignals(
   color: Painter,
 ): string {
   const { language, count } = speech
-  const say = (words: Readonly<Record<Language, string>>) => words[language]
+  const say = (words: Phrase) => words[language]
   const { contacts, waiting, recomputed, fit } = data
   if (contacts === 0 && waiting === 0) {
     return say({
@@ -53,7 +53,7 @@ const UNKNOWN = { en: 'unknown', 'zh-CN': '未知' }
 /** `lost 12, active 3`; a name without words of its own as it is. */
 function counts(
   values: Readonly<Record<string, number>>,
-  words: Readonly<Record<string, Readonly<Record<Language, string>>>>,
+  words: Phrases,
   { language, count }: Speech,
 ): string {
   return Object.entries(values)
@@ -66,7 +66,7 @@ function counts(
 
 function formatFit(fit: Fit, speech: Speech, color: Painter): string[] {
   const { language, count, moment } = speech
-  const say = (words: Readonly<Record<Language, string>>) => words[language]
+  const say = (words: Phrase) => words[language]
   const fitted = say({
     en: `Fitted ${moment(fit.fittedAt)} on ${count(fit.buyers)} buyers and ${count(fit.contacts)} contacts with activity, ${count(fit.repeaters)} of whom came back at least once.`,
     'zh-CN': `拟合于 ${moment(fit.fittedAt)}：${count(fit.buyers)} 位买家，${count(fit.contacts)} 位有活跃记录的联系人，其中 ${count(fit.repeaters)} 人至少回来过一次。`,
@@ -104,7 +104,7 @@ function formatCalibration(
   { language, locale, count }: Speech,
   color: Painter,
 ): string[] {
-  const say = (words: Readonly<Record<Language, string>>) => words[language]
+  const say = (words: Phrase) => words[language]
   if (!calibration) {
     return [
       say({
@@ -148,7 +148,7 @@ function formatCalibration(
   ]
 }
 
-function toldApart(auc: number | null, silenceAuc: number | null): Readonly<Record<Language, string>> {
+function toldApart(auc: number | null, silenceAuc: number | null): Phrase {
   if (auc === null || silenceAuc === null) {
     return {
       en: 'All of them did the same, so there was nobody to tell apart.',

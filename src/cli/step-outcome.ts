@@ -1,5 +1,6 @@
-import { REASONS, sentence, WAITS } from '../reports/reasons.ts'
+import { REASONS, WAITS } from '../reports/reasons.ts'
 import type { Speech } from '../reports/words.ts'
+import { sentence } from '../reports/words.ts'
 import type { Lack, Verdict } from '../touchpoints/guards.ts'
 import type { Composed } from '../touchpoints/message.ts'
 import type { Foreseen } from '../touchpoints/scarce.ts'

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { nearest } from '../config/nearest-name.ts'
 import type { SyncSummary } from '../contacts/sync/sync.ts'
 import { WinbackError } from '../errors.ts'
-import type { Language, Speech } from '../reports/words.ts'
+import type { Phrases, Speech } from '../reports/words.ts'
 import { syncSource } from '../service/sync.ts'
 import { EXIT, exitCodeOf, type FailureDocument, failureDocument, formatFailure } from './failure.ts'
 import { failedMostly, formatSummary, rowsOf } from './import-text.ts'
@@ -130,7 +130,7 @@ async function runOne(
   }
 }
 
-const BECAUSE: Readonly<Record<NonNullable<SyncSummary['because']>, Readonly<Record<Language, string>>>> = {
+const BECAUSE: Phrases<NonNullable<SyncSummary['because']>> = {
   first: { en: 'read everything: it is the first time', 'zh-CN': '已全部读取：首次同步' },
   full: { en: 'read everything, as asked', 'zh-CN': '已按要求全部读取' },
   changed: {

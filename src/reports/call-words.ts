@@ -1,8 +1,6 @@
-import type { Language } from './words.ts'
+import type { Phrases } from './words.ts'
 
 // What people read of calls, both languages beside each other.
-
-type Words = Readonly<Record<string, Readonly<Record<Language, string>>>>
 
 export const OUTCOME_WORDS = {
   reached: { en: 'Talked to them', 'zh-CN': '已接通' },
@@ -13,23 +11,23 @@ export const OUTCOME_WORDS = {
   handed_over: { en: 'Wants a person', 'zh-CN': '要求人工' },
   wrong_number: { en: 'Wrong number', 'zh-CN': '号码有误' },
   opted_out: { en: 'Wants to hear nothing more', 'zh-CN': '不愿再被打扰' },
-} satisfies Words
+} satisfies Phrases
 
 export const SENTIMENT_WORDS = {
   positive: { en: 'friendly', 'zh-CN': '友好' },
   neutral: { en: 'neutral', 'zh-CN': '平淡' },
   negative: { en: 'unhappy', 'zh-CN': '不满' },
-} satisfies Words
+} satisfies Phrases
 
 /** Why somebody is called at all. */
 export const KIND_WORDS = {
   recall: { en: 'to win back', 'zh-CN': '召回' },
   welcome: { en: 'came back: welcome', 'zh-CN': '已回来：欢迎' },
   care: { en: 'was unhappy: listen', 'zh-CN': '曾不满：倾听' },
-} satisfies Words
+} satisfies Phrases
 
 /** What made a call pointless, or what it ended with. */
-export const OVER_WORDS: Words = {
+export const OVER_WORDS: Phrases = {
   ...OUTCOME_WORDS,
   returned: { en: 'they came back by themselves', 'zh-CN': '对方已自行回来' },
   suppressed: { en: 'they may not be contacted any more', 'zh-CN': '对方已不可联系' },

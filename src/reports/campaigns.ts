@@ -1,14 +1,13 @@
 import { sql } from 'drizzle-orm'
 import { rows } from '../database/connect.ts'
 import { type Arm, addCounts, checkSplit, type Effect, type Verdict, verdictOf } from './effect.ts'
-import { nothingYet } from './funnel.ts'
 import { left, right } from './layout.ts'
 import type { CampaignQuestion } from './question.ts'
 import type { TextStyle } from './report.ts'
 import { type SheetTable, within, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 import { effectWithin } from './strata.ts'
-import { span } from './words.ts'
+import { nothingYet, type Phrases, span } from './words.ts'
 
 // All campaigns beside each other, a line each: what Monday begins with where there are several.
 
@@ -103,7 +102,7 @@ export function campaignsTable(lines: readonly CampaignLine[], style: TextStyle)
 }
 
 /** The verdict in a word; the sentence stands in the campaign's own report. */
-const VERDICTS: Readonly<Record<Verdict['kind'], { en: string; 'zh-CN': string }>> = {
+const VERDICTS: Phrases<Verdict['kind']> = {
   won_back: { en: 'it works', 'zh-CN': '有效果' },
   no_difference: { en: 'may be chance', 'zh-CN': '可能只是偶然' },
   harm: { en: 'it does harm', 'zh-CN': '反而有害' },

@@ -1,8 +1,8 @@
 import { CREDITOR } from '../config/waits.ts'
-import type { Language } from './words.ts'
+import type { Language, Phrases } from './words.ts'
 
 /** Channels by the names people call them, both languages beside each other; another keeps its own. */
-const CHANNELS: Readonly<Record<string, Record<Language, string>>> = {
+const CHANNELS: Phrases = {
   email: { en: 'E-mail', 'zh-CN': '电子邮件' },
   sms: { en: 'Text message', 'zh-CN': '短信' },
   push: { en: 'Push notification', 'zh-CN': '推送通知' },

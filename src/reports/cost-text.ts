@@ -5,7 +5,6 @@ import { annotationNotes, marksOf } from './annotations.ts'
 import { boundlessText } from './boundless-price.ts'
 import type { CostData } from './cost.ts'
 import { aboutLines } from './freshness.ts'
-import { nothingYet } from './funnel.ts'
 import { left, right } from './layout.ts'
 import type { TextStyle } from './report.ts'
 import { marginNotes, roiSentence, roiTable } from './roi-text.ts'
@@ -13,6 +12,7 @@ import { amountAround, type Cell, type Sheet, type SheetTable, writing } from '.
 import { shortageText } from './shortage-words.ts'
 import { splitNotes } from './verdict-text.ts'
 import type { Speech } from './words.ts'
+import { nothingYet } from './words.ts'
 
 // What it cost in words, and what is left of the budgets.
 

@@ -1,8 +1,9 @@
 import { isLeavingReason, LEAVING_REASONS } from '../config/reasons.ts'
 import { KIND_WORDS, OUTCOME_WORDS, OVER_WORDS, SENTIMENT_WORDS } from './call-words.ts'
 import type { Dealing } from './dealings.ts'
-import { REASON_SOURCES, REASONS, REDEMPTION_REFUSALS, STATES, sentence } from './reasons.ts'
+import { REASON_SOURCES, REASONS, REDEMPTION_REFUSALS, STATES } from './reasons.ts'
 import type { Speech } from './words.ts'
+import { sentence } from './words.ts'
 
 type Of<Kind extends Dealing['kind']> = Extract<Dealing, { kind: Kind }>
 

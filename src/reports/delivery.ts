@@ -7,12 +7,13 @@ import { type About, aboutLines, readAbout } from './freshness.ts'
 import { left, right } from './layout.ts'
 import { inRange, type Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
-import { REASONS, sentence } from './reasons.ts'
+import { REASONS } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import { type Cell, type Sheet, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 import { switchReason } from './switch-reason.ts'
-import type { Language, Speech } from './words.ts'
+import type { Speech } from './words.ts'
+import { type Phrases, sentence } from './words.ts'
 
 // Did it arrive? By channel and domain, with the denominator of every rate in its column's head.
 
@@ -227,14 +228,14 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
   }
 }
 
-const SCOPES: Readonly<Record<string, Record<Language, string>>> = {
+const SCOPES: Phrases = {
   workspace: { en: 'workspace', 'zh-CN': '整个工作区' },
   campaign: { en: 'campaign', 'zh-CN': '活动' },
   channel: { en: 'channel', 'zh-CN': '渠道' },
   breaker: { en: 'breaker', 'zh-CN': '熔断器' },
   offers: { en: 'the provider that credits offers', 'zh-CN': '发放优惠的服务商' },
 }
-const STATES: Readonly<Record<string, Record<Language, string>>> = {
+const STATES: Phrases = {
   paused: { en: 'paused', 'zh-CN': '已暂停' },
   stopped: { en: 'stopped for good', 'zh-CN': '已永久停止' },
   away: { en: 'cannot be reached', 'zh-CN': '无法连接' },
@@ -245,10 +246,10 @@ const STATES: Readonly<Record<string, Record<Language, string>>> = {
 /** `breaker E-mail: half open …` */
 function switchText({ scope, name, state }: DeliveryData['switches'][number], speech: Speech): string {
   const { language } = speech
-  const what = SCOPES[scope]?.[language] ?? scope
+  const what = sentence(SCOPES, scope, language)
   const of =
     name === '*' || scope === 'offers' ? '' : ` ${scope === 'campaign' ? name : speech.channel(name)}`
-  return `${what}${of}${language === 'en' ? ': ' : '：'}${STATES[state]?.[language] ?? state}`
+  return `${what}${of}${language === 'en' ? ': ' : '：'}${sentence(STATES, state, language)}`
 }
 
 function deliveryChart(data: DeliveryData, speech: Speech): LineChart {

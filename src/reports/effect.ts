@@ -244,7 +244,7 @@ export interface CostOfArms {
  * Micros for each recall of the treated: not what a recall costs, for most would have come back anyway.
  * Undefined while there is none.
  */
-export function costPerRecall(cost: CostOfArms, effect: Effect): number | undefined {
+export function spentPerRecall(cost: CostOfArms, effect: Effect): number | undefined {
   return effect.treated.recalled > 0 ? cost.treated / effect.treated.recalled : undefined
 }
 

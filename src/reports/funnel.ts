@@ -7,11 +7,12 @@ import { type About, aboutLines, readAbout } from './freshness.ts'
 import { left, right } from './layout.ts'
 import { inRange, type Range } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
-import { ANSWERS, REASONS, sentence, WAITS } from './reasons.ts'
+import { ANSWERS, REASONS, WAITS } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import { type Sheet, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 import type { Speech } from './words.ts'
+import { nothingYet, type Phrases, sentence } from './words.ts'
 
 // From considered to redeemed, and whether everybody is accounted for.
 
@@ -113,7 +114,7 @@ function stepsOf(cells: readonly FunnelCell[]): {
   }
 }
 
-const ANSWER_WORDS: Readonly<Record<string, { en: string; 'zh-CN': string }>> = {
+const ANSWER_WORDS: Phrases = {
   sent: { en: 'was sent a message', 'zh-CN': '已发送消息' },
   uncertain: { en: 'delivery unknown', 'zh-CN': '是否送达未知' },
   waiting: { en: 'a message is still to come', 'zh-CN': '消息待发' },
@@ -177,7 +178,7 @@ export function funnelSheet(data: FunnelData, style: TextStyle): Sheet {
     rows: data.cells
       .filter((each) => each.arm === 'treated')
       .map((each) => [
-        cell.text(ANSWER_WORDS[each.answer]?.[speech.language] ?? each.answer),
+        cell.text(sentence(ANSWER_WORDS, each.answer, speech.language)),
         cell.text(
           each.reason === ''
             ? ''
@@ -260,11 +261,4 @@ function funnelChart(steps: ReturnType<typeof stepsOf>, en: boolean): BarChart {
       },
     ],
   }
-}
-
-/** What a report without figures says to do next. */
-export function nothingYet(speech: Speech): string {
-  return speech.language === 'en'
-    ? 'Nothing yet. `winback run` takes people in now; `winback start` does so by the schedule.'
-    : '暂无数据。`winback run` 立即纳入；`winback start` 按计划运行。'
 }

@@ -7,11 +7,12 @@ import { type About, aboutLines, readAbout } from './freshness.ts'
 import { left, right } from './layout.ts'
 import { momentInRange } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
-import { REASON_SOURCES, sentence } from './reasons.ts'
+import { REASON_SOURCES } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import { type Sheet, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 import type { Speech } from './words.ts'
+import { type Phrases, sentence } from './words.ts'
 
 // Why people leave: what they said themselves, in the range of days, whatever the campaign. Opting out is said to the
 // sender as a whole. What people answered is counted, not shown: it may hold anything. Addresses and numbers in a reason
@@ -74,14 +75,15 @@ export async function readLeaving(readable: Readable, question: CampaignQuestion
   })
 }
 
-const SOURCES: Readonly<Record<LeavingSource, { en: string; 'zh-CN': string }>> = {
+const SOURCES: Phrases<LeavingSource> = {
   preferences: { en: 'on the preferences page', 'zh-CN': '偏好页面' },
   consent: { en: 'consent taken back', 'zh-CN': '撤回同意' },
   suppression: { en: 'address silenced', 'zh-CN': '地址停发' },
   reply: { en: 'in a reply', 'zh-CN': '回复' },
 }
 
-const SAID: Readonly<Record<string, { en: string; 'zh-CN': string }>> = {
+const SAID: Phrases = {
+  '': { en: 'no reason given', 'zh-CN': '未说明' },
   hard_bounce: { en: 'the address does not exist', 'zh-CN': '地址不存在' },
   complaint: { en: 'reported as unwanted', 'zh-CN': '投诉为垃圾信息' },
   unsubscribe: { en: 'unsubscribed', 'zh-CN': '退订' },
@@ -112,10 +114,7 @@ export function leavingSheet(data: LeavingData, style: TextStyle): Sheet {
       cell.text(SOURCES[each.source][speech.language]),
       { text: aboutWhat(each.what, speech), value: each.what },
       cell.count(each.people),
-      cell.text(
-        SAID[each.reason]?.[speech.language] ??
-          (each.reason === '' ? (en ? 'no reason given' : '未说明') : each.reason),
-      ),
+      cell.text(sentence(SAID, each.reason, speech.language)),
     ]),
     empty: en ? 'Nobody has said anything yet.' : '还没有人表示过。',
   }

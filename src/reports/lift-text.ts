@@ -3,14 +3,13 @@ import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import { annotationNotes, marksOf } from './annotations.ts'
 import type { Effect } from './effect.ts'
 import { aboutLines } from './freshness.ts'
-import { nothingYet } from './funnel.ts'
 import { left, right } from './layout.ts'
 import type { LiftData } from './lift.ts'
 import type { TextStyle } from './report.ts'
 import { pointAt, type Sheet, type SheetTable, within, writing } from './sheet.ts'
 import { variantNotes, variantSentences, variantTables } from './variants-text.ts'
 import { alarmSentence, splitNotes, verdictSentence, verdictTone } from './verdict-text.ts'
-import { pValue, type Speech, span } from './words.ts'
+import { nothingYet, pValue, type Speech, span } from './words.ts'
 
 // What was won back in words, in both languages: the verdict, the cells and the tiers' own draws, the curves.
 

@@ -4,7 +4,6 @@ import { annotationNotes, marksOf } from './annotations.ts'
 import { benefitCell, isFree, priceCell } from './cost-text.ts'
 import type { Effect } from './effect.ts'
 import { aboutLines } from './freshness.ts'
-import { nothingYet } from './funnel.ts'
 import { left, right } from './layout.ts'
 import type { Contrast, MondayData, Week } from './monday.ts'
 import { dayOf, mondaySentences } from './monday-sentences.ts'
@@ -12,11 +11,11 @@ import type { TextStyle } from './report.ts'
 import { roiCell } from './roi-text.ts'
 import { type Figure, pointAt, type Sheet, type SheetTable, within, writing } from './sheet.ts'
 import { splitNotes, verdictTone } from './verdict-text.ts'
-import { type Speech, span } from './words.ts'
+import { nothingYet, type Phrases, type Speech, sentence, span } from './words.ts'
 
 // The first page in words, in both languages: sentences first (monday-sentences.ts), then the tables they rest on.
 
-const CONTRASTS: Readonly<Record<string, { en: string; 'zh-CN': string }>> = {
+const CONTRASTS: Phrases = {
   optedOut: { en: 'opted out', 'zh-CN': '退订' },
   complained: { en: 'complained', 'zh-CN': '投诉' },
   uninstalled: { en: 'took the app off', 'zh-CN': '卸载应用' },
@@ -214,7 +213,7 @@ function contrastTable({ id, title, contrasts, off }: Contrasts, style: TextStyl
               ? cell.plain(100 * rate)
               : cell.percent(rate)
         return [
-          cell.text(CONTRASTS[name]?.[speech.language] ?? name),
+          cell.text(sentence(CONTRASTS, name, speech.language)),
           show(treated),
           show(heldOut),
           difference?.kind === 'estimate' && !off

@@ -18,6 +18,7 @@ import type { About } from './freshness.ts'
 import {
   countsOf,
   type DayCell,
+  type Figure,
   inRange,
   type PeopleCell,
   readDays,
@@ -201,16 +202,16 @@ function ageOf(week: string, now: Date): number {
   return Math.floor((now.getTime() - (Date.parse(week) + WEEK)) / DAY)
 }
 
+/** A figure, over all who could have one. @param kind of how many it is true, or how many of something each had */
 function contrast(
   strata: readonly (readonly PeopleCell[])[],
-  name: string,
-  count: (of: readonly PeopleCell[]) => number,
-  base: (of: readonly PeopleCell[]) => number,
-  rate = true,
+  figure: Figure,
+  base: Figure,
+  kind: 'rate' | 'mean' = 'rate',
 ): Contrast {
   const side = (of: readonly PeopleCell[], arm: Arm): Group => {
     const own = of.filter((cell) => cell.arm === arm)
-    return { recalled: count(own), assigned: base(own) }
+    return { recalled: total(own, figure), assigned: total(own, base) }
   }
   const sides = strata.map((of) => ({ treated: side(of, 'treated'), heldOut: side(of, 'holdout') }))
   const weighed = weighStrata(sides)
@@ -221,10 +222,10 @@ function contrast(
     return { count: recalled, of: assigned, rate: 'kind' in weighed ? alone : weighedMean(weighed, arm) }
   }
   return {
-    name,
+    name: figure,
     treated: whole('treated'),
     heldOut: whole('heldOut'),
-    difference: rate ? stratifiedNewcombe(sides) : undefined,
+    difference: kind === 'rate' ? stratifiedNewcombe(sides) : undefined,
   }
 }
 
@@ -232,42 +233,19 @@ function weighedMean(strata: readonly WeighedStratum[], arm: 'treated' | 'heldOu
   return strata.reduce((sum, each) => sum + (each.weight * each[arm].recalled) / each[arm].assigned, 0)
 }
 
-function annoyedOf(cells: readonly (readonly PeopleCell[])[]): Contrast[] {
-  const assigned = (of: readonly PeopleCell[]) => total(of, 'assigned')
+function annoyedOf(strata: readonly (readonly PeopleCell[])[]): Contrast[] {
   return (['optedOut', 'complained', 'uninstalled'] as const).map((figure) =>
-    contrast(cells, figure, (of) => total(of, figure), assigned),
+    contrast(strata, figure, 'assigned'),
   )
 }
 
-function stayedOf(cells: readonly (readonly PeopleCell[])[]): Contrast[] {
+function stayedOf(strata: readonly (readonly PeopleCell[])[]): Contrast[] {
   return [
-    ...([7, 30, 90] as const).map((age) =>
-      contrast(
-        cells,
-        `active${age}`,
-        (of) => total(of, `active${age}`),
-        (of) => total(of, `past${age}`),
-      ),
-    ),
-    contrast(
-      cells,
-      'fullPriceBuyers30',
-      (of) => total(of, 'fullPriceBuyers30'),
-      (of) => total(of, 'past30'),
-    ),
-    contrast(
-      cells,
-      'fullPrice30',
-      (of) => total(of, 'fullPrice30'),
-      (of) => total(of, 'past30'),
-      false,
-    ),
-    contrast(
-      cells,
-      'orders30',
-      (of) => total(of, 'orders30'),
-      (of) => total(of, 'past30'),
-      false,
-    ),
+    contrast(strata, 'active7', 'past7'),
+    contrast(strata, 'active30', 'past30'),
+    contrast(strata, 'active90', 'past90'),
+    contrast(strata, 'fullPriceBuyers30', 'past30'),
+    contrast(strata, 'fullPrice30', 'past30', 'mean'),
+    contrast(strata, 'orders30', 'past30', 'mean'),
   ]
 }

@@ -6,10 +6,11 @@ import { type About, aboutLines, readAbout } from './freshness.ts'
 import { left, right } from './layout.ts'
 import { inRange, momentInRange } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
-import { REDEMPTION_REFUSALS, sentence } from './reasons.ts'
+import { REDEMPTION_REFUSALS } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import { type Sheet, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
+import { sentence } from './words.ts'
 
 // What was promised, what was taken up, and by whom.
 

@@ -15,11 +15,11 @@ import {
   wrap,
 } from './layout.ts'
 import type { OverviewData } from './overview.ts'
-import { ANSWERS, REASONS, STATES, sentence } from './reasons.ts'
+import { ANSWERS, REASONS, STATES } from './reasons.ts'
 import type { Discrepancy } from './reconciliation.ts'
 import type { TextStyle } from './report.ts'
-import { alarmSentence, footnotes, verdictSentence } from './verdict-text.ts'
-import { type Speech, span, speechOf } from './words.ts'
+import { alarmSentence, splitNotes, verdictSentence } from './verdict-text.ts'
+import { type Speech, sentence, span, speechOf } from './words.ts'
 
 // The overview as text. Rates and differences are drawn beside their figures: an interval is seen before it is read.
 
@@ -76,7 +76,7 @@ function rateRows(data: OverviewData, speech: Speech, paint: Painter, width: num
     left(''),
     left(speech.word('group')),
     right(speech.word('assigned')),
-    ...(hasMixed(data) ? [right(speech.word('contaminated'))] : []),
+    ...(mixedOf(data) > 0 ? [right(speech.word('contaminated'))] : []),
     right(speech.word('pending')),
     right(speech.word('matured')),
     right(speech.word('recalled')),
@@ -97,7 +97,7 @@ function rateRows(data: OverviewData, speech: Speech, paint: Painter, width: num
         word === 'treated' ? group.name : '',
         speech.word(word),
         speech.count(figures.assigned),
-        ...(hasMixed(data) ? [speech.count(figures.contaminated)] : []),
+        ...(mixedOf(data) > 0 ? [speech.count(figures.contaminated)] : []),
         speech.count(figures.pending),
         speech.count(figures.matured),
         speech.count(figures.recalled),
@@ -123,8 +123,9 @@ function rateRows(data: OverviewData, speech: Speech, paint: Painter, width: num
   )
 }
 
-function hasMixed({ overall }: OverviewData): boolean {
-  return overall.treated.contaminated + overall.heldOut.contaminated + overall.control.contaminated > 0
+/** Persons that turned out to be one and had drawn different groups. */
+function mixedOf({ overall }: OverviewData): number {
+  return overall.treated.contaminated + overall.heldOut.contaminated + overall.control.contaminated
 }
 
 /** Treated against held out: overall, by entry tier and segment, by the tiers' own draws, and the programme. */
@@ -315,4 +316,53 @@ function costRows(data: OverviewData, speech: Speech, paint: Painter, width: num
     ...fitted([left(''), right('')], rates, paint, width),
     ...wrap(divided, width - 2).map((line) => `  ${paint.faint(line)}`),
   ]
+}
+
+/** What else a careful reader must know, a sentence each. */
+function footnotes(data: OverviewData, speech: Speech): string[] {
+  const en = speech.language === 'en'
+  const notes: string[] = []
+  const { overall, seeds, split } = data
+  const mixed = mixedOf(data)
+  if (overall.treated.assigned + overall.heldOut.assigned > 0) {
+    const { sequence } = overall
+    const daily = sequence.kind === 'estimate' && !split.alarm ? span(speech.points, sequence) : ''
+    notes.push(
+      en
+        ? `The verdict holds however often one looks${daily ? `: ${daily} points for daily looks` : ''}. The other intervals hold for one look each.`
+        : `结论不受查看次数影响${daily ? `：每天查看的区间为 ${daily} 个百分点` : ''}。其他区间只对一次查看有效。`,
+    )
+  }
+  if (data.relativeUplift !== undefined && data.verdict.kind !== 'groups_off') {
+    const raw = speech.percent(overall.treated.recalled / overall.treated.matured)
+    const uplift = speech.points(data.relativeUplift)
+    notes.push(
+      en
+        ? `Often quoted, and less than it seems: ${raw} of the contacted came back in all, ${uplift} % relative to those not contacted.`
+        : `常被引用但容易高估：触达组总召回率 ${raw}，相对对照组 ${uplift}%。`,
+    )
+  }
+  if (!data.programme) {
+    notes.push(
+      en
+        ? 'What all campaigns bring together is not told: nobody is kept out of all of them. Set `control: 5%` in winback.yaml.'
+        : '无法得知全部活动合计的效果：没有人被排除在所有活动之外。请在 winback.yaml 中设置 `control: 5%`。',
+    )
+  }
+  if (mixed > 0) {
+    notes.push(
+      en
+        ? `${speech.count(mixed)} are mixed: persons that turned out to be one had drawn different groups. They get nothing more and stay where they were drawn.`
+        : `${speech.count(mixed)} 人属于混组：后来发现是同一个人，却抽到不同分组。不再发送，仍计入原分组。`,
+    )
+  }
+  notes.push(...splitNotes(data, speech))
+  if (seeds.episodes > 0) {
+    notes.push(
+      en
+        ? `Seeds count nowhere above: ${speech.count(seeds.episodes)} in all, ${speech.money(seeds.cost)}.`
+        : `种子账号不计入以上任何数字：共 ${speech.count(seeds.episodes)} 个，${speech.money(seeds.cost)}。`,
+    )
+  }
+  return notes
 }

@@ -59,34 +59,31 @@ export interface PeopleCell {
   readonly active90: number
 }
 
+/** Columns that are summed up as they are. */
 const SUMS = [
-  ...[
-    'assigned',
-    'contaminated',
-    'returned',
-    'recalled',
-    'opted_out',
-    'complained',
-    'uninstalled',
-    'touches',
-  ],
-  ...[
-    'spend',
-    'liability',
-    'labour',
-    'cost_squares',
-    'cost_recalls',
-    'unpaid_squares',
-    'unpaid_recalls',
-    'margin',
-    'margin_squares',
-    'margin_costs',
-    'margin_unpaid',
-    'buyers',
-    'before',
-    'before_squares',
-    'before_recalls',
-  ],
+  'assigned',
+  'contaminated',
+  'returned',
+  'recalled',
+  'opted_out',
+  'complained',
+  'uninstalled',
+  'touches',
+  'spend',
+  'liability',
+  'labour',
+  'cost_squares',
+  'cost_recalls',
+  'unpaid_squares',
+  'unpaid_recalls',
+  'margin',
+  'margin_squares',
+  'margin_costs',
+  'margin_unpaid',
+  'buyers',
+  'before',
+  'before_squares',
+  'before_recalls',
 ]
 
 export type Dimension = 'tier' | 'segment' | 'version' | 'day' | 'week'
@@ -186,10 +183,13 @@ export function countsOf(
   return counts
 }
 
-type Numeric = { [Key in keyof PeopleCell]: PeopleCell[Key] extends number ? Key : never }[keyof PeopleCell]
+/** The name of a figure. */
+export type Figure = {
+  [Key in keyof PeopleCell]: PeopleCell[Key] extends number ? Key : never
+}[keyof PeopleCell]
 
 /** The sum of one figure over some cells. */
-export function total(cells: readonly PeopleCell[], figure: Numeric): number {
+export function total(cells: readonly PeopleCell[], figure: Figure): number {
   return cells.reduce((sum, cell) => sum + cell[figure], 0)
 }
 

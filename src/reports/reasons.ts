@@ -1,9 +1,7 @@
 import type { Deferral } from './deferral.ts'
-import type { Language } from './words.ts'
+import type { Phrases } from './words.ts'
 
 // A sentence for every answer and reason that is ever recorded. Tables hold the name; people read the sentence.
-
-type Sentences = Readonly<Record<string, Readonly<Record<Language, string>>>>
 
 /** Answers of a selection. */
 export const ANSWERS = {
@@ -37,7 +35,7 @@ export const ANSWERS = {
     'zh-CN': '同一个人的另一个账号已被纳入',
   },
   erased: { en: 'erased at the person’s request', 'zh-CN': '已按本人要求删除' },
-} satisfies Sentences
+} satisfies Phrases
 
 /** Why a selection does not even consider a contact. */
 export const OUTSIDE = {
@@ -63,7 +61,7 @@ export const OUTSIDE = {
     en: 'was in this campaign for this date or event already',
     'zh-CN': '已因该日期或事件参与过本活动',
   },
-} satisfies Sentences
+} satisfies Phrases
 
 /** Why a touchpoint was not sent, or how it failed. */
 export const REASONS = {
@@ -136,7 +134,7 @@ export const REASONS = {
   refused: { en: 'the provider refused it for good', 'zh-CN': '服务商永久拒收' },
   content: { en: 'the provider refused the content', 'zh-CN': '服务商拒绝了内容' },
   attempts: { en: 'given up after several tries', 'zh-CN': '多次重试后放弃' },
-} satisfies Sentences
+} satisfies Phrases
 
 /** Why a planned touchpoint waits: by what put it back, or by what holds back the dispatcher. */
 export const WAITS = {
@@ -187,7 +185,7 @@ export const WAITS = {
     'zh-CN': '已到期，受服务商速率或预热限制，依次发送',
   },
   due: { en: 'is due and goes with one of the next batches', 'zh-CN': '已到期，随后几批发送' },
-} satisfies Record<Deferral, Readonly<Record<Language, string>>>
+} satisfies Phrases<Deferral>
 
 /** States of a touchpoint. */
 export const STATES = {
@@ -201,7 +199,7 @@ export const STATES = {
   skipped: { en: 'not sent', 'zh-CN': '未发送' },
   cancelled: { en: 'cancelled', 'zh-CN': '已取消' },
   uncertain: { en: 'delivery unknown', 'zh-CN': '是否送达未知' },
-} satisfies Sentences
+} satisfies Phrases
 
 /** How an episode ended, or what silenced it. */
 export const ENDS = {
@@ -216,7 +214,7 @@ export const ENDS = {
     en: 'two merged persons had drawn different groups',
     'zh-CN': '合并的两人分属不同分组',
   },
-} satisfies Sentences
+} satisfies Phrases
 
 /** What a provider reported of a message. */
 export const RECEIPTS = {
@@ -227,7 +225,7 @@ export const RECEIPTS = {
   opened: { en: 'opened', 'zh-CN': '已打开' },
   clicked: { en: 'tapped or clicked', 'zh-CN': '已点击' },
   complaint: { en: 'complained about', 'zh-CN': '被投诉' },
-} satisfies Sentences
+} satisfies Phrases
 
 /** Why an address is on the do-not-contact list. */
 export const SUPPRESSIONS = {
@@ -236,7 +234,7 @@ export const SUPPRESSIONS = {
   unsubscribe: { en: 'unsubscribed', 'zh-CN': '已退订' },
   manual: { en: 'put there by hand', 'zh-CN': '人工加入' },
   erased: { en: 'belonged to someone who was erased', 'zh-CN': '属于已按本人要求删除的人' },
-} satisfies Sentences
+} satisfies Phrases
 
 /** Why a redemption was refused. */
 export const REDEMPTION_REFUSALS = {
@@ -252,7 +250,7 @@ export const REDEMPTION_REFUSALS = {
   future: { en: 'it lies in the future', 'zh-CN': '使用时间在将来' },
   already_redeemed: { en: 'it was redeemed before', 'zh-CN': '此前已被核销' },
   incomplete: { en: 'neither a code nor an offer was said', 'zh-CN': '未说明券码或优惠' },
-} satisfies Sentences
+} satisfies Phrases
 
 /** Where a reason for staying away was said. */
 export const REASON_SOURCES = {
@@ -260,9 +258,4 @@ export const REASON_SOURCES = {
   reply: { en: 'in a reply', 'zh-CN': '在回复中' },
   opt_out: { en: 'when opting out', 'zh-CN': '退订时' },
   interview: { en: 'in an interview', 'zh-CN': '在访谈或问卷中' },
-} satisfies Sentences
-
-/** The sentence of a recorded name; a name from a newer version, that has none, stands for itself. */
-export function sentence(of: Sentences, name: string, language: Language): string {
-  return Object.hasOwn(of, name) ? (of[name]?.[language] ?? name) : name
-}
+} satisfies Phrases

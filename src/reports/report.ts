@@ -1,6 +1,6 @@
 import type { ChannelTitles } from './channel-words.ts'
 import type { Readable } from './snapshot.ts'
-import type { Language } from './words.ts'
+import type { Phrase } from './words.ts'
 
 // The seam of reports: a question becomes data, read from the database and judged by src/statistics. How data is
 // shown is another matter: JSON is the data itself, text is one renderer a report. A report is one file beside
@@ -8,7 +8,7 @@ import type { Language } from './words.ts'
 
 export interface Report<Question, Data> {
   readonly name: string
-  readonly title: Readonly<Record<Language, string>>
+  readonly title: Phrase
   /** Reads with aggregates made in SQL: memory does not grow with the number of contacts. */
   read(readable: Readable, question: Question): Promise<Data>
   /** Data as text for a terminal. */

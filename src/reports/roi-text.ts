@@ -1,10 +1,9 @@
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import { MINIMUM_BUYERS, type Roi, type RoiRatio } from '../statistics/roi.ts'
 import type { CostData } from './cost.ts'
-import { nothingYet } from './funnel.ts'
 import { left } from './layout.ts'
 import { amountAround, type Cell, type Sheet, type SheetTable } from './sheet.ts'
-import { type Speech, span } from './words.ts'
+import { nothingYet, type Speech, span } from './words.ts'
 
 // The ROI in words: a ratio and its interval, or why there is none.
 

@@ -1,10 +1,11 @@
 import { dealingText } from './dealings-text.ts'
 import { cellsOf, hanging, painter, wrap } from './layout.ts'
-import { ENDS, REASONS, RECEIPTS, STATES, SUPPRESSIONS, sentence, WAITS } from './reasons.ts'
+import { ENDS, REASONS, RECEIPTS, STATES, SUPPRESSIONS, WAITS } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import { switchReason } from './switch-reason.ts'
 import type { Entry, Timeline } from './timeline.ts'
-import { type Speech, speechOf } from './words.ts'
+import type { Phrases } from './words.ts'
+import { type Speech, sentence, speechOf } from './words.ts'
 
 /**
  * A contact's story in words, a line an entry, times in `style.timezone`.
@@ -94,13 +95,7 @@ export function entryText(entry: Entry, speech: Speech): string {
         ? `${entry.campaign}: still open; the outcome is waited for until ${speech.moment(entry.until)}.`
         : `${entry.campaign}：仍在进行；结果观察至 ${speech.moment(entry.until)}。`
     case 'suppressed': {
-      const kind = en
-        ? entry.address === 'email'
-          ? 'E-mail'
-          : 'Phone'
-        : entry.address === 'email'
-          ? '邮箱'
-          : '手机'
+      const kind = ADDRESSES[entry.address][language]
       const why = sentence(SUPPRESSIONS, entry.reason, language)
       return en
         ? `${kind} put on the do-not-contact list: ${why} (${entry.source}).`
@@ -126,6 +121,11 @@ export function entryText(entry: Entry, speech: Speech): string {
   }
 }
 
+const ADDRESSES = {
+  email: { en: 'E-mail', 'zh-CN': '邮箱' },
+  phone: { en: 'Phone', 'zh-CN': '手机' },
+} satisfies Phrases
+
 type Of<Kind extends Entry['kind']> = Extract<Entry, { kind: Kind }>
 
 function activityText(entry: Of<'activity'>, speech: Speech): string {
@@ -150,17 +150,19 @@ function openedText(entry: Of<'opened'>, speech: Speech): string {
   const until = speech.moment(entry.windowEndsAt)
   const mixed = entry.contaminated
   if (speech.language === 'en') {
+    const byCampaign = `drawn from the campaign’s salt, person ${personId} and episode ${episodeNo}`
     const drawn = {
-      treated: `drawn from the campaign’s salt, person ${personId} and episode ${episodeNo}`,
-      holdout: `drawn from the campaign’s salt, person ${personId} and episode ${episodeNo}`,
+      treated: byCampaign,
+      holdout: byCampaign,
       control: `drawn from the workspace’s salt and person ${personId}, the same in every campaign`,
       seed: 'not drawn: named in the campaign’s seeds, and counted nowhere',
     }[arm]
     return `${campaign} (version ${version}) took this contact in: ${since}, tier ${entryTier}, segment ${segment}. Group: ${group} (${drawn}). A recall counts until ${until}.${mixed ? ' Mixed: merged with a person of another group.' : ''}`
   }
+  const byCampaign = `由活动盐值、人 ${personId}、第 ${episodeNo} 次流失抽取`
   const drawn = {
-    treated: `由活动盐值、人 ${personId}、第 ${episodeNo} 次流失抽取`,
-    holdout: `由活动盐值、人 ${personId}、第 ${episodeNo} 次流失抽取`,
+    treated: byCampaign,
+    holdout: byCampaign,
     control: `由工作区盐值与人 ${personId} 抽取，所有活动一致`,
     seed: '未抽取：在活动的种子名单中，不计入任何数字',
   }[arm]
@@ -250,7 +252,7 @@ function settledText(entry: Of<'settled'>, speech: Speech): string {
       : en
         ? `provider’s id ${entry.providerId}`
         : `服务商编号 ${entry.providerId}`,
-    entry.detail === null ? undefined : en ? `“${entry.detail}”` : `“${entry.detail}”`,
+    entry.detail === null ? undefined : `“${entry.detail}”`,
   ].filter((fact) => fact !== undefined)
   const details = facts.length === 0 ? '' : en ? ` (${facts.join(', ')})` : `（${facts.join('，')}）`
   return en

@@ -179,23 +179,20 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
     episodes.map((episode) => episode.assignedAt),
   )
   const stages = await findStages(session, contactId, now)
-  const touchpoints = (await findTouchpoints(session, contactId, now)).map((row) => ({
+  const hide = (words: string) => withoutAddress(words, contact, mask)
+  const hidden = <Row extends { readonly detail: string | null }>(row: Row): Row => ({
     ...row,
-    detail: row.detail === null ? null : withoutAddress(row.detail, contact, mask),
-  }))
+    detail: row.detail === null ? null : hide(row.detail),
+  })
+  const touchpoints = (await findTouchpoints(session, contactId, now)).map(hidden)
   const recalls = await findRecalls(session, contactId, now)
   const suppressions = await findSuppressions(session, contactId, now)
-  const receipts = (await findReceipts(session, contactId, now)).map((row) => ({
-    ...row,
-    detail: row.detail === null ? null : withoutAddress(row.detail, contact, mask),
-  }))
+  const receipts = (await findReceipts(session, contactId, now)).map(hidden)
   const replies = (await findReplies(session, contactId, now)).map((row) => ({
     ...row,
     text: mask.text(row.text),
   }))
-  const dealings = await readDealings(session, contactId, now, mask, (words) =>
-    withoutAddress(words, contact, mask),
-  )
+  const dealings = await readDealings(session, contactId, now, mask, hide)
   const runs = await findRuns(session, contact.importedAt, now)
   const switches = await findSwitches(session, now)
 

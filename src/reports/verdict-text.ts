@@ -1,6 +1,5 @@
 import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
 import type { Effect, SplitCheck, Verdict } from './effect.ts'
-import type { OverviewData } from './overview.ts'
 import type { Tone } from './sheet.ts'
 import { type Speech, span } from './words.ts'
 
@@ -100,7 +99,7 @@ function notYet({ verdict, overall }: Judged, speech: Speech): string {
 }
 
 /** The sample-ratio alarm: what was drawn, what is there. Undefined where the split is right. */
-export function alarmSentence({ split }: Pick<OverviewData, 'split'>, speech: Speech): string | undefined {
+export function alarmSentence({ split }: { readonly split: SplitCheck }, speech: Speech): string | undefined {
   if (!split.alarm) return undefined
   const en = speech.language === 'en'
   const arms = split.arms
@@ -113,55 +112,6 @@ export function alarmSentence({ split }: Pick<OverviewData, 'split'>, speech: Sp
     .join(en ? '; ' : '；')
   const p = split.test.kind === 'tested' ? ` (p = ${split.test.p.toExponential(1)})` : ''
   return en ? `GROUPS ARE OFF, NO CONCLUSION: ${arms}${p}.` : `分组异常，结论不可用：${arms}${p}。`
-}
-
-/** What else a careful reader must know, a sentence each. */
-export function footnotes(data: OverviewData, speech: Speech): string[] {
-  const en = speech.language === 'en'
-  const notes: string[] = []
-  const { overall, seeds, split } = data
-  const mixed = overall.treated.contaminated + overall.heldOut.contaminated + overall.control.contaminated
-  if (overall.treated.assigned + overall.heldOut.assigned > 0) {
-    const { sequence } = overall
-    const daily = sequence.kind === 'estimate' && !split.alarm ? span(speech.points, sequence) : ''
-    notes.push(
-      en
-        ? `The verdict holds however often one looks${daily ? `: ${daily} points for daily looks` : ''}. The other intervals hold for one look each.`
-        : `结论不受查看次数影响${daily ? `：每天查看的区间为 ${daily} 个百分点` : ''}。其他区间只对一次查看有效。`,
-    )
-  }
-  if (data.relativeUplift !== undefined && data.verdict.kind !== 'groups_off') {
-    const raw = speech.percent(overall.treated.recalled / overall.treated.matured)
-    const uplift = speech.points(data.relativeUplift)
-    notes.push(
-      en
-        ? `Often quoted, and less than it seems: ${raw} of the contacted came back in all, ${uplift} % relative to those not contacted.`
-        : `常被引用但容易高估：触达组总召回率 ${raw}，相对对照组 ${uplift}%。`,
-    )
-  }
-  if (!data.programme) {
-    notes.push(
-      en
-        ? 'What all campaigns bring together is not told: nobody is kept out of all of them. Set `control: 5%` in winback.yaml.'
-        : '无法得知全部活动合计的效果：没有人被排除在所有活动之外。请在 winback.yaml 中设置 `control: 5%`。',
-    )
-  }
-  if (mixed > 0) {
-    notes.push(
-      en
-        ? `${speech.count(mixed)} are mixed: persons that turned out to be one had drawn different groups. They get nothing more and stay where they were drawn.`
-        : `${speech.count(mixed)} 人属于混组：后来发现是同一个人，却抽到不同分组。不再发送，仍计入原分组。`,
-    )
-  }
-  notes.push(...splitNotes(data, speech))
-  if (seeds.episodes > 0) {
-    notes.push(
-      en
-        ? `Seeds count nowhere above: ${speech.count(seeds.episodes)} in all, ${speech.money(seeds.cost)}.`
-        : `种子账号不计入以上任何数字：共 ${speech.count(seeds.episodes)} 个，${speech.money(seeds.cost)}。`,
-    )
-  }
-  return notes
 }
 
 /**

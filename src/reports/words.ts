@@ -5,9 +5,19 @@ import { type ChannelTitles, channelName, channelWay } from './channel-words.ts'
 
 export type Language = 'en' | 'zh-CN'
 
+/** Something said in both languages. */
+export type Phrase = Readonly<Record<Language, string>>
+/** What is said of things by their names. */
+export type Phrases<Name extends string = string> = Readonly<Record<Name, Phrase>>
+
 /** Chinese for any Chinese locale, English for every other. */
 export function languageOf(locale: string): Language {
   return /^zh\b/i.test(locale) ? 'zh-CN' : 'en'
+}
+
+/** The sentence of a recorded name; a name from a newer version, that has none, stands for itself. */
+export function sentence(of: Phrases, name: string, language: Language): string {
+  return Object.hasOwn(of, name) ? (of[name]?.[language] ?? name) : name
 }
 
 const WORDS = {
@@ -64,7 +74,7 @@ const WORDS = {
   withoutLabour: { en: 'for each won back by us, without labour', 'zh-CN': '每多召回一人的成本（不含人工）' },
   acquisition: { en: 'a new customer, to compare', 'zh-CN': '获取一位新客（对比）' },
   nothing: { en: 'nothing was booked', 'zh-CN': '没有发生费用' },
-} satisfies Record<string, Record<Language, string>>
+} satisfies Phrases
 
 export type Word = keyof typeof WORDS
 
@@ -176,4 +186,11 @@ export function speechOf(style: {
     channel: (name) => channelName(name, language, channels),
     way: (name) => channelWay(name, language, channels),
   }
+}
+
+/** What a report without figures says to do next. */
+export function nothingYet(speech: Speech): string {
+  return speech.language === 'en'
+    ? 'Nothing yet. `winback run` takes people in now; `winback start` does so by the schedule.'
+    : '暂无数据。`winback run` 立即纳入；`winback start` 按计划运行。'
 }

@@ -1,7 +1,7 @@
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { factCatalogue } from '../config/facts.ts'
 import { templatesOf } from '../config/variants.ts'
-import type { Language } from '../reports/words.ts'
+import type { Phrases } from '../reports/words.ts'
 import { type Fit, fitSignals, readFit, type Thinness } from '../signals/fit.ts'
 import { rulesOf } from '../signals/history.ts'
 import { refreshSignals } from '../signals/refresh.ts'
@@ -73,7 +73,7 @@ export async function withoutModel(
 }
 
 /** What keeps the model away, both languages beside each other. */
-export const MODEL_WORDS: Readonly<Record<Thinness, Readonly<Record<Language, string>>>> = {
+export const MODEL_WORDS: Phrases<Thinness> = {
   too_few_contacts: { en: 'too few contacts with activity', 'zh-CN': '有活跃记录的联系人太少' },
   too_few_repeaters: { en: 'too few contacts that ever came back', 'zh-CN': '回来过的联系人太少' },
   not_converged: { en: 'no parameters fit', 'zh-CN': '没有合适的参数' },

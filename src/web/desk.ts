@@ -1,4 +1,4 @@
-import type { Language } from '../reports/words.ts'
+import type { Language, Phrase } from '../reports/words.ts'
 import type { PlanFigures } from '../service/plan/figures.ts'
 
 // What the pages may do with campaign files: they lie in the workspace of the process that serves, which gives this.
@@ -8,7 +8,7 @@ export interface KeptPlan extends PlanFigures {
   /** ISO 8601; null where no run is to come. */
   readonly nextRun: string | null
   /** What would refuse a run or hold it back, when it was planned; null where nothing did. */
-  readonly held: Readonly<Record<Language, string>> | null
+  readonly held: Phrase | null
   /** Contacts that would be taken in, by number: what they would get is made when it is looked at, and never kept. */
   readonly samples: readonly {
     readonly tier: string
@@ -16,7 +16,7 @@ export interface KeptPlan extends PlanFigures {
     /** Of the step; null where it compares none. */
     readonly variant: string | null
     readonly contactId: number
-    readonly outcome: Readonly<Record<Language, string>>
+    readonly outcome: Phrase
   }[]
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { ANSWERS, ENDS, REASONS, STATES, SUPPRESSIONS, sentence, WAITS } from '../../src/reports/reasons.ts'
+import { ANSWERS, ENDS, REASONS, STATES, SUPPRESSIONS, WAITS } from '../../src/reports/reasons.ts'
 import { reports } from '../../src/reports/reports.ts'
+import { sentence } from '../../src/reports/words.ts'
 
 describe('reasons', () => {
   it.each([

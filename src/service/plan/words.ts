@@ -1,4 +1,4 @@
-import type { Language } from '../../reports/words.ts'
+import type { Phrases } from '../../reports/words.ts'
 
 // The fixed words of a plan, both languages beside each other, so that neither can be forgotten.
 
@@ -75,4 +75,4 @@ export const PLAN_WORDS = {
   nobodyHeldOut: { en: 'nothing: nobody is held out', 'zh-CN': '无：没有对照组' },
   tooFew: { en: 'nothing: too few people', 'zh-CN': '无：人数太少' },
   samples: { en: 'Samples', 'zh-CN': '消息样例' },
-} satisfies Record<string, Record<Language, string>>
+} satisfies Phrases

@@ -1,7 +1,7 @@
-import type { Language } from '../../reports/words.ts'
+import type { Language, Phrases } from '../../reports/words.ts'
 
 /** What was done, by the action's name. */
-export const AUDIT_WORDS: Readonly<Record<string, Record<Language, string>>> = {
+export const AUDIT_WORDS: Phrases = {
   'campaign.plan': { en: 'planned', 'zh-CN': '计划' },
   'campaign.apply': { en: 'approved and applied', 'zh-CN': '批准并应用' },
   'campaign.reject': { en: 'turned a plan down', 'zh-CN': '退回计划' },
@@ -40,7 +40,7 @@ export const AUDIT_WORDS: Readonly<Record<string, Record<Language, string>>> = {
   'signing_key.retire': { en: 'retired a signing key', 'zh-CN': '停用签名密钥' },
 }
 
-export const VIA_WORDS: Readonly<Record<string, Record<Language, string>>> = {
+export const VIA_WORDS: Phrases = {
   web: { en: 'web', 'zh-CN': '网页' },
   api: { en: 'API', 'zh-CN': 'API' },
   cli: { en: 'terminal', 'zh-CN': '终端' },

@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { sentence } from '../../reports/words.ts'
 import { readAudit } from '../audit.ts'
 import { AUDIT_WORDS, aboutText, detailText, VIA_WORDS } from './audit-words.ts'
 import { Empty, Table } from './parts.tsx'
@@ -46,11 +47,11 @@ export function auditPages(dependencies: PagesDependencies): Hono {
               <time datetime={entry.at.toISOString()}>{speech.moment(entry.at)}</time>,
               entry.actor,
               <>
-                {AUDIT_WORDS[entry.action]?.[language] ?? entry.action}{' '}
+                {sentence(AUDIT_WORDS, entry.action, language)}{' '}
                 <small>{detailText(entry.detail, language)}</small>
               </>,
               aboutText(entry.about, language),
-              `${VIA_WORDS[entry.via]?.[language] ?? entry.via}${entry.address === null ? '' : ` · ${entry.address}`}`,
+              `${sentence(VIA_WORDS, entry.via, language)}${entry.address === null ? '' : ` · ${entry.address}`}`,
             ])}
           />
           {last === undefined ? null : <a href={`/audit?before=${last}`}>{say('Earlier', '更早')}</a>}

@@ -1,11 +1,12 @@
 import type { Child } from 'hono/jsx'
-import { CALL_OUTCOMES, type CallOutcome, SENTIMENTS, type Sentiment } from '../../channels/channel.ts'
+import { CALL_OUTCOMES, SENTIMENTS, type Sentiment } from '../../channels/channel.ts'
 import { MASKED } from '../../config/masking.ts'
 import { isLeavingReason, LEAVING_REASONS } from '../../config/reasons.ts'
 import { LONGEST_TYPED } from '../../config/typed-text.ts'
 import type { AttemptMade } from '../../outcomes/call-attempts.ts'
 import { type Call, type CallKey, callIdOf } from '../../outcomes/calls.ts'
 import { KIND_WORDS, OUTCOME_WORDS, OVER_WORDS, SENTIMENT_WORDS } from '../../reports/call-words.ts'
+import { sentence } from '../../reports/words.ts'
 import { showCall } from '../../service/calls.ts'
 import { readStory } from '../../service/reporting.ts'
 import { dueText } from './call-words.ts'
@@ -160,7 +161,7 @@ function Attempts({ visit, attempts }: { visit: Visit; attempts: readonly Attemp
             <time datetime={each.madeAt.toISOString()}>{speech.moment(each.madeAt)}</time>
             {[
               each.madeBy === 'robot' ? say('the robot', '机器人') : each.madeBy,
-              OUTCOME_WORDS[each.outcome as CallOutcome]?.[language] ?? each.outcome,
+              sentence(OUTCOME_WORDS, each.outcome, language),
               ...(each.reason !== null && isLeavingReason(each.reason)
                 ? [LEAVING_REASONS[each.reason][language]]
                 : []),

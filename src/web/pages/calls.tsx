@@ -4,6 +4,7 @@ import { Temporal } from 'temporal-polyfill'
 import { MASKED } from '../../config/masking.ts'
 import { type Call, type CallKey, callIdOf, readCallId } from '../../outcomes/calls.ts'
 import { KIND_WORDS, OVER_WORDS } from '../../reports/call-words.ts'
+import { sentence } from '../../reports/words.ts'
 import { type Also, concludeCall, giveCallBack, showCalls, takeCall } from '../../service/calls.ts'
 import { outcomeReport } from '../api/calls.ts'
 import { showTask } from './call.tsx'
@@ -80,7 +81,7 @@ async function take(visit: Visit, key: CallKey): Promise<Response> {
         ),
       )
     case 'over': {
-      const why = OVER_WORDS[answer.by]?.[language] ?? answer.by
+      const why = sentence(OVER_WORDS, answer.by, language)
       return visit.go('/calls', say(`Nobody need call any more: ${why}.`, `无需再打：${why}。`))
     }
     case 'unknown':

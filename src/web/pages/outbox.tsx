@@ -1,7 +1,8 @@
 import { Hono } from 'hono'
 import { WinbackError } from '../../errors.ts'
-import { REASONS, STATES, sentence, WAITS } from '../../reports/reasons.ts'
+import { REASONS, STATES, WAITS } from '../../reports/reasons.ts'
 import type { Speech } from '../../reports/words.ts'
+import { sentence } from '../../reports/words.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { OutboxTabs } from './caught.tsx'
 import {

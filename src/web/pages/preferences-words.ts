@@ -1,3 +1,4 @@
+import type { Phrases } from '../../reports/words.ts'
 // What a contact reads on their own page.
 
 export type Language = 'en' | 'zh-CN'
@@ -39,4 +40,4 @@ export const WORDS = {
     en: 'It was cut short on its way, or is too old. The newest message from us has one that works.',
     'zh-CN': '链接可能不完整，或已过期。请使用我们最近一条消息中的链接。',
   },
-} as const satisfies Record<string, Record<Language, string>>
+} as const satisfies Phrases

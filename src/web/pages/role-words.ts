@@ -1,7 +1,7 @@
-import type { Language } from '../../reports/words.ts'
+import type { Phrases } from '../../reports/words.ts'
 import type { Role } from '../accounts/roles.ts'
 
-export const ROLE_WORDS: Readonly<Record<Role, Record<Language, string>>> = {
+export const ROLE_WORDS: Phrases<Role> = {
   viewer: { en: 'viewer', 'zh-CN': '查看者' },
   agent: { en: 'agent', 'zh-CN': '客服' },
   operator: { en: 'operator', 'zh-CN': '运营' },
@@ -9,7 +9,7 @@ export const ROLE_WORDS: Readonly<Record<Role, Record<Language, string>>> = {
 }
 
 /** What each may do, for whoever gives roles. */
-export const ROLE_MEANINGS: Readonly<Record<Role, Record<Language, string>>> = {
+export const ROLE_MEANINGS: Phrases<Role> = {
   viewer: { en: 'sees figures and stories, addresses masked', 'zh-CN': '查看数据与经过，联系方式已脱敏' },
   agent: {
     en: 'also sees addresses, makes calls, records what contacts ask for',

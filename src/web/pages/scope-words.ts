@@ -1,8 +1,8 @@
-import type { Language } from '../../reports/words.ts'
+import type { Phrases } from '../../reports/words.ts'
 import { SCOPES, type Scope } from '../api-keys.ts'
 
 /** What a key of each scope is good for, for whoever makes one. */
-export const SCOPE_WORDS: Readonly<Record<Scope, Record<Language, string>>> = {
+export const SCOPE_WORDS: Phrases<Scope> = {
   'events:write': {
     en: SCOPES['events:write'],
     'zh-CN': '发送事件：/v1/identify、track、page、screen、group、alias、batch',

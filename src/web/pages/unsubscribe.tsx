@@ -1,5 +1,5 @@
 import type { Child } from 'hono/jsx'
-import type { Language } from '../../reports/words.ts'
+import type { Language, Phrases } from '../../reports/words.ts'
 import { renderDocument, WhyField } from './document.tsx'
 
 // Where the link under a message leads. Looking changes nothing, for scanners look too; the button does. Why is asked
@@ -32,7 +32,7 @@ const WORDS = {
     en: 'It was cut off or changed on its way. Open it from the e-mail itself, or answer the e-mail with “unsubscribe”.',
     'zh-CN': '它可能被截断或改动过。请直接从邮件里打开，或回复邮件写“退订”。',
   },
-} as const satisfies Record<string, Record<Language, string>>
+} as const satisfies Phrases
 
 type Word = keyof typeof WORDS
 
