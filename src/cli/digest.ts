@@ -5,7 +5,7 @@ import { parseAddress } from '../channels/email/address.ts'
 import { WinbackError } from '../errors.ts'
 import { languageOf } from '../reports/words.ts'
 import { makeDigest, sendDigest } from '../service/digest.ts'
-import { appliedCampaign } from './applied-campaign.ts'
+import { appliedCampaign, nothingApplied } from './applied-campaign.ts'
 import { chooseLocale, type Spoken, sayIn, spoken } from './locale.ts'
 import type { Outcome } from './output.ts'
 import { openQuietRuntime } from './quiet-runtime.ts'
@@ -70,10 +70,7 @@ async function runDigest(context: DatabaseContext, options: DigestOptions): Prom
     const data = { subject: '', to: [], files: [] }
     return {
       data,
-      text: say(
-        'No campaign was ever applied. Run `winback apply` first.',
-        '尚未应用过任何活动。请先运行 `winback apply`。',
-      ),
+      text: nothingApplied(say),
     }
   }
   const files: string[] = []

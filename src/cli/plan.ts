@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { speechOf } from '../reports/words.ts'
 import { shortageWarning } from '../service/plan/sentences.ts'
 import { openCampaigns, openTemplates } from './campaigns.ts'
-import { chooseLocale } from './locale.ts'
+import { chooseLocale, sayIn } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
 import { type CampaignPlan, planCampaign } from './plan/plan.ts'
@@ -72,7 +72,10 @@ async function runPlan(
     data: { campaigns: plans },
     text:
       plans.length === 0
-        ? `There is no campaign in ${workspace.campaigns}/. Run \`winback init\` for one to begin with.`
+        ? sayIn(speech)(
+            `There is no campaign in ${workspace.campaigns}/. Run \`winback init\` for one to begin with.`,
+            `${workspace.campaigns}/ 中没有活动。运行 \`winback init\` 可创建一个。`,
+          )
         : plans.map((each) => formatPlan(each, workspace, style)).join('\n\n\n'),
   }
 }

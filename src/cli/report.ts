@@ -14,7 +14,7 @@ import {
   refreshReports,
   styleOfWorkspace,
 } from '../service/reporting.ts'
-import { appliedCampaign } from './applied-campaign.ts'
+import { appliedCampaign, nothingApplied } from './applied-campaign.ts'
 import { chooseLocale, sayIn } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import { count, type Outcome } from './output.ts'
@@ -184,7 +184,7 @@ async function runSheet(
   const whole = name === 'monday' && wanted === undefined && !options.from && !options.to
   const programme = whole ? await readProgrammeSheet(runtime, period.now, style) : undefined
   const data = { report: name, ...(programme ? { programme } : {}), campaigns: read }
-  if (read.length === 0) return { data, text: nothingApplied(context) }
+  if (read.length === 0) return { data, text: nothingApplied(sayIn(context.output)) }
   const sheets = [...(programme ? [programme.sheet] : []), ...read.map(({ sheet }) => sheet)]
   if (!options.csv) return { data, text: sheets.map((sheet) => formatSheet(sheet, style)).join('\n\n') }
   // Of several campaigns, each table says whose it is.
@@ -233,16 +233,9 @@ async function runReport(
     data: { campaigns },
     text:
       campaigns.length === 0
-        ? nothingApplied(context)
+        ? nothingApplied(sayIn(context.output))
         : campaigns.map((data) => reports.overview.format(data, style)).join('\n\n'),
   }
-}
-
-function nothingApplied({ output }: DatabaseContext): string {
-  return sayIn(output)(
-    'No campaign was ever applied. Run `winback apply` first.',
-    '尚未应用过任何活动。请先运行 `winback apply`。',
-  )
 }
 
 /** The overview of one campaign, with the split each of its versions was drawn with. */

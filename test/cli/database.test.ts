@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
@@ -32,6 +32,16 @@ test('of an empty workspace, the signals say what to do first', async () => {
     stdout: expect.stringContaining('`winback import contacts FILE`'),
   })
   expect(stdout).not.toContain('Churn')
+})
+
+test('without any campaign, a plan says so, in the language that was asked for', async () => {
+  const workspace = await readFile(join(here.cwd, 'winback.yaml'), 'utf8')
+  await mkdir(join(here.cwd, 'none'))
+  await writeFile(join(here.cwd, 'none.yaml'), workspace.replace('campaigns: campaigns', 'campaigns: none'))
+  const plan = ['plan', '--workspace', 'none.yaml', '--locale']
+  const [english, chinese] = [await run([...plan, 'en'], here), await run([...plan, 'zh-CN'], here)]
+  expect(english.stdout).toContain('There is no campaign in none/. Run `winback init`')
+  expect(chinese.stdout).toContain('none/ 中没有活动。')
 })
 
 test('imports by mapping, keeps the bad rows, and knows a file it has seen', async () => {
