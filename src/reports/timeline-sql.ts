@@ -178,7 +178,7 @@ export interface TouchpointRow {
   settledAt: Date | null
 }
 
-/** Every touchpoint once, at work or settled. */
+/** Every touchpoint once, at work or settled; its cost as it is booked, by its receipts where they say what it was. */
 export async function findTouchpoints(
   session: Session,
   contactId: number,
@@ -196,9 +196,11 @@ export async function findTouchpoints(
         planned_for, due_at, waits, NULL::timestamptz AS settled_at
       FROM touchpoints WHERE contact_id = ${contactId}
       UNION ALL
-      SELECT touchpoint_id, episode_id, step_id, state, reason, detail, channel, template, variant, provider_id, attempt, cost,
+      SELECT touchpoint_id, episode_id, step_id, state, reason, detail, channel, template, variant, provider_id, attempt,
+        coalesce((SELECT sum(l.amount)::bigint FROM ledger l WHERE l.contact_id = r.contact_id
+          AND l.touchpoint_id = r.touchpoint_id AND l.kind = 'spend' AND l.booked_at <= ${now}), cost),
         planned_for, NULL, NULL, settled_at
-      FROM touchpoint_records WHERE contact_id = ${contactId} AND settled_at <= ${now}
+      FROM touchpoint_records r WHERE contact_id = ${contactId} AND settled_at <= ${now}
     ) t JOIN steps s ON s.step_id = t.step_id
     ORDER BY t.planned_for, t.touchpoint_id, t.settled_at`,
   )

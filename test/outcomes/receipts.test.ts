@@ -224,6 +224,21 @@ describe('receipts', () => {
     expect(await spent()).toBe(150_000)
   })
 
+  it('are what the story says the message cost, as the ledger does', async () => {
+    await send()
+    await execute(scene.database, sql`INSERT INTO external_ids VALUES ('u1', ${contactId})`)
+    const told = async (now: Date) => {
+      const { entries } = await readTimeline(scene.database, { externalId: 'u1', now })
+      return entries.flatMap((entry) => (entry.kind === 'settled' ? [entry.cost] : []))
+    }
+    const before = scene.clock.now()
+    expect(await told(before)).toEqual([50_000])
+    scene.clock.advance(60)
+    await record(event('delivered', { cost: 150_000 }))
+    expect(await told(scene.clock.now())).toEqual([150_000])
+    expect(await told(before)).toEqual([50_000])
+  })
+
   it('book what a message cost that had failed: the provider charges for it all the same', async () => {
     const book = () => bookEarlyCosts(scene.database, scene.clock.now())
     scene.channel.answer = async (message) => {
