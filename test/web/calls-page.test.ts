@@ -111,6 +111,8 @@ describe('without a script', () => {
     expect(await (await get(place, 'bo')).text()).not.toContain('+8613800138010')
     const task = await (await get(place, 'ada')).text()
     expect(task).toContain('href="tel:+8613800138010"')
+    // The number is the first thing, however long the script.
+    expect(task.indexOf('href="tel:')).toBeLessThan(task.indexOf('What to say'))
     // What they ring goes with what they report.
     expect(task).toContain('name="phone" value="+8613800138010"')
     expect(task).toContain('Ask what Shop could do better')

@@ -739,6 +739,19 @@ test.runIf(hasBrowser)('in a browser: a name of one long word breaks where a pho
   expect(wider).toEqual([])
 })
 
+test.runIf(hasBrowser)('in a browser: on a phone no table of texts scrolls within its card', async () => {
+  const { context, page } = await openWindow(server.address, cookies.get('admin') ?? '', LOOKS[1], [])
+  await page.setViewportSize({ width: 360, height: 780 })
+  await page.goto(`${server.address}/api`)
+  const [tables, beyond] = (await page.evaluate(`
+    document.querySelectorAll('details').forEach((each) => { each.open = true });
+    const tables = [...document.querySelectorAll('.wide')];
+    [tables.length, Math.max(...tables.map((each) => each.scrollWidth - each.clientWidth))]`)) as number[]
+  await context.close()
+  expect(tables).toBeGreaterThan(10)
+  expect(beyond).toBe(0)
+})
+
 test.runIf(hasBrowser)(
   'in a browser: no complaint of the console or of axe, in any language, width or light',
   async () => {

@@ -55,12 +55,13 @@ export async function showTask(
           {say(`priority ${call.priority}`, `优先级 ${call.priority}`)}
         </span>
       </p>
+      {/* Before all that is read: a script may be longer than a telephone is high. */}
+      <Telephone visit={visit} call={call} mine={mine} />
       <Standing visit={visit} call={call} mine={mine} />
       <div class="cards top-aligned">
         <div class="card">
           <h2>{say('What to say', '话术')}</h2>
           <p class="paper">{call.script}</p>
-          <Telephone visit={visit} call={call} mine={mine} />
         </div>
         <div class="card">
           <h2>{say('What happened so far', '此前经过')}</h2>

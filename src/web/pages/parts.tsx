@@ -29,8 +29,12 @@ export function Act(props: {
   )
 }
 
-/** Columns that a phone shows beside each other; with more, each row becomes a card of lines, its first cell the head. */
+/**
+ * Columns that a phone shows beside each other, and those of texts among them, which need a width to be read in; with more,
+ * each row becomes a card of lines, its first cell the head.
+ */
 const BESIDE = 3
+const TEXTS_BESIDE = 2
 
 /** As a heading begins: with a capital, unless it is a sign of one letter. */
 export function headed(title: string): string {
@@ -44,7 +48,8 @@ export function Table(props: {
   rows: readonly (readonly Child[])[]
 }) {
   const { columns } = props
-  const stacked = columns.length > BESIDE
+  const texts = columns.filter(({ num }) => !num)
+  const stacked = columns.length > BESIDE || texts.length > TEXTS_BESIDE
   // Rows that are laid out as cards are rows to a screen reader only where that is said.
   const role = (name: string) => (stacked ? name : undefined)
   return (
