@@ -166,12 +166,17 @@ interface Call {
   readonly row: string
 }
 
-/** The demo’s robot has made every call: the last few are lent to people, to be given back as they were. */
+/**
+ * The demo’s robot has made every call: the last few of people who have been silent ever since are lent to people, to be
+ * given back as they were. Who has come back is called no more.
+ */
 async function lendCalls(database: Database, campaign: string, now: Date): Promise<readonly Call[]> {
   const calls = await rows<Call>(
     database,
-    sql`SELECT call_id AS "callId", to_jsonb(c)::text AS row FROM calls c WHERE campaign = ${campaign}
-        ORDER BY opened_at DESC, call_id LIMIT 5`,
+    sql`SELECT c.call_id AS "callId", to_jsonb(c)::text AS row
+        FROM calls c JOIN episodes e USING (episode_id) JOIN contact_activity a ON a.contact_id = c.contact_id
+        WHERE c.campaign = ${campaign} AND e.silenced_by IS NULL AND a.silent_since < c.opened_at
+        ORDER BY c.opened_at DESC, c.call_id LIMIT 5`,
   )
   for (const [at, { callId }] of calls.entries()) {
     const due = new Date(now.getTime() + (at * 7 - 4) * 3_600_000)
