@@ -84,7 +84,7 @@ export function describeChannel<Settings, Address, Content>(
     if (delivery.outcome === 'retry' && delivery.after !== undefined) {
       assert(delivery.after > 0 && Number.isFinite(delivery.after), '`after` is a number of seconds')
     }
-    keepSecret(secrets, JSON.stringify(delivery))
+    keepSecret(JSON.stringify(delivery), secrets)
     return delivery
   }
   /** Sends alone, and proves that the channel does not repeat by itself what its provider would not recognise. */
@@ -278,7 +278,7 @@ export function describeChannel<Settings, Address, Content>(
           if (channel.confirm) assert(said && OUTCOMES.includes(said.outcome), 'confirm() has no outcome')
           const known = await inTime(channel, 'query', (async () => await channel.query?.(doubt))())
           if (channel.query) assert(known && ANSWERS.includes(known.outcome), 'query() has no answer')
-          keepSecret(secrets, JSON.stringify([said, known]))
+          keepSecret(JSON.stringify([said, known]), secrets)
         }
         await ask()
         for (const fault of faults.filter(({ silent }) => !silent)) {
@@ -326,7 +326,7 @@ export function describeChannel<Settings, Address, Content>(
       withChannel(async (open) => {
         const found = await open.channel.check()
         assert.notEqual(found.trim(), '')
-        keepSecret(open.secrets, found)
+        keepSecret(found, open.secrets)
       }))
 
     it('closes with what is under way, may be closed again, and then hands nothing over', () =>
@@ -375,7 +375,7 @@ async function inTime<Value>(
   return await Promise.race([done, late]).finally(() => clearTimeout(timer))
 }
 
-function keepSecret(secrets: readonly string[] = [], said: string): void {
+function keepSecret(said: string, secrets: readonly string[] = []): void {
   for (const secret of secrets) assert(!said.includes(secret), 'a secret of the settings is told')
 }
 
@@ -386,7 +386,7 @@ async function checkAnswers({ channel, secrets }: OpenChannel<unknown, unknown>)
     'check',
     (async () => await channel.check())().catch((error: unknown) => String(error)),
   )
-  keepSecret(secrets, said)
+  keepSecret(said, secrets)
 }
 
 /** A template all of whose texts end with what nobody meant. */

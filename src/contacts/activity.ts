@@ -1,18 +1,17 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
-import { execute, rows, type Transaction } from '../database/connect.ts'
+import { execute, type Transaction } from '../database/connect.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import { type MomentReading, pastMoment } from './dates.ts'
-import { countErased, isErased } from './erased.ts'
+import { countErased } from './erased.ts'
 import { externalIdProblem } from './external-ids.ts'
 import type { Hooks } from './hooks.ts'
-import { type ActivityRules, ingestActivity, prepareIngest } from './ingest.ts'
+import { type ActivityRules, ingestActivity, messageKeySql, prepareIngest } from './ingest.ts'
 import { parseJson } from './json.ts'
-import type { Getter } from './mapping.ts'
-import { type Getters, getterIn } from './mapping.ts'
-import { lockNames } from './persons.ts'
+import { type Getter, type Getters, getterIn } from './mapping.ts'
 import type { RowValues } from './rows.ts'
 import { jsonText, unstorable } from './text.ts'
+import { makeUnknown } from './unknown-ids.ts'
 
 /** One event as a row gave it. */
 export interface ActivityRow {
@@ -179,47 +178,6 @@ async function claimNamed(tx: Transaction, now: Date, horizon: number): Promise<
           WHEN n.recent THEN n.message NOT IN (SELECT message_id FROM claimed) OR n.time > 1
           ELSE (SELECT k.message_id FROM ingest_keys k WHERE k.source = 'events' AND k.message_id = n.message) IS NOT NULL
         END`,
-  )
-}
-
-/** What a message id is stored and compared by in ingest_keys: 128 bits of its SHA-256. */
-export function messageKeySql(messageId: SQL): SQL {
-  return sql`encode(substr(sha256(convert_to(${messageId}, 'UTF8')), 1, 16), 'hex')::uuid`
-}
-
-/** Makes contacts, without a sign-up date, of the external ids of a staged chunk (`line`, `external_id`) that nobody knows. */
-export async function makeUnknown(
-  tx: Transaction,
-  now: Date,
-  staged: 'incoming_events' | 'incoming_calls' | 'incoming_sends' | 'incoming_consents',
-): Promise<void> {
-  const incoming = sql.identifier(staged)
-  const [unknown] = await rows<{ any: boolean }>(
-    tx,
-    sql`SELECT EXISTS (SELECT FROM ${incoming} i WHERE i.external_id IS NOT NULL
-          AND NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)
-            AND NOT ${isErased(sql`i.external_id`)}) AS any`,
-  )
-  if (!unknown?.any) return
-  await lockNames(tx)
-  await execute(
-    tx,
-    sql`WITH fresh AS MATERIALIZED (
-          SELECT nextval('contacts_contact_id_seq') AS contact_id, external_id FROM (
-            SELECT external_id, min(line) AS line FROM ${incoming} i
-            WHERE external_id IS NOT NULL
-              AND NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)
-              AND NOT ${isErased(sql`i.external_id`)}
-            GROUP BY external_id ORDER BY line
-          ) AS ids
-        ), named AS (
-          INSERT INTO external_ids (external_id, contact_id)
-          SELECT external_id, contact_id FROM fresh ORDER BY external_id
-        ), made AS (
-          INSERT INTO contacts (contact_id, person_id, external_id, imported_at) OVERRIDING SYSTEM VALUE
-          SELECT contact_id, contact_id, external_id, ${now} FROM fresh
-        )
-        INSERT INTO contact_activity (contact_id) SELECT contact_id FROM fresh`,
   )
 }
 

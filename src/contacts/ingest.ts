@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { stripesSharedSql } from '../database/stripes.ts'
 import type { Hooks } from './hooks.ts'
@@ -25,6 +25,11 @@ export const INGEST_TABLES = `
 /** Runs {@link INGEST_TABLES} by itself, for this transaction. */
 export async function prepareIngest(tx: Transaction): Promise<void> {
   await tx.client.query(INGEST_TABLES)
+}
+
+/** What a message id is stored and compared by in ingest_keys: 128 bits of its SHA-256. */
+export function messageKeySql(messageId: SQL): SQL {
+  return sql`encode(substr(sha256(convert_to(${messageId}, 'UTF8')), 1, 16), 'hex')::uuid`
 }
 
 export interface IngestOptions {

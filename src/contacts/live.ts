@@ -2,7 +2,6 @@ import { sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
 import { type Database, execute, rows, type Transaction } from '../database/connect.ts'
 import { PLAN_AS_USUAL } from '../database/look-ups.ts'
-import { makeUnknown, messageKeySql } from './activity.ts'
 import type { Call } from './calls.ts'
 import { CARRIES, type ContactRow, mergeRows } from './contact-rows.ts'
 import { mergeContacts } from './contacts.ts'
@@ -11,8 +10,9 @@ import { registerDevices } from './devices.ts'
 import { isErased } from './erased.ts'
 import type { ImportWorkspace } from './file-import.ts'
 import type { Hooks } from './hooks.ts'
-import { INGEST_TABLES, ingestActivity } from './ingest.ts'
+import { INGEST_TABLES, ingestActivity, messageKeySql } from './ingest.ts'
 import { linkingOf, lockNames } from './persons.ts'
+import { makeUnknown } from './unknown-ids.ts'
 
 // Calls of the events API, many at a time, in one transaction: whoever they concern, whatever they repeat. Files come
 // through activity.ts; both end in ingest.ts.

@@ -1,6 +1,5 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
-import { makeUnknown } from './activity.ts'
 import { type ConsentRecord, recordConsents } from './consent.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import { type MomentReading, pastMoment } from './dates.ts'
@@ -10,6 +9,7 @@ import type { Hooks } from './hooks.ts'
 import { type Getters, textReader } from './mapping.ts'
 import type { RowValues } from './rows.ts'
 import { unstorable } from './text.ts'
+import { makeUnknown } from './unknown-ids.ts'
 
 // What another system knew before Winback came: whom it wrote to, and who agreed to what. Both are kept as they were,
 // under the time they happened at.

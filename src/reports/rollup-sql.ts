@@ -48,7 +48,7 @@ export async function countDay(
   cohort: CohortDay,
   rules: CountingRules,
   earned: Earned,
-  onProgress?: (share: number) => void,
+  onProgress: (share: number) => void,
 ): Promise<void> {
   const goals = await rules.goalsOf(cohort.campaign)
   const emptied = TABLES.map(
@@ -75,7 +75,7 @@ export async function countDay(
     countOffers(cohort),
   ]
   for (const [done, statement] of statements.entries()) {
-    onProgress?.(done / statements.length)
+    onProgress(done / statements.length)
     await execute(tx, statement)
   }
   if (await hasRepeats(tx)) await execute(tx, countRepeats(cohort, goals, earned))

@@ -18,7 +18,7 @@ export interface ContactRow {
   siblings: string[]
 }
 
-export async function findContact(session: Session, externalId: string): Promise<ContactRow | undefined> {
+export async function findContactRow(session: Session, externalId: string): Promise<ContactRow | undefined> {
   const [found] = await rows<ContactRow>(
     session,
     sql`

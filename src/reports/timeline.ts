@@ -8,7 +8,7 @@ import {
   type ActivityRow,
   type ContactRow,
   type EpisodeRow,
-  findContact,
+  findContactRow,
   findEpisodes,
   findRecalls,
   findReceipts,
@@ -168,7 +168,7 @@ async function nameGoals(
 async function readStory(session: Session, question: TimelineQuestion): Promise<Timeline> {
   const { externalId, now } = question
   const mask = question.unmasked ? UNMASKED : MASKED
-  const contact = await findContact(session, externalId)
+  const contact = await findContactRow(session, externalId)
   if (!contact) throw await unknownContact(session, externalId)
   const { contactId } = contact
   const episodes = await findEpisodes(session, contactId, now)
