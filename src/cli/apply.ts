@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
 import { type Applied, applyCampaign } from '../config/apply.ts'
 import { shortHash } from '../config/inputs.ts'
+import type { LoadedCampaign } from '../config/load.ts'
 import { readSwitches } from '../config/switches.ts'
 import { WinbackError } from '../errors.ts'
 import { switchReason } from '../reports/switch-reason.ts'
 import type { Speech } from '../reports/words.ts'
 import { openCampaigns, openTemplates } from './campaigns.ts'
-import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
+import { filelessCampaigns, filelessText } from './fileless.ts'
+import { type Say, type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { describe, type Start } from './verb.ts'
@@ -69,7 +71,22 @@ async function runApply(
     )
   }
   await warnOfSwitches(context, applied, speech)
+  // Of some campaigns it says nothing what other files there are.
+  if (wanted.length === 0) await warnOfFileless(context, campaigns, sayIn(speech))
   return { data: { campaigns: applied }, text: formatApplied(applied, speech) }
+}
+
+/** Whoever took a file away may believe that to be the end of its campaign. */
+async function warnOfFileless(
+  context: DatabaseContext,
+  campaigns: readonly LoadedCampaign[],
+  say: Say,
+): Promise<void> {
+  const named = campaigns.map(({ definition }) => definition.campaign)
+  for (const name of await filelessCampaigns(context, named)) {
+    const { found, mend } = filelessText(name, say)
+    context.output.warn(say(`${found}. ${mend}`, `${found}。${mend}`))
+  }
 }
 
 /** A version that is applied to what is held back runs no more than the one before. */

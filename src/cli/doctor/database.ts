@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { countriesOf } from '../../channels/sms/phone.ts'
 import { formatDuration } from '../../config/quantities.ts'
@@ -12,6 +14,8 @@ import { absenceText, readAbsences } from '../../reports/absences.ts'
 import { switchReason } from '../../reports/switch-reason.ts'
 import type { Speech } from '../../reports/words.ts'
 import { shortageFinding } from '../../service/plan/sentences.ts'
+import { openTemplates, readCampaigns } from '../campaigns.ts'
+import { filelessCampaigns, filelessText } from '../fileless.ts'
 import { type Say, sayIn } from '../locale.ts'
 import { openQuietRuntime } from '../quiet-runtime.ts'
 import { type DatabaseContext, embeddedDirectory } from '../workspace.ts'
@@ -61,6 +65,7 @@ export async function checkDatabase(context: DatabaseContext, speech: Speech): P
       ...(await checkNumbers(context, say)),
       ...(await checkSwitches(context, speech)),
       ...(await checkAbsences(context, speech)),
+      ...(await checkFileless(context, say)),
       ...(await checkOffers(context, speech)),
       ...(await checkVersions(context, say)),
     )
@@ -231,6 +236,24 @@ function creditorRemedy(say: Say): string {
 }
 
 const SCOPES: Readonly<Record<string, string>> = { campaign: '活动', channel: '渠道' }
+
+/**
+ * Campaigns that run and have no file, where there are files: a machine that only runs has none. Nothing is said while a
+ * file cannot be read, for it may be the one.
+ */
+async function checkFileless(context: DatabaseContext, say: Say): Promise<Finding[]> {
+  const { directory, definition } = context.loaded
+  if (!existsSync(join(directory, definition.campaigns))) return []
+  const read = await openTemplates(context)
+    .then((templates) => readCampaigns(context, templates))
+    .catch(() => undefined)
+  if (!read || read.campaigns.length < read.files.length) return []
+  const named = read.campaigns.map((campaign) => campaign.definition.campaign)
+  return (await filelessCampaigns(context, named)).map((name) => {
+    const { found, mend } = filelessText(name, say)
+    return wrong('campaigns', found, mend)
+  })
+}
 
 /** Stocks and imported codes that run low or out, or that end before many more can be given. */
 async function checkOffers(context: DatabaseContext, speech: Speech): Promise<Finding[]> {
