@@ -111,8 +111,14 @@ export async function changeUser(
  * @returns the path to open, `/welcome/SECRET`, to be had now or never
  */
 export async function issueLink(session: Session, userId: number, now: Date): Promise<string> {
+  await execute(session, sql`DELETE FROM user_links WHERE user_id = ${userId}`)
+  return await addLink(session, userId, now)
+}
+
+/** {@link issueLink} beside those made before: each is good until one of them is used. */
+async function addLink(session: Session, userId: number, now: Date): Promise<string> {
   const secret = randomBytes(32).toString('base64url')
-  await execute(session, sql`DELETE FROM user_links WHERE user_id = ${userId} OR expires_at < ${now}`)
+  await execute(session, sql`DELETE FROM user_links WHERE expires_at < ${now}`)
   await execute(
     session,
     sql`INSERT INTO user_links (link_hash, user_id, expires_at)
@@ -132,8 +138,8 @@ export async function linkOwner(session: Session, secret: string, now: Date): Pr
 }
 
 /**
- * Sets the password and uses the link up, in one transaction: of two who open it at once, one sets it. Signs the user
- * out everywhere else.
+ * Sets the password and uses up the user's links, in one transaction: of two who open them at once, one sets it. Signs the
+ * user out everywhere else.
  */
 export async function usePasswordLink(
   database: Database,
@@ -144,9 +150,15 @@ export async function usePasswordLink(
   if ([...password].length < PASSWORD_LENGTH) return 'too_short'
   const kept = await hashPassword(password)
   return await transaction(database, async (tx) => {
+    // Whoever opens another link of the same user meanwhile comes second, and finds none.
+    await execute(
+      tx,
+      sql`SELECT FROM users WHERE user_id IN (SELECT user_id FROM user_links WHERE link_hash = ${hash('sha256', secret)})
+          FOR UPDATE`,
+    )
     const owner = await linkOwner(tx, secret, now)
-    const used = await execute(tx, sql`DELETE FROM user_links WHERE link_hash = ${hash('sha256', secret)}`)
-    if (!owner || used === 0) return 'no_link'
+    if (!owner) return 'no_link'
+    await execute(tx, sql`DELETE FROM user_links WHERE user_id = ${owner.userId}`)
     await execute(tx, sql`UPDATE users SET password = ${kept} WHERE user_id = ${owner.userId}`)
     await endSessions(tx, owner.userId)
     return owner
@@ -159,7 +171,7 @@ async function endSessions(session: Session, userId: number): Promise<void> {
 
 /**
  * Where nobody could sign in yet: a user `admin`, and the path of a one-time link. Each start prints another one until
- * it was used.
+ * one was used; what was handed out before, by `users add` say, stays good.
  * @returns undefined where somebody has set a password
  */
 export async function firstLink(database: Database, now: Date, by: string): Promise<string | undefined> {
@@ -170,6 +182,6 @@ export async function firstLink(database: Database, now: Date, by: string): Prom
     const admin =
       users.find((user) => user.role === 'admin' && user.disabledAt === null) ??
       (await addUser(tx, { name: 'admin', role: 'admin', now, by }))
-    return await issueLink(tx, admin.userId, now)
+    return await addLink(tx, admin.userId, now)
   })
 }
