@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import type { Location, Problem } from '../errors.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from './document.ts'
-import { looksSecret } from './in-clear.ts'
 import { toldOnce, UNKNOWN_KEY } from './misplaced.ts'
 import { nearest } from './nearest-name.ts'
 import { isReference } from './references.ts'
@@ -152,7 +151,7 @@ function choice(fault: Fault, options: readonly string[]): Problem {
 
 function unknownKeys(fault: Fault, keys: readonly string[]): Problem[] {
   const lists = [...cutLists(fault, keys)]
-  const told = new Set([...lists.flatMap(({ entries }) => entries), ...restsOfSecrets(fault, keys)])
+  const told = new Set(lists.flatMap(({ entries }) => entries))
   return [
     ...lists.map(({ problem }) => problem),
     ...keys.filter((key) => !told.has(key)).map((key) => unknownKey(fault, key)),
@@ -185,24 +184,6 @@ function* cutLists({ context, path, found }: Fault, unknown: readonly string[]) 
       suggestion: asList([first, ...entries]),
     }
     yield { entries, problem }
-  }
-}
-
-/** `{ password: hun,ter2 }`: what a comma cuts off a secret is no key. That it stands there in clear is told. */
-function* restsOfSecrets({ context: { document }, path, found }: Fault, unknown: readonly string[]) {
-  if (typeof found !== 'object' || found === null) return
-  const places = Object.entries(found).map(([key, value]) => ({
-    key,
-    value,
-    ...document.locate([...path, key], 'key'),
-  }))
-  places.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0))
-  let secret = false
-  for (const { key, value } of places) {
-    const rest: boolean = secret && value === null && unknown.includes(key)
-    if (rest) yield key
-    secret =
-      rest || (looksSecret(key) && value !== null && !isReference(valueAt(document.value, [...path, key])))
   }
 }
 

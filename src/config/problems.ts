@@ -1,5 +1,5 @@
 import type { Problem } from '../errors.ts'
-import { IN_CLEAR, type ShownLine, shownLines } from './in-clear.ts'
+import { IN_CLEAR, shownLine } from './in-clear.ts'
 
 // Problems in text, each with its place and, where there is one, the name that may have been meant.
 
@@ -46,15 +46,10 @@ export function formatProblems(
   words: ProblemWords = ENGLISH_PROBLEMS,
 ): string {
   const text = (file: string) => (sources instanceof Map ? sources.get(file) : Reflect.get(sources, file))
-  const secrets = new Set(
-    problems.flatMap(({ message, path }) =>
-      message === IN_CLEAR ? [path.slice(path.lastIndexOf('.') + 1)] : [],
-    ),
-  )
-  const split = new Map<string, readonly ShownLine[]>()
+  const split = new Map<string, readonly string[]>()
   const linesOf = (file: string) => {
     const source: unknown = text(file)
-    const lines = split.get(file) ?? (typeof source === 'string' ? shown(file, source, secrets) : [])
+    const lines = split.get(file) ?? (typeof source === 'string' ? source.split(/\r?\n/) : [])
     split.set(file, lines)
     return lines
   }
@@ -67,22 +62,30 @@ export function formatProblems(
     .filter((problem) => first.has(problem))
     .map((problem) => {
       const { file, line, column } = problem.location
-      const whole = line === undefined ? undefined : linesOf(file)[line - 1]
-      if (whole === undefined) return problemLine(problem, words)
+      if (line === undefined || linesOf(file).length < line) return problemLine(problem, words)
       const number = String(line)
-      const [excerpt, at] = around(whole.text, whole.at((column ?? 1) - 1))
+      const whole = shown(linesOf(file), { file, line }, problems)
+      const [excerpt, at] = around(whole, Math.min((column ?? 1) - 1, whole.length))
       const caret = `${' '.repeat(width(excerpt.slice(0, at)))}^`
       return `${problemLine(problem, words)}\n  ${number} | ${excerpt}\n  ${' '.repeat(number.length)} | ${caret}`
     })
   return [...told, ...(left > 0 ? [words.more(left)] : [])].join('\n\n')
 }
 
-/** In templates and other texts a password is a word like any other. */
-function shown(file: string, source: string, secrets: ReadonlySet<string>): readonly ShownLine[] {
-  const lines = source.split(/\r?\n/)
-  return /\.ya?ml$/i.test(file)
-    ? shownLines(lines, secrets)
-    : lines.map((text) => ({ text, at: (offset) => offset }))
+/** A line without what is known for a secret by its name, or because a channel says so. In templates, a password is a word. */
+function shown(
+  lines: readonly string[],
+  { file, line }: { readonly file: string; readonly line: number },
+  problems: readonly Problem[],
+): string {
+  const whole = /\.ya?ml$/i.test(file) ? shownLine(lines, line - 1) : (lines[line - 1] ?? '')
+  const from = problems.flatMap(({ message, location }) =>
+    message === IN_CLEAR && location.file === file && location.line === line
+      ? [(location.column ?? 1) - 1]
+      : [],
+  )
+  const end = Math.min(...from, whole.length)
+  return end < whole.length ? `${whole.slice(0, end)}…` : whole
 }
 
 /** Characters of a line that are shown: a file without line breaks is one line. */
