@@ -12,8 +12,9 @@ const CHROMIUM = '/usr/bin/chromium'
 export const hasBrowser = existsSync(CHROMIUM) || readEnvironment().ci
 if (!existsSync(CHROMIUM)) console.warn(`${CHROMIUM} is missing: the pages were not opened in a browser`)
 
+// What a page runs here is over before optimising it pays.
 const FLAGS =
-  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
+  '--js-flags=--no-turbofan,--no-maglev --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
 let opened: Promise<Browser> | undefined
 
 /** The file's own, ended after it: what a window holds is gone with its context. */
@@ -31,33 +32,38 @@ async function launch(): Promise<Browser> {
   return browser
 }
 
-/** In which a page is looked at: both languages, narrow and wide, light and dark. */
-export const LOOKS = [
-  { language: 'en', scheme: 'light', width: 1280 },
-  { language: 'zh-CN', scheme: 'dark', width: 320 },
-  { language: 'en', scheme: 'dark', width: 320 },
-  { language: 'zh-CN', scheme: 'light', width: 1280 },
-] as const
-export type Look = (typeof LOOKS)[number]
+export const LANGUAGES = ['en', 'zh-CN'] as const
+
+export interface Look {
+  readonly scheme: 'light' | 'dark'
+  readonly width: number
+}
+export const WIDE: Look = { scheme: 'light', width: 1280 }
+export const NARROW: Look = { scheme: 'dark', width: 320 }
+/** In which a page is looked at, in each language: wide and narrow, light and dark. */
+export const LOOKS: readonly Look[] = [WIDE, NARROW]
+
+const HEIGHT = 900
 
 /** A window in which somebody is signed in. What the console complains of and what is asked of other hosts goes to `found`. */
 export async function openWindow(
   server: string,
   cookie: string,
-  look: Look,
+  { language, scheme, width }: Look & { readonly language: (typeof LANGUAGES)[number] },
   found: string[],
 ): Promise<{ readonly context: BrowserContext; readonly page: Page }> {
   const browser = await openBrowser()
   const context = await browser.newContext({
-    locale: look.language,
-    colorScheme: look.scheme,
-    viewport: { width: look.width, height: 900 },
+    locale: language,
+    colorScheme: scheme,
+    viewport: { width, height: HEIGHT },
     bypassCSP: false,
   })
   const [name = '', value = ''] = cookie.split('=')
   if (name !== '') await context.addCookies([{ name, value, url: server }])
   const page = await context.newPage()
-  const tell = (problem: string) => found.push(`${page.url()} ${Object.values(look).join(' ')}: ${problem}`)
+  const tell = (problem: string) =>
+    found.push(`${page.url()} ${language} ${page.viewportSize()?.width}: ${problem}`)
   page.on('console', (message) => {
     // A frame that may run nothing says so: that is what it is for.
     if (message.type() === 'error' && !message.text().includes('sandboxed')) tell(message.text())
@@ -71,11 +77,31 @@ export async function openWindow(
 
 const axe = () => readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** Serious and critical findings of axe, and a page wider than its window. Scripts go in by the debugger, past the policy. */
-export async function lookAt(page: Page): Promise<string[]> {
+/**
+ * Serious and critical findings of axe, and a page wider than its window, in each of the looks. The page is opened once for
+ * all of them: light and width are the style sheet's matter, and opening a page takes longer than looking at it. Scripts go
+ * in by the debugger, past the policy.
+ */
+export async function lookAt(page: Page, looks = LOOKS): Promise<string[]> {
   await page.evaluate(axe())
+  const found: string[] = []
+  for (const look of beginningAsItIs(page, looks)) {
+    await page.emulateMedia({ colorScheme: look.scheme })
+    await page.setViewportSize({ width: look.width, height: HEIGHT })
+    found.push(...(await lookOnce(page)).map((problem) => `${look.scheme} ${look.width}: ${problem}`))
+  }
+  return found
+}
+
+/** The look that a window has already goes first, which saves laying the page out anew. */
+function beginningAsItIs(page: Page, looks: readonly Look[]): readonly Look[] {
+  const width = page.viewportSize()?.width
+  return looks.toSorted((one, other) => Number(other.width === width) - Number(one.width === width))
+}
+
+async function lookOnce(page: Page): Promise<string[]> {
   return (await page.evaluate(`(async () => {
-    const { violations } = await axe.run({ resultTypes: ['violations'], iframes: false })
+    const { violations } = await axe.run({ resultTypes: ['violations'], iframes: false, selectors: false })
     const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
     const wide = document.documentElement.scrollWidth > window.innerWidth + 1
     return [

@@ -7,7 +7,7 @@ import { rows } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
-import { hasBrowser, LOOKS, lookAt, openWindow } from '../support/browser.ts'
+import { hasBrowser, LANGUAGES, lookAt, openWindow, WIDE } from '../support/browser.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, parseWorkspace, type Shop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
 import { formOf, signIn } from '../support/sign-in.ts'
@@ -244,7 +244,12 @@ test('who took, gave back and reported a call stands in the audit, by the contac
 describe.runIf(hasBrowser)('in a browser', () => {
   it('is worked through by keyboard: next, a digit for the outcome, minutes, notes, Ctrl+Enter', async () => {
     const found: string[] = []
-    const { context, page } = await openWindow(server.address, cookies.ada, LOOKS[0], found)
+    const { context, page } = await openWindow(
+      server.address,
+      cookies.ada,
+      { language: 'en', ...WIDE },
+      found,
+    )
     await page.goto(`${server.address}/calls`)
     const [first, second] = await page.locator('[data-row]').allTextContents()
     await page.keyboard.press('j')
@@ -283,11 +288,11 @@ describe.runIf(hasBrowser)('in a browser', () => {
   it('has no complaint of the console or of axe, queue and call, in any language, width or light', async () => {
     const place = placeOf(await post('/calls/next', 'ada'))
     const found: string[] = []
-    for (const look of LOOKS) {
-      const { context, page } = await openWindow(server.address, cookies.ada, look, found)
+    for (const language of LANGUAGES) {
+      const { context, page } = await openWindow(server.address, cookies.ada, { language, ...WIDE }, found)
       for (const path of ['/calls', place]) {
         await page.goto(`${server.address}${path}`)
-        found.push(...(await lookAt(page)).map((problem) => `${path} ${look.language}: ${problem}`))
+        found.push(...(await lookAt(page)).map((problem) => `${path} ${language} ${problem}`))
       }
       await context.close()
     }

@@ -8,7 +8,7 @@ import { type MailCatcher, openCatcher } from '../../src/channels/email/catcher.
 import { manualClock } from '../../src/clock.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
 import { type CliShop, openCliShop, run } from '../cli/command.ts'
-import { hasBrowser, LOOKS, lookAt, openWindow } from '../support/browser.ts'
+import { hasBrowser, LANGUAGES, lookAt, openWindow, WIDE } from '../support/browser.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, type Shop } from '../support/shop.ts'
@@ -84,15 +84,15 @@ describe('a mail that was caught', () => {
     'is shown in a browser without asking anybody, in any language, width or light',
     async () => {
       const found: string[] = []
-      for (const look of LOOKS) {
+      for (const language of LANGUAGES) {
         // What the policy refuses, the console says: of the frame alone.
         const said: string[] = []
-        const { context, page } = await openWindow(server.address, cookies.agent, look, said)
+        const { context, page } = await openWindow(server.address, cookies.agent, { language, ...WIDE }, said)
         const asked: string[] = []
         page.on('response', (answer) => asked.push(answer.url()))
         for (const path of ['/outbox/mails', '/outbox/mails/1?width=phone']) {
           await page.goto(`${server.address}${path}`)
-          found.push(...(await lookAt(page)).map((problem) => `${path} ${look.language}: ${problem}`))
+          found.push(...(await lookAt(page)).map((problem) => `${path} ${language} ${problem}`))
         }
         expect(await page.frameLocator('iframe').locator('p').textContent()).toBe('Tea is ready – 茶')
         expect(asked.filter((url) => !url.startsWith(server.address))).toEqual([])

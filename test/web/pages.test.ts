@@ -13,7 +13,7 @@ import { addUser, issueLink } from '../../src/web/accounts/users.ts'
 import type { Desk, KeptPlan } from '../../src/web/desk.ts'
 import { type OutboxChoice, readOutbox } from '../../src/web/pages/outbox-lines.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
-import { hasBrowser, LOOKS, lookAt, openWindow } from '../support/browser.ts'
+import { hasBrowser, LANGUAGES, LOOKS, lookAt, NARROW, openWindow, WIDE } from '../support/browser.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, type Shop } from '../support/shop.ts'
@@ -687,7 +687,7 @@ test('the audit names what each entry is about in the language of whoever reads 
 test.runIf(hasBrowser)('the name beside a new password is for password managers alone', async () => {
   const user = await addUser(database, { name: 'grace', role: 'viewer', now: NOW, by: 'test' })
   const path = await issueLink(database, user.userId, NOW)
-  const { context, page } = await openWindow(server.address, '', LOOKS[0], [])
+  const { context, page } = await openWindow(server.address, '', { language: 'en', ...WIDE }, [])
   await page.goto(`${server.address}${path}`)
   expect(await page.locator('input[type=password]').first().isVisible()).toBe(true)
   expect(await page.locator('input[name=name]').isVisible()).toBe(false)
@@ -715,7 +715,12 @@ test.runIf(hasBrowser)('in a browser: a name of one long word breaks where a pho
     { runtime: { ...shop.runtime, workspace }, desk },
     { host: '127.0.0.1', port: 0 },
   )
-  const { context, page } = await openWindow(other.address, cookies.get('admin') ?? '', LOOKS[1], [])
+  const { context, page } = await openWindow(
+    other.address,
+    cookies.get('admin') ?? '',
+    { language: 'zh-CN', ...NARROW },
+    [],
+  )
   const wider: string[] = []
   for (const path of [
     '/campaigns',
@@ -740,7 +745,12 @@ test.runIf(hasBrowser)('in a browser: a name of one long word breaks where a pho
 })
 
 test.runIf(hasBrowser)('in a browser: on a phone no table of texts scrolls within its card', async () => {
-  const { context, page } = await openWindow(server.address, cookies.get('admin') ?? '', LOOKS[1], [])
+  const { context, page } = await openWindow(
+    server.address,
+    cookies.get('admin') ?? '',
+    { language: 'zh-CN', ...NARROW },
+    [],
+  )
   await page.setViewportSize({ width: 360, height: 780 })
   await page.goto(`${server.address}/api`)
   const [tables, beyond] = (await page.evaluate(`
@@ -758,14 +768,15 @@ test.runIf(hasBrowser)(
     const found: string[] = []
     // A plan that waits for somebody to approve it is the fullest its campaign's page gets.
     await post('/campaigns/spring/plan', 'operator')
-    for (const look of LOOKS) {
-      const { context, page } = await openWindow(server.address, cookies.get('admin') ?? '', look, found)
-      // The frame of public pages is one for all: two looks see each of its colours, widths and languages.
-      const open = look === LOOKS[0] || look === LOOKS[1] ? await publicPages() : []
+    const open = await publicPages()
+    for (const language of LANGUAGES) {
+      const window = { language, ...WIDE }
+      const { context, page } = await openWindow(server.address, cookies.get('admin') ?? '', window, found)
       for (const path of [...PAGES, ...open]) {
         await page.goto(`${server.address}${path}`)
-        const place = `${path} ${Object.values(look).join(' ')}`
-        found.push(...(await lookAt(page)).map((problem) => `${place}: ${problem}`))
+        // The frame of public pages is one for all: two looks see each of its colours, widths and languages.
+        const looks = open.includes(path) ? [language === 'en' ? WIDE : NARROW] : LOOKS
+        found.push(...(await lookAt(page, looks)).map((problem) => `${path} ${language} ${problem}`))
       }
       await context.close()
     }
