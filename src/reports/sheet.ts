@@ -95,14 +95,14 @@ export function within(cell: Cell, { low, high }: { readonly low: number; readon
 
 function cellsIn(speech: Speech): CellWriter {
   const none = { text: '–', value: null }
-  const known = (value: number | undefined, write: (value: number) => string, scale = 1): Cell =>
-    value === undefined ? none : { text: write(value), value: value * scale }
+  const known = (value: number | undefined, write: (value: number) => string, unit = 1): Cell =>
+    value === undefined ? none : { text: write(value), value: value / unit }
   return {
     text: (text) => ({ text }),
     count: (value) => ({ text: speech.count(value), value }),
     percent: (value) => known(value, speech.percent),
     points: (value) => known(value, speech.points),
-    money: (micros) => known(micros, speech.money, 1e-6),
+    money: (micros) => known(micros, speech.money, 1e6),
     plain: (value) => known(value, speech.plain),
     signed: (value) => known(value, speech.signed),
     share: (part, whole) => known(whole > 0 ? part / whole : undefined, speech.percent),

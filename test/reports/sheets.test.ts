@@ -12,7 +12,7 @@ import { readOffers } from '../../src/reports/offers.ts'
 import type { CampaignQuestion } from '../../src/reports/question.ts'
 import { sheetReports } from '../../src/reports/reports.ts'
 import { rollUp } from '../../src/reports/rollup.ts'
-import { csvOf } from '../../src/reports/sheet.ts'
+import { csvOf, writing } from '../../src/reports/sheet.ts'
 import type { SheetReport } from '../../src/reports/sheet-report.ts'
 import { speechOf } from '../../src/reports/words.ts'
 import { costPerRecall } from '../../src/statistics/net-benefit.ts'
@@ -701,6 +701,16 @@ it('has words for every answer of Fieller, in both languages, and none while the
 })
 
 describe('CSV', () => {
+  it('holds amounts to the micro, and nothing that a multiplication left', () => {
+    const { cell } = writing(english)
+    const micros = [7_152_000, 3_736_000, 335_860_000, -399_336_000, 1]
+    const rows = micros.map((amount) => [cell.money(amount)])
+    const columns = [{ title: 'amount', align: 'right' as const }]
+    expect(csvOf([{ id: 't', title: 'T', columns, rows, empty: '' }])).toBe(
+      'amount\r\n7.152\r\n3.736\r\n335.86\r\n-399.336\r\n0.000001\r\n',
+    )
+  })
+
   it('holds numbers as numbers, and nothing a spreadsheet takes for a formula', () => {
     const columns = ['a', 'b'].map((title) => ({ title, align: 'left' as const }))
     const rows = [
