@@ -73,7 +73,7 @@ export function aboutLines(
     freshness.stale > 0
       ? [
           en
-            ? `${speech.count(freshness.stale)} days to be counted again`
+            ? `${speech.count(freshness.stale)} ${freshness.stale === 1 ? 'day' : 'days'} to be counted again`
             : `${speech.count(freshness.stale)} 天待重新统计`,
         ]
       : []

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Title } from '../../src/reports/channel-words.ts'
+import { aboutLines } from '../../src/reports/freshness.ts'
 import { speechOf } from '../../src/reports/words.ts'
 
 it('shows amounts below a cent with enough digits, and others to the cent', () => {
@@ -51,4 +52,15 @@ it('says within a sentence how something is sent, and to those who run it a webh
   const zh = speechOf({ locale: 'zh-CN', channels })
   expect(['inapp', 'line', 'webhook'].map(zh.way)).toEqual(['通过应用内消息', '通过LINE 消息', '通过Webhook'])
   expect([channel('webhook'), zh.channel('webhook')]).toEqual(['Webhook', 'Webhook'])
+})
+
+it('says of one day that it is counted again, and of two that they are', () => {
+  const range = { campaign: 'spring', now: new Date('2026-03-02T09:00:00Z') }
+  const lines = (stale: number) =>
+    aboutLines(
+      { range, freshness: { countedAt: range.now, activityAt: range.now, stale } },
+      speechOf({ locale: 'en' }),
+    )
+  expect(lines(1)[1]).toMatch(/ · 1 day to be counted again$/)
+  expect(lines(2)[1]).toMatch(/ · 2 days to be counted again$/)
 })

@@ -545,6 +545,24 @@ test('a contact’s page hands over everything held, and erases for good once th
   ).toEqual([{ actor: 'operator', about: `contact ${last}` }])
 })
 
+test('a contact’s page says how many accounts of the same person stay', async () => {
+  const share = (of: string, others: readonly string[]) =>
+    execute(
+      database,
+      sql`UPDATE contacts SET person_id = (SELECT contact_id FROM contacts WHERE external_id = ${of})
+          WHERE external_id = ANY (${sql.param([...others])}::text[])`,
+    )
+  await share('c36', ['c37'])
+  expect(await (await get('/contacts/c36', 'operator')).text()).toContain(
+    '1 other account of the same person stays.',
+  )
+  await share('c36', ['c38'])
+  expect(await (await get('/contacts/c36', 'operator')).text()).toContain(
+    '2 other accounts of the same person stay.',
+  )
+  for (const own of ['c37', 'c38']) await share(own, [own])
+})
+
 test('the cost page draws what was spent by day, the delivery page says which breaker is open', async () => {
   await execute(
     database,

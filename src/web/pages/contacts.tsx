@@ -291,7 +291,9 @@ function Privacy({
       {sharing > 0 ? (
         <p>
           {say(
-            `${sharing} other accounts of the same person stay.`,
+            sharing === 1
+              ? '1 other account of the same person stays.'
+              : `${sharing} other accounts of the same person stay.`,
             `同一人的另外 ${sharing} 个账号将保留。`,
           )}
         </p>
