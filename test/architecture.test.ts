@@ -157,7 +157,7 @@ const UNREAD_BY_ALL = [
   ...['nodemailer', 'smtp-server', 'postal-mime', 'html-to-text', 'handlebars', 'web-push'],
   ...['hono', '@hono/node-server', 'prom-client'],
   ...['echarts', '@resvg/resvg-js', 'piscina', 'cli-progress'],
-  ...['import-meta-resolve', '@stdlib/'],
+  ...['import-meta-resolve', '@stdlib/', '@marcbachmann/cel-js'],
 ]
 
 /** Verbs whose very work it is. */

@@ -1,4 +1,5 @@
-import { type ASTNode, Environment, ParseError } from '@marcbachmann/cel-js'
+import { createRequire } from 'node:module'
+import type { ASTNode, Environment, ParseError } from '@marcbachmann/cel-js'
 import type { ExpressionProblem, ParsedCondition } from './expression.ts'
 import type { FactCatalogue } from './fact.ts'
 import { firstFullWidth, fullWidthHint } from './full-width.ts'
@@ -10,7 +11,16 @@ import { checkNode } from './typing.ts'
 
 /** Far below what a chain of operations on thirty-digit numbers would need to overflow PostgreSQL's numeric. */
 const limits = { maxAstNodes: 1000, maxDepth: 60, maxListElements: 500, maxCallArguments: 4 }
-const parser = new Environment({ limits })
+
+// Read at the first condition: every verb reads the workspace, and many look at no campaign.
+const require = createRequire(import.meta.url)
+const cel = () => require('@marcbachmann/cel-js') as typeof import('@marcbachmann/cel-js')
+let parser: Environment | undefined
+
+function parse(text: string): ASTNode {
+  parser ??= new (cel().Environment)({ limits })
+  return parser.parse(text).ast
+}
 
 const LIMIT_WORDS: Readonly<Record<keyof typeof limits, string>> = {
   maxAstNodes: `this condition has more than ${limits.maxAstNodes} names, values and signs; ask less in one, or keep the answer as an attribute of the contact`,
@@ -33,11 +43,11 @@ export function parseCondition(
 
   let tree: ASTNode
   try {
-    tree = parser.parse(text).ast
+    tree = parse(text)
   } catch (error) {
     // A chain of `!` or `-` is not counted by the parser, and followed until there is no room left.
     if (error instanceof RangeError) return { problems: [{ offset: 0, message: LIMIT_WORDS.maxDepth }] }
-    if (!(error instanceof ParseError)) throw error
+    if (!(error instanceof cel().ParseError)) throw error
     return { problems: [syntaxProblem(error, source, original(error.range?.start ?? 0))] }
   }
 
