@@ -8,12 +8,7 @@ import { loneEnd, tooDeep, unclosedBlock } from './templates/nesting.ts'
 
 // Read at the first template: most verbs that could render one never do.
 const require = createRequire(import.meta.url)
-let loaded: typeof import('handlebars') | undefined
-
-function handlebars(): typeof import('handlebars') {
-  loaded ??= require('handlebars') as typeof import('handlebars')
-  return loaded
-}
+const handlebars = () => require('handlebars') as typeof import('handlebars')
 
 export type Program = hbs.AST.Program
 export type Node = hbs.AST.Node

@@ -14,7 +14,6 @@ export const CHART_FONT = 'Noto Sans CJK SC'
 
 // Loaded at the first chart: it takes a tenth of a second, which no verb that draws nothing should wait for.
 const require = createRequire(import.meta.url)
-let loaded: typeof import('echarts') | undefined
 
 /** What no XML may hold (1.0, 2.2), wherever a label has it from: whoever draws the document would refuse all of it. */
 const NO_XML = /[^\t\n\r -\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu
@@ -25,8 +24,8 @@ const NO_XML = /[^\t\n\r -\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu
  * @returns an SVG document
  */
 export function drawSvg(option: ChartOption, size: ChartSize): string {
-  loaded ??= require('echarts') as typeof import('echarts')
-  const chart = loaded.init(null, null, { renderer: 'svg', ssr: true, ...size })
+  const { init } = require('echarts') as typeof import('echarts')
+  const chart = init(null, null, { renderer: 'svg', ssr: true, ...size })
   try {
     chart.setOption({ textStyle: { fontFamily: CHART_FONT }, ...option, animation: false })
     return chart
