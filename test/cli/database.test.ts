@@ -390,6 +390,28 @@ test('doctor says that numbers are still to be compared, until an import has don
   expect(await numbers()).toEqual([])
 })
 
+test('doctor says where versions that run count in another currency than the workspace', async () => {
+  const file = join(here.cwd, 'winback.yaml')
+  const before = await readFile(file, 'utf8')
+  const versions = async (args: string[] = []) => {
+    const { stdout } = await run(['doctor', '--json', ...args], here)
+    const { findings } = JSON.parse(stdout) as { findings: { check: string; found: string; mend: string }[] }
+    return findings.filter(({ check }) => check === 'versions')
+  }
+  expect(await versions()).toEqual([])
+  await writeFile(file, before.replace('currency: CNY', 'currency: USD'))
+  const [found, ...others] = await versions()
+  await writeFile(file, before)
+  expect(others).toEqual([])
+  expect(found).toMatchObject({
+    state: 'wrong',
+    found: expect.stringMatching(
+      /^graded-recall version \d+ counts in CNY, the workspace in USD: nothing converts/,
+    ),
+    mend: expect.stringContaining('Set `currency: CNY` in winback.yaml again'),
+  })
+})
+
 test('a version that no longer compiles costs its own margin, and no campaign a figure', async () => {
   const says = (from: string, to: string) =>
     execute(

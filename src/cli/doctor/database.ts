@@ -309,6 +309,9 @@ async function checkVersions(context: DatabaseContext, say: Say): Promise<Findin
       findings.push(notYet('versions', what, upgrade))
     }
     if (!current && !live) continue
+    const foreign = currenciesOf(definition).filter((each) => each !== context.loaded.definition.currency)
+    if (foreign.length > 0)
+      findings.push(foreignMoney(name, foreign, context.loaded.definition.currency, say))
     const why = await book.campaign(campaign, version).then(
       () => undefined,
       (error: unknown) => reasonOf(error, say),
@@ -324,6 +327,34 @@ async function checkVersions(context: DatabaseContext, say: Say): Promise<Findin
     findings.push(wrong('versions', what, upgrade))
   }
   return findings
+}
+
+/** Amounts of a version keep their number, and are printed in the workspace's currency, whatever they were written in. */
+function foreignMoney(
+  name: string,
+  foreign: readonly string[],
+  currency: string | undefined,
+  say: Say,
+): Finding {
+  const [theirs, ours] = [foreign.join(', '), currency ?? '']
+  return wrong(
+    'versions',
+    say(
+      `${name} counts in ${theirs}, the workspace in ${ours}: nothing converts, and what it offers and what was booked is printed in ${ours}`,
+      `${name} 以 ${theirs} 计价，而工作区为 ${ours}：金额不会换算，其优惠和已入账的金额都会按 ${ours} 显示`,
+    ),
+    say(
+      `Set \`currency: ${foreign[0]}\` in winback.yaml again, or apply the campaign in ${ours}; whoever is under way keeps the version they began with.`,
+      `请在 winback.yaml 中恢复 \`currency: ${foreign[0]}\`，或以 ${ours} 应用该活动；进行中的人仍使用其开始时的版本。`,
+    ),
+  )
+}
+
+/** The currencies that amounts are written in, anywhere in a definition. */
+function currenciesOf(definition: unknown): string[] {
+  if (typeof definition !== 'object' || definition === null) return []
+  if ('micros' in definition && 'currency' in definition) return [String(definition.currency)]
+  return [...new Set(Object.values(definition).flatMap(currenciesOf))]
 }
 
 /** Host, port and database of a connection URL; never its password. */
