@@ -34,6 +34,15 @@ it('counts whose episode is open, and says which campaign is held back', async (
   ])
 })
 
+it('counts seeds nowhere', async () => {
+  await execute(
+    shop.database,
+    sql`UPDATE episodes SET arm = 'seed' WHERE contact_id = (SELECT contact_id FROM contacts WHERE external_id = 'c')`,
+  )
+  expect((await listCampaigns(shop.database))[0]).toMatchObject({ campaign: 'busy', people: 2 })
+  await execute(shop.database, sql`UPDATE episodes SET arm = 'treated' WHERE arm = 'seed'`)
+})
+
 it('looks at the newest of many, and says that there are more', async () => {
   await execute(
     shop.database,

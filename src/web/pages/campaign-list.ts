@@ -19,7 +19,7 @@ export interface ListedCampaign {
 /** A campaign's newest episodes, of which the open ones are counted: a list must not wait for millions. */
 const LOOKED_AT = 100_000
 
-/** Every campaign that was ever applied, by name. */
+/** Every campaign that was ever applied, by name; its seeds are none of its people. */
 export async function listCampaigns(session: Session, most = LOOKED_AT): Promise<ListedCampaign[]> {
   return await rows<ListedCampaign>(
     session,
@@ -28,8 +28,8 @@ export async function listCampaigns(session: Session, most = LOOKED_AT): Promise
     FROM campaigns k JOIN campaign_versions v ON v.campaign = k.campaign AND v.version = k.current_version
     LEFT JOIN switches s ON s.scope = 'campaign' AND s.name = k.campaign
     CROSS JOIN LATERAL (
-      SELECT count(*) FILTER (WHERE ended_at IS NULL) AS people, count(*) = ${most} AS more
-      FROM (SELECT ended_at FROM episodes e WHERE e.campaign = k.campaign
+      SELECT count(*) FILTER (WHERE ended_at IS NULL AND arm <> 'seed') AS people, count(*) = ${most} AS more
+      FROM (SELECT ended_at, arm FROM episodes e WHERE e.campaign = k.campaign
         ORDER BY assigned_at DESC LIMIT ${most}) newest
     ) p
     ORDER BY k.campaign`,
