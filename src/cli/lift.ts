@@ -134,7 +134,8 @@ async function runLift(
 
 function badRows({ bad, rows }: LiftResult): string {
   const lines = bad.first.map(({ line, reason }) => `  line ${line}: ${reason}`)
-  const more = bad.count > lines.length ? [`  and ${count(bad.count - lines.length, 'more')}`] : []
+  const more =
+    bad.count > lines.length ? [`  and ${(bad.count - lines.length).toLocaleString('en')} more`] : []
   return [`Left out: ${count(bad.count, 'row')} of ${rows.toLocaleString('en')}`, ...lines, ...more].join(
     '\n',
   )
@@ -223,6 +224,11 @@ function pickerOf(
   options: LiftOptions,
   file: string,
 ): (row: FileRow) => Picked | string {
+  if (csv && header.problem !== undefined) {
+    throw new WinbackError('lift.column', `the header of ${shown(file)} cannot be read: ${header.problem}`, {
+      location: { file, line: header.line },
+    })
+  }
   const columns = csv && Array.isArray(header.values) ? header.values.map((name: string) => name.trim()) : []
   const reader = (column: string) => {
     const place = columns.indexOf(column)

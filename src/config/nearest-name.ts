@@ -4,7 +4,7 @@ import { closest, distance } from 'fastest-levenshtein'
 export function nearest(name: string, names: Iterable<string>): string | undefined {
   const known = [...names]
   if (known.length === 0) return undefined
-  const found = closest(name, known)
+  const found = known.find((each) => each.toLowerCase() === name.toLowerCase()) ?? closest(name, known)
   const edits = distance(name.toLowerCase(), found.toLowerCase())
   if (edits <= Math.max(1, Math.floor(Math.max(name.length, found.length) * 0.4))) return found
   // Two letters exchanged are two edits, and one slip.

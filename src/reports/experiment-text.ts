@@ -99,7 +99,14 @@ function verdictOf(comparison: Comparison, pen: Pen): string {
 
 function alarmOf({ result, speech }: Pen): string {
   const en = speech.language === 'en'
-  const p = result.split?.kind === 'tested' ? ` (p = ${result.split.p.toExponential(1)})` : ''
+  const [tested, strays] = [result.split?.kind === 'tested' ? result.split : undefined, result.strays]
+  if (strays.length > 0 && !tested?.alarm) {
+    const named = strays.join(en ? ', ' : '、')
+    return en
+      ? `GROUPS ARE OFF, NO CONCLUSION: the split has no share for ${named}. Find out why somebody is there before reading on.`
+      : `分组异常，结论不可用：分组比例中没有 ${named}。请先查明为何有人在其中。`
+  }
+  const p = tested ? ` (p = ${tested.p.toExponential(1)})` : ''
   const sizes = result.arms.map(({ arm, n }) => `${arm} ${speech.count(n)}`).join(en ? ', ' : '，')
   return en
     ? `GROUPS ARE OFF, NO CONCLUSION: ${sizes} are not what the split should give${p}. Find out why before reading on.`

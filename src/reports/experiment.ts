@@ -115,6 +115,8 @@ export interface ExperimentResult {
   readonly control: string
   readonly rates: boolean
   readonly split: SampleRatio | NotEnough | undefined
+  /** Groups that somebody is in and the split has no share for: no accident, whatever the test says. */
+  readonly strays: readonly string[]
   readonly alarm: boolean
   readonly arms: readonly ArmResult[]
   readonly comparisons: readonly Comparison[]
@@ -132,8 +134,8 @@ export function judgeExperiment(experiment: Experiment): ExperimentResult {
         expected: experiment.split?.get(arm) ?? 0,
       })),
     )
-  const strayed = experiment.split && [...arms.keys()].some((arm) => !experiment.split?.get(arm))
-  const alarm = strayed === true || (split?.kind === 'tested' && split.alarm)
+  const strays = experiment.split ? [...arms.keys()].filter((arm) => !experiment.split?.get(arm)) : []
+  const alarm = strays.length > 0 || (split?.kind === 'tested' && split.alarm)
   const others = [...arms].filter(([arm]) => arm !== control)
   const compared = others.map(([arm, sums]) => compare(arm, sums, base, experiment))
   const adjusted = holm(compared.map(({ p }) => p ?? 1))
@@ -141,6 +143,7 @@ export function judgeExperiment(experiment: Experiment): ExperimentResult {
     control,
     rates,
     split,
+    strays,
     alarm,
     arms: [...arms].map(([arm, sums]) => ({ arm, n: sums.n, sum: sums.sum, level: levelOf(sums, rates) })),
     comparisons: compared.map((found, at) => {

@@ -91,6 +91,11 @@ describe('winback lift', () => {
     expect(text.stdout).not.toContain('+10.0')
     // A group that the split does not know is no accident either.
     expect((await lift([...asked, 'other=80,none=20'])).data.alarm).toBe(true)
+    const one = write('one.csv', [HEADER, ...rowsOf('mail', 500, 50), ...rowsOf('none', 500, 50), 'x,sms,1'])
+    const stray = await lift([one, ...ASKED, '--locale', 'en', '--split', 'mail=50,none=50'])
+    expect(stray.data).toMatchObject({ alarm: true, strays: ['sms'] })
+    expect(stray.text.stdout).toMatch(/^GROUPS ARE OFF, NO CONCLUSION: the split has no share for sms\. /)
+    expect(stray.text.stdout).not.toContain('(p =')
   })
 
   it('names the rows it cannot use by line, and goes on', async () => {
@@ -118,6 +123,21 @@ describe('winback lift', () => {
       ['mail', 100],
       ['none', 100],
     ])
+  })
+
+  it('counts the rows that it names no more, and says of a header that cannot be read why', async () => {
+    const lines = [HEADER, ...rowsOf('mail', 20, 5), ...rowsOf('none', 20, 5)]
+    const many = write('many.csv', [...lines, ...Array.from({ length: 1012 }, () => 'z,mail,perhaps')])
+    expect((await lift([many, ...ASKED, '--locale', 'en'])).text.stdout).toContain('\n  and 1,002 more')
+    // 组别 as GBK has it.
+    writeFileSync(
+      join(cwd, 'gbk.csv'),
+      Buffer.from([0xd7, 0xe9, 0xb1, 0xf0, 0x2c, 0x62, 0x0a, 0x61, 0x2c, 0x31, 0x0a]),
+    )
+    const { stderr } = await run(['lift', 'gbk.csv', '--arm', '组别', '--control', 'a', '--outcome', 'b'], {
+      cwd,
+    })
+    expect(stderr).toMatch(/header of \S*gbk\.csv cannot be read: the line is not UTF-8; name the encoding/)
   })
 
   it('compares amounts, steadied by what was known before, and prices one more', async () => {

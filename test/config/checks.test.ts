@@ -1385,6 +1385,8 @@ test('the nearest name is near', () => {
   const names = ['email', 'log', 'inactive', 'unfinished-order']
   expect(nearest('emial', names)).toBe('email')
   expect(nearest('Email', names)).toBe('email')
+  // Short names are one edit from each other; a capital is none.
+  expect(nearest('b', ['A', 'B'])).toBe('B')
   expect(nearest('unfinished_ordr', names)).toBe('unfinished-order')
   expect(nearest('sms', names)).toBeUndefined()
   expect(nearest('push', names)).toBeUndefined()
