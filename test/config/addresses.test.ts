@@ -117,6 +117,28 @@ it.each([
   expect(said(BLOCKS[path](text))).toEqual([])
 })
 
+it.each([
+  ['cn', 'zh-CN'],
+  ['CN', 'zh-CN'],
+  ['jp', 'ja-JP'],
+  ['chinese', 'zh-CN'],
+  ['English', 'en'],
+  ['zh_TW', 'zh-TW'],
+  ['xx', undefined],
+  ['klingon', undefined],
+])('a language that is none: %s → %s', (locale, suggestion) => {
+  const text = WORKSPACE_YAML.replace('locales: [en, zh-CN]', `locales: [fr, ${locale}]`)
+  const { problems } = readWorkspace('winback.yaml', text, environmentFrom({}), '.')
+  expect(problems).toMatchObject([{ path: 'locales[1]', found: locale, suggestion }])
+})
+
+it('takes the tag of any language there is', () => {
+  for (const locale of ['en-GB', 'zh-Hant-TW', 'uk', 'yue', 'fil', 'sr-Latn', 'nan-TW', 'EN']) {
+    const text = WORKSPACE_YAML.replace('locales: [en, zh-CN]', `locales: [fr, ${locale}]`)
+    expect(readWorkspace('winback.yaml', text, environmentFrom({}), '.').problems, locale).toEqual([])
+  }
+})
+
 it('says of a url with a password that it cannot be read, and nothing of the password', () => {
   for (const secret of ['pa/hidden', 'pa#hidden', 'pa?hidden']) {
     const variables = {

@@ -192,7 +192,7 @@ export function* checkWorkspace(
     if (locale === undefined) continue
     if (!isLocale(locale)) {
       yield finding(document, ['locales', no], `\`${locale}\` is not a language tag such as en or zh-CN`, {
-        suggestion: isLocale(locale.replaceAll('_', '-')) ? locale.replaceAll('_', '-') : undefined,
+        suggestion: localeMeant(locale),
       })
     } else if (seen.has(locale)) yield finding(document, ['locales', no], `${locale} is there twice`)
     seen.add(locale)
@@ -205,7 +205,7 @@ function* checkDigest(document: SourceDocument, { digest }: Salvaged<Workspace>)
   if (locale === undefined || (isLocale(locale) && /^(en|zh)(-|$)/i.test(locale))) return
   yield finding(document, ['digest', 'locale'], `there are English and Chinese, found \`${locale}\``, {
     expected: 'en or zh-CN, or a variant such as en-GB',
-    suggestion: nearest(locale.replaceAll('_', '-'), ['en', 'zh-CN']),
+    suggestion: nearest(localeMeant(locale) ?? locale, ['en', 'zh-CN']),
   })
 }
 
@@ -263,10 +263,26 @@ function knownChannels(document: SourceDocument, workspace: Salvaged<Workspace>)
   return [...new Set([...Object.keys(channels), ...blocksOf(document, workspace)])]
 }
 
+function isNamed(type: 'language' | 'region', code: string): boolean {
+  return new Intl.DisplayNames('en', { type, fallback: 'none' }).of(code) !== undefined
+}
+
+/** Whether it is the tag of a language there is: those of two letters are all known, and none has more than three. */
 function isLocale(text: string): boolean {
   try {
-    return Intl.getCanonicalLocales(text).length === 1
+    const { language } = new Intl.Locale(text)
+    return language.length === 3 || (language.length === 2 && isNamed('language', language))
   } catch {
     return false
   }
+}
+
+/** The tag that was meant by `zh_CN`, by the English name of a language, or by a country: `zh-CN` by `cn`. */
+function localeMeant(text: string): string | undefined {
+  const dashed = text.replaceAll('_', '-')
+  if (isLocale(dashed)) return dashed
+  if (/^(english|chinese)$/i.test(text)) return /^e/i.test(text) ? 'en' : 'zh-CN'
+  const region = text.toUpperCase()
+  if (!/^[A-Z]{2}$/.test(region) || !isNamed('region', region)) return undefined
+  return `${new Intl.Locale(`und-${region}`).maximize().language}-${region}`
 }
