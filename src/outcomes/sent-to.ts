@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
-import { rows, type Transaction } from '../database/connect.ts'
+import { type Database, rows, type Transaction } from '../database/connect.ts'
 import type { TouchpointKey } from '../touchpoints/keys.ts'
 import type { Found } from './do-not-contact.ts'
 import type { Addressed } from './reporting.ts'
@@ -31,6 +31,26 @@ function sentToKey(channel: Addressed, otherwise = presentWholeKey(channel)): SQ
   return sql`coalesce(
       (SELECT r.address_key FROM touchpoint_records r WHERE ${of(sql`r`)} LIMIT 1),
       (SELECT t.address_key FROM touchpoints t WHERE ${of(sql`t`)}), ${otherwise})`
+}
+
+/**
+ * Seconds that a message had been handed over for at `now`: none while its send is not yet settled. Undefined where nothing
+ * is known of it.
+ */
+export async function secondsSinceSent(
+  database: Database,
+  { contactId, touchpointId }: TouchpointKey,
+  now: Date,
+): Promise<number | undefined> {
+  const [found] = await rows<{ settledAt: Date }>(
+    database,
+    sql`SELECT settled_at AS "settledAt" FROM touchpoint_records
+        WHERE contact_id = ${contactId} AND touchpoint_id = ${touchpointId}
+        UNION ALL
+        SELECT ${now}::timestamptz FROM touchpoints
+        WHERE contact_id = ${contactId} AND touchpoint_id = ${touchpointId}`,
+  )
+  return found && (now.getTime() - found.settledAt.getTime()) / 1000
 }
 
 /**

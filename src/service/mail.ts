@@ -5,6 +5,7 @@ import { type Referred, readReference } from '../channels/reference.ts'
 import type { LeavingReason } from '../config/reasons.ts'
 import { recordLeaving } from '../contacts/preferences.ts'
 import { recordReceipts } from '../outcomes/receipts.ts'
+import { secondsSinceSent } from '../outcomes/sent-to.ts'
 import { recordUnsubscribe } from '../outcomes/unsubscribes.ts'
 import { type Purpose, readToken } from '../tokens/token.ts'
 import { readSigningKeys } from './links.ts'
@@ -26,7 +27,8 @@ export async function followLink(
   const message = click && readReference(click.reference)
   if (!click || !message) return undefined
   // A scanner follows every link of a mail before anybody sees it: it is led on, and is no click.
-  if (!isMachine(userAgent)) await record(runtime, message, 'clicked', `click ${click.url}`, click.url)
+  if (!(await isByMachine(runtime, message, userAgent)))
+    await record(runtime, message, 'clicked', `click ${click.url}`, click.url)
   return { url: click.url }
 }
 
@@ -39,7 +41,7 @@ export async function recordOpening(
   const payload = await readLink(runtime, 'open', token)
   const message = payload === undefined ? undefined : readReference(payload)
   if (!message) return
-  const kind = isMachine(userAgent) ? 'prefetched' : 'opened'
+  const kind = (await isByMachine(runtime, message, userAgent)) ? 'prefetched' : 'opened'
   await record(runtime, message, kind, kind)
 }
 
@@ -106,6 +108,14 @@ async function readLink(runtime: Runtime, purpose: Purpose, token: string): Prom
   const keys = await readSigningKeys(runtime.database)
   const reading = readToken(keys, purpose, token, runtime.clock.now())
   return reading.outcome === 'read' ? reading.payload : undefined
+}
+
+async function isByMachine(
+  { database, clock }: Runtime,
+  message: Referred,
+  userAgent: string | undefined,
+): Promise<boolean> {
+  return isMachine(userAgent, await secondsSinceSent(database, message, clock.now()))
 }
 
 async function record(

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { trackHtml, unsubscribeUrl } from '../../src/channels/email/links.ts'
 import { referenceOf } from '../../src/channels/reference.ts'
 import { manualClock } from '../../src/clock.ts'
-import { rows } from '../../src/database/connect.ts'
+import { execute, rows } from '../../src/database/connect.ts'
 import { readSigningKeys } from '../../src/service/links.ts'
 import { signAddress } from '../../src/tokens/address.ts'
 import type { SigningKeys } from '../../src/tokens/token.ts'
@@ -56,6 +56,8 @@ beforeEach(async () => {
   const sent = email.sent.find(({ address }) => address === `p${people}@people.test`)
   if (!sent) throw new Error('nothing was sent')
   message = { contactId: sent.contactId, touchpointId: sent.touchpointId }
+  // It takes a person longer to see a mail.
+  shop.clock.advance(60)
 })
 
 const base = { url: BASE, keys: undefined as unknown as SigningKeys }
@@ -92,6 +94,32 @@ describe('a link', () => {
   it('leads a scanner on without taking it for a person', async () => {
     const answer = await app.request(tracked().click, { headers: { 'user-agent': 'Barracuda Scanner' } })
     expect(answer.status).toBe(302)
+    expect(await events()).toEqual([])
+  })
+
+  it('leads on whoever comes before anybody can have read the mail, a browser by name, and counts them from then on', async () => {
+    shop.clock.advance(-57)
+    const { click, open } = tracked()
+    expect((await app.request(click, { headers: AGENT })).status).toBe(302)
+    await app.request(open, { headers: AGENT })
+    expect((await events()).map(({ kind }) => kind)).toEqual(['prefetched'])
+    shop.clock.advance(57)
+    await app.request(click, { headers: AGENT })
+    await app.request(open, { headers: AGENT })
+    expect((await events()).map(({ kind }) => kind)).toEqual(['clicked', 'opened', 'prefetched'])
+  })
+
+  it('is no click while its mail is on its way', async () => {
+    const [waits] = await rows<{ touchpointId: number }>(
+      shop.database,
+      sql`SELECT touchpoint_id AS "touchpointId" FROM touchpoints WHERE contact_id = ${message.contactId}`,
+    )
+    message = { ...message, touchpointId: waits?.touchpointId ?? 0 }
+    await execute(
+      shop.database,
+      sql`UPDATE touchpoints SET attempt = 1 WHERE touchpoint_id = ${message.touchpointId}`,
+    )
+    expect((await app.request(tracked().click, { headers: AGENT })).status).toBe(302)
     expect(await events()).toEqual([])
   })
 

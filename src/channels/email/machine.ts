@@ -1,6 +1,6 @@
 // Who opened a message: a person, or a machine that fetches pictures for them. Apple's Mail Privacy Protection loads
-// every picture when a mail comes in, from a proxy that calls itself no more than Mozilla/5.0; scanners and link
-// previews say what they are.
+// every picture when a mail comes in, from a proxy that calls itself no more than Mozilla/5.0; many scanners and link
+// previews say what they are, and those that call themselves a browser come at once.
 
 const MACHINES =
   /^Mozilla\/5\.0$|\b(bot|crawler|spider|preview|scanner|monitor|curl|wget|python|java|go-http-client|node|axios|okhttp|barracuda|mimecast|proofpoint|symantec|yahoomailproxy|safelinks)\b/i
@@ -9,7 +9,7 @@ const MACHINES =
 const TOO_SOON = 5
 
 /** @param sinceSent seconds between handover and request, where they are known */
-export function isMachine(userAgent: string | undefined, sinceSent?: number): boolean {
+export function isMachine(userAgent: string | undefined, sinceSent: number | undefined): boolean {
   if (userAgent === undefined || userAgent.trim() === '') return true
   return MACHINES.test(userAgent.trim()) || (sinceSent !== undefined && sinceSent < TOO_SOON)
 }

@@ -119,7 +119,7 @@ describe('who opened it', () => {
     ['Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15', false],
     ['Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)', false],
   ] as const)('%s: a machine is %s', ([agent, machine]) => {
-    expect(isMachine(agent)).toBe(machine)
+    expect(isMachine(agent, undefined)).toBe(machine)
   })
   it('is no person within seconds of the handover', () => {
     expect(isMachine('Mozilla/5.0 (iPhone) AppleWebKit', 2)).toBe(true)
