@@ -14,6 +14,16 @@ import { type Earned, marginWithin } from './margins.ts'
 const BOOKED = sql`(SELECT * FROM ledger l WHERE l.contact_id = s.contact_id AND l.episode_id = s.episode_id
         AND l.booked_at >= s.entered_at OFFSET 0)`
 
+/** Stages of the cohort whose tier drew. */
+export const DREW = sql`SELECT FROM cohort c
+    CROSS JOIN LATERAL (
+      SELECT FROM stages s WHERE s.contact_id = c.contact_id AND s.episode_id = c.episode_id AND s.drawn OFFSET 0
+    ) s
+    WHERE c.arm = 'treated'`
+
+/** Messages of the cohort whose step drew a variant. */
+export const VARIED = sql`SELECT FROM cohort_messages WHERE variant IS NOT NULL`
+
 /**
  * A tier's own window ends after the episode's, so the goal's events are looked up in `activity` too; the recorded recall
  * keeps counting where activity has been erased.

@@ -1,5 +1,4 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { rows, type Session } from '../database/connect.ts'
 import { type CohortDay, literal } from './cohort-day.ts'
 import { type Goals, goalOf } from './goals.ts'
 import { type Earned, marginWithin } from './margins.ts'
@@ -22,16 +21,7 @@ export const PRODUCTS: readonly ProductName[] = LETTERS.flatMap((later) =>
 )
 
 /** Of the cohort, those of whom there may be an earlier lapse. */
-const AGAIN = sql`SELECT * FROM cohort WHERE episode_no > 1 AND arm IN ('treated', 'holdout')`
-
-/**
- * Whether anybody of the day lapsed before: without them there is nothing to count, and planning {@link countRepeats} takes
- * as long as all else of a small day.
- */
-export async function hasRepeats(session: Session): Promise<boolean> {
-  const [found] = await rows<{ again: boolean }>(session, sql`SELECT EXISTS (${AGAIN}) AS again`)
-  return found?.again === true
-}
+export const AGAIN = sql`SELECT * FROM cohort WHERE episode_no > 1 AND arm IN ('treated', 'holdout')`
 
 /** After the sums of people and stages, whose cohorts' ends it takes. */
 export function countRepeats(cohort: CohortDay, goals: Goals, earned: Earned): SQL {

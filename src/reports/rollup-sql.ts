@@ -1,10 +1,10 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { execute, type Transaction } from '../database/connect.ts'
+import { execute, rows, type Transaction } from '../database/connect.ts'
 import { type CohortDay, daysOf, literal, startOf } from './cohort-day.ts'
 import type { Goals } from './goals.ts'
 import { type Earned, marginWithin } from './margins.ts'
-import { countStages, countVariants } from './rollup-draws.ts'
-import { countRepeats, hasRepeats } from './rollup-repeats.ts'
+import { countStages, countVariants, DREW, VARIED } from './rollup-draws.ts'
+import { AGAIN, countRepeats } from './rollup-repeats.ts'
 
 // One cohort day, counted: everybody a campaign assigned on that UTC day, with all that ever came of it. Counted anew
 // as a whole, never added to: so a late receipt, a repeated pass and a rebuild end at the same figures.
@@ -56,7 +56,13 @@ export async function countDay(
       DELETE FROM ${sql.identifier(`report_${table}`)} WHERE campaign = ${cohort.campaign} AND day = ${cohort.day})`,
   )
   await execute(tx, sql`WITH ${sql.join(emptied, sql`, `)} SELECT`)
-  const statements = [
+  const run = async (statements: readonly SQL[], half: 0 | 1) => {
+    for (const [done, statement] of statements.entries()) {
+      onProgress((half + done / statements.length) / 2)
+      await execute(tx, statement)
+    }
+  }
+  const gathering = [
     gatherCohort(cohort),
     sql`ANALYZE cohort`,
     gatherMessages(cohort),
@@ -64,22 +70,35 @@ export async function countDay(
     gatherCosts(),
     gatherMargins(earned),
     sql`ANALYZE cohort_messages, cohort_acts, cohort_costs, cohort_margins`,
+  ]
+  await run(gathering, 0)
+  const { drew, varied, again } = await findRare(tx)
+  const counting = [
     countPeople(cohort),
     countRecalls(cohort),
-    countStages(cohort, goals, earned),
-    countVariants(cohort, goals),
+    ...(drew ? [countStages(cohort, goals, earned)] : []),
+    ...(varied ? [countVariants(cohort, goals)] : []),
     countFunnel(cohort),
     countMessages(cohort),
     countErrors(cohort),
     countCosts(cohort),
     countOffers(cohort),
+    ...(again ? [countRepeats(cohort, goals, earned)] : []),
   ]
-  for (const [done, statement] of statements.entries()) {
-    onProgress(done / statements.length)
-    await execute(tx, statement)
-  }
-  if (await hasRepeats(tx)) await execute(tx, countRepeats(cohort, goals, earned))
+  await run(counting, 1)
   await execute(tx, sql`DROP TABLE cohort, cohort_messages, cohort_acts, cohort_costs, cohort_margins`)
+}
+
+/**
+ * What few days have: tiers that drew, variants, people who lapsed before. Without them there is nothing to count, and
+ * planning how to count it takes as long as all else of a small day.
+ */
+async function findRare(tx: Transaction): Promise<{ drew: boolean; varied: boolean; again: boolean }> {
+  const [found] = await rows<{ drew: boolean; varied: boolean; again: boolean }>(
+    tx,
+    sql`SELECT EXISTS (${DREW}) AS drew, EXISTS (${VARIED}) AS varied, EXISTS (${AGAIN}) AS again`,
+  )
+  return found ?? { drew: true, varied: true, again: true }
 }
 
 /** y is 1 for a recall within the window. Temporary tables, not one statement: each step is planned with what is there. */
