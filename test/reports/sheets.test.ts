@@ -49,7 +49,13 @@ const chinese = { locale: 'zh-CN', currency: 'CNY', color: false, width: 100 }
 /** Monday 5 January 2026 and after: weeks of the assignment. */
 const week = (n: number) => day(4 + 7 * n)
 
+/** The history, counted. */
 async function fill(): Promise<void> {
+  await write()
+  await rollUp(database, NOW, RULES)
+}
+
+async function write(): Promise<void> {
   // Two complete weeks (20 % and 25 % against 10 %), and one that is still observed.
   for (const [n, recalled] of [
     [0, 180],
@@ -77,7 +83,6 @@ async function fill(): Promise<void> {
   })
   await history.answer('backlog', 50, week(0))
   await book()
-  await rollUp(database, NOW, RULES)
 }
 
 /** What was sent cost 0.10, and 0.05 of labour. */
@@ -131,9 +136,9 @@ describe('every report', () => {
   })
 
   it('as of a day that is past shows nobody who was yet to come', async () => {
-    await fill()
+    await write()
     await book()
-    await rollUp(database, NOW, RULES, { rebuild: true })
+    await rollUp(database, NOW, RULES)
     const past = question({ now: new Date(week(0).getTime() - DAY) })
     for (const report of Object.values(sheetReports) as unknown as SheetReport<CampaignQuestion, unknown>[]) {
       const figures = report
@@ -147,10 +152,10 @@ describe('every report', () => {
   })
 
   it('adds up money beyond what a number holds exactly', async () => {
-    await fill()
+    await write()
     const each = 900_000_000_000_000
     await execute(database, sql`UPDATE ledger SET amount = ${each}`)
-    await rollUp(database, NOW, RULES, { rebuild: true })
+    await rollUp(database, NOW, RULES)
     const large = sql`${'10000000000000000'}::bigint`
     await execute(
       database,
@@ -406,7 +411,7 @@ it('prices a tier’s own draw by all that was booked from entering it on: what 
 
 describe('Monday', () => {
   it('sets the last complete week against the one before, and the running one at its age', async () => {
-    await fill()
+    await write()
     await history.assign({ arm: 'treated', count: 900, recalled: 90, at: week(5), recalledAfter: 3 })
     await history.assign({ arm: 'holdout', count: 100, recalled: 5, at: week(5), recalledAfter: 20 })
     // Later than what can be known by then.
@@ -503,7 +508,7 @@ describe('Monday', () => {
   })
 
   it('shows the harm done and who stayed, over all assigned', async () => {
-    await fill()
+    await write()
     await execute(
       database,
       sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, source)
@@ -516,7 +521,7 @@ describe('Monday', () => {
           SELECT contact_id, assigned_at + interval '25 days', 1, 'order', 9000000, CASE WHEN contact_id % 2 = 0 THEN '{"coupon":"X"}'::jsonb END, assigned_at
           FROM episodes WHERE assigned_at = ${week(0)}`,
     )
-    await rollUp(database, NOW, RULES, { rebuild: true })
+    await rollUp(database, NOW, RULES)
     const data = await readMonday(database, question())
     const of = (name: string) => [...data.annoyed, ...data.stayed].find((each) => each.name === name)
     expect(of('optedOut')).toMatchObject({ treated: { count: 18, of: 1890 }, heldOut: { count: 0, of: 210 } })
@@ -606,9 +611,8 @@ describe('cost', () => {
 })
 
 it('draws what was spent and promised, summed up by day, against the budget of the whole campaign', async () => {
-  await fill()
+  await write()
   await execute(database, sql`UPDATE ledger SET kind = 'liability' WHERE kind = 'labour'`)
-  await clearReports(database)
   await rollUp(database, NOW, RULES)
   const budget = {
     spend: { amount: 5e6, per: 'day' },
