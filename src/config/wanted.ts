@@ -118,8 +118,11 @@ function* respelled(plain: string, currency: string): Generator<string> {
   const [year, month = '', day = ''] = groups(/^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?$/)
   if (year !== undefined) {
     yield `${year}-${two(month)}-${two(day)}`
+    // The 13th month is the day, written before the month.
+    if (Number(month) > 12) yield `${year}-${two(day)}-${two(month)}`
     // The 31st of November: the last day there is.
-    yield new Date(Date.UTC(Number(year), Number(month), 0)).toISOString().slice(0, 10)
+    else if (Number(month) > 0 && Number(day) > 28)
+      yield new Date(Date.UTC(Number(year), Number(month), 0)).toISOString().slice(0, 10)
   }
   const [ofMonth, inYear = '', and] = groups(/^(\d{1,2})\.(\d{1,2})\.(\d{4})$/)
   if (ofMonth !== undefined) yield `${and}-${two(inYear)}-${two(ofMonth)}`

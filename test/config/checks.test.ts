@@ -714,6 +714,7 @@ test.each([
   ['window: 30d', 'window: 30d\nstarts: 2026/3/5', '2026-03-05'],
   ['window: 30d', 'window: 30d\nstarts: 5.3.2026', '2026-03-05'],
   ['window: 30d', 'window: 30d\nstarts: 2026-11-31', '2026-11-30'],
+  ['window: 30d', 'window: 30d\nstarts: 2026-13-01', '2026-01-13'],
   ['holdout: 10%\nlimits', 'holdout: 10 percent\nlimits', '10%'],
   ['amount: 5 CNY', 'amount: ¥5', '5 CNY'],
   ['amount: 5 CNY', 'amount: 5元', '5 CNY'],
