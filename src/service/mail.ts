@@ -1,9 +1,12 @@
+import { sql } from 'drizzle-orm'
 import { readReturned } from '../channels/email/bounce.ts'
 import { parseClick } from '../channels/email/links.ts'
 import { isMachine } from '../channels/email/machine.ts'
 import { type Referred, readReference } from '../channels/reference.ts'
 import type { LeavingReason } from '../config/reasons.ts'
-import { recordLeaving } from '../contacts/preferences.ts'
+import { recordLeaving, recordOptOut } from '../contacts/preferences.ts'
+import { rows, transaction } from '../database/connect.ts'
+import { keepContacts } from '../database/person-locks.ts'
 import { recordReceipts } from '../outcomes/receipts.ts'
 import { secondsSinceSent } from '../outcomes/sent-to.ts'
 import { recordUnsubscribe } from '../outcomes/unsubscribes.ts'
@@ -51,14 +54,47 @@ export async function readUnsubscribeLink(runtime: Runtime, token: string): Prom
   return payload === undefined ? undefined : readReference(payload)
 }
 
-/** Stops e-mail to whoever a message went to. */
+/**
+ * Stops e-mail to whoever a message went to; and, where it went by a channel that is no e-mail, that channel.
+ * @returns false where both were so already
+ */
 export async function unsubscribe(
   runtime: Runtime,
   message: Referred,
   way: 'one-click' | 'page' | 'mail',
 ): Promise<boolean> {
   const { database, clock } = runtime
-  return await recordUnsubscribe(database, clock.now(), runtime.reporting(CHANNEL), { ...message, way })
+  const refused = await refuseChannelOf(runtime, message, `unsubscribe: ${way}`)
+  const listed = await recordUnsubscribe(database, clock.now(), runtime.reporting(CHANNEL), {
+    ...message,
+    way,
+  })
+  return refused || listed
+}
+
+/**
+ * A card, a push or a text has the link, too, where its template prints it. Whoever gets it may have no e-mail that could be
+ * listed, and the list of e-mails silences no other channel: so the channel it went by is refused, as the person's own choice.
+ */
+async function refuseChannelOf(
+  { database, clock, hooks, reporting }: Runtime,
+  { contactId, touchpointId }: Referred,
+  source: string,
+): Promise<boolean> {
+  return await transaction(database, async (tx) => {
+    await keepContacts(tx, sql`c.contact_id = ${contactId}`)
+    const [went] = await rows<{ channel: string }>(
+      tx,
+      sql`SELECT m.channel FROM contacts c JOIN (
+            SELECT contact_id, channel FROM touchpoint_records WHERE contact_id = ${contactId} AND touchpoint_id = ${touchpointId}
+            UNION ALL
+            SELECT contact_id, channel FROM touchpoints WHERE contact_id = ${contactId} AND touchpoint_id = ${touchpointId}
+          ) m USING (contact_id) WHERE m.channel IS NOT NULL`,
+    )
+    if (!went || reporting(went.channel).kind === 'email') return false
+    const refused = { channel: went.channel, source }
+    return (await recordOptOut(tx, contactId, refused, { now: clock.now(), hooks })) === 'recorded'
+  })
 }
 
 /** Why they go, as they chose it after they had unsubscribed. */

@@ -26,15 +26,17 @@ const AGENT = { 'user-agent': 'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac 
 
 let shop: Shop
 let email: TestChannel
+let cards: TestChannel
 let keys: SigningKeys
 let app: ReturnType<typeof composeWeb>
 let people = 0
 
 beforeAll(async () => {
   email = testChannel('email')
+  cards = testChannel('log')
   const workspace = `${WORKSPACE.replace('control: 10%', 'control: 0%')}web: { url: "${BASE}" }\n`
   const clock = manualClock(new Date('2026-03-02T09:00:00Z'))
-  shop = await openShop({ database: await freshDatabase(), clock, channels: [email], workspace })
+  shop = await openShop({ database: await freshDatabase(), clock, channels: [email, cards], workspace })
   await shop.apply(SOURCE)
   keys = await readSigningKeys(shop.database)
   app = composeWeb({ runtime: shop.runtime })
@@ -198,6 +200,44 @@ describe('an unsubscription', () => {
       sql`SELECT state, reason FROM touchpoint_records WHERE contact_id = ${message.contactId} AND state = 'skipped'`,
     )
     expect(record).toEqual({ state: 'skipped', reason: 'suppressed' })
+  })
+
+  it('of a message that went by a channel without addresses refuses that channel', async () => {
+    await shop.apply(
+      oneTierCampaign('cards', [
+        '{ id: card, channel: log, template: hello }',
+        '{ id: another, after: 1d, channel: log, template: hello }',
+      ]),
+    )
+    const silent = new Date(shop.clock.now().getTime() - 4 * 86_400_000).toISOString()
+    await shop.importContacts([{ external_id: 'nowhere' }])
+    await shop.importActivity([{ external_id: 'nowhere', type: 'session', occurred_at: silent }])
+    await shop.run('cards')
+    await dispatchDue(shop.database, { now: shop.clock.now(), jobs: 100 }, async (batch) => {
+      await processBatch(shop.runtime.worker, batch)
+    })
+    const sent = cards.sent.find(({ address }) => address === 'nowhere')
+    if (!sent) throw new Error('nothing was sent')
+    message = { contactId: sent.contactId, touchpointId: sent.touchpointId }
+    expect(await waiting()).toHaveLength(1)
+    for (let times = 0; times < 2; times += 1) {
+      const body = new URLSearchParams({ 'List-Unsubscribe': 'One-Click' })
+      expect((await app.request(url(), { method: 'POST', body })).status).toBe(200)
+    }
+    expect(await waiting()).toEqual([])
+    const ended = await rows(
+      shop.database,
+      sql`SELECT state, reason FROM touchpoint_records WHERE contact_id = ${message.contactId} ORDER BY state`,
+    )
+    expect(ended).toEqual([
+      { state: 'sent', reason: null },
+      { state: 'skipped', reason: 'opted_out' },
+    ])
+    const choices = await rows(
+      shop.database,
+      sql`SELECT channels_off, source FROM preferences WHERE contact_id = ${message.contactId}`,
+    )
+    expect(choices).toEqual([{ channels_off: ['log'], source: 'unsubscribe: one-click' }])
   })
 
   it('asks why when it is done, in the reader’s language, and keeps an answer of the one list once', async () => {
