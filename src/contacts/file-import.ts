@@ -284,6 +284,17 @@ function headerOf(row: FileRow, file: string): string[] {
       remedy: `Save it with line ends of Windows or Unix, or convert it: tr '\\r' '\\n'.`,
     })
   }
+  const [, separator] = /^sep=(.)\s*$/i.exec(row.raw) ?? []
+  if (separator !== undefined) {
+    throw new WinbackError(
+      'import.mapping',
+      `its first line, \`sep=${separator}\`, is a word to Excel and no header`,
+      {
+        location: { file, line: row.line },
+        remedy: `Take that line out (tail -n +2), and say --delimiter '${separator}'.`,
+      },
+    )
+  }
   return row.values.map((name: string) => name.trim())
 }
 

@@ -321,6 +321,11 @@ u2,,,,,,,,,
     ).toMatchObject({ updated: 1 })
     const macs = file('m.csv', 'external_id,email\ru1,ann@example.com\r')
     await expect(importContacts(database, macs, options())).rejects.toThrow('a carriage return alone')
+    const excels = file('excel.csv', '\uFEFFsep=;\r\nexternal_id;email\r\nu1;u1@example.com\r\n')
+    await expect(importContacts(database, excels, options())).rejects.toMatchObject({
+      message: 'its first line, `sep=;`, is a word to Excel and no header',
+      remedy: "Take that line out (tail -n +2), and say --delimiter ';'.",
+    })
   })
 
   it('finds columns by their names beside those that are mapped', async () => {
