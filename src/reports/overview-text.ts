@@ -241,15 +241,15 @@ function discrepancy(off: Discrepancy, speech: Speech): string {
         : `不符：${count} 人被纳入但没有分组（“${group}”）。`
     case 'missing':
       return en
-        ? `OFF: ${count} messages of contacted stays have no recorded state${example}.`
+        ? `OFF: no state is recorded of ${count} of the messages of contacted stays${example}.`
         : `不符：触达阶段有 ${count} 条消息没有记录状态${example}。`
     case 'unexpected':
       return en
-        ? `OFF: ${count} messages belong to no contacted stay in a tier${example}.`
+        ? `OFF: no contacted stay in a tier accounts for ${count} of the messages${example}.`
         : `不符：${count} 条消息不属于任何触达阶段${example}。`
     case 'repeated':
       return en
-        ? `OFF: ${count} messages are there more than once${example}.`
+        ? `OFF: recorded more than once: ${count} of the messages${example}.`
         : `不符：${count} 条消息重复出现${example}。`
   }
 }

@@ -148,9 +148,9 @@ describe('the reconciliation', () => {
     const data = await read()
     const contact = data.reconciliation.off[0]?.contact
     expect(contact).toMatch(/^c/)
-    const style = { locale: 'en', currency: 'CNY', color: false, width: 120 }
+    const style = { locale: 'en', currency: 'CNY', color: false, width: 160 }
     expect(formatReport(data, style)).toContain(
-      `OFF: 1 messages of contacted stays have no recorded state, such as contact ${contact}`,
+      `OFF: no state is recorded of 1 of the messages of contacted stays, such as contact ${contact}`,
     )
     expect(formatReport(data, { ...style, locale: 'zh-CN' })).toContain(
       '不符：触达阶段有 1 条消息没有记录状态',
