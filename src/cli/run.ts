@@ -7,7 +7,7 @@ import { appliedNames } from '../config/versions.ts'
 import { WinbackError } from '../errors.ts'
 import { readWaiting, type Waiting } from '../reports/deferral.ts'
 import { fitted, left, painter, right, wrap } from '../reports/layout.ts'
-import { ANSWERS, STATES, WAITS } from '../reports/reasons.ts'
+import { ANSWERS, REASONS, STATES, WAITS } from '../reports/reasons.ts'
 import type { Speech } from '../reports/words.ts'
 import { sentence } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
@@ -67,6 +67,8 @@ export interface RunVerbResult {
     readonly foreseen?: Foreseen
   } & Omit<RunResult, 'hindrance'>)[]
   readonly settled: Readonly<Record<string, number>>
+  /** Of those that were skipped, how many for which reason. */
+  readonly skipped: Readonly<Record<string, number>>
   /** Touchpoints put off while this run was sending. */
   readonly deferred: number
   /** What waits now, by reason, and until when; what earlier runs put off included. */
@@ -119,7 +121,9 @@ async function runRun(
       progress.finish()
     }
     const sent =
-      options.send === false ? { settled: {}, deferred: 0, waiting: [] } : await sendDue(runtime, context)
+      options.send === false
+        ? { settled: {}, skipped: {}, deferred: 0, waiting: [] }
+        : await sendDue(runtime, context)
     const result = { dryRun: false, asOf, campaigns, ...sent }
     const refused = campaigns.some((each) => each.state === 'refused')
     return {
@@ -160,7 +164,7 @@ async function countOnly(
       progress.finish()
     }
   }
-  const result = { dryRun: true, asOf, campaigns, settled: {}, deferred: 0, waiting: [] }
+  const result = { dryRun: true, asOf, campaigns, settled: {}, skipped: {}, deferred: 0, waiting: [] }
   const refused = campaigns.some((each) => each.state === 'refused')
   return {
     data: result,
@@ -172,8 +176,9 @@ async function countOnly(
 async function sendDue(
   runtime: Runtime,
   context: DatabaseContext,
-): Promise<Pick<RunVerbResult, 'settled' | 'deferred' | 'waiting'>> {
+): Promise<Pick<RunVerbResult, 'settled' | 'skipped' | 'deferred' | 'waiting'>> {
   const settled: Record<string, number> = {}
+  const skipped: Record<string, number> = {}
   let deferred = 0
   let done = 0
   const say = sayIn(context.output)
@@ -181,6 +186,8 @@ async function sendDue(
   const tally = (result: BatchResult) => {
     for (const [state, count] of Object.entries(result.settled))
       settled[state] = (settled[state] ?? 0) + count
+    for (const [reason, count] of Object.entries(result.skipped ?? {}))
+      skipped[reason] = (skipped[reason] ?? 0) + count
     deferred += result.deferred
     done += result.claimed
     progress.update(done, 0, say(`${done} touchpoints`, `${done} 条`))
@@ -204,7 +211,7 @@ async function sendDue(
     if (handed === 0) break
   }
   progress.finish()
-  return { settled, deferred, waiting }
+  return { settled, skipped, deferred, waiting }
 }
 
 /** What a run came to, as text. */
@@ -226,11 +233,20 @@ function formatRun(result: RunVerbResult, context: DatabaseContext, speech: Spee
   if (result.deferred > 0) {
     sent.push(`${speech.count(result.deferred)} ${sentence(STATES, 'deferred', speech.language)}`)
   }
+  const en = speech.language === 'en'
+  const why = Object.entries(result.skipped)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([reason, number]) => {
+      const words = `${sentence(STATES, 'skipped', speech.language)}${en ? ': ' : '：'}${sentence(REASONS, reason, speech.language)}`
+      return en ? `${speech.count(number)} ${words}` : `${speech.count(number)} 条${words}`
+    })
+  const faint = (text: string) => wrap(text, width - 2).map((line) => `  ${colors.dim(line)}`)
   const messages = speech.language === 'en' ? `Messages: ${sent.join(', ')}` : `消息：${sent.join('，')}`
   return [
     ...lines,
     ...(sent.length > 0 ? ['', ...wrap(messages, width)] : []),
-    ...result.waiting.flatMap((each) => wrap(wait(each), width - 2).map((line) => `  ${colors.dim(line)}`)),
+    ...why.flatMap(faint),
+    ...result.waiting.flatMap((each) => faint(wait(each))),
   ].join('\n')
 }
 

@@ -16,6 +16,7 @@ import {
   LEASES,
   numberOf,
   putBack,
+  type Recorded,
   type Settlement,
   settle,
   settlementOf,
@@ -54,6 +55,8 @@ export interface BatchResult {
   readonly claimed: number
   readonly settled: Readonly<Record<string, number>>
   readonly deferred: number
+  /** Of those that were skipped, how many for which reason. */
+  readonly skipped?: Readonly<Record<string, number>>
 }
 
 /** Processes the touchpoints of one job. What is no longer queued (a second run of the job, a cancel) is left alone. */
@@ -115,7 +118,24 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     ratedOn: batch.ratedOn,
   })
   const { settled, deferred } = delivered
-  return { claimed: keys.length, settled, deferred: held.deferred.length + deferred }
+  return {
+    claimed: keys.length,
+    settled,
+    deferred: held.deferred.length + deferred,
+    skipped: skippedFor(held.ended, ended),
+  }
+}
+
+/** Why messages were skipped; nothing where some of them were taken away meanwhile, or may be out. Pure. */
+function skippedFor(given: readonly Settlement[], recorded: readonly Recorded[]): Record<string, number> {
+  const isSkipped = ({ state }: Pick<Settlement, 'state'>) => state === 'skipped'
+  const skipped = given.filter(isSkipped)
+  if (numberOf(recorded.filter(isSkipped)) !== skipped.length) return {}
+  const reasons: Record<string, number> = {}
+  for (const { reason } of skipped) {
+    if (reason !== null) reasons[reason] = (reasons[reason] ?? 0) + 1
+  }
+  return reasons
 }
 
 /** Reads whom the messages are for, what the guards ask about beside them, and what the campaign says by now. */
