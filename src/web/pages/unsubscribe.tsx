@@ -6,15 +6,19 @@ import { renderDocument, WhyField } from './document.tsx'
 // afterwards: whoever wants to go is not held up by a question.
 
 const WORDS = {
-  ask: { en: 'No more e-mail from us?', 'zh-CN': '不再接收我们的邮件？' },
+  ask: { en: 'No more of these messages?', 'zh-CN': '不再接收这类消息？' },
   askMore: {
     en: 'One press, and we stop. What is on its way to you already may still arrive.',
-    'zh-CN': '确认后立即停发，已经发出的邮件可能仍会送达。',
+    'zh-CN': '确认后立即停发，已经发出的消息可能仍会送达。',
   },
   press: { en: 'Stop writing to me', 'zh-CN': '确认退订' },
   less: { en: 'Rather less than nothing at all?', 'zh-CN': '只想少收一些？' },
   choose: { en: 'Choose what we may send you', 'zh-CN': '选择您愿意接收的内容' },
-  done: { en: 'Done. We will not write to you again.', 'zh-CN': '好了，我们不会再给您发邮件。' },
+  // Of the channel it came by: by another that was not refused, something may still come.
+  done: {
+    en: 'Done. We will not write to you this way again.',
+    'zh-CN': '好了，我们不会再以这种方式给您发消息。',
+  },
   doneMore: {
     en: 'It holds from this moment. Orders and account notices are not affected.',
     'zh-CN': '从现在起生效。订单和账户通知不受影响。',
@@ -29,8 +33,8 @@ const WORDS = {
   heard: { en: 'Thank you. That helps us do better.', 'zh-CN': '谢谢，这能帮助我们改进。' },
   broken: { en: 'This link does not work', 'zh-CN': '这个链接打不开' },
   brokenMore: {
-    en: 'It was cut off or changed on its way. Open it from the e-mail itself, or answer the e-mail with “unsubscribe”.',
-    'zh-CN': '它可能被截断或改动过。请直接从邮件里打开，或回复邮件写“退订”。',
+    en: 'It was cut off or changed on its way. Open it from the message itself, or answer the message with “unsubscribe”.',
+    'zh-CN': '它可能被截断或改动过。请直接从消息里打开，或回复“退订”。',
   },
 } as const satisfies Phrases
 
