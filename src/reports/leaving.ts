@@ -37,7 +37,8 @@ export interface GivenReason {
   readonly people: number
 }
 
-export type LeavingSource = 'preferences' | 'consent' | 'suppression' | 'reply'
+/** `choice`: what they chose otherwise than on the page: by the link of a message, in a call, told by a program or an operator. */
+export type LeavingSource = 'preferences' | 'choice' | 'consent' | 'suppression' | 'reply'
 
 /** Most of the reasons that are worth a line. */
 const LINES = 60
@@ -58,7 +59,8 @@ export async function readLeaving(readable: Readable, question: CampaignQuestion
           session,
           sql`
         SELECT source, what, reason, count(DISTINCT who) AS people FROM (
-          SELECT 'preferences' AS source, off AS what, coalesce(p.reason, '') AS reason, p.contact_id::text AS who
+          SELECT CASE p.source WHEN 'preferences page' THEN 'preferences' ELSE 'choice' END AS source,
+            off AS what, coalesce(p.reason, '') AS reason, p.contact_id::text AS who
           FROM preferences p CROSS JOIN LATERAL unnest(p.channels_off) AS off WHERE ${within(sql`p.chosen_at`)}
           UNION ALL
           SELECT 'consent', c.channel, c.source, c.contact_id::text FROM consents c
@@ -77,6 +79,7 @@ export async function readLeaving(readable: Readable, question: CampaignQuestion
 
 const SOURCES: Phrases<LeavingSource> = {
   preferences: { en: 'on the preferences page', 'zh-CN': '偏好页面' },
+  choice: { en: 'by a link, in a call, or told to us', 'zh-CN': '通过链接、电话或代为告知' },
   consent: { en: 'consent taken back', 'zh-CN': '撤回同意' },
   suppression: { en: 'address silenced', 'zh-CN': '地址停发' },
   reply: { en: 'in a reply', 'zh-CN': '回复' },

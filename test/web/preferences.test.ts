@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { type ManualClock, manualClock } from '../../src/clock.ts'
 import { consentHistory, consentStates } from '../../src/contacts/consent.ts'
 import { findContact } from '../../src/contacts/external-ids.ts'
-import { readChoice, recordChoice } from '../../src/contacts/preferences.ts'
+import { readChoice, recordChoice, recordOptOut } from '../../src/contacts/preferences.ts'
 import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { leavingSheet, readLeaving } from '../../src/reports/leaving.ts'
 import { openLinks, preferencesUrl, readSigningKeys } from '../../src/service/links.ts'
@@ -146,6 +146,20 @@ describe('the page behind a signed link', () => {
     expect(data.given).toEqual([{ source: 'opt_out', reason: 'too_many_messages', people: 1 }])
     const style = { locale: 'en', currency: 'CNY', color: false, width: 100 }
     expect(JSON.stringify(leavingSheet(data, style).tables[0])).toContain('Too many messages')
+    // What was told elsewhere was not said on the page.
+    await transaction(database, (tx) =>
+      recordOptOut(
+        tx,
+        contactId,
+        { channel: 'log', source: 'unsubscribe: one-click' },
+        { now: clock.now(), hooks: {} },
+      ),
+    )
+    clock.advance(1)
+    const later = await readLeaving(database, { ...question, now: clock.now() })
+    expect(later.said).toContainEqual({ source: 'choice', what: 'log', reason: '', people: 1 })
+    expect(later.said).toContainEqual({ source: 'preferences', what: '*', reason: '', people: 1 })
+    expect(JSON.stringify(leavingSheet(later, style).tables)).toContain('by a link, in a call, or told to us')
   })
 
   it.each(['changed', 'of another purpose', 'of nobody'])('is not there for a link %s', async (kind) => {
