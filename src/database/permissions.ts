@@ -73,6 +73,26 @@ export function isRefused(
   const tooOften = counted
     ? sql`(held.choice ->> 'lately')::int >= (held.choice ->> 'atMost')::int`
     : sql`held.choice ->> 'atMost' IS NOT NULL`
+  return refusing(contactId, channel, required, now, tooOften)
+}
+
+/**
+ * True where what has been sent already, and lies where it can be held back, may not be shown to a contact: as
+ * {@link isRefused}, and where its topic is refused. How often somebody wants to hear was asked when it was sent.
+ * @param topic a text expression, NULL without one
+ */
+export function isUnwanted(
+  contactId: SQL,
+  channel: SQL,
+  topic: SQL,
+  required: readonly string[],
+  now: Date,
+): SQL {
+  return refusing(contactId, channel, required, now, sql`held.choice -> 'topicsOff' ? ${topic}`)
+}
+
+/** True where consent or the choice `held` of a contact speaks against a channel now, or `besides` does. */
+function refusing(contactId: SQL, channel: SQL, required: readonly string[], now: Date, besides: SQL): SQL {
   const state = consentSql(sql`c`, channel, now)
   const needed = sql`${channel} = ANY (${sql.param([...required])}::text[])`
   return sql`((${required.length > 0} OR ${CONSENTS} OR ${CHOICES})
@@ -83,5 +103,5 @@ export function isRefused(
         held.consent = 'withdrawn' OR (${needed} AND held.consent IS DISTINCT FROM 'given')
         OR held.choice -> 'channelsOff' ?| ARRAY[${channel}, '*']
         OR (held.choice ->> 'pausedUntil')::numeric > extract(epoch FROM ${now}::timestamptz)
-        OR ${tooOften})))`
+        OR ${besides})))`
 }

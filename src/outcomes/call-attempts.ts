@@ -7,7 +7,7 @@ import { lockPersons } from '../database/person-locks.ts'
 import { storable } from '../database/storable.ts'
 import { lockStripesShared } from '../database/stripes.ts'
 import { lockEpisodes, lockWaiting } from '../touchpoints/interruptions.ts'
-import type { CallKey } from './calls.ts'
+import { type CallKey, CLAIM_LASTS } from './calls.ts'
 
 // What became of an attempt to call somebody, and what follows from it. An attempt is recorded once, whoever reports
 // it how often, also where the call has become pointless meanwhile: it was made.
@@ -50,8 +50,9 @@ function followAttempt(attempt: Attempt, attemptNo: number, most: number): Follo
   return { state: 'open', nextAttemptAt: nextAttemptAt ?? later(at, AGAIN[outcome]) }
 }
 
-/** Why marketing to somebody ends with an attempt; undefined where it does not. */
+/** Why marketing to somebody ends with an attempt; undefined where it does not. Who has a wrong number is somebody else. */
 function endsMarketing({ outcome, sentiment }: Attempt): 'opted_out' | 'negative' | undefined {
+  if (outcome === 'wrong_number') return undefined
   if (outcome === 'opted_out') return 'opted_out'
   return sentiment === 'negative' ? 'negative' : undefined
 }
@@ -63,6 +64,8 @@ interface Held {
   readonly taker: 'agent' | 'robot'
   readonly state: string
   readonly attempts: number
+  readonly claimedBy: string | null
+  readonly claimedAt: Date | null
 }
 
 /**
@@ -97,7 +100,8 @@ async function holdCall(
   }
   const [held] = await rows<Held>(
     tx,
-    sql`SELECT touchpoint_id AS "touchpointId", episode_id AS "episodeId", step_id AS "stepId", taker, state, attempts
+    sql`SELECT touchpoint_id AS "touchpointId", episode_id AS "episodeId", step_id AS "stepId", taker, state, attempts,
+          claimed_by AS "claimedBy", claimed_at AS "claimedAt"
         FROM calls WHERE contact_id = ${contactId} AND call_id = ${callId} FOR UPDATE`,
   )
   return held
@@ -155,7 +159,9 @@ export async function recordAttempt(
         ? sql``
         : following.state === 'done'
           ? sql`, state = 'done', closed_at = ${now}, closed_by = ${attempt.outcome}`
-          : sql`, state = 'open', claimed_by = NULL, claimed_at = NULL, address_key = NULL, next_attempt_at = ${next}`
+          : isOthers(held, attempt.by, now)
+            ? sql`, next_attempt_at = ${next}`
+            : sql`, state = 'open', claimed_by = NULL, claimed_at = NULL, address_key = NULL, next_attempt_at = ${next}`
     } WHERE contact_id = ${key.contactId} AND call_id = ${key.callId}`,
   )
   // What the robot costs is its price; what a person costs is time.
@@ -167,6 +173,11 @@ export async function recordAttempt(
     (ends === 'negative' || attempt.outcome === 'handed_over')
   if (care) await openCare(tx, now, key)
   return { outcome: 'recorded', ends, care }
+}
+
+/** Whether somebody else has the call by now: who tells late of an attempt takes it from nobody. */
+function isOthers({ state, claimedBy, claimedAt }: Held, by: string, now: Date): boolean {
+  return state === 'claimed' && claimedBy !== by && claimedAt !== null && later(claimedAt, CLAIM_LASTS) > now
 }
 
 async function bookLabour(

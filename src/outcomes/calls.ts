@@ -112,7 +112,7 @@ export async function closeOverdueCalls(tx: Transaction, now: Date): Promise<num
 }
 
 /** Seconds after which a call that an agent took and never told of is anybody's again. */
-const CLAIM_LASTS = 7200
+export const CLAIM_LASTS = 7200
 
 /** A call as agents see it. */
 export interface Call extends CallKey {
@@ -157,6 +157,13 @@ function isFree(now: Date): SQL {
     AND c.claimed_at <= ${now}::timestamptz - make_interval(secs => ${CLAIM_LASTS})))`
 }
 
+/**
+ * True of a call whose number is on the do-not-contact list. That a number is put there closes its calls; that a contact
+ * has been given one that is there does not, for the next file may bring another. Care is no marketing.
+ */
+const SUPPRESSED = sql`(c.kind <> 'care' AND EXISTS (SELECT FROM contacts o JOIN suppressions s ON s.key = o.phone_key
+    WHERE o.contact_id = c.contact_id AND s.kind = 'phone'))`
+
 export interface CallFilter {
   /** Calls that may be made now and that nobody holds; by default all that are not over. */
   readonly free?: boolean
@@ -166,11 +173,11 @@ export interface CallFilter {
   readonly limit?: number
 }
 
-/** The queue: the campaign of highest priority first, then what is due first. Calls of the robot are not in it. */
+/** The queue: the campaign of highest priority first, then what is due first. Calls of the robot are not in it, nor those to a number that may not be rung. */
 export async function listCalls(session: Session, now: Date, filter: CallFilter): Promise<Call[]> {
   const { free = false, campaign, owner, claimedBy, limit = 100 } = filter
   const conditions = [
-    sql`c.state IN ('open', 'claimed') AND c.taker = 'agent'`,
+    sql`c.state IN ('open', 'claimed') AND c.taker = 'agent' AND NOT ${SUPPRESSED}`,
     ...(free ? [sql`${isFree(now)} AND c.next_attempt_at <= ${now}`] : []),
     ...(campaign === undefined ? [] : [sql`c.campaign = ${campaign}`]),
     ...(owner === undefined ? [] : [sql`c.owner = ${owner}`]),
@@ -216,15 +223,18 @@ export async function claimCall(
     tx,
     sql`UPDATE calls c SET state = 'claimed', claimed_by = ${agent}, claimed_at = ${now},
           address_key = (SELECT coalesce(o.whole_key, o.phone_key) FROM contacts o WHERE o.contact_id = c.contact_id)
-        WHERE c.contact_id = ${key.contactId} AND c.call_id = ${key.callId}
+        WHERE c.contact_id = ${key.contactId} AND c.call_id = ${key.callId} AND c.taker = 'agent' AND NOT ${SUPPRESSED}
           AND (${isFree(now)} OR (c.state = 'claimed' AND c.claimed_by = ${agent}))`,
   )
   const call = await readCall(tx, key)
   if (!call) return { outcome: 'unknown' }
   if (taken > 0) return { outcome: 'claimed', call }
-  return call.state === 'claimed'
+  if (call.closedAt !== null) return { outcome: 'over', by: call.closedBy ?? '' }
+  if (call.taker === 'robot') return { outcome: 'taken', by: 'robot' }
+  // Nobody could be in the way of a call that is open, but the list.
+  return call.state === 'claimed' && call.claimedBy !== agent
     ? { outcome: 'taken', by: call.claimedBy ?? '' }
-    : { outcome: 'over', by: call.closedBy ?? '' }
+    : { outcome: 'over', by: 'suppressed' }
 }
 
 /** An agent gives a call back. @returns false where the agent does not hold it */

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { InappMessage } from '../channels/channel.ts'
 import { bigints } from '../database/arrays.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+import { isUnwanted } from '../database/permissions.ts'
 
 // Messages that wait inside the user's own app: written when their send is settled, handed out until the app says that
 // one was shown, and never after that.
@@ -65,13 +66,16 @@ export interface WaitingMessage {
 
 /**
  * What waits for a contact, newest first, and has not been shown; that it was fetched is noted as delivered. A message
- * whose promise is over is left out: it would no longer be true.
+ * whose promise is over is left out: it would no longer be true. So is one that the person has refused since it was
+ * written, by channel or topic or by a pause, while they do.
+ * @param needsConsent channels nothing is shown on without consent
  * @returns undefined where there is no such contact
  */
 export async function fetchMessages(
   database: Database,
   now: Date,
   externalId: string,
+  needsConsent: readonly string[],
 ): Promise<WaitingMessage[] | undefined> {
   return await transaction(database, async (tx) => {
     const [contact] = await rows<{ contactId: number }>(
@@ -89,6 +93,7 @@ export async function fetchMessages(
             AND g.offer = m.offer AND g.state IN ('reserved', 'granted') AND g.expires_at > ${now}
           WHERE m.contact_id = ${contact.contactId} AND m.shown_at IS NULL AND m.created_at <= ${now}
             AND (m.offer IS NULL OR g.grant_id IS NOT NULL)
+            AND NOT ${isUnwanted(sql`m.contact_id`, sql`'inapp'`, sql`p.topic`, needsConsent, now)}
           ORDER BY m.created_at DESC, m.touchpoint_id DESC FOR UPDATE OF m`,
     )
     await noteAll(tx, now, contact.contactId, waiting, 'delivered')

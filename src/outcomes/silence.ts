@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type Chunk, chunksWithOpen, inChunk } from '../database/chunks.ts'
 import { type Database, execute, type Transaction, transaction } from '../database/connect.ts'
+import { choiceSql } from '../database/permissions.ts'
 import { lockStripesShared } from '../database/stripes.ts'
 import { WinbackError } from '../errors.ts'
 import { grantAsked } from '../offers/conclusion.ts'
@@ -78,8 +79,14 @@ export async function recordRefusals(tx: Transaction, now: Date): Promise<void> 
     })
   }
   await unclaim(tx, sql`t.contact_id IN (${reached})`)
+  // A call is made when somebody takes it, long after the guards have let it go.
+  const unwanted = sql`EXISTS (SELECT FROM contacts o CROSS JOIN LATERAL (SELECT ${choiceSql(sql`o`, now)} AS choice OFFSET 0) held
+    JOIN steps s ON s.step_id = c.step_id
+    WHERE o.contact_id = c.contact_id AND ((held.choice ->> 'pausedUntil')::numeric > extract(epoch FROM ${now}::timestamptz)
+      OR held.choice -> 'topicsOff' ? s.topic))`
   await closeCalls(tx, now, {
-    which: sql`c.contact_id IN (SELECT contact_id FROM new_refusals WHERE channel IN ('*', 'callback'))`,
+    which: sql`c.contact_id IN (SELECT contact_id FROM new_refusals WHERE channel IN ('*', 'callback'))
+      OR (c.contact_id IN (${reached}) AND ${unwanted})`,
     by: 'opted_out',
     kinds: CAMPAIGN_CALLS,
   })

@@ -3,7 +3,7 @@ import type { CallContent } from '../channels/callback/callback.ts'
 import type { CallReport, RefusedWebhook } from '../channels/channel.ts'
 import { parsePrice } from '../channels/price.ts'
 import { recordOptOut } from '../contacts/preferences.ts'
-import { type Transaction, transaction } from '../database/connect.ts'
+import { execute, type Transaction, transaction } from '../database/connect.ts'
 import { keepContacts } from '../database/person-locks.ts'
 import {
   type Attempt,
@@ -143,7 +143,10 @@ async function listWrong(
   return await listCalled(tx, now, reporting('callback'), { ...key, said: phone })
 }
 
-/** Takes what the robot says of its calls. One about a call that is not there yet is refused, to be sent again. */
+/**
+ * Takes what the robot says of its calls. One about a call that is not there yet is refused, to be sent again; one about
+ * somebody who was erased meanwhile would be sent for ever, and hold up what comes after it: it is forgotten.
+ */
 export async function takeCallReports(
   runtime: RobotPart,
   reports: readonly CallReport[],
@@ -153,9 +156,13 @@ export async function takeCallReports(
   for (const [index, report] of reports.entries()) {
     const { contactId, touchpointId, ...attempt } = report
     await openDoubted(runtime, { contactId, touchpointId })
+    const now = runtime.clock.now()
+    // A clock may be ahead, as that of any provider.
+    const at = attempt.at > now ? now : attempt.at
     const answer = await transaction(runtime.database, async (tx) => {
       const key = await findRobotCall(tx, { contactId, touchpointId })
-      return key && (await conclude(tx, runtime, key, { ...attempt, by: 'robot' }))
+      if (key) return await conclude(tx, runtime, key, { ...attempt, at, by: 'robot' })
+      return (await isGone(tx, contactId)) ? { outcome: 'repeated' as const } : undefined
     })
     if (!answer || answer.outcome === 'unknown') {
       const reason = `calls.${index}: the robot has no such call, or not yet; what came before it is recorded`
@@ -165,6 +172,16 @@ export async function takeCallReports(
     else ignored += 1
   }
   return { outcome: 'taken', added, ignored }
+}
+
+/** Whether nobody has the id of a contact any more, where somebody was erased: a robot is told of nobody who was not there. */
+async function isGone(tx: Transaction, contactId: number): Promise<boolean> {
+  const found = await execute(
+    tx,
+    sql`SELECT WHERE EXISTS (SELECT FROM erased_ids)
+        AND NOT EXISTS (SELECT FROM contacts WHERE contact_id = ${contactId})`,
+  )
+  return found > 0
 }
 
 /** Opens the call that a robot reports and of which nobody knew whether it had taken it: the report proves that it had. */

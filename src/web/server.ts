@@ -94,7 +94,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   app.route('/', pages({ runtime, desk: dependencies.desk, caught: dependencies.caught, onError }))
 
   if (dependencies.wayIn) app.route('/', wayInPage(runtime, dependencies.wayIn))
-  app.route('/', inappApi({ database, clock, keys }))
+  app.route('/', inappApi({ runtime, keys }))
   app.route('/', callsApi({ runtime, keys }))
   app.notFound((c) =>
     wantsPage(c)

@@ -1,133 +1,34 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, describe, expect, it } from 'vitest'
-import { openCallback } from '../../src/channels/callback/callback.ts'
-import { openInapp } from '../../src/channels/inapp/inapp.ts'
 import { referenceOf } from '../../src/channels/reference.ts'
-import { type ManualClock, manualClock } from '../../src/clock.ts'
 import { readChoice } from '../../src/contacts/preferences.ts'
 import { rows, transaction } from '../../src/database/connect.ts'
 import { closeOverdueCalls } from '../../src/outcomes/calls.ts'
 import { recordStop } from '../../src/outcomes/silence.ts'
-import { processBatch } from '../../src/touchpoints/batch.ts'
-import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
-import { createApiKey } from '../../src/web/api-keys.ts'
 import { composeWeb } from '../../src/web/server.ts'
-import { freshDatabase } from '../support/database.ts'
-import { openRobot, ROBOT, reportHeaders } from '../support/robot.ts'
-import { openShop, parseWorkspace, type Shop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
+import {
+  api,
+  back,
+  CAMPAIGN,
+  clock,
+  closeCalling,
+  openCalling,
+  queue,
+  report,
+  robot,
+  shop,
+  tasks,
+  work,
+} from '../support/calling.ts'
 
-const START = new Date('2026-03-10T09:00:00Z')
-const CAMPAIGN = `
-version: 1
-campaign: calling
-title: Calling
-owner: team@shop.example
-priority: 70
-schedule: "0 9 * * *"
-timezone: UTC
-goals: { recall: { event: session } }
-window: 30d
-holdout: 0%
-limits: { spread: 0s, max_delay: 2d }
-offers:
-  gift: { kind: benefit, name: A tin of tea, value: 3 CNY, stock: 5 }
-tiers:
-  - name: only
-    inactive: 3d..20d
-    steps:
-      - { id: call, channel: callback, script: adviser, sla: 24h, capacity: 2 per day }
-on_return:
-  - { id: welcome, channel: inapp, template: welcome, offer: gift }
-`
-const TEXTS = {
-  ...TEMPLATES,
-  'adviser.en.hbs': '<p>Ask what {{workspace.name}} could do better</p>\n',
-  'promise.en.hbs': '<p>{{contact.first_name}} gets {{offer.code}} until {{date offer.expires_at}}</p>\n',
-  'welcome.en.hbs': '---\nsubject: Good to see you\nurl: /gift\n---\n<p>{{offer.name}} is yours</p>\n',
-}
+afterAll(closeCalling)
 
-let shop: Shop
-let clock: ManualClock
-let api: (path: string, body?: unknown) => Promise<{ status: number; body: Record<string, unknown> }>
-let robot: Awaited<ReturnType<typeof openRobot>> | undefined
-
-/** @param withRobot what is beyond the capacity goes to a robot */
-async function open(
-  people: number,
-  withRobot = false,
-  instead?: 'hang up',
-  campaign = CAMPAIGN,
-): Promise<void> {
-  clock = manualClock(START)
-  robot = withRobot ? await openRobot() : undefined
-  if (robot) robot.instead = instead
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%').replace(
-    'channels:\n',
-    'channels:\n  callback: { wage: "60" }\n  inapp: {}\n',
-  )
-  const { channels } = parseWorkspace(workspace)
-  if (!channels.callback || !channels.inapp) throw new Error('no channels')
-  const callback = robot
-    ? {
-        ...channels.callback,
-        robot: { ...ROBOT, url: robot.url, key_id: 'winback', takes: 'overflow' as const, price: '0.5' },
-      }
-    : channels.callback
-  shop = await openShop({
-    database: await freshDatabase(),
-    clock,
-    channels: [openCallback(callback), openInapp(channels.inapp)],
-    workspace,
-    templates: TEXTS,
-  })
-  const ids = Array.from({ length: people }, (_, no) => `u${no + 1}`)
-  await shop.importContacts(
-    ids.map((id, no) => ({ external_id: id, phone: `+86138001380${10 + no}`, first_name: 'Li' })),
-  )
-  await shop.importActivity(
-    ids.map((id) => ({ external_id: id, type: 'session', occurred_at: '2026-03-06T00:00:00Z' })),
-  )
-  await shop.apply(campaign)
-  await shop.run('calling')
-  const app = composeWeb({ runtime: shop.runtime })
-  const key = await createApiKey(shop.database, {
-    name: 'desk',
-    scopes: ['calls', 'inapp'],
-    now: START,
-    by: 'test',
-  })
-  api = async (path, body) => {
-    const headers = { Authorization: `Bearer ${key.text}` }
-    const init = body === undefined ? { headers } : { headers, method: 'POST', body: JSON.stringify(body) }
-    const answer = await app.request(path, init)
-    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
-  }
-  await work()
-}
-
-async function work(): Promise<void> {
-  await dispatchDue(shop.database, { now: clock.now(), jobs: 100 }, async (batch) => {
-    await processBatch(shop.runtime.worker, batch)
-  })
-}
-
-async function queue(query = ''): Promise<Record<string, unknown>[]> {
-  return (await api(`/v1/calls${query}`)).body.calls as Record<string, unknown>[]
-}
-
-afterAll(async () => {
-  await shop.runtime.close()
-  await robot?.stop()
-})
-
-const back = (who: string) =>
-  shop.importActivity([{ external_id: who, type: 'session', occurred_at: clock.now().toISOString() }])
 const count = async (what: ReturnType<typeof sql>) =>
   (await rows<{ n: number }>(shop.database, sql`SELECT count(*) AS n FROM ${what}`))[0]?.n
 
 describe('the queue of calls', () => {
   it('has as many a day as people can make, with script, owner, priority and time; the rest waits for tomorrow', async () => {
-    await open(5)
+    await openCalling(5)
     const today = await queue()
     expect(today).toHaveLength(2)
     expect(today[0]).toMatchObject({
@@ -158,7 +59,7 @@ describe('the queue of calls', () => {
   })
 
   it('is worked on by one agent a call, and what came of it is written down and paid for', async () => {
-    await open(2)
+    await openCalling(2)
     const [first, second] = await queue('?free=true')
     const id = String(first?.id)
     expect(await api(`/v1/calls/${id}/claim`, { agent: 'mei' })).toMatchObject({
@@ -217,7 +118,7 @@ describe('the queue of calls', () => {
   })
 
   it('refuses what it cannot read, and changes nothing', async () => {
-    await open(1)
+    await openCalling(1)
     const [call] = await queue()
     for (const body of [
       {},
@@ -234,7 +135,7 @@ describe('the queue of calls', () => {
   })
 
   it('loses a call in the transaction that records the return, and an agent who comes too late is told', async () => {
-    await open(2)
+    await openCalling(2)
     const [call] = await queue()
     await api(`/v1/calls/${call?.id}/claim`, { agent: 'mei' })
     await back(String(call?.contact))
@@ -249,7 +150,7 @@ describe('the queue of calls', () => {
   })
 
   it('closes what a stop, a suppressed number or the end of an episode makes pointless', async () => {
-    await open(2)
+    await openCalling(2)
     const [one, other] = await queue()
     await shop.importSuppressions([{ phone: String(one?.phone), reason: 'unsubscribe' }])
     expect((await queue()).map(({ id }) => id)).toEqual([other?.id])
@@ -258,7 +159,7 @@ describe('the queue of calls', () => {
     expect((await api(`/v1/calls/${one?.id}`)).body.closed_by).toBe('suppressed')
     expect((await api(`/v1/calls/${other?.id}`)).body.closed_by).toBe('stopped')
 
-    await open(1)
+    await openCalling(1)
     const [last] = await queue()
     await rows(shop.database, sql`UPDATE episodes SET ended_at = ${clock.now()}, end_reason = 'expired'`)
     expect(await transaction(shop.database, (tx) => closeOverdueCalls(tx, clock.now()))).toBe(1)
@@ -266,7 +167,7 @@ describe('the queue of calls', () => {
   })
 
   it('ends marketing to whoever was unhappy, and takes a wrong number out', async () => {
-    await open(2)
+    await openCalling(2)
     const [one, other] = await queue()
     const unhappy = { agent: 'mei', outcome: 'declined', sentiment: 'negative' }
     expect((await api(`/v1/calls/${one?.id}/outcome`, unhappy)).body).toMatchObject({ marketing_ended: true })
@@ -285,23 +186,11 @@ describe('the queue of calls', () => {
 
 describe('a voice robot', () => {
   it('takes what is beyond the capacity, reports, and leaves whom it made unhappy to a person', async () => {
-    await open(4, true)
+    await openCalling(4, true)
     expect(await queue()).toHaveLength(2)
     expect(robot?.asked).toHaveLength(2)
-    const [task] = (robot?.asked ?? []).map(
-      ({ body }) => JSON.parse(body.toString()) as { reference: string },
-    )
-    const app = composeWeb({ runtime: shop.runtime })
-    const post = async (calls: object[]) => {
-      const body = JSON.stringify({ calls })
-      const answer = await app.request('/v1/receipts/callback', {
-        method: 'POST',
-        body,
-        headers: reportHeaders(clock.now(), body),
-      })
-      return { status: answer.status, body: await answer.json() }
-    }
-    const report = {
+    const [task] = tasks()
+    const unhappy = {
       ...{
         reference: task?.reference,
         id: 'r-1',
@@ -311,8 +200,8 @@ describe('a voice robot', () => {
       },
       ...{ sentiment: 'negative', transcript: 'Never call me again', reason: 'rude voice' },
     }
-    expect(await post([report])).toEqual({ status: 200, body: { added: 1, ignored: 0, replies: 0 } })
-    expect(await post([report])).toEqual({ status: 200, body: { added: 0, ignored: 1, replies: 0 } })
+    expect(await report([unhappy])).toEqual({ status: 200, body: { added: 1, ignored: 0, replies: 0 } })
+    expect(await report([unhappy])).toEqual({ status: 200, body: { added: 0, ignored: 1, replies: 0 } })
     const care = (await queue()).filter(({ kind }) => kind === 'care')
     expect(care).toMatchObject([{ taker: 'agent', priority: 100, script: expect.stringContaining('listen') }])
     expect((await queue())[0]).toEqual(care[0])
@@ -328,14 +217,19 @@ describe('a voice robot', () => {
     // A return closes what was to win somebody back; it does not make up for the call.
     await back(String(care[0]?.contact))
     expect((await queue()).filter(({ kind }) => kind === 'care')).toHaveLength(1)
-    const unknown = { ...report, reference: referenceOf({ contactId: 1, touchpointId: 999 }) }
-    expect((await post([unknown])).status).toBe(404)
+    const unknown = { ...unhappy, reference: referenceOf({ contactId: 1, touchpointId: 999 }) }
+    expect((await report([unknown])).status).toBe(404)
   })
 
   it('that took a call without a word is believed when it reports the call later', async () => {
     const five = 'five: { kind: coupon, amount: 5 CNY, valid: 30d, expected_redemption: 8%, deliver: code }'
     const promising = CAMPAIGN.replace('offers:\n', `offers:\n  ${five}\n`)
-    await open(3, true, 'hang up', promising.replace('script: adviser,', 'script: promise, offer: five,'))
+    await openCalling(
+      3,
+      true,
+      'hang up',
+      promising.replace('script: adviser,', 'script: promise, offer: five,'),
+    )
     const doubted = () =>
       rows<{ contactId: number; touchpointId: number }>(
         shop.database,
@@ -349,16 +243,9 @@ describe('a voice robot', () => {
     const [named] = await doubted()
     if (!named) throw new Error('nothing is in doubt')
     const reference = referenceOf(named)
-    const report = { reference, id: 'r-1', at: clock.now().toISOString(), outcome: 'handed_over', minutes: 1 }
-    const app = composeWeb({ runtime: shop.runtime })
-    const post = async () => {
-      const body = JSON.stringify({ calls: [report] })
-      const headers = reportHeaders(clock.now(), body)
-      const answer = await app.request('/v1/receipts/callback', { method: 'POST', body, headers })
-      return { status: answer.status, body: await answer.json() }
-    }
-    expect(await post()).toEqual({ status: 200, body: { added: 1, ignored: 0, replies: 0 } })
-    expect(await post()).toEqual({ status: 200, body: { added: 0, ignored: 1, replies: 0 } })
+    const late = { reference, id: 'r-1', at: clock.now().toISOString(), outcome: 'handed_over', minutes: 1 }
+    expect(await report([late])).toEqual({ status: 200, body: { added: 1, ignored: 0, replies: 0 } })
+    expect(await report([late])).toEqual({ status: 200, body: { added: 0, ignored: 1, replies: 0 } })
     expect(await doubted()).toEqual([])
     expect(
       await rows(
@@ -386,7 +273,7 @@ describe('a voice robot', () => {
 
 describe('messages in the app', () => {
   it('greet whoever comes back with their gift, until the app says it was shown', async () => {
-    await open(2)
+    await openCalling(2)
     expect((await api('/v1/inapp/u1')).body).toEqual({ messages: [] })
     // At night, too: a message that waits to be asked for disturbs nobody.
     clock.set(new Date('2026-03-10T23:30:00Z'))
@@ -424,7 +311,7 @@ describe('messages in the app', () => {
   })
 
   it('are not shown once their gift has expired', async () => {
-    await open(1)
+    await openCalling(1)
     clock.advance(60)
     await back('u1')
     await work()

@@ -1,19 +1,20 @@
 import { Hono } from 'hono'
 import { readReference, referenceOf } from '../../channels/reference.ts'
-import type { Clock } from '../../clock.ts'
-import type { Database } from '../../database/connect.ts'
 import { acknowledgeMessage, fetchMessages } from '../../outcomes/inbox.ts'
+import type { Runtime } from '../../service/runtime.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
 
 /** What the user's own app asks for at sign-in, and where it says that a message was shown. */
-export function inappApi(options: { database: Database; clock: Clock; keys: KeyRing }): Hono<Authorised> {
-  const { database, clock, keys } = options
+export function inappApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Authorised> {
+  const { keys, runtime } = options
+  const { database, clock, workspace } = runtime
+  const needsConsent = Object.keys(workspace.consent).filter((name) => workspace.consent[name] === 'required')
   const api = new Hono<Authorised>()
   api.get('/v1/inapp/:externalId', requireScope(keys, 'inapp'), async (c) => {
     const externalId = c.req.param('externalId')
-    const waiting = await fetchMessages(database, clock.now(), externalId)
+    const waiting = await fetchMessages(database, clock.now(), externalId, needsConsent)
     if (!waiting) return refuse(c, 404, 'not_found', `there is no contact "${externalId}"`)
     c.header('Cache-Control', 'no-store')
     return c.json({
