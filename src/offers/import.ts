@@ -138,7 +138,8 @@ export async function importCodes(
 }
 
 /**
- * Imports redemptions. A row without `key` is named by its code, so that the same file twice changes nothing. What is
+ * Imports redemptions. A row without `key` is named by its code, or by the contact, the offer and the time, where it says
+ * one, so that the same file twice changes nothing and the offer of the next lapse is not taken for this one. What is
  * refused goes to the reject file with the reason.
  */
 export async function importRedemptions(
@@ -181,13 +182,14 @@ function claimReader(
       text('external_id', values),
       text('offer', values),
     ]
-    const key = text('key', values) || `file ${code || `${externalId} ${offer}`}`
+    const time = text('redeemed_at', values)
+    const at = time === '' ? now.getTime() : date(time)
+    const key =
+      text('key', values) || `file ${code || `${externalId} ${offer}${time === '' ? '' : ` ${at}`}`}`
     for (const [name, value] of Object.entries({ key, code, externalId, offer })) {
       const problem = unstorable(name, value)
       if (problem !== undefined) return problem
     }
-    const time = text('redeemed_at', values)
-    const at = time === '' ? now.getTime() : date(time)
     if (typeof at === 'string') return `redeemed_at: ${at}`
     const worth = text('value', values)
     const value = Number(worth)

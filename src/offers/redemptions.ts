@@ -39,8 +39,8 @@ export type RedemptionAnswer =
 
 interface Found {
   readonly no: number
-  readonly contactId: number | null
-  readonly grantId: number | null
+  /** That it may be about: of a code, the one it was given with; else all that the contact has had of that offer. */
+  readonly grants: readonly { readonly contactId: number; readonly grantId: number }[]
   /** Whose the external id is that was said. */
   readonly ownerId: number | null
   /** The code is there, whoever has it; imported ones have no check letter. */
@@ -75,7 +75,10 @@ export async function redeem(
   const redeemed: { contactId: number; grantId: number; at: Date; value: number | null; key: string }[] = []
   const answers = claims.map((claim, no): RedemptionAnswer => {
     const place = found.get(no)
-    const grant = place && held.get(`${place.contactId} ${place.grantId}`)
+    const grant = grantFor(
+      claim,
+      place?.grants.flatMap(({ contactId, grantId }) => held.get(`${contactId} ${grantId}`) ?? []) ?? [],
+    )
     const answer = answerTo(claim, place, grant, now)
     if (answer.outcome === 'redeemed' && grant) {
       const { contactId, grantId } = grant
@@ -103,6 +106,21 @@ export async function redeem(
     )
   }
   return answers
+}
+
+/**
+ * Pure: the grant a claim is about. What was told before is told again; else the one that ends first of those that were good
+ * at the time it was used, for it may be heard of late; else one that is good now, to say what is wrong with the claim.
+ */
+function grantFor({ key, at }: RedemptionClaim, held: readonly Held[]): Held | undefined {
+  const byEnd = held.toSorted((a, b) => a.expiresAt.getTime() - b.expiresAt.getTime())
+  const unused = byEnd.filter(({ state }) => state !== 'redeemed')
+  return (
+    byEnd.find(({ redemptionKey }) => redemptionKey === key) ??
+    unused.find(({ reservedAt, expiresAt }) => reservedAt <= at && at < expiresAt) ??
+    unused.find(({ state }) => state !== 'expired') ??
+    byEnd[0]
+  )
 }
 
 /** Pure: what is to be said to one claim. */
@@ -134,36 +152,32 @@ function answerTo(
   return { outcome: 'redeemed', campaign, offer }
 }
 
-/** The grant each claim is about: by code, else the contact's own of that offer that ends first and is not used. */
+/** The grants each claim may be about: the code's, else the contact's own of that offer. */
 async function findGrants(tx: Transaction, claims: readonly RedemptionClaim[]): Promise<Map<number, Found>> {
   const text = (of: (claim: RedemptionClaim) => string | undefined) =>
     sql`${sql.param(claims.map((claim) => of(claim) ?? null))}::text[]`
   const found = await rows<Found>(
     tx,
     sql`
-    SELECT k.no::int - 1 AS no, coalesce(o.contact_id, own.contact_id) AS "contactId",
-      coalesce(o.grant_id, own.grant_id) AS "grantId", x.contact_id AS "ownerId",
+    SELECT k.no::int - 1 AS no, coalesce(o.grants, own.grants, '[]') AS grants, x.contact_id AS "ownerId",
       EXISTS (SELECT FROM offer_codes c WHERE c.code IN (k.code, k.generated)) AS known
     FROM unnest(${text(({ code }) => code && normaliseCode(code))}, ${text(({ code }) => code && readGenerated(code))},
-      ${text(({ externalId }) => externalId)}, ${text(({ offer }) => offer)}, ${text(({ key }) => key)})
-      WITH ORDINALITY AS k(code, generated, external_id, offer, key, no)
-    LEFT JOIN LATERAL (SELECT contact_id, grant_id FROM offer_codes
+      ${text(({ externalId }) => externalId)}, ${text(({ offer }) => offer)})
+      WITH ORDINALITY AS k(code, generated, external_id, offer, no)
+    LEFT JOIN LATERAL (SELECT jsonb_build_array(jsonb_build_object('contactId', contact_id, 'grantId', grant_id)) AS grants
+      FROM offer_codes
       WHERE code IN (k.code, k.generated) AND contact_id IS NOT NULL ORDER BY code = k.code DESC LIMIT 1) o ON true
     LEFT JOIN external_ids x ON x.external_id = k.external_id
     LEFT JOIN LATERAL (
-      SELECT g.contact_id, g.grant_id FROM grants g
-      WHERE k.code IS NULL AND g.contact_id = x.contact_id AND g.offer = k.offer
-      ORDER BY g.redemption_key IS NOT DISTINCT FROM k.key DESC, g.state IN ('granted', 'reserved') DESC, g.expires_at
-      LIMIT 1) own ON true`,
+      SELECT jsonb_agg(jsonb_build_object('contactId', g.contact_id, 'grantId', g.grant_id)) AS grants FROM grants g
+      WHERE k.code IS NULL AND g.contact_id = x.contact_id AND g.offer = k.offer) own ON true`,
   )
   return new Map(found.map((row) => [row.no, row]))
 }
 
 /** Locks first; the next statement reads what then holds. */
 async function lockGrants(tx: Transaction, found: ReadonlyMap<number, Found>): Promise<Map<string, Held>> {
-  const places = [...found.values()].flatMap(({ contactId, grantId }) =>
-    contactId === null || grantId === null ? [] : [{ contactId, grantId }],
-  )
+  const places = [...found.values()].flatMap(({ grants }) => grants)
   const keys = sql`SELECT * FROM unnest(${bigints(places.map(({ contactId }) => contactId))},
     ${bigints(places.map(({ grantId }) => grantId))})`
   await execute(

@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { isMistyped } from '../../src/offers/codes.ts'
 import { outstandingGrant } from '../../src/offers/grants.ts'
+import { importRedemptions } from '../../src/offers/import.ts'
 import { offer } from '../../src/offers/offers.ts'
 import { type RedemptionClaim, redeem, redeemActivity } from '../../src/offers/redemptions.ts'
 import { readOffers } from '../../src/reports/offers.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
+import { file, options } from '../contacts/files.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
 
@@ -52,6 +54,16 @@ const owed = async ({ database }: Pipeline) => {
   )
   return sum?.amount
 }
+
+/** The next lapse brings the next grant of the offer to each, while the first still holds: from the sixth to the 13th day. */
+const grantAgain = ({ database }: Pipeline) =>
+  rows(
+    database,
+    sql`INSERT INTO grants (contact_id, episode_id, campaign, offer, kind, step_id, touchpoint_id, state, face, expected,
+          reserved_at, granted_at, expires_at)
+        SELECT contact_id, episode_id + 1000, campaign, offer, kind, step_id, touchpoint_id + 1000, 'granted', face,
+          expected, ${hour(24 * 6)}, ${hour(24 * 6)}, ${hour(24 * 13)} FROM grants`,
+  )
 
 describe('a redemption', () => {
   it('settles what the offer costs at its value, once, however often it is told', async () => {
@@ -153,6 +165,38 @@ describe('a redemption', () => {
       'repeated',
       'redeemed',
     ])
+  })
+
+  it('is of the grant that was good when it was used, whichever else the contact has, many told at once', async () => {
+    const pipeline = await open(1)
+    await grantAgain(pipeline)
+    pipeline.clock.set(hour(24 * 9))
+    await sweep(pipeline.database, pipeline.clock.now(), [])
+    const used = (key: string, hours: number) => ({ key, externalId: 'u1', offer: 'five', at: hour(hours) })
+    expect(await say(pipeline, used('next', 24 * 8), used('late', 20), used('none', 24 * 8))).toEqual([
+      ...['redeemed', 'redeemed', 'already_redeemed'],
+    ])
+    expect(
+      await rows(pipeline.database, sql`SELECT redemption_key AS key FROM grants ORDER BY expires_at`),
+    ).toEqual([{ key: 'late' }, { key: 'next' }])
+  })
+
+  it('of a file without keys is one for each time it names, however often the file comes', async () => {
+    const pipeline = await open(1)
+    await grantAgain(pipeline)
+    pipeline.clock.set(hour(24 * 9))
+    const lines = [20, 24 * 8].map((hours) => `u1,five,${hour(hours).toISOString()}\n`)
+    const path = file('used.csv', `external_id,offer,redeemed_at\n${lines.join('')}`)
+    const take = async () => {
+      const { inserted, rejected } = await importRedemptions(
+        pipeline.database,
+        path,
+        options({ clock: pipeline.clock }),
+      )
+      return { inserted, rejected }
+    }
+    expect(await take()).toEqual({ inserted: 2, rejected: 0 })
+    expect(await take()).toEqual({ inserted: 0, rejected: 0 })
   })
 
   it('ends the promise: a message that is written anew speaks of it no more', async () => {
