@@ -203,7 +203,13 @@ async function openIntake(
   const { importer, options, bound, summary, tell } = what
   const limit = Math.max(1, Math.min(options.chunk ?? LARGEST_CHUNK, LARGEST_CHUNK))
   const rejects = openRejects(what.rejectFile)
-  const importId = await openRecord(database, importer.kind, summary.file, options.clock.now())
+  const importId = await openRecord(
+    database,
+    importer.kind,
+    summary.file,
+    what.rejectFile,
+    options.clock.now(),
+  )
   const lanes = await lanesFor(database, importer)
   const most = lanes.isExclusive ? Math.min(limit, LOADED_CHUNK) : limit
   let pending = 0
@@ -307,10 +313,18 @@ function columnProblem(row: FileRow, columns: FieldReader['columns']): string | 
   return found >= columns.atLeast ? undefined : `expected at least ${columns.atLeast} columns, found ${found}`
 }
 
-async function openRecord(database: Database, kind: string, file: string, now: Date): Promise<number> {
+/** Names the file of bad rows before the first is written: an erasure has to know of it, should the process be killed. */
+async function openRecord(
+  database: Database,
+  kind: string,
+  file: string,
+  rejectFile: string,
+  now: Date,
+): Promise<number> {
   const [row] = await rows<{ import_id: number }>(
     database,
-    sql`INSERT INTO imports (kind, file, started_at) VALUES (${kind}, ${file}, ${now}) RETURNING import_id`,
+    sql`INSERT INTO imports (kind, file, started_at, reject_file)
+        VALUES (${kind}, ${file}, ${now}, ${resolve(rejectFile)}) RETURNING import_id`,
   )
   if (!row) throw new Error('INSERT … RETURNING returned nothing')
   return row.import_id

@@ -1,4 +1,5 @@
-import { closeSync, existsSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, lstatSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { codeOf, messageOf, WinbackError } from '../errors.ts'
 import { countReasons, type ReasonCount } from './reject-reasons.ts'
 
@@ -48,9 +49,7 @@ export function openRejects(path: string, mode: 'anew' | 'append' = 'anew'): Rej
   let warnings = 0
   const [reasons, warningReasons] = [countReasons(), countReasons()]
   let waiting = ''
-  // A device such as /dev/null is no older one, and has to stay.
-  const isDevice = statSync(path, { throwIfNoEntry: false })?.isCharacterDevice() ?? false
-  if (mode === 'anew' && !isDevice) attempt(() => rmSync(path, { force: true }))
+  if (mode === 'anew') attempt(() => removeOlder(path))
   const begin = (): number => {
     const begun = mode === 'append' && existsSync(path)
     const opened = openSync(path, begun ? 'a' : 'w', 0o600)
@@ -62,6 +61,10 @@ export function openRejects(path: string, mode: 'anew' | 'append' = 'anew'): Rej
     if (waiting === '') return
     attempt(() => {
       file ??= begin()
+      if (isReplaced(path, file)) {
+        closeSync(file)
+        file = openSync(path, 'a', 0o600)
+      }
       writeSync(file, waiting)
       waiting = ''
     })
@@ -104,6 +107,21 @@ export function openRejects(path: string, mode: 'anew' | 'append' = 'anew'): Rej
       return path
     },
   }
+}
+
+/** An erasure that comes meanwhile puts another file in its place: what went on into the old one, nobody would find. */
+function isReplaced(path: string, file: number): boolean {
+  const opened = fstatSync(file)
+  return opened.isFile() && statSync(path, { throwIfNoEntry: false })?.ino !== opened.ino
+}
+
+/** What keeps nothing is no older file and has to stay, whatever leads to it: /dev/null, /dev/stdout, a named pipe. */
+function removeOlder(path: string): void {
+  const itself = lstatSync(path, { throwIfNoEntry: false })
+  const led = statSync(path, { throwIfNoEntry: false })
+  const keeps = led === undefined || led.isFile() || led.isDirectory()
+  const isOfSystem = itself?.isSymbolicLink() && /^\/(dev|proc)\//.test(resolve(path))
+  if (keeps && !isOfSystem) rmSync(path, { force: true })
 }
 
 const WHY_UNWRITABLE: Readonly<Record<string, string>> = {

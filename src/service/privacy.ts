@@ -24,14 +24,14 @@ export interface Erasure extends Erased {
  * @throws WinbackError `erase.sending`: try again in two minutes
  */
 export async function eraseEverywhere(
-  runtime: Pick<Runtime, 'database' | 'hooks' | 'clock' | 'addressKeys'>,
+  runtime: Pick<Runtime, 'database' | 'hooks' | 'clock' | 'addressKeys' | 'spellingsOf'>,
   externalId: string,
   also?: (tx: Transaction) => Promise<void>,
 ): Promise<Erasure | undefined> {
-  const { database, hooks, clock, addressKeys } = runtime
+  const { database, hooks, clock, addressKeys, spellingsOf } = runtime
   const now = clock.now()
   const options = { now, hooks, phoneKeys: (phone: string) => addressKeys('phone', phone) }
-  const found = await findTraces(database, externalId)
+  const found = await findTraces(database, externalId, spellingsOf)
   if (!found) return undefined
   // Files and rehearsals first: should the process die between, the contact is still there to be erased again.
   const files = await scrubFiles(database, found)
@@ -67,15 +67,16 @@ export async function countSharing(database: Database, externalId: string): Prom
 async function findTraces(
   database: Database,
   externalId: string,
+  spellingsOf: Runtime['spellingsOf'],
 ): Promise<(Traces & { contactId: number }) | undefined> {
-  const [row] = await rows<Traces & { contactId: number }>(
+  const [row] = await rows<Omit<Traces, 'phones'> & { contactId: number; phone: string | null }>(
     database,
     sql`SELECT c.contact_id AS "contactId", c.email, c.phone,
           ARRAY(SELECT i.external_id FROM external_ids i WHERE i.contact_id = c.contact_id
             UNION SELECT a.anonymous_id FROM anonymous_ids a WHERE a.contact_id = c.contact_id) AS names
         FROM external_ids x JOIN contacts c USING (contact_id) WHERE x.external_id = ${externalId}`,
   )
-  return row
+  return row && { ...row, phones: row.phone === null ? [] : spellingsOf(row.phone) }
 }
 
 async function scrubFiles(database: Database, traces: Traces): Promise<Erasure['files']> {

@@ -53,6 +53,8 @@ export interface Runtime {
   readonly idempotent: readonly string[]
   /** What contacts with the address are stored and compared by: a number's key in each spelling; none of what is no address. */
   addressKeys(kind: 'email' | 'phone', text: string): readonly Buffer[]
+  /** Every way in which a number may be written, whatever its country. */
+  spellingsOf(phone: string): readonly string[]
   /** What recording its receipts has to know of a channel. */
   reporting(channel: string): ReportingChannel
   /** The process is ending, and waits for no provider any longer: what is under way ends with what is known of it. */
@@ -146,6 +148,7 @@ export async function openRuntime(options: {
     hooks: hooksOf({ book, workspace, silenced, onRefused: options.onRefused }),
     idempotent: [...registry.values()].flatMap(({ name, idempotent }) => (idempotent ? [name] : [])),
     addressKeys,
+    spellingsOf: (phone) => spellings(phone, countries),
     reporting: (channel) => ({
       name: channel,
       kind: addressKinds.get(channel) ?? 'none',

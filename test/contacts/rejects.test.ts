@@ -1,8 +1,20 @@
-import { existsSync, lstatSync, readFileSync, symlinkSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { importContacts } from '../../src/contacts/import.ts'
+import { importActivity, importContacts } from '../../src/contacts/import.ts'
+import { openRejects } from '../../src/contacts/rejects.ts'
 import { rows } from '../../src/database/connect.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { file, options } from './files.ts'
@@ -55,5 +67,54 @@ describe('the file of bad rows', () => {
     symlinkSync('/dev/null', rejectFile)
     await importContacts(database, path, options({ rejectFile }))
     expect(lstatSync(rejectFile).isSymbolicLink()).toBe(true)
+  })
+
+  it('may be a link of the system to where this process writes, or a pipe: neither is taken away', async () => {
+    const database = await emptiedDatabase()
+    const path = file('a.csv', ROWS)
+    const pipe = join(dirname(path), 'pipe.csv')
+    execFileSync('mkfifo', [pipe])
+    // Opened both ways, so that nobody waits for the other end.
+    const reader = openSync(pipe, 'r+')
+    const leading = join(dirname(path), 'leading.csv')
+    symlinkSync(pipe, leading)
+    for (const rejectFile of [pipe, leading]) {
+      await importContacts(database, path, options({ rejectFile }))
+      expect(lstatSync(pipe).isFIFO()).toBe(true)
+      const written = Buffer.alloc(200)
+      expect(written.toString('utf8', 0, readSync(reader, written))).toContain('there is no external_id')
+    }
+    closeSync(reader)
+    expect(lstatSync(leading).isSymbolicLink()).toBe(true)
+  })
+
+  it('is known from the beginning: a process that is killed says no more of it', async () => {
+    const database = await emptiedDatabase()
+    const path = file(
+      'e.csv',
+      'external_id,type,occurred_at\na,order,2026-02-01T00:00:00Z\n,order,2026-02-01\n',
+    )
+    let meanwhile: unknown
+    const onActivity = async () => {
+      meanwhile = await rows(database, sql`SELECT reject_file FROM imports`)
+    }
+    await importActivity(database, path, options({ hooks: { onActivity } }))
+    expect(meanwhile).toEqual([{ reject_file: `${path}.rejects.csv` }])
+    await importContacts(database, file('b.csv', 'external_id\nd\n'), options())
+    expect(await rows(database, sql`SELECT reject_file FROM imports ORDER BY import_id`)).toEqual([
+      { reject_file: `${path}.rejects.csv` },
+      { reject_file: null },
+    ])
+  })
+
+  it('goes on in the file that an erasure has put in its place', () => {
+    const path = file('bad.csv', '')
+    const rejects = openRejects(path)
+    rejects.reject(1, 'first', 'a')
+    writeFileSync(`${path}.erasing`, 'line,reason,row\n')
+    renameSync(`${path}.erasing`, path)
+    rejects.reject(2, 'second', 'b')
+    rejects.close()
+    expect(readFileSync(path, 'utf8')).toBe('line,reason,row\n2,second,b\n')
   })
 })
