@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type Chunk, chunksWithOpen, inChunk } from '../database/chunks.ts'
 import { type Database, execute, type Transaction, transaction } from '../database/connect.ts'
-import { choiceSql } from '../database/permissions.ts'
+import { isUnwanted } from '../database/permissions.ts'
 import { lockStripesShared } from '../database/stripes.ts'
 import { WinbackError } from '../errors.ts'
 import { grantAsked } from '../offers/conclusion.ts'
@@ -79,17 +79,21 @@ export async function recordRefusals(tx: Transaction, now: Date): Promise<void> 
     })
   }
   await unclaim(tx, sql`t.contact_id IN (${reached})`)
-  // A call is made when somebody takes it, long after the guards have let it go.
-  const unwanted = sql`EXISTS (SELECT FROM contacts o CROSS JOIN LATERAL (SELECT ${choiceSql(sql`o`, now)} AS choice OFFSET 0) held
-    JOIN steps s ON s.step_id = c.step_id
-    WHERE o.contact_id = c.contact_id AND ((held.choice ->> 'pausedUntil')::numeric > extract(epoch FROM ${now}::timestamptz)
-      OR held.choice -> 'topicsOff' ? s.topic))`
   await closeCalls(tx, now, {
     which: sql`c.contact_id IN (SELECT contact_id FROM new_refusals WHERE channel IN ('*', 'callback'))
-      OR (c.contact_id IN (${reached}) AND ${unwanted})`,
+      OR (c.contact_id IN (${reached}) AND ${unwantedCall(now)})`,
     by: 'opted_out',
     kinds: CAMPAIGN_CALLS,
   })
+}
+
+/**
+ * True of a call `c` that its person has refused, by channel, topic or a pause. A call is made when somebody takes it, long
+ * after the guards have let it go.
+ */
+function unwantedCall(now: Date): SQL {
+  return sql`EXISTS (SELECT FROM steps s
+    WHERE s.step_id = c.step_id AND ${isUnwanted(sql`c.contact_id`, sql`'callback'`, sql`s.topic`, [], now)})`
 }
 
 /**
@@ -189,6 +193,13 @@ export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
     await closeCalls(tx, now, { which: sql`${call} ${silenced}`, by: reason, kinds: CAMPAIGN_CALLS })
     await closeCalls(tx, now, { which: sql`${call} ${released}`, by: reason, kinds: ['welcome'] })
   }
+  // What the one has refused holds for the other's calls; of messages the guards are asked before they go.
+  await closeCalls(tx, now, {
+    which: sql`c.contact_id IN (
+        SELECT contact_id FROM contacts WHERE person_id IN (SELECT new_person FROM merged_persons)) AND ${unwantedCall(now)}`,
+    by: 'opted_out',
+    kinds: CAMPAIGN_CALLS,
+  })
 }
 
 /**

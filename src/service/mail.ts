@@ -55,7 +55,8 @@ export async function readUnsubscribeLink(runtime: Runtime, token: string): Prom
 }
 
 /**
- * Stops e-mail to whoever a message went to; and, where it went by a channel that is no e-mail, that channel.
+ * Stops e-mail to whoever a message went to, by whichever account; and, where it went by a channel that is no e-mail, that
+ * channel.
  * @returns false where both were so already
  */
 export async function unsubscribe(
@@ -64,17 +65,19 @@ export async function unsubscribe(
   way: 'one-click' | 'page' | 'mail',
 ): Promise<boolean> {
   const { database, clock } = runtime
-  const refused = await refuseChannelOf(runtime, message, `unsubscribe: ${way}`)
   const listed = await recordUnsubscribe(database, clock.now(), runtime.reporting(CHANNEL), {
     ...message,
     way,
   })
+  const refused = await refuseChannelOf(runtime, message, `unsubscribe: ${way}`)
   return refused || listed
 }
 
 /**
  * A card, a push or a text has the link, too, where its template prints it. Whoever gets it may have no e-mail that could be
  * listed, and the list of e-mails silences no other channel: so the channel it went by is refused, as the person's own choice.
+ * So is e-mail where the person has another account with an address that is not on the list: they read that nothing more
+ * comes this way, and the next campaign would write to that one.
  */
 async function refuseChannelOf(
   { database, clock, hooks, reporting }: Runtime,
@@ -83,15 +86,17 @@ async function refuseChannelOf(
 ): Promise<boolean> {
   return await transaction(database, async (tx) => {
     await keepContacts(tx, sql`c.contact_id = ${contactId}`)
-    const [went] = await rows<{ channel: string }>(
+    const [went] = await rows<{ channel: string; elsewhere: boolean }>(
       tx,
-      sql`SELECT m.channel FROM contacts c JOIN (
+      sql`SELECT m.channel, EXISTS (SELECT FROM contacts o WHERE o.person_id = c.person_id AND o.email_key IS NOT NULL
+              AND NOT EXISTS (SELECT FROM suppressions s WHERE s.kind = 'email' AND s.key = o.email_key)) AS elsewhere
+          FROM contacts c JOIN (
             SELECT contact_id, channel FROM touchpoint_records WHERE contact_id = ${contactId} AND touchpoint_id = ${touchpointId}
             UNION ALL
             SELECT contact_id, channel FROM touchpoints WHERE contact_id = ${contactId} AND touchpoint_id = ${touchpointId}
           ) m USING (contact_id) WHERE m.channel IS NOT NULL`,
     )
-    if (!went || reporting(went.channel).kind === 'email') return false
+    if (!went || (reporting(went.channel).kind === 'email' && !went.elsewhere)) return false
     const refused = { channel: went.channel, source }
     return (await recordOptOut(tx, contactId, refused, { now: clock.now(), hooks })) === 'recorded'
   })

@@ -60,6 +60,14 @@ describe('a call nobody wants any more', () => {
     }
   })
 
+  it('is over where the contact turns out to be somebody who had refused it with another account', async () => {
+    await openCalling(2)
+    await shop.importContacts([{ external_id: 'v1', email: 'v1@people.test' }])
+    await choose('v1', { channelsOff: ['*'] })
+    await shop.importContacts([{ external_id: 'u1', email: 'v1@people.test' }])
+    expect((await queue()).map(({ contact }) => contact)).toEqual(['u2'])
+  })
+
   it('is nobody’s to make while the contact has a number of the do-not-contact list', async () => {
     await openCalling(1)
     const [call] = await queue()

@@ -243,6 +243,31 @@ describe('an unsubscription', () => {
     expect(choices).toEqual([{ channels_off: ['log'], source: 'unsubscribe: one-click' }])
   })
 
+  it('is of the person: their other account, whose address is another, gets no e-mail either, until they choose so', async () => {
+    const other = {
+      external_id: `q${people}`,
+      email: `q${people}@people.test`,
+      phone: `+8613800${10_000 + people}`,
+    }
+    await shop.importContacts([{ external_id: `p${people}`, phone: other.phone }, other])
+    const choices = async () =>
+      await rows(
+        shop.database,
+        sql`SELECT channels_off, source FROM preferences WHERE contact_id = ${message.contactId}`,
+      )
+    for (let times = 0; times < 2; times += 1) {
+      const body = new URLSearchParams({ 'List-Unsubscribe': 'One-Click' })
+      expect((await app.request(url(), { method: 'POST', body })).status).toBe(200)
+    }
+    expect(await choices()).toEqual([{ channels_off: ['email'], source: 'unsubscribe: one-click' }])
+    // Theirs was on the list before.
+    const ended = await rows(
+      shop.database,
+      sql`SELECT reason FROM touchpoint_records WHERE contact_id = ${message.contactId} AND state = 'skipped'`,
+    )
+    expect(ended).toEqual([{ reason: 'suppressed' }])
+  })
+
   it('asks why when it is done, in the reader’s language, and keeps an answer of the one list once', async () => {
     const post = async (fields: Record<string, string>, language = 'en') => {
       const body = new URLSearchParams(fields)
