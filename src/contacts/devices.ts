@@ -85,6 +85,8 @@ export async function registerDevices(
   tx: Transaction,
   devices: readonly (DeviceRow & { readonly at: Date })[],
 ): Promise<number> {
+  // One after the other: of two contacts that name a token at once, neither would see the other's.
+  await execute(tx, sql`SELECT pg_advisory_xact_lock(7419, hashtext(current_schema()))`)
   const named = await rows<{ contactId: number }>(
     tx,
     sql`WITH named AS MATERIALIZED (

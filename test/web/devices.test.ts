@@ -1,16 +1,18 @@
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { manualClock } from '../../src/clock.ts'
-import { parseDevice } from '../../src/contacts/devices.ts'
-import { execute, rows } from '../../src/database/connect.ts'
+import { later, manualClock } from '../../src/clock.ts'
+import { parseDevice, registerDevices } from '../../src/contacts/devices.ts'
+import { execute, rows, type Transaction, transaction } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { composeWeb } from '../../src/web/server.ts'
 import { type TestChannel, testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
+import { eventually } from '../support/eventually.ts'
 import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
+import { countWaiting } from '../support/waiting.ts'
 
 const NOW = new Date('2026-03-10T09:00:00Z')
 const CAMPAIGN = `
@@ -80,6 +82,29 @@ describe('a device', () => {
     expect((await post(device('b', 't-2'))).status).toBe(200)
     expect((await post(device('b', 't-2'), 'DELETE')).status).toBe(200)
     expect(await known()).toEqual([{ who: 'a', token: 't-1' }])
+  })
+
+  it('is one contact’s, though two sign in on it at the same moment', async () => {
+    const signIn = (who: string, seconds: number) => (tx: Transaction) =>
+      registerDevices(tx, [
+        { externalId: who, provider: 'jpush', token: 't-both', keys: null, at: later(NOW, seconds) },
+      ])
+    let second: Promise<unknown> = Promise.resolve()
+    await transaction(shop.database, async (tx) => {
+      await signIn('a', 1)(tx)
+      let done = false
+      second = transaction(shop.database, signIn('b', 2)).finally(() => {
+        done = true
+      })
+      await eventually(
+        'the second waits for the first, or has not waited',
+        async () => done || (await countWaiting(shop.database)) > 0,
+        (so) => so,
+      )
+    })
+    await second
+    expect((await known()).filter(({ token }) => token === 't-both')).toEqual([{ who: 'b', token: 't-both' }])
+    await execute(shop.database, sql`DELETE FROM devices WHERE token = 't-both'`)
   })
 
   it('is refused with a reason, and nothing changes', async () => {
