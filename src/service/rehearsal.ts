@@ -88,10 +88,11 @@ async function markSchema(source: Database, schema: string): Promise<void> {
 
 /** A schema is dropped with all it holds: so it is empty, or an earlier replay's, whole or left half made. */
 async function assertExpendable(source: Database, schema: string): Promise<void> {
-  // The table is one that replays alone have: those made before they were marked are known by it.
+  // All that stands in a schema depends on it: functions, types and extensions, too, which take columns of other
+  // schemas with them. The table is one that replays alone have: those made before they were marked are known by it.
   const [found] = await rows<{ filled: boolean; replayed: boolean }>(
     source,
-    sql`SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid) AS filled,
+    sql`SELECT EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass AND refobjid = n.oid) AS filled,
                obj_description(n.oid, 'pg_namespace') IS NOT DISTINCT FROM ${MARK}
                  OR EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid AND relname = 'upcoming_activity') AS replayed
         FROM pg_namespace n WHERE n.nspname = ${schema}`,

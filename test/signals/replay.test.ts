@@ -114,6 +114,12 @@ test('a replay drops nothing but an earlier replay', async () => {
   expect(await rows(database, sql`SELECT to_regclass('ledger.entries') IS NOT NULL AS kept`)).toEqual([
     { kept: true },
   ])
+  // A type, a function or an extension would take columns of tables in other schemas with it.
+  await rows(database, sql`CREATE SCHEMA kinds`)
+  await rows(database, sql`CREATE DOMAIN kinds.amount AS numeric`)
+  await rows(database, sql`CREATE TABLE ledger.paid (sum kinds.amount)`)
+  await expect(replayIn('kinds')).rejects.toMatchObject({ code: 'replay.schema' })
+  await rows(database, sql`SELECT sum FROM ledger.paid`)
   for (const again of [1, 2]) {
     const made = await replayIn('rehearsed')
     expect([again, made.schema]).toEqual([again, 'rehearsed'])
