@@ -67,6 +67,8 @@ export async function readLeaving(readable: Readable, question: CampaignQuestion
           WHERE c.decision = 'withdrawn' AND ${within(sql`c.decided_at`)}
           UNION ALL
           SELECT 'suppression', s.kind, s.reason, encode(s.key, 'hex') FROM suppressions s WHERE ${within(sql`s.suppressed_at`)}
+            -- A number stands there in all its spellings: it is the one that somebody has.
+            AND (s.kind <> 'phone' OR EXISTS (SELECT FROM contacts c WHERE c.phone_key = s.key))
           UNION ALL
           SELECT 'reply', r.channel, CASE WHEN r.opt_out THEN 'opt_out' ELSE 'answer' END, r.contact_id::text
           FROM replies r WHERE ${within(sql`r.replied_at`)}

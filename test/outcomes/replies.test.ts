@@ -6,6 +6,7 @@ import { openSms } from '../../src/channels/sms/sms.ts'
 import { signTwilio } from '../../src/channels/sms/twilio-receipts.ts'
 import { manualClock } from '../../src/clock.ts'
 import { rows } from '../../src/database/connect.ts'
+import { readLeaving } from '../../src/reports/leaving.ts'
 import { takeReceipts } from '../../src/service/receipts.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { openShop, WORKSPACE } from '../support/shop.ts'
@@ -96,6 +97,17 @@ describe('who answers is known however the number was written', () => {
     const { twilio, state } = await openDoor(TWILIO, [phone])
     await twilio('+491701234567')
     expect(await state()).toEqual({ silenced: 1, replies: 1, confirmed: 1 })
+  })
+
+  it('is one person to the report of who leaves, however many spellings the number has', async () => {
+    const { aliyun, shop } = await openDoor(ALIYUN, ['13800138000', '13800138001'])
+    await aliyun('13800138000', '退订')
+    shop.clock.advance(1)
+    const question = { campaign: 'any', now: shop.clock.now(), split: new Map() }
+    const { said } = await readLeaving(shop.database, question)
+    expect(said.filter(({ source }) => source === 'suppression')).toEqual([
+      { source: 'suppression', what: 'phone', reason: 'unsubscribe', people: 1 },
+    ])
   })
 
   it('keeps a reason once, however many spellings the number has, and for nobody else', async () => {
