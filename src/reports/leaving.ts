@@ -43,6 +43,11 @@ export type LeavingSource = 'preferences' | 'choice' | 'consent' | 'suppression'
 /** Most of the reasons that are worth a line. */
 const LINES = 60
 
+/** True of a row of somebody who was no campaign's seed: what colleagues try out is no reason of anybody's. */
+function isNoSeed(row: SQL): SQL {
+  return sql`NOT EXISTS (SELECT FROM episodes e WHERE e.contact_id = ${row}.contact_id AND e.arm = 'seed')`
+}
+
 export async function readLeaving(readable: Readable, question: CampaignQuestion): Promise<LeavingData> {
   return await inSnapshot(readable, async (session) => {
     const within = (column: SQL) => momentInRange(column, question)
@@ -51,7 +56,7 @@ export async function readLeaving(readable: Readable, question: CampaignQuestion
       given: await rows<GivenReason>(
         session,
         sql`SELECT g.source, g.reason, count(DISTINCT g.contact_id) AS people FROM reasons_given g
-          WHERE ${within(sql`g.said_at`)}
+          WHERE ${within(sql`g.said_at`)} AND ${isNoSeed(sql`g`)}
           GROUP BY g.source, g.reason ORDER BY people DESC, g.source, g.reason LIMIT ${LINES}`,
       ),
       said: (
@@ -61,17 +66,18 @@ export async function readLeaving(readable: Readable, question: CampaignQuestion
         SELECT source, what, reason, count(DISTINCT who) AS people FROM (
           SELECT CASE p.source WHEN 'preferences page' THEN 'preferences' ELSE 'choice' END AS source,
             off AS what, coalesce(p.reason, '') AS reason, p.contact_id::text AS who
-          FROM preferences p CROSS JOIN LATERAL unnest(p.channels_off) AS off WHERE ${within(sql`p.chosen_at`)}
+          FROM preferences p CROSS JOIN LATERAL unnest(p.channels_off) AS off
+          WHERE ${within(sql`p.chosen_at`)} AND ${isNoSeed(sql`p`)}
           UNION ALL
           SELECT 'consent', c.channel, c.source, c.contact_id::text FROM consents c
-          WHERE c.decision = 'withdrawn' AND ${within(sql`c.decided_at`)}
+          WHERE c.decision = 'withdrawn' AND ${within(sql`c.decided_at`)} AND ${isNoSeed(sql`c`)}
           UNION ALL
           SELECT 'suppression', s.kind, s.reason, encode(s.key, 'hex') FROM suppressions s WHERE ${within(sql`s.suppressed_at`)}
             -- A number stands there in all its spellings: it is the one that somebody has.
             AND (s.kind <> 'phone' OR EXISTS (SELECT FROM contacts c WHERE c.phone_key = s.key))
           UNION ALL
           SELECT 'reply', r.channel, CASE WHEN r.opt_out THEN 'opt_out' ELSE 'answer' END, r.contact_id::text
-          FROM replies r WHERE ${within(sql`r.replied_at`)}
+          FROM replies r WHERE ${within(sql`r.replied_at`)} AND ${isNoSeed(sql`r`)}
         ) said GROUP BY source, what, reason ORDER BY people DESC, source, what, reason LIMIT ${LINES}`,
         )
       ).map((each) => ({ ...each, reason: maskText(each.reason) })),

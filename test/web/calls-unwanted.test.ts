@@ -4,6 +4,7 @@ import { eraseContact } from '../../src/contacts/erase.ts'
 import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../src/contacts/preferences.ts'
 import { rows, transaction } from '../../src/database/connect.ts'
 import { callIdOf } from '../../src/outcomes/calls.ts'
+import { readLeaving } from '../../src/reports/leaving.ts'
 import {
   api,
   back,
@@ -110,6 +111,23 @@ describe('a call that two would make', () => {
       ...{ state: 'open', claimed_by: null, attempts: 2 },
     })
   })
+})
+
+it('a call of a colleague is no reason why anybody leaves: seeds count nowhere', async () => {
+  await openCalling(2, false, undefined, CAMPAIGN.replace('owner:', 'seeds: [u2]\nowner:'))
+  for (const call of await queue()) {
+    const said = { agent: 'mei', outcome: 'declined', reason: 'price', sentiment: 'negative' }
+    expect((await api(`/v1/calls/${call.id}/outcome`, said)).status).toBe(200)
+  }
+  expect(await rows(shop.database, sql`SELECT FROM reasons_given`)).toHaveLength(2)
+  clock.advance(1)
+  const { given, said } = await readLeaving(shop.database, {
+    campaign: 'any',
+    now: clock.now(),
+    split: new Map(),
+  })
+  expect(given).toEqual([{ source: 'call', reason: 'price', people: 1 }])
+  expect(said).toEqual([{ source: 'choice', what: '*', reason: 'price', people: 1 }])
 })
 
 describe('a report of the robot', () => {
