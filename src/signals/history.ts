@@ -189,8 +189,14 @@ function saidSql(): SQL {
 function cartsSql(): SQL {
   const quantity = sql`CASE WHEN properties ->> 'quantity' ~ '^[0-9]{1,4}$' THEN (properties ->> 'quantity')::int ELSE 1 END`
   return sql`carts AS (
-      SELECT contact_id, greatest(0, sum(CASE WHEN ${is('add_to_cart')} THEN ${quantity} ELSE -(${quantity}) END))::int AS cart_items
-      FROM events JOIN sums USING (contact_id)
-      WHERE ${is('add_to_cart', 'remove_from_cart')} AND occurred_at > coalesce(ordered_at, '-infinity') GROUP BY contact_id
+      -- What is taken out of the cart is none of another product's; without its name it is one of any.
+      SELECT contact_id, greatest(0, sum(CASE WHEN product IS NULL THEN items ELSE greatest(0, items) END))::int AS cart_items
+      FROM (
+        SELECT contact_id, properties ->> 'product_id' AS product,
+          sum(CASE WHEN ${is('add_to_cart')} THEN ${quantity} ELSE -(${quantity}) END) AS items
+        FROM events JOIN sums USING (contact_id)
+        WHERE ${is('add_to_cart', 'remove_from_cart')} AND occurred_at > coalesce(ordered_at, '-infinity')
+        GROUP BY contact_id, product
+      ) changes GROUP BY contact_id
     )`
 }

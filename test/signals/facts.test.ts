@@ -92,6 +92,11 @@ beforeAll(async () => {
     ...sessions('leaver', [2]),
     event('leaver', 'subscription_started', 40, { ends_at: ago(-3) }),
     event('leaver', 'subscription_ended', 5),
+    // A trial that becomes a membership, or another plan: the one ends as the other begins.
+    ...sessions('changed', [2]),
+    event('changed', 'subscription_started', 40, { ends_at: ago(10), trial: true }),
+    event('changed', 'subscription_ended', 10),
+    event('changed', 'subscription_started', 10, { ends_at: ago(-3) }),
   ])
   await refreshSignals(shop.database, rulesOf(shop.workspace), NOW)
   await fitSignals(shop.database, rulesOf(shop.workspace), shop.workspace.signals.return, NOW)
@@ -206,12 +211,14 @@ describe('memberships and the rest', () => {
       renewing: true,
       member: true,
       leaver: false,
+      changed: true,
       critic: false,
     })
     expect(await read('membership.left')).toMatchObject({
       renewing: 7 * 86_400,
       member: 3 * 86_400,
       leaver: -5 * 86_400,
+      changed: 3 * 86_400,
     })
   })
 

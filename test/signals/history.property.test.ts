@@ -27,6 +27,7 @@ const properties = fc.option(
       assignment_id: fc.constantFrom('a', 7),
       score: fc.constantFrom(0, 5, 6, 10, '3', 11, 'good'),
       rating: fc.constantFrom(1, 2.5, 5, '4', null),
+      product_id: fc.constantFrom('tea', 'pot', 7, null),
       quantity: fc.constantFrom(1, 3, '2', -1, 'many'),
       coupon: fc.constantFrom('FIVE', '', true, false),
       ends_at: fc.constantFrom('2026-03-01', '2026-02-10T12:00:00+08:00'),
@@ -56,6 +57,9 @@ const TIES = (
     [1, 0, 'complaint_resolved', null],
     [1, 10, 'add_to_cart', null],
     [1, 10, 'order', null],
+    // Taken out is what lay there before the order: the other one stays.
+    [1, 11, 'remove_from_cart', { product_id: 'tea' }],
+    [1, 12, 'add_to_cart', { product_id: 'pot' }],
     [2, 0, 'order', null],
     [2, rules.lapse, 'order', null],
     [2, rules.lapse, 'order', { coupon: 'FIVE' }],

@@ -27,9 +27,7 @@ export function plainSignals(events: readonly PlainEvent[], rules: SignalRules):
   const orders = of(rules.order)
   const lastOrder = orders.at(-1)?.at.getTime() ?? Number.NEGATIVE_INFINITY
   const cart = of('add_to_cart', 'remove_from_cart')
-  const items = cart
-    .filter(({ at }) => at.getTime() > lastOrder)
-    .reduce((sum, event) => sum + (event.type === 'add_to_cart' ? 1 : -1) * quantity(event), 0)
+  const items = cartItems(cart.filter(({ at }) => at.getTime() > lastOrder))
   const nps = of('nps').filter((event) => inRange(number(event, 'score'), 0, 10))
   const reviews = of('review').filter((event) => number(event, 'rating') !== null)
   const starts = of('subscription_started')
@@ -43,7 +41,7 @@ export function plainSignals(events: readonly PlainEvent[], rules: SignalRules):
     orders: orders.length,
     coupon_orders: orders.filter(usesCoupon).length,
     coupon_cycles: cycles(sorted, rules),
-    cart_items: Math.max(0, items),
+    cart_items: items,
     cart_at: last(cart),
     favourites: Math.max(0, of('favourite_added').length - of('favourite_removed').length),
     favourite_at: last(of('favourite_added')),
@@ -120,6 +118,16 @@ function openComplaints(begun: readonly PlainEvent[], settled: readonly PlainEve
 }
 
 /** Each task done takes one of its own id away; one without an id any other. */
+function cartItems(changes: readonly PlainEvent[]): number {
+  const count = (product: string | null) =>
+    changes
+      .filter((event) => idOf(event, 'product_id') === product)
+      .reduce((sum, event) => sum + (event.type === 'add_to_cart' ? 1 : -1) * quantity(event), 0)
+  const products = new Set(changes.flatMap((event) => idOf(event, 'product_id') ?? []))
+  const named = [...products].map((product) => Math.max(0, count(product)))
+  return Math.max(0, count(null) + named.reduce((sum, left) => sum + left, 0))
+}
+
 function openTasks(given: readonly PlainEvent[], done: readonly PlainEvent[]): number {
   const count = (list: readonly PlainEvent[], id: string | null) =>
     list.filter((event) => idOf(event, 'assignment_id') === id).length

@@ -6,8 +6,9 @@ import type { SignalSettings } from '../signal-settings.ts'
 
 /** @param attribute the attribute that says when the membership ends, as SQL, where the workspace names one */
 export function membershipFacts(settings: SignalSettings, attribute: SQL | undefined): Fact[] {
-  // An end that was recorded counts from the moment it happened, whatever the start had promised.
-  const fromEvents = sql`CASE WHEN s.membership_ended_at >= s.membership_started_at OR s.membership_started_at IS NULL
+  // An end that was recorded counts from the moment it happened, whatever the start had promised. What begins at that
+  // very moment goes on: a trial became a membership, or one plan another.
+  const fromEvents = sql`CASE WHEN s.membership_ended_at > s.membership_started_at OR s.membership_started_at IS NULL
     THEN s.membership_ended_at ELSE s.membership_ends_at END`
   const ends = attribute === undefined ? sql`(${fromEvents})` : sql`coalesce(${attribute}, ${fromEvents})`
   const begun =
