@@ -99,9 +99,9 @@ export async function reserveGrants(
   const count = await takeStock(tx, offer, fresh.length)
   const made = await insertGrants(tx, offer, claimId, now, fresh.slice(0, count))
   if (made.size < count) await giveBack(tx, offer, count - made.size)
-  for (const [place, { touchpointId }] of fresh.entries()) {
-    answers.set(touchpointId, made.get(touchpointId) ?? { refused: place < count ? 'codes' : 'stock' })
-  }
+  // Where the codes end first there is stock left, for those as well for whom none was taken.
+  const refused = made.size < count ? 'codes' : 'stock'
+  for (const { touchpointId } of fresh) answers.set(touchpointId, made.get(touchpointId) ?? { refused })
   return answers
 }
 

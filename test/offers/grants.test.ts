@@ -185,6 +185,22 @@ describe('a grant', () => {
     expect(skip).toEqual({ reason: 'offer_unavailable', detail: 'codes' })
   })
 
+  it('lacks codes and no stock where codes end first, for everybody who comes too late', async () => {
+    const pipeline = await openGranting(5, coupon({ codes: 'imported', stock: 3 }))
+    await rows(
+      pipeline.database,
+      sql`INSERT INTO offer_codes (code, shown, campaign, offer, imported_at) VALUES
+        ('A1', 'a-1', 'test', 'five', ${START}), ('B2', 'b-2', 'test', 'five', ${START})`,
+    )
+    await pipeline.work()
+    expect(await takenOf(pipeline)).toBe(2)
+    const skipped = await rows(
+      pipeline.database,
+      sql`SELECT detail FROM touchpoint_records WHERE state = 'skipped'`,
+    )
+    expect(skipped).toEqual([{ detail: 'codes' }, { detail: 'codes' }, { detail: 'codes' }])
+  })
+
   it('gives imported codes by their end: the earliest first, those without one last, none that has ended', async () => {
     const pipeline = await openGranting(3, coupon({ codes: 'imported' }))
     const until = (days: number) => new Date(START.getTime() + days * DAY * 1000)
