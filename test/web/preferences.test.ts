@@ -12,13 +12,14 @@ import { createApiKey, type Scope } from '../../src/web/api-keys.ts'
 import { composeWeb } from '../../src/web/server.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
-import { openShop, WORKSPACE } from '../support/shop.ts'
+import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 
 const SOURCE = `${WORKSPACE}
 consent: { email: required }
 topics: { offers: { en: Offers, zh-CN: 优惠活动 }, news: News }
 `
 
+let shop: Shop
 let database: Database
 let clock: ManualClock
 let app: ReturnType<typeof composeWeb>
@@ -28,7 +29,7 @@ let page: string
 beforeEach(async () => {
   clock = manualClock(new Date('2026-03-10T09:00:00Z'))
   const channels = [testChannel('email'), testChannel('log')]
-  const shop = await openShop({ database: await emptiedDatabase(), clock, channels, workspace: SOURCE })
+  shop = await openShop({ database: await emptiedDatabase(), clock, channels, workspace: SOURCE })
   database = shop.database
   await shop.importContacts([
     { external_id: 'u1', email: 'li@shop.example', locale: 'zh-CN', signed_up_at: '2026-01-01T00:00:00Z' },
@@ -125,6 +126,29 @@ describe('the page behind a signed link', () => {
     clock.advance(60)
     await choose({ channelsOff: ['*'] })
     expect((await save())?.channelsOff).toContain('*')
+  })
+
+  it('says where nothing comes whatever is ticked: the address is on the do-not-contact list', async () => {
+    await post({ do: 'save', channel: 'email' })
+    const box = async () => /<input[^>]*value="email"[^>]*>/.exec(await (await app.request(page)).text())?.[0]
+    expect(await box()).toContain('checked')
+    await shop.importSuppressions([{ email: 'li@shop.example', reason: 'unsubscribe' }])
+    expect(await box()).toContain('disabled')
+    expect(await box()).not.toContain('checked')
+    expect(await (await app.request(`${page}?lang=en`)).text()).toContain('Nothing comes this way')
+    // A browser sends no box that cannot be ticked: what was chosen before holds for the next address.
+    clock.advance(60)
+    await post({ do: 'save' })
+    expect(await readChoice(database, contactId, clock.now())).toMatchObject({ channelsOff: [] })
+    expect(await consentStates(database, contactId, clock.now())).toEqual([
+      { channel: 'email', state: 'given' },
+    ])
+    // Another account has an address that may be written to.
+    await shop.importContacts([
+      { external_id: 'u1', phone: '+8613800138000' },
+      { external_id: 'u2', phone: '+8613800138000', email: 'li@other.example' },
+    ])
+    expect(await box()).toContain('checked')
   })
 
   it('takes “nothing at all” at its word', async () => {

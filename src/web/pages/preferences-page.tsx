@@ -11,6 +11,8 @@ export interface Box {
   readonly wanted: boolean
   /** Ticking it is a consent. */
   readonly agrees?: boolean
+  /** Nothing comes this way, whatever is ticked: the address is on the do-not-contact list. */
+  readonly listed?: boolean
 }
 
 export interface PreferencesView {
@@ -56,8 +58,11 @@ export function preferencesPage(view: PreferencesView) {
           <p>{word('intro')}</p>
         )}
         <form method="post" action={`?lang=${language}`}>
-          {boxes('channel', word('channels'), view.channels, word('agree'))}
-          {view.topics.length > 0 ? boxes('topic', word('topics'), view.topics, '') : null}
+          {boxes('channel', word('channels'), view.channels, {
+            agree: word('agree'),
+            listed: word('listed'),
+          })}
+          {view.topics.length > 0 ? boxes('topic', word('topics'), view.topics) : null}
           <fieldset>
             <legend>{word('frequency')}</legend>
             {radio('often', '', often === '', word('anyTime'))}
@@ -103,16 +108,21 @@ export function gonePage(language: Language, brand: string) {
   })
 }
 
-function boxes(kind: string, legend: string, all: readonly Box[], agreement: string) {
+function boxes(
+  kind: string,
+  legend: string,
+  all: readonly Box[],
+  notes?: { readonly agree: string; readonly listed: string },
+) {
   return (
     <fieldset>
       <legend>{legend}</legend>
       {all.map((box) => (
         <label>
-          <input type="checkbox" name={kind} value={box.name} checked={box.wanted} />
+          <input type="checkbox" name={kind} value={box.name} checked={box.wanted} disabled={box.listed} />
           <span>
             {box.title}
-            {box.agrees ? <small>{agreement}</small> : null}
+            {box.listed ? <small>{notes?.listed}</small> : box.agrees ? <small>{notes?.agree}</small> : null}
           </span>
         </label>
       ))}

@@ -13,7 +13,7 @@ import {
   recordChoice,
   refusedAfter,
 } from '../../contacts/preferences.ts'
-import { rows, transaction } from '../../database/connect.ts'
+import { rows, type Session, transaction } from '../../database/connect.ts'
 import { lockPersons } from '../../database/person-locks.ts'
 import { titleIn } from '../../reports/channel-words.ts'
 import { readSigningKeys } from '../../service/links.ts'
@@ -80,6 +80,7 @@ async function show(c: Context, runtime: Runtime, reader: Reader | undefined): P
   const consents = new Map(
     (await consentStates(database, reader.contactId, now)).map(({ channel, state }) => [channel, state]),
   )
+  const silenced = await silencedKinds(database, reader.contactId, now)
   const { pausedUntil } = held
   return c.html(
     preferencesPage({
@@ -90,12 +91,15 @@ async function show(c: Context, runtime: Runtime, reader: Reader | undefined): P
         const agrees = needsConsent(runtime, name)
         const consent = consents.get(name)
         const allowed = agrees ? consent === 'given' : consent !== 'withdrawn'
-        const wanted = allowed && !held.channelsOff.includes(name) && !held.channelsOff.includes('*')
+        const listed = isSilenced(runtime, name, silenced)
+        const wanted =
+          !listed && allowed && !held.channelsOff.includes(name) && !held.channelsOff.includes('*')
         return {
           name,
           title: titleOfChannel(workspace, name, language),
           wanted,
           agrees: agrees || consent === 'withdrawn',
+          listed,
         }
       }),
       topics: Object.entries(workspace.topics).map(([name, title]) => ({
@@ -116,11 +120,13 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
   const { contactId } = reader
   const nothing = form.get('do') === 'nothing'
   const ticked = new Set(nothing ? [] : form.getAll('channel'))
-  const channels = channelsOf(runtime)
   await transaction(database, async (tx) => {
     await lockPersons(tx, [contactId])
     const now = await momentOfChoice(tx, contactId, clock.now())
     const held = (await readChoice(tx, contactId, now)) ?? ANYTHING
+    // What cannot be ticked is not refused with it: the contact may be given another address.
+    const silenced = await silencedKinds(tx, contactId, now)
+    const channels = channelsOf(runtime).filter((name) => nothing || !isSilenced(runtime, name, silenced))
     const states = new Map(
       (await consentStates(tx, contactId, now)).map(({ channel, state }) => [channel, state]),
     )
@@ -166,6 +172,23 @@ function pauseOf(answer: string | null, held: Preferences, now: Date): Date | nu
 
 function channelsOf({ workspace }: Runtime): string[] {
   return channelsSetUp(registerChannels(workspace)).filter((name) => name !== SILENT)
+}
+
+/** The kinds of addresses of which the person has none that is not on the do-not-contact list, by any account. */
+async function silencedKinds(session: Session, contactId: number, now: Date): Promise<Set<string>> {
+  const found = await rows<{ kind: string }>(
+    session,
+    sql`SELECT a.kind FROM contacts c JOIN contacts o ON o.person_id = c.person_id
+        CROSS JOIN LATERAL (VALUES ('email', o.email_key), ('phone', o.phone_key)) AS a(kind, key)
+        LEFT JOIN suppressions s ON s.kind = a.kind AND s.key = a.key AND s.suppressed_at <= ${now}
+        WHERE c.contact_id = ${contactId} AND a.key IS NOT NULL
+        GROUP BY a.kind HAVING bool_and(s.key IS NOT NULL)`,
+  )
+  return new Set(found.map(({ kind }) => kind))
+}
+
+function isSilenced({ worker }: Runtime, channel: string, kinds: ReadonlySet<string>): boolean {
+  return kinds.has(worker.addressKinds.get(channel) ?? '')
 }
 
 function needsConsent({ workspace }: Runtime, channel: string): boolean {
