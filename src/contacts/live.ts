@@ -210,7 +210,7 @@ async function linkVisitors(tx: Transaction): Promise<void> {
     sql`INSERT INTO anonymous_ids AS a (anonymous_id, contact_id, linked_at)
         SELECT DISTINCT ON (i.anonymous_id) i.anonymous_id, x.contact_id, i.occurred_at
         FROM incoming_calls i JOIN external_ids x USING (external_id)
-        WHERE i.anonymous_id IS NOT NULL
+        WHERE i.anonymous_id IS NOT NULL AND NOT ${isErased(sql`i.anonymous_id`)}
         ORDER BY i.anonymous_id, i.occurred_at DESC, i.line DESC
         ON CONFLICT (anonymous_id) DO UPDATE SET contact_id = excluded.contact_id, linked_at = excluded.linked_at
           WHERE a.linked_at < excluded.linked_at`,
@@ -238,8 +238,10 @@ async function stageActivity(tx: Transaction, now: Date, visitors: boolean): Pro
         ), kept_aside AS (
           INSERT INTO anonymous_activity (anonymous_id, occurred_at, key, type, value, properties, received_at)
           SELECT i.anonymous_id, i.occurred_at, ${key}, i.type, i.value, i.properties, ${now}
-          -- An external id without a contact is one that was erased: nothing of it is kept, aside or otherwise.
+          -- An external id without a contact is one that was erased: nothing of it is kept, aside or otherwise, even
+          -- where it comes as a visitor's.
           FROM resolved i WHERE i.contact_id IS NULL AND i.external_id IS NULL AND i.type IS NOT NULL
+            AND NOT ${isErased(sql`i.anonymous_id`)}
           ON CONFLICT DO NOTHING
         ), named AS (
           DELETE FROM anonymous_activity p USING anonymous_ids a

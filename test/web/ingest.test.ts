@@ -341,6 +341,13 @@ test('an erased contact does not come back, beside an unknown one and with a vis
   ])
   expect((await events()).map(({ contact }) => contact).toSorted()).toEqual(['u1', 'u2'])
   expect(await rows(database, sql`SELECT FROM anonymous_activity`)).toEqual([])
+  // Nor is its id written down again as the name of somebody else's device, or of a stranger's.
+  const renamed = { type: 'alias', previousId: 'gone', userId: 'u1' }
+  await post('batch', { batch: [renamed, { type: 'track', anonymousId: 'gone', event: 'session' }] })
+  await post('batch', { batch: [{ type: 'track', anonymousId: 'v2', event: 'session' }] })
+  const kept = sql`SELECT anonymous_id AS id FROM anonymous_ids UNION ALL SELECT anonymous_id FROM anonymous_activity`
+  expect(await rows(database, kept)).toEqual([{ id: 'v2' }])
+  expect((await events()).map(({ contact }) => contact).toSorted()).toEqual(['u1', 'u2'])
 })
 
 describe('refusals change nothing', () => {
