@@ -96,6 +96,7 @@ const SOURCES: Phrases<LeavingSource> = {
 const SAID: Phrases = {
   '': { en: 'no reason given', 'zh-CN': '未说明' },
   hard_bounce: { en: 'the address does not exist', 'zh-CN': '地址不存在' },
+  wrong_number: { en: 'the number is nobody’s, or somebody else’s', 'zh-CN': '空号，或号码属于他人' },
   complaint: { en: 'reported as unwanted', 'zh-CN': '投诉为垃圾信息' },
   unsubscribe: { en: 'unsubscribed', 'zh-CN': '退订' },
   manual: { en: 'put on the list by hand', 'zh-CN': '人工加入' },
@@ -125,7 +126,13 @@ export function leavingSheet(data: LeavingData, style: TextStyle): Sheet {
       cell.text(SOURCES[each.source][speech.language]),
       { text: aboutWhat(each.what, speech), value: each.what },
       cell.count(each.people),
-      cell.text(sentence(SAID, each.reason, speech.language)),
+      cell.text(
+        sentence(
+          SAID,
+          each.what === 'phone' && each.reason === 'hard_bounce' ? 'wrong_number' : each.reason,
+          speech.language,
+        ),
+      ),
     ]),
     empty: en ? 'Nobody has said anything yet.' : '还没有人表示过。',
   }

@@ -230,6 +230,7 @@ export const RECEIPTS = {
 /** Why an address is on the do-not-contact list. */
 export const SUPPRESSIONS = {
   hard_bounce: { en: 'mail to it bounced for good', 'zh-CN': '邮件被永久退回' },
+  wrong_number: { en: 'nobody’s, or somebody else’s', 'zh-CN': '空号，或号码属于他人' },
   complaint: { en: 'complained about a message', 'zh-CN': '投诉过消息' },
   unsubscribe: { en: 'unsubscribed', 'zh-CN': '已退订' },
   manual: { en: 'put there by hand', 'zh-CN': '人工加入' },

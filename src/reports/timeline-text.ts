@@ -96,7 +96,8 @@ export function entryText(entry: Entry, speech: Speech): string {
         : `${entry.campaign}：仍在进行；结果观察至 ${speech.moment(entry.until)}。`
     case 'suppressed': {
       const kind = ADDRESSES[entry.address][language]
-      const why = sentence(SUPPRESSIONS, entry.reason, language)
+      const wrong = entry.address === 'phone' && entry.reason === 'hard_bounce'
+      const why = sentence(SUPPRESSIONS, wrong ? 'wrong_number' : entry.reason, language)
       return en
         ? `${kind} put on the do-not-contact list: ${why} (${entry.source}).`
         : `${kind}进入禁止联系名单：${why}（${entry.source}）。`

@@ -221,6 +221,19 @@ describe('the timeline of a contact', () => {
     `)
   })
 
+  it('says of a number that is nobody’s no word of mail', () => {
+    const listed = { kind: 'suppressed', at: day(1), suppressedAt: day(1), reason: 'hard_bounce' } as const
+    const [en, zh] = ['en', 'zh-CN'].map((locale) => speechOf({ locale, currency: 'CNY', timezone: 'UTC' }))
+    if (!en || !zh) throw new Error('two languages')
+    const number = { ...listed, address: 'phone', source: 'call: wrong number' } as const
+    expect(entryText(number, en)).toBe(
+      'Phone put on the do-not-contact list: nobody’s, or somebody else’s (call: wrong number).',
+    )
+    expect(entryText(number, zh)).toContain('空号，或号码属于他人')
+    const mail = { ...listed, address: 'email', source: 'receipt of email' } as const
+    expect(entryText(mail, en)).toContain('mail to it bounced for good')
+  })
+
   it.each([40, 60, 80])('keeps to a terminal of %i columns', async (width) => {
     const told = await read()
     const contact = {
