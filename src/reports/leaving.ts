@@ -100,6 +100,7 @@ const SAID: Phrases = {
   complaint: { en: 'reported as unwanted', 'zh-CN': '投诉为垃圾信息' },
   unsubscribe: { en: 'unsubscribed', 'zh-CN': '退订' },
   manual: { en: 'put on the list by hand', 'zh-CN': '人工加入' },
+  erased: { en: 'belonged to someone who was erased', 'zh-CN': '属于已按本人要求删除的人' },
   opt_out: { en: 'asked to stop', 'zh-CN': '要求停止' },
   answer: { en: 'answered something else', 'zh-CN': '其他回复' },
 }

@@ -128,6 +128,23 @@ describe('the page behind a signed link', () => {
     expect((await save())?.channelsOff).toContain('*')
   })
 
+  it.each(['en', 'zh-CN'])('is told of in words whatever silenced an address, in %s', async (locale) => {
+    const reasons = ['hard_bounce', 'complaint', 'unsubscribe', 'manual', 'erased']
+    for (const [no, reason] of reasons.entries()) {
+      await execute(
+        database,
+        sql`INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
+            VALUES ('email', ${Buffer.from([no])}, ${reason}, 'test', ${clock.now()})`,
+      )
+    }
+    clock.advance(1)
+    const data = await readLeaving(database, { campaign: 'any', now: clock.now(), split: new Map() })
+    const [, said] = leavingSheet(data, { locale, currency: 'CNY', color: false, width: 100 }).tables
+    const words = said?.rows.map((row) => row.at(-1)?.text)
+    expect(words).toHaveLength(5)
+    for (const each of words ?? []) expect(reasons).not.toContain(each)
+  })
+
   it('says where nothing comes whatever is ticked: the address is on the do-not-contact list', async () => {
     await post({ do: 'save', channel: 'email' })
     const box = async () => /<input[^>]*value="email"[^>]*>/.exec(await (await app.request(page)).text())?.[0]
