@@ -533,8 +533,19 @@ test('a contact’s page hands over everything held, and erases for good once th
   const last = found?.id ?? 0
   await post('/contacts/c39/erase', 'operator', { confirm: 'c38' })
   expect(await held()).toEqual([{ email: 'person39@example.com' }])
+  await execute(
+    database,
+    sql`INSERT INTO imports (kind, file, started_at, reject_file)
+        SELECT 'contacts', 'a.csv', now(), '/elsewhere/' || n || '/' || repeat('a', 400) FROM generate_series(11, 30) n`,
+  )
   const erased = await post('/contacts/c39/erase', 'operator', { confirm: ' c39 ' })
   expect(erased.headers.get('location')).toBe('/contacts')
+  // As many as a note holds.
+  const note = decodeURIComponent(erased.headers.get('set-cookie') ?? '')
+  expect(note).toContain('Not on this machine, look into them where the imports ran: /elsewhere/11/aa')
+  expect(note).toContain('and 19 more (`reject_file` in the table `imports`)')
+  expect(erased.headers.get('set-cookie')?.length).toBeLessThan(4096)
+  await execute(database, sql`DELETE FROM imports WHERE reject_file LIKE '/elsewhere/%'`)
   expect(await held()).toEqual([])
   expect((await get('/contacts/c39', 'operator')).status).toBe(404)
   expect(

@@ -86,7 +86,7 @@ export function contactPages(dependencies: PagesDependencies): Hono {
           return await showContact(visit, id, { form: 'erase', field: 'confirm', words })
         }
         const contactId = await findContact(database, id)
-        await eraseEverywhere(runtime, id, (tx) =>
+        const erasure = await eraseEverywhere(runtime, id, (tx) =>
           visit.audit('contact.erase', `contact ${contactId}`, null, tx),
         )
         return visit.go(
@@ -94,10 +94,33 @@ export function contactPages(dependencies: PagesDependencies): Hono {
           say(
             'Erased. Counts of reports stay; nothing leads back to the person.',
             '已删除。报告人数保留，但无法再追溯到本人。',
-          ),
+          ) + elsewhereText(visit, erasure?.files.elsewhere ?? []),
         )
       }),
     )
+}
+
+/** Of paths in a note, which is a cookie: so many characters as it is written there. */
+const NOTED_PATHS = 600
+
+/** Reject files that an erasure could not look into: a web process is seldom where imports run. */
+function elsewhereText({ say }: Visit, files: readonly string[]): string {
+  if (files.length === 0) return ''
+  let room = NOTED_PATHS
+  const named = files.filter((file) => {
+    room -= encodeURIComponent(file).length
+    return room >= 0
+  })
+  const rest = files.length - named.length
+  const list = named.join(say(', ', '、'))
+  const more =
+    rest === 0 ? '' : say(named.length === 0 ? `${rest} files` : ` and ${rest} more`, `等 ${files.length} 个`)
+  const where =
+    rest === 0 ? '' : say(' (`reject_file` in the table `imports`)', '（见表 `imports` 的 `reject_file`）')
+  return say(
+    ` Not on this machine, look into them where the imports ran: ${list}${more}${where}.`,
+    `以下文件不在本机，请在执行导入的机器上检查：${list}${more}${where}。`,
+  )
 }
 
 /** What the form of a contact asks about: every channel at once (`*`), and each that reaches people. */
