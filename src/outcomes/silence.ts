@@ -80,8 +80,9 @@ export async function recordRefusals(tx: Transaction, now: Date): Promise<void> 
   }
   await unclaim(tx, sql`t.contact_id IN (${reached})`)
   await closeCalls(tx, now, {
-    which: sql`c.contact_id IN (SELECT contact_id FROM new_refusals WHERE channel IN ('*', 'callback'))
-      OR (c.contact_id IN (${reached}) AND ${unwantedCall(now)})`,
+    // By contact first: as alternatives of their own, all calls there are were read for each choice.
+    which: sql`c.contact_id IN (${reached}) AND (EXISTS (SELECT FROM new_refusals r
+        WHERE r.contact_id = c.contact_id AND r.channel IN ('*', 'callback')) OR ${unwantedCall(now)})`,
     by: 'opted_out',
     kinds: CAMPAIGN_CALLS,
   })
