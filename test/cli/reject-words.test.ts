@@ -47,6 +47,7 @@ test('whatever a row is rejected for has its Chinese', () => {
     'external-ids',
     'file-import',
     'interviews',
+    'lines',
     'migrated',
     'rows',
   ]

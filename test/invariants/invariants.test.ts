@@ -197,10 +197,17 @@ describe('I1 once, I10 disposable queue', () => {
           }
           // Where repeats are recognised, doubt is settled by asking again, after a while.
           clock.advance(3600)
-          await dispatchDue(database, { now: clock.now(), jobs: 100 }, async (batch) => {
-            await processBatch(another(pipeline), batch)
-          })
-          expect(await pipeline.open()).toEqual([])
+          // A row that a statement of a frozen process still holds is passed over, and comes with the next look.
+          await eventually(
+            'everything ends',
+            async () => {
+              await dispatchDue(database, { now: clock.now(), jobs: 100 }, async (batch) => {
+                await processBatch(another(pipeline), batch)
+              })
+              return await pipeline.open()
+            },
+            (open) => open.length === 0,
+          )
           expect(await pipeline.records()).toHaveLength(30)
           const ids = await rows<{ key: string }>(
             database,
