@@ -22,7 +22,7 @@ Everything stays in .winback/demo; nothing leaves this machine.
   --help       this
 
 Examples
-  npm run demo                              # the whole story: a minute or two, then the web
+  npm run demo                              # the whole story: about a minute, then the web
   npm run demo -- --no-web > demo.txt       # the same, to be read later
   npm run demo -- --people 500 --days 30    # a quick look; so few people show little`
 
