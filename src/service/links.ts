@@ -1,7 +1,8 @@
+import type { Clock } from '../clock.ts'
 import type { Workspace } from '../config/workspace.ts'
 import type { Session } from '../database/connect.ts'
 import { signingSecrets } from '../database/signing-keys.ts'
-import { type SigningKeys, signingKey, signToken } from '../tokens/token.ts'
+import { type Purpose, readToken, type SigningKeys, signingKey, signToken } from '../tokens/token.ts'
 
 /**
  * The keys of signed links as tokens take them. Who reads a link reads them each time, so that a key that is retired opens
@@ -13,6 +14,16 @@ export async function readSigningKeys(session: Session): Promise<SigningKeys> {
   // signingSecrets has thrown where there is none.
   if (!current) throw new RangeError('no signing key')
   return { current, verifying: new Map(keys.map((key) => [key.id, key])) }
+}
+
+/** What a link that was signed for `purpose` says by now; undefined where it is none of ours. */
+export async function readLink(
+  { database, clock }: { readonly database: Session; readonly clock: Clock },
+  purpose: Purpose,
+  token: string,
+): Promise<string | undefined> {
+  const reading = readToken(await readSigningKeys(database), purpose, token, clock.now())
+  return reading.outcome === 'read' ? reading.payload : undefined
 }
 
 /** The base of signed links: where they lead, and what signs them. */

@@ -4,15 +4,9 @@ import { LINK_PATHS } from '../../channels/email/links.ts'
 import { isLeavingReason } from '../../config/reasons.ts'
 import { type Language, languageOf } from '../../reports/words.ts'
 import { openLinks, preferencesUrl } from '../../service/links.ts'
-import {
-  followLink,
-  readUnsubscribeLink,
-  recordOpening,
-  recordReason,
-  takeReturnedMail,
-  unsubscribe,
-} from '../../service/mail.ts'
+import { followLink, recordOpening, takeReturnedMail } from '../../service/mail.ts'
 import type { Runtime } from '../../service/runtime.ts'
+import { readUnsubscribeLink, recordReason, unsubscribe } from '../../service/unsubscribing.ts'
 import { refuse } from '../answers.ts'
 import { DOCUMENT_POLICY } from '../pages/document.tsx'
 import { askPage, brokenPage, DONE, donePage, HEARD } from '../pages/unsubscribe.tsx'

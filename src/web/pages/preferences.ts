@@ -16,9 +16,8 @@ import {
 import { rows, type Session, transaction } from '../../database/connect.ts'
 import { lockPersons } from '../../database/person-locks.ts'
 import { titleIn } from '../../reports/channel-words.ts'
-import { readSigningKeys } from '../../service/links.ts'
+import { readLink } from '../../service/links.ts'
 import type { Runtime } from '../../service/runtime.ts'
-import { readToken } from '../../tokens/token.ts'
 import { titleOfChannel } from './channel-title.ts'
 import { DOCUMENT_POLICY } from './document.tsx'
 import { gonePage, oftenOf, preferencesPage } from './preferences-page.tsx'
@@ -58,13 +57,13 @@ export function preferencesPages({ runtime }: { runtime: Runtime }): Hono {
 }
 
 async function readerOf(runtime: Runtime, token: string): Promise<Reader | undefined> {
-  const { database, clock, workspace } = runtime
-  const reading = readToken(await readSigningKeys(database), 'preferences', token, clock.now())
-  if (reading.outcome !== 'read' || !/^\d{1,15}$/.test(reading.payload)) return undefined
+  const { database, workspace } = runtime
+  const contactId = await readLink(runtime, 'preferences', token)
+  if (contactId === undefined || !/^\d{1,15}$/.test(contactId)) return undefined
   const [row] = await rows<Reader>(
     database,
     sql`SELECT contact_id AS "contactId", locale, coalesce(timezone, ${workspace.timezone}) AS timezone
-        FROM contacts WHERE contact_id = ${Number(reading.payload)}`,
+        FROM contacts WHERE contact_id = ${Number(contactId)}`,
   )
   return row
 }

@@ -1,0 +1,74 @@
+import { sql } from 'drizzle-orm'
+import { type Referred, readReference } from '../channels/reference.ts'
+import type { LeavingReason } from '../config/reasons.ts'
+import { recordLeaving, recordOptOut } from '../contacts/preferences.ts'
+import { rows, transaction } from '../database/connect.ts'
+import { keepContacts } from '../database/person-locks.ts'
+import { recordUnsubscribe } from '../outcomes/unsubscribes.ts'
+import { readLink } from './links.ts'
+import type { Runtime } from './runtime.ts'
+
+// What the link of an unsubscription stops, whichever channel brought it, and why they went.
+
+/** The message an unsubscription link belongs to, or undefined where it is not one of ours. */
+export async function readUnsubscribeLink(runtime: Runtime, token: string): Promise<Referred | undefined> {
+  const payload = await readLink(runtime, 'unsubscribe', token)
+  return payload === undefined ? undefined : readReference(payload)
+}
+
+/**
+ * Stops e-mail to whoever a message went to, by whichever account; and, where it went by a channel that is no e-mail, that
+ * channel.
+ * @returns false where both were so already
+ */
+export async function unsubscribe(
+  runtime: Runtime,
+  message: Referred,
+  way: 'one-click' | 'page' | 'mail',
+): Promise<boolean> {
+  const { database, clock } = runtime
+  const listed = await recordUnsubscribe(database, clock.now(), runtime.reporting('email'), {
+    ...message,
+    way,
+  })
+  const refused = await refuseChannelOf(runtime, message, `unsubscribe: ${way}`)
+  return refused || listed
+}
+
+/**
+ * A card, a push or a text has the link, too, where its template prints it. Whoever gets it may have no e-mail that could be
+ * listed, and the list of e-mails silences no other channel: so the channel it went by is refused, as the person's own choice.
+ * So is e-mail where the person has another account with an address that is not on the list: they read that nothing more
+ * comes this way, and the next campaign would write to that one.
+ */
+async function refuseChannelOf(
+  { database, clock, hooks, reporting }: Runtime,
+  { contactId, touchpointId }: Referred,
+  source: string,
+): Promise<boolean> {
+  return await transaction(database, async (tx) => {
+    await keepContacts(tx, sql`c.contact_id = ${contactId}`)
+    const [went] = await rows<{ channel: string; elsewhere: boolean }>(
+      tx,
+      sql`SELECT m.channel, EXISTS (SELECT FROM contacts o WHERE o.person_id = c.person_id AND o.email_key IS NOT NULL
+              AND NOT EXISTS (SELECT FROM suppressions s WHERE s.kind = 'email' AND s.key = o.email_key)) AS elsewhere
+          FROM contacts c JOIN (
+            SELECT contact_id, channel FROM touchpoint_records WHERE contact_id = ${contactId} AND touchpoint_id = ${touchpointId}
+            UNION ALL
+            SELECT contact_id, channel FROM touchpoints WHERE contact_id = ${contactId} AND touchpoint_id = ${touchpointId}
+          ) m USING (contact_id) WHERE m.channel IS NOT NULL`,
+    )
+    if (!went || (reporting(went.channel).kind === 'email' && !went.elsewhere)) return false
+    const refused = { channel: went.channel, source }
+    return (await recordOptOut(tx, contactId, refused, { now: clock.now(), hooks })) === 'recorded'
+  })
+}
+
+/** Why they go, as they chose it after they had unsubscribed. */
+export async function recordReason(
+  { database, clock }: Runtime,
+  { contactId }: Referred,
+  reason: LeavingReason,
+): Promise<void> {
+  await recordLeaving(database, contactId, { reason, source: 'unsubscribe page', now: clock.now() })
+}
