@@ -15,9 +15,12 @@ const REFERENCES = '["\']?(?:\\$\\{(?:\\w+|file:[^}]*)\\})+["\']?[ \\t]*(?:[,}\\
 const SECRET_KEY = new RegExp(`${NAME}["']?[ \\t]*[:：=](?![ \\t]*(?:${REFERENCES}|[>|]?$))[ \\t]*`, 'i')
 /** A line whose value goes on below, or may. */
 const BEGUN = new RegExp(`${NAME}["']?[ \\t]*:[ \\t]*\\S*$`, 'i')
-/** The password of a url; digits alone are a port. One that was shortened ends in the midst of it. */
-const URL_PASSWORD =
-  /(?<=:\/\/[^\s/@:"']{0,200}:)(?!\d+(?:[/?#\s"'`]|$))(?!\$\{\w+\}@)[^\s@"'…]+(?=@|…)|(?<=[?&]password=)(?!\$\{\w+\})[^&\s"'`]+/gi
+/**
+ * The password of a url; digits alone are a port. One that was shortened ends in the midst of it. What turns out to be none is
+ * read past, too: a line of nothing but urls would else be read once for each of them.
+ */
+const URL_PASSWORD = /(:\/\/[^\s/@:"']{0,200}:)(?!\d+(?:[/?#\s"'`]|$))(?!\$\{\w+\}@)[^\s@"'…]+([@…]?)/g
+const QUERY_PASSWORD = /(?<=[?&]password=)(?!\$\{\w+\})[^&\s"'`]+/gi
 
 /** Whether a key is called as secrets are, also where it is none that is known here. */
 export function looksSecret(key: string): boolean {
@@ -28,7 +31,10 @@ export function looksSecret(key: string): boolean {
 function withoutSecrets(text: string): string {
   const key = SECRET_KEY.exec(text)
   const end = key ? key.index + key[0].length : text.length
-  const shown = text.slice(0, end).replace(URL_PASSWORD, '…')
+  const shown = text
+    .slice(0, end)
+    .replace(URL_PASSWORD, (whole, before: string, after: string) => (after ? `${before}…${after}` : whole))
+    .replace(QUERY_PASSWORD, '…')
   return end < text.length ? `${shown}…` : shown
 }
 

@@ -124,3 +124,11 @@ it('leaves out all of a key, wherever its lines begin', () => {
   ]
   expect(shown(lines)).toEqual(['private_key: |', '  …', ' …', '    …', '  …', 'port: 1'])
 })
+
+it.each([['://'], ['://a:'], ['a:'], ['pass: a, '], ['?password='], ['pass '], [' ']])(
+  'has soon read a line of nothing but %j',
+  (part) => {
+    const line = part.repeat(400_000 / part.length)
+    expect(shownLine([line], 0).length).toBeLessThanOrEqual(line.length + 1)
+  },
+)
