@@ -20,6 +20,9 @@ const KEPT = 20
 /** Characters: the endpoints of subscriptions are a few hundred. */
 const LONGEST = 2000
 
+/** How many registrations of different tokens may go on beside each other, at most. */
+const TOKEN_LOCKS = 64
+
 /** A device somebody named, or what is wrong with it. */
 export function parseDevice(value: unknown): DeviceRow | string {
   if (typeof value !== 'object' || value === null) return 'expected an object'
@@ -85,8 +88,7 @@ export async function registerDevices(
   tx: Transaction,
   devices: readonly (DeviceRow & { readonly at: Date })[],
 ): Promise<number> {
-  // One after the other: of two contacts that name a token at once, neither would see the other's.
-  await execute(tx, sql`SELECT pg_advisory_xact_lock(7419, hashtext(current_schema()))`)
+  await lockTokens(tx, devices)
   const named = await rows<{ contactId: number }>(
     tx,
     sql`WITH named AS MATERIALIZED (
@@ -124,6 +126,19 @@ export async function registerDevices(
         WHERE d.contact_id = placed.contact_id AND d.device_key = placed.device_key AND placed.place > ${KEPT}`,
   )
   return named.length
+}
+
+/**
+ * Of two contacts that name a token at once, neither would see the other's: so one token is registered after the other. By
+ * places that tokens share, in their order, for a transaction may name hundreds.
+ */
+async function lockTokens(tx: Transaction, devices: readonly DeviceRow[]): Promise<void> {
+  const places = [...new Set(devices.map((device) => (keyOf(device)[0] ?? 0) % TOKEN_LOCKS))]
+  await execute(
+    tx,
+    sql`SELECT pg_advisory_xact_lock(7419, hashtext(current_schema() || '.' || place))
+        FROM (SELECT place FROM unnest(${bigints(places)}) AS p(place) ORDER BY place) AS places`,
+  )
 }
 
 /** Forgets a device its owner takes leave with. */
