@@ -32,7 +32,7 @@ export function formatCalls(
     `${call.campaign} › ${call.kind === 'care' ? sentence(KIND_WORDS, 'care', speech.language) : call.step}`,
     `${speech.moment(call.dueAt)}${call.dueAt < now ? (en ? ' late' : ' 已超时') : ''}`,
     speech.count(call.attempts),
-    call.claimedBy ?? '',
+    call.claimedBy ?? (call.paused ? (en ? '– paused' : '– 已暂停') : ''),
   ])
   const columns = TITLES[speech.language].map((title, no) => (no === TRIES ? right(title) : left(title)))
   return fitted(columns, lines, paint, width).join('\n')

@@ -108,6 +108,11 @@ async function runClaim(context: DatabaseContext, id: string, options: Agent & S
       remedy: 'Take another.',
     })
   }
+  if (answer.outcome === 'paused') {
+    throw new WinbackError('calls.paused', `${id} is held back by a pause`, {
+      remedy: 'It can be taken once what is paused is resumed; `winback doctor` names it.',
+    })
+  }
   const shown = await showCall(runtime, key)
   return {
     data: { id, ...answer.call, attempts: shown?.attempts ?? [] },

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm/sql'
+import { type SQL, sql } from 'drizzle-orm/sql'
 import type { Clock } from '../clock.ts'
 import { type Database, execute, rows, type Session, transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
@@ -116,4 +116,16 @@ function refuseStopped(found: Switch): void {
       facts: { ...found },
     },
   )
+}
+
+/**
+ * True where a switch holds back what would go out: everything, the campaign or the channel is paused, or the campaign was
+ * stopped. Each switch is read once a statement.
+ * @param campaign a text expression
+ * @param channel a text expression
+ */
+export function isSwitchedOff(campaign: SQL, channel: SQL): SQL {
+  const off = (scope: string) => sql`ARRAY(SELECT w.name FROM switches w WHERE w.scope = ${scope})`
+  return sql`(EXISTS (SELECT FROM switches w WHERE w.scope = 'workspace')
+    OR ${campaign} = ANY (${off('campaign')}) OR ${channel} = ANY (${off('channel')}))`
 }

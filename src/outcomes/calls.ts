@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { CallTask } from '../channels/channel.ts'
+import { isSwitchedOff } from '../config/switches.ts'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 
@@ -140,13 +141,18 @@ export interface Call extends CallKey {
   readonly claimedBy: string | null
   readonly closedAt: Date | null
   readonly closedBy: string | null
+  /** Its campaign, all calls or everything are paused: nobody can take it meanwhile. */
+  readonly paused: boolean
 }
+
+/** True of a call that a switch holds back. Care is owed to somebody, whatever becomes of the campaign. */
+const PAUSED = sql`(c.kind <> 'care' AND ${isSwitchedOff(sql`c.campaign`, sql`'callback'`)})`
 
 const COLUMNS = sql`c.contact_id AS "contactId", c.call_id AS "callId", c.touchpoint_id AS "touchpointId",
   o.external_id AS "externalId", o.attributes ->> 'first_name' AS "firstName", o.phone, o.locale, o.timezone,
   c.campaign, p.tier, p.step, a.silent_since AS "silentSince", c.kind, c.taker, c.script, c.owner, c.priority, c.state, c.opened_at AS "openedAt",
   c.due_at AS "dueAt", c.next_attempt_at AS "nextAttemptAt", c.attempts, c.claimed_by AS "claimedBy",
-  c.closed_at AS "closedAt", c.closed_by AS "closedBy"`
+  c.closed_at AS "closedAt", c.closed_by AS "closedBy", ${PAUSED} AS paused`
 
 const SOURCE = sql`calls c JOIN contacts o USING (contact_id) JOIN steps p ON p.step_id = c.step_id
   LEFT JOIN contact_activity a ON a.contact_id = c.contact_id`
@@ -165,7 +171,7 @@ const SUPPRESSED = sql`(c.kind <> 'care' AND EXISTS (SELECT FROM contacts o JOIN
     WHERE o.contact_id = c.contact_id AND s.kind = 'phone'))`
 
 export interface CallFilter {
-  /** Calls that may be made now and that nobody holds; by default all that are not over. */
+  /** Calls that may be made now, that nobody holds and no pause holds back; by default all that are not over. */
   readonly free?: boolean
   readonly campaign?: string | undefined
   readonly owner?: string | undefined
@@ -178,7 +184,7 @@ export async function listCalls(session: Session, now: Date, filter: CallFilter)
   const { free = false, campaign, owner, claimedBy, limit = 100 } = filter
   const conditions = [
     sql`c.state IN ('open', 'claimed') AND c.taker = 'agent' AND NOT ${SUPPRESSED}`,
-    ...(free ? [sql`${isFree(now)} AND c.next_attempt_at <= ${now}`] : []),
+    ...(free ? [sql`${isFree(now)} AND c.next_attempt_at <= ${now} AND NOT ${PAUSED}`] : []),
     ...(campaign === undefined ? [] : [sql`c.campaign = ${campaign}`]),
     ...(owner === undefined ? [] : [sql`c.owner = ${owner}`]),
     ...(claimedBy === undefined ? [] : [sql`c.state = 'claimed' AND c.claimed_by = ${claimedBy}`]),
@@ -205,6 +211,8 @@ export type ClaimAnswer =
   | { readonly outcome: 'taken'; readonly by: string }
   /** It is over: made, or pointless by now. */
   | { readonly outcome: 'over'; readonly by: string }
+  /** Held back until it is resumed. */
+  | { readonly outcome: 'paused' }
   | { readonly outcome: 'unknown' }
 
 /**
@@ -224,17 +232,17 @@ export async function claimCall(
     sql`UPDATE calls c SET state = 'claimed', claimed_by = ${agent}, claimed_at = ${now},
           address_key = (SELECT coalesce(o.whole_key, o.phone_key) FROM contacts o WHERE o.contact_id = c.contact_id)
         WHERE c.contact_id = ${key.contactId} AND c.call_id = ${key.callId} AND c.taker = 'agent' AND NOT ${SUPPRESSED}
-          AND (${isFree(now)} OR (c.state = 'claimed' AND c.claimed_by = ${agent}))`,
+          AND ((${isFree(now)} AND NOT ${PAUSED}) OR (c.state = 'claimed' AND c.claimed_by = ${agent}))`,
   )
   const call = await readCall(tx, key)
   if (!call) return { outcome: 'unknown' }
   if (taken > 0) return { outcome: 'claimed', call }
   if (call.closedAt !== null) return { outcome: 'over', by: call.closedBy ?? '' }
   if (call.taker === 'robot') return { outcome: 'taken', by: 'robot' }
-  // Nobody could be in the way of a call that is open, but the list.
-  return call.state === 'claimed' && call.claimedBy !== agent
-    ? { outcome: 'taken', by: call.claimedBy ?? '' }
-    : { outcome: 'over', by: 'suppressed' }
+  if (call.state === 'claimed' && call.claimedBy !== agent)
+    return { outcome: 'taken', by: call.claimedBy ?? '' }
+  // Nobody could be in the way of a call that is open, but a pause and the list.
+  return call.paused ? { outcome: 'paused' } : { outcome: 'over', by: 'suppressed' }
 }
 
 /** An agent gives a call back. @returns false where the agent does not hold it */

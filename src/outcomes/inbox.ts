@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { InappMessage } from '../channels/channel.ts'
+import { isSwitchedOff } from '../config/switches.ts'
 import { bigints } from '../database/arrays.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 import { isUnwanted } from '../database/permissions.ts'
@@ -67,7 +68,7 @@ export interface WaitingMessage {
 /**
  * What waits for a contact, newest first, and has not been shown; that it was fetched is noted as delivered. A message
  * whose promise is over is left out: it would no longer be true. So is one that the person has refused since it was
- * written, by channel or topic or by a pause, while they do.
+ * written, by channel or topic or by a pause, while they do; and one of what is paused or was stopped.
  * @param needsConsent channels nothing is shown on without consent
  * @returns undefined where there is no such contact
  */
@@ -94,6 +95,7 @@ export async function fetchMessages(
           WHERE m.contact_id = ${contact.contactId} AND m.shown_at IS NULL AND m.created_at <= ${now}
             AND (m.offer IS NULL OR g.grant_id IS NOT NULL)
             AND NOT ${isUnwanted(sql`m.contact_id`, sql`'inapp'`, sql`p.topic`, needsConsent, now)}
+            AND NOT ${isSwitchedOff(sql`p.campaign`, sql`'inapp'`)}
           ORDER BY m.created_at DESC, m.touchpoint_id DESC FOR UPDATE OF m`,
     )
     await noteAll(tx, now, contact.contactId, waiting, 'delivered')

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { isSwitchedOff } from '../config/switches.ts'
 import { type Database, type Session, transaction } from '../database/connect.ts'
 import { isRefused } from '../database/permissions.ts'
 import { lockPersons } from '../database/person-locks.ts'
@@ -20,10 +21,7 @@ export interface LastLook {
 /** True where a claimed touchpoint `t`, its row about to be locked, may still go out. */
 export function mayGo(channel: SQL, { campaign, now, needsConsent, counted = false }: LastLook): SQL {
   return sql`t.state = 'claimed' AND t.lease_until > clock_timestamp()
-        AND NOT EXISTS (
-          SELECT FROM switches s WHERE s.scope = 'workspace' OR (s.scope = 'campaign' AND s.name = ${campaign}))
-        -- As a list, it is read once a statement and not once a touchpoint.
-        AND ${channel} <> ALL (ARRAY(SELECT s.name FROM switches s WHERE s.scope = 'channel'))
+        AND NOT ${isSwitchedOff(sql`${campaign}::text`, channel)}
         AND NOT ${isRefused(sql`t.contact_id`, channel, needsConsent, now, counted)}`
 }
 

@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, describe, expect, it } from 'vitest'
+import { pause, resume, stop } from '../../src/config/switches.ts'
 import { eraseContact } from '../../src/contacts/erase.ts'
 import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../src/contacts/preferences.ts'
-import { rows, transaction } from '../../src/database/connect.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { callIdOf } from '../../src/outcomes/calls.ts'
 import { readLeaving } from '../../src/reports/leaving.ts'
 import {
@@ -81,6 +82,36 @@ describe('a call nobody wants any more', () => {
     })
     await shop.importContacts([{ external_id: 'u1', phone: '+8613700137000' }])
     expect(await queue()).toMatchObject([{ id: call?.id, phone: '+8613700137000' }])
+  })
+})
+
+describe('what is paused', () => {
+  it.each([
+    ['campaign', 'calling'],
+    ['channel', 'callback'],
+    ['workspace', '*'],
+  ] as const)('is called by nobody: %s', async (scope, name) => {
+    await openCalling(2)
+    const [one, other] = await queue()
+    await api(`/v1/calls/${one?.id}/claim`, { agent: 'mei' })
+    await pause(shop.database, { scope, name }, { reason: 'wrong price', clock })
+    expect(await queue()).toMatchObject([{ id: one?.id }, { id: other?.id, paused: true }])
+    expect((await api('/v1/calls?free=true')).body).toEqual({ calls: [] })
+    expect(await api(`/v1/calls/${other?.id}/claim`, { agent: 'tom' })).toMatchObject({
+      status: 409,
+      body: { error: 'paused' },
+    })
+    // Whoever has the number already may be talking: the call stays theirs.
+    expect((await api(`/v1/calls/${one?.id}/claim`, { agent: 'mei' })).status).toBe(200)
+    await resume(shop.database, { scope, name })
+    expect((await api('/v1/calls?free=true')).body).toMatchObject({ calls: [{ id: other?.id }] })
+  })
+
+  it('holds back no call to somebody who was unhappy', async () => {
+    await openCalling(1)
+    await execute(shop.database, sql`UPDATE calls SET kind = 'care'`)
+    await pause(shop.database, { scope: 'campaign', name: 'calling' }, { reason: 'wrong price', clock })
+    expect((await api('/v1/calls?free=true')).body).toMatchObject({ calls: [{ paused: false }] })
   })
 })
 
@@ -185,5 +216,32 @@ describe('a card that nobody wants any more', () => {
     clock.advance(60)
     await choose('u1', { frequency: { atMost: 1, withinDays: 30 }, topicsOff: ['news'] })
     expect(await titles()).toMatchObject({ messages: [{ title: 'Good to see you' }] })
+  })
+
+  it.each([
+    ['campaign', 'calling'],
+    ['channel', 'inapp'],
+    ['workspace', '*'],
+  ] as const)('is not handed out while it is paused: %s', async (scope, name) => {
+    await openCalling(1)
+    clock.advance(60)
+    await back('u1')
+    await work()
+    clock.advance(60)
+    await pause(shop.database, { scope, name }, { reason: 'wrong price', clock })
+    expect((await api('/v1/inapp/u1')).body).toEqual({ messages: [] })
+    await resume(shop.database, { scope, name })
+    expect((await api('/v1/inapp/u1')).body).toMatchObject({ messages: [{ title: 'Good to see you' }] })
+  })
+
+  it('is not handed out any more once its campaign was stopped', async () => {
+    await openCalling(1)
+    clock.advance(60)
+    await back('u1')
+    await work()
+    clock.advance(60)
+    expect((await api('/v1/inapp/u1')).body).toMatchObject({ messages: [{ title: 'Good to see you' }] })
+    await stop(shop.database, { scope: 'campaign', name: 'calling' }, { reason: 'wrong price', clock })
+    expect((await api('/v1/inapp/u1')).body).toEqual({ messages: [] })
   })
 })

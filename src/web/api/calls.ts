@@ -65,6 +65,13 @@ export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
     if (answer.outcome === 'taken') return refuse(c, 409, 'taken', `${answer.by} has taken this call`)
     if (answer.outcome === 'over')
       return refuse(c, 410, 'over', `this call is over: ${OVER_WORDS[answer.by]?.en ?? answer.by}`)
+    if (answer.outcome === 'paused')
+      return refuse(
+        c,
+        409,
+        'paused',
+        'calls of this campaign are paused: this one can be taken once they are resumed',
+      )
     return c.json(callAsJson(answer.call, runtime.clock.now()))
   })
   api.post('/v1/calls/:id/release', async (c) => {
@@ -132,6 +139,7 @@ function callAsJson(call: Call, now: Date) {
     due_at: call.dueAt.toISOString(),
     late: call.closedAt === null && call.dueAt.getTime() < now.getTime(),
     next_attempt_at: call.nextAttemptAt.toISOString(),
+    paused: call.paused,
     attempts: call.attempts,
     claimed_by: call.claimedBy,
     closed_at: call.closedAt?.toISOString() ?? null,

@@ -94,6 +94,9 @@ const callFields = {
   due_at: moment.describe('By when it should have been made'),
   late: z.boolean(),
   next_attempt_at: moment,
+  paused: z
+    .boolean()
+    .describe('Its campaign, all calls or everything are paused: nobody can take it meanwhile'),
   attempts: z.int(),
   claimed_by: words.nullable(),
   closed_at: moment.nullable(),

@@ -116,6 +116,16 @@ function Standing({ visit, call, mine }: { visit: Visit; call: Call; mine: boole
       </>
     )
   }
+  if (call.paused) {
+    return (
+      <p class="note">
+        {say(
+          'Calls of this campaign are paused: nobody can take this one until they are resumed.',
+          '此活动的电话已暂停：恢复之前无法接手。',
+        )}
+      </p>
+    )
+  }
   return <Act visit={visit} to={`${path}/take`} words={say('Take this call', '接手这通电话')} hotkey="t" />
 }
 

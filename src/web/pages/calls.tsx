@@ -84,6 +84,14 @@ async function take(visit: Visit, key: CallKey): Promise<Response> {
       const why = sentence(OVER_WORDS, answer.by, language)
       return visit.go('/calls', say(`Nobody need call any more: ${why}.`, `无需再打：${why}。`))
     }
+    case 'paused':
+      return visit.go(
+        '/calls',
+        say(
+          'Calls of this campaign are paused. This one comes again once they are resumed.',
+          '此活动的电话已暂停，恢复后会再次出现。',
+        ),
+      )
     case 'unknown':
       return visit.go('/calls', unknown(visit))
   }
@@ -185,7 +193,8 @@ async function showQueue(visit: Visit): Promise<Response> {
   const free = await showCalls(runtime, { free: true, limit: LINES })
   const all = await showCalls(runtime, { limit: 1000 })
   const others = all.filter(({ state, claimedBy }) => state === 'claimed' && claimedBy !== user.name)
-  const later = all.length - free.length - mine.length - others.length
+  const paused = all.filter((call) => call.paused && call.state === 'open').length
+  const later = Math.max(0, all.length - free.length - mine.length - others.length - paused)
   return await visit.show(
     say('Calls', '电话'),
     <>
@@ -215,13 +224,13 @@ async function showQueue(visit: Visit): Promise<Response> {
             ) : null}
           </div>
         ) : (
-          <NothingFree visit={visit} later={later} />
+          <NothingFree visit={visit} later={later} paused={paused} />
         )}
-        {others.length + later === 0 ? null : (
+        {others.length + later + paused === 0 ? null : (
           <p class="soft">
             {say(
-              `${others.length} taken by others, ${Math.max(0, later)} for later.`,
-              `他人处理中 ${others.length} 通，稍后 ${Math.max(0, later)} 通。`,
+              `${others.length} taken by others, ${later} for later${paused > 0 ? `, ${paused} paused` : ''}.`,
+              `他人处理中 ${others.length} 通，稍后 ${later} 通${paused > 0 ? `，已暂停 ${paused} 通` : ''}。`,
             )}
           </p>
         )}
@@ -231,7 +240,7 @@ async function showQueue(visit: Visit): Promise<Response> {
   )
 }
 
-function NothingFree({ visit, later }: { visit: Visit; later: number }) {
+function NothingFree({ visit, later, paused }: { visit: Visit; later: number; paused: number }) {
   const { say, runtime } = visit
   if (runtime.workspace.channels.callback === undefined) {
     return (
@@ -247,15 +256,20 @@ function NothingFree({ visit, later }: { visit: Visit; later: number }) {
   return (
     <Empty title={say('Nobody is to be called now', '现在没有要拨打的电话')}>
       <p>
-        {later > 0
+        {later === 0 && paused > 0
           ? say(
-              'The next ones come due later; this page keeps itself current.',
-              '其余电话稍后到时，本页会自动刷新。',
+              'What waits is paused; it comes back once it is resumed.',
+              '等待中的电话已暂停，恢复后会再次出现。',
             )
-          : say(
-              'Whom a campaign wants called stands here as soon as it is due.',
-              '活动需要回访的人到时会出现在这里。',
-            )}
+          : later > 0
+            ? say(
+                'The next ones come due later; this page keeps itself current.',
+                '其余电话稍后到时，本页会自动刷新。',
+              )
+            : say(
+                'Whom a campaign wants called stands here as soon as it is due.',
+                '活动需要回访的人到时会出现在这里。',
+              )}
       </p>
       <p>
         <a href="/contacts">{say('Look somebody up', '查找联系人')}</a>
