@@ -2,6 +2,9 @@ import { type RunResult, runCampaign } from '../audience/run.ts'
 import type { ManualClock } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { appliedNames } from '../config/versions.ts'
+import { transaction } from '../database/connect.ts'
+import { expireGrants } from '../offers/conclusion.ts'
+import { closeOverdueCalls } from '../outcomes/calls.ts'
 import { processBatch } from '../touchpoints/batch.ts'
 import { dispatchDue, nextDue } from '../touchpoints/dispatch.ts'
 import type { Runtime } from './runtime.ts'
@@ -86,6 +89,7 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
       }
     }
     tally.batches += await work(runtime, tally.settled, plan.beside ?? 1)
+    await endOverdue(runtime)
     plan.onProgress?.(now)
     ahead = ahead.map((each) => (each.tick <= now ? { ...each, tick: nextTickOf(each.campaign, now) } : each))
     previous = now
@@ -93,7 +97,18 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
   runtime.clock.set(plan.to)
   await plan.reveal(previous, plan.to)
   await ageAll(runtime)
+  await endOverdue(runtime)
   return tally
+}
+
+/**
+ * What the sweeper of a scheduler ends by the clock: offers that may be used no more, whose money the budget has again, and
+ * calls that nobody made.
+ */
+async function endOverdue({ database, clock }: Runtime): Promise<void> {
+  const now = clock.now()
+  while ((await expireGrants(database, now)) > 0);
+  await transaction(database, (tx) => closeOverdueCalls(tx, now))
 }
 
 /** The current version of every applied campaign. */

@@ -1,0 +1,86 @@
+import { sql } from 'drizzle-orm'
+import { expect, test } from 'vitest'
+import { later, manualClock } from '../../src/clock.ts'
+import { execute, rows } from '../../src/database/connect.ts'
+import { prepareRehearsal, revealActivity } from '../../src/service/rehearsal.ts'
+import { replay } from '../../src/service/replay.ts'
+import { testChannel } from '../support/channel.ts'
+import { freshDatabase } from '../support/database.ts'
+import { openShop, WORKSPACE } from '../support/shop.ts'
+
+// No scheduler sweeps a replay: what the clock ends, it ends itself.
+
+const START = new Date('2026-03-10T00:00:00Z')
+const DAY = 86_400
+
+const CAMPAIGN = `
+version: 1
+campaign: promises
+title: With a coupon
+schedule: "0 0 * * *"
+timezone: UTC
+goals: { recall: { event: session } }
+window: 20d
+holdout: 0%
+offers:
+  five_off: { kind: coupon, amount: 5 CNY, valid: 7d, expected_redemption: 50% }
+tiers:
+  - name: only
+    inactive: 3d..40d
+    steps: [{ id: hello, channel: email, template: hello, offer: five_off }]
+`
+
+test('offers that nobody used expire in a replay, and calls end with their episode', async () => {
+  const database = await freshDatabase()
+  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
+  const shop = await openShop({ database, clock: manualClock(START), channels: [], workspace })
+  const people = ['ada', 'bo', 'cy']
+  await shop.importContacts(people.map((id) => ({ external_id: id, email: `${id}@people.test` })))
+  await shop.importActivity(
+    people.map((id) => ({ external_id: id, type: 'session', occurred_at: '2026-03-05T00:00:00Z' })),
+  )
+  const rehearsal = await prepareRehearsal(database, 'promises_replay', START, ['promises'])
+  try {
+    const clock = manualClock(later(START, -1))
+    const past = await openShop({ database: rehearsal, clock, channels: [testChannel('email')], workspace })
+    await past.apply(CAMPAIGN)
+    const runtime = { ...past.runtime, clock }
+    const replayUntil = async (from: Date, to: Date) => {
+      await replay(runtime, {
+        from,
+        to,
+        step: 3600,
+        reveal: async (_after, upTo) => {
+          await revealActivity(runtime, shop.workspace, upTo)
+        },
+      })
+      return await rows(
+        rehearsal,
+        sql`SELECT g.state, count(*) AS grants,
+            (SELECT sum(amount) FROM ledger WHERE kind = 'liability')::bigint AS booked
+          FROM grants g GROUP BY g.state`,
+      )
+    }
+    expect(await replayUntil(START, later(START, 6 * DAY))).toEqual([
+      { state: 'granted', grants: 3, booked: 7_500_000 },
+    ])
+    // Nobody calls in a replay.
+    await execute(
+      rehearsal,
+      sql`INSERT INTO calls (contact_id, touchpoint_id, episode_id, step_id, campaign, kind, script, taker, priority, state,
+            opened_at, due_at, next_attempt_at)
+          SELECT contact_id, touchpoint_id, episode_id, step_id, 'promises', 'recall', 'adviser', 'agent', 50, 'open',
+            reserved_at, reserved_at, reserved_at FROM grants`,
+    )
+    expect(await replayUntil(later(START, 6 * DAY), later(START, 8 * DAY))).toEqual([
+      { state: 'expired', grants: 3, booked: 0 },
+    ])
+    await replayUntil(later(START, 8 * DAY), later(START, 30 * DAY))
+    expect(
+      await rows(rehearsal, sql`SELECT state, closed_by AS by, count(*) AS calls FROM calls GROUP BY 1, 2`),
+    ).toEqual([{ state: 'closed', by: 'expired', calls: 3 }])
+  } finally {
+    await rehearsal.close()
+    await shop.runtime.close()
+  }
+})
