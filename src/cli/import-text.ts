@@ -82,10 +82,20 @@ export function formatSummary(
       ? `${file}: ${rowsOf(rows, speech)} of ${kindText(kind, speech)} in ${took} s${rate}`
       : `${file}：${kindText(kind, speech)} ${rowsOf(rows, speech)}，用时 ${took} 秒${rate}`,
     ...(parts.length > 0 ? [`  ${parts.join(comma)}`] : []),
+    ...(summary.unknown > 0
+      ? hanging(unknownText(summary.unknown, speech), width - 2).map((line) => `  ${line}`)
+      : []),
     ...(said.length > 0 ? [`  ${said.join(comma)}${filed}`] : []),
     ...reasonLines([...summary.reasons, ...summary.warningReasons], speech, width),
     ...(summary.unused.length > 0 ? [unusedLine(summary.unused, en)] : []),
   ].join('\n')
+}
+
+/** Mostly the order of two files; but where ids of one are written otherwise in the other, whoever buys looks lost. */
+function unknownText(unknown: number, { language, count }: Speech): string {
+  return language === 'en'
+    ? `${count(unknown)} ${unknown === 1 ? 'contact' : 'contacts'} nobody knew: without address or name until an import of contacts has the same external_id`
+    : `${count(unknown)} 位此前未知的联系人：在联系人导入中出现相同的 external_id 之前，没有地址和姓名`
 }
 
 /** The most frequent reasons, each with how many rows it concerns and where one of them is. */

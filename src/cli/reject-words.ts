@@ -56,6 +56,7 @@ const WHOLE: Patterns = [
   [/^kept without e-mail: (.*) is not an address$/s, '未导入邮箱：$1 不是有效地址'],
   [/^kept without phone: (.*) is not a number$/s, '未导入手机号：$1 不是有效号码'],
   [/^kept without time zone: there is no zone (.*)$/s, '未导入时区：没有时区 $1'],
+  [/^kept without ([\w.]+): (.*) is what programs write for nothing$/s, '未导入 $1：$2 是程序表示“空”的写法'],
 ]
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -72,6 +73,11 @@ const OF_FIELDS: Patterns = [
     /^(.*) is a number that a spreadsheet shortened; .*$/s,
     '$1 是被电子表格缩写的数字；请将该列设为文本格式后重新保存',
   ],
+  [
+    /^(.*) is a number that was written as a fraction; .*$/s,
+    '$1 是写成小数的数字；请将该列按文本导出，不带 .0',
+  ],
+  [/^(.*) is what programs write for nothing$/s, '$1 是程序表示“空”的写法'],
   [/^(.*) is a formula that failed in a spreadsheet$/s, '$1 是电子表格中出错的公式'],
   [/^(.*) is a step in a path, and no id$/s, '$1 是路径中的一级，不能用作编号'],
   [/^before 1970$/, '早于 1970 年'],
@@ -83,6 +89,10 @@ const OF_FIELDS: Patterns = [
       const written = such === undefined ? ` ${format}` : ` 说明写法（如 ${such}）`
       return `${value} 不是日期；应为 ISO 8601（如 ${example}），或用 --date-format${written}`
     },
+  ],
+  [
+    /^(.*) is a spreadsheet's count of days; .*$/s,
+    '$1 是电子表格中日期的序号；请将该列设为日期格式后重新保存',
   ],
   [/^(.*) is not a date that exists$/s, '$1 不是存在的日期'],
   [/^(.*) is not a date$/s, '$1 不是日期'],

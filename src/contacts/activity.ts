@@ -9,6 +9,7 @@ import type { Hooks } from './hooks.ts'
 import { type ActivityRules, ingestActivity, messageKeySql, prepareIngest } from './ingest.ts'
 import { parseJson } from './json.ts'
 import { type Getter, type Getters, getterIn } from './mapping.ts'
+import { standsForNothing } from './nothing.ts'
 import type { RowValues } from './rows.ts'
 import { jsonText, unstorable } from './text.ts'
 import { makeUnknown } from './unknown-ids.ts'
@@ -60,7 +61,8 @@ export function activityReader(getters: Getters, moments: MomentReading): Activi
     if (typeof properties === 'object' && properties !== null) return properties.problem
     const message = getMessage(values)
     if (typeof message === 'object' && message !== null) return 'message_id: {…} is not a string'
-    const messageId = textOf(message)
+    // As an id, it would make one event of all that have none.
+    const messageId = standsForNothing(message) ? null : textOf(message)
     return (
       unstorable('external_id', externalId) ??
       unstorable('type', type) ??
@@ -106,7 +108,7 @@ function propertiesOf(
   }
   for (const { name, get } of named) {
     const value = get(values)
-    if (value === undefined || value === '') continue
+    if (value === undefined || value === '' || standsForNothing(value)) continue
     properties ??= {}
     properties[name] = value
   }
@@ -126,13 +128,13 @@ export async function prepareActivityImport(tx: Transaction): Promise<void> {
 /**
  * Records a chunk (10,000 rows at most) of a file in the caller's transaction. External ids that nobody knows
  * become contacts without a sign-up date. The months must have their partitions.
- * @returns how many rows were new, and how many of contacts that were erased
+ * @returns how many rows were new, how many of contacts that were erased, and how many contacts were made
  */
 export async function mergeActivity(
   tx: Transaction,
   chunk: readonly ActivityRow[],
   options: { now: Date; workspace: ActivityRules; hooks: Hooks },
-): Promise<{ inserted: number; erased: number }> {
+): Promise<{ inserted: number; erased: number; unknown: number }> {
   await prepareIngest(tx)
   await tx.client.query(`
     CREATE TEMP TABLE IF NOT EXISTS incoming_events (
@@ -148,10 +150,10 @@ export async function mergeActivity(
   if (chunk.some(({ messageId }) => messageId !== null)) {
     await claimNamed(tx, options.now, options.workspace.events.horizon)
   }
-  await makeUnknown(tx, options.now, 'incoming_events')
+  const unknown = await makeUnknown(tx, options.now, 'incoming_events')
   await keyEvents(tx)
   const { inserted } = await ingestActivity(tx, { ...options, named: true })
-  return { inserted, erased }
+  return { inserted, erased, unknown }
 }
 
 /**

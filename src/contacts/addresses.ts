@@ -25,7 +25,9 @@ export function normaliseEmail(text: string): string | undefined {
  * undefined where it cannot be a number (6 to 15 digits).
  */
 export function normalisePhone(text: string): string | undefined {
-  const compact = text.normalize('NFKC').replace(/[\s().\-–/]/g, '')
+  // A number that a program took for one, and wrote with a fraction: its zero is no digit of it.
+  const whole = text.replace(/^(\s*\+?\d{6,15})\.0+\s*$/, '$1')
+  const compact = whole.normalize('NFKC').replace(/[\s().\-–/]/g, '')
   const phone = compact.startsWith('00') ? `+${compact.slice(2)}` : compact
   return /^\+?\d{6,15}$/.test(phone) ? phone : undefined
 }

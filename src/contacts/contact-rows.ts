@@ -4,6 +4,7 @@ import { normaliseEmail, normalisePhone } from './addresses.ts'
 import { type DateReader, type MomentReading, pastMoment } from './dates.ts'
 import { externalIdProblem } from './external-ids.ts'
 import { type Getters, getterIn } from './mapping.ts'
+import { standsForNothing } from './nothing.ts'
 import type { RowValues } from './rows.ts'
 import { unstorable } from './text.ts'
 
@@ -69,6 +70,11 @@ export function contactReader(
       attributes: {},
       cleared: [],
     }
+    const isNothing = (name: string, value: unknown): boolean => {
+      const nothing = standsForNothing(value)
+      if (nothing) warn(`kept without ${name}: "${value}" is what programs write for nothing`)
+      return nothing
+    }
     const email = getEmail(values)
     if (email !== undefined) {
       row.carried |= CARRIES.email
@@ -94,7 +100,7 @@ export function contactReader(
     const locale = getLocale(values)
     if (locale !== undefined) {
       row.carried |= CARRIES.locale
-      row.locale = textOf(locale)
+      row.locale = isNothing('locale', locale) ? null : textOf(locale)
       const problem = unstorable('locale', row.locale)
       if (problem !== undefined) return problem
     }
@@ -110,7 +116,7 @@ export function contactReader(
     const signUp = getSignUp(values)
     if (signUp !== undefined) {
       row.carried |= CARRIES.signed_up_at
-      if (signUp !== null && signUp !== '') {
+      if (signUp !== null && signUp !== '' && !isNothing('signed_up_at', signUp)) {
         const at = pastMoment('signed_up_at', signUp, options)
         if (typeof at === 'string') return at
         if (at < 0) return 'signed_up_at: before 1970'
@@ -120,7 +126,7 @@ export function contactReader(
     for (const { name, get, convert } of attributes) {
       const value = get(values)
       if (value === undefined) continue
-      if (value === '') {
+      if (value === '' || isNothing(`attributes.${name}`, value)) {
         row.cleared.push(name)
         continue
       }

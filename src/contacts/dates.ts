@@ -8,6 +8,8 @@ export type DateReader = (value: unknown) => number | string
 
 const ISO =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(Z|z|UTC|[+-]\d{2}(?::?\d{2})?)?)?$/
+/** Days since 1900, of 1954 to 2064: what a date is to a spreadsheet. */
+const DAYS = /^[2-5]\d{4}([.,]\d+)?$/
 const TOKENS: Record<string, string> = {
   yyyy: 'year',
   mm: 'month',
@@ -53,6 +55,9 @@ export function dateReader(
     if (typeof value === 'number') return epoch(value, Math.abs(value) < 1e11 ? 1000 : 1)
     if (typeof value !== 'string') return `${JSON.stringify(value)} is not a date`
     const found = ISO.exec(value) ?? ISO.exec(value.trim())
+    if (!found && DAYS.test(value.trim())) {
+      return `"${value}" is a spreadsheet's count of days; show the column as dates there, and save it again`
+    }
     if (!found)
       return `"${value}" is not a date; expected ISO 8601 such as 2026-01-05T08:30:00Z, or say how it is written with --date-format ${formatOf(value)}`
     const [, year, month, day, hour, minute, second, fraction, mark] = found

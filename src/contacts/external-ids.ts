@@ -1,12 +1,13 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
+import { isFailedFormula, standsForNothing } from './nothing.ts'
 import { unstorable } from './text.ts'
 
 /** As a spreadsheet writes long numbers out: with their first digits alone, which many of them share. */
 const SHORTENED = /^\d([.,]\d+)?E\+\d{2,3}$/i
-/** What a spreadsheet writes where a formula failed. */
-const FAILED = /^#(N\/A|NV|REF!|NAME\?|VALUE!|DIV\/0!|NULL!|NUM!)$/i
+/** As programs write whole numbers once a cell of their column was empty: the same id elsewhere has no `.0`. */
+const FRACTION = /^\d+\.0$/
 
 /**
  * Why nobody can be known by this external_id; undefined where somebody can. What a spreadsheet made of ids is refused:
@@ -18,7 +19,11 @@ export function externalIdProblem(id: string): string | undefined {
   if (SHORTENED.test(id)) {
     return `external_id: "${id}" is a number that a spreadsheet shortened; make the column text there, and save it again`
   }
-  if (FAILED.test(id)) return `external_id: "${id}" is a formula that failed in a spreadsheet`
+  if (FRACTION.test(id)) {
+    return `external_id: "${id}" is a number that was written as a fraction; export the column as text, without the .0`
+  }
+  if (isFailedFormula(id)) return `external_id: "${id}" is a formula that failed in a spreadsheet`
+  if (standsForNothing(id)) return `external_id: "${id}" is what programs write for nothing`
   return stepProblem('external_id', id) ?? unstorable('external_id', id)
 }
 

@@ -224,11 +224,12 @@ async function openIntake(
       keys: chunk.keys,
       run: chunk.merge,
       compose: chunk.compose,
-      done: ({ inserted, updated, erased = 0, refused = [] }: Merged) => {
+      done: ({ inserted, updated, erased = 0, unknown = 0, refused = [] }: Merged) => {
         for (const { line, reason, raw } of refused) rejects.reject(line, reason, raw)
         summary.inserted += inserted
         summary.updated += updated
         summary.erased += erased
+        summary.unknown += unknown
         summary.unchanged += taken - inserted - updated - erased - refused.length
       },
       ran: () => tell(),

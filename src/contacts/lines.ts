@@ -32,7 +32,12 @@ export async function* decodedLines(
   decoder: TextDecoder,
 ): AsyncGenerator<Line[]> {
   const blocks = async function* () {
-    for await (const block of bytes) yield Buffer.from(decoder.decode(block, { stream: true }))
+    let first = true
+    for await (const block of bytes) {
+      if (first) refuseOther(block, decoder.encoding)
+      first = false
+      yield Buffer.from(decoder.decode(block, { stream: true }))
+    }
     yield Buffer.from(decoder.decode())
   }
   // What is no character of the encoding was replaced; it must not be stored as if it had been read.
@@ -41,6 +46,37 @@ export async function* decodedLines(
       ? { ...line, problem: `the line is not ${decoder.encoding}; see whether --encoding is right` }
       : line
   for await (const lines of linesOf(blocks())) yield lines.map(checked)
+}
+
+/** Bytes beyond ASCII, from which on text of another encoding is not UTF-8 by chance. */
+const TELLING = 16
+
+/**
+ * Text of one encoding can mostly be read as another, and every name in it is wrong.
+ * @throws Error where the file is UTF-8 or UTF-16 by its mark, or UTF-8 by every one of its characters
+ */
+function refuseOther(block: Buffer, encoding: string): void {
+  if (encoding === 'utf-8') return
+  const advice = 'leave --encoding away'
+  if (block[0] === 0xef && block[1] === 0xbb && block[2] === 0xbf) {
+    throw new Error(`it is UTF-8 by its first bytes, not ${encoding}: ${advice}`)
+  }
+  const wide = markOf(block)
+  if (wide !== undefined && wide !== encoding) {
+    throw new Error(`it is UTF-16 by its first bytes, not ${encoding}: say --encoding ${wide}`)
+  }
+  if (encoding.startsWith('utf-16')) return
+  const end = block.lastIndexOf(NEWLINE)
+  const whole = end === -1 ? block : block.subarray(0, end)
+  if (isUtf8(whole) && whole.filter((byte) => byte > 0x7f).length >= TELLING) {
+    throw new Error(`it is UTF-8, not ${encoding}: ${advice}`)
+  }
+}
+
+/** The UTF-16 that a file begins as, by its mark. */
+function markOf(block: Buffer): 'utf-16le' | 'utf-16be' | undefined {
+  if (block[0] === 0xff && block[1] === 0xfe) return 'utf-16le'
+  return block[0] === 0xfe && block[1] === 0xff ? 'utf-16be' : undefined
 }
 
 const NEWLINE = 10
@@ -114,8 +150,8 @@ function lineOf(line: number, text: string, sound: boolean): Line {
 function withoutMark(block: Buffer): Buffer {
   if (block[0] === 0xef && block[1] === 0xbb && block[2] === 0xbf) return block.subarray(3)
   const begins = (...bytes: number[]) => bytes.every((byte, at) => block[at] === byte)
-  for (const [encoding, mark] of Object.entries({ 'utf-16le': [0xff, 0xfe], 'utf-16be': [0xfe, 0xff] })) {
-    if (begins(...mark) || isWide(block, encoding === 'utf-16le' ? 1 : 0)) {
+  for (const encoding of ['utf-16le', 'utf-16be']) {
+    if (markOf(block) === encoding || isWide(block, encoding === 'utf-16le' ? 1 : 0)) {
       throw new Error(`it is UTF-16: say so with --encoding ${encoding}, or save it as UTF-8`)
     }
   }

@@ -128,7 +128,7 @@ export function bindFields(
     }
     highest = Math.max(highest, index + 1)
     read.set(index, field)
-    getters.set(field, (values) => (values as readonly string[])[index])
+    getters.set(field, (values) => written((values as readonly string[])[index]))
   }
   for (const [name, value] of Object.entries(mapping.set ?? {})) getters.set(known(name), () => value)
   for (const field of required) {
@@ -184,6 +184,16 @@ function defaultFields(
     const column = names.find((name) => header?.includes(name))
     return column === undefined ? [] : [[field, column]]
   })
+}
+
+/**
+ * A cell without the marks by which spreadsheets are told to keep a number as text: an apostrophe before it, or `="…"`
+ * around it. They are no part of an id or a telephone number; of a name (’t Hooft) an apostrophe is.
+ */
+function written(cell: string | undefined): string | undefined {
+  if (cell === undefined || (cell[0] !== "'" && cell[0] !== '=')) return cell
+  if (cell[0] === "'") return /^'[+-]?\d[\d .()/-]*$/.test(cell) ? cell.slice(1) : cell
+  return /^="[^"]*"$/.test(cell) ? cell.slice(2, -1) : cell
 }
 
 function columnIndex(column: string | number, header: readonly string[] | undefined): number | undefined {

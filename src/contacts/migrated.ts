@@ -129,13 +129,13 @@ function fields(getters: Getters, limits: MigratedLimits) {
 /**
  * Keeps a chunk (10,000 rows at most) of another system's sends, in the caller's transaction. The same contact,
  * channel, topic and moment is the same message. External ids nobody knows become contacts without a sign-up date.
- * @returns how many were new, and how many of contacts that were erased
+ * @returns how many were new, how many of contacts that were erased, and how many contacts were made
  */
 export async function mergeSends(
   tx: Transaction,
   chunk: readonly SendRow[],
   now: Date,
-): Promise<{ inserted: number; erased: number }> {
+): Promise<{ inserted: number; erased: number; unknown: number }> {
   await tx.client.query(`
     CREATE TEMP TABLE IF NOT EXISTS incoming_sends (
       line int NOT NULL, external_id text NOT NULL, channel text NOT NULL, sent_at timestamptz NOT NULL, topic text NOT NULL
@@ -146,7 +146,7 @@ export async function mergeSends(
   )
   await copyInto(tx, 'incoming_sends', lines.join(''))
   const erased = await countErased(tx, 'incoming_sends')
-  await makeUnknown(tx, now, 'incoming_sends')
+  const unknown = await makeUnknown(tx, now, 'incoming_sends')
   const inserted = await execute(
     tx,
     sql`INSERT INTO outside_sends (contact_id, sent_at, channel, topic, imported_at)
@@ -155,7 +155,7 @@ export async function mergeSends(
         ORDER BY 1, 2, 3, 4
         ON CONFLICT DO NOTHING`,
   )
-  return { inserted, erased }
+  return { inserted, erased, unknown }
 }
 
 /**
@@ -166,7 +166,7 @@ export async function mergeConsents(
   tx: Transaction,
   chunk: readonly ConsentRow[],
   options: { now: Date; hooks: Hooks },
-): Promise<{ inserted: number; erased: number }> {
+): Promise<{ inserted: number; erased: number; unknown: number }> {
   await tx.client.query(`
     CREATE TEMP TABLE IF NOT EXISTS incoming_consents (
       line int NOT NULL, external_id text NOT NULL
@@ -177,7 +177,7 @@ export async function mergeConsents(
     chunk.map((row, line) => `${line}\t${copyText(row.externalId)}\n`).join(''),
   )
   const erased = await countErased(tx, 'incoming_consents')
-  await makeUnknown(tx, options.now, 'incoming_consents')
+  const unknown = await makeUnknown(tx, options.now, 'incoming_consents')
   const found = await rows<{ line: number; contactId: number }>(
     tx,
     sql`SELECT i.line, x.contact_id AS "contactId" FROM incoming_consents i JOIN external_ids x USING (external_id)`,
@@ -187,5 +187,5 @@ export async function mergeConsents(
     const contactId = contacts.get(line)
     return contactId === undefined ? [] : [{ ...row, contactId }]
   })
-  return { ...(await recordConsents(tx, records, options)), erased }
+  return { ...(await recordConsents(tx, records, options)), erased, unknown }
 }

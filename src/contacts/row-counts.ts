@@ -13,6 +13,8 @@ export interface RowCounts {
   /** Of contacts that were erased and are not taken in again. */
   erased: number
   rejected: number
+  /** Contacts that were made because nobody had the external_id: who they are, no import of contacts has said. */
+  unknown: number
   /** Rows that were taken without something; they are counted above as well. */
   warnings: number
   /** Why rows were rejected, without the rows' own values; the most frequent first. A sync counts lines by the rows it read. */
@@ -27,6 +29,8 @@ export interface Merged {
   updated: number
   /** Rows of contacts that were erased and stay so; of several such rows of one, the first. */
   erased?: number
+  /** Contacts that were made of external ids that nobody had. */
+  unknown?: number
   /** Rows that could only be refused now, with the reason. */
   refused?: readonly { readonly line: number; readonly reason: string; readonly raw: string }[]
 }
@@ -40,6 +44,7 @@ export function noRows(): RowCounts {
     unchanged: 0,
     erased: 0,
     rejected: 0,
+    unknown: 0,
     warnings: 0,
     reasons: [],
     warningReasons: [],

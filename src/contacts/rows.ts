@@ -220,6 +220,8 @@ function splitQuoted(text: string, delimiter: string): string[] | string {
   const fields: string[] = []
   let at = 0
   for (;;) {
+    // `="0138"`, as exports write numbers that a spreadsheet is to leave alone.
+    if (text[at] === '=' && text[at + 1] === '"') at += 1
     if (text[at] === '"') {
       let field = ''
       let from = at + 1

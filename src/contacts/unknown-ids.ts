@@ -3,12 +3,15 @@ import { execute, rows, type Transaction } from '../database/connect.ts'
 import { isErased } from './erased.ts'
 import { lockNames } from './persons.ts'
 
-/** Makes contacts, without a sign-up date, of the external ids of a staged chunk (`line`, `external_id`) that nobody knows. */
+/**
+ * Makes contacts, without a sign-up date, of the external ids of a staged chunk (`line`, `external_id`) that nobody knows.
+ * @returns how many
+ */
 export async function makeUnknown(
   tx: Transaction,
   now: Date,
   staged: 'incoming_events' | 'incoming_calls' | 'incoming_sends' | 'incoming_consents',
-): Promise<void> {
+): Promise<number> {
   const incoming = sql.identifier(staged)
   const [unknown] = await rows<{ any: boolean }>(
     tx,
@@ -16,9 +19,9 @@ export async function makeUnknown(
           AND NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = i.external_id)
             AND NOT ${isErased(sql`i.external_id`)}) AS any`,
   )
-  if (!unknown?.any) return
+  if (!unknown?.any) return 0
   await lockNames(tx)
-  await execute(
+  return await execute(
     tx,
     sql`WITH fresh AS MATERIALIZED (
           SELECT nextval('contacts_contact_id_seq') AS contact_id, external_id FROM (

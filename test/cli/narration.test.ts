@@ -54,6 +54,7 @@ const synced: SyncSummary = {
   unchanged: 0,
   erased: 0,
   rejected: 1,
+  unknown: 0,
   warnings: 0,
   seconds: 1,
   cursor: null,

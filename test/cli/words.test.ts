@@ -60,6 +60,7 @@ test('an import says what came in, and where the rest is', () => {
     unchanged: 1495,
     erased: 3,
     rejected: 2,
+    unknown: 0,
     warnings: 1,
     reasons: [{ reason: 'signed_up_at: … is not a date that exists', rows: 2, line: 7 }],
     warningReasons: [],
@@ -80,6 +81,12 @@ test('an import says what came in, and where the rest is', () => {
       '  2 行被拒收，1 行导入时略去了部分内容：见 customers.csv.rejects.csv\n' +
       '    2  signed_up_at：… 不是存在的日期（第 7 行）',
   )
+  const strangers = { ...summary, unknown: 2, rejected: 0, warnings: 0, reasons: [] }
+  expect(formatSummary(strangers, english, 80).split('\n').slice(2)).toEqual([
+    '  2 contacts nobody knew: without address or name until an import of contacts',
+    '    has the same external_id',
+  ])
+  expect(formatSummary(strangers, chinese, 80)).toMatch(/\n {2}2 位此前未知的联系人：/)
   const unused = [
     { column: 'e-mail', meant: 'email' },
     { column: 'shoe_size' },

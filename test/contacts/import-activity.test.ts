@@ -16,6 +16,31 @@ const summed = (database: Database) =>
 const at = (text: string) => new Date(`${text}T00:00:00Z`)
 
 describe('importActivity', () => {
+  it('says how many contacts nobody knew: their ids may be written otherwise where people are', async () => {
+    const database = await emptiedDatabase()
+    await importContacts(database, file('c.csv', 'external_id\nu1\n'), options())
+    const orders = file(
+      'a.csv',
+      'external_id,type,occurred_at\nu1,order,2026-01-01\nann@example.com,order,2026-01-01\nann@example.com,order,2026-01-02\n',
+    )
+    expect(await importActivity(database, orders, options())).toMatchObject({ inserted: 3, unknown: 1 })
+    expect(await importActivity(database, orders, options())).toMatchObject({ inserted: 0, unknown: 0 })
+  })
+
+  it('takes a word for nothing for no message id and no coupon', async () => {
+    const database = await emptiedDatabase()
+    const orders = file(
+      'a.csv',
+      'external_id,type,occurred_at,message_id,coupon\nu1,order,2026-01-01,NULL,NULL\nu2,order,2026-01-01,NULL,-\n',
+    )
+    const mapping = { fields: { 'properties.coupon': 'coupon' } }
+    expect(await importActivity(database, orders, options({ mapping }))).toMatchObject({ inserted: 2 })
+    expect(await rows(database, sql`SELECT properties FROM activity`)).toEqual([
+      { properties: null },
+      { properties: null },
+    ])
+  })
+
   it('sums what each contact did; the same file again adds nothing, true duplicates stay', async () => {
     const database = await emptiedDatabase()
     await importContacts(

@@ -153,6 +153,55 @@ u2,,,,,,,,,
     ])
   })
 
+  it('reads ids and numbers without the marks that keep them text in a spreadsheet', async () => {
+    const database = await emptiedDatabase()
+    const path = file(
+      'shopify.csv',
+      `external_id,phone,first_name\n'6489473843,'+4915123456789,'t Hooft\n"=""7003""","=""13800138000""",'68er\n`,
+    )
+    expect(await importContacts(database, path, options())).toMatchObject({ inserted: 2, warnings: 0 })
+    expect(await contacts(database)).toMatchObject([
+      { external_id: '6489473843', phone: '+4915123456789', attributes: { first_name: "'t Hooft" } },
+      { external_id: '7003', phone: '13800138000', attributes: { first_name: "'68er" } },
+    ])
+  })
+
+  it('refuses ids that were written as fractions, and words for nothing', async () => {
+    const database = await emptiedDatabase()
+    const ids = file('fractions.csv', 'external_id,first_name\n7002.0,Mei\nNULL,Li\nNULL,Wu\n7003,Sun\n')
+    const summary = await importContacts(database, ids, options())
+    expect(summary).toMatchObject({ inserted: 1, rejected: 3 })
+    expect(summary.reasons).toEqual([
+      { reason: 'external_id: … is what programs write for nothing', rows: 2, line: 3 },
+      {
+        reason:
+          'external_id: … is a number that was written as a fraction; export the column as text, without the .0',
+        rows: 1,
+        line: 2,
+      },
+    ])
+  })
+
+  it('keeps no word for nothing as a name, a language or a day', async () => {
+    const database = await emptiedDatabase()
+    const path = file(
+      'nulls.csv',
+      `${HEADER}a,NULL,NULL,NULL,,NULL,NULL,NULL,-,\\N\nb,,,en,,,Null,#N/A,1,2026-01-02\nc,,,,,,-,1,N/A,\n`,
+    )
+    const summary = await importContacts(database, path, options())
+    expect(summary).toMatchObject({ inserted: 3, rejected: 0, warnings: 3 })
+    expect(summary.warningReasons).toContainEqual({
+      reason: 'kept without attributes.first_name: … is what programs write for nothing',
+      rows: 2,
+      line: 2,
+    })
+    expect(await contacts(database)).toMatchObject([
+      { external_id: 'a', email: null, phone: null, locale: null, signed_up_at: null, attributes: {} },
+      { external_id: 'b', locale: 'en', attributes: { first_name: 'Null', vip: true } },
+      { external_id: 'c', attributes: { points: 1 } },
+    ])
+  })
+
   it('refuses ids that no address could lead to, whatever they come with', async () => {
     const database = await emptiedDatabase()
     const reasons = [{ reason: 'external_id: … is a step in a path, and no id', rows: 2, line: 2 }]

@@ -63,6 +63,31 @@ describe('openRows', () => {
     ])
   })
 
+  it('reads numbers that a spreadsheet is told to leave as text', async () => {
+    expect(await values('="0138",a\n"x",="E1"\n="a"b,c\n="open\n')).toEqual([
+      ['0138', 'a'],
+      ['x', 'E1'],
+      'text follows a closing quote',
+      'a quote is never closed',
+    ])
+  })
+
+  it.each([
+    ['gbk', '\ufeffexternal_id,first_name\nu1,张三\n', /^it is UTF-8 by its first bytes, not gbk: /],
+    ['windows-1252', `id,name\n${'u1,Jürgen Groß\n'.repeat(9)}`, /^it is UTF-8, not windows-1252: leave/],
+    ['gbk', `id,name\n${'u1,欧阳修文\n'.repeat(9)}`, /^it is UTF-8, not gbk: leave --encoding away/],
+    [
+      'gbk',
+      Buffer.from('\ufeffid,name\nu1,张三\n', 'utf16le'),
+      /^it is UTF-16 by its first bytes, not gbk: say --encoding utf-16le$/,
+    ],
+  ])('refuses a file that is not %s as it was said to be', async (encoding, content, why) => {
+    await expect(all(file('f.csv', content), { encoding })).rejects.toMatchObject({
+      code: 'import.unreadable',
+      message: expect.stringMatching(new RegExp(`cannot be read: ${why.source.replace(/^\^/, '')}`)),
+    })
+  })
+
   it('takes a quote that is never closed for one bad line', async () => {
     const found = await all(file('f.csv', 'a,1\n"b,2\nc,3\nd,4\n'))
     expect(found.map((row) => [row.line, row.problem ?? row.values])).toEqual([

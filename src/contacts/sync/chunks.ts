@@ -81,10 +81,11 @@ export function openChunks(
         if (error === ROLLED_BACK && foreseen) return foreseen
         throw error
       })
-      .then(({ inserted, updated, erased = 0 }) => {
+      .then(({ inserted, updated, erased = 0, unknown = 0 }) => {
         summary.inserted += inserted
         summary.updated += updated
         summary.erased += erased
+        summary.unknown += unknown
         summary.unchanged += taken - inserted - updated - erased
         summary.cursor = reached?.cursor ?? null
       })
