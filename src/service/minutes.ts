@@ -1,5 +1,6 @@
 import cron from 'node-cron'
 import { systemClock } from '../clock.ts'
+import { messageOf } from '../errors.ts'
 import { type Loop, startLoop } from './loop.ts'
 
 /**
@@ -12,7 +13,13 @@ export function startMinutes(
   look: number,
   tick: () => Promise<void>,
 ): Loop {
-  const schedule = () => cron.schedule('* * * * *', tick, { noOverlap: true })
+  // It warns of each minute that passed while the machine slept, or while a run went on: thousands after a weekend. What was
+  // due then is found by the next.
+  const logger = {
+    ...{ debug: () => {}, info: () => {}, warn: () => {} },
+    error: (said: string | Error, cause?: Error) => onError(cause ?? new Error(messageOf(said))),
+  }
+  const schedule = () => cron.schedule('* * * * *', tick, { noOverlap: true, logger })
   let minutes = schedule()
   void tick()
   let seen = systemClock.now()

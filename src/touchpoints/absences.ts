@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Delivery } from '../channels/channel.ts'
-import { earlier } from '../clock.ts'
+import { earlier, later } from '../clock.ts'
 import { maskText } from '../config/masking.ts'
 import { CREDITOR, LONGEST_REST } from '../config/waits.ts'
 import { type Database, execute, rows } from '../database/connect.ts'
@@ -156,9 +156,16 @@ export async function endRests(database: Database, now: Date, channel?: string):
   return rested.toSorted((a, b) => a.channel.localeCompare(b.channel))
 }
 
-/** Forgets what nothing has been tried with for a day. */
+/**
+ * Forgets what nothing has been tried with for a day. A rest beyond the longest, for all that clocks may differ, was begun by a
+ * clock that has been put right since: it is over.
+ */
 export async function forgetAbsences(database: Database, now: Date): Promise<void> {
   await execute(database, sql`DELETE FROM absences WHERE next_at < ${earlier(now, FORGOTTEN)}`)
+  await execute(
+    database,
+    sql`UPDATE absences SET next_at = ${now} WHERE next_at > ${later(now, 2 * LONGEST_REST)}`,
+  )
 }
 
 /** The channels that rest at a moment, as an array in SQL. */

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { Temporal } from 'temporal-polyfill'
+import { later } from '../clock.ts'
 import type { Rates, WarmUp } from '../config/rates.ts'
 import { type Database, execute, preparedRows, rows, transaction } from '../database/connect.ts'
 import { localDay } from './windows.ts'
@@ -10,6 +11,11 @@ import { localDay } from './windows.ts'
 
 /** Messages a day while a breaker that has opened is tried again. */
 const TRIAL = 200
+/**
+ * Seconds by which clocks of processes may differ. A bucket that was filled later than that was filled by a clock that has been
+ * put right since, and would give nothing until that time has come.
+ */
+const APART = 300
 
 /** What a channel's row remembers. */
 export interface Bucket {
@@ -48,8 +54,9 @@ function takeFrom(
     : 0
   const room = daily === null ? wanted : Math.max(0, daily - taken)
   const allowed = Math.min(wanted, room, rate ? Math.floor(tokens) : wanted)
-  // A clock that is behind another process's takes nothing back.
-  const refilledAt = bucket && bucket.refilledAt > now ? bucket.refilledAt : now
+  // A clock that is a little behind another process's takes nothing back.
+  const ahead = bucket !== undefined && bucket.refilledAt > now && bucket.refilledAt <= later(now, APART)
+  const refilledAt = ahead ? bucket.refilledAt : now
   return {
     allowed,
     bucket: { tokens: tokens - (rate ? allowed : 0), refilledAt, day, taken: taken + allowed },

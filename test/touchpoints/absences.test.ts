@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/channels/channel.ts'
 import { channelRate, openRates } from '../../src/config/rates.ts'
-import { rows } from '../../src/database/connect.ts'
+import { execute, rows } from '../../src/database/connect.ts'
 import { readWaiting } from '../../src/reports/deferral.ts'
 import {
   endAbsence,
@@ -237,6 +237,27 @@ describe('a channel whose provider is away', () => {
     await pipeline.work()
     // What was put back by itself a moment ago waits for no more than that.
     expect(await tries(pipeline)).toEqual([{ state: 'sent', attempt: 1, count: 8 }])
+  })
+
+  it('rests no longer than it says where the clock was ahead, and has been put right', async () => {
+    const channel = testChannel('email', { concurrency: 3 })
+    const pipeline = await open(8, { channel })
+    const { database, clock } = pipeline
+    const ahead = later(86_400)
+    clock.set(ahead)
+    channel.answer = () => AWAY
+    await pipeline.work()
+    clock.set(START)
+    channel.answer = () => ({ outcome: 'sent' })
+    // As those are that nobody has put back.
+    await execute(database, sql`UPDATE touchpoints SET due_at = ${START}`)
+    const tried = channel.sent.length
+    await pipeline.work()
+    expect(channel.sent).toHaveLength(tried)
+    await forgetAbsences(database, START)
+    await pipeline.work()
+    expect(await tries(pipeline)).toEqual([{ state: 'sent', attempt: 1, count: 8 }])
+    expect(await rows(database, sql`SELECT FROM absences`)).toEqual([])
   })
 
   it('gives back its rate, its place in the warm-up and what it reserved of a budget', async () => {

@@ -53,6 +53,24 @@ describe('a provider’s rate', () => {
     expect(await work(pipeline, rates)).toBe(10)
   })
 
+  it('goes on when a clock that was ahead has been put right, and is no larger where two differ a little', async () => {
+    const pipeline = await open(60)
+    const rates = openRates('UTC', { email: channelRate.parse({ at_most: '10 per 1s' }) })
+    wait(pipeline, 86_400)
+    expect(await work(pipeline, rates)).toBe(10)
+    wait(pipeline, -86_400)
+    expect(await work(pipeline, rates)).toBe(0)
+    wait(pipeline, 1)
+    expect(await work(pipeline, rates)).toBe(10)
+    // Of two machines one is four seconds ahead: they take turns within a second.
+    wait(pipeline, 4)
+    expect(await work(pipeline, rates)).toBe(10)
+    wait(pipeline, -4)
+    expect(await work(pipeline, rates)).toBe(0)
+    wait(pipeline, 4.5)
+    expect(await work(pipeline, rates)).toBe(5)
+  })
+
   it('is not gone beyond by what the provider turns away: it was asked all the same', async () => {
     const pipeline = await open(50)
     let answered = 0

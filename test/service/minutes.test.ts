@@ -1,0 +1,63 @@
+import { afterEach, expect, it, vi } from 'vitest'
+import { startMinutes } from '../../src/service/minutes.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+  vi.restoreAllMocks()
+})
+
+/** What node-cron writes by itself. */
+function spied() {
+  return [vi.spyOn(console, 'warn'), vi.spyOn(console, 'error'), vi.spyOn(console, 'log')].map((spy) =>
+    spy.mockImplementation(() => {}),
+  )
+}
+
+it('says nothing of the minutes that a machine was asleep, and goes on by the next', async () => {
+  vi.useFakeTimers({ now: new Date('2026-11-27T18:00:30Z') })
+  const written = spied()
+  const errors: unknown[] = []
+  let ticks = 0
+  const minutes = startMinutes(
+    (error) => errors.push(error),
+    1000,
+    async () => {
+      ticks += 1
+    },
+  )
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(ticks).toBe(2)
+  // A weekend: timers stand still, and the clock does not.
+  vi.setSystemTime(new Date('2026-11-30T08:00:30Z'))
+  await vi.advanceTimersByTimeAsync(120_000)
+  expect(ticks).toBeGreaterThanOrEqual(3)
+  await minutes.stop()
+  for (const spy of written) expect(spy).not.toHaveBeenCalled()
+  expect(errors).toEqual([])
+})
+
+it('says nothing of the minutes that a long round takes, and makes up for none of them', async () => {
+  vi.useFakeTimers({ now: new Date('2026-11-27T18:00:30Z') })
+  const written = spied()
+  let end = () => {}
+  let ticks = 0
+  const minutes = startMinutes(
+    () => {},
+    1000,
+    () => {
+      ticks += 1
+      return ticks === 2
+        ? new Promise<void>((resolve) => {
+            end = resolve
+          })
+        : Promise.resolve()
+    },
+  )
+  await vi.advanceTimersByTimeAsync(600_000)
+  expect(ticks).toBe(2)
+  end()
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(ticks).toBe(3)
+  await minutes.stop()
+  for (const spy of written) expect(spy).not.toHaveBeenCalled()
+})
