@@ -41,7 +41,7 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
         cell.text(w(kind)),
         cell.money(sum(kind)),
         daily === undefined ? cell.money(whole) : cell.text(daily),
-        cell.money(whole === undefined ? undefined : whole - sum(kind)),
+        cell.money(whole === undefined || kind === 'labour' ? undefined : whole - data.booked[kind]),
       ]
     }),
     empty: w('nothing'),
@@ -98,6 +98,13 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
           en
             ? 'Some lapsed more than once: the intervals take the lapses of a person together.'
             : '部分人多次流失：区间按人聚类计算。',
+        ]
+      : []),
+    ...(Object.values(data.budget ?? {}).some((budget) => budget?.per === 'campaign')
+      ? [
+          en
+            ? 'What is left of a budget is what the whole campaign has left of it now, whatever days are asked about; what went to seeds is taken off, too.'
+            : '预算剩余指整个活动目前的剩余，与所选日期无关；发给测试名单的费用也已扣除。',
         ]
       : []),
     en
@@ -165,7 +172,9 @@ function burnDown(data: CostData, speech: Speech, currency: string | undefined):
       spent += day[kind]
       return { x: day.day, y: spent / 1e6 }
     })
-    const budget = data.budget?.[kind]
+    // Some days of a campaign have no budget of their own.
+    const budget =
+      data.range.from === undefined && data.range.to === undefined ? data.budget?.[kind] : undefined
     const limit = budget?.per === 'campaign' ? budget.amount / 1e6 : undefined
     return {
       kind: 'lines',

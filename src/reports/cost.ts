@@ -45,6 +45,8 @@ export interface CostData extends About {
   /** Booked by day. */
   readonly days: readonly CostDay[]
   readonly budget: CampaignQuestion['budget']
+  /** Micros booked of the whole campaign by now, whatever days are asked about: what its budgets are held against. */
+  readonly booked: Readonly<Record<'spend' | 'liability', number>>
   readonly recallValue: number | undefined
   readonly acquisition: number | undefined
   /** What was counted as margin; undefined where no goal has one, or not every day was counted with the same. */
@@ -75,6 +77,7 @@ export async function costWithin(session: Session, question: CampaignQuestion): 
     uncompared: effectWithin(people, question.split, countsOf).uncompared,
     days: await readDays(session, question),
     budget: question.budget,
+    booked: await readBooked(session, question.campaign),
     recallValue: question.recallValue,
     acquisition: question.acquisition,
     earned,
@@ -103,6 +106,23 @@ async function readDays(session: Session, range: Range): Promise<CostDay[]> {
         coalesce(sum(amount) FILTER (WHERE kind = 'labour'), 0)::float8 AS labour
       FROM report_costs WHERE ${inRange(range)} GROUP BY booked_on ORDER BY booked_on`,
   )
+}
+
+/** As the budgets themselves count, what went to seeds included; of one that nothing was held of yet, as reports do. */
+async function readBooked(session: Session, campaign: string): Promise<CostData['booked']> {
+  const found = await rows<{ kind: 'spend' | 'liability'; booked: number }>(
+    session,
+    sql`
+      SELECT k.kind, coalesce(CASE WHEN b.campaign IS NULL
+          THEN (SELECT sum(c.amount) FROM report_costs c WHERE c.campaign = ${campaign} AND c.kind = k.kind)
+          ELSE coalesce((SELECT sum(d.spent) FROM budget_days d WHERE d.campaign = ${campaign} AND d.kind = k.kind), 0)
+            + coalesce((SELECT sum(e.amount) FROM budget_entries e WHERE e.campaign = ${campaign} AND e.kind = k.kind), 0)
+        END, 0)::float8 AS booked
+      FROM unnest(ARRAY['spend', 'liability']) AS k(kind)
+      LEFT JOIN budgets b ON b.campaign = ${campaign} AND b.kind = k.kind`,
+  )
+  const of = (kind: string) => found.find((row) => row.kind === kind)?.booked ?? 0
+  return { spend: of('spend'), liability: of('liability') }
 }
 
 /** What the days in question were counted with; undefined where that is nothing, or not the same on all of them. */

@@ -654,6 +654,39 @@ it('draws what was spent and promised, summed up by day, against the budget of t
   ])
 })
 
+it('says what the whole campaign has left of its budget, also where some days alone are asked about', async () => {
+  await write()
+  await execute(database, sql`UPDATE ledger SET kind = 'liability' WHERE kind = 'labour'`)
+  await rollUp(database, NOW, RULES)
+  const budget = { liability: { amount: 900e6, per: 'campaign' } } as const
+  const asked = async (of: Parameters<typeof question>[0]) => {
+    const data = await readCost(database, question({ budget, ...of }))
+    const sheet = sheetReports.cost.sheet(data, english)
+    const [, promised] = sheet.tables.find(({ id }) => id === 'kinds')?.rows ?? []
+    const lines = sheet.charts.flatMap((chart) => (chart.kind === 'lines' ? chart.series : []))
+    return { cells: promised?.slice(1).map(({ value }) => value), drawn: lines.map(({ name }) => name) }
+  }
+  const firstWeek = { from: day(0).toISOString().slice(0, 10), to: day(7).toISOString().slice(0, 10) }
+  expect(await asked({})).toEqual({
+    cells: [180, 900, 720],
+    drawn: ['sending', 'offers (expected)', 'budget'],
+  })
+  // A week's cost against the budget of all weeks would be no line to read.
+  expect(await asked(firstWeek)).toEqual({ cells: [90, 900, 720], drawn: ['sending', 'offers (expected)'] })
+  // Once messages are held against it, the budget counts by itself, and what seeds got is in it.
+  await execute(database, sql`INSERT INTO budgets VALUES ('graded', 'liability')`)
+  await execute(
+    database,
+    sql`INSERT INTO budget_days VALUES ('graded', 'liability', '2026-01-01', 200000000)`,
+  )
+  await execute(
+    database,
+    sql`INSERT INTO budget_entries VALUES ('graded', 'liability', '2026-01-02T00:00:00Z', 50000000)`,
+  )
+  expect((await asked(firstWeek)).cells).toEqual([90, 900, 650])
+  await execute(database, sql`TRUNCATE budgets, budget_days, budget_entries`)
+})
+
 it('has words for every answer of Fieller, in both languages, and none while the groups are off', () => {
   const told = (price: Parameters<typeof priceCell>[0], off = false) =>
     [english, chinese].map((style) => priceCell(price, off, speechOf(style)).text)
