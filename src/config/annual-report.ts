@@ -34,12 +34,14 @@ export const ANNUAL_REPORT: readonly DataValue[] = [
   { path: 'report.favourites', description: 'How many things were liked or put on a list' },
   {
     path: 'report.best_month',
-    description: 'The month with the highest spend, else with the most active days',
+    description:
+      'A moment in the month with the highest spend, else with the most active days: for {{date … style="month"}}',
   },
   { path: 'report.best_month_spend', description: 'What was spent in it; absent without an order' },
   {
     path: 'report.rank',
-    description: 'Among all buyers by lifetime spend: 8 is the top 8 %; absent for who is in the lower half',
+    description:
+      'Among all buyers by lifetime spend: 8 where at most 8 % spent as much or more; absent for who is in the lower half',
   },
   {
     path: 'report.months',
@@ -56,7 +58,7 @@ export const REPORT_VARIABLES: ReadonlySet<string> = new Set([
 /** Names under which an event may say what it was about, the most telling first. */
 const SUBJECTS = ['product', 'name', 'title', 'category'] as const
 /** Event types that mean something was liked. */
-const LIKES = ['favourite', 'favorite', 'wishlist', 'like']
+const LIKES = ['favourite_added', 'like', 'favourite', 'favorite', 'wishlist']
 
 /**
  * The report of one contact as a jsonb `report`, for a LATERAL join over `c` (contacts) and `a` (contact_activity).
@@ -101,9 +103,10 @@ export function annualReportSql(
         mode() WITHIN GROUP (ORDER BY subject) AS favourite
       FROM year
     ), standing AS (
-      -- The highest hundredth whose threshold the contact reaches: 97 is the top 3 %.
+      -- The highest hundredth whose threshold the contact is beyond: 97 is the top 3 %. Who merely reaches it may be one of
+      -- many who spent the same, and they are not all in the top.
       SELECT 100 - max(s.percent) AS rank FROM spend_standings s
-      WHERE s.percent >= 50 AND a.orders_count > 0 AND a.orders_total >= s.threshold
+      WHERE s.percent >= 50 AND a.orders_count > 0 AND a.orders_total > s.threshold
     )
     SELECT jsonb_strip_nulls(jsonb_build_object(
       'member_since', coalesce(c.signed_up_at, a.first_active_at),
@@ -111,7 +114,8 @@ export function annualReportSql(
       'from', ${from}, 'until', ${until},
       'active_days', t.active_days, 'orders', t.orders, 'spend', t.spend,
       'favourite', t.favourite, 'favourites', t.favourites,
-      'best_month', (SELECT b.month AT TIME ZONE ${zone} FROM best b),
+      -- Of its middle, which is the same month wherever the reader is.
+      'best_month', (SELECT (b.month + interval '14 days 12 hours') AT TIME ZONE ${zone} FROM best b),
       'best_month_spend', (SELECT b.spend FROM best b WHERE b.spend > 0),
       'rank', (SELECT rank FROM standing),
       'months', (SELECT jsonb_agg(jsonb_build_object('month', to_char(month, 'YYYY-MM'), 'spend', spend,

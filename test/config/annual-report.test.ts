@@ -71,7 +71,7 @@ describe('the annual report', () => {
         { at: at('2026-03-01T16:30:00Z'), type: 'order', value: 120.5, product: 'Longjing' }, // 2 March in Shanghai
         { at: at('2026-03-02T01:00:00Z'), type: 'session', value: null }, // the same local day
         { at: at('2026-03-31T16:30:00Z'), type: 'order', value: 60, product: 'Longjing' }, // 1 April in Shanghai
-        { at: at('2026-07-09T03:00:00Z'), type: 'favourite', value: null, product: 'Puer' },
+        { at: at('2026-07-09T03:00:00Z'), type: 'favourite_added', value: null, product: 'Puer' },
         { at: at('2026-07-10T03:00:00Z'), type: 'review', value: null, product: 'Puer' },
       ],
       at('2023-11-28T04:00:00Z'),
@@ -86,7 +86,11 @@ describe('the annual report', () => {
       favourite: 'Longjing',
       best_month_spend: 120.5,
     })
-    expect(new Date(String(report.best_month))).toEqual(at('2026-02-28T16:00:00Z'))
+    // March for a reader of any zone.
+    for (const timeZone of ['Pacific/Honolulu', ZONE, 'Pacific/Kiritimati']) {
+      const month = new Intl.DateTimeFormat('en', { timeZone, year: 'numeric', month: 'long' })
+      expect(month.format(new Date(String(report.best_month)))).toBe('March 2026')
+    }
     expect(report.months).toHaveLength(12)
     expect(report.months).toContainEqual({ month: '2026-03', spend: 120.5, orders: 1, active_days: 1 })
     expect(report.months).toContainEqual({ month: '2026-04', spend: 60, orders: 1, active_days: 1 })
@@ -112,7 +116,7 @@ describe('the annual report', () => {
   it('adds up as a plain count does, whatever happened', async () => {
     const event = fc.record({
       at: fc.date({ min: at('2025-10-01T00:00:00Z'), max: NOW, noInvalidDate: true }),
-      type: fc.constantFrom('session', 'order', 'favourite', 'other'),
+      type: fc.constantFrom('session', 'order', 'favourite_added', 'like', 'other'),
       value: fc.option(fc.integer({ min: 0, max: 500 })),
     })
     const local = new Intl.DateTimeFormat('sv-SE', { timeZone: ZONE, dateStyle: 'short' })
@@ -126,7 +130,7 @@ describe('the annual report', () => {
           active_days: new Set(active.map((one) => local.format(one.at))).size,
           orders: orders.length,
           spend: orders.reduce((sum, { value }) => sum + (value ?? 0), 0),
-          favourites: year.filter(({ type }) => type === 'favourite').length,
+          favourites: year.filter(({ type }) => type === 'favourite_added' || type === 'like').length,
         })
       }),
       { numRuns: 40 },
@@ -142,9 +146,13 @@ describe('the annual report', () => {
       ) INSERT INTO contact_activity (contact_id, orders_count, orders_total)
         SELECT contact_id, 1, (contact_id - 10000) * 1000000000 FROM made`,
     )
+    await execute(database, sql`UPDATE contact_activity SET orders_count = 0 WHERE contact_id <= 10000`)
     await refreshStandings(database, NOW)
-    expect(await reportOf(10_990)).toMatchObject({ rank: 1 })
-    expect(await reportOf(10_700)).toMatchObject({ rank: expect.closeTo(30, 0) })
+    // The top hundredth are ten: the eleventh is none of them.
+    expect(await reportOf(10_991)).toMatchObject({ rank: 1 })
+    expect(await reportOf(10_990)).toMatchObject({ rank: 2 })
+    expect(await reportOf(10_700)).toMatchObject({ rank: 31 })
+    expect(await reportOf(10_701)).toMatchObject({ rank: 30 })
     expect(await reportOf(10_100)).not.toHaveProperty('rank')
     await execute(
       database,
@@ -154,5 +162,13 @@ describe('the annual report', () => {
     expect(await reportOf(10_100)).toMatchObject({ rank: 1 })
     const [kept] = await rows<{ at: Date }>(database, sql`SELECT max(computed_at) AS at FROM spend_standings`)
     expect(kept?.at).toEqual(NOW)
+    // Where most spent the same, none of them is before the others.
+    await execute(database, sql`UPDATE contact_activity SET orders_total = 5000000 WHERE contact_id > 10400`)
+    await execute(
+      database,
+      sql`UPDATE contact_activity SET orders_total = 1000000 WHERE contact_id BETWEEN 10001 AND 10400`,
+    )
+    await refreshStandings(database, new Date(NOW.getTime() + 90_000_000))
+    expect(await reportOf(10_990)).not.toHaveProperty('rank')
   })
 })
