@@ -113,6 +113,13 @@ async function runClaim(context: DatabaseContext, id: string, options: Agent & S
       remedy: 'It can be taken once what is paused is resumed; `winback doctor` names it.',
     })
   }
+  if (answer.outcome === 'quiet_hours') {
+    throw new WinbackError(
+      'calls.quiet_hours',
+      `it is outside the hours of the campaign where the contact of ${id} is, until ${answer.until.toISOString()}`,
+      { remedy: '`winback calls list --free` shows whom it is the hour to call.' },
+    )
+  }
   const shown = await showCall(runtime, key)
   return {
     data: { id, ...answer.call, attempts: shown?.attempts ?? [] },

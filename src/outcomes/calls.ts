@@ -143,16 +143,40 @@ export interface Call extends CallKey {
   readonly closedBy: string | null
   /** Its campaign, all calls or everything are paused: nobody can take it meanwhile. */
   readonly paused: boolean
+  /** It is outside the campaign's hours where the contact is, until then; null where it may be made, or a time was agreed. */
+  readonly quietUntil: Date | null
+}
+
+/** Where it is not the hour to call now. */
+export interface Quiet {
+  readonly stepId: number
+  /** As the contacts have it. */
+  readonly timezone: string | null
+  readonly until: Date
 }
 
 /** True of a call that a switch holds back. Care is owed to somebody, whatever becomes of the campaign. */
 const PAUSED = sql`(c.kind <> 'care' AND ${isSwitchedOff(sql`c.campaign`, sql`'callback'`)})`
 
-const COLUMNS = sql`c.contact_id AS "contactId", c.call_id AS "callId", c.touchpoint_id AS "touchpointId",
+/** When the hours of a call `c` to `o` begin, where it is outside them. Who asked to be called again said when. */
+function quietUntil(quiet: readonly Quiet[]): SQL {
+  if (quiet.length === 0) return sql`NULL::timestamptz`
+  return sql`(SELECT q.until FROM unnest(${sql.param(quiet.map(({ stepId }) => stepId))}::int[],
+      ${sql.param(quiet.map(({ timezone }) => timezone))}::text[],
+      ${sql.param(quiet.map(({ until }) => until.toISOString()))}::timestamptz[]) AS q (step_id, timezone, until)
+    WHERE q.step_id = c.step_id AND q.timezone IS NOT DISTINCT FROM o.timezone
+      AND NOT EXISTS (SELECT FROM call_attempts m WHERE m.contact_id = c.contact_id AND m.call_id = c.call_id
+        AND m.attempt_no = c.attempts AND m.outcome = 'call_back'))`
+}
+
+const columnsOf = (
+  quiet: readonly Quiet[],
+) => sql`c.contact_id AS "contactId", c.call_id AS "callId", c.touchpoint_id AS "touchpointId",
   o.external_id AS "externalId", o.attributes ->> 'first_name' AS "firstName", o.phone, o.locale, o.timezone,
   c.campaign, p.tier, p.step, a.silent_since AS "silentSince", c.kind, c.taker, c.script, c.owner, c.priority, c.state, c.opened_at AS "openedAt",
   c.due_at AS "dueAt", c.next_attempt_at AS "nextAttemptAt", c.attempts, c.claimed_by AS "claimedBy",
-  c.closed_at AS "closedAt", c.closed_by AS "closedBy", ${PAUSED} AS paused`
+  c.closed_at AS "closedAt", c.closed_by AS "closedBy", ${PAUSED} AS paused,
+  ${quietUntil(quiet)} AS "quietUntil"`
 
 const SOURCE = sql`calls c JOIN contacts o USING (contact_id) JOIN steps p ON p.step_id = c.step_id
   LEFT JOIN contact_activity a ON a.contact_id = c.contact_id`
@@ -171,7 +195,7 @@ const SUPPRESSED = sql`(c.kind <> 'care' AND EXISTS (SELECT FROM contacts o JOIN
     WHERE o.contact_id = c.contact_id AND s.kind = 'phone'))`
 
 export interface CallFilter {
-  /** Calls that may be made now, that nobody holds and no pause holds back; by default all that are not over. */
+  /** Calls that may be made now, at the contact's hour, that nobody holds and no pause holds back; by default all that are not over. */
   readonly free?: boolean
   readonly campaign?: string | undefined
   readonly owner?: string | undefined
@@ -180,27 +204,41 @@ export interface CallFilter {
 }
 
 /** The queue: the campaign of highest priority first, then what is due first. Calls of the robot are not in it, nor those to a number that may not be rung. */
-export async function listCalls(session: Session, now: Date, filter: CallFilter): Promise<Call[]> {
+export async function listCalls(
+  session: Session,
+  now: Date,
+  quiet: readonly Quiet[],
+  filter: CallFilter,
+): Promise<Call[]> {
   const { free = false, campaign, owner, claimedBy, limit = 100 } = filter
   const conditions = [
     sql`c.state IN ('open', 'claimed') AND c.taker = 'agent' AND NOT ${SUPPRESSED}`,
-    ...(free ? [sql`${isFree(now)} AND c.next_attempt_at <= ${now} AND NOT ${PAUSED}`] : []),
+    ...(free
+      ? [
+          sql`${isFree(now)} AND c.next_attempt_at <= ${now} AND NOT ${PAUSED}
+      AND ${quietUntil(quiet)} IS NULL`,
+        ]
+      : []),
     ...(campaign === undefined ? [] : [sql`c.campaign = ${campaign}`]),
     ...(owner === undefined ? [] : [sql`c.owner = ${owner}`]),
     ...(claimedBy === undefined ? [] : [sql`c.state = 'claimed' AND c.claimed_by = ${claimedBy}`]),
   ]
   return await rows<Call>(
     session,
-    sql`SELECT ${COLUMNS} FROM ${SOURCE} WHERE ${sql.join(conditions, sql` AND `)}
+    sql`SELECT ${columnsOf(quiet)} FROM ${SOURCE} WHERE ${sql.join(conditions, sql` AND `)}
         ORDER BY c.priority DESC, c.due_at, c.contact_id, c.call_id LIMIT ${limit}`,
   )
 }
 
 /** One call, whatever its state; undefined where there is none. */
-export async function readCall(session: Session, key: CallKey): Promise<Call | undefined> {
+export async function readCall(
+  session: Session,
+  key: CallKey,
+  quiet: readonly Quiet[],
+): Promise<Call | undefined> {
   const [call] = await rows<Call>(
     session,
-    sql`SELECT ${COLUMNS} FROM ${SOURCE} WHERE c.contact_id = ${key.contactId} AND c.call_id = ${key.callId}`,
+    sql`SELECT ${columnsOf(quiet)} FROM ${SOURCE} WHERE c.contact_id = ${key.contactId} AND c.call_id = ${key.callId}`,
   )
   return call
 }
@@ -213,6 +251,8 @@ export type ClaimAnswer =
   | { readonly outcome: 'over'; readonly by: string }
   /** Held back until it is resumed. */
   | { readonly outcome: 'paused' }
+  /** It is not the hour where the contact is. */
+  | { readonly outcome: 'quiet_hours'; readonly until: Date; readonly timezone: string | null }
   | { readonly outcome: 'unknown' }
 
 /**
@@ -224,6 +264,7 @@ export async function claimCall(
   now: Date,
   key: CallKey,
   agent: string,
+  quiet: readonly Quiet[],
 ): Promise<ClaimAnswer> {
   // Held until the commit, so that what is remembered is what is shown.
   await execute(tx, sql`SELECT FROM contacts WHERE contact_id = ${key.contactId} FOR SHARE`)
@@ -232,17 +273,21 @@ export async function claimCall(
     sql`UPDATE calls c SET state = 'claimed', claimed_by = ${agent}, claimed_at = ${now},
           address_key = (SELECT coalesce(o.whole_key, o.phone_key) FROM contacts o WHERE o.contact_id = c.contact_id)
         WHERE c.contact_id = ${key.contactId} AND c.call_id = ${key.callId} AND c.taker = 'agent' AND NOT ${SUPPRESSED}
-          AND ((${isFree(now)} AND NOT ${PAUSED}) OR (c.state = 'claimed' AND c.claimed_by = ${agent}))`,
+          AND ((${isFree(now)} AND NOT ${PAUSED}
+              AND (SELECT ${quietUntil(quiet)} IS NULL FROM contacts o WHERE o.contact_id = c.contact_id)) OR (c.state = 'claimed' AND c.claimed_by = ${agent}))`,
   )
-  const call = await readCall(tx, key)
+  const call = await readCall(tx, key, quiet)
   if (!call) return { outcome: 'unknown' }
   if (taken > 0) return { outcome: 'claimed', call }
   if (call.closedAt !== null) return { outcome: 'over', by: call.closedBy ?? '' }
   if (call.taker === 'robot') return { outcome: 'taken', by: 'robot' }
   if (call.state === 'claimed' && call.claimedBy !== agent)
     return { outcome: 'taken', by: call.claimedBy ?? '' }
-  // Nobody could be in the way of a call that is open, but a pause and the list.
-  return call.paused ? { outcome: 'paused' } : { outcome: 'over', by: 'suppressed' }
+  // Nobody could be in the way of a call that is open, but a pause, the hour and the list.
+  if (call.paused) return { outcome: 'paused' }
+  return call.quietUntil
+    ? { outcome: 'quiet_hours', until: call.quietUntil, timezone: call.timezone }
+    : { outcome: 'over', by: 'suppressed' }
 }
 
 /** An agent gives a call back. @returns false where the agent does not hold it */

@@ -30,25 +30,28 @@ import { recordSuppressions, suppressedCarriers } from '../outcomes/silence.ts'
 import { lockEpisodes } from '../touchpoints/interruptions.ts'
 import { resolve } from '../touchpoints/recovery.ts'
 import { rewrite } from '../touchpoints/rewriting.ts'
+import { readQuietHours } from './call-hours.ts'
 import type { Runtime } from './runtime.ts'
 
 // Calls as agents, the API and the robot work on them: whoever comes in by whatever way, the same happens.
 
 type Part = Pick<Runtime, 'database' | 'clock' | 'workspace' | 'hooks' | 'reporting'>
-type RobotPart = Part & Pick<Runtime, 'book' | 'worker'>
+type BookedPart = Part & Pick<Runtime, 'book' | 'worker'>
 
 /** The queue of calls to be made. */
-export async function showCalls(runtime: Part, filter: CallFilter): Promise<Call[]> {
-  return await listCalls(runtime.database, runtime.clock.now(), filter)
+export async function showCalls(runtime: BookedPart, filter: CallFilter): Promise<Call[]> {
+  const now = runtime.clock.now()
+  return await listCalls(runtime.database, now, await readQuietHours(runtime, now), filter)
 }
 
 /** One call with all that was said so far; undefined where there is none. */
 export async function showCall(
-  runtime: Part,
+  runtime: BookedPart,
   key: CallKey,
 ): Promise<{ readonly call: Call; readonly attempts: readonly AttemptMade[] } | undefined> {
+  const quiet = await readQuietHours(runtime, runtime.clock.now(), key)
   return await transaction(runtime.database, async (tx) => {
-    const call = await readCall(tx, key)
+    const call = await readCall(tx, key, quiet)
     return call && { call, attempts: await readAttempts(tx, key) }
   })
 }
@@ -58,13 +61,15 @@ export type Also = (tx: Transaction) => Promise<void>
 
 /** @param also where the call is now the agent's */
 export async function takeCall(
-  runtime: Part,
+  runtime: BookedPart,
   key: CallKey,
   agent: string,
   also?: Also,
 ): Promise<ClaimAnswer> {
+  const now = runtime.clock.now()
+  const quiet = await readQuietHours(runtime, now, key)
   return await transaction(runtime.database, async (tx) => {
-    const answer = await claimCall(tx, runtime.clock.now(), key, agent)
+    const answer = await claimCall(tx, now, key, agent, quiet)
     if (answer.outcome === 'claimed') await also?.(tx)
     return answer
   })
@@ -148,7 +153,7 @@ async function listWrong(
  * somebody who was erased meanwhile would be sent for ever, and hold up what comes after it: it is forgotten.
  */
 export async function takeCallReports(
-  runtime: RobotPart,
+  runtime: BookedPart,
   reports: readonly CallReport[],
 ): Promise<{ readonly outcome: 'taken'; readonly added: number; readonly ignored: number } | RefusedWebhook> {
   let added = 0
@@ -186,7 +191,7 @@ async function isGone(tx: Transaction, contactId: number): Promise<boolean> {
 
 /** Opens the call that a robot reports and of which nobody knew whether it had taken it: the report proves that it had. */
 async function openDoubted(
-  { database, clock, book, worker }: RobotPart,
+  { database, clock, book, worker }: BookedPart,
   message: { readonly contactId: number; readonly touchpointId: number },
 ): Promise<void> {
   const doubt = await findDoubtedCall(database, message)

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { AddressKind, Channel } from '../channels/channel.ts'
 import type { Calendar } from '../config/calendar.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import type { LocalWindow } from '../config/quantities.ts'
 import { type Database, rows } from '../database/connect.ts'
 import type { GuardContext, StepChannel } from './guards.ts'
 import { openingByZone } from './windows.ts'
@@ -22,6 +23,21 @@ export interface GuardDependencies {
 /** The window of a step that has none, where there are days on which nothing is sent. */
 const ALL_DAY = { from: 0, to: 1440, workdays: false }
 
+/**
+ * The local hours in which a channel may be used.
+ * @param windows a campaign's `limits.send_window`
+ * @param of.channel undefined where it is not set up
+ */
+export function windowOf(
+  windows: Readonly<Record<string, LocalWindow>>,
+  { name, channel }: { name: string; channel: Pick<Channel, 'fetched' | 'window'> | undefined },
+  calendar?: Calendar,
+): LocalWindow | undefined {
+  const own = windows[name]
+  if (own || channel?.fetched) return own
+  return windows.default ?? channel?.window ?? (calendar?.special ? ALL_DAY : undefined)
+}
+
 /** Reads which channels are switched off or away, and puts it beside what is set up of the step's. */
 export async function readGuardContext(
   { database, channels, addressKinds, needsConsent, calendar }: GuardDependencies,
@@ -37,13 +53,10 @@ export async function readGuardContext(
   const off = new Set(closed.flatMap(({ name, until }) => (until === null ? [name] : [])))
   const away = new Map(closed.flatMap(({ name, until }) => (until === null ? [] : [[name, until]])))
   const { limits, topic } = campaign.definition
-  const special = calendar?.special ? ALL_DAY : undefined
   const setUp = step.channels.flatMap((name): StepChannel[] => {
     const channel = channels.get(name)
     if (!channel) return []
-    const window =
-      limits.send_window[name] ??
-      (channel.fetched ? undefined : (limits.send_window.default ?? channel.window ?? special))
+    const window = windowOf(limits.send_window, { name, channel }, calendar)
     const margin = channel.deadline / 1000
     return [
       {

@@ -115,6 +115,52 @@ describe('what is paused', () => {
   })
 })
 
+describe('a call at an hour at which nobody is to be rung', () => {
+  const hours = (window: string) => CAMPAIGN.replace('limits: {', `limits: { send_window: { ${window} },`)
+  const free = async () => (await queue('?free=true')).map(({ contact }) => contact)
+
+  it('is nobody’s to take until it is the hour where the contact is', async () => {
+    await openCalling(2, false, undefined, hours('default: 08:00-18:00'))
+    const [one, other] = await queue()
+    expect(await free()).toEqual(['u1', 'u2'])
+    await shop.importContacts([{ external_id: 'u2', timezone: 'America/New_York' }])
+    // Four in the morning there.
+    expect(await free()).toEqual(['u1'])
+    expect(await queue()).toMatchObject([{ quiet_until: null }, { quiet_until: '2026-03-10T12:00:00.000Z' }])
+    expect(await api(`/v1/calls/${other?.id}/claim`, { agent: 'mei' })).toMatchObject({
+      status: 409,
+      body: {
+        error: 'quiet_hours',
+        reason: 'it is outside the hours of the campaign where they are, until 2026-03-10T12:00:00.000Z',
+      },
+    })
+    clock.advance(3 * 3600)
+    expect(await free()).toEqual(['u1', 'u2'])
+    // Seven in the evening here, two in the afternoon there: whoever is talking goes on.
+    expect((await api(`/v1/calls/${one?.id}/claim`, { agent: 'mei' })).status).toBe(200)
+    clock.advance(7 * 3600)
+    expect(await free()).toEqual(['u2'])
+    expect((await api(`/v1/calls/${one?.id}/claim`, { agent: 'mei' })).status).toBe(200)
+  })
+
+  it('is by the window of the channel, where the campaign has one', async () => {
+    await openCalling(1, false, undefined, hours('default: 08:00-10:00, callback: 08:00-20:00'))
+    clock.advance(6 * 3600)
+    expect(await free()).toEqual(['u1'])
+  })
+
+  it('may be made at the hour that was agreed with them', async () => {
+    await openCalling(2, false, undefined, hours('default: 08:00-18:00'))
+    const next = { next_attempt_at: '2026-03-10T20:00:00Z' }
+    for (const [no, outcome] of ['call_back', 'no_answer'].entries()) {
+      const id = (await queue())[no]?.id
+      await api(`/v1/calls/${id}/outcome`, { agent: 'mei', outcome, minutes: 1, ...next })
+    }
+    clock.advance(11 * 3600)
+    expect(await free()).toEqual(['u1'])
+  })
+})
+
 describe('a call that two would make', () => {
   it('is the robot’s alone where the robot has it', async () => {
     await openCalling(3, true)

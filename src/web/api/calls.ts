@@ -72,6 +72,15 @@ export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
         'paused',
         'calls of this campaign are paused: this one can be taken once they are resumed',
       )
+    if (answer.outcome === 'quiet_hours') {
+      const until = answer.until.toISOString()
+      return refuse(
+        c,
+        409,
+        'quiet_hours',
+        `it is outside the hours of the campaign where they are, until ${until}`,
+      )
+    }
     return c.json(callAsJson(answer.call, runtime.clock.now()))
   })
   api.post('/v1/calls/:id/release', async (c) => {
@@ -140,6 +149,7 @@ function callAsJson(call: Call, now: Date) {
     late: call.closedAt === null && call.dueAt.getTime() < now.getTime(),
     next_attempt_at: call.nextAttemptAt.toISOString(),
     paused: call.paused,
+    quiet_until: call.quietUntil?.toISOString() ?? null,
     attempts: call.attempts,
     claimed_by: call.claimedBy,
     closed_at: call.closedAt?.toISOString() ?? null,

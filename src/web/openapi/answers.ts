@@ -97,6 +97,11 @@ const callFields = {
   paused: z
     .boolean()
     .describe('Its campaign, all calls or everything are paused: nobody can take it meanwhile'),
+  quiet_until: moment
+    .nullable()
+    .describe(
+      'It is outside the hours of the campaign where the contact is until then, and nobody can take it',
+    ),
   attempts: z.int(),
   claimed_by: words.nullable(),
   closed_at: moment.nullable(),

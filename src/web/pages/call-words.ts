@@ -1,5 +1,6 @@
 import type { Call } from '../../outcomes/calls.ts'
 import type { Language } from '../../reports/words.ts'
+import type { Visit } from './visit.ts'
 
 // How long, and how urgent: what agents read of a call beside its words in reports.
 
@@ -25,4 +26,13 @@ export function dueText(
   if (left < 0) return { text: language === 'en' ? `late by ${span}` : `已超时 ${span}`, tone: 'bad' }
   const tone = left * 4 < call.dueAt.getTime() - call.openedAt.getTime() ? 'warn' : 'good'
   return { text: language === 'en' ? `${span} left` : `剩余 ${span}`, tone }
+}
+
+/** That somebody may not be rung now, and from when. */
+export function quietText({ say, speech }: Pick<Visit, 'say' | 'speech'>, until: Date): string {
+  const from = speech.moment(until)
+  return say(
+    `It is outside the hours of the campaign where they are. It can be taken from ${from}.`,
+    `当前不在活动允许联系的当地时段内，${from} 起可接手。`,
+  )
 }

@@ -9,7 +9,7 @@ import { KIND_WORDS, OUTCOME_WORDS, OVER_WORDS, SENTIMENT_WORDS } from '../../re
 import { sentence } from '../../reports/words.ts'
 import { showCall } from '../../service/calls.ts'
 import { readStory } from '../../service/reporting.ts'
-import { dueText } from './call-words.ts'
+import { dueText, quietText } from './call-words.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { Act } from './parts.tsx'
 import { ReasonOptions } from './reasons.tsx'
@@ -86,17 +86,27 @@ export async function showTask(
 
 /** Whose the call is, and what can be done about that. */
 function Standing({ visit, call, mine }: { visit: Visit; call: Call; mine: boolean }) {
-  const { say, language } = visit
+  const { say, speech, language } = visit
   const path = `/calls/${callIdOf(call)}`
   if (mine) {
     return (
-      <Act
-        visit={visit}
-        to={`${path}/release`}
-        words={say('Give it back', '放回队列')}
-        kind="quiet"
-        hotkey="g"
-      />
+      <>
+        {call.quietUntil ? (
+          <p class="note">
+            {say(
+              `It is outside the hours of the campaign where they are, until ${speech.moment(call.quietUntil)}.`,
+              `当前不在活动允许联系的当地时段内（至 ${speech.moment(call.quietUntil)}）。`,
+            )}
+          </p>
+        ) : null}
+        <Act
+          visit={visit}
+          to={`${path}/release`}
+          words={say('Give it back', '放回队列')}
+          kind="quiet"
+          hotkey="g"
+        />
+      </>
     )
   }
   if (call.closedAt !== null) {
@@ -126,6 +136,7 @@ function Standing({ visit, call, mine }: { visit: Visit; call: Call; mine: boole
       </p>
     )
   }
+  if (call.quietUntil) return <p class="note">{quietText(visit, call.quietUntil)}</p>
   return <Act visit={visit} to={`${path}/take`} words={say('Take this call', '接手这通电话')} hotkey="t" />
 }
 

@@ -8,7 +8,7 @@ import { sentence } from '../../reports/words.ts'
 import { type Also, concludeCall, giveCallBack, showCalls, takeCall } from '../../service/calls.ts'
 import { outcomeReport } from '../api/calls.ts'
 import { showTask } from './call.tsx'
-import { dueText, spanText } from './call-words.ts'
+import { dueText, quietText, spanText } from './call-words.ts'
 import { KEYS_PATH } from './keys.ts'
 import { Act, Empty, Table } from './parts.tsx'
 import { act, allowScript, type PagesDependencies, page, type Visit } from './visit.ts'
@@ -92,6 +92,8 @@ async function take(visit: Visit, key: CallKey): Promise<Response> {
           '此活动的电话已暂停，恢复后会再次出现。',
         ),
       )
+    case 'quiet_hours':
+      return visit.go('/calls', quietText(visit, answer.until))
     case 'unknown':
       return visit.go('/calls', unknown(visit))
   }
