@@ -23,6 +23,10 @@ const FIELDS: Readonly<Record<string, string>> = {
   'Only what this agent holds': '仅限该坐席手上的',
   '1 to 1000; 100 unless said': '1 至 1000，默认 100',
   'By when it should have been made': '应在此时间前拨打',
+  'Its campaign, all calls or everything are paused: nobody can take it meanwhile':
+    '活动、电话渠道或全部发送已暂停：期间无人可接手',
+  'It is outside the hours of the campaign where the contact is until then, and nobody can take it':
+    '在此时刻之前不在活动允许联系的当地时段内，无人可接手',
   'The outcome it ended with, or what made it pointless': '结束时的结果，或不必再拨打的原因',
   'The number that was called; by default the one the call was claimed with':
     '实际拨打的号码；默认为接手时的号码',
