@@ -55,7 +55,7 @@ const SLIPS: readonly Slip[] = [
   [/(?<=\d[smhdw])\s+ago\b/i, () => 'write now - 30d for `30d ago`'],
   [/(?<![\w.,[])\d{1,3}(?:[,_]\d{3})+(?![\w,\]])/, (found) => instead(found.replace(/[,_]/g, ''))(found)],
   [
-    /(?<![\w.])(\d+(?:\.\d+)?)\s*[A-Z]{3}(?!\w)/,
+    /(?<![\w.])(\d+(?:\.\d+)?)\s*(?!AND|XOR|NOT)[A-Z]{3}(?!\w)/,
     (found, [number = '']) => `write ${number} for \`${found}\`: amounts are in the workspace’s currency`,
   ],
   [

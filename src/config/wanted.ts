@@ -94,7 +94,7 @@ function* respelled(plain: string, currency: string): Generator<string> {
   // 50,000 CNY and ¥5: the sign where it is that of the currency alone.
   const [before = '', amount, after = ''] = groups(/^([¥$€£]?) *(\d[\d,]*(?:\.\d+)?) *(\p{L}*|[$€£])$/u)
   const sum =
-    amount !== undefined && /^(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?$/.test(amount)
+    amount !== undefined && /^(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?$/.test(amount)
       ? amount.replaceAll(',', '')
       : ''
   if (sum !== '' && SYMBOLS[before || after]?.includes(currency)) yield `${sum} ${currency}`

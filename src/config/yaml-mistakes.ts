@@ -243,6 +243,13 @@ function syntaxMistakes(document: Document, text: string, at: (offset: number) =
     const aftermath = last !== undefined && line <= last + 1
     last = line
     if (aftermath) continue
+    // What the parser says behind it, to the end of the file, is of its own making.
+    if (/^Unexpected flow-(?:map|seq)-start at node end/.test(message)) {
+      const bracketed =
+        "between braces a text ends before a bracket; put the whole value between single quotes: '…'"
+      problems.push({ severity: 'error', location: at(pos[0]), path: '', message: bracketed })
+      break
+    }
     const unclosed = /^Missing closing .*quote$|must be sufficiently indented and end with/.test(message)
     const opened = unclosed ? openedAt(document, text, pos[0]) : undefined
     if (opened !== undefined) {

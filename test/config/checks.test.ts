@@ -721,6 +721,8 @@ test.each([
   ['amount: 5 CNY', 'amount: $5', undefined],
   ['amount: 5 CNY', 'amount: "1,500 cny"', '1500 CNY'],
   ['amount: 5 CNY', 'amount: "1,5 CNY"', undefined],
+  // A thousand times as much, or as little.
+  ['amount: 5 CNY', 'amount: "0,500 CNY"', undefined],
   ['at_most: 2 per day', 'at_most: 2/day', '2 per day'],
   ['at_most: 4 per week', 'at_most: 4 a week', '4 per week'],
   ['inactive: 3d..7d', 'inactive: 3-7d', '3d..7d'],
@@ -777,8 +779,8 @@ test.each([
   expect(problems).toMatchObject([{ path, suggestion }])
 })
 
-test('a price without its quotes', () => {
-  const text = WORKSPACE_YAML.replace('channels:\n  email:\n', 'channels:\n  email:\n    price: 0.002\n')
+test.each(['0.002', '0,002'])('a price without its quotes: %s', (price) => {
+  const text = WORKSPACE_YAML.replace('channels:\n  email:\n', `channels:\n  email:\n    price: ${price}\n`)
   expect(readWorkspace('winback.yaml', text, environmentFrom({}), '.').problems).toMatchObject([
     { path: 'channels.email.price', suggestion: '"0.002"' },
   ])
@@ -1301,6 +1303,7 @@ test.each([
   ['contact.status in ("a", "b")', '("a', 'a list stands in square brackets: in ["a", "b"]'],
   ['orders.total >= 2,000', '2,000', 'write 2000 for `2,000`'],
   ['orders.total >= 99.5 CNY', '99.5', 'write 99.5 for `99.5 CNY`: amounts are in the workspace’s currency'],
+  ['orders.total >= 2000.0 AND contact.vip', 'AND', 'write && for `AND`'],
   ['orders.total => 3', '=>', 'write >= for `=>`'],
   ['contact.vip & has(contact.points)', '&', 'write && for `&`'],
   ['price: cheap', ': cheap', 'write == to compare: contact.x == "a"'],

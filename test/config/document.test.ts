@@ -72,6 +72,11 @@ test.each([
   ['a: 1\n// no\nb: 2\n', '2:1', /^a comment begins with #$/],
   ['a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> x\n', '2:1', /^a merge was left undone here/],
   ['a: "x == "y""\n', '1:11', /^a text in quotes ends before this; put the whole between single quotes/],
+  [
+    'l:\n  - { a: x in ["y", "z"], b: 2 }\n  - { c: 3 }\nd: 4\n',
+    '2:15',
+    /^between braces a text ends before a bracket; put the whole value between single quotes/,
+  ],
   ['a: { b: 50,000 CNY }\n', '1:9', /^a comma ends the value here; write 50000 CNY$/],
   [
     't:\n  - n: 1\n    s: 2\n  n: 2\n    i: 3\n  - n: 4\n    i: 5\n',
