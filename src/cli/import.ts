@@ -3,7 +3,6 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { readDocument } from '../config/document.ts'
 import { problemsOf } from '../config/issues.ts'
-import { appliedNames } from '../config/versions.ts'
 import type { ImportSummary } from '../contacts/file-import.ts'
 import {
   importActivity,
@@ -21,6 +20,7 @@ import type { Speech } from '../reports/words.ts'
 import { sentence } from '../reports/words.ts'
 import { EXIT } from './failure.ts'
 import { failedMostly, formatSummary, indexingOf, kindText, rowsOf } from './import-text.ts'
+import { knownOffers } from './known-offers.ts'
 import { type Spoken, speechIn, spoken } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
@@ -124,7 +124,7 @@ export function importData(start: Start): Command {
   ]).action((offer: string, file: string, options: ImportOptions, child: Command) =>
     start(child, (invocation) =>
       withWorkspace(invocation, async (context) => {
-        const place = findOffer(offer, await appliedOffers(context))
+        const place = findOffer(offer, await knownOffers(context))
         const read: ReadFile = (database, path, given) =>
           importCodes(database, path, { ...given, offer: place })
         return await runImport(context, 'codes', read, file, options)
@@ -132,20 +132,6 @@ export function importData(start: Start): Command {
     ),
   )
   return command
-}
-
-/** The offers of every campaign as it was applied last. */
-async function appliedOffers(context: DatabaseContext) {
-  const { book } = await openQuietRuntime(context)
-  const offers: { campaign: string; offer: string; imported: boolean }[] = []
-  for (const campaign of await appliedNames(context.database)) {
-    const current = await book.current(campaign)
-    for (const [offer, terms] of Object.entries(current?.definition.offers ?? {})) {
-      const imported = terms.deliver === 'code' && terms.codes === 'imported'
-      offers.push({ campaign, offer, imported })
-    }
-  }
-  return offers
 }
 
 function fileOptions(command: Command): Command {

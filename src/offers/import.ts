@@ -15,26 +15,30 @@ import { REFUSALS, type RedemptionClaim, redeem } from './redemptions.ts'
 const CODE_FIELDS = ['code', 'expires_at'] as const
 const REDEMPTION_FIELDS = ['key', 'code', 'external_id', 'offer', 'redeemed_at', 'value'] as const
 
+/** An offer of a campaign. */
+export interface OfferPlace {
+  readonly campaign: string
+  readonly offer: string
+  /** Whether it gives out codes of a file. */
+  readonly imported: boolean
+}
+
 /**
  * The offer a file of codes is for: `five_off`, or `graded-recall.five_off` where several campaigns have one of the name.
- * @param offers of the campaigns as they were applied last
  * @throws WinbackError `offer.unknown`, `offer.ambiguous`, `offer.codes`
  */
-export function findOffer(
-  name: string,
-  offers: readonly { campaign: string; offer: string; imported: boolean }[],
-): { campaign: string; offer: string } {
+export function findOffer(name: string, offers: readonly OfferPlace[]): OfferPlace {
   const found = offers.filter(({ campaign, offer }) => name === offer || name === `${campaign}.${offer}`)
   const [one, another] = found
   if (!one) {
     const known = offers
       .filter(({ imported }) => imported)
       .map(({ campaign, offer }) => `${campaign}.${offer}`)
-    throw new WinbackError('offer.unknown', `no applied campaign has an offer \`${name}\``, {
+    throw new WinbackError('offer.unknown', `no campaign has an offer \`${name}\``, {
       remedy:
         known.length > 0
           ? `Offers that take codes: ${known.join(', ')}.`
-          : 'Apply a campaign whose offer has `deliver: code` and `codes: imported` first.',
+          : 'Give an offer `deliver: code` and `codes: imported` in the file of its campaign first.',
     })
   }
   if (another) {
@@ -44,7 +48,7 @@ export function findOffer(
   }
   if (!one.imported) {
     throw new WinbackError('offer.codes', `\`${one.campaign}.${one.offer}\` takes no imported codes`, {
-      remedy: 'Give the offer `deliver: code` and `codes: imported`, and apply the campaign.',
+      remedy: 'Give the offer `deliver: code` and `codes: imported` in the file of its campaign.',
     })
   }
   return one

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { beforeAll, expect, test } from 'vitest'
@@ -98,13 +98,33 @@ test('the end of a code that nobody has yet may still be put right; another offe
 
 test('codes are for an offer that takes them', async () => {
   for (const [offer, says] of [
-    ['fiv_off', 'no applied campaign has an offer `fiv_off`'],
+    ['fiv_off', 'no campaign has an offer `fiv_off`'],
     ['trial_card', '`graded-recall.trial_card` takes no imported codes'],
   ] as const) {
     const { code, stderr } = await run(['import', 'codes', offer, 'codes.csv'], here)
     expect(code).not.toBe(0)
     expect(stderr).toContain(says)
   }
+})
+
+test('codes are loaded before their campaign is applied, whatever else is wrong with the files', async () => {
+  const applied = await readFile(join(here.cwd, 'campaigns/graded-recall.yaml'), 'utf8')
+  const begun = join(here.cwd, 'campaigns/autumn.yaml')
+  await writeFile(begun, applied.replace(/^campaign: .*/m, 'campaign: autumn').replace(/^tiers:/m, 'tears:'))
+  await write('campaigns/broken.yaml', 'campaign: [\n')
+  await write('early.csv', 'code\nEARLY1\n')
+  const { code, stdout, stderr } = await run(
+    ['import', 'codes', 'autumn.five_off', 'early.csv', '--json'],
+    here,
+  )
+  expect(stderr).toBe('')
+  expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, inserted: 1 })
+  expect(await rows(database, sql`SELECT campaign FROM offer_codes WHERE shown = 'EARLY1'`)).toEqual([
+    { campaign: 'autumn' },
+  ])
+  const either = await run(['import', 'codes', 'five_off', 'early.csv'], here)
+  expect(either.stderr).toContain('graded-recall.five_off, autumn.five_off')
+  await Promise.all(['autumn', 'broken'].map((name) => rm(join(here.cwd, `campaigns/${name}.yaml`))))
 })
 
 test('redemptions come in once; those that are none go to the reject file with the reason', async () => {
