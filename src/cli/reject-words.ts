@@ -56,6 +56,10 @@ const WHOLE: Patterns = [
   [/^kept without e-mail: (.*) is not an address$/s, '未导入邮箱：$1 不是有效地址'],
   [/^kept without phone: (.*) is not a number$/s, '未导入手机号：$1 不是有效号码'],
   [/^kept without time zone: there is no zone (.*)$/s, '未导入时区：没有时区 $1'],
+  [
+    /^kept without value: (.*) is not the workspace’s currency, (\w+)$/s,
+    '未导入金额：$1 不是工作区的币种 $2',
+  ],
   [/^kept without ([\w.]+): (.*) is what programs write for nothing$/s, '未导入 $1：$2 是程序表示“空”的写法'],
 ]
 

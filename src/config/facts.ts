@@ -62,7 +62,10 @@ function describeFacts(workspace: Salvaged<Workspace>): FactCatalogue {
     column('contact.timezone', 'string', 'IANA zone', sql`c.timezone`),
     column('contact.signed_up_at', 'timestamp', 'When the contact signed up', sql`c.signed_up_at`),
     column('orders.count', 'number', 'How many orders', sql`coalesce(a.orders_count, 0)::numeric`),
-    { ...column('orders.total', 'money', 'Sum of all orders', total), unit: currency },
+    {
+      ...column('orders.total', 'money', 'Sum of all orders, whatever was paid back', total),
+      unit: currency,
+    },
     {
       ...column(
         'orders.average',

@@ -27,10 +27,14 @@ export interface ActivityRow {
   readonly properties: string | null
 }
 
-export type ActivityReader = (values: RowValues) => ActivityRow | string
+/** Reads one row: the event, or why there is none. `warn` hears of what the event had to be kept without. */
+export type ActivityReader = (values: RowValues, warn: (reason: string) => void) => ActivityRow | string
 
-/** @param latest epoch milliseconds; an event after it is rejected */
-export function activityReader(getters: Getters, moments: MomentReading): ActivityReader {
+/**
+ * @param moments.latest epoch milliseconds; an event after it is rejected
+ * @param currency the workspace's: a value of an event that names another is none of ours, as over HTTP
+ */
+export function activityReader(getters: Getters, moments: MomentReading, currency: string): ActivityReader {
   const getter = getterIn(getters)
   const [getId, getType, getTime, getValue, getMessage, getProperties] = [
     getter('external_id'),
@@ -43,7 +47,7 @@ export function activityReader(getters: Getters, moments: MomentReading): Activi
   const named = [...getters].flatMap(([field, get]) =>
     field.startsWith('properties.') ? [{ name: field.slice('properties.'.length), get }] : [],
   )
-  return (values) => {
+  return (values, warn) => {
     const externalId = textOf(getId(values)) ?? ''
     const unsound = externalIdProblem(externalId)
     if (unsound !== undefined) return unsound
@@ -55,10 +59,17 @@ export function activityReader(getters: Getters, moments: MomentReading): Activi
     const occurredAt = pastMoment('occurred_at', time, moments)
     if (typeof occurredAt === 'string') return occurredAt
     if (occurredAt < 0) return 'occurred_at: before 1970'
-    const value = microsOf(getValue(values))
-    if (typeof value === 'string') return value
-    const properties = propertiesOf(getProperties(values), named, values)
-    if (typeof properties === 'object' && properties !== null) return properties.problem
+    const amount = microsOf(getValue(values))
+    if (typeof amount === 'string') return amount
+    const given = propertiesOf(getProperties(values), named, values)
+    if (typeof given === 'string') return given
+    const json = given && jsonText('properties', given)
+    if (typeof json === 'string') return json
+    const properties = json?.text ?? null
+    const foreign = amount === null ? undefined : foreignCurrency(given?.currency, currency)
+    if (foreign !== undefined)
+      warn(`kept without value: "${foreign}" is not the workspace’s currency, ${currency}`)
+    const value = foreign === undefined ? amount : null
     const message = getMessage(values)
     if (typeof message === 'object' && message !== null) return 'message_id: {…} is not a string'
     // As an id, it would make one event of all that have none.
@@ -86,11 +97,18 @@ export function microsOf(value: unknown): number | null | string {
     : `value: ${JSON.stringify(value)} is not an amount; expected digits and a point, such as 1234.50`
 }
 
+/** What an event says its value is in, where that is not the workspace's currency; in any case of letters. */
+export function foreignCurrency(said: unknown, currency: string): string | undefined {
+  if (typeof said !== 'string' || said.trim() === '') return undefined
+  return said.trim().toUpperCase() === currency ? undefined : said
+}
+
+/** The row's properties, or why they are none; undefined where it has none. */
 function propertiesOf(
   whole: unknown,
   named: readonly { name: string; get: Getter }[],
   values: RowValues,
-): string | null | { problem: string } {
+): Record<string, unknown> | string | undefined {
   let properties: Record<string, unknown> | undefined
   if (whole !== undefined && whole !== null && whole !== '') {
     let value: unknown = whole
@@ -98,11 +116,11 @@ function propertiesOf(
       try {
         value = parseJson(whole)
       } catch {
-        return { problem: 'properties: malformed JSON' }
+        return 'properties: malformed JSON'
       }
     }
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      return { problem: 'properties: expected a JSON object' }
+      return 'properties: expected a JSON object'
     }
     properties = { ...value }
   }
@@ -112,9 +130,7 @@ function propertiesOf(
     properties ??= {}
     properties[name] = value
   }
-  if (properties === undefined) return null
-  const json = jsonText('properties', properties)
-  return typeof json === 'string' ? { problem: json } : json.text
+  return properties
 }
 
 /** Makes what {@link mergeActivity} keeps from chunk to chunk. Once an import, on the connection it runs on. */

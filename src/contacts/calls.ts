@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { EVENTS, type EventDescription, eventNamer, valuePropertiesOf } from '../config/event-names.ts'
-import { microsOf } from './activity.ts'
+import { foreignCurrency, microsOf } from './activity.ts'
 import { type Attributes, type ContactReader, type ContactRow, contactReader } from './contact-rows.ts'
 import { dateReader } from './dates.ts'
 import { appProviderOf, appTokenOf, type DeviceRow } from './devices.ts'
@@ -163,8 +163,7 @@ function amountOf(
   properties: Record<string, unknown>,
   currency: string,
 ): number | null | string {
-  const theirs = properties.currency
-  if (typeof theirs === 'string' && theirs.toUpperCase() !== currency) return null
+  if (foreignCurrency(properties.currency, currency) !== undefined) return null
   const name = valuePropertiesOf(type).find(
     (each) => properties[each] !== undefined && properties[each] !== null,
   )

@@ -18,6 +18,8 @@ import type { Writer } from './writers.ts'
 
 /** What an import must know of winback.yaml; a `Workspace` is one. */
 export interface ImportWorkspace extends ActivityRules {
+  /** ISO 4217: what values are in. */
+  readonly currency: string
   readonly attributes: Attributes
   readonly persons: { readonly shared_by_at_most: number }
   /** By name; another system may have sent on others too. */

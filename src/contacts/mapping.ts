@@ -1,5 +1,6 @@
 import { closest } from 'fastest-levenshtein'
 import { z } from 'zod'
+import { EVENTS } from '../config/event-names.ts'
 import { fieldCalled } from '../config/import-fields.ts'
 import { nearest } from '../config/nearest-name.ts'
 import { WinbackError } from '../errors.ts'
@@ -145,6 +146,12 @@ export function bindFields(
   }
 }
 
+/** Properties that are read of events: a column called so was hardly meant for nothing. */
+const PROPERTIES = new Set([
+  'currency',
+  ...Object.values(EVENTS).flatMap(({ properties }) => Object.keys(properties)),
+])
+
 function unusedOf(
   header: readonly string[],
   read: ReadonlyMap<number, string>,
@@ -156,7 +163,8 @@ function unusedOf(
     if (read.has(index) || column.trim() === '') return []
     const namesake = read.get(header.indexOf(column))
     if (namesake !== undefined) return [{ column, meant: namesake, number: index + 1 }]
-    const meant = nearest(column, free)
+    const property = fields.includes('properties.*') && PROPERTIES.has(column)
+    const meant = property ? `properties.${column}` : nearest(column, free)
     return [meant === undefined ? { column } : { column, meant }]
   })
 }

@@ -33,17 +33,19 @@ export interface Writer {
 
 /**
  * Rows that are kept as they come, each an entry of the chunk.
- * @param read an entry of a row, or why it is none
+ * @param read an entry of a row, or why it is none; tells `warn` what it had to be kept without
  */
 export function listWriter<Entry extends object>(
-  read: (values: RowValues, row: FileRow) => Entry | string,
+  read: (values: RowValues, row: FileRow, warn: (reason: string) => void) => Entry | string,
   merge: (tx: Transaction, chunk: readonly Entry[]) => Promise<Merged>,
 ): Writer {
   let chunk: Entry[] = []
   return {
-    take: (row, values) => {
-      const entry = read(values, row)
+    take: (row, values, rejects) => {
+      const without: string[] = []
+      const entry = read(values, row, (reason) => without.push(reason))
       if (typeof entry === 'string') return entry
+      if (without.length > 0) rejects.warn(row.line, without, row.raw)
       chunk.push(entry)
       return undefined
     },
@@ -101,7 +103,7 @@ export function contactWriter(
 export interface ActivityWriterOptions {
   readonly date: DateReader
   readonly now: Date
-  readonly workspace: ActivityRules
+  readonly workspace: ActivityRules & { readonly currency: string }
   readonly hooks: Hooks
   /** Makes the partitions of months that have none. */
   readonly partition: (tx: Transaction, months: readonly Date[]) => Promise<void>
@@ -110,11 +112,14 @@ export interface ActivityWriterOptions {
 /** What people did. */
 export function activityWriter(getters: Getters, options: ActivityWriterOptions): Writer {
   const { date, now, workspace, hooks, partition } = options
-  const read = activityReader(getters, { date, latest: now.getTime() })
-  return listWriter(read, async (tx, events) => {
-    await partition(tx, monthsWith(events.map(({ occurredAt }) => occurredAt)))
-    return { ...(await mergeActivity(tx, events, { now, workspace, hooks })), updated: 0 }
-  })
+  const read = activityReader(getters, { date, latest: now.getTime() }, workspace.currency)
+  return listWriter(
+    (values, _row, warn) => read(values, warn),
+    async (tx, events) => {
+      await partition(tx, monthsWith(events.map(({ occurredAt }) => occurredAt)))
+      return { ...(await mergeActivity(tx, events, { now, workspace, hooks })), updated: 0 }
+    },
+  )
 }
 
 /** Partitions in transactions of their own: for who means to commit. */

@@ -33,6 +33,7 @@ test.each([
   ['attributes.plan: {"a":1} is not a bool', 'attributes.plan：… 不是布尔值'],
   ['channel: "fax" is none of email, sms', 'channel：… 不在可选值之中：email、sms'],
   ['kept without phone: "12" is not a number', '未导入手机号：… 不是有效号码'],
+  ['kept without value: "USD" is not the workspace’s currency, CNY', '未导入金额：… 不是工作区的币种 CNY'],
   ['nobody has the external_id "u1"', '没有使用此 external_id 的联系人'],
   ['something nobody has foreseen', 'something nobody has foreseen'],
 ])('%s', (reason, chinese) => {

@@ -6,6 +6,7 @@ import { type Clock, manualClock } from '../../src/clock.ts'
 import type { ImportOptions, ImportWorkspace } from '../../src/contacts/file-import.ts'
 
 export const workspace: ImportWorkspace = {
+  currency: 'CNY',
   activity: ['session', 'order'],
   orders: { event: 'order' },
   events: { horizon: 30 * 86_400 },

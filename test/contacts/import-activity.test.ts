@@ -41,6 +41,46 @@ describe('importActivity', () => {
     ])
   })
 
+  it('keeps no value that is in another currency, as over HTTP, and says so', async () => {
+    const database = await emptiedDatabase()
+    const orders = file(
+      'a.csv',
+      `external_id,type,occurred_at,value,currency
+u1,order,2026-01-01,100,CNY
+u1,order,2026-01-02,100,USD
+u1,order,2026-01-03,100,cny
+u1,order,2026-01-04,100,
+u1,session,2026-01-05,,USD
+`,
+    )
+    const mapping = { fields: { 'properties.currency': 'currency' } }
+    const summary = await importActivity(database, orders, options({ mapping }))
+    expect(summary).toMatchObject({
+      inserted: 5,
+      rejected: 0,
+      warnings: 1,
+      warningReasons: [
+        { reason: 'kept without value: … is not the workspace’s currency, CNY', rows: 1, line: 3 },
+      ],
+    })
+    expect(await summed(database)).toMatchObject([{ orders_count: 4, orders_total: 300_000_000 }])
+    expect(await importActivity(database, orders, options({ mapping }))).toMatchObject({ inserted: 0 })
+    // Of rows without properties it is a column nobody reads, and whoever forgot it is told.
+    const forgotten = file(
+      'b.csv',
+      'external_id,type,occurred_at,value,currency\nu2,order,2026-01-01,9,USD\n',
+    )
+    expect((await importActivity(database, forgotten, options())).unused).toEqual([
+      { column: 'currency', meant: 'properties.currency' },
+    ])
+    const lines = file(
+      'c.ndjson',
+      '{"external_id":"u3","type":"order","occurred_at":"2026-01-01","value":5,"properties":{"currency":"EUR"}}\n',
+    )
+    expect(await importActivity(database, lines, options())).toMatchObject({ inserted: 1, warnings: 1 })
+    expect((await summed(database)).at(-1)).toMatchObject({ orders_count: 1, orders_total: 0 })
+  })
+
   it('sums what each contact did; the same file again adds nothing, true duplicates stay', async () => {
     const database = await emptiedDatabase()
     await importContacts(
