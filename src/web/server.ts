@@ -58,7 +58,9 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   const app = new Hono()
   app.use(trustProxies(runtime.workspace.web.trusted_proxies))
   app.use(requestId())
-  app.use(secureHeaders())
+  // To ourselves a browser says where a form comes from; told to say it to nobody, it has no other way where it is asked
+  // without https, and none of our own forms would be taken there.
+  app.use(secureHeaders({ referrerPolicy: 'same-origin' }))
   app.use(async (c, next) => {
     await next()
     if (isDraining()) c.res.headers.set('Connection', 'close')

@@ -13,7 +13,16 @@ import { addUser, issueLink } from '../../src/web/accounts/users.ts'
 import type { Desk, KeptPlan } from '../../src/web/desk.ts'
 import { type OutboxChoice, readOutbox } from '../../src/web/pages/outbox-lines.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
-import { hasBrowser, LANGUAGES, LOOKS, lookAt, NARROW, openWindow, WIDE } from '../support/browser.ts'
+import {
+  hasBrowser,
+  LANGUAGES,
+  LOOKS,
+  lookAt,
+  NARROW,
+  OTHER_HOST,
+  openWindow,
+  WIDE,
+} from '../support/browser.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, type Shop } from '../support/shop.ts'
@@ -722,6 +731,22 @@ test.runIf(hasBrowser)('the name beside a new password is for password managers 
   expect(await page.locator('input[name=name]').isVisible()).toBe(false)
   await context.close()
 })
+
+test.runIf(hasBrowser)(
+  'in a browser: without https, by a name of the house, a form is one of ours',
+  async () => {
+    const { userId } = await addUser(database, { name: 'lan', role: 'viewer', now: NOW, by: 'test' })
+    const here = server.address.replace('127.0.0.1', OTHER_HOST)
+    const { context, page } = await openWindow(here, '', { language: 'en', ...WIDE }, [])
+    await page.goto(`${here}${await issueLink(database, userId, NOW)}`)
+    for (const field of ['password', 'again']) await page.fill(`[name=${field}]`, 'a horse, a battery')
+    await page.click('main button')
+    await page.waitForURL(`${here}/`)
+    await page.click('text=Sign out')
+    await page.waitForURL(`${here}/sign-in`)
+    await context.close()
+  },
+)
 
 test('the first page is under 100 KB without its charts', async () => {
   const html = (await (await get('/', 'viewer')).text()).replace(/<svg[\s\S]*?<\/svg>/g, '')

@@ -157,6 +157,14 @@ test('a session ends twelve hours after the last click, with the sign-out, and w
       .status,
   ).toBe(403)
   expect(await look(again)).toBe(200)
+  // A sign-in by another site's form is told so, and is not told that the password is wrong.
+  const foreign = await post(
+    '/sign-in',
+    { name: 'root', password: PASSWORD },
+    { Origin: 'null', Host: 'here' },
+  )
+  expect([foreign.status, foreign.headers.getSetCookie()]).toEqual([403, []])
+  expect(await foreign.text()).toContain('This form was not sent by this page.')
   expect((await post('/sign-out', { csrf }, { Cookie: again })).status).toBe(303)
   expect(await look(again)).toBe(303)
 

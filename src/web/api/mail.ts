@@ -21,7 +21,6 @@ export function mailApi({ runtime }: { runtime: Runtime }): Hono {
     c.html(content, status, {
       'Content-Security-Policy': DOCUMENT_POLICY,
       'Cache-Control': 'no-store',
-      'Referrer-Policy': 'no-referrer',
     })
 
   return new Hono()
@@ -31,7 +30,6 @@ export function mailApi({ runtime }: { runtime: Runtime }): Hono {
       return c.body(null, 302, {
         Location: link.url,
         'Cache-Control': 'no-store',
-        'Referrer-Policy': 'no-referrer',
       })
     })
     .get(`${LINK_PATHS.open}/:token`, async (c) => {

@@ -7,6 +7,7 @@ import { linkOwner, usePasswordLink } from '../accounts/users.ts'
 import { recordAudit } from '../audit.ts'
 import { addressOf } from '../visitor.ts'
 import { bare } from './layout.tsx'
+import { Coded } from './parts.tsx'
 import { entered, Refusal, type RefusedForm } from './refused-form.tsx'
 import {
   act,
@@ -32,12 +33,27 @@ export function signInPages(dependencies: PagesDependencies): Hono {
     guest: Guest,
     title: string,
     body: Child,
-    status: 200 | 401 | 404 | 422 | 429 = 200,
+    status: 200 | 401 | 403 | 404 | 422 | 429 = 200,
   ) => {
     guard(c)
     return c.html(bare(guest, workspace.name, title, body), status)
   }
-  const formOf = async (c: Context) => (isFromHere(c, runtime) ? await readForm(c) : new URLSearchParams())
+  /** The names and passwords of other sites' forms are tried by nobody. */
+  const foreign = (c: Context, guest: Guest, title: string) =>
+    show(
+      c,
+      guest,
+      title,
+      <p class="note bad" role="alert">
+        <Coded
+          text={guest.say(
+            'This form was not sent by this page. Load the page again. Behind a proxy, `web.url` of winback.yaml has to be the address you use.',
+            '此表单并非由本页发出，请重新载入页面。使用代理时，winback.yaml 的 `web.url` 须为您访问的地址。',
+          )}
+        />
+      </p>,
+      403,
+    )
 
   return new Hono()
     .get('/sign-in', (c) => {
@@ -51,7 +67,8 @@ export function signInPages(dependencies: PagesDependencies): Hono {
     })
     .post('/sign-in', async (c) => {
       const guest = guestOf(c, runtime)
-      const form = await formOf(c)
+      if (!isFromHere(c, runtime)) return foreign(c, guest, guest.say('Sign in', '登录'))
+      const form = await readForm(c)
       const name = form.get('name') ?? ''
       const address = addressOf(c)
       const given = { name, password: form.get('password') ?? '', address, now: guest.now }
@@ -103,7 +120,8 @@ export function signInPages(dependencies: PagesDependencies): Hono {
     })
     .post('/welcome/:secret', async (c) => {
       const guest = guestOf(c, runtime)
-      const form = await formOf(c)
+      if (!isFromHere(c, runtime)) return foreign(c, guest, guest.say('Welcome', '欢迎'))
+      const form = await readForm(c)
       const secret = c.req.param('secret')
       const owner = await linkOwner(database, secret, guest.now)
       if (!owner) return show(c, guest, deadLink(guest), <DeadLink guest={guest} />, 404)
