@@ -3,14 +3,14 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { openCallback } from '../../src/channels/callback/callback.ts'
 import { type ManualClock, manualClock } from '../../src/clock.ts'
-import { rows } from '../../src/database/connect.ts'
+import { execute, rows } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
 import { hasBrowser, LANGUAGES, lookAt, openWindow, WIDE } from '../support/browser.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, parseWorkspace, type Shop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
-import { formOf, signIn } from '../support/sign-in.ts'
+import { formOf, givePassword, signIn } from '../support/sign-in.ts'
 
 // The queue of calls as agents work through it: by keyboard, by mouse, two of them at once.
 
@@ -33,6 +33,7 @@ tiers:
       - { id: call, channel: callback, script: adviser, sla: 24h, capacity: 50 per day }
 `
 const PEOPLE = 12
+const PASSWORD = 'a horse, a battery'
 
 let shop: Shop
 let clock: ManualClock
@@ -297,6 +298,61 @@ describe.runIf(hasBrowser)('in a browser', () => {
       await context.close()
     }
     expect(found).toEqual([])
+  }, 60_000)
+
+  it('sends the report of whoever is signed out while they type, once they are in again', async () => {
+    const cookie = await signIn(shop.database, 'eve', 'agent', clock.now())
+    await givePassword(shop.database, 'eve', PASSWORD)
+    const end = async () =>
+      await execute(
+        shop.database,
+        sql`DELETE FROM web_sessions s USING users u WHERE u.user_id = s.user_id AND u.name = 'eve'`,
+      )
+    const signInBy = async (tab: Page, password: string) => {
+      await tab.fill('[name=name]', 'eve')
+      await tab.fill('[name=password]', password)
+      await tab.click('main button')
+    }
+    const { context, page } = await openWindow(server.address, cookie, { language: 'en', ...WIDE }, [])
+    await page.goto(`${server.address}/calls`)
+    await page.click('form[action="/calls/next"] button')
+    const notes = 'Minutes of notes,\nin "two" lines & more'
+    await page.check('[value=call_back]')
+    await page.fill('[name=notes]', notes)
+    await end()
+    await page.click('button[value=queue]')
+    expect(await page.textContent('[role=alert]')).toContain('What you filled in is kept')
+    // A password that is mistyped loses nothing either.
+    for (const password of ['mistyped', PASSWORD]) await signInBy(page, password)
+    await page.click('text=Send it now')
+    await page.waitForURL(`${server.address}/calls`)
+    // Signed in anew in another tab: the form of before is taken by another press, too.
+    await page.click('form[action="/calls/next"] button')
+    await page.check('[value=call_back]')
+    await page.fill('[name=notes]', 'of the other tab')
+    await end()
+    const tab = await context.newPage()
+    await tab.goto(`${server.address}/sign-in`)
+    await signInBy(tab, PASSWORD)
+    await tab.waitForURL(`${server.address}/`)
+    await page.click('button[value=queue]')
+    await page.click('text=Send it now')
+    await page.waitForURL(`${server.address}/calls`)
+    const told = (await attempts()).filter(({ by }) => by === 'eve')
+    expect(told).toMatchObject([
+      { outcome: 'call_back', notes: notes.replace('\n', '\r\n') },
+      { outcome: 'call_back', notes: 'of the other tab' },
+    ])
+    await end()
+    // What another site sends is not kept.
+    const foreign = await fetch(`${page.url()}/call-1-1/outcome`, {
+      method: 'POST',
+      body: 'notes=theirs',
+      headers: { 'Sec-Fetch-Site': 'cross-site' },
+      redirect: 'manual',
+    })
+    expect([foreign.status, foreign.headers.get('Location')]).toEqual([303, '/sign-in'])
+    await context.close()
   }, 60_000)
 })
 

@@ -157,6 +157,11 @@ test('a session ends twelve hours after the last click, with the sign-out, and w
       .status,
   ).toBe(403)
   expect(await look(again)).toBe(200)
+  // Whoever sends a form signed out comes back to the page it stood on.
+  const late = { Referer: 'http://here/campaigns/spring?a=1', 'Sec-Fetch-Site': 'same-origin' }
+  expect((await post('/campaigns/spring/pause', {}, late)).headers.get('Location')).toBe(
+    '/sign-in?next=%2Fcampaigns%2Fspring%3Fa%3D1',
+  )
   // A sign-in by another site's form is told so, and is not told that the password is wrong.
   const foreign = await post(
     '/sign-in',

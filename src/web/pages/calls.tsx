@@ -11,7 +11,8 @@ import { showTask } from './call.tsx'
 import { dueText, quietText, spanText } from './call-words.ts'
 import { KEYS_PATH } from './keys.ts'
 import { Act, Empty, Table } from './parts.tsx'
-import { act, allowScript, type PagesDependencies, page, type Visit } from './visit.ts'
+import { keepUnsent } from './sign-in.tsx'
+import { act, allowScript, type Keep, type PagesDependencies, page, type Visit } from './visit.ts'
 
 // An agent's queue: what is to be called, the most urgent first; one key takes the next. A call belongs to whoever took
 // it, and its number is shown whole to them alone.
@@ -23,11 +24,16 @@ const KEYS_COOKIE = 'winback_keys'
 export function callPages(dependencies: PagesDependencies): Hono {
   const { runtime } = dependencies
   const keyOf = (visit: Visit) => readCallId(visit.c.req.param('id') ?? '')
-  const doing = (work: (visit: Visit, key: CallKey) => Promise<Response>) =>
-    act(dependencies, 'make_calls', async (visit) => {
-      const key = keyOf(visit)
-      return key ? await work(visit, key) : visit.go('/calls', unknown(visit))
-    })
+  const doing = (work: (visit: Visit, key: CallKey) => Promise<Response>, keep?: Keep) =>
+    act(
+      dependencies,
+      'make_calls',
+      async (visit) => {
+        const key = keyOf(visit)
+        return key ? await work(visit, key) : visit.go('/calls', unknown(visit))
+      },
+      keep,
+    )
   return new Hono()
     .get('/calls', page(dependencies, 'make_calls', showQueue))
     .post('/calls/next', act(dependencies, 'make_calls', takeNext))
@@ -54,7 +60,7 @@ export function callPages(dependencies: PagesDependencies): Hono {
         )
       }),
     )
-    .post('/calls/:id/outcome', doing(conclude))
+    .post('/calls/:id/outcome', doing(conclude, keepUnsent(runtime)))
 }
 
 function unknown({ say }: Visit): string {

@@ -1,14 +1,16 @@
 import { type Context, Hono } from 'hono'
 import type { Child } from 'hono/jsx'
 import { languageOf } from '../../reports/words.ts'
+import type { Runtime } from '../../service/runtime.ts'
 import { PASSWORD_LENGTH } from '../accounts/passwords.ts'
-import { openSession, signIn } from '../accounts/sessions.ts'
+import { openSession, readSession, signIn } from '../accounts/sessions.ts'
 import { linkOwner, usePasswordLink } from '../accounts/users.ts'
 import { recordAudit } from '../audit.ts'
 import { addressOf } from '../visitor.ts'
 import { bare } from './layout.tsx'
 import { Coded } from './parts.tsx'
 import { entered, Refusal, type RefusedForm } from './refused-form.tsx'
+import { UNSENT, UnsentForm } from './unsent.tsx'
 import {
   act,
   endSession,
@@ -16,6 +18,7 @@ import {
   guard,
   guestOf,
   isFromHere,
+  type Keep,
   ownPath,
   type PagesDependencies,
   readForm,
@@ -73,9 +76,13 @@ export function signInPages(dependencies: PagesDependencies): Hono {
       const address = addressOf(c)
       const given = { name, password: form.get('password') ?? '', address, now: guest.now }
       const signed = await signIn(database, given)
+      const unsent = form.get(UNSENT)
       if (signed.outcome === 'signed_in') {
         setSession(c, runtime, signed.cookie)
-        return c.redirect(ownPath(form.get('next')), 303)
+        const user = unsent === null ? undefined : await readSession(database, signed.cookie, guest.now)
+        if (unsent === null || !user) return c.redirect(ownPath(form.get('next')), 303)
+        const fields = new URLSearchParams(unsent)
+        return showUnsent(runtime, guest, { to: ownPath(form.get('next')), csrf: user.csrf, fields })
       }
       const waiting = signed.outcome === 'wait'
       if (waiting) c.header('Retry-After', String(signed.seconds))
@@ -96,6 +103,7 @@ export function signInPages(dependencies: PagesDependencies): Hono {
           guest={guest}
           next={form.get('next')}
           name={name}
+          unsent={unsent}
           refused={{ form: 'sign-in', field: waiting ? '' : 'password', words }}
         />,
         waiting ? 429 : 401,
@@ -163,6 +171,42 @@ export function signInPages(dependencies: PagesDependencies): Hono {
     })
 }
 
+/** Keeps a form: through the sign-in of whoever has to sign in, to be sent by another press. */
+export function keepUnsent(runtime: Runtime): Keep {
+  return (guest, fields, user) => {
+    const to = guest.c.req.path
+    if (user) return showUnsent(runtime, guest, { to, csrf: user.csrf, fields })
+    const words = guest.say(
+      'You have been signed out. What you filled in is kept: sign in to send it.',
+      '您已退出登录。您填写的内容已保留，请登录后提交。',
+    )
+    return guest.c.html(
+      bare(
+        guest,
+        runtime.workspace.name,
+        guest.say('Sign in', '登录'),
+        <SignInForm
+          guest={guest}
+          next={to}
+          unsent={fields.toString()}
+          refused={{ form: 'sign-in', field: '', words }}
+        />,
+      ),
+      401,
+    )
+  }
+}
+
+function showUnsent(
+  runtime: Runtime,
+  guest: Guest,
+  form: { to: string; csrf: string; fields: URLSearchParams },
+): Response | Promise<Response> {
+  guard(guest.c)
+  const title = guest.say('Not recorded yet', '尚未登记')
+  return guest.c.html(bare(guest, runtime.workspace.name, title, <UnsentForm guest={guest} {...form} />))
+}
+
 function deadLink(guest: Guest): string {
   return guest.say('This link is used up', '此链接已失效')
 }
@@ -188,6 +232,8 @@ function SignInForm(props: {
   guest: Guest
   next?: string | null | undefined
   name?: string
+  /** A form that is to be sent once they are in; `next` is where to. */
+  unsent?: string | null
   refused?: RefusedForm
 }) {
   const { say } = props.guest
@@ -197,6 +243,7 @@ function SignInForm(props: {
     <form method="post" action="/sign-in">
       <Refusal refused={props.refused} />
       <input type="hidden" name="next" value={ownPath(props.next)} />
+      {props.unsent == null ? null : <input type="hidden" name={UNSENT} value={props.unsent} />}
       <label>
         {say('Name', '用户名')}
         <input

@@ -102,19 +102,35 @@ export function page(
   ability: Ability,
   show: (visit: Visit) => Promise<Response>,
 ): Handler {
-  return (c) => answer(c, dependencies, ability, show)
+  return (c) => answer(c, dependencies, ability, (c) => toSignIn(c, dependencies.runtime), show)
 }
 
-/** What a form does: signed in, able, and with the session's token; from our own pages alone. */
+/** Answers one of our own forms whose sender is signed in no more, or anew: they have no need to fill it in again. */
+export type Keep = (
+  guest: Guest,
+  fields: URLSearchParams,
+  /** Undefined where they have to sign in. */
+  user?: SignedIn,
+) => Response | Promise<Response>
+
+/**
+ * What a form does: signed in, able, and with the session's token; from our own pages alone.
+ * @param keep by default, the sender of a form that comes without fills it in again
+ */
 export function act(
   dependencies: PagesDependencies,
   ability: Ability,
   work: (visit: Visit) => Promise<Response>,
+  keep?: Keep,
 ): Handler {
+  const { runtime } = dependencies
+  const shutOut = async (c: Context, guest: Guest) =>
+    keep && isFromHere(c, runtime) ? await keep(guest, await readForm(c)) : toSignIn(c, runtime)
   return (c) =>
-    answer(c, dependencies, ability, async (visit) => {
-      const mine = isFromHere(c, dependencies.runtime) && visit.form.get('csrf') === visit.user.csrf
-      if (mine) return await work(visit)
+    answer(c, dependencies, ability, shutOut, async (visit) => {
+      const here = isFromHere(c, runtime)
+      if (here && visit.form.get('csrf') === visit.user.csrf) return await work(visit)
+      if (here && keep) return await keep(visit, visit.form, visit.user)
       return c.html(
         refusalPage(
           visit,
@@ -133,6 +149,7 @@ async function answer(
   c: Context,
   dependencies: PagesDependencies,
   ability: Ability,
+  shutOut: (c: Context, guest: Guest) => Response | Promise<Response>,
   work: (visit: Visit) => Promise<Response>,
 ): Promise<Response> {
   const { runtime } = dependencies
@@ -140,7 +157,7 @@ async function answer(
   guard(c)
   const cookie = getCookie(c, SESSION_COOKIE)
   const user = cookie === undefined ? undefined : await readSession(runtime.database, cookie, guest.now)
-  if (!user) return toSignIn(c)
+  if (!user) return await shutOut(c, guest)
   const visit = await visitOf(c, dependencies, guest, user)
   if (!may(user.role, ability)) {
     return c.html(
@@ -174,11 +191,11 @@ async function answer(
   }
 }
 
-/** Whoever has no session signs in first, and comes back to the page they asked for. */
-function toSignIn(c: Context): Response {
-  const { pathname, search } = new URL(c.req.url)
-  const next =
-    c.req.method === 'GET' && pathname !== '/' ? `?next=${encodeURIComponent(pathname + search)}` : ''
+/** Whoever has no session signs in first, and comes back to the page they asked for, or that their form stood on. */
+function toSignIn(c: Context, runtime: Runtime): Response {
+  const formsPage = isFromHere(c, runtime) ? c.req.header('Referer') : undefined
+  const { pathname, search } = new URL((c.req.method === 'GET' ? c.req.url : formsPage) ?? '/', c.req.url)
+  const next = pathname === '/' ? '' : `?next=${encodeURIComponent(pathname + search)}`
   return c.redirect(`/sign-in${next}`, 303)
 }
 
