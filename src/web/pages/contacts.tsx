@@ -19,6 +19,7 @@ import { readStory } from '../../service/reporting.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { MOST_FOUND, searchContacts } from './contact-search.ts'
+import { downloadCsv } from './csv-download.ts'
 import { Act, Empty, Table } from './parts.tsx'
 import { kept, Refusal, type RefusedForm } from './refused-form.tsx'
 import { Story } from './story.tsx'
@@ -69,11 +70,9 @@ export function contactPages(dependencies: PagesDependencies): Hono {
         const contactId = await findContact(database, idOf(visit))
         const held = await exportContact(database, contactId, runtime.workspace)
         await visit.audit('contact.export', `contact ${contactId}`)
-        const csv = visit.form.get('format') === 'csv'
-        visit.c.header('Content-Disposition', `attachment; filename="contact.${csv ? 'csv' : 'json'}"`)
-        return csv
-          ? visit.c.body(exportCsv(held), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
-          : visit.c.json(held)
+        if (visit.form.get('format') === 'csv') return downloadCsv(visit.c, 'contact', exportCsv(held))
+        visit.c.header('Content-Disposition', 'attachment; filename="contact.json"')
+        return visit.c.json(held)
       }),
     )
     .post(

@@ -8,6 +8,7 @@ import { csvOf, type Sheet } from '../../reports/sheet.ts'
 import { openCounting } from '../../service/counting.ts'
 import { questionOf, readProgrammeSheet, readSheet, styleOfWorkspace } from '../../service/reporting.ts'
 import { campaignTitles } from './campaign-titles.ts'
+import { downloadCsv } from './csv-download.ts'
 import { Coded, Empty, Table } from './parts.tsx'
 import { SheetView } from './sheet.tsx'
 import { type PagesDependencies, page, type Visit } from './visit.ts'
@@ -88,8 +89,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
       page(dependencies, 'look', async (visit) => {
         const { c, runtime, now } = visit
         const { sheet } = await readProgrammeSheet(runtime, now, styleOf(visit))
-        c.header('Content-Disposition', 'attachment; filename="programme.csv"')
-        return c.body(csvOf(sheet.tables), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
+        return downloadCsv(c, 'programme', csvOf(sheet.tables))
       }),
     )
     .get(
@@ -117,10 +117,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
           styleOf(visit),
         )
         if (format === 'json') return c.json({ report: name, campaign, data, sheet })
-        if (format === 'csv') {
-          c.header('Content-Disposition', `attachment; filename="${name}.csv"`)
-          return c.body(csvOf(sheet.tables), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
-        }
+        if (format === 'csv') return downloadCsv(c, name, csvOf(sheet.tables))
         const base = `/campaigns/${campaign}/reports`
         const titles = await campaignTitles(visit, [campaign])
         return await visit.show(
