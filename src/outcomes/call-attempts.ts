@@ -7,7 +7,7 @@ import { lockPersons } from '../database/person-locks.ts'
 import { storable } from '../database/storable.ts'
 import { lockStripesShared } from '../database/stripes.ts'
 import { lockEpisodes, lockWaiting } from '../touchpoints/interruptions.ts'
-import { type CallKey, CLAIM_LASTS } from './calls.ts'
+import { type Call, type CallKey, isHeld } from './calls.ts'
 
 // What became of an attempt to call somebody, and what follows from it. An attempt is recorded once, whoever reports
 // it how often, also where the call has become pointless meanwhile: it was made.
@@ -62,7 +62,7 @@ interface Held {
   readonly episodeId: number
   readonly stepId: number
   readonly taker: 'agent' | 'robot'
-  readonly state: string
+  readonly state: Call['state']
   readonly attempts: number
   readonly claimedBy: string | null
   readonly claimedAt: Date | null
@@ -176,8 +176,8 @@ export async function recordAttempt(
 }
 
 /** Whether somebody else has the call by now: who tells late of an attempt takes it from nobody. */
-function isOthers({ state, claimedBy, claimedAt }: Held, by: string, now: Date): boolean {
-  return state === 'claimed' && claimedBy !== by && claimedAt !== null && later(claimedAt, CLAIM_LASTS) > now
+function isOthers(held: Held, by: string, now: Date): boolean {
+  return isHeld(held, now) && held.claimedBy !== by
 }
 
 async function bookLabour(

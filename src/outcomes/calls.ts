@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { CallTask } from '../channels/channel.ts'
+import { later } from '../clock.ts'
 import { isSwitchedOff } from '../config/switches.ts'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
@@ -113,7 +114,7 @@ export async function closeOverdueCalls(tx: Transaction, now: Date): Promise<num
 }
 
 /** Seconds after which a call that an agent took and never told of is anybody's again. */
-export const CLAIM_LASTS = 7200
+const CLAIM_LASTS = 7200
 
 /** A call as agents see it. */
 export interface Call extends CallKey {
@@ -139,6 +140,7 @@ export interface Call extends CallKey {
   readonly nextAttemptAt: Date
   readonly attempts: number
   readonly claimedBy: string | null
+  readonly claimedAt: Date | null
   readonly closedAt: Date | null
   readonly closedBy: string | null
   /** Its campaign, all calls or everything are paused: nobody can take it meanwhile. */
@@ -175,7 +177,7 @@ const columnsOf = (
   o.external_id AS "externalId", o.attributes ->> 'first_name' AS "firstName", o.phone, o.locale, o.timezone,
   c.campaign, p.tier, p.step, a.silent_since AS "silentSince", c.kind, c.taker, c.script, c.owner, c.priority, c.state, c.opened_at AS "openedAt",
   c.due_at AS "dueAt", c.next_attempt_at AS "nextAttemptAt", c.attempts, c.claimed_by AS "claimedBy",
-  c.closed_at AS "closedAt", c.closed_by AS "closedBy", ${PAUSED} AS paused,
+  c.claimed_at AS "claimedAt", c.closed_at AS "closedAt", c.closed_by AS "closedBy", ${PAUSED} AS paused,
   ${quietUntil(quiet)} AS "quietUntil"`
 
 const SOURCE = sql`calls c JOIN contacts o USING (contact_id) JOIN steps p ON p.step_id = c.step_id
@@ -185,6 +187,11 @@ const SOURCE = sql`calls c JOIN contacts o USING (contact_id) JOIN steps p ON p.
 function isFree(now: Date): SQL {
   return sql`(c.state = 'open' OR (c.state = 'claimed'
     AND c.claimed_at <= ${now}::timestamptz - make_interval(secs => ${CLAIM_LASTS})))`
+}
+
+/** Whether somebody has the call, and not for so long that it is anybody's again. */
+export function isHeld({ state, claimedAt }: Pick<Call, 'state' | 'claimedAt'>, now: Date): boolean {
+  return state === 'claimed' && claimedAt !== null && later(claimedAt, CLAIM_LASTS) > now
 }
 
 /**

@@ -155,6 +155,21 @@ describe('without a script', () => {
     expect(noteOf(await post('/calls/call-zz-zz/take', 'ada'))).toContain('no such call')
   })
 
+  it('offers a call that was taken two hours ago and never told of to everybody, and to its agent once', async () => {
+    const place = placeOf(await post('/calls/next', 'ada'))
+    const lines = async (who: 'ada' | 'bo') =>
+      (await (await get('/calls', who)).text()).split(`href="${place}"`).length - 1
+    expect([await lines('ada'), await lines('bo')]).toEqual([1, 0])
+    expect(await (await get('/calls', 'bo')).text()).toContain('1 taken by others, 0 for later.')
+    clock.advance(2 * 3600)
+    expect([await lines('ada'), await lines('bo')]).toEqual([1, 1])
+    expect(await (await get('/calls', 'bo')).text()).not.toContain('taken by others')
+    const page = await (await get(place, 'bo')).text()
+    expect(page).not.toContain('There is nothing for you to do here')
+    expect(page).toContain(`action="${place}/take"`)
+    await post(`${place}/release`, 'ada')
+  })
+
   it('says what is missing of a report, and keeps a time for the next attempt in the workspace’s zone', async () => {
     const place = placeOf(await post('/calls/next', 'ada'))
     const wrong = async (fields: Record<string, string>) => {

@@ -4,7 +4,7 @@ import { MASKED } from '../../config/masking.ts'
 import { isLeavingReason, LEAVING_REASONS } from '../../config/reasons.ts'
 import { LONGEST_TYPED } from '../../config/typed-text.ts'
 import type { AttemptMade } from '../../outcomes/call-attempts.ts'
-import { type Call, type CallKey, callIdOf } from '../../outcomes/calls.ts'
+import { type Call, type CallKey, callIdOf, isHeld } from '../../outcomes/calls.ts'
 import { KIND_WORDS, OUTCOME_WORDS, OVER_WORDS, SENTIMENT_WORDS } from '../../reports/call-words.ts'
 import { sentence } from '../../reports/words.ts'
 import { showCall } from '../../service/calls.ts'
@@ -86,7 +86,7 @@ export async function showTask(
 
 /** Whose the call is, and what can be done about that. */
 function Standing({ visit, call, mine }: { visit: Visit; call: Call; mine: boolean }) {
-  const { say, speech, language } = visit
+  const { say, speech, language, now } = visit
   const path = `/calls/${callIdOf(call)}`
   if (mine) {
     return (
@@ -113,7 +113,7 @@ function Standing({ visit, call, mine }: { visit: Visit; call: Call; mine: boole
     const why = OVER_WORDS[call.closedBy ?? '']?.[language] ?? call.closedBy
     return <p class="note">{say(`This call is over: ${why}.`, `这通电话已结束：${why}。`)}</p>
   }
-  if (call.state === 'claimed') {
+  if (isHeld(call, now)) {
     return (
       <>
         <p class="note">

@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { Temporal } from 'temporal-polyfill'
 import { MASKED } from '../../config/masking.ts'
-import { type Call, type CallKey, callIdOf, readCallId } from '../../outcomes/calls.ts'
+import { type Call, type CallKey, callIdOf, isHeld, readCallId } from '../../outcomes/calls.ts'
 import { KIND_WORDS, OVER_WORDS } from '../../reports/call-words.ts'
 import { sentence } from '../../reports/words.ts'
 import { type Also, concludeCall, giveCallBack, showCalls, takeCall } from '../../service/calls.ts'
@@ -194,13 +194,15 @@ function momentIn(text: string | undefined, zone: string): string | undefined {
 }
 
 async function showQueue(visit: Visit): Promise<Response> {
-  const { say, runtime, user, c } = visit
+  const { say, runtime, user, now, c } = visit
   rememberKeys(c)
   allowScript(c)
   const mine = await showCalls(runtime, { claimedBy: user.name, limit: LINES })
-  const free = await showCalls(runtime, { free: true, limit: LINES })
+  // Their own stays theirs for as long as nobody takes it, however long ago they took it.
+  const isMine = (call: Call) => call.state === 'claimed' && call.claimedBy === user.name
+  const free = (await showCalls(runtime, { free: true, limit: LINES })).filter((call) => !isMine(call))
   const all = await showCalls(runtime, { limit: 1000 })
-  const others = all.filter(({ state, claimedBy }) => state === 'claimed' && claimedBy !== user.name)
+  const others = all.filter((call) => isHeld(call, now) && !isMine(call))
   const paused = all.filter((call) => call.paused && call.state === 'open').length
   const later = Math.max(0, all.length - free.length - mine.length - others.length - paused)
   return await visit.show(
