@@ -79,7 +79,10 @@ export function describeChannel<Settings, Address, Content>(
       if (error instanceof assert.AssertionError) throw error
       throw new Error('send() threw: what a provider does must come back as an outcome', { cause: error })
     })
-    assert(OUTCOMES.includes(delivery.outcome), 'unknown outcome')
+    assert(
+      OUTCOMES.includes(delivery.outcome),
+      `send() answered ${JSON.stringify(delivery)}: \`outcome\` is one of ${OUTCOMES.join(', ')}`,
+    )
     if (delivery.outcome !== 'sent') assert.notEqual(delivery.detail, '', 'an outcome without its reason')
     if (delivery.outcome === 'retry' && delivery.after !== undefined) {
       assert(delivery.after > 0 && Number.isFinite(delivery.after), '`after` is a number of seconds')
@@ -140,14 +143,18 @@ export function describeChannel<Settings, Address, Content>(
           assert(!(address instanceof Promise), 'addressOf answers at once')
           assert.deepEqual(channel.addressOf(frozen), channel.addressOf({ ...one }), 'the same each time')
         }
-        for (const one of unreachable) assert.equal(channel.addressOf(one), undefined)
+        for (const one of unreachable) {
+          assert.equal(channel.addressOf(one), undefined, `${JSON.stringify(one)} is said to be unreachable`)
+        }
         for (const odd of ['', ' ', '\u0000', '@', 'x@', '\ud800', '+', 'a\r\nb', 'x'.repeat(100_000)]) {
           const address = channel.addressOf({ ...contact(), email: odd, phone: odd, externalId: odd })
           const written = module.address === 'email' || module.address === 'phone'
           if (written) assert(!/[\r\n]/.test(String(address)), 'an address of two lines')
         }
         const bare = { ...contact(), email: null, phone: null, devices: [] }
-        if (module.address !== 'none') assert.equal(channel.addressOf(bare), undefined)
+        if (module.address !== 'none') {
+          assert.equal(channel.addressOf(bare), undefined, 'a contact with nothing of its own has no address')
+        }
       }))
 
     it('renders the same from the same, and leaves its input alone', () =>
@@ -155,8 +162,8 @@ export function describeChannel<Settings, Address, Content>(
         const before = structuredClone(view)
         const first = channel.render(template, view, contact())
         assert(!(first instanceof Promise), 'render answers at once')
-        assert.deepEqual(channel.render(template, view, contact()), first)
-        assert.deepEqual(view, before)
+        assert.deepEqual(channel.render(template, view, contact()), first, 'the same content each time')
+        assert.deepEqual(view, before, 'render() leaves the view as it was')
       }))
 
     it('costs a whole number of micros, none below zero', () =>
@@ -165,14 +172,14 @@ export function describeChannel<Settings, Address, Content>(
         const cost = channel.cost(content)
         assert(Number.isSafeInteger(cost) && cost >= 0, `cost ${cost}`)
         if (harness.price !== undefined) assert.equal(cost, harness.price, 'the price of the settings')
-        assert.equal(channel.cost(content), cost)
+        assert.equal(channel.cost(content), cost, 'the same cost each time')
       }))
 
     it('sends, and the provider has it', () =>
       withChannel(async (open) => {
         const delivery = await sendOnce(open, 'tp-1')
         assert.equal(delivery.outcome, 'sent', JSON.stringify(delivery))
-        if (open.taken) assert.deepEqual(await open.taken(), ['tp-1'])
+        if (open.taken) assert.deepEqual(await open.taken(), ['tp-1'], 'the keys the provider has')
       }))
 
     it('gives the provider the same key at every attempt', () =>
@@ -185,7 +192,7 @@ export function describeChannel<Settings, Address, Content>(
           assert.notEqual(first.providerId, undefined, 'a repeat must be recognisable')
           assert.equal(second.providerId, first.providerId, 'one key, one id of the provider')
         }
-        if (taken) assert.deepEqual([...new Set(await taken())], ['tp-again'])
+        if (taken) assert.deepEqual([...new Set(await taken())], ['tp-again'], 'the key of both attempts')
       }))
 
     it('never has more under way than its concurrency', () =>
@@ -262,7 +269,7 @@ export function describeChannel<Settings, Address, Content>(
         )
         assert.equal((await sendOnce(open, 'tp-after')).outcome, 'sent', 'it recovers after an odd message')
         const expected = delivery?.outcome === 'sent' ? ['tp-odd', 'tp-after'] : ['tp-after']
-        if (taken) assert.deepEqual((await taken()).slice(before), expected)
+        if (taken) assert.deepEqual((await taken()).slice(before), expected, 'the keys the provider has')
       }))
 
     it('confirms and asks with an outcome, whatever the provider does', () =>
@@ -343,7 +350,9 @@ export function describeChannel<Settings, Address, Content>(
         if (channel.idempotent && late.outcome === 'retry') {
           assert.equal(late.unsent, true, 'a send on a closed channel was certainly not taken: `unsent`')
         }
-        if (taken) assert.equal((await taken()).includes('tp-late'), false)
+        if (taken) {
+          assert.equal((await taken()).includes('tp-late'), false, 'handed over by a closed channel')
+        }
       }))
   })
 }

@@ -94,6 +94,7 @@ const OF_FIELDS: Patterns = [
       return `${value} 不是日期；应为 ISO 8601（如 ${example}），或用 --date-format${written}`
     },
   ],
+  [/^(.*) is not a date; expected ISO 8601 such as (\S+)$/s, '$1 不是日期；应为 ISO 8601（如 $2）'],
   [
     /^(.*) is a spreadsheet's count of days; .*$/s,
     '$1 是电子表格中日期的序号；请将该列设为日期格式后重新保存',

@@ -60,7 +60,7 @@ export type CallReader = (raw: unknown, type: string | undefined) => Call | stri
  *   and every time of the request is set back by as much. A clock that is behind cannot be told from a late request.
  */
 export function callReader(rules: CallRules, now: Date, sentAt: unknown): CallReader {
-  const date = dateReader()
+  const date = dateReader({ alone: true })
   const latest = now.getTime()
   const sent = sentAt === undefined || sentAt === null ? latest : date(sentAt)
   const ahead = typeof sent === 'number' ? Math.max(0, sent - latest) : 0

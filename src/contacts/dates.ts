@@ -23,11 +23,11 @@ const TOKENS: Record<string, string> = {
  * ISO 8601 (`2026-01-05`, `2026-01-05 08:30`, with or without a zone), or `format`: `yyyy mm dd hh mi ss` with what
  * stands between them (`yyyymmdd`, `dd.mm.yyyy hh:mi`; where something does, `2026/5/9` is `yyyy/mm/dd`, too), or `epoch` (seconds), or `epoch-ms`. A date without a zone is
  * local time in `timezone`; one without a time is the start of that day. Numbers in NDJSON are epoch seconds, or
- * milliseconds where that large.
+ * milliseconds where that large. Where ISO 8601 stands `alone`, as over HTTP, no other format is spoken of.
  * @throws WinbackError `import.options` for a zone or format that does not exist
  */
 export function dateReader(
-  options: { timezone?: string | undefined; format?: string | undefined } = {},
+  options: { timezone?: string | undefined; format?: string | undefined; alone?: true } = {},
 ): DateReader {
   const zone = options.timezone ?? 'UTC'
   const offset = offsetReader(zone)
@@ -59,7 +59,9 @@ export function dateReader(
       return `"${value}" is a spreadsheet's count of days; show the column as dates there, and save it again`
     }
     if (!found)
-      return `"${value}" is not a date; expected ISO 8601 such as 2026-01-05T08:30:00Z, or say how it is written with --date-format ${formatOf(value)}`
+      return options.alone
+        ? `"${value}" is not a date; expected ISO 8601 such as 2026-01-05T08:30:00Z`
+        : `"${value}" is not a date; expected ISO 8601 such as 2026-01-05T08:30:00Z, or say how it is written with --date-format ${formatOf(value)}`
     const [, year, month, day, hour, minute, second, fraction, mark] = found
     const local = localTime({
       year: Number(year),

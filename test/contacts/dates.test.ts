@@ -44,6 +44,7 @@ describe('dateReader', () => {
     )
     expect(iso(dateReader({ format: 'epoch' })('1767600000'))).toBe('2026-01-05T08:00:00.000Z')
     // As a spreadsheet writes them, without the zeros in front; not where nothing tells where a number ends.
+    expect(dateReader({ alone: true })('5.3.2026')).toMatch(/ISO 8601 such as [\w:-]+Z$/)
     expect(dateReader()('46115.5')).toMatch(/is a spreadsheet's count of days; show the column as dates/)
     const sheet = dateReader({ format: 'yyyy/mm/dd hh:mi' })
     expect(iso(sheet('2026/5/9 8:30'))).toBe('2026-05-09T08:30:00.000Z')

@@ -210,6 +210,8 @@ describe('what is really answered is what is described', () => {
     expect((await ask('GET /v1/contacts/{external_id}/export', '/v1/contacts/u000123/export')).status).toBe(
       200,
     )
+    const odd = await ask('GET /v1/contacts/{external_id}/export', '/v1/contacts/u000123/export?format=xml')
+    expect(odd.status).toBe(400)
     expect((await ask('DELETE /v1/contacts/{external_id}', '/v1/contacts/u000123')).status).toBe(200)
     expect((await ask('DELETE /v1/contacts/{external_id}', '/v1/contacts/u000123')).status).toBe(404)
   })
@@ -234,6 +236,12 @@ test('the document is OpenAPI 3.1: every operation has its own id, its parameter
     },
   })
   expect(Object.keys(outcome?.responses ?? {})).toEqual(['200', '400', '401', '403', '404', '413', '500'])
+})
+
+test('whatever takes format=csv is described as CSV, too', () => {
+  for (const [route, { query, csv, answer }] of Object.entries(OPERATIONS)) {
+    expect(csv ?? false, route).toBe(typeof answer !== 'string' && 'format' in (query?.shape ?? {}))
+  }
 })
 
 test('a schema is read as lines: nested fields by their path', () => {

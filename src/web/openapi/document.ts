@@ -37,7 +37,7 @@ export function openapiDocument(about: { readonly version: string; readonly url:
 }
 
 function describe(method: string, path: string, operation: Operation): Json {
-  const { area, summary, scope, body, answer } = operation
+  const { area, summary, scope, body, answer, csv } = operation
   const refused = refusalsOf(operation).map((status): [string, Json] => [
     String(status),
     {
@@ -48,7 +48,10 @@ function describe(method: string, path: string, operation: Operation): Json {
   const content =
     typeof answer === 'string'
       ? { [answer]: { schema: { type: 'string' } } }
-      : { 'application/json': { schema: schemaOf(answer, 'output') } }
+      : {
+          'application/json': { schema: schemaOf(answer, 'output') },
+          ...(csv && { 'text/csv': { schema: { type: 'string' } } }),
+        }
   return {
     operationId: `${method.toLowerCase()}${path.replace(/[^a-z]+(.)?/gi, (_all, next: string = '') => next.toUpperCase())}`,
     tags: [area],

@@ -38,6 +38,8 @@ export interface Operation {
   }
   /** The answer of 200: a schema of JSON, or another content type. */
   readonly answer: z.ZodType | string
+  /** With `format=csv` it answers as text/csv. */
+  readonly csv?: true
   /** Refusals beyond those of every route with a key: 401, 403 and 500. */
   readonly refused?: readonly (keyof typeof REFUSED)[]
 }
@@ -138,7 +140,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     scope: 'privacy',
     query: exportQuery,
     answer: answers.held,
-    refused: [404],
+    csv: true,
+    refused: [400, 404],
   },
   'DELETE /v1/contacts/{external_id}': {
     area: 'contacts',
@@ -227,6 +230,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     scope: 'read',
     query: programmeQuery,
     answer: answers.programme,
+    csv: true,
     refused: [400],
   },
   'GET /v1/reports/{name}': {
@@ -235,6 +239,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     scope: 'read',
     query: reportQuery,
     answer: answers.report,
+    csv: true,
     refused: [400, 404],
   },
   'GET /v1/reports/{name}/charts/{chart}': {
