@@ -296,7 +296,7 @@ describe('a plan', () => {
 
 it.each([
   ['a push', { title: 'Hi', body: 'Come back', url: undefined } satisfies PushContent, 'Hi'],
-  ['a call', { locale: 'en', script: 'Come back' } satisfies CallContent, null],
+  ['a call', { locale: 'en', timezone: 'UTC', script: 'Come back' } satisfies CallContent, null],
   ['a text', 'Come back', null],
   ['one of a channel of one’s own', { subject: 'Hi', text: 'Come back', template: 'T-1' }, 'Hi'],
 ])('shows what somebody would read or hear: of %s', (_, content, subject) => {

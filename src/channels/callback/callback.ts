@@ -33,6 +33,8 @@ export const callback: ChannelModule<CallbackSettings> = {
 
 export interface CallContent {
   readonly locale: string
+  /** IANA name, by which a robot knows what hour it is where the contact is. */
+  readonly timezone: string
   readonly script: string
 }
 
@@ -62,7 +64,11 @@ export function openCallback(
     concurrency,
     deadline,
     addressOf: ({ phone }) => (phone === null ? undefined : parsePhone(phone, settings.country)),
-    render: (template, view, { locale }) => ({ locale, script: renderScript(template, view) }),
+    render: (template, view, { locale, timezone }) => ({
+      locale,
+      timezone,
+      script: renderScript(template, view),
+    }),
     // What it costs at most: whether a person or the robot calls is decided later.
     cost: () => price,
     ...(terms ? { overflow: terms.takes } : {}),

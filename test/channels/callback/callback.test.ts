@@ -13,7 +13,7 @@ const li = {
   email: null,
   phone: '+86 138 0013 8000',
   locale: 'en',
-  timezone: 'UTC',
+  timezone: 'Asia/Shanghai',
 }
 const template = {
   name: 'adviser',
@@ -191,6 +191,7 @@ describe('who makes a call', () => {
         reference: referenceOf({ contactId: 1, touchpointId: 2 }),
         phone: '+8613800138000',
         locale: 'en',
+        timezone: 'Asia/Shanghai',
         script: 'Say hello',
       },
     ])
