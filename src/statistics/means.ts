@@ -67,14 +67,15 @@ export function welch(
 
 /**
  * (first − second) / second by the delta method: variance v₁/(n₁m₂²) + v₂m₁²/(n₂m₂⁴), with the degrees of freedom of
- * the difference itself. Not enough data where the second mean is 0.
+ * the difference itself. Not enough data where the second mean is 0 or less.
  */
 export function relativeWelch(
   treated: Sample | undefined,
   heldOut: Sample | undefined,
   confidence = 0.95,
 ): MeansTest | NotEnough {
-  if (!(treated && heldOut) || heldOut.mean === 0) return notEnough('one_member')
+  // Of less than nothing, more would be told as less.
+  if (!(treated && heldOut) || heldOut.mean <= 0) return notEnough('one_member')
   const base = heldOut.mean
   const variance =
     treated.variance / (treated.n * base ** 2) +

@@ -224,6 +224,18 @@ describe('winback lift', () => {
     expect(other.stdout.replaceAll(/\n\s*/g, '')).toMatch(chinese)
   })
 
+  it('says nothing relative to less than nothing: a mean twice as far below it was told as +100 %', async () => {
+    const below = (group: string, mean: number) =>
+      Array.from({ length: 40 }, (_, i) => `${group}${i},${group},${mean + (i % 2 === 0 ? 1 : -1)}`)
+    const losses = write('losses.csv', ['id,group,revenue', ...below('mail', -2), ...below('none', -1)])
+    const { text, data } = await lift([
+      losses,
+      ...['--arm', 'group', '--control', 'none', '--outcome', 'revenue', '--locale', 'en'],
+    ])
+    expect(data.comparisons).toMatchObject([{ difference: { value: -1 }, relative: { kind: 'not_enough' } }])
+    expect(text.stdout).not.toMatch(/[+-]\d[\d.]* %/)
+  })
+
   it('has no price, and no benefit, where hardly anybody of a group came back: as the reports', async () => {
     const rows = (none: number) => [
       'group,back,cost',
