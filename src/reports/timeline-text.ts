@@ -66,8 +66,8 @@ export function entryText(entry: Entry, speech: Speech): string {
       return activityText(entry, speech)
     case 'runs':
       return en
-        ? `${entry.campaign}: ${entry.runs === 1 ? '1 run' : `${speech.count(entry.runs)} runs from here to ${speech.moment(entry.last)}`} looked at everyone silent for long enough. The answers are kept as counts; who was taken in has an entry here.`
-        : `${entry.campaign}：从此时到 ${speech.moment(entry.last)} 共运行 ${speech.count(entry.runs)} 次，考察所有沉默足够久的人。结果只按人数保存；被纳入者在此另有记录。`
+        ? `${entry.campaign}: ${entry.runs === 1 ? '1 run' : `${speech.count(entry.runs)} runs from here to ${speech.moment(entry.last)}`} looked for whom to take in. The answers are kept as counts; who was taken in has an entry here.`
+        : `${entry.campaign}：从此时到 ${speech.moment(entry.last)} 共运行 ${speech.count(entry.runs)} 次，寻找可纳入的人。结果只按人数保存；被纳入者在此另有记录。`
     case 'opened':
       return openedText(entry, speech)
     case 'stage':
@@ -77,9 +77,7 @@ export function entryText(entry: Entry, speech: Speech): string {
     case 'settled':
       return settledText(entry, speech)
     case 'returned':
-      return en
-        ? `Came back: the first return since ${entry.campaign} took this contact in. What was still planned is cancelled.`
-        : `回来了：${entry.campaign} 纳入后的首次回归。尚未发送的消息已取消。`
+      return returnedText(entry, speech)
     case 'recalled':
       return recalledText(entry, speech)
     case 'silenced':
@@ -141,6 +139,17 @@ function activityText(entry: Of<'activity'>, speech: Speech): string {
   return en
     ? `Activity: ${speech.count(entry.events)} × ${entry.type} from here to ${speech.moment(entry.last)}${worth}.`
     : `活跃：${entry.type} ${speech.count(entry.events)} 次，至 ${speech.moment(entry.last)}${worth}。`
+}
+
+/** Of those who are not contacted, nothing was planned. */
+function returnedText(
+  { campaign, arm }: Extract<Entry, { kind: 'returned' }>,
+  { language }: Pick<Speech, 'language'>,
+): string {
+  const planned = arm === 'treated'
+  return language === 'en'
+    ? `Came back: the first return since ${campaign} took this contact in.${planned ? ' What was still planned is cancelled.' : ''}`
+    : `回来了：${campaign} 纳入后的首次回归。${planned ? '尚未发送的消息已取消。' : ''}`
 }
 
 function openedText(entry: Of<'opened'>, speech: Speech): string {

@@ -90,7 +90,12 @@ export type Entry =
     } & StageRow)
   | ({ readonly kind: 'waiting'; readonly at: Date } & TouchpointRow)
   | ({ readonly kind: 'settled'; readonly at: Date } & TouchpointRow)
-  | { readonly kind: 'returned'; readonly at: Date; readonly campaign: string }
+  | {
+      readonly kind: 'returned'
+      readonly at: Date
+      readonly campaign: string
+      readonly arm: EpisodeRow['arm']
+    }
   | ({
       readonly kind: 'recalled'
       readonly at: Date
@@ -256,9 +261,9 @@ function contactEntries({ signedUpAt, importedAt }: ContactRow): Entry[] {
 }
 
 function episodeEntries(episode: EpisodeRow, now: Date): Entry[] {
-  const { campaign, assignedAt, returnedAt, silencedAt, silencedBy, endedAt, endReason } = episode
+  const { campaign, arm, assignedAt, returnedAt, silencedAt, silencedBy, endedAt, endReason } = episode
   const entries: Entry[] = [{ kind: 'opened', at: assignedAt, ...episode }]
-  if (returnedAt && returnedAt <= now) entries.push({ kind: 'returned', at: returnedAt, campaign })
+  if (returnedAt && returnedAt <= now) entries.push({ kind: 'returned', at: returnedAt, campaign, arm })
   // A silence by the return is told by the return itself.
   if (silencedAt && silencedAt <= now && silencedBy && silencedBy !== 'returned') {
     entries.push({ kind: 'silenced', at: silencedAt, campaign, by: silencedBy })

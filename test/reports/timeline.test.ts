@@ -199,7 +199,7 @@ describe('the timeline of a contact', () => {
       Oct 3, 2025, 08:00   First imported.
       Oct 13, 2025, 08:00  Activity: 2 × session from here to Dec 22, 2025, 08:00.
       Dec 22, 2025, 08:00  Activity: order, worth CN¥120.00.
-      Jan 1, 2026, 08:00   graded: 2 runs from here to Feb 10, 2026, 08:00 looked at everyone silent for long enough. The answers are kept as counts; who was taken in has an entry here.
+      Jan 1, 2026, 08:00   graded: 2 runs from here to Feb 10, 2026, 08:00 looked for whom to take in. The answers are kept as counts; who was taken in has an entry here.
       Jan 1, 2026, 08:00   graded (version 1) took this contact in: silent since Dec 22, 2025, 08:00, tier coupon, segment everyone else. Group: contacted (drawn from the campaign’s salt, person 1 and episode 1). A recall counts until Jan 31, 2026, 08:00.
       Jan 1, 2026, 08:00   Entered tier coupon. Planned: remind (E-mail) for Jan 1, 2026, 08:00, coupon (E-mail) for Jan 6, 2026, 08:00.
       Jan 1, 2026, 10:24   coupon › remind: sent (by e-mail, template unfinished-order, attempt 2, CN¥0.05, provider’s id abc@mx).
@@ -257,7 +257,7 @@ describe('the timeline of a contact', () => {
       2025年10月3日 08:00   首次导入。
       2025年10月13日 08:00  活跃：session 2 次，至 2025年12月22日 08:00。
       2025年12月22日 08:00  活跃：order，金额 ¥120.00。
-      2026年1月1日 08:00    graded：从此时到 2026年2月10日 08:00 共运行 2 次，考察所有沉默足够久的人。结果只按人数保存；被纳入者在此另有记录。
+      2026年1月1日 08:00    graded：从此时到 2026年2月10日 08:00 共运行 2 次，寻找可纳入的人。结果只按人数保存；被纳入者在此另有记录。
       2026年1月1日 08:00    graded（版本 1）纳入此联系人：自 2025年12月22日 08:00 起沉默，阶段 coupon，分群 其他人。分组：触达组（由活动盐值、人 1、第 1 次流失抽取）。召回计至 2026年1月31日 08:00。
       2026年1月1日 08:00    进入阶段 coupon。计划：remind（电子邮件）2026年1月1日 08:00、coupon（电子邮件）2026年1月6日 08:00。
       2026年1月1日 10:24    coupon › remind：已发送（通过电子邮件，模板 unfinished-order，第 2 次尝试，¥0.05，服务商编号 abc@mx）。
@@ -277,6 +277,17 @@ describe('the timeline of a contact', () => {
       2026年2月19日 08:00   当前：渠道电子邮件自 2026年2月14日 08:00 起已暂停：熔断：硬退率 6%（100 条中 6 条），超过 5%。
       "
     `)
+  })
+
+  it('cancels nothing of somebody for whom nothing was planned', async () => {
+    const returned = (await read()).entries.find((entry) => entry.kind === 'returned')
+    if (returned?.kind !== 'returned') throw new Error('a return')
+    const [en, zh] = ['en', 'zh-CN'].map((locale) => speechOf({ locale, currency: 'CNY' }))
+    if (!en || !zh) throw new Error('two languages')
+    const left = { ...returned, arm: 'holdout' } as const
+    expect(entryText(returned, en)).toContain('is cancelled')
+    expect(entryText(left, en)).toBe('Came back: the first return since graded took this contact in.')
+    expect(entryText(left, zh)).toBe('回来了：graded 纳入后的首次回归。')
   })
 
   it('shows no address, not even in the provider’s words', async () => {
