@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Transaction } from '../database/connect.ts'
 import { openNewSuppressions } from '../database/new-suppressions.ts'
+import { outweighOwn } from '../database/own-listings.ts'
 import {
   addressHashSql,
   type IdentifierKind,
@@ -59,7 +60,7 @@ export function suppressionReader(getters: Getters, moments: MomentReading): Sup
 
 /**
  * Adds a chunk to the suppressions, in the caller's transaction. An address that is suppressed already keeps its
- * first reason. Addresses are stored as keyed hashes alone, a number's in each of its spellings.
+ * first reason, unless that was its own person's. Addresses are stored as keyed hashes alone, a number's in each of its spellings.
  * @param options.countries of numbers that have none
  * @returns how many rows brought something new: each new address counts for the first row that lists it
  */
@@ -97,6 +98,9 @@ export async function mergeSuppressions(
           FROM hashed ORDER BY kind, key, suppressed_at
           ON CONFLICT DO NOTHING
           RETURNING kind, key
+        ), outweighed AS (
+          ${outweighOwn(sql`SELECT DISTINCT ON (kind, key) kind, key, reason, ${options.source}::text AS source
+            FROM hashed ORDER BY kind, key, suppressed_at`)}
         ), told AS (
           INSERT INTO new_suppressions SELECT kind, key FROM inserted
         )

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
-import { rows, type Transaction } from '../database/connect.ts'
+import { execute, rows, type Transaction } from '../database/connect.ts'
 import { openNewSuppressions } from '../database/new-suppressions.ts'
+import { outweighOwn } from '../database/own-listings.ts'
 import { notePartialNumbers } from '../database/partial-numbers.ts'
 import type { Addressed } from './reporting.ts'
 import { recordSuppressions } from './silence.ts'
@@ -62,20 +63,24 @@ export async function list(
   }
   const listed = [...found, ...spelled]
   const carried = sql.identifier(`${kind}_key`)
-  return await rows<Listed>(
+  const entries = sql`SELECT DISTINCT ON (f.key) ${kind}::text AS kind, f.key, f.reason, ${source}::text AS source
+    FROM unnest(${sql.param(listed.map(({ key }) => key))}::bytea[],
+      ${sql.param(listed.map(({ reason }) => reason))}::text[]) AS f(key, reason)
+    ORDER BY f.key, f.reason`
+  const added = await rows<Listed>(
     tx,
     sql`
     WITH inserted AS (
       INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
-      SELECT DISTINCT ON (f.key) ${kind}::text, f.key, f.reason, ${source}::text, ${now}::timestamptz
-      FROM unnest(${sql.param(listed.map(({ key }) => key))}::bytea[],
-        ${sql.param(listed.map(({ reason }) => reason))}::text[]) AS f(key, reason)
-      ORDER BY f.key, f.reason
+      SELECT kind, key, reason, source, ${now}::timestamptz FROM (${entries}) e
       ON CONFLICT DO NOTHING RETURNING kind, key
     )
     INSERT INTO new_suppressions SELECT kind, key FROM inserted
     RETURNING key, EXISTS (SELECT FROM contacts c WHERE c.${carried} = key) AS carried`,
   )
+  // Afterwards: the entry may be one that the insertion has waited for.
+  await execute(tx, outweighOwn(entries))
+  return added
 }
 
 /** The numbers of the contacts that carry these keys, as others may have written them. */

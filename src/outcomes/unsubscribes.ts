@@ -1,5 +1,6 @@
-import { sql } from 'drizzle-orm'
-import { type Database, execute, transaction } from '../database/connect.ts'
+import { type SQL, sql } from 'drizzle-orm'
+import { type Database, execute, type Session, type Transaction, transaction } from '../database/connect.ts'
+import { isOwnListing, type OwnWay } from '../database/own-listings.ts'
 import { keepContacts } from '../database/person-locks.ts'
 import { suppress } from './do-not-contact.ts'
 import { isAddressed, type ReportingChannel } from './reporting.ts'
@@ -9,8 +10,8 @@ import { findPresent, findSentTo } from './sent-to.ts'
 export interface Unsubscribe {
   readonly contactId: number
   readonly touchpointId: number
-  /** How they said so: `one-click`, `page`, `mail`. */
-  readonly way: string
+  /** How they said so. */
+  readonly way: OwnWay
 }
 
 /**
@@ -42,4 +43,28 @@ export async function recordUnsubscribe(
     const added = await suppress(tx, now, channel, { source: leaving.way, found })
     return added.length > 0
   })
+}
+
+/**
+ * Whether a contact's e-mail address is on the do-not-contact list for no other reason than that its person unsubscribed,
+ * and is nobody else's: then they may take it back.
+ */
+export async function maySubscribeAgain(session: Session, contactId: number): Promise<boolean> {
+  const found = await execute(session, sql`SELECT FROM ${OWN_ENTRY} WHERE ${isTheirs(contactId)}`)
+  return found > 0
+}
+
+/** Takes a contact's address off the list, where {@link maySubscribeAgain}. What was skipped meanwhile stays so. */
+export async function recordSubscribedAgain(tx: Transaction, contactId: number): Promise<void> {
+  await execute(
+    tx,
+    sql`DELETE FROM suppressions WHERE (kind, key) IN (SELECT s.kind, s.key FROM ${OWN_ENTRY} WHERE ${isTheirs(contactId)})`,
+  )
+}
+
+const OWN_ENTRY = sql`contacts c JOIN suppressions s ON s.kind = 'email' AND s.key = c.email_key`
+
+function isTheirs(contactId: number): SQL {
+  return sql`c.contact_id = ${contactId} AND ${isOwnListing(sql`s`)}
+    AND NOT EXISTS (SELECT FROM contacts o WHERE o.email_key = s.key AND o.person_id <> c.person_id)`
 }

@@ -5,8 +5,11 @@ import { consentHistory, consentStates } from '../../src/contacts/consent.ts'
 import { findContact } from '../../src/contacts/external-ids.ts'
 import { readChoice, recordChoice, recordOptOut } from '../../src/contacts/preferences.ts'
 import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
+import { suppress } from '../../src/outcomes/do-not-contact.ts'
+import { isAddressed } from '../../src/outcomes/reporting.ts'
 import { leavingSheet, readLeaving } from '../../src/reports/leaving.ts'
 import { openLinks, preferencesUrl, readSigningKeys } from '../../src/service/links.ts'
+import { unsubscribe } from '../../src/service/unsubscribing.ts'
 import { signToken } from '../../src/tokens/token.ts'
 import { createApiKey, type Scope } from '../../src/web/api-keys.ts'
 import { composeWeb } from '../../src/web/server.ts'
@@ -166,6 +169,93 @@ describe('the page behind a signed link', () => {
       { external_id: 'u2', phone: '+8613800138000', email: 'li@other.example' },
     ])
     expect(await box()).toContain('checked')
+  })
+
+  describe('of whoever had unsubscribed', () => {
+    const box = async () => /<input[^>]*value="email"[^>]*>/.exec(await (await app.request(page)).text())?.[0]
+    const leave = async () => {
+      clock.advance(60)
+      await unsubscribe(shop.runtime, { contactId, touchpointId: 1 }, 'page')
+    }
+    const listed = async () => await rows(database, sql`SELECT reason, source FROM suppressions`)
+    const tick = async () => {
+      clock.advance(60)
+      await post({ do: 'save', channel: 'email' })
+    }
+
+    it('has a box that brings them back, by a consent of its own, as often as they change their mind', async () => {
+      await tick()
+      for (const times of [1, 2]) {
+        await leave()
+        expect(await box()).not.toMatch(/checked|disabled/)
+        expect(await (await app.request(`${page}?lang=en`)).text()).toContain('You had unsubscribed.')
+        // Saved with the box as it stands, nothing comes and nothing is refused anew.
+        clock.advance(60)
+        await post({ do: 'save', often: 'weekly' })
+        expect(await listed()).toEqual([{ reason: 'unsubscribe', source: 'page' }])
+        expect(await readChoice(database, contactId, clock.now())).toMatchObject({ channelsOff: [] })
+        await tick()
+        expect(await listed()).toEqual([])
+        expect(await box()).toContain('checked')
+        const history = await consentHistory(database, contactId)
+        const wordings = history.map(({ decision, wording }) => `${decision} ${wording}`)
+        expect(wordings.filter((each) => each === 'given preferences-page/again/1')).toHaveLength(times)
+      }
+      await leave()
+      await post({ do: 'nothing' })
+      expect(await listed()).toEqual([{ reason: 'unsubscribe', source: 'page' }])
+    })
+
+    const others: readonly (readonly [who: string, put: () => Promise<unknown>, reason: string])[] = [
+      [
+        'an operator put it there, too',
+        () => shop.importSuppressions([{ email: 'li@shop.example', reason: 'unsubscribe' }]),
+        'unsubscribe',
+      ],
+      ...['complaint', 'hard_bounce'].map(
+        (reason) =>
+          [
+            `its provider reports a ${reason}`,
+            async () => {
+              const channel = shop.runtime.reporting('email')
+              if (!isAddressed(channel)) throw new Error('has no address')
+              const [contact] = await rows<{ key: Buffer }>(
+                database,
+                sql`SELECT email_key AS key FROM contacts`,
+              )
+              const found = [{ key: contact?.key ?? Buffer.of(), reason }]
+              await transaction(database, (tx) =>
+                suppress(tx, clock.now(), channel, { source: 'receipt', found }),
+              )
+            },
+            reason,
+          ] as const,
+      ),
+    ]
+    it.each(others)('has none where %s, before or since', async (_, put, reason) => {
+      await leave()
+      expect(await box()).not.toContain('disabled')
+      await put()
+      for (const _again of [1, 2]) {
+        expect(await box()).toContain('disabled')
+        await tick()
+        expect(await listed()).toMatchObject([{ reason }])
+        await execute(database, sql`TRUNCATE suppressions`)
+        await put()
+        await leave()
+      }
+    })
+
+    it('has none where others, who did not unsubscribe, read at the address', async () => {
+      await shop.importContacts(
+        Array.from({ length: 8 }, (_, no) => ({ external_id: `desk${no}`, email: 'li@shop.example' })),
+      )
+      await execute(database, sql`UPDATE contacts SET person_id = contact_id`)
+      await leave()
+      expect(await box()).toContain('disabled')
+      await tick()
+      expect(await listed()).toHaveLength(1)
+    })
   })
 
   it('takes “nothing at all” at its word', async () => {

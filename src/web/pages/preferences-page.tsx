@@ -11,6 +11,8 @@ export interface Box {
   readonly wanted: boolean
   /** Ticking it is a consent. */
   readonly agrees?: boolean
+  /** They had unsubscribed from it: ticking it takes that back, and is a consent. */
+  readonly again?: boolean
   /** Nothing comes this way, whatever is ticked: the address is on the do-not-contact list. */
   readonly listed?: boolean
 }
@@ -60,6 +62,7 @@ export function preferencesPage(view: PreferencesView) {
         <form method="post" action={`?lang=${language}`}>
           {boxes('channel', word('channels'), view.channels, {
             agree: word('agree'),
+            again: word('again'),
             listed: word('listed'),
           })}
           {view.topics.length > 0 ? boxes('topic', word('topics'), view.topics) : null}
@@ -112,8 +115,10 @@ function boxes(
   kind: string,
   legend: string,
   all: readonly Box[],
-  notes?: { readonly agree: string; readonly listed: string },
+  notes?: { readonly agree: string; readonly again: string; readonly listed: string },
 ) {
+  const noteOf = (box: Box) =>
+    box.listed ? notes?.listed : box.again ? notes?.again : box.agrees ? notes?.agree : undefined
   return (
     <fieldset>
       <legend>{legend}</legend>
@@ -122,7 +127,7 @@ function boxes(
           <input type="checkbox" name={kind} value={box.name} checked={box.wanted} disabled={box.listed} />
           <span>
             {box.title}
-            {box.listed ? <small>{notes?.listed}</small> : box.agrees ? <small>{notes?.agree}</small> : null}
+            {noteOf(box) === undefined ? null : <small>{noteOf(box)}</small>}
           </span>
         </label>
       ))}

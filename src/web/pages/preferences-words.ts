@@ -31,6 +31,10 @@ export const WORDS = {
     en: 'I agree to receive offers this way; I can take it back here at any time.',
     'zh-CN': '我同意通过此方式接收营销消息，并可随时在此撤回。',
   },
+  again: {
+    en: 'You had unsubscribed. Ticking this, I agree to receive offers this way again; I can take it back here at any time.',
+    'zh-CN': '您已退订。勾选即表示我同意重新通过此方式接收营销消息，并可随时在此撤回。',
+  },
   listed: {
     en: 'Nothing comes this way: the address or number we have is on our do-not-contact list.',
     'zh-CN': '您的地址或号码已在免打扰名单中，我们不会再以此方式联系您。',

@@ -15,6 +15,7 @@ import {
 } from '../../contacts/preferences.ts'
 import { rows, type Session, transaction } from '../../database/connect.ts'
 import { lockPersons } from '../../database/person-locks.ts'
+import { maySubscribeAgain, recordSubscribedAgain } from '../../outcomes/unsubscribes.ts'
 import { titleIn } from '../../reports/channel-words.ts'
 import { readLink } from '../../service/links.ts'
 import type { Runtime } from '../../service/runtime.ts'
@@ -28,6 +29,7 @@ import { type Language, pageLanguage } from './preferences-words.ts'
 
 /** The wording of the agreement a box stands for; another text is another version. */
 const WORDING = 'preferences-page/1'
+const WORDING_AGAIN = 'preferences-page/again/1'
 const SOURCE = 'preferences page'
 /** Delivers nowhere: nothing to choose. */
 const SILENT = 'log'
@@ -75,32 +77,19 @@ async function show(c: Context, runtime: Runtime, reader: Reader | undefined): P
   if (!reader) return c.html(gonePage(language, runtime.workspace.name), 404)
   const { database, clock, workspace } = runtime
   const now = clock.now()
-  const held = (await readChoice(database, reader.contactId, now)) ?? ANYTHING
-  const consents = new Map(
-    (await consentStates(database, reader.contactId, now)).map(({ channel, state }) => [channel, state]),
-  )
-  const silenced = await silencedKinds(database, reader.contactId, now)
+  const known = await readKnown(database, reader.contactId, now)
+  const { held } = known
   const { pausedUntil } = held
   return c.html(
     preferencesPage({
       language,
       sender: workspace.name,
       saved: c.req.query('saved') === '1',
-      channels: channelsOf(runtime).map((name) => {
-        const agrees = needsConsent(runtime, name)
-        const consent = consents.get(name)
-        const allowed = agrees ? consent === 'given' : consent !== 'withdrawn'
-        const listed = isSilenced(runtime, name, silenced)
-        const wanted =
-          !listed && allowed && !held.channelsOff.includes(name) && !held.channelsOff.includes('*')
-        return {
-          name,
-          title: titleOfChannel(workspace, name, language),
-          wanted,
-          agrees: agrees || consent === 'withdrawn',
-          listed,
-        }
-      }),
+      channels: channelsOf(runtime).map((name) => ({
+        name,
+        title: titleOfChannel(workspace, name, language),
+        ...standingOf(runtime, name, known),
+      })),
       topics: Object.entries(workspace.topics).map(([name, title]) => ({
         name,
         title: titleIn(title, language) ?? name,
@@ -122,20 +111,32 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
   await transaction(database, async (tx) => {
     await lockPersons(tx, [contactId])
     const now = await momentOfChoice(tx, contactId, clock.now())
-    const held = (await readChoice(tx, contactId, now)) ?? ANYTHING
-    // What cannot be ticked is not refused with it: the contact may be given another address.
-    const silenced = await silencedKinds(tx, contactId, now)
-    const channels = channelsOf(runtime).filter((name) => nothing || !isSilenced(runtime, name, silenced))
-    const states = new Map(
-      (await consentStates(tx, contactId, now)).map(({ channel, state }) => [channel, state]),
+    const known = await readKnown(tx, contactId, now)
+    const { held } = known
+    const standings = new Map(channelsOf(runtime).map((name) => [name, standingOf(runtime, name, known)]))
+    const back = [...standings].flatMap(([name, { again }]) => (again && ticked.has(name) ? [name] : []))
+    if (back.length > 0) await recordSubscribedAgain(tx, contactId)
+    // What cannot be ticked is not refused with it: the contact may be given another address. Nor is what they had
+    // unsubscribed from: it has been said.
+    const channels = [...standings].flatMap(([name, { listed, again }]) =>
+      nothing || (!listed && (!again || back.length > 0)) ? [name] : [],
     )
     const decided = channels.flatMap((channel): ConsentRecord[] => {
-      const state = states.get(channel)
+      const state = known.consents.get(channel)
       const asked = needsConsent(runtime, channel) || state === 'withdrawn'
       const decision = ticked.has(channel) ? 'given' : 'withdrawn'
+      const agreed = {
+        contactId,
+        channel,
+        decision,
+        decidedAt: now,
+        source: SOURCE,
+        proof: 'signed link',
+      } as const
+      // Whatever was agreed before they left: it is this that brings them back.
+      if (back.includes(channel)) return [{ ...agreed, wording: WORDING_AGAIN }]
       if (!asked || state === decision || (state === undefined && decision === 'withdrawn')) return []
-      const wording = decision === 'given' ? WORDING : null
-      return [{ contactId, channel, decision, decidedAt: now, wording, source: SOURCE, proof: 'signed link' }]
+      return [{ ...agreed, wording: decision === 'given' ? WORDING : null }]
     })
     if (decided.length > 0) await recordConsents(tx, decided, { now, hooks })
     const topics = new Set(form.getAll('topic'))
@@ -151,6 +152,38 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
     const leaving = isLeavingReason(why) ? why : undefined
     await recordChoice(tx, contactId, { ...chosen, source: SOURCE, leaving }, { now, hooks })
   })
+}
+
+/** What is known of a contact that their boxes show. */
+interface Known {
+  readonly held: Preferences
+  readonly consents: ReadonlyMap<string, string>
+  /** Kinds of addresses of which they have none that is not on the do-not-contact list. */
+  readonly silenced: ReadonlySet<string>
+  /** Their e-mail address is on it because they unsubscribed, and for nothing else. */
+  readonly left: boolean
+}
+
+async function readKnown(session: Session, contactId: number, now: Date): Promise<Known> {
+  const consents = await consentStates(session, contactId, now)
+  return {
+    held: (await readChoice(session, contactId, now)) ?? ANYTHING,
+    consents: new Map(consents.map(({ channel, state }) => [channel, state])),
+    silenced: await silencedKinds(session, contactId, now),
+    left: await maySubscribeAgain(session, contactId),
+  }
+}
+
+/** How a contact stands with a channel, as its box shows it. */
+function standingOf(runtime: Runtime, name: string, { held, consents, silenced, left }: Known) {
+  const kind = runtime.worker.addressKinds.get(name) ?? ''
+  const consent = consents.get(name)
+  const needed = needsConsent(runtime, name)
+  const allowed = needed ? consent === 'given' : consent !== 'withdrawn'
+  const wanted =
+    !silenced.has(kind) && allowed && !held.channelsOff.includes(name) && !held.channelsOff.includes('*')
+  const again = left && kind === 'email' && !wanted
+  return { wanted, agrees: needed || consent === 'withdrawn', again, listed: silenced.has(kind) && !again }
 }
 
 const FREQUENCIES: Readonly<Record<string, Preferences['frequency']>> = {
@@ -184,10 +217,6 @@ async function silencedKinds(session: Session, contactId: number, now: Date): Pr
         GROUP BY a.kind HAVING bool_and(s.key IS NOT NULL)`,
   )
   return new Set(found.map(({ kind }) => kind))
-}
-
-function isSilenced({ worker }: Runtime, channel: string, kinds: ReadonlySet<string>): boolean {
-  return kinds.has(worker.addressKinds.get(channel) ?? '')
 }
 
 function needsConsent({ workspace }: Runtime, channel: string): boolean {
