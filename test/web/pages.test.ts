@@ -703,6 +703,15 @@ test('what a form brings that cannot be taken is said in Chinese to whoever read
   expect(await said('/settings/users', { name: 'viewer', role: 'agent' })).toContain('已有用户 viewer')
   expect(await said('/settings/users', { name: 'a b', role: 'agent' })).toContain('“a b”不能用作用户名')
   expect(await said('/settings/keys', { name: 'k'.repeat(101), scope: 'read' })).toContain('共 101 个字符')
+  // A page that was open since before somebody else stopped it.
+  await execute(
+    database,
+    sql`INSERT INTO switches (scope, name, state, reason, since) VALUES ('campaign', 'autumn', 'stopped', 'a typo', ${NOW})`,
+  )
+  expect(await said('/campaigns/autumn/pause', { reason: 'wait' })).toContain(
+    '活动 autumn 已永久停止：a typo',
+  )
+  await execute(database, sql`DELETE FROM switches WHERE name = 'autumn'`)
 })
 
 test('the steps whose messages can be looked at name their channels in the language of whoever reads', async () => {

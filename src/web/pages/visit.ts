@@ -165,8 +165,8 @@ async function answer(
         visit,
         visit.say('Not for your role', '您的角色无权进行此操作'),
         visit.say(
-          `You are signed in as ${user.name} (${ROLE_WORDS[user.role].en}). An admin can change that in Settings.`,
-          `您以 ${user.name}（${ROLE_WORDS[user.role]['zh-CN']}）身份登录。管理员可在“设置”中调整角色。`,
+          `You are signed in as ${user.name} (${ROLE_WORDS[user.role].en}). An admin can change that: \`winback users role ${user.name} --role ROLE\`.`,
+          `您以 ${user.name}（${ROLE_WORDS[user.role]['zh-CN']}）身份登录。管理员可调整角色：\`winback users role ${user.name} --role ROLE\`。`,
         ),
       ),
       403,
