@@ -24,7 +24,9 @@ export interface DeliveryLine {
   readonly sent: number
   readonly failed: number
   readonly uncertain: number
+  /** Said the provider, or a click, an opening or a complaint told it. */
   readonly delivered: number
+  readonly opened: number
   readonly clicked: number
   readonly bounced: number
   readonly complained: number
@@ -116,7 +118,7 @@ async function readLines(
       coalesce(sum(messages) FILTER (WHERE state = 'sent'), 0)::bigint AS sent,
       coalesce(sum(messages) FILTER (WHERE state = 'failed'), 0)::bigint AS failed,
       coalesce(sum(messages) FILTER (WHERE state = 'uncertain'), 0)::bigint AS uncertain,
-      sum(delivered)::bigint AS delivered, sum(clicked)::bigint AS clicked, sum(bounced)::bigint AS bounced,
+      sum(delivered)::bigint AS delivered, sum(opened)::bigint AS opened, sum(clicked)::bigint AS clicked, sum(bounced)::bigint AS bounced,
       sum(complained)::bigint AS complained, sum(latency)::bigint AS latency, sum(late)::bigint AS late
     FROM report_messages WHERE ${inRange(range)} AND state IN ('sent', 'failed', 'uncertain')
     GROUP BY GROUPING SETS ((channel), (channel, domain), (channel, sent_on))
@@ -124,9 +126,18 @@ async function readLines(
   )
 }
 
+/**
+ * Whether a provider reports what arrives. Where none does, as over plain SMTP, only messages that somebody clicked, opened or
+ * complained of are known to have arrived, and a rate of those would be told as hardly anything arriving. A report has its
+ * time as well. Pure.
+ */
+function tellsArrivals({ delivered, opened, clicked, complained, latency }: DeliveryLine): boolean {
+  return latency > 0 || delivered > opened + clicked + complained
+}
+
 export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
   const { speech, cell, en } = writing(style)
-  const known = data.channels.some((line) => line.delivered + line.bounced > 0)
+  const known = data.channels.some((line) => tellsArrivals(line) || line.bounced > 0)
   const columns = (first: string) => [
     left(first),
     right(en ? 'sent' : '已发送'),
@@ -140,19 +151,21 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
     right(en ? 'over 10 min' : '超过10分钟'),
   ]
   // Where no provider reported, nothing is known: which is not that nothing arrived.
-  const reported = (of: DeliveryLine) => of.delivered + of.bounced > 0
-  const line = (name: Cell, of: DeliveryLine) => [
-    name,
-    cell.count(of.sent),
-    reported(of) ? cell.share(of.delivered, of.sent) : cell.none,
-    reported(of) ? cell.share(of.bounced, of.sent) : cell.none,
-    cell.share(of.complained, of.delivered),
-    cell.share(of.clicked, of.delivered),
-    cell.count(of.failed),
-    cell.count(of.uncertain),
-    cell.plain(of.delivered > 0 ? of.latency / of.delivered : undefined),
-    of.delivered > 0 ? cell.count(of.late) : cell.none,
-  ]
+  const line = (name: Cell, of: DeliveryLine) => {
+    const arrivals = tellsArrivals(of)
+    return [
+      name,
+      cell.count(of.sent),
+      arrivals ? cell.share(of.delivered, of.sent) : cell.none,
+      arrivals || of.bounced > 0 ? cell.share(of.bounced, of.sent) : cell.none,
+      arrivals ? cell.share(of.complained, of.delivered) : cell.none,
+      arrivals ? cell.share(of.clicked, of.delivered) : cell.none,
+      cell.count(of.failed),
+      cell.count(of.uncertain),
+      cell.plain(arrivals ? of.latency / of.delivered : undefined),
+      arrivals ? cell.count(of.late) : cell.none,
+    ]
+  }
   const channels: SheetTable = {
     id: 'channels',
     title: en ? 'By channel' : '按渠道',
@@ -216,7 +229,8 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
     tables: [channels, domains, errors, switches],
     charts: data.days.length === 0 ? [] : [deliveryChart(data, speech)],
     notes: [
-      ...(known && data.channels.some((each) => each.sent > 0 && !reported(each))
+      ...clicksOfSent(data, speech),
+      ...(known && data.channels.some((each) => each.sent > 0 && !tellsArrivals(each))
         ? [
             en
               ? '–: of that, no provider has reported anything; what it sent may well have arrived.'
@@ -226,6 +240,21 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
       ...annotationNotes(data.annotations, speech),
     ],
   }
+}
+
+/** What is known of messages of which nobody says that they arrived. */
+function clicksOfSent({ channels }: DeliveryData, speech: Speech): string[] {
+  const told = channels
+    .filter((each) => !tellsArrivals(each) && each.clicked + each.complained > 0)
+    .map(({ channel, sent, clicked, complained }) => {
+      const share = (count: number) => speech.percent(count / sent)
+      return speech.language === 'en'
+        ? `${speech.channel(channel)}: clicked ${share(clicked)} of what was sent, complained ${share(complained)}`
+        : `${speech.channel(channel)}：点击占发送 ${share(clicked)}，投诉占发送 ${share(complained)}`
+    })
+  return told.length === 0
+    ? []
+    : [`${told.join(speech.language === 'en' ? '; ' : '；')}${speech.language === 'en' ? '.' : '。'}`]
 }
 
 const SCOPES: Phrases = {

@@ -157,12 +157,12 @@ export function funnelSheet(data: FunnelData, style: TextStyle): Sheet {
             ),
             row(en ? 'sent a message' : '已发送', steps.sent, steps.treated, w('treated')),
             row(
-              en ? 'delivered, said the provider' : '已送达（服务商回报）',
+              en ? 'known to have arrived' : '确认送达',
               steps.delivered,
               steps.sent,
               en ? 'sent' : '已发送',
             ),
-            row(en ? 'clicked' : '已点击', steps.clicked, steps.delivered, en ? 'delivered' : '已送达'),
+            row(en ? 'clicked' : '已点击', steps.clicked, steps.sent, en ? 'sent' : '已发送'),
             row(en ? 'active again' : '再次活跃', steps.returned, steps.treated, w('treated')),
             row(w('recalled'), steps.recalled, steps.treated, w('treated')),
             row(en ? 'redeemed an offer' : '已核销优惠', steps.redeemed, steps.treated, w('treated')),
@@ -223,8 +223,8 @@ function notesOf({ sent, delivered }: ReturnType<typeof stepsOf>, { language }: 
     ...(delivered < sent
       ? [
           en
-            ? 'Delivered and clicked are what providers reported: where one reports nothing, a message is in neither, and may well have arrived.'
-            : '送达与点击以服务商回报为准：不回报的服务商，其消息不计入这两项，但不代表没有送达。',
+            ? 'Known to have arrived is what a provider reported, or what was opened or clicked: where a provider reports nothing, the rest may well have arrived.'
+            : '确认送达指服务商回报送达，或被打开、点击的消息：服务商不回报时，其余消息也可能已送达。',
         ]
       : []),
   ]
@@ -252,8 +252,8 @@ function funnelChart(steps: ReturnType<typeof stepsOf>, en: boolean): BarChart {
     title: en ? 'The contacted, step by step' : '触达组逐步转化',
     unit: 'count',
     categories: en
-      ? ['contacted', 'sent', 'reported delivered', 'clicked', 'active again', 'came back']
-      : ['触达组', '已发送', '回报送达', '已点击', '再次活跃', '已召回'],
+      ? ['contacted', 'sent', 'known to have arrived', 'clicked', 'active again', 'came back']
+      : ['触达组', '已发送', '确认送达', '已点击', '再次活跃', '已召回'],
     series: [
       {
         name: en ? 'people' : '人数',

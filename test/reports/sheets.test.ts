@@ -793,11 +793,18 @@ describe('delivery', () => {
     expect(csvOf(sheetReports.delivery.sheet(data, chinese).tables)).toMatch(/\r\nemail,200,/)
     // Nothing reported is not nothing delivered.
     const silent = { channel: 'push', domain: '', sent: 9, failed: 1, uncertain: 0, delivered: 0, clicked: 0 }
-    const beside = { ...silent, bounced: 0, complained: 0, latency: 0, late: 0 }
+    const beside = { ...silent, opened: 0, bounced: 0, complained: 0, latency: 0, late: 0 }
     const both = { ...data, channels: [...data.channels, beside] }
     const told = sheetReports.delivery.format(both, { ...english, width: 160 })
     expect(told).toMatch(/Push notification\s+9\s+–\s+–\s+–\s+–\s+1\s+0\s+–\s+–/)
     expect(told).toContain('may well have arrived')
+    // Plain SMTP reports no arrivals: that somebody clicked is not that all the others did not get theirs.
+    const mail = { ...beside, channel: 'email', sent: 200, bounced: 2, delivered: 12, opened: 8, clicked: 10 }
+    const clicked = (style: typeof english) =>
+      sheetReports.delivery.format({ ...data, channels: [mail] }, { ...style, width: 160 })
+    expect(clicked(english)).toMatch(/E-mail\s+200\s+–\s+1\.0 %\s+–\s+–\s+1\s+0\s+–\s+–/)
+    expect(clicked(english)).toContain('* E-mail: clicked 5.0 % of what was sent, complained 0.0 %.')
+    expect(clicked(chinese)).toContain('电子邮件：点击占发送 5.0%，投诉占发送 0.0%。')
   })
 
   it('says what a provider refused once for all whom it refused so, and names nobody', async () => {
