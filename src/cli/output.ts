@@ -71,7 +71,7 @@ export function openOutput(options: {
     json,
     language,
     colors,
-    width: Math.max(40, Math.min(stdout.columns ?? 100, 160)),
+    width: Math.max(40, Math.min(stdout.columns || 100, 160)),
     print: ({ data, text, file }) => {
       const kept = file && stdout.isTTY !== true
       stdout.write(`${json ? toJson(data) : kept ? text : printable(text)}\n`)

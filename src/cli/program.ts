@@ -136,13 +136,13 @@ export function describeProgram(
       writeErr: (text) => stderr.write(text),
       // Said in our own words, once it is thrown.
       outputError: () => {},
-      getOutHelpWidth: () => stdout.columns ?? 100,
-      getErrHelpWidth: () => stderr.columns ?? 100,
+      getOutHelpWidth: () => stdout.columns || 100,
+      getErrHelpWidth: () => stderr.columns || 100,
       getOutHasColors: () => colours(stdout),
       getErrHasColors: () => colours(stderr),
     })
     .addHelpText('after', ({ error }) => {
-      const columns = (error ? stderr : stdout).columns ?? 100
+      const columns = (error ? stderr : stdout).columns || 100
       return `\n${exitCodesText(language, columns)}`
     })
     .addHelpCommand(

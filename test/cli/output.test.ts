@@ -38,11 +38,11 @@ test('for people, text on stdout, remarks on stderr', () => {
 
 test('text is laid out for what a terminal has, from 40 columns to 160, and for 100 where there is none', () => {
   const { stdout, stderr } = streams(true)
-  const widths = [undefined, 12, 40, 47, 300].map((columns) => {
+  const widths = [undefined, 0, 12, 40, 47, 300].map((columns) => {
     const here = { write: stdout.write, isTTY: true, ...(columns === undefined ? {} : { columns }) }
     return openOutput({ json: false, noColor: false, stdout: here, stderr }).width
   })
-  expect(widths).toEqual([100, 40, 40, 47, 160])
+  expect(widths).toEqual([100, 100, 40, 40, 47, 160])
 })
 
 test('what others wrote cannot steer the terminal, nor look like another line of the log', () => {
