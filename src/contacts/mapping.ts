@@ -4,6 +4,7 @@ import { EVENTS } from '../config/event-names.ts'
 import { fieldCalled } from '../config/import-fields.ts'
 import { nearest } from '../config/nearest-name.ts'
 import { WinbackError } from '../errors.ts'
+import { standsForNothing } from './nothing.ts'
 import type { RowValues } from './rows.ts'
 
 // Which column of the file is which field. A field is what Winback knows (`external_id`, `attributes.plan`); a
@@ -43,12 +44,13 @@ export function getterIn(getters: Getters): (name: string) => Getter {
   return (name) => getters.get(name) ?? (() => undefined)
 }
 
-/** Reads a field as text, trimmed; '' where the row does not carry it. */
+/** Reads a field as text, trimmed; '' where the row does not carry it, or carries a word for nothing. */
 export function textReader(getters: Getters): (name: string, values: RowValues) => string {
   return (name, values) => {
     const value = getters.get(name)?.(values)
     // A list or an object is no text: all of them would be one.
-    return value === undefined || value === null || typeof value === 'object' ? '' : String(value).trim()
+    if (value === undefined || value === null || typeof value === 'object') return ''
+    return standsForNothing(value) ? '' : String(value).trim()
   }
 }
 

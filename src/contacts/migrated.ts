@@ -80,6 +80,8 @@ export function consentReader(
     const place = known(values)
     if (typeof place === 'string') return place
     const said = text('decision', values).toLowerCase()
+    // A list of those who agreed has no such column; in one that has it, an empty cell is nobody's consent.
+    if (said === '' && getters.get('decision')?.(values) !== undefined) return 'there is no decision'
     const decision = said === '' ? 'given' : DECISIONS[said]
     if (decision === undefined) return `decision: "${said}" is neither given nor withdrawn`
     const decidedAt = moment('decided_at', values)

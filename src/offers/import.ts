@@ -2,7 +2,6 @@ import { sql } from 'drizzle-orm'
 import { type DateReader, mappedDateReader } from '../contacts/dates.ts'
 import { type ImportOptions, type ImportSummary, importFile } from '../contacts/file-import.ts'
 import { type Getters, textReader } from '../contacts/mapping.ts'
-import { standsForNothing } from '../contacts/nothing.ts'
 import type { Merged } from '../contacts/row-counts.ts'
 import type { FileRow, RowValues } from '../contacts/rows.ts'
 import { unstorable } from '../contacts/text.ts'
@@ -189,10 +188,8 @@ function claimReader(
     ]
     const time = text('redeemed_at', values)
     const at = time === '' ? now.getTime() : date(time)
-    const named = text('key', values)
     const key =
-      (standsForNothing(named) ? '' : named) ||
-      `file ${code || `${externalId} ${offer}${time === '' ? '' : ` ${at}`}`}`
+      text('key', values) || `file ${code || `${externalId} ${offer}${time === '' ? '' : ` ${at}`}`}`
     for (const [name, value] of Object.entries({ key, code, externalId, offer })) {
       const problem = unstorable(name, value)
       if (problem !== undefined) return problem

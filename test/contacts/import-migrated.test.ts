@@ -62,7 +62,7 @@ it('keeps consents under their own time; a later withdrawal holds', async () => 
     `external_id,channel,decision,decided_at,wording,proof
 u1,sms,given,2026-01-01T00:00:00Z,v1,form 7
 u1,sms,unsubscribed,2026-01-05T00:00:00Z,,
-u2,sms,,2026-01-02T00:00:00Z,v1,
+u2,sms,YES,2026-01-02T00:00:00Z,v1,
 u2,sms,perhaps,2026-01-02T00:00:00Z,,
 `,
   )
@@ -86,6 +86,25 @@ u2,sms,perhaps,2026-01-02T00:00:00Z,,
     expect.objectContaining({ external_id: 'u1', decision: 'withdrawn', wording: null }),
     expect.objectContaining({ external_id: 'u2', decision: 'given' }),
   ])
+})
+
+it('takes an empty cell for nobody’s consent, and every row of a list of those who agreed for one', async () => {
+  const database = await emptiedDatabase()
+  const asked = file(
+    'asked.csv',
+    'external_id,channel,decision,decided_at\nu1,sms,,2026-01-01\nu2,sms,NULL,2026-01-01\nu3,sms,yes,2026-01-01\n',
+  )
+  expect(await importConsents(database, asked, options())).toMatchObject({
+    inserted: 1,
+    reasons: [{ reason: 'there is no decision', rows: 2, line: 2 }],
+  })
+  const agreed = file('agreed.csv', 'external_id,channel,decided_at\nu1,sms,2026-01-01\n')
+  expect(await importConsents(database, agreed, options())).toMatchObject({ inserted: 1, rejected: 0 })
+  const lines = file(
+    'asked.ndjson',
+    '{"external_id":"u4","channel":"sms","decision":null,"decided_at":"2026-01-01"}\n{"external_id":"u5","channel":"sms","decided_at":"2026-01-01"}\n',
+  )
+  expect(await importConsents(database, lines, options())).toMatchObject({ inserted: 1, rejected: 1 })
 })
 
 it('leaves alone whom another system has written to often enough since they were last active', async () => {
