@@ -15,6 +15,10 @@ export interface FailureWords extends ProblemWords {
   problems(count: number): string
   readonly mend: string
   readonly doctor: string
+  /** A disk. */
+  readonly full: string
+  /** A disk or a database. */
+  readonly readOnly: string
   readonly defect: string
   help(verb: string | undefined): string
 }
@@ -29,6 +33,10 @@ export const FAILURE_WORDS: Readonly<Record<Language, FailureWords>> = {
     problems: (count) => `${count} problem${count === 1 ? '' : 's'} in the configuration`,
     mend: 'Mend each problem at its place; `winback validate` checks again.',
     doctor: 'Run `winback doctor` to see what does not answer.',
+    full: 'A disk is full, here or of the database: make room on it, and run this again.',
+    readOnly:
+      'Nothing can be written there: a disk that is mounted to be read alone, or a standby of the database, whose primary ' +
+      'DATABASE_URL has to name.',
     defect: 'This is a defect in Winback. Run again with --verbose for the stack.',
     help: (verb) =>
       verb === undefined
@@ -47,6 +55,8 @@ export const FAILURE_WORDS: Readonly<Record<Language, FailureWords>> = {
     problems: (count) => `配置中有 ${count} 处问题`,
     mend: '请逐处修改，再用 `winback validate` 检查。',
     doctor: '运行 `winback doctor` 查看哪项服务没有应答。',
+    full: '磁盘已满（本机或数据库所在机器）：请腾出空间后重新运行。',
+    readOnly: '无法写入：磁盘以只读方式挂载，或所连接的是数据库的备库（DATABASE_URL 须指向主库）。',
     defect: '这是 Winback 自身的缺陷。加上 --verbose 重新运行可查看调用栈。',
     help: (verb) =>
       verb === undefined ? 'winback --help 列出全部命令。' : `winback ${verb} --help 列出选项和示例。`,

@@ -47,13 +47,25 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
 const UNREACHABLE =
   /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|CERT_HAS_EXPIRED|UNABLE_TO_.*|ERR_TLS_.*|ERR_SSL_.*|EPROTO|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ESOCKET|ECONNECTION|57P0[1-3]|08...|53300|28P01|28000|3D000)$/
 
+/** A machine that lets nobody write, ours or the database's, by the codes of the system and of PostgreSQL. */
+const UNWRITABLE: readonly (readonly [RegExp, 'full' | 'readOnly'])[] = [
+  [/^(ENOSPC|EDQUOT|53100)$/, 'full'],
+  [/^(EROFS|25006)$/, 'readOnly'],
+]
+
+function unwritableOf(error: unknown): 'full' | 'readOnly' | undefined {
+  const codes = causes(error).map(codeOf)
+  return UNWRITABLE.find(([code]) => codes.some((each) => code.test(each)))?.[1]
+}
+
 /** The exit code of anything thrown. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage
   if (error instanceof WinbackError) {
     return EXIT_BY_CODE[error.code] ?? EXIT_BY_CODE[error.code.split('.')[0] ?? ''] ?? EXIT.input
   }
-  return causes(error).some((cause) => UNREACHABLE.test(codeOf(cause))) ? EXIT.unavailable : EXIT.defect
+  const away = causes(error).some((cause) => UNREACHABLE.test(codeOf(cause)))
+  return away || unwritableOf(error) ? EXIT.unavailable : EXIT.defect
 }
 
 /** What --json prints in place of the result. */
@@ -105,8 +117,10 @@ function remedyOf(
   switch (exitCodeOf(error)) {
     case EXIT.usage:
       return words.help(verb)
-    case EXIT.unavailable:
-      return known ? undefined : words.doctor
+    case EXIT.unavailable: {
+      const unwritable = unwritableOf(error)
+      return known ? undefined : unwritable ? words[unwritable] : words.doctor
+    }
     default:
       return known ? undefined : words.defect
   }

@@ -65,9 +65,9 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
 
   /** @param port the only one it may run on, of pools that are open */
   const hold = async (port?: number): Promise<Running> => {
-    const release = await takeLock(join(home.directory, 'lock'), START_PATIENCE)
+    const release = await writing(home, () => takeLock(join(home.directory, 'lock'), START_PATIENCE))
     try {
-      const server = await ensureRunning(home, durable, port)
+      const server = await writing(home, () => ensureRunning(home, durable, port))
       keeper = server.keeper
       keeper.client.on('error', () => {})
       keeper.client.on('end', () => {
@@ -370,6 +370,25 @@ function passwordOf(home: Home): string {
     if (codeOf(error) !== 'EEXIST') throw error
   }
   return readFileSync(file, 'utf8').trim()
+}
+
+/** What is to be done where the system lets nobody write, by its code. */
+const UNWRITABLE: Readonly<Record<string, string>> = {
+  ENOSPC: 'Make room on its disk, and run this again: what is in the database stays as it is.',
+  EDQUOT: 'Make room, or have the quota raised, and run this again: what is in the database stays as it is.',
+  EROFS: 'Have it writable (remount its disk), or set DATABASE_URL to a PostgreSQL of your own.',
+  EACCES: 'Run as the account whose it is, or set DATABASE_URL to a PostgreSQL of your own.',
+  EPERM: 'Run as the account whose it is, or set DATABASE_URL to a PostgreSQL of your own.',
+}
+
+/** Says of what cannot be written where, and what is to be done. @throws WinbackError `database.embedded` */
+async function writing<Result>(home: Home, work: () => Promise<Result>): Promise<Result> {
+  return await work().catch((cause: unknown) => {
+    const remedy = cause instanceof WinbackError ? undefined : UNWRITABLE[codeOf(cause)]
+    if (remedy === undefined) throw cause
+    const what = `the embedded PostgreSQL cannot write to ${home.directory}: ${messageOf(cause)}`
+    throw new WinbackError('database.embedded', what, { remedy, cause })
+  })
 }
 
 function broken(home: Home, what: string): WinbackError {

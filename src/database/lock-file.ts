@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { codeOf, WinbackError } from '../errors.ts'
 
@@ -47,15 +47,16 @@ export async function takeLock(path: string, patience: number): Promise<Release>
 /** Written aside and linked, so that the file never exists half written. */
 function create(path: string, holder: Holder): boolean {
   const aside = `${path}.${holder.id}`
-  writeFileSync(aside, JSON.stringify(holder), { mode: 0o600 })
   try {
+    writeFileSync(aside, JSON.stringify(holder), { mode: 0o600 })
     linkSync(aside, path)
     return true
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false
     throw error
   } finally {
-    unlinkSync(aside)
+    // On a full disk it is there, and empty.
+    rmSync(aside, { force: true })
   }
 }
 

@@ -28,6 +28,9 @@ test.each([
   [withCode('ECONNREFUSED'), EXIT.unavailable],
   [new Error('Failed query', { cause: withCode('57P01') }), EXIT.unavailable],
   [new AggregateError([withCode('ECONNREFUSED')]), EXIT.unavailable],
+  [withCode('ENOSPC'), EXIT.unavailable],
+  [new Error('Failed query', { cause: withCode('53100') }), EXIT.unavailable],
+  [new Error('Failed query', { cause: withCode('25006') }), EXIT.unavailable],
   [withCode('23505'), EXIT.defect],
   [new TypeError('x is not a function'), EXIT.defect],
   ['a string', EXIT.defect],
@@ -71,6 +74,18 @@ test('a defect shows its causes, and its stack when asked for', async () => {
   expect(short).toContain('error: outer\n  because: middle\n  because: inner\n')
   expect(short).not.toContain('failure.test.ts')
   expect(await formatFailure(error, { ...plain, verbose: true })).toContain('failure.test.ts')
+})
+
+test('a full disk and a database that takes no writes are no defects of ours', async () => {
+  const full = new Error('could not extend file', { cause: withCode('53100') })
+  expect(await formatFailure(full, plain)).toContain('→ A disk is full, here or of the database')
+  expect(await formatFailure(full, { ...plain, language: 'zh-CN' })).toContain('→ 磁盘已满')
+  const standby = withCode('25006')
+  expect(await formatFailure(standby, plain)).toContain('→ Nothing can be written there')
+  expect(failureDocument(standby).error).toMatchObject({
+    code: 'unavailable',
+    remedy: expect.stringContaining('primary'),
+  })
 })
 
 test('an error that is its own cause ends', async () => {

@@ -244,6 +244,15 @@ describe('openEmbedded', () => {
 
 const built = join(import.meta.dirname, '../../dist/database/embedded.js')
 
+// Nobody may write there, root neither.
+it.runIf(process.platform === 'linux')('says where it cannot write, and what to do', async () => {
+  await expect(openEmbedded({ directory: '/sys' })).rejects.toMatchObject({
+    code: 'database.embedded',
+    message: expect.stringMatching(/cannot write to \/sys: (EACCES|EROFS|EPERM)/),
+    remedy: expect.stringContaining('set DATABASE_URL'),
+  })
+})
+
 describe.runIf(existsSync(built))('in a process of its own (built)', () => {
   const run = (code: string) => {
     copyMade()
