@@ -55,3 +55,21 @@ test('a year without spending shows the days, one without anything the months al
   expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([768, 300])
   expect(png.length).toBeLessThan(12_000)
 })
+
+test('a long amount over the first or the last bar stands within the picture: its end was cut off', () => {
+  const only = (no: number) =>
+    monthsSvg(
+      Array.from({ length: 12 }, (_, each) => ({
+        month: `2026-${String(each + 1).padStart(2, '0')}`,
+        spend: each === no ? 1_234_567.5 : 0,
+        active_days: 0,
+      })),
+      'en',
+      () => '¥1,234,567.50',
+    )
+  const placeOf = (no: number) => Number(/<text x="([\d.]+)"[^>]*>¥1,234,567\.50</.exec(only(no))?.[1])
+  // Thirteen characters of eight pixels, centred: half of them on either side.
+  expect(placeOf(0)).toBeGreaterThanOrEqual(50)
+  expect(placeOf(11)).toBeLessThanOrEqual(512 - 50)
+  expect(placeOf(5)).toBe(235)
+})

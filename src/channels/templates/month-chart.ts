@@ -13,6 +13,9 @@ const PLOT = { left: 4, right: 508, top: 30, bottom: 174 }
 /** Share of a month's width that its bar takes, and the radius of a bar's upper corners. */
 const BAR_WIDTH = 0.62
 const CORNER = 4
+/** Size of the tallest bar's figure, and the share of it that a digit takes at most. */
+const FIGURE = 13
+const WIDEST = 0.6
 const BAR = '#d98b6f'
 const BEST = '#c4532d'
 const INK = '#8a8178'
@@ -68,6 +71,11 @@ export function monthsSvg(
   const name = monthNamer(locale)
   const text = (words: string, x: number, y: number, size: number) =>
     `<text x="${place(x)}" y="${place(y)}" font-size="${size}">${escapeText(words)}</text>`
+  // Above the first or last bar there is no room for a long amount to both sides: its end would be cut off.
+  const figureOf = (words: string, middle: number, y: number) => {
+    const half = ([...words].length * FIGURE * WIDEST) / 2
+    return text(words, Math.max(left + half, Math.min(right - half, middle)), y, FIGURE)
+  }
   const parts = months.map(({ month }, no) => {
     const value = values[no] ?? 0
     const middle = left + step * (no + 0.5)
@@ -75,7 +83,7 @@ export function monthsSvg(
     if (value <= 0) return label
     const height = ((bottom - top) * value) / most
     const bar = `<path d="${barPath(middle, step * BAR_WIDTH, height)}" fill="${no === tallest ? BEST : BAR}"/>`
-    const figure = no === tallest ? text(format(value), middle, bottom - height - 6, 13) : ''
+    const figure = no === tallest ? figureOf(format(value), middle, bottom - height - 6) : ''
     return `${bar}${figure}${label}`
   })
   const { width, height } = SIZE
