@@ -130,6 +130,8 @@ export const CHANGES: Readonly<Record<string, Reading>> = {
   pause: switched('switch.pause'),
   resume: switched('switch.resume'),
   stop: switched('switch.stop'),
+  // Where to may hold a password; that it was moved stands as the reason of the pause.
+  move: () => ({ action: 'data.move' }),
   report: null,
   digest: (asked) =>
     Array.isArray(asked.options.to)

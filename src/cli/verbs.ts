@@ -188,6 +188,12 @@ const VERBS: readonly (readonly [
     async () => (await import('./privacy.ts')).exportPerson,
   ],
   ['erase <contact>', 'care', 'Erase one contact for good', async () => (await import('./privacy.ts')).erase],
+  [
+    'move [url]',
+    'care',
+    'Copy everything into another PostgreSQL, such as from the embedded one to your own',
+    async () => (await import('./move.ts')).move,
+  ],
 ]
 
 const nameOf = ([usage]: (typeof VERBS)[number]): string => usage.replace(/ .*/, '')

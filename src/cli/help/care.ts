@@ -27,6 +27,15 @@ export const CARE: Readonly<Record<string, string>> = {
   'the keys there are, and when each was last used': '列出现有密钥及最近使用时间',
   'for good, within seconds on every machine': '永久停用，数秒内在所有机器上生效',
 
+  // move
+  'Copy everything into another PostgreSQL, such as from the embedded one to your own':
+    '把全部数据复制到另一个 PostgreSQL，例如从内置数据库迁移到自己的服务器',
+  'End every other process of Winback first. People, groups, history and what waits come along, as they were at one moment; the new database has to be empty. What is left here is paused, so that nobody is written to from both.':
+    '请先结束其他所有 Winback 进程。联系人、分组、历史和待发消息按同一时刻的状态一并迁移；新数据库须为空。原数据库随后暂停，以免两边同时发送。',
+  'from the database in use': '从当前使用的数据库迁移',
+  'the new database (default: NEW_DATABASE_URL of the environment, which keeps a password to itself)':
+    '新数据库（默认：环境变量 NEW_DATABASE_URL，可避免泄露密码）',
+
   // doctor
   'Check everything Winback leans on, and say how to mend what is wrong':
     '检查 Winback 依赖的各项服务，并说明如何修复',

@@ -19,6 +19,7 @@ export const AUDIT_WORDS: Phrases = {
   'call.outcome': { en: 'reported a call', 'zh-CN': '登记通话结果' },
   'data.import': { en: 'imported data', 'zh-CN': '导入数据' },
   'data.sync': { en: 'pulled data', 'zh-CN': '同步数据' },
+  'data.move': { en: 'moved everything to another database', 'zh-CN': '将全部数据迁移到其他数据库' },
   'data.send': { en: 'sent data (first of the hour)', 'zh-CN': '发送数据（本小时首次）' },
   'inapp.use': { en: 'fetched in-app messages (first of the hour)', 'zh-CN': '读取应用内消息（本小时首次）' },
   'offer.redeem': { en: 'reported redemptions', 'zh-CN': '上报核销' },

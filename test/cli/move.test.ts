@@ -1,0 +1,50 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { expect, test } from 'vitest'
+import { rows } from '../../src/database/connect.ts'
+import { emptyDatabase } from '../support/database.ts'
+import { openCliShop, run } from './command.ts'
+
+test('a workspace moves to another database, goes on there, and is paused where it was', async () => {
+  const { database, here } = await openCliShop()
+  const target = await emptyDatabase()
+  const env = { ...here.env, NEW_DATABASE_URL: target.url }
+  const there = { cwd: here.cwd, env: { DATABASE_URL: target.url } }
+  await writeFile(join(here.cwd, 'people.csv'), 'external_id,email\nu1,u1@example.com\nu2,u2@example.com\n')
+  await run(['import', 'contacts', 'people.csv'], here)
+  await run(['apply'], here)
+
+  const moved = await run(['move', '--json'], { cwd: here.cwd, env })
+  expect({ ...moved, stdout: JSON.parse(moved.stdout) }).toMatchObject({
+    code: 0,
+    stderr: '',
+    stdout: { schema: 'winback', to: expect.stringMatching(/^[^@]+$/) },
+  })
+  expect((await run(['import', 'contacts', 'people.csv', '--locale', 'en'], there)).stdout).toContain(
+    '2 known already',
+  )
+  expect((await run(['apply', '--locale', 'en'], there)).stdout).toContain('unchanged')
+  expect(await rows(target, sql`SELECT FROM switches`)).toEqual([])
+  expect(await rows(database, sql`SELECT state, reason FROM switches`)).toEqual([
+    { state: 'paused', reason: expect.stringMatching(/^moved to /) },
+  ])
+
+  const again = await run(['move', '--locale', 'zh-CN'], { cwd: here.cwd, env })
+  expect(again).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('there is a workspace in the schema'),
+  })
+})
+
+test('where to is said in a way that keeps the password', async () => {
+  const { here } = await openCliShop()
+  const missing = await run(['move'], here)
+  expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining('Set NEW_DATABASE_URL') })
+  const wrong = await run(['move', 'mysql://root:topsecret@db/shop'], here)
+  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('wants a url of PostgreSQL') })
+  expect(wrong.stderr).not.toContain('topsecret')
+  const away = await run(['move', 'postgres://root:topsecret@127.0.0.1:1/shop'], here)
+  expect(away).toMatchObject({ code: 3, stderr: expect.stringContaining('the new database: ') })
+  expect(away.stderr).not.toContain('topsecret')
+})
