@@ -56,7 +56,7 @@ export function aboutLines(
   const whom =
     range.from === undefined && range.to === undefined
       ? range.campaign
-      : `${range.campaign} · ${speech.word('assignedFrom')} ${day(range.from)} – ${day(range.to && dayBefore(range.to))}`
+      : `${range.campaign} · ${speech.word('assignedFrom')} ${day(range.from)} – ${day(range.to && dayBefore(range.to))} UTC`
   const counted =
     freshness.countedAt === undefined
       ? en
