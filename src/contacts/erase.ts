@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { type SQL, sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { outweighOwn } from '../database/own-listings.ts'
 import { lockStripesShared } from '../database/stripes.ts'
 import { externalIdHashSql } from './erased.ts'
 import { HOLDINGS, type Holding, rowsOf } from './holdings.ts'
@@ -165,15 +166,18 @@ async function rememberHashes(
   for (const [kind, keys] of Object.entries(kinds)) {
     const carried = sql.identifier(`${kind}_key`)
     const list = sql`${sql.param([...keys])}::bytea[]`
+    const entries = sql`SELECT ${kind}::text AS kind, k.key, 'erased' AS reason, 'erasure' AS source
+      FROM unnest(${list}) AS k(key)
+      WHERE NOT EXISTS (SELECT FROM contacts o
+        WHERE o.contact_id <> ${contactId} AND o.${carried} = ANY (${list}))`
     const added = await execute(
       tx,
       sql`INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
-          SELECT ${kind}, k.key, 'erased', 'erasure', ${now} FROM unnest(${list}) AS k(key)
-          WHERE NOT EXISTS (SELECT FROM contacts o
-            WHERE o.contact_id <> ${contactId} AND o.${carried} = ANY (${list}))
-          ORDER BY k.key
+          SELECT kind, key, reason, source, ${now} FROM (${entries}) e ORDER BY key
           ON CONFLICT DO NOTHING`,
     )
+    // Whoever has the address next takes nothing back of this.
+    await execute(tx, outweighOwn(entries))
     if (added > 0) suppressed += 1
   }
   return suppressed

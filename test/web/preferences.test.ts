@@ -9,6 +9,7 @@ import { suppress } from '../../src/outcomes/do-not-contact.ts'
 import { isAddressed } from '../../src/outcomes/reporting.ts'
 import { leavingSheet, readLeaving } from '../../src/reports/leaving.ts'
 import { openLinks, preferencesUrl, readSigningKeys } from '../../src/service/links.ts'
+import { eraseEverywhere } from '../../src/service/privacy.ts'
 import { unsubscribe } from '../../src/service/unsubscribing.ts'
 import { signToken } from '../../src/tokens/token.ts'
 import { createApiKey, type Scope } from '../../src/web/api-keys.ts'
@@ -244,6 +245,17 @@ describe('the page behind a signed link', () => {
         await put()
         await leave()
       }
+    })
+
+    it('has none for whoever has the address of somebody who was erased', async () => {
+      await leave()
+      await eraseEverywhere(shop.runtime, 'u1', async () => {})
+      await shop.importContacts([{ external_id: 'u9', email: 'li@shop.example' }])
+      contactId = await findContact(database, 'u9')
+      page = `/preferences/${signToken(await readSigningKeys(database), 'preferences', String(contactId))}`
+      expect(await box()).toContain('disabled')
+      await tick()
+      expect(await listed()).toEqual([{ reason: 'erased', source: 'erasure' }])
     })
 
     it('has none where others, who did not unsubscribe, read at the address', async () => {

@@ -61,6 +61,22 @@ export function Warnings({ visit, figures }: Part) {
   )
 }
 
+/** A name as files have it, parted after an underscore where it is too long. */
+function Underscored({ text }: { text: string }) {
+  const [first = '', ...others] = text.split('_')
+  return (
+    <>
+      {first}
+      {others.map((part) => (
+        <>
+          _<wbr />
+          {part}
+        </>
+      ))}
+    </>
+  )
+}
+
 /** Who would be taken in, by tier and segment: the more, the darker. */
 export function AudienceGrid({ visit, figures }: Part) {
   const { speech } = visit
@@ -89,7 +105,7 @@ export function AudienceGrid({ visit, figures }: Part) {
                 <th scope="col">{word('tier')}</th>
                 {segments.map((segment) => (
                   <th scope="col" class="num">
-                    {speech.segment(segment)}
+                    <Underscored text={speech.segment(segment)} />
                   </th>
                 ))}
                 <th scope="col" class="num">
