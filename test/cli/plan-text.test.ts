@@ -24,6 +24,7 @@ const plan: CampaignPlan = {
   file: 'campaigns/graded.yaml',
   hash: '0123456789ab',
   version: { current: null, changed: true },
+  changes: null,
   asOf: new Date('2026-03-02T01:00:00Z'),
   timezone: 'Asia/Shanghai',
   entry: 'silence',
@@ -253,6 +254,29 @@ describe('a plan', () => {
         expect(lines.filter((line) => cellsOf(line) > width && !whole(line))).toEqual([])
       }
     }
+  })
+
+  it('says what would change, each line cut to the terminal, and how many it leaves out', () => {
+    const long = { kind: 'add', text: `audience: ${'contact.vip && '.repeat(9)}true` } as const
+    const changes = {
+      campaign: [{ kind: 'del', text: 'holdout: 10%' } as const, ...Array.from({ length: 42 }, () => long)],
+      templates: [{ path: 'coupon.en.hbs', change: 'changed' } as const],
+      workspace: true,
+    }
+    const lines = text('en', { version: { current: 2, changed: true }, changes }, 60).split('\n')
+    const from = lines.indexOf('What would change')
+    expect(lines.slice(from + 1, from + 3)).toEqual([
+      '  - holdout: 10%',
+      `  ${`+ ${long.text}`.slice(0, 57)}…`,
+    ])
+    expect(lines.slice(from + 41, from + 45)).toEqual([
+      '  … further lines: 3',
+      '  templates/coupon.en.hbs: changed',
+      '  winback.yaml: changed',
+      '',
+    ])
+    const chinese = text('zh-CN', { version: { current: 2, changed: true }, changes }).replaceAll(NAMED, '')
+    expect(chinese).toContain('winback.yaml：有改动')
   })
 
   it('names the zone of the next run, which is the campaign’s', () => {

@@ -10,7 +10,7 @@ import type { CompiledCampaign, CompiledStep } from '../../config/compiled.ts'
 import { inputsHash, shortHash, templatesHash } from '../../config/inputs.ts'
 import type { LoadedCampaign } from '../../config/load.ts'
 import { MASKED } from '../../config/masking.ts'
-import { currentVersion } from '../../config/versions.ts'
+import { currentVersion, readTemplates, readVersions } from '../../config/versions.ts'
 import { readShortages } from '../../offers/pools.ts'
 import type { PlanFigures } from '../../service/plan/figures.ts'
 import {
@@ -31,6 +31,7 @@ import { sayIn } from '../locale.ts'
 import { steady } from '../steady.ts'
 import { outcomeOf, type StepOutcome } from '../step-outcome.ts'
 import type { DatabaseContext } from '../workspace.ts'
+import { changesSince, type PlannedChanges } from './changes.ts'
 
 /** A message one real contact would get. */
 export interface Sample {
@@ -51,6 +52,8 @@ export interface CampaignPlan extends PlanFigures {
   readonly file: string
   /** The hash `winback apply --plan` wants. */
   readonly hash: string
+  /** What the files say otherwise than the version that runs; null where none does, or nothing differs. */
+  readonly changes: PlannedChanges | null
   readonly asOf: Date
   /** The first tick that is not before `starts`; null for a campaign that is over or was stopped. */
   readonly nextRun: Date | null
@@ -122,6 +125,10 @@ export async function planCampaign(
       file: loaded.file,
       hash: shortHash(hash),
       version: { current: current?.version ?? null, changed: current?.inputs !== hash },
+      changes:
+        current === undefined || current.inputs === hash
+          ? null
+          : await changesTo(context, loaded, templates, current.version),
       asOf,
       timezone: campaign.timezone,
       entry: campaign.entry.kind,
@@ -145,6 +152,21 @@ export async function planCampaign(
     progress.finish()
     await runtime.close()
   }
+}
+
+async function changesTo(
+  { database, loaded: workspace }: DatabaseContext,
+  { definition, source }: LoadedCampaign,
+  { files }: Templates,
+  version: number,
+): Promise<PlannedChanges | null> {
+  const versions = await readVersions(database, definition.campaign)
+  const running = versions.find((each) => each.version === version)
+  if (!running) return null
+  return changesSince(
+    { ...running, templates: await readTemplates(database, running.templates) },
+    { campaign: source, workspace: workspace.source, templates: files },
+  )
 }
 
 /** Parts of a plan after its audience: the past, and the samples. */

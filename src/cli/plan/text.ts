@@ -21,6 +21,7 @@ import type { PLAN_WORDS } from '../../service/plan/words.ts'
 import { styleOfWorkspace } from '../../service/reporting.ts'
 import { foreseenText } from '../foreseen.ts'
 import { outcomeText } from '../step-outcome.ts'
+import type { PlannedChanges } from './changes.ts'
 import type { CampaignPlan, Sample } from './plan.ts'
 
 /** How a plan is written for the person at this terminal. */
@@ -54,6 +55,7 @@ export function formatPlan(plan: CampaignPlan, workspace: Workspace, style: Plan
   const sections = [
     [...heading(plan, pen), ...state(plan, workspace, pen)],
     warning(plan, pen),
+    section('changes', plan.changes === null ? [] : changed(plan.changes, workspace, pen)),
     section('audience', empty ? indented(word('noContacts'), pen) : grid(plan, pen)),
     section(plan.entry === 'silence' ? 'leftOut' : 'leftOutInTime', leftOut(plan, pen)),
     section('falseChurn', falseChurn(plan, pen)),
@@ -125,6 +127,42 @@ function state(plan: CampaignPlan, workspace: Workspace, pen: Pen): string[] {
 function warning(plan: CampaignPlan, { speech, paint, width }: Pen): string[] {
   const text = foreseenText(plan.foreseen, plan.campaign, speech)
   return text === undefined ? [] : wrap(text, width).map(paint.bad)
+}
+
+/** Changed lines shown of a campaign's file; the web shows all. */
+const SHOWN = 40
+const MARKS = { same: '  ', add: '+ ', del: '- ' } as const
+
+function changed(
+  { campaign, templates, workspace }: PlannedChanges,
+  { templates: folder }: Workspace,
+  pen: Pen,
+): string[] {
+  const { paint, speech, width, word } = pen
+  const paints = { same: paint.faint, add: paint.good, del: paint.bad }
+  const lines = campaign.slice(0, SHOWN).map(({ kind, text }) => {
+    return `  ${paints[kind](shortened(`${MARKS[kind]}${text}`, width - 2))}`
+  })
+  const more = campaign.length - lines.length
+  const colon = speech.language === 'en' ? ': ' : '：'
+  const words = { added: word('added'), changed: word('altered'), removed: word('removed') }
+  return [
+    ...lines,
+    ...(more > 0 ? indented(`… ${word('more')}${colon}${speech.count(more)}`, pen) : []),
+    ...templates.flatMap(({ path, change }) => indented(`${folder}/${path}${colon}${words[change]}`, pen)),
+    ...(workspace ? indented(`winback.yaml${colon}${word('altered')}`, pen) : []),
+  ]
+}
+
+/** The beginning of a line that a terminal would break. */
+function shortened(text: string, width: number): string {
+  if (cellsOf(text) <= width) return text
+  let kept = ''
+  for (const character of text) {
+    if (cellsOf(kept + character) >= width) break
+    kept += character
+  }
+  return `${kept}…`
 }
 
 function grid(plan: CampaignPlan, pen: Pen): string[] {

@@ -3,6 +3,11 @@ import type { Phrases } from '../../reports/words.ts'
 // The fixed words of a plan, both languages beside each other, so that neither can be forgotten.
 
 export const PLAN_WORDS = {
+  changes: { en: 'What would change', 'zh-CN': '将会更改' },
+  added: { en: 'new', 'zh-CN': '新增' },
+  altered: { en: 'changed', 'zh-CN': '有改动' },
+  removed: { en: 'taken away', 'zh-CN': '已删除' },
+  more: { en: 'further lines', 'zh-CN': '另有行数' },
   audience: { en: 'Audience now', 'zh-CN': '当前受众' },
   noContacts: {
     en: 'There are no contacts yet. Run `winback import contacts FILE` and `winback import activity FILE` first.',

@@ -6,9 +6,11 @@ export interface DiffLine {
 /** Lines around a change that are shown with it. */
 const AROUND = 3
 
+// Who plans sees what an apply would change, and the web what became of a campaign from version to version.
+
 /** What changed between two texts, line by line, by the longest common subsequence; far from changes, `…`. */
 export function diffLines(before: string, after: string): DiffLine[] {
-  const [a, b] = [before.split('\n'), after.split('\n')]
+  const [a, b] = [linesOf(before), linesOf(after)]
   // length[i][j]: of the longest common subsequence of a from i and b from j. Campaign files have hundreds of lines.
   const width = b.length + 1
   const length = new Uint16Array((a.length + 1) * width)
@@ -34,6 +36,11 @@ export function diffLines(before: string, after: string): DiffLine[] {
     }
   }
   return folded(lines)
+}
+
+/** However an operating system ends them: a campaign is the same with either, and has the same hash. */
+function linesOf(text: string): string[] {
+  return text.split(/\r?\n/)
 }
 
 function folded(lines: readonly DiffLine[]): DiffLine[] {
