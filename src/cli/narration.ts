@@ -65,15 +65,20 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
         say('refused', { campaign, note: result.note }, refused, true)
       }
     },
-    onBatch: (result) => {
+    onBatch: ({ tookNone = [], ...result }) => {
       if (result.claimed === 0) return
-      const settled = counts(result.settled, STATES)
-      const deferred = result.deferred ? { deferred: result.deferred } : {}
-      const words = inWords(
-        `batch of ${result.claimed}: ${settled}${result.deferred ? `, ${result.deferred} deferred` : ''}`,
-        `批次 ${result.claimed} 条：${counts({ ...result.settled, ...deferred }, STATES)}`,
-      )
+      const all = { ...result.settled, ...(result.deferred ? { deferred: result.deferred } : {}) }
+      const became = counts(all, STATES)
+      const words = inWords(`batch of ${result.claimed}: ${became}`, `批次 ${result.claimed} 条：${became}`)
       say('batch', { ...result }, words)
+      for (const { channel, messages, said } of tookNone) {
+        const detail = maskText(said)
+        const none = inWords(
+          `channel ${channel} took none of ${messages} messages (${detail})`,
+          `渠道 ${channel} 没有接受 ${messages} 条消息中的任何一条（${detail}）`,
+        )
+        say('took_none', { channel, messages, detail }, none, true)
+      }
     },
     onSweep: (swept) => {
       const { released, repeated, uncertain } = swept

@@ -57,7 +57,19 @@ export interface BatchResult {
   readonly deferred: number
   /** Of those that were skipped, how many for which reason. */
   readonly skipped?: Readonly<Record<string, number>>
+  /** Channels whose providers took none of its messages, though they were asked. */
+  readonly tookNone?: readonly TookNone[]
 }
+
+export interface TookNone {
+  readonly channel: string
+  readonly messages: number
+  /** The provider's words, of the last of them. */
+  readonly said: string
+}
+
+/** Of fewer messages than these, it may have been about the messages. */
+const NO_CHANCE = 3
 
 /** Processes the touchpoints of one job. What is no longer queued (a second run of the job, a cancel) is left alone. */
 export async function processBatch(dependencies: WorkerDependencies, batch: Batch): Promise<BatchResult> {
@@ -123,7 +135,15 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     settled,
     deferred: held.deferred.length + deferred,
     skipped: skippedFor(held.ended, ended),
+    tookNone: whoTookNone(delivered),
   }
+}
+
+/** Pure. */
+function whoTookNone({ tried, turnedAway }: Pick<Tally, 'tried' | 'turnedAway'>): TookNone[] {
+  return [...turnedAway].flatMap(([channel, { messages, said }]) =>
+    messages >= NO_CHANCE && messages === tried.get(channel) ? [{ channel, messages, said }] : [],
+  )
 }
 
 /** Why messages were skipped; nothing where some of them were taken away meanwhile, or may be out. Pure. */

@@ -16,6 +16,7 @@ export async function deliver(dependencies: DeliveryDependencies, handover: Hand
     settled: {},
     deferred: 0,
     tried: new Map(),
+    turnedAway: new Map(),
     untried: 0,
     doubts: false,
     byChannel: new Map(),

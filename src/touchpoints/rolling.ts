@@ -29,6 +29,7 @@ import {
   concludeSend,
   count,
   countBack,
+  countTry,
   type Handover,
   needingConsent,
   putOff,
@@ -297,7 +298,7 @@ async function settleResults(
   )
   for (const { outgoing, delivery } of results) {
     if (neverReached(delivery)) tally.untried += 1
-    else add(tally.tried, outgoing.channel.name, 1)
+    else countTry(tally, outgoing.channel.name, delivery)
   }
   tally.deferred += retries.length
   tally.doubts ||= retries.some(({ doubted }) => doubted)

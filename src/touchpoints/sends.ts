@@ -205,6 +205,8 @@ export interface Tally {
   deferred: number
   /** Messages a channel's provider was asked to take, whatever it answered: not what never reached it. */
   tried: Map<string, number>
+  /** Of those, what the provider put off or refused, not because of the address, by channel; and what it said last. */
+  turnedAway: Map<string, { readonly messages: number; readonly said: string }>
   /** Messages that were settled or put back without that; what was taken away meanwhile is neither. */
   untried: number
   /** Some of those that were put back, also by the sweeper, may be out. */
@@ -218,6 +220,19 @@ export interface Tally {
 /** Adds to the number of a channel. */
 export function add(numbers: Map<string, number>, channel: string, number: number): void {
   numbers.set(channel, (numbers.get(channel) ?? 0) + number)
+}
+
+/** Counts a message that its provider was asked to take. */
+export function countTry(
+  tally: Pick<Tally, 'tried' | 'turnedAway'>,
+  channel: string,
+  delivery: Delivery,
+): void {
+  add(tally.tried, channel, 1)
+  const refused = delivery.outcome === 'rejected' && delivery.reason !== 'bad_address'
+  if (delivery.outcome !== 'retry' && !refused) return
+  const messages = (tally.turnedAway.get(channel)?.messages ?? 0) + 1
+  tally.turnedAway.set(channel, { messages, said: delivery.detail })
 }
 
 /** Counts what was put back before a provider was asked. */

@@ -73,6 +73,8 @@ test.each([
       'warning: autumn refused to run: no activity has ever arrived',
       'run autumn for 2026-11-25T01:00:00.000Z: stopped (stopped during the run), 0 considered',
       'batch of 20: 17 sent, 1 skipped, 2 deferred',
+      'batch of 5: 5 deferred',
+      'warning: channel email took none of 5 messages (451 4.3.0 <l***@shop.example> disk full)',
       'swept: 1 released, 2 to be repeated, 3 uncertain',
       'channel email half open: tried again with a few messages',
       'sync customers: 3 new, 2 updated, 1 rejected',
@@ -93,6 +95,8 @@ test.each([
       '警告：autumn 被拒绝运行：从未收到任何活跃数据',
       '运行 autumn（2026-11-25T01:00:00.000Z）：已停止（运行途中活动被停止），考察 0 人',
       '批次 20 条：已发送 17；未发送 1；已推迟 2',
+      '批次 5 条：已推迟 5',
+      '警告：渠道 email 没有接受 5 条消息中的任何一条（451 4.3.0 <l***@shop.example> disk full）',
       '清理：释放 1；待重发 2；是否送达未知 3',
       '渠道 email 半开：用少量消息重新试发',
       '同步 customers：新增 3，更新 2，拒收 1',
@@ -112,6 +116,9 @@ test.each([
   events.onRun('autumn', at, { ...nothing, runId: 2, ...refusal, hindrance: { ...refusal, feed } })
   events.onRun('autumn', at, { ...nothing, runId: 3, state: 'stopped', note: 'stopped during the run' })
   events.onBatch({ claimed: 20, settled: { sent: 17, skipped: 1 }, deferred: 2 })
+  const said451 = '451 4.3.0 <li@shop.example> disk full'
+  const tookNone = [{ channel: 'email', messages: 5, said: said451 }]
+  events.onBatch({ claimed: 5, settled: {}, deferred: 5, tookNone })
   events.onSweep({ released: 1, repeated: 2, uncertain: 3 })
   const reason = 'tried again with a few messages'
   events.onTripped?.({ scope: 'channel', name: 'email', event: 'half_open', reason })

@@ -269,6 +269,39 @@ describe('a batch', () => {
     expect(new Set(await states(pipeline))).toEqual(new Set(['sent']))
   })
 
+  it('says of a provider that it took none of its messages, and what it said', async () => {
+    const pipeline = await open(4)
+    const { channel, worker, clock } = pipeline
+    const again = async (minutes: number) => {
+      clock.set(new Date(START.getTime() + minutes * 60_000))
+      const [batch] = await queue(pipeline)
+      if (!batch) throw new Error('no batch')
+      return (await processBatch(worker, batch)).tookNone
+    }
+    const said = '451 4.3.0 the disk is full'
+    channel.answer = () => ({ outcome: 'retry', detail: said })
+    expect(await again(0)).toEqual([{ channel: 'email', messages: 4, said }])
+    // One got through: what was said to the others may be about them.
+    channel.answer = () =>
+      channel.sent.length === 5 ? { outcome: 'sent' } : { outcome: 'retry', detail: said }
+    expect(await again(2)).toEqual([])
+    const refused = '550 5.7.1 sender not allowed'
+    channel.answer = () => ({ outcome: 'rejected', reason: 'refused', detail: refused })
+    expect(await again(10)).toEqual([{ channel: 'email', messages: 3, said: refused }])
+    expect(new Set(await states(pipeline))).toEqual(new Set(['sent', 'failed']))
+  })
+
+  it('says nothing of a provider that knows none of its addresses', async () => {
+    const pipeline = await open(4)
+    pipeline.channel.answer = () => ({
+      outcome: 'rejected',
+      reason: 'bad_address',
+      detail: '550 5.1.1 nobody',
+    })
+    const [batch] = await queue(pipeline)
+    expect(batch && (await processBatch(pipeline.worker, batch)).tookNone).toEqual([])
+  })
+
   it('of an older job does not touch what another job has claimed', async () => {
     const pipeline = await open(1)
     const [old] = await queue(pipeline)
