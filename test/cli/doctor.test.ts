@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import pc from 'picocolors'
 import { describe, expect, test } from 'vitest'
 import { registerChannels } from '../../src/channels/channels.ts'
-import { judgeClock, judgeFeed } from '../../src/cli/doctor/database.ts'
+import { judgeClock, judgeFeed, judgeHolidays } from '../../src/cli/doctor/database.ts'
 import {
   type Finding,
   fine,
@@ -62,6 +62,20 @@ test('clocks that are apart are wrong, unless the answer took as long as that', 
   })
   expect(judgeClock(-60_000, 100, english).found).toContain('60 s ahead of')
   expect(judgeClock(8000, 8000, english).state).toBe('ok')
+})
+
+test('holidays of a year that nobody had published are said before it begins, and once it has', () => {
+  const judge = (now: string, blackout: { from: string; to: string }[] = [], holidays?: 'CN' | undefined) =>
+    judgeHolidays({ holidays, blackout, timezone: 'Asia/Shanghai' }, new Date(now), english)
+  expect(judge('2026-11-10T00:00:00Z', [], 'CN')).toEqual([])
+  for (const now of ['2026-12-01T00:00:00Z', '2027-02-01T00:00:00Z']) {
+    expect(judge(now, [], 'CN')).toMatchObject([
+      { check: 'workspace', state: 'not_yet', found: expect.stringContaining('up to 2026: from 2027-01-01') },
+    ])
+    expect(judge(now)).toEqual([])
+    expect(judge(now, [{ from: '2026-11-11', to: '2026-11-11' }], 'CN')).toHaveLength(1)
+    expect(judge(now, [{ from: '2027-02-05', to: '2027-02-12' }], 'CN')).toEqual([])
+  }
 })
 
 test('the feed is judged by its newest event', () => {
@@ -135,6 +149,11 @@ test('every finding, its remedy and the verdict are in the language asked for; f
   const found = [
     checkNode('18.0.0', chinese),
     judgeClock(60_000, 100, chinese),
+    ...judgeHolidays(
+      { holidays: 'CN', blackout: [], timezone: 'UTC' },
+      new Date('2026-12-24T00:00:00Z'),
+      chinese,
+    ),
     judgeFeed(null, 0, new Date(0), [], chinese),
     judgeFeed(null, 5, new Date(0), ['session'], chinese),
     judgeFeed(new Date(0), 5, new Date(86_400_000 * 9), ['session'], chinese),
