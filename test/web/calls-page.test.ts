@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { openCallback } from '../../src/channels/callback/callback.ts'
 import { type ManualClock, manualClock } from '../../src/clock.ts'
+import { pause as pauseSwitch, resume as resumeSwitch } from '../../src/config/switches.ts'
 import { execute, rows } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
@@ -367,6 +368,27 @@ describe.runIf(hasBrowser)('in a browser', () => {
       redirect: 'manual',
     })
     expect([foreign.status, foreign.headers.get('Location')]).toEqual([303, '/sign-in'])
+    await context.close()
+  }, 60_000)
+
+  it('stays current while it is looked at: what becomes due brings its button, and the focus stays', async () => {
+    const cookie = await signIn(shop.database, 'flo', 'agent', clock.now())
+    const { context, page } = await openWindow(server.address, cookie, { language: 'en', ...WIDE }, [])
+    await page.clock.install()
+    const pause = { scope: 'campaign', name: 'calling' } as const
+    await pauseSwitch(shop.database, pause, { reason: 'a price', clock })
+    await page.goto(`${server.address}/calls`)
+    expect(await page.textContent('main')).toContain('Nobody is to be called now')
+    expect(await page.locator('main button').count()).toBe(0)
+    await resumeSwitch(shop.database, pause)
+    await page.clock.fastForward(31_000)
+    await page.focus('form[action="/calls/next"] button')
+    await page.evaluate(`document.querySelector('[data-live] form').id = 'before'`)
+    await page.clock.fastForward(31_000)
+    await page.waitForSelector('[data-live] form:not(#before)')
+    expect(await focused(page)).toContain('Take the next')
+    await page.keyboard.press('n')
+    await page.waitForURL(/calls\/call-/)
     await context.close()
   }, 60_000)
 })

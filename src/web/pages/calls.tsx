@@ -208,17 +208,17 @@ async function showQueue(visit: Visit): Promise<Response> {
   return await visit.show(
     say('Calls', '电话'),
     <>
-      {free.length + mine.length === 0 ? null : (
-        <Act
-          visit={visit}
-          to="/calls/next"
-          words={
-            mine.length > 0 ? say('Go on with yours', '继续我的电话') : say('Take the next', '接手下一通')
-          }
-          hotkey="n"
-        />
-      )}
       <div data-live>
+        {free.length + mine.length === 0 ? null : (
+          <Act
+            visit={visit}
+            to="/calls/next"
+            words={
+              mine.length > 0 ? say('Go on with yours', '继续我的电话') : say('Take the next', '接手下一通')
+            }
+            hotkey="n"
+          />
+        )}
         {mine.length === 0 ? null : (
           <div class="card">
             <h2>{say('Yours', '我的')}</h2>

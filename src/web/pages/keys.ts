@@ -38,9 +38,11 @@ setInterval(async () => {
   if (!answer?.ok) return
   const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').querySelector('[data-live]')
   if (!fresh) return
-  const held = document.activeElement?.closest('[data-live]') && document.activeElement.getAttribute('href')
+  const at = document.activeElement?.closest('[data-live]') ? document.activeElement : undefined
+  const [link, form] = [at?.getAttribute('href'), at?.form?.getAttribute('action')]
   live.innerHTML = fresh.innerHTML
-  if (held) live.querySelector('a[href="' + CSS.escape(held) + '"]')?.focus()
+  if (link) live.querySelector('a[href="' + CSS.escape(link) + '"]')?.focus()
+  if (form) live.querySelector('form[action="' + CSS.escape(form) + '"] button')?.focus()
 }, 30000)
 `
 
