@@ -152,7 +152,7 @@ function fileOptions(command: Command): Command {
       '--date-format <format>',
       'such as yyyymmdd, dd.mm.yyyy hh:mi, epoch or epoch-ms (default: ISO 8601)',
     )
-    .option('--timezone <zone>', 'of dates without one (default: UTC)')
+    .option('--timezone <zone>', 'of dates without one (default: the workspace’s)')
     .option('--reject-file <file>', 'where bad rows go (default: FILE.rejects.csv)')
     .option(
       '--as-of <time>',
@@ -209,7 +209,8 @@ async function runImport(
 ): Promise<Outcome<ImportSummary>> {
   const { database, clock, cwd, interrupt, loaded, output } = context
   const path = shown(resolve(cwd, file))
-  const mapping = await readMapping(cwd, options)
+  // A shop's system exports what its clocks showed.
+  const mapping = { timezone: loaded.definition.timezone, ...(await readMapping(cwd, options)) }
   const speech = speechIn(context, options)
   const refused = new Map<string, number>()
   const { hooks } = await openQuietRuntime(context, {

@@ -93,6 +93,23 @@ test('an import of a file without rows says so: not that nothing in it is new', 
   expect(chinese.stderr).toContain('header.csv 中没有数据行')
 })
 
+test('times of a file that name no zone are the workspace’s, or those of --timezone', async () => {
+  const text = await readFile(join(here.cwd, 'winback.yaml'), 'utf8')
+  expect(text).toContain('timezone: UTC')
+  await writeFile(join(here.cwd, 'there.yaml'), text.replace('timezone: UTC', 'timezone: Asia/Shanghai'))
+  const signedUp = async (id: string, ...flags: string[]) => {
+    await writeFile(join(here.cwd, 'local.csv'), `external_id,signed_up_at\n${id},2026-02-01 08:30\n`)
+    const { code } = await json(['import', 'contacts', 'local.csv', '--workspace', 'there.yaml', ...flags])
+    const [row] = await rows<{ at: Date }>(
+      database,
+      sql`SELECT signed_up_at AS at FROM contacts WHERE external_id = ${id}`,
+    )
+    return { code, at: row?.at.toISOString() }
+  }
+  expect(await signedUp('local')).toEqual({ code: 0, at: '2026-02-01T00:30:00.000Z' })
+  expect(await signedUp('dump', '--timezone', 'UTC')).toEqual({ code: 0, at: '2026-02-01T08:30:00.000Z' })
+})
+
 test('reads columns by number, constants and a date format', async () => {
   await writeFile(
     join(here.cwd, 'orders.txt'),

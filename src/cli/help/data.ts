@@ -49,7 +49,7 @@ export const DATA: Readonly<Record<string, string>> = {
     '文件编码，如 gbk、gb18030、windows-1252、utf-16le（默认：UTF-8）',
   'such as yyyymmdd, dd.mm.yyyy hh:mi, epoch or epoch-ms (default: ISO 8601)':
     '日期格式，如 yyyymmdd、`dd.mm.yyyy hh:mi`、epoch 或 epoch-ms（默认：ISO 8601）',
-  'of dates without one (default: UTC)': '未带时区的日期所属时区（默认：UTC）',
+  'of dates without one (default: the workspace’s)': '未带时区的日期所属时区（默认：工作区时区）',
   'where bad rows go (default: FILE.rejects.csv)': '拒收文件（默认：FILE.rejects.csv）',
   'when the file was true, for attributes that age (default: when it was last modified)':
     '文件数据的时点，用于有时效的属性（默认：文件的修改时间）',
