@@ -60,7 +60,7 @@ export function suppressionReader(getters: Getters, moments: MomentReading): Sup
 
 /**
  * Adds a chunk to the suppressions, in the caller's transaction. An address that is suppressed already keeps its
- * first reason, unless that was its own person's. Addresses are stored as keyed hashes alone, a number's in each of its spellings.
+ * first reason; where that was its own person's, it is not theirs to take back any more. Addresses are stored as keyed hashes alone, a number's in each of its spellings.
  * @param options.countries of numbers that have none
  * @returns how many rows brought something new: each new address counts for the first row that lists it
  */

@@ -14,11 +14,11 @@ export function isOwnListing(entry: SQL): SQL {
 }
 
 /**
- * A statement that lets what others say of an address take the place of what its own person said: it is not theirs to take
- * back any more. Since when it is silent stays.
+ * A statement that lets others have a say of what its own person put on the list: it is not theirs alone to take back any
+ * more. Why and since when the address is silent stays as it was first said; reports have counted it.
  * @param others a query of kind, key, reason, source; a key once
  */
 export function outweighOwn(others: SQL): SQL {
-  return sql`UPDATE suppressions s SET reason = o.reason, source = o.source FROM (${others}) o
+  return sql`UPDATE suppressions s SET source = s.source || '; ' || o.source FROM (${others}) o
     WHERE s.kind = o.kind AND s.key = o.key AND ${isOwnListing(sql`s`)} AND NOT ${isOwnListing(sql`o`)}`
 }

@@ -1,5 +1,12 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { type Database, execute, type Session, type Transaction, transaction } from '../database/connect.ts'
+import {
+  type Database,
+  execute,
+  rows,
+  type Session,
+  type Transaction,
+  transaction,
+} from '../database/connect.ts'
 import { isOwnListing, type OwnWay } from '../database/own-listings.ts'
 import { keepContacts } from '../database/person-locks.ts'
 import { suppress } from './do-not-contact.ts'
@@ -54,12 +61,29 @@ export async function maySubscribeAgain(session: Session, contactId: number): Pr
   return found > 0
 }
 
-/** Takes a contact's address off the list, where {@link maySubscribeAgain}. What was skipped meanwhile stays so. */
-export async function recordSubscribedAgain(tx: Transaction, contactId: number): Promise<void> {
-  await execute(
+/** An unsubscription that was taken back. */
+export interface TakenBack {
+  readonly at: Date
+  readonly way: string
+  /** All accounts that have the address. */
+  readonly contactIds: readonly number[]
+}
+
+/**
+ * Takes a contact's address off the list, where {@link maySubscribeAgain}; undefined where it was not on it any more. That
+ * they had left is for the caller to record: nothing else remembers it. What was skipped meanwhile stays so.
+ */
+export async function takeBackUnsubscribe(
+  tx: Transaction,
+  contactId: number,
+): Promise<TakenBack | undefined> {
+  const [taken] = await rows<TakenBack>(
     tx,
-    sql`DELETE FROM suppressions WHERE (kind, key) IN (SELECT s.kind, s.key FROM ${OWN_ENTRY} WHERE ${isTheirs(contactId)})`,
+    sql`DELETE FROM suppressions x WHERE (kind, key) IN (SELECT s.kind, s.key FROM ${OWN_ENTRY} WHERE ${isTheirs(contactId)})
+        RETURNING suppressed_at AS at, source AS way,
+          ARRAY(SELECT o.contact_id FROM contacts o WHERE o.email_key = x.key ORDER BY o.contact_id) AS "contactIds"`,
   )
+  return taken
 }
 
 const OWN_ENTRY = sql`contacts c JOIN suppressions s ON s.kind = 'email' AND s.key = c.email_key`

@@ -201,17 +201,18 @@ describe('the page behind a signed link', () => {
         const history = await consentHistory(database, contactId)
         const wordings = history.map(({ decision, wording }) => `${decision} ${wording}`)
         expect(wordings.filter((each) => each === 'given preferences-page/again/1')).toHaveLength(times)
+        // That they had left stays known, at its own time.
+        expect(history.filter(({ source }) => source === 'unsubscribe')).toHaveLength(times)
       }
       await leave()
       await post({ do: 'nothing' })
       expect(await listed()).toEqual([{ reason: 'unsubscribe', source: 'page' }])
     })
 
-    const others: readonly (readonly [who: string, put: () => Promise<unknown>, reason: string])[] = [
+    const others: readonly (readonly [who: string, put: () => Promise<unknown>])[] = [
       [
         'an operator put it there, too',
         () => shop.importSuppressions([{ email: 'li@shop.example', reason: 'unsubscribe' }]),
-        'unsubscribe',
       ],
       ...['complaint', 'hard_bounce'].map(
         (reason) =>
@@ -229,21 +230,31 @@ describe('the page behind a signed link', () => {
                 suppress(tx, clock.now(), channel, { source: 'receipt', found }),
               )
             },
-            reason,
           ] as const,
       ),
     ]
-    it.each(others)('has none where %s, before or since', async (_, put, reason) => {
+    it.each(others)('has none where %s, before or since', async (_, put) => {
       await leave()
       expect(await box()).not.toContain('disabled')
       await put()
       for (const _again of [1, 2]) {
         expect(await box()).toContain('disabled')
         await tick()
-        expect(await listed()).toMatchObject([{ reason }])
+        expect(await listed()).toHaveLength(1)
         await execute(database, sql`TRUNCATE suppressions`)
         await put()
         await leave()
+      }
+    })
+
+    it('brings them back with every account that has the address', async () => {
+      await shop.importContacts([{ external_id: 'u2', email: 'li@shop.example' }])
+      await leave()
+      await tick()
+      for (const id of ['u1', 'u2']) {
+        expect(await consentStates(database, await findContact(database, id), clock.now())).toEqual([
+          { channel: 'email', state: 'given' },
+        ])
       }
     })
 
@@ -255,7 +266,7 @@ describe('the page behind a signed link', () => {
       page = `/preferences/${signToken(await readSigningKeys(database), 'preferences', String(contactId))}`
       expect(await box()).toContain('disabled')
       await tick()
-      expect(await listed()).toEqual([{ reason: 'erased', source: 'erasure' }])
+      expect(await listed()).toEqual([{ reason: 'unsubscribe', source: 'page; erasure' }])
     })
 
     it('has none where others, who did not unsubscribe, read at the address', async () => {

@@ -15,7 +15,7 @@ import {
 } from '../../contacts/preferences.ts'
 import { rows, type Session, transaction } from '../../database/connect.ts'
 import { lockPersons } from '../../database/person-locks.ts'
-import { maySubscribeAgain, recordSubscribedAgain } from '../../outcomes/unsubscribes.ts'
+import { maySubscribeAgain, type TakenBack, takeBackUnsubscribe } from '../../outcomes/unsubscribes.ts'
 import { titleIn } from '../../reports/channel-words.ts'
 import { readLink } from '../../service/links.ts'
 import type { Runtime } from '../../service/runtime.ts'
@@ -115,7 +115,7 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
     const { held } = known
     const standings = new Map(channelsOf(runtime).map((name) => [name, standingOf(runtime, name, known)]))
     const back = [...standings].flatMap(([name, { again }]) => (again && ticked.has(name) ? [name] : []))
-    if (back.length > 0) await recordSubscribedAgain(tx, contactId)
+    const left = back.length > 0 ? await takeBackUnsubscribe(tx, contactId) : undefined
     // What cannot be ticked is not refused with it: the contact may be given another address. Nor is what they had
     // unsubscribed from: it has been said.
     const channels = [...standings].flatMap(([name, { listed, again }]) =>
@@ -133,8 +133,7 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
         source: SOURCE,
         proof: 'signed link',
       } as const
-      // Whatever was agreed before they left: it is this that brings them back.
-      if (back.includes(channel)) return [{ ...agreed, wording: WORDING_AGAIN }]
+      if (back.includes(channel)) return left ? comeBack(left, { ...agreed, wording: WORDING_AGAIN }) : []
       if (!asked || state === decision || (state === undefined && decision === 'withdrawn')) return []
       return [{ ...agreed, wording: decision === 'given' ? WORDING : null }]
     })
@@ -184,6 +183,19 @@ function standingOf(runtime: Runtime, name: string, { held, consents, silenced, 
     !silenced.has(kind) && allowed && !held.channelsOff.includes(name) && !held.channelsOff.includes('*')
   const again = left && kind === 'email' && !wanted
   return { wanted, agrees: needed || consent === 'withdrawn', again, listed: silenced.has(kind) && !again }
+}
+
+/**
+ * The consent that brings somebody back, whatever they had agreed to before, for all accounts that have the address; and
+ * that they had left, for whoever counts those who opted out: the list has it no more.
+ */
+function comeBack({ at, way, contactIds }: TakenBack, agreed: ConsentRecord): ConsentRecord[] {
+  const decidedAt = new Date(Math.min(at.getTime(), agreed.decidedAt.getTime() - 1))
+  const left = { decision: 'withdrawn', decidedAt, wording: null, source: 'unsubscribe', proof: way } as const
+  return contactIds.flatMap((contactId) => [
+    { ...agreed, ...left, contactId },
+    { ...agreed, contactId },
+  ])
 }
 
 const FREQUENCIES: Readonly<Record<string, Preferences['frequency']>> = {
