@@ -7,7 +7,7 @@ import { waitAfter } from '../../src/web/accounts/sessions.ts'
 import { addUser, changeUser, findUser, firstLink, issueLink } from '../../src/web/accounts/users.ts'
 import { composeWeb } from '../../src/web/server.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop } from '../support/shop.ts'
+import { openShop, WORKSPACE } from '../support/shop.ts'
 import { givePassword } from '../support/sign-in.ts'
 
 // Who gets in, who stays in, and who does not.
@@ -178,6 +178,23 @@ test('a session ends twelve hours after the last click, with the sign-out, and w
   await changeUser(database, user?.userId ?? 0, { disabled: true, now: clock.now() })
   expect(await look(other)).toBe(303)
   expect((await post('/sign-in', { name: 'second', password: PASSWORD })).status).toBe(401)
+})
+
+test('a cookie is for https alone where the browser is there by https: over http it would keep none, and be asked again', async () => {
+  await welcome('root', 'admin')
+  const workspace = `${WORKSPACE}\nweb: { url: https://winback.example.com }\n`
+  const shop = await openShop({ database, clock, channels: [], workspace })
+  const behind = composeWeb({ runtime: shop.runtime })
+  const isSecure = async (headers: Record<string, string>) => {
+    const body = new URLSearchParams({ name: 'root', password: PASSWORD })
+    const answer = await behind.request('/sign-in', { method: 'POST', body, headers })
+    expect(answer.status).toBe(303)
+    return answer.headers.getSetCookie().join().includes('Secure')
+  }
+  expect(await isSecure({ Origin: 'https://winback.example.com' })).toBe(true)
+  expect(await isSecure({ Origin: 'http://10.0.0.5:7420', Host: '10.0.0.5:7420' })).toBe(false)
+  // An old browser, or a program.
+  expect(await isSecure({})).toBe(true)
 })
 
 test('who is shut out and let in again does not come in by a link of before', async () => {
