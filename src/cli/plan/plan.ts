@@ -32,6 +32,7 @@ import { steady } from '../steady.ts'
 import { outcomeOf, type StepOutcome } from '../step-outcome.ts'
 import type { DatabaseContext } from '../workspace.ts'
 import { changesSince, type PlannedChanges } from './changes.ts'
+import { readMessageCosts } from './message-costs.ts'
 
 /** A message one real contact would get. */
 export interface Sample {
@@ -115,6 +116,11 @@ export async function planCampaign(
     )
     progress.update(steps, steps + LATER, '')
     const { samples, ...counts } = audience
+    const worker = { ...runtime.worker, templates: async () => templates.set }
+    const price = await readMessageCosts(worker, campaign, samples, {
+      locales: workspace.locales,
+      priceOf: (channel) => priceOf(context, channel),
+    })
     const shares = heldOutShares(campaign)
     const model = await withoutModel(database, campaign, asOf)
     const natural = await pastRecall(database, campaign, asOf, workspace.activity)
@@ -139,14 +145,14 @@ export async function planCampaign(
       variants: splitByVariant(campaign, counts),
       between: detectableBetween(campaign, counts, natural, shares),
       heldOut: shares,
-      ...expectedCost(campaign, counts, shares, (channel) => priceOf(context, channel)),
+      ...expectedCost(campaign, counts, shares, price),
       natural,
       detectable: detectableEffects(campaign, counts, natural, shares),
       curve: detectableEffects(campaign, counts, natural, shares, CURVE),
       pool: poolOf(campaign, counts),
       showable: whenShowable(campaign, counts, natural, shares),
       ...(model ? { withoutModel: model } : {}),
-      samples: await renderSamples(runtime, campaign, templates, samples),
+      samples: await renderSamples(worker, campaign, samples),
     }
   } finally {
     progress.finish()
@@ -205,12 +211,10 @@ function priceOf(context: DatabaseContext, channel: string): number {
 
 /** Three real contacts, from as many tiers as there are, each with the first step of its tier that they would get. */
 async function renderSamples(
-  runtime: Runtime,
+  worker: Runtime['worker'],
   campaign: CompiledCampaign,
-  templates: Templates,
   candidates: readonly { tierNo: number; contactId: number }[],
 ): Promise<Sample[]> {
-  const worker = { ...runtime.worker, templates: async () => templates.set }
   const byTurn = [...candidates.entries()].toSorted(
     ([a, left], [b, right]) => turnOf(candidates, a) - turnOf(candidates, b) || left.tierNo - right.tierNo,
   )

@@ -70,7 +70,7 @@ export function expectedCost(
   campaign: CompiledCampaign,
   audience: Pick<AudiencePlan, 'cells' | 'steps'>,
   shares: readonly HeldOutShare[],
-  price: (channel: string) => number,
+  price: (channel: string, step: CompiledStep) => number,
 ): { spend: number; liability: number; released: number } {
   let spend = 0
   let liability = 0
@@ -87,7 +87,7 @@ export function expectedCost(
       for (const step of tier.steps) {
         const outlook = audience.steps.find((other) => other.tier === tier.name && other.step === step.id)
         const reach = outlook && outlook.contacts > 0 ? outlook.messages / outlook.contacts : 1
-        spend += treated * reach * Math.max(0, ...step.channels.map(price))
+        spend += treated * reach * dearestOf(step, price)
         for (const { share, terms } of newlyGranted(step, offered))
           liability += treated * reach * share * expectedOf(terms)
       }
@@ -113,10 +113,18 @@ function newlyGranted(
   })
 }
 
+/** One message of a step, on its dearest channel. */
+function dearestOf(step: CompiledStep, price: (channel: string, step: CompiledStep) => number): number {
+  return Math.max(0, ...step.channels.map((channel) => price(channel, step)))
+}
+
 /** What the steps of `on_return` cost for one who comes back: sending, and each offer once. Micros. */
-function releasedByReturn({ onReturn }: CompiledCampaign, price: (channel: string) => number): number {
+function releasedByReturn(
+  { onReturn }: CompiledCampaign,
+  price: (channel: string, step: CompiledStep) => number,
+): number {
   const offers = new Map(onReturn.flatMap(({ offer }) => (offer ? [[offer.name, offer.terms]] : [])))
-  const sending = onReturn.reduce((sum, step) => sum + Math.max(0, ...step.channels.map(price)), 0)
+  const sending = onReturn.reduce((sum, step) => sum + dearestOf(step, price), 0)
   return [...offers.values()].reduce((sum, terms) => sum + expectedOf(terms), sending)
 }
 
