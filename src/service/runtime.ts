@@ -21,6 +21,7 @@ import { openOfferProvider } from '../offers/provider.ts'
 import { type RedemptionAnswer, redeemActivity } from '../offers/redemptions.ts'
 import { type OpeningCall, openCalls } from '../outcomes/calls.ts'
 import { type Arriving, keepMessages } from '../outcomes/inbox.ts'
+import { markLate } from '../outcomes/late.ts'
 import type { ReportingChannel } from '../outcomes/reporting.ts'
 import { recordReturns } from '../outcomes/returns.ts'
 import { recordErasure, recordMerges, recordRefusals, recordSuppressions } from '../outcomes/silence.ts'
@@ -194,6 +195,7 @@ function hooksOf(given: {
   return {
     onActivity: async (tx, now) => {
       await recordReturns(tx, now, { book, activityTypes: workspace.activity })
+      await markLate(tx, { book, counted: [...workspace.activity, workspace.orders.event] })
       // Last: what it books is folded into a budget by whoever decides next.
       if (!redemption) return
       const answers = await redeemActivity(tx, now, { type: redemption.event, code: redemption.code })
