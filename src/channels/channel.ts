@@ -127,6 +127,12 @@ export interface Retry {
    * on whom a message is for, such as the push service of somebody's browser.
    */
   readonly unreached?: boolean
+  /**
+   * Certain, and of no message in particular: the provider answers, and takes nothing from anybody at this moment; its disk is
+   * full, say, or our quota used up. Where it says so several times in a row, the channel rests, and what it is tried with
+   * from then on has had no try by it.
+   */
+  readonly takesNone?: boolean
   readonly dead?: readonly string[]
 }
 /** Handover began and its end is not known: never repeated unless the channel is idempotent. */

@@ -219,7 +219,8 @@ function usable(name: string, said: unknown): Delivery {
       const pause = typeof after === 'number' && after > 0 && Number.isFinite(after) ? { after } : {}
       const unsent = get('unsent') === true ? { unsent: true } : {}
       const unreached = get('unreached') === true ? { unsent: true, unreached: true } : {}
-      return { outcome: 'retry', detail, ...pause, ...unsent, ...unreached, ...dead }
+      const none = get('takesNone') === true ? { takesNone: true } : {}
+      return { outcome: 'retry', detail, ...pause, ...unsent, ...unreached, ...none, ...dead }
     }
     case 'uncertain':
       return { outcome: 'uncertain', detail, ...dead }

@@ -10,7 +10,8 @@ import { PROVIDER_WORDS, storable } from '../database/storable.ts'
 // in. What never reached it has not been tried, so a message does not pay for it: the channel rests, and a batch or a few
 // try it from time to time with one message each. That it is away stands in the database and not in a process: whoever is
 // asked, `doctor` or a report, is another process than the one that sends, and what one worker has found out need not cost
-// each of the others its own sends. It is read where pauses are, at the dispatcher, so that what waits is not touched.
+// each of the others its own sends. So it is with one that answers and takes nothing from anybody (its disk is full, our quota
+// used up): what finds that out first has been heard of, and has had a try. It is read where pauses are, at the dispatcher, so that what waits is not touched.
 
 /** Seconds a channel rests after the first try in vain; each pause is twice the one before, {@link LONGEST_REST} at most. */
 const FIRST = 60
@@ -26,14 +27,22 @@ export function neverReached(delivery: Delivery): boolean {
   return delivery.outcome === 'retry' && delivery.unreached === true
 }
 
+/** Whether its provider takes nothing from anybody, whatever the message. */
+function takesNone(delivery: Delivery): boolean {
+  return delivery.outcome === 'retry' && delivery.takesNone === true
+}
+
 /** What the sends of one batch on a channel have shown of its provider. */
 export interface Reach {
   /** How many of the batch may be under way at once. */
   readonly most: number
   /** Nothing more of the batch is to be begun. */
   readonly away: boolean
-  /** Tells how a send ended. */
-  note(delivery: Delivery): void
+  /**
+   * Tells how a send ended.
+   * @returns it as it counts: from where the provider is away, what only learns that it takes none has not been tried
+   */
+  note(delivery: Delivery): Delivery
   /** What is to be written down once the batch is over: nothing where it has shown nothing new. */
   conclude(): { readonly away: string } | 'reached' | undefined
 }
@@ -46,6 +55,7 @@ export interface Reach {
 export function openReach(width: number, knownAway?: boolean): Reach {
   const enough = knownAway ? 1 : Math.min(Math.max(width, FEWEST), MOST)
   let reached = false
+  let heard = false
   let row = 0
   let said = ''
   return {
@@ -56,18 +66,21 @@ export function openReach(width: number, knownAway?: boolean): Reach {
       return row >= enough
     },
     note: (delivery) => {
-      if (neverReached(delivery)) {
+      if (neverReached(delivery) || takesNone(delivery)) {
         row += 1
+        heard ||= takesNone(delivery)
         said = delivery.detail ?? ''
       } else {
         row = 0
         // One that is put off and certainly unsent may be our own doing: a channel that closes, a lease that is nearly over.
         reached ||= delivery.outcome !== 'retry' || delivery.unsent !== true
       }
+      if (delivery.outcome !== 'retry' || !delivery.takesNone || row < enough) return delivery
+      return { ...delivery, unreached: true }
     },
     conclude: () => {
-      // Fewer than are no chance: only where nobody has got through.
-      if (row >= enough || (row > 0 && !reached)) return { away: said }
+      // Fewer than are no chance: only where nobody has got through. What was heard may have been about the message.
+      if (row >= enough || (!reached && row >= (heard ? FEWEST : 1))) return { away: said }
       return reached && knownAway !== false ? 'reached' : undefined
     },
   }

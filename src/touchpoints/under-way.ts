@@ -42,14 +42,15 @@ export function openSends(of: {
   const note = (outgoing: Outgoing, delivery: Delivery, took: number) => {
     underWay -= 1
     const cut = left?.aborted === true
+    let counted = delivery
     // What we end ourselves says nothing of its provider.
     if (!cut) {
-      reach.note(delivery)
+      counted = reach.note(delivery)
       // One that cannot be reached is left alone by what `reach` says of it, however slowly it fails.
       if (!neverReached(delivery)) slots.standstill.note(delivery.outcome, took)
     }
     if (ended.length === 0) settleAt = performance.now() + LINGER
-    ended.push({ outgoing, delivery, cut })
+    ended.push({ outgoing, delivery: counted, cut })
     wake()
   }
   return {

@@ -66,6 +66,20 @@ describe('what the sends of a batch show of their provider', () => {
     expect(concluded(40, false, AWAY)).toEqual({ away: false, most, concluded: { away } })
   })
 
+  it('that it is as good as away, where it answers and takes none, whatever the message', () => {
+    const full: Delivery = { outcome: 'retry', detail: '452 4.3.1 the disk is full', takesNone: true }
+    const away = full.detail
+    expect(concluded(40, false, ...times(10, full))).toEqual({ away: true, most, concluded: { away } })
+    expect(concluded(40, false, ...times(3, full))).toEqual({ away: false, most, concluded: { away } })
+    expect(concluded(40, true, full)).toEqual({ away: true, most: 1, concluded: { away } })
+    // Of fewer, it may have been about the message; and others got through.
+    expect(concluded(40, false, full, full).concluded).toBeUndefined()
+    expect(concluded(40, false, sent, ...times(9, full)).concluded).toBeUndefined()
+    expect(concluded(40, false, ...times(10, { outcome: 'retry', detail: '450 greylisted' })).away).toBe(
+      false,
+    )
+  })
+
   it('nothing, where one or a few did not reach it and others did', () => {
     const nothing = { away: false, most, concluded: undefined }
     expect(concluded(40, false, sent, AWAY)).toEqual(nothing)
@@ -258,6 +272,31 @@ describe('a channel whose provider is away', () => {
     await pipeline.work()
     expect(await tries(pipeline)).toEqual([{ state: 'sent', attempt: 1, count: 8 }])
     expect(await rows(database, sql`SELECT FROM absences`)).toEqual([])
+  })
+
+  it('loses nothing to a provider that answers and takes none, for as long as it does', async () => {
+    const channel = testChannel('email', { concurrency: 3 })
+    const pipeline = await open(20, { channel })
+    const { database, clock } = pipeline
+    const detail = '452 4.3.1 the disk is full'
+    channel.answer = () => ({ outcome: 'retry', detail, takesNone: true })
+    // A night of it: each message would have been given up by then.
+    for (let minutes = 0; minutes < 12 * 60; minutes += 5) {
+      clock.set(later(minutes * 60))
+      await pipeline.work()
+    }
+    expect(await rows(database, sql`SELECT channel, since, detail FROM absences`)).toEqual([
+      { channel: 'email', since: START, detail },
+    ])
+    expect(await pipeline.records()).toEqual([])
+    channel.answer = () => ({ outcome: 'sent' })
+    for (let hours = 0; hours < 7; hours += 1) {
+      clock.set(later((13 + hours) * 3600))
+      await pipeline.work()
+    }
+    expect((await pipeline.records()).map(({ state }) => state)).toEqual(
+      Array.from({ length: 20 }, () => 'sent'),
+    )
   })
 
   it('gives back its rate, its place in the warm-up and what it reserved of a budget', async () => {

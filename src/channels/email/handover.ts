@@ -78,6 +78,19 @@ function waitIn(response: string): number | undefined {
   return seconds > 0 && seconds <= 86_400 ? seconds : undefined
 }
 
+/** Used up, out of room, throttled: of a server that gives no enhanced code. */
+const NO_ROOM = new Set([421, 452, 454])
+
+/**
+ * Whether a server that puts a message off would put off any: it has heard of no recipient yet, it ends the session, or it says
+ * that its own system is the reason (4.3.x).
+ */
+function takesNone({ command, response }: SmtpFailure, code: number): boolean {
+  if (code >= 500) return false
+  const status = enhancedStatus(response ?? '')
+  return code === 421 || /^MAIL\b/.test(command ?? '') || (status ? status[0] === 3 : NO_ROOM.has(code))
+}
+
 function rejection(
   failure: SmtpFailure,
   code: number,
@@ -107,7 +120,8 @@ export function classify(attempt: Attempt): Delivery {
     const aboutUs = failure.code === 'EAUTH' || (!bodyRead && SESSION_COMMAND.test(failure.command ?? ''))
     if (code < 500 || aboutUs || ABOUT_THE_SESSION.has(code)) {
       const after = waitIn(failure.response ?? '')
-      return { outcome: 'retry', detail, ...(after === undefined ? {} : { after }) }
+      const none = takesNone(failure, code) ? { takesNone: true } : {}
+      return { outcome: 'retry', detail, ...(after === undefined ? {} : { after }), ...none }
     }
     return { outcome: 'rejected', reason: rejection(failure, code, bodyRead), detail }
   }

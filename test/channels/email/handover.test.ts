@@ -101,6 +101,25 @@ describe('a reply decides', () => {
     })
   }
 
+  it.for([
+    [{ at: 'mail', reply: '451 4.7.1 later' }, true],
+    [{ at: 'mail', reply: '452 4.3.1 insufficient system storage' }, true],
+    [{ at: 'rcpt', reply: '421 4.7.0 closing' }, true],
+    [{ at: 'rcpt', reply: '451 4.3.0 temporary lookup failure' }, true],
+    [{ at: 'dot', reply: '454 Throttling failure: Daily message quota exceeded.' }, true],
+    [{ at: 'dot', reply: '451 4.3.0 queue file write error' }, true],
+    // Of whom it is for, or of what it says.
+    [{ at: 'rcpt', reply: '450 4.2.1 greylisted, try again in 300 seconds' }, false],
+    [{ at: 'rcpt', reply: '450 greylisted' }, false],
+    [{ at: 'rcpt', reply: '452 4.2.2 mailbox full' }, false],
+    [{ at: 'dot', reply: '451 4.7.1 try later' }, false],
+  ] as [Fault, boolean][])('%j: from nobody → %s', async ([fault, none]) => {
+    const server = await raw({ faults: [fault] })
+    const delivery = await send(open(server))
+    expect(delivery).toMatchObject({ outcome: 'retry' })
+    expect('takesNone' in delivery).toBe(none)
+  })
+
   it('gives the wait that a reply names', async () => {
     const server = await raw({
       faults: [{ at: 'rcpt', reply: '450 4.2.0 Greylisted, try again in 5 minutes' }],
