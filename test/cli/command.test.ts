@@ -164,6 +164,8 @@ test('a database that does not answer exits with 3 and says what to do', async (
   expect(examined.code).toBe(3)
   expect(examined.stdout).toMatch(/wrong +database[\s\S]*→ Check DATABASE_URL/)
   expect(examined.stdout).toMatch(/ok +templates/)
+  // What lives in it is not said to be well.
+  expect(examined.stdout).not.toMatch(/ok +queue/)
   // A machine that only runs has neither folder, and nothing is wrong with that.
   await Promise.all(['templates', 'campaigns'].map((folder) => rm(join(cwd, folder), { recursive: true })))
   expect((await run(['doctor'], { cwd, env })).stdout).toMatch(
