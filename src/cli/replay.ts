@@ -74,12 +74,18 @@ async function runReplay(
   const templates = await openTemplates(context)
   const campaigns = await openCampaigns(context, templates, wanted)
   const clock = manualClock(from)
-  const progress = context.output.progress(sayIn(context.output)('Replaying', '正在演练'))
+  const say = sayIn(context.output)
+  const progress = context.output.progress(say('Replaying', '正在演练'))
+  const reached = (now: Date, detail: string) =>
+    progress.update(now.getTime() - from.getTime(), to.getTime() - from.getTime(), detail)
+  const copying = say('copying people and what they did', '正在复制联系人和行为数据')
+  reached(from, copying)
   const database = await prepareRehearsal(
     context.database,
     options.schema,
     to,
     campaigns.map(({ definition }) => definition.campaign),
+    () => reached(from, copying),
   )
   try {
     for (const loaded of campaigns) {
@@ -100,15 +106,15 @@ async function runReplay(
         from,
         to,
         step,
-        reveal: async (_after, upTo) => {
-          await revealActivity(runtime, workspace, upTo)
+        reveal: async (after, upTo) => {
+          await revealActivity(runtime, workspace, upTo, (revealed) =>
+            reached(
+              after < from ? from : after,
+              `${dayOf(upTo)}, ${say(`${revealed} events`, `${revealed} 条行为`)}`,
+            ),
+          )
         },
-        onProgress: (now) =>
-          progress.update(
-            now.getTime() - from.getTime(),
-            to.getTime() - from.getTime(),
-            now.toISOString().slice(0, 10),
-          ),
+        onProgress: (now) => reached(now, dayOf(now)),
       })
       progress.finish()
       const replayed = { ...context, database }
@@ -131,6 +137,10 @@ async function runReplay(
     progress.finish()
     await database.close()
   }
+}
+
+function dayOf(now: Date): string {
+  return now.toISOString().slice(0, 10)
 }
 
 function spanOf(

@@ -17,6 +17,7 @@ const CHUNK = 10_000
  * on the day of the sign-up, all activity up to `to` laid ready in time order. What stood in the schema before is
  * dropped: a replay can be made again at any time.
  * @param campaigns those that will be applied in it, by name
+ * @param onPart hears of each part that is copied: all of it may take minutes
  * @returns a handle on the new schema; the caller closes it
  * @throws WinbackError `replay.schema` for one that holds anything but a replay, or cannot be made
  */
@@ -25,6 +26,7 @@ export async function prepareRehearsal(
   schema: string,
   to: Date,
   campaigns: readonly string[],
+  onPart: () => void = () => {},
 ): Promise<Database> {
   if (schema === source.schema) {
     throw new WinbackError('replay.schema', `a replay cannot run in "${schema}", where the real data are`, {
@@ -39,9 +41,12 @@ export async function prepareRehearsal(
   const from = (table: string) => sql`${sql.identifier(source.schema)}.${sql.identifier(table)}`
   for (const table of ['external_ids', 'suppressions', 'consents', 'preferences', 'erased_ids', 'devices']) {
     await execute(database, sql`INSERT INTO ${sql.identifier(table)} SELECT * FROM ${from(table)}`)
+    onPart()
   }
   await execute(database, sql`INSERT INTO contacts OVERRIDING SYSTEM VALUE SELECT * FROM ${from('contacts')}`)
+  onPart()
   await execute(database, sql`INSERT INTO outside_sends SELECT * FROM ${from('outside_sends')}`)
+  onPart()
   await execute(
     database,
     sql`INSERT INTO contact_activity (contact_id, silent_since) SELECT contact_id, signed_up_at FROM contacts`,
@@ -64,6 +69,7 @@ export async function prepareRehearsal(
       value, properties
     FROM ${from('activity')} WHERE occurred_at <= ${to}`,
   )
+  onPart()
   await execute(database, sql`CREATE INDEX ON upcoming_activity (place)`)
   await execute(database, sql`CREATE INDEX ON upcoming_activity (occurred_at)`)
   await execute(database, sql`ANALYZE`)
@@ -105,9 +111,15 @@ async function assertExpendable(source: Database, schema: string): Promise<void>
 
 /**
  * Ingests what was laid ready up to a moment, in chunks, exactly as live events are: facts, returns, cancels.
+ * @param onChunk hears how many are in so far: the first time it is all that ever happened before
  * @returns how many events were revealed
  */
-export async function revealActivity(runtime: Runtime, workspace: Workspace, upTo: Date): Promise<number> {
+export async function revealActivity(
+  runtime: Runtime,
+  workspace: Workspace,
+  upTo: Date,
+  onChunk: (revealed: number) => void = () => {},
+): Promise<number> {
   const { database, hooks } = runtime
   const [range] = await rows<{ first: number | null; last: number | null; oldest: Date; newest: Date }>(
     database,
@@ -131,6 +143,7 @@ export async function revealActivity(runtime: Runtime, workspace: Workspace, upT
       )
       await ingestActivity(tx, { now: upTo, workspace, hooks, last: true })
     })
+    onChunk(end - range.first + 1)
   }
   return range.last - range.first + 1
 }
