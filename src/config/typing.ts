@@ -146,6 +146,8 @@ function doubtValue(fact: Expression, value: Expression, node: ASTNode, context:
 }
 
 function hint(left: Expression, right: Expression): string {
+  const unquoted = textUnquoted(left, right) ?? textUnquoted(right, left)
+  if (unquoted !== undefined) return unquoted
   const types = [left.type, right.type]
   if (types.includes('duration') && types.includes('number')) return '; write a duration as 7d'
   if (types.includes('duration') && types.includes('string')) return '; a duration stands without quotes: 30d'
@@ -154,6 +156,13 @@ function hint(left: Expression, right: Expression): string {
   if (types.includes('number') && types.includes('string')) return '; a number stands without quotes'
   if (types.includes('bool') && types.includes('string')) return '; true and false stand without quotes'
   return ''
+}
+
+/** `churn == false`: of a fact that is a text, it is the value that is written wrongly. */
+function textUnquoted(fact: Expression, value: Expression): string | undefined {
+  if (fact.kind !== 'fact' || fact.type !== 'string' || value.kind !== 'literal') return undefined
+  if (value.type !== 'bool' && value.type !== 'number') return undefined
+  return `; ${fact.fact.path} is a text, and a text stands in quotes: "${value.value}"`
 }
 
 function checkArithmetic(

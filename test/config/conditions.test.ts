@@ -40,6 +40,8 @@ describe('refused, with the reason and the place', () => {
     ['activity.silence > 7', 0, 'write a duration as 7d', undefined],
     ['orders.last_at > "2026-01-01"', 0, 'write timestamp(', undefined],
     ['orders.count == "4"', 0, 'a number stands without quotes', undefined],
+    ['churn == false', 0, 'churn is a text, and a text stands in quotes: "false"', undefined],
+    ['"4" != contact.status && contact.status == 4', 25, 'a text stands in quotes: "4"', undefined],
     ['contact.vip == "true"', 0, 'true and false stand without quotes', undefined],
     ['contact.vip > false', 0, 'no order', undefined],
     ['contact.status.matches("a+")', 0, 'regular expressions are not allowed', undefined],
