@@ -165,6 +165,13 @@ const LIKELY: readonly (readonly [reason: RegExp, words: Phrase])[] = [
     },
   ],
   [
+    /is not an amount; .* --decimal ,$/,
+    {
+      en: 'amounts are written with a comma before the cents (--decimal ,)',
+      'zh-CN': '金额以逗号作小数点（--decimal ,）',
+    },
+  ],
+  [
     /there is no |there is neither |is empty|is not an? |is none of|is neither |is no amount/,
     {
       en: 'another column was meant (--map), or the source writes it another way',

@@ -36,6 +36,7 @@ interface ImportOptions extends Spoken {
   readonly format?: string
   readonly delimiter?: string
   readonly header?: boolean
+  readonly decimal?: string
   readonly dateFormat?: string
   readonly timezone?: string
   readonly encoding?: string
@@ -148,6 +149,7 @@ function fileOptions(command: Command): Command {
     .option('--delimiter <character>', 'between columns: a character, `tab` or `whitespace` (default: ,)')
     .option('--no-header', 'the first line is data; map columns by number')
     .option('--encoding <name>', 'such as gbk, gb18030, windows-1252, utf-16le (default: UTF-8)')
+    .option('--decimal <character>', 'before the cents: `,` where amounts are written 1.234,50 (default: .)')
     .option(
       '--date-format <format>',
       'such as yyyymmdd, dd.mm.yyyy hh:mi, epoch or epoch-ms (default: ISO 8601)',
@@ -173,6 +175,7 @@ export async function readMapping(cwd: string, options: ImportOptions): Promise<
     ...(options.header === false ? { header: false } : {}),
     ...(options.timezone === undefined ? {} : { timezone: options.timezone }),
     ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
+    ...(options.decimal === undefined ? {} : { decimal: options.decimal }),
     ...(options.dateFormat === undefined ? {} : { date_format: options.dateFormat }),
     ...(options.map ? { fields: { ...base.fields, ...pairs('--map', options.map) } } : {}),
     ...(options.set ? { set: { ...base.set, ...pairs('--set', options.set) } } : {}),

@@ -105,8 +105,9 @@ const OF_FIELDS: Patterns = [
   [/^(.*) is not a number of milliseconds$/s, '$1 不是毫秒数'],
   [/^(.*) is further away than any date$/s, '$1 超出日期范围'],
   [
-    /^(.*) is not an amount; expected digits and a point, such as (\S+)$/s,
-    '$1 不是金额；应为数字和小数点，如 $2',
+    /^(.*) is not an amount; expected digits and a (?:point|comma), such as (\S+?)(?:, or say (--decimal ,))?$/s,
+    (value = '', example = '', flag) =>
+      `${value} 不是金额；应为数字和小数点，如 ${example}${flag ? `；或用 ${flag}` : ''}`,
   ],
   [/^(.*) is no amount$/s, '$1 不是有效金额'],
   [/^(.*) is not an address$/s, '$1 不是有效地址'],

@@ -10,6 +10,7 @@ import { type ActivityRules, ingestActivity, messageKeySql, prepareIngest } from
 import { parseJson } from './json.ts'
 import { type Getter, type Getters, getterIn } from './mapping.ts'
 import { standsForNothing } from './nothing.ts'
+import { numberReader } from './numbers.ts'
 import type { RowValues } from './rows.ts'
 import { jsonText, unstorable } from './text.ts'
 import { makeUnknown } from './unknown-ids.ts'
@@ -32,9 +33,13 @@ export type ActivityReader = (values: RowValues, warn: (reason: string) => void)
 
 /**
  * @param moments.latest epoch milliseconds; an event after it is rejected
- * @param currency the workspace's: a value of an event that names another is none of ours, as over HTTP
+ * @param written.currency the workspace's: a value of an event that names another is none of ours, as over HTTP
  */
-export function activityReader(getters: Getters, moments: MomentReading, currency: string): ActivityReader {
+export function activityReader(
+  getters: Getters,
+  moments: MomentReading,
+  { currency, decimal }: { readonly currency: string; readonly decimal?: '.' | ',' | undefined },
+): ActivityReader {
   const getter = getterIn(getters)
   const [getId, getType, getTime, getValue, getMessage, getProperties] = [
     getter('external_id'),
@@ -59,7 +64,7 @@ export function activityReader(getters: Getters, moments: MomentReading, currenc
     const occurredAt = pastMoment('occurred_at', time, moments)
     if (typeof occurredAt === 'string') return occurredAt
     if (occurredAt < 0) return 'occurred_at: before 1970'
-    const amount = microsOf(getValue(values))
+    const amount = microsOf(getValue(values), decimal)
     if (typeof amount === 'string') return amount
     const given = propertiesOf(getProperties(values), named, values)
     if (typeof given === 'string') return given
@@ -87,14 +92,16 @@ function textOf(value: unknown): string | null {
   return typeof value === 'number' ? String(value) : null
 }
 
-/** Currency units to integer micros; why not, where it is no amount. */
-export function microsOf(value: unknown): number | null | string {
+/** Currency units to integer micros; why not, where it is no amount. @param decimal as {@link numberReader} takes it */
+export function microsOf(value: unknown, decimal: '.' | ',' = '.'): number | null | string {
   if (value === undefined || value === null || value === '') return null
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-  const micros = typeof number === 'number' ? Math.round(number * 1e6) : Number.NaN
-  return Number.isSafeInteger(micros)
-    ? micros
-    : `value: ${JSON.stringify(value)} is not an amount; expected digits and a point, such as 1234.50`
+  const micros = Math.round((numberReader(decimal)(value) ?? Number.NaN) * 1e6)
+  if (Number.isSafeInteger(micros)) return micros
+  const shown = JSON.stringify(value)
+  if (decimal === ',')
+    return `value: ${shown} is not an amount; expected digits and a comma, such as 1.234,50`
+  const hint = numberReader(',')(value) === undefined ? '' : ', or say --decimal ,'
+  return `value: ${shown} is not an amount; expected digits and a point, such as 1234.50${hint}`
 }
 
 /** What an event says its value is in, where that is not the workspace's currency; in any case of letters. */

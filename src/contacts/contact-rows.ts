@@ -5,6 +5,7 @@ import { type DateReader, type MomentReading, pastMoment } from './dates.ts'
 import { externalIdProblem } from './external-ids.ts'
 import { type Getters, getterIn } from './mapping.ts'
 import { standsForNothing } from './nothing.ts'
+import { type NumberReader, numberReader } from './numbers.ts'
 import type { RowValues } from './rows.ts'
 import { unstorable } from './text.ts'
 
@@ -39,9 +40,9 @@ export type ContactReader = (values: RowValues, warn: (reason: string) => void) 
 /** @param latest epoch milliseconds; a sign-up after it is rejected */
 export function contactReader(
   getters: Getters,
-  options: MomentReading & { readonly attributes: Attributes },
+  options: MomentReading & { readonly attributes: Attributes; readonly decimal?: '.' | ',' | undefined },
 ): ContactReader {
-  const { date } = options
+  const read = { date: options.date, number: numberReader(options.decimal) }
   const getter = getterIn(getters)
   const [getId, getEmail, getPhone, getLocale, getZone, getSignUp] = [
     getter('external_id'),
@@ -53,7 +54,7 @@ export function contactReader(
   ]
   const attributes = Object.entries(options.attributes).flatMap(([name, { type }]) => {
     const get = getters.get(`attributes.${name}`)
-    return get ? [{ name, get, convert: attributeConverter(name, type, date) }] : []
+    return get ? [{ name, get, convert: attributeConverter(name, type, read) }] : []
   })
   return (values, warn) => {
     const externalId = textOf(getId(values)) ?? ''
@@ -180,7 +181,7 @@ function noText(value: unknown): string | null {
 function attributeConverter(
   name: string,
   type: AttributeType,
-  date: DateReader,
+  read: { readonly date: DateReader; readonly number: NumberReader },
 ): (value: unknown) => { value: unknown } | string {
   const wrong = (value: unknown) =>
     `attributes.${name}: ${noText(value) ?? JSON.stringify(value)} is not a ${type}`
@@ -194,8 +195,8 @@ function attributeConverter(
       }
     case 'number':
       return (value) => {
-        const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-        return typeof number === 'number' && Number.isFinite(number) ? { value: number } : wrong(value)
+        const number = read.number(value)
+        return number === undefined ? wrong(value) : { value: number }
       }
     case 'bool':
       return (value) => {
@@ -206,7 +207,7 @@ function attributeConverter(
       }
     case 'timestamp':
       return (value) => {
-        const at = date(value)
+        const at = read.date(value)
         if (typeof at === 'string') return `attributes.${name}: ${at}`
         const year = new Date(at).getUTCFullYear()
         return year >= 1 && year <= 9999 ? { value: new Date(at).toISOString() } : wrong(value)

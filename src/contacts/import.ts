@@ -54,7 +54,9 @@ export async function importContacts(
     exclusive: first,
     open: (getters) => {
       const asOf = asOfOf(file, now, options.asOf)
-      return contactWriter(getters, { ...merge, asOf, date: mappedDateReader(options.mapping) }, first)
+      const { mapping } = options
+      const written = { date: mappedDateReader(mapping), decimal: mapping?.decimal }
+      return contactWriter(getters, { ...merge, asOf, ...written }, first)
     },
   })
 }
@@ -78,6 +80,7 @@ export async function importActivity(
     open: (getters) =>
       activityWriter(getters, {
         date: mappedDateReader(options.mapping),
+        decimal: options.mapping?.decimal,
         now,
         workspace: options.workspace,
         hooks: options.hooks ?? {},

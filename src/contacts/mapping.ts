@@ -23,6 +23,7 @@ export const importMapping = z.strictObject({
     .describe('Whether the first line of a CSV names the columns; true unless said'),
   encoding: z.string().optional().describe('Such as gbk, windows-1252 or utf-16le; UTF-8 unless said'),
   timezone: z.string().optional().describe('IANA zone of dates without one; the workspace’s unless said'),
+  decimal: z.enum(['.', ',']).optional().describe('What stands before the cents; a point unless said'),
   date_format: z.string().optional().describe('Such as yyyymmdd; ISO 8601 unless said'),
   fields: z
     .record(z.string(), z.union([z.string(), z.int().min(1)]))

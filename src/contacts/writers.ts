@@ -63,11 +63,11 @@ export function listWriter<Entry extends object>(
  */
 export function contactWriter(
   getters: Getters,
-  options: ContactMerge & { readonly date: DateReader },
+  options: ContactMerge & { readonly date: DateReader; readonly decimal?: '.' | ',' | undefined },
   first?: FirstImport,
 ): Writer {
-  const { attributes, date, now } = options
-  const read = contactReader(getters, { attributes, date, latest: now.getTime() })
+  const { attributes, date, decimal, now } = options
+  const read = contactReader(getters, { attributes, date, decimal, latest: now.getTime() })
   let chunk = new Map<string, ContactRow>()
   let corrections = 0
   return {
@@ -104,6 +104,7 @@ export interface ActivityWriterOptions {
   readonly date: DateReader
   readonly now: Date
   readonly workspace: ActivityRules & { readonly currency: string }
+  readonly decimal?: '.' | ',' | undefined
   readonly hooks: Hooks
   /** Makes the partitions of months that have none. */
   readonly partition: (tx: Transaction, months: readonly Date[]) => Promise<void>
@@ -111,8 +112,9 @@ export interface ActivityWriterOptions {
 
 /** What people did. */
 export function activityWriter(getters: Getters, options: ActivityWriterOptions): Writer {
-  const { date, now, workspace, hooks, partition } = options
-  const read = activityReader(getters, { date, latest: now.getTime() }, workspace.currency)
+  const { date, now, workspace, decimal, hooks, partition } = options
+  const written = { currency: workspace.currency, decimal }
+  const read = activityReader(getters, { date, latest: now.getTime() }, written)
   return listWriter(
     (values, _row, warn) => read(values, warn),
     async (tx, events) => {

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { type DateReader, mappedDateReader } from '../contacts/dates.ts'
 import { type ImportOptions, type ImportSummary, importFile } from '../contacts/file-import.ts'
 import { type Getters, textReader } from '../contacts/mapping.ts'
+import { type NumberReader, numberReader } from '../contacts/numbers.ts'
 import type { Merged } from '../contacts/row-counts.ts'
 import type { FileRow, RowValues } from '../contacts/rows.ts'
 import { unstorable } from '../contacts/text.ts'
@@ -158,7 +159,11 @@ export async function importRedemptions(
     required: [],
     lanes: 1,
     open: (getters) => {
-      const read = claimReader(getters, { date: mappedDateReader(options.mapping), now })
+      const read = claimReader(getters, {
+        date: mappedDateReader(options.mapping),
+        number: numberReader(options.mapping?.decimal),
+        now,
+      })
       return listWriter(read, (tx, claimed) => mergeClaims(tx, claimed, now))
     },
   })
@@ -177,7 +182,7 @@ interface Claimed {
  */
 function claimReader(
   getters: Getters,
-  { date, now }: { readonly date: DateReader; readonly now: Date },
+  { date, number, now }: { readonly date: DateReader; readonly number: NumberReader; readonly now: Date },
 ): (values: RowValues, row: FileRow) => Claimed | string {
   const text = textReader(getters)
   return (values, { line, raw }) => {
@@ -196,7 +201,7 @@ function claimReader(
     }
     if (typeof at === 'string') return `redeemed_at: ${at}`
     const worth = text('value', values)
-    const value = Number(worth)
+    const value = number(worth) ?? Number.NaN
     if (worth !== '' && !(value >= 0 && value <= 1e9)) return `value: "${worth}" is no amount`
     const given = (one: string) => (one === '' ? undefined : one)
     const claim = {

@@ -110,6 +110,12 @@ test('an import that failed as a whole says so, and what it mostly is', () => {
   expect(failedMostly(of(1000, 840, split, late), english)).toMatch(
     /^more than half the rows were rejected \(840 \/ 1,000\): probably the columns .*--delimiter/,
   )
+  const comma = {
+    reason: 'value: … is not an amount; expected digits and a point, such as 1234.50, or say --decimal ,',
+    rows: 40,
+    line: 2,
+  }
+  expect(failedMostly(of(40, 40, comma), english)).toMatch(/: probably amounts .*\(--decimal ,\)$/)
   expect(failedMostly(of(40, 40, late), english)).toMatch(/^every row was rejected \(40\).*--timezone/)
   expect(failedMostly(of(40, 40, late), chinese)).toMatch(/^全部 40 行被拒收.*--timezone/)
   // Half of this and half of that is no one thing.

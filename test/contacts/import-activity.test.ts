@@ -275,8 +275,33 @@ u1,session,2026-03-01T00:00:00Z,
     const summary = await importActivity(database, path, options())
     expect(summary).toMatchObject({ rows: 6, inserted: 1, rejected: 5 })
     expect(microsOf('120,50')).toBe(
-      'value: "120,50" is not an amount; expected digits and a point, such as 1234.50',
+      'value: "120,50" is not an amount; expected digits and a point, such as 1234.50, or say --decimal ,',
     )
+  })
+
+  it('reads amounts with a comma where the mapping says so, and refuses those that might be either', async () => {
+    const database = await emptiedDatabase()
+    const path = file(
+      'de.csv',
+      'external_id;type;occurred_at;value\nu1;order;2026-01-01;1.234,50\nu1;order;2026-01-02;1.234\nu1;order;2026-01-03;49,9\nu1;order;2026-01-04;49.90\nu1;order;2026-01-05;1,234.50\n',
+    )
+    const mapping = { delimiter: ';', decimal: ',' } as const
+    expect(await importActivity(database, path, options({ mapping }))).toMatchObject({
+      inserted: 3,
+      reasons: [
+        {
+          reason: 'value: … is not an amount; expected digits and a comma, such as 1.234,50',
+          rows: 2,
+          line: 5,
+        },
+      ],
+    })
+    expect(await summed(database)).toMatchObject([{ external_id: 'u1', orders_total: 2_518_400_000 }])
+    const people = file('people.csv', 'external_id;points\nu1;12,5\n')
+    expect(await importContacts(database, people, options({ mapping }))).toMatchObject({ updated: 1 })
+    expect(await rows(database, sql`SELECT attributes FROM contacts`)).toEqual([
+      { attributes: { points: 12.5 } },
+    ])
   })
 
   it('reads columns by number, whitespace between them, constants and dates of a format', async () => {

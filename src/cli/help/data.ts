@@ -47,6 +47,8 @@ export const DATA: Readonly<Record<string, string>> = {
   'the first line is data; map columns by number': '首行即数据，按列号映射',
   'such as gbk, gb18030, windows-1252, utf-16le (default: UTF-8)':
     '文件编码，如 gbk、gb18030、windows-1252、utf-16le（默认：UTF-8）',
+  'before the cents: `,` where amounts are written 1.234,50 (default: .)':
+    '小数点：金额写作 1.234,50 时用 `,`（默认：.）',
   'such as yyyymmdd, dd.mm.yyyy hh:mi, epoch or epoch-ms (default: ISO 8601)':
     '日期格式，如 yyyymmdd、`dd.mm.yyyy hh:mi`、epoch 或 epoch-ms（默认：ISO 8601）',
   'of dates without one (default: the workspace’s)': '未带时区的日期所属时区（默认：工作区时区）',
