@@ -398,6 +398,19 @@ describe('what a role may', () => {
     }
   })
 
+  it('says beside what somebody wants that their address is on the do-not-contact list', async () => {
+    const wants = async (language: string) => {
+      const headers = { Cookie: cookies.get('agent') ?? '', 'Accept-Language': language }
+      const text = await (await fetch(`${server.address}/contacts/c7`, { headers })).text()
+      return text.slice(text.indexOf(language === 'en' ? 'What they want' : '接收意愿'))
+    }
+    expect(await wants('en')).not.toContain('do-not-contact')
+    await shop.importSuppressions([{ email: 'person7@example.com', reason: 'complaint' }])
+    expect(await wants('en')).toContain('E-mail put on the do-not-contact list: ')
+    expect(await wants('en')).toContain('Nothing is sent there, whatever they want.')
+    expect(await wants('zh-CN')).toContain('无论本人是否愿意接收，都不会向其发送。')
+  })
+
   it('keeps what a person refused of a channel that the form does not show', async () => {
     const refused = async () =>
       await rows<{ off: string[] }>(

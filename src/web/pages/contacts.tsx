@@ -14,6 +14,7 @@ import {
 import { transaction } from '../../database/connect.ts'
 import { lockPersons } from '../../database/person-locks.ts'
 import { wishesText } from '../../reports/dealings-text.ts'
+import { entryText } from '../../reports/timeline-text.ts'
 import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
 import { readStory } from '../../service/reporting.ts'
 import type { Runtime } from '../../service/runtime.ts'
@@ -256,6 +257,14 @@ async function showContact(
               )
             : wishesText({ ...choice, ...(choice.frequency ?? NO_LIMIT) }, speech)}
         </p>
+        {story.entries
+          .filter(({ kind }) => kind === 'suppressed')
+          .map((entry) => (
+            <p class="note">
+              {entryText(entry, speech)}{' '}
+              {say('Nothing is sent there, whatever they want.', '无论本人是否愿意接收，都不会向其发送。')}
+            </p>
+          ))}
         {visit.may('change_preferences') ? (
           <Act visit={visit} to={`${path}/preferences`} words={say('Record', '登记')} kind="quiet">
             <fieldset>
