@@ -10,7 +10,7 @@ import { type Speech, speechOf } from '../reports/words.ts'
 import { prepareRehearsal, revealActivity } from '../service/rehearsal.ts'
 import { type ReplayResult, replay as replayCampaigns } from '../service/replay.ts'
 import { openRuntime } from '../service/runtime.ts'
-import { silenceChannels } from '../service/silent.ts'
+import { SILENT_PROVIDER, silenceChannels } from '../service/silent.ts'
 import { openCampaigns, openTemplates } from './campaigns.ts'
 import { hindranceText } from './foreseen.ts'
 import { sayIn } from './locale.ts'
@@ -37,7 +37,7 @@ export function replay(start: Start): Command {
     description:
       'Copies contacts and activity into another schema and goes from tick to tick, knowing at each moment only what ' +
       'had happened by then (attributes, addresses and persons are as they are today). Nothing is sent unless --deliver is given: then messages go out through the workspace’s ' +
-      'channels, so point SMTP at a catch-all first. Nobody in the past got these messages: the incremental figure ' +
+      'channels, so point SMTP at a catch-all first. No offer is credited to anybody’s account. Nobody in the past got these messages: the incremental figure ' +
       'of a replay should contain zero.',
     examples: [
       ['winback replay --from 2026-01-01 --to 2026-06-30', 'half a year of every campaign, sending nothing'],
@@ -100,7 +100,10 @@ async function runReplay(
     }
     const open = openChannels(registerChannels(workspace))
     const channels = options.deliver ? open : silenceChannels(open)
-    const runtime = { ...(await openRuntime({ database, workspace, clock, channels })), clock }
+    const runtime = {
+      ...(await openRuntime({ database, workspace, clock, channels, offerProvider: SILENT_PROVIDER })),
+      clock,
+    }
     try {
       const result = await replayCampaigns(runtime, {
         from,

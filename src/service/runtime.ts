@@ -17,7 +17,7 @@ import { forgetDevices } from '../contacts/devices.ts'
 import type { Hooks } from '../contacts/hooks.ts'
 import type { Database } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
-import { openOfferProvider } from '../offers/provider.ts'
+import { type OfferProvider, openOfferProvider } from '../offers/provider.ts'
 import { type RedemptionAnswer, redeemActivity } from '../offers/redemptions.ts'
 import { type OpeningCall, openCalls } from '../outcomes/calls.ts'
 import { type Arriving, keepMessages } from '../outcomes/inbox.ts'
@@ -67,6 +67,7 @@ export interface Runtime {
 /**
  * Puts a runtime together over a migrated database.
  * @param options.channels open channels instead of the workspace's own: a replay's, a test's
+ * @param options.offerProvider instead of the workspace's own, where it has one: a replay's
  * @param options.leases how long a hold on a touchpoint lasts; the default suits channels that answer within a minute
  */
 export async function openRuntime(options: {
@@ -74,6 +75,7 @@ export async function openRuntime(options: {
   workspace: Workspace
   clock: Clock
   channels?: ReadonlyMap<string, Channel>
+  offerProvider?: OfferProvider
   leases?: Leases | undefined
   /** Hears of redemptions told by events that were refused, by reason: nobody else answers for them. */
   onRefused?: ((reasons: Readonly<Record<string, number>>) => void) | undefined
@@ -91,7 +93,8 @@ export async function openRuntime(options: {
   const left = new AbortController()
   // One listener for each batch under way.
   setMaxListeners(0, left.signal)
-  const offerProvider = workspace.offers.provider && openOfferProvider(workspace.offers.provider)
+  const { provider } = workspace.offers
+  const offerProvider = provider && (options.offerProvider ?? openOfferProvider(provider))
   const addressKinds = new Map([...registry.values()].map((channel) => [channel.name, channel.address]))
   const channelsOf = (kind: AddressKind) =>
     [...addressKinds].flatMap(([name, address]) => (address === kind ? [name] : []))

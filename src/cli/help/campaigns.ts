@@ -77,8 +77,8 @@ export const CAMPAIGNS: Readonly<Record<string, string>> = {
   // replay
   'Rehearse campaigns on the past: the same code, driven by the clock, in a schema of its own':
     '用历史数据演练活动：同一套代码，由时钟驱动，在独立的 schema 中进行',
-  'Copies contacts and activity into another schema and goes from tick to tick, knowing at each moment only what had happened by then (attributes, addresses and persons are as they are today). Nothing is sent unless --deliver is given: then messages go out through the workspace’s channels, so point SMTP at a catch-all first. Nobody in the past got these messages: the incremental figure of a replay should contain zero.':
-    '把联系人和行为复制到另一个 schema，逐个时刻推进，每一时刻只知道当时已发生的事（属性、地址和账号归属以现状为准）。不加 --deliver 不会发送；加上则通过工作区的渠道发出，请先将 SMTP 指向测试邮箱。历史上没有人真正收到这些消息，因此演练得出的增量区间应包含零。',
+  'Copies contacts and activity into another schema and goes from tick to tick, knowing at each moment only what had happened by then (attributes, addresses and persons are as they are today). Nothing is sent unless --deliver is given: then messages go out through the workspace’s channels, so point SMTP at a catch-all first. No offer is credited to anybody’s account. Nobody in the past got these messages: the incremental figure of a replay should contain zero.':
+    '把联系人和行为复制到另一个 schema，逐个时刻推进，每一时刻只知道当时已发生的事（属性、地址和账号归属以现状为准）。不加 --deliver 不会发送；加上则通过工作区的渠道发出，请先将 SMTP 指向测试邮箱。优惠不会发放到任何人的账户。历史上没有人真正收到这些消息，因此演练得出的增量区间应包含零。',
   'the first moment': '起始时刻',
   'the last moment': '结束时刻',
   'the schema it happens in; dropped and made anew': '演练使用的 schema，每次删除重建',

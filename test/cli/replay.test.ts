@@ -1,0 +1,72 @@
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { expect, test } from 'vitest'
+import { connect, rows } from '../../src/database/connect.ts'
+import { openCliShop, run } from './command.ts'
+
+const CAMPAIGN = `
+version: 1
+campaign: graded-recall
+title: Credited
+schedule: "0 9 * * *"
+timezone: UTC
+goals: { recall: { event: session } }
+window: 20d
+holdout: 0%
+offers:
+  five_off: { kind: coupon, amount: 5 CNY, valid: 7d, stock: 100 }
+tiers:
+  - name: only
+    inactive: 3d..40d
+    steps: [{ id: hello, channel: log, offer: five_off }]
+`
+
+test.each([
+  ['sending nothing', []],
+  ['sending', ['--deliver']],
+])('a replay, %s, credits no account, and its grants count as credited', async (_, more) => {
+  const asked: string[] = []
+  const shop = createServer((request, response) => {
+    asked.push(String(request.headers['idempotency-key']))
+    response.writeHead(200).end('{}')
+  })
+  shop.listen(0, '127.0.0.1')
+  await once(shop, 'listening')
+  try {
+    const { database, here } = await openCliShop()
+    const write = (name: string, text: string) => writeFile(join(here.cwd, name), text)
+    const url = `http://127.0.0.1:${(shop.address() as AddressInfo).port}/credits`
+    const workspace = await readFile(join(here.cwd, 'winback.yaml'), 'utf8')
+    await write(
+      'winback.yaml',
+      `${workspace.replace('control: 5%', 'control: 0%')}\noffers: { provider: { url: "${url}" } }\n`,
+    )
+    await write('campaigns/graded-recall.yaml', CAMPAIGN)
+    await write(
+      'acts.csv',
+      'external_id,type,occurred_at\nu1,session,2026-01-01T00:00:00Z\nu2,session,2026-01-02T00:00:00Z\n',
+    )
+    await run(['import', 'activity', 'acts.csv'], here)
+    const replayed = await run(
+      ['replay', '--from', '2026-01-08', '--to', '2026-01-10', '--step', '1d', '--json', ...more],
+      here,
+    )
+    expect(replayed).toMatchObject({ code: 0, stderr: '' })
+    const past = connect(database.url, { schema: 'winback_replay' })
+    try {
+      expect(
+        await rows(past, sql`SELECT state, credit, count(*) AS grants FROM grants GROUP BY 1, 2`),
+      ).toEqual([{ state: 'granted', credit: 'credited', grants: 2 }])
+    } finally {
+      await past.close()
+    }
+    expect(asked).toEqual([])
+  } finally {
+    shop.close()
+    shop.closeAllConnections()
+  }
+})
