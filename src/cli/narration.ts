@@ -15,10 +15,41 @@ import type { DatabaseContext } from './workspace.ts'
 
 // What a service says while it runs. In English names are said as they are recorded: such a log is searched.
 
+/**
+ * Milliseconds for which an error is not said again: loops ask what is away every second, and a night of that was a hundred
+ * thousand lines. Less than a minute, after which what is done each minute fails anew.
+ */
+const SAID_LATELY = 55_000
+/** Errors that are remembered: of those that are all different, none comes again. */
+const REMEMBERED = 100
+
+/**
+ * Which errors are worth saying: the same one once a minute, with how often it came since it was said.
+ * @returns undefined for one that was said lately, else how many were not said
+ */
+function openErrors(): (error: string, now: Date) => number | undefined {
+  const said = new Map<string, { readonly at: number; more: number }>()
+  return (error, now) => {
+    const known = said.get(error)
+    const at = now.getTime()
+    // Of a clock that was put back, it was said in time to come.
+    if (known && at >= known.at && at - known.at < SAID_LATELY) {
+      known.more += 1
+      return undefined
+    }
+    said.delete(error)
+    said.set(error, { at, more: 0 })
+    const [oldest] = said.keys()
+    if (said.size > REMEMBERED && oldest !== undefined) said.delete(oldest)
+    return known?.more ?? 0
+  }
+}
+
 /** An event for each thing that happened. */
 export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, speech: Speech): ServiceEvents {
   // A campaign that is held back is looked at every minute, and told of once.
   const told = new Map<string, string>()
+  const worthSaying = openErrors()
   const { language } = speech
   const inWords = sayIn(speech)
   const say = (event: string, facts: Record<string, unknown>, words: string, warning = false) =>
@@ -144,7 +175,14 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
     },
     onError: (where, error) => {
       const message = maskText(messageOf(error))
-      say('error', { where, message }, `${where}: ${message}`, true)
+      const unsaid = worthSaying(`${where}: ${message}`, context.clock.now())
+      if (unsaid === undefined) return
+      const times = inWords(
+        ` (${unsaid} more times since it was said last)`,
+        `（上次提示后又发生 ${unsaid} 次）`,
+      )
+      const more = unsaid > 0 ? { unsaid } : {}
+      say('error', { where, message, ...more }, `${where}: ${message}${unsaid > 0 ? times : ''}`, true)
     },
   }
 }

@@ -138,6 +138,33 @@ test.each([
   expect(said).toEqual(expected)
 })
 
+test('an error that comes every second is said once a minute, with how often it came', () => {
+  const said: string[] = []
+  const stderr = { write: (text: string) => said.push(text.replace(/^\S+ /, '').trimEnd()) }
+  const clock = manualClock(at)
+  const output = openOutput({ json: false, noColor: true, stdout: { write: () => {} }, stderr })
+  const events = narrate({ clock, output }, speechOf({ locale: 'en' }))
+  const refused = new Error('connect ECONNREFUSED 10.0.0.1:5432')
+  for (let second = 0; second <= 60; second += 1) {
+    clock.set(new Date(at.getTime() + second * 1000))
+    events.onError('dispatch', refused)
+    if (second === 30) events.onError('sweep', refused)
+  }
+  const dispatch = 'warning: dispatch: connect ECONNREFUSED 10.0.0.1:5432'
+  const sweep = 'warning: sweep: connect ECONNREFUSED 10.0.0.1:5432'
+  expect(said).toEqual([dispatch, sweep, `${dispatch} (54 more times since it was said last)`])
+  // The clock is put back: what was said in time to come holds nothing back.
+  clock.set(new Date(at.getTime() - 3_600_000))
+  events.onError('dispatch', refused)
+  expect(said.at(-1)).toBe(`${dispatch} (5 more times since it was said last)`)
+  // What each minute does and fails at is said each time.
+  for (const moment of [60_000, 119_950]) {
+    clock.set(new Date(at.getTime() + 86_400_000 + moment))
+    events.onError('schedule', new Error('no space left on device'))
+  }
+  expect(said.filter((line) => line.includes('schedule'))).toHaveLength(2)
+})
+
 test('with --json each thing it tells is one JSON line with its moment, warnings and errors too', () => {
   const said: string[] = []
   const stderr = { write: (text: string) => said.push(text) }
