@@ -81,6 +81,7 @@ const OF_FIELDS: Patterns = [
     /^(.*) is a number that was written as a fraction; .*$/s,
     '$1 是写成小数的数字；请将该列按文本导出，不带 .0',
   ],
+  [/^(.*) is written with marks that nobody sees; .*$/s, '$1 含有不可见字符，请去掉'],
   [/^(.*) is what programs write for nothing$/s, '$1 是程序表示“空”的写法'],
   [/^(.*) is a formula that failed in a spreadsheet$/s, '$1 是电子表格中出错的公式'],
   [/^(.*) is a step in a path, and no id$/s, '$1 是路径中的一级，不能用作编号'],

@@ -17,6 +17,9 @@ export function normaliseEmail(text: string): string | undefined {
     return undefined
   }
   if (PLAIN_EMAIL.test(email) && !email.includes('@-') && !email.includes('-.')) return email
+  // What is copied from a page or a chat brings marks along that nobody sees; with them it is another address, and none.
+  const visible = email.replace(/\p{Cf}/gu, '')
+  if (visible !== email) return normaliseEmail(visible)
   return EMAIL.test(email) ? email : undefined
 }
 
@@ -27,7 +30,7 @@ export function normaliseEmail(text: string): string | undefined {
 export function normalisePhone(text: string): string | undefined {
   // A number that a program took for one, and wrote with a fraction: its zero is no digit of it.
   const whole = text.replace(/^(\s*\+?\d{6,15})\.0+\s*$/, '$1')
-  const compact = whole.normalize('NFKC').replace(/[\s().\-–/]/g, '')
+  const compact = whole.normalize('NFKC').replace(/[\s\p{Cf}\p{Pd}\u2212()./]/gu, '')
   const phone = compact.startsWith('00') ? `+${compact.slice(2)}` : compact
   return /^\+?\d{6,15}$/.test(phone) ? phone : undefined
 }

@@ -9,6 +9,9 @@ const SHORTENED = /^\d([.,]\d+)?E\+\d{2,3}$/i
 /** As programs write whole numbers once a cell of their column was empty: the same id elsewhere has no `.0`. */
 const FRACTION = /^\d+\.0$/
 
+/** Marks that come with what is copied from a page or a chat: the same id without them is somebody else's. */
+const UNSEEN = /[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/
+
 /**
  * Why nobody can be known by this external_id; undefined where somebody can. What a spreadsheet made of ids is refused:
  * all whose number it shortened alike would become one contact.
@@ -24,6 +27,7 @@ export function externalIdProblem(id: string): string | undefined {
   }
   if (isFailedFormula(id)) return `external_id: "${id}" is a formula that failed in a spreadsheet`
   if (standsForNothing(id)) return `external_id: "${id}" is what programs write for nothing`
+  if (UNSEEN.test(id)) return `external_id: "${id}" is written with marks that nobody sees; take them out`
   return stepProblem('external_id', id) ?? unstorable('external_id', id)
 }
 

@@ -168,9 +168,12 @@ u2,,,,,,,,,
 
   it('refuses ids that were written as fractions, and words for nothing', async () => {
     const database = await emptiedDatabase()
-    const ids = file('fractions.csv', 'external_id,first_name\n7002.0,Mei\nNULL,Li\nNULL,Wu\n7003,Sun\n')
+    const ids = file(
+      'fractions.csv',
+      'external_id,first_name\n7002.0,Mei\nNULL,Li\nNULL,Wu\n7003,Sun\n\u202d7003\u202c,Sun\n',
+    )
     const summary = await importContacts(database, ids, options())
-    expect(summary).toMatchObject({ inserted: 1, rejected: 3 })
+    expect(summary).toMatchObject({ inserted: 1, rejected: 4 })
     expect(summary.reasons).toEqual([
       { reason: 'external_id: … is what programs write for nothing', rows: 2, line: 3 },
       {
@@ -178,6 +181,11 @@ u2,,,,,,,,,
           'external_id: … is a number that was written as a fraction; export the column as text, without the .0',
         rows: 1,
         line: 2,
+      },
+      {
+        reason: 'external_id: … is written with marks that nobody sees; take them out',
+        rows: 1,
+        line: 6,
       },
     ])
   })
