@@ -13,7 +13,7 @@ import type { Runtime } from './runtime.ts'
 const CHUNK = 10_000
 
 /**
- * Makes the schema of a replay from a database: contacts, addresses, suppressions and salts copied, contact facts as
+ * Makes the schema of a replay from a database: contacts, addresses, suppressions, salts and imported codes copied, contact facts as
  * on the day of the sign-up, all activity up to `to` laid ready in time order. What stood in the schema before is
  * dropped: a replay can be made again at any time.
  * @param campaigns those that will be applied in it, by name
@@ -60,6 +60,13 @@ export async function prepareRehearsal(
     database,
     sql`INSERT INTO campaigns SELECT campaign, 0, salt, created_at FROM ${from('campaigns')}
       WHERE campaign = ANY (${sql.param(campaigns)}::text[])`,
+  )
+  // All of the pool, whoever has them by now: without codes, no message that promises one would go.
+  await execute(
+    database,
+    sql`INSERT INTO offer_codes (code, shown, campaign, offer, imported_at, expires_at)
+      SELECT code, shown, campaign, offer, imported_at, expires_at FROM ${from('offer_codes')}
+      WHERE imported_at IS NOT NULL AND campaign = ANY (${sql.param(campaigns)}::text[])`,
   )
   await execute(
     database,

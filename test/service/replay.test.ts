@@ -84,3 +84,45 @@ test('offers that nobody used expire in a replay, and calls end with their episo
     await shop.runtime.close()
   }
 })
+
+test('a replay has the imported codes, also those that somebody has by now', async () => {
+  const database = await freshDatabase()
+  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
+  const shop = await openShop({ database, clock: manualClock(START), channels: [], workspace })
+  const people = ['ada', 'bo', 'cy']
+  await shop.importContacts(people.map((id) => ({ external_id: id, email: `${id}@people.test` })))
+  await shop.importActivity(
+    people.map((id) => ({ external_id: id, type: 'session', occurred_at: '2026-03-05T00:00:00Z' })),
+  )
+  await execute(
+    database,
+    sql`INSERT INTO offer_codes (code, shown, campaign, offer, contact_id, grant_id, imported_at)
+        VALUES ('A1', 'A-1', 'promises', 'five_off', NULL, NULL, ${START}), ('B2', 'B-2', 'promises', 'five_off', 1, 1, ${START}),
+          ('C3', 'C-3', 'others', 'five_off', NULL, NULL, ${START}), ('GENERATED', 'GENERATED', 'promises', 'other', 1, 2, NULL)`,
+  )
+  const rehearsal = await prepareRehearsal(database, 'codes_replay', START, ['promises'])
+  try {
+    const clock = manualClock(later(START, -1))
+    const past = await openShop({ database: rehearsal, clock, channels: [testChannel('email')], workspace })
+    await past.apply(CAMPAIGN.replace('valid: 7d', 'valid: 7d, deliver: code, codes: imported'))
+    const runtime = { ...past.runtime, clock }
+    const reveal = async (_after: Date, upTo: Date) => {
+      await revealActivity(runtime, shop.workspace, upTo)
+    }
+    await replay(runtime, { from: START, to: later(START, DAY), step: 3600, reveal })
+    expect(await rows(rehearsal, sql`SELECT code FROM grants ORDER BY code`)).toEqual([
+      { code: 'A-1' },
+      { code: 'B-2' },
+    ])
+    // In truth, everybody has what they had.
+    expect(await rows(database, sql`SELECT code, contact_id AS of FROM offer_codes ORDER BY code`)).toEqual([
+      { code: 'A1', of: null },
+      { code: 'B2', of: 1 },
+      { code: 'C3', of: null },
+      { code: 'GENERATED', of: 1 },
+    ])
+  } finally {
+    await rehearsal.close()
+    await shop.runtime.close()
+  }
+})
