@@ -23,7 +23,7 @@ import { limitBody, openBodyMemory } from './body-limit.ts'
 import type { Desk } from './desk.ts'
 import { openIntake } from './intake.ts'
 import { openListener } from './listener.ts'
-import { showNowhere, wantsPage } from './pages/nowhere.tsx'
+import { readsPages, showFailed, showNowhere } from './pages/nowhere.tsx'
 import { pages } from './pages/pages.ts'
 import { preferencesPages } from './pages/preferences.ts'
 import { type WayIn, wayInPage } from './pages/way-in.ts'
@@ -99,7 +99,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   app.route('/', inappApi({ runtime, keys }))
   app.route('/', callsApi({ runtime, keys }))
   app.notFound((c) =>
-    wantsPage(c)
+    c.req.method === 'GET' && readsPages(c)
       ? showNowhere(c, workspace.name)
       : refuse(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path}`),
   )
@@ -111,6 +111,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
     // Whoever hangs up in the middle of their request is no failure of ours, and nobody reads the answer.
     if (isHangUp(error)) return refuse(c, 400, 'aborted', 'the request ended before it was whole')
     onError(`${c.req.method} ${c.req.path} (request ${c.get('requestId')})`, error)
+    if (readsPages(c)) return showFailed(c, workspace.name, c.get('requestId'))
     return refuse(c, 500, 'failed', 'something failed on our side; the request can be sent again')
   })
   return app

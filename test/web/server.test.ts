@@ -169,6 +169,35 @@ test('what fails on our side is told to the log and not to the world', async () 
   expect(heard).toEqual([expect.stringMatching(/^GET \/fails \(request .+\): Error: password=secret$/)])
 })
 
+test('without its database, shows people a page and tells programs in JSON', async () => {
+  const gone = await openShop({
+    database: await freshDatabase({ max: 1 }),
+    clock: manualClock(new Date()),
+    channels: [],
+  })
+  await gone.database.close()
+  const app = composeWeb({ runtime: gone.runtime })
+  const reads = { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8', Cookie: 'winback_session=of-before' }
+  for (const [method, path, language, words] of [
+    ['GET', '/calls', 'zh-CN', '请稍后重试'],
+    ['POST', '/calls/call-1-1/outcome', 'en', 'go back and send it again'],
+    ['POST', '/sign-in', 'en', 'Something failed on our side'],
+    ['GET', '/u/1..x.y', 'zh-CN', '系统出错'],
+  ] as const) {
+    const answer = await app.request(path, {
+      method,
+      headers: { ...reads, 'Accept-Language': language, 'x-request-id': 'abc-1' },
+      ...(method === 'POST' ? { body: 'name=ada&password=some' } : {}),
+    })
+    expect(`${path} ${answer.status} ${answer.headers.get('Cache-Control')}`).toBe(`${path} 500 no-store`)
+    const text = await answer.text()
+    expect(text).toContain(words)
+    // By which the log has it.
+    expect(text).toContain('abc-1')
+  }
+  expect(await (await app.request('/u/1..x.y')).json()).toMatchObject({ error: 'failed' })
+})
+
 test('takes bodies whose length nobody said, and requests that have none', async () => {
   const server = await startWeb({ runtime: shop.runtime }, { host: '127.0.0.1', port: 0 })
   servers.push(server)
