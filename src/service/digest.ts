@@ -11,6 +11,11 @@ import { lastTick } from './schedule.ts'
 
 // The weekly digest by e-mail: what all campaigns brought together, then Monday's page of each.
 
+/** Seconds until a digest is tried again that nobody can have got. */
+const AGAIN = 600
+/** Before the note of one that is tried again. */
+const PUT_OFF = 'put off: '
+
 type Parts = Pick<Runtime, 'database' | 'workspace' | 'book' | 'clock' | 'worker'>
 
 /**
@@ -62,6 +67,8 @@ export async function sendDigest(
   }
   const channel = openEmail(settings)
   const failed: string[] = []
+  /** Mails that went out, may have, or are refused for good. */
+  let settled = 0
   const leave = () => channel.leave?.()
   if (left?.aborted) leave()
   left?.addEventListener('abort', leave)
@@ -71,6 +78,7 @@ export async function sendDigest(
       const content = { ...mail, images, fromName: undefined }
       const key = `digest-${occasion}-${at}`
       const delivery = await channel.send({ contactId: 0, touchpointId: 0, address, content, key })
+      if (delivery.outcome !== 'retry') settled += 1
       if (delivery.outcome !== 'sent') failed.push(`${address}: ${delivery.detail}`)
     }
   } finally {
@@ -80,12 +88,14 @@ export async function sendDigest(
   if (failed.length === 0) return
   throw new WinbackError('channel.unavailable', `the digest was not taken: ${failed.join('; ')}`, {
     remedy: 'Run `winback doctor` to see what the mail server says.',
+    facts: { settled },
   })
 }
 
 /**
  * Sends the newest digest that fell due, once: the row is written before it is sent, so of two schedulers one sends,
- * and one that dies on the way leaves it unsent rather than sent twice.
+ * and one that dies on the way leaves it unsent rather than sent twice. One that certainly nobody got, since the mail server
+ * was away, is tried again for a day.
  * @returns whether one was sent
  */
 export async function sendDueDigest(runtime: Parts): Promise<boolean> {
@@ -97,9 +107,11 @@ export async function sendDueDigest(runtime: Parts): Promise<boolean> {
   const [known] = await rows<{ first: boolean }>(
     database,
     // A digest that fell due before anybody was there to send it is not made up for a week later.
-    sql`INSERT INTO digests (scheduled_for, state, sent_at)
+    sql`INSERT INTO digests AS d (scheduled_for, state, sent_at)
         SELECT ${tick}, 'sending', ${now} WHERE ${tick}::timestamptz > ${earlier(now, 86_400)}
-        ON CONFLICT DO NOTHING RETURNING true AS first`,
+        ON CONFLICT (scheduled_for) DO UPDATE SET state = excluded.state, sent_at = excluded.sent_at, note = NULL
+          WHERE d.state = 'failed' AND d.note LIKE ${`${PUT_OFF}%`} AND d.sent_at <= ${earlier(now, AGAIN)}
+        RETURNING true AS first`,
   )
   if (!known) return false
   const settle = (state: string, note: string | null) =>
@@ -110,7 +122,8 @@ export async function sendDueDigest(runtime: Parts): Promise<boolean> {
     await settle('sent', null)
     return mail !== undefined
   } catch (cause) {
-    await settle('failed', messageOf(cause))
+    const again = cause instanceof WinbackError && cause.facts.settled === 0
+    await settle('failed', `${again ? PUT_OFF : ''}${messageOf(cause)}`)
     throw cause
   }
 }

@@ -124,6 +124,31 @@ it('is not made up for when nobody was there on Monday', async () => {
   expect(await rows(database, sql`SELECT FROM digests WHERE scheduled_for > '2026-03-10'`)).toEqual([])
 })
 
+it('comes when the mail server is back, where that was away on Monday', async () => {
+  smtp.faults.clear()
+  const begun = smtp.messages.length
+  const at = (time: string) => clock.set(new Date(`2026-02-23T${time}:00Z`))
+  at('08:15')
+  smtp.faults.add({ at: 'connect', reply: '421 4.3.2 no service' })
+  await expect(sendDueDigest(shop.runtime)).rejects.toThrow(/421 4\.3\.2 no service/)
+  at('08:20')
+  expect(await sendDueDigest(shop.runtime)).toBe(false)
+  at('08:25')
+  await expect(sendDueDigest(shop.runtime)).rejects.toThrow(/no service/)
+  smtp.faults.clear()
+  at('08:35')
+  expect(await sendDueDigest(shop.runtime)).toBe(true)
+  at('08:45')
+  expect(await sendDueDigest(shop.runtime)).toBe(false)
+  expect(smtp.messages.slice(begun).flatMap(({ to }) => to)).toEqual([
+    'boss@shop.example',
+    'ops@shop.example',
+  ])
+  expect(
+    await rows(database, sql`SELECT state, note FROM digests WHERE scheduled_for = '2026-02-23T08:00:00Z'`),
+  ).toEqual([{ state: 'sent', note: null }])
+})
+
 it('is not waited for by a process that ends, where the mail server says nothing', async () => {
   clock.set(new Date('2026-03-23T08:15:00Z'))
   smtp.faults.clear()
