@@ -1,7 +1,13 @@
 import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { parseTemplates, type TemplateSet } from '../channels/templates.ts'
-import { findCampaigns, type InspectedWorkspace, inspectCampaign, inspectWorkspace } from '../config/load.ts'
+import {
+  findCampaigns,
+  type InspectedWorkspace,
+  inspectCampaign,
+  inspectWorkspace,
+  overlookedCampaigns,
+} from '../config/load.ts'
 import { formatProblems } from '../config/problems.ts'
 import { doubting, type Yardstick } from '../config/yardstick.ts'
 import { type Problem, WinbackError } from '../errors.ts'
@@ -104,10 +110,17 @@ async function tryCampaigns({
 }: InspectedWorkspace): Promise<{ files: readonly string[]; problems: readonly Problem[] }> {
   const { campaigns = FOLDERS.campaigns } = yardstick.workspace
   try {
-    return { files: await findCampaigns({ directory, definition: { campaigns } }), problems: [] }
+    const place = { directory, definition: { campaigns } }
+    const overlooked = await overlookedCampaigns(place)
+    return { files: await findCampaigns(place), problems: overlooked.map(notRead) }
   } catch (error) {
     return { files: [], problems: unlessDoubtful(error, yardstick, 'campaigns') }
   }
+}
+
+function notRead(file: string): Problem {
+  const message = `this file is not read: the name of a campaign’s ends in .yaml, and this one’s in .txt`
+  return { severity: 'warning', location: { file }, path: '', message }
 }
 
 /** Where they are unless winback.yaml says otherwise: also where it cannot be read. */

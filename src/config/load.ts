@@ -139,10 +139,22 @@ export function salvageApplied(file: string, source: string): VersionText['defin
   )
 }
 
+/** Where a workspace has its campaigns. */
+type CampaignsPlace = Pick<LoadedWorkspace, 'directory'> & {
+  readonly definition: Pick<Workspace, 'campaigns'>
+}
+
 /** The campaign files of a workspace, by name. @throws WinbackError `config.unreadable` */
-export async function findCampaigns(
-  workspace: Pick<LoadedWorkspace, 'directory'> & { readonly definition: Pick<Workspace, 'campaigns'> },
-): Promise<string[]> {
+export async function findCampaigns(workspace: CampaignsPlace): Promise<string[]> {
+  return await filesNamed(workspace, /\.ya?ml$/i)
+}
+
+/** Files that were meant as campaigns and are none: an editor put `.txt` behind their names. */
+export async function overlookedCampaigns(workspace: CampaignsPlace): Promise<string[]> {
+  return await filesNamed(workspace, /\.ya?ml\.txt$/i)
+}
+
+async function filesNamed(workspace: CampaignsPlace, pattern: RegExp): Promise<string[]> {
   const folder = join(workspace.directory, workspace.definition.campaigns)
   const names = await readdir(folder).catch((cause: unknown) => {
     throw new WinbackError(
@@ -156,7 +168,7 @@ export async function findCampaigns(
     )
   })
   return names
-    .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.'))
+    .filter((name) => pattern.test(name) && !name.startsWith('.'))
     .toSorted()
     .map((name) => join(folder, name))
 }

@@ -6,6 +6,7 @@ import {
   isNode,
   isPair,
   isScalar,
+  isSeq,
   type Node,
   visit,
   type YAMLError,
@@ -56,13 +57,18 @@ export function findMistakes(
 function repeatedKeys(document: Document, at: (offset: number) => Location): Problem[] {
   const problems: Problem[] = []
   visit(document, {
-    Map: (_, map) => {
+    Map: (_, map, above) => {
       const seen = new Set<unknown>()
       for (const { key } of map.items) {
         if (!isScalar(key)) continue
         if (seen.has(key.value)) {
-          const message = 'this key is there twice; keep one of them'
+          const begun = isSeq(above.at(-1)) && !map.flow && [...seen][0] === key.value
+          const message = begun
+            ? 'this key is there twice: the next entry of a list begins with `- `; or keep one of them'
+            : 'this key is there twice; keep one of them'
           problems.push({ severity: 'error', location: at(key.range?.[0] ?? 0), path: '', message })
+          // The keys of that entry are there twice for no other reason.
+          if (begun) break
         }
         seen.add(key.value)
       }

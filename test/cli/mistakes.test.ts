@@ -67,6 +67,25 @@ test('a folder or a binary file among the campaigns hides nothing else', async (
   ])
 })
 
+test('a campaign’s ending is read in capitals, too, and a .txt behind it is told', async () => {
+  await run(['init', 'typed', '--timezone', 'UTC'], { cwd: directory })
+  const shop = join(directory, 'typed')
+  const text = await readFile(join(shop, 'campaigns', 'graded-recall.yaml'), 'utf8')
+  const named = (name: string) => text.replace('campaign: graded-recall', `campaign: ${name}`)
+  await writeFile(join(shop, 'campaigns', 'Winter.YAML'), named('winter'))
+  await writeFile(join(shop, 'campaigns', 'spring.yaml.txt'), named('spring'))
+  const { code, stdout } = await run(['validate', '--json'], { cwd: shop })
+  const { files, problems } = JSON.parse(stdout) as { files: unknown[]; problems: unknown[] }
+  expect({ code, files: files.length }).toEqual({ code: 0, files: 2 })
+  expect(problems).toEqual([
+    expect.objectContaining({
+      severity: 'warning',
+      location: { file: expect.stringContaining('spring.yaml.txt') },
+      message: 'this file is not read: the name of a campaign’s ends in .yaml, and this one’s in .txt',
+    }),
+  ])
+})
+
 test('a mistake of the workspace hides none of the campaigns, and draws none after it', async () => {
   await run(['init', 'crooked', '--timezone', 'UTC'], { cwd: directory })
   const shop = join(directory, 'crooked')

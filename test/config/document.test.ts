@@ -48,6 +48,12 @@ test('`<<` takes in the keys of another block, as an anchor is mostly meant', ()
 
 test.each([
   ['a: 1\nb: 2\na: 3\n', '3:1', /twice/],
+  [
+    'l:\n  - n: 1\n    s: 2\n    n: 3\n    s: 4\n',
+    '4:5',
+    /^this key is there twice: the next entry of a list begins with `- `/,
+  ],
+  ['l:\n  - n: 1\n    s: 2\n    s: 4\n', '4:5', /^this key is there twice; keep one/],
   ['a:\n\t- 1\n', '2:1', /tab/],
   ['a:\n  - b: 1\n\tc:\n    - d: 2\n  - b: 3\n    c:\n      - d: 4\n', '3:1', /tab/],
   ['a: ｛ event: session ｝\nb: 1\n', '1:4', /^`｛` is a full-width character; write `\{`$/],
