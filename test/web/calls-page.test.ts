@@ -119,6 +119,9 @@ describe('without a script', () => {
     expect(task).toContain('name="phone" value="+8613800138010"')
     expect(task).toContain('Ask what Shop could do better')
     expect(task).toContain('it is 17:00 where they are')
+    // Nobody leaves a report they are filling in to read more.
+    expect(task).toMatch(/<a href="\/contacts\/u\d+" target="_blank">The whole story, in another tab<\/a>/)
+    expect(await (await get(place, 'bo')).text()).not.toContain('_blank')
     // Who holds one is not given another.
     expect(placeOf(await post('/calls/next', 'ada'))).toBe(place)
     const report = {

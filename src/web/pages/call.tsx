@@ -66,8 +66,14 @@ export async function showTask(
         <div class="card">
           <h2>{say('What happened so far', '此前经过')}</h2>
           <Story visit={visit} entries={story.entries.slice(-STORY)} />
-          <a href={`/contacts/${encodeURIComponent(call.externalId)}`}>
-            {say('The whole story', '全部经过')}
+          {/* Beside a report that is being filled in: not every browser has it still, on the way back. */}
+          <a
+            href={`/contacts/${encodeURIComponent(call.externalId)}`}
+            target={mine || refused ? '_blank' : undefined}
+          >
+            {mine || refused
+              ? say('The whole story, in another tab', '全部经过（新标签页）')
+              : say('The whole story', '全部经过')}
           </a>
         </div>
       </div>
