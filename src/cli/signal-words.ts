@@ -38,6 +38,12 @@ export const CHURN_STATES = {
   true: { en: 'lost', 'zh-CN': '已流失' },
 } as const
 
+/** Of who was active on fewer than three days, and has no usual pause to be longer than. */
+const NO_RHYTHM: Phrase = {
+  en: 'seen on too few days for a usual pause',
+  'zh-CN': '活跃天数太少，尚无惯常间隔',
+}
+
 /** Of the fact `risk.grade`. */
 export const RISK_GRADES = {
   none: { en: 'none', 'zh-CN': '无' },
@@ -73,7 +79,7 @@ export function describePortrait(portrait: Portrait, speech: Speech, thin: Thinn
     const pause = days('rhythm.pause')
     const silent = days('activity.silence')
     const evidence = [
-      CHURN_WORDS[reason][speech.language],
+      (reason === 'silent' && pause === undefined ? NO_RHYTHM : CHURN_WORDS[reason])[speech.language],
       ...(silent ? [en ? `silent for ${silent}` : `已沉默 ${silent}`] : []),
       ...(pause ? [en ? `usual pause ${pause}` : `惯常间隔 ${pause}`] : []),
       ...(reason === 'cart'

@@ -242,7 +242,7 @@ describe('a contact in words', () => {
 
   it('says why, in English and in Chinese', async () => {
     expect(await lines('angry', 'en')).toEqual([
-      'Churn: lost (longer than they ever usually pause; silent for 20 days)',
+      'Churn: lost (seen on too few days for a usual pause; silent for 20 days)',
       'Risk: severe (no sign-in for 20 days; 1 complaint(s) not resolved; latest NPS answer 4)',
     ])
     expect(await lines('fortnightly', 'zh-CN')).toEqual([
