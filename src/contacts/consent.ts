@@ -69,12 +69,13 @@ export async function recordConsents(
   return { inserted }
 }
 
-/** Makes the temporary table of `onRefused`, empty, for this transaction. */
+/** Makes the temporary table of `onRefused`, empty, for this transaction. By contact, for each is asked what they refused. */
 export async function prepareRefusals(tx: Transaction): Promise<void> {
   await tx.client.query(`
     CREATE TEMP TABLE IF NOT EXISTS new_refusals (
       contact_id bigint NOT NULL, channel text NOT NULL, reason text NOT NULL
-    ) ON COMMIT DELETE ROWS`)
+    ) ON COMMIT DELETE ROWS;
+    CREATE INDEX IF NOT EXISTS new_refusals_contact ON new_refusals (contact_id)`)
 }
 
 /** Everything a contact decided, oldest first. */

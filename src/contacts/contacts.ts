@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
-import { LOOK_UP_SINGLY, PLAN_AS_USUAL } from '../database/look-ups.ts'
+import { lookUpSingly } from '../database/look-ups.ts'
 import { hasPartialNumbers } from '../database/partial-numbers.ts'
 import { lockStripesShared, STRIPE_WIDTH, STRIPES } from '../database/stripes.ts'
 import { addressHashSql, type IdentifierKind, wholeNumber } from './addresses.ts'
@@ -40,12 +40,14 @@ export async function mergeContacts(
   await shareNames(tx)
   const inserted = await insertNew(tx, options)
   await lockContacts(tx)
-  await tx.client.query(LOOK_UP_SINGLY)
-  const shared = await findShared(tx)
-  // All stripes at once and in order, before anything is decided: whom a merge reaches is known only from reading, and
-  // a selection may be opening an episode for a contact that stays where it is. A chunk of a file reaches most anyway.
-  if (shared > 0 || inserted < chunk.size) await lockAllStripes(tx)
-  const { updated, phones } = inserted < chunk.size ? await updateKnown(tx, options) : NOTHING_CHANGED
+  const known = inserted < chunk.size
+  const { shared, updated, phones } = await lookUpSingly(tx, async () => {
+    const shared = await findShared(tx)
+    // All stripes at once and in order, before anything is decided: whom a merge reaches is known only from reading, and
+    // a selection may be opening an episode for a contact that stays where it is. A chunk of a file reaches most anyway.
+    if (shared > 0 || known) await lockAllStripes(tx)
+    return { shared, ...(known ? await updateKnown(tx, options) : NOTHING_CHANGED) }
+  })
   if (shared > 0 || updated > 0) {
     await linkPersons(tx, options)
   }
@@ -64,7 +66,8 @@ async function holdAgainstList(
     tx,
     sql`SELECT c.contact_id AS "contactId", c.phone FROM (
           SELECT contact_id FROM made_contacts UNION SELECT unnest(${bigints(changed)})) w
-        JOIN contacts c USING (contact_id) WHERE c.phone IS NOT NULL`,
+        CROSS JOIN LATERAL (SELECT * FROM contacts WHERE contact_id = w.contact_id OFFSET 0) c
+        WHERE c.phone IS NOT NULL`,
   )
   if (written.length > 0) await silenceSpelled(tx, written, { ...options, besideErased: false })
 }
@@ -81,9 +84,8 @@ export async function mergeKnown(
 ): Promise<number> {
   await prepare(tx)
   await copyInto(tx, 'incoming_contacts', staged(chunk, options))
-  await tx.client.query(LOOK_UP_SINGLY)
-  const { updated } = await updateKnown(tx, options)
-  await tx.client.query(`${PLAN_AS_USUAL}; TRUNCATE incoming_contacts, touched_identifiers`)
+  const { updated } = await lookUpSingly(tx, () => updateKnown(tx, options))
+  await tx.client.query('TRUNCATE incoming_contacts, touched_identifiers')
   return updated
 }
 
@@ -205,9 +207,10 @@ const NOTHING_CHANGED: Changed = { updated: 0, phones: [] }
 async function updateKnown(tx: Transaction, options: ContactMerge): Promise<Changed> {
   await execute(
     tx,
-    sql`SELECT FROM contacts WHERE contact_id IN (
-          SELECT x.contact_id FROM external_ids x JOIN incoming_contacts i USING (external_id)
-        ) ORDER BY contact_id FOR NO KEY UPDATE`,
+    // As an array: for a join in this order, the planner reads all contacts there are by their index.
+    sql`SELECT FROM contacts WHERE contact_id = ANY (ARRAY(
+          SELECT (SELECT x.contact_id FROM external_ids x WHERE x.external_id = i.external_id) FROM incoming_contacts i
+        )) ORDER BY contact_id FOR NO KEY UPDATE`,
   )
   const carries = (column: keyof typeof CARRIES) => {
     const name = sql.identifier(column)
@@ -224,8 +227,9 @@ async function updateKnown(tx: Transaction, options: ContactMerge): Promise<Chan
             CASE WHEN i.cleared IS NULL THEN c.attributes_at || i.attributes_at
                  ELSE (c.attributes_at || i.attributes_at) - i.cleared END AS attributes_at
           FROM incoming_contacts i
-          JOIN external_ids x ON x.external_id = i.external_id
-          JOIN contacts c ON c.contact_id = x.contact_id
+          -- OFFSET 0: one by one, as above.
+          CROSS JOIN LATERAL (SELECT contact_id FROM external_ids WHERE external_id = i.external_id OFFSET 0) x
+          CROSS JOIN LATERAL (SELECT * FROM contacts WHERE contact_id = x.contact_id OFFSET 0) c
         ), changed AS MATERIALIZED (
           SELECT w.*, c.email_key AS old_email_key, ${numberKey(sql`c`)} AS old_number_key,
             CASE WHEN w.email = c.email THEN c.email_key
@@ -234,7 +238,7 @@ async function updateKnown(tx: Transaction, options: ContactMerge): Promise<Chan
                  ELSE ${addressHashSql(options.addressKey, 'phone', sql`w.phone`)} END AS phone_key,
             CASE WHEN w.phone = c.phone THEN c.whole_key
                  ELSE ${addressHashSql(options.addressKey, 'phone', sql`w.whole`)} END AS whole_key
-          FROM wanted w JOIN contacts c USING (contact_id)
+          FROM wanted w CROSS JOIN LATERAL (SELECT * FROM contacts WHERE contact_id = w.contact_id OFFSET 0) c
           WHERE (w.email, w.phone, w.locale, w.timezone, w.signed_up_at, w.attributes, w.attributes_at)
             IS DISTINCT FROM
             (c.email, c.phone, c.locale, c.timezone, c.signed_up_at, c.attributes, c.attributes_at)

@@ -1,7 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
 import { type Database, execute, rows, type Transaction } from '../database/connect.ts'
-import { PLAN_AS_USUAL } from '../database/look-ups.ts'
 import type { Call } from './calls.ts'
 import { CARRIES, type ContactRow, mergeRows } from './contact-rows.ts'
 import { mergeContacts } from './contacts.ts'
@@ -160,7 +159,6 @@ async function identify(tx: Transaction, calls: readonly Call[], options: LiveOp
     ...linkingOf(options.workspace),
     hooks: options.hooks,
   })
-  await tx.client.query(PLAN_AS_USUAL)
   await execute(
     tx,
     sql`UPDATE contacts c SET attributes_at = c.attributes_at || t.times

@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { countriesOf } from '../channels/sms/phone.ts'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { lookUpSingly } from '../database/look-ups.ts'
 import type { IdentifierKind } from './addresses.ts'
 import type { Hooks } from './hooks.ts'
 
@@ -92,7 +93,7 @@ export async function linkPersons(
   tx: Transaction,
   options: { sharedByAtMost: number; now: Date; hooks: Hooks },
 ): Promise<void> {
-  const members = await readMembers(tx, options.sharedByAtMost)
+  const members = await lookUpSingly(tx, () => readMembers(tx, options.sharedByAtMost))
   const persons = componentsOf(members)
   const moved = members.filter((member) => persons.get(member.contactId) !== member.personId)
   if (moved.length === 0) return
@@ -156,11 +157,12 @@ async function readMembers(tx: Transaction, limit: number): Promise<Linked[]> {
           SELECT contact_id FROM carriers WHERE carried_by <= ${limit} + added
           UNION SELECT contact_id FROM touched_identifiers
         ), persons AS (
-          SELECT DISTINCT person_id FROM contacts JOIN affected USING (contact_id)
+          SELECT DISTINCT (SELECT c.person_id FROM contacts c WHERE c.contact_id = a.contact_id) AS person_id
+          FROM affected a
         )
         SELECT m.contact_id, m.person_id, ${shared('email')} AS email, ${shared('phone')} AS phone,
           m.contact_id IN (SELECT contact_id FROM made_contacts) AS is_new
-        FROM contacts m JOIN persons USING (person_id)`,
+        FROM persons p CROSS JOIN LATERAL (SELECT * FROM contacts WHERE person_id = p.person_id OFFSET 0) m`,
   )
   return found.map((row) => ({
     contactId: row.contact_id,

@@ -1,7 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
-import { LOOK_UP_SINGLY } from '../database/look-ups.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { notePartialNumbers } from '../database/partial-numbers.ts'
 import { addressHash, wholeNumber } from './addresses.ts'
@@ -73,7 +72,6 @@ async function compareChunk(
   await lockContacts(tx)
   await lockAllStripes(tx)
   await prepareLinks(tx)
-  await tx.client.query(LOOK_UP_SINGLY)
   const found = await rows<{ contactId: number; phone: string; whole: Buffer | null }>(
     tx,
     sql`SELECT contact_id AS "contactId", phone, whole_key AS whole FROM contacts

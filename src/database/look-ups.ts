@@ -1,8 +1,13 @@
-// How a statement is planned that looks single rows up in tables which have just been filled: of these the planner knows
-// nothing, and takes reading all of one, or all that carry one address, for the quicker way to a first match.
+import type { Transaction } from './connect.ts'
 
-/** Until the transaction ends, or {@link PLAN_AS_USUAL}. */
-export const LOOK_UP_SINGLY = 'SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off'
-
-/** For what joins whole chunks. */
-export const PLAN_AS_USUAL = 'SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_bitmapscan TO DEFAULT'
+/**
+ * Runs statements that look single rows up in tables which may just have been filled: of these the planner knows nothing,
+ * and takes reading all of one, or all that carry one address, for the quicker way to a first match. Not for joins of whole
+ * chunks: a temporary table that must be read all the same outweighs everything else there, and any plan is as good.
+ */
+export async function lookUpSingly<T>(tx: Transaction, work: () => Promise<T>): Promise<T> {
+  await tx.client.query('SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off')
+  const found = await work()
+  await tx.client.query('SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_bitmapscan TO DEFAULT')
+  return found
+}

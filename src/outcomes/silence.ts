@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { bigints } from '../database/arrays.ts'
 import { type Chunk, chunksWithOpen, inChunk } from '../database/chunks.ts'
-import { type Database, execute, type Transaction, transaction } from '../database/connect.ts'
+import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 import { isUnwanted } from '../database/permissions.ts'
 import { lockStripesShared } from '../database/stripes.ts'
 import { WinbackError } from '../errors.ts'
@@ -136,14 +137,19 @@ export async function recordErasure(tx: Transaction, now: Date): Promise<void> {
  * falls silent with them, though what silenced them before stays.
  */
 export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
+  // Looked up once, and named in each statement: asked for by person, each would look through everybody's open episodes.
+  const merged = await rows<{ id: number }>(
+    tx,
+    sql`SELECT c.contact_id AS id FROM (SELECT DISTINCT new_person FROM merged_persons) m
+        CROSS JOIN LATERAL (SELECT contact_id FROM contacts WHERE person_id = m.new_person OFFSET 0) c`,
+  )
+  const theirs = (contactId: SQL) => sql`${contactId} = ANY (${bigints(merged.map(({ id }) => id))})`
+  const open = (episode: SQL) =>
+    sql`${theirs(sql`${episode}.contact_id`)} AND ${episode}.ended_at IS NULL AND ${episode}.arm <> 'seed'`
   // Locked first; the next statement decides on what it then sees.
   await execute(
     tx,
-    sql`
-    SELECT FROM episodes e JOIN contacts c ON c.contact_id = e.contact_id
-    WHERE e.ended_at IS NULL AND e.arm <> 'seed'
-      AND c.person_id IN (SELECT new_person FROM merged_persons)
-    ORDER BY e.contact_id, e.episode_id FOR UPDATE OF e`,
+    sql`SELECT FROM episodes e WHERE ${open(sql`e`)} ORDER BY e.contact_id, e.episode_id FOR UPDATE OF e`,
   )
   await execute(
     tx,
@@ -152,8 +158,7 @@ export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
       SELECT e.contact_id, e.episode_id, e.arm, c.person_id, e.campaign,
         row_number() OVER (PARTITION BY c.person_id, e.campaign ORDER BY e.assigned_at, e.episode_id) AS place
       FROM episodes e JOIN contacts c ON c.contact_id = e.contact_id
-      WHERE e.ended_at IS NULL AND e.arm <> 'seed'
-        AND c.person_id IN (SELECT new_person FROM merged_persons)
+      WHERE ${open(sql`e`)}
     ), mixed AS (
       SELECT person_id, campaign FROM open GROUP BY person_id, campaign HAVING count(DISTINCT arm) > 1
     )
@@ -171,33 +176,31 @@ export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
   const earlier = sql`SELECT FROM contacts b JOIN episodes f USING (contact_id)
     WHERE b.person_id = o.person_id AND f.campaign = e.campaign AND f.ended_at IS NULL AND f.arm <> 'seed'
       AND (f.assigned_at, f.episode_id) < (e.assigned_at, e.episode_id)`
-  const among = (condition: SQL) => sql`IN (
-    SELECT e.contact_id, e.episode_id FROM episodes e JOIN contacts o ON o.contact_id = e.contact_id
-    WHERE ${condition} AND e.ended_at IS NULL AND e.arm <> 'seed'
-      AND o.person_id IN (SELECT new_person FROM merged_persons))`
-  await lockWaiting(
-    tx,
-    sql`t.contact_id IN (
-      SELECT contact_id FROM contacts WHERE person_id IN (SELECT new_person FROM merged_persons))`,
-  )
+  /** Of a touchpoint or call whose episode is one of theirs and is so. */
+  const among = (row: SQL, condition: SQL) => sql`${theirs(sql`${row}.contact_id`)}
+    AND (${row}.contact_id, ${row}.episode_id) IN (
+      SELECT e.contact_id, e.episode_id FROM episodes e JOIN contacts o ON o.contact_id = e.contact_id
+      WHERE ${condition} AND ${open(sql`e`)})`
+  await lockWaiting(tx, theirs(sql`t.contact_id`))
   for (const [reason, returned] of [
     ['contaminated', sql`e.contaminated`],
     ['merged', sql`NOT e.contaminated AND EXISTS (${earlier})`],
   ] as const) {
-    const silenced = among(sql`e.silenced_by = ${reason}`)
-    const released = among(sql`e.silenced_by = 'returned' AND ${returned}`)
-    const touchpoint = sql`(t.contact_id, t.episode_id)`
-    const call = sql`(c.contact_id, c.episode_id)`
+    const silenced = sql`e.silenced_by = ${reason}`
+    const released = sql`e.silenced_by = 'returned' AND ${returned}`
     // One after the other: as one condition, the whole work table was read for either.
-    await cancel(tx, { which: sql`${touchpoint} ${silenced}`, reason, now })
-    await cancel(tx, { which: sql`${touchpoint} ${released} AND ${isReleased(sql`t.step_id`)}`, reason, now })
-    await closeCalls(tx, now, { which: sql`${call} ${silenced}`, by: reason, kinds: CAMPAIGN_CALLS })
-    await closeCalls(tx, now, { which: sql`${call} ${released}`, by: reason, kinds: ['welcome'] })
+    await cancel(tx, { which: among(sql`t`, silenced), reason, now })
+    await cancel(tx, {
+      which: sql`${among(sql`t`, released)} AND ${isReleased(sql`t.step_id`)}`,
+      reason,
+      now,
+    })
+    await closeCalls(tx, now, { which: among(sql`c`, silenced), by: reason, kinds: CAMPAIGN_CALLS })
+    await closeCalls(tx, now, { which: among(sql`c`, released), by: reason, kinds: ['welcome'] })
   }
   // What the one has refused holds for the other's calls; of messages the guards are asked before they go.
   await closeCalls(tx, now, {
-    which: sql`c.contact_id IN (
-        SELECT contact_id FROM contacts WHERE person_id IN (SELECT new_person FROM merged_persons)) AND ${unwantedCall(now)}`,
+    which: sql`${theirs(sql`c.contact_id`)} AND ${unwantedCall(now)}`,
     by: 'opted_out',
     kinds: CAMPAIGN_CALLS,
   })
