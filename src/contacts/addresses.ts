@@ -28,6 +28,8 @@ export function normaliseEmail(text: string): string | undefined {
  * undefined where it cannot be a number (6 to 15 digits).
  */
 export function normalisePhone(text: string): string | undefined {
+  // As nearly all are.
+  if (/^(?:\+\d{6,15}|0?[1-9]\d{5,13})$/.test(text)) return text
   // A number that a program took for one, and wrote with a fraction: its zero is no digit of it.
   const whole = text.replace(/^(\s*\+?\d{6,15})\.0+\s*$/, '$1')
   const compact = whole.normalize('NFKC').replace(/[\s\p{Cf}\p{Pd}\u2212()./]/gu, '')

@@ -39,6 +39,9 @@ it.each([
   ['+49\u2011151\u20102345678', '+491512345678'],
   ['1.38E+10', undefined],
   ['12345', undefined],
+  ['+12345', undefined],
+  ['012345', '012345'],
+  ['00123456', '+123456'],
   ['+1234567890123456', undefined],
   ['call me', undefined],
 ])('phone %j', (written, expected) => expect(normalisePhone(written)).toBe(expected))
