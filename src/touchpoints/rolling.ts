@@ -120,7 +120,8 @@ export async function roll(
     }
     const results = sends.takeEnded()
     const idle = sends.underWay === 0 && results.length === 0
-    const wanted = Math.min(todo.length, Math.max(0, reach.most - sends.underWay))
+    const most = Math.min(reach.most, slots.standstill.most)
+    const wanted = Math.min(todo.length, Math.max(0, most - sends.underWay))
     const room = wanted === 0 ? 0 : idle ? await slots.take(wanted) : slots.tryTake(wanted)
     // It may have come to a standstill while there was no room, or to the end of the process.
     if (idle && (slots.standstill.rest > 0 || ending())) {

@@ -2,11 +2,14 @@ import type { Delivery } from '../channels/channel.ts'
 
 // A provider that takes connections and says nothing: each send takes its whole deadline. A batch would go on like that
 // for hours and have one of the few places for jobs, and the other channels' batches would wait for it. So a channel that
-// is at a standstill is left alone for a while, then tried with a few, and left alone for longer.
+// is at a standstill is left alone for a while, then tried with one message of a batch, for what is tried may be in doubt for
+// good, and left alone for longer.
 
 export interface Standstill {
   /** Milliseconds for which nothing is to be begun; 0 where sends may go. */
   readonly rest: number
+  /** How many of a batch may be under way at once: one after a rest, until one is answered. */
+  readonly most: number
   /** Tells how a send ended, and how many milliseconds that took. */
   note(outcome: Delivery['outcome'], took: number): void
 }
@@ -38,22 +41,28 @@ export function createStandstill(
   let stood = 0
   let pause = rests.first
   let until = 0
+  let trying = false
   return {
     get rest() {
       return Math.max(0, until - clock())
+    },
+    get most() {
+      return trying ? 1 : Number.POSITIVE_INFINITY
     },
     note: (outcome, took) => {
       if (outcome === 'sent' || outcome === 'rejected' || took < rests.slow) {
         stood = 0
         pause = rests.first
         until = 0
+        trying = false
         return
       }
       // What was under way beside the last of them says nothing new.
       if (clock() < until) return
       stood += 1
-      if (stood < enough) return
+      if (stood < (trying ? 1 : enough)) return
       stood = 0
+      trying = true
       until = clock() + pause
       tell(pause)
       pause = Math.min(pause * 2, rests.longest)

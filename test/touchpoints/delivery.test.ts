@@ -230,6 +230,34 @@ describe('a channel at a standstill', () => {
   })
 })
 
+it('a channel that has been at a standstill is tried with one message after each rest, and with all once that is answered', async () => {
+  const channel = testChannel('email', { concurrency: 5 })
+  const pipeline = await open(40, { channel })
+  const rests = { slow: 0, first: 60_000, longest: 60_000 }
+  let now = 0
+  const standstill = createStandstill(
+    5,
+    () => {},
+    rests,
+    () => now,
+  )
+  const worker = { ...pipeline.worker, slots: new Map([['email', createSlots(5, standstill)]]) }
+  const work = async (seconds: number) => {
+    now = seconds * 1000
+    pipeline.clock.set(new Date(START.getTime() + now))
+    const before = channel.sent.length
+    for (const batch of await queue(pipeline)) await processBatch(worker, batch)
+    return channel.sent.length - before
+  }
+  // It takes the text and says no more: each of those is in doubt for good.
+  channel.answer = () => ({ outcome: 'uncertain', detail: 'no answer' })
+  expect(await work(0)).toBeLessThanOrEqual(10)
+  for (const seconds of [61, 122, 183]) expect(await work(seconds)).toBe(1)
+  const lost = channel.sent.length
+  channel.answer = () => ({ outcome: 'sent' })
+  expect(await work(244)).toBe(40 - lost)
+})
+
 describe('a batch', () => {
   it('has no more under way than the channel sends at once, also where two run side by side', async () => {
     let underWay = 0
