@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { isZone } from '../config/zones.ts'
 import { rows } from '../database/connect.ts'
 import type { CallKey, Quiet } from '../outcomes/calls.ts'
-import { windowOf } from '../touchpoints/guard-context.ts'
+import { sendWindowOf } from '../touchpoints/guard-context.ts'
 import { openingByZone } from '../touchpoints/windows.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -31,7 +31,7 @@ export async function readQuietHours(runtime: Part, now: Date, key?: CallKey): P
     const opening =
       known ??
       openingByZone(
-        windowOf(
+        sendWindowOf(
           (await book.text(campaign, version)).definition.limits?.send_window ?? {},
           { name: 'callback', channel: worker.channels.get('callback') },
           worker.calendar,

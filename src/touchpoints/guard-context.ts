@@ -28,7 +28,7 @@ const ALL_DAY = { from: 0, to: 1440, workdays: false }
  * @param windows a campaign's `limits.send_window`
  * @param of.channel undefined where it is not set up
  */
-export function windowOf(
+export function sendWindowOf(
   windows: Readonly<Record<string, LocalWindow>>,
   { name, channel }: { name: string; channel: Pick<Channel, 'fetched' | 'window'> | undefined },
   calendar?: Calendar,
@@ -56,7 +56,7 @@ export async function readGuardContext(
   const setUp = step.channels.flatMap((name): StepChannel[] => {
     const channel = channels.get(name)
     if (!channel) return []
-    const window = windowOf(limits.send_window, { name, channel }, calendar)
+    const window = sendWindowOf(limits.send_window, { name, channel }, calendar)
     const margin = channel.deadline / 1000
     return [
       {
