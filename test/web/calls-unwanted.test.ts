@@ -85,26 +85,32 @@ describe('a call nobody wants any more', () => {
   })
 })
 
+/** What `winback pause` holds back: the campaign, a channel, everything. */
+const pausing = (channel: string) =>
+  [
+    { scope: 'campaign', name: 'calling' },
+    { scope: 'channel', name: channel },
+    { scope: 'workspace', name: '*' },
+  ] as const
+
 describe('what is paused', () => {
-  it.each([
-    ['campaign', 'calling'],
-    ['channel', 'callback'],
-    ['workspace', '*'],
-  ] as const)('is called by nobody: %s', async (scope, name) => {
+  it('is called by nobody, until it is resumed', async () => {
     await openCalling(2)
     const [one, other] = await queue()
     await api(`/v1/calls/${one?.id}/claim`, { agent: 'mei' })
-    await pause(shop.database, { scope, name }, { reason: 'wrong price', clock })
-    expect(await queue()).toMatchObject([{ id: one?.id }, { id: other?.id, paused: true }])
-    expect((await api('/v1/calls?free=true')).body).toEqual({ calls: [] })
-    expect(await api(`/v1/calls/${other?.id}/claim`, { agent: 'tom' })).toMatchObject({
-      status: 409,
-      body: { error: 'paused' },
-    })
-    // Whoever has the number already may be talking: the call stays theirs.
-    expect((await api(`/v1/calls/${one?.id}/claim`, { agent: 'mei' })).status).toBe(200)
-    await resume(shop.database, { scope, name })
-    expect((await api('/v1/calls?free=true')).body).toMatchObject({ calls: [{ id: other?.id }] })
+    for (const target of pausing('callback')) {
+      await pause(shop.database, target, { reason: 'wrong price', clock })
+      expect(await queue()).toMatchObject([{ id: one?.id }, { id: other?.id, paused: true }])
+      expect((await api('/v1/calls?free=true')).body).toEqual({ calls: [] })
+      expect(await api(`/v1/calls/${other?.id}/claim`, { agent: 'tom' })).toMatchObject({
+        status: 409,
+        body: { error: 'paused' },
+      })
+      // Whoever has the number already may be talking: the call stays theirs.
+      expect((await api(`/v1/calls/${one?.id}/claim`, { agent: 'mei' })).status).toBe(200)
+      await resume(shop.database, target)
+      expect((await api('/v1/calls?free=true')).body).toMatchObject({ calls: [{ id: other?.id }] })
+    }
   })
 
   it('holds back no call to somebody who was unhappy', async () => {
@@ -264,30 +270,20 @@ describe('a card that nobody wants any more', () => {
     expect(await titles()).toMatchObject({ messages: [{ title: 'Good to see you' }] })
   })
 
-  it.each([
-    ['campaign', 'calling'],
-    ['channel', 'inapp'],
-    ['workspace', '*'],
-  ] as const)('is not handed out while it is paused: %s', async (scope, name) => {
+  it('is not handed out while it is paused, nor any more once its campaign was stopped', async () => {
     await openCalling(1)
     clock.advance(60)
     await back('u1')
     await work()
     clock.advance(60)
-    await pause(shop.database, { scope, name }, { reason: 'wrong price', clock })
-    expect((await api('/v1/inapp/u1')).body).toEqual({ messages: [] })
-    await resume(shop.database, { scope, name })
-    expect((await api('/v1/inapp/u1')).body).toMatchObject({ messages: [{ title: 'Good to see you' }] })
-  })
-
-  it('is not handed out any more once its campaign was stopped', async () => {
-    await openCalling(1)
-    clock.advance(60)
-    await back('u1')
-    await work()
-    clock.advance(60)
-    expect((await api('/v1/inapp/u1')).body).toMatchObject({ messages: [{ title: 'Good to see you' }] })
+    const cards = async () => (await api('/v1/inapp/u1')).body
+    for (const target of pausing('inapp')) {
+      await pause(shop.database, target, { reason: 'wrong price', clock })
+      expect(await cards()).toEqual({ messages: [] })
+      await resume(shop.database, target)
+      expect(await cards()).toMatchObject({ messages: [{ title: 'Good to see you' }] })
+    }
     await stop(shop.database, { scope: 'campaign', name: 'calling' }, { reason: 'wrong price', clock })
-    expect((await api('/v1/inapp/u1')).body).toEqual({ messages: [] })
+    expect(await cards()).toEqual({ messages: [] })
   })
 })
