@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
-import { execute, rows } from '../../src/database/connect.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop } from '../support/shop.ts'
 
 const PEOPLE = 3000
+const CONNECTIONS = 4
 const CAMPAIGN = `
 version: 1
 campaign: recall
@@ -19,10 +20,18 @@ tiers:
   - { name: only, inactive: 3d..20d, steps: [{ id: hello, channel: log, template: hello }] }
 `
 
+function promiseOf(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {}
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
+
 // Read from end to end for each chunk, the contacts and episodes of a platform would be read a thousand times in a file.
 it('a chunk looks up whom it changes, and whom that makes one person, and nobody else', async () => {
   const clock = manualClock(new Date('2026-03-10T09:00:00Z'))
-  const shop = await openShop({ database: await freshDatabase(), clock, channels: [] })
+  const shop = await openShop({ database: await freshDatabase({ max: CONNECTIONS }), clock, channels: [] })
   const ids = Array.from({ length: PEOPLE }, (_, no) => `u${no}`)
   await shop.importContacts(ids.map((id) => ({ external_id: id, email: `${id}@people.test` })))
   await shop.importActivity(
@@ -31,6 +40,17 @@ it('a chunk looks up whom it changes, and whom that makes one person, and nobody
   await shop.apply(CAMPAIGN)
   await shop.run('recall')
   await execute(shop.database, sql`ANALYZE`)
+  // A connection counts what it reads until it tells the server, a second later at most: now all of them do.
+  const told = Array.from({ length: CONNECTIONS }, () => promiseOf())
+  await Promise.all(
+    told.map((mine) =>
+      transaction(shop.database, async (tx) => {
+        await execute(tx, sql`SELECT pg_stat_force_next_flush()`)
+        mine.resolve()
+        await Promise.all(told.map(({ promise }) => promise))
+      }),
+    ),
+  )
 
   const { onMerged } = shop.runtime.hooks
   let read: Record<string, number> = {}
