@@ -140,9 +140,10 @@ export function openRoles({ directory, environment }: Place, onSaid: (remark: st
 function eventOf(line: string): string | undefined {
   if (line.trim() === '') return 'notes'
   const [, words] = /^\d{4}-\d\d-\d\dT[\d:.]+Z (.*)$/.exec(line) ?? []
-  // Providers that say 421 as one connects, or nothing at all, are away for a while: that is told, and nothing is wrong.
+  // Providers that say 421 as one connects, or nothing at all, are away for a while, and some put off all of a small batch
+  // (providers.ts): that is told, and nothing is wrong.
   const [, away] =
-    /^(?:warning: )?(?:channel \w+|the provider that credits offers) (cannot be reached|is reached again|rests)/.exec(
+    /^(?:warning: )?(?:channel \w+|the provider that credits offers) (cannot be reached|is reached again|rests|took none)/.exec(
       words ?? '',
     ) ?? []
   if (away !== undefined) return `a provider ${away}`
