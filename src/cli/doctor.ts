@@ -17,6 +17,7 @@ import {
   verdictOf,
   wrong,
 } from './doctor/finding.ts'
+import { judgeHolidays } from './doctor/holidays.ts'
 import { checkChannels, checkRedis } from './doctor/services.ts'
 import { EXIT, exitCodeOf } from './failure.ts'
 import { chooseLocale, type Say, type Spoken, sayIn, spoken } from './locale.ts'
@@ -74,6 +75,7 @@ async function examine(invocation: Invocation, speech: Speech): Promise<Finding[
   if (!context) return findings
   const { file } = context.loaded
   findings.push(fine('workspace', say(`${file} is right`, `${file} 没有问题`)))
+  findings.push(...judgeHolidays(context.loaded.definition, context.clock.now(), say))
   findings.push(...(await checkTemplates(context, say)))
   const embedded = embeddedDirectory(context.loaded.directory)
   if (context.loaded.definition.database.url === undefined && !existsSync(embedded)) {

@@ -44,6 +44,22 @@ export async function showCalls(runtime: BookedPart, filter: CallFilter): Promis
   return await listCalls(runtime.database, now, await readQuietHours(runtime, now), filter)
 }
 
+/** What an agent looks at: their own calls, those that may be taken, and all that are not over, of which the first thousand. */
+export async function showDesk(
+  runtime: BookedPart,
+  agent: string,
+  limit: number,
+): Promise<Record<'mine' | 'free' | 'all', Call[]>> {
+  const { database, clock } = runtime
+  const now = clock.now()
+  const quiet = await readQuietHours(runtime, now)
+  return {
+    mine: await listCalls(database, now, quiet, { claimedBy: agent, limit }),
+    free: await listCalls(database, now, quiet, { free: true, limit }),
+    all: await listCalls(database, now, quiet, { limit: 1000 }),
+  }
+}
+
 /** One call with all that was said so far; undefined where there is none. */
 export async function showCall(
   runtime: BookedPart,

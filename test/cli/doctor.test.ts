@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import pc from 'picocolors'
 import { describe, expect, test } from 'vitest'
 import { registerChannels } from '../../src/channels/channels.ts'
-import { judgeClock, judgeFeed, judgeHolidays } from '../../src/cli/doctor/database.ts'
+import { judgeClock, judgeFeed } from '../../src/cli/doctor/database.ts'
 import {
   type Finding,
   fine,
@@ -13,6 +13,7 @@ import {
   verdictOf,
   wrong,
 } from '../../src/cli/doctor/finding.ts'
+import { judgeHolidays } from '../../src/cli/doctor/holidays.ts'
 import { checkChannels, checkRedis } from '../../src/cli/doctor/services.ts'
 import { checkNode } from '../../src/cli/doctor.ts'
 import { sayIn } from '../../src/cli/locale.ts'

@@ -2,13 +2,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { countriesOf } from '../../channels/sms/phone.ts'
-import { later } from '../../clock.ts'
-import { HOLIDAYS } from '../../config/calendar.ts'
 import { formatDuration } from '../../config/quantities.ts'
 import { readSwitches } from '../../config/switches.ts'
 import { appliedNames } from '../../config/versions.ts'
 import { CREDITOR } from '../../config/waits.ts'
-import type { Workspace } from '../../config/workspace.ts'
 import { lastToCompare } from '../../contacts/whole-numbers.ts'
 import { rows } from '../../database/connect.ts'
 import { pendingMigrations } from '../../database/migrate.ts'
@@ -17,7 +14,6 @@ import { absenceText, readAbsences } from '../../reports/absences.ts'
 import { switchReason } from '../../reports/switch-reason.ts'
 import type { Speech } from '../../reports/words.ts'
 import { shortageFinding } from '../../service/plan/sentences.ts'
-import { localDay } from '../../touchpoints/windows.ts'
 import { openTemplates, readCampaigns } from '../campaigns.ts'
 import { filelessCampaigns, filelessText } from '../fileless.ts'
 import { type Say, sayIn } from '../locale.ts'
@@ -50,7 +46,6 @@ export async function checkDatabase(context: DatabaseContext, speech: Speech): P
     ),
   ]
   findings.push(await checkClock(context, say))
-  findings.push(...judgeHolidays(context.loaded.definition, context.clock.now(), say))
   const pending = await pendingMigrations(database)
   findings.push(
     pending.length === 0
@@ -108,35 +103,6 @@ export function judgeClock(skew: number, doubt: number, say: Say): Finding {
       '请让两者都用 NTP 校时（`timedatectl set-ntp true`）。',
     ),
   )
-}
-
-/** Days before the last year whose holidays are known ends: the next year's have been published by then. */
-const HOLIDAYS_AHEAD_DAYS = 45
-
-/** Nothing of a year that is still far away, nor where somebody has named days of it as `blackout`. */
-export function judgeHolidays(
-  { holidays, blackout, timezone }: Pick<Workspace, 'holidays' | 'blackout' | 'timezone'>,
-  now: Date,
-  say: Say,
-): Finding[] {
-  if (holidays === undefined) return []
-  const last = Math.max(...HOLIDAYS[holidays].years)
-  const beyond = `${last + 1}-01-01`
-  const near = localDay(timezone, later(now, HOLIDAYS_AHEAD_DAYS * 86_400)) >= beyond
-  if (!near || blackout.some(({ to }) => to >= beyond)) return []
-  return [
-    notYet(
-      'workspace',
-      say(
-        `the public holidays of ${holidays} are known up to ${last}: from ${beyond} on, windows of \`workdays\` are open on all of them that are no weekend`,
-        `所知的 ${holidays} 法定节假日截至 ${last} 年：自 ${beyond} 起，\`workdays\` 时段在不逢周末的节假日也会开放`,
-      ),
-      say(
-        `Install a version of Winback that knows ${last + 1}, or name its free days under \`blackout\` in winback.yaml.`,
-        `请安装包含 ${last + 1} 年安排的 Winback 版本，或在 winback.yaml 的 \`blackout\` 中写明放假日期。`,
-      ),
-    ),
-  ]
 }
 
 async function checkFeed({ database, clock, loaded }: DatabaseContext, say: Say): Promise<Finding> {

@@ -5,7 +5,7 @@ import { MASKED } from '../../config/masking.ts'
 import { type Call, type CallKey, callIdOf, isHeld, readCallId } from '../../outcomes/calls.ts'
 import { KIND_WORDS, OVER_WORDS } from '../../reports/call-words.ts'
 import { sentence } from '../../reports/words.ts'
-import { type Also, concludeCall, giveCallBack, showCalls, takeCall } from '../../service/calls.ts'
+import { type Also, concludeCall, giveCallBack, showCalls, showDesk, takeCall } from '../../service/calls.ts'
 import { outcomeReport } from '../api/calls.ts'
 import { showTask } from './call.tsx'
 import { dueText, quietText, spanText } from './call-words.ts'
@@ -197,11 +197,10 @@ async function showQueue(visit: Visit): Promise<Response> {
   const { say, runtime, user, now, c } = visit
   rememberKeys(c)
   allowScript(c)
-  const mine = await showCalls(runtime, { claimedBy: user.name, limit: LINES })
+  const { mine, all, ...desk } = await showDesk(runtime, user.name, LINES)
   // Their own stays theirs for as long as nobody takes it, however long ago they took it.
   const isMine = (call: Call) => call.state === 'claimed' && call.claimedBy === user.name
-  const free = (await showCalls(runtime, { free: true, limit: LINES })).filter((call) => !isMine(call))
-  const all = await showCalls(runtime, { limit: 1000 })
+  const free = desk.free.filter((call) => !isMine(call))
   const others = all.filter((call) => isHeld(call, now) && !isMine(call))
   const paused = all.filter((call) => call.paused && call.state === 'open').length
   const later = Math.max(0, all.length - free.length - mine.length - others.length - paused)
