@@ -144,7 +144,7 @@ export async function openProviders(luck: Luck, onTaken: (handover: Handover) =>
   const look = () => {
     // Taken out: ten minutes of mail would be the largest thing in memory.
     for (const { header, raw } of smtp.messages.splice(0)) {
-      const reference = /\.(wb-[0-9a-z]+-[0-9a-z]+)@/.exec(header('Message-ID') ?? '')?.[1] ?? ''
+      const reference = /\.(wb-[0-9a-z]+-[0-9a-z]+-[0-9a-z]+)@/.exec(header('Message-ID') ?? '')?.[1] ?? ''
       const text = raw.toString('latin1')
       see(text)
       take('email', reference)

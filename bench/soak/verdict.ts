@@ -1,5 +1,7 @@
 import { sql } from 'drizzle-orm'
+import { referenceOf } from '../../src/channels/reference.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
+import { readInstallation } from '../../src/database/installation.ts'
 import { brokenPromises, findWords } from '../../test/invariants/promises.ts'
 import { TRACES } from './people.ts'
 import type { Far, Providers } from './providers.ts'
@@ -85,6 +87,7 @@ const REPEATABLE: readonly Far[] = ['webhook', 'callback']
 /** I1 and I9 as the far end saw them, held against what is recorded. */
 export async function brokenHandovers(database: Database, providers: Providers): Promise<string[]> {
   const broken: string[] = []
+  const { name } = await readInstallation(database)
   for (const [channel, taken] of providers.taken) {
     const twice = [...taken].filter(([, times]) => times > 1).map(([reference]) => reference)
     if (twice.length > 0 && !REPEATABLE.includes(channel)) {
@@ -102,7 +105,7 @@ export async function brokenHandovers(database: Database, providers: Providers):
         // A call that people make goes to nobody else.
         state === 'sent' &&
         channel !== 'callback' &&
-        !taken.has(`wb-${contactId.toString(36)}-${touchpointId.toString(36)}`),
+        !taken.has(referenceOf({ contactId, touchpointId, installation: name })),
     )
     if (missing.length > 0) {
       broken.push(`${missing.length} messages are recorded as sent and never came to ${channel}`)
@@ -117,10 +120,11 @@ export async function brokenHandovers(database: Database, providers: Providers):
 
 /** I7 as the shop saw it: what a message says is in the account is, and no gift is given back that is. */
 export async function brokenCredits(database: Database, { credits, odd }: Providers): Promise<string[]> {
+  const { name } = await readInstallation(database)
   const grants = await rows<{ key: string; released: boolean }>(
     database,
-    sql`SELECT 'grant-' || grant_id AS key, false AS released FROM grants WHERE credit = 'credited'
-      UNION ALL SELECT 'grant-' || grant_id, true FROM released_grants`,
+    sql`SELECT 'grant-' || ${name}::text || '-' || grant_id AS key, false AS released FROM grants WHERE credit = 'credited'
+      UNION ALL SELECT 'grant-' || ${name}::text || '-' || grant_id, true FROM released_grants`,
   )
   const missing = grants.filter(({ key, released }) => !released && !credits.has(key))
   const lost = grants.filter(({ key, released }) => released && credits.has(key))

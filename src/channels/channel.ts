@@ -63,6 +63,8 @@ export interface InlineImage {
 export interface Message<Address, Content> {
   readonly contactId: number
   readonly touchpointId: number
+  /** Whose numbers these are, part of `referenceOf`: one provider may serve several installations. */
+  readonly installation?: string
   /** `campaign.step`: what providers may group their own figures by. */
   readonly stream?: string
   readonly address: Address
@@ -174,6 +176,8 @@ export type EventKind = (typeof EVENT_KINDS)[number]
 export interface DeliveryEvent {
   readonly contactId: number
   readonly touchpointId: number
+  /** As `readReference` gives it; an event of another installation's message is left alone. */
+  readonly installation?: string
   readonly kind: EventKind
   /** The same at every repeat of the report, and of no other: the provider's id, or what is peculiar to the event. */
   readonly eventId: string
@@ -221,6 +225,7 @@ export type Sentiment = (typeof SENTIMENTS)[number]
 export interface CallReport {
   readonly contactId: number
   readonly touchpointId: number
+  readonly installation?: string
   /** The same at every repeat of the report. */
   readonly eventId: string
   readonly at: Date
@@ -262,6 +267,7 @@ export interface Greeting {
 export interface Doubt<Address> {
   readonly contactId: number
   readonly touchpointId: number
+  readonly installation?: string
   readonly address: Address
   readonly providerId: string | null
   /** When the doubt was recorded; the send began at most a lease before. */

@@ -17,6 +17,7 @@ const event = z
   .object({
     contactId: id,
     touchpointId: id,
+    installation: z.string().optional(),
     kind: z.enum(EVENT_KINDS),
     eventId: z.string().min(1),
     at: z.date(),
@@ -25,8 +26,9 @@ const event = z
     cost: z.int().nonnegative().optional(),
   })
   .transform(
-    ({ detail, providerId, cost, ...rest }): DeliveryEvent => ({
+    ({ installation, detail, providerId, cost, ...rest }): DeliveryEvent => ({
       ...rest,
+      ...(installation === undefined ? {} : { installation }),
       ...(detail === undefined ? {} : { detail }),
       ...(providerId === undefined ? {} : { providerId }),
       ...(cost === undefined ? {} : { cost }),

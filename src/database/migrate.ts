@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { systemClock } from '../clock.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import { type Database, rows, type Session } from './connect.ts'
+import { drawInstallation } from './installation.ts'
 import { drawSigningKey } from './signing-keys.ts'
 
 // src/database and dist/database are both two steps below the package.
@@ -51,6 +52,7 @@ export async function migrate(database: Database): Promise<{ applied: string[] }
         })
       }
       await drawSettings(session)
+      await drawInstallation(session)
       await drawSigningKey(session, systemClock.now())
       return { applied }
     } finally {

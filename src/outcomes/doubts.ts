@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Answer, Channel } from '../channels/channel.ts'
 import { earlier } from '../clock.ts'
 import { type Database, rows } from '../database/connect.ts'
+import { type Installation, named } from '../database/installation.ts'
 import { messageOf } from '../errors.ts'
 import type { TouchpointKey } from '../touchpoints/keys.ts'
 import { settlementOf } from '../touchpoints/lifecycle.ts'
@@ -69,6 +70,7 @@ export interface Asking {
   readonly channels: ReadonlyMap<string, Channel>
   readonly reporting: (channel: string) => ReportingChannel
   readonly inquiries: Inquiries
+  readonly installation: Installation
   /** Milliseconds of real time after which the rest is left to the next round. */
   readonly round?: number
 }
@@ -77,7 +79,7 @@ export interface Asking {
 export async function askProviders(
   database: Database,
   now: Date,
-  { channels, reporting, inquiries, round = ROUND }: Asking,
+  { channels, reporting, inquiries, installation, round = ROUND }: Asking,
 ): Promise<ClearedUp> {
   const askable = [...channels.values()].filter((channel) => channel.query).map((channel) => channel.name)
   if (askable.length === 0) return { sent: 0, failed: 0 }
@@ -100,7 +102,7 @@ export async function askProviders(
   for (const [place, doubt] of due.entries()) {
     if (place > 0 && performance.now() >= until) break
     inquiries.asked.set(doubt.touchpointId, (inquiries.asked.get(doubt.touchpointId) ?? 0) + 1)
-    const answer = await ask(channels.get(doubt.channel), doubt)
+    const answer = await ask(channels.get(doubt.channel), doubt, installation)
     if (answer.outcome === 'unknown') continue
     inquiries.asked.delete(doubt.touchpointId)
     if (answer.outcome === 'absent') {
@@ -131,13 +133,18 @@ function isKnownBy(channel: ReportingChannel, { sentTo, phone, emailKey }: Doubt
   return present.some((key) => key.equals(sentTo))
 }
 
-async function ask(channel: Channel | undefined, doubt: DoubtRow): Promise<Answer> {
+async function ask(
+  channel: Channel | undefined,
+  doubt: DoubtRow,
+  installation: Installation,
+): Promise<Answer> {
   const { contactId, touchpointId, externalId, email, phone, providerId, settledAt } = doubt
   // Neither language nor zone has a part in where a message goes.
   const address = channel?.addressOf({ contactId, externalId, email, phone, locale: 'en', timezone: 'UTC' })
   if (!channel?.query || address === undefined) return { outcome: 'unknown' }
   try {
-    return await channel.query({ contactId, touchpointId, address, providerId, since: settledAt })
+    const message = { contactId, touchpointId, ...named(installation, touchpointId) }
+    return await channel.query({ ...message, address, providerId, since: settledAt })
   } catch (cause) {
     throw new Error(`${channel.name}: asking about a send failed: ${messageOf(cause)}`, { cause })
   }

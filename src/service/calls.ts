@@ -4,6 +4,7 @@ import type { CallReport, RefusedWebhook } from '../channels/channel.ts'
 import { parsePrice } from '../channels/price.ts'
 import { recordOptOut } from '../contacts/preferences.ts'
 import { execute, type Transaction, transaction } from '../database/connect.ts'
+import { isOurs } from '../database/installation.ts'
 import { keepContacts } from '../database/person-locks.ts'
 import {
   type Attempt,
@@ -175,7 +176,11 @@ export async function takeCallReports(
   let added = 0
   let ignored = 0
   for (const [index, report] of reports.entries()) {
-    const { contactId, touchpointId, ...attempt } = report
+    const { contactId, touchpointId, installation, ...attempt } = report
+    if (!isOurs(runtime.worker.installation, { installation })) {
+      ignored += 1
+      continue
+    }
     await openDoubted(runtime, { contactId, touchpointId })
     const now = runtime.clock.now()
     // A clock may be ahead, as that of any provider.

@@ -54,7 +54,7 @@ export async function makeDigest(
  * @throws WinbackError `channel.unavailable` with the server's words, naming who has not got it
  */
 export async function sendDigest(
-  { workspace, worker: { left } }: Pick<Runtime, 'workspace' | 'worker'>,
+  { workspace, worker: { left, installation } }: Pick<Runtime, 'workspace' | 'worker'>,
   to: readonly string[],
   mail: DigestMail,
   occasion: string,
@@ -76,7 +76,7 @@ export async function sendDigest(
     for (const [at, address] of to.entries()) {
       const images = mail.images.map(({ cid, content }) => ({ cid, draw: async () => content }))
       const content = { ...mail, images, fromName: undefined }
-      const key = `digest-${occasion}-${at}`
+      const key = `digest-${installation.name}-${occasion}-${at}`
       const delivery = await channel.send({ contactId: 0, touchpointId: 0, address, content, key })
       if (delivery.outcome !== 'retry') settled += 1
       if (delivery.outcome !== 'sent') failed.push(`${address}: ${delivery.detail}`)

@@ -1,4 +1,5 @@
 import type { Greeting, RefusedWebhook, Webhook } from '../channels/channel.ts'
+import { isOurs } from '../database/installation.ts'
 import { type Recorded, recordReceipts } from '../outcomes/receipts.ts'
 import { recordReplies } from '../outcomes/replies.ts'
 import { takeCallReports } from './calls.ts'
@@ -38,7 +39,9 @@ export async function takeReceipts(
     return { ...calls, settled: 0, suppressed: 0, replies: 0, answer: read.answer }
   }
   const reporting = runtime.reporting(channelName)
-  const recorded = await recordReceipts(database, now, reporting, read.events)
+  const ours = read.events.filter((event) => isOurs(worker.installation, event))
+  const recorded = await recordReceipts(database, now, reporting, ours)
+  const ignored = recorded.ignored + read.events.length - ours.length
   const keyed = read.replies.flatMap((reply) => {
     const { kind } = reporting
     const keys = kind === 'email' || kind === 'phone' ? runtime.addressKeys(kind, reply.from) : []
@@ -47,7 +50,7 @@ export async function takeReceipts(
   const leaving = await recordReplies(database, now, reporting, keyed)
   // After the commit: that they want no more holds, whether or not they can be told so.
   for (const reply of leaving) await channel.confirm?.(reply)
-  return { outcome: 'taken', ...recorded, replies: keyed.length, answer: read.answer }
+  return { outcome: 'taken', ...recorded, ignored, replies: keyed.length, answer: read.answer }
 }
 
 /** Answers a provider that asks, before it reports, whether the address it was given is ours. Nothing is recorded. */

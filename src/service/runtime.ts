@@ -16,6 +16,7 @@ import { addressHash, normaliseEmail, normalisePhone, spellings, wholeNumber } f
 import { forgetDevices } from '../contacts/devices.ts'
 import type { Hooks } from '../contacts/hooks.ts'
 import type { Database } from '../database/connect.ts'
+import { readInstallation } from '../database/installation.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { type OfferProvider, openOfferProvider } from '../offers/provider.ts'
 import { type RedemptionAnswer, redeemActivity } from '../offers/redemptions.ts'
@@ -86,6 +87,7 @@ export async function openRuntime(options: {
 }): Promise<Runtime> {
   const { database, workspace, clock } = options
   const settings = await settingsOf(database)
+  const installation = await readInstallation(database)
   const links = await openLinks(database, workspace)
   const registry = registerChannels(workspace)
   const channels = options.channels ?? openChannels(registry, links ? { links } : {})
@@ -121,6 +123,7 @@ export async function openRuntime(options: {
       sender: senderOf(workspace, links),
       ...(links ? { renewLinks: () => links.renew() } : {}),
       channels,
+      installation,
       needsConsent: new Set(
         Object.entries(workspace.consent).flatMap(([name, need]) => (need === 'required' ? [name] : [])),
       ),

@@ -214,7 +214,8 @@ function createSweeper(runtime: Runtime, events: ServiceEvents, pace: Pace): () 
     const rest = restAfter(performance.now() - began, pace.sweep, SHARE.sweep)
     await transaction(database, (tx) => closeOverdueCalls(tx, clock.now()))
     await settleByEvents(database, clock.now())
-    await askProviders(database, clock.now(), { channels: worker.channels, reporting, inquiries })
+    const { channels, installation } = worker
+    await askProviders(database, clock.now(), { channels, reporting, inquiries, installation })
     await bookEarlyCosts(database, clock.now())
     return rest
   }

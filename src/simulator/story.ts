@@ -279,11 +279,12 @@ async function holdOpen(context: DatabaseContext, mailbox: Mailbox, end: Date): 
 }
 
 /**
- * Arms are drawn with salts that every installation makes for itself; the demo's are fixed, so that it repeats. Each
+ * Arms are drawn with salts that every installation makes for itself; the demo's are fixed, so that it repeats, as is its name. Each
  * campaign has its own, as ever: were the same people held out of all, one's effect would show in the others.
  */
 async function fixDraws(database: Database): Promise<void> {
   await execute(database, sql`UPDATE settings SET value = 'demo' WHERE name = 'workspace_salt'`)
+  await execute(database, sql`UPDATE settings SET value = 'demodemo 0 0' WHERE name = 'installation'`)
   await execute(
     database,
     sql`UPDATE campaigns SET salt = CASE campaign WHEN ${MEASURED} THEN 'demo' ELSE 'demo ' || campaign END`,

@@ -1,6 +1,7 @@
 import { later } from '../clock.ts'
 import { CREDITOR, LONGEST_REST } from '../config/waits.ts'
 import type { Database } from '../database/connect.ts'
+import { grantKey, type Installation } from '../database/installation.ts'
 import { giveBackRefused, markAsked, markCredited, markUnasked } from '../offers/conclusion.ts'
 import type { GrantKey, OfferPlace } from '../offers/grants.ts'
 import { viewOffer } from '../offers/offers.ts'
@@ -28,7 +29,7 @@ const ENDING: CreditAnswer = { outcome: 'unasked', detail: 'not asked yet: the p
  * @returns allowed is what may go
  */
 export async function creditPromised(
-  { database, offerProvider: provider, ending, onReach }: ReserveDependencies,
+  { database, installation, offerProvider: provider, ending, onReach }: ReserveDependencies,
   reservation: Reservation,
   affordable: readonly Allowed[],
 ): Promise<Parted<Cleared>> {
@@ -50,7 +51,7 @@ export async function creditPromised(
   const reach = openReach(1)
   for (const [place, wishes] of byPlace) {
     const answers = await creditGrants(
-      { database, provider, deadline, ending, reach },
+      { database, installation, provider, deadline, ending, reach },
       reservation,
       place,
       wishes,
@@ -75,12 +76,14 @@ export async function creditPromised(
 async function creditGrants(
   {
     database,
+    installation,
     provider,
     deadline,
     ending,
     reach,
   }: {
     database: Database
+    installation: Installation
     provider: OfferProvider
     deadline: number
     ending: AbortSignal | undefined
@@ -102,7 +105,7 @@ async function creditGrants(
     if (not) return not
     if (reach.away) return last
     const answer = await provider.credit({
-      key: `grant-${grant.grantId}`,
+      key: grantKey(installation, grant.grantId),
       external_id: cleared.candidate.externalId,
       campaign: place.campaign,
       offer: place.name,

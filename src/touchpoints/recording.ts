@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Database } from '../database/connect.ts'
+import type { Installation } from '../database/installation.ts'
 import { throughOutage } from '../database/outage.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { takeLastLook } from './last-look.ts'
@@ -29,6 +30,7 @@ import {
 export interface RecordingDependencies {
   readonly database: Database
   readonly clock: Clock
+  readonly installation: Installation
   readonly leases?: Leases | undefined
 }
 
@@ -44,11 +46,16 @@ export async function record(deps: RecordingDependencies, handover: Handover, ta
   const { composed, unfit, deferred } = await composeSlice(handover, handover.toSend, now)
   const leases = deps.leases ?? LEASES
   const leaseEnds = performance.now() + leases.send * 1000
-  const stream = streamOf(handover)
+  const sending = { stream: streamOf(handover), installation: deps.installation }
   const sent: Settlement[] = []
   const later = [...deferred]
   for (const outgoing of composed) {
-    const outcome = concludeSend(outgoing, await handOver(outgoing, leaseEnds, stream), now, context.maxDelay)
+    const outcome = concludeSend(
+      outgoing,
+      await handOver(outgoing, leaseEnds, sending),
+      now,
+      context.maxDelay,
+    )
     if ('dueAt' in outcome) later.push(outcome)
     else sent.push(outcome)
   }

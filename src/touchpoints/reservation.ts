@@ -1,5 +1,6 @@
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import type { Database } from '../database/connect.ts'
+import type { Installation } from '../database/installation.ts'
 import type { Grant, OfferPlace } from '../offers/grants.ts'
 import type { OfferProvider } from '../offers/provider.ts'
 import type { Reached } from './absences.ts'
@@ -11,6 +12,8 @@ import type { Pace } from './pace.ts'
 
 export interface ReserveDependencies {
   readonly database: Database
+  /** What the offer provider knows this installation by. */
+  readonly installation: Installation
   /** Credits what is delivered to the account; absent where the workspace names none. */
   readonly offerProvider?: OfferProvider | undefined
   /** The process is ending: nobody more is asked for, and it may be that who is asked is waited for no longer. */

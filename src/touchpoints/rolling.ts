@@ -2,6 +2,7 @@ import type { CallTask, ContactView, InappMessage } from '../channels/channel.ts
 import { type Clock, later } from '../clock.ts'
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { type Database, type Transaction, transaction } from '../database/connect.ts'
+import type { Installation } from '../database/installation.ts'
 import { throughOutage } from '../database/outage.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { neverReached, noteReach, openReach, type Reached } from './absences.ts'
@@ -63,6 +64,8 @@ export type Keep = (
 export interface RollingDependencies {
   readonly database: Database
   readonly clock: Clock
+  /** What providers know this installation by. */
+  readonly installation: Installation
   /** LEASES by default. */
   readonly leases?: Leases | undefined
   /** What the address a channel delivers to is remembered by; null where it delivers to no address. None by default. */
@@ -107,7 +110,8 @@ export async function roll(
     slots.width,
     handover.context.channels.some(({ name, awayUntil }) => name === channel && awayUntil !== undefined),
   )
-  const sends = openSends({ slots, reach, stream: streamOf(handover), left: deps.left })
+  const sending = { stream: streamOf(handover), installation: deps.installation }
+  const sends = openSends({ slots, reach, sending, left: deps.left })
   const ending = () => deps.ending?.aborted === true
 
   while (todo.length > 0 || sends.open > 0) {

@@ -1,6 +1,7 @@
 import type { Delivery } from '../channels/channel.ts'
 import { later } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
+import { type Installation, messageKey, named } from '../database/installation.ts'
 import { PROVIDER_WORDS, storable } from '../database/storable.ts'
 import { messageOf } from '../errors.ts'
 import { UNTRIED } from './absences.ts'
@@ -104,8 +105,19 @@ export function needingConsent({ context }: Handover): string[] {
   return context.channels.flatMap((channel) => (channel.needsConsent ? [channel.name] : []))
 }
 
+/** What the sends of a batch have in common. */
+export interface Sending {
+  /** What providers may group their own figures by. */
+  readonly stream: string
+  readonly installation: Installation
+}
+
 /** One send. It never throws, and it does not begin where its lease might end before it does. */
-export async function handOver(outgoing: Outgoing, leaseEnds: number, stream: string): Promise<Delivery> {
+export async function handOver(
+  outgoing: Outgoing,
+  leaseEnds: number,
+  { stream, installation }: Sending,
+): Promise<Delivery> {
   const { channel, candidate, address, content, overflow } = outgoing
   if (performance.now() + channel.deadline > leaseEnds) {
     return {
@@ -120,10 +132,11 @@ export async function handOver(outgoing: Outgoing, leaseEnds: number, stream: st
     return await channel.send({
       contactId,
       touchpointId,
+      ...named(installation, touchpointId),
       stream,
       address,
       content,
-      key: `tp-${touchpointId}`,
+      key: messageKey(installation, touchpointId),
       ...(overflow ? { overflow } : {}),
     })
   } catch (error) {

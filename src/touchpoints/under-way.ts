@@ -1,7 +1,7 @@
 import type { Delivery } from '../channels/channel.ts'
 import { neverReached, type Reach } from './absences.ts'
 import type { Outgoing } from './message.ts'
-import { handOver } from './sends.ts'
+import { handOver, type Sending } from './sends.ts'
 import type { Slots } from './slots.ts'
 
 // The sends of a batch from their beginning to their end: those under way, and those that have ended and wait for others to
@@ -22,16 +22,15 @@ export const LAST_WORD = 1000
 
 /**
  * The sends of one batch; what each shows of its provider is told to `reach` and to the channel's standstill.
- * @param stream what providers may group their own figures by
  * @param left aborts once sends under way are waited for no longer
  */
 export function openSends(of: {
   readonly slots: Slots
   readonly reach: Reach
-  readonly stream: string
+  readonly sending: Sending
   readonly left: AbortSignal | undefined
 }) {
-  const { slots, reach, stream, left } = of
+  const { slots, reach, sending, left } = of
   const half = slots.width / 2
   const farewell = openFarewell(left)
   const ended: Ended[] = []
@@ -66,7 +65,7 @@ export function openSends(of: {
       underWay += 1
       const begun = performance.now()
       void farewell
-        .orCut(outgoing, handOver(outgoing, leaseEnds, stream))
+        .orCut(outgoing, handOver(outgoing, leaseEnds, sending))
         .then((delivery) => note(outgoing, delivery, performance.now() - begun))
     },
     /** Those that have ended, once they are worth settling: half of what may be under way, the last, or one that waited. */

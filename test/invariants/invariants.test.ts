@@ -211,7 +211,7 @@ describe('I1 once, I10 disposable queue', () => {
           expect(await pipeline.records()).toHaveLength(30)
           const ids = await rows<{ key: string }>(
             database,
-            sql`SELECT 'tp-' || touchpoint_id AS key FROM touchpoint_records WHERE state IN ('sent', 'uncertain')`,
+            sql`SELECT 'tp-' || ${pipeline.worker.installation.name}::text || '-' || touchpoint_id AS key FROM touchpoint_records WHERE state IN ('sent', 'uncertain')`,
           )
           expect(new Set(handed.keys())).toEqual(new Set(ids.map((row) => row.key)))
           if (!idempotent) expect(Math.max(1, ...handed.values())).toBe(1)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
 import { execute } from '../../src/database/connect.ts'
+import { messageKey } from '../../src/database/installation.ts'
 import { processBatch as processReally } from '../../src/touchpoints/batch.ts'
 import { claim, markSending } from '../../src/touchpoints/lifecycle.ts'
 import { sweep as sweepReal } from '../../src/touchpoints/sweep.ts'
@@ -57,7 +58,7 @@ export const die = (marked: number, handed: boolean) =>
           touchpointId: key.touchpointId,
           address: '',
           content: placed.touch.variant === 'story' ? 'Once upon a time' : 'Hello',
-          key: `tp-${key.touchpointId}`,
+          key: messageKey(real.shop.runtime.worker.installation, key.touchpointId),
         }
         real[channel].sent.push(message)
       }

@@ -109,9 +109,10 @@ export interface GrantRow {
 }
 
 export function readGrants(real: Real): Promise<GrantRow[]> {
+  const { name } = real.shop.runtime.worker.installation
   return rows<GrantRow>(
     real.shop.database,
-    sql`SELECT c.external_id AS contact, e.episode_no AS no, g.offer, g.state, g.credit, 'grant-' || g.grant_id AS key
+    sql`SELECT c.external_id AS contact, e.episode_no AS no, g.offer, g.state, g.credit, 'grant-' || ${name}::text || '-' || g.grant_id AS key
       FROM grants g JOIN contacts c USING (contact_id) JOIN episodes e USING (contact_id, episode_id)`,
   )
 }

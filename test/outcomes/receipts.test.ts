@@ -8,7 +8,7 @@ import {
   EVENT_KINDS,
   type Receipts,
 } from '../../src/channels/channel.ts'
-import { readReference, referenceOf } from '../../src/channels/reference.ts'
+import { bareReference, readReference, referenceOf } from '../../src/channels/reference.ts'
 import { manualClock } from '../../src/clock.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
@@ -88,17 +88,30 @@ describe('soft bounces', () => {
 it('names a message so that its receipt finds it, and reads no other name', () => {
   const id = fc.nat({ max: Number.MAX_SAFE_INTEGER })
   fc.assert(
-    fc.property(id, id, (contactId, touchpointId) => {
-      expect(readReference(referenceOf({ contactId, touchpointId }))).toEqual({ contactId, touchpointId })
+    fc.property(id, id, fc.boolean(), (contactId, touchpointId, bare) => {
+      const message = { contactId, touchpointId, ...(bare ? {} : { installation: '0123abcd' }) }
+      expect(readReference(referenceOf(message))).toEqual(message)
+      expect(readReference(bareReference(message))).toEqual({ contactId, touchpointId })
+      expect(bareReference(message).length).toBeLessThanOrEqual(26)
     }),
   )
   fc.assert(
     fc.property(fc.string(), (text) => {
       const read = readReference(text)
-      if (read) expect(referenceOf(read).length).toBeLessThanOrEqual(26)
+      if (read) expect(referenceOf(read).length).toBeLessThanOrEqual(35)
     }),
   )
-  for (const text of ['', 'tp-1', 'wb-1', 'wb-1-', 'wb--1', 'wb-1-1-1', 'wb-zzzzzzzzzzz-1', ' wb-1-1']) {
+  for (const text of [
+    '',
+    'tp-1',
+    'wb-1',
+    'wb-1-',
+    'wb--1',
+    'wb-1-1-1',
+    'wb-12345678-1-1-1',
+    'wb-zzzzzzzzzzz-1',
+    ' wb-1-1',
+  ]) {
     expect(readReference(text)).toBeUndefined()
   }
 })
@@ -403,7 +416,12 @@ describe('receipts', () => {
     }
     const channels = new Map<string, Channel>([['email', channel as Channel]])
     const ask = () =>
-      askProviders(scene.database, scene.clock.now(), { channels, reporting: () => EMAIL, inquiries })
+      askProviders(scene.database, scene.clock.now(), {
+        channels,
+        reporting: () => EMAIL,
+        inquiries,
+        installation: scene.worker.installation,
+      })
     expect(await ask()).toEqual({ sent: 0, failed: 0 })
     expect(asked).toBe(0)
     scene.clock.set(new Date(START.getTime() + 61_000))
@@ -435,6 +453,7 @@ describe('receipts', () => {
         channels,
         reporting: () => EMAIL,
         inquiries,
+        installation: scene.worker.installation,
         round: 0,
       })
     await ask()
@@ -454,6 +473,7 @@ describe('receipts', () => {
       channels,
       reporting: () => EMAIL,
       inquiries: createInquiries(),
+      installation: scene.worker.installation,
     })
     expect(cleared).toEqual({ sent: 0, failed: 1 })
     expect(await scene.records()).toMatchObject([{ state: 'failed', reason: 'refused' }])

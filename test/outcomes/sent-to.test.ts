@@ -353,6 +353,7 @@ describe('a number', () => {
         channels,
         reporting: runtime.reporting,
         inquiries: createInquiries(),
+        installation: runtime.worker.installation,
       })
     await move('13900139000')
     expect(await ask()).toEqual({ sent: 0, failed: 0 })

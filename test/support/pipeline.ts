@@ -13,6 +13,7 @@ import type {
   Condition,
 } from '../../src/config/compiled.ts'
 import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
+import { readInstallation } from '../../src/database/installation.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
 import type { Offer } from '../../src/offers/offers.ts'
 import { recordReturns } from '../../src/outcomes/returns.ts'
@@ -141,6 +142,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
   const worker: WorkerDependencies = {
     database,
     clock,
+    installation: await readInstallation(database),
     book,
     sender: { name: 'Shop', timezone: 'UTC', currency: 'CNY', locales: ['en'] },
     channels: new Map<string, Channel>(channels.map((one) => [one.name, one as Channel])),

@@ -115,7 +115,9 @@ describe('a send that ended', () => {
 
   it('does not begin where its lease might end before it does', async () => {
     const channel = testChannel()
-    const begin = (left: number) => handOver(outgoing(0, channel), performance.now() + left, 'test.remind')
+    const installation = { name: 'aaaaaaaa', unnamed: { touchpoint: 0, grant: 0 } }
+    const begin = (left: number) =>
+      handOver(outgoing(0, channel), performance.now() + left, { stream: 'test.remind', installation })
     expect(await begin(channel.deadline)).toMatchObject({ outcome: 'retry', unsent: true, after: 0 })
     expect(channel.sent).toEqual([])
     expect(await begin(60 * channel.deadline)).toEqual({ outcome: 'sent' })
@@ -533,10 +535,8 @@ describe('a sweep', () => {
     // The places of the dead worker died with it.
     const slots = new Map([['email', createSlots(4)]])
     for (const batch of await queue(pipeline)) await processBatch({ ...pipeline.worker, slots }, batch)
-    expect(channel.sent.map((message) => message.key)).toEqual([
-      `tp-${channel.sent[0]?.touchpointId}`,
-      `tp-${channel.sent[0]?.touchpointId}`,
-    ])
+    const key = `tp-${pipeline.worker.installation.name}-${channel.sent[0]?.touchpointId}`
+    expect(channel.sent.map((message) => message.key)).toEqual([key, key])
     const [record] = await rows(pipeline.database, sql`SELECT state, attempt FROM touchpoint_records`)
     expect(record).toEqual({ state: 'sent', attempt: 2 })
   })

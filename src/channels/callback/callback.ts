@@ -130,8 +130,8 @@ function openRobot(settings: RobotSettings, options: { deadline: number; resolve
 }
 
 /** A call as the robot is told of it. */
-function taskOf({ contactId, touchpointId, key, address, content }: Message<string, CallContent>) {
-  return { key, reference: referenceOf({ contactId, touchpointId }), phone: address, ...content }
+function taskOf(message: Message<string, CallContent>) {
+  return { key: message.key, reference: referenceOf(message), phone: message.address, ...message.content }
 }
 
 async function post(http: HttpClient, settings: RobotSettings, body: object, key: string): Promise<Exchange> {

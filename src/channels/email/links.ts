@@ -1,5 +1,5 @@
 import { type SigningKeys, signToken } from '../../tokens/token.ts'
-import { type Referred, referenceOf } from '../reference.ts'
+import { bareReference, type Referred } from '../reference.ts'
 
 // Links in a message: each goes by us, signed, so that a click is known and nobody can make our address lead
 // elsewhere. What a token says: `<reference> <url>` for a click, `<reference>` for the rest.
@@ -20,15 +20,15 @@ export interface Tracking {
 export const LINK_PATHS = { click: '/c', open: '/o', unsubscribe: '/u' } as const
 
 export function unsubscribeUrl(base: LinkBase, message: Referred): string {
-  return `${base.url}${LINK_PATHS.unsubscribe}/${signToken(base.keys, 'unsubscribe', referenceOf(message))}`
+  return `${base.url}${LINK_PATHS.unsubscribe}/${signToken(base.keys, 'unsubscribe', bareReference(message))}`
 }
 
 function clickUrl(base: LinkBase, message: Referred, url: string): string {
-  return `${base.url}${LINK_PATHS.click}/${signToken(base.keys, 'click', `${referenceOf(message)} ${url}`)}`
+  return `${base.url}${LINK_PATHS.click}/${signToken(base.keys, 'click', `${bareReference(message)} ${url}`)}`
 }
 
 function openUrl(base: LinkBase, message: Referred): string {
-  return `${base.url}${LINK_PATHS.open}/${signToken(base.keys, 'open', referenceOf(message))}`
+  return `${base.url}${LINK_PATHS.open}/${signToken(base.keys, 'open', bareReference(message))}`
 }
 
 /** A link of a page: the attribute of an `a`, double-quoted as templates write it, leading to another site. */

@@ -3,7 +3,7 @@ import type { Attachment } from 'nodemailer/lib/mailer/index.js'
 import { type Mailbox, signAddress } from '../../tokens/address.ts'
 import type { SigningKeys } from '../../tokens/token.ts'
 import type { InlineImage, Message } from '../channel.ts'
-import { type Referred, readReference, referenceOf } from '../reference.ts'
+import { bareReference, type Referred, readReference, referenceOf } from '../reference.ts'
 import type { Sender } from './address.ts'
 import { type LinkBase, type Tracking, trackHtml, unsubscribeUrl } from './links.ts'
 import { textPart } from './parts.ts'
@@ -76,7 +76,7 @@ export interface Letterhead {
 /** `leave@shop.example` as `leave+<signed reference>@shop.example`. */
 function referring(keys: SigningKeys, mailbox: Mailbox, address: string, message: Referred): string {
   const at = address.lastIndexOf('@')
-  return `${address.slice(0, at)}+${signAddress(keys, mailbox, referenceOf(message))}${address.slice(at)}`
+  return `${address.slice(0, at)}+${signAddress(keys, mailbox, bareReference(message))}${address.slice(at)}`
 }
 
 /** RFC 2369 and 8058: a link that a mail program may post to without asking, and a mailbox for those that cannot. */

@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { readReference, referenceOf } from '../../channels/reference.ts'
+import { bareReference, readReference } from '../../channels/reference.ts'
 import { acknowledgeMessage, fetchMessages } from '../../outcomes/inbox.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { refuse } from '../answers.ts'
@@ -19,7 +19,7 @@ export function inappApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
     c.header('Cache-Control', 'no-store')
     return c.json({
       messages: waiting.map(({ contactId, touchpointId, createdAt, offer, ...message }) => ({
-        id: referenceOf({ contactId, touchpointId }),
+        id: bareReference({ contactId, touchpointId }),
         ...message,
         created_at: createdAt.toISOString(),
         offer: offer && {
