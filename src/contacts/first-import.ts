@@ -34,7 +34,7 @@ export interface FirstImport extends Exclusive {
  * back), and where somebody is at work on the tables. */
 export function firstImport(options: Omit<Silencing, 'hooks'> & Linking): FirstImport {
   const { now, sharedByAtMost } = options
-  let dropped: string[] = []
+  let dropped: Dropped = { keys: [], indexes: [] }
   // Nobody else takes a number meanwhile: whoever makes contacts waits for the table first.
   let lastId = 0
   /** Whether the chunk that was written last held contacts that were known. */
@@ -55,6 +55,8 @@ export function firstImport(options: Omit<Silencing, 'hooks'> & Linking): FirstI
         if (texts && (await writeNew(tx, texts))) return { inserted: chunk.size, updated: 0 }
         const known = await knownOf(tx, chunk)
         again = known.size > 0
+        // Whom the file has twice is looked up from here on.
+        if (again) await makeAgain(tx, dropped.keys.splice(0))
         const fresh = new Map([...chunk].filter(([externalId]) => !known.has(externalId)))
         await copyRows(tx, composeRows(fresh, options, firstId))
         return { inserted: fresh.size, updated: again ? await mergeKnown(tx, known, options) : 0 }
@@ -67,7 +69,8 @@ export function firstImport(options: Omit<Silencing, 'hooks'> & Linking): FirstI
         sql`INSERT INTO contact_activity (contact_id, silent_since) SELECT contact_id, signed_up_at FROM contacts`,
       )
       await findShared(tx, sharedByAtMost)
-      for (const definition of dropped) await tx.client.query(definition)
+      await makeAgain(tx, dropped.keys)
+      await makeAgain(tx, dropped.indexes)
       await linkShared(tx, { now, sharedByAtMost })
       if (await hasPartialNumbers(tx)) await silenceEverybody(tx, { ...options, hooks: {} })
     },
@@ -160,20 +163,53 @@ async function takeTables(tx: Transaction): Promise<boolean> {
   return found?.any === false
 }
 
+/** Statements that make again what was dropped. */
+interface Dropped {
+  readonly keys: string[]
+  readonly indexes: string[]
+}
+
 /**
- * Drops the indexes that forbid nothing. What is unique stays: it is what says that a contact is known after all.
- * @returns the statements that make them again
+ * Drops what is made of all rows at once in a fraction of the time: the indexes that forbid nothing, and the keys that are
+ * numbers given here, once each. The key of external ids stays: it is what says that a contact is known after all.
  */
-async function dropIndexes(tx: Transaction): Promise<string[]> {
-  const found = await rows<{ name: string; definition: string }>(
+async function dropIndexes(tx: Transaction): Promise<Dropped> {
+  const keys = await rows<{ table: string; name: string; definition: string }>(
+    tx,
+    sql`SELECT conrelid::regclass::text AS table, quote_ident(conname) AS name, pg_get_constraintdef(oid) AS definition
+        FROM pg_constraint k
+        WHERE conrelid IN ('contacts'::regclass, 'contact_activity'::regclass) AND contype = 'p'
+          -- Somebody else's table may refer to it.
+          AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refobjid IN (k.oid, k.conindid) AND d.deptype = 'n')`,
+  )
+  for (const { table, name } of keys) await tx.client.query(`ALTER TABLE ${table} DROP CONSTRAINT ${name}`)
+  const indexes = await rows<{ name: string; definition: string }>(
     tx,
     sql`SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
         WHERE indrelid IN ('contacts'::regclass, 'contact_activity'::regclass)
           AND NOT indisunique AND NOT indisexclusion
         ORDER BY indexrelid`,
   )
-  if (found.length > 0) await tx.client.query(`DROP INDEX ${found.map(({ name }) => name).join(', ')}`)
-  return found.map(({ definition }) => definition)
+  if (indexes.length > 0) await tx.client.query(`DROP INDEX ${indexes.map(({ name }) => name).join(', ')}`)
+  return {
+    keys: keys.map(
+      ({ table, name, definition }) => `ALTER TABLE ${table} ADD CONSTRAINT ${name} ${definition}`,
+    ),
+    indexes: indexes.map(({ definition }) => definition),
+  }
+}
+
+/**
+ * An index of hashes is built from sorted ones only where it is larger than the memory it may take; unsorted, each row
+ * goes to another page, which takes twice the time. So it may take little.
+ */
+async function makeAgain(tx: Transaction, definitions: readonly string[]): Promise<void> {
+  for (const definition of definitions) {
+    const hashed = definition.includes(' USING hash ')
+    if (hashed) await tx.client.query(`SET LOCAL maintenance_work_mem = '4MB'`)
+    await tx.client.query(definition)
+    if (hashed) await tx.client.query('SET LOCAL maintenance_work_mem TO DEFAULT')
+  }
 }
 
 /** Who carries an address that others carry too; one that more than `sharedByAtMost` carry links nobody. */

@@ -15,8 +15,10 @@ import { file, options, workspace } from './files.ts'
 const indexes = (database: Database) =>
   rows(
     database,
-    sql`SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()
-          AND tablename IN ('contacts', 'external_ids', 'contact_activity') ORDER BY indexname`,
+    sql`SELECT indexdef, pg_get_constraintdef(k.oid) AS key FROM pg_indexes
+        LEFT JOIN pg_constraint k ON conname = indexname AND connamespace = current_schema()::regnamespace
+        WHERE schemaname = current_schema() AND tablename IN ('contacts', 'external_ids', 'contact_activity')
+        ORDER BY indexname`,
   )
 /** Who is one person with whom, by external id. */
 const persons = async (database: Database) => {
@@ -51,6 +53,16 @@ e,none@example.com,\nf,none@example.com,\ng,,\n`,
   ).toEqual([{ n: 7 }])
   expect(await persons(database)).toEqual(['a c d', 'b', 'e', 'f', 'g'])
   expect(await importContacts(database, path, options({ chunk: 2 }))).toMatchObject({ unchanged: 7 })
+})
+
+it('keeps a key that another table refers to', async () => {
+  const database = await emptiedDatabase()
+  await execute(database, sql`CREATE TABLE loyalty (contact_id bigint REFERENCES contacts)`)
+  const path = file('a.csv', `${HEADER}a,one@example.com,\nb,two@example.com,\n`)
+  const before = await indexes(database)
+  expect(await importContacts(database, path, options({ chunk: 1 }))).toMatchObject({ inserted: 2 })
+  expect(await indexes(database)).toEqual(before)
+  await execute(database, sql`DROP TABLE loyalty`)
 })
 
 describe('contacts that come again', () => {
