@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { sql } from 'drizzle-orm'
+import { maskEmail, maskPhone } from '../config/masking.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { readCallId } from '../outcomes/calls.ts'
@@ -168,6 +169,20 @@ export const CHANGES: Readonly<Record<string, Reading>> = {
     if (channel === undefined) return undefined
     const decision = text(asked, 'give') === undefined ? 'withdrawn' : 'given'
     return { action: 'contact.consent', contact: first(asked), detail: { channel, decision } }
+  },
+  allow: ({ args, options }) => {
+    if (options.dryRun) return undefined
+    const address = typeof args[0] === 'string' ? args[0] : undefined
+    const file = typeof options.file === 'string' ? basename(options.file) : undefined
+    return {
+      action: 'contact.allow',
+      detail: given({
+        address: address && (address.includes('@') ? maskEmail(address) : maskPhone(address)),
+        file,
+        any_import: options.anyImport,
+        bounced: options.bounced,
+      }),
+    }
   },
   export: (asked) => ({ action: 'contact.export', contact: first(asked) }),
   erase: (asked) => ({ action: 'contact.erase', contact: first(asked) }),

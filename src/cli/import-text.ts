@@ -12,11 +12,23 @@ const KINDS: Phrases<ImportSummary['kind']> = {
   contacts: { en: 'contacts', 'zh-CN': '联系人' },
   activity: { en: 'activity', 'zh-CN': '行为' },
   suppressions: { en: 'suppressions', 'zh-CN': '禁发地址' },
+  allowances: { en: 'addresses to allow', 'zh-CN': '待解禁地址' },
   consents: { en: 'consents', 'zh-CN': '同意记录' },
   sends: { en: 'sends', 'zh-CN': '历史发送' },
   codes: { en: 'codes', 'zh-CN': '券码' },
   redemptions: { en: 'redemptions', 'zh-CN': '核销' },
   interviews: { en: 'interviews', 'zh-CN': '访谈' },
+}
+
+/** What becomes of rows, where it is not to come in. */
+const OUTCOMES: Partial<
+  Record<ImportSummary['kind'], { inserted: Phrase; unchanged: Phrase; refused: Phrase }>
+> = {
+  allowances: {
+    inserted: { en: 'off the do-not-contact list', 'zh-CN': '移出禁止联系名单' },
+    unchanged: { en: 'not on it', 'zh-CN': '不在名单中' },
+    refused: { en: 'left as it was', 'zh-CN': '保持不变' },
+  },
 }
 
 /** What a file is of, in words. */
@@ -59,15 +71,18 @@ export function formatSummary(
   const part = (rows: number, words: Phrase) =>
     rows > 0 ? [en ? `${speech.count(rows)} ${words.en}` : `${words['zh-CN']} ${speech.count(rows)}`] : []
   const parts = [
-    ...part(inserted, { en: 'new', 'zh-CN': '新增' }),
+    ...part(inserted, OUTCOMES[kind]?.inserted ?? { en: 'new', 'zh-CN': '新增' }),
     ...part(updated, { en: 'updated', 'zh-CN': '更新' }),
-    ...part(unchanged, { en: 'known already', 'zh-CN': '已有' }),
+    ...part(unchanged, OUTCOMES[kind]?.unchanged ?? { en: 'known already', 'zh-CN': '已有' }),
     ...part(erased, { en: 'erased and not taken in again', 'zh-CN': '已按要求删除、不再导入' }),
   ]
+  const refused = OUTCOMES[kind]?.refused ?? { en: 'rejected', 'zh-CN': '被拒收' }
   const every = en
-    ? `every row rejected (${speech.count(rejected)})`
-    : `全部 ${rowsOf(rejected, speech)}被拒收`
-  const some = en ? `${rowsOf(rejected, speech)} rejected` : `${rowsOf(rejected, speech)}被拒收`
+    ? `every row ${refused.en} (${speech.count(rejected)})`
+    : `全部 ${rowsOf(rejected, speech)}${refused['zh-CN']}`
+  const some = en
+    ? `${rowsOf(rejected, speech)} ${refused.en}`
+    : `${rowsOf(rejected, speech)}${refused['zh-CN']}`
   const without = en
     ? `${rowsOf(warnings, speech)} taken without something`
     : `${rowsOf(warnings, speech)}导入时略去了部分内容`

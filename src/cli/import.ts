@@ -29,7 +29,7 @@ import { addExamples, describe, pairs, repeated, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 import { shown } from './workspace-file.ts'
 
-interface ImportOptions extends Spoken {
+export interface ImportOptions extends Spoken {
   readonly map?: readonly string[]
   readonly set?: readonly string[]
   readonly mapping?: string
@@ -136,8 +136,17 @@ export function importData(start: Start): Command {
 }
 
 function fileOptions(command: Command): Command {
+  return mappingOptions(command.argument('<file>', 'CSV or NDJSON, by its ending; .gz too'))
+    .option('--reject-file <file>', 'where bad rows go (default: FILE.rejects.csv)')
+    .option(
+      '--as-of <time>',
+      'when the file was true, for attributes that age (default: when it was last modified)',
+    )
+}
+
+/** How a file is written. */
+export function mappingOptions(command: Command): Command {
   return spoken(command)
-    .argument('<file>', 'CSV or NDJSON, by its ending; .gz too')
     .option(
       '--map <field=column>',
       'which column is which field: by name, number or NDJSON path; repeatable',
@@ -155,11 +164,6 @@ function fileOptions(command: Command): Command {
       'such as yyyymmdd, dd.mm.yyyy hh:mi, epoch or epoch-ms (default: ISO 8601)',
     )
     .option('--timezone <zone>', 'of dates without one (default: the workspace’s)')
-    .option('--reject-file <file>', 'where bad rows go (default: FILE.rejects.csv)')
-    .option(
-      '--as-of <time>',
-      'when the file was true, for attributes that age (default: when it was last modified)',
-    )
 }
 
 type ReadFile = (...given: Parameters<typeof importContacts>) => Promise<ImportSummary>

@@ -11,7 +11,7 @@ export function rejectText(reason: string): string {
   if (reason === OTHER_REASONS) return '其他原因'
   const refusal = Object.entries(REFUSALS).find(([, words]) => words === reason)
   if (refusal) return sentence(REDEMPTION_REFUSALS, refusal[0], 'zh-CN')
-  const whole = said(reason, WHOLE)
+  const whole = said(reason, WHOLE) ?? said(reason, KEPT)
   if (whole !== undefined) return whole
   const [, field, rest = ''] = /^(attributes\.[^:]+|\w+): ([\s\S]*)$/.exec(reason) ?? []
   const about = said(rest, OF_FIELDS)
@@ -61,6 +61,21 @@ const WHOLE: Patterns = [
     '未导入金额：$1 不是工作区的币种 $2',
   ],
   [/^kept without ([\w.]+): (.*) is what programs write for nothing$/s, '未导入 $1：$2 是程序表示“空”的写法'],
+]
+
+const STAYS = '仍在名单中：'
+
+/** Of an address that is not taken off the do-not-contact list. */
+const KEPT: Patterns = [
+  [/^it stays on the list: it belonged to someone who was erased$/, `${STAYS}属于已按本人要求删除的人`],
+  [/^it stays on the list: they complained about a message$/, `${STAYS}本人投诉过消息`],
+  [/^it stays on the list: they unsubscribed themselves$/, `${STAYS}本人已退订`],
+  [/^it stays on the list: it bounced for good.*$/, `${STAYS}邮件被永久退回，或号码有误；可加 --bounced`],
+  [
+    /^it stays on the list: (.*) is another file, and put it there; see --any-import$/s,
+    `${STAYS}由另一文件 $1 加入；可加 --any-import`,
+  ],
+  [/^it stays on the list: (.*) put it there$/s, `${STAYS}由 $1 加入`],
 ]
 
 const TYPES: Readonly<Record<string, string>> = {

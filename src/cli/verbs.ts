@@ -182,6 +182,12 @@ const VERBS: readonly (readonly [
     async () => (await import('./privacy.ts')).consent,
   ],
   [
+    'allow [address]',
+    'care',
+    'Take addresses off the do-not-contact list that were put there by mistake',
+    async () => (await import('./allow.ts')).allow,
+  ],
+  [
     'export <contact>',
     'care',
     'Print everything held about one contact',

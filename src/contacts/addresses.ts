@@ -91,6 +91,17 @@ export function addressHash(addressKey: string, kind: IdentifierKind, normalised
   return hash('sha256', `${addressKey}:${kind}:${normalised}`, 'buffer')
 }
 
+/** What an address is looked up by on the do-not-contact list: a number by the keys of all its {@link spellings}. */
+export function listedKeys(
+  addressKey: string,
+  kind: IdentifierKind,
+  normalised: string,
+  countries: readonly string[],
+): Buffer[] {
+  const written = kind === 'phone' ? spellings(normalised, countries) : [normalised]
+  return written.map((each) => addressHash(addressKey, kind, each))
+}
+
 /** {@link addressHash} in hexadecimal, which takes half the time. */
 export function addressHashHex(addressKey: string, kind: IdentifierKind, normalised: string): string {
   return hash('sha256', `${addressKey}:${kind}:${normalised}`, 'hex')

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { type SQL, sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
-import { outweighOwn } from '../database/own-listings.ts'
+import { joinVoices } from '../database/listings.ts'
 import { lockStripesShared } from '../database/stripes.ts'
 import { externalIdHashSql } from './erased.ts'
 import { HOLDINGS, type Holding, rowsOf } from './holdings.ts'
@@ -170,14 +170,18 @@ async function rememberHashes(
       FROM unnest(${list}) AS k(key)
       WHERE NOT EXISTS (SELECT FROM contacts o
         WHERE o.contact_id <> ${contactId} AND o.${carried} = ANY (${list}))`
-    const added = await execute(
-      tx,
-      sql`INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
-          SELECT kind, key, reason, source, ${now} FROM (${entries}) e ORDER BY key
-          ON CONFLICT DO NOTHING`,
-    )
-    // Whoever has the address next takes nothing back of this.
-    await execute(tx, outweighOwn(entries))
+    const insert = () =>
+      execute(
+        tx,
+        sql`INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
+            SELECT kind, key, reason, source, ${now} FROM (${entries}) e ORDER BY key
+            ON CONFLICT DO NOTHING`,
+      )
+    const first = await insert()
+    // Whoever has the address next takes nothing back of this, nor does who takes back what a file put there.
+    await execute(tx, joinVoices(entries))
+    // An entry may have been taken off while that waited for it.
+    const added = first + (await insert())
     if (added > 0) suppressed += 1
   }
   return suppressed

@@ -55,6 +55,7 @@ export interface ImportSummary extends RowCounts {
     | 'contacts'
     | 'activity'
     | 'suppressions'
+    | 'allowances'
     | 'consents'
     | 'sends'
     | 'codes'
@@ -226,8 +227,9 @@ async function openIntake(
       keys: chunk.keys,
       run: chunk.merge,
       compose: chunk.compose,
-      done: ({ inserted, updated, erased = 0, unknown = 0, refused = [] }: Merged) => {
+      done: ({ inserted, updated, erased = 0, unknown = 0, refused = [], without = [] }: Merged) => {
         for (const { line, reason, raw } of refused) rejects.reject(line, reason, raw)
+        for (const { line, reason, raw } of without) rejects.warn(line, [reason], raw)
         summary.inserted += inserted
         summary.updated += updated
         summary.erased += erased

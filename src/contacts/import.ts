@@ -3,12 +3,16 @@ import { basename } from 'node:path'
 import { ACTIVITY_FIELDS, contactFields } from '../config/import-fields.ts'
 import { ownChannels } from '../config/workspace.ts'
 import type { Database } from '../database/connect.ts'
+import { importSource } from '../database/listings.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
 import { prepareActivityImport } from './activity.ts'
+import { listedKeys } from './addresses.ts'
+import { type Allowed, type Allowing, allow, keptReason } from './allowances.ts'
 import { mappedDateReader } from './dates.ts'
 import { type ImportOptions, type ImportSummary, type ImportWorkspace, importFile } from './file-import.ts'
 import { firstImport } from './first-import.ts'
+import type { Getters } from './mapping.ts'
 import {
   CONSENT_FIELDS,
   consentReader,
@@ -19,6 +23,8 @@ import {
   sendReader,
 } from './migrated.ts'
 import { linkingOf } from './persons.ts'
+import type { Merged, Told } from './row-counts.ts'
+import type { FileRow } from './rows.ts'
 import { mergeSuppressions, SUPPRESSION_FIELDS, suppressionReader } from './suppressions.ts'
 import { compareNumbers } from './whole-numbers.ts'
 import { activityWriter, contactWriter, listWriter, partitionsOf } from './writers.ts'
@@ -107,17 +113,8 @@ export async function importSuppressions(
     required: [],
     lanes: 1,
     open: (getters) => {
-      if (!getters.has('email') && !getters.has('phone')) {
-        throw new WinbackError('import.mapping', 'no column is mapped to email or phone', {
-          location: { file, line: 1 },
-          remedy: 'Map one with --map email=COLUMN.',
-        })
-      }
-      const read = suppressionReader(getters, {
-        date: mappedDateReader(options.mapping),
-        latest: now.getTime(),
-      })
-      const source = `import of ${basename(file)}`
+      const read = addressedReader(getters, options, file, now)
+      const source = importSource(basename(file))
       return listWriter(read, async (tx, chunk) => {
         const { inserted } = await mergeSuppressions(tx, chunk, {
           now,
@@ -130,6 +127,77 @@ export async function importSuppressions(
       })
     },
   })
+}
+
+/** @throws WinbackError `import.mapping` where no column has addresses */
+function addressedReader(getters: Getters, { mapping }: ImportOptions, file: string, now: Date) {
+  if (!getters.has('email') && !getters.has('phone')) {
+    throw new WinbackError('import.mapping', 'no column is mapped to email or phone', {
+      location: { file, line: 1 },
+      remedy: 'Map one with --map email=COLUMN.',
+    })
+  }
+  return suppressionReader(getters, { date: mappedDateReader(mapping), latest: now.getTime() })
+}
+
+/**
+ * Takes the addresses of a file off the do-not-contact list, as far as they were put there by mistake: inserted counts those
+ * that were, unchanged those that were not on it; the others are refused, each with the reason. Otherwise like
+ * {@link importSuppressions}, of which it undoes one.
+ */
+export async function importAllowances(
+  database: Database,
+  file: string,
+  options: ImportOptions,
+  allowing: Omit<Allowing, 'imports'> & { readonly anyImport: boolean },
+): Promise<ImportSummary> {
+  const { addressKey } = await settingsOf(database)
+  const now = options.clock.now()
+  const { countries } = linkingOf(options.workspace)
+  const imports = allowing.anyImport ? 'any' : { of: basename(file) }
+  return importFile(database, file, options, {
+    kind: 'allowances',
+    fields: SUPPRESSION_FIELDS,
+    required: [],
+    lanes: 1,
+    open: (getters) => {
+      const read = addressedReader(getters, options, file, now)
+      return listWriter(
+        (values, row) => {
+          const entry = read(values)
+          return typeof entry === 'string' ? entry : { addresses: entry.addresses, row }
+        },
+        async (tx, chunk) => {
+          const asked = chunk.flatMap(({ addresses }) =>
+            addresses.map(({ kind, address }) => ({
+              kind,
+              keys: listedKeys(addressKey, kind, address, countries),
+            })),
+          )
+          return countAllowed(chunk, await allow(tx, asked, { ...allowing, imports }))
+        },
+      )
+    },
+  })
+}
+
+/** @param became of each address of the rows, one after the other */
+function countAllowed(
+  chunk: readonly { readonly row: FileRow; readonly addresses: readonly unknown[] }[],
+  became: readonly Allowed[],
+): Merged {
+  const merged = { inserted: 0, updated: 0, refused: [] as Told[], without: [] as Told[] }
+  let at = 0
+  for (const { row, addresses } of chunk) {
+    const its = became.slice(at, at + addresses.length)
+    at += addresses.length
+    const lifted = its.some((each) => each.became === 'lifted')
+    if (lifted) merged.inserted += 1
+    const [kept] = its.flatMap((each) => (each.became === 'kept' ? [keptReason(each)] : []))
+    if (kept === undefined) continue
+    ;(lifted ? merged.without : merged.refused).push({ line: row.line, reason: kept, raw: row.raw })
+  }
+  return merged
 }
 
 /**

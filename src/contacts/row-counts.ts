@@ -23,6 +23,13 @@ export interface RowCounts {
   warningReasons: readonly ReasonCount[]
 }
 
+/** A row, and what is to be said of it. */
+export interface Told {
+  readonly line: number
+  readonly reason: string
+  readonly raw: string
+}
+
 /** What merging a chunk of rows came to. */
 export interface Merged {
   inserted: number
@@ -32,7 +39,9 @@ export interface Merged {
   /** Contacts that were made of external ids that nobody had. */
   unknown?: number
   /** Rows that could only be refused now, with the reason. */
-  refused?: readonly { readonly line: number; readonly reason: string; readonly raw: string }[]
+  refused?: readonly Told[]
+  /** Rows of which something was not taken, as was only known now; they are counted above as well. */
+  without?: readonly Told[]
 }
 
 /** Before the first row. */

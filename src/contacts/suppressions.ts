@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Transaction } from '../database/connect.ts'
+import { besideLifting, joinVoices } from '../database/listings.ts'
 import { openNewSuppressions } from '../database/new-suppressions.ts'
-import { outweighOwn } from '../database/own-listings.ts'
 import {
   addressHashSql,
   type IdentifierKind,
@@ -60,7 +60,7 @@ export function suppressionReader(getters: Getters, moments: MomentReading): Sup
 
 /**
  * Adds a chunk to the suppressions, in the caller's transaction. An address that is suppressed already keeps its
- * first reason; where that was its own person's, it is not theirs to take back any more. Addresses are stored as keyed hashes alone, a number's in each of its spellings.
+ * first reason, and the file joins those who say so. Addresses are stored as keyed hashes alone, a number's in each of its spellings.
  * @param options.countries of numbers that have none
  * @returns how many rows brought something new: each new address counts for the first row that lists it
  */
@@ -75,6 +75,7 @@ export async function mergeSuppressions(
       row_no int NOT NULL
     ) ON COMMIT DELETE ROWS`)
   await openNewSuppressions(tx)
+  await besideLifting(tx)
   const lines = chunk.flatMap(({ addresses, reason, suppressedAt }, rowNo) =>
     addresses.flatMap(({ kind, address }) => {
       const written = kind === 'phone' ? spellings(address, options.countries) : [address]
@@ -99,7 +100,7 @@ export async function mergeSuppressions(
           ON CONFLICT DO NOTHING
           RETURNING kind, key
         ), outweighed AS (
-          ${outweighOwn(sql`SELECT DISTINCT ON (kind, key) kind, key, reason, ${options.source}::text AS source
+          ${joinVoices(sql`SELECT DISTINCT ON (kind, key) kind, key, reason, ${options.source}::text AS source
             FROM hashed ORDER BY kind, key, suppressed_at`)}
         ), told AS (
           INSERT INTO new_suppressions SELECT kind, key FROM inserted

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { joinVoices } from '../database/listings.ts'
 import { openNewSuppressions } from '../database/new-suppressions.ts'
-import { outweighOwn } from '../database/own-listings.ts'
 import { notePartialNumbers } from '../database/partial-numbers.ts'
 import type { Addressed } from './reporting.ts'
 import { recordSuppressions } from './silence.ts'
@@ -67,9 +67,10 @@ export async function list(
     FROM unnest(${sql.param(listed.map(({ key }) => key))}::bytea[],
       ${sql.param(listed.map(({ reason }) => reason))}::text[]) AS f(key, reason)
     ORDER BY f.key, f.reason`
-  const added = await rows<Listed>(
-    tx,
-    sql`
+  const insert = () =>
+    rows<Listed>(
+      tx,
+      sql`
     WITH inserted AS (
       INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
       SELECT kind, key, reason, source, ${now}::timestamptz FROM (${entries}) e
@@ -77,10 +78,13 @@ export async function list(
     )
     INSERT INTO new_suppressions SELECT kind, key FROM inserted
     RETURNING key, EXISTS (SELECT FROM contacts c WHERE c.${carried} = key) AS carried`,
-  )
+    )
+  const added = await insert()
+  if (added.length === new Set(listed.map(({ key }) => key.toString('hex'))).size) return added
   // Afterwards: the entry may be one that the insertion has waited for.
-  await execute(tx, outweighOwn(entries))
-  return added
+  await execute(tx, joinVoices(entries))
+  // Or one that was being taken off the list, for which this has waited.
+  return [...added, ...(await insert())]
 }
 
 /** The numbers of the contacts that carry these keys, as others may have written them. */

@@ -7,7 +7,7 @@ import {
   type Transaction,
   transaction,
 } from '../database/connect.ts'
-import { isOwnListing, type OwnWay } from '../database/own-listings.ts'
+import { isOwnListing, type OwnWay } from '../database/listings.ts'
 import { keepContacts } from '../database/person-locks.ts'
 import { suppress } from './do-not-contact.ts'
 import { isAddressed, type ReportingChannel } from './reporting.ts'

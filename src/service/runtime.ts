@@ -12,7 +12,14 @@ import type { CampaignBook } from '../config/compiled.ts'
 import { openRates, type Rates } from '../config/rates.ts'
 import { readTemplates } from '../config/versions.ts'
 import type { Workspace } from '../config/workspace.ts'
-import { addressHash, normaliseEmail, normalisePhone, spellings, wholeNumber } from '../contacts/addresses.ts'
+import {
+  addressHash,
+  listedKeys,
+  normaliseEmail,
+  normalisePhone,
+  spellings,
+  wholeNumber,
+} from '../contacts/addresses.ts'
 import { forgetDevices } from '../contacts/devices.ts'
 import type { Hooks } from '../contacts/hooks.ts'
 import type { Database } from '../database/connect.ts'
@@ -104,9 +111,7 @@ export async function openRuntime(options: {
   const countries = countriesOf(workspace)
   const addressKeys = (kind: 'email' | 'phone', text: string): readonly Buffer[] => {
     const address = kind === 'email' ? normaliseEmail(text) : normalisePhone(text)
-    if (address === undefined) return []
-    const written = kind === 'phone' ? spellings(address, countries) : [address]
-    return written.map((each) => addressHash(settings.addressKey, kind, each))
+    return address === undefined ? [] : listedKeys(settings.addressKey, kind, address, countries)
   }
   const phoneKeys = (phone: string) => addressKeys('phone', phone)
   return {

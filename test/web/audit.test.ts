@@ -65,6 +65,8 @@ test('every form is one that is known to leave an entry, to be the contact’s o
     // pages.test.ts
     ...['/campaigns/:campaign/decide', '/campaigns/:campaign/pause', '/campaigns/:campaign/plan'],
     ...['/campaigns/:campaign/resume', '/campaigns/:campaign/stop'],
+    // pages.test.ts
+    '/contacts/:contact/allow',
     ...['/contacts/:contact/erase', '/contacts/:contact/export', '/contacts/:contact/preferences'],
     '/preferences/:token',
     ...['/settings/keys', '/settings/keys/revoke', '/settings/signing-keys', '/settings/users'],

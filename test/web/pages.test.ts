@@ -437,6 +437,7 @@ describe('what a role may', () => {
     ['/campaigns/spring/resume', 'operator'],
     ['/campaigns/spring/stop', 'operator', { confirm: 'not it' }],
     ['/contacts/c2/preferences', 'agent', { off: 'email' }],
+    ['/contacts/c2/allow', 'operator', { kind: 'email' }],
     ['/contacts/c2/export', 'operator'],
     ['/contacts/c2/erase', 'operator', { confirm: 'not it' }],
     ['/settings/users', 'admin', { name: 'eve', role: 'admin' }],
@@ -455,6 +456,29 @@ describe('what a role may', () => {
     }
   })
 
+  it('takes an address off the do-not-contact list where a file alone put it there', async () => {
+    const button = async (who: Role) => {
+      const html = await (await get('/contacts/c5', who)).text()
+      return /take it off the list/.exec(html)?.[0]
+    }
+    await shop.importSuppressions([{ email: 'person5@example.com' }])
+    expect(await button('agent')).toBeUndefined()
+    expect(await button('operator')).toBeDefined()
+    await execute(database, sql`UPDATE suppressions SET source = source || '; page'`)
+    expect(await button('operator')).toBeUndefined()
+    const refused = await post('/contacts/c5/allow', 'operator', { kind: 'email' })
+    expect(await refused.text()).toContain(
+      'It stays on the do-not-contact list: they unsubscribed themselves',
+    )
+    await execute(
+      database,
+      sql`UPDATE suppressions SET source = 'import of stop.csv; receipt of email (hard_bounce)'`,
+    )
+    await post('/contacts/c5/allow', 'operator', { kind: 'email', bounced: 'yes' })
+    const listed = sql`SELECT FROM suppressions s JOIN contacts c ON c.email_key = s.key AND c.external_id = 'c5'`
+    expect(await rows(database, listed)).toEqual([])
+  })
+
   it('has recorded each of these changes, with who made it', async () => {
     const entries = await rows<{ action: string; actors: string[] }>(
       database,
@@ -463,6 +487,7 @@ describe('what a role may', () => {
     )
     expect(Object.fromEntries(entries.map(({ action, actors }) => [action, actors.join()]))).toEqual({
       'campaign.plan': 'admin,operator',
+      'contact.allow': 'operator',
       'contact.export': 'admin,operator',
       'contact.preferences': 'admin,agent,operator',
       'key.create': 'admin',

@@ -80,6 +80,23 @@ export const CARE: Readonly<Record<string, string>> = {
   'a new key for the links of today': '为此后的链接更换新密钥',
   'from now on links signed with key 1 are refused': '此后拒绝由密钥 1 签名的链接',
 
+  // allow
+  'Take addresses off the do-not-contact list that were put there by mistake': '把误加的地址移出禁止联系名单',
+  'What files put there goes. What a person did (unsubscribed, complained) stays, as does an erasure; what bounced goes only where that is asked for. Of a file, what an import of a file of its name put there goes.':
+    '移出由文件导入的地址。本人退订、投诉的，以及已按要求删除的，仍留在名单中；退信的地址须明确指定才会移出。给出文件时，移出同名文件导入的地址。',
+  'one address or number, whichever file put it there': '移出一个地址或号码，不论由哪个文件加入',
+  'it was imported as suppressions: says what would go, and why the rest stays':
+    '该文件曾被误当作禁发名单导入：显示哪些会移出，其余为何保留',
+  'addresses of a list of your own': '按自己整理的名单移出',
+  'an e-mail address or a number': '邮箱地址或号码',
+  'many: CSV or NDJSON with columns email or phone; .gz too':
+    '批量：含 email 或 phone 列的 CSV 或 NDJSON；也支持 .gz',
+  'of a file: what other files put there, too': '给出文件时：也移出由其他文件加入的',
+  'what bounced for good, and wrong numbers, too': '也移出永久退信的地址和有误的号码',
+  'change nothing, and say what would come of it': '试运行：不做更改，只显示结果',
+  'where rows go that stay on the list (default: FILE.kept.csv)':
+    '保留在名单中的行写入的文件（默认：FILE.kept.csv）',
+
   // consent
   'Show what a contact agreed to and chose, or record it': '查看或登记联系人的同意与接收偏好',
   'The record is append-only. A withdrawal holds before the next send, for all accounts of the person.':

@@ -12,6 +12,7 @@ export const AUDIT_WORDS: Phrases = {
   'switch.stop': { en: 'stopped for good', 'zh-CN': '永久停止' },
   'contact.preferences': { en: 'recorded what a contact wants', 'zh-CN': '登记联系人的偏好' },
   'contact.consent': { en: 'recorded consent', 'zh-CN': '登记同意' },
+  'contact.allow': { en: 'took off the do-not-contact list', 'zh-CN': '移出禁止联系名单' },
   'contact.export': { en: 'exported everything held', 'zh-CN': '导出全部数据' },
   'contact.erase': { en: 'erased', 'zh-CN': '删除' },
   'call.take': { en: 'took a call', 'zh-CN': '接手电话' },
@@ -65,8 +66,11 @@ export function aboutText(about: string | null, language: Language): string {
 
 /** What an entry says besides, by name; in English the names themselves are words. */
 const DETAILS: Readonly<Record<string, string>> = {
+  address: '地址',
   agent: '坐席',
   annotation: '标注',
+  any_import: '含其他文件',
+  bounced: '含退信',
   campaigns: '活动',
   cancelled: '已取消',
   channel: '渠道',

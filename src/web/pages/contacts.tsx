@@ -12,9 +12,11 @@ import {
   refusedAfter,
 } from '../../contacts/preferences.ts'
 import { transaction } from '../../database/connect.ts'
+import { type Listing, voicesOf } from '../../database/listings.ts'
 import { lockPersons } from '../../database/person-locks.ts'
 import { wishesText } from '../../reports/dealings-text.ts'
 import { entryText } from '../../reports/timeline-text.ts'
+import { allowContact } from '../../service/allowing.ts'
 import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
 import { readStory } from '../../service/reporting.ts'
 import type { Runtime } from '../../service/runtime.ts'
@@ -62,6 +64,26 @@ export function contactPages(dependencies: PagesDependencies): Hono {
         return visit.go(
           home(visit),
           say('Recorded. It holds before the next send.', '已登记，下次发送前生效。'),
+        )
+      }),
+    )
+    .post(
+      '/contacts/:contact/allow',
+      act(dependencies, 'operate', async (visit) => {
+        const contactId = await findContact(database, idOf(visit))
+        const kind = visit.form.get('kind') === 'phone' ? 'phone' : 'email'
+        const { became } = await allowContact(runtime, contactId, kind, {
+          bounced: visit.form.get('bounced') === 'yes',
+          record: (tx) => visit.audit('contact.allow', `contact ${contactId}`, { kind }, tx),
+        })
+        return visit.go(
+          home(visit),
+          became === 'absent'
+            ? visit.say('It was not on the do-not-contact list any more.', '该地址已不在禁止联系名单中。')
+            : visit.say(
+                'Taken off the do-not-contact list. What was skipped meanwhile stays skipped.',
+                '已移出禁止联系名单。期间跳过的消息不会补发。',
+              ),
         )
       }),
     )
@@ -258,12 +280,15 @@ async function showContact(
             : wishesText({ ...choice, ...(choice.frequency ?? NO_LIMIT) }, speech)}
         </p>
         {story.entries
-          .filter(({ kind }) => kind === 'suppressed')
+          .filter((entry) => entry.kind === 'suppressed')
           .map((entry) => (
-            <p class="note">
-              {entryText(entry, speech)}{' '}
-              {say('Nothing is sent there, whatever they want.', '无论本人是否愿意接收，都不会向其发送。')}
-            </p>
+            <>
+              <p class="note">
+                {entryText(entry, speech)}{' '}
+                {say('Nothing is sent there, whatever they want.', '无论本人是否愿意接收，都不会向其发送。')}
+              </p>
+              <Mistaken visit={visit} path={path} listing={entry} />
+            </>
           ))}
         {visit.may('change_preferences') ? (
           <Act visit={visit} to={`${path}/preferences`} words={say('Record', '登记')} kind="quiet">
@@ -295,6 +320,36 @@ async function showContact(
       ) : null}
     </>,
     refused === undefined ? 200 : 422,
+  )
+}
+
+/** What takes an address off the list, where nobody but a file, or a mailbox, has put it there. */
+function Mistaken({
+  visit,
+  path,
+  listing,
+}: {
+  visit: Visit
+  path: string
+  listing: Listing & { readonly address: 'email' | 'phone' }
+}) {
+  const { say } = visit
+  const by = new Set(voicesOf(listing).map((voice) => voice.by))
+  const bounced = by.delete('bounce')
+  by.delete('import')
+  if (by.size > 0 || !visit.may('operate')) return null
+  return (
+    <Act
+      visit={visit}
+      to={`${path}/allow`}
+      words={
+        bounced
+          ? say('It is mended: take it off the list', '已修复，移出名单')
+          : say('A mistake: take it off the list', '误加，移出名单')
+      }
+      kind="quiet"
+      fields={{ kind: listing.address, ...(bounced ? { bounced: 'yes' } : {}) }}
+    />
   )
 }
 
