@@ -130,9 +130,10 @@ export interface Retry {
    */
   readonly unreached?: boolean
   /**
-   * Certain, and of no message in particular: the provider answers, and takes nothing from anybody at this moment; its disk is
-   * full, say, or our quota used up. Where it says so several times in a row, the channel rests, and what it is tried with
-   * from then on has had no try by it.
+   * Of no message in particular: the provider answers, and takes nothing from anybody at this moment; its disk is full, say,
+   * our quota used up, or its gateway finds nobody behind it. Where it says so several times in a row, the channel rests, and
+   * what it is tried with from then on has had no try by it. Certain, but where the provider recognises repeats: without
+   * `unsent`, such a message may have been taken.
    */
   readonly takesNone?: boolean
   readonly dead?: readonly string[]

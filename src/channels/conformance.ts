@@ -116,6 +116,7 @@ export function describeChannel<Settings, Address, Content>(
     if (delivery.outcome === 'rejected') return [key]
     if (delivery.outcome !== 'retry') return []
     if (fault.unsent !== undefined) assert.equal(delivery.unsent ?? false, fault.unsent, said)
+    if (fault.takesNone !== undefined) assert.equal(delivery.takesNone ?? false, fault.takesNone, said)
     if (fault.unreached !== undefined) assert.equal(delivery.unreached ?? false, fault.unreached, said)
     return delivery.unsent || delivery.unreached || !module.idempotent ? [key] : []
   }

@@ -29,6 +29,8 @@ export interface ProviderFault<Address> {
   readonly unsent?: boolean
   /** Where it is `retry`: whether the provider was not reached, or let nobody in. Anything else goes, where this is absent. */
   readonly unreached?: boolean
+  /** Likewise whether it has to say that nothing is taken from anybody, whatever the message. */
+  readonly takesNone?: boolean
   /** The provider answers nothing at all: only the deadline ends such a send, so it is tried with a short one. */
   readonly silent?: true
   /** The address it concerns, where it is not all of them. */

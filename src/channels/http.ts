@@ -159,6 +159,14 @@ export function neverLeft({ detail, unreached }: Extract<Exchange, { kind: 'unse
   return { outcome: 'retry', detail, unsent: true, unreached }
 }
 
+/**
+ * Whether an answer says of no request in particular that nothing is taken now: too many of them, out of service, a gateway that
+ * finds nobody behind it, or nobody who answers. Of the gateways' (502, 503, 504) a request may have been taken for all that.
+ */
+export function saysTakesNone(status: number): boolean {
+  return status === 429 || (status >= 502 && status <= 504)
+}
+
 /** Seconds. Whoever names more is asked again by then: a header that is nonsense must not cost a message its time. */
 const LONGEST_WAIT = 21_600
 

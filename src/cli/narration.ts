@@ -145,8 +145,8 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
     onRest: (channel, milliseconds) => {
       const seconds = Math.round(milliseconds / 1000)
       const words = inWords(
-        `channel ${channel} rests for ${seconds} s: its provider takes connections and says nothing`,
-        `渠道 ${channel} 暂停 ${seconds} 秒：服务商接受连接，却不应答`,
+        `channel ${channel} rests for ${seconds} s: its provider takes connections and does not say what it took`,
+        `渠道 ${channel} 暂停 ${seconds} 秒：服务商接受连接，却不说明是否已接收`,
       )
       say('rest', { channel, seconds }, words, true)
     },

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { openHttp } from '../channels/http.ts'
+import { openHttp, saysTakesNone } from '../channels/http.ts'
 import { hostOf, LOOPBACK } from '../channels/private-hosts.ts'
 import { privateHosts } from '../channels/server-name.ts'
 
@@ -46,13 +46,14 @@ export interface CreditRequest {
 }
 
 /**
- * `unknown`: perhaps it was credited. Asking again with the same key is the only way to know. `unasked`: certainly not by
+ * `unknown`: perhaps it was credited. Asking again with the same key is the only way to know. With `takesNone` it credits nobody
+ * at this moment, whoever is asked for. `unasked`: certainly not by
  * this call, which did not reach the provider, or was not let in; that says nothing of the grant, nor of an earlier call.
  */
 export type CreditAnswer =
   | { readonly outcome: 'credited' }
   | { readonly outcome: 'refused'; readonly detail: string }
-  | { readonly outcome: 'unknown'; readonly detail: string }
+  | { readonly outcome: 'unknown'; readonly detail: string; readonly takesNone?: boolean }
   | { readonly outcome: 'unasked'; readonly detail: string }
 
 export interface OfferProvider {
@@ -73,7 +74,7 @@ const READ = 65_536
 /**
  * A provider over HTTP. 2xx means credited (now or by an earlier call with the key); 4xx refused for good, but for
  * 401 (it does not let us in, whatever is asked), 408, 409 (a call with the key is under way), 425 and 429; anything else,
- * a time-out included, is not known, where the call may have arrived.
+ * a time-out included, is not known, where the call may have arrived. 429, 502, 503 and 504 say so of every call.
  * @param timeOut a signal that aborts after so many milliseconds
  */
 export function openOfferProvider(
@@ -105,7 +106,8 @@ export function openOfferProvider(
       const detail = `${status} ${text.slice(0, SAID)}`.trim()
       if (status === 401) return { outcome: 'unasked', detail }
       const refused = status >= 400 && status < 500 && !AGAIN.has(status)
-      return { outcome: refused ? 'refused' : 'unknown', detail }
+      if (refused) return { outcome: 'refused', detail }
+      return { outcome: 'unknown', detail, ...(saysTakesNone(status) ? { takesNone: true } : {}) }
     },
     leave: () => http.close(),
   }

@@ -39,10 +39,10 @@ export interface Reach {
   /** Nothing more of the batch is to be begun. */
   readonly away: boolean
   /**
-   * Tells how a send ended.
+   * Tells how the send of a message ended.
    * @returns it as it counts: from where the provider is away, what only learns that it takes none has not been tried
    */
-  note(delivery: Delivery): Delivery
+  note(delivery: Delivery, message: number): Delivery
   /** What is to be written down once the batch is over: nothing where it has shown nothing new. */
   conclude(): { readonly away: string } | 'reached' | undefined
 }
@@ -51,8 +51,10 @@ export interface Reach {
  * @param width sends the channel has under way at once
  * @param knownAway it was away when the batch began: it is tried with one message, and goes on where that one gets through;
  *   absent where the batch does not know, and what it shows is always written down
+ * @param putOff messages that the provider put off as it would any since the last one got through, those of other batches, too:
+ *   a batch of one or two shows nothing by itself
  */
-export function openReach(width: number, knownAway?: boolean): Reach {
+export function openReach(width: number, knownAway?: boolean, putOff = new Set<number>()): Reach {
   const enough = knownAway ? 1 : Math.min(Math.max(width, FEWEST), MOST)
   let reached = false
   let heard = false
@@ -65,22 +67,27 @@ export function openReach(width: number, knownAway?: boolean): Reach {
     get away() {
       return row >= enough
     },
-    note: (delivery) => {
+    note: (delivery, message) => {
       if (neverReached(delivery) || takesNone(delivery)) {
         row += 1
         heard ||= takesNone(delivery)
+        if (takesNone(delivery) && putOff.size < FEWEST) putOff.add(message)
         said = delivery.detail ?? ''
       } else {
         row = 0
         // One that is put off and certainly unsent may be our own doing: a channel that closes, a lease that is nearly over.
-        reached ||= delivery.outcome !== 'retry' || delivery.unsent !== true
+        const through = delivery.outcome !== 'retry' || delivery.unsent !== true
+        if (through) putOff.clear()
+        reached ||= through
       }
       if (delivery.outcome !== 'retry' || !delivery.takesNone || row < enough) return delivery
       return { ...delivery, unreached: true }
     },
     conclude: () => {
-      // Fewer than are no chance: only where nobody has got through. What was heard may have been about the message.
-      if (row >= enough || (!reached && row >= (heard ? FEWEST : 1))) return { away: said }
+      // Fewer than are no chance: only where nobody has got through. What was heard may have been about the message, but not of
+      // one after another.
+      const few = heard ? putOff.size >= FEWEST : true
+      if (row >= enough || (!reached && row > 0 && few)) return { away: said }
       return reached && knownAway !== false ? 'reached' : undefined
     },
   }

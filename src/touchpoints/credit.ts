@@ -113,11 +113,13 @@ async function creditGrants(
       terms: viewOffer(place.name, place.terms),
       expires_at: grant.expiresAt.toISOString(),
     })
-    if (answer.outcome === 'unasked') last = answer
+    const takesNone = answer.outcome === 'unknown' && answer.takesNone === true
+    if (answer.outcome === 'unasked' || takesNone) last = { outcome: 'unasked', detail: answer.detail }
     reach.note(
-      answer.outcome === 'unasked'
-        ? { outcome: 'retry', detail: answer.detail, unreached: true }
+      answer.outcome === 'unasked' || takesNone
+        ? { outcome: 'retry', detail: answer.detail, unreached: !takesNone, takesNone }
         : { outcome: 'sent' },
+      cleared.candidate.touchpointId,
     )
     return answer
   })
@@ -141,7 +143,7 @@ function keyOf({ cleared, grant }: Wish): GrantKey {
 
 /**
  * The message as it goes by what the provider said, or why it does not. Where the answer is not known (a time-out), it waits,
- * and the next try asks again with the same key; where the provider was not reached, that has been no try. Pure.
+ * and the next try asks again with the same key; where the provider was not reached, or credits nobody, that has been no try. Pure.
  * @param cut the process is ending: others ask, in a moment, and no message has lost a try by it
  */
 function heed(
@@ -157,8 +159,9 @@ function heed(
     case 'refused':
       return instead ?? unavailable(`provider: ${answer.detail}`)
     case 'unknown':
-      if (!cut) return askAgain(cleared, now, maxDelay, answer.detail)
-      return wait(cleared, now, maxDelay, answer.detail, UNTRIED)
+      if (cut) return wait(cleared, now, maxDelay, answer.detail, UNTRIED)
+      if (answer.takesNone) return wait(cleared, now, maxDelay, answer.detail)
+      return askAgain(cleared, now, maxDelay, answer.detail)
     case 'unasked':
       return wait(cleared, now, maxDelay, answer.detail, cut ? 0 : undefined)
     case undefined:

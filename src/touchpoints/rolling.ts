@@ -109,6 +109,7 @@ export async function roll(
   const reach = openReach(
     slots.width,
     handover.context.channels.some(({ name, awayUntil }) => name === channel && awayUntil !== undefined),
+    slots.putOff,
   )
   const sending = { stream: streamOf(handover), installation: deps.installation }
   const sends = openSends({ slots, reach, sending, left: deps.left })

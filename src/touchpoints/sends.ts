@@ -206,7 +206,11 @@ export function concludeSend(
       // An idempotent provider recognises the repeat by its key: doubt is settled by asking again.
       return channel.idempotent ? tryAgain(delivery.detail, 0, true) : inDoubt(delivery.detail)
     case 'retry':
-      if (delivery.unreached && !cut) return againUntried(candidate, now)
+      // One that takes nothing from anybody has been asked all the same, and a gateway may have passed it on.
+      if (delivery.unreached && !cut) {
+        const doubted = channel.idempotent && delivery.takesNone === true && delivery.unsent !== true
+        return { ...againUntried(candidate, now), ...(doubted ? { doubted, cost } : {}) }
+      }
       // Of a channel whose provider recognises a repeat, `retry` may also mean that nobody knows.
       return tryAgain(delivery.detail, delivery.after ?? 0, channel.idempotent && delivery.unsent !== true)
   }

@@ -12,6 +12,8 @@ export interface Slots {
   give(count: number): void
   /** Whether the channel is to be left alone for a while. */
   readonly standstill: Standstill
+  /** Messages that its provider put off as it would any since one last got through, a few at most. */
+  readonly putOff: Set<number>
 }
 
 export function createSlots(width: number, standstill = createStandstill(width)): Slots {
@@ -27,6 +29,7 @@ export function createSlots(width: number, standstill = createStandstill(width))
   return {
     width,
     standstill,
+    putOff: new Set(),
     tryTake,
     take: (wanted) =>
       new Promise((grant) => {

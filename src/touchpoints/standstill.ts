@@ -1,9 +1,9 @@
 import type { Delivery } from '../channels/channel.ts'
 
 // A provider that takes connections and says nothing: each send takes its whole deadline. A batch would go on like that
-// for hours and have one of the few places for jobs, and the other channels' batches would wait for it. So a channel that
-// is at a standstill is left alone for a while, then tried with one message of a batch, for what is tried may be in doubt for
-// good, and left alone for longer.
+// for hours and have one of the few places for jobs, and the other channels' batches would wait for it. And one that breaks
+// off, or answers what leaves a message in doubt, at once: whatever is due would be in doubt for good within minutes. So a
+// channel that is at a standstill is left alone for a while, then tried with one message of a batch, and left alone for longer.
 
 export interface Standstill {
   /** Milliseconds for which nothing is to be begun; 0 where sends may go. */
@@ -16,7 +16,7 @@ export interface Standstill {
 
 /** Milliseconds. */
 export interface Rests {
-  /** A send without an answer that took longer stood still; one that failed sooner holds nobody up. */
+  /** A send without an answer that took longer stood still; one that failed sooner, and is in no doubt, costs nobody anything. */
   readonly slow: number
   readonly first: number
   readonly longest: number
@@ -50,7 +50,8 @@ export function createStandstill(
       return trying ? 1 : Number.POSITIVE_INFINITY
     },
     note: (outcome, took) => {
-      if (outcome === 'sent' || outcome === 'rejected' || took < rests.slow) {
+      const quick = outcome === 'retry' && took < rests.slow
+      if (outcome === 'sent' || outcome === 'rejected' || quick) {
         stood = 0
         pause = rests.first
         until = 0

@@ -44,7 +44,7 @@ export function openSends(of: {
     let counted = delivery
     // What we end ourselves says nothing of its provider.
     if (!cut) {
-      counted = reach.note(delivery)
+      counted = reach.note(delivery, outgoing.candidate.touchpointId)
       // One that cannot be reached is left alone by what `reach` says of it, however slowly it fails.
       if (!neverReached(delivery)) slots.standstill.note(delivery.outcome, took)
     }

@@ -169,6 +169,62 @@ describe.each(PROVIDERS)('$name, whose provider is away', ({ name, open, appear 
   })
 })
 
+it('a webhook whose gateway answers 503 for half a day costs no message its tries, and none is sent under two keys', async () => {
+  const provider = await openProvider(serveWebhook(SECRET))
+  const clock = manualClock(new Date(START))
+  const settings = {
+    url: provider.url,
+    secret: SECRET,
+    allow_private: ['127.0.0.1'],
+    batch: 5,
+    connections: 2,
+  }
+  const channel = openWebhook(webhookSettings.parse(settings))
+  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%').replace(
+    '  log: {}',
+    `  log: {}\n  webhook: { url: "${provider.url}", secret: "${SECRET}", allow_private: [127.0.0.1] }`,
+  )
+  const shop = await openShop({ database: await emptiedDatabase(), clock, channels: [channel], workspace })
+  const step = '{ id: remind, channel: webhook, template: hello }'
+  await shop.apply(oneTierCampaign('away', [step], { more: 'limits: { max_delay: 2d }' }))
+  await shop.importContacts(
+    Array.from({ length: PEOPLE }, (_, n) => ({
+      external_id: `p${n}`,
+      signed_up_at: new Date(START - 4 * 86_400_000).toISOString(),
+    })),
+  )
+  await shop.run('away')
+  const work = (minutes: number) => {
+    clock.advance(minutes * 60)
+    return dispatchDue(shop.database, { now: clock.now(), jobs: 100 }, async (batch) => {
+      await processBatch(shop.runtime.worker, batch)
+    })
+  }
+  provider.instead = { status: 503, headers: { 'Retry-After': '30' } }
+  for (let minutes = 0; minutes <= 720; minutes += 5) await work(minutes === 0 ? 0 : 5)
+  const [waiting] = await rows<{ people: number; most: number; tried: number }>(
+    shop.database,
+    sql`SELECT count(*)::int AS people, max(attempt) AS most, sum(attempt)::int AS tried FROM touchpoints`,
+  )
+  expect(waiting).toMatchObject({ people: PEOPLE })
+  // Those by which it was found out, and no others.
+  expect(waiting?.tried).toBeLessThanOrEqual(10)
+  const [absent] = await readAbsences(shop.database, clock.now(), 'away')
+  expect(absent).toMatchObject({ channel: 'webhook', since: new Date(START), waiting: PEOPLE })
+  expect(absent?.detail).toContain('503')
+  provider.instead = undefined
+  for (let hours = 0; hours < 8; hours += 1) await work(60)
+  expect(await rows(shop.database, sql`SELECT DISTINCT state FROM touchpoint_records`)).toEqual([
+    { state: 'sent' },
+  ])
+  const keys = provider.asked.flatMap(({ body }) =>
+    (JSON.parse(body.toString()) as { items: { key: string }[] }).items.map(({ key }) => key),
+  )
+  expect([keys.length, new Set(keys).size]).toEqual([PEOPLE, PEOPLE])
+  await channel.close()
+  await provider.stop()
+})
+
 /** Sends a channel was given until now. */
 function countSends(channel: Channel): () => number {
   let sends = 0

@@ -52,7 +52,7 @@ const tries = ({ database }: Pipeline) =>
 describe('what the sends of a batch show of their provider', () => {
   const concluded = (width: number, known: boolean, ...said: Delivery[]) => {
     const reach = openReach(width, known)
-    for (const delivery of said) reach.note(delivery)
+    for (const [message, delivery] of said.entries()) reach.note(delivery, message)
     return { away: reach.away, most: reach.most, concluded: reach.conclude() }
   }
   const times = (count: number, delivery: Delivery) => Array.from({ length: count }, () => delivery)
@@ -78,6 +78,22 @@ describe('what the sends of a batch show of their provider', () => {
     expect(concluded(40, false, ...times(10, { outcome: 'retry', detail: '450 greylisted' })).away).toBe(
       false,
     )
+  })
+
+  it('that it is as good as away, where it took none of one batch after another, of other messages each', () => {
+    const full: Delivery = { outcome: 'retry', detail: '421 try later', takesNone: true }
+    const putOff = new Set<number>()
+    const batch = (message: number, said: Delivery = full) => {
+      const reach = openReach(40, false, putOff)
+      reach.note(said, message)
+      return reach.conclude()
+    }
+    // Tried again, it may have been about that one message.
+    for (let again = 0; again < 6; again += 1) expect(batch(1)).toBeUndefined()
+    expect(batch(2)).toBeUndefined()
+    expect(batch(3)).toEqual({ away: full.detail })
+    expect(batch(4, { outcome: 'sent' })).toBeUndefined()
+    for (const message of [5, 6]) expect(batch(message)).toBeUndefined()
   })
 
   it('nothing, where one or a few did not reach it and others did', () => {
@@ -297,6 +313,62 @@ describe('a channel whose provider is away', () => {
     expect((await pipeline.records()).map(({ state }) => state)).toEqual(
       Array.from({ length: 20 }, () => 'sent'),
     )
+  })
+
+  it('loses nothing to one that takes none, though but one message is due at a time', async () => {
+    const channel = testChannel('email', { concurrency: 3 })
+    const pipeline = await open(0, { channel })
+    const { database, clock } = pipeline
+    channel.answer = () => ({ outcome: 'retry', detail: '421 4.3.2 shutting down', takesNone: true })
+    for (let hours = 0; hours < 12; hours += 1) {
+      clock.set(later(hours * 3600))
+      await pipeline.addContact({ silentSince: new Date(clock.now().getTime() - 4 * DAY * 1000) })
+      await pipeline.runNow()
+      for (let minutes = 0; minutes < 60; minutes += 5) {
+        clock.set(later(hours * 3600 + minutes * 60))
+        await pipeline.work()
+      }
+    }
+    // Known by the third.
+    expect(await rows(database, sql`SELECT channel, since FROM absences`)).toEqual([
+      { channel: 'email', since: later(2 * 3600) },
+    ])
+    expect(await pipeline.records()).toEqual([])
+    channel.answer = () => ({ outcome: 'sent' })
+    for (let hours = 12; hours < 20; hours += 1) {
+      clock.set(later(hours * 3600))
+      await pipeline.work()
+    }
+    expect((await pipeline.records()).map(({ state }) => state)).toEqual(
+      Array.from({ length: 12 }, () => 'sent'),
+    )
+  })
+
+  it('leaves in doubt none but those it was tried with, where its gateway may have passed them on', async () => {
+    const channel = testChannel('email', { concurrency: 3, idempotent: true })
+    const pipeline = await open(20, { channel })
+    const { database, clock } = pipeline
+    channel.answer = () => ({ outcome: 'retry', detail: 'the provider answers 503', takesNone: true })
+    await pipeline.work()
+    const tried = new Set(channel.sent.map(({ touchpointId }) => touchpointId)).size
+    expect(tried).toBeLessThanOrEqual(6)
+    const [seen] = await rows<{ doubted: number; most: number }>(
+      database,
+      sql`SELECT count(*) FILTER (WHERE doubted)::int AS doubted, max(attempt) AS most FROM touchpoints`,
+    )
+    expect(seen).toEqual({ doubted: tried, most: 1 })
+    // It never comes back: nobody knows of those; the others have not been sent.
+    clock.set(later(3 * DAY))
+    await pipeline.work()
+    await pipeline.work()
+    const ended = (await pipeline.records()).map(({ state }) => state).toSorted()
+    const lost = ended.filter((state) => state === 'uncertain').length
+    expect(lost).toBeGreaterThanOrEqual(tried)
+    expect(lost).toBeLessThanOrEqual(tried + 1)
+    expect(ended).toEqual([
+      ...Array.from({ length: 20 - lost }, () => 'skipped'),
+      ...Array.from({ length: lost }, () => 'uncertain'),
+    ])
   })
 
   it('gives back its rate, its place in the warm-up and what it reserved of a budget', async () => {

@@ -173,7 +173,7 @@ describe('a channel at a standstill', () => {
     times(9, 'retry', 60_000)
     times(1, 'sent', 30_000)
     times(9, 'uncertain', 35_000)
-    // Refused at once: that holds nobody up.
+    // Put off at once: that holds nobody up, and is in no doubt.
     times(50, 'retry', 10)
     times(9, 'retry', 60_000)
     expect(standstill.rest).toBe(0)
@@ -192,6 +192,32 @@ describe('a channel at a standstill', () => {
     times(10, 'retry', 60_000)
     expect(standstill.rest).toBe(60_000)
     expect(told).toEqual([60_000, 120_000, 200_000, 200_000, 200_000, 60_000])
+  })
+
+  it('rests after some in a row were left in doubt, however soon: each is for good', () => {
+    let now = 1_000
+    const standstill = createStandstill(
+      4,
+      () => {},
+      RESTS,
+      () => now,
+    )
+    const doubt = (count: number) => {
+      for (let n = 0; n < count; n += 1) standstill.note('uncertain', 10)
+    }
+    doubt(3)
+    standstill.note('sent', 10)
+    doubt(3)
+    expect(standstill.rest).toBe(0)
+    doubt(1)
+    expect(standstill.rest).toBe(60_000)
+    now += 60_000
+    expect([standstill.rest, standstill.most]).toEqual([0, 1])
+    doubt(1)
+    expect(standstill.rest).toBe(120_000)
+    now += 120_000
+    standstill.note('sent', 10)
+    expect([standstill.rest, standstill.most]).toEqual([0, Number.POSITIVE_INFINITY])
   })
 
   it('is given nothing more of a batch, nor of the next, and loses nothing', async () => {

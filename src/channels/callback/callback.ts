@@ -8,7 +8,15 @@ import type {
   Template,
   TemplateView,
 } from '../channel.ts'
-import { type Exchange, type HttpClient, neverLeft, openHttp, parseJson, retryAfter } from '../http.ts'
+import {
+  type Exchange,
+  type HttpClient,
+  neverLeft,
+  openHttp,
+  parseJson,
+  retryAfter,
+  saysTakesNone,
+} from '../http.ts'
 import { openLane } from '../lane.ts'
 import { parsePrice } from '../price.ts'
 import { guardedLookup, type Resolve, refusalOf } from '../private-hosts.ts'
@@ -81,7 +89,7 @@ export function openCallback(
           if (delivery.outcome === 'sent') return { ...delivery, keep: task('robot') }
           // People go on where the robot takes what is beyond them: the channel is not away with it.
           const beside = delivery.outcome === 'retry' && terms.takes !== 'all'
-          return beside ? { ...delivery, unreached: false } : delivery
+          return beside ? { ...delivery, unreached: false, takesNone: false } : delivery
         }
         return { outcome: 'sent', providerId: message.key, cost: 0, keep: task('agent') }
       }),
@@ -160,5 +168,11 @@ function conclude(exchange: Exchange, key: string): Delivery {
   const after = retryAfter(headers, new Date()) ?? (status === 403 ? 3600 : undefined)
   // A 403 may be about what the call says: so answer firewalls, which read it.
   const [unsent, unreached] = [status < 500, status === 401]
-  return { outcome: 'retry', detail, unsent, unreached, ...(after === undefined ? {} : { after }) }
+  const said = {
+    unsent,
+    unreached,
+    takesNone: saysTakesNone(status),
+    ...(after === undefined ? {} : { after }),
+  }
+  return { outcome: 'retry', detail, ...said }
 }

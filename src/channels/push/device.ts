@@ -24,11 +24,13 @@ export interface PushProvider {
 export function combine(outcomes: readonly (readonly [Device, DeviceOutcome])[], several = false): Delivery {
   const dead = outcomes.flatMap(([device, { outcome }]) => (outcome === 'dead' ? [device.token] : []))
   const gone = dead.length === 0 ? {} : { dead }
-  const away = !several && outcomes.every(([, outcome]) => outcome.outcome === 'retry' && outcome.unreached)
+  const all = (what: 'unreached' | 'takesNone') =>
+    !several && outcomes.every(([, outcome]) => outcome.outcome === 'retry' && outcome[what])
+  const whole = { unreached: all('unreached'), takesNone: all('takesNone') }
   for (const wanted of ['sent', 'uncertain', 'retry', 'rejected'] as const) {
     for (const [, outcome] of outcomes) {
       if (outcome.outcome !== wanted) continue
-      return { ...outcome, ...gone, ...(outcome.outcome === 'retry' ? { unreached: away } : {}) }
+      return { ...outcome, ...gone, ...(outcome.outcome === 'retry' ? whole : {}) }
     }
   }
   const detail = outcomes.map(([, outcome]) => outcome.detail ?? '').join('; ')

@@ -146,9 +146,10 @@ function classify(exchange: Exchange): DeviceOutcome {
     return { outcome: 'retry', detail, unsent: true, unreached: true }
   }
   if (status === 403) return { outcome: 'retry', detail, after: 300 }
-  // Google's own word for both is to try again later: nothing was taken.
+  // Google's own word for both is to try again later: nothing was taken. The rate may be that of one device.
   if (status === 429 || status === 503) {
-    return { outcome: 'retry', detail, after: retryAfter(headers, new Date()) ?? 60 }
+    const after = retryAfter(headers, new Date()) ?? 60
+    return { outcome: 'retry', detail, after, takesNone: status === 503 }
   }
   return status >= 500 ? { outcome: 'uncertain', detail } : { outcome: 'rejected', reason: 'refused', detail }
 }

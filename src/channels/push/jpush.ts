@@ -50,7 +50,8 @@ export function openJpush(settings: JpushSettings, deadline: number): PushProvid
     send: async (device, push) => {
       const held = heldUntil - Date.now()
       if (held > 0) {
-        return { outcome: 'retry', detail: 'JPush’s rate is used up', after: Math.ceil(held / 1000) }
+        const after = Math.ceil(held / 1000)
+        return { outcome: 'retry', detail: 'JPush’s rate is used up', after, takesNone: true }
       }
       const cid = await takeCid()
       // Nothing has been pushed yet, so whatever came of asking for a cid, it can be tried again.
@@ -120,7 +121,7 @@ function classify(exchange: Exchange): DeviceOutcome {
   if (code === 1011) return { outcome: 'dead', detail }
   if (status === 429 || code === 2002) {
     const reset = Number(headers['x-rate-limit-reset'] ?? Number.NaN)
-    return { outcome: 'retry', detail, after: reset > 0 && reset <= 3600 ? reset : 60 }
+    return { outcome: 'retry', detail, after: reset > 0 && reset <= 3600 ? reset : 60, takesNone: true }
   }
   // 2003, 2004: the app may push no more, or not by this API.
   if (status === 401 || [1004, 2003, 2004].includes(code)) {

@@ -150,6 +150,8 @@ const LATER: Readonly<Record<string, number>> = {
   'isv.MONTH_LIMIT_CONTROL': 21_600,
   InvalidTimeStamp: 300,
 }
+/** Of those, what says that our own number of messages is used up, or our clock wrong: no message goes out. */
+const OURS = ['isv.DAY_LIMIT_CONTROL', 'isv.MONTH_LIMIT_CONTROL', 'InvalidTimeStamp']
 /** Codes by which our key or account is refused, and nobody's message: no credit, out of service, no right to send. */
 const NOT_LET_IN =
   /^(SignatureDoesNotMatch|InvalidAccessKeyId|isv\.(AMOUNT_NOT_ENOUGH|OUT_OF_SERVICE|ACCOUNT_ABNORMAL)|isp\.RAM_PERMISSION_DENY)(\.|$)/
@@ -163,8 +165,11 @@ function classify(status: number, text: string): Delivery {
   if (Code === 'OK') return { outcome: 'sent', ...(BizId === undefined ? {} : { providerId: BizId }) }
   if (NOT_LET_IN.test(Code)) return { outcome: 'retry', detail, unsent: true, unreached: true }
   const code = Object.keys(LATER).find((known) => Code === known || Code.startsWith(`${known}.`))
-  if (code !== undefined) return { outcome: 'retry', detail, after: LATER[code] ?? 3600 }
-  if (/^Throttling|^ServiceUnavailable/.test(Code)) return { outcome: 'retry', detail, after: 60 }
+  if (code !== undefined)
+    return { outcome: 'retry', detail, after: LATER[code] ?? 3600, takesNone: OURS.includes(code) }
+  if (/^Throttling|^ServiceUnavailable/.test(Code)) {
+    return { outcome: 'retry', detail, after: 60, takesNone: true }
+  }
   if (Code.startsWith('isv.MOBILE_NUMBER')) return { outcome: 'rejected', reason: 'bad_address', detail }
   if (status >= 500 || Code.startsWith('isp.')) return { outcome: 'uncertain', detail }
   return { outcome: 'rejected', reason: CONTENT.test(Code) ? 'content' : 'refused', detail }

@@ -111,7 +111,7 @@ function classify(exchange: Exchange): Delivery {
   }
   if (status === 403) return { outcome: 'retry', detail, after: 3600 }
   if (status === 429 || code === 20429) {
-    return { outcome: 'retry', detail, after: retryAfter(headers, new Date()) ?? 60 }
+    return { outcome: 'retry', detail, after: retryAfter(headers, new Date()) ?? 60, takesNone: true }
   }
   if (status >= 500) return { outcome: 'uncertain', detail }
   // Twilio numbers its refusals. What has none is another's: a proxy, a redirect, an address that is not Twilio's.

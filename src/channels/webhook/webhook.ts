@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { WinbackError } from '../../errors.ts'
 import type { Channel, ChannelModule, Delivery, Message } from '../channel.ts'
-import { type Exchange, neverLeft, openHttp, parseJson, retryAfter } from '../http.ts'
+import { type Exchange, neverLeft, openHttp, parseJson, retryAfter, saysTakesNone } from '../http.ts'
 import { openLane } from '../lane.ts'
 import { parsePrice } from '../price.ts'
 import { guardedLookup, type Resolve, refusalOf } from '../private-hosts.ts'
@@ -221,7 +221,13 @@ function outcomesOf(exchange: Exchange): (key: string) => Delivery {
     const unsent = status < 500
     // It does not believe us, whatever the messages are. A 403 may be about what they say: so answer firewalls, which read them.
     const unreached = status === 401
-    return () => ({ outcome: 'retry', detail, unsent, unreached, ...(after === undefined ? {} : { after }) })
+    const said = {
+      unsent,
+      unreached,
+      takesNone: saysTakesNone(status),
+      ...(after === undefined ? {} : { after }),
+    }
+    return () => ({ outcome: 'retry', detail, ...said })
   }
   const results = answer.safeParse(parseJson(text)).data?.results
   if (!results) return () => ({ outcome: 'retry', detail: 'the provider’s answer is not { results: […] }' })

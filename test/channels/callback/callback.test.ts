@@ -161,6 +161,28 @@ describe('a robot that does not take a call', () => {
   })
 })
 
+it('says of some answers of the robot that they are about no call, unless people go on beside it', async () => {
+  const robot = await openRobot()
+  const message = { contactId: 1, touchpointId: 2, key: 'tp-1', address: '+8613800138000' }
+  const said: unknown[] = []
+  for (const takes of ['all', 'overflow'] as const) {
+    const channel = openCallback(callbackSettings.parse({ robot: { ...ROBOT, url: robot.url, takes } }))
+    const content = channel.render(template, {}, li)
+    for (const status of [429, 502, 503, 504, 500]) {
+      robot.instead = { status }
+      const delivery = await channel.send({ ...message, content, overflow: true })
+      said.push([takes, status, 'takesNone' in delivery && delivery.takesNone])
+    }
+    await channel.close()
+  }
+  expect(said).toEqual([
+    ...[429, 502, 503, 504].map((status) => ['all', status, true]),
+    ['all', 500, false],
+    ...[429, 502, 503, 504, 500].map((status) => ['overflow', status, false]),
+  ])
+  await robot.stop()
+})
+
 describe('who makes a call', () => {
   it('is the robot only beyond what people can make, unless it makes all', async () => {
     const robot = await openRobot()

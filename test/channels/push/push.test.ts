@@ -131,7 +131,8 @@ const FAULTS = {
       'bad_address',
     ],
     ['bad content', fcmError(400, 'INVALID_ARGUMENT', 'Invalid data'), 'rejected', 'content'],
-    ['too many', fcmError(429, 'QUOTA_EXCEEDED'), 'retry'],
+    ['too many, for the device perhaps', fcmError(429, 'QUOTA_EXCEEDED'), 'retry', undefined, false, false],
+    ['out of order', fcmError(503, 'UNAVAILABLE'), 'retry', undefined, false, true],
     ['an old bearer', fcmError(401, 'UNAUTHENTICATED'), 'retry'],
     // Not FCM's words: no device is taken for gone, and none for reached.
     ['nothing there', { status: 404, body: '<html>Not Found</html>' }, 'retry'],
@@ -206,8 +207,9 @@ for (const kind of KINDS) {
         return {
           channel: channel as Channel<unknown, PushContent>,
           faults: [
-            ...FAULTS[kind].map(([name, instead, promised, reason, unreached]) => ({
+            ...FAULTS[kind].map(([name, instead, promised, reason, unreached, takesNone]) => ({
               name,
+              ...(takesNone === undefined ? {} : { takesNone }),
               ...(unreached === undefined ? {} : { unreached }),
               provoke: provoke(instead),
               promised,
@@ -411,6 +413,11 @@ describe('a push', () => {
     expect(combine(both(away), true)).toMatchObject({ outcome: 'retry', unreached: false })
     expect(combine(both({ outcome: 'dead', detail: 'gone' }))).toMatchObject({ unreached: false })
     expect(combine(both({ outcome: 'retry', detail: '503' }))).toMatchObject({ unreached: false })
+    const full = { outcome: 'retry', detail: '503', takesNone: true } as const
+    const one = [[device('a'), full]] as const
+    expect(combine(one)).toMatchObject({ outcome: 'retry', takesNone: true })
+    expect(combine(one, true)).toMatchObject({ outcome: 'retry', takesNone: false })
+    expect(combine(both(full))).toMatchObject({ unreached: false, takesNone: false })
   })
 
   it('says so of a provider that nobody listens for, and of no browser’s own service', async () => {

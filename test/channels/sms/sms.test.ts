@@ -153,17 +153,25 @@ for (const [provider, block, openServer, error] of [
           aliyun: [
             ['no such number', error('isv.MOBILE_NUMBER_ILLEGAL'), 'rejected', 'bad_address'],
             ['the template was withdrawn', error('isv.SMS_TEMPLATE_ILLEGAL'), 'rejected', 'content'],
-            ['too often', error('isv.BUSINESS_LIMIT_CONTROL'), 'retry'],
+            ['too often', error('isv.BUSINESS_LIMIT_CONTROL'), 'retry', undefined, false, false],
+            ['our day’s number', error('isv.DAY_LIMIT_CONTROL'), 'retry', undefined, false, true],
             ['no credit', error('isv.AMOUNT_NOT_ENOUGH'), 'retry', undefined, true],
             ['out of service', error('isv.OUT_OF_SERVICE'), 'retry', undefined, true],
             ['no right to send', error('isp.RAM_PERMISSION_DENY'), 'retry', undefined, true],
-            ['throttled', error('Throttling.User', 400), 'retry'],
+            ['throttled', error('Throttling.User', 400), 'retry', undefined, false, true],
           ],
           twilio: [
             ['no such number', error('21211'), 'rejected', 'bad_address'],
             ['too long', error('21617'), 'rejected', 'content'],
             ['opted out', error('21610'), 'rejected', 'refused'],
-            ['throttled', { ...error('20429', 429), headers: { 'Retry-After': '7' } }, 'retry'],
+            [
+              'throttled',
+              { ...error('20429', 429), headers: { 'Retry-After': '7' } },
+              'retry',
+              undefined,
+              false,
+              true,
+            ],
             ['wrong token', error('20003', 401), 'retry', undefined, true],
             ['a suspended account', error('20005', 403), 'retry', undefined, true],
             ['a region that is not enabled', error('21408', 403), 'retry', undefined, false],
@@ -177,11 +185,12 @@ for (const [provider, block, openServer, error] of [
         return {
           channel: openSms(settings, deadline),
           faults: [
-            ...faults[provider].map(([name, instead, promised, reason, unreached]) => ({
+            ...faults[provider].map(([name, instead, promised, reason, unreached, takesNone]) => ({
               name,
               provoke: provoke(instead),
               promised,
               ...(unreached === undefined ? {} : { unreached }),
+              ...(takesNone === undefined ? {} : { takesNone }),
               ...(reason ? { reason } : {}),
             })),
             {

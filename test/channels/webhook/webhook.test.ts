@@ -211,6 +211,30 @@ describe('a batch', () => {
     await anew.close()
   })
 
+  it('says of some answers that they are about no message in particular', async () => {
+    const server = await openOwnProvider()
+    const channel = openWebhook(settingsFor(server.url))
+    const content = channel.render(template, {}, li)
+    const address = channel.addressOf(li)
+    if (!address) throw new Error('no address')
+    const said: unknown[] = []
+    for (const status of [429, 502, 503, 504, 500, 403]) {
+      server.instead = { status }
+      const { outcome, ...more } = await channel.send({
+        ...{ contactId: 1, touchpointId: 1, key: 'tp-1' },
+        address,
+        content,
+      })
+      said.push([status, outcome, 'takesNone' in more && more.takesNone])
+    }
+    expect(said).toEqual([
+      ...[429, 502, 503, 504].map((status) => [status, 'retry', true]),
+      ...[500, 403].map((status) => [status, 'retry', false]),
+    ])
+    await channel.close()
+    await server.stop()
+  })
+
   it('is read message by message: what is odd of one puts no other in doubt', async () => {
     const server = await openOwnProvider()
     const channel = openWebhook(settingsFor(server.url, { batch: 9 }))
